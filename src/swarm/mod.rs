@@ -1,0 +1,1 @@
+//! Floor 2: what to do next. Pure decisions.
