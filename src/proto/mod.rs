@@ -8,4 +8,5 @@ pub mod handshake;
 pub mod id;
 pub mod message;
 pub mod metainfo;
+pub mod path;
 pub mod sha1;
