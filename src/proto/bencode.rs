@@ -1,1 +1,210 @@
-//! To come.
+//! Bencode, the encoding of .torrent files, tracker replies and extension messages (BEP 3).
+//!
+//! Floor 1. Reading is borrowed and allocates nothing: [`decode`] checks the whole input once, strictly, and
+//! gives a [`Value`], which is a span of that input and is walked when asked. So the raw bytes of any value
+//! are at hand, which the info-hash needs, and hostile input costs no more memory than it has bytes.
+//! Writing goes by [`Bencode`], which is canonical by construction.
+
+mod encode;
+mod scan;
+#[cfg(test)]
+mod tests;
+
+use crate::proto::path;
+pub use encode::Bencode;
+pub use scan::{DecodeError, MAX_DEPTH, MAX_INFO_DEPTH, Problem};
+use std::fmt;
+
+/// Decodes an input that is exactly one value, nested at most [`MAX_DEPTH`] deep.
+pub fn decode(input: &[u8]) -> Result<Value<'_>, DecodeError> {
+    whole(input, MAX_DEPTH)
+}
+
+/// As [`decode`], for a metainfo file: below the key `info` of the outermost dict, which comes from other
+/// programs and must stay as it is, [`MAX_INFO_DEPTH`] holds.
+pub fn decode_metainfo(input: &[u8]) -> Result<Value<'_>, DecodeError> {
+    whole(input, MAX_INFO_DEPTH)
+}
+
+/// Decodes the value that the input begins with; gives it and the bytes after it.
+pub fn decode_prefix(input: &[u8]) -> Result<(Value<'_>, &[u8]), DecodeError> {
+    let (raw, rest) = input.split_at(scan::scan(input, MAX_DEPTH)?);
+    Ok((Value { raw, offset: 0 }, rest))
+}
+
+fn whole(input: &[u8], info_depth: usize) -> Result<Value<'_>, DecodeError> {
+    let end = scan::scan(input, info_depth)?;
+    if end < input.len() {
+        return Err(DecodeError { offset: end, problem: Problem::TrailingBytes(input.len() - end) });
+    }
+    Ok(Value { raw: input, offset: 0 })
+}
+
+/// One value of a decoded input: an integer, a string of bytes, a list or a dict. Small, and free to copy.
+///
+/// Dict keys may stand in any order and, when not next to each other, even twice: other programs made such
+/// torrents, and their info-hash is of the bytes as they stand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Value<'a> {
+    /// Exactly the bytes of this value, found good by [`scan::scan`].
+    raw: &'a [u8],
+    offset: usize,
+}
+
+impl<'a> Value<'a> {
+    /// The encoded bytes, as they stand in the input.
+    pub fn raw(self) -> &'a [u8] {
+        self.raw
+    }
+
+    /// Where the value begins in the input, in bytes.
+    pub fn offset(self) -> usize {
+        self.offset
+    }
+
+    /// The integer, if it is one.
+    pub fn as_int(self) -> Option<i64> {
+        match self.raw.first() {
+            Some(b'i') => scan::integer(self.raw, 0).ok().map(|(value, _)| value),
+            _ => None,
+        }
+    }
+
+    /// The bytes of the string, if it is one.
+    pub fn as_bytes(self) -> Option<&'a [u8]> {
+        match self.raw.first() {
+            Some(b'0'..=b'9') => scan::string(self.raw, 0).ok().map(|(bytes, _)| bytes),
+            _ => None,
+        }
+    }
+
+    /// The text of the string, if it is one and UTF-8. The text is a stranger's: see [`path::for_terminal`].
+    pub fn as_text(self) -> Option<&'a str> {
+        str::from_utf8(self.as_bytes()?).ok()
+    }
+
+    /// The values of the list, if it is one.
+    pub fn items(self) -> Option<Items<'a>> {
+        self.inside(b'l')
+    }
+
+    /// The keys and values of the dict, if it is one, in the order of the input.
+    pub fn entries(self) -> Option<Entries<'a>> {
+        self.inside(b'd').map(Entries)
+    }
+
+    /// The value of the first `key` of the dict; `None` too if this is no dict. Looks at every key before it,
+    /// so to read many keys walk [`entries`](Value::entries) once.
+    pub fn get(self, key: &[u8]) -> Option<Value<'a>> {
+        self.entries()?.find(|(name, _)| *name == key).map(|(_, value)| value)
+    }
+
+    fn inside(self, opening: u8) -> Option<Items<'a>> {
+        (self.raw.first() == Some(&opening)).then(|| Items { rest: &self.raw[1..], offset: self.offset + 1 })
+    }
+}
+
+/// The values of a list, in order.
+#[derive(Clone)]
+pub struct Items<'a> {
+    /// From the next value to the end of the list, its `e` included.
+    rest: &'a [u8],
+    offset: usize,
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Value<'a>;
+
+    fn next(&mut self) -> Option<Value<'a>> {
+        // At the end stands an `e`, which begins no value.
+        let (raw, rest) = self.rest.split_at_checked(scan::span(self.rest)?)?;
+        let value = Value { raw, offset: self.offset };
+        self.rest = rest;
+        self.offset += raw.len();
+        Some(value)
+    }
+}
+
+/// The keys and values of a dict, in the order of the input.
+#[derive(Clone)]
+pub struct Entries<'a>(Items<'a>);
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = (&'a [u8], Value<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some((self.0.next()?.as_bytes()?, self.0.next()?))
+    }
+}
+
+/// How many bytes of a string a line shows.
+const SHOWN_BYTES: usize = 60;
+/// How many values of a list or dict a line shows.
+const SHOWN_VALUES: usize = 12;
+/// How deep a line shows lists and dicts; so `Display` never recurses deeper than this.
+const SHOWN_DEPTH: usize = 4;
+
+/// One line, for people: `{interval: 1800, peers: <120 bytes>}`. Long or deep values are cut with `…`. Safe
+/// on a terminal.
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show(*self, SHOWN_DEPTH, f)
+    }
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+fn show(value: Value<'_>, depth: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if let Some(number) = value.as_int() {
+        write!(f, "{number}")
+    } else if let Some(bytes) = value.as_bytes() {
+        show_string(bytes, "\"", f)
+    } else if let Some(items) = value.items() {
+        f.write_str("[")?;
+        for (place, item) in items.enumerate() {
+            f.write_str(if place == 0 { "" } else { ", " })?;
+            if depth == 0 || place == SHOWN_VALUES {
+                f.write_str("…")?;
+                break;
+            }
+            show(item, depth - 1, f)?;
+        }
+        f.write_str("]")
+    } else {
+        f.write_str("{")?;
+        for (place, (key, item)) in value.entries().into_iter().flatten().enumerate() {
+            f.write_str(if place == 0 { "" } else { ", " })?;
+            if depth == 0 || place == SHOWN_VALUES {
+                f.write_str("…")?;
+                break;
+            }
+            show_string(key, "", f)?;
+            f.write_str(": ")?;
+            show(item, depth - 1, f)?;
+        }
+        f.write_str("}")
+    }
+}
+
+fn show_string(bytes: &[u8], quote: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    // The cut can fall inside a character: then its first bytes are left out as well.
+    let head = &bytes[..bytes.len().min(SHOWN_BYTES)];
+    let text = match str::from_utf8(head) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() && head.len() < bytes.len() => {
+            str::from_utf8(&head[..error.valid_up_to()]).unwrap_or("")
+        }
+        Err(_) => return write!(f, "<{} bytes>", bytes.len()),
+    };
+    if text.chars().any(path::is_unprintable) {
+        write!(f, "<{} bytes>", bytes.len())
+    } else if head.len() < bytes.len() {
+        write!(f, "{quote}{text}…{quote} ({} bytes)", bytes.len())
+    } else {
+        write!(f, "{quote}{text}{quote}")
+    }
+}

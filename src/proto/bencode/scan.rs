@@ -1,0 +1,241 @@
+//! The strict check that an input is bencode, and the two scanners that reading it needs afterwards.
+//!
+//! Floor 1. No recursion and no allocation: nesting is a small array, so an input can neither overflow the
+//! stack (CVE-2020-8437) nor make us reserve what it only claims to hold. Time is linear in the input.
+
+use std::fmt;
+
+/// How deep lists and dicts may nest, the outermost counted as 1; transmission's limit.
+pub const MAX_DEPTH: usize = 32;
+
+/// How deep they may nest in the info dictionary of a metainfo file, the outermost dict of the file counted
+/// as 1; libtorrent's limit.
+pub const MAX_INFO_DEPTH: usize = 100;
+
+/// Why an input is not (strict) bencode, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecodeError {
+    /// The byte of the input where the trouble begins, counted from 0.
+    pub offset: usize,
+    /// What is wrong there.
+    pub problem: Problem,
+}
+
+/// What is wrong with an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// The input ends within a value.
+    Truncated,
+    /// So many bytes follow the value.
+    TrailingBytes(usize),
+    /// Lists and dicts nest deeper than this limit.
+    TooDeep(usize),
+    /// A byte that begins no value.
+    NotAValue(u8),
+    /// An integer without digits.
+    EmptyInteger,
+    /// A byte in an integer that is no digit.
+    NotADigit(u8),
+    /// `i-0e`.
+    NegativeZero,
+    /// A leading zero in an integer or a string's length.
+    LeadingZero,
+    /// An integer outside of -2^63 ..= 2^63-1.
+    IntegerTooLarge,
+    /// A byte other than `:` after a string's length.
+    NoColon(u8),
+    /// A string that claims so many bytes (2^64-1: or more), past the end of the input.
+    StringTooLong(u64),
+    /// A dict key that is not a string.
+    KeyNotString,
+    /// A dict that ends after a key.
+    NoValue,
+    /// The same dict key twice, one after the other.
+    DuplicateKey,
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "byte {}: {}", self.offset, self.problem)
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Problem::Truncated => f.write_str("the input ends within a value"),
+            Problem::TrailingBytes(count) => write!(f, "{count} bytes follow the value"),
+            Problem::TooDeep(limit) => write!(f, "lists and dicts nest deeper than {limit}"),
+            Problem::NotAValue(byte) => write!(f, "'{}' begins no value", byte.escape_ascii()),
+            Problem::EmptyInteger => f.write_str("integer without digits"),
+            Problem::NotADigit(byte) => write!(f, "'{}' in an integer", byte.escape_ascii()),
+            Problem::NegativeZero => f.write_str("integer -0"),
+            Problem::LeadingZero => f.write_str("number with a leading zero"),
+            Problem::IntegerTooLarge => f.write_str("integer does not fit 64 bits"),
+            Problem::NoColon(byte) => write!(f, "'{}' where a string's ':' belongs", byte.escape_ascii()),
+            Problem::StringTooLong(length) => {
+                write!(f, "string of {length} bytes runs past the end of the input")
+            }
+            Problem::KeyNotString => f.write_str("dict key is not a string"),
+            Problem::NoValue => f.write_str("dict ends after a key"),
+            Problem::DuplicateKey => f.write_str("the same dict key twice"),
+        }
+    }
+}
+
+/// A list or dict that has begun and not ended.
+#[derive(Clone, Copy)]
+struct Level<'a> {
+    expects: Expects,
+    /// Of a dict, the key last read.
+    key: Option<&'a [u8]>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Expects {
+    /// In a list: a value or the end.
+    Item,
+    /// In a dict: a key or the end.
+    Key,
+    /// In a dict, after a key.
+    Value,
+}
+
+/// Checks the value that `input` begins with, and gives its length in bytes. Nesting is limited to
+/// [`MAX_DEPTH`], and to `info_depth` below the outermost dict's key `info`.
+pub(super) fn scan(input: &[u8], info_depth: usize) -> Result<usize, DecodeError> {
+    let mut levels = [Level { expects: Expects::Item, key: None }; MAX_INFO_DEPTH];
+    let mut depth = 0;
+    let mut at = 0;
+    loop {
+        let byte = byte_at(input, at)?;
+        let expects = if depth > 0 { levels[depth - 1].expects } else { Expects::Item };
+        match (byte, expects) {
+            (b'e', Expects::Value) => return problem(at, Problem::NoValue),
+            (b'e', _) if depth > 0 => {
+                depth -= 1;
+                at += 1;
+            }
+            (b'0'..=b'9', Expects::Key) => {
+                let (key, end) = string(input, at)?;
+                let level = &mut levels[depth - 1];
+                if level.key == Some(key) {
+                    return problem(at, Problem::DuplicateKey);
+                }
+                *level = Level { expects: Expects::Value, key: Some(key) };
+                at = end;
+                continue;
+            }
+            (_, Expects::Key) => return problem(at, Problem::KeyNotString),
+            (b'l' | b'd', _) => {
+                let in_info = depth > 0 && levels[0].key == Some(b"info");
+                let limit = if in_info { info_depth.min(MAX_INFO_DEPTH) } else { MAX_DEPTH };
+                if depth >= limit {
+                    return problem(at, Problem::TooDeep(limit));
+                }
+                let expects = if byte == b'l' { Expects::Item } else { Expects::Key };
+                levels[depth] = Level { expects, key: None };
+                depth += 1;
+                at += 1;
+                continue;
+            }
+            (b'i', _) => at = integer(input, at)?.1,
+            (b'0'..=b'9', _) => at = string(input, at)?.1,
+            _ => return problem(at, Problem::NotAValue(byte)),
+        }
+        // A value has just ended.
+        if depth == 0 {
+            return Ok(at);
+        }
+        if levels[depth - 1].expects == Expects::Value {
+            levels[depth - 1].expects = Expects::Key;
+        }
+    }
+}
+
+/// The length in bytes of the value that `bytes`, the inside of an input that [`scan`] found good, begins
+/// with; `None` at the end of a list or dict.
+pub(super) fn span(bytes: &[u8]) -> Option<usize> {
+    let mut depth = 0usize;
+    let mut at = 0;
+    loop {
+        match bytes.get(at)? {
+            b'l' | b'd' => {
+                depth += 1;
+                at += 1;
+            }
+            b'e' => {
+                depth = depth.checked_sub(1)?;
+                at += 1;
+            }
+            b'i' => at += bytes.get(at..)?.iter().position(|byte| *byte == b'e')? + 1,
+            _ => at = string(bytes, at).ok()?.1,
+        }
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+}
+
+/// The integer at `start`, where an `i` stands, and the place after it.
+pub(super) fn integer(input: &[u8], start: usize) -> Result<(i64, usize), DecodeError> {
+    let mut at = start + 1;
+    let negative = byte_at(input, at)? == b'-';
+    if negative {
+        at += 1;
+    }
+    let first = at;
+    let mut value = 0i64;
+    loop {
+        let byte = byte_at(input, at)?;
+        match byte {
+            b'e' if at == first => return problem(start, Problem::EmptyInteger),
+            b'e' if negative && value == 0 => return problem(start, Problem::NegativeZero),
+            b'e' => return Ok((value, at + 1)),
+            b'0'..=b'9' if at > first && input[first] == b'0' => return problem(start, Problem::LeadingZero),
+            b'0'..=b'9' => {
+                let digit = i64::from(byte - b'0');
+                // Towards its own sign, because -2^63 has no positive counterpart.
+                let next = value.checked_mul(10).and_then(|tens| match negative {
+                    true => tens.checked_sub(digit),
+                    false => tens.checked_add(digit),
+                });
+                let Some(next) = next else { return problem(start, Problem::IntegerTooLarge) };
+                value = next;
+            }
+            _ => return problem(at, Problem::NotADigit(byte)),
+        }
+        at += 1;
+    }
+}
+
+/// The bytes of the string at `start`, where a digit stands, and the place after it.
+pub(super) fn string(input: &[u8], start: usize) -> Result<(&[u8], usize), DecodeError> {
+    let mut at = start;
+    let mut length = 0u64;
+    loop {
+        let byte = byte_at(input, at)?;
+        match byte {
+            b':' if at > start => break,
+            b'0'..=b'9' if at > start && input[start] == b'0' => return problem(start, Problem::LeadingZero),
+            b'0'..=b'9' => length = length.saturating_mul(10).saturating_add(u64::from(byte - b'0')),
+            _ => return problem(at, Problem::NoColon(byte)),
+        }
+        at += 1;
+    }
+    let rest = &input[at + 1..];
+    match usize::try_from(length).ok().and_then(|length| rest.get(..length)) {
+        Some(bytes) => Ok((bytes, at + 1 + bytes.len())),
+        None => problem(start, Problem::StringTooLong(length)),
+    }
+}
+
+fn byte_at(input: &[u8], at: usize) -> Result<u8, DecodeError> {
+    input.get(at).copied().ok_or(DecodeError { offset: input.len(), problem: Problem::Truncated })
+}
+
+fn problem<T>(offset: usize, problem: Problem) -> Result<T, DecodeError> {
+    Err(DecodeError { offset, problem })
+}

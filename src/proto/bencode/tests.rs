@@ -1,0 +1,253 @@
+//! Tests of bencode: each rule once, then properties of any input.
+
+use super::*;
+use proptest::prelude::*;
+use std::time::{Duration, Instant};
+
+fn text(input: &str) -> Value<'_> {
+    decode(input.as_bytes()).unwrap()
+}
+
+#[test]
+fn reads_each_kind() {
+    assert_eq!(text("i42e").as_int(), Some(42));
+    assert_eq!(text("i0e").as_int(), Some(0));
+    assert_eq!(text("i-9223372036854775808e").as_int(), Some(i64::MIN));
+    assert_eq!(text("i9223372036854775807e").as_int(), Some(i64::MAX));
+    assert_eq!(text("0:").as_bytes(), Some(&b""[..]));
+    assert_eq!(text("4:spam").as_text(), Some("spam"));
+    assert_eq!(decode(b"2:\xff\xfe").unwrap().as_text(), None);
+    assert_eq!(text("le").items().unwrap().count(), 0);
+    assert_eq!(text("de").entries().unwrap().count(), 0);
+    let list = text("l4:spami-3eld0:leeee");
+    assert_eq!(list.items().unwrap().map(|item| item.offset()).collect::<Vec<_>>(), [1, 7, 11]);
+    // A kind asked for as another is none.
+    for value in [text("i1e"), text("1:a"), text("le"), text("de")] {
+        let kinds =
+            [value.as_int().is_some(), value.as_bytes().is_some(), value.items().is_some(), value.entries().is_some()];
+        assert_eq!(kinds.iter().filter(|is| **is).count(), 1);
+    }
+}
+
+#[test]
+fn walks_a_dict_in_any_order() {
+    let dict = text("d3:zzzi1e1:ald1:ki2eee1:bi3e3:zzzi4ee");
+    assert_eq!(dict.get(b"b").and_then(Value::as_int), Some(3));
+    assert_eq!(dict.get(b"zzz").and_then(Value::as_int), Some(1), "the first of two");
+    assert_eq!(dict.get(b"k"), None, "not of an inner dict");
+    let inner = dict.get(b"a").unwrap();
+    assert_eq!((inner.offset(), inner.raw()), (12, &b"ld1:ki2eee"[..]));
+    let inner = inner.items().unwrap().next().unwrap().get(b"k").unwrap();
+    assert_eq!((inner.offset(), inner.as_int()), (17, Some(2)));
+    assert_eq!(text("i1e").get(b"a"), None);
+}
+
+#[test]
+fn refuses_with_the_place() {
+    let cases: [(&[u8], usize, Problem); 29] = [
+        (b"", 0, Problem::Truncated),
+        (b"i12", 3, Problem::Truncated),
+        (b"i-", 2, Problem::Truncated),
+        (b"12", 2, Problem::Truncated),
+        (b"l4:spam", 7, Problem::Truncated),
+        (b"d1:a", 4, Problem::Truncated),
+        (b"i1ei2e", 3, Problem::TrailingBytes(3)),
+        (b"4:spam\n", 6, Problem::TrailingBytes(1)),
+        (b"x", 0, Problem::NotAValue(b'x')),
+        (b"e", 0, Problem::NotAValue(b'e')),
+        (b"l-e", 1, Problem::NotAValue(b'-')),
+        (b"ie", 0, Problem::EmptyInteger),
+        (b"i-e", 0, Problem::EmptyInteger),
+        (b"i 1e", 1, Problem::NotADigit(b' ')),
+        (b"i+1e", 1, Problem::NotADigit(b'+')),
+        (b"i1.5e", 2, Problem::NotADigit(b'.')),
+        (b"i-0e", 0, Problem::NegativeZero),
+        (b"i007e", 0, Problem::LeadingZero),
+        (b"i-01e", 0, Problem::LeadingZero),
+        (b"01:a", 0, Problem::LeadingZero),
+        (b"i9223372036854775808e", 0, Problem::IntegerTooLarge),
+        (b"i-9223372036854775809e", 0, Problem::IntegerTooLarge),
+        (b"4spam", 1, Problem::NoColon(b's')),
+        (b"l6:spame", 1, Problem::StringTooLong(6)),
+        (b"99999999999999999999999:a", 0, Problem::StringTooLong(u64::MAX)),
+        (b"di1ei2ee", 1, Problem::KeyNotString),
+        (b"dlei2ee", 1, Problem::KeyNotString),
+        (b"d1:ae", 4, Problem::NoValue),
+        (b"d1:ai1e1:ai2ee", 7, Problem::DuplicateKey),
+    ];
+    for (input, offset, problem) in cases {
+        let error = decode(input).unwrap_err();
+        assert_eq!(error, DecodeError { offset, problem }, "{}: {error}", input.escape_ascii());
+    }
+    assert!(decode(b"d0:i1e0:i2ee").is_err(), "an empty key is a key");
+    let error = decode(b"l14:aaaaaaaaaaaaaa400:ae").unwrap_err();
+    assert_eq!(error.to_string(), "byte 18: string of 400 bytes runs past the end of the input");
+}
+
+#[test]
+fn leaves_what_follows_a_prefix() {
+    let (value, rest) = decode_prefix(b"d8:msg_typei1eeRAW").unwrap();
+    assert_eq!(value.get(b"msg_type").and_then(Value::as_int), Some(1));
+    assert_eq!(rest, b"RAW");
+    assert_eq!(value.raw().len() + rest.len(), 18);
+}
+
+fn nested(open: &str, depth: usize, close: &str) -> Vec<u8> {
+    [open.repeat(depth), close.repeat(depth)].concat().into_bytes()
+}
+
+#[test]
+fn nesting_has_a_limit() {
+    assert!(decode(&nested("l", MAX_DEPTH, "e")).is_ok());
+    let error = decode(&nested("l", MAX_DEPTH + 1, "e")).unwrap_err();
+    assert_eq!(error, DecodeError { offset: MAX_DEPTH, problem: Problem::TooDeep(MAX_DEPTH) });
+
+    let torrent = |key: &str, depth| [format!("d4:{key}").into(), nested("l", depth - 1, "e"), vec![b'e']].concat();
+    assert!(decode_metainfo(&torrent("info", MAX_INFO_DEPTH)).is_ok());
+    assert!(decode_metainfo(&torrent("info", MAX_INFO_DEPTH + 1)).is_err());
+    assert!(decode_metainfo(&torrent("infa", MAX_DEPTH)).is_ok());
+    assert!(decode_metainfo(&torrent("infa", MAX_DEPTH + 1)).is_err());
+    assert!(decode(&torrent("info", MAX_DEPTH + 1)).is_err());
+}
+
+#[test]
+fn deep_nesting_needs_no_stack() {
+    let deep = [nested("l", 100_000, "e"), b"d4:info".repeat(100_000), b"d0:".repeat(100_000)];
+    std::thread::Builder::new()
+        .stack_size(64 * 1024)
+        .spawn(move || {
+            for input in deep {
+                assert!(matches!(decode_metainfo(&input).unwrap_err().problem, Problem::TooDeep(_)));
+            }
+            let deepest = nested("d0:", MAX_DEPTH, "e");
+            // The innermost dict would end after a key: give it a value.
+            let deepest = String::from_utf8(deepest).unwrap().replacen(":e", ":i1ee", 1);
+            assert!(decode(deepest.as_bytes()).unwrap().to_string().ends_with("{…}}}}}"));
+        })
+        .unwrap()
+        .join()
+        .unwrap();
+}
+
+/// Eight million values, long numbers and long equal keys: quadratic time would take hours.
+#[test]
+fn time_is_linear() {
+    let begin = Instant::now();
+    let list = [b"l".to_vec(), b"i1e".repeat(4_000_000), b"e".to_vec()].concat();
+    assert_eq!(decode(&list).unwrap().items().unwrap().count(), 4_000_000);
+    assert!(decode(&[b"i".to_vec(), vec![b'1'; 8_000_000]].concat()).is_err());
+    assert!(decode(&vec![b'1'; 8_000_000]).is_err());
+    let key = [b"1000000:".to_vec(), vec![b'k'; 1_000_000]].concat();
+    let keys = [b"d".to_vec(), [&key[..], b"i1e0:i1e"].concat().repeat(8), b"e".to_vec()].concat();
+    assert_eq!(decode(&keys).unwrap().entries().unwrap().count(), 16);
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn shows_itself_in_a_line() {
+    let shown = |input: &[u8]| decode(input).unwrap().to_string();
+    assert_eq!(shown(b"d8:intervali1800e5:peers6:\x7f\0\0\x01\x1a\xe1e"), "{interval: 1800, peers: <6 bytes>}");
+    assert_eq!(shown(b"l4:spami-3edelee"), "[\"spam\", -3, {}, []]");
+    assert_eq!(shown("l3:\u{202e}e".as_bytes()), "[<3 bytes>]");
+    let long = Bencode::from("é".repeat(100).as_str()).encode();
+    assert_eq!(shown(&long), format!("\"{}…\" (200 bytes)", "é".repeat(30)));
+    let long = Bencode::from(format!("x{}", "é".repeat(100)).as_str()).encode();
+    assert_eq!(shown(&long), format!("\"x{}…\" (201 bytes)", "é".repeat(29)));
+    assert_eq!(shown(&Bencode::list(1..=20u32).encode()), "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, …]");
+}
+
+#[test]
+fn writes_sorted_and_keeps_the_raw() {
+    let raw = b"d1:zi1e1:ai2ee";
+    let value = Bencode::dict([
+        ("info", decode(raw).unwrap().into()),
+        ("announce", "http://t/".into()),
+        ("z", Bencode::list([1i64, -1])),
+        ("b", vec![0xff].into()),
+    ]);
+    assert_eq!(value.encode(), b"d8:announce9:http://t/1:b1:\xff4:infod1:zi1e1:ai2ee1:zli1ei-1eee");
+}
+
+/// Any value of some depth and size.
+fn any_value() -> impl Strategy<Value = Bencode> {
+    let bytes = || proptest::collection::vec(any::<u8>(), 0..12);
+    let leaf = prop_oneof![any::<i64>().prop_map(Bencode::Int), bytes().prop_map(Bencode::Bytes)];
+    leaf.prop_recursive(6, 64, 6, move |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..6).prop_map(Bencode::List),
+            proptest::collection::btree_map(bytes(), inner, 0..6).prop_map(Bencode::Dict),
+        ]
+    })
+}
+
+fn same(built: &Bencode, read: Value<'_>) -> bool {
+    match built {
+        Bencode::Int(number) => read.as_int() == Some(*number),
+        Bencode::Bytes(bytes) => read.as_bytes() == Some(bytes),
+        Bencode::List(items) => {
+            let read: Vec<_> = read.items().unwrap().collect();
+            items.len() == read.len() && items.iter().zip(read).all(|(built, read)| same(built, read))
+        }
+        Bencode::Dict(entries) => {
+            let read: Vec<_> = read.entries().unwrap().collect();
+            entries.len() == read.len()
+                && entries.iter().zip(read).all(|((key, built), (name, read))| key == name && same(built, read))
+        }
+        Bencode::Raw(raw) => raw == read.raw(),
+    }
+}
+
+/// Uses everything that a value offers, at every depth.
+fn visit(value: Value<'_>, input: &[u8]) {
+    assert_eq!(&input[value.offset()..value.offset() + value.raw().len()], value.raw());
+    let _ = (value.as_int(), value.as_text(), value.get(b"a"), value.to_string());
+    value.items().into_iter().flatten().for_each(|item| visit(item, input));
+    value.entries().into_iter().flatten().for_each(|(_, item)| visit(item, input));
+}
+
+fn never_panics(input: &[u8]) {
+    if let Ok(value) = decode(input) {
+        visit(value, input);
+    }
+    if let Ok((value, rest)) = decode_prefix(input) {
+        visit(value, input);
+        assert_eq!(value.raw().len() + rest.len(), input.len());
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(value in any_value()) {
+        let encoded = value.encode();
+        let read = decode(&encoded).unwrap();
+        prop_assert!(same(&value, read));
+        prop_assert_eq!(read.raw(), &encoded[..]);
+        visit(read, &encoded);
+    }
+
+    #[test]
+    fn any_truncation_is_an_error(value in any_value()) {
+        let encoded = value.encode();
+        for end in 0..encoded.len() {
+            prop_assert!(decode(&encoded[..end]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_never_panics(value in any_value(), at: prop::sample::Index, byte: u8) {
+        let mut encoded = value.encode();
+        let at = at.index(encoded.len());
+        encoded[at] = byte;
+        never_panics(&encoded);
+    }
+
+    #[test]
+    fn any_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        never_panics(&bytes);
+    }
+
+    #[test]
+    fn any_bytes_of_the_alphabet_never_panic(text in "[ilde0-9:a-]{0,60}") {
+        never_panics(text.as_bytes());
+    }
+}
