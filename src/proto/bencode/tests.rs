@@ -2,7 +2,6 @@
 
 use super::*;
 use proptest::prelude::*;
-use std::time::{Duration, Instant};
 
 fn text(input: &str) -> Value<'_> {
     decode(input.as_bytes()).unwrap()
@@ -110,29 +109,19 @@ fn nesting_has_a_limit() {
     assert!(decode(&torrent("info", MAX_DEPTH + 1)).is_err());
 }
 
+/// A test's thread has 2 MiB of stack: with a frame a level, a million levels would not fit.
 #[test]
 fn deep_nesting_needs_no_stack() {
-    let deep = [nested("l", 100_000, "e"), b"d4:info".repeat(100_000), b"d0:".repeat(100_000)];
-    std::thread::Builder::new()
-        .stack_size(64 * 1024)
-        .spawn(move || {
-            for input in deep {
-                assert!(matches!(decode_metainfo(&input).unwrap_err().problem, Problem::TooDeep(_)));
-            }
-            let deepest = nested("d0:", MAX_DEPTH, "e");
-            // The innermost dict would end after a key: give it a value.
-            let deepest = String::from_utf8(deepest).unwrap().replacen(":e", ":i1ee", 1);
-            assert!(decode(deepest.as_bytes()).unwrap().to_string().ends_with("{…}}}}}"));
-        })
-        .unwrap()
-        .join()
-        .unwrap();
+    for input in [nested("l", 1_000_000, "e"), b"d4:info".repeat(1_000_000), b"d0:".repeat(1_000_000)] {
+        assert!(matches!(decode_metainfo(&input).unwrap_err().problem, Problem::TooDeep(_)));
+    }
+    let deepest = [b"d0:".repeat(MAX_DEPTH - 1), b"de".to_vec(), b"e".repeat(MAX_DEPTH - 1)].concat();
+    assert!(decode(&deepest).unwrap().to_string().ends_with("{…}}}}}"));
 }
 
-/// Eight million values, long numbers and long equal keys: quadratic time would take hours.
+/// Four million values, numbers and keys of megabytes: in quadratic time this test would not end.
 #[test]
 fn time_is_linear() {
-    let begin = Instant::now();
     let list = [b"l".to_vec(), b"i1e".repeat(4_000_000), b"e".to_vec()].concat();
     assert_eq!(decode(&list).unwrap().items().unwrap().count(), 4_000_000);
     assert!(decode(&[b"i".to_vec(), vec![b'1'; 8_000_000]].concat()).is_err());
@@ -140,7 +129,6 @@ fn time_is_linear() {
     let key = [b"1000000:".to_vec(), vec![b'k'; 1_000_000]].concat();
     let keys = [b"d".to_vec(), [&key[..], b"i1e0:i1e"].concat().repeat(8), b"e".to_vec()].concat();
     assert_eq!(decode(&keys).unwrap().entries().unwrap().count(), 16);
-    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
 }
 
 #[test]
