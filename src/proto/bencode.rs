@@ -94,9 +94,21 @@ impl<'a> Value<'a> {
     }
 
     /// The value of the first `key` of the dict; `None` too if this is no dict. Looks at every key before it,
-    /// so to read many keys walk [`entries`](Value::entries) once.
+    /// so to read several take [`get_all`](Value::get_all).
     pub fn get(self, key: &[u8]) -> Option<Value<'a>> {
         self.entries()?.find(|(name, _)| *name == key).map(|(_, value)| value)
+    }
+
+    /// The values of the first of each of `keys`, in the order asked for and found in one walk; `None` if
+    /// this is no dict.
+    pub fn get_all<const N: usize>(self, keys: [&[u8]; N]) -> Option<[Option<Value<'a>>; N]> {
+        let mut found = [None; N];
+        for (name, value) in self.entries()? {
+            if let Some(place) = keys.iter().position(|key| *key == name) {
+                found[place].get_or_insert(value);
+            }
+        }
+        Some(found)
     }
 
     fn inside(self, opening: u8) -> Option<Items<'a>> {

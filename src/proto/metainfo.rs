@@ -1,1 +1,241 @@
-//! To come.
+//! The metainfo: what a .torrent file says is shared, and how each piece of it is known.
+//!
+//! Floor 1. BEP 3, with announce-list (BEP 12), url-list (BEP 19), private (BEP 27), padding files (BEP 47)
+//! and the version 1 half of hybrid torrents (BEP 52). Everything is checked here, once: whoever holds a
+//! [`Metainfo`] holds safe paths, lengths that add up and a hash for every piece.
+
+mod collide;
+mod error;
+mod files;
+#[cfg(test)]
+mod tests;
+mod urls;
+
+use crate::proto::bencode::{self, Value};
+use crate::proto::id::InfoHash;
+use crate::proto::{path, sha1};
+pub use error::MetainfoError;
+use error::{refuse, refuse_value};
+use std::fmt;
+
+/// The largest .torrent file that is read, in bytes: above the 30 MiB of libtorrent's and rain's limits.
+pub const MAX_METAINFO_BYTES: usize = 32 * 1024 * 1024;
+
+/// The most pieces a torrent can have: libtorrent's limit, at which a bitfield is 256 KiB.
+pub const MAX_PIECES: u64 = 2_097_152;
+
+/// The longest piece, in bytes: 512 MiB, several times what any program makes.
+pub const MAX_PIECE_LENGTH: u32 = 512 * 1024 * 1024;
+
+/// The bytes of a piece's SHA-1.
+const HASH_BYTES: usize = 20;
+
+/// A torrent that was read and found good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metainfo {
+    /// The SHA-1 of the raw bytes of `info`, as they stand in the file.
+    pub info_hash: InfoHash,
+    /// The name of the file, or of the folder: one safe component, made of `name.utf-8` or `name`.
+    pub name: String,
+    /// Whether the content is a folder, though it be of one file.
+    pub is_folder: bool,
+    /// The files in the order of the torrent, padding included; at least one is not padding.
+    pub files: Vec<FileEntry>,
+    /// The bytes of all files together, padding included.
+    pub length: u64,
+    /// The bytes of every piece but the last, 1 to [`MAX_PIECE_LENGTH`].
+    pub piece_length: u32,
+    /// The SHA-1s of the pieces, 20 bytes each: exactly as many as `length` needs, so none for empty content.
+    pub hashes: Vec<u8>,
+    /// The trackers' URLs by tier (BEP 12), none twice, no tier empty. Empty for a torrent without tracker.
+    pub tiers: Vec<Vec<String>>,
+    /// The URLs of web seeds (BEP 19), none twice.
+    pub web_seeds: Vec<String>,
+    /// Peers come from the torrent's own trackers only (BEP 27).
+    pub private: bool,
+    /// A stranger's words, as are the next: escape them for terminals.
+    pub comment: Option<String>,
+    /// The program that made the torrent.
+    pub created_by: Option<String>,
+    /// When it was made, in seconds since 1970.
+    pub creation_date: Option<i64>,
+    /// `source` of `info`, with which trackers make a torrent their own.
+    pub source: Option<String>,
+    /// It is a BEP 52 torrent as well, and used here as version 1.
+    pub hybrid: bool,
+    /// What is odd about the torrent but does not keep it from being used; lines that are safe on terminals.
+    pub warnings: Vec<String>,
+}
+
+/// One file of a torrent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileEntry {
+    /// Safe components joined by `/`, the first of them the torrent's name. Of padding, `name/.pad/LENGTH`,
+    /// which several may share.
+    pub path: String,
+    /// In bytes; may be 0.
+    pub length: u64,
+    /// Where the file begins in the content, in bytes.
+    pub offset: u64,
+    /// Zeros that only fill up a piece (BEP 47): hashed, and never on disk.
+    pub padding: bool,
+}
+
+impl Metainfo {
+    /// Reads the bytes of a .torrent file.
+    pub fn parse(bytes: &[u8]) -> Result<Metainfo, MetainfoError> {
+        if bytes.len() > MAX_METAINFO_BYTES {
+            return Err(MetainfoError::TooLarge(bytes.len()));
+        }
+        let file = bencode::decode_metainfo(bytes).map_err(MetainfoError::NotBencode)?;
+        let keys: [&[u8]; 9] = [
+            b"info",
+            b"announce",
+            b"announce-list",
+            b"url-list",
+            b"comment.utf-8",
+            b"comment",
+            b"created by.utf-8",
+            b"created by",
+            b"creation date",
+        ];
+        let Some([info, announce, announce_list, url_list, comment_utf8, comment, by_utf8, by, date]) =
+            file.get_all(keys)
+        else {
+            return refuse_value("the file", Some(file), "a dict");
+        };
+        let keys: [&[u8]; 11] = [
+            b"name.utf-8",
+            b"name",
+            b"piece length",
+            b"pieces",
+            b"private",
+            b"source",
+            b"meta version",
+            b"file tree",
+            b"length",
+            b"files",
+            b"attr",
+        ];
+        let Some((info, fields)) = info.and_then(|info| Some((info, info.get_all(keys)?))) else {
+            return refuse_value("info", info, "a dict");
+        };
+        let [name_utf8, name, piece_length, pieces, private, source, version, tree, length, files, attr] = fields;
+
+        let version2 = version.and_then(Value::as_int).is_some_and(|version| version >= 2);
+        if pieces.is_none() && (version2 || tree.is_some()) {
+            return Err(MetainfoError::Version2Only);
+        }
+        let name = read_name(name_utf8, name)?;
+        let piece_length = read_piece_length(piece_length)?;
+        let hashes = read_hashes(pieces)?;
+        let mut warnings = Vec::new();
+        let content = match files {
+            Some(list) => files::folder(list, length, &name, &mut warnings)?,
+            None => files::single(length, attr, &name)?,
+        };
+        check_piece_count(content.length, piece_length, hashes)?;
+
+        Ok(Metainfo {
+            info_hash: InfoHash(sha1::sha1(info.raw())),
+            name,
+            is_folder: files.is_some(),
+            files: content.files,
+            length: content.length,
+            piece_length,
+            hashes: hashes.to_vec(),
+            tiers: urls::tiers(announce_list, announce, &mut warnings),
+            web_seeds: urls::web_seeds(url_list, &mut warnings),
+            private: private.is_some_and(|flag| flag.as_int() == Some(1) || flag.as_bytes() == Some(b"1")),
+            comment: read_text(comment_utf8, comment),
+            created_by: read_text(by_utf8, by),
+            creation_date: date.and_then(Value::as_int),
+            source: read_text(None, source),
+            hybrid: version2,
+            warnings,
+        })
+    }
+
+    /// How many pieces the content has.
+    pub fn piece_count(&self) -> u32 {
+        // At most MAX_PIECES.
+        (self.hashes.len() / HASH_BYTES) as u32
+    }
+
+    /// The bytes of a piece: `piece_length` but for the last; 0 of a piece that the torrent has not.
+    pub fn piece_size(&self, piece: u32) -> u32 {
+        let begin = u64::from(piece) * u64::from(self.piece_length);
+        // At most piece_length, which is a u32.
+        self.length.saturating_sub(begin).min(self.piece_length.into()) as u32
+    }
+
+    /// The SHA-1 of a piece; of a piece that the torrent has not, zeros, which no content is known to have.
+    pub fn piece_hash(&self, piece: u32) -> &[u8; 20] {
+        self.hashes.as_chunks().0.get(piece as usize).unwrap_or(&[0; HASH_BYTES])
+    }
+}
+
+/// One line: `"name": 3 files, 70000 bytes, 5 pieces of 16384 bytes, info-hash 0123…`. Safe on a terminal.
+impl fmt::Display for Metainfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.files.iter().filter(|file| !file.padding).count();
+        let files = if count == 1 { "file" } else { "files" };
+        let pieces = if self.piece_count() == 1 { "piece" } else { "pieces" };
+        write!(f, "\"{}\": {count} {files}, {} bytes, ", path::for_terminal(&self.name), self.length)?;
+        write!(f, "{} {pieces} of {} bytes, ", self.piece_count(), self.piece_length)?;
+        write!(f, "info-hash {}", self.info_hash)?;
+        f.write_str(if self.private { ", private" } else { "" })?;
+        f.write_str(if self.hybrid { ", hybrid" } else { "" })
+    }
+}
+
+fn read_name(utf8: Option<Value<'_>>, name: Option<Value<'_>>) -> Result<String, MetainfoError> {
+    let (field, value) = match utf8.filter(|value| value.as_text().is_some()) {
+        Some(value) => ("info.name.utf-8", Some(value)),
+        None => ("info.name", name),
+    };
+    match value {
+        Some(value) => files::read_component(value, || field.into()),
+        None => refuse_value(field, None, files::A_NAME),
+    }
+}
+
+fn read_piece_length(value: Option<Value<'_>>) -> Result<u32, MetainfoError> {
+    match value.and_then(Value::as_int).map(u32::try_from) {
+        Some(Ok(length @ 1..=MAX_PIECE_LENGTH)) => Ok(length),
+        _ => refuse_value("info.piece length", value, format!("1 to {MAX_PIECE_LENGTH} bytes")),
+    }
+}
+
+fn read_hashes(value: Option<Value<'_>>) -> Result<&[u8], MetainfoError> {
+    match value.and_then(Value::as_bytes) {
+        Some(hashes) if hashes.len().is_multiple_of(HASH_BYTES) => Ok(hashes),
+        Some(hashes) => refuse("info.pieces", format!("{} bytes", hashes.len()), "a multiple of 20"),
+        None => refuse_value("info.pieces", value, "a string of hashes"),
+    }
+}
+
+fn check_piece_count(length: u64, piece_length: u32, hashes: &[u8]) -> Result<(), MetainfoError> {
+    let needed = length.div_ceil(piece_length.into());
+    let found = format!("{length} bytes in pieces of {piece_length} bytes make {needed} pieces");
+    if needed > MAX_PIECES {
+        return refuse("info.piece length", found, format!("at most {MAX_PIECES}"));
+    }
+    if needed != (hashes.len() / HASH_BYTES) as u64 {
+        return refuse(
+            "info.pieces",
+            format!("{} hashes", hashes.len() / HASH_BYTES),
+            format!("{needed}: {length} bytes in pieces of {piece_length} bytes"),
+        );
+    }
+    Ok(())
+}
+
+/// Text that is only shown: `utf8` if it is, else `plain` with what is not UTF-8 replaced.
+fn read_text(utf8: Option<Value<'_>>, plain: Option<Value<'_>>) -> Option<String> {
+    let text = match utf8.and_then(Value::as_text) {
+        Some(text) => text.to_string(),
+        None => String::from_utf8_lossy(plain?.as_bytes()?).into_owned(),
+    };
+    (!text.is_empty()).then_some(text)
+}

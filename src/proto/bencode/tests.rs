@@ -34,11 +34,13 @@ fn walks_a_dict_in_any_order() {
     assert_eq!(dict.get(b"b").and_then(Value::as_int), Some(3));
     assert_eq!(dict.get(b"zzz").and_then(Value::as_int), Some(1), "the first of two");
     assert_eq!(dict.get(b"k"), None, "not of an inner dict");
+    let all = dict.get_all([b"b", b"none", b"zzz"]).unwrap();
+    assert_eq!(all.map(|value| value.and_then(Value::as_int)), [Some(3), None, Some(1)]);
     let inner = dict.get(b"a").unwrap();
     assert_eq!((inner.offset(), inner.raw()), (12, &b"ld1:ki2eee"[..]));
     let inner = inner.items().unwrap().next().unwrap().get(b"k").unwrap();
     assert_eq!((inner.offset(), inner.as_int()), (17, Some(2)));
-    assert_eq!(text("i1e").get(b"a"), None);
+    assert_eq!((text("i1e").get(b"a"), text("i1e").get_all([b"a"])), (None, None));
 }
 
 #[test]

@@ -1,0 +1,261 @@
+//! Tests of the metainfo: each rule once, then (in `damage`) properties of torrents that were tampered with.
+
+use super::*;
+use crate::proto::bencode::Bencode;
+
+mod damage;
+mod files;
+
+type Pairs = Vec<(&'static str, Bencode)>;
+
+/// One file of 70,000 bytes in five pieces.
+fn one_file() -> Pairs {
+    vec![
+        ("length", 70_000u32.into()),
+        ("name", "name.bin".into()),
+        ("piece length", 16_384u32.into()),
+        ("pieces", vec![7; 5 * HASH_BYTES].into()),
+    ]
+}
+
+/// A folder of these files, each with a path of one or more names, and its length.
+fn folder(files: &[(&[&str], i64)]) -> Pairs {
+    let entry = |(names, length): &(&[&str], i64)| {
+        Bencode::dict([("length", (*length).into()), ("path", Bencode::list(names.iter().copied()))])
+    };
+    folder_of(files.iter().map(entry).collect(), files.iter().map(|(_, length)| *length).sum())
+}
+
+fn folder_of(files: Vec<Bencode>, length: i64) -> Pairs {
+    let pieces = length.div_euclid(16_384) + i64::from(length % 16_384 > 0);
+    vec![
+        ("files", Bencode::List(files)),
+        ("name", "folder".into()),
+        ("piece length", 16_384u32.into()),
+        ("pieces", vec![7; pieces.max(0) as usize * HASH_BYTES].into()),
+    ]
+}
+
+fn with(mut pairs: Pairs, key: &'static str, value: impl Into<Bencode>) -> Pairs {
+    pairs.push((key, value.into()));
+    pairs
+}
+
+fn without(mut pairs: Pairs, key: &str) -> Pairs {
+    pairs.retain(|(name, _)| *name != key);
+    pairs
+}
+
+/// An entry of `files`.
+fn entry(attr: &str, length: i64, path: Option<&[&str]>) -> Bencode {
+    let mut pairs: Pairs = vec![("attr", attr.into()), ("length", length.into())];
+    pairs.extend(path.map(|names| ("path", Bencode::list(names.iter().copied()))));
+    Bencode::dict(pairs)
+}
+
+/// A .torrent file of this `info`, and these keys beside it.
+fn torrent(info: Pairs, beside: Pairs) -> Vec<u8> {
+    Bencode::dict(with(beside, "info", Bencode::dict(info))).encode()
+}
+
+fn parse(info: Pairs) -> Metainfo {
+    Metainfo::parse(&torrent(info, vec![])).unwrap()
+}
+
+fn error(info: Pairs) -> String {
+    Metainfo::parse(&torrent(info, vec![])).unwrap_err().to_string()
+}
+
+fn paths(meta: &Metainfo) -> Vec<&str> {
+    meta.files.iter().map(|file| file.path.as_str()).collect()
+}
+
+#[test]
+fn reads_a_torrent_of_one_file() {
+    let info = with(with(one_file(), "private", 1i64), "source", "HERE");
+    let beside = vec![
+        ("announce", "http://t/announce".into()),
+        ("comment", "of no use".into()),
+        ("created by", "a test".into()),
+        ("creation date", 1_700_000_000i64.into()),
+        ("url-list", "http://seed/name.bin".into()),
+    ];
+    let bytes = torrent(info.clone(), beside);
+    let meta = Metainfo::parse(&bytes).unwrap();
+    assert_eq!(meta.info_hash.0, sha1::sha1(&Bencode::dict(info).encode()));
+    assert_eq!(meta.name, "name.bin");
+    let file = FileEntry { path: "name.bin".into(), length: 70_000, offset: 0, padding: false };
+    assert_eq!((meta.is_folder, &meta.files[..]), (false, &[file][..]));
+    assert_eq!((meta.length, meta.piece_length, meta.piece_count()), (70_000, 16_384, 5));
+    let sizes: Vec<u32> = (0..6).chain([u32::MAX]).map(|piece| meta.piece_size(piece)).collect();
+    assert_eq!(sizes, [16_384, 16_384, 16_384, 16_384, 4_464, 0, 0]);
+    assert_eq!((meta.piece_hash(4), meta.piece_hash(5)), (&[7; 20], &[0; 20]));
+    assert_eq!(meta.tiers, [["http://t/announce"]]);
+    assert_eq!(meta.web_seeds, ["http://seed/name.bin"]);
+    assert_eq!((meta.private, meta.hybrid), (true, false));
+    assert_eq!((meta.comment.as_deref(), meta.created_by.as_deref()), (Some("of no use"), Some("a test")));
+    assert_eq!((meta.creation_date, meta.source.as_deref()), (Some(1_700_000_000), Some("HERE")));
+    assert!(meta.warnings.is_empty());
+    let line =
+        format!("\"name.bin\": 1 file, 70000 bytes, 5 pieces of 16384 bytes, info-hash {}, private", meta.info_hash);
+    assert_eq!(meta.to_string(), line);
+}
+
+#[test]
+fn reads_a_torrent_of_a_folder() {
+    let meta = parse(folder(&[(&["a"], 10_000), (&["empty"], 0), (&["sub", "b... c"], 10_000)]));
+    assert_eq!(paths(&meta), ["folder/a", "folder/empty", "folder/sub/b... c"]);
+    assert_eq!(meta.files.iter().map(|file| file.offset).collect::<Vec<_>>(), [0, 10_000, 10_000]);
+    assert_eq!((meta.is_folder, meta.length, meta.piece_count()), (true, 20_000, 2));
+    assert!(parse(folder(&[(&["a"], 1)])).is_folder, "of one file as well");
+}
+
+#[test]
+fn japanese_names_and_utf8_keys() {
+    let meta = parse(with(folder(&[(&["音楽", "一.flac"], 5)]), "name", "アルバム"));
+    assert_eq!((meta.name.as_str(), paths(&meta)), ("アルバム", vec!["アルバム/音楽/一.flac"]));
+
+    // The plain keys in Shift-JIS, as old programs wrote them.
+    let old = |utf8: Bencode| {
+        let path = Bencode::list([vec![0x88u8, 0xea]]);
+        Bencode::dict([("length", 5i64.into()), ("path", path), ("path.utf-8", utf8)])
+    };
+    let name = vec![0x89u8, 0xb9];
+    let info = with(folder_of(vec![old(Bencode::list(["一"]))], 5), "name", name.clone());
+    assert_eq!(paths(&parse(with(info, "name.utf-8", "音"))), ["音/一"]);
+    // Preferred only when they are what they say.
+    for bad in [Bencode::list([vec![0xff]]), Bencode::list([1i64]), Bencode::list::<i64>([]), 1i64.into()] {
+        let info = with(folder_of(vec![old(bad)], 5), "name", name.clone());
+        assert_eq!(paths(&parse(with(info, "name.utf-8", vec![0xff]))), ["%89%B9/%88%EA"]);
+    }
+}
+
+#[test]
+fn the_info_hash_is_of_the_bytes_as_they_stand() {
+    let unsorted =
+        b"d6:pieces20:aaaaaaaaaaaaaaaaaaaa12:piece lengthi16384e7:unknownl3:abcd1:xi1eee4:name1:n6:lengthi5ee";
+    let file = [b"d4:infa3:odd4:info", &unsorted[..], b"8:announce9:http://t/e"].concat();
+    let meta = Metainfo::parse(&file).unwrap();
+    assert_eq!(meta.info_hash.0, sha1::sha1(unsorted));
+    assert_eq!((meta.length, meta.tiers.len()), (5, 1));
+    // Ugly names change the file's name and not the hash.
+    let info = with(one_file(), "name", "a\x1b[2J\u{202e}");
+    let meta = parse(info.clone());
+    assert_eq!(meta.name, "a%1B[2J%E2%80%AE");
+    assert_eq!(meta.info_hash.0, sha1::sha1(&Bencode::dict(info).encode()));
+}
+
+#[test]
+fn refuses_what_does_not_add_up() {
+    let text = |key, value: Bencode| error(with(one_file(), key, value));
+    assert_eq!(text("pieces", vec![0; 41].into()), "info.pieces: 41 bytes, expected a multiple of 20");
+    assert_eq!(
+        text("pieces", vec![0; 80].into()),
+        "info.pieces: 4 hashes, expected 5: 70000 bytes in pieces of 16384 bytes"
+    );
+    assert!(text("pieces", vec![0; 120].into()).starts_with("info.pieces: 6 hashes, expected 5"));
+    assert_eq!(text("pieces", 3i64.into()), "info.pieces: 3, expected a string of hashes");
+    for bad in [0, -1, i64::from(MAX_PIECE_LENGTH) + 1, i64::MAX] {
+        assert_eq!(
+            text("piece length", bad.into()),
+            format!("info.piece length: {bad}, expected 1 to 536870912 bytes")
+        );
+    }
+    let huge = with(one_file(), "length", i64::from(MAX_PIECE_LENGTH));
+    assert_eq!(parse(with(with(huge, "piece length", MAX_PIECE_LENGTH), "pieces", vec![0; 20])).piece_count(), 1);
+    assert_eq!(text("length", (-1i64).into()), "info.length: -1, expected a number of bytes");
+    assert_eq!(text("length", "70000".into()), "info.length: \"70000\", expected a number of bytes");
+    assert!(text("length", i64::MAX.into()).contains("make 562949953421312 pieces, expected at most 2097152"));
+    assert_eq!(
+        text("piece length", 1i64.into()),
+        "info.pieces: 5 hashes, expected 70000: 70000 bytes in pieces of 1 bytes"
+    );
+    let huge = |name| entry("", i64::MAX, Some(&[name]));
+    assert!(error(folder_of(["a", "b", "c"].map(huge).to_vec(), 0)).contains("expected a sum below 2^64"));
+    assert_eq!(error(folder_of(vec![1i64.into()], 0)), "info.files[0]: 1, expected a dict");
+    let negative = error(folder_of(vec![entry("", -5, Some(&["a"]))], 0));
+    assert_eq!(negative, "info.files[0].length: -5, expected a number of bytes");
+}
+
+#[test]
+fn refuses_what_is_missing() {
+    for key in ["length", "name", "piece length", "pieces"] {
+        assert!(error(without(one_file(), key)).starts_with(&format!("info.{key}: missing, expected ")));
+    }
+    let parse = |bytes: &[u8]| Metainfo::parse(bytes).unwrap_err().to_string();
+    assert_eq!(parse(b"de"), "info: missing, expected a dict");
+    assert_eq!(parse(b"d4:infoi5ee"), "info: 5, expected a dict");
+    assert_eq!(parse(b"4:spam"), "the file: \"spam\", expected a dict");
+    assert_eq!(parse(b"<!DOCTYPE html>"), "not a .torrent file: byte 0: '<' begins no value");
+    assert_eq!(Metainfo::parse(&vec![0; MAX_METAINFO_BYTES + 1]), Err(MetainfoError::TooLarge(MAX_METAINFO_BYTES + 1)));
+    assert_eq!(error(folder_of(vec![], 0)), "info.files: no file, expected at least one");
+    assert_eq!(error(with(folder_of(vec![], 0), "files", 1i64)), "info.files: 1, expected a list");
+}
+
+#[test]
+fn version_2_only_is_told_apart_from_hybrid() {
+    let version2 = with(with(one_file(), "meta version", 2i64), "file tree", Bencode::dict::<&str>([]));
+    assert!(parse(version2.clone()).hybrid);
+    let only = without(without(version2, "pieces"), "length");
+    assert!(error(only.clone()).contains("version 2 torrent (BEP 52) only"));
+    assert!(error(without(only, "meta version")).contains("version 2 torrent (BEP 52) only"));
+}
+
+#[test]
+fn private_is_one_as_number_or_text() {
+    for (value, private) in [(Bencode::Int(1), true), ("1".into(), true), (Bencode::Int(0), false), ("".into(), false)]
+    {
+        assert_eq!(parse(with(one_file(), "private", value)).private, private);
+    }
+}
+
+#[test]
+fn trackers_come_in_tiers() {
+    let tiers = |beside: Pairs| {
+        let meta = Metainfo::parse(&torrent(one_file(), beside)).unwrap();
+        (meta.tiers, meta.warnings.len())
+    };
+    let list = |tiers: &[&[&str]]| Bencode::list(tiers.iter().map(|tier| Bencode::list(tier.iter().copied())));
+    let announce = ("announce", Bencode::from(" http://a/ \n"));
+    let owned = |tiers: &[&[&str]]| -> Vec<Vec<String>> {
+        tiers.iter().map(|tier| tier.iter().map(|url| url.to_string()).collect()).collect()
+    };
+    assert_eq!(tiers(vec![]), (vec![], 0));
+    assert_eq!(tiers(vec![announce.clone()]), (owned(&[&["http://a/"]]), 0));
+    let full = list(&[&["http://b/", " ", "udp://c:1"], &[], &["", "http://b/"], &["http://d/"]]);
+    let expected = owned(&[&["http://b/", "udp://c:1"], &["http://d/"]]);
+    assert_eq!(tiers(vec![announce.clone(), ("announce-list", full)]), (expected, 0));
+    // Without a URL in it the list counts as absent; a plain list makes a tier of each.
+    assert_eq!(tiers(vec![announce.clone(), ("announce-list", list(&[&[""], &[]]))]), (owned(&[&["http://a/"]]), 0));
+    assert_eq!(tiers(vec![("announce-list", Bencode::list(["x", "y"]))]), (owned(&[&["x"], &["y"]]), 0));
+    let bad = Bencode::List(vec![Bencode::list([vec![0xff], b"http://h/\r\nX: y".to_vec()]), 5i64.into()]);
+    assert_eq!(tiers(vec![announce, ("announce-list", bad)]), (owned(&[&["http://a/"]]), 1));
+    let many = Bencode::list((0..1500).map(|n| Bencode::list([format!("http://{n}/").as_str()])));
+    assert_eq!(tiers(vec![("announce-list", many)]).0.len(), 1000);
+}
+
+#[test]
+fn web_seeds_are_a_list_or_one() {
+    let seeds = |value: Bencode| Metainfo::parse(&torrent(one_file(), vec![("url-list", value)])).unwrap().web_seeds;
+    assert_eq!(seeds(Bencode::list(["http://a/", "", "http://b/x y", "http://a/"])), ["http://a/", "http://b/x y"]);
+    assert_eq!(seeds("http://a/".into()), ["http://a/"]);
+    assert!(seeds("".into()).is_empty() && seeds(5i64.into()).is_empty());
+}
+
+#[test]
+fn odd_text_is_repaired_for_showing() {
+    let beside = vec![("comment", vec![b'a', 0xff].into()), ("created by", "".into())];
+    let meta = Metainfo::parse(&torrent(one_file(), beside)).unwrap();
+    assert_eq!((meta.comment.as_deref(), meta.created_by), (Some("a\u{fffd}"), None));
+    let beside = vec![("comment", "b".into()), ("comment.utf-8", "é".into()), ("creation date", "soon".into())];
+    let meta = Metainfo::parse(&torrent(one_file(), beside)).unwrap();
+    assert_eq!((meta.comment.as_deref(), meta.creation_date), (Some("é"), None));
+}
+
+#[test]
+fn deep_info_is_read_and_deeper_refused() {
+    let deep = |depth: usize| Bencode::Raw([b"l".repeat(depth), b"e".repeat(depth)].concat());
+    assert_eq!(parse(with(one_file(), "deep", deep(98))).length, 70_000);
+    assert!(error(with(one_file(), "deep", deep(99))).contains("nest deeper than 100"));
+    assert!(error(with(one_file(), "deep", deep(100_000))).contains("nest deeper than 100"));
+}

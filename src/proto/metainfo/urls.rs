@@ -1,0 +1,71 @@
+//! The URLs of a torrent: trackers (BEP 3, 12) and web seeds (BEP 19).
+//!
+//! Floor 1. They are kept as they stand, trimmed; which of them can be used is for whoever uses them.
+
+use crate::proto::bencode::Value;
+use std::collections::BTreeSet;
+
+/// The most URLs of a kind that are kept: no torrent is known to have hundreds, and each costs memory.
+const MAX_URLS: usize = 1000;
+
+/// The trackers by tier. `announce` counts only without an announce-list (BEP 12), or one without a URL.
+pub(super) fn tiers(
+    announce_list: Option<Value<'_>>,
+    announce: Option<Value<'_>>,
+    warnings: &mut Vec<String>,
+) -> Vec<Vec<String>> {
+    let mut urls = Urls::default();
+    let mut tiers = Vec::new();
+    for tier in announce_list.and_then(Value::items).into_iter().flatten() {
+        // Some programs write a plain list of URLs: then each is a tier.
+        let tier: Vec<String> = match tier.items() {
+            Some(items) => items.filter_map(|url| urls.take(url)).collect(),
+            None => urls.take(tier).into_iter().collect(),
+        };
+        if !tier.is_empty() {
+            tiers.push(tier);
+        }
+    }
+    if tiers.is_empty() {
+        tiers.extend(announce.and_then(|url| urls.take(url)).map(|url| vec![url]));
+    }
+    urls.warn("tracker", warnings);
+    tiers
+}
+
+/// The web seeds: `url-list` is a list, or one string.
+pub(super) fn web_seeds(url_list: Option<Value<'_>>, warnings: &mut Vec<String>) -> Vec<String> {
+    let mut urls = Urls::default();
+    let web_seeds = match url_list.and_then(Value::items) {
+        Some(items) => items.filter_map(|url| urls.take(url)).collect(),
+        None => url_list.and_then(|url| urls.take(url)).into_iter().collect(),
+    };
+    urls.warn("web seed", warnings);
+    web_seeds
+}
+
+#[derive(Default)]
+struct Urls<'a> {
+    seen: BTreeSet<&'a str>,
+    dropped: usize,
+}
+
+impl<'a> Urls<'a> {
+    /// The URL, unless it is empty, there already, or not to be had as text.
+    fn take(&mut self, value: Value<'a>) -> Option<String> {
+        // A line break within a URL would let it write headers of its own into a request.
+        let url = value.as_text().map(str::trim).filter(|url| !url.contains(char::is_control));
+        let Some(url) = url.filter(|url| self.seen.len() < MAX_URLS || self.seen.contains(url)) else {
+            self.dropped += 1;
+            return None;
+        };
+        (!url.is_empty() && self.seen.insert(url)).then(|| url.to_string())
+    }
+
+    fn warn(&self, kind: &str, warnings: &mut Vec<String>) {
+        if self.dropped > 0 {
+            let count = self.dropped;
+            warnings.push(format!("left out {kind} URLs that are not text, or above {MAX_URLS}: {count}"));
+        }
+    }
+}
