@@ -1,0 +1,67 @@
+use super::*;
+use proptest::prelude::*;
+
+/// A handshake that names nothing in particular.
+fn sample(reserved: Reserved) -> Handshake {
+    Handshake { reserved, info_hash: InfoHash([0xab; 20]), peer_id: PeerId(*b"-SW0100-abcdefghijkl") }
+}
+
+#[test]
+fn stands_on_the_wire_as_bep_3_says() {
+    let bytes = sample(Reserved::ours()).emit();
+    assert_eq!(bytes[0], 19);
+    assert_eq!(&bytes[1..20], b"BitTorrent protocol");
+    assert_eq!(bytes[20..28], [0, 0, 0, 0, 0, 0, 0, 4]);
+    assert_eq!(bytes[28..48], [0xab; 20]);
+    assert_eq!(&bytes[48..], b"-SW0100-abcdefghijkl");
+}
+
+#[test]
+fn knows_the_bits_of_beps_5_6_and_10() {
+    let all = Reserved([0, 0, 0, 0, 0, 0x10, 0, 0x05]);
+    assert!(all.fast() && all.extension() && all.dht());
+    assert_eq!(all.to_string(), "fast+extension+dht");
+    let none = Reserved([0xff, 0xff, 0xff, 0xff, 0xff, 0xef, 0xff, 0xfa]);
+    assert!(!none.fast() && !none.extension() && !none.dht());
+    assert_eq!(none.to_string(), "none");
+}
+
+#[test]
+fn an_extension_is_in_use_when_both_speak_it() {
+    let theirs = Reserved([0, 0, 0, 0, 0, 0x10, 0, 0x05]);
+    assert_eq!(Reserved::ours().common(theirs).to_string(), "fast");
+    assert_eq!(Reserved::ours().common(Reserved::default()), Reserved::default());
+    assert!(!Reserved::ours().extension() && !Reserved::ours().dht());
+}
+
+#[test]
+fn other_protocols_are_refused_and_shown() {
+    let mut bytes = [b' '; LEN];
+    bytes[..24].copy_from_slice(b"GET / HTTP/1.1\r\nHost: x\r");
+    let error = Handshake::parse(&bytes).unwrap_err();
+    assert_eq!(error.to_string(), "not a BitTorrent handshake: it begins \"GET / HTTP/1.1\\r\\nHost\"");
+}
+
+#[test]
+fn prints_on_one_line() {
+    let text = sample(Reserved::ours()).to_string();
+    assert!(text.starts_with("handshake info-hash abab") && text.ends_with("reserved fast"), "{text}");
+}
+
+proptest! {
+    #[test]
+    fn comes_back_as_it_went(reserved: [u8; 8], info_hash: [u8; 20], peer_id: [u8; 20]) {
+        let sent =
+            Handshake { reserved: Reserved(reserved), info_hash: InfoHash(info_hash), peer_id: PeerId(peer_id) };
+        prop_assert_eq!(Handshake::parse(&sent.emit()), Ok(sent));
+        prop_assert!(!sent.to_string().contains('\n'));
+    }
+
+    /// Any change of the first 20 bytes is noticed, and none panics.
+    #[test]
+    fn the_name_of_the_protocol_must_be_exact(place in 0usize..20, change in 1u8..) {
+        let mut bytes = sample(Reserved::ours()).emit();
+        bytes[place] ^= change;
+        prop_assert!(Handshake::parse(&bytes).is_err());
+    }
+}
