@@ -1,0 +1,85 @@
+use super::*;
+use proptest::prelude::*;
+
+/// Reads a socket address a person wrote.
+fn peer(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+#[test]
+fn stands_as_bep_23_says() {
+    assert_eq!(emit_v4(&[peer("10.1.2.3:6881")]), [10, 1, 2, 3, 0x1a, 0xe1]);
+    assert_eq!(parse_v4(&[10, 1, 2, 3, 0x1a, 0xe1], 9).peers, [peer("10.1.2.3:6881")]);
+}
+
+#[test]
+fn stands_as_bep_7_says() {
+    let bytes = emit_v6(&[peer("[2001:db8::1]:6881")]);
+    assert_eq!(bytes, [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0x1a, 0xe1]);
+    assert_eq!(parse_v6(&bytes, 9).peers, [peer("[2001:db8::1]:6881")]);
+}
+
+#[test]
+fn each_family_goes_to_its_own_list() {
+    let both = [peer("[2001:db8::1]:1"), peer("10.0.0.1:2"), peer("[::ffff:10.0.0.2]:3")];
+    assert_eq!(parse_v4(&emit_v4(&both), 9).peers, [peer("10.0.0.1:2"), peer("10.0.0.2:3")]);
+    assert_eq!(parse_v6(&emit_v6(&both), 9).peers, [peer("[2001:db8::1]:1")]);
+}
+
+#[test]
+fn mapped_addresses_become_ipv4() {
+    let mut bytes = [0; 18];
+    bytes[10..].copy_from_slice(&[0xff, 0xff, 10, 0, 0, 1, 0, 7]);
+    assert_eq!(parse_v6(&bytes, 9).peers, [peer("10.0.0.1:7")]);
+    // Mapped and of no use: what is skipped as IPv4 is skipped as this too.
+    bytes[12] = 224;
+    assert_eq!(parse_v6(&bytes, 9), CompactPeers { skipped: 1, ..CompactPeers::default() });
+}
+
+#[test]
+fn entries_of_no_use_are_skipped_and_counted() {
+    let bad = ["10.0.0.1:0", "0.0.0.0:6881", "239.1.1.1:6881", "255.255.255.255:6881"].map(peer);
+    let mut bytes = emit_v4(&bad);
+    bytes.extend(emit_v4(&[peer("10.0.0.9:9")]));
+    assert_eq!(parse_v4(&bytes, 9), CompactPeers { peers: vec![peer("10.0.0.9:9")], skipped: 4, leftover: 0 });
+    let bad = ["[::]:6881", "[ff02::1]:6881", "[2001:db8::1]:0"].map(peer);
+    assert_eq!(parse_v6(&emit_v6(&bad), 9).skipped, 3);
+}
+
+#[test]
+fn a_torn_list_keeps_its_whole_entries_and_tells() {
+    let found = parse_v4(&[10, 0, 0, 1, 0, 7, 99], 9);
+    assert_eq!(found, CompactPeers { peers: vec![peer("10.0.0.1:7")], skipped: 0, leftover: 1 });
+    assert_eq!(parse_v6(&[1; 17], 9), CompactPeers { leftover: 17, ..CompactPeers::default() });
+}
+
+#[test]
+fn no_more_are_kept_than_asked_for() {
+    let found = parse_v4(&[1; 600], 3);
+    assert_eq!((found.peers.len(), found.skipped), (3, 97));
+}
+
+proptest! {
+    #[test]
+    fn comes_back_as_it_went(ips in prop::collection::vec((any::<u32>(), 1u16..), 0..50)) {
+        let peers: Vec<SocketAddr> =
+            ips.into_iter().map(|(ip, port)| SocketAddr::new(Ipv4Addr::from(ip).into(), port)).filter(usable).collect();
+        prop_assert_eq!(parse_v4(&emit_v4(&peers), usize::MAX).peers, peers);
+    }
+
+    #[test]
+    fn comes_back_as_it_went_v6(ips in prop::collection::vec((any::<u128>(), 1u16..), 0..50)) {
+        let peers: Vec<SocketAddr> =
+            ips.into_iter().map(|(ip, port)| SocketAddr::new(Ipv6Addr::from(ip).into(), port)).filter(usable).collect();
+        prop_assert_eq!(parse_v6(&emit_v6(&peers), usize::MAX).peers, peers);
+    }
+
+    /// Any bytes: every entry is accounted for, and what is kept is usable.
+    #[test]
+    fn accounts_for_every_byte(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        for (found, entry) in [(parse_v4(&bytes, 5), V4_BYTES), (parse_v6(&bytes, 5), V6_BYTES)] {
+            prop_assert_eq!((found.peers.len() + found.skipped) * entry + found.leftover, bytes.len());
+            prop_assert!(found.peers.len() <= 5 && found.peers.iter().all(usable));
+        }
+    }
+}
