@@ -1,0 +1,252 @@
+use super::*;
+use proptest::prelude::*;
+
+/// A torrent of a thousand pieces: its bitfield is 125 bytes.
+const LIMITS: Limits = Limits { pieces: 1000 };
+
+/// The bytes of one message.
+fn emitted(message: &Message) -> Vec<u8> {
+    let mut out = Vec::new();
+    message.emit(&mut out);
+    out
+}
+
+/// What a reader at a socket does with `stream`, step by step: all messages, or the first error.
+fn read_all(mut stream: &[u8]) -> Result<Vec<Message>, MessageError> {
+    let mut messages = Vec::new();
+    while let Some((prefix, rest)) = stream.split_first_chunk::<4>() {
+        let length = parse_length(*prefix)?;
+        stream = rest;
+        if length == 0 {
+            messages.push(Message::KeepAlive);
+            continue;
+        }
+        let id = stream[0];
+        match body_kind(id, length, &LIMITS)? {
+            BodyKind::Gather(bytes) => messages.push(parse_body(id, &stream[1..][..bytes as usize])?),
+            BodyKind::Piece(bytes) => {
+                let (header, data) = stream[1..].split_first_chunk().unwrap();
+                let PieceHeader { piece, begin } = PieceHeader::parse(header);
+                messages.push(Message::Piece { piece, begin, data: data[..bytes as usize].to_vec() });
+            }
+            BodyKind::Skip(bytes) => messages.push(Message::Unknown { id, length: bytes + 1 }),
+        }
+        stream = &stream[length as usize..];
+    }
+    Ok(messages)
+}
+
+#[test]
+fn stand_on_the_wire_as_the_beps_say() {
+    let spec = BlockSpec { piece: 7, begin: 0x4000, length: 0x4000 };
+    let spec_bytes = [0, 0, 0, 7, 0, 0, 0x40, 0, 0, 0, 0x40, 0];
+    let with_spec = |id: u8| [&[0, 0, 0, 13, id][..], &spec_bytes].concat();
+    let table: [(Message, Vec<u8>, &str); 18] = [
+        (Message::KeepAlive, vec![0, 0, 0, 0], "keep-alive"),
+        (Message::Choke, vec![0, 0, 0, 1, 0], "choke"),
+        (Message::Unchoke, vec![0, 0, 0, 1, 1], "unchoke"),
+        (Message::Interested, vec![0, 0, 0, 1, 2], "interested"),
+        (Message::NotInterested, vec![0, 0, 0, 1, 3], "not interested"),
+        (Message::Have { piece: 258 }, vec![0, 0, 0, 5, 4, 0, 0, 1, 2], "have piece 258"),
+        (Message::Bitfield(vec![0xff; 125]), [&[0, 0, 0, 126, 5][..], &[0xff; 125]].concat(), "bitfield 125 bytes"),
+        (Message::Request(spec), with_spec(6), "request piece 7 begin 16384 length 16384"),
+        (
+            Message::Piece { piece: 7, begin: 0, data: b"ab".to_vec() },
+            vec![0, 0, 0, 11, 7, 0, 0, 0, 7, 0, 0, 0, 0, b'a', b'b'],
+            "piece 7 begin 0 length 2",
+        ),
+        (Message::Cancel(spec), with_spec(8), "cancel piece 7 begin 16384 length 16384"),
+        (Message::Port(6881), vec![0, 0, 0, 3, 9, 0x1a, 0xe1], "port 6881"),
+        (Message::Suggest { piece: 1 }, vec![0, 0, 0, 5, 13, 0, 0, 0, 1], "suggest piece 1"),
+        (Message::HaveAll, vec![0, 0, 0, 1, 14], "have all"),
+        (Message::HaveNone, vec![0, 0, 0, 1, 15], "have none"),
+        (Message::Reject(spec), with_spec(16), "reject piece 7 begin 16384 length 16384"),
+        (Message::AllowedFast { piece: 1 }, vec![0, 0, 0, 5, 17, 0, 0, 0, 1], "allowed fast piece 1"),
+        (Message::Extended { id: 0, payload: b"de".to_vec() }, b"\0\0\0\x04\x14\0de".to_vec(), "extended 0 2 bytes"),
+        (Message::Unknown { id: 99, length: 3 }, vec![0, 0, 0, 3, 99, 0, 0], "unknown message 99 length 3"),
+    ];
+    let stream: Vec<u8> = table.iter().flat_map(|(_, bytes, _)| bytes.clone()).collect();
+    for (message, bytes, line) in &table {
+        assert_eq!(emitted(message), *bytes, "{message}");
+        assert_eq!(Message::parse(bytes, &LIMITS), Ok(Some((message.clone(), bytes.len()))));
+        assert_eq!(message.to_string(), *line);
+    }
+    assert_eq!(read_all(&stream), Ok(table.into_iter().map(|(message, ..)| message).collect()));
+}
+
+#[test]
+fn four_gigabytes_are_refused_at_the_length() {
+    assert_eq!(parse_length([0xff; 4]), Err(MessageError::TooLong { length: u32::MAX }));
+    assert_eq!(parse_length([0, 0x10, 0, 0]), Ok(MAX_MESSAGE_BYTES));
+    assert!(parse_length([0, 0x10, 0, 1]).is_err());
+    assert!(body_kind(99, u32::MAX, &LIMITS).is_err(), "nor by one who forgets to ask for the length");
+    assert!(Message::parse(&[0xff; 4], &LIMITS).is_err());
+    assert_eq!(
+        parse_length([0xff; 4]).unwrap_err().to_string(),
+        "message of 4294967295 bytes, at most 1048576 are taken"
+    );
+}
+
+#[test]
+fn every_known_message_has_its_exact_length() {
+    for (id, body) in [(0, 0), (1, 0), (2, 0), (3, 0), (4, 4), (6, 12), (8, 12), (9, 2), (13, 4), (14, 0), (15, 0)] {
+        assert_eq!(body_kind(id, body + 1, &LIMITS), Ok(BodyKind::Gather(body)));
+        for wrong in [body.wrapping_sub(1), body + 1, 1000] {
+            let error = MessageError::WrongLength { id, body: wrong, least: body, most: body };
+            if wrong < MAX_MESSAGE_BYTES {
+                assert_eq!(body_kind(id, wrong + 1, &LIMITS), Err(error));
+                assert_eq!(parse_body(id, &vec![0; wrong as usize]), Err(error));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_bitfield_has_a_bit_for_each_piece() {
+    assert_eq!(body_kind(id::BITFIELD, 126, &LIMITS), Ok(BodyKind::Gather(125)));
+    let error = body_kind(id::BITFIELD, 127, &LIMITS).unwrap_err();
+    assert_eq!(error.to_string(), "bitfield with a body of 126 bytes, expected 125");
+    assert!(body_kind(id::BITFIELD, 125, &LIMITS).is_err());
+}
+
+#[test]
+fn a_block_has_one_byte_to_sixteen_kibibytes() {
+    assert_eq!(body_kind(id::PIECE, 1 + 8 + 1, &LIMITS), Ok(BodyKind::Piece(1)));
+    assert_eq!(body_kind(id::PIECE, 1 + 8 + BLOCK_BYTES, &LIMITS), Ok(BodyKind::Piece(BLOCK_BYTES)));
+    for length in [1, 8, 9, 1 + 8 + BLOCK_BYTES + 1] {
+        assert!(body_kind(id::PIECE, length, &LIMITS).is_err(), "{length}");
+        assert!(parse_body(id::PIECE, &vec![0; length as usize - 1]).is_err(), "{length}");
+    }
+    let error = body_kind(id::PIECE, 9, &LIMITS).unwrap_err();
+    assert_eq!(error.to_string(), "piece with a body of 8 bytes, expected 9 to 16392");
+}
+
+#[test]
+fn requests_of_no_block_are_refused() {
+    for (begin, length) in [(0, 0), (0, BLOCK_BYTES + 1), (0, u32::MAX), (u32::MAX, 1), (u32::MAX - 10, 16384)] {
+        for message in [Message::Request, Message::Cancel, Message::Reject] {
+            let bytes = emitted(&message(BlockSpec { piece: 0, begin, length }));
+            assert!(matches!(Message::parse(&bytes, &LIMITS), Err(MessageError::NoBlock { .. })), "{begin} {length}");
+        }
+    }
+    let error = read_all(&emitted(&Message::Request(BlockSpec { piece: 1, begin: 2, length: 0 }))).unwrap_err();
+    assert_eq!(error.to_string(), "request of piece 1 begin 2 length 0: no block is like that");
+    let last = BlockSpec { piece: 0, begin: u32::MAX - 1, length: 1 };
+    assert_eq!(read_all(&emitted(&Message::Request(last))), Ok(vec![Message::Request(last)]));
+}
+
+#[test]
+fn unknown_messages_and_long_extended_ones_are_skipped() {
+    assert_eq!(body_kind(99, MAX_MESSAGE_BYTES, &LIMITS), Ok(BodyKind::Skip(MAX_MESSAGE_BYTES - 1)));
+    assert_eq!(body_kind(99, 1, &LIMITS), Ok(BodyKind::Skip(0)));
+    let most = MAX_EXTENDED_BYTES;
+    assert_eq!(body_kind(id::EXTENDED, most + 1, &LIMITS), Ok(BodyKind::Gather(most)));
+    assert_eq!(body_kind(id::EXTENDED, most + 2, &LIMITS), Ok(BodyKind::Skip(most + 1)));
+    assert!(body_kind(id::EXTENDED, 1, &LIMITS).is_err(), "without its extended id");
+    assert!(parse_body(id::EXTENDED, &[]).is_err());
+}
+
+#[test]
+fn a_message_that_is_not_whole_waits() {
+    let whole = emitted(&Message::Have { piece: 3 });
+    for cut in 0..whole.len() {
+        assert_eq!(Message::parse(&whole[..cut], &LIMITS), Ok(None));
+    }
+}
+
+#[test]
+fn absurd_unknown_messages_are_emitted_bounded() {
+    assert_eq!(emitted(&Message::Unknown { id: 99, length: 0 }), [0, 0, 0, 1, 99]);
+    assert_eq!(emitted(&Message::Unknown { id: 99, length: u32::MAX }).len() as u32, 4 + MAX_MESSAGE_BYTES);
+}
+
+#[test]
+fn a_block_read_behind_its_header_is_the_message() {
+    let spec = BlockSpec { piece: 7, begin: 16384, length: 5 };
+    let mut out = Vec::new();
+    emit_piece_header(&spec, &mut out);
+    assert_eq!(out.len(), 13);
+    out.extend(b"block");
+    assert_eq!(out, emitted(&Message::Piece { piece: 7, begin: 16384, data: b"block".to_vec() }));
+    assert_eq!(PieceHeader { piece: 7, begin: 16384 }.spec(5), spec);
+}
+
+/// Any block a peer may ask for.
+fn any_spec() -> impl Strategy<Value = BlockSpec> {
+    (any::<u32>(), 0..=u32::MAX - BLOCK_BYTES, 1..=BLOCK_BYTES).prop_map(|(piece, begin, length)| BlockSpec {
+        piece,
+        begin,
+        length,
+    })
+}
+
+/// Any message that a peer may send.
+fn any_message() -> impl Strategy<Value = Message> {
+    let bytes = |range| prop::collection::vec(any::<u8>(), range);
+    prop_oneof![
+        prop::sample::select(vec![
+            Message::KeepAlive,
+            Message::Choke,
+            Message::Unchoke,
+            Message::Interested,
+            Message::NotInterested,
+            Message::HaveAll,
+            Message::HaveNone,
+        ]),
+        any::<u32>().prop_map(|piece| Message::Have { piece }),
+        any::<u32>().prop_map(|piece| Message::Suggest { piece }),
+        any::<u32>().prop_map(|piece| Message::AllowedFast { piece }),
+        any::<u16>().prop_map(Message::Port),
+        bytes(125..126).prop_map(Message::Bitfield),
+        any_spec().prop_map(Message::Request),
+        any_spec().prop_map(Message::Cancel),
+        any_spec().prop_map(Message::Reject),
+        (any::<u32>(), any::<u32>(), bytes(1..100)).prop_map(|(piece, begin, data)| Message::Piece {
+            piece,
+            begin,
+            data
+        }),
+        (any::<u8>(), bytes(0..100)).prop_map(|(id, payload)| Message::Extended { id, payload }),
+        (21u8.., 1u32..100).prop_map(|(id, length)| Message::Unknown { id, length }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn come_back_as_they_went(messages in prop::collection::vec(any_message(), 0..20)) {
+        let mut stream = Vec::new();
+        messages.iter().for_each(|message| message.emit(&mut stream));
+        let read = read_all(&stream);
+        prop_assert_eq!(read.as_ref(), Ok(&messages));
+        let mut rest = &stream[..];
+        for message in &messages {
+            let (parsed, taken) = Message::parse(rest, &LIMITS).unwrap().unwrap();
+            prop_assert_eq!(&parsed, message);
+            prop_assert!(!message.to_string().contains('\n'));
+            rest = &rest[taken..];
+        }
+        prop_assert!(rest.is_empty());
+    }
+
+    /// Any bytes: no panic; and what is taken for a message goes out again with the same length.
+    #[test]
+    fn any_bytes_are_a_message_or_an_error(
+        length in 0u32..40, id in 0u8..25, body in prop::collection::vec(any::<u8>(), 0..60), pieces in 0u32..300,
+    ) {
+        let mut input = length.to_be_bytes().to_vec();
+        input.push(id);
+        input.extend(body);
+        match Message::parse(&input, &Limits { pieces }) {
+            Ok(Some((message, taken))) => prop_assert_eq!(emitted(&message).len(), taken),
+            Ok(None) => {}
+            Err(error) => prop_assert!(!error.to_string().is_empty()),
+        }
+    }
+
+    #[test]
+    fn bodies_of_any_length_do_not_panic(id: u8, body in prop::collection::vec(any::<u8>(), 0..40)) {
+        if let Ok(message) = parse_body(id, &body) {
+            prop_assert_eq!(emitted(&message).len(), 5 + body.len());
+        }
+    }
+}
