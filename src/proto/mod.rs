@@ -10,3 +10,4 @@ pub mod message;
 pub mod metainfo;
 pub mod path;
 pub mod sha1;
+pub mod url;

@@ -1,0 +1,123 @@
+use super::*;
+use proptest::prelude::*;
+
+#[test]
+fn encodes_all_but_the_unreserved() {
+    assert_eq!(percent_encode(b"Az09-._~"), "Az09-._~");
+    assert_eq!(percent_encode(b"\x00 +/%\xff"), "%00%20%2B%2F%25%FF");
+    assert_eq!(percent_decode("%00%20+%2f%25%fF").unwrap(), b"\x00 +/%\xff");
+    for bad in ["%", "%1", "a%g0", "%%20", "%é"] {
+        assert_eq!(percent_decode(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn joins_with_what_fits() {
+    for (base, joined) in [
+        ("http://t.example/announce", "http://t.example/announce?a=1&b=2"),
+        ("http://t.example/announce?passkey=x", "http://t.example/announce?passkey=x&a=1&b=2"),
+        ("http://t.example/announce?", "http://t.example/announce?a=1&b=2"),
+        ("http://t.example/announce?x&", "http://t.example/announce?x&a=1&b=2"),
+        ("http://t.example/a%2Fb//c?k=%7e#frag?", "http://t.example/a%2Fb//c?k=%7e&a=1&b=2"),
+        ("http://t.example", "http://t.example?a=1&b=2"),
+    ] {
+        assert_eq!(join_query(base, "a=1&b=2"), joined);
+    }
+    assert_eq!(join_query("http://t.example/x#y", ""), "http://t.example/x");
+}
+
+#[test]
+fn tells_scheme_and_host() {
+    for (url, its_scheme, its_host) in [
+        ("http://t.example/announce", Some("http"), Some("t.example")),
+        ("HTTPS://u:p@t.example:443?x=http://other/", Some("HTTPS"), Some("t.example")),
+        ("udp://[2001:db8::1]:6969", Some("udp"), Some("2001:db8::1")),
+        ("http://a@b@c/", Some("http"), Some("c")),
+        ("http:///announce", Some("http"), None),
+        ("http://[::1/x", Some("http"), None),
+        ("t.example/announce", None, None),
+        ("/x?y=http://t.example/", None, None),
+        ("", None, None),
+        ("://", None, None),
+        ("1a://x", None, None),
+    ] {
+        assert_eq!((scheme(url), host(url)), (its_scheme, its_host), "{url}");
+    }
+}
+
+#[test]
+fn hides_what_is_secret() {
+    for (url, shown) in [
+        ("http://t.example/0123456789abcdef0123456789abcdef/announce", "http://t.example/…/announce"),
+        ("http://t.example:80/announce.php?passkey=abc&x=1", "http://t.example:80/announce.php?passkey=…&x=…"),
+        ("http://t.example/announce.php?secret", "http://t.example/announce.php?…"),
+        ("https://user:password@t.example/announce", "https://…@t.example/announce"),
+        ("https://t.example/a/123e4567-e89b-12d3-a456-426614174000.php", "https://t.example/a/….php"),
+        ("http://t.example/announce#0123456789abcdef0123456789abcdef", "http://t.example/announce"),
+        ("http://t.example/announce?pass=a?b=c&d", "http://t.example/announce?pass=…&…"),
+        ("udp://averylongtrackername.example:6969/announce", "udp://averylongtrackername.example:6969/announce"),
+        ("0123456789abcdef0123", "…"),
+        ("/announce?", "/announce?"),
+    ] {
+        assert_eq!(redact(url), shown);
+    }
+}
+
+#[test]
+fn mends_what_no_url_may_hold() {
+    for (url, mended) in [
+        (" http://t.example/a b|c\r\n", "http://t.example/a%20b%7Cc"),
+        ("http://t.example/ü?q={\"}", "http://t.example/%C3%BC?q=%7B%22%7D"),
+        ("http://t.example/100%", "http://t.example/100%25"),
+        ("http://t.example/%zz%2g%41", "http://t.example/%25zz%252g%41"),
+        ("udp://[::1]:80/[x]", "udp://[::1]:80/%5Bx%5D"),
+        ("http://t.example/a?b=c&d=~!$'()*+,;:@-._/?#f", "http://t.example/a?b=c&d=~!$'()*+,;:@-._/?#f"),
+    ] {
+        assert_eq!(sanitize(url), mended);
+    }
+}
+
+proptest! {
+    #[test]
+    fn bytes_come_back_as_they_went(bytes: Vec<u8>) {
+        let text = percent_encode(&bytes);
+        prop_assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte)));
+        prop_assert_eq!(percent_decode(&text), Some(bytes));
+    }
+
+    /// Mending is done once; and no text, good or bad, makes any of these panic.
+    #[test]
+    fn any_text_is_survived(url in "[ -~é…\u{0}]{0,40}", wild: String) {
+        for text in [url, wild, "http://".to_string()] {
+            let mended = sanitize(&text);
+            prop_assert!(mended.bytes().all(|byte| byte.is_ascii_graphic()));
+            prop_assert_eq!(sanitize(&mended), mended.clone());
+            (percent_decode(&text), redact(&text), host(&text), join_query(&text, &mended));
+        }
+    }
+
+    #[test]
+    fn no_passkey_is_shown(key in "[0-9a-zA-Z]{16,40}", host in "[a-z]{1,9}[.]example") {
+        for url in [
+            format!("http://{host}/{key}/announce"),
+            format!("http://{host}/announce/{key}"),
+            format!("http://{host}/announce?passkey={key}"),
+            format!("http://{host}/announce?{key}"),
+            format!("http://{host}/announce?{key}=1"),
+            format!("http://me:{key}@{host}/announce"),
+            format!("http://{host}/announce#{key}"),
+        ] {
+            let shown = redact(&url);
+            prop_assert!(!shown.contains(&key), "{}", shown);
+            prop_assert!(shown.contains(&host), "{}", shown);
+        }
+    }
+
+    #[test]
+    fn what_is_joined_is_found_again(path in "[a-z/]{0,9}", had in "[a-z=&]{0,9}", value: Vec<u8>) {
+        let url = join_query(&format!("http://t.example/{path}?{had}"), &format!("k={}", percent_encode(&value)));
+        let (_, query) = url.split_once('?').unwrap();
+        let last = query.rsplit('&').next().unwrap().strip_prefix("k=").unwrap();
+        prop_assert_eq!(percent_decode(last), Some(value));
+    }
+}
