@@ -4,7 +4,7 @@
 //! carries it; the spare bits at the end are always zero. The number of pieces had is kept beside the bits, so
 //! that asking "how many" and "all?" costs nothing however often it is done.
 
-use core::fmt;
+use std::fmt;
 
 /// A set of pieces out of a fixed number of them, laid out as the message `bitfield` is.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl fmt::Display for BitfieldError {
     }
 }
 
-impl core::error::Error for BitfieldError {}
+impl std::error::Error for BitfieldError {}
 
 /// Bytes a bitfield of `pieces` pieces takes.
 pub fn bytes_for(pieces: u32) -> usize {
@@ -151,7 +151,7 @@ impl Bitfield {
 
     /// `self & !other`, word by word; where `other` is shorter it lacks everything.
     fn words_lacked_by<'a>(&'a self, other: &'a Bitfield) -> impl Iterator<Item = u64> + 'a {
-        words(&self.bytes).zip(words(&other.bytes).chain(core::iter::repeat(0))).map(|(here, there)| here & !there)
+        words(&self.bytes).zip(words(&other.bytes).chain(std::iter::repeat(0))).map(|(here, there)| here & !there)
     }
 }
 
@@ -192,7 +192,7 @@ fn words(bytes: &[u8]) -> impl Iterator<Item = u64> + '_ {
 
 /// The places of the ones of `word`, the highest bit being place `first`.
 fn ones_of(mut word: u64, first: u32) -> impl Iterator<Item = u32> {
-    core::iter::from_fn(move || {
+    std::iter::from_fn(move || {
         if word == 0 {
             return None;
         }

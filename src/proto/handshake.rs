@@ -4,7 +4,7 @@
 //! sender speaks (BEP 4 lists them), the info-hash, the peer id.
 
 use crate::proto::id::{InfoHash, PeerId};
-use core::fmt;
+use std::fmt;
 
 /// Bytes of a handshake (BEP 3).
 pub const LEN: usize = 68;
@@ -122,7 +122,7 @@ impl fmt::Display for HandshakeError {
     }
 }
 
-impl core::error::Error for HandshakeError {}
+impl std::error::Error for HandshakeError {}
 
 /// The `N` bytes from `from` on. Every call in this file has `from + N <= LEN`.
 fn take<const N: usize>(bytes: &[u8; LEN], from: usize) -> [u8; N] {

@@ -17,9 +17,9 @@ mod parse;
 #[path = "message_tests.rs"]
 mod tests;
 
-use core::fmt;
 pub use emit::emit_piece_header;
 pub use parse::parse_body;
+use std::fmt;
 
 /// Bytes of a block: what everyone asks for and no one serves more than (FACTS: libtorrent, transmission, rain).
 pub const BLOCK_BYTES: u32 = 16 * 1024;
@@ -230,7 +230,7 @@ pub enum MessageError {
     },
 }
 
-impl core::error::Error for MessageError {}
+impl std::error::Error for MessageError {}
 
 /// The length a message begins with: the bytes of id and body to come, zero for a keep-alive.
 pub fn parse_length(prefix: [u8; 4]) -> Result<u32, MessageError> {

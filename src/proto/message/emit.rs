@@ -3,7 +3,7 @@
 //! Floor 1 (BEP 3, BEP 6, BEP 10).
 
 use super::{BlockSpec, MAX_MESSAGE_BYTES, Message, MessageError, PIECE_HEADER_BYTES, id};
-use core::fmt;
+use std::fmt;
 
 impl Message {
     /// Appends the bytes of the message, length prefix first.
