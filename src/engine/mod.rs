@@ -1,1 +1,233 @@
-//! Floor 3: threads, sockets, disks.
+//! Floor 3: threads, sockets, disks. It decides nothing: I/O becomes events, actions become I/O.
+//!
+//! | thread | how many | blocks on |
+//! |---|---|---|
+//! | [`manager`] | one | its channel |
+//! | peer reader ([`reader`]) | one a peer | its socket |
+//! | peer writer ([`writer`]) | one a peer | its channel, its socket |
+//! | [`disk`] | as many as cores, at most 4 | its channel, the disk |
+//! | [`listener`] | one or two | its socket |
+//! | [`announce`] | none when nothing is announced, at most 8 | a tracker |
+//! | [`check`] | as many as cores, while content is checked | the disk |
+
+pub mod announce;
+pub mod beneath;
+pub mod blocks;
+pub mod check;
+pub mod content;
+pub mod disk;
+pub mod files;
+pub mod http;
+pub mod input;
+pub mod link;
+pub mod listener;
+pub mod manager;
+pub mod reader;
+pub mod writer;
+
+use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::metainfo::Metainfo;
+use crate::swarm::status::Status;
+use crate::swarm::torrent::Settings;
+use content::ContentError;
+use crossbeam_channel::{Receiver, Sender};
+use input::Input;
+use std::fmt;
+use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The ports that are tried when none is named: those that BEP 3 began with, and the hundred the field added.
+pub const DEFAULT_PORTS: RangeInclusive<u16> = 6881..=6999;
+/// Memory for blocks under way when none is named: a DSL line's bandwidth times delay, several times over.
+pub const DEFAULT_MEMORY_BYTES: u64 = 4 << 20;
+/// Connections of a torrent when no number is named (transmission's number).
+pub const DEFAULT_MAX_PEERS: usize = 50;
+/// How long the goodbyes to trackers may take.
+pub const GOODBYE: Duration = Duration::from_secs(2);
+
+/// How the engine is to run.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The ports to try, in this order; the first that is free is listened on. `0..=0`: the system chooses.
+    pub ports: RangeInclusive<u16>,
+    /// Most connections of a torrent.
+    pub max_peers: usize,
+    /// Most bytes asked for or on their way to disk, of all torrents.
+    pub memory_bytes: u64,
+    /// Reserve the space of files when they are made, instead of making them sparse.
+    pub preallocate: bool,
+    /// Pieces in order, first to last.
+    pub sequential: bool,
+    /// How often [`Notice::Status`] is to come; `None` for never.
+    pub status_every: Option<Duration>,
+}
+
+/// A torrent to be fetched and served, and where its content is or goes.
+#[derive(Debug)]
+pub struct Job {
+    /// The torrent.
+    pub metainfo: Metainfo,
+    /// The folder that holds the torrent's file or folder.
+    pub dir: PathBuf,
+}
+
+/// Something to tell the person. Torrents are numbered as they were added, from 0.
+#[derive(Debug)]
+pub enum Notice {
+    /// How all torrents stand; it comes each `status_every`.
+    Status(Vec<Report>),
+    /// The content that was there is checked and the torrent joins its swarm.
+    Joined {
+        /// Which.
+        torrent: usize,
+        /// Bytes that were there already.
+        had_bytes: u64,
+        /// Nothing is missing.
+        whole: bool,
+    },
+    /// Every piece is had and proven.
+    Complete {
+        /// Which.
+        torrent: usize,
+    },
+    /// The torrent ended by itself.
+    Failed {
+        /// Which.
+        torrent: usize,
+        /// Why.
+        problem: Problem,
+    },
+    /// A tracker answered after it did not, or the other way round.
+    Tracker {
+        /// Whose.
+        torrent: usize,
+        /// Its announce URL.
+        url: String,
+        /// `None`: it answers now.
+        problem: Option<String>,
+    },
+    /// After [`Engine::stop`]: the trackers were told, the last report follows; nothing comes after this.
+    Stopped(Vec<Report>),
+}
+
+/// One torrent on the screen.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The name, safe for a file but not for a terminal.
+    pub name: String,
+    /// Which.
+    pub info_hash: InfoHash,
+    /// Bytes of content.
+    pub length: u64,
+    /// What it is doing.
+    pub phase: Phase,
+}
+
+/// What a torrent is doing.
+#[derive(Clone, Debug)]
+pub enum Phase {
+    /// Content that is there is being checked, or waits for that: bytes looked at so far.
+    Checking(u64),
+    /// It is in its swarm.
+    Running(Status),
+    /// It ended by itself.
+    Failed(Problem),
+}
+
+/// Why a torrent ended by itself, and of which kind that is.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// The files could not be made (else: they could not be read or written).
+    pub cant_create: bool,
+    /// In words: what was being done, to what, what went wrong.
+    pub text: String,
+}
+
+/// What keeps the engine from starting.
+#[derive(Debug)]
+pub enum EngineError {
+    /// None of the ports could be listened on.
+    NoPort(RangeInclusive<u16>, io::Error),
+    /// A thread could not be made.
+    NoThread(io::Error),
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            EngineError::NoPort(ports, error) if ports.start() == ports.end() => {
+                write!(f, "can't listen on port {}: {error}; name another with --port", ports.start())
+            }
+            EngineError::NoPort(ports, error) => {
+                let (first, last) = (ports.start(), ports.end());
+                write!(f, "can't listen on any port from {first} to {last}: {error}; name another with --port")
+            }
+            EngineError::NoThread(error) => write!(f, "can't start a thread: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for EngineError {}
+
+impl From<ContentError> for Problem {
+    fn from(error: ContentError) -> Problem {
+        Problem { cant_create: error.is_creation(), text: error.to_string() }
+    }
+}
+
+/// The running engine: a handle to its manager thread.
+pub struct Engine {
+    manager: Sender<Input>,
+    port: u16,
+}
+
+impl Engine {
+    /// Listens, and starts the threads. What happens comes as notices.
+    pub fn start(config: Config) -> Result<(Engine, Receiver<Notice>), EngineError> {
+        let (listeners, port) = listener::bind(&config.ports)?;
+        let (notices, notice_receiver) = crossbeam_channel::unbounded();
+        let mut random = [0; 12];
+        let (low, high) = (entropy().to_be_bytes(), entropy().to_be_bytes());
+        random[..8].copy_from_slice(&low);
+        random[8..].copy_from_slice(&high[..4]);
+        let settings = Settings {
+            peer_id: PeerId::new(random),
+            port,
+            tracker_key: entropy() as u32,
+            max_peers: config.max_peers,
+            sequential: config.sequential,
+        };
+        log::info!("we are {} on port {port}", settings.peer_id);
+        let manager = manager::start(config, settings, listeners, notices).map_err(EngineError::NoThread)?;
+        Ok((Engine { manager, port }, notice_receiver))
+    }
+
+    /// The port that is listened on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Takes a torrent in: its content is checked, then it joins its swarm.
+    pub fn add(&self, job: Job) {
+        // The manager lives as long as the process; were it gone, the notices' end would tell.
+        let _ = self.manager.send(Input::Add(Box::new(job)));
+    }
+
+    /// Says goodbye to trackers and peers; [`Notice::Stopped`] comes within [`GOODBYE`].
+    pub fn stop(&self) {
+        let _ = self.manager.send(Input::Stop);
+    }
+
+    /// A handle for another thread, such as the one that waits for signals.
+    pub fn handle(&self) -> Engine {
+        Engine { manager: self.manager.clone(), port: self.port }
+    }
+}
+
+/// 64 random bits from the system, by way of the seed that std gives its hash maps.
+fn entropy() -> u64 {
+    std::collections::hash_map::RandomState::new().build_hasher().finish()
+}

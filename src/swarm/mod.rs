@@ -1,1 +1,23 @@
 //! Floor 2: what to do next. Pure decisions.
+//!
+//! Time, random numbers and bytes are handed in, so every decision can be tested, replayed and simulated in virtual
+//! time. [`torrent`] is the central piece manager; the other modules are the ideas it decides with, one a file.
+
+pub mod announcer;
+pub mod budget;
+pub mod candidates;
+mod downloading;
+pub mod event;
+mod joining;
+pub mod peer;
+pub mod picker;
+pub mod rarity;
+pub mod rate;
+pub mod rng;
+pub mod status;
+pub mod torrent;
+mod uploading;
+pub mod window;
+
+/// A moment: what has passed since the process began. It is handed in; nothing here reads a clock.
+pub type Time = core::time::Duration;

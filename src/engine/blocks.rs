@@ -1,0 +1,50 @@
+//! Buffers of one block each, used again and again.
+//!
+//! Floor 3. A block is read from the socket into one of these, moved through the manager to its disk thread, and given
+//! back. So the memory of blocks stays what it once was at most, and no allocator keeps a hoard for each thread.
+
+use crate::proto::message::BLOCK_BYTES;
+use crossbeam_channel::{Receiver, Sender};
+
+/// A stock of block buffers; clones share it.
+#[derive(Clone)]
+pub struct Blocks {
+    give: Sender<Vec<u8>>,
+    take: Receiver<Vec<u8>>,
+}
+
+impl Blocks {
+    /// A stock that keeps buffers of up to `bytes` in all.
+    pub fn new(bytes: u64) -> Blocks {
+        let (give, take) = crossbeam_channel::bounded((bytes / BLOCK_BYTES as u64).max(1) as usize);
+        Blocks { give, take }
+    }
+
+    /// A buffer of `length` bytes, whose content is anything.
+    pub fn take(&self, length: usize) -> Vec<u8> {
+        let mut block = self.take.try_recv().unwrap_or_else(|_| Vec::with_capacity(BLOCK_BYTES as usize));
+        block.resize(length, 0);
+        block
+    }
+
+    /// Gives a buffer back; when the stock is full it is freed.
+    pub fn give(&self, block: Vec<u8>) {
+        let _ = self.give.try_send(block);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_comes_back() {
+        let blocks = Blocks::new(0);
+        let block = blocks.take(100);
+        let address = block.as_ptr();
+        blocks.give(block);
+        blocks.give(Vec::new());
+        assert_eq!(blocks.take(BLOCK_BYTES as usize).as_ptr(), address);
+        assert_eq!(blocks.take(5), [0; 5]);
+    }
+}

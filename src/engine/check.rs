@@ -1,0 +1,71 @@
+//! Checks the content that is there already, on all cores.
+//!
+//! Floor 3. Threads take the next piece by turns, read it and compare its hash. Pieces of files that are not there, or
+//! end before the piece does, are not read at all.
+
+use super::content::{Content, ContentError};
+use crate::proto::bitfield::Bitfield;
+use crate::proto::sha1::Sha1;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+/// Bytes read at a time: large enough for a disk's read-ahead, small enough for a second-level cache.
+const READ_BYTES: usize = 128 * 1024;
+
+/// The pieces of `content` that are there. `progress` counts the bytes that were looked at.
+pub fn check(content: &Content, progress: &AtomicU64) -> Result<Bitfield, ContentError> {
+    let pieces = content.metainfo.piece_count();
+    let sizes: Vec<u64> =
+        (0..content.metainfo.files.len()).map(|file| content.size_on_disk(file).unwrap_or(0)).collect();
+    let have = Mutex::new(Bitfield::new(pieces));
+    if sizes.iter().all(|size| *size == 0) && pieces > 0 {
+        return Ok(Bitfield::new(pieces));
+    }
+    let next = AtomicU32::new(0);
+    let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
+    thread::scope(|scope| {
+        let worker = || -> Result<(), ContentError> {
+            let mut buffer = vec![0; READ_BYTES];
+            loop {
+                let piece = next.fetch_add(1, Ordering::Relaxed);
+                if piece >= pieces {
+                    return Ok(());
+                }
+                let size = content.metainfo.piece_size(piece) as u64;
+                if is_there(content, piece, &sizes) && is_right(content, piece, &mut buffer)? {
+                    have.lock().unwrap_or_else(PoisonError::into_inner).set(piece);
+                }
+                progress.fetch_add(size, Ordering::Relaxed);
+            }
+        };
+        let workers: Vec<_> = (1..cores).map(|_| scope.spawn(worker)).collect();
+        let ours = worker();
+        // A worker that panicked proved nothing; its pieces stay missing.
+        workers.into_iter().fold(ours, |result, worker| result.and(worker.join().unwrap_or(Ok(()))))
+    })?;
+    Ok(have.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Whether every file of `piece` is long enough to hold it.
+fn is_there(content: &Content, piece: u32, sizes: &[u64]) -> bool {
+    let start = content.piece_offset(piece);
+    let size = content.metainfo.piece_size(piece) as u64;
+    content.files_of(start, size).all(|file| {
+        let entry = &content.metainfo.files[file];
+        sizes[file] >= entry.length.min(start + size - entry.offset)
+    })
+}
+
+fn is_right(content: &Content, piece: u32, buffer: &mut [u8]) -> Result<bool, ContentError> {
+    let mut hash = Sha1::new();
+    let (mut offset, mut left) = (content.piece_offset(piece), content.metainfo.piece_size(piece) as usize);
+    while left > 0 {
+        let count = left.min(buffer.len());
+        content.read(offset, &mut buffer[..count])?;
+        hash.update(&buffer[..count]);
+        offset += count as u64;
+        left -= count;
+    }
+    Ok(hash.finish() == *content.digest(piece))
+}

@@ -1,0 +1,217 @@
+//! The content of a torrent on disk: a run of bytes that lies in one file or across many.
+//!
+//! Floor 3. Reads and writes go to offsets of the torrent (BEP 3: the files one after another) by `pread` and `pwrite`,
+//! so threads need no lock. Padding files (BEP 47) are not on disk: they read as zeros and swallow what is written.
+
+use super::beneath::{Folder, For};
+use super::files::FileCache;
+use crate::proto::metainfo::{FileEntry, Metainfo};
+use crate::proto::sha1::Digest;
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What could not be done to which file.
+#[derive(Debug)]
+pub struct ContentError {
+    /// What was being done.
+    pub doing: Doing,
+    /// To which file.
+    pub path: PathBuf,
+    /// What the system said.
+    pub error: io::Error,
+}
+
+/// What was being done when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// Making a file or folder.
+    Making,
+    /// Reserving space.
+    Reserving,
+    /// Reading.
+    Reading,
+    /// Writing.
+    Writing,
+}
+
+impl ContentError {
+    /// Whether files could not be made, rather than used.
+    pub fn is_creation(&self) -> bool {
+        matches!(self.doing, Doing::Making | Doing::Reserving)
+    }
+}
+
+impl fmt::Display for ContentError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let doing = match self.doing {
+            Doing::Making => "make",
+            Doing::Reserving => "reserve space for",
+            Doing::Reading => "read",
+            Doing::Writing => "write",
+        };
+        write!(f, "can't {doing} {}: {}", self.path.display(), self.error)
+    }
+}
+
+impl std::error::Error for ContentError {}
+
+/// The content of one torrent.
+pub struct Content {
+    /// The torrent's number in the process.
+    pub torrent: usize,
+    /// The torrent.
+    pub metainfo: Metainfo,
+    dir: PathBuf,
+    folder: Folder,
+    files: Arc<FileCache>,
+    preallocate: bool,
+    /// Which files are known to have their size, so that it is not asked for at each write.
+    sized: Vec<AtomicBool>,
+    has_padding: bool,
+}
+
+impl Content {
+    /// The content of `metainfo` in `dir`, which must exist. Nothing is made yet.
+    pub fn open(
+        torrent: usize,
+        metainfo: Metainfo,
+        dir: &Path,
+        files: Arc<FileCache>,
+        preallocate: bool,
+    ) -> Result<Content, ContentError> {
+        let folder = Folder::open(dir).map_err(|error| ContentError {
+            doing: Doing::Reading,
+            path: dir.to_path_buf(),
+            error,
+        })?;
+        let sized = metainfo.files.iter().map(|_| AtomicBool::new(false)).collect();
+        let has_padding = metainfo.files.iter().any(|entry| entry.padding);
+        Ok(Content { torrent, metainfo, dir: dir.to_path_buf(), folder, files, preallocate, sized, has_padding })
+    }
+
+    /// The digest that `piece` must have.
+    pub fn digest(&self, piece: u32) -> &Digest {
+        self.metainfo.piece_hash(piece)
+    }
+
+    /// Where `piece` starts in the torrent.
+    pub fn piece_offset(&self, piece: u32) -> u64 {
+        piece as u64 * self.metainfo.piece_length as u64
+    }
+
+    /// Makes what a download needs from the start: the folder, the empty files, with `preallocate` all files. A file
+    /// that is there and longer than it should be is not ours to cut: it is named.
+    pub fn prepare(&self) -> Result<(), ContentError> {
+        if self.metainfo.is_folder {
+            let made = self.folder.make_folder(&self.metainfo.name);
+            made.map_err(|error| self.error(Doing::Making, &self.metainfo.name, error))?;
+        }
+        for (index, entry) in self.metainfo.files.iter().enumerate().filter(|(_, entry)| !entry.padding) {
+            if let Some(found) = self.size_on_disk(index).filter(|found| *found > entry.length) {
+                let wrong = format!(
+                    "it has {found} bytes, but the torrent says {}; move it away, or choose another folder with --dir",
+                    entry.length
+                );
+                return Err(self.error(Doing::Making, &entry.path, io::Error::other(wrong)));
+            }
+            if self.preallocate || entry.length == 0 {
+                self.writable(index)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How long the file is on disk; `None` where it is not there, or can't be read.
+    pub fn size_on_disk(&self, file: usize) -> Option<u64> {
+        let path = &self.metainfo.files.get(file)?.path;
+        let found = self.folder.file(path, For::Reading).ok()?;
+        found.metadata().ok().map(|metadata| metadata.len())
+    }
+
+    /// Writes `bytes` at `offset` of the torrent.
+    pub fn write(&self, offset: u64, bytes: &[u8]) -> Result<(), ContentError> {
+        self.each_file(offset, bytes.len(), |index, at, from, to| {
+            let entry = &self.metainfo.files[index];
+            let done = self.writable(index)?.write_all_at(&bytes[from..to], at);
+            done.map_err(|error| self.error(Doing::Writing, &entry.path, error))
+        })
+    }
+
+    /// Fills `bytes` from `offset` of the torrent.
+    pub fn read(&self, offset: u64, bytes: &mut [u8]) -> Result<(), ContentError> {
+        if self.has_padding {
+            bytes.fill(0);
+        }
+        self.each_file(offset, bytes.len(), |index, at, from, to| {
+            let entry = &self.metainfo.files[index];
+            let file = self.files.get((self.torrent, index), &self.folder, &entry.path, For::Reading);
+            let done = file.and_then(|file| file.read_exact_at(&mut bytes[from..to], at));
+            done.map_err(|error| self.error(Doing::Reading, &entry.path, error))
+        })
+    }
+
+    /// The files that hold anything of a run of bytes, padding left out.
+    pub fn files_of(&self, offset: u64, length: u64) -> impl Iterator<Item = usize> + '_ {
+        let files = &self.metainfo.files;
+        let first = files.partition_point(|entry| entry.offset + entry.length <= offset);
+        (first..files.len())
+            .take_while(move |&index| files[index].offset < offset + length)
+            .filter(|&index| !files[index].padding && files[index].length > 0)
+    }
+
+    /// Calls `act(file, offset in it, from, to)` for each file that holds bytes `from..to` of the run.
+    fn each_file(
+        &self,
+        offset: u64,
+        length: usize,
+        mut act: impl FnMut(usize, u64, usize, usize) -> Result<(), ContentError>,
+    ) -> Result<(), ContentError> {
+        let end = offset + length as u64;
+        for index in self.files_of(offset, length as u64) {
+            let FileEntry { offset: start, length, .. } = self.metainfo.files[index];
+            let (first, last) = (start.max(offset), (start + length).min(end));
+            act(index, first - start, (first - offset) as usize, (last - offset) as usize)?;
+        }
+        Ok(())
+    }
+
+    /// The file, opened for writing; when it is made by this, it gets its size at once.
+    fn writable(&self, index: usize) -> Result<Arc<File>, ContentError> {
+        let entry = &self.metainfo.files[index];
+        let file = self.files.get((self.torrent, index), &self.folder, &entry.path, For::Writing);
+        let file = file.map_err(|error| self.error(Doing::Making, &entry.path, error))?;
+        if !self.sized[index].load(Ordering::Relaxed) {
+            let found = file.metadata().map_err(|error| self.error(Doing::Making, &entry.path, error))?.len();
+            if found < entry.length {
+                self.reserve(&file, entry)?;
+            }
+            self.sized[index].store(true, Ordering::Relaxed);
+        }
+        Ok(file)
+    }
+
+    /// Gives a file its size: sparse, or with its space reserved. Where the file system can't reserve, sparse must do.
+    fn reserve(&self, file: &File, entry: &FileEntry) -> Result<(), ContentError> {
+        if self.preallocate {
+            match fallocate(file, FallocateFlags::empty(), 0, entry.length) {
+                Ok(()) => return Ok(()),
+                Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+                    log::warn!("this file system can't reserve space; {} is made sparse", entry.path);
+                }
+                Err(error) => return Err(self.error(Doing::Reserving, &entry.path, error.into())),
+            }
+        }
+        file.set_len(entry.length).map_err(|error| self.error(Doing::Making, &entry.path, error))
+    }
+
+    fn error(&self, doing: Doing, path: &str, error: io::Error) -> ContentError {
+        ContentError { doing, path: self.dir.join(path), error }
+    }
+}

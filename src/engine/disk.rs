@@ -1,0 +1,208 @@
+//! Disk threads: they write blocks and prove pieces.
+//!
+//! Floor 3. A piece always goes to the same thread, so its blocks need no lock. While blocks come in order a running
+//! SHA-1 takes them straight from memory. A block that comes ahead of its turn is written and, for a while, kept: peers
+//! answer requests out of order as a matter of course, and reading it back would cost more. Only [`KEPT_BYTES`] are
+//! kept; what is beyond is read back when its turn has come. A piece is never held whole.
+
+use super::blocks::Blocks;
+use super::content::{Content, ContentError};
+use super::input::Input;
+use crate::proto::message::BLOCK_BYTES;
+use crate::proto::sha1::Sha1;
+use crate::swarm::event::Event;
+use crossbeam_channel::{Receiver, Sender};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::thread;
+
+/// Blocks ahead of their turn that one thread keeps in memory: 90 were seen from libtorrent with 256 requests out, but
+/// of those most wait only for the next few.
+const KEPT_BYTES: usize = 512 * 1024;
+/// The manager hears of written bytes when this much was written, or nothing more is to be done.
+const REPORT_BYTES: u64 = 256 * 1024;
+/// Most disk threads: hashing is all they do at length, and few machines we run on have more cores to spare.
+const MOST_THREADS: usize = 4;
+/// Their stacks: a SHA-1 and a few frames.
+const STACK_BYTES: usize = 64 * 1024;
+
+/// Work for a disk thread.
+pub enum DiskJob {
+    /// Write a block; with the last one of a piece, compare its hash.
+    Write {
+        /// The torrent's content.
+        content: Arc<Content>,
+        /// The piece.
+        piece: u32,
+        /// Where in the piece the block begins, in bytes.
+        begin: u32,
+        /// The block.
+        data: Vec<u8>,
+    },
+    /// Forget what came of a piece.
+    Restart {
+        /// The torrent.
+        torrent: usize,
+        /// The piece.
+        piece: u32,
+    },
+}
+
+/// The disk threads.
+pub struct Disk {
+    threads: Vec<Sender<DiskJob>>,
+}
+
+impl Disk {
+    /// Starts the threads; what they did comes to `manager`.
+    pub fn start(manager: &Sender<Input>, blocks: &Blocks) -> io::Result<Disk> {
+        let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
+        let mut threads = Vec::new();
+        for number in 0..cores.min(MOST_THREADS) {
+            let (jobs, receiver) = crossbeam_channel::unbounded();
+            let worker = Worker {
+                manager: manager.clone(),
+                blocks: blocks.clone(),
+                pieces: BTreeMap::new(),
+                kept_bytes: 0,
+                unreported: BTreeMap::new(),
+            };
+            let builder = thread::Builder::new().name(format!("disk {number}")).stack_size(STACK_BYTES);
+            builder.spawn(move || worker.run(&receiver))?;
+            threads.push(jobs);
+        }
+        Ok(Disk { threads })
+    }
+
+    /// Hands a job to the thread of its piece. (The queue is bounded by the budget that every block was counted in.)
+    pub fn give(&self, piece: u32, job: DiskJob) {
+        let _ = self.threads[piece as usize % self.threads.len()].send(job);
+    }
+}
+
+/// A piece that is coming.
+#[derive(Default)]
+struct Coming {
+    hash: Sha1,
+    /// Bytes of the piece that are hashed: all before this.
+    hashed: u32,
+    /// Bytes of the piece that are written.
+    written: u32,
+    /// Blocks ahead of their turn, by where they begin.
+    kept: BTreeMap<u32, Vec<u8>>,
+}
+
+struct Worker {
+    manager: Sender<Input>,
+    blocks: Blocks,
+    pieces: BTreeMap<(usize, u32), Coming>,
+    kept_bytes: usize,
+    /// Bytes that are written and not yet told of, by torrent.
+    unreported: BTreeMap<usize, u64>,
+}
+
+impl Worker {
+    fn run(mut self, jobs: &Receiver<DiskJob>) {
+        while let Ok(job) = jobs.recv() {
+            self.act(job);
+            for job in jobs.try_iter() {
+                self.act(job);
+            }
+            self.report();
+        }
+    }
+
+    fn act(&mut self, job: DiskJob) {
+        match job {
+            DiskJob::Write { content, piece, begin, data } => self.write(&content, piece, begin, data),
+            DiskJob::Restart { torrent, piece } => self.forget(torrent, piece),
+        }
+    }
+
+    fn write(&mut self, content: &Content, piece: u32, begin: u32, data: Vec<u8>) {
+        let torrent = content.torrent;
+        let (length, bytes) = (data.len() as u32, data.len() as u64);
+        let result = content.write(content.piece_offset(piece) + begin as u64, &data);
+        let coming = self.pieces.entry((torrent, piece)).or_default();
+        coming.written += length;
+        if begin == coming.hashed {
+            coming.hash.update(&data);
+            coming.hashed += length;
+            self.blocks.give(data);
+            while let Some(block) = coming.kept.remove(&coming.hashed) {
+                coming.hash.update(&block);
+                coming.hashed += block.len() as u32;
+                self.kept_bytes -= block.len();
+                self.blocks.give(block);
+            }
+        } else if self.kept_bytes + data.len() <= KEPT_BYTES {
+            self.kept_bytes += data.len();
+            coming.kept.insert(begin, data);
+        } else {
+            self.blocks.give(data);
+        }
+        let unreported = self.unreported.entry(torrent).or_default();
+        *unreported += bytes;
+        let report = *unreported >= REPORT_BYTES;
+        let complete = coming.written == content.metainfo.piece_size(piece);
+        if report {
+            self.report();
+        }
+        if let Err(error) = result {
+            return self.fail(torrent, error);
+        }
+        if complete {
+            self.prove(content, piece);
+        }
+    }
+
+    /// All of a piece is written: hashes the rest, compares, tells.
+    fn prove(&mut self, content: &Content, piece: u32) {
+        let Some(mut coming) = self.pieces.remove(&(content.torrent, piece)) else { return };
+        let size = content.metainfo.piece_size(piece);
+        let mut block = self.blocks.take(BLOCK_BYTES as usize);
+        while coming.hashed < size {
+            let kept = coming.kept.remove(&coming.hashed);
+            if let Some(block) = &kept {
+                self.kept_bytes -= block.len();
+            } else {
+                block.resize((size - coming.hashed).min(BLOCK_BYTES) as usize, 0);
+                let offset = content.piece_offset(piece) + coming.hashed as u64;
+                if let Err(error) = content.read(offset, &mut block) {
+                    return self.fail(content.torrent, error);
+                }
+            }
+            let next = kept.as_ref().unwrap_or(&block);
+            coming.hash.update(next);
+            coming.hashed += next.len() as u32;
+            kept.into_iter().for_each(|block| self.blocks.give(block));
+        }
+        self.blocks.give(block);
+        let good = coming.hash.finish() == *content.digest(piece);
+        self.tell(content.torrent, Event::Checked { piece, good });
+    }
+
+    fn forget(&mut self, torrent: usize, piece: u32) {
+        let Some(coming) = self.pieces.remove(&(torrent, piece)) else { return };
+        for block in coming.kept.into_values() {
+            self.kept_bytes -= block.len();
+            self.blocks.give(block);
+        }
+    }
+
+    fn report(&mut self) {
+        for (torrent, bytes) in std::mem::take(&mut self.unreported) {
+            self.tell(torrent, Event::Written { bytes });
+        }
+    }
+
+    fn fail(&mut self, torrent: usize, error: ContentError) {
+        let _ = self.manager.send(Input::DiskFailed { torrent, error });
+    }
+
+    fn tell(&self, torrent: usize, event: Event) {
+        // The manager is gone only when the process ends.
+        let _ = self.manager.send(Input::Torrent { torrent, event });
+    }
+}

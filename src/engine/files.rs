@@ -1,0 +1,88 @@
+//! A bounded number of open files, shared by all torrents and threads.
+//!
+//! Floor 3. A torrent may have a hundred thousand files and the system may allow us 64 descriptors, so files are opened
+//! when they are needed, and the one that was not used for longest is closed for it.
+
+use super::beneath::{Folder, For};
+use std::fs::File;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Most files open at once where the system allows many.
+const MOST_OPEN: u64 = 64;
+/// Fewest: one each for the disk threads and some writers.
+const LEAST_OPEN: u64 = 8;
+/// Files may take one in this many of the descriptors we are allowed; the rest is for peers.
+const SHARE_OF_DESCRIPTORS: u64 = 8;
+
+/// A file of a torrent: the torrent's number and the file's.
+pub type FileKey = (usize, usize);
+
+struct Open {
+    key: FileKey,
+    purpose: For,
+    file: Arc<File>,
+}
+
+/// The open files, the one used last at the end.
+pub struct FileCache {
+    open: Mutex<Vec<Open>>,
+    most: usize,
+}
+
+impl FileCache {
+    /// A cache of as many files as the limit of descriptors allows.
+    pub fn new() -> FileCache {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
+        let most = (limit / SHARE_OF_DESCRIPTORS).clamp(LEAST_OPEN, MOST_OPEN) as usize;
+        FileCache { open: Mutex::new(Vec::with_capacity(most)), most }
+    }
+
+    /// The file `key` at `path` beneath `folder`, from the cache or opened now.
+    pub fn get(&self, key: FileKey, folder: &Folder, path: &str, purpose: For) -> io::Result<Arc<File>> {
+        // A poisoned lock means that a thread panicked between two plain moves: the list itself is whole.
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = open.iter().position(|open| open.key == key) {
+            let found = open.remove(at);
+            if found.purpose == For::Writing || purpose == For::Reading {
+                let file = Arc::clone(&found.file);
+                open.push(found);
+                return Ok(file);
+            }
+        }
+        if open.len() >= self.most {
+            open.remove(0);
+        }
+        let file = Arc::new(folder.file(path, purpose)?);
+        open.push(Open { key, purpose, file: Arc::clone(&file) });
+        Ok(file)
+    }
+}
+
+impl Default for FileCache {
+    fn default() -> FileCache {
+        FileCache::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn never_more_than_allowed_and_a_reader_becomes_a_writer() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        let cache = FileCache { open: Mutex::default(), most: 3 };
+        for file in 0..10 {
+            cache.get((0, file), &folder, &file.to_string(), For::Writing).unwrap();
+            assert!(cache.open.lock().unwrap().len() <= 3);
+        }
+        assert!(cache.get((1, 0), &folder, "new", For::Reading).is_err());
+        let reader = cache.get((0, 5), &folder, "5", For::Reading).unwrap();
+        let writer = cache.get((0, 5), &folder, "5", For::Writing).unwrap();
+        assert!(!Arc::ptr_eq(&reader, &writer));
+        let again = cache.get((0, 5), &folder, "5", For::Reading).unwrap();
+        assert!(Arc::ptr_eq(&again, &writer), "a writer can read too");
+    }
+}

@@ -1,0 +1,64 @@
+//! What comes to the manager from the other threads.
+//!
+//! Floor 3. All of it goes through one channel, so the manager sees one thing after another.
+
+use super::Job;
+use super::content::{Content, ContentError};
+use super::link::Link;
+use crate::proto::bitfield::Bitfield;
+use crate::proto::handshake::Handshake;
+use crate::swarm::event::Event;
+use crate::swarm::peer::PeerKey;
+use core::net::SocketAddr;
+use std::sync::Arc;
+
+/// Something for the manager.
+pub enum Input {
+    /// A person gave a torrent.
+    Add(Box<Job>),
+    /// The content of a torrent was checked.
+    Checked {
+        /// The torrent's number.
+        torrent: usize,
+        /// The content and the pieces that are there; or why not.
+        result: Result<(Arc<Content>, Bitfield), ContentError>,
+    },
+    /// A connection stands, and the peer's handshake is read.
+    Connected {
+        /// The connection's name.
+        peer: PeerKey,
+        /// The torrent's number.
+        torrent: usize,
+        /// Where the peer is.
+        addr: SocketAddr,
+        /// We opened the connection.
+        outgoing: bool,
+        /// What the peer said.
+        handshake: Handshake,
+        /// The ways to it.
+        link: Link,
+    },
+    /// A peer sent something, or is gone.
+    Peer {
+        /// Who.
+        peer: PeerKey,
+        /// What.
+        event: Event,
+    },
+    /// Something else happened to a torrent.
+    Torrent {
+        /// The torrent's number.
+        torrent: usize,
+        /// What.
+        event: Event,
+    },
+    /// The disk did not do what was asked of it.
+    DiskFailed {
+        /// The torrent's number.
+        torrent: usize,
+        /// Why.
+        error: ContentError,
+    },
+    /// The person wants to stop.
+    Stop,
+}

@@ -1,0 +1,77 @@
+//! What a connection needs beside its two threads: its socket, to shut it, and the way to its writer.
+//!
+//! Floor 3. Shutting the socket wakes the reader; dropping the sender ends the writer. The three share one descriptor.
+
+use crate::proto::id::InfoHash;
+use crate::proto::message::{BlockSpec, Message};
+use crate::swarm::peer::PeerKey;
+use core::num::NonZeroU32;
+use crossbeam_channel::Sender;
+use std::collections::BTreeMap;
+use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::content::Content;
+
+/// Something for a peer's writer to send, in this order.
+#[derive(Debug)]
+pub enum Order {
+    /// Our handshake.
+    Handshake,
+    /// A message.
+    Message(Message),
+    /// A block, to be read from disk.
+    Upload(BlockSpec),
+}
+
+/// The manager's end of a connection.
+#[derive(Debug)]
+pub struct Link {
+    /// The socket.
+    pub socket: Arc<TcpStream>,
+    /// The way to the writer.
+    pub orders: Sender<Vec<Order>>,
+}
+
+impl Link {
+    /// Ends the connection: both threads notice.
+    pub fn close(&self) {
+        // An error means that it is closed already.
+        let _ = self.socket.shutdown(Shutdown::Both);
+    }
+}
+
+/// The torrents that peers may ask for by info-hash, for the threads that shake hands.
+#[derive(Default)]
+pub struct Directory {
+    torrents: Mutex<BTreeMap<InfoHash, Arc<Content>>>,
+    last_peer: AtomicU32,
+}
+
+impl Directory {
+    /// A torrent joined its swarm.
+    pub fn add(&self, content: Arc<Content>) {
+        self.lock().insert(content.metainfo.info_hash, content);
+    }
+
+    /// A torrent ended.
+    pub fn remove(&self, info_hash: &InfoHash) {
+        self.lock().remove(info_hash);
+    }
+
+    /// The torrent with this info-hash.
+    pub fn find(&self, info_hash: &InfoHash) -> Option<Arc<Content>> {
+        self.lock().get(info_hash).cloned()
+    }
+
+    /// A name for a new connection. Two thousand million of them pass before a name comes again.
+    pub fn name_peer(&self) -> PeerKey {
+        let number = self.last_peer.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        PeerKey(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<InfoHash, Arc<Content>>> {
+        self.torrents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,387 @@
+//! The manager thread: all torrents of the process, one thing after another.
+//!
+//! Floor 3. It takes what the other threads report, hands it to [`Torrent::handle`], and carries the actions to where
+//! they are done. It blocks on its channel alone: what it gives away goes into channels that are bounded by what was
+//! let in (the budget, the windows, the number of peers), so giving never waits.
+
+use super::announce::Announcers;
+use super::blocks::Blocks;
+use super::check;
+use super::content::Content;
+use super::disk::{Disk, DiskJob};
+use super::files::FileCache;
+use super::input::Input;
+use super::link::{Directory, Link, Order};
+use super::listener;
+use super::reader::{self, Surroundings};
+use super::{Config, GOODBYE, Job, Notice, Phase, Problem, Report, entropy};
+use crate::proto::id::InfoHash;
+use crate::swarm::Time;
+use crate::swarm::budget::Budget;
+use crate::swarm::event::{Action, Event, sooner};
+use crate::swarm::peer::PeerKey;
+use crate::swarm::rng::Rng;
+use crate::swarm::torrent::{Settings, Shared, Torrent, Turn};
+use crossbeam_channel::{Receiver, Sender};
+use std::collections::HashMap;
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Things that may wait for the manager; who has more to report waits. It bounds what a flood of small messages costs.
+const INBOX: usize = 512;
+/// Things taken in before what they led to is sent: so that a peer's requests go out together.
+const BATCH: usize = 128;
+
+/// A torrent in the process.
+struct Slot {
+    name: String,
+    info_hash: InfoHash,
+    length: u64,
+    state: State,
+    /// When the torrent wants to be woken.
+    wake: Option<Time>,
+    /// The last problem of each tracker that the person was told of.
+    told: Vec<Option<String>>,
+}
+
+enum State {
+    /// Its content is being checked; the bytes looked at.
+    Checking(Arc<AtomicU64>),
+    Running(Box<Torrent>, Arc<Content>),
+    Failed(Problem),
+}
+
+/// A connected peer.
+struct Connection {
+    torrent: usize,
+    link: Link,
+    /// What it is to be sent when this batch is over.
+    orders: Vec<Order>,
+}
+
+struct Manager {
+    started: Instant,
+    settings: Settings,
+    inbox: Receiver<Input>,
+    notices: Sender<Notice>,
+    around: Surroundings,
+    disk: Disk,
+    announcers: Announcers,
+    checks: Sender<Check>,
+    shared: Shared,
+    torrents: Vec<Slot>,
+    peers: HashMap<PeerKey, Connection>,
+    /// Peers that have orders waiting.
+    talked_to: Vec<PeerKey>,
+    actions: Vec<Action>,
+    /// Announces without an answer yet.
+    announcing: usize,
+    status_every: Option<Duration>,
+    status_at: Option<Time>,
+    /// When we end, goodbyes answered or not.
+    end_at: Option<Time>,
+}
+
+/// Content to be opened and checked.
+struct Check {
+    torrent: usize,
+    job: Job,
+    progress: Arc<AtomicU64>,
+}
+
+/// Starts the manager and all threads that serve it; what is sent to the channel goes to the manager.
+pub fn start(
+    config: Config,
+    settings: Settings,
+    listeners: Vec<TcpListener>,
+    notices: Sender<Notice>,
+) -> io::Result<Sender<Input>> {
+    let (sender, inbox) = crossbeam_channel::bounded(INBOX);
+    let blocks = Blocks::new(config.memory_bytes);
+    let around = Surroundings {
+        manager: sender.clone(),
+        directory: Arc::new(Directory::default()),
+        blocks: blocks.clone(),
+        peer_id: settings.peer_id,
+    };
+    listener::start(listeners, &around)?;
+    let mut manager = Manager {
+        started: Instant::now(),
+        settings,
+        inbox,
+        notices,
+        disk: Disk::start(&sender, &blocks)?,
+        announcers: Announcers::new(sender.clone()),
+        checks: start_checker(sender.clone(), config.preallocate)?,
+        around,
+        shared: Shared { rng: Rng::new(entropy()), budget: Budget::new(config.memory_bytes), connecting: 0 },
+        torrents: Vec::new(),
+        peers: HashMap::new(),
+        talked_to: Vec::new(),
+        actions: Vec::new(),
+        announcing: 0,
+        status_every: config.status_every,
+        status_at: config.status_every.map(|_| Time::ZERO),
+        end_at: None,
+    };
+    thread::Builder::new().name("manager".into()).spawn(move || manager.run())?;
+    Ok(sender)
+}
+
+/// Starts the thread that opens and checks content, one torrent after another.
+fn start_checker(manager: Sender<Input>, preallocate: bool) -> io::Result<Sender<Check>> {
+    let (sender, checks) = crossbeam_channel::unbounded::<Check>();
+    let files = Arc::new(FileCache::new());
+    let run = move || {
+        for Check { torrent, job: Job { metainfo, dir }, progress } in checks {
+            let opened = Content::open(torrent, metainfo, &dir, Arc::clone(&files), preallocate);
+            let result = opened.and_then(|content| {
+                let have = check::check(&content, &progress)?;
+                content.prepare()?;
+                Ok((Arc::new(content), have))
+            });
+            if manager.send(Input::Checked { torrent, result }).is_err() {
+                return;
+            }
+        }
+    };
+    thread::Builder::new().name("checker".into()).spawn(run)?;
+    Ok(sender)
+}
+
+impl Manager {
+    fn run(&mut self) {
+        while let Some(input) = self.wait() {
+            let now = self.started.elapsed();
+            let inbox = self.inbox.clone();
+            for input in input.into_iter().chain(inbox.try_iter().take(BATCH)) {
+                self.take(input, now);
+            }
+            self.wake_torrents(now);
+            self.share_budget(now);
+            self.send_orders();
+            if self.status_at.is_some_and(|at| at <= now) {
+                self.status_at = self.status_every.map(|every| now + every);
+                let _ = self.notices.send(Notice::Status(self.reports(now)));
+            }
+            if self.end_at.is_some_and(|at| at <= now || self.announcing == 0) {
+                break;
+            }
+        }
+        self.peers.values().for_each(|connection| connection.link.close());
+        let _ = self.notices.send(Notice::Stopped(self.reports(self.started.elapsed())));
+    }
+
+    /// Waits for something to come, or for the next moment anybody waits for: `Some(None)`. `None`: it is over.
+    fn wait(&self) -> Option<Option<Input>> {
+        let wakes = self.torrents.iter().map(|slot| slot.wake).fold(None, sooner);
+        match sooner(wakes, sooner(self.status_at, self.end_at)) {
+            None => self.inbox.recv().ok().map(Some),
+            Some(at) => Some(self.inbox.recv_deadline(self.started + at).ok()),
+        }
+    }
+
+    fn take(&mut self, input: Input, now: Time) {
+        match input {
+            Input::Peer { peer, event } => {
+                if let Some(torrent) = self.peers.get(&peer).map(|connection| connection.torrent) {
+                    let gone = matches!(event, Event::Gone { .. });
+                    self.handle(torrent, event, now);
+                    if gone {
+                        self.peers.remove(&peer);
+                    }
+                }
+            }
+            Input::Torrent { torrent, event } => {
+                let announced = matches!(event, Event::Announced { .. });
+                self.announcing -= announced as usize;
+                self.handle(torrent, event, now);
+                if announced {
+                    self.tell_of_trackers(torrent);
+                }
+            }
+            Input::Connected { peer, torrent, addr, outgoing, handshake, link } => {
+                self.peers.insert(peer, Connection { torrent, link, orders: Vec::new() });
+                self.handle(torrent, Event::Connected { peer, addr, outgoing, handshake }, now);
+            }
+            Input::Add(job) => self.add(*job),
+            Input::Checked { torrent, result } => match result {
+                Ok((content, have)) => self.join(torrent, content, have, now),
+                Err(error) => self.failed(torrent, error.into()),
+            },
+            Input::DiskFailed { torrent, error } => {
+                self.handle(torrent, Event::DiskFailed { problem: error.to_string() }, now);
+                self.failed(torrent, error.into());
+            }
+            Input::Stop => self.stop(now),
+        }
+    }
+
+    fn add(&mut self, job: Job) {
+        let progress = Arc::new(AtomicU64::new(0));
+        self.torrents.push(Slot {
+            name: job.metainfo.name.clone(),
+            info_hash: job.metainfo.info_hash,
+            length: job.metainfo.length,
+            state: State::Checking(Arc::clone(&progress)),
+            wake: None,
+            told: Vec::new(),
+        });
+        let _ = self.checks.send(Check { torrent: self.torrents.len() - 1, job, progress });
+    }
+
+    /// The content is checked: the torrent begins.
+    fn join(&mut self, number: usize, content: Arc<Content>, have: crate::proto::bitfield::Bitfield, now: Time) {
+        if self.end_at.is_some() {
+            return;
+        }
+        let had_bytes = have.iter_ones().map(|piece| content.metainfo.piece_size(piece) as u64).sum();
+        let whole = have.is_full();
+        let torrent = Torrent::new(&content.metainfo, have, self.settings.clone(), now, &mut self.shared.rng);
+        let slot = &mut self.torrents[number];
+        slot.told = vec![None; torrent.trackers().len()];
+        slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
+        self.around.directory.add(content);
+        let _ = self.notices.send(Notice::Joined { torrent: number, had_bytes, whole });
+        self.handle(number, Event::Timer, now);
+    }
+
+    fn failed(&mut self, number: usize, problem: Problem) {
+        let slot = &mut self.torrents[number];
+        if matches!(slot.state, State::Failed(_)) {
+            return;
+        }
+        self.around.directory.remove(&slot.info_hash);
+        slot.state = State::Failed(problem.clone());
+        slot.wake = None;
+        let _ = self.notices.send(Notice::Failed { torrent: number, problem });
+    }
+
+    fn stop(&mut self, now: Time) {
+        self.end_at = Some(now + GOODBYE);
+        for number in 0..self.torrents.len() {
+            if let State::Running(torrent, _) = &mut self.torrents[number].state {
+                torrent.stop(&mut Turn { now, shared: &mut self.shared, actions: &mut self.actions });
+                self.carry_out(number);
+            }
+        }
+    }
+
+    /// Hands an event to its torrent, and does what it decides.
+    fn handle(&mut self, number: usize, event: Event, now: Time) {
+        let Some(slot) = self.torrents.get_mut(number) else { return };
+        let State::Running(torrent, _) = &mut slot.state else { return };
+        torrent.handle(event, &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions });
+        slot.wake = torrent.next_wake(now, &self.shared);
+        self.carry_out(number);
+    }
+
+    fn wake_torrents(&mut self, now: Time) {
+        for number in 0..self.torrents.len() {
+            if self.torrents[number].wake.is_some_and(|wake| wake <= now) {
+                self.handle(number, Event::Timer, now);
+            }
+        }
+    }
+
+    /// Lets torrents that wait for memory ask again; another is the first each time.
+    fn share_budget(&mut self, now: Time) {
+        let waits = |slot: &Slot| matches!(&slot.state, State::Running(torrent, _) if torrent.waits_for_budget());
+        let count = self.torrents.len();
+        let first = if count > 1 { self.shared.rng.below(count) } else { 0 };
+        for number in (0..count).map(|step| (first + step) % count) {
+            if waits(&self.torrents[number]) {
+                self.handle(number, Event::BudgetFreed, now);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, number: usize) {
+        let State::Running(_, content) = &self.torrents[number].state else { return };
+        let content = Arc::clone(content);
+        let mut actions = std::mem::take(&mut self.actions);
+        for action in actions.drain(..) {
+            match action {
+                Action::Write { piece, begin, data } => {
+                    let content = Arc::clone(&content);
+                    self.disk.give(piece, DiskJob::Write { content, piece, begin, data });
+                }
+                Action::Send { peer, message } => self.order(peer, Order::Message(message)),
+                Action::Upload { peer, block } => self.order(peer, Order::Upload(block)),
+                Action::SendHandshake { peer } => self.order(peer, Order::Handshake),
+                Action::Close { peer, reason } => {
+                    if let Some(connection) = self.peers.remove(&peer) {
+                        log::debug!("{:?}: we close: {reason}", connection.link.socket.peer_addr());
+                        connection.link.close();
+                    }
+                }
+                Action::Restart { piece } => self.disk.give(piece, DiskJob::Restart { torrent: number, piece }),
+                Action::Connect { addr } => {
+                    reader::connect(&self.around, number, content.metainfo.info_hash, addr);
+                }
+                Action::Announce { announcement } => {
+                    self.announcing += 1;
+                    self.announcers.announce(number, announcement);
+                }
+                Action::Complete => {
+                    let _ = self.notices.send(Notice::Complete { torrent: number });
+                }
+                Action::Failed { problem } => log::error!("{}: {problem}", content.metainfo.name),
+            }
+        }
+        self.actions = actions;
+    }
+
+    fn order(&mut self, peer: PeerKey, order: Order) {
+        let Some(connection) = self.peers.get_mut(&peer) else { return };
+        if let Order::Message(message) = &order {
+            log::trace!("{:?} < {message}", connection.link.socket.peer_addr());
+        }
+        if connection.orders.is_empty() {
+            self.talked_to.push(peer);
+        }
+        connection.orders.push(order);
+    }
+
+    /// Gives the writers what has gathered.
+    fn send_orders(&mut self) {
+        for peer in self.talked_to.drain(..) {
+            if let Some(connection) = self.peers.get_mut(&peer) {
+                // The writer is gone when its socket failed: the reader will report that.
+                let _ = connection.link.orders.send(std::mem::take(&mut connection.orders));
+            }
+        }
+    }
+
+    /// Tells the person which trackers changed between answering and failing.
+    fn tell_of_trackers(&mut self, number: usize) {
+        let slot = &mut self.torrents[number];
+        let State::Running(torrent, _) = &slot.state else { return };
+        for (tracker, told) in torrent.trackers().iter().zip(&mut slot.told) {
+            if tracker.problem != *told {
+                *told = tracker.problem.clone();
+                let (url, problem) = (tracker.url.clone(), tracker.problem.clone());
+                let _ = self.notices.send(Notice::Tracker { torrent: number, url, problem });
+            }
+        }
+    }
+
+    fn reports(&self, now: Time) -> Vec<Report> {
+        let phase = |state: &State| match state {
+            State::Checking(bytes) => Phase::Checking(bytes.load(Ordering::Relaxed)),
+            State::Running(torrent, _) => Phase::Running(torrent.status(now)),
+            State::Failed(problem) => Phase::Failed(problem.clone()),
+        };
+        let report = |slot: &Slot| Report {
+            name: slot.name.clone(),
+            info_hash: slot.info_hash,
+            length: slot.length,
+            phase: phase(&slot.state),
+        };
+        self.torrents.iter().map(report).collect()
+    }
+}

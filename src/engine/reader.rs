@@ -1,0 +1,256 @@
+//! A peer's reader thread: connects or is connected, shakes hands, then reads messages until the end.
+//!
+//! Floor 3. It blocks on its socket alone. A block is read from the kernel straight into the buffer in which it goes
+//! to disk; lengths are checked before anything is allocated (`proto::message` says what may come).
+
+use super::blocks::Blocks;
+use super::input::Input;
+use super::link::{Directory, Link};
+use super::writer;
+use crate::proto::handshake::{self, Handshake, Reserved};
+use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::message::{self, BodyKind, Limits, Message, PIECE_HEADER_BYTES, PieceHeader};
+use crate::swarm::event::Event;
+use crate::swarm::peer::PeerKey;
+use core::net::SocketAddr;
+use crossbeam_channel::Sender;
+use std::io::{self, IoSliceMut, Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long opening a connection may take (libtorrent: 10 to 15 s).
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the whole handshake may take, however it drips in (libtorrent, rain: 10 s).
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+/// Silence after which a peer is dropped: others send keep-alives at least each 120 s.
+const SILENCE: Duration = Duration::from_secs(180);
+/// How long a peer may take to make room for what we send.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Stack of a peer's threads: a few frames and small buffers.
+pub const STACK_BYTES: usize = 64 * 1024;
+/// Bytes read ahead: several dozen requests or haves.
+const AHEAD_BYTES: usize = 1024;
+/// Bytes read behind a block: the head of the next message, and hardly any of its data, which would be copied.
+const HEAD_BYTES: usize = 4 + 1 + PIECE_HEADER_BYTES as usize;
+
+/// What every peer's threads need.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The manager's channel.
+    pub manager: Sender<Input>,
+    /// The torrents there are.
+    pub directory: Arc<Directory>,
+    /// Buffers for blocks.
+    pub blocks: Blocks,
+    /// Who we are.
+    pub peer_id: PeerId,
+}
+
+/// Opens a connection for a torrent, on a thread of its own.
+pub fn connect(around: &Surroundings, torrent: usize, info_hash: InfoHash, addr: SocketAddr) {
+    let surroundings = around.clone();
+    let failed = move |around: &Surroundings, error: &io::Error| {
+        log::debug!("{addr}: can't connect: {error}");
+        let _ = around.manager.send(Input::Torrent { torrent, event: Event::ConnectFailed { addr } });
+    };
+    let run = move || match shake_first(&surroundings, info_hash, addr) {
+        Ok((socket, handshake)) => run(&surroundings, torrent, addr, true, socket, handshake),
+        Err(error) => failed(&surroundings, &error),
+    };
+    if let Err(error) = thread::Builder::new().name("reader".into()).stack_size(STACK_BYTES).spawn(run) {
+        failed(around, &error);
+    }
+}
+
+/// Takes in a connection that somebody opened to us; to be called on a thread of its own. `shaken` is called when the
+/// handshake is over, well or not.
+pub fn accept(around: &Surroundings, socket: TcpStream, addr: SocketAddr, shaken: impl FnOnce()) {
+    let result = hear_handshake(&socket, Instant::now() + HANDSHAKE_DEADLINE);
+    shaken();
+    match result {
+        Ok(handshake) => match around.directory.find(&handshake.info_hash) {
+            Some(content) => run(around, content.torrent, addr, false, socket, handshake),
+            None => log::debug!("{addr}: asks for {}, which is not here", handshake.info_hash),
+        },
+        Err(error) => log::debug!("{addr}: no handshake: {error}"),
+    }
+}
+
+/// Connects, sends our handshake, reads theirs.
+fn shake_first(around: &Surroundings, info_hash: InfoHash, addr: SocketAddr) -> io::Result<(TcpStream, Handshake)> {
+    let mut socket = TcpStream::connect_timeout(&addr, CONNECT_TIMEOUT)?;
+    socket.set_write_timeout(Some(WRITE_TIMEOUT))?;
+    socket.write_all(&our_handshake(around, info_hash))?;
+    let handshake = hear_handshake(&socket, Instant::now() + HANDSHAKE_DEADLINE)?;
+    if handshake.info_hash != info_hash {
+        return Err(io::Error::other("it answers with another info-hash"));
+    }
+    Ok((socket, handshake))
+}
+
+/// The bytes of our handshake.
+pub fn our_handshake(around: &Surroundings, info_hash: InfoHash) -> [u8; handshake::LEN] {
+    Handshake { reserved: Reserved::ours(), info_hash, peer_id: around.peer_id }.emit()
+}
+
+/// Reads a handshake, all of it before `deadline`.
+fn hear_handshake(mut socket: &TcpStream, deadline: Instant) -> io::Result<Handshake> {
+    let mut bytes = [0; handshake::LEN];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        socket.set_read_timeout(Some(left))?;
+        match socket.read(&mut bytes[filled..]) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Handshake::parse(&bytes).map_err(io::Error::other)
+}
+
+/// Both have shaken hands: starts the writer, tells the manager, reads to the end.
+fn run(
+    around: &Surroundings,
+    torrent: usize,
+    addr: SocketAddr,
+    outgoing: bool,
+    socket: TcpStream,
+    handshake: Handshake,
+) {
+    let peer = around.directory.name_peer();
+    let Some(content) = around.directory.find(&handshake.info_hash) else { return };
+    let limits = Limits { pieces: content.metainfo.piece_count() };
+    let socket = Arc::new(socket);
+    let prepared = socket
+        .set_read_timeout(Some(SILENCE))
+        .and_then(|()| socket.set_write_timeout(Some(WRITE_TIMEOUT)))
+        .and_then(|()| socket.set_nodelay(true))
+        .and_then(|()| writer::start(around, peer, Arc::clone(&socket), content));
+    let orders = match prepared {
+        Ok(orders) => orders,
+        Err(error) => {
+            log::debug!("{addr}: {error}");
+            if outgoing {
+                let _ = around.manager.send(Input::Torrent { torrent, event: Event::ConnectFailed { addr } });
+            }
+            return;
+        }
+    };
+    log::debug!("{addr} > {handshake}");
+    let link = Link { socket: Arc::clone(&socket), orders };
+    let _ = around.manager.send(Input::Connected { peer, torrent, addr, outgoing, handshake, link });
+    let mut wire = Wire { socket: &socket, ahead: [0; AHEAD_BYTES], start: 0, end: 0 };
+    let ended = loop {
+        match wire.next(peer, &limits, &around.blocks) {
+            Ok(event) => {
+                if around.manager.send(Input::Peer { peer, event }).is_err() {
+                    return;
+                }
+            }
+            Err(error) => break error,
+        }
+    };
+    log::debug!("{addr}: closed: {ended}");
+    let _ = around.manager.send(Input::Peer { peer, event: Event::Gone { peer } });
+}
+
+/// The bytes that come, cut into messages.
+struct Wire<'a> {
+    socket: &'a TcpStream,
+    /// Bytes that were read and not yet used: `start..end`.
+    ahead: [u8; AHEAD_BYTES],
+    start: usize,
+    end: usize,
+}
+
+impl Wire<'_> {
+    /// The next message, as an event.
+    fn next(&mut self, peer: PeerKey, limits: &Limits, blocks: &Blocks) -> io::Result<Event> {
+        loop {
+            let length = message::parse_length(self.bytes()?).map_err(io::Error::other)?;
+            if length == 0 {
+                return Ok(Event::Message { peer, message: Message::KeepAlive });
+            }
+            let [id] = self.bytes()?;
+            match message::body_kind(id, length, limits).map_err(io::Error::other)? {
+                BodyKind::Gather(count) => {
+                    let mut body = vec![0; count as usize];
+                    self.fill(&mut body)?;
+                    let message = message::parse_body(id, &body).map_err(io::Error::other)?;
+                    return Ok(Event::Message { peer, message });
+                }
+                BodyKind::Piece(count) => {
+                    let PieceHeader { piece, begin } = PieceHeader::parse(&self.bytes()?);
+                    let mut data = blocks.take(count as usize);
+                    self.fill(&mut data)?;
+                    return Ok(Event::Block { peer, piece, begin, data });
+                }
+                BodyKind::Skip(count) => self.skip(count as usize)?,
+            }
+        }
+    }
+
+    /// The next `N` bytes; `N` is at most [`HEAD_BYTES`].
+    fn bytes<const N: usize>(&mut self) -> io::Result<[u8; N]> {
+        if self.end - self.start < N {
+            self.ahead.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+            while self.end < N {
+                self.end += some(self.socket.read(&mut self.ahead[self.end..]))?;
+            }
+        }
+        let mut bytes = [0; N];
+        bytes.copy_from_slice(&self.ahead[self.start..self.start + N]);
+        self.start += N;
+        Ok(bytes)
+    }
+
+    /// Fills `body` with the next bytes. What comes in the same read behind it is the head of the next message.
+    fn fill(&mut self, body: &mut [u8]) -> io::Result<()> {
+        let mut filled = body.len().min(self.end - self.start);
+        body[..filled].copy_from_slice(&self.ahead[self.start..self.start + filled]);
+        self.start += filled;
+        while filled < body.len() {
+            // Everything read ahead is used up, or the body would be full.
+            (self.start, self.end) = (0, 0);
+            let rest = body.len() - filled;
+            let (body, head) = (IoSliceMut::new(&mut body[filled..]), IoSliceMut::new(&mut self.ahead[..HEAD_BYTES]));
+            let count = some(self.socket.read_vectored(&mut [body, head]))?;
+            filled += count.min(rest);
+            self.end = count.saturating_sub(rest);
+        }
+        Ok(())
+    }
+
+    /// Forgets the next `count` bytes.
+    fn skip(&mut self, mut count: usize) -> io::Result<()> {
+        loop {
+            let now = count.min(self.end - self.start);
+            self.start += now;
+            count -= now;
+            if count == 0 {
+                return Ok(());
+            }
+            self.start = 0;
+            self.end = 0;
+            self.end = some(self.socket.read(&mut self.ahead))?;
+        }
+    }
+}
+
+/// A read of nothing is the end; one that was interrupted is to be tried again.
+fn some(read: io::Result<usize>) -> io::Result<usize> {
+    match read {
+        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(io::ErrorKind::TimedOut.into()),
+        other => other,
+    }
+}

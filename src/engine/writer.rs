@@ -1,0 +1,98 @@
+//! A peer's writer thread: sends what the manager orders, and reads the blocks it uploads from disk itself.
+//!
+//! Floor 3. It blocks on its channel and on its socket, so a slow line or a slow disk holds up this peer alone. It ends
+//! when the manager drops the channel's other end, or when the socket fails; then it shuts the socket, which ends the
+//! reader too.
+
+use super::content::Content;
+use super::input::Input;
+use super::link::Order;
+use super::reader::{STACK_BYTES, Surroundings, our_handshake};
+use crate::proto::message::{BlockSpec, emit_piece_header};
+use crate::swarm::event::Event;
+use crate::swarm::peer::PeerKey;
+use crossbeam_channel::{Receiver, Sender};
+use std::io::{self, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::thread;
+
+/// Bytes gathered before they are sent: a few blocks a system call, and little enough for hundreds of peers.
+const GATHER_BYTES: usize = 64 * 1024;
+
+/// Starts the writer of a peer; orders go to the channel it returns.
+pub fn start(
+    around: &Surroundings,
+    peer: PeerKey,
+    socket: Arc<TcpStream>,
+    content: Arc<Content>,
+) -> io::Result<Sender<Vec<Order>>> {
+    let (sender, orders) = crossbeam_channel::unbounded();
+    let writer = Writer { around: around.clone(), peer, socket, content, out: Vec::new(), uploaded: 0 };
+    thread::Builder::new().name("writer".into()).stack_size(STACK_BYTES).spawn(move || writer.run(&orders))?;
+    Ok(sender)
+}
+
+struct Writer {
+    around: Surroundings,
+    peer: PeerKey,
+    socket: Arc<TcpStream>,
+    content: Arc<Content>,
+    /// Bytes to be sent.
+    out: Vec<u8>,
+    /// How many of them are content.
+    uploaded: u64,
+}
+
+impl Writer {
+    fn run(mut self, orders: &Receiver<Vec<Order>>) {
+        while let Ok(batch) = orders.recv() {
+            if let Err(error) = self.obey(batch) {
+                log::debug!("{:?}: can't send: {error}", self.socket.peer_addr());
+                let _ = self.socket.shutdown(Shutdown::Both);
+                return;
+            }
+        }
+    }
+
+    fn obey(&mut self, batch: Vec<Order>) -> io::Result<()> {
+        for order in batch {
+            match order {
+                Order::Handshake => {
+                    self.out.extend(our_handshake(&self.around, self.content.metainfo.info_hash));
+                }
+                Order::Message(message) => message.emit(&mut self.out),
+                Order::Upload(block) => self.append_block(block)?,
+            }
+            if self.out.len() >= GATHER_BYTES {
+                self.flush()?;
+            }
+        }
+        self.flush()
+    }
+
+    /// Reads a block from disk behind its head. A block that can't be read ends the connection: its peer would wait.
+    fn append_block(&mut self, block: BlockSpec) -> io::Result<()> {
+        emit_piece_header(&block, &mut self.out);
+        let start = self.out.len();
+        self.out.resize(start + block.length as usize, 0);
+        let offset = self.content.piece_offset(block.piece) + block.begin as u64;
+        if let Err(error) = self.content.read(offset, &mut self.out[start..]) {
+            log::warn!("{error}");
+            return Err(io::Error::other(error));
+        }
+        self.uploaded += block.length as u64;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let mut socket = &*self.socket;
+        socket.write_all(&self.out)?;
+        self.out.clear();
+        if self.uploaded > 0 {
+            let (peer, bytes) = (self.peer, std::mem::take(&mut self.uploaded));
+            let _ = self.around.manager.send(Input::Peer { peer, event: Event::Uploaded { peer, bytes } });
+        }
+        Ok(())
+    }
+}

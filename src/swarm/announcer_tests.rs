@@ -1,0 +1,159 @@
+use super::*;
+use crate::proto::id::{InfoHash, PeerId};
+
+fn facts() -> Facts {
+    AnnounceRequest {
+        info_hash: InfoHash([1; 20]),
+        peer_id: PeerId([2; 20]),
+        port: 6881,
+        uploaded: 0,
+        downloaded: 0,
+        left: 5,
+        event: None,
+        numwant: None,
+        key: None,
+        compact: true,
+        no_peer_id: true,
+        tracker_id: None,
+        ip: None,
+    }
+}
+
+fn secs(seconds: u64) -> Time {
+    Time::from_secs(seconds)
+}
+
+fn tiers(tiers: &[&[&str]]) -> Vec<Vec<String>> {
+    tiers.iter().map(|urls| urls.iter().map(|url| url.to_string()).collect()).collect()
+}
+
+fn reply(interval: u64) -> Outcome {
+    Ok(AnnounceReply { interval: Some(interval), ..AnnounceReply::default() })
+}
+
+fn failure(retry_in: Option<RetryIn>) -> Outcome {
+    Err(AnnounceFailure { reason: "no".into(), retry_in })
+}
+
+/// Asks once and gives the outcome; returns the URL and event that were used.
+fn ask(announcer: &mut Announcer, now: Time, outcome: &Outcome) -> Vec<(String, Option<AnnounceEvent>)> {
+    let made = announcer.due(now, false, &facts());
+    made.iter().for_each(|announcement| announcer.answered(announcement, outcome, now));
+    made.into_iter().map(|announcement| (announcement.url, announcement.request.event)).collect()
+}
+
+#[test]
+fn started_then_nothing_then_completed_once_then_stopped() {
+    let mut announcer = Announcer::new(&tiers(&[&["a"]]), Time::ZERO, &mut Rng::new(1));
+    assert_eq!(ask(&mut announcer, secs(0), &reply(100)), [("a".into(), Some(AnnounceEvent::Started))]);
+    assert_eq!(ask(&mut announcer, secs(99), &reply(100)), []);
+    assert_eq!(ask(&mut announcer, secs(100), &reply(100)), [("a".into(), None)]);
+    announcer.complete(secs(120));
+    assert_eq!(ask(&mut announcer, secs(120), &reply(100)), [("a".into(), Some(AnnounceEvent::Completed))]);
+    assert_eq!(ask(&mut announcer, secs(220), &reply(100)), [("a".into(), None)]);
+    announcer.stop();
+    assert_eq!(announcer.next_due(true), None);
+    let stopped = announcer.due(secs(221), false, &facts());
+    assert_eq!(stopped.len(), 1);
+    assert_eq!((stopped[0].request.event, stopped[0].request.numwant), (Some(AnnounceEvent::Stopped), Some(0)));
+    assert!(announcer.due(secs(999), true, &facts()).is_empty());
+}
+
+#[test]
+fn goodbye_waits_for_the_answer_that_is_under_way() {
+    let mut announcer = Announcer::new(&tiers(&[&["a"]]), Time::ZERO, &mut Rng::new(1));
+    ask(&mut announcer, secs(0), &reply(100));
+    announcer.complete(secs(1));
+    let completed = announcer.due(secs(1), false, &facts());
+    announcer.stop();
+    assert!(announcer.due(secs(1), false, &facts()).is_empty());
+    announcer.answered(&completed[0], &reply(100), secs(2));
+    assert_eq!(ask(&mut announcer, secs(2), &reply(100)), [("a".into(), Some(AnnounceEvent::Stopped))]);
+}
+
+#[test]
+fn a_tracker_that_was_down_hears_started_before_completed() {
+    let mut announcer = Announcer::new(&tiers(&[&["a"]]), Time::ZERO, &mut Rng::new(1));
+    ask(&mut announcer, secs(0), &failure(None));
+    announcer.complete(secs(1));
+    assert_eq!(ask(&mut announcer, secs(5), &reply(100)), [("a".into(), Some(AnnounceEvent::Started))]);
+    assert_eq!(ask(&mut announcer, secs(5), &reply(100)), [("a".into(), Some(AnnounceEvent::Completed))]);
+    assert_eq!(ask(&mut announcer, secs(6), &reply(100)), []);
+}
+
+#[test]
+fn a_tier_is_tried_in_order_and_the_one_that_answers_goes_first() {
+    let mut announcer = Announcer::new(&tiers(&[&["a", "b", "c"]]), Time::ZERO, &mut Rng::new(1));
+    let mut order = Vec::new();
+    for outcome in [failure(None), failure(None), reply(100)] {
+        order.push(ask(&mut announcer, secs(0), &outcome).remove(0).0);
+    }
+    let mut sorted = order.clone();
+    sorted.sort();
+    assert_eq!(sorted, ["a", "b", "c"], "each once");
+    let next = |announcer: &mut Announcer, now, outcome| ask(announcer, secs(now), &outcome).remove(0).0;
+    assert_eq!(next(&mut announcer, 100, failure(None)), order[2], "the one that answered is first");
+    assert_eq!(next(&mut announcer, 100, failure(None)), order[0], "then the others as they were");
+}
+
+#[test]
+fn tiers_do_not_wait_for_each_other() {
+    let mut announcer = Announcer::new(&tiers(&[&["a"], &[], &["b"]]), Time::ZERO, &mut Rng::new(1));
+    let made = announcer.due(Time::ZERO, true, &facts());
+    assert_eq!(made.iter().map(|a| a.url.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    announcer.answered(&made[1], &reply(1000), secs(1));
+    assert!(announcer.due(secs(100), true, &facts()).is_empty(), "a is in flight, b rests");
+}
+
+#[test]
+fn failures_back_off_and_an_answer_ends_that() {
+    let mut announcer = Announcer::new(&tiers(&[&["a"]]), Time::ZERO, &mut Rng::new(1));
+    let mut now = Time::ZERO;
+    for wait in [5, 20, 45, 80] {
+        ask(&mut announcer, now, &failure(None));
+        assert_eq!(announcer.next_due(true), Some(now + secs(wait)));
+        assert!(announcer.all_fail());
+        now += secs(wait);
+    }
+    for _ in 0..50 {
+        ask(&mut announcer, now, &failure(None));
+        now = announcer.next_due(false).unwrap();
+    }
+    let before = now;
+    ask(&mut announcer, now, &failure(None));
+    assert_eq!(announcer.next_due(false), Some(before + MOST_RETRY));
+    ask(&mut announcer, before + MOST_RETRY, &reply(60));
+    assert!(!announcer.all_fail());
+}
+
+#[test]
+fn absurd_intervals_are_clamped() {
+    for (said, meant) in [(0, 60), (1, 60), (1 << 40, 24 * 3600), (u64::MAX, 24 * 3600), (900, 900)] {
+        let mut announcer = Announcer::new(&tiers(&[&["a"]]), Time::ZERO, &mut Rng::new(1));
+        ask(&mut announcer, Time::ZERO, &reply(said));
+        assert_eq!(announcer.next_due(false), Some(secs(meant)), "{said}");
+    }
+}
+
+#[test]
+fn want_of_peers_asks_early_but_not_before_the_minimum() {
+    let mut announcer = Announcer::new(&tiers(&[&["a"]]), Time::ZERO, &mut Rng::new(1));
+    ask(&mut announcer, Time::ZERO, &reply(1800));
+    assert_eq!((announcer.next_due(true), announcer.next_due(false)), (Some(secs(300)), Some(secs(1800))));
+    let minimum = Ok(AnnounceReply { interval: Some(1800), min_interval: Some(900), ..AnnounceReply::default() });
+    ask(&mut announcer, secs(1800), &minimum);
+    assert_eq!(announcer.next_due(true), Some(secs(2700)));
+}
+
+#[test]
+fn retry_in_is_heeded() {
+    let mut announcer = Announcer::new(&tiers(&[&["a"]]), Time::ZERO, &mut Rng::new(1));
+    ask(&mut announcer, Time::ZERO, &failure(Some(RetryIn::Minutes(30))));
+    assert_eq!(announcer.next_due(false), Some(secs(1800)));
+    ask(&mut announcer, secs(1800), &failure(Some(RetryIn::Minutes(u64::MAX))));
+    assert_eq!(announcer.next_due(false), Some(secs(1800) + MOST_INTERVAL));
+
+    let mut announcer = Announcer::new(&tiers(&[&["a"]]), Time::ZERO, &mut Rng::new(1));
+    ask(&mut announcer, Time::ZERO, &failure(Some(RetryIn::Never)));
+    assert_eq!(ask(&mut announcer, secs(3000), &reply(100)), [], "never again");
+}

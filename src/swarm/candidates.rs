@@ -1,0 +1,172 @@
+//! Whom to connect to next: the addresses that trackers told us of.
+//!
+//! Floor 2. An address is tried, left alone for longer each time it fails, and forgotten after
+//! [`MOST_FAILURES`] in a row unless a tracker names it again. Ourselves, once met, and the banned are never tried.
+
+use super::Time;
+use super::event::sooner;
+use super::rng::Rng;
+use core::net::SocketAddr;
+use std::collections::BTreeMap;
+
+/// Addresses kept for a torrent: enough for the largest answers of several trackers.
+const MOST_CANDIDATES: usize = 1000;
+/// Failures in a row after which an address is forgotten.
+const MOST_FAILURES: u32 = 6;
+/// Wait after the first failure; it doubles with each further one. (A peer behind a full queue answers soon.)
+const FIRST_RETRY: Time = Time::from_secs(10);
+/// Wait before a peer that was connected and left is tried again.
+const RECONNECT: Time = Time::from_secs(30);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// To be tried from this moment on.
+    Waiting(Time),
+    /// Being tried, or connected.
+    Busy,
+    /// Never to be tried: ourselves, or banned.
+    Barred,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    state: State,
+    failures: u32,
+}
+
+/// The addresses of a torrent.
+#[derive(Default)]
+pub struct Candidates {
+    known: BTreeMap<SocketAddr, Candidate>,
+}
+
+impl Candidates {
+    /// Nobody yet.
+    pub fn new() -> Candidates {
+        Candidates::default()
+    }
+
+    /// How many addresses are known.
+    pub fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Whether nobody is known.
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// A tracker told of `addr`. What can't be connected to is left out.
+    pub fn add(&mut self, addr: SocketAddr, now: Time) {
+        let ip = addr.ip();
+        if addr.port() == 0 || ip.is_unspecified() || ip.is_multicast() || self.known.len() >= MOST_CANDIDATES {
+            return;
+        }
+        self.known.entry(addr).or_insert(Candidate { state: State::Waiting(now), failures: 0 });
+    }
+
+    /// An address to connect to now, at random among those that are due; it is busy from now on.
+    pub fn next(&mut self, now: Time, rng: &mut Rng) -> Option<SocketAddr> {
+        let due: Vec<SocketAddr> = (self.known.iter())
+            .filter(|(_, candidate)| matches!(candidate.state, State::Waiting(at) if at <= now))
+            .map(|(addr, _)| *addr)
+            .collect();
+        let addr = *due.get(rng.below(due.len()))?;
+        self.busy(addr);
+        Some(addr)
+    }
+
+    /// When the next address is due.
+    pub fn next_due(&self) -> Option<Time> {
+        let due = |candidate: &Candidate| match candidate.state {
+            State::Waiting(at) => Some(at),
+            _ => None,
+        };
+        self.known.values().map(due).fold(None, sooner)
+    }
+
+    /// `addr` is connected to us: it need not be tried.
+    pub fn busy(&mut self, addr: SocketAddr) {
+        if let Some(candidate) = self.known.get_mut(&addr).filter(|candidate| candidate.state != State::Barred) {
+            candidate.state = State::Busy;
+        }
+    }
+
+    /// `addr` could not be connected to, or did not shake hands.
+    pub fn failed(&mut self, addr: SocketAddr, now: Time) {
+        let Some(candidate) = self.known.get_mut(&addr).filter(|candidate| candidate.state != State::Barred) else {
+            return;
+        };
+        candidate.failures += 1;
+        if candidate.failures >= MOST_FAILURES {
+            self.known.remove(&addr);
+        } else {
+            candidate.state = State::Waiting(now + FIRST_RETRY * 2u32.pow(candidate.failures - 1));
+        }
+    }
+
+    /// `addr` was connected, and is not any more.
+    pub fn left(&mut self, addr: SocketAddr, now: Time) {
+        if let Some(candidate) = self.known.get_mut(&addr).filter(|candidate| candidate.state != State::Barred) {
+            *candidate = Candidate { state: State::Waiting(now + RECONNECT), failures: 0 };
+        }
+    }
+
+    /// `addr` is ourselves, or a liar: never again.
+    pub fn bar(&mut self, addr: SocketAddr) {
+        if self.known.len() < MOST_CANDIDATES || self.known.contains_key(&addr) {
+            self.known.insert(addr, Candidate { state: State::Barred, failures: 0 });
+        }
+    }
+
+    /// Whether `addr` must not be talked to.
+    pub fn is_barred(&self, addr: SocketAddr) -> bool {
+        self.known.get(&addr).is_some_and(|candidate| candidate.state == State::Barred)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addr(port: u16) -> SocketAddr {
+        SocketAddr::from(([10, 0, 0, 1], port))
+    }
+
+    #[test]
+    fn each_address_is_tried_once_and_then_waits_longer_and_longer() {
+        let (mut known, mut rng, mut now) = (Candidates::new(), Rng::new(1), Time::ZERO);
+        known.add(addr(1), now);
+        known.add(addr(1), now);
+        known.add(addr(0), now);
+        assert_eq!(known.len(), 1);
+        for wait in [10, 20, 40, 80, 160] {
+            assert_eq!(known.next(now, &mut rng), Some(addr(1)));
+            assert_eq!(known.next(now, &mut rng), None, "busy");
+            known.failed(addr(1), now);
+            assert_eq!(known.next(now, &mut rng), None, "waits");
+            now += Time::from_secs(wait);
+            assert_eq!(known.next_due(), Some(now));
+        }
+        assert_eq!(known.next(now, &mut rng), Some(addr(1)));
+        known.failed(addr(1), now);
+        assert!(known.is_empty(), "forgotten");
+    }
+
+    #[test]
+    fn ourselves_are_never_tried_even_when_a_tracker_insists() {
+        let (mut known, mut rng) = (Candidates::new(), Rng::new(1));
+        known.bar(addr(9));
+        known.add(addr(9), Time::ZERO);
+        known.left(addr(9), Time::ZERO);
+        assert_eq!(known.next(Time::MAX, &mut rng), None);
+        assert!(known.is_barred(addr(9)) && known.next_due().is_none());
+    }
+
+    #[test]
+    fn a_flood_of_addresses_is_bounded() {
+        let mut known = Candidates::new();
+        (1..=5000).for_each(|port| known.add(addr(port), Time::ZERO));
+        assert_eq!(known.len(), MOST_CANDIDATES);
+    }
+}

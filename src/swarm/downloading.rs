@@ -1,0 +1,232 @@
+//! Whom to ask for what, and what to make of what comes.
+//!
+//! Floor 2, a way of [`Torrent`]. BEP 3 for interest and requests, BEP 6 for rejects, Cohen 2003 for snubbing. Which
+//! block is [`picker`](super::picker)'s, how many is [`window`](super::window)'s, how much memory is
+//! [`budget`](super::budget)'s to say.
+
+use super::Time;
+use super::event::Action;
+use super::peer::{Peer, PeerKey};
+use super::picker::{Arrival, Wish};
+use super::torrent::{Standing, Torrent, Turn};
+use crate::proto::message::{BLOCK_BYTES, BlockSpec, Message};
+
+/// A peer that owes us blocks and sends none for this long is snubbed (libtorrent, rain: 20 s).
+const SNUB_AFTER: Time = Time::from_secs(20);
+/// A peer that brings a whole piece within this many seconds gets pieces of its own (libtorrent's
+/// `whole_pieces_threshold`).
+const FAST_SECONDS: u64 = 20;
+/// Requests are sent in bunches: a write to the socket each would cost more than the request itself.
+const BUNCH: usize = 32;
+
+impl Torrent {
+    /// Asks `peer` for as much as it, the window and the memory allow.
+    pub(super) fn ask_more(&mut self, peer: PeerKey, turn: &mut Turn) {
+        let Some(state) = self.peers.get_mut(&peer) else { return };
+        if state.chokes_us || state.refused || state.useful_pieces == 0 {
+            return;
+        }
+        let (out, window) = (state.asked.len(), state.window.size() as usize);
+        let bunch = (window / 4).clamp(1, BUNCH);
+        let room = window.saturating_sub(out);
+        if room == 0 || (room < bunch && out >= bunch) {
+            return;
+        }
+        let affordable = (turn.shared.budget.free() / BLOCK_BYTES as u64) as usize;
+        let mut blocks = room.min(affordable);
+        if blocks < bunch && blocks < room && out >= bunch.min(window / 2) {
+            self.waits_for_budget = true;
+            return;
+        }
+        if blocks == 0 {
+            self.waits_for_budget = true;
+            if out > 0 || turn.shared.budget.disk_is_behind() {
+                return;
+            }
+            // However many peers there are, none is left out: one block each is always affordable.
+            blocks = 1;
+        }
+        let piece_size = self.picker.piece_size(0) as u64;
+        let fast = state.down.rate(turn.now) * FAST_SECONDS >= piece_size;
+        let wish = Wish { peer, has: &state.has, blocks, fast, idle: out == 0 };
+        let picked = self.picker.pick(&wish, &mut turn.shared.rng);
+        if out == 0 {
+            state.answered = turn.now;
+        }
+        for block in picked {
+            turn.shared.budget.ask(block.length as u64);
+            state.asked.push_back(block);
+            state.spoken = turn.now;
+            turn.actions.push(Action::Send { peer, message: Message::Request(block) });
+        }
+    }
+
+    /// Asks everybody, those that answer before those that are snubbed.
+    pub(super) fn ask_all(&mut self, turn: &mut Turn) {
+        self.waits_for_budget = false;
+        let mut peers: Vec<(bool, PeerKey)> =
+            self.peers.iter().map(|(key, peer)| (peer.window.is_snubbed(), *key)).collect();
+        // Memory may not suffice for all: the first to be asked is another each time.
+        let first = turn.shared.rng.below(peers.len());
+        peers.rotate_left(first);
+        peers.sort_by_key(|(snubbed, _)| *snubbed);
+        peers.into_iter().for_each(|(_, peer)| self.ask_more(peer, turn));
+    }
+
+    /// A block came. It is written only if it was asked for and is not had yet.
+    pub(super) fn block_came(&mut self, peer: PeerKey, piece: u32, begin: u32, data: Vec<u8>, turn: &mut Turn) {
+        let Some(state) = self.peers.get_mut(&peer) else { return };
+        let block = BlockSpec { piece, begin, length: data.len() as u32 };
+        let bytes = data.len() as u64;
+        if let Some(at) = state.asked.iter().position(|asked| *asked == block) {
+            state.asked.remove(at);
+            turn.shared.budget.unask(bytes);
+        } else if let Some(at) = state.late.iter().position(|late| *late == block) {
+            state.late.swap_remove(at);
+        } else {
+            self.wasted += bytes;
+            return;
+        }
+        (state.answered, state.refused) = (turn.now, false);
+        state.down.add(bytes, turn.now);
+        let rate = state.down.rate(turn.now);
+        state.window.block_came(rate, turn.now);
+        self.down.add(bytes, turn.now);
+        match self.picker.arrived(block, peer) {
+            Arrival::Unwanted => self.wasted += bytes,
+            Arrival::Wanted { others } => {
+                if others {
+                    self.cancel_elsewhere(block, turn);
+                }
+                turn.shared.budget.hand_to_disk(bytes);
+                turn.actions.push(Action::Write { piece, begin, data });
+            }
+        }
+        self.ask_more(peer, turn);
+    }
+
+    /// Endgame: somebody was faster; the others need not send the block.
+    fn cancel_elsewhere(&mut self, block: BlockSpec, turn: &mut Turn) {
+        for (&peer, state) in &mut self.peers {
+            if let Some(at) = state.asked.iter().position(|asked| *asked == block) {
+                state.asked.remove(at);
+                state.spoken = turn.now;
+                turn.shared.budget.unask(block.length as u64);
+                turn.actions.push(Action::Send { peer, message: Message::Cancel(block) });
+            }
+        }
+        self.waits_for_budget = true;
+    }
+
+    /// All blocks of a piece came and the disk compared its hash.
+    pub(super) fn checked(&mut self, piece: u32, good: bool, turn: &mut Turn) {
+        let size = self.picker.piece_size(piece) as u64;
+        if !good {
+            self.wasted += size;
+            let senders = self.picker.failed(piece);
+            turn.actions.push(Action::Restart { piece });
+            // One sender alone is proven a liar; of several nobody is, and the piece now comes from one.
+            if let [sender] = senders.as_slice()
+                && let Some(addr) = self.peers.get(sender).map(|state| state.addr)
+            {
+                self.close(*sender, "it sent a piece whose hash is wrong", turn);
+                self.candidates.bar(addr);
+            }
+            return self.ask_all(turn);
+        }
+        if !self.picker.proven(piece) {
+            return;
+        }
+        self.left -= size;
+        let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
+        for peer in peers {
+            let Some(state) = self.peers.get_mut(&peer) else { continue };
+            if state.has.get(piece) {
+                state.useful_pieces = state.useful_pieces.saturating_sub(1);
+                self.tell_interest(peer, turn);
+            } else {
+                self.send(peer, Message::Have { piece }, turn);
+            }
+        }
+        if self.picker.is_whole() {
+            self.standing = Standing::Seeding;
+            self.announcer.complete(turn.now);
+            turn.actions.push(Action::Complete);
+            let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
+            peers.into_iter().for_each(|peer| self.part_from_seed(peer, turn));
+        }
+    }
+
+    /// Keeps our interest true: a peer must know at all times whether we would ask it.
+    pub(super) fn tell_interest(&mut self, peer: PeerKey, turn: &mut Turn) {
+        let Some(state) = self.peers.get_mut(&peer) else { return };
+        let interested = state.useful_pieces > 0;
+        if interested != state.we_are_interested {
+            state.we_are_interested = interested;
+            self.send(peer, if interested { Message::Interested } else { Message::NotInterested }, turn);
+        }
+    }
+
+    pub(super) fn unchoked(&mut self, peer: PeerKey, turn: &mut Turn) {
+        let Some(state) = self.peers.get_mut(&peer) else { return };
+        (state.chokes_us, state.refused) = (false, false);
+        self.ask_more(peer, turn);
+    }
+
+    pub(super) fn choked(&mut self, peer: PeerKey, turn: &mut Turn) {
+        let Some(state) = self.peers.get_mut(&peer) else { return };
+        state.chokes_us = true;
+        self.give_up_requests(peer, turn);
+        self.ask_all(turn);
+    }
+
+    /// The peer will not send a block (BEP 6). It is asked again with its next block, or when the snub time is over:
+    /// asking at once could go on for ever.
+    pub(super) fn rejected(&mut self, peer: PeerKey, block: BlockSpec, turn: &mut Turn) {
+        let Some(state) = self.peers.get_mut(&peer) else { return };
+        state.late.retain(|late| *late != block);
+        if let Some(at) = state.asked.iter().position(|asked| *asked == block) {
+            state.asked.remove(at);
+            state.refused = true;
+            turn.shared.budget.unask(block.length as u64);
+            self.picker.unask(block);
+            self.waits_for_budget = true;
+        }
+    }
+
+    /// Takes from a peer what it was asked for; others may be asked for it. What still comes is taken.
+    pub(super) fn give_up_requests(&mut self, peer: PeerKey, turn: &mut Turn) {
+        let Some(state) = self.peers.get_mut(&peer) else { return };
+        let asked: Vec<BlockSpec> = state.asked.drain(..).collect();
+        for &block in &asked {
+            turn.shared.budget.unask(block.length as u64);
+            self.picker.unask(block);
+        }
+        state.late = asked;
+        for piece in self.picker.restart_alone(peer) {
+            turn.actions.push(Action::Restart { piece });
+        }
+        self.picker.leave(peer);
+    }
+
+    /// When a peer will have been silent for too long.
+    pub(super) fn snub_at(&self, peer: &Peer) -> Option<Time> {
+        (!peer.asked.is_empty() || peer.refused).then_some(peer.answered + SNUB_AFTER)
+    }
+
+    /// Peers that owe blocks and send none lose their requests to others, and keep one to show that they live.
+    pub(super) fn snub_the_silent(&mut self, turn: &mut Turn) {
+        let silent = |peer: &Peer| self.snub_at(peer).is_some_and(|at| at <= turn.now);
+        let silent: Vec<PeerKey> = self.peers.iter().filter(|(_, peer)| silent(peer)).map(|(key, _)| *key).collect();
+        if silent.is_empty() {
+            return;
+        }
+        for &peer in &silent {
+            self.give_up_requests(peer, turn);
+            let Some(state) = self.peers.get_mut(&peer) else { continue };
+            (state.answered, state.refused) = (turn.now, false);
+            state.window.snub(turn.now);
+        }
+        self.ask_all(turn);
+    }
+}

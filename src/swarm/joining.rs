@@ -1,0 +1,182 @@
+//! Who is connected: opening connections, greeting, telling what we have, hearing what they have, parting.
+//!
+//! Floor 2, a way of [`Torrent`]. BEP 3, BEP 6 (have all, have none), and the field's rules for double connections.
+
+use super::event::Action;
+use super::peer::{Peer, PeerKey};
+use super::torrent::{Torrent, Turn};
+use crate::proto::bitfield::Bitfield;
+use crate::proto::handshake::Handshake;
+use crate::proto::message::Message;
+use core::net::SocketAddr;
+
+/// Connections being opened at once by the process: cheap routers choke on more (libtorrent, transmission: 8 to 30).
+pub(super) const MOST_CONNECTING: usize = 16;
+
+impl Torrent {
+    pub(super) fn has_room_for_peers(&self) -> bool {
+        !self.has_failed() && self.peers.len() + self.connecting < self.settings.max_peers
+    }
+
+    /// Opens connections while there are places and addresses.
+    pub(super) fn connect_more(&mut self, turn: &mut Turn) {
+        while self.has_room_for_peers() && turn.shared.connecting < MOST_CONNECTING {
+            let Some(addr) = self.candidates.next(turn.now, &mut turn.shared.rng) else { break };
+            self.connecting += 1;
+            turn.shared.connecting += 1;
+            turn.actions.push(Action::Connect { addr });
+        }
+    }
+
+    /// A connection that was being opened is open, or failed.
+    fn connecting_ended(&mut self, turn: &mut Turn) {
+        self.connecting = self.connecting.saturating_sub(1);
+        turn.shared.connecting = turn.shared.connecting.saturating_sub(1);
+    }
+
+    pub(super) fn connect_failed(&mut self, addr: SocketAddr, turn: &mut Turn) {
+        self.connecting_ended(turn);
+        self.candidates.failed(addr, turn.now);
+    }
+
+    pub(super) fn connected(
+        &mut self,
+        peer: PeerKey,
+        addr: SocketAddr,
+        outgoing: bool,
+        handshake: Handshake,
+        turn: &mut Turn,
+    ) {
+        if outgoing {
+            self.connecting_ended(turn);
+        }
+        if let Some(reason) = self.unwelcome(addr, outgoing, &handshake, turn) {
+            turn.actions.push(Action::Close { peer, reason });
+            return;
+        }
+        let pieces = self.picker.have().len();
+        let state = Peer::new(addr, handshake.peer_id, handshake.reserved, outgoing, pieces, turn.now);
+        self.peers.insert(peer, state);
+        if !outgoing {
+            turn.actions.push(Action::SendHandshake { peer });
+        }
+        let have = self.picker.have();
+        let fast = handshake.reserved.fast();
+        let told = match (have.count(), fast) {
+            (_, true) if have.is_full() => Some(Message::HaveAll),
+            (0, true) => Some(Message::HaveNone),
+            (0, false) => None,
+            _ => Some(Message::Bitfield(have.as_bytes().to_vec())),
+        };
+        if let Some(message) = told {
+            self.send(peer, message, turn);
+        }
+    }
+
+    /// Why a peer that shook hands can't stay.
+    fn unwelcome(
+        &mut self,
+        addr: SocketAddr,
+        outgoing: bool,
+        handshake: &Handshake,
+        turn: &mut Turn,
+    ) -> Option<&'static str> {
+        let ours = self.settings.peer_id;
+        if handshake.peer_id == ours {
+            if outgoing {
+                self.candidates.bar(addr);
+            }
+            return Some("it is ourselves");
+        }
+        if self.candidates.is_barred(addr) {
+            return Some("it is banned");
+        }
+        let double = self.peers.iter().find(|(_, other)| other.id == handshake.peer_id);
+        if let Some((&other, state)) = double {
+            // Of two connections both sides must keep the same: the one that the greater peer id opened.
+            let keep_new = state.outgoing != outgoing && outgoing == (ours > handshake.peer_id);
+            if !keep_new {
+                return Some("it is connected already");
+            }
+            self.close(other, "the other connection with it stays", turn);
+            self.candidates.busy(addr);
+        }
+        (self.peers.len() >= self.settings.max_peers).then_some("there are enough peers")
+    }
+
+    /// The peer said what it has, all at once: right after the handshake, or before its first have (some are late).
+    pub(super) fn told_all(&mut self, peer: PeerKey, has: Bitfield, turn: &mut Turn) {
+        let Some(state) = self.peers.get_mut(&peer) else { return };
+        if state.told_pieces {
+            return self.close(peer, "its bitfield came twice, or after a have", turn);
+        }
+        state.told_pieces = true;
+        state.counted_as_seed = has.is_full();
+        state.useful_pieces = has.count_lacked_by(self.picker.have());
+        if has.is_full() {
+            self.picker.count_seed(true);
+        } else {
+            self.picker.count(&has, true, &mut turn.shared.rng);
+        }
+        state.has = has;
+        self.part_from_seed(peer, turn);
+        self.tell_interest(peer, turn);
+    }
+
+    /// The peer has one more piece.
+    pub(super) fn told_one(&mut self, peer: PeerKey, piece: u32, turn: &mut Turn) {
+        if piece >= self.picker.have().len() {
+            return self.close(peer, "it says it has a piece that does not exist", turn);
+        }
+        let Some(state) = self.peers.get_mut(&peer) else { return };
+        state.told_pieces = true;
+        if !state.has.set(piece) {
+            return;
+        }
+        self.picker.count_one(piece, &mut turn.shared.rng);
+        if !self.picker.have().get(piece) {
+            state.useful_pieces += 1;
+            self.tell_interest(peer, turn);
+            self.ask_more(peer, turn);
+        }
+        self.part_from_seed(peer, turn);
+    }
+
+    /// Two seeds have nothing to say to each other.
+    pub(super) fn part_from_seed(&mut self, peer: PeerKey, turn: &mut Turn) {
+        let Some(state) = self.peers.get(&peer) else { return };
+        if self.is_whole() && state.has.is_full() {
+            let (addr, outgoing) = (state.addr, state.outgoing);
+            self.close(peer, "it has everything, and so have we", turn);
+            if outgoing {
+                self.candidates.bar(addr);
+            }
+        }
+    }
+
+    /// Ends the connection with a peer.
+    pub(super) fn close(&mut self, peer: PeerKey, reason: &'static str, turn: &mut Turn) {
+        if self.peers.contains_key(&peer) {
+            turn.actions.push(Action::Close { peer, reason });
+            self.lose(peer, turn);
+        }
+    }
+
+    /// A peer is gone: what it was asked for is free again, what it had is rarer, its place is another's.
+    pub(super) fn lose(&mut self, peer: PeerKey, turn: &mut Turn) {
+        self.give_up_requests(peer, turn);
+        let Some(state) = self.peers.remove(&peer) else { return };
+        if state.counted_as_seed {
+            self.picker.count_seed(false);
+        } else {
+            self.picker.count(&state.has, false, &mut turn.shared.rng);
+        }
+        if state.outgoing {
+            self.candidates.left(state.addr, turn.now);
+        }
+        if !self.has_failed() {
+            self.unchoke_waiting(turn);
+            self.ask_all(turn);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What is known of one peer of a torrent.
+//!
+//! Floor 2. Plain state; what is decided with it stands in `joining.rs`, `downloading.rs` and `uploading.rs`.
+
+use super::Time;
+use super::rate::Meter;
+use super::window::Window;
+use crate::proto::bitfield::Bitfield;
+use crate::proto::handshake::Reserved;
+use crate::proto::id::PeerId;
+use crate::proto::message::BlockSpec;
+use core::net::SocketAddr;
+use core::num::NonZeroU32;
+use std::collections::VecDeque;
+
+/// The name of a connection within the process; never used twice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct PeerKey(pub NonZeroU32);
+
+/// A peer that is connected.
+pub struct Peer {
+    /// Where it is.
+    pub addr: SocketAddr,
+    /// What it calls itself.
+    pub id: PeerId,
+    /// What it speaks.
+    pub reserved: Reserved,
+    /// We opened the connection.
+    pub outgoing: bool,
+    /// The pieces it has.
+    pub has: Bitfield,
+    /// It was counted as one that has all, not piece by piece.
+    pub counted_as_seed: bool,
+    /// It sent its bitfield, or a have: a bitfield must not come any more.
+    pub told_pieces: bool,
+    /// How many pieces it has that we lack.
+    pub useful_pieces: u32,
+
+    /// It chokes us: it answers no request.
+    pub chokes_us: bool,
+    /// We told that we want something.
+    pub we_are_interested: bool,
+    /// We choke it.
+    pub we_choke: bool,
+    /// It wants something.
+    pub is_interested: bool,
+
+    /// What it is asked for, oldest first.
+    pub asked: VecDeque<BlockSpec>,
+    /// What it was asked for, given up, but may still come.
+    pub late: Vec<BlockSpec>,
+    /// When it last sent a block or, with nothing asked before, was asked for one.
+    pub answered: Time,
+    /// It refused a request: it is not asked again at once.
+    pub refused: bool,
+    /// How many requests it gets.
+    pub window: Window,
+    /// Bytes of content from it.
+    pub down: Meter,
+
+    /// What it asks for, oldest first.
+    pub wants: VecDeque<BlockSpec>,
+    /// Bytes handed to its writer and not yet sent.
+    pub sending: u64,
+    /// Bytes of content to it.
+    pub up: Meter,
+    /// When something was last sent to it, for the keep-alive.
+    pub spoken: Time,
+}
+
+impl Peer {
+    /// A peer that connected at `now` to a torrent of `pieces` pieces.
+    pub fn new(addr: SocketAddr, id: PeerId, reserved: Reserved, outgoing: bool, pieces: u32, now: Time) -> Peer {
+        Peer {
+            addr,
+            id,
+            reserved,
+            outgoing,
+            has: Bitfield::new(pieces),
+            counted_as_seed: false,
+            told_pieces: false,
+            useful_pieces: 0,
+            chokes_us: true,
+            we_are_interested: false,
+            we_choke: true,
+            is_interested: false,
+            asked: VecDeque::new(),
+            late: Vec::new(),
+            answered: now,
+            refused: false,
+            window: Window::new(now),
+            down: Meter::new(now),
+            wants: VecDeque::new(),
+            sending: 0,
+            up: Meter::new(now),
+            spoken: now,
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! How fast bytes go by ([`Meter`]), and how fast they may ([`TokenBucket`]).
+//!
+//! Floor 2. Both are told the time and keep no timer: an idle meter costs nothing.
+
+use super::Time;
+
+/// Seconds over which a rate is averaged: long enough to be steady on the screen and for choosing peers,
+/// short enough that a peer that stops is noticed (BEP 3 proposes a rolling 20 s average; libtorrent takes 5).
+const METER_SECONDS: usize = 5;
+
+/// Counts bytes and knows how many a second went by of late.
+#[derive(Clone, Debug)]
+pub struct Meter {
+    total: u64,
+    /// Bytes of each of the last seconds; the second `s` stands at `s % len`.
+    seconds: [u64; METER_SECONDS + 1],
+    newest: u64,
+    began: Time,
+}
+
+impl Meter {
+    /// A meter that begins at `now`.
+    pub fn new(now: Time) -> Meter {
+        Meter { total: 0, seconds: [0; METER_SECONDS + 1], newest: now.as_secs(), began: now }
+    }
+
+    /// Counts `bytes` at `now`.
+    pub fn add(&mut self, bytes: u64, now: Time) {
+        self.turn(now);
+        self.total += bytes;
+        let slots = self.seconds.len() as u64;
+        self.seconds[(self.newest % slots) as usize] += bytes;
+    }
+
+    /// All bytes ever counted.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Bytes a second over the last [`METER_SECONDS`], or since the meter began where that is shorter
+    /// (but at least one second, so that the first bytes do not look like a flood).
+    pub fn rate(&self, now: Time) -> u64 {
+        let slots = self.seconds.len() as u64;
+        let first = now.as_secs().saturating_sub(slots - 1);
+        let seen: u64 = (first..=self.newest.min(now.as_secs()))
+            .filter(|second| second + slots > self.newest)
+            .map(|second| self.seconds[(second % slots) as usize])
+            .sum();
+        let whole = now.saturating_sub(Time::from_secs(first));
+        let span = whole.min(now.saturating_sub(self.began)).max(Time::from_secs(1));
+        (seen as f64 / span.as_secs_f64()) as u64
+    }
+
+    /// Moves on to the second of `now`, and forgets what is too old.
+    fn turn(&mut self, now: Time) {
+        let slots = self.seconds.len() as u64;
+        let second = now.as_secs();
+        if second <= self.newest {
+            return;
+        }
+        for passed in (self.newest + 1..=second).take(slots as usize) {
+            self.seconds[(passed % slots) as usize] = 0;
+        }
+        // After a long pause every slot was cleared above, whichever seconds they were.
+        self.newest = second;
+    }
+}
+
+/// A limit in bytes a second: tokens drip in, sending takes them out, and what is not there must wait.
+#[derive(Clone, Debug)]
+pub struct TokenBucket {
+    /// Bytes a second; `None` is no limit.
+    rate: Option<u64>,
+    tokens: f64,
+    filled: Time,
+}
+
+/// How much may be saved up, in seconds of the rate: enough to make up for a late wake-up, too little to hurt others.
+const BURST_SECONDS: f64 = 0.25;
+
+impl TokenBucket {
+    /// A bucket for `rate` bytes a second, or without a limit; it begins empty.
+    pub fn new(rate: Option<u64>, now: Time) -> TokenBucket {
+        TokenBucket { rate, tokens: 0.0, filled: now }
+    }
+
+    /// Takes `bytes` if the bucket is not in debt. One taker may overdraw it by its last block, and the next waits
+    /// the longer for it; so the average is exact and no block is ever too large for a small limit.
+    pub fn take(&mut self, bytes: u64, now: Time) -> bool {
+        let Some(rate) = self.rate else { return true };
+        let gained = now.saturating_sub(self.filled).as_secs_f64() * rate as f64;
+        self.tokens = (self.tokens + gained).min(rate as f64 * BURST_SECONDS);
+        self.filled = self.filled.max(now);
+        if self.tokens < 0.0 {
+            return false;
+        }
+        self.tokens -= bytes as f64;
+        true
+    }
+
+    /// When the next [`take`](TokenBucket::take) will be granted, seen from the last one.
+    pub fn ready_at(&self) -> Time {
+        match self.rate {
+            Some(rate) if self.tokens < 0.0 && rate > 0 => {
+                self.filled + Time::from_secs_f64(-self.tokens / rate as f64 + 1e-6)
+            }
+            Some(0) => Time::MAX,
+            _ => self.filled,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_steady_stream_has_its_rate_and_a_pause_forgets_it() {
+        let mut meter = Meter::new(Time::ZERO);
+        for ms in (0..20_000).step_by(10) {
+            meter.add(1000, Time::from_millis(ms));
+        }
+        let rate = meter.rate(Time::from_secs(20));
+        assert!((95_000..=105_000).contains(&rate), "{rate}");
+        assert_eq!(meter.rate(Time::from_secs(26)), 0);
+        meter.add(5, Time::from_secs(1_000_000));
+        assert_eq!(meter.rate(Time::from_secs(1_000_001)), 0);
+        assert_eq!(meter.rate(Time::from_secs(1_000_000)), 1);
+        assert_eq!(meter.total(), 2_000_005);
+    }
+
+    #[test]
+    fn the_first_second_is_not_a_flood() {
+        let mut meter = Meter::new(Time::from_millis(500));
+        meter.add(16_384, Time::from_millis(501));
+        assert_eq!(meter.rate(Time::from_millis(502)), 16_384);
+    }
+
+    /// Ten virtual seconds of blocks through a bucket, each as soon as it is let through.
+    #[test]
+    fn a_bucket_is_exact_over_ten_seconds() {
+        for rate in [4 * 1024, 100 * 1024, 10 * 1024 * 1024] {
+            let mut bucket = TokenBucket::new(Some(rate), Time::ZERO);
+            let (mut now, mut sent) = (Time::ZERO, 0u64);
+            while now < Time::from_secs(100) {
+                if bucket.take(16_384, now) {
+                    sent += 16_384;
+                }
+                now = bucket.ready_at().max(now + Time::from_micros(50));
+            }
+            let off = sent as f64 / (rate * 100) as f64;
+            assert!((0.97..1.05).contains(&off), "{rate}: {off}");
+        }
+    }
+
+    #[test]
+    fn no_limit_never_waits() {
+        let mut bucket = TokenBucket::new(None, Time::ZERO);
+        assert!((0..1000).all(|_| bucket.take(u64::MAX / 2, Time::ZERO)));
+        assert_eq!(bucket.ready_at(), Time::ZERO);
+    }
+}

@@ -1,0 +1,281 @@
+//! The central piece manager: one torrent as a state machine, `(event, now) -> actions`.
+//!
+//! Floor 2. It owns all the state of a torrent and is the only place that decides. Its ways stand in three files:
+//! `joining.rs` (who is connected), `downloading.rs` (whom to ask for what) and `uploading.rs` (who gets what).
+//! BEP 3 for the protocol; each idea it decides with has a file of its own on this floor.
+
+use super::Time;
+use super::announcer::{Announcer, Facts, Tracker};
+use super::budget::Budget;
+use super::candidates::Candidates;
+use super::event::{Action, Event, sooner};
+use super::joining::MOST_CONNECTING;
+use super::peer::{Peer, PeerKey};
+use super::picker::Picker;
+use super::rate::Meter;
+use super::rng::Rng;
+use crate::proto::announce::{AnnounceRequest, key_text};
+use crate::proto::bitfield::Bitfield;
+use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::message::Message;
+use crate::proto::metainfo::Metainfo;
+use std::collections::BTreeMap;
+
+/// Silence after which we send a keep-alive: most programs close after 120 s without a word (BEP 3: "generally two
+/// minutes").
+const KEEP_ALIVE_AFTER: Time = Time::from_secs(100);
+/// Below this many peers a download asks its trackers early (mainline's `min_peers` is 20, its re-announce mark 40).
+const FEW_PEERS: usize = 20;
+/// When as many connections are being opened as may be, places are looked for again after this.
+const LOOK_AGAIN: Time = Time::from_secs(1);
+/// Peers to ask a tracker for (libtorrent, rain).
+const NUMWANT: u32 = 200;
+
+/// What all torrents of a process share.
+pub struct Shared {
+    /// Random numbers.
+    pub rng: Rng,
+    /// Memory under way.
+    pub budget: Budget,
+    /// Connections being opened, by all torrents.
+    pub connecting: usize,
+}
+
+/// One call of [`Torrent::handle`]: when it is, what is shared, and where the actions go.
+pub struct Turn<'a> {
+    /// The time.
+    pub now: Time,
+    /// What all torrents share.
+    pub shared: &'a mut Shared,
+    /// What is to be done, in this order.
+    pub actions: &'a mut Vec<Action>,
+}
+
+/// How a torrent is to be fetched, and who we are.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Our peer id: the same for all torrents of a run.
+    pub peer_id: PeerId,
+    /// The port we listen on.
+    pub port: u16,
+    /// The `key` for trackers: tells them that we are the same after our address changed.
+    pub tracker_key: u32,
+    /// Most connections of this torrent.
+    pub max_peers: usize,
+    /// Pieces in order, first to last.
+    pub sequential: bool,
+}
+
+/// Where a torrent stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Pieces are missing.
+    Downloading,
+    /// All is had and proven.
+    Seeding,
+    /// It ended by itself; nothing moves. The reason is for people.
+    Failed(String),
+}
+
+/// One torrent.
+pub struct Torrent {
+    pub(super) info_hash: InfoHash,
+    pub(super) settings: Settings,
+    pub(super) standing: Standing,
+    pub(super) picker: Picker,
+    pub(super) peers: BTreeMap<PeerKey, Peer>,
+    pub(super) candidates: Candidates,
+    pub(super) announcer: Announcer,
+    /// Connections being opened.
+    pub(super) connecting: usize,
+    /// Bytes that are not proven yet.
+    pub(super) left: u64,
+    /// Some peer could be asked for more if there were memory.
+    pub(super) waits_for_budget: bool,
+    pub(super) down: Meter,
+    pub(super) up: Meter,
+    /// Bytes that came in vain: twice, unasked, or of a piece that failed.
+    pub(super) wasted: u64,
+}
+
+impl Torrent {
+    /// The torrent of `metainfo`, of which the pieces `have` are there and proven.
+    pub fn new(metainfo: &Metainfo, have: Bitfield, settings: Settings, now: Time, rng: &mut Rng) -> Torrent {
+        let had: u64 = have.iter_ones().map(|piece| metainfo.piece_size(piece) as u64).sum();
+        let standing = if have.is_full() { Standing::Seeding } else { Standing::Downloading };
+        Torrent {
+            info_hash: metainfo.info_hash,
+            standing,
+            picker: Picker::new(metainfo.length, metainfo.piece_length, have, settings.sequential, rng),
+            peers: BTreeMap::new(),
+            candidates: Candidates::new(),
+            announcer: Announcer::new(&metainfo.tiers, now, rng),
+            connecting: 0,
+            left: metainfo.length - had,
+            waits_for_budget: false,
+            down: Meter::new(now),
+            up: Meter::new(now),
+            wasted: 0,
+            settings,
+        }
+    }
+
+    /// Takes in what happened and decides what to do.
+    pub fn handle(&mut self, event: Event, turn: &mut Turn) {
+        match event {
+            Event::Written { bytes } => turn.shared.budget.written(bytes),
+            Event::Announced { announcement, outcome } => {
+                self.announcer.answered(&announcement, &outcome, turn.now);
+                if let Ok(reply) = *outcome {
+                    reply.peers.iter().for_each(|&addr| self.candidates.add(addr, turn.now));
+                }
+            }
+            Event::ConnectFailed { addr } => self.connect_failed(addr, turn),
+            _ if self.has_failed() => {}
+            Event::Connected { peer, addr, outgoing, handshake } => {
+                self.connected(peer, addr, outgoing, handshake, turn);
+            }
+            Event::Message { peer, message } => self.heard(peer, message, turn),
+            Event::Block { peer, piece, begin, data } => self.block_came(peer, piece, begin, data, turn),
+            Event::Gone { peer } => self.lose(peer, turn),
+            Event::Uploaded { peer, bytes } => self.uploaded(peer, bytes, turn),
+            Event::Checked { piece, good } => self.checked(piece, good, turn),
+            Event::DiskFailed { problem } => self.fail(problem, turn),
+            Event::BudgetFreed => self.ask_all(turn),
+            Event::Timer => self.timer(turn),
+        }
+        self.announce_due(turn);
+        self.connect_more(turn);
+    }
+
+    /// When [`Event::Timer`] is to come, seen from `now`.
+    pub fn next_wake(&self, now: Time, shared: &Shared) -> Option<Time> {
+        let mut wake = self.announcer.next_due(self.wants_peers_early());
+        if self.has_failed() {
+            return wake;
+        }
+        if self.has_room_for_peers() {
+            let due = self.candidates.next_due();
+            let full = shared.connecting >= MOST_CONNECTING;
+            wake = sooner(wake, if full { due.map(|due| due.max(now + LOOK_AGAIN)) } else { due });
+        }
+        for peer in self.peers.values() {
+            wake = sooner(wake, Some(peer.spoken + KEEP_ALIVE_AFTER));
+            wake = sooner(wake, self.snub_at(peer));
+        }
+        wake
+    }
+
+    /// The trackers and how they stand.
+    pub fn trackers(&self) -> &[Tracker] {
+        self.announcer.trackers()
+    }
+
+    /// Whether memory that becomes free is of use here (then [`Event::BudgetFreed`] is to come).
+    pub fn waits_for_budget(&self) -> bool {
+        self.waits_for_budget
+    }
+
+    /// Says goodbye to the trackers and lets the peers go.
+    pub fn stop(&mut self, turn: &mut Turn) {
+        self.announcer.stop();
+        self.announce_due(turn);
+        let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
+        peers.into_iter().for_each(|peer| self.close(peer, "we stop", turn));
+    }
+
+    /// The torrent can't go on: the peers are let go, the trackers hear it, the person reads why.
+    fn fail(&mut self, problem: String, turn: &mut Turn) {
+        self.stop(turn);
+        self.standing = Standing::Failed(problem.clone());
+        turn.actions.push(Action::Failed { problem });
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        matches!(self.standing, Standing::Failed(_))
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        self.standing == Standing::Seeding
+    }
+
+    fn wants_peers_early(&self) -> bool {
+        self.standing == Standing::Downloading && self.peers.len() < FEW_PEERS.min(self.settings.max_peers)
+    }
+
+    /// What trackers are told.
+    fn facts(&self) -> Facts {
+        AnnounceRequest {
+            info_hash: self.info_hash,
+            peer_id: self.settings.peer_id,
+            port: self.settings.port,
+            uploaded: self.up.total(),
+            downloaded: self.down.total(),
+            left: self.left,
+            event: None,
+            numwant: Some(if self.has_room_for_peers() { NUMWANT } else { 0 }),
+            key: Some(key_text(self.settings.tracker_key)),
+            compact: true,
+            no_peer_id: true,
+            tracker_id: None,
+            ip: None,
+        }
+    }
+
+    fn announce_due(&mut self, turn: &mut Turn) {
+        let early = self.wants_peers_early();
+        if !self.announcer.has_something_to_say(turn.now, early) {
+            return;
+        }
+        let facts = self.facts();
+        for announcement in self.announcer.due(turn.now, early, &facts) {
+            turn.actions.push(Action::Announce { announcement: Box::new(announcement) });
+        }
+    }
+
+    /// What time brings: silence is broken, and peers that do not answer lose their requests.
+    fn timer(&mut self, turn: &mut Turn) {
+        let quiet = |peer: &Peer| turn.now.saturating_sub(peer.spoken) >= KEEP_ALIVE_AFTER;
+        let quiet: Vec<PeerKey> = self.peers.iter().filter(|(_, peer)| quiet(peer)).map(|(key, _)| *key).collect();
+        quiet.into_iter().for_each(|peer| self.send(peer, Message::KeepAlive, turn));
+        self.snub_the_silent(turn);
+    }
+
+    /// Sends a message to a connected peer.
+    pub(super) fn send(&mut self, peer: PeerKey, message: Message, turn: &mut Turn) {
+        if let Some(state) = self.peers.get_mut(&peer) {
+            state.spoken = turn.now;
+            turn.actions.push(Action::Send { peer, message });
+        }
+    }
+
+    /// A message came: each kind goes to the file that decides about it.
+    fn heard(&mut self, peer: PeerKey, message: Message, turn: &mut Turn) {
+        if !self.peers.contains_key(&peer) {
+            return;
+        }
+        match message {
+            Message::Bitfield(bytes) => match Bitfield::from_bytes(bytes, self.picker.have().len()) {
+                Ok(has) => self.told_all(peer, has, turn),
+                Err(_) => self.close(peer, "its bitfield has a wrong length or spare bits set", turn),
+            },
+            Message::HaveAll => self.told_all(peer, Bitfield::full(self.picker.have().len()), turn),
+            Message::HaveNone => self.told_all(peer, Bitfield::new(self.picker.have().len()), turn),
+            Message::Have { piece } => self.told_one(peer, piece, turn),
+            Message::Choke => self.choked(peer, turn),
+            Message::Unchoke => self.unchoked(peer, turn),
+            Message::Reject(block) => self.rejected(peer, block, turn),
+            Message::Interested => self.interest(peer, true, turn),
+            Message::NotInterested => self.interest(peer, false, turn),
+            Message::Request(block) => self.requested(peer, block, turn),
+            Message::Cancel(block) => self.cancelled(peer, block, turn),
+            // Advice that we are free not to take, and what is not for us.
+            Message::Suggest { .. } | Message::AllowedFast { .. } | Message::KeepAlive | Message::Port(_) => {}
+            Message::Extended { .. } | Message::Unknown { .. } | Message::Piece { .. } => {}
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "torrent_tests.rs"]
+mod tests;

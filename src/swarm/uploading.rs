@@ -1,0 +1,102 @@
+//! Who gets what we have.
+//!
+//! Floor 2, a way of [`Torrent`]. BEP 3 for choking and requests, BEP 6 for rejects. Whoever fetches serves what is
+//! already there; for now by a plain rule: the first [`SLOTS`] interested peers are unchoked.
+
+use super::event::Action;
+use super::peer::PeerKey;
+use super::torrent::{Torrent, Turn};
+use crate::proto::message::{BLOCK_BYTES, BlockSpec, Message};
+
+/// Peers that are served at once (libtorrent's and transmission's number).
+const SLOTS: usize = 8;
+/// Requests a peer may have waiting with us; libtorrent and transmission send at most 500.
+const MOST_WANTED: usize = 512;
+/// Bytes a peer's writer is given ahead: enough to keep a fast line busy, few enough that a choke or a cancel bites.
+const SENDING_BYTES: u64 = 16 * BLOCK_BYTES as u64;
+
+impl Torrent {
+    /// The peer wants something of us, or nothing any more.
+    pub(super) fn interest(&mut self, peer: PeerKey, interested: bool, turn: &mut Turn) {
+        let Some(state) = self.peers.get_mut(&peer) else { return };
+        state.is_interested = interested;
+        if !interested && !state.we_choke {
+            self.choke(peer, turn);
+        }
+        self.unchoke_waiting(turn);
+    }
+
+    /// Gives free slots to the interested, first come, first served.
+    pub(super) fn unchoke_waiting(&mut self, turn: &mut Turn) {
+        let served = self.peers.values().filter(|peer| !peer.we_choke).count();
+        let waiting = self.peers.iter().filter(|(_, peer)| peer.we_choke && peer.is_interested);
+        let next: Vec<PeerKey> = waiting.map(|(key, _)| *key).take(SLOTS.saturating_sub(served)).collect();
+        for peer in next {
+            if let Some(state) = self.peers.get_mut(&peer) {
+                state.we_choke = false;
+                self.send(peer, Message::Unchoke, turn);
+            }
+        }
+    }
+
+    fn choke(&mut self, peer: PeerKey, turn: &mut Turn) {
+        let Some(state) = self.peers.get_mut(&peer) else { return };
+        state.we_choke = true;
+        let unserved: Vec<BlockSpec> = state.wants.drain(..).collect();
+        self.send(peer, Message::Choke, turn);
+        unserved.into_iter().for_each(|block| self.reject(peer, block, turn));
+    }
+
+    /// A request will not be served: those that speak BEP 6 are told.
+    fn reject(&mut self, peer: PeerKey, block: BlockSpec, turn: &mut Turn) {
+        if self.peers.get(&peer).is_some_and(|state| state.reserved.fast()) {
+            self.send(peer, Message::Reject(block), turn);
+        }
+    }
+
+    /// The peer asks for a block.
+    pub(super) fn requested(&mut self, peer: PeerKey, block: BlockSpec, turn: &mut Turn) {
+        let BlockSpec { piece, begin, length } = block;
+        let exists = piece < self.picker.have().len()
+            && (1..=BLOCK_BYTES).contains(&length)
+            && begin as u64 + length as u64 <= self.picker.piece_size(piece) as u64;
+        if !exists {
+            return self.close(peer, "it asks for a block that does not exist", turn);
+        }
+        let Some(state) = self.peers.get_mut(&peer) else { return };
+        if state.we_choke || !self.picker.have().get(piece) || state.wants.len() >= MOST_WANTED {
+            return self.reject(peer, block, turn);
+        }
+        state.wants.push_back(block);
+        self.serve(peer, turn);
+    }
+
+    /// The peer does not want a block any more.
+    pub(super) fn cancelled(&mut self, peer: PeerKey, block: BlockSpec, turn: &mut Turn) {
+        let Some(state) = self.peers.get_mut(&peer) else { return };
+        if let Some(at) = state.wants.iter().position(|wanted| *wanted == block) {
+            state.wants.remove(at);
+            self.reject(peer, block, turn);
+        }
+    }
+
+    /// Hands waiting requests to the peer's writer, a little ahead of what it has sent.
+    fn serve(&mut self, peer: PeerKey, turn: &mut Turn) {
+        let Some(state) = self.peers.get_mut(&peer) else { return };
+        while state.sending < SENDING_BYTES {
+            let Some(block) = state.wants.pop_front() else { break };
+            state.sending += block.length as u64;
+            state.spoken = turn.now;
+            turn.actions.push(Action::Upload { peer, block });
+        }
+    }
+
+    /// The writer sent blocks.
+    pub(super) fn uploaded(&mut self, peer: PeerKey, bytes: u64, turn: &mut Turn) {
+        let Some(state) = self.peers.get_mut(&peer) else { return };
+        state.sending = state.sending.saturating_sub(bytes);
+        state.up.add(bytes, turn.now);
+        self.up.add(bytes, turn.now);
+        self.serve(peer, turn);
+    }
+}
