@@ -8,14 +8,14 @@ use super::files::FileCache;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::sha1::Digest;
 use rustix::fs::{FallocateFlags, fallocate};
-use rustix::io::Errno;
+use rustix::io::{Errno, pwritev};
 use std::fmt;
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// What could not be done to which file.
 #[derive(Debug)]
@@ -75,6 +75,9 @@ pub struct Content {
     /// Which files are known to have their size, so that it is not asked for at each write.
     sized: Vec<AtomicBool>,
     has_padding: bool,
+    /// Held while writing. The system lets one write to a file at a time, and spins while it waits: two disk threads
+    /// lost a tenth of the whole CPU time on that. With this they see it beforehand, and hash meanwhile.
+    pub write_turn: Mutex<()>,
 }
 
 impl Content {
@@ -93,7 +96,17 @@ impl Content {
         })?;
         let sized = metainfo.files.iter().map(|_| AtomicBool::new(false)).collect();
         let has_padding = metainfo.files.iter().any(|entry| entry.padding);
-        Ok(Content { torrent, metainfo, dir: dir.to_path_buf(), folder, files, preallocate, sized, has_padding })
+        Ok(Content {
+            torrent,
+            metainfo,
+            dir: dir.to_path_buf(),
+            folder,
+            files,
+            preallocate,
+            sized,
+            has_padding,
+            write_turn: Mutex::new(()),
+        })
     }
 
     /// The digest that `piece` must have.
@@ -135,8 +148,30 @@ impl Content {
         found.metadata().ok().map(|metadata| metadata.len())
     }
 
-    /// Writes `bytes` at `offset` of the torrent.
-    pub fn write(&self, offset: u64, bytes: &[u8]) -> Result<(), ContentError> {
+    /// Writes blocks that follow each other, the first one at `offset` of the torrent; in one call of the system where
+    /// they lie in one file, which costs half of what a call for each does.
+    pub fn write(&self, offset: u64, blocks: &[Vec<u8>]) -> Result<(), ContentError> {
+        let length: usize = blocks.iter().map(Vec::len).sum();
+        let mut files = self.files_of(offset, length as u64);
+        if let (Some(index), None, false) = (files.next(), files.next(), self.has_padding) {
+            let entry = &self.metainfo.files[index];
+            let slices: Vec<IoSlice> = blocks.iter().map(|block| IoSlice::new(block)).collect();
+            match pwritev(&*self.writable(index)?, &slices, offset - entry.offset) {
+                Ok(written) if written == length => return Ok(()),
+                // Less was written: what is left fails by itself, or is written below.
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(self.error(Doing::Writing, &entry.path, error.into())),
+            }
+        }
+        let mut at = offset;
+        for block in blocks {
+            self.write_block(at, block)?;
+            at += block.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn write_block(&self, offset: u64, bytes: &[u8]) -> Result<(), ContentError> {
         self.each_file(offset, bytes.len(), |index, at, from, to| {
             let entry = &self.metainfo.files[index];
             let done = self.writable(index)?.write_all_at(&bytes[from..to], at);

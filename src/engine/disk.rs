@@ -14,7 +14,7 @@ use crate::swarm::event::Event;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::thread;
 
 /// Blocks ahead of their turn that one thread keeps in memory: 90 were seen from libtorrent with 256 requests out, but
@@ -22,6 +22,8 @@ use std::thread;
 const KEPT_BYTES: usize = 512 * 1024;
 /// The manager hears of written bytes when this much was written, or nothing more is to be done.
 const REPORT_BYTES: u64 = 256 * 1024;
+/// Blocks written by one call at most: beyond this the call costs next to nothing, and the other threads wait.
+const RUN_BLOCKS: usize = 16;
 /// Most disk threads: hashing is all they do at length, and few machines we run on have more cores to spare.
 const MOST_THREADS: usize = 4;
 /// Their stacks: a SHA-1 and a few frames.
@@ -93,6 +95,32 @@ struct Coming {
     kept: BTreeMap<u32, Vec<u8>>,
 }
 
+impl Coming {
+    fn hash_blocks(&mut self, blocks: &[Vec<u8>]) {
+        for block in blocks {
+            self.hash.update(block);
+            self.hashed += block.len() as u32;
+        }
+    }
+}
+
+/// Blocks of one piece that follow each other: they are written by one call.
+struct Run {
+    content: Arc<Content>,
+    piece: u32,
+    begin: u32,
+    blocks: Vec<Vec<u8>>,
+}
+
+impl Run {
+    /// Whether a block continues this run.
+    fn takes(&self, content: &Arc<Content>, piece: u32, begin: u32) -> bool {
+        // All blocks but a piece's last one have the same size.
+        let end = self.begin + self.blocks.len() as u32 * BLOCK_BYTES;
+        Arc::ptr_eq(content, &self.content) && piece == self.piece && begin == end && self.blocks.len() < RUN_BLOCKS
+    }
+}
+
 struct Worker {
     manager: Sender<Input>,
     blocks: Blocks,
@@ -104,56 +132,83 @@ struct Worker {
 
 impl Worker {
     fn run(mut self, jobs: &Receiver<DiskJob>) {
+        // A run: blocks of one piece that follow each other.
+        let mut run: Option<Run> = None;
         while let Ok(job) = jobs.recv() {
-            self.act(job);
-            for job in jobs.try_iter() {
-                self.act(job);
+            for job in std::iter::once(job).chain(jobs.try_iter()) {
+                match job {
+                    DiskJob::Write { content, piece, begin, data } => match &mut run {
+                        Some(run) if run.takes(&content, piece, begin) => run.blocks.push(data),
+                        _ => {
+                            let next = Run { content, piece, begin, blocks: vec![data] };
+                            run.replace(next).into_iter().for_each(|run| self.write(run));
+                        }
+                    },
+                    DiskJob::Restart { torrent, piece } => {
+                        run.take().into_iter().for_each(|run| self.write(run));
+                        self.forget(torrent, piece);
+                    }
+                }
             }
+            run.take().into_iter().for_each(|run| self.write(run));
             self.report();
         }
     }
 
-    fn act(&mut self, job: DiskJob) {
-        match job {
-            DiskJob::Write { content, piece, begin, data } => self.write(&content, piece, begin, data),
-            DiskJob::Restart { torrent, piece } => self.forget(torrent, piece),
-        }
-    }
-
-    fn write(&mut self, content: &Content, piece: u32, begin: u32, data: Vec<u8>) {
+    /// Writes and hashes a run, in whichever order does not wait for the other disk threads.
+    fn write(&mut self, run: Run) {
+        let Run { content, piece, begin, blocks } = run;
         let torrent = content.torrent;
-        let (length, bytes) = (data.len() as u32, data.len() as u64);
-        let result = content.write(content.piece_offset(piece) + begin as u64, &data);
-        let coming = self.pieces.entry((torrent, piece)).or_default();
-        coming.written += length;
-        if begin == coming.hashed {
-            coming.hash.update(&data);
-            coming.hashed += length;
-            self.blocks.give(data);
-            while let Some(block) = coming.kept.remove(&coming.hashed) {
-                coming.hash.update(&block);
-                coming.hashed += block.len() as u32;
-                self.kept_bytes -= block.len();
-                self.blocks.give(block);
-            }
-        } else if self.kept_bytes + data.len() <= KEPT_BYTES {
-            self.kept_bytes += data.len();
-            coming.kept.insert(begin, data);
+        let length: usize = blocks.iter().map(Vec::len).sum();
+        let offset = content.piece_offset(piece) + begin as u64;
+        let mut coming = self.pieces.remove(&(torrent, piece)).unwrap_or_default();
+        let in_order = begin == coming.hashed;
+        let result = if let Ok(_turn) = content.write_turn.try_lock() {
+            content.write(offset, &blocks)
         } else {
-            self.blocks.give(data);
+            if in_order {
+                coming.hash_blocks(&blocks);
+            }
+            let _turn = content.write_turn.lock().unwrap_or_else(PoisonError::into_inner);
+            content.write(offset, &blocks)
+        };
+        if in_order && begin == coming.hashed {
+            coming.hash_blocks(&blocks);
         }
-        let unreported = self.unreported.entry(torrent).or_default();
-        *unreported += bytes;
-        let report = *unreported >= REPORT_BYTES;
+        self.put_away(&mut coming, begin, blocks, in_order);
+        coming.written += length as u32;
         let complete = coming.written == content.metainfo.piece_size(piece);
-        if report {
+        self.pieces.insert((torrent, piece), coming);
+        let unreported = self.unreported.entry(torrent).or_default();
+        *unreported += length as u64;
+        if *unreported >= REPORT_BYTES {
             self.report();
         }
-        if let Err(error) = result {
-            return self.fail(torrent, error);
+        match result {
+            Err(error) => self.fail(torrent, error),
+            Ok(()) if complete => self.prove(&content, piece),
+            Ok(()) => {}
         }
-        if complete {
-            self.prove(content, piece);
+    }
+
+    /// Blocks that are written and hashed go back to the stock, and those that waited for them are hashed now; blocks
+    /// ahead of their turn are kept, if there is room.
+    fn put_away(&mut self, coming: &mut Coming, begin: u32, blocks: Vec<Vec<u8>>, hashed: bool) {
+        let mut at = begin;
+        for block in blocks {
+            let length = block.len();
+            if hashed || self.kept_bytes + length > KEPT_BYTES {
+                self.blocks.give(block);
+            } else {
+                self.kept_bytes += length;
+                coming.kept.insert(at, block);
+            }
+            at += length as u32;
+        }
+        while let Some(block) = coming.kept.remove(&coming.hashed) {
+            coming.hash_blocks(std::slice::from_ref(&block));
+            self.kept_bytes -= block.len();
+            self.blocks.give(block);
         }
     }
 

@@ -42,8 +42,8 @@ pub enum Input {
     Peer {
         /// Who.
         peer: PeerKey,
-        /// What.
-        event: Event,
+        /// What, in the order in which it came.
+        events: Vec<Event>,
     },
     /// Something else happened to a torrent.
     Torrent {

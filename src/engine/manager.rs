@@ -187,8 +187,10 @@ impl Manager {
 
     fn take(&mut self, input: Input, now: Time) {
         match input {
-            Input::Peer { peer, event } => {
-                if let Some(torrent) = self.peers.get(&peer).map(|connection| connection.torrent) {
+            Input::Peer { peer, events } => {
+                for event in events {
+                    // Looked up each time: one of the events may lead us to close the connection.
+                    let Some(torrent) = self.peers.get(&peer).map(|connection| connection.torrent) else { break };
                     let gone = matches!(event, Event::Gone { .. });
                     self.handle(torrent, event, now);
                     if gone {

@@ -23,6 +23,7 @@ pub mod link;
 pub mod listener;
 pub mod manager;
 pub mod reader;
+pub mod wire;
 pub mod writer;
 
 use crate::proto::id::{InfoHash, PeerId};

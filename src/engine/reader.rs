@@ -1,20 +1,19 @@
 //! A peer's reader thread: connects or is connected, shakes hands, then reads messages until the end.
 //!
-//! Floor 3. It blocks on its socket alone. A block is read from the kernel straight into the buffer in which it goes
-//! to disk; lengths are checked before anything is allocated (`proto::message` says what may come).
+//! Floor 3. It blocks on its socket alone. How bytes become messages is [`wire`](super::wire)'s.
 
 use super::blocks::Blocks;
 use super::input::Input;
 use super::link::{Directory, Link};
+use super::wire::Wire;
 use super::writer;
 use crate::proto::handshake::{self, Handshake, Reserved};
 use crate::proto::id::{InfoHash, PeerId};
-use crate::proto::message::{self, BodyKind, Limits, Message, PIECE_HEADER_BYTES, PieceHeader};
+use crate::proto::message::Limits;
 use crate::swarm::event::Event;
-use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
 use crossbeam_channel::Sender;
-use std::io::{self, IoSliceMut, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread;
@@ -30,10 +29,6 @@ const SILENCE: Duration = Duration::from_secs(180);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Stack of a peer's threads: a few frames and small buffers.
 pub const STACK_BYTES: usize = 64 * 1024;
-/// Bytes read ahead: several dozen requests or haves.
-const AHEAD_BYTES: usize = 1024;
-/// Bytes read behind a block: the head of the next message, and hardly any of its data, which would be copied.
-const HEAD_BYTES: usize = 4 + 1 + PIECE_HEADER_BYTES as usize;
 
 /// What every peer's threads need.
 #[derive(Clone)]
@@ -146,111 +141,7 @@ fn run(
     log::debug!("{addr} > {handshake}");
     let link = Link { socket: Arc::clone(&socket), orders };
     let _ = around.manager.send(Input::Connected { peer, torrent, addr, outgoing, handshake, link });
-    let mut wire = Wire { socket: &socket, ahead: [0; AHEAD_BYTES], start: 0, end: 0 };
-    let ended = loop {
-        match wire.next(peer, &limits, &around.blocks) {
-            Ok(event) => {
-                if around.manager.send(Input::Peer { peer, event }).is_err() {
-                    return;
-                }
-            }
-            Err(error) => break error,
-        }
-    };
+    let mut wire = Wire::new(&socket, peer, limits, around);
+    let ended = wire.run();
     log::debug!("{addr}: closed: {ended}");
-    let _ = around.manager.send(Input::Peer { peer, event: Event::Gone { peer } });
-}
-
-/// The bytes that come, cut into messages.
-struct Wire<'a> {
-    socket: &'a TcpStream,
-    /// Bytes that were read and not yet used: `start..end`.
-    ahead: [u8; AHEAD_BYTES],
-    start: usize,
-    end: usize,
-}
-
-impl Wire<'_> {
-    /// The next message, as an event.
-    fn next(&mut self, peer: PeerKey, limits: &Limits, blocks: &Blocks) -> io::Result<Event> {
-        loop {
-            let length = message::parse_length(self.bytes()?).map_err(io::Error::other)?;
-            if length == 0 {
-                return Ok(Event::Message { peer, message: Message::KeepAlive });
-            }
-            let [id] = self.bytes()?;
-            match message::body_kind(id, length, limits).map_err(io::Error::other)? {
-                BodyKind::Gather(count) => {
-                    let mut body = vec![0; count as usize];
-                    self.fill(&mut body)?;
-                    let message = message::parse_body(id, &body).map_err(io::Error::other)?;
-                    return Ok(Event::Message { peer, message });
-                }
-                BodyKind::Piece(count) => {
-                    let PieceHeader { piece, begin } = PieceHeader::parse(&self.bytes()?);
-                    let mut data = blocks.take(count as usize);
-                    self.fill(&mut data)?;
-                    return Ok(Event::Block { peer, piece, begin, data });
-                }
-                BodyKind::Skip(count) => self.skip(count as usize)?,
-            }
-        }
-    }
-
-    /// The next `N` bytes; `N` is at most [`HEAD_BYTES`].
-    fn bytes<const N: usize>(&mut self) -> io::Result<[u8; N]> {
-        if self.end - self.start < N {
-            self.ahead.copy_within(self.start..self.end, 0);
-            (self.start, self.end) = (0, self.end - self.start);
-            while self.end < N {
-                self.end += some(self.socket.read(&mut self.ahead[self.end..]))?;
-            }
-        }
-        let mut bytes = [0; N];
-        bytes.copy_from_slice(&self.ahead[self.start..self.start + N]);
-        self.start += N;
-        Ok(bytes)
-    }
-
-    /// Fills `body` with the next bytes. What comes in the same read behind it is the head of the next message.
-    fn fill(&mut self, body: &mut [u8]) -> io::Result<()> {
-        let mut filled = body.len().min(self.end - self.start);
-        body[..filled].copy_from_slice(&self.ahead[self.start..self.start + filled]);
-        self.start += filled;
-        while filled < body.len() {
-            // Everything read ahead is used up, or the body would be full.
-            (self.start, self.end) = (0, 0);
-            let rest = body.len() - filled;
-            let (body, head) = (IoSliceMut::new(&mut body[filled..]), IoSliceMut::new(&mut self.ahead[..HEAD_BYTES]));
-            let count = some(self.socket.read_vectored(&mut [body, head]))?;
-            filled += count.min(rest);
-            self.end = count.saturating_sub(rest);
-        }
-        Ok(())
-    }
-
-    /// Forgets the next `count` bytes.
-    fn skip(&mut self, mut count: usize) -> io::Result<()> {
-        loop {
-            let now = count.min(self.end - self.start);
-            self.start += now;
-            count -= now;
-            if count == 0 {
-                return Ok(());
-            }
-            self.start = 0;
-            self.end = 0;
-            self.end = some(self.socket.read(&mut self.ahead))?;
-        }
-    }
-}
-
-/// A read of nothing is the end; one that was interrupted is to be tried again.
-fn some(read: io::Result<usize>) -> io::Result<usize> {
-    match read {
-        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(io::ErrorKind::TimedOut.into()),
-        other => other,
-    }
 }

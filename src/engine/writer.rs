@@ -91,7 +91,7 @@ impl Writer {
         self.out.clear();
         if self.uploaded > 0 {
             let (peer, bytes) = (self.peer, std::mem::take(&mut self.uploaded));
-            let _ = self.around.manager.send(Input::Peer { peer, event: Event::Uploaded { peer, bytes } });
+            let _ = self.around.manager.send(Input::Peer { peer, events: vec![Event::Uploaded { peer, bytes }] });
         }
         Ok(())
     }
