@@ -44,7 +44,8 @@ mod tests {
         let address = block.as_ptr();
         blocks.give(block);
         blocks.give(Vec::new());
-        assert_eq!(blocks.take(BLOCK_BYTES as usize).as_ptr(), address);
+        let again = blocks.take(BLOCK_BYTES as usize);
+        assert_eq!(again.as_ptr(), address);
         assert_eq!(blocks.take(5), [0; 5]);
     }
 }

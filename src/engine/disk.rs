@@ -18,8 +18,10 @@ use std::sync::{Arc, PoisonError};
 use std::thread;
 
 /// Blocks ahead of their turn that one thread keeps in memory: 90 were seen from libtorrent with 256 requests out, but
-/// of those most wait only for the next few.
-const KEPT_BYTES: usize = 512 * 1024;
+/// most wait only for the next few. They count as on their way to disk ...
+const KEPT_BYTES: u64 = 512 * 1024;
+/// ... so that all threads together must leave room in the budget for the blocks they wait for.
+const KEPT_SHARE: u64 = 2;
 /// The manager hears of written bytes when this much was written, or nothing more is to be done.
 const REPORT_BYTES: u64 = 256 * 1024;
 /// Blocks written by one call at most: beyond this the call costs next to nothing, and the other threads wait.
@@ -57,17 +59,19 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// Starts the threads; what they did comes to `manager`.
-    pub fn start(manager: &Sender<Input>, blocks: &Blocks) -> io::Result<Disk> {
+    /// Starts the threads; what they did comes to `manager`. `budget_bytes`: the most that may be on its way to disk.
+    pub fn start(manager: &Sender<Input>, blocks: &Blocks, budget_bytes: u64) -> io::Result<Disk> {
         let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
+        let count = cores.min(MOST_THREADS);
         let mut threads = Vec::new();
-        for number in 0..cores.min(MOST_THREADS) {
+        for number in 0..count {
             let (jobs, receiver) = crossbeam_channel::unbounded();
             let worker = Worker {
                 manager: manager.clone(),
                 blocks: blocks.clone(),
                 pieces: BTreeMap::new(),
                 kept_bytes: 0,
+                may_keep: KEPT_BYTES.min(budget_bytes / KEPT_SHARE / count as u64),
                 unreported: BTreeMap::new(),
             };
             let builder = thread::Builder::new().name(format!("disk {number}")).stack_size(STACK_BYTES);
@@ -125,8 +129,9 @@ struct Worker {
     manager: Sender<Input>,
     blocks: Blocks,
     pieces: BTreeMap<(usize, u32), Coming>,
-    kept_bytes: usize,
-    /// Bytes that are written and not yet told of, by torrent.
+    kept_bytes: u64,
+    may_keep: u64,
+    /// Bytes that are written, whose memory is free, and that are not yet told of; by torrent.
     unreported: BTreeMap<usize, u64>,
 }
 
@@ -175,13 +180,11 @@ impl Worker {
         if in_order && begin == coming.hashed {
             coming.hash_blocks(&blocks);
         }
-        self.put_away(&mut coming, begin, blocks, in_order);
+        self.put_away(torrent, &mut coming, begin, blocks, in_order);
         coming.written += length as u32;
         let complete = coming.written == content.metainfo.piece_size(piece);
         self.pieces.insert((torrent, piece), coming);
-        let unreported = self.unreported.entry(torrent).or_default();
-        *unreported += length as u64;
-        if *unreported >= REPORT_BYTES {
+        if self.unreported.get(&torrent).is_some_and(|bytes| *bytes >= REPORT_BYTES) {
             self.report();
         }
         match result {
@@ -193,23 +196,33 @@ impl Worker {
 
     /// Blocks that are written and hashed go back to the stock, and those that waited for them are hashed now; blocks
     /// ahead of their turn are kept, if there is room.
-    fn put_away(&mut self, coming: &mut Coming, begin: u32, blocks: Vec<Vec<u8>>, hashed: bool) {
+    fn put_away(&mut self, torrent: usize, coming: &mut Coming, begin: u32, blocks: Vec<Vec<u8>>, hashed: bool) {
         let mut at = begin;
         for block in blocks {
-            let length = block.len();
-            if hashed || self.kept_bytes + length > KEPT_BYTES {
-                self.blocks.give(block);
+            let length = block.len() as u32;
+            if hashed || self.kept_bytes + length as u64 > self.may_keep {
+                self.free(torrent, block);
             } else {
-                self.kept_bytes += length;
+                self.kept_bytes += length as u64;
                 coming.kept.insert(at, block);
             }
-            at += length as u32;
+            at += length;
         }
         while let Some(block) = coming.kept.remove(&coming.hashed) {
             coming.hash_blocks(std::slice::from_ref(&block));
-            self.kept_bytes -= block.len();
-            self.blocks.give(block);
+            self.free_kept(torrent, block);
         }
+    }
+
+    fn free_kept(&mut self, torrent: usize, block: Vec<u8>) {
+        self.kept_bytes -= block.len() as u64;
+        self.free(torrent, block);
+    }
+
+    /// A block is written and its memory not needed any more.
+    fn free(&mut self, torrent: usize, block: Vec<u8>) {
+        *self.unreported.entry(torrent).or_default() += block.len() as u64;
+        self.blocks.give(block);
     }
 
     /// All of a piece is written: hashes the rest, compares, tells.
@@ -218,20 +231,17 @@ impl Worker {
         let size = content.metainfo.piece_size(piece);
         let mut block = self.blocks.take(BLOCK_BYTES as usize);
         while coming.hashed < size {
-            let kept = coming.kept.remove(&coming.hashed);
-            if let Some(block) = &kept {
-                self.kept_bytes -= block.len();
-            } else {
-                block.resize((size - coming.hashed).min(BLOCK_BYTES) as usize, 0);
-                let offset = content.piece_offset(piece) + coming.hashed as u64;
-                if let Err(error) = content.read(offset, &mut block) {
-                    return self.fail(content.torrent, error);
-                }
+            if let Some(kept) = coming.kept.remove(&coming.hashed) {
+                coming.hash_blocks(std::slice::from_ref(&kept));
+                self.free_kept(content.torrent, kept);
+                continue;
             }
-            let next = kept.as_ref().unwrap_or(&block);
-            coming.hash.update(next);
-            coming.hashed += next.len() as u32;
-            kept.into_iter().for_each(|block| self.blocks.give(block));
+            block.resize((size - coming.hashed).min(BLOCK_BYTES) as usize, 0);
+            let offset = content.piece_offset(piece) + coming.hashed as u64;
+            if let Err(error) = content.read(offset, &mut block) {
+                return self.fail(content.torrent, error);
+            }
+            coming.hash_blocks(std::slice::from_ref(&block));
         }
         self.blocks.give(block);
         let good = coming.hash.finish() == *content.digest(piece);
@@ -240,10 +250,7 @@ impl Worker {
 
     fn forget(&mut self, torrent: usize, piece: u32) {
         let Some(coming) = self.pieces.remove(&(torrent, piece)) else { return };
-        for block in coming.kept.into_values() {
-            self.kept_bytes -= block.len();
-            self.blocks.give(block);
-        }
+        coming.kept.into_values().for_each(|block| self.free_kept(torrent, block));
     }
 
     fn report(&mut self) {

@@ -17,7 +17,7 @@ use super::reader::{self, Surroundings};
 use super::{Config, GOODBYE, Job, Notice, Phase, Problem, Report, entropy};
 use crate::proto::id::InfoHash;
 use crate::swarm::Time;
-use crate::swarm::budget::Budget;
+use crate::swarm::budget::{Budget, LEAST_BYTES};
 use crate::swarm::event::{Action, Event, sooner};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::rng::Rng;
@@ -114,7 +114,7 @@ pub fn start(
         settings,
         inbox,
         notices,
-        disk: Disk::start(&sender, &blocks)?,
+        disk: Disk::start(&sender, &blocks, config.memory_bytes.max(LEAST_BYTES))?,
         announcers: Announcers::new(sender.clone()),
         checks: start_checker(sender.clone(), config.preallocate)?,
         around,

@@ -319,3 +319,7 @@ fn block_spec(piece: u32, index: usize, size: u32) -> BlockSpec {
     let begin = index as u32 * BLOCK_BYTES;
     BlockSpec { piece, begin, length: (size - begin).min(BLOCK_BYTES) }
 }
+
+#[cfg(test)]
+#[path = "picker_tests.rs"]
+mod tests;

@@ -1,0 +1,166 @@
+use super::*;
+use core::num::NonZeroU32;
+
+const PIECE: u32 = 4 * BLOCK_BYTES;
+
+fn peer(number: u32) -> PeerKey {
+    PeerKey(NonZeroU32::new(number).unwrap())
+}
+
+fn picker(pieces: u32, had: u32) -> (Picker, Rng) {
+    let mut rng = Rng::new(5);
+    let mut have = Bitfield::new(pieces);
+    for piece in 0..had {
+        have.set(piece);
+    }
+    let mut picker = Picker::new(pieces as u64 * PIECE as u64, PIECE, have, false, &mut rng);
+    picker.count_seed(true);
+    (picker, rng)
+}
+
+fn wish(number: u32, has: &Bitfield, blocks: usize) -> Wish<'_> {
+    Wish { peer: peer(number), has, blocks, fast: false, idle: true }
+}
+
+/// The pieces of the picked blocks, each once.
+fn pieces(blocks: &[BlockSpec]) -> Vec<u32> {
+    let mut pieces: Vec<u32> = blocks.iter().map(|block| block.piece).collect();
+    pieces.dedup();
+    pieces
+}
+
+fn bits(len: u32, ones: &[u32]) -> Bitfield {
+    let mut bits = Bitfield::new(len);
+    for &one in ones {
+        bits.set(one);
+    }
+    bits
+}
+
+#[test]
+fn a_piece_is_ended_before_the_next_is_begun() {
+    let (mut picker, mut rng) = picker(10, 4);
+    let all = Bitfield::full(10);
+    let first = picker.pick(&wish(1, &all, 3), &mut rng);
+    let second = picker.pick(&wish(2, &all, 3), &mut rng);
+    assert_eq!(pieces(&first).len(), 1);
+    assert_eq!(second[0].piece, first[0].piece, "its last block comes first");
+    assert_eq!(pieces(&second).len(), 2);
+    let begins: Vec<u32> = first.iter().map(|block| block.begin / BLOCK_BYTES).collect();
+    assert_eq!(begins, [0, 1, 2]);
+}
+
+#[test]
+fn the_rarest_comes_first_once_four_are_had() {
+    let (mut picker, mut rng) = picker(10, 4);
+    for common in [4, 5, 6, 8, 9] {
+        picker.count(&bits(10, &[common]), true, &mut rng);
+    }
+    assert_eq!(picker.pick(&wish(1, &Bitfield::full(10), 1), &mut rng)[0].piece, 7);
+    // And one that was begun and left does not go before a rarer one.
+    picker.count(&bits(10, &[7, 7]), true, &mut rng);
+    picker.count(&bits(10, &[7]), true, &mut rng);
+    assert_ne!(picker.pick(&wish(2, &Bitfield::full(10), 1), &mut rng)[0].piece, 7);
+}
+
+#[test]
+fn the_first_pieces_are_random() {
+    let all = Bitfield::full(100);
+    let first = |seed: u64| {
+        let mut rng = Rng::new(seed);
+        let mut picker = Picker::new(100 * PIECE as u64, PIECE, Bitfield::new(100), false, &mut rng);
+        picker.count_one(3, &mut rng);
+        picker.pick(&wish(1, &all, 1), &mut rng)[0].piece
+    };
+    assert!((0..20).map(first).collect::<std::collections::BTreeSet<_>>().len() > 5);
+}
+
+#[test]
+fn sequential_means_first_to_last() {
+    let mut rng = Rng::new(1);
+    let mut picker = Picker::new(5 * PIECE as u64, PIECE, bits(5, &[1]), true, &mut rng);
+    let picked = picker.pick(&wish(1, &Bitfield::full(5), 16), &mut rng);
+    assert_eq!(pieces(&picked), [0, 2, 3, 4]);
+}
+
+#[test]
+fn a_fast_peer_gets_a_piece_of_its_own_and_others_join_only_in_need() {
+    let (mut picker, mut rng) = picker(6, 4);
+    let all = Bitfield::full(6);
+    let fast = |number| Wish { fast: true, ..wish(number, &all, 1) };
+    let one = picker.pick(&fast(1), &mut rng)[0].piece;
+    let two = picker.pick(&fast(2), &mut rng)[0].piece;
+    assert_ne!(one, two);
+    assert_eq!(picker.pick(&fast(1), &mut rng)[0].piece, one);
+    let joined = picker.pick(&fast(3), &mut rng);
+    assert!(joined[0].piece == one || joined[0].piece == two, "nothing else is left to do");
+}
+
+#[test]
+fn endgame_asks_several_and_the_first_answer_wins() {
+    let (mut picker, mut rng) = picker(5, 4);
+    let all = Bitfield::full(5);
+    let asked = picker.pick(&wish(1, &all, 4), &mut rng);
+    assert_eq!(asked.len(), 4);
+    let busy = Wish { idle: false, ..wish(2, &all, 4) };
+    assert!(picker.pick(&busy, &mut rng).is_empty(), "a busy peer takes no part");
+    let again = picker.pick(&wish(2, &all, 2), &mut rng);
+    assert_eq!(again.len(), 2);
+    assert_eq!(picker.arrived(again[0], peer(2)), Arrival::Wanted { others: true });
+    assert_eq!(picker.arrived(again[0], peer(1)), Arrival::Unwanted);
+}
+
+#[test]
+fn there_is_no_endgame_while_something_can_be_begun_elsewhere() {
+    let (mut picker, mut rng) = picker(6, 4);
+    let some = bits(6, &[4]);
+    assert_eq!(picker.pick(&wish(1, &some, 8), &mut rng).len(), 4);
+    assert!(picker.pick(&wish(2, &some, 8), &mut rng).is_empty(), "piece 5 is free, though not for this peer");
+}
+
+#[test]
+fn what_a_lost_peer_was_asked_for_is_free_again() {
+    let (mut picker, mut rng) = picker(5, 4);
+    let all = Bitfield::full(5);
+    let asked = picker.pick(&wish(1, &all, 4), &mut rng);
+    asked.iter().for_each(|&block| picker.unask(block));
+    picker.leave(peer(1));
+    assert_eq!(picker.pick(&wish(2, &all, 9), &mut rng), asked);
+}
+
+#[test]
+fn a_late_answer_to_a_given_up_request_is_taken_and_not_asked_again() {
+    let (mut picker, mut rng) = picker(5, 4);
+    let all = Bitfield::full(5);
+    let asked = picker.pick(&wish(1, &all, 4), &mut rng);
+    picker.unask(asked[0]);
+    assert_eq!(picker.arrived(asked[0], peer(1)), Arrival::Wanted { others: false });
+    assert!(picker.pick(&Wish { idle: false, ..wish(2, &all, 9) }, &mut rng).is_empty());
+}
+
+#[test]
+fn a_piece_that_failed_comes_again_from_one_peer_alone() {
+    let (mut picker, mut rng) = picker(5, 4);
+    let all = Bitfield::full(5);
+    for (number, block) in [1, 2, 1, 2].into_iter().zip(picker.pick(&wish(1, &all, 4), &mut rng)) {
+        picker.arrived(block, peer(number));
+    }
+    assert_eq!(picker.failed(4), [peer(1), peer(2)]);
+    let first = picker.pick(&wish(1, &all, 2), &mut rng);
+    assert_eq!(first.len(), 2);
+    assert!(picker.pick(&wish(2, &all, 2), &mut rng).is_empty(), "not even in the endgame");
+    assert_eq!(picker.arrived(first[0], peer(2)), Arrival::Unwanted, "an old request of another");
+    assert_eq!(picker.arrived(first[0], peer(1)), Arrival::Wanted { others: false });
+    assert_eq!(picker.restart_alone(peer(1)), [4], "half done by one that is lost: it begins anew");
+    assert_eq!(picker.pick(&wish(2, &all, 9), &mut rng).len(), 4);
+    assert!(picker.proven(4) && !picker.proven(4) && picker.is_whole());
+}
+
+#[test]
+fn the_last_block_may_be_short() {
+    let mut rng = Rng::new(1);
+    let mut picker = Picker::new(50_000 + 7, 50_000, Bitfield::new(2), true, &mut rng);
+    let picked = picker.pick(&wish(1, &Bitfield::full(2), 9), &mut rng);
+    let lengths: Vec<u32> = picked.iter().map(|block| block.length).collect();
+    assert_eq!(lengths, [16384, 16384, 16384, 848, 7]);
+}

@@ -141,7 +141,7 @@ impl Rarity {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
+    use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
     fn is_sorted(rarity: &Rarity) -> bool {
         let counts: Vec<u16> = rarity.rarest_first().map(|piece| rarity.availability(piece)).collect();

@@ -124,8 +124,8 @@ mod tests {
         assert!((95_000..=105_000).contains(&rate), "{rate}");
         assert_eq!(meter.rate(Time::from_secs(26)), 0);
         meter.add(5, Time::from_secs(1_000_000));
-        assert_eq!(meter.rate(Time::from_secs(1_000_001)), 0);
-        assert_eq!(meter.rate(Time::from_secs(1_000_000)), 1);
+        assert_eq!(meter.rate(Time::from_secs(1_000_001)), 1);
+        assert_eq!(meter.rate(Time::from_secs(1_000_006)), 0);
         assert_eq!(meter.total(), 2_000_005);
     }
 
