@@ -144,9 +144,9 @@ impl Torrent {
             if state.has.get(piece) {
                 state.useful_pieces = state.useful_pieces.saturating_sub(1);
                 self.tell_interest(peer, turn);
-            } else {
-                self.send(peer, Message::Have { piece }, turn);
             }
+            // Also to those that have it: they learn when we have become a seed.
+            self.send(peer, Message::Have { piece }, turn);
         }
         if self.picker.is_whole() {
             self.standing = Standing::Seeding;
