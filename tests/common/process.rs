@@ -9,17 +9,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// A running program, its output in two files. Dropped, it is killed.
+/// A running program, its output in two files or on the person's terminal. Dropped, it is killed.
 pub struct Process {
     name: String,
     child: Child,
-    out: PathBuf,
-    err: PathBuf,
+    /// Standard output and error; none if the person sees them.
+    logs: Option<[PathBuf; 2]>,
 }
 
 impl Process {
-    /// Starts `command` with no input and its output in files in `logs`; a `stdin` set before stays as it is
-    /// only through [`Process::start_with_stdin`].
+    /// Starts `command` with no input, and its output in files in `logs`.
     pub fn start(name: &str, command: &mut Command, logs: &Path) -> Process {
         Process::start_with_stdin(name, command, logs, Stdio::null())
     }
@@ -31,13 +30,13 @@ impl Process {
         let out = logs.join(format!("{number}-{name}.out"));
         let err = logs.join(format!("{number}-{name}.err"));
         let open = |path: &Path| File::create(path).unwrap_or_else(|e| panic!("cannot create {}: {e}", path.display()));
-        let child = command
-            .stdin(stdin)
-            .stdout(open(&out))
-            .stderr(open(&err))
-            .spawn()
-            .unwrap_or_else(|e| panic!("cannot start {name}: {e}\n  {command:?}"));
-        Process { name: name.into(), child, out, err }
+        let child = spawn(name, command.stdin(stdin).stdout(open(&out)).stderr(open(&err)));
+        Process { name: name.into(), child, logs: Some([out, err]) }
+    }
+
+    /// The same with the terminal, or whatever the story itself was started with, as its input and output.
+    pub fn start_in_sight(name: &str, command: &mut Command) -> Process {
+        Process { name: name.into(), child: spawn(name, command), logs: None }
     }
 
     /// Its name in messages.
@@ -80,12 +79,17 @@ impl Process {
 
     /// What it wrote to standard output so far.
     pub fn stdout(&self) -> String {
-        read(&self.out)
+        self.log(0)
     }
 
     /// What it wrote to standard error so far.
     pub fn stderr(&self) -> String {
-        read(&self.err)
+        self.log(1)
+    }
+
+    fn log(&self, stream: usize) -> String {
+        let read = |logs: &[PathBuf; 2]| fs::read(&logs[stream]).ok();
+        self.logs.as_ref().and_then(read).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 }
 
@@ -107,6 +111,10 @@ impl Drop for Process {
     }
 }
 
+fn spawn(name: &str, command: &mut Command) -> Child {
+    command.spawn().unwrap_or_else(|e| panic!("cannot start {name}: {e}\n  {command:?}"))
+}
+
 fn print_tail(stream: &str, text: &str) {
     const LINES: usize = 60;
     let lines: Vec<&str> = text.lines().collect();
@@ -115,8 +123,4 @@ fn print_tail(stream: &str, text: &str) {
         eprintln!("  {stream}: ({first} lines before)");
     }
     lines[first..].iter().for_each(|line| eprintln!("  {stream}: {line}"));
-}
-
-fn read(path: &Path) -> String {
-    fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }
