@@ -58,8 +58,8 @@ fn main() -> ExitCode {
     let seed = Get::new("seed", scratch.path()).in_dir(&source).torrent(&torrent).arg("--seed");
     let line = Throttle::before(seed.port, RATE);
     tracker.introduce_as(seed.port, line.port);
-    let seed = seed.start();
-    tracker.wait_for_seeds(&torrent.info_hash, 1);
+    let mut seed = seed.start();
+    tracker.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
 
     let gets = ["one", "two", "three"].map(|name| Get::new(name, scratch.path()).torrent(&torrent));
     println!("The screen of the first leecher:\n");

@@ -33,8 +33,8 @@ fn fetch_from(seeder: Program, maker: Maker, content: &Content, piece_length: us
     let source = scratch.path().join("source");
     let torrent = maker.make(content, &source, piece_length, &Opentracker::url(address));
     let mut tracker = Opentracker::start(address, &[&torrent], scratch.path());
-    let _seed = Plan::seed(seeder, &torrent, &source, scratch.path()).start();
-    tracker.wait_for_seeds(&torrent, 1);
+    let mut seed = Plan::seed(seeder, &torrent, &source, scratch.path()).start();
+    tracker.wait_for_seeds(&torrent, 1, || seed.must_run());
 
     let begin = Instant::now();
     let get = Get::new("leecher", scratch.path()).torrent(&torrent);
@@ -126,7 +126,7 @@ fn from_all_three_at_once_each_sends_a_fair_part() {
     let mut tracker = Opentracker::start(address, &[&torrent], scratch.path());
     let plan = |program| Plan::seed(program, &torrent, &source, scratch.path()).limited_to(limit(program));
     let mut seeds: Vec<Peer> = Program::ALL.map(|program| plan(program).start()).into();
-    tracker.wait_for_seeds(&torrent, 3);
+    tracker.wait_for_seeds(&torrent, 3, || seeds.iter_mut().for_each(Peer::must_run));
 
     let begin = Instant::now();
     let get = Get::new("leecher", scratch.path()).torrent(&torrent);
@@ -151,8 +151,8 @@ fn an_announce_url_with_a_passkey_is_kept_as_it_is() {
     let source = scratch.path().join("source");
     let url = format!("{}?passkey=s3cr3t%2Fkey&user=7", tracker.url());
     let torrent = Maker::Libtorrent.make(&content, &source, 64 * KIB, &url);
-    let _seed = Plan::seed(Program::Libtorrent, &torrent, &source, scratch.path()).start();
-    tracker.wait_for_seeds(&torrent.info_hash, 1);
+    let mut seed = Plan::seed(Program::Libtorrent, &torrent, &source, scratch.path()).start();
+    tracker.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
 
     let get = Get::new("leecher", scratch.path()).torrent(&torrent);
     get.run().assert_code(0);
@@ -179,8 +179,8 @@ fn opentracker_introduces_behind_a_passkey() {
     let url = Opentracker::url(address) + "?passkey=0123456789abcdef";
     let torrent = Maker::TransmissionCreate.make(&content, &source, 64 * KIB, &url);
     let mut tracker = Opentracker::start(address, &[&torrent], scratch.path());
-    let _seed = Plan::seed(Program::Aria2, &torrent, &source, scratch.path()).start();
-    tracker.wait_for_seeds(&torrent, 1);
+    let mut seed = Plan::seed(Program::Aria2, &torrent, &source, scratch.path()).start();
+    tracker.wait_for_seeds(&torrent, 1, || seed.must_run());
 
     let get = Get::new("leecher", scratch.path()).torrent(&torrent);
     get.run().assert_code(0);
@@ -197,8 +197,8 @@ fn fetch_over_ipv6_from(seeder: Program) {
     let content = a_file(10);
     let source = scratch.path().join("source");
     let torrent = Maker::Ours.make(&content, &source, 256 * KIB, &tracker.url());
-    let _seed = Plan::seed(seeder, &torrent, &source, scratch.path()).over_ipv6().start();
-    tracker.wait_for_seeds(&torrent.info_hash, 1);
+    let mut seed = Plan::seed(seeder, &torrent, &source, scratch.path()).over_ipv6().start();
+    tracker.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
 
     let begin = Instant::now();
     let get = Get::new("leecher", scratch.path()).torrent(&torrent);
@@ -242,8 +242,8 @@ fn give_to(leecher: Program, maker: Maker, content: &Content, piece_length: usiz
     let source = scratch.path().join("source");
     let torrent = maker.make(content, &source, piece_length, &Opentracker::url(address));
     let mut tracker = Opentracker::start(address, &[&torrent], scratch.path());
-    let seed = Get::new("seed", scratch.path()).in_dir(&source).torrent(&torrent).arg("--seed").start();
-    tracker.wait_for_seeds(&torrent, 1);
+    let mut seed = Get::new("seed", scratch.path()).in_dir(&source).torrent(&torrent).arg("--seed").start();
+    tracker.wait_for_seeds(&torrent, 1, || seed.must_run());
 
     let begin = Instant::now();
     fetched_by(leecher, &torrent, content, scratch.path());

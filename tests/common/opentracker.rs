@@ -59,10 +59,11 @@ impl Opentracker {
         number.and_then(Result::ok).unwrap_or(0)
     }
 
-    /// Waits until `count` seeds of `torrent` announced themselves.
-    pub fn wait_for_seeds(&mut self, torrent: &Torrent, count: usize) {
+    /// Waits until `count` seeds of `torrent` announced themselves; `alive` panics if one of them cannot any more.
+    pub fn wait_for_seeds(&mut self, torrent: &Torrent, count: usize, mut alive: impl FnMut()) {
         wait_until(&format!("opentracker knows {count} seeds"), PATIENCE, || {
             self.process.must_run();
+            alive();
             self.seeds(torrent) >= count
         });
     }

@@ -134,6 +134,11 @@ impl Peer {
         }
     }
 
+    /// Panics if it has ended: for use inside a wait.
+    pub fn must_run(&mut self) {
+        self.process.must_run();
+    }
+
     /// Waits until it has fetched all and ended well.
     pub fn wait_until_fetched(&mut self, deadline: Duration) {
         let status = self.process.wait(deadline);

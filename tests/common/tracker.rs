@@ -90,9 +90,12 @@ impl Tracker {
         state.swarms.get(info_hash.as_slice()).map_or(0, |swarm| swarm.values().filter(|(_, left)| *left == 0).count())
     }
 
-    /// Waits until `count` seeds announced themselves.
-    pub fn wait_for_seeds(&self, info_hash: &[u8; 20], count: usize) {
-        wait_until(&format!("{count} seeds announced"), PATIENCE, || self.seeds(info_hash) >= count);
+    /// Waits until a seed announced itself; `alive` panics if it cannot any more.
+    pub fn wait_for_a_seed(&self, info_hash: &[u8; 20], mut alive: impl FnMut()) {
+        wait_until("a seed announces itself", PATIENCE, || {
+            alive();
+            self.seeds(info_hash) > 0
+        });
     }
 
     /// From now on others learn of the peer on `port` as of one on `alias`, and it learns of nobody: they come to it.
