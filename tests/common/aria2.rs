@@ -1,0 +1,39 @@
+//! aria2 as a peer.
+
+use super::http::request;
+use super::peers::{Plan, Role};
+use super::process::Process;
+use serde_json::Value;
+use std::net::Ipv4Addr;
+use std::process::Command;
+
+/// Starts aria2. A seed checks its content first, then announces itself.
+pub fn start(plan: &Plan) -> Process {
+    let mut command = Command::new("aria2c");
+    command.env("HOME", plan.home()).arg("--no-conf").arg("--dir").arg(plan.dir);
+    command.arg(format!("--listen-port={}", plan.port));
+    command.args(["--enable-dht=false", "--enable-dht6=false", "--bt-enable-lpd=false"]);
+    command.arg(format!("--disable-ipv6={}", !plan.ipv6));
+    command.args(["--file-allocation=none", "--check-integrity=true", "--allow-overwrite=true"]);
+    command.args(["--summary-interval=0", "--console-log-level=notice", "--enable-color=false"]);
+    command.args(["--enable-rpc", &format!("--rpc-listen-port={}", plan.rpc_port)]);
+    match plan.role {
+        Role::Seed => command.arg("--seed-ratio=0.0"),
+        // With the remote control aria2 outlives its downloads: without, it ends with the last.
+        Role::Fetch => command.args(["--seed-time=0", "--enable-rpc=false"]),
+    };
+    if let Some(limit) = plan.upload_limit {
+        command.arg(format!("--max-overall-upload-limit={limit}"));
+    }
+    Process::start("aria2", command.arg(&plan.torrent.file), plan.scratch)
+}
+
+/// The bytes it sent, asked by JSON-RPC.
+pub fn uploaded(rpc_port: u16) -> u64 {
+    let question = r#"{"jsonrpc":"2.0","id":"1","method":"aria2.tellActive","params":[["uploadLength"]]}"#;
+    let answer = request((Ipv4Addr::LOCALHOST, rpc_port).into(), "/jsonrpc", "", Some(question))
+        .unwrap_or_else(|e| panic!("aria2 does not answer: {e}"));
+    let answer: Value = serde_json::from_slice(&answer.body).expect("aria2 answers in JSON");
+    let uploaded = answer["result"][0]["uploadLength"].as_str().and_then(|number| number.parse().ok());
+    uploaded.unwrap_or_else(|| panic!("aria2 does not say what it sent: {answer}"))
+}

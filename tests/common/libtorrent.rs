@@ -1,0 +1,29 @@
+//! libtorrent (rasterbar) as a peer, through a script of a few lines.
+
+use super::peers::{Plan, Role};
+use super::process::Process;
+use std::path::Path;
+use std::process::Command;
+
+/// Python with the script, to be told what to do.
+pub fn python() -> Command {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common/lt_peer.py");
+    let mut command = Command::new("python3");
+    command.args(["-W", "ignore"]).arg(script);
+    command
+}
+
+/// Starts libtorrent.
+pub fn start(plan: &Plan) -> Process {
+    let mut command = python();
+    command.arg(if plan.role == Role::Seed { "seed" } else { "get" }).arg(&plan.torrent.file).arg(plan.dir);
+    command.args([plan.address().to_string(), plan.upload_limit.unwrap_or(0).to_string()]);
+    Process::start("libtorrent", &mut command, plan.scratch)
+}
+
+/// The bytes it sent, as the script printed them last.
+pub fn uploaded(process: &Process) -> u64 {
+    let said = process.stdout();
+    let numbers = said.lines().filter_map(|line| line.strip_prefix("uploaded ")?.parse().ok());
+    numbers.max().unwrap_or(0)
+}

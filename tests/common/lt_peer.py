@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""libtorrent (rasterbar, from PyPI) as a peer of the tests, or as a maker of torrents.
+
+lt_peer.py make PATH PIECE_LENGTH ANNOUNCE OUT
+lt_peer.py seed|get TORRENT DIR INTERFACE RATE     INTERFACE like 127.0.0.1:7001, RATE bytes/s of upload (0: any)
+A peer prints "uploaded N" whenever the payload it sent has grown; `get` ends when it has all.
+"""
+import os, sys, time
+import libtorrent as lt
+
+
+def make(path, piece_length, announce, out):
+    files = lt.file_storage()
+    lt.add_files(files, path)
+    t = lt.create_torrent(files, int(piece_length), lt.create_torrent.v1_only)
+    t.add_tracker(announce)
+    lt.set_piece_hashes(t, os.path.dirname(path))
+    with open(out, 'wb') as f:
+        f.write(lt.bencode(t.generate()))
+
+
+def peer(role, torrent, dir_, interface, rate):
+    s = lt.session({'listen_interfaces': interface, 'enable_dht': False, 'enable_lsd': False, 'enable_upnp': False,
+                    'enable_natpmp': False, 'enable_outgoing_utp': False, 'enable_incoming_utp': False,
+                    'allow_multiple_connections_per_ip': True, 'out_enc_policy': 2, 'in_enc_policy': 2,
+                    'min_reconnect_time': 1, 'upload_rate_limit': int(rate)})
+    if int(rate):  # libtorrent does not limit local peers unless they are put in the class that is limited
+        f = lt.ip_filter()
+        f.add_rule('0.0.0.0', '255.255.255.255', 1)
+        f.add_rule('::', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', 1)
+        s.set_peer_class_filter(f)
+    p = lt.add_torrent_params()
+    p.ti = lt.torrent_info(torrent)
+    p.save_path = dir_
+    if role == 'seed':
+        p.flags |= lt.torrent_flags.seed_mode
+    h = s.add_torrent(p)
+    uploaded = 0
+    while True:
+        status = h.status()
+        if status.total_payload_upload > uploaded:
+            uploaded = status.total_payload_upload
+            print('uploaded', uploaded, flush=True)
+        if status.errc.value():
+            sys.exit(f'libtorrent: {status.errc.message()}')
+        if role == 'get' and status.is_seeding:
+            # is_seeding comes with the last hash, before the last write: finish both.
+            h.flush_cache()
+            while not any(isinstance(a, lt.cache_flushed_alert) for a in s.pop_alerts()):
+                time.sleep(.02)
+            return
+        time.sleep(.05)
+
+
+if __name__ == '__main__':
+    (make if sys.argv[1] == 'make' else lambda *a: peer(sys.argv[1], *a))(*sys.argv[2:])

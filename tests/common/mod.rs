@@ -1,0 +1,23 @@
+//! What the stories in `tests/` are told with: content, torrents, trackers, peers of others, and our own program.
+//!
+//! Rules: a story waits for a condition with a deadline ([`wait::wait_until`]), never for a time to pass; every child
+//! process ends with the story that started it ([`process::Process`]) and its log is printed when the story fails;
+//! ports are free ones of this machine ([`ports`]); content is compared byte for byte ([`content`]).
+#![allow(dead_code)] // each test binary uses another part of this folder
+
+pub mod aria2;
+pub mod bencode;
+pub mod content;
+pub mod http;
+pub mod libtorrent;
+pub mod opentracker;
+pub mod peers;
+pub mod ports;
+pub mod process;
+pub mod swarmlet;
+pub mod throttle;
+pub mod tools;
+pub mod torrent;
+pub mod tracker;
+pub mod transmission;
+pub mod wait;

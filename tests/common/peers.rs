@@ -1,0 +1,147 @@
+//! Peers nobody here wrote, each driven as its own command line wants it.
+
+use super::process::Process;
+use super::tools::Tool;
+use super::torrent::Torrent;
+use super::{aria2, libtorrent, ports::free_port, transmission};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A program that is a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// aria2c.
+    Aria2,
+    /// transmission-daemon. It never connects to a loopback address; whoever wants its pieces connects to it.
+    Transmission,
+    /// libtorrent in Python.
+    Libtorrent,
+}
+
+impl Program {
+    /// All of them.
+    pub const ALL: [Program; 3] = [Program::Aria2, Program::Transmission, Program::Libtorrent];
+
+    /// What must be installed.
+    pub fn tool(self) -> Tool {
+        match self {
+            Program::Aria2 => Tool::Aria2,
+            Program::Transmission => Tool::Transmission,
+            Program::Libtorrent => Tool::Libtorrent,
+        }
+    }
+
+    /// Its name and version.
+    pub fn version(self) -> String {
+        self.tool().version()
+    }
+}
+
+/// What a peer is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// To give the content it has.
+    Seed,
+    /// To fetch the content and end.
+    Fetch,
+}
+
+/// How to start a peer.
+pub struct Plan<'a> {
+    /// The program.
+    pub program: Program,
+    /// What it is there for.
+    pub role: Role,
+    /// The torrent.
+    pub torrent: &'a Torrent,
+    /// The folder with the content, or for it.
+    pub dir: &'a Path,
+    /// A folder for its settings and logs.
+    pub scratch: &'a Path,
+    /// The most it may upload, in bytes a second.
+    pub upload_limit: Option<u64>,
+    /// Whether the swarm meets on ::1.
+    pub ipv6: bool,
+    /// The port it listens on for peers.
+    pub port: u16,
+    /// The port of its remote control.
+    pub rpc_port: u16,
+}
+
+impl<'a> Plan<'a> {
+    /// A seed of the content in `dir`, on IPv4, without a limit.
+    pub fn seed(program: Program, torrent: &'a Torrent, dir: &'a Path, scratch: &'a Path) -> Plan<'a> {
+        let (port, rpc_port) = (free_port(), free_port());
+        Plan { program, role: Role::Seed, torrent, dir, scratch, upload_limit: None, ipv6: false, port, rpc_port }
+    }
+
+    /// A leecher that fetches into `dir`, on IPv4, and ends.
+    pub fn fetch(program: Program, torrent: &'a Torrent, dir: &'a Path, scratch: &'a Path) -> Plan<'a> {
+        Plan { role: Role::Fetch, ..Plan::seed(program, torrent, dir, scratch) }
+    }
+
+    /// The same on ::1.
+    pub fn over_ipv6(self) -> Plan<'a> {
+        Plan { ipv6: true, ..self }
+    }
+
+    /// The same with at most `limit` bytes of upload a second.
+    pub fn limited_to(self, limit: u64) -> Plan<'a> {
+        Plan { upload_limit: Some(limit), ..self }
+    }
+
+    /// Starts it. A seed is ready when the tracker knows it as one: wait there.
+    pub fn start(&self) -> Peer {
+        let process = match self.program {
+            Program::Aria2 => aria2::start(self),
+            Program::Transmission => transmission::start(self),
+            Program::Libtorrent => libtorrent::start(self),
+        };
+        Peer { program: self.program, process, rpc_port: self.rpc_port }
+    }
+
+    /// Where it listens for peers.
+    pub fn address(&self) -> SocketAddr {
+        let ip: IpAddr = if self.ipv6 { Ipv6Addr::LOCALHOST.into() } else { Ipv4Addr::LOCALHOST.into() };
+        (ip, self.port).into()
+    }
+
+    /// A folder of its own for settings.
+    pub fn home(&self) -> PathBuf {
+        let home = self.scratch.join(format!("{:?}-{}", self.program, self.port));
+        std::fs::create_dir_all(&home).expect("the folder can be made");
+        home
+    }
+}
+
+/// A running peer; it ends when dropped.
+pub struct Peer {
+    /// The program.
+    pub program: Program,
+    process: Process,
+    rpc_port: u16,
+}
+
+impl Peer {
+    /// The bytes of content it sent so far, by its own count.
+    pub fn uploaded(&mut self) -> u64 {
+        self.process.must_run();
+        match self.program {
+            Program::Aria2 => aria2::uploaded(self.rpc_port),
+            Program::Transmission => transmission::uploaded(self.rpc_port),
+            Program::Libtorrent => libtorrent::uploaded(&self.process),
+        }
+    }
+
+    /// Panics if it has ended: for use inside a wait.
+    pub fn must_run(&mut self) {
+        self.process.must_run();
+    }
+
+    /// Waits until it has fetched all and ended well.
+    pub fn wait_until_fetched(&mut self, deadline: Duration) {
+        let status = self.process.wait(deadline);
+        assert!(status.success(), "{:?} failed: {status}", self.program);
+    }
+}

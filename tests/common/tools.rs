@@ -1,0 +1,83 @@
+//! The programs of others that stories need, and what to do where one is missing.
+
+use std::env;
+use std::io::{self, Write};
+use std::process::Command;
+
+/// A program of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tool {
+    /// aria2c, a peer.
+    Aria2,
+    /// transmission-daemon, a peer.
+    Transmission,
+    /// libtorrent (rasterbar) from PyPI, a peer and a maker of torrents.
+    Libtorrent,
+    /// transmission-create, a maker of torrents.
+    TransmissionCreate,
+    /// mktorrent, a maker of torrents.
+    Mktorrent,
+    /// opentracker, a tracker.
+    Opentracker,
+}
+
+impl Tool {
+    fn program_and_source(self) -> (&'static str, &'static str) {
+        match self {
+            Tool::Aria2 => ("aria2c", "apt-get install aria2"),
+            Tool::Transmission => ("transmission-daemon", "apt-get install transmission-daemon"),
+            Tool::Libtorrent => ("libtorrent for python3", "pip install libtorrent"),
+            Tool::TransmissionCreate => ("transmission-create", "apt-get install transmission-cli"),
+            Tool::Mktorrent => ("mktorrent", "apt-get install mktorrent"),
+            Tool::Opentracker => ("opentracker", "apt-get install opentracker"),
+        }
+    }
+
+    fn is_here(self) -> bool {
+        match self {
+            Tool::Libtorrent => !self.version().is_empty(),
+            _ => env::split_paths(&env::var_os("PATH").unwrap_or_default())
+                .any(|dir| dir.join(self.program_and_source().0).is_file()),
+        }
+    }
+
+    /// Its name and version, as it says them itself; empty where it cannot.
+    pub fn version(self) -> String {
+        let mut command = match self {
+            Tool::Aria2 | Tool::Transmission => Command::new(self.program_and_source().0),
+            Tool::TransmissionCreate => return Tool::Transmission.version(),
+            Tool::Libtorrent => Command::new("python3"),
+            Tool::Mktorrent | Tool::Opentracker => return String::new(),
+        };
+        match self {
+            Tool::Libtorrent => command.args(["-c", "import libtorrent; print('libtorrent', libtorrent.__version__)"]),
+            _ => command.arg("--version"),
+        };
+        let Ok(output) = command.output() else { return String::new() };
+        if !output.status.success() && self == Tool::Libtorrent {
+            return String::new();
+        }
+        // transmission says it on standard error.
+        let said = [output.stdout, output.stderr].concat();
+        String::from_utf8_lossy(&said).lines().next().unwrap_or_default().to_owned()
+    }
+}
+
+/// Whether all of `tools` are here. If not, the story that asks is skipped, loudly; with CI=true it fails instead,
+/// so that a story cannot be lost there without anybody noticing.
+pub fn here(tools: &[Tool]) -> bool {
+    let missing: Vec<_> = tools.iter().filter(|tool| !tool.is_here()).map(|tool| tool.program_and_source()).collect();
+    for (program, source) in &missing {
+        let line = format!("SKIPPED: {program} is missing ({source})");
+        assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "{line}");
+        say(&line);
+    }
+    missing.is_empty()
+}
+
+/// Prints a line even where the test harness captures output: it takes `println!` only.
+pub fn say(line: &str) {
+    let story = std::thread::current().name().unwrap_or("main").to_owned();
+    // A line nobody can read is no reason to fail.
+    let _ = writeln!(io::stderr(), "{story}: {line}");
+}

@@ -1,0 +1,117 @@
+//! Torrent files, by the makers of others and by our own few lines.
+
+use super::bencode::{Value, raw};
+use super::content::Content;
+use super::libtorrent;
+use super::tools::Tool;
+use sha1_smol::Sha1;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Who makes the torrent.
+#[derive(Clone, Copy, Debug)]
+pub enum Maker {
+    /// mktorrent: piece lengths are powers of two from 32 KiB.
+    Mktorrent,
+    /// transmission-create.
+    TransmissionCreate,
+    /// libtorrent through Python: piece lengths are powers of two from 16 KiB.
+    Libtorrent,
+    /// The few lines below: any piece length.
+    Ours,
+}
+
+impl Maker {
+    /// The program it needs.
+    pub fn tool(self) -> Option<Tool> {
+        match self {
+            Maker::Mktorrent => Some(Tool::Mktorrent),
+            Maker::TransmissionCreate => Some(Tool::TransmissionCreate),
+            Maker::Libtorrent => Some(Tool::Libtorrent),
+            Maker::Ours => None,
+        }
+    }
+
+    /// What of `content` a torrent by this maker describes.
+    pub fn described(self, content: &Content) -> Content {
+        match self {
+            // It leaves empty files out without a word.
+            Maker::TransmissionCreate => content.without_empty_files(),
+            _ => content.clone(),
+        }
+    }
+
+    /// Writes `content` below `source`, makes a torrent of it beside, and returns the torrent.
+    pub fn make(self, content: &Content, source: &Path, piece_length: usize, announce: &str) -> Torrent {
+        let path = content.write_to(source);
+        let file = source.with_extension(format!("{self:?}.torrent"));
+        match self {
+            Maker::Mktorrent => {
+                assert!(piece_length.is_power_of_two(), "mktorrent takes powers of two");
+                let power = piece_length.ilog2().to_string();
+                run(Command::new("mktorrent").args(["-l", &power, "-a", announce, "-o"]).arg(&file).arg(&path));
+            }
+            Maker::TransmissionCreate => {
+                let kib = (piece_length / 1024).to_string();
+                run(Command::new("transmission-create").args(["-s", &kib, "-t", announce, "-o"]).arg(&file).arg(&path));
+            }
+            Maker::Libtorrent => {
+                run(libtorrent::python().arg("make").arg(&path).args([&piece_length.to_string(), announce]).arg(&file))
+            }
+            Maker::Ours => fs::write(&file, ours(content, piece_length, announce)).expect("the torrent can be written"),
+        }
+        let torrent = Torrent::read(&file);
+        let made_length = raw(&torrent.info, "piece length").and_then(super::bencode::int);
+        assert_eq!(made_length, Some(piece_length as i64), "{self:?} did not make the pieces it was asked for");
+        torrent
+    }
+}
+
+/// A torrent file.
+pub struct Torrent {
+    /// Where it lies.
+    pub file: PathBuf,
+    /// The hash of its info dictionary.
+    pub info_hash: [u8; 20],
+    info: Vec<u8>,
+}
+
+impl Torrent {
+    /// Reads the torrent at `file`.
+    pub fn read(file: &Path) -> Torrent {
+        let data = fs::read(file).unwrap_or_else(|e| panic!("no torrent was made at {}: {e}", file.display()));
+        let info = raw(&data, "info").expect("a torrent has an info dictionary").to_vec();
+        Torrent { file: file.into(), info_hash: sha1(&info), info }
+    }
+}
+
+fn ours(content: &Content, piece_length: usize, announce: &str) -> Vec<u8> {
+    let pieces = content.concatenated().chunks(piece_length).flat_map(sha1).collect();
+    let mut info = BTreeMap::from([
+        ("name", Value::text(&content.name)),
+        ("piece length", Value::Int(piece_length as i64)),
+        ("pieces", Value::Bytes(pieces)),
+    ]);
+    match content.files.as_slice() {
+        [(None, data)] => info.insert("length", Value::Int(data.len() as i64)),
+        files => info.insert("files", Value::List(files.iter().map(file_entry).collect())),
+    };
+    Value::Dict(BTreeMap::from([("announce", Value::text(announce)), ("info", Value::Dict(info))])).encode()
+}
+
+fn file_entry((path, data): &(Option<String>, Vec<u8>)) -> Value {
+    let path = path.as_deref().expect("one of many files has a path").split('/').map(Value::text).collect();
+    Value::Dict(BTreeMap::from([("length", Value::Int(data.len() as i64)), ("path", Value::List(path))]))
+}
+
+fn sha1(data: &[u8]) -> [u8; 20] {
+    Sha1::from(data).digest().bytes()
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?} failed: {}\n{said}", output.status);
+}

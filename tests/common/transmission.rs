@@ -1,0 +1,51 @@
+//! transmission-daemon as a peer. It refuses loopback addresses that a tracker tells it, but accepts who comes from one.
+
+use super::http::request;
+use super::peers::{Plan, Role};
+use super::process::Process;
+use super::wait::{PATIENCE, wait_until};
+use serde_json::{Value, json};
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::Command;
+
+/// Starts transmission, waits for its remote control and gives it the torrent, whose content it checks first.
+pub fn start(plan: &Plan) -> Process {
+    assert_eq!(plan.role, Role::Seed, "transmission fetches from nobody on loopback");
+    let home = plan.home();
+    let settings = json!({
+        "download-dir": plan.dir, "peer-port": plan.port, "rpc-port": plan.rpc_port,
+        "rpc-bind-address": "127.0.0.1", "rpc-whitelist-enabled": false, "rpc-authentication-required": false,
+        "dht-enabled": false, "lpd-enabled": false, "utp-enabled": false, "port-forwarding-enabled": false,
+        "encryption": 0, "ratio-limit-enabled": false, "message-level": 2,
+        "speed-limit-up": plan.upload_limit.unwrap_or(0) / 1000, "speed-limit-up-enabled": plan.upload_limit.is_some(),
+    });
+    fs::write(home.join("settings.json"), settings.to_string()).expect("the settings can be written");
+    let mut command = Command::new("transmission-daemon");
+    let mut process = Process::start("transmission", command.arg("-f").arg("-g").arg(&home), plan.scratch);
+    let add = json!({ "filename": plan.torrent.file, "download-dir": plan.dir });
+    wait_until("transmission takes the torrent", PATIENCE, || {
+        process.must_run();
+        ask(plan.rpc_port, "torrent-add", &add).is_some_and(|answer| answer["torrent-added"].is_object())
+    });
+    process
+}
+
+/// The bytes it sent, asked by its remote control.
+pub fn uploaded(rpc_port: u16) -> u64 {
+    let answer = ask(rpc_port, "torrent-get", &json!({ "fields": ["uploadedEver"] })).expect("transmission answers");
+    let uploaded = answer["torrents"][0]["uploadedEver"].as_u64();
+    uploaded.unwrap_or_else(|| panic!("transmission does not say what it sent: {answer}"))
+}
+
+/// The arguments of its answer, if it answers and is content.
+fn ask(rpc_port: u16, method: &str, arguments: &Value) -> Option<Value> {
+    let address: SocketAddr = (Ipv4Addr::LOCALHOST, rpc_port).into();
+    let question = json!({ "method": method, "arguments": arguments }).to_string();
+    // The first answer is a refusal that tells the session's token.
+    let refusal = request(address, "/transmission/rpc", "", Some(&question)).ok()?;
+    let token = format!("X-Transmission-Session-Id: {}\r\n", refusal.header("X-Transmission-Session-Id")?);
+    let answer = request(address, "/transmission/rpc", &token, Some(&question)).ok()?;
+    let answer: Value = serde_json::from_slice(&answer.body).ok()?;
+    (answer["result"] == "success").then(|| answer["arguments"].clone())
+}

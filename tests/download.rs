@@ -1,0 +1,342 @@
+//! Stories with ours alone: `swarmlet get` from others of its kind, introduced by a tracker of a few lines.
+
+mod common;
+
+use common::bencode::Value;
+use common::content::{Content, damage};
+use common::http::Server;
+use common::ports::free_port;
+use common::swarmlet::{Get, Swarmlet};
+use common::torrent::{Maker, Torrent};
+use common::tracker::{Announce, Tracker};
+use common::wait::{PATIENCE, wait_until};
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+const KIB: usize = 1024;
+const PIECE: usize = 64 * KIB;
+
+/// A tracker, a torrent it serves, and its content in the folder `source`.
+struct Stage {
+    scratch: TempDir,
+    tracker: Tracker,
+    content: Content,
+    source: PathBuf,
+    torrent: Torrent,
+}
+
+impl Stage {
+    fn new(content: Content) -> Stage {
+        let scratch = tempfile::tempdir().unwrap();
+        let tracker = Tracker::start();
+        let source = scratch.path().join("source");
+        let torrent = Maker::Ours.make(&content, &source, PIECE, &tracker.url());
+        Stage { scratch, tracker, content, source, torrent }
+    }
+
+    fn path(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// A `get` of the torrent into a folder of its own.
+    fn get(&self, name: &str) -> Get {
+        Get::new(name, self.path()).torrent(&self.torrent)
+    }
+
+    /// A running seed, known to the tracker.
+    fn seed(&self) -> Swarmlet {
+        let mut seed = self.get("seed").in_dir(&self.source).arg("--seed").start();
+        self.wait_for_announce("the seed announces itself", &mut seed, |announce| announce.left == 0);
+        seed
+    }
+
+    fn wait_for_announce(&self, what: &str, of: &mut Swarmlet, wanted: impl Fn(&Announce) -> bool) {
+        wait_until(what, PATIENCE, || {
+            of.must_run();
+            self.tracker.announces(&self.torrent.info_hash).iter().any(&wanted)
+        });
+    }
+
+    /// What the leecher told the tracker, first and last.
+    fn first_and_last_announce(&self, get: &Get) -> (Announce, Announce) {
+        let all = self.tracker.announces_from(&self.torrent.info_hash, get.port);
+        let first = all.first().expect("the leecher announced itself").clone();
+        (first, all.last().expect("there is a first").clone())
+    }
+}
+
+fn a_file(size: usize) -> Content {
+    Content::one_file("a file.bin", size)
+}
+
+#[test]
+fn two_leechers_fetch_from_one_seed() {
+    let stage = Stage::new(a_file(20 * 1024 * KIB + 777));
+    let seed = stage.seed();
+    let gets = [stage.get("first"), stage.get("second")];
+
+    let leechers = [gets[0].start(), gets[1].start()];
+    for (leecher, get) in leechers.into_iter().zip(&gets) {
+        leecher.wait().assert_code(0);
+        stage.content.assert_same_in(&get.dir);
+    }
+    seed.terminate().assert_code(0);
+
+    for get in &gets {
+        let all = stage.tracker.announces_from(&stage.torrent.info_hash, get.port);
+        let events: Vec<&str> = all.iter().map(|announce| announce.event.as_str()).filter(|e| !e.is_empty()).collect();
+        assert_eq!(events, ["started", "completed", "stopped"], "what the tracker heard from {}", get.port);
+        assert_eq!(all[0].left, stage.content.size());
+        assert_eq!(all[all.len() - 1].left, 0);
+    }
+}
+
+#[test]
+fn a_tree_with_empty_files_arrives_whole() {
+    let stage = Stage::new(Content::tree("tree"));
+    let _seed = stage.seed();
+    let get = stage.get("leecher");
+    get.run().assert_code(0);
+    stage.content.assert_same_in(&get.dir);
+}
+
+#[test]
+fn pieces_may_be_asked_for_in_order() {
+    let stage = Stage::new(a_file(3 * 1024 * KIB));
+    let _seed = stage.seed();
+    let get = stage.get("leecher").arg("--sequential");
+    get.run().assert_code(0);
+    stage.content.assert_same_in(&get.dir);
+}
+
+/// Every byte is there, only the empty files are not: nobody else has to be asked for those.
+#[test]
+fn content_that_is_there_needs_no_peer() {
+    let stage = Stage::new(Content::tree("tree"));
+    let get = stage.get("whole");
+    stage.content.without_empty_files().write_to(&get.dir);
+
+    get.run().assert_code(0);
+
+    stage.content.assert_same_in(&get.dir);
+    for announce in stage.tracker.announces(&stage.torrent.info_hash) {
+        assert_eq!((announce.left, announce.downloaded), (0, 0), "it wanted something: {announce:?}");
+        assert_ne!(announce.event, "completed", "it was whole at the start");
+    }
+}
+
+#[test]
+fn of_half_the_content_only_the_other_half_is_fetched() {
+    let size = 64 * PIECE;
+    let stage = Stage::new(a_file(size));
+    let _seed = stage.seed();
+    let get = stage.get("half");
+    stage.content.write_to(&get.dir);
+    let file = fs::File::options().write(true).open(get.dir.join("a file.bin")).unwrap();
+    file.set_len(size as u64 / 2).unwrap();
+
+    get.run().assert_code(0);
+
+    stage.content.assert_same_in(&get.dir);
+    let (first, last) = stage.first_and_last_announce(&get);
+    assert_eq!(first.left, size as u64 / 2, "it did not use what was there");
+    assert_eq!((last.left, last.downloaded), (0, size as u64 / 2), "it fetched what it had");
+}
+
+#[test]
+fn wrong_content_is_fetched_again_and_only_that() {
+    let stage = Stage::new(a_file(64 * PIECE));
+    let _seed = stage.seed();
+    let get = stage.get("damaged");
+    let file = stage.content.write_to(&get.dir);
+    damage(&file, 7 * PIECE + 5, 1);
+    damage(&file, 31 * PIECE - 10, 20); // on both sides of a border between pieces
+
+    get.run().assert_code(0);
+
+    stage.content.assert_same_in(&get.dir);
+    let (first, last) = stage.first_and_last_announce(&get);
+    assert_eq!(first.left, 3 * PIECE as u64);
+    assert_eq!((last.left, last.downloaded), (0, 3 * PIECE as u64));
+}
+
+#[test]
+fn several_torrents_share_a_port() {
+    let stage = Stage::new(a_file(2 * 1024 * KIB));
+    let other = Content::one_file("another file.bin", 1024 * KIB + 1);
+    let other_torrent = Maker::Ours.make(&other, &stage.path().join("other"), PIECE, &stage.tracker.url());
+    let other_source = stage.path().join("other");
+    let _seed = stage.seed();
+    let mut other_seed =
+        Get::new("other seed", stage.path()).in_dir(&other_source).torrent(&other_torrent).arg("--seed").start();
+    stage.tracker.wait_for_a_seed(&other_torrent.info_hash, || other_seed.must_run());
+
+    let get = stage.get("leecher").torrent(&other_torrent);
+    get.run().assert_code(0);
+
+    stage.content.assert_same_in(&get.dir);
+    other.assert_same_in(&get.dir);
+    for torrent in [&stage.torrent, &other_torrent] {
+        assert!(!stage.tracker.announces_from(&torrent.info_hash, get.port).is_empty(), "not on port {}", get.port);
+    }
+}
+
+#[test]
+fn a_torrent_may_come_by_standard_input() {
+    let stage = Stage::new(a_file(1024 * KIB));
+    let _seed = stage.seed();
+    let get = Get::new("leecher", stage.path()).arg("-").stdin(fs::read(&stage.torrent.file).unwrap());
+    get.run().assert_code(0);
+    stage.content.assert_same_in(&get.dir);
+}
+
+#[test]
+fn a_torrent_may_come_by_http() {
+    let stage = Stage::new(a_file(1024 * KIB));
+    let _seed = stage.seed();
+    let bytes = fs::read(&stage.torrent.file).unwrap();
+    let server = Server::start(Ipv4Addr::LOCALHOST.into(), move |target, _| {
+        (target == "/some/where.torrent?id=7").then(|| bytes.clone())
+    });
+    let get = Get::new("leecher", stage.path()).arg(format!("http://{}/some/where.torrent?id=7", server.address()));
+    get.run().assert_code(0);
+    stage.content.assert_same_in(&get.dir);
+}
+
+#[test]
+fn json_is_one_object_a_line() {
+    let stage = Stage::new(a_file(2 * 1024 * KIB));
+    let _seed = stage.seed();
+    let get = stage.get("leecher").arg("--json");
+    let outcome = get.run();
+    outcome.assert_code(0);
+    stage.content.assert_same_in(&get.dir);
+    assert!(outcome.stdout.lines().count() > 0, "it said nothing on standard output");
+    for line in outcome.stdout.lines() {
+        let value: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e} in {line}"));
+        assert!(value.is_object(), "not an object: {line}");
+    }
+}
+
+#[test]
+fn quiet_says_nothing_when_all_is_well() {
+    let stage = Stage::new(a_file(1024 * KIB));
+    let _seed = stage.seed();
+    let get = stage.get("leecher").arg("--quiet");
+    let outcome = get.run();
+    outcome.assert_code(0);
+    assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("", ""));
+}
+
+/// `--max_peers` is `--max-peers`: nobody should have to remember which.
+#[test]
+fn options_may_be_spelled_with_an_underscore() {
+    let stage = Stage::new(a_file(1024 * KIB));
+    let _seed = stage.seed();
+    let get = stage.get("leecher").arg("--max_peers").arg("5");
+    get.run().assert_code(0);
+    stage.content.assert_same_in(&get.dir);
+}
+
+#[test]
+fn preallocated_content_arrives_in_little_memory() {
+    let stage = Stage::new(a_file(4 * 1024 * KIB));
+    let _seed = stage.seed();
+    let get = stage.get("leecher").arg("--preallocate").arg("--memory").arg("1");
+    get.run().assert_code(0);
+    stage.content.assert_same_in(&get.dir);
+}
+
+#[test]
+fn a_torrent_of_one_empty_file_is_whole_at_once() {
+    let stage = Stage::new(a_file(0));
+    let get = stage.get("leecher");
+    get.run().assert_code(0);
+    assert_eq!(fs::metadata(get.dir.join("a file.bin")).unwrap().len(), 0);
+}
+
+#[test]
+fn a_seed_goes_on_until_it_is_told_to_end() {
+    let stage = Stage::new(a_file(1024 * KIB));
+    let seed = stage.seed();
+    for name in ["one", "after the other"] {
+        let get = stage.get(name);
+        get.run().assert_code(0);
+        stage.content.assert_same_in(&get.dir);
+    }
+    seed.interrupt().assert_code(0);
+    let last = stage.tracker.announces(&stage.torrent.info_hash).pop().unwrap();
+    assert_eq!(last.event, "stopped", "the tracker still believes in it");
+    assert_eq!(stage.tracker.seeds(&stage.torrent.info_hash), 0);
+}
+
+#[test]
+fn interrupted_it_says_so_and_goes_on_where_it_was() {
+    let stage = Stage::new(a_file(16 * PIECE));
+    let get = stage.get("leecher");
+    let content = stage.content.write_to(&get.dir);
+    damage(&content, 0, 1);
+
+    let mut leecher = get.start();
+    stage.wait_for_announce("the leecher announces itself", &mut leecher, |announce| announce.left == PIECE as u64);
+    leecher.interrupt().assert_refused(75);
+
+    let _seed = stage.seed();
+    get.run().assert_code(0);
+    stage.content.assert_same_in(&get.dir);
+}
+
+#[test]
+fn wrong_usage_is_64() {
+    let scratch = tempfile::tempdir().unwrap();
+    Get::new("no torrent", scratch.path()).run().assert_refused(64);
+    let stage = Stage::new(a_file(1));
+    stage.get("no such option").arg("--no-such-option").run().assert_refused(64);
+    stage.get("no number").arg("--max-peers").arg("many").run().assert_refused(64);
+}
+
+#[test]
+fn a_damaged_torrent_is_65() {
+    let stage = Stage::new(a_file(PIECE));
+    let whole = fs::read(&stage.torrent.file).unwrap();
+    let bad = stage.path().join("bad.torrent");
+    let mut outside = BTreeMap::from([("name", Value::text("..")), ("piece length", Value::Int(PIECE as i64))]);
+    outside.extend([("pieces", Value::Bytes(vec![0; 20])), ("length", Value::Int(1))]);
+    let outside = Value::Dict(BTreeMap::from([("info", Value::Dict(outside))])).encode();
+    for (what, bytes) in [
+        ("cut short", &whole[..whole.len() - 9]),
+        ("empty", b"".as_slice()),
+        ("a web page", b"<!DOCTYPE html><title>Not found</title>"),
+        ("outside of the folder", &outside),
+    ] {
+        fs::write(&bad, bytes).unwrap();
+        let get = Get::new(what, stage.path()).arg(&bad);
+        get.run().assert_refused(65);
+        assert_eq!(fs::read_dir(&get.dir).unwrap().count(), 0, "something was created for a torrent {what}");
+    }
+}
+
+#[test]
+fn no_such_torrent_is_66() {
+    let scratch = tempfile::tempdir().unwrap();
+    let get = Get::new("leecher", scratch.path()).arg(scratch.path().join("no such.torrent"));
+    get.run().assert_refused(66);
+}
+
+#[test]
+fn a_url_that_nobody_serves_is_69() {
+    let scratch = tempfile::tempdir().unwrap();
+    let get = Get::new("leecher", scratch.path()).arg(format!("http://127.0.0.1:{}/a.torrent", free_port()));
+    get.run().assert_refused(69);
+}
+
+#[test]
+fn a_folder_that_cannot_be_is_73() {
+    let stage = Stage::new(a_file(PIECE));
+    let in_the_way = stage.path().join("in the way");
+    fs::write(&in_the_way, "a file").unwrap();
+    stage.get("leecher").in_dir(&in_the_way.join("below")).run().assert_refused(73);
+}

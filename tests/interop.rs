@@ -1,0 +1,279 @@
+//! Stories with strangers: seeders, leechers, makers of torrents and a tracker that nobody here wrote.
+
+mod common;
+
+use common::content::Content;
+use common::opentracker::Opentracker;
+use common::peers::{Peer, Plan, Program};
+use common::ports::has_ipv6;
+use common::swarmlet::Get;
+use common::tools::{Tool, here, say};
+use common::torrent::{Maker, Torrent};
+use common::tracker::Tracker;
+use common::wait::PATIENCE;
+use std::path::Path;
+use std::time::Instant;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// A file that is no whole number of pieces or blocks.
+fn a_file(mib: usize) -> Content {
+    Content::one_file("a file.bin", mib * MIB + 12_345)
+}
+
+/// Every program seeds; opentracker introduces; we fetch `content` in a torrent by `maker`.
+fn fetch_from(seeder: Program, maker: Maker, content: &Content, piece_length: usize) {
+    let tools: Vec<Tool> = [seeder.tool(), Tool::Opentracker].into_iter().chain(maker.tool()).collect();
+    if !here(&tools) {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let address = Opentracker::address();
+    let source = scratch.path().join("source");
+    let torrent = maker.make(content, &source, piece_length, &Opentracker::url(address));
+    let mut tracker = Opentracker::start(address, &[&torrent], scratch.path());
+    let mut seed = Plan::seed(seeder, &torrent, &source, scratch.path()).start();
+    tracker.wait_for_seeds(&torrent, 1, || seed.must_run());
+
+    let begin = Instant::now();
+    let get = Get::new("leecher", scratch.path()).torrent(&torrent);
+    get.run().assert_code(0);
+
+    maker.described(content).assert_same_in(&get.dir);
+    told(&format!("from {}, torrent by {maker:?}", seeder.version()), content, begin);
+}
+
+/// Says what was done, since a story of real peers is worth as much as the peers that took part.
+fn told(what: &str, content: &Content, begin: Instant) {
+    let mib = content.size() as f64 / MIB as f64;
+    say(&format!("{mib:.1} MiB {what}, in {:.1} s", begin.elapsed().as_secs_f64()));
+}
+
+/// The same stories with each seeder.
+macro_rules! stories_with {
+    ($module:ident, $program:expr) => {
+        mod $module {
+            use super::*;
+
+            #[test]
+            fn a_file_in_pieces_of_1_mib_by_mktorrent() {
+                fetch_from($program, Maker::Mktorrent, &a_file(20), MIB);
+            }
+
+            #[test]
+            fn a_file_in_pieces_of_16_mib_by_libtorrent() {
+                fetch_from($program, Maker::Libtorrent, &a_file(35), 16 * MIB);
+            }
+
+            #[test]
+            fn a_file_in_pieces_of_16_kib_by_transmission_create() {
+                fetch_from($program, Maker::TransmissionCreate, &a_file(10), 16 * KIB);
+            }
+
+            #[test]
+            fn a_tree_of_300_files_by_transmission_create() {
+                fetch_from($program, Maker::TransmissionCreate, &Content::tree("tree"), MIB);
+            }
+
+            #[test]
+            fn a_tree_of_300_files_by_mktorrent() {
+                fetch_from($program, Maker::Mktorrent, &Content::tree("tree"), 64 * KIB);
+            }
+
+            #[test]
+            fn a_tree_of_300_files_in_pieces_of_16_kib_by_libtorrent() {
+                fetch_from($program, Maker::Libtorrent, &Content::tree("tree"), 16 * KIB);
+            }
+
+            #[test]
+            fn a_tree_of_300_files_in_pieces_of_50_000_bytes() {
+                fetch_from($program, Maker::Ours, &Content::tree("tree"), 50_000);
+            }
+
+            #[test]
+            fn japanese_names_by_mktorrent() {
+                fetch_from($program, Maker::Mktorrent, &Content::japanese(), 32 * KIB);
+            }
+        }
+    };
+}
+
+stories_with!(from_aria2, Program::Aria2);
+stories_with!(from_transmission, Program::Transmission);
+stories_with!(from_libtorrent, Program::Libtorrent);
+
+#[test]
+fn japanese_names_by_transmission_create_and_libtorrent() {
+    fetch_from(Program::Libtorrent, Maker::TransmissionCreate, &Content::japanese(), 32 * KIB);
+    fetch_from(Program::Libtorrent, Maker::Libtorrent, &Content::japanese(), 32 * KIB);
+}
+
+/// Three slow seeders. transmission looks whom to unchoke each 10 s only, so it may come in late: then it has to be
+/// faster than the others to get a part at all, and so slow that it leaves them theirs when it comes in at once.
+/// Either way whoever uses all three gets a sixth or more from each.
+#[test]
+fn from_all_three_at_once_each_sends_a_fair_part() {
+    if !here(&[Tool::Aria2, Tool::Transmission, Tool::Libtorrent, Tool::Opentracker, Tool::Mktorrent]) {
+        return;
+    }
+    let limit = |program| if program == Program::Transmission { 2_500_000 } else { 750_000 };
+    let scratch = tempfile::tempdir().unwrap();
+    let address = Opentracker::address();
+    let content = a_file(36);
+    let source = scratch.path().join("source");
+    let torrent = Maker::Mktorrent.make(&content, &source, 256 * KIB, &Opentracker::url(address));
+    let mut tracker = Opentracker::start(address, &[&torrent], scratch.path());
+    let plan = |program| Plan::seed(program, &torrent, &source, scratch.path()).limited_to(limit(program));
+    let mut seeds: Vec<Peer> = Program::ALL.map(|program| plan(program).start()).into();
+    tracker.wait_for_seeds(&torrent, 3, || seeds.iter_mut().for_each(Peer::must_run));
+
+    let begin = Instant::now();
+    let get = Get::new("leecher", scratch.path()).torrent(&torrent);
+    get.run().assert_code(0);
+
+    content.assert_same_in(&get.dir);
+    for seed in &mut seeds {
+        let percent = seed.uploaded() * 100 / content.size();
+        told(&format!("of which {percent} % from {}", seed.program.version()), &content, begin);
+        assert!(percent > 10, "{:?} sent only {percent} %", seed.program);
+    }
+}
+
+#[test]
+fn an_announce_url_with_a_passkey_is_kept_as_it_is() {
+    if !here(&[Tool::Libtorrent]) {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let tracker = Tracker::start();
+    let content = a_file(2);
+    let source = scratch.path().join("source");
+    let url = format!("{}?passkey=s3cr3t%2Fkey&user=7", tracker.url());
+    let torrent = Maker::Libtorrent.make(&content, &source, 64 * KIB, &url);
+    let mut seed = Plan::seed(Program::Libtorrent, &torrent, &source, scratch.path()).start();
+    tracker.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
+
+    let get = Get::new("leecher", scratch.path()).torrent(&torrent);
+    get.run().assert_code(0);
+
+    content.assert_same_in(&get.dir);
+    let ours = tracker.announces_from(&torrent.info_hash, get.port);
+    assert!(!ours.is_empty(), "the leecher never announced itself");
+    for announce in ours {
+        let target = &announce.target;
+        assert!(target.starts_with("/announce?passkey=s3cr3t%2Fkey&user=7&"), "the URL's own query was lost: {target}");
+        assert_eq!(target.matches('?').count(), 1, "two queries: {target}");
+    }
+}
+
+#[test]
+fn opentracker_introduces_behind_a_passkey() {
+    if !here(&[Tool::Aria2, Tool::Opentracker, Tool::TransmissionCreate]) {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let address = Opentracker::address();
+    let content = a_file(2);
+    let source = scratch.path().join("source");
+    let url = Opentracker::url(address) + "?passkey=0123456789abcdef";
+    let torrent = Maker::TransmissionCreate.make(&content, &source, 64 * KIB, &url);
+    let mut tracker = Opentracker::start(address, &[&torrent], scratch.path());
+    let mut seed = Plan::seed(Program::Aria2, &torrent, &source, scratch.path()).start();
+    tracker.wait_for_seeds(&torrent, 1, || seed.must_run());
+
+    let get = Get::new("leecher", scratch.path()).torrent(&torrent);
+    get.run().assert_code(0);
+    content.assert_same_in(&get.dir);
+}
+
+/// Over ::1, introduced by our own tracker: Debian's opentracker is built for IPv4.
+fn fetch_over_ipv6_from(seeder: Program) {
+    if !here(&[seeder.tool()]) || !ipv6_is_here() {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let tracker = Tracker::start_ipv6();
+    let content = a_file(10);
+    let source = scratch.path().join("source");
+    let torrent = Maker::Ours.make(&content, &source, 256 * KIB, &tracker.url());
+    let mut seed = Plan::seed(seeder, &torrent, &source, scratch.path()).over_ipv6().start();
+    tracker.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
+
+    let begin = Instant::now();
+    let get = Get::new("leecher", scratch.path()).torrent(&torrent);
+    get.run().assert_code(0);
+
+    content.assert_same_in(&get.dir);
+    told(&format!("over IPv6 from {}", seeder.version()), &content, begin);
+}
+
+fn ipv6_is_here() -> bool {
+    let here = has_ipv6();
+    if !here {
+        say("SKIPPED: this machine has no ::1");
+    }
+    here
+}
+
+#[test]
+fn over_ipv6_from_aria2() {
+    fetch_over_ipv6_from(Program::Aria2);
+}
+
+#[test]
+fn over_ipv6_from_transmission() {
+    fetch_over_ipv6_from(Program::Transmission);
+}
+
+#[test]
+fn over_ipv6_from_libtorrent() {
+    fetch_over_ipv6_from(Program::Libtorrent);
+}
+
+/// The other way round: we have the content, `leecher` fetches it from us alone.
+fn give_to(leecher: Program, maker: Maker, content: &Content, piece_length: usize) {
+    let tools: Vec<Tool> = [leecher.tool(), Tool::Opentracker].into_iter().chain(maker.tool()).collect();
+    if !here(&tools) {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let address = Opentracker::address();
+    let source = scratch.path().join("source");
+    let torrent = maker.make(content, &source, piece_length, &Opentracker::url(address));
+    let mut tracker = Opentracker::start(address, &[&torrent], scratch.path());
+    let mut seed = Get::new("seed", scratch.path()).in_dir(&source).torrent(&torrent).arg("--seed").start();
+    tracker.wait_for_seeds(&torrent, 1, || seed.must_run());
+
+    let begin = Instant::now();
+    fetched_by(leecher, &torrent, content, scratch.path());
+    told(&format!("to {}", leecher.version()), content, begin);
+    seed.terminate().assert_code(0);
+    content.assert_same_in(&source);
+}
+
+fn fetched_by(leecher: Program, torrent: &Torrent, content: &Content, scratch: &Path) {
+    let copy = scratch.join("copy");
+    Plan::fetch(leecher, torrent, &copy, scratch).start().wait_until_fetched(PATIENCE);
+    content.assert_same_in(&copy);
+}
+
+#[test]
+fn aria2_fetches_a_file_from_us() {
+    give_to(Program::Aria2, Maker::Mktorrent, &a_file(20), MIB);
+}
+
+#[test]
+fn aria2_fetches_a_tree_in_pieces_of_50_000_bytes_from_us() {
+    give_to(Program::Aria2, Maker::Ours, &Content::tree("tree"), 50_000);
+}
+
+#[test]
+fn libtorrent_fetches_a_file_from_us() {
+    give_to(Program::Libtorrent, Maker::Libtorrent, &a_file(20), MIB);
+}
+
+#[test]
+fn libtorrent_fetches_a_tree_in_pieces_of_50_000_bytes_from_us() {
+    give_to(Program::Libtorrent, Maker::Ours, &Content::tree("tree"), 50_000);
+}
