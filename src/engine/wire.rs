@@ -21,7 +21,7 @@ const AHEAD_BYTES: usize = 1024;
 /// Bytes read behind a block: the head of the next message, and nothing of its data, which would have to be copied.
 const HEAD_BYTES: usize = 4 + 1 + PIECE_HEADER_BYTES as usize;
 /// Events reported together at most: further ones would only wait.
-const BATCH: usize = 8;
+const BATCH: usize = 16;
 
 /// A peer's end of the wire.
 pub struct Wire<'a> {
