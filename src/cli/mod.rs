@@ -1,11 +1,16 @@
 //! Floor 4: what a person types and sees.
 
 pub mod exit;
+pub mod log;
 pub mod nearest;
 pub mod options;
 pub mod say;
+pub mod session;
+pub mod signals;
+pub mod source;
 pub mod units;
 pub mod width;
+pub mod words;
 
 use std::process::ExitCode;
 
