@@ -1,14 +1,19 @@
 //! Floor 4: what a person types and sees.
 
 pub mod exit;
+pub mod json;
+pub mod layout;
+pub mod lines;
 pub mod log;
 pub mod nearest;
 pub mod options;
 pub mod say;
+pub mod screen;
 pub mod session;
 pub mod signals;
 pub mod source;
 pub mod units;
+pub mod view;
 pub mod width;
 pub mod words;
 
