@@ -1,7 +1,153 @@
 //! Floor 4: what a person types and sees.
+//!
+//! Here is the table of commands; [`get`] is the first to read. A command has a help text and a function that takes what
+//! was typed behind its name. What goes wrong comes back as a [`Failure`] and is told here, in one place.
+
+pub mod exit;
+pub mod get;
+pub mod json;
+pub mod layout;
+pub mod lines;
+pub mod log;
+pub mod nearest;
+pub mod options;
+pub mod say;
+pub mod screen;
+pub mod session;
+pub mod signals;
+pub mod source;
+pub mod units;
+pub mod view;
+pub mod width;
+pub mod words;
+
+use exit::{Exit, Failure};
+use std::ffi::OsString;
 use std::process::ExitCode;
+
+/// A command: its name, a line about it, and its work once it is there.
+struct Command {
+    name: &'static str,
+    about: &'static str,
+    work: Option<Work>,
+}
+
+/// What a command that is there consists of.
+#[derive(Clone, Copy)]
+struct Work {
+    run: fn(&[OsString]) -> Result<Exit, Failure>,
+    help: fn() -> String,
+}
+
+const COMMANDS: [Command; 10] = [
+    Command { name: "get", about: "fetch torrents", work: Some(Work { run: get::run, help: get::help }) },
+    Command { name: "seed", about: "serve what is there already", work: None },
+    Command { name: "many", about: "fetch and serve the torrents of a folder", work: None },
+    Command { name: "track", about: "be a tracker", work: None },
+    Command { name: "make", about: "make a .torrent file", work: None },
+    Command { name: "show", about: "show what is in a .torrent file", work: None },
+    Command { name: "check", about: "check content against its torrent", work: None },
+    Command { name: "edit", about: "change a .torrent file", work: None },
+    Command { name: "link", about: "make and read magnet links", work: None },
+    Command { name: "demo", about: "a whole swarm on this machine", work: None },
+];
 
 /// The whole program: reads the arguments, runs the command, gives the exit code.
 pub fn main() -> ExitCode {
-    ExitCode::from(64)
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match run(&arguments) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            say::problem(&failure.text);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
+    let Some((first, rest)) = arguments.split_first() else {
+        return Err(Failure::usage(
+            "do what? `swarmlet get FILE.torrent` fetches a torrent;\n`swarmlet --help` tells more",
+        ));
+    };
+    let first = first.to_string_lossy();
+    match first.replace('_', "-").as_str() {
+        "--help" | "-h" => Ok(say::print(&help())),
+        "--version" | "-V" => Ok(say::print(concat!("swarmlet ", env!("CARGO_PKG_VERSION"), "\n"))),
+        "help" => match rest.first() {
+            None => Ok(say::print(&help())),
+            Some(name) => Ok(say::print(&(find(&name.to_string_lossy())?.help)())),
+        },
+        _ => (find(&first)?.run)(rest),
+    }
+}
+
+/// The work of the command that is called `name`.
+fn find(name: &str) -> Result<Work, Failure> {
+    match COMMANDS.iter().find(|command| command.name == name) {
+        Some(Command { work: Some(work), .. }) => Ok(*work),
+        Some(_) => Err(Failure::usage(format!("'{name}' comes with a later version"))),
+        None => Err(Failure::usage(unknown(name))),
+    }
+}
+
+fn unknown(name: &str) -> String {
+    if name.starts_with('-') && name.len() > 1 {
+        return format!("{name}: options come behind a command: swarmlet get {name} TORRENT...");
+    }
+    if name == "-" || name.ends_with(".torrent") || name.contains("://") {
+        return format!("'{name}' is no command; to fetch it: swarmlet get {name}");
+    }
+    match nearest::nearest(name, COMMANDS.iter().map(|command| command.name)) {
+        Some(near) => format!("unknown command '{name}'; did you mean '{near}'?"),
+        None => format!("unknown command '{name}'; `swarmlet --help` lists the commands"),
+    }
+}
+
+fn help() -> String {
+    let line = |command: &Command| {
+        let later = if command.work.is_some() { "" } else { " (comes with a later version)" };
+        format!("  {:6} {}{later}\n", command.name, command.about)
+    };
+    format!(
+        "swarmlet {}: BitTorrent in one small binary.
+
+Usage: swarmlet COMMAND [OPTION]... [ARGUMENT]...
+       swarmlet COMMAND --help
+       swarmlet --help | --version
+
+Commands:
+{}
+Example: swarmlet get --dir /srv/iso debian.torrent
+",
+        env!("CARGO_PKG_VERSION"),
+        COMMANDS.iter().map(line).collect::<String>(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaint(arguments: &[&str]) -> String {
+        let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        let failure = run(&arguments).err();
+        failure.filter(|failure| failure.exit == Exit::Usage).map_or(String::new(), |failure| failure.text)
+    }
+
+    #[test]
+    fn commands_that_are_not_there_are_named() {
+        assert_eq!(complaint(&["make", "x"]), "'make' comes with a later version");
+        assert_eq!(complaint(&["gte"]), "unknown command 'gte'; did you mean 'get'?");
+        assert_eq!(complaint(&["xyzzy"]), "unknown command 'xyzzy'; `swarmlet --help` lists the commands");
+        assert_eq!(complaint(&["a.torrent"]), "'a.torrent' is no command; to fetch it: swarmlet get a.torrent");
+        assert!(complaint(&["--seed", "get"]).starts_with("--seed: options come behind a command"));
+        assert!(complaint(&["help", "gte"]).contains("did you mean 'get'?"));
+        assert!(complaint(&[]).contains("--help"));
+    }
+
+    #[test]
+    fn the_help_lists_every_command() {
+        assert!(COMMANDS.iter().all(|command| help().contains(&format!("\n  {:6} {}", command.name, command.about))));
+    }
 }

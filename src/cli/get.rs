@@ -1,0 +1,280 @@
+//! `swarmlet get`: fetches torrents until all are whole.
+//!
+//! Floor 4. First everything that was typed is looked at, and every torrent read: whatever is wrong there is told before
+//! anything is made. Then the engine runs, and what it says is shown until it has stopped.
+
+use super::exit::{Exit, Failure};
+use super::options::{self, Flag, Parsed};
+use super::session::{Event, Session};
+use super::view::View;
+use super::{json, log, say, signals, source};
+use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Engine, Job, Notice};
+use crate::proto::path::for_terminal;
+use crossbeam_channel::{Receiver, Select};
+use std::ffi::OsString;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Most connections that can be asked for: two threads each, and a file descriptor.
+const MOST_PEERS: u64 = 10_000;
+/// Most memory that can be asked for, in MiB: beyond any line's bandwidth times delay.
+const MOST_MEMORY_MIB: u64 = 16 << 10;
+const MIB: u64 = 1 << 20;
+
+/// The options.
+pub const FLAGS: [Flag; 11] = [
+    Flag {
+        short: "d",
+        long: "dir",
+        value: Some("DIR"),
+        help: "Where the content goes, made if absent (default: here).",
+    },
+    Flag {
+        short: "p",
+        long: "port",
+        value: Some("PORT"),
+        help: "Listen on this port, or the first free one of a range such as 7000-7010;\n\
+               0: the system chooses (default: 6881-6999).",
+    },
+    Flag { short: "s", long: "seed", value: None, help: "Go on seeding when all is whole, until interrupted." },
+    Flag { short: "", long: "sequential", value: None, help: "Fetch pieces in order, first to last." },
+    Flag { short: "", long: "max-peers", value: Some("N"), help: "Most connections of a torrent (default: 50)." },
+    Flag {
+        short: "",
+        long: "memory",
+        value: Some("MIB"),
+        help: "Most MiB of blocks asked for or on their way to disk (default: 4).",
+    },
+    Flag {
+        short: "",
+        long: "preallocate",
+        value: None,
+        help: "Reserve the space of files first (default: sparse files).",
+    },
+    Flag { short: "q", long: "quiet", value: None, help: "Show only errors." },
+    Flag {
+        short: "v",
+        long: "verbose",
+        value: None,
+        help: "Log to standard error what is done; twice: every decision.",
+    },
+    Flag { short: "", long: "json", value: None, help: "Write events to standard output, one JSON object a line." },
+    Flag { short: "h", long: "help", value: None, help: "Show this." },
+];
+
+/// What `--help` says.
+pub fn help() -> String {
+    let exits = super::exit::EXITS.map(|exit| format!("  {:2}  {}\n", exit.code(), exit.meaning())).concat();
+    format!(
+        "Fetches torrents, and ends when all of them are whole.
+
+Usage: swarmlet get [OPTION]... TORRENT...
+
+TORRENT is a .torrent file, - (standard input) or an http(s) URL of one. Content that is in the folder
+already is checked and used, so the same command goes on after an interruption.
+
+Options:
+{}
+Exit codes:
+{exits}  With several torrents, that of the first failure; the others go on.
+
+JSON (--json):
+{}
+Examples:
+  swarmlet get debian.torrent
+  swarmlet get --dir /srv/iso --seed *.torrent
+  curl https://example.org/a.torrent | swarmlet get -
+  swarmlet get --json a.torrent | jq -r 'select(.event == \"complete\").name'
+",
+        options::describe(&FLAGS),
+        json::HELP,
+    )
+}
+
+/// Runs the command with what was typed behind it.
+pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
+    let given = options::parse("get", &FLAGS, arguments)?;
+    if given.has("help") {
+        return Ok(say::print(&help()));
+    }
+    let sources = given.arguments();
+    if sources.is_empty() {
+        return Err(Failure::usage("get what? name a .torrent file, - or a URL: swarmlet get TORRENT..."));
+    }
+    if given.has("quiet") && given.has("verbose") {
+        return Err(Failure::usage("--quiet and --verbose contradict each other"));
+    }
+    if sources.iter().filter(|source| *source == "-").count() > 1 {
+        return Err(Failure::usage("- (standard input) is named twice"));
+    }
+    log::begin(given.times("verbose"));
+    let view = View::choose(given.has("json"), given.has("quiet"), given.has("verbose"));
+    let config = configure(&given, &view)?;
+    let dir = given.value("dir").map_or_else(|| PathBuf::from("."), PathBuf::from);
+    if dir.as_os_str().is_empty() {
+        return Err(Failure::usage("--dir is empty, expected a folder"));
+    }
+    let mut torrents = Vec::new();
+    for source in sources {
+        let metainfo = source::read(&source)?;
+        torrents.push((source, metainfo));
+    }
+    source::check_distinct(&torrents)?;
+    make_dir(&dir)?;
+    if !given.has("quiet") {
+        for (source, metainfo) in &torrents {
+            let name = source::shown(source);
+            metainfo.warnings.iter().for_each(|warning| say::problem(&format!("{name}: warning: {warning}")));
+        }
+    }
+    fetch(
+        torrents.into_iter().map(|(_, metainfo)| Job { metainfo, dir: dir.clone() }).collect(),
+        config,
+        view,
+        given.has("seed"),
+    )
+}
+
+fn configure(given: &Parsed, view: &View) -> Result<Config, Failure> {
+    let max_peers = given.number("max-peers", 1..=MOST_PEERS, "connections")?;
+    let memory = given.number("memory", 1..=MOST_MEMORY_MIB, "MiB")?;
+    Ok(Config {
+        ports: given.value("port").map_or(Ok(DEFAULT_PORTS), |text| ports(&text.to_string_lossy()))?,
+        max_peers: max_peers.map_or(DEFAULT_MAX_PEERS, |number| number as usize),
+        memory_bytes: memory.map_or(DEFAULT_MEMORY_BYTES, |mebibytes| mebibytes * MIB),
+        preallocate: given.has("preallocate"),
+        sequential: given.has("sequential"),
+        status_every: view.every(),
+    })
+}
+
+/// `7000`, `7000-7010`, or `0`.
+fn ports(text: &str) -> Result<RangeInclusive<u16>, Failure> {
+    let range = match text.split_once('-') {
+        Some((first, last)) => first.parse().ok().zip(last.parse().ok()).filter(|&(first, _)| first > 0),
+        None => text.parse().ok().map(|port: u16| (port, port)),
+    };
+    match range {
+        Some((first, last)) if first <= last => Ok(first..=last),
+        _ => Err(Failure::usage(format!(
+            "--port {text}: expected a port from 1 to 65535, a range such as 7000-7010, or 0"
+        ))),
+    }
+}
+
+fn make_dir(dir: &Path) -> Result<(), Failure> {
+    let made = std::fs::create_dir_all(dir);
+    made.map_err(|error| {
+        let name = for_terminal(&dir.to_string_lossy());
+        Failure::new(Exit::CantCreate, format!("can't make the folder {name}: {}", source::reason(&error)))
+    })
+}
+
+/// Runs the engine until all is whole, or whoever may has ended it.
+fn fetch(jobs: Vec<Job>, config: Config, mut view: View, seed: bool) -> Result<Exit, Failure> {
+    let started = Engine::start(config);
+    let (engine, notices) = started.map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
+    let interrupts = signals::watch()?;
+    let mut session = Session::new(&jobs, engine.port());
+    let mut reader_gone = view.show(&Event::Started, &session).err();
+    jobs.into_iter().for_each(|job| engine.add(job));
+    let mut stopping = false;
+    while let Some(heard) = hear(&notices, &interrupts) {
+        let interrupted = matches!(heard, Heard::Interrupt);
+        let mut events = match heard {
+            Heard::Notice(notice) => session.take_in(notice, Instant::now()),
+            Heard::Interrupt => Vec::new(),
+        };
+        let nothing_to_seed = session.failed() == session.entries.len();
+        let done = session.settled.is_some() && (!seed || nothing_to_seed);
+        if !stopping && (done || interrupted || reader_gone.is_some()) {
+            stopping = true;
+            engine.stop();
+            events.push(Event::Stopping { interrupted });
+        }
+        for event in &events {
+            if reader_gone.is_none() {
+                reader_gone = view.show(event, &session).err();
+            }
+        }
+        if events.contains(&Event::Ended) {
+            return reader_gone.map_or(Ok(session.exit()), Err);
+        }
+    }
+    Err(Failure::new(Exit::Io, "the engine ended unexpectedly; the same command goes on from here"))
+}
+
+/// What wakes the run.
+enum Heard {
+    Notice(Notice),
+    Interrupt,
+}
+
+/// Waits for the next thing; `None` when the engine is gone.
+fn hear(notices: &Receiver<Notice>, interrupts: &Receiver<()>) -> Option<Heard> {
+    let mut select = Select::new();
+    let first = select.recv(notices);
+    select.recv(interrupts);
+    let ready = select.select();
+    if ready.index() == first {
+        return ready.recv(notices).ok().map(Heard::Notice);
+    }
+    // The thread that waits for signals ends with the process.
+    ready.recv(interrupts).ok().map(|()| Heard::Interrupt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaint(arguments: &[&str]) -> (u8, String) {
+        let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        run(&arguments).err().map_or((0, String::new()), |failure| (failure.exit.code(), failure.text))
+    }
+
+    #[test]
+    fn ports_are_one_or_a_range_or_none() {
+        assert_eq!(ports("7000").unwrap(), 7000..=7000);
+        assert_eq!(ports("7000-7010").unwrap(), 7000..=7010);
+        assert_eq!(ports("0").unwrap(), 0..=0);
+        for wrong in ["", "-", "x", "65536", "-1", "7010-7000", "0-10", "7000-", "1-2-3"] {
+            assert_eq!(ports(wrong).unwrap_err().exit, Exit::Usage, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_was_typed_is_looked_at_before_anything_is_read() {
+        for wrong in [
+            &["--max_peers", "0", "/no/such"][..],
+            &["--memory=99999", "/no/such"],
+            &["--port", "70000", "/no/such"],
+            &["--quiet", "--verbose", "/no/such"],
+            &["--dir=", "/no/such"],
+            &["-", "-"],
+            &["--sead", "/no/such"],
+            &[],
+        ] {
+            assert_eq!(complaint(wrong).0, 64, "{wrong:?}");
+        }
+        assert_eq!(complaint(&["--memory", "0", "x"]).1, "--memory 0: expected a number from 1 to 16384 (MiB)");
+    }
+
+    #[test]
+    fn nothing_is_made_when_a_torrent_is_bad() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = temp.path().join("new");
+        let dir_text = dir.to_string_lossy();
+        assert_eq!(complaint(&["--dir", &dir_text, "/dev/null"]).0, 65);
+        assert_eq!(complaint(&["--dir", &dir_text, "/no/such"]).0, 66);
+        assert!(!dir.exists());
+    }
+
+    #[test]
+    fn the_help_names_every_option_and_exit_code() {
+        let help = help();
+        assert!(FLAGS.iter().all(|flag| help.contains(&format!("--{}", flag.long))));
+        assert!(help.contains("  75  interrupted"));
+        assert!(help.lines().all(|line| line.len() <= 110), "{help}");
+    }
+}

@@ -1,0 +1,206 @@
+//! What happens, as JSON for programs: one object a line on standard output.
+//!
+//! Floor 4. RFC 8259, written by hand: a flat object needs no library. Names of fields stay as they are from version to
+//! version; new ones may come. Sizes are bytes, rates bytes a second, times seconds.
+
+use super::exit::Failure;
+use super::session::{Entry, Event, Session};
+use super::units::time_left;
+use super::{say, words};
+use crate::proto::path::is_unprintable;
+use std::fmt::Write;
+use std::time::Instant;
+
+/// The fields, for `--help`.
+pub const HELP: &str = "\
+Every object has: event, time (seconds since the start), info_hash, name, size, had (bytes proven), state,
+downloaded, uploaded, wasted, down_rate, up_rate, peers, seeds, eta (null: unknown).
+Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and are never renamed.
+  event      comes                                     and has also
+  start      for each torrent, at the beginning        port
+  checked    what was there is checked                 -
+  status     each second, for each torrent             checked (bytes looked at), known (peers), unchoking
+  tracker    a tracker fails, or answers again         tracker (its host), problem (null: it answers)
+  complete   once, when nothing is missing any more    seconds, fetched (bytes)
+  failed     the torrent ended by itself               problem, exit_code
+  stopped    for each torrent, at the end              whole (true or false)
+  state is checking, waiting, downloading, seeding or failed.
+";
+
+/// A JSON object that is being written.
+struct Object(String);
+
+impl Object {
+    fn new(event: &str) -> Object {
+        let mut object = Object("{".into());
+        object.text("event", event);
+        object
+    }
+
+    fn key(&mut self, key: &str) {
+        self.0.push_str(if self.0.len() > 1 { ",\"" } else { "\"" });
+        self.0.push_str(key);
+        self.0.push_str("\":");
+    }
+
+    fn number(&mut self, key: &str, number: u64) {
+        self.raw(key, &number.to_string());
+    }
+
+    fn text(&mut self, key: &str, text: &str) {
+        self.key(key);
+        push_string(&mut self.0, text);
+    }
+
+    fn raw(&mut self, key: &str, json: &str) {
+        self.key(key);
+        self.0.push_str(json);
+    }
+
+    fn end(self) -> String {
+        self.0 + "}\n"
+    }
+}
+
+/// Writes what happened to standard output.
+pub fn show(event: &Event, session: &Session) -> Result<(), Failure> {
+    let text = objects(event, session, Instant::now());
+    if text.is_empty() { Ok(()) } else { say::write_out(&text) }
+}
+
+fn objects(event: &Event, session: &Session, now: Instant) -> String {
+    let all = |name: &str, more: fn(&mut Object, &Session, &Entry)| -> String {
+        let entries = session.entries.iter();
+        entries.map(|entry| object(name, session, entry, now, |object| more(object, session, entry))).collect()
+    };
+    let one = |name: &str, torrent: usize, more: &dyn Fn(&mut Object, &Entry)| {
+        let entry = &session.entries[torrent];
+        object(name, session, entry, now, |object| more(object, entry))
+    };
+    match event {
+        Event::Started => all("start", |object, session, _| object.number("port", session.port.into())),
+        Event::Ticked => all("status", |object, _, entry| {
+            let running = entry.running();
+            object.number("checked", entry.checking().unwrap_or(entry.report.length));
+            object.number("known", running.map_or(0, |status| status.known as u64));
+            object.number("unchoking", running.map_or(0, |status| status.unchoking as u64));
+        }),
+        Event::Checked(torrent) => one("checked", *torrent, &|_, _| {}),
+        Event::Complete(torrent) => one("complete", *torrent, &|object, entry| {
+            let (time, missing) = entry.fetched().unwrap_or_default();
+            object.raw("seconds", &format!("{:.3}", time.as_secs_f64()));
+            object.number("fetched", missing);
+        }),
+        Event::Failed(torrent) => one("failed", *torrent, &|object, entry| {
+            object.text("problem", entry.problem.as_ref().map_or("", |problem| &problem.text));
+            object.number("exit_code", session.exit().code().into());
+        }),
+        Event::Tracker { torrent, host, problem } => one("tracker", *torrent, &|object, _| {
+            object.text("tracker", host);
+            match problem {
+                Some(problem) => object.text("problem", problem),
+                None => object.raw("problem", "null"),
+            }
+        }),
+        Event::Stopping { .. } => String::new(),
+        Event::Ended => {
+            all("stopped", |object, _, entry| object.raw("whole", if entry.whole.is_some() { "true" } else { "false" }))
+        }
+    }
+}
+
+/// The object of one torrent: the fields that all have, and then more.
+fn object(event: &str, session: &Session, entry: &Entry, now: Instant, more: impl Fn(&mut Object)) -> String {
+    let mut object = Object::new(event);
+    let seconds = now.saturating_duration_since(session.began).as_secs_f64();
+    object.raw("time", &format!("{seconds:.3}"));
+    object.text("info_hash", &entry.report.info_hash.to_string());
+    object.text("name", &entry.report.name);
+    object.number("size", entry.report.length);
+    object.number("had", entry.had());
+    object.text("state", words::state(entry));
+    let (last, running) = (entry.status.as_ref(), entry.running());
+    object.number("downloaded", last.map_or(0, |status| status.downloaded));
+    object.number("uploaded", last.map_or(0, |status| status.uploaded));
+    object.number("wasted", last.map_or(0, |status| status.wasted));
+    object.number("down_rate", running.map_or(0, |status| status.down_rate));
+    object.number("up_rate", running.map_or(0, |status| status.up_rate));
+    object.number("peers", running.map_or(0, |status| status.peers as u64));
+    object.number("seeds", running.map_or(0, |status| status.seeds as u64));
+    let left = entry.report.length - entry.had().min(entry.report.length);
+    match running.and_then(|status| if left == 0 { None } else { time_left(left, status.down_rate) }) {
+        Some(eta) => object.number("eta", eta.as_secs()),
+        None => object.raw("eta", "null"),
+    }
+    more(&mut object);
+    object.end()
+}
+
+/// A JSON string. Beyond what must be escaped, all that could trick a terminal is: somebody may look.
+fn push_string(out: &mut String, text: &str) {
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            _ if is_unprintable(character) => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    // Writing to a String can't fail.
+                    let _ = write!(out, "\\u{unit:04x}");
+                }
+            }
+            _ => out.push(character),
+        }
+    }
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::session::tests::{session, status};
+    use super::*;
+    use crate::engine::{Phase, Problem};
+
+    fn string(text: &str) -> String {
+        let mut out = String::new();
+        push_string(&mut out, text);
+        out
+    }
+
+    #[test]
+    fn strings_are_escaped() {
+        assert_eq!(string("a\"b\\c/日本"), "\"a\\\"b\\\\c/日本\"");
+        assert_eq!(string("\n\t\r\x1b\x7f\u{9b}"), "\"\\n\\t\\u000d\\u001b\\u007f\\u009b\"");
+        assert_eq!(string("\u{202e}\u{e0041}"), "\"\\u202e\\udb40\\udc41\"");
+        assert_eq!(string(""), "\"\"");
+    }
+
+    #[test]
+    fn a_status_has_all_fields() {
+        let run = session(vec![("a\"b", 659 << 20, Phase::Running(status(247 << 20)))]);
+        let expected = format!(
+            "{{\"event\":\"status\",\"time\":0.000,\"info_hash\":\"{}\",\"name\":\"a\\\"b\",\"size\":691011584,\
+             \"had\":432013312,\"state\":\"downloading\",\"downloaded\":432000000,\"uploaded\":9000000,\"wasted\":0,\
+             \"down_rate\":5460000,\"up_rate\":122880,\"peers\":12,\"seeds\":8,\"eta\":48,\"checked\":691011584,\
+             \"known\":40,\"unchoking\":3}}\n",
+            "ab".repeat(20)
+        );
+        assert_eq!(objects(&Event::Ticked, &run, run.began), expected);
+    }
+
+    #[test]
+    fn other_events_have_their_own_fields() {
+        let problem = Problem { cant_create: false, text: "disk full".into() };
+        let run = session(vec![("a", 5, Phase::Failed(problem))]);
+        let told = |event: Event| objects(&event, &run, run.began);
+        assert!(told(Event::Failed(0)).contains("\"state\":\"failed\""));
+        assert!(told(Event::Failed(0)).contains("\"problem\":\"disk full\",\"exit_code\":75}"));
+        assert!(told(Event::Started).ends_with("\"eta\":null,\"port\":6881}\n"));
+        assert!(told(Event::Ended).ends_with("\"whole\":false}\n"));
+        let tracker = Event::Tracker { torrent: 0, host: "t.example".into(), problem: None };
+        assert!(told(tracker).ends_with("\"tracker\":\"t.example\",\"problem\":null}\n"));
+        assert_eq!(told(Event::Stopping { interrupted: true }), "");
+    }
+}

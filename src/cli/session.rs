@@ -1,0 +1,225 @@
+//! What is known about the torrents of this run: the engine's notices, put together.
+//!
+//! Floor 4. Whoever shows something (the screen, plain lines, JSON) reads it here, and hears of changes as [`Event`]s.
+
+use super::exit::Exit;
+use crate::engine::{Job, Notice, Phase, Problem, Report};
+use crate::proto::url;
+use crate::swarm::status::Status;
+use crate::swarm::torrent::Standing;
+use std::time::{Duration, Instant};
+
+/// One torrent of this run.
+pub struct Entry {
+    /// The last report.
+    pub report: Report,
+    /// The last numbers, which outlast a failure.
+    pub status: Option<Status>,
+    /// When it joined its swarm, and what was there then, in bytes.
+    pub joined: Option<(Instant, u64)>,
+    /// When nothing was missing any more.
+    pub whole: Option<Instant>,
+    /// Why it ended by itself.
+    pub problem: Option<Problem>,
+}
+
+/// Something changed that is worth showing. Torrents are numbered.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The engine runs; nothing is known yet.
+    Started,
+    /// New numbers.
+    Ticked,
+    /// The content that was there is checked.
+    Checked(usize),
+    /// Nothing is missing any more.
+    Complete(usize),
+    /// A torrent ended by itself.
+    Failed(usize),
+    /// A tracker fails (and why) or answers again.
+    Tracker {
+        /// Whose.
+        torrent: usize,
+        /// Its host: the rest of its URL may be secret.
+        host: String,
+        /// `None`: it answers.
+        problem: Option<String>,
+    },
+    /// Goodbyes are said.
+    Stopping {
+        /// By a signal; else because all that was to be done is done.
+        interrupted: bool,
+    },
+    /// Nothing comes any more.
+    Ended,
+}
+
+/// The torrents of this run.
+pub struct Session {
+    /// When it began.
+    pub began: Instant,
+    /// The port that is listened on.
+    pub port: u16,
+    /// In the order of the command line.
+    pub entries: Vec<Entry>,
+    /// When the last torrent became whole or failed.
+    pub settled: Option<Instant>,
+    first_failure: Option<Exit>,
+}
+
+impl Entry {
+    /// Bytes that are there and proven.
+    pub fn had(&self) -> u64 {
+        match (&self.status, self.joined) {
+            _ if self.whole.is_some() => self.report.length,
+            (Some(status), _) => self.report.length.saturating_sub(status.left),
+            (None, Some((_, had))) => had,
+            (None, None) => 0,
+        }
+    }
+
+    /// The numbers of a torrent that is in its swarm.
+    pub fn running(&self) -> Option<&Status> {
+        match &self.report.phase {
+            Phase::Running(status) if self.problem.is_none() => Some(status),
+            _ => None,
+        }
+    }
+
+    /// Bytes looked at, while what is there is being checked.
+    pub fn checking(&self) -> Option<u64> {
+        match self.report.phase {
+            Phase::Checking(bytes) if self.joined.is_none() && self.problem.is_none() => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// How long it took from joining the swarm until it was whole, and the bytes that were missing.
+    pub fn fetched(&self) -> Option<(Duration, u64)> {
+        let (joined, had) = self.joined?;
+        Some((self.whole?.saturating_duration_since(joined), self.report.length.saturating_sub(had)))
+    }
+
+    fn is_settled(&self) -> bool {
+        self.whole.is_some() || self.problem.is_some()
+    }
+}
+
+impl Session {
+    /// The torrents of `jobs` before anything is known about them.
+    pub fn new(jobs: &[Job], port: u16) -> Session {
+        let entry = |job: &Job| Entry {
+            report: Report {
+                name: job.metainfo.name.clone(),
+                info_hash: job.metainfo.info_hash,
+                length: job.metainfo.length,
+                phase: Phase::Checking(0),
+            },
+            status: None,
+            joined: None,
+            whole: None,
+            problem: None,
+        };
+        let entries = jobs.iter().map(entry).collect();
+        Session { began: Instant::now(), port, entries, settled: None, first_failure: None }
+    }
+
+    /// Takes a notice in; what is to be shown of it comes back.
+    pub fn take_in(&mut self, notice: Notice, now: Instant) -> Vec<Event> {
+        let mut events = Vec::new();
+        match notice {
+            Notice::Status(reports) => {
+                self.renew(reports, now, &mut events);
+                events.push(Event::Ticked);
+            }
+            Notice::Joined { torrent, had_bytes, whole } => {
+                if let Some(entry) = self.entries.get_mut(torrent) {
+                    entry.joined = Some((now, had_bytes));
+                    events.push(Event::Checked(torrent));
+                }
+                if whole {
+                    self.complete(torrent, now, &mut events);
+                }
+            }
+            Notice::Complete { torrent } => self.complete(torrent, now, &mut events),
+            Notice::Failed { torrent, problem } => self.fail(torrent, problem, &mut events),
+            Notice::Tracker { torrent, url, problem } => {
+                if torrent < self.entries.len() {
+                    let problem = problem.map(|problem| without_url(&problem, &url));
+                    events.push(Event::Tracker { torrent, host: host(&url), problem });
+                }
+            }
+            Notice::Stopped(reports) => {
+                self.renew(reports, now, &mut events);
+                events.push(Event::Ended);
+            }
+        }
+        if self.settled.is_none() && self.entries.iter().all(Entry::is_settled) {
+            self.settled = Some(now);
+        }
+        events
+    }
+
+    /// Torrents of which nothing is missing.
+    pub fn whole(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.whole.is_some()).count()
+    }
+
+    /// Torrents that ended by themselves.
+    pub fn failed(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.problem.is_some()).count()
+    }
+
+    /// The exit code, were this the end.
+    pub fn exit(&self) -> Exit {
+        match self.first_failure {
+            Some(exit) => exit,
+            None if self.whole() < self.entries.len() => Exit::Interrupted,
+            None => Exit::Whole,
+        }
+    }
+
+    fn renew(&mut self, reports: Vec<Report>, now: Instant, events: &mut Vec<Event>) {
+        for (torrent, report) in reports.into_iter().enumerate().take(self.entries.len()) {
+            let entry = &mut self.entries[torrent];
+            entry.report = report;
+            let Phase::Running(status) = &entry.report.phase else { continue };
+            let is_whole = status.standing == Standing::Seeding;
+            entry.status = Some(status.clone());
+            // The notice may have been overtaken.
+            if is_whole {
+                self.complete(torrent, now, events);
+            }
+        }
+    }
+
+    fn complete(&mut self, torrent: usize, now: Instant, events: &mut Vec<Event>) {
+        if let Some(entry) = self.entries.get_mut(torrent).filter(|entry| entry.whole.is_none()) {
+            entry.whole = Some(now);
+            events.push(Event::Complete(torrent));
+        }
+    }
+
+    fn fail(&mut self, torrent: usize, problem: Problem, events: &mut Vec<Event>) {
+        if let Some(entry) = self.entries.get_mut(torrent) {
+            let exit = if problem.cant_create { Exit::CantCreate } else { Exit::Io };
+            self.first_failure.get_or_insert(exit);
+            entry.problem = Some(problem);
+            events.push(Event::Failed(torrent));
+        }
+    }
+}
+
+/// What a tracker is called: its host alone, for passkeys may stand anywhere behind it.
+pub fn host(announce: &str) -> String {
+    url::host(announce).unwrap_or("a tracker without a host").to_string()
+}
+
+/// A tracker's failure in words that do not repeat its secret URL.
+pub fn without_url(problem: &str, announce: &str) -> String {
+    problem.replace(announce, &host(announce))
+}
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+pub mod tests;

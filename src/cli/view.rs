@@ -1,0 +1,61 @@
+//! Which of the ways to show a run is taken: the live screen, plain lines, JSON, or errors alone.
+//!
+//! Floor 4.
+
+use super::exit::Failure;
+use super::screen::Screen;
+use super::session::{Event, Session};
+use super::{json, lines};
+use std::time::Duration;
+
+/// How often a screen or a program hears how things stand.
+const LIVE: Duration = Duration::from_secs(1);
+/// How often a log does.
+const LOGGED: Duration = Duration::from_secs(10);
+
+/// A way to show a run.
+pub enum View {
+    /// A live screen on standard error.
+    Screen(Screen),
+    /// Plain lines on standard error.
+    Lines,
+    /// Objects on standard output.
+    Json,
+    /// Only what went wrong.
+    Quiet,
+}
+
+impl View {
+    /// The way that fits the options and standard error. Log lines would tear a screen apart.
+    pub fn choose(json: bool, quiet: bool, verbose: bool) -> View {
+        match (json, quiet, verbose) {
+            (true, _, _) => View::Json,
+            (false, true, _) => View::Quiet,
+            (false, false, true) => View::Lines,
+            (false, false, false) => Screen::new().map_or(View::Lines, View::Screen),
+        }
+    }
+
+    /// How often new numbers are wanted.
+    pub fn every(&self) -> Option<Duration> {
+        match self {
+            View::Screen(_) | View::Json => Some(LIVE),
+            View::Lines => Some(LOGGED),
+            View::Quiet => None,
+        }
+    }
+
+    /// Shows what happened. It fails only where somebody's program was to read it.
+    pub fn show(&mut self, event: &Event, session: &Session) -> Result<(), Failure> {
+        if let (Event::Failed(torrent), View::Lines | View::Json | View::Quiet) = (event, &self) {
+            lines::problem(*torrent, session);
+        }
+        match self {
+            View::Screen(screen) => screen.show(event, session),
+            View::Lines => lines::show(event, session),
+            View::Json => json::show(event, session)?,
+            View::Quiet => {}
+        }
+        Ok(())
+    }
+}

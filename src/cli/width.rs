@@ -1,0 +1,169 @@
+//! How many columns text takes on a terminal, and text cut to fit.
+//!
+//! Floor 4. Unicode Standard Annex 11 (East Asian Width), as far as names of files need it. Where it is a matter of
+//! taste we count a column too many: a line that is too short is pretty, one that is too long breaks the screen.
+
+/// Characters of two columns: East Asian wide and full-width ones, and emoji.
+const WIDE: [(char, char); 15] = [
+    ('\u{1100}', '\u{115f}'),
+    ('\u{231a}', '\u{231b}'),
+    ('\u{23e9}', '\u{23f3}'),
+    ('\u{25fd}', '\u{27bf}'),
+    ('\u{2b1b}', '\u{2b55}'),
+    ('\u{2e80}', '\u{303e}'),
+    ('\u{3041}', '\u{a4cf}'),
+    ('\u{a960}', '\u{a97c}'),
+    ('\u{ac00}', '\u{d7a3}'),
+    ('\u{f900}', '\u{faff}'),
+    ('\u{fe10}', '\u{fe6f}'),
+    ('\u{ff00}', '\u{ff60}'),
+    ('\u{ffe0}', '\u{ffe6}'),
+    ('\u{1f000}', '\u{1faff}'),
+    ('\u{20000}', '\u{3fffd}'),
+];
+
+/// Characters of no column of their own: combining marks that file names have, joiners and variation selectors.
+const NARROW: [(char, char); 6] = [
+    ('\u{0300}', '\u{036f}'),
+    ('\u{1ab0}', '\u{1aff}'),
+    ('\u{200b}', '\u{200d}'),
+    ('\u{20d0}', '\u{20ff}'),
+    ('\u{3099}', '\u{309a}'),
+    ('\u{fe00}', '\u{fe0f}'),
+];
+
+/// The columns of one character.
+fn of_char(character: char) -> usize {
+    let within = |ranges: &[(char, char)]| ranges.iter().any(|&(first, last)| (first..=last).contains(&character));
+    if character < '\u{300}' || character == '…' {
+        1
+    } else if within(&NARROW) {
+        0
+    } else if within(&WIDE) {
+        2
+    } else {
+        1
+    }
+}
+
+/// The columns of a text.
+pub fn columns(text: &str) -> usize {
+    text.chars().map(of_char).sum()
+}
+
+/// `text` in at most `most` columns, what is too much taken out of the middle: the end of a name tells its kind.
+pub fn shorten_middle(text: &str, most: usize, ellipsis: &str) -> String {
+    if columns(text) <= most {
+        return text.to_string();
+    }
+    let room = most.saturating_sub(columns(ellipsis));
+    let head = &text[..fit(text.char_indices(), room.div_ceil(2))];
+    let tail_room = room - columns(head);
+    let mut tail = text.len();
+    let mut taken = 0;
+    for (at, character) in text.char_indices().rev() {
+        taken += of_char(character);
+        if taken > tail_room {
+            break;
+        }
+        // A mark without the letter it stands on would sit on the ellipsis.
+        if of_char(character) > 0 {
+            tail = at;
+        }
+    }
+    let short = [head, ellipsis, &text[tail..]].concat();
+    if columns(&short) <= most { short } else { String::new() }
+}
+
+/// `text` in at most `most` columns, cut at its end.
+pub fn shorten_end(text: &str, most: usize, ellipsis: &str) -> String {
+    if columns(text) <= most {
+        return text.to_string();
+    }
+    let head = &text[..fit(text.char_indices(), most.saturating_sub(columns(ellipsis)))];
+    let short = [head, ellipsis].concat();
+    if columns(&short) <= most { short } else { String::new() }
+}
+
+/// `text` with spaces behind it up to `most` columns.
+pub fn pad(text: &str, most: usize) -> String {
+    let spaces = most.saturating_sub(columns(text));
+    [text, &" ".repeat(spaces)].concat()
+}
+
+/// `text` in lines of at most `most` columns, broken at spaces; what does not go into `lines` of them is cut off.
+pub fn wrap(text: &str, most: usize, lines: usize, ellipsis: &str) -> Vec<String> {
+    let mut wrapped = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() && wrapped.len() + 1 < lines && columns(rest) > most {
+        let end = fit(rest.char_indices(), most);
+        // A word that is longer than a line is broken where the line ends.
+        let space = if rest[end..].starts_with(' ') { Some(end) } else { rest[..end].rfind(' ') };
+        let space = space.unwrap_or(end);
+        if space == 0 {
+            break;
+        }
+        wrapped.push(rest[..space].trim_end().to_string());
+        rest = rest[space..].trim_start();
+    }
+    if !rest.is_empty() && lines > 0 {
+        wrapped.push(shorten_end(rest, most, ellipsis));
+    }
+    wrapped
+}
+
+/// Where the characters end that fit into `room` columns, in bytes.
+fn fit(characters: impl Iterator<Item = (usize, char)>, room: usize) -> usize {
+    let mut taken = 0;
+    let mut end = 0;
+    for (at, character) in characters {
+        taken += of_char(character);
+        if taken > room {
+            break;
+        }
+        end = at + character.len_utf8();
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn wide_characters_take_two_columns() {
+        assert_eq!(columns("abc"), 3);
+        assert_eq!(columns("日本語"), 6);
+        assert_eq!(columns("e\u{301}"), 1);
+        assert_eq!(columns("ﾊﾛｰ"), 3);
+        assert_eq!(columns("한국 🎵"), 7);
+    }
+
+    #[test]
+    fn names_are_shortened_in_the_middle() {
+        assert_eq!(shorten_middle("debian-12.5.0-amd64-netinst.iso", 17, "…"), "debian-1…inst.iso");
+        assert_eq!(shorten_middle("日本語のファイル.txt", 11, "…"), "日本…ル.txt");
+        assert_eq!(shorten_middle("short", 5, "…"), "short");
+        assert_eq!(shorten_middle("longer", 0, "…"), "");
+        assert_eq!(shorten_end("longer", 4, "…"), "lon…");
+        assert_eq!(pad("日本", 6), "日本  ");
+    }
+
+    #[test]
+    fn long_texts_are_wrapped_at_spaces() {
+        assert_eq!(wrap("no space left on device", 10, 3, "…"), ["no space", "left on", "device"]);
+        assert_eq!(wrap("no space left on device", 10, 2, "…"), ["no space", "left on d…"]);
+        assert_eq!(wrap("abcdefghijkl", 5, 3, "…"), ["abcde", "fghij", "kl"]);
+        assert_eq!(wrap("日本語", 1, 3, "…"), ["…"]);
+        assert_eq!(wrap("", 5, 3, "…"), Vec::<String>::new());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shortened_fits(text in ".*", most in 0usize..50) {
+            prop_assert!(columns(&shorten_middle(&text, most, "…")) <= most);
+            prop_assert!(columns(&shorten_end(&text, most, "..")) <= most);
+        }
+    }
+}
