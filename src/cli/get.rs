@@ -57,7 +57,7 @@ pub const FLAGS: [Flag; 11] = [
         short: "v",
         long: "verbose",
         value: None,
-        help: "Log to standard error what is done; twice: every decision.",
+        help: "Log to standard error what is done; twice: every decision; thrice: every message.",
     },
     Flag { short: "", long: "json", value: None, help: "Write events to standard output, one JSON object a line." },
     Flag { short: "h", long: "help", value: None, help: "Show this." },

@@ -5,7 +5,7 @@
 
 use super::exit::Failure;
 use super::session::{Entry, Event, Session};
-use super::units::time_left;
+use super::units::{self, time_left};
 use super::{say, words};
 use crate::proto::path::is_unprintable;
 use std::fmt::Write;
@@ -88,7 +88,7 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
         Event::Checked(torrent) => one("checked", *torrent, &|_, _| {}),
         Event::Complete(torrent) => one("complete", *torrent, &|object, entry| {
             let (time, missing) = entry.fetched().unwrap_or_default();
-            object.raw("seconds", &format!("{:.3}", time.as_secs_f64()));
+            object.raw("seconds", &units::seconds(time));
             object.number("fetched", missing);
         }),
         Event::Failed(torrent) => one("failed", *torrent, &|object, entry| {
@@ -112,8 +112,7 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
 /// The object of one torrent: the fields that all have, and then more.
 fn object(event: &str, session: &Session, entry: &Entry, now: Instant, more: impl Fn(&mut Object)) -> String {
     let mut object = Object::new(event);
-    let seconds = now.saturating_duration_since(session.began).as_secs_f64();
-    object.raw("time", &format!("{seconds:.3}"));
+    object.raw("time", &units::seconds(now.saturating_duration_since(session.began)));
     object.text("info_hash", &entry.report.info_hash.to_string());
     object.text("name", &entry.report.name);
     object.number("size", entry.report.length);

@@ -2,7 +2,7 @@
 //!
 //! Floor 4. Only our own modules: the HTTP library logs whole URLs, and these hold passkeys.
 
-use super::say;
+use super::{say, units};
 use log::{LevelFilter, Log, Metadata, Record};
 use std::time::Instant;
 
@@ -19,22 +19,23 @@ impl Log for Lines {
     fn log(&self, record: &Record) {
         if self.enabled(record.metadata()) {
             // Since the start: std knows no time zones, and differences are what a log is read for.
-            let seconds = self.began.elapsed().as_secs_f64();
+            let seconds = units::seconds(self.began.elapsed());
             let target = record.target().trim_start_matches("swarmlet::");
             let level = record.level().as_str().to_ascii_lowercase();
-            say::line(&format!("{seconds:10.3} {level:5} {target}: {}", record.args()));
+            say::line(&format!("{seconds:>10} {level:5} {target}: {}", record.args()));
         }
     }
 
     fn flush(&self) {}
 }
 
-/// Begins to write the log: the main steps at 1, every decision at 2 and above; nothing at 0.
+/// Begins to write the log: the main steps at 1, every decision at 2, every message at 3; nothing at 0.
 pub fn begin(verbosity: usize) {
     let level = match verbosity {
         0 => return,
         1 => LevelFilter::Info,
-        _ => LevelFilter::Debug,
+        2 => LevelFilter::Debug,
+        _ => LevelFilter::Trace,
     };
     // It fails only if there is a log already, and then there is one.
     if log::set_boxed_logger(Box::new(Lines { began: Instant::now() })).is_ok() {

@@ -81,20 +81,30 @@ pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
+/// `12.345`: seconds with three decimals. (Whole numbers only, here and below: the formatting of floating-point numbers
+/// would be a fiftieth of the smallest build.)
+pub fn seconds(time: Duration) -> String {
+    format!("{}.{:03}", time.as_secs(), time.subsec_millis())
+}
+
 fn parts(bytes: u64) -> (String, &'static str) {
-    // The precision of an f64 is far beyond the three digits that are shown.
-    let mut number = bytes as f64;
     let mut unit = 0;
-    // Not 1024: four digits would take a column more.
-    while number >= 999.5 && unit + 1 < UNITS.len() {
-        number /= 1024.0;
+    let mut unit_bytes: u128 = 1;
+    let hundredths = loop {
+        let hundredths = (u128::from(bytes) * 100 + unit_bytes / 2) / unit_bytes;
+        // Not 1024: four digits would take a column more.
+        if hundredths < 99_950 || unit + 1 == UNITS.len() {
+            break hundredths as u64;
+        }
         unit += 1;
-    }
-    let text = match number {
-        _ if unit == 0 => format!("{number:.0}"),
-        n if n < 9.995 => format!("{n:.2}"),
-        n if n < 99.95 => format!("{n:.1}"),
-        n => format!("{n:.0}"),
+        unit_bytes *= 1024;
+    };
+    let tenths = (hundredths + 5) / 10;
+    let text = match hundredths {
+        _ if unit == 0 => format!("{bytes}"),
+        0..1000 => format!("{}.{:02}", hundredths / 100, hundredths % 100),
+        1000..9995 => format!("{}.{}", tenths / 10, tenths % 10),
+        _ => format!("{}", (hundredths + 50) / 100),
     };
     (text, UNITS[unit])
 }
