@@ -10,7 +10,8 @@ MUSL = $(ARCH)-unknown-linux-musl
 MUSL_LIB = $(shell rustc --print target-libdir --target $(MUSL) 2>/dev/null)
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 
-.PHONY: all demo test check bench small static install clean help
+
+.PHONY: all book demo test check bench small static install clean help
 .DEFAULT_GOAL := all
 
 all: ## builds the program with all it has
@@ -56,6 +57,10 @@ static: ## builds one file that needs no library: with musl if its target is ins
 install: all ## installs the program below DESTDIR and PREFIX (/usr/local)
 	install -D -m 755 $(TARGET_DIR)/release/swarmlet $(DESTDIR)$(PREFIX)/bin/swarmlet
 	@echo "install: $(DESTDIR)$(PREFIX)/bin/swarmlet"
+
+book: ## builds the book: the sources as pages to be read
+	@$(CARGO) doc --locked --quiet --no-deps --document-private-items
+	@echo "book: $(TARGET_DIR)/doc/swarmlet/index.html"
 
 clean: ## removes what was built
 	$(CARGO) clean

@@ -2,17 +2,17 @@
 //!
 //! Floor 3. Shutting the socket wakes the reader; dropping the sender ends the writer. The three share one descriptor.
 
+use super::content::Content;
 use crate::proto::id::InfoHash;
 use crate::proto::message::{BlockSpec, Message};
 use crate::swarm::peer::PeerKey;
+use core::net::SocketAddr;
 use core::num::NonZeroU32;
 use crossbeam_channel::Sender;
 use std::collections::BTreeMap;
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-
-use super::content::Content;
 
 /// Something for a peer's writer to send, in this order.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub enum Order {
 /// The manager's end of a connection.
 #[derive(Debug)]
 pub struct Link {
+    /// Where the peer is, for the log.
+    pub addr: SocketAddr,
     /// The socket.
     pub socket: Arc<TcpStream>,
     /// The way to the writer.

@@ -15,6 +15,7 @@ use super::link::{Directory, Link, Order};
 use super::listener;
 use super::reader::{self, Surroundings};
 use super::{Config, GOODBYE, Job, Notice, Phase, Problem, Report, entropy};
+use crate::proto::bitfield::Bitfield;
 use crate::proto::id::InfoHash;
 use crate::swarm::Time;
 use crate::swarm::budget::{Budget, LEAST_BYTES};
@@ -237,7 +238,7 @@ impl Manager {
     }
 
     /// The content is checked: the torrent begins.
-    fn join(&mut self, number: usize, content: Arc<Content>, have: crate::proto::bitfield::Bitfield, now: Time) {
+    fn join(&mut self, number: usize, content: Arc<Content>, have: Bitfield, now: Time) {
         if self.end_at.is_some() {
             return;
         }
@@ -317,7 +318,7 @@ impl Manager {
                 Action::SendHandshake { peer } => self.order(peer, Order::Handshake),
                 Action::Close { peer, reason } => {
                     if let Some(connection) = self.peers.remove(&peer) {
-                        log::debug!("{:?}: we close: {reason}", connection.link.socket.peer_addr());
+                        log::debug!("{}: we close: {reason}", connection.link.addr);
                         connection.link.close();
                     }
                 }
@@ -341,7 +342,7 @@ impl Manager {
     fn order(&mut self, peer: PeerKey, order: Order) {
         let Some(connection) = self.peers.get_mut(&peer) else { return };
         if let Order::Message(message) = &order {
-            log::trace!("{:?} < {message}", connection.link.socket.peer_addr());
+            log::trace!("{} < {message}", connection.link.addr);
         }
         if connection.orders.is_empty() {
             self.talked_to.push(peer);

@@ -65,6 +65,11 @@ pub fn accept(around: &Surroundings, socket: TcpStream, addr: SocketAddr, shaken
     let result = hear_handshake(&socket, Instant::now() + HANDSHAKE_DEADLINE);
     shaken();
     match result {
+        // It is our own connection come back to us: the end of us that opened it learns so from the answer.
+        Ok(handshake) if handshake.peer_id == around.peer_id => {
+            let _ = (&socket).write_all(&our_handshake(around, handshake.info_hash));
+            log::debug!("{addr}: it is ourselves");
+        }
         Ok(handshake) => match around.directory.find(&handshake.info_hash) {
             Some(content) => run(around, content.torrent, addr, false, socket, handshake),
             None => log::debug!("{addr}: asks for {}, which is not here", handshake.info_hash),
@@ -127,7 +132,7 @@ fn run(
         .set_read_timeout(Some(SILENCE))
         .and_then(|()| socket.set_write_timeout(Some(WRITE_TIMEOUT)))
         .and_then(|()| socket.set_nodelay(true))
-        .and_then(|()| writer::start(around, peer, Arc::clone(&socket), content));
+        .and_then(|()| writer::start(around, peer, addr, Arc::clone(&socket), content));
     let orders = match prepared {
         Ok(orders) => orders,
         Err(error) => {
@@ -139,9 +144,9 @@ fn run(
         }
     };
     log::debug!("{addr} > {handshake}");
-    let link = Link { socket: Arc::clone(&socket), orders };
+    let link = Link { addr, socket: Arc::clone(&socket), orders };
     let _ = around.manager.send(Input::Connected { peer, torrent, addr, outgoing, handshake, link });
-    let mut wire = Wire::new(&socket, peer, limits, around);
+    let mut wire = Wire::new(&socket, addr, peer, limits, around);
     let ended = wire.run();
     log::debug!("{addr}: closed: {ended}");
 }

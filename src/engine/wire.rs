@@ -10,6 +10,7 @@ use super::reader::Surroundings;
 use crate::proto::message::{self, BodyKind, Limits, Message, PIECE_HEADER_BYTES, PieceHeader};
 use crate::swarm::event::Event;
 use crate::swarm::peer::PeerKey;
+use core::net::SocketAddr;
 use crossbeam_channel::Sender;
 use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvFlags, recvmsg};
@@ -26,6 +27,7 @@ const BATCH: usize = 16;
 /// A peer's end of the wire.
 pub struct Wire<'a> {
     source: Source<'a>,
+    addr: SocketAddr,
     limits: Limits,
     blocks: &'a Blocks,
     /// Bytes that were read and not yet used: `start..end`.
@@ -45,9 +47,15 @@ struct Source<'a> {
 
 impl Wire<'_> {
     /// The wire of `peer`, whose handshake is read.
-    pub fn new<'a>(socket: &'a TcpStream, peer: PeerKey, limits: Limits, around: &'a Surroundings) -> Wire<'a> {
+    pub fn new<'a>(
+        socket: &'a TcpStream,
+        addr: SocketAddr,
+        peer: PeerKey,
+        limits: Limits,
+        around: &'a Surroundings,
+    ) -> Wire<'a> {
         let source = Source { socket, peer, manager: &around.manager, events: Vec::new() };
-        Wire { source, limits, blocks: &around.blocks, ahead: [0; AHEAD_BYTES], start: 0, end: 0 }
+        Wire { source, addr, limits, blocks: &around.blocks, ahead: [0; AHEAD_BYTES], start: 0, end: 0 }
     }
 
     /// Reads and reports until the connection ends, and why it did.
@@ -81,7 +89,7 @@ impl Wire<'_> {
                     let mut body = vec![0; count as usize];
                     self.fill(&mut body)?;
                     let message = message::parse_body(id, &body).map_err(io::Error::other)?;
-                    log::trace!("{:?} > {message}", self.source.socket.peer_addr());
+                    log::trace!("{} > {message}", self.addr);
                     return Ok(Event::Message { peer, message });
                 }
                 BodyKind::Piece(count) => {

@@ -11,6 +11,7 @@ use super::reader::{STACK_BYTES, Surroundings, our_handshake};
 use crate::proto::message::{BlockSpec, emit_piece_header};
 use crate::swarm::event::Event;
 use crate::swarm::peer::PeerKey;
+use core::net::SocketAddr;
 use crossbeam_channel::{Receiver, Sender};
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpStream};
@@ -24,11 +25,12 @@ const GATHER_BYTES: usize = 64 * 1024;
 pub fn start(
     around: &Surroundings,
     peer: PeerKey,
+    addr: SocketAddr,
     socket: Arc<TcpStream>,
     content: Arc<Content>,
 ) -> io::Result<Sender<Vec<Order>>> {
     let (sender, orders) = crossbeam_channel::unbounded();
-    let writer = Writer { around: around.clone(), peer, socket, content, out: Vec::new(), uploaded: 0 };
+    let writer = Writer { around: around.clone(), peer, addr, socket, content, out: Vec::new(), uploaded: 0 };
     thread::Builder::new().name("writer".into()).stack_size(STACK_BYTES).spawn(move || writer.run(&orders))?;
     Ok(sender)
 }
@@ -36,6 +38,7 @@ pub fn start(
 struct Writer {
     around: Surroundings,
     peer: PeerKey,
+    addr: SocketAddr,
     socket: Arc<TcpStream>,
     content: Arc<Content>,
     /// Bytes to be sent.
@@ -48,7 +51,7 @@ impl Writer {
     fn run(mut self, orders: &Receiver<Vec<Order>>) {
         while let Ok(batch) = orders.recv() {
             if let Err(error) = self.obey(batch) {
-                log::debug!("{:?}: can't send: {error}", self.socket.peer_addr());
+                log::debug!("{}: can't send: {error}", self.addr);
                 let _ = self.socket.shutdown(Shutdown::Both);
                 return;
             }

@@ -104,11 +104,16 @@ impl Torrent {
         (self.peers.len() >= self.settings.max_peers).then_some("there are enough peers")
     }
 
-    /// The peer said what it has, all at once: right after the handshake, or before its first have (some are late).
+    /// The peer said what it has, all at once: right after the handshake, or later (aria2 sends a bitfield in place of
+    /// many haves). A later one must add something: nobody has reason to repeat himself, or to take back.
     pub(super) fn told_all(&mut self, peer: PeerKey, has: Bitfield, turn: &mut Turn) {
         let Some(state) = self.peers.get_mut(&peer) else { return };
         if state.told_pieces {
-            return self.close(peer, "its bitfield came twice, or after a have", turn);
+            if state.has.has_any_lacked_by(&has) || !has.has_any_lacked_by(&state.has) {
+                return self.close(peer, "a further bitfield says nothing new, or takes back", turn);
+            }
+            let new: Vec<u32> = has.iter_lacked_by(&state.has).collect();
+            return new.into_iter().for_each(|piece| self.told_one(peer, piece, turn));
         }
         state.told_pieces = true;
         state.counted_as_seed = has.is_full();

@@ -265,8 +265,9 @@ fn nonsense_ends_the_connection_and_nothing_else() {
     let messages = [
         vec![Message::Have { piece: PIECES }],
         vec![Message::Bitfield(vec![0; 2])],
-        vec![Message::HaveNone, Message::HaveAll],
-        vec![Message::Have { piece: 1 }, Message::HaveAll],
+        vec![Message::HaveNone, Message::HaveNone],
+        vec![Message::Bitfield(vec![128, 0, 0]), Message::Bitfield(vec![128, 0, 0])],
+        vec![Message::Have { piece: 1 }, Message::Bitfield(vec![128, 0, 0])],
         vec![Message::Request(beyond)],
         vec![Message::Request(over_the_end)],
         vec![Message::Request(overflow)],
@@ -283,6 +284,19 @@ fn nonsense_ends_the_connection_and_nothing_else() {
         assert_eq!(swarm.members[0].closed.len(), 1, "{sent:?}");
         assert_eq!(swarm.members[0].torrent.peers.len(), 1, "{sent:?}");
     }
+}
+
+#[test]
+fn a_later_bitfield_that_adds_is_taken() {
+    let mut swarm = Swarm::new(&[nothing(), nothing()]);
+    swarm.connect(1, 0);
+    let heard = [Message::HaveNone, Message::Have { piece: 3 }, Message::Bitfield(vec![0b1001_0000, 0, 1])];
+    for message in heard {
+        swarm.happen(0, Event::Message { peer: key(1), message });
+    }
+    let peer = &swarm.members[0].torrent.peers[&key(1)];
+    assert_eq!(peer.has.iter_ones().collect::<Vec<_>>(), [0, 3, 23]);
+    assert_eq!(peer.useful_pieces, 3);
 }
 
 #[test]
