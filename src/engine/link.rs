@@ -11,7 +11,7 @@ use core::num::NonZeroU32;
 use crossbeam_channel::Sender;
 use std::collections::BTreeMap;
 use std::net::{Shutdown, TcpStream};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Something for a peer's writer to send, in this order.
@@ -34,9 +34,23 @@ pub struct Link {
     pub socket: Arc<TcpStream>,
     /// The way to the writer.
     pub orders: Sender<Vec<Order>>,
+    /// Orders the writer has not carried out.
+    pub waiting: Arc<AtomicUsize>,
 }
 
+/// Orders that may wait for a peer's writer: a peer that does not read what we send is closed when there are more. (At
+/// a have for each of a thousand small pieces a second, it may be deaf for a quarter of a minute.)
+const MOST_WAITING: usize = 16 * 1024;
+
 impl Link {
+    /// Gives orders to the writer; says whether the peer still reads.
+    pub fn give(&self, orders: Vec<Order>) -> bool {
+        let waiting = self.waiting.fetch_add(orders.len(), Ordering::Relaxed) + orders.len();
+        // The writer is gone when its socket failed: the reader will report that.
+        let _ = self.orders.send(orders);
+        waiting <= MOST_WAITING
+    }
+
     /// Ends the connection: both threads notice.
     pub fn close(&self) {
         // An error means that it is closed already.

@@ -6,10 +6,9 @@
 
 use super::announce::Announcers;
 use super::blocks::Blocks;
-use super::check;
+use super::check::{self, Check};
 use super::content::Content;
 use super::disk::{Disk, DiskJob};
-use super::files::FileCache;
 use super::input::Input;
 use super::link::{Directory, Link, Order};
 use super::listener;
@@ -87,13 +86,6 @@ struct Manager {
     end_at: Option<Time>,
 }
 
-/// Content to be opened and checked.
-struct Check {
-    torrent: usize,
-    job: Job,
-    progress: Arc<AtomicU64>,
-}
-
 /// Starts the manager and all threads that serve it; what is sent to the channel goes to the manager.
 pub fn start(
     config: Config,
@@ -117,7 +109,7 @@ pub fn start(
         notices,
         disk: Disk::start(&sender, &blocks, config.memory_bytes.max(LEAST_BYTES))?,
         announcers: Announcers::new(sender.clone()),
-        checks: start_checker(sender.clone(), config.preallocate)?,
+        checks: check::start(sender.clone(), config.preallocate)?,
         around,
         shared: Shared { rng: Rng::new(entropy()), budget: Budget::new(config.memory_bytes), connecting: 0 },
         torrents: Vec::new(),
@@ -130,27 +122,6 @@ pub fn start(
         end_at: None,
     };
     thread::Builder::new().name("manager".into()).spawn(move || manager.run())?;
-    Ok(sender)
-}
-
-/// Starts the thread that opens and checks content, one torrent after another.
-fn start_checker(manager: Sender<Input>, preallocate: bool) -> io::Result<Sender<Check>> {
-    let (sender, checks) = crossbeam_channel::unbounded::<Check>();
-    let files = Arc::new(FileCache::new());
-    let run = move || {
-        for Check { torrent, job: Job { metainfo, dir }, progress } in checks {
-            let opened = Content::open(torrent, metainfo, &dir, Arc::clone(&files), preallocate);
-            let result = opened.and_then(|content| {
-                let have = check::check(&content, &progress)?;
-                content.prepare()?;
-                Ok((Arc::new(content), have))
-            });
-            if manager.send(Input::Checked { torrent, result }).is_err() {
-                return;
-            }
-        }
-    };
-    thread::Builder::new().name("checker".into()).spawn(run)?;
     Ok(sender)
 }
 
@@ -207,6 +178,10 @@ impl Manager {
                     self.tell_of_trackers(torrent);
                 }
             }
+            Input::Connected { torrent, link, .. } if !self.is_running(torrent) => {
+                log::debug!("{}: we close: its torrent has ended", link.addr);
+                link.close();
+            }
             Input::Connected { peer, torrent, addr, outgoing, handshake, link } => {
                 self.peers.insert(peer, Connection { torrent, link, orders: Vec::new() });
                 self.handle(torrent, Event::Connected { peer, addr, outgoing, handshake }, now);
@@ -262,6 +237,10 @@ impl Manager {
         slot.state = State::Failed(problem.clone());
         slot.wake = None;
         let _ = self.notices.send(Notice::Failed { torrent: number, problem });
+    }
+
+    fn is_running(&self, number: usize) -> bool {
+        matches!(self.torrents.get(number), Some(Slot { state: State::Running(..), .. })) && self.end_at.is_none()
     }
 
     fn stop(&mut self, now: Time) {
@@ -353,9 +332,11 @@ impl Manager {
     /// Gives the writers what has gathered.
     fn send_orders(&mut self) {
         for peer in self.talked_to.drain(..) {
-            if let Some(connection) = self.peers.get_mut(&peer) {
-                // The writer is gone when its socket failed: the reader will report that.
-                let _ = connection.link.orders.send(std::mem::take(&mut connection.orders));
+            if let Some(connection) = self.peers.get_mut(&peer)
+                && !connection.link.give(std::mem::take(&mut connection.orders))
+            {
+                log::debug!("{}: we close: it does not read what we send", connection.link.addr);
+                connection.link.close();
             }
         }
     }

@@ -4,7 +4,7 @@
 
 use super::blocks::Blocks;
 use super::input::Input;
-use super::link::{Directory, Link};
+use super::link::Directory;
 use super::wire::Wire;
 use super::writer;
 use crate::proto::handshake::{self, Handshake, Reserved};
@@ -133,8 +133,8 @@ fn run(
         .and_then(|()| socket.set_write_timeout(Some(WRITE_TIMEOUT)))
         .and_then(|()| socket.set_nodelay(true))
         .and_then(|()| writer::start(around, peer, addr, Arc::clone(&socket), content));
-    let orders = match prepared {
-        Ok(orders) => orders,
+    let link = match prepared {
+        Ok(link) => link,
         Err(error) => {
             log::debug!("{addr}: {error}");
             if outgoing {
@@ -144,7 +144,6 @@ fn run(
         }
     };
     log::debug!("{addr} > {handshake}");
-    let link = Link { addr, socket: Arc::clone(&socket), orders };
     let _ = around.manager.send(Input::Connected { peer, torrent, addr, outgoing, handshake, link });
     let mut wire = Wire::new(&socket, addr, peer, limits, around);
     let ended = wire.run();

@@ -6,33 +6,36 @@
 
 use super::content::Content;
 use super::input::Input;
-use super::link::Order;
+use super::link::{Link, Order};
 use super::reader::{STACK_BYTES, Surroundings, our_handshake};
 use crate::proto::message::{BlockSpec, emit_piece_header};
 use crate::swarm::event::Event;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Receiver;
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// Bytes gathered before they are sent: a few blocks a system call, and little enough for hundreds of peers.
 const GATHER_BYTES: usize = 64 * 1024;
 
-/// Starts the writer of a peer; orders go to the channel it returns.
+/// Starts the writer of a peer, and gives the manager's end of the connection.
 pub fn start(
     around: &Surroundings,
     peer: PeerKey,
     addr: SocketAddr,
     socket: Arc<TcpStream>,
     content: Arc<Content>,
-) -> io::Result<Sender<Vec<Order>>> {
+) -> io::Result<Link> {
     let (sender, orders) = crossbeam_channel::unbounded();
-    let writer = Writer { around: around.clone(), peer, addr, socket, content, out: Vec::new(), uploaded: 0 };
+    let link = Link { addr, socket: Arc::clone(&socket), orders: sender, waiting: Arc::default() };
+    let waiting = Arc::clone(&link.waiting);
+    let writer = Writer { around: around.clone(), peer, addr, socket, waiting, content, out: Vec::new(), uploaded: 0 };
     thread::Builder::new().name("writer".into()).stack_size(STACK_BYTES).spawn(move || writer.run(&orders))?;
-    Ok(sender)
+    Ok(link)
 }
 
 struct Writer {
@@ -40,6 +43,8 @@ struct Writer {
     peer: PeerKey,
     addr: SocketAddr,
     socket: Arc<TcpStream>,
+    /// Orders not carried out.
+    waiting: Arc<AtomicUsize>,
     content: Arc<Content>,
     /// Bytes to be sent.
     out: Vec<u8>,
@@ -50,11 +55,13 @@ struct Writer {
 impl Writer {
     fn run(mut self, orders: &Receiver<Vec<Order>>) {
         while let Ok(batch) = orders.recv() {
+            let count = batch.len();
             if let Err(error) = self.obey(batch) {
                 log::debug!("{}: can't send: {error}", self.addr);
                 let _ = self.socket.shutdown(Shutdown::Both);
                 return;
             }
+            self.waiting.fetch_sub(count, Ordering::Relaxed);
         }
     }
 

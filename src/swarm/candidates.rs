@@ -4,7 +4,6 @@
 //! [`MOST_FAILURES`] in a row unless a tracker names it again. Ourselves, once met, and the banned are never tried.
 
 use super::Time;
-use super::event::sooner;
 use super::rng::Rng;
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
@@ -35,15 +34,22 @@ struct Candidate {
 }
 
 /// The addresses of a torrent.
-#[derive(Default)]
 pub struct Candidates {
     known: BTreeMap<SocketAddr, Candidate>,
+    /// Nobody is due before this: so that whoever asks at each event need not look at all of them.
+    soonest: Time,
+}
+
+impl Default for Candidates {
+    fn default() -> Candidates {
+        Candidates::new()
+    }
 }
 
 impl Candidates {
     /// Nobody yet.
     pub fn new() -> Candidates {
-        Candidates::default()
+        Candidates { known: BTreeMap::new(), soonest: Time::MAX }
     }
 
     /// How many addresses are known.
@@ -62,27 +68,43 @@ impl Candidates {
         if addr.port() == 0 || ip.is_unspecified() || ip.is_multicast() || self.known.len() >= MOST_CANDIDATES {
             return;
         }
-        self.known.entry(addr).or_insert(Candidate { state: State::Waiting(now), failures: 0 });
+        self.known.entry(addr).or_insert_with(|| {
+            self.soonest = self.soonest.min(now);
+            Candidate { state: State::Waiting(now), failures: 0 }
+        });
     }
 
     /// An address to connect to now, at random among those that are due; it is busy from now on.
     pub fn next(&mut self, now: Time, rng: &mut Rng) -> Option<SocketAddr> {
-        let due: Vec<SocketAddr> = (self.known.iter())
-            .filter(|(_, candidate)| matches!(candidate.state, State::Waiting(at) if at <= now))
-            .map(|(addr, _)| *addr)
-            .collect();
+        if self.soonest > now {
+            return None;
+        }
+        let mut due = Vec::new();
+        self.soonest = Time::MAX;
+        for (&addr, candidate) in &self.known {
+            match candidate.state {
+                State::Waiting(at) if at <= now => due.push(addr),
+                State::Waiting(at) => self.soonest = self.soonest.min(at),
+                State::Busy | State::Barred => {}
+            }
+        }
         let addr = *due.get(rng.below(due.len()))?;
         self.busy(addr);
+        if due.len() > 1 {
+            self.soonest = now;
+        }
         Some(addr)
     }
 
-    /// When the next address is due.
+    /// No address is due before this.
     pub fn next_due(&self) -> Option<Time> {
-        let due = |candidate: &Candidate| match candidate.state {
-            State::Waiting(at) => Some(at),
-            _ => None,
-        };
-        self.known.values().map(due).fold(None, sooner)
+        (self.soonest < Time::MAX).then_some(self.soonest)
+    }
+
+    /// A candidate waits from now on, until `at`.
+    fn wait(&mut self, at: Time) -> State {
+        self.soonest = self.soonest.min(at);
+        State::Waiting(at)
     }
 
     /// `addr` is connected to us: it need not be tried.
@@ -94,21 +116,23 @@ impl Candidates {
 
     /// `addr` could not be connected to, or did not shake hands.
     pub fn failed(&mut self, addr: SocketAddr, now: Time) {
-        let Some(candidate) = self.known.get_mut(&addr).filter(|candidate| candidate.state != State::Barred) else {
+        let Some(Candidate { state, failures }) = self.known.get(&addr).copied() else { return };
+        if state == State::Barred {
             return;
-        };
-        candidate.failures += 1;
-        if candidate.failures >= MOST_FAILURES {
-            self.known.remove(&addr);
-        } else {
-            candidate.state = State::Waiting(now + FIRST_RETRY * 2u32.pow(candidate.failures - 1));
         }
+        if failures + 1 >= MOST_FAILURES {
+            self.known.remove(&addr);
+            return;
+        }
+        let state = self.wait(now + FIRST_RETRY * 2u32.pow(failures));
+        self.known.insert(addr, Candidate { state, failures: failures + 1 });
     }
 
     /// `addr` was connected, and is not any more.
     pub fn left(&mut self, addr: SocketAddr, now: Time) {
-        if let Some(candidate) = self.known.get_mut(&addr).filter(|candidate| candidate.state != State::Barred) {
-            *candidate = Candidate { state: State::Waiting(now + RECONNECT), failures: 0 };
+        if self.known.get(&addr).is_some_and(|candidate| candidate.state != State::Barred) {
+            let state = self.wait(now + RECONNECT);
+            self.known.insert(addr, Candidate { state, failures: 0 });
         }
     }
 
