@@ -1,0 +1,28 @@
+//! What was measured, and where: a figure without it means nothing.
+
+use super::builds::Builds;
+use super::common::tools::Tool;
+use std::fs;
+use std::process::Command;
+use std::thread;
+
+/// Programs with their versions, processor and kernel, in a few lines.
+pub fn describe(builds: &Builds, tools: &[Tool]) -> String {
+    let mut programs = vec![ours(builds)];
+    programs.extend(tools.iter().map(|tool| tool.version()).filter(|version| !version.is_empty()));
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let model = model.map_or("unknown processor", |(_, model)| model);
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    // x86 and ARM name the instructions differently.
+    let has_sha = info.split_whitespace().any(|word| word == "sha_ni" || word == "sha1");
+    let sha = if has_sha { "with SHA instructions" } else { "without SHA instructions" };
+    format!("{}.  \n{cores} cores of {model}, {sha}; Linux {}.", programs.join(", "), kernel.trim())
+}
+
+fn ours(builds: &Builds) -> String {
+    let output = Command::new(&builds.default).arg("--version").output().expect("the default build starts");
+    assert!(output.status.success(), "--version failed");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
