@@ -92,8 +92,9 @@ fn main() -> ExitCode {
 }
 
 fn run(settings: &Settings) {
+    let load = machine::load();
     let builds = Builds::make();
-    let mut report = Report::begin(&machine::describe(&builds, &TOOLS));
+    let mut report = Report::begin(&machine::describe(&builds, &TOOLS, &load));
     if settings.only.as_deref() != Some("size") {
         let mut source = Source::make(settings.size_mib);
         if settings.asks_for("speed") {

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::thread;
 
 /// Programs with their versions, processor and kernel, in a few lines.
-pub fn describe(builds: &Builds, tools: &[Tool]) -> String {
+pub fn describe(builds: &Builds, tools: &[Tool], load: &str) -> String {
     let mut programs = vec![ours(builds)];
     programs.extend(tools.iter().map(|tool| tool.version()).filter(|version| !version.is_empty()));
     let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -18,7 +18,15 @@ pub fn describe(builds: &Builds, tools: &[Tool]) -> String {
     // x86 and ARM name the instructions differently.
     let has_sha = info.split_whitespace().any(|word| word == "sha_ni" || word == "sha1");
     let sha = if has_sha { "with SHA instructions" } else { "without SHA instructions" };
-    format!("{}.  \n{cores} cores of {model}, {sha}; Linux {}.", programs.join(", "), kernel.trim())
+    let programs = programs.join(", ");
+    format!("{programs}.  \n{cores} cores of {model}, {sha}; Linux {}; load before: {load}.", kernel.trim())
+}
+
+/// How many programs of others have run at a time in the last minute. To be asked before we build anything ourselves:
+/// who shares the machine spoils the figures, and the reader should know.
+pub fn load() -> String {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split_whitespace().next().unwrap_or("unknown").to_owned()
 }
 
 fn ours(builds: &Builds) -> String {
