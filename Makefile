@@ -35,8 +35,10 @@ check: ## what a change must pass: format, lints, documentation, tests
 	@$(if $(TESTED),:,$(MAKE) --no-print-directory test)
 	@echo "check: format, lints of three builds, documentation, hw-sha1$(if $(TESTED),, and all tests) passed"
 
-bench: ## measures beside aria2 (comes later)
-	@echo "bench comes later: there is nothing to measure yet" >&2; exit 1
+# `make bench ROUNDS=5 SIZE=256 ONLY=speed` (or memory, idle, size). What measures is a test program; what is measured
+# it builds with the profiles people get.
+bench: ## measures speed, memory, idleness and size, beside aria2 (minutes)
+	@$(CARGO) bench --locked --quiet --profile dev --bench bench -- rounds=$(ROUNDS) size=$(SIZE) only=$(ONLY)
 
 # A panic ends the program, so nothing needs the index of unwind tables; relocations are packed (glibc 2.36, musl 1.2.4).
 SMALL_FLAGS = -C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,--no-eh-frame-hdr

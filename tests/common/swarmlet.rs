@@ -20,6 +20,7 @@ pub fn program() -> OsString {
 
 /// A `swarmlet get` to be.
 pub struct Get {
+    program: OsString,
     name: String,
     scratch: PathBuf,
     args: Vec<OsString>,
@@ -35,7 +36,13 @@ impl Get {
     pub fn new(name: &str, scratch: &Path) -> Get {
         let dir = scratch.join(name);
         fs::create_dir_all(&dir).expect("the folder can be made");
-        Get { name: name.into(), scratch: scratch.into(), args: Vec::new(), stdin: None, dir, port: free_port() }
+        let (program, name, scratch) = (program(), name.into(), scratch.into());
+        Get { program, name, scratch, args: Vec::new(), stdin: None, dir, port: free_port() }
+    }
+
+    /// Another build of the program.
+    pub fn program(self, program: &Path) -> Get {
+        Get { program: program.into(), ..self }
     }
 
     /// Fetches `torrent` too.
@@ -64,7 +71,7 @@ impl Get {
 
     /// Its command line, for a story that starts it in its own way.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(program());
+        let mut command = Command::new(&self.program);
         command.arg("get").args(&self.args).arg("--dir").arg(&self.dir).args(["--port", &self.port.to_string()]);
         command
     }

@@ -19,6 +19,8 @@ pub enum Tool {
     Mktorrent,
     /// opentracker, a tracker.
     Opentracker,
+    /// strace, which counts system calls.
+    Strace,
 }
 
 impl Tool {
@@ -30,6 +32,7 @@ impl Tool {
             Tool::TransmissionCreate => ("transmission-create", "apt-get install transmission-cli"),
             Tool::Mktorrent => ("mktorrent", "apt-get install mktorrent"),
             Tool::Opentracker => ("opentracker", "apt-get install opentracker"),
+            Tool::Strace => ("strace", "apt-get install strace"),
         }
     }
 
@@ -47,7 +50,7 @@ impl Tool {
             Tool::Aria2 | Tool::Transmission => Command::new(self.program_and_source().0),
             Tool::TransmissionCreate => return Tool::Transmission.version(),
             Tool::Libtorrent => Command::new("python3"),
-            Tool::Mktorrent | Tool::Opentracker => return String::new(),
+            Tool::Mktorrent | Tool::Opentracker | Tool::Strace => return String::new(),
         };
         match self {
             Tool::Libtorrent => command.args(["-c", "import libtorrent; print('libtorrent', libtorrent.__version__)"]),
@@ -66,13 +69,18 @@ impl Tool {
 /// Whether all of `tools` are here. If not, the story that asks is skipped, loudly; with CI=true it fails instead,
 /// so that a story cannot be lost there without anybody noticing.
 pub fn here(tools: &[Tool]) -> bool {
-    let missing: Vec<_> = tools.iter().filter(|tool| !tool.is_here()).map(|tool| tool.program_and_source()).collect();
+    let missing = missing(tools);
     for (program, source) in &missing {
         let line = format!("SKIPPED: {program} is missing ({source})");
         assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "{line}");
         say(&line);
     }
     missing.is_empty()
+}
+
+/// Those of `tools` that are not here: the program, and how to install it.
+pub fn missing(tools: &[Tool]) -> Vec<(&'static str, &'static str)> {
+    tools.iter().filter(|tool| !tool.is_here()).map(|tool| tool.program_and_source()).collect()
 }
 
 /// Prints a line even where the test harness captures output: it takes `println!` only.

@@ -1,0 +1,114 @@
+//! `make bench`: how fast and how small swarmlet is, beside aria2, on the machine it runs on.
+//!
+//! Everything is measured from outside, as any program can be: the kernel's figures of a process, the blocks of a file.
+//! What is compared runs in turn in one run, since only ratios within one run mean anything. The table is for people
+//! and for the README (standard output, Markdown); how it goes on is told on standard error. A missed target is
+//! reported and no failure; a copy that differs, or a peer that never came, is one.
+//!
+//! `size=MIB` (default 1024), `rounds=N` (default 3), `only=speed|memory|idle|size`.
+
+// A bench is no test: it lies where cargo looks for neither, and shares what the tests are told with.
+#[path = "../common/mod.rs"]
+mod common;
+
+mod builds;
+mod farm;
+mod idle;
+mod machine;
+mod measure;
+mod memory;
+mod report;
+mod size;
+mod source;
+mod speed;
+
+use builds::Builds;
+use common::tools::{Tool, missing, say};
+use report::Report;
+use signal_hook::consts::SIGINT;
+use source::Source;
+use std::env;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// What can be measured, in this order.
+const SECTIONS: [&str; 4] = ["speed", "memory", "idle", "size"];
+/// What must be installed for all but `size`.
+const TOOLS: [Tool; 4] = [Tool::Aria2, Tool::Libtorrent, Tool::Opentracker, Tool::Strace];
+
+/// What was asked for.
+struct Settings {
+    size_mib: u64,
+    rounds: usize,
+    only: Option<String>,
+}
+
+impl Settings {
+    fn parse(args: &[String]) -> Result<Settings, String> {
+        let mut settings = Settings { size_mib: 1024, rounds: 3, only: None };
+        for arg in args {
+            let number = |text: &str| text.parse().ok().filter(|number| *number > 0);
+            let wrong = || format!("{arg}: expected size=MIB, rounds=N or only={}", SECTIONS.join("|"));
+            match arg.split_once('=') {
+                Some(("size", text)) => settings.size_mib = number(text).ok_or_else(wrong)?,
+                Some(("rounds", text)) => settings.rounds = number(text).ok_or_else(wrong)? as usize,
+                Some(("only", text)) if SECTIONS.contains(&text) => settings.only = Some(text.into()),
+                _ => return Err(wrong()),
+            }
+        }
+        Ok(settings)
+    }
+
+    fn asks_for(&self, section: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == section)
+    }
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    // cargo says `--bench` when it is to measure; `cargo test --all-targets` does not, and has no minutes to spare.
+    if !args.iter().any(|arg| arg == "--bench") {
+        say("nothing is measured here: `make bench` does");
+        return ExitCode::SUCCESS;
+    }
+    let args: Vec<String> = args.into_iter().filter(|arg| arg != "--bench" && !arg.ends_with('=')).collect();
+    let settings = match Settings::parse(&args) {
+        Ok(settings) => settings,
+        Err(problem) => {
+            say(&problem);
+            return ExitCode::from(2);
+        }
+    };
+    let missing = if settings.only.as_deref() == Some("size") { Vec::new() } else { missing(&TOOLS) };
+    if !missing.is_empty() {
+        missing.iter().for_each(|(program, source)| say(&format!("{program} is missing ({source})")));
+        return ExitCode::FAILURE;
+    }
+    // Ctrl-C ends the peers, then this run for want of them: so it can tidy up gigabytes first.
+    signal_hook::flag::register(SIGINT, Arc::new(AtomicBool::new(false))).expect("SIGINT can be handled");
+    run(&settings);
+    ExitCode::SUCCESS
+}
+
+fn run(settings: &Settings) {
+    let load = machine::load();
+    let builds = Builds::make();
+    let mut report = Report::begin(&machine::describe(&builds, &TOOLS, &load));
+    if settings.only.as_deref() != Some("size") {
+        let mut source = Source::make(settings.size_mib);
+        if settings.asks_for("speed") {
+            speed::measure(&mut report, &builds, &mut source, settings.rounds);
+        }
+        if settings.asks_for("memory") {
+            memory::measure(&mut report, &builds, &mut source);
+        }
+        if settings.asks_for("idle") {
+            idle::measure(&mut report, &builds, &mut source);
+        }
+    }
+    if settings.asks_for("size") {
+        size::measure(&mut report, &builds);
+    }
+    report.end();
+}

@@ -1,0 +1,181 @@
+//! Many seeds in one process, written in a few lines (BEP 3): fifty programs of others would need the machine for
+//! themselves, and what is measured is what fifty connections with data on them cost the leecher.
+
+use super::common::http::{percent_encode, request};
+use super::common::torrent::Torrent;
+use super::source::{NAME, Source};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const BITFIELD: u8 = 5;
+const UNCHOKE: u8 = 1;
+const REQUEST: u8 = 6;
+const PIECE: u8 = 7;
+/// No message to a seed is longer: a bitfield of a million pieces.
+const LONGEST: usize = 128 * 1024;
+
+/// Seeds on ports of their own. Their threads end with their connections, and with the process.
+pub struct Farm {
+    seeds: Vec<Arc<Seed>>,
+    shared: Arc<Shared>,
+}
+
+/// What all seeds of a farm share.
+struct Shared {
+    content: File,
+    info_hash: [u8; 20],
+    piece_length: u64,
+    pieces: usize,
+    connected: AtomicUsize,
+    most_connected: AtomicUsize,
+}
+
+struct Seed {
+    number: usize,
+    port: u16,
+    /// Bytes a second; none for all it can.
+    rate: Option<u64>,
+    sent: AtomicU64,
+    shared: Arc<Shared>,
+}
+
+impl Farm {
+    /// `count` seeds of `torrent`; `rate` says how much each of them sends a second.
+    pub fn start(
+        source: &Source,
+        torrent: &Torrent,
+        piece_length: u64,
+        count: usize,
+        rate: fn(usize) -> Option<u64>,
+    ) -> Farm {
+        let shared = Arc::new(Shared {
+            content: File::open(source.dir.join(NAME)).expect("the content is there"),
+            info_hash: torrent.info_hash,
+            piece_length,
+            pieces: source.bytes().div_ceil(piece_length) as usize,
+            connected: AtomicUsize::new(0),
+            most_connected: AtomicUsize::new(0),
+        });
+        let seeds = (0..count).map(|number| Seed::start(number, rate(number), &shared)).collect();
+        Farm { seeds, shared }
+    }
+
+    /// Tells the tracker of all of them.
+    pub fn announce(&self, tracker: SocketAddr) {
+        for seed in &self.seeds {
+            let (hash, id) = (percent_encode(&self.shared.info_hash), percent_encode(&peer_id(seed.number)));
+            let (port, rest) = (seed.port, "uploaded=0&downloaded=0&left=0&compact=1&event=started");
+            let target = format!("/announce?info_hash={hash}&peer_id={id}&port={port}&{rest}");
+            request(tracker, &target, "", None).unwrap_or_else(|e| panic!("the tracker does not answer: {e}"));
+        }
+    }
+
+    /// How many of them sent something.
+    pub fn givers(&self) -> usize {
+        self.seeds.iter().filter(|seed| seed.sent.load(Ordering::Relaxed) > 0).count()
+    }
+
+    /// The most connections there were at a time.
+    pub fn most_connected(&self) -> usize {
+        self.shared.most_connected.load(Ordering::Relaxed)
+    }
+}
+
+impl Seed {
+    fn start(number: usize, rate: Option<u64>, shared: &Arc<Shared>) -> Arc<Seed> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port of the system's choice is free");
+        let port = listener.local_addr().expect("a bound socket has an address").port();
+        let seed = Arc::new(Seed { number, port, rate, sent: AtomicU64::new(0), shared: shared.clone() });
+        let serving = seed.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let now = serving.shared.connected.fetch_add(1, Ordering::Relaxed) + 1;
+                serving.shared.most_connected.fetch_max(now, Ordering::Relaxed);
+                // The leecher hangs up when it has all.
+                let _ = serving.serve(stream);
+                serving.shared.connected.fetch_sub(1, Ordering::Relaxed);
+            }
+        });
+        seed
+    }
+
+    fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        let mut requests = BufReader::new(stream.try_clone()?);
+        requests.read_exact(&mut [0; 68])?;
+        stream.write_all(&handshake(&self.shared.info_hash, self.number))?;
+        stream.write_all(&message(BITFIELD, &all_ones(self.shared.pieces)))?;
+        stream.write_all(&message(UNCHOKE, &[]))?;
+        let mut free_at = Instant::now();
+        loop {
+            let asked = read_message(&mut requests)?;
+            let [REQUEST, index @ ..] = asked.as_slice() else { continue };
+            let [index, begin, length] = three_numbers(index)?;
+            let block = self.block(index, begin, length)?;
+            if let Some(rate) = self.rate {
+                free_at = free_at.max(Instant::now()) + Duration::from_nanos(block.len() as u64 * 1_000_000_000 / rate);
+                thread::sleep(free_at.saturating_duration_since(Instant::now()));
+            }
+            stream.write_all(&block)?;
+            self.sent.fetch_add(u64::from(length), Ordering::Relaxed);
+        }
+    }
+
+    /// The message that brings a block.
+    fn block(&self, index: u32, begin: u32, length: u32) -> io::Result<Vec<u8>> {
+        let mut body = vec![0; 8 + length as usize];
+        body[..4].copy_from_slice(&index.to_be_bytes());
+        body[4..8].copy_from_slice(&begin.to_be_bytes());
+        let offset = u64::from(index) * self.shared.piece_length + u64::from(begin);
+        self.shared.content.read_exact_at(&mut body[8..], offset)?;
+        Ok(message(PIECE, &body))
+    }
+}
+
+/// Our side of a handshake: no extension.
+pub fn handshake(info_hash: &[u8; 20], number: usize) -> Vec<u8> {
+    [b"\x13BitTorrent protocol\0\0\0\0\0\0\0\0", info_hash.as_slice(), &peer_id(number)].concat()
+}
+
+fn peer_id(number: usize) -> [u8; 20] {
+    let text = format!("-BN0001-{number:012}");
+    text.as_bytes().try_into().expect("20 letters")
+}
+
+fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+    [&(body.len() as u32 + 1).to_be_bytes(), [kind].as_slice(), body].concat()
+}
+
+/// A bitfield of `pieces` bits, the spare ones at its end zero.
+fn all_ones(pieces: usize) -> Vec<u8> {
+    let mut bits = vec![0xff; pieces.div_ceil(8)];
+    if let Some(last) = bits.last_mut().filter(|_| !pieces.is_multiple_of(8)) {
+        *last <<= 8 - pieces % 8;
+    }
+    bits
+}
+
+/// A message without its length: its kind and body, or nothing for a keep-alive.
+fn read_message(from: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut length = [0; 4];
+    from.read_exact(&mut length)?;
+    let length = u32::from_be_bytes(length) as usize;
+    if length > LONGEST {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut message = vec![0; length];
+    from.read_exact(&mut message)?;
+    Ok(message)
+}
+
+fn three_numbers(bytes: &[u8]) -> io::Result<[u32; 3]> {
+    let number = |at: usize| bytes.get(at..at + 4).and_then(|four| Some(u32::from_be_bytes(four.try_into().ok()?)));
+    let three = || Some([number(0)?, number(4)?, number(8)?]);
+    three().ok_or_else(|| io::ErrorKind::InvalidData.into())
+}

@@ -1,0 +1,77 @@
+//! One leecher measured from outside, whatever program it is: its time, its processor seconds, its memory.
+
+use super::common::process::Process;
+use super::common::wait::wait_until;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Longer than any leecher takes for a GiB on loopback.
+const DEADLINE: Duration = Duration::from_secs(180);
+/// What must be on disk before a transfer counts as begun: so files that are only created do not.
+const BEGUN_BYTES: u64 = 1 << 20;
+/// Ticks of the kernel's process times per second: USER_HZ, 100 on every Linux that Debian builds.
+const TICKS: u32 = 100;
+
+/// What a leecher took.
+#[derive(Clone, Copy)]
+pub struct Figures {
+    /// From its first MiB on disk until all of it.
+    pub transfer: Duration,
+    /// From its start until its end.
+    pub whole: Duration,
+    /// User and system time from its start until its end.
+    pub cpu: Duration,
+    /// The most memory it had at a time, in KiB.
+    pub peak_kib: u64,
+}
+
+/// Starts a leecher by `start`, which must end by itself when it has the `size` bytes of `file`.
+pub fn leecher(file: &Path, size: u64, start: impl FnOnce() -> Process) -> Figures {
+    let cpu_before = children_cpu();
+    let begin = Instant::now();
+    let mut process = start();
+    let (mut first, mut last, mut peak_kib) = (None, None, 0);
+    let what = format!("{} has fetched all and ended", process.name());
+    let mut status = None;
+    wait_until(&what, DEADLINE, || {
+        let on_disk = fs::metadata(file).map_or(0, |data| data.blocks() * 512);
+        first = first.or_else(|| (on_disk > BEGUN_BYTES).then(Instant::now));
+        last = last.or_else(|| (on_disk >= size).then(Instant::now));
+        // What it had at its very end is not seen, nor does it matter: all is on disk by then.
+        peak_kib = peak_kib.max(peak_memory(process.id()));
+        status = process.ended();
+        status.is_some()
+    });
+    let end = Instant::now();
+    let status = status.expect("it has ended");
+    assert!(status.success(), "{} failed: {status}", process.name());
+    let transfer = last.unwrap_or(end) - first.expect("what it fetched is on disk");
+    // No other child ends meanwhile: seeds and trackers outlive the leecher.
+    Figures { transfer, whole: end - begin, cpu: children_cpu() - cpu_before, peak_kib }
+}
+
+/// The processor time of all children that have ended and were waited for (proc(5): cutime and cstime): so no tick
+/// of a child's last moment is missed.
+fn children_cpu() -> Duration {
+    let stat = fs::read_to_string("/proc/self/stat").expect("the kernel says how we are");
+    // The name, in parentheses, may hold anything.
+    let fields: Vec<&str> = stat.rsplit_once(')').expect("it names us").1.split_whitespace().collect();
+    let ticks = |field: usize| fields[field].parse::<u32>().expect("times are numbers");
+    Duration::from_secs(1) * (ticks(13) + ticks(14)) / TICKS
+}
+
+/// The peak of the resident memory of a process in KiB; 0 if it has ended.
+pub fn peak_memory(id: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+    peak.unwrap_or(0)
+}
+
+/// The middle one; of an even number the lower of both.
+pub fn median<T: Ord + Copy>(values: impl Iterator<Item = T>) -> T {
+    let mut values: Vec<T> = values.collect();
+    values.sort();
+    values[(values.len() - 1) / 2]
+}

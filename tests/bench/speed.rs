@@ -1,0 +1,87 @@
+//! How fast: a leecher fetches from libtorrent over loopback. aria2 and two builds of ours take turns.
+
+use super::builds::Builds;
+use super::common::aria2;
+use super::common::peers::{Plan, Program};
+use super::common::process::Process;
+use super::common::tools::say;
+use super::measure::{self, Figures, median};
+use super::report::{Report, mib, seconds};
+use super::source::{NAME, Source, Swarm};
+use std::path::Path;
+use std::time::Duration;
+
+/// A target as a share of what aria2 takes.
+struct Target {
+    leecher: usize,
+    what: &'static str,
+    limit: f64,
+    value: fn(&Figures) -> Duration,
+}
+
+const TARGETS: [Target; 4] = [
+    Target { leecher: 2, what: "CPU, hw-sha1", limit: 0.6, value: |figures| figures.cpu },
+    Target { leecher: 1, what: "CPU, default", limit: 1.1, value: |figures| figures.cpu },
+    Target { leecher: 2, what: "time, hw-sha1", limit: 0.6, value: |figures| figures.transfer },
+    Target { leecher: 1, what: "time, default", limit: 0.8, value: |figures| figures.transfer },
+];
+
+/// Who fetches: aria2, or a build of ours.
+const LEECHERS: [&str; 3] = ["aria2", "swarmlet", "swarmlet hw-sha1"];
+
+/// Measures `rounds` rounds.
+pub fn measure(report: &mut Report, builds: &Builds, source: &mut Source, rounds: usize) {
+    let programs = [None, Some(&builds.default), Some(&builds.hw_sha1)];
+    let mut figures: [Vec<Figures>; 3] = Default::default();
+    for round in 1..=rounds {
+        for (number, program) in programs.iter().enumerate() {
+            let took = fetch(source, program.map(|path| path.as_path()));
+            let (cpu, transfer) = (seconds(took.cpu), seconds(took.transfer));
+            say(&format!("speed, round {round} of {rounds}: {}: CPU {cpu} s, transfer {transfer} s", LEECHERS[number]));
+            figures[number].push(took);
+        }
+    }
+    let title = format!(
+        "Speed: {} MiB in pieces of 1 MiB from libtorrent over loopback; medians (minima) of {rounds} rounds in turn",
+        source.size_mib
+    );
+    report.section(&title);
+    let row = |(name, figures): (&&str, &Vec<Figures>)| {
+        let both = |value: fn(&Figures) -> Duration| {
+            let least = figures.iter().map(value).min().expect("there is a round");
+            format!("{} ({})", seconds(median(figures.iter().map(value))), seconds(least))
+        };
+        let peak = median(figures.iter().map(|figures| figures.peak_kib));
+        vec![(*name).into(), both(|f| f.cpu), both(|f| f.transfer), both(|f| f.whole), mib(peak)]
+    };
+    let rows: Vec<Vec<String>> = LEECHERS.iter().zip(&figures).map(row).collect();
+    report.table(&["leecher", "CPU s", "transfer s", "start to end s", "peak RSS MiB"], &rows);
+    println!();
+    let rows: Vec<Vec<String>> = TARGETS.iter().map(|target| judge(report, target, &figures)).collect();
+    report.table(&["target", "of aria2's", "measured", ""], &rows);
+}
+
+/// The row of a target: the ratio of the medians.
+fn judge(report: &mut Report, target: &Target, figures: &[Vec<Figures>; 3]) -> Vec<String> {
+    let of = |leecher: usize| median(figures[leecher].iter().map(target.value)).as_secs_f64();
+    let ratio = of(target.leecher) / of(0);
+    let verdict = report.verdict(target.what, ratio <= target.limit);
+    vec![target.what.into(), format!("<= {:.2}", target.limit), format!("{ratio:.2}"), verdict]
+}
+
+/// One transfer, in a swarm of its own, by a program of ours or by aria2.
+fn fetch(source: &mut Source, ours: Option<&Path>) -> Figures {
+    let mut swarm = source.swarm();
+    let mut seed = swarm.libtorrent_seed(source, &source.torrent);
+    let figures = measure::leecher(&swarm.copies.join(NAME), source.bytes(), || start(source, &swarm, ours));
+    seed.must_run();
+    source.assert_same_in(&swarm.copies);
+    figures
+}
+
+fn start(source: &Source, swarm: &Swarm, ours: Option<&Path>) -> Process {
+    match ours {
+        Some(program) => swarm.get(program, &source.torrent),
+        None => aria2::start(&Plan::fetch(Program::Aria2, &source.torrent, &swarm.copies, &swarm.scratch)),
+    }
+}
