@@ -55,11 +55,21 @@ pub fn leecher(file: &Path, size: u64, start: impl FnOnce() -> Process) -> Figur
 /// The processor time of all children that have ended and were waited for (proc(5): cutime and cstime): so no tick
 /// of a child's last moment is missed.
 fn children_cpu() -> Duration {
-    let stat = fs::read_to_string("/proc/self/stat").expect("the kernel says how we are");
+    times("self", [13, 14])
+}
+
+/// The processor time of a process that runs.
+pub fn cpu(id: u32) -> Duration {
+    times(&id.to_string(), [11, 12])
+}
+
+/// The sum of two times of `process`, counted behind its name.
+fn times(process: &str, fields: [usize; 2]) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("the process runs");
     // The name, in parentheses, may hold anything.
-    let fields: Vec<&str> = stat.rsplit_once(')').expect("it names us").1.split_whitespace().collect();
-    let ticks = |field: usize| fields[field].parse::<u32>().expect("times are numbers");
-    Duration::from_secs(1) * (ticks(13) + ticks(14)) / TICKS
+    let all: Vec<&str> = stat.rsplit_once(')').expect("it has a name").1.split_whitespace().collect();
+    let ticks = fields.map(|field| all[field].parse::<u32>().expect("times are numbers"));
+    Duration::from_secs(1) * (ticks[0] + ticks[1]) / TICKS
 }
 
 /// The peak of the resident memory of a process in KiB; 0 if it has ended.

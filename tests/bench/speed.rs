@@ -33,12 +33,14 @@ const LEECHERS: [&str; 3] = ["aria2", "swarmlet", "swarmlet hw-sha1"];
 pub fn measure(report: &mut Report, builds: &Builds, source: &mut Source, rounds: usize) {
     let programs = [None, Some(&builds.default), Some(&builds.hw_sha1)];
     let mut figures: [Vec<Figures>; 3] = Default::default();
+    let mut seeds: [Vec<Duration>; 3] = Default::default();
     for round in 1..=rounds {
         for (number, program) in programs.iter().enumerate() {
-            let took = fetch(source, program.map(|path| path.as_path()));
+            let (took, seed) = fetch(source, program.map(|path| path.as_path()));
             let (cpu, transfer) = (seconds(took.cpu), seconds(took.transfer));
             say(&format!("speed, round {round} of {rounds}: {}: CPU {cpu} s, transfer {transfer} s", LEECHERS[number]));
             figures[number].push(took);
+            seeds[number].push(seed);
         }
     }
     let title = format!(
@@ -46,16 +48,18 @@ pub fn measure(report: &mut Report, builds: &Builds, source: &mut Source, rounds
         source.size_mib
     );
     report.section(&title);
-    let row = |(name, figures): (&&str, &Vec<Figures>)| {
+    let row = |number: usize| {
+        let (name, figures) = (LEECHERS[number], &figures[number]);
         let both = |value: fn(&Figures) -> Duration| {
             let least = figures.iter().map(value).min().expect("there is a round");
             format!("{} ({})", seconds(median(figures.iter().map(value))), seconds(least))
         };
         let peak = median(figures.iter().map(|figures| figures.peak_kib));
-        vec![(*name).into(), both(|f| f.cpu), both(|f| f.transfer), both(|f| f.whole), mib(peak)]
+        let seed = seconds(median(seeds[number].iter().copied()));
+        vec![name.into(), both(|f| f.cpu), both(|f| f.transfer), both(|f| f.whole), mib(peak), seed]
     };
-    let rows: Vec<Vec<String>> = LEECHERS.iter().zip(&figures).map(row).collect();
-    report.table(&["leecher", "CPU s", "transfer s", "start to end s", "peak RSS MiB"], &rows);
+    let rows: Vec<Vec<String>> = (0..LEECHERS.len()).map(row).collect();
+    report.table(&["leecher", "CPU s", "transfer s", "start to end s", "peak RSS MiB", "the seed's CPU s"], &rows);
     println!();
     let rows: Vec<Vec<String>> = TARGETS.iter().map(|target| judge(report, target, &figures)).collect();
     report.table(&["target", "of aria2's", "measured", ""], &rows);
@@ -69,14 +73,17 @@ fn judge(report: &mut Report, target: &Target, figures: &[Vec<Figures>; 3]) -> V
     vec![target.what.into(), format!("<= {:.2}", target.limit), format!("{ratio:.2}"), verdict]
 }
 
-/// One transfer, in a swarm of its own, by a program of ours or by aria2.
-fn fetch(source: &mut Source, ours: Option<&Path>) -> Figures {
+/// One transfer, in a swarm of its own, by a program of ours or by aria2; and the processor time of the seed, which a
+/// fast leecher on the same cores waits for.
+fn fetch(source: &mut Source, ours: Option<&Path>) -> (Figures, Duration) {
     let mut swarm = source.swarm();
     let mut seed = swarm.libtorrent_seed(source, &source.torrent);
+    let seed_before = measure::cpu(seed.id());
     let figures = measure::leecher(&swarm.copies.join(NAME), source.bytes(), || start(source, &swarm, ours));
     seed.must_run();
+    let seed_took = measure::cpu(seed.id()) - seed_before;
     source.assert_same_in(&swarm.copies);
-    figures
+    (figures, seed_took)
 }
 
 fn start(source: &Source, swarm: &Swarm, ours: Option<&Path>) -> Process {
