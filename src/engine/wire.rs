@@ -16,6 +16,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvFlags, recvmsg};
 use std::io::{self, IoSliceMut};
 use std::net::TcpStream;
+use std::thread;
 
 /// Bytes read ahead: several dozen requests or haves.
 const AHEAD_BYTES: usize = 1024;
@@ -154,12 +155,18 @@ impl Wire<'_> {
 impl Source<'_> {
     /// Reads what is there, 1 byte or more; reports what came before it has to wait for more.
     fn read(&mut self, buffers: &mut [IoSliceMut]) -> io::Result<usize> {
+        let mut yielded = false;
         loop {
             let waits = if self.events.is_empty() { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
             match recvmsg(self.socket, buffers, &mut RecvAncillaryBuffer::default(), waits) {
                 Ok(read) if read.bytes == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(read) => return Ok(read.bytes),
                 Err(Errno::INTR) => {}
+                // More may be a moment away: letting others run first halves how often threads are switched.
+                Err(Errno::AGAIN) if !self.events.is_empty() && !yielded => {
+                    thread::yield_now();
+                    yielded = true;
+                }
                 Err(Errno::AGAIN) if !self.events.is_empty() => self.report(),
                 // The socket's read timeout.
                 Err(Errno::AGAIN) => return Err(io::ErrorKind::TimedOut.into()),
