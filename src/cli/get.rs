@@ -44,7 +44,7 @@ pub const FLAGS: [Flag; 11] = [
         short: "",
         long: "memory",
         value: Some("MIB"),
-        help: "Most MiB of blocks asked for or on their way to disk (default: 4).",
+        help: "Most MiB of blocks asked for or on their way to disk (default: 3).",
     },
     Flag {
         short: "",
