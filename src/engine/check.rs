@@ -3,15 +3,51 @@
 //! Floor 3. Threads take the next piece by turns, read it and compare its hash. Pieces of files that are not there, or
 //! end before the piece does, are not read at all.
 
+use super::Job;
 use super::content::{Content, ContentError};
+use super::files::FileCache;
+use super::input::Input;
 use crate::proto::bitfield::Bitfield;
 use crate::proto::sha1::Sha1;
+use crossbeam_channel::Sender;
+use std::io;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 /// Bytes read at a time: large enough for a disk's read-ahead, small enough for a second-level cache.
 const READ_BYTES: usize = 128 * 1024;
+
+/// Content to be opened and checked.
+pub struct Check {
+    /// The torrent's number.
+    pub torrent: usize,
+    /// The torrent, and where its content is.
+    pub job: Job,
+    /// Counts the bytes that were looked at.
+    pub progress: Arc<AtomicU64>,
+}
+
+/// Starts the thread that opens and checks content, one torrent after another.
+pub fn start(manager: Sender<Input>, preallocate: bool) -> io::Result<Sender<Check>> {
+    let (sender, checks) = crossbeam_channel::unbounded::<Check>();
+    let files = Arc::new(FileCache::new());
+    let run = move || {
+        for Check { torrent, job: Job { metainfo, dir }, progress } in checks {
+            let opened = Content::open(torrent, metainfo, &dir, Arc::clone(&files), preallocate);
+            let result = opened.and_then(|content| {
+                let have = check(&content, &progress)?;
+                content.prepare()?;
+                Ok((Arc::new(content), have))
+            });
+            if manager.send(Input::Checked { torrent, result }).is_err() {
+                return;
+            }
+        }
+    };
+    thread::Builder::new().name("checker".into()).spawn(run)?;
+    Ok(sender)
+}
 
 /// The pieces of `content` that are there. `progress` counts the bytes that were looked at.
 pub fn check(content: &Content, progress: &AtomicU64) -> Result<Bitfield, ContentError> {
@@ -69,3 +105,7 @@ fn is_right(content: &Content, piece: u32, buffer: &mut [u8]) -> Result<bool, Co
     }
     Ok(hash.finish() == *content.digest(piece))
 }
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

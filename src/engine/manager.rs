@@ -6,10 +6,9 @@
 
 use super::announce::Announcers;
 use super::blocks::Blocks;
-use super::check;
+use super::check::{self, Check};
 use super::content::Content;
 use super::disk::{Disk, DiskJob};
-use super::files::FileCache;
 use super::input::Input;
 use super::link::{Directory, Link, Order};
 use super::listener;
@@ -87,13 +86,6 @@ struct Manager {
     end_at: Option<Time>,
 }
 
-/// Content to be opened and checked.
-struct Check {
-    torrent: usize,
-    job: Job,
-    progress: Arc<AtomicU64>,
-}
-
 /// Starts the manager and all threads that serve it; what is sent to the channel goes to the manager.
 pub fn start(
     config: Config,
@@ -117,7 +109,7 @@ pub fn start(
         notices,
         disk: Disk::start(&sender, &blocks, config.memory_bytes.max(LEAST_BYTES))?,
         announcers: Announcers::new(sender.clone()),
-        checks: start_checker(sender.clone(), config.preallocate)?,
+        checks: check::start(sender.clone(), config.preallocate)?,
         around,
         shared: Shared { rng: Rng::new(entropy()), budget: Budget::new(config.memory_bytes), connecting: 0 },
         torrents: Vec::new(),
@@ -130,27 +122,6 @@ pub fn start(
         end_at: None,
     };
     thread::Builder::new().name("manager".into()).spawn(move || manager.run())?;
-    Ok(sender)
-}
-
-/// Starts the thread that opens and checks content, one torrent after another.
-fn start_checker(manager: Sender<Input>, preallocate: bool) -> io::Result<Sender<Check>> {
-    let (sender, checks) = crossbeam_channel::unbounded::<Check>();
-    let files = Arc::new(FileCache::new());
-    let run = move || {
-        for Check { torrent, job: Job { metainfo, dir }, progress } in checks {
-            let opened = Content::open(torrent, metainfo, &dir, Arc::clone(&files), preallocate);
-            let result = opened.and_then(|content| {
-                let have = check::check(&content, &progress)?;
-                content.prepare()?;
-                Ok((Arc::new(content), have))
-            });
-            if manager.send(Input::Checked { torrent, result }).is_err() {
-                return;
-            }
-        }
-    };
-    thread::Builder::new().name("checker".into()).spawn(run)?;
     Ok(sender)
 }
 
@@ -259,6 +230,7 @@ impl Manager {
             return;
         }
         self.around.directory.remove(&slot.info_hash);
+        self.disk.forget(number);
         slot.state = State::Failed(problem.clone());
         slot.wake = None;
         let _ = self.notices.send(Notice::Failed { torrent: number, problem });
@@ -277,10 +249,24 @@ impl Manager {
     /// Hands an event to its torrent, and does what it decides.
     fn handle(&mut self, number: usize, event: Event, now: Time) {
         let Some(slot) = self.torrents.get_mut(number) else { return };
-        let State::Running(torrent, _) = &mut slot.state else { return };
+        let State::Running(torrent, _) = &mut slot.state else { return self.give_back(event) };
         torrent.handle(event, &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions });
         slot.wake = torrent.next_wake(now, &self.shared);
         self.carry_out(number);
+    }
+
+    /// What was under way when its torrent ended gives back what all torrents share.
+    fn give_back(&mut self, event: Event) {
+        if let Event::ConnectFailed { .. } | Event::Connected { outgoing: true, .. } = event {
+            self.shared.connecting = self.shared.connecting.saturating_sub(1);
+        }
+        match event {
+            Event::Written { bytes } => self.shared.budget.written(bytes),
+            Event::Connected { peer, .. } => {
+                self.peers.remove(&peer).into_iter().for_each(|connection| connection.link.close());
+            }
+            _ => {}
+        }
     }
 
     fn wake_torrents(&mut self, now: Time) {
