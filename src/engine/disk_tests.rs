@@ -292,3 +292,35 @@ fn a_torrent_that_ended_leaves_nothing_behind() {
     (0..10).for_each(|piece| bench.give((piece, 0)));
     assert!(bench.end(told).checked.is_empty());
 }
+
+#[test]
+fn the_room_for_what_is_kept_is_counted_to_the_byte() {
+    let dir = tempfile::tempdir().unwrap();
+    let (metainfo, bytes) = torrent(6 * BLOCK + 100, &[], 4 * BLOCK, &[]);
+    let (manager, inbox) = crossbeam_channel::unbounded();
+    let may_keep = 2 * BLOCK as u64;
+    let (pieces, unreported, blocks) = (BTreeMap::new(), BTreeMap::new(), Blocks::new(BUDGET));
+    let mut worker = Worker { manager, blocks, pieces, kept_bytes: 0, may_keep, unreported };
+    let content = open(&metainfo, dir.path(), false);
+    let mut write = |piece: u32, block: usize, kept: u64| {
+        let at = piece as usize * 4 * BLOCK + block * BLOCK;
+        let data = bytes[at..bytes.len().min(at + BLOCK)].to_vec();
+        let begin = block as u32 * BLOCK_BYTES;
+        worker.write(Run { content: Arc::clone(&content), piece, begin, blocks: vec![data] });
+        assert_eq!(worker.kept_bytes, kept, "after block {block} of piece {piece}");
+    };
+    let block = BLOCK as u64;
+    write(0, 1, block);
+    write(1, 2, block + 100);
+    write(0, 3, block + 100);
+    // Hashed in their turn, and read back when all is there.
+    write(0, 0, 100);
+    write(0, 2, 100);
+    write(1, 1, block + 100);
+    worker.forget(0, 1);
+    assert_eq!((worker.kept_bytes, worker.pieces.len()), (0, 0));
+    let mut told = Told::default();
+    worker.report();
+    inbox.try_iter().for_each(|input| told.note(input));
+    assert_eq!((told.checked, told.written), (vec![(0, true)], 5 * block + 100));
+}

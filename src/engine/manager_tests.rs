@@ -153,6 +153,25 @@ fn a_tracker_that_is_silent_holds_up_no_goodbye() {
 }
 
 #[test]
+fn who_has_said_goodbye_need_not_wait() {
+    let peer = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let trackers = [tracker(vec![peer.local_addr().unwrap()])];
+    let dir = tempfile::tempdir().unwrap();
+    // The machine may be slow, but hardly each time.
+    let stops_at_once = || {
+        let (engine, notices) = engine(1 << 20);
+        add(&engine, &torrent(PIECE, &[], PIECE, &trackers).0, dir.path());
+        // Who connects has read the answer.
+        let _socket = peer.accept().unwrap();
+        let begun = Instant::now();
+        engine.stop();
+        stopped(&notices);
+        begun.elapsed() < GOODBYE
+    };
+    assert!((0..5).any(|_| stops_at_once()), "it waits though all answered");
+}
+
+#[test]
 fn torrents_that_fail_give_their_memory_back_to_the_others() {
     let (seed, seed_notices) = engine(4 << 20);
     // The least that is possible: 16 blocks.
@@ -224,8 +243,10 @@ fn a_peer_that_comes_when_its_torrent_has_failed_is_let_go() {
     let (orders, receiver) = crossbeam_channel::unbounded();
     let (peer, addr) = (PeerKey(NonZeroU32::MIN), near.local_addr().unwrap());
     let handshake = Handshake { reserved: Reserved::ours(), info_hash: metainfo.info_hash, peer_id: PeerId([7; 20]) };
-    let link = Link { addr, socket: Arc::new(far), orders };
+    let far = Arc::new(far);
+    let link = Link { addr, socket: Arc::clone(&far), orders };
     engine.manager.send(Input::Connected { peer, torrent: 0, addr, outgoing: false, handshake, link }).unwrap();
+    // Its reader has the socket too, and must wake.
     assert_eq!(near.read(&mut [0]).unwrap(), 0, "its reader's end");
     let ended = receiver.recv_timeout(PATIENCE).map(drop);
     assert_eq!(ended, Err(crossbeam_channel::RecvTimeoutError::Disconnected), "its writer's");

@@ -150,10 +150,13 @@ fn connect_to(around: &Surroundings, inbox: &Receiver<Input>, ours: InfoHash, an
 
 #[test]
 fn every_connection_we_open_is_reported_once_as_open_or_as_failed() {
-    let (around, inbox, metainfo, _dir) = one_torrent();
+    let (around, inbox, metainfo, dir) = one_torrent();
     let ours = metainfo.info_hash;
     assert!(!connect_to(&around, &inbox, ours, &handshake(ours, 2).emit()));
     assert!(connect_to(&around, &inbox, ours, &handshake(InfoHash([9; 20]), 2).emit()), "another torrent");
+    let (other, _) = torrent(1, &[], 16384, &[]);
+    around.directory.add(open(&other, dir.path(), false));
+    assert!(connect_to(&around, &inbox, ours, &handshake(other.info_hash, 2).emit()), "another of ours");
     assert!(connect_to(&around, &inbox, ours, b"\x13BitTorrent prot"), "a part of a handshake");
     // The torrent may end while the connection is being opened: its place among those must be free again.
     around.directory.remove(&ours);
