@@ -48,8 +48,7 @@ impl Announcers {
     /// Makes an announce for `torrent` soon.
     pub fn announce(&self, torrent: usize, announcement: Box<Announcement>) {
         let _ = self.jobs.send((torrent, announcement));
-        if self.threads.fetch_add(1, Ordering::SeqCst) >= MOST_THREADS {
-            self.threads.fetch_sub(1, Ordering::SeqCst);
+        if !self.count_in() {
             return;
         }
         let worker = self.clone();
@@ -69,10 +68,17 @@ impl Announcers {
             }
             self.threads.fetch_sub(1, Ordering::SeqCst);
             // Something may have come just before we stopped counting: then it is ours to do.
-            if self.waiting.is_empty() || self.threads.fetch_add(1, Ordering::SeqCst) >= MOST_THREADS {
+            if self.waiting.is_empty() || !self.count_in() {
                 return;
             }
         }
+    }
+
+    /// Counts one more thread, if there may be one more. (In one step: a count that is too high for a moment would keep
+    /// others from a job, and one that stays too high would end all announcing.)
+    fn count_in(&self) -> bool {
+        let one_more = |count| (count < MOST_THREADS).then_some(count + 1);
+        self.threads.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).is_ok()
     }
 }
 
@@ -99,3 +105,7 @@ fn announce(announcement: &Announcement) -> Outcome {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "announce_tests.rs"]
+mod tests;

@@ -105,3 +105,7 @@ fn is_right(content: &Content, piece: u32, buffer: &mut [u8]) -> Result<bool, Co
     }
     Ok(hash.finish() == *content.digest(piece))
 }
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

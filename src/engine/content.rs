@@ -250,3 +250,7 @@ impl Content {
         ContentError { doing, path: self.dir.join(path), error }
     }
 }
+
+#[cfg(test)]
+#[path = "content_tests.rs"]
+mod tests;

@@ -51,6 +51,11 @@ pub enum DiskJob {
         /// The piece.
         piece: u32,
     },
+    /// Forget all that came of a torrent: it ended.
+    Forget {
+        /// The torrent.
+        torrent: usize,
+    },
 }
 
 /// The disk threads.
@@ -84,6 +89,13 @@ impl Disk {
     /// Hands a job to the thread of its piece. (The queue is bounded by the budget that every block was counted in.)
     pub fn give(&self, piece: u32, job: DiskJob) {
         let _ = self.threads[piece as usize % self.threads.len()].send(job);
+    }
+
+    /// Lets all threads forget a torrent that ended: what they kept for it is memory that others wait for.
+    pub fn forget(&self, torrent: usize) {
+        for thread in &self.threads {
+            let _ = thread.send(DiskJob::Forget { torrent });
+        }
     }
 }
 
@@ -152,6 +164,12 @@ impl Worker {
                     DiskJob::Restart { torrent, piece } => {
                         run.take().into_iter().for_each(|run| self.write(run));
                         self.forget(torrent, piece);
+                    }
+                    DiskJob::Forget { torrent } => {
+                        run.take().into_iter().for_each(|run| self.write(run));
+                        let pieces = self.pieces.range((torrent, 0)..=(torrent, u32::MAX));
+                        let pieces: Vec<u32> = pieces.map(|((_, piece), _)| *piece).collect();
+                        pieces.into_iter().for_each(|piece| self.forget(torrent, piece));
                     }
                 }
             }
@@ -239,6 +257,8 @@ impl Worker {
             block.resize((size - coming.hashed).min(BLOCK_BYTES) as usize, 0);
             let offset = content.piece_offset(piece) + coming.hashed as u64;
             if let Err(error) = content.read(offset, &mut block) {
+                // What is kept of it goes with the torrent, by `DiskJob::Forget`.
+                self.pieces.insert((content.torrent, piece), coming);
                 return self.fail(content.torrent, error);
             }
             coming.hash_blocks(std::slice::from_ref(&block));
@@ -268,3 +288,7 @@ impl Worker {
         let _ = self.manager.send(Input::Torrent { torrent, event });
     }
 }
+
+#[cfg(test)]
+#[path = "disk_tests.rs"]
+mod tests;

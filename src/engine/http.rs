@@ -81,7 +81,7 @@ pub fn ask(address: &str, limit: u64, deadline: Duration) -> Result<Answer, Http
     let status = response.status().as_u16();
     let mut body = Vec::new();
     let mut reader = response.body_mut().as_reader().take(limit + 1);
-    reader.read_to_end(&mut body).map_err(|error| HttpError::Unreachable(error.to_string()))?;
+    reader.read_to_end(&mut body).map_err(|error| unreachable(error.into()))?;
     if body.len() as u64 > limit {
         return Err(HttpError::TooLarge(limit));
     }
@@ -98,3 +98,7 @@ fn plain(error: &ureq::Error) -> String {
         error => error.to_string(),
     }
 }
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

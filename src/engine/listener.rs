@@ -88,3 +88,7 @@ fn listen(listener: &TcpListener, around: &Surroundings, shaking: &Arc<AtomicUsi
         }
     }
 }
+
+#[cfg(test)]
+#[path = "listener_tests.rs"]
+mod tests;

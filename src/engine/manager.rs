@@ -22,6 +22,7 @@ use crate::swarm::event::{Action, Event, sooner};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::rng::Rng;
 use crate::swarm::torrent::{Settings, Shared, Torrent, Turn};
+use core::net::SocketAddr;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::HashMap;
 use std::io;
@@ -78,6 +79,8 @@ struct Manager {
     /// Peers that have orders waiting.
     talked_to: Vec<PeerKey>,
     actions: Vec<Action>,
+    /// Addresses that no thread could be started for. (Not through the inbox: we are the one who empties it.)
+    unreached: Vec<(usize, SocketAddr)>,
     /// Announces without an answer yet.
     announcing: usize,
     status_every: Option<Duration>,
@@ -116,6 +119,7 @@ pub fn start(
         peers: HashMap::new(),
         talked_to: Vec::new(),
         actions: Vec::new(),
+        unreached: Vec::new(),
         announcing: 0,
         status_every: config.status_every,
         status_at: config.status_every.map(|_| Time::ZERO),
@@ -135,6 +139,9 @@ impl Manager {
             }
             self.wake_torrents(now);
             self.share_budget(now);
+            while let Some((torrent, addr)) = self.unreached.pop() {
+                self.handle(torrent, Event::ConnectFailed { addr }, now);
+            }
             self.send_orders();
             if self.status_at.is_some_and(|at| at <= now) {
                 self.status_at = self.status_every.map(|every| now + every);
@@ -234,6 +241,7 @@ impl Manager {
             return;
         }
         self.around.directory.remove(&slot.info_hash);
+        self.disk.forget(number);
         slot.state = State::Failed(problem.clone());
         slot.wake = None;
         let _ = self.notices.send(Notice::Failed { torrent: number, problem });
@@ -256,10 +264,24 @@ impl Manager {
     /// Hands an event to its torrent, and does what it decides.
     fn handle(&mut self, number: usize, event: Event, now: Time) {
         let Some(slot) = self.torrents.get_mut(number) else { return };
-        let State::Running(torrent, _) = &mut slot.state else { return };
+        let State::Running(torrent, _) = &mut slot.state else { return self.give_back(event) };
         torrent.handle(event, &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions });
         slot.wake = torrent.next_wake(now, &self.shared);
         self.carry_out(number);
+    }
+
+    /// What was under way when its torrent ended gives back what all torrents share.
+    fn give_back(&mut self, event: Event) {
+        if let Event::ConnectFailed { .. } | Event::Connected { outgoing: true, .. } = event {
+            self.shared.connecting = self.shared.connecting.saturating_sub(1);
+        }
+        match event {
+            Event::Written { bytes } => self.shared.budget.written(bytes),
+            Event::Connected { peer, .. } => {
+                self.peers.remove(&peer).into_iter().for_each(|connection| connection.link.close());
+            }
+            _ => {}
+        }
     }
 
     fn wake_torrents(&mut self, now: Time) {
@@ -303,7 +325,10 @@ impl Manager {
                 }
                 Action::Restart { piece } => self.disk.give(piece, DiskJob::Restart { torrent: number, piece }),
                 Action::Connect { addr } => {
-                    reader::connect(&self.around, number, content.metainfo.info_hash, addr);
+                    if let Err(error) = reader::connect(&self.around, number, content.metainfo.info_hash, addr) {
+                        log::warn!("{addr}: can't start a thread: {error}");
+                        self.unreached.push((number, addr));
+                    }
                 }
                 Action::Announce { announcement } => {
                     self.announcing += 1;
@@ -369,3 +394,7 @@ impl Manager {
         self.torrents.iter().map(report).collect()
     }
 }
+
+#[cfg(test)]
+#[path = "manager_tests.rs"]
+mod tests;

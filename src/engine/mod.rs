@@ -23,6 +23,8 @@ pub mod link;
 pub mod listener;
 pub mod manager;
 pub mod reader;
+#[cfg(test)]
+mod testkit;
 pub mod wire;
 pub mod writer;
 

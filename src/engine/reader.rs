@@ -43,20 +43,20 @@ pub struct Surroundings {
     pub peer_id: PeerId,
 }
 
-/// Opens a connection for a torrent, on a thread of its own.
-pub fn connect(around: &Surroundings, torrent: usize, info_hash: InfoHash, addr: SocketAddr) {
-    let surroundings = around.clone();
-    let failed = move |around: &Surroundings, error: &io::Error| {
-        log::debug!("{addr}: can't connect: {error}");
-        let _ = around.manager.send(Input::Torrent { torrent, event: Event::ConnectFailed { addr } });
+/// Opens a connection for a torrent, on a thread of its own. The manager hears how it went, unless there is no thread.
+pub fn connect(around: &Surroundings, torrent: usize, info_hash: InfoHash, addr: SocketAddr) -> io::Result<()> {
+    let around = around.clone();
+    let run = move || match shake_first(&around, info_hash, addr) {
+        Ok((socket, handshake)) => run(&around, torrent, addr, true, socket, handshake),
+        Err(error) => connect_failed(&around, torrent, addr, &error),
     };
-    let run = move || match shake_first(&surroundings, info_hash, addr) {
-        Ok((socket, handshake)) => run(&surroundings, torrent, addr, true, socket, handshake),
-        Err(error) => failed(&surroundings, &error),
-    };
-    if let Err(error) = thread::Builder::new().name("reader".into()).stack_size(STACK_BYTES).spawn(run) {
-        failed(around, &error);
-    }
+    thread::Builder::new().name("reader".into()).stack_size(STACK_BYTES).spawn(run)?;
+    Ok(())
+}
+
+fn connect_failed(around: &Surroundings, torrent: usize, addr: SocketAddr, error: &io::Error) {
+    log::debug!("{addr}: can't connect: {error}");
+    let _ = around.manager.send(Input::Torrent { torrent, event: Event::ConnectFailed { addr } });
 }
 
 /// Takes in a connection that somebody opened to us; to be called on a thread of its own. `shaken` is called when the
@@ -125,23 +125,20 @@ fn run(
     handshake: Handshake,
 ) {
     let peer = around.directory.name_peer();
-    let Some(content) = around.directory.find(&handshake.info_hash) else { return };
-    let limits = Limits { pieces: content.metainfo.piece_count() };
     let socket = Arc::new(socket);
-    let prepared = socket
-        .set_read_timeout(Some(SILENCE))
-        .and_then(|()| socket.set_write_timeout(Some(WRITE_TIMEOUT)))
-        .and_then(|()| socket.set_nodelay(true))
-        .and_then(|()| writer::start(around, peer, addr, Arc::clone(&socket), content));
-    let link = match prepared {
-        Ok(link) => link,
-        Err(error) => {
-            log::debug!("{addr}: {error}");
-            if outgoing {
-                let _ = around.manager.send(Input::Torrent { torrent, event: Event::ConnectFailed { addr } });
-            }
-            return;
-        }
+    // The torrent may have ended while the connection was being opened.
+    let content = around.directory.find(&handshake.info_hash).ok_or_else(|| io::Error::other("the torrent ended"));
+    let prepared = content.and_then(|content| {
+        socket.set_read_timeout(Some(SILENCE))?;
+        socket.set_write_timeout(Some(WRITE_TIMEOUT))?;
+        socket.set_nodelay(true)?;
+        let limits = Limits { pieces: content.metainfo.piece_count() };
+        Ok((writer::start(around, peer, addr, Arc::clone(&socket), content)?, limits))
+    });
+    let (link, limits) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) if outgoing => return connect_failed(around, torrent, addr, &error),
+        Err(error) => return log::debug!("{addr}: {error}"),
     };
     log::debug!("{addr} > {handshake}");
     let _ = around.manager.send(Input::Connected { peer, torrent, addr, outgoing, handshake, link });
@@ -149,3 +146,7 @@ fn run(
     let ended = wire.run();
     log::debug!("{addr}: closed: {ended}");
 }
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+mod tests;

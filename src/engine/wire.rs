@@ -181,3 +181,7 @@ impl Source<'_> {
         let _ = self.manager.send(Input::Peer { peer, events });
     }
 }
+
+#[cfg(test)]
+#[path = "wire_tests.rs"]
+mod tests;
