@@ -8,6 +8,7 @@ use super::options::{self, Flag, Parsed};
 use super::session::{Event, Session};
 use super::view::View;
 use super::{json, log, say, signals, source};
+use crate::engine::in_words;
 use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Engine, Job, Notice};
 use crate::proto::path::for_terminal;
 use crossbeam_channel::{Receiver, Select};
@@ -167,7 +168,7 @@ fn make_dir(dir: &Path) -> Result<(), Failure> {
     let made = std::fs::create_dir_all(dir);
     made.map_err(|error| {
         let name = for_terminal(&dir.to_string_lossy());
-        Failure::new(Exit::CantCreate, format!("can't make the folder {name}: {}", source::reason(&error)))
+        Failure::new(Exit::CantCreate, format!("can't make the folder {name}: {}", in_words(&error)))
     })
 }
 

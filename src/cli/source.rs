@@ -5,6 +5,7 @@
 use super::exit::{Exit, Failure};
 use super::units;
 use crate::engine::http::{self, HttpError};
+use crate::engine::in_words;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
 use crate::proto::path::for_terminal;
 use crate::proto::url;
@@ -89,7 +90,7 @@ fn address(source: &OsStr) -> Option<&str> {
 
 fn read_file(source: &OsStr) -> Result<Vec<u8>, Failure> {
     let name = shown(source);
-    let failed = |error: io::Error| Failure::new(Exit::NoInput, format!("{name}: {}", reason(&error)));
+    let failed = |error: io::Error| Failure::new(Exit::NoInput, format!("{name}: {}", in_words(&error)));
     let file = File::open(source).map_err(failed)?;
     if file.metadata().map_err(failed)?.is_dir() {
         return Err(Failure::new(Exit::NoInput, format!("{name}: a folder, expected a .torrent file")));
@@ -108,7 +109,7 @@ fn read_stdin() -> Result<Vec<u8>, Failure> {
 fn read_all(from: impl Read, name: &str) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let read = from.take(MAX_METAINFO_BYTES as u64 + 1).read_to_end(&mut bytes);
-    read.map_err(|error| Failure::new(Exit::NoInput, format!("{name}: {}", reason(&error))))?;
+    read.map_err(|error| Failure::new(Exit::NoInput, format!("{name}: {}", in_words(&error))))?;
     if bytes.len() > MAX_METAINFO_BYTES {
         return Err(too_large(name));
     }
@@ -141,15 +142,6 @@ fn fetch(url: &str) -> Result<Vec<u8>, Failure> {
 fn too_large(name: &str) -> Failure {
     let most = units::size(MAX_METAINFO_BYTES as u64);
     Failure::new(Exit::BadTorrent, format!("{name}: over {most}, expected a .torrent file"))
-}
-
-/// An error of the system in its own words, without the number that std puts behind them.
-pub fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" (os error") {
-        Some((words, _)) => words.to_string(),
-        None => text,
-    }
 }
 
 #[cfg(test)]

@@ -52,6 +52,7 @@ pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match seconds {
+        0 if time.subsec_millis() > 0 && time.subsec_millis() < 100 => format!("{} ms", time.subsec_millis()),
         0..10 if time.subsec_millis() >= 100 => format!("{seconds}.{} s", time.subsec_millis() / 100),
         0..60 => format!("{seconds} s"),
         60..3600 => format!("{minutes} min {} s", seconds % 60),

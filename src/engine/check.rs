@@ -11,7 +11,7 @@ use crate::proto::bitfield::Bitfield;
 use crate::proto::sha1::Sha1;
 use crossbeam_channel::Sender;
 use std::io;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -24,8 +24,8 @@ pub struct Check {
     pub torrent: usize,
     /// The torrent, and where its content is or goes.
     pub job: Job,
-    /// Counts the bytes that were looked at.
-    pub progress: Arc<AtomicU64>,
+    /// Counts the pieces that were looked at.
+    pub progress: Arc<AtomicU32>,
 }
 
 /// Starts the thread that opens and checks content, one torrent after another; results go to `manager`.
@@ -49,8 +49,8 @@ pub fn start(manager: Sender<Input>, preallocate: bool) -> io::Result<Sender<Che
     Ok(sender)
 }
 
-/// The pieces of `content` that are there. `progress` counts the bytes that were looked at.
-pub fn check(content: &Content, progress: &AtomicU64) -> Result<Bitfield, ContentError> {
+/// The pieces of `content` that are there. `progress` counts the pieces that were looked at.
+pub fn check(content: &Content, progress: &AtomicU32) -> Result<Bitfield, ContentError> {
     let pieces = content.metainfo.piece_count();
     let sizes: Vec<u64> =
         (0..content.metainfo.files.len()).map(|file| content.size_on_disk(file).unwrap_or(0)).collect();
@@ -68,14 +68,15 @@ pub fn check(content: &Content, progress: &AtomicU64) -> Result<Bitfield, Conten
                 if piece >= pieces {
                     return Ok(());
                 }
-                let size = content.metainfo.piece_size(piece) as u64;
                 if is_there(content, piece, &sizes) && is_right(content, piece, &mut buffer)? {
                     have.lock().unwrap_or_else(PoisonError::into_inner).set(piece);
                 }
-                progress.fetch_add(size, Ordering::Relaxed);
+                progress.fetch_add(1, Ordering::Relaxed);
             }
         };
-        let workers: Vec<_> = (1..cores).map(|_| scope.spawn(worker)).collect();
+        // Where no thread can be made, fewer must do.
+        let spawn = |_| thread::Builder::new().name("check".into()).spawn_scoped(scope, worker).ok();
+        let workers: Vec<_> = (1..cores).filter_map(spawn).collect();
         let ours = worker();
         // A worker that panicked proved nothing; its pieces stay missing.
         workers.into_iter().fold(ours, |result, worker| result.and(worker.join().unwrap_or(Ok(()))))

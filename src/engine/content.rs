@@ -5,6 +5,7 @@
 
 use super::beneath::{Folder, For};
 use super::files::FileCache;
+use super::in_words;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::sha1::Digest;
 use rustix::fs::{FallocateFlags, fallocate};
@@ -12,7 +13,7 @@ use rustix::io::{Errno, pwritev};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, IoSlice};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -35,6 +36,8 @@ pub enum Doing {
     Making,
     /// Reserving space.
     Reserving,
+    /// Taking what is there for ours.
+    Using,
     /// Reading.
     Reading,
     /// Writing.
@@ -44,7 +47,7 @@ pub enum Doing {
 impl ContentError {
     /// Whether files could not be made, rather than used.
     pub fn is_creation(&self) -> bool {
-        matches!(self.doing, Doing::Making | Doing::Reserving)
+        matches!(self.doing, Doing::Making | Doing::Reserving | Doing::Using)
     }
 }
 
@@ -53,10 +56,11 @@ impl fmt::Display for ContentError {
         let doing = match self.doing {
             Doing::Making => "make",
             Doing::Reserving => "reserve space for",
+            Doing::Using => "use",
             Doing::Reading => "read",
             Doing::Writing => "write",
         };
-        write!(f, "can't {doing} {}: {}", self.path.display(), self.error)
+        write!(f, "can't {doing} {}: {}", self.path.display(), in_words(&self.error))
     }
 }
 
@@ -132,7 +136,7 @@ impl Content {
                     "it has {found} bytes, but the torrent says {}; move it away, or choose another folder with --dir",
                     entry.length
                 );
-                return Err(self.error(Doing::Making, &entry.path, io::Error::other(wrong)));
+                return Err(self.error(Doing::Using, &entry.path, io::Error::other(wrong)));
             }
             if self.preallocate || entry.length == 0 {
                 self.writable(index)?;
@@ -223,8 +227,10 @@ impl Content {
         let file = self.files.get((self.torrent, index), &self.folder, &entry.path, For::Writing);
         let file = file.map_err(|error| self.error(Doing::Making, &entry.path, error))?;
         if !self.sized[index].load(Ordering::Relaxed) {
-            let found = file.metadata().map_err(|error| self.error(Doing::Making, &entry.path, error))?.len();
-            if found < entry.length {
+            let found = file.metadata().map_err(|error| self.error(Doing::Making, &entry.path, error))?;
+            // `st_blocks` is in units of 512 bytes, whatever the file system's own are (stat(2)).
+            let is_sparse = found.blocks() * 512 < entry.length;
+            if found.len() < entry.length || (self.preallocate && is_sparse) {
                 self.reserve(&file, entry)?;
             }
             self.sized[index].store(true, Ordering::Relaxed);

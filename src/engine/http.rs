@@ -91,7 +91,7 @@ pub fn ask(address: &str, limit: u64, deadline: Duration) -> Result<Answer, Http
 /// ureq's words without its own prefixes ("io: Connection refused (os error 111)").
 fn plain(error: &ureq::Error) -> String {
     match error {
-        ureq::Error::Io(error) => error.to_string(),
+        ureq::Error::Io(error) => super::in_words(error),
         ureq::Error::HostNotFound => "no such host".into(),
         ureq::Error::Timeout(_) => "no answer in time".into(),
         ureq::Error::TooManyRedirects => "too many redirects".into(),

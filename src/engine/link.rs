@@ -81,7 +81,7 @@ impl Directory {
         self.lock().get(info_hash).cloned()
     }
 
-    /// A name for a new connection. Two thousand million of them pass before a name comes again.
+    /// A name for a new connection. Four thousand million of them pass before a name comes again.
     pub fn name_peer(&self) -> PeerKey {
         let number = self.last_peer.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         PeerKey(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))

@@ -13,9 +13,9 @@ use super::input::Input;
 use super::link::{Directory, Link, Order};
 use super::listener;
 use super::reader::{self, Surroundings};
-use super::{Config, GOODBYE, Job, Notice, Phase, Problem, Report, entropy};
+use super::slot::{Slot, State};
+use super::{Config, GOODBYE, Job, Notice, Problem, Report, entropy};
 use crate::proto::bitfield::Bitfield;
-use crate::proto::id::InfoHash;
 use crate::swarm::Time;
 use crate::swarm::budget::{Budget, LEAST_BYTES};
 use crate::swarm::event::{Action, Event, sooner};
@@ -28,33 +28,14 @@ use std::collections::HashMap;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU32;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// Things that may wait for the manager; who has more to report waits. It bounds what a flood of small messages costs.
-const INBOX: usize = 512;
+const INBOX: usize = 64;
 /// Things taken in before what they led to is sent: so that a peer's requests go out together.
 const BATCH: usize = 128;
-
-/// A torrent in the process.
-struct Slot {
-    name: String,
-    info_hash: InfoHash,
-    length: u64,
-    state: State,
-    /// When the torrent wants to be woken.
-    wake: Option<Time>,
-    /// The last problem of each tracker that the person was told of.
-    told: Vec<Option<String>>,
-}
-
-enum State {
-    /// Its content is being checked; the bytes looked at.
-    Checking(Arc<AtomicU64>),
-    Running(Box<Torrent>, Arc<Content>),
-    Failed(Problem),
-}
 
 /// A connected peer.
 struct Connection {
@@ -172,8 +153,9 @@ impl Manager {
                     let Some(torrent) = self.peers.get(&peer).map(|connection| connection.torrent) else { break };
                     let gone = matches!(event, Event::Gone { .. });
                     self.handle(torrent, event, now);
-                    if gone {
-                        self.peers.remove(&peer);
+                    if gone && let Some(connection) = self.peers.remove(&peer) {
+                        // The reader has ended; the writer may still be sending.
+                        connection.link.close();
                     }
                 }
             }
@@ -207,11 +189,12 @@ impl Manager {
     }
 
     fn add(&mut self, job: Job) {
-        let progress = Arc::new(AtomicU64::new(0));
+        let progress = Arc::new(AtomicU32::new(0));
         self.torrents.push(Slot {
             name: job.metainfo.name.clone(),
             info_hash: job.metainfo.info_hash,
             length: job.metainfo.length,
+            piece_length: job.metainfo.piece_length,
             state: State::Checking(Arc::clone(&progress)),
             wake: None,
             told: Vec::new(),
@@ -335,6 +318,10 @@ impl Manager {
                     self.announcers.announce(number, announcement);
                 }
                 Action::Complete => {
+                    // The last figures first, so that whoever shows the end shows the whole.
+                    if self.status_every.is_some() {
+                        let _ = self.notices.send(Notice::Status(self.reports(self.started.elapsed())));
+                    }
                     let _ = self.notices.send(Notice::Complete { torrent: number });
                 }
                 Action::Failed { problem } => log::error!("{}: {problem}", content.metainfo.name),
@@ -345,8 +332,10 @@ impl Manager {
 
     fn order(&mut self, peer: PeerKey, order: Order) {
         let Some(connection) = self.peers.get_mut(&peer) else { return };
-        if let Order::Message(message) = &order {
-            log::trace!("{} < {message}", connection.link.addr);
+        match &order {
+            Order::Message(message) => log::trace!("{} < {message}", connection.link.addr),
+            Order::Upload(block) => log::trace!("{} < {block}", connection.link.addr),
+            Order::Handshake => {}
         }
         if connection.orders.is_empty() {
             self.talked_to.push(peer);
@@ -380,18 +369,7 @@ impl Manager {
     }
 
     fn reports(&self, now: Time) -> Vec<Report> {
-        let phase = |state: &State| match state {
-            State::Checking(bytes) => Phase::Checking(bytes.load(Ordering::Relaxed)),
-            State::Running(torrent, _) => Phase::Running(torrent.status(now)),
-            State::Failed(problem) => Phase::Failed(problem.clone()),
-        };
-        let report = |slot: &Slot| Report {
-            name: slot.name.clone(),
-            info_hash: slot.info_hash,
-            length: slot.length,
-            phase: phase(&slot.state),
-        };
-        self.torrents.iter().map(report).collect()
+        self.torrents.iter().map(|slot| slot.report(now)).collect()
     }
 }
 

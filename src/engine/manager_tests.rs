@@ -2,7 +2,7 @@
 
 use super::super::content::{ContentError, Doing};
 use super::super::testkit::{PATIENCE, http, serve, socket_pair, torrent};
-use super::super::{Engine, EngineError};
+use super::super::{Engine, EngineError, Phase};
 use super::*;
 use crate::proto::bencode::Bencode;
 use crate::proto::compact;

@@ -23,6 +23,7 @@ pub mod link;
 pub mod listener;
 pub mod manager;
 pub mod reader;
+pub mod slot;
 #[cfg(test)]
 mod testkit;
 pub mod wire;
@@ -163,11 +164,15 @@ impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             EngineError::NoPort(ports, error) if ports.start() == ports.end() => {
-                write!(f, "can't listen on port {}: {error}; name another with --port", ports.start())
+                write!(f, "can't listen on port {}: {}; name another with --port", ports.start(), in_words(error))
             }
             EngineError::NoPort(ports, error) => {
                 let (first, last) = (ports.start(), ports.end());
-                write!(f, "can't listen on any port from {first} to {last}: {error}; name another with --port")
+                write!(
+                    f,
+                    "can't listen on any port from {first} to {last}: {}; name another with --port",
+                    in_words(error)
+                )
             }
             EngineError::NoThread(error) => write!(f, "can't start a thread: {error}"),
         }
@@ -201,7 +206,7 @@ impl Engine {
             peer_id: PeerId::new(random),
             port,
             tracker_key: entropy() as u32,
-            max_peers: config.max_peers,
+            max_peers: config.max_peers.min(most_connections()),
             sequential: config.sequential,
         };
         log::info!("we are {} on port {port}", settings.peer_id);
@@ -229,6 +234,18 @@ impl Engine {
     pub fn handle(&self) -> Engine {
         Engine { manager: self.manager.clone(), port: self.port }
     }
+}
+
+/// Half of the descriptors we may have: the rest is for files, trackers, and connections that are being opened.
+fn most_connections() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(limit / 2).unwrap_or(usize::MAX).max(1)
+}
+
+/// What the system said, without its number: the words are enough ("No space left on device").
+pub fn in_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words).to_string()
 }
 
 /// 64 random bits from the system, by way of the seed that std gives its hash maps.

@@ -82,6 +82,7 @@ impl Wire<'_> {
         loop {
             let length = message::parse_length(self.bytes()?).map_err(io::Error::other)?;
             if length == 0 {
+                log::trace!("{} > keep-alive", self.addr);
                 return Ok(Event::Message { peer, message: Message::KeepAlive });
             }
             let [id] = self.bytes()?;
@@ -97,6 +98,7 @@ impl Wire<'_> {
                     let PieceHeader { piece, begin } = PieceHeader::parse(&self.bytes()?);
                     let mut data = self.blocks.take(count as usize);
                     self.fill(&mut data)?;
+                    log::trace!("{} > piece {piece} begin {begin} length {count}", self.addr);
                     return Ok(Event::Block { peer, piece, begin, data });
                 }
                 BodyKind::Skip(count) => self.skip(count as usize)?,

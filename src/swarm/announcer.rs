@@ -126,11 +126,6 @@ impl Announcer {
         &self.trackers
     }
 
-    /// Whether the trackers have been asked and none of them answers.
-    pub fn all_fail(&self) -> bool {
-        !self.tiers.is_empty() && self.tiers.iter().all(|tier| tier.failed_rounds > 0)
-    }
-
     /// The announces to make now. `hungry`: more peers are wanted than there are.
     pub fn due(&mut self, now: Time, hungry: bool, facts: &Facts) -> Vec<Announcement> {
         if self.stopping {
@@ -215,6 +210,11 @@ impl Announcer {
     /// From now on only goodbyes are [`due`](Announcer::due).
     pub fn stop(&mut self) {
         self.stopping = true;
+    }
+
+    /// Whether we are leaving.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping
     }
 
     /// Goodbyes to the trackers that know us; where an answer is under way, after that: a tracker that got `completed`

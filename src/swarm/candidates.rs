@@ -128,9 +128,11 @@ impl Candidates {
         self.known.insert(addr, Candidate { state, failures: failures + 1 });
     }
 
-    /// `addr` was connected, and is not any more.
-    pub fn left(&mut self, addr: SocketAddr, now: Time) {
-        if self.known.get(&addr).is_some_and(|candidate| candidate.state != State::Barred) {
+    /// `addr` was connected, and is not any more. If it was of no use, that counts as a failure: it may be full.
+    pub fn left(&mut self, addr: SocketAddr, was_of_use: bool, now: Time) {
+        if !was_of_use {
+            self.failed(addr, now);
+        } else if self.known.get(&addr).is_some_and(|candidate| candidate.state != State::Barred) {
             let state = self.wait(now + RECONNECT);
             self.known.insert(addr, Candidate { state, failures: 0 });
         }
@@ -182,7 +184,7 @@ mod tests {
         let (mut known, mut rng) = (Candidates::new(), Rng::new(1));
         known.bar(addr(9));
         known.add(addr(9), Time::ZERO);
-        known.left(addr(9), Time::ZERO);
+        known.left(addr(9), true, Time::ZERO);
         assert_eq!(known.next(Time::MAX, &mut rng), None);
         assert!(known.is_barred(addr(9)) && known.next_due().is_none());
     }

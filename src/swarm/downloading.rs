@@ -16,6 +16,10 @@ const SNUB_AFTER: Time = Time::from_secs(20);
 /// A peer that brings a whole piece within this many seconds gets pieces of its own (libtorrent's
 /// `whole_pieces_threshold`).
 const FAST_SECONDS: u64 = 20;
+/// Requests given up that are remembered for each peer: two windows.
+const MOST_LATE: usize = 512;
+/// Blocks a peer may send that it was never asked for, or long ago, before it is closed.
+const MOST_UNASKED: u32 = 64;
 /// Requests are sent in bunches: a write to the socket each would cost more than the request itself.
 const BUNCH: usize = 32;
 
@@ -34,7 +38,7 @@ impl Torrent {
         }
         let affordable = (turn.shared.budget.free() / BLOCK_BYTES as u64) as usize;
         let mut blocks = room.min(affordable);
-        if blocks < bunch && blocks < room && out >= bunch.min(window / 2) {
+        if blocks < bunch && blocks < room && out > 0 && out >= bunch.min(window / 2) {
             self.waits_for_budget = true;
             return;
         }
@@ -47,9 +51,11 @@ impl Torrent {
             blocks = 1;
         }
         let piece_size = self.picker.piece_size(0) as u64;
-        let fast = state.down.rate(turn.now) * FAST_SECONDS >= piece_size;
-        let wish = Wish { peer, has: &state.has, blocks, fast, idle: out == 0 };
+        let rate = state.down.rate(turn.now);
+        let fast = rate * FAST_SECONDS >= piece_size;
+        let wish = Wish { peer, has: &state.has, blocks, rate, fast, idle: out == 0 };
         let picked = self.picker.pick(&wish, &mut turn.shared.rng);
+        turn.actions.extend(self.picker.take_restarted().into_iter().map(|piece| Action::Restart { piece }));
         if out == 0 {
             state.answered = turn.now;
         }
@@ -78,13 +84,19 @@ impl Torrent {
         let Some(state) = self.peers.get_mut(&peer) else { return };
         let block = BlockSpec { piece, begin, length: data.len() as u32 };
         let bytes = data.len() as u64;
+        let mut late = false;
         if let Some(at) = state.asked.iter().position(|asked| *asked == block) {
             state.asked.remove(at);
             turn.shared.budget.unask(bytes);
         } else if let Some(at) = state.late.iter().position(|late| *late == block) {
             state.late.swap_remove(at);
+            late = true;
         } else {
             self.wasted += bytes;
+            state.unasked += 1;
+            if state.unasked > MOST_UNASKED {
+                self.close(peer, "it sends blocks that were not asked for", turn);
+            }
             return;
         }
         (state.answered, state.refused) = (turn.now, false);
@@ -92,7 +104,7 @@ impl Torrent {
         let rate = state.down.rate(turn.now);
         state.window.block_came(rate, turn.now);
         self.down.add(bytes, turn.now);
-        match self.picker.arrived(block, peer) {
+        match self.picker.arrived(block, peer, late) {
             Arrival::Unwanted => self.wasted += bytes,
             Arrival::Wanted { others } => {
                 if others {
@@ -110,6 +122,7 @@ impl Torrent {
         for (&peer, state) in &mut self.peers {
             if let Some(at) = state.asked.iter().position(|asked| *asked == block) {
                 state.asked.remove(at);
+                state.late.push(block);
                 state.spoken = turn.now;
                 turn.shared.budget.unask(block.length as u64);
                 turn.actions.push(Action::Send { peer, message: Message::Cancel(block) });
@@ -124,13 +137,16 @@ impl Torrent {
         if !good {
             self.wasted += size;
             let senders = self.picker.failed(piece);
-            turn.actions.push(Action::Restart { piece });
+            turn.actions.extend(self.picker.take_restarted().into_iter().map(|piece| Action::Restart { piece }));
             // One sender alone is proven a liar; of several nobody is, and the piece now comes from one.
             if let [sender] = senders.as_slice()
-                && let Some(addr) = self.peers.get(sender).map(|state| state.addr)
+                && let Some((addr, outgoing)) = self.peers.get(sender).map(|state| (state.addr, state.outgoing))
             {
                 self.close(*sender, "it sent a piece whose hash is wrong", turn);
-                self.candidates.bar(addr);
+                // Of one that came to us we know no port it listens on.
+                if outgoing {
+                    self.candidates.bar(addr);
+                }
             }
             return self.ask_all(turn);
         }
@@ -175,8 +191,11 @@ impl Torrent {
 
     pub(super) fn choked(&mut self, peer: PeerKey, turn: &mut Turn) {
         let Some(state) = self.peers.get_mut(&peer) else { return };
+        if state.chokes_us {
+            return;
+        }
         state.chokes_us = true;
-        self.give_up_requests(peer, turn);
+        self.give_up_requests(peer, false, turn);
         self.ask_all(turn);
     }
 
@@ -195,18 +214,17 @@ impl Torrent {
     }
 
     /// Takes from a peer what it was asked for; others may be asked for it. What still comes is taken.
-    pub(super) fn give_up_requests(&mut self, peer: PeerKey, turn: &mut Turn) {
+    pub(super) fn give_up_requests(&mut self, peer: PeerKey, gone: bool, turn: &mut Turn) {
         let Some(state) = self.peers.get_mut(&peer) else { return };
         let asked: Vec<BlockSpec> = state.asked.drain(..).collect();
         for &block in &asked {
             turn.shared.budget.unask(block.length as u64);
             self.picker.unask(block);
         }
-        state.late = asked;
-        for piece in self.picker.restart_alone(peer) {
-            turn.actions.push(Action::Restart { piece });
-        }
-        self.picker.leave(peer);
+        state.late.extend(asked);
+        let excess = state.late.len().saturating_sub(MOST_LATE);
+        state.late.drain(..excess);
+        self.picker.leave(peer, gone);
     }
 
     /// When a peer will have been silent for too long.
@@ -222,7 +240,7 @@ impl Torrent {
             return;
         }
         for &peer in &silent {
-            self.give_up_requests(peer, turn);
+            self.give_up_requests(peer, true, turn);
             let Some(state) = self.peers.get_mut(&peer) else { continue };
             (state.answered, state.refused) = (turn.now, false);
             state.window.snub(turn.now);

@@ -2,6 +2,7 @@
 //!
 //! Floor 2, a way of [`Torrent`]. BEP 3, BEP 6 (have all, have none), and the field's rules for double connections.
 
+use super::Time;
 use super::event::Action;
 use super::peer::{Peer, PeerKey};
 use super::torrent::{Torrent, Turn};
@@ -13,9 +14,14 @@ use core::net::SocketAddr;
 /// Connections being opened at once by the process: cheap routers choke on more (libtorrent, transmission: 8 to 30).
 pub(super) const MOST_CONNECTING: usize = 16;
 
+/// A peer that stays connected for this long did not just turn us away.
+const STAYED: Time = Time::from_secs(60);
+
 impl Torrent {
     pub(super) fn has_room_for_peers(&self) -> bool {
-        !self.has_failed() && self.peers.len() + self.connecting < self.settings.max_peers
+        !self.has_failed()
+            && !self.announcer.is_stopping()
+            && self.peers.len() + self.connecting < self.settings.max_peers
     }
 
     /// Opens connections while there are places and addresses.
@@ -52,6 +58,9 @@ impl Torrent {
         }
         if let Some(reason) = self.unwelcome(addr, outgoing, &handshake, turn) {
             turn.actions.push(Action::Close { peer, reason });
+            if outgoing {
+                self.candidates.left(addr, false, turn.now);
+            }
             return;
         }
         let pieces = self.picker.have().len();
@@ -93,8 +102,10 @@ impl Torrent {
         }
         let double = self.peers.iter().find(|(_, other)| other.id == handshake.peer_id);
         if let Some((&other, state)) = double {
-            // Of two connections both sides must keep the same: the one that the greater peer id opened.
-            let keep_new = state.outgoing != outgoing && outgoing == (ours > handshake.peer_id);
+            // Of two connections both sides must keep the same: the one that the greater peer id opened. (Peer ids are
+            // no secret: from another address this could be anybody, and the old connection stays.)
+            let same_host = state.addr.ip() == addr.ip();
+            let keep_new = same_host && state.outgoing != outgoing && outgoing == (ours > handshake.peer_id);
             if !keep_new {
                 return Some("it is connected already");
             }
@@ -126,6 +137,8 @@ impl Torrent {
         state.has = has;
         self.part_from_seed(peer, turn);
         self.tell_interest(peer, turn);
+        // A late bitfield may come when the peer has unchoked us already.
+        self.ask_more(peer, turn);
     }
 
     /// The peer has one more piece.
@@ -169,7 +182,7 @@ impl Torrent {
 
     /// A peer is gone: what it was asked for is free again, what it had is rarer, its place is another's.
     pub(super) fn lose(&mut self, peer: PeerKey, turn: &mut Turn) {
-        self.give_up_requests(peer, turn);
+        self.give_up_requests(peer, true, turn);
         let Some(state) = self.peers.remove(&peer) else { return };
         if state.counted_as_seed {
             self.picker.count_seed(false);
@@ -177,7 +190,8 @@ impl Torrent {
             self.picker.count(&state.has, false, &mut turn.shared.rng);
         }
         if state.outgoing {
-            self.candidates.left(state.addr, turn.now);
+            let was_of_use = state.down.total() + state.up.total() > 0 || turn.now - state.joined > STAYED;
+            self.candidates.left(state.addr, was_of_use, turn.now);
         }
         if !self.has_failed() {
             self.unchoke_waiting(turn);

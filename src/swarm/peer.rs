@@ -13,7 +13,7 @@ use core::net::SocketAddr;
 use core::num::NonZeroU32;
 use std::collections::VecDeque;
 
-/// The name of a connection within the process; never used twice.
+/// The name of a connection within the process; not used again for four thousand million others.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct PeerKey(pub NonZeroU32);
 
@@ -49,12 +49,16 @@ pub struct Peer {
     pub asked: VecDeque<BlockSpec>,
     /// What it was asked for, given up, but may still come.
     pub late: Vec<BlockSpec>,
+    /// How many blocks it sent that it was not asked for.
+    pub unasked: u32,
     /// When it last sent a block or, with nothing asked before, was asked for one.
     pub answered: Time,
     /// It refused a request: it is not asked again at once.
     pub refused: bool,
     /// How many requests it gets.
     pub window: Window,
+    /// When it connected.
+    pub joined: Time,
     /// Bytes of content from it.
     pub down: Meter,
 
@@ -86,9 +90,11 @@ impl Peer {
             is_interested: false,
             asked: VecDeque::new(),
             late: Vec::new(),
+            unasked: 0,
             answered: now,
             refused: false,
             window: Window::new(now),
+            joined: now,
             down: Meter::new(now),
             wants: VecDeque::new(),
             sending: 0,

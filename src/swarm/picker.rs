@@ -44,6 +44,8 @@ struct Begun {
     missing: u32,
     /// The fast peer that fetches this piece whole; `None`: anybody may join.
     owner: Option<PeerKey>,
+    /// How fast the owner was when it began, in bytes a second.
+    owner_rate: u64,
     /// The piece failed its hash before: now it comes from one peer only, so that the liar is known.
     alone: bool,
 }
@@ -56,6 +58,8 @@ pub struct Wish<'a> {
     pub has: &'a Bitfield,
     /// How many blocks it may be asked for.
     pub blocks: usize,
+    /// How fast it is, in bytes a second.
+    pub rate: u64,
     /// It brings a whole piece soon: it gets pieces of its own.
     pub fast: bool,
     /// Nothing is asked of it now: it may take part in the endgame.
@@ -84,6 +88,8 @@ pub struct Picker {
     /// Peers that have every piece; they make no piece rarer than another.
     seeds: u32,
     sequential: bool,
+    /// Pieces whose blocks were forgotten by the last [`pick`](Picker::pick).
+    restarted: Vec<u32>,
 }
 
 impl Picker {
@@ -91,7 +97,16 @@ impl Picker {
     pub fn new(length: u64, piece_length: u32, have: Bitfield, sequential: bool, rng: &mut Rng) -> Picker {
         let mut rarity = Rarity::new(have.len(), rng);
         have.iter_ones().for_each(|piece| rarity.remove(piece));
-        Picker { piece_length, length, have, rarity, begun: BTreeMap::new(), seeds: 0, sequential }
+        Picker {
+            piece_length,
+            length,
+            have,
+            rarity,
+            begun: BTreeMap::new(),
+            seeds: 0,
+            sequential,
+            restarted: Vec::new(),
+        }
     }
 
     /// The pieces that are proven.
@@ -138,7 +153,8 @@ impl Picker {
     fn nothing_is_free(&self) -> bool {
         let had_by_some = |&piece: &u32| self.seeds > 0 || self.rarity.availability(piece) > 0;
         // The last of the order is the most common one.
-        !self.rarity.in_order().last().is_some_and(had_by_some) && self.begun.values().all(|begun| begun.free == 0)
+        !self.rarity.in_order().last().is_some_and(had_by_some)
+            && self.begun.values().all(|begun| begun.free == 0 || begun.alone)
     }
 
     /// A begun piece with free blocks, or a new one that is begun with this.
@@ -159,7 +175,7 @@ impl Picker {
             (left_piece, new) => left_piece.or(new),
         };
         let others = || open_begun().filter(|(_, begun)| !begun.alone).max_by_key(|(_, begun)| begun.free);
-        let piece = piece.or_else(|| others().map(|(piece, _)| *piece))?;
+        let piece = piece.or_else(|| others().map(|(piece, _)| *piece)).or_else(|| self.take_over(wish))?;
         self.begin(piece, wish);
         Some(piece)
     }
@@ -182,6 +198,16 @@ impl Picker {
         self.rarity.rarest_first().find(|&piece| wish.has.get(piece))
     }
 
+    /// A piece that must come from one peer, and comes from one that is too slow: a peer with nothing else to do and
+    /// more than twice as fast takes it over, from its first block on. (Twice, so that it comes to an end.)
+    fn take_over(&mut self, wish: &Wish) -> Option<u32> {
+        let slow = |begun: &Begun| begun.alone && begun.missing > 0 && wish.rate / 2 > begun.owner_rate;
+        let mut waiting = self.begun.iter().filter(|(piece, begun)| slow(begun) && wish.has.get(**piece));
+        let piece = waiting.next().filter(|_| wish.idle).map(|(piece, _)| *piece)?;
+        self.begin_anew(piece);
+        Some(piece)
+    }
+
     /// Opens `piece` where it is new, and gives it to a peer that will fetch it whole.
     fn begin(&mut self, piece: u32, wish: &Wish) {
         let blocks = self.piece_size(piece).div_ceil(BLOCK_BYTES);
@@ -191,10 +217,17 @@ impl Picker {
             free: blocks,
             missing: blocks,
             owner: None,
+            owner_rate: 0,
             alone: false,
         });
-        if begun.owner.is_none() && (wish.fast || begun.alone) {
-            begun.owner = Some(wish.peer);
+        let left_by_another = begun.alone && begun.owner.is_none() && begun.missing < blocks;
+        if left_by_another {
+            self.begin_anew(piece);
+        }
+        if let Some(begun) = self.begun.get_mut(&piece).filter(|begun| begun.owner.is_none())
+            && (wish.fast || begun.alone)
+        {
+            (begun.owner, begun.owner_rate) = (Some(wish.peer), wish.rate);
         }
     }
 
@@ -244,36 +277,34 @@ impl Picker {
         }
     }
 
-    /// A peer works on its pieces no more: others may.
-    pub fn leave(&mut self, peer: PeerKey) {
-        for begun in self.begun.values_mut().filter(|begun| begun.owner == Some(peer)) {
+    /// A peer chokes us, is silent or `gone`: others may work on its pieces. A piece that must come from one peer waits
+    /// for a peer that only chokes us: choking goes by turns, and whoever came next would begin it anew each time.
+    pub fn leave(&mut self, peer: PeerKey, gone: bool) {
+        for begun in self.begun.values_mut().filter(|begun| begun.owner == Some(peer) && (gone || !begun.alone)) {
             begun.owner = None;
         }
     }
 
-    /// The pieces that must come from one peer and were left by `peer` half done: they begin anew.
-    pub fn restart_alone(&mut self, peer: PeerKey) -> Vec<u32> {
-        let half_done = |begun: &Begun| begun.alone && begun.missing > 0 && begun.owner == Some(peer);
-        let pieces: Vec<u32> = self.begun.iter().filter(|(_, b)| half_done(b)).map(|(piece, _)| *piece).collect();
-        pieces.iter().for_each(|&piece| self.begin_anew(piece));
-        pieces
+    /// The pieces that begin anew since this was last asked: what came of them is to be forgotten.
+    pub fn take_restarted(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.restarted)
     }
 
-    /// A block came from a peer that was asked for it (its request is over by this).
-    pub fn arrived(&mut self, spec: BlockSpec, from: PeerKey) -> Arrival {
+    /// A block came from a peer that was asked for it; its request is over by this, or was given up before (`late`).
+    pub fn arrived(&mut self, spec: BlockSpec, from: PeerKey, late: bool) -> Arrival {
         let Some(begun) = self.begun.get_mut(&spec.piece) else { return Arrival::Unwanted };
         if begun.alone && begun.owner != Some(from) {
             return Arrival::Unwanted;
         }
         let Some(block) = begun.blocks.get_mut((spec.begin / BLOCK_BYTES) as usize) else { return Arrival::Unwanted };
         let was_free = block.askers == 0;
-        block.askers = block.askers.saturating_sub(1);
+        block.askers = block.askers.saturating_sub(!late as u16);
         if block.from.is_some() {
             return Arrival::Unwanted;
         }
         block.from = Some(from);
         begun.missing -= 1;
-        // A late answer to a request that was given up: nobody else need be asked.
+        // An answer to a request that was given up: nobody else need be asked.
         begun.free -= was_free as u32;
         Arrival::Wanted { others: block.askers > 0 }
     }
@@ -297,12 +328,14 @@ impl Picker {
 
     /// Forgets what came of `piece`; from now on it comes from one peer alone.
     fn begin_anew(&mut self, piece: u32) {
+        self.restarted.push(piece);
         let blocks = self.piece_size(piece).div_ceil(BLOCK_BYTES);
         let fresh = Begun {
             blocks: vec![Block::default(); blocks as usize],
             free: blocks,
             missing: blocks,
             owner: None,
+            owner_rate: 0,
             alone: true,
         };
         self.begun.insert(piece, fresh);

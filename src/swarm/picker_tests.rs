@@ -19,7 +19,7 @@ fn picker(pieces: u32, had: u32) -> (Picker, Rng) {
 }
 
 fn wish(number: u32, has: &Bitfield, blocks: usize) -> Wish<'_> {
-    Wish { peer: peer(number), has, blocks, fast: false, idle: true }
+    Wish { peer: peer(number), has, blocks, rate: 0, fast: false, idle: true }
 }
 
 /// The pieces of the picked blocks, each once.
@@ -106,8 +106,8 @@ fn endgame_asks_several_and_the_first_answer_wins() {
     assert!(picker.pick(&busy, &mut rng).is_empty(), "a busy peer takes no part");
     let again = picker.pick(&wish(2, &all, 2), &mut rng);
     assert_eq!(again.len(), 2);
-    assert_eq!(picker.arrived(again[0], peer(2)), Arrival::Wanted { others: true });
-    assert_eq!(picker.arrived(again[0], peer(1)), Arrival::Unwanted);
+    assert_eq!(picker.arrived(again[0], peer(2), false), Arrival::Wanted { others: true });
+    assert_eq!(picker.arrived(again[0], peer(1), false), Arrival::Unwanted);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn what_a_lost_peer_was_asked_for_is_free_again() {
     let all = Bitfield::full(5);
     let asked = picker.pick(&wish(1, &all, 4), &mut rng);
     asked.iter().for_each(|&block| picker.unask(block));
-    picker.leave(peer(1));
+    picker.leave(peer(1), true);
     assert_eq!(picker.pick(&wish(2, &all, 9), &mut rng), asked);
 }
 
@@ -134,7 +134,12 @@ fn a_late_answer_to_a_given_up_request_is_taken_and_not_asked_again() {
     let all = Bitfield::full(5);
     let asked = picker.pick(&wish(1, &all, 4), &mut rng);
     picker.unask(asked[0]);
-    assert_eq!(picker.arrived(asked[0], peer(1)), Arrival::Wanted { others: false });
+    picker.unask(asked[1]);
+    assert_eq!(picker.arrived(asked[0], peer(1), true), Arrival::Wanted { others: false });
+    // Where another peer was asked meanwhile, that request stands, and is to be cancelled.
+    let again = picker.pick(&Wish { idle: false, ..wish(2, &all, 9) }, &mut rng);
+    assert_eq!(again, [asked[1]]);
+    assert_eq!(picker.arrived(asked[1], peer(1), true), Arrival::Wanted { others: true });
     assert!(picker.pick(&Wish { idle: false, ..wish(2, &all, 9) }, &mut rng).is_empty());
 }
 
@@ -143,16 +148,26 @@ fn a_piece_that_failed_comes_again_from_one_peer_alone() {
     let (mut picker, mut rng) = picker(5, 4);
     let all = Bitfield::full(5);
     for (number, block) in [1, 2, 1, 2].into_iter().zip(picker.pick(&wish(1, &all, 4), &mut rng)) {
-        picker.arrived(block, peer(number));
+        picker.arrived(block, peer(number), false);
     }
     assert_eq!(picker.failed(4), [peer(1), peer(2)]);
     let first = picker.pick(&wish(1, &all, 2), &mut rng);
     assert_eq!(first.len(), 2);
     assert!(picker.pick(&wish(2, &all, 2), &mut rng).is_empty(), "not even in the endgame");
-    assert_eq!(picker.arrived(first[0], peer(2)), Arrival::Unwanted, "an old request of another");
-    assert_eq!(picker.arrived(first[0], peer(1)), Arrival::Wanted { others: false });
-    assert_eq!(picker.restart_alone(peer(1)), [4], "half done by one that is lost: it begins anew");
-    assert_eq!(picker.pick(&wish(2, &all, 9), &mut rng).len(), 4);
+    assert_eq!(picker.arrived(first[0], peer(2), false), Arrival::Unwanted, "an old request of another");
+    assert_eq!(picker.arrived(first[0], peer(1), false), Arrival::Wanted { others: false });
+    assert_eq!(picker.take_restarted(), [4]);
+    picker.leave(peer(1), false);
+    assert!(picker.pick(&wish(2, &all, 9), &mut rng).is_empty(), "it waits for a peer that only chokes us");
+    let faster = Wish { rate: 1000, ..wish(3, &all, 9) };
+    assert_eq!(picker.pick(&faster, &mut rng).len(), 4, "but not for one that is much slower");
+    assert!(picker.pick(&Wish { rate: 1999, ..wish(2, &all, 9) }, &mut rng).is_empty());
+    assert_eq!(picker.take_restarted(), [4]);
+    assert_eq!(picker.arrived(first[0], peer(3), false), Arrival::Wanted { others: false });
+    first.iter().for_each(|&block| picker.unask(block));
+    picker.leave(peer(3), true);
+    assert_eq!(picker.pick(&wish(2, &all, 9), &mut rng).len(), 4, "left half done by one that is gone: anew");
+    assert_eq!(picker.take_restarted(), [4]);
     assert!(picker.proven(4) && !picker.proven(4) && picker.is_whole());
 }
 

@@ -3,7 +3,8 @@
 //! Floor 2. "Rarest first" (Cohen 2003, "Incentives Build Robustness in BitTorrent") asks for the rarest piece a peer
 //! has, at each pick, over up to two million pieces. So the order is not sorted anew but kept: pieces of the same
 //! availability stand together in a bucket, and when a peer joins, leaves or tells of a piece, that piece swaps places
-//! with the one at its bucket's border and the border moves: O(1). Within a bucket the order is random, so that peers
+//! with the one at its bucket's border and the border moves: O(1); one that is begun crosses the borders above it, as
+//! many as there are peers at most. Within a bucket the order is random, so that peers
 //! with the same view do not all fetch the same piece.
 
 use super::rng::Rng;
@@ -79,27 +80,13 @@ impl Rarity {
         if self.place[piece as usize] == NOWHERE {
             return;
         }
-        for bucket in self.availability[piece as usize] as usize..self.starts.len() {
+        for bucket in self.availability[piece as usize] as usize..self.starts.len() - 1 {
             self.up(piece, bucket);
         }
-        // Past the last border the piece is the last of all.
+        // Past the last border: with the last of all it changes places, and goes.
+        self.swap(self.place[piece as usize], self.order.len() as u32 - 1);
         self.order.pop();
         self.place[piece as usize] = NOWHERE;
-    }
-
-    /// Puts `piece` back into the order.
-    pub fn insert(&mut self, piece: u32, rng: &mut Rng) {
-        if self.place[piece as usize] != NOWHERE {
-            return;
-        }
-        self.place[piece as usize] = self.order.len() as u32;
-        self.order.push(piece);
-        let bucket = self.availability[piece as usize] as usize;
-        self.open_bucket(bucket);
-        for above in (bucket + 1..self.starts.len()).rev() {
-            self.down(piece, above);
-        }
-        self.settle(piece, bucket, rng);
     }
 
     /// Moves `piece` from the end of `bucket` over its upper border into the next.
@@ -152,16 +139,15 @@ mod tests {
     proptest! {
         /// Whatever happens, the order is sorted and holds just what was put in.
         #[test]
-        fn stays_sorted(steps in proptest::collection::vec((0u8..4, 0u32..20), 0..400)) {
+        fn stays_sorted(steps in proptest::collection::vec((0u8..9, 0u32..20), 0..400)) {
             let mut rng = Rng::new(3);
             let mut rarity = Rarity::new(20, &mut rng);
             let mut inside = [true; 20];
             for (step, piece) in steps {
                 match step {
-                    0 => rarity.more(piece, &mut rng),
-                    1 => rarity.fewer(piece, &mut rng),
-                    2 => { rarity.remove(piece); inside[piece as usize] = false; }
-                    _ => { rarity.insert(piece, &mut rng); inside[piece as usize] = true; }
+                    0..5 => rarity.more(piece, &mut rng),
+                    5..8 => rarity.fewer(piece, &mut rng),
+                    _ => { rarity.remove(piece); inside[piece as usize] = false; }
                 }
                 prop_assert!(is_sorted(&rarity));
                 let mut held: Vec<u32> = rarity.rarest_first().collect();
@@ -170,6 +156,15 @@ mod tests {
                 prop_assert_eq!(held, wanted);
             }
         }
+    }
+
+    #[test]
+    fn taking_pieces_out_opens_no_buckets() {
+        let mut rng = Rng::new(1);
+        let mut rarity = Rarity::new(100_000, &mut rng);
+        rarity.more(5, &mut rng);
+        (0..100_000).for_each(|piece| rarity.remove(piece));
+        assert_eq!((rarity.order.len(), rarity.starts.len()), (0, 2));
     }
 
     #[test]

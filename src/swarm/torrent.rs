@@ -254,7 +254,11 @@ impl Torrent {
         if !self.peers.contains_key(&peer) {
             return;
         }
+        let fast = self.peers.get(&peer).is_some_and(|state| state.reserved.fast());
         match message {
+            Message::HaveAll | Message::HaveNone | Message::Reject(_) if !fast => {
+                self.close(peer, "it sends messages of the fast extension, which it did not promise", turn);
+            }
             Message::Bitfield(bytes) => match Bitfield::from_bytes(bytes, self.picker.have().len()) {
                 Ok(has) => self.told_all(peer, has, turn),
                 Err(_) => self.close(peer, "its bitfield has a wrong length or spare bits set", turn),

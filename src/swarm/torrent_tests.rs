@@ -300,6 +300,16 @@ fn a_later_bitfield_that_adds_is_taken() {
 }
 
 #[test]
+fn a_bitfield_after_the_unchoke_is_no_stall() {
+    let mut swarm = Swarm::new(&[nothing(), nothing()]);
+    swarm.connect(1, 0);
+    for message in [Message::Unchoke, Message::HaveAll] {
+        swarm.happen(0, Event::Message { peer: key(1), message });
+    }
+    assert!(!swarm.members[0].torrent.peers[&key(1)].asked.is_empty());
+}
+
+#[test]
 fn ten_thousand_requests_are_bounded_and_the_excess_is_rejected() {
     let mut swarm = Swarm::new(&[everything(), nothing()]);
     swarm.members[0].mute = true;
