@@ -3,6 +3,22 @@ use core::num::NonZeroU32;
 
 const PIECE: u32 = 4 * BLOCK_BYTES;
 
+impl Picker {
+    /// Audits the counts of every begun piece, and tells of each block that has not come: its piece, where it begins
+    /// and how many peers are being asked for it.
+    pub(in crate::swarm) fn audit(&self) -> Vec<(u32, u32, u16)> {
+        let mut waiting = Vec::new();
+        for (&piece, begun) in &self.begun {
+            let missing = begun.blocks.iter().enumerate().filter(|(_, block)| block.from.is_none());
+            waiting.extend(missing.clone().map(|(index, block)| (piece, index as u32 * BLOCK_BYTES, block.askers)));
+            let free = missing.clone().filter(|(_, block)| block.askers == 0);
+            let counts = (begun.free as usize, begun.missing as usize);
+            assert_eq!(counts, (free.count(), missing.count()), "free and missing blocks of piece {piece}");
+        }
+        waiting
+    }
+}
+
 fn peer(number: u32) -> PeerKey {
     PeerKey(NonZeroU32::new(number).unwrap())
 }
