@@ -195,3 +195,20 @@ fn the_last_block_may_be_short() {
     let lengths: Vec<u32> = picked.iter().map(|block| block.length).collect();
     assert_eq!(lengths, [16384, 16384, 16384, 848, 7]);
 }
+
+#[test]
+fn a_peer_that_became_faster_does_not_take_over_its_own_piece() {
+    let (mut picker, mut rng) = picker(1, 0);
+    let all = Bitfield::full(1);
+    for block in picker.pick(&wish(1, &all, 4), &mut rng) {
+        picker.arrived(block, peer(1), false);
+    }
+    picker.failed(0);
+    picker.take_restarted();
+    for block in picker.pick(&wish(2, &all, 2), &mut rng) {
+        picker.arrived(block, peer(2), false);
+    }
+    let faster = Wish { rate: 1 << 20, ..wish(2, &all, 4) };
+    assert_eq!(picker.pick(&faster, &mut rng).len(), 2, "what is missing, and nothing twice");
+    assert_eq!(picker.take_restarted(), []);
+}
