@@ -57,6 +57,13 @@ impl Budget {
 mod tests {
     use super::*;
 
+    impl Budget {
+        /// Bytes that were asked for, for audits.
+        pub(in crate::swarm) fn asked(&self) -> u64 {
+            self.asked
+        }
+    }
+
     #[test]
     fn a_block_counts_from_its_request_until_it_is_written() {
         let mut budget = Budget::new(1 << 20);

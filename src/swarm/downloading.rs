@@ -10,6 +10,7 @@ use super::peer::{Peer, PeerKey};
 use super::picker::{Arrival, Wish};
 use super::torrent::{Standing, Torrent, Turn};
 use crate::proto::message::{BLOCK_BYTES, BlockSpec, Message};
+use std::collections::VecDeque;
 
 /// A peer that owes us blocks and sends none for this long is snubbed (libtorrent, rain: 20 s).
 const SNUB_AFTER: Time = Time::from_secs(20);
@@ -55,7 +56,8 @@ impl Torrent {
         let fast = rate * FAST_SECONDS >= piece_size;
         let wish = Wish { peer, has: &state.has, blocks, rate, fast, idle: out == 0 };
         let picked = self.picker.pick(&wish, &mut turn.shared.rng);
-        turn.actions.extend(self.picker.take_restarted().into_iter().map(|piece| Action::Restart { piece }));
+        self.forget_restarted(turn);
+        let Some(state) = self.peers.get_mut(&peer) else { return };
         if out == 0 {
             state.answered = turn.now;
         }
@@ -131,13 +133,34 @@ impl Torrent {
         self.waits_for_budget = true;
     }
 
+    /// Of a piece that begins anew, the disk forgets what it has, and nobody need send what he was asked for before:
+    /// it would come in vain, and its request would pass for one of the new beginning.
+    fn forget_restarted(&mut self, turn: &mut Turn) {
+        for piece in self.picker.take_restarted() {
+            turn.actions.push(Action::Restart { piece });
+            for (&peer, state) in &mut self.peers {
+                let asked = core::mem::take(&mut state.asked);
+                let (vain, kept): (VecDeque<BlockSpec>, VecDeque<BlockSpec>) =
+                    asked.into_iter().partition(|block| block.piece == piece);
+                state.asked = kept;
+                for block in vain {
+                    state.late.push(block);
+                    state.spoken = turn.now;
+                    turn.shared.budget.unask(block.length as u64);
+                    turn.actions.push(Action::Send { peer, message: Message::Cancel(block) });
+                }
+            }
+            self.waits_for_budget = true;
+        }
+    }
+
     /// All blocks of a piece came and the disk compared its hash.
     pub(super) fn checked(&mut self, piece: u32, good: bool, turn: &mut Turn) {
         let size = self.picker.piece_size(piece) as u64;
         if !good {
             self.wasted += size;
             let senders = self.picker.failed(piece);
-            turn.actions.extend(self.picker.take_restarted().into_iter().map(|piece| Action::Restart { piece }));
+            self.forget_restarted(turn);
             // One sender alone is proven a liar; of several nobody is, and the piece now comes from one.
             if let [sender] = senders.as_slice()
                 && let Some((addr, outgoing)) = self.peers.get(sender).map(|state| (state.addr, state.outgoing))
@@ -203,7 +226,11 @@ impl Torrent {
     /// asking at once could go on for ever.
     pub(super) fn rejected(&mut self, peer: PeerKey, block: BlockSpec, turn: &mut Turn) {
         let Some(state) = self.peers.get_mut(&peer) else { return };
-        state.late.retain(|late| *late != block);
+        // A request that was given up was the earlier one: this is its answer.
+        if let Some(at) = state.late.iter().position(|late| *late == block) {
+            state.late.swap_remove(at);
+            return;
+        }
         if let Some(at) = state.asked.iter().position(|asked| *asked == block) {
             state.asked.remove(at);
             state.refused = true;

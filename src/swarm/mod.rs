@@ -14,6 +14,12 @@ pub mod picker;
 pub mod rarity;
 pub mod rate;
 pub mod rng;
+#[cfg(test)]
+mod simulated_peers;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod simulation_tests;
 pub mod status;
 pub mod torrent;
 mod uploading;

@@ -201,7 +201,8 @@ impl Picker {
     /// A piece that must come from one peer, and comes from one that is too slow: a peer with nothing else to do and
     /// more than twice as fast takes it over, from its first block on. (Twice, so that it comes to an end.)
     fn take_over(&mut self, wish: &Wish) -> Option<u32> {
-        let slow = |begun: &Begun| begun.alone && begun.missing > 0 && wish.rate / 2 > begun.owner_rate;
+        let others = |begun: &Begun| begun.alone && begun.missing > 0 && begun.owner != Some(wish.peer);
+        let slow = |begun: &Begun| others(begun) && wish.rate / 2 > begun.owner_rate;
         let mut waiting = self.begun.iter().filter(|(piece, begun)| slow(begun) && wish.has.get(**piece));
         let piece = waiting.next().filter(|_| wish.idle).map(|(piece, _)| *piece)?;
         self.begin_anew(piece);

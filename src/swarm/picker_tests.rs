@@ -3,6 +3,22 @@ use core::num::NonZeroU32;
 
 const PIECE: u32 = 4 * BLOCK_BYTES;
 
+impl Picker {
+    /// Audits the counts of every begun piece, and tells of each block that has not come: its piece, where it begins
+    /// and how many peers are being asked for it.
+    pub(in crate::swarm) fn audit(&self) -> Vec<(u32, u32, u16)> {
+        let mut waiting = Vec::new();
+        for (&piece, begun) in &self.begun {
+            let missing = begun.blocks.iter().enumerate().filter(|(_, block)| block.from.is_none());
+            waiting.extend(missing.clone().map(|(index, block)| (piece, index as u32 * BLOCK_BYTES, block.askers)));
+            let free = missing.clone().filter(|(_, block)| block.askers == 0);
+            let counts = (begun.free as usize, begun.missing as usize);
+            assert_eq!(counts, (free.count(), missing.count()), "free and missing blocks of piece {piece}");
+        }
+        waiting
+    }
+}
+
 fn peer(number: u32) -> PeerKey {
     PeerKey(NonZeroU32::new(number).unwrap())
 }
@@ -178,4 +194,21 @@ fn the_last_block_may_be_short() {
     let picked = picker.pick(&wish(1, &Bitfield::full(2), 9), &mut rng);
     let lengths: Vec<u32> = picked.iter().map(|block| block.length).collect();
     assert_eq!(lengths, [16384, 16384, 16384, 848, 7]);
+}
+
+#[test]
+fn a_peer_that_became_faster_does_not_take_over_its_own_piece() {
+    let (mut picker, mut rng) = picker(1, 0);
+    let all = Bitfield::full(1);
+    for block in picker.pick(&wish(1, &all, 4), &mut rng) {
+        picker.arrived(block, peer(1), false);
+    }
+    picker.failed(0);
+    picker.take_restarted();
+    for block in picker.pick(&wish(2, &all, 2), &mut rng) {
+        picker.arrived(block, peer(2), false);
+    }
+    let faster = Wish { rate: 1 << 20, ..wish(2, &all, 4) };
+    assert_eq!(picker.pick(&faster, &mut rng).len(), 2, "what is missing, and nothing twice");
+    assert_eq!(picker.take_restarted(), []);
 }

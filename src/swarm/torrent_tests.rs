@@ -219,6 +219,26 @@ fn a_liar_is_found_out_and_the_honest_stay() {
 }
 
 #[test]
+fn requests_of_a_piece_that_begins_anew_are_withdrawn_and_their_rejects_spare_the_new_ones() {
+    let mut swarm = Swarm::new(&[nothing(), everything()]);
+    swarm.members[1].mute = true;
+    swarm.connect(0, 1);
+    swarm.run(Time::from_secs(1), |_| false);
+    let block = swarm.members[0].torrent.peers[&key(1)].asked[0];
+    swarm.happen(0, Event::Checked { piece: block.piece, good: false });
+    assert!(swarm.members[1].heard.contains(&(0, Message::Cancel(block))));
+    for _ in 0..2 {
+        let member = &swarm.members[0];
+        let asked = &member.torrent.peers[&key(1)].asked;
+        assert_eq!(asked.iter().filter(|asked| **asked == block).count(), 1);
+        let bytes: u64 = asked.iter().map(|asked| asked.length as u64).sum();
+        assert_eq!(member.shared.budget.free(), (1 << 20) - bytes);
+        // The answer to the request that was withdrawn.
+        swarm.happen(0, Event::Message { peer: key(1), message: Message::Reject(block) });
+    }
+}
+
+#[test]
 fn a_seeder_that_dies_leaves_its_blocks_to_others() {
     let mut swarm = Swarm::new(&[nothing(), everything(), everything()]);
     swarm.connect(0, 1);
