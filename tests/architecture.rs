@@ -1,4 +1,4 @@
-//! The house stands as DESIGN says: a floor uses only floors below it, and the pure floors touch no I/O.
+//! The house stands as the front page of the book (`src/lib.rs`) says: a floor uses only floors below it, and the pure floors touch no I/O.
 
 use std::fs;
 use std::path::{Path, PathBuf};

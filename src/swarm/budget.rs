@@ -2,8 +2,8 @@
 //!
 //! Floor 2, one for the whole process. A block costs memory from the moment it may arrive, that is from its request,
 //! until the disk has it. So both are counted against one limit (`--memory`), and memory is bounded whatever the piece
-//! length or the speed of the card in the slot. (Each peer may have one block beyond it, so that none is left out.) When the disk is slow, `to_disk` fills the budget
-//! and nobody is asked for more; when it has caught up, asking goes on.
+//! length or the speed of the card in the slot. (Each peer may have one block beyond it, so that none is left out.) When
+//! the disk is slow, `to_disk` fills the budget and nobody is asked for more; when it has caught up, asking goes on.
 
 /// The least limit that still moves: a block each for a few peers.
 pub const LEAST_BYTES: u64 = 256 * 1024;
