@@ -22,8 +22,11 @@ use std::thread;
 const KEPT_BYTES: u64 = 512 * 1024;
 /// ... so that all threads together must leave room in the budget for the blocks they wait for.
 const KEPT_SHARE: u64 = 2;
-/// The manager hears of written bytes when this much was written, or nothing more is to be done.
+/// The manager hears of written bytes when a thread has this much to tell, or a piece is whole: each time it is woken
+/// costs as much as a block ...
 const REPORT_BYTES: u64 = 256 * 1024;
+/// ... and all threads together hold back this share of the budget at most.
+const REPORT_SHARE: u64 = 4;
 /// Blocks written by one call at most: beyond this the call costs next to nothing, and the other threads wait.
 const RUN_BLOCKS: usize = 16;
 /// Most disk threads: hashing is all they do at length, and few machines we run on have more cores to spare.
@@ -60,7 +63,14 @@ pub enum DiskJob {
 
 /// The disk threads.
 pub struct Disk {
-    threads: Vec<Sender<DiskJob>>,
+    threads: Vec<Thread>,
+}
+
+/// The manager's end of a disk thread.
+struct Thread {
+    sender: Sender<Vec<DiskJob>>,
+    /// Jobs that go to it together: it is woken once for many blocks.
+    gathered: Vec<DiskJob>,
 }
 
 impl Disk {
@@ -78,23 +88,34 @@ impl Disk {
                 kept_bytes: 0,
                 may_keep: KEPT_BYTES.min(budget_bytes / KEPT_SHARE / count as u64),
                 unreported: BTreeMap::new(),
+                may_hold_back: REPORT_BYTES.min(budget_bytes / REPORT_SHARE / count as u64),
             };
             let builder = thread::Builder::new().name(format!("disk {number}")).stack_size(STACK_BYTES);
             builder.spawn(move || worker.run(&receiver))?;
-            threads.push(jobs);
+            threads.push(Thread { sender: jobs, gathered: Vec::new() });
         }
         Ok(Disk { threads })
     }
 
-    /// Hands a job to the thread of its piece. (The queue is bounded by the budget that every block was counted in.)
-    pub fn give(&self, piece: u32, job: DiskJob) {
-        let _ = self.threads[piece as usize % self.threads.len()].send(job);
+    /// A job for the thread of its piece, which gets it with the next [`Disk::send`].
+    pub fn give(&mut self, piece: u32, job: DiskJob) {
+        let number = piece as usize % self.threads.len();
+        self.threads[number].gathered.push(job);
     }
 
     /// Lets all threads forget a torrent that ended: what they kept for it is memory that others wait for.
-    pub fn forget(&self, torrent: usize) {
-        for thread in &self.threads {
-            let _ = thread.send(DiskJob::Forget { torrent });
+    pub fn forget(&mut self, torrent: usize) {
+        for thread in &mut self.threads {
+            thread.gathered.push(DiskJob::Forget { torrent });
+        }
+    }
+
+    /// Sends the threads what has gathered. (Their queues are bounded by the budget that every block was counted in.)
+    pub fn send(&mut self) {
+        for thread in &mut self.threads {
+            if !thread.gathered.is_empty() {
+                let _ = thread.sender.send(std::mem::take(&mut thread.gathered));
+            }
         }
     }
 }
@@ -145,14 +166,15 @@ struct Worker {
     may_keep: u64,
     /// Bytes that are written, whose memory is free, and that are not yet told of; by torrent.
     unreported: BTreeMap<usize, u64>,
+    may_hold_back: u64,
 }
 
 impl Worker {
-    fn run(mut self, jobs: &Receiver<DiskJob>) {
+    fn run(mut self, jobs: &Receiver<Vec<DiskJob>>) {
         // A run: blocks of one piece that follow each other.
         let mut run: Option<Run> = None;
-        while let Ok(job) = jobs.recv() {
-            for job in std::iter::once(job).chain(jobs.try_iter()) {
+        while let Ok(batch) = jobs.recv() {
+            for job in std::iter::once(batch).chain(jobs.try_iter()).flatten() {
                 match job {
                     DiskJob::Write { content, piece, begin, data } => match &mut run {
                         Some(run) if run.takes(&content, piece, begin) => run.blocks.push(data),
@@ -164,17 +186,18 @@ impl Worker {
                     DiskJob::Restart { torrent, piece } => {
                         run.take().into_iter().for_each(|run| self.write(run));
                         self.forget(torrent, piece);
+                        self.report();
                     }
                     DiskJob::Forget { torrent } => {
                         run.take().into_iter().for_each(|run| self.write(run));
                         let pieces = self.pieces.range((torrent, 0)..=(torrent, u32::MAX));
                         let pieces: Vec<u32> = pieces.map(|((_, piece), _)| *piece).collect();
                         pieces.into_iter().for_each(|piece| self.forget(torrent, piece));
+                        self.report();
                     }
                 }
             }
             run.take().into_iter().for_each(|run| self.write(run));
-            self.report();
         }
     }
 
@@ -202,7 +225,7 @@ impl Worker {
         coming.written += length as u32;
         let complete = coming.written == content.metainfo.piece_size(piece);
         self.pieces.insert((torrent, piece), coming);
-        if self.unreported.get(&torrent).is_some_and(|bytes| *bytes >= REPORT_BYTES) {
+        if self.unreported.values().sum::<u64>() >= self.may_hold_back {
             self.report();
         }
         match result {
@@ -264,6 +287,7 @@ impl Worker {
             coming.hash_blocks(std::slice::from_ref(&block));
         }
         self.blocks.give(block);
+        self.report();
         let good = coming.hash.finish() == *content.digest(piece);
         self.tell(content.torrent, Event::Checked { piece, good });
     }
@@ -280,6 +304,7 @@ impl Worker {
     }
 
     fn fail(&mut self, torrent: usize, error: ContentError) {
+        self.report();
         let _ = self.manager.send(Input::DiskFailed { torrent, error });
     }
 

@@ -123,6 +123,7 @@ impl Manager {
             while let Some((torrent, addr)) = self.unreached.pop() {
                 self.handle(torrent, Event::ConnectFailed { addr }, now);
             }
+            self.disk.send();
             self.send_orders();
             if self.status_at.is_some_and(|at| at <= now) {
                 self.status_at = self.status_every.map(|every| now + every);
