@@ -29,7 +29,8 @@
 //! 2. [`proto::metainfo`]: what a `.torrent` file says, and all the ways in which it may lie.
 //! 3. [`proto::handshake`] and [`proto::message`]: what peers say to each other.
 //! 4. [`swarm::event`]: all that can happen to a torrent, and all that it can want done. Then [`swarm::torrent`], the
-//!    central piece manager, and its ways beside it: `joining.rs`, `downloading.rs`, `lying.rs`, `uploading.rs`.
+//!    central piece manager, and its ways beside it: `joining.rs`, `places.rs`, `downloading.rs`,
+//!    `lying.rs`, `uploading.rs`.
 //! 5. [`swarm::picker`]: which block to ask for, the heart of the paper "Incentives Build Robustness in BitTorrent"
 //!    (Cohen 2003); [`swarm::window`]: how many at once; [`swarm::budget`]: with how much memory.
 //! 6. [`swarm::announcer`] and [`proto::announce`]: how peers find each other.
@@ -47,7 +48,7 @@
 //! ```
 //!
 //! 1. *A peer is found.* A tracker answered; [`swarm::candidates`] keeps the address until there is a place, and
-//!    `joining.rs` gives [`Action::Connect`](swarm::event::Action::Connect). The engine starts a [reader](engine::reader):
+//!    `places.rs` gives [`Action::Connect`](swarm::event::Action::Connect). The engine starts a [reader](engine::reader):
 //!    it connects, sends our [handshake](proto::handshake), reads theirs, starts the [writer](engine::writer).
 //! 2. *We want something.* The peer's [bitfield](proto::bitfield) shows pieces that we lack: we tell it that we are
 //!    interested. It unchokes us.

@@ -14,7 +14,7 @@ use super::link::{Directory, Link, Order};
 use super::listener;
 use super::reader::{self, Surroundings};
 use super::slot::{Slot, State};
-use super::{Config, GOODBYE, Job, Notice, Problem, Report, entropy};
+use super::{Config, GOODBYE, Job, Notice, Problem, Report, entropy, most_connections};
 use crate::proto::bitfield::Bitfield;
 use crate::swarm::Time;
 use crate::swarm::budget::{Budget, LEAST_BYTES};
@@ -36,6 +36,9 @@ use std::time::{Duration, Instant};
 const INBOX: usize = 64;
 /// Things taken in before what they led to is sent: so that a peer's requests go out together.
 const BATCH: usize = 128;
+
+/// Connections of all torrents together (libtorrent's and transmission's number), or `--max-peers` if that is more.
+const MOST_CONNECTIONS: usize = 200;
 
 /// A connected peer.
 struct Connection {
@@ -95,7 +98,13 @@ pub fn start(
         announcers: Announcers::new(sender.clone()),
         checks: check::start(sender.clone(), config.preallocate)?,
         around,
-        shared: Shared { rng: Rng::new(entropy()), budget: Budget::new(config.memory_bytes), connecting: 0 },
+        shared: Shared {
+            rng: Rng::new(entropy()),
+            budget: Budget::new(config.memory_bytes),
+            connecting: 0,
+            connected: 0,
+            most_connected: most_connections().min(MOST_CONNECTIONS.max(config.max_peers)),
+        },
         torrents: Vec::new(),
         peers: HashMap::new(),
         talked_to: Vec::new(),

@@ -132,7 +132,7 @@ impl Torrent {
             }
             return;
         }
-        (state.answered, state.refused) = (turn.now, false);
+        (state.answered, state.exchanged, state.refused) = (turn.now, turn.now, false);
         state.down.add(bytes, turn.now);
         let rate = state.down.rate(turn.now);
         state.window.block_came(rate, turn.now);

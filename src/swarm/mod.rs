@@ -9,11 +9,13 @@ pub mod budget;
 pub mod candidates;
 mod downloading;
 pub mod event;
+pub mod host;
 mod joining;
 mod lying;
 pub mod pace;
 pub mod peer;
 pub mod picker;
+mod places;
 pub mod rarity;
 pub mod rate;
 pub mod rng;
@@ -23,6 +25,8 @@ mod simulated_peers;
 mod simulation;
 #[cfg(test)]
 mod simulation_tests;
+#[cfg(test)]
+mod stage;
 pub mod status;
 pub mod torrent;
 mod uploading;

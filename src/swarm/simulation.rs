@@ -78,7 +78,13 @@ impl World {
         sequential: bool,
     ) -> World {
         let mut rng = Rng::new(seed);
-        let mut shared = Shared { rng: Rng::new(seed + 1), budget: Budget::new(memory), connecting: 0 };
+        let mut shared = Shared {
+            rng: Rng::new(seed + 1),
+            budget: Budget::new(memory),
+            connecting: 0,
+            connected: 0,
+            most_connected: 100,
+        };
         let settings = Settings { peer_id: PeerId([1; 20]), port: 6881, tracker_key: 0, max_peers: 50, sequential };
         let torrent = |metainfo: &Metainfo| {
             let nothing = Bitfield::new(metainfo.piece_count());

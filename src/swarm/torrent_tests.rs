@@ -66,7 +66,7 @@ impl Swarm {
                 Settings { peer_id: peer_id(number), port: 6881, tracker_key: 0, max_peers: 50, sequential: false };
             Member {
                 torrent: Torrent::new(&metainfo(), have.clone(), settings, Time::ZERO, &mut rng),
-                shared: Shared { rng, budget: Budget::new(1 << 20), connecting: 0 },
+                shared: Shared { rng, budget: Budget::new(1 << 20), connecting: 0, connected: 0, most_connected: 100 },
                 written: vec![0; PIECES as usize],
                 uploaded: 0,
                 heard: Vec::new(),
