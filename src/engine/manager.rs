@@ -143,6 +143,7 @@ impl Manager {
             }
         }
         self.peers.values().for_each(|connection| connection.link.close());
+        self.torrents.iter().for_each(|slot| self.around.directory.remove(&slot.info_hash));
         let _ = self.notices.send(Notice::Stopped(self.reports(self.started.elapsed())));
     }
 

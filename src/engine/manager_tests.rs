@@ -225,7 +225,14 @@ fn a_torrent_that_fails_leaves_the_places_of_its_connections_to_others() {
     let sockets = sixteen();
     fail(&engine, 0);
     next(&notices, "it fails", |notice| matches!(notice, Notice::Failed { torrent: 0, .. }).then_some(()));
-    drop(sockets);
+    // They need say nothing for that: their connections end with the torrent.
+    let begun = Instant::now();
+    for mut socket in sockets {
+        let mut heard = Vec::new();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        assert!(socket.read_to_end(&mut heard).is_err() || heard.len() == 68, "our handshake, and the end");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(8), "only the handshake's deadline ended them");
     add(&engine, &torrent(2 * PIECE, &[], PIECE, &trackers).0, dir.path());
     joined(&notices);
     drop(sixteen());

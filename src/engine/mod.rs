@@ -24,6 +24,7 @@ pub mod link;
 pub mod listener;
 pub mod manager;
 pub mod reader;
+pub mod shaking;
 pub mod slot;
 #[cfg(test)]
 mod testkit;
