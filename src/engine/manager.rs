@@ -17,6 +17,7 @@ use super::slot::{Slot, State};
 use super::{Config, GOODBYE, Job, Notice, Problem, Report, entropy};
 use crate::proto::bitfield::Bitfield;
 use crate::swarm::Time;
+use crate::swarm::announcer::{AnnounceFailure, Announcement};
 use crate::swarm::budget::{Budget, LEAST_BYTES};
 use crate::swarm::event::{Action, Event, sooner};
 use crate::swarm::peer::PeerKey;
@@ -62,6 +63,8 @@ struct Manager {
     actions: Vec<Action>,
     /// Addresses that no thread could be started for. (Not through the inbox: we are the one who empties it.)
     unreached: Vec<(usize, SocketAddr)>,
+    /// Announces that no thread could be started for.
+    unannounced: Vec<(usize, Box<Announcement>)>,
     /// Announces without an answer yet.
     announcing: usize,
     status_every: Option<Duration>,
@@ -101,6 +104,7 @@ pub fn start(
         talked_to: Vec::new(),
         actions: Vec::new(),
         unreached: Vec::new(),
+        unannounced: Vec::new(),
         announcing: 0,
         status_every: config.status_every,
         status_at: config.status_every.map(|_| Time::ZERO),
@@ -122,6 +126,11 @@ impl Manager {
             self.share_budget(now);
             while let Some((torrent, addr)) = self.unreached.pop() {
                 self.handle(torrent, Event::ConnectFailed { addr }, now);
+            }
+            while let Some((torrent, announcement)) = self.unannounced.pop() {
+                let reason = "no thread could be started to ask it".to_string();
+                let outcome = Box::new(Err(AnnounceFailure { reason, retry_in: None }));
+                self.take(Input::Torrent { torrent, event: Event::Announced { announcement, outcome } }, now);
             }
             self.disk.send();
             self.send_orders();
@@ -316,7 +325,9 @@ impl Manager {
                 }
                 Action::Announce { announcement } => {
                     self.announcing += 1;
-                    self.announcers.announce(number, announcement);
+                    if let Err(announcement) = self.announcers.announce(number, announcement) {
+                        self.unannounced.push((number, announcement));
+                    }
                 }
                 Action::Complete => {
                     // The last figures first, so that whoever shows the end shows the whole.

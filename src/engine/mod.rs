@@ -7,7 +7,8 @@
 //! | peer writer ([`writer`]) | one a peer | its channel, its socket |
 //! | [`disk`] | as many as cores, at most 4 | its channel, the disk |
 //! | [`listener`] | one or two | its socket |
-//! | [`announce`] | none when nothing is announced, at most 8 | a tracker |
+//! | [`announce`] | none when nothing is announced, at most 32 | a tracker |
+//! | [`lookup`] | none when no peer is named by host, at most 4 | the resolver |
 //! | [`check`] | as many as cores, while content is checked | the disk |
 
 pub mod announce;
@@ -21,6 +22,7 @@ pub mod http;
 pub mod input;
 pub mod link;
 pub mod listener;
+pub mod lookup;
 pub mod manager;
 pub mod reader;
 pub mod slot;
