@@ -17,6 +17,7 @@ pub mod blocks;
 pub mod check;
 pub mod content;
 pub mod disk;
+pub mod failed;
 pub mod files;
 pub mod http;
 pub mod input;

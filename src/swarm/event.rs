@@ -71,6 +71,14 @@ pub enum Event {
         /// The hash is right.
         good: bool,
     },
+    /// A piece that failed before is right now, and these blocks of the try that failed were not as they should have
+    /// been. [`Event::Checked`] follows.
+    FoundWrong {
+        /// The piece.
+        piece: u32,
+        /// Where in the piece each of the blocks begins, in bytes.
+        begins: Vec<u32>,
+    },
     /// The disk did not do what was asked of it, the torrent can't go on.
     DiskFailed {
         /// What was being done, to what, and what to do about it.

@@ -97,7 +97,7 @@ impl Torrent {
             }
             return Some("it is ourselves");
         }
-        if self.candidates.is_barred(addr) {
+        if self.candidates.is_barred(addr) || self.bans.hold(addr.ip(), handshake.peer_id, outgoing) {
             return Some("it is banned");
         }
         let double = self.peers.iter().find(|(_, other)| other.id == handshake.peer_id);
@@ -184,6 +184,7 @@ impl Torrent {
     pub(super) fn lose(&mut self, peer: PeerKey, turn: &mut Turn) {
         self.give_up_requests(peer, true, turn);
         let Some(state) = self.peers.remove(&peer) else { return };
+        self.remember(peer, &state);
         if state.counted_as_seed {
             self.picker.count_seed(false);
         } else {

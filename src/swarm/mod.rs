@@ -4,11 +4,14 @@
 //! time. [`torrent`] is the central piece manager; the other modules are the ideas it decides with, one a file.
 
 pub mod announcer;
+pub mod bans;
 pub mod budget;
 pub mod candidates;
 mod downloading;
 pub mod event;
 mod joining;
+mod lying;
+pub mod pace;
 pub mod peer;
 pub mod picker;
 pub mod rarity;

@@ -166,7 +166,7 @@ fn a_piece_that_failed_comes_again_from_one_peer_alone() {
     for (number, block) in [1, 2, 1, 2].into_iter().zip(picker.pick(&wish(1, &all, 4), &mut rng)) {
         picker.arrived(block, peer(number), false);
     }
-    assert_eq!(picker.failed(4), [peer(1), peer(2)]);
+    assert_eq!(picker.failed(4), None, "either may have lied");
     let first = picker.pick(&wish(1, &all, 2), &mut rng);
     assert_eq!(first.len(), 2);
     assert!(picker.pick(&wish(2, &all, 2), &mut rng).is_empty(), "not even in the endgame");

@@ -1,15 +1,18 @@
 //! The central piece manager: one torrent as a state machine, `(event, now) -> actions`.
 //!
-//! Floor 2. It owns all the state of a torrent and is the only place that decides. Its ways stand in three files:
-//! `joining.rs` (who is connected), `downloading.rs` (whom to ask for what) and `uploading.rs` (who gets what).
+//! Floor 2. It owns all the state of a torrent and is the only place that decides. Its ways stand in files of
+//! their own: `joining.rs` (who is connected), `downloading.rs` (whom to ask for what), `lying.rs` (whose blocks were
+//! wrong) and `uploading.rs` (who gets what).
 //! BEP 3 for the protocol; each idea it decides with has a file of its own on this floor.
 
 use super::Time;
 use super::announcer::{Announcer, Facts, Tracker};
+use super::bans::Bans;
 use super::budget::Budget;
 use super::candidates::Candidates;
 use super::event::{Action, Event, sooner};
 use super::joining::MOST_CONNECTING;
+use super::lying::Identity;
 use super::peer::{Peer, PeerKey};
 use super::picker::Picker;
 use super::rate::{Meter, TokenBucket};
@@ -96,6 +99,9 @@ pub struct Torrent {
     pub(super) picker: Picker,
     pub(super) peers: BTreeMap<PeerKey, Peer>,
     pub(super) candidates: Candidates,
+    pub(super) bans: Bans,
+    /// Peers that are gone, and sent blocks that are not proven yet.
+    pub(super) departed: BTreeMap<PeerKey, Identity>,
     pub(super) announcer: Announcer,
     /// Connections being opened.
     pub(super) connecting: usize,
@@ -109,6 +115,10 @@ pub struct Torrent {
     pub(super) waits_for_tokens: bool,
     /// Who is served in turn under a limit, and how many bytes more.
     pub(super) in_turn: (Option<PeerKey>, u64),
+    /// Everything that any peer has is asked for.
+    pub(super) endgame: bool,
+    /// When it was last seen to that nobody is idle who could help.
+    pub(super) looked: Time,
     pub(super) down: Meter,
     pub(super) up: Meter,
     /// Bytes that came in vain: twice, unasked, or of a piece that failed.
@@ -126,6 +136,8 @@ impl Torrent {
             picker: Picker::new(metainfo.length, metainfo.piece_length, have, settings.sequential, rng),
             peers: BTreeMap::new(),
             candidates: Candidates::new(),
+            bans: Bans::default(),
+            departed: BTreeMap::new(),
             announcer: Announcer::new(&metainfo.tiers, now, rng),
             connecting: 0,
             left: metainfo.length - had,
@@ -133,6 +145,8 @@ impl Torrent {
             upload: TokenBucket::new(settings.upload_rate, now),
             waits_for_tokens: false,
             in_turn: (None, 0),
+            endgame: false,
+            looked: now,
             down: Meter::new(now),
             up: Meter::new(now),
             wasted: 0,
@@ -159,7 +173,9 @@ impl Torrent {
             Event::Block { peer, piece, begin, data } => self.block_came(peer, piece, begin, data, turn),
             Event::Gone { peer } => self.lose(peer, turn),
             Event::Uploaded { peer, bytes } => self.uploaded(peer, bytes, turn),
-            Event::Checked { piece, good } => self.checked(piece, good, turn),
+            Event::FoundWrong { piece, begins } => self.found_wrong(piece, &begins, turn),
+            Event::Checked { piece, good: false } => self.piece_failed(piece, turn),
+            Event::Checked { piece, good: true } => self.proven(piece, turn),
             Event::DiskFailed { problem } => self.fail(problem, turn),
             Event::BudgetFreed => self.ask_all(turn),
             Event::Timer => self.timer(turn),
@@ -183,6 +199,7 @@ impl Torrent {
             wake = sooner(wake, Some(peer.spoken + KEEP_ALIVE_AFTER));
             wake = sooner(wake, self.snub_at(peer));
         }
+        wake = sooner(wake, self.look_at());
         sooner(wake, self.tokens_at(shared))
     }
 
@@ -262,6 +279,7 @@ impl Torrent {
         if self.waits_for_tokens {
             self.serve_by_turns(turn);
         }
+        self.look_for_work(turn);
     }
 
     /// Sends a message to a connected peer.
