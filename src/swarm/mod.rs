@@ -6,6 +6,7 @@
 pub mod announcer;
 pub mod budget;
 pub mod candidates;
+pub mod choice;
 mod downloading;
 pub mod event;
 mod joining;
