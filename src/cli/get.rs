@@ -3,11 +3,12 @@
 //! Floor 4. First everything that was typed is looked at, and every torrent read: whatever is wrong there is told before
 //! anything is made. Then the engine runs, and what it says is shown until it has stopped.
 
+use super::choice::Files;
 use super::exit::{Exit, Failure};
 use super::options::{self, Flag, Parsed};
 use super::session::{Event, Session};
 use super::view::View;
-use super::{json, log, say, signals, source};
+use super::{json, list, log, say, signals, source};
 use crate::engine::in_words;
 use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Engine, Job, Notice};
 use crate::proto::path::for_terminal;
@@ -24,7 +25,7 @@ const MOST_MEMORY_MIB: u64 = 16 << 10;
 const MIB: u64 = 1 << 20;
 
 /// The options.
-pub const FLAGS: [Flag; 11] = [
+pub const FLAGS: [Flag; 14] = [
     Flag {
         short: "d",
         long: "dir",
@@ -39,6 +40,25 @@ pub const FLAGS: [Flag; 11] = [
                0: the system chooses (default: 6881-6999).",
     },
     Flag { short: "s", long: "seed", value: None, help: "Go on seeding when all is whole, until interrupted." },
+    Flag {
+        short: "",
+        long: "files",
+        value: Some("LIST"),
+        help: "Only the files with these numbers, such as 1,3-5 (one TORRENT alone).",
+    },
+    Flag {
+        short: "",
+        long: "exclude",
+        value: Some("GLOB..."),
+        help: "No files whose path in the torrent fits, such as '*.nfo' or 'extras/';\n\
+               may be given several times.",
+    },
+    Flag {
+        short: "",
+        long: "list",
+        value: None,
+        help: "Show the files with their numbers (*: would be fetched), and end.",
+    },
     Flag { short: "", long: "sequential", value: None, help: "Fetch pieces in order, first to last." },
     Flag { short: "", long: "max-peers", value: Some("N"), help: "Most connections of a torrent (default: 50)." },
     Flag {
@@ -75,6 +95,10 @@ Usage: swarmlet get [OPTION]... TORRENT...
 TORRENT is a .torrent file, - (standard input) or an http(s) URL of one. Content that is in the folder
 already is checked and used, so the same command goes on after an interruption.
 
+A GLOB without / fits names in any folder, one with / begins where the torrent does, and one that fits a
+folder takes all that is in it. Files that are not wanted are never made nor changed; what pieces hold of
+them lies in the hidden file .INFOHASH.parts, until a later run wants all.
+
 Options:
 {}
 Exit codes:
@@ -85,6 +109,8 @@ JSON (--json):
 Examples:
   swarmlet get debian.torrent
   swarmlet get --dir /srv/iso --seed *.torrent
+  swarmlet get --list a.torrent
+  swarmlet get --files 1,3-5 --exclude '*.nfo' a.torrent
   curl https://example.org/a.torrent | swarmlet get -
   swarmlet get --json a.torrent | jq -r 'select(.event == \"complete\").name'
 ",
@@ -109,6 +135,7 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     if sources.iter().filter(|source| *source == "-").count() > 1 {
         return Err(Failure::usage("- (standard input) is named twice"));
     }
+    let files = Files::read(&given, sources.len())?;
     log::begin(given.times("verbose"));
     let view = View::choose(given.has("json"), given.has("quiet"), given.has("verbose"));
     let config = configure(&given, &view)?;
@@ -122,15 +149,25 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
         torrents.push((source, metainfo));
     }
     source::check_distinct(&torrents)?;
-    make_dir(&dir)?;
+    let mut choices = Vec::new();
+    for (source, metainfo) in &torrents {
+        choices.push(files.of(metainfo, &source::shown(source))?);
+    }
     if !given.has("quiet") {
         for (source, metainfo) in &torrents {
             let name = source::shown(source);
             metainfo.warnings.iter().for_each(|warning| say::problem(&format!("{name}: warning: {warning}")));
         }
+        let idle = files.idle(torrents.iter().map(|(_, metainfo)| metainfo));
+        idle.for_each(|pattern| say::problem(&format!("warning: --exclude {pattern} fits no file")));
     }
+    let torrents = torrents.into_iter().map(|(_, metainfo)| metainfo).zip(choices);
+    if given.has("list") {
+        return Ok(list::show(torrents, given.has("json")));
+    }
+    make_dir(&dir)?;
     fetch(
-        torrents.into_iter().map(|(_, metainfo)| Job { metainfo, dir: dir.clone() }).collect(),
+        torrents.map(|(metainfo, choice)| Job { metainfo, dir: dir.clone(), choice }).collect(),
         config,
         view,
         given.has("seed"),

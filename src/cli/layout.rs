@@ -141,7 +141,7 @@ fn left(entry: &Entry, ended: bool) -> Option<Duration> {
 
 /// The bar and the numbers beside or below it.
 fn progress(entry: &Entry, look: Look, ended: bool) -> Vec<String> {
-    let length = entry.report.length;
+    let length = entry.length();
     let done = entry.checking().unwrap_or_else(|| entry.had());
     let percent = percent(done, length);
     let sizes = if done == length { size(length) } else { of(done, length) };
@@ -193,7 +193,7 @@ fn flow(items: Vec<String>, width: usize) -> Vec<String> {
 
 /// A torrent in one row.
 fn line(entry: &Entry, look: Look, ended: bool) -> Row {
-    let (done, length) = (entry.checking().unwrap_or_else(|| entry.had()), entry.report.length);
+    let (done, length) = (entry.checking().unwrap_or_else(|| entry.had()), entry.length());
     let note = match (state(entry, ended), entry.running()) {
         ("downloading", Some(status)) => rate(status.down_rate),
         (state, _) => state.into(),

@@ -66,7 +66,7 @@ fn progress(session: &Session) -> Vec<String> {
 
 /// How far one torrent has come; nothing before its check has begun.
 fn one(entry: &Entry) -> Option<String> {
-    let (name, length) = (&entry.report.name, entry.report.length);
+    let (name, length) = (&entry.report.name, entry.length());
     if let Some(checked) = entry.checking() {
         return (checked > 0).then(|| format!("{name}: checking, {}", percent(checked, length)));
     }

@@ -32,7 +32,7 @@ pub enum Event {
     Ticked,
     /// The content that was there is checked.
     Checked(usize),
-    /// Nothing is missing any more.
+    /// Nothing that is wanted is missing any more.
     Complete(usize),
     /// A torrent ended by itself.
     Failed(usize),
@@ -86,6 +86,11 @@ impl Entry {
         }
     }
 
+    /// The bytes there are to look at, or to have.
+    pub fn length(&self) -> u64 {
+        self.checking().map_or(self.report.length, |_| self.report.size)
+    }
+
     /// Bytes looked at, while what is there is being checked.
     pub fn checking(&self) -> Option<u64> {
         match self.report.phase {
@@ -112,7 +117,8 @@ impl Session {
             report: Report {
                 name: job.metainfo.name.clone(),
                 info_hash: job.metainfo.info_hash,
-                length: job.metainfo.length,
+                length: job.length(),
+                size: job.metainfo.length,
                 phase: Phase::Checking(0),
             },
             status: None,

@@ -47,7 +47,7 @@ pub fn session(torrents: Vec<(&str, u64, Phase)>) -> Session {
         joined: if let Phase::Running(_) = &phase { Some((now, 0)) } else { None },
         whole: None,
         problem: if let Phase::Failed(problem) = &phase { Some(problem.clone()) } else { None },
-        report: Report { name: name.into(), info_hash: InfoHash([0xab; 20]), length, phase },
+        report: Report { name: name.into(), info_hash: InfoHash([0xab; 20]), length, size: length, phase },
     };
     let entries = torrents.into_iter().map(entry).collect();
     Session { began: now, port: 6881, entries, settled: None, first_failure: None }

@@ -22,7 +22,8 @@ use crate::swarm::budget::{Budget, LEAST_BYTES};
 use crate::swarm::event::{Action, Event, sooner};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::rng::Rng;
-use crate::swarm::torrent::{Settings, Shared, Torrent, Turn};
+use crate::swarm::status::Status;
+use crate::swarm::torrent::{Settings, Shared, Standing, Torrent, Turn};
 use core::net::SocketAddr;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::HashMap;
@@ -205,7 +206,8 @@ impl Manager {
         self.torrents.push(Slot {
             name: job.metainfo.name.clone(),
             info_hash: job.metainfo.info_hash,
-            length: job.metainfo.length,
+            length: job.length(),
+            size: job.metainfo.length,
             piece_length: job.metainfo.piece_length,
             state: State::Checking(Arc::clone(&progress)),
             wake: None,
@@ -219,10 +221,13 @@ impl Manager {
         if self.end_at.is_some() {
             return;
         }
-        let had_bytes = have.iter_ones().map(|piece| content.metainfo.piece_size(piece) as u64).sum();
-        let whole = have.is_full();
-        let torrent = Torrent::new(&content.metainfo, have, self.settings.clone(), now, &mut self.shared.rng);
+        let mut torrent = Torrent::new(&content.metainfo, have, self.settings.clone(), now, &mut self.shared.rng);
+        if let Some(choice) = &content.choice {
+            torrent.want_only(choice.pieces());
+        }
+        let Status { left, standing, .. } = torrent.status(now);
         let slot = &mut self.torrents[number];
+        let (had_bytes, whole) = (slot.length - left, standing == Standing::Seeding);
         slot.told = vec![None; torrent.trackers().len()];
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
         self.around.directory.add(content);

@@ -25,6 +25,7 @@ pub mod link;
 pub mod listener;
 pub mod lookup;
 pub mod manager;
+pub mod parts;
 pub mod reader;
 pub mod slot;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub mod writer;
 
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::metainfo::Metainfo;
+use crate::swarm::choice::Choice;
 use crate::swarm::status::Status;
 use crate::swarm::torrent::Settings;
 use content::ContentError;
@@ -100,6 +102,15 @@ pub struct Job {
     pub metainfo: Metainfo,
     /// The folder that holds the torrent's file or folder.
     pub dir: PathBuf,
+    /// Which of the torrent's files are wanted; `None`: all.
+    pub choice: Option<Choice>,
+}
+
+impl Job {
+    /// Bytes of content that are wanted.
+    pub fn length(&self) -> u64 {
+        self.choice.as_ref().map_or(self.metainfo.length, Choice::bytes)
+    }
 }
 
 /// Something to tell the person. Torrents are numbered as they were added, from 0.
@@ -111,12 +122,12 @@ pub enum Notice {
     Joined {
         /// Which.
         torrent: usize,
-        /// Bytes that were there already.
+        /// Bytes that were there already, of those that are wanted.
         had_bytes: u64,
-        /// Nothing is missing.
+        /// Nothing that is wanted is missing.
         whole: bool,
     },
-    /// Every piece is had and proven.
+    /// Every piece that is wanted is had and proven.
     Complete {
         /// Which.
         torrent: usize,
@@ -148,8 +159,10 @@ pub struct Report {
     pub name: String,
     /// Which.
     pub info_hash: InfoHash,
-    /// Bytes of content.
+    /// Bytes of content that are wanted.
     pub length: u64,
+    /// Bytes of content in all.
+    pub size: u64,
     /// What it is doing.
     pub phase: Phase,
 }

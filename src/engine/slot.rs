@@ -17,8 +17,10 @@ pub struct Slot {
     pub name: String,
     /// Which it is.
     pub info_hash: InfoHash,
-    /// Bytes of content.
+    /// Bytes of content that are wanted.
     pub length: u64,
+    /// Bytes of content in all.
+    pub size: u64,
     /// Bytes of a piece.
     pub piece_length: u32,
     /// What it is doing.
@@ -45,11 +47,11 @@ impl Slot {
         let phase = match &self.state {
             State::Checking(pieces) => {
                 let bytes = pieces.load(Ordering::Relaxed) as u64 * self.piece_length as u64;
-                Phase::Checking(bytes.min(self.length))
+                Phase::Checking(bytes.min(self.size))
             }
             State::Running(torrent, _) => Phase::Running(torrent.status(now)),
             State::Failed(problem) => Phase::Failed(problem.clone()),
         };
-        Report { name: self.name.clone(), info_hash: self.info_hash, length: self.length, phase }
+        Report { name: self.name.clone(), info_hash: self.info_hash, length: self.length, size: self.size, phase }
     }
 }

@@ -210,7 +210,10 @@ impl Torrent {
         }
         if self.picker.is_whole() {
             self.standing = Standing::Seeding;
-            self.announcer.complete(turn.now);
+            // Files may have been left out: then the tracker must not count a seed.
+            if self.left == 0 {
+                self.announcer.complete(turn.now);
+            }
             turn.actions.push(Action::Complete);
             let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
             peers.into_iter().for_each(|peer| self.part_from_seed(peer, turn));

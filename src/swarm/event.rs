@@ -150,7 +150,7 @@ pub enum Action {
         /// What to send, and to whom.
         announcement: Box<Announcement>,
     },
-    /// Every piece is had and proven.
+    /// Every piece that is wanted is had and proven.
     Complete,
     /// The torrent stopped by itself.
     Failed {

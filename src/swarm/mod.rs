@@ -7,6 +7,7 @@ pub mod announcer;
 pub mod bans;
 pub mod budget;
 pub mod candidates;
+pub mod choice;
 mod downloading;
 pub mod event;
 mod joining;

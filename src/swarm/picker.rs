@@ -108,6 +108,8 @@ pub struct Picker {
     piece_length: u32,
     length: u64,
     have: Bitfield,
+    /// Pieces that need not be fetched: those that are had, and those nobody here wants.
+    settled: Bitfield,
     rarity: Rarity,
     begun: BTreeMap<u32, Begun>,
     /// Peers that have every piece; they make no piece rarer than another.
@@ -125,6 +127,7 @@ impl Picker {
         Picker {
             piece_length,
             length,
+            settled: have.clone(),
             have,
             rarity,
             begun: BTreeMap::new(),
@@ -137,6 +140,17 @@ impl Picker {
     /// The pieces that are proven.
     pub fn have(&self) -> &Bitfield {
         &self.have
+    }
+
+    /// The pieces that we want of nobody: those that are proven, and those that were left out.
+    pub fn settled(&self) -> &Bitfield {
+        &self.settled
+    }
+
+    /// From now on `piece` is not wanted, and never picked.
+    pub fn leave_out(&mut self, piece: u32) {
+        self.rarity.remove(piece);
+        self.settled.set(piece);
     }
 
     /// Bytes of `piece`: the last one may be shorter.
@@ -319,12 +333,13 @@ impl Picker {
     pub fn proven(&mut self, piece: u32) -> bool {
         self.begun.remove(&piece);
         self.rarity.remove(piece);
+        self.settled.set(piece);
         self.have.set(piece)
     }
 
-    /// Whether every piece is had.
+    /// Whether every piece that is wanted is had.
     pub fn is_whole(&self) -> bool {
-        self.have.is_full()
+        self.settled.is_full()
     }
 }
 

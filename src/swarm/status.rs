@@ -14,7 +14,7 @@ pub struct Status {
     pub info_hash: InfoHash,
     /// Downloading, seeding, or failed.
     pub standing: Standing,
-    /// Bytes not proven yet.
+    /// Bytes that are wanted and not proven yet.
     pub left: u64,
     /// Pieces proven.
     pub pieces_had: u32,
@@ -51,7 +51,7 @@ impl Torrent {
         Status {
             info_hash: self.info_hash,
             standing: self.standing.clone(),
-            left: self.left,
+            left: self.left - self.left_out,
             pieces_had: self.picker.have().count(),
             pieces: self.picker.have().len(),
             downloaded: self.down.total(),

@@ -85,7 +85,7 @@ pub struct Settings {
 pub enum Standing {
     /// Pieces are missing.
     Downloading,
-    /// All is had and proven.
+    /// All that is wanted is had and proven.
     Seeding,
     /// It ended by itself; nothing moves. The reason is for people.
     Failed(String),
@@ -105,8 +105,10 @@ pub struct Torrent {
     pub(super) announcer: Announcer,
     /// Connections being opened.
     pub(super) connecting: usize,
-    /// Bytes that are not proven yet.
+    /// Bytes that are not proven yet, wanted or not.
     pub(super) left: u64,
+    /// Bytes of them that nobody here wants.
+    pub(super) left_out: u64,
     /// Some peer could be asked for more if there were memory.
     pub(super) waits_for_budget: bool,
     /// The limit of this torrent's uploads.
@@ -141,6 +143,7 @@ impl Torrent {
             announcer: Announcer::new(&metainfo.tiers, now, rng),
             connecting: 0,
             left: metainfo.length - had,
+            left_out: 0,
             waits_for_budget: false,
             upload: TokenBucket::new(settings.upload_rate, now),
             waits_for_tokens: false,
@@ -151,6 +154,19 @@ impl Torrent {
             up: Meter::new(now),
             wasted: 0,
             settings,
+        }
+    }
+
+    /// Only these pieces are wanted from now on. It is said before the torrent hears of any peer.
+    pub fn want_only(&mut self, wanted: &Bitfield) {
+        for piece in (0..wanted.len()).filter(|&piece| !wanted.get(piece)) {
+            if !self.picker.have().get(piece) {
+                self.left_out += self.picker.piece_size(piece) as u64;
+            }
+            self.picker.leave_out(piece);
+        }
+        if self.picker.is_whole() {
+            self.standing = Standing::Seeding;
         }
     }
 
@@ -248,6 +264,7 @@ impl Torrent {
             port: self.settings.port,
             uploaded: self.up.total(),
             downloaded: self.down.total(),
+            // Also what we don't want: who says 0 is counted as a seed, and many trackers introduce no seeds to it.
             left: self.left,
             event: None,
             numwant: Some(if self.has_room_for_peers() { NUMWANT } else { 0 }),
