@@ -14,7 +14,7 @@ use super::link::{Directory, Link, Order};
 use super::listener;
 use super::reader::{self, Surroundings};
 use super::slot::{Slot, State};
-use super::{Config, GOODBYE, Job, Notice, Problem, Report, entropy};
+use super::{Config, GOODBYE, Job, Notice, Problem, Report, Watch, entropy};
 use crate::proto::bitfield::Bitfield;
 use crate::swarm::Time;
 use crate::swarm::budget::{Budget, LEAST_BYTES};
@@ -64,6 +64,8 @@ struct Manager {
     unreached: Vec<(usize, SocketAddr)>,
     /// Announces without an answer yet.
     announcing: usize,
+    paused: bool,
+    watch: Watch,
     status_every: Option<Duration>,
     status_at: Option<Time>,
     /// When we end, goodbyes answered or not.
@@ -102,6 +104,8 @@ pub fn start(
         actions: Vec::new(),
         unreached: Vec::new(),
         announcing: 0,
+        paused: false,
+        watch: Watch::default(),
         status_every: config.status_every,
         status_at: config.status_every.map(|_| Time::ZERO),
         end_at: None,
@@ -185,6 +189,15 @@ impl Manager {
                 self.handle(torrent, Event::DiskFailed { problem: error.to_string() }, now);
                 self.failed(torrent, error.into());
             }
+            Input::Pause(paused) => {
+                self.paused = paused;
+                (0..self.torrents.len()).for_each(|number| self.handle(number, Event::Paused(paused), now));
+                self.status_at = self.status_every.map(|_| now);
+            }
+            Input::Watch(watch) => {
+                self.watch = watch;
+                self.status_at = self.status_every.map(|_| now);
+            }
             Input::Stop => self.stop(now),
         }
     }
@@ -217,6 +230,9 @@ impl Manager {
         self.around.directory.add(content);
         let _ = self.notices.send(Notice::Joined { torrent: number, had_bytes, whole });
         self.handle(number, Event::Timer, now);
+        if self.paused {
+            self.handle(number, Event::Paused(true), now);
+        }
     }
 
     fn failed(&mut self, number: usize, problem: Problem) {
@@ -370,7 +386,8 @@ impl Manager {
     }
 
     fn reports(&self, now: Time) -> Vec<Report> {
-        self.torrents.iter().map(|slot| slot.report(now)).collect()
+        let watch = |number| Watch { peers_of: self.watch.peers_of.filter(|&watched| watched == number), ..self.watch };
+        self.torrents.iter().enumerate().map(|(number, slot)| slot.report(now, watch(number))).collect()
     }
 }
 

@@ -90,6 +90,8 @@ pub struct Torrent {
     pub(super) connecting: usize,
     /// Bytes that are not proven yet.
     pub(super) left: u64,
+    /// The person wants a pause.
+    pub(super) paused: bool,
     /// Some peer could be asked for more if there were memory.
     pub(super) waits_for_budget: bool,
     pub(super) down: Meter,
@@ -112,6 +114,7 @@ impl Torrent {
             announcer: Announcer::new(&metainfo.tiers, now, rng),
             connecting: 0,
             left: metainfo.length - had,
+            paused: false,
             waits_for_budget: false,
             down: Meter::new(now),
             up: Meter::new(now),
@@ -141,6 +144,7 @@ impl Torrent {
             Event::Uploaded { peer, bytes } => self.uploaded(peer, bytes, turn),
             Event::Checked { piece, good } => self.checked(piece, good, turn),
             Event::DiskFailed { problem } => self.fail(problem, turn),
+            Event::Paused(paused) => self.pause(paused, turn),
             Event::BudgetFreed => self.ask_all(turn),
             Event::Timer => self.timer(turn),
         }
@@ -200,7 +204,8 @@ impl Torrent {
     }
 
     fn wants_peers_early(&self) -> bool {
-        self.standing == Standing::Downloading && self.peers.len() < FEW_PEERS.min(self.settings.max_peers)
+        let wants = self.standing == Standing::Downloading && !self.paused;
+        wants && self.peers.len() < FEW_PEERS.min(self.settings.max_peers)
     }
 
     /// What trackers are told.
