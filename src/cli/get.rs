@@ -6,9 +6,10 @@
 use super::choice::Files;
 use super::exit::{Exit, Failure};
 use super::options::{self, Flag, Parsed};
+use super::person::{Person, Wish};
 use super::session::{Event, Session};
 use super::view::View;
-use super::{json, list, log, say, signals, source};
+use super::{json, keys, list, log, peers_view, say, source, terminal};
 use crate::engine::in_words;
 use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Engine, Job, Notice};
 use crate::proto::path::for_terminal;
@@ -104,6 +105,9 @@ Options:
 Exit codes:
 {exits}  With several torrents, that of the first failure; the others go on.
 
+Keys, on the live screen:
+{}  flags: {}
+
 JSON (--json):
 {}
 Examples:
@@ -115,6 +119,8 @@ Examples:
   swarmlet get --json a.torrent | jq -r 'select(.event == \"complete\").name'
 ",
         options::describe(&FLAGS),
+        keys::HELP,
+        peers_view::FLAGS,
         json::HELP,
     )
 }
@@ -214,17 +220,34 @@ fn make_dir(dir: &Path) -> Result<(), Failure> {
 fn fetch(jobs: Vec<Job>, config: Config, mut view: View, seed: bool) -> Result<Exit, Failure> {
     let started = Engine::start(config);
     let (engine, notices) = started.map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
-    let interrupts = signals::watch()?;
+    let mut person = Person::listen(view.is_live())?;
+    let result = watch(jobs, &engine, &notices, &mut view, &mut person, seed);
+    terminal::release();
+    result
+}
+
+/// Shows what the engine does, and has it do what the person wishes, until it has stopped.
+fn watch(
+    jobs: Vec<Job>,
+    engine: &Engine,
+    notices: &Receiver<Notice>,
+    view: &mut View,
+    person: &mut Person,
+    seed: bool,
+) -> Result<Exit, Failure> {
     let mut session = Session::new(&jobs, engine.port());
     let mut reader_gone = view.show(&Event::Started, &session).err();
     jobs.into_iter().for_each(|job| engine.add(job));
     let mut stopping = false;
-    while let Some(heard) = hear(&notices, &interrupts) {
-        let interrupted = matches!(heard, Heard::Interrupt);
-        let mut events = match heard {
-            Heard::Notice(notice) => session.take_in(notice, Instant::now()),
-            Heard::Interrupt => Vec::new(),
-        };
+    while let Some(heard) = hear(notices, &person.wishes) {
+        let interrupted = matches!(heard, Heard::Wish(Wish::Interrupt));
+        let mut events = Vec::new();
+        match heard {
+            Heard::Notice(notice) => events = session.take_in(notice, Instant::now()),
+            Heard::Wish(Wish::Key(key)) => person.pressed(key, engine, view, &session),
+            Heard::Wish(Wish::Redraw) => view.redraw(&session, true),
+            Heard::Wish(Wish::Interrupt) => {}
+        }
         let nothing_to_seed = session.failed() == session.entries.len();
         let done = session.settled.is_some() && (!seed || nothing_to_seed);
         if !stopping && (done || interrupted || reader_gone.is_some()) {
@@ -237,6 +260,7 @@ fn fetch(jobs: Vec<Job>, config: Config, mut view: View, seed: bool) -> Result<E
                 reader_gone = view.show(event, &session).err();
             }
         }
+        person.look(engine, view);
         if events.contains(&Event::Ended) {
             return reader_gone.map_or(Ok(session.exit()), Err);
         }
@@ -247,20 +271,20 @@ fn fetch(jobs: Vec<Job>, config: Config, mut view: View, seed: bool) -> Result<E
 /// What wakes the run.
 enum Heard {
     Notice(Notice),
-    Interrupt,
+    Wish(Wish),
 }
 
 /// Waits for the next thing; `None` when the engine is gone.
-fn hear(notices: &Receiver<Notice>, interrupts: &Receiver<()>) -> Option<Heard> {
+fn hear(notices: &Receiver<Notice>, wishes: &Receiver<Wish>) -> Option<Heard> {
     let mut select = Select::new();
     let first = select.recv(notices);
-    select.recv(interrupts);
+    select.recv(wishes);
     let ready = select.select();
     if ready.index() == first {
         return ready.recv(notices).ok().map(Heard::Notice);
     }
     // The thread that waits for signals ends with the process.
-    ready.recv(interrupts).ok().map(|()| Heard::Interrupt)
+    ready.recv(wishes).ok().map(Heard::Wish)
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 //! Floor 4. RFC 8259, written by hand: a flat object needs no library. Names of fields stay as they are from version to
 //! version; new ones may come. Sizes are bytes, rates bytes a second, times seconds.
 
-use super::exit::Failure;
-use super::session::{Entry, Event, Session};
+use super::exit::{Exit, Failure};
+use super::session::{Entry, Event, Session, exit_of};
 use super::units::{self, time_left};
 use super::{say, words};
 use crate::proto::path::is_unprintable;
@@ -20,14 +20,15 @@ Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and a
   event      comes                                     and has also
   start      for each torrent, at the beginning        port
   checked    what was there is checked                 -
-  status     each second, for each torrent             checked (bytes looked at), known (peers), unchoking
+  status     each second, for each torrent             checked (bytes looked at), known (peers), unchoking,
+                                                       under_way (bytes), why (nothing comes; null: it does)
   tracker    a tracker fails, or answers again         tracker (its host), problem (null: it answers)
   complete   once, when nothing wanted is missing      seconds, fetched (bytes)
   failed     the torrent ended by itself               problem, exit_code
   stopped    for each torrent, at the end              whole (true or false)
   file       for each file, with --list                only: info_hash, name, number, path (in the torrent),
                                                        size, wanted (true or false)
-  state is checking, waiting, downloading, seeding or failed.
+  state is checking, waiting, paused, downloading, seeding or failed.
 ";
 
 /// A JSON object that is being written.
@@ -56,6 +57,13 @@ impl Object {
     pub fn text(&mut self, key: &str, text: &str) {
         self.key(key);
         push_string(&mut self.0, text);
+    }
+
+    fn optional(&mut self, key: &str, text: Option<&str>) {
+        match text {
+            Some(text) => self.text(key, text),
+            None => self.raw(key, "null"),
+        }
     }
 
     fn raw(&mut self, key: &str, json: &str) {
@@ -94,6 +102,8 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
         Event::Ticked => all("status", |object, _, entry| {
             let running = entry.running();
             object.number("checked", entry.checking().unwrap_or(entry.report.size));
+            object.number("under_way", running.map_or(0, |status| status.under_way));
+            object.optional("why", words::why(entry).as_deref());
             object.number("known", running.map_or(0, |status| status.known as u64));
             object.number("unchoking", running.map_or(0, |status| status.unchoking as u64));
         }),
@@ -105,14 +115,12 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
         }),
         Event::Failed(torrent) => one("failed", *torrent, &|object, entry| {
             object.text("problem", entry.problem.as_ref().map_or("", |problem| &problem.text));
-            object.number("exit_code", session.exit().code().into());
+            let exit = entry.problem.as_ref().map_or(Exit::Whole, exit_of);
+            object.number("exit_code", exit.code().into());
         }),
         Event::Tracker { torrent, host, problem } => one("tracker", *torrent, &|object, _| {
             object.text("tracker", host);
-            match problem {
-                Some(problem) => object.text("problem", problem),
-                None => object.raw("problem", "null"),
-            }
+            object.optional("problem", problem.as_deref());
         }),
         Event::Stopping { .. } => String::new(),
         Event::Ended => all("stopped", |object, _, entry| object.truth("whole", entry.whole.is_some())),
@@ -194,7 +202,7 @@ mod tests {
             "{{\"event\":\"status\",\"time\":0.000,\"info_hash\":\"{}\",\"name\":\"a\\\"b\",\"size\":691011584,\
              \"wanted\":691011584,\"had\":432013312,\"state\":\"downloading\",\"downloaded\":432000000,\"uploaded\":9000000,\"wasted\":0,\
              \"down_rate\":5460000,\"up_rate\":122880,\"peers\":12,\"seeds\":8,\"eta\":48,\"checked\":691011584,\
-             \"known\":40,\"unchoking\":3}}\n",
+             \"under_way\":0,\"why\":null,\"known\":40,\"unchoking\":3}}\n",
             "ab".repeat(20)
         );
         assert_eq!(objects(&Event::Ticked, &run, run.began), expected);
@@ -206,7 +214,7 @@ mod tests {
         let run = session(vec![("a", 5, Phase::Failed(problem))]);
         let told = |event: Event| objects(&event, &run, run.began);
         assert!(told(Event::Failed(0)).contains("\"state\":\"failed\""));
-        assert!(told(Event::Failed(0)).contains("\"problem\":\"disk full\",\"exit_code\":75}"));
+        assert!(told(Event::Failed(0)).contains("\"problem\":\"disk full\",\"exit_code\":74}"));
         assert!(told(Event::Started).ends_with("\"eta\":null,\"port\":6881}\n"));
         assert!(told(Event::Ended).ends_with("\"whole\":false}\n"));
         let tracker = Event::Tracker { torrent: 0, host: "t.example".into(), problem: None };

@@ -168,12 +168,18 @@ impl Session {
 
     /// Torrents of which nothing is missing.
     pub fn whole(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.whole.is_some()).count()
+        self.entries.iter().filter(|entry| entry.whole.is_some() && entry.problem.is_none()).count()
     }
 
     /// Torrents that ended by themselves.
     pub fn failed(&self) -> usize {
         self.entries.iter().filter(|entry| entry.problem.is_some()).count()
+    }
+
+    /// Whether some tracker is to be told goodbye.
+    pub fn has_trackers(&self) -> bool {
+        let answers = |status: &Status| status.trackers.iter().any(|tracker| tracker.knows_us);
+        self.entries.iter().filter_map(|entry| entry.status.as_ref()).any(answers)
     }
 
     /// The exit code, were this the end.
@@ -208,12 +214,16 @@ impl Session {
 
     fn fail(&mut self, torrent: usize, problem: Problem, events: &mut Vec<Event>) {
         if let Some(entry) = self.entries.get_mut(torrent) {
-            let exit = if problem.cant_create { Exit::CantCreate } else { Exit::Io };
-            self.first_failure.get_or_insert(exit);
+            self.first_failure.get_or_insert(exit_of(&problem));
             entry.problem = Some(problem);
             events.push(Event::Failed(torrent));
         }
     }
+}
+
+/// The exit code of a torrent that ended by itself.
+pub fn exit_of(problem: &Problem) -> Exit {
+    if problem.cant_create { Exit::CantCreate } else { Exit::Io }
 }
 
 /// What a tracker is called: its host alone, for passkeys may stand anywhere behind it.
@@ -223,7 +233,7 @@ pub fn host(announce: &str) -> String {
 
 /// A tracker's failure in words that do not repeat its secret URL.
 pub fn without_url(problem: &str, announce: &str) -> String {
-    problem.replace(announce, &host(announce))
+    url::hide_secrets(problem, announce)
 }
 
 #[cfg(test)]

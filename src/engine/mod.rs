@@ -152,6 +152,15 @@ pub enum Notice {
     Stopped(Vec<Report>),
 }
 
+/// What of the torrents costs something to tell, and is told only to those who look at it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Watch {
+    /// Cells of the map of the pieces, of each torrent that is not whole; 0: no map.
+    pub cells: usize,
+    /// The torrent whose peers are listed.
+    pub peers_of: Option<usize>,
+}
+
 /// One torrent on the screen.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -265,6 +274,16 @@ impl Engine {
     /// Says goodbye to trackers and peers; [`Notice::Stopped`] comes within [`GOODBYE`].
     pub fn stop(&self) {
         let _ = self.manager.send(Input::Stop);
+    }
+
+    /// Pauses all torrents, or lets them go on. New numbers come at once.
+    pub fn pause(&self, paused: bool) {
+        let _ = self.manager.send(Input::Pause(paused));
+    }
+
+    /// Says what is looked at. New numbers come at once.
+    pub fn watch(&self, watch: Watch) {
+        let _ = self.manager.send(Input::Watch(watch));
     }
 
     /// A handle for another thread, such as the one that waits for signals.

@@ -31,7 +31,7 @@ impl Torrent {
     /// Asks `peer` for as much as it, the window and the memory allow.
     pub(super) fn ask_more(&mut self, peer: PeerKey, turn: &mut Turn) {
         let Some(state) = self.peers.get_mut(&peer) else { return };
-        if state.chokes_us || state.refused || state.useful_pieces == 0 {
+        if self.paused || state.chokes_us || state.refused || state.useful_pieces == 0 {
             return;
         }
         let (out, window) = (state.asked.len(), state.window.size() as usize);

@@ -20,6 +20,7 @@ const STAYED: Time = Time::from_secs(60);
 impl Torrent {
     pub(super) fn has_room_for_peers(&self) -> bool {
         !self.has_failed()
+            && !self.paused
             && !self.announcer.is_stopping()
             && self.peers.len() + self.connecting < self.settings.max_peers
     }

@@ -175,6 +175,26 @@ impl Picker {
         self.rarity.more(piece, rng);
     }
 
+    /// How many peers have `piece`.
+    pub fn peers_with(&self, piece: u32) -> u32 {
+        self.seeds + u32::from(self.rarity.availability(piece))
+    }
+
+    /// The pieces that are begun and not yet proven.
+    pub fn begun(&self) -> impl Iterator<Item = u32> + '_ {
+        self.begun.keys().copied()
+    }
+
+    /// Bytes that came of them.
+    pub fn under_way(&self) -> u64 {
+        let came = |(&piece, begun): (&u32, &Begun)| {
+            // The last block may be shorter, and then the piece is what it can be at most.
+            let blocks = begun.blocks.len() as u64 - u64::from(begun.missing);
+            (blocks * u64::from(BLOCK_BYTES)).min(u64::from(self.piece_size(piece)))
+        };
+        self.begun.iter().map(came).sum()
+    }
+
     /// Blocks to ask of a peer, at most as many as it wishes; they count as asked.
     pub fn pick(&mut self, wish: &Wish, rng: &mut Rng) -> Vec<BlockSpec> {
         let mut picked = Vec::with_capacity(wish.blocks);

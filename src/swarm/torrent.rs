@@ -109,6 +109,8 @@ pub struct Torrent {
     pub(super) left: u64,
     /// Bytes of them that nobody here wants.
     pub(super) left_out: u64,
+    /// The person wants a pause.
+    pub(super) paused: bool,
     /// Some peer could be asked for more if there were memory.
     pub(super) waits_for_budget: bool,
     /// The limit of this torrent's uploads.
@@ -144,6 +146,7 @@ impl Torrent {
             connecting: 0,
             left: metainfo.length - had,
             left_out: 0,
+            paused: false,
             waits_for_budget: false,
             upload: TokenBucket::new(settings.upload_rate, now),
             waits_for_tokens: false,
@@ -193,6 +196,7 @@ impl Torrent {
             Event::Checked { piece, good: false } => self.piece_failed(piece, turn),
             Event::Checked { piece, good: true } => self.proven(piece, turn),
             Event::DiskFailed { problem } => self.fail(problem, turn),
+            Event::Paused(paused) => self.pause(paused, turn),
             Event::BudgetFreed => self.ask_all(turn),
             Event::Timer => self.timer(turn),
         }
@@ -253,7 +257,8 @@ impl Torrent {
     }
 
     fn wants_peers_early(&self) -> bool {
-        self.standing == Standing::Downloading && self.peers.len() < FEW_PEERS.min(self.settings.max_peers)
+        let wants = self.standing == Standing::Downloading && !self.paused;
+        wants && self.peers.len() < FEW_PEERS.min(self.settings.max_peers)
     }
 
     /// What trackers are told.
