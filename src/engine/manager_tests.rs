@@ -1,6 +1,7 @@
 //! The whole floor at work: engines that meet over a tracker of a few lines.
 
 use super::super::content::{ContentError, Doing};
+use super::super::link::Link;
 use super::super::testkit::{PATIENCE, http, serve, socket_pair, torrent};
 use super::super::{Engine, EngineError, Phase};
 use super::*;
