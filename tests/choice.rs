@@ -61,7 +61,7 @@ impl Stage {
 
     fn part_file(&self, get: &Get) -> PathBuf {
         let hash: String = self.torrent.info_hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        get.dir.join(format!(".{hash}.parts"))
+        get.dir.join(format!(".{hash}.swarmlet"))
     }
 
     fn announces(&self, get: &Get) -> Vec<Announce> {
@@ -90,8 +90,8 @@ fn files_below(path: &Path) -> BTreeSet<PathBuf> {
 
 /// The last object about `event`.
 fn told(outcome: &Outcome, event: &str) -> Value {
-    let objects = outcome.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let found = objects.filter(|object| object["event"] == event).last();
+    let mut objects = outcome.stdout.lines().rev().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let found = objects.find(|object| object["event"] == event);
     found.unwrap_or_else(|| panic!("nothing was told of {event}"))
 }
 
@@ -310,7 +310,7 @@ fn a_choice_that_makes_no_sense_is_refused_in_words() {
 #[test]
 fn a_torrent_called_like_a_part_file_is_refused() {
     let hash = "00112233445566778899aabbccddeeff00112233";
-    let stage = Stage::new(Content::one_file(&format!(".{hash}.Parts"), 5));
+    let stage = Stage::new(Content::one_file(&format!(".{hash}.Swarmlet"), 5));
     let outcome = stage.get("leecher", &[]).run();
     outcome.assert_refused(65);
     assert!(outcome.stderr.contains("part file"), "{}", outcome.stderr);
