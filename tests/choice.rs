@@ -13,7 +13,7 @@ use common::wait::{PATIENCE, wait_until};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -239,6 +239,21 @@ fn an_unwanted_file_that_is_there_stays_as_it_is() {
     get.run().assert_code(0);
     assert!(before == (fs::read(&other).unwrap(), fs::metadata(&other).unwrap().modified().unwrap()));
     assert!(fs::read(get.dir.join("album/CD2/c.flac")).unwrap() == stage.content.files[2].1);
+}
+
+/// Somebody who may write into the folder must not lead us out of it.
+#[test]
+fn a_link_in_the_place_of_the_part_file_is_not_followed() {
+    let stage = Stage::new(album());
+    let _seed = stage.seed();
+    let precious = stage.scratch.path().join("precious");
+    fs::write(&precious, "as it was").unwrap();
+    let get = stage.get("leecher", &["--files", "1"]);
+    symlink(&precious, stage.part_file(&get)).unwrap();
+    let outcome = get.run();
+    outcome.assert_refused(73);
+    assert!(outcome.stderr.contains("a symbolic link stands in the way"), "{}", outcome.stderr);
+    assert_eq!(fs::read(&precious).unwrap(), b"as it was");
 }
 
 #[test]
