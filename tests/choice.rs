@@ -13,7 +13,7 @@ use common::wait::{PATIENCE, wait_until};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -61,7 +61,7 @@ impl Stage {
 
     fn part_file(&self, get: &Get) -> PathBuf {
         let hash: String = self.torrent.info_hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        get.dir.join(format!(".{hash}.parts"))
+        get.dir.join(format!(".{hash}.swarmlet"))
     }
 
     fn announces(&self, get: &Get) -> Vec<Announce> {
@@ -90,8 +90,8 @@ fn files_below(path: &Path) -> BTreeSet<PathBuf> {
 
 /// The last object about `event`.
 fn told(outcome: &Outcome, event: &str) -> Value {
-    let objects = outcome.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let found = objects.filter(|object| object["event"] == event).last();
+    let mut objects = outcome.stdout.lines().rev().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let found = objects.find(|object| object["event"] == event);
     found.unwrap_or_else(|| panic!("nothing was told of {event}"))
 }
 
@@ -241,6 +241,21 @@ fn an_unwanted_file_that_is_there_stays_as_it_is() {
     assert!(fs::read(get.dir.join("album/CD2/c.flac")).unwrap() == stage.content.files[2].1);
 }
 
+/// Somebody who may write into the folder must not lead us out of it.
+#[test]
+fn a_link_in_the_place_of_the_part_file_is_not_followed() {
+    let stage = Stage::new(album());
+    let _seed = stage.seed();
+    let precious = stage.scratch.path().join("precious");
+    fs::write(&precious, "as it was").unwrap();
+    let get = stage.get("leecher", &["--files", "1"]);
+    symlink(&precious, stage.part_file(&get)).unwrap();
+    let outcome = get.run();
+    outcome.assert_refused(73);
+    assert!(outcome.stderr.contains("a symbolic link stands in the way"), "{}", outcome.stderr);
+    assert_eq!(fs::read(&precious).unwrap(), b"as it was");
+}
+
 #[test]
 fn a_pattern_is_for_all_torrents() {
     let stage = Stage::new(album());
@@ -310,7 +325,7 @@ fn a_choice_that_makes_no_sense_is_refused_in_words() {
 #[test]
 fn a_torrent_called_like_a_part_file_is_refused() {
     let hash = "00112233445566778899aabbccddeeff00112233";
-    let stage = Stage::new(Content::one_file(&format!(".{hash}.Parts"), 5));
+    let stage = Stage::new(Content::one_file(&format!(".{hash}.Swarmlet"), 5));
     let outcome = stage.get("leecher", &[]).run();
     outcome.assert_refused(65);
     assert!(outcome.stderr.contains("part file"), "{}", outcome.stderr);

@@ -98,7 +98,7 @@ already is checked and used, so the same command goes on after an interruption.
 
 A GLOB without / fits names in any folder, one with / begins where the torrent does, and one that fits a
 folder takes all that is in it. Files that are not wanted are never made nor changed; what pieces hold of
-them lies in the hidden file .INFOHASH.parts, until a later run wants all.
+them lies in the hidden file .INFOHASH.swarmlet, until a later run wants all.
 
 Options:
 {}

@@ -2,7 +2,7 @@
 //!
 //! Floor 3. A piece can be proven and served only as a whole, but an unwanted file is never made, nor changed where it is
 //! there already. So a piece with bytes of such a file is written twice: what belongs to wanted files goes to these, and
-//! all of it to the hidden file `.INFOHASH.parts` in the download folder. All, and not the unwanted bytes alone (as
+//! all of it to the hidden file `.INFOHASH.swarmlet` in the download folder. All, and not the unwanted bytes alone (as
 //! libtorrent does): so the hash proves what lies there, whichever files were wanted when it was written. It costs less
 //! than a piece for each place where wanted and unwanted files meet.
 //!
@@ -25,17 +25,17 @@ const PART_FILE: usize = usize::MAX;
 /// Bytes moved at a time from the part file to the files.
 const MOVE_BYTES: usize = 64 * 1024;
 
-/// What the part file is called in the download folder: no torrent can be called so itself, for its name is part of
-/// what is hashed; of others [`is_name`] tells.
+/// What the part file is called in the download folder. Its own torrent can't be called so, for the name is part of what
+/// is hashed; of others [`is_name`] tells. (`.INFOHASH.parts` is libtorrent's, laid out in another way.)
 pub fn name(info_hash: &InfoHash) -> String {
-    format!(".{info_hash}.parts")
+    format!(".{info_hash}.swarmlet")
 }
 
 /// Whether a file called so may be the part file of some torrent. (Of either case: file systems may not see it.)
 pub fn is_name(name: &str) -> bool {
     let hash = name.strip_prefix('.').and_then(|name| name.split_once('.'));
     hash.is_some_and(|(hash, rest)| {
-        hash.len() == 40 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) && rest.eq_ignore_ascii_case("parts")
+        hash.len() == 40 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) && rest.eq_ignore_ascii_case("swarmlet")
     })
 }
 

@@ -213,8 +213,14 @@ fn part_files_have_names_that_are_known() {
     let (metainfo, ..) = three();
     assert!(is_name(&name(&metainfo.info_hash)));
     let hash = "0123456789abcdefABCDEF012345678901234567";
-    assert!(is_name(&format!(".{hash}.parts")) && is_name(&format!(".{hash}.PARTS")));
-    for other in [format!("{hash}.parts"), format!(".{hash}"), format!(".{hash}0.parts"), ".x.parts".into()] {
+    assert!(is_name(&format!(".{hash}.swarmlet")) && is_name(&format!(".{hash}.Swarmlet")));
+    for other in [
+        format!("{hash}.swarmlet"),
+        format!(".{hash}"),
+        format!(".{hash}0.swarmlet"),
+        ".x.swarmlet".into(),
+        format!(".{hash}.parts"),
+    ] {
         assert!(!is_name(&other), "{other}");
     }
 }

@@ -30,3 +30,15 @@ fn who_wants_some_pieces_fetches_those_alone_and_serves_them() {
     assert!(swarm.members[2].heard.iter().any(|(_, message)| *message == Message::Unchoke));
     assert!(!swarm.members[2].heard.iter().any(|(_, message)| *message == Message::Interested));
 }
+
+#[test]
+fn a_have_of_a_piece_that_is_not_wanted_interests_nobody() {
+    let mut swarm = Swarm::new(&[nothing(), nothing()]);
+    swarm.members[1].torrent.want_only(&bits_of([3]));
+    swarm.connect(1, 0);
+    for (piece, interested) in [(5, false), (3, true)] {
+        swarm.happen(1, Event::Message { peer: key(0), message: Message::Have { piece } });
+        let told = swarm.members[0].heard.iter().any(|(_, message)| *message == Message::Interested);
+        assert_eq!(told, interested, "piece {piece}");
+    }
+}
