@@ -11,4 +11,5 @@ pub mod message;
 pub mod metainfo;
 pub mod path;
 pub mod sha1;
+pub mod udp_tracker;
 pub mod url;
