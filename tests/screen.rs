@@ -45,7 +45,7 @@ impl Stage {
         let scratch = tempfile::tempdir().unwrap();
         let (tracker, content) = (Tracker::start(), Content::one_file(name, size));
         let source = scratch.path().join("source");
-        let torrent = Maker::Ours.make(&content, &source, PIECE, &tracker.url());
+        let torrent = Maker::Ours.make(&content, &source, 4 * PIECE, &tracker.url());
         let seed = Get::new("seed", scratch.path()).in_dir(&source).torrent(&torrent).arg("--seed");
         let line = Throttle::before(seed.port, RATE);
         tracker.introduce_as(seed.port, line.port);
@@ -114,7 +114,8 @@ fn nothing_wraps_whatever_the_terminal_and_the_locale() {
         // The keys are told at the beginning, on the last row.
         assert!(words(&rows).contains("q quit p pause"), "{rows:#?}");
         tmux.press("v");
-        let rows = tmux.wait_for("the peers", |rows| has(rows, "127.0.0.1:"));
+        let seed = format!("  127.0.0.1:{} ", stage.line.port);
+        let rows = tmux.wait_for("the peers", |rows| has(rows, &seed) && has(rows, " D "));
         tmux.assert_nothing_wraps();
         assert_eq!(has(&rows, "swarmlet 0.1"), size == WIDE, "{rows:#?}");
         tmux.press("q");

@@ -95,9 +95,9 @@ impl Tmux {
 
     /// Panics if a row was too long for the terminal.
     pub fn assert_nothing_wraps(&self) {
-        let (rows, joined) = (self.rows(), self.capture(&["-J"]));
-        let trimmed = |rows: &[String]| rows.iter().map(|row| row.trim_end().to_string()).collect::<Vec<String>>();
-        assert_eq!(trimmed(&rows), trimmed(&joined), "a row was wrapped");
+        let trimmed = |rows: Vec<String>| rows.iter().map(|row| row.trim_end().to_string()).collect::<Vec<String>>();
+        // The screen may be drawn anew between the two looks.
+        self.wait_for("no row is wrapped", |rows| trimmed(rows.to_vec()) == trimmed(self.capture(&["-J"])));
     }
 
     fn capture(&self, more: &[&str]) -> Vec<String> {
