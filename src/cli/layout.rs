@@ -103,12 +103,17 @@ pub fn shown(text: &str, look: Look) -> String {
     if look.utf8 { safe } else { safe.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect() }
 }
 
-/// The rows of one torrent.
-pub fn block(entry: &Entry, look: Look, alone: bool, ended: bool) -> Vec<Row> {
-    let mut rows = vec![title(entry, look, ended)];
-    let texts = progress(entry, look, ended).into_iter().chain(details(entry, look, alone, ended));
-    rows.extend(texts.map(|text| plain(format!("  {text}"), look)));
+fn block(entry: &Entry, look: Look, alone: bool, ended: bool) -> Vec<Row> {
+    let mut rows = head(entry, look, ended);
+    let details = details(entry, look, alone, ended).into_iter();
+    rows.extend(details.map(|text| plain(format!("  {text}"), look)));
     rows
+}
+
+/// What a torrent is called, and how far it is.
+pub fn head(entry: &Entry, look: Look, ended: bool) -> Vec<Row> {
+    let progress = progress(entry, look, ended).into_iter().map(|text| plain(format!("  {text}"), look));
+    std::iter::once(title(entry, look, ended)).chain(progress).collect()
 }
 
 /// `name                downloading`.

@@ -51,7 +51,8 @@ impl Person {
                 self.paused = !self.paused;
                 engine.pause(self.paused);
             }
-            Key::Peers | Key::Help => {
+            Key::Peers => view.pressed(key, session.entries.len()),
+            Key::Help => {
                 view.pressed(key, session.entries.len());
                 view.redraw(session, false);
             }

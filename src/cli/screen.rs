@@ -5,7 +5,7 @@
 //! so that nothing flickers.
 
 use super::keys::{KEYS, Key};
-use super::layout::{Look, Row, block, draw, map_columns};
+use super::layout::{Look, Row, draw, head, map_columns};
 use super::session::{Event, Session};
 use super::{lines, peers_view, say, terminal, width, words};
 use crate::engine::Watch;
@@ -109,7 +109,7 @@ impl Screen {
         let mut drawing = match self.peers_of.and_then(|torrent| session.entries.get(torrent)).filter(|_| !ended) {
             None => draw(session, room, ended),
             Some(entry) => {
-                let mut rows = block(entry, room, true, false);
+                let mut rows = head(entry, room, false);
                 let peers = entry.running().map_or(&[][..], |status| &status.peer_list);
                 rows.extend(peers_view::draw(peers, room, room.rows.saturating_sub(rows.len())));
                 rows.truncate(room.rows);
@@ -131,13 +131,13 @@ impl Screen {
         }
     }
 
-    /// What the keys are, and with the peers what their flags mean.
+    /// What the keys are; and with the peers, for those who ask, what their flags mean.
     fn keys(&self, session: &Session, look: Look) -> Vec<String> {
         if !terminal::has_keys() || !self.keys.unwrap_or(session.began.elapsed() < INTRODUCTION) {
             return Vec::new();
         }
         let mut rows = width::wrap(KEYS, look.columns, CLOSING_ROWS, "");
-        if self.peers_of.is_some() {
+        if self.peers_of.is_some() && self.keys == Some(true) {
             rows.extend(width::wrap(peers_view::FLAGS, look.columns, CLOSING_ROWS, ""));
         }
         rows

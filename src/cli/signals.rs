@@ -29,10 +29,9 @@ pub fn watch(wishes: &Sender<Wish>, live: bool) -> Result<(), Failure> {
                 SIGINT | SIGTERM => interrupt(&wishes),
                 SIGTSTP => {
                     terminal::release();
-                    // Not SIGSTOP, which would stop us even where no shell is there to let us go on; that kernels
-                    // spare such a process holds for this one too.
+                    // Not SIGSTOP: that would stop us even where there is no shell to let us go on, from which kernels
+                    // spare a process with all other signals of this kind. When we go on SIGCONT comes.
                     let _ = kill_process(getpid(), Signal::TTOU);
-                    terminal::take();
                 }
                 SIGCONT => {
                     terminal::take();
