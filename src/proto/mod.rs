@@ -4,6 +4,7 @@ pub mod announce;
 pub mod bencode;
 pub mod bitfield;
 pub mod compact;
+pub mod glob;
 pub mod handshake;
 pub mod id;
 pub mod message;
