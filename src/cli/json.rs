@@ -28,13 +28,19 @@ Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and a
 ";
 
 /// A JSON object that is being written.
-struct Object(String);
+pub struct Object(String);
 
 impl Object {
-    fn new(event: &str) -> Object {
-        let mut object = Object("{".into());
+    /// An object of a stream, which says first what happened.
+    pub fn new(event: &str) -> Object {
+        let mut object = Object::plain();
         object.text("event", event);
         object
+    }
+
+    /// An object without anything in it yet.
+    pub fn plain() -> Object {
+        Object("{".into())
     }
 
     fn key(&mut self, key: &str) {
@@ -43,21 +49,38 @@ impl Object {
         self.0.push_str("\":");
     }
 
-    fn number(&mut self, key: &str, number: u64) {
+    /// A number.
+    pub fn number(&mut self, key: &str, number: u64) {
         self.raw(key, &number.to_string());
     }
 
-    fn text(&mut self, key: &str, text: &str) {
+    /// A string.
+    pub fn text(&mut self, key: &str, text: &str) {
         self.key(key);
         push_string(&mut self.0, text);
     }
 
-    fn raw(&mut self, key: &str, json: &str) {
+    /// A string, or null.
+    pub fn text_or_null(&mut self, key: &str, text: Option<&str>) {
+        match text {
+            Some(text) => self.text(key, text),
+            None => self.raw(key, "null"),
+        }
+    }
+
+    /// true or false.
+    pub fn flag(&mut self, key: &str, flag: bool) {
+        self.raw(key, if flag { "true" } else { "false" });
+    }
+
+    /// What is JSON already.
+    pub fn raw(&mut self, key: &str, json: &str) {
         self.key(key);
         self.0.push_str(json);
     }
 
-    fn end(self) -> String {
+    /// The whole object, as a line.
+    pub fn end(self) -> String {
         self.0 + "}\n"
     }
 }
@@ -135,6 +158,18 @@ fn object(event: &str, session: &Session, entry: &Entry, now: Instant, more: imp
     object.end()
 }
 
+/// A list of what is JSON already.
+pub fn array(items: impl Iterator<Item = String>) -> String {
+    format!("[{}]", items.collect::<Vec<_>>().join(","))
+}
+
+/// A JSON string.
+pub fn string(text: &str) -> String {
+    let mut out = String::new();
+    push_string(&mut out, text);
+    out
+}
+
 /// A JSON string. Beyond what must be escaped, all that could trick a terminal is: somebody may look.
 fn push_string(out: &mut String, text: &str) {
     out.push('"');
@@ -161,12 +196,6 @@ mod tests {
     use super::super::session::tests::{session, status};
     use super::*;
     use crate::engine::{Phase, Problem};
-
-    fn string(text: &str) -> String {
-        let mut out = String::new();
-        push_string(&mut out, text);
-        out
-    }
 
     #[test]
     fn strings_are_escaped() {

@@ -3,14 +3,18 @@
 //! Here is the table of commands; [`get`] is the first to read. A command has a help text and a function that takes what
 //! was typed behind its name. What goes wrong comes back as a [`Failure`] and is told here, in one place.
 
+pub mod bar;
 pub mod exit;
 pub mod get;
 pub mod json;
 pub mod layout;
 pub mod lines;
 pub mod log;
+pub mod make;
+pub mod making;
 pub mod nearest;
 pub mod options;
+pub mod output;
 pub mod say;
 pub mod screen;
 pub mod session;
@@ -44,7 +48,7 @@ const COMMANDS: [Command; 10] = [
     Command { name: "seed", about: "serve what is there already", work: None },
     Command { name: "many", about: "fetch and serve the torrents of a folder", work: None },
     Command { name: "track", about: "be a tracker", work: None },
-    Command { name: "make", about: "make a .torrent file", work: None },
+    Command { name: "make", about: "make a .torrent file", work: Some(Work { run: make::run, help: make::help }) },
     Command { name: "show", about: "show what is in a .torrent file", work: None },
     Command { name: "check", about: "check content against its torrent", work: None },
     Command { name: "edit", about: "change a .torrent file", work: None },
@@ -137,7 +141,7 @@ mod tests {
 
     #[test]
     fn commands_that_are_not_there_are_named() {
-        assert_eq!(complaint(&["make", "x"]), "'make' comes with a later version");
+        assert_eq!(complaint(&["demo", "x"]), "'demo' comes with a later version");
         assert_eq!(complaint(&["gte"]), "unknown command 'gte'; did you mean 'get'?");
         assert_eq!(complaint(&["xyzzy"]), "unknown command 'xyzzy'; `swarmlet --help` lists the commands");
         assert_eq!(complaint(&["a.torrent"]), "'a.torrent' is no command; to fetch it: swarmlet get a.torrent");

@@ -31,15 +31,8 @@ impl Screen {
     /// The screen, if standard error is a terminal that can move its cursor.
     pub fn new() -> Option<Screen> {
         let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let moves = !matches!(std::env::var("TERM").as_deref(), Ok("dumb" | "") | Err(_));
         let bold = !is_set("NO_COLOR");
-        (io::stderr().is_terminal() && moves).then(|| Screen {
-            utf8: is_utf8(),
-            bold,
-            drawn: Vec::new(),
-            size: (0, 0),
-            goodbye: "",
-        })
+        is_there().then(|| Screen { utf8: is_utf8(), bold, drawn: Vec::new(), size: (0, 0), goodbye: "" })
     }
 
     /// Shows what happened.
@@ -102,8 +95,14 @@ impl Screen {
     }
 }
 
+/// Whether standard error is a terminal that can move its cursor.
+pub fn is_there() -> bool {
+    let moves = !matches!(std::env::var("TERM").as_deref(), Ok("dumb" | "") | Err(_));
+    io::stderr().is_terminal() && moves
+}
+
 /// Columns and rows of the terminal.
-fn size() -> (usize, usize) {
+pub fn size() -> (usize, usize) {
     match rustix::termios::tcgetwinsize(io::stderr()) {
         Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
         _ => USUAL_SIZE,
@@ -111,12 +110,12 @@ fn size() -> (usize, usize) {
 }
 
 /// Whether the terminal belongs to another job now, in which we would scribble.
-fn in_background() -> bool {
+pub fn in_background() -> bool {
     rustix::termios::tcgetpgrp(io::stderr()).is_ok_and(|group| group != rustix::process::getpgrp())
 }
 
 /// Whether the locale says UTF-8: the first of these variables that is set decides (POSIX).
-fn is_utf8() -> bool {
+pub fn is_utf8() -> bool {
     let set = |name: &&str| std::env::var(name).is_ok_and(|value| !value.is_empty());
     let name = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find(|name| set(name));
     let value = name.and_then(|name| std::env::var(name).ok()).unwrap_or_default().to_ascii_lowercase();

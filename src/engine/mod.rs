@@ -9,6 +9,7 @@
 //! | [`listener`] | one or two | its socket |
 //! | [`announce`] | none when nothing is announced, at most 8 | a tracker |
 //! | [`check`] | as many as cores, while content is checked | the disk |
+//! | [`hashing`] | as many as cores, while a torrent is made | the disk |
 
 pub mod announce;
 pub mod beneath;
@@ -17,15 +18,18 @@ pub mod check;
 pub mod content;
 pub mod disk;
 pub mod files;
+pub mod hashing;
 pub mod http;
 pub mod input;
 pub mod link;
 pub mod listener;
+pub mod make;
 pub mod manager;
 pub mod reader;
 pub mod slot;
 #[cfg(test)]
 mod testkit;
+pub mod tree;
 pub mod wire;
 pub mod writer;
 
