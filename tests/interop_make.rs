@@ -30,7 +30,7 @@ fn tree(seed: usize) -> Content {
         let folder = ["", "01/", "01 b/", "01.c/", "02 é/日本/深い/", "03/a/b/c/d/e/f/"][next(6)];
         let ending = [".bin", " with spaces", "日本語 é", "-x", ""][next(5)];
         let size = match next(6) {
-            0 if seed % 3 == 0 => 0,
+            0 if seed.is_multiple_of(3) => 0,
             1 => 1,
             2 => 100_000 + next(300_000),
             3 => 16 * KIB,

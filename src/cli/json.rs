@@ -43,7 +43,8 @@ impl Object {
         Object("{".into())
     }
 
-    fn key(&mut self, key: &str) {
+    /// A key, whose value follows.
+    pub fn key(&mut self, key: &str) {
         self.0.push_str(if self.0.len() > 1 { ",\"" } else { "\"" });
         self.0.push_str(key);
         self.0.push_str("\":");
@@ -77,6 +78,11 @@ impl Object {
     pub fn raw(&mut self, key: &str, json: &str) {
         self.key(key);
         self.0.push_str(json);
+    }
+
+    /// What there is of it, for who writes the rest of it in portions.
+    pub fn so_far(self) -> String {
+        self.0
     }
 
     /// The whole object, as a line.

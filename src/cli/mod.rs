@@ -4,11 +4,13 @@
 //! was typed behind its name. What goes wrong comes back as a [`Failure`] and is told here, in one place.
 
 pub mod bar;
+pub mod date;
 pub mod exit;
 pub mod get;
 pub mod json;
 pub mod layout;
 pub mod lines;
+pub mod link;
 pub mod log;
 pub mod make;
 pub mod making;
@@ -18,8 +20,10 @@ pub mod output;
 pub mod say;
 pub mod screen;
 pub mod session;
+pub mod show;
 pub mod signals;
 pub mod source;
+pub mod tree;
 pub mod units;
 pub mod view;
 pub mod width;
@@ -49,10 +53,18 @@ const COMMANDS: [Command; 10] = [
     Command { name: "many", about: "fetch and serve the torrents of a folder", work: None },
     Command { name: "track", about: "be a tracker", work: None },
     Command { name: "make", about: "make a .torrent file", work: Some(Work { run: make::run, help: make::help }) },
-    Command { name: "show", about: "show what is in a .torrent file", work: None },
+    Command {
+        name: "show",
+        about: "show what is in a .torrent file",
+        work: Some(Work { run: show::run, help: show::help }),
+    },
     Command { name: "check", about: "check content against its torrent", work: None },
     Command { name: "edit", about: "change a .torrent file", work: None },
-    Command { name: "link", about: "make and read magnet links", work: None },
+    Command {
+        name: "link",
+        about: "make and read magnet links",
+        work: Some(Work { run: link::run, help: link::help }),
+    },
     Command { name: "demo", about: "a whole swarm on this machine", work: None },
 ];
 
