@@ -89,8 +89,6 @@ pub fn read(given: &Parsed) -> Result<Wanted, Failure> {
     for url in urls {
         tiers.push(vec![tracker(&url.to_string_lossy())?]);
     }
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-    let threads = given.number("threads", 1..=MOST_THREADS, "threads")?;
     let wanted = Wanted {
         paths: paths.into_iter().map(PathBuf::from).collect(),
         tiers,
@@ -112,12 +110,19 @@ pub fn read(given: &Parsed) -> Result<Wanted, Failure> {
         dry_run: given.has("dry-run"),
         magnet: given.has("magnet"),
         json: given.has("json"),
-        threads: threads.map_or(cores, |threads| threads as usize),
+        threads: threads(given)?,
         quiet: given.has("quiet"),
         verbose: given.has("verbose"),
     };
     check(&wanted, given.has("each"))?;
     Ok(wanted)
+}
+
+/// How many threads are to hash: as many as there are cores, unless a number was given.
+pub fn threads(given: &Parsed) -> Result<usize, Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let threads = given.number("threads", 1..=MOST_THREADS, "threads")?;
+    Ok(threads.map_or(cores, |threads| threads as usize))
 }
 
 /// What contradicts itself.

@@ -4,6 +4,7 @@
 //! was typed behind its name. What goes wrong comes back as a [`Failure`] and is told here, in one place.
 
 pub mod bar;
+pub mod check;
 pub mod date;
 pub mod exit;
 pub mod get;
@@ -58,7 +59,11 @@ const COMMANDS: [Command; 10] = [
         about: "show what is in a .torrent file",
         work: Some(Work { run: show::run, help: show::help }),
     },
-    Command { name: "check", about: "check content against its torrent", work: None },
+    Command {
+        name: "check",
+        about: "check content against its torrent",
+        work: Some(Work { run: check::run, help: check::help }),
+    },
     Command { name: "edit", about: "change a .torrent file", work: None },
     Command {
         name: "link",

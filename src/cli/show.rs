@@ -206,7 +206,8 @@ fn files(metainfo: &Metainfo, bytes: bool) -> Result<(), Failure> {
     in_portions(files.map(|file| format!("{:>11}  {}\n", amount(file.length, bytes), for_terminal(&file.path))))
 }
 
-fn in_portions(parts: impl Iterator<Item = String>) -> Result<(), Failure> {
+/// Writes to standard output what comes in small parts.
+pub fn in_portions(parts: impl Iterator<Item = String>) -> Result<(), Failure> {
     let mut out = String::new();
     for part in parts {
         out += &part;

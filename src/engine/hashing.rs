@@ -162,7 +162,7 @@ impl Reader<'_> {
 /// The end of a file before its time is told in our words.
 fn explain(error: io::Error) -> io::Error {
     match error.kind() {
-        io::ErrorKind::UnexpectedEof => io::Error::other("it has become shorter meanwhile"),
+        io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "it has become shorter meanwhile"),
         _ => error,
     }
 }

@@ -9,7 +9,7 @@
 //! | [`listener`] | one or two | its socket |
 //! | [`announce`] | none when nothing is announced, at most 8 | a tracker |
 //! | [`check`] | as many as cores, while content is checked | the disk |
-//! | [`hashing`] | as many as cores, while a torrent is made | the disk |
+//! | [`hashing`] | as many as cores, while a torrent is made or content proven | the disk |
 
 pub mod announce;
 pub mod beneath;
@@ -30,6 +30,7 @@ pub mod slot;
 #[cfg(test)]
 mod testkit;
 pub mod tree;
+pub mod verify;
 pub mod wire;
 pub mod writer;
 
