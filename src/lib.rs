@@ -89,3 +89,4 @@ pub mod cli;
 pub mod engine;
 pub mod proto;
 pub mod swarm;
+pub mod tracker;

@@ -31,7 +31,7 @@ impl Torrent {
     /// Asks `peer` for as much as it, the window and the memory allow.
     pub(super) fn ask_more(&mut self, peer: PeerKey, turn: &mut Turn) {
         let Some(state) = self.peers.get_mut(&peer) else { return };
-        if state.chokes_us || state.refused || state.useful_pieces == 0 {
+        if self.paused || state.chokes_us || state.refused || state.useful_pieces == 0 {
             return;
         }
         let (out, window) = (state.asked.len(), state.window.size() as usize);
@@ -91,7 +91,7 @@ impl Torrent {
     /// When to look again whether an idle peer can help; `None`: nobody is idle, or nothing is to be done.
     pub(super) fn look_at(&self) -> Option<Time> {
         let idle = |peer: &Peer| peer.asked.is_empty() && !peer.chokes_us && !peer.refused && peer.useful_pieces > 0;
-        let some_idle = !self.waits_for_budget && self.peers.values().any(idle);
+        let some_idle = !self.waits_for_budget && !self.paused && self.peers.values().any(idle);
         some_idle.then_some(self.looked + LOOK_EVERY)
     }
 
@@ -210,7 +210,10 @@ impl Torrent {
         }
         if self.picker.is_whole() {
             self.standing = Standing::Seeding;
-            self.announcer.complete(turn.now);
+            // Files may have been left out: then the tracker must not count a seed.
+            if self.left == 0 {
+                self.announcer.complete(turn.now);
+            }
             turn.actions.push(Action::Complete);
             let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
             peers.into_iter().for_each(|peer| self.part_from_seed(peer, turn));

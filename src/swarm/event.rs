@@ -91,6 +91,8 @@ pub enum Event {
         /// What came of it.
         outcome: Box<Outcome>,
     },
+    /// The person wants a pause; `false`: to go on.
+    Paused(bool),
     /// Memory that others used is free again.
     BudgetFreed,
     /// The moment that [`next_wake`](super::torrent::Torrent::next_wake) named has come.
@@ -150,7 +152,7 @@ pub enum Action {
         /// What to send, and to whom.
         announcement: Box<Announcement>,
     },
-    /// Every piece is had and proven.
+    /// Every piece that is wanted is had and proven.
     Complete,
     /// The torrent stopped by itself.
     Failed {

@@ -110,7 +110,7 @@ impl Torrent {
         }
         state.told_pieces = true;
         state.counted_as_seed = has.is_full();
-        state.useful_pieces = has.count_lacked_by(self.picker.have());
+        state.useful_pieces = has.count_lacked_by(self.picker.settled());
         if has.is_full() {
             self.picker.count_seed(true);
         } else {
@@ -134,7 +134,7 @@ impl Torrent {
             return;
         }
         self.picker.count_one(piece, &mut turn.shared.rng);
-        if !self.picker.have().get(piece) {
+        if !self.picker.settled().get(piece) {
             state.useful_pieces += 1;
             self.tell_interest(peer, turn);
             self.ask_more(peer, turn);
@@ -142,12 +142,12 @@ impl Torrent {
         self.part_from_seed(peer, turn);
     }
 
-    /// Two seeds have nothing to say to each other.
+    /// Two seeds have nothing to say to each other; nor has one who wants no more to a seed.
     pub(super) fn part_from_seed(&mut self, peer: PeerKey, turn: &mut Turn) {
         let Some(state) = self.peers.get(&peer) else { return };
         if self.is_whole() && state.has.is_full() {
             let (addr, outgoing) = (state.addr, state.outgoing);
-            self.close(peer, "it has everything, and so have we", turn);
+            self.close(peer, "it has everything, and we have all we want", turn);
             if outgoing {
                 self.candidates.bar(addr);
             }

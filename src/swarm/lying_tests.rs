@@ -51,7 +51,7 @@ fn of_two_senders_the_one_whose_block_differs_lied() {
     assert_eq!(stage.closed, [(key(5), "it is banned")], "from another port, as itself");
     stage.seed_comes(6, 6, false);
     assert_eq!(stage.closed.len(), 2, "from the same address, as another: {:?}", stage.closed);
-    assert_eq!(stage.closed[1].1, "it has everything, and so have we");
+    assert_eq!(stage.closed[1].1, "it has everything, and we have all we want");
 }
 
 #[test]

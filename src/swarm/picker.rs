@@ -108,6 +108,8 @@ pub struct Picker {
     piece_length: u32,
     length: u64,
     have: Bitfield,
+    /// Pieces that need not be fetched: those that are had, and those nobody here wants.
+    settled: Bitfield,
     rarity: Rarity,
     begun: BTreeMap<u32, Begun>,
     /// Peers that have every piece; they make no piece rarer than another.
@@ -125,6 +127,7 @@ impl Picker {
         Picker {
             piece_length,
             length,
+            settled: have.clone(),
             have,
             rarity,
             begun: BTreeMap::new(),
@@ -137,6 +140,17 @@ impl Picker {
     /// The pieces that are proven.
     pub fn have(&self) -> &Bitfield {
         &self.have
+    }
+
+    /// The pieces that we want of nobody: those that are proven, and those that were left out.
+    pub fn settled(&self) -> &Bitfield {
+        &self.settled
+    }
+
+    /// From now on `piece` is not wanted, and never picked.
+    pub fn leave_out(&mut self, piece: u32) {
+        self.rarity.remove(piece);
+        self.settled.set(piece);
     }
 
     /// Bytes of `piece`: the last one may be shorter.
@@ -159,6 +173,26 @@ impl Picker {
     /// A peer tells that it has `piece`.
     pub fn count_one(&mut self, piece: u32, rng: &mut Rng) {
         self.rarity.more(piece, rng);
+    }
+
+    /// How many peers have `piece`.
+    pub fn peers_with(&self, piece: u32) -> u32 {
+        self.seeds + u32::from(self.rarity.availability(piece))
+    }
+
+    /// The pieces that are begun and not yet proven.
+    pub fn begun(&self) -> impl Iterator<Item = u32> + '_ {
+        self.begun.keys().copied()
+    }
+
+    /// Bytes that came of them.
+    pub fn under_way(&self) -> u64 {
+        let came = |(&piece, begun): (&u32, &Begun)| {
+            // The last block may be shorter, and then the piece is what it can be at most.
+            let blocks = begun.blocks.len() as u64 - u64::from(begun.missing);
+            (blocks * u64::from(BLOCK_BYTES)).min(u64::from(self.piece_size(piece)))
+        };
+        self.begun.iter().map(came).sum()
     }
 
     /// Blocks to ask of a peer, at most as many as it wishes; they count as asked.
@@ -319,12 +353,13 @@ impl Picker {
     pub fn proven(&mut self, piece: u32) -> bool {
         self.begun.remove(&piece);
         self.rarity.remove(piece);
+        self.settled.set(piece);
         self.have.set(piece)
     }
 
-    /// Whether every piece is had.
+    /// Whether every piece that is wanted is had.
     pub fn is_whole(&self) -> bool {
-        self.have.is_full()
+        self.settled.is_full()
     }
 }
 

@@ -30,6 +30,7 @@ const LOOK_AGAIN_WHEN_FULL: Time = Time::from_secs(60);
 impl Torrent {
     pub(super) fn has_room_for_peers(&self) -> bool {
         !self.has_failed()
+            && !self.paused
             && !self.announcer.is_stopping()
             && self.peers.len() + self.connecting < self.settings.max_peers
     }
@@ -89,7 +90,7 @@ impl Torrent {
 
     fn make_room_at(&self) -> Option<Time> {
         let ways = self.peers.values().map(|peer| self.gives_way_at(peer));
-        let soonest = ways.fold(None, sooner).filter(|_| self.standing == Standing::Downloading)?;
+        let soonest = ways.fold(None, sooner).filter(|_| self.standing == Standing::Downloading && !self.paused)?;
         Some(soonest.max(self.made_room + MAKE_ROOM_EVERY))
     }
 

@@ -38,9 +38,15 @@ pub struct Stage {
 impl Stage {
     /// A torrent of so many pieces of four blocks, first to last, with so many places.
     pub fn new(pieces: u32, max_peers: usize) -> Stage {
-        let mut shared =
-            Shared { rng: Rng::new(1), budget: Budget::new(1 << 20), connecting: 0, connected: 0, most_connected: 100 };
-        let settings = Settings { peer_id: PeerId([1; 20]), port: 6881, tracker_key: 0, max_peers, sequential: true };
+        let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
+        let settings = Settings {
+            peer_id: PeerId([1; 20]),
+            port: 6881,
+            tracker_key: 0,
+            max_peers,
+            sequential: true,
+            upload_rate: None,
+        };
         let metainfo = metainfo(pieces, 4, 0);
         let torrent = Torrent::new(&metainfo, Bitfield::new(pieces), settings, Time::ZERO, &mut shared.rng);
         let (asked, closed, connecting) = (Vec::new(), Vec::new(), Vec::new());

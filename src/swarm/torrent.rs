@@ -14,7 +14,7 @@ use super::event::{Action, Event, sooner};
 use super::lying::Identity;
 use super::peer::{Peer, PeerKey};
 use super::picker::Picker;
-use super::rate::Meter;
+use super::rate::{Meter, TokenBucket};
 use super::rng::Rng;
 use crate::proto::announce::{AnnounceRequest, key_text};
 use crate::proto::bitfield::Bitfield;
@@ -43,6 +43,16 @@ pub struct Shared {
     pub connected: usize,
     /// ... and how many there may be.
     pub most_connected: usize,
+    /// The limit of what all torrents upload.
+    pub upload: TokenBucket,
+}
+
+impl Shared {
+    /// What torrents of a process share that begins now; nothing is limited but memory.
+    pub fn new(rng: Rng, budget: Budget) -> Shared {
+        let upload = TokenBucket::new(None, Time::ZERO);
+        Shared { rng, budget, connecting: 0, connected: 0, most_connected: usize::MAX, upload }
+    }
 }
 
 /// One call of [`Torrent::handle`]: when it is, what is shared, and where the actions go.
@@ -68,6 +78,8 @@ pub struct Settings {
     pub max_peers: usize,
     /// Pieces in order, first to last.
     pub sequential: bool,
+    /// The limit of what this torrent uploads, in bytes a second.
+    pub upload_rate: Option<u64>,
 }
 
 /// Where a torrent stands.
@@ -75,7 +87,7 @@ pub struct Settings {
 pub enum Standing {
     /// Pieces are missing.
     Downloading,
-    /// All is had and proven.
+    /// All that is wanted is had and proven.
     Seeding,
     /// It ended by itself; nothing moves. The reason is for people.
     Failed(String),
@@ -97,10 +109,20 @@ pub struct Torrent {
     pub(super) connecting: usize,
     /// When a peer last gave way to an address.
     pub(super) made_room: Time,
-    /// Bytes that are not proven yet.
+    /// Bytes that are not proven yet, wanted or not.
     pub(super) left: u64,
+    /// Bytes of them that nobody here wants.
+    pub(super) left_out: u64,
+    /// The person wants a pause.
+    pub(super) paused: bool,
     /// Some peer could be asked for more if there were memory.
     pub(super) waits_for_budget: bool,
+    /// The limit of this torrent's uploads.
+    pub(super) upload: TokenBucket,
+    /// Requests wait for the limits.
+    pub(super) waits_for_tokens: bool,
+    /// Who is served in turn under a limit, and how many bytes more.
+    pub(super) in_turn: (Option<PeerKey>, u64),
     /// Everything that any peer has is asked for.
     pub(super) endgame: bool,
     /// When it was last seen to that nobody is idle who could help.
@@ -128,13 +150,31 @@ impl Torrent {
             connecting: 0,
             made_room: now,
             left: metainfo.length - had,
+            left_out: 0,
+            paused: false,
             waits_for_budget: false,
+            upload: TokenBucket::new(settings.upload_rate, now),
+            waits_for_tokens: false,
+            in_turn: (None, 0),
             endgame: false,
             looked: now,
             down: Meter::new(now),
             up: Meter::new(now),
             wasted: 0,
             settings,
+        }
+    }
+
+    /// Only these pieces are wanted from now on. It is said before the torrent hears of any peer.
+    pub fn want_only(&mut self, wanted: &Bitfield) {
+        for piece in (0..wanted.len()).filter(|&piece| !wanted.get(piece)) {
+            if !self.picker.have().get(piece) {
+                self.left_out += self.picker.piece_size(piece) as u64;
+            }
+            self.picker.leave_out(piece);
+        }
+        if self.picker.is_whole() {
+            self.standing = Standing::Seeding;
         }
     }
 
@@ -161,6 +201,7 @@ impl Torrent {
             Event::Checked { piece, good: false } => self.piece_failed(piece, turn),
             Event::Checked { piece, good: true } => self.proven(piece, turn),
             Event::DiskFailed { problem } => self.fail(problem, turn),
+            Event::Paused(paused) => self.pause(paused, turn),
             Event::BudgetFreed => self.ask_all(turn),
             Event::Timer => self.timer(turn),
         }
@@ -180,7 +221,7 @@ impl Torrent {
             wake = sooner(wake, self.snub_at(peer));
         }
         wake = sooner(wake, self.look_at());
-        wake
+        sooner(wake, self.tokens_at(shared))
     }
 
     /// The trackers and how they stand.
@@ -217,7 +258,8 @@ impl Torrent {
     }
 
     fn wants_peers_early(&self) -> bool {
-        self.standing == Standing::Downloading && self.peers.len() < FEW_PEERS.min(self.settings.max_peers)
+        let wants = self.standing == Standing::Downloading && !self.paused;
+        wants && self.peers.len() < FEW_PEERS.min(self.settings.max_peers)
     }
 
     /// What trackers are told.
@@ -228,6 +270,7 @@ impl Torrent {
             port: self.settings.port,
             uploaded: self.up.total(),
             downloaded: self.down.total(),
+            // Also what we don't want: who says 0 is counted as a seed, and many trackers introduce no seeds to it.
             left: self.left,
             event: None,
             numwant: Some(if self.has_room_for_peers() { NUMWANT } else { 0 }),
@@ -256,6 +299,9 @@ impl Torrent {
         let quiet: Vec<PeerKey> = self.peers.iter().filter(|(_, peer)| quiet(peer)).map(|(key, _)| *key).collect();
         quiet.into_iter().for_each(|peer| self.send(peer, Message::KeepAlive, turn));
         self.snub_the_silent(turn);
+        if self.waits_for_tokens {
+            self.serve_by_turns(turn);
+        }
         self.look_for_work(turn);
         self.make_room(turn);
     }
