@@ -20,9 +20,9 @@ pub struct Status {
     pub left: u64,
     /// Pieces proven.
     pub pieces_had: u32,
-    /// Pieces in all.
+    /// Pieces that are proven, or wanted.
     pub pieces: u32,
-    /// The one piece that is missing, where it is the last.
+    /// The one wanted piece that is missing, where it is the last.
     pub last_piece: Option<u32>,
     /// Bytes that came and are not proven yet.
     pub under_way: u64,
@@ -68,9 +68,9 @@ impl Torrent {
         let peers = || self.peers.values();
         let useful = || peers().filter(|peer| peer.useful_pieces > 0);
         let askable = || useful().filter(|peer| !peer.chokes_us);
-        let have = self.picker.have();
-        let last_piece = match have.len() - have.count() {
-            1 => (0..have.len()).find(|&piece| !have.get(piece)),
+        let (have, settled) = (self.picker.have(), self.picker.settled());
+        let last_piece = match settled.len() - settled.count() {
+            1 => (0..settled.len()).find(|&piece| !settled.get(piece)),
             _ => None,
         };
         Status {
@@ -78,7 +78,7 @@ impl Torrent {
             standing: self.standing.clone(),
             left: self.left - self.left_out,
             pieces_had: have.count(),
-            pieces: have.len(),
+            pieces: have.count() + settled.len() - settled.count(),
             last_piece,
             under_way: self.picker.under_way(),
             paused: self.paused,
