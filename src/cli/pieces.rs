@@ -21,6 +21,7 @@ pub fn map(shares: &[Share], utf8: bool) -> String {
     let cell = |share: &Share| match (share, utf8) {
         (Share::Had, true) => '█',
         (Share::Had, false) => '#',
+        (Share::Unwanted, _) => ' ',
         (Share::Partly, true) => '▒',
         (Share::Partly, false) => '+',
         (Share::Missing, true) => '░',
@@ -48,8 +49,8 @@ mod tests {
 
     #[test]
     fn each_share_has_a_character() {
-        let shares = [Share::Had, Share::Partly, Share::Missing, Share::Rare, Share::Nobody];
-        assert_eq!(map(&shares, true), "█▒░·!");
-        assert_eq!(map(&shares, false), "#+-.!");
+        let shares = [Share::Had, Share::Unwanted, Share::Partly, Share::Missing, Share::Rare, Share::Nobody];
+        assert_eq!(map(&shares, true), "█ ▒░·!");
+        assert_eq!(map(&shares, false), "# +-.!");
     }
 }

@@ -14,6 +14,7 @@ pub fn status(left: u64) -> Status {
         left,
         pieces_had: 1,
         pieces: 2,
+        pieces_missing: 1,
         last_piece: None,
         under_way: 0,
         paused: false,

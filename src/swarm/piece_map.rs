@@ -7,8 +7,10 @@ use super::torrent::Torrent;
 /// How the pieces of one cell of the map stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
-    /// All are had.
+    /// All that are wanted are had.
     Had,
+    /// None is wanted.
+    Unwanted,
     /// Some are had, or on their way.
     Partly,
     /// None is had; several peers have each, or we can't tell yet.
@@ -38,19 +40,71 @@ impl Torrent {
     }
 
     fn share(&self, pieces: core::ops::Range<u32>) -> Share {
-        let count = pieces.len();
-        let missing = pieces.filter(|&piece| !self.picker.have().get(piece));
-        let (mut lacking, mut rarest) = (0, u32::MAX);
-        for piece in missing {
-            lacking += 1;
-            rarest = rarest.min(self.picker.peers_with(piece));
+        let (mut had, mut lacking, mut rarest) = (false, false, u32::MAX);
+        for piece in pieces {
+            if self.picker.have().get(piece) {
+                had = true;
+            } else if !self.picker.settled().get(piece) {
+                lacking = true;
+                rarest = rarest.min(self.picker.peers_with(piece));
+            }
         }
         match (lacking, rarest) {
-            (0, _) => Share::Had,
+            (false, _) => {
+                if had {
+                    Share::Had
+                } else {
+                    Share::Unwanted
+                }
+            }
             (_, 0) if !self.peers.is_empty() => Share::Nobody,
-            _ if lacking < count => Share::Partly,
+            _ if had => Share::Partly,
             (_, 1) if self.peers.len() > 1 => Share::Rare,
             _ => Share::Missing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::pausing::tests::One;
+    use super::Share::{Had, Missing, Nobody, Partly, Rare, Unwanted};
+    use super::*;
+    use crate::proto::bitfield::Bitfield;
+    use crate::proto::message::Message;
+
+    #[test]
+    fn what_nobody_has_is_seen() {
+        let mut one = One::new(0b1100_0000);
+        let map = |one: &One, cells| one.torrent.piece_map(cells);
+        assert_eq!(map(&one, 100), [Had, Had, Missing, Missing, Missing, Missing, Missing, Missing]);
+        assert_eq!(map(&one, 2), [Partly, Missing]);
+        one.join(1, 0b0011_1000);
+        one.join(2, 0b0001_1000);
+        assert_eq!(map(&one, 8), [Had, Had, Rare, Missing, Missing, Nobody, Nobody, Nobody]);
+        assert_eq!(map(&one, 4), [Had, Rare, Nobody, Nobody]);
+        assert_eq!(map(&one, 3), [Had, Rare, Nobody]);
+        one.hear(1, Message::Unchoke);
+        // The first window has room for two pieces.
+        assert_eq!(map(&one, 8)[2..5].iter().filter(|share| **share == Partly).count(), 2);
+        assert_eq!(map(&one, 0), []);
+        let mut one = One::new(0b1000_0000);
+        one.torrent.want_only(&Bitfield::from_bytes([0b1010_0000], 8).unwrap());
+        assert_eq!(map(&one, 8), [Had, Unwanted, Missing, Unwanted, Unwanted, Unwanted, Unwanted, Unwanted]);
+        assert_eq!(map(&one, 4), [Had, Missing, Unwanted, Unwanted]);
+    }
+
+    #[test]
+    fn a_piece_falls_into_its_own_cell() {
+        for cells in 1..=8 {
+            let mut one = One::new(0);
+            one.join(1, 0b0000_0100);
+            one.join(2, 0b0000_0100);
+            one.hear(1, Message::Unchoke);
+            // The only piece that is begun is number 5; where its cell holds others, nobody has those.
+            let alone = |cell: &usize| (cell * 8 / cells, (cell + 1) * 8 / cells) == (5, 6);
+            let map = one.torrent.piece_map(cells);
+            assert_eq!(map.iter().position(|share| *share == Partly), (0..cells).find(alone), "{map:?}");
         }
     }
 }
