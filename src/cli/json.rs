@@ -118,7 +118,7 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
             let exit = entry.problem.as_ref().map_or(Exit::Whole, exit_of);
             object.number("exit_code", exit.code().into());
         }),
-        Event::Tracker { torrent, host, problem } => one("tracker", *torrent, &|object, _| {
+        Event::Tracker { torrent, host, problem, .. } => one("tracker", *torrent, &|object, _| {
             object.text("tracker", host);
             object.optional("problem", problem.as_deref());
         }),
@@ -218,7 +218,7 @@ mod tests {
         assert!(told(Event::Failed(0)).contains("\"problem\":\"disk full\",\"exit_code\":74}"));
         assert!(told(Event::Started).ends_with("\"eta\":null,\"port\":6881}\n"));
         assert!(told(Event::Ended).ends_with("\"whole\":false}\n"));
-        let tracker = Event::Tracker { torrent: 0, host: "t.example".into(), problem: None };
+        let tracker = Event::Tracker { torrent: 0, host: "t.example".into(), problem: None, refuses: false };
         assert!(told(tracker).ends_with("\"tracker\":\"t.example\",\"problem\":null}\n"));
         assert_eq!(told(Event::Stopping { interrupted: true }), "");
     }
@@ -259,7 +259,7 @@ mod tests {
             Event::Checked(0),
             Event::Complete(0),
             Event::Failed(0),
-            Event::Tracker { torrent, host, problem: Some("down".into()) },
+            Event::Tracker { torrent, host, problem: Some("down".into()), refuses: false },
             Event::Ended,
         ];
         let mut written = BTreeMap::new();

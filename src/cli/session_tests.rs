@@ -113,11 +113,13 @@ fn numbers_out_of_range_and_unknown_torrents_are_harmless() {
 #[test]
 fn passkeys_stay_secret() {
     let url = "http://tracker.example/0123456789abcdef/announce";
-    let told = Notice::Tracker { torrent: 0, url: url.into(), problem: Some(format!("GET {url}: refused")) };
+    let told =
+        Notice::Tracker { torrent: 0, url: url.into(), problem: Some(format!("GET {url}: refused")), refuses: false };
     let expected = Event::Tracker {
         torrent: 0,
         host: "tracker.example".into(),
         problem: Some("GET tracker.example: refused".into()),
+        refuses: false,
     };
     assert_eq!(two().take_in(told, Instant::now()), [expected]);
 }

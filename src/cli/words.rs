@@ -92,8 +92,7 @@ pub fn peers(status: &Status) -> String {
 pub fn tracker(tracker: &Tracker) -> String {
     let host = host(&tracker.url);
     match (&tracker.problem, tracker.seeds, tracker.leechers) {
-        (Some(problem), _, _) if tracker.refuses => format!("{host} refuses: {}", without_url(problem, &tracker.url)),
-        (Some(problem), _, _) => tracker_fails(&host, &without_url(problem, &tracker.url)),
+        (Some(problem), _, _) => tracker_fails(&host, &without_url(problem, &tracker.url), tracker.refuses),
         (None, Some(seeds), Some(leechers)) => {
             format!("{host}: {}, {}", count(seeds as usize, "seed"), count(leechers as usize, "leecher"))
         }
@@ -105,8 +104,8 @@ pub fn tracker(tracker: &Tracker) -> String {
 }
 
 /// What is said of a tracker that fails.
-pub fn tracker_fails(host: &str, problem: &str) -> String {
-    format!("{host} fails: {problem}")
+pub fn tracker_fails(host: &str, problem: &str, refuses: bool) -> String {
+    format!("{host} {}: {problem}", if refuses { "refuses" } else { "fails" })
 }
 
 /// Many trackers in one line: `2 of 5 trackers answer: 12 seeds, 3 leechers`; when none does, one says why.

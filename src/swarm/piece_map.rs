@@ -69,7 +69,6 @@ impl Torrent {
 mod tests {
     use super::super::pausing::tests::One;
     use super::Share::{Had, Missing, Nobody, Partly, Rare, Unwanted};
-    use super::*;
     use crate::proto::bitfield::Bitfield;
     use crate::proto::message::Message;
 
