@@ -10,6 +10,7 @@
 //! | [`announce`] | none when nothing is announced, at most 32 | a tracker |
 //! | [`lookup`] | none when no peer is named by host, at most 4 | the resolver |
 //! | [`check`] | as many as cores, while content is checked | the disk |
+//! | [`hashing`] | as many as cores, while a torrent is made or content proven | the disk |
 
 pub mod announce;
 pub mod beneath;
@@ -19,17 +20,21 @@ pub mod content;
 pub mod disk;
 pub mod failed;
 pub mod files;
+pub mod hashing;
 pub mod http;
 pub mod input;
 pub mod link;
 pub mod listener;
 pub mod lookup;
+pub mod make;
 pub mod manager;
 pub mod parts;
 pub mod reader;
 pub mod slot;
 #[cfg(test)]
 mod testkit;
+pub mod tree;
+pub mod verify;
 pub mod wire;
 pub mod writer;
 
