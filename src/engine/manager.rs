@@ -373,7 +373,7 @@ impl Manager {
             if tracker.problem != *told {
                 *told = tracker.problem.clone();
                 let (url, problem) = (tracker.url.clone(), tracker.problem.clone());
-                let _ = self.notices.send(Notice::Tracker { torrent: number, url, problem });
+                let _ = self.notices.send(Notice::Tracker { torrent: number, url, problem, refuses: tracker.refuses });
             }
         }
     }

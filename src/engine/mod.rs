@@ -153,6 +153,8 @@ pub enum Notice {
         url: String,
         /// `None`: it answers now.
         problem: Option<String>,
+        /// The problem is in its own words.
+        refuses: bool,
     },
     /// After [`Engine::stop`]: the trackers were told, the last report follows; nothing comes after this.
     Stopped(Vec<Report>),

@@ -125,6 +125,11 @@ impl Swarmlet {
         self.process.stdout()
     }
 
+    /// What it wrote to standard error so far.
+    pub fn stderr(&self) -> String {
+        self.process.stderr()
+    }
+
     /// Panics if it has ended: for use inside a wait.
     pub fn must_run(&mut self) {
         self.process.must_run();
