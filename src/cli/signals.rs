@@ -1,10 +1,11 @@
-//! The signals that end a run: the first one ends it well, the second one at once.
+//! The signals that end a run: the first one ends it well, the second one at once. To a tracker SIGHUP is a wish too.
 //!
 //! Floor 4.
 
 use super::exit::{Exit, Failure};
+use crate::tracker::Wish;
 use crossbeam_channel::Receiver;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::thread::Builder;
 
@@ -31,4 +32,22 @@ pub fn watch() -> Result<Receiver<()>, Failure> {
     };
     Builder::new().name("signals".into()).stack_size(STACK_BYTES).spawn(wait).map_err(refused)?;
     Ok(interrupts)
+}
+
+/// What a tracker is to do, as signals come: SIGHUP reads again, SIGINT and SIGTERM end it; two of these end it at once.
+pub fn watch_for_wishes() -> Result<Receiver<Wish>, Failure> {
+    let refused = |error| Failure::new(Exit::Io, format!("can't watch for signals: {error}"));
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(refused)?;
+    let (wish, wishes) = crossbeam_channel::unbounded();
+    let wait = move || {
+        let mut ending = false;
+        for signal in signals.forever() {
+            if signal != SIGHUP && std::mem::replace(&mut ending, true) {
+                std::process::exit(Exit::Interrupted.code().into());
+            }
+            let _ = wish.send(if signal == SIGHUP { Wish::Reload } else { Wish::Stop });
+        }
+    };
+    Builder::new().name("signals".into()).stack_size(STACK_BYTES).spawn(wait).map_err(refused)?;
+    Ok(wishes)
 }
