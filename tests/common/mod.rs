@@ -18,6 +18,7 @@ pub mod swarmlet;
 pub mod throttle;
 pub mod tools;
 pub mod torrent;
+pub mod track;
 pub mod tracker;
 pub mod transmission;
 pub mod wait;
