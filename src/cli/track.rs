@@ -4,16 +4,20 @@
 
 use super::exit::{Exit, Failure};
 use super::options::{self, Flag, Parsed};
-use super::{log, say, signals};
+use super::{log, say};
 use crate::engine::in_words;
 use crate::proto::path::for_terminal;
 use crate::swarm::Time;
 use crate::tracker::registry::Limits;
-use crate::tracker::{self, Config, TrackerError};
+use crate::tracker::{self, Config, TrackerError, Wish};
 use ::log::LevelFilter;
+use crossbeam_channel::Receiver;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::thread::Builder;
 
 /// The port of trackers since 2001.
 const DEFAULT_PORT: u64 = 6969;
@@ -280,7 +284,7 @@ fn addresses(given: &Parsed, long: &str) -> Result<Vec<IpAddr>, Failure> {
 
 fn track(config: Config, verbosity: usize, quiet: bool) -> Result<Exit, Failure> {
     log::begin_at([LevelFilter::Warn, LevelFilter::Info, LevelFilter::Debug][verbosity.min(2)]);
-    let wishes = signals::watch_for_wishes()?;
+    let wishes = watch()?;
     let host = config.bind.map_or("this machine, all addresses".to_string(), |ip| ip.to_string());
     let ready = |port| {
         if !quiet {
@@ -291,6 +295,25 @@ fn track(config: Config, verbosity: usize, quiet: bool) -> Result<Exit, Failure>
     };
     tracker::run(config, &wishes, ready).map_err(explain)?;
     Ok(Exit::Whole)
+}
+
+/// What signals ask for: SIGHUP to read again, SIGINT and SIGTERM to end; two of these end it at once.
+fn watch() -> Result<Receiver<Wish>, Failure> {
+    let refused = |error| Failure::new(Exit::Io, format!("can't watch for signals: {error}"));
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(refused)?;
+    let (wish, wishes) = crossbeam_channel::unbounded();
+    let wait = move || {
+        let mut ending = false;
+        for signal in signals.forever() {
+            if signal != SIGHUP && std::mem::replace(&mut ending, true) {
+                std::process::exit(Exit::Interrupted.code().into());
+            }
+            // Were the receiver gone, the tracker would have ended.
+            let _ = wish.send(if signal == SIGHUP { Wish::Reload } else { Wish::Stop });
+        }
+    };
+    Builder::new().name("signals".into()).stack_size(64 << 10).spawn(wait).map_err(refused)?;
+    Ok(wishes)
 }
 
 fn explain(error: TrackerError) -> Failure {

@@ -124,11 +124,11 @@ fn announce(announcement: &Announcement) -> Outcome {
     let url = request.to_url(&announcement.url);
     let deadline = if request.event == Some(AnnounceEvent::Stopped) { GOODBYE } else { DEADLINE };
     log::debug!("{}: announce {:?}, left {}", redact(&announcement.url), request.event, request.left);
-    let failure = |reason: String| AnnounceFailure { reason, retry_in: None };
+    let failure = |reason: String| AnnounceFailure { reason, refused: false, retry_in: None };
     let answer = http::ask(&url, REPLY_BYTES, deadline).map_err(|error| failure(error.to_string()))?;
     // A tracker's own words, whatever the HTTP status, say more than the status.
     match parse_reply(&answer.body) {
-        Err(ReplyError::Failure { reason, retry_in }) => Err(AnnounceFailure { reason, retry_in }),
+        Err(ReplyError::Failure { reason, retry_in }) => Err(AnnounceFailure { reason, refused: true, retry_in }),
         _ if answer.status != 200 => Err(failure(HttpError::Status(answer.status).to_string())),
         Err(damaged) => Err(failure(damaged.to_string())),
         Ok(mut reply) => {

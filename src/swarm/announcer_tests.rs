@@ -32,7 +32,7 @@ fn reply(interval: u64) -> Outcome {
 }
 
 fn failure(retry_in: Option<RetryIn>) -> Outcome {
-    Err(AnnounceFailure { reason: "no".into(), retry_in })
+    Err(AnnounceFailure { reason: "no".into(), refused: retry_in.is_some(), retry_in })
 }
 
 /// Asks once and gives the outcome; returns the URL and event that were used.

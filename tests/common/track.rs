@@ -88,7 +88,8 @@ impl Track {
     /// The same from another address of loopback, with headers.
     pub fn get_from(&self, from: Ipv4Addr, target: &str, headers: &str) -> Vec<u8> {
         use std::io::{Read, Write};
-        let socket = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None).unwrap();
+        let socket =
+            rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None).unwrap();
         rustix::net::bind(&socket, &SocketAddr::new(from.into(), 0)).unwrap();
         rustix::net::connect(&socket, &self.address()).unwrap();
         let mut stream = TcpStream::from(socket);
