@@ -7,7 +7,7 @@ use common::http::percent_encode;
 use common::ports::{free_port, has_ipv6};
 use common::swarmlet::{Get, program};
 use common::torrent::Maker;
-use common::track::{self, Track, UdpAsker, failure, number, peers, query, udp_announce};
+use common::track::{self, Track, UdpAsker, failure, number, peers, query, scraped, udp_announce};
 use common::wait::{PATIENCE, wait_until};
 use rustix::process::Signal;
 use std::fs;
@@ -18,7 +18,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-const HASH: [u8; 20] = *b"\x00\xffan info-hash, 20 &\x25";
+const HASH: [u8; 20] = *b"\x00\xffan info-hash 20 &\x25";
 const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const KIB: usize = 1024;
 
@@ -47,7 +47,7 @@ fn peers_meet_over_http() {
     track.get(&query(HASH, 1002, 0, "&event=completed"));
     track.get(&query(HASH, 1001, 0, "&event=stopped"));
     let scrape = track.get(&format!("/scrape?info_hash={}", percent_encode(&HASH))).body;
-    assert_eq!(["complete", "incomplete", "downloaded"].map(|key| number(&scrape, key)), [2, 1, 1]);
+    assert_eq!(scraped(&scrape, &HASH), [2, 1, 1]);
     // The form of 2001, with and without ids.
     let text = |more: &str| String::from_utf8_lossy(&track.get(&query(HASH, 1003, 5, more)).body).into_owned();
     let with_ids = text("&compact=0&numwant=200");
@@ -451,7 +451,7 @@ fn our_own_swarm_meets_there() {
     let get = Get::new("leecher", scratch.path()).torrent(&torrent);
     get.run().assert_code(0);
     content.assert_same_in(&get.dir);
-    assert_eq!(["complete", "incomplete", "downloaded"].map(|key| number(&scrape(), key)), [1, 0, 1]);
+    assert_eq!(scraped(&scrape(), &torrent.info_hash), [1, 0, 1]);
 }
 
 #[test]

@@ -219,7 +219,7 @@ fn size(bytes: u64) -> String {
     let power = (bytes.checked_ilog2().unwrap_or(0) / 10) as usize;
     let whole = bytes >> (10 * power);
     // Two digits where one would be too coarse.
-    let tenths = (u128::from(bytes) * 10 >> (10 * power)) % 10;
+    let tenths = ((u128::from(bytes) * 10) >> (10 * power)) % 10;
     if power > 0 && whole < 10 {
         format!("{whole}.{tenths} {}", units[power])
     } else {

@@ -159,6 +159,12 @@ pub fn number(reply: &[u8], key: &str) -> i64 {
     value.unwrap_or_else(|| panic!("no {key} in {}", String::from_utf8_lossy(reply)))
 }
 
+/// Seeds, leechers and completed downloads of a torrent in the reply to a scrape.
+pub fn scraped(reply: &[u8], hash: &[u8; 20]) -> [i64; 3] {
+    let at = reply.windows(20).position(|part| part == hash).expect("the torrent is in the reply");
+    ["complete", "incomplete", "downloaded"].map(|key| number(&reply[at + 20..], key))
+}
+
 /// The reason of a refusal.
 pub fn failure(reply: &[u8]) -> String {
     let value = raw(reply, "failure reason");
