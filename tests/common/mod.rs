@@ -21,6 +21,7 @@ pub mod throttle;
 pub mod tmux;
 pub mod tools;
 pub mod torrent;
+pub mod track;
 pub mod tracker;
 pub mod transmission;
 pub mod wait;
