@@ -56,8 +56,13 @@ static: ## builds one file that needs no library: with musl if its target is ins
 	then stat -c 'static: %n needs no library and has %s bytes' $$program; \
 	else echo "static: $$program needs libraries:" >&2; ldd $$program >&2; exit 1; fi
 
+# The programs of 2004 (src/cli/old.rs), each also with `.py`. What is there and no link of ours stays.
+OLD_NAMES = btmakemetafile btcompletedir btshowmetainfo btreannounce btrename
+
 install: all ## installs the program below DESTDIR and PREFIX (/usr/local)
 	install -D -m 755 $(TARGET_DIR)/release/swarmlet $(DESTDIR)$(PREFIX)/bin/swarmlet
+	@cd $(DESTDIR)$(PREFIX)/bin && for name in $(OLD_NAMES) $(OLD_NAMES:=.py); do \
+	if [ "$$(readlink $$name)" = swarmlet ] || [ ! -e $$name ]; then ln -sf swarmlet $$name; else echo "install: left $$name as it is"; fi; done
 	@echo "install: $(DESTDIR)$(PREFIX)/bin/swarmlet"
 
 book: ## builds the book: the sources as pages to be read

@@ -6,6 +6,7 @@
 pub mod bar;
 pub mod check;
 pub mod date;
+pub mod edit;
 pub mod exit;
 pub mod get;
 pub mod json;
@@ -16,6 +17,7 @@ pub mod log;
 pub mod make;
 pub mod making;
 pub mod nearest;
+pub mod old;
 pub mod options;
 pub mod output;
 pub mod say;
@@ -64,7 +66,7 @@ const COMMANDS: [Command; 10] = [
         about: "check content against its torrent",
         work: Some(Work { run: check::run, help: check::help }),
     },
-    Command { name: "edit", about: "change a .torrent file", work: None },
+    Command { name: "edit", about: "change a .torrent file", work: Some(Work { run: edit::run, help: edit::help }) },
     Command {
         name: "link",
         about: "make and read magnet links",
@@ -75,8 +77,10 @@ const COMMANDS: [Command; 10] = [
 
 /// The whole program: reads the arguments, runs the command, gives the exit code.
 pub fn main() -> ExitCode {
-    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    match run(&arguments) {
+    let mut arguments = std::env::args_os();
+    let program = arguments.next().unwrap_or_default();
+    let arguments: Vec<OsString> = arguments.collect();
+    match run(&old::translate(&program, &arguments).unwrap_or(arguments)) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             say::problem(&failure.text);
