@@ -221,12 +221,15 @@ impl Manager {
 
     fn failed(&mut self, number: usize, problem: Problem) {
         let slot = &mut self.torrents[number];
-        if matches!(slot.state, State::Failed(_)) {
+        if matches!(slot.state, State::Failed(..)) {
             return;
         }
         self.around.directory.remove(&slot.info_hash);
         self.disk.forget(number);
-        slot.state = State::Failed(problem.clone());
+        let before = std::mem::replace(&mut slot.state, State::Failed(problem.clone(), None));
+        if let (State::Running(torrent, content), State::Failed(_, parting)) = (before, &mut slot.state) {
+            *parting = torrent.is_announcing().then_some((torrent, content));
+        }
         slot.wake = None;
         let _ = self.notices.send(Notice::Failed { torrent: number, problem });
     }
@@ -248,10 +251,18 @@ impl Manager {
     /// Hands an event to its torrent, and does what it decides.
     fn handle(&mut self, number: usize, event: Event, now: Time) {
         let Some(slot) = self.torrents.get_mut(number) else { return };
-        let State::Running(torrent, _) = &mut slot.state else { return self.give_back(event) };
+        let announced = matches!(event, Event::Announced { .. });
+        let torrent = match &mut slot.state {
+            State::Running(torrent, _) => torrent,
+            State::Failed(_, Some((torrent, _))) if announced => torrent,
+            _ => return self.give_back(event),
+        };
         torrent.handle(event, &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions });
         slot.wake = torrent.next_wake(now, &self.shared);
         self.carry_out(number);
+        if let State::Failed(_, parting) = &mut self.torrents[number].state {
+            parting.take_if(|(torrent, _)| !torrent.is_announcing());
+        }
     }
 
     /// What was under way when its torrent ended gives back what all torrents share.
@@ -289,7 +300,9 @@ impl Manager {
     }
 
     fn carry_out(&mut self, number: usize) {
-        let State::Running(_, content) = &self.torrents[number].state else { return };
+        let (State::Running(_, content) | State::Failed(_, Some((_, content)))) = &self.torrents[number].state else {
+            return;
+        };
         let content = Arc::clone(content);
         let mut actions = std::mem::take(&mut self.actions);
         for action in actions.drain(..) {

@@ -232,6 +232,29 @@ fn a_torrent_that_fails_leaves_the_places_of_its_connections_to_others() {
 }
 
 #[test]
+fn a_tracker_that_answers_when_the_torrent_has_failed_hears_that_it_stopped() {
+    let (sender, asked) = crossbeam_channel::unbounded();
+    let (gate, opened) = crossbeam_channel::bounded::<()>(0);
+    let addr = serve(move |path, socket| {
+        let _ = sender.send(event_of(path));
+        if event_of(path) == "started" {
+            // Not answered before the gate is open.
+            let _ = opened.recv();
+        }
+        let _ = socket.write_all(&reply(&[]));
+    });
+    let (engine, notices) = engine(1 << 20);
+    let dir = tempfile::tempdir().unwrap();
+    add(&engine, &torrent(PIECE, &[], PIECE, &[format!("http://{addr}/")]).0, dir.path());
+    let heard = || asked.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(heard(), "started");
+    fail(&engine, 0);
+    next(&notices, "it fails", |notice| matches!(notice, Notice::Failed { torrent: 0, .. }).then_some(()));
+    drop(gate);
+    assert_eq!(heard(), "stopped");
+}
+
+#[test]
 fn a_peer_that_comes_when_its_torrent_has_failed_is_let_go() {
     let (engine, notices) = engine(1 << 20);
     let dir = tempfile::tempdir().unwrap();

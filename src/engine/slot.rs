@@ -35,8 +35,9 @@ pub enum State {
     Checking(Arc<AtomicU32>),
     /// It is in its swarm.
     Running(Box<Torrent>, Arc<Content>),
-    /// It ended by itself.
-    Failed(Problem),
+    /// It ended by itself. The torrent stays while trackers are still to hear of it: one may be asked just now, and
+    /// would list us for hours if it got no `stopped` after its answer.
+    Failed(Problem, Option<(Box<Torrent>, Arc<Content>)>),
 }
 
 impl Slot {
@@ -48,7 +49,7 @@ impl Slot {
                 Phase::Checking(bytes.min(self.length))
             }
             State::Running(torrent, _) => Phase::Running(torrent.status(now)),
-            State::Failed(problem) => Phase::Failed(problem.clone()),
+            State::Failed(problem, _) => Phase::Failed(problem.clone()),
         };
         Report { name: self.name.clone(), info_hash: self.info_hash, length: self.length, phase }
     }

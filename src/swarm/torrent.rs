@@ -171,6 +171,11 @@ impl Torrent {
         self.announcer.trackers()
     }
 
+    /// Whether the answer of a tracker is still to come.
+    pub fn is_announcing(&self) -> bool {
+        self.announcer.is_announcing()
+    }
+
     /// Whether memory that becomes free is of use here (then [`Event::BudgetFreed`] is to come).
     pub fn waits_for_budget(&self) -> bool {
         self.waits_for_budget
