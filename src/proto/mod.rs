@@ -9,5 +9,6 @@ pub mod id;
 pub mod message;
 pub mod metainfo;
 pub mod path;
+pub mod resume;
 pub mod sha1;
 pub mod url;
