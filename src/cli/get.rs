@@ -7,14 +7,16 @@ use super::exit::{Exit, Failure};
 use super::options::{self, Flag, Parsed};
 use super::session::{Event, Session};
 use super::view::View;
-use super::{json, log, say, signals, source};
+use super::{json, log, say, signals, source, view};
 use crate::engine::in_words;
+use crate::engine::resume::{SAVE_EVERY, StateDir};
 use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Engine, Job, Notice};
 use crate::proto::path::for_terminal;
 use crossbeam_channel::{Receiver, Select};
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Most connections that can be asked for: two threads each, and a file descriptor.
@@ -24,7 +26,7 @@ const MOST_MEMORY_MIB: u64 = 16 << 10;
 const MIB: u64 = 1 << 20;
 
 /// The options.
-pub const FLAGS: [Flag; 11] = [
+pub const FLAGS: [Flag; 13] = [
     Flag {
         short: "d",
         long: "dir",
@@ -53,6 +55,14 @@ pub const FLAGS: [Flag; 11] = [
         value: None,
         help: "Reserve the space of files first (default: sparse files).",
     },
+    Flag {
+        short: "",
+        long: "state",
+        value: Some("DIR"),
+        help: "Where is kept what was fetched, so that it need not be checked again\n\
+               (default: $XDG_STATE_HOME/swarmlet, or ~/.local/state/swarmlet).",
+    },
+    Flag { short: "", long: "check", value: None, help: "Check all content, whatever the state says." },
     Flag { short: "q", long: "quiet", value: None, help: "Show only errors." },
     Flag {
         short: "v",
@@ -73,7 +83,8 @@ pub fn help() -> String {
 Usage: swarmlet get [OPTION]... TORRENT...
 
 TORRENT is a .torrent file, - (standard input) or an http(s) URL of one. Content that is in the folder
-already is checked and used, so the same command goes on after an interruption.
+already is checked and used, so the same command goes on after an interruption. Files that have the size
+and the time of change of the last run are not read again.
 
 Options:
 {}
@@ -111,7 +122,8 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     }
     log::begin(given.times("verbose"));
     let view = View::choose(given.has("json"), given.has("quiet"), given.has("verbose"));
-    let config = configure(&given, &view)?;
+    let mut config = configure(&given, &view)?;
+    let state = state_dir(&given)?;
     let dir = given.value("dir").map_or_else(|| PathBuf::from("."), PathBuf::from);
     if dir.as_os_str().is_empty() {
         return Err(Failure::usage("--dir is empty, expected a folder"));
@@ -123,6 +135,7 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     }
     source::check_distinct(&torrents)?;
     make_dir(&dir)?;
+    config.states = open_states(state, given.has("quiet"));
     if !given.has("quiet") {
         for (source, metainfo) in &torrents {
             let name = source::shown(source);
@@ -147,7 +160,37 @@ fn configure(given: &Parsed, view: &View) -> Result<Config, Failure> {
         preallocate: given.has("preallocate"),
         sequential: given.has("sequential"),
         status_every: view.every(),
+        states: None,
+        save_every: SAVE_EVERY,
+        check_all: given.has("check"),
     })
+}
+
+/// The folder for states: the one that is named, or where programs keep such things (XDG Base Directory Specification).
+/// `None`: nobody says where our home is.
+fn state_dir(given: &Parsed) -> Result<Option<PathBuf>, Failure> {
+    if let Some(dir) = given.value("state") {
+        let empty = Failure::usage("--state is empty, expected a folder");
+        return if dir.is_empty() { Err(empty) } else { Ok(Some(dir.into())) };
+    }
+    // The specification wants relative paths ignored.
+    let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")));
+    Ok(home.map(|home| home.join("swarmlet")))
+}
+
+/// Opens the folder for states. A download can do without.
+fn open_states(dir: Option<PathBuf>, quiet: bool) -> Option<Arc<StateDir>> {
+    let opened = match &dir {
+        Some(dir) => StateDir::open(dir).map_err(|error| format!("in {}: {}", dir.display(), in_words(&error))),
+        None => Err("anywhere: HOME is not set".into()),
+    };
+    if let (Err(problem), false) = (&opened, quiet) {
+        let text =
+            format!("can't keep states {problem}; name a folder with --state, or the next start checks all content");
+        say::problem(&view::warning(&text));
+    }
+    opened.ok().map(Arc::new)
 }
 
 /// `7000`, `7000-7010`, or `0`.
@@ -252,6 +295,8 @@ mod tests {
             &["--port", "70000", "/no/such"],
             &["--quiet", "--verbose", "/no/such"],
             &["--dir=", "/no/such"],
+            &["--state=", "/no/such"],
+            &["--state", "", "/no/such"],
             &["-", "-"],
             &["--sead", "/no/such"],
             &[],

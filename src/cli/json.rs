@@ -18,7 +18,7 @@ downloaded, uploaded, wasted, down_rate, up_rate, peers, seeds, eta (null: unkno
 Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and are never renamed.
   event      comes                                     and has also
   start      for each torrent, at the beginning        port
-  checked    what was there is checked                 -
+  checked    what was there is checked                 hashed (bytes that were read for that)
   status     each second, for each torrent             checked (bytes looked at), known (peers), unchoking
   tracker    a tracker fails, or answers again         tracker (its host), problem (null: it answers)
   complete   once, when nothing is missing any more    seconds, fetched (bytes)
@@ -85,7 +85,7 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
             object.number("known", running.map_or(0, |status| status.known as u64));
             object.number("unchoking", running.map_or(0, |status| status.unchoking as u64));
         }),
-        Event::Checked(torrent) => one("checked", *torrent, &|_, _| {}),
+        Event::Checked(torrent) => one("checked", *torrent, &|object, entry| object.number("hashed", entry.hashed)),
         Event::Complete(torrent) => one("complete", *torrent, &|object, entry| {
             let (time, missing) = entry.fetched().unwrap_or_default();
             object.raw("seconds", &units::seconds(time));
@@ -102,7 +102,7 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
                 None => object.raw("problem", "null"),
             }
         }),
-        Event::Stopping { .. } => String::new(),
+        Event::Stopping { .. } | Event::Warning(_) => String::new(),
         Event::Ended => {
             all("stopped", |object, _, entry| object.raw("whole", if entry.whole.is_some() { "true" } else { "false" }))
         }

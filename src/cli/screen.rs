@@ -4,8 +4,9 @@
 //! so there is nothing to restore, however the program ends. Each drawing is one write and overwrites row by row, so
 //! that nothing flickers.
 
-use super::layout::{Look, Row, draw};
+use super::layout::{Look, Row, draw, shown};
 use super::session::{Event, Session};
+use super::view::warning;
 use super::{lines, say, width, words};
 use std::io::{self, IsTerminal, Write};
 use std::time::Instant;
@@ -65,6 +66,12 @@ impl Screen {
             // A terminal that was resized has broken rows in two, and some remember that.
             out += "\x1b[J";
             self.size = (columns, rows);
+        }
+        if let Event::Warning(text) = event {
+            // Above the screen, where it stays.
+            for text in width::wrap(&shown(&warning(text), look), look.columns, CLOSING_ROWS, "") {
+                out += &self.paint(&Row { text, strong: 0 });
+            }
         }
         let goodbye = width::wrap(self.goodbye, look.columns, CLOSING_ROWS, "");
         let rows = look.rows.saturating_sub(goodbye.len());

@@ -5,7 +5,7 @@
 use super::exit::Failure;
 use super::screen::Screen;
 use super::session::{Event, Session};
-use super::{json, lines};
+use super::{json, lines, say};
 use std::time::Duration;
 
 /// How often a screen or a program hears how things stand.
@@ -50,6 +50,9 @@ impl View {
         if let (Event::Failed(torrent), View::Lines | View::Json | View::Quiet) = (event, &self) {
             lines::problem(*torrent, session);
         }
+        if let (Event::Warning(text), View::Lines | View::Json) = (event, &self) {
+            say::problem(&warning(text));
+        }
         match self {
             View::Screen(screen) => screen.show(event, session),
             View::Lines => lines::show(event, session),
@@ -58,4 +61,9 @@ impl View {
         }
         Ok(())
     }
+}
+
+/// A warning as it is written.
+pub fn warning(text: &str) -> String {
+    format!("warning: {text}")
 }

@@ -2,20 +2,21 @@
 //!
 //! Floor 3. It takes what the other threads report, hands it to [`Torrent::handle`], and carries the actions to where
 //! they are done. It blocks on its channel alone: what it gives away goes into channels that are bounded by what was
-//! let in (the budget, the windows, the number of peers), so giving never waits.
+//! let in (the budget, the windows, the number of peers), so giving never waits. What peers get is in `orders.rs`.
+
+mod orders;
 
 use super::announce::Announcers;
 use super::blocks::Blocks;
-use super::check::{self, Check};
-use super::content::Content;
+use super::check::{self, Check, Found};
 use super::disk::{Disk, DiskJob};
 use super::input::Input;
-use super::link::{Directory, Link, Order};
+use super::keeper::Keeper;
+use super::link::{Directory, Order};
 use super::listener;
 use super::reader::{self, Surroundings};
-use super::slot::{Slot, State};
+use super::slot::{Saved, Slot, State};
 use super::{Config, GOODBYE, Job, Notice, Problem, Report, entropy};
-use crate::proto::bitfield::Bitfield;
 use crate::swarm::Time;
 use crate::swarm::budget::{Budget, LEAST_BYTES};
 use crate::swarm::event::{Action, Event, sooner};
@@ -24,6 +25,7 @@ use crate::swarm::rng::Rng;
 use crate::swarm::torrent::{Settings, Shared, Torrent, Turn};
 use core::net::SocketAddr;
 use crossbeam_channel::{Receiver, Sender};
+use orders::Connection;
 use std::collections::HashMap;
 use std::io;
 use std::net::TcpListener;
@@ -36,14 +38,6 @@ use std::time::{Duration, Instant};
 const INBOX: usize = 64;
 /// Things taken in before what they led to is sent: so that a peer's requests go out together.
 const BATCH: usize = 128;
-
-/// A connected peer.
-struct Connection {
-    torrent: usize,
-    link: Link,
-    /// What it is to be sent when this batch is over.
-    orders: Vec<Order>,
-}
 
 struct Manager {
     started: Instant,
@@ -68,6 +62,9 @@ struct Manager {
     status_at: Option<Time>,
     /// When we end, goodbyes answered or not.
     end_at: Option<Time>,
+    /// Disk threads that have something to write before we end.
+    disks_busy: usize,
+    keeper: Keeper,
 }
 
 /// Starts the manager and all threads that serve it; what is sent to the channel goes to the manager.
@@ -90,10 +87,11 @@ pub fn start(
         started: Instant::now(),
         settings,
         inbox,
-        notices,
         disk: Disk::start(&sender, &blocks, config.memory_bytes.max(LEAST_BYTES))?,
         announcers: Announcers::new(sender.clone()),
-        checks: check::start(sender.clone(), config.preallocate)?,
+        checks: check::start(sender.clone(), notices.clone(), &config)?,
+        keeper: Keeper::start(&config, notices.clone())?,
+        notices,
         around,
         shared: Shared { rng: Rng::new(entropy()), budget: Budget::new(config.memory_bytes), connecting: 0 },
         torrents: Vec::new(),
@@ -105,6 +103,7 @@ pub fn start(
         status_every: config.status_every,
         status_at: config.status_every.map(|_| Time::ZERO),
         end_at: None,
+        disks_busy: 0,
     };
     thread::Builder::new().name("manager".into()).spawn(move || manager.run())?;
     Ok(sender)
@@ -123,23 +122,27 @@ impl Manager {
             while let Some((torrent, addr)) = self.unreached.pop() {
                 self.handle(torrent, Event::ConnectFailed { addr }, now);
             }
+            self.keeper.save_due(&mut self.torrents, now);
             self.disk.send();
             self.send_orders();
             if self.status_at.is_some_and(|at| at <= now) {
                 self.status_at = self.status_every.map(|every| now + every);
                 let _ = self.notices.send(Notice::Status(self.reports(now)));
             }
-            if self.end_at.is_some_and(|at| at <= now || self.announcing == 0) {
+            if self.end_at.is_some_and(|at| at <= now || self.announcing + self.disks_busy == 0) {
                 break;
             }
         }
         self.peers.values().for_each(|connection| connection.link.close());
+        self.keeper.save_last(&mut self.torrents, self.started.elapsed());
+        // The only time that this thread waits for a disk: nobody waits for it any more.
+        self.keeper.wait();
         let _ = self.notices.send(Notice::Stopped(self.reports(self.started.elapsed())));
     }
 
     /// Waits for something to come, or for the next moment anybody waits for: `Some(None)`. `None`: it is over.
     fn wait(&self) -> Option<Option<Input>> {
-        let wakes = self.torrents.iter().map(|slot| slot.wake).fold(None, sooner);
+        let wakes = self.torrents.iter().map(|slot| sooner(slot.wake, slot.save_at)).fold(None, sooner);
         match sooner(wakes, sooner(self.status_at, self.end_at)) {
             None => self.inbox.recv().ok().map(Some),
             Some(at) => Some(self.inbox.recv_deadline(self.started + at).ok()),
@@ -178,12 +181,19 @@ impl Manager {
             }
             Input::Add(job) => self.add(*job),
             Input::Checked { torrent, result } => match result {
-                Ok((content, have)) => self.join(torrent, content, have, now),
+                Ok(found) => self.join(torrent, *found, now),
                 Err(error) => self.failed(torrent, error.into()),
             },
             Input::DiskFailed { torrent, error } => {
                 self.handle(torrent, Event::DiskFailed { problem: error.to_string() }, now);
                 self.failed(torrent, error.into());
+            }
+            Input::DiskDone => {
+                self.disks_busy = self.disks_busy.saturating_sub(1);
+                if self.disks_busy == 0 {
+                    // While the goodbyes are on their way.
+                    self.keeper.save_last(&mut self.torrents, now);
+                }
             }
             Input::Stop => self.stop(now),
         }
@@ -199,28 +209,34 @@ impl Manager {
             state: State::Checking(Arc::clone(&progress)),
             wake: None,
             told: Vec::new(),
+            saved: Saved::default(),
+            save_at: None,
         });
         let _ = self.checks.send(Check { torrent: self.torrents.len() - 1, job, progress });
     }
 
     /// The content is checked: the torrent begins.
-    fn join(&mut self, number: usize, content: Arc<Content>, have: Bitfield, now: Time) {
+    fn join(&mut self, number: usize, found: Found, now: Time) {
         if self.end_at.is_some() {
             return;
         }
+        let Found { content, have, hashed_bytes, known } = found;
+        self.keeper.begin(number, Arc::clone(&content), known);
         let had_bytes = have.iter_ones().map(|piece| content.metainfo.piece_size(piece) as u64).sum();
         let whole = have.is_full();
         let torrent = Torrent::new(&content.metainfo, have, self.settings.clone(), now, &mut self.shared.rng);
         let slot = &mut self.torrents[number];
         slot.told = vec![None; torrent.trackers().len()];
+        slot.saved.at = now;
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
         self.around.directory.add(content);
-        let _ = self.notices.send(Notice::Joined { torrent: number, had_bytes, whole });
+        let _ = self.notices.send(Notice::Joined { torrent: number, had_bytes, hashed_bytes, whole });
         self.handle(number, Event::Timer, now);
     }
 
     fn failed(&mut self, number: usize, problem: Problem) {
         let slot = &mut self.torrents[number];
+        self.keeper.save(number, slot, self.started.elapsed(), true);
         if matches!(slot.state, State::Failed(..)) {
             return;
         }
@@ -230,7 +246,7 @@ impl Manager {
         if let (State::Running(torrent, content), State::Failed(_, parting)) = (before, &mut slot.state) {
             *parting = torrent.is_announcing().then_some((torrent, content));
         }
-        slot.wake = None;
+        (slot.wake, slot.save_at) = (None, None);
         let _ = self.notices.send(Notice::Failed { torrent: number, problem });
     }
 
@@ -240,6 +256,7 @@ impl Manager {
 
     fn stop(&mut self, now: Time) {
         self.end_at = Some(now + GOODBYE);
+        self.disks_busy = self.disk.finish();
         for number in 0..self.torrents.len() {
             if let State::Running(torrent, _) = &mut self.torrents[number].state {
                 torrent.stop(&mut Turn { now, shared: &mut self.shared, actions: &mut self.actions });
@@ -259,6 +276,7 @@ impl Manager {
         };
         torrent.handle(event, &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions });
         slot.wake = torrent.next_wake(now, &self.shared);
+        self.keeper.plan(slot);
         self.carry_out(number);
         if let State::Failed(_, parting) = &mut self.torrents[number].state {
             parting.take_if(|(torrent, _)| !torrent.is_announcing());
@@ -342,31 +360,6 @@ impl Manager {
             }
         }
         self.actions = actions;
-    }
-
-    fn order(&mut self, peer: PeerKey, order: Order) {
-        let Some(connection) = self.peers.get_mut(&peer) else { return };
-        match &order {
-            Order::Message(message) => log::trace!("{} < {message}", connection.link.addr),
-            Order::Upload(block) => log::trace!("{} < {block}", connection.link.addr),
-            Order::Handshake => {}
-        }
-        if connection.orders.is_empty() {
-            self.talked_to.push(peer);
-        }
-        connection.orders.push(order);
-    }
-
-    /// Gives the writers what has gathered.
-    fn send_orders(&mut self) {
-        for peer in self.talked_to.drain(..) {
-            if let Some(connection) = self.peers.get_mut(&peer)
-                && !connection.link.give(std::mem::take(&mut connection.orders))
-            {
-                log::debug!("{}: we close: it does not read what we send", connection.link.addr);
-                connection.link.close();
-            }
-        }
     }
 
     /// Tells the person which trackers changed between answering and failing.

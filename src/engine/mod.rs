@@ -8,6 +8,7 @@
 //! | [`disk`] | as many as cores, at most 4 | its channel, the disk |
 //! | [`listener`] | one or two | its socket |
 //! | [`announce`] | none when nothing is announced, at most 8 | a tracker |
+//! | [`keeper`] | one, where states are kept | its channel, the disk |
 //! | [`check`] | as many as cores, while content is checked | the disk |
 
 pub mod announce;
@@ -19,10 +20,12 @@ pub mod disk;
 pub mod files;
 pub mod http;
 pub mod input;
+pub mod keeper;
 pub mod link;
 pub mod listener;
 pub mod manager;
 pub mod reader;
+pub mod resume;
 pub mod slot;
 #[cfg(test)]
 mod testkit;
@@ -36,11 +39,13 @@ use crate::swarm::torrent::Settings;
 use content::ContentError;
 use crossbeam_channel::{Receiver, Sender};
 use input::Input;
+use resume::StateDir;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The ports that are tried when none is named: those that BEP 3 began with, and the hundred the field added.
@@ -68,6 +73,12 @@ pub struct Config {
     pub sequential: bool,
     /// How often [`Notice::Status`] is to come; `None` for never.
     pub status_every: Option<Duration>,
+    /// Where resume states are kept; `None`: nowhere, and all content is checked.
+    pub states: Option<Arc<StateDir>>,
+    /// The least time between two saves of a torrent's state ([`resume::SAVE_EVERY`]).
+    pub save_every: Duration,
+    /// Check all content, whatever its state says.
+    pub check_all: bool,
 }
 
 /// A torrent to be fetched and served, and where its content is or goes.
@@ -90,6 +101,8 @@ pub enum Notice {
         torrent: usize,
         /// Bytes that were there already.
         had_bytes: u64,
+        /// Bytes that were read and hashed to know that; the others are trusted, or not there.
+        hashed_bytes: u64,
         /// Nothing is missing.
         whole: bool,
     },
@@ -113,6 +126,11 @@ pub enum Notice {
         url: String,
         /// `None`: it answers now.
         problem: Option<String>,
+    },
+    /// Something went wrong that stops no torrent.
+    Warning {
+        /// In words: what, and what comes of it.
+        text: String,
     },
     /// After [`Engine::stop`]: the trackers were told, the last report follows; nothing comes after this.
     Stopped(Vec<Report>),
@@ -225,7 +243,7 @@ impl Engine {
         let _ = self.manager.send(Input::Add(Box::new(job)));
     }
 
-    /// Says goodbye to trackers and peers; [`Notice::Stopped`] comes within [`GOODBYE`].
+    /// Says goodbye to trackers and peers, within [`GOODBYE`], and saves the states; then [`Notice::Stopped`] comes.
     pub fn stop(&self) {
         let _ = self.manager.send(Input::Stop);
     }

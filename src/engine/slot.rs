@@ -4,12 +4,14 @@
 //! keeps its place, so that the person can read why.
 
 use super::content::Content;
+use super::resume::{SAVE_TOTALS_EVERY, Save};
 use super::{Phase, Problem, Report};
 use crate::proto::id::InfoHash;
 use crate::swarm::Time;
 use crate::swarm::torrent::Torrent;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// A torrent in the process.
 pub struct Slot {
@@ -27,6 +29,21 @@ pub struct Slot {
     pub wake: Option<Time>,
     /// The last problem of each tracker that the person was told of.
     pub told: Vec<Option<String>>,
+    /// When its state was last saved, and what it said then.
+    pub saved: Saved,
+    /// When its state is to be saved.
+    pub save_at: Option<Time>,
+}
+
+/// What the last saved state said.
+#[derive(Default)]
+pub struct Saved {
+    /// When that was, or the torrent joined its swarm.
+    pub at: Time,
+    /// Pieces had; `None`: no state was saved in this run.
+    pub pieces: Option<u32>,
+    /// Bytes sent.
+    pub uploaded: u64,
 }
 
 /// What a torrent is doing.
@@ -41,6 +58,26 @@ pub enum State {
 }
 
 impl Slot {
+    /// Plans when the state is to be saved, for something may have changed that it says.
+    pub fn plan_save(&mut self, every: Duration) {
+        let State::Running(torrent, _) = &self.state else { return };
+        let pause = if self.saved.pieces != Some(torrent.have().count()) {
+            Some(every)
+        } else {
+            (self.saved.uploaded != torrent.totals().0).then_some(SAVE_TOTALS_EVERY)
+        };
+        self.save_at = pause.map(|pause| self.saved.at + pause);
+    }
+
+    /// What its state is to say.
+    pub fn save(&mut self, now: Time, in_haste: bool) -> Option<Save> {
+        self.save_at = None;
+        let State::Running(torrent, _) = &self.state else { return None };
+        let (have, (uploaded, downloaded)) = (torrent.have().clone(), torrent.totals());
+        self.saved = Saved { at: now, pieces: Some(have.count()), uploaded };
+        Some(Save { have, uploaded, downloaded, in_haste })
+    }
+
     /// How it stands at `now`.
     pub fn report(&self, now: Time) -> Report {
         let phase = match &self.state {

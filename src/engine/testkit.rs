@@ -2,6 +2,7 @@
 //!
 //! Floor 3, tests only. Nothing here waits longer than [`PATIENCE`].
 
+use super::Config;
 use super::blocks::Blocks;
 use super::content::Content;
 use super::files::FileCache;
@@ -63,6 +64,21 @@ pub fn torrent(length: usize, parts: &[Part], piece_length: usize, trackers: &[S
     let tiers = Bencode::List(trackers.iter().map(|url| Bencode::list([url.as_str()])).collect());
     let bytes = Bencode::dict([("info", info), ("announce-list", tiers)]).encode();
     (Metainfo::parse(&bytes).unwrap(), content)
+}
+
+/// How an engine of a test runs: on a port of the system's choice, without states.
+pub fn config() -> Config {
+    Config {
+        ports: 0..=0,
+        max_peers: 50,
+        memory_bytes: 1 << 20,
+        preallocate: false,
+        sequential: false,
+        status_every: None,
+        states: None,
+        save_every: Duration::ZERO,
+        check_all: false,
+    }
 }
 
 /// The content of `metainfo` in `dir`.

@@ -166,6 +166,16 @@ impl Torrent {
         wake
     }
 
+    /// The pieces that are proven.
+    pub fn have(&self) -> &Bitfield {
+        self.picker.have()
+    }
+
+    /// Bytes of content sent, and bytes that came.
+    pub fn totals(&self) -> (u64, u64) {
+        (self.up.total(), self.down.total())
+    }
+
     /// The trackers and how they stand.
     pub fn trackers(&self) -> &[Tracker] {
         self.announcer.trackers()
