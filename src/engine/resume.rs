@@ -1,10 +1,9 @@
 //! The resume states on disk, and when they are believed.
 //!
-//! Floor 3; what the bytes mean stands in [`crate::proto::resume`]; the thread that writes them is the
-//! [keeper](super::keeper). A state is written when pieces came since the last
-//! one, at most once in [`SAVE_EVERY`], and at the end. It is read when a torrent is added: pieces of files that have
-//! still the size and the time of change of their record are had, and not read; all others are hashed, whatever the
-//! state says of them.
+//! Floor 3; what the bytes mean stands in [`crate::proto::resume`], and the thread that writes them is the
+//! [keeper](super::keeper). A state is written when pieces came since the last one, at most once in [`SAVE_EVERY`], and
+//! at the end. It is read when a torrent is added: pieces of files that have still the size and the time of change of
+//! their record are had or not had as the state says, and not read. All others are hashed, whatever it says of them.
 //!
 //! ## Why no wrong byte is taken for right
 //!
