@@ -37,7 +37,7 @@ impl Keeper {
     /// Starts the thread, if states are to be kept. What goes wrong is told in a notice, once.
     pub fn start(config: &Config, notices: Sender<Notice>) -> io::Result<Keeper> {
         let (orders, receiver) = crossbeam_channel::unbounded();
-        let (end, ended) = crossbeam_channel::bounded(0);
+        let (end, ended) = crossbeam_channel::bounded(1);
         let mut keeper = Keeper { orders: None, ended, every: config.save_every };
         if let Some(states) = config.states.clone() {
             let worker = Worker { states, notices, torrents: BTreeMap::new(), warned: false };
