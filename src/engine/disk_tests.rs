@@ -26,6 +26,7 @@ struct Told {
     written: u64,
     checked: Vec<(u32, bool)>,
     failed: Vec<ContentError>,
+    done: usize,
 }
 
 impl Told {
@@ -34,6 +35,7 @@ impl Told {
             Input::Torrent { torrent: 0, event: Event::Written { bytes } } => self.written += bytes,
             Input::Torrent { torrent: 0, event: Event::Checked { piece, good } } => self.checked.push((piece, good)),
             Input::DiskFailed { torrent: 0, error } => self.failed.push(error),
+            Input::DiskDone => self.done += 1,
             _ => panic!("a disk thread says something else"),
         }
     }
@@ -326,4 +328,17 @@ fn the_room_for_what_is_kept_is_counted_to_the_byte() {
     worker.report();
     inbox.try_iter().for_each(|input| told.note(input));
     assert_eq!((told.checked, told.written), (vec![(0, true)], 5 * block + 100));
+}
+
+#[test]
+fn all_that_came_before_is_done_when_the_threads_say_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let (metainfo, bytes) = torrent(12 * 4 * BLOCK, &[], 4 * BLOCK, &[]);
+    let mut bench = Bench::new(&metainfo, &bytes, dir.path());
+    bench.all_blocks().into_iter().for_each(|block| bench.give(block));
+    let threads = bench.disk.finish();
+    let mut told = Told::default();
+    bench.listen(&mut told, "all threads are done", |told| told.done == threads);
+    assert_eq!((told.checked.len(), told.written), (12, metainfo.length));
+    files_are_right(&metainfo, &bytes, dir.path());
 }
