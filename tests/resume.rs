@@ -64,11 +64,6 @@ impl Stage {
         self.content.size()
     }
 
-    /// The one file of one of the copies.
-    fn file(&self, get: &Get) -> PathBuf {
-        get.dir.join(&self.content.name)
-    }
-
     /// The states of this story.
     fn states(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.scratch.path().join("state/swarmlet")).unwrap();
@@ -287,17 +282,13 @@ fn an_engine_to_be_killed() {
     let metainfo = Metainfo::parse(&fs::read(scratch.join("torrent")).unwrap()).unwrap();
     let config = Config {
         ports: 0..=0,
-        max_peers: 10,
         memory_bytes: 1 << 20,
-        preallocate: false,
-        sequential: false,
-        status_every: None,
         states: Some(states),
         save_every: Duration::from_millis(60),
-        check_all: false,
+        ..Config::default()
     };
     let (engine, notices) = Engine::start(config).unwrap();
-    engine.add(Job { metainfo, dir: scratch.join("copy") });
+    engine.add(Job { metainfo, dir: scratch.join("copy"), choice: None });
     for notice in notices {
         match notice {
             Notice::Joined { had_bytes, hashed_bytes, .. } => eprintln!("found {had_bytes} {hashed_bytes}"),

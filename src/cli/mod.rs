@@ -3,19 +3,27 @@
 //! Here is the table of commands; [`get`] is the first to read. A command has a help text and a function that takes what
 //! was typed behind its name. What goes wrong comes back as a [`Failure`] and is told here, in one place.
 
+pub mod choice;
 pub mod exit;
 pub mod get;
 pub mod json;
+pub mod keys;
 pub mod layout;
 pub mod lines;
+pub mod list;
 pub mod log;
 pub mod nearest;
 pub mod options;
+pub mod peers_view;
+pub mod person;
+pub mod pieces;
 pub mod say;
 pub mod screen;
 pub mod session;
 pub mod signals;
 pub mod source;
+mod states;
+pub mod terminal;
 pub mod units;
 pub mod view;
 pub mod width;

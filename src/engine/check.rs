@@ -50,11 +50,12 @@ pub fn start(manager: Sender<Input>, notices: Sender<Notice>, config: &Config) -
     let files = Arc::new(FileCache::new());
     let (preallocate, check_all, states) = (config.preallocate, config.check_all, config.states.clone());
     let run = move || {
-        for Check { torrent, job: Job { metainfo, dir }, progress } in checks {
+        for Check { torrent, job: Job { metainfo, dir, choice }, progress } in checks {
             let opened = Content::open(torrent, metainfo, &dir, Arc::clone(&files), preallocate);
-            let result = opened.and_then(|content| {
+            let result = opened.map(|content| content.choose(choice)).and_then(|content| {
                 let found = find(content, states.as_deref(), check_all, &notices, &progress)?;
                 found.content.prepare()?;
+                found.content.move_parts()?;
                 Ok(found)
             });
             if manager.send(Input::Checked { torrent, result: result.map(Box::new) }).is_err() {
@@ -104,7 +105,7 @@ pub fn check(
     let pieces = content.metainfo.piece_count();
     let sizes: Vec<u64> = seen.iter().map(|seen| seen.map_or(0, |seen| seen.stamp.size)).collect();
     let (have, hashed) = (Mutex::new(Bitfield::new(pieces)), Mutex::new(0));
-    if sizes.iter().all(|size| *size == 0) && pieces > 0 {
+    if sizes.iter().all(|size| *size == 0) && !content.has_old_parts() && pieces > 0 {
         return Ok((Bitfield::new(pieces), 0));
     }
     let next = AtomicU32::new(0);
@@ -119,13 +120,13 @@ pub fn check(
                     return Ok(());
                 }
                 let right = match last {
-                    Some((have, trusted)) if holds(piece, trusted) => have.get(piece),
-                    _ if !is_there(content, piece, &sizes) => false,
-                    _ => {
-                        *hashed.lock().unwrap_or_else(PoisonError::into_inner) +=
-                            content.metainfo.piece_size(piece) as u64;
-                        is_right(content, piece, &mut buffer)?
+                    // One that was in the part file may be there still: only its hash can tell.
+                    Some((have, trusted))
+                        if holds(piece, trusted) && (have.get(piece) || !content.may_be_in_part(piece)) =>
+                    {
+                        have.get(piece)
                     }
+                    _ => is_had(content, piece, &sizes, &mut buffer, &hashed)?,
                 };
                 if right {
                     have.lock().unwrap_or_else(PoisonError::into_inner).set(piece);
@@ -148,6 +149,26 @@ fn files_of_piece(content: &Content, piece: u32) -> impl Iterator<Item = usize> 
     content.files_of(content.piece_offset(piece), content.metainfo.piece_size(piece) as u64)
 }
 
+/// Whether `piece` is right, in its files or in the part file.
+fn is_had(
+    content: &Content,
+    piece: u32,
+    sizes: &[u64],
+    buffer: &mut [u8],
+    hashed: &Mutex<u64>,
+) -> Result<bool, ContentError> {
+    if is_there(content, piece, sizes) && is_right(content, piece, buffer, hashed)? {
+        return Ok(true);
+    }
+    if content.try_part(piece) {
+        if is_right(content, piece, buffer, hashed)? {
+            return Ok(true);
+        }
+        content.drop_part(piece);
+    }
+    Ok(false)
+}
+
 /// Whether every file of `piece` is long enough to hold it.
 fn is_there(content: &Content, piece: u32, sizes: &[u64]) -> bool {
     let start = content.piece_offset(piece);
@@ -158,7 +179,9 @@ fn is_there(content: &Content, piece: u32, sizes: &[u64]) -> bool {
     })
 }
 
-fn is_right(content: &Content, piece: u32, buffer: &mut [u8]) -> Result<bool, ContentError> {
+/// Whether the hash of `piece` is right; its bytes are counted as `hashed`.
+fn is_right(content: &Content, piece: u32, buffer: &mut [u8], hashed: &Mutex<u64>) -> Result<bool, ContentError> {
+    *hashed.lock().unwrap_or_else(PoisonError::into_inner) += content.metainfo.piece_size(piece) as u64;
     let mut hash = Sha1::new();
     let (mut offset, mut left) = (content.piece_offset(piece), content.metainfo.piece_size(piece) as usize);
     while left > 0 {

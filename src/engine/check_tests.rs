@@ -1,21 +1,14 @@
 //! Content that is there by half.
 
-use super::super::testkit::{Part, open, part, torrent};
-use super::check as check_some;
-use super::*;
+use super::super::testkit::{Part, check_all as check, open, part, torrent};
+use super::READ_BYTES;
 use crate::proto::metainfo::Metainfo;
 use proptest::prelude::*;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::AtomicU32;
 
 const PIECE: usize = 1000;
-
-/// The pieces of `content` that are there, whatever was there before.
-fn check(content: &Content, progress: &AtomicU32) -> Result<Bitfield, ContentError> {
-    let look = |file| content.open_file(file).and_then(|file| look_at(&file)).ok();
-    let seen: Vec<Option<Record>> = (0..content.metainfo.files.len()).map(look).collect();
-    Ok(check_some(content, &seen, None, progress)?.0)
-}
 
 fn put(dir: &Path, metainfo: &Metainfo, file: usize, bytes: &[u8]) {
     let path = dir.join(&metainfo.files[file].path);

@@ -3,6 +3,7 @@
 //! Floor 3. All of it goes through one channel, so the manager sees one thing after another.
 
 use super::Job;
+use super::Watch;
 use super::check::Found;
 use super::content::ContentError;
 use super::link::Link;
@@ -60,6 +61,10 @@ pub enum Input {
     },
     /// A disk thread has done all that came before [`Disk::finish`](super::disk::Disk::finish).
     DiskDone,
+    /// The person wants a pause of all torrents, or wants to go on.
+    Pause(bool),
+    /// What the person looks at has changed.
+    Watch(Watch),
     /// The person wants to stop.
     Stop,
 }

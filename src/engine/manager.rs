@@ -2,8 +2,10 @@
 //!
 //! Floor 3. It takes what the other threads report, hands it to [`Torrent::handle`], and carries the actions to where
 //! they are done. It blocks on its channel alone: what it gives away goes into channels that are bounded by what was
-//! let in (the budget, the windows, the number of peers), so giving never waits. What peers get is in `orders.rs`.
+//! let in (the budget, the windows, the number of peers), so giving never waits. What peers get is in
+//! `orders.rs`, how torrents and all of it end in `ending.rs`.
 
+mod ending;
 mod orders;
 
 use super::announce::Announcers;
@@ -16,13 +18,15 @@ use super::link::{Directory, Order};
 use super::listener;
 use super::reader::{self, Surroundings};
 use super::slot::{Saved, Slot, State};
-use super::{Config, GOODBYE, Job, Notice, Problem, Report, entropy};
+use super::{Config, Job, Notice, Report, Watch, entropy};
 use crate::swarm::Time;
+use crate::swarm::announcer::{AnnounceFailure, Announcement};
 use crate::swarm::budget::{Budget, LEAST_BYTES};
 use crate::swarm::event::{Action, Event, sooner};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::rng::Rng;
-use crate::swarm::torrent::{Settings, Shared, Torrent, Turn};
+use crate::swarm::status::Status;
+use crate::swarm::torrent::{Settings, Shared, Standing, Torrent, Turn};
 use core::net::SocketAddr;
 use crossbeam_channel::{Receiver, Sender};
 use orders::Connection;
@@ -56,8 +60,12 @@ struct Manager {
     actions: Vec<Action>,
     /// Addresses that no thread could be started for. (Not through the inbox: we are the one who empties it.)
     unreached: Vec<(usize, SocketAddr)>,
+    /// Announces that no thread could be started for.
+    unannounced: Vec<(usize, Box<Announcement>)>,
     /// Announces without an answer yet.
     announcing: usize,
+    paused: bool,
+    watch: Watch,
     status_every: Option<Duration>,
     status_at: Option<Time>,
     /// When we end, goodbyes answered or not.
@@ -83,6 +91,8 @@ pub fn start(
         peer_id: settings.peer_id,
     };
     listener::start(listeners, &around)?;
+    let mut shared = Shared::new(Rng::new(entropy()), Budget::new(config.memory_bytes));
+    shared.upload.set_rate(config.total_upload_rate, Time::ZERO);
     let mut manager = Manager {
         started: Instant::now(),
         settings,
@@ -93,13 +103,16 @@ pub fn start(
         keeper: Keeper::start(&config, notices.clone())?,
         notices,
         around,
-        shared: Shared { rng: Rng::new(entropy()), budget: Budget::new(config.memory_bytes), connecting: 0 },
+        shared,
         torrents: Vec::new(),
         peers: HashMap::new(),
         talked_to: Vec::new(),
         actions: Vec::new(),
         unreached: Vec::new(),
+        unannounced: Vec::new(),
         announcing: 0,
+        paused: false,
+        watch: Watch::default(),
         status_every: config.status_every,
         status_at: config.status_every.map(|_| Time::ZERO),
         end_at: None,
@@ -122,6 +135,11 @@ impl Manager {
             while let Some((torrent, addr)) = self.unreached.pop() {
                 self.handle(torrent, Event::ConnectFailed { addr }, now);
             }
+            while let Some((torrent, announcement)) = self.unannounced.pop() {
+                let reason = "no thread could be started to ask it".to_string();
+                let outcome = Box::new(Err(AnnounceFailure { reason, retry_in: None, refused: false }));
+                self.take(Input::Torrent { torrent, event: Event::Announced { announcement, outcome } }, now);
+            }
             self.keeper.save_due(&mut self.torrents, now);
             self.disk.send();
             self.send_orders();
@@ -133,11 +151,7 @@ impl Manager {
                 break;
             }
         }
-        self.peers.values().for_each(|connection| connection.link.close());
-        self.keeper.save_last(&mut self.torrents, self.started.elapsed());
-        // The only time that this thread waits for a disk: nobody waits for it any more.
-        self.keeper.wait();
-        let _ = self.notices.send(Notice::Stopped(self.reports(self.started.elapsed())));
+        self.end();
     }
 
     /// Waits for something to come, or for the next moment anybody waits for: `Some(None)`. `None`: it is over.
@@ -188,12 +202,15 @@ impl Manager {
                 self.handle(torrent, Event::DiskFailed { problem: error.to_string() }, now);
                 self.failed(torrent, error.into());
             }
-            Input::DiskDone => {
-                self.disks_busy = self.disks_busy.saturating_sub(1);
-                if self.disks_busy == 0 {
-                    // While the goodbyes are on their way.
-                    self.keeper.save_last(&mut self.torrents, now);
-                }
+            Input::DiskDone => self.disk_done(now),
+            Input::Pause(paused) => {
+                self.paused = paused;
+                (0..self.torrents.len()).for_each(|number| self.handle(number, Event::Paused(paused), now));
+                self.status_at = self.status_every.map(|_| now);
+            }
+            Input::Watch(watch) => {
+                self.watch = watch;
+                self.status_at = self.status_every.map(|_| now);
             }
             Input::Stop => self.stop(now),
         }
@@ -204,7 +221,8 @@ impl Manager {
         self.torrents.push(Slot {
             name: job.metainfo.name.clone(),
             info_hash: job.metainfo.info_hash,
-            length: job.metainfo.length,
+            length: job.length(),
+            size: job.metainfo.length,
             piece_length: job.metainfo.piece_length,
             state: State::Checking(Arc::clone(&progress)),
             wake: None,
@@ -222,47 +240,26 @@ impl Manager {
         }
         let Found { content, have, hashed_bytes, known } = found;
         self.keeper.begin(number, Arc::clone(&content), known);
-        let had_bytes = have.iter_ones().map(|piece| content.metainfo.piece_size(piece) as u64).sum();
-        let whole = have.is_full();
-        let torrent = Torrent::new(&content.metainfo, have, self.settings.clone(), now, &mut self.shared.rng);
+        let mut torrent = Torrent::new(&content.metainfo, have, self.settings.clone(), now, &mut self.shared.rng);
+        if let Some(choice) = &content.choice {
+            torrent.want_only(choice.pieces());
+        }
+        let Status { left, standing, .. } = torrent.status(now);
         let slot = &mut self.torrents[number];
+        let (had_bytes, whole) = (slot.length - left, standing == Standing::Seeding);
         slot.told = vec![None; torrent.trackers().len()];
         slot.saved.at = now;
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
         self.around.directory.add(content);
         let _ = self.notices.send(Notice::Joined { torrent: number, had_bytes, hashed_bytes, whole });
         self.handle(number, Event::Timer, now);
-    }
-
-    fn failed(&mut self, number: usize, problem: Problem) {
-        let slot = &mut self.torrents[number];
-        self.keeper.save(number, slot, self.started.elapsed(), true);
-        if matches!(slot.state, State::Failed(..)) {
-            return;
+        if self.paused {
+            self.handle(number, Event::Paused(true), now);
         }
-        self.around.directory.remove(&slot.info_hash);
-        self.disk.forget(number);
-        let before = std::mem::replace(&mut slot.state, State::Failed(problem.clone(), None));
-        if let (State::Running(torrent, content), State::Failed(_, parting)) = (before, &mut slot.state) {
-            *parting = torrent.is_announcing().then_some((torrent, content));
-        }
-        (slot.wake, slot.save_at) = (None, None);
-        let _ = self.notices.send(Notice::Failed { torrent: number, problem });
     }
 
     fn is_running(&self, number: usize) -> bool {
         matches!(self.torrents.get(number), Some(Slot { state: State::Running(..), .. })) && self.end_at.is_none()
-    }
-
-    fn stop(&mut self, now: Time) {
-        self.end_at = Some(now + GOODBYE);
-        self.disks_busy = self.disk.finish();
-        for number in 0..self.torrents.len() {
-            if let State::Running(torrent, _) = &mut self.torrents[number].state {
-                torrent.stop(&mut Turn { now, shared: &mut self.shared, actions: &mut self.actions });
-                self.carry_out(number);
-            }
-        }
     }
 
     /// Hands an event to its torrent, and does what it decides.
@@ -280,20 +277,6 @@ impl Manager {
         self.carry_out(number);
         if let State::Failed(_, parting) = &mut self.torrents[number].state {
             parting.take_if(|(torrent, _)| !torrent.is_announcing());
-        }
-    }
-
-    /// What was under way when its torrent ended gives back what all torrents share.
-    fn give_back(&mut self, event: Event) {
-        if let Event::ConnectFailed { .. } | Event::Connected { outgoing: true, .. } = event {
-            self.shared.connecting = self.shared.connecting.saturating_sub(1);
-        }
-        match event {
-            Event::Written { bytes } => self.shared.budget.written(bytes),
-            Event::Connected { peer, .. } => {
-                self.peers.remove(&peer).into_iter().for_each(|connection| connection.link.close());
-            }
-            _ => {}
         }
     }
 
@@ -347,7 +330,9 @@ impl Manager {
                 }
                 Action::Announce { announcement } => {
                     self.announcing += 1;
-                    self.announcers.announce(number, announcement);
+                    if let Err(announcement) = self.announcers.announce(number, announcement) {
+                        self.unannounced.push((number, announcement));
+                    }
                 }
                 Action::Complete => {
                     // The last figures first, so that whoever shows the end shows the whole.
@@ -376,7 +361,8 @@ impl Manager {
     }
 
     fn reports(&self, now: Time) -> Vec<Report> {
-        self.torrents.iter().map(|slot| slot.report(now)).collect()
+        let watch = |number| Watch { peers_of: self.watch.peers_of.filter(|&watched| watched == number), ..self.watch };
+        self.torrents.iter().enumerate().map(|(number, slot)| slot.report(now, watch(number))).collect()
     }
 }
 

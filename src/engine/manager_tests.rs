@@ -2,8 +2,8 @@
 
 use super::super::content::{ContentError, Doing};
 use super::super::link::Link;
-use super::super::testkit::{PATIENCE, config, http, serve, socket_pair, torrent};
-use super::super::{Engine, EngineError, Phase};
+use super::super::testkit::{PATIENCE, http, serve, socket_pair, torrent};
+use super::super::{Engine, EngineError, GOODBYE, Phase};
 use super::*;
 use crate::proto::bencode::Bencode;
 use crate::proto::compact;
@@ -19,11 +19,12 @@ use std::path::Path;
 const PIECE: usize = 32 * 1024;
 
 fn engine(memory_bytes: u64) -> (Engine, Receiver<Notice>) {
-    Engine::start(Config { memory_bytes, ..config() }).unwrap()
+    let config = Config { ports: 0..=0, memory_bytes, ..Config::default() };
+    Engine::start(config).unwrap()
 }
 
 fn add(engine: &Engine, metainfo: &Metainfo, dir: &Path) {
-    engine.add(Job { metainfo: metainfo.clone(), dir: dir.to_path_buf() });
+    engine.add(Job { metainfo: metainfo.clone(), dir: dir.to_path_buf(), choice: None });
 }
 
 fn at(engine: &Engine) -> SocketAddr {
@@ -277,7 +278,7 @@ fn a_peer_that_comes_when_its_torrent_has_failed_is_let_go() {
 #[test]
 fn no_port_is_said_with_the_ports() {
     let (engine, _notices) = engine(1 << 20);
-    let config = Config { ports: engine.port()..=engine.port(), ..config() };
+    let config = Config { ports: engine.port()..=engine.port(), ..Config::default() };
     let Err(error @ EngineError::NoPort(..)) = Engine::start(config) else { panic!("it starts") };
     assert!(error.to_string().contains(&format!("can't listen on port {}", engine.port())));
 }

@@ -227,7 +227,11 @@ impl Known {
     }
 
     /// Looks at the files that were written to, now that the pieces `have` are had.
-    fn update(&mut self, content: &Content, have: Bitfield, in_haste: bool) {
+    fn update(&mut self, content: &Content, mut have: Bitfield, in_haste: bool) {
+        // The files say nothing of those in the part file: these are hashed each time, there are few.
+        for piece in content.pieces_in_part() {
+            have.clear(piece);
+        }
         for (file, record) in self.resume.files.iter_mut().enumerate() {
             let (some, all) = content.has_of(file, &have);
             if !some {
