@@ -19,9 +19,9 @@ eta (null: unknown).
 Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and are never renamed.
   event      comes                                     and has also
   start      for each torrent, at the beginning        port
-  checked    what was there is checked                 -
+  checked    what was there is checked                 hashed (bytes that were read for that)
   status     each second, for each torrent             checked (bytes looked at), known (peers), unchoking,
-                                                       under_way (bytes), why (nothing comes; null: it does)
+                                                        under_way (bytes), why (nothing comes; null: it does)
   tracker    a tracker fails, or answers again         tracker (its host), problem (null: it answers)
   complete   once, when nothing wanted is missing      seconds, fetched (bytes)
   failed     the torrent ended by itself               problem, exit_code
@@ -120,7 +120,7 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
             object.number("known", running.map_or(0, |status| status.known as u64));
             object.number("unchoking", running.map_or(0, |status| status.unchoking as u64));
         }),
-        Event::Checked(torrent) => one("checked", *torrent, &|_, _| {}),
+        Event::Checked(torrent) => one("checked", *torrent, &|object, entry| object.number("hashed", entry.hashed)),
         Event::Complete(torrent) => one("complete", *torrent, &|object, entry| {
             let (time, missing) = entry.fetched().unwrap_or_default();
             object.raw("seconds", &units::seconds(time));
@@ -135,7 +135,7 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
             object.text("tracker", host);
             object.text_or_null("problem", problem.as_deref());
         }),
-        Event::Stopping { .. } => String::new(),
+        Event::Stopping { .. } | Event::Warning(_) => String::new(),
         Event::Ended => all("stopped", |object, _, entry| object.flag("whole", entry.whole.is_some())),
     }
 }

@@ -32,6 +32,7 @@ pub mod session;
 pub mod show;
 pub mod signals;
 pub mod source;
+mod states;
 pub mod terminal;
 pub mod track;
 pub mod tree;
