@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_status_has_all_fields() {
-        let run = session(vec![("a\"b", 659 << 20, Phase::Running(status(247 << 20)))]);
+        let run = session(vec![("a\"b", 659 << 20, Phase::Running(status(247 << 20).into()))]);
         let expected = format!(
             "{{\"event\":\"status\",\"time\":0.000,\"info_hash\":\"{}\",\"name\":\"a\\\"b\",\"size\":691011584,\
              \"wanted\":691011584,\"had\":432013312,\"state\":\"downloading\",\"downloaded\":432000000,\"uploaded\":9000000,\"wasted\":0,\
@@ -270,7 +270,7 @@ mod tests {
     /// Every field of every event is in the README's table, and nothing else is.
     #[test]
     fn the_readme_has_every_field_of_every_event() {
-        let run = session(vec![("a", 5, Phase::Running(status(2)))]);
+        let run = session(vec![("a", 5, Phase::Running(status(2).into()))]);
         let (torrent, host) = (0, "t.example".to_string());
         let events = [
             Event::Started,

@@ -29,7 +29,7 @@ pub enum Key {
 }
 
 /// The keys in a line, for the screen.
-pub const KEYS: &str = "q quit  p pause  v peers  ? keys";
+pub const KEYS: &str = "q quit, p pause, v peers, ?";
 
 /// The keys, for `--help`.
 pub const HELP: &str = "\

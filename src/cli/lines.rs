@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_download_is_told_in_a_line() {
-        let run = session(vec![("a", 659 << 20, Phase::Running(status(247 << 20)))]);
+        let run = session(vec![("a", 659 << 20, Phase::Running(status(247 << 20).into()))]);
         let line = "a: 62.5 %, 412 of 659 MiB, 5.21 MiB/s down, 120 KiB/s up, 48 s left, 12 peers, 8 seeds";
         assert_eq!(lines(&Event::Ticked, &run, run.began), [line]);
         assert_eq!(lines(&Event::Checked(0), &run, run.began), ["a: checked, 0 of 659 MiB there"]);
@@ -110,14 +110,14 @@ mod tests {
 
     #[test]
     fn a_seeder_is_silent() {
-        let mut run = session(vec![("a", 659 << 20, Phase::Running(status(0)))]);
+        let mut run = session(vec![("a", 659 << 20, Phase::Running(status(0).into()))]);
         run.entries[0].whole = Some(run.began);
         assert_eq!(lines(&Event::Ticked, &run, run.began), Vec::<String>::new());
     }
 
     #[test]
     fn many_are_told_in_one_line() {
-        let run = session((0..9).map(|_| ("a", 100 << 20, Phase::Running(status(50 << 20)))).collect());
+        let run = session((0..9).map(|_| ("a", 100 << 20, Phase::Running(status(50 << 20).into()))).collect());
         let told = lines(&Event::Ticked, &run, run.began);
         assert_eq!(told, ["9 torrents under way: 50.0 %, 450 of 900 MiB, 46.9 MiB/s down, 10 s left"]);
     }

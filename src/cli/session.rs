@@ -206,7 +206,7 @@ impl Session {
             entry.report = report;
             let Phase::Running(status) = &entry.report.phase else { continue };
             let is_whole = status.standing == Standing::Seeding;
-            entry.status = Some(status.clone());
+            entry.status = Some(Status::clone(status));
             // The notice may have been overtaken.
             if is_whole {
                 self.complete(torrent, now, events);

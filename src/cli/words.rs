@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn the_end_is_told_in_one_line() {
-        let mut run = session(vec![("a", 100 << 20, Phase::Running(status(60 << 20)))]);
+        let mut run = session(vec![("a", 100 << 20, Phase::Running(status(60 << 20).into()))]);
         let begin = run.began;
         let end = begin + Duration::from_secs(10);
         let interrupted = "interrupted at 40.0 % (40.0 of 100 MiB); the same command goes on from here";

@@ -213,7 +213,7 @@ pub enum Phase {
     /// Content that is there is being checked, or waits for that: bytes looked at so far.
     Checking(u64),
     /// It is in its swarm.
-    Running(Status),
+    Running(Box<Status>),
     /// It ended by itself.
     Failed(Problem),
 }
