@@ -9,7 +9,7 @@
 //! to that.
 //!
 //! ```text
-//! floor 4  cli/     what a person types and sees          get, the screen, plain lines, JSON
+//! floor 4  cli/     what a person types and sees          get, make, show, check, edit, the screen, JSON
 //!             |
 //! floor 3  engine/  threads, sockets, disks: does I/O     manager, reader, writer, disk, announce, listener
 //!          tracker/ introduces peers: does I/O            registry (pure), http, udp, page, state
@@ -38,6 +38,9 @@
 //! 7. [`engine::manager`], [`engine::reader`], [`engine::disk`]: the threads that carry it out.
 //! 8. [`tracker::registry`], [`tracker::answers`], [`tracker::udp`]: the other end of the announce.
 //! 9. [`cli`]: what a person types and sees.
+//!
+//! Torrent files are another way in: [`engine::tree`] finds what is to be shared, [`engine::hashing`] hashes it on all
+//! cores, [`proto::metainfo::emit`] writes it down; [`engine::verify`] proves it, file by file.
 //!
 //! ## The story of one block
 //!
