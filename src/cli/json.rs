@@ -35,48 +35,61 @@ Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and a
 pub struct Object(String);
 
 impl Object {
-    /// An object about `event`.
+    /// An object of a stream, which says first what happened.
     pub fn new(event: &str) -> Object {
-        let mut object = Object("{".into());
+        let mut object = Object::plain();
         object.text("event", event);
         object
     }
 
-    fn key(&mut self, key: &str) {
+    /// An object without anything in it yet.
+    pub fn plain() -> Object {
+        Object("{".into())
+    }
+
+    /// A key, whose value follows.
+    pub fn key(&mut self, key: &str) {
         self.0.push_str(if self.0.len() > 1 { ",\"" } else { "\"" });
         self.0.push_str(key);
         self.0.push_str("\":");
     }
 
-    /// A field with a number.
+    /// A number.
     pub fn number(&mut self, key: &str, number: u64) {
         self.raw(key, &number.to_string());
     }
 
-    /// A field with text.
+    /// A string.
     pub fn text(&mut self, key: &str, text: &str) {
         self.key(key);
         push_string(&mut self.0, text);
     }
 
-    fn optional(&mut self, key: &str, text: Option<&str>) {
+    /// A string, or null.
+    pub fn text_or_null(&mut self, key: &str, text: Option<&str>) {
         match text {
             Some(text) => self.text(key, text),
             None => self.raw(key, "null"),
         }
     }
 
-    fn raw(&mut self, key: &str, json: &str) {
+    /// true or false.
+    pub fn flag(&mut self, key: &str, flag: bool) {
+        self.raw(key, if flag { "true" } else { "false" });
+    }
+
+    /// What is JSON already.
+    pub fn raw(&mut self, key: &str, json: &str) {
         self.key(key);
         self.0.push_str(json);
     }
 
-    /// A field that is true or false.
-    pub fn truth(&mut self, key: &str, truth: bool) {
-        self.raw(key, if truth { "true" } else { "false" });
+    /// What there is of it, for who writes the rest of it in portions.
+    pub fn so_far(self) -> String {
+        self.0
     }
 
-    /// The line.
+    /// The whole object, as a line.
     pub fn end(self) -> String {
         self.0 + "}\n"
     }
@@ -103,7 +116,7 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
             let running = entry.running();
             object.number("checked", entry.checking().unwrap_or(entry.report.size));
             object.number("under_way", running.map_or(0, |status| status.under_way));
-            object.optional("why", words::why(entry).as_deref());
+            object.text_or_null("why", words::why(entry).as_deref());
             object.number("known", running.map_or(0, |status| status.known as u64));
             object.number("unchoking", running.map_or(0, |status| status.unchoking as u64));
         }),
@@ -120,10 +133,10 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
         }),
         Event::Tracker { torrent, host, problem } => one("tracker", *torrent, &|object, _| {
             object.text("tracker", host);
-            object.optional("problem", problem.as_deref());
+            object.text_or_null("problem", problem.as_deref());
         }),
         Event::Stopping { .. } | Event::Warning(_) => String::new(),
-        Event::Ended => all("stopped", |object, _, entry| object.truth("whole", entry.whole.is_some())),
+        Event::Ended => all("stopped", |object, _, entry| object.flag("whole", entry.whole.is_some())),
     }
 }
 
@@ -154,6 +167,18 @@ fn object(event: &str, session: &Session, entry: &Entry, now: Instant, more: imp
     object.end()
 }
 
+/// A list of what is JSON already.
+pub fn array(items: impl Iterator<Item = String>) -> String {
+    format!("[{}]", items.collect::<Vec<_>>().join(","))
+}
+
+/// A JSON string.
+pub fn string(text: &str) -> String {
+    let mut out = String::new();
+    push_string(&mut out, text);
+    out
+}
+
 /// A JSON string. Beyond what must be escaped, all that could trick a terminal is: somebody may look.
 fn push_string(out: &mut String, text: &str) {
     out.push('"');
@@ -180,12 +205,6 @@ mod tests {
     use super::super::session::tests::{session, status};
     use super::*;
     use crate::engine::{Phase, Problem};
-
-    fn string(text: &str) -> String {
-        let mut out = String::new();
-        push_string(&mut out, text);
-        out
-    }
 
     #[test]
     fn strings_are_escaped() {

@@ -48,7 +48,7 @@ fn objects(metainfo: &Metainfo, choice: Option<&Choice>) -> String {
         object.number("number", number);
         object.text("path", path);
         object.number("size", metainfo.files[file].length);
-        object.truth("wanted", choice.is_none_or(|choice| choice.wants(file)));
+        object.flag("wanted", choice.is_none_or(|choice| choice.wants(file)));
         object.end()
     };
     (1..).zip(numbered(metainfo)).map(one).collect()

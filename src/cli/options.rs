@@ -51,6 +51,12 @@ impl Parsed {
         self.matches.opt_strs(long).iter().map(|text| self.take_back(text)).collect()
     }
 
+    /// The value of the option `long`, which must be text.
+    pub fn text(&self, long: &str) -> Result<Option<String>, Failure> {
+        let text = |value: OsString| value.into_string();
+        self.value(long).map(text).transpose().map_err(|_| Failure::usage(format!("--{long}: expected UTF-8 text")))
+    }
+
     /// The value of the option `long` as a number within `range`; `unit` is for people.
     pub fn number(&self, long: &str, range: RangeInclusive<u64>, unit: &str) -> Result<Option<u64>, Failure> {
         let Some(text) = self.value(long) else { return Ok(None) };

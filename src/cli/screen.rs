@@ -39,9 +39,8 @@ impl Screen {
     /// The screen, if standard error is a terminal that can move its cursor.
     pub fn new() -> Option<Screen> {
         let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let moves = !matches!(std::env::var("TERM").as_deref(), Ok("dumb" | "") | Err(_));
         let bold = !is_set("NO_COLOR");
-        (io::stderr().is_terminal() && moves).then(|| Screen {
+        (is_there()).then(|| Screen {
             utf8: is_utf8(),
             bold,
             drawn: Vec::new(),
@@ -178,8 +177,14 @@ fn goodbye(interrupted: bool, trackers: bool) -> &'static str {
     }
 }
 
+/// Whether standard error is a terminal that can move its cursor.
+pub fn is_there() -> bool {
+    let moves = !matches!(std::env::var("TERM").as_deref(), Ok("dumb" | "") | Err(_));
+    io::stderr().is_terminal() && moves
+}
+
 /// Whether the locale says UTF-8: the first of these variables that is set decides (POSIX).
-fn is_utf8() -> bool {
+pub fn is_utf8() -> bool {
     let set = |name: &&str| std::env::var(name).is_ok_and(|value| !value.is_empty());
     let name = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find(|name| set(name));
     let value = name.and_then(|name| std::env::var(name).ok()).unwrap_or_default().to_ascii_lowercase();

@@ -22,12 +22,21 @@ const FETCH_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Reads the torrent that is called `source` on the command line.
 pub fn read(source: &OsStr) -> Result<Metainfo, Failure> {
-    let bytes = match address(source) {
-        _ if source == "-" => read_stdin()?,
-        Some(url) => fetch(url)?,
-        None => read_file(source)?,
-    };
-    Metainfo::parse(&bytes).map_err(|error| {
+    parse(source, &bytes(source)?)
+}
+
+/// The bytes of the torrent that is called `source`, whatever they are.
+pub fn bytes(source: &OsStr) -> Result<Vec<u8>, Failure> {
+    match address(source) {
+        _ if source == "-" => read_stdin(),
+        Some(url) => fetch(url),
+        None => read_file(source),
+    }
+}
+
+/// The torrent that `bytes` are, which came from `source`.
+pub fn parse(source: &OsStr, bytes: &[u8]) -> Result<Metainfo, Failure> {
+    Metainfo::parse(bytes).map_err(|error| {
         let name = shown(source);
         let text = match bytes.first() {
             None => format!("{name}: empty, expected a .torrent file"),

@@ -11,6 +11,7 @@
 //! | [`lookup`] | none when no peer is named by host, at most 4 | the resolver |
 //! | [`keeper`] | one, where states are kept | its channel, the disk |
 //! | [`check`] | as many as cores, while content is checked | the disk |
+//! | [`hashing`] | as many as cores, while a torrent is made or content proven | the disk |
 
 pub mod announce;
 pub mod beneath;
@@ -20,12 +21,14 @@ pub mod content;
 pub mod disk;
 pub mod failed;
 pub mod files;
+pub mod hashing;
 pub mod http;
 pub mod input;
 pub mod keeper;
 pub mod link;
 pub mod listener;
 pub mod lookup;
+pub mod make;
 pub mod manager;
 pub mod parts;
 pub mod reader;
@@ -33,6 +36,8 @@ pub mod resume;
 pub mod slot;
 #[cfg(test)]
 mod testkit;
+pub mod tree;
+pub mod verify;
 pub mod wire;
 pub mod writer;
 

@@ -15,6 +15,7 @@ pub mod opentracker;
 pub mod peers;
 pub mod ports;
 pub mod process;
+pub mod ran;
 pub mod swarmlet;
 pub mod throttle;
 pub mod tmux;
