@@ -339,6 +339,30 @@ fn states_that_are_saved_while_blocks_come_say_nothing_that_is_not_so() {
     assert!(trusted > 0, "no state was ever of use");
 }
 
+/// A piece that lies in the part file is not to be had from the files around it, though these be as they were.
+#[test]
+fn what_lies_in_the_part_file_is_not_taken_for_what_lies_in_files() {
+    let stage = Stage::new(Content::folder("folder", &[("a", 3 * PIECE + 1000), ("b", 2 * PIECE)]));
+    let (_seed, _line) = stage.seed(1 << 30);
+    let get = stage.get("leecher");
+    let b = get.dir.join("folder/b");
+    stage.content.write_to(&get.dir);
+    fs::remove_file(get.dir.join("folder/a")).unwrap();
+    damage(&b, 0, 1);
+    let choice = stage.get("leecher").arg("--files").arg("1");
+    choice.run().assert_code(0);
+    let outcome = choice.run();
+    let (had, hashed) = found(&outcome);
+    assert!(had > 3 * PIECE as u64, "it has {had} bytes of what is wanted");
+    assert!(hashed <= 2 * PIECE as u64, "{hashed} bytes were read, for one piece in the part file");
+
+    // Without it the piece is gone: its end in `b` is wrong.
+    let part_file = fs::read_dir(&get.dir).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.is_file());
+    fs::remove_file(part_file.expect("there is a part file")).unwrap();
+    get.run().assert_code(0);
+    stage.content.assert_same_in(&get.dir);
+}
+
 /// What another story or run left in the folder of states does no harm, and what is old goes.
 #[test]
 fn old_states_are_removed() {

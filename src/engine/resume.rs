@@ -22,6 +22,8 @@
 //!   the keeper, for which nobody waits. A record of another file is trusted only while the system has not been started
 //!   again and the file lies on the very same mount. (Linux 6.8 gives mounts numbers that never come again. Before, no
 //!   one can tell, so at the end files are synced, however long it takes.)
+//! * *The [part file](super::parts)* has no record: pieces that are read from it do not count as had, and are hashed at
+//!   each start.
 //! * *The state itself* has a digest. It is synced before it is renamed, but not at the end, when somebody waits: a power
 //!   cut right after may leave it empty; it is refused then, and everything checked.
 
