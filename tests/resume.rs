@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use swarmlet::engine::resume::StateDir;
 use swarmlet::engine::{Config, Engine, Job, Notice};
 use swarmlet::proto::metainfo::Metainfo;
@@ -199,6 +199,18 @@ fn where_no_state_can_be_kept_a_warning_is_all() {
     stage.content.assert_same_in(&get.dir);
     assert_eq!(outcome.stderr.matches("warning").count(), 1, "{}", outcome.stderr);
     assert!(outcome.stderr.contains("a plain file/below"), "{}", outcome.stderr);
+
+    // It was there, but is not any more when something is to be saved.
+    let states = stage.scratch.path().join("states");
+    let mut leecher = stage.get("another").arg("--seed").arg("--state").arg(&states).start();
+    wait_until("it is whole", PATIENCE, || {
+        leecher.must_run();
+        leecher.stdout().contains("complete")
+    });
+    fs::remove_dir_all(&states).unwrap();
+    let outcome = leecher.terminate();
+    outcome.assert_code(0);
+    assert_eq!(outcome.stderr.matches("warning: can't save states").count(), 1, "{}", outcome.stderr);
 }
 
 /// Under nohup a terminal that is closed is nobody's business.
@@ -349,6 +361,9 @@ fn what_lies_in_the_part_file_is_not_taken_for_what_lies_in_files() {
     stage.content.write_to(&get.dir);
     fs::remove_file(get.dir.join("folder/a")).unwrap();
     damage(&b, 0, 1);
+    // Long ago: of what was written just now no record is made.
+    let file = fs::File::options().write(true).open(&b).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(10)).unwrap();
     let choice = stage.get("leecher").arg("--files").arg("1");
     choice.run().assert_code(0);
     let outcome = choice.run();
@@ -372,7 +387,7 @@ fn old_states_are_removed() {
     let name = |digit: &str| format!("{}-{}.resume", digit.repeat(40), digit.repeat(16));
     let put = |name: &str, days: u64| {
         let file = fs::File::create(states.join(name)).unwrap();
-        file.set_modified(std::time::SystemTime::now() - Duration::from_secs(days * 24 * 3600)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(days * 24 * 3600)).unwrap();
     };
     put(&name("a"), 400);
     put(&format!("{}.new", name("a")), 400);
