@@ -39,10 +39,10 @@ fn lines(event: &Event, session: &Session, now: Instant) -> Vec<String> {
         }
         // Errors, and written as such.
         Event::Failed(_) | Event::Warning(_) => Vec::new(),
-        Event::Tracker { torrent, host, problem: Some(problem) } => {
-            vec![format!("{}: {}", name(*torrent), words::tracker_fails(host, problem))]
+        Event::Tracker { torrent, host, problem: Some(problem), refuses } => {
+            vec![format!("{}: {}", name(*torrent), words::tracker_fails(host, problem, *refuses))]
         }
-        Event::Tracker { torrent, host, problem: None } => vec![format!("{}: {host} answers", name(*torrent))],
+        Event::Tracker { torrent, host, problem: None, .. } => vec![format!("{}: {host} answers", name(*torrent))],
         Event::Stopping { interrupted: true } if session.has_trackers() => {
             vec!["interrupted: telling the trackers goodbye".into()]
         }

@@ -46,6 +46,8 @@ pub enum Event {
         host: String,
         /// `None`: it answers.
         problem: Option<String>,
+        /// The problem is in its own words.
+        refuses: bool,
     },
     /// Something went wrong that stops no torrent.
     Warning(String),
@@ -155,10 +157,10 @@ impl Session {
             }
             Notice::Complete { torrent } => self.complete(torrent, now, &mut events),
             Notice::Failed { torrent, problem } => self.fail(torrent, problem, &mut events),
-            Notice::Tracker { torrent, url, problem } => {
+            Notice::Tracker { torrent, url, problem, refuses } => {
                 if torrent < self.entries.len() {
                     let problem = problem.map(|problem| without_url(&problem, &url));
-                    events.push(Event::Tracker { torrent, host: host(&url), problem });
+                    events.push(Event::Tracker { torrent, host: host(&url), problem, refuses });
                 }
             }
             Notice::Warning { text } => events.push(Event::Warning(text)),

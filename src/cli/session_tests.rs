@@ -14,6 +14,7 @@ pub fn status(left: u64) -> Status {
         left,
         pieces_had: 1,
         pieces: 2,
+        pieces_missing: 1,
         last_piece: None,
         under_way: 0,
         paused: false,
@@ -113,11 +114,13 @@ fn numbers_out_of_range_and_unknown_torrents_are_harmless() {
 #[test]
 fn passkeys_stay_secret() {
     let url = "http://tracker.example/0123456789abcdef/announce";
-    let told = Notice::Tracker { torrent: 0, url: url.into(), problem: Some(format!("GET {url}: refused")) };
+    let told =
+        Notice::Tracker { torrent: 0, url: url.into(), problem: Some(format!("GET {url}: refused")), refuses: false };
     let expected = Event::Tracker {
         torrent: 0,
         host: "tracker.example".into(),
         problem: Some("GET tracker.example: refused".into()),
+        refuses: false,
     };
     assert_eq!(two().take_in(told, Instant::now()), [expected]);
 }

@@ -18,7 +18,7 @@ use super::link::{Directory, Order};
 use super::listener;
 use super::reader::{self, Surroundings};
 use super::slot::{Saved, Slot, State};
-use super::{Config, Job, Notice, Report, Watch, entropy};
+use super::{Config, Job, Notice, Report, Watch, entropy, most_connections};
 use crate::swarm::Time;
 use crate::swarm::announcer::{AnnounceFailure, Announcement};
 use crate::swarm::budget::{Budget, LEAST_BYTES};
@@ -42,6 +42,9 @@ use std::time::{Duration, Instant};
 const INBOX: usize = 64;
 /// Things taken in before what they led to is sent: so that a peer's requests go out together.
 const BATCH: usize = 128;
+
+/// Connections of all torrents together (libtorrent's and transmission's number), or `--max-peers` if that is more.
+const MOST_CONNECTIONS: usize = 200;
 
 struct Manager {
     started: Instant,
@@ -93,6 +96,7 @@ pub fn start(
     listener::start(listeners, &around)?;
     let mut shared = Shared::new(Rng::new(entropy()), Budget::new(config.memory_bytes));
     shared.upload.set_rate(config.total_upload_rate, Time::ZERO);
+    shared.most_connected = most_connections().min(MOST_CONNECTIONS.max(config.max_peers));
     let mut manager = Manager {
         started: Instant::now(),
         settings,
@@ -151,6 +155,7 @@ impl Manager {
                 break;
             }
         }
+        self.torrents.iter().for_each(|slot| self.around.directory.remove(&slot.info_hash));
         self.end();
     }
 
@@ -355,7 +360,7 @@ impl Manager {
             if tracker.problem != *told {
                 *told = tracker.problem.clone();
                 let (url, problem) = (tracker.url.clone(), tracker.problem.clone());
-                let _ = self.notices.send(Notice::Tracker { torrent: number, url, problem });
+                let _ = self.notices.send(Notice::Tracker { torrent: number, url, problem, refuses: tracker.refuses });
             }
         }
     }

@@ -33,6 +33,7 @@ pub mod manager;
 pub mod parts;
 pub mod reader;
 pub mod resume;
+pub mod shaking;
 pub mod slot;
 #[cfg(test)]
 mod testkit;
@@ -168,6 +169,8 @@ pub enum Notice {
         url: String,
         /// `None`: it answers now.
         problem: Option<String>,
+        /// The problem is in its own words.
+        refuses: bool,
     },
     /// Something went wrong that stops no torrent.
     Warning {

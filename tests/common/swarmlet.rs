@@ -139,6 +139,16 @@ impl Swarmlet {
         self.process.stdout()
     }
 
+    /// What it wrote to standard error so far.
+    pub fn stderr(&self) -> String {
+        self.process.stderr()
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Panics if it has ended: for use inside a wait.
     pub fn must_run(&mut self) {
         self.process.must_run();
