@@ -82,7 +82,8 @@
 //!
 //! A length before it is checked against a limit; a path before every component is checked, on paper
 //! ([`proto::path`]) and on the disk ([`engine::beneath`]); a block that was not asked for; a piece before its hash; a
-//! peer's or a tracker's number before it is clamped.
+//! peer's or a tracker's number before it is clamped; what an earlier run left, before files have the size and the time of
+//! change that its [state](engine::resume) says.
 //!
 //! ## What blocks on what
 //!
