@@ -7,6 +7,7 @@ pub mod bar;
 pub mod check;
 pub mod choice;
 pub mod date;
+pub mod edit;
 pub mod exit;
 pub mod get;
 pub mod json;
@@ -19,6 +20,7 @@ pub mod log;
 pub mod make;
 pub mod making;
 pub mod nearest;
+pub mod old;
 pub mod options;
 pub mod output;
 pub mod peers_view;
@@ -30,6 +32,7 @@ pub mod session;
 pub mod show;
 pub mod signals;
 pub mod source;
+mod states;
 pub mod terminal;
 pub mod track;
 pub mod tree;
@@ -73,7 +76,7 @@ const COMMANDS: [Command; 10] = [
         about: "check content against its torrent",
         work: Some(Work { run: check::run, help: check::help }),
     },
-    Command { name: "edit", about: "change a .torrent file", work: None },
+    Command { name: "edit", about: "change a .torrent file", work: Some(Work { run: edit::run, help: edit::help }) },
     Command {
         name: "link",
         about: "make and read magnet links",
@@ -100,7 +103,7 @@ pub fn main() -> ExitCode {
 fn run_as(called: &OsStr, arguments: &[OsString]) -> Result<Exit, Failure> {
     match Path::new(called).file_name().and_then(OsStr::to_str) {
         Some("bttrack" | "bttrack.py") => track::run_old(arguments),
-        _ => run(arguments),
+        _ => run(&old::translate(called, arguments).unwrap_or_else(|| arguments.to_vec())),
     }
 }
 
