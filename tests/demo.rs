@@ -1,6 +1,6 @@
 //! `make demo`: a whole swarm on this machine, to be watched.
 //!
-//! A tracker introduces one seed, behind a slow line, and three leechers. The screen of the first leecher is the
+//! `swarmlet track` introduces one seed, behind a slow line, and three leechers. The screen of the first leecher is the
 //! person's: on a terminal it lives, elsewhere it is plain lines. In the end the hashes of all copies are compared.
 //! Everything stays on loopback, and is gone afterwards.
 
@@ -10,8 +10,9 @@ use common::content::Content;
 use common::process::Process;
 use common::swarmlet::Get;
 use common::throttle::Throttle;
-use common::torrent::Maker;
-use common::tracker::Tracker;
+use common::torrent::{Maker, make_with_tiers};
+use common::track::{Track, query};
+use common::wait::wait_until;
 use sha1_smol::Sha1;
 use signal_hook::consts::SIGINT;
 use std::env;
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
     signal_hook::flag::register(SIGINT, interrupted.clone()).expect("SIGINT can be handled");
     let begin = Instant::now();
     let scratch = tempfile::tempdir().expect("there is a place for temporary files");
-    let tracker = Tracker::start();
+    let tracker = Track::on_free_port(scratch.path()).start();
     let content = Content::one_file("demo.bin", SIZE);
     let source = scratch.path().join("source");
     let torrent = Maker::Ours.make(&content, &source, 128 * 1024, &tracker.url());
@@ -55,11 +56,16 @@ fn main() -> ExitCode {
         RATE / MIB as u64
     );
 
-    let seed = Get::new("seed", scratch.path()).in_dir(&source).torrent(&torrent).arg("--seed");
+    // The seed tells no tracker where it is: the tracker is told of its line instead.
+    let silent = make_with_tiers(&content, &scratch.path().join("silent.torrent"), 128 * 1024, &[]);
+    let seed = Get::new("seed", scratch.path()).in_dir(&source).torrent(&silent).arg("--seed").arg("--json");
     let line = Throttle::before(seed.port, RATE);
-    tracker.introduce_as(seed.port, line.port);
     let mut seed = seed.start();
-    tracker.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
+    wait_until("the seed has looked at its content", DEADLINE, || {
+        seed.must_run();
+        seed.stdout().contains("\"event\":\"checked\"")
+    });
+    tracker.get(&query(torrent.info_hash, line.port, 0, ""));
 
     let gets = ["one", "two", "three"].map(|name| Get::new(name, scratch.path()).torrent(&torrent));
     println!("The screen of the first leecher:\n");

@@ -4,9 +4,10 @@ mod common;
 
 use common::content::Content;
 use common::http::percent_encode;
+use common::opentracker::Opentracker;
 use common::peers::{Plan, Program};
 use common::swarmlet::Get;
-use common::tools::{here, say};
+use common::tools::{Tool, here, say};
 use common::torrent::Maker;
 use common::track::{Track, scraped};
 use common::wait::{PATIENCE, wait_until};
@@ -61,9 +62,7 @@ fn meets_us(seeder: Program, url: fn(&Track) -> String) {
         let reply = track.get(&format!("/scrape?info_hash={}", percent_encode(&torrent.info_hash))).body;
         reply.windows(13).any(|part| part == b"8:completei1e")
     });
-    // By HTTP, whichever way the seed came.
-    let other = Maker::Ours.make(&content, &scratch.path().join("ours"), 64 * KIB, &track.url());
-    let get = Get::new("leecher", scratch.path()).torrent(&other);
+    let get = Get::new("leecher", scratch.path()).torrent(&torrent);
     get.run().assert_code(0);
     content.assert_same_in(&get.dir);
     say(&format!("we met {} by our tracker", seeder.version()));
@@ -98,4 +97,26 @@ fn strangers_meet_us() {
         meets_us(seeder, Track::url);
         meets_us(seeder, Track::udp_url);
     }
+}
+
+/// The tracker of others, over UDP: what our client says there is understood.
+#[test]
+fn we_meet_by_opentracker_over_udp() {
+    if !here(&[Tool::Opentracker]) {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let address = Opentracker::address();
+    let content = Content::one_file("a file.bin", 2500 * KIB + 7);
+    let source = scratch.path().join("source");
+    let torrent = Maker::Ours.make(&content, &source, 64 * KIB, &format!("udp://{address}/announce"));
+    let mut tracker = Opentracker::start(address, &[&torrent], scratch.path());
+    let mut seed = Get::new("seed", scratch.path()).in_dir(&source).torrent(&torrent).arg("--seed").start();
+    tracker.wait_for_seeds(&torrent, 1, || seed.must_run());
+    let get = Get::new("leecher", scratch.path()).torrent(&torrent);
+    get.run().assert_code(0);
+    content.assert_same_in(&get.dir);
+    seed.terminate().assert_code(0);
+    assert_eq!(tracker.seeds(&torrent), 0, "nobody is left");
+    say("we met by opentracker, over UDP");
 }

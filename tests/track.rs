@@ -7,12 +7,12 @@ use common::http::percent_encode;
 use common::ports::{free_port, has_ipv6};
 use common::swarmlet::{Get, program};
 use common::torrent::Maker;
-use common::track::{self, Track, UdpAsker, failure, number, peers, query, scraped, udp_announce};
+use common::track::{Track, UdpAsker, failure, number, peers, query, scraped, udp_announce};
 use common::wait::{PATIENCE, wait_until};
 use rustix::process::Signal;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
@@ -437,21 +437,72 @@ fn by_its_old_name_it_takes_the_old_options() {
     assert!(scratch.path().join("track.log").exists());
 }
 
-/// Our own client on our own tracker, over HTTP.
-#[test]
-fn our_own_swarm_meets_there() {
+/// Our own client on our own tracker.
+fn our_own_swarm_meets(url: fn(&Track) -> String) {
     let scratch = scratch();
     let track = tracker(scratch.path());
     let content = Content::one_file("a file.bin", 3000 * KIB);
     let source = scratch.path().join("source");
-    let torrent = Maker::Ours.make(&content, &source, 32 * KIB, &track.url());
-    let _seed = Get::new("seed", scratch.path()).in_dir(&source).torrent(&torrent).arg("--seed").start();
+    let torrent = Maker::Ours.make(&content, &source, 32 * KIB, &url(&track));
+    let seed = Get::new("seed", scratch.path()).in_dir(&source).torrent(&torrent).arg("--seed").start();
     let scrape = || track.get(&format!("/scrape?info_hash={}", percent_encode(&torrent.info_hash))).body;
     wait_until("the seed is known", PATIENCE, || scrape().windows(13).any(|part| part == b"8:completei1e"));
     let get = Get::new("leecher", scratch.path()).torrent(&torrent);
     get.run().assert_code(0);
     content.assert_same_in(&get.dir);
     assert_eq!(scraped(&scrape(), &torrent.info_hash), [1, 0, 1]);
+    seed.terminate().assert_code(0);
+    assert_eq!(scraped(&scrape(), &torrent.info_hash), [0, 0, 1], "it said goodbye");
+}
+
+#[test]
+fn our_own_swarm_meets_over_http() {
+    our_own_swarm_meets(Track::url);
+}
+
+#[test]
+fn our_own_swarm_meets_over_udp() {
+    our_own_swarm_meets(Track::udp_url);
+}
+
+/// BEP 41: a passkey in the URL of a UDP tracker reaches it.
+#[test]
+fn a_passkey_is_shown_over_udp_too() {
+    let scratch = scratch();
+    let file = scratch.path().join("passkeys");
+    fs::write(&file, "abcdef0123\n").unwrap();
+    let track = Track::on_free_port(scratch.path()).arg("--passkeys").arg(&file).start();
+    let content = Content::one_file("a file.bin", 100 * KIB);
+    let source = scratch.path().join("source");
+    let url = track.udp_url().replace("/announce", "/abcdef0123/announce");
+    let torrent = Maker::Ours.make(&content, &source, 32 * KIB, &url);
+    let _seed = Get::new("seed", scratch.path()).in_dir(&source).torrent(&torrent).arg("--seed").start();
+    let scrape = format!("/abcdef0123/scrape?info_hash={}", percent_encode(&torrent.info_hash));
+    wait_until("the seed is known", PATIENCE, || {
+        track.get(&scrape).body.windows(13).any(|part| part == b"8:completei1e")
+    });
+}
+
+/// BEP 7: named by a host with addresses of both families, the tracker hears us by each.
+#[test]
+fn our_client_announces_by_both_families() {
+    let both = std::net::ToSocketAddrs::to_socket_addrs("localhost:1").is_ok_and(|found| found.count() > 1);
+    if !has_ipv6() || !both {
+        return common::tools::say("SKIPPED: localhost has no address of each family here");
+    }
+    for scheme in ["http", "udp"] {
+        let scratch = scratch();
+        let track = tracker(scratch.path());
+        let content = Content::one_file("a file.bin", 100 * KIB);
+        let source = scratch.path().join("source");
+        let url = format!("{scheme}://localhost:{}/announce", track.port);
+        let torrent = Maker::Ours.make(&content, &source, 32 * KIB, &url);
+        let seed = Get::new("seed", scratch.path()).in_dir(&source).torrent(&torrent).arg("--seed").start();
+        let scrape = || track.get(&format!("/scrape?info_hash={}", percent_encode(&torrent.info_hash))).body;
+        wait_until("it is known by both", PATIENCE, || scrape().windows(13).any(|part| part == b"8:completei2e"));
+        seed.terminate().assert_code(0);
+        assert_eq!(scraped(&scrape(), &torrent.info_hash)[0], 0, "and says goodbye by both");
+    }
 }
 
 #[test]
@@ -462,5 +513,4 @@ fn a_port_that_is_taken_is_said() {
     assert_eq!(other.status.code(), Some(69));
     let said = String::from_utf8_lossy(&other.stderr);
     assert!(said.contains(&track.port.to_string()) && said.contains("in use"), "{said}");
-    let _: IpAddr = track::Track::on_free_port(scratch.path()).arg("--bind").arg("127.0.0.1").start().address().ip();
 }

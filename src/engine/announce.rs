@@ -1,4 +1,4 @@
-//! Announce threads: they ask HTTP trackers, so that nobody else waits for them.
+//! Announce threads: they ask trackers, over HTTP or UDP, so that nobody else waits for them.
 //!
 //! Floor 3. BEP 3. A thread is started when something is to be announced and ends when nothing is, so an idle program
 //! has none. A tracker that hangs holds up [`MOST_A_TRACKER`] threads of [`MOST_THREADS`] for [`DEADLINE`] at most,
@@ -7,16 +7,19 @@
 use super::GOODBYE;
 use super::http::{self, HttpError};
 use super::input::Input;
-use super::lookup;
-use crate::proto::announce::{AnnounceEvent, ReplyError, parse_reply};
-use crate::proto::url::redact;
+use super::udp_announce::{self, UdpError};
+use super::{entropy, lookup};
+use crate::proto::announce::{AnnounceEvent, ReplyError, RetryIn, parse_reply};
+use crate::proto::url::{self, redact};
 use crate::swarm::announcer::{AnnounceFailure, Announcement, Outcome};
 use crate::swarm::event::Event;
+use core::net::SocketAddr;
 use crossbeam_channel::Sender;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
+use ureq::config::IpFamily;
 
 /// Announces at once: torrents of today list twenty trackers, most of them dead, and none is to wait for those.
 const MOST_THREADS: usize = 32;
@@ -24,6 +27,8 @@ const MOST_THREADS: usize = 32;
 const MOST_A_TRACKER: usize = 2;
 /// How long a tracker may take to answer (libtorrent: 40 s, transmission: 60 s).
 const DEADLINE: Duration = Duration::from_secs(30);
+/// How long a tracker over UDP may: two waits of BEP 15, 15 s and 30 s.
+const UDP_DEADLINE: Duration = Duration::from_secs(45);
 /// The largest reply: thousands of peers, and no more memory than a router can spare.
 const REPLY_BYTES: u64 = 1 << 20;
 /// Stack of an announce thread: TLS needs some.
@@ -36,8 +41,8 @@ type Job = (usize, Box<Announcement>);
 #[derive(Default)]
 struct Pool {
     waiting: VecDeque<Job>,
-    /// The announce URL that each running thread asks.
-    asked: Vec<String>,
+    /// The announce URL that each running thread asks, and whether by its other family.
+    asked: Vec<(String, bool)>,
     /// Threads that are running; one more than `asked` has while one looks for its next job.
     threads: usize,
 }
@@ -90,14 +95,14 @@ impl Announcers {
     fn run(&self) {
         let mut pool = self.lock();
         while let Some((torrent, announcement)) = pool.next().and_then(|at| pool.waiting.remove(at)) {
-            let url = announcement.url.clone();
-            pool.asked.push(url.clone());
+            let tracker = (announcement.url.clone(), announcement.other_family);
+            pool.asked.push(tracker.clone());
             drop(pool);
             let outcome = Box::new(announce(&announcement));
             let event = Event::Announced { announcement, outcome };
             let _ = self.manager.send(Input::Torrent { torrent, event });
             pool = self.lock();
-            if let Some(at) = pool.asked.iter().position(|asked| *asked == url) {
+            if let Some(at) = pool.asked.iter().position(|asked| *asked == tracker) {
                 pool.asked.swap_remove(at);
             }
         }
@@ -113,30 +118,88 @@ impl Pool {
     /// The first job that may be done now. One whose tracker is busy waits for a thread that is asking it, which looks
     /// again when it is done.
     fn next(&self) -> Option<usize> {
-        let busy = |url: &str| self.asked.iter().filter(|asked| *asked == url).count() >= MOST_A_TRACKER;
-        self.waiting.iter().position(|(_, announcement)| !busy(&announcement.url))
+        let same = |announcement: &Announcement, (url, other): &(String, bool)| {
+            *url == announcement.url && *other == announcement.other_family
+        };
+        let count = |announcement| self.asked.iter().filter(|asked| same(announcement, asked)).count();
+        self.waiting.iter().position(|(_, announcement)| count(announcement) < MOST_A_TRACKER)
     }
 }
 
 /// One announce, from the URL to the reply.
 fn announce(announcement: &Announcement) -> Outcome {
-    let request = &announcement.request;
-    let url = request.to_url(&announcement.url);
-    let deadline = if request.event == Some(AnnounceEvent::Stopped) { GOODBYE } else { DEADLINE };
-    log::debug!("{}: announce {:?}, left {}", redact(&announcement.url), request.event, request.left);
-    let failure = |reason: String| AnnounceFailure { reason, refused: false, retry_in: None };
-    let answer = http::ask(&url, REPLY_BYTES, deadline).map_err(|error| failure(error.to_string()))?;
+    let (request, url) = (&announcement.request, &announcement.url);
+    log::debug!("{}: announce {:?}, left {}", redact(url), request.event, request.left);
+    let is_udp = url::scheme(url) == Some("udp");
+    let answer = match (is_udp, announcement.other_family) {
+        (true, _) => over_udp(announcement),
+        (false, false) => over_http(announcement, IpFamily::Any),
+        (false, true) => match address(announcement)? {
+            SocketAddr::V4(_) => over_http(announcement, IpFamily::Ipv4Only),
+            SocketAddr::V6(_) => over_http(announcement, IpFamily::Ipv6Only),
+        },
+    };
+    let mut reply = answer?;
+    let hosts = std::mem::take(&mut reply.host_peers);
+    reply.peers.extend(lookup::look_up(hosts));
+    log::debug!("{}: {} peers", redact(url), reply.peers.len());
+    Ok(reply)
+}
+
+fn over_http(announcement: &Announcement, family: IpFamily) -> Outcome {
+    let url = announcement.request.to_url(&announcement.url);
+    let answer = http::ask(&url, REPLY_BYTES, deadline(announcement, DEADLINE), family).map_err(failure)?;
     // A tracker's own words, whatever the HTTP status, say more than the status.
     match parse_reply(&answer.body) {
-        Err(ReplyError::Failure { reason, retry_in }) => Err(AnnounceFailure { reason, refused: true, retry_in }),
-        _ if answer.status != 200 => Err(failure(HttpError::Status(answer.status).to_string())),
-        Err(damaged) => Err(failure(damaged.to_string())),
-        Ok(mut reply) => {
-            let hosts = std::mem::take(&mut reply.host_peers);
-            reply.peers.extend(lookup::look_up(hosts));
-            log::debug!("{}: {} peers", redact(&announcement.url), reply.peers.len());
-            Ok(reply)
-        }
+        Err(refused @ ReplyError::Failure { .. }) => Err(refusal(refused)),
+        _ if answer.status != 200 => Err(failure(HttpError::Status(answer.status))),
+        reply => reply.map_err(refusal),
+    }
+}
+
+fn over_udp(announcement: &Announcement) -> Outcome {
+    let (to, within) = (address(announcement)?, deadline(announcement, UDP_DEADLINE));
+    let url_data = url::path_and_query(&announcement.url);
+    // The low half of a random number is as random.
+    let announced = udp_announce::announce(to, &announcement.request, url_data.as_bytes(), within, entropy() as u32);
+    announced.map_err(|error| match error {
+        UdpError::Http(error) => failure(error),
+        UdpError::Reply(error) => refusal(error),
+    })
+}
+
+/// Where the tracker is: the first of its addresses, or the first of the other family.
+fn address(announcement: &Announcement) -> Result<SocketAddr, AnnounceFailure> {
+    let url = &announcement.url;
+    let unsupported = |reason: &str| failure(HttpError::Unsupported(reason.into()));
+    let host = url::host(url).ok_or_else(|| unsupported("its URL names no host"))?;
+    // To look a host up any port will do.
+    let port = url::port(url).or((url::scheme(url) != Some("udp")).then_some(80));
+    let port = port.ok_or_else(|| unsupported("its URL names no port, as those of udp must"))?;
+    let found = lookup::look_up(vec![(host.to_string(), port)]);
+    let first = found.first().ok_or_else(|| failure(HttpError::Unreachable("no such host".into())))?;
+    if !announcement.other_family {
+        return Ok(*first);
+    }
+    // That it has none is no news: it is not asked again.
+    let none =
+        || AnnounceFailure { retry_in: Some(RetryIn::Never), ..unsupported("it has addresses of one family only") };
+    found.iter().find(|addr| addr.is_ipv4() != first.is_ipv4()).copied().ok_or_else(none)
+}
+
+fn deadline(announcement: &Announcement, usual: Duration) -> Duration {
+    if announcement.request.event == Some(AnnounceEvent::Stopped) { GOODBYE } else { usual }
+}
+
+fn failure(error: HttpError) -> AnnounceFailure {
+    AnnounceFailure { reason: error.to_string(), refused: false, retry_in: None }
+}
+
+/// What a tracker said, or wrote so that nobody can read it.
+fn refusal(error: ReplyError) -> AnnounceFailure {
+    match error {
+        ReplyError::Failure { reason, retry_in } => AnnounceFailure { reason, refused: true, retry_in },
+        damaged => AnnounceFailure { reason: damaged.to_string(), refused: false, retry_in: None },
     }
 }
 

@@ -27,7 +27,7 @@ fn announcement(url: String) -> Box<Announcement> {
         tracker_id: None,
         ip: None,
     };
-    Box::new(Announcement { tracker: 0, url, request })
+    Box::new(Announcement { tracker: 0, url, other_family: false, request })
 }
 
 /// What comes of an announce that `answer` is the answer to.
@@ -166,8 +166,8 @@ fn an_announce_that_no_thread_can_be_started_for_is_given_back() {
     let (manager, inbox) = crossbeam_channel::unbounded();
     let announcers = Announcers::new(manager);
     let none = |_: Announcers| Err(std::io::Error::from(std::io::ErrorKind::OutOfMemory));
-    let back = announcers.announce_on(7, announcement("udp://nowhere:1".into()), none).unwrap_err();
-    assert_eq!(back.url, "udp://nowhere:1");
+    let back = announcers.announce_on(7, announcement("ftp://nowhere:1".into()), none).unwrap_err();
+    assert_eq!(back.url, "ftp://nowhere:1");
     let left = announcers.lock();
     assert_eq!((left.threads, left.waiting.len()), (0, 0));
     drop(left);
@@ -175,7 +175,7 @@ fn an_announce_that_no_thread_can_be_started_for_is_given_back() {
     let (addr, gate, now, _) = gated();
     announcers.announce(0, announcement(format!("http://{addr}/"))).unwrap();
     wait_until("it is asked", || now.load(Ordering::SeqCst) == 1);
-    announcers.announce_on(1, announcement("udp://nowhere:1".into()), none).unwrap();
+    announcers.announce_on(1, announcement("ftp://nowhere:1".into()), none).unwrap();
     drop(gate);
     all_come(&inbox, 2);
 }
@@ -188,11 +188,38 @@ fn the_count_of_threads_stays_right_when_jobs_come_as_threads_end() {
     for _ in 0..100 {
         let count = 2 * MOST_THREADS;
         for torrent in 0..count {
-            announcers.announce(torrent, announcement(format!("udp://nowhere:{}", torrent % 5))).unwrap();
+            announcers.announce(torrent, announcement(format!("ftp://nowhere:{}", torrent % 5))).unwrap();
         }
         all_come(&inbox, count);
     }
     wait_until("no thread is left", || announcers.lock().threads == 0);
     let left = announcers.lock();
     assert!(left.waiting.is_empty() && left.asked.is_empty());
+}
+
+/// BEP 7: a tracker with addresses of both families is asked by each; one with addresses of one family only once.
+#[test]
+fn the_other_family_is_asked_where_there_is_one() {
+    let addr = serve_bytes(http("200 OK", "d8:intervali900e5:peers0:e"));
+    let other = |host: &str| {
+        let mut announcement = announcement(format!("http://{host}:{}/announce", addr.port()));
+        announcement.other_family = true;
+        announce(&announcement)
+    };
+    assert_eq!(other("127.0.0.1").unwrap_err().retry_in, Some(RetryIn::Never));
+    // Of `localhost` the system prefers ::1 where it knows both; then 127.0.0.1 is the other, and answers.
+    let both = lookup::look_up(vec![("localhost".into(), 1)]).iter().any(SocketAddr::is_ipv6);
+    assert_eq!(other("localhost").is_ok(), both);
+}
+
+#[test]
+fn udp_trackers_need_a_port_and_a_host_that_is() {
+    for (url, words) in [
+        ("udp://127.0.0.1/announce", "names no port"),
+        ("udp://no-such-host.invalid:1/announce", "no such host"),
+        ("udp:///announce", "names no host"),
+    ] {
+        let failure = announce(&announcement(url.into())).unwrap_err();
+        assert!(failure.reason.contains(words), "{url}: {}", failure.reason);
+    }
 }

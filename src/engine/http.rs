@@ -7,7 +7,7 @@ use crate::proto::url;
 use std::fmt;
 use std::io::Read;
 use std::time::Duration;
-use ureq::config::AutoHeaderValue;
+use ureq::config::{AutoHeaderValue, IpFamily};
 
 /// How long finding and reaching a server may take, so that one that is down does not use up the whole deadline.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -51,25 +51,25 @@ impl std::error::Error for HttpError {}
 
 /// Fetches `address` and expects status 200; the body has at most `limit` bytes, and all is over within `deadline`.
 pub fn get(address: &str, limit: u64, deadline: Duration) -> Result<Vec<u8>, HttpError> {
-    match ask(address, limit, deadline)? {
+    match ask(address, limit, deadline, IpFamily::Any)? {
         Answer { status: 200, body } => Ok(body),
         Answer { status, .. } => Err(HttpError::Status(status)),
     }
 }
 
-/// Fetches `address`, whatever the status.
-pub fn ask(address: &str, limit: u64, deadline: Duration) -> Result<Answer, HttpError> {
+/// Fetches `address` over this family of addresses, whatever the status.
+pub fn ask(address: &str, limit: u64, deadline: Duration, family: IpFamily) -> Result<Answer, HttpError> {
     match url::scheme(address) {
         Some("http") => {}
         Some("https") if cfg!(feature = "tls") => {}
         Some("https") => return Err(HttpError::Unsupported("this build has no https (feature tls)".into())),
-        Some("udp") => return Err(HttpError::Unsupported("udp trackers come with a later version".into())),
         _ => return Err(HttpError::Unsupported("its URL is not of http or https".into())),
     }
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(deadline))
         .timeout_resolve(Some(CONNECT_TIMEOUT))
         .timeout_connect(Some(CONNECT_TIMEOUT))
+        .ip_family(family)
         .max_redirects(MOST_REDIRECTS)
         .max_idle_connections(0)
         .http_status_as_error(false)

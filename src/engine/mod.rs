@@ -8,7 +8,7 @@
 //! | [`disk`] | as many as cores, at most 4 | its channel, the disk |
 //! | [`listener`] | one or two | its socket |
 //! | [`announce`] | none when nothing is announced, at most 32 | a tracker |
-//! | [`lookup`] | none when no peer is named by host, at most 4 | the resolver |
+//! | [`lookup`] | none when no host is looked up, at most 32 | the resolver |
 //! | [`keeper`] | one, where states are kept | its channel, the disk |
 //! | [`check`] | as many as cores, while content is checked | the disk |
 //! | [`hashing`] | as many as cores, while a torrent is made or content proven | the disk |
@@ -38,6 +38,7 @@ pub mod slot;
 #[cfg(test)]
 mod testkit;
 pub mod tree;
+pub mod udp_announce;
 pub mod verify;
 pub mod wire;
 pub mod writer;

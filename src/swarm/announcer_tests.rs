@@ -175,3 +175,19 @@ fn a_clock_that_jumps_by_a_year_brings_no_storm() {
     }
     assert!(asked <= 4, "every tracker once, not {asked} times");
 }
+
+/// BEP 7: by each family a tracker hears us once, and only the one is shown.
+#[test]
+fn a_tracker_that_is_named_is_asked_by_both_families_apart() {
+    let urls = [&["http://tracker.example/a", "udp://10.0.0.1:80"][..], &["http://[fd00::1]/a"]];
+    let mut announcer = Announcer::new(&tiers(&urls), Time::ZERO, &mut Rng::new(1));
+    assert_eq!(announcer.trackers().len(), 3);
+    let made = announcer.due(Time::ZERO, false, &facts());
+    let other: Vec<&Announcement> = made.iter().filter(|announcement| announcement.other_family).collect();
+    assert_eq!((made.len(), other.len(), other[0].url.as_str()), (3, 1, "http://tracker.example/a"));
+    // It fails, without a word and without delaying the rest; when it has no such address it is asked no more.
+    announcer.answered(other[0], &failure(Some(RetryIn::Never)), Time::ZERO);
+    assert!(announcer.trackers().iter().all(|tracker| tracker.problem.is_none()));
+    announcer.answered(&made[0], &reply(100), Time::ZERO);
+    assert!(announcer.due(secs(3000), true, &facts()).iter().all(|announcement| !announcement.other_family));
+}

@@ -101,13 +101,10 @@ impl Worker {
         let Some(Some(connection)) = self.connections.get_mut(name) else { return };
         let before = connection.waits;
         let after = connection.ready(&self.shared, now);
-        let flags = match after {
-            _ if after == before => return,
-            Waits::Read => EventFlags::IN,
-            Waits::Write => EventFlags::OUT,
-            Waits::Over => return self.close(name),
-        };
-        if epoll::modify(&self.epoll, &connection.socket, EventData::new_u64(name as u64), flags).is_err() {
+        let data = EventData::new_u64(name as u64);
+        if after == Waits::Over
+            || (after != before && epoll::modify(&self.epoll, &connection.socket, data, flags(after)).is_err())
+        {
             self.close(name);
         }
     }
@@ -127,19 +124,26 @@ impl Worker {
                 }
             };
             let Ok(from) = SocketAddr::try_from(from) else { continue };
-            if self.connections.len() - self.free.len() >= self.most {
-                self.drop_oldest();
+            // Most requests are there with their connection: such a one needs no place and no waiting.
+            let mut connection = Connection::new(socket, from, now);
+            if connection.ready(&self.shared, now) != Waits::Over {
+                self.keep(connection);
             }
-            let name = self.free.pop().unwrap_or_else(|| {
-                self.connections.push(None);
-                self.connections.len() - 1
-            });
-            let connection = Connection::new(socket, from, now);
-            let added = epoll::add(&self.epoll, &connection.socket, EventData::new_u64(name as u64), EventFlags::IN);
-            match added {
-                Ok(()) => self.connections[name] = Some(connection),
-                Err(_) => self.free.push(name),
-            }
+        }
+    }
+
+    fn keep(&mut self, connection: Connection) {
+        if self.connections.len() - self.free.len() >= self.most {
+            self.drop_oldest();
+        }
+        let name = self.free.pop().unwrap_or_else(|| {
+            self.connections.push(None);
+            self.connections.len() - 1
+        });
+        let data = EventData::new_u64(name as u64);
+        match epoll::add(&self.epoll, &connection.socket, data, flags(connection.waits)) {
+            Ok(()) => self.connections[name] = Some(connection),
+            Err(_) => self.free.push(name),
         }
     }
 
@@ -167,5 +171,13 @@ impl Worker {
         if self.connections[name].take().is_some() {
             self.free.push(name);
         }
+    }
+}
+
+/// What the system is to wake us for.
+fn flags(waits: Waits) -> EventFlags {
+    match waits {
+        Waits::Write => EventFlags::OUT,
+        Waits::Read | Waits::Over => EventFlags::IN,
     }
 }
