@@ -6,8 +6,11 @@
 pub mod announcer;
 pub mod budget;
 pub mod candidates;
+pub mod choker;
+mod choking;
 mod downloading;
 pub mod event;
+mod introducing;
 mod joining;
 pub mod peer;
 pub mod picker;
@@ -17,9 +20,14 @@ pub mod rng;
 #[cfg(test)]
 mod simulated_peers;
 #[cfg(test)]
+mod simulated_swarm;
+#[cfg(test)]
+mod simulated_swarm_tests;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod simulation_tests;
+pub mod spreading;
 pub mod status;
 pub mod torrent;
 mod uploading;

@@ -64,6 +64,8 @@ pub struct Wish<'a> {
     pub fast: bool,
     /// Nothing is asked of it now: it may take part in the endgame.
     pub idle: bool,
+    /// Pieces it would like to be asked for (BEP 6): a seed names to each peer others, so that it sends none twice.
+    pub suggested: &'a [u32],
 }
 
 /// What the arrival of a block means.
@@ -136,6 +138,11 @@ impl Picker {
         self.rarity.more(piece, rng);
     }
 
+    /// How many peers have `piece`, those left out that have all.
+    pub fn availability(&self, piece: u32) -> u16 {
+        self.rarity.availability(piece)
+    }
+
     /// Blocks to ask of a peer, at most as many as it wishes; they count as asked.
     pub fn pick(&mut self, wish: &Wish, rng: &mut Rng) -> Vec<BlockSpec> {
         let mut picked = Vec::with_capacity(wish.blocks);
@@ -191,11 +198,18 @@ impl Picker {
         if self.sequential {
             return order.iter().copied().filter(|&piece| wish.has.get(piece)).min();
         }
+        let rarest = self.rarity.rarest_first().find(|&piece| wish.has.get(piece))?;
+        let as_rare = |piece: &u32| {
+            wish.has.get(*piece) && self.rarity.is_in_order(*piece) && self.order_of(*piece) <= self.order_of(rarest)
+        };
+        if let Some(suggested) = wish.suggested.iter().copied().find(as_rare) {
+            return Some(suggested);
+        }
         if self.have.count() < RANDOM_FIRST_PIECES {
             let start = rng.below(order.len());
             return order[start..].iter().chain(&order[..start]).copied().find(|&piece| wish.has.get(piece));
         }
-        self.rarity.rarest_first().find(|&piece| wish.has.get(piece))
+        Some(rarest)
     }
 
     /// A piece that must come from one peer, and comes from one that is too slow: a peer with nothing else to do and
