@@ -33,11 +33,12 @@ pub fn start(manager: Sender<Input>, preallocate: bool) -> io::Result<Sender<Che
     let (sender, checks) = crossbeam_channel::unbounded::<Check>();
     let files = Arc::new(FileCache::new());
     let run = move || {
-        for Check { torrent, job: Job { metainfo, dir }, progress } in checks {
+        for Check { torrent, job: Job { metainfo, dir, choice }, progress } in checks {
             let opened = Content::open(torrent, metainfo, &dir, Arc::clone(&files), preallocate);
-            let result = opened.and_then(|content| {
+            let result = opened.map(|content| content.choose(choice)).and_then(|content| {
                 let have = check(&content, &progress)?;
                 content.prepare()?;
+                content.move_parts()?;
                 Ok((Arc::new(content), have))
             });
             if manager.send(Input::Checked { torrent, result }).is_err() {
@@ -55,7 +56,7 @@ pub fn check(content: &Content, progress: &AtomicU32) -> Result<Bitfield, Conten
     let sizes: Vec<u64> =
         (0..content.metainfo.files.len()).map(|file| content.size_on_disk(file).unwrap_or(0)).collect();
     let have = Mutex::new(Bitfield::new(pieces));
-    if sizes.iter().all(|size| *size == 0) && pieces > 0 {
+    if sizes.iter().all(|size| *size == 0) && !content.has_old_parts() && pieces > 0 {
         return Ok(Bitfield::new(pieces));
     }
     let next = AtomicU32::new(0);
@@ -68,7 +69,7 @@ pub fn check(content: &Content, progress: &AtomicU32) -> Result<Bitfield, Conten
                 if piece >= pieces {
                     return Ok(());
                 }
-                if is_there(content, piece, &sizes) && is_right(content, piece, &mut buffer)? {
+                if is_had(content, piece, &sizes, &mut buffer)? {
                     have.lock().unwrap_or_else(PoisonError::into_inner).set(piece);
                 }
                 progress.fetch_add(1, Ordering::Relaxed);
@@ -82,6 +83,20 @@ pub fn check(content: &Content, progress: &AtomicU32) -> Result<Bitfield, Conten
         workers.into_iter().fold(ours, |result, worker| result.and(worker.join().unwrap_or(Ok(()))))
     })?;
     Ok(have.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Whether `piece` is right, in its files or in the part file.
+fn is_had(content: &Content, piece: u32, sizes: &[u64], buffer: &mut [u8]) -> Result<bool, ContentError> {
+    if is_there(content, piece, sizes) && is_right(content, piece, buffer)? {
+        return Ok(true);
+    }
+    if content.try_part(piece) {
+        if is_right(content, piece, buffer)? {
+            return Ok(true);
+        }
+        content.drop_part(piece);
+    }
+    Ok(false)
 }
 
 /// Whether every file of `piece` is long enough to hold it.

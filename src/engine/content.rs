@@ -6,8 +6,10 @@
 use super::beneath::{Folder, For};
 use super::files::FileCache;
 use super::in_words;
+use super::parts::Parts;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::sha1::Digest;
+use crate::swarm::choice::Choice;
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::{Errno, pwritev};
 use std::fmt;
@@ -73,9 +75,13 @@ pub struct Content {
     /// The torrent.
     pub metainfo: Metainfo,
     dir: PathBuf,
-    folder: Folder,
-    files: Arc<FileCache>,
+    pub(super) folder: Folder,
+    pub(super) files: Arc<FileCache>,
     preallocate: bool,
+    /// Which files are wanted; `None`: all.
+    pub(super) choice: Option<Choice>,
+    /// Where the bytes of other files go.
+    pub(super) parts: Option<Parts>,
     /// Which files are known to have their size, so that it is not asked for at each write.
     sized: Vec<AtomicBool>,
     has_padding: bool,
@@ -107,6 +113,8 @@ impl Content {
             folder,
             files,
             preallocate,
+            choice: None,
+            parts: None,
             sized,
             has_padding,
             write_turn: Mutex::new(()),
@@ -130,7 +138,8 @@ impl Content {
             let made = self.folder.make_folder(&self.metainfo.name);
             made.map_err(|error| self.error(Doing::Making, &self.metainfo.name, error))?;
         }
-        for (index, entry) in self.metainfo.files.iter().enumerate().filter(|(_, entry)| !entry.padding) {
+        let files = self.metainfo.files.iter().enumerate();
+        for (index, entry) in files.filter(|(index, entry)| !entry.padding && self.wants(*index)) {
             if let Some(found) = self.size_on_disk(index).filter(|found| *found > entry.length) {
                 let wrong = format!(
                     "it has {found} bytes, but the torrent says {}; move it away, or choose another folder with --dir",
@@ -157,7 +166,8 @@ impl Content {
     pub fn write(&self, offset: u64, blocks: &[Vec<u8>]) -> Result<(), ContentError> {
         let length: usize = blocks.iter().map(Vec::len).sum();
         let mut files = self.files_of(offset, length as u64);
-        if let (Some(index), None, false) = (files.next(), files.next(), self.has_padding) {
+        let is_plain = !self.has_padding && self.goes_to_files(offset);
+        if let (Some(index), None, true) = (files.next(), files.next(), is_plain) {
             let entry = &self.metainfo.files[index];
             let slices: Vec<IoSlice> = blocks.iter().map(|block| IoSlice::new(block)).collect();
             match pwritev(&*self.writable(index)?, &slices, offset - entry.offset) {
@@ -176,7 +186,11 @@ impl Content {
     }
 
     fn write_block(&self, offset: u64, bytes: &[u8]) -> Result<(), ContentError> {
+        self.write_part(offset, bytes)?;
         self.each_file(offset, bytes.len(), |index, at, from, to| {
+            if !self.wants(index) {
+                return Ok(());
+            }
             let entry = &self.metainfo.files[index];
             let done = self.writable(index)?.write_all_at(&bytes[from..to], at);
             done.map_err(|error| self.error(Doing::Writing, &entry.path, error))
@@ -185,6 +199,9 @@ impl Content {
 
     /// Fills `bytes` from `offset` of the torrent.
     pub fn read(&self, offset: u64, bytes: &mut [u8]) -> Result<(), ContentError> {
+        if self.read_part(offset, bytes)? {
+            return Ok(());
+        }
         if self.has_padding {
             bytes.fill(0);
         }
@@ -206,7 +223,7 @@ impl Content {
     }
 
     /// Calls `act(file, offset in it, from, to)` for each file that holds bytes `from..to` of the run.
-    fn each_file(
+    pub(super) fn each_file(
         &self,
         offset: u64,
         length: usize,
@@ -222,7 +239,7 @@ impl Content {
     }
 
     /// The file, opened for writing; when it is made by this, it gets its size at once.
-    fn writable(&self, index: usize) -> Result<Arc<File>, ContentError> {
+    pub(super) fn writable(&self, index: usize) -> Result<Arc<File>, ContentError> {
         let entry = &self.metainfo.files[index];
         let file = self.files.get((self.torrent, index), &self.folder, &entry.path, For::Writing);
         let file = file.map_err(|error| self.error(Doing::Making, &entry.path, error))?;
@@ -252,7 +269,7 @@ impl Content {
         file.set_len(entry.length).map_err(|error| self.error(Doing::Making, &entry.path, error))
     }
 
-    fn error(&self, doing: Doing, path: &str, error: io::Error) -> ContentError {
+    pub(super) fn error(&self, doing: Doing, path: &str, error: io::Error) -> ContentError {
         ContentError { doing, path: self.dir.join(path), error }
     }
 }

@@ -57,6 +57,11 @@ impl FileCache {
         open.push(Open { key, purpose, file: Arc::clone(&file) });
         Ok(file)
     }
+
+    /// Closes a file that is to be removed: open, it would go on taking space.
+    pub fn forget(&self, key: FileKey) {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).retain(|open| open.key != key);
+    }
 }
 
 impl Default for FileCache {

@@ -3,6 +3,7 @@
 //! Floor 3. All of it goes through one channel, so the manager sees one thing after another.
 
 use super::Job;
+use super::Watch;
 use super::content::{Content, ContentError};
 use super::link::Link;
 use crate::proto::bitfield::Bitfield;
@@ -59,6 +60,10 @@ pub enum Input {
         /// Why.
         error: ContentError,
     },
+    /// The person wants a pause of all torrents, or wants to go on.
+    Pause(bool),
+    /// What the person looks at has changed.
+    Watch(Watch),
     /// The person wants to stop.
     Stop,
 }

@@ -67,7 +67,7 @@ impl Torrent {
         let served = self.peers.values().filter(|peer| !peer.we_choke).count();
         let free = self.slots(turn.shared, turn.now).saturating_sub(served);
         let waits = |peer: &Peer| peer.we_choke && peer.is_interested;
-        if free == 0 || !self.peers.values().any(waits) {
+        if self.paused || free == 0 || !self.peers.values().any(waits) {
             return;
         }
         let mut waiting = self.wanting(turn.now);
@@ -79,12 +79,12 @@ impl Torrent {
     /// When the choker has to choose: only if more peers want something than are served.
     pub(super) fn round_at(&self) -> Option<Time> {
         let choice = self.peers.values().any(|peer| peer.is_interested && peer.we_choke);
-        choice.then(|| self.choker.next_round())
+        (choice && !self.paused).then(|| self.choker.next_round())
     }
 
     /// A round of the choker, if it is time.
     pub(super) fn choose_whom_to_serve(&mut self, turn: &mut Turn) {
-        if self.round_at().is_none_or(|at| at > turn.now) {
+        if self.paused || self.round_at().is_none_or(|at| at > turn.now) {
             return;
         }
         let (slots, wanting) = (self.slots(turn.shared, turn.now), self.wanting(turn.now));

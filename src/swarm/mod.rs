@@ -4,16 +4,23 @@
 //! time. [`torrent`] is the central piece manager; the other modules are the ideas it decides with, one a file.
 
 pub mod announcer;
+pub mod bans;
 pub mod budget;
 pub mod candidates;
+pub mod choice;
 pub mod choker;
 mod choking;
 mod downloading;
 pub mod event;
 mod introducing;
 mod joining;
+mod lying;
+pub mod pace;
+mod pausing;
 pub mod peer;
+pub mod peer_list;
 pub mod picker;
+pub mod piece_map;
 pub mod rarity;
 pub mod rate;
 pub mod rng;

@@ -2,16 +2,19 @@
 //!
 //! Floor 2. It owns all the state of a torrent and is the only place that decides. Its ways stand in files of
 //! their own: `joining.rs` (who is connected), `introducing.rs` (what programs tell of themselves), `downloading.rs`
-//! (whom to ask for what), `choking.rs` (who is served) and `uploading.rs` (with what, and how fast).
+//! (whom to ask for what), `lying.rs` (whose blocks were wrong), `choking.rs` (who is served) and `uploading.rs` (with
+//! what, and how fast).
 //! BEP 3 for the protocol; each idea it decides with has a file of its own on this floor.
 
 use super::Time;
 use super::announcer::{Announcer, Facts, Tracker};
+use super::bans::Bans;
 use super::budget::Budget;
 use super::candidates::Candidates;
 use super::choker::Choker;
 use super::event::{Action, Event, sooner};
 use super::joining::MOST_CONNECTING;
+use super::lying::Identity;
 use super::peer::{Peer, PeerKey};
 use super::picker::Picker;
 use super::rate::{Meter, TokenBucket};
@@ -85,7 +88,7 @@ pub struct Settings {
 pub enum Standing {
     /// Pieces are missing.
     Downloading,
-    /// All is had and proven.
+    /// All that is wanted is had and proven.
     Seeding,
     /// It ended by itself; nothing moves. The reason is for people.
     Failed(String),
@@ -99,11 +102,18 @@ pub struct Torrent {
     pub(super) picker: Picker,
     pub(super) peers: BTreeMap<PeerKey, Peer>,
     pub(super) candidates: Candidates,
+    pub(super) bans: Bans,
+    /// Peers that are gone, and sent blocks that are not proven yet.
+    pub(super) departed: BTreeMap<PeerKey, Identity>,
     pub(super) announcer: Announcer,
     /// Connections being opened.
     pub(super) connecting: usize,
-    /// Bytes that are not proven yet.
+    /// Bytes that are not proven yet, wanted or not.
     pub(super) left: u64,
+    /// Bytes of them that nobody here wants.
+    pub(super) left_out: u64,
+    /// The person wants a pause.
+    pub(super) paused: bool,
     /// Some peer could be asked for more if there were memory.
     pub(super) waits_for_budget: bool,
     /// The limit of this torrent's uploads.
@@ -118,6 +128,10 @@ pub struct Torrent {
     pub(super) choker: Choker,
     /// As a seed: which pieces to suggest next.
     pub(super) spreading: Spreading,
+    /// Everything that any peer has is asked for.
+    pub(super) endgame: bool,
+    /// When it was last seen to that nobody is idle who could help.
+    pub(super) looked: Time,
     pub(super) down: Meter,
     pub(super) up: Meter,
     /// Bytes that came in vain: twice, unasked, or of a piece that failed.
@@ -135,9 +149,13 @@ impl Torrent {
             picker: Picker::new(metainfo.length, metainfo.piece_length, have, settings.sequential, rng),
             peers: BTreeMap::new(),
             candidates: Candidates::new(),
+            bans: Bans::default(),
+            departed: BTreeMap::new(),
             announcer: Announcer::new(&metainfo.tiers, now, rng),
             connecting: 0,
             left: metainfo.length - had,
+            left_out: 0,
+            paused: false,
             waits_for_budget: false,
             upload: TokenBucket::new(settings.upload_rate, now),
             waits_for_tokens: false,
@@ -145,10 +163,25 @@ impl Torrent {
             turns: 0,
             choker: Choker::new(now),
             spreading: Spreading::new(metainfo.piece_count()),
+            endgame: false,
+            looked: now,
             down: Meter::new(now),
             up: Meter::new(now),
             wasted: 0,
             settings,
+        }
+    }
+
+    /// Only these pieces are wanted from now on. It is said before the torrent hears of any peer.
+    pub fn want_only(&mut self, wanted: &Bitfield) {
+        for piece in (0..wanted.len()).filter(|&piece| !wanted.get(piece)) {
+            if !self.picker.have().get(piece) {
+                self.left_out += self.picker.piece_size(piece) as u64;
+            }
+            self.picker.leave_out(piece);
+        }
+        if self.picker.is_whole() {
+            self.standing = Standing::Seeding;
         }
     }
 
@@ -171,8 +204,11 @@ impl Torrent {
             Event::Block { peer, piece, begin, data } => self.block_came(peer, piece, begin, data, turn),
             Event::Gone { peer } => self.lose(peer, turn),
             Event::Uploaded { peer, bytes } => self.uploaded(peer, bytes, turn),
-            Event::Checked { piece, good } => self.checked(piece, good, turn),
+            Event::FoundWrong { piece, begins } => self.found_wrong(piece, &begins, turn),
+            Event::Checked { piece, good: false } => self.piece_failed(piece, turn),
+            Event::Checked { piece, good: true } => self.proven(piece, turn),
             Event::DiskFailed { problem } => self.fail(problem, turn),
+            Event::Paused(paused) => self.pause(paused, turn),
             Event::BudgetFreed => self.ask_all(turn),
             Event::Timer => self.timer(turn),
         }
@@ -196,6 +232,7 @@ impl Torrent {
             wake = sooner(wake, self.snub_at(peer));
         }
         wake = sooner(wake, self.round_at());
+        wake = sooner(wake, self.look_at());
         sooner(wake, self.tokens_at(shared))
     }
 
@@ -233,7 +270,8 @@ impl Torrent {
     }
 
     fn wants_peers_early(&self) -> bool {
-        self.standing == Standing::Downloading && self.peers.len() < FEW_PEERS.min(self.settings.max_peers)
+        let wants = self.standing == Standing::Downloading && !self.paused;
+        wants && self.peers.len() < FEW_PEERS.min(self.settings.max_peers)
     }
 
     /// What trackers are told.
@@ -244,6 +282,7 @@ impl Torrent {
             port: self.settings.port,
             uploaded: self.up.total(),
             downloaded: self.down.total(),
+            // Also what we don't want: who says 0 is counted as a seed, and many trackers introduce no seeds to it.
             left: self.left,
             event: None,
             numwant: Some(if self.has_room_for_peers() { NUMWANT } else { 0 }),
@@ -276,6 +315,7 @@ impl Torrent {
         if self.waits_for_tokens {
             self.serve_by_turns(turn);
         }
+        self.look_for_work(turn);
     }
 
     /// Sends a message to a connected peer.

@@ -65,7 +65,8 @@ impl Torrent {
         if state.we_choke {
             // To who has begun, the set is of no more use: it is small, and so is what it may cost us.
             let newcomer = state.has.count() <= allowed_fast::PIECES as u32;
-            let allowed = newcomer && state.allowed.contains(&piece) && state.allowed_bytes >= length as u64;
+            let allowed =
+                newcomer && !self.paused && state.allowed.contains(&piece) && state.allowed_bytes >= length as u64;
             if !allowed {
                 return self.reject(peer, block, turn);
             }

@@ -120,6 +120,11 @@ impl Swarmlet {
         self.wait()
     }
 
+    /// What it wrote to standard output so far.
+    pub fn stdout(&self) -> String {
+        self.process.stdout()
+    }
+
     /// Panics if it has ended: for use inside a wait.
     pub fn must_run(&mut self) {
         self.process.must_run();
