@@ -23,10 +23,20 @@ use std::time::Instant;
 const MOST_PEERS: u64 = 10_000;
 /// Most memory that can be asked for, in MiB: beyond any line's bandwidth times delay.
 const MOST_MEMORY_MIB: u64 = 16 << 10;
+/// Fastest limit of uploads that can be asked for: 1 TiB a second.
+const MOST_UPLOAD_KIB: u64 = 1 << 30;
 const MIB: u64 = 1 << 20;
 
+/// The option that limits what all torrents upload; `seed` has it too.
+pub const MAX_UPLOAD_RATE: Flag = Flag {
+    short: "",
+    long: "max-upload-rate",
+    value: Some("KB/s"),
+    help: "Most that all torrents upload, in 1024 bytes a second (default: any).",
+};
+
 /// The options.
-pub const FLAGS: [Flag; 14] = [
+pub const FLAGS: [Flag; 15] = [
     Flag {
         short: "d",
         long: "dir",
@@ -68,6 +78,7 @@ pub const FLAGS: [Flag; 14] = [
         value: Some("MIB"),
         help: "Most MiB of blocks asked for or on their way to disk (default: 3).",
     },
+    MAX_UPLOAD_RATE,
     Flag {
         short: "",
         long: "preallocate",
@@ -180,6 +191,12 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     )
 }
 
+/// A limit in units of 1024 bytes a second, as bytes a second. 0 is none, as in 2004.
+pub fn rate(given: &Parsed, option: &str) -> Result<Option<u64>, Failure> {
+    let kibibytes = given.number(option, 0..=MOST_UPLOAD_KIB, "units of 1024 bytes a second")?;
+    Ok(kibibytes.filter(|rate| *rate > 0).map(|rate| rate * 1024))
+}
+
 fn configure(given: &Parsed, view: &View) -> Result<Config, Failure> {
     let max_peers = given.number("max-peers", 1..=MOST_PEERS, "connections")?;
     let memory = given.number("memory", 1..=MOST_MEMORY_MIB, "MiB")?;
@@ -190,6 +207,7 @@ fn configure(given: &Parsed, view: &View) -> Result<Config, Failure> {
         preallocate: given.has("preallocate"),
         sequential: given.has("sequential"),
         status_every: view.every(),
+        total_upload_rate: rate(given, "max-upload-rate")?,
         ..Config::default()
     })
 }

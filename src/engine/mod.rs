@@ -183,6 +183,7 @@ pub struct Report {
 
 /// What a torrent is doing.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "nearly all are the largest")]
 pub enum Phase {
     /// Content that is there is being checked, or waits for that: bytes looked at so far.
     Checking(u64),
@@ -274,6 +275,11 @@ impl Engine {
     pub fn add(&self, job: Job) {
         // The manager lives as long as the process; were it gone, the notices' end would tell.
         let _ = self.manager.send(Input::Add(Box::new(job)));
+    }
+
+    /// From now on all torrents together upload no more than so many bytes a second.
+    pub fn limit_upload(&self, rate: Option<u64>) {
+        let _ = self.manager.send(Input::LimitUpload(rate));
     }
 
     /// Says goodbye to trackers and peers; [`Notice::Stopped`] comes within [`GOODBYE`].
