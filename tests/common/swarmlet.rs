@@ -120,6 +120,11 @@ impl Swarmlet {
         self.wait()
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// What it wrote to standard output so far.
     pub fn stdout(&self) -> String {
         self.process.stdout()
