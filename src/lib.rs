@@ -12,6 +12,7 @@
 //! floor 4  cli/     what a person types and sees          get, the screen, plain lines, JSON
 //!             |
 //! floor 3  engine/  threads, sockets, disks: does I/O     manager, reader, writer, disk, announce, listener
+//!          tracker/ introduces peers: does I/O            registry (pure), http, udp, page, state
 //!             |
 //! floor 2  swarm/   what to do next: pure decisions       torrent, picker, choker, window, budget, rate, announcer
 //!             |
@@ -30,13 +31,15 @@
 //! 2. [`proto::metainfo`]: what a `.torrent` file says, and all the ways in which it may lie.
 //! 3. [`proto::handshake`] and [`proto::message`]: what peers say to each other.
 //! 4. [`swarm::event`]: all that can happen to a torrent, and all that it can want done. Then [`swarm::torrent`], the
-//!    central piece manager, and its ways beside it: `joining.rs`, `introducing.rs`, `downloading.rs`, `lying.rs`,
-//!    `choking.rs`, `uploading.rs`.
+//!    central piece manager, and its ways beside it: `joining.rs`, `introducing.rs`, `places.rs`, `downloading.rs`,
+//!    `lying.rs`, `choking.rs`, `uploading.rs`.
 //! 5. [`swarm::picker`]: which block to ask for, the heart of the paper "Incentives Build Robustness in BitTorrent"
-//!    (Cohen 2003), and [`swarm::choker`], whom to serve, its other half; [`swarm::window`]: how many at once; [`swarm::budget`]: with how much memory.
+//!    (Cohen 2003), and [`swarm::choker`], whom to serve, its other half; [`swarm::window`]: how many
+//!    at once; [`swarm::budget`]: with how much memory.
 //! 6. [`swarm::announcer`] and [`proto::announce`]: how peers find each other.
 //! 7. [`engine::manager`], [`engine::reader`], [`engine::disk`]: the threads that carry it out.
-//! 8. [`cli`]: what a person types and sees.
+//! 8. [`tracker::registry`], [`tracker::answers`], [`tracker::udp`]: the other end of the announce.
+//! 9. [`cli`]: what a person types and sees.
 //!
 //! ## The story of one block
 //!
@@ -49,7 +52,7 @@
 //! ```
 //!
 //! 1. *A peer is found.* A tracker answered; [`swarm::candidates`] keeps the address until there is a place, and
-//!    `joining.rs` gives [`Action::Connect`](swarm::event::Action::Connect). The engine starts a [reader](engine::reader):
+//!    `places.rs` gives [`Action::Connect`](swarm::event::Action::Connect). The engine starts a [reader](engine::reader):
 //!    it connects, sends our [handshake](proto::handshake), reads theirs, starts the [writer](engine::writer).
 //! 2. *We want something.* The peer's [bitfield](proto::bitfield) shows pieces that we lack: we tell it that we are
 //!    interested. It unchokes us.

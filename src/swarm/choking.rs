@@ -98,7 +98,8 @@ impl Torrent {
 
     fn unchoke(&mut self, peer: PeerKey, turn: &mut Turn) {
         if let Some(state) = self.peers.get_mut(&peer).filter(|state| state.we_choke) {
-            state.we_choke = false;
+            // Now it has time to ask.
+            (state.we_choke, state.exchanged) = (false, turn.now);
             self.suggest(peer, turn);
             self.send(peer, Message::Unchoke, turn);
         }

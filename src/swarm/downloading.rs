@@ -99,7 +99,7 @@ impl Torrent {
     /// When to look again whether an idle peer can help; `None`: nobody is idle, or nothing is to be done.
     pub(super) fn look_at(&self) -> Option<Time> {
         let idle = |peer: &Peer| peer.asked.is_empty() && !peer.chokes_us && !peer.refused && peer.useful_pieces > 0;
-        let some_idle = !self.waits_for_budget && self.peers.values().any(idle);
+        let some_idle = !self.waits_for_budget && !self.paused && self.peers.values().any(idle);
         some_idle.then_some(self.looked + LOOK_EVERY)
     }
 
@@ -140,7 +140,7 @@ impl Torrent {
             }
             return;
         }
-        (state.answered, state.refused) = (turn.now, false);
+        (state.answered, state.exchanged, state.refused) = (turn.now, turn.now, false);
         state.down.add(bytes, turn.now);
         let rate = state.down.rate(turn.now);
         state.window.block_came(rate, turn.now);

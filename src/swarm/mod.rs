@@ -12,6 +12,7 @@ pub mod choker;
 mod choking;
 mod downloading;
 pub mod event;
+pub mod host;
 mod introducing;
 mod joining;
 mod lying;
@@ -21,6 +22,7 @@ pub mod peer;
 pub mod peer_list;
 pub mod picker;
 pub mod piece_map;
+mod places;
 pub mod rarity;
 pub mod rate;
 pub mod rng;
@@ -35,6 +37,8 @@ mod simulation;
 #[cfg(test)]
 mod simulation_tests;
 pub mod spreading;
+#[cfg(test)]
+mod stage;
 pub mod status;
 pub mod torrent;
 mod uploading;

@@ -77,6 +77,8 @@ pub struct Peer {
     pub window: Window,
     /// When it connected.
     pub joined: Time,
+    /// When a block last went either way.
+    pub exchanged: Time,
     /// Bytes of content from it.
     pub down: Meter,
     /// Bytes that had come from it at the last two rounds of the choker, the earlier first.
@@ -130,6 +132,7 @@ impl Peer {
             listens: outgoing.then_some(addr),
             window: Window::new(now),
             joined: now,
+            exchanged: now,
             down: Meter::new(now),
             gave_before: [0; 2],
             got_before: [0; 2],

@@ -1,9 +1,9 @@
 //! The central piece manager: one torrent as a state machine, `(event, now) -> actions`.
 //!
 //! Floor 2. It owns all the state of a torrent and is the only place that decides. Its ways stand in files of
-//! their own: `joining.rs` (who is connected), `introducing.rs` (what programs tell of themselves), `downloading.rs`
-//! (whom to ask for what), `lying.rs` (whose blocks were wrong), `choking.rs` (who is served) and `uploading.rs` (with
-//! what, and how fast).
+//! their own: `joining.rs` and `places.rs` (who is connected), `introducing.rs` (what programs tell of themselves),
+//! `downloading.rs` (whom to ask for what), `lying.rs` (whose blocks were wrong), `choking.rs` (who is served) and
+//! `uploading.rs` (with what, and how fast).
 //! BEP 3 for the protocol; each idea it decides with has a file of its own on this floor.
 
 use super::Time;
@@ -13,7 +13,6 @@ use super::budget::Budget;
 use super::candidates::Candidates;
 use super::choker::Choker;
 use super::event::{Action, Event, sooner};
-use super::joining::MOST_CONNECTING;
 use super::lying::Identity;
 use super::peer::{Peer, PeerKey};
 use super::picker::Picker;
@@ -32,8 +31,6 @@ use std::collections::BTreeMap;
 const KEEP_ALIVE_AFTER: Time = Time::from_secs(100);
 /// Below this many peers a download asks its trackers early (mainline's `min_peers` is 20, its re-announce mark 40).
 const FEW_PEERS: usize = 20;
-/// When as many connections are being opened as may be, places are looked for again after this.
-const LOOK_AGAIN: Time = Time::from_secs(1);
 /// Peers to ask a tracker for (libtorrent, rain).
 const NUMWANT: u32 = 200;
 
@@ -45,6 +42,10 @@ pub struct Shared {
     pub budget: Budget,
     /// Connections being opened, by all torrents.
     pub connecting: usize,
+    /// Connections that stand, of all torrents ...
+    pub connected: usize,
+    /// ... and how many there may be.
+    pub most_connected: usize,
     /// The limit of what all torrents upload.
     pub upload: TokenBucket,
 }
@@ -52,7 +53,8 @@ pub struct Shared {
 impl Shared {
     /// What torrents of a process share that begins now; nothing is limited but memory.
     pub fn new(rng: Rng, budget: Budget) -> Shared {
-        Shared { rng, budget, connecting: 0, upload: TokenBucket::new(None, Time::ZERO) }
+        let upload = TokenBucket::new(None, Time::ZERO);
+        Shared { rng, budget, connecting: 0, connected: 0, most_connected: usize::MAX, upload }
     }
 }
 
@@ -108,6 +110,8 @@ pub struct Torrent {
     pub(super) announcer: Announcer,
     /// Connections being opened.
     pub(super) connecting: usize,
+    /// When a peer last gave way to an address.
+    pub(super) made_room: Time,
     /// Bytes that are not proven yet, wanted or not.
     pub(super) left: u64,
     /// Bytes of them that nobody here wants.
@@ -153,6 +157,7 @@ impl Torrent {
             departed: BTreeMap::new(),
             announcer: Announcer::new(&metainfo.tiers, now, rng),
             connecting: 0,
+            made_room: now,
             left: metainfo.length - had,
             left_out: 0,
             paused: false,
@@ -222,11 +227,7 @@ impl Torrent {
         if self.has_failed() {
             return wake;
         }
-        if self.has_room_for_peers() {
-            let due = self.candidates.next_due();
-            let full = shared.connecting >= MOST_CONNECTING;
-            wake = sooner(wake, if full { due.map(|due| due.max(now + LOOK_AGAIN)) } else { due });
-        }
+        wake = sooner(wake, self.connect_at(now, shared));
         for peer in self.peers.values() {
             wake = sooner(wake, Some(peer.spoken + KEEP_ALIVE_AFTER));
             wake = sooner(wake, self.snub_at(peer));
@@ -236,9 +237,24 @@ impl Torrent {
         sooner(wake, self.tokens_at(shared))
     }
 
+    /// The pieces that are proven.
+    pub fn have(&self) -> &Bitfield {
+        self.picker.have()
+    }
+
+    /// Bytes of content sent, and bytes that came.
+    pub fn totals(&self) -> (u64, u64) {
+        (self.up.total(), self.down.total())
+    }
+
     /// The trackers and how they stand.
     pub fn trackers(&self) -> &[Tracker] {
         self.announcer.trackers()
+    }
+
+    /// Whether the answer of a tracker is still to come.
+    pub fn is_announcing(&self) -> bool {
+        self.announcer.is_announcing()
     }
 
     /// Whether memory that becomes free is of use here (then [`Event::BudgetFreed`] is to come).
@@ -316,6 +332,7 @@ impl Torrent {
             self.serve_by_turns(turn);
         }
         self.look_for_work(turn);
+        self.make_room(turn);
     }
 
     /// Sends a message to a connected peer.

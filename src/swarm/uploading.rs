@@ -153,6 +153,7 @@ impl Torrent {
     pub(super) fn uploaded(&mut self, peer: PeerKey, bytes: u64, turn: &mut Turn) {
         let Some(state) = self.peers.get_mut(&peer) else { return };
         state.sending = state.sending.saturating_sub(bytes);
+        state.exchanged = turn.now;
         state.up.add(bytes, turn.now);
         self.up.add(bytes, turn.now);
         if self.peers.get(&peer).is_some_and(|state| !state.we_choke && self.only_takes(state, turn.now)) {
