@@ -3,7 +3,7 @@
 mod common;
 
 use common::asker::{Asker, BLOCK};
-use common::content::Content;
+use common::content::{Content, damage};
 use common::swarmlet::{Get, Swarmlet};
 use common::torrent::{Maker, Torrent};
 use common::tracker::Tracker;
@@ -37,7 +37,7 @@ impl Stage {
 
     /// A running seed and its port.
     fn seed(&self, options: &[&str]) -> (Swarmlet, u16) {
-        let get = Get::new("seed", self.scratch.path()).torrent(&self.torrent).in_dir(&self.source).arg("--seed");
+        let get = Get::seed("seed", self.scratch.path(), &self.source).torrent(&self.torrent);
         let get = options.iter().fold(get, |get, option| get.arg(option));
         let mut seed = get.start();
         self.tracker.wait_for_a_seed(&self.torrent.info_hash, || seed.must_run());
@@ -171,4 +171,72 @@ fn what_does_not_exist_is_not_served() {
         while asker.hear().is_ok() {}
     }
     stage.assert_serves(port, 2);
+}
+
+/// What the seed says at its end, and that it left its folder as it was.
+#[test]
+fn a_seed_fetches_nothing_and_writes_nothing_and_says_what_it_sent() {
+    let stage = Stage::new();
+    let listing = || -> Vec<(PathBuf, std::time::SystemTime)> {
+        let entries = fs::read_dir(&stage.source).unwrap().flatten();
+        entries.map(|entry| (entry.path(), entry.metadata().unwrap().modified().unwrap())).collect()
+    };
+    let before = listing();
+    let (seed, _) = stage.seed(&["--json"]);
+    let leecher = Get::new("leecher", stage.scratch.path()).torrent(&stage.torrent);
+    leecher.run().assert_code(0);
+    stage.content.assert_same_in(&leecher.dir);
+    let outcome = seed.interrupt();
+    outcome.assert_code(0);
+    let last = outcome.json("stopped");
+    assert_eq!((last["uploaded"].as_u64(), last["ratio"].as_f64()), (Some(4 << 20), Some(1.0)), "{last}");
+    assert_eq!(last["downloaded"].as_u64(), Some(0));
+    assert_eq!(before, listing());
+}
+
+#[test]
+fn what_is_not_whole_is_not_served() {
+    let stage = Stage::new();
+    damage(&stage.source.join("a file.bin"), 100, 1);
+    let outcome = Get::seed("seed", stage.scratch.path(), &stage.source).torrent(&stage.torrent).run();
+    outcome.assert_refused(74);
+    assert!(outcome.stderr.contains("1 of 16 pieces is missing or wrong"), "{}", outcome.stderr);
+    let nothing = stage.scratch.path().join("nothing");
+    fs::create_dir(&nothing).unwrap();
+    for option in ["--no-check", "--json"] {
+        let outcome = Get::seed("seed", stage.scratch.path(), &nothing).torrent(&stage.torrent).arg(option).run();
+        outcome.assert_refused(74);
+        assert_eq!(fs::read_dir(&nothing).unwrap().count(), 0, "nothing is made");
+    }
+}
+
+/// A piece that is wrong is never sent, though nobody looked at it beforehand.
+#[test]
+fn without_a_check_each_piece_is_proven_when_it_is_first_read() {
+    let stage = Stage::new();
+    damage(&stage.source.join("a file.bin"), PIECE * 5 + 7, 1);
+    let (seed, port) = stage.seed(&["--no-check"]);
+    let mut asker = Asker::unchoked(port, &stage.torrent, 1, false);
+    asker.ask(3, 0).unwrap();
+    assert!(asker.block().unwrap() == stage.block(3, 0));
+    // A block of the damaged piece that is itself all right.
+    asker.ask(5, 10 * BLOCK).unwrap();
+    assert!(asker.block().is_err());
+    let outcome = seed.wait();
+    outcome.assert_refused(74);
+    assert!(outcome.stderr.contains("piece 5 is not what the torrent says"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_seed_ends_when_its_ratio_is_reached() {
+    let stage = Stage::new();
+    let (seed, port) = stage.seed(&["--ratio", "0.5"]);
+    let mut asker = Asker::unchoked(port, &stage.torrent, 1, false);
+    for number in 0..8 * BLOCKS {
+        asker.ask(number / BLOCKS, number % BLOCKS * BLOCK).unwrap();
+        asker.block().unwrap();
+    }
+    let outcome = seed.wait();
+    outcome.assert_code(0);
+    assert!(outcome.stderr.contains("2.00 MiB sent (ratio 0.50)"), "{}", outcome.stderr);
 }
