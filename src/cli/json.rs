@@ -14,8 +14,8 @@ use std::time::Instant;
 /// The fields, for `--help`.
 pub const HELP: &str = "\
 Every object has: event, time (seconds since the start), info_hash, name, size, wanted (bytes of it),
-had (bytes of those, proven), state, downloaded, uploaded, wasted, down_rate, up_rate, peers, seeds,
-eta (null: unknown).
+had (bytes of those, proven), state, downloaded, uploaded, ratio (of uploaded to size), wasted, down_rate,
+up_rate, peers, seeds, eta (null: unknown).
 Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and are never renamed.
   event      comes                                     and has also
   start      for each torrent, at the beginning        port
@@ -153,6 +153,7 @@ fn object(event: &str, session: &Session, entry: &Entry, now: Instant, more: imp
     let (last, running) = (entry.status.as_ref(), entry.running());
     object.number("downloaded", last.map_or(0, |status| status.downloaded));
     object.number("uploaded", last.map_or(0, |status| status.uploaded));
+    object.raw("ratio", &units::ratio(last.map_or(0, |status| status.uploaded), entry.report.size));
     object.number("wasted", last.map_or(0, |status| status.wasted));
     object.number("down_rate", running.map_or(0, |status| status.down_rate));
     object.number("up_rate", running.map_or(0, |status| status.up_rate));
@@ -220,7 +221,7 @@ mod tests {
         let run = session(vec![("a\"b", 659 << 20, Phase::Running(status(247 << 20).into()))]);
         let expected = format!(
             "{{\"event\":\"status\",\"time\":0.000,\"info_hash\":\"{}\",\"name\":\"a\\\"b\",\"size\":691011584,\
-             \"wanted\":691011584,\"had\":432013312,\"state\":\"downloading\",\"downloaded\":432000000,\"uploaded\":9000000,\"wasted\":0,\
+             \"wanted\":691011584,\"had\":432013312,\"state\":\"downloading\",\"downloaded\":432000000,\"uploaded\":9000000,\"ratio\":0.01,\"wasted\":0,\
              \"down_rate\":5460000,\"up_rate\":122880,\"peers\":12,\"seeds\":8,\"eta\":48,\"checked\":691011584,\
              \"under_way\":0,\"why\":null,\"known\":40,\"unchoking\":3}}\n",
             "ab".repeat(20)

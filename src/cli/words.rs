@@ -3,7 +3,7 @@
 //! Floor 4. Nothing here is made safe for a terminal yet; whoever writes it does that.
 
 use super::session::{Entry, Session, host, without_url};
-use super::units::{average, count, duration, of, percent, rate, size, sum};
+use super::units::{average, count, duration, of, percent, rate, ratio, size, sum};
 use crate::swarm::announcer::Tracker;
 use crate::swarm::status::Status;
 use std::time::{Duration, Instant};
@@ -170,7 +170,11 @@ pub fn closing(session: &Session, now: Instant) -> String {
         _ => format!("done: {}", came(missing, length, settled.saturating_duration_since(joined))),
     };
     let seeded = now.saturating_duration_since(settled);
-    if sent > 0 { format!("{done}; {} sent{}", size(sent), seeding_time(seeded)) } else { done }
+    if sent == 0 {
+        return done;
+    }
+    let size_of_all = sum(entries.iter().map(|entry| entry.report.size));
+    format!("{done}; {} sent (ratio {}){}", size(sent), ratio(sent, size_of_all), seeding_time(seeded))
 }
 
 /// Said only of those who stayed to seed: the goodbyes take a moment too.

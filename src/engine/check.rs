@@ -8,7 +8,7 @@ use super::content::{Content, ContentError};
 use super::files::FileCache;
 use super::input::Input;
 use super::resume::{Known, StateDir, look_at};
-use super::{Config, Job, Notice};
+use super::{Config, Duty, Job, Notice, serving};
 use crate::proto::bitfield::Bitfield;
 use crate::proto::resume::Record;
 use crate::proto::sha1::Sha1;
@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 /// Bytes read at a time: large enough for a disk's read-ahead, small enough for a second-level cache.
-const READ_BYTES: usize = 128 * 1024;
+pub const READ_BYTES: usize = 128 * 1024;
 
 /// Content to be opened and checked.
 pub struct Check {
@@ -50,10 +50,16 @@ pub fn start(manager: Sender<Input>, notices: Sender<Notice>, config: &Config) -
     let files = Arc::new(FileCache::new());
     let (preallocate, check_all, states) = (config.preallocate, config.check_all, config.states.clone());
     let run = move || {
-        for Check { torrent, job: Job { metainfo, dir, choice }, progress } in checks {
+        for Check { torrent, job: Job { metainfo, dir, choice, duty }, progress } in checks {
             let opened = Content::open(torrent, metainfo, &dir, Arc::clone(&files), preallocate);
             let result = opened.map(|content| content.choose(choice)).and_then(|content| {
+                if duty == Duty::Trust {
+                    return serving::trust(content);
+                }
                 let found = find(content, states.as_deref(), check_all, &notices, &progress)?;
+                if duty.only_serves() {
+                    return serving::whole(found);
+                }
                 found.content.prepare()?;
                 found.content.move_parts()?;
                 Ok(found)
@@ -180,7 +186,7 @@ fn is_there(content: &Content, piece: u32, sizes: &[u64]) -> bool {
 }
 
 /// Whether the hash of `piece` is right; its bytes are counted as `hashed`.
-fn is_right(content: &Content, piece: u32, buffer: &mut [u8], hashed: &Mutex<u64>) -> Result<bool, ContentError> {
+pub fn is_right(content: &Content, piece: u32, buffer: &mut [u8], hashed: &Mutex<u64>) -> Result<bool, ContentError> {
     *hashed.lock().unwrap_or_else(PoisonError::into_inner) += content.metainfo.piece_size(piece) as u64;
     let mut hash = Sha1::new();
     let (mut offset, mut left) = (content.piece_offset(piece), content.metainfo.piece_size(piece) as usize);

@@ -45,6 +45,8 @@ pub enum Doing {
     Reading,
     /// Writing.
     Writing,
+    /// Serving what must be whole for that.
+    Serving,
 }
 
 impl ContentError {
@@ -62,6 +64,7 @@ impl fmt::Display for ContentError {
             Doing::Using => "use",
             Doing::Reading => "read",
             Doing::Writing => "write",
+            Doing::Serving => "serve",
         };
         write!(f, "can't {doing} {}: {}", self.path.display(), in_words(&self.error))
     }
@@ -88,6 +91,8 @@ pub struct Content {
     /// Which files were written to since their last record; see [`super::resume`].
     touched: Vec<AtomicBool>,
     has_padding: bool,
+    /// The pieces that were proven by being read, where that was not done beforehand; see [`super::serving`].
+    pub(super) proven: Option<Mutex<Bitfield>>,
     /// Held while writing. The system lets one write to a file at a time, and spins while it waits: two disk threads
     /// lost a tenth of the whole CPU time on that. With this they see it beforehand, and hash meanwhile.
     pub write_turn: Mutex<()>,
@@ -122,6 +127,7 @@ impl Content {
             sized,
             touched,
             has_padding,
+            proven: None,
             write_turn: Mutex::new(()),
         })
     }

@@ -217,6 +217,10 @@ impl Manager {
                 self.watch = watch;
                 self.status_at = self.status_every.map(|_| now);
             }
+            Input::LimitUpload(rate) => {
+                self.shared.upload.set_rate(rate, now);
+                (0..self.torrents.len()).for_each(|number| self.handle(number, Event::Timer, now));
+            }
             Input::Stop => self.stop(now),
         }
     }

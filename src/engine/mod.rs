@@ -33,6 +33,7 @@ pub mod manager;
 pub mod parts;
 pub mod reader;
 pub mod resume;
+pub mod serving;
 pub mod shaking;
 pub mod slot;
 #[cfg(test)]
@@ -125,6 +126,20 @@ pub struct Job {
     pub dir: PathBuf,
     /// Which of the torrent's files are wanted; `None`: all.
     pub choice: Option<Choice>,
+    /// What is to be done with it.
+    pub duty: Duty,
+}
+
+/// What is to be done with a torrent's content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Duty {
+    /// What is missing is fetched.
+    #[default]
+    Fetch,
+    /// It must be whole, and is only read.
+    Serve,
+    /// The same; but it is not looked at beforehand: each piece is proven when it is first read.
+    Trust,
 }
 
 impl Job {
@@ -300,6 +315,11 @@ impl Engine {
     pub fn add(&self, job: Job) {
         // The manager lives as long as the process; were it gone, the notices' end would tell.
         let _ = self.manager.send(Input::Add(Box::new(job)));
+    }
+
+    /// From now on all torrents together upload no more than so many bytes a second.
+    pub fn limit_upload(&self, rate: Option<u64>) {
+        let _ = self.manager.send(Input::LimitUpload(rate));
     }
 
     /// Says goodbye to trackers and peers, within [`GOODBYE`], and saves the states; then [`Notice::Stopped`] comes.

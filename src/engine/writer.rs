@@ -92,6 +92,12 @@ impl Writer {
         let start = self.out.len();
         self.out.resize(start + block.length as usize, 0);
         let offset = self.content.piece_offset(block.piece) + block.begin as u64;
+        if let Err(error) = self.content.prove(block.piece) {
+            // What was trusted is wrong: nobody gets any of it.
+            let words = io::Error::other(error.to_string());
+            let _ = self.around.manager.send(Input::DiskFailed { torrent: self.content.torrent, error });
+            return Err(words);
+        }
         if let Err(error) = self.content.read(offset, &mut self.out[start..]) {
             log::warn!("{error}");
             return Err(io::Error::other(error));

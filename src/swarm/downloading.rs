@@ -21,6 +21,10 @@ const SNUB_AFTER: Time = Time::from_secs(20);
 const FAST_SECONDS: u64 = 20;
 /// Blocks a peer may send that it was never asked for, or long ago, before it is closed.
 const MOST_UNASKED: u32 = 64;
+/// Allowed fast pieces of a peer that are remembered (BEP 6 proposes 10).
+const MOST_ALLOWED: usize = 32;
+/// Suggestions of a peer that are remembered: the latest.
+const MOST_SUGGESTED: usize = 8;
 /// While something is asked for and somebody is idle, it is looked so often whether he could help by now: the one who is
 /// asked may have become slow.
 const LOOK_EVERY: Time = Time::from_secs(1);
@@ -31,7 +35,8 @@ impl Torrent {
     /// Asks `peer` for as much as it, the window and the memory allow.
     pub(super) fn ask_more(&mut self, peer: PeerKey, turn: &mut Turn) {
         let Some(state) = self.peers.get_mut(&peer) else { return };
-        if self.paused || state.chokes_us || state.refused || state.useful_pieces == 0 {
+        let chokes = state.chokes_us && state.allows.is_empty();
+        if self.paused || chokes || state.refused || state.useful_pieces == 0 {
             return;
         }
         let (out, window) = (state.asked.len(), state.window.size() as usize);
@@ -57,7 +62,10 @@ impl Torrent {
         let piece_size = self.picker.piece_size(0) as u64;
         let rate = state.speed(turn.now);
         let fast = rate * FAST_SECONDS >= piece_size;
-        let wish = Wish { peer, has: &state.has, blocks, rate, fast, idle: out == 0 };
+        let suggested = &state.suggested;
+        let allowed = state.chokes_us.then(|| state.allowed());
+        let wish =
+            Wish { peer, has: allowed.as_ref().unwrap_or(&state.has), blocks, rate, fast, idle: out == 0, suggested };
         let picked = self.picker.pick(&wish, &mut turn.shared.rng);
         self.forget_restarted(turn);
         let Some(state) = self.peers.get_mut(&peer) else { return };
@@ -206,8 +214,10 @@ impl Torrent {
                 state.useful_pieces = state.useful_pieces.saturating_sub(1);
                 self.tell_interest(peer, turn);
             }
-            // Also to those that have it: they learn when we have become a seed.
-            self.send(peer, Message::Have { piece }, turn);
+            // Who has it need not know.
+            if self.peers.get(&peer).is_some_and(|state| !state.has.get(piece)) {
+                self.send(peer, Message::Have { piece }, turn);
+            }
         }
         if self.picker.is_whole() {
             self.standing = Standing::Seeding;
@@ -217,7 +227,10 @@ impl Torrent {
             }
             turn.actions.push(Action::Complete);
             let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
-            peers.into_iter().for_each(|peer| self.part_from_seed(peer, turn));
+            for peer in peers {
+                self.tell_upload_only(peer, turn);
+                self.part_from_seed(peer, turn);
+            }
         }
     }
 
@@ -226,7 +239,7 @@ impl Torrent {
         let Some(state) = self.peers.get_mut(&peer) else { return };
         let interested = state.useful_pieces > 0;
         if interested != state.we_are_interested {
-            state.we_are_interested = interested;
+            (state.we_are_interested, state.interested_at) = (interested, turn.now);
             self.send(peer, if interested { Message::Interested } else { Message::NotInterested }, turn);
         }
     }
@@ -245,6 +258,27 @@ impl Torrent {
         state.chokes_us = true;
         self.give_up_requests(peer, false, turn);
         self.ask_all(turn);
+    }
+
+    /// The peer may be asked for a piece though it chokes us (BEP 6).
+    pub(super) fn allowed(&mut self, peer: PeerKey, piece: u32, turn: &mut Turn) {
+        let Some(state) = self.peers.get_mut(&peer) else { return };
+        if piece < self.picker.have().len() && state.allows.len() < MOST_ALLOWED && !state.allows.contains(&piece) {
+            state.allows.push(piece);
+            self.ask_more(peer, turn);
+        }
+    }
+
+    /// The peer would like to be asked for a piece (BEP 6).
+    pub(super) fn suggested(&mut self, peer: PeerKey, piece: u32) {
+        let Some(state) = self.peers.get_mut(&peer) else { return };
+        if piece < self.picker.have().len() && !self.picker.have().get(piece) {
+            state.suggested.retain(|suggested| *suggested != piece && !self.picker.have().get(*suggested));
+            if state.suggested.len() >= MOST_SUGGESTED {
+                state.suggested.remove(0);
+            }
+            state.suggested.push(piece);
+        }
     }
 
     /// The peer will not send a block (BEP 6). It is asked again with its next block, or when the snub time is over:
@@ -272,7 +306,10 @@ impl Torrent {
             // It may choke us so often that nothing ever comes: what we waited counts.
             state.pace.came(0, turn.now.saturating_sub(state.answered));
         }
-        let asked: Vec<BlockSpec> = state.asked.drain(..).collect();
+        // Of the pieces it allows though it chokes us it still sends what it was asked for.
+        let stays = |block: &BlockSpec| !gone && state.allows.contains(&block.piece);
+        let (kept, asked): (VecDeque<BlockSpec>, VecDeque<BlockSpec>) = state.asked.drain(..).partition(stays);
+        state.asked = kept;
         for &block in &asked {
             turn.shared.budget.unask(block.length as u64);
             self.picker.unask(block);

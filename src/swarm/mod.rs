@@ -8,11 +8,14 @@ pub mod bans;
 pub mod budget;
 pub mod candidates;
 pub mod choice;
+pub mod choker;
+mod choking;
 mod downloading;
 pub mod event;
 #[cfg(test)]
 mod fuzz_tests;
 pub mod host;
+mod introducing;
 mod joining;
 mod lying;
 pub mod pace;
@@ -28,9 +31,14 @@ pub mod rng;
 #[cfg(test)]
 mod simulated_peers;
 #[cfg(test)]
+mod simulated_swarm;
+#[cfg(test)]
+mod simulated_swarm_tests;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod simulation_tests;
+pub mod spreading;
 #[cfg(test)]
 mod stage;
 pub mod status;

@@ -39,6 +39,11 @@ impl Rarity {
         self.availability[piece as usize]
     }
 
+    /// Whether `piece` is in the order: neither begun nor had.
+    pub fn is_in_order(&self, piece: u32) -> bool {
+        self.place[piece as usize] != NOWHERE
+    }
+
     /// The pieces, rarest first.
     pub fn rarest_first(&self) -> impl Iterator<Item = u32> + '_ {
         self.order.iter().copied()

@@ -1,8 +1,9 @@
 //! The central piece manager: one torrent as a state machine, `(event, now) -> actions`.
 //!
 //! Floor 2. It owns all the state of a torrent and is the only place that decides. Its ways stand in files of
-//! their own: `joining.rs` and `places.rs` (who is connected), `downloading.rs` (whom to ask for what), `lying.rs` (whose blocks were
-//! wrong) and `uploading.rs` (who gets what).
+//! their own: `joining.rs` and `places.rs` (who is connected), `introducing.rs` (what programs tell of themselves),
+//! `downloading.rs` (whom to ask for what), `lying.rs` (whose blocks were wrong), `choking.rs` (who is served) and
+//! `uploading.rs` (with what, and how fast).
 //! BEP 3 for the protocol; each idea it decides with has a file of its own on this floor.
 
 use super::Time;
@@ -10,12 +11,14 @@ use super::announcer::{Announcer, Facts, Tracker};
 use super::bans::Bans;
 use super::budget::Budget;
 use super::candidates::Candidates;
+use super::choker::Choker;
 use super::event::{Action, Event, sooner};
 use super::lying::Identity;
 use super::peer::{Peer, PeerKey};
 use super::picker::Picker;
 use super::rate::{Meter, TokenBucket};
 use super::rng::Rng;
+use super::spreading::Spreading;
 use crate::proto::announce::{AnnounceRequest, key_text};
 use crate::proto::bitfield::Bitfield;
 use crate::proto::id::{InfoHash, PeerId};
@@ -121,8 +124,14 @@ pub struct Torrent {
     pub(super) upload: TokenBucket,
     /// Requests wait for the limits.
     pub(super) waits_for_tokens: bool,
-    /// Who is served in turn under a limit, and how many bytes more.
+    /// Whose turn it is under a limit, and how many bytes more he gets.
     pub(super) in_turn: (Option<PeerKey>, u64),
+    /// Turns that were given.
+    pub(super) turns: u32,
+    /// Who is served.
+    pub(super) choker: Choker,
+    /// As a seed: which pieces to suggest next.
+    pub(super) spreading: Spreading,
     /// Everything that any peer has is asked for.
     pub(super) endgame: bool,
     /// When it was last seen to that nobody is idle who could help.
@@ -156,6 +165,9 @@ impl Torrent {
             upload: TokenBucket::new(settings.upload_rate, now),
             waits_for_tokens: false,
             in_turn: (None, 0),
+            turns: 0,
+            choker: Choker::new(now),
+            spreading: Spreading::new(metainfo.piece_count()),
             endgame: false,
             looked: now,
             down: Meter::new(now),
@@ -220,6 +232,7 @@ impl Torrent {
             wake = sooner(wake, Some(peer.spoken + KEEP_ALIVE_AFTER));
             wake = sooner(wake, self.snub_at(peer));
         }
+        wake = sooner(wake, self.round_at());
         wake = sooner(wake, self.look_at());
         sooner(wake, self.tokens_at(shared))
     }
@@ -314,6 +327,7 @@ impl Torrent {
         let quiet: Vec<PeerKey> = self.peers.iter().filter(|(_, peer)| quiet(peer)).map(|(key, _)| *key).collect();
         quiet.into_iter().for_each(|peer| self.send(peer, Message::KeepAlive, turn));
         self.snub_the_silent(turn);
+        self.choose_whom_to_serve(turn);
         if self.waits_for_tokens {
             self.serve_by_turns(turn);
         }
@@ -336,7 +350,13 @@ impl Torrent {
         }
         let fast = self.peers.get(&peer).is_some_and(|state| state.reserved.fast());
         match message {
-            Message::HaveAll | Message::HaveNone | Message::Reject(_) if !fast => {
+            Message::HaveAll
+            | Message::HaveNone
+            | Message::Reject(_)
+            | Message::Suggest { .. }
+            | Message::AllowedFast { .. }
+                if !fast =>
+            {
                 self.close(peer, "it sends messages of the fast extension, which it did not promise", turn);
             }
             Message::Bitfield(bytes) => match Bitfield::from_bytes(bytes, self.picker.have().len()) {
@@ -349,13 +369,14 @@ impl Torrent {
             Message::Choke => self.choked(peer, turn),
             Message::Unchoke => self.unchoked(peer, turn),
             Message::Reject(block) => self.rejected(peer, block, turn),
+            Message::Suggest { piece } => self.suggested(peer, piece),
             Message::Interested => self.interest(peer, true, turn),
             Message::NotInterested => self.interest(peer, false, turn),
             Message::Request(block) => self.requested(peer, block, turn),
             Message::Cancel(block) => self.cancelled(peer, block, turn),
-            // Advice that we are free not to take, and what is not for us.
-            Message::Suggest { .. } | Message::AllowedFast { .. } | Message::KeepAlive | Message::Port(_) => {}
-            Message::Extended { .. } | Message::Unknown { .. } | Message::Piece { .. } => {}
+            Message::AllowedFast { piece } => self.allowed(peer, piece, turn),
+            Message::Extended { id, payload } => self.introduced(peer, id, &payload, turn),
+            Message::KeepAlive | Message::Port(_) | Message::Unknown { .. } | Message::Piece { .. } => {}
         }
     }
 }

@@ -383,5 +383,8 @@ fn an_idle_connection_is_kept_alive() {
     assert_eq!(alive, 2);
 }
 
+#[path = "giving_tests.rs"]
+mod giving;
+
 #[path = "torrent_choice_tests.rs"]
 mod choice;

@@ -21,6 +21,7 @@ pub fn program() -> OsString {
 /// A `swarmlet get` to be.
 pub struct Get {
     program: OsString,
+    command: &'static str,
     name: String,
     scratch: PathBuf,
     args: Vec<OsString>,
@@ -37,7 +38,12 @@ impl Get {
         let dir = scratch.join(name);
         fs::create_dir_all(&dir).expect("the folder can be made");
         let (program, name, scratch) = (program(), name.into(), scratch.into());
-        Get { program, name, scratch, args: Vec::new(), stdin: None, dir, port: free_port() }
+        Get { program, command: "get", name, scratch, args: Vec::new(), stdin: None, dir, port: free_port() }
+    }
+
+    /// `seed` instead of `get`: serves what is in `dir`.
+    pub fn seed(name: &str, scratch: &Path, dir: &Path) -> Get {
+        Get { command: "seed", ..Get::new(name, scratch).in_dir(dir) }
     }
 
     /// Another build of the program.
@@ -72,7 +78,7 @@ impl Get {
     /// Its command line, for a story that starts it in its own way.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.arg("get").args(&self.args).arg("--dir").arg(&self.dir).args(["--port", &self.port.to_string()]);
+        command.arg(self.command).args(&self.args).arg("--dir").arg(&self.dir).args(["--port", &self.port.to_string()]);
         // A story's states are its own.
         command.env("XDG_STATE_HOME", self.scratch.join("state"));
         command
@@ -120,6 +126,11 @@ impl Swarmlet {
     pub fn interrupt(mut self) -> Outcome {
         self.process.signal(Signal::INT);
         self.wait()
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Ends it as kill -9 does: it has no say in it.
