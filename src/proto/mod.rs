@@ -10,6 +10,7 @@ pub mod id;
 pub mod magnet;
 pub mod message;
 pub mod metainfo;
+pub mod order;
 pub mod path;
 pub mod sha1;
 pub mod sha256;
