@@ -3,9 +3,9 @@
 //! Floor 4. Like the screen of a download it leaves the cursor in an empty line below itself, and changes no mode of the
 //! terminal. What is over at once is not shown.
 
-use super::layout::bar;
+use super::pieces::bar;
 use super::units::{average, duration, of, per_mille, percent, rate, time_left};
-use super::{say, screen, width};
+use super::{say, screen, terminal, width};
 use crate::proto::path::for_terminal;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -50,9 +50,9 @@ impl Bar {
     pub fn tick(&mut self, done: u64) {
         let left = done < self.total;
         match &mut self.way {
-            Way::Live(drawn) if left && !screen::in_background() => {
+            Way::Live(drawn) if left && !terminal::in_background() => {
                 let back = if std::mem::replace(drawn, true) { "\r\x1b[1A" } else { "\r" };
-                let columns = screen::size().0.saturating_sub(1);
+                let columns = terminal::size().0.saturating_sub(1);
                 let row = row(&self.name, done, self.total, self.began.elapsed(), columns, screen::is_utf8());
                 write(&format!("{back}{row}\x1b[K\n"));
             }
@@ -104,7 +104,7 @@ fn row(name: &str, done: u64, total: u64, time: Duration, columns: usize, utf8: 
     }
     let name = if utf8 { name.to_string() } else { name.replace(|c: char| !c.is_ascii(), "?") };
     let name = width::shorten_middle(&name, room.saturating_sub(bar_width + 2), if utf8 { "…" } else { "..." });
-    let bar = bar(per_mille(done, total), bar_width, utf8);
+    let bar = bar(per_mille(done, total), 0, bar_width, utf8);
     if name.is_empty() { format!("{bar}  {numbers}") } else { format!("{name}  {bar}  {numbers}") }
 }
 

@@ -3,8 +3,8 @@
 //! Floor 4. RFC 8259, written by hand: a flat object needs no library. Names of fields stay as they are from version to
 //! version; new ones may come. Sizes are bytes, rates bytes a second, times seconds.
 
-use super::exit::Failure;
-use super::session::{Entry, Event, Session};
+use super::exit::{Exit, Failure};
+use super::session::{Entry, Event, Session, exit_of};
 use super::units::{self, time_left};
 use super::{say, words};
 use crate::proto::path::is_unprintable;
@@ -13,18 +13,22 @@ use std::time::Instant;
 
 /// The fields, for `--help`.
 pub const HELP: &str = "\
-Every object has: event, time (seconds since the start), info_hash, name, size, had (bytes proven), state,
-downloaded, uploaded, wasted, down_rate, up_rate, peers, seeds, eta (null: unknown).
+Every object has: event, time (seconds since the start), info_hash, name, size, wanted (bytes of it),
+had (bytes of those, proven), state, downloaded, uploaded, wasted, down_rate, up_rate, peers, seeds,
+eta (null: unknown).
 Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and are never renamed.
   event      comes                                     and has also
   start      for each torrent, at the beginning        port
-  checked    what was there is checked                 -
-  status     each second, for each torrent             checked (bytes looked at), known (peers), unchoking
+  checked    what was there is checked                 hashed (bytes that were read for that)
+  status     each second, for each torrent             checked (bytes looked at), known (peers), unchoking,
+                                                        under_way (bytes), why (nothing comes; null: it does)
   tracker    a tracker fails, or answers again         tracker (its host), problem (null: it answers)
-  complete   once, when nothing is missing any more    seconds, fetched (bytes)
+  complete   once, when nothing wanted is missing      seconds, fetched (bytes)
   failed     the torrent ended by itself               problem, exit_code
   stopped    for each torrent, at the end              whole (true or false)
-  state is checking, waiting, downloading, seeding or failed.
+  file       for each file, with --list                only: info_hash, name, number, path (in the torrent),
+                                                       size, wanted (true or false)
+  state is checking, waiting, paused, downloading, seeding or failed.
 ";
 
 /// A JSON object that is being written.
@@ -110,11 +114,13 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
         Event::Started => all("start", |object, session, _| object.number("port", session.port.into())),
         Event::Ticked => all("status", |object, _, entry| {
             let running = entry.running();
-            object.number("checked", entry.checking().unwrap_or(entry.report.length));
+            object.number("checked", entry.checking().unwrap_or(entry.report.size));
+            object.number("under_way", running.map_or(0, |status| status.under_way));
+            object.text_or_null("why", words::why(entry).as_deref());
             object.number("known", running.map_or(0, |status| status.known as u64));
             object.number("unchoking", running.map_or(0, |status| status.unchoking as u64));
         }),
-        Event::Checked(torrent) => one("checked", *torrent, &|_, _| {}),
+        Event::Checked(torrent) => one("checked", *torrent, &|object, entry| object.number("hashed", entry.hashed)),
         Event::Complete(torrent) => one("complete", *torrent, &|object, entry| {
             let (time, missing) = entry.fetched().unwrap_or_default();
             object.raw("seconds", &units::seconds(time));
@@ -122,19 +128,15 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
         }),
         Event::Failed(torrent) => one("failed", *torrent, &|object, entry| {
             object.text("problem", entry.problem.as_ref().map_or("", |problem| &problem.text));
-            object.number("exit_code", session.exit().code().into());
+            let exit = entry.problem.as_ref().map_or(Exit::Whole, exit_of);
+            object.number("exit_code", exit.code().into());
         }),
-        Event::Tracker { torrent, host, problem } => one("tracker", *torrent, &|object, _| {
+        Event::Tracker { torrent, host, problem, .. } => one("tracker", *torrent, &|object, _| {
             object.text("tracker", host);
-            match problem {
-                Some(problem) => object.text("problem", problem),
-                None => object.raw("problem", "null"),
-            }
+            object.text_or_null("problem", problem.as_deref());
         }),
-        Event::Stopping { .. } => String::new(),
-        Event::Ended => {
-            all("stopped", |object, _, entry| object.raw("whole", if entry.whole.is_some() { "true" } else { "false" }))
-        }
+        Event::Stopping { .. } | Event::Warning(_) => String::new(),
+        Event::Ended => all("stopped", |object, _, entry| object.flag("whole", entry.whole.is_some())),
     }
 }
 
@@ -144,7 +146,8 @@ fn object(event: &str, session: &Session, entry: &Entry, now: Instant, more: imp
     object.raw("time", &units::seconds(now.saturating_duration_since(session.began)));
     object.text("info_hash", &entry.report.info_hash.to_string());
     object.text("name", &entry.report.name);
-    object.number("size", entry.report.length);
+    object.number("size", entry.report.size);
+    object.number("wanted", entry.report.length);
     object.number("had", entry.had());
     object.text("state", words::state(entry));
     let (last, running) = (entry.status.as_ref(), entry.running());
@@ -202,6 +205,7 @@ mod tests {
     use super::super::session::tests::{session, status};
     use super::*;
     use crate::engine::{Phase, Problem};
+    use std::collections::{BTreeMap, BTreeSet};
 
     #[test]
     fn strings_are_escaped() {
@@ -216,9 +220,9 @@ mod tests {
         let run = session(vec![("a\"b", 659 << 20, Phase::Running(status(247 << 20)))]);
         let expected = format!(
             "{{\"event\":\"status\",\"time\":0.000,\"info_hash\":\"{}\",\"name\":\"a\\\"b\",\"size\":691011584,\
-             \"had\":432013312,\"state\":\"downloading\",\"downloaded\":432000000,\"uploaded\":9000000,\"wasted\":0,\
+             \"wanted\":691011584,\"had\":432013312,\"state\":\"downloading\",\"downloaded\":432000000,\"uploaded\":9000000,\"wasted\":0,\
              \"down_rate\":5460000,\"up_rate\":122880,\"peers\":12,\"seeds\":8,\"eta\":48,\"checked\":691011584,\
-             \"known\":40,\"unchoking\":3}}\n",
+             \"under_way\":0,\"why\":null,\"known\":40,\"unchoking\":3}}\n",
             "ab".repeat(20)
         );
         assert_eq!(objects(&Event::Ticked, &run, run.began), expected);
@@ -230,11 +234,64 @@ mod tests {
         let run = session(vec![("a", 5, Phase::Failed(problem))]);
         let told = |event: Event| objects(&event, &run, run.began);
         assert!(told(Event::Failed(0)).contains("\"state\":\"failed\""));
-        assert!(told(Event::Failed(0)).contains("\"problem\":\"disk full\",\"exit_code\":75}"));
+        assert!(told(Event::Failed(0)).contains("\"problem\":\"disk full\",\"exit_code\":74}"));
         assert!(told(Event::Started).ends_with("\"eta\":null,\"port\":6881}\n"));
         assert!(told(Event::Ended).ends_with("\"whole\":false}\n"));
-        let tracker = Event::Tracker { torrent: 0, host: "t.example".into(), problem: None };
+        let tracker = Event::Tracker { torrent: 0, host: "t.example".into(), problem: None, refuses: false };
         assert!(told(tracker).ends_with("\"tracker\":\"t.example\",\"problem\":null}\n"));
         assert_eq!(told(Event::Stopping { interrupted: true }), "");
+    }
+
+    const README: &str = include_str!("../../README.md");
+
+    /// The words between backticks.
+    fn ticked(text: &str) -> BTreeSet<String> {
+        text.split('`').skip(1).step_by(2).map(str::to_string).collect()
+    }
+
+    /// The paragraph of the README that begins with `beginning`, in one line.
+    fn paragraph(beginning: &str) -> String {
+        README.split("\n\n").find(|paragraph| paragraph.starts_with(beginning)).expect("it is there").replace('\n', " ")
+    }
+
+    /// What the README says of each event: its fields, those of all included.
+    fn documented() -> BTreeMap<String, BTreeSet<String>> {
+        let all = paragraph("`--json` writes");
+        let all = ticked(all.split("Every object has").nth(1).unwrap().split("Sizes are").next().unwrap());
+        let section = README.split("| `event` | comes").nth(1).unwrap().split("\n\n").next().unwrap();
+        let row = |line: &str| {
+            let cells: Vec<&str> = line.split(" | ").collect();
+            let event = ticked(cells[0]).pop_first()?;
+            Some((event, all.union(&ticked(cells.get(2)?)).cloned().collect()))
+        };
+        section.lines().filter_map(row).collect()
+    }
+
+    /// Every field of every event is in the README's table, and nothing else is.
+    #[test]
+    fn the_readme_has_every_field_of_every_event() {
+        let run = session(vec![("a", 5, Phase::Running(status(2)))]);
+        let (torrent, host) = (0, "t.example".to_string());
+        let events = [
+            Event::Started,
+            Event::Ticked,
+            Event::Checked(0),
+            Event::Complete(0),
+            Event::Failed(0),
+            Event::Tracker { torrent, host, problem: Some("down".into()), refuses: false },
+            Event::Ended,
+        ];
+        let mut written = BTreeMap::new();
+        for event in events {
+            let line = objects(&event, &run, run.began);
+            // Here no value holds a quote and a colon.
+            let (name, _) = line.strip_prefix("{\"event\":\"").unwrap().split_once('"').unwrap();
+            let before_colons = line.rsplit("\":").skip(1);
+            let fields = before_colons.map(|text| text.rsplit('"').next().unwrap().to_string()).collect();
+            written.insert(name.to_string(), fields);
+        }
+        assert_eq!(documented(), written);
+        let all = written.iter().flat_map(|(event, fields)| fields.iter().chain([event]));
+        all.for_each(|word| assert!(HELP.contains(word.as_str()), "{word} is not in the help"));
     }
 }

@@ -31,18 +31,22 @@ fn lines(event: &Event, session: &Session, now: Instant) -> Vec<String> {
         Event::Checked(torrent) => {
             let entry = &session.entries[*torrent];
             let had = entry.joined.map_or(0, |(_, had)| had);
-            vec![format!("{}: checked, {} there", name(*torrent), of(had, entry.report.length))]
+            let how = if had > 0 && entry.hashed == 0 { "as it was left" } else { "checked" };
+            vec![format!("{}: {how}, {} there", name(*torrent), of(had, entry.report.length))]
         }
         Event::Complete(torrent) => {
             vec![format!("{}: complete, {}", name(*torrent), words::fetched(&session.entries[*torrent]))]
         }
-        // An error, and written as one.
-        Event::Failed(_) => Vec::new(),
-        Event::Tracker { torrent, host, problem: Some(problem) } => {
-            vec![format!("{}: {}", name(*torrent), words::tracker_fails(host, problem))]
+        // Errors, and written as such.
+        Event::Failed(_) | Event::Warning(_) => Vec::new(),
+        Event::Tracker { torrent, host, problem: Some(problem), refuses } => {
+            vec![format!("{}: {}", name(*torrent), words::tracker_fails(host, problem, *refuses))]
         }
-        Event::Tracker { torrent, host, problem: None } => vec![format!("{}: {host} answers", name(*torrent))],
-        Event::Stopping { interrupted: true } => vec!["interrupted: telling the trackers goodbye".into()],
+        Event::Tracker { torrent, host, problem: None, .. } => vec![format!("{}: {host} answers", name(*torrent))],
+        Event::Stopping { interrupted: true } if session.has_trackers() => {
+            vec!["interrupted: telling the trackers goodbye".into()]
+        }
+        Event::Stopping { interrupted: true } => vec!["interrupted".into()],
         Event::Stopping { interrupted: false } => Vec::new(),
         Event::Ended => vec![words::closing(session, now)],
     }
@@ -66,17 +70,19 @@ fn progress(session: &Session) -> Vec<String> {
 
 /// How far one torrent has come; nothing before its check has begun.
 fn one(entry: &Entry) -> Option<String> {
-    let (name, length) = (&entry.report.name, entry.report.length);
+    let (name, length) = (&entry.report.name, entry.length());
     if let Some(checked) = entry.checking() {
         return (checked > 0).then(|| format!("{name}: checking, {}", percent(checked, length)));
     }
     let part = format!("{name}: {}, {}", percent(entry.had(), length), of(entry.had(), length));
     Some(match entry.running() {
-        Some(status) if status.down_rate > 0 => {
-            let rates = format!("{} down, {} up", rate(status.down_rate), rate(status.up_rate));
-            format!("{part}, {rates}{}, {}", left(status.left, status.down_rate), words::peers(status))
-        }
-        Some(status) => format!("{part}, waiting: {}", words::why_waiting(status)),
+        Some(status) => match words::why(entry) {
+            Some(why) => format!("{part}, waiting: {why}"),
+            None => {
+                let rates = format!("{} down, {} up", rate(status.down_rate), rate(status.up_rate));
+                format!("{part}, {rates}{}, {}", left(status.left, status.down_rate), words::peers(status))
+            }
+        },
         None => part,
     })
 }
@@ -97,6 +103,9 @@ mod tests {
         let line = "a: 62.5 %, 412 of 659 MiB, 5.21 MiB/s down, 120 KiB/s up, 48 s left, 12 peers, 8 seeds";
         assert_eq!(lines(&Event::Ticked, &run, run.began), [line]);
         assert_eq!(lines(&Event::Checked(0), &run, run.began), ["a: checked, 0 of 659 MiB there"]);
+        let mut run = run;
+        run.entries[0].joined = Some((run.began, 412 << 20));
+        assert_eq!(lines(&Event::Checked(0), &run, run.began), ["a: as it was left, 412 of 659 MiB there"]);
     }
 
     #[test]

@@ -16,8 +16,8 @@ pub struct Flag {
     pub short: &'static str,
     /// The long name, with `-`.
     pub long: &'static str,
-    /// What the value is called in the help; `None` for an option without value. One that ends in `...` can be given
-    /// several times.
+    /// What the value is called in the help; `None` for an option without value. With `...` at the end the option may
+    /// be given several times.
     pub value: Option<&'static str>,
     /// A line for the help.
     pub help: &'static str,
@@ -46,7 +46,7 @@ impl Parsed {
         self.matches.opt_str(long).map(|text| self.take_back(&text))
     }
 
-    /// The values of the option `long`, in the order they were given.
+    /// The values of the option `long`, which may be given several times.
     pub fn values(&self, long: &str) -> Vec<OsString> {
         self.matches.opt_strs(long).iter().map(|text| self.take_back(text)).collect()
     }

@@ -17,6 +17,8 @@ pub struct Entry {
     pub status: Option<Status>,
     /// When it joined its swarm, and what was there then, in bytes.
     pub joined: Option<(Instant, u64)>,
+    /// Bytes that were read and hashed to know what was there.
+    pub hashed: u64,
     /// When nothing was missing any more.
     pub whole: Option<Instant>,
     /// Why it ended by itself.
@@ -32,7 +34,7 @@ pub enum Event {
     Ticked,
     /// The content that was there is checked.
     Checked(usize),
-    /// Nothing is missing any more.
+    /// Nothing that is wanted is missing any more.
     Complete(usize),
     /// A torrent ended by itself.
     Failed(usize),
@@ -44,7 +46,11 @@ pub enum Event {
         host: String,
         /// `None`: it answers.
         problem: Option<String>,
+        /// The problem is in its own words.
+        refuses: bool,
     },
+    /// Something went wrong that stops no torrent.
+    Warning(String),
     /// Goodbyes are said.
     Stopping {
         /// By a signal; else because all that was to be done is done.
@@ -86,6 +92,11 @@ impl Entry {
         }
     }
 
+    /// The bytes there are to look at, or to have.
+    pub fn length(&self) -> u64 {
+        self.checking().map_or(self.report.length, |_| self.report.size)
+    }
+
     /// Bytes looked at, while what is there is being checked.
     pub fn checking(&self) -> Option<u64> {
         match self.report.phase {
@@ -112,11 +123,13 @@ impl Session {
             report: Report {
                 name: job.metainfo.name.clone(),
                 info_hash: job.metainfo.info_hash,
-                length: job.metainfo.length,
+                length: job.length(),
+                size: job.metainfo.length,
                 phase: Phase::Checking(0),
             },
             status: None,
             joined: None,
+            hashed: 0,
             whole: None,
             problem: None,
         };
@@ -132,8 +145,9 @@ impl Session {
                 self.renew(reports, now, &mut events);
                 events.push(Event::Ticked);
             }
-            Notice::Joined { torrent, had_bytes, whole } => {
+            Notice::Joined { torrent, had_bytes, hashed_bytes, whole } => {
                 if let Some(entry) = self.entries.get_mut(torrent) {
+                    entry.hashed = hashed_bytes;
                     entry.joined = Some((now, had_bytes));
                     events.push(Event::Checked(torrent));
                 }
@@ -143,12 +157,13 @@ impl Session {
             }
             Notice::Complete { torrent } => self.complete(torrent, now, &mut events),
             Notice::Failed { torrent, problem } => self.fail(torrent, problem, &mut events),
-            Notice::Tracker { torrent, url, problem } => {
+            Notice::Tracker { torrent, url, problem, refuses } => {
                 if torrent < self.entries.len() {
                     let problem = problem.map(|problem| without_url(&problem, &url));
-                    events.push(Event::Tracker { torrent, host: host(&url), problem });
+                    events.push(Event::Tracker { torrent, host: host(&url), problem, refuses });
                 }
             }
+            Notice::Warning { text } => events.push(Event::Warning(text)),
             Notice::Stopped(reports) => {
                 self.renew(reports, now, &mut events);
                 events.push(Event::Ended);
@@ -162,12 +177,18 @@ impl Session {
 
     /// Torrents of which nothing is missing.
     pub fn whole(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.whole.is_some()).count()
+        self.entries.iter().filter(|entry| entry.whole.is_some() && entry.problem.is_none()).count()
     }
 
     /// Torrents that ended by themselves.
     pub fn failed(&self) -> usize {
         self.entries.iter().filter(|entry| entry.problem.is_some()).count()
+    }
+
+    /// Whether some tracker is to be told goodbye.
+    pub fn has_trackers(&self) -> bool {
+        let answers = |status: &Status| status.trackers.iter().any(|tracker| tracker.knows_us);
+        self.entries.iter().filter_map(|entry| entry.status.as_ref()).any(answers)
     }
 
     /// The exit code, were this the end.
@@ -202,12 +223,16 @@ impl Session {
 
     fn fail(&mut self, torrent: usize, problem: Problem, events: &mut Vec<Event>) {
         if let Some(entry) = self.entries.get_mut(torrent) {
-            let exit = if problem.cant_create { Exit::CantCreate } else { Exit::Io };
-            self.first_failure.get_or_insert(exit);
+            self.first_failure.get_or_insert(exit_of(&problem));
             entry.problem = Some(problem);
             events.push(Event::Failed(torrent));
         }
     }
+}
+
+/// The exit code of a torrent that ended by itself.
+pub fn exit_of(problem: &Problem) -> Exit {
+    if problem.cant_create { Exit::CantCreate } else { Exit::Io }
 }
 
 /// What a tracker is called: its host alone, for passkeys may stand anywhere behind it.
@@ -217,7 +242,7 @@ pub fn host(announce: &str) -> String {
 
 /// A tracker's failure in words that do not repeat its secret URL.
 pub fn without_url(problem: &str, announce: &str) -> String {
-    problem.replace(announce, &host(announce))
+    url::hide_secrets(problem, announce)
 }
 
 #[cfg(test)]

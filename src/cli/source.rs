@@ -6,6 +6,7 @@ use super::exit::{Exit, Failure};
 use super::units;
 use crate::engine::http::{self, HttpError};
 use crate::engine::in_words;
+use crate::engine::parts;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
 use crate::proto::path::for_terminal;
 use crate::proto::url;
@@ -55,10 +56,14 @@ pub fn shown(source: &OsStr) -> String {
     }
 }
 
-/// Refuses torrents that are named twice, or that would write the same file.
+/// Refuses torrents that are named twice, that would write the same file, or that of a part file.
 pub fn check_distinct(torrents: &[(OsString, Metainfo)]) -> Result<(), Failure> {
     let mut owners: HashMap<&str, &OsStr> = HashMap::new();
     for (at, (source, metainfo)) in torrents.iter().enumerate() {
+        if parts::is_name(&metainfo.name) {
+            let (source, name) = (shown(source), &metainfo.name);
+            return Err(Failure::new(Exit::BadTorrent, format!("{source}: {name} is the name of a part file of ours")));
+        }
         let same = |(_, other): &&(OsString, Metainfo)| other.info_hash == metainfo.info_hash;
         if let Some((other, _)) = torrents[..at].iter().find(same) {
             let (a, b) = (shown(other), shown(source));

@@ -3,9 +3,11 @@
 //! Floor 4.
 
 use super::exit::Failure;
+use super::keys::Key;
 use super::screen::Screen;
 use super::session::{Event, Session};
-use super::{json, lines};
+use super::{json, lines, say};
+use crate::engine::Watch;
 use std::time::Duration;
 
 /// How often a screen or a program hears how things stand.
@@ -45,10 +47,40 @@ impl View {
         }
     }
 
+    /// Whether somebody may watch it and press keys.
+    pub fn is_live(&self) -> bool {
+        matches!(self, View::Screen(_))
+    }
+
+    /// What of the torrents is looked at.
+    pub fn watch(&self) -> Watch {
+        match self {
+            View::Screen(screen) => screen.watch(),
+            _ => Watch::default(),
+        }
+    }
+
+    /// A key for the screen was pressed, in a run of so many torrents.
+    pub fn pressed(&mut self, key: Key, torrents: usize) {
+        if let View::Screen(screen) = self {
+            screen.pressed(key, torrents);
+        }
+    }
+
+    /// Draws the screen anew. `lost`: what was drawn may be gone.
+    pub fn redraw(&mut self, session: &Session, lost: bool) {
+        if let View::Screen(screen) = self {
+            screen.redraw(session, lost);
+        }
+    }
+
     /// Shows what happened. It fails only where somebody's program was to read it.
     pub fn show(&mut self, event: &Event, session: &Session) -> Result<(), Failure> {
         if let (Event::Failed(torrent), View::Lines | View::Json | View::Quiet) = (event, &self) {
             lines::problem(*torrent, session);
+        }
+        if let (Event::Warning(text), View::Lines | View::Json) = (event, &self) {
+            say::problem(&warning(text));
         }
         match self {
             View::Screen(screen) => screen.show(event, session),
@@ -58,4 +90,9 @@ impl View {
         }
         Ok(())
     }
+}
+
+/// A warning as it is written.
+pub fn warning(text: &str) -> String {
+    format!("warning: {text}")
 }

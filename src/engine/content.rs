@@ -6,8 +6,11 @@
 use super::beneath::{Folder, For};
 use super::files::FileCache;
 use super::in_words;
+use super::parts::Parts;
+use crate::proto::bitfield::Bitfield;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::sha1::Digest;
+use crate::swarm::choice::Choice;
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::{Errno, pwritev};
 use std::fmt;
@@ -73,11 +76,17 @@ pub struct Content {
     /// The torrent.
     pub metainfo: Metainfo,
     dir: PathBuf,
-    folder: Folder,
-    files: Arc<FileCache>,
+    pub(super) folder: Folder,
+    pub(super) files: Arc<FileCache>,
     preallocate: bool,
+    /// Which files are wanted; `None`: all.
+    pub(super) choice: Option<Choice>,
+    /// Where the bytes of other files go.
+    pub(super) parts: Option<Parts>,
     /// Which files are known to have their size, so that it is not asked for at each write.
     sized: Vec<AtomicBool>,
+    /// Which files were written to since their last record; see [`super::resume`].
+    touched: Vec<AtomicBool>,
     has_padding: bool,
     /// Held while writing. The system lets one write to a file at a time, and spins while it waits: two disk threads
     /// lost a tenth of the whole CPU time on that. With this they see it beforehand, and hash meanwhile.
@@ -98,7 +107,8 @@ impl Content {
             path: dir.to_path_buf(),
             error,
         })?;
-        let sized = metainfo.files.iter().map(|_| AtomicBool::new(false)).collect();
+        let none = || metainfo.files.iter().map(|_| AtomicBool::new(false)).collect();
+        let (sized, touched) = (none(), none());
         let has_padding = metainfo.files.iter().any(|entry| entry.padding);
         Ok(Content {
             torrent,
@@ -107,7 +117,10 @@ impl Content {
             folder,
             files,
             preallocate,
+            choice: None,
+            parts: None,
             sized,
+            touched,
             has_padding,
             write_turn: Mutex::new(()),
         })
@@ -130,7 +143,8 @@ impl Content {
             let made = self.folder.make_folder(&self.metainfo.name);
             made.map_err(|error| self.error(Doing::Making, &self.metainfo.name, error))?;
         }
-        for (index, entry) in self.metainfo.files.iter().enumerate().filter(|(_, entry)| !entry.padding) {
+        let files = self.metainfo.files.iter().enumerate();
+        for (index, entry) in files.filter(|(index, entry)| !entry.padding && self.wants(*index)) {
             if let Some(found) = self.size_on_disk(index).filter(|found| *found > entry.length) {
                 let wrong = format!(
                     "it has {found} bytes, but the torrent says {}; move it away, or choose another folder with --dir",
@@ -147,9 +161,38 @@ impl Content {
 
     /// How long the file is on disk; `None` where it is not there, or can't be read.
     pub fn size_on_disk(&self, file: usize) -> Option<u64> {
-        let path = &self.metainfo.files.get(file)?.path;
-        let found = self.folder.file(path, For::Reading).ok()?;
-        found.metadata().ok().map(|metadata| metadata.len())
+        self.open_file(file).ok()?.metadata().ok().map(|metadata| metadata.len())
+    }
+
+    /// The file, opened for reading.
+    pub fn open_file(&self, file: usize) -> io::Result<File> {
+        self.folder.file(&self.metainfo.files[file].path, For::Reading)
+    }
+
+    /// The folder that the content is in.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Notes that a file was written to.
+    pub fn touch(&self, file: usize) {
+        self.touched[file].store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a file was written to since this was last asked.
+    pub fn take_touched(&self, file: usize) -> bool {
+        self.touched[file].swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether any of a file's pieces, and whether all of them, are in `have`. Of one that is not on disk, none.
+    pub fn has_of(&self, file: usize, have: &Bitfield) -> (bool, bool) {
+        let entry = &self.metainfo.files[file];
+        if entry.padding || entry.length == 0 {
+            return (false, false);
+        }
+        let piece = |offset: u64| (offset / self.metainfo.piece_length as u64) as u32;
+        let mut pieces = piece(entry.offset)..=piece(entry.offset + entry.length - 1);
+        (pieces.clone().any(|piece| have.get(piece)), pieces.all(|piece| have.get(piece)))
     }
 
     /// Writes blocks that follow each other, the first one at `offset` of the torrent; in one call of the system where
@@ -157,7 +200,8 @@ impl Content {
     pub fn write(&self, offset: u64, blocks: &[Vec<u8>]) -> Result<(), ContentError> {
         let length: usize = blocks.iter().map(Vec::len).sum();
         let mut files = self.files_of(offset, length as u64);
-        if let (Some(index), None, false) = (files.next(), files.next(), self.has_padding) {
+        let is_plain = !self.has_padding && self.goes_to_files(offset);
+        if let (Some(index), None, true) = (files.next(), files.next(), is_plain) {
             let entry = &self.metainfo.files[index];
             let slices: Vec<IoSlice> = blocks.iter().map(|block| IoSlice::new(block)).collect();
             match pwritev(&*self.writable(index)?, &slices, offset - entry.offset) {
@@ -176,7 +220,11 @@ impl Content {
     }
 
     fn write_block(&self, offset: u64, bytes: &[u8]) -> Result<(), ContentError> {
+        self.write_part(offset, bytes)?;
         self.each_file(offset, bytes.len(), |index, at, from, to| {
+            if !self.wants(index) {
+                return Ok(());
+            }
             let entry = &self.metainfo.files[index];
             let done = self.writable(index)?.write_all_at(&bytes[from..to], at);
             done.map_err(|error| self.error(Doing::Writing, &entry.path, error))
@@ -185,6 +233,9 @@ impl Content {
 
     /// Fills `bytes` from `offset` of the torrent.
     pub fn read(&self, offset: u64, bytes: &mut [u8]) -> Result<(), ContentError> {
+        if self.read_part(offset, bytes)? {
+            return Ok(());
+        }
         if self.has_padding {
             bytes.fill(0);
         }
@@ -206,7 +257,7 @@ impl Content {
     }
 
     /// Calls `act(file, offset in it, from, to)` for each file that holds bytes `from..to` of the run.
-    fn each_file(
+    pub(super) fn each_file(
         &self,
         offset: u64,
         length: usize,
@@ -222,10 +273,11 @@ impl Content {
     }
 
     /// The file, opened for writing; when it is made by this, it gets its size at once.
-    fn writable(&self, index: usize) -> Result<Arc<File>, ContentError> {
+    pub(super) fn writable(&self, index: usize) -> Result<Arc<File>, ContentError> {
         let entry = &self.metainfo.files[index];
         let file = self.files.get((self.torrent, index), &self.folder, &entry.path, For::Writing);
         let file = file.map_err(|error| self.error(Doing::Making, &entry.path, error))?;
+        self.touch(index);
         if !self.sized[index].load(Ordering::Relaxed) {
             let found = file.metadata().map_err(|error| self.error(Doing::Making, &entry.path, error))?;
             // `st_blocks` is in units of 512 bytes, whatever the file system's own are (stat(2)).
@@ -252,7 +304,7 @@ impl Content {
         file.set_len(entry.length).map_err(|error| self.error(Doing::Making, &entry.path, error))
     }
 
-    fn error(&self, doing: Doing, path: &str, error: io::Error) -> ContentError {
+    pub(super) fn error(&self, doing: Doing, path: &str, error: io::Error) -> ContentError {
         ContentError { doing, path: self.dir.join(path), error }
     }
 }

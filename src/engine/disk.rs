@@ -7,6 +7,7 @@
 
 use super::blocks::Blocks;
 use super::content::{Content, ContentError};
+use super::failed::Failed;
 use super::input::Input;
 use crate::proto::message::BLOCK_BYTES;
 use crate::proto::sha1::Sha1;
@@ -59,6 +60,8 @@ pub enum DiskJob {
         /// The torrent.
         torrent: usize,
     },
+    /// Tell when all that came before is done.
+    Finish,
 }
 
 /// The disk threads.
@@ -85,6 +88,7 @@ impl Disk {
                 manager: manager.clone(),
                 blocks: blocks.clone(),
                 pieces: BTreeMap::new(),
+                failed: Failed::default(),
                 kept_bytes: 0,
                 may_keep: KEPT_BYTES.min(budget_bytes / KEPT_SHARE / count as u64),
                 unreported: BTreeMap::new(),
@@ -108,6 +112,14 @@ impl Disk {
         for thread in &mut self.threads {
             thread.gathered.push(DiskJob::Forget { torrent });
         }
+    }
+
+    /// Has each thread say when it has done all that came before: [`Input::DiskDone`], as often as this says.
+    pub fn finish(&mut self) -> usize {
+        for thread in &mut self.threads {
+            thread.gathered.push(DiskJob::Finish);
+        }
+        self.threads.len()
     }
 
     /// Sends the threads what has gathered. (Their queues are bounded by the budget that every block was counted in.)
@@ -162,6 +174,7 @@ struct Worker {
     manager: Sender<Input>,
     blocks: Blocks,
     pieces: BTreeMap<(usize, u32), Coming>,
+    failed: Failed,
     kept_bytes: u64,
     may_keep: u64,
     /// Bytes that are written, whose memory is free, and that are not yet told of; by torrent.
@@ -193,7 +206,12 @@ impl Worker {
                         let pieces = self.pieces.range((torrent, 0)..=(torrent, u32::MAX));
                         let pieces: Vec<u32> = pieces.map(|((_, piece), _)| *piece).collect();
                         pieces.into_iter().for_each(|piece| self.forget(torrent, piece));
+                        self.failed.forget(torrent);
                         self.report();
+                    }
+                    DiskJob::Finish => {
+                        run.take().into_iter().for_each(|run| self.write(run));
+                        let _ = self.manager.send(Input::DiskDone);
                     }
                 }
             }
@@ -289,7 +307,22 @@ impl Worker {
         self.blocks.give(block);
         self.report();
         let good = coming.hash.finish() == *content.digest(piece);
+        self.look_for_liars(content, piece, good);
         self.tell(content.torrent, Event::Checked { piece, good });
+    }
+
+    /// Of a piece that failed it is remembered how it was; when it is right, it is told what was wrong.
+    fn look_for_liars(&mut self, content: &Content, piece: u32, good: bool) {
+        if !good {
+            if let Err(error) = self.failed.remember(content, piece) {
+                log::debug!("piece {piece} is wrong, and can't be looked at: {error}");
+            }
+            return;
+        }
+        let begins = self.failed.wrong_blocks(content, piece);
+        if !begins.is_empty() {
+            self.tell(content.torrent, Event::FoundWrong { piece, begins });
+        }
     }
 
     fn forget(&mut self, torrent: usize, piece: u32) {

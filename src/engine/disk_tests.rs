@@ -1,5 +1,6 @@
 //! Blocks in every order, told apart by what comes to the manager and what lies on disk.
 
+use super::super::failed::MOST_DIGESTS;
 use super::super::testkit::{PATIENCE, Part, open, part, torrent};
 use super::*;
 use crate::proto::metainfo::Metainfo;
@@ -25,7 +26,9 @@ struct Bench {
 struct Told {
     written: u64,
     checked: Vec<(u32, bool)>,
+    found_wrong: Vec<(u32, Vec<u32>)>,
     failed: Vec<ContentError>,
+    done: usize,
 }
 
 impl Told {
@@ -33,7 +36,12 @@ impl Told {
         match input {
             Input::Torrent { torrent: 0, event: Event::Written { bytes } } => self.written += bytes,
             Input::Torrent { torrent: 0, event: Event::Checked { piece, good } } => self.checked.push((piece, good)),
+            Input::Torrent { torrent: 0, event: Event::FoundWrong { piece, begins } } => {
+                assert!(!self.checked.contains(&(piece, true)), "it comes too late");
+                self.found_wrong.push((piece, begins));
+            }
             Input::DiskFailed { torrent: 0, error } => self.failed.push(error),
+            Input::DiskDone => self.done += 1,
             _ => panic!("a disk thread says something else"),
         }
     }
@@ -162,7 +170,39 @@ fn a_wrong_byte_is_seen_and_the_piece_may_come_again() {
     let mut told = bench.end(Told::default());
     told.checked.sort();
     assert_eq!(told.checked, [(0, true), (1, true), (2, true)]);
+    assert_eq!(told.found_wrong, [(0, vec![0])], "of the first try");
     files_are_right(&metainfo, &bytes, dir.path());
+}
+
+/// The last block of the last piece is short, and the first piece is never wrong.
+#[test]
+fn when_a_piece_is_right_it_is_told_which_blocks_were_wrong_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let (metainfo, bytes) = torrent(7 * BLOCK + 100, &[], 4 * BLOCK, &[]);
+    let mut bench = Bench::new(&metainfo, &bytes, dir.path());
+    for (piece, begin) in bench.blocks(1).collect::<Vec<_>>() {
+        bench.give_spoilt((piece, begin), |data| data[0] ^= (begin != 0 && begin != 2 * BLOCK_BYTES) as u8);
+    }
+    bench.restart(1);
+    bench.all_blocks().into_iter().for_each(|block| bench.give(block));
+    let told = bench.end(Told::default());
+    assert_eq!(told.found_wrong, [(1, vec![BLOCK_BYTES, 3 * BLOCK_BYTES])]);
+}
+
+#[test]
+fn digests_of_failed_pieces_are_bounded_and_go_with_their_torrent() {
+    let dir = tempfile::tempdir().unwrap();
+    let pieces = 2 * MOST_DIGESTS;
+    let (metainfo, bytes) = torrent(pieces * 10, &[], 10, &[]);
+    let content = open(&metainfo, dir.path(), false);
+    content.write(0, &[bytes]).unwrap();
+    let mut failed = Failed::default();
+    (0..pieces as u32).for_each(|piece| failed.remember(&content, piece).unwrap());
+    assert_eq!(failed.len(), MOST_DIGESTS);
+    assert_eq!(failed.wrong_blocks(&content, 0), [], "nothing has changed");
+    assert_eq!(failed.len(), MOST_DIGESTS - 1);
+    failed.forget(0);
+    assert_eq!(failed.len(), 0);
 }
 
 #[test]
@@ -303,7 +343,8 @@ fn the_room_for_what_is_kept_is_counted_to_the_byte() {
     let (manager, inbox) = crossbeam_channel::unbounded();
     let may_keep = 2 * BLOCK as u64;
     let (pieces, unreported, blocks) = (BTreeMap::new(), BTreeMap::new(), Blocks::new(BUDGET));
-    let mut worker = Worker { manager, blocks, pieces, kept_bytes: 0, may_keep, unreported, may_hold_back: 0 };
+    let failed = Failed::default();
+    let mut worker = Worker { manager, blocks, pieces, failed, kept_bytes: 0, may_keep, unreported, may_hold_back: 0 };
     let content = open(&metainfo, dir.path(), false);
     let mut write = |piece: u32, block: usize, kept: u64| {
         let at = piece as usize * 4 * BLOCK + block * BLOCK;
@@ -326,4 +367,17 @@ fn the_room_for_what_is_kept_is_counted_to_the_byte() {
     worker.report();
     inbox.try_iter().for_each(|input| told.note(input));
     assert_eq!((told.checked, told.written), (vec![(0, true)], 5 * block + 100));
+}
+
+#[test]
+fn all_that_came_before_is_done_when_the_threads_say_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let (metainfo, bytes) = torrent(12 * 4 * BLOCK, &[], 4 * BLOCK, &[]);
+    let mut bench = Bench::new(&metainfo, &bytes, dir.path());
+    bench.all_blocks().into_iter().for_each(|block| bench.give(block));
+    let threads = bench.disk.finish();
+    let mut told = Told::default();
+    bench.listen(&mut told, "all threads are done", |told| told.done == threads);
+    assert_eq!((told.checked.len(), told.written), (12, metainfo.length));
+    files_are_right(&metainfo, &bytes, dir.path());
 }

@@ -4,6 +4,7 @@
 //! when they are needed, and the one that was not used for longest is closed for it.
 
 use super::beneath::{Folder, For};
+use rustix::io::Errno;
 use std::fs::File;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,10 +54,28 @@ impl FileCache {
         if open.len() >= self.most {
             open.remove(0);
         }
-        let file = Arc::new(folder.file(path, purpose)?);
+        let file = loop {
+            match folder.file(path, purpose) {
+                // The process has no descriptor left: peers may have taken more than their share. One file makes room
+                // (a thread may still be using it, then the next one).
+                Err(error) if is_out_of_descriptors(&error) && !open.is_empty() => drop(open.remove(0)),
+                opened => break Arc::new(opened?),
+            }
+        };
         open.push(Open { key, purpose, file: Arc::clone(&file) });
         Ok(file)
     }
+
+    /// Closes a file that is to be removed: open, it would go on taking space.
+    pub fn forget(&self, key: FileKey) {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).retain(|open| open.key != key);
+    }
+}
+
+/// Neither the process nor the system may have one more descriptor.
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    let number = error.raw_os_error();
+    number == Some(Errno::MFILE.raw_os_error()) || number == Some(Errno::NFILE.raw_os_error())
 }
 
 impl Default for FileCache {

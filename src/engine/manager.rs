@@ -2,28 +2,34 @@
 //!
 //! Floor 3. It takes what the other threads report, hands it to [`Torrent::handle`], and carries the actions to where
 //! they are done. It blocks on its channel alone: what it gives away goes into channels that are bounded by what was
-//! let in (the budget, the windows, the number of peers), so giving never waits.
+//! let in (the budget, the windows, the number of peers), so giving never waits. What peers get is in
+//! `orders.rs`, how torrents and all of it end in `ending.rs`.
+
+mod ending;
+mod orders;
 
 use super::announce::Announcers;
 use super::blocks::Blocks;
-use super::check::{self, Check};
-use super::content::Content;
+use super::check::{self, Check, Found};
 use super::disk::{Disk, DiskJob};
 use super::input::Input;
-use super::link::{Directory, Link, Order};
+use super::keeper::Keeper;
+use super::link::{Directory, Order};
 use super::listener;
 use super::reader::{self, Surroundings};
-use super::slot::{Slot, State};
-use super::{Config, GOODBYE, Job, Notice, Problem, Report, entropy};
-use crate::proto::bitfield::Bitfield;
+use super::slot::{Saved, Slot, State};
+use super::{Config, Job, Notice, Report, Watch, entropy, most_connections};
 use crate::swarm::Time;
+use crate::swarm::announcer::{AnnounceFailure, Announcement};
 use crate::swarm::budget::{Budget, LEAST_BYTES};
 use crate::swarm::event::{Action, Event, sooner};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::rng::Rng;
-use crate::swarm::torrent::{Settings, Shared, Torrent, Turn};
+use crate::swarm::status::Status;
+use crate::swarm::torrent::{Settings, Shared, Standing, Torrent, Turn};
 use core::net::SocketAddr;
 use crossbeam_channel::{Receiver, Sender};
+use orders::Connection;
 use std::collections::HashMap;
 use std::io;
 use std::net::TcpListener;
@@ -37,13 +43,8 @@ const INBOX: usize = 64;
 /// Things taken in before what they led to is sent: so that a peer's requests go out together.
 const BATCH: usize = 128;
 
-/// A connected peer.
-struct Connection {
-    torrent: usize,
-    link: Link,
-    /// What it is to be sent when this batch is over.
-    orders: Vec<Order>,
-}
+/// Connections of all torrents together (libtorrent's and transmission's number), or `--max-peers` if that is more.
+const MOST_CONNECTIONS: usize = 200;
 
 struct Manager {
     started: Instant,
@@ -62,12 +63,19 @@ struct Manager {
     actions: Vec<Action>,
     /// Addresses that no thread could be started for. (Not through the inbox: we are the one who empties it.)
     unreached: Vec<(usize, SocketAddr)>,
+    /// Announces that no thread could be started for.
+    unannounced: Vec<(usize, Box<Announcement>)>,
     /// Announces without an answer yet.
     announcing: usize,
+    paused: bool,
+    watch: Watch,
     status_every: Option<Duration>,
     status_at: Option<Time>,
     /// When we end, goodbyes answered or not.
     end_at: Option<Time>,
+    /// Disk threads that have something to write before we end.
+    disks_busy: usize,
+    keeper: Keeper,
 }
 
 /// Starts the manager and all threads that serve it; what is sent to the channel goes to the manager.
@@ -86,25 +94,33 @@ pub fn start(
         peer_id: settings.peer_id,
     };
     listener::start(listeners, &around)?;
+    let mut shared = Shared::new(Rng::new(entropy()), Budget::new(config.memory_bytes));
+    shared.upload.set_rate(config.total_upload_rate, Time::ZERO);
+    shared.most_connected = most_connections().min(MOST_CONNECTIONS.max(config.max_peers));
     let mut manager = Manager {
         started: Instant::now(),
         settings,
         inbox,
-        notices,
         disk: Disk::start(&sender, &blocks, config.memory_bytes.max(LEAST_BYTES))?,
         announcers: Announcers::new(sender.clone()),
-        checks: check::start(sender.clone(), config.preallocate)?,
+        checks: check::start(sender.clone(), notices.clone(), &config)?,
+        keeper: Keeper::start(&config, notices.clone())?,
+        notices,
         around,
-        shared: Shared { rng: Rng::new(entropy()), budget: Budget::new(config.memory_bytes), connecting: 0 },
+        shared,
         torrents: Vec::new(),
         peers: HashMap::new(),
         talked_to: Vec::new(),
         actions: Vec::new(),
         unreached: Vec::new(),
+        unannounced: Vec::new(),
         announcing: 0,
+        paused: false,
+        watch: Watch::default(),
         status_every: config.status_every,
         status_at: config.status_every.map(|_| Time::ZERO),
         end_at: None,
+        disks_busy: 0,
     };
     thread::Builder::new().name("manager".into()).spawn(move || manager.run())?;
     Ok(sender)
@@ -123,23 +139,29 @@ impl Manager {
             while let Some((torrent, addr)) = self.unreached.pop() {
                 self.handle(torrent, Event::ConnectFailed { addr }, now);
             }
+            while let Some((torrent, announcement)) = self.unannounced.pop() {
+                let reason = "no thread could be started to ask it".to_string();
+                let outcome = Box::new(Err(AnnounceFailure { reason, retry_in: None, refused: false }));
+                self.take(Input::Torrent { torrent, event: Event::Announced { announcement, outcome } }, now);
+            }
+            self.keeper.save_due(&mut self.torrents, now);
             self.disk.send();
             self.send_orders();
             if self.status_at.is_some_and(|at| at <= now) {
                 self.status_at = self.status_every.map(|every| now + every);
                 let _ = self.notices.send(Notice::Status(self.reports(now)));
             }
-            if self.end_at.is_some_and(|at| at <= now || self.announcing == 0) {
+            if self.end_at.is_some_and(|at| at <= now || self.announcing + self.disks_busy == 0) {
                 break;
             }
         }
-        self.peers.values().for_each(|connection| connection.link.close());
-        let _ = self.notices.send(Notice::Stopped(self.reports(self.started.elapsed())));
+        self.torrents.iter().for_each(|slot| self.around.directory.remove(&slot.info_hash));
+        self.end();
     }
 
     /// Waits for something to come, or for the next moment anybody waits for: `Some(None)`. `None`: it is over.
     fn wait(&self) -> Option<Option<Input>> {
-        let wakes = self.torrents.iter().map(|slot| slot.wake).fold(None, sooner);
+        let wakes = self.torrents.iter().map(|slot| sooner(slot.wake, slot.save_at)).fold(None, sooner);
         match sooner(wakes, sooner(self.status_at, self.end_at)) {
             None => self.inbox.recv().ok().map(Some),
             Some(at) => Some(self.inbox.recv_deadline(self.started + at).ok()),
@@ -178,12 +200,22 @@ impl Manager {
             }
             Input::Add(job) => self.add(*job),
             Input::Checked { torrent, result } => match result {
-                Ok((content, have)) => self.join(torrent, content, have, now),
+                Ok(found) => self.join(torrent, *found, now),
                 Err(error) => self.failed(torrent, error.into()),
             },
             Input::DiskFailed { torrent, error } => {
                 self.handle(torrent, Event::DiskFailed { problem: error.to_string() }, now);
                 self.failed(torrent, error.into());
+            }
+            Input::DiskDone => self.disk_done(now),
+            Input::Pause(paused) => {
+                self.paused = paused;
+                (0..self.torrents.len()).for_each(|number| self.handle(number, Event::Paused(paused), now));
+                self.status_at = self.status_every.map(|_| now);
+            }
+            Input::Watch(watch) => {
+                self.watch = watch;
+                self.status_at = self.status_every.map(|_| now);
             }
             Input::Stop => self.stop(now),
         }
@@ -194,77 +226,62 @@ impl Manager {
         self.torrents.push(Slot {
             name: job.metainfo.name.clone(),
             info_hash: job.metainfo.info_hash,
-            length: job.metainfo.length,
+            length: job.length(),
+            size: job.metainfo.length,
             piece_length: job.metainfo.piece_length,
             state: State::Checking(Arc::clone(&progress)),
             wake: None,
             told: Vec::new(),
+            saved: Saved::default(),
+            save_at: None,
         });
         let _ = self.checks.send(Check { torrent: self.torrents.len() - 1, job, progress });
     }
 
     /// The content is checked: the torrent begins.
-    fn join(&mut self, number: usize, content: Arc<Content>, have: Bitfield, now: Time) {
+    fn join(&mut self, number: usize, found: Found, now: Time) {
         if self.end_at.is_some() {
             return;
         }
-        let had_bytes = have.iter_ones().map(|piece| content.metainfo.piece_size(piece) as u64).sum();
-        let whole = have.is_full();
-        let torrent = Torrent::new(&content.metainfo, have, self.settings.clone(), now, &mut self.shared.rng);
+        let Found { content, have, hashed_bytes, known } = found;
+        self.keeper.begin(number, Arc::clone(&content), known);
+        let mut torrent = Torrent::new(&content.metainfo, have, self.settings.clone(), now, &mut self.shared.rng);
+        if let Some(choice) = &content.choice {
+            torrent.want_only(choice.pieces());
+        }
+        let Status { left, standing, .. } = torrent.status(now);
         let slot = &mut self.torrents[number];
+        let (had_bytes, whole) = (slot.length - left, standing == Standing::Seeding);
         slot.told = vec![None; torrent.trackers().len()];
+        slot.saved.at = now;
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
         self.around.directory.add(content);
-        let _ = self.notices.send(Notice::Joined { torrent: number, had_bytes, whole });
+        let _ = self.notices.send(Notice::Joined { torrent: number, had_bytes, hashed_bytes, whole });
         self.handle(number, Event::Timer, now);
-    }
-
-    fn failed(&mut self, number: usize, problem: Problem) {
-        let slot = &mut self.torrents[number];
-        if matches!(slot.state, State::Failed(_)) {
-            return;
+        if self.paused {
+            self.handle(number, Event::Paused(true), now);
         }
-        self.around.directory.remove(&slot.info_hash);
-        self.disk.forget(number);
-        slot.state = State::Failed(problem.clone());
-        slot.wake = None;
-        let _ = self.notices.send(Notice::Failed { torrent: number, problem });
     }
 
     fn is_running(&self, number: usize) -> bool {
         matches!(self.torrents.get(number), Some(Slot { state: State::Running(..), .. })) && self.end_at.is_none()
     }
 
-    fn stop(&mut self, now: Time) {
-        self.end_at = Some(now + GOODBYE);
-        for number in 0..self.torrents.len() {
-            if let State::Running(torrent, _) = &mut self.torrents[number].state {
-                torrent.stop(&mut Turn { now, shared: &mut self.shared, actions: &mut self.actions });
-                self.carry_out(number);
-            }
-        }
-    }
-
     /// Hands an event to its torrent, and does what it decides.
     fn handle(&mut self, number: usize, event: Event, now: Time) {
         let Some(slot) = self.torrents.get_mut(number) else { return };
-        let State::Running(torrent, _) = &mut slot.state else { return self.give_back(event) };
+        let announced = matches!(event, Event::Announced { .. });
+        let torrent = match &mut slot.state {
+            State::Running(torrent, _) => torrent,
+            State::Failed(_, Some((torrent, _))) if announced => torrent,
+            _ => return self.give_back(event),
+        };
         torrent.handle(event, &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions });
         slot.wake = torrent.next_wake(now, &self.shared);
+        self.keeper.plan(slot);
         self.carry_out(number);
-    }
-
-    /// What was under way when its torrent ended gives back what all torrents share.
-    fn give_back(&mut self, event: Event) {
-        if let Event::ConnectFailed { .. } | Event::Connected { outgoing: true, .. } = event {
-            self.shared.connecting = self.shared.connecting.saturating_sub(1);
-        }
-        match event {
-            Event::Written { bytes } => self.shared.budget.written(bytes),
-            Event::Connected { peer, .. } => {
-                self.peers.remove(&peer).into_iter().for_each(|connection| connection.link.close());
-            }
-            _ => {}
+        if let State::Failed(_, parting) = &mut self.torrents[number].state {
+            parting.take_if(|(torrent, _)| !torrent.is_announcing());
         }
     }
 
@@ -289,7 +306,9 @@ impl Manager {
     }
 
     fn carry_out(&mut self, number: usize) {
-        let State::Running(_, content) = &self.torrents[number].state else { return };
+        let (State::Running(_, content) | State::Failed(_, Some((_, content)))) = &self.torrents[number].state else {
+            return;
+        };
         let content = Arc::clone(content);
         let mut actions = std::mem::take(&mut self.actions);
         for action in actions.drain(..) {
@@ -316,7 +335,9 @@ impl Manager {
                 }
                 Action::Announce { announcement } => {
                     self.announcing += 1;
-                    self.announcers.announce(number, announcement);
+                    if let Err(announcement) = self.announcers.announce(number, announcement) {
+                        self.unannounced.push((number, announcement));
+                    }
                 }
                 Action::Complete => {
                     // The last figures first, so that whoever shows the end shows the whole.
@@ -331,31 +352,6 @@ impl Manager {
         self.actions = actions;
     }
 
-    fn order(&mut self, peer: PeerKey, order: Order) {
-        let Some(connection) = self.peers.get_mut(&peer) else { return };
-        match &order {
-            Order::Message(message) => log::trace!("{} < {message}", connection.link.addr),
-            Order::Upload(block) => log::trace!("{} < {block}", connection.link.addr),
-            Order::Handshake => {}
-        }
-        if connection.orders.is_empty() {
-            self.talked_to.push(peer);
-        }
-        connection.orders.push(order);
-    }
-
-    /// Gives the writers what has gathered.
-    fn send_orders(&mut self) {
-        for peer in self.talked_to.drain(..) {
-            if let Some(connection) = self.peers.get_mut(&peer)
-                && !connection.link.give(std::mem::take(&mut connection.orders))
-            {
-                log::debug!("{}: we close: it does not read what we send", connection.link.addr);
-                connection.link.close();
-            }
-        }
-    }
-
     /// Tells the person which trackers changed between answering and failing.
     fn tell_of_trackers(&mut self, number: usize) {
         let slot = &mut self.torrents[number];
@@ -364,13 +360,14 @@ impl Manager {
             if tracker.problem != *told {
                 *told = tracker.problem.clone();
                 let (url, problem) = (tracker.url.clone(), tracker.problem.clone());
-                let _ = self.notices.send(Notice::Tracker { torrent: number, url, problem });
+                let _ = self.notices.send(Notice::Tracker { torrent: number, url, problem, refuses: tracker.refuses });
             }
         }
     }
 
     fn reports(&self, now: Time) -> Vec<Report> {
-        self.torrents.iter().map(|slot| slot.report(now)).collect()
+        let watch = |number| Watch { peers_of: self.watch.peers_of.filter(|&watched| watched == number), ..self.watch };
+        self.torrents.iter().enumerate().map(|(number, slot)| slot.report(now, watch(number))).collect()
     }
 }
 

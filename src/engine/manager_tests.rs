@@ -1,8 +1,9 @@
 //! The whole floor at work: engines that meet over a tracker of a few lines.
 
 use super::super::content::{ContentError, Doing};
+use super::super::link::Link;
 use super::super::testkit::{PATIENCE, http, serve, socket_pair, torrent};
-use super::super::{Engine, EngineError, Phase};
+use super::super::{Engine, EngineError, GOODBYE, Phase};
 use super::*;
 use crate::proto::bencode::Bencode;
 use crate::proto::compact;
@@ -18,13 +19,12 @@ use std::path::Path;
 const PIECE: usize = 32 * 1024;
 
 fn engine(memory_bytes: u64) -> (Engine, Receiver<Notice>) {
-    let config =
-        Config { ports: 0..=0, max_peers: 50, memory_bytes, preallocate: false, sequential: false, status_every: None };
+    let config = Config { ports: 0..=0, memory_bytes, ..Config::default() };
     Engine::start(config).unwrap()
 }
 
 fn add(engine: &Engine, metainfo: &Metainfo, dir: &Path) {
-    engine.add(Job { metainfo: metainfo.clone(), dir: dir.to_path_buf() });
+    engine.add(Job { metainfo: metainfo.clone(), dir: dir.to_path_buf(), choice: None });
 }
 
 fn at(engine: &Engine) -> SocketAddr {
@@ -225,10 +225,40 @@ fn a_torrent_that_fails_leaves_the_places_of_its_connections_to_others() {
     let sockets = sixteen();
     fail(&engine, 0);
     next(&notices, "it fails", |notice| matches!(notice, Notice::Failed { torrent: 0, .. }).then_some(()));
-    drop(sockets);
+    // They need say nothing for that: their connections end with the torrent.
+    let begun = Instant::now();
+    for mut socket in sockets {
+        let mut heard = Vec::new();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        assert!(socket.read_to_end(&mut heard).is_err() || heard.len() == 68, "our handshake, and the end");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(8), "only the handshake's deadline ended them");
     add(&engine, &torrent(2 * PIECE, &[], PIECE, &trackers).0, dir.path());
     joined(&notices);
     drop(sixteen());
+}
+
+#[test]
+fn a_tracker_that_answers_when_the_torrent_has_failed_hears_that_it_stopped() {
+    let (sender, asked) = crossbeam_channel::unbounded();
+    let (gate, opened) = crossbeam_channel::bounded::<()>(0);
+    let addr = serve(move |path, socket| {
+        let _ = sender.send(event_of(path));
+        if event_of(path) == "started" {
+            // Not answered before the gate is open.
+            let _ = opened.recv();
+        }
+        let _ = socket.write_all(&reply(&[]));
+    });
+    let (engine, notices) = engine(1 << 20);
+    let dir = tempfile::tempdir().unwrap();
+    add(&engine, &torrent(PIECE, &[], PIECE, &[format!("http://{addr}/")]).0, dir.path());
+    let heard = || asked.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(heard(), "started");
+    fail(&engine, 0);
+    next(&notices, "it fails", |notice| matches!(notice, Notice::Failed { torrent: 0, .. }).then_some(()));
+    drop(gate);
+    assert_eq!(heard(), "stopped");
 }
 
 #[test]
@@ -255,14 +285,7 @@ fn a_peer_that_comes_when_its_torrent_has_failed_is_let_go() {
 #[test]
 fn no_port_is_said_with_the_ports() {
     let (engine, _notices) = engine(1 << 20);
-    let config = Config {
-        ports: engine.port()..=engine.port(),
-        max_peers: 1,
-        memory_bytes: 0,
-        preallocate: false,
-        sequential: false,
-        status_every: None,
-    };
+    let config = Config { ports: engine.port()..=engine.port(), ..Config::default() };
     let Err(error @ EngineError::NoPort(..)) = Engine::start(config) else { panic!("it starts") };
     assert!(error.to_string().contains(&format!("can't listen on port {}", engine.port())));
 }

@@ -7,7 +7,9 @@
 //! | peer writer ([`writer`]) | one a peer | its channel, its socket |
 //! | [`disk`] | as many as cores, at most 4 | its channel, the disk |
 //! | [`listener`] | one or two | its socket |
-//! | [`announce`] | none when nothing is announced, at most 8 | a tracker |
+//! | [`announce`] | none when nothing is announced, at most 32 | a tracker |
+//! | [`lookup`] | none when no peer is named by host, at most 4 | the resolver |
+//! | [`keeper`] | one, where states are kept | its channel, the disk |
 //! | [`check`] | as many as cores, while content is checked | the disk |
 //! | [`hashing`] | as many as cores, while a torrent is made or content proven | the disk |
 
@@ -17,15 +19,21 @@ pub mod blocks;
 pub mod check;
 pub mod content;
 pub mod disk;
+pub mod failed;
 pub mod files;
 pub mod hashing;
 pub mod http;
 pub mod input;
+pub mod keeper;
 pub mod link;
 pub mod listener;
+pub mod lookup;
 pub mod make;
 pub mod manager;
+pub mod parts;
 pub mod reader;
+pub mod resume;
+pub mod shaking;
 pub mod slot;
 #[cfg(test)]
 mod testkit;
@@ -36,16 +44,19 @@ pub mod writer;
 
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::metainfo::Metainfo;
+use crate::swarm::choice::Choice;
 use crate::swarm::status::Status;
 use crate::swarm::torrent::Settings;
 use content::ContentError;
 use crossbeam_channel::{Receiver, Sender};
 use input::Input;
+use resume::StateDir;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The ports that are tried when none is named: those that BEP 3 began with, and the hundred the field added.
@@ -71,8 +82,37 @@ pub struct Config {
     pub preallocate: bool,
     /// Pieces in order, first to last.
     pub sequential: bool,
+    /// Most that a torrent uploads, in bytes a second.
+    pub upload_rate: Option<u64>,
+    /// Most that all torrents upload, in bytes a second.
+    pub total_upload_rate: Option<u64>,
     /// How often [`Notice::Status`] is to come; `None` for never.
     pub status_every: Option<Duration>,
+    /// Where resume states are kept; `None`: nowhere, and all content is checked.
+    pub states: Option<Arc<StateDir>>,
+    /// The least time between two saves of a torrent's state ([`resume::SAVE_EVERY`]).
+    pub save_every: Duration,
+    /// Check all content, whatever its state says.
+    pub check_all: bool,
+}
+
+impl Default for Config {
+    /// As it is when nothing is named.
+    fn default() -> Config {
+        Config {
+            ports: DEFAULT_PORTS,
+            max_peers: DEFAULT_MAX_PEERS,
+            memory_bytes: DEFAULT_MEMORY_BYTES,
+            preallocate: false,
+            sequential: false,
+            upload_rate: None,
+            total_upload_rate: None,
+            status_every: None,
+            states: None,
+            save_every: resume::SAVE_EVERY,
+            check_all: false,
+        }
+    }
 }
 
 /// A torrent to be fetched and served, and where its content is or goes.
@@ -82,6 +122,15 @@ pub struct Job {
     pub metainfo: Metainfo,
     /// The folder that holds the torrent's file or folder.
     pub dir: PathBuf,
+    /// Which of the torrent's files are wanted; `None`: all.
+    pub choice: Option<Choice>,
+}
+
+impl Job {
+    /// Bytes of content that are wanted.
+    pub fn length(&self) -> u64 {
+        self.choice.as_ref().map_or(self.metainfo.length, Choice::bytes)
+    }
 }
 
 /// Something to tell the person. Torrents are numbered as they were added, from 0.
@@ -93,12 +142,14 @@ pub enum Notice {
     Joined {
         /// Which.
         torrent: usize,
-        /// Bytes that were there already.
+        /// Bytes that were there already, of those that are wanted.
         had_bytes: u64,
-        /// Nothing is missing.
+        /// Bytes that were read and hashed to know that; the others are trusted, or not there.
+        hashed_bytes: u64,
+        /// Nothing that is wanted is missing.
         whole: bool,
     },
-    /// Every piece is had and proven.
+    /// Every piece that is wanted is had and proven.
     Complete {
         /// Which.
         torrent: usize,
@@ -118,9 +169,25 @@ pub enum Notice {
         url: String,
         /// `None`: it answers now.
         problem: Option<String>,
+        /// The problem is in its own words.
+        refuses: bool,
+    },
+    /// Something went wrong that stops no torrent.
+    Warning {
+        /// In words: what, and what comes of it.
+        text: String,
     },
     /// After [`Engine::stop`]: the trackers were told, the last report follows; nothing comes after this.
     Stopped(Vec<Report>),
+}
+
+/// What of the torrents costs something to tell, and is told only to those who look at it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Watch {
+    /// Cells of the map of the pieces, of each torrent that is not whole; 0: no map.
+    pub cells: usize,
+    /// The torrent whose peers are listed.
+    pub peers_of: Option<usize>,
 }
 
 /// One torrent on the screen.
@@ -130,14 +197,18 @@ pub struct Report {
     pub name: String,
     /// Which.
     pub info_hash: InfoHash,
-    /// Bytes of content.
+    /// Bytes of content that are wanted.
     pub length: u64,
+    /// Bytes of content in all.
+    pub size: u64,
     /// What it is doing.
     pub phase: Phase,
 }
 
 /// What a torrent is doing.
 #[derive(Clone, Debug)]
+// There is one for each torrent, and nearly all of them run.
+#[allow(clippy::large_enum_variant)]
 pub enum Phase {
     /// Content that is there is being checked, or waits for that: bytes looked at so far.
     Checking(u64),
@@ -213,6 +284,7 @@ impl Engine {
             tracker_key: entropy() as u32,
             max_peers: config.max_peers.min(most_connections()),
             sequential: config.sequential,
+            upload_rate: config.upload_rate,
         };
         log::info!("we are {} on port {port}", settings.peer_id);
         let manager = manager::start(config, settings, listeners, notices).map_err(EngineError::NoThread)?;
@@ -230,9 +302,19 @@ impl Engine {
         let _ = self.manager.send(Input::Add(Box::new(job)));
     }
 
-    /// Says goodbye to trackers and peers; [`Notice::Stopped`] comes within [`GOODBYE`].
+    /// Says goodbye to trackers and peers, within [`GOODBYE`], and saves the states; then [`Notice::Stopped`] comes.
     pub fn stop(&self) {
         let _ = self.manager.send(Input::Stop);
+    }
+
+    /// Pauses all torrents, or lets them go on. New numbers come at once.
+    pub fn pause(&self, paused: bool) {
+        let _ = self.manager.send(Input::Pause(paused));
+    }
+
+    /// Says what is looked at. New numbers come at once.
+    pub fn watch(&self, watch: Watch) {
+        let _ = self.manager.send(Input::Watch(watch));
     }
 
     /// A handle for another thread, such as the one that waits for signals.

@@ -79,7 +79,7 @@ fn what_is_no_pattern_says_why() {
     }
 }
 
-/// With a matcher that tries one way after another this test would not end in a lifetime.
+/// With a matcher that tries one way after another this would not end in a lifetime.
 #[test]
 fn no_pattern_takes_longer_than_its_length_times_that_of_the_path() {
     let pattern = "a*".repeat(100) + "**/b".repeat(20).as_str() + "*c";

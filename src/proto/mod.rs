@@ -12,6 +12,8 @@ pub mod message;
 pub mod metainfo;
 pub mod order;
 pub mod path;
+pub mod resume;
 pub mod sha1;
 pub mod sha256;
+pub mod udp_tracker;
 pub mod url;

@@ -4,13 +4,22 @@
 //! time. [`torrent`] is the central piece manager; the other modules are the ideas it decides with, one a file.
 
 pub mod announcer;
+pub mod bans;
 pub mod budget;
 pub mod candidates;
+pub mod choice;
 mod downloading;
 pub mod event;
+pub mod host;
 mod joining;
+mod lying;
+pub mod pace;
+mod pausing;
 pub mod peer;
+pub mod peer_list;
 pub mod picker;
+pub mod piece_map;
+mod places;
 pub mod rarity;
 pub mod rate;
 pub mod rng;
@@ -20,6 +29,8 @@ mod simulated_peers;
 mod simulation;
 #[cfg(test)]
 mod simulation_tests;
+#[cfg(test)]
+mod stage;
 pub mod status;
 pub mod torrent;
 mod uploading;

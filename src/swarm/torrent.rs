@@ -1,18 +1,20 @@
 //! The central piece manager: one torrent as a state machine, `(event, now) -> actions`.
 //!
-//! Floor 2. It owns all the state of a torrent and is the only place that decides. Its ways stand in three files:
-//! `joining.rs` (who is connected), `downloading.rs` (whom to ask for what) and `uploading.rs` (who gets what).
+//! Floor 2. It owns all the state of a torrent and is the only place that decides. Its ways stand in files of
+//! their own: `joining.rs` and `places.rs` (who is connected), `downloading.rs` (whom to ask for what), `lying.rs` (whose blocks were
+//! wrong) and `uploading.rs` (who gets what).
 //! BEP 3 for the protocol; each idea it decides with has a file of its own on this floor.
 
 use super::Time;
 use super::announcer::{Announcer, Facts, Tracker};
+use super::bans::Bans;
 use super::budget::Budget;
 use super::candidates::Candidates;
 use super::event::{Action, Event, sooner};
-use super::joining::MOST_CONNECTING;
+use super::lying::Identity;
 use super::peer::{Peer, PeerKey};
 use super::picker::Picker;
-use super::rate::Meter;
+use super::rate::{Meter, TokenBucket};
 use super::rng::Rng;
 use crate::proto::announce::{AnnounceRequest, key_text};
 use crate::proto::bitfield::Bitfield;
@@ -26,8 +28,6 @@ use std::collections::BTreeMap;
 const KEEP_ALIVE_AFTER: Time = Time::from_secs(100);
 /// Below this many peers a download asks its trackers early (mainline's `min_peers` is 20, its re-announce mark 40).
 const FEW_PEERS: usize = 20;
-/// When as many connections are being opened as may be, places are looked for again after this.
-const LOOK_AGAIN: Time = Time::from_secs(1);
 /// Peers to ask a tracker for (libtorrent, rain).
 const NUMWANT: u32 = 200;
 
@@ -39,6 +39,20 @@ pub struct Shared {
     pub budget: Budget,
     /// Connections being opened, by all torrents.
     pub connecting: usize,
+    /// Connections that stand, of all torrents ...
+    pub connected: usize,
+    /// ... and how many there may be.
+    pub most_connected: usize,
+    /// The limit of what all torrents upload.
+    pub upload: TokenBucket,
+}
+
+impl Shared {
+    /// What torrents of a process share that begins now; nothing is limited but memory.
+    pub fn new(rng: Rng, budget: Budget) -> Shared {
+        let upload = TokenBucket::new(None, Time::ZERO);
+        Shared { rng, budget, connecting: 0, connected: 0, most_connected: usize::MAX, upload }
+    }
 }
 
 /// One call of [`Torrent::handle`]: when it is, what is shared, and where the actions go.
@@ -64,6 +78,8 @@ pub struct Settings {
     pub max_peers: usize,
     /// Pieces in order, first to last.
     pub sequential: bool,
+    /// The limit of what this torrent uploads, in bytes a second.
+    pub upload_rate: Option<u64>,
 }
 
 /// Where a torrent stands.
@@ -71,7 +87,7 @@ pub struct Settings {
 pub enum Standing {
     /// Pieces are missing.
     Downloading,
-    /// All is had and proven.
+    /// All that is wanted is had and proven.
     Seeding,
     /// It ended by itself; nothing moves. The reason is for people.
     Failed(String),
@@ -85,13 +101,32 @@ pub struct Torrent {
     pub(super) picker: Picker,
     pub(super) peers: BTreeMap<PeerKey, Peer>,
     pub(super) candidates: Candidates,
+    pub(super) bans: Bans,
+    /// Peers that are gone, and sent blocks that are not proven yet.
+    pub(super) departed: BTreeMap<PeerKey, Identity>,
     pub(super) announcer: Announcer,
     /// Connections being opened.
     pub(super) connecting: usize,
-    /// Bytes that are not proven yet.
+    /// When a peer last gave way to an address.
+    pub(super) made_room: Time,
+    /// Bytes that are not proven yet, wanted or not.
     pub(super) left: u64,
+    /// Bytes of them that nobody here wants.
+    pub(super) left_out: u64,
+    /// The person wants a pause.
+    pub(super) paused: bool,
     /// Some peer could be asked for more if there were memory.
     pub(super) waits_for_budget: bool,
+    /// The limit of this torrent's uploads.
+    pub(super) upload: TokenBucket,
+    /// Requests wait for the limits.
+    pub(super) waits_for_tokens: bool,
+    /// Who is served in turn under a limit, and how many bytes more.
+    pub(super) in_turn: (Option<PeerKey>, u64),
+    /// Everything that any peer has is asked for.
+    pub(super) endgame: bool,
+    /// When it was last seen to that nobody is idle who could help.
+    pub(super) looked: Time,
     pub(super) down: Meter,
     pub(super) up: Meter,
     /// Bytes that came in vain: twice, unasked, or of a piece that failed.
@@ -109,14 +144,37 @@ impl Torrent {
             picker: Picker::new(metainfo.length, metainfo.piece_length, have, settings.sequential, rng),
             peers: BTreeMap::new(),
             candidates: Candidates::new(),
+            bans: Bans::default(),
+            departed: BTreeMap::new(),
             announcer: Announcer::new(&metainfo.tiers, now, rng),
             connecting: 0,
+            made_room: now,
             left: metainfo.length - had,
+            left_out: 0,
+            paused: false,
             waits_for_budget: false,
+            upload: TokenBucket::new(settings.upload_rate, now),
+            waits_for_tokens: false,
+            in_turn: (None, 0),
+            endgame: false,
+            looked: now,
             down: Meter::new(now),
             up: Meter::new(now),
             wasted: 0,
             settings,
+        }
+    }
+
+    /// Only these pieces are wanted from now on. It is said before the torrent hears of any peer.
+    pub fn want_only(&mut self, wanted: &Bitfield) {
+        for piece in (0..wanted.len()).filter(|&piece| !wanted.get(piece)) {
+            if !self.picker.have().get(piece) {
+                self.left_out += self.picker.piece_size(piece) as u64;
+            }
+            self.picker.leave_out(piece);
+        }
+        if self.picker.is_whole() {
+            self.standing = Standing::Seeding;
         }
     }
 
@@ -139,8 +197,11 @@ impl Torrent {
             Event::Block { peer, piece, begin, data } => self.block_came(peer, piece, begin, data, turn),
             Event::Gone { peer } => self.lose(peer, turn),
             Event::Uploaded { peer, bytes } => self.uploaded(peer, bytes, turn),
-            Event::Checked { piece, good } => self.checked(piece, good, turn),
+            Event::FoundWrong { piece, begins } => self.found_wrong(piece, &begins, turn),
+            Event::Checked { piece, good: false } => self.piece_failed(piece, turn),
+            Event::Checked { piece, good: true } => self.proven(piece, turn),
             Event::DiskFailed { problem } => self.fail(problem, turn),
+            Event::Paused(paused) => self.pause(paused, turn),
             Event::BudgetFreed => self.ask_all(turn),
             Event::Timer => self.timer(turn),
         }
@@ -154,21 +215,33 @@ impl Torrent {
         if self.has_failed() {
             return wake;
         }
-        if self.has_room_for_peers() {
-            let due = self.candidates.next_due();
-            let full = shared.connecting >= MOST_CONNECTING;
-            wake = sooner(wake, if full { due.map(|due| due.max(now + LOOK_AGAIN)) } else { due });
-        }
+        wake = sooner(wake, self.connect_at(now, shared));
         for peer in self.peers.values() {
             wake = sooner(wake, Some(peer.spoken + KEEP_ALIVE_AFTER));
             wake = sooner(wake, self.snub_at(peer));
         }
-        wake
+        wake = sooner(wake, self.look_at());
+        sooner(wake, self.tokens_at(shared))
+    }
+
+    /// The pieces that are proven.
+    pub fn have(&self) -> &Bitfield {
+        self.picker.have()
+    }
+
+    /// Bytes of content sent, and bytes that came.
+    pub fn totals(&self) -> (u64, u64) {
+        (self.up.total(), self.down.total())
     }
 
     /// The trackers and how they stand.
     pub fn trackers(&self) -> &[Tracker] {
         self.announcer.trackers()
+    }
+
+    /// Whether the answer of a tracker is still to come.
+    pub fn is_announcing(&self) -> bool {
+        self.announcer.is_announcing()
     }
 
     /// Whether memory that becomes free is of use here (then [`Event::BudgetFreed`] is to come).
@@ -200,7 +273,8 @@ impl Torrent {
     }
 
     fn wants_peers_early(&self) -> bool {
-        self.standing == Standing::Downloading && self.peers.len() < FEW_PEERS.min(self.settings.max_peers)
+        let wants = self.standing == Standing::Downloading && !self.paused;
+        wants && self.peers.len() < FEW_PEERS.min(self.settings.max_peers)
     }
 
     /// What trackers are told.
@@ -211,6 +285,7 @@ impl Torrent {
             port: self.settings.port,
             uploaded: self.up.total(),
             downloaded: self.down.total(),
+            // Also what we don't want: who says 0 is counted as a seed, and many trackers introduce no seeds to it.
             left: self.left,
             event: None,
             numwant: Some(if self.has_room_for_peers() { NUMWANT } else { 0 }),
@@ -239,6 +314,11 @@ impl Torrent {
         let quiet: Vec<PeerKey> = self.peers.iter().filter(|(_, peer)| quiet(peer)).map(|(key, _)| *key).collect();
         quiet.into_iter().for_each(|peer| self.send(peer, Message::KeepAlive, turn));
         self.snub_the_silent(turn);
+        if self.waits_for_tokens {
+            self.serve_by_turns(turn);
+        }
+        self.look_for_work(turn);
+        self.make_room(turn);
     }
 
     /// Sends a message to a connected peer.

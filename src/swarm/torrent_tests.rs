@@ -62,11 +62,17 @@ impl Swarm {
     fn new(haves: &[Bitfield]) -> Swarm {
         let member = |number: usize, have: &Bitfield| {
             let mut rng = Rng::new(number as u64);
-            let settings =
-                Settings { peer_id: peer_id(number), port: 6881, tracker_key: 0, max_peers: 50, sequential: false };
+            let settings = Settings {
+                peer_id: peer_id(number),
+                port: 6881,
+                tracker_key: 0,
+                max_peers: 50,
+                sequential: false,
+                upload_rate: None,
+            };
             Member {
                 torrent: Torrent::new(&metainfo(), have.clone(), settings, Time::ZERO, &mut rng),
-                shared: Shared { rng, budget: Budget::new(1 << 20), connecting: 0 },
+                shared: Shared::new(rng, Budget::new(1 << 20)),
                 written: vec![0; PIECES as usize],
                 uploaded: 0,
                 heard: Vec::new(),
@@ -225,6 +231,8 @@ fn requests_of_a_piece_that_begins_anew_are_withdrawn_and_their_rejects_spare_th
     swarm.connect(0, 1);
     swarm.run(Time::from_secs(1), |_| false);
     let block = swarm.members[0].torrent.peers[&key(1)].asked[0];
+    // It is known to be fast, so the piece that failed comes first.
+    swarm.members[0].torrent.peers.get_mut(&key(1)).unwrap().pace.came(1 << 20, Time::ZERO);
     swarm.happen(0, Event::Checked { piece: block.piece, good: false });
     assert!(swarm.members[1].heard.contains(&(0, Message::Cancel(block))));
     for _ in 0..2 {
@@ -374,3 +382,6 @@ fn an_idle_connection_is_kept_alive() {
     let alive = swarm.members[1].heard.iter().filter(|(_, message)| *message == Message::KeepAlive).count();
     assert_eq!(alive, 2);
 }
+
+#[path = "torrent_choice_tests.rs"]
+mod choice;
