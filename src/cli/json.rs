@@ -169,7 +169,7 @@ fn object(event: &str, session: &Session, entry: &Entry, now: Instant, more: imp
 }
 
 /// A list of what is JSON already.
-pub fn array(items: impl Iterator<Item = String>) -> String {
+pub fn array(items: &mut dyn Iterator<Item = String>) -> String {
     format!("[{}]", items.collect::<Vec<_>>().join(","))
 }
 

@@ -3,6 +3,7 @@
 //! Floor 4. `make install` makes links of these names. What was typed is put into the words of today's commands: the
 //! order of arguments has changed over the years, so an address is taken for one wherever it stands.
 
+use crate::proto::order::sorted;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::Path;
@@ -73,10 +74,10 @@ fn complete_dir(arguments: Vec<OsString>) -> Vec<OsString> {
             continue;
         }
         let entries = fs::read_dir(&argument).into_iter().flatten().flatten();
-        let mut names: Vec<OsString> =
-            entries.map(|entry| entry.file_name()).filter(|name| !is_left_out(name)).collect();
-        names.sort();
-        today.extend(names.iter().map(|name| Path::new(&argument).join(name).into_os_string()));
+        let names: Vec<OsString> = entries.map(|entry| entry.file_name()).filter(|name| !is_left_out(name)).collect();
+        let order = sorted(names.len(), &|a, b| names[a].cmp(&names[b]));
+        let paths = order.iter().map(|place| Path::new(&argument).join(&names[*place as usize]));
+        today.extend(paths.map(OsString::from));
     }
     today
 }

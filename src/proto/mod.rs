@@ -12,6 +12,7 @@ pub mod id;
 pub mod magnet;
 pub mod message;
 pub mod metainfo;
+pub mod order;
 pub mod path;
 pub mod resume;
 pub mod sha1;
