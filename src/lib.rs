@@ -12,6 +12,7 @@
 //! floor 4  cli/     what a person types and sees          get, the screen, plain lines, JSON
 //!             |
 //! floor 3  engine/  threads, sockets, disks: does I/O     manager, reader, writer, disk, announce, listener
+//!          tracker/ introduces peers: does I/O            registry (pure), http, udp, page, state
 //!             |
 //! floor 2  swarm/   what to do next: pure decisions       torrent, picker, window, budget, announcer, candidates
 //!             |
@@ -35,7 +36,8 @@
 //!    (Cohen 2003); [`swarm::window`]: how many at once; [`swarm::budget`]: with how much memory.
 //! 6. [`swarm::announcer`] and [`proto::announce`]: how peers find each other.
 //! 7. [`engine::manager`], [`engine::reader`], [`engine::disk`]: the threads that carry it out.
-//! 8. [`cli`]: what a person types and sees.
+//! 8. [`tracker::registry`], [`tracker::answers`], [`tracker::udp`]: the other end of the announce.
+//! 9. [`cli`]: what a person types and sees.
 //!
 //! ## The story of one block
 //!

@@ -1,13 +1,16 @@
 //! Checks the content that is there already, on all cores.
 //!
 //! Floor 3. Threads take the next piece by turns, read it and compare its hash. Pieces of files that are not there, or
-//! end before the piece does, are not read at all.
+//! end before the piece does, are not read at all; nor are those of files that are as they were when the
+//! [state](super::resume) of the last run was saved.
 
-use super::Job;
 use super::content::{Content, ContentError};
 use super::files::FileCache;
 use super::input::Input;
+use super::resume::{Known, StateDir, look_at};
+use super::{Config, Job, Notice};
 use crate::proto::bitfield::Bitfield;
+use crate::proto::resume::Record;
 use crate::proto::sha1::Sha1;
 use crossbeam_channel::Sender;
 use std::io;
@@ -28,20 +31,34 @@ pub struct Check {
     pub progress: Arc<AtomicU32>,
 }
 
-/// Starts the thread that opens and checks content, one torrent after another; results go to `manager`.
-pub fn start(manager: Sender<Input>, preallocate: bool) -> io::Result<Sender<Check>> {
+/// Content that was opened and checked.
+pub struct Found {
+    /// The content.
+    pub content: Arc<Content>,
+    /// The pieces that are there.
+    pub have: Bitfield,
+    /// Bytes that were read and hashed for that.
+    pub hashed_bytes: u64,
+    /// What is known of its files; `None` where no states are kept.
+    pub known: Option<Box<Known>>,
+}
+
+/// Starts the thread that opens and checks content, one torrent after another; results go to `manager`, and what a
+/// person should hear to `notices`.
+pub fn start(manager: Sender<Input>, notices: Sender<Notice>, config: &Config) -> io::Result<Sender<Check>> {
     let (sender, checks) = crossbeam_channel::unbounded::<Check>();
     let files = Arc::new(FileCache::new());
+    let (preallocate, check_all, states) = (config.preallocate, config.check_all, config.states.clone());
     let run = move || {
         for Check { torrent, job: Job { metainfo, dir, choice }, progress } in checks {
             let opened = Content::open(torrent, metainfo, &dir, Arc::clone(&files), preallocate);
             let result = opened.map(|content| content.choose(choice)).and_then(|content| {
-                let have = check(&content, &progress)?;
-                content.prepare()?;
-                content.move_parts()?;
-                Ok((Arc::new(content), have))
+                let found = find(content, states.as_deref(), check_all, &notices, &progress)?;
+                found.content.prepare()?;
+                found.content.move_parts()?;
+                Ok(found)
             });
-            if manager.send(Input::Checked { torrent, result }).is_err() {
+            if manager.send(Input::Checked { torrent, result: result.map(Box::new) }).is_err() {
                 return;
             }
         }
@@ -50,26 +67,68 @@ pub fn start(manager: Sender<Input>, preallocate: bool) -> io::Result<Sender<Che
     Ok(sender)
 }
 
-/// The pieces of `content` that are there. `progress` counts the pieces that were looked at.
-pub fn check(content: &Content, progress: &AtomicU32) -> Result<Bitfield, ContentError> {
+/// Finds what of `content` is there: by the state of the last run where that holds, else by reading it.
+fn find(
+    content: Content,
+    states: Option<&StateDir>,
+    check_all: bool,
+    notices: &Sender<Notice>,
+    progress: &AtomicU32,
+) -> Result<Found, ContentError> {
+    // Looked at before anything is read: what somebody writes meanwhile shows next time.
+    let look = |file| content.open_file(file).and_then(|file| look_at(&file)).ok();
+    let files = 0..content.metainfo.files.len();
+    let seen: Vec<Option<Record>> = files.clone().map(look).collect();
+    let warn = |text| drop(notices.send(Notice::Warning { text }));
+    let mut known = states.map(|states| (states, Box::new(Known::load(states, &content, warn))));
+    let trusts = |file| {
+        let holds = |(states, known): &(&StateDir, Box<Known>)| known.trusts(states, file, seen[file].as_ref());
+        !check_all && known.as_ref().is_some_and(holds)
+    };
+    let trusted: Vec<bool> = files.map(trusts).collect();
+    let last = known.as_ref().filter(|_| !check_all).map(|(_, known)| known.have());
+    let (have, hashed_bytes) = check(&content, &seen, last.map(|have| (have, trusted.as_slice())), progress)?;
+    if let Some((states, known)) = &mut known {
+        known.checked(states, seen, &trusted);
+    }
+    Ok(Found { content: Arc::new(content), have, hashed_bytes, known: known.map(|(_, known)| known) })
+}
+
+/// The pieces of `content` that are there, and how many bytes had to be read for that. `last`: the pieces that were
+/// there in the last run, and of which files that still holds. `progress` counts the pieces that were looked at.
+pub fn check(
+    content: &Content,
+    seen: &[Option<Record>],
+    last: Option<(&Bitfield, &[bool])>,
+    progress: &AtomicU32,
+) -> Result<(Bitfield, u64), ContentError> {
     let pieces = content.metainfo.piece_count();
-    let sizes: Vec<u64> =
-        (0..content.metainfo.files.len()).map(|file| content.size_on_disk(file).unwrap_or(0)).collect();
-    let have = Mutex::new(Bitfield::new(pieces));
+    let sizes: Vec<u64> = seen.iter().map(|seen| seen.map_or(0, |seen| seen.stamp.size)).collect();
+    let (have, hashed) = (Mutex::new(Bitfield::new(pieces)), Mutex::new(0));
     if sizes.iter().all(|size| *size == 0) && !content.has_old_parts() && pieces > 0 {
-        return Ok(Bitfield::new(pieces));
+        return Ok((Bitfield::new(pieces), 0));
     }
     let next = AtomicU32::new(0);
     let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
     thread::scope(|scope| {
         let worker = || -> Result<(), ContentError> {
             let mut buffer = vec![0; READ_BYTES];
+            let holds = |piece, trusted: &[bool]| files_of_piece(content, piece).all(|file| trusted[file]);
             loop {
                 let piece = next.fetch_add(1, Ordering::Relaxed);
                 if piece >= pieces {
                     return Ok(());
                 }
-                if is_had(content, piece, &sizes, &mut buffer)? {
+                let right = match last {
+                    // One that was in the part file may be there still: only its hash can tell.
+                    Some((have, trusted))
+                        if holds(piece, trusted) && (have.get(piece) || !content.may_be_in_part(piece)) =>
+                    {
+                        have.get(piece)
+                    }
+                    _ => is_had(content, piece, &sizes, &mut buffer, &hashed)?,
+                };
+                if right {
                     have.lock().unwrap_or_else(PoisonError::into_inner).set(piece);
                 }
                 progress.fetch_add(1, Ordering::Relaxed);
@@ -82,16 +141,27 @@ pub fn check(content: &Content, progress: &AtomicU32) -> Result<Bitfield, Conten
         // A worker that panicked proved nothing; its pieces stay missing.
         workers.into_iter().fold(ours, |result, worker| result.and(worker.join().unwrap_or(Ok(()))))
     })?;
-    Ok(have.into_inner().unwrap_or_else(PoisonError::into_inner))
+    let hashed = hashed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok((have.into_inner().unwrap_or_else(PoisonError::into_inner), hashed))
+}
+
+fn files_of_piece(content: &Content, piece: u32) -> impl Iterator<Item = usize> + '_ {
+    content.files_of(content.piece_offset(piece), content.metainfo.piece_size(piece) as u64)
 }
 
 /// Whether `piece` is right, in its files or in the part file.
-fn is_had(content: &Content, piece: u32, sizes: &[u64], buffer: &mut [u8]) -> Result<bool, ContentError> {
-    if is_there(content, piece, sizes) && is_right(content, piece, buffer)? {
+fn is_had(
+    content: &Content,
+    piece: u32,
+    sizes: &[u64],
+    buffer: &mut [u8],
+    hashed: &Mutex<u64>,
+) -> Result<bool, ContentError> {
+    if is_there(content, piece, sizes) && is_right(content, piece, buffer, hashed)? {
         return Ok(true);
     }
     if content.try_part(piece) {
-        if is_right(content, piece, buffer)? {
+        if is_right(content, piece, buffer, hashed)? {
             return Ok(true);
         }
         content.drop_part(piece);
@@ -103,13 +173,15 @@ fn is_had(content: &Content, piece: u32, sizes: &[u64], buffer: &mut [u8]) -> Re
 fn is_there(content: &Content, piece: u32, sizes: &[u64]) -> bool {
     let start = content.piece_offset(piece);
     let size = content.metainfo.piece_size(piece) as u64;
-    content.files_of(start, size).all(|file| {
+    files_of_piece(content, piece).all(|file| {
         let entry = &content.metainfo.files[file];
         sizes[file] >= entry.length.min(start + size - entry.offset)
     })
 }
 
-fn is_right(content: &Content, piece: u32, buffer: &mut [u8]) -> Result<bool, ContentError> {
+/// Whether the hash of `piece` is right; its bytes are counted as `hashed`.
+fn is_right(content: &Content, piece: u32, buffer: &mut [u8], hashed: &Mutex<u64>) -> Result<bool, ContentError> {
+    *hashed.lock().unwrap_or_else(PoisonError::into_inner) += content.metainfo.piece_size(piece) as u64;
     let mut hash = Sha1::new();
     let (mut offset, mut left) = (content.piece_offset(piece), content.metainfo.piece_size(piece) as usize);
     while left > 0 {

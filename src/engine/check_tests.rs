@@ -1,11 +1,12 @@
 //! Content that is there by half.
 
-use super::super::testkit::{Part, open, part, torrent};
-use super::*;
+use super::super::testkit::{Part, check_all as check, open, part, torrent};
+use super::READ_BYTES;
 use crate::proto::metainfo::Metainfo;
 use proptest::prelude::*;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::AtomicU32;
 
 const PIECE: usize = 1000;
 

@@ -7,6 +7,7 @@ use super::beneath::{Folder, For};
 use super::files::FileCache;
 use super::in_words;
 use super::parts::Parts;
+use crate::proto::bitfield::Bitfield;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::sha1::Digest;
 use crate::swarm::choice::Choice;
@@ -84,6 +85,8 @@ pub struct Content {
     pub(super) parts: Option<Parts>,
     /// Which files are known to have their size, so that it is not asked for at each write.
     sized: Vec<AtomicBool>,
+    /// Which files were written to since their last record; see [`super::resume`].
+    touched: Vec<AtomicBool>,
     has_padding: bool,
     /// Held while writing. The system lets one write to a file at a time, and spins while it waits: two disk threads
     /// lost a tenth of the whole CPU time on that. With this they see it beforehand, and hash meanwhile.
@@ -104,7 +107,8 @@ impl Content {
             path: dir.to_path_buf(),
             error,
         })?;
-        let sized = metainfo.files.iter().map(|_| AtomicBool::new(false)).collect();
+        let none = || metainfo.files.iter().map(|_| AtomicBool::new(false)).collect();
+        let (sized, touched) = (none(), none());
         let has_padding = metainfo.files.iter().any(|entry| entry.padding);
         Ok(Content {
             torrent,
@@ -116,6 +120,7 @@ impl Content {
             choice: None,
             parts: None,
             sized,
+            touched,
             has_padding,
             write_turn: Mutex::new(()),
         })
@@ -156,9 +161,38 @@ impl Content {
 
     /// How long the file is on disk; `None` where it is not there, or can't be read.
     pub fn size_on_disk(&self, file: usize) -> Option<u64> {
-        let path = &self.metainfo.files.get(file)?.path;
-        let found = self.folder.file(path, For::Reading).ok()?;
-        found.metadata().ok().map(|metadata| metadata.len())
+        self.open_file(file).ok()?.metadata().ok().map(|metadata| metadata.len())
+    }
+
+    /// The file, opened for reading.
+    pub fn open_file(&self, file: usize) -> io::Result<File> {
+        self.folder.file(&self.metainfo.files[file].path, For::Reading)
+    }
+
+    /// The folder that the content is in.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Notes that a file was written to.
+    pub fn touch(&self, file: usize) {
+        self.touched[file].store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a file was written to since this was last asked.
+    pub fn take_touched(&self, file: usize) -> bool {
+        self.touched[file].swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether any of a file's pieces, and whether all of them, are in `have`. Of one that is not on disk, none.
+    pub fn has_of(&self, file: usize, have: &Bitfield) -> (bool, bool) {
+        let entry = &self.metainfo.files[file];
+        if entry.padding || entry.length == 0 {
+            return (false, false);
+        }
+        let piece = |offset: u64| (offset / self.metainfo.piece_length as u64) as u32;
+        let mut pieces = piece(entry.offset)..=piece(entry.offset + entry.length - 1);
+        (pieces.clone().any(|piece| have.get(piece)), pieces.all(|piece| have.get(piece)))
     }
 
     /// Writes blocks that follow each other, the first one at `offset` of the torrent; in one call of the system where
@@ -243,6 +277,7 @@ impl Content {
         let entry = &self.metainfo.files[index];
         let file = self.files.get((self.torrent, index), &self.folder, &entry.path, For::Writing);
         let file = file.map_err(|error| self.error(Doing::Making, &entry.path, error))?;
+        self.touch(index);
         if !self.sized[index].load(Ordering::Relaxed) {
             let found = file.metadata().map_err(|error| self.error(Doing::Making, &entry.path, error))?;
             // `st_blocks` is in units of 512 bytes, whatever the file system's own are (stat(2)).

@@ -60,6 +60,8 @@ pub enum DiskJob {
         /// The torrent.
         torrent: usize,
     },
+    /// Tell when all that came before is done.
+    Finish,
 }
 
 /// The disk threads.
@@ -110,6 +112,14 @@ impl Disk {
         for thread in &mut self.threads {
             thread.gathered.push(DiskJob::Forget { torrent });
         }
+    }
+
+    /// Has each thread say when it has done all that came before: [`Input::DiskDone`], as often as this says.
+    pub fn finish(&mut self) -> usize {
+        for thread in &mut self.threads {
+            thread.gathered.push(DiskJob::Finish);
+        }
+        self.threads.len()
     }
 
     /// Sends the threads what has gathered. (Their queues are bounded by the budget that every block was counted in.)
@@ -198,6 +208,10 @@ impl Worker {
                         pieces.into_iter().for_each(|piece| self.forget(torrent, piece));
                         self.failed.forget(torrent);
                         self.report();
+                    }
+                    DiskJob::Finish => {
+                        run.take().into_iter().for_each(|run| self.write(run));
+                        let _ = self.manager.send(Input::DiskDone);
                     }
                 }
             }

@@ -28,6 +28,7 @@ struct Told {
     checked: Vec<(u32, bool)>,
     found_wrong: Vec<(u32, Vec<u32>)>,
     failed: Vec<ContentError>,
+    done: usize,
 }
 
 impl Told {
@@ -40,6 +41,7 @@ impl Told {
                 self.found_wrong.push((piece, begins));
             }
             Input::DiskFailed { torrent: 0, error } => self.failed.push(error),
+            Input::DiskDone => self.done += 1,
             _ => panic!("a disk thread says something else"),
         }
     }
@@ -365,4 +367,17 @@ fn the_room_for_what_is_kept_is_counted_to_the_byte() {
     worker.report();
     inbox.try_iter().for_each(|input| told.note(input));
     assert_eq!((told.checked, told.written), (vec![(0, true)], 5 * block + 100));
+}
+
+#[test]
+fn all_that_came_before_is_done_when_the_threads_say_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let (metainfo, bytes) = torrent(12 * 4 * BLOCK, &[], 4 * BLOCK, &[]);
+    let mut bench = Bench::new(&metainfo, &bytes, dir.path());
+    bench.all_blocks().into_iter().for_each(|block| bench.give(block));
+    let threads = bench.disk.finish();
+    let mut told = Told::default();
+    bench.listen(&mut told, "all threads are done", |told| told.done == threads);
+    assert_eq!((told.checked.len(), told.written), (12, metainfo.length));
+    files_are_right(&metainfo, &bytes, dir.path());
 }

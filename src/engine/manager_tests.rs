@@ -3,7 +3,7 @@
 use super::super::content::{ContentError, Doing};
 use super::super::link::Link;
 use super::super::testkit::{PATIENCE, http, serve, socket_pair, torrent};
-use super::super::{Engine, EngineError, Phase};
+use super::super::{Engine, EngineError, GOODBYE, Phase};
 use super::*;
 use crate::proto::bencode::Bencode;
 use crate::proto::compact;
@@ -241,6 +241,29 @@ fn a_torrent_that_fails_leaves_the_places_of_its_connections_to_others() {
     add(&engine, &torrent(2 * PIECE, &[], PIECE, &trackers).0, dir.path());
     joined(&notices);
     drop(sixteen());
+}
+
+#[test]
+fn a_tracker_that_answers_when_the_torrent_has_failed_hears_that_it_stopped() {
+    let (sender, asked) = crossbeam_channel::unbounded();
+    let (gate, opened) = crossbeam_channel::bounded::<()>(0);
+    let addr = serve(move |path, socket| {
+        let _ = sender.send(event_of(path));
+        if event_of(path) == "started" {
+            // Not answered before the gate is open.
+            let _ = opened.recv();
+        }
+        let _ = socket.write_all(&reply(&[]));
+    });
+    let (engine, notices) = engine(1 << 20);
+    let dir = tempfile::tempdir().unwrap();
+    add(&engine, &torrent(PIECE, &[], PIECE, &[format!("http://{addr}/")]).0, dir.path());
+    let heard = || asked.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(heard(), "started");
+    fail(&engine, 0);
+    next(&notices, "it fails", |notice| matches!(notice, Notice::Failed { torrent: 0, .. }).then_some(()));
+    drop(gate);
+    assert_eq!(heard(), "stopped");
 }
 
 #[test]

@@ -117,11 +117,32 @@ impl Content {
         end <= parts.found
     }
 
+    /// Whether `piece` may lie in the part file.
+    pub fn may_be_in_part(&self, piece: u32) -> bool {
+        self.parts.as_ref().is_some_and(|parts| parts.place(piece).is_some())
+    }
+
+    /// The pieces that are read from the part file.
+    pub fn pieces_in_part(&self) -> impl Iterator<Item = u32> + '_ {
+        let places = self.parts.iter().flat_map(|parts| &parts.places);
+        places.filter(|place| place.used.load(Ordering::Relaxed)).map(|place| place.piece)
+    }
+
     /// The hash was wrong: what the part file has of `piece` is of no use.
     pub fn drop_part(&self, piece: u32) {
         if let Some((_, place)) = self.parts.as_ref().and_then(|parts| parts.place(piece)) {
             place.used.store(false, Ordering::Relaxed);
         }
+    }
+
+    /// Whether a piece of an unwanted file is read from the part file: then it is had, and what the file itself holds is
+    /// not known. (So no state of a run may say of this file that it is as it was when its pieces were proven.)
+    pub fn is_apart(&self, file: usize) -> bool {
+        let Some(parts) = self.parts.as_ref().filter(|_| !self.wants(file)) else { return false };
+        // Only a file's first and last piece can be shared.
+        let entry = &self.metainfo.files[file];
+        let ends = [entry.offset, entry.offset + entry.length.saturating_sub(1)].map(|offset| self.piece_at(offset));
+        ends.iter().filter_map(|piece| parts.place(*piece)).any(|(_, place)| place.used.load(Ordering::Relaxed))
     }
 
     /// Of the pieces that are proven in the part file, moves to each wanted file what is its own; a part file that is

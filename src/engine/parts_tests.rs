@@ -1,7 +1,6 @@
 //! Part files on real disks: what is fetched of a choice, and what another choice makes of it.
 
-use super::super::check::check;
-use super::super::testkit::{Part, noise, part, torrent};
+use super::super::testkit::{Part, check_all, noise, part, torrent};
 use super::*;
 use crate::proto::bitfield::Bitfield;
 use proptest::prelude::*;
@@ -21,7 +20,7 @@ fn open(metainfo: &Metainfo, dir: &Path, wanted: &[bool]) -> Content {
 /// As a run begins: the pieces that are there, and everything in its place.
 fn begin(metainfo: &Metainfo, dir: &Path, wanted: &[bool]) -> (Content, Bitfield) {
     let content = open(metainfo, dir, wanted);
-    let have = check(&content, &AtomicU32::new(0)).unwrap();
+    let have = check_all(&content, &AtomicU32::new(0)).unwrap();
     content.prepare().unwrap();
     content.move_parts().unwrap();
     (content, have)
@@ -170,7 +169,9 @@ fn an_unwanted_file_that_is_there_is_read_and_never_changed() {
     fs::write(dir.path().join(&paths[1]), &middle).unwrap();
     let (content, mut have) = begin(&metainfo, dir.path(), &[false, false, true]);
     assert_eq!(have.iter_ones().collect::<Vec<u32>>(), [2], "what lies in it alone is had");
+    assert!(!content.is_apart(1));
     fetch(&content, &mut have, &bytes);
+    assert_eq!([0, 1, 2].map(|file| content.is_apart(file)), [false, true, false]);
     assert_served(&content, &have, &bytes);
     let (content, have) = begin(&metainfo, dir.path(), &[true, false, true]);
     assert_eq!(have.iter_ones().collect::<Vec<u32>>(), [2, 3, 4, 5]);

@@ -224,9 +224,24 @@ impl Torrent {
         sooner(wake, self.tokens_at(shared))
     }
 
+    /// The pieces that are proven.
+    pub fn have(&self) -> &Bitfield {
+        self.picker.have()
+    }
+
+    /// Bytes of content sent, and bytes that came.
+    pub fn totals(&self) -> (u64, u64) {
+        (self.up.total(), self.down.total())
+    }
+
     /// The trackers and how they stand.
     pub fn trackers(&self) -> &[Tracker] {
         self.announcer.trackers()
+    }
+
+    /// Whether the answer of a tracker is still to come.
+    pub fn is_announcing(&self) -> bool {
+        self.announcer.is_announcing()
     }
 
     /// Whether memory that becomes free is of use here (then [`Event::BudgetFreed`] is to come).

@@ -22,6 +22,7 @@ pub mod throttle;
 pub mod tmux;
 pub mod tools;
 pub mod torrent;
+pub mod track;
 pub mod tracker;
 pub mod transmission;
 pub mod wait;
