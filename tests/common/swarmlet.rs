@@ -139,14 +139,14 @@ impl Swarmlet {
         self.process.stdout()
     }
 
-    /// Its process id.
-    pub fn id(&self) -> u32 {
-        self.process.id()
-    }
-
     /// What it wrote to standard error so far.
     pub fn stderr(&self) -> String {
         self.process.stderr()
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Panics if it has ended: for use inside a wait.
