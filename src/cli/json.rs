@@ -21,6 +21,8 @@ Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and a
   checked    what was there is checked                 -
   status     each second, for each torrent             checked (bytes looked at), known (peers), unchoking
   tracker    a tracker fails, or answers again         tracker (its host), problem (null: it answers)
+  waiting    the disk does not work, and each reason   problem, short (bytes of space; 0: that is not it)
+  resumed    the disk works again                      -
   complete   once, when nothing is missing any more    seconds, fetched (bytes)
   failed     the torrent ended by itself               problem, exit_code
   stopped    for each torrent, at the end              whole (true or false)
@@ -91,6 +93,11 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
             object.raw("seconds", &units::seconds(time));
             object.number("fetched", missing);
         }),
+        Event::Waiting { torrent, trouble } => one("waiting", *torrent, &|object, _| {
+            object.text("problem", &trouble.text);
+            object.number("short", trouble.short_bytes);
+        }),
+        Event::Resumed(torrent) => one("resumed", *torrent, &|_, _| {}),
         Event::Failed(torrent) => one("failed", *torrent, &|object, entry| {
             object.text("problem", entry.problem.as_ref().map_or("", |problem| &problem.text));
             object.number("exit_code", session.exit().code().into());

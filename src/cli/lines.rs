@@ -5,6 +5,7 @@
 use super::session::{Entry, Event, Session};
 use super::units::{count, duration, of, percent, rate, sum, time_left};
 use super::{say, words};
+use crate::swarm::waiting::DiskTrouble;
 use std::time::Instant;
 
 /// So many torrents that are not whole have a line each; more of them are told in one.
@@ -23,6 +24,12 @@ pub fn problem(torrent: usize, session: &Session) {
     }
 }
 
+/// A torrent waits for its disk: a person must do something, so even those who are quiet are told.
+pub fn waiting(torrent: usize, trouble: &DiskTrouble, session: &Session) {
+    let Some(entry) = session.entries.get(torrent) else { return };
+    say::problem(&format!("{}: {}", entry.report.name, words::waiting_for_disk(trouble)));
+}
+
 fn lines(event: &Event, session: &Session, now: Instant) -> Vec<String> {
     let name = |torrent: usize| session.entries[torrent].report.name.as_str();
     match event {
@@ -36,6 +43,10 @@ fn lines(event: &Event, session: &Session, now: Instant) -> Vec<String> {
         Event::Complete(torrent) => {
             vec![format!("{}: complete, {}", name(*torrent), words::fetched(&session.entries[*torrent]))]
         }
+        Event::Waiting { torrent, trouble } => {
+            vec![format!("{}: {}", name(*torrent), words::waiting_for_disk(trouble))]
+        }
+        Event::Resumed(torrent) => vec![format!("{}: the disk works, it goes on", name(*torrent))],
         // An error, and written as one.
         Event::Failed(_) => Vec::new(),
         Event::Tracker { torrent, host, problem: Some(problem) } => {
@@ -72,10 +83,11 @@ fn one(entry: &Entry) -> Option<String> {
     }
     let part = format!("{name}: {}, {}", percent(entry.had(), length), of(entry.had(), length));
     Some(match entry.running() {
-        Some(status) if status.down_rate > 0 => {
+        Some(status) if words::state(entry) == "downloading" => {
             let rates = format!("{} down, {} up", rate(status.down_rate), rate(status.up_rate));
             format!("{part}, {rates}{}, {}", left(status.left, status.down_rate), words::peers(status))
         }
+        Some(status) if words::waits_for_disk(status) => format!("{part}, {}", words::why_waiting(status)),
         Some(status) => format!("{part}, waiting: {}", words::why_waiting(status)),
         None => part,
     })

@@ -7,6 +7,7 @@ use crate::engine::{Job, Notice, Phase, Problem, Report};
 use crate::proto::url;
 use crate::swarm::status::Status;
 use crate::swarm::torrent::Standing;
+use crate::swarm::waiting::DiskTrouble;
 use std::time::{Duration, Instant};
 
 /// One torrent of this run.
@@ -34,6 +35,15 @@ pub enum Event {
     Checked(usize),
     /// Nothing is missing any more.
     Complete(usize),
+    /// A torrent waits for its disk.
+    Waiting {
+        /// Which.
+        torrent: usize,
+        /// Why.
+        trouble: DiskTrouble,
+    },
+    /// It goes on.
+    Resumed(usize),
     /// A torrent ended by itself.
     Failed(usize),
     /// A tracker fails (and why) or answers again.
@@ -142,6 +152,11 @@ impl Session {
                 }
             }
             Notice::Complete { torrent } => self.complete(torrent, now, &mut events),
+            Notice::Waiting { torrent, trouble } if torrent < self.entries.len() => {
+                events.push(Event::Waiting { torrent, trouble });
+            }
+            Notice::Resumed { torrent } if torrent < self.entries.len() => events.push(Event::Resumed(torrent)),
+            Notice::Waiting { .. } | Notice::Resumed { .. } => {}
             Notice::Failed { torrent, problem } => self.fail(torrent, problem, &mut events),
             Notice::Tracker { torrent, url, problem } => {
                 if torrent < self.entries.len() {
@@ -185,6 +200,10 @@ impl Session {
             entry.report = report;
             let Phase::Running(status) = &entry.report.phase else { continue };
             let is_whole = status.standing == Standing::Seeding;
+            if status.left > 0 {
+                // What was had may be lost: somebody removed a file.
+                entry.whole = None;
+            }
             entry.status = Some(status.clone());
             // The notice may have been overtaken.
             if is_whole {

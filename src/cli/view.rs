@@ -50,6 +50,9 @@ impl View {
         if let (Event::Failed(torrent), View::Lines | View::Json | View::Quiet) = (event, &self) {
             lines::problem(*torrent, session);
         }
+        if let (Event::Waiting { torrent, trouble }, View::Json | View::Quiet) = (event, &self) {
+            lines::waiting(*torrent, trouble, session);
+        }
         match self {
             View::Screen(screen) => screen.show(event, session),
             View::Lines => lines::show(event, session),

@@ -6,6 +6,8 @@ use super::session::{Entry, Session, host, without_url};
 use super::units::{average, count, duration, of, percent, rate, size, sum};
 use crate::swarm::announcer::Tracker;
 use crate::swarm::status::Status;
+use crate::swarm::torrent::Standing;
+use crate::swarm::waiting::DiskTrouble;
 use std::time::{Duration, Instant};
 
 /// What the torrent is doing, in one word.
@@ -13,6 +15,7 @@ pub fn state(entry: &Entry) -> &'static str {
     match entry.running() {
         _ if entry.problem.is_some() => "failed",
         _ if entry.whole.is_some() => "seeding",
+        Some(status) if waits_for_disk(status) => "waiting",
         Some(status) if status.down_rate > 0 => "downloading",
         Some(_) => "waiting",
         None if entry.joined.is_some() => "downloading",
@@ -20,9 +23,17 @@ pub fn state(entry: &Entry) -> &'static str {
     }
 }
 
+/// Whether it is the disk that keeps the torrent from going on.
+pub fn waits_for_disk(status: &Status) -> bool {
+    matches!(status.standing, Standing::WaitingForDisk(_))
+}
+
 /// Why nothing comes, though something is missing.
 pub fn why_waiting(status: &Status) -> String {
     let trackers = &status.trackers;
+    if let Standing::WaitingForDisk(trouble) = &status.standing {
+        return waiting_for_disk(trouble);
+    }
     if status.unchoking > 0 {
         "asked for pieces, nothing came yet".into()
     } else if status.peers > 0 {
@@ -40,6 +51,12 @@ pub fn why_waiting(status: &Status) -> String {
     } else {
         "asking the trackers for peers".into()
     }
+}
+
+/// `waiting for disk: no space left on /srv, 1.20 GiB short`.
+pub fn waiting_for_disk(trouble: &DiskTrouble) -> String {
+    let short = if trouble.short_bytes > 0 { format!(", {} short", size(trouble.short_bytes)) } else { String::new() };
+    format!("waiting for disk: {}{short}", trouble.text)
 }
 
 /// `12 peers, 8 seeds`.

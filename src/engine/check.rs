@@ -19,13 +19,23 @@ use std::thread;
 const READ_BYTES: usize = 128 * 1024;
 
 /// Content to be opened and checked.
-pub struct Check {
-    /// The torrent's number.
-    pub torrent: usize,
-    /// The torrent, and where its content is or goes.
-    pub job: Job,
-    /// Counts the pieces that were looked at.
-    pub progress: Arc<AtomicU32>,
+pub enum Check {
+    /// For the first time.
+    New {
+        /// The torrent's number.
+        torrent: usize,
+        /// The torrent, and where its content is or goes.
+        job: Job,
+        /// Counts the pieces that were looked at.
+        progress: Arc<AtomicU32>,
+    },
+    /// Its files were changed by others, or its disk was away.
+    Again {
+        /// As it was open before.
+        content: Arc<Content>,
+        /// The pieces that were had. Those in files that nobody touched need not be read.
+        have: Bitfield,
+    },
 }
 
 /// Starts the thread that opens and checks content, one torrent after another; results go to `manager`.
@@ -33,13 +43,14 @@ pub fn start(manager: Sender<Input>, preallocate: bool) -> io::Result<Sender<Che
     let (sender, checks) = crossbeam_channel::unbounded::<Check>();
     let files = Arc::new(FileCache::new());
     let run = move || {
-        for Check { torrent, job: Job { metainfo, dir }, progress } in checks {
-            let opened = Content::open(torrent, metainfo, &dir, Arc::clone(&files), preallocate);
-            let result = opened.and_then(|content| {
-                let have = check(&content, &progress)?;
-                content.prepare()?;
-                Ok((Arc::new(content), have))
-            });
+        for check in checks {
+            let (torrent, result) = match check {
+                Check::New { torrent, job: Job { metainfo, dir }, progress } => {
+                    let opened = Content::open(torrent, metainfo, &dir, Arc::clone(&files), preallocate);
+                    (torrent, opened.and_then(|content| ready(content, &progress, |_| None)))
+                }
+                Check::Again { content, have } => (content.torrent, again(&content, &have)),
+            };
             if manager.send(Input::Checked { torrent, result }).is_err() {
                 return;
             }
@@ -49,11 +60,38 @@ pub fn start(manager: Sender<Input>, preallocate: bool) -> io::Result<Sender<Che
     Ok(sender)
 }
 
+/// Content that is opened anew; pieces of `have` in files that are as they were need not be read.
+fn again(before: &Content, have: &Bitfield) -> Result<(Arc<Content>, Bitfield), ContentError> {
+    // A write that has begun ends first; no other begins, for the content is marked as in trouble.
+    drop(before.write_turn.lock());
+    let content = before.open_again()?;
+    ready(content, &AtomicU32::new(0), |content| Some((have, content.unchanged_since(before))))
+}
+
+/// Pieces that were had, and which files are as they were then.
+type Before<'a> = Option<(&'a Bitfield, Vec<bool>)>;
+
+fn ready<'a>(
+    content: Content,
+    progress: &AtomicU32,
+    before: impl Fn(&Content) -> Before<'a>,
+) -> Result<(Arc<Content>, Bitfield), ContentError> {
+    let have = check(&content, progress, before)?;
+    content.prepare()?;
+    Ok((Arc::new(content), have))
+}
+
 /// The pieces of `content` that are there. `progress` counts the pieces that were looked at.
-pub fn check(content: &Content, progress: &AtomicU32) -> Result<Bitfield, ContentError> {
+fn check<'a>(
+    content: &Content,
+    progress: &AtomicU32,
+    before: impl Fn(&Content) -> Before<'a>,
+) -> Result<Bitfield, ContentError> {
     let pieces = content.metainfo.piece_count();
     let sizes: Vec<u64> =
         (0..content.metainfo.files.len()).map(|file| content.size_on_disk(file).unwrap_or(0)).collect();
+    content.refuse_too_long(&sizes)?;
+    let before = before(content);
     let have = Mutex::new(Bitfield::new(pieces));
     if sizes.iter().all(|size| *size == 0) && pieces > 0 {
         return Ok(Bitfield::new(pieces));
@@ -61,14 +99,16 @@ pub fn check(content: &Content, progress: &AtomicU32) -> Result<Bitfield, Conten
     let next = AtomicU32::new(0);
     let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
     thread::scope(|scope| {
-        let worker = || -> Result<(), ContentError> {
+        let worker = || {
             let mut buffer = vec![0; READ_BYTES];
             loop {
                 let piece = next.fetch_add(1, Ordering::Relaxed);
                 if piece >= pieces {
-                    return Ok(());
+                    return;
                 }
-                if is_there(content, piece, &sizes) && is_right(content, piece, &mut buffer)? {
+                if is_known(content, piece, &before)
+                    || (is_there(content, piece, &sizes) && is_right(content, piece, &mut buffer))
+                {
                     have.lock().unwrap_or_else(PoisonError::into_inner).set(piece);
                 }
                 progress.fetch_add(1, Ordering::Relaxed);
@@ -77,10 +117,10 @@ pub fn check(content: &Content, progress: &AtomicU32) -> Result<Bitfield, Conten
         // Where no thread can be made, fewer must do.
         let spawn = |_| thread::Builder::new().name("check".into()).spawn_scoped(scope, worker).ok();
         let workers: Vec<_> = (1..cores).filter_map(spawn).collect();
-        let ours = worker();
+        worker();
         // A worker that panicked proved nothing; its pieces stay missing.
-        workers.into_iter().fold(ours, |result, worker| result.and(worker.join().unwrap_or(Ok(()))))
-    })?;
+        workers.into_iter().for_each(|worker| drop(worker.join()));
+    });
     Ok(have.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
@@ -94,17 +134,28 @@ fn is_there(content: &Content, piece: u32, sizes: &[u64]) -> bool {
     })
 }
 
-fn is_right(content: &Content, piece: u32, buffer: &mut [u8]) -> Result<bool, ContentError> {
+/// Whether `piece` was had, and lies in files that are as they were.
+fn is_known(content: &Content, piece: u32, before: &Before) -> bool {
+    let Some((have, unchanged)) = before else { return false };
+    let size = content.metainfo.piece_size(piece) as u64;
+    have.get(piece) && content.files_of(content.piece_offset(piece), size).all(|file| unchanged[file])
+}
+
+/// Whether the bytes of `piece` are right. One that can't be read is not: it is fetched again, and the others are used.
+fn is_right(content: &Content, piece: u32, buffer: &mut [u8]) -> bool {
     let mut hash = Sha1::new();
     let (mut offset, mut left) = (content.piece_offset(piece), content.metainfo.piece_size(piece) as usize);
     while left > 0 {
         let count = left.min(buffer.len());
-        content.read(offset, &mut buffer[..count])?;
+        if let Err(error) = content.read(offset, &mut buffer[..count]) {
+            log::warn!("piece {piece} counts as missing: {error}");
+            return false;
+        }
         hash.update(&buffer[..count]);
         offset += count as u64;
         left -= count;
     }
-    Ok(hash.finish() == *content.digest(piece))
+    hash.finish() == *content.digest(piece)
 }
 
 #[cfg(test)]

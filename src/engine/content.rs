@@ -6,6 +6,7 @@
 use super::beneath::{Folder, For};
 use super::files::FileCache;
 use super::in_words;
+use super::touched::KnownFiles;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::sha1::Digest;
 use rustix::fs::{FallocateFlags, fallocate};
@@ -72,13 +73,21 @@ pub struct Content {
     pub torrent: usize,
     /// The torrent.
     pub metainfo: Metainfo,
-    dir: PathBuf,
-    folder: Folder,
-    files: Arc<FileCache>,
+    pub(super) dir: PathBuf,
+    pub(super) folder: Folder,
+    pub(super) files: Arc<FileCache>,
+    /// Its number in the file cache.
+    pub(super) number: usize,
     preallocate: bool,
+    /// The disk did not do what was asked: nothing is written until it is [found to work](Content::probe).
+    pub in_trouble: AtomicBool,
+    /// What was written may be lost.
+    pub(super) doubtful: AtomicBool,
     /// Which files are known to have their size, so that it is not asked for at each write.
     sized: Vec<AtomicBool>,
     has_padding: bool,
+    /// What the files were like when they were proven.
+    pub(super) known: KnownFiles,
     /// Held while writing. The system lets one write to a file at a time, and spins while it waits: two disk threads
     /// lost a tenth of the whole CPU time on that. With this they see it beforehand, and hash meanwhile.
     pub write_turn: Mutex<()>,
@@ -98,19 +107,29 @@ impl Content {
             path: dir.to_path_buf(),
             error,
         })?;
-        let sized = metainfo.files.iter().map(|_| AtomicBool::new(false)).collect();
+        let sized: Vec<AtomicBool> = metainfo.files.iter().map(|_| AtomicBool::new(false)).collect();
         let has_padding = metainfo.files.iter().any(|entry| entry.padding);
         Ok(Content {
             torrent,
             metainfo,
             dir: dir.to_path_buf(),
             folder,
+            number: files.number(),
             files,
             preallocate,
+            in_trouble: AtomicBool::new(false),
+            doubtful: AtomicBool::new(false),
+            known: KnownFiles::new(sized.len()),
             sized,
             has_padding,
             write_turn: Mutex::new(()),
         })
+    }
+
+    /// The same content, opened anew: its folder may be another by now.
+    pub fn open_again(&self) -> Result<Content, ContentError> {
+        self.files.forget(self.number);
+        Content::open(self.torrent, self.metainfo.clone(), &self.dir, Arc::clone(&self.files), self.preallocate)
     }
 
     /// The digest that `piece` must have.
@@ -123,33 +142,56 @@ impl Content {
         piece as u64 * self.metainfo.piece_length as u64
     }
 
-    /// Makes what a download needs from the start: the folder, the empty files, with `preallocate` all files. A file
-    /// that is there and longer than it should be is not ours to cut: it is named.
+    /// A file that is there and longer than it should be is not ours to cut: it is named. `sizes` are those of all
+    /// files on disk.
+    pub fn refuse_too_long(&self, sizes: &[u64]) -> Result<(), ContentError> {
+        let too_long = |(entry, size): &(&FileEntry, &u64)| !entry.padding && **size > entry.length;
+        let Some((entry, found)) = self.metainfo.files.iter().zip(sizes).find(too_long) else { return Ok(()) };
+        let wrong = format!(
+            "it has {found} bytes, but the torrent says {}; move it away, or choose another folder with --dir",
+            entry.length
+        );
+        Err(self.error(Doing::Using, &entry.path, io::Error::other(wrong)))
+    }
+
+    /// Makes what a download needs from the start: the folder, the empty files, with `preallocate` all files.
     pub fn prepare(&self) -> Result<(), ContentError> {
         if self.metainfo.is_folder {
             let made = self.folder.make_folder(&self.metainfo.name);
             made.map_err(|error| self.error(Doing::Making, &self.metainfo.name, error))?;
         }
         for (index, entry) in self.metainfo.files.iter().enumerate().filter(|(_, entry)| !entry.padding) {
-            if let Some(found) = self.size_on_disk(index).filter(|found| *found > entry.length) {
-                let wrong = format!(
-                    "it has {found} bytes, but the torrent says {}; move it away, or choose another folder with --dir",
-                    entry.length
-                );
-                return Err(self.error(Doing::Using, &entry.path, io::Error::other(wrong)));
-            }
-            if self.preallocate || entry.length == 0 {
+            // What is there need not be opened for writing: the disk may be read-only.
+            if self.preallocate || (entry.length == 0 && self.size_on_disk(index).is_none()) {
                 self.writable(index)?;
             }
         }
         Ok(())
     }
 
-    /// How long the file is on disk; `None` where it is not there, or can't be read.
+    /// How long the file is on disk; `None` where it is not there, or can't be read. What it is like is noted.
     pub fn size_on_disk(&self, file: usize) -> Option<u64> {
         let path = &self.metainfo.files.get(file)?.path;
-        let found = self.folder.file(path, For::Reading).ok()?;
-        found.metadata().ok().map(|metadata| metadata.len())
+        let found = self.folder.file(path, For::Reading).ok()?.metadata().ok()?;
+        self.known.note(file, &found);
+        Some(found.len())
+    }
+
+    /// Whether a file is not in `folder`, which may be another than ours by now.
+    pub(super) fn is_missing_from(&self, folder: &Folder, file: usize) -> bool {
+        let entry = &self.metainfo.files[file];
+        entry.padding || entry.length == 0 || folder.file(&entry.path, For::Reading).is_err()
+    }
+
+    /// Bytes of a file for which it has no space on disk yet.
+    pub(super) fn unreserved_bytes(&self, file: usize) -> u64 {
+        let entry = &self.metainfo.files[file];
+        if entry.padding {
+            return 0;
+        }
+        let found = self.folder.file(&entry.path, For::Reading).and_then(|file| file.metadata());
+        // `st_blocks` is in units of 512 bytes, whatever the file system's own are (stat(2)).
+        entry.length.saturating_sub(found.map_or(0, |found| found.blocks() * 512))
     }
 
     /// Writes blocks that follow each other, the first one at `offset` of the torrent; in one call of the system where
@@ -160,7 +202,9 @@ impl Content {
         if let (Some(index), None, false) = (files.next(), files.next(), self.has_padding) {
             let entry = &self.metainfo.files[index];
             let slices: Vec<IoSlice> = blocks.iter().map(|block| IoSlice::new(block)).collect();
-            match pwritev(&*self.writable(index)?, &slices, offset - entry.offset) {
+            let done = pwritev(&*self.writable(index)?, &slices, offset - entry.offset);
+            self.known.wrote(index);
+            match done {
                 Ok(written) if written == length => return Ok(()),
                 // Less was written: what is left fails by itself, or is written below.
                 Ok(_) | Err(Errno::INTR) => {}
@@ -179,6 +223,7 @@ impl Content {
         self.each_file(offset, bytes.len(), |index, at, from, to| {
             let entry = &self.metainfo.files[index];
             let done = self.writable(index)?.write_all_at(&bytes[from..to], at);
+            self.known.wrote(index);
             done.map_err(|error| self.error(Doing::Writing, &entry.path, error))
         })
     }
@@ -190,10 +235,18 @@ impl Content {
         }
         self.each_file(offset, bytes.len(), |index, at, from, to| {
             let entry = &self.metainfo.files[index];
-            let file = self.files.get((self.torrent, index), &self.folder, &entry.path, For::Reading);
-            let done = file.and_then(|file| file.read_exact_at(&mut bytes[from..to], at));
-            done.map_err(|error| self.error(Doing::Reading, &entry.path, error))
+            let done = self.reader(index).and_then(|file| file.read_exact_at(&mut bytes[from..to], at));
+            done.map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "it ends before it should"),
+                _ => error,
+            })
+            .map_err(|error| self.error(Doing::Reading, &entry.path, error))
         })
+    }
+
+    /// The file, opened for reading.
+    pub(super) fn reader(&self, index: usize) -> io::Result<Arc<File>> {
+        self.files.get((self.number, index), &self.folder, &self.metainfo.files[index].path, For::Reading)
     }
 
     /// The files that hold anything of a run of bytes, padding left out.
@@ -224,7 +277,7 @@ impl Content {
     /// The file, opened for writing; when it is made by this, it gets its size at once.
     fn writable(&self, index: usize) -> Result<Arc<File>, ContentError> {
         let entry = &self.metainfo.files[index];
-        let file = self.files.get((self.torrent, index), &self.folder, &entry.path, For::Writing);
+        let file = self.files.get((self.number, index), &self.folder, &entry.path, For::Writing);
         let file = file.map_err(|error| self.error(Doing::Making, &entry.path, error))?;
         if !self.sized[index].load(Ordering::Relaxed) {
             let found = file.metadata().map_err(|error| self.error(Doing::Making, &entry.path, error))?;
@@ -252,7 +305,7 @@ impl Content {
         file.set_len(entry.length).map_err(|error| self.error(Doing::Making, &entry.path, error))
     }
 
-    fn error(&self, doing: Doing, path: &str, error: io::Error) -> ContentError {
+    pub(super) fn error(&self, doing: Doing, path: &str, error: io::Error) -> ContentError {
         ContentError { doing, path: self.dir.join(path), error }
     }
 }

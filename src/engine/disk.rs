@@ -8,12 +8,13 @@
 use super::blocks::Blocks;
 use super::content::{Content, ContentError};
 use super::input::Input;
-use crate::proto::message::BLOCK_BYTES;
+use crate::proto::message::{BLOCK_BYTES, BlockSpec};
 use crate::proto::sha1::Sha1;
 use crate::swarm::event::Event;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::thread;
 
@@ -54,7 +55,16 @@ pub enum DiskJob {
         /// The piece.
         piece: u32,
     },
-    /// Forget all that came of a torrent: it ended.
+    /// Try whether a disk in trouble works again; see [`Content::probe`].
+    Probe {
+        /// The torrent's content.
+        content: Arc<Content>,
+        /// What was not written.
+        block: Option<BlockSpec>,
+        /// Bytes of the torrent that are not had.
+        left: u64,
+    },
+    /// Forget all that came of a torrent: it ended, or begins anew.
     Forget {
         /// The torrent.
         torrent: usize,
@@ -188,6 +198,14 @@ impl Worker {
                         self.forget(torrent, piece);
                         self.report();
                     }
+                    DiskJob::Probe { content, block, left } => {
+                        run.take().into_iter().for_each(|run| self.write(run));
+                        let event = match content.probe(block, left) {
+                            Ok(doubtful) => Event::DiskHealed { doubtful },
+                            Err(trouble) => Event::DiskTrouble { block, trouble },
+                        };
+                        self.tell(content.torrent, event);
+                    }
                     DiskJob::Forget { torrent } => {
                         run.take().into_iter().for_each(|run| self.write(run));
                         let pieces = self.pieces.range((torrent, 0)..=(torrent, u32::MAX));
@@ -209,14 +227,18 @@ impl Worker {
         let offset = content.piece_offset(piece) + begin as u64;
         let mut coming = self.pieces.remove(&(torrent, piece)).unwrap_or_default();
         let in_order = begin == coming.hashed;
+        let write = || match content.in_trouble.load(Ordering::Relaxed) {
+            true => Ok(false),
+            false => content.write(offset, &blocks).map(|()| true),
+        };
         let result = if let Ok(_turn) = content.write_turn.try_lock() {
-            content.write(offset, &blocks)
+            write()
         } else {
             if in_order {
                 coming.hash_blocks(&blocks);
             }
             let _turn = content.write_turn.lock().unwrap_or_else(PoisonError::into_inner);
-            content.write(offset, &blocks)
+            write()
         };
         if in_order && begin == coming.hashed {
             coming.hash_blocks(&blocks);
@@ -229,9 +251,13 @@ impl Worker {
             self.report();
         }
         match result {
-            Err(error) => self.fail(torrent, error),
-            Ok(()) if complete => self.prove(&content, piece),
-            Ok(()) => {}
+            Err(error) => {
+                let length = (content.metainfo.piece_size(piece) - begin).min(length as u32);
+                self.fail(&content, BlockSpec { piece, begin, length }, error);
+            }
+            Ok(false) => self.unwritten(&content, piece),
+            Ok(true) if complete => self.prove(&content, piece),
+            Ok(true) => {}
         }
     }
 
@@ -280,15 +306,22 @@ impl Worker {
             block.resize((size - coming.hashed).min(BLOCK_BYTES) as usize, 0);
             let offset = content.piece_offset(piece) + coming.hashed as u64;
             if let Err(error) = content.read(offset, &mut block) {
-                // What is kept of it goes with the torrent, by `DiskJob::Forget`.
+                let spec = BlockSpec { piece, begin: coming.hashed, length: block.len() as u32 };
                 self.pieces.insert((content.torrent, piece), coming);
-                return self.fail(content.torrent, error);
+                return self.fail(content, spec, error);
             }
             coming.hash_blocks(std::slice::from_ref(&block));
         }
         self.blocks.give(block);
         self.report();
         let good = coming.hash.finish() == *content.digest(piece);
+        if content.in_trouble.load(Ordering::Relaxed) {
+            return self.unwritten(content, piece);
+        }
+        if let Err(error) = content.note_proven(piece) {
+            let spec = BlockSpec { piece, begin: 0, length: size.min(BLOCK_BYTES) };
+            return self.fail(content, spec, error);
+        }
         self.tell(content.torrent, Event::Checked { piece, good });
     }
 
@@ -303,9 +336,33 @@ impl Worker {
         }
     }
 
-    fn fail(&mut self, torrent: usize, error: ContentError) {
+    /// Blocks of a piece were not written: what came of it is forgotten, and fetched again.
+    fn unwritten(&mut self, content: &Content, piece: u32) {
+        self.forget(content.torrent, piece);
         self.report();
-        let _ = self.manager.send(Input::DiskFailed { torrent, error });
+        self.tell(content.torrent, Event::Unwritten { piece });
+    }
+
+    /// Something could not be done; what it means is told.
+    fn fail(&mut self, content: &Content, block: BlockSpec, error: ContentError) {
+        let torrent = content.torrent;
+        self.forget(torrent, block.piece);
+        self.report();
+        if error.tells_of_a_change() {
+            self.tell(torrent, Event::Unwritten { piece: block.piece });
+            return self.tell(torrent, Event::Doubted { text: error.to_string() });
+        }
+        if !error.may_pass() {
+            let _ = self.manager.send(Input::DiskFailed { torrent, error });
+            return;
+        }
+        self.tell(
+            torrent,
+            match content.begin_trouble(&error) {
+                Some(trouble) => Event::DiskTrouble { block: Some(block), trouble },
+                None => Event::Unwritten { piece: block.piece },
+            },
+        );
     }
 
     fn tell(&self, torrent: usize, event: Event) {

@@ -26,6 +26,9 @@ struct Told {
     written: u64,
     checked: Vec<(u32, bool)>,
     failed: Vec<ContentError>,
+    /// What the disk has or lacks, in words, and how often nothing was written for it.
+    trouble: Vec<String>,
+    unwritten: usize,
 }
 
 impl Told {
@@ -34,6 +37,10 @@ impl Told {
             Input::Torrent { torrent: 0, event: Event::Written { bytes } } => self.written += bytes,
             Input::Torrent { torrent: 0, event: Event::Checked { piece, good } } => self.checked.push((piece, good)),
             Input::DiskFailed { torrent: 0, error } => self.failed.push(error),
+            Input::Torrent { torrent: 0, event: Event::DiskTrouble { trouble, .. } } => self.trouble.push(trouble.text),
+            Input::Torrent { torrent: 0, event: Event::Doubted { text } } => self.trouble.push(text),
+            Input::Torrent { torrent: 0, event: Event::DiskHealed { .. } } => self.trouble.push("healed".into()),
+            Input::Torrent { torrent: 0, event: Event::Unwritten { .. } } => self.unwritten += 1,
             _ => panic!("a disk thread says something else"),
         }
     }
@@ -252,9 +259,42 @@ fn a_folder_that_was_removed_is_told_too() {
     let mut bench = Bench::new(&metainfo, &bytes, &below);
     fs::remove_dir(&below).unwrap();
     bench.give((0, 0));
-    let told = bench.end(Told::default());
-    assert!(told.checked.is_empty());
-    assert!(told.failed[0].to_string().contains(below.join("whole").to_str().unwrap()), "{}", told.failed[0]);
+    let mut told = Told::default();
+    bench.listen(&mut told, "the trouble", |told| !told.trouble.is_empty());
+    assert!(told.trouble[0].contains(below.join("whole").to_str().unwrap()), "{:?}", told.trouble);
+    // The other thread does not even try.
+    bench.give((1, 0));
+    bench.listen(&mut told, "nothing more is written", |told| told.unwritten == 1);
+    let probe = |bench: &mut Bench, told: &mut Told| {
+        let (content, left, before) = (Arc::clone(&bench.content), bench.content.metainfo.length, told.trouble.len());
+        let block = Some(BlockSpec { piece: 0, begin: 0, length: BLOCK_BYTES });
+        bench.disk.give(0, DiskJob::Probe { content, block, left });
+        bench.listen(told, "an answer", |told| told.trouble.len() > before);
+        told.trouble.last().unwrap().clone()
+    };
+    assert_eq!(probe(&mut bench, &mut told), format!("{} is not there", below.display()));
+    fs::create_dir(&below).unwrap();
+    assert_eq!(probe(&mut bench, &mut told), "healed");
+    assert!(bench.content.in_trouble.load(Ordering::Relaxed), "it is another folder: the content must be opened anew");
+    let told = bench.end(told);
+    assert!(told.checked.is_empty() && told.failed.is_empty());
+    assert_eq!(told.written, 2 * BLOCK as u64, "its memory is free again");
+}
+
+#[test]
+fn a_file_that_was_removed_takes_no_more_pieces() {
+    let dir = tempfile::tempdir().unwrap();
+    let (metainfo, bytes) = torrent(4 * BLOCK, &[], 2 * BLOCK, &[]);
+    let mut bench = Bench::new(&metainfo, &bytes, dir.path());
+    bench.give((0, 0));
+    bench.give((0, BLOCK_BYTES));
+    let mut told = Told::default();
+    bench.listen(&mut told, "the first piece", |told| told.checked == [(0, true)]);
+    fs::remove_file(dir.path().join("whole")).unwrap();
+    bench.blocks(1).for_each(|block| bench.give(block));
+    bench.listen(&mut told, "it is noticed", |told| !told.trouble.is_empty());
+    assert!(told.trouble[0].ends_with("another program removed it"), "{:?}", told.trouble);
+    assert_eq!(bench.end(told).checked, [(0, true)], "a piece counts that nobody sees");
 }
 
 #[test]
@@ -270,9 +310,9 @@ fn a_file_that_lost_its_end_before_it_was_read_back_is_told() {
     let path = dir.path().join("whole");
     fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(20 * BLOCK as u64).unwrap();
     bench.give((0, 0));
-    bench.listen(&mut told, "the failure", |told| !told.failed.is_empty());
-    assert!(told.failed[0].to_string().starts_with(&format!("can't read {}", path.display())), "{}", told.failed[0]);
-    bench.disk.forget(0);
+    bench.listen(&mut told, "the failure", |told| !told.trouble.is_empty());
+    let text = format!("can't read {}: it ends before it should", path.display());
+    assert_eq!(told.trouble, [text]);
     let told = bench.end(told);
     assert!(told.checked.is_empty());
     assert_eq!(told.written, metainfo.length, "its memory is free again");

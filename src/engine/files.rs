@@ -4,8 +4,10 @@
 //! when they are needed, and the one that was not used for longest is closed for it.
 
 use super::beneath::{Folder, For};
+use rustix::io::Errno;
 use std::fs::File;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Most files open at once where the system allows many.
@@ -15,7 +17,7 @@ const LEAST_OPEN: u64 = 8;
 /// Files may take one in this many of the descriptors we are allowed; the rest is for peers.
 const SHARE_OF_DESCRIPTORS: u64 = 8;
 
-/// A file of a torrent: the torrent's number and the file's.
+/// A file of a torrent: the [number](FileCache::number) of its content and the file's.
 pub type FileKey = (usize, usize);
 
 struct Open {
@@ -28,6 +30,7 @@ struct Open {
 pub struct FileCache {
     open: Mutex<Vec<Open>>,
     most: usize,
+    numbers: AtomicUsize,
 }
 
 impl FileCache {
@@ -35,7 +38,17 @@ impl FileCache {
     pub fn new() -> FileCache {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
         let most = (limit / SHARE_OF_DESCRIPTORS).clamp(LEAST_OPEN, MOST_OPEN) as usize;
-        FileCache { open: Mutex::new(Vec::with_capacity(most)), most }
+        FileCache { open: Mutex::new(Vec::with_capacity(most)), most, numbers: AtomicUsize::new(0) }
+    }
+
+    /// A number for content: what is opened for one is never taken for another's, though both be of one torrent.
+    pub fn number(&self) -> usize {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Closes the files of a content.
+    pub fn forget(&self, number: usize) {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).retain(|open| open.key.0 != number);
     }
 
     /// The file `key` at `path` beneath `folder`, from the cache or opened now.
@@ -53,10 +66,20 @@ impl FileCache {
         if open.len() >= self.most {
             open.remove(0);
         }
-        let file = Arc::new(folder.file(path, purpose)?);
+        let file = loop {
+            match folder.file(path, purpose) {
+                // The descriptors have run out, as they may where few are allowed: those of other files are of use.
+                Err(error) if is_out_of_files(&error) && !open.is_empty() => drop(open.remove(0)),
+                result => break Arc::new(result?),
+            }
+        };
         open.push(Open { key, purpose, file: Arc::clone(&file) });
         Ok(file)
     }
+}
+
+fn is_out_of_files(error: &io::Error) -> bool {
+    [Errno::MFILE, Errno::NFILE].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 impl Default for FileCache {
@@ -73,7 +96,7 @@ mod tests {
     fn never_more_than_allowed_and_a_reader_becomes_a_writer() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::open(dir.path()).unwrap();
-        let cache = FileCache { open: Mutex::default(), most: 3 };
+        let cache = FileCache { open: Mutex::default(), most: 3, numbers: AtomicUsize::default() };
         for file in 0..10 {
             cache.get((0, file), &folder, &file.to_string(), For::Writing).unwrap();
             assert!(cache.open.lock().unwrap().len() <= 3);

@@ -7,7 +7,7 @@
 use super::announce::Announcers;
 use super::blocks::Blocks;
 use super::check::{self, Check};
-use super::content::Content;
+use super::content::{Content, ContentError};
 use super::disk::{Disk, DiskJob};
 use super::input::Input;
 use super::link::{Directory, Link, Order};
@@ -22,13 +22,14 @@ use crate::swarm::event::{Action, Event, sooner};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::rng::Rng;
 use crate::swarm::torrent::{Settings, Shared, Torrent, Turn};
+use crate::swarm::waiting::DiskTrouble;
 use core::net::SocketAddr;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::HashMap;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -178,13 +179,16 @@ impl Manager {
             }
             Input::Add(job) => self.add(*job),
             Input::Checked { torrent, result } => match result {
+                Ok((content, have)) if self.is_running(torrent) => self.checked_again(torrent, content, have, now),
+                Err(error) if self.is_running(torrent) && error.may_pass() => {
+                    let trouble = DiskTrouble { text: error.to_string(), short_bytes: 0 };
+                    self.handle(torrent, Event::DiskTrouble { block: None, trouble }, now);
+                }
+                Err(error) if self.is_running(torrent) => self.disk_failed(torrent, error, now),
                 Ok((content, have)) => self.join(torrent, content, have, now),
                 Err(error) => self.failed(torrent, error.into()),
             },
-            Input::DiskFailed { torrent, error } => {
-                self.handle(torrent, Event::DiskFailed { problem: error.to_string() }, now);
-                self.failed(torrent, error.into());
-            }
+            Input::DiskFailed { torrent, error } => self.disk_failed(torrent, error, now),
             Input::Stop => self.stop(now),
         }
     }
@@ -200,7 +204,7 @@ impl Manager {
             wake: None,
             told: Vec::new(),
         });
-        let _ = self.checks.send(Check { torrent: self.torrents.len() - 1, job, progress });
+        let _ = self.checks.send(Check::New { torrent: self.torrents.len() - 1, job, progress });
     }
 
     /// The content is checked: the torrent begins.
@@ -217,6 +221,20 @@ impl Manager {
         self.around.directory.add(content);
         let _ = self.notices.send(Notice::Joined { torrent: number, had_bytes, whole });
         self.handle(number, Event::Timer, now);
+    }
+
+    /// The content was in doubt, and was opened and checked anew.
+    fn checked_again(&mut self, number: usize, content: Arc<Content>, have: Bitfield, now: Time) {
+        if let State::Running(_, before) = &mut self.torrents[number].state {
+            *before = Arc::clone(&content);
+            self.around.directory.add(content);
+            self.handle(number, Event::CheckedAgain { have }, now);
+        }
+    }
+
+    fn disk_failed(&mut self, number: usize, error: ContentError, now: Time) {
+        self.handle(number, Event::DiskFailed { problem: error.to_string() }, now);
+        self.failed(number, error.into());
     }
 
     fn failed(&mut self, number: usize, problem: Problem) {
@@ -317,6 +335,23 @@ impl Manager {
                 Action::Announce { announcement } => {
                     self.announcing += 1;
                     self.announcers.announce(number, announcement);
+                }
+                Action::ProbeDisk { block, left } => {
+                    let (piece, content) = (block.map_or(0, |block| block.piece), Arc::clone(&content));
+                    self.disk.give(piece, DiskJob::Probe { content, block, left });
+                }
+                Action::CheckAgain { have } => {
+                    // What is still on its way to it must not be written over what is proven.
+                    content.in_trouble.store(true, Ordering::Relaxed);
+                    self.disk.forget(number);
+                    let _ = self.checks.send(Check::Again { content: Arc::clone(&content), have });
+                }
+                Action::Waiting { trouble } => {
+                    log::warn!("{}: waiting for disk: {}", content.metainfo.name, trouble.text);
+                    let _ = self.notices.send(Notice::Waiting { torrent: number, trouble });
+                }
+                Action::Resumed => {
+                    let _ = self.notices.send(Notice::Resumed { torrent: number });
                 }
                 Action::Complete => {
                     // The last figures first, so that whoever shows the end shows the whole.

@@ -26,6 +26,8 @@ pub mod reader;
 pub mod slot;
 #[cfg(test)]
 mod testkit;
+pub mod touched;
+pub mod trouble;
 pub mod wire;
 pub mod writer;
 
@@ -33,6 +35,7 @@ use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::metainfo::Metainfo;
 use crate::swarm::status::Status;
 use crate::swarm::torrent::Settings;
+use crate::swarm::waiting::DiskTrouble;
 use content::ContentError;
 use crossbeam_channel::{Receiver, Sender};
 use input::Input;
@@ -95,6 +98,18 @@ pub enum Notice {
     },
     /// Every piece is had and proven.
     Complete {
+        /// Which.
+        torrent: usize,
+    },
+    /// The disk is full, read-only or away, or what is on it is checked again: the torrent waits. Each new reason comes.
+    Waiting {
+        /// Which.
+        torrent: usize,
+        /// Why.
+        trouble: DiskTrouble,
+    },
+    /// The torrent goes on after it waited.
+    Resumed {
         /// Which.
         torrent: usize,
     },

@@ -87,8 +87,16 @@ impl Writer {
         let start = self.out.len();
         self.out.resize(start + block.length as usize, 0);
         let offset = self.content.piece_offset(block.piece) + block.begin as u64;
-        if let Err(error) = self.content.read(offset, &mut self.out[start..]) {
+        if let Err(error) = self.content.serve(offset, &mut self.out[start..]) {
             log::warn!("{error}");
+            let event = match () {
+                () if error.tells_of_a_change() => Some(Event::Doubted { text: error.to_string() }),
+                () if error.tells_of_a_loss() => Some(Event::Lost { piece: block.piece }),
+                () => None,
+            };
+            if let Some(event) = event {
+                let _ = self.around.manager.send(Input::Torrent { torrent: self.content.torrent, event });
+            }
             return Err(io::Error::other(error));
         }
         self.uploaded += block.length as u64;

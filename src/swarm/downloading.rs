@@ -27,6 +27,9 @@ const BUNCH: usize = 32;
 impl Torrent {
     /// Asks `peer` for as much as it, the window and the memory allow.
     pub(super) fn ask_more(&mut self, peer: PeerKey, turn: &mut Turn) {
+        if self.waits_for_disk() {
+            return;
+        }
         let Some(state) = self.peers.get_mut(&peer) else { return };
         if state.chokes_us || state.refused || state.useful_pieces == 0 {
             return;
@@ -106,6 +109,11 @@ impl Torrent {
         let rate = state.down.rate(turn.now);
         state.window.block_came(rate, turn.now);
         self.down.add(bytes, turn.now);
+        if self.waits_for_disk() {
+            // It was on its way when the disk failed; it will be asked for again.
+            self.wasted += bytes;
+            return;
+        }
         match self.picker.arrived(block, peer, late) {
             Arrival::Unwanted => self.wasted += bytes,
             Arrival::Wanted { others } => {
@@ -135,7 +143,7 @@ impl Torrent {
 
     /// Of a piece that begins anew, the disk forgets what it has, and nobody need send what he was asked for before:
     /// it would come in vain, and its request would pass for one of the new beginning.
-    fn forget_restarted(&mut self, turn: &mut Turn) {
+    pub(super) fn forget_restarted(&mut self, turn: &mut Turn) {
         for piece in self.picker.take_restarted() {
             turn.actions.push(Action::Restart { piece });
             for (&peer, state) in &mut self.peers {
@@ -156,6 +164,9 @@ impl Torrent {
 
     /// All blocks of a piece came and the disk compared its hash.
     pub(super) fn checked(&mut self, piece: u32, good: bool, turn: &mut Turn) {
+        if self.is_in_doubt() {
+            return;
+        }
         let size = self.picker.piece_size(piece) as u64;
         if !good {
             self.wasted += size;
@@ -189,7 +200,9 @@ impl Torrent {
         }
         if self.picker.is_whole() {
             self.standing = Standing::Seeding;
-            self.announcer.complete(turn.now);
+            if !core::mem::replace(&mut self.completed, true) {
+                self.announcer.complete(turn.now);
+            }
             turn.actions.push(Action::Complete);
             let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
             peers.into_iter().for_each(|peer| self.part_from_seed(peer, turn));

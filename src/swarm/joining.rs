@@ -20,6 +20,7 @@ const STAYED: Time = Time::from_secs(60);
 impl Torrent {
     pub(super) fn has_room_for_peers(&self) -> bool {
         !self.has_failed()
+            && !self.is_in_doubt()
             && !self.announcer.is_stopping()
             && self.peers.len() + self.connecting < self.settings.max_peers
     }
@@ -97,6 +98,9 @@ impl Torrent {
             }
             return Some("it is ourselves");
         }
+        if self.is_in_doubt() {
+            return Some("what we have is being checked again");
+        }
         if self.candidates.is_barred(addr) {
             return Some("it is banned");
         }
@@ -167,7 +171,7 @@ impl Torrent {
             let (addr, outgoing) = (state.addr, state.outgoing);
             self.close(peer, "it has everything, and so have we", turn);
             if outgoing {
-                self.candidates.bar(addr);
+                self.candidates.part(addr);
             }
         }
     }

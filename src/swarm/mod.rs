@@ -23,6 +23,7 @@ mod simulation_tests;
 pub mod status;
 pub mod torrent;
 mod uploading;
+pub mod waiting;
 pub mod window;
 
 /// A moment: what has passed since the process began. It is handed in; nothing here reads a clock.

@@ -327,6 +327,38 @@ impl Picker {
         senders
     }
 
+    /// What came of `piece` could not be written: it is fetched again, from whomever.
+    pub fn forget(&mut self, piece: u32) {
+        if let Some(begun) = self.begun.get(&piece) {
+            let alone = begun.alone;
+            self.begin_anew(piece);
+            self.begun.get_mut(&piece).into_iter().for_each(|begun| begun.alone = alone);
+        }
+    }
+
+    /// `piece` was had and is not any more. Says whether that is new.
+    pub fn lose(&mut self, piece: u32, rng: &mut Rng) -> bool {
+        let lost = self.have.clear(piece);
+        if lost {
+            self.rarity.put(piece, rng);
+        }
+        lost
+    }
+
+    /// Begins from the beginning: `have` is there, and nothing is begun. Of peers it knows what it knew.
+    pub fn begin_with(&mut self, have: Bitfield, rng: &mut Rng) {
+        self.begun.clear();
+        (0..have.len())
+            .for_each(|piece| if have.get(piece) { self.rarity.remove(piece) } else { self.rarity.put(piece, rng) });
+        self.have = have;
+    }
+
+    /// Bytes of the pieces that are not had.
+    pub fn lacked_bytes(&self) -> u64 {
+        let had: u64 = self.have.iter_ones().map(|piece| self.piece_size(piece) as u64).sum();
+        self.length - had
+    }
+
     /// Forgets what came of `piece`; from now on it comes from one peer alone.
     fn begin_anew(&mut self, piece: u32) {
         self.restarted.push(piece);

@@ -1,7 +1,8 @@
 //! The central piece manager: one torrent as a state machine, `(event, now) -> actions`.
 //!
-//! Floor 2. It owns all the state of a torrent and is the only place that decides. Its ways stand in three files:
-//! `joining.rs` (who is connected), `downloading.rs` (whom to ask for what) and `uploading.rs` (who gets what).
+//! Floor 2. It owns all the state of a torrent and is the only place that decides. Its ways stand in four files:
+//! `joining.rs` (who is connected), `downloading.rs` (whom to ask for what), `uploading.rs` (who gets what) and
+//! `waiting.rs` (when the disk does not work).
 //! BEP 3 for the protocol; each idea it decides with has a file of its own on this floor.
 
 use super::Time;
@@ -14,6 +15,7 @@ use super::peer::{Peer, PeerKey};
 use super::picker::Picker;
 use super::rate::Meter;
 use super::rng::Rng;
+use super::waiting::{DiskTrouble, Wait};
 use crate::proto::announce::{AnnounceRequest, key_text};
 use crate::proto::bitfield::Bitfield;
 use crate::proto::id::{InfoHash, PeerId};
@@ -73,6 +75,8 @@ pub enum Standing {
     Downloading,
     /// All is had and proven.
     Seeding,
+    /// The disk is full, read-only or away, or is being checked: nothing is asked for until it works again.
+    WaitingForDisk(DiskTrouble),
     /// It ended by itself; nothing moves. The reason is for people.
     Failed(String),
 }
@@ -90,6 +94,10 @@ pub struct Torrent {
     pub(super) connecting: usize,
     /// Bytes that are not proven yet.
     pub(super) left: u64,
+    /// The disk does not work: what is waited for.
+    pub(super) wait: Option<Wait>,
+    /// Trackers were told that it is complete, or it was so at the start: they hear it once.
+    pub(super) completed: bool,
     /// Some peer could be asked for more if there were memory.
     pub(super) waits_for_budget: bool,
     pub(super) down: Meter,
@@ -110,6 +118,8 @@ impl Torrent {
             peers: BTreeMap::new(),
             candidates: Candidates::new(),
             announcer: Announcer::new(&metainfo.tiers, now, rng),
+            wait: None,
+            completed: had == metainfo.length,
             connecting: 0,
             left: metainfo.length - had,
             waits_for_budget: false,
@@ -140,6 +150,12 @@ impl Torrent {
             Event::Gone { peer } => self.lose(peer, turn),
             Event::Uploaded { peer, bytes } => self.uploaded(peer, bytes, turn),
             Event::Checked { piece, good } => self.checked(piece, good, turn),
+            Event::DiskTrouble { block, trouble } => self.disk_trouble(block, trouble, turn),
+            Event::Unwritten { piece } => self.unwritten(piece, turn),
+            Event::DiskHealed { doubtful } => self.disk_healed(doubtful, turn),
+            Event::Doubted { text } => self.doubted(text, turn),
+            Event::CheckedAgain { have } => self.checked_again(have, turn),
+            Event::Lost { piece } => self.lost(piece, turn),
             Event::DiskFailed { problem } => self.fail(problem, turn),
             Event::BudgetFreed => self.ask_all(turn),
             Event::Timer => self.timer(turn),
@@ -154,6 +170,7 @@ impl Torrent {
         if self.has_failed() {
             return wake;
         }
+        wake = sooner(wake, self.probe_at());
         if self.has_room_for_peers() {
             let due = self.candidates.next_due();
             let full = shared.connecting >= MOST_CONNECTING;
@@ -239,6 +256,7 @@ impl Torrent {
         let quiet: Vec<PeerKey> = self.peers.iter().filter(|(_, peer)| quiet(peer)).map(|(key, _)| *key).collect();
         quiet.into_iter().for_each(|peer| self.send(peer, Message::KeepAlive, turn));
         self.snub_the_silent(turn);
+        self.probe_disk(turn);
     }
 
     /// Sends a message to a connected peer.

@@ -374,3 +374,6 @@ fn an_idle_connection_is_kept_alive() {
     let alive = swarm.members[1].heard.iter().filter(|(_, message)| *message == Message::KeepAlive).count();
     assert_eq!(alive, 2);
 }
+
+#[path = "waiting_tests.rs"]
+mod waiting;

@@ -64,6 +64,10 @@ impl Torrent {
             return self.close(peer, "it asks for a block that does not exist", turn);
         }
         let Some(state) = self.peers.get_mut(&peer) else { return };
+        if !self.picker.have().get(piece) && !state.reserved.fast() {
+            // We had it and lost it. This peer can't be told but by a new bitfield.
+            return self.close(peer, "it asks for a piece that is not here", turn);
+        }
         if state.we_choke || !self.picker.have().get(piece) || state.wants.len() >= MOST_WANTED {
             return self.reject(peer, block, turn);
         }

@@ -108,6 +108,16 @@ impl Swarmlet {
         Outcome { code, stdout: self.process.stdout(), stderr: self.process.stderr(), process: self.process }
     }
 
+    /// What it wrote to standard output so far.
+    pub fn stdout(&self) -> String {
+        self.process.stdout()
+    }
+
+    /// What it wrote to standard error so far.
+    pub fn stderr(&self) -> String {
+        self.process.stderr()
+    }
+
     /// Asks it to end, as `kill` does, and waits until it has.
     pub fn terminate(mut self) -> Outcome {
         self.process.signal(Signal::TERM);

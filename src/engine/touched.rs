@@ -1,0 +1,130 @@
+//! Whether somebody else touched the files: what is served must be what was proven.
+//!
+//! Floor 3. Of each file its size, time of change and inode are remembered as they were when its pieces were proven. A
+//! file that is served is looked at once a minute; when it is another than it was, all its pieces are in doubt. While we
+//! write to a file ourselves nothing is remembered of it, until the next piece is proven.
+
+use super::content::{Content, ContentError, Doing};
+use std::fs::{File, Metadata};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// A file that is served is looked at so often.
+const LOOK_EVERY_SECONDS: u32 = 60;
+
+/// What is known of one file. (There may be a hundred thousand: 16 bytes each.)
+#[derive(Clone, Copy, Default)]
+struct Known {
+    /// A digest of what the system says of it; 0: nothing is known.
+    stamp: u64,
+    /// When it was looked at, in seconds since the content was opened.
+    looked: u32,
+    /// We have written to it.
+    written: bool,
+}
+
+/// What is known of the files of a content.
+pub struct KnownFiles {
+    files: Mutex<Vec<Known>>,
+    began: Instant,
+}
+
+impl KnownFiles {
+    /// Nothing is known of `count` files.
+    pub fn new(count: usize) -> KnownFiles {
+        KnownFiles { files: Mutex::new(vec![Known::default(); count]), began: Instant::now() }
+    }
+
+    /// It was found so, and what is in it will be, or is, proven.
+    pub fn note(&self, file: usize, found: &Metadata) {
+        let looked = self.began.elapsed().as_secs() as u32;
+        let known = &mut self.lock()[file];
+        (known.stamp, known.looked) = (stamp(found), looked);
+    }
+
+    /// We wrote to it. (To be said after each write: what was noted during it may be older.)
+    pub fn wrote(&self, file: usize) {
+        let known = &mut self.lock()[file];
+        (known.stamp, known.written) = (0, true);
+    }
+
+    /// Whether it is time to look at it.
+    fn is_due(&self, file: usize) -> bool {
+        let seconds = self.began.elapsed().as_secs() as u32;
+        seconds >= self.lock()[file].looked + LOOK_EVERY_SECONDS
+    }
+
+    /// Which files are as `before` knew them. Where what was written is in doubt, those that were not written to.
+    pub fn unchanged_since(&self, before: &KnownFiles, doubtful: bool) -> Vec<bool> {
+        let (now, before) = (self.lock(), before.lock());
+        let same = |(now, before): (&Known, &Known)| {
+            now.stamp != 0 && now.stamp == before.stamp && !(doubtful && before.written)
+        };
+        now.iter().zip(before.iter()).map(same).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Known>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn stamp(found: &Metadata) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (found.ino(), found.len(), found.mtime(), found.mtime_nsec()).hash(&mut hasher);
+    hasher.finish().max(1)
+}
+
+impl Content {
+    /// Which files are as they were when they were open as `before`.
+    pub fn unchanged_since(&self, before: &Content) -> Vec<bool> {
+        self.known.unchanged_since(&before.known, before.doubtful.load(Ordering::Relaxed))
+    }
+
+    /// Reads for somebody else: looks first, now and then, whether the files are still what they were.
+    pub fn serve(&self, offset: u64, bytes: &mut [u8]) -> Result<(), ContentError> {
+        for file in self.files_of(offset, bytes.len() as u64) {
+            if self.known.is_due(file) {
+                self.look(file)?;
+            }
+        }
+        self.read(offset, bytes)
+    }
+
+    fn look(&self, file: usize) -> Result<(), ContentError> {
+        let found = self.found(file)?;
+        let before = self.known.lock()[file].stamp;
+        if before != 0 && before != stamp(&found) {
+            return Err(self.changed(file, "another program changed it"));
+        }
+        self.known.note(file, &found);
+        Ok(())
+    }
+
+    /// All of a piece lies in these files, and was just proven: notes what they are like. They must be those that
+    /// everybody sees; a file that was removed lives on for those who have it open.
+    pub fn note_proven(&self, piece: u32) -> Result<(), ContentError> {
+        let size = self.metainfo.piece_size(piece) as u64;
+        for file in self.files_of(self.piece_offset(piece), size) {
+            self.known.note(file, &self.found(file)?);
+        }
+        Ok(())
+    }
+
+    fn found(&self, file: usize) -> Result<Metadata, ContentError> {
+        let path = &self.metainfo.files[file].path;
+        let found = self.reader(file).and_then(|file: std::sync::Arc<File>| file.metadata());
+        let found = found.map_err(|error| self.error(Doing::Reading, path, error))?;
+        if found.nlink() == 0 {
+            return Err(self.changed(file, "another program removed it"));
+        }
+        Ok(found)
+    }
+
+    fn changed(&self, file: usize, words: &str) -> ContentError {
+        self.error(Doing::Reading, &self.metainfo.files[file].path, io::Error::other(words))
+    }
+}
