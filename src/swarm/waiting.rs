@@ -142,6 +142,9 @@ impl Torrent {
         self.picker.begin_with(have, &mut turn.shared.rng);
         self.left = self.picker.lacked_bytes();
         self.candidates.hurry(turn.now);
+        if self.completed && self.left > 0 {
+            self.announcer.hurry(turn.now);
+        }
         self.go_on(turn);
     }
 
