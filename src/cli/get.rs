@@ -147,6 +147,7 @@ fn configure(given: &Parsed, view: &View) -> Result<Config, Failure> {
         preallocate: given.has("preallocate"),
         sequential: given.has("sequential"),
         status_every: view.every(),
+        ..Config::default()
     })
 }
 

@@ -87,6 +87,8 @@ pub fn start(
         peer_id: settings.peer_id,
     };
     listener::start(listeners, &around)?;
+    let mut shared = Shared::new(Rng::new(entropy()), Budget::new(config.memory_bytes));
+    shared.upload.set_rate(config.total_upload_rate, Time::ZERO);
     let mut manager = Manager {
         started: Instant::now(),
         settings,
@@ -96,7 +98,7 @@ pub fn start(
         announcers: Announcers::new(sender.clone()),
         checks: check::start(sender.clone(), config.preallocate)?,
         around,
-        shared: Shared { rng: Rng::new(entropy()), budget: Budget::new(config.memory_bytes), connecting: 0 },
+        shared,
         torrents: Vec::new(),
         peers: HashMap::new(),
         talked_to: Vec::new(),

@@ -18,8 +18,7 @@ use std::path::Path;
 const PIECE: usize = 32 * 1024;
 
 fn engine(memory_bytes: u64) -> (Engine, Receiver<Notice>) {
-    let config =
-        Config { ports: 0..=0, max_peers: 50, memory_bytes, preallocate: false, sequential: false, status_every: None };
+    let config = Config { ports: 0..=0, memory_bytes, ..Config::default() };
     Engine::start(config).unwrap()
 }
 
@@ -255,14 +254,7 @@ fn a_peer_that_comes_when_its_torrent_has_failed_is_let_go() {
 #[test]
 fn no_port_is_said_with_the_ports() {
     let (engine, _notices) = engine(1 << 20);
-    let config = Config {
-        ports: engine.port()..=engine.port(),
-        max_peers: 1,
-        memory_bytes: 0,
-        preallocate: false,
-        sequential: false,
-        status_every: None,
-    };
+    let config = Config { ports: engine.port()..=engine.port(), ..Config::default() };
     let Err(error @ EngineError::NoPort(..)) = Engine::start(config) else { panic!("it starts") };
     assert!(error.to_string().contains(&format!("can't listen on port {}", engine.port())));
 }

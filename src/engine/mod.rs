@@ -69,8 +69,28 @@ pub struct Config {
     pub preallocate: bool,
     /// Pieces in order, first to last.
     pub sequential: bool,
+    /// Most that a torrent uploads, in bytes a second.
+    pub upload_rate: Option<u64>,
+    /// Most that all torrents upload, in bytes a second.
+    pub total_upload_rate: Option<u64>,
     /// How often [`Notice::Status`] is to come; `None` for never.
     pub status_every: Option<Duration>,
+}
+
+impl Default for Config {
+    /// As it is when nothing is named.
+    fn default() -> Config {
+        Config {
+            ports: DEFAULT_PORTS,
+            max_peers: DEFAULT_MAX_PEERS,
+            memory_bytes: DEFAULT_MEMORY_BYTES,
+            preallocate: false,
+            sequential: false,
+            upload_rate: None,
+            total_upload_rate: None,
+            status_every: None,
+        }
+    }
 }
 
 /// A torrent to be fetched and served, and where its content is or goes.
@@ -223,6 +243,7 @@ impl Engine {
             tracker_key: entropy() as u32,
             max_peers: config.max_peers.min(most_connections()),
             sequential: config.sequential,
+            upload_rate: config.upload_rate,
         };
         log::info!("we are {} on port {port}", settings.peer_id);
         let manager = manager::start(config, settings, listeners, notices).map_err(EngineError::NoThread)?;

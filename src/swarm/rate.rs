@@ -3,6 +3,7 @@
 //! Floor 2. Both are told the time and keep no timer: an idle meter costs nothing.
 
 use super::Time;
+use crate::proto::message::BLOCK_BYTES;
 
 /// Seconds over which a rate is averaged: long enough to be steady on the screen and for choosing peers,
 /// short enough that a peer that stops is noticed (BEP 3 proposes a rolling 20 s average; libtorrent takes 5).
@@ -67,6 +68,10 @@ impl Meter {
 }
 
 /// A limit in bytes a second: tokens drip in, sending takes them out, and what is not there must wait.
+///
+/// Whoever wants to pass asks [`is_ready`](TokenBucket::is_ready), then takes; so one that must pass two buckets (that
+/// of its torrent and that of the process) takes from both or from none. A block may overdraw the bucket, and the next
+/// waits the longer for it: the average is exact, and no block is too large for a small limit.
 #[derive(Clone, Debug)]
 pub struct TokenBucket {
     /// Bytes a second; `None` is no limit.
@@ -77,35 +82,52 @@ pub struct TokenBucket {
 
 /// How much may be saved up, in seconds of the rate: enough to make up for a late wake-up, too little to hurt others.
 const BURST_SECONDS: f64 = 0.25;
+/// Who waits for tokens waits this much longer, so that some blocks go together and timers stay below 200 a second.
+const LOT: Time = Time::from_millis(5);
 
 impl TokenBucket {
-    /// A bucket for `rate` bytes a second, or without a limit; it begins empty.
+    /// A bucket for `rate` bytes a second, or without a limit. It begins with the debt of one block: so that never,
+    /// from the first moment on, more passed than the rate allows.
     pub fn new(rate: Option<u64>, now: Time) -> TokenBucket {
-        TokenBucket { rate, tokens: 0.0, filled: now }
+        TokenBucket { rate, tokens: -f64::from(BLOCK_BYTES), filled: now }
     }
 
-    /// Takes `bytes` if the bucket is not in debt. One taker may overdraw it by its last block, and the next waits
-    /// the longer for it; so the average is exact and no block is ever too large for a small limit.
-    pub fn take(&mut self, bytes: u64, now: Time) -> bool {
+    /// From `now` on, the limit is `rate`.
+    pub fn set_rate(&mut self, rate: Option<u64>, now: Time) {
+        self.is_ready(now);
+        self.rate = rate;
+        self.filled = now;
+        // What was owed or saved under another rate would be too much under this one.
+        self.tokens = self.tokens.clamp(-f64::from(BLOCK_BYTES), 0.0);
+    }
+
+    /// The limit, in bytes a second.
+    pub fn rate(&self) -> Option<u64> {
+        self.rate
+    }
+
+    /// Whether something may pass at `now`: the bucket is not in debt.
+    pub fn is_ready(&mut self, now: Time) -> bool {
         let Some(rate) = self.rate else { return true };
         let gained = now.saturating_sub(self.filled).as_secs_f64() * rate as f64;
         self.tokens = (self.tokens + gained).min(rate as f64 * BURST_SECONDS);
         self.filled = self.filled.max(now);
-        if self.tokens < 0.0 {
-            return false;
-        }
-        self.tokens -= bytes as f64;
-        true
+        self.tokens >= 0.0
     }
 
-    /// When the next [`take`](TokenBucket::take) will be granted, seen from the last one.
+    /// `bytes` pass.
+    pub fn take(&mut self, bytes: u64) {
+        if self.rate.is_some() {
+            self.tokens -= bytes as f64;
+        }
+    }
+
+    /// When to ask [`is_ready`](TokenBucket::is_ready) again, after it said no.
     pub fn ready_at(&self) -> Time {
         match self.rate {
-            Some(rate) if self.tokens < 0.0 && rate > 0 => {
-                self.filled + Time::from_secs_f64(-self.tokens / rate as f64 + 1e-6)
-            }
             Some(0) => Time::MAX,
-            _ => self.filled,
+            Some(rate) => self.filled + Time::from_secs_f64((-self.tokens).max(0.0) / rate as f64) + LOT,
+            None => self.filled,
         }
     }
 }
@@ -136,27 +158,50 @@ mod tests {
         assert_eq!(meter.rate(Time::from_millis(502)), 16_384);
     }
 
-    /// Ten virtual seconds of blocks through a bucket, each as soon as it is let through.
-    #[test]
-    fn a_bucket_is_exact_over_ten_seconds() {
-        for rate in [4 * 1024, 100 * 1024, 10 * 1024 * 1024] {
-            let mut bucket = TokenBucket::new(Some(rate), Time::ZERO);
-            let (mut now, mut sent) = (Time::ZERO, 0u64);
-            while now < Time::from_secs(100) {
-                if bucket.take(16_384, now) {
-                    sent += 16_384;
-                }
-                now = bucket.ready_at().max(now + Time::from_micros(50));
+    /// Virtual seconds of blocks through a bucket, each as soon as it is let through; bytes that passed in the first
+    /// `seconds`, and how often it was asked.
+    fn pass(rate: u64, seconds: u64) -> (u64, u64) {
+        let mut bucket = TokenBucket::new(Some(rate), Time::ZERO);
+        let (mut now, mut sent, mut asked) = (Time::ZERO, 0, 0);
+        while now <= Time::from_secs(seconds) {
+            asked += 1;
+            while bucket.is_ready(now) {
+                bucket.take(16_384);
+                sent += 16_384;
             }
-            let off = sent as f64 / (rate * 100) as f64;
-            assert!((0.97..1.05).contains(&off), "{rate}: {off}");
+            now = bucket.ready_at();
+        }
+        (sent, asked)
+    }
+
+    #[test]
+    fn a_bucket_is_exact_over_ten_seconds_and_seldom_asked() {
+        for rate in [100 * 1024, 10 << 20, 1 << 30] {
+            let (sent, asked) = pass(rate, 10);
+            let percent = sent * 100 / (rate * 10);
+            assert!((97..=100).contains(&percent), "{rate}: {percent} %");
+            assert!(asked <= 10 * 200, "{rate}: {asked} timers");
         }
     }
 
     #[test]
-    fn no_limit_never_waits() {
+    fn a_small_limit_is_never_exceeded_not_even_by_the_first_block() {
+        for seconds in 1..100 {
+            assert!(pass(4096, seconds).0 <= 4096 * seconds, "{seconds} s");
+        }
+        assert!(pass(4096, 100).0 >= 4096 * 95);
+    }
+
+    #[test]
+    fn no_limit_never_waits_and_a_new_limit_holds_at_once() {
         let mut bucket = TokenBucket::new(None, Time::ZERO);
-        assert!((0..1000).all(|_| bucket.take(u64::MAX / 2, Time::ZERO)));
-        assert_eq!(bucket.ready_at(), Time::ZERO);
+        bucket.take(u64::MAX / 2);
+        assert!(bucket.is_ready(Time::ZERO));
+        bucket.set_rate(Some(16_384), Time::from_secs(5));
+        assert!(!bucket.is_ready(Time::from_millis(5_900)));
+        assert!(bucket.is_ready(Time::from_millis(6_010)));
+        bucket.set_rate(Some(0), Time::from_secs(7));
+        bucket.take(1);
+        assert!(!bucket.is_ready(Time::from_secs(1_000_000)) && bucket.ready_at() == Time::MAX);
     }
 }

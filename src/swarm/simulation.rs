@@ -76,8 +76,15 @@ impl World {
         sequential: bool,
     ) -> World {
         let mut rng = Rng::new(seed);
-        let mut shared = Shared { rng: Rng::new(seed + 1), budget: Budget::new(memory), connecting: 0 };
-        let settings = Settings { peer_id: PeerId([1; 20]), port: 6881, tracker_key: 0, max_peers: 50, sequential };
+        let mut shared = Shared::new(Rng::new(seed + 1), Budget::new(memory));
+        let settings = Settings {
+            peer_id: PeerId([1; 20]),
+            port: 6881,
+            tracker_key: 0,
+            max_peers: 50,
+            sequential,
+            upload_rate: None,
+        };
         let torrent = |metainfo: &Metainfo| {
             let nothing = Bitfield::new(metainfo.piece_count());
             Torrent::new(metainfo, nothing, settings.clone(), Time::ZERO, &mut shared.rng)

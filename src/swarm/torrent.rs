@@ -13,7 +13,7 @@ use super::event::{Action, Event, sooner};
 use super::joining::MOST_CONNECTING;
 use super::peer::{Peer, PeerKey};
 use super::picker::Picker;
-use super::rate::Meter;
+use super::rate::{Meter, TokenBucket};
 use super::rng::Rng;
 use super::waiting::{DiskTrouble, Wait};
 use crate::proto::announce::{AnnounceRequest, key_text};
@@ -41,6 +41,15 @@ pub struct Shared {
     pub budget: Budget,
     /// Connections being opened, by all torrents.
     pub connecting: usize,
+    /// The limit of what all torrents upload.
+    pub upload: TokenBucket,
+}
+
+impl Shared {
+    /// What torrents of a process share that begins now; nothing is limited but memory.
+    pub fn new(rng: Rng, budget: Budget) -> Shared {
+        Shared { rng, budget, connecting: 0, upload: TokenBucket::new(None, Time::ZERO) }
+    }
 }
 
 /// One call of [`Torrent::handle`]: when it is, what is shared, and where the actions go.
@@ -66,6 +75,8 @@ pub struct Settings {
     pub max_peers: usize,
     /// Pieces in order, first to last.
     pub sequential: bool,
+    /// The limit of what this torrent uploads, in bytes a second.
+    pub upload_rate: Option<u64>,
 }
 
 /// Where a torrent stands.
@@ -100,6 +111,12 @@ pub struct Torrent {
     pub(super) completed: bool,
     /// Some peer could be asked for more if there were memory.
     pub(super) waits_for_budget: bool,
+    /// The limit of this torrent's uploads.
+    pub(super) upload: TokenBucket,
+    /// Requests wait for the limits.
+    pub(super) waits_for_tokens: bool,
+    /// Who is served in turn under a limit, and how many bytes more.
+    pub(super) in_turn: (Option<PeerKey>, u64),
     pub(super) down: Meter,
     pub(super) up: Meter,
     /// Bytes that came in vain: twice, unasked, or of a piece that failed.
@@ -123,6 +140,9 @@ impl Torrent {
             connecting: 0,
             left: metainfo.length - had,
             waits_for_budget: false,
+            upload: TokenBucket::new(settings.upload_rate, now),
+            waits_for_tokens: false,
+            in_turn: (None, 0),
             down: Meter::new(now),
             up: Meter::new(now),
             wasted: 0,
@@ -180,7 +200,7 @@ impl Torrent {
             wake = sooner(wake, Some(peer.spoken + KEEP_ALIVE_AFTER));
             wake = sooner(wake, self.snub_at(peer));
         }
-        wake
+        sooner(wake, self.tokens_at(shared))
     }
 
     /// The trackers and how they stand.
@@ -257,6 +277,9 @@ impl Torrent {
         quiet.into_iter().for_each(|peer| self.send(peer, Message::KeepAlive, turn));
         self.snub_the_silent(turn);
         self.probe_disk(turn);
+        if self.waits_for_tokens {
+            self.serve_by_turns(turn);
+        }
     }
 
     /// Sends a message to a connected peer.

@@ -62,11 +62,17 @@ impl Swarm {
     fn new(haves: &[Bitfield]) -> Swarm {
         let member = |number: usize, have: &Bitfield| {
             let mut rng = Rng::new(number as u64);
-            let settings =
-                Settings { peer_id: peer_id(number), port: 6881, tracker_key: 0, max_peers: 50, sequential: false };
+            let settings = Settings {
+                peer_id: peer_id(number),
+                port: 6881,
+                tracker_key: 0,
+                max_peers: 50,
+                sequential: false,
+                upload_rate: None,
+            };
             Member {
                 torrent: Torrent::new(&metainfo(), have.clone(), settings, Time::ZERO, &mut rng),
-                shared: Shared { rng, budget: Budget::new(1 << 20), connecting: 0 },
+                shared: Shared::new(rng, Budget::new(1 << 20)),
                 written: vec![0; PIECES as usize],
                 uploaded: 0,
                 heard: Vec::new(),
