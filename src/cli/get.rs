@@ -15,16 +15,21 @@ use crossbeam_channel::{Receiver, Select};
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Most connections that can be asked for: two threads each, and a file descriptor.
 const MOST_PEERS: u64 = 10_000;
 /// Most memory that can be asked for, in MiB: beyond any line's bandwidth times delay.
 const MOST_MEMORY_MIB: u64 = 16 << 10;
+/// Fastest limit that can be asked for: 1 TiB a second.
+const MOST_RATE_KIB: u64 = 1 << 30;
+/// Longest time without progress that can be asked for: a year.
+const MOST_TIMEOUT_SECONDS: u64 = 365 * 24 * 3600;
+const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
 /// The options.
-pub const FLAGS: [Flag; 11] = [
+pub const FLAGS: [Flag; 13] = [
     Flag {
         short: "d",
         long: "dir",
@@ -49,6 +54,18 @@ pub const FLAGS: [Flag; 11] = [
     },
     Flag {
         short: "",
+        long: "max-download-rate",
+        value: Some("KB/s"),
+        help: "Most that all torrents download, in 1024 bytes a second (default: any).",
+    },
+    Flag {
+        short: "",
+        long: "stop-timeout",
+        value: Some("SEC"),
+        help: "Give a torrent up for which nothing came for so many seconds (default: never).",
+    },
+    Flag {
+        short: "",
         long: "preallocate",
         value: None,
         help: "Reserve the space of files first (default: sparse files).",
@@ -58,7 +75,7 @@ pub const FLAGS: [Flag; 11] = [
         short: "v",
         long: "verbose",
         value: None,
-        help: "Log to standard error what is done; twice: every decision; thrice: every message.",
+        help: "Log to standard error what is done; twice: decisions; thrice: every message.",
     },
     Flag { short: "", long: "json", value: None, help: "Write events to standard output, one JSON object a line." },
     Flag { short: "h", long: "help", value: None, help: "Show this." },
@@ -140,6 +157,8 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
 fn configure(given: &Parsed, view: &View) -> Result<Config, Failure> {
     let max_peers = given.number("max-peers", 1..=MOST_PEERS, "connections")?;
     let memory = given.number("memory", 1..=MOST_MEMORY_MIB, "MiB")?;
+    let download = given.number("max-download-rate", 1..=MOST_RATE_KIB, "units of 1024 bytes a second")?;
+    let timeout = given.number("stop-timeout", 1..=MOST_TIMEOUT_SECONDS, "seconds")?;
     Ok(Config {
         ports: given.value("port").map_or(Ok(DEFAULT_PORTS), |text| ports(&text.to_string_lossy()))?,
         max_peers: max_peers.map_or(DEFAULT_MAX_PEERS, |number| number as usize),
@@ -147,6 +166,8 @@ fn configure(given: &Parsed, view: &View) -> Result<Config, Failure> {
         preallocate: given.has("preallocate"),
         sequential: given.has("sequential"),
         status_every: view.every(),
+        download_rate: download.map(|kib| kib * KIB),
+        stop_timeout: timeout.map(Duration::from_secs),
         ..Config::default()
     })
 }

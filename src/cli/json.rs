@@ -167,7 +167,7 @@ fn push_string(out: &mut String, text: &str) {
 mod tests {
     use super::super::session::tests::{session, status};
     use super::*;
-    use crate::engine::{Phase, Problem};
+    use crate::engine::{Phase, Problem, ProblemKind};
 
     fn string(text: &str) -> String {
         let mut out = String::new();
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn other_events_have_their_own_fields() {
-        let problem = Problem { cant_create: false, text: "disk full".into() };
+        let problem = Problem { kind: ProblemKind::Io, text: "disk full".into() };
         let run = session(vec![("a", 5, Phase::Failed(problem))]);
         let told = |event: Event| objects(&event, &run, run.began);
         assert!(told(Event::Failed(0)).contains("\"state\":\"failed\""));

@@ -3,7 +3,7 @@
 //! Floor 4. Whoever shows something (the screen, plain lines, JSON) reads it here, and hears of changes as [`Event`]s.
 
 use super::exit::Exit;
-use crate::engine::{Job, Notice, Phase, Problem, Report};
+use crate::engine::{Job, Notice, Phase, Problem, ProblemKind, Report};
 use crate::proto::url;
 use crate::swarm::status::Status;
 use crate::swarm::torrent::Standing;
@@ -221,7 +221,11 @@ impl Session {
 
     fn fail(&mut self, torrent: usize, problem: Problem, events: &mut Vec<Event>) {
         if let Some(entry) = self.entries.get_mut(torrent) {
-            let exit = if problem.cant_create { Exit::CantCreate } else { Exit::Io };
+            let exit = match problem.kind {
+                ProblemKind::CantCreate => Exit::CantCreate,
+                ProblemKind::Io => Exit::Io,
+                ProblemKind::GaveUp => Exit::Interrupted,
+            };
             self.first_failure.get_or_insert(exit);
             entry.problem = Some(problem);
             events.push(Event::Failed(torrent));

@@ -59,6 +59,8 @@ pub enum Input {
         /// Why.
         error: ContentError,
     },
+    /// The person wants no more than so many bytes a second.
+    LimitDownload(Option<u64>),
     /// The person wants to stop.
     Stop,
 }

@@ -7,14 +7,14 @@
 use super::announce::Announcers;
 use super::blocks::Blocks;
 use super::check::{self, Check};
-use super::content::{Content, ContentError};
+use super::content::Content;
 use super::disk::{Disk, DiskJob};
 use super::input::Input;
 use super::link::{Directory, Link, Order};
 use super::listener;
 use super::reader::{self, Surroundings};
 use super::slot::{Slot, State};
-use super::{Config, GOODBYE, Job, Notice, Problem, Report, entropy};
+use super::{Config, GOODBYE, Job, Notice, Problem, ProblemKind, Report, entropy};
 use crate::proto::bitfield::Bitfield;
 use crate::swarm::Time;
 use crate::swarm::budget::{Budget, LEAST_BYTES};
@@ -22,16 +22,18 @@ use crate::swarm::event::{Action, Event, sooner};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::rng::Rng;
 use crate::swarm::torrent::{Settings, Shared, Torrent, Turn};
-use crate::swarm::waiting::DiskTrouble;
 use core::net::SocketAddr;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::HashMap;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 use std::thread;
 use std::time::{Duration, Instant};
+
+#[path = "mending.rs"]
+mod mending;
 
 /// Things that may wait for the manager; who has more to report waits. It bounds what a flood of small messages costs.
 const INBOX: usize = 64;
@@ -89,6 +91,7 @@ pub fn start(
     listener::start(listeners, &around)?;
     let mut shared = Shared::new(Rng::new(entropy()), Budget::new(config.memory_bytes));
     shared.upload.set_rate(config.total_upload_rate, Time::ZERO);
+    shared.download.set_rate(config.download_rate, Time::ZERO);
     let mut manager = Manager {
         started: Instant::now(),
         settings,
@@ -180,17 +183,16 @@ impl Manager {
                 self.handle(torrent, Event::Connected { peer, addr, outgoing, handshake }, now);
             }
             Input::Add(job) => self.add(*job),
+            Input::Checked { torrent, result } if self.is_running(torrent) => self.checked_again(torrent, result, now),
             Input::Checked { torrent, result } => match result {
-                Ok((content, have)) if self.is_running(torrent) => self.checked_again(torrent, content, have, now),
-                Err(error) if self.is_running(torrent) && error.may_pass() => {
-                    let trouble = DiskTrouble { text: error.to_string(), short_bytes: 0 };
-                    self.handle(torrent, Event::DiskTrouble { block: None, trouble }, now);
-                }
-                Err(error) if self.is_running(torrent) => self.disk_failed(torrent, error, now),
                 Ok((content, have)) => self.join(torrent, content, have, now),
                 Err(error) => self.failed(torrent, error.into()),
             },
             Input::DiskFailed { torrent, error } => self.disk_failed(torrent, error, now),
+            Input::LimitDownload(rate) => {
+                self.shared.download.set_rate(rate, now);
+                (0..self.torrents.len()).for_each(|number| self.handle(number, Event::BudgetFreed, now));
+            }
             Input::Stop => self.stop(now),
         }
     }
@@ -223,20 +225,6 @@ impl Manager {
         self.around.directory.add(content);
         let _ = self.notices.send(Notice::Joined { torrent: number, had_bytes, whole });
         self.handle(number, Event::Timer, now);
-    }
-
-    /// The content was in doubt, and was opened and checked anew.
-    fn checked_again(&mut self, number: usize, content: Arc<Content>, have: Bitfield, now: Time) {
-        if let State::Running(_, before) = &mut self.torrents[number].state {
-            *before = Arc::clone(&content);
-            self.around.directory.add(content);
-            self.handle(number, Event::CheckedAgain { have }, now);
-        }
-    }
-
-    fn disk_failed(&mut self, number: usize, error: ContentError, now: Time) {
-        self.handle(number, Event::DiskFailed { problem: error.to_string() }, now);
-        self.failed(number, error.into());
     }
 
     fn failed(&mut self, number: usize, problem: Problem) {
@@ -289,19 +277,24 @@ impl Manager {
     }
 
     fn wake_torrents(&mut self, now: Time) {
-        for number in 0..self.torrents.len() {
+        for number in self.by_turns() {
             if self.torrents[number].wake.is_some_and(|wake| wake <= now) {
                 self.handle(number, Event::Timer, now);
             }
         }
     }
 
-    /// Lets torrents that wait for memory ask again; another is the first each time.
-    fn share_budget(&mut self, now: Time) {
-        let waits = |slot: &Slot| matches!(&slot.state, State::Running(torrent, _) if torrent.waits_for_budget());
+    /// All torrents; another is the first each time, for what they share may not suffice for all.
+    fn by_turns(&mut self) -> impl Iterator<Item = usize> + use<> {
         let count = self.torrents.len();
         let first = if count > 1 { self.shared.rng.below(count) } else { 0 };
-        for number in (0..count).map(|step| (first + step) % count) {
+        (first..count).chain(0..first)
+    }
+
+    /// Lets torrents that wait for memory ask again.
+    fn share_budget(&mut self, now: Time) {
+        let waits = |slot: &Slot| matches!(&slot.state, State::Running(torrent, _) if torrent.waits_for_budget());
+        for number in self.by_turns() {
             if waits(&self.torrents[number]) {
                 self.handle(number, Event::BudgetFreed, now);
             }
@@ -338,29 +331,20 @@ impl Manager {
                     self.announcing += 1;
                     self.announcers.announce(number, announcement);
                 }
-                Action::ProbeDisk { block, left } => {
-                    let (piece, content) = (block.map_or(0, |block| block.piece), Arc::clone(&content));
-                    self.disk.give(piece, DiskJob::Probe { content, block, left });
-                }
-                Action::CheckAgain { have } => {
-                    // What is still on its way to it must not be written over what is proven.
-                    content.in_trouble.store(true, Ordering::Relaxed);
-                    self.disk.forget(number);
-                    let _ = self.checks.send(Check::Again { content: Arc::clone(&content), have });
-                }
-                Action::Waiting { trouble } => {
-                    log::warn!("{}: waiting for disk: {}", content.metainfo.name, trouble.text);
-                    let _ = self.notices.send(Notice::Waiting { torrent: number, trouble });
-                }
-                Action::Resumed => {
-                    let _ = self.notices.send(Notice::Resumed { torrent: number });
-                }
                 Action::Complete => {
                     // The last figures first, so that whoever shows the end shows the whole.
                     if self.status_every.is_some() {
                         let _ = self.notices.send(Notice::Status(self.reports(self.started.elapsed())));
                     }
                     let _ = self.notices.send(Notice::Complete { torrent: number });
+                }
+                action @ (Action::ProbeDisk { .. }
+                | Action::CheckAgain { .. }
+                | Action::Waiting { .. }
+                | Action::Resumed) => self.mend(number, &content, action),
+                Action::GaveUp { problem: text } => {
+                    log::error!("{}: {text}", content.metainfo.name);
+                    self.failed(number, Problem { kind: ProblemKind::GaveUp, text });
                 }
                 Action::Failed { problem } => log::error!("{}: {problem}", content.metainfo.name),
             }

@@ -199,7 +199,9 @@ fn torrents_that_fail_give_their_memory_back_to_the_others() {
             Notice::Failed { torrent, problem } if *torrent == number => Some(problem.clone()),
             _ => None,
         });
-        assert!(problem.cant_create && problem.text.contains(leech_dir.join("whole").to_str().unwrap()));
+        assert!(
+            problem.kind == ProblemKind::CantCreate && problem.text.contains(leech_dir.join("whole").to_str().unwrap())
+        );
     }
 }
 

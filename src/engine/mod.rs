@@ -73,6 +73,10 @@ pub struct Config {
     pub upload_rate: Option<u64>,
     /// Most that all torrents upload, in bytes a second.
     pub total_upload_rate: Option<u64>,
+    /// Most that all torrents download, in bytes a second.
+    pub download_rate: Option<u64>,
+    /// A torrent for which nothing came for so long is given up.
+    pub stop_timeout: Option<Duration>,
     /// How often [`Notice::Status`] is to come; `None` for never.
     pub status_every: Option<Duration>,
 }
@@ -88,6 +92,8 @@ impl Default for Config {
             sequential: false,
             upload_rate: None,
             total_upload_rate: None,
+            download_rate: None,
+            stop_timeout: None,
             status_every: None,
         }
     }
@@ -180,10 +186,21 @@ pub enum Phase {
 /// Why a torrent ended by itself, and of which kind that is.
 #[derive(Clone, Debug)]
 pub struct Problem {
-    /// The files could not be made (else: they could not be read or written).
-    pub cant_create: bool,
+    /// Of which kind it is.
+    pub kind: ProblemKind,
     /// In words: what was being done, to what, what went wrong.
     pub text: String,
+}
+
+/// The kinds of problems that end a torrent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// Files could not be made.
+    CantCreate,
+    /// Files could not be read or written.
+    Io,
+    /// Nothing came for too long.
+    GaveUp,
 }
 
 /// What keeps the engine from starting.
@@ -218,7 +235,8 @@ impl std::error::Error for EngineError {}
 
 impl From<ContentError> for Problem {
     fn from(error: ContentError) -> Problem {
-        Problem { cant_create: error.is_creation(), text: error.to_string() }
+        let kind = if error.is_creation() { ProblemKind::CantCreate } else { ProblemKind::Io };
+        Problem { kind, text: error.to_string() }
     }
 }
 
@@ -244,6 +262,7 @@ impl Engine {
             max_peers: config.max_peers.min(most_connections()),
             sequential: config.sequential,
             upload_rate: config.upload_rate,
+            stop_timeout: config.stop_timeout,
         };
         log::info!("we are {} on port {port}", settings.peer_id);
         let manager = manager::start(config, settings, listeners, notices).map_err(EngineError::NoThread)?;
@@ -259,6 +278,11 @@ impl Engine {
     pub fn add(&self, job: Job) {
         // The manager lives as long as the process; were it gone, the notices' end would tell.
         let _ = self.manager.send(Input::Add(Box::new(job)));
+    }
+
+    /// From now on all torrents together download no more than so many bytes a second.
+    pub fn limit_download(&self, rate: Option<u64>) {
+        let _ = self.manager.send(Input::LimitDownload(rate));
     }
 
     /// Says goodbye to trackers and peers; [`Notice::Stopped`] comes within [`GOODBYE`].

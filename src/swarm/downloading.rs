@@ -2,7 +2,8 @@
 //!
 //! Floor 2, a way of [`Torrent`]. BEP 3 for interest and requests, BEP 6 for rejects, Cohen 2003 for snubbing. Which
 //! block is [`picker`](super::picker)'s, how many is [`window`](super::window)'s, how much memory is
-//! [`budget`](super::budget)'s to say.
+//! [`budget`](super::budget)'s to say. A limit of the rate is kept by asking for no more than it allows: what is not asked
+//! for does not come, and no socket is left unread until its buffers are full.
 
 use super::Time;
 use super::event::Action;
@@ -54,6 +55,12 @@ impl Torrent {
             // However many peers there are, none is left out: one block each is always affordable.
             blocks = 1;
         }
+        // Under a limit everybody waits together, so that requests go out in lots and not one by one.
+        if self.waits_for_rate || !turn.shared.download.is_ready(turn.now) {
+            self.waits_for_rate = true;
+            return;
+        }
+        blocks = blocks.min(turn.shared.download.ready_blocks());
         let piece_size = self.picker.piece_size(0) as u64;
         let rate = state.down.rate(turn.now);
         let fast = rate * FAST_SECONDS >= piece_size;
@@ -65,7 +72,7 @@ impl Torrent {
             state.answered = turn.now;
         }
         for block in picked {
-            turn.shared.budget.ask(block.length as u64);
+            turn.shared.ask(block.length as u64);
             state.asked.push_back(block);
             state.spoken = turn.now;
             turn.actions.push(Action::Send { peer, message: Message::Request(block) });
@@ -75,6 +82,10 @@ impl Torrent {
     /// Asks everybody, those that answer before those that are snubbed.
     pub(super) fn ask_all(&mut self, turn: &mut Turn) {
         self.waits_for_budget = false;
+        if self.waits_for_rate && !turn.shared.download.is_ready(turn.now) {
+            return;
+        }
+        self.waits_for_rate = false;
         let mut peers: Vec<(bool, PeerKey)> =
             self.peers.iter().map(|(key, peer)| (peer.window.is_snubbed(), *key)).collect();
         // Memory may not suffice for all: the first to be asked is another each time.
@@ -95,6 +106,7 @@ impl Torrent {
             turn.shared.budget.unask(bytes);
         } else if let Some(at) = state.late.iter().position(|late| *late == block) {
             state.late.swap_remove(at);
+            turn.shared.download.take(bytes);
             late = true;
         } else {
             self.wasted += bytes;
@@ -120,6 +132,7 @@ impl Torrent {
                 if others {
                     self.cancel_elsewhere(block, turn);
                 }
+                self.progressed = turn.now;
                 turn.shared.budget.hand_to_disk(bytes);
                 turn.actions.push(Action::Write { piece, begin, data });
             }
@@ -134,7 +147,7 @@ impl Torrent {
                 state.asked.remove(at);
                 state.late.push(block);
                 state.spoken = turn.now;
-                turn.shared.budget.unask(block.length as u64);
+                turn.shared.unask(block.length as u64);
                 turn.actions.push(Action::Send { peer, message: Message::Cancel(block) });
             }
         }
@@ -154,7 +167,7 @@ impl Torrent {
                 for block in vain {
                     state.late.push(block);
                     state.spoken = turn.now;
-                    turn.shared.budget.unask(block.length as u64);
+                    turn.shared.unask(block.length as u64);
                     turn.actions.push(Action::Send { peer, message: Message::Cancel(block) });
                 }
             }
@@ -247,7 +260,7 @@ impl Torrent {
         if let Some(at) = state.asked.iter().position(|asked| *asked == block) {
             state.asked.remove(at);
             state.refused = true;
-            turn.shared.budget.unask(block.length as u64);
+            turn.shared.unask(block.length as u64);
             self.picker.unask(block);
             self.waits_for_budget = true;
         }
@@ -258,7 +271,7 @@ impl Torrent {
         let Some(state) = self.peers.get_mut(&peer) else { return };
         let asked: Vec<BlockSpec> = state.asked.drain(..).collect();
         for &block in &asked {
-            turn.shared.budget.unask(block.length as u64);
+            turn.shared.unask(block.length as u64);
             self.picker.unask(block);
         }
         state.late.extend(asked);

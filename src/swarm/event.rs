@@ -197,6 +197,11 @@ pub enum Action {
     Resumed,
     /// Every piece is had and proven.
     Complete,
+    /// The torrent stopped by itself, for nothing came for too long.
+    GaveUp {
+        /// In words.
+        problem: String,
+    },
     /// The torrent stopped by itself.
     Failed {
         /// Why.

@@ -84,6 +84,7 @@ impl World {
             max_peers: 50,
             sequential,
             upload_rate: None,
+            stop_timeout: None,
         };
         let torrent = |metainfo: &Metainfo| {
             let nothing = Bitfield::new(metainfo.piece_count());

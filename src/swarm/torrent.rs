@@ -43,12 +43,27 @@ pub struct Shared {
     pub connecting: usize,
     /// The limit of what all torrents upload.
     pub upload: TokenBucket,
+    /// The limit of what all torrents download: what is asked for passes it.
+    pub download: TokenBucket,
 }
 
 impl Shared {
     /// What torrents of a process share that begins now; nothing is limited but memory.
     pub fn new(rng: Rng, budget: Budget) -> Shared {
-        Shared { rng, budget, connecting: 0, upload: TokenBucket::new(None, Time::ZERO) }
+        let [upload, download] = [(); 2].map(|()| TokenBucket::new(None, Time::ZERO));
+        Shared { rng, budget, connecting: 0, upload, download }
+    }
+
+    /// A block of so many bytes is asked for: it may arrive at any moment.
+    pub(super) fn ask(&mut self, bytes: u64) {
+        self.budget.ask(bytes);
+        self.download.take(bytes);
+    }
+
+    /// A block that was asked for will not come, or only late: then it counts when it comes.
+    pub(super) fn unask(&mut self, bytes: u64) {
+        self.budget.unask(bytes);
+        self.download.give_back(bytes);
     }
 }
 
@@ -77,6 +92,8 @@ pub struct Settings {
     pub sequential: bool,
     /// The limit of what this torrent uploads, in bytes a second.
     pub upload_rate: Option<u64>,
+    /// Given up when nothing came for so long.
+    pub stop_timeout: Option<Time>,
 }
 
 /// Where a torrent stands.
@@ -111,6 +128,8 @@ pub struct Torrent {
     pub(super) completed: bool,
     /// Some peer could be asked for more if there were memory.
     pub(super) waits_for_budget: bool,
+    /// Some peer could be asked for more if the limit of downloads allowed.
+    pub(super) waits_for_rate: bool,
     /// The limit of this torrent's uploads.
     pub(super) upload: TokenBucket,
     /// Requests wait for the limits.
@@ -119,6 +138,8 @@ pub struct Torrent {
     pub(super) in_turn: (Option<PeerKey>, u64),
     pub(super) down: Meter,
     pub(super) up: Meter,
+    /// When it began, or something of use came last.
+    pub(super) progressed: Time,
     /// Bytes that came in vain: twice, unasked, or of a piece that failed.
     pub(super) wasted: u64,
 }
@@ -140,11 +161,13 @@ impl Torrent {
             connecting: 0,
             left: metainfo.length - had,
             waits_for_budget: false,
+            waits_for_rate: false,
             upload: TokenBucket::new(settings.upload_rate, now),
             waits_for_tokens: false,
             in_turn: (None, 0),
             down: Meter::new(now),
             up: Meter::new(now),
+            progressed: now,
             wasted: 0,
             settings,
         }
@@ -200,7 +223,13 @@ impl Torrent {
             wake = sooner(wake, Some(peer.spoken + KEEP_ALIVE_AFTER));
             wake = sooner(wake, self.snub_at(peer));
         }
-        sooner(wake, self.tokens_at(shared))
+        let may_ask = self.waits_for_rate.then(|| shared.download.ready_at());
+        sooner(sooner(sooner(wake, self.tokens_at(shared)), may_ask), self.gives_up_at())
+    }
+
+    /// When a torrent that gets nothing is given up, if anybody wants that.
+    fn gives_up_at(&self) -> Option<Time> {
+        self.settings.stop_timeout.filter(|_| !self.is_whole()).map(|timeout| self.progressed + timeout)
     }
 
     /// The trackers and how they stand.
@@ -272,11 +301,21 @@ impl Torrent {
 
     /// What time brings: silence is broken, and peers that do not answer lose their requests.
     fn timer(&mut self, turn: &mut Turn) {
+        if self.gives_up_at().is_some_and(|at| at <= turn.now) {
+            let seconds = turn.now.saturating_sub(self.progressed).as_secs();
+            let problem = format!("given up: nothing came for {seconds} s");
+            self.stop(turn);
+            self.standing = Standing::Failed(problem.clone());
+            return turn.actions.push(Action::GaveUp { problem });
+        }
         let quiet = |peer: &Peer| turn.now.saturating_sub(peer.spoken) >= KEEP_ALIVE_AFTER;
         let quiet: Vec<PeerKey> = self.peers.iter().filter(|(_, peer)| quiet(peer)).map(|(key, _)| *key).collect();
         quiet.into_iter().for_each(|peer| self.send(peer, Message::KeepAlive, turn));
         self.snub_the_silent(turn);
         self.probe_disk(turn);
+        if self.waits_for_rate && turn.shared.download.is_ready(turn.now) {
+            self.ask_all(turn);
+        }
         if self.waits_for_tokens {
             self.serve_by_turns(turn);
         }

@@ -69,6 +69,7 @@ impl Swarm {
                 max_peers: 50,
                 sequential: false,
                 upload_rate: None,
+                stop_timeout: None,
             };
             Member {
                 torrent: Torrent::new(&metainfo(), have.clone(), settings, Time::ZERO, &mut rng),

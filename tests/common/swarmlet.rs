@@ -57,6 +57,11 @@ impl Get {
         self
     }
 
+    /// More arguments.
+    pub fn args(self, args: &[&str]) -> Get {
+        args.iter().fold(self, Get::arg)
+    }
+
     /// Uses `dir` instead of a folder of its own.
     pub fn in_dir(mut self, dir: &Path) -> Get {
         self.dir = dir.into();
