@@ -4,7 +4,7 @@
 
 use super::exit::{Exit, Failure};
 use crossbeam_channel::Receiver;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use std::thread::Builder;
 
@@ -17,10 +17,11 @@ const STACK_BYTES: usize = 64 << 10;
 /// empty line below itself after each drawing.
 pub fn watch() -> Result<Receiver<()>, Failure> {
     let refused = |error| Failure::new(Exit::Io, format!("can't watch for signals: {error}"));
-    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(refused)?;
+    // A file that is to be larger than this process may make one (`ulimit -f`) is an error to be told, not the end.
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGXFSZ]).map_err(refused)?;
     let (first, interrupts) = crossbeam_channel::bounded(1);
     let wait = move || {
-        let mut signals = signals.forever();
+        let mut signals = signals.forever().filter(|signal| *signal != SIGXFSZ);
         if signals.next().is_some() {
             // Were the receiver gone, the run would be over.
             let _ = first.send(());

@@ -25,7 +25,7 @@ pub enum Check {
         /// The torrent's number.
         torrent: usize,
         /// The torrent, and where its content is or goes.
-        job: Job,
+        job: Box<Job>,
         /// Counts the pieces that were looked at.
         progress: Arc<AtomicU32>,
     },
@@ -45,7 +45,8 @@ pub fn start(manager: Sender<Input>, preallocate: bool) -> io::Result<Sender<Che
     let run = move || {
         for check in checks {
             let (torrent, result) = match check {
-                Check::New { torrent, job: Job { metainfo, dir }, progress } => {
+                Check::New { torrent, job, progress } => {
+                    let Job { metainfo, dir } = *job;
                     let opened = Content::open(torrent, metainfo, &dir, Arc::clone(&files), preallocate);
                     (torrent, opened.and_then(|content| ready(content, &progress, |_| None)))
                 }

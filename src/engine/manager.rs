@@ -182,7 +182,7 @@ impl Manager {
                 self.peers.insert(peer, Connection { torrent, link, orders: Vec::new() });
                 self.handle(torrent, Event::Connected { peer, addr, outgoing, handshake }, now);
             }
-            Input::Add(job) => self.add(*job),
+            Input::Add(job) => self.add(job),
             Input::Checked { torrent, result } if self.is_running(torrent) => self.checked_again(torrent, result, now),
             Input::Checked { torrent, result } => match result {
                 Ok((content, have)) => self.join(torrent, content, have, now),
@@ -197,7 +197,7 @@ impl Manager {
         }
     }
 
-    fn add(&mut self, job: Job) {
+    fn add(&mut self, job: Box<Job>) {
         let progress = Arc::new(AtomicU32::new(0));
         self.torrents.push(Slot {
             name: job.metainfo.name.clone(),
