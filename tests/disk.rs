@@ -109,8 +109,8 @@ type Object = serde_json::Value;
 fn last(leecher: &Swarmlet, name: &str, event: &str) -> Option<Object> {
     let told = leecher.stdout();
     // The last line may be half written.
-    let objects = told.lines().filter_map(|line| serde_json::from_str::<Object>(line).ok());
-    objects.filter(|object| object["event"] == event && object["name"] == name).next_back()
+    let mut objects = told.lines().filter_map(|line| serde_json::from_str::<Object>(line).ok());
+    objects.rfind(|object| object["event"] == event && object["name"] == name)
 }
 
 fn wait_for(leecher: &mut Swarmlet, name: &str, event: &str, wanted: impl Fn(&Object) -> bool) {

@@ -3,6 +3,7 @@
 mod common;
 
 use common::content::Content;
+use common::process::Process;
 use common::swarmlet::{Get, Swarmlet};
 use common::torrent::{Maker, Torrent};
 use common::tracker::Tracker;
@@ -95,12 +96,27 @@ fn sixty_four_descriptors_are_enough() {
     let stage = Stage::new(Content::folder("many", &files));
     let _seeds: Vec<Swarmlet> = (0..3).map(|_| stage.seed()).collect();
     let get = stage.get("leecher");
-    let mut shell = Command::new("sh");
-    shell
-        .args(["-c", "ulimit -n 64; exec \"$@\"", "sh"])
-        .arg(get.command().get_program())
-        .args(get.command().get_args());
-    let mut leecher = common::process::Process::start("leecher", &mut shell, stage.path());
+    let mut leecher = limited("-n 64", &get, stage.path());
     assert!(leecher.wait(PATIENCE).success());
     stage.content.assert_same_in(&get.dir);
+}
+
+/// What will not pass by itself is an end: here files that are larger than the process may make them.
+#[test]
+fn a_file_that_is_too_large_for_the_system_ends_the_torrent_with_words() {
+    let stage = Stage::new(Content::one_file("a file.bin", 4 << 20));
+    let _seed = stage.seed();
+    let get = stage.get("leecher");
+    let mut leecher = limited("-f 2000", &get, stage.path());
+    let code = leecher.wait(PATIENCE).code();
+    assert!([Some(73), Some(74)].contains(&code), "{code:?}");
+    assert!(leecher.stderr().contains("a file.bin: File too large"), "{}", leecher.stderr());
+}
+
+/// Starts a `get` by a shell that sets a limit.
+fn limited(limit: &str, get: &Get, logs: &Path) -> Process {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("ulimit {limit}; exec \"$@\""), "sh"]);
+    let command = get.command();
+    Process::start("leecher", shell.arg(command.get_program()).args(command.get_args()), logs)
 }
