@@ -29,7 +29,7 @@
 //! 2. [`proto::metainfo`]: what a `.torrent` file says, and all the ways in which it may lie.
 //! 3. [`proto::handshake`] and [`proto::message`]: what peers say to each other.
 //! 4. [`swarm::event`]: all that can happen to a torrent, and all that it can want done. Then [`swarm::torrent`], the
-//!    central piece manager, and its three ways beside it: `joining.rs`, `downloading.rs`, `uploading.rs`.
+//!    central piece manager, and its ways beside it: `joining.rs`, `downloading.rs`, `lying.rs`, `uploading.rs`.
 //! 5. [`swarm::picker`]: which block to ask for, the heart of the paper "Incentives Build Robustness in BitTorrent"
 //!    (Cohen 2003); [`swarm::window`]: how many at once; [`swarm::budget`]: with how much memory.
 //! 6. [`swarm::announcer`] and [`proto::announce`]: how peers find each other.
@@ -66,7 +66,7 @@
 //!    The buffer goes back to the stock, and its bytes back to the budget.
 //! 7. *It is proven.* With the last block of the piece the hash is compared. [`Event::Checked`](swarm::event::Event::Checked)
 //!    makes the piece ours: all peers are told that we have it, and may ask for it. If the hash is wrong, the piece is
-//!    fetched again from one peer alone, so that a liar is known.
+//!    fetched again from one peer alone; the blocks that differ then show who lied (`lying.rs`).
 //! 8. *It is passed on.* A peer asks for the block; `uploading.rs` checks that it exists and that the peer is unchoked,
 //!    and hands [`Action::Upload`](swarm::event::Action::Upload) to its writer, which reads the block from disk itself.
 //!    Whoever fetches, serves.
@@ -88,3 +88,4 @@ pub mod cli;
 pub mod engine;
 pub mod proto;
 pub mod swarm;
+pub mod tracker;

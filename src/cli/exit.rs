@@ -11,6 +11,8 @@ use std::process::ExitCode;
 pub enum Exit {
     /// All that was asked for is done.
     Whole,
+    /// Content is not whole: what `check` was asked to find out. Not of sysexits.h, which has no code for an answer "no".
+    NotWhole,
     /// EX_USAGE.
     Usage,
     /// EX_DATAERR.
@@ -27,7 +29,7 @@ pub enum Exit {
     Interrupted,
 }
 
-/// All of them, in the order of their numbers.
+/// Those that a download can have, in the order of their numbers.
 pub const EXITS: [Exit; 8] = [
     Exit::Whole,
     Exit::Usage,
@@ -44,6 +46,7 @@ impl Exit {
     pub const fn code(self) -> u8 {
         match self {
             Exit::Whole => 0,
+            Exit::NotWhole => 1,
             Exit::Usage => 64,
             Exit::BadTorrent => 65,
             Exit::NoInput => 66,
@@ -58,6 +61,7 @@ impl Exit {
     pub const fn meaning(self) -> &'static str {
         match self {
             Exit::Whole => "all torrents are whole",
+            Exit::NotWhole => "content is not whole",
             Exit::Usage => "the command line is wrong",
             Exit::BadTorrent => "not a torrent, or a bad one",
             Exit::NoInput => "a torrent file is not there or can't be read",

@@ -3,11 +3,13 @@
 //! Floor 4. First everything that was typed is looked at, and every torrent read: whatever is wrong there is told before
 //! anything is made. Then the engine runs, and what it says is shown until it has stopped.
 
+use super::choice::Files;
 use super::exit::{Exit, Failure};
 use super::options::{self, Flag, Parsed};
+use super::person::{Person, Wish};
 use super::session::{Event, Session};
 use super::view::View;
-use super::{json, log, say, signals, source};
+use super::{json, keys, list, log, peers_view, say, source, terminal};
 use crate::engine::in_words;
 use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Engine, Job, Notice};
 use crate::proto::path::for_terminal;
@@ -29,7 +31,7 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
 /// The options.
-pub const FLAGS: [Flag; 13] = [
+pub const FLAGS: [Flag; 16] = [
     Flag {
         short: "d",
         long: "dir",
@@ -44,6 +46,25 @@ pub const FLAGS: [Flag; 13] = [
                0: the system chooses (default: 6881-6999).",
     },
     Flag { short: "s", long: "seed", value: None, help: "Go on seeding when all is whole, until interrupted." },
+    Flag {
+        short: "",
+        long: "files",
+        value: Some("LIST"),
+        help: "Only the files with these numbers, such as 1,3-5 (one TORRENT alone).",
+    },
+    Flag {
+        short: "",
+        long: "exclude",
+        value: Some("GLOB..."),
+        help: "No files whose path in the torrent fits, such as '*.nfo' or 'extras/';\n\
+               may be given several times.",
+    },
+    Flag {
+        short: "",
+        long: "list",
+        value: None,
+        help: "Show the files with their numbers (*: would be fetched), and end.",
+    },
     Flag { short: "", long: "sequential", value: None, help: "Fetch pieces in order, first to last." },
     Flag { short: "", long: "max-peers", value: Some("N"), help: "Most connections of a torrent (default: 50)." },
     Flag {
@@ -92,20 +113,31 @@ Usage: swarmlet get [OPTION]... TORRENT...
 TORRENT is a .torrent file, - (standard input) or an http(s) URL of one. Content that is in the folder
 already is checked and used, so the same command goes on after an interruption.
 
+A GLOB without / fits names in any folder, one with / begins where the torrent does, and one that fits a
+folder takes all that is in it. Files that are not wanted are never made nor changed; what pieces hold of
+them lies in the hidden file .INFOHASH.swarmlet, until a later run wants all.
+
 Options:
 {}
 Exit codes:
 {exits}  With several torrents, that of the first failure; the others go on.
+
+Keys, on the live screen:
+{}  flags: {}
 
 JSON (--json):
 {}
 Examples:
   swarmlet get debian.torrent
   swarmlet get --dir /srv/iso --seed *.torrent
+  swarmlet get --list a.torrent
+  swarmlet get --files 1,3-5 --exclude '*.nfo' a.torrent
   curl https://example.org/a.torrent | swarmlet get -
   swarmlet get --json a.torrent | jq -r 'select(.event == \"complete\").name'
 ",
         options::describe(&FLAGS),
+        keys::HELP,
+        peers_view::FLAGS,
         json::HELP,
     )
 }
@@ -126,6 +158,7 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     if sources.iter().filter(|source| *source == "-").count() > 1 {
         return Err(Failure::usage("- (standard input) is named twice"));
     }
+    let files = Files::read(&given, sources.len())?;
     log::begin(given.times("verbose"));
     let view = View::choose(given.has("json"), given.has("quiet"), given.has("verbose"));
     let config = configure(&given, &view)?;
@@ -139,15 +172,25 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
         torrents.push((source, metainfo));
     }
     source::check_distinct(&torrents)?;
-    make_dir(&dir)?;
+    let mut choices = Vec::new();
+    for (source, metainfo) in &torrents {
+        choices.push(files.of(metainfo, &source::shown(source))?);
+    }
     if !given.has("quiet") {
         for (source, metainfo) in &torrents {
             let name = source::shown(source);
             metainfo.warnings.iter().for_each(|warning| say::problem(&format!("{name}: warning: {warning}")));
         }
+        let idle = files.idle(torrents.iter().map(|(_, metainfo)| metainfo));
+        idle.for_each(|pattern| say::problem(&format!("warning: --exclude {pattern} fits no file")));
     }
+    let torrents = torrents.into_iter().map(|(_, metainfo)| metainfo).zip(choices);
+    if given.has("list") {
+        return Ok(list::show(torrents, given.has("json")));
+    }
+    make_dir(&dir)?;
     fetch(
-        torrents.into_iter().map(|(_, metainfo)| Job { metainfo, dir: dir.clone() }).collect(),
+        torrents.map(|(metainfo, choice)| Job { metainfo, dir: dir.clone(), choice }).collect(),
         config,
         view,
         given.has("seed"),
@@ -198,17 +241,34 @@ fn make_dir(dir: &Path) -> Result<(), Failure> {
 fn fetch(jobs: Vec<Job>, config: Config, mut view: View, seed: bool) -> Result<Exit, Failure> {
     let started = Engine::start(config);
     let (engine, notices) = started.map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
-    let interrupts = signals::watch()?;
+    let mut person = Person::listen(view.is_live())?;
+    let result = watch(jobs, &engine, &notices, &mut view, &mut person, seed);
+    terminal::release();
+    result
+}
+
+/// Shows what the engine does, and has it do what the person wishes, until it has stopped.
+fn watch(
+    jobs: Vec<Job>,
+    engine: &Engine,
+    notices: &Receiver<Notice>,
+    view: &mut View,
+    person: &mut Person,
+    seed: bool,
+) -> Result<Exit, Failure> {
     let mut session = Session::new(&jobs, engine.port());
     let mut reader_gone = view.show(&Event::Started, &session).err();
     jobs.into_iter().for_each(|job| engine.add(job));
     let mut stopping = false;
-    while let Some(heard) = hear(&notices, &interrupts) {
-        let interrupted = matches!(heard, Heard::Interrupt);
-        let mut events = match heard {
-            Heard::Notice(notice) => session.take_in(notice, Instant::now()),
-            Heard::Interrupt => Vec::new(),
-        };
+    while let Some(heard) = hear(notices, &person.wishes) {
+        let interrupted = matches!(heard, Heard::Wish(Wish::Interrupt));
+        let mut events = Vec::new();
+        match heard {
+            Heard::Notice(notice) => events = session.take_in(notice, Instant::now()),
+            Heard::Wish(Wish::Key(key)) => person.pressed(key, engine, view, &session),
+            Heard::Wish(Wish::Redraw) => view.redraw(&session, true),
+            Heard::Wish(Wish::Interrupt) => {}
+        }
         let nothing_to_seed = session.failed() == session.entries.len();
         let done = session.settled.is_some() && (!seed || nothing_to_seed);
         if !stopping && (done || interrupted || reader_gone.is_some()) {
@@ -221,6 +281,7 @@ fn fetch(jobs: Vec<Job>, config: Config, mut view: View, seed: bool) -> Result<E
                 reader_gone = view.show(event, &session).err();
             }
         }
+        person.look(engine, view);
         if events.contains(&Event::Ended) {
             return reader_gone.map_or(Ok(session.exit()), Err);
         }
@@ -231,20 +292,20 @@ fn fetch(jobs: Vec<Job>, config: Config, mut view: View, seed: bool) -> Result<E
 /// What wakes the run.
 enum Heard {
     Notice(Notice),
-    Interrupt,
+    Wish(Wish),
 }
 
 /// Waits for the next thing; `None` when the engine is gone.
-fn hear(notices: &Receiver<Notice>, interrupts: &Receiver<()>) -> Option<Heard> {
+fn hear(notices: &Receiver<Notice>, wishes: &Receiver<Wish>) -> Option<Heard> {
     let mut select = Select::new();
     let first = select.recv(notices);
-    select.recv(interrupts);
+    select.recv(wishes);
     let ready = select.select();
     if ready.index() == first {
         return ready.recv(notices).ok().map(Heard::Notice);
     }
     // The thread that waits for signals ends with the process.
-    ready.recv(interrupts).ok().map(|()| Heard::Interrupt)
+    ready.recv(wishes).ok().map(Heard::Wish)
 }
 
 #[cfg(test)]

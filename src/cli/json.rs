@@ -3,8 +3,8 @@
 //! Floor 4. RFC 8259, written by hand: a flat object needs no library. Names of fields stay as they are from version to
 //! version; new ones may come. Sizes are bytes, rates bytes a second, times seconds.
 
-use super::exit::Failure;
-use super::session::{Entry, Event, Session};
+use super::exit::{Exit, Failure};
+use super::session::{Entry, Event, Session, exit_of};
 use super::units::{self, time_left};
 use super::{say, words};
 use crate::proto::path::is_unprintable;
@@ -13,53 +13,86 @@ use std::time::Instant;
 
 /// The fields, for `--help`.
 pub const HELP: &str = "\
-Every object has: event, time (seconds since the start), info_hash, name, size, had (bytes proven), state,
-downloaded, uploaded, wasted, down_rate, up_rate, peers, seeds, eta (null: unknown).
+Every object has: event, time (seconds since the start), info_hash, name, size, wanted (bytes of it),
+had (bytes of those, proven), state, downloaded, uploaded, wasted, down_rate, up_rate, peers, seeds,
+eta (null: unknown).
 Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and are never renamed.
   event      comes                                     and has also
   start      for each torrent, at the beginning        port
   checked    what was there is checked                 -
-  status     each second, for each torrent             checked (bytes looked at), known (peers), unchoking
+  status     each second, for each torrent             checked (bytes looked at), known (peers), unchoking,
+                                                       under_way (bytes), why (nothing comes; null: it does)
   tracker    a tracker fails, or answers again         tracker (its host), problem (null: it answers)
   waiting    the disk does not work, and each reason   problem, short (bytes of space; 0: that is not it)
   resumed    the disk works again                      -
-  complete   once, when nothing is missing any more    seconds, fetched (bytes)
+  complete   once, when nothing wanted is missing      seconds, fetched (bytes)
   failed     the torrent ended by itself               problem, exit_code
   stopped    for each torrent, at the end              whole (true or false)
-  state is checking, waiting, downloading, seeding or failed.
+  file       for each file, with --list                only: info_hash, name, number, path (in the torrent),
+                                                       size, wanted (true or false)
+  state is checking, waiting, paused, downloading, seeding or failed.
 ";
 
 /// A JSON object that is being written.
-struct Object(String);
+pub struct Object(String);
 
 impl Object {
-    fn new(event: &str) -> Object {
-        let mut object = Object("{".into());
+    /// An object of a stream, which says first what happened.
+    pub fn new(event: &str) -> Object {
+        let mut object = Object::plain();
         object.text("event", event);
         object
     }
 
-    fn key(&mut self, key: &str) {
+    /// An object without anything in it yet.
+    pub fn plain() -> Object {
+        Object("{".into())
+    }
+
+    /// A key, whose value follows.
+    pub fn key(&mut self, key: &str) {
         self.0.push_str(if self.0.len() > 1 { ",\"" } else { "\"" });
         self.0.push_str(key);
         self.0.push_str("\":");
     }
 
-    fn number(&mut self, key: &str, number: u64) {
+    /// A number.
+    pub fn number(&mut self, key: &str, number: u64) {
         self.raw(key, &number.to_string());
     }
 
-    fn text(&mut self, key: &str, text: &str) {
+    /// A string.
+    pub fn text(&mut self, key: &str, text: &str) {
         self.key(key);
         push_string(&mut self.0, text);
     }
 
-    fn raw(&mut self, key: &str, json: &str) {
+    /// A string, or null.
+    pub fn text_or_null(&mut self, key: &str, text: Option<&str>) {
+        match text {
+            Some(text) => self.text(key, text),
+            None => self.raw(key, "null"),
+        }
+    }
+
+    /// true or false.
+    pub fn flag(&mut self, key: &str, flag: bool) {
+        self.raw(key, if flag { "true" } else { "false" });
+    }
+
+    /// What is JSON already.
+    pub fn raw(&mut self, key: &str, json: &str) {
         self.key(key);
         self.0.push_str(json);
     }
 
-    fn end(self) -> String {
+    /// What there is of it, for who writes the rest of it in portions.
+    pub fn so_far(self) -> String {
+        self.0
+    }
+
+    /// The whole object, as a line.
+    pub fn end(self) -> String {
         self.0 + "}\n"
     }
 }
@@ -83,7 +116,9 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
         Event::Started => all("start", |object, session, _| object.number("port", session.port.into())),
         Event::Ticked => all("status", |object, _, entry| {
             let running = entry.running();
-            object.number("checked", entry.checking().unwrap_or(entry.report.length));
+            object.number("checked", entry.checking().unwrap_or(entry.report.size));
+            object.number("under_way", running.map_or(0, |status| status.under_way));
+            object.text_or_null("why", words::why(entry).as_deref());
             object.number("known", running.map_or(0, |status| status.known as u64));
             object.number("unchoking", running.map_or(0, |status| status.unchoking as u64));
         }),
@@ -100,19 +135,15 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
         Event::Resumed(torrent) => one("resumed", *torrent, &|_, _| {}),
         Event::Failed(torrent) => one("failed", *torrent, &|object, entry| {
             object.text("problem", entry.problem.as_ref().map_or("", |problem| &problem.text));
-            object.number("exit_code", session.exit().code().into());
+            let exit = entry.problem.as_ref().map_or(Exit::Whole, exit_of);
+            object.number("exit_code", exit.code().into());
         }),
         Event::Tracker { torrent, host, problem } => one("tracker", *torrent, &|object, _| {
             object.text("tracker", host);
-            match problem {
-                Some(problem) => object.text("problem", problem),
-                None => object.raw("problem", "null"),
-            }
+            object.text_or_null("problem", problem.as_deref());
         }),
         Event::Stopping { .. } => String::new(),
-        Event::Ended => {
-            all("stopped", |object, _, entry| object.raw("whole", if entry.whole.is_some() { "true" } else { "false" }))
-        }
+        Event::Ended => all("stopped", |object, _, entry| object.flag("whole", entry.whole.is_some())),
     }
 }
 
@@ -122,7 +153,8 @@ fn object(event: &str, session: &Session, entry: &Entry, now: Instant, more: imp
     object.raw("time", &units::seconds(now.saturating_duration_since(session.began)));
     object.text("info_hash", &entry.report.info_hash.to_string());
     object.text("name", &entry.report.name);
-    object.number("size", entry.report.length);
+    object.number("size", entry.report.size);
+    object.number("wanted", entry.report.length);
     object.number("had", entry.had());
     object.text("state", words::state(entry));
     let (last, running) = (entry.status.as_ref(), entry.running());
@@ -140,6 +172,18 @@ fn object(event: &str, session: &Session, entry: &Entry, now: Instant, more: imp
     }
     more(&mut object);
     object.end()
+}
+
+/// A list of what is JSON already.
+pub fn array(items: impl Iterator<Item = String>) -> String {
+    format!("[{}]", items.collect::<Vec<_>>().join(","))
+}
+
+/// A JSON string.
+pub fn string(text: &str) -> String {
+    let mut out = String::new();
+    push_string(&mut out, text);
+    out
 }
 
 /// A JSON string. Beyond what must be escaped, all that could trick a terminal is: somebody may look.
@@ -169,12 +213,6 @@ mod tests {
     use super::*;
     use crate::engine::{Phase, Problem, ProblemKind};
 
-    fn string(text: &str) -> String {
-        let mut out = String::new();
-        push_string(&mut out, text);
-        out
-    }
-
     #[test]
     fn strings_are_escaped() {
         assert_eq!(string("a\"b\\c/日本"), "\"a\\\"b\\\\c/日本\"");
@@ -188,9 +226,9 @@ mod tests {
         let run = session(vec![("a\"b", 659 << 20, Phase::Running(status(247 << 20)))]);
         let expected = format!(
             "{{\"event\":\"status\",\"time\":0.000,\"info_hash\":\"{}\",\"name\":\"a\\\"b\",\"size\":691011584,\
-             \"had\":432013312,\"state\":\"downloading\",\"downloaded\":432000000,\"uploaded\":9000000,\"wasted\":0,\
+             \"wanted\":691011584,\"had\":432013312,\"state\":\"downloading\",\"downloaded\":432000000,\"uploaded\":9000000,\"wasted\":0,\
              \"down_rate\":5460000,\"up_rate\":122880,\"peers\":12,\"seeds\":8,\"eta\":48,\"checked\":691011584,\
-             \"known\":40,\"unchoking\":3}}\n",
+             \"under_way\":0,\"why\":null,\"known\":40,\"unchoking\":3}}\n",
             "ab".repeat(20)
         );
         assert_eq!(objects(&Event::Ticked, &run, run.began), expected);
@@ -202,7 +240,7 @@ mod tests {
         let run = session(vec![("a", 5, Phase::Failed(problem))]);
         let told = |event: Event| objects(&event, &run, run.began);
         assert!(told(Event::Failed(0)).contains("\"state\":\"failed\""));
-        assert!(told(Event::Failed(0)).contains("\"problem\":\"disk full\",\"exit_code\":75}"));
+        assert!(told(Event::Failed(0)).contains("\"problem\":\"disk full\",\"exit_code\":74}"));
         assert!(told(Event::Started).ends_with("\"eta\":null,\"port\":6881}\n"));
         assert!(told(Event::Ended).ends_with("\"whole\":false}\n"));
         let tracker = Event::Tracker { torrent: 0, host: "t.example".into(), problem: None };

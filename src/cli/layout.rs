@@ -3,11 +3,13 @@
 //! Floor 4. Pure: no terminal is touched here. Where there is room each torrent has a block of a few rows; else a row
 //! each; and when these are too many, only those of which there is most to see.
 
+use super::pieces::{bar, map};
 use super::session::{Entry, Session};
 use super::units::{count, duration, of, per_mille, percent, rate, size, sum, time_left};
 use super::width::{columns, pad, shorten_end, shorten_middle, wrap};
 use super::words;
 use crate::proto::path::for_terminal;
+use crate::swarm::status::Status;
 use std::time::Duration;
 
 /// What the terminal is like.
@@ -44,8 +46,12 @@ const PERCENT: usize = 7;
 const NOTE: usize = 11;
 /// So many trackers of a torrent that is alone have a row each.
 const TRACKER_ROWS: usize = 3;
-/// Rows for the reason of a failure.
-const PROBLEM_ROWS: usize = 3;
+/// What stands before the map of the pieces.
+const PIECES: &str = "pieces ";
+/// The widest of `  16.0 MiB under way`.
+const UNDER_WAY: usize = 20;
+/// Rows for the reason of a failure or of a wait.
+const REASON_ROWS: usize = 3;
 
 /// The rows for a session as it stands. `ended`: for the last time.
 pub fn draw(session: &Session, look: Look, ended: bool) -> Vec<Row> {
@@ -91,16 +97,6 @@ fn most_interesting(entries: &[Entry], look: Look, room: usize, ended: bool) -> 
     rows
 }
 
-/// A bar of `width` columns of which `per_mille` thousandths are filled.
-pub fn bar(per_mille: u64, width: usize, utf8: bool) -> String {
-    let cells = if utf8 { width } else { width.saturating_sub(2) };
-    let full = cells * per_mille.min(1000) as usize / 1000;
-    match utf8 {
-        true => ["█".repeat(full), "░".repeat(cells - full)].concat(),
-        false => format!("[{}{}]", "#".repeat(full), "-".repeat(cells - full)),
-    }
-}
-
 /// Text made safe for this terminal.
 pub fn shown(text: &str, look: Look) -> String {
     let safe = for_terminal(text);
@@ -108,10 +104,16 @@ pub fn shown(text: &str, look: Look) -> String {
 }
 
 fn block(entry: &Entry, look: Look, alone: bool, ended: bool) -> Vec<Row> {
-    let mut rows = vec![title(entry, look, ended)];
-    let texts = progress(entry, look, ended).into_iter().chain(details(entry, look, alone, ended));
-    rows.extend(texts.map(|text| plain(format!("  {text}"), look)));
+    let mut rows = head(entry, look, ended);
+    let details = details(entry, look, alone, ended).into_iter();
+    rows.extend(details.map(|text| plain(format!("  {text}"), look)));
     rows
+}
+
+/// What a torrent is called, and how far it is.
+pub fn head(entry: &Entry, look: Look, ended: bool) -> Vec<Row> {
+    let progress = progress(entry, look, ended).into_iter().map(|text| plain(format!("  {text}"), look));
+    std::iter::once(title(entry, look, ended)).chain(progress).collect()
 }
 
 /// `name                downloading`.
@@ -127,9 +129,9 @@ fn title(entry: &Entry, look: Look, ended: bool) -> Row {
 /// What the torrent is doing, or how it ended.
 fn state(entry: &Entry, ended: bool) -> &'static str {
     match words::state(entry) {
-        "seeding" if ended => "complete",
-        "downloading" | "waiting" | "checking" if ended => "stopped",
-        state => state,
+        state if !ended || state == "failed" => state,
+        _ if entry.whole.is_some() => "complete",
+        _ => "stopped",
     }
 }
 
@@ -139,44 +141,71 @@ fn left(entry: &Entry, ended: bool) -> Option<Duration> {
     time_left(status.left, status.down_rate)
 }
 
+/// What is proven, or looked at, and what came besides, in thousandths.
+fn shares(entry: &Entry) -> (u64, u64) {
+    let (length, done) = (entry.report.length, entry.checking().unwrap_or_else(|| entry.had()));
+    (per_mille(done, length), per_mille(entry.running().map_or(0, |status| status.under_way), length))
+}
+
 /// The bar and the numbers beside or below it.
 fn progress(entry: &Entry, look: Look, ended: bool) -> Vec<String> {
-    let length = entry.report.length;
+    let length = entry.length();
     let done = entry.checking().unwrap_or_else(|| entry.had());
     let percent = percent(done, length);
+    let (full, half) = shares(entry);
     let sizes = if done == length { size(length) } else { of(done, length) };
     let left = left(entry, ended).map_or(String::new(), |left| format!("{} left", duration(left)));
     let inner = look.columns.saturating_sub(2);
     if look.columns >= WIDE {
         let width = inner.saturating_sub(PERCENT + SIZES + LEFT + 6).min(MOST_BAR);
-        let bar = bar(per_mille(done, length), width, look.utf8);
+        let bar = bar(full, half, width, look.utf8);
         return vec![format!("{bar}  {percent:>PERCENT$}  {sizes:<SIZES$}  {left}")];
     }
-    let bar = bar(per_mille(done, length), inner.saturating_sub(PERCENT + 2), look.utf8);
+    let bar = bar(full, half, inner.saturating_sub(PERCENT + 2), look.utf8);
     vec![format!("{bar}  {percent:>PERCENT$}"), format!("{sizes}  {left}")]
 }
 
-/// Rates, peers and trackers; or why there are none. At the end that is past, and failures are told below.
+/// Rates, peers, pieces and trackers; or why nothing comes. At the end that is past, and failures are told below.
 fn details(entry: &Entry, look: Look, alone: bool, ended: bool) -> Vec<String> {
     let inner = look.columns.saturating_sub(2);
     if let Some(problem) = entry.problem.as_ref().filter(|_| !ended) {
-        return wrap(&shown(&problem.text, look), inner, PROBLEM_ROWS, ellipsis(look));
+        return wrap(&shown(&problem.text, look), inner, REASON_ROWS, ellipsis(look));
     }
     let Some(status) = entry.running().filter(|_| !ended) else { return Vec::new() };
     let up = format!("{} up", rate(status.up_rate));
-    let items = match words::state(entry) {
-        "waiting" => vec![words::why_waiting(status)],
-        "seeding" => vec![up, format!("{} sent", size(status.uploaded)), words::peers(status)],
-        _ => vec![format!("{} down", rate(status.down_rate)), up, words::peers(status)],
+    let why = words::why(entry).map_or(String::new(), |why| shown(&why, look));
+    let mut rows = match words::state(entry) {
+        "seeding" => flow(vec![up, format!("{} sent", size(status.uploaded)), words::peers(status)], inner),
+        _ if why.is_empty() => flow(vec![format!("{} down", rate(status.down_rate)), up, words::peers(status)], inner),
+        _ => wrap(&why, inner, REASON_ROWS, ellipsis(look)),
     };
+    if alone && status.map.len() > 1 {
+        rows.push(pieces(status, look));
+    }
     let trackers = match status.trackers.as_slice() {
         [] => Vec::new(),
         few if few.len() == 1 || alone && few.len() <= TRACKER_ROWS => few.iter().map(words::tracker).collect(),
         many => vec![words::trackers_together(many)],
     };
-    let mut rows = flow(items, inner);
-    rows.extend(trackers.iter().map(|text| shown(text, look)));
+    // What is the reason need not be told twice.
+    rows.extend(trackers.iter().map(|text| shown(text, look)).filter(|text| !why.contains(text.as_str())));
     rows
+}
+
+/// The map of the pieces, and what came of those that are not proven yet.
+fn pieces(status: &Status, look: Look) -> String {
+    let map = map(&status.map, look.utf8);
+    match status.under_way {
+        0 => format!("{PIECES}{map}"),
+        _ if look.columns < WIDE => format!("{PIECES}{map}"),
+        bytes => format!("{PIECES}{map}  {} under way", size(bytes)),
+    }
+}
+
+/// The columns that the map of the pieces gets.
+pub fn map_columns(look: Look) -> usize {
+    let beside = if look.columns >= WIDE { UNDER_WAY } else { 0 };
+    look.columns.saturating_sub(2 + PIECES.len() + beside)
 }
 
 /// Items side by side, in columns that stay where they are while numbers change, on as many rows as they need.
@@ -193,7 +222,7 @@ fn flow(items: Vec<String>, width: usize) -> Vec<String> {
 
 /// A torrent in one row.
 fn line(entry: &Entry, look: Look, ended: bool) -> Row {
-    let (done, length) = (entry.checking().unwrap_or_else(|| entry.had()), entry.report.length);
+    let (done, length) = (entry.checking().unwrap_or_else(|| entry.had()), entry.length());
     let note = match (state(entry, ended), entry.running()) {
         ("downloading", Some(status)) => rate(status.down_rate),
         (state, _) => state.into(),
@@ -204,7 +233,8 @@ fn line(entry: &Entry, look: Look, ended: bool) -> Row {
         right = format!("  failed: {}", shorten_end(&shown(&problem.text, look), room, ellipsis(look)));
     }
     if look.columns >= WIDE && (ended || entry.problem.is_none()) {
-        let bar = bar(per_mille(done, length), look.columns / 6, look.utf8);
+        let (full, half) = shares(entry);
+        let bar = bar(full, half, look.columns / 6, look.utf8);
         right = format!("  {bar}{right}  {:<NOTE$}", left(entry, ended).map_or(String::new(), duration));
     }
     let room = look.columns.saturating_sub(columns(&right));
@@ -216,7 +246,7 @@ fn line(entry: &Entry, look: Look, ended: bool) -> Row {
 fn more<'a>(entries: impl Iterator<Item = &'a Entry>, ended: bool) -> String {
     let states: Vec<&str> = entries.map(|entry| state(entry, ended)).collect();
     let number = |state: &str| states.iter().filter(|&&other| other == state).count();
-    let kinds = ["downloading", "waiting", "checking", "stopped", "failed", "seeding", "complete"];
+    let kinds = ["downloading", "paused", "waiting", "checking", "stopped", "failed", "seeding", "complete"];
     let kinds = kinds.iter().filter(|state| number(state) > 0).map(|state| format!("{} {state}", number(state)));
     format!("... and {} more: {}", states.len(), kinds.collect::<Vec<_>>().join(", "))
 }
@@ -228,7 +258,10 @@ fn total(session: &Session, look: Look, ended: bool) -> Row {
     let down = sum(running().map(|status| status.down_rate));
     let up = sum(running().map(|status| status.up_rate));
     let left = time_left(sum(running().map(|status| status.left)), down);
-    let left = left.filter(|_| session.settled.is_none()).map_or(String::new(), |left| duration(left) + " left");
+    // What is being checked is not known to be missing yet.
+    let checking = entries.iter().any(|entry| entry.checking().is_some());
+    let left =
+        left.filter(|_| session.settled.is_none() && !checking).map_or(String::new(), |left| duration(left) + " left");
     let failed = match session.failed() {
         0 => String::new(),
         failed => format!(", {failed} failed"),
@@ -251,16 +284,18 @@ fn interest(entry: &Entry) -> (u8, u64) {
         "downloading" => (4, rates),
         "checking" => (3, 0),
         "failed" => (2, 0),
-        "waiting" => (1, 0),
+        "waiting" | "paused" => (1, 0),
         _ => (if rates > 0 { 2 } else { 0 }, rates),
     }
 }
 
-fn plain(text: String, look: Look) -> Row {
+/// A row in which nothing stands out.
+pub fn plain(text: String, look: Look) -> Row {
     Row { text: shorten_end(text.trim_end(), look.columns, ellipsis(look)), strong: 0 }
 }
 
-fn ellipsis(look: Look) -> &'static str {
+/// What stands for what was cut off.
+pub fn ellipsis(look: Look) -> &'static str {
     if look.utf8 { "…" } else { ".." }
 }
 

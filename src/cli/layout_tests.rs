@@ -45,15 +45,6 @@ fn one_torrent_at_40_columns_in_ascii_with_a_wide_name() {
 }
 
 #[test]
-fn bars_have_their_width() {
-    assert_eq!(bar(0, 4, true), "░░░░");
-    assert_eq!(bar(999, 4, true), "███░");
-    assert_eq!(bar(5000, 4, true), "████");
-    assert_eq!(bar(500, 6, false), "[##--]");
-    assert_eq!(bar(500, 0, false), "[]");
-}
-
-#[test]
 fn many_torrents_have_a_row_each_and_the_rest_a_number() {
     let mut many: Vec<(&str, u64, Phase)> = (0..20).map(|_| ("idle", MIB, Phase::Running(status(0)))).collect();
     many.push(running("busy"));

@@ -53,7 +53,10 @@ fn lines(event: &Event, session: &Session, now: Instant) -> Vec<String> {
             vec![format!("{}: {}", name(*torrent), words::tracker_fails(host, problem))]
         }
         Event::Tracker { torrent, host, problem: None } => vec![format!("{}: {host} answers", name(*torrent))],
-        Event::Stopping { interrupted: true } => vec!["interrupted: telling the trackers goodbye".into()],
+        Event::Stopping { interrupted: true } if session.has_trackers() => {
+            vec!["interrupted: telling the trackers goodbye".into()]
+        }
+        Event::Stopping { interrupted: true } => vec!["interrupted".into()],
         Event::Stopping { interrupted: false } => Vec::new(),
         Event::Ended => vec![words::closing(session, now)],
     }
@@ -77,18 +80,20 @@ fn progress(session: &Session) -> Vec<String> {
 
 /// How far one torrent has come; nothing before its check has begun.
 fn one(entry: &Entry) -> Option<String> {
-    let (name, length) = (&entry.report.name, entry.report.length);
+    let (name, length) = (&entry.report.name, entry.length());
     if let Some(checked) = entry.checking() {
         return (checked > 0).then(|| format!("{name}: checking, {}", percent(checked, length)));
     }
     let part = format!("{name}: {}, {}", percent(entry.had(), length), of(entry.had(), length));
     Some(match entry.running() {
-        Some(status) if words::state(entry) == "downloading" => {
-            let rates = format!("{} down, {} up", rate(status.down_rate), rate(status.up_rate));
-            format!("{part}, {rates}{}, {}", left(status.left, status.down_rate), words::peers(status))
-        }
-        Some(status) if words::waits_for_disk(status) => format!("{part}, {}", words::why_waiting(status)),
-        Some(status) => format!("{part}, waiting: {}", words::why_waiting(status)),
+        Some(status) => match words::why(entry) {
+            Some(why) if words::waits_for_disk(status) => format!("{part}, {why}"),
+            Some(why) => format!("{part}, waiting: {why}"),
+            None => {
+                let rates = format!("{} down, {} up", rate(status.down_rate), rate(status.up_rate));
+                format!("{part}, {rates}{}, {}", left(status.left, status.down_rate), words::peers(status))
+            }
+        },
         None => part,
     })
 }

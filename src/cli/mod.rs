@@ -3,19 +3,35 @@
 //! Here is the table of commands; [`get`] is the first to read. A command has a help text and a function that takes what
 //! was typed behind its name. What goes wrong comes back as a [`Failure`] and is told here, in one place.
 
+pub mod bar;
+pub mod check;
+pub mod choice;
+pub mod date;
 pub mod exit;
 pub mod get;
 pub mod json;
+pub mod keys;
 pub mod layout;
 pub mod lines;
+pub mod link;
+pub mod list;
 pub mod log;
+pub mod make;
+pub mod making;
 pub mod nearest;
 pub mod options;
+pub mod output;
+pub mod peers_view;
+pub mod person;
+pub mod pieces;
 pub mod say;
 pub mod screen;
 pub mod session;
+pub mod show;
 pub mod signals;
 pub mod source;
+pub mod terminal;
+pub mod tree;
 pub mod units;
 pub mod view;
 pub mod width;
@@ -44,11 +60,23 @@ const COMMANDS: [Command; 10] = [
     Command { name: "seed", about: "serve what is there already", work: None },
     Command { name: "many", about: "fetch and serve the torrents of a folder", work: None },
     Command { name: "track", about: "be a tracker", work: None },
-    Command { name: "make", about: "make a .torrent file", work: None },
-    Command { name: "show", about: "show what is in a .torrent file", work: None },
-    Command { name: "check", about: "check content against its torrent", work: None },
+    Command { name: "make", about: "make a .torrent file", work: Some(Work { run: make::run, help: make::help }) },
+    Command {
+        name: "show",
+        about: "show what is in a .torrent file",
+        work: Some(Work { run: show::run, help: show::help }),
+    },
+    Command {
+        name: "check",
+        about: "check content against its torrent",
+        work: Some(Work { run: check::run, help: check::help }),
+    },
     Command { name: "edit", about: "change a .torrent file", work: None },
-    Command { name: "link", about: "make and read magnet links", work: None },
+    Command {
+        name: "link",
+        about: "make and read magnet links",
+        work: Some(Work { run: link::run, help: link::help }),
+    },
     Command { name: "demo", about: "a whole swarm on this machine", work: None },
 ];
 
@@ -137,7 +165,7 @@ mod tests {
 
     #[test]
     fn commands_that_are_not_there_are_named() {
-        assert_eq!(complaint(&["make", "x"]), "'make' comes with a later version");
+        assert_eq!(complaint(&["demo", "x"]), "'demo' comes with a later version");
         assert_eq!(complaint(&["gte"]), "unknown command 'gte'; did you mean 'get'?");
         assert_eq!(complaint(&["xyzzy"]), "unknown command 'xyzzy'; `swarmlet --help` lists the commands");
         assert_eq!(complaint(&["a.torrent"]), "'a.torrent' is no command; to fetch it: swarmlet get a.torrent");

@@ -16,7 +16,8 @@ pub struct Flag {
     pub short: &'static str,
     /// The long name, with `-`.
     pub long: &'static str,
-    /// What the value is called in the help; `None` for an option without value.
+    /// What the value is called in the help; `None` for an option without value. With `...` at the end the option may
+    /// be given several times.
     pub value: Option<&'static str>,
     /// A line for the help.
     pub help: &'static str,
@@ -43,6 +44,17 @@ impl Parsed {
     /// The value of the option `long`.
     pub fn value(&self, long: &str) -> Option<OsString> {
         self.matches.opt_str(long).map(|text| self.take_back(&text))
+    }
+
+    /// The values of the option `long`, which may be given several times.
+    pub fn values(&self, long: &str) -> Vec<OsString> {
+        self.matches.opt_strs(long).iter().map(|text| self.take_back(text)).collect()
+    }
+
+    /// The value of the option `long`, which must be text.
+    pub fn text(&self, long: &str) -> Result<Option<String>, Failure> {
+        let text = |value: OsString| value.into_string();
+        self.value(long).map(text).transpose().map_err(|_| Failure::usage(format!("--{long}: expected UTF-8 text")))
     }
 
     /// The value of the option `long` as a number within `range`; `unit` is for people.
@@ -76,6 +88,7 @@ pub fn parse(command: &str, flags: &[Flag], arguments: &[OsString]) -> Result<Pa
     let mut options = Options::new();
     for flag in flags {
         match flag.value {
+            Some(value) if value.ends_with("...") => options.optmulti(flag.short, flag.long, flag.help, value),
             Some(value) => options.optopt(flag.short, flag.long, flag.help, value),
             None => options.optflagmulti(flag.short, flag.long, flag.help),
         };

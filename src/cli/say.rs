@@ -30,8 +30,13 @@ pub fn print(text: &str) -> Exit {
 
 /// `text` on standard output. A reader that has gone is a failure without words.
 pub fn write_out(text: &str) -> Result<(), Failure> {
+    write_bytes(text.as_bytes())
+}
+
+/// The same of what is no text.
+pub fn write_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::new(Exit::Io, "")),
         Err(error) => Err(Failure::new(Exit::Io, format!("can't write to standard output: {error}"))),

@@ -1,19 +1,22 @@
 //! The live screen: drawn in place at each change, on standard error.
 //!
-//! Floor 4. No mode of the terminal is changed, and after each drawing the cursor is in an empty line below the screen:
-//! so there is nothing to restore, however the program ends. Each drawing is one write and overwrites row by row, so
-//! that nothing flickers.
+//! Floor 4. After each drawing the cursor is in an empty line below the screen, so that whatever ends the program leaves
+//! a tidy terminal; its modes are [`terminal`](super::terminal)'s. Each drawing is one write and overwrites row by row,
+//! so that nothing flickers.
 
-use super::layout::{Look, Row, draw};
+use super::keys::{KEYS, Key};
+use super::layout::{Look, Row, draw, head, map_columns};
 use super::session::{Event, Session};
-use super::{lines, say, width, words};
+use super::{lines, peers_view, say, terminal, width, words};
+use crate::engine::Watch;
 use std::io::{self, IsTerminal, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Of a terminal that does not tell.
-const USUAL_SIZE: (usize, usize) = (80, 24);
 /// Rows for the closing words, on the narrowest of terminals.
 const CLOSING_ROWS: usize = 3;
+
+/// The keys are told for so long, until somebody asks for them.
+const INTRODUCTION: Duration = Duration::from_secs(10);
 
 /// The screen, and what it shows just now.
 pub struct Screen {
@@ -25,51 +28,94 @@ pub struct Screen {
     size: (usize, usize),
     /// Said below it from when on the run comes to its end.
     goodbye: &'static str,
+    /// The keys are shown, or are not: by wish.
+    keys: Option<bool>,
+    /// The torrent whose peers are shown.
+    peers_of: Option<usize>,
 }
 
 impl Screen {
     /// The screen, if standard error is a terminal that can move its cursor.
     pub fn new() -> Option<Screen> {
         let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let moves = !matches!(std::env::var("TERM").as_deref(), Ok("dumb" | "") | Err(_));
         let bold = !is_set("NO_COLOR");
-        (io::stderr().is_terminal() && moves).then(|| Screen {
+        (is_there()).then(|| Screen {
             utf8: is_utf8(),
             bold,
             drawn: Vec::new(),
             size: (0, 0),
             goodbye: "",
+            keys: None,
+            peers_of: None,
         })
+    }
+
+    /// What of the torrents is looked at.
+    pub fn watch(&self) -> Watch {
+        Watch { cells: map_columns(self.look()), peers_of: self.peers_of }
+    }
+
+    /// A key was pressed, in a run of so many torrents.
+    pub fn pressed(&mut self, key: Key, torrents: usize) {
+        match key {
+            Key::Help => self.keys = Some(self.keys != Some(true)),
+            Key::Peers => {
+                self.peers_of = Some(self.peers_of.map_or(0, |torrent| torrent + 1)).filter(|&n| n < torrents)
+            }
+            _ => {}
+        }
+    }
+
+    /// Draws as things stand. `lost`: what was drawn may be gone, so this is drawn below all that is there.
+    pub fn redraw(&mut self, session: &Session, lost: bool) {
+        if lost {
+            self.drawn.clear();
+        }
+        self.show(&Event::Ticked, session);
+    }
+
+    /// The last column is left free, for terminals wrap there; and so is the row of the cursor.
+    fn look(&self) -> Look {
+        let (columns, rows) = terminal::size();
+        Look { columns: columns.saturating_sub(1), rows: rows.saturating_sub(1), utf8: self.utf8 }
     }
 
     /// Shows what happened.
     pub fn show(&mut self, event: &Event, session: &Session) {
         let ended = *event == Event::Ended;
         match event {
-            Event::Stopping { interrupted: true } => {
-                self.goodbye = "stopping: telling the trackers goodbye; interrupt again to end at once";
-            }
-            Event::Stopping { interrupted: false } => self.goodbye = "telling the trackers goodbye",
+            Event::Stopping { interrupted } => self.goodbye = goodbye(*interrupted, session.has_trackers()),
             Event::Ended => self.goodbye = "",
             _ => {}
         }
         // A job in the background keeps quiet, but tells its end.
-        if !ended && in_background() {
+        if !ended && terminal::in_background() {
             return;
         }
-        let (columns, rows) = size();
-        // The last column is left free, for terminals wrap there; and so is the row of the cursor.
-        let look = Look { columns: columns.saturating_sub(1), rows: rows.saturating_sub(1), utf8: self.utf8 };
-        let mut out = self.back(columns);
-        if self.size != (columns, rows) {
+        // It may have come back from there.
+        terminal::take();
+        let look = self.look();
+        let size = (look.columns + 1, look.rows + 1);
+        let mut out = self.back(size.0);
+        if self.size != size {
             // A terminal that was resized has broken rows in two, and some remember that.
             out += "\x1b[J";
-            self.size = (columns, rows);
+            self.size = size;
         }
-        let goodbye = width::wrap(self.goodbye, look.columns, CLOSING_ROWS, "");
-        let rows = look.rows.saturating_sub(goodbye.len());
-        let mut drawing = draw(session, Look { rows, ..look }, ended);
-        drawing.extend(goodbye.into_iter().map(|text| Row { text, strong: 0 }));
+        let mut below = if ended { Vec::new() } else { self.keys(session, look) };
+        below.extend(width::wrap(self.goodbye, look.columns, CLOSING_ROWS, ""));
+        let room = Look { rows: look.rows.saturating_sub(below.len()), ..look };
+        let mut drawing = match self.peers_of.and_then(|torrent| session.entries.get(torrent)).filter(|_| !ended) {
+            None => draw(session, room, ended),
+            Some(entry) => {
+                let mut rows = head(entry, room, false);
+                let peers = entry.running().map_or(&[][..], |status| &status.peer_list);
+                rows.extend(peers_view::draw(peers, room, room.rows.saturating_sub(rows.len())));
+                rows.truncate(room.rows);
+                rows
+            }
+        };
+        drawing.extend(below.into_iter().map(|text| Row { text, strong: 0 }));
         for row in &drawing {
             out += &self.paint(row);
         }
@@ -82,6 +128,18 @@ impl Screen {
             let closing = words::closing(session, Instant::now());
             width::wrap(&closing, look.columns, CLOSING_ROWS, "").iter().for_each(|row| say::line(row));
         }
+    }
+
+    /// What the keys are; and with the peers, for those who ask, what their flags mean.
+    fn keys(&self, session: &Session, look: Look) -> Vec<String> {
+        if !terminal::has_keys() || !self.keys.unwrap_or(session.began.elapsed() < INTRODUCTION) {
+            return Vec::new();
+        }
+        let mut rows = width::wrap(KEYS, look.columns, CLOSING_ROWS, "");
+        if self.peers_of.is_some() && self.keys == Some(true) {
+            rows.extend(width::wrap(peers_view::FLAGS, look.columns, CLOSING_ROWS, ""));
+        }
+        rows
     }
 
     /// The cursor back to where the last drawing began.
@@ -102,21 +160,24 @@ impl Screen {
     }
 }
 
-/// Columns and rows of the terminal.
-fn size() -> (usize, usize) {
-    match rustix::termios::tcgetwinsize(io::stderr()) {
-        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
-        _ => USUAL_SIZE,
+/// What is said while the run comes to its end.
+fn goodbye(interrupted: bool, trackers: bool) -> &'static str {
+    match (interrupted, trackers) {
+        (true, true) => "stopping: telling the trackers goodbye; interrupt again to end at once",
+        (true, false) => "stopping; interrupt again to end at once",
+        (false, true) => "telling the trackers goodbye",
+        (false, false) => "",
     }
 }
 
-/// Whether the terminal belongs to another job now, in which we would scribble.
-fn in_background() -> bool {
-    rustix::termios::tcgetpgrp(io::stderr()).is_ok_and(|group| group != rustix::process::getpgrp())
+/// Whether standard error is a terminal that can move its cursor.
+pub fn is_there() -> bool {
+    let moves = !matches!(std::env::var("TERM").as_deref(), Ok("dumb" | "") | Err(_));
+    io::stderr().is_terminal() && moves
 }
 
 /// Whether the locale says UTF-8: the first of these variables that is set decides (POSIX).
-fn is_utf8() -> bool {
+pub fn is_utf8() -> bool {
     let set = |name: &&str| std::env::var(name).is_ok_and(|value| !value.is_empty());
     let name = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find(|name| set(name));
     let value = name.and_then(|name| std::env::var(name).ok()).unwrap_or_default().to_ascii_lowercase();

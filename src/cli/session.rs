@@ -33,7 +33,7 @@ pub enum Event {
     Ticked,
     /// The content that was there is checked.
     Checked(usize),
-    /// Nothing is missing any more.
+    /// Nothing that is wanted is missing any more.
     Complete(usize),
     /// A torrent waits for its disk.
     Waiting {
@@ -96,6 +96,11 @@ impl Entry {
         }
     }
 
+    /// The bytes there are to look at, or to have.
+    pub fn length(&self) -> u64 {
+        self.checking().map_or(self.report.length, |_| self.report.size)
+    }
+
     /// Bytes looked at, while what is there is being checked.
     pub fn checking(&self) -> Option<u64> {
         match self.report.phase {
@@ -122,7 +127,8 @@ impl Session {
             report: Report {
                 name: job.metainfo.name.clone(),
                 info_hash: job.metainfo.info_hash,
-                length: job.metainfo.length,
+                length: job.length(),
+                size: job.metainfo.length,
                 phase: Phase::Checking(0),
             },
             status: None,
@@ -177,12 +183,18 @@ impl Session {
 
     /// Torrents of which nothing is missing.
     pub fn whole(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.whole.is_some()).count()
+        self.entries.iter().filter(|entry| entry.whole.is_some() && entry.problem.is_none()).count()
     }
 
     /// Torrents that ended by themselves.
     pub fn failed(&self) -> usize {
         self.entries.iter().filter(|entry| entry.problem.is_some()).count()
+    }
+
+    /// Whether some tracker is to be told goodbye.
+    pub fn has_trackers(&self) -> bool {
+        let answers = |status: &Status| status.trackers.iter().any(|tracker| tracker.knows_us);
+        self.entries.iter().filter_map(|entry| entry.status.as_ref()).any(answers)
     }
 
     /// The exit code, were this the end.
@@ -221,15 +233,19 @@ impl Session {
 
     fn fail(&mut self, torrent: usize, problem: Problem, events: &mut Vec<Event>) {
         if let Some(entry) = self.entries.get_mut(torrent) {
-            let exit = match problem.kind {
-                ProblemKind::CantCreate => Exit::CantCreate,
-                ProblemKind::Io => Exit::Io,
-                ProblemKind::GaveUp => Exit::Interrupted,
-            };
-            self.first_failure.get_or_insert(exit);
+            self.first_failure.get_or_insert(exit_of(&problem));
             entry.problem = Some(problem);
             events.push(Event::Failed(torrent));
         }
+    }
+}
+
+/// The exit code of a torrent that ended by itself.
+pub fn exit_of(problem: &Problem) -> Exit {
+    match problem.kind {
+        ProblemKind::CantCreate => Exit::CantCreate,
+        ProblemKind::Io => Exit::Io,
+        ProblemKind::GaveUp => Exit::Interrupted,
     }
 }
 
@@ -240,7 +256,7 @@ pub fn host(announce: &str) -> String {
 
 /// A tracker's failure in words that do not repeat its secret URL.
 pub fn without_url(problem: &str, announce: &str) -> String {
-    problem.replace(announce, &host(announce))
+    url::hide_secrets(problem, announce)
 }
 
 #[cfg(test)]

@@ -14,6 +14,9 @@ pub fn status(left: u64) -> Status {
         left,
         pieces_had: 1,
         pieces: 2,
+        last_piece: None,
+        under_way: 0,
+        paused: false,
         downloaded: 432_000_000,
         uploaded: 9_000_000,
         wasted: 0,
@@ -22,9 +25,14 @@ pub fn status(left: u64) -> Status {
         peers: 12,
         seeds: 8,
         unchoking: 3,
+        useful: 9,
+        askable: 3,
+        snubbed: 0,
         connecting: 0,
         known: 40,
         trackers: trackers(&["http://tracker.example/0123456789abcdef/announce"]),
+        map: Vec::new(),
+        peer_list: Vec::new(),
     }
 }
 
@@ -47,7 +55,7 @@ pub fn session(torrents: Vec<(&str, u64, Phase)>) -> Session {
         joined: if let Phase::Running(_) = &phase { Some((now, 0)) } else { None },
         whole: None,
         problem: if let Phase::Failed(problem) = &phase { Some(problem.clone()) } else { None },
-        report: Report { name: name.into(), info_hash: InfoHash([0xab; 20]), length, phase },
+        report: Report { name: name.into(), info_hash: InfoHash([0xab; 20]), length, size: length, phase },
     };
     let entries = torrents.into_iter().map(entry).collect();
     Session { began: now, port: 6881, entries, settled: None, first_failure: None }

@@ -1,35 +1,62 @@
-//! The signals that end a run: the first one ends it well, the second one at once.
+//! The signals of a run: the first that wants its end ends it well, the second at once; and with a live screen those
+//! that stop it and let it go on (^Z, `fg`).
 //!
 //! Floor 4.
 
 use super::exit::{Exit, Failure};
-use crossbeam_channel::Receiver;
-use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+use super::person::Wish;
+use super::terminal;
+use crossbeam_channel::Sender;
+use rustix::process::{Signal, getpid, kill_process};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGXFSZ};
 use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Builder;
 
 /// The thread only waits; the deepest it calls is a channel's `send`.
 const STACK_BYTES: usize = 64 << 10;
 
-/// Something comes at the first SIGINT or SIGTERM; the second ends the process.
-///
-/// The screen needs no clearing up when that happens: it changes no mode of the terminal and leaves the cursor in an
-/// empty line below itself after each drawing.
-pub fn watch() -> Result<Receiver<()>, Failure> {
+/// Says what signals ask for. `live`: the terminal's modes are to be put back when we stop or end.
+pub fn watch(wishes: &Sender<Wish>, live: bool) -> Result<(), Failure> {
     let refused = |error| Failure::new(Exit::Io, format!("can't watch for signals: {error}"));
     // A file that is to be larger than this process may make one (`ulimit -f`) is an error to be told, not the end.
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGXFSZ]).map_err(refused)?;
-    let (first, interrupts) = crossbeam_channel::bounded(1);
+    let all = [SIGINT, SIGTERM, SIGXFSZ, SIGTSTP, SIGCONT, SIGHUP, SIGQUIT];
+    let mut signals = Signals::new(&all[..if live { all.len() } else { 3 }]).map_err(refused)?;
+    let wishes = wishes.clone();
     let wait = move || {
-        let mut signals = signals.forever().filter(|signal| *signal != SIGXFSZ);
-        if signals.next().is_some() {
-            // Were the receiver gone, the run would be over.
-            let _ = first.send(());
-        }
-        if signals.next().is_some() {
-            std::process::exit(Exit::Interrupted.code().into());
+        for signal in signals.forever() {
+            match signal {
+                SIGINT | SIGTERM => interrupt(&wishes),
+                SIGXFSZ => {}
+                SIGTSTP => {
+                    terminal::release();
+                    // Not SIGSTOP: that would stop us even where there is no shell to let us go on, from which kernels
+                    // spare a process with all other signals of this kind. When we go on SIGCONT comes.
+                    let _ = kill_process(getpid(), Signal::TTOU);
+                }
+                SIGCONT => {
+                    terminal::take();
+                    let _ = wishes.send(Wish::Redraw);
+                }
+                other => {
+                    terminal::release();
+                    let _ = emulate_default_handler(other);
+                }
+            }
         }
     };
     Builder::new().name("signals".into()).stack_size(STACK_BYTES).spawn(wait).map_err(refused)?;
-    Ok(interrupts)
+    Ok(())
+}
+
+/// Somebody wants the end: the first time the run is told, the second time it ends at once.
+pub fn interrupt(wishes: &Sender<Wish>) {
+    static ASKED: AtomicBool = AtomicBool::new(false);
+    if ASKED.swap(true, Ordering::Relaxed) {
+        terminal::release();
+        std::process::exit(Exit::Interrupted.code().into());
+    }
+    // Were the receiver gone, the run would be over.
+    let _ = wishes.send(Wish::Interrupt);
 }

@@ -6,6 +6,7 @@ use super::exit::{Exit, Failure};
 use super::units;
 use crate::engine::http::{self, HttpError};
 use crate::engine::in_words;
+use crate::engine::parts;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
 use crate::proto::path::for_terminal;
 use crate::proto::url;
@@ -21,12 +22,21 @@ const FETCH_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Reads the torrent that is called `source` on the command line.
 pub fn read(source: &OsStr) -> Result<Metainfo, Failure> {
-    let bytes = match address(source) {
-        _ if source == "-" => read_stdin()?,
-        Some(url) => fetch(url)?,
-        None => read_file(source)?,
-    };
-    Metainfo::parse(&bytes).map_err(|error| {
+    parse(source, &bytes(source)?)
+}
+
+/// The bytes of the torrent that is called `source`, whatever they are.
+pub fn bytes(source: &OsStr) -> Result<Vec<u8>, Failure> {
+    match address(source) {
+        _ if source == "-" => read_stdin(),
+        Some(url) => fetch(url),
+        None => read_file(source),
+    }
+}
+
+/// The torrent that `bytes` are, which came from `source`.
+pub fn parse(source: &OsStr, bytes: &[u8]) -> Result<Metainfo, Failure> {
+    Metainfo::parse(bytes).map_err(|error| {
         let name = shown(source);
         let text = match bytes.first() {
             None => format!("{name}: empty, expected a .torrent file"),
@@ -46,10 +56,14 @@ pub fn shown(source: &OsStr) -> String {
     }
 }
 
-/// Refuses torrents that are named twice, or that would write the same file.
+/// Refuses torrents that are named twice, that would write the same file, or that of a part file.
 pub fn check_distinct(torrents: &[(OsString, Metainfo)]) -> Result<(), Failure> {
     let mut owners: HashMap<&str, &OsStr> = HashMap::new();
     for (at, (source, metainfo)) in torrents.iter().enumerate() {
+        if parts::is_name(&metainfo.name) {
+            let (source, name) = (shown(source), &metainfo.name);
+            return Err(Failure::new(Exit::BadTorrent, format!("{source}: {name} is the name of a part file of ours")));
+        }
         let same = |(_, other): &&(OsString, Metainfo)| other.info_hash == metainfo.info_hash;
         if let Some((other, _)) = torrents[..at].iter().find(same) {
             let (a, b) = (shown(other), shown(source));

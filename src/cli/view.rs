@@ -3,9 +3,11 @@
 //! Floor 4.
 
 use super::exit::Failure;
+use super::keys::Key;
 use super::screen::Screen;
 use super::session::{Event, Session};
 use super::{json, lines};
+use crate::engine::Watch;
 use std::time::Duration;
 
 /// How often a screen or a program hears how things stand.
@@ -42,6 +44,33 @@ impl View {
             View::Screen(_) | View::Json => Some(LIVE),
             View::Lines => Some(LOGGED),
             View::Quiet => None,
+        }
+    }
+
+    /// Whether somebody may watch it and press keys.
+    pub fn is_live(&self) -> bool {
+        matches!(self, View::Screen(_))
+    }
+
+    /// What of the torrents is looked at.
+    pub fn watch(&self) -> Watch {
+        match self {
+            View::Screen(screen) => screen.watch(),
+            _ => Watch::default(),
+        }
+    }
+
+    /// A key for the screen was pressed, in a run of so many torrents.
+    pub fn pressed(&mut self, key: Key, torrents: usize) {
+        if let View::Screen(screen) = self {
+            screen.pressed(key, torrents);
+        }
+    }
+
+    /// Draws the screen anew. `lost`: what was drawn may be gone.
+    pub fn redraw(&mut self, session: &Session, lost: bool) {
+        if let View::Screen(screen) = self {
+            screen.redraw(session, lost);
         }
     }
 

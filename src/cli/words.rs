@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 pub fn state(entry: &Entry) -> &'static str {
     match entry.running() {
         _ if entry.problem.is_some() => "failed",
+        Some(status) if status.paused => "paused",
         _ if entry.whole.is_some() => "seeding",
         Some(status) if waits_for_disk(status) => "waiting",
         Some(status) if status.down_rate > 0 => "downloading",
@@ -28,28 +29,65 @@ pub fn waits_for_disk(status: &Status) -> bool {
     matches!(status.standing, Standing::WaitingForDisk(_))
 }
 
+/// Why nothing comes, where something is to come.
+pub fn why(entry: &Entry) -> Option<String> {
+    let waits = matches!(state(entry), "waiting" | "paused");
+    entry.running().filter(|_| waits).map(why_waiting)
+}
+
 /// Why nothing comes, though something is missing.
-pub fn why_waiting(status: &Status) -> String {
-    let trackers = &status.trackers;
+fn why_waiting(status: &Status) -> String {
+    let peers = count(status.peers, "peer");
     if let Standing::WaitingForDisk(trouble) = &status.standing {
         return waiting_for_disk(trouble);
     }
-    if status.unchoking > 0 {
-        "asked for pieces, nothing came yet".into()
+    if status.paused {
+        "paused: nothing is asked for, nothing is sent".into()
+    } else if status.snubbed > 0 && status.snubbed == status.askable {
+        format!("asked {}, nothing comes for a while", count(status.snubbed, "peer"))
+    } else if status.askable > 0 {
+        format!("asked {}, nothing came yet", count(status.askable, "peer"))
+    } else if status.useful > 0 && status.useful == status.peers {
+        format!("connected to {peers}, {}", if status.peers == 1 { "which chokes us" } else { "all choke us" })
+    } else if status.useful == 1 {
+        format!("connected to {peers}; the one that has what we lack chokes us")
+    } else if status.useful > 0 {
+        format!("connected to {peers}; the {} that have what we lack choke us", status.useful)
     } else if status.peers > 0 {
-        format!("{} connected, nobody unchokes us yet", count(status.peers, "peer"))
+        let none = if status.peers == 1 { "which does not have" } else { "none has" };
+        format!("connected to {peers}, {none} {}", missing(status))
     } else if status.connecting > 0 {
-        format!("connecting to {}", count(status.connecting, "peer"))
+        let verb = if status.connecting == 1 { "is" } else { "are" };
+        format!("{} {verb} being opened", count(status.connecting, "connection"))
     } else if status.known > 0 {
         format!("none of {} can be reached now", count(status.known, "known peer"))
-    } else if trackers.is_empty() {
-        "the torrent names no tracker: peers must come to us".into()
-    } else if trackers.iter().all(|tracker| tracker.problem.is_some()) {
-        "no peers: all trackers fail".into()
-    } else if trackers.iter().any(answers) {
-        "no peers yet: the trackers know of none".into()
     } else {
-        "asking the trackers for peers".into()
+        why_no_peers(&status.trackers)
+    }
+}
+
+/// `piece 17`, or `any of the 4 missing pieces`.
+fn missing(status: &Status) -> String {
+    match (status.last_piece, status.pieces - status.pieces_had) {
+        (Some(piece), _) => format!("piece {piece}"),
+        (None, all) if all == status.pieces => "any piece".into(),
+        (None, missing) => format!("any of the {missing} missing pieces"),
+    }
+}
+
+/// Why nobody is known.
+fn why_no_peers(trackers: &[Tracker]) -> String {
+    let (all, failing) = (trackers.len(), trackers.iter().filter(|tracker| tracker.problem.is_some()));
+    let failing_count = failing.clone().count();
+    let answering = trackers.iter().filter(|tracker| answers(tracker)).count();
+    match (failing.clone().next(), all) {
+        (_, 0) => "no peers: the torrent names no tracker, they must come to us".into(),
+        (Some(only), 1) => format!("no peers: {}", tracker(only)),
+        (Some(first), _) if failing_count == all => format!("no peers: all {all} trackers fail; {}", tracker(first)),
+        _ if failing_count + answering < all => "no peers yet: asking for them".into(),
+        (None, 1) => "no peers: the tracker knows none".into(),
+        (None, _) => format!("no peers: {all} trackers asked, none knows a peer"),
+        _ => format!("no peers: {answering} of {all} trackers answer, none knows a peer"),
     }
 }
 
@@ -71,6 +109,7 @@ pub fn peers(status: &Status) -> String {
 pub fn tracker(tracker: &Tracker) -> String {
     let host = host(&tracker.url);
     match (&tracker.problem, tracker.seeds, tracker.leechers) {
+        (Some(problem), _, _) if tracker.refuses => format!("{host} refuses: {}", without_url(problem, &tracker.url)),
         (Some(problem), _, _) => tracker_fails(&host, &without_url(problem, &tracker.url)),
         (None, Some(seeds), Some(leechers)) => {
             format!("{host}: {}, {}", count(seeds as usize, "seed"), count(leechers as usize, "leecher"))
@@ -163,22 +202,47 @@ mod tests {
     use super::*;
     use crate::engine::Phase;
 
+    /// Numbers of a torrent to which nothing comes.
+    fn idle() -> Status {
+        Status { useful: 0, askable: 0, unchoking: 0, peers: 0, seeds: 0, known: 0, down_rate: 0, ..status(100) }
+    }
+
     #[test]
-    fn waiting_has_a_reason() {
-        let mut status = status(100);
-        assert_eq!(why_waiting(&status), "asked for pieces, nothing came yet");
-        status.unchoking = 0;
-        assert_eq!(why_waiting(&status), "12 peers connected, nobody unchokes us yet");
-        (status.peers, status.connecting) = (0, 1);
-        assert_eq!(why_waiting(&status), "connecting to 1 peer");
-        status.connecting = 0;
-        assert_eq!(why_waiting(&status), "none of 40 known peers can be reached now");
-        status.known = 0;
-        assert_eq!(why_waiting(&status), "no peers yet: the trackers know of none");
-        status.trackers[0].problem = Some("timed out".into());
-        assert_eq!(why_waiting(&status), "no peers: all trackers fail");
-        status.trackers.clear();
-        assert_eq!(why_waiting(&status), "the torrent names no tracker: peers must come to us");
+    fn peers_may_be_the_reason() {
+        for (useful, askable, snubbed, peers, reason) in [
+            (2, 1, 0, 3, "asked 1 peer, nothing came yet"),
+            (2, 2, 2, 3, "asked 2 peers, nothing comes for a while"),
+            (3, 0, 0, 3, "connected to 3 peers, all choke us"),
+            (1, 0, 0, 1, "connected to 1 peer, which chokes us"),
+            (2, 0, 0, 3, "connected to 3 peers; the 2 that have what we lack choke us"),
+            (0, 0, 0, 3, "connected to 3 peers, none has any of the 4 missing pieces"),
+        ] {
+            let status = Status { useful, askable, snubbed, peers, pieces: 10, pieces_had: 6, ..idle() };
+            assert_eq!(why_waiting(&status), reason);
+        }
+        let last = Status { peers: 3, pieces: 10, pieces_had: 9, last_piece: Some(7), ..idle() };
+        assert_eq!(why_waiting(&last), "connected to 3 peers, none has piece 7");
+        let nothing = Status { peers: 1, pieces: 10, pieces_had: 0, ..idle() };
+        assert_eq!(why_waiting(&nothing), "connected to 1 peer, which does not have any piece");
+        assert_eq!(why_waiting(&Status { connecting: 2, ..idle() }), "2 connections are being opened");
+        assert_eq!(why_waiting(&Status { known: 40, ..idle() }), "none of 40 known peers can be reached now");
+        assert!(why_waiting(&Status { paused: true, ..status(100) }).starts_with("paused"));
+    }
+
+    #[test]
+    fn trackers_may_be_the_reason() {
+        let mut all = trackers(&["http://a.example/x", "http://b.example/x", "http://c.example/x"]);
+        assert_eq!(why_no_peers(&[]), "no peers: the torrent names no tracker, they must come to us");
+        assert_eq!(why_no_peers(&all[..1]), "no peers: the tracker knows none");
+        assert_eq!(why_no_peers(&all), "no peers: 3 trackers asked, none knows a peer");
+        (all[0].problem, all[0].refuses) = (Some("not registered".into()), true);
+        assert_eq!(why_no_peers(&all[..1]), "no peers: a.example refuses: not registered");
+        assert_eq!(why_no_peers(&all), "no peers: 2 of 3 trackers answer, none knows a peer");
+        all[1].problem = Some("no answer in time".into());
+        all[2].knows_us = false;
+        all[2].seeds = None;
+        assert_eq!(why_no_peers(&all), "no peers yet: asking for them");
+        assert_eq!(why_no_peers(&all[..2]), "no peers: all 2 trackers fail; a.example refuses: not registered");
     }
 
     #[test]

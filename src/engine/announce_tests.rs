@@ -5,8 +5,10 @@ use super::*;
 use crate::proto::announce::{AnnounceRequest, RetryIn};
 use crate::proto::id::{InfoHash, PeerId};
 use core::net::SocketAddr;
+use crossbeam_channel::{Receiver, Sender};
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 fn announcement(url: String) -> Box<Announcement> {
@@ -66,14 +68,12 @@ fn without_words_the_status_is_the_reason() {
 }
 
 #[test]
-fn peers_named_by_host_are_looked_up_and_only_so_many() {
+fn peers_named_by_host_are_looked_up() {
     let one = "d2:ip9:localhost4:porti7001ee";
     let reply = outcome(http("200 OK", format!("d5:peersl{one}ee"))).unwrap();
     assert!(reply.host_peers.is_empty());
     assert!(!reply.peers.is_empty());
     assert!(reply.peers.iter().all(|peer| peer.ip().is_loopback() && peer.port() == 7001), "{:?}", reply.peers);
-    let many = outcome(http("200 OK", format!("d5:peersl{}ee", one.repeat(20)))).unwrap();
-    assert_eq!(many.peers.len(), MOST_HOSTS * reply.peers.len());
 }
 
 #[test]
@@ -101,31 +101,83 @@ fn all_come(inbox: &Receiver<Input>, count: usize) {
     }
 }
 
-#[test]
-fn more_jobs_than_threads_are_all_done_and_then_no_thread_is_left() {
+/// A tracker that answers nobody before the gate is open, and how many it keeps waiting: now, and at most so far.
+fn gated() -> (SocketAddr, Sender<()>, Arc<AtomicUsize>, Arc<AtomicUsize>) {
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (gate, opened) = crossbeam_channel::bounded::<()>(0);
     let (running, peak) = (Arc::clone(&now), Arc::clone(&most));
     let addr = serve(move |_, socket| {
         peak.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        // Nobody is answered before the gate is open.
         let _ = opened.recv();
         running.fetch_sub(1, Ordering::SeqCst);
         let _ = socket.write_all(&http("200 OK", "d5:peers0:e"));
     });
+    (addr, gate, now, most)
+}
+
+#[test]
+fn more_jobs_than_threads_are_all_done_and_then_no_thread_is_left() {
+    let (addr, gate, now, most) = gated();
     let (manager, inbox) = crossbeam_channel::unbounded();
     let announcers = Announcers::new(manager);
-    let count = 5 * MOST_THREADS;
-    (0..count).for_each(|torrent| announcers.announce(torrent, announcement(format!("http://{addr}/"))));
+    let count = 2 * MOST_THREADS;
+    for torrent in 0..count {
+        announcers.announce(torrent, announcement(format!("http://{addr}/{torrent}"))).unwrap();
+    }
     wait_until("all threads ask", || now.load(Ordering::SeqCst) == MOST_THREADS);
-    assert_eq!(announcers.waiting.len(), count - MOST_THREADS);
+    assert_eq!(announcers.lock().waiting.len(), count - MOST_THREADS);
     drop(gate);
     all_come(&inbox, count);
-    wait_until("no thread is left", || announcers.threads.load(Ordering::SeqCst) == 0);
+    wait_until("no thread is left", || announcers.lock().threads == 0);
     assert_eq!(most.load(Ordering::SeqCst), MOST_THREADS);
     // And it goes on after that.
-    announcers.announce(0, announcement(format!("http://{addr}/")));
+    announcers.announce(0, announcement(format!("http://{addr}/"))).unwrap();
     all_come(&inbox, 1);
+}
+
+#[test]
+fn a_tracker_that_hangs_holds_up_few_threads_and_delays_no_other() {
+    let (hangs, gate, now, most) = gated();
+    let (manager, inbox) = crossbeam_channel::unbounded();
+    let announcers = Announcers::new(manager);
+    let many = 3 * MOST_THREADS;
+    for torrent in 0..many {
+        announcers.announce(torrent, announcement(format!("http://{hangs}/announce"))).unwrap();
+    }
+    wait_until("it hangs", || now.load(Ordering::SeqCst) == MOST_A_TRACKER);
+    let answers = serve_bytes(http("200 OK", "d5:peers0:e"));
+    for torrent in many..many + 10 {
+        announcers.announce(torrent, announcement(format!("http://{answers}/announce"))).unwrap();
+    }
+    for _ in 0..10 {
+        match inbox.recv_timeout(PATIENCE).unwrap() {
+            Input::Torrent { torrent, .. } => assert!(torrent >= many),
+            _ => panic!("something else comes"),
+        }
+    }
+    drop(gate);
+    all_come(&inbox, many);
+    assert_eq!(most.load(Ordering::SeqCst), MOST_A_TRACKER);
+    wait_until("no thread is left", || announcers.lock().threads == 0);
+}
+
+#[test]
+fn an_announce_that_no_thread_can_be_started_for_is_given_back() {
+    let (manager, inbox) = crossbeam_channel::unbounded();
+    let announcers = Announcers::new(manager);
+    let none = |_: Announcers| Err(std::io::Error::from(std::io::ErrorKind::OutOfMemory));
+    let back = announcers.announce_on(7, announcement("udp://nowhere:1".into()), none).unwrap_err();
+    assert_eq!(back.url, "udp://nowhere:1");
+    let left = announcers.lock();
+    assert_eq!((left.threads, left.waiting.len()), (0, 0));
+    drop(left);
+    // While another runs it is that one's to do.
+    let (addr, gate, now, _) = gated();
+    announcers.announce(0, announcement(format!("http://{addr}/"))).unwrap();
+    wait_until("it is asked", || now.load(Ordering::SeqCst) == 1);
+    announcers.announce_on(1, announcement("udp://nowhere:1".into()), none).unwrap();
+    drop(gate);
+    all_come(&inbox, 2);
 }
 
 #[test]
@@ -133,11 +185,14 @@ fn the_count_of_threads_stays_right_when_jobs_come_as_threads_end() {
     let (manager, inbox) = crossbeam_channel::unbounded();
     let announcers = Announcers::new(manager);
     // Jobs that are over at once: threads end all the time.
-    for _ in 0..300 {
-        let count = 4 * MOST_THREADS;
-        (0..count).for_each(|torrent| announcers.announce(torrent, announcement("udp://nowhere:1".into())));
+    for _ in 0..100 {
+        let count = 2 * MOST_THREADS;
+        for torrent in 0..count {
+            announcers.announce(torrent, announcement(format!("udp://nowhere:{}", torrent % 5))).unwrap();
+        }
         all_come(&inbox, count);
     }
-    wait_until("no thread is left", || announcers.threads.load(Ordering::SeqCst) == 0);
-    assert!(announcers.waiting.is_empty());
+    wait_until("no thread is left", || announcers.lock().threads == 0);
+    let left = announcers.lock();
+    assert!(left.waiting.is_empty() && left.asked.is_empty());
 }

@@ -5,7 +5,7 @@
 //! to the folder's own descriptor and through no link at all: by `openat2` with `RESOLVE_BENEATH` where the kernel has
 //! it (Linux 5.6), else component by component with `O_NOFOLLOW`. (libtorrent#8344 shows what happens otherwise.)
 
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstat, fstatvfs, mkdirat, openat, openat2};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, fstat, fstatvfs, mkdirat, openat, openat2, unlinkat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
@@ -81,6 +81,11 @@ impl Folder {
     /// Makes the folder at `path`, and those above it.
     pub fn make_folder(&self, path: &str) -> io::Result<()> {
         self.make_folders_of(&format!("{path}/."))
+    }
+
+    /// Removes the file `name`, which lies in the folder itself. (A link in its place is removed, not followed.)
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        unlinkat(&self.fd, name, AtFlags::empty()).map_err(explain)
     }
 
     fn open_beneath(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {

@@ -46,9 +46,10 @@ pub fn start(manager: Sender<Input>, preallocate: bool) -> io::Result<Sender<Che
         for check in checks {
             let (torrent, result) = match check {
                 Check::New { torrent, job, progress } => {
-                    let Job { metainfo, dir } = *job;
+                    let Job { metainfo, dir, choice } = *job;
                     let opened = Content::open(torrent, metainfo, &dir, Arc::clone(&files), preallocate);
-                    (torrent, opened.and_then(|content| ready(content, &progress, |_| None)))
+                    let chosen = opened.map(|content| content.choose(choice));
+                    (torrent, chosen.and_then(|content| ready(content, &progress, |_| None)))
                 }
                 Check::Again { content, have } => (content.torrent, again(&content, &have)),
             };
@@ -77,13 +78,18 @@ fn ready<'a>(
     progress: &AtomicU32,
     before: impl Fn(&Content) -> Before<'a>,
 ) -> Result<(Arc<Content>, Bitfield), ContentError> {
-    let have = check(&content, progress, before)?;
+    let have = check_after(&content, progress, before)?;
     content.prepare()?;
+    content.move_parts()?;
     Ok((Arc::new(content), have))
 }
 
 /// The pieces of `content` that are there. `progress` counts the pieces that were looked at.
-fn check<'a>(
+pub fn check(content: &Content, progress: &AtomicU32) -> Result<Bitfield, ContentError> {
+    check_after(content, progress, |_| None)
+}
+
+fn check_after<'a>(
     content: &Content,
     progress: &AtomicU32,
     before: impl Fn(&Content) -> Before<'a>,
@@ -94,7 +100,7 @@ fn check<'a>(
     content.refuse_too_long(&sizes)?;
     let before = before(content);
     let have = Mutex::new(Bitfield::new(pieces));
-    if sizes.iter().all(|size| *size == 0) && pieces > 0 {
+    if sizes.iter().all(|size| *size == 0) && !content.has_old_parts() && pieces > 0 {
         return Ok(Bitfield::new(pieces));
     }
     let next = AtomicU32::new(0);
@@ -107,9 +113,7 @@ fn check<'a>(
                 if piece >= pieces {
                     return;
                 }
-                if is_known(content, piece, &before)
-                    || (is_there(content, piece, &sizes) && is_right(content, piece, &mut buffer))
-                {
+                if is_known(content, piece, &before) || is_had(content, piece, &sizes, &mut buffer) {
                     have.lock().unwrap_or_else(PoisonError::into_inner).set(piece);
                 }
                 progress.fetch_add(1, Ordering::Relaxed);
@@ -123,6 +127,20 @@ fn check<'a>(
         workers.into_iter().for_each(|worker| drop(worker.join()));
     });
     Ok(have.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Whether `piece` is right, in its files or in the part file.
+fn is_had(content: &Content, piece: u32, sizes: &[u64], buffer: &mut [u8]) -> bool {
+    if is_there(content, piece, sizes) && is_right(content, piece, buffer) {
+        return true;
+    }
+    if content.try_part(piece) {
+        if is_right(content, piece, buffer) {
+            return true;
+        }
+        content.drop_part(piece);
+    }
+    false
 }
 
 /// Whether every file of `piece` is long enough to hold it.
@@ -139,7 +157,9 @@ fn is_there(content: &Content, piece: u32, sizes: &[u64]) -> bool {
 fn is_known(content: &Content, piece: u32, before: &Before) -> bool {
     let Some((have, unchanged)) = before else { return false };
     let size = content.metainfo.piece_size(piece) as u64;
-    have.get(piece) && content.files_of(content.piece_offset(piece), size).all(|file| unchanged[file])
+    // (What lies in the part file is always read.)
+    let is_same = |file: usize| unchanged[file] && content.wants(file);
+    have.get(piece) && content.files_of(content.piece_offset(piece), size).all(is_same)
 }
 
 /// Whether the bytes of `piece` are right. One that can't be read is not: it is fetched again, and the others are used.

@@ -70,7 +70,7 @@ proptest! {
         let expected: Vec<u32> = good.chunks(PIECE).enumerate().filter(|(_, piece)| piece.iter().all(|good| *good))
             .map(|(piece, _)| piece as u32).collect();
         let progress = AtomicU32::new(0);
-        let found = check(&open(&metainfo, dir.path(), false), &progress, |_| None).unwrap();
+        let found = check(&open(&metainfo, dir.path(), false), &progress).unwrap();
         prop_assert_eq!(found.iter_ones().collect::<Vec<_>>(), expected);
         prop_assert_eq!(progress.into_inner(), metainfo.piece_count());
     }
@@ -84,7 +84,7 @@ fn pieces_longer_than_the_buffer_are_compared_whole() {
     // The last byte of the second piece.
     bytes[2 * piece - 1] ^= 1;
     fs::write(dir.path().join("whole"), &bytes).unwrap();
-    let found = check(&open(&metainfo, dir.path(), false), &AtomicU32::new(0), |_| None).unwrap();
+    let found = check(&open(&metainfo, dir.path(), false), &AtomicU32::new(0)).unwrap();
     assert_eq!(found.iter_ones().collect::<Vec<_>>(), [0, 2]);
 }
 
@@ -94,11 +94,11 @@ fn a_missing_file_costs_no_read_and_nothing_is_made() {
     let (metainfo, _) = torrent(0, &[(50 * PIECE, false), (10, false)], PIECE, &[]);
     let content = open(&metainfo, dir.path(), false);
     let progress = AtomicU32::new(0);
-    assert!(check(&content, &progress, |_| None).unwrap().is_empty());
+    assert!(check(&content, &progress).unwrap().is_empty());
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     // A read of the file that is not there would be an error.
     put(dir.path(), &metainfo, 1, &[0; 10]);
-    assert!(check(&content, &progress, |_| None).unwrap().is_empty());
+    assert!(check(&content, &progress).unwrap().is_empty());
     assert_eq!(progress.into_inner(), metainfo.piece_count());
 }
 
@@ -106,7 +106,7 @@ fn a_missing_file_costs_no_read_and_nothing_is_made() {
 fn empty_content_is_whole() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, _) = torrent(0, &[], PIECE, &[]);
-    let found = check(&open(&metainfo, dir.path(), false), &AtomicU32::new(0), |_| None).unwrap();
+    let found = check(&open(&metainfo, dir.path(), false), &AtomicU32::new(0)).unwrap();
     assert!(found.is_full() && found.is_empty());
 }
 
@@ -127,7 +127,7 @@ fn when_content_is_opened_again_only_what_somebody_touched_is_read() {
     let (metainfo, bytes) = torrent(0, &[(4 * PIECE, false), (4 * PIECE, false), (4 * PIECE, false)], PIECE, &[]);
     (0..3).for_each(|file| put(dir.path(), &metainfo, file, part(&metainfo, &bytes, file)));
     let content = open(&metainfo, dir.path(), false);
-    let have = check(&content, &AtomicU32::new(0), |_| None).unwrap();
+    let have = check(&content, &AtomicU32::new(0)).unwrap();
     assert!(have.is_full());
     // The first file is cut. The second is spoilt behind our back: were it read, that would be seen.
     let path = |file: usize| dir.path().join(&metainfo.files[file].path);

@@ -6,9 +6,11 @@
 use super::beneath::{Folder, For};
 use super::files::FileCache;
 use super::in_words;
+use super::parts::Parts;
 use super::touched::KnownFiles;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::sha1::Digest;
+use crate::swarm::choice::Choice;
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::{Errno, pwritev};
 use std::fmt;
@@ -83,6 +85,10 @@ pub struct Content {
     pub in_trouble: AtomicBool,
     /// What was written may be lost.
     pub(super) doubtful: AtomicBool,
+    /// Which files are wanted; `None`: all.
+    pub(super) choice: Option<Choice>,
+    /// Where the bytes of other files go.
+    pub(super) parts: Option<Parts>,
     /// Which files are known to have their size, so that it is not asked for at each write.
     sized: Vec<AtomicBool>,
     has_padding: bool,
@@ -120,6 +126,8 @@ impl Content {
             in_trouble: AtomicBool::new(false),
             doubtful: AtomicBool::new(false),
             known: KnownFiles::new(sized.len()),
+            choice: None,
+            parts: None,
             sized,
             has_padding,
             write_turn: Mutex::new(()),
@@ -128,8 +136,10 @@ impl Content {
 
     /// The same content, opened anew: its folder may be another by now.
     pub fn open_again(&self) -> Result<Content, ContentError> {
-        self.files.forget(self.number);
-        Content::open(self.torrent, self.metainfo.clone(), &self.dir, Arc::clone(&self.files), self.preallocate)
+        self.files.forget_all(self.number);
+        let files = Arc::clone(&self.files);
+        let opened = Content::open(self.torrent, self.metainfo.clone(), &self.dir, files, self.preallocate)?;
+        Ok(opened.choose(self.choice.clone()))
     }
 
     /// The digest that `piece` must have.
@@ -145,8 +155,9 @@ impl Content {
     /// A file that is there and longer than it should be is not ours to cut: it is named. `sizes` are those of all
     /// files on disk.
     pub fn refuse_too_long(&self, sizes: &[u64]) -> Result<(), ContentError> {
-        let too_long = |(entry, size): &(&FileEntry, &u64)| !entry.padding && **size > entry.length;
-        let Some((entry, found)) = self.metainfo.files.iter().zip(sizes).find(too_long) else { return Ok(()) };
+        let mut files = self.metainfo.files.iter().zip(sizes).enumerate();
+        let too_long = files.find(|(file, (entry, size))| **size > entry.length && !entry.padding && self.wants(*file));
+        let Some((_, (entry, found))) = too_long else { return Ok(()) };
         let wrong = format!(
             "it has {found} bytes, but the torrent says {}; move it away, or choose another folder with --dir",
             entry.length
@@ -160,7 +171,8 @@ impl Content {
             let made = self.folder.make_folder(&self.metainfo.name);
             made.map_err(|error| self.error(Doing::Making, &self.metainfo.name, error))?;
         }
-        for (index, entry) in self.metainfo.files.iter().enumerate().filter(|(_, entry)| !entry.padding) {
+        let files = self.metainfo.files.iter().enumerate();
+        for (index, entry) in files.filter(|(index, entry)| !entry.padding && self.wants(*index)) {
             // What is there need not be opened for writing: the disk may be read-only.
             if self.preallocate || (entry.length == 0 && self.size_on_disk(index).is_none()) {
                 self.writable(index)?;
@@ -180,13 +192,13 @@ impl Content {
     /// Whether a file is not in `folder`, which may be another than ours by now.
     pub(super) fn is_missing_from(&self, folder: &Folder, file: usize) -> bool {
         let entry = &self.metainfo.files[file];
-        entry.padding || entry.length == 0 || folder.file(&entry.path, For::Reading).is_err()
+        entry.padding || entry.length == 0 || !self.wants(file) || folder.file(&entry.path, For::Reading).is_err()
     }
 
     /// Bytes of a file for which it has no space on disk yet.
     pub(super) fn unreserved_bytes(&self, file: usize) -> u64 {
         let entry = &self.metainfo.files[file];
-        if entry.padding {
+        if entry.padding || !self.wants(file) {
             return 0;
         }
         let found = self.folder.file(&entry.path, For::Reading).and_then(|file| file.metadata());
@@ -199,7 +211,8 @@ impl Content {
     pub fn write(&self, offset: u64, blocks: &[Vec<u8>]) -> Result<(), ContentError> {
         let length: usize = blocks.iter().map(Vec::len).sum();
         let mut files = self.files_of(offset, length as u64);
-        if let (Some(index), None, false) = (files.next(), files.next(), self.has_padding) {
+        let is_plain = !self.has_padding && self.goes_to_files(offset);
+        if let (Some(index), None, true) = (files.next(), files.next(), is_plain) {
             let entry = &self.metainfo.files[index];
             let slices: Vec<IoSlice> = blocks.iter().map(|block| IoSlice::new(block)).collect();
             let done = pwritev(&*self.writable(index)?, &slices, offset - entry.offset);
@@ -220,7 +233,11 @@ impl Content {
     }
 
     fn write_block(&self, offset: u64, bytes: &[u8]) -> Result<(), ContentError> {
+        self.write_part(offset, bytes)?;
         self.each_file(offset, bytes.len(), |index, at, from, to| {
+            if !self.wants(index) {
+                return Ok(());
+            }
             let entry = &self.metainfo.files[index];
             let done = self.writable(index)?.write_all_at(&bytes[from..to], at);
             self.known.wrote(index);
@@ -230,6 +247,9 @@ impl Content {
 
     /// Fills `bytes` from `offset` of the torrent.
     pub fn read(&self, offset: u64, bytes: &mut [u8]) -> Result<(), ContentError> {
+        if self.read_part(offset, bytes)? {
+            return Ok(());
+        }
         if self.has_padding {
             bytes.fill(0);
         }
@@ -259,7 +279,7 @@ impl Content {
     }
 
     /// Calls `act(file, offset in it, from, to)` for each file that holds bytes `from..to` of the run.
-    fn each_file(
+    pub(super) fn each_file(
         &self,
         offset: u64,
         length: usize,
@@ -275,7 +295,7 @@ impl Content {
     }
 
     /// The file, opened for writing; when it is made by this, it gets its size at once.
-    fn writable(&self, index: usize) -> Result<Arc<File>, ContentError> {
+    pub(super) fn writable(&self, index: usize) -> Result<Arc<File>, ContentError> {
         let entry = &self.metainfo.files[index];
         let file = self.files.get((self.number, index), &self.folder, &entry.path, For::Writing);
         let file = file.map_err(|error| self.error(Doing::Making, &entry.path, error))?;

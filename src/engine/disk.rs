@@ -7,6 +7,7 @@
 
 use super::blocks::Blocks;
 use super::content::{Content, ContentError};
+use super::failed::Failed;
 use super::input::Input;
 use crate::proto::message::{BLOCK_BYTES, BlockSpec};
 use crate::proto::sha1::Sha1;
@@ -95,6 +96,7 @@ impl Disk {
                 manager: manager.clone(),
                 blocks: blocks.clone(),
                 pieces: BTreeMap::new(),
+                failed: Failed::default(),
                 kept_bytes: 0,
                 may_keep: KEPT_BYTES.min(budget_bytes / KEPT_SHARE / count as u64),
                 unreported: BTreeMap::new(),
@@ -172,6 +174,7 @@ struct Worker {
     manager: Sender<Input>,
     blocks: Blocks,
     pieces: BTreeMap<(usize, u32), Coming>,
+    failed: Failed,
     kept_bytes: u64,
     may_keep: u64,
     /// Bytes that are written, whose memory is free, and that are not yet told of; by torrent.
@@ -211,6 +214,7 @@ impl Worker {
                         let pieces = self.pieces.range((torrent, 0)..=(torrent, u32::MAX));
                         let pieces: Vec<u32> = pieces.map(|((_, piece), _)| *piece).collect();
                         pieces.into_iter().for_each(|piece| self.forget(torrent, piece));
+                        self.failed.forget(torrent);
                         self.report();
                     }
                 }
@@ -322,7 +326,22 @@ impl Worker {
             let spec = BlockSpec { piece, begin: 0, length: size.min(BLOCK_BYTES) };
             return self.fail(content, spec, error);
         }
+        self.look_for_liars(content, piece, good);
         self.tell(content.torrent, Event::Checked { piece, good });
+    }
+
+    /// Of a piece that failed it is remembered how it was; when it is right, it is told what was wrong.
+    fn look_for_liars(&mut self, content: &Content, piece: u32, good: bool) {
+        if !good {
+            if let Err(error) = self.failed.remember(content, piece) {
+                log::debug!("piece {piece} is wrong, and can't be looked at: {error}");
+            }
+            return;
+        }
+        let begins = self.failed.wrong_blocks(content, piece);
+        if !begins.is_empty() {
+            self.tell(content.torrent, Event::FoundWrong { piece, begins });
+        }
     }
 
     fn forget(&mut self, torrent: usize, piece: u32) {

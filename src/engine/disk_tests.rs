@@ -1,5 +1,6 @@
 //! Blocks in every order, told apart by what comes to the manager and what lies on disk.
 
+use super::super::failed::MOST_DIGESTS;
 use super::super::testkit::{PATIENCE, Part, open, part, torrent};
 use super::*;
 use crate::proto::metainfo::Metainfo;
@@ -25,6 +26,7 @@ struct Bench {
 struct Told {
     written: u64,
     checked: Vec<(u32, bool)>,
+    found_wrong: Vec<(u32, Vec<u32>)>,
     failed: Vec<ContentError>,
     /// What the disk has or lacks, in words, and how often nothing was written for it.
     trouble: Vec<String>,
@@ -36,6 +38,10 @@ impl Told {
         match input {
             Input::Torrent { torrent: 0, event: Event::Written { bytes } } => self.written += bytes,
             Input::Torrent { torrent: 0, event: Event::Checked { piece, good } } => self.checked.push((piece, good)),
+            Input::Torrent { torrent: 0, event: Event::FoundWrong { piece, begins } } => {
+                assert!(!self.checked.contains(&(piece, true)), "it comes too late");
+                self.found_wrong.push((piece, begins));
+            }
             Input::DiskFailed { torrent: 0, error } => self.failed.push(error),
             Input::Torrent { torrent: 0, event: Event::DiskTrouble { trouble, .. } } => self.trouble.push(trouble.text),
             Input::Torrent { torrent: 0, event: Event::Doubted { text } } => self.trouble.push(text),
@@ -169,7 +175,39 @@ fn a_wrong_byte_is_seen_and_the_piece_may_come_again() {
     let mut told = bench.end(Told::default());
     told.checked.sort();
     assert_eq!(told.checked, [(0, true), (1, true), (2, true)]);
+    assert_eq!(told.found_wrong, [(0, vec![0])], "of the first try");
     files_are_right(&metainfo, &bytes, dir.path());
+}
+
+/// The last block of the last piece is short, and the first piece is never wrong.
+#[test]
+fn when_a_piece_is_right_it_is_told_which_blocks_were_wrong_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let (metainfo, bytes) = torrent(7 * BLOCK + 100, &[], 4 * BLOCK, &[]);
+    let mut bench = Bench::new(&metainfo, &bytes, dir.path());
+    for (piece, begin) in bench.blocks(1).collect::<Vec<_>>() {
+        bench.give_spoilt((piece, begin), |data| data[0] ^= (begin != 0 && begin != 2 * BLOCK_BYTES) as u8);
+    }
+    bench.restart(1);
+    bench.all_blocks().into_iter().for_each(|block| bench.give(block));
+    let told = bench.end(Told::default());
+    assert_eq!(told.found_wrong, [(1, vec![BLOCK_BYTES, 3 * BLOCK_BYTES])]);
+}
+
+#[test]
+fn digests_of_failed_pieces_are_bounded_and_go_with_their_torrent() {
+    let dir = tempfile::tempdir().unwrap();
+    let pieces = 2 * MOST_DIGESTS;
+    let (metainfo, bytes) = torrent(pieces * 10, &[], 10, &[]);
+    let content = open(&metainfo, dir.path(), false);
+    content.write(0, &[bytes]).unwrap();
+    let mut failed = Failed::default();
+    (0..pieces as u32).for_each(|piece| failed.remember(&content, piece).unwrap());
+    assert_eq!(failed.len(), MOST_DIGESTS);
+    assert_eq!(failed.wrong_blocks(&content, 0), [], "nothing has changed");
+    assert_eq!(failed.len(), MOST_DIGESTS - 1);
+    failed.forget(0);
+    assert_eq!(failed.len(), 0);
 }
 
 #[test]
@@ -251,74 +289,6 @@ fn a_write_that_fails_is_told_with_the_name_of_the_file() {
 }
 
 #[test]
-fn a_folder_that_was_removed_is_told_too() {
-    let dir = tempfile::tempdir().unwrap();
-    let below = dir.path().join("below");
-    fs::create_dir(&below).unwrap();
-    let (metainfo, bytes) = torrent(2 * BLOCK, &[], BLOCK, &[]);
-    let mut bench = Bench::new(&metainfo, &bytes, &below);
-    fs::remove_dir(&below).unwrap();
-    bench.give((0, 0));
-    let mut told = Told::default();
-    bench.listen(&mut told, "the trouble", |told| !told.trouble.is_empty());
-    assert!(told.trouble[0].contains(below.join("whole").to_str().unwrap()), "{:?}", told.trouble);
-    // The other thread does not even try.
-    bench.give((1, 0));
-    bench.listen(&mut told, "nothing more is written", |told| told.unwritten == 1);
-    let probe = |bench: &mut Bench, told: &mut Told| {
-        let (content, left, before) = (Arc::clone(&bench.content), bench.content.metainfo.length, told.trouble.len());
-        let block = Some(BlockSpec { piece: 0, begin: 0, length: BLOCK_BYTES });
-        bench.disk.give(0, DiskJob::Probe { content, block, left });
-        bench.listen(told, "an answer", |told| told.trouble.len() > before);
-        told.trouble.last().unwrap().clone()
-    };
-    assert_eq!(probe(&mut bench, &mut told), format!("{} is not there", below.display()));
-    fs::create_dir(&below).unwrap();
-    assert_eq!(probe(&mut bench, &mut told), "healed");
-    assert!(bench.content.in_trouble.load(Ordering::Relaxed), "it is another folder: the content must be opened anew");
-    let told = bench.end(told);
-    assert!(told.checked.is_empty() && told.failed.is_empty());
-    assert_eq!(told.written, 2 * BLOCK as u64, "its memory is free again");
-}
-
-#[test]
-fn a_file_that_was_removed_takes_no_more_pieces() {
-    let dir = tempfile::tempdir().unwrap();
-    let (metainfo, bytes) = torrent(4 * BLOCK, &[], 2 * BLOCK, &[]);
-    let mut bench = Bench::new(&metainfo, &bytes, dir.path());
-    bench.give((0, 0));
-    bench.give((0, BLOCK_BYTES));
-    let mut told = Told::default();
-    bench.listen(&mut told, "the first piece", |told| told.checked == [(0, true)]);
-    fs::remove_file(dir.path().join("whole")).unwrap();
-    bench.blocks(1).for_each(|block| bench.give(block));
-    bench.listen(&mut told, "it is noticed", |told| !told.trouble.is_empty());
-    assert!(told.trouble[0].ends_with("another program removed it"), "{:?}", told.trouble);
-    assert_eq!(bench.end(told).checked, [(0, true)], "a piece counts that nobody sees");
-}
-
-#[test]
-fn a_file_that_lost_its_end_before_it_was_read_back_is_told() {
-    let dir = tempfile::tempdir().unwrap();
-    let (metainfo, bytes) = torrent(40 * BLOCK, &[], 40 * BLOCK, &[]);
-    let mut bench = Bench::new(&metainfo, &bytes, dir.path());
-    // What is kept is the end of the piece.
-    (1..40).rev().for_each(|block| bench.give((0, block * BLOCK_BYTES)));
-    let mut told = Told::default();
-    let kept = BUDGET / KEPT_SHARE;
-    bench.listen(&mut told, "most blocks are written", |told| told.written >= 39 * BLOCK as u64 - kept);
-    let path = dir.path().join("whole");
-    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(20 * BLOCK as u64).unwrap();
-    bench.give((0, 0));
-    bench.listen(&mut told, "the failure", |told| !told.trouble.is_empty());
-    let text = format!("can't read {}: it ends before it should", path.display());
-    assert_eq!(told.trouble, [text]);
-    let told = bench.end(told);
-    assert!(told.checked.is_empty());
-    assert_eq!(told.written, metainfo.length, "its memory is free again");
-}
-
-#[test]
 fn a_torrent_that_ended_leaves_nothing_behind() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(40 * BLOCK, &[], 4 * BLOCK, &[]);
@@ -343,7 +313,8 @@ fn the_room_for_what_is_kept_is_counted_to_the_byte() {
     let (manager, inbox) = crossbeam_channel::unbounded();
     let may_keep = 2 * BLOCK as u64;
     let (pieces, unreported, blocks) = (BTreeMap::new(), BTreeMap::new(), Blocks::new(BUDGET));
-    let mut worker = Worker { manager, blocks, pieces, kept_bytes: 0, may_keep, unreported, may_hold_back: 0 };
+    let failed = Failed::default();
+    let mut worker = Worker { manager, blocks, pieces, failed, kept_bytes: 0, may_keep, unreported, may_hold_back: 0 };
     let content = open(&metainfo, dir.path(), false);
     let mut write = |piece: u32, block: usize, kept: u64| {
         let at = piece as usize * 4 * BLOCK + block * BLOCK;
@@ -367,3 +338,6 @@ fn the_room_for_what_is_kept_is_counted_to_the_byte() {
     inbox.try_iter().for_each(|input| told.note(input));
     assert_eq!((told.checked, told.written), (vec![(0, true)], 5 * block + 100));
 }
+
+#[path = "disk_trouble_tests.rs"]
+mod trouble;

@@ -47,7 +47,7 @@ impl FileCache {
     }
 
     /// Closes the files of a content.
-    pub fn forget(&self, number: usize) {
+    pub fn forget_all(&self, number: usize) {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).retain(|open| open.key.0 != number);
     }
 
@@ -75,6 +75,11 @@ impl FileCache {
         };
         open.push(Open { key, purpose, file: Arc::clone(&file) });
         Ok(file)
+    }
+
+    /// Closes a file that is to be removed: open, it would go on taking space.
+    pub fn forget(&self, key: FileKey) {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).retain(|open| open.key != key);
     }
 }
 

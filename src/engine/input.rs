@@ -3,6 +3,7 @@
 //! Floor 3. All of it goes through one channel, so the manager sees one thing after another.
 
 use super::Job;
+use super::Watch;
 use super::content::{Content, ContentError};
 use super::link::Link;
 use crate::proto::bitfield::Bitfield;
@@ -61,6 +62,10 @@ pub enum Input {
     },
     /// The person wants no more than so many bytes a second.
     LimitDownload(Option<u64>),
+    /// The person wants a pause of all torrents, or wants to go on.
+    Pause(bool),
+    /// What the person looks at has changed.
+    Watch(Watch),
     /// The person wants to stop.
     Stop,
 }

@@ -2,7 +2,10 @@
 //!
 //! Floor 3. It takes what the other threads report, hands it to [`Torrent::handle`], and carries the actions to where
 //! they are done. It blocks on its channel alone: what it gives away goes into channels that are bounded by what was
-//! let in (the budget, the windows, the number of peers), so giving never waits.
+//! let in (the budget, the windows, the number of peers), so giving never waits. What peers get is in `orders.rs`.
+
+mod mending;
+mod orders;
 
 use super::announce::Announcers;
 use super::blocks::Blocks;
@@ -10,20 +13,23 @@ use super::check::{self, Check};
 use super::content::Content;
 use super::disk::{Disk, DiskJob};
 use super::input::Input;
-use super::link::{Directory, Link, Order};
+use super::link::{Directory, Order};
 use super::listener;
 use super::reader::{self, Surroundings};
 use super::slot::{Slot, State};
-use super::{Config, GOODBYE, Job, Notice, Problem, ProblemKind, Report, entropy};
+use super::{Config, GOODBYE, Job, Notice, Problem, Report, Watch, entropy};
 use crate::proto::bitfield::Bitfield;
 use crate::swarm::Time;
+use crate::swarm::announcer::{AnnounceFailure, Announcement};
 use crate::swarm::budget::{Budget, LEAST_BYTES};
 use crate::swarm::event::{Action, Event, sooner};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::rng::Rng;
-use crate::swarm::torrent::{Settings, Shared, Torrent, Turn};
+use crate::swarm::status::Status;
+use crate::swarm::torrent::{Settings, Shared, Standing, Torrent, Turn};
 use core::net::SocketAddr;
 use crossbeam_channel::{Receiver, Sender};
+use orders::Connection;
 use std::collections::HashMap;
 use std::io;
 use std::net::TcpListener;
@@ -32,21 +38,10 @@ use std::sync::atomic::AtomicU32;
 use std::thread;
 use std::time::{Duration, Instant};
 
-#[path = "mending.rs"]
-mod mending;
-
 /// Things that may wait for the manager; who has more to report waits. It bounds what a flood of small messages costs.
 const INBOX: usize = 64;
 /// Things taken in before what they led to is sent: so that a peer's requests go out together.
 const BATCH: usize = 128;
-
-/// A connected peer.
-struct Connection {
-    torrent: usize,
-    link: Link,
-    /// What it is to be sent when this batch is over.
-    orders: Vec<Order>,
-}
 
 struct Manager {
     started: Instant,
@@ -65,8 +60,12 @@ struct Manager {
     actions: Vec<Action>,
     /// Addresses that no thread could be started for. (Not through the inbox: we are the one who empties it.)
     unreached: Vec<(usize, SocketAddr)>,
+    /// Announces that no thread could be started for.
+    unannounced: Vec<(usize, Box<Announcement>)>,
     /// Announces without an answer yet.
     announcing: usize,
+    paused: bool,
+    watch: Watch,
     status_every: Option<Duration>,
     status_at: Option<Time>,
     /// When we end, goodbyes answered or not.
@@ -107,7 +106,10 @@ pub fn start(
         talked_to: Vec::new(),
         actions: Vec::new(),
         unreached: Vec::new(),
+        unannounced: Vec::new(),
         announcing: 0,
+        paused: false,
+        watch: Watch::default(),
         status_every: config.status_every,
         status_at: config.status_every.map(|_| Time::ZERO),
         end_at: None,
@@ -128,6 +130,11 @@ impl Manager {
             self.share_budget(now);
             while let Some((torrent, addr)) = self.unreached.pop() {
                 self.handle(torrent, Event::ConnectFailed { addr }, now);
+            }
+            while let Some((torrent, announcement)) = self.unannounced.pop() {
+                let reason = "no thread could be started to ask it".to_string();
+                let outcome = Box::new(Err(AnnounceFailure { reason, retry_in: None, refused: false }));
+                self.take(Input::Torrent { torrent, event: Event::Announced { announcement, outcome } }, now);
             }
             self.disk.send();
             self.send_orders();
@@ -193,6 +200,15 @@ impl Manager {
                 self.shared.download.set_rate(rate, now);
                 (0..self.torrents.len()).for_each(|number| self.handle(number, Event::BudgetFreed, now));
             }
+            Input::Pause(paused) => {
+                self.paused = paused;
+                (0..self.torrents.len()).for_each(|number| self.handle(number, Event::Paused(paused), now));
+                self.status_at = self.status_every.map(|_| now);
+            }
+            Input::Watch(watch) => {
+                self.watch = watch;
+                self.status_at = self.status_every.map(|_| now);
+            }
             Input::Stop => self.stop(now),
         }
     }
@@ -202,7 +218,8 @@ impl Manager {
         self.torrents.push(Slot {
             name: job.metainfo.name.clone(),
             info_hash: job.metainfo.info_hash,
-            length: job.metainfo.length,
+            length: job.length(),
+            size: job.metainfo.length,
             piece_length: job.metainfo.piece_length,
             state: State::Checking(Arc::clone(&progress)),
             wake: None,
@@ -216,15 +233,21 @@ impl Manager {
         if self.end_at.is_some() {
             return;
         }
-        let had_bytes = have.iter_ones().map(|piece| content.metainfo.piece_size(piece) as u64).sum();
-        let whole = have.is_full();
-        let torrent = Torrent::new(&content.metainfo, have, self.settings.clone(), now, &mut self.shared.rng);
+        let mut torrent = Torrent::new(&content.metainfo, have, self.settings.clone(), now, &mut self.shared.rng);
+        if let Some(choice) = &content.choice {
+            torrent.want_only(choice.pieces());
+        }
+        let Status { left, standing, .. } = torrent.status(now);
         let slot = &mut self.torrents[number];
+        let (had_bytes, whole) = (slot.length - left, standing == Standing::Seeding);
         slot.told = vec![None; torrent.trackers().len()];
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
         self.around.directory.add(content);
         let _ = self.notices.send(Notice::Joined { torrent: number, had_bytes, whole });
         self.handle(number, Event::Timer, now);
+        if self.paused {
+            self.handle(number, Event::Paused(true), now);
+        }
     }
 
     fn failed(&mut self, number: usize, problem: Problem) {
@@ -329,7 +352,9 @@ impl Manager {
                 }
                 Action::Announce { announcement } => {
                     self.announcing += 1;
-                    self.announcers.announce(number, announcement);
+                    if let Err(announcement) = self.announcers.announce(number, announcement) {
+                        self.unannounced.push((number, announcement));
+                    }
                 }
                 Action::Complete => {
                     // The last figures first, so that whoever shows the end shows the whole.
@@ -338,43 +363,11 @@ impl Manager {
                     }
                     let _ = self.notices.send(Notice::Complete { torrent: number });
                 }
-                action @ (Action::ProbeDisk { .. }
-                | Action::CheckAgain { .. }
-                | Action::Waiting { .. }
-                | Action::Resumed) => self.mend(number, &content, action),
-                Action::GaveUp { problem: text } => {
-                    log::error!("{}: {text}", content.metainfo.name);
-                    self.failed(number, Problem { kind: ProblemKind::GaveUp, text });
-                }
                 Action::Failed { problem } => log::error!("{}: {problem}", content.metainfo.name),
+                action => self.mend(number, &content, action),
             }
         }
         self.actions = actions;
-    }
-
-    fn order(&mut self, peer: PeerKey, order: Order) {
-        let Some(connection) = self.peers.get_mut(&peer) else { return };
-        match &order {
-            Order::Message(message) => log::trace!("{} < {message}", connection.link.addr),
-            Order::Upload(block) => log::trace!("{} < {block}", connection.link.addr),
-            Order::Handshake => {}
-        }
-        if connection.orders.is_empty() {
-            self.talked_to.push(peer);
-        }
-        connection.orders.push(order);
-    }
-
-    /// Gives the writers what has gathered.
-    fn send_orders(&mut self) {
-        for peer in self.talked_to.drain(..) {
-            if let Some(connection) = self.peers.get_mut(&peer)
-                && !connection.link.give(std::mem::take(&mut connection.orders))
-            {
-                log::debug!("{}: we close: it does not read what we send", connection.link.addr);
-                connection.link.close();
-            }
-        }
     }
 
     /// Tells the person which trackers changed between answering and failing.
@@ -391,7 +384,8 @@ impl Manager {
     }
 
     fn reports(&self, now: Time) -> Vec<Report> {
-        self.torrents.iter().map(|slot| slot.report(now)).collect()
+        let watch = |number| Watch { peers_of: self.watch.peers_of.filter(|&watched| watched == number), ..self.watch };
+        self.torrents.iter().enumerate().map(|(number, slot)| slot.report(now, watch(number))).collect()
     }
 }
 

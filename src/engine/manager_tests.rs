@@ -1,8 +1,9 @@
 //! The whole floor at work: engines that meet over a tracker of a few lines.
 
 use super::super::content::{ContentError, Doing};
+use super::super::link::Link;
 use super::super::testkit::{PATIENCE, http, serve, socket_pair, torrent};
-use super::super::{Engine, EngineError, Phase};
+use super::super::{Engine, EngineError, Phase, ProblemKind};
 use super::*;
 use crate::proto::bencode::Bencode;
 use crate::proto::compact;
@@ -23,7 +24,7 @@ fn engine(memory_bytes: u64) -> (Engine, Receiver<Notice>) {
 }
 
 fn add(engine: &Engine, metainfo: &Metainfo, dir: &Path) {
-    engine.add(Job { metainfo: metainfo.clone(), dir: dir.to_path_buf() });
+    engine.add(Job { metainfo: metainfo.clone(), dir: dir.to_path_buf(), choice: None });
 }
 
 fn at(engine: &Engine) -> SocketAddr {

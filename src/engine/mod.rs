@@ -7,8 +7,10 @@
 //! | peer writer ([`writer`]) | one a peer | its channel, its socket |
 //! | [`disk`] | as many as cores, at most 4 | its channel, the disk |
 //! | [`listener`] | one or two | its socket |
-//! | [`announce`] | none when nothing is announced, at most 8 | a tracker |
+//! | [`announce`] | none when nothing is announced, at most 32 | a tracker |
+//! | [`lookup`] | none when no peer is named by host, at most 4 | the resolver |
 //! | [`check`] | as many as cores, while content is checked | the disk |
+//! | [`hashing`] | as many as cores, while a torrent is made or content proven | the disk |
 
 pub mod announce;
 pub mod beneath;
@@ -16,23 +18,31 @@ pub mod blocks;
 pub mod check;
 pub mod content;
 pub mod disk;
+pub mod failed;
 pub mod files;
+pub mod hashing;
 pub mod http;
 pub mod input;
 pub mod link;
 pub mod listener;
+pub mod lookup;
+pub mod make;
 pub mod manager;
+pub mod parts;
 pub mod reader;
 pub mod slot;
 #[cfg(test)]
 mod testkit;
 pub mod touched;
+pub mod tree;
 pub mod trouble;
+pub mod verify;
 pub mod wire;
 pub mod writer;
 
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::metainfo::Metainfo;
+use crate::swarm::choice::Choice;
 use crate::swarm::status::Status;
 use crate::swarm::torrent::Settings;
 use crate::swarm::waiting::DiskTrouble;
@@ -106,6 +116,15 @@ pub struct Job {
     pub metainfo: Metainfo,
     /// The folder that holds the torrent's file or folder.
     pub dir: PathBuf,
+    /// Which of the torrent's files are wanted; `None`: all.
+    pub choice: Option<Choice>,
+}
+
+impl Job {
+    /// Bytes of content that are wanted.
+    pub fn length(&self) -> u64 {
+        self.choice.as_ref().map_or(self.metainfo.length, Choice::bytes)
+    }
 }
 
 /// Something to tell the person. Torrents are numbered as they were added, from 0.
@@ -117,12 +136,12 @@ pub enum Notice {
     Joined {
         /// Which.
         torrent: usize,
-        /// Bytes that were there already.
+        /// Bytes that were there already, of those that are wanted.
         had_bytes: u64,
-        /// Nothing is missing.
+        /// Nothing that is wanted is missing.
         whole: bool,
     },
-    /// Every piece is had and proven.
+    /// Every piece that is wanted is had and proven.
     Complete {
         /// Which.
         torrent: usize,
@@ -159,6 +178,15 @@ pub enum Notice {
     Stopped(Vec<Report>),
 }
 
+/// What of the torrents costs something to tell, and is told only to those who look at it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Watch {
+    /// Cells of the map of the pieces, of each torrent that is not whole; 0: no map.
+    pub cells: usize,
+    /// The torrent whose peers are listed.
+    pub peers_of: Option<usize>,
+}
+
 /// One torrent on the screen.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -166,13 +194,16 @@ pub struct Report {
     pub name: String,
     /// Which.
     pub info_hash: InfoHash,
-    /// Bytes of content.
+    /// Bytes of content that are wanted.
     pub length: u64,
+    /// Bytes of content in all.
+    pub size: u64,
     /// What it is doing.
     pub phase: Phase,
 }
 
 /// What a torrent is doing.
+#[allow(clippy::large_enum_variant)] // most are running: a box would save nothing
 #[derive(Clone, Debug)]
 pub enum Phase {
     /// Content that is there is being checked, or waits for that: bytes looked at so far.
@@ -288,6 +319,16 @@ impl Engine {
     /// Says goodbye to trackers and peers; [`Notice::Stopped`] comes within [`GOODBYE`].
     pub fn stop(&self) {
         let _ = self.manager.send(Input::Stop);
+    }
+
+    /// Pauses all torrents, or lets them go on. New numbers come at once.
+    pub fn pause(&self, paused: bool) {
+        let _ = self.manager.send(Input::Pause(paused));
+    }
+
+    /// Says what is looked at. New numbers come at once.
+    pub fn watch(&self, watch: Watch) {
+        let _ = self.manager.send(Input::Watch(watch));
     }
 
     /// A handle for another thread, such as the one that waits for signals.

@@ -4,7 +4,7 @@
 //! keeps its place, so that the person can read why.
 
 use super::content::Content;
-use super::{Phase, Problem, Report};
+use super::{Phase, Problem, Report, Watch};
 use crate::proto::id::InfoHash;
 use crate::swarm::Time;
 use crate::swarm::torrent::Torrent;
@@ -17,8 +17,10 @@ pub struct Slot {
     pub name: String,
     /// Which it is.
     pub info_hash: InfoHash,
-    /// Bytes of content.
+    /// Bytes of content that are wanted.
     pub length: u64,
+    /// Bytes of content in all.
+    pub size: u64,
     /// Bytes of a piece.
     pub piece_length: u32,
     /// What it is doing.
@@ -40,16 +42,25 @@ pub enum State {
 }
 
 impl Slot {
-    /// How it stands at `now`.
-    pub fn report(&self, now: Time) -> Report {
+    /// How it stands at `now`, for those who `watch` this.
+    pub fn report(&self, now: Time, watch: Watch) -> Report {
         let phase = match &self.state {
             State::Checking(pieces) => {
                 let bytes = pieces.load(Ordering::Relaxed) as u64 * self.piece_length as u64;
-                Phase::Checking(bytes.min(self.length))
+                Phase::Checking(bytes.min(self.size))
             }
-            State::Running(torrent, _) => Phase::Running(torrent.status(now)),
+            State::Running(torrent, _) => {
+                let mut status = torrent.status(now);
+                if status.left > 0 {
+                    status.map = torrent.piece_map(watch.cells);
+                }
+                if watch.peers_of.is_some() {
+                    status.peer_list = torrent.peer_list(now);
+                }
+                Phase::Running(status)
+            }
             State::Failed(problem) => Phase::Failed(problem.clone()),
         };
-        Report { name: self.name.clone(), info_hash: self.info_hash, length: self.length, phase }
+        Report { name: self.name.clone(), info_hash: self.info_hash, length: self.length, size: self.size, phase }
     }
 }

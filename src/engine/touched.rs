@@ -86,7 +86,7 @@ impl Content {
 
     /// Reads for somebody else: looks first, now and then, whether the files are still what they were.
     pub fn serve(&self, offset: u64, bytes: &mut [u8]) -> Result<(), ContentError> {
-        for file in self.files_of(offset, bytes.len() as u64) {
+        for file in self.files_of(offset, bytes.len() as u64).filter(|file| self.wants(*file)) {
             if self.known.is_due(file) {
                 self.look(file)?;
             }
@@ -108,7 +108,7 @@ impl Content {
     /// everybody sees; a file that was removed lives on for those who have it open.
     pub fn note_proven(&self, piece: u32) -> Result<(), ContentError> {
         let size = self.metainfo.piece_size(piece) as u64;
-        for file in self.files_of(self.piece_offset(piece), size) {
+        for file in self.files_of(self.piece_offset(piece), size).filter(|file| self.wants(*file)) {
             self.known.note(file, &self.found(file)?);
         }
         Ok(())

@@ -5,14 +5,17 @@
 //! [`Metainfo`] holds safe paths, lengths that add up and a hash for every piece.
 
 mod collide;
+pub mod emit;
 mod error;
 mod files;
+pub mod piece_length;
 #[cfg(test)]
 mod tests;
 mod urls;
 
 use crate::proto::bencode::{self, Value};
 use crate::proto::id::InfoHash;
+use crate::proto::sha256::sha256;
 use crate::proto::{path, sha1};
 pub use error::MetainfoError;
 use error::{refuse, refuse_value};
@@ -28,7 +31,7 @@ pub const MAX_PIECES: u64 = 2_097_152;
 pub const MAX_PIECE_LENGTH: u32 = 512 * 1024 * 1024;
 
 /// The bytes of a piece's SHA-1.
-const HASH_BYTES: usize = 20;
+pub const HASH_BYTES: usize = 20;
 
 /// A torrent that was read and found good.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +54,8 @@ pub struct Metainfo {
     pub tiers: Vec<Vec<String>>,
     /// The URLs of web seeds (BEP 19), none twice.
     pub web_seeds: Vec<String>,
+    /// Nodes of the DHT, host and port, for a torrent without tracker (BEP 5).
+    pub nodes: Vec<(String, u16)>,
     /// Peers come from the torrent's own trackers only (BEP 27).
     pub private: bool,
     /// A stranger's words, as are the next: escape them for terminals.
@@ -63,6 +68,8 @@ pub struct Metainfo {
     pub source: Option<String>,
     /// It is a BEP 52 torrent as well, and used here as version 1.
     pub hybrid: bool,
+    /// If so: the SHA-256 of the raw bytes of `info`.
+    pub info_hash_v2: Option<[u8; 32]>,
     /// What is odd about the torrent but does not keep it from being used; lines that are safe on terminals.
     pub warnings: Vec<String>,
 }
@@ -88,18 +95,19 @@ impl Metainfo {
             return Err(MetainfoError::TooLarge(bytes.len()));
         }
         let file = bencode::decode_metainfo(bytes).map_err(MetainfoError::NotBencode)?;
-        let keys: [&[u8]; 9] = [
+        let keys: [&[u8]; 10] = [
             b"info",
             b"announce",
             b"announce-list",
             b"url-list",
+            b"nodes",
             b"comment.utf-8",
             b"comment",
             b"created by.utf-8",
             b"created by",
             b"creation date",
         ];
-        let Some([info, announce, announce_list, url_list, comment_utf8, comment, by_utf8, by, date]) =
+        let Some([info, announce, announce_list, url_list, nodes, comment_utf8, comment, by_utf8, by, date]) =
             file.get_all(keys)
         else {
             return refuse_value("the file", Some(file), "a dict");
@@ -146,12 +154,14 @@ impl Metainfo {
             hashes: hashes.to_vec(),
             tiers: urls::tiers(announce_list, announce, &mut warnings),
             web_seeds: urls::web_seeds(url_list, &mut warnings),
+            nodes: urls::nodes(nodes),
             private: private.is_some_and(|flag| flag.as_int() == Some(1) || flag.as_bytes() == Some(b"1")),
             comment: read_text(comment_utf8, comment),
             created_by: read_text(by_utf8, by),
             creation_date: date.and_then(Value::as_int),
             source: read_text(None, source),
             hybrid: version2,
+            info_hash_v2: version2.then(|| sha256(info.raw())),
             warnings,
         })
     }

@@ -11,6 +11,9 @@ const HIDDEN: &str = "…";
 /// digits; words of paths (`announce.php`) are shorter.
 const PASSKEY_CHARS: usize = 16;
 
+/// Characters of a value or a password from which on it is looked for in texts: a shorter one is part of many words.
+const SECRET_CHARS: usize = 6;
+
 /// Bytes percent-encoded, but for the unreserved ones (RFC 3986, section 2.3): for a value of a query.
 pub fn percent_encode(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() * 3);
@@ -104,6 +107,18 @@ pub fn redact(url: &str) -> String {
     out
 }
 
+/// `text`, in which a server may repeat the `url` it was asked by or a secret of it, with neither.
+pub fn hide_secrets(text: &str, url: &str) -> String {
+    let (authority, path) = split_authority(url);
+    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    let query = path.split_once('?').map_or("", |(_, query)| query);
+    let rows = path.split(|c| !of_passkey(c)).filter(|row| row.len() >= PASSKEY_CHARS);
+    let values = query.split('&').map(|value| value.split_once('=').map_or(value, |(_, value)| value));
+    let values = values.chain(user.split(':')).filter(|value| value.len() >= SECRET_CHARS);
+    let hidden = text.replace(url, host(url).unwrap_or(HIDDEN));
+    rows.chain(values).fold(hidden, |hidden, secret| hidden.replace(secret, HIDDEN))
+}
+
 /// `url` as strict parsers take it: without blanks around it, and with all that a URL may not hold (spaces, `|`,
 /// letters that are not ASCII, a `%` that begins no escape) percent-encoded. A good URL stays as it is.
 pub fn sanitize(url: &str) -> String {
@@ -150,9 +165,13 @@ fn split_authority(url: &str) -> (&str, &str) {
     rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()))
 }
 
+/// Whether passkeys are made of `c`.
+fn of_passkey(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '%')
+}
+
 /// Appends `path`, every long row of characters that passkeys are made of hidden.
 fn push_without_passkeys(out: &mut String, path: &str) {
-    let of_passkey = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '%');
     let mut rest = path;
     while let Some(first) = rest.chars().next() {
         let end = rest.find(|c| of_passkey(c) != of_passkey(first)).unwrap_or(rest.len());

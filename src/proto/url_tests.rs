@@ -64,6 +64,18 @@ fn hides_what_is_secret() {
 }
 
 #[test]
+fn servers_may_repeat_no_secret() {
+    for (url, text, shown) in [
+        ("http://t.example/announce?passkey=hunter2&x=1", "no such passkey: hunter2 (1)", "no such passkey: … (1)"),
+        ("http://t.example/0123456789abcdef/a", "0123456789abcdef is unknown in a", "… is unknown in a"),
+        ("http://me:secret@t.example/a", "who is me:secret?", "who is me:…?"),
+        ("http://t.example/a?b", "GET http://t.example/a?b: refused", "GET t.example: refused"),
+    ] {
+        assert_eq!(hide_secrets(text, url), shown);
+    }
+}
+
+#[test]
 fn mends_what_no_url_may_hold() {
     for (url, mended) in [
         (" http://t.example/a b|c\r\n", "http://t.example/a%20b%7Cc"),

@@ -39,6 +39,8 @@ pub struct Announcement {
 pub struct AnnounceFailure {
     /// In words: what the tracker said, or why it could not be reached.
     pub reason: String,
+    /// These are the tracker's own words: it refuses us.
+    pub refused: bool,
     /// When it wants to be asked again (BEP 31).
     pub retry_in: Option<RetryIn>,
 }
@@ -58,13 +60,15 @@ pub struct Tracker {
     pub knows_us: bool,
     /// The failure of the last announce; `None` after a good one.
     pub problem: Option<String>,
+    /// That failure was the tracker's own word.
+    pub refuses: bool,
     /// Seeds and leechers it counts, where it said so.
     pub seeds: Option<u32>,
     /// See `seeds`.
     pub leechers: Option<u32>,
     tracker_id: Option<Vec<u8>>,
     /// Never to be asked again, by its own word.
-    refused: bool,
+    silenced: bool,
 }
 
 /// Trackers of which one is asked at a time.
@@ -104,7 +108,8 @@ impl Announcer {
                 seeds: None,
                 leechers: None,
                 tracker_id: None,
-                refused: false,
+                refuses: false,
+                silenced: false,
             }));
             let mut order: Vec<usize> = (first..announcer.trackers.len()).collect();
             rng.shuffle(&mut order);
@@ -135,7 +140,7 @@ impl Announcer {
         for tier in self.tiers.iter_mut().filter(|tier| !tier.in_flight && tier.next(hungry) <= now) {
             let Some(&number) = tier.order.get(tier.turn) else { continue };
             let tracker = &self.trackers[number];
-            if tracker.refused {
+            if tracker.silenced {
                 tier.try_next(now);
                 continue;
             }
@@ -188,7 +193,8 @@ impl Announcer {
             }
             Err(failure) => {
                 tracker.problem = Some(failure.reason.clone());
-                tracker.refused = failure.retry_in == Some(RetryIn::Never);
+                tracker.refuses = failure.refused;
+                tracker.silenced = failure.retry_in == Some(RetryIn::Never);
                 tier.try_next(now);
                 if let (0, Some(RetryIn::Minutes(minutes))) = (tier.turn, &failure.retry_in) {
                     tier.due = tier.due.max(now + Time::from_secs(minutes.saturating_mul(60)).min(MOST_INTERVAL));

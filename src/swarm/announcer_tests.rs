@@ -32,7 +32,7 @@ fn reply(interval: u64) -> Outcome {
 }
 
 fn failure(retry_in: Option<RetryIn>) -> Outcome {
-    Err(AnnounceFailure { reason: "no".into(), retry_in })
+    Err(AnnounceFailure { reason: "no".into(), refused: retry_in.is_some(), retry_in })
 }
 
 /// Asks once and gives the outcome; returns the URL and event that were used.
@@ -156,4 +156,22 @@ fn retry_in_is_heeded() {
     let mut announcer = Announcer::new(&tiers(&[&["a"]]), Time::ZERO, &mut Rng::new(1));
     ask(&mut announcer, Time::ZERO, &failure(Some(RetryIn::Never)));
     assert_eq!(ask(&mut announcer, secs(3000), &reply(100)), [], "never again");
+}
+
+/// A machine that was asleep, or whose clock was set: time leaps, and still each tier is asked once.
+#[test]
+fn a_clock_that_jumps_by_a_year_brings_no_storm() {
+    let mut announcer = Announcer::new(&tiers(&[&["a"], &["b", "c"], &["d"]]), Time::ZERO, &mut Rng::new(1));
+    ask(&mut announcer, Time::ZERO, &reply(1800));
+    let later = secs(366 * 24 * 3600);
+    assert_eq!(ask(&mut announcer, later, &reply(1800)).len(), 3, "each tier once");
+    assert_eq!(ask(&mut announcer, later, &reply(1800)), []);
+    assert_eq!(announcer.next_due(false), Some(later + secs(1800)));
+    // Where failures add up, the wait is bounded and so is what is made up for.
+    ask(&mut announcer, later + secs(1800), &failure(None));
+    let (now, mut asked) = (later + secs(366 * 24 * 3600), 0);
+    while announcer.next_due(true).is_some_and(|due| due <= now) {
+        asked += ask(&mut announcer, now, &failure(None)).len();
+    }
+    assert!(asked <= 4, "every tracker once, not {asked} times");
 }

@@ -64,6 +64,11 @@ impl Candidates {
         self.known.is_empty()
     }
 
+    /// How many addresses may be tried, now or later.
+    pub fn usable(&self) -> usize {
+        self.known.values().filter(|candidate| candidate.state != State::Barred).count()
+    }
+
     /// A tracker told of `addr`. What can't be connected to is left out.
     pub fn add(&mut self, addr: SocketAddr, now: Time) {
         let ip = addr.ip();

@@ -7,10 +7,12 @@
 
 use super::Time;
 use super::event::Action;
+use super::pace::Pace;
 use super::peer::{Peer, PeerKey};
 use super::picker::{Arrival, Wish};
 use super::torrent::{Standing, Torrent, Turn};
 use crate::proto::message::{BLOCK_BYTES, BlockSpec, Message};
+use core::cmp::Reverse;
 use std::collections::VecDeque;
 
 /// A peer that owes us blocks and sends none for this long is snubbed (libtorrent, rain: 20 s).
@@ -18,10 +20,11 @@ const SNUB_AFTER: Time = Time::from_secs(20);
 /// A peer that brings a whole piece within this many seconds gets pieces of its own (libtorrent's
 /// `whole_pieces_threshold`).
 const FAST_SECONDS: u64 = 20;
-/// Requests given up that are remembered for each peer: two windows.
-const MOST_LATE: usize = 512;
 /// Blocks a peer may send that it was never asked for, or long ago, before it is closed.
 const MOST_UNASKED: u32 = 64;
+/// While something is asked for and somebody is idle, it is looked so often whether he could help by now: the one who is
+/// asked may have become slow.
+const LOOK_EVERY: Time = Time::from_secs(1);
 /// Requests are sent in bunches: a write to the socket each would cost more than the request itself.
 const BUNCH: usize = 32;
 
@@ -32,7 +35,7 @@ impl Torrent {
             return;
         }
         let Some(state) = self.peers.get_mut(&peer) else { return };
-        if state.chokes_us || state.refused || state.useful_pieces == 0 {
+        if self.paused || state.chokes_us || state.refused || state.useful_pieces == 0 {
             return;
         }
         let (out, window) = (state.asked.len(), state.window.size() as usize);
@@ -62,7 +65,7 @@ impl Torrent {
         }
         blocks = blocks.min(turn.shared.download.ready_blocks());
         let piece_size = self.picker.piece_size(0) as u64;
-        let rate = state.down.rate(turn.now);
+        let rate = state.speed(turn.now);
         let fast = rate * FAST_SECONDS >= piece_size;
         let wish = Wish { peer, has: &state.has, blocks, rate, fast, idle: out == 0 };
         let picked = self.picker.pick(&wish, &mut turn.shared.rng);
@@ -86,13 +89,39 @@ impl Torrent {
             return;
         }
         self.waits_for_rate = false;
-        let mut peers: Vec<(bool, PeerKey)> =
-            self.peers.iter().map(|(key, peer)| (peer.window.is_snubbed(), *key)).collect();
+        // The idle first, the fastest of them before all: what only one may do is best done by that one.
+        let order = |peer: &Peer| {
+            let speed = if peer.asked.is_empty() { peer.speed(turn.now) } else { 0 };
+            (peer.window.is_snubbed(), Reverse(speed))
+        };
+        let mut peers: Vec<_> = self.peers.iter().map(|(key, peer)| (order(peer), *key)).collect();
         // Memory may not suffice for all: the first to be asked is another each time.
         let first = turn.shared.rng.below(peers.len());
         peers.rotate_left(first);
-        peers.sort_by_key(|(snubbed, _)| *snubbed);
+        peers.sort_by_key(|(order, _)| *order);
         peers.into_iter().for_each(|(_, peer)| self.ask_more(peer, turn));
+    }
+
+    /// When to look again whether an idle peer can help; `None`: nobody is idle, or nothing is to be done.
+    pub(super) fn look_at(&self) -> Option<Time> {
+        let idle = |peer: &Peer| peer.asked.is_empty() && !peer.chokes_us && !peer.refused && peer.useful_pieces > 0;
+        let some_idle = !self.waits_for_budget && self.peers.values().any(idle);
+        some_idle.then_some(self.looked + LOOK_EVERY)
+    }
+
+    /// Asks the idle when it is time: others may have become slow, and what they are asked for may be taken over.
+    pub(super) fn look_for_work(&mut self, turn: &mut Turn) {
+        if self.look_at().is_none_or(|at| at > turn.now) {
+            return;
+        }
+        self.looked = turn.now;
+        for (&peer, state) in &mut self.peers {
+            if !self.picker.pace(peer, state.speed(turn.now), state.brought, turn.now) {
+                // What it was once does not count any more.
+                state.pace = Pace::default();
+            }
+        }
+        self.ask_all(turn);
     }
 
     /// A block came. It is written only if it was asked for and is not had yet.
@@ -104,8 +133,10 @@ impl Torrent {
         if let Some(at) = state.asked.iter().position(|asked| *asked == block) {
             state.asked.remove(at);
             turn.shared.budget.unask(bytes);
+            state.pace.came(bytes, turn.now.saturating_sub(state.answered));
+            state.brought = turn.now;
         } else if let Some(at) = state.late.iter().position(|late| *late == block) {
-            state.late.swap_remove(at);
+            state.late.remove(at);
             turn.shared.download.take(bytes);
             late = true;
         } else {
@@ -138,6 +169,12 @@ impl Torrent {
             }
         }
         self.ask_more(peer, turn);
+        let endgame = self.picker.nothing_is_free();
+        if endgame && !self.endgame {
+            // Whoever was idle before had no reason to hear of it.
+            self.ask_all(turn);
+        }
+        self.endgame = endgame;
     }
 
     /// Endgame: somebody was faster; the others need not send the block.
@@ -145,7 +182,7 @@ impl Torrent {
         for (&peer, state) in &mut self.peers {
             if let Some(at) = state.asked.iter().position(|asked| *asked == block) {
                 state.asked.remove(at);
-                state.late.push(block);
+                state.give_up(block);
                 state.spoken = turn.now;
                 turn.shared.unask(block.length as u64);
                 turn.actions.push(Action::Send { peer, message: Message::Cancel(block) });
@@ -165,7 +202,7 @@ impl Torrent {
                     asked.into_iter().partition(|block| block.piece == piece);
                 state.asked = kept;
                 for block in vain {
-                    state.late.push(block);
+                    state.give_up(block);
                     state.spoken = turn.now;
                     turn.shared.unask(block.length as u64);
                     turn.actions.push(Action::Send { peer, message: Message::Cancel(block) });
@@ -175,28 +212,9 @@ impl Torrent {
         }
     }
 
-    /// All blocks of a piece came and the disk compared its hash.
-    pub(super) fn checked(&mut self, piece: u32, good: bool, turn: &mut Turn) {
-        if self.is_in_doubt() {
-            return;
-        }
+    /// All blocks of a piece came, and its hash is right.
+    pub(super) fn proven(&mut self, piece: u32, turn: &mut Turn) {
         let size = self.picker.piece_size(piece) as u64;
-        if !good {
-            self.wasted += size;
-            let senders = self.picker.failed(piece);
-            self.forget_restarted(turn);
-            // One sender alone is proven a liar; of several nobody is, and the piece now comes from one.
-            if let [sender] = senders.as_slice()
-                && let Some((addr, outgoing)) = self.peers.get(sender).map(|state| (state.addr, state.outgoing))
-            {
-                self.close(*sender, "it sent a piece whose hash is wrong", turn);
-                // Of one that came to us we know no port it listens on.
-                if outgoing {
-                    self.candidates.bar(addr);
-                }
-            }
-            return self.ask_all(turn);
-        }
         if !self.picker.proven(piece) {
             return;
         }
@@ -213,7 +231,8 @@ impl Torrent {
         }
         if self.picker.is_whole() {
             self.standing = Standing::Seeding;
-            if !core::mem::replace(&mut self.completed, true) {
+            // Files may have been left out: then the tracker must not count a seed.
+            if self.left == 0 && !core::mem::replace(&mut self.completed, true) {
                 self.announcer.complete(turn.now);
             }
             turn.actions.push(Action::Complete);
@@ -254,7 +273,7 @@ impl Torrent {
         let Some(state) = self.peers.get_mut(&peer) else { return };
         // A request that was given up was the earlier one: this is its answer.
         if let Some(at) = state.late.iter().position(|late| *late == block) {
-            state.late.swap_remove(at);
+            state.late.remove(at);
             return;
         }
         if let Some(at) = state.asked.iter().position(|asked| *asked == block) {
@@ -269,14 +288,16 @@ impl Torrent {
     /// Takes from a peer what it was asked for; others may be asked for it. What still comes is taken.
     pub(super) fn give_up_requests(&mut self, peer: PeerKey, gone: bool, turn: &mut Turn) {
         let Some(state) = self.peers.get_mut(&peer) else { return };
+        if !state.asked.is_empty() {
+            // It may choke us so often that nothing ever comes: what we waited counts.
+            state.pace.came(0, turn.now.saturating_sub(state.answered));
+        }
         let asked: Vec<BlockSpec> = state.asked.drain(..).collect();
         for &block in &asked {
             turn.shared.unask(block.length as u64);
             self.picker.unask(block);
         }
-        state.late.extend(asked);
-        let excess = state.late.len().saturating_sub(MOST_LATE);
-        state.late.drain(..excess);
+        asked.into_iter().for_each(|block| state.give_up(block));
         self.picker.leave(peer, gone);
     }
 

@@ -105,6 +105,14 @@ pub enum Event {
         /// The piece.
         piece: u32,
     },
+    /// A piece that failed before is right now, and these blocks of the try that failed were not as they should have
+    /// been. [`Event::Checked`] follows.
+    FoundWrong {
+        /// The piece.
+        piece: u32,
+        /// Where in the piece each of the blocks begins, in bytes.
+        begins: Vec<u32>,
+    },
     /// The disk did not do what was asked of it, the torrent can't go on.
     DiskFailed {
         /// What was being done, to what, and what to do about it.
@@ -117,6 +125,8 @@ pub enum Event {
         /// What came of it.
         outcome: Box<Outcome>,
     },
+    /// The person wants a pause; `false`: to go on.
+    Paused(bool),
     /// Memory that others used is free again.
     BudgetFreed,
     /// The moment that [`next_wake`](super::torrent::Torrent::next_wake) named has come.
@@ -195,7 +205,7 @@ pub enum Action {
     },
     /// The torrent waits no more.
     Resumed,
-    /// Every piece is had and proven.
+    /// Every piece that is wanted is had and proven.
     Complete,
     /// The torrent stopped by itself, for nothing came for too long.
     GaveUp {

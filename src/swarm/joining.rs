@@ -21,6 +21,7 @@ impl Torrent {
     pub(super) fn has_room_for_peers(&self) -> bool {
         !self.has_failed()
             && !self.is_in_doubt()
+            && !self.paused
             && !self.announcer.is_stopping()
             && self.peers.len() + self.connecting < self.settings.max_peers
     }
@@ -101,7 +102,7 @@ impl Torrent {
         if self.is_in_doubt() {
             return Some("what we have is being checked again");
         }
-        if self.candidates.is_barred(addr) {
+        if self.candidates.is_barred(addr) || self.bans.hold(addr.ip(), handshake.peer_id, outgoing) {
             return Some("it is banned");
         }
         let double = self.peers.iter().find(|(_, other)| other.id == handshake.peer_id);
@@ -132,7 +133,7 @@ impl Torrent {
         }
         state.told_pieces = true;
         state.counted_as_seed = has.is_full();
-        state.useful_pieces = has.count_lacked_by(self.picker.have());
+        state.useful_pieces = has.count_lacked_by(self.picker.settled());
         if has.is_full() {
             self.picker.count_seed(true);
         } else {
@@ -156,7 +157,7 @@ impl Torrent {
             return;
         }
         self.picker.count_one(piece, &mut turn.shared.rng);
-        if !self.picker.have().get(piece) {
+        if !self.picker.settled().get(piece) {
             state.useful_pieces += 1;
             self.tell_interest(peer, turn);
             self.ask_more(peer, turn);
@@ -164,12 +165,12 @@ impl Torrent {
         self.part_from_seed(peer, turn);
     }
 
-    /// Two seeds have nothing to say to each other.
+    /// Two seeds have nothing to say to each other; nor has one who wants no more to a seed.
     pub(super) fn part_from_seed(&mut self, peer: PeerKey, turn: &mut Turn) {
         let Some(state) = self.peers.get(&peer) else { return };
         if self.is_whole() && state.has.is_full() {
             let (addr, outgoing) = (state.addr, state.outgoing);
-            self.close(peer, "it has everything, and so have we", turn);
+            self.close(peer, "it has everything, and we have all we want", turn);
             if outgoing {
                 self.candidates.part(addr);
             }
@@ -188,6 +189,7 @@ impl Torrent {
     pub(super) fn lose(&mut self, peer: PeerKey, turn: &mut Turn) {
         self.give_up_requests(peer, true, turn);
         let Some(state) = self.peers.remove(&peer) else { return };
+        self.remember(peer, &state);
         if state.counted_as_seed {
             self.picker.count_seed(false);
         } else {

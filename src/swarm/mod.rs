@@ -4,13 +4,21 @@
 //! time. [`torrent`] is the central piece manager; the other modules are the ideas it decides with, one a file.
 
 pub mod announcer;
+pub mod bans;
 pub mod budget;
 pub mod candidates;
+pub mod choice;
 mod downloading;
 pub mod event;
 mod joining;
+mod lying;
+pub mod pace;
+mod patience;
+mod pausing;
 pub mod peer;
+pub mod peer_list;
 pub mod picker;
+pub mod piece_map;
 pub mod rarity;
 pub mod rate;
 pub mod rng;

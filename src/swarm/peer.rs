@@ -3,6 +3,7 @@
 //! Floor 2. Plain state; what is decided with it stands in `joining.rs`, `downloading.rs` and `uploading.rs`.
 
 use super::Time;
+use super::pace::Pace;
 use super::rate::Meter;
 use super::window::Window;
 use crate::proto::bitfield::Bitfield;
@@ -12,6 +13,9 @@ use crate::proto::message::BlockSpec;
 use core::net::SocketAddr;
 use core::num::NonZeroU32;
 use std::collections::VecDeque;
+
+/// Requests given up that are remembered for each peer: two windows. An answer to an older one was not asked for.
+const MOST_LATE: usize = 512;
 
 /// The name of a connection within the process; not used again for four thousand million others.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -48,11 +52,15 @@ pub struct Peer {
     /// What it is asked for, oldest first.
     pub asked: VecDeque<BlockSpec>,
     /// What it was asked for, given up, but may still come.
-    pub late: Vec<BlockSpec>,
+    pub late: VecDeque<BlockSpec>,
     /// How many blocks it sent that it was not asked for.
     pub unasked: u32,
     /// When it last sent a block or, with nothing asked before, was asked for one.
     pub answered: Time,
+    /// When it last sent a block that it was asked for.
+    pub brought: Time,
+    /// How fast it answers.
+    pub pace: Pace,
     /// It refused a request: it is not asked again at once.
     pub refused: bool,
     /// How many requests it gets.
@@ -89,9 +97,11 @@ impl Peer {
             we_choke: true,
             is_interested: false,
             asked: VecDeque::new(),
-            late: Vec::new(),
+            late: VecDeque::new(),
             unasked: 0,
             answered: now,
+            brought: now,
+            pace: Pace::default(),
             refused: false,
             window: Window::new(now),
             joined: now,
@@ -101,5 +111,20 @@ impl Peer {
             up: Meter::new(now),
             spoken: now,
         }
+    }
+
+    /// A request is given up; its answer may still come.
+    pub fn give_up(&mut self, block: BlockSpec) {
+        if self.late.len() >= MOST_LATE {
+            self.late.pop_front();
+        }
+        self.late.push_back(block);
+    }
+
+    /// How fast it answers, by `now`: bytes a second.
+    pub fn speed(&self, now: Time) -> u64 {
+        let owes = !self.asked.is_empty() || self.refused;
+        let waiting = if owes { now.saturating_sub(self.answered) } else { Time::ZERO };
+        self.pace.rate(waiting)
     }
 }

@@ -11,7 +11,13 @@
 //! 4. A piece that another peer is fetching and has not asked for all of.
 //! 5. Endgame: everything is asked for. A peer with nothing to do is asked for blocks that others were asked for too;
 //!    who brings one first wins, the rest are told to cancel.
+//!
+//! A piece whose hash was wrong comes again by rules of its own: [`retry`].
 
+mod loss;
+mod retry;
+
+use super::Time;
 use super::peer::PeerKey;
 use super::rarity::Rarity;
 use super::rng::Rng;
@@ -44,10 +50,30 @@ struct Begun {
     missing: u32,
     /// The fast peer that fetches this piece whole; `None`: anybody may join.
     owner: Option<PeerKey>,
-    /// How fast the owner was when it began, in bytes a second.
+    /// How fast the owner is, in bytes a second.
     owner_rate: u64,
+    /// When the owner was first seen to hold this piece up.
+    owned_since: Option<Time>,
     /// The piece failed its hash before: now it comes from one peer only, so that the liar is known.
     alone: bool,
+    /// Who sent the blocks of the try that failed.
+    suspects: Vec<Option<PeerKey>>,
+}
+
+impl Begun {
+    /// A piece of `blocks` blocks, of which nothing came.
+    fn new(blocks: u32) -> Begun {
+        Begun {
+            blocks: vec![Block::default(); blocks as usize],
+            free: blocks,
+            missing: blocks,
+            owner: None,
+            owner_rate: 0,
+            owned_since: None,
+            alone: false,
+            suspects: Vec::new(),
+        }
+    }
 }
 
 /// Who asks, and how much.
@@ -83,6 +109,8 @@ pub struct Picker {
     piece_length: u32,
     length: u64,
     have: Bitfield,
+    /// Pieces that need not be fetched: those that are had, and those nobody here wants.
+    settled: Bitfield,
     rarity: Rarity,
     begun: BTreeMap<u32, Begun>,
     /// Peers that have every piece; they make no piece rarer than another.
@@ -100,6 +128,7 @@ impl Picker {
         Picker {
             piece_length,
             length,
+            settled: have.clone(),
             have,
             rarity,
             begun: BTreeMap::new(),
@@ -112,6 +141,17 @@ impl Picker {
     /// The pieces that are proven.
     pub fn have(&self) -> &Bitfield {
         &self.have
+    }
+
+    /// The pieces that we want of nobody: those that are proven, and those that were left out.
+    pub fn settled(&self) -> &Bitfield {
+        &self.settled
+    }
+
+    /// From now on `piece` is not wanted, and never picked.
+    pub fn leave_out(&mut self, piece: u32) {
+        self.rarity.remove(piece);
+        self.settled.set(piece);
     }
 
     /// Bytes of `piece`: the last one may be shorter.
@@ -136,6 +176,26 @@ impl Picker {
         self.rarity.more(piece, rng);
     }
 
+    /// How many peers have `piece`.
+    pub fn peers_with(&self, piece: u32) -> u32 {
+        self.seeds + u32::from(self.rarity.availability(piece))
+    }
+
+    /// The pieces that are begun and not yet proven.
+    pub fn begun(&self) -> impl Iterator<Item = u32> + '_ {
+        self.begun.keys().copied()
+    }
+
+    /// Bytes that came of them.
+    pub fn under_way(&self) -> u64 {
+        let came = |(&piece, begun): (&u32, &Begun)| {
+            // The last block may be shorter, and then the piece is what it can be at most.
+            let blocks = begun.blocks.len() as u64 - u64::from(begun.missing);
+            (blocks * u64::from(BLOCK_BYTES)).min(u64::from(self.piece_size(piece)))
+        };
+        self.begun.iter().map(came).sum()
+    }
+
     /// Blocks to ask of a peer, at most as many as it wishes; they count as asked.
     pub fn pick(&mut self, wish: &Wish, rng: &mut Rng) -> Vec<BlockSpec> {
         let mut picked = Vec::with_capacity(wish.blocks);
@@ -150,7 +210,7 @@ impl Picker {
     }
 
     /// Everything that any peer has is asked for.
-    fn nothing_is_free(&self) -> bool {
+    pub fn nothing_is_free(&self) -> bool {
         let had_by_some = |&piece: &u32| self.seeds > 0 || self.rarity.availability(piece) > 0;
         // The last of the order is the most common one.
         !self.rarity.in_order().last().is_some_and(had_by_some)
@@ -164,18 +224,24 @@ impl Picker {
         if let Some((&own, _)) = open_begun().find(|(_, begun)| begun.owner == Some(wish.peer)) {
             return Some(own);
         }
-        let left = || open_begun().filter(|(_, begun)| begun.owner.is_none());
-        let rarest_left = left().min_by_key(|(piece, _)| self.order_of(**piece)).map(|(piece, _)| *piece);
-        let new = self.new_piece(wish, rng);
-        let piece = match (rarest_left, new) {
-            (Some(left_piece), Some(new)) => {
-                let left_first = self.order_of(left_piece) <= self.order_of(new) || left().count() > MOST_LEFT_BEGUN;
-                Some(if left_first { left_piece } else { new })
+        let to_retry = || open_begun().find(|(_, begun)| begun.alone && begun.owner.is_none()).map(|(piece, _)| *piece);
+        let left = || open_begun().filter(|(_, begun)| begun.owner.is_none() && !begun.alone);
+        let piece = if let Some(retry) = to_retry().filter(|_| wish.fast) {
+            Some(retry)
+        } else {
+            let rarest_left = left().min_by_key(|(piece, _)| self.order_of(**piece)).map(|(piece, _)| *piece);
+            let new = self.new_piece(wish, rng);
+            match (rarest_left, new) {
+                (Some(left_piece), Some(new)) => {
+                    let before = self.order_of(left_piece) <= self.order_of(new) || left().count() > MOST_LEFT_BEGUN;
+                    Some(if before { left_piece } else { new })
+                }
+                (left_piece, new) => left_piece.or(new),
             }
-            (left_piece, new) => left_piece.or(new),
         };
         let others = || open_begun().filter(|(_, begun)| !begun.alone).max_by_key(|(_, begun)| begun.free);
-        let piece = piece.or_else(|| others().map(|(piece, _)| *piece)).or_else(|| self.take_over(wish))?;
+        let piece = piece.or_else(|| others().map(|(piece, _)| *piece)).or_else(to_retry);
+        let piece = piece.or_else(|| self.take_over(wish))?;
         self.begin(piece, wish);
         Some(piece)
     }
@@ -198,29 +264,11 @@ impl Picker {
         self.rarity.rarest_first().find(|&piece| wish.has.get(piece))
     }
 
-    /// A piece that must come from one peer, and comes from one that is too slow: a peer with nothing else to do and
-    /// more than twice as fast takes it over, from its first block on. (Twice, so that it comes to an end.)
-    fn take_over(&mut self, wish: &Wish) -> Option<u32> {
-        let others = |begun: &Begun| begun.alone && begun.missing > 0 && begun.owner != Some(wish.peer);
-        let slow = |begun: &Begun| others(begun) && wish.rate / 2 > begun.owner_rate;
-        let mut waiting = self.begun.iter().filter(|(piece, begun)| slow(begun) && wish.has.get(**piece));
-        let piece = waiting.next().filter(|_| wish.idle).map(|(piece, _)| *piece)?;
-        self.begin_anew(piece);
-        Some(piece)
-    }
-
     /// Opens `piece` where it is new, and gives it to a peer that will fetch it whole.
     fn begin(&mut self, piece: u32, wish: &Wish) {
         let blocks = self.piece_size(piece).div_ceil(BLOCK_BYTES);
         self.rarity.remove(piece);
-        let begun = self.begun.entry(piece).or_insert_with(|| Begun {
-            blocks: vec![Block::default(); blocks as usize],
-            free: blocks,
-            missing: blocks,
-            owner: None,
-            owner_rate: 0,
-            alone: false,
-        });
+        let begun = self.begun.entry(piece).or_insert_with(|| Begun::new(blocks));
         let left_by_another = begun.alone && begun.owner.is_none() && begun.missing < blocks;
         if left_by_another {
             self.begin_anew(piece);
@@ -228,7 +276,7 @@ impl Picker {
         if let Some(begun) = self.begun.get_mut(&piece).filter(|begun| begun.owner.is_none())
             && (wish.fast || begun.alone)
         {
-            (begun.owner, begun.owner_rate) = (Some(wish.peer), wish.rate);
+            (begun.owner, begun.owner_rate, begun.owned_since) = (Some(wish.peer), wish.rate, None);
         }
     }
 
@@ -278,14 +326,6 @@ impl Picker {
         }
     }
 
-    /// A peer chokes us, is silent or `gone`: others may work on its pieces. A piece that must come from one peer waits
-    /// for a peer that only chokes us: choking goes by turns, and whoever came next would begin it anew each time.
-    pub fn leave(&mut self, peer: PeerKey, gone: bool) {
-        for begun in self.begun.values_mut().filter(|begun| begun.owner == Some(peer) && (gone || !begun.alone)) {
-            begun.owner = None;
-        }
-    }
-
     /// The pieces that begin anew since this was last asked: what came of them is to be forgotten.
     pub fn take_restarted(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.restarted)
@@ -314,69 +354,13 @@ impl Picker {
     pub fn proven(&mut self, piece: u32) -> bool {
         self.begun.remove(&piece);
         self.rarity.remove(piece);
+        self.settled.set(piece);
         self.have.set(piece)
     }
 
-    /// The hash of `piece` is wrong: it is fetched again, now from one peer. Returns the peers its blocks came from.
-    pub fn failed(&mut self, piece: u32) -> Vec<PeerKey> {
-        let blocks = self.begun.get(&piece).map(|begun| begun.blocks.as_slice()).unwrap_or_default();
-        let mut senders: Vec<PeerKey> = blocks.iter().filter_map(|block| block.from).collect();
-        senders.sort();
-        senders.dedup();
-        self.begin_anew(piece);
-        senders
-    }
-
-    /// What came of `piece` could not be written: it is fetched again, from whomever.
-    pub fn forget(&mut self, piece: u32) {
-        if let Some(begun) = self.begun.get(&piece) {
-            let alone = begun.alone;
-            self.begin_anew(piece);
-            self.begun.get_mut(&piece).into_iter().for_each(|begun| begun.alone = alone);
-        }
-    }
-
-    /// `piece` was had and is not any more. Says whether that is new.
-    pub fn lose(&mut self, piece: u32, rng: &mut Rng) -> bool {
-        let lost = self.have.clear(piece);
-        if lost {
-            self.rarity.put(piece, rng);
-        }
-        lost
-    }
-
-    /// Begins from the beginning: `have` is there, and nothing is begun. Of peers it knows what it knew.
-    pub fn begin_with(&mut self, have: Bitfield, rng: &mut Rng) {
-        self.begun.clear();
-        (0..have.len())
-            .for_each(|piece| if have.get(piece) { self.rarity.remove(piece) } else { self.rarity.put(piece, rng) });
-        self.have = have;
-    }
-
-    /// Bytes of the pieces that are not had.
-    pub fn lacked_bytes(&self) -> u64 {
-        let had: u64 = self.have.iter_ones().map(|piece| self.piece_size(piece) as u64).sum();
-        self.length - had
-    }
-
-    /// Forgets what came of `piece`; from now on it comes from one peer alone.
-    fn begin_anew(&mut self, piece: u32) {
-        self.restarted.push(piece);
-        let blocks = self.piece_size(piece).div_ceil(BLOCK_BYTES);
-        let fresh = Begun {
-            blocks: vec![Block::default(); blocks as usize],
-            free: blocks,
-            missing: blocks,
-            owner: None,
-            owner_rate: 0,
-            alone: true,
-        };
-        self.begun.insert(piece, fresh);
-    }
-
-    /// Whether every piece is had.
+    /// Whether every piece that is wanted is had.
     pub fn is_whole(&self) -> bool {
-        self.have.is_full()
+        self.settled.is_full()
     }
 }
 

@@ -49,6 +49,12 @@ pub struct Manners {
     pub has_some: bool,
     /// It sends blocks twice.
     pub repeats: bool,
+    /// It says it has all, and never lets anybody ask.
+    pub never_unchokes: bool,
+    /// It leaves as soon as it has sent a wrong block, and comes back from elsewhere.
+    pub hits_and_runs: bool,
+    /// With each block come others that nobody asked for.
+    pub floods: bool,
 }
 
 /// What a remote peer does by itself.
@@ -190,6 +196,9 @@ impl World {
         let manners = self.remotes[number].manners;
         match message {
             Message::Interested if manners.chokes_every.is_none() && self.remotes[number].chokes => {
+                if manners.never_unchokes {
+                    return;
+                }
                 self.remotes[number].chokes = false;
                 self.say(number, Message::Unchoke);
             }
@@ -237,6 +246,14 @@ impl World {
         if manners.repeats && self.chance(20) {
             self.plan(WIRE_DELAY, Happening::Reaches(torrent, block(false)));
         }
+        if manners.floods {
+            let stranger = (piece + 1) % self.remotes[number].has.len();
+            let data = vec![1; length as usize];
+            self.plan(WIRE_DELAY, Happening::Reaches(torrent, Event::Block { peer, piece: stranger, begin, data }));
+        }
         self.will_do(number, manners.block_time, Deed::Serve);
+        if corrupt && manners.hits_and_runs {
+            self.will_do(number, WIRE_DELAY, Deed::Leave);
+        }
     }
 }

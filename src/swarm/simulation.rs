@@ -28,8 +28,8 @@ pub(super) enum Happening {
     Does(usize, Option<PeerKey>, Deed),
 }
 
-/// A torrent's pieces that are being written: bytes, and whether one of the blocks was corrupt.
-type Written = BTreeMap<(usize, u32), (u32, bool)>;
+/// A torrent's pieces that are being written: bytes, and where the blocks that are corrupt begin.
+type Written = BTreeMap<(usize, u32), (u32, Vec<u32>)>;
 
 /// Torrents that share a budget, and the peers they meet.
 pub struct World {
@@ -50,6 +50,8 @@ pub struct World {
     events: u64,
     pub(super) connections: u32,
     written: Written,
+    /// Where the corrupt blocks of pieces begin that failed.
+    failed: BTreeMap<(usize, u32), Vec<u32>>,
     disk_delay: Time,
 }
 
@@ -111,6 +113,7 @@ impl World {
             events: 0,
             connections: 0,
             written: Written::new(),
+            failed: BTreeMap::new(),
             disk_delay,
         };
         for number in 0..peers.len() {
@@ -198,7 +201,7 @@ impl World {
                     self.hear(number, message);
                 }
             }
-            Action::Write { piece, data, .. } => self.write(torrent, piece, &data),
+            Action::Write { piece, begin, data } => self.write(torrent, piece, begin, &data),
             Action::Restart { piece } => drop(self.written.remove(&(torrent, piece))),
             Action::Close { peer, reason } => {
                 if let Some(number) = remote(peer) {
@@ -211,17 +214,23 @@ impl World {
         }
     }
 
-    /// The disk: a piece of which all blocks are written is checked, and is good if no block was corrupt.
-    fn write(&mut self, torrent: usize, piece: u32, data: &[u8]) {
+    /// The disk: a piece of which all blocks are written is checked, and is good if no block was corrupt. If it failed
+    /// before, what was wrong then is known now.
+    fn write(&mut self, torrent: usize, piece: u32, begin: u32, data: &[u8]) {
         let size = self.metainfos[torrent].piece_size(piece);
         let (bytes, corrupt) = self.written.entry((torrent, piece)).or_default();
         *bytes += data.len() as u32;
-        *corrupt |= data[0] == 1;
+        corrupt.extend((data[0] == 1).then_some(begin));
         assert!(*bytes <= size, "a block of piece {piece} was written twice");
-        let (complete, good) = (*bytes == size, !*corrupt);
+        let complete = *bytes == size;
         self.plan(self.disk_delay, Happening::Reaches(torrent, Event::Written { bytes: data.len() as u64 }));
-        if complete {
-            self.written.remove(&(torrent, piece));
+        if complete && let Some((_, begins)) = self.written.remove(&(torrent, piece)) {
+            let good = begins.is_empty();
+            if !good {
+                self.failed.entry((torrent, piece)).or_insert(begins);
+            } else if let Some(begins) = self.failed.remove(&(torrent, piece)) {
+                self.plan(self.disk_delay, Happening::Reaches(torrent, Event::FoundWrong { piece, begins }));
+            }
             self.plan(self.disk_delay, Happening::Reaches(torrent, Event::Checked { piece, good }));
         }
     }

@@ -4,6 +4,8 @@
 
 use super::Time;
 use super::announcer::Tracker;
+use super::peer_list::PeerStatus;
+use super::piece_map::Share;
 use super::torrent::{Standing, Torrent};
 use crate::proto::id::InfoHash;
 
@@ -14,12 +16,18 @@ pub struct Status {
     pub info_hash: InfoHash,
     /// Downloading, seeding, or failed.
     pub standing: Standing,
-    /// Bytes not proven yet.
+    /// Bytes that are wanted and not proven yet.
     pub left: u64,
     /// Pieces proven.
     pub pieces_had: u32,
     /// Pieces in all.
     pub pieces: u32,
+    /// The one piece that is missing, where it is the last.
+    pub last_piece: Option<u32>,
+    /// Bytes that came and are not proven yet.
+    pub under_way: u64,
+    /// The person wants a pause: nothing is asked for, nothing sent.
+    pub paused: bool,
     /// Bytes of content that came.
     pub downloaded: u64,
     /// Bytes of content sent.
@@ -36,24 +44,44 @@ pub struct Status {
     pub seeds: usize,
     /// Of them, those that let us ask.
     pub unchoking: usize,
+    /// Peers that have something we lack.
+    pub useful: usize,
+    /// Of these, those that let us ask.
+    pub askable: usize,
+    /// Of these, those that do not answer.
+    pub snubbed: usize,
     /// Connections being opened.
     pub connecting: usize,
-    /// Addresses known.
+    /// Addresses known that may be tried.
     pub known: usize,
     /// The trackers.
     pub trackers: Vec<Tracker>,
+    /// The map of the pieces, where somebody looks at it.
+    pub map: Vec<Share>,
+    /// The peers, where somebody looks at them.
+    pub peer_list: Vec<PeerStatus>,
 }
 
 impl Torrent {
     /// How the torrent stands at `now`.
     pub fn status(&self, now: Time) -> Status {
         let peers = || self.peers.values();
+        let useful = || peers().filter(|peer| peer.useful_pieces > 0);
+        let askable = || useful().filter(|peer| !peer.chokes_us);
+        let have = self.picker.have();
+        let last_piece = match have.len() - have.count() {
+            1 => (0..have.len()).find(|&piece| !have.get(piece)),
+            _ => None,
+        };
         Status {
             info_hash: self.info_hash,
             standing: self.standing.clone(),
-            left: self.left,
-            pieces_had: self.picker.have().count(),
-            pieces: self.picker.have().len(),
+            left: self.left - self.left_out,
+            pieces_had: have.count(),
+            pieces: have.len(),
+            last_piece,
+            under_way: self.picker.under_way(),
+            paused: self.paused,
             downloaded: self.down.total(),
             uploaded: self.up.total(),
             wasted: self.wasted,
@@ -62,9 +90,14 @@ impl Torrent {
             peers: self.peers.len(),
             seeds: peers().filter(|peer| peer.has.is_full()).count(),
             unchoking: peers().filter(|peer| !peer.chokes_us).count(),
+            useful: useful().count(),
+            askable: askable().count(),
+            snubbed: askable().filter(|peer| peer.window.is_snubbed()).count(),
             connecting: self.connecting,
-            known: self.candidates.len(),
+            known: self.candidates.usable(),
             trackers: self.announcer.trackers().to_vec(),
+            map: Vec::new(),
+            peer_list: Vec::new(),
         }
     }
 }

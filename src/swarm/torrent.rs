@@ -1,16 +1,18 @@
 //! The central piece manager: one torrent as a state machine, `(event, now) -> actions`.
 //!
-//! Floor 2. It owns all the state of a torrent and is the only place that decides. Its ways stand in four files:
-//! `joining.rs` (who is connected), `downloading.rs` (whom to ask for what), `uploading.rs` (who gets what) and
-//! `waiting.rs` (when the disk does not work).
+//! Floor 2. It owns all the state of a torrent and is the only place that decides. Its ways stand in files of
+//! their own: `joining.rs` (who is connected), `downloading.rs` (whom to ask for what), `lying.rs` (whose blocks were
+//! wrong), `uploading.rs` (who gets what) and `waiting.rs` (when the disk does not work).
 //! BEP 3 for the protocol; each idea it decides with has a file of its own on this floor.
 
 use super::Time;
 use super::announcer::{Announcer, Facts, Tracker};
+use super::bans::Bans;
 use super::budget::Budget;
 use super::candidates::Candidates;
 use super::event::{Action, Event, sooner};
 use super::joining::MOST_CONNECTING;
+use super::lying::Identity;
 use super::peer::{Peer, PeerKey};
 use super::picker::Picker;
 use super::rate::{Meter, TokenBucket};
@@ -101,10 +103,10 @@ pub struct Settings {
 pub enum Standing {
     /// Pieces are missing.
     Downloading,
-    /// All is had and proven.
+    /// All that is wanted is had and proven.
     Seeding,
     /// The disk is full, read-only or away, or is being checked: nothing is asked for until it works again.
-    WaitingForDisk(DiskTrouble),
+    WaitingForDisk(Box<DiskTrouble>),
     /// It ended by itself; nothing moves. The reason is for people.
     Failed(String),
 }
@@ -117,15 +119,24 @@ pub struct Torrent {
     pub(super) picker: Picker,
     pub(super) peers: BTreeMap<PeerKey, Peer>,
     pub(super) candidates: Candidates,
+    pub(super) bans: Bans,
+    /// Peers that are gone, and sent blocks that are not proven yet.
+    pub(super) departed: BTreeMap<PeerKey, Identity>,
     pub(super) announcer: Announcer,
     /// Connections being opened.
     pub(super) connecting: usize,
-    /// Bytes that are not proven yet.
+    /// Bytes that are not proven yet, wanted or not.
     pub(super) left: u64,
     /// The disk does not work: what is waited for.
     pub(super) wait: Option<Wait>,
     /// Trackers were told that it is complete, or it was so at the start: they hear it once.
     pub(super) completed: bool,
+    /// Bytes of them that nobody here wants.
+    pub(super) left_out: u64,
+    /// The pieces that somebody here wants; `None`: all.
+    pub(super) wanted: Option<Bitfield>,
+    /// The person wants a pause.
+    pub(super) paused: bool,
     /// Some peer could be asked for more if there were memory.
     pub(super) waits_for_budget: bool,
     /// Some peer could be asked for more if the limit of downloads allowed.
@@ -136,6 +147,10 @@ pub struct Torrent {
     pub(super) waits_for_tokens: bool,
     /// Who is served in turn under a limit, and how many bytes more.
     pub(super) in_turn: (Option<PeerKey>, u64),
+    /// Everything that any peer has is asked for.
+    pub(super) endgame: bool,
+    /// When it was last seen to that nobody is idle who could help.
+    pub(super) looked: Time,
     pub(super) down: Meter,
     pub(super) up: Meter,
     /// When it began, or something of use came last.
@@ -155,21 +170,43 @@ impl Torrent {
             picker: Picker::new(metainfo.length, metainfo.piece_length, have, settings.sequential, rng),
             peers: BTreeMap::new(),
             candidates: Candidates::new(),
+            bans: Bans::default(),
+            departed: BTreeMap::new(),
             announcer: Announcer::new(&metainfo.tiers, now, rng),
             wait: None,
             completed: had == metainfo.length,
             connecting: 0,
             left: metainfo.length - had,
+            left_out: 0,
+            wanted: None,
+            paused: false,
             waits_for_budget: false,
             waits_for_rate: false,
             upload: TokenBucket::new(settings.upload_rate, now),
             waits_for_tokens: false,
             in_turn: (None, 0),
+            endgame: false,
+            looked: now,
             down: Meter::new(now),
             up: Meter::new(now),
             progressed: now,
             wasted: 0,
             settings,
+        }
+    }
+
+    /// Only these pieces are wanted from now on. It is said before the torrent hears of any peer.
+    pub fn want_only(&mut self, wanted: &Bitfield) {
+        self.wanted = Some(wanted.clone());
+        self.left_out = 0;
+        for piece in (0..wanted.len()).filter(|&piece| !wanted.get(piece)) {
+            if !self.picker.have().get(piece) {
+                self.left_out += self.picker.piece_size(piece) as u64;
+            }
+            self.picker.leave_out(piece);
+        }
+        if self.picker.is_whole() {
+            self.standing = Standing::Seeding;
         }
     }
 
@@ -192,14 +229,18 @@ impl Torrent {
             Event::Block { peer, piece, begin, data } => self.block_came(peer, piece, begin, data, turn),
             Event::Gone { peer } => self.lose(peer, turn),
             Event::Uploaded { peer, bytes } => self.uploaded(peer, bytes, turn),
-            Event::Checked { piece, good } => self.checked(piece, good, turn),
             Event::DiskTrouble { block, trouble } => self.disk_trouble(block, trouble, turn),
             Event::Unwritten { piece } => self.unwritten(piece, turn),
             Event::DiskHealed { doubtful } => self.disk_healed(doubtful, turn),
             Event::Doubted { text } => self.doubted(text, turn),
             Event::CheckedAgain { have } => self.checked_again(have, turn),
             Event::Lost { piece } => self.lost(piece, turn),
+            Event::FoundWrong { .. } | Event::Checked { .. } if self.is_in_doubt() => {}
+            Event::FoundWrong { piece, begins } => self.found_wrong(piece, &begins, turn),
+            Event::Checked { piece, good: false } => self.piece_failed(piece, turn),
+            Event::Checked { piece, good: true } => self.proven(piece, turn),
             Event::DiskFailed { problem } => self.fail(problem, turn),
+            Event::Paused(paused) => self.pause(paused, turn),
             Event::BudgetFreed => self.ask_all(turn),
             Event::Timer => self.timer(turn),
         }
@@ -223,13 +264,9 @@ impl Torrent {
             wake = sooner(wake, Some(peer.spoken + KEEP_ALIVE_AFTER));
             wake = sooner(wake, self.snub_at(peer));
         }
+        wake = sooner(wake, self.look_at());
         let may_ask = self.waits_for_rate.then(|| shared.download.ready_at());
         sooner(sooner(sooner(wake, self.tokens_at(shared)), may_ask), self.gives_up_at())
-    }
-
-    /// When a torrent that gets nothing is given up, if anybody wants that.
-    fn gives_up_at(&self) -> Option<Time> {
-        self.settings.stop_timeout.filter(|_| !self.is_whole()).map(|timeout| self.progressed + timeout)
     }
 
     /// The trackers and how they stand.
@@ -266,7 +303,8 @@ impl Torrent {
     }
 
     fn wants_peers_early(&self) -> bool {
-        self.standing == Standing::Downloading && self.peers.len() < FEW_PEERS.min(self.settings.max_peers)
+        let wants = self.standing == Standing::Downloading && !self.paused;
+        wants && self.peers.len() < FEW_PEERS.min(self.settings.max_peers)
     }
 
     /// What trackers are told.
@@ -277,6 +315,7 @@ impl Torrent {
             port: self.settings.port,
             uploaded: self.up.total(),
             downloaded: self.down.total(),
+            // Also what we don't want: who says 0 is counted as a seed, and many trackers introduce no seeds to it.
             left: self.left,
             event: None,
             numwant: Some(if self.has_room_for_peers() { NUMWANT } else { 0 }),
@@ -301,24 +340,19 @@ impl Torrent {
 
     /// What time brings: silence is broken, and peers that do not answer lose their requests.
     fn timer(&mut self, turn: &mut Turn) {
-        if self.gives_up_at().is_some_and(|at| at <= turn.now) {
-            let seconds = turn.now.saturating_sub(self.progressed).as_secs();
-            let problem = format!("given up: nothing came for {seconds} s");
-            self.stop(turn);
-            self.standing = Standing::Failed(problem.clone());
-            return turn.actions.push(Action::GaveUp { problem });
-        }
         let quiet = |peer: &Peer| turn.now.saturating_sub(peer.spoken) >= KEEP_ALIVE_AFTER;
         let quiet: Vec<PeerKey> = self.peers.iter().filter(|(_, peer)| quiet(peer)).map(|(key, _)| *key).collect();
         quiet.into_iter().for_each(|peer| self.send(peer, Message::KeepAlive, turn));
         self.snub_the_silent(turn);
         self.probe_disk(turn);
+        self.give_up(turn);
         if self.waits_for_rate && turn.shared.download.is_ready(turn.now) {
             self.ask_all(turn);
         }
         if self.waits_for_tokens {
             self.serve_by_turns(turn);
         }
+        self.look_for_work(turn);
     }
 
     /// Sends a message to a connected peer.

@@ -232,6 +232,8 @@ fn requests_of_a_piece_that_begins_anew_are_withdrawn_and_their_rejects_spare_th
     swarm.connect(0, 1);
     swarm.run(Time::from_secs(1), |_| false);
     let block = swarm.members[0].torrent.peers[&key(1)].asked[0];
+    // It is known to be fast, so the piece that failed comes first.
+    swarm.members[0].torrent.peers.get_mut(&key(1)).unwrap().pace.came(1 << 20, Time::ZERO);
     swarm.happen(0, Event::Checked { piece: block.piece, good: false });
     assert!(swarm.members[1].heard.contains(&(0, Message::Cancel(block))));
     for _ in 0..2 {
@@ -382,5 +384,7 @@ fn an_idle_connection_is_kept_alive() {
     assert_eq!(alive, 2);
 }
 
+#[path = "torrent_choice_tests.rs"]
+mod choice;
 #[path = "waiting_tests.rs"]
 mod waiting;

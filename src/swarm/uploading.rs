@@ -31,6 +31,9 @@ impl Torrent {
 
     /// Gives free slots to the interested, first come, first served.
     pub(super) fn unchoke_waiting(&mut self, turn: &mut Turn) {
+        if self.paused {
+            return;
+        }
         let served = self.peers.values().filter(|peer| !peer.we_choke).count();
         let waiting = self.peers.iter().filter(|(_, peer)| peer.we_choke && peer.is_interested);
         let next: Vec<PeerKey> = waiting.map(|(key, _)| *key).take(SLOTS.saturating_sub(served)).collect();
@@ -42,7 +45,7 @@ impl Torrent {
         }
     }
 
-    fn choke(&mut self, peer: PeerKey, turn: &mut Turn) {
+    pub(super) fn choke(&mut self, peer: PeerKey, turn: &mut Turn) {
         let Some(state) = self.peers.get_mut(&peer) else { return };
         state.we_choke = true;
         let unserved: Vec<BlockSpec> = state.wants.drain(..).collect();

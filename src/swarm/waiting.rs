@@ -92,7 +92,7 @@ impl Torrent {
             self.give_up_requests(peer, true, turn);
             asked.into_iter().for_each(|block| self.send(peer, Message::Cancel(block), turn));
         }
-        let standing = Standing::WaitingForDisk(trouble.clone());
+        let standing = Standing::WaitingForDisk(Box::new(trouble.clone()));
         if self.standing != standing {
             self.standing = standing;
             turn.actions.push(Action::Waiting { trouble });
@@ -105,7 +105,7 @@ impl Torrent {
             wait.probe_at = None;
             // What is had by now must not be written over.
             let block = wait.block.filter(|block| !self.picker.have().get(block.piece));
-            turn.actions.push(Action::ProbeDisk { block, left: self.left });
+            turn.actions.push(Action::ProbeDisk { block, left: self.left - self.left_out });
         }
     }
 
@@ -141,6 +141,9 @@ impl Torrent {
     pub(super) fn checked_again(&mut self, have: Bitfield, turn: &mut Turn) {
         self.picker.begin_with(have, &mut turn.shared.rng);
         self.left = self.picker.lacked_bytes();
+        if let Some(wanted) = self.wanted.take() {
+            self.want_only(&wanted);
+        }
         self.candidates.hurry(turn.now);
         if self.completed && self.left > 0 {
             self.announcer.hurry(turn.now);
@@ -151,7 +154,12 @@ impl Torrent {
     /// A piece that was had can't be read any more: it is fetched again. A peer that asks for it hears so then.
     pub(super) fn lost(&mut self, piece: u32, turn: &mut Turn) {
         if self.picker.lose(piece, &mut turn.shared.rng) {
-            self.left += self.picker.piece_size(piece) as u64;
+            let size = self.picker.piece_size(piece) as u64;
+            self.left += size;
+            if self.wanted.as_ref().is_some_and(|wanted| !wanted.get(piece)) {
+                self.left_out += size;
+                return self.picker.leave_out(piece);
+            }
             if self.is_whole() {
                 self.standing = Standing::Downloading;
                 self.candidates.hurry(turn.now);

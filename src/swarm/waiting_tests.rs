@@ -42,7 +42,7 @@ fn when_the_disk_is_full_all_is_withdrawn_and_asked_again_when_it_is_not() {
     assert!(count(&actions, |action| matches!(action, Action::Restart { piece } if *piece == block.piece)) == 1);
     assert!(count(&actions, |action| matches!(action, Action::Send { message: Message::Cancel(_), .. })) > 0);
     let torrent = &swarm.members[0].torrent;
-    assert_eq!(torrent.standing, Standing::WaitingForDisk(trouble("full")));
+    assert_eq!(torrent.standing, Standing::WaitingForDisk(Box::new(trouble("full"))));
     assert!(torrent.peers[&key(1)].asked.is_empty() && torrent.peers.len() == 1, "the peers stay");
     assert_eq!(swarm.members[0].shared.budget.free(), 1 << 20, "what is not asked for needs no memory");
     // What was on its way is not written, and others that fail say nothing new.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 /// A value to encode.
+#[derive(Clone)]
 pub enum Value {
     /// A byte string.
     Bytes(Vec<u8>),

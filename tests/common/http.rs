@@ -20,7 +20,20 @@ pub struct Server {
 impl Server {
     /// Serves on `ip`: `answer` gets the target (path and query, raw) and who asks, and gives the body, or `None` for 404.
     pub fn start(ip: IpAddr, answer: impl Fn(&str, IpAddr) -> Option<Vec<u8>> + Send + Sync + 'static) -> Server {
-        let listener = TcpListener::bind((ip, 0)).expect("a port of the system's choice is free");
+        Server::raw((ip, 0).into(), move |target, stream| {
+            let from = stream.peer_addr()?.ip();
+            let (status, body) = answer(target, from).map_or(("404 Not Found", Vec::new()), |body| ("200 OK", body));
+            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len())?;
+            stream.write_all(&body)
+        })
+    }
+
+    /// Serves at `address`: `answer` gets the target and writes what it likes, head and all.
+    pub fn raw(
+        address: SocketAddr,
+        answer: impl Fn(&str, &mut TcpStream) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Server {
+        let listener = TcpListener::bind(address).expect("the port is free");
         let address = listener.local_addr().expect("a bound socket has an address");
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, answer) = (stop.clone(), Arc::new(answer));
@@ -54,9 +67,8 @@ impl Drop for Server {
     }
 }
 
-fn serve(mut stream: TcpStream, answer: &dyn Fn(&str, IpAddr) -> Option<Vec<u8>>) -> io::Result<()> {
+fn serve(mut stream: TcpStream, answer: &dyn Fn(&str, &mut TcpStream) -> io::Result<()>) -> io::Result<()> {
     stream.set_read_timeout(Some(TIMEOUT))?;
-    let from = stream.peer_addr()?.ip();
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     let request = lines.next().unwrap_or_else(|| Ok(String::new()))?;
     for header in lines {
@@ -64,10 +76,7 @@ fn serve(mut stream: TcpStream, answer: &dyn Fn(&str, IpAddr) -> Option<Vec<u8>>
             break;
         }
     }
-    let target = request.split(' ').nth(1).unwrap_or_default();
-    let (status, body) = answer(target, from).map_or(("404 Not Found", Vec::new()), |body| ("200 OK", body));
-    write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len())?;
-    stream.write_all(&body)
+    answer(request.split(' ').nth(1).unwrap_or_default(), &mut stream)
 }
 
 /// The answer to a request.

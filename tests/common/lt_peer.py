@@ -2,6 +2,8 @@
 """libtorrent (rasterbar, from PyPI) as a peer of the tests, or as a maker of torrents.
 
 lt_peer.py make PATH PIECE_LENGTH ANNOUNCE OUT
+lt_peer.py make-sorted PATH PIECE_LENGTH OUT       files in the order of their paths, not in that of the folder
+lt_peer.py make-hybrid PATH OUT                    of versions 1 and 2; prints both info-hashes
 lt_peer.py seed|get TORRENT DIR INTERFACE RATE     INTERFACE like 127.0.0.1:7001, RATE bytes/s of upload (0: any)
 A peer prints "uploaded N" whenever the payload it sent has grown; `get` ends when it has all.
 """
@@ -17,6 +19,30 @@ def make(path, piece_length, announce, out):
     lt.set_piece_hashes(t, os.path.dirname(path))
     with open(out, 'wb') as f:
         f.write(lt.bencode(t.generate()))
+
+
+def make_sorted(path, piece_length, out):
+    above = os.path.dirname(path)
+    found = [path] if os.path.isfile(path) else [os.path.join(d, n) for d, _, names in os.walk(path) for n in names]
+    files = lt.file_storage()
+    for name in sorted(found, key=os.fsencode):
+        files.add_file(os.path.relpath(name, above), os.path.getsize(name))
+    t = lt.create_torrent(files, int(piece_length), lt.create_torrent.v1_only)
+    lt.set_piece_hashes(t, above)
+    with open(out, 'wb') as f:
+        f.write(lt.bencode(t.generate()))
+
+
+def make_hybrid(path, out):
+    files = lt.file_storage()
+    lt.add_files(files, path)
+    t = lt.create_torrent(files, 16384)
+    lt.set_piece_hashes(t, os.path.dirname(path))
+    data = lt.bencode(t.generate())
+    with open(out, 'wb') as f:
+        f.write(data)
+    hashes = lt.torrent_info(lt.bdecode(data)).info_hashes()
+    print(hashes.v1, hashes.v2)
 
 
 def peer(role, torrent, dir_, interface, rate):
@@ -53,4 +79,5 @@ def peer(role, torrent, dir_, interface, rate):
 
 
 if __name__ == '__main__':
-    (make if sys.argv[1] == 'make' else lambda *a: peer(sys.argv[1], *a))(*sys.argv[2:])
+    makers = {'make': make, 'make-sorted': make_sorted, 'make-hybrid': make_hybrid}
+    makers.get(sys.argv[1], lambda *a: peer(sys.argv[1], *a))(*sys.argv[2:])

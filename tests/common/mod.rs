@@ -5,6 +5,7 @@
 //! ports are free ones of this machine ([`ports`]); content is compared byte for byte ([`content`]).
 #![allow(dead_code)] // each test binary uses another part of this folder
 
+pub mod actor;
 pub mod aria2;
 pub mod bencode;
 pub mod content;
@@ -14,8 +15,10 @@ pub mod opentracker;
 pub mod peers;
 pub mod ports;
 pub mod process;
+pub mod ran;
 pub mod swarmlet;
 pub mod throttle;
+pub mod tmux;
 pub mod tools;
 pub mod torrent;
 pub mod tracker;

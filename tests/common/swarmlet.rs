@@ -118,11 +118,6 @@ impl Swarmlet {
         self.process.stdout()
     }
 
-    /// What it wrote to standard error so far.
-    pub fn stderr(&self) -> String {
-        self.process.stderr()
-    }
-
     /// Asks it to end, as `kill` does, and waits until it has.
     pub fn terminate(mut self) -> Outcome {
         self.process.signal(Signal::TERM);

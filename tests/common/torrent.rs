@@ -69,6 +69,15 @@ impl Maker {
     }
 }
 
+/// Writes a torrent of `content` to `file` that lists `tiers` of trackers (BEP 12).
+pub fn make_with_tiers(content: &Content, file: &Path, piece_length: usize, tiers: &[Vec<String>]) -> Torrent {
+    let tier = |urls: &Vec<String>| Value::List(urls.iter().map(|url| Value::text(url)).collect());
+    let mut torrent = described(content, piece_length);
+    torrent.insert("announce-list", Value::List(tiers.iter().map(tier).collect()));
+    fs::write(file, Value::Dict(torrent).encode()).expect("the torrent can be written");
+    Torrent::read(file)
+}
+
 /// A torrent file.
 pub struct Torrent {
     /// Where it lies.
@@ -88,6 +97,13 @@ impl Torrent {
 }
 
 fn ours(content: &Content, piece_length: usize, announce: &str) -> Vec<u8> {
+    let mut torrent = described(content, piece_length);
+    torrent.insert("announce", Value::text(announce));
+    Value::Dict(torrent).encode()
+}
+
+/// The torrent without any tracker.
+fn described(content: &Content, piece_length: usize) -> BTreeMap<&'static str, Value> {
     let pieces = content.concatenated().chunks(piece_length).flat_map(sha1).collect();
     let mut info = BTreeMap::from([
         ("name", Value::text(&content.name)),
@@ -98,7 +114,7 @@ fn ours(content: &Content, piece_length: usize, announce: &str) -> Vec<u8> {
         [(None, data)] => info.insert("length", Value::Int(data.len() as i64)),
         files => info.insert("files", Value::List(files.iter().map(file_entry).collect())),
     };
-    Value::Dict(BTreeMap::from([("announce", Value::text(announce)), ("info", Value::Dict(info))])).encode()
+    BTreeMap::from([("info", Value::Dict(info))])
 }
 
 fn file_entry((path, data): &(Option<String>, Vec<u8>)) -> Value {

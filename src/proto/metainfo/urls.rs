@@ -1,4 +1,4 @@
-//! The URLs of a torrent: trackers (BEP 3, 12) and web seeds (BEP 19).
+//! The addresses in a torrent: trackers (BEP 3, 12), web seeds (BEP 19), nodes of the DHT (BEP 5).
 //!
 //! Floor 1. They are kept as they stand, trimmed; which of them can be used is for whoever uses them.
 
@@ -42,6 +42,17 @@ pub(super) fn web_seeds(url_list: Option<Value<'_>>, warnings: &mut Vec<String>)
     };
     urls.warn("web seed", warnings);
     web_seeds
+}
+
+/// The nodes: a list of pairs of host and port. What is no such pair is left out; nobody depends on it.
+pub(super) fn nodes(list: Option<Value<'_>>) -> Vec<(String, u16)> {
+    let node = |pair: Value<'_>| {
+        let mut items = pair.items()?;
+        let host = items.next()?.as_text().filter(|host| !host.is_empty() && !host.contains(char::is_control))?;
+        let port = u16::try_from(items.next()?.as_int()?).ok().filter(|port| *port > 0)?;
+        Some((host.to_string(), port))
+    };
+    list.and_then(Value::items).into_iter().flatten().filter_map(node).take(MAX_URLS).collect()
 }
 
 #[derive(Default)]

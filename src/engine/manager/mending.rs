@@ -2,7 +2,8 @@
 //!
 //! Floor 3, a part of [`manager`](super). What is decided stands in `swarm/waiting.rs`.
 
-use super::{Check, DiskJob, Manager, Notice, State};
+use super::{Check, DiskJob, Manager, Notice, Problem, State};
+use crate::engine::ProblemKind;
 use crate::engine::content::{Content, ContentError};
 use crate::proto::bitfield::Bitfield;
 use crate::swarm::Time;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 impl Manager {
-    /// Carries out what a torrent wants done about its disk.
+    /// Carries out what a torrent wants done about its disk, and the end of one that was given up.
     pub(super) fn mend(&mut self, number: usize, content: &Arc<Content>, action: Action) {
         match action {
             Action::ProbeDisk { block, left } => {
@@ -31,6 +32,10 @@ impl Manager {
             }
             Action::Resumed => {
                 let _ = self.notices.send(Notice::Resumed { torrent: number });
+            }
+            Action::GaveUp { problem: text } => {
+                log::error!("{}: {text}", content.metainfo.name);
+                self.failed(number, Problem { kind: ProblemKind::GaveUp, text });
             }
             _ => {}
         }

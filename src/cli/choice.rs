@@ -1,0 +1,123 @@
+//! Files of choice: what `--files` and `--exclude` say about the files of a torrent.
+//!
+//! Floor 4. Files are numbered from 1 in the order of the torrent, as `--list` shows them; padding has no number.
+//! Patterns ([`Glob`]) see the path inside the torrent, without the name of its folder.
+
+use super::exit::Failure;
+use super::options::Parsed;
+use super::units::count;
+use crate::proto::glob::Glob;
+use crate::proto::metainfo::{FileEntry, Metainfo};
+use crate::proto::path::for_terminal;
+use crate::swarm::choice::Choice;
+use std::ops::RangeInclusive;
+
+/// What was typed about files.
+pub struct Files {
+    /// What is wanted; `None`: all.
+    numbers: Option<Vec<RangeInclusive<usize>>>,
+    /// What of that is not, as typed and as read.
+    excluded: Vec<(String, Glob)>,
+}
+
+impl Files {
+    /// Reads `--files` and `--exclude`, given for so many torrents.
+    pub fn read(given: &Parsed, torrents: usize) -> Result<Files, Failure> {
+        let numbers = match given.value("files") {
+            Some(_) if torrents != 1 => {
+                return Err(Failure::usage(format!(
+                    "--files is for one torrent, and {torrents} are named: each has numbers of its own"
+                )));
+            }
+            Some(list) => Some(numbers(&list.to_string_lossy()).map_err(Failure::usage)?),
+            None => None,
+        };
+        let mut excluded = Vec::new();
+        for pattern in given.values("exclude") {
+            let pattern = pattern.to_string_lossy().into_owned();
+            match Glob::new(&pattern) {
+                Ok(glob) => excluded.push((pattern, glob)),
+                Err(error) => return Err(Failure::usage(format!("--exclude {}: {error}", for_terminal(&pattern)))),
+            }
+        }
+        Ok(Files { numbers, excluded })
+    }
+
+    /// Which files of the torrent are wanted; `None`: all. `name` is what the torrent is called in messages.
+    pub fn of(&self, metainfo: &Metainfo, name: &str) -> Result<Option<Choice>, Failure> {
+        let files = numbered(metainfo);
+        let last = files.len();
+        let mut wanted = vec![false; metainfo.files.len()];
+        for range in self.numbers.as_deref().unwrap_or(&[1..=last]) {
+            if *range.end() > last {
+                let there = if last == 1 { "1 alone".into() } else { format!("1 to {last}") };
+                let there = format!("{name} has {}, numbered {there}", count(last, "file"));
+                return Err(Failure::usage(format!("--files {}: {there}; --list shows them", range.end())));
+            }
+            files[range.start() - 1..*range.end()].iter().for_each(|(index, _)| wanted[*index] = true);
+        }
+        for (index, path) in &files {
+            wanted[*index] &= !self.excluded.iter().any(|(_, glob)| glob.matches(path));
+        }
+        let left = files.iter().filter(|(index, _)| wanted[*index]).count();
+        match left {
+            0 => Err(Failure::usage(format!("{name}: nothing is left to fetch; --list shows the files"))),
+            _ if left == last => Ok(None),
+            _ => Ok(Some(Choice::new(metainfo, wanted))),
+        }
+    }
+
+    /// Patterns that fit no file of any torrent: the person meant something else.
+    pub fn idle<'a>(&'a self, torrents: impl Iterator<Item = &'a Metainfo> + Clone) -> impl Iterator<Item = &'a str> {
+        let fits = move |glob: &Glob| {
+            torrents.clone().any(|torrent| numbered(torrent).iter().any(|(_, path)| glob.matches(path)))
+        };
+        self.excluded.iter().filter(move |(_, glob)| !fits(glob)).map(|(pattern, _)| pattern.as_str())
+    }
+}
+
+/// The files that have a number, in order: where each is among the torrent's files, and its path inside the torrent.
+pub fn numbered(metainfo: &Metainfo) -> Vec<(usize, &str)> {
+    let inside =
+        |file: &'_ FileEntry| if metainfo.is_folder { metainfo.name.len() + 1 } else { 0 }.min(file.path.len());
+    let files = metainfo.files.iter().enumerate().filter(|(_, file)| !file.padding);
+    files.map(|(index, file)| (index, &file.path[inside(file)..])).collect()
+}
+
+/// `1,3-5`.
+fn numbers(text: &str) -> Result<Vec<RangeInclusive<usize>>, String> {
+    let number = |text: &str| text.parse().ok().filter(|number| *number > 0 && !text.starts_with('+'));
+    let range = |part: &str| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let why = match (number(first), number(last)) {
+            (Some(first), Some(last)) if first <= last => return Ok(first..=last),
+            (Some(_), Some(_)) => "runs backwards",
+            _ if part.is_empty() => "a number is missing",
+            _ => "is no number from 1 on",
+        };
+        let part = if part == text || part.is_empty() { String::new() } else { format!("{part} ") };
+        Err(format!("--files {text}: {part}{why}, expected numbers and ranges such as 1,3-5"))
+    };
+    text.split(',').map(range).collect::<Result<_, String>>().map_err(|error| for_terminal(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_numbers_and_ranges() {
+        assert_eq!(numbers("1").unwrap(), [1..=1]);
+        assert_eq!(numbers("1,3-5,4,2-2").unwrap(), [1..=1, 3..=5, 4..=4, 2..=2]);
+        for wrong in ["", ",", "1,", "0", "1-0", "5-3", "-3", "3-", "a", "1-2-3", "1 2", "+1", "99999999999999999999"] {
+            let complaint = numbers(wrong).unwrap_err();
+            assert!(complaint.contains("such as 1,3-5"), "{wrong}: {complaint}");
+        }
+        assert_eq!(
+            numbers("5-3").unwrap_err(),
+            "--files 5-3: runs backwards, expected numbers and ranges such as 1,3-5"
+        );
+        let one = numbers("1,5-3").unwrap_err();
+        assert_eq!(one, "--files 1,5-3: 5-3 runs backwards, expected numbers and ranges such as 1,3-5");
+    }
+}

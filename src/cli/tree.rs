@@ -1,0 +1,98 @@
+//! The files of a torrent as a tree: each folder once, with the bytes of all that is in it.
+//!
+//! Floor 4. A torrent may list its files in any order, so they are sorted first, by their places: no path is copied.
+
+use crate::proto::metainfo::{FileEntry, Metainfo};
+use crate::proto::path::for_terminal;
+
+/// Deeper than this, folders have no rows of their own: else a short file of deep paths would make gigabytes of spaces.
+const DEEPEST: usize = 16;
+
+/// A row of the tree.
+pub struct Row {
+    /// The bytes of the file, or of all files in the folder.
+    pub bytes: u64,
+    /// The name, indented; of a folder with a `/` behind it. Safe on a terminal.
+    pub text: String,
+}
+
+/// The rows of a torrent's files, from the top.
+pub struct Tree<'a> {
+    files: &'a [FileEntry],
+    /// The places of the files, padding left out, in the order of their paths' components.
+    order: Vec<u32>,
+    /// The file whose row, or whose folders' rows, come next.
+    next: usize,
+    /// So many of its folders have their row.
+    depth: usize,
+}
+
+impl<'a> Tree<'a> {
+    /// The tree of the torrent.
+    pub fn of(metainfo: &'a Metainfo) -> Tree<'a> {
+        let files = &metainfo.files;
+        // Fewer than bytes of a .torrent file, so they fit.
+        let mut order: Vec<u32> = (0..files.len() as u32).filter(|place| !files[*place as usize].padding).collect();
+        order.sort_by(|a, b| components(files, *a).cmp(components(files, *b)));
+        Tree { files, order, next: 0, depth: 0 }
+    }
+
+    fn path(&self, at: usize) -> &'a str {
+        &self.files[self.order[at] as usize].path
+    }
+}
+
+impl Iterator for Tree<'_> {
+    type Item = Row;
+
+    fn next(&mut self) -> Option<Row> {
+        let file = &self.files[*self.order.get(self.next)? as usize];
+        let indent = "  ".repeat(self.depth);
+        let slash = |place: usize| file.path.match_indices('/').nth(place).map(|(at, _)| at);
+        let below = self.depth.checked_sub(1).and_then(slash).map_or(0, |at| at + 1);
+        if let Some(end) = slash(self.depth).filter(|_| self.depth < DEEPEST) {
+            // A folder: all that is in it follows.
+            let folder = &file.path[..=end];
+            let inside = self.order[self.next..].iter().map(|place| &self.files[*place as usize]);
+            let inside = inside.take_while(|other| other.path.starts_with(folder));
+            let bytes = inside.fold(0u64, |sum, other| sum.saturating_add(other.length));
+            self.depth += 1;
+            return Some(Row { bytes, text: format!("{indent}{}/", for_terminal(&file.path[below..end])) });
+        }
+        let row = Row { bytes: file.length, text: indent + &for_terminal(&file.path[below..]) };
+        self.next += 1;
+        // The folders that the next file shares with this one have their rows.
+        if self.next < self.order.len() {
+            let (this, that) = (file.path.split('/'), self.path(self.next).split('/'));
+            self.depth = this.zip(that).take_while(|(a, b)| a == b).count().min(self.depth);
+        }
+        Some(row)
+    }
+}
+
+fn components(files: &[FileEntry], place: u32) -> impl Iterator<Item = &str> {
+    files[place as usize].path.split('/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_come_once_with_all_that_is_in_them() {
+        let paths = ["t/b", "t/a/x/2", "t/a b", "t/a/1", "t/.pad/9", "t/a/x/10"];
+        let list: String = paths
+            .iter()
+            .enumerate()
+            .map(|(place, path)| {
+                let path: String = path.split('/').skip(1).map(|name| format!("{}:{name}", name.len())).collect();
+                let attr = if path.contains(".pad") { "4:attr1:p" } else { "" };
+                format!("d{attr}6:lengthi{}e4:pathl{path}ee", 1 << place)
+            })
+            .collect();
+        let text = format!("d4:infod5:filesl{list}e4:name1:t12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaaee");
+        let metainfo = Metainfo::parse(text.as_bytes()).unwrap();
+        let rows: Vec<String> = Tree::of(&metainfo).map(|row| format!("{} {}", row.bytes, row.text)).collect();
+        assert_eq!(rows, ["47 t/", "42   a/", "8     1", "34     x/", "32       10", "2       2", "4   a b", "1   b"]);
+    }
+}

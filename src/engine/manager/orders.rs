@@ -1,0 +1,42 @@
+//! What peers are to be sent: gathered while a batch is taken in, and given to their writers together.
+//!
+//! Floor 3, a way of the [`manager`](super).
+
+use super::super::link::{Link, Order};
+use super::Manager;
+use crate::swarm::peer::PeerKey;
+
+/// A connected peer.
+pub(super) struct Connection {
+    pub(super) torrent: usize,
+    pub(super) link: Link,
+    /// What it is to be sent when this batch is over.
+    pub(super) orders: Vec<Order>,
+}
+
+impl Manager {
+    pub(super) fn order(&mut self, peer: PeerKey, order: Order) {
+        let Some(connection) = self.peers.get_mut(&peer) else { return };
+        match &order {
+            Order::Message(message) => log::trace!("{} < {message}", connection.link.addr),
+            Order::Upload(block) => log::trace!("{} < {block}", connection.link.addr),
+            Order::Handshake => {}
+        }
+        if connection.orders.is_empty() {
+            self.talked_to.push(peer);
+        }
+        connection.orders.push(order);
+    }
+
+    /// Gives the writers what has gathered.
+    pub(super) fn send_orders(&mut self) {
+        for peer in self.talked_to.drain(..) {
+            if let Some(connection) = self.peers.get_mut(&peer)
+                && !connection.link.give(std::mem::take(&mut connection.orders))
+            {
+                log::debug!("{}: we close: it does not read what we send", connection.link.addr);
+                connection.link.close();
+            }
+        }
+    }
+}

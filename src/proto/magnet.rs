@@ -1,0 +1,254 @@
+//! Magnet links: a torrent's info-hash, and what helps to find it, in one line (BEP 9; `so` of BEP 53).
+//!
+//! Floor 1. A link comes from a web page or a mail, so everything in it is a stranger's word; what is not known in it is
+//! passed over, as other programs do.
+
+use super::id::InfoHash;
+use super::metainfo::Metainfo;
+use super::url::{percent_decode, percent_encode};
+use std::fmt;
+use std::ops::RangeInclusive;
+
+/// The longest link that is read, in bytes: hundreds of trackers go into it.
+pub const MAX_LINK_BYTES: usize = 64 * 1024;
+
+/// The most trackers, web seeds, peers or ranges that are kept of a link.
+const MAX_ENTRIES: usize = 1000;
+
+/// How a SHA-256 is announced in a multihash (`btmh`, BEP 52): its code and its length.
+const SHA256: &str = "1220";
+
+/// What a magnet link says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Magnet {
+    /// `xt=urn:btih:`, in hex or base32.
+    pub info_hash: Option<InfoHash>,
+    /// `xt=urn:btmh:`: the info-hash of version 2 (BEP 52).
+    pub info_hash_v2: Option<[u8; 32]>,
+    /// `dn`: what to call it until its metainfo has come.
+    pub name: Option<String>,
+    /// `xl`: how many bytes it has.
+    pub length: Option<u64>,
+    /// `tr`: trackers.
+    pub trackers: Vec<String>,
+    /// `ws`: web seeds.
+    pub web_seeds: Vec<String>,
+    /// `x.pe`: peers, as `host:port`.
+    pub peers: Vec<String>,
+    /// `so`: fetch these files only, counted from 0 (BEP 53).
+    pub select_only: Vec<RangeInclusive<u32>>,
+}
+
+/// Why a text is no magnet link that can be used. Safe on a terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MagnetError {
+    /// It does not begin with `magnet:?`.
+    NotMagnet,
+    /// It has so many bytes, more than [`MAX_LINK_BYTES`].
+    TooLong(usize),
+    /// No `xt=urn:btih:` or `urn:btmh:` in it.
+    NoHash,
+    /// A hash of so many characters, or with characters that do not belong there.
+    BadHash(usize),
+    /// Two different info-hashes of one version.
+    TwoHashes,
+}
+
+impl fmt::Display for MagnetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MagnetError::NotMagnet => f.write_str("not a magnet link, which begins with magnet:?"),
+            MagnetError::TooLong(bytes) => {
+                write!(f, "a magnet link of {bytes} bytes, expected at most {MAX_LINK_BYTES}")
+            }
+            MagnetError::NoHash => f.write_str("a magnet link without xt=urn:btih:, so for another network"),
+            MagnetError::BadHash(length) => write!(
+                f,
+                "an info-hash of {length} characters, expected 40 hex digits or 32 of base32 (for urn:btmh: {SHA256} and 64 \
+                 hex digits)"
+            ),
+            MagnetError::TwoHashes => f.write_str("two different info-hashes in one magnet link"),
+        }
+    }
+}
+
+impl std::error::Error for MagnetError {}
+
+impl Magnet {
+    /// The link to a torrent.
+    pub fn of(metainfo: &Metainfo) -> Magnet {
+        Magnet {
+            info_hash: Some(metainfo.info_hash),
+            info_hash_v2: metainfo.info_hash_v2,
+            name: Some(metainfo.name.clone()),
+            length: Some(metainfo.length),
+            trackers: metainfo.tiers.iter().flatten().cloned().collect(),
+            web_seeds: metainfo.web_seeds.clone(),
+            ..Magnet::default()
+        }
+    }
+
+    /// Reads a link.
+    pub fn parse(link: &str) -> Result<Magnet, MagnetError> {
+        let link = link.trim();
+        if link.len() > MAX_LINK_BYTES {
+            return Err(MagnetError::TooLong(link.len()));
+        }
+        let start = link.get(..8).filter(|start| start.eq_ignore_ascii_case("magnet:?"));
+        let Some(query) = start.map(|start| &link[start.len()..]) else { return Err(MagnetError::NotMagnet) };
+        let mut magnet = Magnet::default();
+        // `&amp;` is what a link copied from the source of a web page has.
+        for parameter in query.split('&').map(|parameter| parameter.trim_start_matches("amp;")) {
+            let Some((key, value)) = parameter.split_once('=') else { continue };
+            let key = key.to_ascii_lowercase();
+            // Several of a kind may be numbered: `tr.1`, `tr.2`.
+            let kind = key.split_once('.').filter(|(kind, _)| *kind != "x").map_or(key.as_str(), |(kind, _)| kind);
+            let bytes = percent_decode(value).unwrap_or_else(|| value.into());
+            // What is not UTF-8, or breaks a line, is no URL and no name.
+            let text = String::from_utf8(bytes).ok().map(|text| text.trim().to_string());
+            let Some(text) = text.filter(|text| !text.is_empty()) else { continue };
+            match kind {
+                "xt" => magnet.take_topic(&text)?,
+                // Here a `+` is a space, as forms write it: a plus is written `%2B` by everybody.
+                "dn" if magnet.name.is_none() => {
+                    let spaced = percent_decode(&value.replace('+', " ")).and_then(|name| String::from_utf8(name).ok());
+                    magnet.name = Some(spaced.unwrap_or(text));
+                }
+                "xl" => magnet.length = text.parse().ok(),
+                "tr" => add(&mut magnet.trackers, text),
+                "ws" => add(&mut magnet.web_seeds, text),
+                "x.pe" => add(&mut magnet.peers, text),
+                "so" => magnet.select_only.extend(text.split(',').filter_map(range).take(MAX_ENTRIES)),
+                _ => {}
+            }
+        }
+        match (magnet.info_hash, magnet.info_hash_v2) {
+            (None, None) => Err(MagnetError::NoHash),
+            _ => Ok(magnet),
+        }
+    }
+
+    /// Another topic than BitTorrent's is passed over: a link may be for several networks.
+    fn take_topic(&mut self, topic: &str) -> Result<(), MagnetError> {
+        let prefixed = |prefix: &str| {
+            let start = topic.get(..prefix.len()).filter(|start| start.eq_ignore_ascii_case(prefix))?;
+            topic.get(start.len()..)
+        };
+        if let Some(text) = prefixed("urn:btih:") {
+            let hash = InfoHash::from_hex(text).or_else(|| from_base32(text));
+            return set(&mut self.info_hash, hash.ok_or(MagnetError::BadHash(text.chars().count()))?);
+        }
+        if let Some(text) = prefixed("urn:btmh:") {
+            let hash = text.strip_prefix(SHA256).and_then(from_hex);
+            return set(&mut self.info_hash_v2, hash.ok_or(MagnetError::BadHash(text.chars().count()))?);
+        }
+        Ok(())
+    }
+}
+
+/// The link. Hashes come first and as they are; what could end a parameter is escaped.
+impl fmt::Display for Magnet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut glue = "magnet:?";
+        let mut put = |key: &str, value: &str| {
+            let done = write!(f, "{glue}{key}={value}");
+            glue = "&";
+            done
+        };
+        if let Some(hash) = self.info_hash {
+            put("xt", &format!("urn:btih:{hash}"))?;
+        }
+        if let Some(hash) = self.info_hash_v2 {
+            put("xt", &format!("urn:btmh:{SHA256}{}", to_hex(&hash)))?;
+        }
+        if let Some(name) = &self.name {
+            put("dn", &percent_encode(name.as_bytes()))?;
+        }
+        if let Some(length) = self.length {
+            put("xl", &length.to_string())?;
+        }
+        for (key, values) in [("tr", &self.trackers), ("ws", &self.web_seeds), ("x.pe", &self.peers)] {
+            values.iter().try_for_each(|value| put(key, &percent_encode(value.as_bytes())))?;
+        }
+        if !self.select_only.is_empty() {
+            put("so", &self.selection())?;
+        }
+        Ok(())
+    }
+}
+
+impl Magnet {
+    /// `0,2,4-6`.
+    pub fn selection(&self) -> String {
+        let one = |range: &RangeInclusive<u32>| match (range.start(), range.end()) {
+            (first, last) if first == last => first.to_string(),
+            (first, last) => format!("{first}-{last}"),
+        };
+        self.select_only.iter().map(one).collect::<Vec<_>>().join(",")
+    }
+}
+
+/// Lower-case hex digits.
+pub fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn set<T: PartialEq>(place: &mut Option<T>, value: T) -> Result<(), MagnetError> {
+    match place {
+        Some(had) if *had != value => Err(MagnetError::TwoHashes),
+        _ => {
+            *place = Some(value);
+            Ok(())
+        }
+    }
+}
+
+fn add(list: &mut Vec<String>, text: String) {
+    if list.len() < MAX_ENTRIES && !text.contains(char::is_control) && !list.contains(&text) {
+        list.push(text);
+    }
+}
+
+fn range(text: &str) -> Option<RangeInclusive<u32>> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let range = first.trim().parse().ok()?..=last.trim().parse().ok()?;
+    (!range.is_empty()).then_some(range)
+}
+
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    if text.len() != 64 {
+        return None;
+    }
+    // An info-hash is 40 digits: the two halves overlap.
+    let (first, last) = (InfoHash::from_hex(text.get(..40)?)?, InfoHash::from_hex(text.get(24..)?)?);
+    let mut bytes = [0; 32];
+    bytes[..20].copy_from_slice(&first.0);
+    bytes[12..].copy_from_slice(&last.0);
+    Some(bytes)
+}
+
+/// 32 digits of five bits each (RFC 4648), as older programs wrote info-hashes.
+fn from_base32(text: &str) -> Option<InfoHash> {
+    let digits = text.as_bytes();
+    if digits.len() != 32 {
+        return None;
+    }
+    let mut bytes = [0; 20];
+    for (five, eight) in bytes.chunks_exact_mut(5).zip(digits.chunks_exact(8)) {
+        let mut bits = 0u64;
+        for digit in eight {
+            let value = match digit.to_ascii_uppercase() {
+                letter @ b'A'..=b'Z' => letter - b'A',
+                number @ b'2'..=b'7' => number - b'2' + 26,
+                _ => return None,
+            };
+            bits = bits << 5 | u64::from(value);
+        }
+        five.copy_from_slice(&bits.to_be_bytes()[3..]);
+    }
+    Some(InfoHash(bytes))
+}
+
+#[cfg(test)]
+#[path = "magnet_tests.rs"]
+mod tests;

@@ -1,0 +1,154 @@
+//! Writing a .torrent file: the other half of [`Metainfo::parse`].
+//!
+//! Floor 1. BEP 3, with `nodes` (BEP 5), announce-list (BEP 12), url-list (BEP 19), private (BEP 27) and padding files
+//! (BEP 47). Keys that say nothing are left out, so that the info-hash is the one that mktorrent, libtorrent and imdl
+//! come to for the same content.
+
+use super::{FileEntry, Metainfo};
+use crate::proto::bencode::Bencode;
+use std::collections::BTreeMap;
+
+impl Metainfo {
+    /// The bytes of a .torrent file that says this. `info` is written anew: a torrent of another program may come to
+    /// have another info-hash.
+    pub fn emit(&self) -> Vec<u8> {
+        let (announce, announce_list) = emit_tiers(&self.tiers);
+        let text = |text: &Option<String>| text.as_deref().map(Bencode::from);
+        let entries = [
+            ("announce", announce),
+            ("announce-list", announce_list),
+            ("comment", text(&self.comment)),
+            ("created by", text(&self.created_by)),
+            ("creation date", self.creation_date.map(Bencode::Int)),
+            ("info", Some(Bencode::Raw(self.emit_info()))),
+            ("nodes", emit_nodes(&self.nodes)),
+            ("url-list", emit_urls(&self.web_seeds)),
+        ];
+        Bencode::dict(entries.into_iter().filter_map(|(key, value)| Some((key, value?)))).encode()
+    }
+
+    fn emit_info(&self) -> Vec<u8> {
+        let mut info = BTreeMap::from([
+            (b"name".to_vec(), self.name.as_str().into()),
+            (b"piece length".to_vec(), self.piece_length.into()),
+            (b"pieces".to_vec(), self.hashes.as_slice().into()),
+        ]);
+        if self.is_folder {
+            let files = self.files.iter().map(|file| emit_file(file, &self.name)).collect();
+            info.insert(b"files".to_vec(), Bencode::List(files));
+        } else {
+            info.insert(b"length".to_vec(), size(self.length));
+        }
+        if self.private {
+            info.insert(b"private".to_vec(), Bencode::Int(1));
+        }
+        if let Some(source) = &self.source {
+            info.insert(b"source".to_vec(), source.as_str().into());
+        }
+        Bencode::Dict(info).encode()
+    }
+}
+
+/// `announce`, and `announce-list` where it says more than `announce` does (BEP 12).
+pub fn emit_tiers(tiers: &[Vec<String>]) -> (Option<Bencode>, Option<Bencode>) {
+    let first = tiers.first().and_then(|tier| tier.first());
+    let several = tiers.iter().map(Vec::len).sum::<usize>() > 1;
+    let list = || Bencode::List(tiers.iter().map(|tier| Bencode::list(tier.iter().map(String::as_str))).collect());
+    (first.map(|url| url.as_str().into()), several.then(list))
+}
+
+/// `url-list` (BEP 19): a list, as most programs write it though it be of one.
+pub fn emit_urls(urls: &[String]) -> Option<Bencode> {
+    (!urls.is_empty()).then(|| Bencode::list(urls.iter().map(String::as_str)))
+}
+
+/// `nodes` (BEP 5): pairs of host and port.
+pub fn emit_nodes(nodes: &[(String, u16)]) -> Option<Bencode> {
+    let node = |(host, port): &(String, u16)| Bencode::list([Bencode::from(host.as_str()), u32::from(*port).into()]);
+    (!nodes.is_empty()).then(|| Bencode::List(nodes.iter().map(node).collect()))
+}
+
+fn emit_file(file: &FileEntry, name: &str) -> Bencode {
+    // Every path begins with the name of the torrent, which `info` has already.
+    let below = file.path.strip_prefix(name).unwrap_or(&file.path).trim_start_matches('/');
+    let mut entry =
+        BTreeMap::from([(b"length".to_vec(), size(file.length)), (b"path".to_vec(), Bencode::list(below.split('/')))]);
+    if file.padding {
+        entry.insert(b"attr".to_vec(), "p".into());
+    }
+    Bencode::Dict(entry)
+}
+
+/// Sizes of files fit: the system's own are signed.
+fn size(bytes: u64) -> Bencode {
+    Bencode::Int(i64::try_from(bytes).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn file(name: &str, length: u64, offset: u64, padding: bool) -> FileEntry {
+        FileEntry { path: format!("name/{name}"), length, offset, padding }
+    }
+
+    fn example() -> Metainfo {
+        let bytes = b"d4:infod6:lengthi1e4:name4:name12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaaee";
+        Metainfo::parse(bytes).unwrap()
+    }
+
+    #[test]
+    fn nothing_is_written_that_says_nothing() {
+        let bytes = b"d4:infod6:lengthi1e4:name4:name12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaaee";
+        assert_eq!(example().emit(), bytes);
+    }
+
+    #[test]
+    fn one_tracker_needs_no_list_and_padding_is_marked() {
+        let mut metainfo = example();
+        metainfo.tiers = vec![vec!["http://a/".into()]];
+        metainfo.files = vec![file("a", 1, 0, false), file(".pad/9", 9, 1, true), file("b/c", 0, 10, false)];
+        (metainfo.is_folder, metainfo.length) = (true, 10);
+        let text = String::from_utf8(metainfo.emit()).unwrap();
+        assert!(text.starts_with("d8:announce9:http://a/4:infod5:filesl"), "{text}");
+        assert!(text.contains("d4:attr1:p6:lengthi9e4:pathl4:.pad1:9ee"), "{text}");
+        assert!(text.contains("d6:lengthi0e4:pathl1:b1:cee"), "{text}");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_again(
+            sizes in proptest::collection::vec((0..100_000u64, any::<bool>()), 0..20),
+            tiers in proptest::collection::vec(proptest::collection::vec("[a-z]{1,8}://[a-z]{8}", 1..4), 0..3),
+            texts: [Option<u8>; 4],
+            private: bool,
+            date: Option<i64>,
+            nodes in proptest::collection::vec(("[a-z0-9.:]{1,9}", 1u16..), 0..3),
+        ) {
+            let text = |place: usize| texts[place].map(|byte: u8| format!("text {byte} 日本"));
+            let mut offset = 0;
+            let mut files = Vec::new();
+            for (place, (length, padding)) in sizes.iter().enumerate() {
+                let name = if *padding { format!(".pad/{length}") } else { format!("{}/{place}", place % 3) };
+                files.push(file(&name, *length, offset, *padding));
+                offset += length;
+            }
+            files.push(file("last", 1, offset, false));
+            let length = offset + 1;
+            let mut seen = std::collections::BTreeSet::new();
+            let tiers: Vec<Vec<String>> = tiers.into_iter()
+                .map(|tier| tier.into_iter().filter(|url| seen.insert(url.clone())).collect::<Vec<_>>())
+                .filter(|tier| !tier.is_empty()).collect();
+            let metainfo = Metainfo {
+                files, length, is_folder: true, tiers, private, nodes,
+                hashes: vec![7; length.div_ceil(16_384) as usize * 20],
+                web_seeds: text(0).into_iter().collect(),
+                comment: text(1), created_by: text(2), source: text(3), creation_date: date,
+                ..example()
+            };
+            let read = Metainfo::parse(&metainfo.emit()).unwrap();
+            prop_assert_eq!(&Metainfo { info_hash: read.info_hash, ..metainfo }, &read);
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! Stories of files of choice: `swarmlet get --files`, `--exclude` and `--list`.
+
+mod common;
+
+use common::content::{Content, damage};
+use common::peers::{Plan, Program};
+use common::swarmlet::{Get, Outcome, Swarmlet};
+use common::throttle::Throttle;
+use common::tools::{Tool, here};
+use common::torrent::{Maker, Torrent};
+use common::tracker::{Announce, Tracker};
+use common::wait::{PATIENCE, wait_until};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+const PIECE: usize = 65_536;
+/// Where the files of [`album`] end, and its pieces: 3, 7 and 9 are shared by two files each.
+const FILES: [(&str, usize); 4] =
+    [("CD1/a.flac", 200_000), ("CD1/b.flac", 300_000), ("CD2/c.flac", 150_000), ("info.nfo", 1_000)];
+const SIZE: u64 = 651_000;
+/// The pieces of the first and the third file: all but 4, 5 and 6.
+const OF_TWO: u64 = SIZE - 3 * PIECE as u64;
+
+fn album() -> Content {
+    Content::folder("album", &FILES)
+}
+
+/// A tracker, a torrent it serves, and its content in the folder `source`.
+struct Stage {
+    scratch: TempDir,
+    tracker: Tracker,
+    content: Content,
+    source: PathBuf,
+    torrent: Torrent,
+}
+
+impl Stage {
+    fn new(content: Content) -> Stage {
+        let scratch = tempfile::tempdir().unwrap();
+        let tracker = Tracker::start();
+        let source = scratch.path().join("source");
+        let torrent = Maker::Ours.make(&content, &source, PIECE, &tracker.url());
+        Stage { scratch, tracker, content, source, torrent }
+    }
+
+    /// A `get` of the torrent into a folder of its own, with these options.
+    fn get(&self, name: &str, options: &[&str]) -> Get {
+        options.iter().fold(Get::new(name, self.scratch.path()), |get, option| get.arg(option)).torrent(&self.torrent)
+    }
+
+    /// A running seed of everything, known to the tracker.
+    fn seed(&self) -> Swarmlet {
+        let mut seed = self.get("seed", &["--seed"]).in_dir(&self.source).start();
+        self.tracker.wait_for_a_seed(&self.torrent.info_hash, || seed.must_run());
+        seed
+    }
+
+    fn part_file(&self, get: &Get) -> PathBuf {
+        let hash: String = self.torrent.info_hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        get.dir.join(format!(".{hash}.swarmlet"))
+    }
+
+    fn announces(&self, get: &Get) -> Vec<Announce> {
+        self.tracker.announces_from(&self.torrent.info_hash, get.port)
+    }
+
+    /// Panics unless of the album just the files with these numbers are in the folder, each byte right.
+    fn assert_files(&self, get: &Get, numbers: &[usize]) {
+        let root = get.dir.join("album");
+        let expected: BTreeSet<PathBuf> = numbers.iter().map(|number| root.join(FILES[number - 1].0)).collect();
+        assert_eq!(files_below(&root), expected);
+        for number in numbers {
+            let (path, bytes) = &self.content.files[number - 1];
+            let path = root.join(path.as_ref().unwrap());
+            assert!(fs::read(&path).unwrap() == *bytes, "{} differs", path.display());
+        }
+    }
+}
+
+fn files_below(path: &Path) -> BTreeSet<PathBuf> {
+    match fs::read_dir(path) {
+        Ok(entries) => entries.flat_map(|entry| files_below(&entry.unwrap().path())).collect(),
+        Err(_) => BTreeSet::from([path.into()]),
+    }
+}
+
+/// The last object about `event`.
+fn told(outcome: &Outcome, event: &str) -> Value {
+    let mut objects = outcome.stdout.lines().rev().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let found = objects.find(|object| object["event"] == event);
+    found.unwrap_or_else(|| panic!("nothing was told of {event}"))
+}
+
+#[test]
+fn the_list_has_numbers_and_sizes_and_nothing_is_made() {
+    let stage = Stage::new(album());
+    let list = |options: &[&str]| {
+        let get = stage.get("list", options).in_dir(&stage.scratch.path().join("not made"));
+        let outcome = get.arg("--list").run();
+        outcome.assert_code(0);
+        assert_eq!(outcome.stderr, "");
+        outcome.stdout
+    };
+    let all = "album: 4 files, 636 KiB\n* 1   195 KiB  CD1/a.flac\n* 2   293 KiB  CD1/b.flac\n\
+               * 3   146 KiB  CD2/c.flac\n* 4  0.98 KiB  info.nfo\n";
+    assert_eq!(list(&[]), all);
+    let some = "album: 2 of 4 files, 488 of 636 KiB\n* 1   195 KiB  CD1/a.flac\n* 2   293 KiB  CD1/b.flac\n  \
+                3   146 KiB  CD2/c.flac\n  4  0.98 KiB  info.nfo\n";
+    assert_eq!(list(&["--files", "1-2,4", "--exclude", "*.nfo"]), some);
+    let objects = list(&["--json", "--exclude=CD2"]);
+    let objects: Vec<Value> = objects.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(objects.len(), 4);
+    let third = &objects[2];
+    assert_eq!(
+        (&third["event"], &third["name"], &third["path"]),
+        (&"file".into(), &"album".into(), &"CD2/c.flac".into())
+    );
+    assert_eq!((&third["number"], &third["size"], &third["wanted"]), (&3.into(), &150_000.into(), &false.into()));
+    assert_eq!((&objects[3]["wanted"], objects[3]["info_hash"].as_str().unwrap().len()), (&true.into(), 40));
+    assert!(!stage.scratch.path().join("not made").exists());
+    assert!(stage.tracker.announces(&stage.torrent.info_hash).is_empty());
+}
+
+#[test]
+fn only_what_is_wanted_comes_and_later_runs_take_the_rest() {
+    let stage = Stage::new(album());
+    let seed = stage.seed();
+    let get = stage.get("leecher", &["--json", "--files", "1,3"]);
+    let outcome = get.run();
+    outcome.assert_code(0);
+    stage.assert_files(&get, &[1, 3]);
+    let complete = told(&outcome, "complete");
+    assert_eq!(
+        (&complete["size"], &complete["wanted"], &complete["had"]),
+        (&SIZE.into(), &OF_TWO.into(), &OF_TWO.into())
+    );
+    assert_eq!((&complete["fetched"], &complete["downloaded"]), (&OF_TWO.into(), &OF_TWO.into()));
+    assert_eq!(told(&outcome, "stopped")["whole"], true);
+    // Three places: of the pieces 3, 7 and 9, and no more.
+    let parts = fs::metadata(stage.part_file(&get)).unwrap();
+    assert_eq!(parts.len(), 2 * PIECE as u64 + SIZE % PIECE as u64);
+    // The tracker knows that it lacks something: it is no seed, and did not complete.
+    let announces = stage.announces(&get);
+    assert!(announces.iter().all(|announce| announce.event != "completed"));
+    assert_eq!((announces[0].left, announces.last().unwrap().left), (SIZE, 3 * PIECE as u64));
+
+    // More is wanted, but not all: what is in the part file is moved, and its last piece stays.
+    let more = stage.get("leecher", &["--json", "--exclude", "*.nfo"]);
+    let outcome = more.run();
+    outcome.assert_code(0);
+    assert_eq!(told(&outcome, "complete")["fetched"], 3 * PIECE as u64);
+    assert_eq!(told(&outcome, "stopped")["downloaded"], 3 * PIECE as u64);
+    stage.assert_files(&more, &[1, 2, 3]);
+    assert!(stage.part_file(&get).exists());
+    let announces = stage.announces(&more);
+    assert_eq!(
+        announces.iter().filter(|announce| announce.event == "completed").count(),
+        1,
+        "every piece is there now"
+    );
+    assert_eq!(announces.last().unwrap().left, 0);
+    seed.terminate().assert_code(0);
+
+    // The last file is all in the part file: nobody need be asked.
+    stage.get("leecher", &[]).run().assert_code(0);
+    stage.content.assert_same_in(&get.dir);
+    assert!(!stage.part_file(&get).exists(), "it is of no more use");
+}
+
+#[test]
+fn pieces_in_the_part_file_are_served_also_by_the_next_run() {
+    let stage = Stage::new(album());
+    let seed = stage.seed();
+    let giver = stage.get("giver", &["--files", "1"]);
+    giver.run().assert_code(0);
+    seed.terminate().assert_code(0);
+    // It has no more than that; whoever wants the same gets it, the piece with unwanted bytes too.
+    let mut serving = stage.get("giver", &["--files", "1", "--seed"]).start();
+    wait_until("the giver announces itself again", PATIENCE, || {
+        serving.must_run();
+        stage
+            .tracker
+            .announces(&stage.torrent.info_hash)
+            .last()
+            .is_some_and(|last| last.left == SIZE - 4 * PIECE as u64)
+    });
+    let taker = stage.get("taker", &["--files", "1"]);
+    taker.run().assert_code(0);
+    stage.assert_files(&taker, &[1]);
+    serving.terminate().assert_code(0);
+    stage.assert_files(&giver, &[1]);
+}
+
+#[test]
+fn a_run_that_was_killed_and_a_part_file_that_was_spoilt_cost_only_a_few_pieces() {
+    let content = Content::folder("album", &[("a", 1_000_000), ("b", 1_000_000), ("c", 1_000_000), ("d", 1_000_000)]);
+    let stage = Stage::new(content);
+    let seed = stage.get("seed", &["--seed"]).in_dir(&stage.source);
+    let throttle = Throttle::before(seed.port, 1 << 20);
+    stage.tracker.introduce_as(seed.port, throttle.port);
+    let mut seeding = seed.start();
+    stage.tracker.wait_for_a_seed(&stage.torrent.info_hash, || seeding.must_run());
+
+    let get = stage.get("leecher", &["--files", "1,3"]);
+    let mut leecher = get.start();
+    wait_until("the part file is begun", PATIENCE, || {
+        leecher.must_run();
+        fs::metadata(stage.part_file(&get)).is_ok_and(|found| found.blocks() > 16)
+    });
+    drop(leecher); // by SIGKILL
+    damage(&stage.part_file(&get), 0, fs::metadata(stage.part_file(&get)).unwrap().len() as usize);
+
+    get.run().assert_code(0);
+    let root = get.dir.join("album");
+    assert_eq!(files_below(&root), BTreeSet::from([root.join("a"), root.join("c")]));
+    damage(&stage.part_file(&get), PIECE + 70, 1);
+    let all = stage.get("leecher", &["--json"]);
+    let outcome = all.run();
+    outcome.assert_code(0);
+    stage.content.assert_same_in(&get.dir);
+    assert!(!stage.part_file(&get).exists());
+    // All but the 32 pieces of the two files; and of those, one again.
+    assert_eq!(told(&outcome, "complete")["fetched"], 4_000_000 - 31 * PIECE as u64);
+}
+
+#[test]
+fn an_unwanted_file_that_is_there_stays_as_it_is() {
+    let stage = Stage::new(album());
+    let _seed = stage.seed();
+    let get = stage.get("leecher", &["--exclude", "b.*", "--preallocate"]);
+    let other = get.dir.join("album/CD1/b.flac");
+    fs::create_dir_all(other.parent().unwrap()).unwrap();
+    fs::write(&other, "somebody's own, and longer than the torrent's ".repeat(10_000)).unwrap();
+    let before = (fs::read(&other).unwrap(), fs::metadata(&other).unwrap().modified().unwrap());
+    get.run().assert_code(0);
+    assert!(before == (fs::read(&other).unwrap(), fs::metadata(&other).unwrap().modified().unwrap()));
+    assert!(fs::read(get.dir.join("album/CD2/c.flac")).unwrap() == stage.content.files[2].1);
+}
+
+/// Somebody who may write into the folder must not lead us out of it.
+#[test]
+fn a_link_in_the_place_of_the_part_file_is_not_followed() {
+    let stage = Stage::new(album());
+    let _seed = stage.seed();
+    let precious = stage.scratch.path().join("precious");
+    fs::write(&precious, "as it was").unwrap();
+    let get = stage.get("leecher", &["--files", "1"]);
+    symlink(&precious, stage.part_file(&get)).unwrap();
+    let outcome = get.run();
+    outcome.assert_refused(73);
+    assert!(outcome.stderr.contains("a symbolic link stands in the way"), "{}", outcome.stderr);
+    assert_eq!(fs::read(&precious).unwrap(), b"as it was");
+}
+
+#[test]
+fn a_pattern_is_for_all_torrents() {
+    let stage = Stage::new(album());
+    let other = Content::folder("notes", &[("a.txt", 10), ("b.nfo", 10), ("sub/c.nfo", 0), ("sub/d.txt", 0)]);
+    let source = stage.scratch.path().join("other");
+    let torrent = Maker::Ours.make(&other, &source, PIECE, &stage.tracker.url());
+    let _seed = stage.seed();
+    let mut other_seed =
+        Get::new("other seed", stage.scratch.path()).in_dir(&source).torrent(&torrent).arg("--seed").start();
+    stage.tracker.wait_for_a_seed(&torrent.info_hash, || other_seed.must_run());
+    let get = stage.get("leecher", &["--exclude=*.nfo", "--exclude", "CD1/", "--exclude", "no such"]).torrent(&torrent);
+    let outcome = get.run();
+    outcome.assert_code(0);
+    assert!(outcome.stderr.contains("warning: --exclude no such fits no file"));
+    stage.assert_files(&get, &[3]);
+    let root = get.dir.join("notes");
+    assert_eq!(files_below(&root), BTreeSet::from([root.join("a.txt"), root.join("sub/d.txt")]));
+}
+
+#[test]
+fn others_give_us_what_we_want() {
+    if !here(&[Tool::Aria2, Tool::Libtorrent]) {
+        return;
+    }
+    for program in [Program::Aria2, Program::Libtorrent] {
+        let stage = Stage::new(album());
+        let mut seed = Plan::seed(program, &stage.torrent, &stage.source, stage.scratch.path()).start();
+        stage.tracker.wait_for_a_seed(&stage.torrent.info_hash, || seed.must_run());
+        let get = stage.get("leecher", &["--files", "2"]);
+        get.run().assert_code(0);
+        stage.assert_files(&get, &[2]);
+        let sent = seed.uploaded();
+        assert!(sent <= 6 * PIECE as u64, "{} sent {sent} bytes", program.version());
+    }
+}
+
+#[test]
+fn a_choice_that_makes_no_sense_is_refused_in_words() {
+    let stage = Stage::new(album());
+    let second = stage.torrent.file.as_os_str();
+    let twice = stage.get("two torrents", &["--files", "1"]).arg(second);
+    let outcome = twice.run();
+    outcome.assert_refused(64);
+    assert!(outcome.stderr.contains("--files is for one torrent, and 2 are named"), "{}", outcome.stderr);
+    for (options, words) in [
+        (&["--files", "5"][..], "album: 4 files"),
+        (&["--files", "1-99999999999"], "numbered 1 to 4; --list shows them"),
+        (&["--files", "0"], "is no number from 1 on"),
+        (&["--files", "3-1"], "runs backwards"),
+        (&["--files", ""], "a number is missing"),
+        (&["--files", "1,,2"], "a number is missing"),
+        (&["--files", "4", "--exclude", "*.nfo"], "nothing is left to fetch"),
+        (&["--exclude", "**"], "nothing is left to fetch"),
+        (&["--exclude", "a[b"], "a [ without its ]"),
+        (&["--exclude", ""], "an empty pattern"),
+        (&["--files", "1", "--files", "2"], "given twice"),
+    ] {
+        let get = stage.get("refused", options).in_dir(&stage.scratch.path().join("not made"));
+        let outcome = get.run();
+        outcome.assert_refused(64);
+        let words = words.replace("album: 4 files", "has 4 files");
+        assert!(outcome.stderr.contains(&words), "{options:?}: {}", outcome.stderr);
+        assert!(!get.dir.exists());
+    }
+}
+
+#[test]
+fn a_torrent_called_like_a_part_file_is_refused() {
+    let hash = "00112233445566778899aabbccddeeff00112233";
+    let stage = Stage::new(Content::one_file(&format!(".{hash}.Swarmlet"), 5));
+    let outcome = stage.get("leecher", &[]).run();
+    outcome.assert_refused(65);
+    assert!(outcome.stderr.contains("part file"), "{}", outcome.stderr);
+}

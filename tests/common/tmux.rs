@@ -1,0 +1,150 @@
+//! A terminal of a chosen size, to look at what is really on the screen: tmux, on a socket of its own, with a shell.
+//!
+//! The shell is dash (`sh` where that is something else): unlike others it repairs no terminal modes after a program, so
+//! that a story sees what the program left behind.
+
+use super::wait::{PATIENCE, wait_until};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::{fs, thread};
+
+/// The prompt of the shell.
+pub const PROMPT: &str = "ready$";
+
+/// The terminal; it ends when dropped, with all that runs in it.
+pub struct Tmux {
+    socket: PathBuf,
+    /// Its width.
+    pub columns: usize,
+}
+
+impl Tmux {
+    /// A terminal with a shell, in the folder `scratch`. `locale` is what the programs in it are told.
+    pub fn start(scratch: &Path, (columns, rows): (usize, usize), locale: &str) -> Tmux {
+        let (socket, settings) = (scratch.join("tmux"), scratch.join("tmux.conf"));
+        fs::write(&settings, "set -g status off\nset -g default-terminal screen\n")
+            .expect("the settings can be written");
+        let tmux = Tmux { socket, columns };
+        let shell = if Path::new("/bin/dash").exists() { "dash" } else { "sh" };
+        let prompt = format!("PS1={PROMPT} ");
+        let all = ["LC_ALL", "LC_CTYPE", "ENV", "NO_COLOR"].iter().flat_map(|name| ["-u", name]);
+        let size = [columns.to_string(), rows.to_string()];
+        let mut command = tmux.command();
+        command.arg("-u").arg("-f").arg(&settings).args(["new-session", "-d", "-x", &size[0], "-y", &size[1]]);
+        command
+            .arg("-c")
+            .arg(scratch)
+            .arg("env")
+            .args(all)
+            .arg(format!("LANG={locale}"))
+            .arg(prompt)
+            .args([shell, "-i"]);
+        tmux.run(&mut command);
+        tmux.wait_for("the shell", |rows| rows.iter().any(|row| row.trim_end() == PROMPT));
+        tmux
+    }
+
+    /// Types a command and Enter.
+    pub fn type_line(&self, line: &str) {
+        self.run(self.command().args(["send-keys", "-l", line]));
+        self.press("Enter");
+    }
+
+    /// Clears the screen and runs `command` with `behind` it in the shell. (By a file: the line would be a long one.)
+    pub fn run_there(&self, command: &Command, behind: &str) {
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        let quoted: Vec<String> = words.map(|word| format!("'{}'", word.to_string_lossy())).collect();
+        fs::write(self.socket.with_file_name("go"), quoted.join(" ") + behind).expect("the script can be written");
+        self.type_line("clear; . ./go");
+    }
+
+    /// Presses a key, named as tmux does: `q`, `C-c`, `Enter`.
+    pub fn press(&self, key: &str) {
+        self.run(self.command().args(["send-keys", key]));
+    }
+
+    /// What is on the screen, row by row.
+    pub fn rows(&self) -> Vec<String> {
+        self.capture(&[])
+    }
+
+    /// Waits until what is on the screen is as it should be, and returns it.
+    pub fn wait_for(&self, what: &str, wanted: impl Fn(&[String]) -> bool) -> Vec<String> {
+        let mut rows = Vec::new();
+        let shown = Shown(self);
+        wait_until(what, PATIENCE, || {
+            rows = self.rows();
+            wanted(&rows)
+        });
+        std::mem::forget(shown);
+        rows
+    }
+
+    /// Waits until a row holds `text`.
+    pub fn wait_for_text(&self, text: &str) -> Vec<String> {
+        self.wait_for(&format!("the screen shows {text:?}"), |rows| rows.iter().any(|row| row.contains(text)))
+    }
+
+    /// Runs a line in the shell and returns what it printed; the shell must be waiting for it.
+    pub fn ask(&self, line: &str) -> Vec<String> {
+        self.run(self.command().args(["send-keys", "-l", &format!("clear; {line}; echo end''ed")]));
+        self.press("Enter");
+        self.wait_for(line, |rows| rows.iter().any(|row| row == "ended"))
+    }
+
+    /// Panics if a row was too long for the terminal.
+    pub fn assert_nothing_wraps(&self) {
+        let trimmed = |rows: Vec<String>| rows.iter().map(|row| row.trim_end().to_string()).collect::<Vec<String>>();
+        // The screen may be drawn anew between the two looks.
+        self.wait_for("no row is wrapped", |rows| trimmed(rows.to_vec()) == trimmed(self.capture(&["-J"])));
+    }
+
+    fn capture(&self, more: &[&str]) -> Vec<String> {
+        let output = self.run(self.command().args(["capture-pane", "-p"]).args(more));
+        String::from_utf8_lossy(&output.stdout).lines().map(str::to_string).collect()
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new("tmux");
+        command.arg("-S").arg::<&OsStr>(self.socket.as_ref()).env_remove("TMUX");
+        command
+    }
+
+    fn run(&self, command: &mut Command) -> Output {
+        let output = command.output().unwrap_or_else(|error| panic!("cannot start tmux: {error}"));
+        assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output
+    }
+}
+
+/// Prints the screen when a wait is in vain.
+struct Shown<'a>(&'a Tmux);
+
+impl Drop for Shown<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("--- the screen");
+            self.0.rows().iter().for_each(|row| eprintln!("  |{row}|"));
+        }
+    }
+}
+
+impl Drop for Tmux {
+    fn drop(&mut self) {
+        let _ = self.command().arg("kill-server").output();
+    }
+}
+
+/// The process that runs the story's `swarmlet` in a terminal, by the port it listens on.
+pub fn pid_of(port: u16) -> Option<i32> {
+    let wanted = port.to_string();
+    let listens = |pid: &i32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let mut words = line.split(|byte| *byte == 0);
+        words.next().is_some_and(|program| program.ends_with(b"swarmlet"))
+            && words.any(|word| word == wanted.as_bytes())
+    };
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    all.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).find(listens)
+}

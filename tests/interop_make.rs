@@ -1,0 +1,131 @@
+//! What `swarmlet make` makes, beside what others make of the same, and given to them.
+
+mod common;
+
+use common::content::Content;
+use common::libtorrent;
+use common::ran::swarmlet;
+use common::tools::{Tool, here, say};
+use common::torrent::Torrent;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const KIB: usize = 1024;
+
+/// A tree that depends on `seed` alone: nested, with spaces and UTF-8. Names begin with a number, so that all makers put
+/// them in one order: transmission's is without regard to case, and has `é` before `a`.
+fn tree(seed: usize) -> Content {
+    let name = format!("tree {seed}");
+    if seed % 10 == 9 {
+        return Content::one_file(&name, seed * 77_777);
+    }
+    let mut random = seed as u64 + 1;
+    let mut next = |below: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as usize % below
+    };
+    let mut files = Vec::new();
+    for number in 0..3 + next(40) {
+        let folder = ["", "01/", "01 b/", "01.c/", "02 é/日本/深い/", "03/a/b/c/d/e/f/"][next(6)];
+        let ending = [".bin", " with spaces", "日本語 é", "-x", ""][next(5)];
+        let size = match next(6) {
+            0 if seed.is_multiple_of(3) => 0,
+            1 => 1,
+            2 => 100_000 + next(300_000),
+            3 => 16 * KIB,
+            _ => 1 + next(20_000),
+        };
+        files.push((format!("{folder}{number:03}{ending}"), size));
+    }
+    files.push(("999".into(), 1));
+    let files: Vec<(&str, usize)> = files.iter().map(|(path, size)| (path.as_str(), *size)).collect();
+    Content::folder(&name, &files)
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?} failed: {}\n{said}", output.status);
+}
+
+fn ours(dir: &Path, args: &[&str]) -> [u8; 20] {
+    swarmlet(dir, &[&["make", "--force", "--quiet", "-o", "ours.torrent"], args].concat()).code(0);
+    Torrent::read(&dir.join("ours.torrent")).info_hash
+}
+
+fn mktorrent(dir: &Path, name: &str, power: usize) -> [u8; 20] {
+    let _ = fs::remove_file(dir.join("mk.torrent"));
+    run(Command::new("mktorrent").current_dir(dir).args(["-l", &power.to_string(), "-o", "mk.torrent", name]));
+    Torrent::read(&dir.join("mk.torrent")).info_hash
+}
+
+fn with_libtorrent(dir: &Path, name: &str, power: usize) -> [u8; 20] {
+    let length = (1usize << power).to_string();
+    run(libtorrent::python().arg("make-sorted").arg(dir.join(name)).args([&length]).arg(dir.join("lt.torrent")));
+    Torrent::read(&dir.join("lt.torrent")).info_hash
+}
+
+/// It writes `private` though it be 0, as nobody else does: so all that it makes here is private. And it leaves empty
+/// files out without a word.
+fn transmission(dir: &Path, name: &str, power: usize) -> [u8; 20] {
+    let kib = ((1 << power) / KIB).to_string();
+    run(Command::new("transmission-create").current_dir(dir).args([
+        "-p",
+        "-s",
+        &kib,
+        "-t",
+        "http://t/",
+        "-o",
+        "tr.torrent",
+        name,
+    ]));
+    Torrent::read(&dir.join("tr.torrent")).info_hash
+}
+
+#[test]
+fn thirty_trees_have_the_info_hash_that_others_give_them() {
+    if !here(&[Tool::Mktorrent, Tool::TransmissionCreate, Tool::Libtorrent]) {
+        return;
+    }
+    let mut compared = [0; 3];
+    for seed in 0..30 {
+        let scratch = tempfile::tempdir().unwrap();
+        let dir = scratch.path();
+        let content = tree(seed);
+        content.write_to(dir);
+        let name = content.name.as_str();
+        let power = 15 + seed % 4;
+        let length = power.to_string();
+        let hash = ours(dir, &["-l", &length, name]);
+        assert_eq!(hash, mktorrent(dir, name, power), "mktorrent, tree {seed}");
+        assert_eq!(hash, with_libtorrent(dir, name, power), "libtorrent, tree {seed}");
+        compared[0] += 1;
+        compared[1] += 1;
+        if content.files.iter().all(|(_, data)| !data.is_empty()) {
+            let private = ours(dir, &["-l", &length, "--private", name]);
+            assert_eq!(private, transmission(dir, name, power), "transmission, tree {seed}");
+            compared[2] += 1;
+        }
+    }
+    let [mk, lt, tr] = compared;
+    assert!(tr >= 15, "{tr}");
+    let (lt_version, tr_version) = (Tool::Libtorrent.version(), Tool::TransmissionCreate.version());
+    say(&format!("the same info-hash: {mk} trees with mktorrent, {lt} with {lt_version}, {tr} with {tr_version}"));
+}
+
+#[test]
+fn ten_thousand_files_have_the_info_hash_that_others_give_them() {
+    if !here(&[Tool::Mktorrent, Tool::TransmissionCreate, Tool::Libtorrent]) {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path();
+    let names: Vec<String> = (0..10_000).map(|n| format!("{:02}/{:02}/{n:05} é.bin", n % 37, n % 53)).collect();
+    let files: Vec<(&str, usize)> = names.iter().enumerate().map(|(n, name)| (name.as_str(), n % 997 + 1)).collect();
+    Content::folder("many", &files).write_to(dir);
+    let hash = ours(dir, &["-l", "15", "many"]);
+    assert_eq!(hash, mktorrent(dir, "many", 15));
+    assert_eq!(hash, with_libtorrent(dir, "many", 15));
+    assert_eq!(ours(dir, &["-l", "15", "-p", "many"]), transmission(dir, "many", 15));
+}
