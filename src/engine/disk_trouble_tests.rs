@@ -17,16 +17,19 @@ fn a_folder_that_was_removed_is_told_too() {
     // The other thread does not even try.
     bench.give((1, 0));
     bench.listen(&mut told, "nothing more is written", |told| told.unwritten == 1);
-    let probe = |bench: &mut Bench, told: &mut Told| {
-        let (content, left, before) = (Arc::clone(&bench.content), bench.content.metainfo.length, told.trouble.len());
+    let probe = |bench: &mut Bench, told: &mut Told, had: u64| {
+        let (content, before) = (Arc::clone(&bench.content), told.trouble.len());
+        let left = content.metainfo.length - had;
         let block = Some(BlockSpec { piece: 0, begin: 0, length: BLOCK_BYTES });
         bench.disk.give(0, DiskJob::Probe { content, block, left });
         bench.listen(told, "an answer", |told| told.trouble.len() > before);
         told.trouble.last().unwrap().clone()
     };
-    assert_eq!(probe(&mut bench, &mut told), format!("{} is not there", below.display()));
+    assert_eq!(probe(&mut bench, &mut told, 0), format!("{} is not there", below.display()));
     fs::create_dir(&below).unwrap();
-    assert_eq!(probe(&mut bench, &mut told), "healed");
+    let bare = format!("what was in {} is not there (is its disk mounted?)", below.display());
+    assert_eq!(probe(&mut bench, &mut told, BLOCK as u64), bare, "a bare mount point is filled");
+    assert_eq!(probe(&mut bench, &mut told, 0), "healed");
     assert!(bench.content.in_trouble.load(Ordering::Relaxed), "it is another folder: the content must be opened anew");
     let told = bench.end(told);
     assert!(told.checked.is_empty() && told.failed.is_empty());

@@ -128,3 +128,62 @@ impl Content {
         self.error(Doing::Reading, &self.metainfo.files[file].path, io::Error::other(words))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testkit::{open, torrent};
+    use std::fs;
+    use std::os::unix::fs::FileExt;
+    use std::time::SystemTime;
+
+    const PIECE: usize = 1000;
+
+    #[test]
+    fn a_file_that_was_changed_replaced_or_removed_is_not_what_was_proven() {
+        let (metainfo, bytes) = torrent(3 * PIECE, &[], PIECE, &[]);
+        for fate in 0..4 {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("whole");
+            fs::write(&path, &bytes).unwrap();
+            let content = open(&metainfo, dir.path(), false);
+            content.size_on_disk(0).unwrap();
+            content.look(0).unwrap();
+            let other = dir.path().join("other");
+            match fate {
+                0 => {
+                    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+                    file.write_all_at(&[!bytes[5]], 5).unwrap();
+                    // The clock of file times may stand still between two writes.
+                    file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+                }
+                1 => fs::remove_file(&path).unwrap(),
+                _ => {
+                    // The one that is open is gone; it may be opened again.
+                    fs::write(&other, &bytes).unwrap();
+                    fs::rename(&other, &path).unwrap();
+                }
+            }
+            if fate == 3 {
+                content.files.forget_all(content.number);
+            }
+            let said = content.look(0).unwrap_err();
+            assert!(said.tells_of_a_change(), "{said}");
+            let words = if fate == 0 || fate == 3 { "changed it" } else { "removed it" };
+            assert!(said.to_string().ends_with(words), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_we_write_ourselves_is_no_change() {
+        let (metainfo, bytes) = torrent(3 * PIECE, &[], PIECE, &[]);
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("whole"), &bytes).unwrap();
+        let content = open(&metainfo, dir.path(), false);
+        content.size_on_disk(0).unwrap();
+        content.write(0, &[bytes[..PIECE].to_vec()]).unwrap();
+        content.look(0).unwrap();
+        content.write(0, &[bytes[..PIECE].to_vec()]).unwrap();
+        content.note_proven(0).unwrap();
+        content.look(0).unwrap();
+    }
+}

@@ -386,5 +386,7 @@ fn an_idle_connection_is_kept_alive() {
 
 #[path = "torrent_choice_tests.rs"]
 mod choice;
+#[path = "limit_tests.rs"]
+mod limit;
 #[path = "waiting_tests.rs"]
 mod waiting;
