@@ -190,6 +190,7 @@ impl Manager {
                 self.handle(torrent, Event::Connected { peer, addr, outgoing, handshake }, now);
             }
             Input::Add(job) => self.add(job),
+            Input::Checked { .. } if self.end_at.is_some() => {}
             Input::Checked { torrent, result } if self.is_running(torrent) => self.checked_again(torrent, result, now),
             Input::Checked { torrent, result } => match result {
                 Ok((content, have)) => self.join(torrent, content, have, now),

@@ -4,12 +4,18 @@
 //! `--bt-stop-timeout`): a swarm that is dead today may be alive tomorrow.
 
 use super::Time;
-use super::event::Action;
-use super::torrent::{Standing, Torrent, Turn};
+use super::event::{Action, sooner};
+use super::torrent::{Shared, Standing, Torrent, Turn};
 
 impl Torrent {
+    /// The next end of what is waited for: the disk, tokens for requests, anything at all.
+    pub(super) fn patience_ends(&self, shared: &Shared) -> Option<Time> {
+        let may_ask = self.waits_for_rate.then(|| shared.download.ready_at());
+        sooner(sooner(self.probe_at(), may_ask), self.gives_up_at())
+    }
+
     /// When the torrent is given up if nothing of use comes.
-    pub(super) fn gives_up_at(&self) -> Option<Time> {
+    fn gives_up_at(&self) -> Option<Time> {
         let timeout = self.settings.stop_timeout.filter(|_| !self.is_whole() && !self.paused)?;
         Some(self.progressed + timeout)
     }

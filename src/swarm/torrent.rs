@@ -127,8 +127,9 @@ pub struct Torrent {
     pub(super) connecting: usize,
     /// Bytes that are not proven yet, wanted or not.
     pub(super) left: u64,
-    /// The disk does not work: what is waited for.
+    /// The disk does not work: what is waited for. And when it worked again last, after which pause.
     pub(super) wait: Option<Wait>,
+    pub(super) healed: Option<(Time, Time)>,
     /// Trackers were told that it is complete, or it was so at the start: they hear it once.
     pub(super) completed: bool,
     /// Bytes of them that nobody here wants.
@@ -174,6 +175,7 @@ impl Torrent {
             departed: BTreeMap::new(),
             announcer: Announcer::new(&metainfo.tiers, now, rng),
             wait: None,
+            healed: None,
             completed: had == metainfo.length,
             connecting: 0,
             left: metainfo.length - had,
@@ -254,7 +256,6 @@ impl Torrent {
         if self.has_failed() {
             return wake;
         }
-        wake = sooner(wake, self.probe_at());
         if self.has_room_for_peers() {
             let due = self.candidates.next_due();
             let full = shared.connecting >= MOST_CONNECTING;
@@ -265,8 +266,7 @@ impl Torrent {
             wake = sooner(wake, self.snub_at(peer));
         }
         wake = sooner(wake, self.look_at());
-        let may_ask = self.waits_for_rate.then(|| shared.download.ready_at());
-        sooner(sooner(sooner(wake, self.tokens_at(shared)), may_ask), self.gives_up_at())
+        sooner(sooner(wake, self.tokens_at(shared)), self.patience_ends(shared))
     }
 
     /// The trackers and how they stand.
@@ -346,7 +346,7 @@ impl Torrent {
         self.snub_the_silent(turn);
         self.probe_disk(turn);
         self.give_up(turn);
-        if self.waits_for_rate && turn.shared.download.is_ready(turn.now) {
+        if self.waits_for_rate {
             self.ask_all(turn);
         }
         if self.waits_for_tokens {

@@ -68,8 +68,10 @@ impl Torrent {
                 self.begin_waiting(trouble, turn);
             }
             None => {
-                let probe_at = Some(turn.now + FIRST_PAUSE);
-                self.wait = Some(Wait { block, probe_at, pause: FIRST_PAUSE, doubtful: false });
+                // A disk that fails again at once works no better than before.
+                let relapse = self.healed.filter(|(at, _)| turn.now < *at + LONGEST_PAUSE);
+                let pause = relapse.map_or(FIRST_PAUSE, |(_, pause)| (pause * 2).min(LONGEST_PAUSE));
+                self.wait = Some(Wait { block, probe_at: Some(turn.now + pause), pause, doubtful: false });
                 self.begin_waiting(trouble, turn);
             }
         }
@@ -175,7 +177,7 @@ impl Torrent {
     }
 
     fn go_on(&mut self, turn: &mut Turn) {
-        self.wait = None;
+        self.healed = self.wait.take().map(|wait| (turn.now, wait.pause));
         self.standing = if self.picker.is_whole() { Standing::Seeding } else { Standing::Downloading };
         turn.actions.push(Action::Resumed);
         self.ask_all(turn);

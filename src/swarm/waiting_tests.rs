@@ -82,6 +82,21 @@ fn the_disk_is_tried_again_after_longer_and_longer_pauses() {
 }
 
 #[test]
+fn a_disk_that_fails_again_at_once_is_given_more_time() {
+    let (mut swarm, block) = under_way();
+    for pause in [5, 10, 20, 40, 60, 60] {
+        decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("full") });
+        assert_eq!(swarm.members[0].torrent.probe_at(), Some(swarm.now + Time::from_secs(pause)));
+        swarm.now += Time::from_secs(pause);
+        assert_eq!(count(&decides(&mut swarm, Event::Timer), is_probe), 1);
+        decides(&mut swarm, Event::DiskHealed { doubtful: false });
+    }
+    swarm.now += Time::from_secs(60);
+    decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("full") });
+    assert_eq!(swarm.members[0].torrent.probe_at(), Some(swarm.now + Time::from_secs(5)));
+}
+
+#[test]
 fn content_in_doubt_is_offered_to_nobody_until_it_is_checked() {
     let mut swarm = Swarm::new(&[everything(), nothing(), everything()]);
     swarm.connect(1, 0);
