@@ -35,7 +35,7 @@ check: ## what a change must pass: format, lints, documentation, tests
 	@$(if $(TESTED),:,$(MAKE) --no-print-directory test)
 	@echo "check: format, lints of three builds, documentation, hw-sha1$(if $(TESTED),, and all tests) passed"
 
-# `make bench ROUNDS=5 SIZE=256 ONLY=speed` (or memory, idle, size). What measures is a test program; what is measured
+# `make bench ROUNDS=5 SIZE=256 ONLY=speed` (or memory, idle, make, size). What measures is a test program; what is measured
 # it builds with the profiles people get.
 bench: ## measures speed, memory, idleness and size, beside aria2 (minutes)
 	@$(CARGO) bench --locked --quiet --profile dev --bench bench -- rounds=$(ROUNDS) size=$(SIZE) only=$(ONLY)
@@ -56,8 +56,13 @@ static: ## builds one file that needs no library: with musl if its target is ins
 	then stat -c 'static: %n needs no library and has %s bytes' $$program; \
 	else echo "static: $$program needs libraries:" >&2; ldd $$program >&2; exit 1; fi
 
+# The programs of 2004 (src/cli/old.rs), each also with `.py`. What is there and no link of ours stays.
+OLD_NAMES = btmakemetafile btcompletedir btshowmetainfo btreannounce btrename
+
 install: all ## installs the program below DESTDIR and PREFIX (/usr/local)
 	install -D -m 755 $(TARGET_DIR)/release/swarmlet $(DESTDIR)$(PREFIX)/bin/swarmlet
+	@cd $(DESTDIR)$(PREFIX)/bin && for name in $(OLD_NAMES) $(OLD_NAMES:=.py); do \
+	if [ "$$(readlink $$name)" = swarmlet ] || [ ! -e $$name ]; then ln -sf swarmlet $$name; else echo "install: left $$name as it is"; fi; done
 	@echo "install: $(DESTDIR)$(PREFIX)/bin/swarmlet"
 
 book: ## builds the book: the sources as pages to be read

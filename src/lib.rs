@@ -9,9 +9,10 @@
 //! to that.
 //!
 //! ```text
-//! floor 4  cli/     what a person types and sees          get, the screen, plain lines, JSON
+//! floor 4  cli/     what a person types and sees          get, make, show, check, edit, the screen, JSON
 //!             |
 //! floor 3  engine/  threads, sockets, disks: does I/O     manager, reader, writer, disk, announce, listener
+//!          tracker/ introduces peers: does I/O            registry (pure), http, udp, page, state
 //!             |
 //! floor 2  swarm/   what to do next: pure decisions       torrent, picker, window, budget, announcer, candidates
 //!             |
@@ -29,12 +30,17 @@
 //! 2. [`proto::metainfo`]: what a `.torrent` file says, and all the ways in which it may lie.
 //! 3. [`proto::handshake`] and [`proto::message`]: what peers say to each other.
 //! 4. [`swarm::event`]: all that can happen to a torrent, and all that it can want done. Then [`swarm::torrent`], the
-//!    central piece manager, and its ways beside it: `joining.rs`, `downloading.rs`, `lying.rs`, `uploading.rs`.
+//!    central piece manager, and its ways beside it: `joining.rs`, `places.rs`, `downloading.rs`,
+//!    `lying.rs`, `uploading.rs`.
 //! 5. [`swarm::picker`]: which block to ask for, the heart of the paper "Incentives Build Robustness in BitTorrent"
 //!    (Cohen 2003); [`swarm::window`]: how many at once; [`swarm::budget`]: with how much memory.
 //! 6. [`swarm::announcer`] and [`proto::announce`]: how peers find each other.
 //! 7. [`engine::manager`], [`engine::reader`], [`engine::disk`]: the threads that carry it out.
-//! 8. [`cli`]: what a person types and sees.
+//! 8. [`tracker::registry`], [`tracker::answers`], [`tracker::udp`]: the other end of the announce.
+//! 9. [`cli`]: what a person types and sees.
+//!
+//! Torrent files are another way in: [`engine::tree`] finds what is to be shared, [`engine::hashing`] hashes it on all
+//! cores, [`proto::metainfo::emit`] writes it down; [`engine::verify`] proves it, file by file.
 //!
 //! ## The story of one block
 //!
@@ -47,7 +53,7 @@
 //! ```
 //!
 //! 1. *A peer is found.* A tracker answered; [`swarm::candidates`] keeps the address until there is a place, and
-//!    `joining.rs` gives [`Action::Connect`](swarm::event::Action::Connect). The engine starts a [reader](engine::reader):
+//!    `places.rs` gives [`Action::Connect`](swarm::event::Action::Connect). The engine starts a [reader](engine::reader):
 //!    it connects, sends our [handshake](proto::handshake), reads theirs, starts the [writer](engine::writer).
 //! 2. *We want something.* The peer's [bitfield](proto::bitfield) shows pieces that we lack: we tell it that we are
 //!    interested. It unchokes us.
@@ -64,6 +70,7 @@
 //! 6. *It is written and hashed.* Blocks that follow each other are written by one call. The piece's running SHA-1
 //!    takes them from memory while they come in order; what came ahead of its turn waits a little, or is read back.
 //!    The buffer goes back to the stock, and its bytes back to the budget.
+//!    (What wanted files share with files that nobody wants goes to the [part file](engine::parts) too.)
 //! 7. *It is proven.* With the last block of the piece the hash is compared. [`Event::Checked`](swarm::event::Event::Checked)
 //!    makes the piece ours: all peers are told that we have it, and may ask for it. If the hash is wrong, the piece is
 //!    fetched again from one peer alone; the blocks that differ then show who lied (`lying.rs`).

@@ -12,9 +12,10 @@ use common::tracker::{Announce, Tracker};
 use common::wait::{PATIENCE, wait_until};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 use tempfile::TempDir;
 
 const PIECE: usize = 65_536;
@@ -239,6 +240,25 @@ fn an_unwanted_file_that_is_there_stays_as_it_is() {
     get.run().assert_code(0);
     assert!(before == (fs::read(&other).unwrap(), fs::metadata(&other).unwrap().modified().unwrap()));
     assert!(fs::read(get.dir.join("album/CD2/c.flac")).unwrap() == stage.content.files[2].1);
+}
+
+/// The pieces at its ends are had, by the part file; when that is gone, the state must not pass the file off as right.
+#[test]
+fn an_unwanted_file_is_not_taken_for_right_because_its_pieces_were_had() {
+    let stage = Stage::new(album());
+    let _seed = stage.seed();
+    let get = stage.get("leecher", &["--files", "1,3"]);
+    let other = get.dir.join("album/CD1/b.flac");
+    fs::create_dir_all(other.parent().unwrap()).unwrap();
+    fs::write(&other, vec![7; FILES[1].1]).unwrap();
+    // It lies there for long.
+    File::options().write(true).open(&other).unwrap().set_modified(UNIX_EPOCH + Duration::from_secs(1 << 30)).unwrap();
+    get.run().assert_code(0);
+    fs::remove_file(stage.part_file(&get)).unwrap();
+    let outcome = stage.get("leecher", &["--json"]).run();
+    outcome.assert_code(0);
+    assert_eq!(told(&outcome, "complete")["fetched"], 6 * PIECE as u64 - (10 * PIECE as u64 - SIZE));
+    stage.content.assert_same_in(&get.dir);
 }
 
 /// Somebody who may write into the folder must not lead us out of it.

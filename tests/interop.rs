@@ -7,10 +7,12 @@ use common::opentracker::Opentracker;
 use common::peers::{Peer, Plan, Program};
 use common::ports::has_ipv6;
 use common::swarmlet::Get;
+use common::throttle::Throttle;
 use common::tools::{Tool, here, say};
 use common::torrent::{Maker, Torrent};
 use common::tracker::Tracker;
-use common::wait::PATIENCE;
+use common::wait::{PATIENCE, wait_until};
+use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
@@ -276,4 +278,42 @@ fn libtorrent_fetches_a_file_from_us() {
 #[test]
 fn libtorrent_fetches_a_tree_in_pieces_of_50_000_bytes_from_us() {
     give_to(Program::Libtorrent, Maker::Ours, &Content::tree("tree"), 50_000);
+}
+
+#[test]
+fn half_a_download_of_aria2_is_gone_on_with() {
+    if !here(&[Tool::Aria2]) {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let tracker = Tracker::start();
+    let content = a_file(8);
+    let source = scratch.path().join("source");
+    let torrent = Maker::Ours.make(&content, &source, 64 * KIB, &tracker.url());
+    let seed = Get::new("seed", scratch.path()).in_dir(&source).torrent(&torrent).arg("--seed");
+    let line = Throttle::before(seed.port, 2 * MIB as u64);
+    tracker.introduce_as(seed.port, line.port);
+    let mut seed = seed.start();
+    tracker.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
+    let copy = scratch.path().join("copy");
+    let mut aria2 = Plan::fetch(Program::Aria2, &torrent, &copy, scratch.path()).start();
+    wait_until("aria2 has a half", PATIENCE, || {
+        aria2.must_run();
+        line.passed() >= content.size() / 2
+    });
+    aria2.interrupt();
+    let control = fs::read(copy.join("a file.bin.aria2")).expect("aria2 left its notes");
+    let passed = line.passed();
+
+    let begin = Instant::now();
+    let outcome = Get::new("leecher", scratch.path()).in_dir(&copy).torrent(&torrent).arg("--json").run();
+    outcome.assert_code(0);
+
+    content.assert_same_in(&copy);
+    let had = outcome.json("checked")["had"].as_u64().unwrap();
+    assert!(had > content.size() / 4, "it used only {had} bytes of aria2's");
+    let came = line.passed() - passed;
+    assert!(came < content.size() - had + MIB as u64, "{came} bytes came, though {had} were there");
+    assert_eq!(fs::read(copy.join("a file.bin.aria2")).unwrap(), control, "aria2's notes are its own");
+    told(&format!("of which {} % from {}", had * 100 / content.size(), Program::Aria2.version()), &content, begin);
 }

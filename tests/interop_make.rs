@@ -4,7 +4,10 @@ mod common;
 
 use common::content::Content;
 use common::libtorrent;
+use common::opentracker::Opentracker;
+use common::peers::{Plan, Program};
 use common::ran::swarmlet;
+use common::swarmlet::Get;
 use common::tools::{Tool, here, say};
 use common::torrent::Torrent;
 use std::fs;
@@ -128,4 +131,65 @@ fn ten_thousand_files_have_the_info_hash_that_others_give_them() {
     assert_eq!(hash, mktorrent(dir, "many", 15));
     assert_eq!(hash, with_libtorrent(dir, "many", 15));
     assert_eq!(ours(dir, &["-l", "15", "-p", "many"]), transmission(dir, "many", 15));
+}
+
+/// `program` checks `content` against our torrent of it, seeds it, and gives it to us.
+fn taken_by(program: Program, content: &Content, options: &[&str]) {
+    if !here(&[program.tool(), Tool::Opentracker]) {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let source = scratch.path().join("source");
+    content.write_to(&source);
+    let address = Opentracker::address();
+    let url = Opentracker::url(address);
+    swarmlet(&source, &[&["make", "-q", "-o", "../t.torrent", &content.name, &url], options].concat()).code(0);
+    let torrent = Torrent::read(&scratch.path().join("t.torrent"));
+    let mut tracker = Opentracker::start(address, &[&torrent], scratch.path());
+    let mut seed = Plan::seed(program, &torrent, &source, scratch.path()).start();
+    tracker.wait_for_seeds(&torrent, 1, || seed.must_run());
+    let get = Get::new("leecher", scratch.path()).torrent(&torrent);
+    get.run().assert_code(0);
+    content.assert_same_in(&get.dir);
+    say(&format!("{} takes what we make", program.tool().version()));
+}
+
+#[test]
+fn aria2_takes_what_we_make() {
+    taken_by(Program::Aria2, &Content::tree("tree"), &["--webseed", "http://127.0.0.1:1/", "-c", "日本"]);
+}
+
+#[test]
+fn transmission_takes_what_we_make() {
+    taken_by(Program::Transmission, &Content::japanese(), &["--node", "127.0.0.1:1", "-s", "source"]);
+}
+
+#[test]
+fn libtorrent_takes_what_we_make_with_padding() {
+    taken_by(Program::Libtorrent, &Content::tree("tree"), &["--pad", "-l", "64K"]);
+}
+
+/// imdl comes with cargo alone, so it is asked where it is and not missed elsewhere.
+#[test]
+fn imdl_verifies_what_we_make() {
+    let Ok(version) = Command::new("imdl").arg("--version").output() else {
+        say("imdl is not here: it was not asked");
+        return;
+    };
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path();
+    for seed in [3, 19] {
+        let content = tree(seed);
+        content.write_to(dir);
+        ours(dir, &["http://t.example/", &content.name]);
+        run(Command::new("imdl").current_dir(dir).args([
+            "torrent",
+            "verify",
+            "-i",
+            "ours.torrent",
+            "-c",
+            &content.name,
+        ]));
+    }
+    say(&format!("verified by {}", String::from_utf8_lossy(&version.stdout).trim()));
 }

@@ -10,6 +10,7 @@ use crate::proto::glob::Glob;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::path::for_terminal;
 use crate::swarm::choice::Choice;
+use std::ffi::OsString;
 use std::ops::RangeInclusive;
 
 /// What was typed about files.
@@ -68,11 +69,13 @@ impl Files {
     }
 
     /// Patterns that fit no file of any torrent: the person meant something else.
-    pub fn idle<'a>(&'a self, torrents: impl Iterator<Item = &'a Metainfo> + Clone) -> impl Iterator<Item = &'a str> {
-        let fits = move |glob: &Glob| {
-            torrents.clone().any(|torrent| numbered(torrent).iter().any(|(_, path)| glob.matches(path)))
-        };
-        self.excluded.iter().filter(move |(_, glob)| !fits(glob)).map(|(pattern, _)| pattern.as_str())
+    pub fn idle(&self, torrents: &[(OsString, Metainfo)]) -> Vec<&str> {
+        let mut idle = self.excluded.iter().collect::<Vec<_>>();
+        for (_, metainfo) in torrents {
+            let files = numbered(metainfo);
+            idle.retain(|(_, glob)| !files.iter().any(|(_, path)| glob.matches(path)));
+        }
+        idle.into_iter().map(|(pattern, _)| pattern.as_str()).collect()
     }
 }
 
@@ -103,7 +106,55 @@ fn numbers(text: &str) -> Result<Vec<RangeInclusive<usize>>, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{get, options};
     use super::*;
+    use crate::proto::bencode::Bencode;
+
+    /// A folder of `a.txt`, padding, `b/c.nfo` and an empty `b/d`; or a single file.
+    fn torrent(is_folder: bool) -> Metainfo {
+        let file = |path: &[&str], length: i64, attr: &str| {
+            let path = Bencode::list(path.iter().copied());
+            Bencode::dict([("length", length.into()), ("path", path), ("attr", attr.into())])
+        };
+        let files = vec![
+            file(&["a.txt"], 10, ""),
+            file(&[".pad", "22"], 22, "p"),
+            file(&["b", "c.nfo"], 5, ""),
+            file(&["b", "d"], 0, "x"),
+        ];
+        let content = if is_folder { ("files", Bencode::List(files)) } else { ("length", 37i64.into()) };
+        let info = [content, ("name", "name".into()), ("piece length", 16i64.into()), ("pieces", vec![0; 60].into())];
+        Metainfo::parse(&Bencode::dict([("info", Bencode::dict(info))]).encode()).unwrap()
+    }
+
+    fn chosen(arguments: &[&str], is_folder: bool) -> Result<Option<Vec<usize>>, String> {
+        let arguments: Vec<OsString> = arguments.iter().map(Into::into).collect();
+        let given = options::parse("get", &get::FLAGS, &arguments).map_err(|failure| failure.text)?;
+        let choice = Files::read(&given, 1).and_then(|files| files.of(&torrent(is_folder), "x.torrent"));
+        let wanted = |choice: Choice| (0..9).filter(|file| choice.wants(*file)).collect();
+        choice.map(|choice| choice.map(wanted)).map_err(|failure| failure.text)
+    }
+
+    #[test]
+    fn padding_has_no_number_and_patterns_see_the_path_inside() {
+        assert_eq!(chosen(&[], true), Ok(None));
+        assert_eq!(chosen(&["--files", "1-3"], true), Ok(None), "all is no choice");
+        assert_eq!(chosen(&["--files", "2"], true), Ok(Some(vec![2])));
+        assert_eq!(chosen(&["--files", "3,1"], true), Ok(Some(vec![0, 3])));
+        assert_eq!(chosen(&["--exclude", "b/*.nfo"], true), Ok(Some(vec![0, 3])));
+        assert_eq!(chosen(&["--exclude", "name/*", "--exclude=.pad"], true), Ok(None), "the folder's name is outside");
+        assert_eq!(chosen(&["--files", "1-2", "--exclude", "b/"], true), Ok(Some(vec![0])));
+        assert_eq!(chosen(&["--files", "1"], false), Ok(None));
+        assert_eq!(chosen(&["--exclude", "*.nfo"], false), Ok(None));
+        let nothing = Err("x.torrent: nothing is left to fetch; --list shows the files".to_string());
+        assert_eq!(
+            (chosen(&["--exclude", "name"], false), chosen(&["--exclude", "?*"], true)),
+            (nothing.clone(), nothing)
+        );
+        let beyond = "--files 4: x.torrent has 3 files, numbered 1 to 3; --list shows them";
+        assert_eq!(chosen(&["--files", "1-4"], true), Err(beyond.into()));
+        assert!(chosen(&["--files", "2"], false).unwrap_err().contains("has 1 file, numbered 1 alone"));
+    }
 
     #[test]
     fn a_list_is_numbers_and_ranges() {

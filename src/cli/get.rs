@@ -9,7 +9,7 @@ use super::options::{self, Flag, Parsed};
 use super::person::{Person, Wish};
 use super::session::{Event, Session};
 use super::view::View;
-use super::{json, keys, list, log, peers_view, say, source, terminal};
+use super::{json, keys, list, log, peers_view, say, source, states, terminal};
 use crate::engine::in_words;
 use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Engine, Job, Notice};
 use crate::proto::path::for_terminal;
@@ -31,7 +31,7 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
 /// The options.
-pub const FLAGS: [Flag; 16] = [
+pub const FLAGS: [Flag; 18] = [
     Flag {
         short: "d",
         long: "dir",
@@ -91,6 +91,14 @@ pub const FLAGS: [Flag; 16] = [
         value: None,
         help: "Reserve the space of files first (default: sparse files).",
     },
+    Flag {
+        short: "",
+        long: "state",
+        value: Some("DIR"),
+        help: "Where is kept what was fetched, so that it need not be checked again\n\
+               (default: $XDG_STATE_HOME/swarmlet, or ~/.local/state/swarmlet).",
+    },
+    Flag { short: "", long: "check", value: None, help: "Check all content, whatever the state says." },
     Flag { short: "q", long: "quiet", value: None, help: "Show only errors." },
     Flag {
         short: "v",
@@ -111,7 +119,8 @@ pub fn help() -> String {
 Usage: swarmlet get [OPTION]... TORRENT...
 
 TORRENT is a .torrent file, - (standard input) or an http(s) URL of one. Content that is in the folder
-already is checked and used, so the same command goes on after an interruption.
+already is checked and used, so the same command goes on after an interruption. Files that have the size
+and the time of change of the last run are not read again.
 
 A GLOB without / fits names in any folder, one with / begins where the torrent does, and one that fits a
 folder takes all that is in it. Files that are not wanted are never made nor changed; what pieces hold of
@@ -161,7 +170,8 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     let files = Files::read(&given, sources.len())?;
     log::begin(given.times("verbose"));
     let view = View::choose(given.has("json"), given.has("quiet"), given.has("verbose"));
-    let config = configure(&given, &view)?;
+    let mut config = configure(&given, &view)?;
+    let state = states::dir(&given)?;
     let dir = given.value("dir").map_or_else(|| PathBuf::from("."), PathBuf::from);
     if dir.as_os_str().is_empty() {
         return Err(Failure::usage("--dir is empty, expected a folder"));
@@ -181,14 +191,16 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
             let name = source::shown(source);
             metainfo.warnings.iter().for_each(|warning| say::problem(&format!("{name}: warning: {warning}")));
         }
-        let idle = files.idle(torrents.iter().map(|(_, metainfo)| metainfo));
-        idle.for_each(|pattern| say::problem(&format!("warning: --exclude {pattern} fits no file")));
+        for pattern in files.idle(&torrents) {
+            say::problem(&format!("warning: --exclude {pattern} fits no file"));
+        }
     }
     let torrents = torrents.into_iter().map(|(_, metainfo)| metainfo).zip(choices);
     if given.has("list") {
         return Ok(list::show(torrents, given.has("json")));
     }
     make_dir(&dir)?;
+    config.states = states::open(state, given.has("quiet"));
     fetch(
         torrents.map(|(metainfo, choice)| Job { metainfo, dir: dir.clone(), choice }).collect(),
         config,
@@ -211,6 +223,7 @@ fn configure(given: &Parsed, view: &View) -> Result<Config, Failure> {
         status_every: view.every(),
         download_rate: download.map(|kib| kib * KIB),
         stop_timeout: timeout.map(Duration::from_secs),
+        check_all: given.has("check"),
         ..Config::default()
     })
 }
@@ -335,6 +348,8 @@ mod tests {
             &["--port", "70000", "/no/such"],
             &["--quiet", "--verbose", "/no/such"],
             &["--dir=", "/no/such"],
+            &["--state=", "/no/such"],
+            &["--state", "", "/no/such"],
             &["-", "-"],
             &["--sead", "/no/such"],
             &[],

@@ -19,9 +19,9 @@ eta (null: unknown).
 Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and are never renamed.
   event      comes                                     and has also
   start      for each torrent, at the beginning        port
-  checked    what was there is checked                 -
+  checked    what was there is checked                 hashed (bytes that were read for that)
   status     each second, for each torrent             checked (bytes looked at), known (peers), unchoking,
-                                                       under_way (bytes), why (nothing comes; null: it does)
+                                                        under_way (bytes), why (nothing comes; null: it does)
   tracker    a tracker fails, or answers again         tracker (its host), problem (null: it answers)
   waiting    the disk does not work, and each reason   problem, short (bytes of space; 0: that is not it)
   resumed    the disk works again                      -
@@ -122,7 +122,7 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
             object.number("known", running.map_or(0, |status| status.known as u64));
             object.number("unchoking", running.map_or(0, |status| status.unchoking as u64));
         }),
-        Event::Checked(torrent) => one("checked", *torrent, &|_, _| {}),
+        Event::Checked(torrent) => one("checked", *torrent, &|object, entry| object.number("hashed", entry.hashed)),
         Event::Complete(torrent) => one("complete", *torrent, &|object, entry| {
             let (time, missing) = entry.fetched().unwrap_or_default();
             object.raw("seconds", &units::seconds(time));
@@ -138,11 +138,11 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
             let exit = entry.problem.as_ref().map_or(Exit::Whole, exit_of);
             object.number("exit_code", exit.code().into());
         }),
-        Event::Tracker { torrent, host, problem } => one("tracker", *torrent, &|object, _| {
+        Event::Tracker { torrent, host, problem, .. } => one("tracker", *torrent, &|object, _| {
             object.text("tracker", host);
             object.text_or_null("problem", problem.as_deref());
         }),
-        Event::Stopping { .. } => String::new(),
+        Event::Stopping { .. } | Event::Warning(_) => String::new(),
         Event::Ended => all("stopped", |object, _, entry| object.flag("whole", entry.whole.is_some())),
     }
 }
@@ -212,6 +212,8 @@ mod tests {
     use super::super::session::tests::{session, status};
     use super::*;
     use crate::engine::{Phase, Problem, ProblemKind};
+    use crate::swarm::waiting::DiskTrouble;
+    use std::collections::{BTreeMap, BTreeSet};
 
     #[test]
     fn strings_are_escaped() {
@@ -243,8 +245,63 @@ mod tests {
         assert!(told(Event::Failed(0)).contains("\"problem\":\"disk full\",\"exit_code\":74}"));
         assert!(told(Event::Started).ends_with("\"eta\":null,\"port\":6881}\n"));
         assert!(told(Event::Ended).ends_with("\"whole\":false}\n"));
-        let tracker = Event::Tracker { torrent: 0, host: "t.example".into(), problem: None };
+        let tracker = Event::Tracker { torrent: 0, host: "t.example".into(), problem: None, refuses: false };
         assert!(told(tracker).ends_with("\"tracker\":\"t.example\",\"problem\":null}\n"));
         assert_eq!(told(Event::Stopping { interrupted: true }), "");
+    }
+
+    const README: &str = include_str!("../../README.md");
+
+    /// The words between backticks.
+    fn ticked(text: &str) -> BTreeSet<String> {
+        text.split('`').skip(1).step_by(2).map(str::to_string).collect()
+    }
+
+    /// The paragraph of the README that begins with `beginning`, in one line.
+    fn paragraph(beginning: &str) -> String {
+        README.split("\n\n").find(|paragraph| paragraph.starts_with(beginning)).expect("it is there").replace('\n', " ")
+    }
+
+    /// What the README says of each event: its fields, those of all included.
+    fn documented() -> BTreeMap<String, BTreeSet<String>> {
+        let all = paragraph("`--json` writes");
+        let all = ticked(all.split("Every object has").nth(1).unwrap().split("Sizes are").next().unwrap());
+        let section = README.split("| `event` | comes").nth(1).unwrap().split("\n\n").next().unwrap();
+        let row = |line: &str| {
+            let cells: Vec<&str> = line.split(" | ").collect();
+            let event = ticked(cells[0]).pop_first()?;
+            Some((event, all.union(&ticked(cells.get(2)?)).cloned().collect()))
+        };
+        section.lines().filter_map(row).collect()
+    }
+
+    /// Every field of every event is in the README's table, and nothing else is.
+    #[test]
+    fn the_readme_has_every_field_of_every_event() {
+        let run = session(vec![("a", 5, Phase::Running(status(2)))]);
+        let (torrent, host) = (0, "t.example".to_string());
+        let events = [
+            Event::Started,
+            Event::Ticked,
+            Event::Checked(0),
+            Event::Complete(0),
+            Event::Waiting { torrent, trouble: DiskTrouble { text: "full".into(), short_bytes: 5 } },
+            Event::Resumed(0),
+            Event::Failed(0),
+            Event::Tracker { torrent, host, problem: Some("down".into()), refuses: false },
+            Event::Ended,
+        ];
+        let mut written = BTreeMap::new();
+        for event in events {
+            let line = objects(&event, &run, run.began);
+            // Here no value holds a quote and a colon.
+            let (name, _) = line.strip_prefix("{\"event\":\"").unwrap().split_once('"').unwrap();
+            let before_colons = line.rsplit("\":").skip(1);
+            let fields = before_colons.map(|text| text.rsplit('"').next().unwrap().to_string()).collect();
+            written.insert(name.to_string(), fields);
+        }
+        assert_eq!(documented(), written);
+        let all = written.iter().flat_map(|(event, fields)| fields.iter().chain([event]));
+        all.for_each(|word| assert!(HELP.contains(word.as_str()), "{word} is not in the help"));
     }
 }

@@ -143,7 +143,7 @@ fn left(entry: &Entry, ended: bool) -> Option<Duration> {
 
 /// What is proven, or looked at, and what came besides, in thousandths.
 fn shares(entry: &Entry) -> (u64, u64) {
-    let (length, done) = (entry.report.length, entry.checking().unwrap_or_else(|| entry.had()));
+    let (length, done) = (entry.length(), entry.checking().unwrap_or_else(|| entry.had()));
     (per_mille(done, length), per_mille(entry.running().map_or(0, |status| status.under_way), length))
 }
 

@@ -38,7 +38,8 @@ fn lines(event: &Event, session: &Session, now: Instant) -> Vec<String> {
         Event::Checked(torrent) => {
             let entry = &session.entries[*torrent];
             let had = entry.joined.map_or(0, |(_, had)| had);
-            vec![format!("{}: checked, {} there", name(*torrent), of(had, entry.report.length))]
+            let how = if had > 0 && entry.hashed == 0 { "as it was left" } else { "checked" };
+            vec![format!("{}: {how}, {} there", name(*torrent), of(had, entry.report.length))]
         }
         Event::Complete(torrent) => {
             vec![format!("{}: complete, {}", name(*torrent), words::fetched(&session.entries[*torrent]))]
@@ -47,12 +48,12 @@ fn lines(event: &Event, session: &Session, now: Instant) -> Vec<String> {
             vec![format!("{}: {}", name(*torrent), words::waiting_for_disk(trouble))]
         }
         Event::Resumed(torrent) => vec![format!("{}: the disk works, it goes on", name(*torrent))],
-        // An error, and written as one.
-        Event::Failed(_) => Vec::new(),
-        Event::Tracker { torrent, host, problem: Some(problem) } => {
-            vec![format!("{}: {}", name(*torrent), words::tracker_fails(host, problem))]
+        // Errors, and written as such.
+        Event::Failed(_) | Event::Warning(_) => Vec::new(),
+        Event::Tracker { torrent, host, problem: Some(problem), refuses } => {
+            vec![format!("{}: {}", name(*torrent), words::tracker_fails(host, problem, *refuses))]
         }
-        Event::Tracker { torrent, host, problem: None } => vec![format!("{}: {host} answers", name(*torrent))],
+        Event::Tracker { torrent, host, problem: None, .. } => vec![format!("{}: {host} answers", name(*torrent))],
         Event::Stopping { interrupted: true } if session.has_trackers() => {
             vec!["interrupted: telling the trackers goodbye".into()]
         }
@@ -114,6 +115,9 @@ mod tests {
         let line = "a: 62.5 %, 412 of 659 MiB, 5.21 MiB/s down, 120 KiB/s up, 48 s left, 12 peers, 8 seeds";
         assert_eq!(lines(&Event::Ticked, &run, run.began), [line]);
         assert_eq!(lines(&Event::Checked(0), &run, run.began), ["a: checked, 0 of 659 MiB there"]);
+        let mut run = run;
+        run.entries[0].joined = Some((run.began, 412 << 20));
+        assert_eq!(lines(&Event::Checked(0), &run, run.began), ["a: as it was left, 412 of 659 MiB there"]);
     }
 
     #[test]

@@ -37,6 +37,11 @@ pub fn begin(verbosity: usize) {
         2 => LevelFilter::Debug,
         _ => LevelFilter::Trace,
     };
+    begin_at(level);
+}
+
+/// Begins to write the log, as much of it as `level` says.
+pub fn begin_at(level: LevelFilter) {
     // It fails only if there is a log already, and then there is one.
     if log::set_boxed_logger(Box::new(Lines { began: Instant::now() })).is_ok() {
         log::set_max_level(level);

@@ -7,6 +7,7 @@ pub mod bar;
 pub mod check;
 pub mod choice;
 pub mod date;
+pub mod edit;
 pub mod exit;
 pub mod get;
 pub mod json;
@@ -19,6 +20,7 @@ pub mod log;
 pub mod make;
 pub mod making;
 pub mod nearest;
+pub mod old;
 pub mod options;
 pub mod output;
 pub mod peers_view;
@@ -30,7 +32,9 @@ pub mod session;
 pub mod show;
 pub mod signals;
 pub mod source;
+mod states;
 pub mod terminal;
+pub mod track;
 pub mod tree;
 pub mod units;
 pub mod view;
@@ -38,7 +42,8 @@ pub mod width;
 pub mod words;
 
 use exit::{Exit, Failure};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// A command: its name, a line about it, and its work once it is there.
@@ -59,7 +64,7 @@ const COMMANDS: [Command; 10] = [
     Command { name: "get", about: "fetch torrents", work: Some(Work { run: get::run, help: get::help }) },
     Command { name: "seed", about: "serve what is there already", work: None },
     Command { name: "many", about: "fetch and serve the torrents of a folder", work: None },
-    Command { name: "track", about: "be a tracker", work: None },
+    Command { name: "track", about: "be a tracker", work: Some(Work { run: track::run, help: track::help }) },
     Command { name: "make", about: "make a .torrent file", work: Some(Work { run: make::run, help: make::help }) },
     Command {
         name: "show",
@@ -71,7 +76,7 @@ const COMMANDS: [Command; 10] = [
         about: "check content against its torrent",
         work: Some(Work { run: check::run, help: check::help }),
     },
-    Command { name: "edit", about: "change a .torrent file", work: None },
+    Command { name: "edit", about: "change a .torrent file", work: Some(Work { run: edit::run, help: edit::help }) },
     Command {
         name: "link",
         about: "make and read magnet links",
@@ -82,13 +87,23 @@ const COMMANDS: [Command; 10] = [
 
 /// The whole program: reads the arguments, runs the command, gives the exit code.
 pub fn main() -> ExitCode {
-    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    match run(&arguments) {
+    let mut arguments = std::env::args_os();
+    let called = arguments.next().unwrap_or_default();
+    let arguments: Vec<OsString> = arguments.collect();
+    match run_as(&called, &arguments) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             say::problem(&failure.text);
             failure.exit.into()
         }
+    }
+}
+
+/// By a link with one of the names of 2004 the program is what had that name.
+fn run_as(called: &OsStr, arguments: &[OsString]) -> Result<Exit, Failure> {
+    match Path::new(called).file_name().and_then(OsStr::to_str) {
+        Some("bttrack" | "bttrack.py") => track::run_old(arguments),
+        _ => run(&old::translate(called, arguments).unwrap_or_else(|| arguments.to_vec())),
     }
 }
 

@@ -28,6 +28,7 @@ pub fn map(shares: &[Share], utf8: bool) -> String {
         (Share::Rare, true) => '·',
         (Share::Rare, false) => '.',
         (Share::Nobody, _) => '!',
+        (Share::LeftOut, _) => ' ',
     };
     shares.iter().map(cell).collect()
 }
@@ -48,8 +49,8 @@ mod tests {
 
     #[test]
     fn each_share_has_a_character() {
-        let shares = [Share::Had, Share::Partly, Share::Missing, Share::Rare, Share::Nobody];
-        assert_eq!(map(&shares, true), "█▒░·!");
-        assert_eq!(map(&shares, false), "#+-.!");
+        let shares = [Share::Had, Share::Partly, Share::Missing, Share::Rare, Share::Nobody, Share::LeftOut];
+        assert_eq!(map(&shares, true), "█▒░·! ");
+        assert_eq!(map(&shares, false), "#+-.! ");
     }
 }

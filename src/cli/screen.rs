@@ -1,12 +1,13 @@
 //! The live screen: drawn in place at each change, on standard error.
 //!
 //! Floor 4. After each drawing the cursor is in an empty line below the screen, so that whatever ends the program leaves
-//! a tidy terminal; its modes are [`terminal`](super::terminal)'s. Each drawing is one write and overwrites row by row,
+//! a tidy terminal; its modes are [`terminal`]'s. Each drawing is one write and overwrites row by row,
 //! so that nothing flickers.
 
 use super::keys::{KEYS, Key};
-use super::layout::{Look, Row, draw, head, map_columns};
+use super::layout::{Look, Row, draw, head, map_columns, shown};
 use super::session::{Event, Session};
+use super::view::warning;
 use super::{lines, peers_view, say, terminal, width, words};
 use crate::engine::Watch;
 use std::io::{self, IsTerminal, Write};
@@ -101,6 +102,12 @@ impl Screen {
             // A terminal that was resized has broken rows in two, and some remember that.
             out += "\x1b[J";
             self.size = size;
+        }
+        if let Event::Warning(text) = event {
+            // Above the screen, where it stays.
+            for text in width::wrap(&shown(&warning(text), look), look.columns, CLOSING_ROWS, "") {
+                out += &self.paint(&Row { text, strong: 0 });
+            }
         }
         let mut below = if ended { Vec::new() } else { self.keys(session, look) };
         below.extend(width::wrap(self.goodbye, look.columns, CLOSING_ROWS, ""));

@@ -18,6 +18,8 @@ pub struct Entry {
     pub status: Option<Status>,
     /// When it joined its swarm, and what was there then, in bytes.
     pub joined: Option<(Instant, u64)>,
+    /// Bytes that were read and hashed to know what was there.
+    pub hashed: u64,
     /// When nothing was missing any more.
     pub whole: Option<Instant>,
     /// Why it ended by itself.
@@ -54,7 +56,11 @@ pub enum Event {
         host: String,
         /// `None`: it answers.
         problem: Option<String>,
+        /// The problem is in its own words.
+        refuses: bool,
     },
+    /// Something went wrong that stops no torrent.
+    Warning(String),
     /// Goodbyes are said.
     Stopping {
         /// By a signal; else because all that was to be done is done.
@@ -133,6 +139,7 @@ impl Session {
             },
             status: None,
             joined: None,
+            hashed: 0,
             whole: None,
             problem: None,
         };
@@ -148,8 +155,9 @@ impl Session {
                 self.renew(reports, now, &mut events);
                 events.push(Event::Ticked);
             }
-            Notice::Joined { torrent, had_bytes, whole } => {
+            Notice::Joined { torrent, had_bytes, hashed_bytes, whole } => {
                 if let Some(entry) = self.entries.get_mut(torrent) {
+                    entry.hashed = hashed_bytes;
                     entry.joined = Some((now, had_bytes));
                     events.push(Event::Checked(torrent));
                 }
@@ -164,12 +172,13 @@ impl Session {
             Notice::Resumed { torrent } if torrent < self.entries.len() => events.push(Event::Resumed(torrent)),
             Notice::Waiting { .. } | Notice::Resumed { .. } => {}
             Notice::Failed { torrent, problem } => self.fail(torrent, problem, &mut events),
-            Notice::Tracker { torrent, url, problem } => {
+            Notice::Tracker { torrent, url, problem, refuses } => {
                 if torrent < self.entries.len() {
                     let problem = problem.map(|problem| without_url(&problem, &url));
-                    events.push(Event::Tracker { torrent, host: host(&url), problem });
+                    events.push(Event::Tracker { torrent, host: host(&url), problem, refuses });
                 }
             }
+            Notice::Warning { text } => events.push(Event::Warning(text)),
             Notice::Stopped(reports) => {
                 self.renew(reports, now, &mut events);
                 events.push(Event::Ended);

@@ -14,6 +14,7 @@ pub fn status(left: u64) -> Status {
         left,
         pieces_had: 1,
         pieces: 2,
+        pieces_missing: 1,
         last_piece: None,
         under_way: 0,
         paused: false,
@@ -53,6 +54,7 @@ pub fn session(torrents: Vec<(&str, u64, Phase)>) -> Session {
     let entry = |(name, length, phase): (&str, u64, Phase)| Entry {
         status: if let Phase::Running(status) = &phase { Some(status.clone()) } else { None },
         joined: if let Phase::Running(_) = &phase { Some((now, 0)) } else { None },
+        hashed: 0,
         whole: None,
         problem: if let Phase::Failed(problem) = &phase { Some(problem.clone()) } else { None },
         report: Report { name: name.into(), info_hash: InfoHash([0xab; 20]), length, size: length, phase },
@@ -72,7 +74,7 @@ fn problem(kind: ProblemKind) -> Problem {
 #[test]
 fn completion_is_told_once() {
     let (mut session, now) = (two(), Instant::now());
-    let joined = Notice::Joined { torrent: 0, had_bytes: 100, whole: true };
+    let joined = Notice::Joined { torrent: 0, had_bytes: 100, hashed_bytes: 100, whole: true };
     assert_eq!(session.take_in(joined, now), [Event::Checked(0), Event::Complete(0)]);
     assert_eq!(session.take_in(Notice::Complete { torrent: 0 }, now), []);
     assert_eq!((session.exit(), session.settled), (Exit::Interrupted, None));
@@ -112,11 +114,13 @@ fn numbers_out_of_range_and_unknown_torrents_are_harmless() {
 #[test]
 fn passkeys_stay_secret() {
     let url = "http://tracker.example/0123456789abcdef/announce";
-    let told = Notice::Tracker { torrent: 0, url: url.into(), problem: Some(format!("GET {url}: refused")) };
+    let told =
+        Notice::Tracker { torrent: 0, url: url.into(), problem: Some(format!("GET {url}: refused")), refuses: false };
     let expected = Event::Tracker {
         torrent: 0,
         host: "tracker.example".into(),
         problem: Some("GET tracker.example: refused".into()),
+        refuses: false,
     };
     assert_eq!(two().take_in(told, Instant::now()), [expected]);
 }

@@ -1,7 +1,7 @@
 //! The signals of a run: the first that wants its end ends it well, the second at once; and with a live screen those
 //! that stop it and let it go on (^Z, `fg`).
 //!
-//! Floor 4.
+//! Floor 4. A terminal that is closed (SIGHUP) ends the run as ^C does; under nohup, which has SIGHUP ignored, it does not.
 
 use super::exit::{Exit, Failure};
 use super::person::Wish;
@@ -21,13 +21,19 @@ const STACK_BYTES: usize = 64 << 10;
 pub fn watch(wishes: &Sender<Wish>, live: bool) -> Result<(), Failure> {
     let refused = |error| Failure::new(Exit::Io, format!("can't watch for signals: {error}"));
     // A file that is to be larger than this process may make one (`ulimit -f`) is an error to be told, not the end.
-    let all = [SIGINT, SIGTERM, SIGXFSZ, SIGTSTP, SIGCONT, SIGHUP, SIGQUIT];
-    let mut signals = Signals::new(&all[..if live { all.len() } else { 3 }]).map_err(refused)?;
+    let mut wanted = vec![SIGINT, SIGTERM, SIGXFSZ];
+    if !is_ignored(SIGHUP, &std::fs::read_to_string("/proc/self/status").unwrap_or_default()) {
+        wanted.push(SIGHUP);
+    }
+    if live {
+        wanted.extend([SIGTSTP, SIGCONT, SIGQUIT]);
+    }
+    let mut signals = Signals::new(wanted).map_err(refused)?;
     let wishes = wishes.clone();
     let wait = move || {
         for signal in signals.forever() {
             match signal {
-                SIGINT | SIGTERM => interrupt(&wishes),
+                SIGINT | SIGTERM | SIGHUP => interrupt(&wishes),
                 SIGXFSZ => {}
                 SIGTSTP => {
                     terminal::release();
@@ -59,4 +65,26 @@ pub fn interrupt(wishes: &Sender<Wish>) {
     }
     // Were the receiver gone, the run would be over.
     let _ = wishes.send(Wish::Interrupt);
+}
+
+/// Whether whoever started us has the signal ignored, by what `/proc/self/status` says (proc(5)): a mask in hex, the
+/// lowest bit for signal 1.
+fn is_ignored(signal: i32, status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mask_of_ignored_signals_is_read() {
+        let status = "Name:\tx\nSigBlk:\t0000000000000001\nSigIgn:\t0000000000001001\nSigCgt:\t0\n";
+        assert!(is_ignored(SIGHUP, status));
+        assert!(!is_ignored(SIGINT, status));
+        assert!(!is_ignored(SIGHUP, &status.replace("1001", "1000")));
+        assert!(!is_ignored(SIGHUP, ""));
+    }
 }

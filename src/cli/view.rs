@@ -6,7 +6,7 @@ use super::exit::Failure;
 use super::keys::Key;
 use super::screen::Screen;
 use super::session::{Event, Session};
-use super::{json, lines};
+use super::{json, lines, say};
 use crate::engine::Watch;
 use std::time::Duration;
 
@@ -82,6 +82,9 @@ impl View {
         if let (Event::Waiting { torrent, trouble }, View::Json | View::Quiet) = (event, &self) {
             lines::waiting(*torrent, trouble, session);
         }
+        if let (Event::Warning(text), View::Lines | View::Json) = (event, &self) {
+            say::problem(&warning(text));
+        }
         match self {
             View::Screen(screen) => screen.show(event, session),
             View::Lines => lines::show(event, session),
@@ -90,4 +93,9 @@ impl View {
         }
         Ok(())
     }
+}
+
+/// A warning as it is written.
+pub fn warning(text: &str) -> String {
+    format!("warning: {text}")
 }

@@ -68,7 +68,7 @@ fn why_waiting(status: &Status) -> String {
 
 /// `piece 17`, or `any of the 4 missing pieces`.
 fn missing(status: &Status) -> String {
-    match (status.last_piece, status.pieces - status.pieces_had) {
+    match (status.last_piece, status.pieces_missing) {
         (Some(piece), _) => format!("piece {piece}"),
         (None, all) if all == status.pieces => "any piece".into(),
         (None, missing) => format!("any of the {missing} missing pieces"),
@@ -109,8 +109,7 @@ pub fn peers(status: &Status) -> String {
 pub fn tracker(tracker: &Tracker) -> String {
     let host = host(&tracker.url);
     match (&tracker.problem, tracker.seeds, tracker.leechers) {
-        (Some(problem), _, _) if tracker.refuses => format!("{host} refuses: {}", without_url(problem, &tracker.url)),
-        (Some(problem), _, _) => tracker_fails(&host, &without_url(problem, &tracker.url)),
+        (Some(problem), _, _) => tracker_fails(&host, &without_url(problem, &tracker.url), tracker.refuses),
         (None, Some(seeds), Some(leechers)) => {
             format!("{host}: {}, {}", count(seeds as usize, "seed"), count(leechers as usize, "leecher"))
         }
@@ -122,8 +121,8 @@ pub fn tracker(tracker: &Tracker) -> String {
 }
 
 /// What is said of a tracker that fails.
-pub fn tracker_fails(host: &str, problem: &str) -> String {
-    format!("{host} fails: {problem}")
+pub fn tracker_fails(host: &str, problem: &str, refuses: bool) -> String {
+    format!("{host} {}: {problem}", if refuses { "refuses" } else { "fails" })
 }
 
 /// Many trackers in one line: `2 of 5 trackers answer: 12 seeds, 3 leechers`; when none does, one says why.
@@ -217,12 +216,12 @@ mod tests {
             (2, 0, 0, 3, "connected to 3 peers; the 2 that have what we lack choke us"),
             (0, 0, 0, 3, "connected to 3 peers, none has any of the 4 missing pieces"),
         ] {
-            let status = Status { useful, askable, snubbed, peers, pieces: 10, pieces_had: 6, ..idle() };
+            let status = Status { useful, askable, snubbed, peers, pieces: 10, pieces_missing: 4, ..idle() };
             assert_eq!(why_waiting(&status), reason);
         }
-        let last = Status { peers: 3, pieces: 10, pieces_had: 9, last_piece: Some(7), ..idle() };
+        let last = Status { peers: 3, pieces: 10, pieces_missing: 1, last_piece: Some(7), ..idle() };
         assert_eq!(why_waiting(&last), "connected to 3 peers, none has piece 7");
-        let nothing = Status { peers: 1, pieces: 10, pieces_had: 0, ..idle() };
+        let nothing = Status { peers: 1, pieces: 10, pieces_missing: 10, ..idle() };
         assert_eq!(why_waiting(&nothing), "connected to 1 peer, which does not have any piece");
         assert_eq!(why_waiting(&Status { connecting: 2, ..idle() }), "2 connections are being opened");
         assert_eq!(why_waiting(&Status { known: 40, ..idle() }), "none of 40 known peers can be reached now");

@@ -1,13 +1,16 @@
 //! Checks the content that is there already, on all cores.
 //!
 //! Floor 3. Threads take the next piece by turns, read it and compare its hash. Pieces of files that are not there, or
-//! end before the piece does, are not read at all.
+//! end before the piece does, are not read at all; nor are those of files that are as they were when the
+//! [state](super::resume) of the last run was saved.
 
-use super::Job;
 use super::content::{Content, ContentError};
 use super::files::FileCache;
 use super::input::Input;
+use super::resume::{Known, StateDir, look_at};
+use super::{Config, Job, Notice};
 use crate::proto::bitfield::Bitfield;
+use crate::proto::resume::Record;
 use crate::proto::sha1::Sha1;
 use crossbeam_channel::Sender;
 use std::io;
@@ -33,27 +36,48 @@ pub enum Check {
     Again {
         /// As it was open before.
         content: Arc<Content>,
-        /// The pieces that were had. Those in files that nobody touched need not be read.
-        have: Bitfield,
     },
 }
 
-/// Starts the thread that opens and checks content, one torrent after another; results go to `manager`.
-pub fn start(manager: Sender<Input>, preallocate: bool) -> io::Result<Sender<Check>> {
+/// Content that was opened and checked.
+pub struct Found {
+    /// The content.
+    pub content: Arc<Content>,
+    /// The pieces that are there.
+    pub have: Bitfield,
+    /// Bytes that were read and hashed for that.
+    pub hashed_bytes: u64,
+    /// What is known of its files; `None` where no states are kept.
+    pub known: Option<Box<Known>>,
+}
+
+/// Starts the thread that opens and checks content, one torrent after another; results go to `manager`, and what a
+/// person should hear to `notices`.
+pub fn start(manager: Sender<Input>, notices: Sender<Notice>, config: &Config) -> io::Result<Sender<Check>> {
     let (sender, checks) = crossbeam_channel::unbounded::<Check>();
     let files = Arc::new(FileCache::new());
+    let (preallocate, check_all, states) = (config.preallocate, config.check_all, config.states.clone());
     let run = move || {
         for check in checks {
-            let (torrent, result) = match check {
+            let (torrent, opened, all, progress) = match check {
                 Check::New { torrent, job, progress } => {
                     let Job { metainfo, dir, choice } = *job;
                     let opened = Content::open(torrent, metainfo, &dir, Arc::clone(&files), preallocate);
-                    let chosen = opened.map(|content| content.choose(choice));
-                    (torrent, chosen.and_then(|content| ready(content, &progress, |_| None)))
+                    (torrent, opened.map(|content| content.choose(choice)), check_all, progress)
                 }
-                Check::Again { content, have } => (content.torrent, again(&content, &have)),
+                Check::Again { content } => {
+                    // A write that has begun ends first; no other begins, for the content is marked as in trouble.
+                    drop(content.write_turn.lock());
+                    (content.torrent, content.open_again(), false, Arc::default())
+                }
             };
-            if manager.send(Input::Checked { torrent, result }).is_err() {
+            let result = opened.and_then(|content| {
+                let found = find(content, states.as_deref(), all, &notices, &progress)?;
+                found.content.prepare()?;
+                found.content.move_parts()?;
+                Ok(found)
+            });
+            if manager.send(Input::Checked { torrent, result: result.map(Box::new) }).is_err() {
                 return;
             }
         }
@@ -62,58 +86,70 @@ pub fn start(manager: Sender<Input>, preallocate: bool) -> io::Result<Sender<Che
     Ok(sender)
 }
 
-/// Content that is opened anew; pieces of `have` in files that are as they were need not be read.
-fn again(before: &Content, have: &Bitfield) -> Result<(Arc<Content>, Bitfield), ContentError> {
-    // A write that has begun ends first; no other begins, for the content is marked as in trouble.
-    drop(before.write_turn.lock());
-    let content = before.open_again()?;
-    ready(content, &AtomicU32::new(0), |content| Some((have, content.unchanged_since(before))))
-}
-
-/// Pieces that were had, and which files are as they were then.
-type Before<'a> = Option<(&'a Bitfield, Vec<bool>)>;
-
-fn ready<'a>(
+/// Finds what of `content` is there: by the state of the last run where that holds, else by reading it.
+fn find(
     content: Content,
+    states: Option<&StateDir>,
+    check_all: bool,
+    notices: &Sender<Notice>,
     progress: &AtomicU32,
-    before: impl Fn(&Content) -> Before<'a>,
-) -> Result<(Arc<Content>, Bitfield), ContentError> {
-    let have = check_after(&content, progress, before)?;
-    content.prepare()?;
-    content.move_parts()?;
-    Ok((Arc::new(content), have))
-}
-
-/// The pieces of `content` that are there. `progress` counts the pieces that were looked at.
-pub fn check(content: &Content, progress: &AtomicU32) -> Result<Bitfield, ContentError> {
-    check_after(content, progress, |_| None)
-}
-
-fn check_after<'a>(
-    content: &Content,
-    progress: &AtomicU32,
-    before: impl Fn(&Content) -> Before<'a>,
-) -> Result<Bitfield, ContentError> {
-    let pieces = content.metainfo.piece_count();
-    let sizes: Vec<u64> =
-        (0..content.metainfo.files.len()).map(|file| content.size_on_disk(file).unwrap_or(0)).collect();
+) -> Result<Found, ContentError> {
+    // Looked at before anything is read: what somebody writes meanwhile shows next time.
+    let look = |file| content.open_file(file).and_then(|file| look_at(&file)).ok();
+    let files = 0..content.metainfo.files.len();
+    let sizes: Vec<u64> = files.clone().map(|file| content.size_on_disk(file).unwrap_or(0)).collect();
     content.refuse_too_long(&sizes)?;
-    let before = before(content);
-    let have = Mutex::new(Bitfield::new(pieces));
+    let seen: Vec<Option<Record>> = files.clone().map(look).collect();
+    let warn = |text| drop(notices.send(Notice::Warning { text }));
+    let mut known = states.map(|states| (states, Box::new(Known::load(states, &content, warn))));
+    let trusts = |file| {
+        let holds = |(states, known): &(&StateDir, Box<Known>)| known.trusts(states, file, seen[file].as_ref());
+        !check_all && known.as_ref().is_some_and(holds)
+    };
+    let trusted: Vec<bool> = files.map(trusts).collect();
+    let last = known.as_ref().filter(|_| !check_all).map(|(_, known)| known.have());
+    let (have, hashed_bytes) = check(&content, &seen, last.map(|have| (have, trusted.as_slice())), progress);
+    if let Some((states, known)) = &mut known {
+        known.checked(states, seen, &trusted);
+    }
+    Ok(Found { content: Arc::new(content), have, hashed_bytes, known: known.map(|(_, known)| known) })
+}
+
+/// The pieces of `content` that are there, and how many bytes had to be read for that. `last`: the pieces that were
+/// there in the last run, and of which files that still holds. `progress` counts the pieces that were looked at.
+pub fn check(
+    content: &Content,
+    seen: &[Option<Record>],
+    last: Option<(&Bitfield, &[bool])>,
+    progress: &AtomicU32,
+) -> (Bitfield, u64) {
+    let pieces = content.metainfo.piece_count();
+    let sizes: Vec<u64> = seen.iter().map(|seen| seen.map_or(0, |seen| seen.stamp.size)).collect();
+    let (have, hashed) = (Mutex::new(Bitfield::new(pieces)), Mutex::new(0));
     if sizes.iter().all(|size| *size == 0) && !content.has_old_parts() && pieces > 0 {
-        return Ok(Bitfield::new(pieces));
+        return (Bitfield::new(pieces), 0);
     }
     let next = AtomicU32::new(0);
     let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
     thread::scope(|scope| {
         let worker = || {
             let mut buffer = vec![0; READ_BYTES];
+            let holds = |piece, trusted: &[bool]| files_of_piece(content, piece).all(|file| trusted[file]);
             loop {
                 let piece = next.fetch_add(1, Ordering::Relaxed);
                 if piece >= pieces {
                     return;
                 }
-                if is_known(content, piece, &before) || is_had(content, piece, &sizes, &mut buffer) {
+                let right = match last {
+                    // One that was in the part file may be there still: only its hash can tell.
+                    Some((have, trusted))
+                        if holds(piece, trusted) && (have.get(piece) || !content.may_be_in_part(piece)) =>
+                    {
+                        have.get(piece)
+                    }
+                    _ => is_had(content, piece, &sizes, &mut buffer, &hashed),
+                };
+                if right {
                     have.lock().unwrap_or_else(PoisonError::into_inner).set(piece);
                 }
                 progress.fetch_add(1, Ordering::Relaxed);
@@ -126,16 +162,21 @@ fn check_after<'a>(
         // A worker that panicked proved nothing; its pieces stay missing.
         workers.into_iter().for_each(|worker| drop(worker.join()));
     });
-    Ok(have.into_inner().unwrap_or_else(PoisonError::into_inner))
+    let hashed = hashed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    (have.into_inner().unwrap_or_else(PoisonError::into_inner), hashed)
+}
+
+fn files_of_piece(content: &Content, piece: u32) -> impl Iterator<Item = usize> + '_ {
+    content.files_of(content.piece_offset(piece), content.metainfo.piece_size(piece) as u64)
 }
 
 /// Whether `piece` is right, in its files or in the part file.
-fn is_had(content: &Content, piece: u32, sizes: &[u64], buffer: &mut [u8]) -> bool {
-    if is_there(content, piece, sizes) && is_right(content, piece, buffer) {
+fn is_had(content: &Content, piece: u32, sizes: &[u64], buffer: &mut [u8], hashed: &Mutex<u64>) -> bool {
+    if is_there(content, piece, sizes) && is_right(content, piece, buffer, hashed) {
         return true;
     }
     if content.try_part(piece) {
-        if is_right(content, piece, buffer) {
+        if is_right(content, piece, buffer, hashed) {
             return true;
         }
         content.drop_part(piece);
@@ -147,23 +188,16 @@ fn is_had(content: &Content, piece: u32, sizes: &[u64], buffer: &mut [u8]) -> bo
 fn is_there(content: &Content, piece: u32, sizes: &[u64]) -> bool {
     let start = content.piece_offset(piece);
     let size = content.metainfo.piece_size(piece) as u64;
-    content.files_of(start, size).all(|file| {
+    files_of_piece(content, piece).all(|file| {
         let entry = &content.metainfo.files[file];
         sizes[file] >= entry.length.min(start + size - entry.offset)
     })
 }
 
-/// Whether `piece` was had, and lies in files that are as they were.
-fn is_known(content: &Content, piece: u32, before: &Before) -> bool {
-    let Some((have, unchanged)) = before else { return false };
-    let size = content.metainfo.piece_size(piece) as u64;
-    // (What lies in the part file is always read.)
-    let is_same = |file: usize| unchanged[file] && content.wants(file);
-    have.get(piece) && content.files_of(content.piece_offset(piece), size).all(is_same)
-}
-
-/// Whether the bytes of `piece` are right. One that can't be read is not: it is fetched again, and the others are used.
-fn is_right(content: &Content, piece: u32, buffer: &mut [u8]) -> bool {
+/// Whether the hash of `piece` is right; its bytes are counted as `hashed`. A piece that can't be read is not right: it
+/// is fetched again, and the others are used.
+fn is_right(content: &Content, piece: u32, buffer: &mut [u8], hashed: &Mutex<u64>) -> bool {
+    *hashed.lock().unwrap_or_else(PoisonError::into_inner) += content.metainfo.piece_size(piece) as u64;
     let mut hash = Sha1::new();
     let (mut offset, mut left) = (content.piece_offset(piece), content.metainfo.piece_size(piece) as usize);
     while left > 0 {

@@ -1,11 +1,13 @@
 //! Content that is there by half.
 
-use super::super::testkit::{Part, open, part, torrent};
-use super::*;
+use super::super::testkit::{Part, check_all as check, open, part, torrent};
+use super::{READ_BYTES, is_right};
 use crate::proto::metainfo::Metainfo;
 use proptest::prelude::*;
 use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicU32;
 
 const PIECE: usize = 1000;
 
@@ -117,31 +119,6 @@ fn a_piece_that_cannot_be_read_is_missing_and_the_others_are_not() {
     fs::write(dir.path().join("whole"), &bytes[..2 * PIECE]).unwrap();
     let content = open(&metainfo, dir.path(), false);
     let mut buffer = vec![0; READ_BYTES];
-    let right: Vec<bool> = (0..3).map(|piece| is_right(&content, piece, &mut buffer)).collect();
+    let right: Vec<bool> = (0..3).map(|piece| is_right(&content, piece, &mut buffer, &Mutex::new(0))).collect();
     assert_eq!(right, [true, true, false]);
-}
-
-#[test]
-fn when_content_is_opened_again_only_what_somebody_touched_is_read() {
-    let dir = tempfile::tempdir().unwrap();
-    let (metainfo, bytes) = torrent(0, &[(4 * PIECE, false), (4 * PIECE, false), (4 * PIECE, false)], PIECE, &[]);
-    (0..3).for_each(|file| put(dir.path(), &metainfo, file, part(&metainfo, &bytes, file)));
-    let content = open(&metainfo, dir.path(), false);
-    let have = check(&content, &AtomicU32::new(0)).unwrap();
-    assert!(have.is_full());
-    // The first file is cut. The second is spoilt behind our back: were it read, that would be seen.
-    let path = |file: usize| dir.path().join(&metainfo.files[file].path);
-    put(dir.path(), &metainfo, 0, &bytes[..2 * PIECE]);
-    let times = fs::FileTimes::new().set_modified(fs::metadata(path(1)).unwrap().modified().unwrap());
-    let second = fs::OpenOptions::new().write(true).open(path(1)).unwrap();
-    std::os::unix::fs::FileExt::write_all_at(&second, &[!bytes[4 * PIECE]], 0).unwrap();
-    second.set_times(times).unwrap();
-    let (_, found) = again(&content, &have).unwrap();
-    assert_eq!(found.iter_ones().collect::<Vec<_>>(), [0, 1, 4, 5, 6, 7, 8, 9, 10, 11]);
-    // A disk that was away may have lost what was written: what we wrote to is read in any case.
-    content.write(5 * PIECE as u64, &[bytes[5 * PIECE..6 * PIECE].to_vec()]).unwrap();
-    content.note_proven(5).unwrap();
-    content.doubtful.store(true, Ordering::Relaxed);
-    let (_, found) = again(&content, &have).unwrap();
-    assert_eq!(found.iter_ones().collect::<Vec<_>>(), [0, 1, 5, 6, 7, 8, 9, 10, 11]);
 }

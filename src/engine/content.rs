@@ -8,6 +8,7 @@ use super::files::FileCache;
 use super::in_words;
 use super::parts::Parts;
 use super::touched::KnownFiles;
+use crate::proto::bitfield::Bitfield;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::sha1::Digest;
 use crate::swarm::choice::Choice;
@@ -91,6 +92,8 @@ pub struct Content {
     pub(super) parts: Option<Parts>,
     /// Which files are known to have their size, so that it is not asked for at each write.
     sized: Vec<AtomicBool>,
+    /// Which files were written to since their last record; see [`super::resume`].
+    touched: Vec<AtomicBool>,
     has_padding: bool,
     /// What the files were like when they were proven.
     pub(super) known: KnownFiles,
@@ -113,7 +116,8 @@ impl Content {
             path: dir.to_path_buf(),
             error,
         })?;
-        let sized: Vec<AtomicBool> = metainfo.files.iter().map(|_| AtomicBool::new(false)).collect();
+        let none = || metainfo.files.iter().map(|_| AtomicBool::new(false)).collect();
+        let (sized, touched, file_count) = (none(), none(), metainfo.files.len());
         let has_padding = metainfo.files.iter().any(|entry| entry.padding);
         Ok(Content {
             torrent,
@@ -125,10 +129,11 @@ impl Content {
             preallocate,
             in_trouble: AtomicBool::new(false),
             doubtful: AtomicBool::new(false),
-            known: KnownFiles::new(sized.len()),
+            known: KnownFiles::new(file_count),
             choice: None,
             parts: None,
             sized,
+            touched,
             has_padding,
             write_turn: Mutex::new(()),
         })
@@ -183,8 +188,7 @@ impl Content {
 
     /// How long the file is on disk; `None` where it is not there, or can't be read. What it is like is noted.
     pub fn size_on_disk(&self, file: usize) -> Option<u64> {
-        let path = &self.metainfo.files.get(file)?.path;
-        let found = self.folder.file(path, For::Reading).ok()?.metadata().ok()?;
+        let found = self.open_file(file).ok()?.metadata().ok()?;
         self.known.note(file, &found);
         Some(found.len())
     }
@@ -201,9 +205,40 @@ impl Content {
         if entry.padding || !self.wants(file) {
             return 0;
         }
-        let found = self.folder.file(&entry.path, For::Reading).and_then(|file| file.metadata());
+        let found = self.open_file(file).and_then(|file| file.metadata());
         // `st_blocks` is in units of 512 bytes, whatever the file system's own are (stat(2)).
         entry.length.saturating_sub(found.map_or(0, |found| found.blocks() * 512))
+    }
+
+    /// The file, opened for reading.
+    pub fn open_file(&self, file: usize) -> io::Result<File> {
+        self.folder.file(&self.metainfo.files[file].path, For::Reading)
+    }
+
+    /// The folder that the content is in.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Notes that a file was written to.
+    pub fn touch(&self, file: usize) {
+        self.touched[file].store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a file was written to since this was last asked.
+    pub fn take_touched(&self, file: usize) -> bool {
+        self.touched[file].swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether any of a file's pieces, and whether all of them, are in `have`. Of one that is not on disk, none.
+    pub fn has_of(&self, file: usize, have: &Bitfield) -> (bool, bool) {
+        let entry = &self.metainfo.files[file];
+        if entry.padding || entry.length == 0 {
+            return (false, false);
+        }
+        let piece = |offset: u64| (offset / self.metainfo.piece_length as u64) as u32;
+        let mut pieces = piece(entry.offset)..=piece(entry.offset + entry.length - 1);
+        (pieces.clone().any(|piece| have.get(piece)), pieces.all(|piece| have.get(piece)))
     }
 
     /// Writes blocks that follow each other, the first one at `offset` of the torrent; in one call of the system where
@@ -299,6 +334,7 @@ impl Content {
         let entry = &self.metainfo.files[index];
         let file = self.files.get((self.number, index), &self.folder, &entry.path, For::Writing);
         let file = file.map_err(|error| self.error(Doing::Making, &entry.path, error))?;
+        self.touch(index);
         if !self.sized[index].load(Ordering::Relaxed) {
             let found = file.metadata().map_err(|error| self.error(Doing::Making, &entry.path, error))?;
             // `st_blocks` is in units of 512 bytes, whatever the file system's own are (stat(2)).

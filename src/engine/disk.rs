@@ -5,8 +5,10 @@
 //! answer requests out of order as a matter of course, and reading it back would cost more. Only [`KEPT_BYTES`] are
 //! kept; what is beyond is read back when its turn has come. A piece is never held whole.
 
+mod failing;
+
 use super::blocks::Blocks;
-use super::content::{Content, ContentError};
+use super::content::Content;
 use super::failed::Failed;
 use super::input::Input;
 use crate::proto::message::{BLOCK_BYTES, BlockSpec};
@@ -70,6 +72,8 @@ pub enum DiskJob {
         /// The torrent.
         torrent: usize,
     },
+    /// Tell when all that came before is done.
+    Finish,
 }
 
 /// The disk threads.
@@ -120,6 +124,14 @@ impl Disk {
         for thread in &mut self.threads {
             thread.gathered.push(DiskJob::Forget { torrent });
         }
+    }
+
+    /// Has each thread say when it has done all that came before: [`Input::DiskDone`], as often as this says.
+    pub fn finish(&mut self) -> usize {
+        for thread in &mut self.threads {
+            thread.gathered.push(DiskJob::Finish);
+        }
+        self.threads.len()
     }
 
     /// Sends the threads what has gathered. (Their queues are bounded by the budget that every block was counted in.)
@@ -216,6 +228,10 @@ impl Worker {
                         pieces.into_iter().for_each(|piece| self.forget(torrent, piece));
                         self.failed.forget(torrent);
                         self.report();
+                    }
+                    DiskJob::Finish => {
+                        run.take().into_iter().for_each(|run| self.write(run));
+                        let _ = self.manager.send(Input::DiskDone);
                     }
                 }
             }
@@ -353,35 +369,6 @@ impl Worker {
         for (torrent, bytes) in std::mem::take(&mut self.unreported) {
             self.tell(torrent, Event::Written { bytes });
         }
-    }
-
-    /// Blocks of a piece were not written: what came of it is forgotten, and fetched again.
-    fn unwritten(&mut self, content: &Content, piece: u32) {
-        self.forget(content.torrent, piece);
-        self.report();
-        self.tell(content.torrent, Event::Unwritten { piece });
-    }
-
-    /// Something could not be done; what it means is told.
-    fn fail(&mut self, content: &Content, block: BlockSpec, error: ContentError) {
-        let torrent = content.torrent;
-        self.forget(torrent, block.piece);
-        self.report();
-        if error.tells_of_a_change() {
-            self.tell(torrent, Event::Unwritten { piece: block.piece });
-            return self.tell(torrent, Event::Doubted { text: error.to_string() });
-        }
-        if !error.may_pass() {
-            let _ = self.manager.send(Input::DiskFailed { torrent, error });
-            return;
-        }
-        self.tell(
-            torrent,
-            match content.begin_trouble(&error) {
-                Some(trouble) => Event::DiskTrouble { block: Some(block), trouble },
-                None => Event::Unwritten { piece: block.piece },
-            },
-        );
     }
 
     fn tell(&self, torrent: usize, event: Event) {

@@ -1,5 +1,6 @@
 //! Blocks in every order, told apart by what comes to the manager and what lies on disk.
 
+use super::super::content::ContentError;
 use super::super::failed::MOST_DIGESTS;
 use super::super::testkit::{PATIENCE, Part, open, part, torrent};
 use super::*;
@@ -31,6 +32,7 @@ struct Told {
     /// What the disk has or lacks, in words, and how often nothing was written for it.
     trouble: Vec<String>,
     unwritten: usize,
+    done: usize,
 }
 
 impl Told {
@@ -47,6 +49,7 @@ impl Told {
             Input::Torrent { torrent: 0, event: Event::Doubted { text } } => self.trouble.push(text),
             Input::Torrent { torrent: 0, event: Event::DiskHealed { .. } } => self.trouble.push("healed".into()),
             Input::Torrent { torrent: 0, event: Event::Unwritten { .. } } => self.unwritten += 1,
+            Input::DiskDone => self.done += 1,
             _ => panic!("a disk thread says something else"),
         }
     }
@@ -339,5 +342,17 @@ fn the_room_for_what_is_kept_is_counted_to_the_byte() {
     assert_eq!((told.checked, told.written), (vec![(0, true)], 5 * block + 100));
 }
 
+#[test]
+fn all_that_came_before_is_done_when_the_threads_say_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let (metainfo, bytes) = torrent(12 * 4 * BLOCK, &[], 4 * BLOCK, &[]);
+    let mut bench = Bench::new(&metainfo, &bytes, dir.path());
+    bench.all_blocks().into_iter().for_each(|block| bench.give(block));
+    let threads = bench.disk.finish();
+    let mut told = Told::default();
+    bench.listen(&mut told, "all threads are done", |told| told.done == threads);
+    assert_eq!((told.checked.len(), told.written), (12, metainfo.length));
+    files_are_right(&metainfo, &bytes, dir.path());
+}
 #[path = "disk_trouble_tests.rs"]
 mod trouble;

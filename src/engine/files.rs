@@ -68,9 +68,10 @@ impl FileCache {
         }
         let file = loop {
             match folder.file(path, purpose) {
-                // The descriptors have run out, as they may where few are allowed: those of other files are of use.
-                Err(error) if is_out_of_files(&error) && !open.is_empty() => drop(open.remove(0)),
-                result => break Arc::new(result?),
+                // The process has no descriptor left: peers may have taken more than their share. One file makes room
+                // (a thread may still be using it, then the next one).
+                Err(error) if is_out_of_descriptors(&error) && !open.is_empty() => drop(open.remove(0)),
+                opened => break Arc::new(opened?),
             }
         };
         open.push(Open { key, purpose, file: Arc::clone(&file) });
@@ -83,8 +84,10 @@ impl FileCache {
     }
 }
 
-fn is_out_of_files(error: &io::Error) -> bool {
-    [Errno::MFILE, Errno::NFILE].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+/// Neither the process nor the system may have one more descriptor.
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    let number = error.raw_os_error();
+    number == Some(Errno::MFILE.raw_os_error()) || number == Some(Errno::NFILE.raw_os_error())
 }
 
 impl Default for FileCache {
@@ -112,5 +115,28 @@ mod tests {
         assert!(!Arc::ptr_eq(&reader, &writer));
         let again = cache.get((0, 5), &folder, "5", For::Reading).unwrap();
         assert!(Arc::ptr_eq(&again, &writer), "a writer can read too");
+    }
+
+    #[test]
+    #[ignore = "for the test below, which starts it with few descriptors"]
+    fn a_hundred_files_one_after_the_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        let cache = FileCache { open: Mutex::default(), most: 100, numbers: AtomicUsize::default() };
+        for file in 0..100 {
+            cache.get((0, file), &folder, &file.to_string(), For::Writing).unwrap();
+        }
+        assert!(cache.open.lock().unwrap().len() < 100, "it was not short of descriptors");
+    }
+
+    #[test]
+    fn when_no_descriptor_is_left_a_file_is_closed_for_the_next() {
+        let this = std::env::current_exe().unwrap();
+        let name = "engine::files::tests::a_hundred_files_one_after_the_other";
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", "ulimit -n 40; exec \"$0\" --ignored --exact \"$1\""]).arg(this).arg(name);
+        let output = shell.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
     }
 }

@@ -4,14 +4,13 @@
 
 use super::Job;
 use super::Watch;
-use super::content::{Content, ContentError};
+use super::check::Found;
+use super::content::ContentError;
 use super::link::Link;
-use crate::proto::bitfield::Bitfield;
 use crate::proto::handshake::Handshake;
 use crate::swarm::event::Event;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
-use std::sync::Arc;
 
 /// Something for the manager.
 pub enum Input {
@@ -22,7 +21,7 @@ pub enum Input {
         /// The torrent's number.
         torrent: usize,
         /// The content and the pieces that are there; or why not.
-        result: Result<(Arc<Content>, Bitfield), ContentError>,
+        result: Result<Box<Found>, ContentError>,
     },
     /// A connection stands, and the peer's handshake is read.
     Connected {
@@ -62,6 +61,8 @@ pub enum Input {
     },
     /// The person wants no more than so many bytes a second.
     LimitDownload(Option<u64>),
+    /// A disk thread has done all that came before [`Disk::finish`](super::disk::Disk::finish).
+    DiskDone,
     /// The person wants a pause of all torrents, or wants to go on.
     Pause(bool),
     /// What the person looks at has changed.

@@ -3,6 +3,7 @@
 //! Floor 3. Shutting the socket wakes the reader; dropping the sender ends the writer. The three share one descriptor.
 
 use super::content::Content;
+use super::shaking::Opening;
 use crate::proto::id::InfoHash;
 use crate::proto::message::{BlockSpec, Message};
 use crate::swarm::peer::PeerKey;
@@ -63,6 +64,8 @@ impl Link {
 pub struct Directory {
     torrents: Mutex<BTreeMap<InfoHash, Arc<Content>>>,
     last_peer: AtomicU32,
+    /// Connections that are being opened for them.
+    pub opening: Opening,
 }
 
 impl Directory {
@@ -71,9 +74,10 @@ impl Directory {
         self.lock().insert(content.metainfo.info_hash, content);
     }
 
-    /// A torrent ended.
+    /// A torrent ended, and with it the connections that are being opened for it.
     pub fn remove(&self, info_hash: &InfoHash) {
         self.lock().remove(info_hash);
+        self.opening.end(info_hash);
     }
 
     /// The torrent with this info-hash.

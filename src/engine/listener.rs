@@ -3,19 +3,17 @@
 //! Floor 3. One port for all torrents: the handshake says which is meant. A peer gets its thread at once, so that a
 //! slow handshake holds up nobody; how many may be shaking hands at a time is bounded.
 
-use super::EngineError;
 use super::reader::{self, STACK_BYTES, Surroundings};
+use super::shaking::Places;
+use super::{EngineError, in_words};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::io;
 use std::net::TcpListener;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// Connections that may be shaking hands at once; further ones are closed at once.
-const MOST_SHAKING: usize = 64;
 /// How long to wait when the system has no descriptor or memory for a connection: trying at once would spin.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -52,39 +50,40 @@ fn bind_port(port: u16) -> io::Result<Vec<TcpListener>> {
 
 /// Starts a thread for each listener.
 pub fn start(listeners: Vec<TcpListener>, around: &Surroundings) -> io::Result<()> {
-    let shaking = Arc::new(AtomicUsize::new(0));
+    let places = Arc::new(Places::default());
     for listener in listeners {
-        let (around, shaking) = (around.clone(), Arc::clone(&shaking));
+        let (around, places) = (around.clone(), Arc::clone(&places));
         let builder = thread::Builder::new().name("listener".into()).stack_size(STACK_BYTES);
-        builder.spawn(move || listen(&listener, &around, &shaking))?;
+        builder.spawn(move || listen(&listener, &around, &places))?;
     }
     Ok(())
 }
 
-fn listen(listener: &TcpListener, around: &Surroundings, shaking: &Arc<AtomicUsize>) {
+fn listen(listener: &TcpListener, around: &Surroundings, places: &Arc<Places>) {
+    // What is in the way of the next one is said once.
+    let mut in_trouble = false;
     loop {
         let (socket, addr) = match listener.accept() {
             Ok((socket, addr)) => (socket, SocketAddr::new(addr.ip().to_canonical(), addr.port())),
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
             Err(error) => {
-                log::warn!("can't take in a connection: {error}");
+                if !in_trouble {
+                    log::warn!("can't take in connections for now: {}", in_words(&error));
+                }
+                in_trouble = true;
                 thread::park_timeout(PAUSE);
                 continue;
             }
         };
-        if shaking.fetch_add(1, Ordering::Relaxed) >= MOST_SHAKING {
-            shaking.fetch_sub(1, Ordering::Relaxed);
+        in_trouble = false;
+        let Some(place) = places.take(addr.ip()) else {
             log::debug!("{addr}: closed: too many are shaking hands");
             continue;
-        }
-        let (around, done) = (around.clone(), Arc::clone(shaking));
-        let shaken = move || {
-            done.fetch_sub(1, Ordering::Relaxed);
         };
-        let run = move || reader::accept(&around, socket, addr, shaken);
+        let around = around.clone();
+        let run = move || reader::accept(&around, socket, addr, place);
         if let Err(error) = thread::Builder::new().name("reader".into()).stack_size(STACK_BYTES).spawn(run) {
             log::warn!("{addr}: can't start a thread: {error}");
-            shaking.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }

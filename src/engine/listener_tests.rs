@@ -1,5 +1,6 @@
 //! Ports, families, and more callers than there are places.
 
+use super::super::shaking::MOST_OF_NEAR;
 use super::super::testkit::{PATIENCE, surroundings, wait_until};
 use super::*;
 use crate::proto::handshake::{self, Handshake, Reserved};
@@ -64,16 +65,16 @@ fn callers_that_say_nothing_are_bounded_and_their_places_are_given_back() {
     let (listeners, port) = bind(&(0..=0)).unwrap();
     start(listeners, &surroundings(1).0).unwrap();
     let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut silent: Vec<TcpStream> = (0..MOST_SHAKING).map(|_| TcpStream::connect(addr).unwrap()).collect();
+    let mut silent: Vec<TcpStream> = (0..MOST_OF_NEAR).map(|_| TcpStream::connect(addr).unwrap()).collect();
     // They are taken in one after another: the next one finds all places taken.
     let mut next = TcpStream::connect(addr).unwrap();
     next.set_read_timeout(Some(PATIENCE)).unwrap();
     assert_eq!(next.read(&mut [0]).unwrap(), 0, "it is closed at once");
     // Those that have a place keep it.
     let mut answer = [0; handshake::LEN];
-    silent[MOST_SHAKING - 1].write_all(&ours()).unwrap();
-    silent[MOST_SHAKING - 1].read_exact(&mut answer).unwrap();
+    silent[MOST_OF_NEAR - 1].write_all(&ours()).unwrap();
+    silent[MOST_OF_NEAR - 1].read_exact(&mut answer).unwrap();
     assert_eq!(answer, ours());
-    silent.truncate(MOST_SHAKING / 2);
+    silent.truncate(MOST_OF_NEAR / 2);
     wait_until("places are free again", || is_served(addr));
 }

@@ -2,23 +2,24 @@
 //!
 //! Floor 3. It takes what the other threads report, hands it to [`Torrent::handle`], and carries the actions to where
 //! they are done. It blocks on its channel alone: what it gives away goes into channels that are bounded by what was
-//! let in (the budget, the windows, the number of peers), so giving never waits. What peers get is in `orders.rs`.
+//! let in (the budget, the windows, the number of peers), so giving never waits. What peers get is in
+//! `orders.rs`, how torrents and all of it end in `ending.rs`.
 
+mod ending;
 mod mending;
 mod orders;
 
 use super::announce::Announcers;
 use super::blocks::Blocks;
-use super::check::{self, Check};
-use super::content::Content;
+use super::check::{self, Check, Found};
 use super::disk::{Disk, DiskJob};
 use super::input::Input;
+use super::keeper::Keeper;
 use super::link::{Directory, Order};
 use super::listener;
 use super::reader::{self, Surroundings};
-use super::slot::{Slot, State};
-use super::{Config, GOODBYE, Job, Notice, Problem, Report, Watch, entropy};
-use crate::proto::bitfield::Bitfield;
+use super::slot::{Saved, Slot, State};
+use super::{Config, Job, Notice, Report, Watch, entropy, most_connections};
 use crate::swarm::Time;
 use crate::swarm::announcer::{AnnounceFailure, Announcement};
 use crate::swarm::budget::{Budget, LEAST_BYTES};
@@ -42,6 +43,9 @@ use std::time::{Duration, Instant};
 const INBOX: usize = 64;
 /// Things taken in before what they led to is sent: so that a peer's requests go out together.
 const BATCH: usize = 128;
+
+/// Connections of all torrents together (libtorrent's and transmission's number), or `--max-peers` if that is more.
+const MOST_CONNECTIONS: usize = 200;
 
 struct Manager {
     started: Instant,
@@ -70,6 +74,9 @@ struct Manager {
     status_at: Option<Time>,
     /// When we end, goodbyes answered or not.
     end_at: Option<Time>,
+    /// Disk threads that have something to write before we end.
+    disks_busy: usize,
+    keeper: Keeper,
 }
 
 /// Starts the manager and all threads that serve it; what is sent to the channel goes to the manager.
@@ -91,14 +98,16 @@ pub fn start(
     let mut shared = Shared::new(Rng::new(entropy()), Budget::new(config.memory_bytes));
     shared.upload.set_rate(config.total_upload_rate, Time::ZERO);
     shared.download.set_rate(config.download_rate, Time::ZERO);
+    shared.most_connected = most_connections().min(MOST_CONNECTIONS.max(config.max_peers));
     let mut manager = Manager {
         started: Instant::now(),
         settings,
         inbox,
-        notices,
         disk: Disk::start(&sender, &blocks, config.memory_bytes.max(LEAST_BYTES))?,
         announcers: Announcers::new(sender.clone()),
-        checks: check::start(sender.clone(), config.preallocate)?,
+        checks: check::start(sender.clone(), notices.clone(), &config)?,
+        keeper: Keeper::start(&config, notices.clone())?,
+        notices,
         around,
         shared,
         torrents: Vec::new(),
@@ -113,6 +122,7 @@ pub fn start(
         status_every: config.status_every,
         status_at: config.status_every.map(|_| Time::ZERO),
         end_at: None,
+        disks_busy: 0,
     };
     thread::Builder::new().name("manager".into()).spawn(move || manager.run())?;
     Ok(sender)
@@ -136,23 +146,24 @@ impl Manager {
                 let outcome = Box::new(Err(AnnounceFailure { reason, retry_in: None, refused: false }));
                 self.take(Input::Torrent { torrent, event: Event::Announced { announcement, outcome } }, now);
             }
+            self.keeper.save_due(&mut self.torrents, now);
             self.disk.send();
             self.send_orders();
             if self.status_at.is_some_and(|at| at <= now) {
                 self.status_at = self.status_every.map(|every| now + every);
                 let _ = self.notices.send(Notice::Status(self.reports(now)));
             }
-            if self.end_at.is_some_and(|at| at <= now || self.announcing == 0) {
+            if self.end_at.is_some_and(|at| at <= now || self.announcing + self.disks_busy == 0) {
                 break;
             }
         }
-        self.peers.values().for_each(|connection| connection.link.close());
-        let _ = self.notices.send(Notice::Stopped(self.reports(self.started.elapsed())));
+        self.torrents.iter().for_each(|slot| self.around.directory.remove(&slot.info_hash));
+        self.end();
     }
 
     /// Waits for something to come, or for the next moment anybody waits for: `Some(None)`. `None`: it is over.
     fn wait(&self) -> Option<Option<Input>> {
-        let wakes = self.torrents.iter().map(|slot| slot.wake).fold(None, sooner);
+        let wakes = self.torrents.iter().map(|slot| sooner(slot.wake, slot.save_at)).fold(None, sooner);
         match sooner(wakes, sooner(self.status_at, self.end_at)) {
             None => self.inbox.recv().ok().map(Some),
             Some(at) => Some(self.inbox.recv_deadline(self.started + at).ok()),
@@ -193,7 +204,7 @@ impl Manager {
             Input::Checked { .. } if self.end_at.is_some() => {}
             Input::Checked { torrent, result } if self.is_running(torrent) => self.checked_again(torrent, result, now),
             Input::Checked { torrent, result } => match result {
-                Ok((content, have)) => self.join(torrent, content, have, now),
+                Ok(found) => self.join(torrent, *found, now),
                 Err(error) => self.failed(torrent, error.into()),
             },
             Input::DiskFailed { torrent, error } => self.disk_failed(torrent, error, now),
@@ -201,6 +212,7 @@ impl Manager {
                 self.shared.download.set_rate(rate, now);
                 (0..self.torrents.len()).for_each(|number| self.handle(number, Event::BudgetFreed, now));
             }
+            Input::DiskDone => self.disk_done(now),
             Input::Pause(paused) => {
                 self.paused = paused;
                 (0..self.torrents.len()).for_each(|number| self.handle(number, Event::Paused(paused), now));
@@ -225,15 +237,19 @@ impl Manager {
             state: State::Checking(Arc::clone(&progress)),
             wake: None,
             told: Vec::new(),
+            saved: Saved::default(),
+            save_at: None,
         });
         let _ = self.checks.send(Check::New { torrent: self.torrents.len() - 1, job, progress });
     }
 
     /// The content is checked: the torrent begins.
-    fn join(&mut self, number: usize, content: Arc<Content>, have: Bitfield, now: Time) {
+    fn join(&mut self, number: usize, found: Found, now: Time) {
         if self.end_at.is_some() {
             return;
         }
+        let Found { content, have, hashed_bytes, known } = found;
+        self.keeper.begin(number, Arc::clone(&content), known);
         let mut torrent = Torrent::new(&content.metainfo, have, self.settings.clone(), now, &mut self.shared.rng);
         if let Some(choice) = &content.choice {
             torrent.want_only(choice.pieces());
@@ -242,61 +258,35 @@ impl Manager {
         let slot = &mut self.torrents[number];
         let (had_bytes, whole) = (slot.length - left, standing == Standing::Seeding);
         slot.told = vec![None; torrent.trackers().len()];
+        slot.saved.at = now;
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
         self.around.directory.add(content);
-        let _ = self.notices.send(Notice::Joined { torrent: number, had_bytes, whole });
+        let _ = self.notices.send(Notice::Joined { torrent: number, had_bytes, hashed_bytes, whole });
         self.handle(number, Event::Timer, now);
         if self.paused {
             self.handle(number, Event::Paused(true), now);
         }
     }
 
-    fn failed(&mut self, number: usize, problem: Problem) {
-        let slot = &mut self.torrents[number];
-        if matches!(slot.state, State::Failed(_)) {
-            return;
-        }
-        self.around.directory.remove(&slot.info_hash);
-        self.disk.forget(number);
-        slot.state = State::Failed(problem.clone());
-        slot.wake = None;
-        let _ = self.notices.send(Notice::Failed { torrent: number, problem });
-    }
-
     fn is_running(&self, number: usize) -> bool {
         matches!(self.torrents.get(number), Some(Slot { state: State::Running(..), .. })) && self.end_at.is_none()
-    }
-
-    fn stop(&mut self, now: Time) {
-        self.end_at = Some(now + GOODBYE);
-        for number in 0..self.torrents.len() {
-            if let State::Running(torrent, _) = &mut self.torrents[number].state {
-                torrent.stop(&mut Turn { now, shared: &mut self.shared, actions: &mut self.actions });
-                self.carry_out(number);
-            }
-        }
     }
 
     /// Hands an event to its torrent, and does what it decides.
     fn handle(&mut self, number: usize, event: Event, now: Time) {
         let Some(slot) = self.torrents.get_mut(number) else { return };
-        let State::Running(torrent, _) = &mut slot.state else { return self.give_back(event) };
+        let announced = matches!(event, Event::Announced { .. });
+        let torrent = match &mut slot.state {
+            State::Running(torrent, _) => torrent,
+            State::Failed(_, Some((torrent, _))) if announced => torrent,
+            _ => return self.give_back(event),
+        };
         torrent.handle(event, &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions });
         slot.wake = torrent.next_wake(now, &self.shared);
+        self.keeper.plan(slot);
         self.carry_out(number);
-    }
-
-    /// What was under way when its torrent ended gives back what all torrents share.
-    fn give_back(&mut self, event: Event) {
-        if let Event::ConnectFailed { .. } | Event::Connected { outgoing: true, .. } = event {
-            self.shared.connecting = self.shared.connecting.saturating_sub(1);
-        }
-        match event {
-            Event::Written { bytes } => self.shared.budget.written(bytes),
-            Event::Connected { peer, .. } => {
-                self.peers.remove(&peer).into_iter().for_each(|connection| connection.link.close());
-            }
-            _ => {}
+        if let State::Failed(_, parting) = &mut self.torrents[number].state {
+            parting.take_if(|(torrent, _)| !torrent.is_announcing());
         }
     }
 
@@ -326,7 +316,9 @@ impl Manager {
     }
 
     fn carry_out(&mut self, number: usize) {
-        let State::Running(_, content) = &self.torrents[number].state else { return };
+        let (State::Running(_, content) | State::Failed(_, Some((_, content)))) = &self.torrents[number].state else {
+            return;
+        };
         let content = Arc::clone(content);
         let mut actions = std::mem::take(&mut self.actions);
         for action in actions.drain(..) {
@@ -379,7 +371,7 @@ impl Manager {
             if tracker.problem != *told {
                 *told = tracker.problem.clone();
                 let (url, problem) = (tracker.url.clone(), tracker.problem.clone());
-                let _ = self.notices.send(Notice::Tracker { torrent: number, url, problem });
+                let _ = self.notices.send(Notice::Tracker { torrent: number, url, problem, refuses: tracker.refuses });
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::super::content::{ContentError, Doing};
 use super::super::link::Link;
 use super::super::testkit::{PATIENCE, http, serve, socket_pair, torrent};
-use super::super::{Engine, EngineError, Phase, ProblemKind};
+use super::super::{Engine, EngineError, GOODBYE, Phase, ProblemKind};
 use super::*;
 use crate::proto::bencode::Bencode;
 use crate::proto::compact;
@@ -142,12 +142,17 @@ fn a_tracker_that_is_silent_holds_up_no_goodbye() {
     add(&engine, &torrent(PIECE, &[], PIECE, &[format!("http://{addr}/")]).0, dir.path());
     joined(&notices);
     // Who connects has read the answer.
-    let _socket = peer.accept().unwrap();
+    let mut socket = peer.accept().unwrap().0;
     let begun = Instant::now();
     engine.stop();
     stopped(&notices);
     let took = begun.elapsed();
     assert!(took >= GOODBYE / 2 && took < PATIENCE, "{took:?}");
+    // Nor does what was being connected to go on.
+    let (begun, mut heard) = (Instant::now(), Vec::new());
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert!(socket.read_to_end(&mut heard).is_err() || heard.len() == 68, "our handshake, and the end");
+    assert!(begun.elapsed() < Duration::from_secs(5), "only the handshake's deadline ended it");
     let heard = || asked.recv_timeout(PATIENCE).unwrap();
     assert_eq!([heard(), heard()], ["started", "stopped"]);
 }
@@ -227,10 +232,40 @@ fn a_torrent_that_fails_leaves_the_places_of_its_connections_to_others() {
     let sockets = sixteen();
     fail(&engine, 0);
     next(&notices, "it fails", |notice| matches!(notice, Notice::Failed { torrent: 0, .. }).then_some(()));
-    drop(sockets);
+    // They need say nothing for that: their connections end with the torrent.
+    let begun = Instant::now();
+    for mut socket in sockets {
+        let mut heard = Vec::new();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        assert!(socket.read_to_end(&mut heard).is_err() || heard.len() == 68, "our handshake, and the end");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(8), "only the handshake's deadline ended them");
     add(&engine, &torrent(2 * PIECE, &[], PIECE, &trackers).0, dir.path());
     joined(&notices);
     drop(sixteen());
+}
+
+#[test]
+fn a_tracker_that_answers_when_the_torrent_has_failed_hears_that_it_stopped() {
+    let (sender, asked) = crossbeam_channel::unbounded();
+    let (gate, opened) = crossbeam_channel::bounded::<()>(0);
+    let addr = serve(move |path, socket| {
+        let _ = sender.send(event_of(path));
+        if event_of(path) == "started" {
+            // Not answered before the gate is open.
+            let _ = opened.recv();
+        }
+        let _ = socket.write_all(&reply(&[]));
+    });
+    let (engine, notices) = engine(1 << 20);
+    let dir = tempfile::tempdir().unwrap();
+    add(&engine, &torrent(PIECE, &[], PIECE, &[format!("http://{addr}/")]).0, dir.path());
+    let heard = || asked.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(heard(), "started");
+    fail(&engine, 0);
+    next(&notices, "it fails", |notice| matches!(notice, Notice::Failed { torrent: 0, .. }).then_some(()));
+    drop(gate);
+    assert_eq!(heard(), "stopped");
 }
 
 #[test]

@@ -9,6 +9,7 @@
 //! | [`listener`] | one or two | its socket |
 //! | [`announce`] | none when nothing is announced, at most 32 | a tracker |
 //! | [`lookup`] | none when no peer is named by host, at most 4 | the resolver |
+//! | [`keeper`] | one, where states are kept | its channel, the disk |
 //! | [`check`] | as many as cores, while content is checked | the disk |
 //! | [`hashing`] | as many as cores, while a torrent is made or content proven | the disk |
 
@@ -23,6 +24,7 @@ pub mod files;
 pub mod hashing;
 pub mod http;
 pub mod input;
+pub mod keeper;
 pub mod link;
 pub mod listener;
 pub mod lookup;
@@ -30,6 +32,8 @@ pub mod make;
 pub mod manager;
 pub mod parts;
 pub mod reader;
+pub mod resume;
+pub mod shaking;
 pub mod slot;
 #[cfg(test)]
 mod testkit;
@@ -49,11 +53,13 @@ use crate::swarm::waiting::DiskTrouble;
 use content::ContentError;
 use crossbeam_channel::{Receiver, Sender};
 use input::Input;
+use resume::StateDir;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The ports that are tried when none is named: those that BEP 3 began with, and the hundred the field added.
@@ -89,6 +95,12 @@ pub struct Config {
     pub stop_timeout: Option<Duration>,
     /// How often [`Notice::Status`] is to come; `None` for never.
     pub status_every: Option<Duration>,
+    /// Where resume states are kept; `None`: nowhere, and all content is checked.
+    pub states: Option<Arc<StateDir>>,
+    /// The least time between two saves of a torrent's state ([`resume::SAVE_EVERY`]).
+    pub save_every: Duration,
+    /// Check all content, whatever its state says.
+    pub check_all: bool,
 }
 
 impl Default for Config {
@@ -105,6 +117,9 @@ impl Default for Config {
             download_rate: None,
             stop_timeout: None,
             status_every: None,
+            states: None,
+            save_every: resume::SAVE_EVERY,
+            check_all: false,
         }
     }
 }
@@ -138,6 +153,8 @@ pub enum Notice {
         torrent: usize,
         /// Bytes that were there already, of those that are wanted.
         had_bytes: u64,
+        /// Bytes that were read and hashed to know that; the others are trusted, or not there.
+        hashed_bytes: u64,
         /// Nothing that is wanted is missing.
         whole: bool,
     },
@@ -173,6 +190,13 @@ pub enum Notice {
         url: String,
         /// `None`: it answers now.
         problem: Option<String>,
+        /// The problem is in its own words.
+        refuses: bool,
+    },
+    /// Something went wrong that stops no torrent.
+    Warning {
+        /// In words: what, and what comes of it.
+        text: String,
     },
     /// After [`Engine::stop`]: the trackers were told, the last report follows; nothing comes after this.
     Stopped(Vec<Report>),
@@ -205,6 +229,7 @@ pub struct Report {
 /// What a torrent is doing.
 #[allow(clippy::large_enum_variant)] // most are running: a box would save nothing
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // One for each torrent, and for most of them it is the large one.
 pub enum Phase {
     /// Content that is there is being checked, or waits for that: bytes looked at so far.
     Checking(u64),
@@ -317,6 +342,7 @@ impl Engine {
     }
 
     /// Says goodbye to trackers and peers; [`Notice::Stopped`] comes within [`GOODBYE`].
+    /// Says goodbye to trackers and peers, within [`GOODBYE`], and saves the states; then [`Notice::Stopped`] comes.
     pub fn stop(&self) {
         let _ = self.manager.send(Input::Stop);
     }

@@ -117,6 +117,17 @@ impl Content {
         end <= parts.found
     }
 
+    /// Whether `piece` may lie in the part file.
+    pub fn may_be_in_part(&self, piece: u32) -> bool {
+        self.parts.as_ref().is_some_and(|parts| parts.place(piece).is_some())
+    }
+
+    /// The pieces that are read from the part file.
+    pub fn pieces_in_part(&self) -> impl Iterator<Item = u32> + '_ {
+        let places = self.parts.iter().flat_map(|parts| &parts.places);
+        places.filter(|place| place.used.load(Ordering::Relaxed)).map(|place| place.piece)
+    }
+
     /// The hash was wrong: what the part file has of `piece` is of no use.
     pub fn drop_part(&self, piece: u32) {
         if let Some((_, place)) = self.parts.as_ref().and_then(|parts| parts.place(piece)) {

@@ -1,7 +1,6 @@
 //! Part files on real disks: what is fetched of a choice, and what another choice makes of it.
 
-use super::super::check::check;
-use super::super::testkit::{Part, noise, part, torrent};
+use super::super::testkit::{Part, check_all, noise, part, torrent};
 use super::*;
 use crate::proto::bitfield::Bitfield;
 use proptest::prelude::*;
@@ -21,7 +20,7 @@ fn open(metainfo: &Metainfo, dir: &Path, wanted: &[bool]) -> Content {
 /// As a run begins: the pieces that are there, and everything in its place.
 fn begin(metainfo: &Metainfo, dir: &Path, wanted: &[bool]) -> (Content, Bitfield) {
     let content = open(metainfo, dir, wanted);
-    let have = check(&content, &AtomicU32::new(0)).unwrap();
+    let have = check_all(&content, &AtomicU32::new(0)).unwrap();
     content.prepare().unwrap();
     content.move_parts().unwrap();
     (content, have)

@@ -5,6 +5,7 @@
 use super::blocks::Blocks;
 use super::input::Input;
 use super::link::Directory;
+use super::shaking::Place;
 use super::wire::Wire;
 use super::writer;
 use crate::proto::handshake::{self, Handshake, Reserved};
@@ -13,6 +14,8 @@ use crate::proto::message::Limits;
 use crate::swarm::event::Event;
 use core::net::SocketAddr;
 use crossbeam_channel::Sender;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -26,7 +29,7 @@ const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// Silence after which a peer is dropped: others send keep-alives at least each 120 s.
 const SILENCE: Duration = Duration::from_secs(180);
 /// How long a peer may take to make room for what we send.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Stack of a peer's threads: a few frames and small buffers.
 pub const STACK_BYTES: usize = 64 * 1024;
 
@@ -47,7 +50,7 @@ pub struct Surroundings {
 pub fn connect(around: &Surroundings, torrent: usize, info_hash: InfoHash, addr: SocketAddr) -> io::Result<()> {
     let around = around.clone();
     let run = move || match shake_first(&around, info_hash, addr) {
-        Ok((socket, handshake)) => run(&around, torrent, addr, true, socket, handshake),
+        Ok((socket, handshake)) => run(&around, torrent, addr, socket, handshake, None),
         Err(error) => connect_failed(&around, torrent, addr, &error),
     };
     thread::Builder::new().name("reader".into()).stack_size(STACK_BYTES).spawn(run)?;
@@ -59,35 +62,60 @@ fn connect_failed(around: &Surroundings, torrent: usize, addr: SocketAddr, error
     let _ = around.manager.send(Input::Torrent { torrent, event: Event::ConnectFailed { addr } });
 }
 
-/// Takes in a connection that somebody opened to us; to be called on a thread of its own. `shaken` is called when the
-/// handshake is over, well or not.
-pub fn accept(around: &Surroundings, socket: TcpStream, addr: SocketAddr, shaken: impl FnOnce()) {
-    let result = hear_handshake(&socket, Instant::now() + HANDSHAKE_DEADLINE);
-    shaken();
-    match result {
+/// Takes in a connection that somebody opened to us; to be called on a thread of its own. Its place is free again when
+/// the handshake is over, and if that was well, the manager knows.
+pub fn accept(around: &Surroundings, socket: TcpStream, addr: SocketAddr, place: Place) {
+    match hear_handshake(&socket, Instant::now() + HANDSHAKE_DEADLINE) {
         // It is our own connection come back to us: the end of us that opened it learns so from the answer.
         Ok(handshake) if handshake.peer_id == around.peer_id => {
             let _ = (&socket).write_all(&our_handshake(around, handshake.info_hash));
             log::debug!("{addr}: it is ourselves");
         }
         Ok(handshake) => match around.directory.find(&handshake.info_hash) {
-            Some(content) => run(around, content.torrent, addr, false, socket, handshake),
+            Some(content) => run(around, content.torrent, addr, Arc::new(socket), handshake, Some(place)),
             None => log::debug!("{addr}: asks for {}, which is not here", handshake.info_hash),
         },
         Err(error) => log::debug!("{addr}: no handshake: {error}"),
     }
 }
 
-/// Connects, sends our handshake, reads theirs.
-fn shake_first(around: &Surroundings, info_hash: InfoHash, addr: SocketAddr) -> io::Result<(TcpStream, Handshake)> {
-    let mut socket = TcpStream::connect_timeout(&addr, CONNECT_TIMEOUT)?;
-    socket.set_write_timeout(Some(WRITE_TIMEOUT))?;
+/// Connects, sends our handshake, reads theirs; until the torrent ends.
+fn shake_first(
+    around: &Surroundings,
+    info_hash: InfoHash,
+    addr: SocketAddr,
+) -> io::Result<(Arc<TcpStream>, Handshake)> {
+    let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    let socket = Arc::new(TcpStream::from(socket));
+    let opening = &around.directory.opening;
+    opening.add(info_hash, &socket);
+    let shaken = shake_on(around, &socket, info_hash, addr);
+    opening.remove(&socket);
+    Ok((socket, shaken?))
+}
+
+fn shake_on(
+    around: &Surroundings,
+    mut socket: &TcpStream,
+    info_hash: InfoHash,
+    addr: SocketAddr,
+) -> io::Result<Handshake> {
+    if around.directory.find(&info_hash).is_none() {
+        return Err(io::Error::other("the torrent ended"));
+    }
+    // Linux takes the write timeout for connecting too, and says that it is still in progress.
+    socket.set_write_timeout(Some(CONNECT_TIMEOUT))?;
+    rustix::net::connect(socket, &addr).map_err(|error| match error {
+        Errno::INPROGRESS | Errno::AGAIN => io::ErrorKind::TimedOut.into(),
+        error => io::Error::from(error),
+    })?;
     socket.write_all(&our_handshake(around, info_hash))?;
-    let handshake = hear_handshake(&socket, Instant::now() + HANDSHAKE_DEADLINE)?;
+    let handshake = hear_handshake(socket, Instant::now() + HANDSHAKE_DEADLINE)?;
     if handshake.info_hash != info_hash {
         return Err(io::Error::other("it answers with another info-hash"));
     }
-    Ok((socket, handshake))
+    Ok(handshake)
 }
 
 /// The bytes of our handshake.
@@ -115,17 +143,17 @@ fn hear_handshake(mut socket: &TcpStream, deadline: Instant) -> io::Result<Hands
     Handshake::parse(&bytes).map_err(io::Error::other)
 }
 
-/// Both have shaken hands: starts the writer, tells the manager, reads to the end.
+/// Both have shaken hands: starts the writer, tells the manager, reads to the end. Who came to us has a `place`.
 fn run(
     around: &Surroundings,
     torrent: usize,
     addr: SocketAddr,
-    outgoing: bool,
-    socket: TcpStream,
+    socket: Arc<TcpStream>,
     handshake: Handshake,
+    place: Option<Place>,
 ) {
+    let outgoing = place.is_none();
     let peer = around.directory.name_peer();
-    let socket = Arc::new(socket);
     // The torrent may have ended while the connection was being opened.
     let content = around.directory.find(&handshake.info_hash).ok_or_else(|| io::Error::other("the torrent ended"));
     let prepared = content.and_then(|content| {
@@ -142,6 +170,7 @@ fn run(
     };
     log::debug!("{addr} > {handshake}");
     let _ = around.manager.send(Input::Connected { peer, torrent, addr, outgoing, handshake, link });
+    drop(place);
     let mut wire = Wire::new(&socket, addr, peer, limits, around);
     let ended = wire.run();
     log::debug!("{addr}: closed: {ended}");

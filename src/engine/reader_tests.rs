@@ -1,11 +1,11 @@
 //! Shaking hands with the slow, the strange and ourselves.
 
+use super::super::shaking::Places;
 use super::super::testkit::{PATIENCE, open, socket_pair, surroundings, torrent};
 use super::*;
 use crate::proto::metainfo::Metainfo;
 use crossbeam_channel::Receiver;
 use std::net::{Ipv4Addr, TcpListener};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 fn handshake(info_hash: InfoHash, id: u8) -> Handshake {
     Handshake { reserved: Reserved::ours(), info_hash, peer_id: PeerId([id; 20]) }
@@ -20,18 +20,20 @@ fn one_torrent() -> (Surroundings, Receiver<Input>, Metainfo, tempfile::TempDir)
     (around, inbox, metainfo, dir)
 }
 
+fn a_place() -> Place {
+    Arc::new(Places::default()).take(Ipv4Addr::LOCALHOST.into()).unwrap()
+}
+
 /// Lets `around` take in a connection on which `bytes` come, then nothing; says what it answers before it closes.
 fn answer_to(around: &Surroundings, bytes: &[u8]) -> Vec<u8> {
     let (mut near, far) = socket_pair();
     near.write_all(bytes).unwrap();
-    let shaken = AtomicBool::new(false);
     let mut answer = Vec::new();
     thread::scope(|scope| {
-        let (addr, shaken) = (near.local_addr().unwrap(), &shaken);
-        scope.spawn(move || accept(around, far, addr, || shaken.store(true, Ordering::Relaxed)));
+        let addr = near.local_addr().unwrap();
+        scope.spawn(move || accept(around, far, addr, a_place()));
         near.read_to_end(&mut answer).unwrap();
     });
-    assert!(shaken.into_inner(), "its place among those that shake hands is free");
     answer
 }
 
@@ -115,7 +117,7 @@ fn a_welcome_peer_is_told_of_and_reads_go_on_to_its_end() {
     near.write_all(&handshake(metainfo.info_hash, 2).emit()).unwrap();
     let addr = near.local_addr().unwrap();
     let surroundings = around.clone();
-    let reader = thread::spawn(move || accept(&surroundings, far, addr, || {}));
+    let reader = thread::spawn(move || accept(&surroundings, far, addr, a_place()));
     let Input::Connected { peer, torrent: 0, outgoing: false, handshake: heard, link, .. } = next(&inbox) else {
         panic!("not told of")
     };
@@ -158,14 +160,37 @@ fn every_connection_we_open_is_reported_once_as_open_or_as_failed() {
     around.directory.add(open(&other, dir.path(), false));
     assert!(connect_to(&around, &inbox, ours, &handshake(other.info_hash, 2).emit()), "another of ours");
     assert!(connect_to(&around, &inbox, ours, b"\x13BitTorrent prot"), "a part of a handshake");
-    // The torrent may end while the connection is being opened: its place among those must be free again.
-    around.directory.remove(&ours);
-    assert!(connect_to(&around, &inbox, ours, &handshake(ours, 2).emit()));
-    // Nobody listens.
+    // Nobody listens; and then the torrent has ended.
     let addr = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    for ended in [false, true] {
+        if ended {
+            around.directory.remove(&ours);
+        }
+        connect(&around, 0, ours, addr).unwrap();
+        let Input::Torrent { event: Event::ConnectFailed { addr: failed }, .. } = next(&inbox) else { panic!() };
+        assert_eq!(failed, addr);
+    }
+    assert!(inbox.is_empty());
+}
+
+#[test]
+fn who_does_not_even_answer_is_let_go_when_the_torrent_ends() {
+    let (around, inbox, metainfo, _dir) = one_torrent();
+    let ours = metainfo.info_hash;
+    // A listener whose queue is full answers no further connection.
+    let listener = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&listener, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let listener = TcpListener::from(listener);
+    let addr = listener.local_addr().unwrap();
+    let timeout = Duration::from_millis(200);
+    let _waiting: Vec<TcpStream> = (0..8).map_while(|_| TcpStream::connect_timeout(&addr, timeout).ok()).collect();
     connect(&around, 0, ours, addr).unwrap();
+    assert!(inbox.recv_timeout(timeout).is_err(), "it is still being connected to");
+    let begun = Instant::now();
+    around.directory.remove(&ours);
     assert!(
         matches!(next(&inbox), Input::Torrent { event: Event::ConnectFailed { addr: failed }, .. } if failed == addr)
     );
-    assert!(inbox.is_empty());
+    assert!(begun.elapsed() < CONNECT_TIMEOUT / 2, "only the timeout ended it");
 }

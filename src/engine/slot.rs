@@ -4,12 +4,14 @@
 //! keeps its place, so that the person can read why.
 
 use super::content::Content;
+use super::resume::{SAVE_TOTALS_EVERY, Save};
 use super::{Phase, Problem, Report, Watch};
 use crate::proto::id::InfoHash;
 use crate::swarm::Time;
 use crate::swarm::torrent::Torrent;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// A torrent in the process.
 pub struct Slot {
@@ -29,6 +31,21 @@ pub struct Slot {
     pub wake: Option<Time>,
     /// The last problem of each tracker that the person was told of.
     pub told: Vec<Option<String>>,
+    /// When its state was last saved, and what it said then.
+    pub saved: Saved,
+    /// When its state is to be saved.
+    pub save_at: Option<Time>,
+}
+
+/// What the last saved state said.
+#[derive(Default)]
+pub struct Saved {
+    /// When that was, or the torrent joined its swarm.
+    pub at: Time,
+    /// Pieces had; `None`: no state was saved in this run.
+    pub pieces: Option<u32>,
+    /// Bytes sent.
+    pub uploaded: u64,
 }
 
 /// What a torrent is doing.
@@ -37,11 +54,32 @@ pub enum State {
     Checking(Arc<AtomicU32>),
     /// It is in its swarm.
     Running(Box<Torrent>, Arc<Content>),
-    /// It ended by itself.
-    Failed(Problem),
+    /// It ended by itself. The torrent stays while trackers are still to hear of it: one may be asked just now, and
+    /// would list us for hours if it got no `stopped` after its answer.
+    Failed(Problem, Option<(Box<Torrent>, Arc<Content>)>),
 }
 
 impl Slot {
+    /// Plans when the state is to be saved, for something may have changed that it says.
+    pub fn plan_save(&mut self, every: Duration) {
+        let State::Running(torrent, _) = &self.state else { return };
+        let pause = if self.saved.pieces != Some(torrent.have().count()) {
+            Some(every)
+        } else {
+            (self.saved.uploaded != torrent.totals().0).then_some(SAVE_TOTALS_EVERY)
+        };
+        self.save_at = pause.map(|pause| self.saved.at + pause);
+    }
+
+    /// What its state is to say.
+    pub fn save(&mut self, now: Time, in_haste: bool) -> Option<Save> {
+        self.save_at = None;
+        let State::Running(torrent, _) = &self.state else { return None };
+        let (have, (uploaded, downloaded)) = (torrent.have().clone(), torrent.totals());
+        self.saved = Saved { at: now, pieces: Some(have.count()), uploaded };
+        Some(Save { have, uploaded, downloaded, in_haste })
+    }
+
     /// How it stands at `now`, for those who `watch` this.
     pub fn report(&self, now: Time, watch: Watch) -> Report {
         let phase = match &self.state {
@@ -59,7 +97,7 @@ impl Slot {
                 }
                 Phase::Running(status)
             }
-            State::Failed(problem) => Phase::Failed(problem.clone()),
+            State::Failed(problem, _) => Phase::Failed(problem.clone()),
         };
         Report { name: self.name.clone(), info_hash: self.info_hash, length: self.length, size: self.size, phase }
     }

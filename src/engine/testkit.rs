@@ -3,14 +3,18 @@
 //! Floor 3, tests only. Nothing here waits longer than [`PATIENCE`].
 
 use super::blocks::Blocks;
-use super::content::Content;
+use super::check::check;
+use super::content::{Content, ContentError};
 use super::files::FileCache;
 use super::input::Input;
 use super::link::Directory;
 use super::reader::Surroundings;
+use super::resume::look_at;
 use crate::proto::bencode::Bencode;
+use crate::proto::bitfield::Bitfield;
 use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
+use crate::proto::resume::Record;
 use crate::proto::sha1::sha1;
 use crate::swarm::rng::Rng;
 use crossbeam_channel::Receiver;
@@ -18,6 +22,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -63,6 +68,13 @@ pub fn torrent(length: usize, parts: &[Part], piece_length: usize, trackers: &[S
     let tiers = Bencode::List(trackers.iter().map(|url| Bencode::list([url.as_str()])).collect());
     let bytes = Bencode::dict([("info", info), ("announce-list", tiers)]).encode();
     (Metainfo::parse(&bytes).unwrap(), content)
+}
+
+/// The pieces of `content` that are there, whatever was there before.
+pub fn check_all(content: &Content, progress: &AtomicU32) -> Result<Bitfield, ContentError> {
+    let look = |file| content.open_file(file).and_then(|file| look_at(&file)).ok();
+    let seen: Vec<Option<Record>> = (0..content.metainfo.files.len()).map(look).collect();
+    Ok(check(content, &seen, None, progress).0)
 }
 
 /// The content of `metainfo` in `dir`.

@@ -9,7 +9,6 @@ use std::fs::{File, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -23,8 +22,6 @@ struct Known {
     stamp: u64,
     /// When it was looked at, in seconds since the content was opened.
     looked: u32,
-    /// We have written to it.
-    written: bool,
 }
 
 /// What is known of the files of a content.
@@ -48,23 +45,13 @@ impl KnownFiles {
 
     /// We wrote to it. (To be said after each write: what was noted during it may be older.)
     pub fn wrote(&self, file: usize) {
-        let known = &mut self.lock()[file];
-        (known.stamp, known.written) = (0, true);
+        self.lock()[file].stamp = 0;
     }
 
     /// Whether it is time to look at it.
     fn is_due(&self, file: usize) -> bool {
         let seconds = self.began.elapsed().as_secs() as u32;
         seconds >= self.lock()[file].looked + LOOK_EVERY_SECONDS
-    }
-
-    /// Which files are as `before` knew them. Where what was written is in doubt, those that were not written to.
-    pub fn unchanged_since(&self, before: &KnownFiles, doubtful: bool) -> Vec<bool> {
-        let (now, before) = (self.lock(), before.lock());
-        let same = |(now, before): (&Known, &Known)| {
-            now.stamp != 0 && now.stamp == before.stamp && !(doubtful && before.written)
-        };
-        now.iter().zip(before.iter()).map(same).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Known>> {
@@ -79,11 +66,6 @@ fn stamp(found: &Metadata) -> u64 {
 }
 
 impl Content {
-    /// Which files are as they were when they were open as `before`.
-    pub fn unchanged_since(&self, before: &Content) -> Vec<bool> {
-        self.known.unchanged_since(&before.known, before.doubtful.load(Ordering::Relaxed))
-    }
-
     /// Reads for somebody else: looks first, now and then, whether the files are still what they were.
     pub fn serve(&self, offset: u64, bytes: &mut [u8]) -> Result<(), ContentError> {
         for file in self.files_of(offset, bytes.len() as u64).filter(|file| self.wants(*file)) {

@@ -7,7 +7,7 @@
 use super::content::Content;
 use super::input::Input;
 use super::link::{Link, Order};
-use super::reader::{STACK_BYTES, Surroundings, our_handshake};
+use super::reader::{STACK_BYTES, Surroundings, WRITE_TIMEOUT, our_handshake};
 use crate::proto::message::{BlockSpec, emit_piece_header};
 use crate::swarm::event::Event;
 use crate::swarm::peer::PeerKey;
@@ -18,9 +18,14 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// Bytes gathered before they are sent: a few blocks a system call, and little enough for hundreds of peers.
 const GATHER_BYTES: usize = 64 * 1024;
+
+/// How long sending what was gathered may take after the first write did not take it all: a modem of 1998 needs half of
+/// that.
+const FLUSH_DEADLINE: Duration = WRITE_TIMEOUT;
 
 /// Starts the writer of a peer, and gives the manager's end of the connection.
 pub fn start(
@@ -104,13 +109,57 @@ impl Writer {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let mut socket = &*self.socket;
-        socket.write_all(&self.out)?;
+        send_all(&self.socket, &self.out, FLUSH_DEADLINE)?;
         self.out.clear();
         if self.uploaded > 0 {
             let (peer, bytes) = (self.peer, std::mem::take(&mut self.uploaded));
             let _ = self.around.manager.send(Input::Peer { peer, events: vec![Event::Uploaded { peer, bytes }] });
         }
         Ok(())
+    }
+}
+
+/// Sends all of `bytes` within `deadline`. One write of the system ends after the socket's timeout at the latest, but a
+/// peer that reads a byte a minute would have us begin another one again and again.
+fn send_all(mut socket: &TcpStream, bytes: &[u8], deadline: Duration) -> io::Result<()> {
+    // All at once, as a rule: then nobody looks at the clock.
+    let mut sent = socket.write(bytes)?;
+    let end = Instant::now() + deadline;
+    while sent < bytes.len() {
+        if Instant::now() >= end {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "it reads too slowly"));
+        }
+        match socket.write(&bytes[sent..]) {
+            Ok(count) => sent += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testkit::{PATIENCE, socket_pair};
+    use super::*;
+    use std::io::Read;
+
+    #[test]
+    fn a_peer_that_reads_a_few_bytes_at_a_time_does_not_hold_its_thread_for_ever() {
+        let (mut near, far) = socket_pair();
+        far.set_write_timeout(Some(Duration::from_millis(20))).unwrap();
+        let reader = thread::spawn(move || {
+            // Enough at a time that each write of the other end moves something.
+            let mut buffer = vec![0; 64 * 1024];
+            while near.read(&mut buffer).is_ok_and(|count| count > 0) {
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let begun = Instant::now();
+        let error = send_all(&far, &vec![0; 1 << 28], Duration::from_millis(300)).unwrap_err();
+        assert!(begun.elapsed() < PATIENCE);
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
+        far.shutdown(Shutdown::Both).unwrap();
+        reader.join().unwrap();
     }
 }

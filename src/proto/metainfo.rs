@@ -5,6 +5,7 @@
 //! [`Metainfo`] holds safe paths, lengths that add up and a hash for every piece.
 
 mod collide;
+pub mod edit;
 pub mod emit;
 mod error;
 mod files;

@@ -11,6 +11,7 @@ pub mod magnet;
 pub mod message;
 pub mod metainfo;
 pub mod path;
+pub mod resume;
 pub mod sha1;
 pub mod sha256;
 pub mod udp_tracker;

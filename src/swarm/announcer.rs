@@ -228,6 +228,11 @@ impl Announcer {
         self.stopping
     }
 
+    /// Whether an answer is still to come, that of a goodbye left out: nothing follows it.
+    pub fn is_announcing(&self) -> bool {
+        self.tiers.iter().any(|tier| tier.in_flight)
+    }
+
     /// Goodbyes to the trackers that know us; where an answer is under way, after that: a tracker that got `completed`
     /// behind `stopped` would list us for ever.
     fn goodbyes(&mut self, facts: &Facts) -> Vec<Announcement> {

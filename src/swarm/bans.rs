@@ -6,8 +6,9 @@
 //! any more. That may be hard on the honest behind the same address (several peers on one are normal: NAT, loopback), so
 //! it holds only for those who come to us: whom we connect to can be told from the liar by its port, and is welcome.
 
+use super::host::host;
 use crate::proto::id::PeerId;
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::IpAddr;
 use std::collections::BTreeMap;
 
 /// Liars from one host after which all that comes from there is turned away: one may be unlucky with its disk, two may
@@ -15,14 +16,6 @@ use std::collections::BTreeMap;
 const HOSTS_LIARS: usize = 3;
 /// Hosts that are remembered.
 const MOST_HOSTS: usize = 1000;
-
-/// Whoever is at an address: of IPv6 the first 64 bits, the rest is for everybody to choose (RFC 4291).
-pub fn host(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(_) => ip,
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-    }
-}
 
 /// The liars of a torrent.
 #[derive(Default)]
@@ -69,14 +62,6 @@ mod tests {
         (2..4).for_each(|number| bans.add(home, id(number)));
         assert!(bans.hold(home, id(9), false), "whoever comes from there");
         assert!(!bans.hold(home, id(9), true), "but one may be connected to");
-    }
-
-    #[test]
-    fn of_ipv6_a_whole_network_is_one_host() {
-        let (mut bans, at) = (Bans::default(), |last| IpAddr::from([0x2001, 0xdb8, 0, 7, 1, 2, 3, last]));
-        bans.add(at(1), id(1));
-        assert!(bans.hold(at(2), id(1), false));
-        assert!(!bans.hold(IpAddr::from([0x2001, 0xdb8, 0, 8, 1, 2, 3, 1]), id(1), false));
     }
 
     #[test]

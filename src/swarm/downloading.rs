@@ -80,6 +80,13 @@ impl Torrent {
             state.spoken = turn.now;
             turn.actions.push(Action::Send { peer, message: Message::Request(block) });
         }
+        let endgame = self.picker.nothing_is_free();
+        let begins = endgame && !self.endgame;
+        self.endgame = endgame;
+        if begins {
+            // Whoever was idle before had no reason to hear of it.
+            self.ask_all(turn);
+        }
     }
 
     /// Asks everybody, those that answer before those that are snubbed.
@@ -105,7 +112,7 @@ impl Torrent {
     /// When to look again whether an idle peer can help; `None`: nobody is idle, or nothing is to be done.
     pub(super) fn look_at(&self) -> Option<Time> {
         let idle = |peer: &Peer| peer.asked.is_empty() && !peer.chokes_us && !peer.refused && peer.useful_pieces > 0;
-        let some_idle = !self.waits_for_budget && self.peers.values().any(idle);
+        let some_idle = !self.waits_for_budget && !self.paused && self.peers.values().any(idle);
         some_idle.then_some(self.looked + LOOK_EVERY)
     }
 
@@ -147,7 +154,7 @@ impl Torrent {
             }
             return;
         }
-        (state.answered, state.refused) = (turn.now, false);
+        (state.answered, state.exchanged, state.refused) = (turn.now, turn.now, false);
         state.down.add(bytes, turn.now);
         let rate = state.down.rate(turn.now);
         state.window.block_came(rate, turn.now);
@@ -169,12 +176,6 @@ impl Torrent {
             }
         }
         self.ask_more(peer, turn);
-        let endgame = self.picker.nothing_is_free();
-        if endgame && !self.endgame {
-            // Whoever was idle before had no reason to hear of it.
-            self.ask_all(turn);
-        }
-        self.endgame = endgame;
     }
 
     /// Endgame: somebody was faster; the others need not send the block.
@@ -322,3 +323,7 @@ impl Torrent {
         self.ask_all(turn);
     }
 }
+
+#[cfg(test)]
+#[path = "downloading_tests.rs"]
+mod tests;

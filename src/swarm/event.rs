@@ -194,10 +194,7 @@ pub enum Action {
         left: u64,
     },
     /// Check what is there, as at the beginning.
-    CheckAgain {
-        /// What was had: of files that nobody touched it is so still.
-        have: Bitfield,
-    },
+    CheckAgain,
     /// The torrent waits for its disk, or now for another reason.
     Waiting {
         /// Why.

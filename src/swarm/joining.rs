@@ -11,31 +11,10 @@ use crate::proto::handshake::Handshake;
 use crate::proto::message::Message;
 use core::net::SocketAddr;
 
-/// Connections being opened at once by the process: cheap routers choke on more (libtorrent, transmission: 8 to 30).
-pub(super) const MOST_CONNECTING: usize = 16;
-
 /// A peer that stays connected for this long did not just turn us away.
 const STAYED: Time = Time::from_secs(60);
 
 impl Torrent {
-    pub(super) fn has_room_for_peers(&self) -> bool {
-        !self.has_failed()
-            && !self.is_in_doubt()
-            && !self.paused
-            && !self.announcer.is_stopping()
-            && self.peers.len() + self.connecting < self.settings.max_peers
-    }
-
-    /// Opens connections while there are places and addresses.
-    pub(super) fn connect_more(&mut self, turn: &mut Turn) {
-        while self.has_room_for_peers() && turn.shared.connecting < MOST_CONNECTING {
-            let Some(addr) = self.candidates.next(turn.now, &mut turn.shared.rng) else { break };
-            self.connecting += 1;
-            turn.shared.connecting += 1;
-            turn.actions.push(Action::Connect { addr });
-        }
-    }
-
     /// A connection that was being opened is open, or failed.
     fn connecting_ended(&mut self, turn: &mut Turn) {
         self.connecting = self.connecting.saturating_sub(1);
@@ -68,6 +47,7 @@ impl Torrent {
         let pieces = self.picker.have().len();
         let state = Peer::new(addr, handshake.peer_id, handshake.reserved, outgoing, pieces, turn.now);
         self.peers.insert(peer, state);
+        turn.shared.connected += 1;
         if !outgoing {
             turn.actions.push(Action::SendHandshake { peer });
         }
@@ -117,7 +97,7 @@ impl Torrent {
             self.close(other, "the other connection with it stays", turn);
             self.candidates.busy(addr);
         }
-        (self.peers.len() >= self.settings.max_peers).then_some("there are enough peers")
+        self.turned_away(addr.ip(), outgoing, turn)
     }
 
     /// The peer said what it has, all at once: right after the handshake, or later (aria2 sends a bitfield in place of
@@ -189,6 +169,7 @@ impl Torrent {
     pub(super) fn lose(&mut self, peer: PeerKey, turn: &mut Turn) {
         self.give_up_requests(peer, true, turn);
         let Some(state) = self.peers.remove(&peer) else { return };
+        turn.shared.connected = turn.shared.connected.saturating_sub(1);
         self.remember(peer, &state);
         if state.counted_as_seed {
             self.picker.count_seed(false);

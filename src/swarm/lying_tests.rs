@@ -1,74 +1,14 @@
 //! One piece of four blocks, and two peers who bring it together.
 
+use super::super::stage::{Stage, key};
 use super::*;
-use crate::proto::bitfield::Bitfield;
-use crate::proto::handshake::{Handshake, Reserved};
-use crate::proto::message::{BLOCK_BYTES, BlockSpec, Message};
-use crate::swarm::Time;
-use crate::swarm::budget::Budget;
+use crate::proto::message::{BLOCK_BYTES, BlockSpec};
 use crate::swarm::event::Event;
-use crate::swarm::rng::Rng;
-use crate::swarm::simulation::metainfo;
-use crate::swarm::torrent::{Settings, Shared};
-use core::num::NonZeroU32;
 
 /// Where the block begins that the liar sent.
 const WRONG: u32 = 2 * BLOCK_BYTES;
 
-fn key(number: u32) -> PeerKey {
-    PeerKey(NonZeroU32::new(number).unwrap())
-}
-
-struct Stage {
-    torrent: Torrent,
-    shared: Shared,
-    /// What each peer is asked for.
-    asked: Vec<(PeerKey, BlockSpec)>,
-    closed: Vec<(PeerKey, &'static str)>,
-}
-
 impl Stage {
-    /// A torrent of so many pieces of four blocks.
-    fn new(pieces: u32) -> Stage {
-        let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
-        let settings = Settings {
-            peer_id: PeerId([1; 20]),
-            port: 6881,
-            tracker_key: 0,
-            max_peers: 50,
-            sequential: true,
-            upload_rate: None,
-            stop_timeout: None,
-        };
-        let metainfo = metainfo(pieces, 4, 0);
-        let torrent = Torrent::new(&metainfo, Bitfield::new(pieces), settings, Time::ZERO, &mut shared.rng);
-        Stage { torrent, shared, asked: Vec::new(), closed: Vec::new() }
-    }
-
-    fn happen(&mut self, event: Event) {
-        let mut actions = Vec::new();
-        let now = Time::from_secs(1);
-        self.torrent.handle(event, &mut Turn { now, shared: &mut self.shared, actions: &mut actions });
-        for action in actions {
-            match action {
-                Action::Send { peer, message: Message::Request(block) } => self.asked.push((peer, block)),
-                Action::Close { peer, reason } => self.closed.push((peer, reason)),
-                _ => {}
-            }
-        }
-    }
-
-    /// A seed comes from port `number`, and lets us ask.
-    fn join(&mut self, number: u32, id: u8, outgoing: bool) {
-        let info_hash = self.torrent.info_hash;
-        let handshake = Handshake { reserved: Reserved::ours(), info_hash, peer_id: PeerId([id; 20]) };
-        let addr = SocketAddr::from(([10, 0, 0, 1], number as u16));
-        let peer = key(number);
-        self.happen(Event::Connected { peer, addr, outgoing, handshake });
-        self.happen(Event::Message { peer, message: Message::HaveAll });
-        self.happen(Event::Message { peer, message: Message::Unchoke });
-    }
-
     /// All that `number` is asked for of piece 0 comes, from `first` on.
     fn send(&mut self, number: u32, first: u32) {
         let (now, later): (Vec<_>, Vec<_>) = core::mem::take(&mut self.asked)
@@ -82,9 +22,9 @@ impl Stage {
 
     /// Peers 2 and 3 have brought piece 0 together; it was wrong.
     fn after_a_failure(liar_id: u8) -> Stage {
-        let mut stage = Stage::new(1);
-        stage.join(2, 2, false);
-        stage.join(3, liar_id, false);
+        let mut stage = Stage::new(1, 50);
+        stage.seed_comes(2, 2, false);
+        stage.seed_comes(3, liar_id, false);
         // The end has come: both were asked for all.
         stage.send(3, WRONG);
         stage.send(2, 0);
@@ -107,9 +47,9 @@ fn of_two_senders_the_one_whose_block_differs_lied() {
     assert_eq!(stage.closed[0], (key(3), "it sent a block that was wrong"));
     assert!(!stage.closed.contains(&(key(2), "it sent a block that was wrong")));
     stage.closed.clear();
-    stage.join(5, 3, false);
+    stage.seed_comes(5, 3, false);
     assert_eq!(stage.closed, [(key(5), "it is banned")], "from another port, as itself");
-    stage.join(6, 6, false);
+    stage.seed_comes(6, 6, false);
     assert_eq!(stage.closed.len(), 2, "from the same address, as another: {:?}", stage.closed);
     assert_eq!(stage.closed[1].1, "it has everything, and we have all we want");
 }
@@ -120,14 +60,14 @@ fn a_liar_that_ran_away_is_known_when_it_comes_back() {
     stage.happen(Event::Gone { peer: key(3) });
     stage.is_right_now();
     stage.closed.clear();
-    stage.join(5, 3, false);
+    stage.seed_comes(5, 3, false);
     assert_eq!(stage.closed, [(key(5), "it is banned")]);
 }
 
 #[test]
 fn what_a_liar_sent_of_other_pieces_is_fetched_again() {
-    let mut stage = Stage::new(3);
-    stage.join(2, 2, true);
+    let mut stage = Stage::new(3, 50);
+    stage.seed_comes(2, 2, true);
     assert_eq!(stage.asked.len(), 4);
     stage.send(2, 0);
     // It is in the middle of the next piece.
@@ -138,7 +78,7 @@ fn what_a_liar_sent_of_other_pieces_is_fetched_again() {
     assert_eq!(stage.closed, [(key(2), "it sent a piece whose hash is wrong")]);
     assert!(stage.torrent.candidates.is_barred(([10, 0, 0, 1], 2).into()));
     stage.asked.clear();
-    stage.join(3, 3, false);
+    stage.seed_comes(3, 3, false);
     stage.send(3, 0);
     let again = |(_, block): &(PeerKey, BlockSpec)| (block.piece, block.begin) == (1, 0);
     assert!(stage.asked.iter().any(again), "{:?}", stage.asked);
@@ -146,9 +86,9 @@ fn what_a_liar_sent_of_other_pieces_is_fetched_again() {
 
 #[test]
 fn the_memory_of_those_who_left_is_bounded() {
-    let mut stage = Stage::new(100);
+    let mut stage = Stage::new(100, 50);
     for number in 2..2 + 2 * MOST_DEPARTED as u32 {
-        stage.join(number, number as u8, false);
+        stage.seed_comes(number, number as u8, false);
         let asked = stage.asked.drain(..).find(|(peer, _)| *peer == key(number));
         if let Some((peer, BlockSpec { piece, begin, length })) = asked.filter(|_| stage.torrent.left > 0) {
             stage.happen(Event::Block { peer, piece, begin, data: vec![0; length as usize] });

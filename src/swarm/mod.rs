@@ -10,6 +10,9 @@ pub mod candidates;
 pub mod choice;
 mod downloading;
 pub mod event;
+#[cfg(test)]
+mod fuzz_tests;
+pub mod host;
 mod joining;
 mod lying;
 pub mod pace;
@@ -19,15 +22,19 @@ pub mod peer;
 pub mod peer_list;
 pub mod picker;
 pub mod piece_map;
+mod places;
 pub mod rarity;
 pub mod rate;
 pub mod rng;
+pub mod shared;
 #[cfg(test)]
 mod simulated_peers;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod simulation_tests;
+#[cfg(test)]
+mod stage;
 pub mod status;
 pub mod torrent;
 mod uploading;

@@ -27,3 +27,103 @@ impl Torrent {
         }
     }
 }
+
+#[cfg(test)]
+pub mod tests {
+    use super::super::Time;
+    use super::super::budget::Budget;
+    use super::super::event::{Action, Event};
+    use super::super::rng::Rng;
+    use super::super::simulation::metainfo;
+    use super::super::torrent::{Settings, Shared};
+    use super::*;
+    use crate::proto::bitfield::Bitfield;
+    use crate::proto::handshake::{Handshake, Reserved};
+    use crate::proto::id::PeerId;
+    use core::num::NonZeroU32;
+
+    /// A torrent, what it shares with others, and a way to have things happen to it.
+    pub struct One {
+        pub torrent: Torrent,
+        pub shared: Shared,
+    }
+
+    impl One {
+        /// Of eight pieces of two blocks, of which those in `have` are had.
+        pub fn new(have: u8) -> One {
+            let (peer_id, mut rng) = (PeerId([1; 20]), Rng::new(1));
+            let settings = Settings {
+                peer_id,
+                port: 6881,
+                tracker_key: 0,
+                max_peers: 50,
+                sequential: false,
+                upload_rate: None,
+                stop_timeout: None,
+            };
+            let have = Bitfield::from_bytes([have], 8).unwrap();
+            let torrent = Torrent::new(&metainfo(8, 2, 0), have, settings, Time::ZERO, &mut rng);
+            One { torrent, shared: Shared::new(rng, Budget::new(1 << 20)) }
+        }
+
+        /// What the torrent does when `event` happens.
+        pub fn happen(&mut self, event: Event) -> Vec<Action> {
+            let mut actions = Vec::new();
+            self.torrent.handle(event, &mut Turn { now: Time::ZERO, shared: &mut self.shared, actions: &mut actions });
+            actions
+        }
+
+        /// A message comes from a peer.
+        pub fn hear(&mut self, number: u8, message: Message) -> Vec<Action> {
+            self.happen(Event::Message { peer: key(number), message })
+        }
+
+        /// A peer comes that has `pieces`.
+        pub fn join(&mut self, number: u8, pieces: u8) {
+            let (addr, info_hash) = (([10, 0, 0, number], 1).into(), metainfo(8, 2, 0).info_hash);
+            let handshake = Handshake { reserved: Reserved::ours(), info_hash, peer_id: PeerId([number + 1; 20]) };
+            self.happen(Event::Connected { peer: key(number), addr, outgoing: false, handshake });
+            self.hear(number, Message::Bitfield(vec![pieces]));
+        }
+    }
+
+    fn key(number: u8) -> PeerKey {
+        PeerKey(NonZeroU32::new(number.into()).unwrap())
+    }
+
+    fn is_request(message: &Message) -> bool {
+        matches!(message, Message::Request(_))
+    }
+
+    fn is_unchoke(message: &Message) -> bool {
+        *message == Message::Unchoke
+    }
+
+    fn sent(actions: &[Action], wanted: fn(&Message) -> bool) -> usize {
+        actions.iter().filter(|action| matches!(action, Action::Send { message, .. } if wanted(message))).count()
+    }
+
+    #[test]
+    fn a_pause_takes_requests_back_and_chokes_and_then_all_goes_on() {
+        let mut one = One::new(0b1000_0000);
+        one.join(1, 0xff);
+        let served = one.hear(1, Message::Interested);
+        assert_eq!(sent(&served, is_unchoke), 1);
+        let asked = sent(&one.hear(1, Message::Unchoke), is_request);
+        assert!(asked > 0);
+
+        let paused = one.happen(Event::Paused(true));
+        assert_eq!(sent(&paused, |message| matches!(message, Message::Cancel(_))), asked);
+        assert_eq!(sent(&paused, |message| *message == Message::Choke), 1);
+        assert_eq!(one.shared.budget.free(), 1 << 20, "every byte of the budget came back");
+        for event in [Message::Unchoke, Message::Interested].map(|message| Event::Message { peer: key(1), message }) {
+            let meanwhile = one.happen(event);
+            assert_eq!(sent(&meanwhile, |message| is_unchoke(message) || is_request(message)), 0);
+        }
+        assert!(one.torrent.status(Time::ZERO).paused);
+
+        let resumed = one.happen(Event::Paused(false));
+        assert_eq!(sent(&resumed, is_request), asked);
+        assert_eq!(sent(&resumed, is_unchoke), 1);
+    }
+}

@@ -67,6 +67,8 @@ pub struct Peer {
     pub window: Window,
     /// When it connected.
     pub joined: Time,
+    /// When a block last went either way.
+    pub exchanged: Time,
     /// Bytes of content from it.
     pub down: Meter,
 
@@ -105,6 +107,7 @@ impl Peer {
             refused: false,
             window: Window::new(now),
             joined: now,
+            exchanged: now,
             down: Meter::new(now),
             wants: VecDeque::new(),
             sending: 0,

@@ -7,7 +7,7 @@ use super::torrent::Torrent;
 /// How the pieces of one cell of the map stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
-    /// All are had.
+    /// All that are wanted are had.
     Had,
     /// Some are had, or on their way.
     Partly,
@@ -17,6 +17,8 @@ pub enum Share {
     Rare,
     /// One is missing that no connected peer has.
     Nobody,
+    /// None is had, and none is wanted.
+    LeftOut,
 }
 
 impl Torrent {
@@ -39,13 +41,15 @@ impl Torrent {
 
     fn share(&self, pieces: core::ops::Range<u32>) -> Share {
         let count = pieces.len();
-        let missing = pieces.filter(|&piece| !self.picker.have().get(piece));
+        let some_had = pieces.clone().any(|piece| self.picker.have().get(piece));
+        let missing = pieces.filter(|&piece| !self.picker.settled().get(piece));
         let (mut lacking, mut rarest) = (0, u32::MAX);
         for piece in missing {
             lacking += 1;
             rarest = rarest.min(self.picker.peers_with(piece));
         }
         match (lacking, rarest) {
+            (0, _) if !some_had => Share::LeftOut,
             (0, _) => Share::Had,
             (_, 0) if !self.peers.is_empty() => Share::Nobody,
             _ if lacking < count => Share::Partly,

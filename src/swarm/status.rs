@@ -20,9 +20,11 @@ pub struct Status {
     pub left: u64,
     /// Pieces proven.
     pub pieces_had: u32,
-    /// Pieces in all.
+    /// Pieces that are proven, or wanted.
     pub pieces: u32,
-    /// The one piece that is missing, where it is the last.
+    /// Pieces that are wanted and not proven yet.
+    pub pieces_missing: u32,
+    /// The one that is missing, where it is the last.
     pub last_piece: Option<u32>,
     /// Bytes that came and are not proven yet.
     pub under_way: u64,
@@ -69,8 +71,10 @@ impl Torrent {
         let useful = || peers().filter(|peer| peer.useful_pieces > 0);
         let askable = || useful().filter(|peer| !peer.chokes_us);
         let have = self.picker.have();
-        let last_piece = match have.len() - have.count() {
-            1 => (0..have.len()).find(|&piece| !have.get(piece)),
+        let settled = self.picker.settled();
+        let pieces_missing = settled.len() - settled.count();
+        let last_piece = match pieces_missing {
+            1 => (0..settled.len()).find(|&piece| !settled.get(piece)),
             _ => None,
         };
         Status {
@@ -78,7 +82,8 @@ impl Torrent {
             standing: self.standing.clone(),
             left: self.left - self.left_out,
             pieces_had: have.count(),
-            pieces: have.len(),
+            pieces: have.count() + pieces_missing,
+            pieces_missing,
             last_piece,
             under_way: self.picker.under_way(),
             paused: self.paused,

@@ -1,22 +1,21 @@
 //! The central piece manager: one torrent as a state machine, `(event, now) -> actions`.
 //!
 //! Floor 2. It owns all the state of a torrent and is the only place that decides. Its ways stand in files of
-//! their own: `joining.rs` (who is connected), `downloading.rs` (whom to ask for what), `lying.rs` (whose blocks were
-//! wrong), `uploading.rs` (who gets what) and `waiting.rs` (when the disk does not work).
+//! their own: `joining.rs` and `places.rs` (who is connected), `downloading.rs` (whom to ask for what), `lying.rs`
+//! (whose blocks were wrong), `uploading.rs` (who gets what) and `waiting.rs` (when the disk does not work).
 //! BEP 3 for the protocol; each idea it decides with has a file of its own on this floor.
 
 use super::Time;
 use super::announcer::{Announcer, Facts, Tracker};
 use super::bans::Bans;
-use super::budget::Budget;
 use super::candidates::Candidates;
 use super::event::{Action, Event, sooner};
-use super::joining::MOST_CONNECTING;
 use super::lying::Identity;
 use super::peer::{Peer, PeerKey};
 use super::picker::Picker;
 use super::rate::{Meter, TokenBucket};
 use super::rng::Rng;
+pub use super::shared::Shared;
 use super::waiting::{DiskTrouble, Wait};
 use crate::proto::announce::{AnnounceRequest, key_text};
 use crate::proto::bitfield::Bitfield;
@@ -30,44 +29,8 @@ use std::collections::BTreeMap;
 const KEEP_ALIVE_AFTER: Time = Time::from_secs(100);
 /// Below this many peers a download asks its trackers early (mainline's `min_peers` is 20, its re-announce mark 40).
 const FEW_PEERS: usize = 20;
-/// When as many connections are being opened as may be, places are looked for again after this.
-const LOOK_AGAIN: Time = Time::from_secs(1);
 /// Peers to ask a tracker for (libtorrent, rain).
 const NUMWANT: u32 = 200;
-
-/// What all torrents of a process share.
-pub struct Shared {
-    /// Random numbers.
-    pub rng: Rng,
-    /// Memory under way.
-    pub budget: Budget,
-    /// Connections being opened, by all torrents.
-    pub connecting: usize,
-    /// The limit of what all torrents upload.
-    pub upload: TokenBucket,
-    /// The limit of what all torrents download: what is asked for passes it.
-    pub download: TokenBucket,
-}
-
-impl Shared {
-    /// What torrents of a process share that begins now; nothing is limited but memory.
-    pub fn new(rng: Rng, budget: Budget) -> Shared {
-        let [upload, download] = [(); 2].map(|()| TokenBucket::new(None, Time::ZERO));
-        Shared { rng, budget, connecting: 0, upload, download }
-    }
-
-    /// A block of so many bytes is asked for: it may arrive at any moment.
-    pub(super) fn ask(&mut self, bytes: u64) {
-        self.budget.ask(bytes);
-        self.download.take(bytes);
-    }
-
-    /// A block that was asked for will not come, or only late: then it counts when it comes.
-    pub(super) fn unask(&mut self, bytes: u64) {
-        self.budget.unask(bytes);
-        self.download.give_back(bytes);
-    }
-}
 
 /// One call of [`Torrent::handle`]: when it is, what is shared, and where the actions go.
 pub struct Turn<'a> {
@@ -125,6 +88,8 @@ pub struct Torrent {
     pub(super) announcer: Announcer,
     /// Connections being opened.
     pub(super) connecting: usize,
+    /// When a peer last gave way to an address.
+    pub(super) made_room: Time,
     /// Bytes that are not proven yet, wanted or not.
     pub(super) left: u64,
     /// The disk does not work: what is waited for. And when it worked again last, after which pause.
@@ -178,6 +143,7 @@ impl Torrent {
             healed: None,
             completed: had == metainfo.length,
             connecting: 0,
+            made_room: now,
             left: metainfo.length - had,
             left_out: 0,
             wanted: None,
@@ -256,11 +222,7 @@ impl Torrent {
         if self.has_failed() {
             return wake;
         }
-        if self.has_room_for_peers() {
-            let due = self.candidates.next_due();
-            let full = shared.connecting >= MOST_CONNECTING;
-            wake = sooner(wake, if full { due.map(|due| due.max(now + LOOK_AGAIN)) } else { due });
-        }
+        wake = sooner(wake, self.connect_at(now, shared));
         for peer in self.peers.values() {
             wake = sooner(wake, Some(peer.spoken + KEEP_ALIVE_AFTER));
             wake = sooner(wake, self.snub_at(peer));
@@ -269,9 +231,24 @@ impl Torrent {
         sooner(sooner(wake, self.tokens_at(shared)), self.patience_ends(shared))
     }
 
+    /// The pieces that are proven.
+    pub fn have(&self) -> &Bitfield {
+        self.picker.have()
+    }
+
+    /// Bytes of content sent, and bytes that came.
+    pub fn totals(&self) -> (u64, u64) {
+        (self.up.total(), self.down.total())
+    }
+
     /// The trackers and how they stand.
     pub fn trackers(&self) -> &[Tracker] {
         self.announcer.trackers()
+    }
+
+    /// Whether the answer of a tracker is still to come.
+    pub fn is_announcing(&self) -> bool {
+        self.announcer.is_announcing()
     }
 
     /// Whether memory that becomes free is of use here (then [`Event::BudgetFreed`] is to come).
@@ -353,6 +330,7 @@ impl Torrent {
             self.serve_by_turns(turn);
         }
         self.look_for_work(turn);
+        self.make_room(turn);
     }
 
     /// Sends a message to a connected peer.

@@ -1,6 +1,7 @@
 //! Torrents of which some pieces are wanted, in the swarm of `torrent_tests.rs`.
 
 use super::*;
+use crate::swarm::piece_map::Share;
 
 fn bits_of<const N: usize>(ones: [u32; N]) -> Bitfield {
     let mut bits = Bitfield::new(PIECES);
@@ -13,6 +14,13 @@ fn who_wants_some_pieces_fetches_those_alone_and_serves_them() {
     let wanted = bits_of([3, 4, 9, 23]);
     let mut swarm = Swarm::new(&[everything(), bits_of([7]), bits_of([5])]);
     swarm.members[1].torrent.want_only(&wanted);
+    let status = swarm.members[1].torrent.status(swarm.now);
+    assert_eq!((status.pieces_had, status.pieces, status.last_piece), (1, 5, None));
+    let map = swarm.members[1].torrent.piece_map(PIECES as usize);
+    for (piece, share) in (0..).zip(map) {
+        let other = if piece == 7 { Share::Had } else { Share::LeftOut };
+        assert_eq!(share, if wanted.get(piece) { Share::Missing } else { other }, "piece {piece}");
+    }
     swarm.connect(1, 0);
     assert!(swarm.run(Time::from_secs(60), |swarm| swarm.whole(1)));
     let torrent = &swarm.members[1].torrent;

@@ -1,5 +1,6 @@
 //! A swarm in virtual time: real torrents, wires with a delay, disks that are at once.
 
+use super::super::budget::Budget;
 use super::*;
 use crate::proto::bencode::Bencode;
 use crate::proto::handshake::{Handshake, Reserved};

@@ -40,6 +40,8 @@ impl Torrent {
         for peer in next {
             if let Some(state) = self.peers.get_mut(&peer) {
                 state.we_choke = false;
+                // Now it has time to ask.
+                state.exchanged = turn.now;
                 self.send(peer, Message::Unchoke, turn);
             }
         }
@@ -144,6 +146,7 @@ impl Torrent {
     pub(super) fn uploaded(&mut self, peer: PeerKey, bytes: u64, turn: &mut Turn) {
         let Some(state) = self.peers.get_mut(&peer) else { return };
         state.sending = state.sending.saturating_sub(bytes);
+        state.exchanged = turn.now;
         state.up.add(bytes, turn.now);
         self.up.add(bytes, turn.now);
         self.serve(peer, turn);

@@ -136,7 +136,7 @@ impl Torrent {
         self.begin_waiting(DiskTrouble { text, short_bytes: 0 }, turn);
         let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
         peers.into_iter().for_each(|peer| self.close(peer, "what we have is being checked again", turn));
-        turn.actions.push(Action::CheckAgain { have: self.picker.have().clone() });
+        turn.actions.push(Action::CheckAgain);
     }
 
     /// The content was checked again.

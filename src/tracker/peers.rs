@@ -47,6 +47,11 @@ impl Peers {
         Peers { address_bytes, entries: Vec::new(), seeds: 0, index: Vec::new() }
     }
 
+    /// Bytes of an address: 6 or 18.
+    pub fn address_bytes(&self) -> usize {
+        self.address_bytes
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.entries.len() / self.stride()

@@ -71,10 +71,12 @@ pub struct Told {
     pub v6: Vec<u8>,
     /// The ids of these: first of the IPv4 peers, then of the others.
     pub ids: Vec<PeerId>,
+    /// Others are not told of it: see [`Registry::prove`].
+    pub hidden: bool,
 }
 
 /// How a swarm stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Counts {
     /// Peers that have everything.
     pub seeds: u32,
@@ -171,6 +173,7 @@ impl Registry {
                 far_ids.push(id);
             });
         }
+        told.hidden = peers.is_hidden(number);
         told.counts = swarm.counts();
         (told.v4, told.v6) = if is_v6 { (far, near) } else { (near, far) };
         let (mut ids, last) = if is_v6 { (far_ids, near_ids) } else { (near_ids, far_ids) };

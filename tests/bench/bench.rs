@@ -5,7 +5,7 @@
 //! and for the README (standard output, Markdown); how it goes on is told on standard error. A missed target is
 //! reported and no failure; a copy that differs, or a peer that never came, is one.
 //!
-//! `size=MIB` (default 1024), `rounds=N` (default 3), `only=speed|memory|idle|size`.
+//! `size=MIB` (default 1024), `rounds=N` (default 3), `only=speed|memory|idle|make|size`.
 
 // A bench is no test: it lies where cargo looks for neither, and shares what the tests are told with.
 #[path = "../common/mod.rs"]
@@ -15,6 +15,7 @@ mod builds;
 mod farm;
 mod idle;
 mod machine;
+mod make;
 mod measure;
 mod memory;
 mod report;
@@ -33,9 +34,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// What can be measured, in this order.
-const SECTIONS: [&str; 4] = ["speed", "memory", "idle", "size"];
+const SECTIONS: [&str; 5] = ["speed", "memory", "idle", "make", "size"];
 /// What must be installed for all but `size`.
-const TOOLS: [Tool; 4] = [Tool::Aria2, Tool::Libtorrent, Tool::Opentracker, Tool::Strace];
+const TOOLS: [Tool; 5] = [Tool::Aria2, Tool::Libtorrent, Tool::Opentracker, Tool::Strace, Tool::Mktorrent];
 
 /// What was asked for.
 struct Settings {
@@ -105,6 +106,9 @@ fn run(settings: &Settings) {
         }
         if settings.asks_for("idle") {
             idle::measure(&mut report, &builds, &mut source);
+        }
+        if settings.asks_for("make") {
+            make::measure(&mut report, &builds, &source, settings.rounds);
         }
     }
     if settings.asks_for("size") {

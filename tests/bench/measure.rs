@@ -5,6 +5,7 @@ use super::common::wait::wait_until;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Longer than any leecher takes for a GiB on loopback.
@@ -50,6 +51,25 @@ pub fn leecher(file: &Path, size: u64, start: impl FnOnce() -> Process) -> Figur
     let transfer = last.unwrap_or(end) - first.expect("what it fetched is on disk");
     // No other child ends meanwhile: seeds and trackers outlive the leecher.
     Figures { transfer, whole: end - begin, cpu: children_cpu() - cpu_before, peak_kib }
+}
+
+/// Runs `command` to its end, which must be good.
+pub fn command(command: &mut Command) -> Figures {
+    let cpu_before = children_cpu();
+    let begin = Instant::now();
+    let mut child = command.spawn().unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
+    let mut peak_kib = 0;
+    let status = loop {
+        // Every millisecond: what is measured takes hundreds, and this hardly any.
+        std::thread::sleep(Duration::from_millis(1));
+        peak_kib = peak_kib.max(peak_memory(child.id()));
+        if let Some(status) = child.try_wait().expect("the child is ours to wait for") {
+            break status;
+        }
+    };
+    let whole = begin.elapsed();
+    assert!(status.success(), "{command:?} failed: {status}");
+    Figures { transfer: whole, whole, cpu: children_cpu() - cpu_before, peak_kib }
 }
 
 /// The processor time of all children that have ended and were waited for (proc(5): cutime and cstime): so no tick

@@ -2,6 +2,7 @@
 
 use super::http::request;
 use super::peers::{Plan, Role};
+use super::ports::free_port;
 use super::process::Process;
 use serde_json::Value;
 use std::net::Ipv4Addr;
@@ -12,7 +13,15 @@ pub fn start(plan: &Plan) -> Process {
     let mut command = Command::new("aria2c");
     command.env("HOME", plan.home()).arg("--no-conf").arg("--dir").arg(plan.dir);
     command.arg(format!("--listen-port={}", plan.port));
-    command.args(["--enable-dht=false", "--enable-dht6=false", "--bt-enable-lpd=false"]);
+    command.args(["--enable-dht6=false", "--bt-enable-lpd=false"]);
+    // Its UDP trackers use the socket of its DHT, which knows nobody here and so speaks to nobody.
+    let torrent = std::fs::read(&plan.torrent.file).expect("the torrent is there");
+    if torrent.windows(6).any(|part| part == b"udp://") {
+        command.arg(format!("--dht-listen-port={}", free_port()));
+        command.arg("--enable-dht=true").arg("--dht-file-path").arg(plan.home().join("dht.dat"));
+    } else {
+        command.arg("--enable-dht=false");
+    }
     command.arg(format!("--disable-ipv6={}", !plan.ipv6));
     command.args(["--file-allocation=none", "--check-integrity=true", "--allow-overwrite=true"]);
     command.args(["--summary-interval=0", "--console-log-level=notice", "--enable-color=false"]);

@@ -3,7 +3,9 @@
 use super::process::Process;
 use super::tools::Tool;
 use super::torrent::Torrent;
+use super::wait::PATIENCE;
 use super::{aria2, libtorrent, ports::free_port, transmission};
+use rustix::process::Signal;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -137,6 +139,12 @@ impl Peer {
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Asks it to end, as Ctrl-C does, and waits until it has.
+    pub fn interrupt(mut self) {
+        self.process.signal(Signal::INT);
+        self.process.wait(PATIENCE);
     }
 
     /// Panics if it has ended: for use inside a wait.

@@ -78,6 +78,8 @@ impl Get {
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.arg("get").args(&self.args).arg("--dir").arg(&self.dir).args(["--port", &self.port.to_string()]);
+        // A story's states are its own.
+        command.env("XDG_STATE_HOME", self.scratch.join("state"));
         command
     }
 
@@ -130,6 +132,28 @@ impl Swarmlet {
         self.wait()
     }
 
+    /// Ends it as kill -9 does: it has no say in it.
+    pub fn kill(mut self) {
+        self.process.signal(Signal::KILL);
+        self.process.wait(PATIENCE);
+    }
+
+    /// Ends it as a terminal does that is closed, and waits until it has.
+    pub fn hang_up(mut self) -> Outcome {
+        self.process.signal(Signal::HUP);
+        self.wait()
+    }
+
+    /// What it wrote to standard error so far.
+    pub fn stderr(&self) -> String {
+        self.process.stderr()
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Panics if it has ended: for use inside a wait.
     pub fn must_run(&mut self) {
         self.process.must_run();
@@ -151,6 +175,13 @@ impl Outcome {
     /// Panics unless it ended with `code`.
     pub fn assert_code(&self, code: i32) {
         assert_eq!(self.code, Some(code), "{} ended with another exit code", self.process.name());
+    }
+
+    /// Of the objects that it wrote with `--json`, the last one of this event.
+    pub fn json(&self, event: &str) -> serde_json::Value {
+        let objects = self.stdout.lines().filter_map(|line| serde_json::from_str(line).ok());
+        let last = objects.filter(|object: &serde_json::Value| object["event"] == event).next_back();
+        last.unwrap_or_else(|| panic!("{} told of nothing {event}", self.process.name()))
     }
 
     /// Panics unless it ended with `code` and told the person something on standard error, without panicking.

@@ -2,10 +2,9 @@
 //!
 //! Floor 3, a part of [`manager`](super). What is decided stands in `swarm/waiting.rs`.
 
-use super::{Check, DiskJob, Manager, Notice, Problem, State};
-use crate::engine::ProblemKind;
+use super::{Check, DiskJob, Found, Manager, Notice, State};
 use crate::engine::content::{Content, ContentError};
-use crate::proto::bitfield::Bitfield;
+use crate::engine::{Problem, ProblemKind};
 use crate::swarm::Time;
 use crate::swarm::event::{Action, Event};
 use crate::swarm::waiting::DiskTrouble;
@@ -20,11 +19,11 @@ impl Manager {
                 let (piece, content) = (block.map_or(0, |block| block.piece), Arc::clone(content));
                 self.disk.give(piece, DiskJob::Probe { content, block, left });
             }
-            Action::CheckAgain { have } => {
+            Action::CheckAgain => {
                 // What is still on its way to it must not be written over what is proven.
                 content.in_trouble.store(true, Ordering::Relaxed);
                 self.disk.forget(number);
-                let _ = self.checks.send(Check::Again { content: Arc::clone(content), have });
+                let _ = self.checks.send(Check::Again { content: Arc::clone(content) });
             }
             Action::Waiting { trouble } => {
                 log::warn!("{}: waiting for disk: {}", content.metainfo.name, trouble.text);
@@ -42,14 +41,11 @@ impl Manager {
     }
 
     /// Content that was in doubt was opened and checked anew, or could not be.
-    pub(super) fn checked_again(
-        &mut self,
-        number: usize,
-        result: Result<(Arc<Content>, Bitfield), ContentError>,
-        now: Time,
-    ) {
+    pub(super) fn checked_again(&mut self, number: usize, result: Result<Box<Found>, ContentError>, now: Time) {
         match result {
-            Ok((content, have)) => {
+            Ok(found) => {
+                let Found { content, have, known, .. } = *found;
+                self.keeper.begin(number, Arc::clone(&content), known);
                 if let State::Running(_, before) = &mut self.torrents[number].state {
                     *before = Arc::clone(&content);
                     self.around.directory.add(content);

@@ -1,0 +1,130 @@
+//! The keeper: a thread that writes the [resume states](super::resume), so that the manager need not wait for the disk.
+//!
+//! Floor 3. The manager says when a state is due, and what it is to say; the keeper looks at the files and writes.
+
+use super::content::Content;
+use super::resume::{Known, Save, StateDir};
+use super::slot::Slot;
+use super::{Config, Notice, in_words};
+use crate::swarm::Time;
+use crossbeam_channel::{Receiver, Sender};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+/// How long the last saves may take.
+const LAST_SAVES: Duration = Duration::from_secs(10);
+/// The keeper's stack: a digest, a path and a few frames.
+const STACK_BYTES: usize = 128 * 1024;
+
+enum Order {
+    Begin(usize, Arc<Content>, Box<Known>),
+    Save(usize, Save),
+}
+
+/// The manager's end of the keeper.
+pub struct Keeper {
+    /// `None`: no states are kept, or the last ones were ordered.
+    orders: Option<Sender<Order>>,
+    /// Its end tells that all is written.
+    ended: Receiver<()>,
+    every: Duration,
+}
+
+impl Keeper {
+    /// Starts the thread, if states are to be kept. What goes wrong is told in a notice, once.
+    pub fn start(config: &Config, notices: Sender<Notice>) -> io::Result<Keeper> {
+        let (orders, receiver) = crossbeam_channel::unbounded();
+        let (end, ended) = crossbeam_channel::bounded(1);
+        let mut keeper = Keeper { orders: None, ended, every: config.save_every };
+        if let Some(states) = config.states.clone() {
+            let worker = Worker { states, notices, torrents: BTreeMap::new(), warned: false };
+            let run = move || {
+                worker.run(&receiver);
+                drop(end);
+            };
+            thread::Builder::new().name("keeper".into()).stack_size(STACK_BYTES).spawn(run)?;
+            keeper.orders = Some(orders);
+        }
+        Ok(keeper)
+    }
+
+    /// A torrent begins.
+    pub fn begin(&self, torrent: usize, content: Arc<Content>, known: Option<Box<Known>>) {
+        if let (Some(orders), Some(known)) = (&self.orders, known) {
+            let _ = orders.send(Order::Begin(torrent, content, known));
+        }
+    }
+
+    /// Something happened to a torrent: its state may have to be saved some time.
+    pub fn plan(&self, slot: &mut Slot) {
+        if self.orders.is_some() {
+            slot.plan_save(self.every);
+        }
+    }
+
+    /// Saves a torrent's state. `in_haste`: nothing comes after it, and somebody waits.
+    pub fn save(&self, torrent: usize, slot: &mut Slot, now: Time, in_haste: bool) {
+        if let (Some(orders), Some(save)) = (&self.orders, slot.save(now, in_haste)) {
+            let _ = orders.send(Order::Save(torrent, save));
+        }
+    }
+
+    /// Saves the states that are due.
+    pub fn save_due(&self, torrents: &mut [Slot], now: Time) {
+        for (torrent, slot) in torrents.iter_mut().enumerate() {
+            if slot.save_at.is_some_and(|at| at <= now) {
+                self.save(torrent, slot, now, false);
+            }
+        }
+    }
+
+    /// Saves all states for the last time.
+    pub fn save_last(&mut self, torrents: &mut [Slot], now: Time) {
+        for (torrent, slot) in torrents.iter_mut().enumerate() {
+            self.save(torrent, slot, now, true);
+        }
+        self.orders = None;
+    }
+
+    /// Waits until the last states are written, but not for ever.
+    pub fn wait(&self) {
+        let _ = self.ended.recv_timeout(LAST_SAVES);
+    }
+}
+
+struct Worker {
+    states: Arc<StateDir>,
+    notices: Sender<Notice>,
+    torrents: BTreeMap<usize, (Arc<Content>, Box<Known>)>,
+    warned: bool,
+}
+
+impl Worker {
+    fn run(mut self, orders: &Receiver<Order>) {
+        for order in orders {
+            match order {
+                Order::Begin(torrent, content, known) => drop(self.torrents.insert(torrent, (content, known))),
+                Order::Save(torrent, save) => self.save(torrent, save),
+            }
+        }
+    }
+
+    fn save(&mut self, torrent: usize, save: Save) {
+        let Some((content, known)) = self.torrents.get_mut(&torrent) else { return };
+        let sync = !save.in_haste;
+        let Some((name, bytes)) = known.take_in(content, save) else { return };
+        let Err(error) = self.states.write(&name, &bytes, sync) else { return };
+        known.not_written();
+        let (path, error) = (self.states.path().display(), in_words(&error));
+        let text = format!("can't save states in {path}: {error}; the next start will check all content");
+        if self.warned {
+            log::warn!("{text}");
+        } else {
+            self.warned = true;
+            let _ = self.notices.send(Notice::Warning { text });
+        }
+    }
+}

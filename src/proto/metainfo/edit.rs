@@ -1,0 +1,82 @@
+//! Changing a .torrent file without touching what is not to be changed.
+//!
+//! Floor 1. Other programs put keys into torrents that we know nothing of, and some do not sort them. All of that stays
+//! byte for byte, and so does `info`, of which the info-hash is made; only the keys named are replaced.
+
+use crate::proto::bencode::{Bencode, Value};
+
+/// A key, and its new value; `None` takes it out.
+pub type Change<'a> = (&'a [u8], Option<Bencode>);
+
+/// `dict` with some of its keys changed. A new key goes where it belongs in the order of keys; of a key that stands there
+/// twice one is left. What is no dict stays as it is.
+pub fn change(dict: Value<'_>, changes: &[Change<'_>]) -> Vec<u8> {
+    let Some(entries) = dict.entries() else { return dict.raw().to_vec() };
+    let mut left: Vec<&Change> = changes.iter().filter(|(_, value)| value.is_some()).collect();
+    left.sort_by_key(|(key, _)| *key);
+    let there = |key: &[u8]| entries.clone().any(|(name, _)| name == key);
+    let (mut present, mut new): (Vec<&Change>, Vec<&Change>) = left.into_iter().partition(|(key, _)| there(key));
+    let mut out = vec![b'd'];
+    let mut put = |key: &[u8], value: &Bencode| {
+        out.extend(Bencode::from(key).encode());
+        out.extend(value.encode());
+    };
+    for (key, value) in entries.clone() {
+        while let Some((name, Some(added))) = new.first().filter(|(name, _)| *name < key) {
+            put(name, added);
+            new.remove(0);
+        }
+        if let Some(at) = present.iter().position(|(name, _)| *name == key) {
+            let (name, changed) = present.remove(at);
+            changed.iter().for_each(|changed| put(name, changed));
+        } else if changes.iter().all(|(name, _)| *name != key) {
+            put(key, &value.into());
+        }
+    }
+    for (name, added) in new {
+        added.iter().for_each(|added| put(name, added));
+    }
+    out.push(b'e');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::bencode::decode;
+    use proptest::prelude::*;
+
+    fn changed(dict: &str, changes: &[Change]) -> String {
+        String::from_utf8(change(decode(dict.as_bytes()).unwrap(), changes)).unwrap()
+    }
+
+    #[test]
+    fn only_what_is_named_is_changed() {
+        let new = |text: &str| Some(Bencode::from(text));
+        // Unsorted, and with a key that stands there twice: others make such.
+        let dict = "d1:ci1e1:ai2e1:ci3e1:xl1:yee";
+        assert_eq!(changed(dict, &[]), dict);
+        assert_eq!(changed(dict, &[(b"x", new("n"))]), "d1:ci1e1:ai2e1:ci3e1:x1:ne");
+        assert_eq!(changed(dict, &[(b"c", new("n"))]), "d1:c1:n1:ai2e1:xl1:yee");
+        assert_eq!(changed(dict, &[(b"c", None), (b"none", None)]), "d1:ai2e1:xl1:yee");
+        assert_eq!(changed(dict, &[(b"z", new("n")), (b"b", new("m"))]), "d1:b1:m1:ci1e1:ai2e1:ci3e1:xl1:ye1:z1:ne");
+        assert_eq!(changed("de", &[(b"b", new("m")), (b"a", new("n"))]), "d1:a1:n1:b1:me");
+        assert_eq!(changed("i1e", &[(b"b", new("m"))]), "i1e");
+    }
+
+    proptest! {
+        #[test]
+        fn a_changed_dict_is_a_dict_that_says_so(keys in proptest::collection::btree_set("[a-d]{1,2}", 0..6), named in "[a-d]{1,2}", out: bool) {
+            let dict = Bencode::dict(keys.iter().map(|key| (key.as_bytes(), Bencode::Int(1)))).encode();
+            let value = (!out).then_some(Bencode::Int(2));
+            let after = change(decode(&dict).unwrap(), &[(named.as_bytes(), value)]);
+            let after = decode(&after).unwrap();
+            prop_assert_eq!(after.get(named.as_bytes()).and_then(Value::as_int), (!out).then_some(2));
+            for key in keys.iter().filter(|key| **key != named) {
+                prop_assert_eq!(after.get(key.as_bytes()).and_then(Value::as_int), Some(1));
+            }
+            let order: Vec<&[u8]> = after.entries().unwrap().map(|(key, _)| key).collect();
+            prop_assert!(order.is_sorted());
+        }
+    }
+}

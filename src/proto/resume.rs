@@ -1,0 +1,206 @@
+//! The resume state: what a torrent had when it was last looked at, so that it need not be read and hashed again.
+//!
+//! Floor 1. A file of our own, in bencode; no BEP has one. Nothing in it is believed unless all of it is as it was
+//! written (the digest), it is of this torrent and this folder, and every number fits the torrent. Then a piece counts
+//! as had if each of its files has still the size and the time of change it had when the state was taken.
+//!
+//! ```text
+//! d 6:digest 20:SHA-1 of the value of `state`, as it stands
+//!   5:state d 4:boot    the kernel's name for the time since it was started
+//!             10:downloaded, 8:uploaded   bytes of all runs
+//!             5:files   for each file, RECORD_BYTES: see `Record`
+//!             6:folder  the path of the folder that the content lies in
+//!             4:have    the pieces, as in the message `bitfield`
+//!             9:info hash, 7:version
+//! ```
+
+use crate::proto::bencode::{self, Bencode, Value};
+use crate::proto::bitfield::Bitfield;
+use crate::proto::id::InfoHash;
+use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
+use crate::proto::sha1::sha1;
+
+/// The largest state that is read, in bytes. A record of a file is shorter than what the metainfo says of the file, and
+/// the bits of all pieces shorter than their hashes; so a state is never larger than its torrent.
+pub const MAX_RESUME_BYTES: usize = MAX_METAINFO_BYTES;
+
+/// The layout above; a state of another one is not read.
+const VERSION: i64 = 1;
+
+/// Bytes of a file's record: size 8, seconds 8, nanoseconds 4, mount 8, kind 1; numbers are big-endian.
+const RECORD_BYTES: usize = 29;
+/// Kinds of records: none, ...
+const NOTHING: u8 = 0;
+/// ... of a file that may be in memory only, ...
+const IN_MEMORY: u8 = 1;
+/// ... and of one that is known to be on the disk itself.
+const ON_DISK: u8 = 2;
+
+/// What tells whether a file was written to since: its size and the time of its last change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// In bytes.
+    pub size: u64,
+    /// The time of the last change, in seconds since 1970; may be before.
+    pub seconds: i64,
+    /// And its nanoseconds.
+    pub nanos: u32,
+}
+
+/// How a file was when its pieces were known to be right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its size and time of change.
+    pub stamp: Stamp,
+    /// The kernel's number of the mount it lies on, never given twice between two starts of the system; 0: unknown.
+    pub mount: u64,
+    /// What was written to it is on the disk itself: a loss of power takes nothing away.
+    pub on_disk: bool,
+}
+
+/// The state of a torrent in one folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// Which torrent.
+    pub info_hash: InfoHash,
+    /// The path of the folder, with all links resolved.
+    pub folder: Vec<u8>,
+    /// The time between two starts of the system in which the state was taken; empty: unknown.
+    pub boot: Vec<u8>,
+    /// The pieces that were proven.
+    pub have: Bitfield,
+    /// For each file of the torrent how it was, if anything of it may be trusted.
+    pub files: Vec<Option<Record>>,
+    /// Bytes of content sent, in all runs.
+    pub uploaded: u64,
+    /// Bytes of content that came, in all runs.
+    pub downloaded: u64,
+}
+
+/// The name of the file with the state of `info_hash` in `folder`: the same torrent may lie in several folders.
+pub fn file_name(info_hash: &InfoHash, folder: &[u8]) -> String {
+    let digest = sha1(folder);
+    let short: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{info_hash}-{short}{FILE_NAME_END}")
+}
+
+/// How the names of states end.
+pub const FILE_NAME_END: &str = ".resume";
+
+/// Whether a file of this name is a state.
+pub fn is_file_name(name: &str) -> bool {
+    let hex = |text: &str, digits| text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let parts = name.strip_suffix(FILE_NAME_END).and_then(|name| name.split_once('-'));
+    parts.is_some_and(|(torrent, folder)| hex(torrent, 40) && hex(folder, 16))
+}
+
+impl Resume {
+    /// Nothing is known yet of `metainfo` in `folder`.
+    pub fn new(metainfo: &Metainfo, folder: Vec<u8>) -> Resume {
+        Resume {
+            info_hash: metainfo.info_hash,
+            folder,
+            boot: Vec::new(),
+            have: Bitfield::new(metainfo.piece_count()),
+            files: vec![None; metainfo.files.len()],
+            uploaded: 0,
+            downloaded: 0,
+        }
+    }
+
+    /// The bytes of the file.
+    pub fn encode(&self) -> Vec<u8> {
+        let files: Vec<u8> = self.files.iter().flat_map(record_bytes).collect();
+        let state = Bencode::dict([
+            ("boot", self.boot.as_slice().into()),
+            ("downloaded", Bencode::Int(i64::try_from(self.downloaded).unwrap_or(i64::MAX))),
+            ("files", files.into()),
+            ("folder", self.folder.as_slice().into()),
+            ("have", self.have.as_bytes().into()),
+            ("info hash", self.info_hash.0.as_slice().into()),
+            ("uploaded", Bencode::Int(i64::try_from(self.uploaded).unwrap_or(i64::MAX))),
+            ("version", VERSION.into()),
+        ])
+        .encode();
+        let digest = sha1(&state);
+        Bencode::dict([("digest", digest.as_slice().into()), ("state", Bencode::Raw(state))]).encode()
+    }
+
+    /// Reads the bytes of a file, which must be the state of `metainfo` in `folder`; else, what is wrong with it.
+    pub fn decode(bytes: &[u8], metainfo: &Metainfo, folder: &[u8]) -> Result<Resume, String> {
+        let outer = bencode::decode(bytes).map_err(|error| error.to_string())?;
+        let [digest, state] = outer.get_all([b"digest", b"state"]).unwrap_or_default();
+        let state = state.ok_or("it has no state")?;
+        if digest.and_then(Value::as_bytes) != Some(sha1(state.raw()).as_slice()) {
+            return Err("its digest is wrong".into());
+        }
+        let keys: [&[u8]; 8] =
+            [b"version", b"info hash", b"folder", b"boot", b"have", b"files", b"uploaded", b"downloaded"];
+        let [version, info_hash, found_folder, boot, have, files, uploaded, downloaded] =
+            state.get_all(keys).ok_or("its state is no dict")?;
+        if version.and_then(Value::as_int) != Some(VERSION) {
+            return Err(format!("it is not of version {VERSION}"));
+        }
+        let text = |value: Option<Value>| value.and_then(Value::as_bytes).unwrap_or_default().to_vec();
+        if text(info_hash) != metainfo.info_hash.0 || text(found_folder) != folder {
+            return Err("it is of another torrent or folder".into());
+        }
+        let have = Bitfield::from_bytes(text(have), metainfo.piece_count()).map_err(|error| error.to_string())?;
+        let records = text(files);
+        if records.len() != metainfo.files.len() * RECORD_BYTES {
+            return Err(format!("{} bytes do not describe {} files", records.len(), metainfo.files.len()));
+        }
+        let files: Option<Vec<_>> = records.as_chunks().0.iter().map(read_record).collect();
+        let total = |value: Option<Value>| value.and_then(Value::as_int).and_then(|number| u64::try_from(number).ok());
+        Ok(Resume {
+            info_hash: metainfo.info_hash,
+            folder: folder.to_vec(),
+            boot: text(boot),
+            have,
+            files: files.ok_or("a file's record is none")?,
+            uploaded: total(uploaded).ok_or("uploaded is no number of bytes")?,
+            downloaded: total(downloaded).ok_or("downloaded is no number of bytes")?,
+        })
+    }
+
+    /// Whether what the state says of a file's pieces still holds, when it is now as `now` says and the system has been
+    /// running since `boot`: nobody wrote to it, and what we wrote was not lost on the way to the disk.
+    pub fn trusts(&self, file: usize, now: Option<&Record>, boot: &[u8]) -> bool {
+        let (Some(then), Some(now)) = (self.files.get(file).and_then(Option::as_ref), now) else { return false };
+        let never_left = then.mount != 0 && then.mount == now.mount && !boot.is_empty() && self.boot == boot;
+        then.stamp == now.stamp && (then.on_disk || never_left)
+    }
+}
+
+fn record_bytes(record: &Option<Record>) -> [u8; RECORD_BYTES] {
+    let mut bytes = [0; RECORD_BYTES];
+    if let Some(Record { stamp: Stamp { size, seconds, nanos }, mount, on_disk }) = record {
+        bytes[..8].copy_from_slice(&size.to_be_bytes());
+        bytes[8..16].copy_from_slice(&seconds.to_be_bytes());
+        bytes[16..20].copy_from_slice(&nanos.to_be_bytes());
+        bytes[20..28].copy_from_slice(&mount.to_be_bytes());
+        bytes[28] = if *on_disk { ON_DISK } else { IN_MEMORY };
+    }
+    bytes
+}
+
+/// `None`: it is no record at all.
+fn read_record(bytes: &[u8; RECORD_BYTES]) -> Option<Option<Record>> {
+    let (size, rest) = bytes.split_first_chunk()?;
+    let (seconds, rest) = rest.split_first_chunk()?;
+    let (nanos, rest) = rest.split_first_chunk()?;
+    let (mount, kind) = rest.split_first_chunk()?;
+    let on_disk = match kind {
+        [NOTHING] => return Some(None),
+        [IN_MEMORY] => false,
+        [ON_DISK] => true,
+        _ => return None,
+    };
+    let (size, seconds) = (u64::from_be_bytes(*size), i64::from_be_bytes(*seconds));
+    let stamp = Stamp { size, seconds, nanos: u32::from_be_bytes(*nanos) };
+    Some(Some(Record { stamp, mount: u64::from_be_bytes(*mount), on_disk }))
+}
+
+#[cfg(test)]
+#[path = "resume_tests.rs"]
+mod tests;

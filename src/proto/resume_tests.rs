@@ -1,0 +1,148 @@
+//! States that come back as they were written, and states that do not.
+
+use super::*;
+use proptest::prelude::*;
+
+const FOLDER: &[u8] = b"/srv/\xff iso";
+
+/// A torrent of so many files, of 40 bytes each, in pieces of 16.
+fn metainfo(files: usize) -> Metainfo {
+    let file =
+        |number: usize| Bencode::dict([("length", 40i64.into()), ("path", Bencode::list([&*number.to_string()]))]);
+    let info = Bencode::dict([
+        ("files", Bencode::List((0..files).map(file).collect())),
+        ("name", "a".into()),
+        ("piece length", 16i64.into()),
+        ("pieces", vec![7; (files * 40).div_ceil(16) * 20].into()),
+    ]);
+    Metainfo::parse(&Bencode::dict([("info", info)]).encode()).unwrap()
+}
+
+fn record() -> impl Strategy<Value = Option<Record>> {
+    let fields = (any::<u64>(), any::<i64>(), any::<u32>(), any::<u64>(), any::<bool>());
+    proptest::option::of(fields.prop_map(|(size, seconds, nanos, mount, on_disk)| Record {
+        stamp: Stamp { size, seconds, nanos },
+        mount,
+        on_disk,
+    }))
+}
+
+fn resume() -> impl Strategy<Value = (Metainfo, Resume)> {
+    let fields = (
+        proptest::collection::vec(record(), 1..9),
+        proptest::collection::vec(any::<bool>(), 23),
+        proptest::collection::vec(any::<u8>(), 0..40),
+        (0..u64::MAX / 2, 0..u64::MAX / 2),
+    );
+    fields.prop_map(|(files, had, boot, (uploaded, downloaded))| {
+        let metainfo = metainfo(files.len());
+        let mut resume = Resume::new(&metainfo, FOLDER.to_vec());
+        (0..metainfo.piece_count()).filter(|piece| had[*piece as usize]).for_each(|piece| {
+            resume.have.set(piece);
+        });
+        (metainfo, Resume { files, boot, uploaded, downloaded, ..resume })
+    })
+}
+
+/// The state as it was written, with `key` another value, and its digest right.
+fn with(resume: &Resume, key: &str, value: Bencode) -> Vec<u8> {
+    let bytes = resume.encode();
+    let state = bencode::decode(&bytes).unwrap().get(b"state").unwrap();
+    let mut entries: Vec<(Vec<u8>, Bencode)> =
+        state.entries().unwrap().map(|(name, value)| (name.to_vec(), value.into())).collect();
+    entries.push((key.into(), value));
+    let state = Bencode::dict(entries).encode();
+    Bencode::dict([("digest", sha1(&state).as_slice().into()), ("state", Bencode::Raw(state))]).encode()
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_again((metainfo, resume) in resume()) {
+        prop_assert_eq!(Resume::decode(&resume.encode(), &metainfo, FOLDER).unwrap(), resume);
+    }
+
+    #[test]
+    fn no_bit_of_it_can_change_unnoticed((metainfo, resume) in resume(), at: prop::sample::Index, bit in 0..8u8) {
+        let mut bytes = resume.encode();
+        let at = at.index(bytes.len());
+        bytes[at] ^= 1u8 << bit;
+        prop_assert!(Resume::decode(&bytes, &metainfo, FOLDER).is_err());
+    }
+
+    #[test]
+    fn a_state_cut_short_is_refused((metainfo, resume) in resume(), at: prop::sample::Index) {
+        let bytes = resume.encode();
+        prop_assert!(Resume::decode(&bytes[..at.index(bytes.len())], &metainfo, FOLDER).is_err());
+    }
+
+    #[test]
+    fn nothing_makes_it_panic(bytes: Vec<u8>, key in "[a-z ]{4,10}", value: Vec<u8>, number: i64) {
+        let metainfo = metainfo(3);
+        prop_assert!(Resume::decode(&bytes, &metainfo, FOLDER).is_err());
+        let resume = Resume::new(&metainfo, FOLDER.to_vec());
+        for key in [key.as_str(), "have", "files", "boot", "folder", "info hash", "uploaded", "version"] {
+            let _ = Resume::decode(&with(&resume, key, value.clone().into()), &metainfo, FOLDER);
+            let _ = Resume::decode(&with(&resume, key, number.into()), &metainfo, FOLDER);
+        }
+    }
+}
+
+#[test]
+fn every_field_is_checked() {
+    let metainfo = metainfo(2);
+    let resume = Resume::new(&metainfo, FOLDER.to_vec());
+    let refused = |bytes: &[u8]| Resume::decode(bytes, &metainfo, FOLDER).expect_err("it is taken");
+    let mut odd_kind = vec![0; 2 * RECORD_BYTES];
+    odd_kind[RECORD_BYTES - 1] = 3;
+    for (key, value, words) in [
+        ("version", Bencode::Int(2), "version 1"),
+        ("info hash", vec![0; 20].into(), "another torrent"),
+        ("folder", "/srv".into(), "another torrent or folder"),
+        ("have", vec![0xff].into(), "a bit set beyond"),
+        ("have", vec![0, 0].into(), "2 bytes, expected 1"),
+        ("files", vec![0; RECORD_BYTES].into(), "29 bytes do not describe 2 files"),
+        ("files", odd_kind.into(), "record"),
+        ("uploaded", Bencode::Int(-1), "uploaded"),
+        ("downloaded", "7".into(), "downloaded"),
+    ] {
+        let said = refused(&with(&resume, key, value));
+        assert!(said.contains(words), "{key}: {said}");
+    }
+    assert!(refused(b"de").contains("no state"));
+    assert!(refused(b"").contains("byte"), "{}", refused(b""));
+    assert!(Resume::decode(&with(&resume, "later", "x".into()), &metainfo, FOLDER).is_ok(), "fields may be added");
+}
+
+#[test]
+fn a_file_is_trusted_only_as_it_was() {
+    let metainfo = metainfo(1);
+    let stamp = Stamp { size: 40, seconds: 1_700_000_000, nanos: 5 };
+    let then = Record { stamp, mount: 9, on_disk: false };
+    let mut resume = Resume { boot: b"b".into(), ..Resume::new(&metainfo, FOLDER.to_vec()) };
+    assert!(!resume.trusts(0, Some(&then), b"b"), "nothing is known of it");
+    resume.files[0] = Some(then);
+    assert!(resume.trusts(0, Some(&then), b"b"));
+    assert!(!resume.trusts(0, None, b"b"), "it is gone");
+    assert!(!resume.trusts(1, Some(&then), b"b"), "there is no such file");
+    assert!(!resume.trusts(0, Some(&then), b"c"), "the system was started since: the cache may have been lost");
+    assert!(!resume.trusts(0, Some(&Record { mount: 10, ..then }), b"b"), "the disk may have been pulled out");
+    for other in [Stamp { size: 41, ..stamp }, Stamp { nanos: 6, ..stamp }, Stamp { seconds: 1_700_000_001, ..stamp }] {
+        assert!(!resume.trusts(0, Some(&Record { stamp: other, ..then }), b"b"), "{other:?}");
+    }
+    resume.files[0] = Some(Record { mount: 0, ..then });
+    assert!(!resume.trusts(0, Some(&Record { mount: 0, ..then }), b"b"), "nobody knows whether it was pulled out");
+    resume.files[0] = Some(Record { on_disk: true, ..then });
+    assert!(resume.trusts(0, Some(&Record { mount: 10, ..then }), b"c"), "it is on the disk");
+    assert!(!resume.trusts(0, Some(&Record { stamp: Stamp { size: 1, ..stamp }, ..then }), b"b"));
+}
+
+#[test]
+fn names_tell_folders_apart() {
+    let hash = InfoHash([0xab; 20]);
+    let name = file_name(&hash, b"/a");
+    assert!(name.starts_with(&"ab".repeat(20)) && is_file_name(&name), "{name}");
+    assert_ne!(name, file_name(&hash, b"/b"));
+    for other in ["", ".resume", "a.resume", &name.replace('-', "_"), &format!("{name}.new"), &name[1..]] {
+        assert!(!is_file_name(other), "{other}");
+    }
+}

@@ -1,0 +1,85 @@
+use super::*;
+use proptest::prelude::*;
+
+fn announce() -> Announce {
+    Announce {
+        info_hash: InfoHash([1; 20]),
+        peer_id: PeerId([2; 20]),
+        downloaded: 3,
+        left: 4,
+        uploaded: 5,
+        event: Some(AnnounceEvent::Started),
+        key: 6,
+        numwant: None,
+        port: 6881,
+    }
+}
+
+/// The tables of BEP 15.
+#[test]
+fn packets_stand_on_the_wire_as_bep_15_says() {
+    let connect = Request::Connect { transaction: 0x0102_0304 }.emit();
+    assert_eq!(connect, [0, 0, 4, 0x17, 0x27, 0x10, 0x19, 0x80, 0, 0, 0, 0, 1, 2, 3, 4]);
+    let url_data = Vec::new();
+    let packet = Request::Announce { connection: 7, transaction: 8, announce: announce(), url_data }.emit();
+    assert_eq!(packet.len(), ANNOUNCE_BYTES);
+    assert_eq!((&packet[8..16], &packet[80..84]), (&[0, 0, 0, 1, 0, 0, 0, 8][..], &[0, 0, 0, 2][..]));
+    assert_eq!(packet[84..98], [0, 0, 0, 0, 0, 0, 0, 6, 255, 255, 255, 255, 0x1a, 0xe1]);
+    let reply = Reply::Connect { transaction: 1, connection: 2 }.emit();
+    assert_eq!(reply.len(), 16, "no larger than what it answers");
+    let (leechers, seeds, peers) = (2, 3, vec![10, 0, 0, 1, 0x1a, 0xe1]);
+    let reply = Reply::Announce { transaction: 1, interval: 900, leechers, seeds, peers }.emit();
+    assert_eq!(reply[..20], [0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 3, 132, 0, 0, 0, 2, 0, 0, 0, 3]);
+}
+
+/// BEP 41's own example of a long URL is cut at 255 bytes.
+#[test]
+fn url_data_is_put_together() {
+    for data in [&b""[..], b"/announce?passkey=x", &[b'x'; 300]] {
+        let request =
+            Request::Announce { connection: 1, transaction: 2, announce: announce(), url_data: data.to_vec() };
+        assert_eq!(Request::parse(&request.emit()), Some(request));
+    }
+    let plain = Request::Announce { connection: 1, transaction: 2, announce: announce(), url_data: b"/a".to_vec() };
+    let mut odd = plain.emit();
+    odd.splice(ANNOUNCE_BYTES..ANNOUNCE_BYTES, [1, 1, 77, 2, 9, 9]);
+    odd.extend([0, 2, 1, b'z']);
+    assert_eq!(Request::parse(&odd), Some(plain), "padding, options of later, and what stands behind the end");
+}
+
+#[test]
+fn what_is_no_packet_is_none() {
+    let mut wrong = Request::Connect { transaction: 1 }.emit();
+    wrong[0] = 1;
+    assert_eq!(Request::parse(&wrong), None, "without the magic number");
+    let packet = Request::Announce { connection: 7, transaction: 8, announce: announce(), url_data: Vec::new() };
+    assert!((0..ANNOUNCE_BYTES).all(|cut| Request::parse(&packet.emit()[..cut]).is_none()));
+    let many = Request::Scrape { connection: 1, transaction: 2, hashes: vec![InfoHash([3; 20]); 90] };
+    match Request::parse(&many.emit()) {
+        Some(Request::Scrape { hashes, .. }) => assert_eq!(hashes.len(), MOST_SCRAPED),
+        other => panic!("{other:?}"),
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_survived(packet: Vec<u8>) {
+        let _ = Request::parse(&packet).map(|request| request.to_string());
+        let _ = Reply::parse(&packet).map(|reply| reply.transaction());
+    }
+
+    #[test]
+    fn replies_come_back_as_they_went(
+        transaction: u32, numbers: [u32; 3], peers: Vec<u8>, counts: Vec<[u32; 3]>, message in ".{0,50}",
+    ) {
+        let [interval, leechers, seeds] = numbers;
+        for reply in [
+            Reply::Connect { transaction, connection: interval.into() },
+            Reply::Announce { transaction, interval, leechers, seeds, peers },
+            Reply::Scrape { transaction, counts },
+            Reply::Error { transaction, message },
+        ] {
+            prop_assert_eq!(Reply::parse(&reply.emit()), Some(reply));
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What the person lays down in files: the torrents that are tracked (`--allowed-dir`), and the passkeys.
+//!
+//! Floor 3.
+
+use crate::proto::id::InfoHash;
+use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// The largest file of passkeys: a quarter of a million of them.
+const MOST_PASSKEY_BYTES: u64 = 16 << 20;
+
+/// The torrents of a folder.
+pub struct Allowed {
+    /// By file name.
+    files: BTreeMap<String, Entry>,
+    /// The file of each info-hash.
+    names: BTreeMap<InfoHash, String>,
+}
+
+/// A file of the folder.
+#[derive(Clone)]
+struct Entry {
+    length: u64,
+    modified: Option<SystemTime>,
+    /// None if it is no torrent: it is not read again before it changes.
+    torrent: Option<Torrent>,
+}
+
+/// A torrent of the folder.
+#[derive(Clone)]
+pub struct Torrent {
+    /// Its info-hash.
+    pub info_hash: InfoHash,
+    /// Its name. A stranger's.
+    pub name: String,
+    /// Bytes of content.
+    pub length: u64,
+    /// Where it lies.
+    pub path: PathBuf,
+}
+
+impl Allowed {
+    /// Reads the folder `dir`; files that did not change since `before` are not read again.
+    pub fn read(dir: &Path, before: Option<&Allowed>) -> io::Result<Allowed> {
+        let mut allowed = Allowed { files: BTreeMap::new(), names: BTreeMap::new() };
+        for file in fs::read_dir(dir)? {
+            let file = file?;
+            let Ok(name) = file.file_name().into_string() else { continue };
+            // Of a link, what it leads to.
+            let Ok(metadata) = fs::metadata(file.path()) else { continue };
+            if !name.ends_with(".torrent") || !metadata.is_file() {
+                continue;
+            }
+            let (length, modified) = (metadata.len(), metadata.modified().ok());
+            let known = before.and_then(|before| before.files.get(&name));
+            let known = known.filter(|entry| entry.length == length && entry.modified == modified);
+            let torrent = match known {
+                Some(entry) => entry.torrent.clone(),
+                None => read_torrent(&file.path()),
+            };
+            if let Some(torrent) = &torrent {
+                allowed.names.insert(torrent.info_hash, name.clone());
+            }
+            allowed.files.insert(name, Entry { length, modified, torrent });
+        }
+        Ok(allowed)
+    }
+
+    /// Whether the torrent is tracked.
+    pub fn contains(&self, info_hash: &InfoHash) -> bool {
+        self.names.contains_key(info_hash)
+    }
+
+    /// The torrent, and the name of its file.
+    pub fn get(&self, info_hash: &InfoHash) -> Option<(&str, &Torrent)> {
+        let name = self.names.get(info_hash)?;
+        Some((name, self.file(name)?))
+    }
+
+    /// The torrent in the file of this name.
+    pub fn file(&self, name: &str) -> Option<&Torrent> {
+        self.files.get(name)?.torrent.as_ref()
+    }
+
+    /// All of them, by info-hash.
+    pub fn hashes(&self) -> impl Iterator<Item = &InfoHash> {
+        self.names.keys()
+    }
+}
+
+fn read_torrent(path: &Path) -> Option<Torrent> {
+    let shown = path.display();
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_METAINFO_BYTES as u64 + 1).read_to_end(&mut bytes));
+    if let Err(error) = read {
+        log::error!("can't read {shown}: {error}");
+        return None;
+    }
+    match Metainfo::parse(&bytes) {
+        Ok(Metainfo { info_hash, name, length, .. }) => Some(Torrent { info_hash, name, length, path: path.into() }),
+        Err(error) => {
+            log::error!("{shown} is not tracked: {error}");
+            None
+        }
+    }
+}
+
+/// The passkeys: who knows one may announce.
+pub struct Passkeys(BTreeSet<String>);
+
+impl Passkeys {
+    /// Reads a file of one passkey a line; empty lines and those that begin with `#` are for people.
+    pub fn read(path: &Path) -> io::Result<Passkeys> {
+        let mut text = String::new();
+        File::open(path)?.take(MOST_PASSKEY_BYTES).read_to_string(&mut text)?;
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        Ok(Passkeys(lines.map(str::to_owned).collect()))
+    }
+
+    /// Whether `passkey` is one of them.
+    pub fn contains(&self, passkey: &str) -> bool {
+        self.0.contains(passkey)
+    }
+}

@@ -1,0 +1,155 @@
+//! What the tracker's threads share: the registry, what was read from files, the log and the figures.
+//!
+//! Floor 3.
+
+use super::access_log::AccessLog;
+use super::allowed::{Allowed, Passkeys};
+use super::nat::Checks;
+use super::registry::Registry;
+use super::state;
+use super::stats::Stats;
+use super::{Config, TrackerError};
+use crate::swarm::Time;
+use core::net::SocketAddr;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Instant;
+
+/// All of it.
+pub struct Shared {
+    /// How the tracker was started.
+    pub config: Config,
+    /// The figures.
+    pub stats: Stats,
+    /// Peers to be connected to.
+    pub checks: Checks,
+    registry: Mutex<Registry>,
+    allowed: RwLock<Option<Allowed>>,
+    passkeys: RwLock<Option<Passkeys>>,
+    log: Mutex<Option<AccessLog>>,
+    /// What the registry counted when it was saved last.
+    saved: Mutex<u64>,
+    started: Instant,
+}
+
+impl Shared {
+    /// Reads what is to be read, and puts back what was saved.
+    pub fn new(config: Config) -> Result<Shared, TrackerError> {
+        let unreadable = |what: &str, path: &std::path::Path| {
+            let doing = format!("read {what} {}", path.display());
+            move |error| TrackerError { doing, error, no_input: true }
+        };
+        let mut registry = Registry::new(config.limits.clone(), random());
+        let allowed = match &config.allowed_dir {
+            Some(dir) => Some(Allowed::read(dir, None).map_err(unreadable("the folder", dir))?),
+            None => None,
+        };
+        let passkeys = match &config.passkeys_file {
+            Some(file) => Some(Passkeys::read(file).map_err(unreadable("the passkeys", file))?),
+            None => None,
+        };
+        let log = match &config.log_file {
+            Some(file) => {
+                let doing = format!("open the log {}", file.display());
+                Some(AccessLog::open(file).map_err(|error| TrackerError { doing, error, no_input: false })?)
+            }
+            None => None,
+        };
+        if let Some(file) = &config.state_file {
+            state::load(file, &mut registry)?;
+            if let Some(allowed) = &allowed {
+                registry.retain(|hash| allowed.contains(hash));
+            }
+        }
+        let saved = Mutex::new(registry.changes());
+        Ok(Shared {
+            config,
+            stats: Stats::default(),
+            checks: Checks::default(),
+            registry: Mutex::new(registry),
+            allowed: RwLock::new(allowed),
+            passkeys: RwLock::new(passkeys),
+            log: Mutex::new(log),
+            saved,
+            started: Instant::now(),
+        })
+    }
+
+    /// The time since the start; no clock that somebody sets.
+    pub fn now(&self) -> Time {
+        self.started.elapsed()
+    }
+
+    /// The registry, for as short as can be: everybody else waits.
+    pub fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The torrents that are tracked; none if all are.
+    pub fn allowed(&self) -> RwLockReadGuard<'_, Option<Allowed>> {
+        self.allowed.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The passkeys; none if there is no need of one.
+    pub fn passkeys(&self) -> RwLockReadGuard<'_, Option<Passkeys>> {
+        self.passkeys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the folder and the passkeys again. What can't be read now stays as it was.
+    pub fn reread(&self) {
+        if let Some(dir) = &self.config.allowed_dir {
+            let now = Allowed::read(dir, self.allowed().as_ref());
+            match now {
+                Ok(now) => {
+                    self.registry().retain(|hash| now.contains(hash));
+                    *self.allowed.write().unwrap_or_else(PoisonError::into_inner) = Some(now);
+                }
+                Err(error) => log::error!("can't read the folder {}: {error}", dir.display()),
+            }
+        }
+        if let Some(file) = &self.config.passkeys_file {
+            match Passkeys::read(file) {
+                Ok(now) => *self.passkeys.write().unwrap_or_else(PoisonError::into_inner) = Some(now),
+                Err(error) => log::error!("can't read the passkeys {}: {error}", file.display()),
+            }
+        }
+    }
+
+    /// Opens the log anew: whoever rotates logs has moved it.
+    pub fn reopen_log(&self) {
+        let Some(file) = &self.config.log_file else { return };
+        match AccessLog::open(file) {
+            Ok(anew) => *self.log.lock().unwrap_or_else(PoisonError::into_inner) = Some(anew),
+            Err(error) => log::error!("can't open the log {}: {error}", file.display()),
+        }
+    }
+
+    /// Writes a line to the log, where there is one.
+    pub fn log(&self, from: SocketAddr, request: &[u8], status: u16, bytes: usize, agent: &[u8]) {
+        if self.config.log_file.is_none() {
+            return;
+        }
+        if let Some(log) = self.log.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            log.line(from.ip(), request, status, bytes, agent);
+        }
+    }
+
+    /// Saves the swarms, if they changed.
+    pub fn save(&self) {
+        let Some(file) = &self.config.state_file else { return };
+        let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = self.registry().changes();
+        if changes == *saved && file.exists() {
+            return;
+        }
+        match state::save(file, || self.registry(), self.now()) {
+            Ok(()) => *saved = changes,
+            Err(error) => log::error!("can't save the state to {}: {error}", file.display()),
+        }
+    }
+}
+
+/// 64 random bits from the system, by way of the seed that std gives its hash maps.
+pub fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}

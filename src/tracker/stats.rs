@@ -1,0 +1,78 @@
+//! The tracker's figures: what was asked since the start, and announces a minute over the last hour.
+//!
+//! Floor 3.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// Minutes that are remembered.
+pub const MINUTES: usize = 60;
+
+/// The figures.
+pub struct Stats {
+    /// Announces over HTTP.
+    pub http_announces: AtomicU64,
+    /// Announces over UDP.
+    pub udp_announces: AtomicU64,
+    /// Scrapes, over both.
+    pub scrapes: AtomicU64,
+    /// What was refused: bad requests, torrents that are not tracked, missing passkeys.
+    pub refused: AtomicU64,
+    /// Announces of each minute, in a ring.
+    minutes: [AtomicU32; MINUTES],
+    /// The minute that is counted now.
+    minute: AtomicU64,
+}
+
+impl Default for Stats {
+    fn default() -> Stats {
+        let zero = AtomicU64::default;
+        Stats {
+            http_announces: zero(),
+            udp_announces: zero(),
+            scrapes: zero(),
+            refused: zero(),
+            minutes: [const { AtomicU32::new(0) }; MINUTES],
+            minute: zero(),
+        }
+    }
+}
+
+impl Stats {
+    /// Counts an announce.
+    pub fn announced(&self, udp: bool) {
+        if udp { &self.udp_announces } else { &self.http_announces }.fetch_add(1, Relaxed);
+        self.minutes[self.minute.load(Relaxed) as usize % MINUTES].fetch_add(1, Relaxed);
+    }
+
+    /// A minute is over.
+    pub fn next_minute(&self) {
+        let next = self.minute.load(Relaxed) + 1;
+        self.minutes[next as usize % MINUTES].store(0, Relaxed);
+        self.minute.store(next, Relaxed);
+    }
+
+    /// Announces a minute, the oldest first, the one that is not over yet last.
+    pub fn last_hour(&self) -> [u32; MINUTES] {
+        let now = self.minute.load(Relaxed) as usize;
+        std::array::from_fn(|at| self.minutes[(now + 1 + at) % MINUTES].load(Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_hour_is_remembered() {
+        let stats = Stats::default();
+        for minute in 0..70u32 {
+            (0..minute).for_each(|_| stats.announced(minute % 2 == 0));
+            if minute < 69 {
+                stats.next_minute();
+            }
+        }
+        let hour = stats.last_hour();
+        assert_eq!((hour[0], hour[58], hour[59]), (10, 68, 69));
+        assert_eq!(stats.http_announces.load(Relaxed) + stats.udp_announces.load(Relaxed), 69 * 70 / 2);
+    }
+}

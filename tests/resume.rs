@@ -1,0 +1,365 @@
+//! Stories of runs that end too early and of those after them: nothing is read or fetched twice that need not be, and
+//! no wrong byte is ever taken for right.
+
+mod common;
+
+use common::content::{Content, damage};
+use common::process::Process;
+use common::swarmlet::{Get, Outcome, Swarmlet};
+use common::throttle::Throttle;
+use common::torrent::{Maker, Torrent};
+use common::tracker::Tracker;
+use common::wait::{PATIENCE, wait_until};
+use rustix::process::Signal;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+use swarmlet::engine::resume::StateDir;
+use swarmlet::engine::{Config, Engine, Job, Notice};
+use swarmlet::proto::metainfo::Metainfo;
+use swarmlet::swarm::rng::Rng;
+use tempfile::TempDir;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+const PIECE: usize = 32 * KIB;
+
+/// A tracker, a torrent, and a seed behind a line.
+struct Stage {
+    scratch: TempDir,
+    tracker: Tracker,
+    content: Content,
+    torrent: Torrent,
+    source: PathBuf,
+}
+
+impl Stage {
+    fn new(content: Content) -> Stage {
+        let scratch = tempfile::tempdir().unwrap();
+        let tracker = Tracker::start();
+        let source = scratch.path().join("source");
+        let torrent = Maker::Ours.make(&content, &source, PIECE, &tracker.url());
+        Stage { scratch, tracker, content, torrent, source }
+    }
+
+    fn get(&self, name: &str) -> Get {
+        Get::new(name, self.scratch.path()).torrent(&self.torrent).arg("--json")
+    }
+
+    /// A running seed whose line lets through so many bytes a second.
+    fn seed(&self, rate: u64) -> (Swarmlet, Throttle) {
+        let get = self.get("seed").in_dir(&self.source).arg("--seed");
+        let line = Throttle::before(get.port, rate);
+        self.tracker.introduce_as(get.port, line.port);
+        let mut seed = get.start();
+        self.tracker.wait_for_a_seed(&self.torrent.info_hash, || seed.must_run());
+        (seed, line)
+    }
+
+    fn size(&self) -> u64 {
+        self.content.size()
+    }
+
+    /// The states of this story.
+    fn states(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.scratch.path().join("state/swarmlet")).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    }
+
+    /// Runs `get` until a part of the content has passed `line`, and then ends it by `end`.
+    fn a_part(&self, get: &Get, line: &Throttle, part: u64, end: impl Fn(Swarmlet) -> Outcome) -> Outcome {
+        let mut leecher = get.start();
+        let until = line.passed() + part;
+        wait_until("a part has come", PATIENCE, || {
+            leecher.must_run();
+            line.passed() >= until
+        });
+        end(leecher)
+    }
+}
+
+/// What of the content a run found, and what it read for that.
+fn found(outcome: &Outcome) -> (u64, u64) {
+    let checked = outcome.json("checked");
+    (checked["had"].as_u64().unwrap(), checked["hashed"].as_u64().unwrap())
+}
+
+fn a_file(size: usize) -> Content {
+    Content::one_file("a file.bin", size)
+}
+
+#[test]
+fn a_run_that_is_told_to_end_is_gone_on_with_where_it_was_and_nothing_is_read() {
+    let stage = Stage::new(a_file(12 * MIB + 77));
+    let (_seed, line) = stage.seed(6 * MIB as u64);
+    let get = stage.get("leecher");
+    let ends: [fn(Swarmlet) -> Outcome; 3] = [Swarmlet::interrupt, Swarmlet::terminate, Swarmlet::hang_up];
+    let mut had = 0;
+    for end in ends {
+        let outcome = stage.a_part(&get, &line, 2 * MIB as u64, end);
+        outcome.assert_code(75);
+        assert_eq!(found(&outcome), (had, 0), "what there was, and what was read for that");
+        had = outcome.json("stopped")["had"].as_u64().unwrap();
+        assert!(had > MIB as u64, "it has only {had} bytes");
+        let announces = stage.tracker.announces_from(&stage.torrent.info_hash, get.port);
+        assert_eq!(announces.last().unwrap().event, "stopped");
+    }
+    let outcome = get.run();
+    outcome.assert_code(0);
+    assert_eq!(found(&outcome), (had, 0));
+    stage.content.assert_same_in(&get.dir);
+    assert!(line.passed() < stage.size() * 105 / 100, "{} bytes came", line.passed());
+}
+
+#[test]
+fn whole_content_is_not_read_again_unless_it_is_asked_for() {
+    let stage = Stage::new(Content::tree("tree"));
+    let (_seed, _line) = stage.seed(1 << 30);
+    let get = stage.get("leecher");
+    get.run().assert_code(0);
+    let whole = (stage.size(), 0);
+    assert_eq!(found(&get.run()), whole);
+    // The seed was whole from the start: that is remembered too.
+    let get = stage.get("seed again").in_dir(&stage.source);
+    assert_eq!(found(&get.run()), (stage.size(), stage.size()), "nobody knows yet of this folder's content");
+    assert_eq!(found(&get.run()), whole);
+    assert_eq!(stage.states().len(), 2, "a state for each folder: {:?}", stage.states());
+    let get = get.arg("--check");
+    assert_eq!(found(&get.run()), (stage.size(), stage.size()), "--check");
+}
+
+#[test]
+fn a_file_that_somebody_changed_is_noticed_and_only_that_one_is_read() {
+    let stage = Stage::new(Content::folder("folder", &[("a", 20 * PIECE), ("b", 10 * PIECE), ("c", 5 * PIECE)]));
+    let (_seed, line) = stage.seed(1 << 30);
+    let get = stage.get("leecher");
+    get.run().assert_code(0);
+    let (size, piece) = (stage.size(), PIECE as u64);
+
+    // The same size, another time.
+    damage(&get.dir.join("folder/b"), 3 * PIECE + 5, 1);
+    let outcome = get.run();
+    outcome.assert_code(0);
+    assert_eq!(found(&outcome), (size - piece, 10 * piece), "b changed");
+    stage.content.assert_same_in(&get.dir);
+
+    // Cut short.
+    let file = fs::File::options().write(true).open(get.dir.join("folder/c")).unwrap();
+    file.set_len(2 * piece + 5).unwrap();
+    let outcome = get.run();
+    assert_eq!(found(&outcome), (size - 3 * piece, 2 * piece), "c was cut");
+    stage.content.assert_same_in(&get.dir);
+
+    // Gone.
+    fs::remove_file(get.dir.join("folder/a")).unwrap();
+    let outcome = get.run();
+    assert_eq!(found(&outcome), (size - 20 * piece, 0), "a is gone");
+    stage.content.assert_same_in(&get.dir);
+    assert!(line.passed() < size + 25 * piece, "{} bytes came", line.passed());
+}
+
+#[test]
+fn a_damaged_state_is_refused_with_a_word_and_everything_checked() {
+    let stage = Stage::new(a_file(2 * MIB));
+    let (_seed, _line) = stage.seed(1 << 30);
+    let get = stage.get("leecher");
+    get.run().assert_code(0);
+    let states = stage.states();
+    // The path of the folder stands in it.
+    let is_its = |path: &&PathBuf| fs::read(path).unwrap().windows(7).any(|window| window == b"leecher");
+    let state = states.iter().find(is_its).unwrap();
+    // One bit less than all pieces, or nothing but zeros, as after a power cut.
+    let whole = fs::read(state).unwrap();
+    let mut other = whole.clone();
+    let at = other.windows(6).position(|window| window == b"4:have").unwrap();
+    other[at + 12] ^= 1;
+    for bytes in [other, vec![0; whole.len()], Vec::new(), whole[..whole.len() / 2].to_vec()] {
+        fs::write(state, bytes).unwrap();
+        let outcome = get.run();
+        outcome.assert_code(0);
+        assert_eq!(found(&outcome), (stage.size(), stage.size()));
+        assert!(outcome.stderr.contains("warning: can't use the state"), "{}", outcome.stderr);
+        assert_eq!(found(&get.run()), (stage.size(), 0), "a good one took its place");
+    }
+}
+
+#[test]
+fn where_no_state_can_be_kept_a_warning_is_all() {
+    let stage = Stage::new(a_file(2 * MIB));
+    let (_seed, _line) = stage.seed(1 << 30);
+    let in_the_way = stage.scratch.path().join("a plain file");
+    fs::write(&in_the_way, "").unwrap();
+    let get = stage.get("leecher").arg("--state").arg(in_the_way.join("below"));
+    let outcome = get.run();
+    outcome.assert_code(0);
+    stage.content.assert_same_in(&get.dir);
+    assert_eq!(outcome.stderr.matches("warning").count(), 1, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("a plain file/below"), "{}", outcome.stderr);
+}
+
+/// Under nohup a terminal that is closed is nobody's business.
+#[test]
+fn a_hang_up_that_is_ignored_stays_ignored() {
+    let stage = Stage::new(a_file(2 * MIB));
+    let get = stage.get("leecher");
+    let plain = get.command();
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(plain.get_program()).args(plain.get_args());
+    command.env("XDG_STATE_HOME", stage.scratch.path().join("state"));
+    let mut process = Process::start("leecher", &mut command, stage.scratch.path());
+    let heard = || stage.tracker.announces_from(&stage.torrent.info_hash, get.port).len();
+    wait_until("it announces itself", PATIENCE, || heard() > 0);
+    process.signal(Signal::HUP);
+    // Signals come in their order: had it heard the first, the second would end it without a goodbye.
+    process.signal(Signal::TERM);
+    assert_eq!(process.wait(PATIENCE).code(), Some(75));
+    let announces = stage.tracker.announces_from(&stage.torrent.info_hash, get.port);
+    assert_eq!(announces.last().unwrap().event, "stopped");
+}
+
+/// A run with kills at random: kills, and between them ends that save a state, at which the next one must not believe
+/// too much. The seed of the randomness is told; `SWARMLET_SEED=` repeats it.
+fn random() -> Rng {
+    let given = env::var("SWARMLET_SEED").ok().and_then(|text| text.parse().ok());
+    let seed = given.unwrap_or_else(|| u64::from(std::process::id()));
+    println!("SWARMLET_SEED={seed}");
+    Rng::new(seed)
+}
+
+/// `SWARMLET_KILLS=100 cargo test --test resume kills -- --nocapture` makes it a hundred. Checking what is there takes
+/// long then in a build for tests: name another one with `SWARMLET_BIN=target/release/swarmlet`.
+#[test]
+fn ten_kills_cost_little_and_do_no_harm() {
+    let kills = env::var("SWARMLET_KILLS").map_or(10, |text| text.parse().expect("SWARMLET_KILLS is a number"));
+    let mut rng = random();
+    let stage = Stage::new(a_file(kills * 3 * MIB + 12_345));
+    let (_seed, line) = stage.seed(6 * MIB as u64);
+    let get = stage.get("leecher");
+    let (begin, most) = (Instant::now(), stage.size() * 9 / 10);
+    let (mut killed, mut told) = (0, 0);
+    while killed < kills {
+        let leecher = get.start();
+        // At any moment: while it starts and checks, or when some of its share has come.
+        let share = stage.size() as usize / kills * 5 / 4;
+        let part = if rng.below(4) == 0 { 0 } else { rng.below(share) as u64 };
+        let until = (line.passed() + part).min(most);
+        wait_until("some of it has come", PATIENCE, || line.passed() >= until);
+        thread::sleep(Duration::from_millis(rng.below(100) as u64));
+        // The ends come one after some kills and before others.
+        if (killed + told) % 5 == 2 {
+            leecher.terminate();
+            told += 1;
+        } else {
+            leecher.kill();
+            killed += 1;
+        }
+    }
+    let outcome = get.run();
+    outcome.assert_code(0);
+    stage.content.assert_same_in(&get.dir);
+    let (size, came) = (stage.size(), line.passed());
+    let (had, excess) = (found(&outcome).0, came.saturating_sub(size));
+    println!(
+        "{killed} kills until {} % were there, {told} ends by SIGTERM: {came} bytes came for {size}, {}.{:02} % too many",
+        had * 100 / size,
+        excess * 100 / size,
+        excess * 10_000 / size % 100
+    );
+    println!("it took {} s", begin.elapsed().as_secs());
+    assert!(had < size, "it was whole before the last kill");
+    assert!(excess < size / 20, "{excess} bytes came in vain");
+}
+
+/// What the story below kills: the engine, which saves states a thousand times as often as `get` does.
+#[test]
+fn an_engine_to_be_killed() {
+    let Some(scratch) = env::var_os("SWARMLET_TO_BE_KILLED").map(PathBuf::from) else { return };
+    let states = Arc::new(StateDir::open(&scratch.join("states")).unwrap());
+    let metainfo = Metainfo::parse(&fs::read(scratch.join("torrent")).unwrap()).unwrap();
+    let config = Config {
+        ports: 0..=0,
+        memory_bytes: 1 << 20,
+        states: Some(states),
+        save_every: Duration::from_millis(60),
+        ..Config::default()
+    };
+    let (engine, notices) = Engine::start(config).unwrap();
+    engine.add(Job { metainfo, dir: scratch.join("copy"), choice: None });
+    for notice in notices {
+        match notice {
+            Notice::Joined { had_bytes, hashed_bytes, .. } => eprintln!("found {had_bytes} {hashed_bytes}"),
+            Notice::Complete { .. } => engine.stop(),
+            Notice::Stopped(_) => return,
+            notice => eprintln!("{notice:?}"),
+        }
+    }
+}
+
+#[test]
+fn states_that_are_saved_while_blocks_come_say_nothing_that_is_not_so() {
+    let mut rng = random();
+    let files: Vec<(String, usize)> = (0..120).map(|file| (format!("{file}"), 50_000 + 997 * (file % 60))).collect();
+    let files: Vec<(&str, usize)> = files.iter().map(|(name, size)| (name.as_str(), *size)).collect();
+    let stage = Stage::new(Content::folder("folder", &files));
+    let (_seed, line) = stage.seed(2 * MIB as u64);
+    let scratch = stage.scratch.path();
+    let copy = scratch.join("copy");
+    fs::create_dir(&copy).unwrap();
+    fs::copy(&stage.torrent.file, scratch.join("torrent")).unwrap();
+    let start = || {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args(["--exact", "an_engine_to_be_killed", "--nocapture"]).env("SWARMLET_TO_BE_KILLED", scratch);
+        Process::start("engine", &mut command, scratch)
+    };
+    let (mut trusted, kills) = (0, 12);
+    let mut count_trusted = |process: &Process| {
+        let said = process.stderr();
+        let numbers = said.lines().find_map(|line| line.strip_prefix("found ")).and_then(|line| line.split_once(' '));
+        let (had, hashed): (u64, u64) = numbers.map_or((0, 0), |(a, b)| (a.parse().unwrap(), b.parse().unwrap()));
+        trusted += had.saturating_sub(hashed);
+    };
+    for _ in 0..kills {
+        let mut process = start();
+        let until = line.passed() + rng.below(stage.size() as usize / kills) as u64;
+        wait_until("some of it has come", PATIENCE, || line.passed() >= until);
+        thread::sleep(Duration::from_millis(rng.below(50) as u64));
+        process.signal(Signal::KILL);
+        process.wait(PATIENCE);
+        count_trusted(&process);
+    }
+    let mut process = start();
+    assert!(process.wait(PATIENCE).success());
+    count_trusted(&process);
+    stage.content.assert_same_in(&copy);
+    println!("{trusted} bytes were trusted after {kills} kills, {} came for {}", line.passed(), stage.size());
+    assert!(trusted > 0, "no state was ever of use");
+}
+
+/// What another story or run left in the folder of states does no harm, and what is old goes.
+#[test]
+fn old_states_are_removed() {
+    let stage = Stage::new(a_file(1));
+    let states = stage.scratch.path().join("state/swarmlet");
+    fs::create_dir_all(&states).unwrap();
+    let name = |digit: &str| format!("{}-{}.resume", digit.repeat(40), digit.repeat(16));
+    let put = |name: &str, days: u64| {
+        let file = fs::File::create(states.join(name)).unwrap();
+        file.set_modified(std::time::SystemTime::now() - Duration::from_secs(days * 24 * 3600)).unwrap();
+    };
+    put(&name("a"), 400);
+    put(&format!("{}.new", name("a")), 400);
+    put(&name("b"), 300);
+    put("somebody's notes", 4000);
+    let mut get = stage.get("leecher").start();
+    let there = |name: &str| Path::new(&states.join(name)).exists();
+    wait_until("the old one is gone", PATIENCE, || {
+        get.must_run();
+        !there(&name("a"))
+    });
+    assert!(!there(&format!("{}.new", name("a"))));
+    assert!(there(&name("b")) && there("somebody's notes"));
+}

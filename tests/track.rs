@@ -1,0 +1,466 @@
+//! Stories of `swarmlet track`: what peers get from it, and what it survives.
+
+mod common;
+
+use common::content::Content;
+use common::http::percent_encode;
+use common::ports::{free_port, has_ipv6};
+use common::swarmlet::{Get, program};
+use common::torrent::Maker;
+use common::track::{self, Track, UdpAsker, failure, number, peers, query, scraped, udp_announce};
+use common::wait::{PATIENCE, wait_until};
+use rustix::process::Signal;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+const HASH: [u8; 20] = *b"\x00\xffan info-hash 20 &\x25";
+const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
+const KIB: usize = 1024;
+
+fn tracker(scratch: &Path) -> Track {
+    Track::on_free_port(scratch).start()
+}
+
+fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+#[test]
+fn peers_meet_over_http() {
+    let scratch = scratch();
+    let track = tracker(scratch.path());
+    let first = track.get(&query(HASH, 1001, 0, "&event=started&compact=1")).body;
+    assert_eq!((peers(&first), number(&first, "complete"), number(&first, "interval")), (vec![], 1, 1800));
+    let second = track.get(&query(HASH, 1002, 5, "&event=started")).body;
+    assert_eq!(peers(&second), [(HERE, 1001)], "compact without being asked");
+    let both = track.get(&query(HASH, 1003, 5, "")).body;
+    assert_eq!(peers(&both), [(HERE, 1001), (HERE, 1002)]);
+    assert_eq!((number(&both, "complete"), number(&both, "incomplete")), (1, 2));
+    let seed = track.get(&query(HASH, 1004, 0, "")).body;
+    assert_eq!(peers(&seed), [(HERE, 1002), (HERE, 1003)], "seeds do not meet seeds");
+    track.get(&query(HASH, 1002, 0, "&event=completed"));
+    track.get(&query(HASH, 1002, 0, "&event=completed"));
+    track.get(&query(HASH, 1001, 0, "&event=stopped"));
+    let scrape = track.get(&format!("/scrape?info_hash={}", percent_encode(&HASH))).body;
+    assert_eq!(scraped(&scrape, &HASH), [2, 1, 1]);
+    // The form of 2001, with and without ids.
+    let text = |more: &str| String::from_utf8_lossy(&track.get(&query(HASH, 1003, 5, more)).body).into_owned();
+    let with_ids = text("&compact=0&numwant=200");
+    assert!(with_ids.contains("2:ip9:127.0.0.17:peer id20:-XX0001-"), "{with_ids}");
+    let without = text("&compact=0&no_peer_id=1");
+    assert!(without.contains("2:ip9:127.0.0.14:porti100") && !without.contains("peer id"), "{without}");
+}
+
+/// BEP 48: several at once; those that nobody knows are left out; all of them only by option.
+#[test]
+fn scrapes_tell_how_swarms_stand() {
+    let scratch = scratch();
+    let track = Track::on_free_port(scratch.path()).arg("--full-scrape").start();
+    for name in [b'a', b'b', b'c'] {
+        track.get(&query([name; 20], 1000 + u16::from(name), 0, ""));
+    }
+    let count = |target: &str| track.get(target).body.windows(10).filter(|w| w == b"d8:complet").count();
+    let (a, b, x) = ("%61".repeat(20), "%62".repeat(20), "%78".repeat(20));
+    assert_eq!(count(&format!("/scrape?info_hash={a}&info_hash={b}&info_hash={x}&info_hash={a}")), 2);
+    assert_eq!(count("/scrape"), 3);
+    let plain = tracker(scratch.path());
+    assert!(failure(&plain.get("/scrape").body).contains("info_hash"));
+    assert!(failure(&plain.get("/scrape?info_hash=short").body).contains("20 bytes"));
+}
+
+#[test]
+fn peers_meet_over_udp_and_with_those_of_http() {
+    let scratch = scratch();
+    let track = tracker(scratch.path());
+    track.get(&query(HASH, 1001, 0, ""));
+    let asker = UdpAsker::new(HERE.into(), track.port);
+    let id = asker.connect();
+    let reply = asker.ask(&udp_announce(id, HASH, 1002, 5, -1)).unwrap();
+    assert_eq!(reply[..8], [0, 0, 0, 1, 0, 0, 0, 9]);
+    assert_eq!(reply[8..20], [0, 0, 7, 8, 0, 0, 0, 1, 0, 0, 0, 1], "interval, leechers, seeds");
+    assert_eq!(reply[20..], [127, 0, 0, 1, 0x03, 0xe9]);
+    assert_eq!(peers(&track.get(&query(HASH, 1003, 5, "")).body), [(HERE, 1001), (HERE, 1002)]);
+    let scrape = [&id[..], &[0, 0, 0, 2, 0, 0, 0, 4], &HASH, &[9; 20]].concat();
+    let reply = asker.ask(&scrape).unwrap();
+    assert_eq!(reply[8..], [[0, 0, 0, 1], [0; 4], [0, 0, 0, 2], [0; 4], [0; 4], [0; 4]].concat());
+    if has_ipv6() {
+        let asker = UdpAsker::new("::1".parse().unwrap(), track.port);
+        let id = asker.connect();
+        asker.ask(&udp_announce(id, HASH, 1006, 0, 9)).unwrap();
+        let reply = asker.ask(&udp_announce(id, HASH, 1007, 5, 9)).unwrap();
+        assert_eq!(reply[20..].len(), 18, "peers of its own family alone");
+        assert_eq!((reply[35], &reply[36..]), (1, &[0x03, 0xee][..]));
+    }
+}
+
+/// HOSTILE: a wrong connection id gets no peers, and nobody is sent more than he sent before his address is proven.
+#[test]
+fn over_udp_an_address_is_proven_first() {
+    let scratch = scratch();
+    let track = tracker(scratch.path());
+    for port in 1..=60 {
+        track.get(&query(HASH, port, 0, ""));
+    }
+    let asker = UdpAsker::new(HERE.into(), track.port);
+    let id = asker.connect();
+    let other = UdpAsker::new(Ipv4Addr::new(127, 0, 0, 2).into(), track.port);
+    let mut wrong = id;
+    wrong[3] ^= 1;
+    for (asker, id) in [(&asker, wrong), (&asker, [0; 8]), (&other, id)] {
+        let packet = udp_announce(id, HASH, 99, 5, 200);
+        let reply = asker.ask(&packet).unwrap();
+        assert_eq!(reply[..4], [0, 0, 0, 3], "an error");
+        assert!(reply.len() <= packet.len());
+        let scrape = [&id[..], &[0, 0, 0, 2, 0, 0, 0, 4]].concat();
+        assert!(asker.gets_no_reply(&scrape), "an answer larger than the question");
+    }
+    // The one who asked rightly gets his peers.
+    assert_eq!(asker.ask(&udp_announce(id, HASH, 99, 5, 200)).unwrap().len(), 20 + 6 * 60);
+    // What is no packet of the protocol gets none.
+    for packet in [&b""[..], b"hello", &[0; 16], &[0xff; 200]] {
+        assert!(asker.gets_no_reply(packet));
+    }
+}
+
+#[test]
+fn what_is_wrong_is_said_in_words() {
+    let scratch = scratch();
+    let track = tracker(scratch.path());
+    let whole = query(HASH, 1001, 0, "");
+    for (from, to, words) in [
+        ("port=1001", "port=0", "port must be 1 to 65535"),
+        ("port=1001", "port=70000", "port"),
+        ("info_hash=%00", "info_hash=", "info_hash is 19 bytes"),
+        ("peer_id", "peer", "peer_id is missing"),
+        ("left=0", "left=x", "left is not a number"),
+        ("/announce", "/abc/announce", "the tracker is at /announce"),
+    ] {
+        let answer = track.get(&whole.replace(from, to));
+        assert!(answer.head.starts_with("HTTP/1.1 200"), "clients read no body of others");
+        assert!(failure(&answer.body).contains(words), "{}", failure(&answer.body));
+    }
+    assert!(track.get("/nothing").head.starts_with("HTTP/1.1 404"));
+}
+
+/// HOSTILE: numbers that are none, and addresses that belong to others.
+#[test]
+fn nobody_speaks_for_another() {
+    let scratch = scratch();
+    let track = tracker(scratch.path());
+    for port in 1..=300 {
+        track.get(&query(HASH, port, 0, ""));
+    }
+    let of = |more: &str| peers(&track.get(&query(HASH, 999, 5, more)).body).len();
+    assert_eq!((of(""), of("&numwant=-1"), of("&numwant=1000000000"), of("&numwant=0")), (50, 50, 200, 0));
+    let unknown = track.get(&query(HASH, 998, 0, "").replace("left=0", "left=-1")).body;
+    assert_eq!(number(&unknown, "incomplete"), 2, "who does not know how much is left is no seed");
+
+    // `ip=` and X-Forwarded-For of anyone are nothing.
+    let hash = [7; 20];
+    let forged = query(hash, 1001, 0, "&ip=9.9.9.9");
+    track.get_from(HERE, &forged, "X-Forwarded-For: 8.8.8.8\r\n");
+    assert_eq!(peers(&track.get(&query(hash, 1002, 5, "")).body), [(HERE, 1001)]);
+    // From another address, with the id and key of a peer: its place is not touched.
+    let other = Ipv4Addr::new(127, 0, 0, 2);
+    track.get(&query(hash, 1001, 0, "&key=0000abcd"));
+    track.get_from(other, &query(hash, 1001, 0, "&event=stopped&key=0000abcd"), "");
+    track.get_from(other, &query(hash, 1001, 0, "&key=1234"), "");
+    assert_eq!(peers(&track.get(&query(hash, 1002, 5, "")).body), [(HERE, 1001), (other, 1001)]);
+}
+
+#[test]
+fn those_that_are_trusted_are_believed() {
+    let scratch = scratch();
+    let proxy = Ipv4Addr::new(127, 0, 0, 3);
+    let track = Track::on_free_port(scratch.path()).arg("--trusted-proxy=127.0.0.3").arg("--trust-ip").start();
+    track.get_from(proxy, &query(HASH, 1001, 0, ""), "X-Forwarded-For: 1.2.3.4, 5.6.7.8\r\n");
+    track.get_from(HERE, &query(HASH, 1002, 0, ""), "X-Forwarded-For: 1.2.3.4\r\n");
+    track.get(&query(HASH, 1003, 0, "&ip=9.8.7.6"));
+    let found = peers(&track.get(&query(HASH, 1004, 5, "")).body);
+    assert_eq!(found, [(Ipv4Addr::new(5, 6, 7, 8), 1001), (Ipv4Addr::new(9, 8, 7, 6), 1003), (HERE, 1002)]);
+}
+
+/// HOSTILE: a head byte by byte, a head of a MiB, a thousand who say nothing: others are served meanwhile.
+#[test]
+fn idle_and_slow_connections_stop_nobody() {
+    let scratch = scratch();
+    let track = tracker(scratch.path());
+    let idle: Vec<TcpStream> = (0..1000).map(|_| TcpStream::connect(track.address()).unwrap()).collect();
+    let began = Instant::now();
+    let mut slow = TcpStream::connect(track.address()).unwrap();
+    slow.write_all(b"GET /announce HTTP/1.1\r\nX-Slow: ").unwrap();
+    let mut best = Duration::MAX;
+    for port in 1..=20 {
+        let asked = Instant::now();
+        assert_eq!(number(&track.get(&query(HASH, port, 0, "")).body, "complete"), i64::from(port));
+        best = best.min(asked.elapsed());
+    }
+    assert!(best < Duration::from_millis(100), "the fastest of 20 took {best:?}");
+    // Whoever is not done in 5 s is done with.
+    slow.set_read_timeout(Some(PATIENCE)).unwrap();
+    slow.set_write_timeout(Some(PATIENCE)).unwrap();
+    wait_until("the slow one is closed", PATIENCE, || slow.write_all(b"x").is_err() || slow_is_over(&mut slow));
+    assert!(began.elapsed() >= Duration::from_secs(4), "closed after {:?}", began.elapsed());
+    for mut stream in idle {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0, "an idle one is closed");
+    }
+    assert_eq!(number(&track.get(&query(HASH, 1, 0, "")).body, "complete"), 20);
+}
+
+fn slow_is_over(stream: &mut TcpStream) -> bool {
+    stream.set_nonblocking(true).unwrap();
+    let over = !matches!(stream.read(&mut [0]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock);
+    stream.set_nonblocking(false).unwrap();
+    over
+}
+
+#[test]
+fn a_head_of_a_mib_is_refused() {
+    let scratch = scratch();
+    let track = tracker(scratch.path());
+    let mut stream = TcpStream::connect(track.address()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let head = format!("GET /announce HTTP/1.1\r\nX-Long: {}\r\n\r\n", "x".repeat(1 << 20));
+    // It may be cut off before all is sent.
+    let _ = stream.write_all(head.as_bytes());
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 431"), "{}", String::from_utf8_lossy(&answer));
+    for (request, status) in [("POST / HTTP/1.1\r\n\r\n", "405"), ("\x16\x03\x01\r\n\r\n", "400")] {
+        let mut stream = TcpStream::connect(track.address()).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+    }
+}
+
+/// RFC 9112: several requests in one piece, one request in pieces, and the connection stays.
+#[test]
+fn requests_may_come_in_any_pieces() {
+    let scratch = scratch();
+    let track = tracker(scratch.path());
+    let mut stream = TcpStream::connect(track.address()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let request = |port| format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", query(HASH, port, 0, ""));
+    let many: String = (1..=200).map(request).collect();
+    for part in many.as_bytes().chunks(1777) {
+        stream.write_all(part).unwrap();
+    }
+    let last = "GET /nothing HTTP/1.1\r\nConnection: close\r\n\r\n";
+    for byte in last.as_bytes() {
+        stream.write_all(&[*byte]).unwrap();
+    }
+    let mut answers = Vec::new();
+    stream.read_to_end(&mut answers).unwrap();
+    let text = String::from_utf8_lossy(&answers);
+    assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 200);
+    assert!(text.contains("8:completei200e") && text.ends_with("at /announce\n"), "in order, and the last one last");
+}
+
+/// HOSTILE: caps hold the memory, whatever is invented; what lives stays.
+#[test]
+fn a_flood_of_invented_swarms_and_peers_is_held() {
+    let scratch = scratch();
+    let track = Track::on_free_port(scratch.path()).arg("--max-peers").arg("20000").start();
+    track.get(&query(HASH, 1001, 0, ""));
+    track.get(&query(HASH, 1002, 5, ""));
+    let asker = UdpAsker::new(HERE.into(), track.port);
+    let id = asker.connect();
+    let mut state = 1u64;
+    for number in 0..60_000u32 {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let mut hash = [0; 20];
+        // Half of them new swarms, half of them peers of a few.
+        let name = if number % 2 == 0 { state >> 20 } else { u64::from(number % 3) };
+        hash[..8].copy_from_slice(&name.to_be_bytes());
+        asker.ask(&udp_announce(id, hash, (number % 65_000) as u16 + 1, 5, 0)).unwrap();
+    }
+    let stats: serde_json::Value = serde_json::from_slice(&track.get("/stats.json").body).unwrap();
+    assert!(stats["swarms"].as_u64().unwrap() <= 2000 && stats["peers"].as_u64().unwrap() <= 20_000, "{stats}");
+    assert_eq!(peers(&track.get(&query(HASH, 1002, 5, "")).body), [(HERE, 1001)]);
+    let status = fs::read_to_string(format!("/proc/{}/status", track.id())).unwrap();
+    let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap().trim();
+    let kib: usize = rss.split(' ').next().unwrap().parse().unwrap();
+    assert!(kib < 24 * KIB, "{rss}");
+}
+
+/// It is killed, and the swarm goes on; a state that is damaged is set aside and said.
+#[test]
+fn the_state_outlives_the_tracker() {
+    let scratch = scratch();
+    let dfile = scratch.path().join("dfile");
+    let port = free_port();
+    let start = || Track::on(port, scratch.path()).arg("--dfile").arg(&dfile).start();
+    let track = start();
+    track.get(&query(HASH, 1001, 0, ""));
+    track.get(&query(HASH, 1002, 0, "&event=completed"));
+    assert_eq!(track.end(Signal::TERM), Some(0));
+    let track = start();
+    let found = track.get(&query(HASH, 1003, 5, "")).body;
+    assert_eq!((peers(&found).len(), number(&found, "downloaded")), (2, 1));
+    assert_eq!(track.end(Signal::KILL), None);
+    // What was saved before is there, and a half-written file beside it is nobody's.
+    fs::write(scratch.path().join("dfile.new"), "half").unwrap();
+    let track = start();
+    assert_eq!(peers(&track.get(&query(HASH, 1004, 5, "")).body).len(), 2);
+    drop(track);
+    fs::write(&dfile, "d6:swarmsd").unwrap();
+    let track = start();
+    assert!(track.stderr().contains("damaged"), "{}", track.stderr());
+    assert!(scratch.path().join("dfile.damaged").exists());
+    assert_eq!(peers(&track.get(&query(HASH, 1004, 5, "")).body).len(), 0);
+}
+
+#[test]
+fn each_announce_is_a_line_of_the_log_and_hup_opens_it_anew() {
+    let scratch = scratch();
+    let log = scratch.path().join("track.log");
+    let mut track = Track::on_free_port(scratch.path()).arg("--logfile").arg(&log).start();
+    track.get_from(HERE, &query(HASH, 1001, 0, ""), "User-Agent: \"me\"\r\n");
+    let text = fs::read_to_string(&log).unwrap();
+    let line = text.lines().last().unwrap();
+    assert!(line.starts_with("127.0.0.1 - - [") && line.contains(" +0000] \"GET /announce?info_hash=%00%ff"), "{line}");
+    assert!(line.contains("HTTP/1.0\" 200 ") && line.ends_with("\"-\" \"%22me%22\""), "{line}");
+    fs::rename(&log, scratch.path().join("track.log.1")).unwrap();
+    track.signal(Signal::HUP);
+    wait_until("the log is anew", PATIENCE, || log.exists());
+    let asker = UdpAsker::new(HERE.into(), track.port);
+    asker.ask(&udp_announce(asker.connect(), HASH, 1002, 5, 9)).unwrap();
+    let text = fs::read_to_string(&log).unwrap();
+    assert!(text.contains("\"UDP ") && text.contains("port=1002"), "{text}");
+}
+
+/// The torrents of a folder, and no others; they are handed out, and the page shows their names as text.
+#[test]
+fn only_the_torrents_of_the_folder_are_tracked() {
+    let scratch = scratch();
+    let folder = scratch.path().join("torrents");
+    fs::create_dir(&folder).unwrap();
+    let mut track = Track::on_free_port(scratch.path()).arg("--allowed_dir").arg(&folder).start();
+    assert!(failure(&track.get(&query(HASH, 1001, 0, "")).body).contains("not tracked here"));
+    let content = Content::one_file("<script>alert(1)<script> & co.bin", 100 * KIB);
+    let torrent = Maker::Ours.make(&content, &scratch.path().join("source"), 32 * KIB, &track.url());
+    let bytes = fs::read(&torrent.file).unwrap();
+    fs::copy(&torrent.file, folder.join("my file.torrent")).unwrap();
+    fs::write(folder.join("broken.torrent"), "hello").unwrap();
+    fs::write(folder.join("secret.txt"), "hello").unwrap();
+    track.signal(Signal::HUP);
+    wait_until("the folder is read again", PATIENCE, || {
+        !String::from_utf8_lossy(&track.get(&query(torrent.info_hash, 1001, 0, "")).body).contains("failure")
+    });
+    assert!(track.get("/torrents/my%20file.torrent").body == bytes, "the file by its name");
+    assert!(track.get(&format!("/file?info_hash={}", percent_encode(&torrent.info_hash))).body == bytes, "by its hash");
+    for path in ["secret.txt", "broken.torrent", "../torrents/my%20file.torrent", "..%2fdfile", "%2fetc%2fpasswd", ""] {
+        assert!(track.get(&format!("/torrents/{path}")).head.starts_with("HTTP/1.1 404"), "{path}");
+    }
+    let answer = track.get("/");
+    let page = String::from_utf8(answer.body.clone()).unwrap();
+    assert!(page.contains("&lt;script&gt;alert(1)") && !page.contains("<script"), "{page}");
+    let policy = answer.header("Content-Security-Policy").expect("a policy");
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    assert!(page.contains("magnet:?xt=urn:btih:") && page.contains("<svg"), "{page}");
+    let stats: serde_json::Value = serde_json::from_slice(&track.get("/stats.json").body).unwrap();
+    assert_eq!(stats["torrents"][0]["name"], content.name.as_str());
+    assert!(String::from_utf8_lossy(&track.get("/metrics").body).contains("swarmlet_tracker_peers 1\n"));
+    // What is taken out of the folder is tracked no more.
+    fs::remove_file(folder.join("my file.torrent")).unwrap();
+    track.signal(Signal::HUP);
+    wait_until("it is tracked no more", PATIENCE, || {
+        String::from_utf8_lossy(&track.get(&query(torrent.info_hash, 1001, 0, "")).body).contains("not tracked")
+    });
+}
+
+#[test]
+fn with_passkeys_only_who_has_one_is_served() {
+    let scratch = scratch();
+    let file = scratch.path().join("passkeys");
+    fs::write(&file, "# ours\nabcdef0123\n").unwrap();
+    let track = Track::on_free_port(scratch.path()).arg("--passkeys").arg(&file).arg("--no-page").start();
+    let at = |prefix: &str| track.get(&format!("{prefix}{}", query(HASH, 1001, 0, ""))).body;
+    assert!(failure(&at("")).contains("passkey") && failure(&at("/guess")).contains("unknown passkey"));
+    assert_eq!(number(&at("/abcdef0123"), "complete"), 1);
+    assert!(failure(&track.get("/scrape?info_hash=aaaaaaaaaaaaaaaaaaaa").body).contains("passkey"));
+    assert!(track.get("/").head.starts_with("HTTP/1.1 404") && track.get("/stats.json").head.contains("404"));
+    // BEP 41: over UDP it stands behind the announce.
+    let asker = UdpAsker::new(HERE.into(), track.port);
+    let packet = udp_announce(asker.connect(), HASH, 1002, 5, 9);
+    assert!(String::from_utf8_lossy(&asker.ask(&packet).unwrap()[8..]).contains("passkey"));
+    let with = [&packet[..], &[2, 20], b"/abcdef0123/announce"].concat();
+    assert_eq!(asker.ask(&with).unwrap()[..4], [0, 0, 0, 1]);
+}
+
+/// Only who can be connected to is told to others.
+#[test]
+fn the_nat_check_keeps_back_who_cannot_be_reached() {
+    let scratch = scratch();
+    let track = Track::on_free_port(scratch.path()).arg("--nat-check").start();
+    let open = std::net::TcpListener::bind((HERE, 0)).unwrap();
+    let port = open.local_addr().unwrap().port();
+    let closed = free_port();
+    track.get(&query(HASH, closed, 0, ""));
+    track.get(&query(HASH, port, 0, ""));
+    open.accept().expect("the tracker connects");
+    let asker = free_port();
+    wait_until("it is told to others", PATIENCE, || {
+        let found = peers(&track.get(&query(HASH, asker, 5, "")).body);
+        assert!(!found.contains(&(HERE, closed)));
+        found == [(HERE, port)]
+    });
+}
+
+/// The tutorial's own line, and the same swarm after the tracker was killed.
+#[test]
+fn by_its_old_name_it_takes_the_old_options() {
+    let scratch = scratch();
+    let old = scratch.path().join("bttrack.py");
+    symlink(program(), &old).unwrap();
+    let port = free_port();
+    let start = || {
+        let mut command = Command::new(&old);
+        command.current_dir(scratch.path()).args(["--dfile", "dfile.log", "--logfile", "track.log"]);
+        command.args(["--port", &port.to_string(), "--reannounce_interval", "600", "--nat_check", "0"]);
+        Track::by(command, port, scratch.path()).arg("--show_names").arg("1").start()
+    };
+    let track = start();
+    assert!(track.stderr().contains("--show-names has no effect"), "{}", track.stderr());
+    assert_eq!(number(&track.get(&query(HASH, 1001, 0, "")).body, "interval"), 600);
+    assert_eq!(track.end(Signal::INT), Some(0));
+    let track = start();
+    assert_eq!(peers(&track.get(&query(HASH, 1002, 5, "")).body), [(HERE, 1001)]);
+    assert!(scratch.path().join("track.log").exists());
+}
+
+/// Our own client on our own tracker, over HTTP.
+#[test]
+fn our_own_swarm_meets_there() {
+    let scratch = scratch();
+    let track = tracker(scratch.path());
+    let content = Content::one_file("a file.bin", 3000 * KIB);
+    let source = scratch.path().join("source");
+    let torrent = Maker::Ours.make(&content, &source, 32 * KIB, &track.url());
+    let _seed = Get::new("seed", scratch.path()).in_dir(&source).torrent(&torrent).arg("--seed").start();
+    let scrape = || track.get(&format!("/scrape?info_hash={}", percent_encode(&torrent.info_hash))).body;
+    wait_until("the seed is known", PATIENCE, || scrape().windows(13).any(|part| part == b"8:completei1e"));
+    let get = Get::new("leecher", scratch.path()).torrent(&torrent);
+    get.run().assert_code(0);
+    content.assert_same_in(&get.dir);
+    assert_eq!(scraped(&scrape(), &torrent.info_hash), [1, 0, 1]);
+}
+
+#[test]
+fn a_port_that_is_taken_is_said() {
+    let scratch = scratch();
+    let track = tracker(scratch.path());
+    let other = Command::new(program()).args(["track", "--port", &track.port.to_string()]).output().unwrap();
+    assert_eq!(other.status.code(), Some(69));
+    let said = String::from_utf8_lossy(&other.stderr);
+    assert!(said.contains(&track.port.to_string()) && said.contains("in use"), "{said}");
+    let _: IpAddr = track::Track::on_free_port(scratch.path()).arg("--bind").arg("127.0.0.1").start().address().ip();
+}
