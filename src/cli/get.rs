@@ -15,13 +15,16 @@ use crate::proto::path::for_terminal;
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Most connections that can be asked for: two threads each, and a file descriptor.
 const MOST_PEERS: u64 = 10_000;
 /// Most memory that can be asked for, in MiB: beyond any line's bandwidth times delay.
 const MOST_MEMORY_MIB: u64 = 16 << 10;
-/// Fastest limit of uploads that can be asked for: 1 TiB a second.
-const MOST_UPLOAD_KIB: u64 = 1 << 30;
+/// Fastest limit that can be asked for: 1 TiB a second.
+const MOST_RATE_KIB: u64 = 1 << 30;
+/// Longest time without progress that can be asked for: a year.
+const MOST_TIMEOUT_SECONDS: u64 = 365 * 24 * 3600;
 const MIB: u64 = 1 << 20;
 
 /// The option for the port that is listened on; `seed` and `many` have these too.
@@ -44,7 +47,7 @@ pub const MAX_UPLOAD_RATE: Flag = Flag {
 };
 
 /// The options.
-pub const FLAGS: [Flag; 17] = [
+pub const FLAGS: [Flag; 19] = [
     Flag {
         short: "d",
         long: "dir",
@@ -81,6 +84,18 @@ pub const FLAGS: [Flag; 17] = [
         help: "Most MiB of blocks asked for or on their way to disk (default: 3).",
     },
     MAX_UPLOAD_RATE,
+    Flag {
+        short: "",
+        long: "max-download-rate",
+        value: Some("KB/s"),
+        help: "Most that all torrents download, in 1024 bytes a second (default: any).",
+    },
+    Flag {
+        short: "",
+        long: "stop-timeout",
+        value: Some("SEC"),
+        help: "Give a torrent up for which nothing came for so many seconds (default: never).",
+    },
     Flag {
         short: "",
         long: "preallocate",
@@ -207,16 +222,19 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
 
 /// A limit in units of 1024 bytes a second, as bytes a second. 0 is none, as in 2004.
 pub fn rate(given: &Parsed, option: &str) -> Result<Option<u64>, Failure> {
-    let kibibytes = given.number(option, 0..=MOST_UPLOAD_KIB, "units of 1024 bytes a second")?;
-    Ok(kibibytes.filter(|rate| *rate > 0).map(|rate| rate * 1024))
+    let kibibytes = given.number(option, 0..=MOST_RATE_KIB, "units of 1024 bytes a second")?;
+    Ok(kibibytes.filter(|rate| *rate > 0).map(|rate| rate << 10))
 }
 
 fn configure(given: &Parsed, view: &View) -> Result<Config, Failure> {
     let memory = given.number("memory", 1..=MOST_MEMORY_MIB, "MiB")?;
+    let timeout = given.number("stop-timeout", 1..=MOST_TIMEOUT_SECONDS, "seconds")?;
     Ok(Config {
         memory_bytes: memory.map_or(DEFAULT_MEMORY_BYTES, |mebibytes| mebibytes * MIB),
         preallocate: given.has("preallocate"),
         sequential: given.has("sequential"),
+        download_rate: rate(given, "max-download-rate")?,
+        stop_timeout: timeout.map(Duration::from_secs),
         check_all: given.has("check"),
         ..connect(given, view)?
     })

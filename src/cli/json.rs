@@ -23,6 +23,8 @@ Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and a
   status     each second, for each torrent             checked (bytes looked at), known (peers), unchoking,
                                                         under_way (bytes), why (nothing comes; null: it does)
   tracker    a tracker fails, or answers again         tracker (its host), problem (null: it answers)
+  waiting    the disk does not work, and each reason   problem, short (bytes of space; 0: that is not it)
+  resumed    the disk works again                      -
   complete   once, when nothing wanted is missing      seconds, fetched (bytes)
   failed     the torrent ended by itself               problem, exit_code
   stopped    for each torrent, at the end              whole (true or false)
@@ -126,6 +128,11 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
             object.raw("seconds", &units::seconds(time));
             object.number("fetched", missing);
         }),
+        Event::Waiting { torrent, trouble } => one("waiting", *torrent, &|object, _| {
+            object.text("problem", &trouble.text);
+            object.number("short", trouble.short_bytes);
+        }),
+        Event::Resumed(torrent) => one("resumed", *torrent, &|_, _| {}),
         Event::Failed(torrent) => one("failed", *torrent, &|object, entry| {
             object.text("problem", entry.problem.as_ref().map_or("", |problem| &problem.text));
             let exit = entry.problem.as_ref().map_or(Exit::Whole, exit_of);
@@ -205,7 +212,8 @@ fn push_string(out: &mut String, text: &str) {
 mod tests {
     use super::super::session::tests::{session, status};
     use super::*;
-    use crate::engine::{Phase, Problem};
+    use crate::engine::{Phase, Problem, ProblemKind};
+    use crate::swarm::waiting::DiskTrouble;
     use std::collections::{BTreeMap, BTreeSet};
 
     #[test]
@@ -231,7 +239,7 @@ mod tests {
 
     #[test]
     fn other_events_have_their_own_fields() {
-        let problem = Problem { cant_create: false, text: "disk full".into() };
+        let problem = Problem { kind: ProblemKind::Io, text: "disk full".into() };
         let run = session(vec![("a", 5, Phase::Failed(problem))]);
         let told = |event: Event| objects(&event, &run, run.began);
         assert!(told(Event::Failed(0)).contains("\"state\":\"failed\""));
@@ -278,6 +286,8 @@ mod tests {
             Event::Ticked,
             Event::Checked(0),
             Event::Complete(0),
+            Event::Waiting { torrent, trouble: DiskTrouble { text: "full".into(), short_bytes: 5 } },
+            Event::Resumed(0),
             Event::Failed(0),
             Event::Tracker { torrent, host, problem: Some("down".into()), refuses: false },
             Event::Ended,

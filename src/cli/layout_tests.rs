@@ -2,7 +2,7 @@
 
 use super::super::session::tests::{session, status, trackers};
 use super::*;
-use crate::engine::{Phase, Problem};
+use crate::engine::{Phase, Problem, ProblemKind};
 use proptest::prelude::*;
 
 const MIB: u64 = 1 << 20;
@@ -72,7 +72,7 @@ fn those_that_come_have_blocks_where_there_is_room() {
 
 #[test]
 fn a_failure_says_why() {
-    let problem = Problem { cant_create: false, text: "can't write \x1b[2Jfile: no space left on device".into() };
+    let problem = Problem { kind: ProblemKind::Io, text: "can't write \x1b[2Jfile: no space left on device".into() };
     let failed = session(vec![("file", MIB, Phase::Failed(problem))]);
     let rows = texts(&failed, 40, 9, true);
     assert_eq!(rows[3..], ["  can't write \\x1b[2Jfile: no space left", "  on device"]);

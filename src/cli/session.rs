@@ -3,10 +3,11 @@
 //! Floor 4. Whoever shows something (the screen, plain lines, JSON) reads it here, and hears of changes as [`Event`]s.
 
 use super::exit::Exit;
-use crate::engine::{Job, Notice, Phase, Problem, Report};
+use crate::engine::{Job, Notice, Phase, Problem, ProblemKind, Report};
 use crate::proto::url;
 use crate::swarm::status::Status;
 use crate::swarm::torrent::Standing;
+use crate::swarm::waiting::DiskTrouble;
 use std::time::{Duration, Instant};
 
 /// One torrent of this run.
@@ -36,6 +37,15 @@ pub enum Event {
     Checked(usize),
     /// Nothing that is wanted is missing any more.
     Complete(usize),
+    /// A torrent waits for its disk.
+    Waiting {
+        /// Which.
+        torrent: usize,
+        /// Why.
+        trouble: DiskTrouble,
+    },
+    /// It goes on.
+    Resumed(usize),
     /// A torrent ended by itself.
     Failed(usize),
     /// A tracker fails (and why) or answers again.
@@ -156,6 +166,11 @@ impl Session {
                 }
             }
             Notice::Complete { torrent } => self.complete(torrent, now, &mut events),
+            Notice::Waiting { torrent, trouble } if torrent < self.entries.len() => {
+                events.push(Event::Waiting { torrent, trouble });
+            }
+            Notice::Resumed { torrent } if torrent < self.entries.len() => events.push(Event::Resumed(torrent)),
+            Notice::Waiting { .. } | Notice::Resumed { .. } => {}
             Notice::Failed { torrent, problem } => self.fail(torrent, problem, &mut events),
             Notice::Tracker { torrent, url, problem, refuses } => {
                 if torrent < self.entries.len() {
@@ -206,6 +221,10 @@ impl Session {
             entry.report = report;
             let Phase::Running(status) = &entry.report.phase else { continue };
             let is_whole = status.standing == Standing::Seeding;
+            if status.left > 0 {
+                // What was had may be lost: somebody removed a file.
+                entry.whole = None;
+            }
             entry.status = Some(Status::clone(status));
             // The notice may have been overtaken.
             if is_whole {
@@ -232,7 +251,11 @@ impl Session {
 
 /// The exit code of a torrent that ended by itself.
 pub fn exit_of(problem: &Problem) -> Exit {
-    if problem.cant_create { Exit::CantCreate } else { Exit::Io }
+    match problem.kind {
+        ProblemKind::CantCreate => Exit::CantCreate,
+        ProblemKind::Io => Exit::Io,
+        ProblemKind::GaveUp => Exit::Interrupted,
+    }
 }
 
 /// What a tracker is called: its host alone, for passkeys may stand anywhere behind it.

@@ -67,8 +67,8 @@ fn two() -> Session {
     session(vec![("a", 100, Phase::Checking(0)), ("b", 100, Phase::Checking(0))])
 }
 
-fn problem(cant_create: bool) -> Problem {
-    Problem { cant_create, text: "disk full".into() }
+fn problem(kind: ProblemKind) -> Problem {
+    Problem { kind, text: "disk full".into() }
 }
 
 #[test]
@@ -85,8 +85,8 @@ fn completion_is_told_once() {
 #[test]
 fn the_first_failure_decides_the_exit_code() {
     let (mut session, now) = (two(), Instant::now());
-    session.take_in(Notice::Failed { torrent: 1, problem: problem(true) }, now);
-    session.take_in(Notice::Failed { torrent: 0, problem: problem(false) }, now);
+    session.take_in(Notice::Failed { torrent: 1, problem: problem(ProblemKind::CantCreate) }, now);
+    session.take_in(Notice::Failed { torrent: 0, problem: problem(ProblemKind::Io) }, now);
     assert_eq!(session.exit(), Exit::CantCreate);
     assert!(session.settled.is_some());
 }

@@ -59,6 +59,8 @@ pub enum Input {
         /// Why.
         error: ContentError,
     },
+    /// The person wants no more than so many bytes a second.
+    LimitDownload(Option<u64>),
     /// A disk thread has done all that came before [`Disk::finish`](super::disk::Disk::finish).
     DiskDone,
     /// The person wants a pause of all torrents, or wants to go on.

@@ -98,8 +98,18 @@ impl Writer {
             let _ = self.around.manager.send(Input::DiskFailed { torrent: self.content.torrent, error });
             return Err(words);
         }
-        if let Err(error) = self.content.read(offset, &mut self.out[start..]) {
+        if let Err(error) = self.content.serve(offset, &mut self.out[start..]) {
             log::warn!("{error}");
+            let event = match () {
+                () if error.tells_of_a_change() || self.content.duty.only_serves() => {
+                    Some(Event::Doubted { text: error.to_string() })
+                }
+                () if error.tells_of_a_loss() => Some(Event::Lost { piece: block.piece }),
+                () => None,
+            };
+            if let Some(event) = event {
+                let _ = self.around.manager.send(Input::Torrent { torrent: self.content.torrent, event });
+            }
             return Err(io::Error::other(error));
         }
         self.uploaded += block.length as u64;

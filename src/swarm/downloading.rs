@@ -2,7 +2,8 @@
 //!
 //! Floor 2, a way of [`Torrent`]. BEP 3 for interest and requests, BEP 6 for rejects, Cohen 2003 for snubbing. Which
 //! block is [`picker`](super::picker)'s, how many is [`window`](super::window)'s, how much memory is
-//! [`budget`](super::budget)'s to say.
+//! [`budget`](super::budget)'s to say. A limit of the rate is kept by asking for no more than it allows: what is not asked
+//! for does not come, and no socket is left unread until its buffers are full.
 
 use super::Time;
 use super::event::Action;
@@ -34,6 +35,9 @@ const BUNCH: usize = 32;
 impl Torrent {
     /// Asks `peer` for as much as it, the window and the memory allow.
     pub(super) fn ask_more(&mut self, peer: PeerKey, turn: &mut Turn) {
+        if self.waits_for_disk() {
+            return;
+        }
         let Some(state) = self.peers.get_mut(&peer) else { return };
         let chokes = state.chokes_us && state.allows.is_empty();
         if self.paused || chokes || state.refused || state.useful_pieces == 0 {
@@ -59,6 +63,12 @@ impl Torrent {
             // However many peers there are, none is left out: one block each is always affordable.
             blocks = 1;
         }
+        // Under a limit everybody waits together, so that requests go out in lots and not one by one.
+        if self.waits_for_rate || !turn.shared.download.is_ready(turn.now) {
+            self.waits_for_rate = true;
+            return;
+        }
+        blocks = blocks.min(turn.shared.download.ready_blocks());
         let piece_size = self.picker.piece_size(0) as u64;
         let rate = state.speed(turn.now);
         let fast = rate * FAST_SECONDS >= piece_size;
@@ -73,7 +83,7 @@ impl Torrent {
             state.answered = turn.now;
         }
         for block in picked {
-            turn.shared.budget.ask(block.length as u64);
+            turn.shared.ask(block.length as u64);
             state.asked.push_back(block);
             state.spoken = turn.now;
             turn.actions.push(Action::Send { peer, message: Message::Request(block) });
@@ -90,6 +100,10 @@ impl Torrent {
     /// Asks everybody, those that answer before those that are snubbed.
     pub(super) fn ask_all(&mut self, turn: &mut Turn) {
         self.waits_for_budget = false;
+        if self.waits_for_rate && !turn.shared.download.is_ready(turn.now) {
+            return;
+        }
+        self.waits_for_rate = false;
         // The idle first, the fastest of them before all: what only one may do is best done by that one.
         let order = |peer: &Peer| {
             let speed = if peer.asked.is_empty() { peer.speed(turn.now) } else { 0 };
@@ -138,6 +152,7 @@ impl Torrent {
             state.brought = turn.now;
         } else if let Some(at) = state.late.iter().position(|late| *late == block) {
             state.late.remove(at);
+            turn.shared.download.take(bytes);
             late = true;
         } else {
             self.wasted += bytes;
@@ -152,12 +167,18 @@ impl Torrent {
         let rate = state.down.rate(turn.now);
         state.window.block_came(rate, turn.now);
         self.down.add(bytes, turn.now);
+        if self.waits_for_disk() {
+            // It was on its way when the disk failed; it will be asked for again.
+            self.wasted += bytes;
+            return;
+        }
         match self.picker.arrived(block, peer, late) {
             Arrival::Unwanted => self.wasted += bytes,
             Arrival::Wanted { others } => {
                 if others {
                     self.cancel_elsewhere(block, turn);
                 }
+                self.progressed = turn.now;
                 turn.shared.budget.hand_to_disk(bytes);
                 turn.actions.push(Action::Write { piece, begin, data });
             }
@@ -172,7 +193,7 @@ impl Torrent {
                 state.asked.remove(at);
                 state.give_up(block);
                 state.spoken = turn.now;
-                turn.shared.budget.unask(block.length as u64);
+                turn.shared.unask(block.length as u64);
                 turn.actions.push(Action::Send { peer, message: Message::Cancel(block) });
             }
         }
@@ -192,7 +213,7 @@ impl Torrent {
                 for block in vain {
                     state.give_up(block);
                     state.spoken = turn.now;
-                    turn.shared.budget.unask(block.length as u64);
+                    turn.shared.unask(block.length as u64);
                     turn.actions.push(Action::Send { peer, message: Message::Cancel(block) });
                 }
             }
@@ -222,7 +243,7 @@ impl Torrent {
         if self.picker.is_whole() {
             self.standing = Standing::Seeding;
             // Files may have been left out: then the tracker must not count a seed.
-            if self.left == 0 {
+            if self.left == 0 && !core::mem::replace(&mut self.completed, true) {
                 self.announcer.complete(turn.now);
             }
             turn.actions.push(Action::Complete);
@@ -293,7 +314,7 @@ impl Torrent {
         if let Some(at) = state.asked.iter().position(|asked| *asked == block) {
             state.asked.remove(at);
             state.refused = true;
-            turn.shared.budget.unask(block.length as u64);
+            turn.shared.unask(block.length as u64);
             self.picker.unask(block);
             self.waits_for_budget = true;
         }
@@ -311,7 +332,7 @@ impl Torrent {
         let (kept, asked): (VecDeque<BlockSpec>, VecDeque<BlockSpec>) = state.asked.drain(..).partition(stays);
         state.asked = kept;
         for &block in &asked {
-            turn.shared.budget.unask(block.length as u64);
+            turn.shared.unask(block.length as u64);
             self.picker.unask(block);
         }
         asked.into_iter().for_each(|block| state.give_up(block));

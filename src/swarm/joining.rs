@@ -80,6 +80,9 @@ impl Torrent {
             }
             return Some("it is ourselves");
         }
+        if self.is_in_doubt() {
+            return Some("what we have is being checked again");
+        }
         if self.candidates.is_barred(addr) || self.bans.hold(addr.ip(), handshake.peer_id, outgoing) {
             return Some("it is banned");
         }
@@ -149,7 +152,7 @@ impl Torrent {
         if self.is_whole() && (state.has.is_full() || state.upload_only) {
             let listens = state.listens;
             self.close(peer, "it has everything, and we have all we want", turn);
-            listens.into_iter().for_each(|addr| self.candidates.bar(addr));
+            listens.into_iter().for_each(|addr| self.candidates.part(addr));
         }
     }
 

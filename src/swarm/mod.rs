@@ -19,6 +19,7 @@ mod introducing;
 mod joining;
 mod lying;
 pub mod pace;
+mod patience;
 mod pausing;
 pub mod peer;
 pub mod peer_list;
@@ -28,6 +29,7 @@ mod places;
 pub mod rarity;
 pub mod rate;
 pub mod rng;
+pub mod shared;
 #[cfg(test)]
 mod simulated_peers;
 #[cfg(test)]
@@ -44,6 +46,7 @@ mod stage;
 pub mod status;
 pub mod torrent;
 mod uploading;
+pub mod waiting;
 pub mod window;
 
 /// A moment: what has passed since the process began. It is handed in; nothing here reads a clock.

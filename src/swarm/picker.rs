@@ -14,6 +14,7 @@
 //!
 //! A piece whose hash was wrong comes again by rules of its own: [`retry`].
 
+mod loss;
 mod retry;
 
 use super::Time;

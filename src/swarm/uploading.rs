@@ -62,6 +62,10 @@ impl Torrent {
             return self.close(peer, "it asks for a block that does not exist", turn);
         }
         let Some(state) = self.peers.get_mut(&peer) else { return };
+        if !self.picker.have().get(piece) && !state.reserved.fast() {
+            // We had it and lost it. This peer can't be told but by a new bitfield.
+            return self.close(peer, "it asks for a piece that is not here", turn);
+        }
         if state.we_choke {
             // To who has begun, the set is of no more use: it is small, and so is what it may cost us.
             let newcomer = state.has.count() <= allowed_fast::PIECES as u32;

@@ -63,6 +63,11 @@ impl Get {
         self
     }
 
+    /// More arguments.
+    pub fn args(self, args: &[&str]) -> Get {
+        args.iter().fold(self, Get::arg)
+    }
+
     /// Uses `dir` instead of a folder of its own.
     pub fn in_dir(mut self, dir: &Path) -> Get {
         self.dir = dir.into();
@@ -116,6 +121,11 @@ impl Swarmlet {
         Outcome { code, stdout: self.process.stdout(), stderr: self.process.stderr(), process: self.process }
     }
 
+    /// What it wrote to standard output so far.
+    pub fn stdout(&self) -> String {
+        self.process.stdout()
+    }
+
     /// Asks it to end, as `kill` does, and waits until it has.
     pub fn terminate(mut self) -> Outcome {
         self.process.signal(Signal::TERM);
@@ -143,11 +153,6 @@ impl Swarmlet {
     pub fn hang_up(mut self) -> Outcome {
         self.process.signal(Signal::HUP);
         self.wait()
-    }
-
-    /// What it wrote to standard output so far.
-    pub fn stdout(&self) -> String {
-        self.process.stdout()
     }
 
     /// What it wrote to standard error so far.
