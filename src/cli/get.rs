@@ -231,10 +231,13 @@ fn make_dir(dir: &Path) -> Result<(), Failure> {
 
 /// Runs the engine until all is whole, or whoever may has ended it.
 fn fetch(jobs: Vec<Job>, config: Config, mut view: View, seed: bool) -> Result<Exit, Failure> {
+    let limit = config.download_rate;
     let started = Engine::start(config);
     let (engine, notices) = started.map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
     let mut person = Person::listen(view.is_live())?;
-    let result = watch(jobs, &engine, &notices, &mut view, &mut person, seed);
+    let mut session = Session::new(&jobs, engine.port());
+    session.limit = limit;
+    let result = watch(jobs, session, &engine, &notices, &mut view, &mut person, seed);
     terminal::release();
     result
 }
@@ -242,13 +245,13 @@ fn fetch(jobs: Vec<Job>, config: Config, mut view: View, seed: bool) -> Result<E
 /// Shows what the engine does, and has it do what the person wishes, until it has stopped.
 fn watch(
     jobs: Vec<Job>,
+    mut session: Session,
     engine: &Engine,
     notices: &Receiver<Notice>,
     view: &mut View,
     person: &mut Person,
     seed: bool,
 ) -> Result<Exit, Failure> {
-    let mut session = Session::new(&jobs, engine.port());
     let mut reader_gone = view.show(&Event::Started, &session).err();
     jobs.into_iter().for_each(|job| engine.add(job));
     let mut stopping = false;
@@ -257,7 +260,7 @@ fn watch(
         let mut events = Vec::new();
         match heard {
             Heard::Notice(notice) => events = session.take_in(notice, Instant::now()),
-            Heard::Wish(Wish::Key(key)) => person.pressed(key, engine, view, &session),
+            Heard::Wish(Wish::Key(key)) => person.pressed(key, engine, view, &mut session),
             Heard::Wish(Wish::Redraw) => view.redraw(&session, true),
             Heard::Wish(Wish::Interrupt) => {}
         }
