@@ -165,11 +165,17 @@ fn keys_pause_show_and_quit() {
     tmux.press("v");
     tmux.wait_for("the torrent alone", |rows| !has(rows, &address));
 
+    tmux.press("-");
+    let limit = |rows: &[String]| rows.iter().find_map(|row| Some(row.strip_prefix("limited to ")?.to_string()));
+    let low = limit(&tmux.wait_for_text("limited to")).unwrap();
+    tmux.press("+");
+    tmux.wait_for("a higher limit", |rows| limit(rows).is_some_and(|limit| limit != low));
+
     tmux.press("?");
     tmux.press("?");
     tmux.wait_for("no keys", |rows| !has(rows, "q quit"));
     tmux.press("h");
-    tmux.wait_for_text("q quit, p pause, v peers, ?");
+    tmux.wait_for_text("q quit, p pause, +/- rate, v peers, ?");
     tmux.press("q");
     tmux.wait_for_text("interrupted at");
     tmux.wait_for("the prompt", |rows| rows.iter().any(|row| row.trim_end() == PROMPT));

@@ -56,10 +56,13 @@ fn has_served(entry: &Entry, ratio: u64) -> bool {
 
 /// Runs the engine until all is whole, or whoever may has ended it.
 pub fn run(jobs: Vec<Job>, config: Config, mut view: View, until: &Until) -> Result<Exit, Failure> {
+    let limit = config.download_rate;
     let started = Engine::start(config);
     let (engine, notices) = started.map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
     let mut person = Person::listen(view.is_live())?;
-    let result = watch(jobs, &engine, &notices, &mut view, &mut person, until);
+    let mut session = Session::new(&jobs, engine.port());
+    session.limit = limit;
+    let result = watch(jobs, session, &engine, &notices, &mut view, &mut person, until);
     terminal::release();
     result
 }
@@ -67,13 +70,13 @@ pub fn run(jobs: Vec<Job>, config: Config, mut view: View, until: &Until) -> Res
 /// Shows what the engine does, and has it do what the person wishes, until it has stopped.
 fn watch(
     jobs: Vec<Job>,
+    mut session: Session,
     engine: &Engine,
     notices: &Receiver<Notice>,
     view: &mut View,
     person: &mut Person,
     until: &Until,
 ) -> Result<Exit, Failure> {
-    let mut session = Session::new(&jobs, engine.port());
     let mut reader_gone = view.show(&Event::Started, &session).err();
     jobs.into_iter().for_each(|job| engine.add(job));
     let mut stopping = false;
@@ -82,7 +85,7 @@ fn watch(
         let mut events = Vec::new();
         match heard {
             Heard::Notice(notice) => events = session.take_in(notice, Instant::now()),
-            Heard::Wish(Wish::Key(key)) => person.pressed(key, engine, view, &session),
+            Heard::Wish(Wish::Key(key)) => person.pressed(key, engine, view, &mut session),
             Heard::Wish(Wish::Redraw) => view.redraw(&session, true),
             Heard::Wish(Wish::Interrupt) | Heard::Nothing => {}
         }

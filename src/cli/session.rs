@@ -3,6 +3,7 @@
 //! Floor 4. Whoever shows something (the screen, plain lines, JSON) reads it here, and hears of changes as [`Event`]s.
 
 use super::exit::Exit;
+use super::units::sum;
 use crate::engine::{Job, Notice, Phase, Problem, ProblemKind, Report};
 use crate::proto::url;
 use crate::swarm::status::Status;
@@ -76,6 +77,8 @@ pub struct Session {
     pub began: Instant,
     /// The port that is listened on.
     pub port: u16,
+    /// The limit of what all torrents download, in bytes a second.
+    pub limit: Option<u64>,
     /// In the order of the command line.
     pub entries: Vec<Entry>,
     /// When the last torrent became whole or failed.
@@ -144,7 +147,7 @@ impl Session {
             problem: None,
         };
         let entries = jobs.iter().map(entry).collect();
-        Session { began: Instant::now(), port, entries, settled: None, first_failure: None }
+        Session { began: Instant::now(), port, entries, settled: None, limit: None, first_failure: None }
     }
 
     /// Takes a notice in; what is to be shown of it comes back.
@@ -198,6 +201,11 @@ impl Session {
     /// Torrents that ended by themselves.
     pub fn failed(&self) -> usize {
         self.entries.iter().filter(|entry| entry.problem.is_some()).count()
+    }
+
+    /// What all torrents download, in bytes a second.
+    pub fn down_rate(&self) -> u64 {
+        sum(self.entries.iter().filter_map(|entry| Some(entry.running()?.down_rate)))
     }
 
     /// Whether some tracker is to be told goodbye.

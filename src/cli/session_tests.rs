@@ -60,7 +60,7 @@ pub fn session(torrents: Vec<(&str, u64, Phase)>) -> Session {
         report: Report { name: name.into(), info_hash: InfoHash([0xab; 20]), length, size: length, phase },
     };
     let entries = torrents.into_iter().map(entry).collect();
-    Session { began: now, port: 6881, entries, settled: None, first_failure: None }
+    Session { began: now, port: 6881, entries, settled: None, limit: None, first_failure: None }
 }
 
 fn two() -> Session {
