@@ -222,7 +222,8 @@ fn nothing_outside_of_the_folder_is_opened_for_writing() {
     if !here(&[Tool::Strace]) {
         return;
     }
-    let stage = Stage::new(MIB);
+    let mut stage = Stage::new(MIB);
+    stage.seed();
     let names = ["a/b/c/d/e/f.bin", "...", "foo... bar/..x", "link/inside.bin", "planted.bin", "-rf", "a/~", "a/$HOME"];
     let names: Vec<(&str, usize)> = names.iter().map(|name| (*name, 3 * PIECE + 1)).collect();
     let tricks = Content::folder("tricks", &names);
@@ -237,7 +238,10 @@ fn nothing_outside_of_the_folder_is_opened_for_writing() {
     fs::write(outside.join("there.bin"), "mine").unwrap();
     symlink(&outside, dir.join("tricks/link")).unwrap();
     symlink(outside.join("there.bin"), dir.join("tricks/planted.bin")).unwrap();
-    let (get, log) = (Get::new("leecher", stage.path()).in_dir(&dir).torrent(&torrent), stage.path().join("strace"));
+    let (get, log) = (
+        Get::new("leecher", stage.path()).in_dir(&dir).torrent(&torrent).torrent(&stage.torrent),
+        stage.path().join("strace"),
+    );
     let mut strace = Command::new("strace");
     strace.args(["-f", "-y", "-e", "trace=openat,openat2,open,creat", "-o"]).arg(&log);
     let command = get.command();

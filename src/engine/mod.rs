@@ -243,7 +243,6 @@ pub struct Report {
 }
 
 /// What a torrent is doing.
-#[allow(clippy::large_enum_variant)] // most are running: a box would save nothing
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant)] // One for each torrent, and for most of them it is the large one.
 pub enum Phase {
