@@ -10,6 +10,8 @@ pub mod candidates;
 pub mod choice;
 mod downloading;
 pub mod event;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod host;
 mod joining;
 mod lying;

@@ -9,6 +9,7 @@ pub mod actor;
 pub mod aria2;
 pub mod bencode;
 pub mod content;
+pub mod hostile;
 pub mod http;
 pub mod libtorrent;
 pub mod opentracker;
