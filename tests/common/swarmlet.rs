@@ -174,8 +174,8 @@ impl Outcome {
 
     /// Of the objects that it wrote with `--json`, the last one of this event.
     pub fn json(&self, event: &str) -> serde_json::Value {
-        let objects = self.stdout.lines().filter_map(|line| serde_json::from_str(line).ok());
-        let last = objects.filter(|object: &serde_json::Value| object["event"] == event).next_back();
+        let mut objects = self.stdout.lines().filter_map(|line| serde_json::from_str(line).ok());
+        let last = objects.rfind(|object: &serde_json::Value| object["event"] == event);
         last.unwrap_or_else(|| panic!("{} told of nothing {event}", self.process.name()))
     }
 
