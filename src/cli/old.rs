@@ -130,7 +130,9 @@ mod tests {
     fn make_install_makes_a_link_of_each_name() {
         let makefile = include_str!("../../Makefile");
         let line = makefile.lines().find_map(|line| line.strip_prefix("OLD_NAMES = ")).unwrap_or_default();
-        let names: Vec<&str> = OLD.iter().map(|old| old.name).chain(["bttrack"]).collect();
-        assert_eq!(line.split_whitespace().collect::<Vec<_>>(), names);
+        let (track, others) = line.split_once(' ').unwrap_or_default();
+        assert_eq!(others.split_whitespace().collect::<Vec<_>>(), OLD.map(|old| old.name));
+        // Of which the tracker itself knows what was meant.
+        assert_eq!(track, "bttrack");
     }
 }
