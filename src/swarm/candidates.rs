@@ -121,10 +121,10 @@ impl Candidates {
         }
     }
 
-    /// `addr` is a seed, and so are we.
+    /// `addr` is a seed, and so are we. That is remembered also of one that came to us: a tracker will tell of it.
     pub fn part(&mut self, addr: SocketAddr) {
-        if let Some(candidate) = self.known.get_mut(&addr).filter(|candidate| candidate.state != State::Barred) {
-            candidate.state = State::Parted;
+        if !self.is_barred(addr) && (self.known.len() < MOST_CANDIDATES || self.known.contains_key(&addr)) {
+            self.known.insert(addr, Candidate { state: State::Parted, failures: 0 });
         }
     }
 

@@ -113,7 +113,9 @@ fn a_seed_parts_from_a_peer_that_fetches_nothing_and_does_not_come_back() {
     let upload_only = ExtendedHandshake { upload_only: Some(true), ..ExtendedHandshake::default() };
     swarm.happen(0, message(Message::Extended { id: 0, payload: upload_only.emit() }));
     assert_eq!(swarm.members[0].closed.len(), 1);
-    assert!(swarm.members[0].torrent.candidates.is_barred(addr(1)));
+    let candidates = &mut swarm.members[0].torrent.candidates;
+    candidates.add(addr(1), Time::from_secs(1000));
+    assert_eq!(candidates.next_due(), None, "a tracker that tells of it again changes nothing");
 }
 
 #[test]
