@@ -101,7 +101,10 @@ impl Shared {
             let now = Allowed::read(dir, self.allowed().as_ref());
             match now {
                 Ok(now) => {
-                    self.registry().retain(|hash| now.contains(hash));
+                    let same = self.allowed().as_ref().is_some_and(|before| before.hashes().eq(now.hashes()));
+                    if !same {
+                        self.registry().retain(|hash| now.contains(hash));
+                    }
                     *self.allowed.write().unwrap_or_else(PoisonError::into_inner) = Some(now);
                 }
                 Err(error) => log::error!("can't read the folder {}: {error}", dir.display()),

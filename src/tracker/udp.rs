@@ -5,12 +5,12 @@
 
 use super::answers;
 use super::registry::Asked;
-use super::shared::{Shared, random};
+use super::shared::Shared;
 use crate::proto::announce::RetryIn;
-use crate::proto::sha1::sha1;
 use crate::proto::udp_tracker::{PACKET_BYTES, Reply, Request};
 use crate::swarm::Time;
 use core::net::{IpAddr, SocketAddr};
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::UdpSocket;
 use std::sync::Arc;
@@ -31,20 +31,20 @@ const fn fitting(address_bytes: usize) -> usize {
 
 /// Starts the threads.
 pub fn start(sockets: Vec<UdpSocket>, shared: &Arc<Shared>) -> io::Result<()> {
-    let secret = [random(), random()];
+    let secret = RandomState::new();
     let threads = thread::available_parallelism().map_or(2, usize::from).clamp(1, 8);
     for socket in sockets {
         let socket = Arc::new(socket);
         for _ in 0..threads {
-            let (socket, shared) = (Arc::clone(&socket), Arc::clone(shared));
-            let run = move || listen(&socket, &shared, secret);
+            let (socket, shared, secret) = (Arc::clone(&socket), Arc::clone(shared), secret.clone());
+            let run = move || listen(&socket, &shared, &secret);
             thread::Builder::new().name("udp".into()).stack_size(STACK_BYTES).spawn(run)?;
         }
     }
     Ok(())
 }
 
-fn listen(socket: &UdpSocket, shared: &Shared, secret: [u64; 2]) {
+fn listen(socket: &UdpSocket, shared: &Shared, secret: &RandomState) {
     let mut packet = [0; PACKET_BYTES];
     loop {
         match socket.recv_from(&mut packet) {
@@ -65,7 +65,7 @@ fn listen(socket: &UdpSocket, shared: &Shared, secret: [u64; 2]) {
     }
 }
 
-fn answer(packet: &[u8], from: SocketAddr, shared: &Shared, secret: [u64; 2]) -> Option<Reply> {
+fn answer(packet: &[u8], from: SocketAddr, shared: &Shared, secret: &RandomState) -> Option<Reply> {
     let now = shared.now();
     // No announce has a source port of 0, but a liar's may.
     if from.port() == 0 {
@@ -140,17 +140,7 @@ fn url(url_data: &[u8]) -> String {
     String::from_utf8_lossy(url_data).into_owned()
 }
 
-/// The connection id of `ip` at `now`.
-fn connection_id(ip: IpAddr, now: Time, secret: [u64; 2]) -> u64 {
-    let ip = match ip {
-        IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
-        IpAddr::V6(ip) => ip.octets(),
-    };
-    let period = now.as_secs() / PERIOD.as_secs();
-    let [first, second] = secret.map(u64::to_ne_bytes);
-    // The secret on both sides: nothing can be appended to what is hashed.
-    let digest = sha1(&[&first[..], &ip, &period.to_ne_bytes(), &second].concat());
-    let mut id = [0; 8];
-    id.copy_from_slice(&digest[..8]);
-    u64::from_ne_bytes(id)
+/// The connection id of `ip` at `now`: SipHash, with the random keys that std gives its hash maps.
+fn connection_id(ip: IpAddr, now: Time, secret: &RandomState) -> u64 {
+    secret.hash_one((ip, now.as_secs() / PERIOD.as_secs()))
 }

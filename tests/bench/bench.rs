@@ -5,7 +5,7 @@
 //! and for the README (standard output, Markdown); how it goes on is told on standard error. A missed target is
 //! reported and no failure; a copy that differs, or a peer that never came, is one.
 //!
-//! `size=MIB` (default 1024), `rounds=N` (default 3), `only=speed|memory|idle|make|size`.
+//! `size=MIB` (default 1024), `rounds=N` (default 3), `only=speed|memory|idle|make|tracker|size`.
 
 // A bench is no test: it lies where cargo looks for neither, and shares what the tests are told with.
 #[path = "../common/mod.rs"]
@@ -22,6 +22,7 @@ mod report;
 mod size;
 mod source;
 mod speed;
+mod tracker;
 
 use builds::Builds;
 use common::tools::{Tool, missing, say};
@@ -34,9 +35,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// What can be measured, in this order.
-const SECTIONS: [&str; 5] = ["speed", "memory", "idle", "make", "size"];
+const SECTIONS: [&str; 6] = ["speed", "memory", "idle", "make", "tracker", "size"];
 /// What must be installed for all but `size`.
-const TOOLS: [Tool; 5] = [Tool::Aria2, Tool::Libtorrent, Tool::Opentracker, Tool::Strace, Tool::Mktorrent];
+const TOOLS: [Tool; 6] = [Tool::Aria2, Tool::Libtorrent, Tool::Opentracker, Tool::Strace, Tool::Mktorrent, Tool::Wrk];
 
 /// What was asked for.
 struct Settings {
@@ -109,6 +110,9 @@ fn run(settings: &Settings) {
         }
         if settings.asks_for("make") {
             make::measure(&mut report, &builds, &source, settings.rounds);
+        }
+        if settings.asks_for("tracker") {
+            tracker::measure(&mut report, &builds.default, settings.rounds);
         }
     }
     if settings.asks_for("size") {

@@ -21,6 +21,8 @@ pub enum Tool {
     Opentracker,
     /// strace, which counts system calls.
     Strace,
+    /// wrk, which asks web servers as fast as they answer.
+    Wrk,
     /// tmux, a terminal that can be looked at.
     Tmux,
 }
@@ -35,6 +37,7 @@ impl Tool {
             Tool::Mktorrent => ("mktorrent", "apt-get install mktorrent"),
             Tool::Opentracker => ("opentracker", "apt-get install opentracker"),
             Tool::Strace => ("strace", "apt-get install strace"),
+            Tool::Wrk => ("wrk", "apt-get install wrk"),
             Tool::Tmux => ("tmux", "apt-get install tmux"),
         }
     }
@@ -53,7 +56,7 @@ impl Tool {
             Tool::Aria2 | Tool::Transmission => Command::new(self.program_and_source().0),
             Tool::TransmissionCreate => return Tool::Transmission.version(),
             Tool::Libtorrent => Command::new("python3"),
-            Tool::Mktorrent | Tool::Opentracker | Tool::Strace | Tool::Tmux => return String::new(),
+            Tool::Mktorrent | Tool::Opentracker | Tool::Strace | Tool::Tmux | Tool::Wrk => return String::new(),
         };
         match self {
             Tool::Libtorrent => command.args(["-c", "import libtorrent; print('libtorrent', libtorrent.__version__)"]),
