@@ -24,11 +24,12 @@ Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and a
                                                         under_way (bytes), why (nothing comes; null: it does)
   tracker    a tracker fails, or answers again         tracker (its host), problem (null: it answers)
   complete   once, when nothing wanted is missing      seconds, fetched (bytes)
+  removed    its file was taken away (many)            -
   failed     the torrent ended by itself               problem, exit_code
   stopped    for each torrent, at the end              whole (true or false)
   file       for each file, with --list                only: info_hash, name, number, path (in the torrent),
                                                        size, wanted (true or false)
-  state is checking, waiting, paused, downloading, seeding or failed.
+  state is checking, waiting, paused, downloading, seeding, failed or removed.
 ";
 
 /// A JSON object that is being written.
@@ -120,6 +121,8 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
             object.number("known", running.map_or(0, |status| status.known as u64));
             object.number("unchoking", running.map_or(0, |status| status.unchoking as u64));
         }),
+        Event::Added(torrent) => one("start", *torrent, &|object, _| object.number("port", session.port.into())),
+        Event::Removed(torrent) => one("removed", *torrent, &|_, _| {}),
         Event::Checked(torrent) => one("checked", *torrent, &|object, entry| object.number("hashed", entry.hashed)),
         Event::Complete(torrent) => one("complete", *torrent, &|object, entry| {
             let (time, missing) = entry.fetched().unwrap_or_default();

@@ -87,6 +87,8 @@ pub struct Config {
     pub upload_rate: Option<u64>,
     /// Most that all torrents upload, in bytes a second.
     pub total_upload_rate: Option<u64>,
+    /// Most torrents that download at once; the others wait.
+    pub max_downloads: Option<usize>,
     /// How often [`Notice::Status`] is to come; `None` for never.
     pub status_every: Option<Duration>,
     /// Where resume states are kept; `None`: nowhere, and all content is checked.
@@ -108,6 +110,7 @@ impl Default for Config {
             sequential: false,
             upload_rate: None,
             total_upload_rate: None,
+            max_downloads: None,
             status_every: None,
             states: None,
             save_every: resume::SAVE_EVERY,
@@ -166,6 +169,11 @@ pub enum Notice {
     },
     /// Every piece that is wanted is had and proven.
     Complete {
+        /// Which.
+        torrent: usize,
+    },
+    /// The torrent was taken away.
+    Removed {
         /// Which.
         torrent: usize,
     },
@@ -315,6 +323,11 @@ impl Engine {
     pub fn add(&self, job: Job) {
         // The manager lives as long as the process; were it gone, the notices' end would tell.
         let _ = self.manager.send(Input::Add(Box::new(job)));
+    }
+
+    /// Takes a torrent away: the trackers hear it, its content stays. [`Notice::Removed`] comes.
+    pub fn remove(&self, torrent: usize) {
+        let _ = self.manager.send(Input::Remove(torrent));
     }
 
     /// From now on all torrents together upload no more than so many bytes a second.

@@ -281,6 +281,11 @@ impl Torrent {
         matches!(self.standing, Standing::Failed(_))
     }
 
+    /// Whether pieces are missing and are to be fetched.
+    pub fn is_downloading(&self) -> bool {
+        self.standing == Standing::Downloading
+    }
+
     pub(super) fn is_whole(&self) -> bool {
         self.standing == Standing::Seeding
     }
