@@ -9,7 +9,7 @@
 //! to that.
 //!
 //! ```text
-//! floor 4  cli/     what a person types and sees          get, the screen, plain lines, JSON
+//! floor 4  cli/     what a person types and sees          get, make, show, check, edit, the screen, JSON
 //!             |
 //! floor 3  engine/  threads, sockets, disks: does I/O     manager, reader, writer, disk, announce, listener
 //!          tracker/ introduces peers: does I/O            registry (pure), http, udp, page, state
@@ -41,6 +41,9 @@
 //! 8. [`tracker::registry`], [`tracker::answers`], [`tracker::udp`]: the other end of the announce.
 //! 9. [`cli`]: what a person types and sees.
 //!
+//! Torrent files are another way in: [`engine::tree`] finds what is to be shared, [`engine::hashing`] hashes it on all
+//! cores, [`proto::metainfo::emit`] writes it down; [`engine::verify`] proves it, file by file.
+//!
 //! ## The story of one block
 //!
 //! Follow 16 KiB of a file from a stranger's disk to ours.
@@ -69,6 +72,7 @@
 //! 6. *It is written and hashed.* Blocks that follow each other are written by one call. The piece's running SHA-1
 //!    takes them from memory while they come in order; what came ahead of its turn waits a little, or is read back.
 //!    The buffer goes back to the stock, and its bytes back to the budget.
+//!    (What wanted files share with files that nobody wants goes to the [part file](engine::parts) too.)
 //! 7. *It is proven.* With the last block of the piece the hash is compared. [`Event::Checked`](swarm::event::Event::Checked)
 //!    makes the piece ours: all peers are told that we have it, and may ask for it. If the hash is wrong, the piece is
 //!    fetched again from one peer alone; the blocks that differ then show who lied (`lying.rs`).

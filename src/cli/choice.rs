@@ -10,6 +10,7 @@ use crate::proto::glob::Glob;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::path::for_terminal;
 use crate::swarm::choice::Choice;
+use std::ffi::OsString;
 use std::ops::RangeInclusive;
 
 /// What was typed about files.
@@ -68,11 +69,13 @@ impl Files {
     }
 
     /// Patterns that fit no file of any torrent: the person meant something else.
-    pub fn idle<'a>(&'a self, torrents: impl Iterator<Item = &'a Metainfo> + Clone) -> impl Iterator<Item = &'a str> {
-        let fits = move |glob: &Glob| {
-            torrents.clone().any(|torrent| numbered(torrent).iter().any(|(_, path)| glob.matches(path)))
-        };
-        self.excluded.iter().filter(move |(_, glob)| !fits(glob)).map(|(pattern, _)| pattern.as_str())
+    pub fn idle(&self, torrents: &[(OsString, Metainfo)]) -> Vec<&str> {
+        let mut idle = self.excluded.iter().collect::<Vec<_>>();
+        for (_, metainfo) in torrents {
+            let files = numbered(metainfo);
+            idle.retain(|(_, glob)| !files.iter().any(|(_, path)| glob.matches(path)));
+        }
+        idle.into_iter().map(|(pattern, _)| pattern.as_str()).collect()
     }
 }
 
@@ -125,7 +128,7 @@ mod tests {
     }
 
     fn chosen(arguments: &[&str], is_folder: bool) -> Result<Option<Vec<usize>>, String> {
-        let arguments: Vec<std::ffi::OsString> = arguments.iter().map(Into::into).collect();
+        let arguments: Vec<OsString> = arguments.iter().map(Into::into).collect();
         let given = options::parse("get", &get::FLAGS, &arguments).map_err(|failure| failure.text)?;
         let choice = Files::read(&given, 1).and_then(|files| files.of(&torrent(is_folder), "x.torrent"));
         let wanted = |choice: Choice| (0..9).filter(|file| choice.wants(*file)).collect();

@@ -187,8 +187,9 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
             let name = source::shown(source);
             metainfo.warnings.iter().for_each(|warning| say::problem(&format!("{name}: warning: {warning}")));
         }
-        let idle = files.idle(torrents.iter().map(|(_, metainfo)| metainfo));
-        idle.for_each(|pattern| say::problem(&format!("warning: --exclude {pattern} fits no file")));
+        for pattern in files.idle(&torrents) {
+            say::problem(&format!("warning: --exclude {pattern} fits no file"));
+        }
     }
     let torrents = torrents.into_iter().map(|(_, metainfo)| metainfo).zip(choices);
     if given.has("list") {

@@ -6,7 +6,7 @@ use super::choice::numbered;
 use super::exit::Exit;
 use super::json::Object;
 use super::say;
-use super::units::{count, of, size, sum};
+use super::units::{count, of, size};
 use crate::proto::metainfo::Metainfo;
 use crate::proto::path::for_terminal;
 use crate::swarm::choice::Choice;
@@ -20,23 +20,24 @@ pub fn show(torrents: impl Iterator<Item = (Metainfo, Option<Choice>)>, json: bo
 /// A head, and a line for each file: `*` if it would be fetched, its number, its size, its path.
 fn table(metainfo: &Metainfo, choice: Option<&Choice>) -> String {
     let files = numbered(metainfo);
-    let wants = |file: usize| choice.is_none_or(|choice| choice.wants(file));
-    let length = |file: usize| metainfo.files[file].length;
-    let wanted = || files.iter().map(|(file, _)| *file).filter(|file| wants(*file));
-    let (part, whole) = (sum(wanted().map(length)), sum(files.iter().map(|(file, _)| length(*file))));
-    let mut text = match choice {
-        None => format!("{}: {}, {}\n", metainfo.name, count(files.len(), "file"), size(whole)),
-        Some(_) => {
-            let files = count(files.len(), "file");
-            format!("{}: {} of {files}, {}\n", metainfo.name, wanted().count(), of(part, whole))
-        }
-    };
     let width = files.len().to_string().len();
-    for (number, (file, path)) in (1..).zip(&files) {
-        let mark = if wants(*file) { '*' } else { ' ' };
-        text += &format!("{mark} {number:>width$}  {:>8}  {path}\n", size(length(*file)));
+    let (mut lines, mut wanted, mut part, mut whole) = (String::new(), 0, 0, 0);
+    for (at, (file, path)) in files.iter().enumerate() {
+        let (number, length) = (at + 1, metainfo.files[*file].length);
+        let mut mark = ' ';
+        if choice.is_none_or(|choice| choice.wants(*file)) {
+            (mark, wanted, part) = ('*', wanted + 1, part + length);
+        }
+        whole += length;
+        lines += &for_terminal(&format!("{mark} {number:>width$}  {:>8}  {path}", size(length)));
+        lines.push('\n');
     }
-    text.lines().flat_map(|line| [for_terminal(line), "\n".into()]).collect()
+    let (name, all) = (for_terminal(&metainfo.name), count(files.len(), "file"));
+    let head = match choice {
+        None => format!("{name}: {all}, {}\n", size(whole)),
+        Some(_) => format!("{name}: {wanted} of {all}, {}\n", of(part, whole)),
+    };
+    head + &lines
 }
 
 /// An object for each file.

@@ -16,7 +16,7 @@ use crate::proto::glob::Glob;
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::piece_length::automatic;
-use crate::proto::metainfo::{MAX_PIECES, Metainfo};
+use crate::proto::metainfo::{HASH_BYTES, MAX_PIECES, Metainfo};
 use crate::proto::path::for_terminal;
 use std::ffi::OsString;
 use std::fs;
@@ -147,19 +147,14 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
         found.iter().for_each(|file| say::line(&format!("{}  {}", size(file.length), file.path.display())));
     }
 
-    let mut bar = Bar::new(&name, length, wanted.quiet || wanted.json);
-    let hashes =
-        make::hash(&files, &found, piece_length, wanted.threads, &mut |done| bar.tick(done)).map_err(refused)?;
-    let time = bar.end();
-
-    let metainfo = Metainfo {
+    let mut metainfo = Metainfo {
         info_hash: InfoHash([0; 20]),
         name,
         is_folder,
         files,
         length,
         piece_length,
-        hashes,
+        hashes: vec![0; length.div_ceil(piece_length.into()) as usize * HASH_BYTES],
         tiers: wanted.tiers.clone(),
         web_seeds: wanted.web_seeds.clone(),
         nodes: wanted.nodes.clone(),
@@ -172,10 +167,20 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
         info_hash_v2: None,
         warnings: Vec::new(),
     };
+    // What cannot be read again is not given to anybody, and that is known before it is hashed.
+    let read = |bytes: &[u8]| {
+        let refused = |error| Failure::new(Exit::NoInput, format!("{}: {error}", output::shown(path)));
+        Metainfo::parse(bytes).map_err(refused)
+    };
+    read(&metainfo.emit())?;
+
+    let mut bar = Bar::new(&metainfo.name, length, wanted.quiet || wanted.json);
+    let mut tick = |done| bar.tick(done);
+    metainfo.hashes = make::hash(&metainfo.files, &found, piece_length, wanted.threads, &mut tick).map_err(refused)?;
+    let time = bar.end();
+
     let bytes = metainfo.emit();
-    // What cannot be read again is not given to anybody.
-    let metainfo = Metainfo::parse(&bytes)
-        .map_err(|error| Failure::new(Exit::NoInput, format!("{}: {error}", output::shown(path))))?;
+    let metainfo = read(&bytes)?;
     if !wanted.dry_run {
         match &target {
             Some(target) => output::write(target, &bytes)?,

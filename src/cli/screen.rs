@@ -1,7 +1,7 @@
 //! The live screen: drawn in place at each change, on standard error.
 //!
 //! Floor 4. After each drawing the cursor is in an empty line below the screen, so that whatever ends the program leaves
-//! a tidy terminal; its modes are [`terminal`](super::terminal)'s. Each drawing is one write and overwrites row by row,
+//! a tidy terminal; its modes are [`terminal`]'s. Each drawing is one write and overwrites row by row,
 //! so that nothing flickers.
 
 use super::keys::{KEYS, Key};

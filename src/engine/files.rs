@@ -104,4 +104,27 @@ mod tests {
         let again = cache.get((0, 5), &folder, "5", For::Reading).unwrap();
         assert!(Arc::ptr_eq(&again, &writer), "a writer can read too");
     }
+
+    #[test]
+    #[ignore = "for the test below, which starts it with few descriptors"]
+    fn a_hundred_files_one_after_the_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        let cache = FileCache { open: Mutex::default(), most: 100 };
+        for file in 0..100 {
+            cache.get((0, file), &folder, &file.to_string(), For::Writing).unwrap();
+        }
+        assert!(cache.open.lock().unwrap().len() < 100, "it was not short of descriptors");
+    }
+
+    #[test]
+    fn when_no_descriptor_is_left_a_file_is_closed_for_the_next() {
+        let this = std::env::current_exe().unwrap();
+        let name = "engine::files::tests::a_hundred_files_one_after_the_other";
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", "ulimit -n 40; exec \"$0\" --ignored --exact \"$1\""]).arg(this).arg(name);
+        let output = shell.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    }
 }

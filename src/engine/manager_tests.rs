@@ -143,12 +143,17 @@ fn a_tracker_that_is_silent_holds_up_no_goodbye() {
     add(&engine, &torrent(PIECE, &[], PIECE, &[format!("http://{addr}/")]).0, dir.path());
     joined(&notices);
     // Who connects has read the answer.
-    let _socket = peer.accept().unwrap();
+    let mut socket = peer.accept().unwrap().0;
     let begun = Instant::now();
     engine.stop();
     stopped(&notices);
     let took = begun.elapsed();
     assert!(took >= GOODBYE / 2 && took < PATIENCE, "{took:?}");
+    // Nor does what was being connected to go on.
+    let (begun, mut heard) = (Instant::now(), Vec::new());
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert!(socket.read_to_end(&mut heard).is_err() || heard.len() == 68, "our handshake, and the end");
+    assert!(begun.elapsed() < Duration::from_secs(5), "only the handshake's deadline ended it");
     let heard = || asked.recv_timeout(PATIENCE).unwrap();
     assert_eq!([heard(), heard()], ["started", "stopped"]);
 }

@@ -135,16 +135,6 @@ impl Content {
         }
     }
 
-    /// Whether a piece of an unwanted file is read from the part file: then it is had, and what the file itself holds is
-    /// not known. (So no state of a run may say of this file that it is as it was when its pieces were proven.)
-    pub fn is_apart(&self, file: usize) -> bool {
-        let Some(parts) = self.parts.as_ref().filter(|_| !self.wants(file)) else { return false };
-        // Only a file's first and last piece can be shared.
-        let entry = &self.metainfo.files[file];
-        let ends = [entry.offset, entry.offset + entry.length.saturating_sub(1)].map(|offset| self.piece_at(offset));
-        ends.iter().filter_map(|piece| parts.place(*piece)).any(|(_, place)| place.used.load(Ordering::Relaxed))
-    }
-
     /// Of the pieces that are proven in the part file, moves to each wanted file what is its own; a part file that is
     /// of no more use is removed. Whatever moment this is ended at, the next run does the rest.
     pub fn move_parts(&self) -> Result<(), ContentError> {

@@ -5,9 +5,11 @@
 
 use super::in_words;
 use crate::proto::path::{for_terminal, safe_component};
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, Metadata};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -95,10 +97,11 @@ fn descend(
     found: &mut Vec<Found>,
 ) -> Result<(), TreeError> {
     let failed = |error: io::Error| refuse(folder, in_words(&error));
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let path = entry.path();
-        let file_name = entry.file_name();
+    // All names first: so the folder is closed again before those in it are opened, however deep it goes.
+    let names: io::Result<Vec<OsString>> =
+        fs::read_dir(folder).map_err(failed)?.map(|entry| Ok(entry?.file_name())).collect();
+    for file_name in names.map_err(failed)? {
+        let path = folder.join(&file_name);
         let shown = file_name.to_string_lossy();
         let name = format!("{prefix}{shown}");
         let left_out = shown.starts_with('.') || shown == "CVS" || shown == "core";
@@ -118,7 +121,7 @@ fn descend(
             ));
         }
         // Who fetches it would write another name, and its seeder not find it.
-        if safe_component(std::os::unix::ffi::OsStrExt::as_bytes(&*file_name)).as_deref() != Ok(&*shown) {
+        if safe_component(file_name.as_bytes()).as_deref() != Ok(&*shown) {
             return Err(refuse(
                 &path,
                 "not every program can write a file of this name (control characters, or not UTF-8); \

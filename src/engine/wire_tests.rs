@@ -134,6 +134,27 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+    /// Valid streams with some bytes changed, or no sense at all: the wire ends or goes on, and never panics.
+    #[test]
+    fn no_bytes_break_the_wire(
+        messages in proptest::collection::vec(message(), 0..20),
+        noise in proptest::collection::vec(any::<u8>(), 0..200),
+        changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..20),
+    ) {
+        let mut bytes = Vec::new();
+        messages.iter().for_each(|message| message.emit(&mut bytes));
+        bytes.extend(noise);
+        for (at, byte) in changes.into_iter().filter(|_| !bytes.is_empty()).collect::<Vec<_>>() {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        // `heard_of` fails where the wire's thread panics, or where it does not report its end.
+        heard_of(&bytes);
+    }
+}
+
 /// What came before is reported, then that the peer is gone; and `wrong` is why.
 fn ends_the_connection(wrong: &[u8]) {
     let mut bytes = Vec::new();

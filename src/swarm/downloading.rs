@@ -78,6 +78,13 @@ impl Torrent {
             state.spoken = turn.now;
             turn.actions.push(Action::Send { peer, message: Message::Request(block) });
         }
+        let endgame = self.picker.nothing_is_free();
+        let begins = endgame && !self.endgame;
+        self.endgame = endgame;
+        if begins {
+            // Whoever was idle before had no reason to hear of it.
+            self.ask_all(turn);
+        }
     }
 
     /// Asks everybody, those that answer before those that are snubbed.
@@ -156,12 +163,6 @@ impl Torrent {
             }
         }
         self.ask_more(peer, turn);
-        let endgame = self.picker.nothing_is_free();
-        if endgame && !self.endgame {
-            // Whoever was idle before had no reason to hear of it.
-            self.ask_all(turn);
-        }
-        self.endgame = endgame;
     }
 
     /// Endgame: somebody was faster; the others need not send the block.
@@ -338,3 +339,7 @@ impl Torrent {
         self.ask_all(turn);
     }
 }
+
+#[cfg(test)]
+#[path = "downloading_tests.rs"]
+mod tests;

@@ -12,6 +12,8 @@ pub mod choker;
 mod choking;
 mod downloading;
 pub mod event;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod host;
 mod introducing;
 mod joining;

@@ -18,6 +18,9 @@ pub(super) const MOST_CONNECTING: usize = 16;
 const SHARE_OF_HOST: usize = 4;
 /// ... and this many in any case: several peers behind one address are normal.
 const LEAST_OF_HOST: usize = 4;
+/// While we download, one place in so many is kept for peers that we find ourselves: whoever comes first must not have
+/// them all.
+const OWN_SHARE: usize = 4;
 /// A peer with which nothing is exchanged for this long may have to give way: two rounds of optimistic unchoking.
 const GIVE_WAY_AFTER: Time = Time::from_secs(60);
 /// Time between two peers that give way to an address that was not even tried.
@@ -68,7 +71,11 @@ impl Torrent {
         if !outgoing && !is_near(ip) && from_there >= most {
             return Some("there are enough peers from its address");
         }
-        if self.peers.len() < self.settings.max_peers && turn.shared.connected < turn.shared.most_connected {
+        let places = self.settings.max_peers;
+        let own = if self.is_whole() { 0 } else { places / OWN_SHARE };
+        let incoming = self.peers.values().filter(|peer| !peer.outgoing).count();
+        let full = self.peers.len() >= places || (!outgoing && incoming >= places - own);
+        if !full && turn.shared.connected < turn.shared.most_connected {
             return None;
         }
         let Some(least) = self.least_useful(turn.now) else { return Some("there are enough peers") };

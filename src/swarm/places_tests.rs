@@ -8,11 +8,12 @@ use crate::swarm::event::Event;
 const ENOUGH: &str = "there are enough peers";
 const GAVE_WAY: &str = "others have more use for its place";
 
-/// A torrent with `places` places, all taken by peers of the internet from hosts of their own: connections 2, 3, ...
+/// A torrent with `places` places, all taken by peers of the internet from hosts of their own: connections 2, 3, ... We
+/// connected to the last quarter of them.
 fn full(places: u32) -> Stage {
     let mut stage = Stage::new(50, places as usize);
     for number in 2..2 + places {
-        stage.join(number, [8, 8, 8, number as u8], number as u8, false);
+        stage.join(number, [8, 8, 8, number as u8], number as u8, number >= 2 + places - places / 4);
     }
     assert_eq!(stage.closed, []);
     stage
@@ -72,6 +73,18 @@ fn a_seed_keeps_those_that_wait_for_their_turn() {
     let gone: Vec<_> =
         (60..80).flat_map(|number| one_more(&mut stage, number)).filter(|gone| gone.1 == GAVE_WAY).collect();
     assert!(!gone.is_empty() && gone.iter().all(|(number, _)| served.contains(number)), "{gone:?} of {served:?}");
+}
+
+#[test]
+fn a_quarter_of_the_places_is_kept_for_those_we_find_ourselves() {
+    let mut stage = Stage::new(1, 8);
+    for number in 2..10 {
+        stage.join(number, [8, 8, 8, number as u8], number as u8, false);
+    }
+    assert_eq!(stage.closed, [(key(8), ENOUGH), (key(9), ENOUGH)]);
+    stage.closed.clear();
+    (20..23).for_each(|number| stage.join(number, [9, 8, 8, number as u8], number as u8, true));
+    assert_eq!(stage.closed, [(key(22), ENOUGH)]);
 }
 
 #[test]

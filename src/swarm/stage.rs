@@ -15,6 +15,7 @@ use crate::proto::id::PeerId;
 use crate::proto::message::{BlockSpec, Message};
 use core::net::{IpAddr, SocketAddr};
 use core::num::NonZeroU32;
+use std::collections::BTreeMap;
 
 /// The name of a connection.
 pub fn key(number: u32) -> PeerKey {
@@ -33,6 +34,8 @@ pub struct Stage {
     pub closed: Vec<(PeerKey, &'static str)>,
     /// Where connections were to be opened to.
     pub connecting: Vec<SocketAddr>,
+    /// What the disk was given of each piece, in bytes.
+    pub disk: BTreeMap<u32, u32>,
 }
 
 impl Stage {
@@ -49,8 +52,8 @@ impl Stage {
         };
         let metainfo = metainfo(pieces, 4, 0);
         let torrent = Torrent::new(&metainfo, Bitfield::new(pieces), settings, Time::ZERO, &mut shared.rng);
-        let (asked, closed, connecting) = (Vec::new(), Vec::new(), Vec::new());
-        Stage { now: Time::from_secs(1), torrent, shared, asked, closed, connecting }
+        let (asked, closed, connecting, disk) = (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());
+        Stage { now: Time::from_secs(1), torrent, shared, asked, closed, connecting, disk }
     }
 
     pub fn happen(&mut self, event: Event) {
@@ -61,6 +64,8 @@ impl Stage {
                 Action::Send { peer, message: Message::Request(block) } => self.asked.push((peer, block)),
                 Action::Close { peer, reason } => self.closed.push((peer, reason)),
                 Action::Connect { addr } => self.connecting.push(addr),
+                Action::Write { piece, data, .. } => *self.disk.entry(piece).or_default() += data.len() as u32,
+                Action::Restart { piece } => drop(self.disk.remove(&piece)),
                 _ => {}
             }
         }

@@ -10,6 +10,7 @@ pub mod aria2;
 pub mod asker;
 pub mod bencode;
 pub mod content;
+pub mod hostile;
 pub mod http;
 pub mod libtorrent;
 pub mod opentracker;

@@ -155,6 +155,11 @@ impl Swarmlet {
         self.process.stderr()
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Panics if it has ended: for use inside a wait.
     pub fn must_run(&mut self) {
         self.process.must_run();

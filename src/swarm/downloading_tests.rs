@@ -1,0 +1,63 @@
+//! Nobody who could help is left idle.
+
+use super::super::stage::{Stage, key};
+use super::*;
+use crate::swarm::event::Event;
+
+impl Stage {
+    /// How many blocks connection `number` is asked for now.
+    fn asked_of(&self, number: u32) -> usize {
+        self.torrent.peers[&key(number)].asked.len()
+    }
+
+    /// Peers 2 and 3 have brought the one piece together, and it was wrong: one of them is to bring it again. Returns that
+    /// one and the other.
+    fn to_be_brought_again() -> (Stage, u32, u32) {
+        let mut stage = Stage::new(1, 50);
+        stage.seed_comes(2, 2, false);
+        stage.seed_comes(3, 3, false);
+        for (number, begin) in [(2, 0), (3, 1), (2, 2), (3, 3)] {
+            let data = vec![0; BLOCK_BYTES as usize];
+            stage.happen(Event::Block { peer: key(number), piece: 0, begin: begin * BLOCK_BYTES, data });
+        }
+        stage.happen(Event::Checked { piece: 0, good: false });
+        let owner = if stage.asked_of(2) > 0 { 2 } else { 3 };
+        let other = 5 - owner;
+        assert_eq!((stage.asked_of(owner), stage.asked_of(other)), (4, 0));
+        (stage, owner, other)
+    }
+}
+
+#[test]
+fn when_the_end_begins_elsewhere_the_idle_hear_of_it() {
+    let mut stage = Stage::new(2, 50);
+    stage.seed_comes(2, 2, false);
+    assert_eq!(stage.asked_of(2), 4, "all of piece 0");
+    stage.join(3, [10, 0, 0, 1], 3, false);
+    for message in [Message::HaveNone, Message::Have { piece: 0 }, Message::Unchoke] {
+        stage.hear(3, message);
+    }
+    assert_eq!(stage.asked_of(3), 0, "piece 1 is free, though not for this peer");
+    stage.seed_comes(4, 4, false);
+    assert_eq!(stage.asked_of(4), 4, "all of piece 1");
+    assert!(stage.asked_of(3) > 0, "nothing is free: it may help with piece 0");
+}
+
+#[test]
+fn who_became_slow_is_relieved_by_one_that_is_idle() {
+    let (mut stage, owner, other) = Stage::to_be_brought_again();
+    stage.pass(Time::from_millis(900));
+    assert_eq!(stage.asked_of(other), 0);
+    stage.pass(Time::from_secs(4));
+    assert_eq!((stage.asked_of(owner), stage.asked_of(other)), (0, 4));
+}
+
+#[test]
+fn who_chokes_us_keeps_its_piece_for_a_while_and_not_for_ever() {
+    let (mut stage, owner, other) = Stage::to_be_brought_again();
+    stage.hear(owner, Message::Choke);
+    stage.pass(Time::from_secs(30));
+    assert_eq!(stage.asked_of(other), 0, "its next turn may come");
+    stage.pass(Time::from_secs(15));
+    assert_eq!(stage.asked_of(other), 4);
+}
