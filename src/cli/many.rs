@@ -109,7 +109,8 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
         return Err(Failure::usage("--dir is empty, expected a folder"));
     }
     let dir = PathBuf::from(dir);
-    for folder in [Some(&dir), content.as_ref()].into_iter().flatten().filter(|folder| !folder.is_dir()) {
+    let folders = [Some(&dir), content.as_ref()];
+    if let Some(folder) = folders.into_iter().flatten().find(|folder| !folder.is_dir()) {
         let name = for_terminal(&folder.to_string_lossy());
         return Err(Failure::new(Exit::NoInput, format!("{name}: no folder, expected one")));
     }

@@ -128,11 +128,6 @@ impl Swarmlet {
         self.wait()
     }
 
-    /// Its process id.
-    pub fn id(&self) -> u32 {
-        self.process.id()
-    }
-
     /// Ends it as kill -9 does: it has no say in it.
     pub fn kill(mut self) {
         self.process.signal(Signal::KILL);
