@@ -281,6 +281,7 @@ mod tests {
             Event::Ticked,
             Event::Checked(0),
             Event::Complete(0),
+            Event::Removed(0),
             Event::Failed(0),
             Event::Tracker { torrent, host, problem: Some("down".into()), refuses: false },
             Event::Ended,
