@@ -79,7 +79,7 @@ pub struct Content {
     /// The torrent.
     pub metainfo: Metainfo,
     dir: PathBuf,
-    pub(super) folder: Folder,
+    pub(super) folder: Arc<Folder>,
     pub(super) files: Arc<FileCache>,
     preallocate: bool,
     /// Which files are wanted; `None`: all.
@@ -107,7 +107,7 @@ impl Content {
         files: Arc<FileCache>,
         preallocate: bool,
     ) -> Result<Content, ContentError> {
-        let folder = Folder::open(dir).map_err(|error| ContentError {
+        let folder = files.folder(dir).map_err(|error| ContentError {
             doing: Doing::Reading,
             path: dir.to_path_buf(),
             error,
