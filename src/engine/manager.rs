@@ -1,9 +1,10 @@
 //! The manager thread: all torrents of the process, one thing after another.
 //!
-//! Floor 3. It takes what the other threads report, hands it to [`Torrent::handle`], and carries the actions to where
-//! they are done. It blocks on its channel alone: what it gives away goes into channels that are bounded by what was
-//! let in (the budget, the windows, the number of peers), so giving never waits. What peers get is in
-//! `orders.rs`, how torrents and all of it end in `ending.rs`.
+//! Floor 3. It takes what the other threads report, hands it to
+//! [`Torrent::handle`](crate::swarm::torrent::Torrent::handle), and carries the actions to where they are done. It blocks
+//! on its channel alone: what it gives away goes into channels that are bounded by what was let in (the budget, the
+//! windows, the number of peers), so giving never waits. What peers get is in `orders.rs`, how torrents come and go in
+//! `queue.rs`, how they and all of it end in `ending.rs`.
 
 mod ending;
 mod orders;
