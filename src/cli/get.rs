@@ -217,6 +217,7 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
         config,
         view,
         &if given.has("seed") { Until::Ended } else { Until::Whole },
+        None,
     )
 }
 

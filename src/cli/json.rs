@@ -26,11 +26,12 @@ Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and a
   waiting    the disk does not work, and each reason   problem, short (bytes of space; 0: that is not it)
   resumed    the disk works again                      -
   complete   once, when nothing wanted is missing      seconds, fetched (bytes)
+  removed    its file was taken away (many)            -
   failed     the torrent ended by itself               problem, exit_code
   stopped    for each torrent, at the end              whole (true or false)
   file       for each file, with --list                only: info_hash, name, number, path (in the torrent),
                                                        size, wanted (true or false)
-  state is checking, waiting, paused, downloading, seeding or failed.
+  state is checking, waiting, paused, downloading, seeding, failed or removed.
 ";
 
 /// A JSON object that is being written.
@@ -122,6 +123,8 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
             object.number("known", running.map_or(0, |status| status.known as u64));
             object.number("unchoking", running.map_or(0, |status| status.unchoking as u64));
         }),
+        Event::Added(torrent) => one("start", *torrent, &|object, _| object.number("port", session.port.into())),
+        Event::Removed(torrent) => one("removed", *torrent, &|_, _| {}),
         Event::Checked(torrent) => one("checked", *torrent, &|object, entry| object.number("hashed", entry.hashed)),
         Event::Complete(torrent) => one("complete", *torrent, &|object, entry| {
             let (time, missing) = entry.fetched().unwrap_or_default();
@@ -288,6 +291,7 @@ mod tests {
             Event::Complete(0),
             Event::Waiting { torrent, trouble: DiskTrouble { text: "full".into(), short_bytes: 5 } },
             Event::Resumed(0),
+            Event::Removed(0),
             Event::Failed(0),
             Event::Tracker { torrent, host, problem: Some("down".into()), refuses: false },
             Event::Ended,

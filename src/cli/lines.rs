@@ -35,6 +35,8 @@ fn lines(event: &Event, session: &Session, now: Instant) -> Vec<String> {
     match event {
         Event::Started => vec![format!("listening on port {}", session.port)],
         Event::Ticked => progress(session),
+        Event::Added(torrent) => vec![format!("{}: added", name(*torrent))],
+        Event::Removed(torrent) => vec![format!("{}: removed", name(*torrent))],
         Event::Checked(torrent) => {
             let entry = &session.entries[*torrent];
             let had = entry.joined.map_or(0, |(_, had)| had);
@@ -65,7 +67,8 @@ fn lines(event: &Event, session: &Session, now: Instant) -> Vec<String> {
 
 /// How far those have come that are on their way.
 fn progress(session: &Session) -> Vec<String> {
-    let under_way = || session.entries.iter().filter(|entry| entry.whole.is_none() && entry.problem.is_none());
+    let under_way =
+        || session.entries.iter().filter(|entry| entry.whole.is_none() && entry.problem.is_none() && !entry.removed);
     let number = under_way().count();
     if number > MOST_LINES {
         let length = sum(under_way().map(|entry| entry.report.length));

@@ -9,6 +9,7 @@ pub mod choice;
 pub mod date;
 pub mod edit;
 pub mod exit;
+pub mod folder;
 pub mod get;
 pub mod json;
 pub mod keys;
@@ -19,6 +20,7 @@ pub mod list;
 pub mod log;
 pub mod make;
 pub mod making;
+pub mod many;
 pub mod nearest;
 pub mod old;
 pub mod options;
@@ -69,7 +71,11 @@ const COMMANDS: [Command; 10] = [
         about: "serve what is there already",
         work: Some(Work { run: seed::run, help: seed::help }),
     },
-    Command { name: "many", about: "fetch and serve the torrents of a folder", work: None },
+    Command {
+        name: "many",
+        about: "fetch and serve the torrents of a folder",
+        work: Some(Work { run: many::run, help: many::help }),
+    },
     Command { name: "track", about: "be a tracker", work: Some(Work { run: track::run, help: track::help }) },
     Command { name: "make", about: "make a .torrent file", work: Some(Work { run: make::run, help: make::help }) },
     Command {

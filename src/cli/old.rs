@@ -14,12 +14,20 @@ struct Old {
     today: fn(Vec<OsString>) -> Vec<OsString>,
 }
 
-const OLD: [Old; 5] = [
+const OLD: [Old; 9] = [
     Old { name: "btmakemetafile", today: |arguments| words(&["make", "--force", "--each"], made(arguments)) },
     Old { name: "btcompletedir", today: complete_dir },
     Old { name: "btshowmetainfo", today: |arguments| words(&["show"], arguments) },
     Old { name: "btreannounce", today: |arguments| words(&["edit", "--announce"], arguments) },
     Old { name: "btrename", today: rename },
+    // Who had fetched all went on serving.
+    Old { name: "btdownloadcurses", today: |arguments| words(&["get", "--seed"], downloaded(arguments)) },
+    Old {
+        name: "btdownloadheadless",
+        today: |arguments| words(&["get", "--seed", "--verbose"], downloaded(arguments)),
+    },
+    Old { name: "btlaunchmany", today: |arguments| words(&["many"], downloaded(arguments)) },
+    Old { name: "btlaunchmanycurses", today: |arguments| words(&["many"], downloaded(arguments)) },
 ];
 
 /// Today's words for what was typed, if the program was called by an old name.
@@ -63,6 +71,52 @@ fn made(arguments: Vec<OsString>) -> Vec<OsString> {
         }
     }
     today
+}
+
+/// The options of the programs that download. What has no counterpart is left out with a word about it; unknown ones are
+/// for today's command to complain about.
+fn downloaded(arguments: Vec<OsString>) -> Vec<OsString> {
+    let mut today = Vec::new();
+    let (mut least, mut most) = (None, None);
+    let mut rest = arguments.into_iter();
+    while let Some(argument) = rest.next() {
+        let text = argument.to_string_lossy().replace('_', "-");
+        let (option, joined) = text.split_once('=').map_or((text.as_str(), false), |(option, _)| (option, true));
+        let mut value = || match joined {
+            true => argument.to_string_lossy().split_once('=').map(|(_, value)| OsString::from(value)),
+            false => rest.next(),
+        };
+        match option {
+            // Where to get the torrent.
+            "--responsefile" | "--url" => today.extend(value()),
+            "--saveas" => {
+                today.extend(value().into_iter().flat_map(|place| [OsString::from("--dir"), folder_of(place)]))
+            }
+            "--minport" => least = value(),
+            "--maxport" => most = value(),
+            "--max-uploads" | "--ip" | "--display-interval" | "--bind" | "--min-uploads" => {
+                value();
+                super::say::problem(&format!("{option} is left out: it has no counterpart today"));
+            }
+            _ => today.push(argument),
+        }
+    }
+    let ports = [least, most].into_iter().flatten().map(|port| port.to_string_lossy().into_owned());
+    let ports = ports.collect::<Vec<String>>().join("-");
+    if !ports.is_empty() {
+        today.extend(["--port".to_string(), ports].map(OsString::from));
+    }
+    today
+}
+
+/// `--saveas` named the folder to save in, or what was saved itself: then it is the folder around that.
+fn folder_of(place: OsString) -> OsString {
+    let path = Path::new(&place);
+    match path.parent() {
+        _ if path.is_dir() => place,
+        Some(around) if !around.as_os_str().is_empty() => around.into(),
+        _ => ".".into(),
+    }
 }
 
 /// A torrent for each thing in the folders that has none yet.
@@ -124,6 +178,14 @@ mod tests {
         );
         assert_eq!(today("btrename.py", &["a.torrent", "new"]), "edit --rehash --name new a.torrent");
         assert_eq!(today("swarmlet", &["btrename"]), "-");
+        assert_eq!(today("btdownloadcurses.py", &["Aishah.torrent"]), "get --seed Aishah.torrent");
+        let options =
+            ["--max_upload_rate", "4", "--minport=7000", "--maxport", "7010", "--responsefile", "a_b.torrent"];
+        let expected = "get --seed --verbose --max_upload_rate 4 a_b.torrent --port 7000-7010";
+        assert_eq!(today("btdownloadheadless", &options), expected);
+        let options = ["--url", "http://a/b_c", "--saveas=/new/a_b", "--max_uploads", "9", "--max_upload_rat", "4"];
+        assert_eq!(today("btdownloadcurses", &options), "get --seed http://a/b_c --dir /new --max_upload_rat 4");
+        assert_eq!(today("btlaunchmany.py", &["./", "--max_upload_rate", "4"]), "many ./ --max_upload_rate 4");
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub enum Wish {
     Interrupt,
     /// What was drawn may be gone.
     Redraw,
+    /// The folder is to be looked at.
+    Look,
     /// A key was pressed.
     Key(Key),
 }
@@ -30,10 +32,10 @@ pub struct Person {
 }
 
 impl Person {
-    /// Begins to listen: to signals, and where the screen is live to keys.
-    pub fn listen(live: bool) -> Result<Person, Failure> {
+    /// Begins to listen: to signals (`looks`: one has us look at a folder), and where the screen is live to keys.
+    pub fn listen(live: bool, looks: bool) -> Result<Person, Failure> {
         let (sender, wishes) = crossbeam_channel::unbounded();
-        signals::watch(&sender, live)?;
+        signals::watch(&sender, live, looks)?;
         if live {
             terminal::release_on_panic();
             terminal::take();

@@ -3,6 +3,7 @@
 //! Floor 4. What `get` and `seed` have in common.
 
 use super::exit::{Exit, Failure};
+use super::folder::Folder;
 use super::person::{Person, Wish};
 use super::session::{Entry, Event, Session};
 use super::terminal;
@@ -17,6 +18,8 @@ pub enum Until {
     Whole,
     /// Not by itself: who has all goes on seeding.
     Ended,
+    /// Not even when all have failed: others may come.
+    Interrupted,
     /// When all was served so often or so long, whichever comes first.
     Served {
         /// Bytes sent of each torrent, in hundredths of its size.
@@ -30,10 +33,10 @@ impl Until {
     fn is_over(&self, session: &Session) -> bool {
         let Some(settled) = session.settled else { return false };
         let failed = session.failed() == session.entries.len();
-        failed
+        failed && !matches!(self, Until::Interrupted)
             || match self {
                 Until::Whole => true,
-                Until::Ended => false,
+                Until::Ended | Until::Interrupted => false,
                 Until::Served { ratio, time } => {
                     time.is_some_and(|time| settled.elapsed() >= time)
                         || ratio.is_some_and(|ratio| session.entries.iter().all(|entry| has_served(entry, ratio)))
@@ -55,14 +58,20 @@ fn has_served(entry: &Entry, ratio: u64) -> bool {
 }
 
 /// Runs the engine until all is whole, or whoever may has ended it.
-pub fn run(jobs: Vec<Job>, config: Config, mut view: View, until: &Until) -> Result<Exit, Failure> {
+pub fn run(
+    jobs: Vec<Job>,
+    config: Config,
+    mut view: View,
+    until: &Until,
+    folder: Option<Folder>,
+) -> Result<Exit, Failure> {
     let limit = config.download_rate;
     let started = Engine::start(config);
     let (engine, notices) = started.map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
-    let mut person = Person::listen(view.is_live())?;
+    let mut person = Person::listen(view.is_live(), folder.is_some())?;
     let mut session = Session::new(&jobs, engine.port());
     session.limit = limit;
-    let result = watch(jobs, session, &engine, &notices, &mut view, &mut person, until);
+    let result = watch(jobs, session, &engine, &notices, &mut view, &mut person, until, folder);
     terminal::release();
     result
 }
@@ -76,18 +85,32 @@ fn watch(
     view: &mut View,
     person: &mut Person,
     until: &Until,
+    mut folder: Option<Folder>,
 ) -> Result<Exit, Failure> {
     let mut reader_gone = view.show(&Event::Started, &session).err();
     jobs.into_iter().for_each(|job| engine.add(job));
     let mut stopping = false;
-    while let Some(heard) = hear(notices, &person.wishes, until.deadline(&session).filter(|_| !stopping)) {
+    loop {
+        let look = folder.as_ref().map(Folder::next_look);
+        let deadline = until.deadline(&session).into_iter().chain(look).min().filter(|_| !stopping);
+        let Some(heard) = hear(notices, &person.wishes, deadline) else { break };
         let interrupted = matches!(heard, Heard::Wish(Wish::Interrupt));
         let mut events = Vec::new();
+        let look_at_once = matches!(heard, Heard::Wish(Wish::Look));
         match heard {
             Heard::Notice(notice) => events = session.take_in(notice, Instant::now()),
             Heard::Wish(Wish::Key(key)) => person.pressed(key, engine, view, &mut session),
             Heard::Wish(Wish::Redraw) => view.redraw(&session, true),
-            Heard::Wish(Wish::Interrupt) | Heard::Nothing => {}
+            Heard::Wish(Wish::Interrupt | Wish::Look) | Heard::Nothing => {}
+        }
+        if let Some(folder) = folder.as_mut().filter(|_| !stopping) {
+            let mut start = |job: Job| {
+                let number = session.add(&job);
+                events.push(Event::Added(number));
+                engine.add(job);
+                number
+            };
+            folder.look(look_at_once, &mut start, &mut |number| engine.remove(number));
         }
         if !stopping && (until.is_over(&session) || interrupted || reader_gone.is_some()) {
             stopping = true;

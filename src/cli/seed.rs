@@ -113,7 +113,7 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     source::check_distinct(&torrents)?;
     let duty = if given.has("no-check") { Duty::Trust } else { Duty::Serve };
     let job = |(_, metainfo)| Job { metainfo, dir: dir.clone(), choice: None, duty };
-    running::run(torrents.into_iter().map(job).collect(), config, view, &until)
+    running::run(torrents.into_iter().map(job).collect(), config, view, &until, None)
 }
 
 fn until(given: &Parsed) -> Result<Until, Failure> {

@@ -25,6 +25,8 @@ pub struct Entry {
     pub whole: Option<Instant>,
     /// Why it ended by itself.
     pub problem: Option<Problem>,
+    /// It was taken away.
+    pub removed: bool,
 }
 
 /// Something changed that is worth showing. Torrents are numbered.
@@ -47,6 +49,10 @@ pub enum Event {
     },
     /// It goes on.
     Resumed(usize),
+    /// A torrent came later than the others.
+    Added(usize),
+    /// A torrent was taken away.
+    Removed(usize),
     /// A torrent ended by itself.
     Failed(usize),
     /// A tracker fails (and why) or answers again.
@@ -125,29 +131,22 @@ impl Entry {
     }
 
     fn is_settled(&self) -> bool {
-        self.whole.is_some() || self.problem.is_some()
+        self.whole.is_some() || self.problem.is_some() || self.removed
     }
 }
 
 impl Session {
     /// The torrents of `jobs` before anything is known about them.
     pub fn new(jobs: &[Job], port: u16) -> Session {
-        let entry = |job: &Job| Entry {
-            report: Report {
-                name: job.metainfo.name.clone(),
-                info_hash: job.metainfo.info_hash,
-                length: job.length(),
-                size: job.metainfo.length,
-                phase: Phase::Checking(0),
-            },
-            status: None,
-            joined: None,
-            hashed: 0,
-            whole: None,
-            problem: None,
-        };
         let entries = jobs.iter().map(entry).collect();
         Session { began: Instant::now(), port, entries, settled: None, limit: None, first_failure: None }
+    }
+
+    /// One more torrent came; its number.
+    pub fn add(&mut self, job: &Job) -> usize {
+        self.entries.push(entry(job));
+        self.settled = None;
+        self.entries.len() - 1
     }
 
     /// Takes a notice in; what is to be shown of it comes back.
@@ -174,6 +173,12 @@ impl Session {
             }
             Notice::Resumed { torrent } if torrent < self.entries.len() => events.push(Event::Resumed(torrent)),
             Notice::Waiting { .. } | Notice::Resumed { .. } => {}
+            Notice::Removed { torrent } => {
+                if let Some(entry) = self.entries.get_mut(torrent) {
+                    entry.removed = true;
+                    events.push(Event::Removed(torrent));
+                }
+            }
             Notice::Failed { torrent, problem } => self.fail(torrent, problem, &mut events),
             Notice::Tracker { torrent, url, problem, refuses } => {
                 if torrent < self.entries.len() {
@@ -195,7 +200,7 @@ impl Session {
 
     /// Torrents of which nothing is missing.
     pub fn whole(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.whole.is_some() && entry.problem.is_none()).count()
+        self.entries.iter().filter(|entry| entry.whole.is_some() && entry.problem.is_none() && !entry.removed).count()
     }
 
     /// Torrents that ended by themselves.
@@ -218,7 +223,7 @@ impl Session {
     pub fn exit(&self) -> Exit {
         match self.first_failure {
             Some(exit) => exit,
-            None if self.whole() < self.entries.len() => Exit::Interrupted,
+            None if !self.entries.iter().all(Entry::is_settled) => Exit::Interrupted,
             None => Exit::Whole,
         }
     }
@@ -226,6 +231,9 @@ impl Session {
     fn renew(&mut self, reports: Vec<Report>, now: Instant, events: &mut Vec<Event>) {
         for (torrent, report) in reports.into_iter().enumerate().take(self.entries.len()) {
             let entry = &mut self.entries[torrent];
+            if entry.removed {
+                continue;
+            }
             entry.report = report;
             let Phase::Running(status) = &entry.report.phase else { continue };
             let is_whole = status.standing == Standing::Seeding;
@@ -254,6 +262,25 @@ impl Session {
             entry.problem = Some(problem);
             events.push(Event::Failed(torrent));
         }
+    }
+}
+
+/// A torrent of which nothing is known yet.
+fn entry(job: &Job) -> Entry {
+    Entry {
+        report: Report {
+            name: job.metainfo.name.clone(),
+            info_hash: job.metainfo.info_hash,
+            length: job.length(),
+            size: job.metainfo.length,
+            phase: Phase::Checking(0),
+        },
+        status: None,
+        joined: None,
+        hashed: 0,
+        whole: None,
+        problem: None,
+        removed: false,
     }
 }
 

@@ -56,6 +56,7 @@ pub fn session(torrents: Vec<(&str, u64, Phase)>) -> Session {
         joined: if let Phase::Running(_) = &phase { Some((now, 0)) } else { None },
         hashed: 0,
         whole: None,
+        removed: false,
         problem: if let Phase::Failed(problem) = &phase { Some(problem.clone()) } else { None },
         report: Report { name: name.into(), info_hash: InfoHash([0xab; 20]), length, size: length, phase },
     };

@@ -17,8 +17,9 @@ use std::thread::Builder;
 /// The thread only waits; the deepest it calls is a channel's `send`.
 const STACK_BYTES: usize = 64 << 10;
 
-/// Says what signals ask for. `live`: the terminal's modes are to be put back when we stop or end.
-pub fn watch(wishes: &Sender<Wish>, live: bool) -> Result<(), Failure> {
+/// Says what signals ask for. `live`: the terminal's modes are to be put back when we stop or end. `looks`: SIGHUP
+/// has us look at the folder, as it has others read their settings.
+pub fn watch(wishes: &Sender<Wish>, live: bool, looks: bool) -> Result<(), Failure> {
     let refused = |error| Failure::new(Exit::Io, format!("can't watch for signals: {error}"));
     // A file that is to be larger than this process may make one (`ulimit -f`) is an error to be told, not the end.
     let mut wanted = vec![SIGINT, SIGTERM, SIGXFSZ];
@@ -33,6 +34,7 @@ pub fn watch(wishes: &Sender<Wish>, live: bool) -> Result<(), Failure> {
     let wait = move || {
         for signal in signals.forever() {
             match signal {
+                SIGHUP if looks => drop(wishes.send(Wish::Look)),
                 SIGINT | SIGTERM | SIGHUP => interrupt(&wishes),
                 SIGXFSZ => {}
                 SIGTSTP => {

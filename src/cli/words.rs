@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 /// What the torrent is doing, in one word.
 pub fn state(entry: &Entry) -> &'static str {
     match entry.running() {
+        _ if entry.removed => "removed",
         _ if entry.problem.is_some() => "failed",
         Some(status) if status.paused => "paused",
         _ if entry.whole.is_some() => "seeding",

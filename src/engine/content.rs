@@ -80,7 +80,7 @@ pub struct Content {
     /// The torrent.
     pub metainfo: Metainfo,
     pub(super) dir: PathBuf,
-    pub(super) folder: Folder,
+    pub(super) folder: Arc<Folder>,
     pub(super) files: Arc<FileCache>,
     /// Its number in the file cache.
     pub(super) number: usize,
@@ -118,7 +118,7 @@ impl Content {
         files: Arc<FileCache>,
         preallocate: bool,
     ) -> Result<Content, ContentError> {
-        let folder = Folder::open(dir).map_err(|error| ContentError {
+        let folder = files.folder(dir).map_err(|error| ContentError {
             doing: Doing::Reading,
             path: dir.to_path_buf(),
             error,

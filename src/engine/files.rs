@@ -5,10 +5,12 @@
 
 use super::beneath::{Folder, For};
 use rustix::io::Errno;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Most files open at once where the system allows many.
 const MOST_OPEN: u64 = 64;
@@ -29,6 +31,8 @@ struct Open {
 /// The open files, the one used last at the end.
 pub struct FileCache {
     open: Mutex<Vec<Open>>,
+    /// The folders in use: a thousand torrents in one share its descriptor.
+    folders: Mutex<BTreeMap<PathBuf, Weak<Folder>>>,
     most: usize,
     numbers: AtomicUsize,
 }
@@ -38,7 +42,12 @@ impl FileCache {
     pub fn new() -> FileCache {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
         let most = (limit / SHARE_OF_DESCRIPTORS).clamp(LEAST_OPEN, MOST_OPEN) as usize;
-        FileCache { open: Mutex::new(Vec::with_capacity(most)), most, numbers: AtomicUsize::new(0) }
+        FileCache {
+            open: Mutex::new(Vec::with_capacity(most)),
+            folders: Mutex::default(),
+            most,
+            numbers: AtomicUsize::new(0),
+        }
     }
 
     /// A number for content: what is opened for one is never taken for another's, though both be of one torrent.
@@ -49,6 +58,20 @@ impl FileCache {
     /// Closes the files of a content.
     pub fn forget_all(&self, number: usize) {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).retain(|open| open.key.0 != number);
+    }
+
+    /// The folder `dir`, opened now, or in use already if it is still the same.
+    pub fn folder(&self, dir: &Path) -> io::Result<Arc<Folder>> {
+        let opened = Folder::open(dir)?;
+        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |folder: &Arc<Folder>| folder.identity().ok() == opened.identity().ok();
+        if let Some(folder) = folders.get(dir).and_then(Weak::upgrade).filter(same) {
+            return Ok(folder);
+        }
+        folders.retain(|_, folder| folder.strong_count() > 0);
+        let folder = Arc::new(opened);
+        folders.insert(dir.to_path_buf(), Arc::downgrade(&folder));
+        Ok(folder)
     }
 
     /// The file `key` at `path` beneath `folder`, from the cache or opened now.
@@ -101,10 +124,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn torrents_in_one_folder_share_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = FileCache::new();
+        let (one, other) = (cache.folder(dir.path()).unwrap(), cache.folder(dir.path()).unwrap());
+        assert!(Arc::ptr_eq(&one, &other));
+        drop((one, other));
+        assert!(cache.folder(&dir.path().join("none")).is_err());
+        assert!(cache.folders.lock().unwrap().is_empty(), "none is kept that nobody uses");
+    }
+
+    #[test]
     fn never_more_than_allowed_and_a_reader_becomes_a_writer() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::open(dir.path()).unwrap();
-        let cache = FileCache { open: Mutex::default(), most: 3, numbers: AtomicUsize::default() };
+        let cache =
+            FileCache { open: Mutex::default(), folders: Mutex::default(), most: 3, numbers: AtomicUsize::default() };
         for file in 0..10 {
             cache.get((0, file), &folder, &file.to_string(), For::Writing).unwrap();
             assert!(cache.open.lock().unwrap().len() <= 3);
@@ -122,7 +157,8 @@ mod tests {
     fn a_hundred_files_one_after_the_other() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::open(dir.path()).unwrap();
-        let cache = FileCache { open: Mutex::default(), most: 100, numbers: AtomicUsize::default() };
+        let cache =
+            FileCache { open: Mutex::default(), folders: Mutex::default(), most: 100, numbers: AtomicUsize::default() };
         for file in 0..100 {
             cache.get((0, file), &folder, &file.to_string(), For::Writing).unwrap();
         }

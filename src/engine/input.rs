@@ -67,6 +67,8 @@ pub enum Input {
     Pause(bool),
     /// What the person looks at has changed.
     Watch(Watch),
+    /// The person takes a torrent away.
+    Remove(usize),
     /// The person wants another limit of all uploads, in bytes a second.
     LimitUpload(Option<u64>),
     /// The person wants to stop.

@@ -1,33 +1,34 @@
 //! The manager thread: all torrents of the process, one thing after another.
 //!
-//! Floor 3. It takes what the other threads report, hands it to [`Torrent::handle`], and carries the actions to where
-//! they are done. It blocks on its channel alone: what it gives away goes into channels that are bounded by what was
-//! let in (the budget, the windows, the number of peers), so giving never waits. What peers get is in
-//! `orders.rs`, how torrents and all of it end in `ending.rs`.
+//! Floor 3. It takes what the other threads report, hands it to
+//! [`Torrent::handle`](crate::swarm::torrent::Torrent::handle), and carries the actions to where they are done. It blocks
+//! on its channel alone: what it gives away goes into channels that are bounded by what was let in (the budget, the
+//! windows, the number of peers), so giving never waits. What peers get is in `orders.rs`, how torrents come and go in
+//! `queue.rs`, how they and all of it end in `ending.rs`.
 
 mod ending;
 mod mending;
 mod orders;
+mod queue;
 
 use super::announce::Announcers;
 use super::blocks::Blocks;
-use super::check::{self, Check, Found};
+use super::check::{self, Check};
 use super::disk::{Disk, DiskJob};
 use super::input::Input;
 use super::keeper::Keeper;
 use super::link::{Directory, Order};
 use super::listener;
 use super::reader::{self, Surroundings};
-use super::slot::{Saved, Slot, State};
-use super::{Config, Job, Notice, Report, Watch, entropy, most_connections};
+use super::slot::{Slot, State};
+use super::{Config, Notice, Report, Watch, entropy, most_connections};
 use crate::swarm::Time;
 use crate::swarm::announcer::{AnnounceFailure, Announcement};
 use crate::swarm::budget::{Budget, LEAST_BYTES};
 use crate::swarm::event::{Action, Event, sooner};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::rng::Rng;
-use crate::swarm::status::Status;
-use crate::swarm::torrent::{Settings, Shared, Standing, Torrent, Turn};
+use crate::swarm::torrent::{Settings, Shared, Turn};
 use core::net::SocketAddr;
 use crossbeam_channel::{Receiver, Sender};
 use orders::Connection;
@@ -35,7 +36,6 @@ use std::collections::HashMap;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -66,9 +66,13 @@ struct Manager {
     unreached: Vec<(usize, SocketAddr)>,
     /// Announces that no thread could be started for.
     unannounced: Vec<(usize, Box<Announcement>)>,
+    /// A download ended in this batch: another may begin.
+    completed: bool,
     /// Announces without an answer yet.
     announcing: usize,
     paused: bool,
+    /// Most torrents that download at once.
+    max_downloads: Option<usize>,
     watch: Watch,
     status_every: Option<Duration>,
     status_at: Option<Time>,
@@ -116,8 +120,10 @@ pub fn start(
         actions: Vec::new(),
         unreached: Vec::new(),
         unannounced: Vec::new(),
+        completed: false,
         announcing: 0,
         paused: false,
+        max_downloads: config.max_downloads,
         watch: Watch::default(),
         status_every: config.status_every,
         status_at: config.status_every.map(|_| Time::ZERO),
@@ -138,6 +144,9 @@ impl Manager {
             }
             self.wake_torrents(now);
             self.share_budget(now);
+            if std::mem::take(&mut self.completed) {
+                self.next_in_queue(now);
+            }
             while let Some((torrent, addr)) = self.unreached.pop() {
                 self.handle(torrent, Event::ConnectFailed { addr }, now);
             }
@@ -215,60 +224,22 @@ impl Manager {
             Input::DiskDone => self.disk_done(now),
             Input::Pause(paused) => {
                 self.paused = paused;
-                (0..self.torrents.len()).for_each(|number| self.handle(number, Event::Paused(paused), now));
+                for number in 0..self.torrents.len() {
+                    let paused = paused || self.torrents[number].queued;
+                    self.handle(number, Event::Paused(paused), now);
+                }
                 self.status_at = self.status_every.map(|_| now);
             }
             Input::Watch(watch) => {
                 self.watch = watch;
                 self.status_at = self.status_every.map(|_| now);
             }
+            Input::Remove(number) => self.remove(number, now),
             Input::LimitUpload(rate) => {
                 self.shared.upload.set_rate(rate, now);
                 (0..self.torrents.len()).for_each(|number| self.handle(number, Event::Timer, now));
             }
             Input::Stop => self.stop(now),
-        }
-    }
-
-    fn add(&mut self, job: Box<Job>) {
-        let progress = Arc::new(AtomicU32::new(0));
-        self.torrents.push(Slot {
-            name: job.metainfo.name.clone(),
-            info_hash: job.metainfo.info_hash,
-            length: job.length(),
-            size: job.metainfo.length,
-            piece_length: job.metainfo.piece_length,
-            state: State::Checking(Arc::clone(&progress)),
-            wake: None,
-            told: Vec::new(),
-            saved: Saved::default(),
-            save_at: None,
-        });
-        let _ = self.checks.send(Check::New { torrent: self.torrents.len() - 1, job, progress });
-    }
-
-    /// The content is checked: the torrent begins.
-    fn join(&mut self, number: usize, found: Found, now: Time) {
-        if self.end_at.is_some() {
-            return;
-        }
-        let Found { content, have, hashed_bytes, known } = found;
-        self.keeper.begin(number, Arc::clone(&content), known);
-        let mut torrent = Torrent::new(&content.metainfo, have, self.settings.clone(), now, &mut self.shared.rng);
-        if let Some(choice) = &content.choice {
-            torrent.want_only(choice.pieces());
-        }
-        let Status { left, standing, .. } = torrent.status(now);
-        let slot = &mut self.torrents[number];
-        let (had_bytes, whole) = (slot.length - left, standing == Standing::Seeding);
-        slot.told = vec![None; torrent.trackers().len()];
-        slot.saved.at = now;
-        slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
-        self.around.directory.add(content);
-        let _ = self.notices.send(Notice::Joined { torrent: number, had_bytes, hashed_bytes, whole });
-        self.handle(number, Event::Timer, now);
-        if self.paused {
-            self.handle(number, Event::Paused(true), now);
         }
     }
 
@@ -359,6 +330,7 @@ impl Manager {
                         let _ = self.notices.send(Notice::Status(self.reports(self.started.elapsed())));
                     }
                     let _ = self.notices.send(Notice::Complete { torrent: number });
+                    self.completed = true;
                 }
                 Action::Failed { problem } => log::error!("{}: {problem}", content.metainfo.name),
                 action => self.mend(number, &content, action),

@@ -1,5 +1,6 @@
 //! The whole floor at work: engines that meet over a tracker of a few lines.
 
+use super::super::Job;
 use super::super::content::{ContentError, Doing};
 use super::super::link::Link;
 use super::super::testkit::{PATIENCE, http, serve, socket_pair, torrent};

@@ -30,6 +30,7 @@ pub mod listener;
 pub mod lookup;
 pub mod make;
 pub mod manager;
+pub mod notice;
 pub mod parts;
 pub mod reader;
 pub mod resume;
@@ -46,13 +47,12 @@ pub mod verify;
 pub mod wire;
 pub mod writer;
 
-use crate::proto::id::{InfoHash, PeerId};
+pub use notice::{Notice, Phase, Problem, ProblemKind, Report, Watch};
+
+use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
 use crate::swarm::choice::Choice;
-use crate::swarm::status::Status;
 use crate::swarm::torrent::Settings;
-use crate::swarm::waiting::DiskTrouble;
-use content::ContentError;
 use crossbeam_channel::{Receiver, Sender};
 use input::Input;
 use resume::StateDir;
@@ -95,6 +95,8 @@ pub struct Config {
     pub download_rate: Option<u64>,
     /// A torrent for which nothing came for so long is given up.
     pub stop_timeout: Option<Duration>,
+    /// Most torrents that download at once; the others wait.
+    pub max_downloads: Option<usize>,
     /// How often [`Notice::Status`] is to come; `None` for never.
     pub status_every: Option<Duration>,
     /// Where resume states are kept; `None`: nowhere, and all content is checked.
@@ -118,6 +120,7 @@ impl Default for Config {
             total_upload_rate: None,
             download_rate: None,
             stop_timeout: None,
+            max_downloads: None,
             status_every: None,
             states: None,
             save_every: resume::SAVE_EVERY,
@@ -158,122 +161,6 @@ impl Job {
     }
 }
 
-/// Something to tell the person. Torrents are numbered as they were added, from 0.
-#[derive(Debug)]
-pub enum Notice {
-    /// How all torrents stand; it comes each `status_every`.
-    Status(Vec<Report>),
-    /// The content that was there is checked and the torrent joins its swarm.
-    Joined {
-        /// Which.
-        torrent: usize,
-        /// Bytes that were there already, of those that are wanted.
-        had_bytes: u64,
-        /// Bytes that were read and hashed to know that; the others are trusted, or not there.
-        hashed_bytes: u64,
-        /// Nothing that is wanted is missing.
-        whole: bool,
-    },
-    /// Every piece that is wanted is had and proven.
-    Complete {
-        /// Which.
-        torrent: usize,
-    },
-    /// The disk is full, read-only or away, or what is on it is checked again: the torrent waits. Each new reason comes.
-    Waiting {
-        /// Which.
-        torrent: usize,
-        /// Why.
-        trouble: DiskTrouble,
-    },
-    /// The torrent goes on after it waited.
-    Resumed {
-        /// Which.
-        torrent: usize,
-    },
-    /// The torrent ended by itself.
-    Failed {
-        /// Which.
-        torrent: usize,
-        /// Why.
-        problem: Problem,
-    },
-    /// A tracker answered after it did not, or the other way round.
-    Tracker {
-        /// Whose.
-        torrent: usize,
-        /// Its announce URL.
-        url: String,
-        /// `None`: it answers now.
-        problem: Option<String>,
-        /// The problem is in its own words.
-        refuses: bool,
-    },
-    /// Something went wrong that stops no torrent.
-    Warning {
-        /// In words: what, and what comes of it.
-        text: String,
-    },
-    /// After [`Engine::stop`]: the trackers were told, the last report follows; nothing comes after this.
-    Stopped(Vec<Report>),
-}
-
-/// What of the torrents costs something to tell, and is told only to those who look at it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Watch {
-    /// Cells of the map of the pieces, of each torrent that is not whole; 0: no map.
-    pub cells: usize,
-    /// The torrent whose peers are listed.
-    pub peers_of: Option<usize>,
-}
-
-/// One torrent on the screen.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// The name, safe for a file but not for a terminal.
-    pub name: String,
-    /// Which.
-    pub info_hash: InfoHash,
-    /// Bytes of content that are wanted.
-    pub length: u64,
-    /// Bytes of content in all.
-    pub size: u64,
-    /// What it is doing.
-    pub phase: Phase,
-}
-
-/// What a torrent is doing.
-#[derive(Clone, Debug)]
-#[allow(clippy::large_enum_variant)] // One for each torrent, and for most of them it is the large one.
-pub enum Phase {
-    /// Content that is there is being checked, or waits for that: bytes looked at so far.
-    Checking(u64),
-    /// It is in its swarm.
-    Running(Box<Status>),
-    /// It ended by itself.
-    Failed(Problem),
-}
-
-/// Why a torrent ended by itself, and of which kind that is.
-#[derive(Clone, Debug)]
-pub struct Problem {
-    /// Of which kind it is.
-    pub kind: ProblemKind,
-    /// In words: what was being done, to what, what went wrong.
-    pub text: String,
-}
-
-/// The kinds of problems that end a torrent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProblemKind {
-    /// Files could not be made.
-    CantCreate,
-    /// Files could not be read or written.
-    Io,
-    /// Nothing came for too long.
-    GaveUp,
-}
-
 /// What keeps the engine from starting.
 #[derive(Debug)]
 pub enum EngineError {
@@ -303,13 +190,6 @@ impl fmt::Display for EngineError {
 }
 
 impl std::error::Error for EngineError {}
-
-impl From<ContentError> for Problem {
-    fn from(error: ContentError) -> Problem {
-        let kind = if error.is_creation() { ProblemKind::CantCreate } else { ProblemKind::Io };
-        Problem { kind, text: error.to_string() }
-    }
-}
 
 /// The running engine: a handle to its manager thread.
 pub struct Engine {
@@ -349,6 +229,11 @@ impl Engine {
     pub fn add(&self, job: Job) {
         // The manager lives as long as the process; were it gone, the notices' end would tell.
         let _ = self.manager.send(Input::Add(Box::new(job)));
+    }
+
+    /// Takes a torrent away: the trackers hear it, its content stays. [`Notice::Removed`] comes.
+    pub fn remove(&self, torrent: usize) {
+        let _ = self.manager.send(Input::Remove(torrent));
     }
 
     /// From now on all torrents together upload no more than so many bytes a second.

@@ -27,6 +27,8 @@ pub struct Slot {
     pub piece_length: u32,
     /// What it is doing.
     pub state: State,
+    /// It waits until others have ended their downloads.
+    pub queued: bool,
     /// When the torrent wants to be woken.
     pub wake: Option<Time>,
     /// The last problem of each tracker that the person was told of.

@@ -65,6 +65,16 @@ pub struct Status {
 }
 
 impl Torrent {
+    /// Bytes of content sent, and bytes that came.
+    pub fn totals(&self) -> (u64, u64) {
+        (self.up.total(), self.down.total())
+    }
+
+    /// The trackers and how they stand.
+    pub fn trackers(&self) -> &[Tracker] {
+        self.announcer.trackers()
+    }
+
     /// How the torrent stands at `now`.
     pub fn status(&self, now: Time) -> Status {
         let peers = || self.peers.values();

@@ -7,7 +7,7 @@
 //! BEP 3 for the protocol; each idea it decides with has a file of its own on this floor.
 
 use super::Time;
-use super::announcer::{Announcer, Facts, Tracker};
+use super::announcer::{Announcer, Facts};
 use super::bans::Bans;
 use super::candidates::Candidates;
 use super::choker::Choker;
@@ -249,16 +249,6 @@ impl Torrent {
         self.picker.have()
     }
 
-    /// Bytes of content sent, and bytes that came.
-    pub fn totals(&self) -> (u64, u64) {
-        (self.up.total(), self.down.total())
-    }
-
-    /// The trackers and how they stand.
-    pub fn trackers(&self) -> &[Tracker] {
-        self.announcer.trackers()
-    }
-
     /// Whether the answer of a tracker is still to come.
     pub fn is_announcing(&self) -> bool {
         self.announcer.is_announcing()
@@ -286,6 +276,11 @@ impl Torrent {
 
     pub(super) fn has_failed(&self) -> bool {
         matches!(self.standing, Standing::Failed(_))
+    }
+
+    /// Whether pieces are missing and are to be fetched.
+    pub fn is_downloading(&self) -> bool {
+        self.standing == Standing::Downloading
     }
 
     pub(super) fn is_whole(&self) -> bool {

@@ -138,15 +138,15 @@ impl Swarmlet {
         self.wait()
     }
 
-    /// Its process id.
-    pub fn id(&self) -> u32 {
-        self.process.id()
-    }
-
     /// Ends it as kill -9 does: it has no say in it.
     pub fn kill(mut self) {
         self.process.signal(Signal::KILL);
         self.process.wait(PATIENCE);
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Ends it as a terminal does that is closed, and waits until it has.

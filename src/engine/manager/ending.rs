@@ -11,19 +11,27 @@ use crate::swarm::torrent::Turn;
 
 impl Manager {
     pub(super) fn failed(&mut self, number: usize, problem: Problem) {
+        if self.end_torrent(number, problem.clone()) {
+            let _ = self.notices.send(Notice::Failed { torrent: number, problem });
+        }
+        self.next_in_queue(self.started.elapsed());
+    }
+
+    /// A torrent ends, for whatever reason; whether it had not before.
+    pub(super) fn end_torrent(&mut self, number: usize, problem: Problem) -> bool {
         let slot = &mut self.torrents[number];
         self.keeper.save(number, slot, self.started.elapsed(), true);
         if matches!(slot.state, State::Failed(..)) {
-            return;
+            return false;
         }
         self.around.directory.remove(&slot.info_hash);
         self.disk.forget(number);
-        let before = std::mem::replace(&mut slot.state, State::Failed(problem.clone(), None));
+        let before = std::mem::replace(&mut slot.state, State::Failed(problem, None));
         if let (State::Running(torrent, content), State::Failed(_, parting)) = (before, &mut slot.state) {
             *parting = torrent.is_announcing().then_some((torrent, content));
         }
         (slot.wake, slot.save_at) = (None, None);
-        let _ = self.notices.send(Notice::Failed { torrent: number, problem });
+        true
     }
 
     /// What was under way when its torrent ended gives back what all torrents share.

@@ -2,7 +2,8 @@
 //!
 //! Floor 3, a part of [`manager`](super). What is decided stands in `swarm/waiting.rs`.
 
-use super::{Check, DiskJob, Found, Manager, Notice, State};
+use super::super::check::Found;
+use super::{Check, DiskJob, Manager, Notice, State};
 use crate::engine::content::{Content, ContentError};
 use crate::engine::{Problem, ProblemKind};
 use crate::swarm::Time;

@@ -1,0 +1,103 @@
+//! Torrents that come and go while the process runs, and how many of them may download at once.
+//!
+//! Floor 3, a way of the [`manager`](super). A torrent that has to wait for others is paused: it is in its swarm, asks
+//! for nothing and serves nothing.
+
+use super::super::check::{Check, Found};
+use super::super::slot::{Saved, Slot, State};
+use super::super::{Job, Notice, Problem, ProblemKind};
+use super::Manager;
+use crate::swarm::Time;
+use crate::swarm::event::Event;
+use crate::swarm::status::Status;
+use crate::swarm::torrent::{Standing, Torrent, Turn};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+impl Manager {
+    pub(super) fn add(&mut self, job: Box<Job>) {
+        let progress = Arc::new(AtomicU32::new(0));
+        self.torrents.push(Slot {
+            name: job.metainfo.name.clone(),
+            info_hash: job.metainfo.info_hash,
+            length: job.length(),
+            size: job.metainfo.length,
+            piece_length: job.metainfo.piece_length,
+            state: State::Checking(Arc::clone(&progress)),
+            wake: None,
+            told: Vec::new(),
+            queued: false,
+            saved: Saved::default(),
+            save_at: None,
+        });
+        let _ = self.checks.send(Check::New { torrent: self.torrents.len() - 1, job, progress });
+    }
+
+    /// The content is checked: the torrent begins.
+    pub(super) fn join(&mut self, number: usize, found: Found, now: Time) {
+        // It may have been taken away meanwhile.
+        if self.end_at.is_some() || !matches!(self.torrents[number].state, State::Checking(_)) {
+            return;
+        }
+        let Found { content, have, hashed_bytes, known } = found;
+        self.keeper.begin(number, Arc::clone(&content), known);
+        let mut torrent = Torrent::new(&content.metainfo, have, self.settings.clone(), now, &mut self.shared.rng);
+        if let Some(choice) = &content.choice {
+            torrent.want_only(choice.pieces());
+        }
+        let Status { left, standing, .. } = torrent.status(now);
+        let slot = &mut self.torrents[number];
+        let (had_bytes, whole) = (slot.length - left, standing == Standing::Seeding);
+        slot.told = vec![None; torrent.trackers().len()];
+        slot.saved.at = now;
+        slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
+        self.around.directory.add(content);
+        let _ = self.notices.send(Notice::Joined { torrent: number, had_bytes, hashed_bytes, whole });
+        self.handle(number, Event::Timer, now);
+        if self.paused {
+            self.handle(number, Event::Paused(true), now);
+        }
+        self.queue(number, now);
+    }
+
+    /// The person takes a torrent away: the trackers hear it, its content stays.
+    pub(super) fn remove(&mut self, number: usize, now: Time) {
+        let Some(slot) = self.torrents.get_mut(number) else { return };
+        if let State::Running(torrent, _) = &mut slot.state {
+            torrent.stop(&mut Turn { now, shared: &mut self.shared, actions: &mut self.actions });
+            self.carry_out(number);
+        }
+        self.end_torrent(number, Problem { kind: ProblemKind::Io, text: "it was taken away".into() });
+        let _ = self.notices.send(Notice::Removed { torrent: number });
+        self.next_in_queue(now);
+    }
+
+    fn is_active(&self, number: usize) -> bool {
+        let slot = &self.torrents[number];
+        !slot.queued && matches!(&slot.state, State::Running(torrent, _) if torrent.is_downloading())
+    }
+
+    /// A torrent joined its swarm: it may have to wait.
+    pub(super) fn queue(&mut self, number: usize, now: Time) {
+        let active = (0..self.torrents.len()).filter(|&other| other != number && self.is_active(other)).count();
+        if self.max_downloads.is_some_and(|most| active >= most) && self.is_active(number) {
+            self.torrents[number].queued = true;
+            self.handle(number, Event::Paused(true), now);
+        }
+    }
+
+    /// A download ended: the next may begin.
+    pub(super) fn next_in_queue(&mut self, now: Time) {
+        let Some(most) = self.max_downloads else { return };
+        let active = (0..self.torrents.len()).filter(|&number| self.is_active(number)).count();
+        let waits = |number: &usize| {
+            let slot = &self.torrents[*number];
+            slot.queued && matches!(slot.state, State::Running(..))
+        };
+        let next: Vec<usize> = (0..self.torrents.len()).filter(waits).take(most.saturating_sub(active)).collect();
+        for number in next {
+            self.torrents[number].queued = false;
+            self.handle(number, Event::Paused(self.paused), now);
+        }
+    }
+}

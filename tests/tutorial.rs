@@ -1,0 +1,150 @@
+//! The lines that the tutorial of October 2004 has people type to publish and to download, as they stand, by the names
+//! of then.
+
+mod common;
+
+use common::asker::{Asker, BLOCK};
+use common::content::Content;
+use common::process::Process;
+use common::swarmlet::program;
+use common::torrent::{Maker, Torrent};
+use common::tracker::Tracker;
+use common::wait::{PATIENCE, wait_until};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const PIECE: usize = 64 * 1024;
+
+/// A machine on which the programs of then are installed, and the folder Aishah with its torrent.
+struct Stage {
+    scratch: TempDir,
+    tracker: Tracker,
+    content: Content,
+    origin: PathBuf,
+    torrent: Torrent,
+}
+
+impl Stage {
+    fn new() -> Stage {
+        let scratch = tempfile::tempdir().unwrap();
+        let tracker = Tracker::start();
+        let content = Content::folder("Aishah", &[("1.mp3", 700_000), ("2.mp3", 500_000), ("cover/a.jpg", 30_000)]);
+        let origin = scratch.path().join("origin");
+        let torrent = Maker::Ours.make(&content, &origin, PIECE, &tracker.url());
+        fs::copy(&torrent.file, origin.join("Aishah.torrent")).unwrap();
+        let bin = scratch.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        for name in ["btdownloadcurses.py", "btdownloadheadless.py", "btlaunchmany.py", "btlaunchmanycurses.py"] {
+            symlink(program(), bin.join(name)).unwrap();
+        }
+        Stage { scratch, tracker, content, origin, torrent }
+    }
+
+    /// Types a line in the folder `at`.
+    fn type_line(&self, line: &str, at: &Path) -> Process {
+        let path = format!("{}:/usr/bin:/bin", self.scratch.path().join("bin").display());
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("exec {line}")]).current_dir(at).env("PATH", path);
+        command.env("XDG_STATE_HOME", self.scratch.path().join("state"));
+        Process::start(line.split(' ').next().unwrap(), &mut command, self.scratch.path())
+    }
+
+    /// A folder of somebody else, who has the torrent.
+    fn elsewhere(&self, name: &str) -> PathBuf {
+        let dir = self.scratch.path().join(name);
+        fs::create_dir(&dir).unwrap();
+        fs::copy(&self.torrent.file, dir.join("Aishah.torrent")).unwrap();
+        dir
+    }
+
+    fn wait_until_there(&self, dir: &Path, alive: &mut Process) {
+        wait_until("all is there", PATIENCE, || {
+            alive.must_run();
+            self.content.difference_in(dir).is_none()
+        });
+    }
+
+    fn port_of_the_seed(&self) -> u16 {
+        let announces = self.tracker.announces(&self.torrent.info_hash);
+        announces.iter().rfind(|announce| announce.left == 0).unwrap().port
+    }
+}
+
+#[test]
+fn btdownloadcurses_seeds_and_downloads_and_goes_on_seeding() {
+    let stage = Stage::new();
+    let mut seeder = stage.type_line("btdownloadcurses.py Aishah.torrent", &stage.origin);
+    stage.tracker.wait_for_a_seed(&stage.torrent.info_hash, || seeder.must_run());
+    let friend = stage.elsewhere("friend");
+    let mut leecher = stage.type_line("btdownloadcurses.py Aishah.torrent", &friend);
+    stage.wait_until_there(&friend, &mut leecher);
+    wait_until("who has it all serves it", PATIENCE, || {
+        leecher.must_run();
+        stage.tracker.seeds(&stage.torrent.info_hash) == 2
+    });
+    let mut headless =
+        stage.type_line("btdownloadheadless.py --responsefile Aishah.torrent", &stage.elsewhere("third"));
+    stage.wait_until_there(&stage.scratch.path().join("third"), &mut headless);
+}
+
+#[test]
+fn btlaunchmany_serves_a_folder_and_sees_what_comes_and_goes() {
+    let stage = Stage::new();
+    let mut many = stage.type_line("btlaunchmany.py ./", &stage.origin);
+    stage.tracker.wait_for_a_seed(&stage.torrent.info_hash, || many.must_run());
+    let friend = stage.elsewhere("friend");
+    let mut leecher = stage.type_line("btdownloadcurses.py Aishah.torrent", &friend);
+    stage.wait_until_there(&friend, &mut leecher);
+    // Another torrent comes, half written at first; and one that is none.
+    let siti = Content::folder("Siti", &[("1.mp3", 300_000)]);
+    let second = Maker::Ours.make(&siti, &stage.scratch.path().join("siti"), PIECE, &stage.tracker.url());
+    siti.write_to(&stage.origin);
+    let bytes = fs::read(&second.file).unwrap();
+    let file = stage.origin.join("Siti.torrent");
+    fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    fs::write(stage.origin.join("none.torrent"), "this is none").unwrap();
+    wait_until("what is none is named", PATIENCE, || many.stderr().contains("none.torrent"));
+    fs::write(&file, &bytes).unwrap();
+    stage.tracker.wait_for_a_seed(&second.info_hash, || many.must_run());
+    fs::remove_file(&file).unwrap();
+    wait_until("the torrent that was taken away is no more announced", PATIENCE, || {
+        many.must_run();
+        stage.tracker.seeds(&second.info_hash) == 0
+    });
+    assert!(siti.difference_in(&stage.origin).is_none(), "its content stays");
+    many.signal(rustix::process::Signal::HUP);
+    assert_eq!(many.stderr().matches("none.torrent").count(), 1, "once");
+    many.signal(rustix::process::Signal::TERM);
+    assert_eq!(many.wait(PATIENCE).code(), Some(0));
+}
+
+#[test]
+fn btlaunchmany_with_a_rate_sends_at_most_four_kib_a_second() {
+    const SECONDS: u64 = 16;
+    let stage = Stage::new();
+    let mut many = stage.type_line("btlaunchmany.py ./ --max_upload_rate 4", &stage.origin);
+    let begun = Instant::now();
+    stage.tracker.wait_for_a_seed(&stage.torrent.info_hash, || many.must_run());
+    let mut asker = Asker::unchoked(stage.port_of_the_seed(), &stage.torrent, 1, false);
+    let came = asker.fetch_until(0, PIECE as u32 / BLOCK, 4, begun + Duration::from_secs(SECONDS));
+    let bytes: u64 = came.iter().map(|(_, bytes)| bytes).sum();
+    let most = 4096 * begun.elapsed().as_secs_f64() as u64;
+    assert!(bytes <= most && bytes >= 2 * u64::from(BLOCK), "{bytes} bytes, at most {most}");
+}
+
+#[test]
+fn an_option_that_never_was_is_an_error_that_names_the_nearest() {
+    let stage = Stage::new();
+    for (line, near) in [
+        ("btdownloadcurses.py --max_upload_rat 4 Aishah.torrent", "--max-upload-rate"),
+        ("btlaunchmany.py --max_uplod_rate 4 ./", "--max-upload-rate"),
+    ] {
+        let mut process = stage.type_line(line, &stage.origin);
+        assert_eq!(process.wait(PATIENCE).code(), Some(64), "{line}");
+        assert!(process.stderr().contains(near), "{}", process.stderr());
+    }
+}
