@@ -56,8 +56,8 @@ static: ## builds one file that needs no library: with musl if its target is ins
 	then stat -c 'static: %n needs no library and has %s bytes' $$program; \
 	else echo "static: $$program needs libraries:" >&2; ldd $$program >&2; exit 1; fi
 
-# The programs of 2004 (src/cli/old.rs), each also with `.py`. What is there and no link of ours stays.
-OLD_NAMES = btmakemetafile btcompletedir btshowmetainfo btreannounce btrename bttrack
+# The programs of 2004 (src/cli/old.rs, track.rs), each also with `.py`. What is there and no link of ours stays.
+OLD_NAMES = bttrack btmakemetafile btcompletedir btshowmetainfo btreannounce btrename
 
 install: all ## installs the program below DESTDIR and PREFIX (/usr/local)
 	install -D -m 755 $(TARGET_DIR)/release/swarmlet $(DESTDIR)$(PREFIX)/bin/swarmlet

@@ -14,7 +14,7 @@
 //! floor 3  engine/  threads, sockets, disks: does I/O     manager, reader, writer, disk, announce, listener
 //!          tracker/ introduces peers: does I/O            registry (pure), http, udp, page, state
 //!             |
-//! floor 2  swarm/   what to do next: pure decisions       torrent, picker, window, budget, announcer, candidates
+//! floor 2  swarm/   what to do next: pure decisions       torrent, picker, choker, window, budget, rate, announcer
 //!             |
 //! floor 1  proto/   what the bytes mean: pure values      bencode, metainfo, handshake, message, announce, compact
 //! ```
@@ -22,7 +22,8 @@
 //! Floors 1 and 2 touch no socket, file, thread, clock or random device: time comes in as an argument, random numbers
 //! from a seeded generator, bytes as slices. So each decision can be tested, replayed and simulated in virtual time
 //! (`src/swarm/torrent_tests.rs` runs a swarm of nine in a blink, with the picker that runs on the router;
-//! `src/swarm/simulation_tests.rs` runs hundreds whose peers misbehave, and audits the books as they go).
+//! `src/swarm/simulation_tests.rs` runs hundreds whose peers misbehave, and audits the books as they go;
+//! `src/swarm/simulated_swarm.rs` measures how near a swarm comes to what mathematics allows).
 //!
 //! ## Where to read first
 //!
@@ -30,10 +31,11 @@
 //! 2. [`proto::metainfo`]: what a `.torrent` file says, and all the ways in which it may lie.
 //! 3. [`proto::handshake`] and [`proto::message`]: what peers say to each other.
 //! 4. [`swarm::event`]: all that can happen to a torrent, and all that it can want done. Then [`swarm::torrent`], the
-//!    central piece manager, and its ways beside it: `joining.rs`, `places.rs`, `downloading.rs`,
-//!    `lying.rs`, `uploading.rs`.
+//!    central piece manager, and its ways beside it: `joining.rs`, `introducing.rs`, `places.rs`, `downloading.rs`,
+//!    `lying.rs`, `choking.rs`, `uploading.rs`.
 //! 5. [`swarm::picker`]: which block to ask for, the heart of the paper "Incentives Build Robustness in BitTorrent"
-//!    (Cohen 2003); [`swarm::window`]: how many at once; [`swarm::budget`]: with how much memory.
+//!    (Cohen 2003), and [`swarm::choker`], whom to serve, its other half; [`swarm::window`]: how many
+//!    at once; [`swarm::budget`]: with how much memory.
 //! 6. [`swarm::announcer`] and [`proto::announce`]: how peers find each other.
 //! 7. [`engine::manager`], [`engine::reader`], [`engine::disk`]: the threads that carry it out.
 //! 8. [`tracker::registry`], [`tracker::answers`], [`tracker::udp`]: the other end of the announce.
@@ -82,7 +84,8 @@
 //!
 //! A length before it is checked against a limit; a path before every component is checked, on paper
 //! ([`proto::path`]) and on the disk ([`engine::beneath`]); a block that was not asked for; a piece before its hash; a
-//! peer's or a tracker's number before it is clamped.
+//! peer's or a tracker's number before it is clamped; what an earlier run left, before files have the size and the time of
+//! change that its [state](engine::resume) says.
 //!
 //! ## What blocks on what
 //!

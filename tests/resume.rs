@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use swarmlet::engine::resume::StateDir;
 use swarmlet::engine::{Config, Engine, Job, Notice};
 use swarmlet::proto::metainfo::Metainfo;
@@ -199,6 +199,18 @@ fn where_no_state_can_be_kept_a_warning_is_all() {
     stage.content.assert_same_in(&get.dir);
     assert_eq!(outcome.stderr.matches("warning").count(), 1, "{}", outcome.stderr);
     assert!(outcome.stderr.contains("a plain file/below"), "{}", outcome.stderr);
+
+    // It was there, but is not any more when something is to be saved.
+    let states = stage.scratch.path().join("states");
+    let mut leecher = stage.get("another").arg("--seed").arg("--state").arg(&states).start();
+    wait_until("it is whole", PATIENCE, || {
+        leecher.must_run();
+        leecher.stdout().contains("complete")
+    });
+    fs::remove_dir_all(&states).unwrap();
+    let outcome = leecher.terminate();
+    outcome.assert_code(0);
+    assert_eq!(outcome.stderr.matches("warning: can't save states").count(), 1, "{}", outcome.stderr);
 }
 
 /// Under nohup a terminal that is closed is nobody's business.
@@ -288,7 +300,7 @@ fn an_engine_to_be_killed() {
         ..Config::default()
     };
     let (engine, notices) = Engine::start(config).unwrap();
-    engine.add(Job { metainfo, dir: scratch.join("copy"), choice: None });
+    engine.add(Job { metainfo, dir: scratch.join("copy"), choice: None, duty: Default::default() });
     for notice in notices {
         match notice {
             Notice::Joined { had_bytes, hashed_bytes, .. } => eprintln!("found {had_bytes} {hashed_bytes}"),
@@ -339,6 +351,33 @@ fn states_that_are_saved_while_blocks_come_say_nothing_that_is_not_so() {
     assert!(trusted > 0, "no state was ever of use");
 }
 
+/// A piece that lies in the part file is not to be had from the files around it, though these be as they were.
+#[test]
+fn what_lies_in_the_part_file_is_not_taken_for_what_lies_in_files() {
+    let stage = Stage::new(Content::folder("folder", &[("a", 3 * PIECE + 1000), ("b", 2 * PIECE)]));
+    let (_seed, _line) = stage.seed(1 << 30);
+    let get = stage.get("leecher");
+    let b = get.dir.join("folder/b");
+    stage.content.write_to(&get.dir);
+    fs::remove_file(get.dir.join("folder/a")).unwrap();
+    damage(&b, 0, 1);
+    // Long ago: of what was written just now no record is made.
+    let file = fs::File::options().write(true).open(&b).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(10)).unwrap();
+    let choice = stage.get("leecher").arg("--files").arg("1");
+    choice.run().assert_code(0);
+    let outcome = choice.run();
+    let (had, hashed) = found(&outcome);
+    assert!(had > 3 * PIECE as u64, "it has {had} bytes of what is wanted");
+    assert!(hashed <= 2 * PIECE as u64, "{hashed} bytes were read, for one piece in the part file");
+
+    // Without it the piece is gone: its end in `b` is wrong.
+    let part_file = fs::read_dir(&get.dir).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.is_file());
+    fs::remove_file(part_file.expect("there is a part file")).unwrap();
+    get.run().assert_code(0);
+    stage.content.assert_same_in(&get.dir);
+}
+
 /// What another story or run left in the folder of states does no harm, and what is old goes.
 #[test]
 fn old_states_are_removed() {
@@ -348,7 +387,7 @@ fn old_states_are_removed() {
     let name = |digit: &str| format!("{}-{}.resume", digit.repeat(40), digit.repeat(16));
     let put = |name: &str, days: u64| {
         let file = fs::File::create(states.join(name)).unwrap();
-        file.set_modified(std::time::SystemTime::now() - Duration::from_secs(days * 24 * 3600)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(days * 24 * 3600)).unwrap();
     };
     put(&name("a"), 400);
     put(&format!("{}.new", name("a")), 400);

@@ -106,13 +106,13 @@ fn nothing_wraps_whatever_the_terminal_and_the_locale() {
         let utf8 = locale != "C";
         let title = rows.iter().find(|row| row.contains("downloading")).unwrap();
         assert!(title.contains(if utf8 { "東京" } else { "????" }) && title.contains(".flac"), "{title}");
-        let of_bars = |row: &&String| row.contains(if utf8 { '░' } else { '-' });
+        let of_bars = |row: &&String| row.contains(if utf8 { "░░░" } else { "---" });
         assert_eq!(rows.iter().filter(of_bars).count(), 2, "the bar and the map: {rows:#?}");
         if !utf8 {
             assert!(rows.iter().all(|row| row.is_ascii()), "{rows:#?}");
         }
         // The keys are told at the beginning, on the last row.
-        assert!(words(&rows).contains("q quit p pause"), "{rows:#?}");
+        assert!(words(&rows).contains("q quit, p pause"), "{rows:#?}");
         tmux.press("v");
         let seed = format!("  127.0.0.1:{} ", stage.line.port);
         let rows = tmux.wait_for("the peers", |rows| has(rows, &seed) && has(rows, " D "));
@@ -165,11 +165,17 @@ fn keys_pause_show_and_quit() {
     tmux.press("v");
     tmux.wait_for("the torrent alone", |rows| !has(rows, &address));
 
+    tmux.press("-");
+    let limit = |rows: &[String]| rows.iter().find_map(|row| Some(row.strip_prefix("limited to ")?.to_string()));
+    let low = limit(&tmux.wait_for_text("limited to")).unwrap();
+    tmux.press("+");
+    tmux.wait_for("a higher limit", |rows| limit(rows).is_some_and(|limit| limit != low));
+
     tmux.press("?");
     tmux.press("?");
     tmux.wait_for("no keys", |rows| !has(rows, "q quit"));
     tmux.press("h");
-    tmux.wait_for_text("q quit  p pause  v peers");
+    tmux.wait_for_text("q quit, p pause, +/- rate, v peers, ?");
     tmux.press("q");
     tmux.wait_for_text("interrupted at");
     tmux.wait_for("the prompt", |rows| rows.iter().any(|row| row.trim_end() == PROMPT));

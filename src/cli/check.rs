@@ -76,7 +76,7 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     let dir = given.value("dir").map_or_else(|| PathBuf::from("."), PathBuf::from);
     let threads = threads(&given)?;
     let mut whole = true;
-    let exit = each(&sources, |(_, source)| {
+    let exit = each(&sources, &mut |(_, source): (usize, &OsString)| {
         whole &= check_one(source, &dir, threads, &given)?;
         Ok(())
     })?;
@@ -100,7 +100,7 @@ fn check_one(source: &OsStr, dir: &Path, threads: usize, given: &Parsed) -> Resu
 
 fn tell_person(metainfo: &Metainfo, report: &Report, dir: &Path, quiet: bool) -> Result<(), Failure> {
     let told = report.files.iter().filter(|file| !quiet || file.state != State::Whole);
-    in_portions(told.map(|file| line(metainfo, file)))?;
+    in_portions(&mut told.map(|file| line(metainfo, file)))?;
     let name = for_terminal(&metainfo.name);
     if report.is_whole() {
         return if quiet { Ok(()) } else { say::write_out(&format!("{name}: whole\n")) };
@@ -162,7 +162,7 @@ fn tell_program(source: &str, metainfo: &Metainfo, report: &Report, time: Durati
         let glue = if place == 0 { "[" } else { "," };
         [glue, file_json(metainfo, file).trim_end()].concat()
     });
-    in_portions(files.chain(["]}\n".to_string()]))
+    in_portions(&mut files.chain(["]}\n".to_string()]))
 }
 
 fn file_json(metainfo: &Metainfo, report: &FileReport) -> String {
@@ -176,8 +176,8 @@ fn file_json(metainfo: &Metainfo, report: &FileReport) -> String {
         let bytes = bytes_of(metainfo, entry, run);
         format!("[{},{}]", bytes.start(), bytes.end())
     };
-    object.raw("pieces", &json::array(report.pieces.iter().map(|run| format!("[{},{}]", run.start(), run.end()))));
-    object.raw("bytes", &json::array(report.pieces.iter().map(bytes)));
+    object.raw("pieces", &json::array(&mut report.pieces.iter().map(|run| format!("[{},{}]", run.start(), run.end()))));
+    object.raw("bytes", &json::array(&mut report.pieces.iter().map(bytes)));
     object.text_or_null("problem", report.problem.as_deref());
     object.end()
 }

@@ -87,7 +87,7 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     if sources.len() > 1 && given.has("output") {
         return Err(Failure::usage("--output takes one torrent, and there are several"));
     }
-    each(&sources, |(_, source)| edit_one(source, &wanted, &given))
+    each(&sources, &mut |(_, source): (usize, &OsString)| edit_one(source, &wanted, &given))
 }
 
 /// What is to be changed.
@@ -160,8 +160,8 @@ impl Wanted {
         }
     }
 
-    /// What changes beside `info`.
-    fn outside(&self, before: &Metainfo) -> Vec<Change<'static>> {
+    /// What changes in the file, in the order of keys; `info` is the new one.
+    fn outside(&self, before: &Metainfo, info: Option<Vec<u8>>) -> Vec<Change<'static>> {
         let mut changes: Vec<Change> = Vec::new();
         let tiers = match &self.tiers {
             Some(tiers) => Some(tiers.clone()),
@@ -171,16 +171,17 @@ impl Wanted {
         if let Some((announce, list)) = tiers.as_deref().map(emit_tiers) {
             changes.extend([(&b"announce"[..], announce), (b"announce-list", list)]);
         }
-        if let Some(web_seeds) = &self.web_seeds {
-            changes.push((b"url-list", emit_urls(web_seeds)));
-        }
         if let Some(comment) = &self.comment {
             changes.extend([(&b"comment"[..], some_text(comment)), (b"comment.utf-8", None)]);
+        }
+        changes.extend(info.map(|info| (&b"info"[..], Some(Bencode::Raw(info)))));
+        if let Some(web_seeds) = &self.web_seeds {
+            changes.push((b"url-list", emit_urls(web_seeds)));
         }
         changes
     }
 
-    /// What changes in `info`.
+    /// What changes in `info`, in the order of keys.
     fn inside(&self) -> Vec<Change<'static>> {
         let mut changes: Vec<Change> = Vec::new();
         if let Some(name) = &self.name {
@@ -212,11 +213,9 @@ fn edit_one(source: &OsStr, wanted: &Wanted, given: &Parsed) -> Result<(), Failu
     // It was read just now, so it can be walked.
     let bad = |error: MetainfoError| Failure::new(Exit::BadTorrent, format!("{name}: {error}"));
     let file = decode_metainfo(&bytes).map_err(|error| bad(MetainfoError::NotBencode(error)))?;
-    let mut changes = wanted.outside(&before);
     let inside = wanted.inside();
     let info = file.get(b"info").filter(|_| !inside.is_empty());
-    changes.extend(info.map(|info| (&b"info"[..], Some(Bencode::Raw(change(info, &inside))))));
-    let edited = change(file, &changes);
+    let edited = change(file, &wanted.outside(&before, info.map(|info| change(info, &inside))));
     let after = Metainfo::parse(&edited).map_err(bad)?;
     match &target {
         // What is as it was need not be written.
@@ -228,7 +227,7 @@ fn edit_one(source: &OsStr, wanted: &Wanted, given: &Parsed) -> Result<(), Failu
     if given.has("json") {
         let mut object = Object::new("edited");
         object.text_or_null("path", target.as_ref().map(|path| path.to_string_lossy()).as_deref());
-        object.raw("changed", &json::array(changed.iter().map(|key| json::string(key))));
+        object.raw("changed", &json::array(&mut changed.iter().map(|key| json::string(key))));
         object.text("info_hash", &after.info_hash.to_string());
         object.text("info_hash_before", &before.info_hash.to_string());
         return say::write_out(&object.end());

@@ -68,7 +68,9 @@ impl Exit {
             Exit::Unavailable => "a server does not give the torrent, or no port is free",
             Exit::CantCreate => "files or folders can't be made",
             Exit::Io => "reading or writing failed",
-            Exit::Interrupted => "interrupted before all was whole: the same command goes on",
+            Exit::Interrupted => {
+                "interrupted or given up (--stop-timeout) before all was whole: the same command goes on"
+            }
         }
     }
 }

@@ -6,40 +6,55 @@
 use super::choice::Files;
 use super::exit::{Exit, Failure};
 use super::options::{self, Flag, Parsed};
-use super::person::{Person, Wish};
-use super::session::{Event, Session};
+use super::running::{self, Until};
 use super::view::View;
-use super::{json, keys, list, log, peers_view, say, source, states, terminal};
+use super::{json, keys, list, log, peers_view, say, source, states};
 use crate::engine::in_words;
-use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Engine, Job, Notice};
+use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Duty, Job};
 use crate::proto::path::for_terminal;
-use crossbeam_channel::{Receiver, Select};
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::Duration;
 
 /// Most connections that can be asked for: two threads each, and a file descriptor.
 const MOST_PEERS: u64 = 10_000;
 /// Most memory that can be asked for, in MiB: beyond any line's bandwidth times delay.
 const MOST_MEMORY_MIB: u64 = 16 << 10;
+/// Fastest limit that can be asked for: 1 TiB a second.
+const MOST_RATE_KIB: u64 = 1 << 30;
+/// Longest time without progress that can be asked for: a year.
+const MOST_TIMEOUT_SECONDS: u64 = 365 * 24 * 3600;
 const MIB: u64 = 1 << 20;
 
+/// The option for the port that is listened on; `seed` and `many` have these too.
+pub const PORT: Flag = Flag {
+    short: "p",
+    long: "port",
+    value: Some("PORT"),
+    help: "Listen on this port, or the first free one of a range such as 7000-7010;\n\
+           0: the system chooses (default: 6881-6999).",
+};
+/// The option that limits connections.
+pub const MAX_PEERS: Flag =
+    Flag { short: "", long: "max-peers", value: Some("N"), help: "Most connections of a torrent (default: 50)." };
+/// The option that limits what all torrents upload.
+pub const MAX_UPLOAD_RATE: Flag = Flag {
+    short: "",
+    long: "max-upload-rate",
+    value: Some("KB/s"),
+    help: "Most that all torrents upload, in 1024 bytes a second (default: any).",
+};
+
 /// The options.
-pub const FLAGS: [Flag; 16] = [
+pub const FLAGS: [Flag; 19] = [
     Flag {
         short: "d",
         long: "dir",
         value: Some("DIR"),
         help: "Where the content goes, made if absent (default: here).",
     },
-    Flag {
-        short: "p",
-        long: "port",
-        value: Some("PORT"),
-        help: "Listen on this port, or the first free one of a range such as 7000-7010;\n\
-               0: the system chooses (default: 6881-6999).",
-    },
+    PORT,
     Flag { short: "s", long: "seed", value: None, help: "Go on seeding when all is whole, until interrupted." },
     Flag {
         short: "",
@@ -61,12 +76,25 @@ pub const FLAGS: [Flag; 16] = [
         help: "Show the files with their numbers (*: would be fetched), and end.",
     },
     Flag { short: "", long: "sequential", value: None, help: "Fetch pieces in order, first to last." },
-    Flag { short: "", long: "max-peers", value: Some("N"), help: "Most connections of a torrent (default: 50)." },
+    MAX_PEERS,
     Flag {
         short: "",
         long: "memory",
         value: Some("MIB"),
         help: "Most MiB of blocks asked for or on their way to disk (default: 3).",
+    },
+    MAX_UPLOAD_RATE,
+    Flag {
+        short: "",
+        long: "max-download-rate",
+        value: Some("KB/s"),
+        help: "Most that all torrents download, in 1024 bytes a second (default: any).",
+    },
+    Flag {
+        short: "",
+        long: "stop-timeout",
+        value: Some("SEC"),
+        help: "Give a torrent up for which nothing came for so many seconds (default: never).",
     },
     Flag {
         short: "",
@@ -87,7 +115,7 @@ pub const FLAGS: [Flag; 16] = [
         short: "v",
         long: "verbose",
         value: None,
-        help: "Log to standard error what is done; twice: every decision; thrice: every message.",
+        help: "Log to standard error what is done; twice: decisions; thrice: every message.",
     },
     Flag { short: "", long: "json", value: None, help: "Write events to standard output, one JSON object a line." },
     Flag { short: "h", long: "help", value: None, help: "Show this." },
@@ -184,31 +212,48 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     }
     make_dir(&dir)?;
     config.states = states::open(state, given.has("quiet"));
-    fetch(
-        torrents.map(|(metainfo, choice)| Job { metainfo, dir: dir.clone(), choice }).collect(),
+    running::run(
+        torrents.map(|(metainfo, choice)| Job { metainfo, dir: dir.clone(), choice, duty: Duty::Fetch }).collect(),
         config,
         view,
-        given.has("seed"),
+        &if given.has("seed") { Until::Ended } else { Until::Whole },
     )
 }
 
+/// A limit in units of 1024 bytes a second, as bytes a second. 0 is none, as in 2004.
+pub fn rate(given: &Parsed, option: &str) -> Result<Option<u64>, Failure> {
+    let kibibytes = given.number(option, 0..=MOST_RATE_KIB, "units of 1024 bytes a second")?;
+    Ok(kibibytes.filter(|rate| *rate > 0).map(|rate| rate << 10))
+}
+
 fn configure(given: &Parsed, view: &View) -> Result<Config, Failure> {
-    let max_peers = given.number("max-peers", 1..=MOST_PEERS, "connections")?;
     let memory = given.number("memory", 1..=MOST_MEMORY_MIB, "MiB")?;
+    let timeout = given.number("stop-timeout", 1..=MOST_TIMEOUT_SECONDS, "seconds")?;
     Ok(Config {
-        ports: given.value("port").map_or(Ok(DEFAULT_PORTS), |text| ports(&text.to_string_lossy()))?,
-        max_peers: max_peers.map_or(DEFAULT_MAX_PEERS, |number| number as usize),
         memory_bytes: memory.map_or(DEFAULT_MEMORY_BYTES, |mebibytes| mebibytes * MIB),
         preallocate: given.has("preallocate"),
         sequential: given.has("sequential"),
-        status_every: view.every(),
+        download_rate: rate(given, "max-download-rate")?,
+        stop_timeout: timeout.map(Duration::from_secs),
         check_all: given.has("check"),
+        ..connect(given, view)?
+    })
+}
+
+/// What all commands have that connect to peers.
+pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
+    let max_peers = given.number("max-peers", 1..=MOST_PEERS, "connections")?;
+    Ok(Config {
+        ports: given.value("port").map_or(Ok(DEFAULT_PORTS), |text| ports(&text.to_string_lossy()))?,
+        max_peers: max_peers.map_or(DEFAULT_MAX_PEERS, |number| number as usize),
+        total_upload_rate: rate(given, "max-upload-rate")?,
+        status_every: view.every(),
         ..Config::default()
     })
 }
 
 /// `7000`, `7000-7010`, or `0`.
-fn ports(text: &str) -> Result<RangeInclusive<u16>, Failure> {
+pub fn ports(text: &str) -> Result<RangeInclusive<u16>, Failure> {
     let range = match text.split_once('-') {
         Some((first, last)) => first.parse().ok().zip(last.parse().ok()).filter(|&(first, _)| first > 0),
         None => text.parse().ok().map(|port: u16| (port, port)),
@@ -227,77 +272,6 @@ fn make_dir(dir: &Path) -> Result<(), Failure> {
         let name = for_terminal(&dir.to_string_lossy());
         Failure::new(Exit::CantCreate, format!("can't make the folder {name}: {}", in_words(&error)))
     })
-}
-
-/// Runs the engine until all is whole, or whoever may has ended it.
-fn fetch(jobs: Vec<Job>, config: Config, mut view: View, seed: bool) -> Result<Exit, Failure> {
-    let started = Engine::start(config);
-    let (engine, notices) = started.map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
-    let mut person = Person::listen(view.is_live())?;
-    let result = watch(jobs, &engine, &notices, &mut view, &mut person, seed);
-    terminal::release();
-    result
-}
-
-/// Shows what the engine does, and has it do what the person wishes, until it has stopped.
-fn watch(
-    jobs: Vec<Job>,
-    engine: &Engine,
-    notices: &Receiver<Notice>,
-    view: &mut View,
-    person: &mut Person,
-    seed: bool,
-) -> Result<Exit, Failure> {
-    let mut session = Session::new(&jobs, engine.port());
-    let mut reader_gone = view.show(&Event::Started, &session).err();
-    jobs.into_iter().for_each(|job| engine.add(job));
-    let mut stopping = false;
-    while let Some(heard) = hear(notices, &person.wishes) {
-        let interrupted = matches!(heard, Heard::Wish(Wish::Interrupt));
-        let mut events = Vec::new();
-        match heard {
-            Heard::Notice(notice) => events = session.take_in(notice, Instant::now()),
-            Heard::Wish(Wish::Key(key)) => person.pressed(key, engine, view, &session),
-            Heard::Wish(Wish::Redraw) => view.redraw(&session, true),
-            Heard::Wish(Wish::Interrupt) => {}
-        }
-        let nothing_to_seed = session.failed() == session.entries.len();
-        let done = session.settled.is_some() && (!seed || nothing_to_seed);
-        if !stopping && (done || interrupted || reader_gone.is_some()) {
-            stopping = true;
-            engine.stop();
-            events.push(Event::Stopping { interrupted });
-        }
-        for event in &events {
-            if reader_gone.is_none() {
-                reader_gone = view.show(event, &session).err();
-            }
-        }
-        person.look(engine, view);
-        if events.contains(&Event::Ended) {
-            return reader_gone.map_or(Ok(session.exit()), Err);
-        }
-    }
-    Err(Failure::new(Exit::Io, "the engine ended unexpectedly; the same command goes on from here"))
-}
-
-/// What wakes the run.
-enum Heard {
-    Notice(Notice),
-    Wish(Wish),
-}
-
-/// Waits for the next thing; `None` when the engine is gone.
-fn hear(notices: &Receiver<Notice>, wishes: &Receiver<Wish>) -> Option<Heard> {
-    let mut select = Select::new();
-    let first = select.recv(notices);
-    select.recv(wishes);
-    let ready = select.select();
-    if ready.index() == first {
-        return ready.recv(notices).ok().map(Heard::Notice);
-    }
-    // The thread that waits for signals ends with the process.
-    ready.recv(wishes).ok().map(Heard::Wish)
 }
 
 #[cfg(test)]

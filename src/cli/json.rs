@@ -14,8 +14,8 @@ use std::time::Instant;
 /// The fields, for `--help`.
 pub const HELP: &str = "\
 Every object has: event, time (seconds since the start), info_hash, name, size, wanted (bytes of it),
-had (bytes of those, proven), state, downloaded, uploaded, wasted, down_rate, up_rate, peers, seeds,
-eta (null: unknown).
+had (bytes of those, proven), state, downloaded, uploaded, ratio (of uploaded to size), wasted, down_rate,
+up_rate, peers, seeds, eta (null: unknown).
 Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and are never renamed.
   event      comes                                     and has also
   start      for each torrent, at the beginning        port
@@ -23,6 +23,8 @@ Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and a
   status     each second, for each torrent             checked (bytes looked at), known (peers), unchoking,
                                                         under_way (bytes), why (nothing comes; null: it does)
   tracker    a tracker fails, or answers again         tracker (its host), problem (null: it answers)
+  waiting    the disk does not work, and each reason   problem, short (bytes of space; 0: that is not it)
+  resumed    the disk works again                      -
   complete   once, when nothing wanted is missing      seconds, fetched (bytes)
   failed     the torrent ended by itself               problem, exit_code
   stopped    for each torrent, at the end              whole (true or false)
@@ -126,6 +128,11 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
             object.raw("seconds", &units::seconds(time));
             object.number("fetched", missing);
         }),
+        Event::Waiting { torrent, trouble } => one("waiting", *torrent, &|object, _| {
+            object.text("problem", &trouble.text);
+            object.number("short", trouble.short_bytes);
+        }),
+        Event::Resumed(torrent) => one("resumed", *torrent, &|_, _| {}),
         Event::Failed(torrent) => one("failed", *torrent, &|object, entry| {
             object.text("problem", entry.problem.as_ref().map_or("", |problem| &problem.text));
             let exit = entry.problem.as_ref().map_or(Exit::Whole, exit_of);
@@ -153,6 +160,7 @@ fn object(event: &str, session: &Session, entry: &Entry, now: Instant, more: imp
     let (last, running) = (entry.status.as_ref(), entry.running());
     object.number("downloaded", last.map_or(0, |status| status.downloaded));
     object.number("uploaded", last.map_or(0, |status| status.uploaded));
+    object.raw("ratio", &units::ratio(last.map_or(0, |status| status.uploaded), entry.report.size));
     object.number("wasted", last.map_or(0, |status| status.wasted));
     object.number("down_rate", running.map_or(0, |status| status.down_rate));
     object.number("up_rate", running.map_or(0, |status| status.up_rate));
@@ -168,7 +176,7 @@ fn object(event: &str, session: &Session, entry: &Entry, now: Instant, more: imp
 }
 
 /// A list of what is JSON already.
-pub fn array(items: impl Iterator<Item = String>) -> String {
+pub fn array(items: &mut dyn Iterator<Item = String>) -> String {
     format!("[{}]", items.collect::<Vec<_>>().join(","))
 }
 
@@ -204,7 +212,8 @@ fn push_string(out: &mut String, text: &str) {
 mod tests {
     use super::super::session::tests::{session, status};
     use super::*;
-    use crate::engine::{Phase, Problem};
+    use crate::engine::{Phase, Problem, ProblemKind};
+    use crate::swarm::waiting::DiskTrouble;
     use std::collections::{BTreeMap, BTreeSet};
 
     #[test]
@@ -217,10 +226,10 @@ mod tests {
 
     #[test]
     fn a_status_has_all_fields() {
-        let run = session(vec![("a\"b", 659 << 20, Phase::Running(status(247 << 20)))]);
+        let run = session(vec![("a\"b", 659 << 20, Phase::Running(status(247 << 20).into()))]);
         let expected = format!(
             "{{\"event\":\"status\",\"time\":0.000,\"info_hash\":\"{}\",\"name\":\"a\\\"b\",\"size\":691011584,\
-             \"wanted\":691011584,\"had\":432013312,\"state\":\"downloading\",\"downloaded\":432000000,\"uploaded\":9000000,\"wasted\":0,\
+             \"wanted\":691011584,\"had\":432013312,\"state\":\"downloading\",\"downloaded\":432000000,\"uploaded\":9000000,\"ratio\":0.01,\"wasted\":0,\
              \"down_rate\":5460000,\"up_rate\":122880,\"peers\":12,\"seeds\":8,\"eta\":48,\"checked\":691011584,\
              \"under_way\":0,\"why\":null,\"known\":40,\"unchoking\":3}}\n",
             "ab".repeat(20)
@@ -230,7 +239,7 @@ mod tests {
 
     #[test]
     fn other_events_have_their_own_fields() {
-        let problem = Problem { cant_create: false, text: "disk full".into() };
+        let problem = Problem { kind: ProblemKind::Io, text: "disk full".into() };
         let run = session(vec![("a", 5, Phase::Failed(problem))]);
         let told = |event: Event| objects(&event, &run, run.began);
         assert!(told(Event::Failed(0)).contains("\"state\":\"failed\""));
@@ -270,13 +279,15 @@ mod tests {
     /// Every field of every event is in the README's table, and nothing else is.
     #[test]
     fn the_readme_has_every_field_of_every_event() {
-        let run = session(vec![("a", 5, Phase::Running(status(2)))]);
+        let run = session(vec![("a", 5, Phase::Running(status(2).into()))]);
         let (torrent, host) = (0, "t.example".to_string());
         let events = [
             Event::Started,
             Event::Ticked,
             Event::Checked(0),
             Event::Complete(0),
+            Event::Waiting { torrent, trouble: DiskTrouble { text: "full".into(), short_bytes: 5 } },
+            Event::Resumed(0),
             Event::Failed(0),
             Event::Tracker { torrent, host, problem: Some("down".into()), refuses: false },
             Event::Ended,

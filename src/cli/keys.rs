@@ -22,6 +22,10 @@ pub enum Key {
     Quit,
     /// A pause, or an end to it.
     Pause,
+    /// To download faster: a higher limit, or none.
+    Faster,
+    /// To download slower.
+    Slower,
     /// To see the peers, of the next torrent each time.
     Peers,
     /// To see what the keys are.
@@ -29,12 +33,13 @@ pub enum Key {
 }
 
 /// The keys in a line, for the screen.
-pub const KEYS: &str = "q quit  p pause  v peers  ? keys";
+pub const KEYS: &str = "q quit, p pause, +/- rate, v peers, ?";
 
 /// The keys, for `--help`.
 pub const HELP: &str = "\
   q  quits, as ^C does: the first ends the run well, the second at once
   p  pauses all torrents, and lets them go on
+  + and - raise and lower the limit of the download rate of all torrents together
   v  shows the peers: of the next torrent each time, and then all torrents again
   ?  shows the keys in a line (h does too)
 ";
@@ -88,6 +93,8 @@ fn keys(typed: &[u8]) -> impl Iterator<Item = Key> + '_ {
     typed[..end].iter().filter_map(|byte| match byte {
         b'q' | b'Q' => Some(Key::Quit),
         b'p' | b'P' => Some(Key::Pause),
+        b'+' | b'=' => Some(Key::Faster),
+        b'-' | b'_' => Some(Key::Slower),
         b'v' | b'V' => Some(Key::Peers),
         b'?' | b'h' | b'H' => Some(Key::Help),
         _ => None,
@@ -102,7 +109,7 @@ mod tests {
     fn keys_are_letters_and_arrows_are_none() {
         let typed = |typed: &[u8]| keys(typed).collect::<Vec<Key>>();
         assert_eq!(typed(b"pVx\n?h"), [Key::Pause, Key::Peers, Key::Help, Key::Help]);
-        assert_eq!(typed(b"q\x1b[A"), [Key::Quit]);
+        assert_eq!(typed(b"+-q\x1b[A"), [Key::Faster, Key::Slower, Key::Quit]);
         assert_eq!(typed(b"\x1bOq"), []);
         assert_eq!(typed(&[0, 0xff]), []);
     }

@@ -2,7 +2,7 @@
 
 use super::super::session::tests::{session, status, trackers};
 use super::*;
-use crate::engine::{Phase, Problem};
+use crate::engine::{Phase, Problem, ProblemKind};
 use proptest::prelude::*;
 
 const MIB: u64 = 1 << 20;
@@ -12,7 +12,7 @@ fn texts(session: &Session, columns: usize, rows: usize, utf8: bool) -> Vec<Stri
 }
 
 fn running(name: &str) -> (&str, u64, Phase) {
-    (name, 659 * MIB, Phase::Running(status(247 * MIB)))
+    (name, 659 * MIB, Phase::Running(status(247 * MIB).into()))
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn one_torrent_at_40_columns_in_ascii_with_a_wide_name() {
 
 #[test]
 fn many_torrents_have_a_row_each_and_the_rest_a_number() {
-    let mut many: Vec<(&str, u64, Phase)> = (0..20).map(|_| ("idle", MIB, Phase::Running(status(0)))).collect();
+    let mut many: Vec<(&str, u64, Phase)> = (0..20).map(|_| ("idle", MIB, Phase::Running(status(0).into()))).collect();
     many.push(running("busy"));
     let mut many = session(many);
     many.entries[..20].iter_mut().for_each(|entry| entry.whole = Some(many.began));
@@ -59,7 +59,8 @@ fn many_torrents_have_a_row_each_and_the_rest_a_number() {
 
 #[test]
 fn those_that_come_have_blocks_where_there_is_room() {
-    let mut three = session(vec![("whole", MIB, Phase::Running(status(0))), running("first"), running("second")]);
+    let mut three =
+        session(vec![("whole", MIB, Phase::Running(status(0).into())), running("first"), running("second")]);
     three.entries[0].whole = Some(three.began);
     let beginnings = |rows: Vec<String>| -> Vec<String> {
         rows.iter().map(|row| row.split(' ').next().unwrap_or("").to_string()).collect()
@@ -71,7 +72,7 @@ fn those_that_come_have_blocks_where_there_is_room() {
 
 #[test]
 fn a_failure_says_why() {
-    let problem = Problem { cant_create: false, text: "can't write \x1b[2Jfile: no space left on device".into() };
+    let problem = Problem { kind: ProblemKind::Io, text: "can't write \x1b[2Jfile: no space left on device".into() };
     let failed = session(vec![("file", MIB, Phase::Failed(problem))]);
     let rows = texts(&failed, 40, 9, true);
     assert_eq!(rows[3..], ["  can't write \\x1b[2Jfile: no space left", "  on device"]);
@@ -82,7 +83,7 @@ fn many_trackers_are_summed_up() {
     let mut numbers = status(MIB);
     numbers.trackers = trackers(&["http://a/x", "http://b/x", "http://c/x", "http://d/x", "udp://e:1"]);
     numbers.trackers[4].problem = Some("timed out".into());
-    let one = session(vec![("a", 2 * MIB, Phase::Running(numbers))]);
+    let one = session(vec![("a", 2 * MIB, Phase::Running(numbers.into()))]);
     assert_eq!(texts(&one, 79, 23, true)[3], "  4 of 5 trackers answer: 12 seeds, 3 leechers");
 }
 
@@ -96,7 +97,7 @@ proptest! {
         utf8 in any::<bool>(),
         ended in any::<bool>(),
     ) {
-        let all = names.iter().map(|name| (name.as_str(), 700 * MIB, Phase::Running(status(left)))).collect();
+        let all = names.iter().map(|name| (name.as_str(), 700 * MIB, Phase::Running(status(left).into()))).collect();
         let rows = draw(&session(all), Look { columns: width, rows: height, utf8 }, ended);
         prop_assert!(rows.len() <= height);
         for row in rows {

@@ -5,6 +5,7 @@
 use super::session::{Entry, Event, Session};
 use super::units::{count, duration, of, percent, rate, sum, time_left};
 use super::{say, words};
+use crate::swarm::waiting::DiskTrouble;
 use std::time::Instant;
 
 /// So many torrents that are not whole have a line each; more of them are told in one.
@@ -23,6 +24,12 @@ pub fn problem(torrent: usize, session: &Session) {
     }
 }
 
+/// A torrent waits for its disk: a person must do something, so even those who are quiet are told.
+pub fn waiting(torrent: usize, trouble: &DiskTrouble, session: &Session) {
+    let Some(entry) = session.entries.get(torrent) else { return };
+    say::problem(&format!("{}: {}", entry.report.name, words::waiting_for_disk(trouble)));
+}
+
 fn lines(event: &Event, session: &Session, now: Instant) -> Vec<String> {
     let name = |torrent: usize| session.entries[torrent].report.name.as_str();
     match event {
@@ -37,6 +44,10 @@ fn lines(event: &Event, session: &Session, now: Instant) -> Vec<String> {
         Event::Complete(torrent) => {
             vec![format!("{}: complete, {}", name(*torrent), words::fetched(&session.entries[*torrent]))]
         }
+        Event::Waiting { torrent, trouble } => {
+            vec![format!("{}: {}", name(*torrent), words::waiting_for_disk(trouble))]
+        }
+        Event::Resumed(torrent) => vec![format!("{}: the disk works, it goes on", name(*torrent))],
         // Errors, and written as such.
         Event::Failed(_) | Event::Warning(_) => Vec::new(),
         Event::Tracker { torrent, host, problem: Some(problem), refuses } => {
@@ -77,6 +88,7 @@ fn one(entry: &Entry) -> Option<String> {
     let part = format!("{name}: {}, {}", percent(entry.had(), length), of(entry.had(), length));
     Some(match entry.running() {
         Some(status) => match words::why(entry) {
+            Some(why) if words::waits_for_disk(status) => format!("{part}, {why}"),
             Some(why) => format!("{part}, waiting: {why}"),
             None => {
                 let rates = format!("{} down, {} up", rate(status.down_rate), rate(status.up_rate));
@@ -99,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_download_is_told_in_a_line() {
-        let run = session(vec![("a", 659 << 20, Phase::Running(status(247 << 20)))]);
+        let run = session(vec![("a", 659 << 20, Phase::Running(status(247 << 20).into()))]);
         let line = "a: 62.5 %, 412 of 659 MiB, 5.21 MiB/s down, 120 KiB/s up, 48 s left, 12 peers, 8 seeds";
         assert_eq!(lines(&Event::Ticked, &run, run.began), [line]);
         assert_eq!(lines(&Event::Checked(0), &run, run.began), ["a: checked, 0 of 659 MiB there"]);
@@ -110,14 +122,14 @@ mod tests {
 
     #[test]
     fn a_seeder_is_silent() {
-        let mut run = session(vec![("a", 659 << 20, Phase::Running(status(0)))]);
+        let mut run = session(vec![("a", 659 << 20, Phase::Running(status(0).into()))]);
         run.entries[0].whole = Some(run.began);
         assert_eq!(lines(&Event::Ticked, &run, run.began), Vec::<String>::new());
     }
 
     #[test]
     fn many_are_told_in_one_line() {
-        let run = session((0..9).map(|_| ("a", 100 << 20, Phase::Running(status(50 << 20)))).collect());
+        let run = session((0..9).map(|_| ("a", 100 << 20, Phase::Running(status(50 << 20).into()))).collect());
         let told = lines(&Event::Ticked, &run, run.began);
         assert_eq!(told, ["9 torrents under way: 50.0 %, 450 of 900 MiB, 46.9 MiB/s down, 10 s left"]);
     }

@@ -79,7 +79,7 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
             "--select: expected numbers of files such as 0,2,4-6; --peer: HOST:PORT, each once",
         ));
     }
-    each(&sources, |(_, source)| {
+    each(&sources, &mut |(_, source): (usize, &OsString)| {
         let (magnet, explain) = match show::read(source)? {
             Shown::Torrent(metainfo) => (Magnet::of(&metainfo), false),
             Shown::Link(magnet) => (magnet, true),

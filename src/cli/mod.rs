@@ -26,8 +26,10 @@ pub mod output;
 pub mod peers_view;
 pub mod person;
 pub mod pieces;
+pub mod running;
 pub mod say;
 pub mod screen;
+pub mod seed;
 pub mod session;
 pub mod show;
 pub mod signals;
@@ -62,7 +64,11 @@ struct Work {
 
 const COMMANDS: [Command; 10] = [
     Command { name: "get", about: "fetch torrents", work: Some(Work { run: get::run, help: get::help }) },
-    Command { name: "seed", about: "serve what is there already", work: None },
+    Command {
+        name: "seed",
+        about: "serve what is there already",
+        work: Some(Work { run: seed::run, help: seed::help }),
+    },
     Command { name: "many", about: "fetch and serve the torrents of a folder", work: None },
     Command { name: "track", about: "be a tracker", work: Some(Work { run: track::run, help: track::help }) },
     Command { name: "make", about: "make a .torrent file", work: Some(Work { run: make::run, help: make::help }) },

@@ -43,13 +43,18 @@ impl Person {
     }
 
     /// Does what a key asks for; the answer comes with the next numbers.
-    pub fn pressed(&mut self, key: Key, engine: &Engine, view: &mut View, session: &Session) {
+    pub fn pressed(&mut self, key: Key, engine: &Engine, view: &mut View, session: &mut Session) {
         match key {
             // The thread for keys has seen to it.
             Key::Quit => {}
             Key::Pause => {
                 self.paused = !self.paused;
                 engine.pause(self.paused);
+            }
+            Key::Faster | Key::Slower => {
+                session.limit = step(session.limit, session.down_rate(), key == Key::Faster);
+                engine.limit_download(session.limit);
+                view.redraw(session, false);
             }
             Key::Peers => view.pressed(key, session.entries.len()),
             Key::Help => {
@@ -66,5 +71,37 @@ impl Person {
             self.watch = watch;
             engine.watch(watch);
         }
+    }
+}
+
+/// The next limit of the download rate, in bytes a second: 1, 2, 5, 10, 20, 50 ... KiB/s. Above the last there is none,
+/// and the first below none is the one below the present `rate`.
+fn step(limit: Option<u64>, rate: u64, faster: bool) -> Option<u64> {
+    let mut steps = (0..6).flat_map(|power| [1, 2, 5].map(|digit| (digit * 10u64.pow(power)) << 10));
+    match (limit, faster) {
+        (None, true) => None,
+        (Some(limit), true) => steps.find(|&step| step > limit),
+        (limit, false) => {
+            let from = limit.unwrap_or(if rate > 0 { rate } else { u64::MAX });
+            steps.clone().take_while(|&step| step < from).last().or_else(|| steps.next())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_go_by_steps() {
+        let kib = |limit: Option<u64>| limit.map(|limit| limit >> 10);
+        assert_eq!(kib(step(None, 700 << 10, false)), Some(500));
+        assert_eq!(kib(step(None, 0, false)), Some(500_000));
+        assert_eq!(kib(step(Some(500 << 10), 9, false)), Some(200));
+        assert_eq!(kib(step(Some(500 << 10), 9, true)), Some(1000));
+        assert_eq!(kib(step(Some(300 << 10), 9, true)), Some(500));
+        assert_eq!(kib(step(Some(1 << 10), 9, false)), Some(1));
+        assert_eq!(step(Some(500_000 << 10), 9, true), None);
+        assert_eq!(step(None, 9, true), None);
     }
 }

@@ -21,14 +21,16 @@ pub fn map(shares: &[Share], utf8: bool) -> String {
     let cell = |share: &Share| match (share, utf8) {
         (Share::Had, true) => '█',
         (Share::Had, false) => '#',
-        (Share::Partly, true) => '▒',
-        (Share::Partly, false) => '+',
+        (Share::LeftOut, _) => ' ',
+        (Share::Most, true) => '▓',
+        (Share::Most, false) => '*',
+        (Share::Few, true) => '▒',
+        (Share::Few, false) => '+',
         (Share::Missing, true) => '░',
         (Share::Missing, false) => '-',
         (Share::Rare, true) => '·',
         (Share::Rare, false) => '.',
         (Share::Nobody, _) => '!',
-        (Share::LeftOut, _) => ' ',
     };
     shares.iter().map(cell).collect()
 }
@@ -49,8 +51,8 @@ mod tests {
 
     #[test]
     fn each_share_has_a_character() {
-        let shares = [Share::Had, Share::Partly, Share::Missing, Share::Rare, Share::Nobody, Share::LeftOut];
-        assert_eq!(map(&shares, true), "█▒░·! ");
-        assert_eq!(map(&shares, false), "#+-.! ");
+        let shares = [Share::Had, Share::LeftOut, Share::Most, Share::Few, Share::Missing, Share::Rare, Share::Nobody];
+        assert_eq!(map(&shares, true), "█ ▓▒░·!");
+        assert_eq!(map(&shares, false), "# *+-.!");
     }
 }

@@ -7,6 +7,7 @@
 use super::keys::{KEYS, Key};
 use super::layout::{Look, Row, draw, head, map_columns, shown};
 use super::session::{Event, Session};
+use super::units::rate;
 use super::view::warning;
 use super::{lines, peers_view, say, terminal, width, words};
 use crate::engine::Watch;
@@ -110,6 +111,9 @@ impl Screen {
             }
         }
         let mut below = if ended { Vec::new() } else { self.keys(session, look) };
+        if let Some(limit) = session.limit.filter(|_| !ended) {
+            below.insert(0, format!("limited to {} down", rate(limit)));
+        }
         below.extend(width::wrap(self.goodbye, look.columns, CLOSING_ROWS, ""));
         let room = Look { rows: look.rows.saturating_sub(below.len()), ..look };
         let mut drawing = match self.peers_of.and_then(|torrent| session.entries.get(torrent)).filter(|_| !ended) {

@@ -3,10 +3,12 @@
 //! Floor 4. Whoever shows something (the screen, plain lines, JSON) reads it here, and hears of changes as [`Event`]s.
 
 use super::exit::Exit;
-use crate::engine::{Job, Notice, Phase, Problem, Report};
+use super::units::sum;
+use crate::engine::{Job, Notice, Phase, Problem, ProblemKind, Report};
 use crate::proto::url;
 use crate::swarm::status::Status;
 use crate::swarm::torrent::Standing;
+use crate::swarm::waiting::DiskTrouble;
 use std::time::{Duration, Instant};
 
 /// One torrent of this run.
@@ -36,6 +38,15 @@ pub enum Event {
     Checked(usize),
     /// Nothing that is wanted is missing any more.
     Complete(usize),
+    /// A torrent waits for its disk.
+    Waiting {
+        /// Which.
+        torrent: usize,
+        /// Why.
+        trouble: DiskTrouble,
+    },
+    /// It goes on.
+    Resumed(usize),
     /// A torrent ended by itself.
     Failed(usize),
     /// A tracker fails (and why) or answers again.
@@ -66,6 +77,8 @@ pub struct Session {
     pub began: Instant,
     /// The port that is listened on.
     pub port: u16,
+    /// The limit of what all torrents download, in bytes a second.
+    pub limit: Option<u64>,
     /// In the order of the command line.
     pub entries: Vec<Entry>,
     /// When the last torrent became whole or failed.
@@ -134,7 +147,7 @@ impl Session {
             problem: None,
         };
         let entries = jobs.iter().map(entry).collect();
-        Session { began: Instant::now(), port, entries, settled: None, first_failure: None }
+        Session { began: Instant::now(), port, entries, settled: None, limit: None, first_failure: None }
     }
 
     /// Takes a notice in; what is to be shown of it comes back.
@@ -156,6 +169,11 @@ impl Session {
                 }
             }
             Notice::Complete { torrent } => self.complete(torrent, now, &mut events),
+            Notice::Waiting { torrent, trouble } if torrent < self.entries.len() => {
+                events.push(Event::Waiting { torrent, trouble });
+            }
+            Notice::Resumed { torrent } if torrent < self.entries.len() => events.push(Event::Resumed(torrent)),
+            Notice::Waiting { .. } | Notice::Resumed { .. } => {}
             Notice::Failed { torrent, problem } => self.fail(torrent, problem, &mut events),
             Notice::Tracker { torrent, url, problem, refuses } => {
                 if torrent < self.entries.len() {
@@ -185,6 +203,11 @@ impl Session {
         self.entries.iter().filter(|entry| entry.problem.is_some()).count()
     }
 
+    /// What all torrents download, in bytes a second.
+    pub fn down_rate(&self) -> u64 {
+        sum(self.entries.iter().filter_map(|entry| Some(entry.running()?.down_rate)))
+    }
+
     /// Whether some tracker is to be told goodbye.
     pub fn has_trackers(&self) -> bool {
         let answers = |status: &Status| status.trackers.iter().any(|tracker| tracker.knows_us);
@@ -206,7 +229,11 @@ impl Session {
             entry.report = report;
             let Phase::Running(status) = &entry.report.phase else { continue };
             let is_whole = status.standing == Standing::Seeding;
-            entry.status = Some(status.clone());
+            if status.left > 0 {
+                // What was had may be lost: somebody removed a file.
+                entry.whole = None;
+            }
+            entry.status = Some(Status::clone(status));
             // The notice may have been overtaken.
             if is_whole {
                 self.complete(torrent, now, events);
@@ -232,7 +259,11 @@ impl Session {
 
 /// The exit code of a torrent that ended by itself.
 pub fn exit_of(problem: &Problem) -> Exit {
-    if problem.cant_create { Exit::CantCreate } else { Exit::Io }
+    match problem.kind {
+        ProblemKind::CantCreate => Exit::CantCreate,
+        ProblemKind::Io => Exit::Io,
+        ProblemKind::GaveUp => Exit::Interrupted,
+    }
 }
 
 /// What a tracker is called: its host alone, for passkeys may stand anywhere behind it.

@@ -52,7 +52,7 @@ pub fn trackers(urls: &[&str]) -> Vec<Tracker> {
 pub fn session(torrents: Vec<(&str, u64, Phase)>) -> Session {
     let now = Instant::now();
     let entry = |(name, length, phase): (&str, u64, Phase)| Entry {
-        status: if let Phase::Running(status) = &phase { Some(status.clone()) } else { None },
+        status: if let Phase::Running(status) = &phase { Some(Status::clone(status)) } else { None },
         joined: if let Phase::Running(_) = &phase { Some((now, 0)) } else { None },
         hashed: 0,
         whole: None,
@@ -60,15 +60,15 @@ pub fn session(torrents: Vec<(&str, u64, Phase)>) -> Session {
         report: Report { name: name.into(), info_hash: InfoHash([0xab; 20]), length, size: length, phase },
     };
     let entries = torrents.into_iter().map(entry).collect();
-    Session { began: now, port: 6881, entries, settled: None, first_failure: None }
+    Session { began: now, port: 6881, entries, settled: None, limit: None, first_failure: None }
 }
 
 fn two() -> Session {
     session(vec![("a", 100, Phase::Checking(0)), ("b", 100, Phase::Checking(0))])
 }
 
-fn problem(cant_create: bool) -> Problem {
-    Problem { cant_create, text: "disk full".into() }
+fn problem(kind: ProblemKind) -> Problem {
+    Problem { kind, text: "disk full".into() }
 }
 
 #[test]
@@ -85,8 +85,8 @@ fn completion_is_told_once() {
 #[test]
 fn the_first_failure_decides_the_exit_code() {
     let (mut session, now) = (two(), Instant::now());
-    session.take_in(Notice::Failed { torrent: 1, problem: problem(true) }, now);
-    session.take_in(Notice::Failed { torrent: 0, problem: problem(false) }, now);
+    session.take_in(Notice::Failed { torrent: 1, problem: problem(ProblemKind::CantCreate) }, now);
+    session.take_in(Notice::Failed { torrent: 0, problem: problem(ProblemKind::Io) }, now);
     assert_eq!(session.exit(), Exit::CantCreate);
     assert!(session.settled.is_some());
 }
@@ -95,7 +95,7 @@ fn the_first_failure_decides_the_exit_code() {
 fn a_report_that_overtakes_the_notice_completes_too() {
     let mut session = two();
     let mut report = session.entries[0].report.clone();
-    report.phase = Phase::Running(status(0));
+    report.phase = Phase::Running(status(0).into());
     let events = session.take_in(Notice::Status(vec![report]), Instant::now());
     assert_eq!(events, [Event::Complete(0), Event::Ticked]);
     assert_eq!(session.entries[0].had(), 100);
@@ -106,7 +106,7 @@ fn numbers_out_of_range_and_unknown_torrents_are_harmless() {
     let mut session = two();
     assert_eq!(session.take_in(Notice::Complete { torrent: 9 }, Instant::now()), []);
     let mut report = session.entries[0].report.clone();
-    report.phase = Phase::Running(status(1000));
+    report.phase = Phase::Running(status(1000).into());
     session.take_in(Notice::Status(vec![report.clone(), report.clone(), report]), Instant::now());
     assert_eq!(session.entries[0].had(), 0);
 }

@@ -77,13 +77,13 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
         return Err(Failure::usage("--files, --magnet, --hash and --json are ways to show it: choose one"));
     }
     let plain = !["files", "magnet", "hash", "json"].iter().any(|way| given.has(way));
-    let show = |(place, source): (usize, &OsString)| {
+    let mut show = |(place, source): (usize, &OsString)| {
         if plain && place > 0 {
             say::write_out("\n")?;
         }
         show_one(source, &given)
     };
-    each(&sources, show)
+    each(&sources, &mut show)
 }
 
 /// Does the same with each source; of several, the others go on when one fails.
@@ -198,16 +198,16 @@ fn torrent(metainfo: &Metainfo, bytes: bool) -> Result<(), Failure> {
     let warnings = metainfo.warnings.iter();
     warnings.for_each(|warning| lines.put("warning", warning));
     say::write_out(&(lines.0 + "\n"))?;
-    in_portions(Tree::of(metainfo).map(|row| format!("{:>11}  {}\n", amount(row.bytes, bytes), row.text)))
+    in_portions(&mut Tree::of(metainfo).map(|row| format!("{:>11}  {}\n", amount(row.bytes, bytes), row.text)))
 }
 
 fn files(metainfo: &Metainfo, bytes: bool) -> Result<(), Failure> {
     let files = metainfo.files.iter().filter(|file| !file.padding);
-    in_portions(files.map(|file| format!("{:>11}  {}\n", amount(file.length, bytes), for_terminal(&file.path))))
+    in_portions(&mut files.map(|file| format!("{:>11}  {}\n", amount(file.length, bytes), for_terminal(&file.path))))
 }
 
 /// Writes to standard output what comes in small parts.
-pub fn in_portions(parts: impl Iterator<Item = String>) -> Result<(), Failure> {
+pub fn in_portions(parts: &mut dyn Iterator<Item = String>) -> Result<(), Failure> {
     let mut out = String::new();
     for part in parts {
         out += &part;
@@ -246,7 +246,7 @@ fn hashes(magnet: &Magnet) -> Vec<String> {
 }
 
 fn strings(list: &[String]) -> String {
-    json::array(list.iter().map(|text| json::string(text)))
+    json::array(&mut list.iter().map(|text| json::string(text)))
 }
 
 fn torrent_json(source: &str, metainfo: &Metainfo) -> Result<(), Failure> {
@@ -264,9 +264,9 @@ fn torrent_json(source: &str, metainfo: &Metainfo) -> Result<(), Failure> {
     object.text_or_null("source", metainfo.source.as_deref());
     object.text_or_null("created_by", metainfo.created_by.as_deref());
     object.raw("creation_date", &metainfo.creation_date.map_or("null".into(), |date| date.to_string()));
-    object.raw("trackers", &json::array(metainfo.tiers.iter().map(|tier| strings(tier))));
+    object.raw("trackers", &json::array(&mut metainfo.tiers.iter().map(|tier| strings(tier))));
     object.raw("web_seeds", &strings(&metainfo.web_seeds));
-    object.raw("nodes", &json::array(metainfo.nodes.iter().map(|node| json::string(&host_port(node)))));
+    object.raw("nodes", &json::array(&mut metainfo.nodes.iter().map(|node| json::string(&host_port(node)))));
     object.text("magnet", &Magnet::of(metainfo).to_string());
     object.raw("warnings", &strings(&metainfo.warnings));
     object.key("files");
@@ -278,7 +278,7 @@ fn torrent_json(source: &str, metainfo: &Metainfo) -> Result<(), Failure> {
         object.flag("padding", file.padding);
         [if place == 0 { "[" } else { "," }, object.end().trim_end()].concat()
     };
-    in_portions(metainfo.files.iter().enumerate().map(file).chain(["]}\n".to_string()]))
+    in_portions(&mut metainfo.files.iter().enumerate().map(file).chain(["]}\n".to_string()]))
 }
 
 /// The same of a link, as a line.
@@ -290,8 +290,8 @@ pub fn link_json(source: &str, magnet: &Magnet) -> String {
     object.text_or_null("info_hash_v2", magnet.info_hash_v2.map(|hash| to_hex(&hash)).as_deref());
     object.raw("size", &magnet.length.map_or("null".into(), |length| length.to_string()));
     // As in a torrent a list for each tier; in a link every tracker is one.
-    let alone = |url: &String| json::array([json::string(url)].into_iter());
-    object.raw("trackers", &json::array(magnet.trackers.iter().map(alone)));
+    let alone = |url: &String| json::array(&mut [json::string(url)].into_iter());
+    object.raw("trackers", &json::array(&mut magnet.trackers.iter().map(alone)));
     object.raw("web_seeds", &strings(&magnet.web_seeds));
     object.raw("peers", &strings(&magnet.peers));
     object.text_or_null("select_only", Some(magnet.selection()).filter(|files| !files.is_empty()).as_deref());

@@ -8,7 +8,7 @@ use super::person::Wish;
 use super::terminal;
 use crossbeam_channel::Sender;
 use rustix::process::{Signal, getpid, kill_process};
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,8 @@ const STACK_BYTES: usize = 64 << 10;
 /// Says what signals ask for. `live`: the terminal's modes are to be put back when we stop or end.
 pub fn watch(wishes: &Sender<Wish>, live: bool) -> Result<(), Failure> {
     let refused = |error| Failure::new(Exit::Io, format!("can't watch for signals: {error}"));
-    let mut wanted = vec![SIGINT, SIGTERM];
+    // A file that is to be larger than this process may make one (`ulimit -f`) is an error to be told, not the end.
+    let mut wanted = vec![SIGINT, SIGTERM, SIGXFSZ];
     if !is_ignored(SIGHUP, &std::fs::read_to_string("/proc/self/status").unwrap_or_default()) {
         wanted.push(SIGHUP);
     }
@@ -33,6 +34,7 @@ pub fn watch(wishes: &Sender<Wish>, live: bool) -> Result<(), Failure> {
         for signal in signals.forever() {
             match signal {
                 SIGINT | SIGTERM | SIGHUP => interrupt(&wishes),
+                SIGXFSZ => {}
                 SIGTSTP => {
                     terminal::release();
                     // Not SIGSTOP: that would stop us even where there is no shell to let us go on, from which kernels

@@ -3,6 +3,7 @@
 //! Floor 4. A torrent may list its files in any order, so they are sorted first, by their places: no path is copied.
 
 use crate::proto::metainfo::{FileEntry, Metainfo};
+use crate::proto::order::sorted;
 use crate::proto::path::for_terminal;
 
 /// Deeper than this, folders have no rows of their own: else a short file of deep paths would make gigabytes of spaces.
@@ -31,9 +32,8 @@ impl<'a> Tree<'a> {
     /// The tree of the torrent.
     pub fn of(metainfo: &'a Metainfo) -> Tree<'a> {
         let files = &metainfo.files;
-        // Fewer than bytes of a .torrent file, so they fit.
-        let mut order: Vec<u32> = (0..files.len() as u32).filter(|place| !files[*place as usize].padding).collect();
-        order.sort_by(|a, b| components(files, *a).cmp(components(files, *b)));
+        let mut order = sorted(files.len(), &|a, b| files[a].path.split('/').cmp(files[b].path.split('/')));
+        order.retain(|place| !files[*place as usize].padding);
         Tree { files, order, next: 0, depth: 0 }
     }
 
@@ -68,10 +68,6 @@ impl Iterator for Tree<'_> {
         }
         Some(row)
     }
-}
-
-fn components(files: &[FileEntry], place: u32) -> impl Iterator<Item = &str> {
-    files[place as usize].path.split('/')
 }
 
 #[cfg(test)]

@@ -88,6 +88,12 @@ pub fn seconds(time: Duration) -> String {
     format!("{}.{:03}", time.as_secs(), time.subsec_millis())
 }
 
+/// How often `whole` is `sent`, with two places: `1.50`. Of nothing, nothing is sent.
+pub fn ratio(sent: u64, whole: u64) -> String {
+    let hundredths = u128::from(sent) * 100 / u128::from(whole.max(1));
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
 fn parts(bytes: u64) -> (String, &'static str) {
     let mut unit = 0;
     let mut unit_bytes: u128 = 1;

@@ -79,6 +79,9 @@ impl View {
         if let (Event::Failed(torrent), View::Lines | View::Json | View::Quiet) = (event, &self) {
             lines::problem(*torrent, session);
         }
+        if let (Event::Waiting { torrent, trouble }, View::Json | View::Quiet) = (event, &self) {
+            lines::waiting(*torrent, trouble, session);
+        }
         if let (Event::Warning(text), View::Lines | View::Json) = (event, &self) {
             say::problem(&warning(text));
         }

@@ -3,9 +3,11 @@
 //! Floor 4. Nothing here is made safe for a terminal yet; whoever writes it does that.
 
 use super::session::{Entry, Session, host, without_url};
-use super::units::{average, count, duration, of, percent, rate, size, sum};
+use super::units::{average, count, duration, of, percent, rate, ratio, size, sum};
 use crate::swarm::announcer::Tracker;
 use crate::swarm::status::Status;
+use crate::swarm::torrent::Standing;
+use crate::swarm::waiting::DiskTrouble;
 use std::time::{Duration, Instant};
 
 /// What the torrent is doing, in one word.
@@ -14,11 +16,17 @@ pub fn state(entry: &Entry) -> &'static str {
         _ if entry.problem.is_some() => "failed",
         Some(status) if status.paused => "paused",
         _ if entry.whole.is_some() => "seeding",
+        Some(status) if waits_for_disk(status) => "waiting",
         Some(status) if status.down_rate > 0 => "downloading",
         Some(_) => "waiting",
         None if entry.joined.is_some() => "downloading",
         None => "checking",
     }
+}
+
+/// Whether it is the disk that keeps the torrent from going on.
+pub fn waits_for_disk(status: &Status) -> bool {
+    matches!(status.standing, Standing::WaitingForDisk(_))
 }
 
 /// Why nothing comes, where something is to come.
@@ -30,6 +38,9 @@ pub fn why(entry: &Entry) -> Option<String> {
 /// Why nothing comes, though something is missing.
 fn why_waiting(status: &Status) -> String {
     let peers = count(status.peers, "peer");
+    if let Standing::WaitingForDisk(trouble) = &status.standing {
+        return waiting_for_disk(trouble);
+    }
     if status.paused {
         "paused: nothing is asked for, nothing is sent".into()
     } else if status.snubbed > 0 && status.snubbed == status.askable {
@@ -78,6 +89,12 @@ fn why_no_peers(trackers: &[Tracker]) -> String {
         (None, _) => format!("no peers: {all} trackers asked, none knows a peer"),
         _ => format!("no peers: {answering} of {all} trackers answer, none knows a peer"),
     }
+}
+
+/// `waiting for disk: no space left on /srv, 1.20 GiB short`.
+pub fn waiting_for_disk(trouble: &DiskTrouble) -> String {
+    let short = if trouble.short_bytes > 0 { format!(", {} short", size(trouble.short_bytes)) } else { String::new() };
+    format!("waiting for disk: {}{short}", trouble.text)
 }
 
 /// `12 peers, 8 seeds`.
@@ -170,7 +187,11 @@ pub fn closing(session: &Session, now: Instant) -> String {
         _ => format!("done: {}", came(missing, length, settled.saturating_duration_since(joined))),
     };
     let seeded = now.saturating_duration_since(settled);
-    if sent > 0 { format!("{done}; {} sent{}", size(sent), seeding_time(seeded)) } else { done }
+    if sent == 0 {
+        return done;
+    }
+    let size_of_all = sum(entries.iter().map(|entry| entry.report.size));
+    format!("{done}; {} sent (ratio {}){}", size(sent), ratio(sent, size_of_all), seeding_time(seeded))
 }
 
 /// Said only of those who stayed to seed: the goodbyes take a moment too.
@@ -241,7 +262,7 @@ mod tests {
 
     #[test]
     fn the_end_is_told_in_one_line() {
-        let mut run = session(vec![("a", 100 << 20, Phase::Running(status(60 << 20)))]);
+        let mut run = session(vec![("a", 100 << 20, Phase::Running(status(60 << 20).into()))]);
         let begin = run.began;
         let end = begin + Duration::from_secs(10);
         let interrupted = "interrupted at 40.0 % (40.0 of 100 MiB); the same command goes on from here";

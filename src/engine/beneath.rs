@@ -5,7 +5,9 @@
 //! to the folder's own descriptor and through no link at all: by `openat2` with `RESOLVE_BENEATH` where the kernel has
 //! it (Linux 5.6), else component by component with `O_NOFOLLOW`. (libtorrent#8344 shows what happens otherwise.)
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, renameat, unlinkat};
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, ResolveFlags, fstat, fstatvfs, mkdirat, openat, openat2, renameat, unlinkat,
+};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
@@ -39,6 +41,21 @@ impl Folder {
     pub fn open(path: &Path) -> io::Result<Folder> {
         let fd = openat(CWD, path, OFlags::DIRECTORY | OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
         Ok(Folder { fd, by_component: AtomicBool::new(false) })
+    }
+
+    /// Which folder it is: two that are the same have the same, for as long as one of them is open.
+    pub fn identity(&self) -> io::Result<(u64, u64)> {
+        let found = fstat(&self.fd)?;
+        Ok((found.st_dev, found.st_ino))
+    }
+
+    /// Bytes that may still be written to the file or folder at `path`, or where it will be.
+    pub fn free_bytes(&self, path: &str) -> io::Result<u64> {
+        let found = match self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC) {
+            Ok(there) => fstatvfs(there)?,
+            Err(_) => fstatvfs(&self.fd)?,
+        };
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
 
     /// Opens the file at `path`, whose components are separated by `/`, each already checked.

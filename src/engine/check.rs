@@ -8,7 +8,7 @@ use super::content::{Content, ContentError};
 use super::files::FileCache;
 use super::input::Input;
 use super::resume::{Known, StateDir, look_at};
-use super::{Config, Job, Notice};
+use super::{Config, Duty, Job, Notice, serving};
 use crate::proto::bitfield::Bitfield;
 use crate::proto::resume::Record;
 use crate::proto::sha1::Sha1;
@@ -19,16 +19,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 /// Bytes read at a time: large enough for a disk's read-ahead, small enough for a second-level cache.
-const READ_BYTES: usize = 128 * 1024;
+pub const READ_BYTES: usize = 128 * 1024;
 
 /// Content to be opened and checked.
-pub struct Check {
-    /// The torrent's number.
-    pub torrent: usize,
-    /// The torrent, and where its content is or goes.
-    pub job: Job,
-    /// Counts the pieces that were looked at.
-    pub progress: Arc<AtomicU32>,
+pub enum Check {
+    /// For the first time.
+    New {
+        /// The torrent's number.
+        torrent: usize,
+        /// The torrent, and where its content is or goes.
+        job: Box<Job>,
+        /// Counts the pieces that were looked at.
+        progress: Arc<AtomicU32>,
+    },
+    /// Its files were changed by others, or its disk was away.
+    Again {
+        /// As it was open before.
+        content: Arc<Content>,
+    },
 }
 
 /// Content that was opened and checked.
@@ -50,10 +58,31 @@ pub fn start(manager: Sender<Input>, notices: Sender<Notice>, config: &Config) -
     let files = Arc::new(FileCache::new());
     let (preallocate, check_all, states) = (config.preallocate, config.check_all, config.states.clone());
     let run = move || {
-        for Check { torrent, job: Job { metainfo, dir, choice }, progress } in checks {
-            let opened = Content::open(torrent, metainfo, &dir, Arc::clone(&files), preallocate);
-            let result = opened.map(|content| content.choose(choice)).and_then(|content| {
-                let found = find(content, states.as_deref(), check_all, &notices, &progress)?;
+        for check in checks {
+            let (torrent, opened, all, progress) = match check {
+                Check::New { torrent, job, progress } => {
+                    let Job { metainfo, dir, choice, duty } = *job;
+                    let opened = Content::open(torrent, metainfo, &dir, Arc::clone(&files), preallocate);
+                    let opened = opened.map(|mut content| {
+                        content.duty = duty;
+                        content.choose(choice)
+                    });
+                    (torrent, opened, check_all, progress)
+                }
+                Check::Again { content } => {
+                    // A write that has begun ends first; no other begins, for the content is marked as in trouble.
+                    drop(content.write_turn.lock());
+                    (content.torrent, content.open_again(), false, Arc::default())
+                }
+            };
+            let result = opened.and_then(|content| {
+                if content.duty == Duty::Trust {
+                    return serving::trust(content);
+                }
+                let found = find(content, states.as_deref(), all, &notices, &progress)?;
+                if found.content.duty.only_serves() {
+                    return serving::whole(found);
+                }
                 found.content.prepare()?;
                 found.content.move_parts()?;
                 Ok(found)
@@ -78,6 +107,8 @@ fn find(
     // Looked at before anything is read: what somebody writes meanwhile shows next time.
     let look = |file| content.open_file(file).and_then(|file| look_at(&file)).ok();
     let files = 0..content.metainfo.files.len();
+    let sizes: Vec<u64> = files.clone().map(|file| content.size_on_disk(file).unwrap_or(0)).collect();
+    content.refuse_too_long(&sizes)?;
     let seen: Vec<Option<Record>> = files.clone().map(look).collect();
     let warn = |text| drop(notices.send(Notice::Warning { text }));
     let mut known = states.map(|states| (states, Box::new(Known::load(states, &content, warn))));
@@ -87,7 +118,7 @@ fn find(
     };
     let trusted: Vec<bool> = files.map(trusts).collect();
     let last = known.as_ref().filter(|_| !check_all).map(|(_, known)| known.have());
-    let (have, hashed_bytes) = check(&content, &seen, last.map(|have| (have, trusted.as_slice())), progress)?;
+    let (have, hashed_bytes) = check(&content, &seen, last.map(|have| (have, trusted.as_slice())), progress);
     if let Some((states, known)) = &mut known {
         known.checked(states, seen, &trusted);
     }
@@ -101,23 +132,23 @@ pub fn check(
     seen: &[Option<Record>],
     last: Option<(&Bitfield, &[bool])>,
     progress: &AtomicU32,
-) -> Result<(Bitfield, u64), ContentError> {
+) -> (Bitfield, u64) {
     let pieces = content.metainfo.piece_count();
     let sizes: Vec<u64> = seen.iter().map(|seen| seen.map_or(0, |seen| seen.stamp.size)).collect();
     let (have, hashed) = (Mutex::new(Bitfield::new(pieces)), Mutex::new(0));
     if sizes.iter().all(|size| *size == 0) && !content.has_old_parts() && pieces > 0 {
-        return Ok((Bitfield::new(pieces), 0));
+        return (Bitfield::new(pieces), 0);
     }
     let next = AtomicU32::new(0);
     let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
     thread::scope(|scope| {
-        let worker = || -> Result<(), ContentError> {
+        let worker = || {
             let mut buffer = vec![0; READ_BYTES];
             let holds = |piece, trusted: &[bool]| files_of_piece(content, piece).all(|file| trusted[file]);
             loop {
                 let piece = next.fetch_add(1, Ordering::Relaxed);
                 if piece >= pieces {
-                    return Ok(());
+                    return;
                 }
                 let right = match last {
                     // One that was in the part file may be there still: only its hash can tell.
@@ -126,7 +157,7 @@ pub fn check(
                     {
                         have.get(piece)
                     }
-                    _ => is_had(content, piece, &sizes, &mut buffer, &hashed)?,
+                    _ => is_had(content, piece, &sizes, &mut buffer, &hashed),
                 };
                 if right {
                     have.lock().unwrap_or_else(PoisonError::into_inner).set(piece);
@@ -137,12 +168,12 @@ pub fn check(
         // Where no thread can be made, fewer must do.
         let spawn = |_| thread::Builder::new().name("check".into()).spawn_scoped(scope, worker).ok();
         let workers: Vec<_> = (1..cores).filter_map(spawn).collect();
-        let ours = worker();
+        worker();
         // A worker that panicked proved nothing; its pieces stay missing.
-        workers.into_iter().fold(ours, |result, worker| result.and(worker.join().unwrap_or(Ok(()))))
-    })?;
+        workers.into_iter().for_each(|worker| drop(worker.join()));
+    });
     let hashed = hashed.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok((have.into_inner().unwrap_or_else(PoisonError::into_inner), hashed))
+    (have.into_inner().unwrap_or_else(PoisonError::into_inner), hashed)
 }
 
 fn files_of_piece(content: &Content, piece: u32) -> impl Iterator<Item = usize> + '_ {
@@ -150,23 +181,17 @@ fn files_of_piece(content: &Content, piece: u32) -> impl Iterator<Item = usize> 
 }
 
 /// Whether `piece` is right, in its files or in the part file.
-fn is_had(
-    content: &Content,
-    piece: u32,
-    sizes: &[u64],
-    buffer: &mut [u8],
-    hashed: &Mutex<u64>,
-) -> Result<bool, ContentError> {
-    if is_there(content, piece, sizes) && is_right(content, piece, buffer, hashed)? {
-        return Ok(true);
+fn is_had(content: &Content, piece: u32, sizes: &[u64], buffer: &mut [u8], hashed: &Mutex<u64>) -> bool {
+    if is_there(content, piece, sizes) && is_right(content, piece, buffer, hashed) {
+        return true;
     }
     if content.try_part(piece) {
-        if is_right(content, piece, buffer, hashed)? {
-            return Ok(true);
+        if is_right(content, piece, buffer, hashed) {
+            return true;
         }
         content.drop_part(piece);
     }
-    Ok(false)
+    false
 }
 
 /// Whether every file of `piece` is long enough to hold it.
@@ -179,19 +204,23 @@ fn is_there(content: &Content, piece: u32, sizes: &[u64]) -> bool {
     })
 }
 
-/// Whether the hash of `piece` is right; its bytes are counted as `hashed`.
-fn is_right(content: &Content, piece: u32, buffer: &mut [u8], hashed: &Mutex<u64>) -> Result<bool, ContentError> {
+/// Whether the hash of `piece` is right; its bytes are counted as `hashed`. A piece that can't be read is not right: it
+/// is fetched again, and the others are used.
+pub fn is_right(content: &Content, piece: u32, buffer: &mut [u8], hashed: &Mutex<u64>) -> bool {
     *hashed.lock().unwrap_or_else(PoisonError::into_inner) += content.metainfo.piece_size(piece) as u64;
     let mut hash = Sha1::new();
     let (mut offset, mut left) = (content.piece_offset(piece), content.metainfo.piece_size(piece) as usize);
     while left > 0 {
         let count = left.min(buffer.len());
-        content.read(offset, &mut buffer[..count])?;
+        if let Err(error) = content.read(offset, &mut buffer[..count]) {
+            log::warn!("piece {piece} counts as missing: {error}");
+            return false;
+        }
         hash.update(&buffer[..count]);
         offset += count as u64;
         left -= count;
     }
-    Ok(hash.finish() == *content.digest(piece))
+    hash.finish() == *content.digest(piece)
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! Content that is there by half.
 
 use super::super::testkit::{Part, check_all as check, open, part, torrent};
-use super::READ_BYTES;
+use super::{READ_BYTES, is_right};
 use crate::proto::metainfo::Metainfo;
 use proptest::prelude::*;
 use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicU32;
 
 const PIECE: usize = 1000;
@@ -109,4 +110,15 @@ fn empty_content_is_whole() {
     let (metainfo, _) = torrent(0, &[], PIECE, &[]);
     let found = check(&open(&metainfo, dir.path(), false), &AtomicU32::new(0)).unwrap();
     assert!(found.is_full() && found.is_empty());
+}
+
+#[test]
+fn a_piece_that_cannot_be_read_is_missing_and_the_others_are_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let (metainfo, bytes) = torrent(3 * PIECE, &[], PIECE, &[]);
+    fs::write(dir.path().join("whole"), &bytes[..2 * PIECE]).unwrap();
+    let content = open(&metainfo, dir.path(), false);
+    let mut buffer = vec![0; READ_BYTES];
+    let right: Vec<bool> = (0..3).map(|piece| is_right(&content, piece, &mut buffer, &Mutex::new(0))).collect();
+    assert_eq!(right, [true, true, false]);
 }

@@ -5,8 +5,9 @@
 
 use super::beneath::{Folder, For};
 use super::files::FileCache;
-use super::in_words;
 use super::parts::Parts;
+use super::touched::KnownFiles;
+use super::{Duty, in_words};
 use crate::proto::bitfield::Bitfield;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::sha1::Digest;
@@ -45,6 +46,8 @@ pub enum Doing {
     Reading,
     /// Writing.
     Writing,
+    /// Serving what must be whole for that.
+    Serving,
 }
 
 impl ContentError {
@@ -62,6 +65,7 @@ impl fmt::Display for ContentError {
             Doing::Using => "use",
             Doing::Reading => "read",
             Doing::Writing => "write",
+            Doing::Serving => "serve",
         };
         write!(f, "can't {doing} {}: {}", self.path.display(), in_words(&self.error))
     }
@@ -75,10 +79,16 @@ pub struct Content {
     pub torrent: usize,
     /// The torrent.
     pub metainfo: Metainfo,
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     pub(super) folder: Folder,
     pub(super) files: Arc<FileCache>,
+    /// Its number in the file cache.
+    pub(super) number: usize,
     preallocate: bool,
+    /// The disk did not do what was asked: nothing is written until it is [found to work](Content::probe).
+    pub in_trouble: AtomicBool,
+    /// What was written may be lost.
+    pub(super) doubtful: AtomicBool,
     /// Which files are wanted; `None`: all.
     pub(super) choice: Option<Choice>,
     /// Where the bytes of other files go.
@@ -88,6 +98,12 @@ pub struct Content {
     /// Which files were written to since their last record; see [`super::resume`].
     touched: Vec<AtomicBool>,
     has_padding: bool,
+    /// Whether what is missing is fetched, or nothing is ever written.
+    pub duty: Duty,
+    /// The pieces that were proven by being read, where that was not done beforehand; see [`super::serving`].
+    pub(super) proven: Option<Mutex<Bitfield>>,
+    /// What the files were like when they were proven.
+    pub(super) known: KnownFiles,
     /// Held while writing. The system lets one write to a file at a time, and spins while it waits: two disk threads
     /// lost a tenth of the whole CPU time on that. With this they see it beforehand, and hash meanwhile.
     pub write_turn: Mutex<()>,
@@ -108,22 +124,38 @@ impl Content {
             error,
         })?;
         let none = || metainfo.files.iter().map(|_| AtomicBool::new(false)).collect();
-        let (sized, touched) = (none(), none());
+        let (sized, touched, file_count) = (none(), none(), metainfo.files.len());
         let has_padding = metainfo.files.iter().any(|entry| entry.padding);
         Ok(Content {
             torrent,
             metainfo,
             dir: dir.to_path_buf(),
             folder,
+            number: files.number(),
             files,
             preallocate,
+            in_trouble: AtomicBool::new(false),
+            doubtful: AtomicBool::new(false),
+            known: KnownFiles::new(file_count),
             choice: None,
             parts: None,
             sized,
             touched,
             has_padding,
+            duty: Duty::Fetch,
+            proven: None,
             write_turn: Mutex::new(()),
         })
+    }
+
+    /// The same content, opened anew: its folder may be another by now.
+    pub fn open_again(&self) -> Result<Content, ContentError> {
+        self.files.forget_all(self.number);
+        let files = Arc::clone(&self.files);
+        let mut opened = Content::open(self.torrent, self.metainfo.clone(), &self.dir, files, self.preallocate)?;
+        // Once doubted, it is not trusted any more.
+        opened.duty = if self.duty == Duty::Trust { Duty::Serve } else { self.duty };
+        Ok(opened.choose(self.choice.clone()))
     }
 
     /// The digest that `piece` must have.
@@ -136,8 +168,20 @@ impl Content {
         piece as u64 * self.metainfo.piece_length as u64
     }
 
-    /// Makes what a download needs from the start: the folder, the empty files, with `preallocate` all files. A file
-    /// that is there and longer than it should be is not ours to cut: it is named.
+    /// A file that is there and longer than it should be is not ours to cut: it is named. `sizes` are those of all
+    /// files on disk.
+    pub fn refuse_too_long(&self, sizes: &[u64]) -> Result<(), ContentError> {
+        let mut files = self.metainfo.files.iter().zip(sizes).enumerate();
+        let too_long = files.find(|(file, (entry, size))| **size > entry.length && !entry.padding && self.wants(*file));
+        let Some((_, (entry, found))) = too_long else { return Ok(()) };
+        let wrong = format!(
+            "it has {found} bytes, but the torrent says {}; move it away, or choose another folder with --dir",
+            entry.length
+        );
+        Err(self.error(Doing::Using, &entry.path, io::Error::other(wrong)))
+    }
+
+    /// Makes what a download needs from the start: the folder, the empty files, with `preallocate` all files.
     pub fn prepare(&self) -> Result<(), ContentError> {
         if self.metainfo.is_folder {
             let made = self.folder.make_folder(&self.metainfo.name);
@@ -145,23 +189,36 @@ impl Content {
         }
         let files = self.metainfo.files.iter().enumerate();
         for (index, entry) in files.filter(|(index, entry)| !entry.padding && self.wants(*index)) {
-            if let Some(found) = self.size_on_disk(index).filter(|found| *found > entry.length) {
-                let wrong = format!(
-                    "it has {found} bytes, but the torrent says {}; move it away, or choose another folder with --dir",
-                    entry.length
-                );
-                return Err(self.error(Doing::Using, &entry.path, io::Error::other(wrong)));
-            }
-            if self.preallocate || entry.length == 0 {
+            // What is there need not be opened for writing: the disk may be read-only.
+            if self.preallocate || (entry.length == 0 && self.size_on_disk(index).is_none()) {
                 self.writable(index)?;
             }
         }
         Ok(())
     }
 
-    /// How long the file is on disk; `None` where it is not there, or can't be read.
+    /// How long the file is on disk; `None` where it is not there, or can't be read. What it is like is noted.
     pub fn size_on_disk(&self, file: usize) -> Option<u64> {
-        self.open_file(file).ok()?.metadata().ok().map(|metadata| metadata.len())
+        let found = self.open_file(file).ok()?.metadata().ok()?;
+        self.known.note(file, &found);
+        Some(found.len())
+    }
+
+    /// Whether a file is not in `folder`, which may be another than ours by now.
+    pub(super) fn is_missing_from(&self, folder: &Folder, file: usize) -> bool {
+        let entry = &self.metainfo.files[file];
+        entry.padding || entry.length == 0 || !self.wants(file) || folder.file(&entry.path, For::Reading).is_err()
+    }
+
+    /// Bytes of a file for which it has no space on disk yet.
+    pub(super) fn unreserved_bytes(&self, file: usize) -> u64 {
+        let entry = &self.metainfo.files[file];
+        if entry.padding || !self.wants(file) {
+            return 0;
+        }
+        let found = self.open_file(file).and_then(|file| file.metadata());
+        // `st_blocks` is in units of 512 bytes, whatever the file system's own are (stat(2)).
+        entry.length.saturating_sub(found.map_or(0, |found| found.blocks() * 512))
     }
 
     /// The file, opened for reading.
@@ -204,7 +261,9 @@ impl Content {
         if let (Some(index), None, true) = (files.next(), files.next(), is_plain) {
             let entry = &self.metainfo.files[index];
             let slices: Vec<IoSlice> = blocks.iter().map(|block| IoSlice::new(block)).collect();
-            match pwritev(&*self.writable(index)?, &slices, offset - entry.offset) {
+            let done = pwritev(&*self.writable(index)?, &slices, offset - entry.offset);
+            self.known.wrote(index);
+            match done {
                 Ok(written) if written == length => return Ok(()),
                 // Less was written: what is left fails by itself, or is written below.
                 Ok(_) | Err(Errno::INTR) => {}
@@ -227,6 +286,7 @@ impl Content {
             }
             let entry = &self.metainfo.files[index];
             let done = self.writable(index)?.write_all_at(&bytes[from..to], at);
+            self.known.wrote(index);
             done.map_err(|error| self.error(Doing::Writing, &entry.path, error))
         })
     }
@@ -241,10 +301,18 @@ impl Content {
         }
         self.each_file(offset, bytes.len(), |index, at, from, to| {
             let entry = &self.metainfo.files[index];
-            let file = self.files.get((self.torrent, index), &self.folder, &entry.path, For::Reading);
-            let done = file.and_then(|file| file.read_exact_at(&mut bytes[from..to], at));
-            done.map_err(|error| self.error(Doing::Reading, &entry.path, error))
+            let done = self.reader(index).and_then(|file| file.read_exact_at(&mut bytes[from..to], at));
+            done.map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "it ends before it should"),
+                _ => error,
+            })
+            .map_err(|error| self.error(Doing::Reading, &entry.path, error))
         })
+    }
+
+    /// The file, opened for reading.
+    pub(super) fn reader(&self, index: usize) -> io::Result<Arc<File>> {
+        self.files.get((self.number, index), &self.folder, &self.metainfo.files[index].path, For::Reading)
     }
 
     /// The files that hold anything of a run of bytes, padding left out.
@@ -275,7 +343,7 @@ impl Content {
     /// The file, opened for writing; when it is made by this, it gets its size at once.
     pub(super) fn writable(&self, index: usize) -> Result<Arc<File>, ContentError> {
         let entry = &self.metainfo.files[index];
-        let file = self.files.get((self.torrent, index), &self.folder, &entry.path, For::Writing);
+        let file = self.files.get((self.number, index), &self.folder, &entry.path, For::Writing);
         let file = file.map_err(|error| self.error(Doing::Making, &entry.path, error))?;
         self.touch(index);
         if !self.sized[index].load(Ordering::Relaxed) {

@@ -125,7 +125,9 @@ fn a_longer_file_is_refused_and_left_as_it_is() {
         let path = dir.path().join(&metainfo.files[file].path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, noise(length, 1)).unwrap();
-        let error = open(&metainfo, dir.path(), true).prepare().unwrap_err();
+        let content = open(&metainfo, dir.path(), true);
+        let sizes: Vec<u64> = (0..3).map(|file| content.size_on_disk(file).unwrap_or(0)).collect();
+        let error = content.refuse_too_long(&sizes).unwrap_err();
         assert!(error.is_creation());
         let text = error.to_string();
         assert!(text.contains(path.to_str().unwrap()), "{text}");

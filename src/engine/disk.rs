@@ -5,16 +5,19 @@
 //! answer requests out of order as a matter of course, and reading it back would cost more. Only [`KEPT_BYTES`] are
 //! kept; what is beyond is read back when its turn has come. A piece is never held whole.
 
+mod failing;
+
 use super::blocks::Blocks;
-use super::content::{Content, ContentError};
+use super::content::Content;
 use super::failed::Failed;
 use super::input::Input;
-use crate::proto::message::BLOCK_BYTES;
+use crate::proto::message::{BLOCK_BYTES, BlockSpec};
 use crate::proto::sha1::Sha1;
 use crate::swarm::event::Event;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::thread;
 
@@ -55,7 +58,16 @@ pub enum DiskJob {
         /// The piece.
         piece: u32,
     },
-    /// Forget all that came of a torrent: it ended.
+    /// Try whether a disk in trouble works again; see [`Content::probe`].
+    Probe {
+        /// The torrent's content.
+        content: Arc<Content>,
+        /// What was not written.
+        block: Option<BlockSpec>,
+        /// Bytes of the torrent that are not had.
+        left: u64,
+    },
+    /// Forget all that came of a torrent: it ended, or begins anew.
     Forget {
         /// The torrent.
         torrent: usize,
@@ -201,6 +213,14 @@ impl Worker {
                         self.forget(torrent, piece);
                         self.report();
                     }
+                    DiskJob::Probe { content, block, left } => {
+                        run.take().into_iter().for_each(|run| self.write(run));
+                        let event = match content.probe(block, left) {
+                            Ok(doubtful) => Event::DiskHealed { doubtful },
+                            Err(trouble) => Event::DiskTrouble { block, trouble },
+                        };
+                        self.tell(content.torrent, event);
+                    }
                     DiskJob::Forget { torrent } => {
                         run.take().into_iter().for_each(|run| self.write(run));
                         let pieces = self.pieces.range((torrent, 0)..=(torrent, u32::MAX));
@@ -227,14 +247,18 @@ impl Worker {
         let offset = content.piece_offset(piece) + begin as u64;
         let mut coming = self.pieces.remove(&(torrent, piece)).unwrap_or_default();
         let in_order = begin == coming.hashed;
+        let write = || match content.in_trouble.load(Ordering::Relaxed) {
+            true => Ok(false),
+            false => content.write(offset, &blocks).map(|()| true),
+        };
         let result = if let Ok(_turn) = content.write_turn.try_lock() {
-            content.write(offset, &blocks)
+            write()
         } else {
             if in_order {
                 coming.hash_blocks(&blocks);
             }
             let _turn = content.write_turn.lock().unwrap_or_else(PoisonError::into_inner);
-            content.write(offset, &blocks)
+            write()
         };
         if in_order && begin == coming.hashed {
             coming.hash_blocks(&blocks);
@@ -247,9 +271,13 @@ impl Worker {
             self.report();
         }
         match result {
-            Err(error) => self.fail(torrent, error),
-            Ok(()) if complete => self.prove(&content, piece),
-            Ok(()) => {}
+            Err(error) => {
+                let length = (content.metainfo.piece_size(piece) - begin).min(length as u32);
+                self.fail(&content, BlockSpec { piece, begin, length }, error);
+            }
+            Ok(false) => self.unwritten(&content, piece),
+            Ok(true) if complete => self.prove(&content, piece),
+            Ok(true) => {}
         }
     }
 
@@ -298,15 +326,22 @@ impl Worker {
             block.resize((size - coming.hashed).min(BLOCK_BYTES) as usize, 0);
             let offset = content.piece_offset(piece) + coming.hashed as u64;
             if let Err(error) = content.read(offset, &mut block) {
-                // What is kept of it goes with the torrent, by `DiskJob::Forget`.
+                let spec = BlockSpec { piece, begin: coming.hashed, length: block.len() as u32 };
                 self.pieces.insert((content.torrent, piece), coming);
-                return self.fail(content.torrent, error);
+                return self.fail(content, spec, error);
             }
             coming.hash_blocks(std::slice::from_ref(&block));
         }
         self.blocks.give(block);
         self.report();
         let good = coming.hash.finish() == *content.digest(piece);
+        if content.in_trouble.load(Ordering::Relaxed) {
+            return self.unwritten(content, piece);
+        }
+        if let Err(error) = content.note_proven(piece) {
+            let spec = BlockSpec { piece, begin: 0, length: size.min(BLOCK_BYTES) };
+            return self.fail(content, spec, error);
+        }
         self.look_for_liars(content, piece, good);
         self.tell(content.torrent, Event::Checked { piece, good });
     }
@@ -334,11 +369,6 @@ impl Worker {
         for (torrent, bytes) in std::mem::take(&mut self.unreported) {
             self.tell(torrent, Event::Written { bytes });
         }
-    }
-
-    fn fail(&mut self, torrent: usize, error: ContentError) {
-        self.report();
-        let _ = self.manager.send(Input::DiskFailed { torrent, error });
     }
 
     fn tell(&self, torrent: usize, event: Event) {

@@ -1,5 +1,6 @@
 //! Blocks in every order, told apart by what comes to the manager and what lies on disk.
 
+use super::super::content::ContentError;
 use super::super::failed::MOST_DIGESTS;
 use super::super::testkit::{PATIENCE, Part, open, part, torrent};
 use super::*;
@@ -28,6 +29,9 @@ struct Told {
     checked: Vec<(u32, bool)>,
     found_wrong: Vec<(u32, Vec<u32>)>,
     failed: Vec<ContentError>,
+    /// What the disk has or lacks, in words, and how often nothing was written for it.
+    trouble: Vec<String>,
+    unwritten: usize,
     done: usize,
 }
 
@@ -41,6 +45,10 @@ impl Told {
                 self.found_wrong.push((piece, begins));
             }
             Input::DiskFailed { torrent: 0, error } => self.failed.push(error),
+            Input::Torrent { torrent: 0, event: Event::DiskTrouble { trouble, .. } } => self.trouble.push(trouble.text),
+            Input::Torrent { torrent: 0, event: Event::Doubted { text } } => self.trouble.push(text),
+            Input::Torrent { torrent: 0, event: Event::DiskHealed { .. } } => self.trouble.push("healed".into()),
+            Input::Torrent { torrent: 0, event: Event::Unwritten { .. } } => self.unwritten += 1,
             Input::DiskDone => self.done += 1,
             _ => panic!("a disk thread says something else"),
         }
@@ -284,41 +292,6 @@ fn a_write_that_fails_is_told_with_the_name_of_the_file() {
 }
 
 #[test]
-fn a_folder_that_was_removed_is_told_too() {
-    let dir = tempfile::tempdir().unwrap();
-    let below = dir.path().join("below");
-    fs::create_dir(&below).unwrap();
-    let (metainfo, bytes) = torrent(2 * BLOCK, &[], BLOCK, &[]);
-    let mut bench = Bench::new(&metainfo, &bytes, &below);
-    fs::remove_dir(&below).unwrap();
-    bench.give((0, 0));
-    let told = bench.end(Told::default());
-    assert!(told.checked.is_empty());
-    assert!(told.failed[0].to_string().contains(below.join("whole").to_str().unwrap()), "{}", told.failed[0]);
-}
-
-#[test]
-fn a_file_that_lost_its_end_before_it_was_read_back_is_told() {
-    let dir = tempfile::tempdir().unwrap();
-    let (metainfo, bytes) = torrent(40 * BLOCK, &[], 40 * BLOCK, &[]);
-    let mut bench = Bench::new(&metainfo, &bytes, dir.path());
-    // What is kept is the end of the piece.
-    (1..40).rev().for_each(|block| bench.give((0, block * BLOCK_BYTES)));
-    let mut told = Told::default();
-    let kept = BUDGET / KEPT_SHARE;
-    bench.listen(&mut told, "most blocks are written", |told| told.written >= 39 * BLOCK as u64 - kept);
-    let path = dir.path().join("whole");
-    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(20 * BLOCK as u64).unwrap();
-    bench.give((0, 0));
-    bench.listen(&mut told, "the failure", |told| !told.failed.is_empty());
-    assert!(told.failed[0].to_string().starts_with(&format!("can't read {}", path.display())), "{}", told.failed[0]);
-    bench.disk.forget(0);
-    let told = bench.end(told);
-    assert!(told.checked.is_empty());
-    assert_eq!(told.written, metainfo.length, "its memory is free again");
-}
-
-#[test]
 fn a_torrent_that_ended_leaves_nothing_behind() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(40 * BLOCK, &[], 4 * BLOCK, &[]);
@@ -381,3 +354,5 @@ fn all_that_came_before_is_done_when_the_threads_say_so() {
     assert_eq!((told.checked.len(), told.written), (12, metainfo.length));
     files_are_right(&metainfo, &bytes, dir.path());
 }
+#[path = "disk_trouble_tests.rs"]
+mod trouble;

@@ -7,6 +7,7 @@ use super::beneath::{Folder, For};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Most files open at once where the system allows many.
@@ -16,7 +17,7 @@ const LEAST_OPEN: u64 = 8;
 /// Files may take one in this many of the descriptors we are allowed; the rest is for peers.
 const SHARE_OF_DESCRIPTORS: u64 = 8;
 
-/// A file of a torrent: the torrent's number and the file's.
+/// A file of a torrent: the [number](FileCache::number) of its content and the file's.
 pub type FileKey = (usize, usize);
 
 struct Open {
@@ -29,6 +30,7 @@ struct Open {
 pub struct FileCache {
     open: Mutex<Vec<Open>>,
     most: usize,
+    numbers: AtomicUsize,
 }
 
 impl FileCache {
@@ -36,7 +38,17 @@ impl FileCache {
     pub fn new() -> FileCache {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
         let most = (limit / SHARE_OF_DESCRIPTORS).clamp(LEAST_OPEN, MOST_OPEN) as usize;
-        FileCache { open: Mutex::new(Vec::with_capacity(most)), most }
+        FileCache { open: Mutex::new(Vec::with_capacity(most)), most, numbers: AtomicUsize::new(0) }
+    }
+
+    /// A number for content: what is opened for one is never taken for another's, though both be of one torrent.
+    pub fn number(&self) -> usize {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Closes the files of a content.
+    pub fn forget_all(&self, number: usize) {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).retain(|open| open.key.0 != number);
     }
 
     /// The file `key` at `path` beneath `folder`, from the cache or opened now.
@@ -92,7 +104,7 @@ mod tests {
     fn never_more_than_allowed_and_a_reader_becomes_a_writer() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::open(dir.path()).unwrap();
-        let cache = FileCache { open: Mutex::default(), most: 3 };
+        let cache = FileCache { open: Mutex::default(), most: 3, numbers: AtomicUsize::default() };
         for file in 0..10 {
             cache.get((0, file), &folder, &file.to_string(), For::Writing).unwrap();
             assert!(cache.open.lock().unwrap().len() <= 3);
@@ -110,7 +122,7 @@ mod tests {
     fn a_hundred_files_one_after_the_other() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::open(dir.path()).unwrap();
-        let cache = FileCache { open: Mutex::default(), most: 100 };
+        let cache = FileCache { open: Mutex::default(), most: 100, numbers: AtomicUsize::default() };
         for file in 0..100 {
             cache.get((0, file), &folder, &file.to_string(), For::Writing).unwrap();
         }

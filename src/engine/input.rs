@@ -59,12 +59,16 @@ pub enum Input {
         /// Why.
         error: ContentError,
     },
+    /// The person wants no more than so many bytes a second.
+    LimitDownload(Option<u64>),
     /// A disk thread has done all that came before [`Disk::finish`](super::disk::Disk::finish).
     DiskDone,
     /// The person wants a pause of all torrents, or wants to go on.
     Pause(bool),
     /// What the person looks at has changed.
     Watch(Watch),
+    /// The person wants another limit of all uploads, in bytes a second.
+    LimitUpload(Option<u64>),
     /// The person wants to stop.
     Stop,
 }

@@ -6,6 +6,7 @@
 //! `orders.rs`, how torrents and all of it end in `ending.rs`.
 
 mod ending;
+mod mending;
 mod orders;
 
 use super::announce::Announcers;
@@ -96,6 +97,7 @@ pub fn start(
     listener::start(listeners, &around)?;
     let mut shared = Shared::new(Rng::new(entropy()), Budget::new(config.memory_bytes));
     shared.upload.set_rate(config.total_upload_rate, Time::ZERO);
+    shared.download.set_rate(config.download_rate, Time::ZERO);
     shared.most_connected = most_connections().min(MOST_CONNECTIONS.max(config.max_peers));
     let mut manager = Manager {
         started: Instant::now(),
@@ -198,14 +200,17 @@ impl Manager {
                 self.peers.insert(peer, Connection { torrent, link, orders: Vec::new() });
                 self.handle(torrent, Event::Connected { peer, addr, outgoing, handshake }, now);
             }
-            Input::Add(job) => self.add(*job),
+            Input::Add(job) => self.add(job),
+            Input::Checked { .. } if self.end_at.is_some() => {}
+            Input::Checked { torrent, result } if self.is_running(torrent) => self.checked_again(torrent, result, now),
             Input::Checked { torrent, result } => match result {
                 Ok(found) => self.join(torrent, *found, now),
                 Err(error) => self.failed(torrent, error.into()),
             },
-            Input::DiskFailed { torrent, error } => {
-                self.handle(torrent, Event::DiskFailed { problem: error.to_string() }, now);
-                self.failed(torrent, error.into());
+            Input::DiskFailed { torrent, error } => self.disk_failed(torrent, error, now),
+            Input::LimitDownload(rate) => {
+                self.shared.download.set_rate(rate, now);
+                (0..self.torrents.len()).for_each(|number| self.handle(number, Event::BudgetFreed, now));
             }
             Input::DiskDone => self.disk_done(now),
             Input::Pause(paused) => {
@@ -217,11 +222,15 @@ impl Manager {
                 self.watch = watch;
                 self.status_at = self.status_every.map(|_| now);
             }
+            Input::LimitUpload(rate) => {
+                self.shared.upload.set_rate(rate, now);
+                (0..self.torrents.len()).for_each(|number| self.handle(number, Event::Timer, now));
+            }
             Input::Stop => self.stop(now),
         }
     }
 
-    fn add(&mut self, job: Job) {
+    fn add(&mut self, job: Box<Job>) {
         let progress = Arc::new(AtomicU32::new(0));
         self.torrents.push(Slot {
             name: job.metainfo.name.clone(),
@@ -235,7 +244,7 @@ impl Manager {
             saved: Saved::default(),
             save_at: None,
         });
-        let _ = self.checks.send(Check { torrent: self.torrents.len() - 1, job, progress });
+        let _ = self.checks.send(Check::New { torrent: self.torrents.len() - 1, job, progress });
     }
 
     /// The content is checked: the torrent begins.
@@ -286,19 +295,24 @@ impl Manager {
     }
 
     fn wake_torrents(&mut self, now: Time) {
-        for number in 0..self.torrents.len() {
+        for number in self.by_turns() {
             if self.torrents[number].wake.is_some_and(|wake| wake <= now) {
                 self.handle(number, Event::Timer, now);
             }
         }
     }
 
-    /// Lets torrents that wait for memory ask again; another is the first each time.
-    fn share_budget(&mut self, now: Time) {
-        let waits = |slot: &Slot| matches!(&slot.state, State::Running(torrent, _) if torrent.waits_for_budget());
+    /// All torrents; another is the first each time, for what they share may not suffice for all.
+    fn by_turns(&mut self) -> impl Iterator<Item = usize> + use<> {
         let count = self.torrents.len();
         let first = if count > 1 { self.shared.rng.below(count) } else { 0 };
-        for number in (0..count).map(|step| (first + step) % count) {
+        (first..count).chain(0..first)
+    }
+
+    /// Lets torrents that wait for memory ask again.
+    fn share_budget(&mut self, now: Time) {
+        let waits = |slot: &Slot| matches!(&slot.state, State::Running(torrent, _) if torrent.waits_for_budget());
+        for number in self.by_turns() {
             if waits(&self.torrents[number]) {
                 self.handle(number, Event::BudgetFreed, now);
             }
@@ -347,6 +361,7 @@ impl Manager {
                     let _ = self.notices.send(Notice::Complete { torrent: number });
                 }
                 Action::Failed { problem } => log::error!("{}: {problem}", content.metainfo.name),
+                action => self.mend(number, &content, action),
             }
         }
         self.actions = actions;

@@ -3,7 +3,7 @@
 use super::super::content::{ContentError, Doing};
 use super::super::link::Link;
 use super::super::testkit::{PATIENCE, http, serve, socket_pair, torrent};
-use super::super::{Engine, EngineError, GOODBYE, Phase};
+use super::super::{Engine, EngineError, GOODBYE, Phase, ProblemKind};
 use super::*;
 use crate::proto::bencode::Bencode;
 use crate::proto::compact;
@@ -24,7 +24,7 @@ fn engine(memory_bytes: u64) -> (Engine, Receiver<Notice>) {
 }
 
 fn add(engine: &Engine, metainfo: &Metainfo, dir: &Path) {
-    engine.add(Job { metainfo: metainfo.clone(), dir: dir.to_path_buf(), choice: None });
+    engine.add(Job { metainfo: metainfo.clone(), dir: dir.to_path_buf(), choice: None, duty: Default::default() });
 }
 
 fn at(engine: &Engine) -> SocketAddr {
@@ -205,7 +205,9 @@ fn torrents_that_fail_give_their_memory_back_to_the_others() {
             Notice::Failed { torrent, problem } if *torrent == number => Some(problem.clone()),
             _ => None,
         });
-        assert!(problem.cant_create && problem.text.contains(leech_dir.join("whole").to_str().unwrap()));
+        assert!(
+            problem.kind == ProblemKind::CantCreate && problem.text.contains(leech_dir.join("whole").to_str().unwrap())
+        );
     }
 }
 

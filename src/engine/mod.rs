@@ -33,11 +33,14 @@ pub mod manager;
 pub mod parts;
 pub mod reader;
 pub mod resume;
+pub mod serving;
 pub mod shaking;
 pub mod slot;
 #[cfg(test)]
 mod testkit;
+pub mod touched;
 pub mod tree;
+pub mod trouble;
 pub mod udp_announce;
 pub mod verify;
 pub mod wire;
@@ -48,6 +51,7 @@ use crate::proto::metainfo::Metainfo;
 use crate::swarm::choice::Choice;
 use crate::swarm::status::Status;
 use crate::swarm::torrent::Settings;
+use crate::swarm::waiting::DiskTrouble;
 use content::ContentError;
 use crossbeam_channel::{Receiver, Sender};
 use input::Input;
@@ -87,6 +91,10 @@ pub struct Config {
     pub upload_rate: Option<u64>,
     /// Most that all torrents upload, in bytes a second.
     pub total_upload_rate: Option<u64>,
+    /// Most that all torrents download, in bytes a second.
+    pub download_rate: Option<u64>,
+    /// A torrent for which nothing came for so long is given up.
+    pub stop_timeout: Option<Duration>,
     /// How often [`Notice::Status`] is to come; `None` for never.
     pub status_every: Option<Duration>,
     /// Where resume states are kept; `None`: nowhere, and all content is checked.
@@ -108,6 +116,8 @@ impl Default for Config {
             sequential: false,
             upload_rate: None,
             total_upload_rate: None,
+            download_rate: None,
+            stop_timeout: None,
             status_every: None,
             states: None,
             save_every: resume::SAVE_EVERY,
@@ -125,6 +135,20 @@ pub struct Job {
     pub dir: PathBuf,
     /// Which of the torrent's files are wanted; `None`: all.
     pub choice: Option<Choice>,
+    /// What is to be done with it.
+    pub duty: Duty,
+}
+
+/// What is to be done with a torrent's content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Duty {
+    /// What is missing is fetched.
+    #[default]
+    Fetch,
+    /// It must be whole, and is only read.
+    Serve,
+    /// The same; but it is not looked at beforehand: each piece is proven when it is first read.
+    Trust,
 }
 
 impl Job {
@@ -152,6 +176,18 @@ pub enum Notice {
     },
     /// Every piece that is wanted is had and proven.
     Complete {
+        /// Which.
+        torrent: usize,
+    },
+    /// The disk is full, read-only or away, or what is on it is checked again: the torrent waits. Each new reason comes.
+    Waiting {
+        /// Which.
+        torrent: usize,
+        /// Why.
+        trouble: DiskTrouble,
+    },
+    /// The torrent goes on after it waited.
+    Resumed {
         /// Which.
         torrent: usize,
     },
@@ -213,7 +249,7 @@ pub enum Phase {
     /// Content that is there is being checked, or waits for that: bytes looked at so far.
     Checking(u64),
     /// It is in its swarm.
-    Running(Status),
+    Running(Box<Status>),
     /// It ended by itself.
     Failed(Problem),
 }
@@ -221,10 +257,21 @@ pub enum Phase {
 /// Why a torrent ended by itself, and of which kind that is.
 #[derive(Clone, Debug)]
 pub struct Problem {
-    /// The files could not be made (else: they could not be read or written).
-    pub cant_create: bool,
+    /// Of which kind it is.
+    pub kind: ProblemKind,
     /// In words: what was being done, to what, what went wrong.
     pub text: String,
+}
+
+/// The kinds of problems that end a torrent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// Files could not be made.
+    CantCreate,
+    /// Files could not be read or written.
+    Io,
+    /// Nothing came for too long.
+    GaveUp,
 }
 
 /// What keeps the engine from starting.
@@ -259,7 +306,8 @@ impl std::error::Error for EngineError {}
 
 impl From<ContentError> for Problem {
     fn from(error: ContentError) -> Problem {
-        Problem { cant_create: error.is_creation(), text: error.to_string() }
+        let kind = if error.is_creation() { ProblemKind::CantCreate } else { ProblemKind::Io };
+        Problem { kind, text: error.to_string() }
     }
 }
 
@@ -285,6 +333,7 @@ impl Engine {
             max_peers: config.max_peers.min(most_connections()),
             sequential: config.sequential,
             upload_rate: config.upload_rate,
+            stop_timeout: config.stop_timeout,
         };
         log::info!("we are {} on port {port}", settings.peer_id);
         let manager = manager::start(config, settings, listeners, notices).map_err(EngineError::NoThread)?;
@@ -300,6 +349,16 @@ impl Engine {
     pub fn add(&self, job: Job) {
         // The manager lives as long as the process; were it gone, the notices' end would tell.
         let _ = self.manager.send(Input::Add(Box::new(job)));
+    }
+
+    /// From now on all torrents together upload no more than so many bytes a second.
+    pub fn limit_upload(&self, rate: Option<u64>) {
+        let _ = self.manager.send(Input::LimitUpload(rate));
+    }
+
+    /// From now on all torrents together download no more than so many bytes a second.
+    pub fn limit_download(&self, rate: Option<u64>) {
+        let _ = self.manager.send(Input::LimitDownload(rate));
     }
 
     /// Says goodbye to trackers and peers, within [`GOODBYE`], and saves the states; then [`Notice::Stopped`] comes.

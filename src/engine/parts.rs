@@ -150,7 +150,7 @@ impl Content {
             place.used.store(place.split, Ordering::Relaxed);
         }
         if parts.found > 0 && !parts.places.iter().any(|place| place.split) {
-            self.files.forget((self.torrent, PART_FILE));
+            self.files.forget((self.number, PART_FILE));
             if let Err(error) = self.folder.remove(&parts.name) {
                 log::warn!("can't remove {}: {error}", parts.name);
             }
@@ -163,12 +163,13 @@ impl Content {
         self.each_file(offset, bytes.len(), |index, at, from, to| {
             let path = &self.metainfo.files[index].path;
             let mut there = vec![0; to - from];
-            let file = self.files.get((self.torrent, index), &self.folder, path, For::Reading);
+            let file = self.files.get((self.number, index), &self.folder, path, For::Reading);
             let is_right = file.and_then(|file| file.read_exact_at(&mut there, at)).is_ok() && there == bytes[from..to];
             if is_right || !self.wants(index) {
                 return Ok(());
             }
             let done = self.writable(index)?.write_all_at(&bytes[from..to], at);
+            self.known.wrote(index);
             done.map_err(|error| self.error(Doing::Writing, path, error))
         })
     }
@@ -209,7 +210,7 @@ impl Content {
     }
 
     fn part_file(&self, name: &str, purpose: For) -> Result<Arc<File>, ContentError> {
-        let file = self.files.get((self.torrent, PART_FILE), &self.folder, name, purpose);
+        let file = self.files.get((self.number, PART_FILE), &self.folder, name, purpose);
         let doing = if purpose == For::Writing { Doing::Making } else { Doing::Reading };
         file.map_err(|error| self.error(doing, name, error))
     }

@@ -20,8 +20,10 @@
 //! * *Loss of power, a disk pulled out.* They take what was not on the disk yet, while the file's time may be there. A
 //!   record says whether the file is known to be on the disk: files are synced once, when all their pieces are had, by
 //!   the keeper, for which nobody waits. A record of another file is trusted only while the system has not been started
-//!   again and the file lies on the very same mount. (Linux 6.8 gives mounts numbers that never come again. Before, no
-//!   one can tell, so at the end files are synced, however long it takes.)
+//!   again and the file lies on the very same mount. (Linux 6.8 gives mounts numbers that never come again. Before, or
+//!   without /proc, nobody can tell, so at the end files are synced, however long it takes.)
+//! * *The [part file](super::parts)* has no record: pieces that are read from it do not count as had, and are hashed at
+//!   each start.
 //! * *The state itself* has a digest. It is synced before it is renamed, but not at the end, when somebody waits: a power
 //!   cut right after may leave it empty; it is refused then, and everything checked.
 
@@ -232,6 +234,7 @@ impl Known {
         for piece in content.pieces_in_part() {
             have.clear(piece);
         }
+        let no_boot = self.resume.boot.is_empty();
         for (file, record) in self.resume.files.iter_mut().enumerate() {
             let (some, all) = content.has_of(file, &have);
             if !some {
@@ -240,7 +243,8 @@ impl Known {
             }
             // Asked before the look: what is written behind it is for the next one.
             let touched = content.take_touched(file);
-            let wants_sync = |record: &Record| !record.on_disk && if in_haste { record.mount == 0 } else { all };
+            let wants_sync =
+                |record: &Record| !record.on_disk && if in_haste { no_boot || record.mount == 0 } else { all };
             if !touched && !record.as_ref().is_some_and(wants_sync) {
                 continue;
             }

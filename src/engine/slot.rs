@@ -95,7 +95,7 @@ impl Slot {
                 if watch.peers_of.is_some() {
                     status.peer_list = torrent.peer_list(now);
                 }
-                Phase::Running(status)
+                Phase::Running(Box::new(status))
             }
             State::Failed(problem, _) => Phase::Failed(problem.clone()),
         };

@@ -74,7 +74,7 @@ pub fn torrent(length: usize, parts: &[Part], piece_length: usize, trackers: &[S
 pub fn check_all(content: &Content, progress: &AtomicU32) -> Result<Bitfield, ContentError> {
     let look = |file| content.open_file(file).and_then(|file| look_at(&file)).ok();
     let seen: Vec<Option<Record>> = (0..content.metainfo.files.len()).map(look).collect();
-    Ok(check(content, &seen, None, progress)?.0)
+    Ok(check(content, &seen, None, progress).0)
 }
 
 /// The content of `metainfo` in `dir`.

@@ -4,6 +4,7 @@
 //! programmers work. Symbolic links are refused, lest a torrent hold what is elsewhere by mistake; or followed, if asked.
 
 use super::in_words;
+use crate::proto::order::sorted;
 use crate::proto::path::{for_terminal, safe_component};
 use std::ffi::OsString;
 use std::fmt;
@@ -84,8 +85,9 @@ pub fn find(path: &Path, choice: &Choice) -> Result<Vec<Found>, TreeError> {
     }
     let mut found = Vec::new();
     descend(path, "", choice, &mut vec![(metadata.dev(), metadata.ino())], &mut found)?;
-    found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    Ok(found)
+    let order = sorted(found.len(), &|a, b| found[a].name.cmp(&found[b].name));
+    let mut found: Vec<Option<Found>> = found.into_iter().map(Some).collect();
+    Ok(order.into_iter().filter_map(|place| found[place as usize].take()).collect())
 }
 
 /// `above`: the folders that this one is in, itself the last.

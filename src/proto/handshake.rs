@@ -26,7 +26,7 @@ impl Reserved {
 
     /// What we speak. A bit set here is a promise: peers send us the messages that belong to it.
     pub fn ours() -> Reserved {
-        Reserved([0, 0, 0, 0, 0, 0, 0, Reserved::FAST])
+        Reserved([0, 0, 0, 0, 0, Reserved::EXTENSION, 0, Reserved::FAST])
     }
 
     /// What both of two peers speak. An extension is in use on a connection only then.

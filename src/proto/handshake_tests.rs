@@ -11,7 +11,7 @@ fn stands_on_the_wire_as_bep_3_says() {
     let bytes = sample(Reserved::ours()).emit();
     assert_eq!(bytes[0], 19);
     assert_eq!(&bytes[1..20], b"BitTorrent protocol");
-    assert_eq!(bytes[20..28], [0, 0, 0, 0, 0, 0, 0, 4]);
+    assert_eq!(bytes[20..28], [0, 0, 0, 0, 0, 0x10, 0, 4]);
     assert_eq!(bytes[28..48], [0xab; 20]);
     assert_eq!(&bytes[48..], b"-SW0100-abcdefghijkl");
 }
@@ -29,9 +29,9 @@ fn knows_the_bits_of_beps_5_6_and_10() {
 #[test]
 fn an_extension_is_in_use_when_both_speak_it() {
     let theirs = Reserved([0, 0, 0, 0, 0, 0x10, 0, 0x05]);
-    assert_eq!(Reserved::ours().common(theirs).to_string(), "fast");
+    assert_eq!(Reserved::ours().common(theirs).to_string(), "fast+extension");
     assert_eq!(Reserved::ours().common(Reserved::default()), Reserved::default());
-    assert!(!Reserved::ours().extension() && !Reserved::ours().dht());
+    assert!(Reserved::ours().extension() && !Reserved::ours().dht());
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn other_protocols_are_refused_and_shown() {
 #[test]
 fn prints_on_one_line() {
     let text = sample(Reserved::ours()).to_string();
-    assert!(text.starts_with("handshake info-hash abab") && text.ends_with("reserved fast"), "{text}");
+    assert!(text.starts_with("handshake info-hash abab") && text.ends_with("reserved fast+extension"), "{text}");
 }
 
 proptest! {

@@ -233,6 +233,11 @@ impl Announcer {
         }
     }
 
+    /// What was had is lost: the trackers took us for a seed, and must send us to others.
+    pub fn hurry(&mut self, now: Time) {
+        self.tiers.iter_mut().filter(|tier| tier.failed_rounds == 0).for_each(|tier| tier.due = now);
+    }
+
     /// From now on only goodbyes are [`due`](Announcer::due).
     pub fn stop(&mut self) {
         self.stopping = true;

@@ -23,6 +23,8 @@ enum State {
     Waiting(Time),
     /// Being tried, or connected.
     Busy,
+    /// It has everything, as we have: not to be tried, as long as that is so.
+    Parted,
     /// Never to be tried: ourselves, or banned.
     Barred,
 }
@@ -90,7 +92,7 @@ impl Candidates {
             match candidate.state {
                 State::Waiting(at) if at <= now => due.push(addr),
                 State::Waiting(at) => self.soonest = self.soonest.min(at),
-                State::Busy | State::Barred => {}
+                State::Busy | State::Parted | State::Barred => {}
             }
         }
         let addr = *due.get(rng.below(due.len()))?;
@@ -117,6 +119,20 @@ impl Candidates {
         if let Some(candidate) = self.known.get_mut(&addr).filter(|candidate| candidate.state != State::Barred) {
             candidate.state = State::Busy;
         }
+    }
+
+    /// `addr` is a seed, and so are we. That is remembered also of one that came to us: a tracker will tell of it.
+    pub fn part(&mut self, addr: SocketAddr) {
+        if !self.is_barred(addr) && (self.known.len() < MOST_CANDIDATES || self.known.contains_key(&addr)) {
+            self.known.insert(addr, Candidate { state: State::Parted, failures: 0 });
+        }
+    }
+
+    /// We lost what we had, or the peers: those that wait their turn, and other seeds, are due at once.
+    pub fn hurry(&mut self, now: Time) {
+        let waits = |candidate: &&mut Candidate| matches!(candidate.state, State::Waiting(_) | State::Parted);
+        self.known.values_mut().filter(waits).for_each(|candidate| candidate.state = State::Waiting(now));
+        self.soonest = now;
     }
 
     /// `addr` could not be connected to, or did not shake hands.

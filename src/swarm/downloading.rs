@@ -2,7 +2,8 @@
 //!
 //! Floor 2, a way of [`Torrent`]. BEP 3 for interest and requests, BEP 6 for rejects, Cohen 2003 for snubbing. Which
 //! block is [`picker`](super::picker)'s, how many is [`window`](super::window)'s, how much memory is
-//! [`budget`](super::budget)'s to say.
+//! [`budget`](super::budget)'s to say. A limit of the rate is kept by asking for no more than it allows: what is not asked
+//! for does not come, and no socket is left unread until its buffers are full.
 
 use super::Time;
 use super::event::Action;
@@ -21,6 +22,10 @@ const SNUB_AFTER: Time = Time::from_secs(20);
 const FAST_SECONDS: u64 = 20;
 /// Blocks a peer may send that it was never asked for, or long ago, before it is closed.
 const MOST_UNASKED: u32 = 64;
+/// Allowed fast pieces of a peer that are remembered (BEP 6 proposes 10).
+const MOST_ALLOWED: usize = 32;
+/// Suggestions of a peer that are remembered: the latest.
+const MOST_SUGGESTED: usize = 8;
 /// While something is asked for and somebody is idle, it is looked so often whether he could help by now: the one who is
 /// asked may have become slow.
 const LOOK_EVERY: Time = Time::from_secs(1);
@@ -30,8 +35,12 @@ const BUNCH: usize = 32;
 impl Torrent {
     /// Asks `peer` for as much as it, the window and the memory allow.
     pub(super) fn ask_more(&mut self, peer: PeerKey, turn: &mut Turn) {
+        if self.waits_for_disk() {
+            return;
+        }
         let Some(state) = self.peers.get_mut(&peer) else { return };
-        if self.paused || state.chokes_us || state.refused || state.useful_pieces == 0 {
+        let chokes = state.chokes_us && state.allows.is_empty();
+        if self.paused || chokes || state.refused || state.useful_pieces == 0 {
             return;
         }
         let (out, window) = (state.asked.len(), state.window.size() as usize);
@@ -54,10 +63,19 @@ impl Torrent {
             // However many peers there are, none is left out: one block each is always affordable.
             blocks = 1;
         }
+        // Under a limit everybody waits together, so that requests go out in lots and not one by one.
+        if self.waits_for_rate || !turn.shared.download.is_ready(turn.now) {
+            self.waits_for_rate = true;
+            return;
+        }
+        blocks = blocks.min(turn.shared.download.ready_blocks());
         let piece_size = self.picker.piece_size(0) as u64;
         let rate = state.speed(turn.now);
         let fast = rate * FAST_SECONDS >= piece_size;
-        let wish = Wish { peer, has: &state.has, blocks, rate, fast, idle: out == 0 };
+        let suggested = &state.suggested;
+        let allowed = state.chokes_us.then(|| state.allowed());
+        let wish =
+            Wish { peer, has: allowed.as_ref().unwrap_or(&state.has), blocks, rate, fast, idle: out == 0, suggested };
         let picked = self.picker.pick(&wish, &mut turn.shared.rng);
         self.forget_restarted(turn);
         let Some(state) = self.peers.get_mut(&peer) else { return };
@@ -65,7 +83,7 @@ impl Torrent {
             state.answered = turn.now;
         }
         for block in picked {
-            turn.shared.budget.ask(block.length as u64);
+            turn.shared.ask(block.length as u64);
             state.asked.push_back(block);
             state.spoken = turn.now;
             turn.actions.push(Action::Send { peer, message: Message::Request(block) });
@@ -82,6 +100,10 @@ impl Torrent {
     /// Asks everybody, those that answer before those that are snubbed.
     pub(super) fn ask_all(&mut self, turn: &mut Turn) {
         self.waits_for_budget = false;
+        if self.waits_for_rate && !turn.shared.download.is_ready(turn.now) {
+            return;
+        }
+        self.waits_for_rate = false;
         // The idle first, the fastest of them before all: what only one may do is best done by that one.
         let order = |peer: &Peer| {
             let speed = if peer.asked.is_empty() { peer.speed(turn.now) } else { 0 };
@@ -130,6 +152,7 @@ impl Torrent {
             state.brought = turn.now;
         } else if let Some(at) = state.late.iter().position(|late| *late == block) {
             state.late.remove(at);
+            turn.shared.download.take(bytes);
             late = true;
         } else {
             self.wasted += bytes;
@@ -144,12 +167,18 @@ impl Torrent {
         let rate = state.down.rate(turn.now);
         state.window.block_came(rate, turn.now);
         self.down.add(bytes, turn.now);
+        if self.waits_for_disk() {
+            // It was on its way when the disk failed; it will be asked for again.
+            self.wasted += bytes;
+            return;
+        }
         match self.picker.arrived(block, peer, late) {
             Arrival::Unwanted => self.wasted += bytes,
             Arrival::Wanted { others } => {
                 if others {
                     self.cancel_elsewhere(block, turn);
                 }
+                self.progressed = turn.now;
                 turn.shared.budget.hand_to_disk(bytes);
                 turn.actions.push(Action::Write { piece, begin, data });
             }
@@ -164,7 +193,7 @@ impl Torrent {
                 state.asked.remove(at);
                 state.give_up(block);
                 state.spoken = turn.now;
-                turn.shared.budget.unask(block.length as u64);
+                turn.shared.unask(block.length as u64);
                 turn.actions.push(Action::Send { peer, message: Message::Cancel(block) });
             }
         }
@@ -184,7 +213,7 @@ impl Torrent {
                 for block in vain {
                     state.give_up(block);
                     state.spoken = turn.now;
-                    turn.shared.budget.unask(block.length as u64);
+                    turn.shared.unask(block.length as u64);
                     turn.actions.push(Action::Send { peer, message: Message::Cancel(block) });
                 }
             }
@@ -206,18 +235,23 @@ impl Torrent {
                 state.useful_pieces = state.useful_pieces.saturating_sub(1);
                 self.tell_interest(peer, turn);
             }
-            // Also to those that have it: they learn when we have become a seed.
-            self.send(peer, Message::Have { piece }, turn);
+            // Who has it need not know.
+            if self.peers.get(&peer).is_some_and(|state| !state.has.get(piece)) {
+                self.send(peer, Message::Have { piece }, turn);
+            }
         }
         if self.picker.is_whole() {
             self.standing = Standing::Seeding;
             // Files may have been left out: then the tracker must not count a seed.
-            if self.left == 0 {
+            if self.left == 0 && !core::mem::replace(&mut self.completed, true) {
                 self.announcer.complete(turn.now);
             }
             turn.actions.push(Action::Complete);
             let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
-            peers.into_iter().for_each(|peer| self.part_from_seed(peer, turn));
+            for peer in peers {
+                self.tell_upload_only(peer, turn);
+                self.part_from_seed(peer, turn);
+            }
         }
     }
 
@@ -226,7 +260,7 @@ impl Torrent {
         let Some(state) = self.peers.get_mut(&peer) else { return };
         let interested = state.useful_pieces > 0;
         if interested != state.we_are_interested {
-            state.we_are_interested = interested;
+            (state.we_are_interested, state.interested_at) = (interested, turn.now);
             self.send(peer, if interested { Message::Interested } else { Message::NotInterested }, turn);
         }
     }
@@ -247,6 +281,27 @@ impl Torrent {
         self.ask_all(turn);
     }
 
+    /// The peer may be asked for a piece though it chokes us (BEP 6).
+    pub(super) fn allowed(&mut self, peer: PeerKey, piece: u32, turn: &mut Turn) {
+        let Some(state) = self.peers.get_mut(&peer) else { return };
+        if piece < self.picker.have().len() && state.allows.len() < MOST_ALLOWED && !state.allows.contains(&piece) {
+            state.allows.push(piece);
+            self.ask_more(peer, turn);
+        }
+    }
+
+    /// The peer would like to be asked for a piece (BEP 6).
+    pub(super) fn suggested(&mut self, peer: PeerKey, piece: u32) {
+        let Some(state) = self.peers.get_mut(&peer) else { return };
+        if piece < self.picker.have().len() && !self.picker.have().get(piece) {
+            state.suggested.retain(|suggested| *suggested != piece && !self.picker.have().get(*suggested));
+            if state.suggested.len() >= MOST_SUGGESTED {
+                state.suggested.remove(0);
+            }
+            state.suggested.push(piece);
+        }
+    }
+
     /// The peer will not send a block (BEP 6). It is asked again with its next block, or when the snub time is over:
     /// asking at once could go on for ever.
     pub(super) fn rejected(&mut self, peer: PeerKey, block: BlockSpec, turn: &mut Turn) {
@@ -259,7 +314,7 @@ impl Torrent {
         if let Some(at) = state.asked.iter().position(|asked| *asked == block) {
             state.asked.remove(at);
             state.refused = true;
-            turn.shared.budget.unask(block.length as u64);
+            turn.shared.unask(block.length as u64);
             self.picker.unask(block);
             self.waits_for_budget = true;
         }
@@ -272,9 +327,12 @@ impl Torrent {
             // It may choke us so often that nothing ever comes: what we waited counts.
             state.pace.came(0, turn.now.saturating_sub(state.answered));
         }
-        let asked: Vec<BlockSpec> = state.asked.drain(..).collect();
+        // Of the pieces it allows though it chokes us it still sends what it was asked for.
+        let stays = |block: &BlockSpec| !gone && state.allows.contains(&block.piece);
+        let (kept, asked): (VecDeque<BlockSpec>, VecDeque<BlockSpec>) = state.asked.drain(..).partition(stays);
+        state.asked = kept;
         for &block in &asked {
-            turn.shared.budget.unask(block.length as u64);
+            turn.shared.unask(block.length as u64);
             self.picker.unask(block);
         }
         asked.into_iter().for_each(|block| state.give_up(block));

@@ -6,6 +6,8 @@
 use super::Time;
 use super::announcer::{Announcement, Outcome};
 use super::peer::PeerKey;
+use super::waiting::DiskTrouble;
+use crate::proto::bitfield::Bitfield;
 use crate::proto::handshake::Handshake;
 use crate::proto::message::{BlockSpec, Message};
 use core::net::SocketAddr;
@@ -70,6 +72,38 @@ pub enum Event {
         piece: u32,
         /// The hash is right.
         good: bool,
+    },
+    /// The disk does not do what is asked of it, which may pass: it is full, read-only, or away.
+    DiskTrouble {
+        /// What it did not write.
+        block: Option<BlockSpec>,
+        /// What is the matter with it.
+        trouble: DiskTrouble,
+    },
+    /// Blocks of a piece were not written, for the disk was in trouble already.
+    Unwritten {
+        /// The piece.
+        piece: u32,
+    },
+    /// The disk works again.
+    DiskHealed {
+        /// What was had may not be there any more.
+        doubtful: bool,
+    },
+    /// Somebody changed or removed files: what is there is in doubt.
+    Doubted {
+        /// What was found.
+        text: String,
+    },
+    /// The content was checked again.
+    CheckedAgain {
+        /// The pieces that are there.
+        have: Bitfield,
+    },
+    /// A piece that was had can't be read any more.
+    Lost {
+        /// The piece.
+        piece: u32,
     },
     /// A piece that failed before is right now, and these blocks of the try that failed were not as they should have
     /// been. [`Event::Checked`] follows.
@@ -152,8 +186,29 @@ pub enum Action {
         /// What to send, and to whom.
         announcement: Box<Announcement>,
     },
+    /// Try whether the disk works again.
+    ProbeDisk {
+        /// What it did not write, if that can be tried.
+        block: Option<BlockSpec>,
+        /// Bytes that are still to be written.
+        left: u64,
+    },
+    /// Check what is there, as at the beginning.
+    CheckAgain,
+    /// The torrent waits for its disk, or now for another reason.
+    Waiting {
+        /// Why.
+        trouble: DiskTrouble,
+    },
+    /// The torrent waits no more.
+    Resumed,
     /// Every piece that is wanted is had and proven.
     Complete,
+    /// The torrent stopped by itself, for nothing came for too long.
+    GaveUp {
+        /// In words.
+        problem: String,
+    },
     /// The torrent stopped by itself.
     Failed {
         /// Why.

@@ -62,6 +62,7 @@ impl Torrent {
         if let Some(message) = told {
             self.send(peer, message, turn);
         }
+        self.introduce(peer, turn);
     }
 
     /// Why a peer that shook hands can't stay.
@@ -78,6 +79,9 @@ impl Torrent {
                 self.candidates.bar(addr);
             }
             return Some("it is ourselves");
+        }
+        if self.is_in_doubt() {
+            return Some("what we have is being checked again");
         }
         if self.candidates.is_barred(addr) || self.bans.hold(addr.ip(), handshake.peer_id, outgoing) {
             return Some("it is banned");
@@ -145,12 +149,10 @@ impl Torrent {
     /// Two seeds have nothing to say to each other; nor has one who wants no more to a seed.
     pub(super) fn part_from_seed(&mut self, peer: PeerKey, turn: &mut Turn) {
         let Some(state) = self.peers.get(&peer) else { return };
-        if self.is_whole() && state.has.is_full() {
-            let (addr, outgoing) = (state.addr, state.outgoing);
+        if self.is_whole() && (state.has.is_full() || state.upload_only) {
+            let listens = state.listens;
             self.close(peer, "it has everything, and we have all we want", turn);
-            if outgoing {
-                self.candidates.bar(addr);
-            }
+            listens.into_iter().for_each(|addr| self.candidates.part(addr));
         }
     }
 
@@ -173,9 +175,9 @@ impl Torrent {
         } else {
             self.picker.count(&state.has, false, &mut turn.shared.rng);
         }
-        if state.outgoing {
+        if let Some(addr) = state.listens {
             let was_of_use = state.down.total() + state.up.total() > 0 || turn.now - state.joined > STAYED;
-            self.candidates.left(state.addr, was_of_use, turn.now);
+            self.candidates.left(addr, was_of_use, turn.now);
         }
         if !self.has_failed() {
             self.unchoke_waiting(turn);

@@ -8,14 +8,18 @@ pub mod bans;
 pub mod budget;
 pub mod candidates;
 pub mod choice;
+pub mod choker;
+mod choking;
 mod downloading;
 pub mod event;
 #[cfg(test)]
 mod fuzz_tests;
 pub mod host;
+mod introducing;
 mod joining;
 mod lying;
 pub mod pace;
+mod patience;
 mod pausing;
 pub mod peer;
 pub mod peer_list;
@@ -25,17 +29,24 @@ mod places;
 pub mod rarity;
 pub mod rate;
 pub mod rng;
+pub mod shared;
 #[cfg(test)]
 mod simulated_peers;
+#[cfg(test)]
+mod simulated_swarm;
+#[cfg(test)]
+mod simulated_swarm_tests;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod simulation_tests;
+pub mod spreading;
 #[cfg(test)]
 mod stage;
 pub mod status;
 pub mod torrent;
 mod uploading;
+pub mod waiting;
 pub mod window;
 
 /// A moment: what has passed since the process began. It is handed in; nothing here reads a clock.

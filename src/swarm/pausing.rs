@@ -11,6 +11,7 @@ impl Torrent {
     pub(super) fn pause(&mut self, paused: bool, turn: &mut Turn) {
         self.paused = paused;
         if !paused {
+            self.progressed = turn.now;
             self.unchoke_waiting(turn);
             return self.ask_all(turn);
         }
@@ -51,8 +52,15 @@ pub mod tests {
         /// Of eight pieces of two blocks, of which those in `have` are had.
         pub fn new(have: u8) -> One {
             let (peer_id, mut rng) = (PeerId([1; 20]), Rng::new(1));
-            let settings =
-                Settings { peer_id, port: 6881, tracker_key: 0, max_peers: 50, sequential: false, upload_rate: None };
+            let settings = Settings {
+                peer_id,
+                port: 6881,
+                tracker_key: 0,
+                max_peers: 50,
+                sequential: false,
+                upload_rate: None,
+                stop_timeout: None,
+            };
             let have = Bitfield::from_bytes([have], 8).unwrap();
             let torrent = Torrent::new(&metainfo(8, 2, 0), have, settings, Time::ZERO, &mut rng);
             One { torrent, shared: Shared::new(rng, Budget::new(1 << 20)) }

@@ -44,6 +44,8 @@ pub struct Peer {
     pub chokes_us: bool,
     /// We told that we want something.
     pub we_are_interested: bool,
+    /// When that last changed.
+    pub interested_at: Time,
     /// We choke it.
     pub we_choke: bool,
     /// It wants something.
@@ -63,6 +65,14 @@ pub struct Peer {
     pub pace: Pace,
     /// It refused a request: it is not asked again at once.
     pub refused: bool,
+    /// Pieces it would like to be asked for (BEP 6), the latest last.
+    pub suggested: Vec<u32>,
+    /// Pieces it may be asked for though it chokes us (BEP 6).
+    pub allows: Vec<u32>,
+    /// It fetches nothing, it says (BEP 21).
+    pub upload_only: bool,
+    /// Where it listens, if that is known.
+    pub listens: Option<SocketAddr>,
     /// How many requests it gets.
     pub window: Window,
     /// When it connected.
@@ -71,7 +81,17 @@ pub struct Peer {
     pub exchanged: Time,
     /// Bytes of content from it.
     pub down: Meter,
+    /// Bytes that had come from it at the last two rounds of the choker, the earlier first.
+    pub gave_before: [u64; 2],
+    /// Bytes that it had got by then.
+    pub got_before: [u64; 2],
 
+    /// Pieces that we suggested to it (BEP 6) and it did not ask for yet.
+    pub suggested_to: Vec<u32>,
+    /// Pieces that it may ask us for though we choke it (BEP 6).
+    pub allowed: Vec<u32>,
+    /// How many bytes of them it has not asked for so far.
+    pub allowed_bytes: u64,
     /// What it asks for, oldest first.
     pub wants: VecDeque<BlockSpec>,
     /// Bytes handed to its writer and not yet sent.
@@ -96,6 +116,7 @@ impl Peer {
             useful_pieces: 0,
             chokes_us: true,
             we_are_interested: false,
+            interested_at: now,
             we_choke: true,
             is_interested: false,
             asked: VecDeque::new(),
@@ -105,15 +126,49 @@ impl Peer {
             brought: now,
             pace: Pace::default(),
             refused: false,
+            suggested: Vec::new(),
+            allows: Vec::new(),
+            upload_only: false,
+            listens: outgoing.then_some(addr),
             window: Window::new(now),
             joined: now,
             exchanged: now,
             down: Meter::new(now),
+            gave_before: [0; 2],
+            got_before: [0; 2],
+            suggested_to: Vec::new(),
+            allowed: Vec::new(),
+            allowed_bytes: 0,
             wants: VecDeque::new(),
             sending: 0,
             up: Meter::new(now),
             spoken: now,
         }
+    }
+
+    /// Bytes it gave us in the last two rounds of the choker; 0 when it has snubbed us.
+    pub fn gave(&self) -> u64 {
+        if self.window.is_snubbed() { 0 } else { self.down.total() - self.gave_before[0] }
+    }
+
+    /// Bytes it got from us in the last two rounds of the choker.
+    pub fn got(&self) -> u64 {
+        self.up.total() - self.got_before[0]
+    }
+
+    /// A round of the choker is over.
+    pub fn round_is_over(&mut self) {
+        self.gave_before = [self.gave_before[1], self.down.total()];
+        self.got_before = [self.got_before[1], self.up.total()];
+    }
+
+    /// The pieces it has and that it may be asked for though it chokes us.
+    pub fn allowed(&self) -> Bitfield {
+        let mut allowed = Bitfield::new(self.has.len());
+        for &piece in self.allows.iter().filter(|&&piece| self.has.get(piece)) {
+            allowed.set(piece);
+        }
+        allowed
     }
 
     /// A request is given up; its answer may still come.

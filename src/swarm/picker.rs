@@ -14,6 +14,7 @@
 //!
 //! A piece whose hash was wrong comes again by rules of its own: [`retry`].
 
+mod loss;
 mod retry;
 
 use super::Time;
@@ -89,6 +90,8 @@ pub struct Wish<'a> {
     pub fast: bool,
     /// Nothing is asked of it now: it may take part in the endgame.
     pub idle: bool,
+    /// Pieces it would like to be asked for (BEP 6): a seed names to each peer others, so that it sends none twice.
+    pub suggested: &'a [u32],
 }
 
 /// What the arrival of a block means.
@@ -256,11 +259,18 @@ impl Picker {
         if self.sequential {
             return order.iter().copied().filter(|&piece| wish.has.get(piece)).min();
         }
+        let rarest = self.rarity.rarest_first().find(|&piece| wish.has.get(piece))?;
+        let as_rare = |piece: &u32| {
+            wish.has.get(*piece) && self.rarity.is_in_order(*piece) && self.order_of(*piece) <= self.order_of(rarest)
+        };
+        if let Some(suggested) = wish.suggested.iter().copied().find(as_rare) {
+            return Some(suggested);
+        }
         if self.have.count() < RANDOM_FIRST_PIECES {
             let start = rng.below(order.len());
             return order[start..].iter().chain(&order[..start]).copied().find(|&piece| wish.has.get(piece));
         }
-        self.rarity.rarest_first().find(|&piece| wish.has.get(piece))
+        Some(rarest)
     }
 
     /// Opens `piece` where it is new, and gives it to a peer that will fetch it whole.

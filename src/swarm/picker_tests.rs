@@ -35,7 +35,7 @@ fn picker(pieces: u32, had: u32) -> (Picker, Rng) {
 }
 
 fn wish(number: u32, has: &Bitfield, blocks: usize) -> Wish<'_> {
-    Wish { peer: peer(number), has, blocks, rate: 0, fast: false, idle: true }
+    Wish { peer: peer(number), has, blocks, rate: 0, fast: false, idle: true, suggested: &[] }
 }
 
 /// The pieces of the picked blocks, each once.

@@ -33,6 +33,7 @@ const LOOK_AGAIN_WHEN_FULL: Time = Time::from_secs(60);
 impl Torrent {
     pub(super) fn has_room_for_peers(&self) -> bool {
         !self.has_failed()
+            && !self.is_in_doubt()
             && !self.paused
             && !self.announcer.is_stopping()
             && self.peers.len() + self.connecting < self.settings.max_peers

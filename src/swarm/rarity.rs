@@ -39,6 +39,11 @@ impl Rarity {
         self.availability[piece as usize]
     }
 
+    /// Whether `piece` is in the order: neither begun nor had.
+    pub fn is_in_order(&self, piece: u32) -> bool {
+        self.place[piece as usize] != NOWHERE
+    }
+
     /// The pieces, rarest first.
     pub fn rarest_first(&self) -> impl Iterator<Item = u32> + '_ {
         self.order.iter().copied()
@@ -87,6 +92,22 @@ impl Rarity {
         self.swap(self.place[piece as usize], self.order.len() as u32 - 1);
         self.order.pop();
         self.place[piece as usize] = NOWHERE;
+    }
+
+    /// Puts `piece`, which was taken out, into the order again: it is wanted again.
+    pub fn put(&mut self, piece: u32, rng: &mut Rng) {
+        if self.place[piece as usize] != NOWHERE {
+            return;
+        }
+        let bucket = self.availability[piece as usize] as usize;
+        self.open_bucket(bucket);
+        self.place[piece as usize] = self.order.len() as u32;
+        self.order.push(piece);
+        // Now it stands at the end, in the last bucket; it goes down to its own.
+        for above in (bucket + 1..self.starts.len()).rev() {
+            self.down(piece, above);
+        }
+        self.settle(piece, bucket, rng);
     }
 
     /// Moves `piece` from the end of `bucket` over its upper border into the next.
@@ -139,7 +160,7 @@ mod tests {
     proptest! {
         /// Whatever happens, the order is sorted and holds just what was put in.
         #[test]
-        fn stays_sorted(steps in proptest::collection::vec((0u8..9, 0u32..20), 0..400)) {
+        fn stays_sorted(steps in proptest::collection::vec((0u8..10, 0u32..20), 0..400)) {
             let mut rng = Rng::new(3);
             let mut rarity = Rarity::new(20, &mut rng);
             let mut inside = [true; 20];
@@ -147,6 +168,7 @@ mod tests {
                 match step {
                     0..5 => rarity.more(piece, &mut rng),
                     5..8 => rarity.fewer(piece, &mut rng),
+                    8 => { rarity.put(piece, &mut rng); inside[piece as usize] = true; }
                     _ => { rarity.remove(piece); inside[piece as usize] = false; }
                 }
                 prop_assert!(is_sorted(&rarity));

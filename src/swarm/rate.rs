@@ -115,10 +115,25 @@ impl TokenBucket {
         self.tokens >= 0.0
     }
 
+    /// How many blocks may pass together, after [`is_ready`](TokenBucket::is_ready) said yes: at least one.
+    pub fn ready_blocks(&self) -> usize {
+        match self.rate {
+            Some(_) => (self.tokens / f64::from(BLOCK_BYTES)) as usize + 1,
+            None => usize::MAX,
+        }
+    }
+
     /// `bytes` pass.
     pub fn take(&mut self, bytes: u64) {
         if self.rate.is_some() {
             self.tokens -= bytes as f64;
+        }
+    }
+
+    /// `bytes` that were taken did not pass after all.
+    pub fn give_back(&mut self, bytes: u64) {
+        if self.rate.is_some() {
+            self.tokens += bytes as f64;
         }
     }
 

@@ -10,10 +10,11 @@ use super::peer::PeerKey;
 use super::rng::Rng;
 use super::simulated_peers::{Deed, Manners, Remote};
 use super::torrent::{Settings, Shared, Torrent, Turn};
+use super::waiting::DiskTrouble;
 use crate::proto::bencode::Bencode;
 use crate::proto::bitfield::Bitfield;
 use crate::proto::id::PeerId;
-use crate::proto::message::BLOCK_BYTES;
+use crate::proto::message::{BLOCK_BYTES, BlockSpec};
 use crate::proto::metainfo::Metainfo;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,6 +54,10 @@ pub struct World {
     /// Where the corrupt blocks of pieces begin that failed.
     failed: BTreeMap<(usize, u32), Vec<u32>>,
     disk_delay: Time,
+    /// Of a hundred writes so many fail, and all after that until the disk is found to work.
+    pub disk_fails_percent: usize,
+    /// The torrents whose disk does not work.
+    broken: BTreeSet<usize>,
 }
 
 /// The metainfo of a torrent of `pieces` pieces of `blocks` blocks, of which the last lacks `lacking` bytes.
@@ -65,6 +70,10 @@ pub fn metainfo(pieces: u32, blocks: u32, lacking: u32) -> Metainfo {
         ("pieces", vec![7u8; 20 * pieces as usize].into()),
     ]);
     Metainfo::parse(&Bencode::dict([("info", info)]).encode()).unwrap()
+}
+
+fn no_space() -> DiskTrouble {
+    DiskTrouble { text: "no space".into(), short_bytes: 1 }
 }
 
 impl World {
@@ -86,6 +95,7 @@ impl World {
             max_peers: 50,
             sequential,
             upload_rate: None,
+            stop_timeout: None,
         };
         let torrent = |metainfo: &Metainfo| {
             let nothing = Bitfield::new(metainfo.piece_count());
@@ -114,6 +124,8 @@ impl World {
             written: Written::new(),
             failed: BTreeMap::new(),
             disk_delay,
+            disk_fails_percent: 0,
+            broken: BTreeSet::new(),
         };
         for number in 0..peers.len() {
             let delay = world.within(ARRIVALS_MS);
@@ -201,6 +213,7 @@ impl World {
                 }
             }
             Action::Write { piece, begin, data } => self.write(torrent, piece, begin, &data),
+            Action::ProbeDisk { block, .. } => self.probe(torrent, block),
             Action::Restart { piece } => drop(self.written.remove(&(torrent, piece))),
             Action::Close { peer, reason } => {
                 if let Some(number) = remote(peer) {
@@ -216,6 +229,9 @@ impl World {
     /// The disk: a piece of which all blocks are written is checked, and is good if no block was corrupt. If it failed
     /// before, what was wrong then is known now.
     fn write(&mut self, torrent: usize, piece: u32, begin: u32, data: &[u8]) {
+        if self.broken.contains(&torrent) || (self.disk_fails_percent > 0 && self.chance(self.disk_fails_percent)) {
+            return self.do_not_write(torrent, BlockSpec { piece, begin, length: data.len() as u32 });
+        }
         let size = self.metainfos[torrent].piece_size(piece);
         let (bytes, corrupt) = self.written.entry((torrent, piece)).or_default();
         *bytes += data.len() as u32;
@@ -232,6 +248,25 @@ impl World {
             }
             self.plan(self.disk_delay, Happening::Reaches(torrent, Event::Checked { piece, good }));
         }
+    }
+
+    fn do_not_write(&mut self, torrent: usize, block: BlockSpec) {
+        self.written.remove(&(torrent, block.piece));
+        self.plan(self.disk_delay, Happening::Reaches(torrent, Event::Written { bytes: block.length as u64 }));
+        let event = match self.broken.insert(torrent) {
+            true => Event::DiskTrouble { block: Some(block), trouble: no_space() },
+            false => Event::Unwritten { piece: block.piece },
+        };
+        self.plan(self.disk_delay, Happening::Reaches(torrent, event));
+    }
+
+    /// Every second time a disk that failed works again.
+    fn probe(&mut self, torrent: usize, block: Option<BlockSpec>) {
+        let event = match self.chance(50) {
+            true => Event::DiskHealed { doubtful: !self.broken.remove(&torrent) },
+            false => Event::DiskTrouble { block, trouble: no_space() },
+        };
+        self.plan(self.disk_delay, Happening::Reaches(torrent, event));
     }
 
     /// What is believed in several places must agree.

@@ -77,6 +77,20 @@ fn with_one_honest_seed_every_download_ends_and_the_books_are_right() {
     assert!(failed.is_empty(), "seeds {failed:?} failed: the panics above say how");
 }
 
+/// Two torrents, honest peers and liars, and a disk that fails again and again: nothing is lost, and nothing stalls.
+#[test]
+fn whatever_the_disk_does_every_download_ends_and_the_books_are_right() {
+    let honest = Manners { honest: true, block_time: milliseconds(20), fast_extension: true, ..Manners::default() };
+    let chokes = Manners { chokes_every: Some(Time::from_secs(3)), block_time: milliseconds(5), ..Manners::default() };
+    let liar = Manners { corrupt_percent: 5, block_time: milliseconds(5), ..Manners::default() };
+    for seed in 0..30 {
+        let peers = [(0, honest), (1, honest), (0, chokes), (1, chokes), (0, liar), (1, liar)];
+        let mut world = World::new(seed, vec![metainfo(20, 8, 5), metainfo(9, 16, 0)], &peers, 256 << 10, false);
+        world.disk_fails_percent = 2;
+        world.run(Time::from_secs(4 * 3600));
+    }
+}
+
 /// Six honest peers of 100 KiB/s each that choke us by turns, as in tit for tat, and perhaps a liar. A piece of 4 MiB
 /// that failed must come from one peer, through several of its turns.
 fn time_among_choking_peers(with_liar: bool) -> Time {

@@ -49,6 +49,7 @@ impl Stage {
             max_peers,
             sequential: true,
             upload_rate: None,
+            stop_timeout: None,
         };
         let metainfo = metainfo(pieces, 4, 0);
         let torrent = Torrent::new(&metainfo, Bitfield::new(pieces), settings, Time::ZERO, &mut shared.rng);

@@ -1,21 +1,25 @@
 //! The central piece manager: one torrent as a state machine, `(event, now) -> actions`.
 //!
 //! Floor 2. It owns all the state of a torrent and is the only place that decides. Its ways stand in files of
-//! their own: `joining.rs` and `places.rs` (who is connected), `downloading.rs` (whom to ask for what), `lying.rs` (whose blocks were
-//! wrong) and `uploading.rs` (who gets what).
+//! their own: `joining.rs` and `places.rs` (who is connected), `introducing.rs` (what programs tell of themselves),
+//! `downloading.rs` (whom to ask for what), `lying.rs` (whose blocks were wrong), `choking.rs` (who is served),
+//! `uploading.rs` (with what, and how fast) and `waiting.rs` (when the disk does not work).
 //! BEP 3 for the protocol; each idea it decides with has a file of its own on this floor.
 
 use super::Time;
 use super::announcer::{Announcer, Facts, Tracker};
 use super::bans::Bans;
-use super::budget::Budget;
 use super::candidates::Candidates;
+use super::choker::Choker;
 use super::event::{Action, Event, sooner};
 use super::lying::Identity;
 use super::peer::{Peer, PeerKey};
 use super::picker::Picker;
 use super::rate::{Meter, TokenBucket};
 use super::rng::Rng;
+pub use super::shared::Shared;
+use super::spreading::Spreading;
+use super::waiting::{DiskTrouble, Wait};
 use crate::proto::announce::{AnnounceRequest, key_text};
 use crate::proto::bitfield::Bitfield;
 use crate::proto::id::{InfoHash, PeerId};
@@ -30,30 +34,6 @@ const KEEP_ALIVE_AFTER: Time = Time::from_secs(100);
 const FEW_PEERS: usize = 20;
 /// Peers to ask a tracker for (libtorrent, rain).
 const NUMWANT: u32 = 200;
-
-/// What all torrents of a process share.
-pub struct Shared {
-    /// Random numbers.
-    pub rng: Rng,
-    /// Memory under way.
-    pub budget: Budget,
-    /// Connections being opened, by all torrents.
-    pub connecting: usize,
-    /// Connections that stand, of all torrents ...
-    pub connected: usize,
-    /// ... and how many there may be.
-    pub most_connected: usize,
-    /// The limit of what all torrents upload.
-    pub upload: TokenBucket,
-}
-
-impl Shared {
-    /// What torrents of a process share that begins now; nothing is limited but memory.
-    pub fn new(rng: Rng, budget: Budget) -> Shared {
-        let upload = TokenBucket::new(None, Time::ZERO);
-        Shared { rng, budget, connecting: 0, connected: 0, most_connected: usize::MAX, upload }
-    }
-}
 
 /// One call of [`Torrent::handle`]: when it is, what is shared, and where the actions go.
 pub struct Turn<'a> {
@@ -80,6 +60,8 @@ pub struct Settings {
     pub sequential: bool,
     /// The limit of what this torrent uploads, in bytes a second.
     pub upload_rate: Option<u64>,
+    /// Given up when nothing came for so long.
+    pub stop_timeout: Option<Time>,
 }
 
 /// Where a torrent stands.
@@ -89,6 +71,8 @@ pub enum Standing {
     Downloading,
     /// All that is wanted is had and proven.
     Seeding,
+    /// The disk is full, read-only or away, or is being checked: nothing is asked for until it works again.
+    WaitingForDisk(Box<DiskTrouble>),
     /// It ended by itself; nothing moves. The reason is for people.
     Failed(String),
 }
@@ -111,24 +95,41 @@ pub struct Torrent {
     pub(super) made_room: Time,
     /// Bytes that are not proven yet, wanted or not.
     pub(super) left: u64,
+    /// The disk does not work: what is waited for. And when it worked again last, after which pause.
+    pub(super) wait: Option<Wait>,
+    pub(super) healed: Option<(Time, Time)>,
+    /// Trackers were told that it is complete, or it was so at the start: they hear it once.
+    pub(super) completed: bool,
     /// Bytes of them that nobody here wants.
     pub(super) left_out: u64,
+    /// The pieces that somebody here wants; `None`: all.
+    pub(super) wanted: Option<Bitfield>,
     /// The person wants a pause.
     pub(super) paused: bool,
     /// Some peer could be asked for more if there were memory.
     pub(super) waits_for_budget: bool,
+    /// Some peer could be asked for more if the limit of downloads allowed.
+    pub(super) waits_for_rate: bool,
     /// The limit of this torrent's uploads.
     pub(super) upload: TokenBucket,
     /// Requests wait for the limits.
     pub(super) waits_for_tokens: bool,
-    /// Who is served in turn under a limit, and how many bytes more.
+    /// Whose turn it is under a limit, and how many bytes more he gets.
     pub(super) in_turn: (Option<PeerKey>, u64),
+    /// Turns that were given.
+    pub(super) turns: u32,
+    /// Who is served.
+    pub(super) choker: Choker,
+    /// As a seed: which pieces to suggest next.
+    pub(super) spreading: Spreading,
     /// Everything that any peer has is asked for.
     pub(super) endgame: bool,
     /// When it was last seen to that nobody is idle who could help.
     pub(super) looked: Time,
     pub(super) down: Meter,
     pub(super) up: Meter,
+    /// When it began, or something of use came last.
+    pub(super) progressed: Time,
     /// Bytes that came in vain: twice, unasked, or of a piece that failed.
     pub(super) wasted: u64,
 }
@@ -147,19 +148,28 @@ impl Torrent {
             bans: Bans::default(),
             departed: BTreeMap::new(),
             announcer: Announcer::new(&metainfo.tiers, now, rng),
+            wait: None,
+            healed: None,
+            completed: had == metainfo.length,
             connecting: 0,
             made_room: now,
             left: metainfo.length - had,
             left_out: 0,
+            wanted: None,
             paused: false,
             waits_for_budget: false,
+            waits_for_rate: false,
             upload: TokenBucket::new(settings.upload_rate, now),
             waits_for_tokens: false,
             in_turn: (None, 0),
+            turns: 0,
+            choker: Choker::new(now),
+            spreading: Spreading::new(metainfo.piece_count()),
             endgame: false,
             looked: now,
             down: Meter::new(now),
             up: Meter::new(now),
+            progressed: now,
             wasted: 0,
             settings,
         }
@@ -167,6 +177,8 @@ impl Torrent {
 
     /// Only these pieces are wanted from now on. It is said before the torrent hears of any peer.
     pub fn want_only(&mut self, wanted: &Bitfield) {
+        self.wanted = Some(wanted.clone());
+        self.left_out = 0;
         for piece in (0..wanted.len()).filter(|&piece| !wanted.get(piece)) {
             if !self.picker.have().get(piece) {
                 self.left_out += self.picker.piece_size(piece) as u64;
@@ -197,6 +209,13 @@ impl Torrent {
             Event::Block { peer, piece, begin, data } => self.block_came(peer, piece, begin, data, turn),
             Event::Gone { peer } => self.lose(peer, turn),
             Event::Uploaded { peer, bytes } => self.uploaded(peer, bytes, turn),
+            Event::DiskTrouble { block, trouble } => self.disk_trouble(block, trouble, turn),
+            Event::Unwritten { piece } => self.unwritten(piece, turn),
+            Event::DiskHealed { doubtful } => self.disk_healed(doubtful, turn),
+            Event::Doubted { text } => self.doubted(text, turn),
+            Event::CheckedAgain { have } => self.checked_again(have, turn),
+            Event::Lost { piece } => self.lost(piece, turn),
+            Event::FoundWrong { .. } | Event::Checked { .. } if self.is_in_doubt() => {}
             Event::FoundWrong { piece, begins } => self.found_wrong(piece, &begins, turn),
             Event::Checked { piece, good: false } => self.piece_failed(piece, turn),
             Event::Checked { piece, good: true } => self.proven(piece, turn),
@@ -220,8 +239,9 @@ impl Torrent {
             wake = sooner(wake, Some(peer.spoken + KEEP_ALIVE_AFTER));
             wake = sooner(wake, self.snub_at(peer));
         }
+        wake = sooner(wake, self.round_at());
         wake = sooner(wake, self.look_at());
-        sooner(wake, self.tokens_at(shared))
+        sooner(sooner(wake, self.tokens_at(shared)), self.patience_ends(shared))
     }
 
     /// The pieces that are proven.
@@ -314,6 +334,12 @@ impl Torrent {
         let quiet: Vec<PeerKey> = self.peers.iter().filter(|(_, peer)| quiet(peer)).map(|(key, _)| *key).collect();
         quiet.into_iter().for_each(|peer| self.send(peer, Message::KeepAlive, turn));
         self.snub_the_silent(turn);
+        self.choose_whom_to_serve(turn);
+        self.probe_disk(turn);
+        self.give_up(turn);
+        if self.waits_for_rate {
+            self.ask_all(turn);
+        }
         if self.waits_for_tokens {
             self.serve_by_turns(turn);
         }
@@ -336,7 +362,13 @@ impl Torrent {
         }
         let fast = self.peers.get(&peer).is_some_and(|state| state.reserved.fast());
         match message {
-            Message::HaveAll | Message::HaveNone | Message::Reject(_) if !fast => {
+            Message::HaveAll
+            | Message::HaveNone
+            | Message::Reject(_)
+            | Message::Suggest { .. }
+            | Message::AllowedFast { .. }
+                if !fast =>
+            {
                 self.close(peer, "it sends messages of the fast extension, which it did not promise", turn);
             }
             Message::Bitfield(bytes) => match Bitfield::from_bytes(bytes, self.picker.have().len()) {
@@ -349,13 +381,14 @@ impl Torrent {
             Message::Choke => self.choked(peer, turn),
             Message::Unchoke => self.unchoked(peer, turn),
             Message::Reject(block) => self.rejected(peer, block, turn),
+            Message::Suggest { piece } => self.suggested(peer, piece),
             Message::Interested => self.interest(peer, true, turn),
             Message::NotInterested => self.interest(peer, false, turn),
             Message::Request(block) => self.requested(peer, block, turn),
             Message::Cancel(block) => self.cancelled(peer, block, turn),
-            // Advice that we are free not to take, and what is not for us.
-            Message::Suggest { .. } | Message::AllowedFast { .. } | Message::KeepAlive | Message::Port(_) => {}
-            Message::Extended { .. } | Message::Unknown { .. } | Message::Piece { .. } => {}
+            Message::AllowedFast { piece } => self.allowed(peer, piece, turn),
+            Message::Extended { id, payload } => self.introduced(peer, id, &payload, turn),
+            Message::KeepAlive | Message::Port(_) | Message::Unknown { .. } | Message::Piece { .. } => {}
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A swarm in virtual time: real torrents, wires with a delay, disks that are at once.
 
+use super::super::budget::Budget;
 use super::*;
 use crate::proto::bencode::Bencode;
 use crate::proto::handshake::{Handshake, Reserved};
@@ -69,6 +70,7 @@ impl Swarm {
                 max_peers: 50,
                 sequential: false,
                 upload_rate: None,
+                stop_timeout: None,
             };
             Member {
                 torrent: Torrent::new(&metainfo(), have.clone(), settings, Time::ZERO, &mut rng),
@@ -383,5 +385,12 @@ fn an_idle_connection_is_kept_alive() {
     assert_eq!(alive, 2);
 }
 
+#[path = "giving_tests.rs"]
+mod giving;
+
 #[path = "torrent_choice_tests.rs"]
 mod choice;
+#[path = "limit_tests.rs"]
+mod limit;
+#[path = "waiting_tests.rs"]
+mod waiting;

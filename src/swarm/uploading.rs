@@ -1,64 +1,54 @@
-//! Who gets what we have.
+//! What those get that are served, and how fast.
 //!
-//! Floor 2, a way of [`Torrent`]. BEP 3 for choking and requests, BEP 6 for rejects. Whoever fetches serves what is
-//! already there; for now by a plain rule: the first [`SLOTS`] interested peers are unchoked.
+//! Floor 2, a way of [`Torrent`]. BEP 3 for requests, BEP 6 for rejects and the allowed fast set. Whoever fetches serves
+//! what is already there.
 
 use super::Time;
 use super::event::Action;
 use super::peer::{Peer, PeerKey};
 use super::torrent::{Shared, Torrent, Turn};
+use crate::proto::allowed_fast::{self, allowed_fast};
 use crate::proto::message::{BLOCK_BYTES, BlockSpec, Message};
+use core::net::IpAddr;
 
-/// Peers that are served at once (libtorrent's and transmission's number).
-const SLOTS: usize = 8;
-/// Requests a peer may have waiting with us; libtorrent and transmission send at most 500.
-const MOST_WANTED: usize = 512;
+/// Requests a peer may have waiting with us, and are told so (BEP 10, `reqq`); libtorrent and transmission send at most
+/// 500.
+pub(super) const MOST_WANTED: usize = 512;
 /// Bytes a peer's writer is given ahead: enough to keep a fast line busy, few enough that a choke or a cancel bites.
 const SENDING_BYTES: u64 = 16 * BLOCK_BYTES as u64;
-/// Bytes a peer gets in its turn.
+/// Under a limit, a peer gets at most so many bytes in its turn: a piece of usual length...
 const TURN_BYTES: u64 = 16 * BLOCK_BYTES as u64;
+/// ... but not more than the limit allows in a second over this: nobody waits for long.
+const TURNS_A_SECOND: u64 = 2;
+/// Who fetches gives each turn to those that give, but one in so many to whomever it is (the optimistic unchoke of a
+/// program that shares out its limit by turns).
+const OPTIMISTIC_TURNS: u32 = 8;
 
 impl Torrent {
-    /// The peer wants something of us, or nothing any more.
-    pub(super) fn interest(&mut self, peer: PeerKey, interested: bool, turn: &mut Turn) {
-        let Some(state) = self.peers.get_mut(&peer) else { return };
-        state.is_interested = interested;
-        if !interested && !state.we_choke {
-            self.choke(peer, turn);
-        }
-        self.unchoke_waiting(turn);
-    }
-
-    /// Gives free slots to the interested, first come, first served.
-    pub(super) fn unchoke_waiting(&mut self, turn: &mut Turn) {
-        if self.paused {
-            return;
-        }
-        let served = self.peers.values().filter(|peer| !peer.we_choke).count();
-        let waiting = self.peers.iter().filter(|(_, peer)| peer.we_choke && peer.is_interested);
-        let next: Vec<PeerKey> = waiting.map(|(key, _)| *key).take(SLOTS.saturating_sub(served)).collect();
-        for peer in next {
-            if let Some(state) = self.peers.get_mut(&peer) {
-                state.we_choke = false;
-                // Now it has time to ask.
-                state.exchanged = turn.now;
-                self.send(peer, Message::Unchoke, turn);
-            }
-        }
-    }
-
-    pub(super) fn choke(&mut self, peer: PeerKey, turn: &mut Turn) {
-        let Some(state) = self.peers.get_mut(&peer) else { return };
-        state.we_choke = true;
-        let unserved: Vec<BlockSpec> = state.wants.drain(..).collect();
-        self.send(peer, Message::Choke, turn);
-        unserved.into_iter().for_each(|block| self.reject(peer, block, turn));
-    }
-
     /// A request will not be served: those that speak BEP 6 are told.
-    fn reject(&mut self, peer: PeerKey, block: BlockSpec, turn: &mut Turn) {
+    pub(super) fn reject(&mut self, peer: PeerKey, block: BlockSpec, turn: &mut Turn) {
         if self.peers.get(&peer).is_some_and(|state| state.reserved.fast()) {
             self.send(peer, Message::Reject(block), turn);
+        }
+    }
+
+    /// A newcomer that finds no slot free is told which pieces it may have though it is choked. (One that finds a slot is
+    /// not: the seed of 20 leechers then sent them what they could have had from each other, 1.70 in place of 1.32 times
+    /// the bound, in the simulation.)
+    pub(super) fn allow_fast(&mut self, peer: PeerKey, turn: &mut Turn) {
+        let Some(state) = self.peers.get_mut(&peer) else { return };
+        let IpAddr::V4(ip) = state.addr.ip().to_canonical() else { return };
+        let newcomer = state.has.count() < allowed_fast::PIECES as u32;
+        let waits = state.we_choke && state.is_interested;
+        if !waits || !newcomer || !state.reserved.fast() || !state.allowed.is_empty() || self.picker.have().count() == 0
+        {
+            return;
+        }
+        let set = allowed_fast(ip, &self.info_hash, self.picker.have().len(), allowed_fast::PIECES);
+        state.allowed = set.into_iter().filter(|&piece| !state.has.get(piece)).collect();
+        state.allowed_bytes = state.allowed.iter().map(|&piece| self.picker.piece_size(piece) as u64).sum();
+        for piece in state.allowed.clone() {
+            self.send(peer, Message::AllowedFast { piece }, turn);
         }
     }
 
@@ -72,10 +62,29 @@ impl Torrent {
             return self.close(peer, "it asks for a block that does not exist", turn);
         }
         let Some(state) = self.peers.get_mut(&peer) else { return };
-        if state.we_choke || !self.picker.have().get(piece) || state.wants.len() >= MOST_WANTED {
+        if !self.picker.have().get(piece) && !state.reserved.fast() {
+            // We had it and lost it. This peer can't be told but by a new bitfield.
+            return self.close(peer, "it asks for a piece that is not here", turn);
+        }
+        if state.we_choke {
+            // To who has begun, the set is of no more use: it is small, and so is what it may cost us.
+            let newcomer = state.has.count() <= allowed_fast::PIECES as u32;
+            let allowed =
+                newcomer && !self.paused && state.allowed.contains(&piece) && state.allowed_bytes >= length as u64;
+            if !allowed {
+                return self.reject(peer, block, turn);
+            }
+        }
+        if !self.picker.have().get(piece) || state.wants.len() >= MOST_WANTED {
             return self.reject(peer, block, turn);
         }
+        if state.we_choke {
+            state.allowed_bytes -= length as u64;
+        }
         state.wants.push_back(block);
+        state.suggested_to.retain(|suggested| *suggested != piece);
+        self.spreading.gave(piece);
+        self.suggest(peer, turn);
         self.serve(peer, turn);
     }
 
@@ -115,6 +124,10 @@ impl Torrent {
             let ready = |peer: &Peer| !peer.wants.is_empty() && peer.sending < SENDING_BYTES;
             let last = self.in_turn.0;
             let goes_on = last.filter(|peer| self.in_turn.1 > 0 && self.peers.get(peer).is_some_and(ready));
+            let gives = |peer: &Peer| self.is_whole() || peer.gave() > 0;
+            let to_any = self.turns.is_multiple_of(OPTIMISTIC_TURNS)
+                || !self.peers.values().any(|peer| ready(peer) && gives(peer));
+            let ready = |peer: &Peer| ready(peer) && (to_any || gives(peer));
             let after = |&(key, _): &(&PeerKey, &Peer)| last.is_none_or(|last| *key > last);
             let mut waiting = self.peers.iter().filter(|(_, peer)| ready(peer));
             let next = goes_on.or_else(|| waiting.clone().find(after).or_else(|| waiting.next()).map(|(key, _)| *key));
@@ -124,7 +137,9 @@ impl Torrent {
                 return;
             }
             if goes_on.is_none() {
-                self.in_turn = (next, TURN_BYTES);
+                let limit = self.upload.rate().into_iter().chain(turn.shared.upload.rate()).min().unwrap_or(u64::MAX);
+                self.in_turn = (next, TURN_BYTES.min(limit / TURNS_A_SECOND).max(1));
+                self.turns = self.turns.wrapping_add(1);
             }
             let bytes = self.serve_one(peer, turn).unwrap_or(0);
             self.in_turn.1 = self.in_turn.1.saturating_sub(bytes);
@@ -145,6 +160,10 @@ impl Torrent {
         state.exchanged = turn.now;
         state.up.add(bytes, turn.now);
         self.up.add(bytes, turn.now);
+        if self.peers.get(&peer).is_some_and(|state| !state.we_choke && self.only_takes(state, turn.now)) {
+            self.choke(peer, turn);
+            self.unchoke_waiting(turn);
+        }
         self.serve(peer, turn);
     }
 }

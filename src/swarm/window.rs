@@ -27,12 +27,20 @@ pub struct Window {
     /// `Some`: in slow start, with the time and rate of the last look at the growth.
     slow_start: Option<(Time, u64)>,
     snubbed: bool,
+    /// What the peer takes at most.
+    reqq: u32,
 }
 
 impl Window {
     /// The window of a peer that connected at `now`.
     pub fn new(now: Time) -> Window {
-        Window { size: FIRST, slow_start: Some((now, 0)), snubbed: false }
+        Window { size: FIRST, slow_start: Some((now, 0)), snubbed: false, reqq: REQQ_UNTOLD }
+    }
+
+    /// The peer told how many requests it lets wait (BEP 10).
+    pub fn set_reqq(&mut self, reqq: u32) {
+        self.reqq = reqq.max(1);
+        self.size = self.size.min(self.reqq);
     }
 
     /// A block came, and blocks come at `rate` bytes a second of late.
@@ -52,7 +60,7 @@ impl Window {
             }
             None => self.size = steady,
         }
-        self.size = self.size.clamp(LEAST, REQQ_UNTOLD.min(MOST));
+        self.size = self.size.clamp(LEAST, MOST).min(self.reqq);
     }
 
     /// The peer has not answered for too long: it keeps one request, to show that it lives.
@@ -88,6 +96,11 @@ mod tests {
             window.block_came(0, Time::ZERO);
         }
         assert_eq!(window.size(), REQQ_UNTOLD);
+        window.set_reqq(2000);
+        (0..1000).for_each(|_| window.block_came(0, Time::ZERO));
+        assert_eq!(window.size(), MOST);
+        window.set_reqq(1);
+        assert_eq!(window.size(), 1);
     }
 
     #[test]

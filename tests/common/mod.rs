@@ -7,6 +7,7 @@
 
 pub mod actor;
 pub mod aria2;
+pub mod asker;
 pub mod bencode;
 pub mod content;
 pub mod hostile;

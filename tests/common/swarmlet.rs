@@ -21,6 +21,7 @@ pub fn program() -> OsString {
 /// A `swarmlet get` to be.
 pub struct Get {
     program: OsString,
+    command: &'static str,
     name: String,
     scratch: PathBuf,
     args: Vec<OsString>,
@@ -37,7 +38,12 @@ impl Get {
         let dir = scratch.join(name);
         fs::create_dir_all(&dir).expect("the folder can be made");
         let (program, name, scratch) = (program(), name.into(), scratch.into());
-        Get { program, name, scratch, args: Vec::new(), stdin: None, dir, port: free_port() }
+        Get { program, command: "get", name, scratch, args: Vec::new(), stdin: None, dir, port: free_port() }
+    }
+
+    /// `seed` instead of `get`: serves what is in `dir`.
+    pub fn seed(name: &str, scratch: &Path, dir: &Path) -> Get {
+        Get { command: "seed", ..Get::new(name, scratch).in_dir(dir) }
     }
 
     /// Another build of the program.
@@ -57,6 +63,11 @@ impl Get {
         self
     }
 
+    /// More arguments.
+    pub fn args(self, args: &[&str]) -> Get {
+        args.iter().fold(self, Get::arg)
+    }
+
     /// Uses `dir` instead of a folder of its own.
     pub fn in_dir(mut self, dir: &Path) -> Get {
         self.dir = dir.into();
@@ -72,7 +83,7 @@ impl Get {
     /// Its command line, for a story that starts it in its own way.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.arg("get").args(&self.args).arg("--dir").arg(&self.dir).args(["--port", &self.port.to_string()]);
+        command.arg(self.command).args(&self.args).arg("--dir").arg(&self.dir).args(["--port", &self.port.to_string()]);
         // A story's states are its own.
         command.env("XDG_STATE_HOME", self.scratch.join("state"));
         command
@@ -110,6 +121,11 @@ impl Swarmlet {
         Outcome { code, stdout: self.process.stdout(), stderr: self.process.stderr(), process: self.process }
     }
 
+    /// What it wrote to standard output so far.
+    pub fn stdout(&self) -> String {
+        self.process.stdout()
+    }
+
     /// Asks it to end, as `kill` does, and waits until it has.
     pub fn terminate(mut self) -> Outcome {
         self.process.signal(Signal::TERM);
@@ -120,6 +136,11 @@ impl Swarmlet {
     pub fn interrupt(mut self) -> Outcome {
         self.process.signal(Signal::INT);
         self.wait()
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Ends it as kill -9 does: it has no say in it.
@@ -134,19 +155,9 @@ impl Swarmlet {
         self.wait()
     }
 
-    /// What it wrote to standard output so far.
-    pub fn stdout(&self) -> String {
-        self.process.stdout()
-    }
-
     /// What it wrote to standard error so far.
     pub fn stderr(&self) -> String {
         self.process.stderr()
-    }
-
-    /// Its process id.
-    pub fn id(&self) -> u32 {
-        self.process.id()
     }
 
     /// Panics if it has ended: for use inside a wait.
@@ -174,8 +185,8 @@ impl Outcome {
 
     /// Of the objects that it wrote with `--json`, the last one of this event.
     pub fn json(&self, event: &str) -> serde_json::Value {
-        let objects = self.stdout.lines().filter_map(|line| serde_json::from_str(line).ok());
-        let last = objects.filter(|object: &serde_json::Value| object["event"] == event).next_back();
+        let mut objects = self.stdout.lines().filter_map(|line| serde_json::from_str(line).ok());
+        let last = objects.rfind(|object: &serde_json::Value| object["event"] == event);
         last.unwrap_or_else(|| panic!("{} told of nothing {event}", self.process.name()))
     }
 

@@ -5,6 +5,7 @@
 
 use super::error::refuse;
 use super::{FileEntry, MetainfoError};
+use crate::proto::order::sorted;
 use crate::proto::path::for_terminal;
 use std::cmp::Ordering;
 
@@ -12,10 +13,10 @@ use std::cmp::Ordering;
 /// memory card) are a warning.
 pub(super) fn check(files: &[FileEntry]) -> Result<Option<String>, MetainfoError> {
     // A file takes at least 20 bytes of the metainfo, so their number fits a u32.
-    let mut order: Vec<u32> = (0..files.len() as u32).filter(|place| !files[*place as usize].padding).collect();
-    let path = |place: u32| files[place as usize].path.as_str();
+    let places: Vec<u32> = (0..files.len() as u32).filter(|place| !files[*place as usize].padding).collect();
+    let path = |place: u32| files[places[place as usize] as usize].path.as_str();
 
-    order.sort_unstable_by(|a, b| compare(path(*a), path(*b), |character| [character]));
+    let order = sorted(places.len(), &|a, b| compare(path(a as u32), path(b as u32), |character| [character]));
     // A file's namesake, or what is in a folder of its name, comes right after it.
     for (a, b) in order.iter().zip(order.iter().skip(1)).map(|(a, b)| (path(*a), path(*b))) {
         if a == b {
@@ -26,7 +27,7 @@ pub(super) fn check(files: &[FileEntry]) -> Result<Option<String>, MetainfoError
         }
     }
 
-    order.sort_unstable_by(|a, b| compare(path(*a), path(*b), char::to_lowercase));
+    let order = sorted(places.len(), &|a, b| compare(path(a as u32), path(b as u32), char::to_lowercase));
     let alike = |(a, b): &(&str, &str)| collides_folded(a, b);
     let mut pairs = order.iter().zip(order.iter().skip(1)).map(|(a, b)| (path(*a), path(*b))).filter(alike);
     Ok(pairs.next().map(|(a, b)| {

@@ -8,14 +8,14 @@ use crate::proto::bencode::{Bencode, Value};
 /// A key, and its new value; `None` takes it out.
 pub type Change<'a> = (&'a [u8], Option<Bencode>);
 
-/// `dict` with some of its keys changed. A new key goes where it belongs in the order of keys; of a key that stands there
-/// twice one is left. What is no dict stays as it is.
+/// `dict` with some of its keys changed; `changes` are in the order of their keys. A new key goes where it belongs in that
+/// order; of a key that stands there twice one is left. What is no dict stays as it is.
 pub fn change(dict: Value<'_>, changes: &[Change<'_>]) -> Vec<u8> {
     let Some(entries) = dict.entries() else { return dict.raw().to_vec() };
-    let mut left: Vec<&Change> = changes.iter().filter(|(_, value)| value.is_some()).collect();
-    left.sort_by_key(|(key, _)| *key);
+    debug_assert!(changes.is_sorted_by_key(|(key, _)| *key));
+    let left = changes.iter().filter(|(_, value)| value.is_some());
     let there = |key: &[u8]| entries.clone().any(|(name, _)| name == key);
-    let (mut present, mut new): (Vec<&Change>, Vec<&Change>) = left.into_iter().partition(|(key, _)| there(key));
+    let (mut present, mut new): (Vec<&Change>, Vec<&Change>) = left.partition(|(key, _)| there(key));
     let mut out = vec![b'd'];
     let mut put = |key: &[u8], value: &Bencode| {
         out.extend(Bencode::from(key).encode());
@@ -59,8 +59,8 @@ mod tests {
         assert_eq!(changed(dict, &[(b"x", new("n"))]), "d1:ci1e1:ai2e1:ci3e1:x1:ne");
         assert_eq!(changed(dict, &[(b"c", new("n"))]), "d1:c1:n1:ai2e1:xl1:yee");
         assert_eq!(changed(dict, &[(b"c", None), (b"none", None)]), "d1:ai2e1:xl1:yee");
-        assert_eq!(changed(dict, &[(b"z", new("n")), (b"b", new("m"))]), "d1:b1:m1:ci1e1:ai2e1:ci3e1:xl1:ye1:z1:ne");
-        assert_eq!(changed("de", &[(b"b", new("m")), (b"a", new("n"))]), "d1:a1:n1:b1:me");
+        assert_eq!(changed(dict, &[(b"b", new("m")), (b"z", new("n"))]), "d1:b1:m1:ci1e1:ai2e1:ci3e1:xl1:ye1:z1:ne");
+        assert_eq!(changed("de", &[(b"a", new("n")), (b"b", new("m"))]), "d1:a1:n1:b1:me");
         assert_eq!(changed("i1e", &[(b"b", new("m"))]), "i1e");
     }
 

@@ -126,9 +126,9 @@ fn read_path(list: Option<Value<'_>>, name: &str, field: impl Fn() -> String) ->
     if path.len() == name.len() {
         return refuse(field(), "an empty list", "at least one name");
     }
-    // Paths stay for the life of the torrent, and growing has left room behind.
-    path.shrink_to_fit();
-    Ok(path)
+    // Paths stay for the life of the torrent, and growing has left room behind. Anew rather than shrunk: the room is used
+    // by the next one then, and does not lie between them.
+    Ok(path.as_str().to_string())
 }
 
 /// The safe name that stands in a field.

@@ -1,0 +1,135 @@
+//! Runs the engine, shows what it says, and has it do what the person wishes, until it has stopped.
+//!
+//! Floor 4. What `get` and `seed` have in common.
+
+use super::exit::{Exit, Failure};
+use super::person::{Person, Wish};
+use super::session::{Entry, Event, Session};
+use super::terminal;
+use super::view::View;
+use crate::engine::{Config, Engine, Job, Notice};
+use crossbeam_channel::{Receiver, Select};
+use std::time::{Duration, Instant};
+
+/// When a run ends by itself. Each ends when all torrents have failed, or the person wants it.
+pub enum Until {
+    /// When all is whole.
+    Whole,
+    /// Not by itself: who has all goes on seeding.
+    Ended,
+    /// When all was served so often or so long, whichever comes first.
+    Served {
+        /// Bytes sent of each torrent, in hundredths of its size.
+        ratio: Option<u64>,
+        /// The time from when all was whole.
+        time: Option<Duration>,
+    },
+}
+
+impl Until {
+    fn is_over(&self, session: &Session) -> bool {
+        let Some(settled) = session.settled else { return false };
+        let failed = session.failed() == session.entries.len();
+        failed
+            || match self {
+                Until::Whole => true,
+                Until::Ended => false,
+                Until::Served { ratio, time } => {
+                    time.is_some_and(|time| settled.elapsed() >= time)
+                        || ratio.is_some_and(|ratio| session.entries.iter().all(|entry| has_served(entry, ratio)))
+                }
+            }
+    }
+
+    /// When to look again, if nothing happens before.
+    fn deadline(&self, session: &Session) -> Option<Instant> {
+        let Until::Served { time: Some(time), .. } = self else { return None };
+        session.settled.map(|settled| settled + *time)
+    }
+}
+
+/// Whether of the torrent so many hundredths of its size were sent.
+fn has_served(entry: &Entry, ratio: u64) -> bool {
+    let sent = entry.status.as_ref().map_or(0, |status| status.uploaded);
+    entry.problem.is_some() || u128::from(sent) * 100 >= u128::from(entry.report.size) * u128::from(ratio)
+}
+
+/// Runs the engine until all is whole, or whoever may has ended it.
+pub fn run(jobs: Vec<Job>, config: Config, mut view: View, until: &Until) -> Result<Exit, Failure> {
+    let limit = config.download_rate;
+    let started = Engine::start(config);
+    let (engine, notices) = started.map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
+    let mut person = Person::listen(view.is_live())?;
+    let mut session = Session::new(&jobs, engine.port());
+    session.limit = limit;
+    let result = watch(jobs, session, &engine, &notices, &mut view, &mut person, until);
+    terminal::release();
+    result
+}
+
+/// Shows what the engine does, and has it do what the person wishes, until it has stopped.
+fn watch(
+    jobs: Vec<Job>,
+    mut session: Session,
+    engine: &Engine,
+    notices: &Receiver<Notice>,
+    view: &mut View,
+    person: &mut Person,
+    until: &Until,
+) -> Result<Exit, Failure> {
+    let mut reader_gone = view.show(&Event::Started, &session).err();
+    jobs.into_iter().for_each(|job| engine.add(job));
+    let mut stopping = false;
+    while let Some(heard) = hear(notices, &person.wishes, until.deadline(&session).filter(|_| !stopping)) {
+        let interrupted = matches!(heard, Heard::Wish(Wish::Interrupt));
+        let mut events = Vec::new();
+        match heard {
+            Heard::Notice(notice) => events = session.take_in(notice, Instant::now()),
+            Heard::Wish(Wish::Key(key)) => person.pressed(key, engine, view, &mut session),
+            Heard::Wish(Wish::Redraw) => view.redraw(&session, true),
+            Heard::Wish(Wish::Interrupt) | Heard::Nothing => {}
+        }
+        if !stopping && (until.is_over(&session) || interrupted || reader_gone.is_some()) {
+            stopping = true;
+            engine.stop();
+            events.push(Event::Stopping { interrupted });
+        }
+        for event in &events {
+            if reader_gone.is_none() {
+                reader_gone = view.show(event, &session).err();
+            }
+        }
+        person.look(engine, view);
+        if events.contains(&Event::Ended) {
+            return reader_gone.map_or(Ok(session.exit()), Err);
+        }
+    }
+    Err(Failure::new(Exit::Io, "the engine ended unexpectedly; the same command goes on from here"))
+}
+
+/// What wakes the run.
+enum Heard {
+    Notice(Notice),
+    Wish(Wish),
+    /// The deadline has passed.
+    Nothing,
+}
+
+/// Waits for the next thing, or until the deadline; `None` when the engine is gone.
+fn hear(notices: &Receiver<Notice>, wishes: &Receiver<Wish>, deadline: Option<Instant>) -> Option<Heard> {
+    let mut select = Select::new();
+    let first = select.recv(notices);
+    select.recv(wishes);
+    let ready = match deadline {
+        None => select.select(),
+        Some(at) => match select.select_deadline(at) {
+            Ok(ready) => ready,
+            Err(_) => return Some(Heard::Nothing),
+        },
+    };
+    if ready.index() == first {
+        return ready.recv(notices).ok().map(Heard::Notice);
+    }
+    // The thread that waits for signals ends with the process.
+    ready.recv(wishes).ok().map(Heard::Wish)
+}

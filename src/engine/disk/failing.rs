@@ -1,0 +1,40 @@
+//! What a disk thread does when something can't be written or read: it forgets the piece, and tells what that means.
+//!
+//! Floor 3, a part of [`disk`](super). What may pass and what will not is [`trouble`](crate::engine::trouble)'s to say.
+
+use super::Worker;
+use crate::engine::content::{Content, ContentError};
+use crate::engine::input::Input;
+use crate::proto::message::BlockSpec;
+use crate::swarm::event::Event;
+
+impl Worker {
+    /// Blocks of a piece were not written: what came of it is forgotten, and fetched again.
+    pub(super) fn unwritten(&mut self, content: &Content, piece: u32) {
+        self.forget(content.torrent, piece);
+        self.report();
+        self.tell(content.torrent, Event::Unwritten { piece });
+    }
+
+    /// Something could not be done; what it means is told.
+    pub(super) fn fail(&mut self, content: &Content, block: BlockSpec, error: ContentError) {
+        let torrent = content.torrent;
+        self.forget(torrent, block.piece);
+        self.report();
+        if error.tells_of_a_change() {
+            self.tell(torrent, Event::Unwritten { piece: block.piece });
+            return self.tell(torrent, Event::Doubted { text: error.to_string() });
+        }
+        if !error.may_pass() {
+            let _ = self.manager.send(Input::DiskFailed { torrent, error });
+            return;
+        }
+        self.tell(
+            torrent,
+            match content.begin_trouble(&error) {
+                Some(trouble) => Event::DiskTrouble { block: Some(block), trouble },
+                None => Event::Unwritten { piece: block.piece },
+            },
+        );
+    }
+}

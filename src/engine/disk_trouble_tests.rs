@@ -1,0 +1,74 @@
+//! What the disk threads tell when files and folders go away beneath them.
+
+use super::*;
+
+#[test]
+fn a_folder_that_was_removed_is_told_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let below = dir.path().join("below");
+    fs::create_dir(&below).unwrap();
+    let (metainfo, bytes) = torrent(2 * BLOCK, &[], BLOCK, &[]);
+    let mut bench = Bench::new(&metainfo, &bytes, &below);
+    fs::remove_dir(&below).unwrap();
+    bench.give((0, 0));
+    let mut told = Told::default();
+    bench.listen(&mut told, "the trouble", |told| !told.trouble.is_empty());
+    assert!(told.trouble[0].contains(below.join("whole").to_str().unwrap()), "{:?}", told.trouble);
+    // The other thread does not even try.
+    bench.give((1, 0));
+    bench.listen(&mut told, "nothing more is written", |told| told.unwritten == 1);
+    let probe = |bench: &mut Bench, told: &mut Told, had: u64| {
+        let (content, before) = (Arc::clone(&bench.content), told.trouble.len());
+        let left = content.metainfo.length - had;
+        let block = Some(BlockSpec { piece: 0, begin: 0, length: BLOCK_BYTES });
+        bench.disk.give(0, DiskJob::Probe { content, block, left });
+        bench.listen(told, "an answer", |told| told.trouble.len() > before);
+        told.trouble.last().unwrap().clone()
+    };
+    assert_eq!(probe(&mut bench, &mut told, 0), format!("{} is not there", below.display()));
+    fs::create_dir(&below).unwrap();
+    let bare = format!("what was in {} is not there (is its disk mounted?)", below.display());
+    assert_eq!(probe(&mut bench, &mut told, BLOCK as u64), bare, "a bare mount point is filled");
+    assert_eq!(probe(&mut bench, &mut told, 0), "healed");
+    assert!(bench.content.in_trouble.load(Ordering::Relaxed), "it is another folder: the content must be opened anew");
+    let told = bench.end(told);
+    assert!(told.checked.is_empty() && told.failed.is_empty());
+    assert_eq!(told.written, 2 * BLOCK as u64, "its memory is free again");
+}
+
+#[test]
+fn a_file_that_was_removed_takes_no_more_pieces() {
+    let dir = tempfile::tempdir().unwrap();
+    let (metainfo, bytes) = torrent(4 * BLOCK, &[], 2 * BLOCK, &[]);
+    let mut bench = Bench::new(&metainfo, &bytes, dir.path());
+    bench.give((0, 0));
+    bench.give((0, BLOCK_BYTES));
+    let mut told = Told::default();
+    bench.listen(&mut told, "the first piece", |told| told.checked == [(0, true)]);
+    fs::remove_file(dir.path().join("whole")).unwrap();
+    bench.blocks(1).for_each(|block| bench.give(block));
+    bench.listen(&mut told, "it is noticed", |told| !told.trouble.is_empty());
+    assert!(told.trouble[0].ends_with("another program removed it"), "{:?}", told.trouble);
+    assert_eq!(bench.end(told).checked, [(0, true)], "a piece counts that nobody sees");
+}
+
+#[test]
+fn a_file_that_lost_its_end_before_it_was_read_back_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (metainfo, bytes) = torrent(40 * BLOCK, &[], 40 * BLOCK, &[]);
+    let mut bench = Bench::new(&metainfo, &bytes, dir.path());
+    // What is kept is the end of the piece.
+    (1..40).rev().for_each(|block| bench.give((0, block * BLOCK_BYTES)));
+    let mut told = Told::default();
+    let kept = BUDGET / KEPT_SHARE;
+    bench.listen(&mut told, "most blocks are written", |told| told.written >= 39 * BLOCK as u64 - kept);
+    let path = dir.path().join("whole");
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(20 * BLOCK as u64).unwrap();
+    bench.give((0, 0));
+    bench.listen(&mut told, "the failure", |told| !told.trouble.is_empty());
+    let text = format!("can't read {}: it ends before it should", path.display());
+    assert_eq!(told.trouble, [text]);
+    let told = bench.end(told);
+    assert!(told.checked.is_empty());
+    assert_eq!(told.written, metainfo.length, "its memory is free again");
+}

@@ -1,0 +1,68 @@
+//! The manager's part in disk trouble: has the disk tried again, and the content opened and checked anew.
+//!
+//! Floor 3, a part of [`manager`](super). What is decided stands in `swarm/waiting.rs`.
+
+use super::{Check, DiskJob, Found, Manager, Notice, State};
+use crate::engine::content::{Content, ContentError};
+use crate::engine::{Problem, ProblemKind};
+use crate::swarm::Time;
+use crate::swarm::event::{Action, Event};
+use crate::swarm::waiting::DiskTrouble;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+impl Manager {
+    /// Carries out what a torrent wants done about its disk, and the end of one that was given up.
+    pub(super) fn mend(&mut self, number: usize, content: &Arc<Content>, action: Action) {
+        match action {
+            Action::ProbeDisk { block, left } => {
+                let (piece, content) = (block.map_or(0, |block| block.piece), Arc::clone(content));
+                self.disk.give(piece, DiskJob::Probe { content, block, left });
+            }
+            Action::CheckAgain => {
+                // What is still on its way to it must not be written over what is proven.
+                content.in_trouble.store(true, Ordering::Relaxed);
+                self.disk.forget(number);
+                let _ = self.checks.send(Check::Again { content: Arc::clone(content) });
+            }
+            Action::Waiting { trouble } => {
+                log::warn!("{}: waiting for disk: {}", content.metainfo.name, trouble.text);
+                let _ = self.notices.send(Notice::Waiting { torrent: number, trouble });
+            }
+            Action::Resumed => {
+                let _ = self.notices.send(Notice::Resumed { torrent: number });
+            }
+            Action::GaveUp { problem: text } => {
+                log::error!("{}: {text}", content.metainfo.name);
+                self.failed(number, Problem { kind: ProblemKind::GaveUp, text });
+            }
+            _ => {}
+        }
+    }
+
+    /// Content that was in doubt was opened and checked anew, or could not be.
+    pub(super) fn checked_again(&mut self, number: usize, result: Result<Box<Found>, ContentError>, now: Time) {
+        match result {
+            Ok(found) => {
+                let Found { content, have, known, .. } = *found;
+                self.keeper.begin(number, Arc::clone(&content), known);
+                if let State::Running(_, before) = &mut self.torrents[number].state {
+                    *before = Arc::clone(&content);
+                    self.around.directory.add(content);
+                    self.handle(number, Event::CheckedAgain { have }, now);
+                }
+            }
+            Err(error) if error.may_pass() => {
+                let trouble = DiskTrouble { text: error.to_string(), short_bytes: 0 };
+                self.handle(number, Event::DiskTrouble { block: None, trouble }, now);
+            }
+            Err(error) => self.disk_failed(number, error, now),
+        }
+    }
+
+    /// What will not pass ends the torrent.
+    pub(super) fn disk_failed(&mut self, number: usize, error: ContentError, now: Time) {
+        self.handle(number, Event::DiskFailed { problem: error.to_string() }, now);
+        self.failed(number, error.into());
+    }
+}

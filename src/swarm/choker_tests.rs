@@ -1,0 +1,76 @@
+//! Rounds of the choker, one idea of the paper a test.
+
+use super::*;
+use core::num::NonZeroU32;
+
+const LONG_AGO: Time = Time::from_secs(1000);
+
+fn key(number: u32) -> PeerKey {
+    PeerKey(NonZeroU32::new(number).unwrap())
+}
+
+/// A peer that gave and got so many bytes, connected for long.
+fn peer(number: u32, gave: u64, got: u64) -> Contender {
+    Contender { peer: key(number), gave, got, joined: Time::ZERO }
+}
+
+fn round(choker: &mut Choker, wanting: &[Contender], seeding: bool, slots: usize, rng: &mut Rng) -> Vec<u32> {
+    let chosen = choker.round(wanting.to_vec(), seeding, slots, LONG_AGO, rng);
+    chosen.into_iter().map(|peer| peer.0.get()).collect()
+}
+
+#[test]
+fn who_gives_most_is_served_and_one_slot_goes_to_luck() {
+    let wanting: Vec<Contender> = (1..=9).map(|number| peer(number, number as u64 * 100, 0)).collect();
+    let (mut choker, mut rng) = (Choker::new(Time::ZERO), Rng::new(1));
+    let chosen = round(&mut choker, &wanting, false, 4, &mut rng);
+    assert_eq!(chosen[..3], [9, 8, 7]);
+    assert!(chosen.len() == 4 && chosen[3] < 7, "{chosen:?}");
+}
+
+#[test]
+fn the_optimistic_unchoke_lasts_three_rounds_and_comes_to_all() {
+    let wanting: Vec<Contender> = (1..=9).map(|number| peer(number, if number > 6 { 500 } else { 0 }, 0)).collect();
+    let (mut choker, mut rng) = (Choker::new(Time::ZERO), Rng::new(2));
+    let lucky: Vec<u32> = (0..180).map(|_| round(&mut choker, &wanting, false, 4, &mut rng)[3]).collect();
+    assert!(lucky.chunks(3).all(|thirty_seconds| thirty_seconds.iter().all(|peer| *peer == thirty_seconds[0])));
+    (1..=6).for_each(|number| assert!(lucky.contains(&number), "{number} never had luck"));
+}
+
+#[test]
+fn newcomers_are_three_times_as_likely() {
+    let mut wanting: Vec<Contender> = (1..=8).map(|number| peer(number, 0, 0)).collect();
+    wanting[0].joined = LONG_AGO;
+    let mut rng = Rng::new(3);
+    let count = 4000;
+    let new = (0..count).filter(|_| round(&mut Choker::new(Time::ZERO), &wanting, false, 1, &mut rng) == [1]).count();
+    // Three tickets of ten.
+    assert!((count * 27 / 100..count * 33 / 100).contains(&new), "{new} of {count}");
+}
+
+#[test]
+fn slots_of_those_who_snub_us_are_further_optimistic_ones() {
+    let wanting = [peer(1, 0, 0), peer(2, 0, 0), peer(3, 9, 0), peer(4, 0, 0), peer(5, 0, 0)];
+    let chosen = round(&mut Choker::new(Time::ZERO), &wanting, false, 4, &mut Rng::new(4));
+    assert!(chosen.len() == 4 && chosen[0] == 3, "{chosen:?}");
+}
+
+#[test]
+fn a_seed_serves_who_got_least() {
+    let wanting: Vec<Contender> = (1..=9).map(|number| peer(number, 0, number as u64)).collect();
+    let chosen = round(&mut Choker::new(Time::ZERO), &wanting, true, 4, &mut Rng::new(5));
+    assert_eq!(chosen, [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_free_slot_goes_to_who_gives_and_else_to_luck() {
+    let (choker, mut rng) = (Choker::new(Time::ZERO), Rng::new(6));
+    let fill = |peers: &[Contender], free, rng: &mut Rng| choker.fill(peers.to_vec(), false, free, LONG_AGO, rng);
+    assert_eq!(fill(&[peer(1, 0, 0), peer(2, 7, 0), peer(3, 5, 0)], 2, &mut rng), [key(2), key(3)]);
+    assert_eq!(fill(&[peer(1, 0, 0)], 2, &mut rng), [key(1)]);
+}
+
+#[test]
+fn slots_follow_the_capacity() {
+    assert_eq!([1, 30, 200, 1024, 10 * 1024].map(|kibibytes| slots(kibibytes * 1024)), [4, 4, 10, 24, 78]);
+}

@@ -1,0 +1,32 @@
+//! Giving a torrent up for which nothing comes.
+//!
+//! Floor 2, a way of [`Torrent`]. Only where a person set a time for that (`--stop-timeout`, as aria2's
+//! `--bt-stop-timeout`): a swarm that is dead today may be alive tomorrow.
+
+use super::Time;
+use super::event::{Action, sooner};
+use super::torrent::{Shared, Standing, Torrent, Turn};
+
+impl Torrent {
+    /// The next end of what is waited for: the disk, tokens for requests, anything at all.
+    pub(super) fn patience_ends(&self, shared: &Shared) -> Option<Time> {
+        let may_ask = self.waits_for_rate.then(|| shared.download.ready_at());
+        sooner(sooner(self.probe_at(), may_ask), self.gives_up_at())
+    }
+
+    /// When the torrent is given up if nothing of use comes.
+    fn gives_up_at(&self) -> Option<Time> {
+        let timeout = self.settings.stop_timeout.filter(|_| !self.is_whole() && !self.paused)?;
+        Some(self.progressed + timeout)
+    }
+
+    /// Gives the torrent up, if it is time for that.
+    pub(super) fn give_up(&mut self, turn: &mut Turn) {
+        if self.gives_up_at().is_some_and(|at| at <= turn.now) {
+            let problem = format!("given up: nothing came for {} s", (turn.now - self.progressed).as_secs());
+            self.stop(turn);
+            self.standing = Standing::Failed(problem.clone());
+            turn.actions.push(Action::GaveUp { problem });
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What all torrents of a process share: chance, memory, connections, and the limits of the rates.
+//!
+//! Floor 2. It is handed to a torrent with each event.
+
+use super::Time;
+use super::budget::Budget;
+use super::rate::TokenBucket;
+use super::rng::Rng;
+
+/// What all torrents of a process share.
+pub struct Shared {
+    /// Random numbers.
+    pub rng: Rng,
+    /// Memory under way.
+    pub budget: Budget,
+    /// Connections being opened, by all torrents.
+    pub connecting: usize,
+    /// Connections that stand, of all torrents ...
+    pub connected: usize,
+    /// ... and how many there may be.
+    pub most_connected: usize,
+    /// The limit of what all torrents upload.
+    pub upload: TokenBucket,
+    /// The limit of what all torrents download: what is asked for passes it.
+    pub download: TokenBucket,
+}
+
+impl Shared {
+    /// What torrents of a process share that begins now; nothing is limited but memory.
+    pub fn new(rng: Rng, budget: Budget) -> Shared {
+        let [upload, download] = [(); 2].map(|()| TokenBucket::new(None, Time::ZERO));
+        Shared { rng, budget, connecting: 0, connected: 0, most_connected: usize::MAX, upload, download }
+    }
+
+    /// A block of so many bytes is asked for: it may arrive at any moment.
+    pub(super) fn ask(&mut self, bytes: u64) {
+        self.budget.ask(bytes);
+        self.download.take(bytes);
+    }
+
+    /// A block that was asked for will not come, or only late: then it counts when it comes.
+    pub(super) fn unask(&mut self, bytes: u64) {
+        self.budget.unask(bytes);
+        self.download.give_back(bytes);
+    }
+}

@@ -1,0 +1,154 @@
+//! A torrent whose disk fails, in virtual time.
+
+use super::*;
+use crate::swarm::waiting::DiskTrouble;
+
+fn trouble(text: &str) -> DiskTrouble {
+    DiskTrouble { text: text.into(), short_bytes: 5 }
+}
+
+/// A leecher and a seed, some pieces under way; the seed goes mute.
+fn under_way() -> (Swarm, BlockSpec) {
+    let mut swarm = Swarm::new(&[nothing(), everything()]);
+    swarm.connect(0, 1);
+    assert!(swarm.run(Time::from_secs(9), |swarm| swarm.members[0].torrent.picker.have().count() > 3));
+    swarm.members[1].mute = true;
+    let block = swarm.members[0].torrent.peers[&key(1)].asked[0];
+    (swarm, block)
+}
+
+/// What a member decides when something happens to it.
+fn decides(swarm: &mut Swarm, event: Event) -> Vec<Action> {
+    let mut actions = Vec::new();
+    let member = &mut swarm.members[0];
+    let mut turn = Turn { now: swarm.now, shared: &mut member.shared, actions: &mut actions };
+    member.torrent.handle(event, &mut turn);
+    actions
+}
+
+fn count(actions: &[Action], is: impl Fn(&Action) -> bool) -> usize {
+    actions.iter().filter(|action| is(action)).count()
+}
+
+fn is_probe(action: &Action) -> bool {
+    matches!(action, Action::ProbeDisk { .. })
+}
+
+#[test]
+fn when_the_disk_is_full_all_is_withdrawn_and_asked_again_when_it_is_not() {
+    let (mut swarm, block) = under_way();
+    let actions = decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("full") });
+    assert_eq!(count(&actions, |action| matches!(action, Action::Waiting { .. })), 1);
+    assert!(count(&actions, |action| matches!(action, Action::Restart { piece } if *piece == block.piece)) == 1);
+    assert!(count(&actions, |action| matches!(action, Action::Send { message: Message::Cancel(_), .. })) > 0);
+    let torrent = &swarm.members[0].torrent;
+    assert_eq!(torrent.standing, Standing::WaitingForDisk(Box::new(trouble("full"))));
+    assert!(torrent.peers[&key(1)].asked.is_empty() && torrent.peers.len() == 1, "the peers stay");
+    assert_eq!(swarm.members[0].shared.budget.free(), 1 << 20, "what is not asked for needs no memory");
+    // What was on its way is not written, and others that fail say nothing new.
+    let data = vec![0; block.length as usize];
+    let late = Event::Block { peer: key(1), piece: block.piece, begin: block.begin, data };
+    assert_eq!(count(&decides(&mut swarm, late), |action| matches!(action, Action::Write { .. })), 0);
+    let other = Event::DiskTrouble { block: None, trouble: trouble("other") };
+    assert_eq!(count(&decides(&mut swarm, other), |action| matches!(action, Action::Waiting { .. })), 0);
+
+    swarm.members[1].mute = false;
+    let actions = decides(&mut swarm, Event::DiskHealed { doubtful: false });
+    assert_eq!(count(&actions, |action| matches!(action, Action::Resumed)), 1);
+    actions.into_iter().for_each(|action| swarm.carry_out(0, action));
+    assert!(swarm.run(swarm.now + Time::from_secs(9), |swarm| swarm.whole(0)), "it does not go on");
+    swarm.run(swarm.now + Time::from_secs(1), |_| false);
+    assert_eq!(swarm.members[0].shared.budget.free(), 1 << 20);
+}
+
+#[test]
+fn the_disk_is_tried_again_after_longer_and_longer_pauses() {
+    let (mut swarm, block) = under_way();
+    decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("full") });
+    for (pause, short_bytes) in [5, 10, 20, 40, 60, 60].into_iter().zip(6..) {
+        swarm.now += Time::from_secs(pause) - Time::from_millis(1);
+        assert_eq!(count(&decides(&mut swarm, Event::Timer), is_probe), 0, "before {pause} s");
+        swarm.now += Time::from_millis(1);
+        let due = swarm.members[0].torrent.next_wake(Time::ZERO, &swarm.members[0].shared);
+        assert!(due.is_some_and(|due| due <= swarm.now));
+        let actions = decides(&mut swarm, Event::Timer);
+        let tried = |action: &Action| matches!(action, Action::ProbeDisk { block: Some(tried), .. } if *tried == block);
+        assert_eq!(count(&actions, tried), 1, "after {pause} s");
+        assert_eq!(count(&decides(&mut swarm, Event::Timer), is_probe), 0, "while it is being tried");
+        let trouble = DiskTrouble { short_bytes, ..trouble("full") };
+        let actions = decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble });
+        assert_eq!(count(&actions, |action| matches!(action, Action::Waiting { .. })), 1, "new figures");
+    }
+}
+
+#[test]
+fn a_disk_that_fails_again_at_once_is_given_more_time() {
+    let (mut swarm, block) = under_way();
+    for pause in [5, 10, 20, 40, 60, 60] {
+        decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("full") });
+        assert_eq!(swarm.members[0].torrent.probe_at(), Some(swarm.now + Time::from_secs(pause)));
+        swarm.now += Time::from_secs(pause);
+        assert_eq!(count(&decides(&mut swarm, Event::Timer), is_probe), 1);
+        decides(&mut swarm, Event::DiskHealed { doubtful: false });
+    }
+    swarm.now += Time::from_secs(60);
+    decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("full") });
+    assert_eq!(swarm.members[0].torrent.probe_at(), Some(swarm.now + Time::from_secs(5)));
+}
+
+#[test]
+fn content_in_doubt_is_offered_to_nobody_until_it_is_checked() {
+    let mut swarm = Swarm::new(&[everything(), nothing(), everything()]);
+    swarm.connect(1, 0);
+    swarm.connect(0, 2);
+    swarm.run(Time::from_millis(100), |_| false);
+    let actions = decides(&mut swarm, Event::Doubted { text: "changed".into() });
+    assert_eq!(count(&actions, |action| matches!(action, Action::CheckAgain)), 1);
+    assert!(swarm.members[0].torrent.peers.is_empty(), "they were told what may not be true");
+    assert_eq!(count(&decides(&mut swarm, Event::Doubted { text: "again".into() }), |_| true), 0);
+    swarm.connect(1, 0);
+    assert_eq!(swarm.members[0].closed.last(), Some(&(1, "what we have is being checked again")));
+    let mut have = everything();
+    have.clear(7);
+    decides(&mut swarm, Event::CheckedAgain { have });
+    let torrent = &swarm.members[0].torrent;
+    assert_eq!((&torrent.standing, torrent.left), (&Standing::Downloading, PIECE as u64));
+    // The piece comes from a seed, and trackers do not hear twice that it is complete.
+    swarm.connect(0, 2);
+    assert!(swarm.run(swarm.now + Time::from_secs(9), |swarm| swarm.whole(0)));
+    assert!(swarm.members[0].torrent.completed);
+}
+
+#[test]
+fn a_disk_that_was_away_is_checked_and_one_that_cannot_be_is_waited_for() {
+    let (mut swarm, block) = under_way();
+    decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("away") });
+    let is_check = |action: &Action| matches!(action, Action::CheckAgain);
+    assert_eq!(count(&decides(&mut swarm, Event::DiskHealed { doubtful: true }), is_check), 1);
+    decides(&mut swarm, Event::DiskTrouble { block: None, trouble: trouble("away") });
+    swarm.now += Time::from_secs(60);
+    assert_eq!(count(&decides(&mut swarm, Event::Timer), is_probe), 1);
+    assert_eq!(count(&decides(&mut swarm, Event::DiskHealed { doubtful: false }), is_check), 1);
+    // A piece that was being proven when the disk went away counts for nothing.
+    decides(&mut swarm, Event::Checked { piece: block.piece, good: true });
+    decides(&mut swarm, Event::CheckedAgain { have: nothing() });
+    let torrent = &swarm.members[0].torrent;
+    assert_eq!((&torrent.standing, torrent.left), (&Standing::Downloading, metainfo().length));
+    assert!(torrent.picker.have().is_empty());
+}
+
+#[test]
+fn a_piece_that_cannot_be_read_is_fetched_again_and_not_offered() {
+    let mut swarm = Swarm::new(&[everything(), nothing(), everything()]);
+    swarm.connect(1, 0);
+    swarm.run(Time::from_millis(100), |_| false);
+    swarm.happen(0, Event::Lost { piece: 3 });
+    swarm.happen(0, Event::Lost { piece: 3 });
+    let torrent = &swarm.members[0].torrent;
+    assert_eq!((&torrent.standing, torrent.left), (&Standing::Downloading, PIECE as u64));
+    let block = BlockSpec { piece: 3, begin: 0, length: BLOCK_BYTES };
+    swarm.happen(0, Event::Message { peer: key(1), message: Message::Request(block) });
+    assert_eq!(swarm.members[1].heard.iter().filter(|(_, said)| *said == Message::Reject(block)).count(), 1);
+    swarm.connect(0, 2);
+    assert!(swarm.run(Time::from_secs(60), |swarm| swarm.whole(0) && swarm.whole(1)));
+}

@@ -1,0 +1,264 @@
+//! Stories of disks that fail: full, read-only, away and back; and of files that others touch.
+//!
+//! Small file systems are mounted for them, which root alone may do.
+
+mod common;
+
+use common::content::Content;
+use common::process::Process;
+use common::swarmlet::{Get, Swarmlet};
+use common::throttle::Throttle;
+use common::tools::{Tool, here, say};
+use common::torrent::{Maker, Torrent};
+use common::tracker::Tracker;
+use common::wait::{PATIENCE, wait_until};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+const PIECE: usize = 64 * KIB;
+
+/// A tmpfs of so many bytes; unmounted when dropped.
+struct Disk {
+    at: PathBuf,
+}
+
+impl Disk {
+    /// `None`, said loudly, where nobody may mount. Root may: then it is a failure where CI=true.
+    fn mount(at: &Path, size: usize) -> Option<Disk> {
+        fs::create_dir_all(at).unwrap();
+        let made = mount(&["-t", "tmpfs", "-o", &format!("size={size}"), "swarmlet-test"], at);
+        if !made {
+            let line = "SKIPPED: no file system can be mounted here (root may)";
+            let must = rustix::process::getuid().is_root() && std::env::var_os("CI").is_some_and(|ci| ci == "true");
+            assert!(!must, "{line}");
+            say(line);
+        }
+        made.then(|| Disk { at: at.into() })
+    }
+
+    fn remount(&self, options: &str) {
+        assert!(mount(&["-o", &format!("remount,{options}")], &self.at), "cannot remount with {options}");
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.at).status();
+    }
+}
+
+fn mount(options: &[&str], at: &Path) -> bool {
+    Command::new("mount").args(options).arg(at).output().is_ok_and(|output| output.status.success())
+}
+
+/// A torrent in the folder "full", its seed, and a tracker.
+struct Stage {
+    scratch: TempDir,
+    content: Content,
+    torrent: Torrent,
+    tracker: Tracker,
+    source: PathBuf,
+    seeds: Vec<Swarmlet>,
+}
+
+impl Stage {
+    fn new(size: usize) -> Stage {
+        let scratch = tempfile::tempdir().unwrap();
+        let source = scratch.path().join("source");
+        let content = Content::folder("full", &[("a/first.bin", size / 2), ("second.bin", size - size / 2)]);
+        let tracker = Tracker::start();
+        let torrent = Maker::Ours.make(&content, &source, PIECE, &tracker.url());
+        Stage { scratch, content, torrent, tracker, source, seeds: Vec::new() }
+    }
+
+    fn path(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// Starts a seed. Whoever is there already is connected to by it.
+    fn seed(&mut self) {
+        self.seed_at(|_, _| {});
+    }
+
+    /// Starts a seed behind a line of so many bytes a second, so that a story can look on.
+    fn slow_seed(&mut self, rate: u64) {
+        self.seed_at(|tracker, port| tracker.introduce_as(port, Throttle::before(port, rate).port));
+    }
+
+    fn seed_at(&mut self, prepare: impl Fn(&Tracker, u16)) {
+        let seed = Get::new("seed", self.path()).in_dir(&self.source).torrent(&self.torrent).arg("--seed");
+        prepare(&self.tracker, seed.port);
+        self.seeds.push(seed.start());
+        let seed = self.seeds.last_mut().unwrap();
+        self.tracker.wait_for_a_seed(&self.torrent.info_hash, || seed.must_run());
+    }
+
+    fn get(&self, dir: &Path) -> Get {
+        Get::new("leecher", self.path()).in_dir(dir).torrent(&self.torrent).arg("--json")
+    }
+}
+
+type Object = serde_json::Value;
+
+/// The last object of `event` about the torrent `name`, if it was told of.
+fn last(leecher: &Swarmlet, name: &str, event: &str) -> Option<Object> {
+    let told = leecher.stdout();
+    // The last line may be half written.
+    let mut objects = told.lines().filter_map(|line| serde_json::from_str::<Object>(line).ok());
+    objects.rfind(|object| object["event"] == event && object["name"] == name)
+}
+
+fn wait_for(leecher: &mut Swarmlet, name: &str, event: &str, wanted: impl Fn(&Object) -> bool) {
+    wait_until(&format!("{name}: {event}"), PATIENCE, || {
+        leecher.must_run();
+        last(leecher, name, event).is_some_and(|object| wanted(&object))
+    });
+}
+
+fn says(object: &Object, words: &str) -> bool {
+    object["problem"].as_str().is_some_and(|text| text.contains(words))
+}
+
+#[test]
+fn a_full_disk_is_waited_for_while_another_torrent_goes_on() {
+    let mut stage = Stage::new(4 * MIB);
+    let dir = stage.path().join("dir");
+    // The disk is mounted where the first torrent goes; the other one lies beside it.
+    let Some(disk) = Disk::mount(&dir.join("full"), 2 * MIB) else { return };
+    let other = Content::one_file("other.bin", 30 * PIECE);
+    let other_source = stage.path().join("other source");
+    let other_torrent = Maker::Ours.make(&other, &other_source, PIECE, &stage.tracker.url());
+    stage.seed();
+
+    let mut leecher = stage.get(&dir).torrent(&other_torrent).start();
+    let short = |object: &Object| object["short"].as_u64().unwrap();
+    wait_for(&mut leecher, "full", "waiting", |object| says(object, "no space left on") && short(object) > 0);
+    let lacking = short(&last(&leecher, "full", "waiting").unwrap());
+    assert!((2 * MIB as u64..3 * MIB as u64).contains(&lacking), "2 MiB of 4 have room: {lacking} short");
+    // Only now does the other torrent have a seed, which comes to us.
+    let other_seed = Get::new("other seed", stage.path()).in_dir(&other_source).torrent(&other_torrent).arg("--seed");
+    stage.seeds.push(other_seed.start());
+    wait_for(&mut leecher, "other.bin", "complete", |_| true);
+    let status = last(&leecher, "full", "status").unwrap();
+    assert!(status["had"].as_u64().unwrap() <= 2 * MIB as u64, "it has more than fits: {status}");
+    assert_eq!(status["state"], "waiting");
+
+    disk.remount(&format!("size={}", 6 * MIB));
+    leecher.wait().assert_code(0);
+    stage.content.assert_same_in(&dir);
+    other.assert_same_in(&dir);
+}
+
+#[test]
+fn a_disk_that_is_read_only_for_a_while_is_waited_for() {
+    let mut stage = Stage::new(2 * MIB);
+    let Some(disk) = Disk::mount(&stage.path().join("disk"), 8 * MIB) else { return };
+    let get = stage.get(&disk.at);
+    let mut leecher = get.start();
+    wait_for(&mut leecher, "full", "status", |_| true);
+    disk.remount("ro");
+    stage.seed();
+    wait_for(&mut leecher, "full", "waiting", |object| says(object, "Read-only file system"));
+    disk.remount("rw");
+    leecher.wait().assert_code(0);
+    stage.content.assert_same_in(&disk.at);
+}
+
+/// A disk that is pulled out, and put in again with what was on it then.
+#[test]
+fn a_folder_that_is_removed_is_waited_for_and_what_it_has_when_it_is_back_is_used() {
+    let mut stage = Stage::new(6 * MIB);
+    stage.slow_seed(MIB as u64);
+    let (dir, kept) = (stage.path().join("dir"), stage.path().join("kept"));
+    let mut leecher = stage.get(&dir).start();
+    let had = |object: &Object| object["had"].as_u64().unwrap();
+    wait_for(&mut leecher, "full", "status", |object| had(object) > MIB as u64);
+    copy(&dir, &kept);
+    fs::remove_dir_all(&dir).unwrap();
+    let gone = format!("{} is not there", dir.display());
+    wait_for(&mut leecher, "full", "waiting", |object| says(object, &gone));
+    fs::rename(&kept, &dir).unwrap();
+    wait_for(&mut leecher, "full", "resumed", |object| had(object) > 0);
+    leecher.wait().assert_code(0);
+    stage.content.assert_same_in(&dir);
+}
+
+fn copy(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg("-r").args([from, to]).status().unwrap().success());
+}
+
+/// Who asks for what is not there any more lets it be noticed at once.
+#[test]
+fn a_file_that_is_cut_while_it_is_served_is_noticed_and_fetched_again() {
+    let mut stage = Stage::new(2 * MIB);
+    stage.seed();
+    let dir = stage.path().join("dir");
+    stage.content.write_to(&dir);
+    let get = stage.get(&dir).arg("--seed");
+    let mut seeder = get.start();
+    stage.tracker.wait_for_a_seed(&stage.torrent.info_hash, || seeder.must_run());
+    wait_for(&mut seeder, "full", "complete", |_| true);
+    fs::File::options().write(true).open(dir.join("full/second.bin")).unwrap().set_len(5).unwrap();
+
+    let other = Get::new("other", stage.path()).torrent(&stage.torrent);
+    other.run().assert_code(0);
+    stage.content.assert_same_in(&other.dir);
+    wait_for(&mut seeder, "full", "waiting", |object| says(object, "it ends before it should"));
+    wait_until("it is whole again", PATIENCE, || {
+        seeder.must_run();
+        stage.content.difference_in(&dir).is_none()
+    });
+    seeder.terminate().assert_code(0);
+}
+
+/// A torrent full of tricks, and links planted where its files are to go.
+#[test]
+fn nothing_outside_of_the_folder_is_opened_for_writing() {
+    if !here(&[Tool::Strace]) {
+        return;
+    }
+    let mut stage = Stage::new(MIB);
+    stage.seed();
+    let names = ["a/b/c/d/e/f.bin", "...", "foo... bar/..x", "link/inside.bin", "planted.bin", "-rf", "a/~", "a/$HOME"];
+    let names: Vec<(&str, usize)> = names.iter().map(|name| (*name, 3 * PIECE + 1)).collect();
+    let tricks = Content::folder("tricks", &names);
+    let source = stage.path().join("tricks source");
+    let torrent = Maker::Ours.make(&tricks, &source, PIECE, &stage.tracker.url());
+    let mut seed = Get::new("seed", stage.path()).in_dir(&source).torrent(&torrent).arg("--seed").start();
+    stage.tracker.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
+
+    let (dir, outside, state) = (stage.path().join("dir"), stage.path().join("outside"), stage.path().join("state"));
+    fs::create_dir_all(dir.join("tricks")).unwrap();
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("there.bin"), "mine").unwrap();
+    symlink(&outside, dir.join("tricks/link")).unwrap();
+    symlink(outside.join("there.bin"), dir.join("tricks/planted.bin")).unwrap();
+    let (get, log) = (
+        Get::new("leecher", stage.path()).in_dir(&dir).torrent(&torrent).torrent(&stage.torrent),
+        stage.path().join("strace"),
+    );
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-y", "-e", "trace=openat,openat2,open,creat", "-o"]).arg(&log);
+    let command = get.command();
+    strace.arg(command.get_program()).args(command.get_args()).env("XDG_STATE_HOME", &state);
+    let status = Process::start("strace", &mut strace, stage.path()).wait(PATIENCE);
+    assert!([Some(73), Some(74)].contains(&status.code()), "links in the way are an error, and a final one: {status}");
+
+    let log = fs::read_to_string(log).unwrap();
+    let writing = |line: &&str| ["O_WRONLY", "O_RDWR", "O_CREAT"].iter().any(|flag| line.contains(flag));
+    // With -y what was opened stands behind its descriptor: = 7</path>.
+    let opened = log.lines().filter(writing).filter_map(|line| line.rsplit_once("= ")?.1.split_once('<'));
+    let opened: Vec<&str> = opened.map(|(_, path)| path.trim_end().trim_end_matches('>')).collect();
+    assert!(opened.iter().any(|path| Path::new(path).starts_with(&dir)), "nothing was written at all:\n{log}");
+    for path in opened {
+        let path = Path::new(path);
+        assert!(path.starts_with(&dir) || path.starts_with(&state), "{} was opened for writing", path.display());
+    }
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 1);
+    assert_eq!(fs::read_to_string(outside.join("there.bin")).unwrap(), "mine");
+}

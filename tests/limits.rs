@@ -1,0 +1,122 @@
+//! Stories of limits: of the rate, of the time without progress, of file descriptors.
+
+mod common;
+
+use common::content::Content;
+use common::process::Process;
+use common::swarmlet::{Get, Swarmlet};
+use common::torrent::{Maker, Torrent};
+use common::tracker::Tracker;
+use common::wait::{PATIENCE, wait_until};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const KIB: u64 = 1024;
+const PIECE: usize = 64 * 1024;
+
+struct Stage {
+    scratch: TempDir,
+    tracker: Tracker,
+    content: Content,
+    source: PathBuf,
+    torrent: Torrent,
+}
+
+impl Stage {
+    fn new(content: Content) -> Stage {
+        let scratch = tempfile::tempdir().unwrap();
+        let source = scratch.path().join("source");
+        let tracker = Tracker::start();
+        let torrent = Maker::Ours.make(&content, &source, PIECE, &tracker.url());
+        Stage { scratch, tracker, content, source, torrent }
+    }
+
+    fn path(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    fn seed(&self) -> Swarmlet {
+        let mut seed = Get::new("seed", self.path()).in_dir(&self.source).torrent(&self.torrent).arg("--seed").start();
+        self.tracker.wait_for_a_seed(&self.torrent.info_hash, || seed.must_run());
+        seed
+    }
+
+    fn get(&self, name: &str) -> Get {
+        Get::new(name, self.path()).torrent(&self.torrent)
+    }
+}
+
+/// Times, and the bytes that had come by then, as the reports say; from the first byte on.
+fn downloaded(told: &str) -> Vec<(f64, u64)> {
+    // The last line may be half written.
+    let objects = told.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let seen = objects.filter(|object| object["event"] == "status" && object["downloaded"].as_u64() > Some(0));
+    seen.map(|object| (object["time"].as_f64().unwrap(), object["downloaded"].as_u64().unwrap())).collect()
+}
+
+/// Exact within 3 % over 10 s, whoever sends as fast as he can. (The bytes are those that a report says, a second apart:
+/// so the time is that of the reports.)
+#[test]
+fn a_limit_of_the_download_rate_is_kept() {
+    let stage = Stage::new(Content::one_file("a file.bin", 40 << 20));
+    let _seed = stage.seed();
+    for rate in [100, 1000] {
+        let get = stage.get(&format!("at {rate}")).args(&["--json", "--max-download-rate", &rate.to_string()]);
+        let mut leecher = get.start();
+        let mut seen = Vec::new();
+        wait_until("ten seconds are over", PATIENCE, || {
+            leecher.must_run();
+            seen = downloaded(&leecher.stdout());
+            seen.last().is_some_and(|(last, _)| last - seen[0].0 > 10.0)
+        });
+        let ((from, before), (to, after)) = (seen[0], seen[seen.len() - 1]);
+        let percent = (after - before) as f64 / (to - from) / (rate * KIB) as f64 * 100.0;
+        println!("{rate} KB/s: {percent:.1} % over {:.1} s", to - from);
+        assert!((97.0..=103.0).contains(&percent), "{rate} KB/s: {percent} %");
+    }
+}
+
+#[test]
+fn a_torrent_that_gets_nothing_is_given_up_when_that_is_wanted() {
+    let stage = Stage::new(Content::one_file("a file.bin", PIECE));
+    let begun = Instant::now();
+    let outcome = stage.get("leecher").args(&["--stop-timeout", "2"]).run();
+    outcome.assert_refused(75);
+    assert!(outcome.stderr.contains("given up: nothing came for 2 s"), "{}", outcome.stderr);
+    assert!(begun.elapsed() >= Duration::from_secs(2));
+}
+
+/// More files than descriptors, some peers, and a limit that routers have.
+#[test]
+fn sixty_four_descriptors_are_enough() {
+    let names: Vec<String> = (0..100).map(|number| format!("folder {}/{number}.bin", number % 7)).collect();
+    let files: Vec<(&str, usize)> = names.iter().map(|name| (name.as_str(), 150_000)).collect();
+    let stage = Stage::new(Content::folder("many", &files));
+    let _seeds: Vec<Swarmlet> = (0..3).map(|_| stage.seed()).collect();
+    let get = stage.get("leecher");
+    let mut leecher = limited("-n 64", &get, stage.path());
+    assert!(leecher.wait(PATIENCE).success());
+    stage.content.assert_same_in(&get.dir);
+}
+
+/// What will not pass by itself is an end: here files that are larger than the process may make them.
+#[test]
+fn a_file_that_is_too_large_for_the_system_ends_the_torrent_with_words() {
+    let stage = Stage::new(Content::one_file("a file.bin", 4 << 20));
+    let _seed = stage.seed();
+    let get = stage.get("leecher");
+    let mut leecher = limited("-f 2000", &get, stage.path());
+    let code = leecher.wait(PATIENCE).code();
+    assert!([Some(73), Some(74)].contains(&code), "{code:?}");
+    assert!(leecher.stderr().contains("a file.bin: File too large"), "{}", leecher.stderr());
+}
+
+/// Starts a `get` by a shell that sets a limit.
+fn limited(limit: &str, get: &Get, logs: &Path) -> Process {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("ulimit {limit}; exec \"$@\""), "sh"]);
+    let command = get.command();
+    Process::start("leecher", shell.arg(command.get_program()).args(command.get_args()), logs)
+}

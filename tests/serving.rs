@@ -1,0 +1,242 @@
+//! Stories about serving: how fast, and to whom that asks too much, reads too slowly or goes away.
+
+mod common;
+
+use common::asker::{Asker, BLOCK};
+use common::content::{Content, damage};
+use common::swarmlet::{Get, Swarmlet};
+use common::torrent::{Maker, Torrent};
+use common::tracker::Tracker;
+use common::wait::{PATIENCE, wait_until};
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const PIECE: usize = 256 * 1024;
+const BLOCKS: u32 = PIECE as u32 / BLOCK;
+
+/// A torrent of 4 MiB and its content.
+struct Stage {
+    scratch: TempDir,
+    tracker: Tracker,
+    content: Content,
+    source: PathBuf,
+    torrent: Torrent,
+}
+
+impl Stage {
+    fn new() -> Stage {
+        let scratch = tempfile::tempdir().unwrap();
+        let tracker = Tracker::start();
+        let content = Content::one_file("a file.bin", 4 << 20);
+        let source = scratch.path().join("source");
+        let torrent = Maker::Ours.make(&content, &source, PIECE, &tracker.url());
+        Stage { scratch, tracker, content, source, torrent }
+    }
+
+    /// A running seed and its port.
+    fn seed(&self, options: &[&str]) -> (Swarmlet, u16) {
+        let get = Get::seed("seed", self.scratch.path(), &self.source).torrent(&self.torrent);
+        let get = options.iter().fold(get, |get, option| get.arg(option));
+        let mut seed = get.start();
+        self.tracker.wait_for_a_seed(&self.torrent.info_hash, || seed.must_run());
+        (seed, get.port)
+    }
+
+    fn block(&self, piece: u32, begin: u32) -> &[u8] {
+        let start = piece as usize * PIECE + begin as usize;
+        &self.content.files[0].1[start..start + BLOCK as usize]
+    }
+
+    /// Another peer comes and is served.
+    fn assert_serves(&self, port: u16, name: u32) {
+        let mut other = Asker::unchoked(port, &self.torrent, name, false);
+        other.ask(3, 0).unwrap();
+        assert!(other.block().unwrap() == self.block(3, 0), "another peer is served");
+    }
+}
+
+/// Lines of `/proc/PID/status` that begin with `name`: a number, in KiB if it is memory.
+fn status(of: &Swarmlet, name: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{}/status", of.id())).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim_matches([':', '\t', ' ']).split(' ').next().unwrap().parse().unwrap()
+}
+
+/// Processor time of a process so far, in ticks of 10 ms.
+fn ticks(of: &Swarmlet) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{}/stat", of.id())).unwrap();
+    let fields: Vec<&str> = text.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+#[test]
+fn a_limit_of_uploads_is_exact_for_two_peers_together_and_nobody_is_busy_waiting() {
+    const RATE: u64 = 1000 * 1024;
+    const SECONDS: u64 = 10;
+    let stage = Stage::new();
+    let (seed, port) = stage.seed(&["--max-upload-rate", "1000"]);
+    let before = ticks(&seed);
+    // A second more than is measured: the first blocks make up for what was saved up.
+    let end = Instant::now() + Duration::from_secs(SECONDS + 1);
+    let mut came: Vec<(Instant, u64)> = std::thread::scope(|scope| {
+        let fetch = |name| {
+            let torrent = &stage.torrent;
+            scope.spawn(move || Asker::unchoked(port, torrent, name, false).fetch_until(0, BLOCKS, 64, end))
+        };
+        [fetch(1), fetch(2)].into_iter().flat_map(|peer| peer.join().unwrap()).collect()
+    });
+    came.sort();
+    let from = end - Duration::from_secs(SECONDS);
+    let in_window = |from: Instant, to: Instant| -> u64 {
+        came.iter().filter(|(at, _)| *at >= from && *at < to).map(|(_, bytes)| bytes).sum()
+    };
+    let percent = in_window(from, end) * 100 / (RATE * SECONDS);
+    assert!((97..=103).contains(&percent), "{percent} % of the limit in {SECONDS} s");
+    let busiest = (0..SECONDS * 4).map(|step| {
+        let start = from + Duration::from_millis(step * 250);
+        in_window(start, start + Duration::from_millis(250))
+    });
+    let busiest = busiest.max().unwrap() * 100 / (RATE / 4);
+    assert!(busiest < 250, "a burst of {busiest} % of the limit for a quarter of a second");
+    let spent = ticks(&seed) - before;
+    assert!(spent < 300, "{spent} ticks of processor time for 10 MB: it is busy waiting");
+}
+
+#[test]
+fn ten_thousand_requests_at_once_are_bounded_and_others_are_served() {
+    let stage = Stage::new();
+    let (seed, port) = stage.seed(&[]);
+    let mut flood = Asker::unchoked(port, &stage.torrent, 1, true);
+    for number in 0..10_000 {
+        // It reads nothing meanwhile; we close at last who does not read the rejects either.
+        if flood.ask(number % 16, number / 16 % BLOCKS * BLOCK).is_err() {
+            break;
+        }
+    }
+    stage.assert_serves(port, 2);
+    let memory = status(&seed, "VmHWM");
+    assert!(memory < 24 * 1024, "{memory} KiB");
+    // Of each request a block or a reject, never both, never twice.
+    let (mut blocks, mut rejects) = (0, 0);
+    while blocks + rejects < 10_000 {
+        match flood.hear().expect("each request is answered").0 {
+            7 => blocks += 1,
+            16 => rejects += 1,
+            _ => {}
+        }
+    }
+    assert!(blocks >= 512 && rejects > 0, "{blocks} blocks, {rejects} rejects");
+}
+
+#[test]
+fn who_does_not_read_holds_up_nobody_else() {
+    let stage = Stage::new();
+    let (_seed, port) = stage.seed(&[]);
+    let deaf: Vec<Asker> = (1..=7)
+        .map(|name| {
+            let mut asker = Asker::unchoked(port, &stage.torrent, name, false);
+            (0..256).for_each(|number| asker.ask(number / BLOCKS, number % BLOCKS * BLOCK).unwrap());
+            asker
+        })
+        .collect();
+    stage.assert_serves(port, 8);
+    drop(deaf);
+}
+
+#[test]
+fn who_vanishes_leaves_nothing_behind() {
+    let stage = Stage::new();
+    let (seed, port) = stage.seed(&[]);
+    let threads = status(&seed, "Threads");
+    for name in 1..=20 {
+        let mut asker = Asker::unchoked(port, &stage.torrent, name, name % 2 == 0);
+        (0..64).for_each(|number| asker.ask(number / BLOCKS, number % BLOCKS * BLOCK).unwrap());
+        // In the middle of a block; what is on its way is answered by a reset.
+        assert!(asker.block().unwrap() == stage.block(0, 0));
+    }
+    stage.assert_serves(port, 99);
+    wait_until("the threads of those who left have ended", PATIENCE, || status(&seed, "Threads") <= threads);
+    seed.terminate().assert_code(0);
+}
+
+#[test]
+fn what_does_not_exist_is_not_served() {
+    let stage = Stage::new();
+    let (_seed, port) = stage.seed(&[]);
+    for (piece, begin) in [(16, 0), (0, PIECE as u32), (0, PIECE as u32 - 1), (u32::MAX, u32::MAX - 5)] {
+        let mut asker = Asker::unchoked(port, &stage.torrent, 1, true);
+        asker.ask(piece, begin).unwrap();
+        while asker.hear().is_ok() {}
+    }
+    stage.assert_serves(port, 2);
+}
+
+/// What the seed says at its end, and that it left its folder as it was.
+#[test]
+fn a_seed_fetches_nothing_and_writes_nothing_and_says_what_it_sent() {
+    let stage = Stage::new();
+    let listing = || -> Vec<(PathBuf, std::time::SystemTime)> {
+        let entries = fs::read_dir(&stage.source).unwrap().flatten();
+        entries.map(|entry| (entry.path(), entry.metadata().unwrap().modified().unwrap())).collect()
+    };
+    let before = listing();
+    let (seed, _) = stage.seed(&["--json"]);
+    let leecher = Get::new("leecher", stage.scratch.path()).torrent(&stage.torrent);
+    leecher.run().assert_code(0);
+    stage.content.assert_same_in(&leecher.dir);
+    let outcome = seed.interrupt();
+    outcome.assert_code(0);
+    let last = outcome.json("stopped");
+    assert_eq!((last["uploaded"].as_u64(), last["ratio"].as_f64()), (Some(4 << 20), Some(1.0)), "{last}");
+    assert_eq!(last["downloaded"].as_u64(), Some(0));
+    assert_eq!(before, listing());
+}
+
+#[test]
+fn what_is_not_whole_is_not_served() {
+    let stage = Stage::new();
+    damage(&stage.source.join("a file.bin"), 100, 1);
+    let outcome = Get::seed("seed", stage.scratch.path(), &stage.source).torrent(&stage.torrent).run();
+    outcome.assert_refused(74);
+    assert!(outcome.stderr.contains("1 of 16 pieces is missing or wrong"), "{}", outcome.stderr);
+    let nothing = stage.scratch.path().join("nothing");
+    fs::create_dir(&nothing).unwrap();
+    for option in ["--no-check", "--json"] {
+        let outcome = Get::seed("seed", stage.scratch.path(), &nothing).torrent(&stage.torrent).arg(option).run();
+        outcome.assert_refused(74);
+        assert_eq!(fs::read_dir(&nothing).unwrap().count(), 0, "nothing is made");
+    }
+}
+
+/// A piece that is wrong is never sent, though nobody looked at it beforehand.
+#[test]
+fn without_a_check_each_piece_is_proven_when_it_is_first_read() {
+    let stage = Stage::new();
+    damage(&stage.source.join("a file.bin"), PIECE * 5 + 7, 1);
+    let (seed, port) = stage.seed(&["--no-check"]);
+    let mut asker = Asker::unchoked(port, &stage.torrent, 1, false);
+    asker.ask(3, 0).unwrap();
+    assert!(asker.block().unwrap() == stage.block(3, 0));
+    // A block of the damaged piece that is itself all right.
+    asker.ask(5, 10 * BLOCK).unwrap();
+    assert!(asker.block().is_err());
+    let outcome = seed.wait();
+    outcome.assert_refused(74);
+    assert!(outcome.stderr.contains("piece 5 is not what the torrent says"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_seed_ends_when_its_ratio_is_reached() {
+    let stage = Stage::new();
+    let (seed, port) = stage.seed(&["--ratio", "0.5"]);
+    let mut asker = Asker::unchoked(port, &stage.torrent, 1, false);
+    for number in 0..8 * BLOCKS {
+        asker.ask(number / BLOCKS, number % BLOCKS * BLOCK).unwrap();
+        asker.block().unwrap();
+    }
+    let outcome = seed.wait();
+    outcome.assert_code(0);
+    assert!(outcome.stderr.contains("2.00 MiB sent (ratio 0.50)"), "{}", outcome.stderr);
+}
