@@ -62,13 +62,13 @@ impl FileCache {
 
     /// The folder `dir`, opened now, or in use already if it is still the same.
     pub fn folder(&self, dir: &Path) -> io::Result<Arc<Folder>> {
-        let opened = Folder::open(dir)?;
         let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        folders.retain(|_, folder| folder.strong_count() > 0);
+        let opened = Folder::open(dir)?;
         let same = |folder: &Arc<Folder>| folder.identity().ok() == opened.identity().ok();
         if let Some(folder) = folders.get(dir).and_then(Weak::upgrade).filter(same) {
             return Ok(folder);
         }
-        folders.retain(|_, folder| folder.strong_count() > 0);
         let folder = Arc::new(opened);
         folders.insert(dir.to_path_buf(), Arc::downgrade(&folder));
         Ok(folder)
