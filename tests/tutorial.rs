@@ -74,6 +74,77 @@ impl Stage {
     }
 }
 
+/// The tutorial from its first line to its last; a machine of its own is needed for the port and the name. What comes
+/// between its lines is what people do in between: they wait, and look.
+const ALL_OF_IT: &str = r#"
+set -e
+ip link set lo up
+echo '127.0.0.1 localhost please.dong.ah' > hosts
+mount --bind hosts /etc/hosts
+cd origin
+bttrack.py --dfile dfile.log --logfile track.log --port 6969 &
+tracker=$!
+btmakemetafile.py Aishah http://please.dong.ah:6969/announce
+btdownloadcurses.py Aishah.torrent &
+seeder=$!
+cp Aishah.torrent ../friend
+cd ../friend
+btdownloadcurses.py Aishah.torrent &
+until diff -r Aishah ../origin/Aishah; do sleep 0.1; done
+kill $seeder
+wait $seeder
+cd ../origin
+btlaunchmany.py ./ &
+seeder=$!
+until grep -q 'GET.*left=0.* 200 ' track.log; do sleep 0.1; done
+kill $tracker
+wait $tracker
+bttrack.py --dfile dfile.log --logfile track.log --port 6969 &
+tracker=$!
+until ss -ltn | grep -q ':6969 '; do sleep 0.1; done
+kill -9 $tracker
+bttrack.py --dfile dfile.log --logfile track.log --port 6969 &
+cp Aishah.torrent ../third
+cd ../third
+btdownloadcurses.py Aishah.torrent &
+until diff -r Aishah ../origin/Aishah; do sleep 0.1; done
+kill $seeder
+cd ../origin
+btlaunchmany.py ./ --max_upload_rate 4 &
+until [ "$(grep -c 'event=started' track.log)" -ge 5 ]; do sleep 0.1; done
+echo all of it
+"#;
+
+#[test]
+fn the_whole_tutorial_runs_as_it_was_printed() {
+    let scratch = tempfile::tempdir().unwrap();
+    let bin = scratch.path().join("bin");
+    for folder in ["bin", "origin", "friend", "third"] {
+        fs::create_dir(scratch.path().join(folder)).unwrap();
+    }
+    for name in ["bttrack.py", "btmakemetafile.py", "btdownloadcurses.py", "btlaunchmany.py"] {
+        symlink(program(), bin.join(name)).unwrap();
+    }
+    let content = Content::folder("Aishah", &[("1.mp3", 700_000), ("2.mp3", 500_000), ("cover/a.jpg", 30_000)]);
+    content.write_to(&scratch.path().join("origin"));
+    let path = format!("{}:/usr/bin:/bin:/usr/sbin:/sbin", bin.display());
+    let own_machine = ["--user", "--map-root-user", "--mount", "--net", "--pid", "--fork", "--kill-child"];
+    let mut can = Command::new("unshare");
+    if !can.args(own_machine).arg("true").output().is_ok_and(|output| output.status.success()) {
+        assert!(std::env::var("CI").is_err(), "SKIPPED: unshare (of util-linux) can't make a machine of its own");
+        return common::tools::say("SKIPPED: unshare (of util-linux) can't make a machine of its own");
+    }
+    let mut command = Command::new("unshare");
+    command.args(own_machine).args(["sh", "-c", ALL_OF_IT]).current_dir(scratch.path()).env("PATH", path);
+    command.env("XDG_STATE_HOME", scratch.path().join("state"));
+    let mut people = Process::start("the tutorial", &mut command, scratch.path());
+    assert!(people.wait(2 * PATIENCE).success(), "{}{}", people.stdout(), people.stderr());
+    assert!(people.stdout().ends_with("all of it\n"));
+    for place in ["friend", "third"] {
+        assert!(content.difference_in(&scratch.path().join(place)).is_none(), "{place} has another Aishah");
+    }
+}
+
 #[test]
 fn btdownloadcurses_seeds_and_downloads_and_goes_on_seeding() {
     let stage = Stage::new();

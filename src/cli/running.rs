@@ -71,14 +71,14 @@ pub fn run(
     let mut person = Person::listen(view.is_live(), folder.is_some())?;
     let mut session = Session::new(&jobs, engine.port());
     session.limit = limit;
-    let result = watch(jobs, session, &engine, &notices, &mut view, &mut person, until, folder);
+    jobs.into_iter().for_each(|job| engine.add(job));
+    let result = watch(session, &engine, &notices, &mut view, &mut person, until, folder);
     terminal::release();
     result
 }
 
 /// Shows what the engine does, and has it do what the person wishes, until it has stopped.
 fn watch(
-    jobs: Vec<Job>,
     mut session: Session,
     engine: &Engine,
     notices: &Receiver<Notice>,
@@ -88,7 +88,6 @@ fn watch(
     mut folder: Option<Folder>,
 ) -> Result<Exit, Failure> {
     let mut reader_gone = view.show(&Event::Started, &session).err();
-    jobs.into_iter().for_each(|job| engine.add(job));
     let mut stopping = false;
     loop {
         let look = folder.as_ref().map(Folder::next_look);
