@@ -109,9 +109,11 @@ cd ../third
 btdownloadcurses.py Aishah.torrent &
 until diff -r Aishah ../origin/Aishah; do sleep 0.1; done
 kill $seeder
+wait $seeder
 cd ../origin
+before=$(grep -c left=0 track.log)
 btlaunchmany.py ./ --max_upload_rate 4 &
-until [ "$(grep -c 'event=started' track.log)" -ge 5 ]; do sleep 0.1; done
+until [ "$(grep -c left=0 track.log)" -gt "$before" ]; do sleep 0.1; done
 echo all of it
 "#;
 
