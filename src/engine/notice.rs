@@ -67,7 +67,7 @@ pub enum Notice {
         /// In words: what, and what comes of it.
         text: String,
     },
-    /// After [`Engine::stop`]: the trackers were told, the last report follows; nothing comes after this.
+    /// After [`Engine::stop`](super::Engine::stop): the trackers were told, the last report follows; nothing comes after this.
     Stopped(Vec<Report>),
 }
 
