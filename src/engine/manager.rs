@@ -201,9 +201,11 @@ impl Manager {
                     self.tell_of_trackers(torrent);
                 }
             }
-            Input::Connected { torrent, link, .. } if !self.is_running(torrent) => {
+            Input::Connected { torrent, outgoing, link, .. } if !self.is_running(torrent) => {
                 log::debug!("{}: we close: its torrent has ended", link.addr);
                 link.close();
+                // Its place among those that are being opened is free again.
+                self.shared.connecting = self.shared.connecting.saturating_sub(outgoing as usize);
             }
             Input::Connected { peer, torrent, addr, outgoing, handshake, link } => {
                 self.peers.insert(peer, Connection { torrent, link, orders: Vec::new() });

@@ -76,7 +76,13 @@ impl Slot {
     /// What its state is to say.
     pub fn save(&mut self, now: Time, in_haste: bool) -> Option<Save> {
         self.save_at = None;
-        let State::Running(torrent, _) = &self.state else { return None };
+        let State::Running(torrent, content) = &self.state else { return None };
+        if torrent.is_in_doubt() || content.doubtful.load(Ordering::Relaxed) {
+            // What was had may not be there, and the files as they are now must not vouch for it. The state that was
+            // saved last does not: they are others than it says.
+            self.saved.at = now;
+            return None;
+        }
         let (have, (uploaded, downloaded)) = (torrent.have().clone(), torrent.totals());
         self.saved = Saved { at: now, pieces: Some(have.count()), uploaded };
         Some(Save { have, uploaded, downloaded, in_haste })
@@ -102,5 +108,56 @@ impl Slot {
             State::Failed(problem, _) => Phase::Failed(problem.clone()),
         };
         Report { name: self.name.clone(), info_hash: self.info_hash, length: self.length, size: self.size, phase }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testkit::{open, torrent};
+    use super::*;
+    use crate::proto::bitfield::Bitfield;
+    use crate::proto::id::PeerId;
+    use crate::swarm::budget::Budget;
+    use crate::swarm::event::Event;
+    use crate::swarm::rng::Rng;
+    use crate::swarm::torrent::{Settings, Shared, Turn};
+
+    #[test]
+    fn nobody_vouches_for_content_in_doubt() {
+        let (metainfo, _) = torrent(3000, &[], 1000, &[]);
+        let dir = tempfile::tempdir().unwrap();
+        let content = open(&metainfo, dir.path(), false);
+        let settings = Settings {
+            peer_id: PeerId([1; 20]),
+            port: 6881,
+            tracker_key: 0,
+            max_peers: 50,
+            sequential: false,
+            upload_rate: None,
+            stop_timeout: None,
+        };
+        let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
+        let one = Torrent::new(&metainfo, Bitfield::full(3), settings, Time::ZERO, &mut shared.rng);
+        let mut slot = Slot {
+            name: metainfo.name.clone(),
+            info_hash: metainfo.info_hash,
+            length: 3000,
+            size: 3000,
+            piece_length: 1000,
+            state: State::Running(Box::new(one), Arc::clone(&content)),
+            queued: false,
+            wake: None,
+            told: Vec::new(),
+            saved: Saved::default(),
+            save_at: None,
+        };
+        assert!(slot.save(Time::ZERO, true).is_some());
+        content.doubtful.store(true, Ordering::Relaxed);
+        assert!(slot.save(Time::ZERO, true).is_none(), "what was written may be lost");
+        content.doubtful.store(false, Ordering::Relaxed);
+        let State::Running(one, _) = &mut slot.state else { unreachable!() };
+        let mut turn = Turn { now: Time::ZERO, shared: &mut shared, actions: &mut Vec::new() };
+        one.handle(Event::Doubted { text: "changed".into() }, &mut turn);
+        assert!(slot.save(Time::ZERO, true).is_none(), "somebody changed it");
     }
 }

@@ -241,17 +241,25 @@ impl Torrent {
             }
         }
         if self.picker.is_whole() {
-            self.standing = Standing::Seeding;
-            // Files may have been left out: then the tracker must not count a seed.
-            if self.left == 0 && !core::mem::replace(&mut self.completed, true) {
-                self.announcer.complete(turn.now);
-            }
-            turn.actions.push(Action::Complete);
-            let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
-            for peer in peers {
-                self.tell_upload_only(peer, turn);
-                self.part_from_seed(peer, turn);
-            }
+            self.complete(turn);
+        }
+    }
+
+    /// Nothing that is wanted is missing any more: trackers, peers and the person hear it.
+    pub(super) fn complete(&mut self, turn: &mut Turn) {
+        self.standing = Standing::Seeding;
+        if let Some(wait) = &mut self.wait {
+            wait.whole = true;
+        }
+        // Files may have been left out: then the tracker must not count a seed.
+        if self.left == 0 && !core::mem::replace(&mut self.completed, true) {
+            self.announcer.complete(turn.now);
+        }
+        turn.actions.push(Action::Complete);
+        let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
+        for peer in peers {
+            self.tell_upload_only(peer, turn);
+            self.part_from_seed(peer, turn);
         }
     }
 

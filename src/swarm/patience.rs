@@ -6,6 +6,7 @@
 use super::Time;
 use super::event::{Action, sooner};
 use super::torrent::{Shared, Standing, Torrent, Turn};
+use super::waiting::Wait;
 
 impl Torrent {
     /// The next end of what is waited for: the disk, tokens for requests, anything at all.
@@ -16,7 +17,10 @@ impl Torrent {
 
     /// When the torrent is given up if nothing of use comes.
     fn gives_up_at(&self) -> Option<Time> {
-        let timeout = self.settings.stop_timeout.filter(|_| !self.is_whole() && !self.paused)?;
+        // A seed that waits for its disk waits for nobody's blocks; a check takes as long as it takes.
+        let waits = |wait: &Wait| wait.whole || wait.doubtful;
+        let excused = self.is_whole() || self.paused || self.wait.as_ref().is_some_and(waits);
+        let timeout = self.settings.stop_timeout.filter(|_| !excused)?;
         Some(self.progressed + timeout)
     }
 

@@ -34,8 +34,12 @@ pub(super) struct Wait {
     probe_at: Option<Time>,
     /// The pause before the next try.
     pause: Time,
-    /// What is there is in doubt and is being checked.
-    doubtful: bool,
+    /// What is there is in doubt: it is being checked, or will be when the disk works.
+    pub(super) doubtful: bool,
+    /// It is being checked, and nothing but that tells how to go on.
+    checking: bool,
+    /// All that is wanted was had when this began, or has come since, and that was told.
+    pub(super) whole: bool,
 }
 
 impl Torrent {
@@ -44,7 +48,7 @@ impl Torrent {
     }
 
     /// What is there is in doubt: nobody can be told of it.
-    pub(super) fn is_in_doubt(&self) -> bool {
+    pub fn is_in_doubt(&self) -> bool {
         self.wait.as_ref().is_some_and(|wait| wait.doubtful)
     }
 
@@ -59,9 +63,11 @@ impl Torrent {
             self.unwritten(block.piece, turn);
         }
         match &mut self.wait {
-            // Others fail for the same reason; the first has said it.
-            Some(wait) if wait.probe_at.is_some() => {}
+            // Others fail for the same reason; the first has said it. And what fails while all is checked anew (the
+            // check itself names no block) began before.
+            Some(wait) if wait.probe_at.is_some() || (wait.checking && block.is_some()) => {}
             Some(wait) => {
+                wait.checking = false;
                 wait.pause = (wait.pause * 2).min(LONGEST_PAUSE);
                 wait.probe_at = Some(turn.now + wait.pause);
                 wait.block = block.or(wait.block);
@@ -71,7 +77,8 @@ impl Torrent {
                 // A disk that fails again at once works no better than before.
                 let relapse = self.healed.filter(|(at, _)| turn.now < *at + LONGEST_PAUSE);
                 let pause = relapse.map_or(FIRST_PAUSE, |(_, pause)| (pause * 2).min(LONGEST_PAUSE));
-                self.wait = Some(Wait { block, probe_at: Some(turn.now + pause), pause, doubtful: false });
+                let (probe_at, whole) = (Some(turn.now + pause), self.is_whole());
+                self.wait = Some(Wait { block, probe_at, pause, doubtful: false, checking: false, whole });
                 self.begin_waiting(trouble, turn);
             }
         }
@@ -115,6 +122,7 @@ impl Torrent {
     pub(super) fn disk_healed(&mut self, doubtful: bool, turn: &mut Turn) {
         match &self.wait {
             None => {}
+            Some(wait) if wait.checking => {}
             Some(wait) if doubtful || wait.doubtful => {
                 self.begin_check("the disk was away, what is there is checked again".into(), turn);
             }
@@ -124,15 +132,18 @@ impl Torrent {
 
     /// Somebody changed what is there.
     pub(super) fn doubted(&mut self, text: String, turn: &mut Turn) {
-        if !self.is_in_doubt() {
-            self.begin_check(format!("{text}; what is there is checked again"), turn);
+        match &mut self.wait {
+            Some(wait) if wait.doubtful => {}
+            // The disk is being tried, and what that writes must not come between: the check begins when it is over.
+            Some(wait) if wait.probe_at.is_none() => wait.doubtful = true,
+            _ => self.begin_check(format!("{text}; what is there is checked again"), turn),
         }
     }
 
     /// What is there is in doubt: the peers are let go, for what we told them may not be true, and it is checked again.
     fn begin_check(&mut self, text: String, turn: &mut Turn) {
-        let pause = self.wait.as_ref().map_or(FIRST_PAUSE, |wait| wait.pause);
-        self.wait = Some(Wait { block: None, probe_at: None, pause, doubtful: true });
+        let (pause, whole) = self.wait.as_ref().map_or((FIRST_PAUSE, self.is_whole()), |wait| (wait.pause, wait.whole));
+        self.wait = Some(Wait { block: None, probe_at: None, pause, doubtful: true, checking: true, whole });
         self.begin_waiting(DiskTrouble { text, short_bytes: 0 }, turn);
         let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
         peers.into_iter().for_each(|peer| self.close(peer, "what we have is being checked again", turn));
@@ -164,6 +175,7 @@ impl Torrent {
             }
             if self.is_whole() {
                 self.standing = Standing::Downloading;
+                self.progressed = turn.now;
                 self.candidates.hurry(turn.now);
             }
             let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
@@ -177,9 +189,15 @@ impl Torrent {
     }
 
     fn go_on(&mut self, turn: &mut Turn) {
-        self.healed = self.wait.take().map(|wait| (turn.now, wait.pause));
+        let before = self.wait.take();
+        self.healed = before.as_ref().map(|wait| (turn.now, wait.pause));
         self.standing = if self.picker.is_whole() { Standing::Seeding } else { Standing::Downloading };
+        self.progressed = turn.now;
         turn.actions.push(Action::Resumed);
+        if self.is_whole() && before.is_some_and(|wait| !wait.whole) {
+            // Somebody put there what was missing, or a piece was proven too late to be believed.
+            return self.complete(turn);
+        }
         self.ask_all(turn);
     }
 }

@@ -138,6 +138,53 @@ fn a_disk_that_was_away_is_checked_and_one_that_cannot_be_is_waited_for() {
 }
 
 #[test]
+fn what_is_whole_after_a_check_is_complete_and_told_once() {
+    let (mut swarm, block) = under_way();
+    decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("away") });
+    decides(&mut swarm, Event::DiskHealed { doubtful: true });
+    let is_complete = |action: &Action| matches!(action, Action::Complete);
+    assert_eq!(count(&decides(&mut swarm, Event::CheckedAgain { have: everything() }), is_complete), 1);
+    assert!(swarm.members[0].torrent.is_whole());
+    decides(&mut swarm, Event::Doubted { text: "changed".into() });
+    assert_eq!(count(&decides(&mut swarm, Event::CheckedAgain { have: everything() }), is_complete), 0);
+}
+
+#[test]
+fn what_was_begun_before_a_check_does_not_begin_another() {
+    let (mut swarm, block) = under_way();
+    let is_check = |action: &Action| matches!(action, Action::CheckAgain);
+    decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("full") });
+    swarm.now += Time::from_secs(60);
+    assert_eq!(count(&decides(&mut swarm, Event::Timer), is_probe), 1);
+    // While the disk is being tried nothing is checked, and after that it is.
+    assert_eq!(count(&decides(&mut swarm, Event::Doubted { text: "changed".into() }), is_check), 0);
+    assert_eq!(count(&decides(&mut swarm, Event::DiskHealed { doubtful: false }), is_check), 1);
+    // What failed before is of no matter now.
+    decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("full") });
+    swarm.now += Time::from_secs(60);
+    assert_eq!(count(&decides(&mut swarm, Event::Timer), is_probe), 0);
+    assert_eq!(count(&decides(&mut swarm, Event::DiskHealed { doubtful: false }), is_check), 0);
+    decides(&mut swarm, Event::CheckedAgain { have: nothing() });
+    assert!(swarm.members[0].torrent.is_downloading());
+}
+
+#[test]
+fn a_seed_that_waits_for_its_disk_is_not_given_up() {
+    let mut swarm = Swarm::new(&[everything()]);
+    swarm.members[0].torrent.settings.stop_timeout = Some(Time::from_secs(10));
+    swarm.now = Time::from_secs(1000);
+    let gives_up = |action: &Action| matches!(action, Action::GaveUp { .. });
+    decides(&mut swarm, Event::Doubted { text: "changed".into() });
+    assert_eq!(count(&decides(&mut swarm, Event::Timer), gives_up), 0);
+    let mut have = everything();
+    have.clear(7);
+    decides(&mut swarm, Event::CheckedAgain { have });
+    assert_eq!(count(&decides(&mut swarm, Event::Timer), gives_up), 0);
+    swarm.now += Time::from_secs(10);
+    assert_eq!(count(&decides(&mut swarm, Event::Timer), gives_up), 1);
+}
+
+#[test]
 fn a_piece_that_cannot_be_read_is_fetched_again_and_not_offered() {
     let mut swarm = Swarm::new(&[everything(), nothing(), everything()]);
     swarm.connect(1, 0);

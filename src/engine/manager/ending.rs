@@ -36,14 +36,9 @@ impl Manager {
 
     /// What was under way when its torrent ended gives back what all torrents share.
     pub(super) fn give_back(&mut self, event: Event) {
-        if let Event::ConnectFailed { .. } | Event::Connected { outgoing: true, .. } = event {
-            self.shared.connecting = self.shared.connecting.saturating_sub(1);
-        }
         match event {
+            Event::ConnectFailed { .. } => self.shared.connecting = self.shared.connecting.saturating_sub(1),
             Event::Written { bytes } => self.shared.budget.written(bytes),
-            Event::Connected { peer, .. } => {
-                self.peers.remove(&peer).into_iter().for_each(|connection| connection.link.close());
-            }
             _ => {}
         }
     }
