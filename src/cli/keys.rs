@@ -36,8 +36,7 @@ pub enum Key {
 pub const KEYS: &str = "q quit, p pause, +/- rate, v peers, ?";
 
 /// The keys, for `--help`.
-pub const HELP: &str = "\
-  q  quits, as ^C does: the first ends the run well, the second at once
+pub const HELP: &str = "  q  quits, as ^C does: the first ends the run well, the second at once
   p  pauses all torrents, and lets them go on
   + and - raise and lower the limit of the download rate of all torrents together
   v  shows the peers: of the next torrent each time, and then all torrents again
