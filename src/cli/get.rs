@@ -195,7 +195,18 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     source::check_distinct(&torrents)?;
     let mut choices = Vec::new();
     for (source, metainfo) in &torrents {
-        choices.push(files.of(metainfo, &source::shown(source))?);
+        match files.of(metainfo, &source::shown(source)) {
+            Ok(choice) => choices.push(Some(choice)),
+            // Of several torrents the others are fetched.
+            Err(failure) if torrents.len() > 1 => {
+                say::problem(&failure.text);
+                choices.push(None);
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    if choices.iter().all(Option::is_none) {
+        return Err(Failure::usage("nothing is left to fetch of any torrent"));
     }
     if !given.has("quiet") {
         for (source, metainfo) in &torrents {
@@ -206,7 +217,7 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
             say::problem(&format!("warning: --exclude {pattern} fits no file"));
         }
     }
-    let torrents = torrents.into_iter().map(|(_, metainfo)| metainfo).zip(choices);
+    let torrents = torrents.into_iter().zip(choices).filter_map(|((_, metainfo), choice)| Some((metainfo, choice?)));
     if given.has("list") {
         return Ok(list::show(torrents, given.has("json")));
     }

@@ -47,7 +47,7 @@ JSON (--json): as `swarmlet show --json` of a link.
 Examples:
   swarmlet link debian.torrent
   swarmlet link --peer 192.168.1.2:6881 --bare debian.torrent
-  swarmlet link 'magnet:?xt=urn:btih:...'
+  swarmlet link 'magnet:?xt=urn:btih:a2e914fed73839f22b6b0850fadf2036d4af38f2'
 ",
         options::describe(&FLAGS)
     )

@@ -2,14 +2,14 @@
 //!
 //! Floor 4. It is looked at first, or with `--no-check` believed and proven piece by piece as it is read.
 
-use super::exit::Exit;
-use super::exit::{EXITS, Failure};
+use super::exit::{EXITS, Exit, Failure};
 use super::get::{MAX_PEERS, MAX_UPLOAD_RATE, PORT, connect};
 use super::options::{self, Flag, Parsed};
 use super::running::{self, Until};
 use super::view::View;
 use super::{json, log, say, source};
 use crate::engine::{Duty, Job};
+use crate::proto::path::for_terminal;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -56,7 +56,10 @@ pub const FLAGS: [Flag; 11] = [
 
 /// What `--help` says.
 pub fn help() -> String {
-    let exits = EXITS.map(|exit| format!("  {:2}  {}\n", exit.code(), exit.meaning())).concat();
+    // It makes nothing, and gives nothing up.
+    let can_be = |exit: &&Exit| !matches!(exit, Exit::CantCreate | Exit::Interrupted);
+    let exit = |exit: &Exit| format!("  {:2}  {}\n", exit.code(), exit.meaning());
+    let exits: String = EXITS.iter().filter(can_be).map(exit).collect();
     format!(
         "Serves content that is there already, until it is interrupted. Nothing is written.
 
@@ -97,6 +100,10 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     let dir = given.value("dir").map_or_else(|| PathBuf::from("."), PathBuf::from);
     if dir.as_os_str().is_empty() {
         return Err(Failure::usage("--dir is empty, expected a folder"));
+    }
+    if !dir.is_dir() {
+        let name = for_terminal(&dir.to_string_lossy());
+        return Err(Failure::new(Exit::NoInput, format!("there is no folder {name}")));
     }
     log::begin(given.times("verbose"));
     let view = View::choose(given.has("json"), given.has("quiet"), given.has("verbose"));
