@@ -293,6 +293,13 @@ fn a_pattern_is_for_all_torrents() {
     stage.assert_files(&get, &[3]);
     let root = get.dir.join("notes");
     assert_eq!(files_below(&root), BTreeSet::from([root.join("a.txt"), root.join("sub/d.txt")]));
+    // Of one nothing is left: the other is fetched all the same.
+    let get = stage.get("another leecher", &["--exclude", "notes/", "--exclude", "*.txt", "--exclude", "*.nfo"]);
+    let get = get.torrent(&torrent);
+    let outcome = get.run();
+    outcome.assert_code(0);
+    assert!(outcome.stderr.contains("nothing is left to fetch"), "{}", outcome.stderr);
+    assert!(!get.dir.join("notes").exists() && get.dir.join("album").exists());
 }
 
 #[test]

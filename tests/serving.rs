@@ -208,6 +208,10 @@ fn what_is_not_whole_is_not_served() {
         outcome.assert_refused(74);
         assert_eq!(fs::read_dir(&nothing).unwrap().count(), 0, "nothing is made");
     }
+    let nowhere = stage.scratch.path().join("nowhere");
+    let outcome = Get::seed("seed", stage.scratch.path(), &nowhere).torrent(&stage.torrent).run();
+    outcome.assert_refused(66);
+    assert!(!nowhere.exists());
 }
 
 /// A piece that is wrong is never sent, though nobody looked at it beforehand.

@@ -41,6 +41,11 @@ pub const EXITS: [Exit; 8] = [
     Exit::Interrupted,
 ];
 
+/// A line of `--help` for each of `exits`.
+pub fn describe(exits: &[Exit]) -> String {
+    exits.iter().map(|exit| format!("  {:2}  {}\n", exit.code(), exit.meaning())).collect()
+}
+
 impl Exit {
     /// The number that the shell sees.
     pub const fn code(self) -> u8 {

@@ -4,11 +4,12 @@
 //! anything is made. Then the engine runs, and what it says is shown until it has stopped.
 
 use super::choice::Files;
-use super::exit::{Exit, Failure};
+use super::exit::{self, Exit, Failure};
 use super::options::{self, Flag, Parsed};
+use super::run_options::{self, HELP, JSON, QUIET, VERBOSE};
 use super::running::{self, Until};
 use super::view::View;
-use super::{json, keys, list, log, peers_view, say, source, states};
+use super::{json, keys, list, peers_view, say, source, states};
 use crate::engine::in_words;
 use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Duty, Job};
 use crate::proto::path::for_terminal;
@@ -110,20 +111,15 @@ pub const FLAGS: [Flag; 19] = [
                (default: $XDG_STATE_HOME/swarmlet, or ~/.local/state/swarmlet).",
     },
     Flag { short: "", long: "check", value: None, help: "Check all content, whatever the state says." },
-    Flag { short: "q", long: "quiet", value: None, help: "Show only errors." },
-    Flag {
-        short: "v",
-        long: "verbose",
-        value: None,
-        help: "Log to standard error what is done; twice: decisions; thrice: every message.",
-    },
-    Flag { short: "", long: "json", value: None, help: "Write events to standard output, one JSON object a line." },
-    Flag { short: "h", long: "help", value: None, help: "Show this." },
+    QUIET,
+    VERBOSE,
+    JSON,
+    HELP,
 ];
 
 /// What `--help` says.
 pub fn help() -> String {
-    let exits = super::exit::EXITS.map(|exit| format!("  {:2}  {}\n", exit.code(), exit.meaning())).concat();
+    let exits = exit::describe(&exit::EXITS);
     format!(
         "Fetches torrents, and ends when all of them are whole.
 
@@ -168,31 +164,12 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     if given.has("help") {
         return Ok(say::print(&help()));
     }
-    let sources = given.arguments();
-    if sources.is_empty() {
-        return Err(Failure::usage("get what? name a .torrent file, - or a URL: swarmlet get TORRENT..."));
-    }
-    if given.has("quiet") && given.has("verbose") {
-        return Err(Failure::usage("--quiet and --verbose contradict each other"));
-    }
-    if sources.iter().filter(|source| *source == "-").count() > 1 {
-        return Err(Failure::usage("- (standard input) is named twice"));
-    }
-    let files = Files::read(&given, sources.len())?;
-    log::begin(given.times("verbose"));
-    let view = View::choose(given.has("json"), given.has("quiet"), given.has("verbose"));
+    let files = Files::read(&given, given.arguments().len())?;
+    let view = run_options::view(&given)?;
     let mut config = configure(&given, &view)?;
     let state = states::dir(&given)?;
-    let dir = given.value("dir").map_or_else(|| PathBuf::from("."), PathBuf::from);
-    if dir.as_os_str().is_empty() {
-        return Err(Failure::usage("--dir is empty, expected a folder"));
-    }
-    let mut torrents = Vec::new();
-    for source in sources {
-        let metainfo = source::read(&source)?;
-        torrents.push((source, metainfo));
-    }
-    source::check_distinct(&torrents)?;
+    let dir = run_options::dir(&given)?.unwrap_or_else(|| PathBuf::from("."));
+    let torrents = run_options::torrents("get", &given)?;
     let mut choices = Vec::new();
     for (source, metainfo) in &torrents {
         match files.of(metainfo, &source::shown(source)) {

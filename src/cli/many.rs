@@ -2,15 +2,14 @@
 //!
 //! Floor 4. What it sees there is [`folder`](super::folder)'s.
 
-use super::exit::{EXITS, Exit, Failure};
+use super::exit::{self, EXITS, Exit, Failure};
 use super::folder::Folder;
 use super::get::{MAX_PEERS, PORT, connect, rate};
 use super::options::{self, Flag};
+use super::run_options::{self, HELP, JSON, QUIET, VERBOSE};
 use super::running::{self, Until};
-use super::view::View;
-use super::{json, log, say, states};
+use super::{json, say, states};
 use crate::engine::Config;
-use crate::proto::path::for_terminal;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -53,20 +52,15 @@ pub const FLAGS: [Flag; 11] = [
         value: Some("DIR"),
         help: "Remember here what is had (default: $XDG_STATE_HOME/swarmlet).",
     },
-    Flag { short: "q", long: "quiet", value: None, help: "Show only errors." },
-    Flag {
-        short: "v",
-        long: "verbose",
-        value: None,
-        help: "Log to standard error what is done; twice: decisions; thrice: every message.",
-    },
-    Flag { short: "", long: "json", value: None, help: "Write events to standard output, one JSON object a line." },
-    Flag { short: "h", long: "help", value: None, help: "Show this." },
+    QUIET,
+    VERBOSE,
+    JSON,
+    HELP,
 ];
 
 /// What `--help` says.
 pub fn help() -> String {
-    let exits = EXITS.map(|exit| format!("  {:2}  {}\n", exit.code(), exit.meaning())).concat();
+    let exits = exit::describe(&EXITS);
     format!(
         "Fetches and serves every torrent in a folder and below, until it is interrupted.
 
@@ -101,21 +95,11 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     let [dir] = folders.as_slice() else {
         return Err(Failure::usage("many what? name one folder: swarmlet many FOLDER"));
     };
-    if given.has("quiet") && given.has("verbose") {
-        return Err(Failure::usage("--quiet and --verbose contradict each other"));
-    }
-    let content = given.value("dir").map(PathBuf::from);
-    if content.as_ref().is_some_and(|dir| dir.as_os_str().is_empty()) {
-        return Err(Failure::usage("--dir is empty, expected a folder"));
-    }
+    let content = run_options::dir(&given)?;
     let dir = PathBuf::from(dir);
-    let folders = [Some(&dir), content.as_ref()];
-    if let Some(folder) = folders.into_iter().flatten().find(|folder| !folder.is_dir()) {
-        let name = for_terminal(&folder.to_string_lossy());
-        return Err(Failure::new(Exit::NoInput, format!("{name}: no folder, expected one")));
-    }
-    log::begin(given.times("verbose"));
-    let view = View::choose(given.has("json"), given.has("quiet"), given.has("verbose"));
+    run_options::must_be_there(&dir)?;
+    content.iter().try_for_each(|content| run_options::must_be_there(content))?;
+    let view = run_options::view(&given)?;
     let downloads = given.number("max-downloads", 1..=MOST_DOWNLOADS, "torrents")?.unwrap_or(DOWNLOADS);
     let config = Config {
         upload_rate: rate(&given, "max-upload-rate")?,

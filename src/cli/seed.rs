@@ -2,14 +2,13 @@
 //!
 //! Floor 4. It is looked at first, or with `--no-check` believed and proven piece by piece as it is read.
 
-use super::exit::{EXITS, Exit, Failure};
+use super::exit::{self, Exit, Failure};
 use super::get::{MAX_PEERS, MAX_UPLOAD_RATE, PORT, connect};
 use super::options::{self, Flag, Parsed};
+use super::run_options::{self, HELP, JSON, QUIET, VERBOSE};
 use super::running::{self, Until};
-use super::view::View;
-use super::{json, log, say, source};
+use super::{json, say};
 use crate::engine::{Duty, Job};
-use crate::proto::path::for_terminal;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,23 +42,17 @@ pub const FLAGS: [Flag; 11] = [
         help: "End when of each torrent R times its size was sent, such as 1.5.",
     },
     Flag { short: "", long: "time", value: Some("MIN"), help: "End after so many minutes of seeding." },
-    Flag { short: "q", long: "quiet", value: None, help: "Show only errors." },
-    Flag {
-        short: "v",
-        long: "verbose",
-        value: None,
-        help: "Log to standard error what is done; twice: decisions; thrice: every message.",
-    },
-    Flag { short: "", long: "json", value: None, help: "Write events to standard output, one JSON object a line." },
-    Flag { short: "h", long: "help", value: None, help: "Show this." },
+    QUIET,
+    VERBOSE,
+    JSON,
+    HELP,
 ];
 
 /// What `--help` says.
 pub fn help() -> String {
     // It makes nothing, and gives nothing up.
-    let can_be = |exit: &&Exit| !matches!(exit, Exit::CantCreate | Exit::Interrupted);
-    let exit = |exit: &Exit| format!("  {:2}  {}\n", exit.code(), exit.meaning());
-    let exits: String = EXITS.iter().filter(can_be).map(exit).collect();
+    let exits =
+        exit::describe(&[Exit::Whole, Exit::Usage, Exit::BadTorrent, Exit::NoInput, Exit::Unavailable, Exit::Io]);
     format!(
         "Serves content that is there already, until it is interrupted. Nothing is written.
 
@@ -90,34 +83,15 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     if given.has("help") {
         return Ok(say::print(&help()));
     }
-    let sources = given.arguments();
-    if sources.is_empty() {
-        return Err(Failure::usage("seed what? name a .torrent file, - or a URL: swarmlet seed TORRENT..."));
-    }
-    if given.has("quiet") && given.has("verbose") {
-        return Err(Failure::usage("--quiet and --verbose contradict each other"));
-    }
-    let dir = given.value("dir").map_or_else(|| PathBuf::from("."), PathBuf::from);
-    if dir.as_os_str().is_empty() {
-        return Err(Failure::usage("--dir is empty, expected a folder"));
-    }
-    if !dir.is_dir() {
-        let name = for_terminal(&dir.to_string_lossy());
-        return Err(Failure::new(Exit::NoInput, format!("there is no folder {name}")));
-    }
-    log::begin(given.times("verbose"));
-    let view = View::choose(given.has("json"), given.has("quiet"), given.has("verbose"));
+    let dir = run_options::dir(&given)?.unwrap_or_else(|| PathBuf::from("."));
+    run_options::must_be_there(&dir)?;
+    let view = run_options::view(&given)?;
     let until = until(&given)?;
     let mut config = connect(&given, &view)?;
     if let Until::Served { ratio: Some(_), .. } = until {
         config.status_every.get_or_insert(LOOK_EVERY);
     }
-    let mut torrents = Vec::new();
-    for source in sources {
-        let metainfo = source::read(&source)?;
-        torrents.push((source, metainfo));
-    }
-    source::check_distinct(&torrents)?;
+    let torrents = run_options::torrents("seed", &given)?;
     let duty = if given.has("no-check") { Duty::Trust } else { Duty::Serve };
     let job = |(_, metainfo)| Job { metainfo, dir: dir.clone(), choice: None, duty };
     running::run(torrents.into_iter().map(job).collect(), config, view, &until, None)

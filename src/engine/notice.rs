@@ -97,7 +97,6 @@ pub struct Report {
 
 /// What a torrent is doing.
 #[derive(Clone, Debug)]
-#[allow(clippy::large_enum_variant)] // One for each torrent, and for most of them it is the large one.
 pub enum Phase {
     /// Content that is there is being checked, or waits for that: bytes looked at so far.
     Checking(u64),
