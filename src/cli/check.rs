@@ -118,8 +118,8 @@ fn tell_person(metainfo: &Metainfo, report: &Report, dir: &Path, quiet: bool) ->
 
 /// `damaged     Aishah/2.mp3  pieces 12-13 (bytes 196608-229375)`.
 fn line(metainfo: &Metainfo, report: &FileReport) -> String {
-    let entry = &metainfo.files[report.file];
-    let mut line = format!("{:10}  {}", report.state.word(), for_terminal(&entry.path));
+    let entry = metainfo.files.at(report.file);
+    let mut line = format!("{:10}  {}", report.state.word(), for_terminal(&entry.path()));
     let found = report.found.unwrap_or(0);
     if let Some(problem) = &report.problem {
         line += &format!("  {problem}");
@@ -166,9 +166,9 @@ fn tell_program(source: &str, metainfo: &Metainfo, report: &Report, time: Durati
 }
 
 fn file_json(metainfo: &Metainfo, report: &FileReport) -> String {
-    let entry = &metainfo.files[report.file];
+    let entry = metainfo.files.at(report.file);
     let mut object = Object::plain();
-    object.text("path", &entry.path);
+    object.text("path", &entry.path());
     object.number("size", entry.length);
     object.raw("found", &report.found.map_or("null".into(), |found| found.to_string()));
     object.text("state", report.state.word());

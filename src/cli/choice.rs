@@ -7,7 +7,7 @@ use super::exit::Failure;
 use super::options::Parsed;
 use super::units::count;
 use crate::proto::glob::Glob;
-use crate::proto::metainfo::{FileEntry, Metainfo};
+use crate::proto::metainfo::Metainfo;
 use crate::proto::path::for_terminal;
 use crate::swarm::choice::Choice;
 use std::ffi::OsString;
@@ -46,7 +46,7 @@ impl Files {
 
     /// Which files of the torrent are wanted; `None`: all. `name` is what the torrent is called in messages.
     pub fn of(&self, metainfo: &Metainfo, name: &str) -> Result<Option<Choice>, Failure> {
-        let files = numbered(metainfo);
+        let files: Vec<usize> = numbered(metainfo).map(|(index, _)| index).collect();
         let last = files.len();
         let mut wanted = vec![false; metainfo.files.len()];
         for range in self.numbers.as_deref().unwrap_or(&[1..=last]) {
@@ -55,12 +55,12 @@ impl Files {
                 let there = format!("{name} has {}, numbered {there}", count(last, "file"));
                 return Err(Failure::usage(format!("--files {}: {there}; --list shows them", range.end())));
             }
-            files[range.start() - 1..*range.end()].iter().for_each(|(index, _)| wanted[*index] = true);
+            files[range.start() - 1..*range.end()].iter().for_each(|index| wanted[*index] = true);
         }
-        for (index, path) in &files {
-            wanted[*index] &= !self.excluded.iter().any(|(_, glob)| glob.matches(path));
+        for (index, path) in numbered(metainfo).filter(|_| !self.excluded.is_empty()) {
+            wanted[index] &= !self.excluded.iter().any(|(_, glob)| glob.matches(path));
         }
-        let left = files.iter().filter(|(index, _)| wanted[*index]).count();
+        let left = files.iter().filter(|index| wanted[**index]).count();
         match left {
             0 => Err(Failure::usage(format!("{name}: nothing is left to fetch; --list shows the files"))),
             _ if left == last => Ok(None),
@@ -72,19 +72,16 @@ impl Files {
     pub fn idle(&self, torrents: &[(OsString, Metainfo)]) -> Vec<&str> {
         let mut idle = self.excluded.iter().collect::<Vec<_>>();
         for (_, metainfo) in torrents {
-            let files = numbered(metainfo);
-            idle.retain(|(_, glob)| !files.iter().any(|(_, path)| glob.matches(path)));
+            idle.retain(|(_, glob)| !numbered(metainfo).any(|(_, path)| glob.matches(path)));
         }
         idle.into_iter().map(|(pattern, _)| pattern.as_str()).collect()
     }
 }
 
 /// The files that have a number, in order: where each is among the torrent's files, and its path inside the torrent.
-pub fn numbered(metainfo: &Metainfo) -> Vec<(usize, &str)> {
-    let inside =
-        |file: &'_ FileEntry| if metainfo.is_folder { metainfo.name.len() + 1 } else { 0 }.min(file.path.len());
+pub fn numbered(metainfo: &Metainfo) -> impl Iterator<Item = (usize, &str)> {
     let files = metainfo.files.iter().enumerate().filter(|(_, file)| !file.padding);
-    files.map(|(index, file)| (index, &file.path[inside(file)..])).collect()
+    files.map(|(index, file)| (index, file.inside))
 }
 
 /// `1,3-5`.

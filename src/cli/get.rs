@@ -196,7 +196,7 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     }
     let torrents = torrents.into_iter().zip(choices).filter_map(|((_, metainfo), choice)| Some((metainfo, choice?)));
     if given.has("list") {
-        return Ok(list::show(torrents, given.has("json")));
+        return list::show(torrents, given.has("json"));
     }
     make_dir(&dir)?;
     config.states = states::open(state, given.has("quiet"));

@@ -3,54 +3,58 @@
 //! Floor 4.
 
 use super::choice::numbered;
-use super::exit::Exit;
+use super::exit::{Exit, Failure};
 use super::json::Object;
-use super::say;
+use super::show::in_portions;
 use super::units::{count, of, size};
 use crate::proto::metainfo::Metainfo;
 use crate::proto::path::for_terminal;
 use crate::swarm::choice::Choice;
 
 /// Shows the files of torrents on standard output: for people, or as JSON.
-pub fn show(torrents: impl Iterator<Item = (Metainfo, Option<Choice>)>, json: bool) -> Exit {
+pub fn show(torrents: impl Iterator<Item = (Metainfo, Option<Choice>)>, json: bool) -> Result<Exit, Failure> {
     let list = if json { objects } else { table };
-    say::print(&torrents.map(|(metainfo, choice)| list(&metainfo, choice.as_ref())).collect::<String>())
+    for (metainfo, choice) in torrents {
+        list(&metainfo, choice.as_ref())?;
+    }
+    Ok(Exit::Whole)
 }
 
 /// A head, and a line for each file: `*` if it would be fetched, its number, its size, its path.
-fn table(metainfo: &Metainfo, choice: Option<&Choice>) -> String {
-    let files = numbered(metainfo);
-    let width = files.len().to_string().len();
-    let (mut lines, mut wanted, mut part, mut whole) = (String::new(), 0, 0, 0);
-    for (at, (file, path)) in files.iter().enumerate() {
-        let (number, length) = (at + 1, metainfo.files[*file].length);
-        let mut mark = ' ';
-        if choice.is_none_or(|choice| choice.wants(*file)) {
-            (mark, wanted, part) = ('*', wanted + 1, part + length);
-        }
+fn table(metainfo: &Metainfo, choice: Option<&Choice>) -> Result<(), Failure> {
+    let is_wanted = |file: usize| choice.is_none_or(|choice| choice.wants(file));
+    let (mut wanted, mut part, mut whole) = (0, 0, 0);
+    for (file, _) in numbered(metainfo) {
+        let length = metainfo.files.at(file).length;
         whole += length;
-        lines += &for_terminal(&format!("{mark} {number:>width$}  {:>8}  {path}", size(length)));
-        lines.push('\n');
+        if is_wanted(file) {
+            (wanted, part) = (wanted + 1, part + length);
+        }
     }
-    let (name, all) = (for_terminal(&metainfo.name), count(files.len(), "file"));
+    let (name, all) = (for_terminal(&metainfo.name), count(metainfo.files.count(), "file"));
     let head = match choice {
         None => format!("{name}: {all}, {}\n", size(whole)),
         Some(_) => format!("{name}: {wanted} of {all}, {}\n", of(part, whole)),
     };
-    head + &lines
+    let width = metainfo.files.count().to_string().len();
+    let line = |(number, (file, path)): (u64, (usize, &str))| {
+        let (mark, length) = (if is_wanted(file) { '*' } else { ' ' }, size(metainfo.files.at(file).length));
+        for_terminal(&format!("{mark} {number:>width$}  {length:>8}  {path}")) + "\n"
+    };
+    in_portions(&mut std::iter::once(head).chain((1..).zip(numbered(metainfo)).map(line)))
 }
 
 /// An object for each file.
-fn objects(metainfo: &Metainfo, choice: Option<&Choice>) -> String {
+fn objects(metainfo: &Metainfo, choice: Option<&Choice>) -> Result<(), Failure> {
     let one = |(number, (file, path)): (u64, (usize, &str))| {
         let mut object = Object::new("file");
         object.text("info_hash", &metainfo.info_hash.to_string());
         object.text("name", &metainfo.name);
         object.number("number", number);
         object.text("path", path);
-        object.number("size", metainfo.files[file].length);
+        object.number("size", metainfo.files.at(file).length);
         object.flag("wanted", choice.is_none_or(|choice| choice.wants(file)));
         object.end()
     };
-    (1..).zip(numbered(metainfo)).map(one).collect()
+    in_portions(&mut (1..).zip(numbered(metainfo)).map(one))
 }

@@ -141,7 +141,7 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
     let content: u64 = found.iter().map(|file| file.length).sum();
     let piece_length = wanted.piece_length.unwrap_or_else(|| automatic(content));
     let files = make::lay_out(&name, &found, (wanted.pad && is_folder).then_some(piece_length));
-    let length = files.last().map_or(0, |file| file.offset + file.length);
+    let length = files.length();
     check_count(path, length, piece_length)?;
     if wanted.verbose {
         found.iter().for_each(|file| say::line(&format!("{}  {}", size(file.length), file.path.display())));
@@ -251,7 +251,7 @@ fn tell(
 ) -> Result<(), Failure> {
     let name = for_terminal(&metainfo.name);
     let magnet = Magnet::of(metainfo).to_string();
-    let files = metainfo.files.iter().filter(|file| !file.padding).count();
+    let files = metainfo.files.count();
     let pieces = metainfo.piece_count();
     if !wanted.quiet {
         metainfo.warnings.iter().for_each(|warning| say::problem(&format!("{name}: warning: {warning}")));

@@ -177,7 +177,7 @@ fn torrent(metainfo: &Metainfo, bytes: bool) -> Result<(), Failure> {
     lines.put("size", &(amount(metainfo.length, bytes) + &padding));
     let pieces = count(metainfo.piece_count() as usize, "piece");
     lines.put("pieces", &format!("{pieces} of {}", amount(metainfo.piece_length.into(), bytes)));
-    let files = metainfo.files.iter().filter(|file| !file.padding).count();
+    let files = metainfo.files.count();
     lines.put(
         "content",
         &if metainfo.is_folder { format!("a folder of {}", count(files, "file")) } else { "a file".into() },
@@ -203,7 +203,7 @@ fn torrent(metainfo: &Metainfo, bytes: bool) -> Result<(), Failure> {
 
 fn files(metainfo: &Metainfo, bytes: bool) -> Result<(), Failure> {
     let files = metainfo.files.iter().filter(|file| !file.padding);
-    in_portions(&mut files.map(|file| format!("{:>11}  {}\n", amount(file.length, bytes), for_terminal(&file.path))))
+    in_portions(&mut files.map(|file| format!("{:>11}  {}\n", amount(file.length, bytes), for_terminal(&file.path()))))
 }
 
 /// Writes to standard output what comes in small parts.
@@ -271,9 +271,9 @@ fn torrent_json(source: &str, metainfo: &Metainfo) -> Result<(), Failure> {
     object.raw("warnings", &strings(&metainfo.warnings));
     object.key("files");
     say::write_out(&object.so_far())?;
-    let file = |(place, file): (usize, &crate::proto::metainfo::FileEntry)| {
+    let file = |(place, file): (usize, crate::proto::metainfo::FileEntry)| {
         let mut object = Object::plain();
-        object.text("path", &file.path);
+        object.text("path", &file.path());
         object.number("size", file.length);
         object.flag("padding", file.padding);
         [if place == 0 { "[" } else { "," }, object.end().trim_end()].concat()

@@ -2,6 +2,7 @@
 //!
 //! Floor 4. Each failure says which of them it was, what is wrong with it and what was expected.
 
+use super::choice::numbered;
 use super::exit::{Exit, Failure};
 use super::units;
 use crate::engine::http::{self, HttpError};
@@ -10,7 +11,7 @@ use crate::engine::parts;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
 use crate::proto::path::for_terminal;
 use crate::proto::url;
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
@@ -58,7 +59,6 @@ pub fn shown(source: &OsStr) -> String {
 
 /// Refuses torrents that are named twice, that would write the same file, or that of a part file.
 pub fn check_distinct(torrents: &[(OsString, Metainfo)]) -> Result<(), Failure> {
-    let mut owners: HashMap<&str, &OsStr> = HashMap::new();
     for (at, (source, metainfo)) in torrents.iter().enumerate() {
         if parts::is_name(&metainfo.name) {
             let (source, name) = (shown(source), &metainfo.name);
@@ -72,19 +72,14 @@ pub fn check_distinct(torrents: &[(OsString, Metainfo)]) -> Result<(), Failure> 
                 metainfo.info_hash
             )));
         }
-        let top = metainfo.is_folder.then_some(metainfo.name.as_str());
-        if let Some(other) = top.and_then(|top| owners.get(top)) {
-            return Err(same_path(other, source, &metainfo.name));
-        }
-        for file in metainfo.files.iter().filter(|file| !file.padding) {
-            if let Some(other) = owners.insert(&file.path, source).filter(|other| *other != source.as_os_str()) {
-                return Err(same_path(other, source, &file.path));
+        for (other, theirs) in torrents[..at].iter().filter(|(_, theirs)| theirs.name == metainfo.name) {
+            if !metainfo.is_folder || !theirs.is_folder {
+                return Err(same_path(other, source, &metainfo.name));
             }
-        }
-    }
-    for (source, metainfo) in torrents.iter().filter(|(_, metainfo)| metainfo.is_folder) {
-        if let Some(other) = owners.get(metainfo.name.as_str()) {
-            return Err(same_path(other, source, &metainfo.name));
+            let theirs: BTreeSet<&str> = numbered(theirs).map(|(_, path)| path).collect();
+            if let Some((file, _)) = numbered(metainfo).find(|(_, path)| theirs.contains(path)) {
+                return Err(same_path(other, source, &metainfo.files.at(file).path()));
+            }
         }
     }
     Ok(())

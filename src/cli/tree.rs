@@ -2,7 +2,7 @@
 //!
 //! Floor 4. A torrent may list its files in any order, so they are sorted first, by their places: no path is copied.
 
-use crate::proto::metainfo::{FileEntry, Metainfo};
+use crate::proto::metainfo::{FileEntry, Files, Metainfo};
 use crate::proto::order::sorted;
 use crate::proto::path::for_terminal;
 
@@ -19,7 +19,7 @@ pub struct Row {
 
 /// The rows of a torrent's files, from the top.
 pub struct Tree<'a> {
-    files: &'a [FileEntry],
+    files: &'a Files,
     /// The places of the files, padding left out, in the order of their paths' components.
     order: Vec<u32>,
     /// The file whose row, or whose folders' rows, come next.
@@ -32,13 +32,14 @@ impl<'a> Tree<'a> {
     /// The tree of the torrent.
     pub fn of(metainfo: &'a Metainfo) -> Tree<'a> {
         let files = &metainfo.files;
-        let mut order = sorted(files.len(), &|a, b| files[a].path.split('/').cmp(files[b].path.split('/')));
-        order.retain(|place| !files[*place as usize].padding);
+        let mut order = sorted(files.len(), &|a, b| files.at(a).inside.split('/').cmp(files.at(b).inside.split('/')));
+        order.retain(|place| !files.at(*place as usize).padding);
         Tree { files, order, next: 0, depth: 0 }
     }
 
-    fn path(&self, at: usize) -> &'a str {
-        &self.files[self.order[at] as usize].path
+    /// The file at a place of the order.
+    fn file(&self, at: usize) -> Option<FileEntry<'a>> {
+        Some(self.files.at(*self.order.get(at)? as usize))
     }
 }
 
@@ -46,25 +47,27 @@ impl Iterator for Tree<'_> {
     type Item = Row;
 
     fn next(&mut self) -> Option<Row> {
-        let file = &self.files[*self.order.get(self.next)? as usize];
+        let file = self.file(self.next)?;
+        let path = file.path();
         let indent = "  ".repeat(self.depth);
-        let slash = |place: usize| file.path.match_indices('/').nth(place).map(|(at, _)| at);
+        let slash = |place: usize| path.match_indices('/').nth(place).map(|(at, _)| at);
         let below = self.depth.checked_sub(1).and_then(slash).map_or(0, |at| at + 1);
         if let Some(end) = slash(self.depth).filter(|_| self.depth < DEEPEST) {
             // A folder: all that is in it follows.
-            let folder = &file.path[..=end];
-            let inside = self.order[self.next..].iter().map(|place| &self.files[*place as usize]);
-            let inside = inside.take_while(|other| other.path.starts_with(folder));
+            let folder =
+                file.inside.get(..(end + 1 + file.inside.len()).saturating_sub(path.len())).unwrap_or_default();
+            let inside =
+                (self.next..).map_while(|at| self.file(at)).take_while(|other| other.inside.starts_with(folder));
             let bytes = inside.fold(0u64, |sum, other| sum.saturating_add(other.length));
             self.depth += 1;
-            return Some(Row { bytes, text: format!("{indent}{}/", for_terminal(&file.path[below..end])) });
+            return Some(Row { bytes, text: format!("{indent}{}/", for_terminal(&path[below..end])) });
         }
-        let row = Row { bytes: file.length, text: indent + &for_terminal(&file.path[below..]) };
+        let row = Row { bytes: file.length, text: indent + &for_terminal(&path[below..]) };
         self.next += 1;
         // The folders that the next file shares with this one have their rows.
-        if self.next < self.order.len() {
-            let (this, that) = (file.path.split('/'), self.path(self.next).split('/'));
-            self.depth = this.zip(that).take_while(|(a, b)| a == b).count().min(self.depth);
+        if let Some(next) = self.file(self.next) {
+            let (this, that) = (path.split('/'), next.path());
+            self.depth = this.zip(that.split('/')).take_while(|(a, b)| a == b).count().min(self.depth);
         }
         Some(row)
     }

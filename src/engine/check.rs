@@ -199,7 +199,7 @@ fn is_there(content: &Content, piece: u32, sizes: &[u64]) -> bool {
     let start = content.piece_offset(piece);
     let size = content.metainfo.piece_size(piece) as u64;
     files_of_piece(content, piece).all(|file| {
-        let entry = &content.metainfo.files[file];
+        let entry = content.metainfo.files.at(file);
         sizes[file] >= entry.length.min(start + size - entry.offset)
     })
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicU32;
 const PIECE: usize = 1000;
 
 fn put(dir: &Path, metainfo: &Metainfo, file: usize, bytes: &[u8]) {
-    let path = dir.join(&metainfo.files[file].path);
+    let path = dir.join(metainfo.files.at(file).path());
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, bytes).unwrap();
 }

@@ -178,7 +178,7 @@ impl Content {
             "it has {found} bytes, but the torrent says {}; move it away, or choose another folder with --dir",
             entry.length
         );
-        Err(self.error(Doing::Using, &entry.path, io::Error::other(wrong)))
+        Err(self.error(Doing::Using, &entry.path(), io::Error::other(wrong)))
     }
 
     /// Makes what a download needs from the start: the folder, the empty files, with `preallocate` all files.
@@ -206,13 +206,13 @@ impl Content {
 
     /// Whether a file is not in `folder`, which may be another than ours by now.
     pub(super) fn is_missing_from(&self, folder: &Folder, file: usize) -> bool {
-        let entry = &self.metainfo.files[file];
-        entry.padding || entry.length == 0 || !self.wants(file) || folder.file(&entry.path, For::Reading).is_err()
+        let entry = self.metainfo.files.at(file);
+        entry.padding || entry.length == 0 || !self.wants(file) || folder.file(&entry.path(), For::Reading).is_err()
     }
 
     /// Bytes of a file for which it has no space on disk yet.
     pub(super) fn unreserved_bytes(&self, file: usize) -> u64 {
-        let entry = &self.metainfo.files[file];
+        let entry = self.metainfo.files.at(file);
         if entry.padding || !self.wants(file) {
             return 0;
         }
@@ -223,7 +223,7 @@ impl Content {
 
     /// The file, opened for reading.
     pub fn open_file(&self, file: usize) -> io::Result<File> {
-        self.folder.file(&self.metainfo.files[file].path, For::Reading)
+        self.folder.file(&self.metainfo.files.at(file).path(), For::Reading)
     }
 
     /// The folder that the content is in.
@@ -243,12 +243,12 @@ impl Content {
 
     /// Whether any of a file's pieces, and whether all of them, are in `have`. Of one that is not on disk, none.
     pub fn has_of(&self, file: usize, have: &Bitfield) -> (bool, bool) {
-        let entry = &self.metainfo.files[file];
+        let entry = self.metainfo.files.at(file);
         if entry.padding || entry.length == 0 {
             return (false, false);
         }
         let piece = |offset: u64| (offset / self.metainfo.piece_length as u64) as u32;
-        let mut pieces = piece(entry.offset)..=piece(entry.offset + entry.length - 1);
+        let mut pieces = piece(entry.offset)..=piece(entry.end() - 1);
         (pieces.clone().any(|piece| have.get(piece)), pieces.all(|piece| have.get(piece)))
     }
 
@@ -259,7 +259,7 @@ impl Content {
         let mut files = self.files_of(offset, length as u64);
         let is_plain = !self.has_padding && self.goes_to_files(offset);
         if let (Some(index), None, true) = (files.next(), files.next(), is_plain) {
-            let entry = &self.metainfo.files[index];
+            let entry = self.metainfo.files.at(index);
             let slices: Vec<IoSlice> = blocks.iter().map(|block| IoSlice::new(block)).collect();
             let done = pwritev(&*self.writable(index)?, &slices, offset - entry.offset);
             self.known.wrote(index);
@@ -267,7 +267,7 @@ impl Content {
                 Ok(written) if written == length => return Ok(()),
                 // Less was written: what is left fails by itself, or is written below.
                 Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(self.error(Doing::Writing, &entry.path, error.into())),
+                Err(error) => return Err(self.error(Doing::Writing, &entry.path(), error.into())),
             }
         }
         let mut at = offset;
@@ -284,10 +284,10 @@ impl Content {
             if !self.wants(index) {
                 return Ok(());
             }
-            let entry = &self.metainfo.files[index];
+            let entry = self.metainfo.files.at(index);
             let done = self.writable(index)?.write_all_at(&bytes[from..to], at);
             self.known.wrote(index);
-            done.map_err(|error| self.error(Doing::Writing, &entry.path, error))
+            done.map_err(|error| self.error(Doing::Writing, &entry.path(), error))
         })
     }
 
@@ -300,28 +300,28 @@ impl Content {
             bytes.fill(0);
         }
         self.each_file(offset, bytes.len(), |index, at, from, to| {
-            let entry = &self.metainfo.files[index];
+            let entry = self.metainfo.files.at(index);
             let done = self.reader(index).and_then(|file| file.read_exact_at(&mut bytes[from..to], at));
             done.map_err(|error| match error.kind() {
                 io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "it ends before it should"),
                 _ => error,
             })
-            .map_err(|error| self.error(Doing::Reading, &entry.path, error))
+            .map_err(|error| self.error(Doing::Reading, &entry.path(), error))
         })
     }
 
     /// The file, opened for reading.
     pub(super) fn reader(&self, index: usize) -> io::Result<Arc<File>> {
-        self.files.get((self.number, index), &self.folder, &self.metainfo.files[index].path, For::Reading)
+        self.files.get((self.number, index), &self.folder, &self.metainfo.files.at(index), For::Reading)
     }
 
     /// The files that hold anything of a run of bytes, padding left out.
     pub fn files_of(&self, offset: u64, length: u64) -> impl Iterator<Item = usize> + '_ {
         let files = &self.metainfo.files;
-        let first = files.partition_point(|entry| entry.offset + entry.length <= offset);
+        let first = files.first_behind(offset);
         (first..files.len())
-            .take_while(move |&index| files[index].offset < offset + length)
-            .filter(|&index| !files[index].padding && files[index].length > 0)
+            .take_while(move |&index| files.at(index).offset < offset + length)
+            .filter(|&index| !files.at(index).padding && files.at(index).length > 0)
     }
 
     /// Calls `act(file, offset in it, from, to)` for each file that holds bytes `from..to` of the run.
@@ -333,7 +333,7 @@ impl Content {
     ) -> Result<(), ContentError> {
         let end = offset + length as u64;
         for index in self.files_of(offset, length as u64) {
-            let FileEntry { offset: start, length, .. } = self.metainfo.files[index];
+            let FileEntry { offset: start, length, .. } = self.metainfo.files.at(index);
             let (first, last) = (start.max(offset), (start + length).min(end));
             act(index, first - start, (first - offset) as usize, (last - offset) as usize)?;
         }
@@ -342,12 +342,12 @@ impl Content {
 
     /// The file, opened for writing; when it is made by this, it gets its size at once.
     pub(super) fn writable(&self, index: usize) -> Result<Arc<File>, ContentError> {
-        let entry = &self.metainfo.files[index];
-        let file = self.files.get((self.number, index), &self.folder, &entry.path, For::Writing);
-        let file = file.map_err(|error| self.error(Doing::Making, &entry.path, error))?;
+        let entry = self.metainfo.files.at(index);
+        let file = self.files.get((self.number, index), &self.folder, &entry, For::Writing);
+        let file = file.map_err(|error| self.error(Doing::Making, &entry.path(), error))?;
         self.touch(index);
         if !self.sized[index].load(Ordering::Relaxed) {
-            let found = file.metadata().map_err(|error| self.error(Doing::Making, &entry.path, error))?;
+            let found = file.metadata().map_err(|error| self.error(Doing::Making, &entry.path(), error))?;
             // `st_blocks` is in units of 512 bytes, whatever the file system's own are (stat(2)).
             let is_sparse = found.blocks() * 512 < entry.length;
             if found.len() < entry.length || (self.preallocate && is_sparse) {
@@ -359,17 +359,17 @@ impl Content {
     }
 
     /// Gives a file its size: sparse, or with its space reserved. Where the file system can't reserve, sparse must do.
-    fn reserve(&self, file: &File, entry: &FileEntry) -> Result<(), ContentError> {
+    fn reserve(&self, file: &File, entry: FileEntry) -> Result<(), ContentError> {
         if self.preallocate {
             match fallocate(file, FallocateFlags::empty(), 0, entry.length) {
                 Ok(()) => return Ok(()),
                 Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
-                    log::warn!("this file system can't reserve space; {} is made sparse", entry.path);
+                    log::warn!("this file system can't reserve space; {} is made sparse", entry);
                 }
-                Err(error) => return Err(self.error(Doing::Reserving, &entry.path, error.into())),
+                Err(error) => return Err(self.error(Doing::Reserving, &entry.path(), error.into())),
             }
         }
-        file.set_len(entry.length).map_err(|error| self.error(Doing::Making, &entry.path, error))
+        file.set_len(entry.length).map_err(|error| self.error(Doing::Making, &entry.path(), error))
     }
 
     pub(super) fn error(&self, doing: Doing, path: &str, error: io::Error) -> ContentError {

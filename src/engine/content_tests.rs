@@ -62,15 +62,15 @@ proptest! {
         }
         // Made are the files that were written to, with their whole size and exactly their bytes; padding never.
         for (index, entry) in metainfo.files.iter().enumerate() {
-            let found = fs::read(dir.path().join(&entry.path)).ok();
+            let found = fs::read(dir.path().join(entry.path())).ok();
             let expected = touched[index].then(|| part(&metainfo, &flat, index).to_vec());
-            prop_assert_eq!(found, expected, "{}", entry.path);
+            prop_assert_eq!(found, expected, "{}", entry);
         }
         prop_assert!(!dir.path().join("whole/.pad").exists());
         // Every file, and every run of three files, reads as the buffer does; what was not made is an error.
         for first in 0..metainfo.files.len() {
             for last in first..metainfo.files.len().min(first + 3) {
-                let (from, to) = (metainfo.files[first].offset, metainfo.files[last].offset + metainfo.files[last].length);
+                let (from, to) = (metainfo.files.at(first).offset, metainfo.files.at(last).offset + metainfo.files.at(last).length);
                 let mut bytes = noise((to - from) as usize, 99);
                 let all_there = content.files_of(from, to - from).all(|file| touched[file]);
                 prop_assert_eq!(content.read(from, &mut bytes).is_ok(), all_there);
@@ -99,9 +99,9 @@ fn preallocation_reserves_the_space_of_every_file_before_the_first_byte() {
     let content = open(&metainfo, dir.path(), true);
     content.prepare().unwrap();
     for entry in metainfo.files.iter().filter(|entry| !entry.padding) {
-        let found = fs::metadata(dir.path().join(&entry.path)).unwrap();
+        let found = fs::metadata(dir.path().join(entry.path())).unwrap();
         assert_eq!(found.len(), entry.length);
-        assert!(!can_reserve || found.blocks() * 512 >= entry.length, "{} has holes", entry.path);
+        assert!(!can_reserve || found.blocks() * 512 >= entry.length, "{} has holes", entry);
     }
 }
 
@@ -122,7 +122,7 @@ fn a_longer_file_is_refused_and_left_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, _) = torrent(0, &[(10, false), (20, false), (0, false)], PIECE, &[]);
     for (file, length) in [(1, 21), (2, 1)] {
-        let path = dir.path().join(&metainfo.files[file].path);
+        let path = dir.path().join(metainfo.files.at(file).path());
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, noise(length, 1)).unwrap();
         let content = open(&metainfo, dir.path(), true);
@@ -142,8 +142,8 @@ fn the_folder_and_the_empty_files_are_made_at_once_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, _) = torrent(0, &[(0, false), (5, false)], PIECE, &[]);
     open(&metainfo, dir.path(), false).prepare().unwrap();
-    assert_eq!(fs::read(dir.path().join(&metainfo.files[0].path)).unwrap(), b"");
-    assert!(!dir.path().join(&metainfo.files[1].path).exists());
+    assert_eq!(fs::read(dir.path().join(metainfo.files.at(0).path())).unwrap(), b"");
+    assert!(!dir.path().join(metainfo.files.at(1).path()).exists());
 
     let (all_there, _) = torrent(0, &[(5, false)], PIECE, &[]);
     let other = tempfile::tempdir().unwrap();
@@ -164,7 +164,7 @@ fn reading_asks_for_no_right_to_write() {
     content.read(0, &mut found).unwrap();
     assert_eq!(found, bytes);
     // Root may write to anything: so look at how the file was opened.
-    let file = content.files.get((0, 0), &content.folder, "whole", For::Reading).unwrap();
+    let file = content.files.get((0, 0), &content.folder, &"whole", For::Reading).unwrap();
     let flags = rustix::fs::fcntl_getfl(&*file).unwrap();
     assert_eq!(flags & rustix::fs::OFlags::ACCMODE, rustix::fs::OFlags::RDONLY);
 }
@@ -174,7 +174,7 @@ fn every_error_says_what_was_done_to_which_file() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, _) = torrent(0, &[(100, false), (100, false)], PIECE, &[]);
     let content = open(&metainfo, dir.path(), false);
-    let [first, second] = [0, 1].map(|file: usize| dir.path().join(&metainfo.files[file].path));
+    let [first, second] = [0, 1].map(|file: usize| dir.path().join(metainfo.files.at(file).path()));
 
     let missing = content.read(50, &mut [0; 100]).unwrap_err();
     assert_eq!((missing.doing, &missing.path), (Doing::Reading, &first));

@@ -115,8 +115,8 @@ impl Bench {
 
 fn files_are_right(metainfo: &Metainfo, bytes: &[u8], dir: &Path) {
     for (file, entry) in metainfo.files.iter().enumerate().filter(|(_, entry)| !entry.padding && entry.length > 0) {
-        let found = fs::read(dir.join(&entry.path)).unwrap();
-        assert!(found == part(metainfo, bytes, file), "{} has other bytes", entry.path);
+        let found = fs::read(dir.join(entry.path())).unwrap();
+        assert!(found == part(metainfo, bytes, file), "{} has other bytes", entry);
     }
 }
 
@@ -275,7 +275,7 @@ fn a_write_that_fails_is_told_with_the_name_of_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(0, &[(2 * BLOCK, false), (2 * BLOCK, false)], BLOCK, &[]);
     let mut bench = Bench::new(&metainfo, &bytes, dir.path());
-    let path = dir.path().join(&metainfo.files[1].path);
+    let path = dir.path().join(metainfo.files.at(1).path());
     fs::create_dir_all(&path).unwrap();
     bench.all_blocks().into_iter().for_each(|block| bench.give(block));
     let mut told = bench.end(Told::default());

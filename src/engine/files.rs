@@ -6,6 +6,7 @@
 use super::beneath::{Folder, For};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -75,7 +76,7 @@ impl FileCache {
     }
 
     /// The file `key` at `path` beneath `folder`, from the cache or opened now.
-    pub fn get(&self, key: FileKey, folder: &Folder, path: &str, purpose: For) -> io::Result<Arc<File>> {
+    pub fn get(&self, key: FileKey, folder: &Folder, path: &dyn fmt::Display, purpose: For) -> io::Result<Arc<File>> {
         // A poisoned lock means that a thread panicked between two plain moves: the list itself is whole.
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = open.iter().position(|open| open.key == key) {
@@ -90,7 +91,7 @@ impl FileCache {
             open.remove(0);
         }
         let file = loop {
-            match folder.file(path, purpose) {
+            match folder.file(&path.to_string(), purpose) {
                 // The process has no descriptor left: peers may have taken more than their share. One file makes room
                 // (a thread may still be using it, then the next one).
                 Err(error) if is_out_of_descriptors(&error) && !open.is_empty() => drop(open.remove(0)),
@@ -141,14 +142,14 @@ mod tests {
         let cache =
             FileCache { open: Mutex::default(), folders: Mutex::default(), most: 3, numbers: AtomicUsize::default() };
         for file in 0..10 {
-            cache.get((0, file), &folder, &file.to_string(), For::Writing).unwrap();
+            cache.get((0, file), &folder, &file, For::Writing).unwrap();
             assert!(cache.open.lock().unwrap().len() <= 3);
         }
-        assert!(cache.get((1, 0), &folder, "new", For::Reading).is_err());
-        let reader = cache.get((0, 5), &folder, "5", For::Reading).unwrap();
-        let writer = cache.get((0, 5), &folder, "5", For::Writing).unwrap();
+        assert!(cache.get((1, 0), &folder, &"new", For::Reading).is_err());
+        let reader = cache.get((0, 5), &folder, &"5", For::Reading).unwrap();
+        let writer = cache.get((0, 5), &folder, &"5", For::Writing).unwrap();
         assert!(!Arc::ptr_eq(&reader, &writer));
-        let again = cache.get((0, 5), &folder, "5", For::Reading).unwrap();
+        let again = cache.get((0, 5), &folder, &"5", For::Reading).unwrap();
         assert!(Arc::ptr_eq(&again, &writer), "a writer can read too");
     }
 
@@ -160,7 +161,7 @@ mod tests {
         let cache =
             FileCache { open: Mutex::default(), folders: Mutex::default(), most: 100, numbers: AtomicUsize::default() };
         for file in 0..100 {
-            cache.get((0, file), &folder, &file.to_string(), For::Writing).unwrap();
+            cache.get((0, file), &folder, &file, For::Writing).unwrap();
         }
         assert!(cache.open.lock().unwrap().len() < 100, "it was not short of descriptors");
     }

@@ -4,7 +4,7 @@
 //! [`READ_BYTES`] of it, however long it is. The one who asked sees the numbers grow meanwhile. Of what a thread will
 //! read next the system is told beforehand, so that the disk works while it hashes.
 
-use crate::proto::metainfo::FileEntry;
+use crate::proto::metainfo::Files;
 use crate::proto::sha1::{Digest, Sha1};
 use crossbeam_channel::RecvTimeoutError;
 use rustix::fs::{Advice, fadvise};
@@ -25,9 +25,7 @@ const TICK: Duration = Duration::from_millis(200);
 /// Content as it lies on the disk.
 pub struct Layout<'a> {
     /// Its files, in their order, without gaps.
-    pub files: &'a [FileEntry],
-    /// The bytes of all.
-    pub length: u64,
+    pub files: &'a Files,
     /// The bytes of every piece but the last, at least 1.
     pub piece_length: u32,
     /// Opens a file, given by its place in `files`. It is never asked for padding or for an empty file.
@@ -46,13 +44,13 @@ pub struct Unread {
 impl Layout<'_> {
     /// How many pieces there are.
     pub fn piece_count(&self) -> u32 {
-        u32::try_from(self.length.div_ceil(self.piece_length.into())).unwrap_or(u32::MAX)
+        u32::try_from(self.files.length().div_ceil(self.piece_length.into())).unwrap_or(u32::MAX)
     }
 
     /// Where a piece begins and how many bytes it has.
     pub fn piece(&self, piece: u32) -> (u64, u64) {
         let begin = u64::from(piece) * u64::from(self.piece_length);
-        (begin, self.length.saturating_sub(begin).min(self.piece_length.into()))
+        (begin, self.files.length().saturating_sub(begin).min(self.piece_length.into()))
     }
 }
 
@@ -116,10 +114,10 @@ impl Reader<'_> {
         let layout = self.layout;
         let (begin, size) = layout.piece(piece);
         let (mut hash, mut at, end) = (Sha1::new(), begin, begin + size);
-        let mut file = layout.files.partition_point(|entry| entry.offset + entry.length <= begin);
+        let mut file = layout.files.first_behind(begin);
         while at < end {
-            let entry = &layout.files[file];
-            let upto = end.min(entry.offset + entry.length);
+            let entry = layout.files.at(file);
+            let upto = end.min(entry.end());
             if entry.padding {
                 self.buffer.fill(0);
             } else if at < upto {
@@ -149,9 +147,9 @@ impl Reader<'_> {
             let _ = fadvise(&opened, 0, None, Advice::Sequential);
             self.open = Some((file, opened));
         }
-        let entry = &self.layout.files[file];
+        let entry = self.layout.files.at(file);
         let ahead = begin + threads as u64 * u64::from(self.layout.piece_length);
-        if let (Some((_, open)), true) = (&self.open, ahead < entry.offset + entry.length) {
+        if let (Some((_, open)), true) = (&self.open, ahead < entry.end()) {
             let length = NonZeroU64::new(self.layout.piece_length.into());
             let _ = fadvise(open, ahead.saturating_sub(entry.offset), length, Advice::WillNeed);
         }

@@ -6,7 +6,7 @@
 use super::hashing::{self, Layout, Unread};
 use super::in_words;
 use super::tree::{Found, Stamp, TreeError};
-use crate::proto::metainfo::{FileEntry, HASH_BYTES};
+use crate::proto::metainfo::{Files, HASH_BYTES};
 use crate::proto::sha1::Digest;
 use std::fs::{self, File};
 use std::io;
@@ -14,40 +14,42 @@ use std::sync::{Mutex, PoisonError};
 
 /// The files of a torrent that is to be made, with padding between them if they are to be aligned: then each but the
 /// first begins with a piece (BEP 47).
-pub fn lay_out(name: &str, found: &[Found], align: Option<u32>) -> Vec<FileEntry> {
-    let mut files: Vec<FileEntry> = Vec::with_capacity(found.len());
-    let mut offset = 0u64;
+pub fn lay_out(name: &str, found: &[Found], align: Option<u32>) -> Files {
+    // A file that is shared alone has no path in a folder.
+    if let [file] = found
+        && file.name.is_empty()
+    {
+        return Files::single(name, file.length);
+    }
+    let mut files = Files::of_folder(name, found.len(), found.iter().map(|file| file.name.len()).sum());
     for file in found {
-        let gap = align.map_or(0, |piece| offset.next_multiple_of(piece.into()) - offset);
+        let begin = files.length();
+        let gap = align.map_or(0, |piece| begin.next_multiple_of(piece.into()) - begin);
         if gap > 0 && file.length > 0 {
-            files.push(FileEntry { path: format!("{name}/.pad/{gap}"), length: gap, offset, padding: true });
-            offset += gap;
+            files.push("", gap, true);
         }
-        let path = if file.name.is_empty() { name.to_string() } else { format!("{name}/{}", file.name) };
-        files.push(FileEntry { path, length: file.length, offset, padding: false });
-        offset += file.length;
+        files.push(&file.name, file.length, false);
     }
     files
 }
 
 /// The hashes of all pieces of `files`, which [`lay_out`] made of `found`. `tick` is told the bytes done.
 pub fn hash(
-    files: &[FileEntry],
+    files: &Files,
     found: &[Found],
     piece_length: u32,
     threads: usize,
     tick: &mut dyn FnMut(u64),
 ) -> Result<Vec<u8>, TreeError> {
-    let length = files.last().map_or(0, |file| file.offset + file.length);
     // Padding stands between files, so a file's place among the found is its place without the padding before it.
     let mut places = Vec::with_capacity(files.len());
     let mut place = 0;
-    for file in files {
+    for file in files.iter() {
         places.push(place);
         place += usize::from(!file.padding);
     }
     let open = |file: usize| open(&found[places[file]]);
-    let layout = Layout { files, length, piece_length, open: &open };
+    let layout = Layout { files, piece_length, open: &open };
     let hashes = Mutex::new(vec![0; layout.piece_count() as usize * HASH_BYTES]);
     let problem = Mutex::new(None);
     let take = |piece: u32, digest: Result<Digest, Unread>| match digest {

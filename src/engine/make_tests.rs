@@ -148,8 +148,8 @@ fn a_change_behind_our_back_is_noticed_at_the_end() {
         File::options().append(true).open(&path).unwrap().set_len(10).unwrap();
     });
     assert!(error.unwrap_err().to_string().contains("it has changed meanwhile"));
-    let cut = [FileEntry { path: "a".into(), length: 20_000, offset: 0, padding: false }];
-    let layout = Layout { files: &cut, length: 20_000, piece_length: 16_384, open: &|_| File::open(&path) };
+    let cut = Files::single("a", 20_000);
+    let layout = Layout { files: &cut, piece_length: 16_384, open: &|_| File::open(&path) };
     let told = Mutex::new(Vec::new());
     let take = |piece, digest: Result<Digest, Unread>| {
         told.lock().unwrap().push((piece, digest.unwrap_err().error.to_string()));

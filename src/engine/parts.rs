@@ -65,7 +65,7 @@ impl Parts {
         // Of the file before: its last piece, and whether that has unwanted bytes so far.
         let mut before: Option<(u32, bool)> = None;
         for (file, entry) in metainfo.files.iter().enumerate().filter(|(_, entry)| !entry.padding && entry.length > 0) {
-            let (first, last) = (piece_of(entry.offset), piece_of(entry.offset + entry.length - 1));
+            let (first, last) = (piece_of(entry.offset), piece_of(entry.end() - 1));
             let mut split = !wants(file);
             if let Some((piece, split_before)) = before.filter(|(piece, _)| *piece == first) {
                 let split_here = split | split_before;
@@ -161,16 +161,16 @@ impl Content {
     /// Writes to each wanted file what it has not got of a run: one that is right keeps its time of change.
     fn give_to_files(&self, offset: u64, bytes: &[u8]) -> Result<(), ContentError> {
         self.each_file(offset, bytes.len(), |index, at, from, to| {
-            let path = &self.metainfo.files[index].path;
+            let entry = self.metainfo.files.at(index);
             let mut there = vec![0; to - from];
-            let file = self.files.get((self.number, index), &self.folder, path, For::Reading);
+            let file = self.files.get((self.number, index), &self.folder, &entry, For::Reading);
             let is_right = file.and_then(|file| file.read_exact_at(&mut there, at)).is_ok() && there == bytes[from..to];
             if is_right || !self.wants(index) {
                 return Ok(());
             }
             let done = self.writable(index)?.write_all_at(&bytes[from..to], at);
             self.known.wrote(index);
-            done.map_err(|error| self.error(Doing::Writing, path, error))
+            done.map_err(|error| self.error(Doing::Writing, &entry.path(), error))
         })
     }
 
@@ -210,7 +210,7 @@ impl Content {
     }
 
     fn part_file(&self, name: &str, purpose: For) -> Result<Arc<File>, ContentError> {
-        let file = self.files.get((self.number, PART_FILE), &self.folder, name, purpose);
+        let file = self.files.get((self.number, PART_FILE), &self.folder, &name, purpose);
         let doing = if purpose == For::Writing { Doing::Making } else { Doing::Reading };
         file.map_err(|error| self.error(doing, name, error))
     }

@@ -69,7 +69,7 @@ proptest! {
         second.push(false);
         let (metainfo, bytes) = torrent(0, &parts, PIECE, &[]);
         let dir = tempfile::tempdir().unwrap();
-        let path = |file: usize| dir.path().join(&metainfo.files[file].path);
+        let path = |file: usize| dir.path().join(metainfo.files.at(file).path());
         let real = || (0..parts.len()).filter(|file| !parts[*file].1);
 
         let (content, mut have) = begin(&metainfo, dir.path(), &first);
@@ -112,7 +112,7 @@ proptest! {
 /// Three files; pieces 1 and 3 are shared by two of them.
 fn three() -> (Metainfo, Vec<u8>, [PathBuf; 3]) {
     let (metainfo, bytes) = torrent(0, &[(25_000, false), (30_000, false), (40_000, false)], PIECE, &[]);
-    let paths = [0, 1, 2].map(|file: usize| PathBuf::from(&metainfo.files[file].path));
+    let paths = [0, 1, 2].map(|file: usize| PathBuf::from(metainfo.files.at(file).path()));
     (metainfo, bytes, paths)
 }
 

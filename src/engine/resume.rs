@@ -258,7 +258,7 @@ impl Known {
                 Ok(now.map(|now| Record { on_disk: on_disk || now.on_disk, ..now }))
             });
             *record = examined.unwrap_or_else(|error| {
-                log::warn!("{}: {}", content.metainfo.files[file].path, in_words(&error));
+                log::warn!("{}: {}", content.metainfo.files.at(file), in_words(&error));
                 None
             });
             if record.is_none() {

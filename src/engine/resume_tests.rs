@@ -26,7 +26,7 @@ impl Stage {
     }
 
     fn path(&self, file: usize) -> PathBuf {
-        self.dir.path().join(&self.metainfo.files[file].path)
+        self.dir.path().join(self.metainfo.files.at(file).path())
     }
 
     fn open(&self) -> (Arc<Content>, Known) {

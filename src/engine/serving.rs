@@ -30,7 +30,7 @@ pub fn trust(mut content: Content) -> Result<Found, ContentError> {
         let found = content.size_on_disk(file);
         if found != Some(entry.length) {
             let found = found.map_or("is not there".into(), |found| format!("has {found} bytes"));
-            let wrong = format!("{} {found}, but the torrent says {}", entry.path, entry.length);
+            let wrong = format!("{} {found}, but the torrent says {}", entry, entry.length);
             return Err(refused(&content, wrong));
         }
     }

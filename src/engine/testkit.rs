@@ -84,8 +84,8 @@ pub fn open(metainfo: &Metainfo, dir: &Path, preallocate: bool) -> Arc<Content> 
 
 /// The bytes of file number `file`.
 pub fn part<'a>(metainfo: &Metainfo, content: &'a [u8], file: usize) -> &'a [u8] {
-    let entry = &metainfo.files[file];
-    &content[entry.offset as usize..(entry.offset + entry.length) as usize]
+    let entry = metainfo.files.at(file);
+    &content[entry.offset as usize..entry.end() as usize]
 }
 
 /// What a peer's threads need, of a process that calls itself `id`; and what they tell the manager.

@@ -97,9 +97,8 @@ impl Content {
     }
 
     fn found(&self, file: usize) -> Result<Metadata, ContentError> {
-        let path = &self.metainfo.files[file].path;
         let found = self.reader(file).and_then(|file: std::sync::Arc<File>| file.metadata());
-        let found = found.map_err(|error| self.error(Doing::Reading, path, error))?;
+        let found = found.map_err(|error| self.error(Doing::Reading, &self.metainfo.files.at(file).path(), error))?;
         if found.nlink() == 0 {
             return Err(self.changed(file, "another program removed it"));
         }
@@ -107,7 +106,7 @@ impl Content {
     }
 
     fn changed(&self, file: usize, words: &str) -> ContentError {
-        self.error(Doing::Reading, &self.metainfo.files[file].path, io::Error::other(words))
+        self.error(Doing::Reading, &self.metainfo.files.at(file).path(), io::Error::other(words))
     }
 }
 

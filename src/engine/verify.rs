@@ -78,7 +78,7 @@ impl Report {
 }
 
 /// The bytes of a file that a run of pieces holds, counted from its beginning: first and last.
-pub fn bytes_of(metainfo: &Metainfo, file: &FileEntry, pieces: &RangeInclusive<u32>) -> RangeInclusive<u64> {
+pub fn bytes_of(metainfo: &Metainfo, file: FileEntry, pieces: &RangeInclusive<u32>) -> RangeInclusive<u64> {
     let piece_length = u64::from(metainfo.piece_length);
     let begin = (u64::from(*pieces.start()) * piece_length).saturating_sub(file.offset);
     let end = ((u64::from(*pieces.end()) + 1) * piece_length).saturating_sub(file.offset).min(file.length);
@@ -88,13 +88,13 @@ pub fn bytes_of(metainfo: &Metainfo, file: &FileEntry, pieces: &RangeInclusive<u
 /// Reads what there is of `metainfo` in `dir`, with `threads` threads. `tick` is told the bytes done.
 pub fn verify(metainfo: &Metainfo, dir: &Path, threads: usize, tick: &mut dyn FnMut(u64)) -> io::Result<Report> {
     let folder = Folder::open(dir)?;
-    let look = |file: &FileEntry| match file.padding {
+    let look = |file: FileEntry| match file.padding {
         true => Ok(file.length),
-        false => folder.file(&file.path, For::Reading).and_then(|open| Ok(open.metadata()?.len())),
+        false => folder.file(&file.path(), For::Reading).and_then(|open| Ok(open.metadata()?.len())),
     };
     let found: Vec<io::Result<u64>> = metainfo.files.iter().map(look).collect();
     let open = |file: usize| match &found[file] {
-        Ok(_) => folder.file(&metainfo.files[file].path, For::Reading),
+        Ok(_) => folder.file(&metainfo.files.at(file).path(), For::Reading),
         // It was tried: no piece of it needs to be tried again.
         Err(error) => Err(error.kind().into()),
     };
@@ -116,15 +116,14 @@ pub fn verify(metainfo: &Metainfo, dir: &Path, threads: usize, tick: &mut dyn Fn
         }
         true
     };
-    let layout =
-        Layout { files: &metainfo.files, length: metainfo.length, piece_length: metainfo.piece_length, open: &open };
+    let layout = Layout { files: &metainfo.files, piece_length: metainfo.piece_length, open: &open };
     hashing::hash(&layout, threads, &take, tick);
     let right = right.into_inner().unwrap_or_else(PoisonError::into_inner);
     let unreadable = unreadable.into_inner().unwrap_or_else(PoisonError::into_inner);
     let had = (0..metainfo.piece_count()).filter(|piece| right.get(*piece));
     let had = had.map(|piece| u64::from(metainfo.piece_size(piece))).sum();
     let lacks = |piece: u32| lacks_bytes(metainfo, &found, piece);
-    let files = (0..metainfo.files.len()).filter(|file| !metainfo.files[*file].padding);
+    let files = (0..metainfo.files.len()).filter(|file| !metainfo.files.at(*file).padding);
     let report = |file: usize| {
         let problem = unreadable.iter().find(|(other, _)| *other == file).map(|(_, problem)| problem.clone());
         judge(metainfo, file, &found[file], &right, &lacks, problem)
@@ -141,7 +140,7 @@ fn judge(
     lacks: &dyn Fn(u32) -> bool,
     problem: Option<String>,
 ) -> FileReport {
-    let entry = &metainfo.files[file];
+    let entry = metainfo.files.at(file);
     let (mut pieces, mut proven_wrong) = (Vec::<RangeInclusive<u32>>::new(), false);
     for piece in pieces_of(metainfo, entry).filter(|piece| !right.get(*piece)) {
         match pieces.last_mut() {
@@ -164,11 +163,11 @@ fn judge(
 }
 
 /// The pieces that a file has bytes in.
-fn pieces_of(metainfo: &Metainfo, file: &FileEntry) -> std::ops::Range<u32> {
+fn pieces_of(metainfo: &Metainfo, file: FileEntry) -> std::ops::Range<u32> {
     let piece_length = u64::from(metainfo.piece_length);
     // Below the number of pieces, which fits.
     let first = (file.offset / piece_length) as u32;
-    let end = (file.offset + file.length).div_ceil(piece_length) as u32;
+    let end = file.end().div_ceil(piece_length) as u32;
     if file.length == 0 { first..first } else { first..end }
 }
 
@@ -176,7 +175,7 @@ fn pieces_of(metainfo: &Metainfo, file: &FileEntry) -> std::ops::Range<u32> {
 fn lacks_bytes(metainfo: &Metainfo, found: &[io::Result<u64>], piece: u32) -> bool {
     let begin = u64::from(piece) * u64::from(metainfo.piece_length);
     let end = begin + u64::from(metainfo.piece_size(piece));
-    let first = metainfo.files.partition_point(|file| file.offset + file.length <= begin);
+    let first = metainfo.files.first_behind(begin);
     let files = metainfo.files.iter().zip(found).skip(first).take_while(|(file, _)| file.offset < end);
     files.into_iter().any(|(file, found)| match found {
         Ok(size) => file.length > 0 && *size < file.length.min(end - file.offset),

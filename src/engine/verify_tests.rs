@@ -59,7 +59,7 @@ proptest! {
                 Fate::Longer => bytes.push(b'x'),
             }
             if !matches!(fates[file], Fate::Missing) {
-                let path = dir.path().join(&entry.path);
+                let path = dir.path().join(entry.path());
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
                 fs::write(path, bytes).unwrap();
             }
@@ -74,7 +74,7 @@ proptest! {
         let had: u64 = (0..metainfo.piece_count()).filter(|p| good(*p)).map(|p| u64::from(metainfo.piece_size(p))).sum();
         prop_assert_eq!(report.had, had);
         for told in &report.files {
-            let entry = &metainfo.files[told.file];
+            let entry = metainfo.files.at(told.file);
             let of_file: Vec<u32> = if entry.length == 0 { Vec::new() } else {
                 ((entry.offset / 1000) as u32..(entry.offset + entry.length).div_ceil(1000) as u32).collect()
             };
@@ -107,7 +107,7 @@ fn what_cannot_be_read_is_told_and_links_are_not_followed() {
     let (metainfo, content) = torrent(0, &[(1500, false), (1500, false), (1500, false)], 1000, &[]);
     let dir = tempfile::tempdir().unwrap();
     for (file, entry) in metainfo.files.iter().enumerate() {
-        let path = dir.path().join(&entry.path);
+        let path = dir.path().join(entry.path());
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         match file {
             0 => fs::write(path, part(&metainfo, &content, 0)).unwrap(),

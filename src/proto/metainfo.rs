@@ -8,6 +8,7 @@ mod collide;
 pub mod edit;
 pub mod emit;
 mod error;
+mod file_list;
 mod files;
 pub mod piece_length;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use crate::proto::sha256::sha256;
 use crate::proto::{path, sha1};
 pub use error::MetainfoError;
 use error::{refuse, refuse_value};
+pub use file_list::{FileEntry, Files};
 use std::fmt;
 
 /// The largest .torrent file that is read, in bytes: above the 30 MiB of libtorrent's and rain's limits.
@@ -44,7 +46,7 @@ pub struct Metainfo {
     /// Whether the content is a folder, though it be of one file.
     pub is_folder: bool,
     /// The files in the order of the torrent, padding included; at least one is not padding.
-    pub files: Vec<FileEntry>,
+    pub files: Files,
     /// The bytes of all files together, padding included.
     pub length: u64,
     /// The bytes of every piece but the last, 1 to [`MAX_PIECE_LENGTH`].
@@ -73,20 +75,6 @@ pub struct Metainfo {
     pub info_hash_v2: Option<[u8; 32]>,
     /// What is odd about the torrent but does not keep it from being used; lines that are safe on terminals.
     pub warnings: Vec<String>,
-}
-
-/// One file of a torrent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileEntry {
-    /// Safe components joined by `/`, the first of them the torrent's name. Of padding, `name/.pad/LENGTH`,
-    /// which several may share.
-    pub path: String,
-    /// In bytes; may be 0.
-    pub length: u64,
-    /// Where the file begins in the content, in bytes.
-    pub offset: u64,
-    /// Zeros that only fill up a piece (BEP 47): hashed, and never on disk.
-    pub padding: bool,
 }
 
 impl Metainfo {
@@ -139,18 +127,18 @@ impl Metainfo {
         let piece_length = read_piece_length(piece_length)?;
         let hashes = read_hashes(pieces)?;
         let mut warnings = Vec::new();
-        let content = match files {
+        let list = match files {
             Some(list) => files::folder(list, length, &name, &mut warnings)?,
             None => files::single(length, attr, &name)?,
         };
-        check_piece_count(content.length, piece_length, hashes)?;
+        check_piece_count(list.length(), piece_length, hashes)?;
 
         Ok(Metainfo {
             info_hash: InfoHash(sha1::sha1(info.raw())),
             name,
             is_folder: files.is_some(),
-            files: content.files,
-            length: content.length,
+            length: list.length(),
+            files: list,
             piece_length,
             hashes: hashes.to_vec(),
             tiers: urls::tiers(announce_list, announce, &mut warnings),
@@ -189,7 +177,7 @@ impl Metainfo {
 /// One line: `"name": 3 files, 70000 bytes, 5 pieces of 16384 bytes, info-hash 0123…`. Safe on a terminal.
 impl fmt::Display for Metainfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.files.iter().filter(|file| !file.padding).count();
+        let count = self.files.count();
         let files = if count == 1 { "file" } else { "files" };
         let pieces = if self.piece_count() == 1 { "piece" } else { "pieces" };
         write!(f, "\"{}\": {count} {files}, {} bytes, ", path::for_terminal(&self.name), self.length)?;

@@ -9,6 +9,11 @@ use std::cmp::Ordering;
 pub fn sorted(count: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<u32> {
     // Four billion of anything do not fit into memory.
     let mut order: Vec<u32> = (0..count as u32).collect();
-    order.sort_unstable_by(|a, b| compare(*a as usize, *b as usize));
+    sort(&mut order, compare);
     order
+}
+
+/// Puts places in the order that `compare` gives to what stands there.
+pub fn sort(places: &mut [u32], compare: &dyn Fn(usize, usize) -> Ordering) {
+    places.sort_unstable_by(|a, b| compare(*a as usize, *b as usize));
 }

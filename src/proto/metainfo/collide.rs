@@ -4,34 +4,36 @@
 //! Floor 1. By sorting places in the list, so 100,000 files take 400 KB and no copy of their paths.
 
 use super::error::refuse;
-use super::{FileEntry, MetainfoError};
-use crate::proto::order::sorted;
+use super::{Files, MetainfoError};
+use crate::proto::order::sort;
 use crate::proto::path::for_terminal;
 use std::cmp::Ordering;
 
 /// Refuses paths that collide. Paths that collide only where upper and lower case are one (Windows, macOS, a
 /// memory card) are a warning.
-pub(super) fn check(files: &[FileEntry]) -> Result<Option<String>, MetainfoError> {
+pub(super) fn check(files: &Files) -> Result<Option<String>, MetainfoError> {
     // A file takes at least 20 bytes of the metainfo, so their number fits a u32.
-    let places: Vec<u32> = (0..files.len() as u32).filter(|place| !files[*place as usize].padding).collect();
-    let path = |place: u32| files[places[place as usize] as usize].path.as_str();
+    let mut order: Vec<u32> = (0..files.len() as u32).filter(|place| !files.at(*place as usize).padding).collect();
+    let path = |place: usize| files.at(place).inside;
+    let shown = |place: u32| for_terminal(&files.at(place as usize).path());
 
-    let order = sorted(places.len(), &|a, b| compare(path(a as u32), path(b as u32), |character| [character]));
+    sort(&mut order, &|a, b| compare(path(a), path(b), |character| [character]));
     // A file's namesake, or what is in a folder of its name, comes right after it.
-    for (a, b) in order.iter().zip(order.iter().skip(1)).map(|(a, b)| (path(*a), path(*b))) {
+    for (&first, &next) in order.iter().zip(order.iter().skip(1)) {
+        let (a, b) = (path(first as usize), path(next as usize));
         if a == b {
-            return refuse("info.files", format!("two files \"{}\"", for_terminal(a)), "every path once");
+            return refuse("info.files", format!("two files \"{}\"", shown(first)), "every path once");
         }
         if b.strip_prefix(a).is_some_and(|rest| rest.starts_with('/')) {
-            return refuse("info.files", format!("\"{}\" is a file and a folder", for_terminal(a)), "one of the two");
+            return refuse("info.files", format!("\"{}\" is a file and a folder", shown(first)), "one of the two");
         }
     }
 
-    let order = sorted(places.len(), &|a, b| compare(path(a as u32), path(b as u32), char::to_lowercase));
-    let alike = |(a, b): &(&str, &str)| collides_folded(a, b);
-    let mut pairs = order.iter().zip(order.iter().skip(1)).map(|(a, b)| (path(*a), path(*b))).filter(alike);
+    sort(&mut order, &|a, b| compare(path(a), path(b), char::to_lowercase));
+    let alike = |(a, b): &(&u32, &u32)| collides_folded(path(**a as usize), path(**b as usize));
+    let mut pairs = order.iter().zip(order.iter().skip(1)).filter(alike);
     Ok(pairs.next().map(|(a, b)| {
-        let (a, b, more) = (for_terminal(a), for_terminal(b), pairs.count());
+        let (a, b, more) = (shown(*a), shown(*b), pairs.count());
         let others = if more == 0 { String::new() } else { format!(" (and {more} more such pairs)") };
         format!("\"{a}\" and \"{b}\" are one path where upper and lower case are the same{others}")
     }))

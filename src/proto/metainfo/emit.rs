@@ -30,7 +30,7 @@ impl Metainfo {
         out.extend_from_slice(b"4:infod");
         if self.is_folder {
             out.extend_from_slice(b"5:filesl");
-            self.files.iter().for_each(|file| emit_file(out, file, &self.name));
+            self.files.iter().for_each(|file| emit_file(out, &file));
             out.push(b'e');
         } else {
             put(out, "length", Some(size(self.length)));
@@ -52,13 +52,13 @@ fn put(out: &mut Vec<u8>, key: &str, value: Option<Bencode>) {
     }
 }
 
-fn emit_file(out: &mut Vec<u8>, file: &FileEntry, name: &str) {
-    // Every path begins with the name of the torrent, which `info` has already.
-    let below = file.path.strip_prefix(name).unwrap_or(&file.path).trim_start_matches('/');
+fn emit_file(out: &mut Vec<u8>, file: &FileEntry) {
+    let padding = format!(".pad/{}", file.length);
+    let inside = if file.padding { &padding } else { file.inside };
     out.push(b'd');
     put(out, "attr", file.padding.then(|| "p".into()));
     put(out, "length", Some(size(file.length)));
-    put(out, "path", Some(Bencode::list(below.split('/'))));
+    put(out, "path", Some(Bencode::list(inside.split('/'))));
     out.push(b'e');
 }
 
@@ -88,12 +88,9 @@ fn size(bytes: u64) -> Bencode {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Files;
     use super::*;
     use proptest::prelude::*;
-
-    fn file(name: &str, length: u64, offset: u64, padding: bool) -> FileEntry {
-        FileEntry { path: format!("name/{name}"), length, offset, padding }
-    }
 
     fn example() -> Metainfo {
         let bytes = b"d4:infod6:lengthi1e4:name4:name12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaaee";
@@ -110,7 +107,9 @@ mod tests {
     fn one_tracker_needs_no_list_and_padding_is_marked() {
         let mut metainfo = example();
         metainfo.tiers = vec![vec!["http://a/".into()]];
-        metainfo.files = vec![file("a", 1, 0, false), file(".pad/9", 9, 1, true), file("b/c", 0, 10, false)];
+        metainfo.files = Files::of_folder("name", 0, 0);
+        [("a", 1, false), ("", 9, true), ("b/c", 0, false)]
+            .map(|(path, length, pad)| metainfo.files.push(path, length, pad));
         (metainfo.is_folder, metainfo.length) = (true, 10);
         let text = String::from_utf8(metainfo.emit()).unwrap();
         assert!(text.starts_with("d8:announce9:http://a/4:infod5:filesl"), "{text}");
@@ -129,15 +128,13 @@ mod tests {
             nodes in proptest::collection::vec(("[a-z0-9.:]{1,9}", 1u16..), 0..3),
         ) {
             let text = |place: usize| texts[place].map(|byte: u8| format!("text {byte} 日本"));
-            let mut offset = 0;
-            let mut files = Vec::new();
+            let mut files = Files::of_folder("name", 0, 0);
             for (place, (length, padding)) in sizes.iter().enumerate() {
-                let name = if *padding { format!(".pad/{length}") } else { format!("{}/{place}", place % 3) };
-                files.push(file(&name, *length, offset, *padding));
-                offset += length;
+                let inside = if *padding { String::new() } else { format!("{}/{place}", place % 3) };
+                files.push(&inside, *length, *padding);
             }
-            files.push(file("last", 1, offset, false));
-            let length = offset + 1;
+            files.push("last", 1, false);
+            let length = files.length();
             let mut seen = std::collections::BTreeSet::new();
             let tiers: Vec<Vec<String>> = tiers.into_iter()
                 .map(|tier| tier.into_iter().filter(|url| seen.insert(url.clone())).collect::<Vec<_>>())

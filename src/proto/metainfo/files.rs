@@ -3,7 +3,7 @@
 //! Floor 1.
 
 use super::error::{refuse, refuse_value};
-use super::{FileEntry, MAX_METAINFO_BYTES, MetainfoError, collide};
+use super::{Files, MetainfoError, collide};
 use crate::proto::bencode::Value;
 use crate::proto::path;
 
@@ -13,25 +13,21 @@ pub(super) const A_NAME: &str = "the plain name of a file, at most 255 bytes";
 /// How BitComet names padding files, which it made before there was `attr`.
 const BITCOMET_PADDING: &[u8] = b"_____padding_file";
 
-/// The most bytes that all paths of a torrent may take. Each begins with the torrent's name, so a million
-/// tiny entries below a long name would otherwise make ten times the memory of the file they came in.
-const MAX_PATHS_BYTES: usize = 2 * MAX_METAINFO_BYTES;
+/// The least that a file takes in a .torrent file besides its path, in bytes: `d6:lengthi1e4:pathlee`.
+const LEAST_ENTRY_BYTES: usize = 21;
 
-/// What a torrent shares.
-pub(super) struct Content {
-    /// In the order of the torrent.
-    pub files: Vec<FileEntry>,
-    /// The bytes of all together.
-    pub length: u64,
-}
+/// The bytes that all paths of a torrent may always take. Beyond it they may take no more than they do in the .torrent
+/// file: escaped, names that are not UTF-8 become three times as long, and a large file of nothing else would take more
+/// memory than anybody expects of it.
+const FREE_PATHS_BYTES: usize = 4 << 20;
 
 /// The content of a torrent of one file, which has `length` and no `files`.
-pub(super) fn single(length: Option<Value<'_>>, attr: Option<Value<'_>>, name: &str) -> Result<Content, MetainfoError> {
+pub(super) fn single(length: Option<Value<'_>>, attr: Option<Value<'_>>, name: &str) -> Result<Files, MetainfoError> {
     if has_attr(attr, b'l') {
         return refuse_value("info.attr", attr, "a file, not a symlink");
     }
     let length = read_length(length, || "info.length".into())?;
-    Ok(Content { files: vec![FileEntry { path: name.into(), length, offset: 0, padding: false }], length })
+    Ok(Files::single(name, length))
 }
 
 /// The content of a torrent of a folder, which has `files`.
@@ -43,44 +39,50 @@ pub(super) fn folder(
     length: Option<Value<'_>>,
     name: &str,
     warnings: &mut Vec<String>,
-) -> Result<Content, MetainfoError> {
+) -> Result<Files, MetainfoError> {
     let Some(items) = list.items() else {
         return refuse_value("info.files", Some(list), "a list");
     };
     if length.is_some() {
         warnings.push("info has both length and files; length is ignored".into());
     }
-    let mut content = Content { files: Vec::new(), length: 0 };
+    // Room for all of them at once: what grows step by step takes twice as much at times.
+    let count = items.clone().count();
+    let paths_bytes = list.raw().len().saturating_sub(count * LEAST_ENTRY_BYTES);
+    let most_bytes = paths_bytes.max(FREE_PATHS_BYTES);
+    let mut files = Files::of_folder(name, count, paths_bytes);
     let mut symlinks = 0usize;
-    let mut paths_bytes = 0usize;
     for (place, item) in items.enumerate() {
-        let Some(file) = read_file(item, place, name, content.length)? else {
+        let Some((inside, length, padding)) = read_file(item, place, name.len())? else {
             symlinks += 1;
             continue;
         };
-        paths_bytes += file.path.len();
-        if paths_bytes > MAX_PATHS_BYTES {
-            return refuse("info.files", "too many and too long paths", format!("at most {MAX_PATHS_BYTES} bytes"));
+        if files.paths_bytes() + inside.len() > most_bytes {
+            return refuse(
+                "info.files",
+                "too many and too long paths once escaped",
+                format!("at most {most_bytes} bytes"),
+            );
         }
-        let Some(sum) = content.length.checked_add(file.length) else {
-            return refuse(format!("info.files[{place}].length"), file.length.to_string(), "a sum below 2^64");
-        };
-        content.length = sum;
-        content.files.push(file);
+        if files.length().checked_add(length).is_none() {
+            return refuse(format!("info.files[{place}].length"), length.to_string(), "a sum below 2^64");
+        }
+        files.push(&inside, length, padding);
     }
-    if content.files.iter().all(|file| file.padding) {
+    if files.count() == 0 {
         return refuse("info.files", "no file", "at least one");
     }
     if symlinks > 0 {
         warnings.push(format!("info.files: left out the symlinks, which are not supported: {symlinks}"));
     }
-    content.files.shrink_to_fit();
-    warnings.extend(collide::check(&content.files)?);
-    Ok(content)
+    files.shrink();
+    warnings.extend(collide::check(&files)?);
+    Ok(files)
 }
 
-/// The file at `place` of the list, or `None` if it is a symlink.
-fn read_file(item: Value<'_>, place: usize, name: &str, offset: u64) -> Result<Option<FileEntry>, MetainfoError> {
+/// The file at `place` of the list, or `None` if it is a symlink: its path in the folder, whose name has so many bytes, its
+/// length, and whether it is padding.
+fn read_file(item: Value<'_>, place: usize, name: usize) -> Result<Option<(String, u64, bool)>, MetainfoError> {
     let field = |key: &str| format!("info.files[{place}]{key}");
     let Some([length_value, path_utf8, plain_path, attr]) = item.get_all([b"length", b"path.utf-8", b"path", b"attr"])
     else {
@@ -98,10 +100,10 @@ fn read_file(item: Value<'_>, place: usize, name: &str, offset: u64) -> Result<O
     let components = utf8.or(plain_path);
     let padding = has_attr(attr, b'p') || components.is_some_and(is_bitcomet_padding);
     let path = match padding {
-        true => format!("{name}/.pad/{length}"),
+        true => String::new(),
         false => read_path(components, name, || field(if utf8.is_some() { ".path.utf-8" } else { ".path" }))?,
     };
-    Ok(Some(FileEntry { path, length, offset, padding }))
+    Ok(Some((path, length, padding)))
 }
 
 fn read_length(value: Option<Value<'_>>, field: impl Fn() -> String) -> Result<u64, MetainfoError> {
@@ -111,24 +113,24 @@ fn read_length(value: Option<Value<'_>>, field: impl Fn() -> String) -> Result<u
     }
 }
 
-fn read_path(list: Option<Value<'_>>, name: &str, field: impl Fn() -> String) -> Result<String, MetainfoError> {
+fn read_path(list: Option<Value<'_>>, name: usize, field: impl Fn() -> String) -> Result<String, MetainfoError> {
     let Some(items) = list.and_then(Value::items) else {
         return refuse_value(field(), list, "a list of names");
     };
-    let mut path = name.to_string();
+    let mut path = String::new();
     for item in items {
-        path.push('/');
+        if !path.is_empty() {
+            path.push('/');
+        }
         path.push_str(&read_component(item, &field)?);
-        if path.len() > path::MAX_PATH_BYTES {
+        if name + 1 + path.len() > path::MAX_PATH_BYTES {
             return refuse(field(), "a longer path", format!("at most {} bytes", path::MAX_PATH_BYTES));
         }
     }
-    if path.len() == name.len() {
+    if path.is_empty() {
         return refuse(field(), "an empty list", "at least one name");
     }
-    // Paths stay for the life of the torrent, and growing has left room behind. Anew rather than shrunk: the room is used
-    // by the next one then, and does not lie between them.
-    Ok(path.as_str().to_string())
+    Ok(path)
 }
 
 /// The safe name that stands in a field.

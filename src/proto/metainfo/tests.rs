@@ -66,8 +66,8 @@ fn error(info: Pairs) -> String {
     Metainfo::parse(&torrent(info, vec![])).unwrap_err().to_string()
 }
 
-fn paths(meta: &Metainfo) -> Vec<&str> {
-    meta.files.iter().map(|file| file.path.as_str()).collect()
+fn paths(meta: &Metainfo) -> Vec<String> {
+    meta.files.iter().map(|file| file.path()).collect()
 }
 
 #[test]
@@ -84,8 +84,7 @@ fn reads_a_torrent_of_one_file() {
     let meta = Metainfo::parse(&bytes).unwrap();
     assert_eq!(meta.info_hash.0, sha1::sha1(&Bencode::dict(info).encode()));
     assert_eq!(meta.name, "name.bin");
-    let file = FileEntry { path: "name.bin".into(), length: 70_000, offset: 0, padding: false };
-    assert_eq!((meta.is_folder, &meta.files[..]), (false, &[file][..]));
+    assert_eq!((meta.is_folder, &meta.files), (false, &Files::single("name.bin", 70_000)));
     assert_eq!((meta.length, meta.piece_length, meta.piece_count()), (70_000, 16_384, 5));
     let sizes: Vec<u32> = (0..6).chain([u32::MAX]).map(|piece| meta.piece_size(piece)).collect();
     assert_eq!(sizes, [16_384, 16_384, 16_384, 16_384, 4_464, 0, 0]);
@@ -113,7 +112,7 @@ fn reads_a_torrent_of_a_folder() {
 #[test]
 fn japanese_names_and_utf8_keys() {
     let meta = parse(with(folder(&[(&["音楽", "一.flac"], 5)]), "name", "アルバム"));
-    assert_eq!((meta.name.as_str(), paths(&meta)), ("アルバム", vec!["アルバム/音楽/一.flac"]));
+    assert_eq!((meta.name.as_str(), paths(&meta)), ("アルバム", vec!["アルバム/音楽/一.flac".to_string()]));
 
     // The plain keys in Shift-JIS, as old programs wrote them.
     let old = |utf8: Bencode| {

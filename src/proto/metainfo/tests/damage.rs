@@ -24,12 +24,13 @@ fn rich() -> Vec<u8> {
 /// What every torrent that is read must hold.
 fn is_sound(meta: &Metainfo) {
     let mut end = 0;
-    for file in &meta.files {
+    for file in meta.files.iter() {
         assert_eq!(file.offset, end);
         end += file.length;
-        let mut names = file.path.split('/');
+        let path = file.path();
+        let mut names = path.split('/');
         assert_eq!(names.next(), Some(meta.name.as_str()));
-        assert!(names.all(|name| path::safe_component(name.as_bytes()).as_deref() == Ok(name)), "{}", file.path);
+        assert!(names.all(|name| path::safe_component(name.as_bytes()).as_deref() == Ok(name)), "{path}");
     }
     assert_eq!(end, meta.length);
     let pieces: u64 = (0..meta.piece_count()).map(|piece| u64::from(meta.piece_size(piece))).sum();

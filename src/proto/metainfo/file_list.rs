@@ -1,0 +1,183 @@
+//! The files of a torrent, in little memory.
+//!
+//! Floor 1. A torrent may have a million of them: so all paths stand in one text, without the torrent's name, with which
+//! each begins, and of a file is kept only where it ends there and where its content begins. A .torrent file takes more
+//! for each, so that this never takes more than it.
+
+use std::fmt;
+
+/// The files of a torrent in its order, without gaps.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Files {
+    /// The torrent's name if it is of a folder, else empty.
+    folder: String,
+    /// The paths within the folder, one after the other.
+    paths: String,
+    entries: Vec<Entry>,
+    /// The bytes of all files.
+    length: u64,
+}
+
+/// What is kept of a file: 16 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry {
+    /// Where its content begins; it ends where the next one's begins.
+    offset: u64,
+    /// Where its path ends in the text; it begins where the one before ends.
+    path_end: u32,
+    padding: bool,
+}
+
+/// One file of a torrent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileEntry<'a> {
+    /// The folder's name; empty if the torrent is of a single file.
+    folder: &'a str,
+    /// The path within the torrent's folder, safe components joined by `/`; of a single file its name, of padding nothing.
+    pub inside: &'a str,
+    /// In bytes; may be 0.
+    pub length: u64,
+    /// Where the file begins in the content, in bytes.
+    pub offset: u64,
+    /// Zeros that only fill up a piece (BEP 47): hashed, and never on disk.
+    pub padding: bool,
+}
+
+impl FileEntry<'_> {
+    /// The path, beginning with the torrent's name. Of padding `name/.pad/LENGTH`, which several may share.
+    pub fn path(&self) -> String {
+        self.to_string()
+    }
+
+    /// Where the content of the next file begins.
+    pub fn end(&self) -> u64 {
+        self.offset + self.length
+    }
+}
+
+/// The path.
+impl fmt::Display for FileEntry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.folder, self.padding) {
+            ("", _) => f.write_str(self.inside),
+            (folder, true) => write!(f, "{folder}/.pad/{}", self.length),
+            (folder, false) => write!(f, "{folder}/{}", self.inside),
+        }
+    }
+}
+
+impl Files {
+    /// A folder with nothing in it so far, and room for so many files and bytes of paths.
+    pub fn of_folder(name: &str, files: usize, paths_bytes: usize) -> Files {
+        Files {
+            folder: name.to_string(),
+            paths: String::with_capacity(paths_bytes),
+            entries: Vec::with_capacity(files),
+            length: 0,
+        }
+    }
+
+    /// A single file.
+    pub fn single(name: &str, length: u64) -> Files {
+        let mut files = Files::default();
+        files.push(name, length, false);
+        files
+    }
+
+    /// Adds a file behind the others.
+    pub fn push(&mut self, inside: &str, length: u64, padding: bool) {
+        self.paths.push_str(inside);
+        // Neither 4 GiB of paths nor 2^64 bytes of content can be in a .torrent file that is read; whoever makes one of
+        // such a folder reads it again before anything comes of it.
+        let path_end = u32::try_from(self.paths.len()).unwrap_or(u32::MAX);
+        self.entries.push(Entry { offset: self.length, path_end, padding });
+        self.length = self.length.saturating_add(length);
+    }
+
+    /// Gives back room that was not needed.
+    pub fn shrink(&mut self) {
+        self.paths.shrink_to_fit();
+        self.entries.shrink_to_fit();
+    }
+
+    /// The bytes of all files together.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The bytes of all paths together, the torrent's name left out.
+    pub fn paths_bytes(&self) -> usize {
+        self.paths.len()
+    }
+
+    /// How many files there are, padding included.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many files there are, padding left out.
+    pub fn count(&self) -> usize {
+        self.entries.iter().filter(|entry| !entry.padding).count()
+    }
+
+    /// The file at a place of the list. At a place that the list has not there is an empty one without a name.
+    pub fn at(&self, place: usize) -> FileEntry<'_> {
+        let ends = Entry { offset: self.length, path_end: u32::MAX, padding: false };
+        let entry = self.entries.get(place).unwrap_or(&ends);
+        let begin =
+            place.checked_sub(1).and_then(|before| self.entries.get(before)).map_or(0, |before| before.path_end);
+        let end = self.entries.get(place + 1).map_or(self.length, |next| next.offset);
+        FileEntry {
+            folder: &self.folder,
+            inside: self.paths.get(begin as usize..entry.path_end as usize).unwrap_or_default(),
+            length: end - entry.offset,
+            offset: entry.offset,
+            padding: entry.padding,
+        }
+    }
+
+    /// The files, one after the other.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = FileEntry<'_>> + ExactSizeIterator + Clone {
+        (0..self.entries.len()).map(|place| self.at(place))
+    }
+
+    /// The place of the first file that ends behind `offset` of the content; behind all of them, the number of files.
+    pub fn first_behind(&self, offset: u64) -> usize {
+        let others = self.entries.get(1..).unwrap_or_default();
+        let ended = others.partition_point(|entry| entry.offset <= offset);
+        if self.length <= offset { self.entries.len() } else { ended }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_found_by_their_place_and_by_their_bytes() {
+        let mut files = Files::of_folder("name", 0, 0);
+        for (inside, length, padding) in [("a/b", 5, false), ("", 3, true), ("é", 0, false), ("c", 2, false)] {
+            files.push(inside, length, padding);
+        }
+        assert_eq!(
+            files.iter().map(|file| file.path()).collect::<Vec<_>>(),
+            ["name/a/b", "name/.pad/3", "name/é", "name/c"]
+        );
+        assert_eq!(
+            files.iter().map(|file| (file.offset, file.length)).collect::<Vec<_>>(),
+            [(0, 5), (5, 3), (8, 0), (8, 2)]
+        );
+        assert_eq!((files.len(), files.count(), files.length(), files.paths_bytes()), (4, 3, 10, 6));
+        assert_eq!([0, 4, 5, 7, 8, 9, 10, 11].map(|offset| files.first_behind(offset)), [0, 0, 1, 1, 3, 3, 4, 4]);
+        assert_eq!((files.at(4).inside, files.at(4).length, files.at(9).end()), ("", 0, 10));
+        let single = Files::single("one", 7);
+        assert_eq!((single.at(0).path().as_str(), single.at(0).end(), single.first_behind(7)), ("one", 7, 1));
+        assert_eq!(Files::default().first_behind(0), 0);
+        assert_eq!(size_of::<Entry>(), 16);
+    }
+}
