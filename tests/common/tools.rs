@@ -17,6 +17,8 @@ pub enum Tool {
     TransmissionCreate,
     /// mktorrent, a maker of torrents.
     Mktorrent,
+    /// imdl, a maker of torrents.
+    Imdl,
     /// opentracker, a tracker.
     Opentracker,
     /// strace, which counts system calls.
@@ -35,6 +37,7 @@ impl Tool {
             Tool::Libtorrent => ("libtorrent for python3", "pip install libtorrent"),
             Tool::TransmissionCreate => ("transmission-create", "apt-get install transmission-cli"),
             Tool::Mktorrent => ("mktorrent", "apt-get install mktorrent"),
+            Tool::Imdl => ("imdl", "cargo install imdl"),
             Tool::Opentracker => ("opentracker", "apt-get install opentracker"),
             Tool::Strace => ("strace", "apt-get install strace"),
             Tool::Wrk => ("wrk", "apt-get install wrk"),
@@ -53,7 +56,7 @@ impl Tool {
     /// Its name and version, as it says them itself; empty where it cannot.
     pub fn version(self) -> String {
         let mut command = match self {
-            Tool::Aria2 | Tool::Transmission => Command::new(self.program_and_source().0),
+            Tool::Aria2 | Tool::Transmission | Tool::Imdl => Command::new(self.program_and_source().0),
             Tool::TransmissionCreate => return Tool::Transmission.version(),
             Tool::Libtorrent => Command::new("python3"),
             Tool::Mktorrent | Tool::Opentracker | Tool::Strace | Tool::Tmux | Tool::Wrk => return String::new(),
