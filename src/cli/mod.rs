@@ -116,7 +116,10 @@ pub fn main() -> ExitCode {
 fn run_as(called: &OsStr, arguments: &[OsString]) -> Result<Exit, Failure> {
     match Path::new(called).file_name().and_then(OsStr::to_str) {
         Some("bttrack" | "bttrack.py") => track::run_old(arguments),
-        _ => run(&old::translate(called, arguments).unwrap_or_else(|| arguments.to_vec())),
+        _ => match old::translate(called, arguments) {
+            Some(today) => run(&today?),
+            None => run(arguments),
+        },
     }
 }
 

@@ -3,39 +3,74 @@
 //! Floor 4. `make install` makes links of these names. What was typed is put into the words of today's commands: the
 //! order of arguments has changed over the years, so an address is taken for one wherever it stands.
 
+use super::exit::Failure;
 use crate::proto::order::sorted;
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 /// A program of then: its name without `.py`, and what its arguments are in today's words, the command first.
 struct Old {
     name: &'static str,
+    /// What it was told, for whoever gives too little or too much.
+    usage: &'static str,
+    /// How many words that takes, options among them.
+    words: RangeInclusive<usize>,
     today: fn(Vec<OsString>) -> Vec<OsString>,
 }
 
 const OLD: [Old; 9] = [
-    Old { name: "btmakemetafile", today: |arguments| words(&["make", "--force", "--each"], made(arguments)) },
-    Old { name: "btcompletedir", today: complete_dir },
-    Old { name: "btshowmetainfo", today: |arguments| words(&["show"], arguments) },
-    Old { name: "btreannounce", today: |arguments| words(&["edit", "--announce"], arguments) },
-    Old { name: "btrename", today: rename },
+    Old {
+        name: "btmakemetafile",
+        usage: "FILE ANNOUNCE [OPTION]...",
+        words: 1..=usize::MAX,
+        today: |arguments| words(&["make", "--force", "--each"], made(arguments)),
+    },
+    Old { name: "btcompletedir", usage: "FOLDER ANNOUNCE [OPTION]...", words: 1..=usize::MAX, today: complete_dir },
+    Old {
+        name: "btshowmetainfo",
+        usage: "TORRENT...",
+        words: 1..=usize::MAX,
+        today: |arguments| words(&["show"], arguments),
+    },
+    Old {
+        name: "btreannounce",
+        usage: "ANNOUNCE TORRENT...",
+        words: 2..=usize::MAX,
+        today: |arguments| words(&["edit", "--announce"], arguments),
+    },
+    Old { name: "btrename", usage: "TORRENT NAME", words: 2..=2, today: rename },
     // Who had fetched all went on serving.
-    Old { name: "btdownloadcurses", today: |arguments| words(&["get", "--seed"], downloaded(arguments)) },
+    Old {
+        name: "btdownloadcurses",
+        usage: "TORRENT [OPTION]...",
+        words: 1..=usize::MAX,
+        today: |arguments| words(&["get", "--seed"], downloaded(arguments)),
+    },
     Old {
         name: "btdownloadheadless",
+        usage: "TORRENT [OPTION]...",
+        words: 1..=usize::MAX,
         today: |arguments| words(&["get", "--seed", "--verbose"], downloaded(arguments)),
     },
-    Old { name: "btlaunchmany", today: |arguments| words(&["many"], downloaded(arguments)) },
-    Old { name: "btlaunchmanycurses", today: |arguments| words(&["many"], downloaded(arguments)) },
+    Old { name: "btlaunchmany", usage: LAUNCH, words: 1..=usize::MAX, today: launch_many },
+    Old { name: "btlaunchmanycurses", usage: LAUNCH, words: 1..=usize::MAX, today: launch_many },
 ];
 
+const LAUNCH: &str = "FOLDER [OPTION]...";
+
 /// Today's words for what was typed, if the program was called by an old name.
-pub fn translate(program: &OsStr, arguments: &[OsString]) -> Option<Vec<OsString>> {
-    let name = Path::new(program).file_name()?.to_str()?;
-    let name = name.strip_suffix(".py").unwrap_or(name);
+pub fn translate(program: &OsStr, arguments: &[OsString]) -> Option<Result<Vec<OsString>, Failure>> {
+    let called = Path::new(program).file_name()?.to_str()?;
+    let name = called.strip_suffix(".py").unwrap_or(called);
     let old = OLD.iter().find(|old| old.name == name)?;
-    Some((old.today)(arguments.to_vec()))
+    let asks = arguments.iter().any(|word| word == "--help" || word == "-h");
+    if !old.words.contains(&arguments.len()) && !asks {
+        let text = format!("usage: {called} {}\n`{called} --help` tells what it is today", old.usage);
+        return Some(Err(Failure::usage(text)));
+    }
+    Some(Ok((old.today)(arguments.to_vec())))
 }
 
 fn words(first: &[&str], rest: Vec<OsString>) -> Vec<OsString> {
@@ -141,6 +176,10 @@ fn is_left_out(name: &OsStr) -> bool {
     name.starts_with('.') || name.ends_with(".torrent") || name == "CVS" || name == "core"
 }
 
+fn launch_many(arguments: Vec<OsString>) -> Vec<OsString> {
+    words(&["many"], downloaded(arguments))
+}
+
 /// `btrename.py FILE NAME`. It has always changed the info-hash.
 fn rename(arguments: Vec<OsString>) -> Vec<OsString> {
     match <[OsString; 2]>::try_from(arguments) {
@@ -155,8 +194,8 @@ mod tests {
 
     fn today(program: &str, arguments: &[&str]) -> String {
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-        let today = translate(OsStr::new(program), &arguments);
-        today.map_or("-".into(), |words| words.join(OsStr::new(" ")).to_string_lossy().into_owned())
+        let Some(today) = translate(OsStr::new(program), &arguments) else { return "-".into() };
+        today.map_or_else(|failure| failure.text, |words| words.join(OsStr::new(" ")).to_string_lossy().into_owned())
     }
 
     #[test]
@@ -178,6 +217,12 @@ mod tests {
         );
         assert_eq!(today("btrename.py", &["a.torrent", "new"]), "edit --rehash --name new a.torrent");
         assert_eq!(today("swarmlet", &["btrename"]), "-");
+        let usage = "usage: btrename.py TORRENT NAME\n`btrename.py --help` tells what it is today";
+        for wrong in [&[][..], &["a.torrent"], &["a.torrent", "new", "more"]] {
+            assert_eq!(today("btrename.py", wrong), usage);
+        }
+        assert_eq!(today("btrename", &["--help"]), "edit --rehash --help");
+        assert!(today("btreannounce", &["http://a/"]).starts_with("usage: btreannounce ANNOUNCE TORRENT..."));
         assert_eq!(today("btdownloadcurses.py", &["Aishah.torrent"]), "get --seed Aishah.torrent");
         let options =
             ["--max_upload_rate", "4", "--minport=7000", "--maxport", "7010", "--responsefile", "a_b.torrent"];
