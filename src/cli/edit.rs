@@ -16,7 +16,7 @@ use crate::proto::metainfo::{Metainfo, MetainfoError};
 use crate::proto::path::{for_terminal, safe_component};
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The options.
 pub const FLAGS: [Flag; 16] = [
@@ -223,10 +223,13 @@ fn edit_one(source: &OsStr, wanted: &Wanted, given: &Parsed) -> Result<(), Failu
         Some(_) => {}
         None => say::write_bytes(&edited)?,
     }
+    // As the person named it, though it led there through a link.
+    let output = given.value("output");
+    let named = target.is_some().then(|| output.as_deref().unwrap_or(source));
     let changed = changed_keys(file, &edited, info, &inside);
     if given.has("json") {
         let mut object = Object::new("edited");
-        object.text_or_null("path", target.as_ref().map(|path| path.to_string_lossy()).as_deref());
+        object.text_or_null("path", named.map(OsStr::to_string_lossy).as_deref());
         object.raw("changed", &json::array(&mut changed.iter().map(|key| json::string(key))));
         object.text("info_hash", &after.info_hash.to_string());
         object.text("info_hash_before", &before.info_hash.to_string());
@@ -236,7 +239,7 @@ fn edit_one(source: &OsStr, wanted: &Wanted, given: &Parsed) -> Result<(), Failu
         let what =
             if changed.is_empty() { "nothing to change".into() } else { format!("changed {}", changed.join(", ")) };
         let hash = if after.info_hash == before.info_hash { "info-hash still" } else { "new info-hash" };
-        let name = target.map_or("standard output".into(), |target| output::shown(&target));
+        let name = named.map_or("standard output".into(), |path| output::shown(Path::new(path)));
         say::line(&format!("{name}: {what}; {hash} {}", after.info_hash));
     }
     Ok(())
