@@ -101,10 +101,11 @@ fn read_file(source: &OsStr) -> Result<Vec<u8>, Failure> {
     let name = shown(source);
     let failed = |error: io::Error| Failure::new(Exit::NoInput, format!("{name}: {}", in_words(&error)));
     let file = File::open(source).map_err(failed)?;
-    if file.metadata().map_err(failed)?.is_dir() {
+    let metadata = file.metadata().map_err(failed)?;
+    if metadata.is_dir() {
         return Err(Failure::new(Exit::NoInput, format!("{name}: a folder, expected a .torrent file")));
     }
-    read_all(file, &name)
+    read_all(file, &name, metadata.len())
 }
 
 fn read_stdin() -> Result<Vec<u8>, Failure> {
@@ -112,11 +113,12 @@ fn read_stdin() -> Result<Vec<u8>, Failure> {
     if stdin.is_terminal() {
         return Err(Failure::usage("`-` reads a torrent from standard input: swarmlet get - < FILE.torrent"));
     }
-    read_all(stdin.lock(), "standard input")
+    read_all(stdin.lock(), "standard input", 0)
 }
 
-fn read_all(from: impl Read, name: &str) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
+/// `size`: so many bytes it is said to have, so that there is room for them at once.
+fn read_all(from: impl Read, name: &str, size: u64) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::with_capacity(size.min(MAX_METAINFO_BYTES as u64) as usize);
     let read = from.take(MAX_METAINFO_BYTES as u64 + 1).read_to_end(&mut bytes);
     read.map_err(|error| Failure::new(Exit::NoInput, format!("{name}: {}", in_words(&error))))?;
     if bytes.len() > MAX_METAINFO_BYTES {

@@ -63,17 +63,55 @@ pub struct FileReport {
 
 /// What was found of a torrent's content.
 #[derive(Debug)]
-pub struct Report {
-    /// Each file, padding left out, in the order of the torrent.
-    pub files: Vec<FileReport>,
+pub struct Report<'a> {
+    metainfo: &'a Metainfo,
+    /// Of each file, padding included, its bytes on the disk.
+    found: Vec<io::Result<u64>>,
+    /// The pieces that are right.
+    right: Bitfield,
+    /// The files that could not be read to the end, and why.
+    unreadable: Vec<(usize, String)>,
     /// The bytes of all pieces that are right.
     pub had: u64,
 }
 
-impl Report {
+impl Report<'_> {
+    /// Each file, padding left out, in the order of the torrent. They are judged as they are asked for: a torrent may have
+    /// a million of them.
+    pub fn files(&self) -> impl Iterator<Item = FileReport> {
+        (0..self.found.len()).filter(|file| !self.metainfo.files.at(*file).padding).map(|file| self.judge(file))
+    }
+
     /// Whether every file is whole.
     pub fn is_whole(&self) -> bool {
-        self.files.iter().all(|file| file.state == State::Whole)
+        self.files().all(|file| file.state == State::Whole)
+    }
+
+    /// How a file stands.
+    fn judge(&self, file: usize) -> FileReport {
+        let metainfo = self.metainfo;
+        let entry = metainfo.files.at(file);
+        let (mut pieces, mut proven_wrong) = (Vec::<RangeInclusive<u32>>::new(), false);
+        for piece in pieces_of(metainfo, entry).filter(|piece| !self.right.get(*piece)) {
+            match pieces.last_mut() {
+                Some(run) if *run.end() + 1 == piece => *run = *run.start()..=piece,
+                _ => pieces.push(piece..=piece),
+            }
+            proven_wrong |= !lacks_bytes(metainfo, &self.found, piece);
+        }
+        let found = &self.found[file];
+        let problem = self.unreadable.iter().find(|(other, _)| *other == file).map(|(_, problem)| problem.clone());
+        let size = found.as_ref().ok().copied();
+        let (state, problem) = match found {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (State::Missing, None),
+            Err(error) => (State::Unreadable, Some(in_words(error))),
+            Ok(_) if problem.is_some() => (State::Unreadable, problem),
+            Ok(size) if proven_wrong || *size < entry.length => (State::Damaged, None),
+            Ok(_) if !pieces.is_empty() => (State::Unproven, None),
+            Ok(size) if *size > entry.length => (State::TooLong, None),
+            Ok(_) => (State::Whole, None),
+        };
+        FileReport { file, state, found: size, pieces, problem }
     }
 }
 
@@ -86,7 +124,12 @@ pub fn bytes_of(metainfo: &Metainfo, file: FileEntry, pieces: &RangeInclusive<u3
 }
 
 /// Reads what there is of `metainfo` in `dir`, with `threads` threads. `tick` is told the bytes done.
-pub fn verify(metainfo: &Metainfo, dir: &Path, threads: usize, tick: &mut dyn FnMut(u64)) -> io::Result<Report> {
+pub fn verify<'a>(
+    metainfo: &'a Metainfo,
+    dir: &Path,
+    threads: usize,
+    tick: &mut dyn FnMut(u64),
+) -> io::Result<Report<'a>> {
     let folder = Folder::open(dir)?;
     let look = |file: FileEntry| match file.padding {
         true => Ok(file.length),
@@ -122,44 +165,7 @@ pub fn verify(metainfo: &Metainfo, dir: &Path, threads: usize, tick: &mut dyn Fn
     let unreadable = unreadable.into_inner().unwrap_or_else(PoisonError::into_inner);
     let had = (0..metainfo.piece_count()).filter(|piece| right.get(*piece));
     let had = had.map(|piece| u64::from(metainfo.piece_size(piece))).sum();
-    let lacks = |piece: u32| lacks_bytes(metainfo, &found, piece);
-    let files = (0..metainfo.files.len()).filter(|file| !metainfo.files.at(*file).padding);
-    let report = |file: usize| {
-        let problem = unreadable.iter().find(|(other, _)| *other == file).map(|(_, problem)| problem.clone());
-        judge(metainfo, file, &found[file], &right, &lacks, problem)
-    };
-    Ok(Report { files: files.map(report).collect(), had })
-}
-
-/// How a file stands of which the system said `found`.
-fn judge(
-    metainfo: &Metainfo,
-    file: usize,
-    found: &io::Result<u64>,
-    right: &Bitfield,
-    lacks: &dyn Fn(u32) -> bool,
-    problem: Option<String>,
-) -> FileReport {
-    let entry = metainfo.files.at(file);
-    let (mut pieces, mut proven_wrong) = (Vec::<RangeInclusive<u32>>::new(), false);
-    for piece in pieces_of(metainfo, entry).filter(|piece| !right.get(*piece)) {
-        match pieces.last_mut() {
-            Some(run) if *run.end() + 1 == piece => *run = *run.start()..=piece,
-            _ => pieces.push(piece..=piece),
-        }
-        proven_wrong |= !lacks(piece);
-    }
-    let size = found.as_ref().ok().copied();
-    let (state, problem) = match found {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => (State::Missing, None),
-        Err(error) => (State::Unreadable, Some(in_words(error))),
-        Ok(_) if problem.is_some() => (State::Unreadable, problem),
-        Ok(size) if proven_wrong || *size < entry.length => (State::Damaged, None),
-        Ok(_) if !pieces.is_empty() => (State::Unproven, None),
-        Ok(size) if *size > entry.length => (State::TooLong, None),
-        Ok(_) => (State::Whole, None),
-    };
-    FileReport { file, state, found: size, pieces, problem }
+    Ok(Report { metainfo, found, right, unreadable, had })
 }
 
 /// The pieces that a file has bytes in.

@@ -33,6 +33,10 @@ pub const MAX_PIECES: u64 = 2_097_152;
 /// The longest piece, in bytes: 512 MiB, several times what any program makes.
 pub const MAX_PIECE_LENGTH: u32 = 512 * 1024 * 1024;
 
+/// The most bytes of a text that is only shown, a comment for one: more than a page of a book, and escaped for a terminal
+/// it becomes four times as long.
+const MAX_TEXT_BYTES: usize = 65_536;
+
 /// The bytes of a piece's SHA-1.
 pub const HASH_BYTES: usize = 20;
 
@@ -145,10 +149,10 @@ impl Metainfo {
             web_seeds: urls::web_seeds(url_list, &mut warnings),
             nodes: urls::nodes(nodes),
             private: private.is_some_and(|flag| flag.as_int() == Some(1) || flag.as_bytes() == Some(b"1")),
-            comment: read_text(comment_utf8, comment),
-            created_by: read_text(by_utf8, by),
+            comment: read_text("comment", comment_utf8, comment, &mut warnings),
+            created_by: read_text("created by", by_utf8, by, &mut warnings),
             creation_date: date.and_then(Value::as_int),
-            source: read_text(None, source),
+            source: read_text("info.source", None, source, &mut warnings),
             hybrid: version2,
             info_hash_v2: version2.then(|| sha256(info.raw())),
             warnings,
@@ -230,11 +234,23 @@ fn check_piece_count(length: u64, piece_length: u32, hashes: &[u8]) -> Result<()
     Ok(())
 }
 
-/// Text that is only shown: `utf8` if it is, else `plain` with what is not UTF-8 replaced.
-fn read_text(utf8: Option<Value<'_>>, plain: Option<Value<'_>>) -> Option<String> {
-    let text = match utf8.and_then(Value::as_text) {
-        Some(text) => text.to_string(),
-        None => String::from_utf8_lossy(plain?.as_bytes()?).into_owned(),
+/// Text that is only shown: `utf8` if it is, else `plain` with what is not UTF-8 replaced; the beginning of what is long.
+fn read_text(
+    field: &str,
+    utf8: Option<Value<'_>>,
+    plain: Option<Value<'_>>,
+    warnings: &mut Vec<String>,
+) -> Option<String> {
+    let bytes = match utf8.and_then(Value::as_text) {
+        Some(text) => text.as_bytes(),
+        None => plain?.as_bytes()?,
     };
-    (!text.is_empty()).then_some(text)
+    let mut shown = bytes;
+    if bytes.len() > MAX_TEXT_BYTES {
+        // Not within a character, which is at most four bytes: the first of them has its two highest bits unlike `10`.
+        let end = (MAX_TEXT_BYTES - 3..=MAX_TEXT_BYTES).rev().find(|at| bytes[*at] & 0xc0 != 0x80);
+        shown = &bytes[..end.unwrap_or(MAX_TEXT_BYTES)];
+        warnings.push(format!("{field} has {} bytes; the first {} are shown", bytes.len(), shown.len()));
+    }
+    (!shown.is_empty()).then(|| String::from_utf8_lossy(shown).into_owned())
 }

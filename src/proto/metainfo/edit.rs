@@ -17,24 +17,24 @@ pub fn change(dict: Value<'_>, changes: &[Change<'_>]) -> Vec<u8> {
     let there = |key: &[u8]| entries.clone().any(|(name, _)| name == key);
     let (mut present, mut new): (Vec<&Change>, Vec<&Change>) = left.partition(|(key, _)| there(key));
     let mut out = vec![b'd'];
-    let mut put = |key: &[u8], value: &Bencode| {
+    let mut put = |key: &[u8], value: &[u8]| {
         out.extend(Bencode::from(key).encode());
-        out.extend(value.encode());
+        out.extend_from_slice(value);
     };
     for (key, value) in entries.clone() {
         while let Some((name, Some(added))) = new.first().filter(|(name, _)| *name < key) {
-            put(name, added);
+            put(name, &added.encode());
             new.remove(0);
         }
         if let Some(at) = present.iter().position(|(name, _)| *name == key) {
             let (name, changed) = present.remove(at);
-            changed.iter().for_each(|changed| put(name, changed));
+            changed.iter().for_each(|changed| put(name, &changed.encode()));
         } else if changes.iter().all(|(name, _)| *name != key) {
-            put(key, &value.into());
+            put(key, value.raw());
         }
     }
     for (name, added) in new {
-        added.iter().for_each(|added| put(name, added));
+        added.iter().for_each(|added| put(name, &added.encode()));
     }
     out.push(b'e');
     out

@@ -108,8 +108,9 @@ mod tests {
         let mut metainfo = example();
         metainfo.tiers = vec![vec!["http://a/".into()]];
         metainfo.files = Files::of_folder("name", 0, 0);
-        [("a", 1, false), ("", 9, true), ("b/c", 0, false)]
-            .map(|(path, length, pad)| metainfo.files.push(path, length, pad));
+        for (inside, length, padding) in [("a", 1, false), ("", 9, true), ("b/c", 0, false)] {
+            metainfo.files.push(inside, length, padding);
+        }
         (metainfo.is_folder, metainfo.length) = (true, 10);
         let text = String::from_utf8(metainfo.emit()).unwrap();
         assert!(text.starts_with("d8:announce9:http://a/4:infod5:filesl"), "{text}");

@@ -258,3 +258,15 @@ fn deep_info_is_read_and_deeper_refused() {
     assert!(error(with(one_file(), "deep", deep(99))).contains("nest deeper than 100"));
     assert!(error(with(one_file(), "deep", deep(100_000))).contains("nest deeper than 100"));
 }
+
+#[test]
+fn long_texts_and_urls_take_little() {
+    let long = "é".repeat(100_000);
+    let url = format!("http://t/{long}");
+    let beside = vec![("comment", long.as_str().into()), ("announce", url.as_str().into()), ("created by", "x".into())];
+    let meta = Metainfo::parse(&torrent(with(one_file(), "source", format!("x{long}").as_str()), beside)).unwrap();
+    assert_eq!(meta.comment, Some("é".repeat(32_768)));
+    assert_eq!(meta.source, Some("x".to_string() + &"é".repeat(32_767)), "never half a character");
+    assert_eq!((meta.tiers.len(), meta.created_by.as_deref(), meta.warnings.len()), (0, Some("x"), 3));
+    assert!(meta.warnings.contains(&"comment has 200000 bytes; the first 65536 are shown".to_string()));
+}

@@ -8,6 +8,9 @@ use std::collections::BTreeSet;
 /// The most URLs of a kind that are kept: no torrent is known to have hundreds, and each costs memory.
 const MAX_URLS: usize = 1000;
 
+/// The longest URL that is kept, in bytes: what servers take, 8 KiB as a rule, and no tracker is known to come near.
+const MAX_URL_BYTES: usize = 8192;
+
 /// The trackers by tier. `announce` counts only without an announce-list (BEP 12), or one without a URL.
 pub(super) fn tiers(
     announce_list: Option<Value<'_>>,
@@ -48,9 +51,9 @@ pub(super) fn web_seeds(url_list: Option<Value<'_>>, warnings: &mut Vec<String>)
 pub(super) fn nodes(list: Option<Value<'_>>) -> Vec<(String, u16)> {
     let node = |pair: Value<'_>| {
         let mut items = pair.items()?;
-        let host = items.next()?.as_text().filter(|host| !host.is_empty() && !host.contains(char::is_control))?;
+        let host = items.next()?.as_text().filter(|host| (1..=MAX_URL_BYTES).contains(&host.len()))?;
         let port = u16::try_from(items.next()?.as_int()?).ok().filter(|port| *port > 0)?;
-        Some((host.to_string(), port))
+        (!host.contains(char::is_control)).then(|| (host.to_string(), port))
     };
     list.and_then(Value::items).into_iter().flatten().filter_map(node).take(MAX_URLS).collect()
 }
@@ -65,7 +68,8 @@ impl<'a> Urls<'a> {
     /// The URL, unless it is empty, there already, or not to be had as text.
     fn take(&mut self, value: Value<'a>) -> Option<String> {
         // A line break within a URL would let it write headers of its own into a request.
-        let url = value.as_text().map(str::trim).filter(|url| !url.contains(char::is_control));
+        let url =
+            value.as_text().map(str::trim).filter(|url| url.len() <= MAX_URL_BYTES && !url.contains(char::is_control));
         let Some(url) = url.filter(|url| self.seen.len() < MAX_URLS || self.seen.contains(url)) else {
             self.dropped += 1;
             return None;
@@ -76,7 +80,9 @@ impl<'a> Urls<'a> {
     fn warn(&self, kind: &str, warnings: &mut Vec<String>) {
         if self.dropped > 0 {
             let count = self.dropped;
-            warnings.push(format!("left out {kind} URLs that are not text, or above {MAX_URLS}: {count}"));
+            warnings.push(format!(
+                "left out {kind} URLs that are not text, over {MAX_URL_BYTES} bytes, or above {MAX_URLS}: {count}"
+            ));
         }
     }
 }
