@@ -142,7 +142,7 @@ Keys, on the live screen:
 {}  flags: {}
 
 JSON (--json):
-{}
+{}{}
 Examples:
   swarmlet get debian.torrent
   swarmlet get --dir /srv/iso --seed *.torrent
@@ -155,6 +155,7 @@ Examples:
         keys::HELP,
         peers_view::FLAGS,
         json::HELP,
+        json::LIST_HELP,
     )
 }
 

@@ -29,9 +29,13 @@ Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and a
   removed    its file was taken away (many)            -
   failed     the torrent ended by itself               problem, exit_code
   stopped    for each torrent, at the end              whole (true or false)
-  file       for each file, with --list                only: info_hash, name, number, path (in the torrent),
-                                                       size, wanted (true or false)
   state is checking, waiting, paused, downloading, seeding, failed or removed.
+";
+
+/// The same of `get --list`.
+pub const LIST_HELP: &str = "\
+  With --list there is an object for each file and no other: event (file), info_hash, name, number,
+  path (in the torrent), size, wanted (true or false).
 ";
 
 /// A JSON object that is being written.
