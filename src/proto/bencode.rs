@@ -17,13 +17,18 @@ use std::fmt;
 
 /// Decodes an input that is exactly one value, nested at most [`MAX_DEPTH`] deep.
 pub fn decode(input: &[u8]) -> Result<Value<'_>, DecodeError> {
-    whole(input, MAX_DEPTH)
+    match decode_prefix(input)? {
+        (value, []) => Ok(value),
+        (value, rest) => trailing(value, rest),
+    }
 }
 
 /// As [`decode`], for a metainfo file: below the key `info` of the outermost dict, which comes from other
-/// programs and must stay as it is, [`MAX_INFO_DEPTH`] holds.
+/// programs and must stay as it is, [`MAX_INFO_DEPTH`] holds; and white space may follow, which mail and editors add.
 pub fn decode_metainfo(input: &[u8]) -> Result<Value<'_>, DecodeError> {
-    whole(input, MAX_INFO_DEPTH)
+    let (raw, rest) = input.split_at(scan::scan(input, MAX_INFO_DEPTH)?);
+    let value = Value { raw, offset: 0 };
+    if rest.iter().all(u8::is_ascii_whitespace) { Ok(value) } else { trailing(value, rest) }
 }
 
 /// Decodes the value that the input begins with; gives it and the bytes after it.
@@ -32,12 +37,8 @@ pub fn decode_prefix(input: &[u8]) -> Result<(Value<'_>, &[u8]), DecodeError> {
     Ok((Value { raw, offset: 0 }, rest))
 }
 
-fn whole(input: &[u8], info_depth: usize) -> Result<Value<'_>, DecodeError> {
-    let end = scan::scan(input, info_depth)?;
-    if end < input.len() {
-        return Err(DecodeError { offset: end, problem: Problem::TrailingBytes(input.len() - end) });
-    }
-    Ok(Value { raw: input, offset: 0 })
+fn trailing<'a>(value: Value<'a>, rest: &[u8]) -> Result<Value<'a>, DecodeError> {
+    Err(DecodeError { offset: value.raw.len(), problem: Problem::TrailingBytes(rest.len()) })
 }
 
 /// One value of a decoded input: an integer, a string of bytes, a list or a dict. Small, and free to copy.

@@ -131,6 +131,9 @@ impl Metainfo {
         let piece_length = read_piece_length(piece_length)?;
         let hashes = read_hashes(pieces)?;
         let mut warnings = Vec::new();
+        if file.raw().len() < bytes.len() {
+            warnings.push("white space follows the torrent".into());
+        }
         let list = match files {
             Some(list) => files::folder(list, length, &name, &mut warnings)?,
             None => files::single(length, attr, &name)?,
@@ -148,10 +151,10 @@ impl Metainfo {
             tiers: urls::tiers(announce_list, announce, &mut warnings),
             web_seeds: urls::web_seeds(url_list, &mut warnings),
             nodes: urls::nodes(nodes),
-            private: private.is_some_and(|flag| flag.as_int() == Some(1) || flag.as_bytes() == Some(b"1")),
+            private: private.is_some_and(is_set),
             comment: read_text("comment", comment_utf8, comment, &mut warnings),
             created_by: read_text("created by", by_utf8, by, &mut warnings),
-            creation_date: date.and_then(Value::as_int),
+            creation_date: date.and_then(|date| date.as_int().or_else(|| date.as_text()?.parse().ok())),
             source: read_text("info.source", None, source, &mut warnings),
             hybrid: version2,
             info_hash_v2: version2.then(|| sha256(info.raw())),
@@ -201,6 +204,12 @@ fn read_name(utf8: Option<Value<'_>>, name: Option<Value<'_>>) -> Result<String,
         Some(value) => files::read_component(value, || field.into()),
         None => refuse_value(field, None, files::A_NAME),
     }
+}
+
+/// Whether a flag is set: it may be a string, and libtorrent and transmission take any number but 0 for yes. Whom to tell of
+/// a torrent is better asked of too few than of too many.
+fn is_set(flag: Value<'_>) -> bool {
+    flag.as_int().map_or(!matches!(flag.as_bytes(), None | Some(b"" | b"0")), |number| number != 0)
 }
 
 fn read_piece_length(value: Option<Value<'_>>) -> Result<u32, MetainfoError> {
