@@ -142,6 +142,9 @@ fn it_goes_where_it_is_told_to_and_replaces_nothing_unasked() {
     make(dir, &["in/a"]).code(0);
     let first = fs::read(dir.join("in/a.torrent")).expect("it is beside the content");
     make(dir, &["in/a", "-c", "other"]).refused(73, "in/a.torrent is there already; --force replaces it");
+    // Told before it is looked what there is to be hashed: nothing, in `out`.
+    make(dir, &["out", "-o", "none/a.torrent"]).refused(73, "can't write none/a.torrent: No such file or directory");
+    make(dir, &["out", "-o", "in/a/b.torrent"]).refused(73, "can't write in/a/b.torrent: Not a directory");
     assert_eq!(fs::read(dir.join("in/a.torrent")).unwrap(), first);
     make(dir, &["in/a", "-c", "other", "--force"]).code(0);
     assert_ne!(fs::read(dir.join("in/a.torrent")).unwrap(), first);

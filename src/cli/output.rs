@@ -15,8 +15,14 @@ pub fn shown(path: &Path) -> String {
     for_terminal(&path.to_string_lossy())
 }
 
-/// Refuses a path at which something is already, unless it is to be replaced: before the work is done, not after.
+/// Refuses a path at which something is already, unless it is to be replaced, or in a folder that is not there: before the
+/// work is done, not after.
 pub fn check_free(path: &Path, force: bool) -> Result<(), Failure> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    // By `.` in it, lest a file be taken for a folder.
+    if let Some(Err(error)) = folder.map(|folder| fs::metadata(folder.join("."))) {
+        return Err(cant_write(path, &error));
+    }
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => Err(Failure::new(Exit::CantCreate, format!("{}: a folder", shown(path)))),
         Ok(_) if !force => {
@@ -34,8 +40,12 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     written.map_err(|error| {
         // It may not have come to be at all.
         let _ = fs::remove_file(&aside);
-        Failure::new(Exit::CantCreate, format!("can't write {}: {}", shown(path), in_words(&error)))
+        cant_write(path, &error)
     })
+}
+
+fn cant_write(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(Exit::CantCreate, format!("can't write {}: {}", shown(path), in_words(error)))
 }
 
 /// A name that nobody else takes: hidden, and with the number of this process.
