@@ -95,7 +95,8 @@ pub const FLAGS: [Flag; 19] = [
         short: "",
         long: "stop-timeout",
         value: Some("SEC"),
-        help: "Give a torrent up for which nothing came for so many seconds (default: never).",
+        help: "Give a torrent up that makes no progress for so many seconds, also while it\n\
+               waits for a full disk, but not while content is checked (default: never).",
     },
     Flag {
         short: "",

@@ -93,6 +93,19 @@ fn the_first_failure_decides_the_exit_code() {
 }
 
 #[test]
+fn who_is_given_up_has_a_reason() {
+    let (mut session, now) = (two(), Instant::now());
+    let trouble = DiskTrouble { text: "no space left on /srv".into(), short_bytes: 1_288_490_189 };
+    let waiting = Status { standing: Standing::WaitingForDisk(Box::new(trouble)), ..status(50) };
+    session.take_in(Notice::Stood { torrent: 1, status: Box::new(waiting) }, now);
+    let gave_up = Problem { kind: ProblemKind::GaveUp, text: "given up, no progress for 60 s".into() };
+    assert_eq!(session.take_in(Notice::Failed { torrent: 1, problem: gave_up }, now), [Event::Failed(1)]);
+    let told = session.entries[1].problem.as_ref().map(|problem| problem.text.as_str());
+    let words = "given up, no progress for 60 s: waiting for disk: no space left on /srv, 1.20 GiB short";
+    assert_eq!((told, session.exit(), session.entries[1].had()), (Some(words), Exit::Interrupted, 50));
+}
+
+#[test]
 fn a_report_that_overtakes_the_notice_completes_too() {
     let mut session = two();
     let mut report = session.entries[0].report.clone();

@@ -37,7 +37,7 @@ pub fn why(entry: &Entry) -> Option<String> {
 }
 
 /// Why nothing comes, though something is missing.
-fn why_waiting(status: &Status) -> String {
+pub fn why_waiting(status: &Status) -> String {
     let peers = count(status.peers, "peer");
     if let Standing::WaitingForDisk(trouble) = &status.standing {
         return waiting_for_disk(trouble);

@@ -44,6 +44,13 @@ pub enum Notice {
         /// Which.
         torrent: usize,
     },
+    /// How a torrent stood that was given up: [`Notice::Failed`] follows.
+    Stood {
+        /// Which.
+        torrent: usize,
+        /// How.
+        status: Box<Status>,
+    },
     /// The torrent ended by itself.
     Failed {
         /// Which.
@@ -122,7 +129,7 @@ pub enum ProblemKind {
     CantCreate,
     /// Files could not be read or written.
     Io,
-    /// Nothing came for too long.
+    /// It made no progress for too long.
     GaveUp,
 }
 

@@ -6,6 +6,7 @@
 use super::Time;
 use super::announcer::{Announcement, Outcome};
 use super::peer::PeerKey;
+use super::status::Status;
 use super::waiting::DiskTrouble;
 use crate::proto::bitfield::Bitfield;
 use crate::proto::handshake::Handshake;
@@ -204,10 +205,12 @@ pub enum Action {
     Resumed,
     /// Every piece that is wanted is had and proven.
     Complete,
-    /// The torrent stopped by itself, for nothing came for too long.
+    /// The torrent stopped by itself, for it made no progress for too long.
     GaveUp {
         /// In words.
         problem: String,
+        /// How it stood.
+        status: Box<Status>,
     },
     /// The torrent stopped by itself.
     Failed {

@@ -184,6 +184,34 @@ fn a_seed_that_waits_for_its_disk_is_not_given_up() {
     assert_eq!(count(&decides(&mut swarm, Event::Timer), gives_up), 1);
 }
 
+/// Whoever set a time wants an end: a disk that stays full is no excuse, and the reason is told.
+#[test]
+fn a_download_that_waits_for_its_disk_is_given_up_in_time() {
+    let (mut swarm, block) = under_way();
+    swarm.members[0].torrent.settings.stop_timeout = Some(Time::from_secs(100));
+    let progressed = swarm.members[0].torrent.progressed;
+    decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("full") });
+    let mut seconds = 0;
+    let given_up = loop {
+        swarm.now += Time::from_secs(1);
+        seconds += 1;
+        assert!(seconds <= 100, "it waits for ever");
+        for action in decides(&mut swarm, Event::Timer) {
+            if is_probe(&action) {
+                decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("full") });
+            }
+            if let Action::GaveUp { problem, status } = action {
+                assert_eq!(status.standing, Standing::WaitingForDisk(Box::new(trouble("full"))));
+                assert_eq!((problem.as_str(), status.peers), ("given up, no progress for 100 s", 1));
+            }
+        }
+        if swarm.members[0].torrent.has_failed() {
+            break swarm.now;
+        }
+    };
+    assert!(given_up >= progressed + Time::from_secs(100));
+}
+
 #[test]
 fn a_piece_that_cannot_be_read_is_fetched_again_and_not_offered() {
     let mut swarm = Swarm::new(&[everything(), nothing(), everything()]);
