@@ -1,9 +1,10 @@
 //! Tests of the session, and sessions for the tests of those who show them. Floor 4.
 
 use super::*;
-use crate::proto::id::InfoHash;
+use crate::proto::id::{InfoHash, PeerId};
 use crate::swarm::Time;
 use crate::swarm::announcer::{Announcer, Tracker};
+use crate::swarm::peer_list::PeerStatus;
 use crate::swarm::rng::Rng;
 
 /// Numbers of a torrent of which `left` bytes are missing.
@@ -34,6 +35,23 @@ pub fn status(left: u64) -> Status {
         trackers: trackers(&["http://tracker.example/0123456789abcdef/announce"]),
         map: Vec::new(),
         peer_list: Vec::new(),
+    }
+}
+
+/// A peer that sends and wants to be sent something.
+pub fn peer(addr: &str) -> PeerStatus {
+    PeerStatus {
+        addr: addr.parse().unwrap(),
+        id: PeerId(*b"-TR4060-abcdefghijkl"),
+        incoming: true,
+        chokes_us: false,
+        we_are_interested: true,
+        we_choke: true,
+        is_interested: true,
+        snubbed: false,
+        per_mille: 625,
+        down_rate: 5_460_000,
+        up_rate: 0,
     }
 }
 
