@@ -143,7 +143,7 @@ fn a_full_disk_is_waited_for_while_another_torrent_goes_on() {
     wait_for(&mut leecher, "other.bin", "complete", |_| true);
     let status = last(&leecher, "full", "status").unwrap();
     assert!(status["had"].as_u64().unwrap() <= 2 * MIB as u64, "it has more than fits: {status}");
-    assert_eq!(status["state"], "waiting");
+    assert_eq!((&status["state"], &status["waits_for"]), (&"waiting".into(), &"disk".into()));
 
     disk.remount(&format!("size={}", 6 * MIB));
     leecher.wait().assert_code(0);

@@ -284,6 +284,7 @@ fn entry(job: &Job) -> Entry {
             info_hash: job.metainfo.info_hash,
             length: job.length(),
             size: job.metainfo.length,
+            queued: false,
             phase: Phase::Checking(0),
         },
         status: None,

@@ -76,7 +76,14 @@ pub fn session(torrents: Vec<(&str, u64, Phase)>) -> Session {
         whole: None,
         removed: false,
         problem: if let Phase::Failed(problem) = &phase { Some(problem.clone()) } else { None },
-        report: Report { name: name.into(), info_hash: InfoHash([0xab; 20]), length, size: length, phase },
+        report: Report {
+            name: name.into(),
+            info_hash: InfoHash([0xab; 20]),
+            length,
+            size: length,
+            queued: false,
+            phase,
+        },
     };
     let entries = torrents.into_iter().map(entry).collect();
     Session { began: now, port: 6881, entries, settled: None, limit: None, first_failure: None }

@@ -98,6 +98,8 @@ pub struct Report {
     pub length: u64,
     /// Bytes of content in all.
     pub size: u64,
+    /// It waits until others have ended their downloads.
+    pub queued: bool,
     /// What it is doing.
     pub phase: Phase,
 }
