@@ -148,7 +148,7 @@ impl Manager {
                 self.next_in_queue(now);
             }
             while let Some((torrent, addr)) = self.unreached.pop() {
-                self.handle(torrent, Event::ConnectFailed { addr }, now);
+                self.handle(torrent, Event::ConnectFailed { addr, our_fault: true }, now);
             }
             while let Some((torrent, announcement)) = self.unannounced.pop() {
                 let reason = "no thread could be started to ask it".to_string();

@@ -31,6 +31,8 @@ pub enum Event {
     ConnectFailed {
         /// The address.
         addr: SocketAddr,
+        /// It is not to blame: we have no descriptor, thread or memory left.
+        our_fault: bool,
     },
     /// A message other than a block came.
     Message {

@@ -29,6 +29,8 @@ const MAKE_ROOM_EVERY: Time = Time::from_secs(10);
 const LOOK_AGAIN: Time = Time::from_secs(1);
 /// ... and when the process has as many as it may, after this.
 const LOOK_AGAIN_WHEN_FULL: Time = Time::from_secs(60);
+/// When it has no descriptor or thread left for one more, none is opened for so long: somebody may leave meanwhile.
+const HOLD: Time = Time::from_secs(10);
 
 impl Torrent {
     pub(super) fn has_room_for_peers(&self) -> bool {
@@ -41,7 +43,8 @@ impl Torrent {
 
     /// Opens connections while there are places and addresses.
     pub(super) fn connect_more(&mut self, turn: &mut Turn) {
-        while self.has_room_for_peers() && turn.shared.connecting < MOST_CONNECTING && turn.shared.has_room() {
+        let may = |shared: &Shared| shared.connecting < MOST_CONNECTING && shared.has_room() && shared.hold <= turn.now;
+        while self.has_room_for_peers() && may(turn.shared) {
             let Some(addr) = self.candidates.next(turn.now, &mut turn.shared.rng) else { break };
             self.connecting += 1;
             turn.shared.connecting += 1;
@@ -51,7 +54,7 @@ impl Torrent {
 
     /// When to look for places again.
     pub(super) fn connect_at(&self, now: Time, shared: &Shared) -> Option<Time> {
-        let due = self.candidates.next_due()?;
+        let due = self.candidates.next_due()?.max(shared.hold);
         if !self.has_room_for_peers() {
             return self.make_room_at().map(|at| at.max(due));
         }
@@ -128,6 +131,11 @@ impl Shared {
     /// Whether the process may have one more connection.
     fn has_room(&self) -> bool {
         self.connected + self.connecting < self.most_connected
+    }
+
+    /// Nothing is left for one more connection.
+    pub(super) fn hold_connecting(&mut self, now: Time) {
+        self.hold = now + HOLD;
     }
 }
 

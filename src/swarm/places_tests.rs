@@ -118,3 +118,25 @@ fn the_process_has_a_limit_for_all_torrents_and_counts_right() {
     stage.happen(Event::DiskFailed { problem: "spoilt".into() });
     assert_eq!(stage.shared.connected, 1);
 }
+
+/// For want of a descriptor nothing is tried for a while, and the address is tried as if nothing had been.
+#[test]
+fn an_address_is_not_blamed_for_what_we_lack() {
+    let mut stage = Stage::new(1, 50);
+    let addr = ([9, 9, 9, 9], 6881).into();
+    stage.torrent.candidates.add(addr, stage.now);
+    // More often than an address may fail.
+    for time in 1..20 {
+        stage.pass(Time::from_secs(10));
+        assert_eq!((stage.connecting.len(), stage.shared.connecting), (time, 1));
+        stage.happen(Event::ConnectFailed { addr, our_fault: true });
+        stage.pass(Time::from_secs(9));
+        assert_eq!((stage.connecting.len(), stage.shared.connecting), (time, 0), "it does not wait");
+    }
+    stage.pass(Time::from_secs(1));
+    stage.happen(Event::ConnectFailed { addr, our_fault: false });
+    stage.pass(Time::from_secs(9));
+    assert_eq!((stage.torrent.candidates.usable(), stage.connecting.len()), (1, 20), "its first failure");
+    stage.pass(Time::from_secs(1));
+    assert_eq!(stage.connecting.len(), 21);
+}
