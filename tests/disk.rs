@@ -151,6 +151,20 @@ fn a_full_disk_is_waited_for_while_another_torrent_goes_on() {
     other.assert_same_in(&dir);
 }
 
+/// Whoever set a time for that wants an end, and hears what it was that took so long.
+#[test]
+fn a_disk_that_stays_full_is_waited_for_only_as_long_as_the_person_says() {
+    let mut stage = Stage::new(4 * MIB);
+    let dir = stage.path().join("dir");
+    let Some(disk) = Disk::mount(&dir.join("full"), 2 * MIB) else { return };
+    stage.seed();
+    let outcome = stage.get(&dir).args(&["--stop-timeout", "3"]).start().wait();
+    outcome.assert_code(75);
+    let words = format!("given up, no progress for 3 s: waiting for disk: no space left on {}, ", dir.display());
+    assert!(outcome.stderr.contains(&words) && outcome.stderr.contains(" MiB short"), "{}", outcome.stderr);
+    drop(disk);
+}
+
 #[test]
 fn a_disk_that_is_read_only_for_a_while_is_waited_for() {
     let mut stage = Stage::new(2 * MIB);

@@ -1,6 +1,7 @@
 //! Who gets a place, and who loses it.
 
 use super::super::stage::{Stage, key};
+use super::MOST_CONNECTING;
 use crate::proto::handshake::{Handshake, Reserved};
 use crate::proto::id::PeerId;
 use crate::proto::message::{BLOCK_BYTES, BlockSpec, Message};
@@ -197,4 +198,19 @@ fn nobody_is_sent_away_early_while_others_give() {
     }
     stage.pass(Time::from_secs(3));
     assert_eq!(stage.closed, [(key(3), GAVE_WAY)]);
+}
+
+/// Half-open connections are what cheap routers choke on.
+#[test]
+fn sixteen_connections_are_opened_at_once_and_no_more() {
+    let mut stage = Stage::new(1, 50);
+    (1..=40).for_each(|host| stage.torrent.candidates.add(([9, 9, 9, host], 6881).into(), stage.now));
+    stage.pass(Time::from_secs(5));
+    assert_eq!((stage.connecting.len(), stage.shared.connecting), (MOST_CONNECTING, MOST_CONNECTING));
+    // Each that fails makes room for the next.
+    for addr in stage.connecting.clone() {
+        stage.happen(Event::ConnectFailed { addr, our_fault: false });
+    }
+    stage.pass(Time::from_secs(5));
+    assert_eq!((stage.connecting.len(), stage.shared.connecting), (2 * MOST_CONNECTING, MOST_CONNECTING));
 }
