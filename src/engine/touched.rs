@@ -5,8 +5,8 @@
 //! write to a file ourselves nothing is remembered for that, until the next piece is proven.
 //!
 //! Our own writes move the time on, and with it hide what somebody else wrote before. So a file is looked at before and
-//! after each write: one that is not as we left it is never vouched for in the [resume state](super::resume) again. It
-//! costs a hundredth of a write.
+//! after each write: one that is not as we left it is never vouched for in the [resume state](super::resume) again. (Two
+//! calls of about half a microsecond, beside 18 for a write of 64 KiB to the page cache.)
 
 use super::beneath::Folder;
 use super::content::{Content, ContentError, Doing};
