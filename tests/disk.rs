@@ -143,12 +143,26 @@ fn a_full_disk_is_waited_for_while_another_torrent_goes_on() {
     wait_for(&mut leecher, "other.bin", "complete", |_| true);
     let status = last(&leecher, "full", "status").unwrap();
     assert!(status["had"].as_u64().unwrap() <= 2 * MIB as u64, "it has more than fits: {status}");
-    assert_eq!(status["state"], "waiting");
+    assert_eq!((&status["state"], &status["waits_for"]), (&"waiting".into(), &"disk".into()));
 
     disk.remount(&format!("size={}", 6 * MIB));
     leecher.wait().assert_code(0);
     stage.content.assert_same_in(&dir);
     other.assert_same_in(&dir);
+}
+
+/// Whoever set a time for that wants an end, and hears what it was that took so long.
+#[test]
+fn a_disk_that_stays_full_is_waited_for_only_as_long_as_the_person_says() {
+    let mut stage = Stage::new(4 * MIB);
+    let dir = stage.path().join("dir");
+    let Some(disk) = Disk::mount(&dir.join("full"), 2 * MIB) else { return };
+    stage.seed();
+    let outcome = stage.get(&dir).args(&["--stop-timeout", "3"]).start().wait();
+    outcome.assert_code(75);
+    let words = format!("given up, no progress for 3 s: waiting for disk: no space left on {}, ", dir.display());
+    assert!(outcome.stderr.contains(&words) && outcome.stderr.contains(" MiB short"), "{}", outcome.stderr);
+    drop(disk);
 }
 
 #[test]

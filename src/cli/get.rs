@@ -44,7 +44,7 @@ pub const MAX_UPLOAD_RATE: Flag = Flag {
     short: "",
     long: "max-upload-rate",
     value: Some("KB/s"),
-    help: "Most that all torrents upload, in 1024 bytes a second (default: any).",
+    help: "Most that all torrents upload, in 1024 bytes a second; 0: any (the default).",
 };
 
 /// The options.
@@ -89,13 +89,14 @@ pub const FLAGS: [Flag; 19] = [
         short: "",
         long: "max-download-rate",
         value: Some("KB/s"),
-        help: "Most that all torrents download, in 1024 bytes a second (default: any).",
+        help: "Most that all torrents download, in 1024 bytes a second; 0: any (the default).",
     },
     Flag {
         short: "",
         long: "stop-timeout",
         value: Some("SEC"),
-        help: "Give a torrent up for which nothing came for so many seconds (default: never).",
+        help: "Give a torrent up that makes no progress for so many seconds, also while it\n\
+               waits for a full disk, but not while content is checked (default: never).",
     },
     Flag {
         short: "",
@@ -295,10 +296,12 @@ mod tests {
             &["--state", "", "/no/such"],
             &["-", "-"],
             &["--sead", "/no/such"],
+            &[""],
             &[],
         ] {
             assert_eq!(complaint(wrong).0, 64, "{wrong:?}");
         }
+        assert_eq!(complaint(&[""]).1, "'' names no torrent; expected a .torrent file, - or a URL");
         assert_eq!(complaint(&["--memory", "0", "x"]).1, "--memory 0: expected a number from 1 to 16384 (MiB)");
     }
 

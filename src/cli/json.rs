@@ -14,8 +14,8 @@ use std::time::Instant;
 /// The fields, for `--help`.
 pub const HELP: &str = "\
 Every object has: event, time (seconds since the start), info_hash, name, size, wanted (bytes of it),
-had (bytes of those, proven), state, downloaded, uploaded, ratio (of uploaded to size), wasted, down_rate,
-up_rate, peers, seeds, eta (null: unknown).
+had (bytes of those, proven), state, waits_for, downloaded, uploaded, ratio (of uploaded to size), wasted,
+down_rate, up_rate, peers, seeds, eta (null: unknown).
 Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and are never renamed.
   event      comes                                     and has also
   start      for each torrent, at the beginning        port
@@ -29,7 +29,9 @@ Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and a
   removed    its file was taken away (many)            -
   failed     the torrent ended by itself               problem, exit_code
   stopped    for each torrent, at the end              whole (true or false)
-  state is checking, waiting, paused, downloading, seeding, failed or removed.
+  state is checking, waiting, paused, downloading, seeding, failed or removed. waits_for is null, or of a
+  torrent that is waiting: disk, turn (others download first), peers (nobody is connected), pieces (nobody
+  connected has what is missing), unchoke (all who have it choke us), blocks (asked for, none came yet).
 ";
 
 /// The same of `get --list`.
@@ -164,6 +166,7 @@ fn object(event: &str, session: &Session, entry: &Entry, now: Instant, more: imp
     object.number("wanted", entry.report.length);
     object.number("had", entry.had());
     object.text("state", words::state(entry));
+    object.text_or_null("waits_for", words::waits_for(entry));
     let (last, running) = (entry.status.as_ref(), entry.running());
     object.number("downloaded", last.map_or(0, |status| status.downloaded));
     object.number("uploaded", last.map_or(0, |status| status.uploaded));
@@ -236,7 +239,7 @@ mod tests {
         let run = session(vec![("a\"b", 659 << 20, Phase::Running(status(247 << 20).into()))]);
         let expected = format!(
             "{{\"event\":\"status\",\"time\":0.000,\"info_hash\":\"{}\",\"name\":\"a\\\"b\",\"size\":691011584,\
-             \"wanted\":691011584,\"had\":432013312,\"state\":\"downloading\",\"downloaded\":432000000,\"uploaded\":9000000,\"ratio\":0.01,\"wasted\":0,\
+             \"wanted\":691011584,\"had\":432013312,\"state\":\"downloading\",\"waits_for\":null,\"downloaded\":432000000,\"uploaded\":9000000,\"ratio\":0.01,\"wasted\":0,\
              \"down_rate\":5460000,\"up_rate\":122880,\"peers\":12,\"seeds\":8,\"eta\":48,\"checked\":691011584,\
              \"under_way\":0,\"why\":null,\"known\":40,\"unchoking\":3}}\n",
             "ab".repeat(20)

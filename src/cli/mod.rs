@@ -151,6 +151,9 @@ fn find(name: &str) -> Result<Work, Failure> {
 }
 
 fn unknown(name: &str) -> String {
+    if let Some(near) = name.strip_prefix("--").and_then(|typed| nearest::nearest(typed, ["help", "version"])) {
+        return format!("unknown option {name}; did you mean --{near}?");
+    }
     if name.starts_with('-') && name.len() > 1 {
         return format!("{name}: options come behind a command: swarmlet get {name} TORRENT...");
     }
@@ -200,6 +203,7 @@ mod tests {
         assert_eq!(complaint(&["gte"]), "unknown command 'gte'; did you mean 'get'?");
         assert_eq!(complaint(&["xyzzy"]), "unknown command 'xyzzy'; `swarmlet --help` lists the commands");
         assert_eq!(complaint(&["a.torrent"]), "'a.torrent' is no command; to fetch it: swarmlet get a.torrent");
+        assert_eq!(complaint(&["--versoin"]), "unknown option --versoin; did you mean --version?");
         assert!(complaint(&["--seed", "get"]).starts_with("--seed: options come behind a command"));
         assert!(complaint(&["help", "gte"]).contains("did you mean 'get'?"));
         assert!(complaint(&[]).contains("--help"));

@@ -8,7 +8,7 @@ use super::width::{pad, shorten_end, shorten_middle};
 use crate::swarm::peer_list::PeerStatus;
 
 /// What the letters mean, for `--help` and the screen. (The letters are transmission's, which libtorrent's users know.)
-pub const FLAGS: &str = "D it sends, d it chokes us, U we send, u we choke it, K unchoked in vain, S silent, I it came";
+pub const FLAGS: &str = "D sends, d chokes us, U we send, u we choke, K has nothing, S silent, I it came";
 
 /// Columns of the client's name.
 const CLIENT: usize = 18;
@@ -20,6 +20,8 @@ const RATE: usize = 10;
 const PERCENT: usize = 5;
 /// From so many columns on the client and both rates go into the row.
 const WIDE: usize = 74;
+/// And from so many on what it has and its rate; on less than that where it is, and its flags.
+const NARROW: usize = 36;
 
 /// At most `room` rows: a peer each, and one that tells of those that are left out.
 pub fn draw(peers: &[PeerStatus], look: Look, room: usize) -> Vec<Row> {
@@ -40,9 +42,16 @@ fn row(peer: &PeerStatus, look: Look) -> String {
     let down = if peer.down_rate > 0 { rate(peer.down_rate) } else { String::new() };
     let up = if peer.up_rate > 0 { rate(peer.up_rate) } else { String::new() };
     let wide = look.columns >= WIDE;
-    let behind = if wide { CLIENT + FLAG_COLUMNS + PERCENT + 2 * RATE + 12 } else { FLAG_COLUMNS + PERCENT + RATE + 5 };
+    let behind = match look.columns {
+        WIDE.. => CLIENT + FLAG_COLUMNS + PERCENT + 2 * RATE + 12,
+        NARROW.. => FLAG_COLUMNS + PERCENT + RATE + 5,
+        _ => FLAG_COLUMNS + 3,
+    };
     let room = look.columns.saturating_sub(behind);
     let addr = pad(&shorten_middle(&peer.addr.to_string(), room, ellipsis(look)), room);
+    if look.columns < NARROW {
+        return format!("  {addr} {flags}");
+    }
     if !wide {
         return format!("  {addr} {flags:<FLAG_COLUMNS$} {percent:>PERCENT$} {down:>RATE$}");
     }
@@ -67,25 +76,9 @@ fn flags(peer: &PeerStatus) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::session::tests::peer;
     use super::super::width::columns;
     use super::*;
-    use crate::proto::id::PeerId;
-
-    fn peer(addr: &str) -> PeerStatus {
-        PeerStatus {
-            addr: addr.parse().unwrap(),
-            id: PeerId(*b"-TR4060-abcdefghijkl"),
-            incoming: true,
-            chokes_us: false,
-            we_are_interested: true,
-            we_choke: true,
-            is_interested: true,
-            snubbed: false,
-            per_mille: 625,
-            down_rate: 5_460_000,
-            up_rate: 0,
-        }
-    }
 
     #[test]
     fn a_peer_is_a_row_at_80_columns_and_at_40() {
@@ -93,6 +86,7 @@ mod tests {
         let row = |addr: &str, columns| draw(&[peer(addr)], look(columns), 9)[0].text.clone();
         assert_eq!(row("10.0.0.1:6881", 79), "  10.0.0.1:6881         Transmission 4.0.6  DuI    62 %  5.21 MiB/s");
         assert_eq!(row("10.0.0.1:6881", 39), "  10.0.0.1:6881   DuI   62 % 5.21 MiB/s");
+        assert_eq!(row("10.0.0.1:6881", 20), "  10.0.0.1:6881 DuI");
         assert!(columns(&row("[2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff]:65535", 79)) <= 79);
     }
 

@@ -110,23 +110,7 @@ impl Screen {
                 out += &self.paint(&Row { text, strong: 0 });
             }
         }
-        let mut below = if ended { Vec::new() } else { self.keys(session, look) };
-        if let Some(limit) = session.limit.filter(|_| !ended) {
-            below.insert(0, format!("limited to {} down", rate(limit)));
-        }
-        below.extend(width::wrap(self.goodbye, look.columns, CLOSING_ROWS, ""));
-        let room = Look { rows: look.rows.saturating_sub(below.len()), ..look };
-        let mut drawing = match self.peers_of.and_then(|torrent| session.entries.get(torrent)).filter(|_| !ended) {
-            None => draw(session, room, ended),
-            Some(entry) => {
-                let mut rows = head(entry, room, false);
-                let peers = entry.running().map_or(&[][..], |status| &status.peer_list);
-                rows.extend(peers_view::draw(peers, room, room.rows.saturating_sub(rows.len())));
-                rows.truncate(room.rows);
-                rows
-            }
-        };
-        drawing.extend(below.into_iter().map(|text| Row { text, strong: 0 }));
+        let drawing = self.rows(session, look, ended, terminal::has_keys());
         for row in &drawing {
             out += &self.paint(row);
         }
@@ -141,9 +125,35 @@ impl Screen {
         }
     }
 
+    /// All that is drawn: the torrents or the peers of one, and what is said below. None is wider than the screen.
+    fn rows(&self, session: &Session, look: Look, ended: bool, has_keys: bool) -> Vec<Row> {
+        let mut below = Vec::new();
+        if let Some(limit) = session.limit.filter(|_| !ended) {
+            below.extend(width::wrap(&format!("limited to {} down", rate(limit)), look.columns, CLOSING_ROWS, ""));
+        }
+        if has_keys && !ended {
+            below.extend(self.keys(session, look));
+        }
+        below.extend(width::wrap(self.goodbye, look.columns, CLOSING_ROWS, ""));
+        let room = Look { rows: look.rows.saturating_sub(below.len()), ..look };
+        let mut rows = match self.peers_of.and_then(|torrent| session.entries.get(torrent)).filter(|_| !ended) {
+            None => draw(session, room, ended),
+            Some(entry) => {
+                let mut rows = head(entry, room, false);
+                let peers = entry.running().map_or(&[][..], |status| &status.peer_list);
+                rows.extend(peers_view::draw(peers, room, room.rows.saturating_sub(rows.len())));
+                rows.truncate(room.rows);
+                rows
+            }
+        };
+        rows.extend(below.into_iter().map(|text| Row { text, strong: 0 }));
+        rows.truncate(look.rows);
+        rows
+    }
+
     /// What the keys are; and with the peers, for those who ask, what their flags mean.
     fn keys(&self, session: &Session, look: Look) -> Vec<String> {
-        if !terminal::has_keys() || !self.keys.unwrap_or(session.began.elapsed() < INTRODUCTION) {
+        if !self.keys.unwrap_or(session.began.elapsed() < INTRODUCTION) {
             return Vec::new();
         }
         let mut rows = width::wrap(KEYS, look.columns, CLOSING_ROWS, "");
@@ -193,4 +203,43 @@ pub fn is_utf8() -> bool {
     let name = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find(|name| set(name));
     let value = name.and_then(|name| std::env::var(name).ok()).unwrap_or_default().to_ascii_lowercase();
     value.contains("utf-8") || value.contains("utf8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::session::tests::{peer, session, status};
+    use super::*;
+    use crate::engine::Phase;
+    use crate::swarm::status::Status;
+
+    /// A screen on which everything is shown that can be.
+    fn full(peers_of: Option<usize>) -> (Screen, Session) {
+        let goodbye = goodbye(true, true);
+        let screen =
+            Screen { utf8: true, bold: true, drawn: Vec::new(), size: (0, 0), goodbye, keys: Some(true), peers_of };
+        let peer_list = vec![peer("[2001:db8::1]:6881"), peer("10.0.0.1:6881")];
+        let running = Phase::Running(Box::new(Status { peer_list, ..status(50 << 20) }));
+        let mut session = session(vec![("東京 a long name.iso", 100 << 20, running)]);
+        session.limit = Some(1000 << 10);
+        (screen, session)
+    }
+
+    #[test]
+    fn nothing_is_too_wide_or_too_high_on_the_smallest_of_terminals() {
+        for peers_of in [None, Some(0)] {
+            let (screen, session) = full(peers_of);
+            for (columns, rows) in (0..100).flat_map(|columns| (0..26).map(move |rows| (columns, rows))) {
+                let drawn = screen.rows(&session, Look { columns, rows, utf8: true }, false, true);
+                assert!(drawn.len() <= rows, "{columns}x{rows}: {drawn:#?}");
+                assert!(drawn.iter().all(|row| width::columns(&row.text) <= columns), "{columns}x{rows}: {drawn:#?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_flags_mean_is_a_row_at_80_columns() {
+        let (screen, session) = full(Some(0));
+        let rows = screen.rows(&session, Look { columns: 79, rows: 23, utf8: true }, false, true);
+        assert!(rows.iter().any(|row| row.text == peers_view::FLAGS), "{rows:#?}");
+    }
 }

@@ -4,6 +4,7 @@
 
 use super::exit::Exit;
 use super::units::sum;
+use super::words;
 use crate::engine::{Job, Notice, Phase, Problem, ProblemKind, Report};
 use crate::proto::url;
 use crate::swarm::status::Status;
@@ -179,6 +180,12 @@ impl Session {
                     events.push(Event::Removed(torrent));
                 }
             }
+            Notice::Stood { torrent, status } => {
+                if let Some(entry) = self.entries.get_mut(torrent) {
+                    entry.status = Some(*status.clone());
+                    entry.report.phase = Phase::Running(status);
+                }
+            }
             Notice::Failed { torrent, problem } => self.fail(torrent, problem, &mut events),
             Notice::Tracker { torrent, url, problem, refuses } => {
                 if torrent < self.entries.len() {
@@ -256,8 +263,12 @@ impl Session {
         }
     }
 
-    fn fail(&mut self, torrent: usize, problem: Problem, events: &mut Vec<Event>) {
+    fn fail(&mut self, torrent: usize, mut problem: Problem, events: &mut Vec<Event>) {
         if let Some(entry) = self.entries.get_mut(torrent) {
+            if let (ProblemKind::GaveUp, Some(status)) = (problem.kind, entry.running()) {
+                problem.text += ": ";
+                problem.text += &words::why_waiting(status);
+            }
             self.first_failure.get_or_insert(exit_of(&problem));
             entry.problem = Some(problem);
             events.push(Event::Failed(torrent));
@@ -273,6 +284,7 @@ fn entry(job: &Job) -> Entry {
             info_hash: job.metainfo.info_hash,
             length: job.length(),
             size: job.metainfo.length,
+            queued: false,
             phase: Phase::Checking(0),
         },
         status: None,

@@ -1,9 +1,10 @@
 //! Tests of the session, and sessions for the tests of those who show them. Floor 4.
 
 use super::*;
-use crate::proto::id::InfoHash;
+use crate::proto::id::{InfoHash, PeerId};
 use crate::swarm::Time;
 use crate::swarm::announcer::{Announcer, Tracker};
+use crate::swarm::peer_list::PeerStatus;
 use crate::swarm::rng::Rng;
 
 /// Numbers of a torrent of which `left` bytes are missing.
@@ -37,6 +38,23 @@ pub fn status(left: u64) -> Status {
     }
 }
 
+/// A peer that sends and wants to be sent something.
+pub fn peer(addr: &str) -> PeerStatus {
+    PeerStatus {
+        addr: addr.parse().unwrap(),
+        id: PeerId(*b"-TR4060-abcdefghijkl"),
+        incoming: true,
+        chokes_us: false,
+        we_are_interested: true,
+        we_choke: true,
+        is_interested: true,
+        snubbed: false,
+        per_mille: 625,
+        down_rate: 5_460_000,
+        up_rate: 0,
+    }
+}
+
 /// Trackers that have answered.
 pub fn trackers(urls: &[&str]) -> Vec<Tracker> {
     let tiers: Vec<Vec<String>> = urls.iter().map(|url| vec![url.to_string()]).collect();
@@ -58,7 +76,14 @@ pub fn session(torrents: Vec<(&str, u64, Phase)>) -> Session {
         whole: None,
         removed: false,
         problem: if let Phase::Failed(problem) = &phase { Some(problem.clone()) } else { None },
-        report: Report { name: name.into(), info_hash: InfoHash([0xab; 20]), length, size: length, phase },
+        report: Report {
+            name: name.into(),
+            info_hash: InfoHash([0xab; 20]),
+            length,
+            size: length,
+            queued: false,
+            phase,
+        },
     };
     let entries = torrents.into_iter().map(entry).collect();
     Session { began: now, port: 6881, entries, settled: None, limit: None, first_failure: None }
@@ -90,6 +115,19 @@ fn the_first_failure_decides_the_exit_code() {
     session.take_in(Notice::Failed { torrent: 0, problem: problem(ProblemKind::Io) }, now);
     assert_eq!(session.exit(), Exit::CantCreate);
     assert!(session.settled.is_some());
+}
+
+#[test]
+fn who_is_given_up_has_a_reason() {
+    let (mut session, now) = (two(), Instant::now());
+    let trouble = DiskTrouble { text: "no space left on /srv".into(), short_bytes: 1_288_490_189 };
+    let waiting = Status { standing: Standing::WaitingForDisk(Box::new(trouble)), ..status(50) };
+    session.take_in(Notice::Stood { torrent: 1, status: Box::new(waiting) }, now);
+    let gave_up = Problem { kind: ProblemKind::GaveUp, text: "given up, no progress for 60 s".into() };
+    assert_eq!(session.take_in(Notice::Failed { torrent: 1, problem: gave_up }, now), [Event::Failed(1)]);
+    let told = session.entries[1].problem.as_ref().map(|problem| problem.text.as_str());
+    let words = "given up, no progress for 60 s: waiting for disk: no space left on /srv, 1.20 GiB short";
+    assert_eq!((told, session.exit(), session.entries[1].had()), (Some(words), Exit::Interrupted, 50));
 }
 
 #[test]

@@ -30,6 +30,7 @@ pub fn read(source: &OsStr) -> Result<Metainfo, Failure> {
 pub fn bytes(source: &OsStr) -> Result<Vec<u8>, Failure> {
     match address(source) {
         _ if source == "-" => read_stdin(),
+        _ if source.is_empty() => Err(Failure::usage("'' names no torrent; expected a .torrent file, - or a URL")),
         Some(url) => fetch(url),
         None => read_file(source),
     }

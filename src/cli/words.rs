@@ -15,9 +15,11 @@ pub fn state(entry: &Entry) -> &'static str {
     match entry.running() {
         _ if entry.removed => "removed",
         _ if entry.problem.is_some() => "failed",
+        Some(_) if entry.report.queued => "waiting",
         Some(status) if status.paused => "paused",
-        _ if entry.whole.is_some() => "seeding",
+        // A seed too: it can't serve what its disk does not read.
         Some(status) if waits_for_disk(status) => "waiting",
+        _ if entry.whole.is_some() => "seeding",
         Some(status) if status.down_rate > 0 => "downloading",
         Some(_) => "waiting",
         None if entry.joined.is_some() => "downloading",
@@ -33,11 +35,31 @@ pub fn waits_for_disk(status: &Status) -> bool {
 /// Why nothing comes, where something is to come.
 pub fn why(entry: &Entry) -> Option<String> {
     let waits = matches!(state(entry), "waiting" | "paused");
-    entry.running().filter(|_| waits).map(why_waiting)
+    let status = entry.running().filter(|_| waits)?;
+    let its_turn = entry.report.queued && !waits_for_disk(status);
+    Some(if its_turn { "waits for its turn: as many download as may".into() } else { why_waiting(status) })
+}
+
+/// What a torrent waits for, in one word for programs; the words for people are [`why`].
+pub fn waits_for(entry: &Entry) -> Option<&'static str> {
+    let status = entry.running().filter(|_| state(entry) == "waiting")?;
+    Some(if waits_for_disk(status) {
+        "disk"
+    } else if entry.report.queued {
+        "turn"
+    } else if status.askable > 0 {
+        "blocks"
+    } else if status.useful > 0 {
+        "unchoke"
+    } else if status.peers > 0 {
+        "pieces"
+    } else {
+        "peers"
+    })
 }
 
 /// Why nothing comes, though something is missing.
-fn why_waiting(status: &Status) -> String {
+pub fn why_waiting(status: &Status) -> String {
     let peers = count(status.peers, "peer");
     if let Standing::WaitingForDisk(trouble) = &status.standing {
         return waiting_for_disk(trouble);
@@ -231,6 +253,32 @@ mod tests {
         assert_eq!(why_waiting(&Status { connecting: 2, ..idle() }), "2 connections are being opened");
         assert_eq!(why_waiting(&Status { known: 40, ..idle() }), "none of 40 known peers can be reached now");
         assert!(why_waiting(&Status { paused: true, ..status(100) }).starts_with("paused"));
+    }
+
+    #[test]
+    fn programs_hear_what_is_waited_for_in_a_word() {
+        let trouble = DiskTrouble { text: "full".into(), short_bytes: 0 };
+        let disk = Status { standing: Standing::WaitingForDisk(Box::new(trouble)), peers: 3, ..idle() };
+        for (status, word) in [
+            (disk.clone(), "disk"),
+            (Status { useful: 2, askable: 1, peers: 3, ..idle() }, "blocks"),
+            (Status { useful: 2, peers: 3, ..idle() }, "unchoke"),
+            (Status { peers: 3, ..idle() }, "pieces"),
+            (Status { known: 9, ..idle() }, "peers"),
+        ] {
+            let run = session(vec![("a", 100, Phase::Running(status.into()))]);
+            assert_eq!((state(&run.entries[0]), waits_for(&run.entries[0])), ("waiting", Some(word)));
+        }
+        let mut run = session(vec![("a", 100, Phase::Running(Status { paused: true, ..idle() }.into()))]);
+        let entry = &mut run.entries[0];
+        assert_eq!((state(entry), waits_for(entry)), ("paused", None));
+        entry.report.queued = true;
+        assert_eq!((state(entry), waits_for(entry)), ("waiting", Some("turn")));
+        assert_eq!(why(entry).as_deref(), Some("waits for its turn: as many download as may"));
+        // A seed whose disk is away does not seed.
+        (entry.whole, entry.report.queued) = (Some(run.began), false);
+        entry.report.phase = Phase::Running(disk.into());
+        assert_eq!((state(entry), waits_for(entry)), ("waiting", Some("disk")));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! it (Linux 5.6), else component by component with `O_NOFOLLOW`. (libtorrent#8344 shows what happens otherwise.)
 
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, ResolveFlags, fstat, fstatvfs, mkdirat, openat, openat2, renameat, unlinkat,
+    AtFlags, CWD, Mode, OFlags, ResolveFlags, fstat, fstatfs, fstatvfs, mkdirat, openat, openat2, renameat, unlinkat,
 };
 use rustix::io::Errno;
 use std::fs::File;
@@ -56,6 +56,11 @@ impl Folder {
             Err(_) => fstatvfs(&self.fd)?,
         };
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+
+    /// The kind of its file system, by the number that Linux gave it (statfs(2)).
+    pub fn kind(&self) -> io::Result<u32> {
+        Ok(fstatfs(&self.fd)?.f_type as u32)
     }
 
     /// Opens the file at `path`, whose components are separated by `/`, each already checked.

@@ -125,6 +125,7 @@ impl Content {
         })?;
         let none = || metainfo.files.iter().map(|_| AtomicBool::new(false)).collect();
         let (sized, touched, file_count) = (none(), none(), metainfo.files.len());
+        let known = KnownFiles::new(file_count, &folder);
         let has_padding = metainfo.files.iter().any(|entry| entry.padding);
         Ok(Content {
             torrent,
@@ -136,7 +137,7 @@ impl Content {
             preallocate,
             in_trouble: AtomicBool::new(false),
             doubtful: AtomicBool::new(false),
-            known: KnownFiles::new(file_count),
+            known,
             choice: None,
             parts: None,
             sized,
@@ -261,8 +262,9 @@ impl Content {
         if let (Some(index), None, true) = (files.next(), files.next(), is_plain) {
             let entry = self.metainfo.files.at(index);
             let slices: Vec<IoSlice> = blocks.iter().map(|block| IoSlice::new(block)).collect();
-            let done = pwritev(&*self.writable(index)?, &slices, offset - entry.offset);
-            self.known.wrote(index);
+            let file = self.writable(index)?;
+            let done = pwritev(&*file, &slices, offset - entry.offset);
+            self.known.wrote(index, &file);
             match done {
                 Ok(written) if written == length => return Ok(()),
                 // Less was written: what is left fails by itself, or is written below.
@@ -285,8 +287,9 @@ impl Content {
                 return Ok(());
             }
             let entry = self.metainfo.files.at(index);
-            let done = self.writable(index)?.write_all_at(&bytes[from..to], at);
-            self.known.wrote(index);
+            let file = self.writable(index)?;
+            let done = file.write_all_at(&bytes[from..to], at);
+            self.known.wrote(index, &file);
             done.map_err(|error| self.error(Doing::Writing, &entry.path(), error))
         })
     }
@@ -346,12 +349,14 @@ impl Content {
         let file = self.files.get((self.number, index), &self.folder, &entry, For::Writing);
         let file = file.map_err(|error| self.error(Doing::Making, &entry.path(), error))?;
         self.touch(index);
+        self.known.will_write(index, &file);
         if !self.sized[index].load(Ordering::Relaxed) {
             let found = file.metadata().map_err(|error| self.error(Doing::Making, &entry.path(), error))?;
             // `st_blocks` is in units of 512 bytes, whatever the file system's own are (stat(2)).
             let is_sparse = found.blocks() * 512 < entry.length;
             if found.len() < entry.length || (self.preallocate && is_sparse) {
                 self.reserve(&file, entry)?;
+                self.known.wrote(index, &file);
             }
             self.sized[index].store(true, Ordering::Relaxed);
         }

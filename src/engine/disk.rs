@@ -215,11 +215,7 @@ impl Worker {
                     }
                     DiskJob::Probe { content, block, left } => {
                         run.take().into_iter().for_each(|run| self.write(run));
-                        let event = match content.probe(block, left) {
-                            Ok(doubtful) => Event::DiskHealed { doubtful },
-                            Err(trouble) => Event::DiskTrouble { block, trouble },
-                        };
-                        self.tell(content.torrent, event);
+                        self.probe(&content, block, left);
                     }
                     DiskJob::Forget { torrent } => {
                         run.take().into_iter().for_each(|run| self.write(run));

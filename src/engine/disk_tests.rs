@@ -9,7 +9,7 @@ use crate::swarm::rng::Rng;
 use proptest::prelude::*;
 use std::fs;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const BLOCK: usize = BLOCK_BYTES as usize;
 const BUDGET: u64 = 256 * 1024;

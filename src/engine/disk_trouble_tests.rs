@@ -72,3 +72,24 @@ fn a_file_that_lost_its_end_before_it_was_read_back_is_told() {
     assert!(told.checked.is_empty());
     assert_eq!(told.written, metainfo.length, "its memory is free again");
 }
+
+/// A check that begins anew takes the turn of writing: what a probe writes must not come between.
+#[test]
+fn a_probe_waits_for_its_turn_and_keeps_it_until_it_has_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (metainfo, bytes) = torrent(2 * BLOCK, &[], BLOCK, &[]);
+    let mut bench = Bench::new(&metainfo, &bytes, dir.path());
+    let content = Arc::clone(&bench.content);
+    content.in_trouble.store(true, Ordering::Relaxed);
+    let turn = content.write_turn.lock().unwrap();
+    let block = Some(BlockSpec { piece: 0, begin: 0, length: BLOCK_BYTES });
+    bench.disk.give(0, DiskJob::Probe { content: Arc::clone(&content), block, left: metainfo.length });
+    bench.disk.send();
+    let early = bench.inbox.recv_timeout(Duration::from_millis(200));
+    assert!(early.is_err() && !dir.path().join("whole").exists(), "it did not wait for its turn");
+    drop(turn);
+    let mut told = Told::default();
+    bench.listen(&mut told, "an answer", |told| told.trouble == ["healed"]);
+    assert!(!content.in_trouble.load(Ordering::Relaxed));
+    assert!(bench.end(told).failed.is_empty());
+}

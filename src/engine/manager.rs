@@ -148,7 +148,7 @@ impl Manager {
                 self.next_in_queue(now);
             }
             while let Some((torrent, addr)) = self.unreached.pop() {
-                self.handle(torrent, Event::ConnectFailed { addr }, now);
+                self.handle(torrent, Event::ConnectFailed { addr, our_fault: true }, now);
             }
             while let Some((torrent, announcement)) = self.unannounced.pop() {
                 let reason = "no thread could be started to ask it".to_string();
@@ -356,7 +356,12 @@ impl Manager {
 
     fn reports(&self, now: Time) -> Vec<Report> {
         let watch = |number| Watch { peers_of: self.watch.peers_of.filter(|&watched| watched == number), ..self.watch };
-        self.torrents.iter().enumerate().map(|(number, slot)| slot.report(now, watch(number))).collect()
+        let report = |(number, slot): (usize, &Slot)| {
+            let report = slot.report(now, watch(number));
+            // Whose turn it is matters only when the person lets any go on.
+            Report { queued: report.queued && !self.paused, ..report }
+        };
+        self.torrents.iter().enumerate().map(report).collect()
     }
 }
 

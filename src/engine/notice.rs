@@ -44,6 +44,13 @@ pub enum Notice {
         /// Which.
         torrent: usize,
     },
+    /// How a torrent stood that was given up: [`Notice::Failed`] follows.
+    Stood {
+        /// Which.
+        torrent: usize,
+        /// How.
+        status: Box<Status>,
+    },
     /// The torrent ended by itself.
     Failed {
         /// Which.
@@ -91,6 +98,8 @@ pub struct Report {
     pub length: u64,
     /// Bytes of content in all.
     pub size: u64,
+    /// It waits until others have ended their downloads.
+    pub queued: bool,
     /// What it is doing.
     pub phase: Phase,
 }
@@ -122,7 +131,7 @@ pub enum ProblemKind {
     CantCreate,
     /// Files could not be read or written.
     Io,
-    /// Nothing came for too long.
+    /// It made no progress for too long.
     GaveUp,
 }
 

@@ -168,8 +168,9 @@ impl Content {
             if is_right || !self.wants(index) {
                 return Ok(());
             }
-            let done = self.writable(index)?.write_all_at(&bytes[from..to], at);
-            self.known.wrote(index);
+            let file = self.writable(index)?;
+            let done = file.write_all_at(&bytes[from..to], at);
+            self.known.wrote(index, &file);
             done.map_err(|error| self.error(Doing::Writing, &entry.path(), error))
         })
     }

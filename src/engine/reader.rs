@@ -51,15 +51,21 @@ pub fn connect(around: &Surroundings, torrent: usize, info_hash: InfoHash, addr:
     let around = around.clone();
     let run = move || match shake_first(&around, info_hash, addr) {
         Ok((socket, handshake)) => run(&around, torrent, addr, socket, handshake, None),
-        Err(error) => connect_failed(&around, torrent, addr, &error),
+        Err(error) => connect_failed(&around, torrent, addr, &error, is_our_fault(&error)),
     };
     thread::Builder::new().name("reader".into()).stack_size(STACK_BYTES).spawn(run)?;
     Ok(())
 }
 
-fn connect_failed(around: &Surroundings, torrent: usize, addr: SocketAddr, error: &io::Error) {
+fn connect_failed(around: &Surroundings, torrent: usize, addr: SocketAddr, error: &io::Error, our_fault: bool) {
     log::debug!("{addr}: can't connect: {error}");
-    let _ = around.manager.send(Input::Torrent { torrent, event: Event::ConnectFailed { addr } });
+    let _ = around.manager.send(Input::Torrent { torrent, event: Event::ConnectFailed { addr, our_fault } });
+}
+
+/// Whether we lack what a connection takes, so that nobody else is to blame.
+fn is_our_fault(error: &io::Error) -> bool {
+    let lacking = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    lacking.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 /// Takes in a connection that somebody opened to us; to be called on a thread of its own. Its place is free again when
@@ -165,7 +171,8 @@ fn run(
     });
     let (link, limits) = match prepared {
         Ok(prepared) => prepared,
-        Err(error) if outgoing => return connect_failed(around, torrent, addr, &error),
+        // It has shaken hands; what is missing now (a thread, or the torrent) is missing here.
+        Err(error) if outgoing => return connect_failed(around, torrent, addr, &error, true),
         Err(error) => return log::debug!("{addr}: {error}"),
     };
     log::debug!("{addr} > {handshake}");

@@ -140,7 +140,7 @@ fn connect_to(around: &Surroundings, inbox: &Receiver<Input>, ours: InfoHash, an
     socket.write_all(answer).unwrap();
     drop(socket);
     match next(inbox) {
-        Input::Torrent { torrent: 0, event: Event::ConnectFailed { addr: failed } } => failed == addr,
+        Input::Torrent { torrent: 0, event: Event::ConnectFailed { addr: failed, .. } } => failed == addr,
         Input::Connected { addr: connected, outgoing: true, .. } => {
             assert_eq!(connected, addr);
             assert!(matches!(next(inbox), Input::Peer { .. }), "its end");
@@ -167,7 +167,7 @@ fn every_connection_we_open_is_reported_once_as_open_or_as_failed() {
             around.directory.remove(&ours);
         }
         connect(&around, 0, ours, addr).unwrap();
-        let Input::Torrent { event: Event::ConnectFailed { addr: failed }, .. } = next(&inbox) else { panic!() };
+        let Input::Torrent { event: Event::ConnectFailed { addr: failed, .. }, .. } = next(&inbox) else { panic!() };
         assert_eq!(failed, addr);
     }
     assert!(inbox.is_empty());
@@ -190,7 +190,36 @@ fn who_does_not_even_answer_is_let_go_when_the_torrent_ends() {
     let begun = Instant::now();
     around.directory.remove(&ours);
     assert!(
-        matches!(next(&inbox), Input::Torrent { event: Event::ConnectFailed { addr: failed }, .. } if failed == addr)
+        matches!(next(&inbox), Input::Torrent { event: Event::ConnectFailed { addr: failed, .. }, .. } if failed == addr)
     );
     assert!(begun.elapsed() < CONNECT_TIMEOUT / 2, "only the timeout ended it");
+}
+
+/// The rest of the process has taken all descriptors: that says nothing about the address.
+#[test]
+#[ignore = "for the test below, which starts it with few descriptors"]
+fn nothing_is_left_to_connect_with() {
+    let (around, inbox, metainfo, _dir) = one_torrent();
+    let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
+    let taken: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
+    connect(&around, 0, metainfo.info_hash, addr).unwrap();
+    let said = next(&inbox);
+    drop(taken);
+    let Input::Torrent { event: Event::ConnectFailed { addr: failed, our_fault }, .. } = said else { panic!() };
+    assert_eq!((failed, our_fault), (addr, true));
+    // Nobody listens there, and that is no lack of ours.
+    connect(&around, 0, metainfo.info_hash, addr).unwrap();
+    let Input::Torrent { event: Event::ConnectFailed { our_fault, .. }, .. } = next(&inbox) else { panic!() };
+    assert!(!our_fault);
+}
+
+#[test]
+fn being_out_of_descriptors_is_no_fault_of_the_address() {
+    let this = std::env::current_exe().unwrap();
+    let name = "engine::reader::tests::nothing_is_left_to_connect_with";
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "ulimit -n 40; exec \"$0\" --ignored --exact \"$1\""]).arg(this).arg(name);
+    let output = shell.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }

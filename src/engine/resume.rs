@@ -14,9 +14,11 @@
 //!   renamed over it: one of the two is there, whole. A file that we wrote to after the state was taken has another
 //!   time, so its pieces are hashed: what came since is found, but for pieces that were not complete.
 //! * *Other programs.* A file is looked at again only when we wrote to it, so what others do to files we have no part in
-//!   shows as another time or size. (What they do to a file while we write to it nobody can tell by its time.) A write
-//!   within the same tick of the file system's clock would leave the time as it is: so a record is taken only of a file
-//!   that has been quiet for longer than a tick.
+//!   shows as another time or size. Of a file that we write to a record is taken only if it always was [as we left
+//!   it](super::touched), before each write and at the end; so what others do to it meanwhile shows too. (Not on file
+//!   systems of other machines, where times may come late; nor within one tick of the clock between two writes of
+//!   ours.) A write within the same tick of the file system's clock would leave the time as it is: so a record is taken
+//!   only of a file that has been quiet for longer than a tick.
 //! * *Loss of power, a disk pulled out.* They take what was not on the disk yet, while the file's time may be there. A
 //!   record says whether the file is known to be on the disk: files are synced once, when all their pieces are had, by
 //!   the keeper, for which nobody waits. A record of another file is trusted only while the system has not been started
@@ -248,12 +250,15 @@ impl Known {
             if !touched && !record.as_ref().is_some_and(wants_sync) {
                 continue;
             }
-            let examined = content.open_file(file).and_then(|file| {
+            let examined = content.open_file(file).and_then(|opened| {
                 let before = record.filter(|_| !touched);
-                let now = before.map_or_else(|| look_when_quiet(&file, all || in_haste), |before| Ok(Some(before)))?;
+                let now =
+                    before.map_or_else(|| look_when_quiet(&opened, all || in_haste), |before| Ok(Some(before)))?;
+                // Where somebody else wrote, its time vouches for nothing. (Where we are writing, it will the next time.)
+                let now = now.filter(|_| before.is_some() || content.known.is_as_left(file, &opened));
                 let on_disk = now.as_ref().is_some_and(wants_sync);
                 if on_disk {
-                    file.sync_all()?;
+                    opened.sync_all()?;
                 }
                 Ok(now.map(|now| Record { on_disk: on_disk || now.on_disk, ..now }))
             });

@@ -4,6 +4,7 @@ use super::super::testkit::{Part, open, part, torrent};
 use super::*;
 use crate::proto::metainfo::Metainfo;
 use std::fs::FileTimes;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 const PIECE: usize = 1000;
@@ -37,6 +38,12 @@ impl Stage {
             seen.iter().enumerate().map(|(file, seen)| known.trusts(&self.states, file, seen.as_ref())).collect();
         known.checked(&self.states, seen, &trusted);
         (content, known)
+    }
+
+    /// As if our last write to a file had been at `time`.
+    fn as_if_written_at(&self, time: SystemTime, content: &Content, file: usize) {
+        age(&self.path(file), time);
+        content.known.wrote(file, &File::open(self.path(file)).unwrap());
     }
 
     /// How the files are now.
@@ -92,12 +99,12 @@ fn a_file_that_is_being_written_to_has_no_record() {
     let (content, mut known) = stage.open();
     content.write(0, &[stage.bytes[..2 * PIECE].to_vec()]).unwrap();
     // As if the clock were a tick of FAT's behind: whatever is written next may have the same time.
-    age(&stage.path(0), SystemTime::UNIX_EPOCH + Duration::from_secs(unix_seconds()));
+    stage.as_if_written_at(SystemTime::UNIX_EPOCH + Duration::from_secs(unix_seconds()), &content, 0);
     assert!(stage.save(&content, &mut known, &[0, 1], false));
     assert_eq!(known.resume.files, [None, None]);
     assert_eq!(stage.trusted(), [false, false]);
     // Later it is quiet, though nothing was written to it since.
-    age(&stage.path(0), ago(1000));
+    stage.as_if_written_at(ago(1000), &content, 0);
     assert!(stage.save(&content, &mut known, &[0, 1], false));
     assert_eq!(stage.trusted(), [true, false]);
 }
@@ -121,6 +128,27 @@ fn what_others_write_while_we_run_is_noticed() {
     assert_eq!(stage.trusted(), [true, false]);
 }
 
+/// Between our writes and the state, and before our next write, which moves the time of change on, others write.
+#[test]
+fn what_others_write_to_a_file_of_ours_is_never_vouched_for() {
+    for written_after in [false, true] {
+        let stage = Stage::new();
+        let (content, mut known) = stage.open();
+        content.write(0, &[stage.bytes[..2 * PIECE].to_vec()]).unwrap();
+        content.write(3 * PIECE as u64, &[stage.bytes[3 * PIECE..].to_vec()]).unwrap();
+        thread::sleep(2 * TICK);
+        File::options().write(true).open(stage.path(0)).unwrap().write_all_at(&[!stage.bytes[5]], 5).unwrap();
+        if written_after {
+            thread::sleep(2 * TICK);
+            content.write(2 * PIECE as u64, &[stage.bytes[2 * PIECE..3 * PIECE].to_vec()]).unwrap();
+        }
+        for in_haste in [false, true] {
+            stage.save(&content, &mut known, &[0, 1, 3, 4, 5], in_haste);
+            assert_eq!(stage.trusted(), [false, true], "written after: {written_after}, in haste: {in_haste}");
+        }
+    }
+}
+
 #[test]
 fn only_whole_files_are_synced_and_only_when_nobody_waits() {
     let stage = Stage::new();
@@ -132,7 +160,7 @@ fn only_whole_files_are_synced_and_only_when_nobody_waits() {
     if mounts_are_unique {
         assert_eq!(on_disk(&known), [Some(false), Some(false)]);
     }
-    age(&stage.path(1), ago(1000));
+    stage.as_if_written_at(ago(1000), &content, 1);
     stage.save(&content, &mut known, &[0, 1, 2, 3], false);
     assert_eq!(on_disk(&known), [Some(true), Some(!mounts_are_unique)]);
     // The next run remembers it.

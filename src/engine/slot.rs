@@ -107,7 +107,8 @@ impl Slot {
             }
             State::Failed(problem, _) => Phase::Failed(problem.clone()),
         };
-        Report { name: self.name.clone(), info_hash: self.info_hash, length: self.length, size: self.size, phase }
+        let (name, queued) = (self.name.clone(), self.queued);
+        Report { name, info_hash: self.info_hash, length: self.length, size: self.size, queued, phase }
     }
 }
 

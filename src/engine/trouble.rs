@@ -81,7 +81,8 @@ impl Content {
 
     /// Tries whether the disk works again, by writing nothing of worth in the place of `block`, of which nothing is had.
     /// `left`: bytes of the torrent that are not had. If it works, says whether what was written is in doubt; then it is to
-    /// be opened and checked again, and nothing is written to it as it is.
+    /// be opened and checked again, and nothing is written to it as it is. To be called with the
+    /// [turn of writing](Content::write_turn).
     pub fn probe(&self, block: Option<BlockSpec>, left: u64) -> Result<bool, DiskTrouble> {
         let words = |text: String| DiskTrouble { text, short_bytes: 0 };
         let there = Folder::open(&self.dir).map_err(|error| match error.kind() {

@@ -149,6 +149,14 @@ impl Candidates {
         self.known.insert(addr, Candidate { state, failures: failures + 1 });
     }
 
+    /// `addr` could not be tried, and that is not its fault: it is as good as before.
+    pub fn untried(&mut self, addr: SocketAddr, now: Time) {
+        if let Some(Candidate { state: State::Busy, failures }) = self.known.get(&addr).copied() {
+            let state = self.wait(now);
+            self.known.insert(addr, Candidate { state, failures });
+        }
+    }
+
     /// `addr` was connected, and is not any more. If it was of no use, that counts as a failure: it may be full.
     pub fn left(&mut self, addr: SocketAddr, was_of_use: bool, now: Time) {
         if !was_of_use {

@@ -6,6 +6,7 @@
 use super::Time;
 use super::announcer::{Announcement, Outcome};
 use super::peer::PeerKey;
+use super::status::Status;
 use super::waiting::DiskTrouble;
 use crate::proto::bitfield::Bitfield;
 use crate::proto::handshake::Handshake;
@@ -30,6 +31,8 @@ pub enum Event {
     ConnectFailed {
         /// The address.
         addr: SocketAddr,
+        /// It is not to blame: we have no descriptor, thread or memory left.
+        our_fault: bool,
     },
     /// A message other than a block came.
     Message {
@@ -204,10 +207,12 @@ pub enum Action {
     Resumed,
     /// Every piece that is wanted is had and proven.
     Complete,
-    /// The torrent stopped by itself, for nothing came for too long.
+    /// The torrent stopped by itself, for it made no progress for too long.
     GaveUp {
         /// In words.
         problem: String,
+        /// How it stood.
+        status: Box<Status>,
     },
     /// The torrent stopped by itself.
     Failed {

@@ -21,9 +21,14 @@ impl Torrent {
         turn.shared.connecting = turn.shared.connecting.saturating_sub(1);
     }
 
-    pub(super) fn connect_failed(&mut self, addr: SocketAddr, turn: &mut Turn) {
+    pub(super) fn connect_failed(&mut self, addr: SocketAddr, our_fault: bool, turn: &mut Turn) {
         self.connecting_ended(turn);
-        self.candidates.failed(addr, turn.now);
+        if our_fault {
+            self.candidates.untried(addr, turn.now);
+            turn.shared.hold_connecting(turn.now);
+        } else {
+            self.candidates.failed(addr, turn.now);
+        }
     }
 
     pub(super) fn connected(

@@ -42,5 +42,5 @@ fn a_torrent_for_which_nothing_comes_is_given_up_in_time() {
     swarm.run(last + Time::from_secs(59), |_| false);
     assert_eq!(swarm.members[0].torrent.standing, Standing::Downloading);
     swarm.run(last + Time::from_secs(62), |_| false);
-    assert_eq!(swarm.members[0].torrent.standing, Standing::Failed("given up: nothing came for 60 s".into()));
+    assert_eq!(swarm.members[0].torrent.standing, Standing::Failed("given up, no progress for 60 s".into()));
 }

@@ -1,7 +1,9 @@
 //! Giving a torrent up for which nothing comes.
 //!
 //! Floor 2, a way of [`Torrent`]. Only where a person set a time for that (`--stop-timeout`, as aria2's
-//! `--bt-stop-timeout`): a swarm that is dead today may be alive tomorrow.
+//! `--bt-stop-timeout`): a swarm that is dead today may be alive tomorrow. Who set one wants an end, whoever is to blame:
+//! so a wait for a full disk counts too. What does not count is work that is going on (a check), and what the person
+//! wanted himself (a pause).
 
 use super::Time;
 use super::event::{Action, sooner};
@@ -27,10 +29,12 @@ impl Torrent {
     /// Gives the torrent up, if it is time for that.
     pub(super) fn give_up(&mut self, turn: &mut Turn) {
         if self.gives_up_at().is_some_and(|at| at <= turn.now) {
-            let problem = format!("given up: nothing came for {} s", (turn.now - self.progressed).as_secs());
+            let problem = format!("given up, no progress for {} s", (turn.now - self.progressed).as_secs());
+            // How it stands tells the person why; afterwards nobody is connected.
+            let status = Box::new(self.status(turn.now));
             self.stop(turn);
             self.standing = Standing::Failed(problem.clone());
-            turn.actions.push(Action::GaveUp { problem });
+            turn.actions.push(Action::GaveUp { problem, status });
         }
     }
 }

@@ -15,6 +15,8 @@ pub struct Shared {
     pub budget: Budget,
     /// Connections being opened, by all torrents.
     pub connecting: usize,
+    /// None is opened before this: there was nothing left to do it with.
+    pub hold: Time,
     /// Connections that stand, of all torrents ...
     pub connected: usize,
     /// ... and how many there may be.
@@ -29,7 +31,16 @@ impl Shared {
     /// What torrents of a process share that begins now; nothing is limited but memory.
     pub fn new(rng: Rng, budget: Budget) -> Shared {
         let [upload, download] = [(); 2].map(|()| TokenBucket::new(None, Time::ZERO));
-        Shared { rng, budget, connecting: 0, connected: 0, most_connected: usize::MAX, upload, download }
+        Shared {
+            rng,
+            budget,
+            connecting: 0,
+            connected: 0,
+            hold: Time::ZERO,
+            most_connected: usize::MAX,
+            upload,
+            download,
+        }
     }
 
     /// A block of so many bytes is asked for: it may arrive at any moment.

@@ -200,7 +200,7 @@ impl Torrent {
                     reply.peers.iter().for_each(|&addr| self.candidates.add(addr, turn.now));
                 }
             }
-            Event::ConnectFailed { addr } => self.connect_failed(addr, turn),
+            Event::ConnectFailed { addr, our_fault } => self.connect_failed(addr, our_fault, turn),
             _ if self.has_failed() => {}
             Event::Connected { peer, addr, outgoing, handshake } => {
                 self.connected(peer, addr, outgoing, handshake, turn);

@@ -184,6 +184,34 @@ fn a_seed_that_waits_for_its_disk_is_not_given_up() {
     assert_eq!(count(&decides(&mut swarm, Event::Timer), gives_up), 1);
 }
 
+/// Whoever set a time wants an end: a disk that stays full is no excuse, and the reason is told.
+#[test]
+fn a_download_that_waits_for_its_disk_is_given_up_in_time() {
+    let (mut swarm, block) = under_way();
+    swarm.members[0].torrent.settings.stop_timeout = Some(Time::from_secs(100));
+    let progressed = swarm.members[0].torrent.progressed;
+    decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("full") });
+    let mut seconds = 0;
+    let given_up = loop {
+        swarm.now += Time::from_secs(1);
+        seconds += 1;
+        assert!(seconds <= 100, "it waits for ever");
+        for action in decides(&mut swarm, Event::Timer) {
+            if is_probe(&action) {
+                decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("full") });
+            }
+            if let Action::GaveUp { problem, status } = action {
+                assert_eq!(status.standing, Standing::WaitingForDisk(Box::new(trouble("full"))));
+                assert_eq!((problem.as_str(), status.peers), ("given up, no progress for 100 s", 1));
+            }
+        }
+        if swarm.members[0].torrent.has_failed() {
+            break swarm.now;
+        }
+    };
+    assert!(given_up >= progressed + Time::from_secs(100));
+}
+
 #[test]
 fn a_piece_that_cannot_be_read_is_fetched_again_and_not_offered() {
     let mut swarm = Swarm::new(&[everything(), nothing(), everything()]);
@@ -198,4 +226,62 @@ fn a_piece_that_cannot_be_read_is_fetched_again_and_not_offered() {
     assert_eq!(swarm.members[1].heard.iter().filter(|(_, said)| *said == Message::Reject(block)).count(), 1);
     swarm.connect(0, 2);
     assert!(swarm.run(Time::from_secs(60), |swarm| swarm.whole(0) && swarm.whole(1)));
+}
+
+/// Whatever happens in whatever order, the disk is tried by one at a time, and never while its content is checked: what
+/// a try writes would come between, and a check that is over would be one of the past.
+#[test]
+fn the_disk_is_never_tried_while_it_is_checked_nor_twice_at_once() {
+    let (mut tried, mut checked) = (0, 0);
+    for seed in 0..20 {
+        let (mut swarm, block) = under_way();
+        let mut rng = Rng::new(seed);
+        // What the engine knows: a try or a check is on its way, and nothing is written, so nothing fails.
+        let (mut probing, mut checking, mut in_trouble) = (false, false, false);
+        for _ in 0..600 {
+            let doubtful = rng.below(3) == 0;
+            let event = match rng.below(8) {
+                0 if !in_trouble => {
+                    in_trouble = true;
+                    Event::DiskTrouble { block: Some(block), trouble: trouble("full") }
+                }
+                1 => Event::Doubted { text: "changed".into() },
+                2 | 3 if probing => {
+                    probing = false;
+                    in_trouble = doubtful;
+                    Event::DiskHealed { doubtful }
+                }
+                4 if probing => {
+                    probing = false;
+                    Event::DiskTrouble { block: Some(block), trouble: trouble("still full") }
+                }
+                5 if checking => {
+                    (checking, in_trouble) = (false, false);
+                    Event::CheckedAgain { have: nothing() }
+                }
+                6 if checking => {
+                    checking = false;
+                    Event::DiskTrouble { block: None, trouble: trouble("away") }
+                }
+                _ => {
+                    swarm.now += Time::from_secs(rng.below(90) as u64);
+                    Event::Timer
+                }
+            };
+            for action in decides(&mut swarm, event) {
+                match action {
+                    Action::ProbeDisk { .. } => {
+                        assert!(!probing && !checking, "tried while probing: {probing}, checking: {checking}");
+                        (probing, tried) = (true, tried + 1);
+                    }
+                    Action::CheckAgain => {
+                        assert!(!probing && !checking, "checked while probing: {probing}, checking: {checking}");
+                        (checking, in_trouble, checked) = (true, true, checked + 1);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    assert!(tried > 500 && checked > 500, "{tried} tries, {checked} checks");
 }

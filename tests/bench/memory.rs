@@ -45,7 +45,9 @@ pub fn measure(report: &mut Report, builds: &Builds, source: &mut Source) {
             rows.push(vec![what, format!("<= {limit}"), peak, verdict, gave, cpu, whole]);
         }
     }
-    report.section(&format!("Memory: peak of the default build while it fetches {} MiB", source.size_mib));
+    // A single piece of 16 MiB is five times what may be under way, and more than all of the process may take.
+    let what = "Memory: peak of the default build, with the default --memory 3 (MiB under way), while it fetches";
+    report.section(&format!("{what} {} MiB", source.size_mib));
     report.table(&["target", "MiB", "measured", "", "at once (gave)", "CPU s", "start to end s"], &rows);
 }
 

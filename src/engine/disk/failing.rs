@@ -7,8 +7,22 @@ use crate::engine::content::{Content, ContentError};
 use crate::engine::input::Input;
 use crate::proto::message::BlockSpec;
 use crate::swarm::event::Event;
+use std::sync::PoisonError;
 
 impl Worker {
+    /// Tries whether the disk works again, and tells. It takes the turn of writing until that is told: so a write that
+    /// fails because of a relapse tells so after the manager heard that the disk works, and a check that begins anew
+    /// waits for what is written here. (No probe begins while there is a check: `swarm/waiting.rs` orders one or the
+    /// other, and nothing before the answer.)
+    pub(super) fn probe(&self, content: &Content, block: Option<BlockSpec>, left: u64) {
+        let _turn = content.write_turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let event = match content.probe(block, left) {
+            Ok(doubtful) => Event::DiskHealed { doubtful },
+            Err(trouble) => Event::DiskTrouble { block, trouble },
+        };
+        self.tell(content.torrent, event);
+    }
+
     /// Blocks of a piece were not written: what came of it is forgotten, and fetched again.
     pub(super) fn unwritten(&mut self, content: &Content, piece: u32) {
         self.forget(content.torrent, piece);

@@ -33,8 +33,9 @@ impl Manager {
             Action::Resumed => {
                 let _ = self.notices.send(Notice::Resumed { torrent: number });
             }
-            Action::GaveUp { problem: text } => {
+            Action::GaveUp { problem: text, status } => {
                 log::error!("{}: {text}", content.metainfo.name);
+                let _ = self.notices.send(Notice::Stood { torrent: number, status });
                 self.failed(number, Problem { kind: ProblemKind::GaveUp, text });
             }
             _ => {}
