@@ -40,8 +40,8 @@ check: ## what a change must pass: format, lints, documentation, tests
 bench: ## measures speed, memory, idleness and size, beside aria2 (minutes)
 	@$(CARGO) bench --locked --quiet --profile dev --bench bench -- rounds=$(ROUNDS) size=$(SIZE) only=$(ONLY)
 
-# A panic ends the program, so nothing needs the index of unwind tables; relocations are packed (glibc 2.36, musl 1.2.4).
-SMALL_FLAGS = -C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,--no-eh-frame-hdr
+# Relocations are packed (glibc 2.36, musl 1.2.4 read them).
+SMALL_FLAGS = -C link-arg=-Wl,-z,pack-relative-relocs
 
 small: ## builds for flash chips: the fewest bytes, no TLS
 	@RUSTFLAGS="$$RUSTFLAGS $(SMALL_FLAGS)" $(CARGO) build --locked --quiet --profile small --no-default-features

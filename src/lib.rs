@@ -77,7 +77,7 @@
 //!    makes the piece ours: all peers are told that we have it, and may ask for it. If the hash is wrong, the piece is
 //!    fetched again from one peer alone; the blocks that differ then show who lied (`lying.rs`).
 //! 8. *It is passed on.* A peer asks for the block; `uploading.rs` checks that it exists and that the peer is unchoked,
-//!    and hands [`Action::Upload`](swarm::event::Action::Upload) to its writer, which reads the block from disk itself.
+//!    and hands [`Action::Upload`](swarm::event::Action::Upload) to its writer, which has the system send the block from its file.
 //!    Whoever fetches, serves.
 //!
 //! ## What is never trusted

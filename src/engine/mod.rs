@@ -34,6 +34,7 @@ pub mod notice;
 pub mod parts;
 pub mod reader;
 pub mod resume;
+pub mod sending;
 pub mod serving;
 pub mod shaking;
 pub mod slot;

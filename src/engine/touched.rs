@@ -112,14 +112,14 @@ fn stamp(found: &Metadata) -> u64 {
 }
 
 impl Content {
-    /// Reads for somebody else: looks first, now and then, whether the files are still what they were.
-    pub fn serve(&self, offset: u64, bytes: &mut [u8]) -> Result<(), ContentError> {
-        for file in self.files_of(offset, bytes.len() as u64).filter(|file| self.wants(*file)) {
+    /// Before these bytes are served: looks, now and then, whether the files are still what they were.
+    pub fn look_if_due(&self, offset: u64, length: u64) -> Result<(), ContentError> {
+        for file in self.files_of(offset, length).filter(|file| self.wants(*file)) {
             if self.known.is_due(file) {
                 self.look(file)?;
             }
         }
-        self.read(offset, bytes)
+        Ok(())
     }
 
     fn look(&self, file: usize) -> Result<(), ContentError> {
