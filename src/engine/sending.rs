@@ -67,7 +67,7 @@ impl Content {
     /// The file that holds all of these bytes, and where; `None` where they lie in several, or in the part file.
     pub fn one_file(&self, offset: u64, length: u64) -> Option<(Arc<File>, u64)> {
         let index = self.files_of(offset, length).next().filter(|_| self.parts.is_none())?;
-        let entry = &self.metainfo.files[index];
+        let entry = self.metainfo.files.at(index);
         let is_inside = entry.offset <= offset && offset + length <= entry.offset + entry.length;
         Some((self.reader(index).ok().filter(|_| is_inside)?, offset - entry.offset))
     }
