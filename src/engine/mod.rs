@@ -52,7 +52,8 @@ pub use notice::{Notice, Phase, Problem, ProblemKind, Report, Watch};
 use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
 use crate::swarm::choice::Choice;
-use crate::swarm::torrent::Settings;
+pub use crate::swarm::settings::MAX_PEERS as DEFAULT_MAX_PEERS;
+use crate::swarm::settings::Settings;
 use crossbeam_channel::{Receiver, Sender};
 use input::Input;
 use resume::StateDir;
@@ -69,8 +70,6 @@ pub const DEFAULT_PORTS: RangeInclusive<u16> = 6881..=6999;
 /// Memory for blocks under way when none is named. 3 MiB keep a line of 250 Mbit/s full over 100 ms. A MiB more brought
 /// no speed on loopback at 500 MiB/s, and with it the process has more than 8 MiB.
 pub const DEFAULT_MEMORY_BYTES: u64 = 3 << 20;
-/// Connections of a torrent when no number is named (transmission's number).
-pub const DEFAULT_MAX_PEERS: usize = 50;
 /// How long the goodbyes to trackers may take.
 pub const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -207,13 +206,13 @@ impl Engine {
         random[..8].copy_from_slice(&low);
         random[8..].copy_from_slice(&high[..4]);
         let settings = Settings {
-            peer_id: PeerId::new(random),
             port,
             tracker_key: entropy() as u32,
             max_peers: config.max_peers.min(most_connections()),
             sequential: config.sequential,
             upload_rate: config.upload_rate,
             stop_timeout: config.stop_timeout,
+            ..Settings::new(PeerId::new(random))
         };
         log::info!("we are {} on port {port}", settings.peer_id);
         let manager = manager::start(config, settings, listeners, notices).map_err(EngineError::NoThread)?;

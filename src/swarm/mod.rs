@@ -29,6 +29,7 @@ mod places;
 pub mod rarity;
 pub mod rate;
 pub mod rng;
+pub mod settings;
 pub mod shared;
 #[cfg(test)]
 mod simulated_peers;

@@ -97,15 +97,7 @@ impl Trial {
                 1.. if number <= self.slow => Some(self.rate / 4),
                 _ => Some(self.rate),
             };
-            let settings = Settings {
-                peer_id,
-                port: 6881,
-                tracker_key: 0,
-                max_peers: 50,
-                sequential: false,
-                upload_rate,
-                stop_timeout: None,
-            };
+            let settings = Settings { upload_rate, ..Settings::new(peer_id) };
             let have = if number == 0 { Bitfield::full(pieces) } else { Bitfield::new(pieces) };
             Member {
                 torrent: Torrent::new(&metainfo, have, settings, Time::ZERO, &mut rng),

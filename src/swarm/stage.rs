@@ -42,15 +42,7 @@ impl Stage {
     /// A torrent of so many pieces of four blocks, first to last, with so many places.
     pub fn new(pieces: u32, max_peers: usize) -> Stage {
         let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
-        let settings = Settings {
-            peer_id: PeerId([1; 20]),
-            port: 6881,
-            tracker_key: 0,
-            max_peers,
-            sequential: true,
-            upload_rate: None,
-            stop_timeout: None,
-        };
+        let settings = Settings { max_peers, sequential: true, ..Settings::new(PeerId([1; 20])) };
         let metainfo = metainfo(pieces, 4, 0);
         let torrent = Torrent::new(&metainfo, Bitfield::new(pieces), settings, Time::ZERO, &mut shared.rng);
         let (asked, closed, connecting, disk) = (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());

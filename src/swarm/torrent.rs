@@ -17,12 +17,13 @@ use super::peer::{Peer, PeerKey};
 use super::picker::Picker;
 use super::rate::{Meter, TokenBucket};
 use super::rng::Rng;
+pub use super::settings::Settings;
 pub use super::shared::Shared;
 use super::spreading::Spreading;
 use super::waiting::{DiskTrouble, Wait};
 use crate::proto::announce::{AnnounceRequest, key_text};
 use crate::proto::bitfield::Bitfield;
-use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::id::InfoHash;
 use crate::proto::message::Message;
 use crate::proto::metainfo::Metainfo;
 use std::collections::BTreeMap;
@@ -43,25 +44,6 @@ pub struct Turn<'a> {
     pub shared: &'a mut Shared,
     /// What is to be done, in this order.
     pub actions: &'a mut Vec<Action>,
-}
-
-/// How a torrent is to be fetched, and who we are.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Our peer id: the same for all torrents of a run.
-    pub peer_id: PeerId,
-    /// The port we listen on.
-    pub port: u16,
-    /// The `key` for trackers: tells them that we are the same after our address changed.
-    pub tracker_key: u32,
-    /// Most connections of this torrent.
-    pub max_peers: usize,
-    /// Pieces in order, first to last.
-    pub sequential: bool,
-    /// The limit of what this torrent uploads, in bytes a second.
-    pub upload_rate: Option<u64>,
-    /// Given up when nothing came for so long.
-    pub stop_timeout: Option<Time>,
 }
 
 /// Where a torrent stands.
