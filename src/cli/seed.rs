@@ -19,7 +19,7 @@ const MOST_MINUTES: u64 = 100 * 366 * 24 * 60;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The options.
-pub const FLAGS: [Flag; 11] = [
+pub const FLAGS: [Flag; 12] = [
     Flag {
         short: "d",
         long: "dir",
@@ -34,6 +34,12 @@ pub const FLAGS: [Flag; 11] = [
         long: "no-check",
         value: None,
         help: "Believe that the content is whole; each piece is proven when it is first read.",
+    },
+    Flag {
+        short: "",
+        long: "super-seed",
+        value: None,
+        help: "Show each peer one piece at a time, and the next when others have that one: a\nfirst seed sends hardly more than one copy until all is out.",
     },
     Flag {
         short: "",
@@ -70,6 +76,7 @@ JSON (--json):
 Examples:
   swarmlet seed --dir /srv/iso debian.torrent
   swarmlet seed --ratio 2 --max-upload-rate 500 *.torrent
+  swarmlet seed --super-seed --max-upload-rate 100 new.torrent
   swarmlet seed --no-check --time 60 --json a.torrent
 ",
         options::describe(&FLAGS),
@@ -88,6 +95,7 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     let view = run_options::view(&given)?;
     let until = until(&given)?;
     let mut config = connect(&given, &view)?;
+    config.super_seed = given.has("super-seed");
     if let Until::Served { ratio: Some(_), .. } = until {
         config.status_every.get_or_insert(LOOK_EVERY);
     }

@@ -88,6 +88,8 @@ pub struct Config {
     pub sequential: bool,
     /// Most that a torrent uploads, in bytes a second.
     pub upload_rate: Option<u64>,
+    /// What is whole at the beginning is super-seeded (BEP 16).
+    pub super_seed: bool,
     /// Most that all torrents upload, in bytes a second.
     pub total_upload_rate: Option<u64>,
     /// Most that all torrents download, in bytes a second.
@@ -116,6 +118,7 @@ impl Default for Config {
             preallocate: false,
             sequential: false,
             upload_rate: None,
+            super_seed: false,
             total_upload_rate: None,
             download_rate: None,
             stop_timeout: None,
@@ -211,6 +214,7 @@ impl Engine {
             max_peers: config.max_peers.min(most_connections()),
             sequential: config.sequential,
             upload_rate: config.upload_rate,
+            super_seed: config.super_seed,
             stop_timeout: config.stop_timeout,
             ..Settings::new(PeerId::new(random))
         };

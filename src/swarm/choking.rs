@@ -25,9 +25,12 @@ impl Torrent {
     /// The peer wants something of us, or nothing any more.
     pub(super) fn interest(&mut self, peer: PeerKey, interested: bool, turn: &mut Turn) {
         let Some(state) = self.peers.get_mut(&peer) else { return };
-        state.is_interested = interested;
+        let was_interested = core::mem::replace(&mut state.is_interested, interested);
         if !interested && !state.we_choke {
             self.choke(peer, turn);
+        }
+        if !interested && was_interested {
+            self.has_what_it_was_shown(peer, turn);
         }
         self.unchoke_waiting(turn);
         self.allow_fast(peer, turn);
@@ -121,6 +124,7 @@ impl Torrent {
         while self.is_whole()
             && let Some(state) = self.peers.get_mut(&peer)
             && state.reserved.fast()
+            && !state.sees_little
             && state.suggested_to.len() < OFFERS
             && let Some(piece) = self.spreading.next(&state.has)
         {

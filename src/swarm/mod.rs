@@ -45,6 +45,7 @@ pub mod spreading;
 #[cfg(test)]
 mod stage;
 pub mod status;
+pub mod super_seeding;
 pub mod torrent;
 mod uploading;
 pub mod waiting;

@@ -25,6 +25,8 @@ pub struct Settings {
     pub sequential: bool,
     /// The limit of what a torrent uploads, in bytes a second.
     pub upload_rate: Option<u64>,
+    /// What is whole at the beginning is super-seeded.
+    pub super_seed: bool,
     /// Given up when nothing came for so long.
     pub stop_timeout: Option<Time>,
 }
@@ -39,6 +41,7 @@ impl Settings {
             max_peers: MAX_PEERS,
             sequential: false,
             upload_rate: None,
+            super_seed: false,
             stop_timeout: None,
         }
     }

@@ -29,6 +29,11 @@ impl Spreading {
         self.given.set(piece);
     }
 
+    /// `piece` is not out after all.
+    pub fn take_back(&mut self, piece: u32) {
+        self.given.clear(piece);
+    }
+
     /// A piece that is not out yet and that the peer lacks; the next time another. None when all are out.
     pub fn next(&mut self, has: &Bitfield) -> Option<u32> {
         if self.given.is_full() {

@@ -20,6 +20,7 @@ use super::rng::Rng;
 pub use super::settings::Settings;
 pub use super::shared::Shared;
 use super::spreading::Spreading;
+use super::super_seeding::SuperSeeding;
 use super::waiting::{DiskTrouble, Wait};
 use crate::proto::announce::{AnnounceRequest, key_text};
 use crate::proto::bitfield::Bitfield;
@@ -102,8 +103,10 @@ pub struct Torrent {
     pub(super) turns: u32,
     /// Who is served.
     pub(super) choker: Choker,
-    /// As a seed: which pieces to suggest next.
+    /// As a seed: which pieces to suggest or show next.
     pub(super) spreading: Spreading,
+    /// As a seed that shows little.
+    pub(super) super_seeding: Option<SuperSeeding>,
     /// Everything that any peer has is asked for.
     pub(super) endgame: bool,
     /// When it was last seen to that nobody is idle who could help.
@@ -124,6 +127,7 @@ impl Torrent {
         Torrent {
             info_hash: metainfo.info_hash,
             standing,
+            super_seeding: SuperSeeding::new(&settings, &have, now),
             picker: Picker::new(metainfo.length, metainfo.piece_length, have, settings.sequential, rng),
             peers: BTreeMap::new(),
             candidates: Candidates::new(),
@@ -223,6 +227,7 @@ impl Torrent {
         }
         wake = sooner(wake, self.round_at());
         wake = sooner(wake, self.look_at());
+        wake = sooner(wake, self.idle_at());
         sooner(sooner(wake, self.tokens_at(shared)), self.patience_ends(shared))
     }
 
@@ -322,6 +327,7 @@ impl Torrent {
         }
         self.look_for_work(turn);
         self.make_room(turn);
+        self.show_more_when_idle(turn);
     }
 
     /// Sends a message to a connected peer.
