@@ -163,6 +163,36 @@ fn btdownloadcurses_seeds_and_downloads_and_goes_on_seeding() {
     stage.wait_until_there(&stage.scratch.path().join("third"), &mut headless);
 }
 
+/// What else those programs were told has its effect.
+#[test]
+fn max_uploads_ip_and_display_interval_are_heeded() {
+    let stage = Stage::new();
+    let line = "btdownloadheadless.py --max_uploads 1 --ip 127.0.0.9 --display_interval .1 --json Aishah.torrent";
+    let mut seeder = stage.type_line(line, &stage.origin);
+    stage.tracker.wait_for_a_seed(&stage.torrent.info_hash, || seeder.must_run());
+    let announces = stage.tracker.announces(&stage.torrent.info_hash);
+    assert!(announces.iter().all(|announce| announce.target.contains("&ip=127.0.0.9")), "{announces:?}");
+
+    let port = stage.port_of_the_seed();
+    let first = Asker::unchoked(port, &stage.torrent, 1, true);
+    let mut second = Asker::connect(port, &stage.torrent, 2, true);
+    second.send(2, &[]).unwrap();
+    // A block that does not exist for who is choked: the answer says that it still is.
+    let last = (stage.content.size() / PIECE as u64) as u32 - 1;
+    (0..last).for_each(|piece| second.ask(piece, 0).unwrap());
+    let mut answers = Vec::new();
+    while answers.iter().filter(|id| [7, 16].contains(*id)).count() < last as usize {
+        answers.push(second.hear().unwrap().0);
+    }
+    assert!(!answers.contains(&1) && answers.contains(&16), "it was served beside the first: {answers:?}");
+    drop(first);
+    while second.hear().expect("the seed stays").0 != 1 {}
+
+    wait_until("the state was told 30 times", PATIENCE, || seeder.stdout().matches("\"status\"").count() >= 30);
+    let last: serde_json::Value = serde_json::from_str(seeder.stdout().trim_end().lines().nth(29).unwrap()).unwrap();
+    assert!(last["time"].as_f64().unwrap() < 20.0, "a tenth of a second apart: {last}");
+}
+
 #[test]
 fn btlaunchmany_serves_a_folder_and_sees_what_comes_and_goes() {
     let stage = Stage::new();

@@ -60,6 +60,7 @@ use resume::StateDir;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -88,6 +89,10 @@ pub struct Config {
     pub sequential: bool,
     /// Most that a torrent uploads, in bytes a second.
     pub upload_rate: Option<u64>,
+    /// How many peers of a torrent are served at once; `None`: as many as the upload is good for.
+    pub upload_slots: Option<usize>,
+    /// Where HTTP trackers are to tell others that we are; `None`: where we come from.
+    pub ip: Option<IpAddr>,
     /// What is whole at the beginning is super-seeded (BEP 16).
     pub super_seed: bool,
     /// Most that all torrents upload, in bytes a second.
@@ -118,6 +123,8 @@ impl Default for Config {
             preallocate: false,
             sequential: false,
             upload_rate: None,
+            upload_slots: None,
+            ip: None,
             super_seed: false,
             total_upload_rate: None,
             download_rate: None,
@@ -214,6 +221,8 @@ impl Engine {
             max_peers: config.max_peers.min(most_connections()),
             sequential: config.sequential,
             upload_rate: config.upload_rate,
+            upload_slots: config.upload_slots,
+            ip: config.ip,
             super_seed: config.super_seed,
             stop_timeout: config.stop_timeout,
             ..Settings::new(PeerId::new(random))

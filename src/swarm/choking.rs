@@ -36,10 +36,11 @@ impl Torrent {
         self.allow_fast(peer, turn);
     }
 
-    /// How many peers are served at once: by the limit, or by what goes out.
+    /// How many peers are served at once: as somebody says, by the limit, or by what goes out.
     fn slots(&self, shared: &Shared, now: Time) -> usize {
         let limits = [self.upload.rate(), shared.upload.rate()];
-        limits.into_iter().flatten().min().map_or_else(|| slots(self.up.rate(now)).max(UNLIMITED_SLOTS), slots)
+        let by_rate = || slots(self.up.rate(now)).max(UNLIMITED_SLOTS);
+        self.settings.upload_slots.unwrap_or_else(|| limits.into_iter().flatten().min().map_or_else(by_rate, slots))
     }
 
     /// The peers that want something and may get it, as the choker sees them.

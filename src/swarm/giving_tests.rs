@@ -144,6 +144,19 @@ fn a_slot_that_becomes_free_is_filled_at_once() {
 }
 
 #[test]
+fn who_says_how_many_are_served_at_once_is_heeded() {
+    let mut swarm = Swarm::new(&[everything(), nothing(), nothing(), nothing()]);
+    swarm.members[0].torrent.settings.upload_slots = Some(2);
+    for number in 1..=3 {
+        swarm.connect(number, 0);
+        swarm.happen(0, Event::Message { peer: key(number), message: Message::HaveNone });
+        swarm.happen(0, Event::Message { peer: key(number), message: Message::Interested });
+    }
+    let served = |swarm: &Swarm| swarm.members[0].torrent.peers.values().filter(|peer| !peer.we_choke).count();
+    assert_eq!(served(&swarm), 2);
+}
+
+#[test]
 fn suggestions_spread_what_a_seed_has_without_repeating() {
     let swarm = full_house();
     let suggested = |message: &Message| if let Message::Suggest { piece } = message { Some(*piece) } else { None };

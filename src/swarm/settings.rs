@@ -4,6 +4,7 @@
 
 use super::Time;
 use crate::proto::id::PeerId;
+use core::net::IpAddr;
 
 /// The port when nobody says another: the first of BEP 3.
 const PORT: u16 = 6881;
@@ -25,6 +26,10 @@ pub struct Settings {
     pub sequential: bool,
     /// The limit of what a torrent uploads, in bytes a second.
     pub upload_rate: Option<u64>,
+    /// How many peers are served at once; `None`: as many as the upload is good for.
+    pub upload_slots: Option<usize>,
+    /// Where trackers are to tell others that we are; `None`: where we come from.
+    pub ip: Option<IpAddr>,
     /// What is whole at the beginning is super-seeded.
     pub super_seed: bool,
     /// Given up when nothing came for so long.
@@ -41,6 +46,8 @@ impl Settings {
             max_peers: MAX_PEERS,
             sequential: false,
             upload_rate: None,
+            upload_slots: None,
+            ip: None,
             super_seed: false,
             stop_timeout: None,
         }

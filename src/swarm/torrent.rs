@@ -295,7 +295,7 @@ impl Torrent {
             compact: true,
             no_peer_id: true,
             tracker_id: None,
-            ip: None,
+            ip: self.settings.ip,
         }
     }
 
