@@ -7,6 +7,8 @@ use common::asker::{Asker, BLOCK};
 use common::content::Content;
 use common::process::Process;
 use common::swarmlet::program;
+use common::tmux::{PROMPT, Tmux};
+use common::tools::{Tool, here};
 use common::torrent::{Maker, Torrent};
 use common::tracker::Tracker;
 use common::wait::{PATIENCE, wait_until};
@@ -236,6 +238,72 @@ fn btlaunchmany_with_a_rate_sends_at_most_four_kib_a_second() {
     let bytes: u64 = came.iter().map(|(_, bytes)| bytes).sum();
     let most = 4096 * begun.elapsed().as_secs_f64() as u64;
     assert!(bytes <= most && bytes >= 2 * u64::from(BLOCK), "{bytes} bytes, at most {most}");
+}
+
+/// What a person sees who types two of the lines at a terminal, and what leaves his machine meanwhile.
+#[test]
+fn a_person_at_a_terminal_sees_what_is_served_and_what_is_fetched() {
+    const SECONDS: u64 = 14;
+    if !here(&[Tool::Tmux]) {
+        return;
+    }
+    let stage = Stage::new();
+    let siti = Content::one_file("Siti.mp3", 400_000);
+    let second = Maker::Ours.make(&siti, &stage.scratch.path().join("siti"), PIECE, &stage.tracker.url());
+    siti.write_to(&stage.origin);
+    fs::copy(&second.file, stage.origin.join("Siti.torrent")).unwrap();
+    let [here, there] = ["here", "there"].map(|name| {
+        let scratch = stage.scratch.path().join(name);
+        fs::create_dir(&scratch).unwrap();
+        let tmux = Tmux::start(&scratch, (80, 24), "C.UTF-8");
+        tmux.type_line("PATH=../bin:$PATH XDG_STATE_HOME=../state; export PATH XDG_STATE_HOME");
+        tmux
+    });
+    let row_of =
+        |rows: &[String], name: &str, what: &str| rows.iter().any(|row| row.starts_with(name) && row.contains(what));
+
+    here.type_line("clear; cd ../origin; btlaunchmany.py ./ --max_upload_rate 4");
+    let begun = Instant::now();
+    here.wait_for("both are seeded", |rows| row_of(rows, "Aishah ", "seeding") && row_of(rows, "Siti.mp3 ", "seeding"));
+    here.assert_nothing_wraps();
+    for torrent in [&stage.torrent, &second] {
+        stage.tracker.wait_for_a_seed(&torrent.info_hash, || {});
+    }
+    let port = stage.port_of_the_seed();
+    let came = std::thread::scope(|scope| {
+        let fetch = |torrent| {
+            scope.spawn(move || {
+                let end = Instant::now() + Duration::from_secs(SECONDS);
+                let came = Asker::unchoked(port, torrent, 1, false).fetch_until(0, PIECE as u32 / BLOCK, 4, end);
+                came.iter().map(|(_, bytes)| bytes).sum::<u64>()
+            })
+        };
+        let askers = [fetch(&stage.torrent), fetch(&second)];
+        here.wait_for("the rate is shown", |rows| rows.iter().any(|row| row.contains(" KiB/s up")));
+        askers.map(|asker| asker.join().unwrap())
+    });
+    let most = (4096.0 * begun.elapsed().as_secs_f64()) as u64;
+    assert!(came.iter().all(|bytes| *bytes <= most), "{came:?} bytes, at most {most}");
+    assert!(came.iter().sum::<u64>() > 4096 * SECONDS, "{came:?} bytes: each torrent has a limit of its own");
+    here.press("q");
+    here.wait_for("the prompt", |rows| rows.iter().any(|row| row.trim_end() == PROMPT));
+
+    here.type_line("clear; btdownloadcurses.py Aishah.torrent --max_upload_rate 300");
+    here.wait_for("it is seeded", |rows| row_of(rows, "Aishah ", "seeding"));
+    stage.elsewhere("friend");
+    there.type_line("clear; cd ../friend; btdownloadcurses.py Aishah.torrent");
+    let rows = there.wait_for("a download", |rows| {
+        row_of(rows, "Aishah ", "downloading") && rows.iter().any(|row| row.contains("▓") || row.contains("█"))
+    });
+    assert!(rows.iter().any(|row| row.contains(" %") && row.contains("MiB")), "{rows:#?}");
+    assert!(rows.iter().any(|row| row.contains("/s down")), "{rows:#?}");
+    there.assert_nothing_wraps();
+    there.wait_for("it goes on seeding", |rows| row_of(rows, "Aishah ", "seeding"));
+    assert!(stage.content.difference_in(&stage.scratch.path().join("friend")).is_none());
+    for terminal in [here, there] {
+        terminal.press("q");
+        terminal.wait_for("the prompt", |rows| rows.iter().any(|row| row.trim_end() == PROMPT));
+    }
 }
 
 #[test]
