@@ -98,7 +98,7 @@ fn programs_introduce_themselves_and_tell_when_they_have_all() {
     swarm.connect(0, 1);
     swarm.connect(2, 0);
     let told = &heard(&swarm, 1, introductions)[0];
-    assert_eq!((told.reqq, told.port, told.upload_only), (Some(512), Some(6881), None));
+    assert_eq!((told.reqq, told.port, told.upload_only), (Some(2000), Some(6881), None));
     assert_eq!(told.version.as_deref(), Some(concat!("swarmlet ", env!("CARGO_PKG_VERSION"))));
     assert_eq!(told.your_ip, Some(addr(1).ip()));
     assert_eq!(heard(&swarm, 2, introductions)[0].port, None, "who came to us knows our port");

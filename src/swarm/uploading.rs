@@ -11,9 +11,9 @@ use crate::proto::allowed_fast::{self, allowed_fast};
 use crate::proto::message::{BLOCK_BYTES, BlockSpec, Message};
 use core::net::IpAddr;
 
-/// Requests a peer may have waiting with us, and are told so (BEP 10, `reqq`); libtorrent and transmission send at most
-/// 500.
-pub(super) const MOST_WANTED: usize = 512;
+/// Requests a peer may have waiting with us, and is told so (BEP 10, `reqq`): libtorrent's number. transmission 3.00
+/// refills its requests once a second: told 512 it fetched 8 MiB/s from us and no more.
+pub(super) const MOST_WANTED: usize = 2000;
 /// Bytes a peer's writer is given ahead: enough to keep a fast line busy, few enough that a choke or a cancel bites.
 const SENDING_BYTES: u64 = 16 * BLOCK_BYTES as u64;
 /// Under a limit, a peer gets at most so many bytes in its turn: a piece of usual length...
