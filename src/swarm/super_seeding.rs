@@ -109,10 +109,12 @@ impl Torrent {
         }
     }
 
-    /// A peer left. What it was shown is nowhere, as far as we know.
+    /// A peer left. What it alone was shown is nowhere, as far as we know.
     pub(super) fn take_back(&mut self, left: &Peer, turn: &mut Turn) {
         let Some(seeding) = &self.super_seeding else { return };
-        left.shown.iter().filter(|piece| !seeding.out.get(**piece)).for_each(|piece| self.spreading.take_back(*piece));
+        let held = |piece: u32| seeding.out.get(piece) || self.peers.values().any(|state| state.shown.contains(&piece));
+        let free: Vec<u32> = left.shown.iter().copied().filter(|piece| !held(*piece)).collect();
+        free.into_iter().for_each(|piece| self.spreading.take_back(piece));
         self.show_to_those_who_wait(turn);
     }
 

@@ -7,6 +7,7 @@ use crate::proto::extended::ExtendedHandshake;
 use crate::proto::handshake::{Handshake, Reserved};
 use crate::proto::id::PeerId;
 use crate::proto::message::{BLOCK_BYTES, BlockSpec};
+use proptest::prelude::{prop_assert, proptest};
 
 fn seed(pieces: u32) -> Stage {
     Stage::of(Bitfield::full(pieces), Settings { super_seed: true, ..Settings::new(PeerId([1; 20])) })
@@ -156,4 +157,38 @@ fn peers_that_pass_nothing_on_are_shown_more_while_there_is_nothing_else_to_send
     assert!(all.iter().all(|pieces| pieces.len() >= 3), "{all:?}");
     assert!(stage.torrent.peers.values().all(|state| !state.sees_little), "in the end they see all");
     assert_eq!(stage.torrent.idle_at(), None, "nobody waits for time to pass");
+}
+
+proptest! {
+    /// Whatever peers do: a piece that is not out is in two hands at most, who sees all waits for nothing, and at last,
+    /// when nothing happens any more, everybody sees all.
+    #[test]
+    fn whatever_peers_do_nobody_waits_for_ever(steps in proptest::collection::vec((0u8..7, 1u32..6, 0u32..12), 1..80)) {
+        let mut stage = seed(12);
+        for (step, number, piece) in steps {
+            if !stage.torrent.peers.contains_key(&key(number)) {
+                comes(&mut stage, number);
+            }
+            match step {
+                0 | 1 => stage.hear(number, Message::Have { piece }),
+                2 => fetches(&mut stage, number, piece),
+                3 => stage.hear(number, Message::NotInterested),
+                4 => stage.hear(number, Message::Interested),
+                5 => stage.happen(Event::Gone { peer: key(number) }),
+                _ => stage.pass(Time::from_secs(u64::from(piece))),
+            }
+            let Some(seeding) = &stage.torrent.super_seeding else {
+                prop_assert!(stage.torrent.peers.values().all(|state| !state.sees_little));
+                break;
+            };
+            let peers = || stage.torrent.peers.values();
+            prop_assert!(peers().all(|state| state.sees_little || state.shown.is_empty()));
+            for piece in (0..12).filter(|piece| !seeding.out.get(*piece)) {
+                prop_assert!(peers().filter(|state| state.shown.contains(&piece)).count() <= 2, "{piece} is in many hands");
+            }
+            prop_assert!(peers().all(|state| state.shown.iter().collect::<std::collections::BTreeSet<_>>().len() == state.shown.len()));
+        }
+        stage.pass(IDLE * 30);
+        prop_assert!(stage.torrent.peers.values().all(|state| !state.sees_little));
+    }
 }

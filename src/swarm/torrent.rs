@@ -3,7 +3,7 @@
 //! Floor 2. It owns all the state of a torrent and is the only place that decides. Its ways stand in files of
 //! their own: `joining.rs` and `places.rs` (who is connected), `introducing.rs` (what programs tell of themselves),
 //! `downloading.rs` (whom to ask for what), `lying.rs` (whose blocks were wrong), `choking.rs` (who is served),
-//! `uploading.rs` (with what, and how fast) and `waiting.rs` (when the disk does not work).
+//! `uploading.rs` (with what, and how fast), `super_seeding.rs` (what they are shown) and `waiting.rs` (when the disk does not work).
 //! BEP 3 for the protocol; each idea it decides with has a file of its own on this floor.
 
 use super::Time;
