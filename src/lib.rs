@@ -35,7 +35,8 @@
 //!    `lying.rs`, `choking.rs`, `uploading.rs`.
 //! 5. [`swarm::picker`]: which block to ask for, the heart of the paper "Incentives Build Robustness in BitTorrent"
 //!    (Cohen 2003), and [`swarm::choker`], whom to serve, its other half; [`swarm::window`]: how many
-//!    at once; [`swarm::budget`]: with how much memory.
+//!    at once; [`swarm::budget`]: with how much memory; [`swarm::spreading`] and [`swarm::super_seeding`]: what the first
+//!    seed does so that nothing leaves it twice before all has left it once.
 //! 6. [`swarm::announcer`] and [`proto::announce`]: how peers find each other.
 //! 7. [`engine::manager`], [`engine::reader`], [`engine::disk`]: the threads that carry it out.
 //! 8. [`tracker::registry`], [`tracker::answers`], [`tracker::udp`]: the other end of the announce.

@@ -27,9 +27,13 @@ struct Stage {
 
 impl Stage {
     fn new() -> Stage {
+        Stage::of(4 << 20)
+    }
+
+    fn of(size: usize) -> Stage {
         let scratch = tempfile::tempdir().unwrap();
         let tracker = Tracker::start();
-        let content = Content::one_file("a file.bin", 4 << 20);
+        let content = Content::one_file("a file.bin", size);
         let source = scratch.path().join("source");
         let torrent = Maker::Ours.make(&content, &source, PIECE, &tracker.url());
         Stage { scratch, tracker, content, source, torrent }
@@ -243,4 +247,46 @@ fn a_seed_ends_when_its_ratio_is_reached() {
     let outcome = seed.wait();
     outcome.assert_code(0);
     assert!(outcome.stderr.contains("2.00 MiB sent (ratio 0.50)"), "{}", outcome.stderr);
+}
+
+/// A round of the choker is ten seconds: three of them would be more than twenty.
+#[test]
+fn a_slot_that_becomes_free_is_filled_at_once() {
+    let stage = Stage::new();
+    let (_seed, port) = stage.seed(&["--max-uploads", "1"]);
+    let mut served = Asker::unchoked(port, &stage.torrent, 1, false);
+    let mut waiting: Vec<Asker> = (2..=4).map(|name| Asker::connect(port, &stage.torrent, name, false)).collect();
+    waiting.iter_mut().for_each(|asker| asker.send(2, &[]).unwrap());
+    served.ask(3, 0).unwrap();
+    assert!(served.block().unwrap() == stage.block(3, 0));
+    let begin = Instant::now();
+    drop(served);
+    // Whose turn it is the seed decides; so each reads in a thread of its own, and goes when it was served.
+    std::thread::scope(|scope| {
+        for mut asker in waiting.drain(..) {
+            scope.spawn(move || while asker.hear().expect("the seed stays").0 != 1 {});
+        }
+    });
+    let took = begin.elapsed();
+    assert!(took < Duration::from_secs(15), "three slots in turn took {took:?}");
+}
+
+/// Who gives a KiB a second among those that give a thousand: in a swarm that lasts longer than it takes to know him.
+#[test]
+fn a_free_rider_ends_last() {
+    let stage = Stage::of(16 << 20);
+    let (seed, _) = stage.seed(&["--max-upload-rate", "1000"]);
+    let leecher = |name: String, rate: &str| {
+        let get = Get::new(&name, stage.scratch.path()).torrent(&stage.torrent);
+        get.args(&["--seed", "--json", "--max-upload-rate", rate]).start()
+    };
+    let rider = leecher("rider".into(), "1");
+    let honest: Vec<Swarmlet> = (1..=4).map(|number| leecher(format!("honest {number}"), "1000")).collect();
+    let is_whole = |one: &Swarmlet| one.stdout().contains("\"event\":\"complete\"");
+    wait_until("all have all", PATIENCE, || honest.iter().chain([&rider]).all(is_whole));
+    let took = |one: Swarmlet| one.interrupt().json("complete")["time"].as_f64().unwrap();
+    let last = honest.into_iter().map(took).fold(0.0, f64::max);
+    let rode = took(rider);
+    assert!(rode > last, "the rider was whole after {rode} s, the last honest one after {last} s");
+    drop(seed);
 }

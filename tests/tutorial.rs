@@ -7,6 +7,8 @@ use common::asker::{Asker, BLOCK};
 use common::content::Content;
 use common::process::Process;
 use common::swarmlet::program;
+use common::tmux::{PROMPT, Tmux};
+use common::tools::{Tool, here};
 use common::torrent::{Maker, Torrent};
 use common::tracker::Tracker;
 use common::wait::{PATIENCE, wait_until};
@@ -163,6 +165,36 @@ fn btdownloadcurses_seeds_and_downloads_and_goes_on_seeding() {
     stage.wait_until_there(&stage.scratch.path().join("third"), &mut headless);
 }
 
+/// What else those programs were told has its effect.
+#[test]
+fn max_uploads_ip_and_display_interval_are_heeded() {
+    let stage = Stage::new();
+    let line = "btdownloadheadless.py --max_uploads 1 --ip 127.0.0.9 --display_interval .1 --json Aishah.torrent";
+    let mut seeder = stage.type_line(line, &stage.origin);
+    stage.tracker.wait_for_a_seed(&stage.torrent.info_hash, || seeder.must_run());
+    let announces = stage.tracker.announces(&stage.torrent.info_hash);
+    assert!(announces.iter().all(|announce| announce.target.contains("&ip=127.0.0.9")), "{announces:?}");
+
+    let port = stage.port_of_the_seed();
+    let first = Asker::unchoked(port, &stage.torrent, 1, true);
+    let mut second = Asker::connect(port, &stage.torrent, 2, true);
+    second.send(2, &[]).unwrap();
+    // A block that does not exist for who is choked: the answer says that it still is.
+    let last = (stage.content.size() / PIECE as u64) as u32 - 1;
+    (0..last).for_each(|piece| second.ask(piece, 0).unwrap());
+    let mut answers = Vec::new();
+    while answers.iter().filter(|id| [7, 16].contains(*id)).count() < last as usize {
+        answers.push(second.hear().unwrap().0);
+    }
+    assert!(!answers.contains(&1) && answers.contains(&16), "it was served beside the first: {answers:?}");
+    drop(first);
+    while second.hear().expect("the seed stays").0 != 1 {}
+
+    wait_until("the state was told 30 times", PATIENCE, || seeder.stdout().matches("\"status\"").count() >= 30);
+    let last: serde_json::Value = serde_json::from_str(seeder.stdout().trim_end().lines().nth(29).unwrap()).unwrap();
+    assert!(last["time"].as_f64().unwrap() < 20.0, "a tenth of a second apart: {last}");
+}
+
 #[test]
 fn btlaunchmany_serves_a_folder_and_sees_what_comes_and_goes() {
     let stage = Stage::new();
@@ -206,6 +238,72 @@ fn btlaunchmany_with_a_rate_sends_at_most_four_kib_a_second() {
     let bytes: u64 = came.iter().map(|(_, bytes)| bytes).sum();
     let most = 4096 * begun.elapsed().as_secs_f64() as u64;
     assert!(bytes <= most && bytes >= 2 * u64::from(BLOCK), "{bytes} bytes, at most {most}");
+}
+
+/// What a person sees who types two of the lines at a terminal, and what leaves his machine meanwhile.
+#[test]
+fn a_person_at_a_terminal_sees_what_is_served_and_what_is_fetched() {
+    const SECONDS: u64 = 14;
+    if !here(&[Tool::Tmux]) {
+        return;
+    }
+    let stage = Stage::new();
+    let siti = Content::one_file("Siti.mp3", 400_000);
+    let second = Maker::Ours.make(&siti, &stage.scratch.path().join("siti"), PIECE, &stage.tracker.url());
+    siti.write_to(&stage.origin);
+    fs::copy(&second.file, stage.origin.join("Siti.torrent")).unwrap();
+    let [here, there] = ["here", "there"].map(|name| {
+        let scratch = stage.scratch.path().join(name);
+        fs::create_dir(&scratch).unwrap();
+        let tmux = Tmux::start(&scratch, (80, 24), "C.UTF-8");
+        tmux.type_line("PATH=../bin:$PATH XDG_STATE_HOME=../state; export PATH XDG_STATE_HOME");
+        tmux
+    });
+    let row_of =
+        |rows: &[String], name: &str, what: &str| rows.iter().any(|row| row.starts_with(name) && row.contains(what));
+
+    here.type_line("clear; cd ../origin; btlaunchmany.py ./ --max_upload_rate 4");
+    let begun = Instant::now();
+    here.wait_for("both are seeded", |rows| row_of(rows, "Aishah ", "seeding") && row_of(rows, "Siti.mp3 ", "seeding"));
+    here.assert_nothing_wraps();
+    for torrent in [&stage.torrent, &second] {
+        stage.tracker.wait_for_a_seed(&torrent.info_hash, || {});
+    }
+    let port = stage.port_of_the_seed();
+    let came = std::thread::scope(|scope| {
+        let fetch = |torrent| {
+            scope.spawn(move || {
+                let end = Instant::now() + Duration::from_secs(SECONDS);
+                let came = Asker::unchoked(port, torrent, 1, false).fetch_until(0, PIECE as u32 / BLOCK, 4, end);
+                came.iter().map(|(_, bytes)| bytes).sum::<u64>()
+            })
+        };
+        let askers = [fetch(&stage.torrent), fetch(&second)];
+        here.wait_for("the rate is shown", |rows| rows.iter().any(|row| row.contains(" KiB/s up")));
+        askers.map(|asker| asker.join().unwrap())
+    });
+    let most = (4096.0 * begun.elapsed().as_secs_f64()) as u64;
+    assert!(came.iter().all(|bytes| *bytes <= most), "{came:?} bytes, at most {most}");
+    assert!(came.iter().sum::<u64>() > 4096 * SECONDS, "{came:?} bytes: each torrent has a limit of its own");
+    here.press("q");
+    here.wait_for("the prompt", |rows| rows.iter().any(|row| row.trim_end() == PROMPT));
+
+    here.type_line("clear; btdownloadcurses.py Aishah.torrent --max_upload_rate 300");
+    here.wait_for("it is seeded", |rows| row_of(rows, "Aishah ", "seeding"));
+    stage.elsewhere("friend");
+    there.type_line("clear; cd ../friend; btdownloadcurses.py Aishah.torrent");
+    let rows = there.wait_for("a download", |rows| {
+        row_of(rows, "Aishah ", "downloading") && rows.iter().any(|row| row.contains("▓") || row.contains("█"))
+    });
+    assert!(rows.iter().any(|row| row.contains(" %") && row.contains("MiB")), "{rows:#?}");
+    assert!(rows.iter().any(|row| row.contains("/s down")), "{rows:#?}");
+    there.assert_nothing_wraps();
+    there.wait_for("it goes on seeding", |rows| row_of(rows, "Aishah ", "seeding"));
+    assert!(stage.content.difference_in(&stage.scratch.path().join("friend")).is_none());
+    for terminal in [here, there] {
+        terminal.press("q");
+        terminal.wait_for("the prompt", |rows| rows.iter().any(|row| row.trim_end() == PROMPT));
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use super::choice::Files;
 use super::exit::{self, Exit, Failure};
 use super::options::{self, Flag, Parsed};
-use super::run_options::{self, HELP, JSON, QUIET, VERBOSE};
+use super::run_options::{self, DISPLAY_INTERVAL, HELP, IP, JSON, MAX_UPLOADS, QUIET, VERBOSE};
 use super::running::{self, Until};
 use super::view::View;
 use super::{json, keys, list, peers_view, say, source, states};
@@ -48,7 +48,7 @@ pub const MAX_UPLOAD_RATE: Flag = Flag {
 };
 
 /// The options.
-pub const FLAGS: [Flag; 19] = [
+pub const FLAGS: [Flag; 22] = [
     Flag {
         short: "d",
         long: "dir",
@@ -85,6 +85,8 @@ pub const FLAGS: [Flag; 19] = [
         help: "Most MiB of blocks asked for or on their way to disk (default: 3).",
     },
     MAX_UPLOAD_RATE,
+    MAX_UPLOADS,
+    IP,
     Flag {
         short: "",
         long: "max-download-rate",
@@ -112,6 +114,7 @@ pub const FLAGS: [Flag; 19] = [
                (default: $XDG_STATE_HOME/swarmlet, or ~/.local/state/swarmlet).",
     },
     Flag { short: "", long: "check", value: None, help: "Check all content, whatever the state says." },
+    DISPLAY_INTERVAL,
     QUIET,
     VERBOSE,
     JSON,
@@ -238,7 +241,9 @@ pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
         ports: given.value("port").map_or(Ok(DEFAULT_PORTS), |text| ports(&text.to_string_lossy()))?,
         max_peers: max_peers.map_or(DEFAULT_MAX_PEERS, |number| number as usize),
         total_upload_rate: rate(given, "max-upload-rate")?,
-        status_every: view.every(),
+        upload_slots: given.number("max-uploads", 1..=MOST_PEERS, "peers")?.map(|number| number as usize),
+        ip: run_options::ip(given)?,
+        status_every: run_options::display_interval(given, view)?,
         ..Config::default()
     })
 }

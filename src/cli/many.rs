@@ -6,7 +6,7 @@ use super::exit::{self, EXITS, Exit, Failure};
 use super::folder::Folder;
 use super::get::{MAX_PEERS, PORT, connect, rate};
 use super::options::{self, Flag};
-use super::run_options::{self, HELP, JSON, QUIET, VERBOSE};
+use super::run_options::{self, DISPLAY_INTERVAL, HELP, IP, JSON, MAX_UPLOADS, QUIET, VERBOSE};
 use super::running::{self, Until};
 use super::{json, say, states};
 use crate::engine::Config;
@@ -19,7 +19,7 @@ const MOST_DOWNLOADS: u64 = 10_000;
 const DOWNLOADS: u64 = 5;
 
 /// The options.
-pub const FLAGS: [Flag; 11] = [
+pub const FLAGS: [Flag; 14] = [
     Flag {
         short: "d",
         long: "dir",
@@ -28,6 +28,8 @@ pub const FLAGS: [Flag; 11] = [
     },
     PORT,
     MAX_PEERS,
+    MAX_UPLOADS,
+    IP,
     Flag {
         short: "",
         long: "max-upload-rate",
@@ -52,6 +54,7 @@ pub const FLAGS: [Flag; 11] = [
         value: Some("DIR"),
         help: "Remember here what is had (default: $XDG_STATE_HOME/swarmlet).",
     },
+    DISPLAY_INTERVAL,
     QUIET,
     VERBOSE,
     JSON,

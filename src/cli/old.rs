@@ -129,7 +129,7 @@ fn downloaded(arguments: Vec<OsString>) -> Vec<OsString> {
             }
             "--minport" => least = value(),
             "--maxport" => most = value(),
-            "--max-uploads" | "--ip" | "--display-interval" | "--bind" | "--min-uploads" => {
+            "--bind" | "--min-uploads" => {
                 value();
                 super::say::problem(&format!("{option} is left out: it has no counterpart today"));
             }
@@ -229,7 +229,8 @@ mod tests {
         let expected = "get --seed --verbose --max_upload_rate 4 a_b.torrent --port 7000-7010";
         assert_eq!(today("btdownloadheadless", &options), expected);
         let options = ["--url", "http://a/b_c", "--saveas=/new/a_b", "--max_uploads", "9", "--max_upload_rat", "4"];
-        assert_eq!(today("btdownloadcurses", &options), "get --seed http://a/b_c --dir /new --max_upload_rat 4");
+        let expected = "get --seed http://a/b_c --dir /new --max_uploads 9 --max_upload_rat 4";
+        assert_eq!(today("btdownloadcurses", &options), expected);
         assert_eq!(today("btlaunchmany.py", &["./", "--max_upload_rate", "4"]), "many ./ --max_upload_rate 4");
     }
 

@@ -70,6 +70,15 @@ impl Parsed {
         }
     }
 
+    /// The value of the option `long`, in hundredths: a number above zero with two decimal places at most.
+    pub fn hundredths(&self, long: &str, expected: &str) -> Result<Option<u64>, Failure> {
+        let parse = |value: OsString| {
+            let text = value.to_string_lossy();
+            hundredths(&text).ok_or_else(|| Failure::usage(format!("--{long} {text}: expected {expected}")))
+        };
+        self.value(long).map(parse).transpose()
+    }
+
     /// The arguments that are no options.
     pub fn arguments(&self) -> Vec<OsString> {
         self.matches.free.iter().map(|text| self.take_back(text)).collect()
@@ -97,6 +106,18 @@ pub fn parse(command: &str, flags: &[Flag], arguments: &[OsString]) -> Result<Pa
         Ok(matches) => Ok(Parsed { matches, aside }),
         Err(fail) => Err(Failure::usage(explain(command, flags, &fail))),
     }
+}
+
+/// `1.5` is 150: without floating point, which would make the program larger.
+fn hundredths(text: &str) -> Option<u64> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(part) || part.len() > 2 || (whole.is_empty() && part.is_empty()) {
+        return None;
+    }
+    let number = |text: &str| if text.is_empty() { Some(0) } else { text.parse::<u64>().ok() };
+    let hundredths = number(whole)?.checked_mul(100)?.checked_add(number(&format!("{part:0<2}"))?)?;
+    (hundredths > 0).then_some(hundredths)
 }
 
 /// The options' part of a help text.
@@ -219,6 +240,15 @@ mod tests {
         assert!(given.number("max-peers", 8..=9, "peers").is_err());
         assert_eq!((given.times("verbose"), given.has("sequential")), (2, false));
         assert_eq!(given.arguments(), ["a", "--b_c"]);
+    }
+
+    #[test]
+    fn hundredths_are_numbers_with_two_places_at_most() {
+        let numbers = [("2", 200), ("1.5", 150), ("0.05", 5), (".5", 50), ("3.", 300), ("007", 700)];
+        numbers.iter().for_each(|(text, expected)| assert_eq!(hundredths(text), Some(*expected), "{text}"));
+        for wrong in ["", ".", "0", "0.00", "-1", "1e3", "1.234", "x", "1,5", "99999999999999999999"] {
+            assert_eq!(hundredths(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

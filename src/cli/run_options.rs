@@ -9,8 +9,36 @@ use super::{log, source};
 use crate::proto::metainfo::Metainfo;
 use crate::proto::path::for_terminal;
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+/// New numbers are shown no more often than a person can read them ...
+const SOONEST: Duration = Duration::from_millis(100);
+/// ... and at least once an hour.
+const LATEST: Duration = Duration::from_secs(3600);
+
+/// The option that says how many peers are served at once.
+pub const MAX_UPLOADS: Flag = Flag {
+    short: "",
+    long: "max-uploads",
+    value: Some("N"),
+    help: "Peers of a torrent that are served at once (default: by the upload rate).",
+};
+/// The option that says where others find us.
+pub const IP: Flag = Flag {
+    short: "",
+    long: "ip",
+    value: Some("ADDR"),
+    help: "Have HTTP trackers tell others this address of us (many ignore it).",
+};
+/// The option that says how often new numbers are shown.
+pub const DISPLAY_INTERVAL: Flag = Flag {
+    short: "",
+    long: "display-interval",
+    value: Some("SEC"),
+    help: "Show new numbers so often, such as 0.5 (default: 1, in plain lines 10).",
+};
 /// The option that shows less.
 pub const QUIET: Flag = Flag { short: "q", long: "quiet", value: None, help: "Show only errors." };
 /// The option that shows more.
@@ -33,6 +61,22 @@ pub fn view(given: &Parsed) -> Result<View, Failure> {
     }
     log::begin(given.times("verbose"));
     Ok(View::choose(given.has("json"), given.has("quiet"), given.has("verbose")))
+}
+
+/// The address that `--ip` names.
+pub fn ip(given: &Parsed) -> Result<Option<IpAddr>, Failure> {
+    let parse = |text: String| {
+        let wrong = || Failure::usage(format!("--ip {}: expected an address such as 203.0.113.7", for_terminal(&text)));
+        text.parse().map_err(|_| wrong())
+    };
+    given.text("ip")?.map(parse).transpose()
+}
+
+/// How often new numbers are to be shown; `view` has its own idea.
+pub fn display_interval(given: &Parsed, view: &View) -> Result<Option<Duration>, Failure> {
+    let interval = given.hundredths("display-interval", "seconds such as 5 or 0.5")?;
+    let interval = interval.map(|hundredths| Duration::from_millis(hundredths.saturating_mul(10)));
+    Ok(view.every().map(|every| interval.map_or(every, |interval| interval.clamp(SOONEST, LATEST))))
 }
 
 /// The folder that `--dir` names.
@@ -69,4 +113,33 @@ pub fn torrents(command: &str, given: &Parsed) -> Result<Vec<(OsString, Metainfo
     }
     source::check_distinct(&torrents)?;
     Ok(torrents)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::options;
+    use super::*;
+
+    fn given(arguments: &[&str]) -> Parsed {
+        let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        options::parse("get", &[IP, DISPLAY_INTERVAL], &arguments).unwrap()
+    }
+
+    #[test]
+    fn numbers_are_shown_as_often_as_somebody_says() {
+        let every = |text: &str, view: View| display_interval(&given(&["--display_interval", text]), &view).ok();
+        let millis = |millis| Some(Some(Duration::from_millis(millis)));
+        assert_eq!(every("0.5", View::Lines), millis(500));
+        assert_eq!(every("60", View::Json), millis(60_000));
+        assert_eq!([every("0.01", View::Lines), every("999999999", View::Lines)], [millis(100), millis(3_600_000)]);
+        assert_eq!(every("5", View::Quiet), Some(None));
+        assert_eq!([every("0", View::Lines), every("x", View::Lines)], [None, None]);
+        assert_eq!(display_interval(&given(&[]), &View::Lines).unwrap(), View::Lines.every());
+    }
+
+    #[test]
+    fn an_address_is_an_address() {
+        assert_eq!(ip(&given(&["--ip", "2001:db8::7"])).unwrap(), Some("2001:db8::7".parse().unwrap()));
+        assert_eq!(ip(&given(&["--ip", "me.example"])).unwrap_err().exit, Exit::Usage);
+    }
 }

@@ -5,7 +5,7 @@
 use super::exit::{self, Exit, Failure};
 use super::get::{MAX_PEERS, MAX_UPLOAD_RATE, PORT, connect};
 use super::options::{self, Flag, Parsed};
-use super::run_options::{self, HELP, JSON, QUIET, VERBOSE};
+use super::run_options::{self, DISPLAY_INTERVAL, HELP, IP, JSON, MAX_UPLOADS, QUIET, VERBOSE};
 use super::running::{self, Until};
 use super::{json, say};
 use crate::engine::{Duty, Job};
@@ -19,7 +19,7 @@ const MOST_MINUTES: u64 = 100 * 366 * 24 * 60;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The options.
-pub const FLAGS: [Flag; 11] = [
+pub const FLAGS: [Flag; 15] = [
     Flag {
         short: "d",
         long: "dir",
@@ -29,6 +29,8 @@ pub const FLAGS: [Flag; 11] = [
     PORT,
     MAX_PEERS,
     MAX_UPLOAD_RATE,
+    MAX_UPLOADS,
+    IP,
     Flag {
         short: "",
         long: "no-check",
@@ -37,11 +39,18 @@ pub const FLAGS: [Flag; 11] = [
     },
     Flag {
         short: "",
+        long: "super-seed",
+        value: None,
+        help: "Show each peer one piece at a time, and the next when others have that one: a\nfirst seed sends hardly more than one copy until all is out.",
+    },
+    Flag {
+        short: "",
         long: "ratio",
         value: Some("R"),
         help: "End when of each torrent R times its size was sent, such as 1.5.",
     },
     Flag { short: "", long: "time", value: Some("MIN"), help: "End after so many minutes of seeding." },
+    DISPLAY_INTERVAL,
     QUIET,
     VERBOSE,
     JSON,
@@ -70,6 +79,7 @@ JSON (--json):
 Examples:
   swarmlet seed --dir /srv/iso debian.torrent
   swarmlet seed --ratio 2 --max-upload-rate 500 *.torrent
+  swarmlet seed --super-seed --max-upload-rate 100 new.torrent
   swarmlet seed --no-check --time 60 --json a.torrent
 ",
         options::describe(&FLAGS),
@@ -88,8 +98,9 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     let view = run_options::view(&given)?;
     let until = until(&given)?;
     let mut config = connect(&given, &view)?;
+    config.super_seed = given.has("super-seed");
     if let Until::Served { ratio: Some(_), .. } = until {
-        config.status_every.get_or_insert(LOOK_EVERY);
+        config.status_every = Some(config.status_every.map_or(LOOK_EVERY, |every| every.min(LOOK_EVERY)));
     }
     let torrents = run_options::torrents("seed", &given)?;
     let duty = if given.has("no-check") { Duty::Trust } else { Duty::Serve };
@@ -98,25 +109,9 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
 }
 
 fn until(given: &Parsed) -> Result<Until, Failure> {
-    let wrong = |text: &str| Failure::usage(format!("--ratio {text}: expected a number such as 2 or 1.5"));
-    let ratio = given.value("ratio").map(|text| {
-        let text = text.to_string_lossy();
-        hundredths(&text).ok_or_else(|| wrong(&text))
-    });
+    let ratio = given.hundredths("ratio", "a number such as 2 or 1.5")?;
     let minutes = given.number("time", 1..=MOST_MINUTES, "minutes")?;
-    Ok(Until::Served { ratio: ratio.transpose()?, time: minutes.map(|minutes| Duration::from_secs(minutes * 60)) })
-}
-
-/// `1.5` is 150: without floating point, which would make the program larger.
-fn hundredths(text: &str) -> Option<u64> {
-    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole) || !digits(part) || part.len() > 2 || (whole.is_empty() && part.is_empty()) {
-        return None;
-    }
-    let number = |text: &str| if text.is_empty() { Some(0) } else { text.parse::<u64>().ok() };
-    let hundredths = number(whole)?.checked_mul(100)?.checked_add(number(&format!("{part:0<2}"))?)?;
-    (hundredths > 0).then_some(hundredths)
+    Ok(Until::Served { ratio, time: minutes.map(|minutes| Duration::from_secs(minutes * 60)) })
 }
 
 #[cfg(test)]
@@ -124,11 +119,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ratios_are_numbers_with_two_places_at_most() {
-        let numbers = [("2", 200), ("1.5", 150), ("0.05", 5), (".5", 50), ("3.", 300), ("007", 700)];
-        numbers.iter().for_each(|(text, expected)| assert_eq!(hundredths(text), Some(*expected), "{text}"));
-        for wrong in ["", ".", "0", "0.00", "-1", "1e3", "1.234", "x", "1,5", "99999999999999999999"] {
-            assert_eq!(hundredths(wrong), None, "{wrong}");
+    fn the_readme_has_a_row_for_each_option() {
+        let readme = include_str!("../../README.md");
+        let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `-")).collect();
+        for Flag { short, long, .. } in FLAGS {
+            let named = |row: &&&str| row.contains(&format!("`--{long}")) || row.contains(&format!("`-{short}`"));
+            assert!(rows.iter().any(|row| named(&row)), "--{long}");
         }
     }
 
@@ -136,6 +132,7 @@ mod tests {
     fn what_was_typed_is_looked_at_before_anything_is_read() {
         for wrong in [
             &["--ratio", "x", "/no/such"][..],
+            &["--ratio", "0", "/no/such"],
             &["--time", "0", "/no/such"],
             &["--dir=", "/no/such"],
             &["--sequential", "/no/such"],

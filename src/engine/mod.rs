@@ -53,13 +53,15 @@ pub use notice::{Notice, Phase, Problem, ProblemKind, Report, Watch};
 use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
 use crate::swarm::choice::Choice;
-use crate::swarm::torrent::Settings;
+pub use crate::swarm::settings::MAX_PEERS as DEFAULT_MAX_PEERS;
+use crate::swarm::settings::Settings;
 use crossbeam_channel::{Receiver, Sender};
 use input::Input;
 use resume::StateDir;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -70,8 +72,6 @@ pub const DEFAULT_PORTS: RangeInclusive<u16> = 6881..=6999;
 /// Memory for blocks under way when none is named. 3 MiB keep a line of 250 Mbit/s full over 100 ms. A MiB more brought
 /// no speed on loopback at 500 MiB/s, and with it the process has more than 8 MiB.
 pub const DEFAULT_MEMORY_BYTES: u64 = 3 << 20;
-/// Connections of a torrent when no number is named (transmission's number).
-pub const DEFAULT_MAX_PEERS: usize = 50;
 /// How long the goodbyes to trackers may take.
 pub const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -90,6 +90,12 @@ pub struct Config {
     pub sequential: bool,
     /// Most that a torrent uploads, in bytes a second.
     pub upload_rate: Option<u64>,
+    /// How many peers of a torrent are served at once; `None`: as many as the upload is good for.
+    pub upload_slots: Option<usize>,
+    /// Where HTTP trackers are to tell others that we are; `None`: where we come from.
+    pub ip: Option<IpAddr>,
+    /// What is whole at the beginning is super-seeded (BEP 16).
+    pub super_seed: bool,
     /// Most that all torrents upload, in bytes a second.
     pub total_upload_rate: Option<u64>,
     /// Most that all torrents download, in bytes a second.
@@ -118,6 +124,9 @@ impl Default for Config {
             preallocate: false,
             sequential: false,
             upload_rate: None,
+            upload_slots: None,
+            ip: None,
+            super_seed: false,
             total_upload_rate: None,
             download_rate: None,
             stop_timeout: None,
@@ -208,13 +217,16 @@ impl Engine {
         random[..8].copy_from_slice(&low);
         random[8..].copy_from_slice(&high[..4]);
         let settings = Settings {
-            peer_id: PeerId::new(random),
             port,
             tracker_key: entropy() as u32,
             max_peers: config.max_peers.min(most_connections()),
             sequential: config.sequential,
             upload_rate: config.upload_rate,
+            upload_slots: config.upload_slots,
+            ip: config.ip,
+            super_seed: config.super_seed,
             stop_timeout: config.stop_timeout,
+            ..Settings::new(PeerId::new(random))
         };
         log::info!("we are {} on port {port}", settings.peer_id);
         let manager = manager::start(config, settings, listeners, notices).map_err(EngineError::NoThread)?;

@@ -128,15 +128,7 @@ mod tests {
         let (metainfo, _) = torrent(3000, &[], 1000, &[]);
         let dir = tempfile::tempdir().unwrap();
         let content = open(&metainfo, dir.path(), false);
-        let settings = Settings {
-            peer_id: PeerId([1; 20]),
-            port: 6881,
-            tracker_key: 0,
-            max_peers: 50,
-            sequential: false,
-            upload_rate: None,
-            stop_timeout: None,
-        };
+        let settings = Settings::new(PeerId([1; 20]));
         let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
         let one = Torrent::new(&metainfo, Bitfield::full(3), settings, Time::ZERO, &mut shared.rng);
         let mut slot = Slot {

@@ -25,18 +25,22 @@ impl Torrent {
     /// The peer wants something of us, or nothing any more.
     pub(super) fn interest(&mut self, peer: PeerKey, interested: bool, turn: &mut Turn) {
         let Some(state) = self.peers.get_mut(&peer) else { return };
-        state.is_interested = interested;
+        let was_interested = core::mem::replace(&mut state.is_interested, interested);
         if !interested && !state.we_choke {
             self.choke(peer, turn);
+        }
+        if !interested && was_interested {
+            self.has_what_it_was_shown(peer, turn);
         }
         self.unchoke_waiting(turn);
         self.allow_fast(peer, turn);
     }
 
-    /// How many peers are served at once: by the limit, or by what goes out.
+    /// How many peers are served at once: as somebody says, by the limit, or by what goes out.
     fn slots(&self, shared: &Shared, now: Time) -> usize {
         let limits = [self.upload.rate(), shared.upload.rate()];
-        limits.into_iter().flatten().min().map_or_else(|| slots(self.up.rate(now)).max(UNLIMITED_SLOTS), slots)
+        let by_rate = || slots(self.up.rate(now)).max(UNLIMITED_SLOTS);
+        self.settings.upload_slots.unwrap_or_else(|| limits.into_iter().flatten().min().map_or_else(by_rate, slots))
     }
 
     /// The peers that want something and may get it, as the choker sees them.
@@ -121,6 +125,7 @@ impl Torrent {
         while self.is_whole()
             && let Some(state) = self.peers.get_mut(&peer)
             && state.reserved.fast()
+            && !state.sees_little
             && state.suggested_to.len() < OFFERS
             && let Some(piece) = self.spreading.next(&state.has)
         {

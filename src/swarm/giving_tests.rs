@@ -98,7 +98,7 @@ fn programs_introduce_themselves_and_tell_when_they_have_all() {
     swarm.connect(0, 1);
     swarm.connect(2, 0);
     let told = &heard(&swarm, 1, introductions)[0];
-    assert_eq!((told.reqq, told.port, told.upload_only), (Some(512), Some(6881), None));
+    assert_eq!((told.reqq, told.port, told.upload_only), (Some(2000), Some(6881), None));
     assert_eq!(told.version.as_deref(), Some(concat!("swarmlet ", env!("CARGO_PKG_VERSION"))));
     assert_eq!(told.your_ip, Some(addr(1).ip()));
     assert_eq!(heard(&swarm, 2, introductions)[0].port, None, "who came to us knows our port");
@@ -141,6 +141,19 @@ fn a_slot_that_becomes_free_is_filled_at_once() {
     swarm.happen(0, Event::Message { peer: key(10), message: Message::NotInterested });
     swarm.happen(0, Event::Gone { peer: key(9) });
     assert!(unchoked(&swarm, 1) && unchoked(&swarm, 2) && !unchoked(&swarm, 10));
+}
+
+#[test]
+fn who_says_how_many_are_served_at_once_is_heeded() {
+    let mut swarm = Swarm::new(&[everything(), nothing(), nothing(), nothing()]);
+    swarm.members[0].torrent.settings.upload_slots = Some(2);
+    for number in 1..=3 {
+        swarm.connect(number, 0);
+        swarm.happen(0, Event::Message { peer: key(number), message: Message::HaveNone });
+        swarm.happen(0, Event::Message { peer: key(number), message: Message::Interested });
+    }
+    let served = |swarm: &Swarm| swarm.members[0].torrent.peers.values().filter(|peer| !peer.we_choke).count();
+    assert_eq!(served(&swarm), 2);
 }
 
 #[test]

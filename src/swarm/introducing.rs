@@ -23,7 +23,7 @@ impl Torrent {
             // Who opened the connection knows our port already.
             port: state.outgoing.then_some(self.settings.port),
             your_ip: Some(state.addr.ip()),
-            upload_only: self.is_whole().then_some(true),
+            upload_only: (self.is_whole() && !state.sees_little).then_some(true),
         };
         let message = Message::Extended { id: extended::HANDSHAKE, payload: handshake.emit() };
         self.send(peer, message, turn);

@@ -50,7 +50,8 @@ impl Torrent {
             return;
         }
         let pieces = self.picker.have().len();
-        let state = Peer::new(addr, handshake.peer_id, handshake.reserved, outgoing, pieces, turn.now);
+        let mut state = Peer::new(addr, handshake.peer_id, handshake.reserved, outgoing, pieces, turn.now);
+        state.sees_little = self.is_super_seeding();
         self.peers.insert(peer, state);
         turn.shared.connected += 1;
         if !outgoing {
@@ -58,16 +59,18 @@ impl Torrent {
         }
         let have = self.picker.have();
         let fast = handshake.reserved.fast();
-        let told = match (have.count(), fast) {
-            (_, true) if have.is_full() => Some(Message::HaveAll),
+        let shown = if self.is_super_seeding() { 0 } else { have.count() };
+        let told = match (shown, fast) {
             (0, true) => Some(Message::HaveNone),
             (0, false) => None,
+            (_, true) if have.is_full() => Some(Message::HaveAll),
             _ => Some(Message::Bitfield(have.as_bytes().to_vec())),
         };
         if let Some(message) = told {
             self.send(peer, message, turn);
         }
         self.introduce(peer, turn);
+        self.show_another(peer, turn);
     }
 
     /// Why a peer that shook hands can't stay.
@@ -126,6 +129,7 @@ impl Torrent {
             self.picker.count(&has, true, &mut turn.shared.rng);
         }
         state.has = has;
+        self.saw_all_it_has(peer, turn);
         self.part_from_seed(peer, turn);
         self.tell_interest(peer, turn);
         // A late bitfield may come when the peer has unchoked us already.
@@ -148,6 +152,7 @@ impl Torrent {
             self.tell_interest(peer, turn);
             self.ask_more(peer, turn);
         }
+        self.seen_at(peer, &[piece], false, turn);
         self.part_from_seed(peer, turn);
     }
 
@@ -185,6 +190,7 @@ impl Torrent {
             self.candidates.left(addr, was_of_use, turn.now);
         }
         if !self.has_failed() {
+            self.take_back(&state, turn);
             self.unchoke_waiting(turn);
             self.ask_all(turn);
         }

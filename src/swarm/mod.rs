@@ -29,6 +29,7 @@ mod places;
 pub mod rarity;
 pub mod rate;
 pub mod rng;
+pub mod settings;
 pub mod shared;
 #[cfg(test)]
 mod simulated_peers;
@@ -44,6 +45,7 @@ pub mod spreading;
 #[cfg(test)]
 mod stage;
 pub mod status;
+pub mod super_seeding;
 pub mod torrent;
 mod uploading;
 pub mod waiting;

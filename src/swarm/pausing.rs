@@ -51,16 +51,8 @@ pub mod tests {
     impl One {
         /// Of eight pieces of two blocks, of which those in `have` are had.
         pub fn new(have: u8) -> One {
-            let (peer_id, mut rng) = (PeerId([1; 20]), Rng::new(1));
-            let settings = Settings {
-                peer_id,
-                port: 6881,
-                tracker_key: 0,
-                max_peers: 50,
-                sequential: false,
-                upload_rate: None,
-                stop_timeout: None,
-            };
+            let mut rng = Rng::new(1);
+            let settings = Settings::new(PeerId([1; 20]));
             let have = Bitfield::from_bytes([have], 8).unwrap();
             let torrent = Torrent::new(&metainfo(8, 2, 0), have, settings, Time::ZERO, &mut rng);
             One { torrent, shared: Shared::new(rng, Budget::new(1 << 20)) }

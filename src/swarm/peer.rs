@@ -88,6 +88,10 @@ pub struct Peer {
 
     /// Pieces that we suggested to it (BEP 6) and it did not ask for yet.
     pub suggested_to: Vec<u32>,
+    /// It sees but a piece at a time of what we have (BEP 16).
+    pub sees_little: bool,
+    /// Pieces that it was shown then, and that no other has yet.
+    pub shown: Vec<u32>,
     /// Pieces that it may ask us for though we choke it (BEP 6).
     pub allowed: Vec<u32>,
     /// How many bytes of them it has not asked for so far.
@@ -137,6 +141,8 @@ impl Peer {
             gave_before: [0; 2],
             got_before: [0; 2],
             suggested_to: Vec::new(),
+            sees_little: false,
+            shown: Vec::new(),
             allowed: Vec::new(),
             allowed_bytes: 0,
             wants: VecDeque::new(),

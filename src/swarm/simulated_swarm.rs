@@ -43,6 +43,10 @@ pub struct Trial {
     pub rate: u64,
     /// The leechers come one after another, so far apart.
     pub apart: Time,
+    /// The seed shows each a piece at a time (BEP 16).
+    pub super_seed: bool,
+    /// The leechers follow no suggestions, as most programs.
+    pub deaf: bool,
 }
 
 struct Member {
@@ -61,6 +65,10 @@ struct SimulatedSwarm {
     members: Vec<Member>,
     ahead: BTreeMap<(Time, u64), (usize, Event)>,
     planned: u64,
+    deaf: bool,
+    /// The pieces that leechers have, and what the seed had sent when these were all.
+    out: Bitfield,
+    sent_until_out: u64,
 }
 
 fn key(number: usize) -> PeerKey {
@@ -76,6 +84,8 @@ pub struct Outcome {
     pub ratios: Vec<f64>,
     /// Bytes of the content that the seed sent, as a multiple of the content.
     pub seed_sent: f64,
+    /// The same until every piece was out.
+    pub sent_until_out: f64,
 }
 
 impl Outcome {
@@ -97,15 +107,7 @@ impl Trial {
                 1.. if number <= self.slow => Some(self.rate / 4),
                 _ => Some(self.rate),
             };
-            let settings = Settings {
-                peer_id,
-                port: 6881,
-                tracker_key: 0,
-                max_peers: 50,
-                sequential: false,
-                upload_rate,
-                stop_timeout: None,
-            };
+            let settings = Settings { upload_rate, super_seed: self.super_seed, ..Settings::new(peer_id) };
             let have = if number == 0 { Bitfield::full(pieces) } else { Bitfield::new(pieces) };
             Member {
                 torrent: Torrent::new(&metainfo, have, settings, Time::ZERO, &mut rng),
@@ -117,7 +119,16 @@ impl Trial {
             }
         };
         let members = (0..=self.leechers).map(member).collect();
-        let mut swarm = SimulatedSwarm { now: Time::ZERO, metainfo, members, ahead: BTreeMap::new(), planned: 0 };
+        let mut swarm = SimulatedSwarm {
+            now: Time::ZERO,
+            metainfo,
+            members,
+            ahead: BTreeMap::new(),
+            planned: 0,
+            deaf: self.deaf,
+            out: Bitfield::new(pieces),
+            sent_until_out: 0,
+        };
         for from in 1..=self.leechers {
             for to in 0..from {
                 swarm.connect(from, to, self.apart * from as u32);
@@ -131,6 +142,7 @@ impl Trial {
         Outcome {
             ratios: swarm.members[1..].iter().map(ratio).collect(),
             seed_sent: swarm.members[0].uploaded as f64 / size,
+            sent_until_out: swarm.sent_until_out as f64 / size,
         }
     }
 }
@@ -184,6 +196,7 @@ impl SimulatedSwarm {
     fn carry_out(&mut self, from: usize, action: Action) {
         match action {
             Action::Send { message: Message::Unchoke, .. } if !self.members[from].gives => {}
+            Action::Send { message: Message::Suggest { .. }, .. } if self.deaf => {}
             Action::Send { peer, message } => {
                 self.plan(DELAY, number_of(peer), Event::Message { peer: key(from), message });
             }
@@ -200,6 +213,9 @@ impl SimulatedSwarm {
                 let complete = *written == self.metainfo.piece_size(piece);
                 self.plan(Time::ZERO, from, Event::Written { bytes });
                 if complete {
+                    if self.out.set(piece) && self.out.is_full() {
+                        self.sent_until_out = self.members[0].uploaded;
+                    }
                     self.plan(Time::ZERO, from, Event::Checked { piece, good: true });
                 }
             }

@@ -6,8 +6,17 @@
 use super::Time;
 use super::simulated_swarm::Trial;
 
-const SMALL: Trial =
-    Trial { seed: 0, leechers: 8, free_riders: 0, slow: 0, mebibytes: 16, rate: 1 << 20, apart: Time::from_millis(20) };
+const SMALL: Trial = Trial {
+    seed: 0,
+    leechers: 8,
+    free_riders: 0,
+    slow: 0,
+    mebibytes: 16,
+    rate: 1 << 20,
+    apart: Time::from_millis(20),
+    super_seed: false,
+    deaf: false,
+};
 
 #[test]
 fn eight_leechers_of_a_small_torrent_are_whole_within_a_tenth_of_the_bound() {
@@ -41,5 +50,17 @@ fn a_free_rider_ends_last() {
         let honest = ratios.into_iter().fold(0.0, f64::max);
         assert!(rider > honest, "of {leechers} the rider is whole at {rider:.2}, the last honest one at {honest:.2}");
         assert!(rider < 10.0, "it is served little, but it is served");
+    }
+}
+
+#[test]
+fn a_super_seed_sends_little_more_than_each_piece_once_whatever_the_leechers_speak() {
+    let usual = Trial { deaf: true, ..SMALL }.run();
+    assert!(usual.sent_until_out > 1.2, "{:.2}: then nobody needs it", usual.sent_until_out);
+    for (free_riders, mebibytes) in [(0, 16), (1, 24)] {
+        let mut outcome = Trial { deaf: true, super_seed: true, free_riders, mebibytes, ..SMALL }.run();
+        assert!(outcome.sent_until_out < 1.05, "{:.2} x the content", outcome.sent_until_out);
+        let rider = if free_riders > 0 { outcome.ratios.pop().unwrap() } else { 99.0 };
+        assert!(outcome.last() < 1.3_f64.min(rider), "{:.2} x the bound, the rider {rider:.2}", outcome.last());
     }
 }

@@ -88,15 +88,7 @@ impl World {
     ) -> World {
         let mut rng = Rng::new(seed);
         let mut shared = Shared::new(Rng::new(seed + 1), Budget::new(memory));
-        let settings = Settings {
-            peer_id: PeerId([1; 20]),
-            port: 6881,
-            tracker_key: 0,
-            max_peers: 50,
-            sequential,
-            upload_rate: None,
-            stop_timeout: None,
-        };
+        let settings = Settings { sequential, ..Settings::new(PeerId([1; 20])) };
         let torrent = |metainfo: &Metainfo| {
             let nothing = Bitfield::new(metainfo.piece_count());
             Torrent::new(metainfo, nothing, settings.clone(), Time::ZERO, &mut shared.rng)

@@ -1,7 +1,9 @@
 //! What a seed does so that it sends no piece twice before every piece is out once: it suggests other pieces to each
 //! peer (BEP 6, "suggest piece").
 //!
-//! Floor 2. At first the seed is the only source, and the whole swarm waits for its upload. Leechers choose the rarest
+//! Floor 2. With [super-seeding](super::super_seeding) these pieces are not suggested but all that a peer is shown.
+//!
+//! At first the seed is the only source, and the whole swarm waits for its upload. Leechers choose the rarest
 //! piece, but do not know what the others are just choosing: without this a seed of 8 leechers sent half of the
 //! content twice before all of it was out (simulation in `simulated_swarm_tests.rs`), and the swarm took 1.49 times
 //! as long as it must.
@@ -27,6 +29,11 @@ impl Spreading {
     /// Somebody asked for `piece`.
     pub fn gave(&mut self, piece: u32) {
         self.given.set(piece);
+    }
+
+    /// `piece` is not out after all.
+    pub fn take_back(&mut self, piece: u32) {
+        self.given.clear(piece);
     }
 
     /// A piece that is not out yet and that the peer lacks; the next time another. None when all are out.

@@ -34,6 +34,8 @@ pub struct Stage {
     pub closed: Vec<(PeerKey, &'static str)>,
     /// Where connections were to be opened to.
     pub connecting: Vec<SocketAddr>,
+    /// What peers were told else.
+    pub told: Vec<(u32, Message)>,
     /// What the disk was given of each piece, in bytes.
     pub disk: BTreeMap<u32, u32>,
 }
@@ -41,20 +43,16 @@ pub struct Stage {
 impl Stage {
     /// A torrent of so many pieces of four blocks, first to last, with so many places.
     pub fn new(pieces: u32, max_peers: usize) -> Stage {
+        let settings = Settings { max_peers, sequential: true, ..Settings::new(PeerId([1; 20])) };
+        Stage::of(Bitfield::new(pieces), settings)
+    }
+
+    /// A torrent of which `have` is there.
+    pub fn of(have: Bitfield, settings: Settings) -> Stage {
         let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
-        let settings = Settings {
-            peer_id: PeerId([1; 20]),
-            port: 6881,
-            tracker_key: 0,
-            max_peers,
-            sequential: true,
-            upload_rate: None,
-            stop_timeout: None,
-        };
-        let metainfo = metainfo(pieces, 4, 0);
-        let torrent = Torrent::new(&metainfo, Bitfield::new(pieces), settings, Time::ZERO, &mut shared.rng);
-        let (asked, closed, connecting, disk) = (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());
-        Stage { now: Time::from_secs(1), torrent, shared, asked, closed, connecting, disk }
+        let torrent = Torrent::new(&metainfo(have.len(), 4, 0), have, settings, Time::ZERO, &mut shared.rng);
+        let (asked, closed, connecting, told) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Stage { now: Time::from_secs(1), torrent, shared, asked, closed, connecting, told, disk: BTreeMap::new() }
     }
 
     pub fn happen(&mut self, event: Event) {
@@ -63,6 +61,7 @@ impl Stage {
         for action in actions {
             match action {
                 Action::Send { peer, message: Message::Request(block) } => self.asked.push((peer, block)),
+                Action::Send { peer, message } => self.told.push((peer.0.get(), message)),
                 Action::Close { peer, reason } => self.closed.push((peer, reason)),
                 Action::Connect { addr } => self.connecting.push(addr),
                 Action::Write { piece, data, .. } => *self.disk.entry(piece).or_default() += data.len() as u32,

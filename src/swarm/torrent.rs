@@ -3,7 +3,7 @@
 //! Floor 2. It owns all the state of a torrent and is the only place that decides. Its ways stand in files of
 //! their own: `joining.rs` and `places.rs` (who is connected), `introducing.rs` (what programs tell of themselves),
 //! `downloading.rs` (whom to ask for what), `lying.rs` (whose blocks were wrong), `choking.rs` (who is served),
-//! `uploading.rs` (with what, and how fast) and `waiting.rs` (when the disk does not work).
+//! `uploading.rs` (with what, and how fast), `super_seeding.rs` (what they are shown) and `waiting.rs` (when the disk does not work).
 //! BEP 3 for the protocol; each idea it decides with has a file of its own on this floor.
 
 use super::Time;
@@ -17,12 +17,14 @@ use super::peer::{Peer, PeerKey};
 use super::picker::Picker;
 use super::rate::{Meter, TokenBucket};
 use super::rng::Rng;
+pub use super::settings::Settings;
 pub use super::shared::Shared;
 use super::spreading::Spreading;
+use super::super_seeding::SuperSeeding;
 use super::waiting::{DiskTrouble, Wait};
 use crate::proto::announce::{AnnounceRequest, key_text};
 use crate::proto::bitfield::Bitfield;
-use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::id::InfoHash;
 use crate::proto::message::Message;
 use crate::proto::metainfo::Metainfo;
 use std::collections::BTreeMap;
@@ -43,25 +45,6 @@ pub struct Turn<'a> {
     pub shared: &'a mut Shared,
     /// What is to be done, in this order.
     pub actions: &'a mut Vec<Action>,
-}
-
-/// How a torrent is to be fetched, and who we are.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Our peer id: the same for all torrents of a run.
-    pub peer_id: PeerId,
-    /// The port we listen on.
-    pub port: u16,
-    /// The `key` for trackers: tells them that we are the same after our address changed.
-    pub tracker_key: u32,
-    /// Most connections of this torrent.
-    pub max_peers: usize,
-    /// Pieces in order, first to last.
-    pub sequential: bool,
-    /// The limit of what this torrent uploads, in bytes a second.
-    pub upload_rate: Option<u64>,
-    /// Given up when nothing came for so long.
-    pub stop_timeout: Option<Time>,
 }
 
 /// Where a torrent stands.
@@ -120,8 +103,10 @@ pub struct Torrent {
     pub(super) turns: u32,
     /// Who is served.
     pub(super) choker: Choker,
-    /// As a seed: which pieces to suggest next.
+    /// As a seed: which pieces to suggest or show next.
     pub(super) spreading: Spreading,
+    /// As a seed that shows little.
+    pub(super) super_seeding: Option<SuperSeeding>,
     /// Everything that any peer has is asked for.
     pub(super) endgame: bool,
     /// When it was last seen to that nobody is idle who could help.
@@ -142,6 +127,7 @@ impl Torrent {
         Torrent {
             info_hash: metainfo.info_hash,
             standing,
+            super_seeding: SuperSeeding::new(&settings, &have, now),
             picker: Picker::new(metainfo.length, metainfo.piece_length, have, settings.sequential, rng),
             peers: BTreeMap::new(),
             candidates: Candidates::new(),
@@ -241,6 +227,7 @@ impl Torrent {
         }
         wake = sooner(wake, self.round_at());
         wake = sooner(wake, self.look_at());
+        wake = sooner(wake, self.idle_at());
         sooner(sooner(wake, self.tokens_at(shared)), self.patience_ends(shared))
     }
 
@@ -308,7 +295,7 @@ impl Torrent {
             compact: true,
             no_peer_id: true,
             tracker_id: None,
-            ip: None,
+            ip: self.settings.ip,
         }
     }
 
@@ -340,6 +327,7 @@ impl Torrent {
         }
         self.look_for_work(turn);
         self.make_room(turn);
+        self.show_more_when_idle(turn);
     }
 
     /// Sends a message to a connected peer.

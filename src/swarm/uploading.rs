@@ -11,9 +11,9 @@ use crate::proto::allowed_fast::{self, allowed_fast};
 use crate::proto::message::{BLOCK_BYTES, BlockSpec, Message};
 use core::net::IpAddr;
 
-/// Requests a peer may have waiting with us, and are told so (BEP 10, `reqq`); libtorrent and transmission send at most
-/// 500.
-pub(super) const MOST_WANTED: usize = 512;
+/// Requests a peer may have waiting with us, and is told so (BEP 10, `reqq`): libtorrent's number. transmission 3.00
+/// refills its requests once a second: told 512 it fetched 8 MiB/s from us and no more.
+pub(super) const MOST_WANTED: usize = 2000;
 /// Bytes a peer's writer is given ahead: enough to keep a fast line busy, few enough that a choke or a cancel bites.
 const SENDING_BYTES: u64 = 16 * BLOCK_BYTES as u64;
 /// Under a limit, a peer gets at most so many bytes in its turn: a piece of usual length...
@@ -39,7 +39,7 @@ impl Torrent {
         let Some(state) = self.peers.get_mut(&peer) else { return };
         let IpAddr::V4(ip) = state.addr.ip().to_canonical() else { return };
         let newcomer = state.has.count() < allowed_fast::PIECES as u32;
-        let waits = state.we_choke && state.is_interested;
+        let waits = state.we_choke && state.is_interested && !state.sees_little;
         if !waits || !newcomer || !state.reserved.fast() || !state.allowed.is_empty() || self.picker.have().count() == 0
         {
             return;
@@ -61,8 +61,9 @@ impl Torrent {
         if !exists {
             return self.close(peer, "it asks for a block that does not exist", turn);
         }
+        let here = self.picker.have().get(piece) && !self.hides(peer, piece);
         let Some(state) = self.peers.get_mut(&peer) else { return };
-        if !self.picker.have().get(piece) && !state.reserved.fast() {
+        if !here && !state.reserved.fast() {
             // We had it and lost it. This peer can't be told but by a new bitfield.
             return self.close(peer, "it asks for a piece that is not here", turn);
         }
@@ -75,7 +76,7 @@ impl Torrent {
                 return self.reject(peer, block, turn);
             }
         }
-        if !self.picker.have().get(piece) || state.wants.len() >= MOST_WANTED {
+        if !here || state.wants.len() >= MOST_WANTED {
             return self.reject(peer, block, turn);
         }
         if state.we_choke {
@@ -160,6 +161,7 @@ impl Torrent {
         state.exchanged = turn.now;
         state.up.add(bytes, turn.now);
         self.up.add(bytes, turn.now);
+        self.super_seeding.iter_mut().for_each(|seeding| seeding.busy = turn.now);
         if self.peers.get(&peer).is_some_and(|state| !state.we_choke && self.only_takes(state, turn.now)) {
             self.choke(peer, turn);
             self.unchoke_waiting(turn);

@@ -173,6 +173,7 @@ impl Torrent {
                 self.left_out += size;
                 return self.picker.leave_out(piece);
             }
+            self.end_super_seeding(turn);
             if self.is_whole() {
                 self.standing = Standing::Downloading;
                 self.progressed = turn.now;

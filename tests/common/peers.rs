@@ -3,7 +3,7 @@
 use super::process::Process;
 use super::tools::Tool;
 use super::torrent::Torrent;
-use super::wait::PATIENCE;
+use super::wait::{PATIENCE, wait_until};
 use super::{aria2, libtorrent, ports::free_port, transmission};
 use rustix::process::Signal;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -152,8 +152,14 @@ impl Peer {
         self.process.must_run();
     }
 
-    /// Waits until it has fetched all and ended well.
+    /// Waits until it has fetched all and ended well; transmission goes on.
     pub fn wait_until_fetched(&mut self, deadline: Duration) {
+        if self.program == Program::Transmission {
+            return wait_until("transmission has fetched all", deadline, || {
+                self.process.must_run();
+                transmission::has_all(self.rpc_port)
+            });
+        }
         let status = self.process.wait(deadline);
         assert!(status.success(), "{:?} failed: {status}", self.program);
     }

@@ -1,7 +1,8 @@
-//! transmission-daemon as a peer. It refuses loopback addresses that a tracker tells it, but accepts who comes from one.
+//! transmission-daemon as a peer. It refuses loopback addresses that a tracker tells it, but accepts who comes from one:
+//! a leecher must have announced itself before those come that it is to fetch from.
 
 use super::http::request;
-use super::peers::{Plan, Role};
+use super::peers::Plan;
 use super::process::Process;
 use super::wait::{PATIENCE, wait_until};
 use serde_json::{Value, json};
@@ -11,7 +12,6 @@ use std::process::Command;
 
 /// Starts transmission, waits for its remote control and gives it the torrent, whose content it checks first.
 pub fn start(plan: &Plan) -> Process {
-    assert_eq!(plan.role, Role::Seed, "transmission fetches from nobody on loopback");
     let home = plan.home();
     let settings = json!({
         "download-dir": plan.dir, "peer-port": plan.port, "rpc-port": plan.rpc_port,
@@ -36,6 +36,15 @@ pub fn uploaded(rpc_port: u16) -> u64 {
     let answer = ask(rpc_port, "torrent-get", &json!({ "fields": ["uploadedEver"] })).expect("transmission answers");
     let uploaded = answer["torrents"][0]["uploadedEver"].as_u64();
     uploaded.unwrap_or_else(|| panic!("transmission does not say what it sent: {answer}"))
+}
+
+/// Whether it has all; it does not end by itself.
+pub fn has_all(rpc_port: u16) -> bool {
+    let answer = ask(rpc_port, "torrent-get", &json!({ "fields": ["leftUntilDone", "percentDone"] }));
+    answer.is_some_and(|answer| {
+        let torrent = &answer["torrents"][0];
+        torrent["leftUntilDone"] == 0 && torrent["percentDone"].as_f64() == Some(1.0)
+    })
 }
 
 /// The arguments of its answer, if it answers and is content.

@@ -1,0 +1,90 @@
+//! Swarms with strangers that we give to: two of each and two of ours, and one seed whose upload is scarce.
+
+mod common;
+
+use common::content::Content;
+use common::peers::{Peer, Plan, Program};
+use common::swarmlet::Get;
+use common::tools::{here, say};
+use common::torrent::Maker;
+use common::tracker::Tracker;
+use common::wait::{PATIENCE, wait_until};
+use std::path::PathBuf;
+use std::time::Instant;
+
+const PIECE: usize = 128 * 1024;
+
+#[test]
+fn two_of_each_and_one_seed_all_complete_and_ours_give_while_they_fetch() {
+    if !here(&Program::ALL.map(Program::tool)) {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let (tracker, content) = (Tracker::start(), Content::one_file("a file.bin", (24 << 20) + 12_345));
+    let source = scratch.path().join("source");
+    let torrent = Maker::Ours.make(&content, &source, PIECE, &tracker.url());
+    let begin = Instant::now();
+    // Those that connect to nobody on loopback come first, so that the others hear of them; the seed comes last.
+    let order = [Program::Transmission, Program::Libtorrent, Program::Aria2];
+    let mut strangers: Vec<(Peer, PathBuf)> = Vec::new();
+    for (number, program) in order.into_iter().flat_map(|program| [program, program]).enumerate() {
+        let dir = scratch.path().join(format!("copy {number}"));
+        let mut peer = Plan::fetch(program, &torrent, &dir, scratch.path()).start();
+        wait_until("it has announced itself", PATIENCE, || {
+            peer.must_run();
+            ports(&tracker, &torrent.info_hash) > number
+        });
+        strangers.push((peer, dir));
+    }
+    let ours = ["one of ours", "another of ours"].map(|name| {
+        let get = Get::new(name, scratch.path()).torrent(&torrent).args(&["--json", "--seed"]);
+        (get.start(), get.dir)
+    });
+    wait_until("ours have announced themselves", PATIENCE, || ports(&tracker, &torrent.info_hash) > 7);
+    let seed = Get::seed("seed", scratch.path(), &source).torrent(&torrent);
+    let seed = seed.args(&["--json", "--max-upload-rate", "2000"]).start();
+
+    for (peer, dir) in &mut strangers {
+        peer.wait_until_fetched(2 * PATIENCE);
+        content.assert_same_in(dir);
+    }
+    wait_until("ours have all", PATIENCE, || ours.iter().all(|(one, _)| one.stdout().contains("\"complete\"")));
+    let percent = |bytes: &serde_json::Value| bytes.as_u64().unwrap() * 100 / content.size();
+    for (one, dir) in ours {
+        content.assert_same_in(&dir);
+        let outcome = one.interrupt();
+        outcome.assert_code(0);
+        let given = percent(&outcome.json("complete")["uploaded"]);
+        say(&format!("one of ours had sent {given} % of the content when it was complete"));
+        assert!(given > 5, "it only took");
+    }
+    let given = percent(&seed.interrupt().json("stopped")["uploaded"]);
+    let versions = order.map(Program::version).join(", ");
+    say(&format!("with {versions}; the seed sent {given} %, in {:.1} s", begin.elapsed().as_secs_f64()));
+}
+
+/// The one stranger that must be there before we are.
+#[test]
+fn transmission_fetches_a_file_from_us() {
+    if !here(&[Program::Transmission.tool()]) {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let (tracker, content) = (Tracker::start(), Content::one_file("a file.bin", (20 << 20) + 12_345));
+    let (source, copy) = (scratch.path().join("source"), scratch.path().join("copy"));
+    let torrent = Maker::Ours.make(&content, &source, PIECE, &tracker.url());
+    let mut leecher = Plan::fetch(Program::Transmission, &torrent, &copy, scratch.path()).start();
+    wait_until("it has announced itself", PATIENCE, || ports(&tracker, &torrent.info_hash) > 0);
+    let seed = Get::seed("seed", scratch.path(), &source).torrent(&torrent).start();
+    leecher.wait_until_fetched(PATIENCE);
+    content.assert_same_in(&copy);
+    seed.terminate().assert_code(0);
+}
+
+/// How many peers have announced themselves.
+fn ports(tracker: &Tracker, info_hash: &[u8; 20]) -> usize {
+    let mut ports: Vec<u16> = tracker.announces(info_hash).iter().map(|announce| announce.port).collect();
+    ports.sort();
+    ports.dedup();
+    ports.len()
+}

@@ -1,0 +1,122 @@
+//! Stories of a seed that shows each peer one piece at a time (BEP 16).
+
+mod common;
+
+use common::asker::{Asker, BLOCK};
+use common::content::Content;
+use common::peers::{Peer, Plan, Program};
+use common::swarmlet::{Get, Swarmlet};
+use common::tools::{here, say};
+use common::torrent::{Maker, Torrent};
+use common::tracker::Tracker;
+use common::wait::PATIENCE;
+use std::path::PathBuf;
+use std::time::Instant;
+use tempfile::TempDir;
+
+const PIECE: usize = 64 * 1024;
+const HAVE: u8 = 4;
+const HAVE_NONE: u8 = 15;
+const REJECT: u8 = 16;
+
+struct Stage {
+    scratch: TempDir,
+    tracker: Tracker,
+    content: Content,
+    source: PathBuf,
+    torrent: Torrent,
+}
+
+impl Stage {
+    fn new(size: usize) -> Stage {
+        let scratch = tempfile::tempdir().unwrap();
+        let (tracker, content) = (Tracker::start(), Content::one_file("a file.bin", size));
+        let source = scratch.path().join("source");
+        let torrent = Maker::Ours.make(&content, &source, PIECE, &tracker.url());
+        Stage { scratch, tracker, content, source, torrent }
+    }
+
+    /// A running super-seed and its port.
+    fn seed(&self, options: &[&str]) -> (Swarmlet, u16) {
+        let get = Get::seed("seed", self.scratch.path(), &self.source).torrent(&self.torrent);
+        let get = get.args(&["--super-seed", "--json"]).args(options);
+        let mut seed = get.start();
+        self.tracker.wait_for_a_seed(&self.torrent.info_hash, || seed.must_run());
+        (seed, get.port)
+    }
+}
+
+/// The piece of a have, which must come next.
+fn have(asker: &mut Asker) -> u32 {
+    let (id, body) = asker.hear().expect("the seed stays");
+    assert_eq!((id, body.len()), (HAVE, 4), "nothing but a have");
+    u32::from_be_bytes(body.try_into().unwrap())
+}
+
+#[test]
+fn a_peer_sees_one_piece_and_the_next_when_another_has_the_first() {
+    let stage = Stage::new(8 * PIECE);
+    let (seed, port) = stage.seed(&[]);
+    let mut one = Asker::connect(port, &stage.torrent, 1, true);
+    let mut other = Asker::connect(port, &stage.torrent, 2, false);
+    assert_eq!(one.hear().unwrap().0, HAVE_NONE);
+    let (first, of_other) = (have(&mut one), have(&mut other));
+    assert_ne!(first, of_other);
+
+    one.send(2, &[]).unwrap();
+    while one.hear().expect("the seed stays").0 != 1 {}
+    for begin in (0..PIECE as u32).step_by(BLOCK as usize) {
+        one.ask(first, begin).unwrap();
+        let start = first as usize * PIECE + begin as usize;
+        assert!(one.block().unwrap() == stage.content.files[0].1[start..start + BLOCK as usize]);
+    }
+    one.send(HAVE, &first.to_be_bytes()).unwrap();
+    // What it was not shown is not there; and before the answer to this nothing was said.
+    one.ask(of_other, 0).unwrap();
+    assert_eq!(one.hear().unwrap().0, REJECT, "a further piece was shown too early");
+
+    other.send(HAVE, &first.to_be_bytes()).unwrap();
+    let second = have(&mut one);
+    assert!(second != first && second != of_other, "{first}, {of_other}, {second}");
+    seed.terminate().assert_code(0);
+}
+
+/// Two of each, that follow no suggestions or not ours, fetch all from a seed whose upload is scarce.
+#[test]
+fn strangers_fetch_all_and_the_seed_sends_little_more_than_once() {
+    let programs = [Program::Libtorrent, Program::Aria2];
+    if !here(&programs.map(Program::tool)) {
+        return;
+    }
+    let stage = Stage::new(160 * PIECE + 12_345);
+    let begin = Instant::now();
+    let mut leechers: Vec<(Peer, PathBuf)> = Vec::new();
+    let (seed, _) = stage.seed(&["--max-upload-rate", "1000"]);
+    for (number, program) in [programs, programs].concat().into_iter().enumerate() {
+        let dir = stage.scratch.path().join(format!("copy {number}"));
+        leechers.push((Plan::fetch(program, &stage.torrent, &dir, stage.scratch.path()).start(), dir));
+    }
+    for (leecher, dir) in &mut leechers {
+        leecher.wait_until_fetched(PATIENCE);
+        stage.content.assert_same_in(dir);
+    }
+    let outcome = seed.interrupt();
+    outcome.assert_code(0);
+    let percent = outcome.json("stopped")["uploaded"].as_u64().unwrap() * 100 / stage.content.size();
+    say(&format!("the seed sent {percent} % of the content, in {:.1} s", begin.elapsed().as_secs_f64()));
+    assert!(percent < 120, "{percent} %");
+}
+
+/// Who is alone need not wait for others to fetch the first piece from him.
+#[test]
+fn a_stranger_that_is_alone_fetches_all() {
+    if !here(&[Program::Libtorrent.tool()]) {
+        return;
+    }
+    let stage = Stage::new(40 * PIECE);
+    let (seed, _) = stage.seed(&[]);
+    let dir = stage.scratch.path().join("copy");
+    Plan::fetch(Program::Libtorrent, &stage.torrent, &dir, stage.scratch.path()).start().wait_until_fetched(PATIENCE);
+    stage.content.assert_same_in(&dir);
+    seed.terminate().assert_code(0);
+}
