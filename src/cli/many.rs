@@ -8,7 +8,7 @@ use super::get::{MAX_PEERS, PORT, connect, rate};
 use super::options::{self, Flag};
 use super::run_options::{self, HELP, JSON, QUIET, VERBOSE};
 use super::running::{self, Until};
-use super::{json, say, states};
+use super::{json, keys, say, states};
 use crate::engine::Config;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -73,6 +73,8 @@ Options:
 {}
 Exit codes:
 {exits}
+Keys, on the live screen:
+{}
 JSON (--json):
 {}
 Examples:
@@ -81,6 +83,7 @@ Examples:
   swarmlet many --total-upload-rate 1000 --json /srv/torrents
 ",
         options::describe(&FLAGS),
+        keys::LIST_HELP,
         json::HELP,
     )
 }
@@ -108,7 +111,7 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
         states: states::open(states::dir(&given)?, given.has("quiet")),
         ..connect(&given, &view)?
     };
-    running::run(Vec::new(), config, view, &Until::Interrupted, Some(Folder::new(dir, content)))
+    running::run(Vec::new(), config, view.as_list(), &Until::Interrupted, Some(Folder::new(dir, content)))
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ pub mod output;
 pub mod peers_view;
 pub mod person;
 pub mod pieces;
+pub mod roster;
 pub mod run_options;
 pub mod running;
 pub mod say;

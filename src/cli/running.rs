@@ -65,12 +65,12 @@ pub fn run(
     until: &Until,
     folder: Option<Folder>,
 ) -> Result<Exit, Failure> {
-    let limit = config.download_rate;
+    let (limit, upload_limit) = (config.download_rate, config.total_upload_rate);
     let started = Engine::start(config);
     let (engine, notices) = started.map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
     let mut person = Person::listen(view.is_live(), folder.is_some())?;
     let mut session = Session::new(&jobs, engine.port());
-    session.limit = limit;
+    (session.limit, session.upload_limit) = (limit, upload_limit);
     jobs.into_iter().for_each(|job| engine.add(job));
     let result = watch(session, &engine, &notices, &mut view, &mut person, until, folder);
     terminal::release();

@@ -4,8 +4,9 @@
 //! a tidy terminal; its modes are [`terminal`]'s. Each drawing is one write and overwrites row by row,
 //! so that nothing flickers.
 
-use super::keys::{KEYS, Key};
+use super::keys::{KEYS, Key, LIST_KEYS};
 use super::layout::{Look, Row, draw, head, map_columns, shown};
+use super::roster::Roster;
 use super::session::{Event, Session};
 use super::units::rate;
 use super::view::warning;
@@ -34,6 +35,8 @@ pub struct Screen {
     keys: Option<bool>,
     /// The torrent whose peers are shown.
     peers_of: Option<usize>,
+    /// All torrents in a list; without it each has as many rows as there is room for.
+    list: Option<Roster>,
 }
 
 impl Screen {
@@ -49,19 +52,40 @@ impl Screen {
             goodbye: "",
             keys: None,
             peers_of: None,
+            list: None,
         })
+    }
+
+    /// The same, with all torrents in a list.
+    pub fn as_list(self) -> Screen {
+        Screen { list: Some(Roster::default()), ..self }
+    }
+
+    /// The torrent that is selected in the list.
+    pub fn selected(&self) -> Option<usize> {
+        self.list.as_ref().and_then(Roster::selected)
     }
 
     /// What of the torrents is looked at.
     pub fn watch(&self) -> Watch {
-        Watch { cells: map_columns(self.look()), peers_of: self.peers_of }
+        // A list has no maps.
+        let cells = if self.list.is_some() { 0 } else { map_columns(self.look()) };
+        Watch { cells, peers_of: self.peers_of }
     }
 
     /// A key was pressed, in a run of so many torrents.
     pub fn pressed(&mut self, key: Key, torrents: usize) {
-        match key {
-            Key::Help => self.keys = Some(self.keys != Some(true)),
-            Key::Peers => {
+        match (key, &mut self.list) {
+            (Key::Help, None) => self.keys = Some(self.keys != Some(true)),
+            // A list has them shown from the start.
+            (Key::Help, Some(_)) => self.keys = Some(self.keys == Some(false)),
+            (Key::Sort, Some(list)) => list.sort_otherwise(),
+            (Key::Move(to), Some(list)) => {
+                list.go(to);
+                self.peers_of = self.peers_of.and(list.selected());
+            }
+            (Key::Peers, Some(list)) => self.peers_of = if self.peers_of.is_some() { None } else { list.selected() },
+            (Key::Peers, None) => {
                 self.peers_of = Some(self.peers_of.map_or(0, |torrent| torrent + 1)).filter(|&n| n < torrents)
             }
             _ => {}
@@ -90,6 +114,11 @@ impl Screen {
             Event::Ended => self.goodbye = "",
             _ => {}
         }
+        // Of a thousand torrents that come at once each would have all of them sorted.
+        let waits = matches!(event, Event::Added(_) | Event::Removed(_) | Event::Checked(_) | Event::Complete(_));
+        if self.list.is_some() && waits {
+            return;
+        }
         // A job in the background keeps quiet, but tells its end.
         if !ended && terminal::in_background() {
             return;
@@ -107,17 +136,23 @@ impl Screen {
         if let Event::Warning(text) = event {
             // Above the screen, where it stays.
             for text in width::wrap(&shown(&warning(text), look), look.columns, CLOSING_ROWS, "") {
-                out += &self.paint(&Row { text, strong: 0 });
+                out += &self.paint(&Row { text, ..Row::default() });
             }
         }
         let mut below = if ended { Vec::new() } else { self.keys(session, look) };
-        if let Some(limit) = session.limit.filter(|_| !ended) {
-            below.insert(0, format!("limited to {} down", rate(limit)));
+        let limit = |limit: Option<u64>, way| limit.filter(|_| !ended).map(|limit| format!("{} {way}", rate(limit)));
+        let limits: Vec<String> =
+            [limit(session.limit, "down"), limit(session.upload_limit, "up")].into_iter().flatten().collect();
+        if !limits.is_empty() {
+            below.insert(0, format!("limited to {}", limits.join(", ")));
         }
         below.extend(width::wrap(self.goodbye, look.columns, CLOSING_ROWS, ""));
         let room = Look { rows: look.rows.saturating_sub(below.len()), ..look };
         let mut drawing = match self.peers_of.and_then(|torrent| session.entries.get(torrent)).filter(|_| !ended) {
-            None => draw(session, room, ended),
+            None => match &mut self.list {
+                None => draw(session, room, ended),
+                Some(list) => list.draw(session, room, ended),
+            },
             Some(entry) => {
                 let mut rows = head(entry, room, false);
                 let peers = entry.running().map_or(&[][..], |status| &status.peer_list);
@@ -126,7 +161,7 @@ impl Screen {
                 rows
             }
         };
-        drawing.extend(below.into_iter().map(|text| Row { text, strong: 0 }));
+        drawing.extend(below.into_iter().map(|text| Row { text, ..Row::default() }));
         for row in &drawing {
             out += &self.paint(row);
         }
@@ -143,10 +178,17 @@ impl Screen {
 
     /// What the keys are; and with the peers, for those who ask, what their flags mean.
     fn keys(&self, session: &Session, look: Look) -> Vec<String> {
-        if !terminal::has_keys() || !self.keys.unwrap_or(session.began.elapsed() < INTRODUCTION) {
+        let shown = || self.list.is_some() || session.began.elapsed() < INTRODUCTION;
+        if !terminal::has_keys() || !self.keys.unwrap_or_else(shown) {
             return Vec::new();
         }
-        let mut rows = width::wrap(KEYS, look.columns, CLOSING_ROWS, "");
+        let [wide, narrow] = LIST_KEYS;
+        let keys = match &self.list {
+            None => KEYS,
+            Some(_) if wide.len() <= look.columns => wide,
+            Some(_) => narrow,
+        };
+        let mut rows = width::wrap(keys, look.columns, CLOSING_ROWS, "");
         if self.peers_of.is_some() && self.keys == Some(true) {
             rows.extend(width::wrap(peers_view::FLAGS, look.columns, CLOSING_ROWS, ""));
         }
@@ -162,6 +204,9 @@ impl Screen {
     }
 
     fn paint(&self, row: &Row) -> String {
+        if row.selected && self.bold {
+            return format!("\x1b[7m{}\x1b[0m\x1b[K\n", row.text);
+        }
         let (strong, rest) = row.text.split_at(row.strong);
         match strong {
             "" => format!("{rest}\x1b[K\n"),

@@ -85,6 +85,8 @@ pub struct Session {
     pub port: u16,
     /// The limit of what all torrents download, in bytes a second.
     pub limit: Option<u64>,
+    /// The limit of what all torrents upload.
+    pub upload_limit: Option<u64>,
     /// In the order of the command line.
     pub entries: Vec<Entry>,
     /// When the last torrent became whole or failed.
@@ -139,7 +141,15 @@ impl Session {
     /// The torrents of `jobs` before anything is known about them.
     pub fn new(jobs: &[Job], port: u16) -> Session {
         let entries = jobs.iter().map(entry).collect();
-        Session { began: Instant::now(), port, entries, settled: None, limit: None, first_failure: None }
+        Session {
+            began: Instant::now(),
+            port,
+            entries,
+            settled: None,
+            limit: None,
+            upload_limit: None,
+            first_failure: None,
+        }
     }
 
     /// One more torrent came; its number.
@@ -211,6 +221,11 @@ impl Session {
     /// What all torrents download, in bytes a second.
     pub fn down_rate(&self) -> u64 {
         sum(self.entries.iter().filter_map(|entry| Some(entry.running()?.down_rate)))
+    }
+
+    /// What all torrents upload, in bytes a second.
+    pub fn up_rate(&self) -> u64 {
+        sum(self.entries.iter().filter_map(|entry| Some(entry.running()?.up_rate)))
     }
 
     /// Whether some tracker is to be told goodbye.

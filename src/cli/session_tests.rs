@@ -18,6 +18,7 @@ pub fn status(left: u64) -> Status {
         last_piece: None,
         under_way: 0,
         paused: false,
+        queued: false,
         downloaded: 432_000_000,
         uploaded: 9_000_000,
         wasted: 0,
@@ -61,7 +62,7 @@ pub fn session(torrents: Vec<(&str, u64, Phase)>) -> Session {
         report: Report { name: name.into(), info_hash: InfoHash([0xab; 20]), length, size: length, phase },
     };
     let entries = torrents.into_iter().map(entry).collect();
-    Session { began: now, port: 6881, entries, settled: None, limit: None, first_failure: None }
+    Session { began: now, port: 6881, entries, settled: None, limit: None, upload_limit: None, first_failure: None }
 }
 
 fn two() -> Session {

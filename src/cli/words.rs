@@ -16,6 +16,7 @@ pub fn state(entry: &Entry) -> &'static str {
         _ if entry.removed => "removed",
         _ if entry.problem.is_some() => "failed",
         Some(status) if status.paused => "paused",
+        Some(status) if status.queued => "waiting",
         _ if entry.whole.is_some() => "seeding",
         Some(status) if waits_for_disk(status) => "waiting",
         Some(status) if status.down_rate > 0 => "downloading",
@@ -44,6 +45,8 @@ fn why_waiting(status: &Status) -> String {
     }
     if status.paused {
         "paused: nothing is asked for, nothing is sent".into()
+    } else if status.queued {
+        "as many torrents as may (--max-downloads) download already".into()
     } else if status.snubbed > 0 && status.snubbed == status.askable {
         format!("asked {}, nothing comes for a while", count(status.snubbed, "peer"))
     } else if status.askable > 0 {

@@ -65,6 +65,8 @@ pub enum Input {
     DiskDone,
     /// The person wants a pause of all torrents, or wants to go on.
     Pause(bool),
+    /// The person wants a pause of one torrent, or wants it to go on.
+    PauseOrResume(usize),
     /// What the person looks at has changed.
     Watch(Watch),
     /// The person takes a torrent away.

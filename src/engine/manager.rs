@@ -70,6 +70,7 @@ struct Manager {
     completed: bool,
     /// Announces without an answer yet.
     announcing: usize,
+    /// Torrents that come begin with a pause.
     paused: bool,
     /// Most torrents that download at once.
     max_downloads: Option<usize>,
@@ -224,14 +225,8 @@ impl Manager {
                 (0..self.torrents.len()).for_each(|number| self.handle(number, Event::BudgetFreed, now));
             }
             Input::DiskDone => self.disk_done(now),
-            Input::Pause(paused) => {
-                self.paused = paused;
-                for number in 0..self.torrents.len() {
-                    let paused = paused || self.torrents[number].queued;
-                    self.handle(number, Event::Paused(paused), now);
-                }
-                self.status_at = self.status_every.map(|_| now);
-            }
+            Input::Pause(paused) => self.pause_all(paused, now),
+            Input::PauseOrResume(number) => self.pause_or_resume(number, now),
             Input::Watch(watch) => {
                 self.watch = watch;
                 self.status_at = self.status_every.map(|_| now);

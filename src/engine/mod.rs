@@ -256,6 +256,11 @@ impl Engine {
         let _ = self.manager.send(Input::Pause(paused));
     }
 
+    /// Pauses one torrent, or lets it go on. New numbers come at once.
+    pub fn pause_or_resume(&self, torrent: usize) {
+        let _ = self.manager.send(Input::PauseOrResume(torrent));
+    }
+
     /// Says what is looked at. New numbers come at once.
     pub fn watch(&self, watch: Watch) {
         let _ = self.manager.send(Input::Watch(watch));

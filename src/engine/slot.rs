@@ -27,6 +27,8 @@ pub struct Slot {
     pub piece_length: u32,
     /// What it is doing.
     pub state: State,
+    /// The person wants a pause of it.
+    pub paused: bool,
     /// It waits until others have ended their downloads.
     pub queued: bool,
     /// When the torrent wants to be woken.
@@ -97,6 +99,7 @@ impl Slot {
             }
             State::Running(torrent, _) => {
                 let mut status = torrent.status(now);
+                (status.paused, status.queued) = (self.paused, self.queued);
                 if status.left > 0 {
                     status.map = torrent.piece_map(watch.cells);
                 }
@@ -145,6 +148,7 @@ mod tests {
             size: 3000,
             piece_length: 1000,
             state: State::Running(Box::new(one), Arc::clone(&content)),
+            paused: false,
             queued: false,
             wake: None,
             told: Vec::new(),
