@@ -46,7 +46,9 @@ impl Stage {
 
     /// `many` of the folder, in a terminal.
     fn watch(&self, size: (usize, usize), options: &[&str]) -> Tmux {
-        let tmux = Tmux::start(self.scratch.path(), size, "C.UTF-8");
+        let terminal = self.scratch.path().join(format!("terminal {}", size.0));
+        fs::create_dir(&terminal).unwrap();
+        let tmux = Tmux::start(&terminal, size, "C.UTF-8");
         tmux.run_there(&Get::many("many", self.scratch.path(), &self.folder).args(options).command(), "");
         tmux
     }
@@ -98,13 +100,13 @@ fn three_torrents_are_sorted_paused_and_limited() {
     wait_for_selected(&tmux, "b-comes");
     tmux.press("p");
     let rows = tmux.wait_for("one pause", |rows| selected(rows).contains(" paused "));
-    assert_eq!(rows.iter().filter(|row| row.contains("% ") && row.contains(" paused ")).count(), 1, "{rows:#?}");
+    assert_eq!(rows.iter().filter(|row| row.contains(" %") && row.contains(" paused ")).count(), 1, "{rows:#?}");
     assert!(rows.iter().any(|row| row.starts_with("paused: nothing is asked for")), "{rows:#?}");
     tmux.press("p");
     tmux.wait_for("it goes on", |rows| selected(rows).contains(" downloading "));
 
     // All of them.
-    let paused = |rows: &[String]| rows.iter().filter(|row| row.contains("% ") && row.contains(" paused ")).count();
+    let paused = |rows: &[String]| rows.iter().filter(|row| row.contains(" %") && row.contains(" paused ")).count();
     tmux.press("a");
     tmux.wait_for("all pause", |rows| paused(rows) == 3);
     tmux.press("a");

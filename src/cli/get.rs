@@ -6,10 +6,10 @@
 use super::choice::Files;
 use super::exit::{self, Exit, Failure};
 use super::options::{self, Flag, Parsed};
-use super::run_options::{self, HELP, JSON, QUIET, VERBOSE};
-use super::running::{self, Until};
+use super::run_options::{self, BLOCKLIST, HELP, JSON, QUIET, VERBOSE};
+use super::running::{self, Until, Watched};
 use super::view::View;
-use super::{json, keys, list, peers_view, say, source, states};
+use super::{blocklist, json, keys, list, peers_view, say, source, states};
 use crate::engine::in_words;
 use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Duty, Job};
 use crate::proto::path::for_terminal;
@@ -48,7 +48,7 @@ pub const MAX_UPLOAD_RATE: Flag = Flag {
 };
 
 /// The options.
-pub const FLAGS: [Flag; 19] = [
+pub const FLAGS: [Flag; 20] = [
     Flag {
         short: "d",
         long: "dir",
@@ -111,6 +111,7 @@ pub const FLAGS: [Flag; 19] = [
                (default: $XDG_STATE_HOME/swarmlet, or ~/.local/state/swarmlet).",
     },
     Flag { short: "", long: "check", value: None, help: "Check all content, whatever the state says." },
+    BLOCKLIST,
     QUIET,
     VERBOSE,
     JSON,
@@ -205,7 +206,7 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
         config,
         view,
         &if given.has("seed") { Until::Ended } else { Until::Whole },
-        None,
+        Watched { folder: None, blocklist: run_options::blocklist(&given) },
     )
 }
 
@@ -232,7 +233,11 @@ fn configure(given: &Parsed, view: &View) -> Result<Config, Failure> {
 /// What all commands have that connect to peers.
 pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
     let max_peers = given.number("max-peers", 1..=MOST_PEERS, "connections")?;
+    let list = run_options::blocklist(given).map_or_else(|| Ok(Default::default()), |path| blocklist::read(&path));
+    let (blocklist, told) = list?;
+    told.iter().for_each(|line| say::problem(line));
     Ok(Config {
+        blocklist,
         ports: given.value("port").map_or(Ok(DEFAULT_PORTS), |text| ports(&text.to_string_lossy()))?,
         max_peers: max_peers.map_or(DEFAULT_MAX_PEERS, |number| number as usize),
         total_upload_rate: rate(given, "max-upload-rate")?,

@@ -145,7 +145,7 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
             object.text("tracker", host);
             object.text_or_null("problem", problem.as_deref());
         }),
-        Event::Stopping { .. } | Event::Warning(_) => String::new(),
+        Event::Stopping { .. } | Event::Warning(_) | Event::Problem(_) => String::new(),
         Event::Ended => all("stopped", |object, _, entry| object.flag("whole", entry.whole.is_some())),
     }
 }

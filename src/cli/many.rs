@@ -6,8 +6,8 @@ use super::exit::{self, EXITS, Exit, Failure};
 use super::folder::Folder;
 use super::get::{MAX_PEERS, PORT, connect, rate};
 use super::options::{self, Flag};
-use super::run_options::{self, HELP, JSON, QUIET, VERBOSE};
-use super::running::{self, Until};
+use super::run_options::{self, BLOCKLIST, HELP, JSON, QUIET, VERBOSE};
+use super::running::{self, Until, Watched};
 use super::{json, keys, say, states};
 use crate::engine::Config;
 use std::ffi::OsString;
@@ -19,7 +19,7 @@ const MOST_DOWNLOADS: u64 = 10_000;
 const DOWNLOADS: u64 = 5;
 
 /// The options.
-pub const FLAGS: [Flag; 11] = [
+pub const FLAGS: [Flag; 12] = [
     Flag {
         short: "d",
         long: "dir",
@@ -52,6 +52,7 @@ pub const FLAGS: [Flag; 11] = [
         value: Some("DIR"),
         help: "Remember here what is had (default: $XDG_STATE_HOME/swarmlet).",
     },
+    BLOCKLIST,
     QUIET,
     VERBOSE,
     JSON,
@@ -111,7 +112,8 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
         states: states::open(states::dir(&given)?, given.has("quiet")),
         ..connect(&given, &view)?
     };
-    running::run(Vec::new(), config, view.as_list(), &Until::Interrupted, Some(Folder::new(dir, content)))
+    let watched = Watched { folder: Some(Folder::new(dir, content)), blocklist: run_options::blocklist(&given) };
+    running::run(Vec::new(), config, view.as_list(), &Until::Interrupted, watched)
 }
 
 #[cfg(test)]

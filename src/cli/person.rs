@@ -17,7 +17,7 @@ pub enum Wish {
     Interrupt,
     /// What was drawn may be gone.
     Redraw,
-    /// The folder is to be looked at.
+    /// The folder and the blocklist are to be looked at.
     Look,
     /// A key was pressed.
     Key(Key),

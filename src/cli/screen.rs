@@ -133,9 +133,14 @@ impl Screen {
             out += "\x1b[J";
             self.size = size;
         }
-        if let Event::Warning(text) = event {
+        let told = match event {
+            Event::Warning(text) => warning(text),
+            Event::Problem(text) => text.clone(),
+            _ => String::new(),
+        };
+        if !told.is_empty() {
             // Above the screen, where it stays.
-            for text in width::wrap(&shown(&warning(text), look), look.columns, CLOSING_ROWS, "") {
+            for text in width::wrap(&shown(&told, look), look.columns, CLOSING_ROWS, "") {
                 out += &self.paint(&Row { text, ..Row::default() });
             }
         }

@@ -68,6 +68,8 @@ pub enum Event {
     },
     /// Something went wrong that stops no torrent.
     Warning(String),
+    /// Something that was to be read can't be used.
+    Problem(String),
     /// Goodbyes are said.
     Stopping {
         /// By a signal; else because all that was to be done is done.

@@ -101,6 +101,9 @@ impl View {
         if let (Event::Warning(text), View::Lines | View::Json) = (event, &self) {
             say::problem(&warning(text));
         }
+        if let (Event::Problem(text), View::Lines | View::Json | View::Quiet) = (event, &self) {
+            say::problem(text);
+        }
         match self {
             View::Screen(screen) => screen.show(event, session),
             View::Lines => lines::show(event, session),

@@ -8,6 +8,7 @@ use super::check::Found;
 use super::content::ContentError;
 use super::link::Link;
 use crate::proto::handshake::Handshake;
+use crate::swarm::blocklist::Blocklist;
 use crate::swarm::event::Event;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
@@ -73,6 +74,8 @@ pub enum Input {
     Remove(usize),
     /// The person wants another limit of all uploads, in bytes a second.
     LimitUpload(Option<u64>),
+    /// The person has another blocklist.
+    Block(Blocklist),
     /// The person wants to stop.
     Stop,
 }

@@ -15,6 +15,7 @@ use super::announce::Announcers;
 use super::blocks::Blocks;
 use super::check::{self, Check};
 use super::disk::{Disk, DiskJob};
+use super::gate::Gate;
 use super::input::Input;
 use super::keeper::Keeper;
 use super::link::{Directory, Order};
@@ -62,7 +63,7 @@ struct Manager {
     /// Peers that have orders waiting.
     talked_to: Vec<PeerKey>,
     actions: Vec<Action>,
-    /// Addresses that no thread could be started for. (Not through the inbox: we are the one who empties it.)
+    /// Addresses that are on the blocklist, or that no thread could be started for. (Not through the inbox: we are the one who empties it.)
     unreached: Vec<(usize, SocketAddr)>,
     /// Announces that no thread could be started for.
     unannounced: Vec<(usize, Box<Announcement>)>,
@@ -86,7 +87,7 @@ struct Manager {
 
 /// Starts the manager and all threads that serve it; what is sent to the channel goes to the manager.
 pub fn start(
-    config: Config,
+    mut config: Config,
     settings: Settings,
     listeners: Vec<TcpListener>,
     notices: Sender<Notice>,
@@ -97,6 +98,7 @@ pub fn start(
         manager: sender.clone(),
         directory: Arc::new(Directory::default()),
         blocks: blocks.clone(),
+        gate: Arc::new(Gate::new(std::mem::take(&mut config.blocklist))),
         peer_id: settings.peer_id,
     };
     listener::start(listeners, &around)?;
@@ -208,6 +210,14 @@ impl Manager {
                 // Its place among those that are being opened is free again.
                 self.shared.connecting = self.shared.connecting.saturating_sub(outgoing as usize);
             }
+            // It was put on the list while it shook hands.
+            Input::Connected { torrent, addr, outgoing, link, .. } if self.around.gate.blocks(addr.ip()) => {
+                log::debug!("{addr}: we close: it is on the blocklist");
+                link.close();
+                if outgoing {
+                    self.handle(torrent, Event::ConnectFailed { addr }, now);
+                }
+            }
             Input::Connected { peer, torrent, addr, outgoing, handshake, link } => {
                 self.peers.insert(peer, Connection { torrent, link, orders: Vec::new() });
                 self.handle(torrent, Event::Connected { peer, addr, outgoing, handshake }, now);
@@ -236,6 +246,7 @@ impl Manager {
                 self.shared.upload.set_rate(rate, now);
                 (0..self.torrents.len()).for_each(|number| self.handle(number, Event::Timer, now));
             }
+            Input::Block(list) => self.block(list),
             Input::Stop => self.stop(now),
         }
     }
@@ -309,6 +320,7 @@ impl Manager {
                     }
                 }
                 Action::Restart { piece } => self.disk.give(piece, DiskJob::Restart { torrent: number, piece }),
+                Action::Connect { addr } if self.around.gate.blocks(addr.ip()) => self.unreached.push((number, addr)),
                 Action::Connect { addr } => {
                     if let Err(error) = reader::connect(&self.around, number, content.metainfo.info_hash, addr) {
                         log::warn!("{addr}: can't start a thread: {error}");

@@ -21,6 +21,7 @@ pub mod content;
 pub mod disk;
 pub mod failed;
 pub mod files;
+pub mod gate;
 pub mod hashing;
 pub mod http;
 pub mod input;
@@ -51,6 +52,7 @@ pub use notice::{Notice, Phase, Problem, ProblemKind, Report, Watch};
 
 use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
+use crate::swarm::blocklist::Blocklist;
 use crate::swarm::choice::Choice;
 use crate::swarm::torrent::Settings;
 use crossbeam_channel::{Receiver, Sender};
@@ -105,6 +107,8 @@ pub struct Config {
     pub save_every: Duration,
     /// Check all content, whatever its state says.
     pub check_all: bool,
+    /// Peers that are not talked to.
+    pub blocklist: Blocklist,
 }
 
 impl Default for Config {
@@ -125,6 +129,7 @@ impl Default for Config {
             states: None,
             save_every: resume::SAVE_EVERY,
             check_all: false,
+            blocklist: Blocklist::default(),
         }
     }
 }
@@ -244,6 +249,11 @@ impl Engine {
     /// From now on all torrents together download no more than so many bytes a second.
     pub fn limit_download(&self, rate: Option<u64>) {
         let _ = self.manager.send(Input::LimitDownload(rate));
+    }
+
+    /// From now on no peer is talked to that is on `list`; those that are connected are let go.
+    pub fn block(&self, list: Blocklist) {
+        let _ = self.manager.send(Input::Block(list));
     }
 
     /// Says goodbye to trackers and peers, within [`GOODBYE`], and saves the states; then [`Notice::Stopped`] comes.
