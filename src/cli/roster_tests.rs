@@ -5,6 +5,7 @@ use super::*;
 use crate::engine::{Phase, Problem, ProblemKind};
 use crate::swarm::status::Status;
 use proptest::prelude::*;
+use std::sync::Arc;
 
 const MIB: u64 = 1 << 20;
 
@@ -22,7 +23,7 @@ fn names(rows: &[String]) -> Vec<String> {
 }
 
 fn running(left: u64, down_rate: u64, peers: usize) -> Phase {
-    Phase::Running(Box::new(Status { down_rate, peers, up_rate: left / 100, ..status(left) }))
+    Phase::Running(Arc::new(Status { down_rate, peers, up_rate: left / 100, ..status(left) }))
 }
 
 fn three() -> Session {

@@ -173,3 +173,31 @@ fn hear(notices: &Receiver<Notice>, wishes: &Receiver<Wish>, deadline: Option<In
     // The thread that waits for signals ends with the process.
     ready.recv(wishes).ok().map(Heard::Wish)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::session::tests::{session, status};
+    use super::*;
+    use crate::engine::{Phase, Problem, ProblemKind};
+    use crate::swarm::status::Status;
+    use std::sync::Arc;
+
+    #[test]
+    fn what_is_served_ends_by_ratio_or_by_time_whichever_comes_first() {
+        let sent = |uploaded| Phase::Running(Arc::new(Status { uploaded, ..status(0) }));
+        let mut run = session(vec![("a", 1000, sent(1500)), ("b", 1000, sent(1499))]);
+        let over = |run: &Session, ratio, minutes: Option<u64>| {
+            Until::Served { ratio, time: minutes.map(|minutes| Duration::from_secs(minutes * 60)) }.is_over(run)
+        };
+        assert!(!over(&run, Some(1), Some(0)), "it has not begun to be served");
+        run.settled = Some(Instant::now());
+        assert!(over(&run, Some(149), None) && !over(&run, Some(150), None), "each must have been sent so often");
+        assert!(over(&run, Some(150), Some(0)) && !over(&run, Some(150), Some(1)) && !over(&run, None, None));
+        run.settled = Instant::now().checked_sub(Duration::from_secs(61));
+        assert!(run.settled.is_none() || over(&run, Some(150), Some(1)));
+        // One that failed is not waited for.
+        run.settled = Some(Instant::now());
+        run.entries[1].problem = Some(Problem { kind: ProblemKind::Io, text: "gone".into() });
+        assert!(over(&run, Some(150), None));
+    }
+}

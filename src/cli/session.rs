@@ -9,6 +9,7 @@ use crate::proto::url;
 use crate::swarm::status::Status;
 use crate::swarm::torrent::Standing;
 use crate::swarm::waiting::DiskTrouble;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// One torrent of this run.
@@ -16,7 +17,7 @@ pub struct Entry {
     /// The last report.
     pub report: Report,
     /// The last numbers, which outlast a failure.
-    pub status: Option<Status>,
+    pub status: Option<Arc<Status>>,
     /// When it joined its swarm, and what was there then, in bytes.
     pub joined: Option<(Instant, u64)>,
     /// Bytes that were read and hashed to know what was there.
@@ -233,7 +234,7 @@ impl Session {
     /// Whether some tracker is to be told goodbye.
     pub fn has_trackers(&self) -> bool {
         let answers = |status: &Status| status.trackers.iter().any(|tracker| tracker.knows_us);
-        self.entries.iter().filter_map(|entry| entry.status.as_ref()).any(answers)
+        self.entries.iter().filter_map(|entry| entry.status.as_deref()).any(answers)
     }
 
     /// The exit code, were this the end.
@@ -258,7 +259,7 @@ impl Session {
                 // What was had may be lost: somebody removed a file.
                 entry.whole = None;
             }
-            entry.status = Some(Status::clone(status));
+            entry.status = Some(Arc::clone(status));
             // The notice may have been overtaken.
             if is_whole {
                 self.complete(torrent, now, events);

@@ -53,7 +53,7 @@ pub fn trackers(urls: &[&str]) -> Vec<Tracker> {
 pub fn session(torrents: Vec<(&str, u64, Phase)>) -> Session {
     let now = Instant::now();
     let entry = |(name, length, phase): (&str, u64, Phase)| Entry {
-        status: if let Phase::Running(status) = &phase { Some(Status::clone(status)) } else { None },
+        status: if let Phase::Running(status) = &phase { Some(Arc::clone(status)) } else { None },
         joined: if let Phase::Running(_) = &phase { Some((now, 0)) } else { None },
         hashed: 0,
         whole: None,

@@ -6,6 +6,8 @@ use super::content::ContentError;
 use crate::proto::id::InfoHash;
 use crate::swarm::status::Status;
 use crate::swarm::waiting::DiskTrouble;
+use std::sync::Arc;
+
 /// Something to tell the person. Torrents are numbered as they were added, from 0.
 #[derive(Debug)]
 pub enum Notice {
@@ -101,7 +103,7 @@ pub enum Phase {
     /// Content that is there is being checked, or waits for that: bytes looked at so far.
     Checking(u64),
     /// It is in its swarm.
-    Running(Box<Status>),
+    Running(Arc<Status>),
     /// It ended by itself.
     Failed(Problem),
 }

@@ -4,7 +4,7 @@
 //! keeps its place, so that the person can read why.
 
 use super::content::Content;
-use super::resume::{SAVE_TOTALS_EVERY, Save};
+use super::resume::{SAVE_TOTALS_EVERY, SAVE_WHOLE_AFTER, Save};
 use super::{Phase, Problem, Report, Watch};
 use crate::proto::id::InfoHash;
 use crate::swarm::Time;
@@ -68,7 +68,8 @@ impl Slot {
     pub fn plan_save(&mut self, every: Duration) {
         let State::Running(torrent, _) = &self.state else { return };
         let pause = if self.saved.pieces != Some(torrent.have().count()) {
-            Some(every)
+            let as_it_was = torrent.have().is_full() && torrent.totals().1 == 0;
+            Some(if as_it_was { every.min(SAVE_WHOLE_AFTER) } else { every })
         } else {
             (self.saved.uploaded != torrent.totals().0).then_some(SAVE_TOTALS_EVERY)
         };
@@ -106,7 +107,7 @@ impl Slot {
                 if watch.peers_of.is_some() {
                     status.peer_list = torrent.peer_list(now);
                 }
-                Phase::Running(Box::new(status))
+                Phase::Running(Arc::new(status))
             }
             State::Failed(problem, _) => Phase::Failed(problem.clone()),
         };
