@@ -19,7 +19,7 @@ const MOST_DOWNLOADS: u64 = 10_000;
 const DOWNLOADS: u64 = 5;
 
 /// The options.
-pub const FLAGS: [Flag; 12] = [
+pub const FLAGS: [Flag; 13] = [
     Flag {
         short: "d",
         long: "dir",
@@ -39,6 +39,12 @@ pub const FLAGS: [Flag; 12] = [
         long: "total-upload-rate",
         value: Some("KB/s"),
         help: "Most that all of them upload (default: any).",
+    },
+    Flag {
+        short: "",
+        long: "total-download-rate",
+        value: Some("KB/s"),
+        help: "Most that all of them download (default: any).",
     },
     Flag {
         short: "",
@@ -68,7 +74,8 @@ pub fn help() -> String {
 Usage: swarmlet many [OPTION]... FOLDER
 
 New .torrent files are picked up within 10 seconds, those that are taken away are dropped (their content
-stays). One that is half written is waited for; one that is bad is named once. SIGHUP looks at once.
+stays). One that is half written is waited for; one that is bad is named once. One that is written over in
+place is noticed within 5 minutes. SIGHUP has all of them looked at at once, and the blocklist read again.
 
 Options:
 {}
@@ -108,6 +115,7 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     let config = Config {
         upload_rate: rate(&given, "max-upload-rate")?,
         total_upload_rate: rate(&given, "total-upload-rate")?,
+        download_rate: rate(&given, "total-download-rate")?,
         max_downloads: Some(downloads as usize),
         states: states::open(states::dir(&given)?, given.has("quiet")),
         ..connect(&given, &view)?
