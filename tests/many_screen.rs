@@ -4,11 +4,12 @@ mod common;
 
 use common::content::Content;
 use common::swarmlet::Get;
-use common::tmux::{PROMPT, Tmux};
+use common::tmux::{PROMPT, Tmux, pid_of};
 use common::tools::{Tool, here};
 use common::torrent::{Maker, Torrent};
 use common::tracker::Tracker;
 use common::wait::{PATIENCE, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -199,4 +200,27 @@ fn sixty_torrents_are_gone_through_on_a_small_screen() {
         tmux.press("q");
         wait_until("the shell is back", PATIENCE, || tmux.rows().iter().any(|row| row.trim_end() == PROMPT));
     }
+}
+
+/// SIGHUP has the folder looked at; but it comes too when the terminal is closed, and then nobody is there to see it.
+#[test]
+fn a_terminal_that_is_closed_ends_it_and_sighup_alone_does_not() {
+    if !here(&[Tool::Tmux]) {
+        return;
+    }
+    let stage = Stage::new();
+    stage.put("first", PIECE, true);
+    let terminal = stage.scratch.path().join("terminal");
+    fs::create_dir(&terminal).unwrap();
+    let tmux = Tmux::start(&terminal, WIDE, "C.UTF-8");
+    let many = Get::many("many", stage.scratch.path(), &stage.folder);
+    tmux.run_there(&many.command(), "");
+    tmux.wait_for_text("1 torrent, 1 whole");
+    stage.put("second", PIECE, true);
+    let pid = pid_of(many.port).expect("it runs");
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::HUP).unwrap();
+    tmux.wait_for_text("2 torrents, 2 whole");
+    assert_eq!(pid_of(many.port), Some(pid));
+    drop(tmux);
+    wait_until("it has ended with its terminal", PATIENCE, || pid_of(many.port).is_none());
 }
