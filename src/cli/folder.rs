@@ -9,6 +9,7 @@ use super::source;
 use crate::engine::Job;
 use crate::proto::id::InfoHash;
 use crate::proto::path::for_terminal;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,8 @@ enum Fate {
     Unsure,
     /// It can't be used, and the person knows why.
     Bad,
+    /// Another is in its way, and the person knows that.
+    LeftOut,
 }
 
 /// A folder that is watched.
@@ -43,13 +46,15 @@ pub struct Folder {
     next: Instant,
     /// Looks until one is at everything.
     looks_to_all: u32,
+    /// At the last look a torrent gave way to another.
+    some_went: bool,
 }
 
 impl Folder {
     /// The torrents in `dir` and below.
     pub fn new(dir: PathBuf, content: Option<PathBuf>) -> Folder {
         let changes = Changes::new(dir);
-        Folder { changes, content, seen: BTreeMap::new(), next: Instant::now(), looks_to_all: 0 }
+        Folder { changes, content, seen: BTreeMap::new(), next: Instant::now(), looks_to_all: 0, some_went: false }
     }
 
     /// When to look again.
@@ -71,15 +76,29 @@ impl Folder {
         let all = at_once || self.looks_to_all == 0;
         self.looks_to_all = if all { LOOKS_TO_ALL } else { self.looks_to_all } - 1;
         let mut told = Vec::new();
-        for (path, stamp) in self.find(all, stop) {
+        // Also of the last look: what was in the way of one may have gone after that was looked at.
+        let some_went = Cell::new(std::mem::take(&mut self.some_went));
+        let stop: &mut dyn FnMut(usize) = &mut |torrent| {
+            some_went.set(true);
+            stop(torrent);
+        };
+        let files = self.find(all, stop);
+        for (path, stamp) in files {
             let before = self.seen.get(&path);
             let same = before.is_some_and(|(before, _)| *before == stamp);
-            if same && !matches!(before, Some((_, Fate::Unsure))) {
+            let settled = match before {
+                Some((_, Fate::Unsure)) => false,
+                // What was in its way may be gone.
+                Some((_, Fate::LeftOut)) => !some_went.get(),
+                _ => true,
+            };
+            if same && settled {
                 continue;
             }
             let fate = self.judge(&path, same, start, stop, &mut told);
             self.seen.insert(path, (stamp, fate));
         }
+        self.some_went = some_went.get();
         self.next = Instant::now() + LOOK_EVERY;
         told
     }
@@ -128,20 +147,28 @@ impl Folder {
             }
             Err(_) => return self.seen.remove(path).map_or(Fate::Unsure, |(_, fate)| fate.unless_bad()),
         };
-        if let Some((_, Fate::Runs { torrent, info_hash, name })) = self.seen.remove(path) {
-            if info_hash == metainfo.info_hash {
+        let was_left_out = match self.seen.remove(path) {
+            Some((_, Fate::Runs { torrent, info_hash, name })) if info_hash == metainfo.info_hash => {
                 return Fate::Runs { torrent, info_hash, name };
             }
-            stop(torrent);
-        }
+            Some((_, Fate::Runs { torrent, .. })) => {
+                stop(torrent);
+                false
+            }
+            before => matches!(before, Some((_, Fate::LeftOut))),
+        };
         let in_the_way = self.seen.iter().find(|(other, (_, fate))| {
             let Fate::Runs { info_hash, name, .. } = fate else { return false };
             *info_hash == metainfo.info_hash || **name == *metainfo.name && self.place(other) == self.place(path)
         });
         if let Some((other, _)) = in_the_way {
-            let [this, other] = [path, other].map(|path| for_terminal(&path.to_string_lossy()));
-            told.push(format!("{this} is left out: it is the same torrent as {other}, or has content of that name"));
-            return Fate::Bad;
+            if !was_left_out {
+                let [this, other] = [path, other].map(|path| for_terminal(&path.to_string_lossy()));
+                told.push(format!(
+                    "{this} is left out: it is the same torrent as {other}, or has content of that name"
+                ));
+            }
+            return Fate::LeftOut;
         }
         let (info_hash, name) = (metainfo.info_hash, metainfo.name.as_str().into());
         let dir = self.place(path).to_path_buf();
@@ -214,7 +241,12 @@ mod tests {
         fs::remove_file(dir.join("below/b.torrent")).unwrap();
         assert_eq!(look(&mut folder, &mut count), (vec![], vec![1]));
         fs::write(dir.join("a.torrent"), torrent("another")).unwrap();
-        assert_eq!(look(&mut folder, &mut count), (vec!["another".into()], vec![0]));
+        assert_eq!(look(&mut folder, &mut count), (vec!["another".into(), "a".into()], vec![0]));
         assert_eq!(look(&mut folder, &mut count), none);
+        // Of two that are the same the second has its turn when the first is gone.
+        fs::write(dir.join("thrice.torrent"), torrent("a")).unwrap();
+        assert_eq!(look(&mut folder, &mut count), none);
+        fs::remove_file(dir.join("twice.torrent")).unwrap();
+        assert_eq!(look(&mut folder, &mut count), (vec!["a".into()], vec![4]));
     }
 }

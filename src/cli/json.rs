@@ -106,7 +106,8 @@ pub fn show(event: &Event, session: &Session) -> Result<(), Failure> {
 
 fn objects(event: &Event, session: &Session, now: Instant) -> String {
     let all = |name: &str, more: fn(&mut Object, &Session, &Entry)| -> String {
-        let entries = session.entries.iter();
+        // Of one that was taken away all is said.
+        let entries = session.entries.iter().filter(|entry| !entry.removed);
         entries.map(|entry| object(name, session, entry, now, |object| more(object, session, entry))).collect()
     };
     let one = |name: &str, torrent: usize, more: &dyn Fn(&mut Object, &Entry)| {

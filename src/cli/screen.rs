@@ -114,9 +114,18 @@ impl Screen {
             Event::Ended => self.goodbye = "",
             _ => {}
         }
-        // Of a thousand torrents that come at once each would have all of them sorted.
-        let waits = matches!(event, Event::Added(_) | Event::Removed(_) | Event::Checked(_) | Event::Complete(_));
-        if self.list.is_some() && waits {
+        // Of a thousand torrents that come at once each would have all of them sorted: what concerns one has time until
+        // the next second.
+        let of_all = matches!(
+            event,
+            Event::Started
+                | Event::Ticked
+                | Event::Warning(_)
+                | Event::Problem(_)
+                | Event::Stopping { .. }
+                | Event::Ended
+        );
+        if self.list.is_some() && !of_all {
             return;
         }
         // A job in the background keeps quiet, but tells its end.
