@@ -192,12 +192,14 @@ fn keys_pause_show_and_quit() {
     let low = limit(&tmux.wait_for_text("limited to")).unwrap();
     tmux.press("+");
     tmux.wait_for("a higher limit", |rows| limit(rows).is_some_and(|limit| limit != low));
+    tmux.press("<");
+    tmux.wait_for("a limit of uploads", |rows| limit(rows).is_some_and(|limit| limit.trim_end().ends_with(" up")));
 
     tmux.press("?");
     tmux.press("?");
     tmux.wait_for("no keys", |rows| !has(rows, "q quit"));
     tmux.press("h");
-    tmux.wait_for_text("q quit, p pause, +/- rate, v peers, ?");
+    tmux.wait_for_text("q quit, p pause, +/- down, >/< up, v peers, ?");
     tmux.press("q");
     tmux.wait_for_text("interrupted at");
     tmux.wait_for("the prompt", |rows| rows.iter().any(|row| row.trim_end() == PROMPT));

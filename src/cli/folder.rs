@@ -4,10 +4,12 @@
 //! Floor 4, the eyes of [`many`](super::many). A file that is no torrent may be half written: it is told of only when it
 //! stayed the same from one look to the next, and once.
 
-use super::{say, source};
+use super::changes::Changes;
+use super::source;
 use crate::engine::Job;
 use crate::proto::id::InfoHash;
 use crate::proto::path::for_terminal;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,8 +17,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// The time between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// Folders within folders that are looked into.
-const MOST_DEEP: usize = 8;
+/// One look in so many is at everything: five minutes after the last.
+const LOOKS_TO_ALL: u32 = 60;
 /// Torrents that are taken from a folder.
 const MOST_TORRENTS: usize = 20_000;
 
@@ -25,27 +27,34 @@ type Stamp = (Option<SystemTime>, u64);
 
 /// What became of a file.
 enum Fate {
-    /// It is the torrent with this number.
-    Runs { torrent: usize, info_hash: InfoHash, content: PathBuf },
+    /// It is the torrent with this number, whose content has this name.
+    Runs { torrent: usize, info_hash: InfoHash, name: Box<str> },
     /// It was no torrent when it was last looked at.
     Unsure,
     /// It can't be used, and the person knows why.
     Bad,
+    /// Another is in its way, and the person knows that.
+    LeftOut,
 }
 
 /// A folder that is watched.
 pub struct Folder {
-    dir: PathBuf,
+    changes: Changes,
     /// Where the content is; `None`: beside each torrent.
     content: Option<PathBuf>,
     seen: BTreeMap<PathBuf, (Stamp, Fate)>,
     next: Instant,
+    /// Looks until one is at everything.
+    looks_to_all: u32,
+    /// At the last look a torrent gave way to another.
+    some_went: bool,
 }
 
 impl Folder {
     /// The torrents in `dir` and below.
     pub fn new(dir: PathBuf, content: Option<PathBuf>) -> Folder {
-        Folder { dir, content, seen: BTreeMap::new(), next: Instant::now() }
+        let changes = Changes::new(dir);
+        Folder { changes, content, seen: BTreeMap::new(), next: Instant::now(), looks_to_all: 0, some_went: false }
     }
 
     /// When to look again.
@@ -53,31 +62,72 @@ impl Folder {
         self.next
     }
 
-    /// Looks, if it is time or somebody wants it: `start` gets torrents that came and gives them numbers, `stop` gets the
-    /// numbers of those that are gone.
-    pub fn look(&mut self, at_once: bool, start: &mut dyn FnMut(Job) -> usize, stop: &mut dyn FnMut(usize)) {
+    /// Looks, if it is time or somebody wants it (then at everything): `start` gets torrents that came and gives them
+    /// numbers, `stop` gets the numbers of those that are gone. What the person must know comes back.
+    pub fn look(
+        &mut self,
+        at_once: bool,
+        start: &mut dyn FnMut(Job) -> usize,
+        stop: &mut dyn FnMut(usize),
+    ) -> Vec<String> {
         if !at_once && Instant::now() < self.next {
-            return;
+            return Vec::new();
         }
-        let mut found = BTreeMap::new();
-        find(&self.dir, MOST_DEEP, &mut found);
+        let all = at_once || self.looks_to_all == 0;
+        self.looks_to_all = if all { LOOKS_TO_ALL } else { self.looks_to_all } - 1;
+        let mut told = Vec::new();
+        // Also of the last look: what was in the way of one may have gone after that was looked at.
+        let some_went = Cell::new(std::mem::take(&mut self.some_went));
+        let stop: &mut dyn FnMut(usize) = &mut |torrent| {
+            some_went.set(true);
+            stop(torrent);
+        };
+        let files = self.find(all, stop);
+        for (path, stamp) in files {
+            let before = self.seen.get(&path);
+            let same = before.is_some_and(|(before, _)| *before == stamp);
+            let settled = match before {
+                Some((_, Fate::Unsure)) => false,
+                // What was in its way may be gone.
+                Some((_, Fate::LeftOut)) => !some_went.get(),
+                _ => true,
+            };
+            if same && settled {
+                continue;
+            }
+            let fate = self.judge(&path, same, start, stop, &mut told);
+            self.seen.insert(path, (stamp, fate));
+        }
+        self.some_went = some_went.get();
+        self.next = Instant::now() + LOOK_EVERY;
+        told
+    }
+
+    /// The torrent files that may have changed. Those that are gone are stopped.
+    fn find(&mut self, all: bool, stop: &mut dyn FnMut(usize)) -> BTreeMap<PathBuf, Stamp> {
+        let found = self.changes.look(all);
+        let mut files: BTreeMap<PathBuf, Stamp> = BTreeMap::new();
+        for path in &found.torrents {
+            let has_room = self.seen.len() < MOST_TORRENTS || self.seen.contains_key(path);
+            if has_room && let Some(stamp) = stamp(path) {
+                files.insert(path.clone(), stamp);
+            }
+        }
         self.seen.retain(|path, (_, fate)| {
-            let stays = found.contains_key(path);
-            if let (false, Fate::Runs { torrent, .. }) = (stays, fate) {
+            let stays = files.contains_key(path) || found.left_alone(path);
+            if let (false, Fate::Runs { torrent, .. }) = (stays, &fate) {
                 stop(*torrent);
+            }
+            // What is being written changes, though its folder does not.
+            if stays
+                && !matches!(fate, Fate::Runs { .. })
+                && let Some(stamp) = stamp(path)
+            {
+                files.insert(path.clone(), stamp);
             }
             stays
         });
-        for (path, stamp) in found {
-            let before = self.seen.get(&path);
-            let same = before.is_some_and(|(before, _)| *before == stamp);
-            if same && !matches!(before, Some((_, Fate::Unsure))) {
-                continue;
-            }
-            let fate = self.judge(&path, same, start, stop);
-            self.seen.insert(path, (stamp, fate));
-        }
-        self.next = Instant::now() + LOOK_EVERY;
+        files
     }
 
     /// What becomes of a file that is new or has changed, or (`same`) was no torrent the last time.
@@ -87,38 +137,48 @@ impl Folder {
         same: bool,
         start: &mut dyn FnMut(Job) -> usize,
         stop: &mut dyn FnMut(usize),
+        told: &mut Vec<String>,
     ) -> Fate {
         let metainfo = match source::read(path.as_os_str()) {
             Ok(metainfo) => metainfo,
             Err(failure) if same => {
-                say::problem(&failure.text);
+                told.push(failure.text);
                 return Fate::Bad;
             }
             Err(_) => return self.seen.remove(path).map_or(Fate::Unsure, |(_, fate)| fate.unless_bad()),
         };
-        if let Some((_, Fate::Runs { torrent, info_hash, content })) = self.seen.remove(path) {
-            if info_hash == metainfo.info_hash {
-                return Fate::Runs { torrent, info_hash, content };
+        let was_left_out = match self.seen.remove(path) {
+            Some((_, Fate::Runs { torrent, info_hash, name })) if info_hash == metainfo.info_hash => {
+                return Fate::Runs { torrent, info_hash, name };
             }
-            stop(torrent);
-        }
-        let beside = path.parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf);
-        let dir = self.content.clone().unwrap_or(beside);
-        let content = dir.join(&metainfo.name);
-        let (hash, place) = (metainfo.info_hash, content.clone());
-        let in_the_way = self.seen.iter().find(|(_, (_, fate))| {
-            matches!(fate, Fate::Runs { info_hash, content, .. } if *info_hash == hash || *content == place)
+            Some((_, Fate::Runs { torrent, .. })) => {
+                stop(torrent);
+                false
+            }
+            before => matches!(before, Some((_, Fate::LeftOut))),
+        };
+        let in_the_way = self.seen.iter().find(|(other, (_, fate))| {
+            let Fate::Runs { info_hash, name, .. } = fate else { return false };
+            *info_hash == metainfo.info_hash || **name == *metainfo.name && self.place(other) == self.place(path)
         });
         if let Some((other, _)) = in_the_way {
-            let [this, other] = [path, other].map(|path| for_terminal(&path.to_string_lossy()));
-            say::problem(&format!(
-                "{this} is left out: it is the same torrent as {other}, or has content of that name"
-            ));
-            return Fate::Bad;
+            if !was_left_out {
+                let [this, other] = [path, other].map(|path| for_terminal(&path.to_string_lossy()));
+                told.push(format!(
+                    "{this} is left out: it is the same torrent as {other}, or has content of that name"
+                ));
+            }
+            return Fate::LeftOut;
         }
-        let info_hash = metainfo.info_hash;
+        let (info_hash, name) = (metainfo.info_hash, metainfo.name.as_str().into());
+        let dir = self.place(path).to_path_buf();
         let torrent = start(Job { metainfo, dir, choice: None, duty: Default::default() });
-        Fate::Runs { torrent, info_hash, content }
+        Fate::Runs { torrent, info_hash, name }
+    }
+
+    /// The folder that holds the content of the torrent file `path`.
+    fn place<'a>(&'a self, path: &'a Path) -> &'a Path {
+        self.content.as_deref().or_else(|| path.parent()).unwrap_or(Path::new("."))
     }
 }
 
@@ -129,25 +189,9 @@ impl Fate {
     }
 }
 
-/// The torrent files in `dir` and below. Folders behind links are left out: they may lead in circles.
-fn find(dir: &Path, deep: usize, found: &mut BTreeMap<PathBuf, Stamp>) {
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        let (path, name) = (entry.path(), entry.file_name());
-        if name.to_string_lossy().starts_with('.') || found.len() >= MOST_TORRENTS {
-            continue;
-        }
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() && deep > 0 => find(&path, deep - 1, found),
-            Ok(kind) if !kind.is_dir() && path.extension().is_some_and(|extension| extension == "torrent") => {
-                if let Ok(metadata) = fs::metadata(&path)
-                    && metadata.is_file()
-                {
-                    found.insert(path, (metadata.modified().ok(), metadata.len()));
-                }
-            }
-            _ => {}
-        }
-    }
+fn stamp(file: &Path) -> Option<Stamp> {
+    let metadata = fs::metadata(file).ok().filter(fs::Metadata::is_file)?;
+    Some((metadata.modified().ok(), metadata.len()))
 }
 
 #[cfg(test)]
@@ -197,7 +241,12 @@ mod tests {
         fs::remove_file(dir.join("below/b.torrent")).unwrap();
         assert_eq!(look(&mut folder, &mut count), (vec![], vec![1]));
         fs::write(dir.join("a.torrent"), torrent("another")).unwrap();
-        assert_eq!(look(&mut folder, &mut count), (vec!["another".into()], vec![0]));
+        assert_eq!(look(&mut folder, &mut count), (vec!["another".into(), "a".into()], vec![0]));
         assert_eq!(look(&mut folder, &mut count), none);
+        // Of two that are the same the second has its turn when the first is gone.
+        fs::write(dir.join("thrice.torrent"), torrent("a")).unwrap();
+        assert_eq!(look(&mut folder, &mut count), none);
+        fs::remove_file(dir.join("twice.torrent")).unwrap();
+        assert_eq!(look(&mut folder, &mut count), (vec!["a".into()], vec![4]));
     }
 }

@@ -6,10 +6,10 @@
 use super::choice::Files;
 use super::exit::{self, Exit, Failure};
 use super::options::{self, Flag, Parsed};
-use super::run_options::{self, DISPLAY_INTERVAL, HELP, IP, JSON, MAX_UPLOADS, QUIET, VERBOSE};
-use super::running::{self, Until};
+use super::run_options::{self, BLOCKLIST, DISPLAY_INTERVAL, HELP, IP, JSON, MAX_UPLOADS, QUIET, VERBOSE};
+use super::running::{self, Until, Watched};
 use super::view::View;
-use super::{json, keys, list, peers_view, say, source, states};
+use super::{blocklist, json, keys, list, peers_view, say, source, states};
 use crate::engine::in_words;
 use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Duty, Job};
 use crate::proto::path::for_terminal;
@@ -48,7 +48,7 @@ pub const MAX_UPLOAD_RATE: Flag = Flag {
 };
 
 /// The options.
-pub const FLAGS: [Flag; 22] = [
+pub const FLAGS: [Flag; 23] = [
     Flag {
         short: "d",
         long: "dir",
@@ -114,6 +114,7 @@ pub const FLAGS: [Flag; 22] = [
                (default: $XDG_STATE_HOME/swarmlet, or ~/.local/state/swarmlet).",
     },
     Flag { short: "", long: "check", value: None, help: "Check all content, whatever the state says." },
+    BLOCKLIST,
     DISPLAY_INTERVAL,
     QUIET,
     VERBOSE,
@@ -210,7 +211,7 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
         config,
         view,
         &if given.has("seed") { Until::Ended } else { Until::Whole },
-        None,
+        Watched { folder: None, blocklist: run_options::blocklist(&given) },
     )
 }
 
@@ -237,7 +238,11 @@ fn configure(given: &Parsed, view: &View) -> Result<Config, Failure> {
 /// What all commands have that connect to peers.
 pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
     let max_peers = given.number("max-peers", 1..=MOST_PEERS, "connections")?;
+    let list = run_options::blocklist(given).map_or_else(|| Ok(Default::default()), |path| blocklist::read(&path));
+    let (blocklist, told) = list?;
+    told.iter().for_each(|line| say::problem(line));
     Ok(Config {
+        blocklist,
         ports: given.value("port").map_or(Ok(DEFAULT_PORTS), |text| ports(&text.to_string_lossy()))?,
         max_peers: max_peers.map_or(DEFAULT_MAX_PEERS, |number| number as usize),
         total_upload_rate: rate(given, "max-upload-rate")?,

@@ -112,7 +112,8 @@ pub fn show(event: &Event, session: &Session) -> Result<(), Failure> {
 
 fn objects(event: &Event, session: &Session, now: Instant) -> String {
     let all = |name: &str, more: fn(&mut Object, &Session, &Entry)| -> String {
-        let entries = session.entries.iter();
+        // Of one that was taken away all is said.
+        let entries = session.entries.iter().filter(|entry| !entry.removed);
         entries.map(|entry| object(name, session, entry, now, |object| more(object, session, entry))).collect()
     };
     let one = |name: &str, torrent: usize, more: &dyn Fn(&mut Object, &Entry)| {
@@ -151,7 +152,7 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
             object.text("tracker", host);
             object.text_or_null("problem", problem.as_deref());
         }),
-        Event::Stopping { .. } | Event::Warning(_) => String::new(),
+        Event::Stopping { .. } | Event::Warning(_) | Event::Problem(_) => String::new(),
         Event::Ended => all("stopped", |object, _, entry| object.flag("whole", entry.whole.is_some())),
     }
 }

@@ -20,27 +20,74 @@ const STACK_BYTES: usize = 64 << 10;
 pub enum Key {
     /// To quit, as ^C does.
     Quit,
-    /// A pause, or an end to it.
+    /// A pause, or an end to it: of the torrent that is selected, or where none is, of all.
     Pause,
-    /// To download faster: a higher limit, or none.
-    Faster,
-    /// To download slower.
-    Slower,
-    /// To see the peers, of the next torrent each time.
+    /// The same, of all.
+    PauseAll,
+    /// Another limit of what all torrents download or upload.
+    Limit(Limit),
+    /// To see the peers, of the next torrent each time, or of the one that is selected.
     Peers,
     /// To see what the keys are.
     Help,
+    /// To select another torrent.
+    Move(Move),
+    /// To sort the torrents by something else.
+    Sort,
+}
+
+/// Another limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Of uploads; else of downloads.
+    pub uploads: bool,
+    /// A higher one, or none; else a lower one.
+    pub faster: bool,
+}
+
+/// Where to go in a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// To the row above.
+    Up,
+    /// To the row below.
+    Down,
+    /// As many rows up as are seen.
+    PageUp,
+    /// As many rows down.
+    PageDown,
+    /// To the first row.
+    First,
+    /// To the last one.
+    Last,
 }
 
 /// The keys in a line, for the screen.
-pub const KEYS: &str = "q quit, p pause, +/- rate, v peers, ?";
+pub const KEYS: &str = "q quit, p pause, +/- down, >/< up, v peers, ?";
+/// The same, where torrents are in a list, and where that has few columns.
+pub const LIST_KEYS: [&str; 2] = [
+    "q quit, p pause, a all, s sort, +/- down, >/< up, arrows move, v peers, ?",
+    "q p:pause a:all s:sort +- down <> up",
+];
 
 /// The keys, for `--help`.
 pub const HELP: &str = "  q  quits, as ^C does: the first ends the run well, the second at once
   p  pauses all torrents, and lets them go on
   + and - raise and lower the limit of the download rate of all torrents together
+  > and < raise and lower that of the upload rate
   v  shows the peers: of the next torrent each time, and then all torrents again
   ?  shows the keys in a line (h does too)
+";
+
+/// The keys of a list of torrents, for `--help`.
+pub const LIST_HELP: &str = "  q  quits, as ^C does: the first ends the run well, the second at once
+  up, down, page up, page down, home, end, j and k  select a torrent
+  s  sorts by name, progress, download rate, upload rate, peers
+  p  pauses the torrent that is selected, and lets it go on; a all of them
+  + and - raise and lower the limit of the download rate of all torrents together
+  > and < raise and lower that of the upload rate
+  v  shows the peers of the torrent that is selected, and then the list again
+  ?  hides the keys
 ";
 
 /// Starts the thread, if there is somebody who may type.
@@ -58,7 +105,8 @@ pub fn watch(wishes: &Sender<Wish>) {
 /// Sends what is typed until the terminal is gone.
 fn listen(wishes: &Sender<Wish>) -> rustix::io::Result<()> {
     let terminal = io::stdin();
-    let mut typed = [0; 32];
+    let mut bytes = [0; 32];
+    let mut typed = Typed::default();
     loop {
         terminal::wait_for();
         match poll(&mut [PollFd::new(&terminal, PollFlags::IN)], None) {
@@ -69,14 +117,14 @@ fn listen(wishes: &Sender<Wish>) -> rustix::io::Result<()> {
         if terminal::in_background() {
             continue;
         }
-        let count = match rustix::io::read(&terminal, &mut typed) {
+        let count = match rustix::io::read(&terminal, &mut bytes) {
             Err(Errno::INTR) => continue,
             other => other?,
         };
         if count == 0 {
             return Ok(());
         }
-        for key in keys(&typed[..count]) {
+        for key in typed.keys(&bytes[..count]) {
             if key == Key::Quit {
                 interrupt(wishes);
             } else if wishes.send(Wish::Key(key)).is_err() {
@@ -86,30 +134,110 @@ fn listen(wishes: &Sender<Wish>) -> rustix::io::Result<()> {
     }
 }
 
-/// The keys among what was typed. Arrows and their like, which begin with ESC, are none.
-fn keys(typed: &[u8]) -> impl Iterator<Item = Key> + '_ {
-    let end = typed.iter().position(|&byte| byte == 0x1b).unwrap_or(typed.len());
-    typed[..end].iter().filter_map(|byte| match byte {
-        b'q' | b'Q' => Some(Key::Quit),
-        b'p' | b'P' => Some(Key::Pause),
-        b'+' | b'=' => Some(Key::Faster),
-        b'-' | b'_' => Some(Key::Slower),
-        b'v' | b'V' => Some(Key::Peers),
-        b'?' | b'h' | b'H' => Some(Key::Help),
-        _ => None,
+/// Where in what is typed we are: keys without a letter are sequences that begin with ESC (ECMA-48).
+#[derive(Default)]
+enum Typed {
+    #[default]
+    Letter,
+    Escape,
+    /// Behind ESC O.
+    Single,
+    /// Behind ESC [, and a number if there was one.
+    Sequence(u8),
+}
+
+impl Typed {
+    /// The keys among what was typed. A sequence may go on in the next portion; an ESC at the end was the key itself.
+    fn keys(&mut self, typed: &[u8]) -> Vec<Key> {
+        let keys = typed.iter().filter_map(|&byte| self.key(byte)).collect();
+        if matches!(self, Typed::Escape) {
+            *self = Typed::Letter;
+        }
+        keys
+    }
+
+    fn key(&mut self, byte: u8) -> Option<Key> {
+        match (std::mem::take(self), byte) {
+            (_, 0x1b) => *self = Typed::Escape,
+            (Typed::Letter, letter) => return of_letter(letter),
+            (Typed::Escape, b'[') => *self = Typed::Sequence(0),
+            (Typed::Escape, b'O') => *self = Typed::Single,
+            (Typed::Escape, _) => {}
+            (Typed::Single, end) => return of_sequence(0, end),
+            (Typed::Sequence(number), digit @ b'0'..=b'9') => {
+                *self = Typed::Sequence(number.saturating_mul(10).saturating_add(digit - b'0'));
+            }
+            // What is pressed along with the key does not count.
+            (Typed::Sequence(number), b' '..=b'?') => *self = Typed::Sequence(number),
+            (Typed::Sequence(number), end) => return of_sequence(number, end),
+        }
+        None
+    }
+}
+
+fn of_letter(letter: u8) -> Option<Key> {
+    let limit = |uploads, faster| Key::Limit(Limit { uploads, faster });
+    Some(match letter.to_ascii_lowercase() {
+        b'q' => Key::Quit,
+        b'p' => Key::Pause,
+        b'a' => Key::PauseAll,
+        b'+' | b'=' => limit(false, true),
+        b'-' | b'_' => limit(false, false),
+        b'>' | b'.' => limit(true, true),
+        b'<' | b',' => limit(true, false),
+        b'v' => Key::Peers,
+        b'?' | b'h' => Key::Help,
+        b's' => Key::Sort,
+        b'j' => Key::Move(Move::Down),
+        b'k' => Key::Move(Move::Up),
+        _ => return None,
     })
+}
+
+/// What terminals send for the keys without letters (xterm, VT220, the console of Linux).
+fn of_sequence(number: u8, end: u8) -> Option<Key> {
+    Some(Key::Move(match (number, end) {
+        (_, b'A') => Move::Up,
+        (_, b'B') => Move::Down,
+        (5, b'~') => Move::PageUp,
+        (6, b'~') => Move::PageDown,
+        (1 | 7, b'~') | (_, b'H') => Move::First,
+        (4 | 8, b'~') | (_, b'F') => Move::Last,
+        _ => return None,
+    }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn typed(typed: &[u8]) -> Vec<Key> {
+        Typed::default().keys(typed)
+    }
+
     #[test]
-    fn keys_are_letters_and_arrows_are_none() {
-        let typed = |typed: &[u8]| keys(typed).collect::<Vec<Key>>();
+    fn keys_are_letters() {
+        let limit = |uploads, faster| Key::Limit(Limit { uploads, faster });
         assert_eq!(typed(b"pVx\n?h"), [Key::Pause, Key::Peers, Key::Help, Key::Help]);
-        assert_eq!(typed(b"+-q\x1b[A"), [Key::Faster, Key::Slower, Key::Quit]);
-        assert_eq!(typed(b"\x1bOq"), []);
+        assert_eq!(
+            typed(b"+-q>,"),
+            [limit(false, true), limit(false, false), Key::Quit, limit(true, true), limit(true, false)]
+        );
         assert_eq!(typed(&[0, 0xff]), []);
+    }
+
+    #[test]
+    fn arrows_and_their_like_are_sequences() {
+        let moves = |moves: &[Move]| moves.iter().map(|&to| Key::Move(to)).collect::<Vec<Key>>();
+        assert_eq!(typed(b"\x1b[A\x1bOBjk"), moves(&[Move::Up, Move::Down, Move::Down, Move::Up]));
+        assert_eq!(typed(b"\x1b[5~\x1b[6~"), moves(&[Move::PageUp, Move::PageDown]));
+        assert_eq!(typed(b"\x1b[H\x1b[1~\x1bOF\x1b[4~"), moves(&[Move::First, Move::First, Move::Last, Move::Last]));
+        // With a key pressed along; keys that mean nothing; an ESC alone.
+        assert_eq!(typed(b"\x1b[1;5A\x1bOq\x1b[15~\x1b[3~q"), [Key::Move(Move::Up), Key::Quit]);
+        let mut split = Typed::default();
+        assert_eq!(split.keys(b"\x1b[6"), []);
+        assert_eq!(split.keys(b"~"), moves(&[Move::PageDown]));
+        assert_eq!(split.keys(b"\x1b"), []);
+        assert_eq!(split.keys(b"q"), [Key::Quit]);
     }
 }

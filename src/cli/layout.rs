@@ -24,12 +24,14 @@ pub struct Look {
 }
 
 /// One row of the screen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Row {
     /// At most as wide as the look says, and safe for a terminal.
     pub text: String,
     /// So many bytes at its beginning are to stand out.
     pub strong: usize,
+    /// All of it is to: it is selected.
+    pub selected: bool,
 }
 
 /// The widest bar: beyond it a longer one says no more.
@@ -252,21 +254,20 @@ fn more<'a>(entries: impl Iterator<Item = &'a Entry>, ended: bool) -> String {
 }
 
 /// All torrents in one row: as much of it as has room.
-fn total(session: &Session, look: Look, ended: bool) -> Row {
-    let entries = &session.entries;
-    let running = || entries.iter().filter_map(Entry::running);
-    let down = sum(running().map(|status| status.down_rate));
-    let up = sum(running().map(|status| status.up_rate));
+pub fn total(session: &Session, look: Look, ended: bool) -> Row {
+    let entries = || session.entries.iter().filter(|entry| !entry.removed);
+    let running = || entries().filter_map(Entry::running);
+    let (down, up) = (session.down_rate(), session.up_rate());
     let left = time_left(sum(running().map(|status| status.left)), down);
     // What is being checked is not known to be missing yet.
-    let checking = entries.iter().any(|entry| entry.checking().is_some());
+    let checking = entries().any(|entry| entry.checking().is_some());
     let left =
         left.filter(|_| session.settled.is_none() && !checking).map_or(String::new(), |left| duration(left) + " left");
     let failed = match session.failed() {
         0 => String::new(),
         failed => format!(", {failed} failed"),
     };
-    let torrents = format!("{}, {} whole{failed}", count(entries.len(), "torrent"), session.whole());
+    let torrents = format!("{}, {} whole{failed}", count(entries().count(), "torrent"), session.whole());
     let rates = [format!("{} down", rate(down)), format!("{} up", rate(up)), left];
     let mut text = torrents;
     for part in rates.into_iter().filter(|_| !ended) {
@@ -291,7 +292,7 @@ fn interest(entry: &Entry) -> (u8, u64) {
 
 /// A row in which nothing stands out.
 pub fn plain(text: String, look: Look) -> Row {
-    Row { text: shorten_end(text.trim_end(), look.columns, ellipsis(look)), strong: 0 }
+    Row { text: shorten_end(text.trim_end(), look.columns, ellipsis(look)), ..Row::default() }
 }
 
 /// What stands for what was cut off.

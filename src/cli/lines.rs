@@ -51,7 +51,7 @@ fn lines(event: &Event, session: &Session, now: Instant) -> Vec<String> {
         }
         Event::Resumed(torrent) => vec![format!("{}: the disk works, it goes on", name(*torrent))],
         // Errors, and written as such.
-        Event::Failed(_) | Event::Warning(_) => Vec::new(),
+        Event::Failed(_) | Event::Warning(_) | Event::Problem(_) => Vec::new(),
         Event::Tracker { torrent, host, problem: Some(problem), refuses } => {
             vec![format!("{}: {}", name(*torrent), words::tracker_fails(host, problem, *refuses))]
         }

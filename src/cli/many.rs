@@ -6,9 +6,9 @@ use super::exit::{self, EXITS, Exit, Failure};
 use super::folder::Folder;
 use super::get::{MAX_PEERS, PORT, connect, rate};
 use super::options::{self, Flag};
-use super::run_options::{self, DISPLAY_INTERVAL, HELP, IP, JSON, MAX_UPLOADS, QUIET, VERBOSE};
-use super::running::{self, Until};
-use super::{json, say, states};
+use super::run_options::{self, BLOCKLIST, DISPLAY_INTERVAL, HELP, IP, JSON, MAX_UPLOADS, QUIET, VERBOSE};
+use super::running::{self, Until, Watched};
+use super::{json, keys, say, states};
 use crate::engine::Config;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ const MOST_DOWNLOADS: u64 = 10_000;
 const DOWNLOADS: u64 = 5;
 
 /// The options.
-pub const FLAGS: [Flag; 14] = [
+pub const FLAGS: [Flag; 16] = [
     Flag {
         short: "d",
         long: "dir",
@@ -44,6 +44,12 @@ pub const FLAGS: [Flag; 14] = [
     },
     Flag {
         short: "",
+        long: "total-download-rate",
+        value: Some("KB/s"),
+        help: "Most that all of them download (default: any).",
+    },
+    Flag {
+        short: "",
         long: "max-downloads",
         value: Some("N"),
         help: "Most torrents that download at once (default: 5).",
@@ -54,6 +60,7 @@ pub const FLAGS: [Flag; 14] = [
         value: Some("DIR"),
         help: "Remember here what is had (default: $XDG_STATE_HOME/swarmlet).",
     },
+    BLOCKLIST,
     DISPLAY_INTERVAL,
     QUIET,
     VERBOSE,
@@ -70,12 +77,15 @@ pub fn help() -> String {
 Usage: swarmlet many [OPTION]... FOLDER
 
 New .torrent files are picked up within 10 seconds, those that are taken away are dropped (their content
-stays). One that is half written is waited for; one that is bad is named once. SIGHUP looks at once.
+stays). One that is half written is waited for; one that is bad is named once. One that is written over in
+place is noticed within 5 minutes. SIGHUP has all of them looked at at once, and the blocklist read again.
 
 Options:
 {}
 Exit codes:
 {exits}
+Keys, on the live screen:
+{}
 JSON (--json):
 {}
 Examples:
@@ -84,6 +94,7 @@ Examples:
   swarmlet many --total-upload-rate 1000 --json /srv/torrents
 ",
         options::describe(&FLAGS),
+        keys::LIST_HELP,
         json::HELP,
     )
 }
@@ -107,11 +118,13 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     let config = Config {
         upload_rate: rate(&given, "max-upload-rate")?,
         total_upload_rate: rate(&given, "total-upload-rate")?,
+        download_rate: rate(&given, "total-download-rate")?,
         max_downloads: Some(downloads as usize),
         states: states::open(states::dir(&given)?, given.has("quiet")),
         ..connect(&given, &view)?
     };
-    running::run(Vec::new(), config, view, &Until::Interrupted, Some(Folder::new(dir, content)))
+    let watched = Watched { folder: Some(Folder::new(dir, content)), blocklist: run_options::blocklist(&given) };
+    running::run(Vec::new(), config, view.as_list(), &Until::Interrupted, watched)
 }
 
 #[cfg(test)]

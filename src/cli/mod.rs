@@ -4,6 +4,8 @@
 //! was typed behind its name. What goes wrong comes back as a [`Failure`] and is told here, in one place.
 
 pub mod bar;
+pub mod blocklist;
+pub mod changes;
 pub mod check;
 pub mod choice;
 pub mod date;
@@ -28,6 +30,7 @@ pub mod output;
 pub mod peers_view;
 pub mod person;
 pub mod pieces;
+pub mod roster;
 pub mod run_options;
 pub mod running;
 pub mod say;

@@ -2,7 +2,7 @@
 //!
 //! Floor 4. The threads for signals and keys say what is wished; here it is handed to the engine and to the view.
 
-use super::keys::{self, Key};
+use super::keys::{self, Key, Limit};
 use super::session::Session;
 use super::signals;
 use super::view::View;
@@ -17,7 +17,7 @@ pub enum Wish {
     Interrupt,
     /// What was drawn may be gone.
     Redraw,
-    /// The folder is to be looked at.
+    /// The folder and the blocklist are to be looked at.
     Look,
     /// A key was pressed.
     Key(Key),
@@ -49,17 +49,25 @@ impl Person {
         match key {
             // The thread for keys has seen to it.
             Key::Quit => {}
-            Key::Pause => {
+            Key::Pause if view.selected().is_some() => {
+                view.selected().into_iter().for_each(|torrent| engine.pause_or_resume(torrent));
+            }
+            Key::Pause | Key::PauseAll => {
                 self.paused = !self.paused;
                 engine.pause(self.paused);
             }
-            Key::Faster | Key::Slower => {
-                session.limit = step(session.limit, session.down_rate(), key == Key::Faster);
+            Key::Limit(Limit { uploads: false, faster }) => {
+                session.limit = step(session.limit, session.down_rate(), faster);
                 engine.limit_download(session.limit);
                 view.redraw(session, false);
             }
+            Key::Limit(Limit { uploads: true, faster }) => {
+                session.upload_limit = step(session.upload_limit, session.up_rate(), faster);
+                engine.limit_upload(session.upload_limit);
+                view.redraw(session, false);
+            }
             Key::Peers => view.pressed(key, session.entries.len()),
-            Key::Help => {
+            Key::Help | Key::Move(_) | Key::Sort => {
                 view.pressed(key, session.entries.len());
                 view.redraw(session, false);
             }
@@ -76,7 +84,7 @@ impl Person {
     }
 }
 
-/// The next limit of the download rate, in bytes a second: 1, 2, 5, 10, 20, 50 ... KiB/s. Above the last there is none,
+/// The next limit of a rate, in bytes a second: 1, 2, 5, 10, 20, 50 ... KiB/s. Above the last there is none,
 /// and the first below none is the one below the present `rate`.
 fn step(limit: Option<u64>, rate: u64, faster: bool) -> Option<u64> {
     let mut steps = (0..6).flat_map(|power| [1, 2, 5].map(|digit| (digit * 10u64.pow(power)) << 10));

@@ -54,6 +54,20 @@ pub const JSON: Flag =
 /// The option that explains the others.
 pub const HELP: Flag = Flag { short: "h", long: "help", value: None, help: "Show this." };
 
+/// The option that names whom not to talk to.
+pub const BLOCKLIST: Flag = Flag {
+    short: "",
+    long: "blocklist",
+    value: Some("FILE"),
+    help: "Talk to no peer whose address is on this list; it is read again at SIGHUP.\n\
+           Lines: 1.2.3.0/24, 1.2.3.4-1.2.3.9, 2001:db8::/32; # comments.",
+};
+
+/// The file that `--blocklist` names.
+pub fn blocklist(given: &Parsed) -> Option<PathBuf> {
+    given.value("blocklist").map(PathBuf::from)
+}
+
 /// How the run is to be shown; the log begins.
 pub fn view(given: &Parsed) -> Result<View, Failure> {
     if given.has("quiet") && given.has("verbose") {

@@ -4,8 +4,9 @@
 //! a tidy terminal; its modes are [`terminal`]'s. Each drawing is one write and overwrites row by row,
 //! so that nothing flickers.
 
-use super::keys::{KEYS, Key};
+use super::keys::{KEYS, Key, LIST_KEYS};
 use super::layout::{Look, Row, draw, head, map_columns, shown};
+use super::roster::Roster;
 use super::session::{Event, Session};
 use super::units::rate;
 use super::view::warning;
@@ -34,6 +35,8 @@ pub struct Screen {
     keys: Option<bool>,
     /// The torrent whose peers are shown.
     peers_of: Option<usize>,
+    /// All torrents in a list; without it each has as many rows as there is room for.
+    list: Option<Roster>,
 }
 
 impl Screen {
@@ -49,19 +52,40 @@ impl Screen {
             goodbye: "",
             keys: None,
             peers_of: None,
+            list: None,
         })
+    }
+
+    /// The same, with all torrents in a list.
+    pub fn as_list(self) -> Screen {
+        Screen { list: Some(Roster::default()), ..self }
+    }
+
+    /// The torrent that is selected in the list.
+    pub fn selected(&self) -> Option<usize> {
+        self.list.as_ref().and_then(Roster::selected)
     }
 
     /// What of the torrents is looked at.
     pub fn watch(&self) -> Watch {
-        Watch { cells: map_columns(self.look()), peers_of: self.peers_of }
+        // A list has no maps.
+        let cells = if self.list.is_some() { 0 } else { map_columns(self.look()) };
+        Watch { cells, peers_of: self.peers_of }
     }
 
     /// A key was pressed, in a run of so many torrents.
     pub fn pressed(&mut self, key: Key, torrents: usize) {
-        match key {
-            Key::Help => self.keys = Some(self.keys != Some(true)),
-            Key::Peers => {
+        match (key, &mut self.list) {
+            (Key::Help, None) => self.keys = Some(self.keys != Some(true)),
+            // A list has them shown from the start.
+            (Key::Help, Some(_)) => self.keys = Some(self.keys == Some(false)),
+            (Key::Sort, Some(list)) => list.sort_otherwise(),
+            (Key::Move(to), Some(list)) => {
+                list.go(to);
+                self.peers_of = self.peers_of.and(list.selected());
+            }
+            (Key::Peers, Some(list)) => self.peers_of = if self.peers_of.is_some() { None } else { list.selected() },
+            (Key::Peers, None) => {
                 self.peers_of = Some(self.peers_of.map_or(0, |torrent| torrent + 1)).filter(|&n| n < torrents)
             }
             _ => {}
@@ -90,6 +114,20 @@ impl Screen {
             Event::Ended => self.goodbye = "",
             _ => {}
         }
+        // Of a thousand torrents that come at once each would have all of them sorted: what concerns one has time until
+        // the next second.
+        let of_all = matches!(
+            event,
+            Event::Started
+                | Event::Ticked
+                | Event::Warning(_)
+                | Event::Problem(_)
+                | Event::Stopping { .. }
+                | Event::Ended
+        );
+        if self.list.is_some() && !of_all {
+            return;
+        }
         // A job in the background keeps quiet, but tells its end.
         if !ended && terminal::in_background() {
             return;
@@ -104,10 +142,15 @@ impl Screen {
             out += "\x1b[J";
             self.size = size;
         }
-        if let Event::Warning(text) = event {
+        let told = match event {
+            Event::Warning(text) => warning(text),
+            Event::Problem(text) => text.clone(),
+            _ => String::new(),
+        };
+        if !told.is_empty() {
             // Above the screen, where it stays.
-            for text in width::wrap(&shown(&warning(text), look), look.columns, CLOSING_ROWS, "") {
-                out += &self.paint(&Row { text, strong: 0 });
+            for text in width::wrap(&shown(&told, look), look.columns, CLOSING_ROWS, "") {
+                out += &self.paint(&Row { text, ..Row::default() });
             }
         }
         let drawing = self.rows(session, look, ended, terminal::has_keys());
@@ -126,10 +169,13 @@ impl Screen {
     }
 
     /// All that is drawn: the torrents or the peers of one, and what is said below. None is wider than the screen.
-    fn rows(&self, session: &Session, look: Look, ended: bool, has_keys: bool) -> Vec<Row> {
+    fn rows(&mut self, session: &Session, look: Look, ended: bool, has_keys: bool) -> Vec<Row> {
         let mut below = Vec::new();
-        if let Some(limit) = session.limit.filter(|_| !ended) {
-            below.extend(width::wrap(&format!("limited to {} down", rate(limit)), look.columns, CLOSING_ROWS, ""));
+        let limit = |limit: Option<u64>, way| limit.filter(|_| !ended).map(|limit| format!("{} {way}", rate(limit)));
+        let limits: Vec<String> =
+            [limit(session.limit, "down"), limit(session.upload_limit, "up")].into_iter().flatten().collect();
+        if !limits.is_empty() {
+            below.extend(width::wrap(&format!("limited to {}", limits.join(", ")), look.columns, CLOSING_ROWS, ""));
         }
         if has_keys && !ended {
             below.extend(self.keys(session, look));
@@ -137,7 +183,10 @@ impl Screen {
         below.extend(width::wrap(self.goodbye, look.columns, CLOSING_ROWS, ""));
         let room = Look { rows: look.rows.saturating_sub(below.len()), ..look };
         let mut rows = match self.peers_of.and_then(|torrent| session.entries.get(torrent)).filter(|_| !ended) {
-            None => draw(session, room, ended),
+            None => match &mut self.list {
+                None => draw(session, room, ended),
+                Some(list) => list.draw(session, room, ended),
+            },
             Some(entry) => {
                 let mut rows = head(entry, room, false);
                 let peers = entry.running().map_or(&[][..], |status| &status.peer_list);
@@ -146,17 +195,24 @@ impl Screen {
                 rows
             }
         };
-        rows.extend(below.into_iter().map(|text| Row { text, strong: 0 }));
+        rows.extend(below.into_iter().map(|text| Row { text, ..Row::default() }));
         rows.truncate(look.rows);
         rows
     }
 
     /// What the keys are; and with the peers, for those who ask, what their flags mean.
     fn keys(&self, session: &Session, look: Look) -> Vec<String> {
-        if !self.keys.unwrap_or(session.began.elapsed() < INTRODUCTION) {
+        let shown = || self.list.is_some() || session.began.elapsed() < INTRODUCTION;
+        if !self.keys.unwrap_or_else(shown) {
             return Vec::new();
         }
-        let mut rows = width::wrap(KEYS, look.columns, CLOSING_ROWS, "");
+        let [wide, narrow] = LIST_KEYS;
+        let keys = match &self.list {
+            None => KEYS,
+            Some(_) if wide.len() <= look.columns => wide,
+            Some(_) => narrow,
+        };
+        let mut rows = width::wrap(keys, look.columns, CLOSING_ROWS, "");
         if self.peers_of.is_some() && self.keys == Some(true) {
             rows.extend(width::wrap(peers_view::FLAGS, look.columns, CLOSING_ROWS, ""));
         }
@@ -172,6 +228,9 @@ impl Screen {
     }
 
     fn paint(&self, row: &Row) -> String {
+        if row.selected && self.bold {
+            return format!("\x1b[7m{}\x1b[0m\x1b[K\n", row.text);
+        }
         let (strong, rest) = row.text.split_at(row.strong);
         match strong {
             "" => format!("{rest}\x1b[K\n"),
@@ -213,12 +272,11 @@ mod tests {
     use crate::swarm::status::Status;
 
     /// A screen on which everything is shown that can be.
-    fn full(peers_of: Option<usize>) -> (Screen, Session) {
-        let goodbye = goodbye(true, true);
-        let screen =
-            Screen { utf8: true, bold: true, drawn: Vec::new(), size: (0, 0), goodbye, keys: Some(true), peers_of };
+    fn full(peers_of: Option<usize>, list: Option<Roster>) -> (Screen, Session) {
+        let (goodbye, keys) = (goodbye(true, true), Some(true));
+        let screen = Screen { utf8: true, bold: true, drawn: Vec::new(), size: (0, 0), goodbye, keys, peers_of, list };
         let peer_list = vec![peer("[2001:db8::1]:6881"), peer("10.0.0.1:6881")];
-        let running = Phase::Running(Box::new(Status { peer_list, ..status(50 << 20) }));
+        let running = Phase::Running(Status { peer_list, ..status(50 << 20) }.into());
         let mut session = session(vec![("東京 a long name.iso", 100 << 20, running)]);
         session.limit = Some(1000 << 10);
         (screen, session)
@@ -226,8 +284,8 @@ mod tests {
 
     #[test]
     fn nothing_is_too_wide_or_too_high_on_the_smallest_of_terminals() {
-        for peers_of in [None, Some(0)] {
-            let (screen, session) = full(peers_of);
+        for (peers_of, list) in [(None, None), (Some(0), None), (None, Some(Roster::default()))] {
+            let (mut screen, session) = full(peers_of, list);
             for (columns, rows) in (0..100).flat_map(|columns| (0..26).map(move |rows| (columns, rows))) {
                 let drawn = screen.rows(&session, Look { columns, rows, utf8: true }, false, true);
                 assert!(drawn.len() <= rows, "{columns}x{rows}: {drawn:#?}");
@@ -238,7 +296,7 @@ mod tests {
 
     #[test]
     fn what_the_flags_mean_is_a_row_at_80_columns() {
-        let (screen, session) = full(Some(0));
+        let (mut screen, session) = full(Some(0), None);
         let rows = screen.rows(&session, Look { columns: 79, rows: 23, utf8: true }, false, true);
         assert!(rows.iter().any(|row| row.text == peers_view::FLAGS), "{rows:#?}");
     }

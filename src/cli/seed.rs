@@ -5,8 +5,8 @@
 use super::exit::{self, Exit, Failure};
 use super::get::{MAX_PEERS, MAX_UPLOAD_RATE, PORT, connect};
 use super::options::{self, Flag, Parsed};
-use super::run_options::{self, DISPLAY_INTERVAL, HELP, IP, JSON, MAX_UPLOADS, QUIET, VERBOSE};
-use super::running::{self, Until};
+use super::run_options::{self, BLOCKLIST, DISPLAY_INTERVAL, HELP, IP, JSON, MAX_UPLOADS, QUIET, VERBOSE};
+use super::running::{self, Until, Watched};
 use super::{json, say};
 use crate::engine::{Duty, Job};
 use std::ffi::OsString;
@@ -19,7 +19,7 @@ const MOST_MINUTES: u64 = 100 * 366 * 24 * 60;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The options.
-pub const FLAGS: [Flag; 15] = [
+pub const FLAGS: [Flag; 16] = [
     Flag {
         short: "d",
         long: "dir",
@@ -50,6 +50,7 @@ pub const FLAGS: [Flag; 15] = [
         help: "End when of each torrent R times its size was sent, such as 1.5.",
     },
     Flag { short: "", long: "time", value: Some("MIN"), help: "End after so many minutes of seeding." },
+    BLOCKLIST,
     DISPLAY_INTERVAL,
     QUIET,
     VERBOSE,
@@ -105,7 +106,8 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     let torrents = run_options::torrents("seed", &given)?;
     let duty = if given.has("no-check") { Duty::Trust } else { Duty::Serve };
     let job = |(_, metainfo)| Job { metainfo, dir: dir.clone(), choice: None, duty };
-    running::run(torrents.into_iter().map(job).collect(), config, view, &until, None)
+    let watched = Watched { folder: None, blocklist: run_options::blocklist(&given) };
+    running::run(torrents.into_iter().map(job).collect(), config, view, &until, watched)
 }
 
 fn until(given: &Parsed) -> Result<Until, Failure> {

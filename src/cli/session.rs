@@ -10,6 +10,7 @@ use crate::proto::url;
 use crate::swarm::status::Status;
 use crate::swarm::torrent::Standing;
 use crate::swarm::waiting::DiskTrouble;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// One torrent of this run.
@@ -17,7 +18,7 @@ pub struct Entry {
     /// The last report.
     pub report: Report,
     /// The last numbers, which outlast a failure.
-    pub status: Option<Status>,
+    pub status: Option<Arc<Status>>,
     /// When it joined its swarm, and what was there then, in bytes.
     pub joined: Option<(Instant, u64)>,
     /// Bytes that were read and hashed to know what was there.
@@ -69,6 +70,8 @@ pub enum Event {
     },
     /// Something went wrong that stops no torrent.
     Warning(String),
+    /// Something that was to be read can't be used.
+    Problem(String),
     /// Goodbyes are said.
     Stopping {
         /// By a signal; else because all that was to be done is done.
@@ -86,6 +89,8 @@ pub struct Session {
     pub port: u16,
     /// The limit of what all torrents download, in bytes a second.
     pub limit: Option<u64>,
+    /// The limit of what all torrents upload.
+    pub upload_limit: Option<u64>,
     /// In the order of the command line.
     pub entries: Vec<Entry>,
     /// When the last torrent became whole or failed.
@@ -140,7 +145,15 @@ impl Session {
     /// The torrents of `jobs` before anything is known about them.
     pub fn new(jobs: &[Job], port: u16) -> Session {
         let entries = jobs.iter().map(entry).collect();
-        Session { began: Instant::now(), port, entries, settled: None, limit: None, first_failure: None }
+        Session {
+            began: Instant::now(),
+            port,
+            entries,
+            settled: None,
+            limit: None,
+            upload_limit: None,
+            first_failure: None,
+        }
     }
 
     /// One more torrent came; its number.
@@ -182,7 +195,7 @@ impl Session {
             }
             Notice::Stood { torrent, status } => {
                 if let Some(entry) = self.entries.get_mut(torrent) {
-                    entry.status = Some(*status.clone());
+                    entry.status = Some(Arc::clone(&status));
                     entry.report.phase = Phase::Running(status);
                 }
             }
@@ -220,10 +233,15 @@ impl Session {
         sum(self.entries.iter().filter_map(|entry| Some(entry.running()?.down_rate)))
     }
 
+    /// What all torrents upload, in bytes a second.
+    pub fn up_rate(&self) -> u64 {
+        sum(self.entries.iter().filter_map(|entry| Some(entry.running()?.up_rate)))
+    }
+
     /// Whether some tracker is to be told goodbye.
     pub fn has_trackers(&self) -> bool {
         let answers = |status: &Status| status.trackers.iter().any(|tracker| tracker.knows_us);
-        self.entries.iter().filter_map(|entry| entry.status.as_ref()).any(answers)
+        self.entries.iter().filter_map(|entry| entry.status.as_deref()).any(answers)
     }
 
     /// The exit code, were this the end.
@@ -248,7 +266,7 @@ impl Session {
                 // What was had may be lost: somebody removed a file.
                 entry.whole = None;
             }
-            entry.status = Some(Status::clone(status));
+            entry.status = Some(Arc::clone(status));
             // The notice may have been overtaken.
             if is_whole {
                 self.complete(torrent, now, events);
@@ -284,7 +302,6 @@ fn entry(job: &Job) -> Entry {
             info_hash: job.metainfo.info_hash,
             length: job.length(),
             size: job.metainfo.length,
-            queued: false,
             phase: Phase::Checking(0),
         },
         status: None,

@@ -18,6 +18,7 @@ pub fn status(left: u64) -> Status {
         pieces_missing: 1,
         last_piece: None,
         under_way: 0,
+        queued: false,
         paused: false,
         downloaded: 432_000_000,
         uploaded: 9_000_000,
@@ -70,23 +71,16 @@ pub fn trackers(urls: &[&str]) -> Vec<Tracker> {
 pub fn session(torrents: Vec<(&str, u64, Phase)>) -> Session {
     let now = Instant::now();
     let entry = |(name, length, phase): (&str, u64, Phase)| Entry {
-        status: if let Phase::Running(status) = &phase { Some(Status::clone(status)) } else { None },
+        status: if let Phase::Running(status) = &phase { Some(Arc::clone(status)) } else { None },
         joined: if let Phase::Running(_) = &phase { Some((now, 0)) } else { None },
         hashed: 0,
         whole: None,
         removed: false,
         problem: if let Phase::Failed(problem) = &phase { Some(problem.clone()) } else { None },
-        report: Report {
-            name: name.into(),
-            info_hash: InfoHash([0xab; 20]),
-            length,
-            size: length,
-            queued: false,
-            phase,
-        },
+        report: Report { name: name.into(), info_hash: InfoHash([0xab; 20]), length, size: length, phase },
     };
     let entries = torrents.into_iter().map(entry).collect();
-    Session { began: now, port: 6881, entries, settled: None, limit: None, first_failure: None }
+    Session { began: now, port: 6881, entries, settled: None, limit: None, upload_limit: None, first_failure: None }
 }
 
 fn two() -> Session {
@@ -122,7 +116,7 @@ fn who_is_given_up_has_a_reason() {
     let (mut session, now) = (two(), Instant::now());
     let trouble = DiskTrouble { text: "no space left on /srv".into(), short_bytes: 1_288_490_189 };
     let waiting = Status { standing: Standing::WaitingForDisk(Box::new(trouble)), ..status(50) };
-    session.take_in(Notice::Stood { torrent: 1, status: Box::new(waiting) }, now);
+    session.take_in(Notice::Stood { torrent: 1, status: Arc::new(waiting) }, now);
     let gave_up = Problem { kind: ProblemKind::GaveUp, text: "given up, no progress for 60 s".into() };
     assert_eq!(session.take_in(Notice::Failed { torrent: 1, problem: gave_up }, now), [Event::Failed(1)]);
     let told = session.entries[1].problem.as_ref().map(|problem| problem.text.as_str());

@@ -18,7 +18,7 @@ use std::thread::Builder;
 const STACK_BYTES: usize = 64 << 10;
 
 /// Says what signals ask for. `live`: the terminal's modes are to be put back when we stop or end. `looks`: SIGHUP
-/// has us look at the folder, as it has others read their settings.
+/// has us look at the folder and at the blocklist, as it has others read their settings.
 pub fn watch(wishes: &Sender<Wish>, live: bool, looks: bool) -> Result<(), Failure> {
     let refused = |error| Failure::new(Exit::Io, format!("can't watch for signals: {error}"));
     // A file that is to be larger than this process may make one (`ulimit -f`) is an error to be told, not the end.
@@ -34,7 +34,8 @@ pub fn watch(wishes: &Sender<Wish>, live: bool, looks: bool) -> Result<(), Failu
     let wait = move || {
         for signal in signals.forever() {
             match signal {
-                SIGHUP if looks => drop(wishes.send(Wish::Look)),
+                // A terminal that was closed ends the run all the same.
+                SIGHUP if looks && !(live && terminal::is_gone()) => drop(wishes.send(Wish::Look)),
                 SIGINT | SIGTERM | SIGHUP => interrupt(&wishes),
                 SIGXFSZ => {}
                 SIGTSTP => {

@@ -80,6 +80,11 @@ pub fn in_background() -> bool {
     termios::tcgetpgrp(io::stderr()).is_ok_and(|group| group != rustix::process::getpgrp())
 }
 
+/// Whether the terminal was closed, or its line broke.
+pub fn is_gone() -> bool {
+    termios::tcgetattr(io::stderr()).is_err_and(|error| error == rustix::io::Errno::IO)
+}
+
 /// Whether somebody may type to us.
 pub fn has_keys() -> bool {
     io::stdin().is_terminal()

@@ -38,6 +38,14 @@ impl View {
         }
     }
 
+    /// The same; a live screen has all torrents in a list.
+    pub fn as_list(self) -> View {
+        match self {
+            View::Screen(screen) => View::Screen(screen.as_list()),
+            other => other,
+        }
+    }
+
     /// How often new numbers are wanted.
     pub fn every(&self) -> Option<Duration> {
         match self {
@@ -57,6 +65,14 @@ impl View {
         match self {
             View::Screen(screen) => screen.watch(),
             _ => Watch::default(),
+        }
+    }
+
+    /// The torrent that is selected, where torrents are in a list.
+    pub fn selected(&self) -> Option<usize> {
+        match self {
+            View::Screen(screen) => screen.selected(),
+            _ => None,
         }
     }
 
@@ -84,6 +100,9 @@ impl View {
         }
         if let (Event::Warning(text), View::Lines | View::Json) = (event, &self) {
             say::problem(&warning(text));
+        }
+        if let (Event::Problem(text), View::Lines | View::Json | View::Quiet) = (event, &self) {
+            say::problem(text);
         }
         match self {
             View::Screen(screen) => screen.show(event, session),

@@ -15,8 +15,8 @@ pub fn state(entry: &Entry) -> &'static str {
     match entry.running() {
         _ if entry.removed => "removed",
         _ if entry.problem.is_some() => "failed",
-        Some(_) if entry.report.queued => "waiting",
         Some(status) if status.paused => "paused",
+        Some(status) if status.queued => "waiting",
         // A seed too: it can't serve what its disk does not read.
         Some(status) if waits_for_disk(status) => "waiting",
         _ if entry.whole.is_some() => "seeding",
@@ -36,8 +36,7 @@ pub fn waits_for_disk(status: &Status) -> bool {
 pub fn why(entry: &Entry) -> Option<String> {
     let waits = matches!(state(entry), "waiting" | "paused");
     let status = entry.running().filter(|_| waits)?;
-    let its_turn = entry.report.queued && !waits_for_disk(status);
-    Some(if its_turn { "waits for its turn: as many download as may".into() } else { why_waiting(status) })
+    Some(why_waiting(status))
 }
 
 /// What a torrent waits for, in one word for programs; the words for people are [`why`].
@@ -45,7 +44,7 @@ pub fn waits_for(entry: &Entry) -> Option<&'static str> {
     let status = entry.running().filter(|_| state(entry) == "waiting")?;
     Some(if waits_for_disk(status) {
         "disk"
-    } else if entry.report.queued {
+    } else if status.queued {
         "turn"
     } else if status.askable > 0 {
         "blocks"
@@ -66,6 +65,8 @@ pub fn why_waiting(status: &Status) -> String {
     }
     if status.paused {
         "paused: nothing is asked for, nothing is sent".into()
+    } else if status.queued {
+        "waits for its turn: as many download as may (--max-downloads)".into()
     } else if status.snubbed > 0 && status.snubbed == status.askable {
         format!("asked {}, nothing comes for a while", count(status.snubbed, "peer"))
     } else if status.askable > 0 {
@@ -272,11 +273,11 @@ mod tests {
         let mut run = session(vec![("a", 100, Phase::Running(Status { paused: true, ..idle() }.into()))]);
         let entry = &mut run.entries[0];
         assert_eq!((state(entry), waits_for(entry)), ("paused", None));
-        entry.report.queued = true;
+        entry.report.phase = Phase::Running(Status { queued: true, ..idle() }.into());
         assert_eq!((state(entry), waits_for(entry)), ("waiting", Some("turn")));
-        assert_eq!(why(entry).as_deref(), Some("waits for its turn: as many download as may"));
+        assert_eq!(why(entry).as_deref(), Some("waits for its turn: as many download as may (--max-downloads)"));
         // A seed whose disk is away does not seed.
-        (entry.whole, entry.report.queued) = (Some(run.began), false);
+        entry.whole = Some(run.began);
         entry.report.phase = Phase::Running(disk.into());
         assert_eq!((state(entry), waits_for(entry)), ("waiting", Some("disk")));
     }

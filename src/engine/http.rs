@@ -11,6 +11,10 @@ use ureq::config::{AutoHeaderValue, IpFamily};
 
 /// How long finding and reaching a server may take, so that one that is down does not use up the whole deadline.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A server's headers must have room in the one, our request in the other. (ureq's own are 128 KiB each, which stay with
+/// a process that has asked once.)
+const INPUT_BYTES: usize = 32 * 1024;
+const OUTPUT_BYTES: usize = 16 * 1024;
 /// Redirects that are followed (what browsers' forebears took; loops are longer).
 const MOST_REDIRECTS: u32 = 5;
 
@@ -70,6 +74,8 @@ pub fn ask(address: &str, limit: u64, deadline: Duration, family: IpFamily) -> R
         .timeout_resolve(Some(CONNECT_TIMEOUT))
         .timeout_connect(Some(CONNECT_TIMEOUT))
         .ip_family(family)
+        .input_buffer_size(INPUT_BYTES)
+        .output_buffer_size(OUTPUT_BYTES)
         .max_redirects(MOST_REDIRECTS)
         .max_idle_connections(0)
         .http_status_as_error(false)

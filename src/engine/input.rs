@@ -8,6 +8,7 @@ use super::check::Found;
 use super::content::ContentError;
 use super::link::Link;
 use crate::proto::handshake::Handshake;
+use crate::swarm::blocklist::Blocklist;
 use crate::swarm::event::Event;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
@@ -65,12 +66,16 @@ pub enum Input {
     DiskDone,
     /// The person wants a pause of all torrents, or wants to go on.
     Pause(bool),
+    /// The person wants a pause of one torrent, or wants it to go on.
+    PauseOrResume(usize),
     /// What the person looks at has changed.
     Watch(Watch),
     /// The person takes a torrent away.
     Remove(usize),
     /// The person wants another limit of all uploads, in bytes a second.
     LimitUpload(Option<u64>),
+    /// The person has another blocklist.
+    Block(Blocklist),
     /// The person wants to stop.
     Stop,
 }

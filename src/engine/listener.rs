@@ -76,6 +76,10 @@ fn listen(listener: &TcpListener, around: &Surroundings, places: &Arc<Places>) {
             }
         };
         in_trouble = false;
+        if around.gate.blocks(addr.ip()) {
+            log::debug!("{addr}: closed: it is on the blocklist");
+            continue;
+        }
         let Some(place) = places.take(addr.ip()) else {
             log::debug!("{addr}: closed: too many are shaking hands");
             continue;

@@ -15,6 +15,7 @@ use super::announce::Announcers;
 use super::blocks::Blocks;
 use super::check::{self, Check};
 use super::disk::{Disk, DiskJob};
+use super::gate::Gate;
 use super::input::Input;
 use super::keeper::Keeper;
 use super::link::{Directory, Order};
@@ -62,7 +63,7 @@ struct Manager {
     /// Peers that have orders waiting.
     talked_to: Vec<PeerKey>,
     actions: Vec<Action>,
-    /// Addresses that no thread could be started for. (Not through the inbox: we are the one who empties it.)
+    /// Addresses that are on the blocklist, or that no thread could be started for. (Not through the inbox: we are the one who empties it.)
     unreached: Vec<(usize, SocketAddr)>,
     /// Announces that no thread could be started for.
     unannounced: Vec<(usize, Box<Announcement>)>,
@@ -70,6 +71,7 @@ struct Manager {
     completed: bool,
     /// Announces without an answer yet.
     announcing: usize,
+    /// Torrents that come begin with a pause.
     paused: bool,
     /// Most torrents that download at once.
     max_downloads: Option<usize>,
@@ -85,7 +87,7 @@ struct Manager {
 
 /// Starts the manager and all threads that serve it; what is sent to the channel goes to the manager.
 pub fn start(
-    config: Config,
+    mut config: Config,
     settings: Settings,
     listeners: Vec<TcpListener>,
     notices: Sender<Notice>,
@@ -96,6 +98,7 @@ pub fn start(
         manager: sender.clone(),
         directory: Arc::new(Directory::default()),
         blocks: blocks.clone(),
+        gate: Arc::new(Gate::new(std::mem::take(&mut config.blocklist))),
         peer_id: settings.peer_id,
     };
     listener::start(listeners, &around)?;
@@ -207,6 +210,14 @@ impl Manager {
                 // Its place among those that are being opened is free again.
                 self.shared.connecting = self.shared.connecting.saturating_sub(outgoing as usize);
             }
+            // It was put on the list while it shook hands.
+            Input::Connected { torrent, addr, outgoing, link, .. } if self.around.gate.blocks(addr.ip()) => {
+                log::debug!("{addr}: we close: it is on the blocklist");
+                link.close();
+                if outgoing {
+                    self.handle(torrent, Event::ConnectFailed { addr, our_fault: false }, now);
+                }
+            }
             Input::Connected { peer, torrent, addr, outgoing, handshake, link } => {
                 self.peers.insert(peer, Connection { torrent, link, orders: Vec::new() });
                 self.handle(torrent, Event::Connected { peer, addr, outgoing, handshake }, now);
@@ -224,14 +235,8 @@ impl Manager {
                 (0..self.torrents.len()).for_each(|number| self.handle(number, Event::BudgetFreed, now));
             }
             Input::DiskDone => self.disk_done(now),
-            Input::Pause(paused) => {
-                self.paused = paused;
-                for number in 0..self.torrents.len() {
-                    let paused = paused || self.torrents[number].queued;
-                    self.handle(number, Event::Paused(paused), now);
-                }
-                self.status_at = self.status_every.map(|_| now);
-            }
+            Input::Pause(paused) => self.pause_all(paused, now),
+            Input::PauseOrResume(number) => self.pause_or_resume(number, now),
             Input::Watch(watch) => {
                 self.watch = watch;
                 self.status_at = self.status_every.map(|_| now);
@@ -241,6 +246,7 @@ impl Manager {
                 self.shared.upload.set_rate(rate, now);
                 (0..self.torrents.len()).for_each(|number| self.handle(number, Event::Timer, now));
             }
+            Input::Block(list) => self.block(list),
             Input::Stop => self.stop(now),
         }
     }
@@ -314,6 +320,7 @@ impl Manager {
                     }
                 }
                 Action::Restart { piece } => self.disk.give(piece, DiskJob::Restart { torrent: number, piece }),
+                Action::Connect { addr } if self.around.gate.blocks(addr.ip()) => self.unreached.push((number, addr)),
                 Action::Connect { addr } => {
                     if let Err(error) = reader::connect(&self.around, number, content.metainfo.info_hash, addr) {
                         log::warn!("{addr}: can't start a thread: {error}");
@@ -356,12 +363,7 @@ impl Manager {
 
     fn reports(&self, now: Time) -> Vec<Report> {
         let watch = |number| Watch { peers_of: self.watch.peers_of.filter(|&watched| watched == number), ..self.watch };
-        let report = |(number, slot): (usize, &Slot)| {
-            let report = slot.report(now, watch(number));
-            // Whose turn it is matters only when the person lets any go on.
-            Report { queued: report.queued && !self.paused, ..report }
-        };
-        self.torrents.iter().enumerate().map(report).collect()
+        self.torrents.iter().enumerate().map(|(number, slot)| slot.report(now, watch(number))).collect()
     }
 }
 

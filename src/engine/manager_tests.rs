@@ -297,29 +297,3 @@ fn no_port_is_said_with_the_ports() {
     let Err(error @ EngineError::NoPort(..)) = Engine::start(config) else { panic!("it starts") };
     assert!(error.to_string().contains(&format!("can't listen on port {}", engine.port())));
 }
-
-#[test]
-fn a_report_tells_whose_turn_has_not_come() {
-    let dir = tempfile::tempdir().unwrap();
-    let config = Config {
-        ports: 0..=0,
-        max_downloads: Some(1),
-        status_every: Some(Duration::from_millis(20)),
-        ..Config::default()
-    };
-    let (engine, notices) = Engine::start(config).unwrap();
-    [3, 4].into_iter().for_each(|pieces| add(&engine, &torrent(pieces * PIECE, &[], PIECE, &[]).0, dir.path()));
-    let queued = |wanted: [bool; 2]| {
-        next(&notices, "the turns are so", |notice| match notice {
-            Notice::Status(all) => (all.iter().map(|report| report.queued).eq(wanted)).then_some(()),
-            _ => None,
-        })
-    };
-    queued([false, true]);
-    // Paused by the person, none waits for the other.
-    engine.pause(true);
-    queued([false, false]);
-    engine.pause(false);
-    queued([false, true]);
-    engine.stop();
-}

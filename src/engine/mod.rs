@@ -21,6 +21,7 @@ pub mod content;
 pub mod disk;
 pub mod failed;
 pub mod files;
+pub mod gate;
 pub mod hashing;
 pub mod http;
 pub mod input;
@@ -52,6 +53,7 @@ pub use notice::{Notice, Phase, Problem, ProblemKind, Report, Watch};
 
 use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
+use crate::swarm::blocklist::Blocklist;
 use crate::swarm::choice::Choice;
 pub use crate::swarm::settings::MAX_PEERS as DEFAULT_MAX_PEERS;
 use crate::swarm::settings::Settings;
@@ -112,6 +114,8 @@ pub struct Config {
     pub save_every: Duration,
     /// Check all content, whatever its state says.
     pub check_all: bool,
+    /// Peers that are not talked to.
+    pub blocklist: Blocklist,
 }
 
 impl Default for Config {
@@ -135,6 +139,7 @@ impl Default for Config {
             states: None,
             save_every: resume::SAVE_EVERY,
             check_all: false,
+            blocklist: Blocklist::default(),
         }
     }
 }
@@ -259,6 +264,11 @@ impl Engine {
         let _ = self.manager.send(Input::LimitDownload(rate));
     }
 
+    /// From now on no peer is talked to that is on `list`; those that are connected are let go.
+    pub fn block(&self, list: Blocklist) {
+        let _ = self.manager.send(Input::Block(list));
+    }
+
     /// Says goodbye to trackers and peers, within [`GOODBYE`], and saves the states; then [`Notice::Stopped`] comes.
     pub fn stop(&self) {
         let _ = self.manager.send(Input::Stop);
@@ -267,6 +277,11 @@ impl Engine {
     /// Pauses all torrents, or lets them go on. New numbers come at once.
     pub fn pause(&self, paused: bool) {
         let _ = self.manager.send(Input::Pause(paused));
+    }
+
+    /// Pauses one torrent, or lets it go on. New numbers come at once.
+    pub fn pause_or_resume(&self, torrent: usize) {
+        let _ = self.manager.send(Input::PauseOrResume(torrent));
     }
 
     /// Says what is looked at. New numbers come at once.

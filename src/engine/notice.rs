@@ -6,6 +6,8 @@ use super::content::ContentError;
 use crate::proto::id::InfoHash;
 use crate::swarm::status::Status;
 use crate::swarm::waiting::DiskTrouble;
+use std::sync::Arc;
+
 /// Something to tell the person. Torrents are numbered as they were added, from 0.
 #[derive(Debug)]
 pub enum Notice {
@@ -49,7 +51,7 @@ pub enum Notice {
         /// Which.
         torrent: usize,
         /// How.
-        status: Box<Status>,
+        status: Arc<Status>,
     },
     /// The torrent ended by itself.
     Failed {
@@ -98,8 +100,6 @@ pub struct Report {
     pub length: u64,
     /// Bytes of content in all.
     pub size: u64,
-    /// It waits until others have ended their downloads.
-    pub queued: bool,
     /// What it is doing.
     pub phase: Phase,
 }
@@ -110,7 +110,7 @@ pub enum Phase {
     /// Content that is there is being checked, or waits for that: bytes looked at so far.
     Checking(u64),
     /// It is in its swarm.
-    Running(Box<Status>),
+    Running(Arc<Status>),
     /// It ended by itself.
     Failed(Problem),
 }

@@ -3,6 +3,7 @@
 //! Floor 3. It blocks on its socket alone. How bytes become messages is [`wire`](super::wire)'s.
 
 use super::blocks::Blocks;
+use super::gate::Gate;
 use super::input::Input;
 use super::link::Directory;
 use super::shaking::Place;
@@ -42,6 +43,8 @@ pub struct Surroundings {
     pub directory: Arc<Directory>,
     /// Buffers for blocks.
     pub blocks: Blocks,
+    /// Whom we do not talk to.
+    pub gate: Arc<Gate>,
     /// Who we are.
     pub peer_id: PeerId,
 }

@@ -46,6 +46,8 @@ use std::time::{Duration, SystemTime};
 
 /// Between two saves of a torrent's state: flash wears out, and a check of the rest is no disaster.
 pub const SAVE_EVERY: Duration = Duration::from_secs(60);
+/// What was whole when it was found, and stays so, is saved sooner, and once: a process that idles then writes nothing.
+pub const SAVE_WHOLE_AFTER: Duration = Duration::from_secs(5);
 /// Between two saves when nothing changed but how much was sent.
 pub const SAVE_TOTALS_EVERY: Duration = Duration::from_secs(3600);
 /// States that nobody wrote for so long are removed: a year, after which few torrents are missed.

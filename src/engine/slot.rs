@@ -4,7 +4,7 @@
 //! keeps its place, so that the person can read why.
 
 use super::content::Content;
-use super::resume::{SAVE_TOTALS_EVERY, Save};
+use super::resume::{SAVE_TOTALS_EVERY, SAVE_WHOLE_AFTER, Save};
 use super::{Phase, Problem, Report, Watch};
 use crate::proto::id::InfoHash;
 use crate::swarm::Time;
@@ -27,6 +27,8 @@ pub struct Slot {
     pub piece_length: u32,
     /// What it is doing.
     pub state: State,
+    /// The person wants a pause of it.
+    pub paused: bool,
     /// It waits until others have ended their downloads.
     pub queued: bool,
     /// When the torrent wants to be woken.
@@ -66,7 +68,8 @@ impl Slot {
     pub fn plan_save(&mut self, every: Duration) {
         let State::Running(torrent, _) = &self.state else { return };
         let pause = if self.saved.pieces != Some(torrent.have().count()) {
-            Some(every)
+            let as_it_was = torrent.have().is_full() && torrent.totals().1 == 0;
+            Some(if as_it_was { every.min(SAVE_WHOLE_AFTER) } else { every })
         } else {
             (self.saved.uploaded != torrent.totals().0).then_some(SAVE_TOTALS_EVERY)
         };
@@ -97,18 +100,18 @@ impl Slot {
             }
             State::Running(torrent, _) => {
                 let mut status = torrent.status(now);
+                (status.paused, status.queued) = (self.paused, self.queued);
                 if status.left > 0 {
                     status.map = torrent.piece_map(watch.cells);
                 }
                 if watch.peers_of.is_some() {
                     status.peer_list = torrent.peer_list(now);
                 }
-                Phase::Running(Box::new(status))
+                Phase::Running(Arc::new(status))
             }
             State::Failed(problem, _) => Phase::Failed(problem.clone()),
         };
-        let (name, queued) = (self.name.clone(), self.queued);
-        Report { name, info_hash: self.info_hash, length: self.length, size: self.size, queued, phase }
+        Report { name: self.name.clone(), info_hash: self.info_hash, length: self.length, size: self.size, phase }
     }
 }
 
@@ -138,6 +141,7 @@ mod tests {
             size: 3000,
             piece_length: 1000,
             state: State::Running(Box::new(one), Arc::clone(&content)),
+            paused: false,
             queued: false,
             wake: None,
             told: Vec::new(),

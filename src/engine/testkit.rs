@@ -92,7 +92,8 @@ pub fn part<'a>(metainfo: &Metainfo, content: &'a [u8], file: usize) -> &'a [u8]
 pub fn surroundings(id: u8) -> (Surroundings, Receiver<Input>) {
     let (manager, inbox) = crossbeam_channel::unbounded();
     let directory = Arc::new(Directory::default());
-    (Surroundings { manager, directory, blocks: Blocks::new(1 << 20), peer_id: PeerId([id; 20]) }, inbox)
+    let (blocks, gate) = (Blocks::new(1 << 20), Arc::default());
+    (Surroundings { manager, directory, blocks, gate, peer_id: PeerId([id; 20]) }, inbox)
 }
 
 /// Two ends of a connection over the loopback; a read of the first fails after [`PATIENCE`].

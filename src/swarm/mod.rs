@@ -5,6 +5,7 @@
 
 pub mod announcer;
 pub mod bans;
+pub mod blocklist;
 pub mod budget;
 pub mod candidates;
 pub mod choice;

@@ -125,7 +125,7 @@ pub struct Picker {
 impl Picker {
     /// A picker for a torrent of `length` bytes in pieces of `piece_length`, of which `have` is there already.
     pub fn new(length: u64, piece_length: u32, have: Bitfield, sequential: bool, rng: &mut Rng) -> Picker {
-        let mut rarity = Rarity::new(have.len(), rng);
+        let mut rarity = if have.is_full() { Rarity::of_none(have.len()) } else { Rarity::new(have.len(), rng) };
         have.iter_ones().for_each(|piece| rarity.remove(piece));
         Picker {
             piece_length,

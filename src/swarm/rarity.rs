@@ -14,11 +14,14 @@ const NOWHERE: u32 = u32::MAX;
 
 /// Pieces in order of their availability.
 pub struct Rarity {
-    /// How many peers have each piece; peers that have all are not counted here.
+    pieces: u32,
+    /// How many peers have each piece; peers that have all are not counted here. Empty while that is nobody.
     availability: Vec<u16>,
+    /// The sum of it.
+    counted: u64,
     /// The pieces in the order, rarest first.
     order: Vec<u32>,
-    /// Where each piece stands in `order`, or [`NOWHERE`].
+    /// Where each piece stands in `order`, or [`NOWHERE`]. Empty while none does: a thousand seeds that idle need none.
     place: Vec<u32>,
     /// Where in `order` the bucket of each availability starts; the bucket ends where the next one starts.
     starts: Vec<u32>,
@@ -31,17 +34,27 @@ impl Rarity {
         rng.shuffle(&mut order);
         let mut place = vec![0; pieces as usize];
         order.iter().enumerate().for_each(|(at, &piece)| place[piece as usize] = at as u32);
-        Rarity { availability: vec![0; pieces as usize], order, place, starts: vec![0] }
+        Rarity { pieces, availability: Vec::new(), counted: 0, order, place, starts: vec![0] }
+    }
+
+    /// The same with none of the pieces in the order: all are had.
+    pub fn of_none(pieces: u32) -> Rarity {
+        let (order, place) = (Vec::new(), Vec::new());
+        Rarity { pieces, availability: Vec::new(), counted: 0, order, place, starts: vec![0] }
     }
 
     /// How many peers (of those that do not have all) have `piece`.
     pub fn availability(&self, piece: u32) -> u16 {
-        self.availability[piece as usize]
+        self.availability.get(piece as usize).copied().unwrap_or(0)
+    }
+
+    fn place(&self, piece: u32) -> u32 {
+        self.place.get(piece as usize).copied().unwrap_or(NOWHERE)
     }
 
     /// Whether `piece` is in the order: neither begun nor had.
     pub fn is_in_order(&self, piece: u32) -> bool {
-        self.place[piece as usize] != NOWHERE
+        self.place(piece) != NOWHERE
     }
 
     /// The pieces, rarest first.
@@ -56,12 +69,14 @@ impl Rarity {
 
     /// One more peer has `piece`.
     pub fn more(&mut self, piece: u32, rng: &mut Rng) {
-        let from = self.availability[piece as usize] as usize;
+        let from = self.availability(piece) as usize;
         if from == u16::MAX as usize {
             return;
         }
+        self.availability.resize(self.pieces as usize, 0);
         self.availability[piece as usize] += 1;
-        if self.place[piece as usize] != NOWHERE {
+        self.counted += 1;
+        if self.is_in_order(piece) {
             self.up(piece, from);
             self.settle(piece, from + 1, rng);
         }
@@ -69,37 +84,45 @@ impl Rarity {
 
     /// One peer fewer has `piece`.
     pub fn fewer(&mut self, piece: u32, rng: &mut Rng) {
-        let from = self.availability[piece as usize] as usize;
+        let from = self.availability(piece) as usize;
         if from == 0 {
             return;
         }
         self.availability[piece as usize] -= 1;
-        if self.place[piece as usize] != NOWHERE {
+        self.counted -= 1;
+        if self.is_in_order(piece) {
             self.down(piece, from);
             self.settle(piece, from - 1, rng);
+        }
+        if self.counted == 0 {
+            self.availability = Vec::new();
         }
     }
 
     /// Takes `piece` out of the order (it is begun, or had); its availability is counted on.
     pub fn remove(&mut self, piece: u32) {
-        if self.place[piece as usize] == NOWHERE {
+        if !self.is_in_order(piece) {
             return;
         }
-        for bucket in self.availability[piece as usize] as usize..self.starts.len() - 1 {
+        for bucket in self.availability(piece) as usize..self.starts.len() - 1 {
             self.up(piece, bucket);
         }
         // Past the last border: with the last of all it changes places, and goes.
         self.swap(self.place[piece as usize], self.order.len() as u32 - 1);
         self.order.pop();
         self.place[piece as usize] = NOWHERE;
+        if self.order.is_empty() {
+            (self.order, self.place) = (Vec::new(), Vec::new());
+        }
     }
 
     /// Puts `piece`, which was taken out, into the order again: it is wanted again.
     pub fn put(&mut self, piece: u32, rng: &mut Rng) {
-        if self.place[piece as usize] != NOWHERE {
+        if self.is_in_order(piece) {
             return;
         }
-        let bucket = self.availability[piece as usize] as usize;
+        self.place.resize(self.pieces as usize, NOWHERE);
+        let bucket = self.availability(piece) as usize;
         self.open_bucket(bucket);
         self.place[piece as usize] = self.order.len() as u32;
         self.order.push(piece);

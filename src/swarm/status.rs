@@ -30,6 +30,8 @@ pub struct Status {
     pub under_way: u64,
     /// The person wants a pause: nothing is asked for, nothing sent.
     pub paused: bool,
+    /// It waits until others have ended their downloads. (Who counts them says so.)
+    pub queued: bool,
     /// Bytes of content that came.
     pub downloaded: u64,
     /// Bytes of content sent.
@@ -97,6 +99,7 @@ impl Torrent {
             last_piece,
             under_way: self.picker.under_way(),
             paused: self.paused,
+            queued: false,
             downloaded: self.down.total(),
             uploaded: self.up.total(),
             wasted: self.wasted,

@@ -46,6 +46,11 @@ impl Get {
         Get { command: "seed", ..Get::new(name, scratch).in_dir(dir) }
     }
 
+    /// `many` instead of `get`: the torrents of `folder`, with the content beside them.
+    pub fn many(name: &str, scratch: &Path, folder: &Path) -> Get {
+        Get { command: "many", ..Get::new(name, scratch).in_dir(folder) }.arg(folder)
+    }
+
     /// Another build of the program.
     pub fn program(self, program: &Path) -> Get {
         Get { program: program.into(), ..self }

@@ -35,7 +35,7 @@ impl Manager {
             }
             Action::GaveUp { problem: text, status } => {
                 log::error!("{}: {text}", content.metainfo.name);
-                let _ = self.notices.send(Notice::Stood { torrent: number, status });
+                let _ = self.notices.send(Notice::Stood { torrent: number, status: Arc::new(*status) });
                 self.failed(number, Problem { kind: ProblemKind::GaveUp, text });
             }
             _ => {}

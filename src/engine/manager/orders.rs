@@ -1,9 +1,10 @@
-//! What peers are to be sent: gathered while a batch is taken in, and given to their writers together.
+//! Who is connected, and who is let go because of a blocklist. What peers are to be sent: gathered while a batch is taken in, and given to their writers together.
 //!
 //! Floor 3, a way of the [`manager`](super).
 
 use super::super::link::{Link, Order};
 use super::Manager;
+use crate::swarm::blocklist::Blocklist;
 use crate::swarm::peer::PeerKey;
 
 /// A connected peer.
@@ -26,6 +27,15 @@ impl Manager {
             self.talked_to.push(peer);
         }
         connection.orders.push(order);
+    }
+
+    /// Another blocklist: whoever is on it is let go. Their readers report the end.
+    pub(super) fn block(&mut self, list: Blocklist) {
+        self.around.gate.put(list);
+        for connection in self.peers.values().filter(|connection| self.around.gate.blocks(connection.link.addr.ip())) {
+            log::debug!("{}: we close: it is on the blocklist", connection.link.addr);
+            connection.link.close();
+        }
     }
 
     /// Gives the writers what has gathered.

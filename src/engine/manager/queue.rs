@@ -1,4 +1,4 @@
-//! Torrents that come and go while the process runs, and how many of them may download at once.
+//! Torrents that come and go while the process runs, pause and go on, and how many of them may download at once.
 //!
 //! Floor 3, a way of the [`manager`](super). A torrent that has to wait for others is paused: it is in its swarm, asks
 //! for nothing and serves nothing.
@@ -26,6 +26,7 @@ impl Manager {
             state: State::Checking(Arc::clone(&progress)),
             wake: None,
             told: Vec::new(),
+            paused: self.paused,
             queued: false,
             saved: Saved::default(),
             save_at: None,
@@ -54,7 +55,7 @@ impl Manager {
         self.around.directory.add(content);
         let _ = self.notices.send(Notice::Joined { torrent: number, had_bytes, hashed_bytes, whole });
         self.handle(number, Event::Timer, now);
-        if self.paused {
+        if self.torrents[number].paused {
             self.handle(number, Event::Paused(true), now);
         }
         self.queue(number, now);
@@ -72,9 +73,35 @@ impl Manager {
         self.next_in_queue(now);
     }
 
+    /// The person wants a pause of all torrents, those that are still to come too; or wants all to go on.
+    pub(super) fn pause_all(&mut self, paused: bool, now: Time) {
+        self.paused = paused;
+        // First all of them: of those that are paused none takes another's turn.
+        self.torrents.iter_mut().for_each(|slot| slot.paused = paused);
+        (0..self.torrents.len()).for_each(|number| self.paused_or_resumed(number, now));
+        self.next_in_queue(now);
+    }
+
+    /// The person wants a pause of a torrent, or wants it to go on.
+    pub(super) fn pause_or_resume(&mut self, number: usize, now: Time) {
+        if let Some(slot) = self.torrents.get_mut(number) {
+            slot.paused = !slot.paused;
+            self.paused_or_resumed(number, now);
+            // Its turn may be another's, or there may be one for it.
+            self.next_in_queue(now);
+        }
+    }
+
+    fn paused_or_resumed(&mut self, number: usize, now: Time) {
+        self.queue(number, now);
+        let slot = &self.torrents[number];
+        self.handle(number, Event::Paused(slot.paused || slot.queued), now);
+        self.status_at = self.status_every.map(|_| now);
+    }
+
     fn is_active(&self, number: usize) -> bool {
         let slot = &self.torrents[number];
-        !slot.queued && matches!(&slot.state, State::Running(torrent, _) if torrent.is_downloading())
+        !slot.queued && !slot.paused && matches!(&slot.state, State::Running(torrent, _) if torrent.is_downloading())
     }
 
     /// A torrent joined its swarm: it may have to wait.
@@ -92,12 +119,16 @@ impl Manager {
         let active = (0..self.torrents.len()).filter(|&number| self.is_active(number)).count();
         let waits = |number: &usize| {
             let slot = &self.torrents[*number];
-            slot.queued && matches!(slot.state, State::Running(..))
+            slot.queued && !slot.paused && matches!(slot.state, State::Running(..))
         };
         let next: Vec<usize> = (0..self.torrents.len()).filter(waits).take(most.saturating_sub(active)).collect();
         for number in next {
             self.torrents[number].queued = false;
-            self.handle(number, Event::Paused(self.paused), now);
+            self.handle(number, Event::Paused(false), now);
         }
     }
 }
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;

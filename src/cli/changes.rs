@@ -1,0 +1,173 @@
+//! Which folders have changed since they were last looked at: so that a folder in which nothing happens costs one call.
+//!
+//! Floor 4. A file that comes, goes or is renamed changes its folder's time of change, and that is all that is asked for,
+//! past what a network disk has in its cache. What it does not show, a file that is written over in place, is seen at the
+//! next look at everything. File systems in user space (FUSE) may keep no such times: there all is read each time.
+
+use rustix::fs::{AtFlags, CWD, StatxFlags};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Folders within folders that are looked into.
+const MOST_DEEP: usize = 8;
+/// Folders that are looked into.
+const MOST_FOLDERS: usize = 20_000;
+/// A folder that changed so recently may change again within the same tick of the file system's clock (FAT's has 2 s).
+const TICK: Duration = Duration::from_secs(3);
+/// FUSE_SUPER_MAGIC of Linux's magic.h.
+const FUSE: u32 = 0x6573_5546;
+
+/// By what a change of a folder is seen: which it is, and when it changed.
+type Stamp = (u64, Duration);
+
+/// A folder as it was when it was last read.
+struct Read {
+    /// `None`: it must be read again.
+    stamp: Option<Stamp>,
+    below: Vec<PathBuf>,
+}
+
+/// A folder and those below it.
+pub struct Changes {
+    root: PathBuf,
+    read: BTreeMap<PathBuf, Read>,
+    /// The times of change mean something.
+    told: bool,
+}
+
+/// What was found at one look.
+#[derive(Default)]
+pub struct Found {
+    /// The torrent files of the folders that have changed.
+    pub torrents: Vec<PathBuf>,
+    /// The folders that have not.
+    pub unchanged: Vec<PathBuf>,
+}
+
+impl Found {
+    /// Whether a file that was found before may be there still, though it was not found now.
+    pub fn left_alone(&self, file: &Path) -> bool {
+        file.parent().is_some_and(|parent| self.unchanged.binary_search_by(|other| (**other).cmp(parent)).is_ok())
+    }
+}
+
+impl Changes {
+    /// All in `root` and below is new.
+    pub fn new(root: PathBuf) -> Changes {
+        let told = rustix::fs::statfs(&root).is_ok_and(|about| about.f_type as u32 != FUSE);
+        Changes { root, read: BTreeMap::new(), told }
+    }
+
+    /// What has changed since the last look, or `everything`.
+    pub fn look(&mut self, everything: bool) -> Found {
+        let mut found = Found::default();
+        let before = std::mem::take(&mut self.read);
+        let root = self.root.clone();
+        self.look_into(root, MOST_DEEP, everything || !self.told, &before, &mut found);
+        found.unchanged.sort_unstable();
+        found
+    }
+
+    /// Folders behind links are left out: they may lead in circles.
+    fn look_into(&mut self, dir: PathBuf, deep: usize, all: bool, before: &BTreeMap<PathBuf, Read>, found: &mut Found) {
+        if self.read.len() >= MOST_FOLDERS {
+            return;
+        }
+        let stamp = stamp(&dir);
+        let same = before.get(&dir).filter(|before| !all && before.stamp.is_some() && before.stamp == stamp);
+        let below = match same {
+            Some(before) => {
+                found.unchanged.push(dir.clone());
+                before.below.clone()
+            }
+            None => read(&dir, deep, &mut found.torrents),
+        };
+        let stamp = stamp.filter(|(_, changed)| is_past(*changed));
+        self.read.insert(dir, Read { stamp, below: below.clone() });
+        below.into_iter().for_each(|dir| self.look_into(dir, deep - 1, all, before, found));
+    }
+}
+
+/// The folders below `dir`; its torrent files are added to `torrents`.
+fn read(dir: &Path, deep: usize, torrents: &mut Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut below = Vec::new();
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() && deep > 0 => below.push(path),
+            Ok(kind) if !kind.is_dir() && path.extension().is_some_and(|extension| extension == "torrent") => {
+                torrents.push(path);
+            }
+            _ => {}
+        }
+    }
+    below
+}
+
+/// The stamp of a folder, fresh from the disk or the server. Where the system does not tell, it is read each time.
+fn stamp(dir: &Path) -> Option<Stamp> {
+    let wanted = StatxFlags::INO | StatxFlags::MTIME;
+    let about = rustix::fs::statx(CWD, dir, AtFlags::STATX_FORCE_SYNC, wanted).ok()?;
+    let seconds = u64::try_from(about.stx_mtime.tv_sec).ok()?;
+    Some((about.stx_ino, Duration::new(seconds, about.stx_mtime.tv_nsec)))
+}
+
+fn is_past(changed: Duration) -> bool {
+    SystemTime::now().duration_since(UNIX_EPOCH).is_ok_and(|now| now > changed + TICK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{File, FileTimes};
+
+    /// Has a folder look as if it had last changed so many seconds ago.
+    fn changed_ago(dir: &Path, seconds: u64) {
+        let times = FileTimes::new().set_modified(SystemTime::now() - Duration::from_secs(seconds));
+        File::open(dir).unwrap().set_times(times).unwrap();
+    }
+
+    fn names(found: &Found) -> Vec<String> {
+        let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+        let mut names: Vec<String> = found.torrents.iter().map(name).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn only_what_has_changed_is_read() {
+        let temp = tempfile::tempdir().unwrap();
+        let (root, below) = (temp.path(), temp.path().join("below/deeper"));
+        fs::create_dir_all(&below).unwrap();
+        for file in ["a.torrent", "notes.txt", ".hidden.torrent", "below/b.torrent", "below/deeper/c.torrent"] {
+            fs::write(root.join(file), "").unwrap();
+        }
+        std::os::unix::fs::symlink(root, root.join("link")).unwrap();
+        let mut changes = Changes::new(root.into());
+        assert_eq!(names(&changes.look(false)), ["a.torrent", "b.torrent", "c.torrent"]);
+        // They changed a moment ago, and may do so again within the same tick.
+        assert_eq!(names(&changes.look(false)), ["a.torrent", "b.torrent", "c.torrent"]);
+        [root, &root.join("below"), &below].into_iter().for_each(|dir| changed_ago(dir, 100));
+        changes.look(false);
+        let found = changes.look(false);
+        assert_eq!((names(&found), found.unchanged.len()), (vec![], 3));
+        assert!(found.left_alone(&below.join("c.torrent")) && !found.left_alone(&root.join("none/x.torrent")));
+
+        fs::write(below.join("d.torrent"), "").unwrap();
+        let found = changes.look(false);
+        assert_eq!(names(&found), ["c.torrent", "d.torrent"]);
+        assert!(found.left_alone(&root.join("a.torrent")) && !found.left_alone(&below.join("c.torrent")));
+        assert_eq!(names(&changes.look(true)).len(), 4);
+
+        fs::remove_dir_all(root.join("below")).unwrap();
+        let found = changes.look(false);
+        assert_eq!(names(&found), ["a.torrent"]);
+        assert!(!found.left_alone(&below.join("c.torrent")));
+        assert_eq!(changes.read.len(), 1);
+    }
+}

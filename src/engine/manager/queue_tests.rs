@@ -1,0 +1,68 @@
+//! Tests of pauses and of turns, by an engine without peers.
+
+use super::super::super::testkit::{PATIENCE, torrent};
+use super::super::super::{Config, Engine, Job, Notice, Phase, Report};
+use crossbeam_channel::Receiver;
+use std::time::{Duration, Instant};
+
+/// Of each torrent: it is checked, `paused`, waits for its `turn`, or `downloads`.
+fn standing(report: &Report) -> &'static str {
+    match &report.phase {
+        Phase::Running(status) if status.paused => "paused",
+        Phase::Running(status) if status.queued => "turn",
+        Phase::Running(_) => "downloads",
+        _ => "checked",
+    }
+}
+
+fn wait_for(notices: &Receiver<Notice>, wanted: &[&str]) {
+    let (end, mut last) = (Instant::now() + PATIENCE, Vec::new());
+    while last != wanted {
+        let notice = notices.recv_deadline(end).unwrap_or_else(|_| panic!("{last:?} in place of {wanted:?}"));
+        if let Notice::Status(reports) = notice {
+            last = reports.iter().map(standing).collect();
+        }
+    }
+}
+
+#[test]
+fn a_pause_of_one_gives_its_turn_to_another_and_a_pause_of_all_is_for_those_to_come_too() {
+    let config = Config {
+        ports: 0..=0,
+        max_downloads: Some(1),
+        status_every: Some(Duration::from_secs(1)),
+        ..Config::default()
+    };
+    let (engine, notices) = Engine::start(config).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let mut count = 0;
+    let mut add = |wanted: &[&str]| {
+        count += 1;
+        let (metainfo, _) = torrent(20_000 + count, &[], 16_384, &[]);
+        let dir = dir.path().join(count.to_string());
+        std::fs::create_dir(&dir).unwrap();
+        engine.add(Job { metainfo, dir, choice: None, duty: Default::default() });
+        wait_for(&notices, wanted);
+    };
+    add(&["downloads"]);
+    add(&["downloads", "turn"]);
+    add(&["downloads", "turn", "turn"]);
+    let press = |torrent, wanted: &[&str]| {
+        engine.pause_or_resume(torrent);
+        wait_for(&notices, wanted);
+    };
+    press(0, &["paused", "downloads", "turn"]);
+    press(0, &["turn", "downloads", "turn"]);
+    press(2, &["turn", "downloads", "paused"]);
+    press(1, &["downloads", "paused", "paused"]);
+    engine.pause(true);
+    wait_for(&notices, &["paused"; 3]);
+    add(&["paused"; 4]);
+    press(3, &["paused", "paused", "paused", "downloads"]);
+    // A number that is none is nobody's.
+    engine.pause_or_resume(9);
+    engine.pause(false);
+    wait_for(&notices, &["turn", "turn", "turn", "downloads"]);
+    engine.remove(3);
+    wait_for(&notices, &["downloads", "turn", "turn", "checked"]);
+}
