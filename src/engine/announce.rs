@@ -9,7 +9,7 @@ use super::http::{self, HttpError};
 use super::input::Input;
 use super::udp_announce::{self, UdpError};
 use super::{entropy, lookup};
-use crate::proto::announce::{AnnounceEvent, ReplyError, RetryIn, parse_reply};
+use crate::proto::announce::{AnnounceEvent, ReplyError, RetryIn, parse_reply, parse_scrape, scrape_url};
 use crate::proto::url::{self, redact};
 use crate::swarm::announcer::{AnnounceFailure, Announcement, Outcome};
 use crate::swarm::event::Event;
@@ -29,6 +29,8 @@ const MOST_A_TRACKER: usize = 2;
 const DEADLINE: Duration = Duration::from_secs(30);
 /// How long a tracker over UDP may: two waits of BEP 15, 15 s and 30 s.
 const UDP_DEADLINE: Duration = Duration::from_secs(45);
+/// How long it may take to say how a swarm stands, which is nice to know: one wait of BEP 15.
+const SCRAPE_DEADLINE: Duration = Duration::from_secs(15);
 /// The largest reply: thousands of peers, and no more memory than a router can spare.
 const REPLY_BYTES: u64 = 1 << 20;
 /// Stack of an announce thread: TLS needs some.
@@ -122,13 +124,20 @@ impl Pool {
             *url == announcement.url && *other == announcement.other_family
         };
         let count = |announcement| self.asked.iter().filter(|asked| same(announcement, asked)).count();
-        self.waiting.iter().position(|(_, announcement)| count(announcement) < MOST_A_TRACKER)
+        let first = |scrape, most| {
+            self.waiting.iter().position(|(_, waiting)| waiting.scrape == scrape && count(waiting) < most)
+        };
+        // No announce waits for a scrape: these come last, and leave a thread for others to ask the same tracker.
+        first(false, MOST_A_TRACKER).or_else(|| first(true, 1))
     }
 }
 
 /// One announce, from the URL to the reply.
 fn announce(announcement: &Announcement) -> Outcome {
     let (request, url) = (&announcement.request, &announcement.url);
+    if announcement.scrape {
+        return scrape(announcement);
+    }
     log::debug!("{}: announce {:?}, left {}", redact(url), request.event, request.left);
     let is_udp = url::scheme(url) == Some("udp");
     let answer = match (is_udp, announcement.other_family) {
@@ -144,6 +153,24 @@ fn announce(announcement: &Announcement) -> Outcome {
     reply.peers.extend(lookup::look_up(hosts));
     log::debug!("{}: {} peers", redact(url), reply.peers.len());
     Ok(reply)
+}
+
+/// Asks how the swarm stands. Who answers anything but that is not asked again.
+fn scrape(announcement: &Announcement) -> Outcome {
+    let (hash, url) = (&announcement.request.info_hash, &announcement.url);
+    log::debug!("{}: scrape", redact(url));
+    let never =
+        || AnnounceFailure { retry_in: Some(RetryIn::Never), ..failure(HttpError::Unsupported("no scrape".into())) };
+    if url::scheme(url) == Some("udp") {
+        let scraped = udp_announce::scrape(address(announcement)?, *hash, SCRAPE_DEADLINE, entropy() as u32);
+        return scraped.map_err(|error| match error {
+            UdpError::Http(error) => failure(error),
+            UdpError::Reply(_) => never(),
+        });
+    }
+    let url = scrape_url(url, hash).ok_or_else(never)?;
+    let answer = http::ask(&url, REPLY_BYTES, SCRAPE_DEADLINE, IpFamily::Any).map_err(failure)?;
+    parse_scrape(&answer.body, hash).filter(|_| answer.status == 200).ok_or_else(never)
 }
 
 fn over_http(announcement: &Announcement, family: IpFamily) -> Outcome {

@@ -8,6 +8,7 @@
 use super::http::HttpError;
 use crate::proto::announce::{AnnounceReply, AnnounceRequest, MAX_REPLY_PEERS, ReplyError};
 use crate::proto::compact;
+use crate::proto::id::InfoHash;
 use crate::proto::udp_tracker::{Announce, PACKET_BYTES, Reply, Request};
 use core::net::SocketAddr;
 use std::io;
@@ -50,10 +51,7 @@ fn announce_with(
 ) -> Result<AnnounceReply, UdpError> {
     let mut exchange = Exchange::open(to, first_wait, Instant::now() + deadline).map_err(unreachable)?;
     loop {
-        let connection = match exchange.ask(&Request::Connect { transaction })? {
-            Reply::Connect { connection, .. } => connection,
-            other => return Err(refusal(other)),
-        };
+        let connection = exchange.connect(transaction)?;
         let good_until = Instant::now() + ID_AGE;
         // Another number: a late reply to the first exchange is none to this.
         let transaction = transaction.wrapping_add(1);
@@ -91,6 +89,26 @@ fn announce_with(
     }
 }
 
+/// Asks the tracker at `to` how the swarm of `info_hash` stands.
+pub fn scrape(
+    to: SocketAddr,
+    info_hash: InfoHash,
+    deadline: Duration,
+    transaction: u32,
+) -> Result<AnnounceReply, UdpError> {
+    let mut exchange = Exchange::open(to, FIRST_WAIT, Instant::now() + deadline).map_err(unreachable)?;
+    let connection = exchange.connect(transaction)?;
+    let transaction = transaction.wrapping_add(1);
+    match exchange.ask(&Request::Scrape { connection, transaction, hashes: vec![info_hash] })? {
+        Reply::Scrape { counts, .. } => {
+            let counts = counts.first();
+            let [seeds, downloaded, leechers] = std::array::from_fn(|at| counts.map(|counts| counts[at]));
+            Ok(AnnounceReply { seeds, downloaded, leechers, ..AnnounceReply::default() })
+        }
+        other => Err(refusal(other)),
+    }
+}
+
 /// Packets to one tracker and back.
 struct Exchange {
     socket: UdpSocket,
@@ -117,6 +135,14 @@ impl Exchange {
 
     fn has_time(&self) -> bool {
         self.waits < WAITS && Instant::now() < self.end
+    }
+
+    /// Gets a connection id.
+    fn connect(&mut self, transaction: u32) -> Result<u64, UdpError> {
+        match self.ask(&Request::Connect { transaction })? {
+            Reply::Connect { connection, .. } => Ok(connection),
+            other => Err(refusal(other)),
+        }
     }
 
     /// Sends `request`, again where no reply comes, and waits for the reply.

@@ -255,7 +255,7 @@ fn number(value: Value<'_>) -> Option<u64> {
 }
 
 /// A number of peers.
-fn small(value: Value<'_>) -> Option<u32> {
+pub(super) fn small(value: Value<'_>) -> Option<u32> {
     number(value).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
 }
 
