@@ -9,7 +9,9 @@ use super::http::{self, HttpError};
 use super::input::Input;
 use super::udp_announce::{self, UdpError};
 use super::{entropy, lookup};
-use crate::proto::announce::{AnnounceEvent, ReplyError, RetryIn, parse_reply, parse_scrape, scrape_url};
+use crate::proto::announce::{
+    AnnounceEvent, MAX_REPLY_BYTES, ReplyError, RetryIn, parse_reply, parse_scrape, scrape_url,
+};
 use crate::proto::url::{self, redact};
 use crate::swarm::announcer::{AnnounceFailure, Announcement, Outcome};
 use crate::swarm::event::Event;
@@ -31,8 +33,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 const UDP_DEADLINE: Duration = Duration::from_secs(45);
 /// How long it may take to say how a swarm stands, which is nice to know: one wait of BEP 15.
 const SCRAPE_DEADLINE: Duration = Duration::from_secs(15);
-/// The largest reply: thousands of peers, and no more memory than a router can spare.
-const REPLY_BYTES: u64 = 1 << 20;
+const REPLY_BYTES: u64 = MAX_REPLY_BYTES as u64;
 /// Stack of an announce thread: TLS needs some.
 const STACK_BYTES: usize = 256 * 1024;
 

@@ -14,7 +14,8 @@ mod request_tests;
 mod scrape;
 
 pub use reply::{
-    AnnounceReply, Damage, MAX_HOST_PEERS, MAX_REPLY_PEERS, ReplyError, RetryIn, emit_failure, parse_reply,
+    AnnounceReply, Damage, MAX_HOST_PEERS, MAX_REPLY_BYTES, MAX_REPLY_PEERS, ReplyError, RetryIn, emit_failure,
+    parse_reply,
 };
 pub use request::{AnnounceRequest, LEFT_UNKNOWN, MAX_KEY_BYTES, RequestError, key_text};
 pub use scrape::{parse_scrape, scrape_url};

@@ -4,7 +4,7 @@
 //! it is given as what an announce would have said.
 
 use super::AnnounceReply;
-use super::reply::small;
+use super::reply::{small, unpack};
 use crate::proto::bencode::decode;
 use crate::proto::id::InfoHash;
 use crate::proto::url::{join_query, path_and_query, percent_encode};
@@ -21,7 +21,7 @@ pub fn scrape_url(announce_url: &str, info_hash: &InfoHash) -> Option<String> {
 
 /// Reads the answer; none if it says nothing of `info_hash`.
 pub fn parse_scrape(body: &[u8], info_hash: &InfoHash) -> Option<AnnounceReply> {
-    let [seeds, leechers, downloaded] = decode(body.trim_ascii())
+    let [seeds, leechers, downloaded] = decode(unpack(body)?.trim_ascii())
         .ok()?
         .get(b"files")?
         .get(&info_hash.0)?
