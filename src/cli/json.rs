@@ -22,8 +22,8 @@ Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and a
   checked    what was there is checked                 hashed (bytes that were read for that)
   status     each second, for each torrent             checked (bytes looked at), known (peers), unchoking,
                                                         under_way (bytes), why (nothing comes; null: it does),
-                                                        swarm_seeds, swarm_leechers, swarm_completed (as trackers
-                                                        count; null: none says)
+                                                        swarm_seeds, swarm_leechers, swarm_completed (what
+                                                        trackers count; null: none says)
   tracker    a tracker fails, or answers again         tracker (its host), problem (null: it answers)
   waiting    the disk does not work, and each reason   problem, short (bytes of space; 0: that is not it)
   resumed    the disk works again                      -

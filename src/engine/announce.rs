@@ -31,6 +31,8 @@ const MOST_A_TRACKER: usize = 2;
 const DEADLINE: Duration = Duration::from_secs(30);
 /// How long a tracker over UDP may: two waits of BEP 15, 15 s and 30 s.
 const UDP_DEADLINE: Duration = Duration::from_secs(45);
+/// What follows these in BEP 15: a third wait, of a minute.
+const SILENT_MINUTES: u64 = 1;
 /// How long it may take to say how a swarm stands, which is nice to know: one wait of BEP 15.
 const SCRAPE_DEADLINE: Duration = Duration::from_secs(15);
 const REPLY_BYTES: u64 = MAX_REPLY_BYTES as u64;
@@ -165,8 +167,8 @@ fn scrape(announcement: &Announcement) -> Outcome {
     if url::scheme(url) == Some("udp") {
         let scraped = udp_announce::scrape(address(announcement)?, *hash, SCRAPE_DEADLINE, entropy() as u32);
         return scraped.map_err(|error| match error {
-            UdpError::Http(error) => failure(error),
             UdpError::Reply(_) => never(),
+            error => udp_failure(error),
         });
     }
     let url = scrape_url(url, hash).ok_or_else(never)?;
@@ -190,10 +192,18 @@ fn over_udp(announcement: &Announcement) -> Outcome {
     let url_data = url::path_and_query(&announcement.url);
     // The low half of a random number is as random.
     let announced = udp_announce::announce(to, &announcement.request, url_data.as_bytes(), within, entropy() as u32);
-    announced.map_err(|error| match error {
+    announced.map_err(udp_failure)
+}
+
+fn udp_failure(error: UdpError) -> AnnounceFailure {
+    match error {
         UdpError::Http(error) => failure(error),
         UdpError::Reply(error) => refusal(error),
-    })
+        UdpError::Silent => {
+            let silent = failure(HttpError::Unreachable("no answer in time".into()));
+            AnnounceFailure { retry_in: Some(RetryIn::Minutes(SILENT_MINUTES)), ..silent }
+        }
+    }
 }
 
 /// Where the tracker is: the first of its addresses, or the first of the other family.

@@ -277,3 +277,10 @@ fn no_announce_waits_for_a_scrape() {
     drop(hangs);
     all_come(&inbox, 10);
 }
+
+/// BEP 15: after 15 s and 30 s of silence comes a wait of a minute.
+#[test]
+fn a_silent_tracker_over_udp_has_a_minute() {
+    let failure = udp_failure(UdpError::Silent);
+    assert_eq!((failure.reason.as_str(), failure.retry_in), ("no answer in time", Some(RetryIn::Minutes(1))));
+}

@@ -1,8 +1,9 @@
 //! The announce over UDP (BEP 15), with the URL's path and query behind it (BEP 41).
 //!
 //! Floor 3. Two exchanges: for a connection id, and with it. A packet may be lost, so each is sent again when no reply came
-//! after 15 s, then 30 s, as BEP 15 says; its longer waits are those of the [announcer](crate::swarm::announcer), which asks
-//! another tracker meanwhile. What comes from elsewhere the system keeps from us, for the socket is connected; what bears
+//! after 15 s, then 30 s, as BEP 15 says. Its next wait would be a minute, and the last one more than an hour: by then the
+//! tracker has failed, which the person reads, and another of its tier is asked; where there is none, the
+//! [announcer](crate::swarm::announcer) waits that minute at least, and longer with each failure. What comes from elsewhere the system keeps from us, for the socket is connected; what bears
 //! another transaction id is not for us.
 
 use super::http::HttpError;
@@ -28,6 +29,8 @@ pub enum UdpError {
     Http(HttpError),
     /// It says no.
     Reply(ReplyError),
+    /// It says nothing.
+    Silent,
 }
 
 /// Announces to the tracker at `to`, within `deadline`. `url_data` is path and query of its URL, `transaction` a random number.
@@ -175,7 +178,7 @@ impl Exchange {
             }
             self.waits += 1;
         }
-        Err(UdpError::Http(HttpError::Unreachable("no answer in time".into())))
+        Err(UdpError::Silent)
     }
 }
 

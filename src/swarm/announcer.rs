@@ -49,7 +49,7 @@ pub struct AnnounceFailure {
     pub reason: String,
     /// These are the tracker's own words: it refuses us.
     pub refused: bool,
-    /// When it wants to be asked again (BEP 31).
+    /// When it wants to be asked again (BEP 31), or may be.
     pub retry_in: Option<RetryIn>,
 }
 
