@@ -361,7 +361,7 @@ mod tests {
         assert_eq!(complaint(run_old, &["--dfile", "d", "--nat_check", "x"]), 64);
         for arguments in [&[][..], &["--port", "0"]] {
             let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-            let failure = run_old(&arguments).err().expect("then, too, it began nothing without --dfile");
+            let failure = run_old(&arguments).expect_err("then, too, it began nothing without --dfile");
             assert!(failure.exit == Exit::Usage && failure.text.contains("--dfile"), "{}", failure.text);
         }
     }
