@@ -55,11 +55,10 @@ pub fn measure(report: &mut Report, swarmlet: &Path, rounds: usize) {
         let ratio = format!("{:.2}, target {target}", ours / theirs);
         rows.push(vec![what.into(), format!("{theirs:.0}"), format!("{ours:.0}"), ratio, verdict]);
     }
-    let [theirs, ours] = cpus;
-    let what = "UDP, CPU microseconds an answer (less is better)";
-    let verdict = report.verdict(what, theirs >= ours);
-    let ratio = format!("{:.2}, target 1", theirs / ours);
-    rows.push(vec![what.into(), format!("{theirs:.2}"), format!("{ours:.2}"), ratio, verdict]);
+    // No target, but less in the way of others who share the machine than the rate is.
+    let ([theirs, ours], what) = (cpus, "UDP, CPU microseconds an answer (less is better)");
+    let ratio = format!("{:.2}", theirs / ours);
+    rows.push(vec![what.into(), format!("{theirs:.2}"), format!("{ours:.2}"), ratio, String::new()]);
     report.section(&format!("Tracker: answers a second, best of {rounds} rounds, {SWARMS} swarms"));
     report.table(&["what", "opentracker", "swarmlet", "ratio", ""], &rows);
 
