@@ -8,9 +8,10 @@ use common::opentracker::Opentracker;
 use common::peers::{Plan, Program};
 use common::swarmlet::Get;
 use common::tools::{Tool, here, say};
-use common::torrent::Maker;
+use common::torrent::{Maker, Torrent};
 use common::track::{Track, scraped};
 use common::wait::{PATIENCE, wait_until};
+use std::path::Path;
 
 const KIB: usize = 1024;
 
@@ -97,6 +98,44 @@ fn strangers_meet_us() {
         meets_us(seeder, Track::url);
         meets_us(seeder, Track::udp_url);
     }
+}
+
+/// How the whole swarm stands, as a tracker counts: over UDP an announce has no place for completed downloads, and a scrape
+/// brings them.
+#[test]
+fn the_swarm_s_counts_are_shown() {
+    let scratch = tempfile::tempdir().unwrap();
+    let content = Content::one_file("a file.bin", 300 * KIB);
+    let source = scratch.path().join("source");
+    let track = Track::on_free_port(scratch.path()).start();
+    counts_are_shown("ours over UDP", &Maker::Ours.make(&content, &source, 32 * KIB, &track.udp_url()), &source);
+    if !here(&[Tool::Opentracker]) {
+        return;
+    }
+    for scheme in ["http", "udp"] {
+        let dir = scratch.path().join(scheme);
+        std::fs::create_dir(&dir).unwrap();
+        let address = Opentracker::address();
+        let torrent = Maker::Ours.make(&content, &source, 32 * KIB, &format!("{scheme}://{address}/announce"));
+        let _tracker = Opentracker::start(address, &[&torrent], &dir);
+        counts_are_shown(&format!("opentracker over {scheme}"), &torrent, &source);
+    }
+}
+
+/// One fetches, then another waits beside the first seed: it hears of a seed and of one download that was completed.
+fn counts_are_shown(what: &str, torrent: &Torrent, source: &Path) {
+    let scratch = tempfile::tempdir().unwrap();
+    let _seed = Get::new("seed", scratch.path()).in_dir(source).torrent(torrent).arg("--seed").start();
+    Get::new("leecher", scratch.path()).torrent(torrent).run().assert_code(0);
+    let other = Get::new("other", scratch.path()).in_dir(source).torrent(torrent).args(&["--seed", "--json"]).start();
+    let mut last = String::new();
+    wait_until("the counts are known", PATIENCE, || {
+        last = other.stdout().lines().rfind(|line| line.contains("\"status\"")).unwrap_or("{}").into();
+        // A line may be half written.
+        let status: serde_json::Value = serde_json::from_str(&last).unwrap_or_default();
+        status["swarm_completed"] == 1 && status["swarm_seeds"].as_u64() >= Some(1) && status["swarm_leechers"] == 0
+    });
+    say(&format!("{what}: {last}"));
 }
 
 /// The tracker of others, over UDP: what our client says there is understood.

@@ -396,6 +396,27 @@ fn with_passkeys_only_who_has_one_is_served() {
     assert_eq!(asker.ask(&with).unwrap()[..4], [0, 0, 0, 1]);
 }
 
+/// What a person says about intervals and sizes is what peers are told.
+#[test]
+fn the_person_sets_the_numbers() {
+    let scratch = scratch();
+    let options = ["--interval=120", "--min_interval", "45", "--response-size=3", "--no-page", "--stats-json"];
+    let track =
+        options.into_iter().fold(Track::on_free_port(scratch.path()), |start, option| start.arg(option)).start();
+    for port in 1..=10 {
+        track.get(&query(HASH, port, 0, ""));
+    }
+    let reply = track.get(&query(HASH, 99, 5, "")).body;
+    assert_eq!((number(&reply, "interval"), number(&reply, "min interval"), peers(&reply).len()), (120, 45, 3));
+    assert_eq!(peers(&track.get(&query(HASH, 99, 5, "&numwant=7")).body).len(), 7);
+    let asker = UdpAsker::new(HERE.into(), track.port);
+    let reply = asker.ask(&udp_announce(asker.connect(), HASH, 99, 5, -1)).unwrap();
+    assert_eq!((&reply[8..12], reply.len()), (&[0, 0, 0, 120][..], 20 + 3 * 6));
+    // Figures without a page.
+    assert!(track.get("/").head.starts_with("HTTP/1.1 404"));
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&track.get("/stats.json").body).unwrap()["peers"], 11);
+}
+
 /// Only who can be connected to is told to others.
 #[test]
 fn the_nat_check_keeps_back_who_cannot_be_reached() {

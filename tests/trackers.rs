@@ -12,6 +12,7 @@ use common::tracker::Tracker;
 use common::wait::{PATIENCE, wait_until};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -189,6 +190,14 @@ fn trackers_that_hang_delay_no_other() {
     assert!(held.load(Ordering::Relaxed) > 0, "nobody hung");
 }
 
+/// `bytes` as the program of that name compresses them.
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut command = Command::new("gzip");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("gzip is on every Linux");
+    child.stdin.take().unwrap().write_all(bytes).unwrap();
+    child.wait_with_output().unwrap().stdout
+}
+
 /// Each of these forms is in use somewhere, and each brings the seed.
 #[test]
 fn replies_of_every_form_bring_peers() {
@@ -217,6 +226,7 @@ fn replies_of_every_form_bring_peers() {
         ("without length", [b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", &reply[..]].concat()),
         ("of HTTP 1.0", [b"HTTP/1.0 200 OK\r\n\r\n", &reply[..]].concat()),
         ("bare line ends", [b"HTTP/1.0 200 OK\nContent-Type: text/plain\n\n", &reply[..]].concat()),
+        ("compressed unasked", [b"HTTP/1.0 200 OK\r\nContent-Encoding: gzip\r\n\r\n", &gzip(&reply)[..]].concat()),
         ("with line ends around it", http("200 OK", &words)),
         ("peers of 7 bytes", http("200 OK", &seven)),
         ("a list with a host name", http("200 OK", by_name.as_bytes())),
@@ -231,6 +241,9 @@ fn replies_of_every_form_bring_peers() {
         let events = Arc::new(Mutex::new(Vec::new()));
         let seen = events.clone();
         let (_server, url) = tracker(0, move |target, stream| {
+            if target.starts_with("/scrape") {
+                return stream.write_all(&http("404 Not Found", b"none"));
+            }
             let event = target.split("&event=").nth(1).unwrap_or_default().split('&').next().unwrap_or_default();
             seen.lock().unwrap().push(event.to_string());
             stream.write_all(&bytes)

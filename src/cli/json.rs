@@ -21,7 +21,9 @@ Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and a
   start      for each torrent, at the beginning        port
   checked    what was there is checked                 hashed (bytes that were read for that)
   status     each second, for each torrent             checked (bytes looked at), known (peers), unchoking,
-                                                        under_way (bytes), why (nothing comes; null: it does)
+                                                        under_way (bytes), why (nothing comes; null: it does),
+                                                        swarm_seeds, swarm_leechers, swarm_completed (what
+                                                        trackers count; null: none says)
   tracker    a tracker fails, or answers again         tracker (its host), problem (null: it answers)
   waiting    the disk does not work, and each reason   problem, short (bytes of space; 0: that is not it)
   resumed    the disk works again                      -
@@ -66,6 +68,14 @@ impl Object {
     /// A number.
     pub fn number(&mut self, key: &str, number: u64) {
         self.raw(key, &number.to_string());
+    }
+
+    /// A number, or null.
+    pub fn number_or_null(&mut self, key: &str, number: Option<u32>) {
+        match number {
+            Some(number) => self.number(key, number.into()),
+            None => self.raw(key, "null"),
+        }
     }
 
     /// A string.
@@ -129,6 +139,10 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
             object.text_or_null("why", words::why(entry).as_deref());
             object.number("known", running.map_or(0, |status| status.known as u64));
             object.number("unchoking", running.map_or(0, |status| status.unchoking as u64));
+            let trackers = running.map_or(&[][..], |status| &status.trackers);
+            object.number_or_null("swarm_seeds", words::most(trackers, |tracker| tracker.seeds));
+            object.number_or_null("swarm_leechers", words::most(trackers, |tracker| tracker.leechers));
+            object.number_or_null("swarm_completed", words::most(trackers, |tracker| tracker.completed));
         }),
         Event::Added(torrent) => one("start", *torrent, &|object, _| object.number("port", session.port.into())),
         Event::Removed(torrent) => one("removed", *torrent, &|_, _| {}),
@@ -242,7 +256,8 @@ mod tests {
             "{{\"event\":\"status\",\"time\":0.000,\"info_hash\":\"{}\",\"name\":\"a\\\"b\",\"size\":691011584,\
              \"wanted\":691011584,\"had\":432013312,\"state\":\"downloading\",\"waits_for\":null,\"downloaded\":432000000,\"uploaded\":9000000,\"ratio\":0.01,\"wasted\":0,\
              \"down_rate\":5460000,\"up_rate\":122880,\"peers\":12,\"seeds\":8,\"eta\":48,\"checked\":691011584,\
-             \"under_way\":0,\"why\":null,\"known\":40,\"unchoking\":3}}\n",
+             \"under_way\":0,\"why\":null,\"known\":40,\"unchoking\":3,\
+             \"swarm_seeds\":12,\"swarm_leechers\":3,\"swarm_completed\":null}}\n",
             "ab".repeat(20)
         );
         assert_eq!(objects(&Event::Ticked, &run, run.began), expected);

@@ -202,6 +202,12 @@ pub fn run_old(arguments: &[OsString]) -> Result<Exit, Failure> {
     let flags: Vec<Flag> = OLD_FLAGS.into_iter().chain(IDLE_FLAGS.map(old)).collect();
     let given = options::parse("track", &flags, arguments)?;
     nothing_else(&given)?;
+    // As then: who just wants to see what it does gets no tracker.
+    if !given.has("dfile") {
+        let why = if arguments.is_empty() { "bttrack what?" } else { "--dfile is missing:" };
+        let example = "bttrack.py --dfile dfile.log --port 6969";
+        return Err(Failure::usage(format!("{why} name the file that keeps the state: {example}")));
+    }
     for idle in IDLE_FLAGS.into_iter().chain(["min-time-between-log-flushes"]).filter(|flag| given.has(flag)) {
         say::problem(&format!("--{idle} has no effect any more"));
     }
@@ -352,7 +358,12 @@ mod tests {
         assert_eq!(complaint(run, &["--port", "0", "--allowed-dir", "/no/such"]), 66);
         assert_eq!(complaint(run, &["--port", "0", "--logfile", "/no/such/log"]), 73);
         assert_eq!(complaint(run_old, &["--no_such", "1"]), 64);
-        assert_eq!(complaint(run_old, &["--nat_check", "x"]), 64);
+        assert_eq!(complaint(run_old, &["--dfile", "d", "--nat_check", "x"]), 64);
+        for arguments in [&[][..], &["--port", "0"]] {
+            let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+            let failure = run_old(&arguments).expect_err("then, too, it began nothing without --dfile");
+            assert!(failure.exit == Exit::Usage && failure.text.contains("--dfile"), "{}", failure.text);
+        }
     }
 
     #[test]

@@ -132,16 +132,26 @@ pub fn peers(status: &Status) -> String {
 /// `tracker.example: 12 seeds, 3 leechers`.
 pub fn tracker(tracker: &Tracker) -> String {
     let host = host(&tracker.url);
-    match (&tracker.problem, tracker.seeds, tracker.leechers) {
-        (Some(problem), _, _) => tracker_fails(&host, &without_url(problem, &tracker.url), tracker.refuses),
-        (None, Some(seeds), Some(leechers)) => {
-            format!("{host}: {}, {}", count(seeds as usize, "seed"), count(leechers as usize, "leecher"))
-        }
-        (None, Some(seeds), None) => format!("{host}: {}", count(seeds as usize, "seed")),
-        (None, None, Some(leechers)) => format!("{host}: {}", count(leechers as usize, "leecher")),
-        (None, None, None) if tracker.knows_us => format!("{host} answers"),
-        (None, None, None) => format!("{host}: asking"),
+    match (&tracker.problem, counts(std::slice::from_ref(tracker)).as_str()) {
+        (Some(problem), _) => tracker_fails(&host, &without_url(problem, &tracker.url), tracker.refuses),
+        (None, "") if tracker.knows_us => format!("{host} answers"),
+        (None, "") => format!("{host}: asking"),
+        (None, counts) => format!("{host}: {counts}"),
     }
+}
+
+/// `12 seeds, 3 leechers, 40 completed`: what is known of it.
+fn counts(trackers: &[Tracker]) -> String {
+    let seeds = most(trackers, |tracker| tracker.seeds).map(|seeds| count(seeds as usize, "seed"));
+    let leechers = most(trackers, |tracker| tracker.leechers).map(|leechers| count(leechers as usize, "leecher"));
+    let completed = most(trackers, |tracker| tracker.completed).filter(|&completed| completed > 0);
+    let completed = completed.map(|completed| format!("{completed} completed"));
+    [seeds, leechers, completed].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// What the trackers that answer count: not the sum, for most peers are known to all of them.
+pub fn most(trackers: &[Tracker], number: fn(&Tracker) -> Option<u32>) -> Option<u32> {
+    trackers.iter().filter(|tracker| answers(tracker)).filter_map(number).max()
 }
 
 /// What is said of a tracker that fails.
@@ -155,16 +165,11 @@ pub fn trackers_together(trackers: &[Tracker]) -> String {
     let all = count(trackers.len(), "tracker");
     let verb = if trackers.len() == 1 { "answers" } else { "answer" };
     let line = format!("{} of {all} {verb}", answering().count());
-    // Not the sum: most peers are known to all of them.
-    let seeds = answering().filter_map(|tracker| tracker.seeds).max();
-    let leechers = answering().filter_map(|tracker| tracker.leechers).max();
     let failing = trackers.iter().find(|tracker| tracker.problem.is_some());
-    match (seeds, leechers, failing) {
-        (Some(seeds), Some(leechers), _) => {
-            format!("{line}: {}, {}", count(seeds as usize, "seed"), count(leechers as usize, "leecher"))
-        }
-        (None, None, Some(failing)) if answering().count() == 0 => format!("{line}; {}", tracker(failing)),
-        _ => line,
+    match (counts(trackers).as_str(), failing) {
+        ("", Some(failing)) if answering().count() == 0 => format!("{line}; {}", tracker(failing)),
+        ("", _) => line,
+        (counts, _) => format!("{line}: {counts}"),
     }
 }
 
@@ -303,9 +308,11 @@ mod tests {
         let mut all =
             trackers(&["http://a.example/announce?passkey=secret", "udp://b.example:80", "http://c.example/a"]);
         assert_eq!(tracker(&all[0]), "a.example: 12 seeds, 3 leechers");
+        all[0].completed = Some(40);
+        assert_eq!(tracker(&all[0]), "a.example: 12 seeds, 3 leechers, 40 completed");
         all[1].problem = Some("torrent not registered".into());
         assert_eq!(tracker(&all[1]), "b.example fails: torrent not registered");
-        assert_eq!(trackers_together(&all), "2 of 3 trackers answer: 12 seeds, 3 leechers");
+        assert_eq!(trackers_together(&all), "2 of 3 trackers answer: 12 seeds, 3 leechers, 40 completed");
         let none = trackers_together(&all[1..2]);
         assert_eq!(none, "0 of 1 tracker answers; b.example fails: torrent not registered");
     }

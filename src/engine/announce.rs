@@ -9,7 +9,9 @@ use super::http::{self, HttpError};
 use super::input::Input;
 use super::udp_announce::{self, UdpError};
 use super::{entropy, lookup};
-use crate::proto::announce::{AnnounceEvent, ReplyError, RetryIn, parse_reply};
+use crate::proto::announce::{
+    AnnounceEvent, MAX_REPLY_BYTES, ReplyError, RetryIn, parse_reply, parse_scrape, scrape_url,
+};
 use crate::proto::url::{self, redact};
 use crate::swarm::announcer::{AnnounceFailure, Announcement, Outcome};
 use crate::swarm::event::Event;
@@ -29,8 +31,11 @@ const MOST_A_TRACKER: usize = 2;
 const DEADLINE: Duration = Duration::from_secs(30);
 /// How long a tracker over UDP may: two waits of BEP 15, 15 s and 30 s.
 const UDP_DEADLINE: Duration = Duration::from_secs(45);
-/// The largest reply: thousands of peers, and no more memory than a router can spare.
-const REPLY_BYTES: u64 = 1 << 20;
+/// What follows these in BEP 15: a third wait, of a minute.
+const SILENT_MINUTES: u64 = 1;
+/// How long it may take to say how a swarm stands, which is nice to know: one wait of BEP 15.
+const SCRAPE_DEADLINE: Duration = Duration::from_secs(15);
+const REPLY_BYTES: u64 = MAX_REPLY_BYTES as u64;
 /// Stack of an announce thread: TLS needs some.
 const STACK_BYTES: usize = 256 * 1024;
 
@@ -122,13 +127,20 @@ impl Pool {
             *url == announcement.url && *other == announcement.other_family
         };
         let count = |announcement| self.asked.iter().filter(|asked| same(announcement, asked)).count();
-        self.waiting.iter().position(|(_, announcement)| count(announcement) < MOST_A_TRACKER)
+        let first = |scrape, most| {
+            self.waiting.iter().position(|(_, waiting)| waiting.scrape == scrape && count(waiting) < most)
+        };
+        // No announce waits for a scrape: these come last, and leave a thread for others to ask the same tracker.
+        first(false, MOST_A_TRACKER).or_else(|| first(true, 1))
     }
 }
 
 /// One announce, from the URL to the reply.
 fn announce(announcement: &Announcement) -> Outcome {
     let (request, url) = (&announcement.request, &announcement.url);
+    if announcement.scrape {
+        return scrape(announcement);
+    }
     log::debug!("{}: announce {:?}, left {}", redact(url), request.event, request.left);
     let is_udp = url::scheme(url) == Some("udp");
     let answer = match (is_udp, announcement.other_family) {
@@ -144,6 +156,24 @@ fn announce(announcement: &Announcement) -> Outcome {
     reply.peers.extend(lookup::look_up(hosts));
     log::debug!("{}: {} peers", redact(url), reply.peers.len());
     Ok(reply)
+}
+
+/// Asks how the swarm stands. Who answers anything but that is not asked again.
+fn scrape(announcement: &Announcement) -> Outcome {
+    let (hash, url) = (&announcement.request.info_hash, &announcement.url);
+    log::debug!("{}: scrape", redact(url));
+    let never =
+        || AnnounceFailure { retry_in: Some(RetryIn::Never), ..failure(HttpError::Unsupported("no scrape".into())) };
+    if url::scheme(url) == Some("udp") {
+        let scraped = udp_announce::scrape(address(announcement)?, *hash, SCRAPE_DEADLINE, entropy() as u32);
+        return scraped.map_err(|error| match error {
+            UdpError::Reply(_) => never(),
+            error => udp_failure(error),
+        });
+    }
+    let url = scrape_url(url, hash).ok_or_else(never)?;
+    let answer = http::ask(&url, REPLY_BYTES, SCRAPE_DEADLINE, IpFamily::Any).map_err(failure)?;
+    parse_scrape(&answer.body, hash).filter(|_| answer.status == 200).ok_or_else(never)
 }
 
 fn over_http(announcement: &Announcement, family: IpFamily) -> Outcome {
@@ -162,10 +192,18 @@ fn over_udp(announcement: &Announcement) -> Outcome {
     let url_data = url::path_and_query(&announcement.url);
     // The low half of a random number is as random.
     let announced = udp_announce::announce(to, &announcement.request, url_data.as_bytes(), within, entropy() as u32);
-    announced.map_err(|error| match error {
+    announced.map_err(udp_failure)
+}
+
+fn udp_failure(error: UdpError) -> AnnounceFailure {
+    match error {
         UdpError::Http(error) => failure(error),
         UdpError::Reply(error) => refusal(error),
-    })
+        UdpError::Silent => {
+            let silent = failure(HttpError::Unreachable("no answer in time".into()));
+            AnnounceFailure { retry_in: Some(RetryIn::Minutes(SILENT_MINUTES)), ..silent }
+        }
+    }
 }
 
 /// Where the tracker is: the first of its addresses, or the first of the other family.

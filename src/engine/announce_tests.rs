@@ -4,6 +4,7 @@ use super::super::testkit::{PATIENCE, http, serve, serve_bytes, wait_until};
 use super::*;
 use crate::proto::announce::{AnnounceRequest, RetryIn};
 use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::url::percent_encode;
 use core::net::SocketAddr;
 use crossbeam_channel::{Receiver, Sender};
 use std::io::Write;
@@ -27,7 +28,7 @@ fn announcement(url: String) -> Box<Announcement> {
         tracker_id: None,
         ip: None,
     };
-    Box::new(Announcement { tracker: 0, url, other_family: false, request })
+    Box::new(Announcement { tracker: 0, url, other_family: false, scrape: false, request })
 }
 
 /// What comes of an announce that `answer` is the answer to.
@@ -222,4 +223,64 @@ fn udp_trackers_need_a_port_and_a_host_that_is() {
         let failure = announce(&announcement(url.into())).unwrap_err();
         assert!(failure.reason.contains(words), "{url}: {}", failure.reason);
     }
+}
+
+fn scrape_of(url: String) -> Box<Announcement> {
+    Box::new(Announcement { scrape: true, ..*announcement(url) })
+}
+
+/// BEP 48: the same tracker by another path, and whoever knows no such path is not asked again.
+#[test]
+fn a_scrape_asks_how_the_swarm_stands() {
+    let addr = serve(|target, socket| {
+        let escaped = percent_encode(&[0xab; 20]);
+        let known = target == format!("/scrape?key=1&info_hash={escaped}");
+        let mut body = b"d5:filesd20:".to_vec();
+        body.extend([&[0xab; 20][..], b"d8:completei5e10:downloadedi50e10:incompletei10eeee"].concat());
+        let _ = socket.write_all(&if known { http("200 OK", body) } else { http("404 Not Found", "no") });
+    });
+    let reply = announce(&scrape_of(format!("http://{addr}/announce?key=1"))).unwrap();
+    assert_eq!((reply.seeds, reply.leechers, reply.downloaded), (Some(5), Some(10), Some(50)));
+    for path in ["announce?key=2", "a"] {
+        let failure = announce(&scrape_of(format!("http://{addr}/{path}"))).unwrap_err();
+        assert_eq!(failure.retry_in, Some(RetryIn::Never), "{path}");
+    }
+    let down = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    assert_eq!(announce(&scrape_of(format!("http://{down}/announce"))).unwrap_err().retry_in, None, "it may come back");
+}
+
+/// However many scrapes hang, an announce to the same tracker is made.
+#[test]
+fn no_announce_waits_for_a_scrape() {
+    let (hangs, opened) = crossbeam_channel::bounded::<()>(0);
+    let addr = serve(move |target, socket| {
+        if target.starts_with("/scrape") {
+            let _ = opened.recv();
+        }
+        let _ = socket.write_all(&http("200 OK", "d5:peers0:e"));
+    });
+    let (manager, inbox) = crossbeam_channel::unbounded();
+    let announcers = Announcers::new(manager);
+    let url = || format!("http://{addr}/announce");
+    for torrent in 0..10 {
+        announcers.announce(torrent, scrape_of(url())).unwrap();
+    }
+    for torrent in 10..20 {
+        announcers.announce(torrent, announcement(url())).unwrap();
+    }
+    for _ in 10..20 {
+        match inbox.recv_timeout(PATIENCE).expect("it is made") {
+            Input::Torrent { torrent, .. } => assert!(torrent >= 10),
+            _ => panic!("something else comes"),
+        }
+    }
+    drop(hangs);
+    all_come(&inbox, 10);
+}
+
+/// BEP 15: after 15 s and 30 s of silence comes a wait of a minute.
+#[test]
+fn a_silent_tracker_over_udp_has_a_minute() {
+    let failure = udp_failure(UdpError::Silent);
+    assert_eq!((failure.reason.as_str(), failure.retry_in), ("no answer in time", Some(RetryIn::Minutes(1))));
 }

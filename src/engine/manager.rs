@@ -197,7 +197,7 @@ impl Manager {
                 }
             }
             Input::Torrent { torrent, event } => {
-                let announced = matches!(event, Event::Announced { .. });
+                let announced = matches!(&event, Event::Announced { announcement, .. } if !announcement.scrape);
                 self.announcing -= announced as usize;
                 self.handle(torrent, event, now);
                 if announced {
@@ -328,7 +328,8 @@ impl Manager {
                     }
                 }
                 Action::Announce { announcement } => {
-                    self.announcing += 1;
+                    // Nobody stays for the answer to a scrape.
+                    self.announcing += usize::from(!announcement.scrape);
                     if let Err(announcement) = self.announcers.announce(number, announcement) {
                         self.unannounced.push((number, announcement));
                     }

@@ -101,7 +101,8 @@ fn a_torrent_comes_over_and_the_tracker_hears_of_it_in_order() {
         let _ = socket.write_all(&reply(&peers));
     });
     let (seed_dir, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (metainfo, bytes) = torrent(20 * PIECE + 5, &[], PIECE, &[format!("http://{addr}/announce")]);
+    // A URL that nobody scrapes: all that comes is an announce.
+    let (metainfo, bytes) = torrent(20 * PIECE + 5, &[], PIECE, &[format!("http://{addr}/a")]);
     fs::write(seed_dir.path().join("whole"), &bytes).unwrap();
     add(&seed, &metainfo, seed_dir.path());
     assert!(joined(&seed_notices));

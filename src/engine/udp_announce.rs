@@ -1,13 +1,15 @@
 //! The announce over UDP (BEP 15), with the URL's path and query behind it (BEP 41).
 //!
 //! Floor 3. Two exchanges: for a connection id, and with it. A packet may be lost, so each is sent again when no reply came
-//! after 15 s, then 30 s, as BEP 15 says; its longer waits are those of the [announcer](crate::swarm::announcer), which asks
-//! another tracker meanwhile. What comes from elsewhere the system keeps from us, for the socket is connected; what bears
+//! after 15 s, then 30 s, as BEP 15 says. Its next wait would be a minute, and the last one more than an hour: by then the
+//! tracker has failed, which the person reads, and another of its tier is asked; where there is none, the
+//! [announcer](crate::swarm::announcer) waits that minute at least, and longer with each failure. What comes from elsewhere the system keeps from us, for the socket is connected; what bears
 //! another transaction id is not for us.
 
 use super::http::HttpError;
 use crate::proto::announce::{AnnounceReply, AnnounceRequest, MAX_REPLY_PEERS, ReplyError};
 use crate::proto::compact;
+use crate::proto::id::InfoHash;
 use crate::proto::udp_tracker::{Announce, PACKET_BYTES, Reply, Request};
 use core::net::SocketAddr;
 use std::io;
@@ -27,6 +29,8 @@ pub enum UdpError {
     Http(HttpError),
     /// It says no.
     Reply(ReplyError),
+    /// It says nothing.
+    Silent,
 }
 
 /// Announces to the tracker at `to`, within `deadline`. `url_data` is path and query of its URL, `transaction` a random number.
@@ -50,10 +54,7 @@ fn announce_with(
 ) -> Result<AnnounceReply, UdpError> {
     let mut exchange = Exchange::open(to, first_wait, Instant::now() + deadline).map_err(unreachable)?;
     loop {
-        let connection = match exchange.ask(&Request::Connect { transaction })? {
-            Reply::Connect { connection, .. } => connection,
-            other => return Err(refusal(other)),
-        };
+        let connection = exchange.connect(transaction)?;
         let good_until = Instant::now() + ID_AGE;
         // Another number: a late reply to the first exchange is none to this.
         let transaction = transaction.wrapping_add(1);
@@ -91,6 +92,26 @@ fn announce_with(
     }
 }
 
+/// Asks the tracker at `to` how the swarm of `info_hash` stands.
+pub fn scrape(
+    to: SocketAddr,
+    info_hash: InfoHash,
+    deadline: Duration,
+    transaction: u32,
+) -> Result<AnnounceReply, UdpError> {
+    let mut exchange = Exchange::open(to, FIRST_WAIT, Instant::now() + deadline).map_err(unreachable)?;
+    let connection = exchange.connect(transaction)?;
+    let transaction = transaction.wrapping_add(1);
+    match exchange.ask(&Request::Scrape { connection, transaction, hashes: vec![info_hash] })? {
+        Reply::Scrape { counts, .. } => {
+            let counts = counts.first();
+            let [seeds, downloaded, leechers] = std::array::from_fn(|at| counts.map(|counts| counts[at]));
+            Ok(AnnounceReply { seeds, downloaded, leechers, ..AnnounceReply::default() })
+        }
+        other => Err(refusal(other)),
+    }
+}
+
 /// Packets to one tracker and back.
 struct Exchange {
     socket: UdpSocket,
@@ -117,6 +138,14 @@ impl Exchange {
 
     fn has_time(&self) -> bool {
         self.waits < WAITS && Instant::now() < self.end
+    }
+
+    /// Gets a connection id.
+    fn connect(&mut self, transaction: u32) -> Result<u64, UdpError> {
+        match self.ask(&Request::Connect { transaction })? {
+            Reply::Connect { connection, .. } => Ok(connection),
+            other => Err(refusal(other)),
+        }
     }
 
     /// Sends `request`, again where no reply comes, and waits for the reply.
@@ -149,7 +178,7 @@ impl Exchange {
             }
             self.waits += 1;
         }
-        Err(UdpError::Http(HttpError::Unreachable("no answer in time".into())))
+        Err(UdpError::Silent)
     }
 }
 

@@ -56,7 +56,10 @@ fn honest(request: &Request) -> Reply {
             let peers = vec![10, 0, 0, 1, 0x1a, 0xe1, 0, 0, 0, 0, 0, 0];
             Reply::Announce { transaction: *transaction, interval: 900, leechers: 4, seeds: 5, peers }
         }
-        Request::Scrape { .. } => panic!("nobody scrapes"),
+        Request::Scrape { connection, transaction, hashes } => {
+            assert_eq!((*connection, hashes.as_slice()), (77, &[InfoHash([0xab; 20])][..]));
+            Reply::Scrape { transaction: *transaction, counts: vec![[5, 50, 10]] }
+        }
     }
 }
 
@@ -64,6 +67,7 @@ fn ask(to: SocketAddr, deadline: Duration) -> Result<AnnounceReply, String> {
     announce_with(to, &request(), b"/announce?passkey=1", deadline, 1000, BRIEF).map_err(|error| match error {
         UdpError::Http(error) => error.to_string(),
         UdpError::Reply(error) => error.to_string(),
+        UdpError::Silent => "no answer in time".into(),
     })
 }
 
@@ -87,7 +91,7 @@ fn what_is_lost_is_sent_again_and_not_for_ever() {
     // Who leaves does not wait that long.
     let begun = Instant::now();
     let error = announce(addr, &request(), b"", BRIEF, 1).err();
-    assert!(matches!(error, Some(UdpError::Http(_))) && begun.elapsed() < FIRST_WAIT);
+    assert!(matches!(error, Some(UdpError::Silent)) && begun.elapsed() < FIRST_WAIT);
 }
 
 /// HOSTILE: another transaction id, another kind of reply, and packets from elsewhere.
@@ -143,4 +147,18 @@ fn refusals_are_in_its_own_words() {
     assert_eq!(ask(addr, PATIENCE).unwrap_err(), "the tracker says: not here");
     let closed = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
     assert!(ask(closed, PATIENCE).unwrap_err().contains("refused"));
+}
+
+/// BEP 15: seeds, completed downloads and leechers, in this order.
+#[test]
+fn a_scrape_brings_the_counts() {
+    let (addr, count) = tracker(|_, request| vec![honest(&request)]);
+    let reply = scrape(addr, InfoHash([0xab; 20]), PATIENCE, 1000).ok().unwrap();
+    assert_eq!((reply.seeds, reply.downloaded, reply.leechers), (Some(5), Some(50), Some(10)));
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+    let (addr, _) = tracker(|_, request| match request {
+        Request::Scrape { transaction, .. } => vec![Reply::Error { transaction, message: "no".into() }],
+        request => vec![honest(&request)],
+    });
+    assert!(matches!(scrape(addr, InfoHash([0xab; 20]), PATIENCE, 1000), Err(UdpError::Reply(_))));
 }

@@ -1,4 +1,4 @@
-//! The announce over HTTP: what a client asks a tracker and what it answers (BEP 3, 7, 23, 24, 31).
+//! The announce over HTTP: what a client asks a tracker and what it answers (BEP 3, 7, 23, 24, 31, 48).
 //!
 //! Floor 1. Both directions of both: what our client sends, our tracker reads, and the other way round. The request
 //! is the query of a URL ([`AnnounceRequest`]), the reply a bencoded dict ([`AnnounceReply`], or a [`ReplyError`]
@@ -11,11 +11,14 @@ mod reply_tests;
 mod request;
 #[cfg(test)]
 mod request_tests;
+mod scrape;
 
 pub use reply::{
-    AnnounceReply, Damage, MAX_HOST_PEERS, MAX_REPLY_PEERS, ReplyError, RetryIn, emit_failure, parse_reply,
+    AnnounceReply, Damage, MAX_HOST_PEERS, MAX_REPLY_BYTES, MAX_REPLY_PEERS, ReplyError, RetryIn, emit_failure,
+    parse_reply,
 };
 pub use request::{AnnounceRequest, LEFT_UNKNOWN, MAX_KEY_BYTES, RequestError, key_text};
+pub use scrape::{parse_scrape, scrape_url};
 use std::fmt;
 
 /// Why a client announces, when it is not just time to (BEP 3).

@@ -7,6 +7,7 @@ pub mod bitfield;
 pub mod compact;
 pub mod extended;
 pub mod glob;
+pub mod gzip;
 pub mod handshake;
 pub mod id;
 pub mod magnet;

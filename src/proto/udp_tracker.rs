@@ -208,30 +208,27 @@ impl Reply {
 
     /// The packet.
     pub fn emit(&self) -> Vec<u8> {
-        let head = |action: u32, transaction: u32| [action.to_be_bytes(), transaction.to_be_bytes()].concat();
+        let (action, bytes) = match self {
+            Reply::Connect { .. } => (0u32, 8),
+            Reply::Announce { peers, .. } => (1, 12 + peers.len()),
+            Reply::Scrape { counts, .. } => (2, 12 * counts.len()),
+            Reply::Error { message, .. } => (3, message.len()),
+        };
+        let mut out = Vec::with_capacity(8 + bytes);
+        out.extend(action.to_be_bytes());
+        out.extend(self.transaction().to_be_bytes());
         match self {
-            Reply::Connect { transaction, connection } => {
-                let mut out = head(0, *transaction);
-                out.extend(connection.to_be_bytes());
-                out
-            }
-            Reply::Announce { transaction, interval, leechers, seeds, peers } => {
-                let mut out = head(1, *transaction);
+            Reply::Connect { connection, .. } => out.extend(connection.to_be_bytes()),
+            Reply::Announce { interval, leechers, seeds, peers, .. } => {
                 [interval, leechers, seeds].into_iter().for_each(|number| out.extend(number.to_be_bytes()));
-                out.extend(peers);
-                out
+                out.extend_from_slice(peers);
             }
-            Reply::Scrape { transaction, counts } => {
-                let mut out = head(2, *transaction);
+            Reply::Scrape { counts, .. } => {
                 counts.iter().flatten().for_each(|number| out.extend(number.to_be_bytes()));
-                out
             }
-            Reply::Error { transaction, message } => {
-                let mut out = head(3, *transaction);
-                out.extend(message.as_bytes());
-                out
-            }
+            Reply::Error { message, .. } => out.extend_from_slice(message.as_bytes()),
         }
+        out
     }
 
     /// The number that says which request it answers.

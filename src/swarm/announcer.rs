@@ -6,6 +6,7 @@
 //! torrents of today list every tracker as a tier, peers of one are often unknown to another, and a dead tracker must
 //! not delay the rest. A tracker that is named by a host may have addresses of both families (BEP 7), and peers of one are
 //! not told of those of the other: so it is asked by its other family too, in a tier of its own, of which nothing is shown.
+//! Where an answer leaves out seeds, leechers or completed downloads (BEP 15 has no place for these), a scrape follows (BEP 48).
 
 use super::Time;
 use super::event::sooner;
@@ -35,6 +36,8 @@ pub struct Announcement {
     pub url: String,
     /// By an address of the family that the system would not choose first.
     pub other_family: bool,
+    /// It is a scrape: only how the swarm stands is asked. It may wait for all else, and brings no peers.
+    pub scrape: bool,
     /// What to say.
     pub request: AnnounceRequest,
 }
@@ -46,7 +49,7 @@ pub struct AnnounceFailure {
     pub reason: String,
     /// These are the tracker's own words: it refuses us.
     pub refused: bool,
-    /// When it wants to be asked again (BEP 31).
+    /// When it wants to be asked again (BEP 31), or may be.
     pub retry_in: Option<RetryIn>,
 }
 
@@ -71,9 +74,15 @@ pub struct Tracker {
     pub seeds: Option<u32>,
     /// See `seeds`.
     pub leechers: Option<u32>,
+    /// Downloads it saw completed.
+    pub completed: Option<u32>,
     /// The same tracker by its other family.
     other_family: bool,
     tracker_id: Option<Vec<u8>>,
+    /// When it is to be asked for the counts that its answer left out.
+    scrape_at: Option<Time>,
+    /// It has no such thing.
+    no_scrape: bool,
     /// Never to be asked again, by its own word.
     silenced: bool,
 }
@@ -126,8 +135,12 @@ impl Announcer {
             problem: None,
             seeds: None,
             leechers: None,
+            completed: None,
             other_family,
             tracker_id: None,
+            scrape_at: None,
+            // Its counts are not shown.
+            no_scrape: other_family,
             refuses: false,
             silenced: false,
         }));
@@ -172,6 +185,11 @@ impl Announcer {
             tier.in_flight = true;
             announcements.push(tracker.announcement(number, facts, event));
         }
+        for (number, tracker) in self.trackers.iter_mut().enumerate() {
+            if tracker.scrape_at.take_if(|at| *at <= now).is_some() {
+                announcements.push(Announcement { scrape: true, ..tracker.announcement(number, facts, None) });
+            }
+        }
         announcements
     }
 
@@ -186,7 +204,8 @@ impl Announcer {
             return None;
         }
         let waiting = self.tiers.iter().filter(|tier| !tier.in_flight && tier.due < Time::MAX);
-        waiting.map(|tier| Some(tier.next(hungry))).fold(None, sooner)
+        let waiting = waiting.map(|tier| Some(tier.next(hungry)));
+        waiting.chain(self.trackers.iter().map(|tracker| tracker.scrape_at)).fold(None, sooner)
     }
 
     /// An announce has an outcome.
@@ -196,13 +215,19 @@ impl Announcer {
         if event == Some(AnnounceEvent::Stopped) {
             return;
         }
+        if announcement.scrape {
+            return tracker.scraped(outcome);
+        }
         let Some(tier) = self.tiers.iter_mut().find(|tier| tier.order.contains(&announcement.tracker)) else { return };
         tier.in_flight = false;
         match outcome {
             Ok(reply) => {
                 tracker.problem = None;
                 tracker.knows_us = true;
-                (tracker.seeds, tracker.leechers) = (reply.seeds, reply.leechers);
+                tracker.count(reply);
+                if !tracker.no_scrape && [reply.seeds, reply.leechers, reply.downloaded].contains(&None) {
+                    tracker.scrape_at = Some(now);
+                }
                 tracker.tracker_id = reply.tracker_id.clone().or(tracker.tracker_id.take());
                 tier.answered(announcement.tracker, reply, now);
                 if event == Some(AnnounceEvent::Completed) {
@@ -276,7 +301,23 @@ impl Tracker {
             tracker_id: self.tracker_id.clone(),
             ..facts.clone()
         };
-        Announcement { tracker: number, url: self.url.clone(), other_family: self.other_family, request }
+        let (url, other_family) = (self.url.clone(), self.other_family);
+        Announcement { tracker: number, url, other_family, scrape: false, request }
+    }
+
+    /// Notes what it counts. What it does not say again stays as it was.
+    fn count(&mut self, reply: &AnnounceReply) {
+        self.seeds = reply.seeds.or(self.seeds);
+        self.leechers = reply.leechers.or(self.leechers);
+        self.completed = reply.downloaded.or(self.completed);
+    }
+
+    /// A scrape has an outcome. That it failed is no news: it is tried again after the next announce, if ever.
+    fn scraped(&mut self, outcome: &Outcome) {
+        match outcome {
+            Ok(reply) => self.count(reply),
+            Err(failure) => self.no_scrape = failure.retry_in == Some(RetryIn::Never),
+        }
     }
 }
 

@@ -28,7 +28,9 @@ fn tiers(tiers: &[&[&str]]) -> Vec<Vec<String>> {
 }
 
 fn reply(interval: u64) -> Outcome {
-    Ok(AnnounceReply { interval: Some(interval), ..AnnounceReply::default() })
+    let some = Some(0);
+    let reply = AnnounceReply { interval: Some(interval), ..AnnounceReply::default() };
+    Ok(AnnounceReply { seeds: some, leechers: some, downloaded: some, ..reply })
 }
 
 fn failure(retry_in: Option<RetryIn>) -> Outcome {
@@ -140,7 +142,7 @@ fn want_of_peers_asks_early_but_not_before_the_minimum() {
     let mut announcer = Announcer::new(&tiers(&[&["a"]]), Time::ZERO, &mut Rng::new(1));
     ask(&mut announcer, Time::ZERO, &reply(1800));
     assert_eq!((announcer.next_due(true), announcer.next_due(false)), (Some(secs(300)), Some(secs(1800))));
-    let minimum = Ok(AnnounceReply { interval: Some(1800), min_interval: Some(900), ..AnnounceReply::default() });
+    let minimum = reply(1800).map(|reply| AnnounceReply { min_interval: Some(900), ..reply });
     ask(&mut announcer, secs(1800), &minimum);
     assert_eq!(announcer.next_due(true), Some(secs(2700)));
 }
@@ -190,4 +192,44 @@ fn a_tracker_that_is_named_is_asked_by_both_families_apart() {
     assert!(announcer.trackers().iter().all(|tracker| tracker.problem.is_none()));
     announcer.answered(&made[0], &reply(100), Time::ZERO);
     assert!(announcer.due(secs(3000), true, &facts()).iter().all(|announcement| !announcement.other_family));
+}
+
+/// BEP 48: what an answer leaves out a scrape brings, which is no announce: nothing waits for it, and it fails in silence.
+#[test]
+fn a_scrape_brings_what_an_answer_leaves_out() {
+    let mut announcer = Announcer::new(&tiers(&[&["udp://tracker.example:1"]]), Time::ZERO, &mut Rng::new(1));
+    ask(&mut announcer, Time::ZERO, &reply(100));
+    assert_eq!(announcer.next_due(false), Some(secs(100)), "nothing was left out");
+    let counted = |tracker: &Tracker| (tracker.seeds, tracker.leechers, tracker.completed);
+    let over_udp = reply(100).map(|reply| AnnounceReply { downloaded: None, seeds: Some(7), ..reply });
+    ask(&mut announcer, secs(100), &over_udp);
+    assert!(announcer.has_something_to_say(secs(100), false));
+    let scrapes = announcer.due(secs(100), false, &facts());
+    assert!(
+        scrapes.len() == 1 && scrapes[0].scrape && !scrapes[0].other_family,
+        "once, and by one family: {scrapes:?}"
+    );
+    assert!(announcer.due(secs(100), false, &facts()).is_empty());
+    // It fails: nothing is said of it, and nothing was forgotten.
+    announcer.answered(&scrapes[0], &failure(None), secs(101));
+    let tracker = &announcer.trackers()[0];
+    assert_eq!((counted(tracker), &tracker.problem), ((Some(7), Some(0), Some(0)), &None));
+    assert_eq!(announcer.next_due(false), Some(secs(200)), "it is not tried again for its own sake");
+    ask(&mut announcer, secs(200), &over_udp);
+    let scrape = announcer.due(secs(200), false, &facts()).remove(0);
+    let told = AnnounceReply { seeds: Some(8), leechers: Some(2), downloaded: Some(40), ..AnnounceReply::default() };
+    announcer.answered(&scrape, &Ok(told), secs(201));
+    assert_eq!(counted(&announcer.trackers()[0]), (Some(8), Some(2), Some(40)));
+    // Who has no such thing is not asked for it again.
+    ask(&mut announcer, secs(300), &over_udp);
+    let scrape = announcer.due(secs(300), false, &facts()).remove(0);
+    announcer.answered(&scrape, &failure(Some(RetryIn::Never)), secs(301));
+    assert!(announcer.trackers()[0].problem.is_none());
+    ask(&mut announcer, secs(400), &over_udp);
+    assert_eq!(announcer.next_due(false), Some(secs(500)));
+    // And who leaves scrapes nobody.
+    let mut announcer = Announcer::new(&tiers(&[&["udp://10.0.0.1:1"]]), Time::ZERO, &mut Rng::new(1));
+    ask(&mut announcer, Time::ZERO, &over_udp);
+    announcer.stop();
+    assert!(announcer.due(secs(1), false, &facts()).iter().all(|goodbye| !goodbye.scrape));
 }

@@ -119,17 +119,14 @@ fn announce(shared: &Shared, passkey: &str, query: &str, from: IpAddr) -> Answer
         event: request.event,
         want: wanted(shared, request.numwant),
         both_families: true,
+        ids: !request.compact && !request.no_peer_id,
         unproven: config.nat_check,
     };
     let told = match take_in(shared, &asked, false) {
         Ok(told) => told,
         Err((reason, retry_in)) => return refused(shared, reason, Some(retry_in)),
     };
-    if request.compact {
-        bencoded(compact_reply(shared, &told, ip))
-    } else {
-        bencoded(list(shared, &told, &request, ip))
-    }
+    if request.compact { bencoded(compact_reply(shared, &told, ip)) } else { bencoded(list(shared, &told, ip)) }
 }
 
 /// Whether this passkey, as it stands in front of `/announce` (`/abc`), opens the tracker.
@@ -204,7 +201,7 @@ fn compact_reply(shared: &Shared, told: &Told, ip: IpAddr) -> Vec<u8> {
 }
 
 /// The reply in the form of BEP 3.
-fn list(shared: &Shared, told: &Told, request: &AnnounceRequest, ip: IpAddr) -> Vec<u8> {
+fn list(shared: &Shared, told: &Told, ip: IpAddr) -> Vec<u8> {
     let mut peers = compact::parse_v4(&told.v4, usize::MAX).peers;
     peers.extend(compact::parse_v6(&told.v6, usize::MAX).peers);
     let reply = AnnounceReply {
@@ -217,7 +214,7 @@ fn list(shared: &Shared, told: &Told, request: &AnnounceRequest, ip: IpAddr) -> 
         external_ip: Some(ip),
         ..AnnounceReply::default()
     };
-    reply.emit_list(if request.no_peer_id { &[] } else { &told.ids })
+    reply.emit_list(&told.ids)
 }
 
 fn scrape(shared: &Shared, passkey: &str, query: &str) -> Answer {

@@ -64,8 +64,8 @@ pub fn page(shared: &Shared, host: &str) -> Answer {
     let _ = write!(out, "<p>{swarms} swarms, {peers} peers, {announces} announces since the start.</p>");
     picture(&hour, &mut out);
     out.push_str(
-        "<div><table><thead><tr><th>Torrent<th class=\"wide\">Size<th>Seeds<th>Leechers<th>Completed\
-         <th class=\"wide\">Traffic</tr></thead><tbody>",
+        "<div><table><thead><tr><th>Torrent<th>Size<th>Seeds<th>Leechers<th>Completed\
+         <th>Traffic</tr></thead><tbody>",
     );
     for Row { hash, counts, torrent } in &rows {
         let Counts { seeds, leechers, completed } = counts;
@@ -90,10 +90,7 @@ pub fn page(shared: &Shared, host: &str) -> Answer {
             }
         }
         let (size, traffic) = sizes;
-        let _ = write!(
-            out,
-            "<td class=\"wide\">{size}<td>{seeds}<td>{leechers}<td>{completed}<td class=\"wide\">{traffic}</tr>"
-        );
+        let _ = write!(out, "<td>{size}<td>{seeds}<td>{leechers}<td>{completed}<td>{traffic}</tr>");
     }
     out.push_str("</tbody></table></div></body></html>\n");
     let mut answer = Answer::of("200 OK", "text/html; charset=utf-8", out.into_bytes());

@@ -71,7 +71,11 @@ impl Peers {
     /// does not know it can't choose addresses that fall together.
     pub fn find(&self, address: &[u8], secret: u64) -> Option<usize> {
         if self.index.is_empty() {
-            return self.all().position(|entry| entry.starts_with(address));
+            // Six bytes whose number the compiler knows are compared at once, and not by a call each.
+            return match <&[u8; 6]>::try_from(address) {
+                Ok(address) => self.all().position(|entry| entry.first_chunk() == Some(address)),
+                Err(_) => self.all().position(|entry| entry.starts_with(address)),
+            };
         }
         self.slot(address, secret).map(|slot| self.index[slot] as usize - 1)
     }
@@ -81,11 +85,11 @@ impl Peers {
         if key & KEY == 0 || self.len() > SMALL {
             return None;
         }
-        (0..self.len()).find(|&number| self.peer_id(number) == *peer_id && self.tag(number) & KEY == key & KEY)
+        (0..self.len()).find(|&number| self.tag(number) & KEY == key & KEY && self.peer_id(number) == *peer_id)
     }
 
-    /// Adds a peer whose address is not here yet.
-    pub fn insert(&mut self, address: &[u8], facts: &Facts, secret: u64) {
+    /// Adds a peer whose address is not here yet; its number.
+    pub fn insert(&mut self, address: &[u8], facts: &Facts, secret: u64) -> usize {
         let stride = self.stride();
         if self.entries.capacity() - self.entries.len() < stride {
             // A twentieth more: doubling would leave a quarter of all memory unused.
@@ -101,9 +105,7 @@ impl Peers {
         } else if !self.index.is_empty() {
             self.enter(number, secret);
         }
-        if facts.seed {
-            self.set_seed(number, true, secret);
-        }
+        self.set_seed(number, facts.seed, secret)
     }
 
     /// Notes what peer `number` says now. Another id at the same address is another peer.
@@ -134,15 +136,16 @@ impl Peers {
         }
     }
 
-    /// Calls `take` with the addresses and ids of up to `count` peers at random; seeds among them if `seeds`, and not
-    /// peer `but`.
+    /// Appends the addresses of up to `count` peers at random to `addresses`, and their ids to `ids` if these are wanted;
+    /// seeds among them if `seeds`, and not peer `but`.
     pub fn pick(
         &self,
         count: usize,
         seeds: bool,
         but: Option<usize>,
         rng: &mut Rng,
-        mut take: impl FnMut(&[u8], PeerId),
+        addresses: &mut Vec<u8>,
+        mut ids: Option<&mut Vec<PeerId>>,
     ) {
         let first = if seeds { 0 } else { self.seeds };
         let among = self.len() - first;
@@ -150,13 +153,20 @@ impl Peers {
         // One more, for the asker may be among them. Each of as many equal parts gives one: no two are the same, and
         // each peer has the same chance.
         let parts = (count + 1).min(among);
+        addresses.reserve_exact(count.min(among) * self.address_bytes);
+        // A part's length in 2^-32 of a peer, rounded up, so that the last one ends with the last peer: a division in all,
+        // and not four a peer.
+        let length = ((among as u64) << 32).div_ceil(parts.max(1) as u64);
+        let begin = |part: usize| ((part as u64 * length) >> 32) as usize;
         let turn = rng.below(parts);
-        for part in (0..parts).map(|part| (part + turn) % parts) {
-            let (begin, end) = (part * among / parts, (part + 1) * among / parts);
-            let number = first + begin + rng.below(end - begin);
+        for part in (turn..parts).chain(0..turn) {
+            let number = first + begin(part) + below(rng, begin(part + 1) - begin(part));
             if left > 0 && Some(number) != but && self.tag(number) & HIDDEN == 0 {
                 left -= 1;
-                take(self.address(number), self.peer_id(number));
+                addresses.extend_from_slice(self.address(number));
+                if let Some(ids) = &mut ids {
+                    ids.push(self.peer_id(number));
+                }
             }
         }
     }
@@ -305,6 +315,11 @@ impl Peers {
             (0..self.len()).for_each(|number| self.enter(number, secret));
         }
     }
+}
+
+/// A number below `end`, which is less than 2^32: as [`Rng::below`], without a division.
+fn below(rng: &mut Rng, end: usize) -> usize {
+    (((rng.bits() >> 32) * end as u64) >> 32) as usize
 }
 
 /// A hash of an address that nobody can foresee who does not know the secret (the finish of splitmix64).

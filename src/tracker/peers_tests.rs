@@ -12,6 +12,15 @@ fn facts(peer_id: &PeerId, seed: bool) -> Facts<'_> {
     Facts { peer_id, seed, seen: 5, key: 0xffff_fff0 }
 }
 
+/// The addresses that are picked; each with its id, which here is of the number at its end.
+fn pick(peers: &Peers, count: usize, seeds: bool, but: Option<usize>, rng: &mut Rng) -> Vec<Vec<u8>> {
+    let (mut addresses, mut ids) = (Vec::new(), Vec::new());
+    peers.pick(count, seeds, but, rng, &mut addresses, Some(&mut ids));
+    let addresses: Vec<_> = addresses.chunks(6).map(<[u8]>::to_vec).collect();
+    assert!(addresses.iter().map(|at| at[4]).eq(ids.iter().map(|id| id.0[0])));
+    addresses
+}
+
 /// Held against a plain map through thousands of random changes, small and large.
 #[test]
 fn it_is_a_map_of_addresses_with_the_seeds_in_front() {
@@ -59,13 +68,14 @@ fn it_is_a_map_of_addresses_with_the_seeds_in_front() {
 fn picks_are_distinct_fair_and_without_the_asker() {
     let (mut peers, mut rng) = (Peers::new(6), Rng::new(1));
     for number in 0..50 {
-        peers.insert(&address(number), &facts(&PeerId([0; 20]), number < 20), SECRET);
+        let id = PeerId([number as u8; 20]);
+        let at = peers.insert(&address(number), &facts(&id, number < 20), SECRET);
+        assert_eq!((peers.address(at), peers.peer_id(at)), (&address(number)[..], id));
     }
-    let asker = peers.find(&address(49), SECRET);
+    let asker = peers.find(&address(31), SECRET);
     let mut chosen = BTreeMap::new();
     for _ in 0..5000 {
-        let mut picked = Vec::new();
-        peers.pick(10, true, asker, &mut rng, |at, _| picked.push(at.to_vec()));
+        let mut picked = pick(&peers, 10, true, asker, &mut rng);
         assert_eq!(picked.len(), 10);
         picked.sort();
         picked.dedup();
@@ -76,12 +86,25 @@ fn picks_are_distinct_fair_and_without_the_asker() {
     // 50,000 picks among 49: a thousand each.
     assert!(chosen.values().all(|&times| (800..1250).contains(&times)), "{:?}", chosen.values());
     // Seeds get leechers, all of them where few are.
-    let mut picked = Vec::new();
-    peers.pick(100, false, None, &mut rng, |at, _| picked.push(at.to_vec()));
+    let mut picked = pick(&peers, 100, false, None, &mut rng);
     picked.sort();
     assert_eq!(picked, (20..50).map(|number| address(number).to_vec()).collect::<Vec<_>>());
-    peers.pick(0, true, None, &mut rng, |_, _| panic!("nobody was asked for"));
-    Peers::new(18).pick(9, true, None, &mut rng, |_, _| panic!("nobody is there"));
+    assert!(pick(&peers, 0, true, None, &mut rng).is_empty(), "nobody was asked for");
+    assert!(pick(&Peers::new(6), 9, true, None, &mut rng).is_empty(), "nobody is there");
+}
+
+/// Whatever the numbers, the first and the last peer too have their turn, and nobody has two.
+#[test]
+fn who_wants_all_gets_all() {
+    let (mut peers, mut rng) = (Peers::new(6), Rng::new(5));
+    for number in 0..250u32 {
+        peers.insert(&address(number), &facts(&PeerId([number as u8; 20]), false), SECRET);
+        for count in [number as usize + 1, 250] {
+            let mut picked = pick(&peers, count, true, None, &mut rng);
+            picked.sort();
+            assert!(picked.iter().map(Vec::as_slice).eq((0..=number).map(address).collect::<Vec<_>>()), "{number}");
+        }
+    }
 }
 
 /// The figure of the README: a peer beyond its swarm.
@@ -89,7 +112,9 @@ fn picks_are_distinct_fair_and_without_the_asker() {
 fn a_peer_takes_at_most_forty_bytes() {
     for count in [100u32, 1000, 1100, 1200, 20_000] {
         let mut peers = Peers::new(6);
-        (0..count).for_each(|number| peers.insert(&address(number), &facts(&PeerId([0; 20]), false), SECRET));
+        for number in 0..count {
+            peers.insert(&address(number), &facts(&PeerId([0; 20]), false), SECRET);
+        }
         let bytes = peers.entries.capacity() + 4 * peers.index.capacity();
         assert!(bytes <= 40 * count as usize, "{} bytes each of {count}", bytes / count as usize);
     }

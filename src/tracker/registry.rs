@@ -56,6 +56,8 @@ pub struct Asked {
     pub want: usize,
     /// Peers of the other family are of use where there is room.
     pub both_families: bool,
+    /// The answer is to name the ids of peers.
+    pub ids: bool,
     /// It is not to be told to others before somebody has connected to it.
     pub unproven: bool,
 }
@@ -69,7 +71,7 @@ pub struct Told {
     pub v4: Vec<u8>,
     /// Peers over IPv6 (BEP 7).
     pub v6: Vec<u8>,
-    /// The ids of these: first of the IPv4 peers, then of the others.
+    /// The ids of these, if they were wanted: first of the IPv4 peers, then of the others.
     pub ids: Vec<PeerId>,
     /// Others are not told of it: see [`Registry::prove`].
     pub hidden: bool,
@@ -131,11 +133,14 @@ impl Registry {
             told.counts = self.counts(&asked.info_hash).unwrap_or_default();
             return Ok(told);
         }
-        if !self.swarms.contains_key(&asked.info_hash) {
-            self.found(asked.info_hash)?;
-        }
         let full = self.peers >= self.limits.peers;
-        let Some(swarm) = self.swarms.get_mut(&asked.info_hash) else { return Err(Full) };
+        let swarm = match self.swarms.get_mut(&asked.info_hash) {
+            Some(swarm) => swarm,
+            None => {
+                self.found(asked.info_hash)?;
+                self.swarms.get_mut(&asked.info_hash).ok_or(Full)?
+            }
+        };
         let is_v6 = address.len() == V6_BYTES;
         let (peers, others) = if is_v6 { (&mut swarm.v6, &mut swarm.v4) } else { (&mut swarm.v4, &mut swarm.v6) };
         let facts = Facts { peer_id: &asked.peer_id, seed: asked.seed, seen: tick(now), key: asked.key };
@@ -151,9 +156,8 @@ impl Registry {
                     peers.remove(out, self.secret);
                     self.peers -= 1;
                 }
-                peers.insert(address, &facts, self.secret);
+                let number = peers.insert(address, &facts, self.secret);
                 self.peers += 1;
-                let number = peers.find(address, self.secret).unwrap_or(0);
                 peers.hide(number, asked.unproven);
                 number
             }
@@ -161,24 +165,17 @@ impl Registry {
         if asked.event == Some(AnnounceEvent::Completed) && peers.count_completed(number) {
             swarm.completed = swarm.completed.saturating_add(1);
         }
-        let (mut near, mut far) = (Vec::new(), Vec::new());
+        let (near, far) = if is_v6 { (&mut told.v6, &mut told.v4) } else { (&mut told.v4, &mut told.v6) };
         let (mut near_ids, mut far_ids) = (Vec::new(), Vec::new());
-        peers.pick(asked.want, !asked.seed, Some(number), &mut self.rng, |address, id| {
-            near.extend_from_slice(address);
-            near_ids.push(id);
-        });
-        if asked.both_families && near_ids.len() < asked.want {
-            others.pick(asked.want - near_ids.len(), !asked.seed, None, &mut self.rng, |address, id| {
-                far.extend_from_slice(address);
-                far_ids.push(id);
-            });
+        let ids = asked.ids.then_some(&mut near_ids);
+        peers.pick(asked.want, !asked.seed, Some(number), &mut self.rng, near, ids);
+        let left = asked.want - near.len() / address.len();
+        if asked.both_families && left > 0 {
+            others.pick(left, !asked.seed, None, &mut self.rng, far, asked.ids.then_some(&mut far_ids));
         }
         told.hidden = peers.is_hidden(number);
         told.counts = swarm.counts();
-        (told.v4, told.v6) = if is_v6 { (far, near) } else { (near, far) };
-        let (mut ids, last) = if is_v6 { (far_ids, near_ids) } else { (near_ids, far_ids) };
-        ids.extend(last);
-        told.ids = ids;
+        told.ids = if is_v6 { [far_ids, near_ids] } else { [near_ids, far_ids] }.concat();
         Ok(told)
     }
 

@@ -18,7 +18,18 @@ fn at(last: u8, port: u16) -> SocketAddr {
 fn asked(addr: SocketAddr, seed: bool) -> Asked {
     let peer_id = PeerId([addr.port() as u8; 20]);
     let (event, key) = (Some(AnnounceEvent::Started), 0);
-    Asked { info_hash: HASH, peer_id, addr, key, seed, event, want: 50, both_families: true, unproven: false }
+    Asked {
+        info_hash: HASH,
+        peer_id,
+        addr,
+        key,
+        seed,
+        event,
+        want: 50,
+        both_families: true,
+        ids: true,
+        unproven: false,
+    }
 }
 
 fn secs(seconds: u64) -> Time {

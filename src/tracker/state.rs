@@ -142,6 +142,7 @@ mod tests {
             event: number.is_multiple_of(8).then_some(AnnounceEvent::Completed),
             want: 0,
             both_families: true,
+            ids: false,
             unproven: false,
         }
     }

@@ -18,7 +18,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 
-/// An id is good for one to two of these (BEP 15: two minutes at the tracker).
+/// An id is good for two to three of these (BEP 15: two minutes at the tracker).
 const PERIOD: Time = Time::from_secs(60);
 /// Stack of a thread: a packet is read and answered on it.
 const STACK_BYTES: usize = 256 << 10;
@@ -73,11 +73,11 @@ fn answer(packet: &[u8], from: SocketAddr, shared: &Shared, secret: &RandomState
     }
     let request = Request::parse(packet)?;
     let proven = |connection: u64, transaction: u32| {
-        let age =
-            [Time::ZERO, PERIOD].map(|ago| now.checked_sub(ago).map(|then| connection_id(from.ip(), then, secret)));
+        let is_of = |then| connection_id(from.ip(), then, secret) == connection;
+        let good = (0..3).any(|age| now.checked_sub(PERIOD * age).is_some_and(is_of));
         // Not larger than the smallest request that is answered so.
         let message = "bad connection".to_string();
-        if age.contains(&Some(connection)) { Ok(()) } else { Err(Reply::Error { transaction, message }) }
+        if good { Ok(()) } else { Err(Reply::Error { transaction, message }) }
     };
     let checked = |connection, transaction, reply: &mut dyn FnMut() -> Reply| match proven(connection, transaction) {
         Ok(()) => Some(reply()),
@@ -99,6 +99,7 @@ fn answer(packet: &[u8], from: SocketAddr, shared: &Shared, secret: &RandomState
                     event: announce.event,
                     want: answers::wanted(shared, announce.numwant).min(fitting(family)),
                     both_families: false,
+                    ids: false,
                     unproven: shared.config.nat_check,
                 };
                 let reply = take_in(shared, &asked, &url_data, transaction).unwrap_or_else(|message| {

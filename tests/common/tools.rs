@@ -2,6 +2,7 @@
 
 use std::env;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::Command;
 
 /// A program of others.
@@ -25,6 +26,8 @@ pub enum Tool {
     Strace,
     /// wrk, which asks web servers as fast as they answer.
     Wrk,
+    /// bittorrent-tracker from npm, a tracker and a client of trackers.
+    NpmTracker,
     /// tmux, a terminal that can be looked at.
     Tmux,
 }
@@ -41,13 +44,14 @@ impl Tool {
             Tool::Opentracker => ("opentracker", "apt-get install opentracker"),
             Tool::Strace => ("strace", "apt-get install strace"),
             Tool::Wrk => ("wrk", "apt-get install wrk"),
+            Tool::NpmTracker => ("npm's bittorrent-tracker", "npm install -g --ignore-scripts bittorrent-tracker@9"),
             Tool::Tmux => ("tmux", "apt-get install tmux"),
         }
     }
 
     fn is_here(self) -> bool {
         match self {
-            Tool::Libtorrent => !self.version().is_empty(),
+            Tool::Libtorrent | Tool::NpmTracker => !self.version().is_empty(),
             _ => env::split_paths(&env::var_os("PATH").unwrap_or_default())
                 .any(|dir| dir.join(self.program_and_source().0).is_file()),
         }
@@ -59,20 +63,29 @@ impl Tool {
             Tool::Aria2 | Tool::Transmission | Tool::Imdl => Command::new(self.program_and_source().0),
             Tool::TransmissionCreate => return Tool::Transmission.version(),
             Tool::Libtorrent => Command::new("python3"),
+            Tool::NpmTracker => npm_tracker(),
             Tool::Mktorrent | Tool::Opentracker | Tool::Strace | Tool::Tmux | Tool::Wrk => return String::new(),
         };
         match self {
             Tool::Libtorrent => command.args(["-c", "import libtorrent; print('libtorrent', libtorrent.__version__)"]),
+            Tool::NpmTracker => command.arg("version"),
             _ => command.arg("--version"),
         };
         let Ok(output) = command.output() else { return String::new() };
-        if !output.status.success() && self == Tool::Libtorrent {
+        if !output.status.success() && matches!(self, Tool::Libtorrent | Tool::NpmTracker) {
             return String::new();
         }
         // transmission says it on standard error.
         let said = [output.stdout, output.stderr].concat();
         String::from_utf8_lossy(&said).lines().next().unwrap_or_default().to_owned()
     }
+}
+
+/// node with the script that knows npm's bittorrent-tracker, to be told what to do.
+pub fn npm_tracker() -> Command {
+    let mut command = Command::new("node");
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common/npm_tracker.js"));
+    command
 }
 
 /// Whether all of `tools` are here. If not, the story that asks is skipped, loudly; with CI=true it fails instead,

@@ -5,8 +5,10 @@
 
 use crate::proto::bencode::{Bencode, DecodeError, Value, decode};
 use crate::proto::compact::{self, CompactPeers};
+use crate::proto::gzip::gunzip;
 use crate::proto::id::PeerId;
 use core::net::{IpAddr, SocketAddr};
+use std::borrow::Cow;
 use std::fmt;
 
 /// Peers kept from a reply, ten times what a client asks for: the rest is a tracker that means no good.
@@ -14,6 +16,9 @@ pub const MAX_REPLY_PEERS: usize = 2000;
 
 /// Peers kept that are given by host name: each costs a look-up of a name, so a reply may not ask for many.
 pub const MAX_HOST_PEERS: usize = 32;
+
+/// Bytes of a reply: thousands of peers, and no more memory than a router can spare. Also when it is unpacked.
+pub const MAX_REPLY_BYTES: usize = 1 << 20;
 
 /// Characters kept of the words of a tracker: enough for a reason, too few to flood a log.
 const MAX_WORDS_CHARS: usize = 500;
@@ -73,7 +78,7 @@ pub enum RetryIn {
 pub enum Damage {
     /// It holds nothing.
     Empty,
-    /// It is compressed, and nobody has decompressed it.
+    /// It begins as gzip does, and is none, or none of [`MAX_REPLY_BYTES`] at most.
     Gzip,
     /// It is a web page: the URL is not a tracker's, or the tracker's server is in trouble.
     WebPage,
@@ -87,12 +92,10 @@ pub enum Damage {
 pub fn parse_reply(body: &[u8]) -> Result<AnnounceReply, ReplyError> {
     let damaged = |damage| Err(ReplyError::Damaged(damage));
     // Scripts leave line ends around what they print. A dict begins and ends with a letter, so none is its own.
+    let Some(body) = unpack(body) else { return damaged(Damage::Gzip) };
     let body = body.trim_ascii();
     if body.is_empty() {
         return damaged(Damage::Empty);
-    }
-    if body.starts_with(&[0x1f, 0x8b]) {
-        return damaged(Damage::Gzip);
     }
     let dict = match decode(body) {
         Ok(dict) => dict,
@@ -121,6 +124,14 @@ pub fn parse_reply(body: &[u8]) -> Result<AnnounceReply, ReplyError> {
     match failure {
         Some(reason) => Err(ReplyError::Failure { reason, retry_in }),
         None => Ok(reply),
+    }
+}
+
+/// The body as it was before somebody compressed it, which some do without being asked to; none if it can't be unpacked.
+pub(super) fn unpack(body: &[u8]) -> Option<Cow<'_, [u8]>> {
+    match body {
+        [0x1f, 0x8b, ..] => gunzip(body, MAX_REPLY_BYTES).map(Cow::Owned),
+        _ => Some(Cow::Borrowed(body)),
     }
 }
 
@@ -255,7 +266,7 @@ fn number(value: Value<'_>) -> Option<u64> {
 }
 
 /// A number of peers.
-fn small(value: Value<'_>) -> Option<u32> {
+pub(super) fn small(value: Value<'_>) -> Option<u32> {
     number(value).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
 }
 
@@ -312,7 +323,7 @@ impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Damage::Empty => write!(f, "is empty"),
-            Damage::Gzip => write!(f, "is compressed (gzip), which was not asked for"),
+            Damage::Gzip => write!(f, "is compressed (gzip), and damaged or too large"),
             Damage::WebPage => write!(f, "is a web page: is this the URL of a tracker?"),
             Damage::Bencode(error) => write!(f, "is not bencoded: {error}"),
             Damage::NoDict => write!(f, "is bencoded, but not a dict"),

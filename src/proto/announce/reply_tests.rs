@@ -139,6 +139,18 @@ fn failures_say_why_and_when_to_ask_again() {
     assert!(wrong(&emit_failure(&"é".repeat(100_000), None)).chars().count() < 600);
 }
 
+/// FACTS trap 5: some compress though nobody asked them to. (What gzip can do is told beside it.)
+#[test]
+fn a_reply_may_be_compressed() {
+    let body = b"d8:completei5e8:intervali900e5:peers6:\x0a\x00\x00\x01\x1a\xe1e\n";
+    // As `gzip -1` stores it.
+    let mut packed = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 3, 1, body.len() as u8, 0, !(body.len() as u8), 0xff];
+    packed.extend(body);
+    packed.extend([0xc4, 0x61, 0x60, 0x13, body.len() as u8, 0, 0, 0]);
+    let reply = parse_reply(&packed).unwrap();
+    assert_eq!((reply.seeds, reply.interval, reply.peers), (Some(5), Some(900), vec![peer("10.0.0.1:6881")]));
+}
+
 #[test]
 fn what_is_no_reply_is_named() {
     assert_eq!(wrong(b""), "the tracker's reply is empty");
