@@ -40,11 +40,8 @@ check: ## what a change must pass: format, lints, documentation, tests
 bench: ## measures speed, memory, idleness and size, beside aria2 (minutes)
 	@$(CARGO) bench --locked --quiet --profile dev --bench bench -- rounds=$(ROUNDS) size=$(SIZE) only=$(ONLY)
 
-# Relocations are packed (glibc 2.36, musl 1.2.4 read them).
-SMALL_FLAGS = -C link-arg=-Wl,-z,pack-relative-relocs
-
 small: ## builds for flash chips: the fewest bytes, no TLS
-	@RUSTFLAGS="$$RUSTFLAGS $(SMALL_FLAGS)" $(CARGO) build --locked --quiet --profile small --no-default-features
+	@$(CARGO) build --locked --quiet --profile small --no-default-features
 	@stat -c 'small: %n has %s bytes' $(TARGET_DIR)/small/swarmlet
 
 static: ## builds one file that needs no library: with musl if its target is installed, else with glibc
