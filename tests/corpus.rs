@@ -335,12 +335,15 @@ fn what_is_read_takes_no_more_memory_than_twice_its_size_however_many_files_it_h
     let path = |names: &[String]| names.iter().map(|name| format!("{}:{name}", name.len())).collect::<String>();
     let photo = |n: usize| format!("d6:lengthi1e4:pathl{}ee", path(&["pictures".into(), format!("{n:05}.jpg")]));
     let short = |n: usize| format!("d6:lengthi1e4:pathl{}ee", path(&[format!("{n:x}")]));
+    // Three times as long once they are escaped.
+    let ugly = |n: usize| format!("d6:lengthi1e4:pathl{}ee", path(&[format!("{}{n}", "\n".repeat(75))]));
     let long =
         |n: usize| format!("d6:lengthi1e4:pathl{}ee", path(&["x".repeat(100), format!("{n} {}", "y".repeat(100))]));
     let torrents = [
         ("100,000 photos", many("Some.Show.S01.1080p", 100_000, &photo)),
         ("short names below a long one", many(&"x".repeat(255), 100_000, &short)),
         ("long names", many("n", 10_000, &long)),
+        ("names to be escaped", many("n", 20_000, &ugly)),
     ];
     for (what, bytes) in torrents {
         fs::write(dir.join("big"), &bytes).unwrap();

@@ -7,7 +7,7 @@ use super::exit::Failure;
 use super::options::Parsed;
 use super::units::count;
 use crate::proto::glob::Glob;
-use crate::proto::metainfo::Metainfo;
+use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::path::for_terminal;
 use crate::swarm::choice::Choice;
 use std::ffi::OsString;
@@ -57,8 +57,8 @@ impl Files {
             }
             files[range.start() - 1..*range.end()].iter().for_each(|index| wanted[*index] = true);
         }
-        for (index, path) in numbered(metainfo).filter(|_| !self.excluded.is_empty()) {
-            wanted[index] &= !self.excluded.iter().any(|(_, glob)| glob.matches(path));
+        for (index, file) in numbered(metainfo).filter(|_| !self.excluded.is_empty()) {
+            wanted[index] &= !self.excluded.iter().any(|(_, glob)| glob.matches(&file.inside()));
         }
         let left = files.iter().filter(|index| wanted[**index]).count();
         match left {
@@ -72,16 +72,15 @@ impl Files {
     pub fn idle(&self, torrents: &[(OsString, Metainfo)]) -> Vec<&str> {
         let mut idle = self.excluded.iter().collect::<Vec<_>>();
         for (_, metainfo) in torrents {
-            idle.retain(|(_, glob)| !numbered(metainfo).any(|(_, path)| glob.matches(path)));
+            idle.retain(|(_, glob)| !numbered(metainfo).any(|(_, file)| glob.matches(&file.inside())));
         }
         idle.into_iter().map(|(pattern, _)| pattern.as_str()).collect()
     }
 }
 
-/// The files that have a number, in order: where each is among the torrent's files, and its path inside the torrent.
-pub fn numbered(metainfo: &Metainfo) -> impl Iterator<Item = (usize, &str)> {
-    let files = metainfo.files.iter().enumerate().filter(|(_, file)| !file.padding);
-    files.map(|(index, file)| (index, file.inside))
+/// The files that have a number, in order, and where each is among the torrent's files.
+pub fn numbered(metainfo: &Metainfo) -> impl Iterator<Item = (usize, FileEntry<'_>)> {
+    metainfo.files.iter().enumerate().filter(|(_, file)| !file.padding)
 }
 
 /// `1,3-5`.

@@ -7,7 +7,7 @@ use super::exit::{Exit, Failure};
 use super::json::Object;
 use super::show::in_portions;
 use super::units::{count, of, size};
-use crate::proto::metainfo::Metainfo;
+use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::path::for_terminal;
 use crate::swarm::choice::Choice;
 
@@ -24,11 +24,10 @@ pub fn show(torrents: impl Iterator<Item = (Metainfo, Option<Choice>)>, json: bo
 fn table(metainfo: &Metainfo, choice: Option<&Choice>) -> Result<(), Failure> {
     let is_wanted = |file: usize| choice.is_none_or(|choice| choice.wants(file));
     let (mut wanted, mut part, mut whole) = (0, 0, 0);
-    for (file, _) in numbered(metainfo) {
-        let length = metainfo.files.at(file).length;
-        whole += length;
-        if is_wanted(file) {
-            (wanted, part) = (wanted + 1, part + length);
+    for (place, file) in numbered(metainfo) {
+        whole += file.length;
+        if is_wanted(place) {
+            (wanted, part) = (wanted + 1, part + file.length);
         }
     }
     let (name, all) = (for_terminal(&metainfo.name), count(metainfo.files.count(), "file"));
@@ -37,23 +36,23 @@ fn table(metainfo: &Metainfo, choice: Option<&Choice>) -> Result<(), Failure> {
         Some(_) => format!("{name}: {wanted} of {all}, {}\n", of(part, whole)),
     };
     let width = metainfo.files.count().to_string().len();
-    let line = |(number, (file, path)): (u64, (usize, &str))| {
-        let (mark, length) = (if is_wanted(file) { '*' } else { ' ' }, size(metainfo.files.at(file).length));
-        for_terminal(&format!("{mark} {number:>width$}  {length:>8}  {path}")) + "\n"
+    let line = |(number, (place, file)): (u64, (usize, FileEntry))| {
+        let (mark, length) = (if is_wanted(place) { '*' } else { ' ' }, size(file.length));
+        for_terminal(&format!("{mark} {number:>width$}  {length:>8}  {}", file.inside())) + "\n"
     };
     in_portions(&mut std::iter::once(head).chain((1..).zip(numbered(metainfo)).map(line)))
 }
 
 /// An object for each file.
 fn objects(metainfo: &Metainfo, choice: Option<&Choice>) -> Result<(), Failure> {
-    let one = |(number, (file, path)): (u64, (usize, &str))| {
+    let one = |(number, (place, file)): (u64, (usize, FileEntry))| {
         let mut object = Object::new("file");
         object.text("info_hash", &metainfo.info_hash.to_string());
         object.text("name", &metainfo.name);
         object.number("number", number);
-        object.text("path", path);
-        object.number("size", metainfo.files.at(file).length);
-        object.flag("wanted", choice.is_none_or(|choice| choice.wants(file)));
+        object.text("path", &file.inside());
+        object.number("size", file.length);
+        object.flag("wanted", choice.is_none_or(|choice| choice.wants(place)));
         object.end()
     };
     in_portions(&mut (1..).zip(numbered(metainfo)).map(one))

@@ -11,6 +11,7 @@ use crate::engine::parts;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
 use crate::proto::path::for_terminal;
 use crate::proto::url;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -77,9 +78,9 @@ pub fn check_distinct(torrents: &[(OsString, Metainfo)]) -> Result<(), Failure> 
             if !metainfo.is_folder || !theirs.is_folder {
                 return Err(same_path(other, source, &metainfo.name));
             }
-            let theirs: BTreeSet<&str> = numbered(theirs).map(|(_, path)| path).collect();
-            if let Some((file, _)) = numbered(metainfo).find(|(_, path)| theirs.contains(path)) {
-                return Err(same_path(other, source, &metainfo.files.at(file).path()));
+            let theirs: BTreeSet<Cow<str>> = numbered(theirs).map(|(_, file)| file.inside()).collect();
+            if let Some((_, file)) = numbered(metainfo).find(|(_, file)| theirs.contains(&file.inside())) {
+                return Err(same_path(other, source, &file.path()));
             }
         }
     }

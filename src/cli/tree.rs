@@ -32,7 +32,7 @@ impl<'a> Tree<'a> {
     /// The tree of the torrent.
     pub fn of(metainfo: &'a Metainfo) -> Tree<'a> {
         let files = &metainfo.files;
-        let mut order = sorted(files.len(), &|a, b| files.at(a).inside.split('/').cmp(files.at(b).inside.split('/')));
+        let mut order = sorted(files.len(), &|a, b| files.at(a).order(&files.at(b)));
         order.retain(|place| !files.at(*place as usize).padding);
         Tree { files, order, next: 0, depth: 0 }
     }
@@ -54,10 +54,10 @@ impl Iterator for Tree<'_> {
         let below = self.depth.checked_sub(1).and_then(slash).map_or(0, |at| at + 1);
         if let Some(end) = slash(self.depth).filter(|_| self.depth < DEEPEST) {
             // A folder: all that is in it follows.
-            let folder =
-                file.inside.get(..(end + 1 + file.inside.len()).saturating_sub(path.len())).unwrap_or_default();
+            let inside = file.inside();
+            let folder = inside.get(..(end + 1 + inside.len()).saturating_sub(path.len())).unwrap_or_default();
             let inside =
-                (self.next..).map_while(|at| self.file(at)).take_while(|other| other.inside.starts_with(folder));
+                (self.next..).map_while(|at| self.file(at)).take_while(|other| other.inside().starts_with(folder));
             let bytes = inside.fold(0u64, |sum, other| sum.saturating_add(other.length));
             self.depth += 1;
             return Some(Row { bytes, text: format!("{indent}{}/", for_terminal(&path[below..end])) });

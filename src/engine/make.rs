@@ -26,9 +26,9 @@ pub fn lay_out(name: &str, found: &[Found], align: Option<u32>) -> Files {
         let begin = files.length();
         let gap = align.map_or(0, |piece| begin.next_multiple_of(piece.into()) - begin);
         if gap > 0 && file.length > 0 {
-            files.push("", gap, true);
+            files.push(b"", gap, true);
         }
-        files.push(&file.name, file.length, false);
+        files.push(file.name.as_bytes(), file.length, false);
     }
     files
 }

@@ -61,21 +61,29 @@ pub fn safe_component(bytes: &[u8]) -> Result<String, PathProblem> {
     if bytes.len() > MAX_COMPONENT_BYTES {
         return Err(PathProblem::TooLong(bytes.len()));
     }
-    let mut name = String::with_capacity(bytes.len());
-    for run in bytes.utf8_chunks() {
-        for character in run.valid().chars() {
-            if character.is_control() || overrides_direction(character) {
-                percent(character.encode_utf8(&mut [0; 4]).as_bytes(), &mut name);
-            } else {
-                name.push(character);
-            }
-        }
-        percent(run.invalid(), &mut name);
-    }
+    let name: String = escaped(bytes).collect();
     if name.len() > MAX_COMPONENT_BYTES {
         return Err(PathProblem::TooLong(name.len()));
     }
     Ok(name)
+}
+
+/// The characters of the file name, or of a whole path, that `bytes` stand for.
+pub fn escaped(bytes: &[u8]) -> impl Iterator<Item = char> {
+    bytes.utf8_chunks().flat_map(|run| {
+        let characters = run.valid().chars().flat_map(|character| {
+            let mut bytes = [0; 4];
+            let count = if is_ugly(character) { character.encode_utf8(&mut bytes).len() } else { 0 };
+            let itself = (count == 0).then_some(character);
+            itself.into_iter().chain(bytes.into_iter().take(count).flat_map(percent))
+        });
+        characters.chain(run.invalid().iter().copied().flat_map(percent))
+    })
+}
+
+/// The file name or path that `bytes` stand for, if nothing in it is to be escaped.
+pub fn plain(bytes: &[u8]) -> Option<&str> {
+    str::from_utf8(bytes).ok().filter(|text| !text.chars().any(is_ugly))
 }
 
 /// `text` with every character that could move the cursor, change the direction of writing or hide itself
@@ -109,10 +117,15 @@ fn overrides_direction(character: char) -> bool {
     matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-fn percent(bytes: &[u8], name: &mut String) {
-    for byte in bytes {
-        let _ = write!(name, "%{byte:02X}");
-    }
+/// Whether a character is escaped in the names of files.
+fn is_ugly(character: char) -> bool {
+    character.is_control() || overrides_direction(character)
+}
+
+/// `%0A`.
+fn percent(byte: u8) -> [char; 3] {
+    let digit = |four_bits: u8| char::from(b"0123456789ABCDEF"[usize::from(four_bits)]);
+    ['%', digit(byte >> 4), digit(byte & 15)]
 }
 
 #[cfg(test)]

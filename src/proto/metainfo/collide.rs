@@ -4,9 +4,9 @@
 //! Floor 1. By sorting places in the list, so 100,000 files take 400 KB and no copy of their paths.
 
 use super::error::refuse;
-use super::{Files, MetainfoError};
+use super::{FileEntry, Files, MetainfoError};
 use crate::proto::order::sort;
-use crate::proto::path::for_terminal;
+use crate::proto::path::{escaped, for_terminal};
 use std::cmp::Ordering;
 
 /// Refuses paths that collide. Paths that collide only where upper and lower case are one (Windows, macOS, a
@@ -14,23 +14,22 @@ use std::cmp::Ordering;
 pub(super) fn check(files: &Files) -> Result<Option<String>, MetainfoError> {
     // A file takes at least 20 bytes of the metainfo, so their number fits a u32.
     let mut order: Vec<u32> = (0..files.len() as u32).filter(|place| !files.at(*place as usize).padding).collect();
-    let path = |place: usize| files.at(place).inside;
     let shown = |place: u32| for_terminal(&files.at(place as usize).path());
 
-    sort(&mut order, &|a, b| compare(path(a), path(b), |character| [character]));
+    sort(&mut order, &|a, b| files.at(a).order(&files.at(b)));
     // A file's namesake, or what is in a folder of its name, comes right after it.
     for (&first, &next) in order.iter().zip(order.iter().skip(1)) {
-        let (a, b) = (path(first as usize), path(next as usize));
+        let (a, b) = (files.at(first as usize).inside(), files.at(next as usize).inside());
         if a == b {
             return refuse("info.files", format!("two files \"{}\"", shown(first)), "every path once");
         }
-        if b.strip_prefix(a).is_some_and(|rest| rest.starts_with('/')) {
+        if b.strip_prefix(&*a).is_some_and(|rest| rest.starts_with('/')) {
             return refuse("info.files", format!("\"{}\" is a file and a folder", shown(first)), "one of the two");
         }
     }
 
-    sort(&mut order, &|a, b| compare(path(a), path(b), char::to_lowercase));
-    let alike = |(a, b): &(&u32, &u32)| collides_folded(path(**a as usize), path(**b as usize));
+    sort(&mut order, &|a, b| compare(files.at(a), files.at(b), char::to_lowercase));
+    let alike = |(a, b): &(&u32, &u32)| collides_folded(files.at(**a as usize), files.at(**b as usize));
     let mut pairs = order.iter().zip(order.iter().skip(1)).filter(alike);
     Ok(pairs.next().map(|(a, b)| {
         let (a, b, more) = (shown(*a), shown(*b), pairs.count());
@@ -40,20 +39,31 @@ pub(super) fn check(files: &Files) -> Result<Option<String>, MetainfoError> {
 }
 
 /// The order of two paths by their components, each character seen through `fold`.
-fn compare<F: IntoIterator<Item = char>>(a: &str, b: &str, fold: fn(char) -> F) -> Ordering {
+pub(super) fn compare<F: IntoIterator<Item = char>>(a: FileEntry, b: FileEntry, fold: fn(char) -> F) -> Ordering {
     // What both begin with decides nothing; most paths of a torrent begin alike.
-    let alike = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
-    let begin = (0..=alike).rev().find(|at| a.is_char_boundary(*at) && b.is_char_boundary(*at)).unwrap_or(0);
-    folded(&a[begin..], fold).cmp(folded(&b[begin..], fold))
+    let begin = begin_of_difference(a.raw, b.raw);
+    folded(escaped(&a.raw[begin..]), fold).cmp(folded(escaped(&b.raw[begin..]), fold))
+}
+
+/// Where the first character that differs begins, or one before it, whatever of these bytes is UTF-8.
+fn begin_of_difference(a: &[u8], b: &[u8]) -> usize {
+    let alike = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let continues = |bytes: &[u8], at| matches!(bytes.get(at), Some(0x80..0xc0));
+    // A character has at most four bytes; so behind more of those that only continue one, each is for itself.
+    let mut ends = (alike.saturating_sub(3)..=alike).rev();
+    ends.find(|&at| !continues(a, at) && !continues(b, at)).unwrap_or(alike)
 }
 
 /// `/` becomes NUL, which no name contains and which sorts first: so a folder's files stand together.
-fn folded<F: IntoIterator<Item = char>>(text: &str, fold: fn(char) -> F) -> impl Iterator<Item = char> {
-    text.chars().map(|character| if character == '/' { '\0' } else { character }).flat_map(fold)
+fn folded<F: IntoIterator<Item = char>>(
+    text: impl Iterator<Item = char>,
+    fold: fn(char) -> F,
+) -> impl Iterator<Item = char> {
+    text.map(|character| if character == '/' { '\0' } else { character }).flat_map(fold)
 }
 
-fn collides_folded(a: &str, b: &str) -> bool {
-    let mut rest = folded(b, char::to_lowercase);
-    folded(a, char::to_lowercase).all(|character| rest.next() == Some(character))
+fn collides_folded(a: FileEntry, b: FileEntry) -> bool {
+    let mut rest = folded(escaped(b.raw), char::to_lowercase);
+    folded(escaped(a.raw), char::to_lowercase).all(|character| rest.next() == Some(character))
         && matches!(rest.next(), None | Some('\0'))
 }

@@ -54,11 +54,11 @@ fn put(out: &mut Vec<u8>, key: &str, value: Option<Bencode>) {
 
 fn emit_file(out: &mut Vec<u8>, file: &FileEntry) {
     let padding = format!(".pad/{}", file.length);
-    let inside = if file.padding { &padding } else { file.inside };
+    let inside = if file.padding { padding.as_bytes() } else { file.raw };
     out.push(b'd');
     put(out, "attr", file.padding.then(|| "p".into()));
     put(out, "length", Some(size(file.length)));
-    put(out, "path", Some(Bencode::list(inside.split('/'))));
+    put(out, "path", Some(Bencode::list(inside.split(|byte| *byte == b'/'))));
     out.push(b'e');
 }
 
@@ -109,7 +109,7 @@ mod tests {
         metainfo.tiers = vec![vec!["http://a/".into()]];
         metainfo.files = Files::of_folder("name", 0, 0);
         for (inside, length, padding) in [("a", 1, false), ("", 9, true), ("b/c", 0, false)] {
-            metainfo.files.push(inside, length, padding);
+            metainfo.files.push(inside.as_bytes(), length, padding);
         }
         (metainfo.is_folder, metainfo.length) = (true, 10);
         let text = String::from_utf8(metainfo.emit()).unwrap();
@@ -132,9 +132,9 @@ mod tests {
             let mut files = Files::of_folder("name", 0, 0);
             for (place, (length, padding)) in sizes.iter().enumerate() {
                 let inside = if *padding { String::new() } else { format!("{}/{place}", place % 3) };
-                files.push(&inside, *length, *padding);
+                files.push(inside.as_bytes(), *length, *padding);
             }
-            files.push("last", 1, false);
+            files.push(b"last", 1, false);
             let length = files.length();
             let mut seen = std::collections::BTreeSet::new();
             let tiers: Vec<Vec<String>> = tiers.into_iter()

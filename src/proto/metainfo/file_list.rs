@@ -1,9 +1,14 @@
 //! The files of a torrent, in little memory.
 //!
-//! Floor 1. A torrent may have a million of them: so all paths stand in one text, without the torrent's name, with which
-//! each begins, and of a file is kept only where it ends there and where its content begins. A .torrent file takes more
-//! for each, so that this never takes more than it.
+//! Floor 1. A torrent may have a million of them: so all paths stand one behind the other, without the torrent's name, with
+//! which each begins, and of a file is kept only where it ends there and where its content begins. They stand there as in
+//! the .torrent file, and are escaped when they are asked for: escaped, names that are not UTF-8 are three times as long.
+//! A .torrent file takes more for each, so that this never takes more than it.
 
+use super::collide::compare;
+use crate::proto::path;
+use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 
 /// The files of a torrent in its order, without gaps.
@@ -11,8 +16,8 @@ use std::fmt;
 pub struct Files {
     /// The torrent's name if it is of a folder, else empty.
     folder: String,
-    /// The paths within the folder, one after the other.
-    paths: String,
+    /// The paths within the folder, one after the other, nothing escaped.
+    paths: Vec<u8>,
     entries: Vec<Entry>,
     /// The bytes of all files.
     length: u64,
@@ -25,6 +30,8 @@ struct Entry {
     offset: u64,
     /// Where its path ends in the text; it begins where the one before ends.
     path_end: u32,
+    /// Nothing in its path is to be escaped.
+    plain: bool,
     padding: bool,
 }
 
@@ -33,8 +40,9 @@ struct Entry {
 pub struct FileEntry<'a> {
     /// The folder's name; empty if the torrent is of a single file.
     folder: &'a str,
-    /// The path within the torrent's folder, safe components joined by `/`; of a single file its name, of padding nothing.
-    pub inside: &'a str,
+    /// What [`inside`](FileEntry::inside) is made of.
+    pub(super) raw: &'a [u8],
+    plain: bool,
     /// In bytes; may be 0.
     pub length: u64,
     /// Where the file begins in the content, in bytes.
@@ -43,7 +51,18 @@ pub struct FileEntry<'a> {
     pub padding: bool,
 }
 
-impl FileEntry<'_> {
+impl<'a> FileEntry<'a> {
+    /// The path within the torrent's folder, safe components joined by `/`; of a single file its name, of padding nothing.
+    pub fn inside(&self) -> Cow<'a, str> {
+        let plain = str::from_utf8(self.raw).ok().filter(|_| self.plain);
+        plain.map_or_else(|| path::escaped(self.raw).collect::<String>().into(), Cow::Borrowed)
+    }
+
+    /// Which of two comes first when they are sorted by the components of their paths.
+    pub fn order(&self, other: &FileEntry) -> Ordering {
+        compare(*self, *other, |character| [character])
+    }
+
     /// The path, beginning with the torrent's name. Of padding `name/.pad/LENGTH`, which several may share.
     pub fn path(&self) -> String {
         self.to_string()
@@ -59,9 +78,9 @@ impl FileEntry<'_> {
 impl fmt::Display for FileEntry<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.folder, self.padding) {
-            ("", _) => f.write_str(self.inside),
+            ("", _) => f.write_str(&self.inside()),
             (folder, true) => write!(f, "{folder}/.pad/{}", self.length),
-            (folder, false) => write!(f, "{folder}/{}", self.inside),
+            (folder, false) => write!(f, "{folder}/{}", self.inside()),
         }
     }
 }
@@ -71,7 +90,7 @@ impl Files {
     pub fn of_folder(name: &str, files: usize, paths_bytes: usize) -> Files {
         Files {
             folder: name.to_string(),
-            paths: String::with_capacity(paths_bytes),
+            paths: Vec::with_capacity(paths_bytes),
             entries: Vec::with_capacity(files),
             length: 0,
         }
@@ -80,17 +99,18 @@ impl Files {
     /// A single file.
     pub fn single(name: &str, length: u64) -> Files {
         let mut files = Files::default();
-        files.push(name, length, false);
+        files.push(name.as_bytes(), length, false);
         files
     }
 
-    /// Adds a file behind the others.
-    pub fn push(&mut self, inside: &str, length: u64, padding: bool) {
-        self.paths.push_str(inside);
+    /// Adds a file behind the others. `inside` is its path within the folder, of components that are safe once escaped.
+    pub fn push(&mut self, inside: &[u8], length: u64, padding: bool) {
+        self.paths.extend_from_slice(inside);
         // Neither 4 GiB of paths nor 2^64 bytes of content can be in a .torrent file that is read; whoever makes one of
         // such a folder reads it again before anything comes of it.
         let path_end = u32::try_from(self.paths.len()).unwrap_or(u32::MAX);
-        self.entries.push(Entry { offset: self.length, path_end, padding });
+        let plain = path::plain(inside).is_some();
+        self.entries.push(Entry { offset: self.length, path_end, plain, padding });
         self.length = self.length.saturating_add(length);
     }
 
@@ -103,11 +123,6 @@ impl Files {
     /// The bytes of all files together.
     pub fn length(&self) -> u64 {
         self.length
-    }
-
-    /// The bytes of all paths together, the torrent's name left out.
-    pub fn paths_bytes(&self) -> usize {
-        self.paths.len()
     }
 
     /// How many files there are, padding included.
@@ -127,14 +142,15 @@ impl Files {
 
     /// The file at a place of the list. At a place that the list has not there is an empty one without a name.
     pub fn at(&self, place: usize) -> FileEntry<'_> {
-        let ends = Entry { offset: self.length, path_end: u32::MAX, padding: false };
+        let ends = Entry { offset: self.length, path_end: u32::MAX, plain: true, padding: false };
         let entry = self.entries.get(place).unwrap_or(&ends);
         let begin =
             place.checked_sub(1).and_then(|before| self.entries.get(before)).map_or(0, |before| before.path_end);
         let end = self.entries.get(place + 1).map_or(self.length, |next| next.offset);
         FileEntry {
             folder: &self.folder,
-            inside: self.paths.get(begin as usize..entry.path_end as usize).unwrap_or_default(),
+            raw: self.paths.get(begin as usize..entry.path_end as usize).unwrap_or_default(),
+            plain: entry.plain,
             length: end - entry.offset,
             offset: entry.offset,
             padding: entry.padding,
@@ -157,12 +173,15 @@ impl Files {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
 
     #[test]
     fn files_are_found_by_their_place_and_by_their_bytes() {
         let mut files = Files::of_folder("name", 0, 0);
         for (inside, length, padding) in [("a/b", 5, false), ("", 3, true), ("é", 0, false), ("c", 2, false)] {
-            files.push(inside, length, padding);
+            files.push(inside.as_bytes(), length, padding);
         }
         assert_eq!(
             files.iter().map(|file| file.path()).collect::<Vec<_>>(),
@@ -172,12 +191,27 @@ mod tests {
             files.iter().map(|file| (file.offset, file.length)).collect::<Vec<_>>(),
             [(0, 5), (5, 3), (8, 0), (8, 2)]
         );
-        assert_eq!((files.len(), files.count(), files.length(), files.paths_bytes()), (4, 3, 10, 6));
+        assert_eq!((files.len(), files.count(), files.length()), (4, 3, 10));
         assert_eq!([0, 4, 5, 7, 8, 9, 10, 11].map(|offset| files.first_behind(offset)), [0, 0, 1, 1, 3, 3, 4, 4]);
-        assert_eq!((files.at(4).inside, files.at(4).length, files.at(9).end()), ("", 0, 10));
+        assert_eq!((&*files.at(4).inside(), files.at(4).length, files.at(9).end()), ("", 0, 10));
         let single = Files::single("one", 7);
         assert_eq!((single.at(0).path().as_str(), single.at(0).end(), single.first_behind(7)), ("one", 7, 1));
         assert_eq!(Files::default().first_behind(0), 0);
         assert_eq!(size_of::<Entry>(), 16);
+    }
+
+    /// Whole characters, halves of some, and what is never one.
+    const BYTES: &[u8] = b"a%/\n\xc3\x81\xa9\xe3\xf0\xff";
+
+    proptest! {
+        #[test]
+        fn files_are_in_the_order_of_their_names_as_they_are_on_the_disk(
+            a in vec(select(BYTES), 0..12), b in vec(select(BYTES), 0..12), both in vec(select(BYTES), 0..8),
+        ) {
+            let mut files = Files::of_folder("name", 0, 0);
+            [a, b].iter().for_each(|name| files.push(&[&both[..], name].concat(), 0, false));
+            let (a, b) = (files.at(0), files.at(1));
+            prop_assert_eq!(a.order(&b), a.inside().split('/').cmp(b.inside().split('/')));
+        }
     }
 }

@@ -16,11 +16,6 @@ const BITCOMET_PADDING: &[u8] = b"_____padding_file";
 /// The least that a file takes in a .torrent file besides its path, in bytes: `d6:lengthi1e4:pathlee`.
 const LEAST_ENTRY_BYTES: usize = 21;
 
-/// The bytes that all paths of a torrent may always take. Beyond it they may take no more than they do in the .torrent
-/// file: escaped, names that are not UTF-8 become three times as long, and a large file of nothing else would take more
-/// memory than anybody expects of it.
-const FREE_PATHS_BYTES: usize = 4 << 20;
-
 /// The content of a torrent of one file, which has `length` and no `files`.
 pub(super) fn single(length: Option<Value<'_>>, attr: Option<Value<'_>>, name: &str) -> Result<Files, MetainfoError> {
     if has_attr(attr, b'l') {
@@ -49,7 +44,6 @@ pub(super) fn folder(
     // Room for all of them at once: what grows step by step takes twice as much at times.
     let count = items.clone().count();
     let paths_bytes = list.raw().len().saturating_sub(count * LEAST_ENTRY_BYTES);
-    let most_bytes = paths_bytes.max(FREE_PATHS_BYTES);
     let mut files = Files::of_folder(name, count, paths_bytes);
     let mut symlinks = 0usize;
     for (place, item) in items.enumerate() {
@@ -57,13 +51,6 @@ pub(super) fn folder(
             symlinks += 1;
             continue;
         };
-        if files.paths_bytes() + inside.len() > most_bytes {
-            return refuse(
-                "info.files",
-                "too many and too long paths once escaped",
-                format!("at most {most_bytes} bytes"),
-            );
-        }
         if files.length().checked_add(length).is_none() {
             return refuse(format!("info.files[{place}].length"), length.to_string(), "a sum below 2^64");
         }
@@ -82,7 +69,7 @@ pub(super) fn folder(
 
 /// The file at `place` of the list, or `None` if it is a symlink: its path in the folder, whose name has so many bytes, its
 /// length, and whether it is padding.
-fn read_file(item: Value<'_>, place: usize, name: usize) -> Result<Option<(String, u64, bool)>, MetainfoError> {
+fn read_file(item: Value<'_>, place: usize, name: usize) -> Result<Option<(Vec<u8>, u64, bool)>, MetainfoError> {
     let field = |key: &str| format!("info.files[{place}]{key}");
     let Some([length_value, path_utf8, plain_path, attr]) = item.get_all([b"length", b"path.utf-8", b"path", b"attr"])
     else {
@@ -100,7 +87,7 @@ fn read_file(item: Value<'_>, place: usize, name: usize) -> Result<Option<(Strin
     let components = utf8.or(plain_path);
     let padding = has_attr(attr, b'p') || components.is_some_and(is_bitcomet_padding);
     let path = match padding {
-        true => String::new(),
+        true => Vec::new(),
         false => read_path(components, name, || field(if utf8.is_some() { ".path.utf-8" } else { ".path" }))?,
     };
     Ok(Some((path, length, padding)))
@@ -113,17 +100,19 @@ fn read_length(value: Option<Value<'_>>, field: impl Fn() -> String) -> Result<u
     }
 }
 
-fn read_path(list: Option<Value<'_>>, name: usize, field: impl Fn() -> String) -> Result<String, MetainfoError> {
+/// The path as it stands in the torrent, joined by `/`; it is found good as it will be when it is escaped.
+fn read_path(list: Option<Value<'_>>, name: usize, field: impl Fn() -> String) -> Result<Vec<u8>, MetainfoError> {
     let Some(items) = list.and_then(Value::items) else {
         return refuse_value(field(), list, "a list of names");
     };
-    let mut path = String::new();
+    let (mut path, mut escaped_bytes) = (Vec::new(), name);
     for item in items {
         if !path.is_empty() {
-            path.push('/');
+            path.push(b'/');
         }
-        path.push_str(&read_component(item, &field)?);
-        if name + 1 + path.len() > path::MAX_PATH_BYTES {
+        escaped_bytes += 1 + read_component(item, &field)?.len();
+        path.extend_from_slice(item.as_bytes().unwrap_or_default());
+        if escaped_bytes > path::MAX_PATH_BYTES {
             return refuse(field(), "a longer path", format!("at most {} bytes", path::MAX_PATH_BYTES));
         }
     }
