@@ -2,11 +2,13 @@
 //!
 //! Floor 4. A file that comes, goes or is renamed changes its folder's time of change, and that is all that is asked for,
 //! past what a network disk has in its cache. What it does not show, a file that is written over in place, is seen at the
-//! next look at everything. File systems in user space (FUSE) may keep no such times: there all is read each time.
+//! next look at everything. File systems in user space (FUSE) may keep no such times: there all is read each time. A
+//! folder that can't be read just now, as when a server is away, counts as unchanged, and is read again at the next look.
 
 use rustix::fs::{AtFlags, CWD, StatxFlags};
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -75,25 +77,36 @@ impl Changes {
         if self.read.len() >= MOST_FOLDERS {
             return;
         }
-        let stamp = stamp(&dir);
-        let same = before.get(&dir).filter(|before| !all && before.stamp.is_some() && before.stamp == stamp);
-        let below = match same {
-            Some(before) => {
-                found.unchanged.push(dir.clone());
-                before.below.clone()
+        let (known, stamp) = (before.get(&dir), stamp(&dir));
+        let same = known.is_some_and(|known| !all && known.stamp.is_some() && known.stamp == stamp);
+        let read = if same { None } else { Some(read(&dir, deep)) };
+        let (stamp, below) = match (read, known) {
+            (Some(Ok((below, torrents))), _) => {
+                found.torrents.extend(torrents);
+                (stamp.filter(|(_, changed)| is_past(*changed)), below)
             }
-            None => read(&dir, deep, &mut found.torrents),
+            (Some(Err(error)), _) if is_gone(&error) => (None, Vec::new()),
+            (_, None) => (None, Vec::new()),
+            (_, Some(known)) => {
+                found.unchanged.push(dir.clone());
+                (stamp.filter(|_| same), known.below.clone())
+            }
         };
-        let stamp = stamp.filter(|(_, changed)| is_past(*changed));
         self.read.insert(dir, Read { stamp, below: below.clone() });
         below.into_iter().for_each(|dir| self.look_into(dir, deep - 1, all, before, found));
     }
 }
 
-/// The folders below `dir`; its torrent files are added to `torrents`.
-fn read(dir: &Path, deep: usize, torrents: &mut Vec<PathBuf>) -> Vec<PathBuf> {
-    let mut below = Vec::new();
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+/// Whether an error says that there is nothing, and not that there is no telling.
+pub fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// The folders below `dir`, and its torrent files.
+fn read(dir: &Path, deep: usize) -> io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let (mut below, mut torrents) = (Vec::new(), Vec::new());
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
         let path = entry.path();
         if entry.file_name().to_string_lossy().starts_with('.') {
             continue;
@@ -106,7 +119,7 @@ fn read(dir: &Path, deep: usize, torrents: &mut Vec<PathBuf>) -> Vec<PathBuf> {
             _ => {}
         }
     }
-    below
+    Ok((below, torrents))
 }
 
 /// The stamp of a folder, fresh from the disk or the server. Where the system does not tell, it is read each time.
@@ -163,6 +176,13 @@ mod tests {
         assert_eq!(names(&found), ["c.torrent", "d.torrent"]);
         assert!(found.left_alone(&root.join("a.torrent")) && !found.left_alone(&below.join("c.torrent")));
         assert_eq!(names(&changes.look(true)).len(), 4);
+
+        // One that can't be read just now, here for a name that is too long, is as it was.
+        let away = root.join("below").join("x".repeat(300));
+        let known = changes.read.remove(&below).unwrap();
+        changes.read.insert(away.clone(), known);
+        changes.read.get_mut(&root.join("below")).unwrap().below = vec![away.clone()];
+        assert!(changes.look(false).left_alone(&away.join("c.torrent")));
 
         fs::remove_dir_all(root.join("below")).unwrap();
         let found = changes.look(false);

@@ -4,7 +4,7 @@
 //! Floor 4, the eyes of [`many`](super::many). A file that is no torrent may be half written: it is told of only when it
 //! stayed the same from one look to the next, and once.
 
-use super::changes::Changes;
+use super::changes::{Changes, is_gone};
 use super::source;
 use crate::engine::Job;
 use crate::proto::id::InfoHash;
@@ -12,6 +12,7 @@ use crate::proto::path::for_terminal;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -107,11 +108,20 @@ impl Folder {
     fn find(&mut self, all: bool, stop: &mut dyn FnMut(usize)) -> BTreeMap<PathBuf, Stamp> {
         let found = self.changes.look(all);
         let mut files: BTreeMap<PathBuf, Stamp> = BTreeMap::new();
-        for path in &found.torrents {
-            let has_room = self.seen.len() < MOST_TORRENTS || self.seen.contains_key(path);
-            if has_room && let Some(stamp) = stamp(path) {
-                files.insert(path.clone(), stamp);
-            }
+        let mut room = MOST_TORRENTS.saturating_sub(self.seen.len());
+        for path in found.torrents.iter() {
+            let known = self.seen.get(path).map(|(stamp, _)| *stamp);
+            let stamp = match stamp(path) {
+                Ok(Some(stamp)) if known.is_some() || room > 0 => stamp,
+                Ok(_) => continue,
+                // A server that does not answer just now has taken nothing away.
+                Err(error) => match known.filter(|_| !is_gone(&error)) {
+                    Some(known) => known,
+                    None => continue,
+                },
+            };
+            room -= usize::from(known.is_none());
+            files.insert(path.clone(), stamp);
         }
         self.seen.retain(|path, (_, fate)| {
             let stays = files.contains_key(path) || found.left_alone(path);
@@ -121,7 +131,7 @@ impl Folder {
             // What is being written changes, though its folder does not.
             if stays
                 && !matches!(fate, Fate::Runs { .. })
-                && let Some(stamp) = stamp(path)
+                && let Ok(Some(stamp)) = stamp(path)
             {
                 files.insert(path.clone(), stamp);
             }
@@ -189,9 +199,10 @@ impl Fate {
     }
 }
 
-fn stamp(file: &Path) -> Option<Stamp> {
-    let metadata = fs::metadata(file).ok().filter(fs::Metadata::is_file)?;
-    Some((metadata.modified().ok(), metadata.len()))
+/// `None`: it is no file.
+fn stamp(file: &Path) -> io::Result<Option<Stamp>> {
+    let metadata = fs::metadata(file)?;
+    Ok(metadata.is_file().then(|| (metadata.modified().ok(), metadata.len())))
 }
 
 #[cfg(test)]
