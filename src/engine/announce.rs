@@ -27,6 +27,8 @@ use ureq::config::IpFamily;
 const MOST_THREADS: usize = 32;
 /// Announces at once to one tracker.
 const MOST_A_TRACKER: usize = 2;
+/// Scrapes at once: most threads are always there for announces, though all scrapes hang.
+const MOST_SCRAPES: usize = 8;
 /// How long a tracker may take to answer (libtorrent: 40 s, transmission: 60 s).
 const DEADLINE: Duration = Duration::from_secs(30);
 /// How long a tracker over UDP may: two waits of BEP 15, 15 s and 30 s.
@@ -48,6 +50,8 @@ struct Pool {
     waiting: VecDeque<Job>,
     /// The announce URL that each running thread asks, and whether by its other family.
     asked: Vec<(String, bool)>,
+    /// So many of these are scrapes.
+    scrapes: usize,
     /// Threads that are running; one more than `asked` has while one looks for its next job.
     threads: usize,
 }
@@ -102,11 +106,14 @@ impl Announcers {
         while let Some((torrent, announcement)) = pool.next().and_then(|at| pool.waiting.remove(at)) {
             let tracker = (announcement.url.clone(), announcement.other_family);
             pool.asked.push(tracker.clone());
+            let scrapes = usize::from(announcement.scrape);
+            pool.scrapes += scrapes;
             drop(pool);
             let outcome = Box::new(announce(&announcement));
             let event = Event::Announced { announcement, outcome };
             let _ = self.manager.send(Input::Torrent { torrent, event });
             pool = self.lock();
+            pool.scrapes -= scrapes;
             if let Some(at) = pool.asked.iter().position(|asked| *asked == tracker) {
                 pool.asked.swap_remove(at);
             }
@@ -130,8 +137,9 @@ impl Pool {
         let first = |scrape, most| {
             self.waiting.iter().position(|(_, waiting)| waiting.scrape == scrape && count(waiting) < most)
         };
-        // No announce waits for a scrape: these come last, and leave a thread for others to ask the same tracker.
-        first(false, MOST_A_TRACKER).or_else(|| first(true, 1))
+        // No announce waits for a scrape: these come last, and leave threads for others, to ask the same tracker too.
+        let scrape = || if self.scrapes < MOST_SCRAPES { first(true, 1) } else { None };
+        first(false, MOST_A_TRACKER).or_else(scrape)
     }
 }
 

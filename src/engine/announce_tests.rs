@@ -249,12 +249,12 @@ fn a_scrape_asks_how_the_swarm_stands() {
     assert_eq!(announce(&scrape_of(format!("http://{down}/announce"))).unwrap_err().retry_in, None, "it may come back");
 }
 
-/// However many scrapes hang, an announce to the same tracker is made.
+/// However many scrapes hang, of however many trackers, an announce is made, to the same tracker too.
 #[test]
 fn no_announce_waits_for_a_scrape() {
     let (hangs, opened) = crossbeam_channel::bounded::<()>(0);
     let addr = serve(move |target, socket| {
-        if target.starts_with("/scrape") {
+        if target.contains("/scrape") {
             let _ = opened.recv();
         }
         let _ = socket.write_all(&http("200 OK", "d5:peers0:e"));
@@ -265,17 +265,25 @@ fn no_announce_waits_for_a_scrape() {
     for torrent in 0..10 {
         announcers.announce(torrent, scrape_of(url())).unwrap();
     }
-    for torrent in 10..20 {
+    let scrapes = MOST_THREADS + 20;
+    for torrent in 10..scrapes {
+        announcers.announce(torrent, scrape_of(format!("http://{addr}/{torrent}/announce"))).unwrap();
+    }
+    wait_until("as many hang as may", || {
+        let pool = announcers.lock();
+        pool.asked.len() == pool.threads
+    });
+    for torrent in scrapes..scrapes + 10 {
         announcers.announce(torrent, announcement(url())).unwrap();
     }
-    for _ in 10..20 {
+    for _ in 0..10 {
         match inbox.recv_timeout(PATIENCE).expect("it is made") {
-            Input::Torrent { torrent, .. } => assert!(torrent >= 10),
+            Input::Torrent { torrent, .. } => assert!(torrent >= scrapes),
             _ => panic!("something else comes"),
         }
     }
     drop(hangs);
-    all_come(&inbox, 10);
+    all_come(&inbox, scrapes);
 }
 
 /// BEP 15: after 15 s and 30 s of silence comes a wait of a minute.
