@@ -52,9 +52,14 @@ impl Blocklist {
         match range_of_line(line)? {
             Some(Range::V4(first, last)) => self.v4.push((first, last)),
             Some(Range::V6(first, last)) => self.v6.push((first, last)),
-            None => return Ok(()),
+            None => {}
         }
-        // Lists that repeat themselves need no more memory than others.
+        Ok(())
+    }
+
+    /// Keeps a list that grows within bounds: one that repeats itself needs no more memory than others, and one that is too
+    /// long is refused.
+    pub fn bound(&mut self) -> Result<(), &'static str> {
         if self.len() <= 2 * MOST_RANGES { Ok(()) } else { self.merge() }
     }
 
