@@ -6,46 +6,23 @@
 use super::choice::Files;
 use super::exit::{self, Exit, Failure};
 use super::options::{self, Flag, Parsed};
-use super::run_options::{self, BLOCKLIST, DISPLAY_INTERVAL, HELP, IP, JSON, MAX_UPLOADS, QUIET, VERBOSE};
+use super::run_options::{self, BLOCKLIST, DISPLAY_INTERVAL, HELP, IP, JSON, MAX_PEERS, MAX_UPLOAD_RATE, MAX_UPLOADS};
+use super::run_options::{PORT, QUIET, STATE, VERBOSE, connect, rate};
 use super::running::{self, Until, Watched};
 use super::view::View;
-use super::{blocklist, json, keys, list, peers_view, say, source, states};
+use super::{json, keys, list, peers_view, say, source, states};
 use crate::engine::in_words;
-use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Duty, Job};
+use crate::engine::{Config, DEFAULT_MEMORY_BYTES, Duty, Job};
 use crate::proto::path::for_terminal;
 use std::ffi::OsString;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Most connections that can be asked for: two threads each, and a file descriptor.
-const MOST_PEERS: u64 = 10_000;
 /// Most memory that can be asked for, in MiB: beyond any line's bandwidth times delay.
 const MOST_MEMORY_MIB: u64 = 16 << 10;
-/// Fastest limit that can be asked for: 1 TiB a second.
-const MOST_RATE_KIB: u64 = 1 << 30;
 /// Longest time without progress that can be asked for: a year.
 const MOST_TIMEOUT_SECONDS: u64 = 365 * 24 * 3600;
 const MIB: u64 = 1 << 20;
-
-/// The option for the port that is listened on; `seed` and `many` have these too.
-pub const PORT: Flag = Flag {
-    short: "p",
-    long: "port",
-    value: Some("PORT"),
-    help: "Listen on this port, or the first free one of a range such as 7000-7010;\n\
-           0: the system chooses (default: 6881-6999).",
-};
-/// The option that limits connections.
-pub const MAX_PEERS: Flag =
-    Flag { short: "", long: "max-peers", value: Some("N"), help: "Most connections of a torrent (default: 50)." };
-/// The option that limits what all torrents upload.
-pub const MAX_UPLOAD_RATE: Flag = Flag {
-    short: "",
-    long: "max-upload-rate",
-    value: Some("KB/s"),
-    help: "Most that all torrents upload, in 1024 bytes a second; 0: any (the default).",
-};
 
 /// The options.
 pub const FLAGS: [Flag; 23] = [
@@ -106,13 +83,7 @@ pub const FLAGS: [Flag; 23] = [
         value: None,
         help: "Reserve the space of files first (default: sparse files).",
     },
-    Flag {
-        short: "",
-        long: "state",
-        value: Some("DIR"),
-        help: "Where is kept what was fetched, so that it need not be checked again\n\
-               (default: $XDG_STATE_HOME/swarmlet, or ~/.local/state/swarmlet).",
-    },
+    STATE,
     Flag { short: "", long: "check", value: None, help: "Check all content, whatever the state says." },
     BLOCKLIST,
     DISPLAY_INTERVAL,
@@ -192,10 +163,6 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
         return Err(Failure::usage("nothing is left to fetch of any torrent"));
     }
     if !given.has("quiet") {
-        for (source, metainfo) in &torrents {
-            let name = source::shown(source);
-            metainfo.warnings.iter().for_each(|warning| say::problem(&format!("{name}: warning: {warning}")));
-        }
         for pattern in files.idle(&torrents) {
             say::problem(&format!("warning: --exclude {pattern} fits no file"));
         }
@@ -215,12 +182,6 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     )
 }
 
-/// A limit in units of 1024 bytes a second, as bytes a second. 0 is none, as in 2004.
-pub fn rate(given: &Parsed, option: &str) -> Result<Option<u64>, Failure> {
-    let kibibytes = given.number(option, 0..=MOST_RATE_KIB, "units of 1024 bytes a second")?;
-    Ok(kibibytes.filter(|rate| *rate > 0).map(|rate| rate << 10))
-}
-
 fn configure(given: &Parsed, view: &View) -> Result<Config, Failure> {
     let memory = given.number("memory", 1..=MOST_MEMORY_MIB, "MiB")?;
     let timeout = given.number("stop-timeout", 1..=MOST_TIMEOUT_SECONDS, "seconds")?;
@@ -233,38 +194,6 @@ fn configure(given: &Parsed, view: &View) -> Result<Config, Failure> {
         check_all: given.has("check"),
         ..connect(given, view)?
     })
-}
-
-/// What all commands have that connect to peers.
-pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
-    let max_peers = given.number("max-peers", 1..=MOST_PEERS, "connections")?;
-    let list = run_options::blocklist(given).map_or_else(|| Ok(Default::default()), |path| blocklist::read(&path));
-    let (blocklist, told) = list?;
-    told.iter().for_each(|line| say::problem(line));
-    Ok(Config {
-        blocklist,
-        ports: given.value("port").map_or(Ok(DEFAULT_PORTS), |text| ports(&text.to_string_lossy()))?,
-        max_peers: max_peers.map_or(DEFAULT_MAX_PEERS, |number| number as usize),
-        total_upload_rate: rate(given, "max-upload-rate")?,
-        upload_slots: given.number("max-uploads", 1..=MOST_PEERS, "peers")?.map(|number| number as usize),
-        ip: run_options::ip(given)?,
-        status_every: run_options::display_interval(given, view)?,
-        ..Config::default()
-    })
-}
-
-/// `7000`, `7000-7010`, or `0`.
-pub fn ports(text: &str) -> Result<RangeInclusive<u16>, Failure> {
-    let range = match text.split_once('-') {
-        Some((first, last)) => first.parse().ok().zip(last.parse().ok()).filter(|&(first, _)| first > 0),
-        None => text.parse().ok().map(|port: u16| (port, port)),
-    };
-    match range {
-        Some((first, last)) if first <= last => Ok(first..=last),
-        _ => Err(Failure::usage(format!(
-            "--port {text}: expected a port from 1 to 65535, a range such as 7000-7010, or 0"
-        ))),
-    }
 }
 
 fn make_dir(dir: &Path) -> Result<(), Failure> {
@@ -282,16 +211,6 @@ mod tests {
     fn complaint(arguments: &[&str]) -> (u8, String) {
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
         run(&arguments).err().map_or((0, String::new()), |failure| (failure.exit.code(), failure.text))
-    }
-
-    #[test]
-    fn ports_are_one_or_a_range_or_none() {
-        assert_eq!(ports("7000").unwrap(), 7000..=7000);
-        assert_eq!(ports("7000-7010").unwrap(), 7000..=7010);
-        assert_eq!(ports("0").unwrap(), 0..=0);
-        for wrong in ["", "-", "x", "65536", "-1", "7010-7000", "0-10", "7000-", "1-2-3"] {
-            assert_eq!(ports(wrong).unwrap_err().exit, Exit::Usage, "{wrong}");
-        }
     }
 
     #[test]

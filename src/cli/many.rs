@@ -4,9 +4,9 @@
 
 use super::exit::{self, EXITS, Exit, Failure};
 use super::folder::Folder;
-use super::get::{MAX_PEERS, PORT, connect, rate};
 use super::options::{self, Flag};
-use super::run_options::{self, BLOCKLIST, DISPLAY_INTERVAL, HELP, IP, JSON, MAX_UPLOADS, QUIET, VERBOSE};
+use super::run_options::{self, BLOCKLIST, DISPLAY_INTERVAL, HELP, IP, JSON, MAX_PEERS, MAX_UPLOADS, PORT};
+use super::run_options::{QUIET, STATE, VERBOSE, connect, rate};
 use super::running::{self, Until, Watched};
 use super::{json, keys, say, states};
 use crate::engine::Config;
@@ -54,12 +54,7 @@ pub const FLAGS: [Flag; 16] = [
         value: Some("N"),
         help: "Most torrents that download at once (default: 5).",
     },
-    Flag {
-        short: "",
-        long: "state",
-        value: Some("DIR"),
-        help: "Remember here what is had (default: $XDG_STATE_HOME/swarmlet).",
-    },
+    STATE,
     BLOCKLIST,
     DISPLAY_INTERVAL,
     QUIET,

@@ -5,11 +5,13 @@
 use super::exit::{Exit, Failure};
 use super::options::{Flag, Parsed};
 use super::view::View;
-use super::{log, source};
+use super::{blocklist, log, say, source};
+use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_PORTS};
 use crate::proto::metainfo::Metainfo;
 use crate::proto::path::for_terminal;
 use std::ffi::OsString;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +19,29 @@ use std::time::Duration;
 const SOONEST: Duration = Duration::from_millis(100);
 /// ... and at least once an hour.
 const LATEST: Duration = Duration::from_secs(3600);
+
+/// Most connections that can be asked for: two threads each, and a file descriptor.
+const MOST_PEERS: u64 = 10_000;
+/// Fastest limit that can be asked for: 1 TiB a second.
+const MOST_RATE_KIB: u64 = 1 << 30;
+/// The option for the port that is listened on.
+pub const PORT: Flag = Flag {
+    short: "p",
+    long: "port",
+    value: Some("PORT"),
+    help: "Listen on this port, or the first free one of a range such as 7000-7010;\n\
+           0: the system chooses (default: 6881-6999).",
+};
+/// The option that limits connections.
+pub const MAX_PEERS: Flag =
+    Flag { short: "", long: "max-peers", value: Some("N"), help: "Most connections of a torrent (default: 50)." };
+/// The option that limits what all torrents upload.
+pub const MAX_UPLOAD_RATE: Flag = Flag {
+    short: "",
+    long: "max-upload-rate",
+    value: Some("KB/s"),
+    help: "Most that all torrents upload, in 1024 bytes a second; 0: any (the default).",
+};
 
 /// The option that says how many peers are served at once.
 pub const MAX_UPLOADS: Flag = Flag {
@@ -63,9 +88,56 @@ pub const BLOCKLIST: Flag = Flag {
            Lines: 1.2.3.0/24, 1.2.3.4-1.2.3.9, 2001:db8::/32; # comments.",
 };
 
+/// The option that says where it is remembered what is had.
+pub const STATE: Flag = Flag {
+    short: "",
+    long: "state",
+    value: Some("DIR"),
+    help: "Where is kept what was fetched, so that it need not be checked again\n\
+           (default: $XDG_STATE_HOME/swarmlet, or ~/.local/state/swarmlet).",
+};
+
 /// The file that `--blocklist` names.
 pub fn blocklist(given: &Parsed) -> Option<PathBuf> {
     given.value("blocklist").map(PathBuf::from)
+}
+
+/// What all commands have that connect to peers.
+pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
+    let max_peers = given.number("max-peers", 1..=MOST_PEERS, "connections")?;
+    let path = blocklist(given);
+    let (blocklist, told) = path.map_or_else(|| Ok(Default::default()), |path| blocklist::read(&path))?;
+    told.iter().for_each(|line| say::problem(line));
+    Ok(Config {
+        blocklist,
+        ports: given.value("port").map_or(Ok(DEFAULT_PORTS), |text| ports(&text.to_string_lossy()))?,
+        max_peers: max_peers.map_or(DEFAULT_MAX_PEERS, |number| number as usize),
+        total_upload_rate: rate(given, "max-upload-rate")?,
+        upload_slots: given.number("max-uploads", 1..=MOST_PEERS, "peers")?.map(|number| number as usize),
+        ip: ip(given)?,
+        status_every: display_interval(given, view)?,
+        ..Config::default()
+    })
+}
+
+/// `7000`, `7000-7010`, or `0`.
+pub fn ports(text: &str) -> Result<RangeInclusive<u16>, Failure> {
+    let range = match text.split_once('-') {
+        Some((first, last)) => first.parse().ok().zip(last.parse().ok()).filter(|&(first, _)| first > 0),
+        None => text.parse().ok().map(|port: u16| (port, port)),
+    };
+    match range {
+        Some((first, last)) if first <= last => Ok(first..=last),
+        _ => Err(Failure::usage(format!(
+            "--port {text}: expected a port from 1 to 65535, a range such as 7000-7010, or 0"
+        ))),
+    }
+}
+
+/// A limit in units of 1024 bytes a second, as bytes a second. 0 is none, as in 2004.
+pub fn rate(given: &Parsed, option: &str) -> Result<Option<u64>, Failure> {
+    let kibibytes = given.number(option, 0..=MOST_RATE_KIB, "units of 1024 bytes a second")?;
+    Ok(kibibytes.filter(|rate| *rate > 0).map(|rate| rate << 10))
 }
 
 /// How the run is to be shown; the log begins.
@@ -110,7 +182,7 @@ pub fn must_be_there(dir: &Path) -> Result<(), Failure> {
     Err(Failure::new(Exit::NoInput, format!("{name}: no folder, expected one")))
 }
 
-/// The torrents that are named, for the command `command`; with what they were called by.
+/// The torrents that are named, for the command `command`; with what they were called by. What is odd about them is told.
 pub fn torrents(command: &str, given: &Parsed) -> Result<Vec<(OsString, Metainfo)>, Failure> {
     let sources = given.arguments();
     if sources.is_empty() {
@@ -126,6 +198,10 @@ pub fn torrents(command: &str, given: &Parsed) -> Result<Vec<(OsString, Metainfo
         torrents.push((source, metainfo));
     }
     source::check_distinct(&torrents)?;
+    for (source, metainfo) in torrents.iter().filter(|_| !given.has("quiet")) {
+        let name = source::shown(source);
+        metainfo.warnings.iter().for_each(|warning| say::problem(&format!("{name}: warning: {warning}")));
+    }
     Ok(torrents)
 }
 
@@ -137,6 +213,16 @@ mod tests {
     fn given(arguments: &[&str]) -> Parsed {
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
         options::parse("get", &[IP, DISPLAY_INTERVAL], &arguments).unwrap()
+    }
+
+    #[test]
+    fn ports_are_one_or_a_range_or_none() {
+        assert_eq!(ports("7000").unwrap(), 7000..=7000);
+        assert_eq!(ports("7000-7010").unwrap(), 7000..=7010);
+        assert_eq!(ports("0").unwrap(), 0..=0);
+        for wrong in ["", "-", "x", "65536", "-1", "7010-7000", "0-10", "7000-", "1-2-3"] {
+            assert_eq!(ports(wrong).unwrap_err().exit, Exit::Usage, "{wrong}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Runs the engine, shows what it says, and has it do what the person wishes, until it has stopped.
 //!
-//! Floor 4. What `get` and `seed` have in common.
+//! Floor 4. What `get`, `seed` and `many` have in common.
 
 use super::exit::{Exit, Failure};
 use super::folder::Folder;

@@ -3,9 +3,9 @@
 //! Floor 4. It is looked at first, or with `--no-check` believed and proven piece by piece as it is read.
 
 use super::exit::{self, Exit, Failure};
-use super::get::{MAX_PEERS, MAX_UPLOAD_RATE, PORT, connect};
 use super::options::{self, Flag, Parsed};
-use super::run_options::{self, BLOCKLIST, DISPLAY_INTERVAL, HELP, IP, JSON, MAX_UPLOADS, QUIET, VERBOSE};
+use super::run_options::{self, BLOCKLIST, DISPLAY_INTERVAL, HELP, IP, JSON, MAX_PEERS, MAX_UPLOAD_RATE, MAX_UPLOADS};
+use super::run_options::{PORT, QUIET, VERBOSE, connect};
 use super::running::{self, Until, Watched};
 use super::{json, say};
 use crate::engine::{Duty, Job};
