@@ -223,9 +223,9 @@ impl Session {
         self.entries.iter().filter(|entry| entry.whole.is_some() && entry.problem.is_none() && !entry.removed).count()
     }
 
-    /// Torrents that ended by themselves.
+    /// Torrents that ended by themselves, and are still there.
     pub fn failed(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.problem.is_some()).count()
+        self.entries.iter().filter(|entry| entry.problem.is_some() && !entry.removed).count()
     }
 
     /// What all torrents download, in bytes a second.
