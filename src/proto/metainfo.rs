@@ -206,8 +206,8 @@ fn read_name(utf8: Option<Value<'_>>, name: Option<Value<'_>>) -> Result<String,
     }
 }
 
-/// Whether a flag is set: it may be a string, and libtorrent and transmission take any number but 0 for yes. Whom to tell of
-/// a torrent is better asked of too few than of too many.
+/// Whether a flag is set. libtorrent and transmission take any number but 0 for yes, and no string; but some programs write
+/// a string, and a secret that is kept for nothing harms less than one that is told.
 fn is_set(flag: Value<'_>) -> bool {
     flag.as_int().map_or(!matches!(flag.as_bytes(), None | Some(b"" | b"0")), |number| number != 0)
 }
