@@ -61,6 +61,9 @@ pub fn safe_component(bytes: &[u8]) -> Result<String, PathProblem> {
     if bytes.len() > MAX_COMPONENT_BYTES {
         return Err(PathProblem::TooLong(bytes.len()));
     }
+    if let Some(name) = plain(bytes) {
+        return Ok(name.to_string());
+    }
     let name: String = escaped(bytes).collect();
     if name.len() > MAX_COMPONENT_BYTES {
         return Err(PathProblem::TooLong(name.len()));

@@ -19,17 +19,20 @@ pub(super) fn check(files: &Files) -> Result<Option<String>, MetainfoError> {
     sort(&mut order, &|a, b| files.at(a).order(&files.at(b)));
     // A file's namesake, or what is in a folder of its name, comes right after it.
     for (&first, &next) in order.iter().zip(order.iter().skip(1)) {
-        let (a, b) = (files.at(first as usize).inside(), files.at(next as usize).inside());
-        if a == b {
-            return refuse("info.files", format!("two files \"{}\"", shown(first)), "every path once");
-        }
-        if b.strip_prefix(&*a).is_some_and(|rest| rest.starts_with('/')) {
-            return refuse("info.files", format!("\"{}\" is a file and a folder", shown(first)), "one of the two");
+        match clash(files.at(first as usize), files.at(next as usize), |character| [character]) {
+            None => {}
+            Some(Clash::Same) => {
+                return refuse("info.files", format!("two files \"{}\"", shown(first)), "every path once");
+            }
+            Some(Clash::Folder) => {
+                return refuse("info.files", format!("\"{}\" is a file and a folder", shown(first)), "one of the two");
+            }
         }
     }
 
     sort(&mut order, &|a, b| compare(files.at(a), files.at(b), char::to_lowercase));
-    let alike = |(a, b): &(&u32, &u32)| collides_folded(files.at(**a as usize), files.at(**b as usize));
+    let alike =
+        |(a, b): &(&u32, &u32)| clash(files.at(**a as usize), files.at(**b as usize), char::to_lowercase).is_some();
     let mut pairs = order.iter().zip(order.iter().skip(1)).filter(alike);
     Ok(pairs.next().map(|(a, b)| {
         let (a, b, more) = (shown(*a), shown(*b), pairs.count());
@@ -62,8 +65,22 @@ fn folded<F: IntoIterator<Item = char>>(
     text.map(|character| if character == '/' { '\0' } else { character }).flat_map(fold)
 }
 
-fn collides_folded(a: FileEntry, b: FileEntry) -> bool {
-    let mut rest = folded(escaped(b.raw), char::to_lowercase);
-    folded(escaped(a.raw), char::to_lowercase).all(|character| rest.next() == Some(character))
-        && matches!(rest.next(), None | Some('\0'))
+/// Why two files can't be on one disk.
+enum Clash {
+    /// They have one path.
+    Same,
+    /// One is in a folder that has the other's path.
+    Folder,
+}
+
+/// Whether the second, which comes behind the first in the order of this `fold`, is in its way.
+fn clash<F: IntoIterator<Item = char>>(a: FileEntry, b: FileEntry, fold: fn(char) -> F) -> Option<Clash> {
+    let begin = begin_of_difference(a.raw, b.raw);
+    let mut rest = folded(escaped(&b.raw[begin..]), fold);
+    let begins_alike = folded(escaped(&a.raw[begin..]), fold).all(|character| rest.next() == Some(character));
+    match rest.next().filter(|_| begins_alike) {
+        None if begins_alike => Some(Clash::Same),
+        Some('\0') => Some(Clash::Folder),
+        _ => None,
+    }
 }
