@@ -3,6 +3,8 @@
 //! Floor 1. Only taken apart, and all at once: a reply is small, and its size was bounded before. How the loops go is from
 //! Mark Adler's `puff.c`, which is made to be read.
 
+use std::cell::LazyCell;
+
 /// Bits of the longest code.
 const MOST_BITS: usize = 15;
 /// The order in which the lengths of the code for lengths stand (RFC 1951, 3.2.7).
@@ -106,6 +108,15 @@ impl Code {
 }
 
 fn inflate(input: &mut Bits, out: &mut Vec<u8>, most: usize) -> Option<()> {
+    // Made once: a million blocks without anything in them, of ten bits each, are not to cost a million of these.
+    let fixed = LazyCell::new(|| {
+        let lengths: [u8; 288] = std::array::from_fn(|symbol| match symbol {
+            0..144 | 280.. => 8,
+            144..256 => 9,
+            _ => 7,
+        });
+        Some((Code::new(&lengths)?, Code::new(&[5; 30])?))
+    });
     loop {
         let last = input.bits(1)? == 1;
         match input.bits(2)? {
@@ -116,12 +127,8 @@ fn inflate(input: &mut Bits, out: &mut Vec<u8>, most: usize) -> Option<()> {
                 out.extend_from_slice(stored);
             }
             1 => {
-                let lengths: [u8; 288] = std::array::from_fn(|symbol| match symbol {
-                    0..144 | 280.. => 8,
-                    144..256 => 9,
-                    _ => 7,
-                });
-                block(input, out, most, &Code::new(&lengths)?, &Code::new(&[5; 30])?)?;
+                let (literals, distances) = fixed.as_ref()?;
+                block(input, out, most, literals, distances)?;
             }
             2 => {
                 let (literals, distances) = codes(input)?;
