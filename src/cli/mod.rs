@@ -193,6 +193,7 @@ Example: swarmlet get --dir /srv/iso debian.torrent
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     fn complaint(arguments: &[&str]) -> String {
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
@@ -210,6 +211,37 @@ mod tests {
         assert!(complaint(&["--seed", "get"]).starts_with("--seed: options come behind a command"));
         assert!(complaint(&["help", "gte"]).contains("did you mean 'get'?"));
         assert!(complaint(&[]).contains("--help"));
+    }
+
+    /// The options that the README names for a command, in a table or a row of its own.
+    fn documented(command: &str) -> BTreeSet<&'static str> {
+        let readme = include_str!("../../README.md");
+        let table = readme.split_once(&format!("| option of `{command}` |")).map(|(_, rest)| {
+            let rows = rest.split("\n\n").next().unwrap_or_default().lines();
+            rows.filter_map(|row| row.split(" | ").next()).collect::<Vec<_>>()
+        });
+        let row = || readme.lines().find(|line| line.starts_with(&format!("| `{command}` | `-")));
+        let cells = table.unwrap_or_else(|| row().into_iter().collect());
+        let words = cells.into_iter().flat_map(|cell| cell.split(['`', ' ', '[']));
+        words.filter_map(|word| word.strip_prefix("--")).collect()
+    }
+
+    #[test]
+    fn the_readme_names_every_option_of_every_command_and_no_other() {
+        let commands: [(&str, &[options::Flag]); 9] = [
+            ("get", &get::FLAGS),
+            ("seed", &seed::FLAGS),
+            ("many", &many::FLAGS),
+            ("track", &track::FLAGS),
+            ("make", &make::FLAGS),
+            ("show", &show::FLAGS),
+            ("check", &check::FLAGS),
+            ("edit", &edit::FLAGS),
+            ("link", &link::FLAGS),
+        ];
+        for (command, flags) in commands {
+            assert_eq!(documented(command), flags.iter().map(|flag| flag.long).collect(), "{command}");
+        }
     }
 
     #[test]

@@ -121,16 +121,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_readme_has_a_row_for_each_option() {
-        let readme = include_str!("../../README.md");
-        let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `-")).collect();
-        for Flag { short, long, .. } in FLAGS {
-            let named = |row: &&&str| row.contains(&format!("`--{long}")) || row.contains(&format!("`-{short}`"));
-            assert!(rows.iter().any(|row| named(&row)), "--{long}");
-        }
-    }
-
-    #[test]
     fn what_was_typed_is_looked_at_before_anything_is_read() {
         for wrong in [
             &["--ratio", "x", "/no/such"][..],

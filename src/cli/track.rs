@@ -33,7 +33,7 @@ const DEFAULT_PEERS: u64 = 1_000_000;
 const MOST_SWARM_PEERS: usize = 200_000;
 
 /// The options.
-const FLAGS: [Flag; 19] = [
+pub const FLAGS: [Flag; 19] = [
     Flag {
         short: "p",
         long: "port",
