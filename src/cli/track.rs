@@ -161,6 +161,8 @@ A port below 1024 and an address that is taken are refused by the system (exit c
 Options:
 {}
 SIGINT and SIGTERM save the state and end it (exit code 0); SIGHUP reads files again.
+/stats.json has: uptime (seconds), swarms, peers, http_announces, udp_announces, scrapes, refused,
+  announces_a_minute (60, the present one last), torrents (info_hash, seeds, leechers, completed, name, size).
 Called bttrack or bttrack.py, by a link, it takes the options that bttrack had in 2004.
 
 Examples:
