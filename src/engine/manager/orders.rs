@@ -1,4 +1,5 @@
-//! Who is connected, and who is let go because of a blocklist. What peers are to be sent: gathered while a batch is taken in, and given to their writers together.
+//! Who is connected, and who is let go because of a blocklist. What peers are to be sent: gathered while a batch is taken
+//! in, and given to their writers together.
 //!
 //! Floor 3, a way of the [`manager`](super).
 
