@@ -14,7 +14,7 @@ use std::fs::{File, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Instant;
 
 /// A file that is served is looked at so often.
@@ -123,6 +123,11 @@ impl Content {
     }
 
     fn look(&self, file: usize) -> Result<(), ContentError> {
+        // While we write ourselves nothing can be told; before the next block is served it is tried again.
+        let turn = self.write_turn.try_lock();
+        if matches!(turn, Err(TryLockError::WouldBlock)) {
+            return Ok(());
+        }
         let found = self.found(file)?;
         let before = self.known.lock()[file].stamp;
         if before != 0 && before != stamp(&found) {
@@ -136,6 +141,8 @@ impl Content {
     /// everybody sees; a file that was removed lives on for those who have it open.
     pub fn note_proven(&self, piece: u32) -> Result<(), ContentError> {
         let size = self.metainfo.piece_size(piece) as u64;
+        // What another thread is writing must not come between the look and the note.
+        let _turn = self.write_turn.lock().unwrap_or_else(PoisonError::into_inner);
         for file in self.files_of(self.piece_offset(piece), size).filter(|file| self.wants(*file)) {
             self.known.note(file, &self.found(file)?);
         }
@@ -212,5 +219,20 @@ mod tests {
         content.write(0, &[bytes[..PIECE].to_vec()]).unwrap();
         content.note_proven(0).unwrap();
         content.look(0).unwrap();
+    }
+
+    #[test]
+    fn nor_is_what_we_are_writing() {
+        let (metainfo, bytes) = torrent(3 * PIECE, &[], PIECE, &[]);
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("whole"), &bytes).unwrap();
+        let content = open(&metainfo, dir.path(), false);
+        content.size_on_disk(0).unwrap();
+        // The system sets the time when a write begins, which a slow disk may hold up for long.
+        let turn = content.write_turn.lock().unwrap();
+        content.writable(0).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        content.look(0).unwrap();
+        drop(turn);
+        assert!(content.look(0).unwrap_err().tells_of_a_change(), "nobody says that he wrote");
     }
 }
