@@ -311,6 +311,7 @@ impl Manager {
                     self.disk.give(piece, DiskJob::Write { content, piece, begin, data });
                 }
                 Action::Send { peer, message } => self.order(peer, Order::Message(message)),
+                Action::SendHaves { peer, pieces } => self.order(peer, Order::Haves(pieces)),
                 Action::Upload { peer, block } => self.order(peer, Order::Upload(block)),
                 Action::SendHandshake { peer } => self.order(peer, Order::Handshake),
                 Action::Close { peer, reason } => {

@@ -22,6 +22,7 @@ impl Manager {
         match &order {
             Order::Message(message) => log::trace!("{} < {message}", connection.link.addr),
             Order::Upload(block) => log::trace!("{} < {block}", connection.link.addr),
+            Order::Haves(pieces) => log::trace!("{} < have, for each of {} pieces", connection.link.addr, pieces.len()),
             Order::Handshake => {}
         }
         if connection.orders.is_empty() {
