@@ -35,7 +35,7 @@ check: ## what a change must pass: format, lints, documentation, tests
 	@$(if $(TESTED),:,$(MAKE) --no-print-directory test)
 	@echo "check: format, lints of three builds, documentation, hw-sha1$(if $(TESTED),, and all tests) passed"
 
-# `make bench ROUNDS=5 SIZE=256 ONLY=speed` (or memory, idle, make, size). What measures is a test program; what is measured
+# `make bench ROUNDS=5 SIZE=256 ONLY=speed` (or serve, memory, idle, make, size). What measures is a test program; what is measured
 # it builds with the profiles people get.
 bench: ## measures speed, memory, idleness and size, beside aria2 (minutes)
 	@$(CARGO) bench --locked --quiet --profile dev --bench bench -- rounds=$(ROUNDS) size=$(SIZE) only=$(ONLY)

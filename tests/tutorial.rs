@@ -259,8 +259,10 @@ fn a_person_at_a_terminal_sees_what_is_served_and_what_is_fetched() {
         tmux.type_line("PATH=../bin:$PATH XDG_STATE_HOME=../state; export PATH XDG_STATE_HOME");
         tmux
     });
+    // In the list of many the row that is selected has a mark before it.
+    let is_of = |row: &str, name: &str| row.trim_start_matches([' ', '>']).starts_with(name);
     let row_of =
-        |rows: &[String], name: &str, what: &str| rows.iter().any(|row| row.starts_with(name) && row.contains(what));
+        |rows: &[String], name: &str, what: &str| rows.iter().any(|row| is_of(row, name) && row.contains(what));
 
     here.type_line("clear; cd ../origin; btlaunchmany.py ./ --max_upload_rate 4");
     let begun = Instant::now();

@@ -5,13 +5,14 @@
 //! and for the README (standard output, Markdown); how it goes on is told on standard error. A missed target is
 //! reported and no failure; a copy that differs, or a peer that never came, is one.
 //!
-//! `size=MIB` (default 1024), `rounds=N` (default 3), `only=speed|memory|idle|make|tracker|size`.
+//! `size=MIB` (default 1024), `rounds=N` (default 3), `only=speed|serve|memory|idle|make|tracker|size`.
 
 // A bench is no test: it lies where cargo looks for neither, and shares what the tests are told with.
 #[path = "../common/mod.rs"]
 mod common;
 
 mod builds;
+mod crowd;
 mod farm;
 mod idle;
 mod machine;
@@ -19,6 +20,7 @@ mod make;
 mod measure;
 mod memory;
 mod report;
+mod serve;
 mod size;
 mod source;
 mod speed;
@@ -35,9 +37,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// What can be measured, in this order.
-const SECTIONS: [&str; 6] = ["speed", "memory", "idle", "make", "tracker", "size"];
+const SECTIONS: [&str; 7] = ["speed", "serve", "memory", "idle", "make", "tracker", "size"];
 /// What must be installed for all but `size`.
-const TOOLS: [Tool; 6] = [Tool::Aria2, Tool::Libtorrent, Tool::Opentracker, Tool::Strace, Tool::Mktorrent, Tool::Wrk];
+const TOOLS: [Tool; 7] =
+    [Tool::Aria2, Tool::Rtorrent, Tool::Libtorrent, Tool::Opentracker, Tool::Strace, Tool::Mktorrent, Tool::Wrk];
 
 /// What was asked for.
 struct Settings {
@@ -101,6 +104,9 @@ fn run(settings: &Settings) {
         let mut source = Source::make(settings.size_mib);
         if settings.asks_for("speed") {
             speed::measure(&mut report, &builds, &mut source, settings.rounds);
+        }
+        if settings.asks_for("serve") {
+            serve::measure(&mut report, &builds, &mut source, settings.rounds);
         }
         if settings.asks_for("memory") {
             memory::measure(&mut report, &builds, &mut source);

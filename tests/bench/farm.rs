@@ -14,8 +14,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const BITFIELD: u8 = 5;
-const UNCHOKE: u8 = 1;
-const REQUEST: u8 = 6;
+/// The message that lets ask.
+pub const UNCHOKE: u8 = 1;
+/// The message that asks for a block.
+pub const REQUEST: u8 = 6;
 const PIECE: u8 = 7;
 /// No message to a seed is longer: a bitfield of a million pieces.
 const LONGEST: usize = 128 * 1024;
@@ -148,7 +150,8 @@ fn peer_id(number: usize) -> [u8; 20] {
     text.as_bytes().try_into().expect("20 letters")
 }
 
-fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+/// A message with its length.
+pub fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     [&(body.len() as u32 + 1).to_be_bytes(), [kind].as_slice(), body].concat()
 }
 

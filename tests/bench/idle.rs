@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 /// How long it is watched.
 const WATCHED: Duration = Duration::from_secs(10);
-/// A process is idle when none of its threads has run for so long.
-const QUIET: Duration = Duration::from_secs(1);
+/// A process is idle when none of its threads has run for so long: what was proven is saved five seconds later.
+const QUIET: Duration = Duration::from_secs(6);
 /// What a thread that waits for a moment in time does; anything else has another reason.
 const TIMERS: [&str; 6] = ["futex", "restart_syscall", "clock_nanosleep", "epoll_wait", "poll", "ppoll"];
 /// A timer a second, with the call that follows each, is the most that still is rest.

@@ -10,6 +10,8 @@ use std::process::Command;
 pub enum Tool {
     /// aria2c, a peer.
     Aria2,
+    /// rtorrent, a peer.
+    Rtorrent,
     /// transmission-daemon, a peer.
     Transmission,
     /// libtorrent (rasterbar) from PyPI, a peer and a maker of torrents.
@@ -36,6 +38,7 @@ impl Tool {
     fn program_and_source(self) -> (&'static str, &'static str) {
         match self {
             Tool::Aria2 => ("aria2c", "apt-get install aria2"),
+            Tool::Rtorrent => ("rtorrent", "apt-get install rtorrent"),
             Tool::Transmission => ("transmission-daemon", "apt-get install transmission-daemon"),
             Tool::Libtorrent => ("libtorrent for python3", "pip install libtorrent"),
             Tool::TransmissionCreate => ("transmission-create", "apt-get install transmission-cli"),
@@ -64,7 +67,9 @@ impl Tool {
             Tool::TransmissionCreate => return Tool::Transmission.version(),
             Tool::Libtorrent => Command::new("python3"),
             Tool::NpmTracker => npm_tracker(),
-            Tool::Mktorrent | Tool::Opentracker | Tool::Strace | Tool::Tmux | Tool::Wrk => return String::new(),
+            Tool::Mktorrent | Tool::Opentracker | Tool::Rtorrent | Tool::Strace | Tool::Tmux | Tool::Wrk => {
+                return String::new();
+            }
         };
         match self {
             Tool::Libtorrent => command.args(["-c", "import libtorrent; print('libtorrent', libtorrent.__version__)"]),

@@ -1,0 +1,75 @@
+//! Many leechers in one process, written in a few lines (BEP 3): they throw away what comes, so what is measured is what
+//! many connections cost the seed.
+
+use super::farm::{REQUEST, UNCHOKE, handshake, message};
+use std::io::{self, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+const INTERESTED: u8 = 2;
+const PIECE: u8 = 7;
+/// Bytes of a block.
+const BLOCK: u32 = 16 * 1024;
+/// Bytes of a piece of the torrent that is fetched.
+const PIECE_BYTES: u32 = 1 << 20;
+/// Blocks that each has asked for at a time.
+const ASKED: u32 = 64;
+/// Nothing comes for so long: it will not come any more.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// So many connections at once fetch `size` bytes, whole pieces, together. Says how many came.
+pub fn fetch(seed: SocketAddr, info_hash: &[u8; 20], size: u64, connections: usize) -> u64 {
+    let pieces = (size / u64::from(PIECE_BYTES)) as u32;
+    thread::scope(|scope| {
+        let each = |number: usize| {
+            // The pieces by turns: so all are busy to the end.
+            let mine: Vec<u32> = (number as u32..pieces).step_by(connections).collect();
+            scope.spawn(move || {
+                leech(seed, info_hash, number, &mine).unwrap_or_else(|error| panic!("{number}: {error}"))
+            })
+        };
+        let threads: Vec<_> = (0..connections).map(each).collect();
+        threads.into_iter().map(|thread| thread.join().expect("it said what was wrong")).sum()
+    })
+}
+
+fn leech(seed: SocketAddr, info_hash: &[u8; 20], number: usize, pieces: &[u32]) -> io::Result<u64> {
+    let mut socket = TcpStream::connect(seed)?;
+    socket.set_nodelay(true)?;
+    socket.set_read_timeout(Some(SILENCE))?;
+    socket.write_all(&handshake(info_hash, number))?;
+    socket.write_all(&message(INTERESTED, &[]))?;
+    let mut from = BufReader::with_capacity(256 * 1024, socket.try_clone()?);
+    from.read_exact(&mut [0; 68])?;
+    let blocks = pieces.len() as u32 * (PIECE_BYTES / BLOCK);
+    let (mut asked, mut came) = (0, 0);
+    let mut body = vec![0; 1 << 20];
+    while came < blocks {
+        let mut head = [0; 4];
+        from.read_exact(&mut head)?;
+        let length = u32::from_be_bytes(head) as usize;
+        let body = body.get_mut(..length).ok_or(io::ErrorKind::InvalidData)?;
+        from.read_exact(body)?;
+        match body.first() {
+            Some(&UNCHOKE) => {}
+            Some(&PIECE) => came += 1,
+            _ => continue,
+        }
+        // Half of them at a time, as programs do.
+        if asked - came <= ASKED / 2 {
+            let upto = blocks.min(came + ASKED);
+            let requests: Vec<Vec<u8>> = (asked..upto).map(|block| request(pieces, block)).collect();
+            socket.write_all(&requests.concat())?;
+            asked = upto;
+        }
+    }
+    Ok(u64::from(came) * u64::from(BLOCK))
+}
+
+/// The message that asks for a block, by its number in the pieces that are ours.
+fn request(pieces: &[u32], block: u32) -> Vec<u8> {
+    let per_piece = PIECE_BYTES / BLOCK;
+    let numbers = [pieces[(block / per_piece) as usize], block % per_piece * BLOCK, BLOCK];
+    message(REQUEST, &numbers.map(u32::to_be_bytes).concat())
+}
