@@ -21,27 +21,32 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// So many connections at once fetch `size` bytes, whole pieces, together. Says how many came.
 pub fn fetch(seed: SocketAddr, info_hash: &[u8; 20], size: u64, connections: usize) -> u64 {
     let pieces = (size / u64::from(PIECE_BYTES)) as u32;
+    // One after the other: nobody lets in fifty strangers of one address who shake hands at once.
+    let greeted = |number| greet(seed, info_hash, number).unwrap_or_else(|error| panic!("{number}: {error}"));
+    let sockets: Vec<TcpStream> = (0..connections).map(greeted).collect();
     thread::scope(|scope| {
-        let each = |number: usize| {
+        let each = |(number, socket): (usize, TcpStream)| {
             // The pieces by turns: so all are busy to the end.
             let mine: Vec<u32> = (number as u32..pieces).step_by(connections).collect();
-            scope.spawn(move || {
-                leech(seed, info_hash, number, &mine).unwrap_or_else(|error| panic!("{number}: {error}"))
-            })
+            scope.spawn(move || leech(socket, &mine).unwrap_or_else(|error| panic!("{number}: {error}")))
         };
-        let threads: Vec<_> = (0..connections).map(each).collect();
+        let threads: Vec<_> = sockets.into_iter().enumerate().map(each).collect();
         threads.into_iter().map(|thread| thread.join().expect("it said what was wrong")).sum()
     })
 }
 
-fn leech(seed: SocketAddr, info_hash: &[u8; 20], number: usize, pieces: &[u32]) -> io::Result<u64> {
+fn greet(seed: SocketAddr, info_hash: &[u8; 20], number: usize) -> io::Result<TcpStream> {
     let mut socket = TcpStream::connect(seed)?;
     socket.set_nodelay(true)?;
     socket.set_read_timeout(Some(SILENCE))?;
     socket.write_all(&handshake(info_hash, number))?;
+    socket.read_exact(&mut [0; 68])?;
+    Ok(socket)
+}
+
+fn leech(mut socket: TcpStream, pieces: &[u32]) -> io::Result<u64> {
     socket.write_all(&message(INTERESTED, &[]))?;
     let mut from = BufReader::with_capacity(256 * 1024, socket.try_clone()?);
-    from.read_exact(&mut [0; 68])?;
     let blocks = pieces.len() as u32 * (PIECE_BYTES / BLOCK);
     let (mut asked, mut came) = (0, 0);
     let mut body = vec![0; 1 << 20];

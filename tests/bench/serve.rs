@@ -28,7 +28,7 @@ const MANY: usize = 50;
 const DEADLINE: Duration = Duration::from_secs(180);
 
 /// Who gives.
-const SEEDS: [&str; 3] = ["aria2", "rtorrent", "swarmlet"];
+const SEEDS: [&str; 4] = ["aria2", "rtorrent", "swarmlet", "swarmlet of `make small`"];
 
 /// What giving all of it took.
 #[derive(Clone, Copy)]
@@ -40,7 +40,7 @@ struct Given {
 
 /// Measures `rounds` rounds of all of it.
 pub fn measure(report: &mut Report, builds: &Builds, source: &mut Source, rounds: usize) {
-    let mut given: [Vec<Given>; 3] = Default::default();
+    let mut given: [Vec<Given>; 4] = Default::default();
     let mut crowds: [Vec<Given>; 2] = Default::default();
     for round in 1..=rounds {
         for (number, name) in SEEDS.iter().enumerate() {
@@ -50,7 +50,7 @@ pub fn measure(report: &mut Report, builds: &Builds, source: &mut Source, rounds
         }
         for (number, connections) in [1, MANY].into_iter().enumerate() {
             let took = to_crowd(source, builds, connections);
-            say(&format!("serve, round {round} of {rounds}: {connections} connections: {} s", seconds(took.took)));
+            say(&format!("serve, round {round} of {rounds}: connections: {connections}: {} s", seconds(took.took)));
             crowds[number].push(took);
         }
     }
@@ -61,8 +61,8 @@ pub fn measure(report: &mut Report, builds: &Builds, source: &mut Source, rounds
         vec![name, seconds(of(|given| given.cpu)), seconds(of(|given| given.took)), mib(peak)]
     };
     let mut rows: Vec<Vec<String>> = SEEDS.iter().zip(&given).map(|(name, all)| row((*name).into(), all)).collect();
-    let crowd = |connections, all| row(format!("swarmlet, to {connections} connections at once"), all);
-    rows.extend([crowd(1, &crowds[0]), crowd(MANY, &crowds[1])]);
+    rows.push(row("swarmlet, to one connection that reads all".into(), &crowds[0]));
+    rows.push(row(format!("swarmlet, to {MANY} such connections"), &crowds[1]));
     report.table(&["seed", "CPU s", "until all is there s", "peak RSS MiB"], &rows);
     println!();
     let cpu = |all: &[Given]| median(all.iter().map(|given| given.cpu)).as_secs_f64();
@@ -76,6 +76,12 @@ pub fn measure(report: &mut Report, builds: &Builds, source: &mut Source, rounds
     let rows = [
         judge("CPU, of the better of both", "<= 0.50".into(), format!("{share:.2}"), share <= CPU_SHARE),
         judge("peak RSS, MiB", format!("<= {WITH_ONE}"), mib(peak(&given[2])), peak(&given[2]) <= WITH_ONE * 1024),
+        judge(
+            "peak RSS of `make small`, MiB",
+            format!("<= {WITH_ONE}"),
+            mib(peak(&given[3])),
+            peak(&given[3]) <= WITH_ONE * 1024,
+        ),
         judge(
             "peak RSS, 50 connections, MiB",
             format!("<= {WITH_MANY}"),
@@ -93,7 +99,8 @@ fn to_libtorrent(source: &mut Source, builds: &Builds, number: usize) -> Given {
     let mut seed = match number {
         0 => aria2::start(&Plan::seed(Program::Aria2, &source.torrent, &source.dir, &swarm.scratch)),
         1 => rtorrent(&source.torrent, &source.dir, &swarm.scratch),
-        _ => ours(source, &swarm, &builds.default, free_port(), &[]),
+        2 => ours(source, &swarm, &builds.default, free_port(), &[]),
+        _ => ours(source, &swarm, &builds.small, free_port(), &[]),
     };
     swarm.tracker.wait_for_seeds(&source.torrent, 1, || seed.must_run());
     let (before, begun) = (measure::cpu(seed.id()), Instant::now());
@@ -108,7 +115,7 @@ fn to_libtorrent(source: &mut Source, builds: &Builds, number: usize) -> Given {
 fn to_crowd(source: &mut Source, builds: &Builds, connections: usize) -> Given {
     let mut swarm = source.swarm();
     let port = free_port();
-    let mut seed = ours(source, &swarm, &builds.default, port, &["--max-uploads", "50"]);
+    let mut seed = ours(source, &swarm, &builds.default, port, &["--max-uploads", "50", "--max-peers", "60"]);
     swarm.tracker.wait_for_seeds(&source.torrent, 1, || seed.must_run());
     let (before, begun) = (measure::cpu(seed.id()), Instant::now());
     let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
