@@ -19,13 +19,16 @@ fn main() {
     println!("cargo:rerun-if-changed=src/build.rs");
     let said = |name: &str| env::var(name).unwrap_or_default();
     let linker = said("RUSTC_LINKER") + &said("CARGO_ENCODED_RUSTFLAGS");
-    let known = said("CARGO_CFG_TARGET_OS") == "linux" && !STRANGERS.iter().any(|name| linker.contains(name));
-    if !known || said("PROFILE") != "release" {
+    // One that is called itself, without a compiler before it, knows no -Wl.
+    let is_strange = said("RUSTC_LINKER").ends_with("ld") || STRANGERS.iter().any(|name| linker.contains(name));
+    if is_strange || said("CARGO_CFG_TARGET_OS") != "linux" || said("PROFILE") != "release" {
         return;
     }
     let script = Path::new(&said("OUT_DIR")).join("no-unwinding.ld");
     if fs::write(&script, SCRIPT).is_ok() {
-        println!("cargo:rustc-link-arg-bins=-Wl,--no-eh-frame-hdr,-T,{}", script.display());
+        println!("cargo:rustc-link-arg-bins=-Wl,--no-eh-frame-hdr");
+        // Not behind -Wl: the path may hold a comma.
+        println!("cargo:rustc-link-arg-bins=-T{}", script.display());
     }
     if said("HOST") == said("TARGET") && glibc().is_some_and(|version| version >= READS_PACKED) {
         println!("cargo:rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");

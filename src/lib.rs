@@ -90,9 +90,9 @@
 //!
 //! ## What blocks on what
 //!
-//! The manager blocks on its channel alone. A reader blocks on its socket, a writer on its channel and its socket, a
-//! disk thread on its channel and the disk. Shutting a socket wakes its reader; dropping a channel ends its writer.
-//! Nobody polls, nobody sleeps in a loop: an idle process makes no system calls but for the manager's next timer.
+//! The manager blocks on its channel alone. A reader blocks on its socket, a writer on its channel, its socket and the disk
+//! that it sends from, a disk thread on its channel and the disk. Shutting a socket wakes its reader; dropping a channel ends
+//! its writer. Nobody polls, nobody sleeps in a loop: an idle process makes no system calls but for the manager's next timer.
 #![forbid(unsafe_code)]
 
 pub mod cli;

@@ -42,7 +42,7 @@ pub fn read(path: &Path) -> Result<(Blocklist, Vec<String>), Failure> {
         if bytes > MOST_BYTES {
             return Err(refused("larger than 64 MiB"));
         }
-        list.bound().map_err(refused)?;
+        list.make_room().map_err(refused)?;
         if let Err(why) = said {
             wrong += 1;
             if told.len() < MOST_TOLD {

@@ -2,13 +2,13 @@
 //!
 //! Floor 4. A file that comes, goes or is renamed changes its folder's time of change, and that is all that is asked for,
 //! past what a network disk has in its cache. What it does not show, a file that is written over in place, is seen at the
-//! next look at everything. File systems in user space (FUSE) may keep no such times: there all is read each time. A
-//! folder that can't be read just now, as when a server is away, counts as unchanged, and is read again at the next look.
+//! next look at everything. File systems in user space (FUSE) may keep no such times: there all is read each time.
+//! A folder that can't be read for the moment (a network disk does not answer, no descriptor is left) stays as it was.
 
 use rustix::fs::{AtFlags, CWD, StatxFlags};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -44,7 +44,7 @@ pub struct Changes {
 pub struct Found {
     /// The torrent files of the folders that have changed.
     pub torrents: Vec<PathBuf>,
-    /// The folders that have not.
+    /// The folders that have not, as far as can be told.
     pub unchanged: Vec<PathBuf>,
 }
 
@@ -77,36 +77,29 @@ impl Changes {
         if self.read.len() >= MOST_FOLDERS {
             return;
         }
-        let (known, stamp) = (before.get(&dir), stamp(&dir));
-        let same = known.is_some_and(|known| !all && known.stamp.is_some() && known.stamp == stamp);
-        let read = if same { None } else { Some(read(&dir, deep)) };
-        let (stamp, below) = match (read, known) {
-            (Some(Ok((below, torrents))), _) => {
-                found.torrents.extend(torrents);
-                (stamp.filter(|(_, changed)| is_past(*changed)), below)
-            }
-            (Some(Err(error)), _) if is_gone(&error) => (None, Vec::new()),
-            (_, None) => (None, Vec::new()),
-            (_, Some(known)) => {
-                found.unchanged.push(dir.clone());
-                (stamp.filter(|_| same), known.below.clone())
-            }
-        };
+        let stamp = stamp(&dir);
+        let before_this = before.get(&dir);
+        let same = before_this.filter(|before| !all && before.stamp.is_some() && before.stamp == stamp);
+        let read = if same.is_none() { read(&dir, deep, &mut found.torrents) } else { None };
+        let stamp = stamp.filter(|(_, changed)| is_past(*changed) && (same.is_some() || read.is_some()));
+        let below = read.unwrap_or_else(|| {
+            found.unchanged.push(dir.clone());
+            before_this.map(|before| before.below.clone()).unwrap_or_default()
+        });
         self.read.insert(dir, Read { stamp, below: below.clone() });
         below.into_iter().for_each(|dir| self.look_into(dir, deep - 1, all, before, found));
     }
 }
 
-/// Whether an error says that there is nothing, and not that there is no telling.
-pub fn is_gone(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-/// The folders below `dir`, and its torrent files.
-fn read(dir: &Path, deep: usize) -> io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
-    let (mut below, mut torrents) = (Vec::new(), Vec::new());
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
+/// The folders below `dir`; its torrent files are added to `torrents`. `None`: it is there, and can't be read to its end.
+fn read(dir: &Path, deep: usize, torrents: &mut Vec<PathBuf>) -> Option<Vec<PathBuf>> {
+    let mut below = Vec::new();
+    let entries = match fs::read_dir(dir) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Some(below),
+        entries => entries.ok()?,
+    };
+    for entry in entries {
+        let entry = entry.ok()?;
         let path = entry.path();
         if entry.file_name().to_string_lossy().starts_with('.') {
             continue;
@@ -119,7 +112,7 @@ fn read(dir: &Path, deep: usize) -> io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
             _ => {}
         }
     }
-    Ok((below, torrents))
+    Some(below)
 }
 
 /// The stamp of a folder, fresh from the disk or the server. Where the system does not tell, it is read each time.
@@ -138,6 +131,7 @@ fn is_past(changed: Duration) -> bool {
 mod tests {
     use super::*;
     use std::fs::{File, FileTimes};
+    use std::os::unix::fs::symlink;
 
     /// Has a folder look as if it had last changed so many seconds ago.
     fn changed_ago(dir: &Path, seconds: u64) {
@@ -160,7 +154,7 @@ mod tests {
         for file in ["a.torrent", "notes.txt", ".hidden.torrent", "below/b.torrent", "below/deeper/c.torrent"] {
             fs::write(root.join(file), "").unwrap();
         }
-        std::os::unix::fs::symlink(root, root.join("link")).unwrap();
+        symlink(root, root.join("link")).unwrap();
         let mut changes = Changes::new(root.into());
         assert_eq!(names(&changes.look(false)), ["a.torrent", "b.torrent", "c.torrent"]);
         // They changed a moment ago, and may do so again within the same tick.
@@ -177,17 +171,32 @@ mod tests {
         assert!(found.left_alone(&root.join("a.torrent")) && !found.left_alone(&below.join("c.torrent")));
         assert_eq!(names(&changes.look(true)).len(), 4);
 
-        // One that can't be read just now, here for a name that is too long, is as it was.
-        let away = root.join("below").join("x".repeat(300));
-        let known = changes.read.remove(&below).unwrap();
-        changes.read.insert(away.clone(), known);
-        changes.read.get_mut(&root.join("below")).unwrap().below = vec![away.clone()];
-        assert!(changes.look(false).left_alone(&away.join("c.torrent")));
-
         fs::remove_dir_all(root.join("below")).unwrap();
         let found = changes.look(false);
         assert_eq!(names(&found), ["a.torrent"]);
         assert!(!found.left_alone(&below.join("c.torrent")));
         assert_eq!(changes.read.len(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_read_for_the_moment_is_not_gone() {
+        let temp = tempfile::tempdir().unwrap();
+        let (real, root) = (temp.path().join("real"), temp.path().join("root"));
+        fs::create_dir_all(real.join("below")).unwrap();
+        fs::write(real.join("a.torrent"), "").unwrap();
+        fs::write(real.join("below/b.torrent"), "").unwrap();
+        symlink(&real, &root).unwrap();
+        let mut changes = Changes::new(root.clone());
+        assert_eq!(names(&changes.look(false)), ["a.torrent", "b.torrent"]);
+        // A link to itself leads nowhere, and yet is there: one of the errors that pass.
+        fs::remove_file(&root).unwrap();
+        symlink(&root, &root).unwrap();
+        let found = changes.look(true);
+        assert!(found.left_alone(&root.join("a.torrent")) && found.left_alone(&root.join("below/b.torrent")));
+        fs::remove_file(&root).unwrap();
+        symlink(&real, &root).unwrap();
+        assert_eq!(names(&changes.look(false)), ["a.torrent", "b.torrent"]);
+        fs::remove_dir_all(&real).unwrap();
+        assert!(!changes.look(false).left_alone(&root.join("a.torrent")));
     }
 }

@@ -4,7 +4,7 @@
 //! Floor 4, the eyes of [`many`](super::many). A file that is no torrent may be half written: it is told of only when it
 //! stayed the same from one look to the next, and once.
 
-use super::changes::{Changes, is_gone};
+use super::changes::Changes;
 use super::source;
 use crate::engine::Job;
 use crate::proto::id::InfoHash;
@@ -89,6 +89,8 @@ impl Folder {
             let same = before.is_some_and(|(before, _)| *before == stamp);
             let settled = match before {
                 Some((_, Fate::Unsure)) => false,
+                // It could not be read, perhaps, and now it can.
+                Some((_, Fate::Bad)) => !all,
                 // What was in its way may be gone.
                 Some((_, Fate::LeftOut)) => !some_went.get(),
                 _ => true,
@@ -115,7 +117,7 @@ impl Folder {
                 Ok(Some(stamp)) if known.is_some() || room > 0 => stamp,
                 Ok(_) => continue,
                 // A server that does not answer just now has taken nothing away.
-                Err(error) => match known.filter(|_| !is_gone(&error)) {
+                Err(error) => match known.filter(|_| error.kind() != io::ErrorKind::NotFound) {
                     Some(known) => known,
                     None => continue,
                 },
@@ -152,7 +154,9 @@ impl Folder {
         let metainfo = match source::read(path.as_os_str()) {
             Ok(metainfo) => metainfo,
             Err(failure) if same => {
-                told.push(failure.text);
+                if !matches!(self.seen.get(path), Some((_, Fate::Bad))) {
+                    told.push(failure.text);
+                }
                 return Fate::Bad;
             }
             Err(_) => return self.seen.remove(path).map_or(Fate::Unsure, |(_, fate)| fate.unless_bad()),
@@ -230,6 +234,22 @@ mod tests {
         };
         folder.look(true, &mut start, &mut |number| gone.push(number));
         (came, gone)
+    }
+
+    #[test]
+    fn what_was_bad_is_looked_at_again_with_everything_though_it_looks_the_same() {
+        let temp = tempfile::tempdir().unwrap();
+        let (path, whole) = (temp.path().join("a.torrent"), torrent("a"));
+        let write = |bytes: &[u8]| {
+            fs::write(&path, bytes).unwrap();
+            fs::File::options().write(true).open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        };
+        write(&vec![b'x'; whole.len()]);
+        let mut folder = Folder::new(temp.path().into(), None);
+        let told = (0..4).map(|_| folder.look(true, &mut |_| 0, &mut |_| {}).len());
+        assert_eq!(told.collect::<Vec<usize>>(), [0, 1, 0, 0]);
+        write(&whole);
+        assert_eq!(look(&mut folder, &mut 0).0, ["a"]);
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub enum Order {
     Handshake,
     /// A message.
     Message(Message),
+    /// A have for each of these pieces.
+    Haves(Vec<u32>),
     /// A block, to be read from disk.
     Upload(BlockSpec),
 }

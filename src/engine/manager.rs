@@ -30,7 +30,6 @@ use crate::swarm::event::{Action, Event, sooner};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::rng::Rng;
 use crate::swarm::torrent::{Settings, Shared, Turn};
-use core::net::SocketAddr;
 use crossbeam_channel::{Receiver, Sender};
 use orders::Connection;
 use std::collections::HashMap;
@@ -63,8 +62,9 @@ struct Manager {
     /// Peers that have orders waiting.
     talked_to: Vec<PeerKey>,
     actions: Vec<Action>,
-    /// Addresses that are on the blocklist, or that no thread could be started for. (Not through the inbox: we are the one who empties it.)
-    unreached: Vec<(usize, SocketAddr)>,
+    /// Events of addresses that were not tried: they are on the blocklist, or no thread could be started. (Not through the
+    /// inbox: we are the one who empties it.)
+    unreached: Vec<(usize, Event)>,
     /// Announces that no thread could be started for.
     unannounced: Vec<(usize, Box<Announcement>)>,
     /// A download ended in this batch: another may begin.
@@ -150,8 +150,8 @@ impl Manager {
             if std::mem::take(&mut self.completed) {
                 self.next_in_queue(now);
             }
-            while let Some((torrent, addr)) = self.unreached.pop() {
-                self.handle(torrent, Event::ConnectFailed { addr, our_fault: true }, now);
+            while let Some((torrent, event)) = self.unreached.pop() {
+                self.handle(torrent, event, now);
             }
             while let Some((torrent, announcement)) = self.unannounced.pop() {
                 let reason = "no thread could be started to ask it".to_string();
@@ -311,6 +311,7 @@ impl Manager {
                     self.disk.give(piece, DiskJob::Write { content, piece, begin, data });
                 }
                 Action::Send { peer, message } => self.order(peer, Order::Message(message)),
+                Action::SendHaves { peer, pieces } => self.order(peer, Order::Haves(pieces)),
                 Action::Upload { peer, block } => self.order(peer, Order::Upload(block)),
                 Action::SendHandshake { peer } => self.order(peer, Order::Handshake),
                 Action::Close { peer, reason } => {
@@ -320,11 +321,13 @@ impl Manager {
                     }
                 }
                 Action::Restart { piece } => self.disk.give(piece, DiskJob::Restart { torrent: number, piece }),
-                Action::Connect { addr } if self.around.gate.blocks(addr.ip()) => self.unreached.push((number, addr)),
+                Action::Connect { addr } if self.around.gate.blocks(addr.ip()) => {
+                    self.unreached.push((number, Event::ConnectFailed { addr, our_fault: false }));
+                }
                 Action::Connect { addr } => {
                     if let Err(error) = reader::connect(&self.around, number, content.metainfo.info_hash, addr) {
                         log::warn!("{addr}: can't start a thread: {error}");
-                        self.unreached.push((number, addr));
+                        self.unreached.push((number, Event::ConnectFailed { addr, our_fault: true }));
                     }
                 }
                 Action::Announce { announcement } => {

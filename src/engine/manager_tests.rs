@@ -11,6 +11,7 @@ use crate::proto::compact;
 use crate::proto::handshake::{Handshake, Reserved};
 use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
+use core::net::SocketAddr;
 use core::num::NonZeroU32;
 use std::fs;
 use std::io::{Read, Write};

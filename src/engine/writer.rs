@@ -9,7 +9,7 @@ use super::input::Input;
 use super::link::{Link, Order};
 use super::reader::{STACK_BYTES, Surroundings, WRITE_TIMEOUT, our_handshake};
 use super::sending::{send_all, send_from_file};
-use crate::proto::message::{BlockSpec, emit_piece_header};
+use crate::proto::message::{BlockSpec, Message, emit_piece_header};
 use crate::swarm::event::Event;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
@@ -78,6 +78,9 @@ impl Writer {
                     self.out.extend(our_handshake(&self.around, self.content.metainfo.info_hash));
                 }
                 Order::Message(message) => message.emit(&mut self.out),
+                Order::Haves(pieces) => {
+                    pieces.into_iter().for_each(|piece| Message::Have { piece }.emit(&mut self.out));
+                }
                 Order::Upload(block) => self.upload(block)?,
             }
             if self.out.len() >= GATHER_BYTES || self.uploaded >= GATHER_BYTES as u64 {

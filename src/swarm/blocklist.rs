@@ -9,7 +9,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Ranges that are kept: four times as many as the largest lists that are passed around have; 8 MiB.
+/// Ranges that are kept: four times as many as the largest lists that are passed around have; 8 MiB, of IPv6 32.
 const MOST_RANGES: usize = 1 << 20;
 /// From this level on eMule lets an address through.
 const ALLOWED_LEVEL: u32 = 128;
@@ -57,10 +57,9 @@ impl Blocklist {
         Ok(())
     }
 
-    /// Keeps a list that grows within bounds: one that repeats itself needs no more memory than others, and one that is too
-    /// long is refused.
-    pub fn bound(&mut self) -> Result<(), &'static str> {
-        if self.len() <= 2 * MOST_RANGES { Ok(()) } else { self.merge() }
+    /// To be called after each line; an error ends the list. One that repeats itself needs no more memory than others.
+    pub fn make_room(&mut self) -> Result<(), &'static str> {
+        if self.len() < 2 * MOST_RANGES { Ok(()) } else { self.merge() }
     }
 
     /// The last line was added.

@@ -77,7 +77,12 @@ fn ranges_that_touch_are_one() {
 #[test]
 fn there_is_an_end_to_it() {
     let mut list = Blocklist::default();
-    let mut add = |number: u32| list.add_line(&Ipv4Addr::from_bits(number).to_string()).and_then(|()| list.bound());
+    let mut add = |number: u32| {
+        list.add_line(&Ipv4Addr::from_bits(number).to_string()).unwrap();
+        let room = list.make_room();
+        assert!(list.v4.capacity() <= 2 * MOST_RANGES);
+        room
+    };
     // The same again and again needs nothing.
     (0..3 * MOST_RANGES as u32).for_each(|number| add(number % 7 * 2).unwrap());
     let full = (0..3 * MOST_RANGES as u32).find_map(|number| add(number * 2 + 100).err());

@@ -156,6 +156,13 @@ pub enum Action {
         /// What.
         message: Message,
     },
+    /// Tell that we have these pieces, in as many messages. (There may be thousands, for all peers at the same moment.)
+    SendHaves {
+        /// Whom.
+        peer: PeerKey,
+        /// Which.
+        pieces: Vec<u32>,
+    },
     /// Read a block from disk and send it.
     Upload {
         /// To whom.

@@ -200,6 +200,12 @@ impl SimulatedSwarm {
             Action::Send { peer, message } => {
                 self.plan(DELAY, number_of(peer), Event::Message { peer: key(from), message });
             }
+            Action::SendHaves { peer, pieces } => {
+                for piece in pieces {
+                    let message = Message::Have { piece };
+                    self.plan(DELAY, number_of(peer), Event::Message { peer: key(from), message });
+                }
+            }
             Action::Upload { peer, block: BlockSpec { piece, begin, length } } => {
                 self.members[from].uploaded += length as u64;
                 let data = vec![0; length as usize];

@@ -62,6 +62,9 @@ impl Stage {
             match action {
                 Action::Send { peer, message: Message::Request(block) } => self.asked.push((peer, block)),
                 Action::Send { peer, message } => self.told.push((peer.0.get(), message)),
+                Action::SendHaves { peer, pieces } => {
+                    self.told.extend(pieces.into_iter().map(|piece| (peer.0.get(), Message::Have { piece })));
+                }
                 Action::Close { peer, reason } => self.closed.push((peer, reason)),
                 Action::Connect { addr } => self.connecting.push(addr),
                 Action::Write { piece, data, .. } => *self.disk.entry(piece).or_default() += data.len() as u32,

@@ -19,6 +19,7 @@
 //! when nothing was left to send for [`IDLE`]: a peer that is alone, or peers that can't reach each other.
 
 use super::Time;
+use super::event::Action;
 use super::peer::{Peer, PeerKey};
 use super::torrent::{Settings, Torrent, Turn};
 use crate::proto::bitfield::Bitfield;
@@ -27,7 +28,7 @@ use crate::proto::message::Message;
 /// When nothing was left to send for so long, each peer is shown a further piece: a round of the choker.
 const IDLE: Time = Time::from_secs(10);
 /// All pieces are shown one by one in the end (BEP 6 has "have all" for the beginning alone): a torrent of more pieces
-/// is served as usual.
+/// is served as usual. (64 KiB for each peer, until its writer has sent what it is told.)
 const MOST_PIECES: u32 = 16 * 1024;
 
 /// What is known of a torrent that is super-seeded.
@@ -162,8 +163,8 @@ impl Torrent {
         state.sees_little = false;
         let shown = core::mem::take(&mut state.shown);
         let unseen = self.picker.have().iter_lacked_by(&state.has).filter(|piece| !shown.contains(piece));
-        let unseen: Vec<u32> = unseen.collect();
-        unseen.into_iter().for_each(|piece| self.send(peer, Message::Have { piece }, turn));
+        state.spoken = turn.now;
+        turn.actions.push(Action::SendHaves { peer, pieces: unseen.collect() });
         self.tell_upload_only(peer, turn);
     }
 

@@ -125,6 +125,22 @@ fn when_another_seed_comes_it_is_an_ordinary_one() {
 }
 
 #[test]
+fn thousands_of_pieces_are_shown_in_one_go() {
+    let mut stage = seed(MOST_PIECES);
+    comes(&mut stage, 1);
+    stage.join(2, [10, 0, 0, 2], 3, false);
+    let mut actions = Vec::new();
+    let all = Event::Message { peer: key(2), message: Message::HaveAll };
+    stage.torrent.handle(all, &mut Turn { now: stage.now, shared: &mut stage.shared, actions: &mut actions });
+    let shown = actions.iter().find_map(|action| match action {
+        Action::SendHaves { peer, pieces } if *peer == key(1) => Some(pieces.len()),
+        _ => None,
+    });
+    assert_eq!(shown, Some(MOST_PIECES as usize - 1));
+    assert!(actions.len() < 10, "{} actions", actions.len());
+}
+
+#[test]
 fn who_is_alone_sees_all_when_it_has_the_first() {
     let mut stage = seed(4);
     comes(&mut stage, 1);

@@ -1,4 +1,5 @@
-//! Who is connected, and who is let go because of a blocklist. What peers are to be sent: gathered while a batch is taken in, and given to their writers together.
+//! Who is connected, and who is let go because of a blocklist. What peers are to be sent: gathered while a batch is taken
+//! in, and given to their writers together.
 //!
 //! Floor 3, a way of the [`manager`](super).
 
@@ -21,6 +22,7 @@ impl Manager {
         match &order {
             Order::Message(message) => log::trace!("{} < {message}", connection.link.addr),
             Order::Upload(block) => log::trace!("{} < {block}", connection.link.addr),
+            Order::Haves(pieces) => log::trace!("{} < have, for each of {} pieces", connection.link.addr, pieces.len()),
             Order::Handshake => {}
         }
         if connection.orders.is_empty() {
