@@ -108,6 +108,9 @@ fn made(arguments: Vec<OsString>) -> Vec<OsString> {
     today
 }
 
+/// The ports of 2004, where only one end was named: the defaults of `--minport` and `--maxport` in BitTorrent 3.4.2.
+const PORTS: [&str; 2] = ["6881", "6999"];
+
 /// The options of the programs that download. What has no counterpart is left out with a word about it; unknown ones are
 /// for today's command to complain about.
 fn downloaded(arguments: Vec<OsString>) -> Vec<OsString> {
@@ -136,9 +139,9 @@ fn downloaded(arguments: Vec<OsString>) -> Vec<OsString> {
             _ => today.push(argument),
         }
     }
-    let ports = [least, most].into_iter().flatten().map(|port| port.to_string_lossy().into_owned());
-    let ports = ports.collect::<Vec<String>>().join("-");
-    if !ports.is_empty() {
+    if least.is_some() || most.is_some() {
+        let [least, most] = [least.unwrap_or(PORTS[0].into()), most.unwrap_or(PORTS[1].into())];
+        let ports = format!("{}-{}", least.to_string_lossy(), most.to_string_lossy());
         today.extend(["--port".to_string(), ports].map(OsString::from));
     }
     today
@@ -228,6 +231,7 @@ mod tests {
             ["--max_upload_rate", "4", "--minport=7000", "--maxport", "7010", "--responsefile", "a_b.torrent"];
         let expected = "get --seed --verbose --max_upload_rate 4 a_b.torrent --port 7000-7010";
         assert_eq!(today("btdownloadheadless", &options), expected);
+        assert_eq!(today("btlaunchmany", &["./", "--maxport", "6890"]), "many ./ --port 6881-6890");
         let options = ["--url", "http://a/b_c", "--saveas=/new/a_b", "--max_uploads", "9", "--max_upload_rat", "4"];
         let expected = "get --seed http://a/b_c --dir /new --max_uploads 9 --max_upload_rat 4";
         assert_eq!(today("btdownloadcurses", &options), expected);
