@@ -106,7 +106,7 @@ fn it_is_written_whole_or_not_at_all() {
     for (args, words) in [
         (&["t"][..], "change what?"),
         (&["--comment", "x"], "edit what?"),
-        (&["--announce", "x", "t"], "--announce x: expected a URL"),
+        (&["--announce", "x", "t"], "x: expected the URL of a tracker"),
         (&["--announce", "http://a/", "--no-announce", "t"], "contradict each other"),
         (&["--comment", "x", "-o", "y", "t", "new"], "--output takes one torrent"),
     ] {

@@ -203,9 +203,9 @@ fn what_cannot_be_is_told_before_anything_is_read() {
     for (args, words) in [
         (&[][..], "make a torrent of what?"),
         (&[URL], "make a torrent of what?"),
-        (&["a", "gopher://x/"], "--announce gopher://x/: expected a URL (http, https, udp, ws, wss)"),
-        (&["a", "-a", "t.example"], "--announce t.example: expected a URL"),
-        (&["a", "-w", "x"], "--webseed x: expected a URL (http, https, ftp)"),
+        (&["a", "gopher://x/"], "gopher://x/: expected the URL of a tracker (http, https, udp, ws, wss)"),
+        (&["a", "-a", "t.example"], "t.example: expected the URL of a tracker"),
+        (&["a", "-w", "x"], "x: expected the URL of a web seed (http, https, ftp)"),
         (&["a", "-n", "x"], "--node x: expected HOST:PORT"),
         (&["a", "-l", "100000"], "--piece-length 100000: expected a power of two from 16K to 16M"),
         (&["a", "-t", "0"], "--threads 0: expected a number from 1"),

@@ -8,6 +8,7 @@ use common::swarmlet::{Get, Swarmlet};
 use common::torrent::{Maker, Torrent};
 use common::tracker::Tracker;
 use common::wait::{PATIENCE, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -190,6 +191,8 @@ fn a_seed_fetches_nothing_and_writes_nothing_and_says_what_it_sent() {
     let leecher = Get::new("leecher", stage.scratch.path()).torrent(&stage.torrent);
     leecher.run().assert_code(0);
     stage.content.assert_same_in(&leecher.dir);
+    // timeout(1) signals the process and its group: that is one wish.
+    kill_process(Pid::from_raw(seed.id() as i32).unwrap(), Signal::INT).unwrap();
     let outcome = seed.interrupt();
     outcome.assert_code(0);
     let last = outcome.json("stopped");

@@ -163,7 +163,10 @@ fn what_cannot_be_shown_is_told_in_words() {
     refused(&["show", "--files", &format!("magnet:?xt=urn:btih:{}", "0".repeat(40))], 65, "says nothing about files");
     rich(dir);
     let both: Ran = swarmlet(dir, &["show", "none", "Aishah.torrent"]).refused(66, "none: No such file");
-    assert!(both.text().contains("Aishah"));
+    assert!(both.text().starts_with("name ") && both.text().contains("Aishah"), "{}", both.text());
+    refused(&["link", "--select", "0,30", "Aishah.torrent"], 64, "there is no file 30, the last");
+    refused(&["link", "--select", "0,x", "Aishah.torrent"], 64, "--select: expected numbers");
+    refused(&["link", "--peer", "foo", "Aishah.torrent"], 64, "--peer: HOST:PORT");
     for command in ["show", "link"] {
         assert!(told(dir, &[command, "--help"]).contains("Examples:"));
     }

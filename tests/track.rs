@@ -527,6 +527,16 @@ fn our_client_announces_by_both_families() {
 }
 
 #[test]
+fn a_place_where_no_state_can_be_saved_is_refused_at_the_start() {
+    let scratch = scratch();
+    let dfile = scratch.path().join("no folder/dfile");
+    let track = Command::new(program()).args(["track", "--port", "0", "--dfile"]).arg(&dfile).output().unwrap();
+    let said = String::from_utf8_lossy(&track.stderr);
+    assert_eq!(track.status.code(), Some(73), "{said}");
+    assert!(said.contains("can't save the state as") && said.contains("no folder/dfile"), "{said}");
+}
+
+#[test]
 fn a_port_that_is_taken_is_said() {
     let scratch = scratch();
     let track = tracker(scratch.path());

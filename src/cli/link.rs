@@ -74,14 +74,26 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     let named = given.values("peer").len();
     let more = Magnet::parse(&format!("magnet:?xt=urn:btih:{}{more}", "0".repeat(40)))
         .map_err(|error| Failure::usage(error.to_string()))?;
-    if more.peers.len() != named || (given.has("select") && more.select_only.is_empty()) {
+    let is_place = |peer: &String| {
+        peer.rsplit_once(':')
+            .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0))
+    };
+    let ranges = given.text("select")?.map_or(0, |files| files.split(',').count());
+    if more.peers.len() != named || !more.peers.iter().all(is_place) || more.select_only.len() != ranges {
         return Err(Failure::usage(
             "--select: expected numbers of files such as 0,2,4-6; --peer: HOST:PORT, each once",
         ));
     }
     each(&sources, &mut |(_, source): (usize, &OsString)| {
         let (magnet, explain) = match show::read(source)? {
-            Shown::Torrent(metainfo) => (Magnet::of(&metainfo), false),
+            Shown::Torrent(metainfo) => {
+                let last = (metainfo.files.len() as u32).saturating_sub(1);
+                if let Some(range) = more.select_only.iter().find(|range| *range.end() > last) {
+                    let number = range.end();
+                    return Err(Failure::usage(format!("--select: there is no file {number}, the last one is {last}")));
+                }
+                (Magnet::of(&metainfo), false)
+            }
             Shown::Link(magnet) => (magnet, true),
         };
         let mut magnet = match given.has("bare") {

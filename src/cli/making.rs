@@ -169,20 +169,20 @@ fn all<T>(given: &Parsed, option: &str, read: impl Fn(&str) -> Result<T, Failure
 
 /// The URL of a tracker.
 pub fn tracker(text: &str) -> Result<String, Failure> {
-    address(text, &["http", "https", "udp", "ws", "wss"], "announce", "http://tracker.example:6969/announce")
+    address(text, &["http", "https", "udp", "ws", "wss"], "a tracker", "http://tracker.example:6969/announce")
 }
 
 /// The URL of a web seed.
 pub fn web_seed(text: &str) -> Result<String, Failure> {
-    address(text, &["http", "https", "ftp"], "webseed", "http://example.org/files/")
+    address(text, &["http", "https", "ftp"], "a web seed", "http://example.org/files/")
 }
 
-fn address(text: &str, schemes: &[&str], option: &str, example: &str) -> Result<String, Failure> {
+fn address(text: &str, schemes: &[&str], what: &str, example: &str) -> Result<String, Failure> {
     let text = text.trim();
     let scheme = url::scheme(text).filter(|_| url::host(text).is_some() && !text.contains(char::is_control));
     if !scheme.is_some_and(|scheme| schemes.iter().any(|known| scheme.eq_ignore_ascii_case(known))) {
         return Err(Failure::usage(format!(
-            "--{option} {}: expected a URL ({}), such as {example}",
+            "{}: expected the URL of {what} ({}), such as {example}",
             for_terminal(text),
             schemes.join(", ")
         )));

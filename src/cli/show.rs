@@ -77,11 +77,14 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
         return Err(Failure::usage("--files, --magnet, --hash and --json are ways to show it: choose one"));
     }
     let plain = !["files", "magnet", "hash", "json"].iter().any(|way| given.has(way));
-    let mut show = |(place, source): (usize, &OsString)| {
-        if plain && place > 0 {
+    let mut shown = false;
+    let mut show = |(_, source): (usize, &OsString)| {
+        let read = read(source)?;
+        if plain && shown {
             say::write_out("\n")?;
         }
-        show_one(source, &given)
+        shown = true;
+        show_one(source, read, &given)
     };
     each(&sources, &mut show)
 }
@@ -127,10 +130,10 @@ pub fn read(source: &OsStr) -> Result<Shown, Failure> {
     }
 }
 
-fn show_one(source: &OsStr, given: &Parsed) -> Result<(), Failure> {
+fn show_one(source: &OsStr, read: Shown, given: &Parsed) -> Result<(), Failure> {
     let bytes = given.has("bytes");
     let name = source::shown(source);
-    match read(source)? {
+    match read {
         Shown::Torrent(metainfo) if given.has("json") => torrent_json(&name, &metainfo),
         Shown::Link(magnet) if given.has("json") => say::write_out(&link_json(&name, &magnet)),
         Shown::Torrent(metainfo) if given.has("magnet") => say::write_out(&format!("{}\n", Magnet::of(&metainfo))),

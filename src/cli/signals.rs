@@ -11,8 +11,9 @@ use rustix::process::{Signal, getpid, kill_process};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 use std::thread::Builder;
+use std::time::{Duration, Instant};
 
 /// The thread only waits; the deepest it calls is a channel's `send`.
 const STACK_BYTES: usize = 64 << 10;
@@ -59,13 +60,21 @@ pub fn watch(wishes: &Sender<Wish>, live: bool, looks: bool) -> Result<(), Failu
     Ok(())
 }
 
+/// Signals that come so close together are one: `timeout` sends its own to the process and to its group, a terminal that
+/// is closed may bring SIGHUP and SIGTERM. Nobody presses ^C twice that fast.
+const ONE_WISH: Duration = Duration::from_millis(50);
+
 /// Somebody wants the end: the first time the run is told, the second time it ends at once.
 pub fn interrupt(wishes: &Sender<Wish>) {
-    static ASKED: AtomicBool = AtomicBool::new(false);
-    if ASKED.swap(true, Ordering::Relaxed) {
+    static ASKED: OnceLock<Instant> = OnceLock::new();
+    if let Some(asked) = ASKED.get() {
+        if asked.elapsed() < ONE_WISH {
+            return;
+        }
         terminal::release();
         std::process::exit(Exit::Interrupted.code().into());
     }
+    let _ = ASKED.set(Instant::now());
     // Were the receiver gone, the run would be over.
     let _ = wishes.send(Wish::Interrupt);
 }

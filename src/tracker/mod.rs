@@ -149,15 +149,15 @@ pub fn run(config: Config, wishes: &Receiver<Wish>, ready: impl FnOnce(u16)) -> 
                 shared.stats.next_minute();
                 shared.reread();
                 if minutes.is_multiple_of(SAVE_MINUTES) {
-                    shared.save();
+                    // Five minutes later it is tried again.
+                    shared.save().unwrap_or_else(|error| log::error!("{error}"));
                 }
                 pass = Some(Pass::default());
             }
             (Ok(Wish::Stop) | Err(RecvTimeoutError::Disconnected), _) => break,
         }
     }
-    shared.save();
-    Ok(())
+    shared.save()
 }
 
 /// A pass through all peers, in search of those that are gone.

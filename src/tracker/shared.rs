@@ -57,6 +57,7 @@ impl Shared {
         };
         if let Some(file) = &config.state_file {
             state::load(file, &mut registry)?;
+            state::prove_place(file)?;
             if let Some(allowed) = &allowed {
                 registry.retain(|hash| allowed.contains(hash));
             }
@@ -138,17 +139,19 @@ impl Shared {
     }
 
     /// Saves the swarms, if they changed.
-    pub fn save(&self) {
-        let Some(file) = &self.config.state_file else { return };
+    pub fn save(&self) -> Result<(), TrackerError> {
+        let Some(file) = &self.config.state_file else { return Ok(()) };
         let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
         let changes = self.registry().changes();
         if changes == *saved && file.exists() {
-            return;
+            return Ok(());
         }
-        match state::save(file, || self.registry(), self.now()) {
-            Ok(()) => *saved = changes,
-            Err(error) => log::error!("can't save the state to {}: {error}", file.display()),
-        }
+        state::save(file, || self.registry(), self.now()).map_err(|error| {
+            let doing = format!("save the state as {}", file.display());
+            TrackerError { doing, error, no_input: false }
+        })?;
+        *saved = changes;
+        Ok(())
     }
 }
 

@@ -44,6 +44,14 @@ pub fn load(path: &Path, registry: &mut Registry) -> Result<(), TrackerError> {
     Ok(())
 }
 
+/// Refuses a path where no state could be saved later.
+pub fn prove_place(path: &Path) -> Result<(), TrackerError> {
+    let new = beside(path, ".new");
+    let tried = File::create(&new).and_then(|_| fs::remove_file(&new));
+    let doing = format!("save the state as {}", path.display());
+    tried.map_err(|error| TrackerError { doing, error, no_input: false })
+}
+
 /// None if it is no state.
 fn restore(bytes: &[u8], registry: &mut Registry) -> Option<()> {
     let swarms = decode(bytes).ok()?.get(b"swarms")?;
