@@ -215,6 +215,11 @@ fn what_is_not_whole_is_not_served() {
         outcome.assert_refused(74);
         assert_eq!(fs::read_dir(&nothing).unwrap().count(), 0, "nothing is made");
     }
+    // What is there and can't be read is told as it is.
+    std::os::unix::fs::symlink(stage.source.join("a file.bin"), nothing.join("a file.bin")).unwrap();
+    let outcome = Get::seed("seed", stage.scratch.path(), &nothing).torrent(&stage.torrent).run();
+    outcome.assert_refused(74);
+    assert!(outcome.stderr.contains("can't read") && !outcome.stderr.contains("missing"), "{}", outcome.stderr);
     let nowhere = stage.scratch.path().join("nowhere");
     let outcome = Get::seed("seed", stage.scratch.path(), &nowhere).torrent(&stage.torrent).run();
     outcome.assert_refused(66);

@@ -112,7 +112,8 @@ them lies in the hidden file .INFOHASH.swarmlet, until a later run wants all.
 Options:
 {}
 Exit codes:
-{exits}  With several torrents, that of the first failure; the others go on.
+{exits}  With several torrents, that of the first failure; the others go on. (One that can't be read
+  ends the run before anything is begun.)
 
 Keys, on the live screen:
 {}  flags: {}

@@ -16,6 +16,14 @@ pub fn whole(found: Found) -> Result<Found, ContentError> {
     if had == all {
         return Ok(found);
     }
+    let content = &found.content;
+    for file in (0..content.metainfo.files.len()).filter(|file| !content.metainfo.files.at(*file).padding) {
+        if let Err(error) = content.open_file(file)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(content.error(Doing::Reading, &content.metainfo.files.at(file).path(), error));
+        }
+    }
     let wrong = match all - had {
         1 => format!("1 of {all} pieces is missing or wrong"),
         missing => format!("{missing} of {all} pieces are missing or wrong"),

@@ -101,6 +101,10 @@ impl Slot {
             State::Running(torrent, _) => {
                 let mut status = torrent.status(now);
                 (status.paused, status.queued) = (self.paused, self.queued);
+                if self.paused || self.queued {
+                    // The meters look back for a while; nothing more comes or goes.
+                    (status.down_rate, status.up_rate) = (0, 0);
+                }
                 if status.left > 0 {
                     status.map = torrent.piece_map(watch.cells);
                 }
