@@ -62,7 +62,7 @@ impl Files {
         }
         let left = files.iter().filter(|index| wanted[**index]).count();
         match left {
-            0 => Err(Failure::usage(format!("{name}: nothing is left to fetch; --list shows the files"))),
+            0 => Err(Failure::usage(format!("{name}: nothing is left to fetch; --list alone shows the files"))),
             _ if left == last => Ok(None),
             _ => Ok(Some(Choice::new(metainfo, wanted))),
         }
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(chosen(&["--files", "1-2", "--exclude", "b/"], true), Ok(Some(vec![0])));
         assert_eq!(chosen(&["--files", "1"], false), Ok(None));
         assert_eq!(chosen(&["--exclude", "*.nfo"], false), Ok(None));
-        let nothing = Err("x.torrent: nothing is left to fetch; --list shows the files".to_string());
+        let nothing = Err("x.torrent: nothing is left to fetch; --list alone shows the files".to_string());
         assert_eq!(
             (chosen(&["--exclude", "name"], false), chosen(&["--exclude", "?*"], true)),
             (nothing.clone(), nothing)

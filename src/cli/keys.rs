@@ -63,7 +63,7 @@ pub enum Move {
 }
 
 /// The keys in a line, for the screen.
-pub const KEYS: &str = "q quit, p pause, +/- down, >/< up, v peers, ?";
+pub const KEYS: [&str; 2] = ["q quit, p pause, +/- down, >/< up, v peers, ?", "q p:pause +- down <> up v:peers ?"];
 /// The same, where torrents are in a list, and where that has few columns.
 pub const LIST_KEYS: [&str; 2] = [
     "q quit, p pause, a all, s sort, +/- down, >/< up, arrows move, v peers, ?",

@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 /// Rows for the closing words, on the narrowest of terminals.
 const CLOSING_ROWS: usize = 3;
+/// With fewer rows nobody is told what the flags of peers mean: nothing would be left for the peers.
+const ROWS_FOR_FLAGS: usize = 16;
 
 /// The keys are told for so long, until somebody asks for them.
 const INTRODUCTION: Duration = Duration::from_secs(10);
@@ -206,15 +208,13 @@ impl Screen {
         if !self.keys.unwrap_or_else(shown) {
             return Vec::new();
         }
-        let [wide, narrow] = LIST_KEYS;
-        let keys = match &self.list {
-            None => KEYS,
-            Some(_) if wide.len() <= look.columns => wide,
-            Some(_) => narrow,
-        };
+        let [wide, narrow] = if self.list.is_some() { LIST_KEYS } else { KEYS };
+        let keys = if wide.len() <= look.columns { wide } else { narrow };
         let mut rows = width::wrap(keys, look.columns, CLOSING_ROWS, "");
         if self.peers_of.is_some() && self.keys == Some(true) {
-            rows.extend(width::wrap(peers_view::FLAGS, look.columns, CLOSING_ROWS, ""));
+            let flags = width::wrap(peers_view::FLAGS, look.columns, CLOSING_ROWS, "");
+            // On a small screen the peers themselves come first.
+            rows.extend(flags.into_iter().filter(|_| look.rows >= ROWS_FOR_FLAGS));
         }
         rows
     }

@@ -2,7 +2,7 @@
 //!
 //! Floor 4. It is looked at first, or with `--no-check` believed and proven piece by piece as it is read.
 
-use super::exit::{self, Exit, Failure};
+use super::exit::{self, EXITS, Exit, Failure};
 use super::options::{self, Flag, Parsed};
 use super::run_options::{self, BLOCKLIST, DISPLAY_INTERVAL, HELP, IP, JSON, MAX_PEERS, MAX_UPLOAD_RATE, MAX_UPLOADS};
 use super::run_options::{PORT, QUIET, VERBOSE, connect};
@@ -60,9 +60,7 @@ pub const FLAGS: [Flag; 16] = [
 
 /// What `--help` says.
 pub fn help() -> String {
-    // It makes nothing, and gives nothing up.
-    let exits =
-        exit::describe(&[Exit::Whole, Exit::Usage, Exit::BadTorrent, Exit::NoInput, Exit::Unavailable, Exit::Io]);
+    let exits = exit::describe(&EXITS);
     format!(
         "Serves content that is there already, until it is interrupted. Nothing is written.
 

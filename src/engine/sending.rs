@@ -46,18 +46,17 @@ fn repeat(
     mut act: impl FnMut(usize) -> rustix::io::Result<usize>,
 ) -> io::Result<usize> {
     let mut sent = 0;
-    // All at once, as a rule: then nobody looks at the clock.
-    let mut begun = None;
+    let mut end = None;
     while sent < length {
+        // All goes at once, as a rule: then nobody looks at the clock.
+        if sent > 0 && Instant::now() >= *end.get_or_insert_with(|| Instant::now() + deadline) {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "it reads too slowly"));
+        }
         match act(sent) {
             Ok(0) => break,
             Ok(count) => sent += count,
             Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
-        }
-        let begun = *begun.get_or_insert_with(Instant::now);
-        if sent < length && begun.elapsed() >= deadline {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "it reads too slowly"));
         }
     }
     Ok(sent)

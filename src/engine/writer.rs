@@ -121,12 +121,10 @@ impl Writer {
     /// Tells the manager what this means for the content.
     fn cannot_serve(&self, block: BlockSpec, error: ContentError) -> io::Error {
         log::warn!("{error}");
-        let event = match () {
-            () if error.tells_of_a_change() || self.content.duty.only_serves() => {
-                Some(Event::Doubted { text: error.to_string() })
-            }
-            () if error.tells_of_a_loss() => Some(Event::Lost { piece: block.piece }),
-            () => None,
+        let event = if error.tells_of_a_change() || self.content.duty.only_serves() {
+            Some(Event::Doubted { text: error.to_string() })
+        } else {
+            error.tells_of_a_loss().then_some(Event::Lost { piece: block.piece })
         };
         if let Some(event) = event {
             let _ = self.around.manager.send(Input::Torrent { torrent: self.content.torrent, event });

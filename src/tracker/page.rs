@@ -61,7 +61,7 @@ pub fn page(shared: &Shared, host: &str) -> Answer {
          <h1>BitTorrent tracker</h1>",
     );
     let announces = shared.stats.http_announces.load(Relaxed) + shared.stats.udp_announces.load(Relaxed);
-    let _ = write!(out, "<p>{swarms} swarms, {peers} peers, {announces} announces since the start.</p>");
+    let _ = write!(out, "<p>Swarms: {swarms}. Peers: {peers}. Announces since the start: {announces}.</p>");
     picture(&hour, &mut out);
     out.push_str(
         "<div><table><thead><tr><th>Torrent<th>Size<th>Seeds<th>Leechers<th>Completed\
