@@ -13,8 +13,8 @@ use ureq::config::{AutoHeaderValue, IpFamily};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A server's headers must have room in the one, our request in the other. (ureq's own are 128 KiB each, which stay with
 /// a process that has asked once.)
-const INPUT_BYTES: usize = 32 * 1024;
-const OUTPUT_BYTES: usize = 16 * 1024;
+const INPUT_BYTES: usize = 16 * 1024;
+const OUTPUT_BYTES: usize = 8 * 1024;
 /// Redirects that are followed (what browsers' forebears took; loops are longer).
 const MOST_REDIRECTS: u32 = 5;
 

@@ -40,7 +40,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Things that may wait for the manager; who has more to report waits. It bounds what a flood of small messages costs.
-const INBOX: usize = 64;
+const INBOX: usize = 32;
 /// Things taken in before what they led to is sent: so that a peer's requests go out together.
 const BATCH: usize = 128;
 
@@ -220,7 +220,7 @@ impl Manager {
             }
             Input::Connected { peer, torrent, addr, outgoing, handshake, link } => {
                 self.peers.insert(peer, Connection { torrent, link, orders: Vec::new() });
-                self.handle(torrent, Event::Connected { peer, addr, outgoing, handshake }, now);
+                self.handle(torrent, Event::Connected { peer, addr, outgoing, handshake: Box::new(handshake) }, now);
             }
             Input::Add(job) => self.add(job),
             Input::Checked { .. } if self.end_at.is_some() => {}

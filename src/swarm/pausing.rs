@@ -74,7 +74,7 @@ pub mod tests {
         pub fn join(&mut self, number: u8, pieces: u8) {
             let (addr, info_hash) = (([10, 0, 0, number], 1).into(), metainfo(8, 2, 0).info_hash);
             let handshake = Handshake { reserved: Reserved::ours(), info_hash, peer_id: PeerId([number + 1; 20]) };
-            self.happen(Event::Connected { peer: key(number), addr, outgoing: false, handshake });
+            self.happen(Event::Connected { peer: key(number), addr, outgoing: false, handshake: Box::new(handshake) });
             self.hear(number, Message::Bitfield(vec![pieces]));
         }
     }

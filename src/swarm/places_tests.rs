@@ -165,7 +165,7 @@ fn seconds_until_tried(places: u32) -> u64 {
             let handshake =
                 Handshake { reserved: Reserved::ours(), info_hash: stage.torrent.info_hash, peer_id: PeerId([id; 20]) };
             let addr = (ip, addr.port()).into();
-            stage.happen(Event::Connected { peer: key(came), addr, outgoing: true, handshake });
+            stage.happen(Event::Connected { peer: key(came), addr, outgoing: true, handshake: Box::new(handshake) });
             stage.hear(came, Message::HaveAll);
             came += 1;
         }

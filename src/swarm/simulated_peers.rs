@@ -160,7 +160,7 @@ impl World {
         let peer_id = PeerId([number as u8 + 2; 20]);
         let handshake = Handshake { reserved, info_hash: self.metainfos[torrent].info_hash, peer_id };
         let addr = SocketAddr::from(([10, 0, 0, number as u8], port));
-        self.reach(torrent, Event::Connected { peer, addr, outgoing: false, handshake });
+        self.reach(torrent, Event::Connected { peer, addr, outgoing: false, handshake: Box::new(handshake) });
         self.say(number, Message::Bitfield(self.remotes[number].has.as_bytes().to_vec()));
         self.turn_choke_later(number);
         let moods = [(manners.leaves, Deed::Leave), (manners.falls_silent, Deed::FallSilent)];

@@ -154,7 +154,11 @@ impl SimulatedSwarm {
             |number| Handshake { reserved: Reserved::ours(), info_hash, peer_id: PeerId([number as u8 + 1; 20]) };
         for (of, other, outgoing) in [(from, to, true), (to, from, false)] {
             let addr = SocketAddr::from(([10, other as u8, 0, 1], 6881));
-            self.plan(after, of, Event::Connected { peer: key(other), addr, outgoing, handshake: shake(other) });
+            self.plan(
+                after,
+                of,
+                Event::Connected { peer: key(other), addr, outgoing, handshake: Box::new(shake(other)) },
+            );
         }
     }
 

@@ -83,7 +83,7 @@ impl Stage {
         let info_hash = self.torrent.info_hash;
         let handshake = Handshake { reserved: Reserved::ours(), info_hash, peer_id: PeerId([id; 20]) };
         let addr = SocketAddr::from((ip.into(), number as u16));
-        self.happen(Event::Connected { peer: key(number), addr, outgoing, handshake });
+        self.happen(Event::Connected { peer: key(number), addr, outgoing, handshake: Box::new(handshake) });
     }
 
     /// A seed comes that lets us ask.

@@ -73,7 +73,7 @@ fn what_was_not_shown_is_not_there() {
     let handshake =
         Handshake { reserved: Reserved::default(), info_hash: stage.torrent.info_hash, peer_id: PeerId([9; 20]) };
     let addr = ([10, 0, 0, 9], 9).into();
-    stage.happen(Event::Connected { peer: key(9), addr, outgoing: false, handshake });
+    stage.happen(Event::Connected { peer: key(9), addr, outgoing: false, handshake: Box::new(handshake) });
     stage.hear(9, Message::Interested);
     let first = shown(&mut stage, 9)[0];
     fetches(&mut stage, 9, first);

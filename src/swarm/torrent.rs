@@ -189,7 +189,7 @@ impl Torrent {
             Event::ConnectFailed { addr, our_fault } => self.connect_failed(addr, our_fault, turn),
             _ if self.has_failed() => {}
             Event::Connected { peer, addr, outgoing, handshake } => {
-                self.connected(peer, addr, outgoing, handshake, turn);
+                self.connected(peer, addr, outgoing, *handshake, turn);
             }
             Event::Message { peer, message } => self.heard(peer, message, turn),
             Event::Block { peer, piece, begin, data } => self.block_came(peer, piece, begin, data, turn),

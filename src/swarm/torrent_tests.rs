@@ -87,8 +87,12 @@ impl Swarm {
             info_hash: metainfo().info_hash,
             peer_id: peer_id(number),
         };
-        let event =
-            |peer, outgoing| Event::Connected { peer: key(peer), addr: addr(peer), outgoing, handshake: shake(peer) };
+        let event = |peer, outgoing| Event::Connected {
+            peer: key(peer),
+            addr: addr(peer),
+            outgoing,
+            handshake: Box::new(shake(peer)),
+        };
         self.happen(from, event(to, true));
         self.happen(to, event(from, false));
     }
@@ -260,7 +264,7 @@ fn our_own_connection_and_a_second_one_are_closed() {
         peer: key(name),
         addr: addr(id),
         outgoing,
-        handshake: shake(id),
+        handshake: Box::new(shake(id)),
     };
     swarm.happen(0, connected(0, 0, true));
     assert_eq!(swarm.members[0].closed.last(), Some(&(0, "it is ourselves")));
