@@ -164,7 +164,8 @@ impl Source<'_> {
                 Ok(read) if read.bytes == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(read) => return Ok(read.bytes),
                 Err(Errno::INTR) => {}
-                // More may be a moment away: letting others run first halves how often threads are switched.
+                // More may be a moment away: letting others run first halves how often threads are switched. (Without it,
+                // giving took a sixth more processor time.)
                 Err(Errno::AGAIN) if !self.events.is_empty() && !yielded => {
                     thread::yield_now();
                     yielded = true;
