@@ -124,21 +124,23 @@ mod tests {
     use super::super::testkit::{open, torrent};
     use super::*;
     use crate::proto::bitfield::Bitfield;
+    use crate::proto::handshake::{Handshake, Reserved};
     use crate::proto::id::PeerId;
     use crate::swarm::budget::Budget;
     use crate::swarm::event::Event;
+    use crate::swarm::peer::PeerKey;
     use crate::swarm::rng::Rng;
     use crate::swarm::torrent::{Settings, Shared, Turn};
+    use std::num::NonZeroU32;
+    use std::path::Path;
 
-    #[test]
-    fn nobody_vouches_for_content_in_doubt() {
+    /// A torrent of three pieces that are there.
+    fn slot(dir: &Path, shared: &mut Shared) -> (Slot, Arc<Content>) {
         let (metainfo, _) = torrent(3000, &[], 1000, &[]);
-        let dir = tempfile::tempdir().unwrap();
-        let content = open(&metainfo, dir.path(), false);
+        let content = open(&metainfo, dir, false);
         let settings = Settings::new(PeerId([1; 20]));
-        let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
         let one = Torrent::new(&metainfo, Bitfield::full(3), settings, Time::ZERO, &mut shared.rng);
-        let mut slot = Slot {
+        let slot = Slot {
             name: metainfo.name.clone(),
             info_hash: metainfo.info_hash,
             length: 3000,
@@ -152,13 +154,45 @@ mod tests {
             saved: Saved::default(),
             save_at: None,
         };
+        (slot, content)
+    }
+
+    fn happen(slot: &mut Slot, shared: &mut Shared, event: Event) {
+        let State::Running(one, _) = &mut slot.state else { unreachable!() };
+        one.handle(event, &mut Turn { now: Time::ZERO, shared, actions: &mut Vec::new() });
+    }
+
+    #[test]
+    fn nobody_vouches_for_content_in_doubt() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
+        let (mut slot, content) = slot(dir.path(), &mut shared);
         assert!(slot.save(Time::ZERO, true).is_some());
         content.doubtful.store(true, Ordering::Relaxed);
         assert!(slot.save(Time::ZERO, true).is_none(), "what was written may be lost");
         content.doubtful.store(false, Ordering::Relaxed);
-        let State::Running(one, _) = &mut slot.state else { unreachable!() };
-        let mut turn = Turn { now: Time::ZERO, shared: &mut shared, actions: &mut Vec::new() };
-        one.handle(Event::Doubted { text: "changed".into() }, &mut turn);
+        happen(&mut slot, &mut shared, Event::Doubted { text: "changed".into() });
         assert!(slot.save(Time::ZERO, true).is_none(), "somebody changed it");
+    }
+
+    #[test]
+    fn what_is_paused_or_waits_for_its_turn_shows_no_rates() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
+        let (mut slot, _) = slot(dir.path(), &mut shared);
+        let (peer, addr) = (PeerKey(NonZeroU32::MIN), ([127, 0, 0, 1], 6881).into());
+        let handshake =
+            Box::new(Handshake { reserved: Reserved::ours(), info_hash: slot.info_hash, peer_id: PeerId([2; 20]) });
+        happen(&mut slot, &mut shared, Event::Connected { peer, addr, outgoing: true, handshake });
+        happen(&mut slot, &mut shared, Event::Uploaded { peer, bytes: 100_000 });
+        let rate = |slot: &Slot| match slot.report(Time::from_secs(1), Watch::default()).phase {
+            Phase::Running(status) => status.up_rate,
+            _ => unreachable!(),
+        };
+        assert!(rate(&slot) > 0);
+        slot.paused = true;
+        assert_eq!(rate(&slot), 0);
+        (slot.paused, slot.queued) = (false, true);
+        assert_eq!(rate(&slot), 0);
     }
 }
