@@ -11,10 +11,10 @@ use ureq::config::{AutoHeaderValue, IpFamily};
 
 /// How long finding and reaching a server may take, so that one that is down does not use up the whole deadline.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A server's headers must have room in the one, our request in the other. (ureq's own are 128 KiB each, which stay with
-/// a process that has asked once.)
+/// A server's headers must have room in the one, the longest line of our request in the other. (ureq's own are 128 KiB
+/// each, which stay with a process that has asked once.)
 const INPUT_BYTES: usize = 16 * 1024;
-const OUTPUT_BYTES: usize = 8 * 1024;
+const OUTPUT_BYTES: usize = 16 * 1024;
 /// Redirects that are followed (what browsers' forebears took; loops are longer).
 const MOST_REDIRECTS: u32 = 5;
 
@@ -75,6 +75,7 @@ pub fn ask(address: &str, limit: u64, deadline: Duration, family: IpFamily) -> R
         .timeout_connect(Some(CONNECT_TIMEOUT))
         .ip_family(family)
         .input_buffer_size(INPUT_BYTES)
+        .max_response_header_size(INPUT_BYTES - 1)
         .output_buffer_size(OUTPUT_BYTES)
         .max_redirects(MOST_REDIRECTS)
         .max_idle_connections(0)

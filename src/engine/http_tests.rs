@@ -54,6 +54,19 @@ fn five_redirects_are_followed_and_loops_are_not() {
 }
 
 #[test]
+fn a_long_head_is_refused_in_words_and_a_long_url_is_asked_for() {
+    let head = |bytes: usize| format!("HTTP/1.1 200 OK\r\nX: {}\r\nContent-Length: 4\r\n\r\nhere", "x".repeat(bytes));
+    assert_eq!(body(head(15_000)), "here");
+    let words = ask_for(head(17_000)).unwrap_err().to_string();
+    assert!(words.contains("header is too big"), "{words}");
+
+    // As long as one in a torrent may be, and what an announce adds.
+    let addr = serve_bytes(http("200 OK", "here"));
+    let long = url(addr, &format!("/{}", "x".repeat(9000)));
+    assert_eq!(get(&long, LIMIT, PATIENCE).unwrap(), b"here");
+}
+
+#[test]
 fn an_answer_may_be_as_long_as_the_limit_and_not_a_byte_longer() {
     for head in ["Content-Length: LENGTH\r\n", "Connection: close\r\n"] {
         for (length, fits) in [(LIMIT, true), (LIMIT + 1, false)] {
