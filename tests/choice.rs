@@ -329,7 +329,7 @@ fn a_choice_that_makes_no_sense_is_refused_in_words() {
     assert!(outcome.stderr.contains("--files is for one torrent, and 2 are named"), "{}", outcome.stderr);
     for (options, words) in [
         (&["--files", "5"][..], "album: 4 files"),
-        (&["--files", "1-99999999999"], "numbered 1 to 4; --list shows them"),
+        (&["--files", "1-99999999999"], "numbered 1 to 4; --list alone shows them"),
         (&["--files", "0"], "is no number from 1 on"),
         (&["--files", "3-1"], "runs backwards"),
         (&["--files", ""], "a number is missing"),

@@ -53,7 +53,7 @@ impl Files {
             if *range.end() > last {
                 let there = if last == 1 { "1 alone".into() } else { format!("1 to {last}") };
                 let there = format!("{name} has {}, numbered {there}", count(last, "file"));
-                return Err(Failure::usage(format!("--files {}: {there}; --list shows them", range.end())));
+                return Err(Failure::usage(format!("--files {}: {there}; --list alone shows them", range.end())));
             }
             files[range.start() - 1..*range.end()].iter().for_each(|index| wanted[*index] = true);
         }
@@ -147,7 +147,7 @@ mod tests {
             (chosen(&["--exclude", "name"], false), chosen(&["--exclude", "?*"], true)),
             (nothing.clone(), nothing)
         );
-        let beyond = "--files 4: x.torrent has 3 files, numbered 1 to 3; --list shows them";
+        let beyond = "--files 4: x.torrent has 3 files, numbered 1 to 3; --list alone shows them";
         assert_eq!(chosen(&["--files", "1-4"], true), Err(beyond.into()));
         assert!(chosen(&["--files", "2"], false).unwrap_err().contains("has 1 file, numbered 1 alone"));
     }

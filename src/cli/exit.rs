@@ -29,7 +29,7 @@ pub enum Exit {
     Interrupted,
 }
 
-/// Those that a download can have, in the order of their numbers.
+/// Those that `get`, `seed` and `many` can have, in the order of their numbers.
 pub const EXITS: [Exit; 8] = [
     Exit::Whole,
     Exit::Usage,
@@ -73,9 +73,7 @@ impl Exit {
             Exit::Unavailable => "a server does not give the torrent, or no port is free",
             Exit::CantCreate => "files or folders can't be made",
             Exit::Io => "reading or writing failed",
-            Exit::Interrupted => {
-                "interrupted or given up (--stop-timeout) before all was whole: the same command goes on"
-            }
+            Exit::Interrupted => "interrupted or given up before all was whole: the same command goes on",
         }
     }
 }

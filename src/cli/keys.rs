@@ -62,12 +62,12 @@ pub enum Move {
     Last,
 }
 
-/// The keys in a line, for the screen.
-pub const KEYS: [&str; 2] = ["q quit, p pause, +/- down, >/< up, v peers, ?", "q p:pause +- down <> up v:peers ?"];
+/// The keys in a line, for the screen, and where that has few columns.
+pub const KEYS: [&str; 2] = ["q quit, p pause, +/- down, >/< up, v peers, ?", "q p:pause +- down >< up v:peers ?"];
 /// The same, where torrents are in a list, and where that has few columns.
 pub const LIST_KEYS: [&str; 2] = [
     "q quit, p pause, a all, s sort, +/- down, >/< up, arrows move, v peers, ?",
-    "q p:pause a:all s:sort +- down <> up",
+    "q p:pause a:all s:sort +- down >< up",
 ];
 
 /// The keys, for `--help`.

@@ -17,8 +17,6 @@ use std::time::{Duration, Instant};
 
 /// Rows for the closing words, on the narrowest of terminals.
 const CLOSING_ROWS: usize = 3;
-/// With fewer rows nobody is told what the flags of peers mean: nothing would be left for the peers.
-const ROWS_FOR_FLAGS: usize = 16;
 
 /// The keys are told for so long, until somebody asks for them.
 const INTRODUCTION: Duration = Duration::from_secs(10);
@@ -214,7 +212,9 @@ impl Screen {
         if self.peers_of.is_some() && self.keys == Some(true) {
             let flags = width::wrap(peers_view::FLAGS, look.columns, CLOSING_ROWS, "");
             // On a small screen the peers themselves come first.
-            rows.extend(flags.into_iter().filter(|_| look.rows >= ROWS_FOR_FLAGS));
+            if flags.len() * 6 <= look.rows {
+                rows.extend(flags);
+            }
         }
         rows
     }
