@@ -1,10 +1,11 @@
 //! What cargo runs before a build: has the linker make a release smaller, on the disk by a seventh and in memory by
-//! a third of a MiB.
+//! 0.2 MiB.
 //!
 //! It leaves the tables for unwinding out: in a release a panic ends the program (`panic = "abort"` in Cargo.toml), so
-//! nothing ever reads them; but the compiled standard library brings them, and no option of rustc takes them out again. It
-//! packs the relocations, where the system can read that. And it takes in the few functions of gcc's library that the
-//! standard library calls: one library less to be there, and a tenth of a MiB less memory.
+//! nothing reads them but RUST_BACKTRACE, which shows nothing then; but the compiled standard library brings them, and no
+//! option of rustc takes them out again. It puts apart what is seldom called. And where it builds for the machine it runs
+//! on, it packs the relocations, if the system can read that, and takes in the few functions of gcc's library that the
+//! standard library calls: one library less to be there.
 
 use std::path::Path;
 use std::process::Command;
@@ -46,7 +47,7 @@ fn main() {
     }
 }
 
-/// Words for the linker, understood by those of GNU and LLVM.
+/// Words for the linker, understood by those of GNU and LLVM. (ring's assembler knows no sections for functions.)
 fn script() -> String {
     let seldom: Vec<String> = SELDOM.split_whitespace().map(|name| format!(".text.*{name}*")).collect();
     let seldom = format!(".text.seldom : {{ *({}) *libring-*(.text) }}", seldom.join(" "));

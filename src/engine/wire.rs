@@ -165,7 +165,7 @@ impl Source<'_> {
                 Ok(read) => return Ok(read.bytes),
                 Err(Errno::INTR) => {}
                 // More may be a moment away: letting others run first halves how often threads are switched. (Without it,
-                // giving took a sixth more processor time.)
+                // giving took 0.52 to 0.60 s a GiB instead of 0.47.)
                 Err(Errno::AGAIN) if !self.events.is_empty() && !yielded => {
                     thread::yield_now();
                     yielded = true;

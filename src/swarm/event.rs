@@ -24,7 +24,7 @@ pub enum Event {
         addr: SocketAddr,
         /// We opened it.
         outgoing: bool,
-        /// What the peer said. (In a box: every event takes the space of the largest, and requests come by the thousand.)
+        /// What the peer said. (In a box: each event takes the space of the largest, and requests come by the thousand.)
         handshake: Box<Handshake>,
     },
     /// An address that was to be connected to could not be.
