@@ -211,7 +211,7 @@ impl Screen {
         let mut rows = width::wrap(keys, look.columns, CLOSING_ROWS, "");
         if self.peers_of.is_some() && self.keys == Some(true) {
             let flags = width::wrap(peers_view::FLAGS, look.columns, CLOSING_ROWS, "");
-            // On a small screen the peers themselves come first.
+            // They get a sixth of the rows at most: the peers themselves come first.
             if flags.len() * 6 <= look.rows {
                 rows.extend(flags);
             }
