@@ -169,6 +169,27 @@ fn twenty_hostile_peers_among_five_honest_ones_cost_less_than_a_third() {
     assert!(after.rss_kib <= before.rss_kib + 8192, "{before:?}, {after:?}");
 }
 
+/// By the log: who is let go for a lie, where it listens; each line begins with a time and where it is from.
+fn found_out(log: &str) -> Vec<u16> {
+    let lies = log.lines().filter_map(|line| line.split_once(": we close: it sent a ").map(|(before, _)| before));
+    let mut ports: Vec<u16> = lies.filter_map(|before| before.rsplit(':').next()?.parse().ok()).collect();
+    ports.sort();
+    ports
+}
+
+#[test]
+fn liars_are_found_out_once_and_the_honest_are_not() {
+    let stage = Stage::new(2, 1 << 20);
+    let liars = stage.hostile(&[Deed::Corrupts(1), Deed::Corrupts(7), Deed::CorruptsSlowly(3)]);
+    let get = stage.get("leecher").arg("-vv");
+    let outcome = get.run();
+    outcome.assert_code(0);
+    stage.content.assert_same_in(&get.dir);
+    let mut expected: Vec<u16> = liars.iter().map(|liar| liar.port).collect();
+    expected.sort();
+    assert_eq!(found_out(&outcome.stderr), expected, "whoever lied, and nobody else; twice: it was let in again");
+}
+
 /// What ends a connection at once, as bytes behind the handshake.
 fn offences(prey: &Prey) -> Vec<(&'static str, Vec<u8>)> {
     let (pieces, piece, block) = (PIECES as u32, PIECE as u32, BLOCK as u32);
