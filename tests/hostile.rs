@@ -5,14 +5,14 @@
 mod common;
 
 use common::content::Content;
-use common::hostile::{BLOCK, Deed, Hostile, Prey, come, handshake, is_closed, message, numbers};
+use common::hostile::{BLOCK, Deed, Hostile, Prey, answer_requests, come, handshake, is_closed, message, numbers};
 use common::swarmlet::{Get, Swarmlet};
 use common::throttle::Throttle;
 use common::torrent::{Maker, Torrent};
 use common::tracker::Tracker;
 use common::wait::{PATIENCE, wait_until};
 use std::fs;
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -178,7 +178,7 @@ fn found_out(log: &str) -> Vec<u16> {
 }
 
 #[test]
-fn liars_are_found_out_once_and_the_honest_are_not() {
+fn liars_are_found_out_and_the_honest_are_not() {
     let stage = Stage::new(2, 1 << 20);
     let liars = stage.hostile(&[Deed::Corrupts(1), Deed::Corrupts(7), Deed::CorruptsSlowly(3)]);
     let get = stage.get("leecher").arg("-vv");
@@ -187,7 +187,36 @@ fn liars_are_found_out_once_and_the_honest_are_not() {
     stage.content.assert_same_in(&get.dir);
     let mut expected: Vec<u16> = liars.iter().map(|liar| liar.port).collect();
     expected.sort();
-    assert_eq!(found_out(&outcome.stderr), expected, "whoever lied, and nobody else; twice: it was let in again");
+    assert_eq!(found_out(&outcome.stderr), expected, "whoever lied, and nobody else");
+}
+
+#[test]
+fn a_liar_that_came_to_us_is_known_when_it_comes_back() {
+    let stage = Stage::new(0, 1);
+    let get = stage.get("leecher");
+    let mut running = get.start();
+    let visit = |number: u32| -> io::Result<TcpStream> {
+        let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, get.port))?;
+        socket.set_read_timeout(Some(SOON))?;
+        socket.write_all(&handshake(&stage.torrent.info_hash, number))?;
+        socket.read_exact(&mut [0; 68]).map(|()| socket)
+    };
+    let mut first = None;
+    wait_until("it lets us in", PATIENCE, || {
+        running.must_run();
+        first = visit(1).ok();
+        first.is_some()
+    });
+    let mut liar = first.unwrap();
+    liar.write_all(&[message(5, &stage.prey.everything()), message(1, &[])].concat()).unwrap();
+    let waited_in_vain =
+        |error: &io::Error| matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
+    let end = answer_requests(liar, Deed::Corrupts(1), &stage.prey).unwrap_err();
+    assert!(!waited_in_vain(&end), "a whole piece was wrong, and it stays");
+    let again = visit(1).unwrap_err();
+    assert!(!waited_in_vain(&again), "{again}");
+    visit(2).expect("others are welcome");
+    running.terminate().assert_code(75);
 }
 
 /// What ends a connection at once, as bytes behind the handshake.
