@@ -244,7 +244,11 @@ fn failure(error: HttpError) -> AnnounceFailure {
 /// What a tracker said, or wrote so that nobody can read it.
 fn refusal(error: ReplyError) -> AnnounceFailure {
     match error {
-        ReplyError::Failure { reason, retry_in } => AnnounceFailure { reason, refused: true, retry_in },
+        ReplyError::Failure { reason, retry_in } => {
+            // The person is to read something, if only that there is nothing to read.
+            let reason = if reason.trim().is_empty() { "without a reason".into() } else { reason };
+            AnnounceFailure { reason, refused: true, retry_in }
+        }
         damaged => AnnounceFailure { reason: damaged.to_string(), refused: false, retry_in: None },
     }
 }
