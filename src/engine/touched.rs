@@ -83,11 +83,15 @@ impl KnownFiles {
         }
     }
 
+    /// The disk lost what was written to it: it is never again as we left it.
+    pub fn lost(&self, number: usize) {
+        self.lock()[number].left = SPOILT;
+    }
+
     /// Whether a file is as we left it, as far as that is known.
     pub fn is_as_left(&self, number: usize, file: &File) -> bool {
-        let Some(stamp) = self.stamp_of(file) else { return true };
         let left = self.lock()[number].left;
-        left == 0 || left == stamp
+        left == 0 || left != SPOILT && self.stamp_of(file).is_none_or(|stamp| stamp == left)
     }
 
     fn stamp_of(&self, file: &File) -> Option<u64> {
