@@ -119,7 +119,9 @@ fn stamp(found: &Metadata) -> u64 {
 impl Content {
     /// Before these bytes are served: looks, now and then, whether the files are still what they were.
     pub fn look_if_due(&self, offset: u64, length: u64) -> Result<(), ContentError> {
-        for file in self.files_of(offset, length).filter(|file| self.wants(*file)) {
+        let in_part = self.is_in_part(offset);
+        // A file that nobody wants may be there all the same, and what is right of it is served.
+        for file in self.files_of(offset, length).filter(|file| self.wants(*file) || !in_part) {
             if self.known.is_due(file) {
                 self.look(file)?;
             }
@@ -170,10 +172,12 @@ impl Content {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testkit::{open, torrent};
+    use super::super::testkit::{open, part, torrent};
+    use super::Content;
+    use crate::swarm::choice::Choice;
     use std::fs;
     use std::os::unix::fs::FileExt;
-    use std::time::SystemTime;
+    use std::time::{Duration, SystemTime};
 
     const PIECE: usize = 1000;
 
@@ -210,6 +214,30 @@ mod tests {
             let words = if fate == 0 || fate == 3 { "changed it" } else { "removed it" };
             assert!(said.to_string().ends_with(words), "{said}");
         }
+    }
+
+    #[test]
+    fn a_file_that_nobody_wants_is_looked_at_too_unless_the_part_file_has_its_bytes() {
+        let (metainfo, bytes) = torrent(0, &[(PIECE + PIECE / 2, false), (2 * PIECE, false)], PIECE, &[]);
+        let dir = tempfile::tempdir().unwrap();
+        for file in 0..2 {
+            let path = dir.path().join(metainfo.files.at(file).path());
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, part(&metainfo, &bytes, file)).unwrap();
+        }
+        let opened = Content::open(0, metainfo.clone(), dir.path(), Default::default(), false).unwrap();
+        let mut content = opened.choose(Some(Choice::new(&metainfo, vec![true, false])));
+        assert!(content.size_on_disk(0).is_some() && content.size_on_disk(1).is_some());
+        content.known.began = content.known.began.checked_sub(Duration::from_secs(100)).unwrap();
+        let piece = |piece: usize| (piece * PIECE) as u64;
+        content.look_if_due(piece(1), PIECE as u64).unwrap();
+        content.known.began = content.known.began.checked_sub(Duration::from_secs(100)).unwrap();
+        content.write(piece(1), &[bytes[PIECE..2 * PIECE].to_vec()]).unwrap();
+        let other = dir.path().join(metainfo.files.at(1).path());
+        fs::File::options().write(true).open(&other).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        content.look_if_due(piece(1), PIECE as u64).unwrap();
+        let said = content.look_if_due(piece(2), PIECE as u64).unwrap_err();
+        assert!(said.tells_of_a_change() && said.path == other, "{said}");
     }
 
     #[test]
