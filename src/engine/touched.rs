@@ -145,7 +145,7 @@ impl Content {
     }
 
     /// All of a piece lies in these files, and was just proven: notes what they are like. They must be those that
-    /// everybody sees; a file that was removed lives on for those who have it open.
+    /// everybody sees; a file that was removed or moved lives on for those who have it open.
     pub fn note_proven(&self, piece: u32) -> Result<(), ContentError> {
         let size = self.metainfo.piece_size(piece) as u64;
         // What another thread is writing must not come between the look and the note.
@@ -157,12 +157,19 @@ impl Content {
     }
 
     fn found(&self, file: usize) -> Result<Metadata, ContentError> {
+        let path = self.metainfo.files.at(file).path();
         let found = self.reader(file).and_then(|file: std::sync::Arc<File>| file.metadata());
-        let found = found.map_err(|error| self.error(Doing::Reading, &self.metainfo.files.at(file).path(), error))?;
+        let found = found.map_err(|error| self.error(Doing::Reading, &path, error))?;
         if found.nlink() == 0 {
             return Err(self.changed(file, "another program removed it"));
         }
-        Ok(found)
+        // It, or a folder above it, may have another name by now. (Three calls: beside a piece's hash they are nothing.)
+        let moved = match self.folder.identity_of(&path) {
+            Ok(there) => there != (found.dev(), found.ino()),
+            // Whoever can't tell, for lack of a descriptor for example, has no reason to doubt.
+            Err(error) => error.kind() == io::ErrorKind::NotFound || error.raw_os_error().is_none(),
+        };
+        if moved { Err(self.changed(file, "another program moved it away")) } else { Ok(found) }
     }
 
     fn changed(&self, file: usize, words: &str) -> ContentError {
@@ -184,7 +191,7 @@ mod tests {
     #[test]
     fn a_file_that_was_changed_replaced_or_removed_is_not_what_was_proven() {
         let (metainfo, bytes) = torrent(3 * PIECE, &[], PIECE, &[]);
-        for fate in 0..4 {
+        for fate in 0..5 {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("whole");
             fs::write(&path, &bytes).unwrap();
@@ -200,6 +207,7 @@ mod tests {
                     file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
                 }
                 1 => fs::remove_file(&path).unwrap(),
+                4 => fs::rename(&path, &other).unwrap(),
                 _ => {
                     // The one that is open is gone; it may be opened again.
                     fs::write(&other, &bytes).unwrap();
@@ -211,7 +219,7 @@ mod tests {
             }
             let said = content.look(0).unwrap_err();
             assert!(said.tells_of_a_change(), "{said}");
-            let words = if fate == 0 || fate == 3 { "changed it" } else { "removed it" };
+            let words = ["changed it", "removed it", "removed it", "changed it", "moved it away"][fate];
             assert!(said.to_string().ends_with(words), "{said}");
         }
     }
