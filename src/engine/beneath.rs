@@ -49,6 +49,13 @@ impl Folder {
         Ok((found.st_dev, found.st_ino))
     }
 
+    /// The same, of what stands at `path` beneath it: a file, a folder, or a link, which is not followed.
+    pub fn identity_of(&self, path: &str) -> io::Result<(u64, u64)> {
+        let opened = self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC).map_err(explain)?;
+        let found = fstat(opened)?;
+        Ok((found.st_dev, found.st_ino))
+    }
+
     /// Bytes that may still be written to the file or folder at `path`, or where it will be.
     pub fn free_bytes(&self, path: &str) -> io::Result<u64> {
         let found = match self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC) {

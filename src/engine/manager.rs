@@ -113,7 +113,7 @@ pub fn start(
         disk: Disk::start(&sender, &blocks, config.memory_bytes.max(LEAST_BYTES))?,
         announcers: Announcers::new(sender.clone()),
         checks: check::start(sender.clone(), notices.clone(), &config)?,
-        keeper: Keeper::start(&config, notices.clone())?,
+        keeper: Keeper::start(&config, sender.clone(), notices.clone())?,
         notices,
         around,
         shared,
