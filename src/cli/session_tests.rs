@@ -33,6 +33,7 @@ pub fn status(left: u64) -> Status {
         snubbed: 0,
         connecting: 0,
         known: 40,
+        liars: 0,
         trackers: trackers(&["http://tracker.example/0123456789abcdef/announce"]),
         map: Vec::new(),
         peer_list: Vec::new(),
@@ -122,6 +123,21 @@ fn who_is_given_up_has_a_reason() {
     let told = session.entries[1].problem.as_ref().map(|problem| problem.text.as_str());
     let words = "given up, no progress for 60 s: waiting for disk: no space left on /srv, 1.20 GiB short";
     assert_eq!((told, session.exit(), session.entries[1].had()), (Some(words), Exit::Interrupted, 50));
+}
+
+/// What programs read of the torrent at the moment of a notice does not contradict it.
+#[test]
+fn a_wait_for_the_disk_and_its_end_are_known_at_once() {
+    let (mut session, now) = (two(), Instant::now());
+    let mut reports: Vec<_> = session.entries.iter().map(|entry| entry.report.clone()).collect();
+    reports.iter_mut().for_each(|report| report.phase = Phase::Running(status(50).into()));
+    session.take_in(Notice::Status(reports), now);
+    let trouble = DiskTrouble { text: "no space left on /srv".into(), short_bytes: 5 };
+    let told = session.take_in(Notice::Waiting { torrent: 1, trouble: trouble.clone() }, now);
+    assert_eq!(told, [Event::Waiting { torrent: 1, trouble }]);
+    assert_eq!(session.entries.iter().map(words::waits_for).collect::<Vec<_>>(), [None, Some("disk")]);
+    assert_eq!(session.take_in(Notice::Resumed { torrent: 1 }, now), [Event::Resumed(1)]);
+    assert_eq!((words::state(&session.entries[1]), session.entries[1].had()), ("downloading", 50));
 }
 
 #[test]
