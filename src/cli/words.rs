@@ -3,7 +3,7 @@
 //! Floor 4. Nothing here is made safe for a terminal yet; whoever writes it does that.
 
 use super::session::{Entry, Session, host, without_url};
-use super::units::{average, count, duration, of, percent, rate, ratio, size, sum};
+use super::units::{self, average, count, duration, of, percent, rate, ratio, size, sum};
 use crate::swarm::announcer::Tracker;
 use crate::swarm::status::Status;
 use crate::swarm::torrent::Standing;
@@ -37,6 +37,12 @@ pub fn why(entry: &Entry) -> Option<String> {
     let waits = matches!(state(entry), "waiting" | "paused");
     let status = entry.running().filter(|_| waits)?;
     Some(why_waiting(status))
+}
+
+/// The time until a torrent is whole, while something comes. What came before a wait says nothing of its end.
+pub fn time_left(entry: &Entry) -> Option<Duration> {
+    let status = entry.running().filter(|_| state(entry) == "downloading")?;
+    units::time_left(status.left, status.down_rate)
 }
 
 /// What a torrent waits for, in one word for programs; the words for people are [`why`].
@@ -85,6 +91,8 @@ pub fn why_waiting(status: &Status) -> String {
         format!("{} {verb} being opened", count(status.connecting, "connection"))
     } else if status.known > 0 {
         format!("none of {} can be reached now", count(status.known, "known peer"))
+    } else if status.liars > 0 {
+        format!("no peers but {} that sent wrong bytes", status.liars)
     } else {
         why_no_peers(&status.trackers)
     }
@@ -259,6 +267,8 @@ mod tests {
         assert_eq!(why_waiting(&Status { connecting: 2, ..idle() }), "2 connections are being opened");
         assert_eq!(why_waiting(&Status { known: 40, ..idle() }), "none of 40 known peers can be reached now");
         assert!(why_waiting(&Status { paused: true, ..status(100) }).starts_with("paused"));
+        let only_liars = Status { liars: 2, trackers: trackers(&["http://a.example/x"]), ..idle() };
+        assert_eq!(why_waiting(&only_liars), "no peers but 2 that sent wrong bytes");
     }
 
     #[test]
