@@ -136,14 +136,6 @@ impl Entry {
         Some((self.whole?.saturating_duration_since(joined), self.report.length.saturating_sub(had)))
     }
 
-    /// It stands otherwise than the last report says, which is older.
-    fn stands(&mut self, standing: impl Fn(&Status) -> Standing) {
-        if let Phase::Running(status) = &mut self.report.phase {
-            let standing = standing(status);
-            Arc::make_mut(status).standing = standing;
-        }
-    }
-
     fn is_settled(&self) -> bool {
         self.whole.is_some() || self.problem.is_some() || self.removed
     }
@@ -190,18 +182,11 @@ impl Session {
                 }
             }
             Notice::Complete { torrent } => self.complete(torrent, now, &mut events),
-            Notice::Waiting { torrent, trouble } => {
-                if let Some(entry) = self.entries.get_mut(torrent) {
-                    entry.stands(|_| Standing::WaitingForDisk(Box::new(trouble.clone())));
-                    events.push(Event::Waiting { torrent, trouble });
-                }
+            Notice::Waiting { torrent, trouble } if torrent < self.entries.len() => {
+                events.push(Event::Waiting { torrent, trouble });
             }
-            Notice::Resumed { torrent } => {
-                if let Some(entry) = self.entries.get_mut(torrent) {
-                    entry.stands(|status| if status.left > 0 { Standing::Downloading } else { Standing::Seeding });
-                    events.push(Event::Resumed(torrent));
-                }
-            }
+            Notice::Resumed { torrent } if torrent < self.entries.len() => events.push(Event::Resumed(torrent)),
+            Notice::Waiting { .. } | Notice::Resumed { .. } => {}
             Notice::Removed { torrent } => {
                 if let Some(entry) = self.entries.get_mut(torrent) {
                     entry.removed = true;

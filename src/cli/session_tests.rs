@@ -125,21 +125,6 @@ fn who_is_given_up_has_a_reason() {
     assert_eq!((told, session.exit(), session.entries[1].had()), (Some(words), Exit::Interrupted, 50));
 }
 
-/// What programs read of the torrent at the moment of a notice does not contradict it.
-#[test]
-fn a_wait_for_the_disk_and_its_end_are_known_at_once() {
-    let (mut session, now) = (two(), Instant::now());
-    let mut reports: Vec<_> = session.entries.iter().map(|entry| entry.report.clone()).collect();
-    reports.iter_mut().for_each(|report| report.phase = Phase::Running(status(50).into()));
-    session.take_in(Notice::Status(reports), now);
-    let trouble = DiskTrouble { text: "no space left on /srv".into(), short_bytes: 5 };
-    let told = session.take_in(Notice::Waiting { torrent: 1, trouble: trouble.clone() }, now);
-    assert_eq!(told, [Event::Waiting { torrent: 1, trouble }]);
-    assert_eq!(session.entries.iter().map(words::waits_for).collect::<Vec<_>>(), [None, Some("disk")]);
-    assert_eq!(session.take_in(Notice::Resumed { torrent: 1 }, now), [Event::Resumed(1)]);
-    assert_eq!((words::state(&session.entries[1]), session.entries[1].had()), ("downloading", 50));
-}
-
 #[test]
 fn a_report_that_overtakes_the_notice_completes_too() {
     let mut session = two();
