@@ -156,7 +156,9 @@ fn a_full_disk_is_waited_for_while_another_torrent_goes_on() {
     let mut leecher = stage.get(&dir).torrent(&other_torrent).start();
     let short = |object: &Object| object["short"].as_u64().unwrap();
     wait_for(&mut leecher, "full", "waiting", |object| says(object, "no space left on") && short(object) > 0);
-    let lacking = short(&last(&leecher, "full", "waiting").unwrap());
+    let waiting = last(&leecher, "full", "waiting").unwrap();
+    assert_eq!((&waiting["state"], &waiting["waits_for"]), (&"waiting".into(), &"disk".into()), "{waiting}");
+    let lacking = short(&waiting);
     assert!((2 * MIB as u64..3 * MIB as u64).contains(&lacking), "2 MiB of 4 have room: {lacking} short");
     // Only now does the other torrent have a seed, which comes to us.
     let other_seed = Get::new("other seed", stage.path()).in_dir(&other_source).torrent(&other_torrent).arg("--seed");

@@ -87,6 +87,7 @@ fn a_torrent_that_gets_nothing_is_given_up_when_that_is_wanted() {
     // No seed runs, so the tracker names nobody.
     let words = "a file.bin: given up, no progress for 2 s: no peers: the tracker knows none";
     assert!(outcome.stderr.contains(words), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("\ngiven up at 0.0 % "), "{}", outcome.stderr);
     assert!(begun.elapsed() >= Duration::from_secs(2));
 }
 

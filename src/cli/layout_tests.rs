@@ -3,6 +3,8 @@
 use super::super::session::tests::{session, status, trackers};
 use super::*;
 use crate::engine::{Phase, Problem, ProblemKind};
+use crate::swarm::torrent::Standing;
+use crate::swarm::waiting::DiskTrouble;
 use proptest::prelude::*;
 
 const MIB: u64 = 1 << 20;
@@ -42,6 +44,17 @@ fn one_torrent_at_40_columns_in_ascii_with_a_wide_name() {
     let title = &texts(&one, 39, 9, true)[0];
     assert!(title.starts_with("日本語のファ…") && title.ends_with("がある.mkv   downloading"), "{title}");
     assert!(columns(title) <= 39);
+}
+
+#[test]
+fn nobody_says_how_long_a_wait_for_the_disk_takes() {
+    let trouble = DiskTrouble { text: "no space left on /srv".into(), short_bytes: 0 };
+    let full = Status { standing: Standing::WaitingForDisk(Box::new(trouble)), ..status(247 * MIB) };
+    let rows = texts(&session(vec![("a", 659 * MIB, Phase::Running(full.into()))]), 78, 23, true);
+    assert_eq!(
+        rows[1], "  █████████████████░░░░░░░░░░░   62.5 %  412 of 659 MiB",
+        "what came before says nothing of it"
+    );
 }
 
 #[test]

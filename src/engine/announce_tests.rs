@@ -52,11 +52,16 @@ fn a_tracker_s_own_words_say_more_than_its_status() {
         let failure = outcome(http(status, "d14:failure reason8:not heree")).unwrap_err();
         assert_eq!((failure.reason.as_str(), failure.retry_in), ("not here", None));
     }
-    for none in ["le", "0:", "2: \n"] {
-        assert_eq!(reason(http("200 OK", format!("d14:failure reason{none}e"))), "without a reason");
-    }
     let failure = outcome(http("503 Busy", "d14:failure reason4:busy8:retry in5:nevere")).unwrap_err();
     assert_eq!((failure.reason.as_str(), failure.retry_in), ("busy", Some(RetryIn::Never)));
+}
+
+#[test]
+fn a_refusal_without_words_is_told_in_ours() {
+    for none in ["le", "0:", "2: \n"] {
+        let failure = outcome(http("200 OK", format!("d14:failure reason{none}e"))).unwrap_err();
+        assert_eq!((failure.reason.as_str(), failure.refused), ("it does not say why", true));
+    }
 }
 
 #[test]

@@ -322,6 +322,7 @@ impl Manager {
                 }
                 Action::Restart { piece } => self.disk.give(piece, DiskJob::Restart { torrent: number, piece }),
                 Action::Connect { addr } if self.around.gate.blocks(addr.ip()) => {
+                    log::debug!("{addr}: not tried: it is on the blocklist");
                     self.unreached.push((number, Event::ConnectFailed { addr, our_fault: false }));
                 }
                 Action::Connect { addr } => {
