@@ -183,8 +183,9 @@ impl Torrent {
             Event::Announced { announcement, outcome } => {
                 self.announcer.answered(&announcement, &outcome, turn.now);
                 if let Ok(reply) = *outcome {
-                    // Who sends more than he was asked for leaves no room for what others send.
-                    let peers = reply.peers.iter().take(NUMWANT as usize);
+                    // Who sends more than he was asked for leaves no room for what others send. (Some take it as of each
+                    // family.)
+                    let peers = reply.peers.iter().take(2 * NUMWANT as usize);
                     peers.for_each(|&addr| self.candidates.add(addr, turn.now));
                 }
             }
