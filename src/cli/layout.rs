@@ -262,7 +262,9 @@ pub fn total(session: &Session, look: Look, ended: bool) -> Row {
     let entries = || session.entries.iter().filter(|entry| !entry.removed);
     let running = || entries().filter_map(Entry::running);
     let (down, up) = (session.down_rate(), session.up_rate());
-    let left = time_left(sum(running().map(|status| status.left)), down);
+    // What came of those that are whole, or wait, says nothing of the rest.
+    let coming = entries().filter(|entry| words::state(entry) == "downloading").filter_map(Entry::running);
+    let left = time_left(sum(running().map(|status| status.left)), sum(coming.map(|status| status.down_rate)));
     // What is being checked is not known to be missing yet.
     let checking = entries().any(|entry| entry.checking().is_some());
     let left =

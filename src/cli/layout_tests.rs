@@ -58,6 +58,17 @@ fn nobody_says_how_long_a_wait_for_the_disk_takes() {
 }
 
 #[test]
+fn what_came_of_a_torrent_that_is_whole_says_nothing_of_the_others() {
+    let whole = Status { down_rate: 5_460_000, ..status(0) };
+    let waits = Status { down_rate: 0, ..status(247 * MIB) };
+    let phases = [("a", whole), ("b", waits)].map(|(name, status)| (name, 659 * MIB, Phase::Running(status.into())));
+    let mut run = session(phases.to_vec());
+    run.entries[0].whole = Some(run.began);
+    let total = texts(&run, 79, 9, true).pop().unwrap();
+    assert!(total.starts_with("2 torrents, 1 whole  5.21 MiB/s down") && !total.contains("left"), "{total}");
+}
+
+#[test]
 fn many_torrents_have_a_row_each_and_the_rest_a_number() {
     let mut many: Vec<(&str, u64, Phase)> = (0..20).map(|_| ("idle", MIB, Phase::Running(status(0).into()))).collect();
     many.push(running("busy"));

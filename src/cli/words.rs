@@ -21,7 +21,8 @@ pub fn state(entry: &Entry) -> &'static str {
         // A seed too: it can't serve what its disk does not read.
         Some(status) if waits_for_disk(status) => "waiting",
         _ if entry.whole.is_some() => "seeding",
-        Some(status) if status.down_rate > 0 => "downloading",
+        // What the last one sent is part of the rate for some seconds after it is gone.
+        Some(status) if status.down_rate > 0 && status.peers > 0 => "downloading",
         Some(_) => "waiting",
         None if entry.joined.is_some() => "downloading",
         None => "checking",
@@ -292,6 +293,9 @@ mod tests {
         entry.report.phase = Phase::Running(Status { queued: true, ..idle() }.into());
         assert_eq!((state(entry), waits_for(entry)), ("waiting", Some("turn")));
         assert_eq!(why(entry).as_deref(), Some("waits for its turn: as many download as may (--max-downloads)"));
+        // Nobody is there to send, whatever the rate of the last seconds was.
+        entry.report.phase = Phase::Running(Status { down_rate: 9, ..idle() }.into());
+        assert_eq!((state(entry), waits_for(entry), time_left(entry)), ("waiting", Some("peers"), None));
         // A seed whose disk is away does not seed.
         entry.whole = Some(run.began);
         entry.report.phase = Phase::Running(disk.into());
