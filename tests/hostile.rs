@@ -357,8 +357,9 @@ fn sixty_four_descriptors_are_enough() {
         .map(|word| format!("'{}'", word.to_string_lossy()))
         .collect();
     let script = format!("ulimit -n 64; exec {}", words.join(" "));
-    let mut process =
-        std::process::Command::new("sh").args(["-c", &script]).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let mut shell = std::process::Command::new("sh");
+    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut process = shell.args(["-c", &script]).stdout(std::process::Stdio::null()).spawn().unwrap();
     let mut status = None;
     wait_until("it ends", PATIENCE, || {
         status = process.try_wait().unwrap();
