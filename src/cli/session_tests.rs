@@ -10,10 +10,8 @@ use crate::swarm::rng::Rng;
 /// Numbers of a torrent of which `left` bytes are missing.
 pub fn status(left: u64) -> Status {
     Status {
-        info_hash: InfoHash([0xab; 20]),
         standing: if left == 0 { Standing::Seeding } else { Standing::Downloading },
         left,
-        pieces_had: 1,
         pieces: 2,
         pieces_missing: 1,
         last_piece: None,

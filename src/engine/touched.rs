@@ -169,7 +169,8 @@ mod tests {
     use super::super::testkit::{open, torrent};
     use std::fs;
     use std::os::unix::fs::FileExt;
-    use std::time::SystemTime;
+    use std::sync::Arc;
+    use std::time::{Duration, Instant, SystemTime};
 
     const PIECE: usize = 1000;
 
@@ -206,6 +207,21 @@ mod tests {
             let words = if fate == 0 || fate == 3 { "changed it" } else { "removed it" };
             assert!(said.to_string().ends_with(words), "{said}");
         }
+    }
+
+    #[test]
+    fn what_is_served_is_looked_at_once_a_minute() {
+        let (metainfo, bytes) = torrent(3 * PIECE, &[], PIECE, &[]);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("whole");
+        fs::write(&path, &bytes).unwrap();
+        let mut content = open(&metainfo, dir.path(), false);
+        content.size_on_disk(0).unwrap();
+        fs::OpenOptions::new().write(true).open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        content.look_if_due(0, 1).expect("it was looked at a moment ago");
+        let Some(before) = Instant::now().checked_sub(Duration::from_secs(61)) else { return };
+        Arc::get_mut(&mut content).unwrap().known.began = before;
+        assert!(content.look_if_due(0, 1).unwrap_err().tells_of_a_change());
     }
 
     #[test]

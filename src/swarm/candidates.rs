@@ -54,16 +54,6 @@ impl Candidates {
         Candidates { known: BTreeMap::new(), soonest: Time::MAX }
     }
 
-    /// How many addresses are known.
-    pub fn len(&self) -> usize {
-        self.known.len()
-    }
-
-    /// Whether nobody is known.
-    pub fn is_empty(&self) -> bool {
-        self.known.is_empty()
-    }
-
     /// How many addresses may be tried, now or later.
     pub fn usable(&self) -> usize {
         self.known.values().filter(|candidate| candidate.state != State::Barred).count()
@@ -194,7 +184,7 @@ mod tests {
         known.add(addr(1), now);
         known.add(addr(1), now);
         known.add(addr(0), now);
-        assert_eq!(known.len(), 1);
+        assert_eq!(known.known.len(), 1);
         for wait in [10, 20, 40, 80, 160] {
             assert_eq!(known.next(now, &mut rng), Some(addr(1)));
             assert_eq!(known.next(now, &mut rng), None, "busy");
@@ -205,7 +195,7 @@ mod tests {
         }
         assert_eq!(known.next(now, &mut rng), Some(addr(1)));
         known.failed(addr(1), now);
-        assert!(known.is_empty(), "forgotten");
+        assert!(known.known.is_empty(), "forgotten");
     }
 
     #[test]
@@ -222,6 +212,6 @@ mod tests {
     fn a_flood_of_addresses_is_bounded() {
         let mut known = Candidates::new();
         (1..=5000).for_each(|port| known.add(addr(port), Time::ZERO));
-        assert_eq!(known.len(), MOST_CANDIDATES);
+        assert_eq!(known.known.len(), MOST_CANDIDATES);
     }
 }
