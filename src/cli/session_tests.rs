@@ -132,6 +132,18 @@ fn a_report_that_overtakes_the_notice_completes_too() {
     assert_eq!(session.entries[0].had(), 100);
 }
 
+/// Somebody removed a file of what was whole.
+#[test]
+fn what_was_whole_and_is_not_any_more_is_not_called_whole() {
+    let (mut session, now) = (two(), Instant::now());
+    session.take_in(Notice::Complete { torrent: 0 }, now);
+    let mut report = session.entries[0].report.clone();
+    report.phase = Phase::Running(status(40).into());
+    session.take_in(Notice::Status(vec![report]), now);
+    assert_eq!((session.whole(), session.entries[0].had()), (0, 60));
+    assert_eq!(session.take_in(Notice::Complete { torrent: 0 }, now), [Event::Complete(0)], "and told again");
+}
+
 #[test]
 fn numbers_out_of_range_and_unknown_torrents_are_harmless() {
     let mut session = two();

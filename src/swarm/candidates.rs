@@ -199,6 +199,16 @@ mod tests {
     }
 
     #[test]
+    fn who_was_of_use_and_left_is_tried_again_but_not_at_once() {
+        let (mut known, mut rng, now) = (Candidates::new(), Rng::new(1), Time::from_secs(100));
+        known.add(addr(1), now);
+        known.next(now, &mut rng).unwrap();
+        known.left(addr(1), true, now);
+        assert_eq!((known.next(now, &mut rng), known.next_due()), (None, Some(now + RECONNECT)));
+        assert_eq!(known.next(now + RECONNECT, &mut rng), Some(addr(1)));
+    }
+
+    #[test]
     fn ourselves_are_never_tried_even_when_a_tracker_insists() {
         let (mut known, mut rng) = (Candidates::new(), Rng::new(1));
         known.bar(addr(9));
