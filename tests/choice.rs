@@ -4,11 +4,10 @@ mod common;
 
 use common::content::{Content, damage};
 use common::peers::{Plan, Program};
-use common::swarmlet::{Get, Outcome, Swarmlet};
-use common::throttle::Throttle;
+use common::stage::Stage;
+use common::swarmlet::Get;
 use common::tools::{Tool, here};
-use common::torrent::{Maker, Torrent};
-use common::tracker::{Announce, Tracker};
+use common::torrent::Maker;
 use common::wait::{PATIENCE, wait_until};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -16,7 +15,6 @@ use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
-use tempfile::TempDir;
 
 const PIECE: usize = 65_536;
 /// Where the files of [`album`] end, and its pieces: 3, 7 and 9 are shared by two files each.
@@ -30,55 +28,20 @@ fn album() -> Content {
     Content::folder("album", &FILES)
 }
 
-/// A tracker, a torrent it serves, and its content in the folder `source`.
-struct Stage {
-    scratch: TempDir,
-    tracker: Tracker,
-    content: Content,
-    source: PathBuf,
-    torrent: Torrent,
+fn part_file(stage: &Stage, get: &Get) -> PathBuf {
+    let hash: String = stage.torrent.info_hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    get.dir.join(format!(".{hash}.swarmlet"))
 }
 
-impl Stage {
-    fn new(content: Content) -> Stage {
-        let scratch = tempfile::tempdir().unwrap();
-        let tracker = Tracker::start();
-        let source = scratch.path().join("source");
-        let torrent = Maker::Ours.make(&content, &source, PIECE, &tracker.url());
-        Stage { scratch, tracker, content, source, torrent }
-    }
-
-    /// A `get` of the torrent into a folder of its own, with these options.
-    fn get(&self, name: &str, options: &[&str]) -> Get {
-        options.iter().fold(Get::new(name, self.scratch.path()), |get, option| get.arg(option)).torrent(&self.torrent)
-    }
-
-    /// A running seed of everything, known to the tracker.
-    fn seed(&self) -> Swarmlet {
-        let mut seed = self.get("seed", &["--seed"]).in_dir(&self.source).start();
-        self.tracker.wait_for_a_seed(&self.torrent.info_hash, || seed.must_run());
-        seed
-    }
-
-    fn part_file(&self, get: &Get) -> PathBuf {
-        let hash: String = self.torrent.info_hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        get.dir.join(format!(".{hash}.swarmlet"))
-    }
-
-    fn announces(&self, get: &Get) -> Vec<Announce> {
-        self.tracker.announces_from(&self.torrent.info_hash, get.port)
-    }
-
-    /// Panics unless of the album just the files with these numbers are in the folder, each byte right.
-    fn assert_files(&self, get: &Get, numbers: &[usize]) {
-        let root = get.dir.join("album");
-        let expected: BTreeSet<PathBuf> = numbers.iter().map(|number| root.join(FILES[number - 1].0)).collect();
-        assert_eq!(files_below(&root), expected);
-        for number in numbers {
-            let (path, bytes) = &self.content.files[number - 1];
-            let path = root.join(path.as_ref().unwrap());
-            assert!(fs::read(&path).unwrap() == *bytes, "{} differs", path.display());
-        }
+/// Panics unless of the album just the files with these numbers are in the folder, each byte right.
+fn assert_files(stage: &Stage, get: &Get, numbers: &[usize]) {
+    let root = get.dir.join("album");
+    let expected: BTreeSet<PathBuf> = numbers.iter().map(|number| root.join(FILES[number - 1].0)).collect();
+    assert_eq!(files_below(&root), expected);
+    for number in numbers {
+        let (path, bytes) = &stage.content.files[number - 1];
+        let path = root.join(path.as_ref().unwrap());
+        assert!(fs::read(&path).unwrap() == *bytes, "{} differs", path.display());
     }
 }
 
@@ -89,18 +52,11 @@ fn files_below(path: &Path) -> BTreeSet<PathBuf> {
     }
 }
 
-/// The last object about `event`.
-fn told(outcome: &Outcome, event: &str) -> Value {
-    let mut objects = outcome.stdout.lines().rev().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let found = objects.find(|object| object["event"] == event);
-    found.unwrap_or_else(|| panic!("nothing was told of {event}"))
-}
-
 #[test]
 fn the_list_has_numbers_and_sizes_and_nothing_is_made() {
-    let stage = Stage::new(album());
+    let stage = Stage::new(album(), PIECE);
     let list = |options: &[&str]| {
-        let get = stage.get("list", options).in_dir(&stage.scratch.path().join("not made"));
+        let get = stage.get("list").args(options).in_dir(&stage.path().join("not made"));
         let outcome = get.arg("--list").run();
         outcome.assert_code(0);
         assert_eq!(outcome.stderr, "");
@@ -122,42 +78,42 @@ fn the_list_has_numbers_and_sizes_and_nothing_is_made() {
     );
     assert_eq!((&third["number"], &third["size"], &third["wanted"]), (&3.into(), &150_000.into(), &false.into()));
     assert_eq!((&objects[3]["wanted"], objects[3]["info_hash"].as_str().unwrap().len()), (&true.into(), 40));
-    assert!(!stage.scratch.path().join("not made").exists());
+    assert!(!stage.path().join("not made").exists());
     assert!(stage.tracker.announces(&stage.torrent.info_hash).is_empty());
 }
 
 #[test]
 fn only_what_is_wanted_comes_and_later_runs_take_the_rest() {
-    let stage = Stage::new(album());
+    let stage = Stage::new(album(), PIECE);
     let seed = stage.seed();
-    let get = stage.get("leecher", &["--json", "--files", "1,3"]);
+    let get = stage.get("leecher").args(&["--json", "--files", "1,3"]);
     let outcome = get.run();
     outcome.assert_code(0);
-    stage.assert_files(&get, &[1, 3]);
-    let complete = told(&outcome, "complete");
+    assert_files(&stage, &get, &[1, 3]);
+    let complete = outcome.json("complete");
     assert_eq!(
         (&complete["size"], &complete["wanted"], &complete["had"]),
         (&SIZE.into(), &OF_TWO.into(), &OF_TWO.into())
     );
     assert_eq!((&complete["fetched"], &complete["downloaded"]), (&OF_TWO.into(), &OF_TWO.into()));
-    assert_eq!(told(&outcome, "stopped")["whole"], true);
+    assert_eq!(outcome.json("stopped")["whole"], true);
     // Three places: of the pieces 3, 7 and 9, and no more.
-    let parts = fs::metadata(stage.part_file(&get)).unwrap();
+    let parts = fs::metadata(part_file(&stage, &get)).unwrap();
     assert_eq!(parts.len(), 2 * PIECE as u64 + SIZE % PIECE as u64);
     // The tracker knows that it lacks something: it is no seed, and did not complete.
-    let announces = stage.announces(&get);
+    let announces = stage.announces_from(&get);
     assert!(announces.iter().all(|announce| announce.event != "completed"));
     assert_eq!((announces[0].left, announces.last().unwrap().left), (SIZE, 3 * PIECE as u64));
 
     // More is wanted, but not all: what is in the part file is moved, and its last piece stays.
-    let more = stage.get("leecher", &["--json", "--exclude", "*.nfo"]);
+    let more = stage.get("leecher").args(&["--json", "--exclude", "*.nfo"]);
     let outcome = more.run();
     outcome.assert_code(0);
-    assert_eq!(told(&outcome, "complete")["fetched"], 3 * PIECE as u64);
-    assert_eq!(told(&outcome, "stopped")["downloaded"], 3 * PIECE as u64);
-    stage.assert_files(&more, &[1, 2, 3]);
-    assert!(stage.part_file(&get).exists());
-    let announces = stage.announces(&more);
+    assert_eq!(outcome.json("complete")["fetched"], 3 * PIECE as u64);
+    assert_eq!(outcome.json("stopped")["downloaded"], 3 * PIECE as u64);
+    assert_files(&stage, &more, &[1, 2, 3]);
+    assert!(part_file(&stage, &get).exists());
+    let announces = stage.announces_from(&more);
     assert_eq!(
         announces.iter().filter(|announce| announce.event == "completed").count(),
         1,
@@ -167,20 +123,20 @@ fn only_what_is_wanted_comes_and_later_runs_take_the_rest() {
     seed.terminate().assert_code(0);
 
     // The last file is all in the part file: nobody need be asked.
-    stage.get("leecher", &[]).run().assert_code(0);
+    stage.get("leecher").run().assert_code(0);
     stage.content.assert_same_in(&get.dir);
-    assert!(!stage.part_file(&get).exists(), "it is of no more use");
+    assert!(!part_file(&stage, &get).exists(), "it is of no more use");
 }
 
 #[test]
 fn pieces_in_the_part_file_are_served_also_by_the_next_run() {
-    let stage = Stage::new(album());
+    let stage = Stage::new(album(), PIECE);
     let seed = stage.seed();
-    let giver = stage.get("giver", &["--files", "1"]);
+    let giver = stage.get("giver").args(&["--files", "1"]);
     giver.run().assert_code(0);
     seed.terminate().assert_code(0);
     // It has no more than that; whoever wants the same gets it, the piece with unwanted bytes too.
-    let mut serving = stage.get("giver", &["--files", "1", "--seed"]).start();
+    let mut serving = stage.get("giver").args(&["--files", "1", "--seed"]).start();
     wait_until("the giver announces itself again", PATIENCE, || {
         serving.must_run();
         stage
@@ -189,50 +145,46 @@ fn pieces_in_the_part_file_are_served_also_by_the_next_run() {
             .last()
             .is_some_and(|last| last.left == SIZE - 4 * PIECE as u64)
     });
-    let taker = stage.get("taker", &["--files", "1"]);
+    let taker = stage.get("taker").args(&["--files", "1"]);
     taker.run().assert_code(0);
-    stage.assert_files(&taker, &[1]);
+    assert_files(&stage, &taker, &[1]);
     serving.terminate().assert_code(0);
-    stage.assert_files(&giver, &[1]);
+    assert_files(&stage, &giver, &[1]);
 }
 
 #[test]
 fn a_run_that_was_killed_and_a_part_file_that_was_spoilt_cost_only_a_few_pieces() {
     let content = Content::folder("album", &[("a", 1_000_000), ("b", 1_000_000), ("c", 1_000_000), ("d", 1_000_000)]);
-    let stage = Stage::new(content);
-    let seed = stage.get("seed", &["--seed"]).in_dir(&stage.source);
-    let throttle = Throttle::before(seed.port, 1 << 20);
-    stage.tracker.introduce_as(seed.port, throttle.port);
-    let mut seeding = seed.start();
-    stage.tracker.wait_for_a_seed(&stage.torrent.info_hash, || seeding.must_run());
+    let stage = Stage::new(content, PIECE);
+    let (_seed, _line) = stage.slow_seed(1 << 20);
 
-    let get = stage.get("leecher", &["--files", "1,3"]);
+    let get = stage.get("leecher").args(&["--files", "1,3"]);
     let mut leecher = get.start();
     wait_until("the part file is begun", PATIENCE, || {
         leecher.must_run();
-        fs::metadata(stage.part_file(&get)).is_ok_and(|found| found.blocks() > 16)
+        fs::metadata(part_file(&stage, &get)).is_ok_and(|found| found.blocks() > 16)
     });
     drop(leecher); // by SIGKILL
-    damage(&stage.part_file(&get), 0, fs::metadata(stage.part_file(&get)).unwrap().len() as usize);
+    damage(&part_file(&stage, &get), 0, fs::metadata(part_file(&stage, &get)).unwrap().len() as usize);
 
     get.run().assert_code(0);
     let root = get.dir.join("album");
     assert_eq!(files_below(&root), BTreeSet::from([root.join("a"), root.join("c")]));
-    damage(&stage.part_file(&get), PIECE + 70, 1);
-    let all = stage.get("leecher", &["--json"]);
+    damage(&part_file(&stage, &get), PIECE + 70, 1);
+    let all = stage.get("leecher").arg("--json");
     let outcome = all.run();
     outcome.assert_code(0);
     stage.content.assert_same_in(&get.dir);
-    assert!(!stage.part_file(&get).exists());
+    assert!(!part_file(&stage, &get).exists());
     // All but the 32 pieces of the two files; and of those, one again.
-    assert_eq!(told(&outcome, "complete")["fetched"], 4_000_000 - 31 * PIECE as u64);
+    assert_eq!(outcome.json("complete")["fetched"], 4_000_000 - 31 * PIECE as u64);
 }
 
 #[test]
 fn an_unwanted_file_that_is_there_stays_as_it_is() {
-    let stage = Stage::new(album());
+    let stage = Stage::new(album(), PIECE);
     let _seed = stage.seed();
-    let get = stage.get("leecher", &["--exclude", "b.*", "--preallocate"]);
+    let get = stage.get("leecher").args(&["--exclude", "b.*", "--preallocate"]);
     let other = get.dir.join("album/CD1/b.flac");
     fs::create_dir_all(other.parent().unwrap()).unwrap();
     fs::write(&other, "somebody's own, and longer than the torrent's ".repeat(10_000)).unwrap();
@@ -245,31 +197,31 @@ fn an_unwanted_file_that_is_there_stays_as_it_is() {
 /// The pieces at its ends are had, by the part file; when that is gone, the state must not pass the file off as right.
 #[test]
 fn an_unwanted_file_is_not_taken_for_right_because_its_pieces_were_had() {
-    let stage = Stage::new(album());
+    let stage = Stage::new(album(), PIECE);
     let _seed = stage.seed();
-    let get = stage.get("leecher", &["--files", "1,3"]);
+    let get = stage.get("leecher").args(&["--files", "1,3"]);
     let other = get.dir.join("album/CD1/b.flac");
     fs::create_dir_all(other.parent().unwrap()).unwrap();
     fs::write(&other, vec![7; FILES[1].1]).unwrap();
     // It lies there for long.
     File::options().write(true).open(&other).unwrap().set_modified(UNIX_EPOCH + Duration::from_secs(1 << 30)).unwrap();
     get.run().assert_code(0);
-    fs::remove_file(stage.part_file(&get)).unwrap();
-    let outcome = stage.get("leecher", &["--json"]).run();
+    fs::remove_file(part_file(&stage, &get)).unwrap();
+    let outcome = stage.get("leecher").arg("--json").run();
     outcome.assert_code(0);
-    assert_eq!(told(&outcome, "complete")["fetched"], 6 * PIECE as u64 - (10 * PIECE as u64 - SIZE));
+    assert_eq!(outcome.json("complete")["fetched"], 6 * PIECE as u64 - (10 * PIECE as u64 - SIZE));
     stage.content.assert_same_in(&get.dir);
 }
 
 /// Somebody who may write into the folder must not lead us out of it.
 #[test]
 fn a_link_in_the_place_of_the_part_file_is_not_followed() {
-    let stage = Stage::new(album());
+    let stage = Stage::new(album(), PIECE);
     let _seed = stage.seed();
-    let precious = stage.scratch.path().join("precious");
+    let precious = stage.path().join("precious");
     fs::write(&precious, "as it was").unwrap();
-    let get = stage.get("leecher", &["--files", "1"]);
-    symlink(&precious, stage.part_file(&get)).unwrap();
+    let get = stage.get("leecher").args(&["--files", "1"]);
+    symlink(&precious, part_file(&stage, &get)).unwrap();
     let outcome = get.run();
     outcome.assert_refused(73);
     assert!(outcome.stderr.contains("a symbolic link stands in the way"), "{}", outcome.stderr);
@@ -278,23 +230,23 @@ fn a_link_in_the_place_of_the_part_file_is_not_followed() {
 
 #[test]
 fn a_pattern_is_for_all_torrents() {
-    let stage = Stage::new(album());
+    let stage = Stage::new(album(), PIECE);
     let other = Content::folder("notes", &[("a.txt", 10), ("b.nfo", 10), ("sub/c.nfo", 0), ("sub/d.txt", 0)]);
-    let source = stage.scratch.path().join("other");
+    let source = stage.path().join("other");
     let torrent = Maker::Ours.make(&other, &source, PIECE, &stage.tracker.url());
     let _seed = stage.seed();
-    let mut other_seed =
-        Get::new("other seed", stage.scratch.path()).in_dir(&source).torrent(&torrent).arg("--seed").start();
+    let mut other_seed = Get::new("other seed", stage.path()).in_dir(&source).torrent(&torrent).arg("--seed").start();
     stage.tracker.wait_for_a_seed(&torrent.info_hash, || other_seed.must_run());
-    let get = stage.get("leecher", &["--exclude=*.nfo", "--exclude", "CD1/", "--exclude", "no such"]).torrent(&torrent);
+    let get =
+        stage.get("leecher").args(&["--exclude=*.nfo", "--exclude", "CD1/", "--exclude", "no such"]).torrent(&torrent);
     let outcome = get.run();
     outcome.assert_code(0);
     assert!(outcome.stderr.contains("warning: --exclude no such fits no file"));
-    stage.assert_files(&get, &[3]);
+    assert_files(&stage, &get, &[3]);
     let root = get.dir.join("notes");
     assert_eq!(files_below(&root), BTreeSet::from([root.join("a.txt"), root.join("sub/d.txt")]));
     // Of one nothing is left: the other is fetched all the same.
-    let get = stage.get("another leecher", &["--exclude", "notes/", "--exclude", "*.txt", "--exclude", "*.nfo"]);
+    let get = stage.get("another leecher").args(&["--exclude", "notes/", "--exclude", "*.txt", "--exclude", "*.nfo"]);
     let get = get.torrent(&torrent);
     let outcome = get.run();
     outcome.assert_code(0);
@@ -308,12 +260,12 @@ fn others_give_us_what_we_want() {
         return;
     }
     for program in [Program::Aria2, Program::Libtorrent] {
-        let stage = Stage::new(album());
-        let mut seed = Plan::seed(program, &stage.torrent, &stage.source, stage.scratch.path()).start();
+        let stage = Stage::new(album(), PIECE);
+        let mut seed = Plan::seed(program, &stage.torrent, &stage.source, stage.path()).start();
         stage.tracker.wait_for_a_seed(&stage.torrent.info_hash, || seed.must_run());
-        let get = stage.get("leecher", &["--files", "2"]);
+        let get = stage.get("leecher").args(&["--files", "2"]);
         get.run().assert_code(0);
-        stage.assert_files(&get, &[2]);
+        assert_files(&stage, &get, &[2]);
         let sent = seed.uploaded();
         assert!(sent <= 6 * PIECE as u64, "{} sent {sent} bytes", program.version());
     }
@@ -321,9 +273,9 @@ fn others_give_us_what_we_want() {
 
 #[test]
 fn a_choice_that_makes_no_sense_is_refused_in_words() {
-    let stage = Stage::new(album());
+    let stage = Stage::new(album(), PIECE);
     let second = stage.torrent.file.as_os_str();
-    let twice = stage.get("two torrents", &["--files", "1"]).arg(second);
+    let twice = stage.get("two torrents").args(&["--files", "1"]).arg(second);
     let outcome = twice.run();
     outcome.assert_refused(64);
     assert!(outcome.stderr.contains("--files is for one torrent, and 2 are named"), "{}", outcome.stderr);
@@ -340,7 +292,7 @@ fn a_choice_that_makes_no_sense_is_refused_in_words() {
         (&["--exclude", ""], "an empty pattern"),
         (&["--files", "1", "--files", "2"], "given twice"),
     ] {
-        let get = stage.get("refused", options).in_dir(&stage.scratch.path().join("not made"));
+        let get = stage.get("refused").args(options).in_dir(&stage.path().join("not made"));
         let outcome = get.run();
         outcome.assert_refused(64);
         let words = words.replace("album: 4 files", "has 4 files");
@@ -352,8 +304,8 @@ fn a_choice_that_makes_no_sense_is_refused_in_words() {
 #[test]
 fn a_torrent_called_like_a_part_file_is_refused() {
     let hash = "00112233445566778899aabbccddeeff00112233";
-    let stage = Stage::new(Content::one_file(&format!(".{hash}.Swarmlet"), 5));
-    let outcome = stage.get("leecher", &[]).run();
+    let stage = Stage::new(Content::one_file(&format!(".{hash}.Swarmlet"), 5), PIECE);
+    let outcome = stage.get("leecher").run();
     outcome.assert_refused(65);
     assert!(outcome.stderr.contains("part file"), "{}", outcome.stderr);
 }

@@ -6,11 +6,10 @@ mod common;
 
 use common::content::Content;
 use common::process::Process;
+use common::stage::Stage;
 use common::swarmlet::{Get, Swarmlet};
-use common::throttle::Throttle;
 use common::tools::{Tool, here, say};
-use common::torrent::{Maker, Torrent};
-use common::tracker::Tracker;
+use common::torrent::Maker;
 use common::wait::{PATIENCE, wait_until};
 use crossbeam_channel::Receiver;
 use std::fs;
@@ -22,7 +21,6 @@ use std::time::Duration;
 use swarmlet::engine::resume::StateDir;
 use swarmlet::engine::{Config, Engine, Job, Notice};
 use swarmlet::proto::metainfo::Metainfo;
-use tempfile::TempDir;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -74,51 +72,13 @@ fn mount(options: &[&str], at: &Path) -> bool {
     Command::new("mount").args(options).arg(at).output().is_ok_and(|output| output.status.success())
 }
 
-/// A torrent in the folder "full", its seed, and a tracker.
-struct Stage {
-    scratch: TempDir,
-    content: Content,
-    torrent: Torrent,
-    tracker: Tracker,
-    source: PathBuf,
-    seeds: Vec<Swarmlet>,
+/// A torrent of so many bytes in the folder "full".
+fn stage(size: usize) -> Stage {
+    Stage::new(Content::folder("full", &[("a/first.bin", size / 2), ("second.bin", size - size / 2)]), PIECE)
 }
 
-impl Stage {
-    fn new(size: usize) -> Stage {
-        let scratch = tempfile::tempdir().unwrap();
-        let source = scratch.path().join("source");
-        let content = Content::folder("full", &[("a/first.bin", size / 2), ("second.bin", size - size / 2)]);
-        let tracker = Tracker::start();
-        let torrent = Maker::Ours.make(&content, &source, PIECE, &tracker.url());
-        Stage { scratch, content, torrent, tracker, source, seeds: Vec::new() }
-    }
-
-    fn path(&self) -> &Path {
-        self.scratch.path()
-    }
-
-    /// Starts a seed. Whoever is there already is connected to by it.
-    fn seed(&mut self) {
-        self.seed_at(|_, _| {});
-    }
-
-    /// Starts a seed behind a line of so many bytes a second, so that a story can look on.
-    fn slow_seed(&mut self, rate: u64) {
-        self.seed_at(|tracker, port| tracker.introduce_as(port, Throttle::before(port, rate).port));
-    }
-
-    fn seed_at(&mut self, prepare: impl Fn(&Tracker, u16)) {
-        let seed = Get::new("seed", self.path()).in_dir(&self.source).torrent(&self.torrent).arg("--seed");
-        prepare(&self.tracker, seed.port);
-        self.seeds.push(seed.start());
-        let seed = self.seeds.last_mut().unwrap();
-        self.tracker.wait_for_a_seed(&self.torrent.info_hash, || seed.must_run());
-    }
-
-    fn get(&self, dir: &Path) -> Get {
-        Get::new("leecher", self.path()).in_dir(dir).torrent(&self.torrent).arg("--json")
-    }
+fn get(stage: &Stage, dir: &Path) -> Get {
+    stage.get("leecher").in_dir(dir).arg("--json")
 }
 
 type Object = serde_json::Value;
@@ -144,16 +104,16 @@ fn says(object: &Object, words: &str) -> bool {
 
 #[test]
 fn a_full_disk_is_waited_for_while_another_torrent_goes_on() {
-    let mut stage = Stage::new(4 * MIB);
+    let stage = stage(4 * MIB);
     let dir = stage.path().join("dir");
     // The disk is mounted where the first torrent goes; the other one lies beside it.
     let Some(disk) = Disk::mount(&dir.join("full"), 2 * MIB) else { return };
     let other = Content::one_file("other.bin", 30 * PIECE);
     let other_source = stage.path().join("other source");
     let other_torrent = Maker::Ours.make(&other, &other_source, PIECE, &stage.tracker.url());
-    stage.seed();
+    let _seed = stage.seed();
 
-    let mut leecher = stage.get(&dir).torrent(&other_torrent).start();
+    let mut leecher = get(&stage, &dir).torrent(&other_torrent).start();
     let short = |object: &Object| object["short"].as_u64().unwrap();
     wait_for(&mut leecher, "full", "waiting", |object| says(object, "no space left on") && short(object) > 0);
     let waiting = last(&leecher, "full", "waiting").unwrap();
@@ -162,7 +122,7 @@ fn a_full_disk_is_waited_for_while_another_torrent_goes_on() {
     assert!((2 * MIB as u64..3 * MIB as u64).contains(&lacking), "2 MiB of 4 have room: {lacking} short");
     // Only now does the other torrent have a seed, which comes to us.
     let other_seed = Get::new("other seed", stage.path()).in_dir(&other_source).torrent(&other_torrent).arg("--seed");
-    stage.seeds.push(other_seed.start());
+    let _other_seed = other_seed.start();
     wait_for(&mut leecher, "other.bin", "complete", |_| true);
     let status = last(&leecher, "full", "status").unwrap();
     assert!(status["had"].as_u64().unwrap() <= 2 * MIB as u64, "it has more than fits: {status}");
@@ -177,11 +137,11 @@ fn a_full_disk_is_waited_for_while_another_torrent_goes_on() {
 /// Whoever set a time for that wants an end, and hears what it was that took so long.
 #[test]
 fn a_disk_that_stays_full_is_waited_for_only_as_long_as_the_person_says() {
-    let mut stage = Stage::new(4 * MIB);
+    let stage = stage(4 * MIB);
     let dir = stage.path().join("dir");
     let Some(disk) = Disk::mount(&dir.join("full"), 2 * MIB) else { return };
-    stage.seed();
-    let outcome = stage.get(&dir).args(&["--stop-timeout", "3"]).start().wait();
+    let _seed = stage.seed();
+    let outcome = get(&stage, &dir).args(&["--stop-timeout", "3"]).start().wait();
     outcome.assert_code(75);
     let words = format!("given up, no progress for 3 s: waiting for disk: no space left on {}, ", dir.display());
     assert!(outcome.stderr.contains(&words) && outcome.stderr.contains(" MiB short"), "{}", outcome.stderr);
@@ -190,13 +150,13 @@ fn a_disk_that_stays_full_is_waited_for_only_as_long_as_the_person_says() {
 
 #[test]
 fn a_disk_that_is_read_only_for_a_while_is_waited_for() {
-    let mut stage = Stage::new(2 * MIB);
+    let stage = stage(2 * MIB);
     let Some(disk) = Disk::mount(&stage.path().join("disk"), 8 * MIB) else { return };
-    let get = stage.get(&disk.at);
+    let get = get(&stage, &disk.at);
     let mut leecher = get.start();
     wait_for(&mut leecher, "full", "status", |_| true);
     disk.remount("ro");
-    stage.seed();
+    let _seed = stage.seed();
     wait_for(&mut leecher, "full", "waiting", |object| says(object, "Read-only file system"));
     disk.remount("rw");
     leecher.wait().assert_code(0);
@@ -216,9 +176,9 @@ fn engine(stage: &Stage, dir: &Path) -> (Engine, Receiver<Notice>) {
 /// Only who syncs hears of it, and only once: then the pieces that are lost must not be taken for had.
 #[test]
 fn what_a_disk_takes_and_loses_ends_the_torrent_and_is_not_believed() {
-    let mut stage = Stage::new(6 * MIB);
+    let stage = stage(6 * MIB);
     let Some((mounted, _disk)) = Disk::mount_lossy(&stage.path().join("lossy"), 12 * MIB) else { return };
-    stage.seed();
+    let _seed = stage.seed();
     let (first, notices) = engine(&stage, &mounted.at);
     let problem = loop {
         match notices.recv_timeout(PATIENCE).expect("it ends") {
@@ -245,10 +205,10 @@ fn what_a_disk_takes_and_loses_ends_the_torrent_and_is_not_believed() {
 /// A disk that is pulled out, and put in again with what was on it then.
 #[test]
 fn a_folder_that_is_removed_is_waited_for_and_what_it_has_when_it_is_back_is_used() {
-    let mut stage = Stage::new(6 * MIB);
-    stage.slow_seed(MIB as u64);
+    let stage = stage(6 * MIB);
+    let _seed = stage.slow_seed(MIB as u64);
     let (dir, kept) = (stage.path().join("dir"), stage.path().join("kept"));
-    let mut leecher = stage.get(&dir).start();
+    let mut leecher = get(&stage, &dir).start();
     let had = |object: &Object| object["had"].as_u64().unwrap();
     wait_for(&mut leecher, "full", "status", |object| had(object) > MIB as u64);
     copy(&dir, &kept);
@@ -268,11 +228,11 @@ fn copy(from: &Path, to: &Path) {
 /// Who asks for what is not there any more lets it be noticed at once.
 #[test]
 fn a_file_that_is_cut_while_it_is_served_is_noticed_and_fetched_again() {
-    let mut stage = Stage::new(2 * MIB);
-    stage.seed();
+    let stage = stage(2 * MIB);
+    let _seed = stage.seed();
     let dir = stage.path().join("dir");
     stage.content.write_to(&dir);
-    let get = stage.get(&dir).arg("--seed");
+    let get = get(&stage, &dir).arg("--seed");
     let mut seeder = get.start();
     stage.tracker.wait_for_a_seed(&stage.torrent.info_hash, || seeder.must_run());
     wait_for(&mut seeder, "full", "complete", |_| true);
@@ -295,8 +255,8 @@ fn nothing_outside_of_the_folder_is_opened_for_writing() {
     if !here(&[Tool::Strace]) {
         return;
     }
-    let mut stage = Stage::new(MIB);
-    stage.seed();
+    let stage = stage(MIB);
+    let _seed = stage.seed();
     let names = ["a/b/c/d/e/f.bin", "...", "foo... bar/..x", "link/inside.bin", "planted.bin", "-rf", "a/~", "a/$HOME"];
     let names: Vec<(&str, usize)> = names.iter().map(|name| (*name, 3 * PIECE + 1)).collect();
     let tricks = Content::folder("tricks", &names);

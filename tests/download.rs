@@ -6,75 +6,34 @@ use common::bencode::Value;
 use common::content::{Content, damage};
 use common::http::Server;
 use common::ports::free_port;
-use common::swarmlet::{Get, Swarmlet};
-use common::torrent::{Maker, Torrent};
-use common::tracker::{Announce, Tracker};
+use common::process::Process;
+use common::stage::Stage;
+use common::swarmlet::Get;
+use common::torrent::Maker;
+use common::tracker::Announce;
 use common::wait::{PATIENCE, wait_until};
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
-use tempfile::TempDir;
+use std::process::Stdio;
 
 const KIB: usize = 1024;
 const PIECE: usize = 64 * KIB;
-
-/// A tracker, a torrent it serves, and its content in the folder `source`.
-struct Stage {
-    scratch: TempDir,
-    tracker: Tracker,
-    content: Content,
-    source: PathBuf,
-    torrent: Torrent,
-}
-
-impl Stage {
-    fn new(content: Content) -> Stage {
-        let scratch = tempfile::tempdir().unwrap();
-        let tracker = Tracker::start();
-        let source = scratch.path().join("source");
-        let torrent = Maker::Ours.make(&content, &source, PIECE, &tracker.url());
-        Stage { scratch, tracker, content, source, torrent }
-    }
-
-    fn path(&self) -> &Path {
-        self.scratch.path()
-    }
-
-    /// A `get` of the torrent into a folder of its own.
-    fn get(&self, name: &str) -> Get {
-        Get::new(name, self.path()).torrent(&self.torrent)
-    }
-
-    /// A running seed, known to the tracker.
-    fn seed(&self) -> Swarmlet {
-        let mut seed = self.get("seed").in_dir(&self.source).arg("--seed").start();
-        self.wait_for_announce("the seed announces itself", &mut seed, |announce| announce.left == 0);
-        seed
-    }
-
-    fn wait_for_announce(&self, what: &str, of: &mut Swarmlet, wanted: impl Fn(&Announce) -> bool) {
-        wait_until(what, PATIENCE, || {
-            of.must_run();
-            self.tracker.announces(&self.torrent.info_hash).iter().any(&wanted)
-        });
-    }
-
-    /// What the leecher told the tracker, first and last.
-    fn first_and_last_announce(&self, get: &Get) -> (Announce, Announce) {
-        let all = self.tracker.announces_from(&self.torrent.info_hash, get.port);
-        let first = all.first().expect("the leecher announced itself").clone();
-        (first, all.last().expect("there is a first").clone())
-    }
-}
 
 fn a_file(size: usize) -> Content {
     Content::one_file("a file.bin", size)
 }
 
+/// What the leecher told the tracker, first and last.
+fn first_and_last_announce(stage: &Stage, get: &Get) -> (Announce, Announce) {
+    let all = stage.announces_from(get);
+    let first = all.first().expect("the leecher announced itself").clone();
+    (first, all.last().expect("there is a first").clone())
+}
+
 #[test]
 fn two_leechers_fetch_from_one_seed() {
-    let stage = Stage::new(a_file(20 * 1024 * KIB + 777));
+    let stage = Stage::new(a_file(20 * 1024 * KIB + 777), PIECE);
     let seed = stage.seed();
     let gets = [stage.get("first"), stage.get("second")];
 
@@ -86,7 +45,7 @@ fn two_leechers_fetch_from_one_seed() {
     seed.terminate().assert_code(0);
 
     for get in &gets {
-        let all = stage.tracker.announces_from(&stage.torrent.info_hash, get.port);
+        let all = stage.announces_from(get);
         let events: Vec<&str> = all.iter().map(|announce| announce.event.as_str()).filter(|e| !e.is_empty()).collect();
         assert_eq!(events, ["started", "completed", "stopped"], "what the tracker heard from {}", get.port);
         assert_eq!(all[0].left, stage.content.size());
@@ -96,7 +55,7 @@ fn two_leechers_fetch_from_one_seed() {
 
 #[test]
 fn a_tree_with_empty_files_arrives_whole() {
-    let stage = Stage::new(Content::tree("tree"));
+    let stage = Stage::new(Content::tree("tree"), PIECE);
     let _seed = stage.seed();
     let get = stage.get("leecher");
     get.run().assert_code(0);
@@ -105,7 +64,7 @@ fn a_tree_with_empty_files_arrives_whole() {
 
 #[test]
 fn pieces_may_be_asked_for_in_order() {
-    let stage = Stage::new(a_file(3 * 1024 * KIB));
+    let stage = Stage::new(a_file(3 * 1024 * KIB), PIECE);
     let _seed = stage.seed();
     let get = stage.get("leecher").arg("--sequential");
     get.run().assert_code(0);
@@ -115,7 +74,7 @@ fn pieces_may_be_asked_for_in_order() {
 /// Every byte is there, only the empty files are not: nobody else has to be asked for those.
 #[test]
 fn content_that_is_there_needs_no_peer() {
-    let stage = Stage::new(Content::tree("tree"));
+    let stage = Stage::new(Content::tree("tree"), PIECE);
     let get = stage.get("whole");
     stage.content.without_empty_files().write_to(&get.dir);
 
@@ -131,7 +90,7 @@ fn content_that_is_there_needs_no_peer() {
 #[test]
 fn of_half_the_content_only_the_other_half_is_fetched() {
     let size = 64 * PIECE;
-    let stage = Stage::new(a_file(size));
+    let stage = Stage::new(a_file(size), PIECE);
     let _seed = stage.seed();
     let get = stage.get("half");
     stage.content.write_to(&get.dir);
@@ -141,14 +100,14 @@ fn of_half_the_content_only_the_other_half_is_fetched() {
     get.run().assert_code(0);
 
     stage.content.assert_same_in(&get.dir);
-    let (first, last) = stage.first_and_last_announce(&get);
+    let (first, last) = first_and_last_announce(&stage, &get);
     assert_eq!(first.left, size as u64 / 2, "it did not use what was there");
     assert_eq!((last.left, last.downloaded), (0, size as u64 / 2), "it fetched what it had");
 }
 
 #[test]
 fn wrong_content_is_fetched_again_and_only_that() {
-    let stage = Stage::new(a_file(64 * PIECE));
+    let stage = Stage::new(a_file(64 * PIECE), PIECE);
     let _seed = stage.seed();
     let get = stage.get("damaged");
     let file = stage.content.write_to(&get.dir);
@@ -158,14 +117,14 @@ fn wrong_content_is_fetched_again_and_only_that() {
     get.run().assert_code(0);
 
     stage.content.assert_same_in(&get.dir);
-    let (first, last) = stage.first_and_last_announce(&get);
+    let (first, last) = first_and_last_announce(&stage, &get);
     assert_eq!(first.left, 3 * PIECE as u64);
     assert_eq!((last.left, last.downloaded), (0, 3 * PIECE as u64));
 }
 
 #[test]
 fn several_torrents_share_a_port() {
-    let stage = Stage::new(a_file(2 * 1024 * KIB));
+    let stage = Stage::new(a_file(2 * 1024 * KIB), PIECE);
     let other = Content::one_file("another file.bin", 1024 * KIB + 1);
     let other_torrent = Maker::Ours.make(&other, &stage.path().join("other"), PIECE, &stage.tracker.url());
     let other_source = stage.path().join("other");
@@ -186,7 +145,7 @@ fn several_torrents_share_a_port() {
 
 #[test]
 fn a_torrent_may_come_by_standard_input() {
-    let stage = Stage::new(a_file(1024 * KIB));
+    let stage = Stage::new(a_file(1024 * KIB), PIECE);
     let _seed = stage.seed();
     let get = Get::new("leecher", stage.path()).arg("-").stdin(fs::read(&stage.torrent.file).unwrap());
     get.run().assert_code(0);
@@ -195,7 +154,7 @@ fn a_torrent_may_come_by_standard_input() {
 
 #[test]
 fn a_torrent_may_come_by_http() {
-    let stage = Stage::new(a_file(1024 * KIB));
+    let stage = Stage::new(a_file(1024 * KIB), PIECE);
     let _seed = stage.seed();
     let bytes = fs::read(&stage.torrent.file).unwrap();
     let server = Server::start(Ipv4Addr::LOCALHOST.into(), move |target, _| {
@@ -208,7 +167,7 @@ fn a_torrent_may_come_by_http() {
 
 #[test]
 fn json_is_one_object_a_line() {
-    let stage = Stage::new(a_file(2 * 1024 * KIB));
+    let stage = Stage::new(a_file(2 * 1024 * KIB), PIECE);
     let _seed = stage.seed();
     let get = stage.get("leecher").arg("--json");
     let outcome = get.run();
@@ -223,7 +182,7 @@ fn json_is_one_object_a_line() {
 
 #[test]
 fn quiet_says_nothing_when_all_is_well() {
-    let stage = Stage::new(a_file(1024 * KIB));
+    let stage = Stage::new(a_file(1024 * KIB), PIECE);
     let _seed = stage.seed();
     let get = stage.get("leecher").arg("--quiet");
     let outcome = get.run();
@@ -231,10 +190,23 @@ fn quiet_says_nothing_when_all_is_well() {
     assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("", ""));
 }
 
+/// It may be something else that somebody wants to keep.
+#[test]
+fn a_file_that_is_too_long_is_left_as_it_is_and_named() {
+    let stage = Stage::new(a_file(PIECE), PIECE);
+    let get = stage.get("leecher");
+    let (file, other) = (get.dir.join("a file.bin"), vec![7; PIECE + 1]);
+    fs::write(&file, &other).unwrap();
+    let outcome = get.run();
+    outcome.assert_refused(73);
+    assert!(outcome.stderr.contains("it has 65537 bytes, but the torrent says 65536"), "{}", outcome.stderr);
+    assert!(fs::read(&file).unwrap() == other);
+}
+
 /// `--max_peers` is `--max-peers`: nobody should have to remember which.
 #[test]
 fn options_may_be_spelled_with_an_underscore() {
-    let stage = Stage::new(a_file(1024 * KIB));
+    let stage = Stage::new(a_file(1024 * KIB), PIECE);
     let _seed = stage.seed();
     let get = stage.get("leecher").arg("--max_peers").arg("5");
     get.run().assert_code(0);
@@ -243,7 +215,7 @@ fn options_may_be_spelled_with_an_underscore() {
 
 #[test]
 fn preallocated_content_arrives_in_little_memory() {
-    let stage = Stage::new(a_file(4 * 1024 * KIB));
+    let stage = Stage::new(a_file(4 * 1024 * KIB), PIECE);
     let _seed = stage.seed();
     let get = stage.get("leecher").arg("--preallocate").arg("--memory").arg("1");
     get.run().assert_code(0);
@@ -252,7 +224,7 @@ fn preallocated_content_arrives_in_little_memory() {
 
 #[test]
 fn a_torrent_of_one_empty_file_is_whole_at_once() {
-    let stage = Stage::new(a_file(0));
+    let stage = Stage::new(a_file(0), PIECE);
     let get = stage.get("leecher");
     get.run().assert_code(0);
     assert_eq!(fs::metadata(get.dir.join("a file.bin")).unwrap().len(), 0);
@@ -260,7 +232,7 @@ fn a_torrent_of_one_empty_file_is_whole_at_once() {
 
 #[test]
 fn a_seed_goes_on_until_it_is_told_to_end() {
-    let stage = Stage::new(a_file(1024 * KIB));
+    let stage = Stage::new(a_file(1024 * KIB), PIECE);
     let seed = stage.seed();
     for name in ["one", "after the other"] {
         let get = stage.get(name);
@@ -273,15 +245,38 @@ fn a_seed_goes_on_until_it_is_told_to_end() {
     assert_eq!(stage.tracker.seeds(&stage.torrent.info_hash), 0);
 }
 
+/// As under `| head -1`: nobody wants to know any more, so it ends, and says goodbye.
+#[test]
+fn when_nobody_reads_what_it_tells_it_ends_well() {
+    let stage = Stage::new(a_file(PIECE), PIECE);
+    let get = stage.get("leecher").arg("--json");
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut process = {
+        let mut command = get.command();
+        Process::start_in_sight("leecher", command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::null()))
+    };
+    let events = || -> Vec<String> { stage.announces_from(&get).into_iter().map(|announce| announce.event).collect() };
+    wait_until("it announces itself", PATIENCE, || {
+        process.must_run();
+        !events().is_empty()
+    });
+    drop(reader);
+    assert_eq!(process.wait(PATIENCE).code(), Some(74));
+    assert_eq!(events(), ["started", "stopped"]);
+}
+
 #[test]
 fn interrupted_it_says_so_and_goes_on_where_it_was() {
-    let stage = Stage::new(a_file(16 * PIECE));
+    let stage = Stage::new(a_file(16 * PIECE), PIECE);
     let get = stage.get("leecher");
     let content = stage.content.write_to(&get.dir);
     damage(&content, 0, 1);
 
     let mut leecher = get.start();
-    stage.wait_for_announce("the leecher announces itself", &mut leecher, |announce| announce.left == PIECE as u64);
+    wait_until("the leecher announces itself", PATIENCE, || {
+        leecher.must_run();
+        stage.announces_from(&get).iter().any(|announce| announce.left == PIECE as u64)
+    });
     leecher.interrupt().assert_refused(75);
 
     let _seed = stage.seed();
@@ -293,14 +288,14 @@ fn interrupted_it_says_so_and_goes_on_where_it_was() {
 fn wrong_usage_is_64() {
     let scratch = tempfile::tempdir().unwrap();
     Get::new("no torrent", scratch.path()).run().assert_refused(64);
-    let stage = Stage::new(a_file(1));
+    let stage = Stage::new(a_file(1), PIECE);
     stage.get("no such option").arg("--no-such-option").run().assert_refused(64);
     stage.get("no number").arg("--max-peers").arg("many").run().assert_refused(64);
 }
 
 #[test]
 fn a_damaged_torrent_is_65() {
-    let stage = Stage::new(a_file(PIECE));
+    let stage = Stage::new(a_file(PIECE), PIECE);
     let whole = fs::read(&stage.torrent.file).unwrap();
     let bad = stage.path().join("bad.torrent");
     let mut outside = BTreeMap::from([("name", Value::text("..")), ("piece length", Value::Int(PIECE as i64))]);
@@ -335,7 +330,7 @@ fn a_url_that_nobody_serves_is_69() {
 
 #[test]
 fn a_folder_that_cannot_be_is_73() {
-    let stage = Stage::new(a_file(PIECE));
+    let stage = Stage::new(a_file(PIECE), PIECE);
     let in_the_way = stage.path().join("in the way");
     fs::write(&in_the_way, "a file").unwrap();
     stage.get("leecher").in_dir(&in_the_way.join("below")).run().assert_refused(73);

@@ -4,51 +4,17 @@ mod common;
 
 use common::content::Content;
 use common::process::Process;
+use common::stage::Stage;
 use common::swarmlet::{Get, Swarmlet};
 use common::tools::say;
-use common::torrent::{Maker, Torrent};
-use common::tracker::Tracker;
 use common::wait::{PATIENCE, wait_until};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 const KIB: u64 = 1024;
 const PIECE: usize = 64 * 1024;
-
-struct Stage {
-    scratch: TempDir,
-    tracker: Tracker,
-    content: Content,
-    source: PathBuf,
-    torrent: Torrent,
-}
-
-impl Stage {
-    fn new(content: Content) -> Stage {
-        let scratch = tempfile::tempdir().unwrap();
-        let source = scratch.path().join("source");
-        let tracker = Tracker::start();
-        let torrent = Maker::Ours.make(&content, &source, PIECE, &tracker.url());
-        Stage { scratch, tracker, content, source, torrent }
-    }
-
-    fn path(&self) -> &Path {
-        self.scratch.path()
-    }
-
-    fn seed(&self) -> Swarmlet {
-        let mut seed = Get::new("seed", self.path()).in_dir(&self.source).torrent(&self.torrent).arg("--seed").start();
-        self.tracker.wait_for_a_seed(&self.torrent.info_hash, || seed.must_run());
-        seed
-    }
-
-    fn get(&self, name: &str) -> Get {
-        Get::new(name, self.path()).torrent(&self.torrent)
-    }
-}
 
 /// Times, and the bytes that had come by then, as the reports say; from the first byte on.
 fn downloaded(told: &str) -> Vec<(f64, u64)> {
@@ -62,7 +28,7 @@ fn downloaded(told: &str) -> Vec<(f64, u64)> {
 /// so the time is that of the reports.)
 #[test]
 fn a_limit_of_the_download_rate_is_kept() {
-    let stage = Stage::new(Content::one_file("a file.bin", 40 << 20));
+    let stage = Stage::new(Content::one_file("a file.bin", 40 << 20), PIECE);
     let _seed = stage.seed();
     for rate in [100, 1000] {
         let get = stage.get(&format!("at {rate}")).args(&["--json", "--max-download-rate", &rate.to_string()]);
@@ -82,7 +48,7 @@ fn a_limit_of_the_download_rate_is_kept() {
 
 #[test]
 fn a_torrent_that_gets_nothing_is_given_up_when_that_is_wanted() {
-    let stage = Stage::new(Content::one_file("a file.bin", PIECE));
+    let stage = Stage::new(Content::one_file("a file.bin", PIECE), PIECE);
     let begun = Instant::now();
     let outcome = stage.get("leecher").args(&["--stop-timeout", "2"]).run();
     outcome.assert_refused(75);
@@ -98,7 +64,7 @@ fn a_torrent_that_gets_nothing_is_given_up_when_that_is_wanted() {
 fn sixty_four_descriptors_are_enough() {
     let names: Vec<String> = (0..100).map(|number| format!("folder {}/{number}.bin", number % 7)).collect();
     let files: Vec<(&str, usize)> = names.iter().map(|name| (name.as_str(), 150_000)).collect();
-    let stage = Stage::new(Content::folder("many", &files));
+    let stage = Stage::new(Content::folder("many", &files), PIECE);
     let _seeds: Vec<Swarmlet> = (0..3).map(|_| stage.seed()).collect();
     let get = stage.get("leecher");
     let mut leecher = after("ulimit -n 64", &get, stage.path());
@@ -109,7 +75,7 @@ fn sixty_four_descriptors_are_enough() {
 /// What will not pass by itself is an end: here files that are larger than the process may make them.
 #[test]
 fn a_file_that_is_too_large_for_the_system_ends_the_torrent_with_words() {
-    let stage = Stage::new(Content::one_file("a file.bin", 4 << 20));
+    let stage = Stage::new(Content::one_file("a file.bin", 4 << 20), PIECE);
     let _seed = stage.seed();
     let get = stage.get("leecher");
     let mut leecher = after("ulimit -f 2000", &get, stage.path());
@@ -160,7 +126,7 @@ impl Drop for Group {
 fn thirty_two_mib_of_memory_are_enough_with_the_page_cache_counted() {
     let Some(group) = Group::new(32 << 20) else { return };
     let join = format!("echo $$ > {}/cgroup.procs", group.at.display());
-    let stage = Stage::new(Content::one_file("a file.bin", 48 << 20));
+    let stage = Stage::new(Content::one_file("a file.bin", 48 << 20), PIECE);
     let seed = stage.get("seed").in_dir(&stage.source).arg("--seed");
     let mut seed = after(&join, &seed, stage.path());
     stage.tracker.wait_for_a_seed(&stage.torrent.info_hash, || seed.must_run());

@@ -5,10 +5,9 @@ mod common;
 
 use common::content::{Content, damage};
 use common::process::Process;
+use common::stage::Stage;
 use common::swarmlet::{Get, Outcome, Swarmlet};
 use common::throttle::Throttle;
-use common::torrent::{Maker, Torrent};
-use common::tracker::Tracker;
 use common::wait::{PATIENCE, wait_until};
 use rustix::process::Signal;
 use std::env;
@@ -22,64 +21,30 @@ use swarmlet::engine::resume::StateDir;
 use swarmlet::engine::{Config, Engine, Job, Notice};
 use swarmlet::proto::metainfo::Metainfo;
 use swarmlet::swarm::rng::Rng;
-use tempfile::TempDir;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 const PIECE: usize = 32 * KIB;
 
-/// A tracker, a torrent, and a seed behind a line.
-struct Stage {
-    scratch: TempDir,
-    tracker: Tracker,
-    content: Content,
-    torrent: Torrent,
-    source: PathBuf,
+fn json_get(stage: &Stage, name: &str) -> Get {
+    stage.get(name).arg("--json")
 }
 
-impl Stage {
-    fn new(content: Content) -> Stage {
-        let scratch = tempfile::tempdir().unwrap();
-        let tracker = Tracker::start();
-        let source = scratch.path().join("source");
-        let torrent = Maker::Ours.make(&content, &source, PIECE, &tracker.url());
-        Stage { scratch, tracker, content, torrent, source }
-    }
+/// The states of this story.
+fn states(stage: &Stage) -> Vec<PathBuf> {
+    let entries = fs::read_dir(stage.path().join("state/swarmlet")).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
 
-    fn get(&self, name: &str) -> Get {
-        Get::new(name, self.scratch.path()).torrent(&self.torrent).arg("--json")
-    }
-
-    /// A running seed whose line lets through so many bytes a second.
-    fn seed(&self, rate: u64) -> (Swarmlet, Throttle) {
-        let get = self.get("seed").in_dir(&self.source).arg("--seed");
-        let line = Throttle::before(get.port, rate);
-        self.tracker.introduce_as(get.port, line.port);
-        let mut seed = get.start();
-        self.tracker.wait_for_a_seed(&self.torrent.info_hash, || seed.must_run());
-        (seed, line)
-    }
-
-    fn size(&self) -> u64 {
-        self.content.size()
-    }
-
-    /// The states of this story.
-    fn states(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.scratch.path().join("state/swarmlet")).unwrap();
-        entries.map(|entry| entry.unwrap().path()).collect()
-    }
-
-    /// Runs `get` until a part of the content has passed `line`, and then ends it by `end`.
-    fn a_part(&self, get: &Get, line: &Throttle, part: u64, end: impl Fn(Swarmlet) -> Outcome) -> Outcome {
-        let mut leecher = get.start();
-        let until = line.passed() + part;
-        wait_until("a part has come", PATIENCE, || {
-            leecher.must_run();
-            line.passed() >= until
-        });
-        end(leecher)
-    }
+/// Runs `get` until a part of the content has passed `line`, and then ends it by `end`.
+fn a_part(get: &Get, line: &Throttle, part: u64, end: impl Fn(Swarmlet) -> Outcome) -> Outcome {
+    let mut leecher = get.start();
+    let until = line.passed() + part;
+    wait_until("a part has come", PATIENCE, || {
+        leecher.must_run();
+        line.passed() >= until
+    });
+    end(leecher)
 }
 
 /// What of the content a run found, and what it read for that.
@@ -94,51 +59,55 @@ fn a_file(size: usize) -> Content {
 
 #[test]
 fn a_run_that_is_told_to_end_is_gone_on_with_where_it_was_and_nothing_is_read() {
-    let stage = Stage::new(a_file(12 * MIB + 77));
-    let (_seed, line) = stage.seed(6 * MIB as u64);
-    let get = stage.get("leecher");
+    let stage = Stage::new(a_file(12 * MIB + 77), PIECE);
+    let (_seed, line) = stage.slow_seed(6 * MIB as u64);
+    let get = json_get(&stage, "leecher");
     let ends: [fn(Swarmlet) -> Outcome; 3] = [Swarmlet::interrupt, Swarmlet::terminate, Swarmlet::hang_up];
     let mut had = 0;
     for end in ends {
-        let outcome = stage.a_part(&get, &line, 2 * MIB as u64, end);
+        let outcome = a_part(&get, &line, 2 * MIB as u64, end);
         outcome.assert_code(75);
         assert_eq!(found(&outcome), (had, 0), "what there was, and what was read for that");
         had = outcome.json("stopped")["had"].as_u64().unwrap();
         assert!(had > MIB as u64, "it has only {had} bytes");
-        let announces = stage.tracker.announces_from(&stage.torrent.info_hash, get.port);
+        let announces = stage.announces_from(&get);
         assert_eq!(announces.last().unwrap().event, "stopped");
     }
     let outcome = get.run();
     outcome.assert_code(0);
     assert_eq!(found(&outcome), (had, 0));
     stage.content.assert_same_in(&get.dir);
-    assert!(line.passed() < stage.size() * 105 / 100, "{} bytes came", line.passed());
+    assert!(line.passed() < stage.content.size() * 105 / 100, "{} bytes came", line.passed());
 }
 
 #[test]
 fn whole_content_is_not_read_again_unless_it_is_asked_for() {
-    let stage = Stage::new(Content::tree("tree"));
-    let (_seed, _line) = stage.seed(1 << 30);
-    let get = stage.get("leecher");
+    let stage = Stage::new(Content::tree("tree"), PIECE);
+    let (_seed, _line) = stage.slow_seed(1 << 30);
+    let get = json_get(&stage, "leecher");
     get.run().assert_code(0);
-    let whole = (stage.size(), 0);
+    let whole = (stage.content.size(), 0);
     assert_eq!(found(&get.run()), whole);
     // The seed was whole from the start: that is remembered too.
-    let get = stage.get("seed again").in_dir(&stage.source);
-    assert_eq!(found(&get.run()), (stage.size(), stage.size()), "nobody knows yet of this folder's content");
+    let get = json_get(&stage, "seed again").in_dir(&stage.source);
+    assert_eq!(
+        found(&get.run()),
+        (stage.content.size(), stage.content.size()),
+        "nobody knows yet of this folder's content"
+    );
     assert_eq!(found(&get.run()), whole);
-    assert_eq!(stage.states().len(), 2, "a state for each folder: {:?}", stage.states());
+    assert_eq!(states(&stage).len(), 2, "a state for each folder: {:?}", states(&stage));
     let get = get.arg("--check");
-    assert_eq!(found(&get.run()), (stage.size(), stage.size()), "--check");
+    assert_eq!(found(&get.run()), (stage.content.size(), stage.content.size()), "--check");
 }
 
 #[test]
 fn a_file_that_somebody_changed_is_noticed_and_only_that_one_is_read() {
-    let stage = Stage::new(Content::folder("folder", &[("a", 20 * PIECE), ("b", 10 * PIECE), ("c", 5 * PIECE)]));
-    let (_seed, line) = stage.seed(1 << 30);
-    let get = stage.get("leecher");
+    let stage = Stage::new(Content::folder("folder", &[("a", 20 * PIECE), ("b", 10 * PIECE), ("c", 5 * PIECE)]), PIECE);
+    let (_seed, line) = stage.slow_seed(1 << 30);
+    let get = json_get(&stage, "leecher");
     get.run().assert_code(0);
-    let (size, piece) = (stage.size(), PIECE as u64);
+    let (size, piece) = (stage.content.size(), PIECE as u64);
 
     // The same size, another time.
     damage(&get.dir.join("folder/b"), 3 * PIECE + 5, 1);
@@ -164,11 +133,11 @@ fn a_file_that_somebody_changed_is_noticed_and_only_that_one_is_read() {
 
 #[test]
 fn a_damaged_state_is_refused_with_a_word_and_everything_checked() {
-    let stage = Stage::new(a_file(2 * MIB));
-    let (_seed, _line) = stage.seed(1 << 30);
-    let get = stage.get("leecher");
+    let stage = Stage::new(a_file(2 * MIB), PIECE);
+    let (_seed, _line) = stage.slow_seed(1 << 30);
+    let get = json_get(&stage, "leecher");
     get.run().assert_code(0);
-    let states = stage.states();
+    let states = states(&stage);
     // The path of the folder stands in it.
     let is_its = |path: &&PathBuf| fs::read(path).unwrap().windows(7).any(|window| window == b"leecher");
     let state = states.iter().find(is_its).unwrap();
@@ -181,19 +150,19 @@ fn a_damaged_state_is_refused_with_a_word_and_everything_checked() {
         fs::write(state, bytes).unwrap();
         let outcome = get.run();
         outcome.assert_code(0);
-        assert_eq!(found(&outcome), (stage.size(), stage.size()));
+        assert_eq!(found(&outcome), (stage.content.size(), stage.content.size()));
         assert!(outcome.stderr.contains("warning: can't use the state"), "{}", outcome.stderr);
-        assert_eq!(found(&get.run()), (stage.size(), 0), "a good one took its place");
+        assert_eq!(found(&get.run()), (stage.content.size(), 0), "a good one took its place");
     }
 }
 
 #[test]
 fn where_no_state_can_be_kept_a_warning_is_all() {
-    let stage = Stage::new(a_file(2 * MIB));
-    let (_seed, _line) = stage.seed(1 << 30);
-    let in_the_way = stage.scratch.path().join("a plain file");
+    let stage = Stage::new(a_file(2 * MIB), PIECE);
+    let (_seed, _line) = stage.slow_seed(1 << 30);
+    let in_the_way = stage.path().join("a plain file");
     fs::write(&in_the_way, "").unwrap();
-    let get = stage.get("leecher").arg("--state").arg(in_the_way.join("below"));
+    let get = json_get(&stage, "leecher").arg("--state").arg(in_the_way.join("below"));
     let outcome = get.run();
     outcome.assert_code(0);
     stage.content.assert_same_in(&get.dir);
@@ -201,8 +170,8 @@ fn where_no_state_can_be_kept_a_warning_is_all() {
     assert!(outcome.stderr.contains("a plain file/below"), "{}", outcome.stderr);
 
     // It was there, but is not any more when something is to be saved.
-    let states = stage.scratch.path().join("states");
-    let mut leecher = stage.get("another").arg("--seed").arg("--state").arg(&states).start();
+    let states = stage.path().join("states");
+    let mut leecher = json_get(&stage, "another").arg("--seed").arg("--state").arg(&states).start();
     wait_until("it is whole", PATIENCE, || {
         leecher.must_run();
         leecher.stdout().contains(r#""event":"complete""#)
@@ -216,20 +185,20 @@ fn where_no_state_can_be_kept_a_warning_is_all() {
 /// Under nohup a terminal that is closed is nobody's business.
 #[test]
 fn a_hang_up_that_is_ignored_stays_ignored() {
-    let stage = Stage::new(a_file(2 * MIB));
-    let get = stage.get("leecher");
+    let stage = Stage::new(a_file(2 * MIB), PIECE);
+    let get = json_get(&stage, "leecher");
     let plain = get.command();
     let mut command = Command::new("sh");
     command.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(plain.get_program()).args(plain.get_args());
-    command.env("XDG_STATE_HOME", stage.scratch.path().join("state"));
-    let mut process = Process::start("leecher", &mut command, stage.scratch.path());
-    let heard = || stage.tracker.announces_from(&stage.torrent.info_hash, get.port).len();
+    command.env("XDG_STATE_HOME", stage.path().join("state"));
+    let mut process = Process::start("leecher", &mut command, stage.path());
+    let heard = || stage.announces_from(&get).len();
     wait_until("it announces itself", PATIENCE, || heard() > 0);
     process.signal(Signal::HUP);
     // Signals come in their order: had it heard the first, the second would end it without a goodbye.
     process.signal(Signal::TERM);
     assert_eq!(process.wait(PATIENCE).code(), Some(75));
-    let announces = stage.tracker.announces_from(&stage.torrent.info_hash, get.port);
+    let announces = stage.announces_from(&get);
     assert_eq!(announces.last().unwrap().event, "stopped");
 }
 
@@ -248,15 +217,15 @@ fn random() -> Rng {
 fn ten_kills_cost_little_and_do_no_harm() {
     let kills = env::var("SWARMLET_KILLS").map_or(10, |text| text.parse().expect("SWARMLET_KILLS is a number"));
     let mut rng = random();
-    let stage = Stage::new(a_file(kills * 3 * MIB + 12_345));
-    let (_seed, line) = stage.seed(6 * MIB as u64);
-    let get = stage.get("leecher");
-    let (begin, most) = (Instant::now(), stage.size() * 9 / 10);
+    let stage = Stage::new(a_file(kills * 3 * MIB + 12_345), PIECE);
+    let (_seed, line) = stage.slow_seed(6 * MIB as u64);
+    let get = json_get(&stage, "leecher");
+    let (begin, most) = (Instant::now(), stage.content.size() * 9 / 10);
     let (mut killed, mut told) = (0, 0);
     while killed < kills {
         let leecher = get.start();
         // At any moment: while it starts and checks, or when some of its share has come.
-        let share = stage.size() as usize / kills * 5 / 4;
+        let share = stage.content.size() as usize / kills * 5 / 4;
         let part = if rng.below(4) == 0 { 0 } else { rng.below(share) as u64 };
         let until = (line.passed() + part).min(most);
         wait_until("some of it has come", PATIENCE, || line.passed() >= until);
@@ -273,7 +242,7 @@ fn ten_kills_cost_little_and_do_no_harm() {
     let outcome = get.run();
     outcome.assert_code(0);
     stage.content.assert_same_in(&get.dir);
-    let (size, came) = (stage.size(), line.passed());
+    let (size, came) = (stage.content.size(), line.passed());
     let (had, excess) = (found(&outcome).0, came.saturating_sub(size));
     println!(
         "{killed} kills until {} % were there, {told} ends by SIGTERM: {came} bytes came for {size}, {}.{:02} % too many",
@@ -316,9 +285,9 @@ fn states_that_are_saved_while_blocks_come_say_nothing_that_is_not_so() {
     let mut rng = random();
     let files: Vec<(String, usize)> = (0..120).map(|file| (format!("{file}"), 50_000 + 997 * (file % 60))).collect();
     let files: Vec<(&str, usize)> = files.iter().map(|(name, size)| (name.as_str(), *size)).collect();
-    let stage = Stage::new(Content::folder("folder", &files));
-    let (_seed, line) = stage.seed(2 * MIB as u64);
-    let scratch = stage.scratch.path();
+    let stage = Stage::new(Content::folder("folder", &files), PIECE);
+    let (_seed, line) = stage.slow_seed(2 * MIB as u64);
+    let scratch = stage.path();
     let copy = scratch.join("copy");
     fs::create_dir(&copy).unwrap();
     fs::copy(&stage.torrent.file, scratch.join("torrent")).unwrap();
@@ -336,7 +305,7 @@ fn states_that_are_saved_while_blocks_come_say_nothing_that_is_not_so() {
     };
     for _ in 0..kills {
         let mut process = start();
-        let until = line.passed() + rng.below(stage.size() as usize / kills) as u64;
+        let until = line.passed() + rng.below(stage.content.size() as usize / kills) as u64;
         wait_until("some of it has come", PATIENCE, || line.passed() >= until);
         thread::sleep(Duration::from_millis(rng.below(50) as u64));
         process.signal(Signal::KILL);
@@ -347,16 +316,16 @@ fn states_that_are_saved_while_blocks_come_say_nothing_that_is_not_so() {
     assert!(process.wait(PATIENCE).success());
     count_trusted(&process);
     stage.content.assert_same_in(&copy);
-    println!("{trusted} bytes were trusted after {kills} kills, {} came for {}", line.passed(), stage.size());
+    println!("{trusted} bytes were trusted after {kills} kills, {} came for {}", line.passed(), stage.content.size());
     assert!(trusted > 0, "no state was ever of use");
 }
 
 /// A piece that lies in the part file is not to be had from the files around it, though these be as they were.
 #[test]
 fn what_lies_in_the_part_file_is_not_taken_for_what_lies_in_files() {
-    let stage = Stage::new(Content::folder("folder", &[("a", 3 * PIECE + 1000), ("b", 2 * PIECE)]));
-    let (_seed, _line) = stage.seed(1 << 30);
-    let get = stage.get("leecher");
+    let stage = Stage::new(Content::folder("folder", &[("a", 3 * PIECE + 1000), ("b", 2 * PIECE)]), PIECE);
+    let (_seed, _line) = stage.slow_seed(1 << 30);
+    let get = json_get(&stage, "leecher");
     let b = get.dir.join("folder/b");
     stage.content.write_to(&get.dir);
     fs::remove_file(get.dir.join("folder/a")).unwrap();
@@ -364,7 +333,7 @@ fn what_lies_in_the_part_file_is_not_taken_for_what_lies_in_files() {
     // Long ago: of what was written just now no record is made.
     let file = fs::File::options().write(true).open(&b).unwrap();
     file.set_modified(SystemTime::now() - Duration::from_secs(10)).unwrap();
-    let choice = stage.get("leecher").arg("--files").arg("1");
+    let choice = json_get(&stage, "leecher").arg("--files").arg("1");
     choice.run().assert_code(0);
     let outcome = choice.run();
     let (had, hashed) = found(&outcome);
@@ -381,8 +350,8 @@ fn what_lies_in_the_part_file_is_not_taken_for_what_lies_in_files() {
 /// What another story or run left in the folder of states does no harm, and what is old goes.
 #[test]
 fn old_states_are_removed() {
-    let stage = Stage::new(a_file(1));
-    let states = stage.scratch.path().join("state/swarmlet");
+    let stage = Stage::new(a_file(1), PIECE);
+    let states = stage.path().join("state/swarmlet");
     fs::create_dir_all(&states).unwrap();
     let name = |digit: &str| format!("{}-{}.resume", digit.repeat(40), digit.repeat(16));
     let put = |name: &str, days: u64| {
@@ -393,7 +362,7 @@ fn old_states_are_removed() {
     put(&format!("{}.new", name("a")), 400);
     put(&name("b"), 300);
     put("somebody's notes", 4000);
-    let mut get = stage.get("leecher").start();
+    let mut get = json_get(&stage, "leecher").start();
     let there = |name: &str| Path::new(&states.join(name)).exists();
     wait_until("the old ones are gone", PATIENCE, || {
         get.must_run();

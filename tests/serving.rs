@@ -4,63 +4,37 @@ mod common;
 
 use common::asker::{Asker, BLOCK};
 use common::content::{Content, damage};
+use common::stage::Stage;
 use common::swarmlet::{Get, Swarmlet};
-use common::torrent::{Maker, Torrent};
-use common::tracker::Tracker;
 use common::wait::{PATIENCE, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 const PIECE: usize = 256 * 1024;
 const BLOCKS: u32 = PIECE as u32 / BLOCK;
 
-/// A torrent of 4 MiB and its content.
-struct Stage {
-    scratch: TempDir,
-    tracker: Tracker,
-    content: Content,
-    source: PathBuf,
-    torrent: Torrent,
+/// A torrent of 4 MiB.
+fn stage() -> Stage {
+    stage_of(4 << 20)
 }
 
-impl Stage {
-    fn new() -> Stage {
-        Stage::of(4 << 20)
-    }
+fn stage_of(size: usize) -> Stage {
+    Stage::new(Content::one_file("a file.bin", size), PIECE)
+}
 
-    fn of(size: usize) -> Stage {
-        let scratch = tempfile::tempdir().unwrap();
-        let tracker = Tracker::start();
-        let content = Content::one_file("a file.bin", size);
-        let source = scratch.path().join("source");
-        let torrent = Maker::Ours.make(&content, &source, PIECE, &tracker.url());
-        Stage { scratch, tracker, content, source, torrent }
-    }
+fn block(stage: &Stage, piece: u32, begin: u32) -> &[u8] {
+    let start = piece as usize * PIECE + begin as usize;
+    &stage.content.files[0].1[start..start + BLOCK as usize]
+}
 
-    /// A running seed and its port.
-    fn seed(&self, options: &[&str]) -> (Swarmlet, u16) {
-        let get = Get::seed("seed", self.scratch.path(), &self.source).torrent(&self.torrent);
-        let get = options.iter().fold(get, |get, option| get.arg(option));
-        let mut seed = get.start();
-        self.tracker.wait_for_a_seed(&self.torrent.info_hash, || seed.must_run());
-        (seed, get.port)
-    }
-
-    fn block(&self, piece: u32, begin: u32) -> &[u8] {
-        let start = piece as usize * PIECE + begin as usize;
-        &self.content.files[0].1[start..start + BLOCK as usize]
-    }
-
-    /// Another peer comes and is served.
-    fn assert_serves(&self, port: u16, name: u32) {
-        let mut other = Asker::unchoked(port, &self.torrent, name, false);
-        other.ask(3, 0).unwrap();
-        assert!(other.block().unwrap() == self.block(3, 0), "another peer is served");
-    }
+/// Another peer comes and is served.
+fn assert_serves(stage: &Stage, port: u16, name: u32) {
+    let mut other = Asker::unchoked(port, &stage.torrent, name, false);
+    other.ask(3, 0).unwrap();
+    assert!(other.block().unwrap() == block(stage, 3, 0), "another peer is served");
 }
 
 /// Lines of `/proc/PID/status` that begin with `name`: a number, in KiB if it is memory.
@@ -81,8 +55,8 @@ fn ticks(of: &Swarmlet) -> u64 {
 fn a_limit_of_uploads_is_exact_for_two_peers_together_and_nobody_is_busy_waiting() {
     const RATE: u64 = 1000 * 1024;
     const SECONDS: u64 = 10;
-    let stage = Stage::new();
-    let (seed, port) = stage.seed(&["--max-upload-rate", "1000"]);
+    let stage = stage();
+    let (seed, port) = stage.serve(&["--max-upload-rate", "1000"]);
     let before = ticks(&seed);
     // A second more than is measured: the first blocks make up for what was saved up.
     let end = Instant::now() + Duration::from_secs(SECONDS + 1);
@@ -112,8 +86,8 @@ fn a_limit_of_uploads_is_exact_for_two_peers_together_and_nobody_is_busy_waiting
 
 #[test]
 fn ten_thousand_requests_at_once_are_bounded_and_others_are_served() {
-    let stage = Stage::new();
-    let (seed, port) = stage.seed(&[]);
+    let stage = stage();
+    let (seed, port) = stage.serve(&[]);
     let mut flood = Asker::unchoked(port, &stage.torrent, 1, true);
     for number in 0..10_000 {
         // It reads nothing meanwhile; we close at last who does not read the rejects either.
@@ -121,7 +95,7 @@ fn ten_thousand_requests_at_once_are_bounded_and_others_are_served() {
             break;
         }
     }
-    stage.assert_serves(port, 2);
+    assert_serves(&stage, port, 2);
     let memory = status(&seed, "VmHWM");
     assert!(memory < 24 * 1024, "{memory} KiB");
     // Of each request a block or a reject, never both, never twice.
@@ -138,8 +112,8 @@ fn ten_thousand_requests_at_once_are_bounded_and_others_are_served() {
 
 #[test]
 fn who_does_not_read_holds_up_nobody_else() {
-    let stage = Stage::new();
-    let (_seed, port) = stage.seed(&[]);
+    let stage = stage();
+    let (_seed, port) = stage.serve(&[]);
     let deaf: Vec<Asker> = (1..=7)
         .map(|name| {
             let mut asker = Asker::unchoked(port, &stage.torrent, name, false);
@@ -147,30 +121,30 @@ fn who_does_not_read_holds_up_nobody_else() {
             asker
         })
         .collect();
-    stage.assert_serves(port, 8);
+    assert_serves(&stage, port, 8);
     drop(deaf);
 }
 
 #[test]
 fn who_vanishes_leaves_nothing_behind() {
-    let stage = Stage::new();
-    let (seed, port) = stage.seed(&[]);
+    let stage = stage();
+    let (seed, port) = stage.serve(&[]);
     let threads = status(&seed, "Threads");
     for name in 1..=20 {
         let mut asker = Asker::unchoked(port, &stage.torrent, name, name % 2 == 0);
         (0..64).for_each(|number| asker.ask(number / BLOCKS, number % BLOCKS * BLOCK).unwrap());
         // In the middle of a block; what is on its way is answered by a reset.
-        assert!(asker.block().unwrap() == stage.block(0, 0));
+        assert!(asker.block().unwrap() == block(&stage, 0, 0));
     }
-    stage.assert_serves(port, 99);
+    assert_serves(&stage, port, 99);
     wait_until("the threads of those who left have ended", PATIENCE, || status(&seed, "Threads") <= threads);
     seed.terminate().assert_code(0);
 }
 
 #[test]
 fn what_does_not_exist_is_not_served() {
-    let stage = Stage::new();
-    let (_seed, port) = stage.seed(&[]);
+    let stage = stage();
+    let (_seed, port) = stage.serve(&[]);
     for (piece, begin) in [(16, 0), (0, PIECE as u32), (0, PIECE as u32 - 1), (u32::MAX, u32::MAX - 5)] {
         let mut asker = Asker::unchoked(port, &stage.torrent, 1, true);
         asker.ask(piece, begin).unwrap();
@@ -186,20 +160,20 @@ fn what_does_not_exist_is_not_served() {
             "piece {piece} begin {begin}: {end}"
         );
     }
-    stage.assert_serves(port, 2);
+    assert_serves(&stage, port, 2);
 }
 
 /// What the seed says at its end, and that it left its folder as it was.
 #[test]
 fn a_seed_fetches_nothing_and_writes_nothing_and_says_what_it_sent() {
-    let stage = Stage::new();
+    let stage = stage();
     let listing = || -> Vec<(PathBuf, std::time::SystemTime)> {
         let entries = fs::read_dir(&stage.source).unwrap().flatten();
         entries.map(|entry| (entry.path(), entry.metadata().unwrap().modified().unwrap())).collect()
     };
     let before = listing();
-    let (seed, _) = stage.seed(&["--json"]);
-    let leecher = Get::new("leecher", stage.scratch.path()).torrent(&stage.torrent);
+    let (seed, _) = stage.serve(&["--json"]);
+    let leecher = Get::new("leecher", stage.path()).torrent(&stage.torrent);
     leecher.run().assert_code(0);
     stage.content.assert_same_in(&leecher.dir);
     // timeout(1) signals the process and its group: that is one wish.
@@ -214,25 +188,25 @@ fn a_seed_fetches_nothing_and_writes_nothing_and_says_what_it_sent() {
 
 #[test]
 fn what_is_not_whole_is_not_served() {
-    let stage = Stage::new();
+    let stage = stage();
     damage(&stage.source.join("a file.bin"), 100, 1);
-    let outcome = Get::seed("seed", stage.scratch.path(), &stage.source).torrent(&stage.torrent).run();
+    let outcome = Get::seed("seed", stage.path(), &stage.source).torrent(&stage.torrent).run();
     outcome.assert_refused(74);
     assert!(outcome.stderr.contains("1 of 16 pieces is missing or wrong"), "{}", outcome.stderr);
-    let nothing = stage.scratch.path().join("nothing");
+    let nothing = stage.path().join("nothing");
     fs::create_dir(&nothing).unwrap();
     for option in ["--no-check", "--json"] {
-        let outcome = Get::seed("seed", stage.scratch.path(), &nothing).torrent(&stage.torrent).arg(option).run();
+        let outcome = Get::seed("seed", stage.path(), &nothing).torrent(&stage.torrent).arg(option).run();
         outcome.assert_refused(74);
         assert_eq!(fs::read_dir(&nothing).unwrap().count(), 0, "nothing is made");
     }
     // What is there and can't be read is told as it is.
     std::os::unix::fs::symlink(stage.source.join("a file.bin"), nothing.join("a file.bin")).unwrap();
-    let outcome = Get::seed("seed", stage.scratch.path(), &nothing).torrent(&stage.torrent).run();
+    let outcome = Get::seed("seed", stage.path(), &nothing).torrent(&stage.torrent).run();
     outcome.assert_refused(74);
     assert!(outcome.stderr.contains("can't read") && !outcome.stderr.contains("missing"), "{}", outcome.stderr);
-    let nowhere = stage.scratch.path().join("nowhere");
-    let outcome = Get::seed("seed", stage.scratch.path(), &nowhere).torrent(&stage.torrent).run();
+    let nowhere = stage.path().join("nowhere");
+    let outcome = Get::seed("seed", stage.path(), &nowhere).torrent(&stage.torrent).run();
     outcome.assert_refused(66);
     assert!(!nowhere.exists());
 }
@@ -240,12 +214,12 @@ fn what_is_not_whole_is_not_served() {
 /// A piece that is wrong is never sent, though nobody looked at it beforehand.
 #[test]
 fn without_a_check_each_piece_is_proven_when_it_is_first_read() {
-    let stage = Stage::new();
+    let stage = stage();
     damage(&stage.source.join("a file.bin"), PIECE * 5 + 7, 1);
-    let (seed, port) = stage.seed(&["--no-check"]);
+    let (seed, port) = stage.serve(&["--no-check"]);
     let mut asker = Asker::unchoked(port, &stage.torrent, 1, false);
     asker.ask(3, 0).unwrap();
-    assert!(asker.block().unwrap() == stage.block(3, 0));
+    assert!(asker.block().unwrap() == block(&stage, 3, 0));
     // A block of the damaged piece that is itself all right.
     asker.ask(5, 10 * BLOCK).unwrap();
     assert!(asker.block().is_err());
@@ -256,8 +230,8 @@ fn without_a_check_each_piece_is_proven_when_it_is_first_read() {
 
 #[test]
 fn a_seed_ends_when_its_ratio_is_reached() {
-    let stage = Stage::new();
-    let (seed, port) = stage.seed(&["--ratio", "0.5"]);
+    let stage = stage();
+    let (seed, port) = stage.serve(&["--ratio", "0.5"]);
     let mut asker = Asker::unchoked(port, &stage.torrent, 1, false);
     for number in 0..8 * BLOCKS {
         asker.ask(number / BLOCKS, number % BLOCKS * BLOCK).unwrap();
@@ -271,13 +245,13 @@ fn a_seed_ends_when_its_ratio_is_reached() {
 /// A round of the choker is ten seconds: three of them would be more than twenty.
 #[test]
 fn a_slot_that_becomes_free_is_filled_at_once() {
-    let stage = Stage::new();
-    let (_seed, port) = stage.seed(&["--max-uploads", "1"]);
+    let stage = stage();
+    let (_seed, port) = stage.serve(&["--max-uploads", "1"]);
     let mut served = Asker::unchoked(port, &stage.torrent, 1, false);
     let mut waiting: Vec<Asker> = (2..=4).map(|name| Asker::connect(port, &stage.torrent, name, false)).collect();
     waiting.iter_mut().for_each(|asker| asker.send(2, &[]).unwrap());
     served.ask(3, 0).unwrap();
-    assert!(served.block().unwrap() == stage.block(3, 0));
+    assert!(served.block().unwrap() == block(&stage, 3, 0));
     let begin = Instant::now();
     drop(served);
     // Whose turn it is the seed decides; so each reads in a thread of its own, and goes when it was served.
@@ -293,10 +267,10 @@ fn a_slot_that_becomes_free_is_filled_at_once() {
 /// Who gives a KiB a second among those that give a thousand: in a swarm that lasts longer than it takes to know him.
 #[test]
 fn a_free_rider_ends_last() {
-    let stage = Stage::of(16 << 20);
-    let (seed, _) = stage.seed(&["--max-upload-rate", "1000"]);
+    let stage = stage_of(16 << 20);
+    let (seed, _) = stage.serve(&["--max-upload-rate", "1000"]);
     let leecher = |name: String, rate: &str| {
-        let get = Get::new(&name, stage.scratch.path()).torrent(&stage.torrent);
+        let get = Get::new(&name, stage.path()).torrent(&stage.torrent);
         get.args(&["--seed", "--json", "--max-upload-rate", rate]).start()
     };
     let rider = leecher("rider".into(), "1");

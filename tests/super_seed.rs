@@ -5,45 +5,25 @@ mod common;
 use common::asker::{Asker, BLOCK};
 use common::content::Content;
 use common::peers::{Peer, Plan, Program};
-use common::swarmlet::{Get, Swarmlet};
+use common::stage::Stage;
+use common::swarmlet::Swarmlet;
 use common::tools::{here, say};
-use common::torrent::{Maker, Torrent};
-use common::tracker::Tracker;
 use common::wait::PATIENCE;
 use std::path::PathBuf;
 use std::time::Instant;
-use tempfile::TempDir;
 
 const PIECE: usize = 64 * 1024;
 const HAVE: u8 = 4;
 const HAVE_NONE: u8 = 15;
 const REJECT: u8 = 16;
 
-struct Stage {
-    scratch: TempDir,
-    tracker: Tracker,
-    content: Content,
-    source: PathBuf,
-    torrent: Torrent,
+fn stage(size: usize) -> Stage {
+    Stage::new(Content::one_file("a file.bin", size), PIECE)
 }
 
-impl Stage {
-    fn new(size: usize) -> Stage {
-        let scratch = tempfile::tempdir().unwrap();
-        let (tracker, content) = (Tracker::start(), Content::one_file("a file.bin", size));
-        let source = scratch.path().join("source");
-        let torrent = Maker::Ours.make(&content, &source, PIECE, &tracker.url());
-        Stage { scratch, tracker, content, source, torrent }
-    }
-
-    /// A running super-seed and its port.
-    fn seed(&self, options: &[&str]) -> (Swarmlet, u16) {
-        let get = Get::seed("seed", self.scratch.path(), &self.source).torrent(&self.torrent);
-        let get = get.args(&["--super-seed", "--json"]).args(options);
-        let mut seed = get.start();
-        self.tracker.wait_for_a_seed(&self.torrent.info_hash, || seed.must_run());
-        (seed, get.port)
-    }
+/// A running super-seed and its port.
+fn super_seed(stage: &Stage, options: &[&str]) -> (Swarmlet, u16) {
+    stage.serve(&[&["--super-seed", "--json"], options].concat())
 }
 
 /// The piece of a have, which must come next.
@@ -55,8 +35,8 @@ fn have(asker: &mut Asker) -> u32 {
 
 #[test]
 fn a_peer_sees_one_piece_and_the_next_when_another_has_the_first() {
-    let stage = Stage::new(8 * PIECE);
-    let (seed, port) = stage.seed(&[]);
+    let stage = stage(8 * PIECE);
+    let (seed, port) = super_seed(&stage, &[]);
     let mut one = Asker::connect(port, &stage.torrent, 1, true);
     let mut other = Asker::connect(port, &stage.torrent, 2, false);
     assert_eq!(one.hear().unwrap().0, HAVE_NONE);
@@ -88,13 +68,13 @@ fn strangers_fetch_all_and_the_seed_sends_little_more_than_once() {
     if !here(&programs.map(Program::tool)) {
         return;
     }
-    let stage = Stage::new(160 * PIECE + 12_345);
+    let stage = stage(160 * PIECE + 12_345);
     let begin = Instant::now();
     let mut leechers: Vec<(Peer, PathBuf)> = Vec::new();
-    let (seed, _) = stage.seed(&["--max-upload-rate", "1000"]);
+    let (seed, _) = super_seed(&stage, &["--max-upload-rate", "1000"]);
     for (number, program) in [programs, programs].concat().into_iter().enumerate() {
-        let dir = stage.scratch.path().join(format!("copy {number}"));
-        leechers.push((Plan::fetch(program, &stage.torrent, &dir, stage.scratch.path()).start(), dir));
+        let dir = stage.path().join(format!("copy {number}"));
+        leechers.push((Plan::fetch(program, &stage.torrent, &dir, stage.path()).start(), dir));
     }
     for (leecher, dir) in &mut leechers {
         leecher.wait_until_fetched(PATIENCE);
@@ -113,10 +93,10 @@ fn a_stranger_that_is_alone_fetches_all() {
     if !here(&[Program::Libtorrent.tool()]) {
         return;
     }
-    let stage = Stage::new(40 * PIECE);
-    let (seed, _) = stage.seed(&[]);
-    let dir = stage.scratch.path().join("copy");
-    Plan::fetch(Program::Libtorrent, &stage.torrent, &dir, stage.scratch.path()).start().wait_until_fetched(PATIENCE);
+    let stage = stage(40 * PIECE);
+    let (seed, _) = super_seed(&stage, &[]);
+    let dir = stage.path().join("copy");
+    Plan::fetch(Program::Libtorrent, &stage.torrent, &dir, stage.path()).start().wait_until_fetched(PATIENCE);
     stage.content.assert_same_in(&dir);
     seed.terminate().assert_code(0);
 }

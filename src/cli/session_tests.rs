@@ -10,10 +10,8 @@ use crate::swarm::rng::Rng;
 /// Numbers of a torrent of which `left` bytes are missing.
 pub fn status(left: u64) -> Status {
     Status {
-        info_hash: InfoHash([0xab; 20]),
         standing: if left == 0 { Standing::Seeding } else { Standing::Downloading },
         left,
-        pieces_had: 1,
         pieces: 2,
         pieces_missing: 1,
         last_piece: None,
@@ -133,6 +131,18 @@ fn a_report_that_overtakes_the_notice_completes_too() {
     let events = session.take_in(Notice::Status(vec![report]), Instant::now());
     assert_eq!(events, [Event::Complete(0), Event::Ticked]);
     assert_eq!(session.entries[0].had(), 100);
+}
+
+/// Somebody removed a file of what was whole.
+#[test]
+fn what_was_whole_and_is_not_any_more_is_not_called_whole() {
+    let (mut session, now) = (two(), Instant::now());
+    session.take_in(Notice::Complete { torrent: 0 }, now);
+    let mut report = session.entries[0].report.clone();
+    report.phase = Phase::Running(status(40).into());
+    session.take_in(Notice::Status(vec![report]), now);
+    assert_eq!((session.whole(), session.entries[0].had()), (0, 60));
+    assert_eq!(session.take_in(Notice::Complete { torrent: 0 }, now), [Event::Complete(0)], "and told again");
 }
 
 #[test]

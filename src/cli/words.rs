@@ -254,6 +254,7 @@ mod tests {
         for (useful, askable, snubbed, peers, reason) in [
             (2, 1, 0, 3, "asked 1 peer, nothing came yet"),
             (2, 2, 2, 3, "asked 2 peers, nothing comes for a while"),
+            (2, 2, 1, 3, "asked 2 peers, nothing came yet"),
             (3, 0, 0, 3, "connected to 3 peers, all choke us"),
             (1, 0, 0, 1, "connected to 1 peer, which chokes us"),
             (2, 0, 0, 3, "connected to 3 peers; the 2 that have what we lack choke us"),

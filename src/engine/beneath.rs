@@ -160,7 +160,9 @@ fn explain(error: Errno) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testkit::PATIENCE;
     use super::*;
+    use rustix::fs::{FileType, mknodat};
     use std::io::{Read, Write};
     use std::os::unix::fs::symlink;
 
@@ -193,13 +195,17 @@ mod tests {
             let outside = tempfile::tempdir().unwrap();
             symlink(outside.path(), dir.join("folder")).unwrap();
             symlink(outside.path().join("new"), dir.join("file")).unwrap();
-            for path in ["folder/x", "file"] {
+            // Nor one that leads to another place inside.
+            std::fs::create_dir(dir.join("inside")).unwrap();
+            symlink("inside", dir.join("other")).unwrap();
+            for path in ["folder/x", "file", "other/x"] {
                 let error = folder.file(path, For::Writing).unwrap_err().to_string();
                 assert!(error.contains("symbolic link"), "{path}: {error}");
                 assert!(folder.file(path, For::Reading).is_err());
             }
             assert!(folder.make_folder("folder/sub").is_err());
             assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+            assert_eq!(std::fs::read_dir(dir.join("inside")).unwrap().count(), 0);
         });
     }
 
@@ -216,6 +222,15 @@ mod tests {
             }
             std::fs::write(dir.join("plain"), "").unwrap();
             assert!(folder.file("plain/x", For::Writing).unwrap_err().to_string().contains("stands where"));
+            // A pipe that nobody writes to would have us wait for ever; the test's other end lets us go on then.
+            mknodat(CWD, dir.join("pipe"), FileType::Fifo, FILE_MODE, 0).unwrap();
+            let (tell, told) = std::sync::mpsc::channel();
+            std::thread::scope(|scope| {
+                scope.spawn(|| tell.send(folder.file("pipe", For::Reading).is_err()));
+                let answer = told.recv_timeout(PATIENCE);
+                let _ = folder.file("pipe", For::Writing);
+                assert_eq!(answer, Ok(true));
+            });
         });
     }
 }

@@ -36,6 +36,20 @@ fn a_folder_that_was_removed_is_told_too() {
     assert_eq!(told.written, 2 * BLOCK as u64, "its memory is free again");
 }
 
+/// What is written where a disk came back may be written over what others put there: first all is checked.
+#[test]
+fn nothing_is_written_before_the_trouble_is_over_though_the_disk_works() {
+    let dir = tempfile::tempdir().unwrap();
+    let (metainfo, bytes) = torrent(2 * BLOCK, &[], BLOCK, &[]);
+    let mut bench = Bench::new(&metainfo, &bytes, dir.path());
+    bench.content.in_trouble.store(true, Ordering::Relaxed);
+    bench.give((0, 0));
+    let mut told = Told::default();
+    bench.listen(&mut told, "it is not written", |told| told.unwritten == 1);
+    let told = bench.end(told);
+    assert!(told.checked.is_empty() && !dir.path().join("whole").exists());
+}
+
 #[test]
 fn a_file_that_was_removed_or_moved_takes_no_more_pieces() {
     for moved in [false, true] {

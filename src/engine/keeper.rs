@@ -137,3 +137,40 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testkit::{open, torrent};
+    use super::*;
+    use crate::proto::bitfield::Bitfield;
+    use std::fs;
+
+    #[test]
+    fn what_could_not_be_saved_is_told_once_and_saved_as_soon_as_that_is_possible() {
+        let dir = tempfile::tempdir().unwrap();
+        let states = Arc::new(StateDir::open(dir.path()).unwrap());
+        let (metainfo, _) = torrent(3000, &[], 1000, &[]);
+        let content = open(&metainfo, dir.path(), false);
+        let known = Box::new(Known::load(&states, &content, |warning| panic!("{warning}")));
+        let (notices, told) = crossbeam_channel::unbounded();
+        let torrents = BTreeMap::from([(0, (content, known))]);
+        let (manager, _inbox) = crossbeam_channel::unbounded();
+        let mut worker = Worker { states, manager, notices, torrents, warned: false };
+        let mut save = |uploaded| {
+            worker.save(0, Save { have: Bitfield::new(3), uploaded, downloaded: 0, in_haste: false });
+        };
+        let saved = || fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).next();
+        save(1);
+        let state = saved().unwrap();
+        let in_the_way = state.with_extension("resume.new");
+        fs::remove_file(&state).unwrap();
+        fs::create_dir(&in_the_way).unwrap();
+        save(2);
+        save(3);
+        let told: Vec<Notice> = told.try_iter().collect();
+        assert!(matches!(&told[..], [Notice::Warning { text }] if text.contains("can't save states")), "{told:?}");
+        fs::remove_dir(&in_the_way).unwrap();
+        save(3);
+        assert_eq!(saved(), Some(state), "it says the same as the one that could not be written");
+    }
+}

@@ -98,3 +98,20 @@ impl Directory {
         self.torrents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testkit::socket_pair;
+    use super::*;
+
+    #[test]
+    fn a_peer_that_does_not_read_is_noticed_before_its_orders_fill_the_memory() {
+        let (near, _far) = socket_pair();
+        let (orders, _writer) = crossbeam_channel::unbounded();
+        let addr = near.local_addr().unwrap();
+        let link = Link { addr, socket: Arc::new(near), orders, waiting: Arc::default() };
+        let some = |count| (0..count).map(|_| Order::Handshake).collect();
+        assert!(link.give(some(MOST_WAITING)));
+        assert!(!link.give(some(1)));
+    }
+}

@@ -288,11 +288,6 @@ impl Engine {
     pub fn watch(&self, watch: Watch) {
         let _ = self.manager.send(Input::Watch(watch));
     }
-
-    /// A handle for another thread, such as the one that waits for signals.
-    pub fn handle(&self) -> Engine {
-        Engine { manager: self.manager.clone(), port: self.port }
-    }
 }
 
 /// Half of the descriptors we may have: the rest is for files, trackers, and connections that are being opened.

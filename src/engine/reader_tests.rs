@@ -122,6 +122,8 @@ fn a_welcome_peer_is_told_of_and_reads_go_on_to_its_end() {
         panic!("not told of")
     };
     assert_eq!(heard, handshake(metainfo.info_hash, 2));
+    let (silence, deafness) = (link.socket.read_timeout().unwrap(), link.socket.write_timeout().unwrap());
+    assert_eq!((silence, deafness), (Some(SILENCE), Some(WRITE_TIMEOUT)), "nobody holds its threads for ever");
     link.close();
     let Input::Peer { peer: gone, events } = next(&inbox) else { panic!("its end is not reported") };
     assert!(gone == peer && matches!(events[..], [Event::Gone { .. }]));

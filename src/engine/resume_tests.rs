@@ -211,9 +211,13 @@ fn a_state_is_for_our_eyes_and_takes_the_place_of_the_last_one() {
     // Left by a run that was killed, and longer.
     fs::write(path.join("x.new"), "left over").unwrap();
     states.write("x", b"one", true).unwrap();
+    assert_eq!(states.read("x").unwrap(), b"one", "and nothing of what was left over");
     states.write("x", b"two", false).unwrap();
     assert_eq!(states.read("x").unwrap(), b"two");
     assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
+    // However large it is, it takes only so much memory.
+    File::create(path.join("huge")).unwrap().set_len(MAX_RESUME_BYTES as u64 + 1).unwrap();
+    assert!(states.read("huge").unwrap_err().to_string().contains("too large"));
     // Nobody makes us write elsewhere.
     fs::write(dir.path().join("elsewhere"), "theirs").unwrap();
     std::os::unix::fs::symlink(dir.path().join("elsewhere"), path.join("y.new")).unwrap();

@@ -162,6 +162,37 @@ mod tests {
         one.handle(event, &mut Turn { now: Time::ZERO, shared, actions: &mut Vec::new() });
     }
 
+    /// A peer comes.
+    fn join(slot: &mut Slot, shared: &mut Shared) -> PeerKey {
+        let (peer, addr) = (PeerKey(NonZeroU32::MIN), ([127, 0, 0, 1], 6881).into());
+        let handshake =
+            Box::new(Handshake { reserved: Reserved::ours(), info_hash: slot.info_hash, peer_id: PeerId([2; 20]) });
+        happen(slot, shared, Event::Connected { peer, addr, outgoing: true, handshake });
+        peer
+    }
+
+    /// Flash wears out: what did not change is not saved again, and what changed not at once.
+    #[test]
+    fn a_state_is_saved_only_when_it_changed_and_not_too_often() {
+        const EVERY: Duration = Duration::from_secs(60);
+        let dir = tempfile::tempdir().unwrap();
+        let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
+        let (mut slot, _) = slot(dir.path(), &mut shared);
+        let planned = |slot: &mut Slot| {
+            slot.plan_save(EVERY);
+            slot.save_at
+        };
+        slot.saved.at = Time::from_secs(100);
+        assert_eq!(planned(&mut slot), Some(Time::from_secs(105)), "it was whole when it was found");
+        slot.save(Time::from_secs(105), false).unwrap();
+        assert_eq!(planned(&mut slot), None);
+        let peer = join(&mut slot, &mut shared);
+        happen(&mut slot, &mut shared, Event::Uploaded { peer, bytes: 1 });
+        assert_eq!(planned(&mut slot), Some(Time::from_secs(105) + SAVE_TOTALS_EVERY));
+        happen(&mut slot, &mut shared, Event::Lost { piece: 2 });
+        assert_eq!(planned(&mut slot), Some(Time::from_secs(105) + EVERY));
+    }
+
     #[test]
     fn nobody_vouches_for_content_in_doubt() {
         let dir = tempfile::tempdir().unwrap();
@@ -180,10 +211,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
         let (mut slot, _) = slot(dir.path(), &mut shared);
-        let (peer, addr) = (PeerKey(NonZeroU32::MIN), ([127, 0, 0, 1], 6881).into());
-        let handshake =
-            Box::new(Handshake { reserved: Reserved::ours(), info_hash: slot.info_hash, peer_id: PeerId([2; 20]) });
-        happen(&mut slot, &mut shared, Event::Connected { peer, addr, outgoing: true, handshake });
+        let peer = join(&mut slot, &mut shared);
         happen(&mut slot, &mut shared, Event::Uploaded { peer, bytes: 100_000 });
         let rate = |slot: &Slot| match slot.report(Time::from_secs(1), Watch::default()).phase {
             Phase::Running(status) => status.up_rate,

@@ -108,6 +108,13 @@ impl KnownFiles {
     fn lock(&self) -> MutexGuard<'_, Vec<Known>> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// As if it were a minute later.
+    #[cfg(test)]
+    pub fn wait_a_minute(&mut self) {
+        let minute = std::time::Duration::from_secs(LOOK_EVERY_SECONDS.into());
+        self.began = self.began.checked_sub(minute).expect("a clock that goes back so far");
+    }
 }
 
 fn stamp(found: &Metadata) -> u64 {
@@ -184,7 +191,8 @@ mod tests {
     use crate::swarm::choice::Choice;
     use std::fs;
     use std::os::unix::fs::FileExt;
-    use std::time::{Duration, SystemTime};
+    use std::sync::Arc;
+    use std::time::SystemTime;
 
     const PIECE: usize = 1000;
 
@@ -236,16 +244,30 @@ mod tests {
         let opened = Content::open(0, metainfo.clone(), dir.path(), Default::default(), false).unwrap();
         let mut content = opened.choose(Some(Choice::new(&metainfo, vec![true, false])));
         assert!(content.size_on_disk(0).is_some() && content.size_on_disk(1).is_some());
-        content.known.began = content.known.began.checked_sub(Duration::from_secs(100)).unwrap();
+        content.known.wait_a_minute();
         let piece = |piece: usize| (piece * PIECE) as u64;
         content.look_if_due(piece(1), PIECE as u64).unwrap();
-        content.known.began = content.known.began.checked_sub(Duration::from_secs(100)).unwrap();
+        content.known.wait_a_minute();
         content.write(piece(1), &[bytes[PIECE..2 * PIECE].to_vec()]).unwrap();
         let other = dir.path().join(metainfo.files.at(1).path());
         fs::File::options().write(true).open(&other).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
         content.look_if_due(piece(1), PIECE as u64).unwrap();
         let said = content.look_if_due(piece(2), PIECE as u64).unwrap_err();
         assert!(said.tells_of_a_change() && said.path == other, "{said}");
+    }
+
+    #[test]
+    fn what_is_served_is_looked_at_once_a_minute() {
+        let (metainfo, bytes) = torrent(3 * PIECE, &[], PIECE, &[]);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("whole");
+        fs::write(&path, &bytes).unwrap();
+        let mut content = open(&metainfo, dir.path(), false);
+        content.size_on_disk(0).unwrap();
+        fs::OpenOptions::new().write(true).open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        content.look_if_due(0, 1).expect("it was looked at a moment ago");
+        Arc::get_mut(&mut content).unwrap().known.wait_a_minute();
+        assert!(content.look_if_due(0, 1).unwrap_err().tells_of_a_change());
     }
 
     #[test]

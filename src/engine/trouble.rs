@@ -122,3 +122,29 @@ impl Content {
         (unreserved.min(left).saturating_sub(free), free)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testkit::{open, torrent};
+    use super::*;
+
+    #[test]
+    fn after_some_troubles_what_was_written_is_in_doubt_though_the_disk_works() {
+        let (metainfo, _) = torrent(3000, &[], 1000, &[]);
+        for (errno, doubtful) in [
+            (Errno::NOSPC, false),
+            (Errno::ACCESS, false),
+            (Errno::ROFS, true),
+            (Errno::IO, true),
+            (Errno::NOENT, true),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let content = open(&metainfo, dir.path(), false);
+            let error = || content.error(Doing::Writing, "whole", errno.into());
+            assert!(error().may_pass() && content.begin_trouble(&error()).is_some());
+            assert_eq!(content.begin_trouble(&error()), None, "it is told once");
+            assert_eq!(content.probe(None, 3000), Ok(doubtful), "{errno}");
+            assert_eq!(content.in_trouble.load(Ordering::Relaxed), doubtful, "{errno}");
+        }
+    }
+}

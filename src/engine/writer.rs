@@ -142,3 +142,39 @@ impl Writer {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testkit::{PATIENCE, open, socket_pair, surroundings, torrent};
+    use super::*;
+    use core::num::NonZeroU32;
+    use std::fs::File;
+    use std::io::Read;
+    use std::time::SystemTime;
+
+    /// Its size may be the same, and its bytes others: nobody gets any of it, and the manager has all checked again.
+    #[test]
+    fn a_file_that_another_program_changed_is_not_served() {
+        let dir = tempfile::tempdir().unwrap();
+        let (metainfo, bytes) = torrent(3000, &[], 1000, &[]);
+        let path = dir.path().join("whole");
+        std::fs::write(&path, &bytes).unwrap();
+        let mut content = open(&metainfo, dir.path(), false);
+        content.size_on_disk(0).unwrap();
+        File::options().write(true).open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        Arc::get_mut(&mut content).unwrap().known.wait_a_minute();
+        let (around, inbox) = surroundings(1);
+        let (mut near, far) = socket_pair();
+        let addr = near.local_addr().unwrap();
+        let link = start(&around, PeerKey(NonZeroU32::MIN), addr, Arc::new(far), content).unwrap();
+        assert!(link.give(vec![Order::Upload(BlockSpec { piece: 1, begin: 0, length: 1000 })]));
+        let Input::Torrent { torrent: 0, event: Event::Doubted { text } } = inbox.recv_timeout(PATIENCE).unwrap()
+        else {
+            panic!("something else is told")
+        };
+        assert!(text.ends_with("another program changed it"), "{text}");
+        let mut served = Vec::new();
+        near.read_to_end(&mut served).unwrap();
+        assert_eq!(served, []);
+    }
+}

@@ -29,13 +29,6 @@ impl Reserved {
         Reserved([0, 0, 0, 0, 0, Reserved::EXTENSION, 0, Reserved::FAST])
     }
 
-    /// What both of two peers speak. An extension is in use on a connection only then.
-    pub fn common(self, other: Reserved) -> Reserved {
-        let mut both = self.0;
-        both.iter_mut().zip(other.0).for_each(|(byte, theirs)| *byte &= theirs);
-        Reserved(both)
-    }
-
     /// Speaks the fast extension (BEP 6)?
     pub fn fast(self) -> bool {
         self.0[7] & Reserved::FAST != 0

@@ -195,11 +195,6 @@ impl PieceHeader {
         let [a, b, c, d, e, f, g, h] = *bytes;
         PieceHeader { piece: u32::from_be_bytes([a, b, c, d]), begin: u32::from_be_bytes([e, f, g, h]) }
     }
-
-    /// The block, given the bytes of data that follow.
-    pub fn spec(&self, length: u32) -> BlockSpec {
-        BlockSpec { piece: self.piece, begin: self.begin, length }
-    }
 }
 
 /// Why bytes are not a message. The peer that sent them is closed: its next message could not be found.

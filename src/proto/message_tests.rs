@@ -168,7 +168,6 @@ fn a_block_read_behind_its_header_is_the_message() {
     assert_eq!(out.len(), 13);
     out.extend(b"block");
     assert_eq!(out, emitted(&Message::Piece { piece: 7, begin: 16384, data: b"block".to_vec() }));
-    assert_eq!(PieceHeader { piece: 7, begin: 16384 }.spec(5), spec);
 }
 
 /// Any block a peer may ask for.

@@ -145,6 +145,9 @@ fn want_of_peers_asks_early_but_not_before_the_minimum() {
     let minimum = reply(1800).map(|reply| AnnounceReply { min_interval: Some(900), ..reply });
     ask(&mut announcer, secs(1800), &minimum);
     assert_eq!(announcer.next_due(true), Some(secs(2700)));
+    let contradiction = reply(120).map(|reply| AnnounceReply { min_interval: Some(900), ..reply });
+    ask(&mut announcer, secs(3600), &contradiction);
+    assert_eq!(announcer.next_due(false), Some(secs(4500)));
 }
 
 #[test]

@@ -56,16 +56,6 @@ impl Candidates {
         Candidates { known: BTreeMap::new(), soonest: Time::MAX }
     }
 
-    /// How many addresses are known.
-    pub fn len(&self) -> usize {
-        self.known.len()
-    }
-
-    /// Whether nobody is known.
-    pub fn is_empty(&self) -> bool {
-        self.known.is_empty()
-    }
-
     /// How many addresses may be tried, now or later.
     pub fn usable(&self) -> usize {
         self.known.values().filter(|candidate| candidate.state != State::Barred).count()
@@ -207,7 +197,7 @@ mod tests {
         known.add(addr(1), now);
         known.add(addr(1), now);
         known.add(addr(0), now);
-        assert_eq!(known.len(), 1);
+        assert_eq!(known.known.len(), 1);
         for wait in [10, 20, 40, 80, 160] {
             assert_eq!(known.next(now, &mut rng), Some(addr(1)));
             assert_eq!(known.next(now, &mut rng), None, "busy");
@@ -218,7 +208,17 @@ mod tests {
         }
         assert_eq!(known.next(now, &mut rng), Some(addr(1)));
         known.failed(addr(1), now);
-        assert!(known.is_empty(), "forgotten");
+        assert!(known.known.is_empty(), "forgotten");
+    }
+
+    #[test]
+    fn who_was_of_use_and_left_is_tried_again_but_not_at_once() {
+        let (mut known, mut rng, now) = (Candidates::new(), Rng::new(1), Time::from_secs(100));
+        known.add(addr(1), now);
+        known.next(now, &mut rng).unwrap();
+        known.left(addr(1), true, now);
+        assert_eq!((known.next(now, &mut rng), known.next_due()), (None, Some(now + RECONNECT)));
+        assert_eq!(known.next(now + RECONNECT, &mut rng), Some(addr(1)));
     }
 
     #[test]
@@ -235,7 +235,7 @@ mod tests {
     fn a_flood_of_addresses_is_bounded() {
         let mut known = Candidates::new();
         (1..=5000).for_each(|port| known.add(addr(port), Time::ZERO));
-        assert_eq!(known.len(), MOST_CANDIDATES);
+        assert_eq!(known.known.len(), MOST_CANDIDATES);
     }
 
     /// Peers that come and go, and each time say that they listen on another port.
@@ -249,10 +249,10 @@ mod tests {
         }
         let honest = SocketAddr::from(([10, 0, 0, 2], 1));
         known.add(honest, Time::ZERO);
-        assert_eq!(known.len(), MOST_CANDIDATES);
+        assert_eq!(known.known.len(), MOST_CANDIDATES);
         assert_eq!(known.next(Time::ZERO, &mut rng), Some(honest));
         // Ourselves are known again though all others wait.
         known.bar(addr(9999));
-        assert!(known.is_barred(addr(9999)) && known.len() == MOST_CANDIDATES);
+        assert!(known.is_barred(addr(9999)) && known.known.len() == MOST_CANDIDATES);
     }
 }

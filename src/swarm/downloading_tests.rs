@@ -1,4 +1,4 @@
-//! Nobody who could help is left idle.
+//! Nobody who could help is left idle, and nobody is asked, heard or remembered without end.
 
 use super::super::stage::{Stage, key};
 use super::*;
@@ -10,6 +10,12 @@ impl Stage {
         self.torrent.peers[&key(number)].asked.len()
     }
 
+    /// A block comes from connection `number`.
+    fn bring(&mut self, number: u32, BlockSpec { piece, begin, length }: BlockSpec) {
+        let data = vec![0; length as usize];
+        self.happen(Event::Block { peer: key(number), piece, begin, data });
+    }
+
     /// Peers 2 and 3 have brought the one piece together, and it was wrong: one of them is to bring it again. Returns that
     /// one and the other.
     fn to_be_brought_again() -> (Stage, u32, u32) {
@@ -17,8 +23,7 @@ impl Stage {
         stage.seed_comes(2, 2, false);
         stage.seed_comes(3, 3, false);
         for (number, begin) in [(2, 0), (3, 1), (2, 2), (3, 3)] {
-            let data = vec![0; BLOCK_BYTES as usize];
-            stage.happen(Event::Block { peer: key(number), piece: 0, begin: begin * BLOCK_BYTES, data });
+            stage.bring(number, BlockSpec { piece: 0, begin: begin * BLOCK_BYTES, length: BLOCK_BYTES });
         }
         stage.happen(Event::Checked { piece: 0, good: false });
         let owner = if stage.asked_of(2) > 0 { 2 } else { 3 };
@@ -82,4 +87,54 @@ fn those_that_never_answer_do_not_hold_the_memory_of_those_that_do() {
     }
     let (held, asked) = (held(&stage), stage.asked_of(50));
     assert!(asked > 8 && asked + held <= 64, "{asked}, beside {held} of those that never answer");
+}
+
+#[test]
+fn what_comes_late_is_taken_and_who_goes_on_with_what_nobody_asked_for_is_closed() {
+    let mut stage = Stage::new(30, 50);
+    stage.seed_comes(2, 2, false);
+    let (_, block) = stage.asked[0];
+    stage.hear(2, Message::Choke);
+    stage.bring(2, block);
+    assert_eq!(stage.torrent.status(stage.now).wasted, 0);
+    (0..MOST_UNASKED).for_each(|_| stage.bring(2, block));
+    assert_eq!(stage.closed, []);
+    stage.bring(2, block);
+    assert_eq!(stage.closed, [(key(2), "it sends blocks that were not asked for")]);
+    assert_eq!(stage.disk[&block.piece], block.length, "it was written once");
+}
+
+#[test]
+fn who_rejects_a_request_is_not_asked_again_at_once() {
+    let mut stage = Stage::new(1, 50);
+    stage.seed_comes(2, 2, false);
+    let asked: Vec<BlockSpec> = stage.asked.drain(..).map(|(_, block)| block).collect();
+    asked.iter().for_each(|&block| stage.hear(2, Message::Reject(block)));
+    stage.happen(Event::BudgetFreed);
+    assert_eq!(stage.asked, [], "it could go on for ever");
+    stage.pass(SNUB_AFTER + Time::from_secs(1));
+    assert!(!stage.asked.is_empty(), "but it may have changed its mind");
+}
+
+#[test]
+fn what_a_peer_allows_and_suggests_is_remembered_within_bounds() {
+    let mut stage = Stage::new(100, 50);
+    stage.join(2, [10, 0, 0, 1], 2, false);
+    for piece in 0..100 {
+        stage.hear(2, Message::AllowedFast { piece });
+        stage.hear(2, Message::Suggest { piece });
+    }
+    let peer = &stage.torrent.peers[&key(2)];
+    assert_eq!(peer.allows.len(), MOST_ALLOWED);
+    assert_eq!(peer.suggested, (100 - MOST_SUGGESTED as u32..100).collect::<Vec<u32>>(), "the latest");
+}
+
+#[test]
+fn who_owes_blocks_and_is_silent_is_told_of_as_such() {
+    let mut stage = Stage::new(1, 50);
+    stage.seed_comes(2, 2, false);
+    let snubbed = |stage: &Stage| stage.torrent.status(stage.now).snubbed;
+    assert_eq!(snubbed(&stage), 0);
+    stage.pass(SNUB_AFTER);
+    assert_eq!(snubbed(&stage), 1);
 }

@@ -42,5 +42,5 @@ fn of_a_tracker_no_more_addresses_are_taken_than_it_was_asked_for() {
     let announcement = Box::new(Announcement { tracker: 0, url, other_family: false, scrape: false, request });
     let outcome = Box::new(Ok(AnnounceReply { peers, ..AnnounceReply::default() }));
     stage.happen(Event::Announced { announcement, outcome });
-    assert_eq!(stage.torrent.candidates.len(), 400);
+    assert_eq!(stage.torrent.candidates.usable(), 400);
 }

@@ -1,6 +1,7 @@
 //! Limits of what comes, in virtual time.
 
 use super::*;
+use crate::swarm::stage::Stage;
 
 #[test]
 fn what_comes_in_ten_seconds_is_what_the_limit_allows() {
@@ -43,4 +44,22 @@ fn a_torrent_for_which_nothing_comes_is_given_up_in_time() {
     assert_eq!(swarm.members[0].torrent.standing, Standing::Downloading);
     swarm.run(last + Time::from_secs(62), |_| false);
     assert_eq!(swarm.members[0].torrent.standing, Standing::Failed("given up, no progress for 60 s".into()));
+}
+
+/// What the person wanted himself, and work that is going on, is no want of progress.
+#[test]
+fn a_pause_and_a_check_take_as_long_as_they_take() {
+    let settings = Settings { stop_timeout: Some(Time::from_secs(60)), ..Settings::new(PeerId([1; 20])) };
+    let mut stage = Stage::of(Bitfield::new(8), settings);
+    stage.happen(Event::Paused(true));
+    stage.pass(Time::from_secs(3600));
+    stage.happen(Event::Paused(false));
+    stage.pass(Time::from_secs(59));
+    stage.happen(Event::Doubted { text: "changed".into() });
+    stage.pass(Time::from_secs(3600));
+    stage.happen(Event::CheckedAgain { have: Bitfield::new(8) });
+    stage.pass(Time::from_secs(59));
+    assert_eq!(stage.torrent.standing, Standing::Downloading);
+    stage.pass(Time::from_secs(1));
+    assert_eq!(stage.torrent.standing, Standing::Failed("given up, no progress for 60 s".into()));
 }

@@ -85,10 +85,27 @@ fn the_first_pieces_are_random() {
     let first = |seed: u64| {
         let mut rng = Rng::new(seed);
         let mut picker = Picker::new(100 * PIECE as u64, PIECE, Bitfield::new(100), false, &mut rng);
-        picker.count_one(3, &mut rng);
+        // All but one are common: from the fifth piece on that one would come first.
+        (1..100).for_each(|piece| picker.count_one(piece, &mut rng));
         picker.pick(&wish(1, &all, 1), &mut rng)[0].piece
     };
     assert!((0..20).map(first).collect::<std::collections::BTreeSet<_>>().len() > 5);
+}
+
+/// Each piece that is begun and not ended is one that nobody can have of us.
+#[test]
+fn when_many_pieces_were_begun_and_left_they_go_before_a_rarer_one() {
+    for left in [MOST_LEFT_BEGUN, MOST_LEFT_BEGUN + 1] {
+        let (mut picker, mut rng) = picker(30, 4);
+        let common = bits(30, &(4..29).collect::<Vec<u32>>());
+        picker.count(&common, true, &mut rng);
+        for number in 1..=left as u32 {
+            picker.pick(&Wish { fast: true, ..wish(number, &common, 1) }, &mut rng);
+        }
+        (1..=left as u32).for_each(|number| picker.leave(peer(number), true));
+        let next = picker.pick(&wish(99, &Bitfield::full(30), 1), &mut rng)[0].piece;
+        assert_eq!(next == 29, left == MOST_LEFT_BEGUN, "{left} were left, and {next} is next");
+    }
 }
 
 #[test]
@@ -185,6 +202,23 @@ fn a_piece_that_failed_comes_again_from_one_peer_alone() {
     assert_eq!(picker.pick(&wish(2, &all, 9), &mut rng).len(), 4, "left half done by one that is gone: anew");
     assert_eq!(picker.take_restarted(), [4]);
     assert!(picker.proven(4) && !picker.proven(4) && picker.is_whole());
+}
+
+/// What the disk remembers is the first try: whoever failed alone after that sent none of its blocks.
+#[test]
+fn the_senders_of_the_first_try_are_remembered_when_the_second_fails_too() {
+    let (mut picker, mut rng) = picker(5, 4);
+    let all = Bitfield::full(5);
+    for (number, block) in [1, 2, 1, 2].into_iter().zip(picker.pick(&wish(1, &all, 4), &mut rng)) {
+        picker.arrived(block, peer(number), false);
+    }
+    assert_eq!(picker.failed(4), None);
+    for block in picker.pick(&wish(3, &all, 4), &mut rng) {
+        picker.arrived(block, peer(3), false);
+    }
+    assert_eq!(picker.failed(4), Some(peer(3)));
+    assert_eq!(picker.senders_of(4, &[0]), [peer(1)]);
+    assert_eq!(picker.senders_of(4, &[BLOCK_BYTES, 3 * BLOCK_BYTES]), [peer(2)]);
 }
 
 #[test]

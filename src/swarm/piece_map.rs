@@ -77,6 +77,11 @@ mod tests {
         assert_eq!(map(&one, 100), [Had, Had, Missing, Missing, Missing, Missing, Missing, Missing]);
         assert_eq!(map(&one, 2), [Most, Missing]);
         one.join(1, 0b0011_1000);
+        assert_eq!(
+            map(&one, 8),
+            [Had, Had, Missing, Missing, Missing, Nobody, Nobody, Nobody],
+            "of one peer all is rare"
+        );
         one.join(2, 0b0001_1000);
         assert_eq!(map(&one, 8), [Had, Had, Rare, Missing, Missing, Nobody, Nobody, Nobody]);
         assert_eq!(map(&one, 4), [Had, Rare, Nobody, Nobody]);

@@ -7,19 +7,14 @@ use super::announcer::Tracker;
 use super::peer_list::PeerStatus;
 use super::piece_map::Share;
 use super::torrent::{Standing, Torrent};
-use crate::proto::id::InfoHash;
 
 /// One torrent at one moment. Bytes, and bytes a second.
 #[derive(Clone, Debug)]
 pub struct Status {
-    /// Which torrent.
-    pub info_hash: InfoHash,
     /// Downloading, seeding, or failed.
     pub standing: Standing,
     /// Bytes that are wanted and not proven yet.
     pub left: u64,
-    /// Pieces proven.
-    pub pieces_had: u32,
     /// Pieces that are proven, or wanted.
     pub pieces: u32,
     /// Pieces that are wanted and not proven yet.
@@ -92,10 +87,8 @@ impl Torrent {
             _ => None,
         };
         Status {
-            info_hash: self.info_hash,
             standing: self.standing.clone(),
             left: self.left - self.left_out,
-            pieces_had: have.count(),
             pieces: have.count() + pieces_missing,
             pieces_missing,
             last_piece,

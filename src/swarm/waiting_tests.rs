@@ -43,12 +43,15 @@ fn standing_before(actions: &[Action], is: impl Fn(&Action) -> bool) -> Option<S
 #[test]
 fn when_the_disk_is_full_all_is_withdrawn_and_asked_again_when_it_is_not() {
     let (mut swarm, block) = under_way();
+    let asked = swarm.members[0].torrent.peers[&key(1)].asked.len();
     let actions = decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("full") });
     assert_eq!(count(&actions, |action| matches!(action, Action::Waiting { .. })), 1);
     let told = standing_before(&actions, |action| matches!(action, Action::Waiting { .. }));
     assert_eq!(told, Some(Standing::WaitingForDisk(Box::new(trouble("full")))));
     assert!(count(&actions, |action| matches!(action, Action::Restart { piece } if *piece == block.piece)) == 1);
-    assert!(count(&actions, |action| matches!(action, Action::Send { message: Message::Cancel(_), .. })) > 0);
+    let is_request = |action: &Action| matches!(action, Action::Send { message: Message::Request(_), .. });
+    let cancelled = count(&actions, |action| matches!(action, Action::Send { message: Message::Cancel(_), .. }));
+    assert_eq!(cancelled, asked + count(&actions, is_request), "all that was asked for, a moment ago too");
     let torrent = &swarm.members[0].torrent;
     assert_eq!(torrent.standing, Standing::WaitingForDisk(Box::new(trouble("full"))));
     assert!(torrent.peers[&key(1)].asked.is_empty() && torrent.peers.len() == 1, "the peers stay");
@@ -65,6 +68,7 @@ fn when_the_disk_is_full_all_is_withdrawn_and_asked_again_when_it_is_not() {
     assert_eq!(count(&actions, |action| matches!(action, Action::Resumed)), 1);
     let told = standing_before(&actions, |action| matches!(action, Action::Resumed));
     assert_eq!(told, Some(Standing::Downloading));
+    assert!(count(&actions, is_request) > 0);
     actions.into_iter().for_each(|action| swarm.carry_out(0, action));
     assert!(swarm.run(swarm.now + Time::from_secs(9), |swarm| swarm.whole(0)), "it does not go on");
     swarm.run(swarm.now + Time::from_secs(1), |_| false);
@@ -89,6 +93,17 @@ fn the_disk_is_tried_again_after_longer_and_longer_pauses() {
         let actions = decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble });
         assert_eq!(count(&actions, |action| matches!(action, Action::Waiting { .. })), 1, "new figures");
     }
+}
+
+/// A piece that failed may be proven before the disk is tried: nothing is written over it.
+#[test]
+fn the_disk_is_not_tried_in_the_place_of_what_is_had() {
+    let (mut swarm, block) = under_way();
+    decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("full") });
+    decides(&mut swarm, Event::Checked { piece: block.piece, good: true });
+    swarm.now += Time::from_secs(5);
+    let actions = decides(&mut swarm, Event::Timer);
+    assert_eq!(count(&actions, |action| matches!(action, Action::ProbeDisk { block: None, .. })), 1, "{actions:?}");
 }
 
 #[test]

@@ -18,6 +18,7 @@ pub mod peers;
 pub mod ports;
 pub mod process;
 pub mod ran;
+pub mod stage;
 pub mod swarmlet;
 pub mod throttle;
 pub mod tmux;
