@@ -99,11 +99,13 @@ impl Torrent {
             // Of two connections both sides must keep the same: the one that the greater peer id opened. (Peer ids are
             // no secret: from another address this could be anybody, and the old connection stays, unless it brought
             // nothing so far and the new one goes to an address that we were told of. Else whoever comes first and
-            // calls himself after the only seed would keep it out for good.)
+            // calls himself after the only seed would keep it out for good. Who has all waits for nobody to bring
+            // anything: there who took something stays.)
             let keep_new = if state.addr.ip() == addr.ip() {
                 state.outgoing != outgoing && outgoing == (ours > handshake.peer_id)
             } else {
-                outgoing && state.down.total() + state.up.total() == 0
+                let of_use = if self.is_whole() { &state.up } else { &state.down };
+                outgoing && of_use.total() == 0
             };
             if !keep_new {
                 return Some("it is connected already");

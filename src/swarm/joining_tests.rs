@@ -1,10 +1,13 @@
 //! Connections that are two, names that are lent, and addresses beyond number.
 
 use crate::proto::announce::AnnounceReply;
+use crate::proto::bitfield::Bitfield;
+use crate::proto::id::PeerId;
 use crate::swarm::Time;
 use crate::swarm::announcer::Announcement;
 use crate::swarm::event::Event;
 use crate::swarm::stage::{Stage, key};
+use crate::swarm::torrent::Settings;
 use core::net::SocketAddr;
 
 /// Peer ids are no secret: who calls himself after a seed and comes first does not keep it out.
@@ -18,6 +21,21 @@ fn who_comes_under_another_s_name_keeps_nobody_out() {
     stage.join(3, [10, 0, 0, 66], 2, false);
     assert_eq!(stage.closed.last(), Some(&(key(3), "it is connected already")));
     assert_eq!(stage.torrent.peers.keys().collect::<Vec<_>>(), [&key(2)]);
+}
+
+/// Nor does it help him to take what we have.
+#[test]
+fn who_only_takes_keeps_nobody_out_where_something_is_missing() {
+    for (whole, closed) in
+        [(false, (key(1), "the other connection with it stays")), (true, (key(2), "it is connected already"))]
+    {
+        let have = if whole { Bitfield::full(8) } else { Bitfield::new(8) };
+        let mut stage = Stage::of(have, Settings::new(PeerId([1; 20])));
+        stage.join(1, [10, 0, 0, 66], 2, false);
+        stage.happen(Event::Uploaded { peer: key(1), bytes: 16384 });
+        stage.join(2, [10, 0, 0, 1], 2, true);
+        assert_eq!(stage.closed, [closed]);
+    }
 }
 
 #[test]
