@@ -367,8 +367,12 @@ impl Manager {
     }
 
     fn reports(&self, now: Time) -> Vec<Report> {
-        let watch = |number| Watch { peers_of: self.watch.peers_of.filter(|&watched| watched == number), ..self.watch };
-        self.torrents.iter().enumerate().map(|(number, slot)| slot.report(now, watch(number))).collect()
+        (0..self.torrents.len()).map(|number| self.report(number, now)).collect()
+    }
+
+    fn report(&self, number: usize, now: Time) -> Report {
+        let peers_of = self.watch.peers_of.filter(|&watched| watched == number);
+        self.torrents[number].report(now, Watch { peers_of, ..self.watch })
     }
 }
 

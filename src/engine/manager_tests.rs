@@ -11,6 +11,8 @@ use crate::proto::compact;
 use crate::proto::handshake::{Handshake, Reserved};
 use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
+use crate::swarm::torrent::Standing;
+use crate::swarm::waiting::DiskTrouble;
 use core::net::SocketAddr;
 use core::num::NonZeroU32;
 use std::fs;
@@ -211,6 +213,30 @@ fn torrents_that_fail_give_their_memory_back_to_the_others() {
         assert!(
             problem.kind == ProblemKind::CantCreate && problem.text.contains(leech_dir.join("whole").to_str().unwrap())
         );
+    }
+}
+
+/// What is told of a wait does not contradict the numbers that are shown beside it.
+#[test]
+fn how_a_torrent_stands_is_told_before_its_wait_and_the_end_of_it() {
+    let (engine, notices) = engine(1 << 20);
+    let dir = tempfile::tempdir().unwrap();
+    add(&engine, &torrent(3 * PIECE, &[], PIECE, &[]).0, dir.path());
+    joined(&notices);
+    engine.pause(true);
+    engine.watch(Watch { cells: 3, ..Watch::default() });
+    let trouble = DiskTrouble { text: "full".into(), short_bytes: 5 };
+    let waiting = Standing::WaitingForDisk(Box::new(trouble.clone()));
+    let trouble = Event::DiskTrouble { block: None, trouble };
+    for (event, standing) in [(trouble, waiting), (Event::DiskHealed { doubtful: false }, Standing::Downloading)] {
+        engine.manager.send(Input::Torrent { torrent: 0, event }).unwrap();
+        let stood = next(&notices, "it stands otherwise", |notice| match notice {
+            Notice::Stood { status, .. } => Some(status.clone()),
+            _ => None,
+        });
+        assert_eq!((&stood.standing, stood.paused, stood.map.len()), (&standing, true, 3));
+        let told = notices.recv_timeout(PATIENCE).unwrap();
+        assert!(matches!(told, Notice::Waiting { .. } | Notice::Resumed { .. }), "{told:?}");
     }
 }
 

@@ -5,7 +5,7 @@
 use super::super::check::Found;
 use super::{Check, DiskJob, Manager, Notice, State};
 use crate::engine::content::{Content, ContentError};
-use crate::engine::{Problem, ProblemKind};
+use crate::engine::{Phase, Problem, ProblemKind};
 use crate::swarm::Time;
 use crate::swarm::event::{Action, Event};
 use crate::swarm::waiting::DiskTrouble;
@@ -26,14 +26,13 @@ impl Manager {
                 self.disk.forget(number);
                 let _ = self.checks.send(Check::Again { content: Arc::clone(content) });
             }
-            Action::Stands { status } => {
-                let _ = self.notices.send(Notice::Stood { torrent: number, status: Arc::new(*status) });
-            }
             Action::Waiting { trouble } => {
                 log::warn!("{}: waiting for disk: {}", content.metainfo.name, trouble.text);
+                self.tell_standing(number);
                 let _ = self.notices.send(Notice::Waiting { torrent: number, trouble });
             }
             Action::Resumed => {
+                self.tell_standing(number);
                 let _ = self.notices.send(Notice::Resumed { torrent: number });
             }
             Action::GaveUp { problem: text, status } => {
@@ -42,6 +41,13 @@ impl Manager {
                 self.failed(number, Problem { kind: ProblemKind::GaveUp, text });
             }
             _ => {}
+        }
+    }
+
+    /// So that what is told next does not contradict the last numbers, which are older.
+    fn tell_standing(&self, number: usize) {
+        if let Phase::Running(status) = self.report(number, self.started.elapsed()).phase {
+            let _ = self.notices.send(Notice::Stood { torrent: number, status });
         }
     }
 
