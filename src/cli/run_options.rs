@@ -171,7 +171,7 @@ pub fn dir(given: &Parsed) -> Result<Option<PathBuf>, Failure> {
 }
 
 /// What the option `long` names. An empty name is most often a variable of the shell that is not set.
-fn path(given: &Parsed, long: &str, expected: &str) -> Result<Option<PathBuf>, Failure> {
+pub fn path(given: &Parsed, long: &str, expected: &str) -> Result<Option<PathBuf>, Failure> {
     match given.value(long) {
         Some(path) if path.is_empty() => Err(Failure::usage(format!("--{long} is empty, expected {expected}"))),
         path => Ok(path.map(PathBuf::from)),

@@ -4,6 +4,7 @@
 
 use super::exit::Failure;
 use super::options::Parsed;
+use super::run_options::path;
 use super::say;
 use super::view::warning;
 use crate::engine::in_words;
@@ -14,9 +15,8 @@ use std::sync::Arc;
 /// The folder for states: the one that is named, or where programs keep such things (XDG Base Directory Specification).
 /// `None`: nobody says where our home is.
 pub fn dir(given: &Parsed) -> Result<Option<PathBuf>, Failure> {
-    if let Some(dir) = given.value("state") {
-        let empty = Failure::usage("--state is empty, expected a folder");
-        return if dir.is_empty() { Err(empty) } else { Ok(Some(dir.into())) };
+    if let Some(dir) = path(given, "state", "a folder")? {
+        return Ok(Some(dir));
     }
     // The specification wants relative paths ignored.
     let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());

@@ -4,6 +4,7 @@
 
 use super::exit::{Exit, Failure};
 use super::options::{self, Flag, Parsed};
+use super::run_options::path;
 use super::{log, say};
 use crate::engine::in_words;
 use crate::proto::path::for_terminal;
@@ -16,7 +17,6 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::ffi::OsString;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::thread::Builder;
 
 /// The port of trackers since 2001.
@@ -186,7 +186,7 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     let min_interval = given.number("min-interval", 1..=interval, "seconds")?.unwrap_or(interval / 2);
     let page = !given.has("no-page");
     let config = Config {
-        passkeys_file: path(&given, "passkeys")?,
+        passkeys_file: path(&given, "passkeys", "a file")?,
         min_interval: min_interval as u32,
         trust_ip: given.has("trust-ip"),
         trusted_proxies: addresses(&given, "trusted-proxy")?,
@@ -237,9 +237,9 @@ fn common(given: &Parsed, interval: u64, max_peers: u64) -> Result<Config, Failu
         // The range says that it is a port.
         port: given.number("port", 0..=65_535, "a port")?.unwrap_or(DEFAULT_PORT) as u16,
         bind: bind.first().copied(),
-        state_file: path(given, "dfile")?,
-        log_file: path(given, "logfile")?,
-        allowed_dir: path(given, "allowed-dir")?,
+        state_file: path(given, "dfile", "a file")?,
+        log_file: path(given, "logfile", "a file")?,
+        allowed_dir: path(given, "allowed-dir", "a folder")?,
         passkeys_file: None,
         // The range says that they fit.
         interval: interval as u32,
@@ -271,13 +271,6 @@ fn nothing_else(given: &Parsed) -> Result<(), Failure> {
                 "'{name}': track takes options only; a folder of torrents is --allowed-dir {name}"
             )))
         }
-    }
-}
-
-fn path(given: &Parsed, long: &str) -> Result<Option<PathBuf>, Failure> {
-    match given.value(long) {
-        Some(value) if value.is_empty() => Err(Failure::usage(format!("--{long} is empty, expected a path"))),
-        value => Ok(value.map(PathBuf::from)),
     }
 }
 
