@@ -1,5 +1,5 @@
-//! Stories with two more strangers, each with a BitTorrent of its own: rtorrent and lftp. Each fetches from us and gives to us,
-//! introduced by our tracker over HTTP, over UDP and over IPv6.
+//! Stories with two more strangers, each with a BitTorrent of its own: rtorrent and lftp. Each fetches from us and gives
+//! to us, introduced by our tracker over HTTP and over UDP; and once more over IPv6.
 
 mod common;
 

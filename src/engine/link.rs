@@ -42,8 +42,8 @@ pub struct Link {
 }
 
 /// Orders that may wait for a peer's writer: a peer that does not read what we send is closed when there are more. (At
-/// a have for each of a thousand small pieces a second, it may be deaf for four seconds, beside what the system holds. Four
-/// times as many let thirty deaf peers that ask and ask take 20 MiB.)
+/// a have for each of a thousand small pieces a second, it may be deaf for four seconds, beside what the system holds.
+/// Four times as many let thirty deaf peers that ask and ask take 21 MiB.)
 const MOST_WAITING: usize = 4 * 1024;
 
 impl Link {

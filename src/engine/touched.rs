@@ -170,7 +170,7 @@ impl Content {
         if found.nlink() == 0 {
             return Err(self.changed(file, "another program removed it"));
         }
-        // It, or a folder above it, may have another name by now. (Three calls: beside a piece's hash they are nothing.)
+        // It, or a folder above it, may have another name by now. (Three calls, once a piece.)
         let moved = match self.folder.identity_of(&path) {
             Ok(there) => there != (found.dev(), found.ino()),
             // Whoever can't tell, for lack of a descriptor for example, has no reason to doubt.

@@ -1,9 +1,9 @@
 //! Whom to connect to next: the addresses that trackers told us of.
 //!
 //! Floor 2. An address is tried, left alone for longer each time it fails, and forgotten after
-//! [`MOST_FAILURES`] in a row unless a tracker names it again. Ourselves, once met, and the banned are never tried. Where
-//! there are as many as are kept, one that failed makes room: peers that come and go, each with an address of its own, must
-//! not keep out those that a tracker names.
+//! [`MOST_FAILURES`] in a row unless a tracker names it again. Ourselves, once met, and the banned are never tried.
+//! Where there are as many as are kept, one that failed makes room: peers that come and go, each with an address of its
+//! own, must not keep out those that a tracker names.
 
 use super::Time;
 use super::rng::Rng;

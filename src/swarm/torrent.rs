@@ -183,8 +183,8 @@ impl Torrent {
             Event::Announced { announcement, outcome } => {
                 self.announcer.answered(&announcement, &outcome, turn.now);
                 if let Ok(reply) = *outcome {
-                    // Who sends more than he was asked for leaves no room for what others send. (Some take it as of each
-                    // family.)
+                    // Who sends more than was asked for leaves no room for what others send. (Some take the number as
+                    // of each family.)
                     let peers = reply.peers.iter().take(2 * NUMWANT as usize);
                     peers.for_each(|&addr| self.candidates.add(addr, turn.now));
                 }

@@ -1,4 +1,4 @@
-//! rtorrent as a peer, without its screen. Its libtorrent (rakshasa's) has no code in common with the one of the same name.
+//! rtorrent as a peer, without its screen. Its libtorrent (rakshasa's) has no code in common with the other of that name.
 
 use super::peers::{Plan, Role};
 use super::process::Process;
