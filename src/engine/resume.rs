@@ -25,7 +25,7 @@
 //!   again and the file lies on the very same mount. (Linux 6.8 gives mounts numbers that never come again. Before, or
 //!   without /proc, nobody can tell, so at the end files are synced, however long it takes.)
 //! * *A disk that fails later.* What the system can't bring to it is told once, to who syncs first, and then forgotten:
-//!   the next sync succeeds. So of a file that was not synced no record is taken any more, and its torrent ends.
+//!   the next sync succeeds. So of a file of which it lost something no record is taken any more, and its torrent ends.
 //! * *The [part file](super::parts)* has no record: pieces that are read from it do not count as had, and are hashed at
 //!   each start.
 //! * *The state itself* has a digest. It is synced before it is renamed, but not at the end, when somebody waits: a power
@@ -265,14 +265,19 @@ impl Known {
                 let before = record.filter(|_| !touched);
                 let now =
                     before.map_or_else(|| look_when_quiet(&opened, all || in_haste), |before| Ok(Some(before)))?;
-                // Where somebody else wrote, its time vouches for nothing. (Where we are writing, it will the next time.)
+                // Where somebody else wrote, its time vouches for nothing. (Where we write, it will the next time.)
                 let now = now.filter(|_| before.is_some() || content.known.is_as_left(file, &opened));
                 let on_disk = now.as_ref().is_some_and(wants_sync);
                 if on_disk && let Err(error) = opened.sync_all() {
+                    let error = content.error(Doing::Writing, &content.metainfo.files.at(file).path(), error);
+                    if !error.may_pass() {
+                        // No word of a disk: some file systems can't sync (EINVAL), and lose nothing by that.
+                        return Err(error.error);
+                    }
                     content.known.lost(file);
                     // The system may still have in memory what the disk lacks: who reads it must see what is there.
                     let _ = fadvise(&opened, 0, None, Advice::DontNeed);
-                    self.lost = Some(content.error(Doing::Writing, &content.metainfo.files.at(file).path(), error));
+                    self.lost = Some(error);
                     return Ok(None);
                 }
                 Ok(now.map(|now| Record { on_disk: on_disk || now.on_disk, ..now }))

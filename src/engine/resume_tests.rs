@@ -2,6 +2,7 @@
 
 use super::super::testkit::{Part, open, part, torrent};
 use super::*;
+use crate::proto::bencode::Bencode;
 use crate::proto::metainfo::Metainfo;
 use std::fs::FileTimes;
 use std::os::unix::fs::FileExt;
@@ -223,4 +224,20 @@ fn a_state_is_for_our_eyes_and_takes_the_place_of_the_last_one() {
     std::os::unix::fs::symlink(dir.path().join("elsewhere"), path.join("y.new")).unwrap();
     assert!(states.write("y", b"ours", false).is_err());
     assert_eq!(fs::read(dir.path().join("elsewhere")).unwrap(), b"theirs");
+}
+
+/// What is in /proc can't be synced: nobody lost it for that.
+#[test]
+fn where_nothing_can_be_synced_nothing_is_lost() {
+    let pieces = ("pieces", vec![0u8; 20].into());
+    let info = [("length", 10i64.into()), ("name", "version".into()), ("piece length", 16384i64.into()), pieces];
+    let metainfo = Metainfo::parse(&Bencode::dict([("info", Bencode::dict(info))]).encode()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let states = StateDir::open(dir.path()).unwrap();
+    let content = open(&metainfo, Path::new("/proc"), false);
+    let mut known = Known::load(&states, &content, |warning| panic!("{warning}"));
+    content.touch(0);
+    known.take_in(&content, Save { have: Bitfield::full(1), uploaded: 0, downloaded: 0, in_haste: false }).unwrap();
+    assert!(known.take_lost().is_none());
+    assert_eq!(known.resume.files, [None], "but nobody vouches for it");
 }
