@@ -103,11 +103,9 @@ impl Stage {
 
     fn send_block(&mut self, number: u32, block: BlockSpec) {
         let BlockSpec { piece, begin, length } = block;
-        let before: u32 = self.disk.values().sum();
         self.happen(Event::Block { peer: key(number), piece, begin, data: vec![0; length as usize] });
-        if self.disk.values().sum::<u32>() > before {
-            self.happen(Event::Written { bytes: length as u64 });
-        }
+        let bytes = std::mem::take(&mut self.unwritten);
+        self.happen(Event::Written { bytes });
     }
 
     fn audit(&self) {

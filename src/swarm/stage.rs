@@ -38,6 +38,8 @@ pub struct Stage {
     pub told: Vec<(u32, Message)>,
     /// What the disk was given of each piece, in bytes.
     pub disk: BTreeMap<u32, u32>,
+    /// Bytes that it was given and has not told of, of pieces too that began anew.
+    pub unwritten: u64,
 }
 
 impl Stage {
@@ -52,7 +54,8 @@ impl Stage {
         let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
         let torrent = Torrent::new(&metainfo(have.len(), 4, 0), have, settings, Time::ZERO, &mut shared.rng);
         let (asked, closed, connecting, told) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Stage { now: Time::from_secs(1), torrent, shared, asked, closed, connecting, told, disk: BTreeMap::new() }
+        let (now, disk) = (Time::from_secs(1), BTreeMap::new());
+        Stage { now, torrent, shared, asked, closed, connecting, told, disk, unwritten: 0 }
     }
 
     pub fn happen(&mut self, event: Event) {
@@ -67,7 +70,10 @@ impl Stage {
                 }
                 Action::Close { peer, reason } => self.closed.push((peer, reason)),
                 Action::Connect { addr } => self.connecting.push(addr),
-                Action::Write { piece, data, .. } => *self.disk.entry(piece).or_default() += data.len() as u32,
+                Action::Write { piece, data, .. } => {
+                    *self.disk.entry(piece).or_default() += data.len() as u32;
+                    self.unwritten += data.len() as u64;
+                }
                 Action::Restart { piece } => drop(self.disk.remove(&piece)),
                 _ => {}
             }
