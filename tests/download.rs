@@ -190,11 +190,11 @@ fn quiet_says_nothing_when_all_is_well() {
     assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("", ""));
 }
 
-/// It may be something else that somebody wants to keep.
+/// It may be something else that somebody wants to keep. Nothing is left to do then, for who would go on seeding too.
 #[test]
 fn a_file_that_is_too_long_is_left_as_it_is_and_named() {
     let stage = Stage::new(a_file(PIECE), PIECE);
-    let get = stage.get("leecher");
+    let get = stage.get("leecher").arg("--seed");
     let (file, other) = (get.dir.join("a file.bin"), vec![7; PIECE + 1]);
     fs::write(&file, &other).unwrap();
     let outcome = get.run();

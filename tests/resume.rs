@@ -194,8 +194,13 @@ fn a_hang_up_that_is_ignored_stays_ignored() {
     let mut process = Process::start("leecher", &mut command, stage.path());
     let heard = || stage.announces_from(&get).len();
     wait_until("it announces itself", PATIENCE, || heard() > 0);
+    let told = |process: &Process| process.stdout().matches(r#""event":"status""#).count();
+    let before = told(&process);
     process.signal(Signal::HUP);
-    // Signals come in their order: had it heard the first, the second would end it without a goodbye.
+    wait_until("it goes on", PATIENCE, || {
+        process.must_run();
+        told(&process) > before + 2
+    });
     process.signal(Signal::TERM);
     assert_eq!(process.wait(PATIENCE).code(), Some(75));
     let announces = stage.announces_from(&get);
