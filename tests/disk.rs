@@ -11,10 +11,16 @@ use common::swarmlet::{Get, Swarmlet};
 use common::tools::{Tool, here, say};
 use common::torrent::Maker;
 use common::wait::{PATIENCE, wait_until};
+use crossbeam_channel::Receiver;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+use swarmlet::engine::resume::StateDir;
+use swarmlet::engine::{Config, Engine, Job, Notice};
+use swarmlet::proto::metainfo::Metainfo;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -34,6 +40,21 @@ impl Disk {
             say("SKIPPED: no file system can be mounted here (root may)");
         }
         made.then(|| Disk { at: at.into() })
+    }
+
+    /// A file system that says it has so many bytes, on a disk that has a quarter of that: what is beyond is taken, and
+    /// lost on its way to the disk. (The disk is told too, to be unmounted behind it.)
+    fn mount_lossy(at: &Path, size: usize) -> Option<(Disk, Disk)> {
+        let disk = Disk::mount(&at.with_extension("disk"), size / 4)?;
+        let image = disk.at.join("image");
+        fs::File::create(&image).unwrap().set_len(size as u64).unwrap();
+        fs::create_dir_all(at).unwrap();
+        let made = Command::new("mkfs.ext4").args(["-q", "-O", "^has_journal"]).arg(&image).output();
+        let made = made.is_ok_and(|output| output.status.success()) && mount(&["-o", "loop", image.to_str()?], at);
+        if !made {
+            say("SKIPPED: no image of a file system can be made and mounted here");
+        }
+        made.then(|| (Disk { at: at.into() }, disk))
     }
 
     fn remount(&self, options: &str) {
@@ -95,7 +116,9 @@ fn a_full_disk_is_waited_for_while_another_torrent_goes_on() {
     let mut leecher = get(&stage, &dir).torrent(&other_torrent).start();
     let short = |object: &Object| object["short"].as_u64().unwrap();
     wait_for(&mut leecher, "full", "waiting", |object| says(object, "no space left on") && short(object) > 0);
-    let lacking = short(&last(&leecher, "full", "waiting").unwrap());
+    let waiting = last(&leecher, "full", "waiting").unwrap();
+    assert_eq!((&waiting["state"], &waiting["waits_for"]), (&"waiting".into(), &"disk".into()), "{waiting}");
+    let lacking = short(&waiting);
     assert!((2 * MIB as u64..3 * MIB as u64).contains(&lacking), "2 MiB of 4 have room: {lacking} short");
     // Only now does the other torrent have a seed, which comes to us.
     let other_seed = Get::new("other seed", stage.path()).in_dir(&other_source).torrent(&other_torrent).arg("--seed");
@@ -138,6 +161,45 @@ fn a_disk_that_is_read_only_for_a_while_is_waited_for() {
     disk.remount("rw");
     leecher.wait().assert_code(0);
     stage.content.assert_same_in(&disk.at);
+}
+
+/// An engine that saves its state every second, and so learns soon what its disk lost.
+fn engine(stage: &Stage, dir: &Path) -> (Engine, Receiver<Notice>) {
+    let states = Some(Arc::new(StateDir::open(&stage.path().join("states")).unwrap()));
+    let config = Config { ports: 0..=0, states, save_every: Duration::from_secs(1), ..Config::default() };
+    let (engine, notices) = Engine::start(config).unwrap();
+    let metainfo = Metainfo::parse(&fs::read(&stage.torrent.file).unwrap()).unwrap();
+    engine.add(Job { metainfo, dir: dir.into(), choice: None, duty: Default::default() });
+    (engine, notices)
+}
+
+/// Only who syncs hears of it, and only once: then the pieces that are lost must not be taken for had.
+#[test]
+fn what_a_disk_takes_and_loses_ends_the_torrent_and_is_not_believed() {
+    let stage = stage(6 * MIB);
+    let Some((mounted, _disk)) = Disk::mount_lossy(&stage.path().join("lossy"), 12 * MIB) else { return };
+    let _seed = stage.seed();
+    let (first, notices) = engine(&stage, &mounted.at);
+    let problem = loop {
+        match notices.recv_timeout(PATIENCE).expect("it ends") {
+            Notice::Failed { problem, .. } => break problem.text,
+            notice => println!("{notice:?}"),
+        }
+    };
+    assert!(problem.starts_with(&format!("can't write {}", mounted.at.display())), "{problem}");
+    first.stop();
+    while !matches!(notices.recv_timeout(PATIENCE).expect("it stops"), Notice::Stopped(_)) {}
+
+    let (second, notices) = engine(&stage, &mounted.at);
+    let had = loop {
+        match notices.recv_timeout(PATIENCE).expect("it is checked") {
+            Notice::Joined { had_bytes, .. } => break had_bytes,
+            notice => println!("{notice:?}"),
+        }
+    };
+    assert!(had < stage.content.size(), "what the disk does not have is taken for had");
+    second.stop();
+    while !matches!(notices.recv_timeout(PATIENCE).expect("it stops"), Notice::Stopped(_)) {}
 }
 
 /// A disk that is pulled out, and put in again with what was on it then.

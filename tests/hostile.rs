@@ -5,14 +5,14 @@
 mod common;
 
 use common::content::Content;
-use common::hostile::{BLOCK, Deed, Hostile, Prey, come, handshake, is_closed, message, numbers};
+use common::hostile::{BLOCK, Deed, Hostile, Prey, answer_requests, come, handshake, is_closed, message, numbers};
 use common::swarmlet::{Get, Swarmlet};
 use common::throttle::Throttle;
 use common::torrent::{Maker, Torrent};
 use common::tracker::Tracker;
 use common::wait::{PATIENCE, wait_until};
 use std::fs;
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,9 +21,10 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 const PIECE: usize = 256 * 1024;
-const PIECES: usize = 64;
+/// No multiple of eight: so that a bitfield has a spare bit.
+const PIECES: usize = 63;
 /// What a connection must be closed within that did something wrong.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(15);
 
 /// A tracker, a torrent, and honest seeds of it behind slow lines.
 struct Stage {
@@ -168,12 +169,70 @@ fn twenty_hostile_peers_among_five_honest_ones_cost_less_than_a_third() {
     assert!(after.rss_kib <= before.rss_kib + 8192, "{before:?}, {after:?}");
 }
 
-/// What ends a connection at once, as bytes behind a bitfield that is right.
+/// By the log: who is let go for a lie, where it listens; each line begins with a time and where it is from.
+fn found_out(log: &str) -> Vec<u16> {
+    let lies = log.lines().filter_map(|line| line.split_once(": we close: it sent a ").map(|(before, _)| before));
+    let mut ports: Vec<u16> = lies.filter_map(|before| before.rsplit(':').next()?.parse().ok()).collect();
+    ports.sort();
+    ports
+}
+
+#[test]
+fn liars_are_found_out_and_the_honest_are_not() {
+    let stage = Stage::new(2, 1 << 20);
+    let liars = stage.hostile(&[Deed::Corrupts(1), Deed::Corrupts(7), Deed::CorruptsSlowly(3)]);
+    let get = stage.get("leecher").arg("-vv");
+    let outcome = get.run();
+    outcome.assert_code(0);
+    stage.content.assert_same_in(&get.dir);
+    let mut expected: Vec<u16> = liars.iter().map(|liar| liar.port).collect();
+    expected.sort();
+    assert_eq!(found_out(&outcome.stderr), expected, "whoever lied, and nobody else");
+}
+
+#[test]
+fn a_liar_that_came_to_us_is_known_when_it_comes_back() {
+    let stage = Stage::new(0, 1);
+    let get = stage.get("leecher");
+    let mut running = get.start();
+    let visit = |number: u32| -> io::Result<TcpStream> {
+        let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, get.port))?;
+        socket.set_read_timeout(Some(SOON))?;
+        socket.write_all(&handshake(&stage.torrent.info_hash, number))?;
+        socket.read_exact(&mut [0; 68]).map(|()| socket)
+    };
+    let mut first = None;
+    wait_until("it lets us in", PATIENCE, || {
+        running.must_run();
+        first = visit(1).ok();
+        first.is_some()
+    });
+    let mut liar = first.unwrap();
+    liar.write_all(&[message(5, &stage.prey.everything()), message(1, &[])].concat()).unwrap();
+    let waited_in_vain =
+        |error: &io::Error| matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
+    let end = answer_requests(liar, Deed::Corrupts(1), &stage.prey).unwrap_err();
+    assert!(!waited_in_vain(&end), "a whole piece was wrong, and it stays");
+    let again = visit(1).unwrap_err();
+    assert!(!waited_in_vain(&again), "{again}");
+    visit(2).expect("others are welcome");
+    running.terminate().assert_code(75);
+}
+
+/// What ends a connection at once, as bytes behind the handshake.
 fn offences(prey: &Prey) -> Vec<(&'static str, Vec<u8>)> {
     let (pieces, piece, block) = (PIECES as u32, PIECE as u32, BLOCK as u32);
     let bitfield = prey.everything();
     let request = |spec: [u32; 3]| message(6, &numbers(&spec));
-    vec![
+    let (mut spare, mut lacks_one) = (bitfield.clone(), bitfield.clone());
+    *spare.last_mut().unwrap() |= 1;
+    lacks_one[0] = 0x7f;
+    let at_once = vec![
+        ("a bitfield with a spare bit set", message(5, &spare)),
+        ("a bitfield that is too short at first", message(5, &bitfield[1..])),
+        ("a request at first, out of range", request([pieces, 0, block])),
+    ];
+    let behind_a_bitfield = vec![
         ("a length of 4 GiB", vec![0xff; 4]),
         ("a have that is out of range", message(4, &numbers(&[pieces]))),
         ("a have of three bytes", message(4, &[0; 3])),
@@ -191,15 +250,18 @@ fn offences(prey: &Prey) -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("a bitfield that is too short", message(5, &bitfield[1..])),
         ("a bitfield that is too long", message(5, &[&bitfield[..], &[0]].concat())),
-        ("a bitfield that takes back", message(5, &vec![0; bitfield.len()])),
+        ("a bitfield that takes back", message(5, &lacks_one)),
         ("a bitfield twice", message(5, &bitfield)),
         ("have-all without the fast extension", message(14, &[])),
-    ]
+    ];
+    let behind = |bytes| [message(5, &bitfield), bytes].concat();
+    at_once.into_iter().chain(behind_a_bitfield.into_iter().map(|(what, bytes)| (what, behind(bytes)))).collect()
 }
 
 #[test]
 fn nonsense_ends_its_connection_and_nothing_else_notices() {
-    let stage = Stage::new(1, 2 << 20);
+    // It lasts for half a minute: when it is over, everybody is let go.
+    let stage = Stage::new(1, 500 * 1024);
     let get = stage.get("leecher");
     let mut running = get.start();
     let info_hash = stage.torrent.info_hash;
@@ -218,14 +280,10 @@ fn nonsense_ends_its_connection_and_nothing_else_notices() {
     thread::scope(|scope| {
         for (what, bytes) in offences(&stage.prey) {
             let mut socket = enter().0;
-            scope.spawn({
-                let prey = &stage.prey;
-                move || {
-                    socket.write_all(&message(5, &prey.everything())).unwrap();
-                    // It may close before it has read all.
-                    let _ = socket.write_all(&bytes);
-                    assert!(is_closed(&mut socket, SOON), "it puts up with {what}");
-                }
+            scope.spawn(move || {
+                // It may close before it has read all.
+                let _ = socket.write_all(&bytes);
+                assert!(is_closed(&mut socket, SOON), "it puts up with {what}");
             });
         }
         let (mut first, theirs) = enter();
@@ -250,6 +308,7 @@ fn nonsense_ends_its_connection_and_nothing_else_notices() {
         scope.spawn(move || assert!(is_closed(&mut slow, SOON), "it waits for one that drips"));
         assert!(!is_closed(&mut first, Duration::from_millis(100)), "an innocent was closed");
     });
+    assert!(event(&running.stdout(), "complete").is_none(), "it ended before all were judged");
     running.wait().assert_code(0);
     stage.content.assert_same_in(&get.dir);
 }
@@ -298,8 +357,9 @@ fn sixty_four_descriptors_are_enough() {
         .map(|word| format!("'{}'", word.to_string_lossy()))
         .collect();
     let script = format!("ulimit -n 64; exec {}", words.join(" "));
-    let mut process =
-        std::process::Command::new("sh").args(["-c", &script]).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let mut shell = std::process::Command::new("sh");
+    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut process = shell.args(["-c", &script]).stdout(std::process::Stdio::null()).spawn().unwrap();
     let mut status = None;
     wait_until("it ends", PATIENCE, || {
         status = process.try_wait().unwrap();

@@ -1,4 +1,4 @@
-//! Stories of limits: of the rate, of the time without progress, of file descriptors.
+//! Stories of limits: of the rate, of the time without progress, of file descriptors, of memory.
 
 mod common;
 
@@ -6,8 +6,10 @@ use common::content::Content;
 use common::process::Process;
 use common::stage::Stage;
 use common::swarmlet::{Get, Swarmlet};
+use common::tools::say;
 use common::wait::{PATIENCE, wait_until};
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -53,6 +55,7 @@ fn a_torrent_that_gets_nothing_is_given_up_when_that_is_wanted() {
     // No seed runs, so the tracker names nobody.
     let words = "a file.bin: given up, no progress for 2 s: no peers: the tracker knows none";
     assert!(outcome.stderr.contains(words), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("\ngiven up at 0.0 % "), "{}", outcome.stderr);
     assert!(begun.elapsed() >= Duration::from_secs(2));
 }
 
@@ -64,7 +67,7 @@ fn sixty_four_descriptors_are_enough() {
     let stage = Stage::new(Content::folder("many", &files), PIECE);
     let _seeds: Vec<Swarmlet> = (0..3).map(|_| stage.seed()).collect();
     let get = stage.get("leecher");
-    let mut leecher = limited("-n 64", &get, stage.path());
+    let mut leecher = after("ulimit -n 64", &get, stage.path());
     assert!(leecher.wait(PATIENCE).success());
     stage.content.assert_same_in(&get.dir);
 }
@@ -75,16 +78,71 @@ fn a_file_that_is_too_large_for_the_system_ends_the_torrent_with_words() {
     let stage = Stage::new(Content::one_file("a file.bin", 4 << 20), PIECE);
     let _seed = stage.seed();
     let get = stage.get("leecher");
-    let mut leecher = limited("-f 2000", &get, stage.path());
+    let mut leecher = after("ulimit -f 2000", &get, stage.path());
     let code = leecher.wait(PATIENCE).code();
     assert!([Some(73), Some(74)].contains(&code), "{code:?}");
     assert!(leecher.stderr().contains("a file.bin: File too large"), "{}", leecher.stderr());
 }
 
-/// Starts a `get` by a shell that sets a limit.
-fn limited(limit: &str, get: &Get, logs: &Path) -> Process {
+/// A group of processes that have so much memory together, the page cache counted; gone when dropped.
+struct Group {
+    at: PathBuf,
+}
+
+impl Group {
+    /// `None`, said loudly, where nobody may make one.
+    fn new(bytes: usize) -> Option<Group> {
+        // Version 1 of Linux's control groups has a tree for memory alone, version 2 one for all.
+        for (tree, limit) in [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")] {
+            let group = Group { at: Path::new(tree).join(format!("swarmlet-test-{}", std::process::id())) };
+            let limit = group.at.join(limit);
+            if fs::create_dir(&group.at).is_ok() && limit.exists() && fs::write(limit, bytes.to_string()).is_ok() {
+                return Some(group);
+            }
+        }
+        say("SKIPPED: no group with limited memory can be made here (root may)");
+        None
+    }
+
+    /// How often it had no memory left.
+    fn was_full(&self) -> u64 {
+        let count = |text: String| text.trim().parse().ok();
+        let of_one = fs::read_to_string(self.at.join("memory.failcnt")).ok().and_then(count);
+        of_one.unwrap_or_else(|| {
+            let events = fs::read_to_string(self.at.join("memory.events")).unwrap();
+            events.lines().find_map(|line| line.strip_prefix("max ")?.parse().ok()).unwrap()
+        })
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.at);
+    }
+}
+
+/// A seed and a leecher share 32 MiB, in which the system has to keep all that is read and written, too.
+#[test]
+fn thirty_two_mib_of_memory_are_enough_with_the_page_cache_counted() {
+    let Some(group) = Group::new(32 << 20) else { return };
+    let join = format!("echo $$ > {}/cgroup.procs", group.at.display());
+    let stage = Stage::new(Content::one_file("a file.bin", 48 << 20), PIECE);
+    let seed = stage.get("seed").in_dir(&stage.source).arg("--seed");
+    let mut seed = after(&join, &seed, stage.path());
+    stage.tracker.wait_for_a_seed(&stage.torrent.info_hash, || seed.must_run());
+    let get = stage.get("leecher");
+    let mut leecher = after(&join, &get, stage.path());
+    assert!(leecher.wait(PATIENCE).success());
+    stage.content.assert_same_in(&get.dir);
+    assert!(group.was_full() > 0, "it was not felt");
+    drop(seed);
+}
+
+/// Starts a `get` by a shell that does something else before, as to set a limit.
+fn after(script: &str, get: &Get, logs: &Path) -> Process {
     let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("ulimit {limit}; exec \"$@\""), "sh"]);
+    shell.args(["-c", &format!("{script}; exec \"$@\""), "sh"]);
     let command = get.command();
+    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     Process::start("leecher", shell.arg(command.get_program()).args(command.get_args()), logs)
 }

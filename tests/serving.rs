@@ -9,6 +9,7 @@ use common::swarmlet::{Get, Swarmlet};
 use common::wait::{PATIENCE, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -147,7 +148,17 @@ fn what_does_not_exist_is_not_served() {
     for (piece, begin) in [(16, 0), (0, PIECE as u32), (0, PIECE as u32 - 1), (u32::MAX, u32::MAX - 5)] {
         let mut asker = Asker::unchoked(port, &stage.torrent, 1, true);
         asker.ask(piece, begin).unwrap();
-        while asker.hear().is_ok() {}
+        let end = loop {
+            match asker.hear() {
+                Ok((id, _)) => assert_ne!(id, 7, "a block"),
+                Err(error) => break error.kind(),
+            }
+        };
+        // Not that we wait in vain.
+        assert!(
+            !matches!(end, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut),
+            "piece {piece} begin {begin}: {end}"
+        );
     }
     assert_serves(&stage, port, 2);
 }

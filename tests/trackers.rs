@@ -192,6 +192,23 @@ fn trackers_that_hang_delay_no_other() {
     assert!(held.load(Ordering::Relaxed) > 0, "nobody hung");
 }
 
+/// It names two thousand peers that are not there, and the good one answers after it.
+#[test]
+fn a_tracker_that_names_thousands_keeps_nobody_else_s_peers_out() {
+    let stage = Stage::new();
+    let crowd: Vec<u8> = (0..2000u16).flat_map(|n| [127, 1, (n >> 8) as u8, n as u8, 0, 9]).collect();
+    let crowd = [b"d5:peers12000:", &crowd[..], b"e"].concat();
+    let (_bad, bad) = says(0, http("200 OK", &crowd));
+    let good = http("200 OK", &stage.reply());
+    let (_good, good) = tracker(1, move |_, stream| {
+        thread::sleep(Duration::from_secs(1));
+        stream.write_all(&good)
+    });
+    let get = stage.get("leecher", &[vec![bad], vec![good]]).arg("--stop-timeout").arg("60");
+    get.run().assert_code(0);
+    stage.content.assert_same_in(&get.dir);
+}
+
 /// `bytes` as the program of that name compresses them.
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut command = Command::new("gzip");

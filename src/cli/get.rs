@@ -224,6 +224,7 @@ mod tests {
             &["--dir=", "/no/such"],
             &["--state=", "/no/such"],
             &["--state", "", "/no/such"],
+            &["--blocklist=", "/no/such"],
             &["-", "-"],
             &["--sead", "/no/such"],
             &[""],

@@ -5,8 +5,7 @@
 
 use super::exit::{Exit, Failure};
 use super::session::{Entry, Event, Session, exit_of};
-use super::units::{self, time_left};
-use super::{say, words};
+use super::{say, units, words};
 use crate::proto::path::is_unprintable;
 use std::fmt::Write;
 use std::time::Instant;
@@ -191,8 +190,7 @@ fn object(event: &str, session: &Session, entry: &Entry, now: Instant, more: imp
     object.number("up_rate", running.map_or(0, |status| status.up_rate));
     object.number("peers", running.map_or(0, |status| status.peers as u64));
     object.number("seeds", running.map_or(0, |status| status.seeds as u64));
-    let left = entry.report.length - entry.had().min(entry.report.length);
-    match running.and_then(|status| if left == 0 { None } else { time_left(left, status.down_rate) }) {
+    match words::time_left(entry) {
         Some(eta) => object.number("eta", eta.as_secs()),
         None => object.raw("eta", "null"),
     }

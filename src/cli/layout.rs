@@ -139,8 +139,7 @@ fn state(entry: &Entry, ended: bool) -> &'static str {
 
 /// The time until a torrent is whole.
 fn left(entry: &Entry, ended: bool) -> Option<Duration> {
-    let status = entry.running().filter(|_| !ended && entry.whole.is_none())?;
-    time_left(status.left, status.down_rate)
+    words::time_left(entry).filter(|_| !ended)
 }
 
 /// What is proven, or looked at, and what came besides, in thousandths.
@@ -167,11 +166,16 @@ fn progress(entry: &Entry, look: Look, ended: bool) -> Vec<String> {
     vec![format!("{bar}  {percent:>PERCENT$}"), format!("{sizes}  {left}")]
 }
 
+/// Why nothing comes, in a few rows, to be indented.
+pub fn reason(text: &str, look: Look) -> Vec<String> {
+    wrap(&shown(text, look), look.columns.saturating_sub(2), REASON_ROWS, ellipsis(look))
+}
+
 /// Rates, peers, pieces and trackers; or why nothing comes. At the end that is past, and failures are told below.
 fn details(entry: &Entry, look: Look, alone: bool, ended: bool) -> Vec<String> {
     let inner = look.columns.saturating_sub(2);
     if let Some(problem) = entry.problem.as_ref().filter(|_| !ended) {
-        return wrap(&shown(&problem.text, look), inner, REASON_ROWS, ellipsis(look));
+        return reason(&problem.text, look);
     }
     let Some(status) = entry.running().filter(|_| !ended) else { return Vec::new() };
     let up = format!("{} up", rate(status.up_rate));
@@ -179,7 +183,7 @@ fn details(entry: &Entry, look: Look, alone: bool, ended: bool) -> Vec<String> {
     let mut rows = match words::state(entry) {
         "seeding" => flow(vec![up, format!("{} sent", size(status.uploaded)), words::peers(status)], inner),
         _ if why.is_empty() => flow(vec![format!("{} down", rate(status.down_rate)), up, words::peers(status)], inner),
-        _ => wrap(&why, inner, REASON_ROWS, ellipsis(look)),
+        _ => reason(&why, look),
     };
     if alone && status.map.len() > 1 {
         rows.push(pieces(status, look));
@@ -258,7 +262,9 @@ pub fn total(session: &Session, look: Look, ended: bool) -> Row {
     let entries = || session.entries.iter().filter(|entry| !entry.removed);
     let running = || entries().filter_map(Entry::running);
     let (down, up) = (session.down_rate(), session.up_rate());
-    let left = time_left(sum(running().map(|status| status.left)), down);
+    // What came of those that are whole, or wait, says nothing of the rest.
+    let coming = entries().filter(|entry| words::state(entry) == "downloading").filter_map(Entry::running);
+    let left = time_left(sum(running().map(|status| status.left)), sum(coming.map(|status| status.down_rate)));
     // What is being checked is not known to be missing yet.
     let checking = entries().any(|entry| entry.checking().is_some());
     let left =

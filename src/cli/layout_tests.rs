@@ -3,6 +3,8 @@
 use super::super::session::tests::{session, status, trackers};
 use super::*;
 use crate::engine::{Phase, Problem, ProblemKind};
+use crate::swarm::torrent::Standing;
+use crate::swarm::waiting::DiskTrouble;
 use proptest::prelude::*;
 
 const MIB: u64 = 1 << 20;
@@ -42,6 +44,28 @@ fn one_torrent_at_40_columns_in_ascii_with_a_wide_name() {
     let title = &texts(&one, 39, 9, true)[0];
     assert!(title.starts_with("日本語のファ…") && title.ends_with("がある.mkv   downloading"), "{title}");
     assert!(columns(title) <= 39);
+}
+
+#[test]
+fn nobody_says_how_long_a_wait_for_the_disk_takes() {
+    let trouble = DiskTrouble { text: "no space left on /srv".into(), short_bytes: 0 };
+    let full = Status { standing: Standing::WaitingForDisk(Box::new(trouble)), ..status(247 * MIB) };
+    let rows = texts(&session(vec![("a", 659 * MIB, Phase::Running(full.into()))]), 78, 23, true);
+    assert_eq!(
+        rows[1], "  █████████████████░░░░░░░░░░░   62.5 %  412 of 659 MiB",
+        "what came before says nothing of it"
+    );
+}
+
+#[test]
+fn what_came_of_a_torrent_that_is_whole_says_nothing_of_the_others() {
+    let whole = Status { down_rate: 5_460_000, ..status(0) };
+    let waits = Status { down_rate: 0, ..status(247 * MIB) };
+    let phases = [("a", whole), ("b", waits)].map(|(name, status)| (name, 659 * MIB, Phase::Running(status.into())));
+    let mut run = session(phases.to_vec());
+    run.entries[0].whole = Some(run.began);
+    let total = texts(&run, 79, 9, true).pop().unwrap();
+    assert!(total.starts_with("2 torrents, 1 whole  5.21 MiB/s down") && !total.contains("left"), "{total}");
 }
 
 #[test]

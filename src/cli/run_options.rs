@@ -105,7 +105,7 @@ pub fn blocklist(given: &Parsed) -> Option<PathBuf> {
 /// What all commands have that connect to peers.
 pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
     let max_peers = given.number("max-peers", 1..=MOST_PEERS, "connections")?;
-    let path = blocklist(given);
+    let path = path(given, "blocklist", "a file")?;
     let (blocklist, told) = path.map_or_else(|| Ok(Default::default()), |path| blocklist::read(&path))?;
     told.iter().for_each(|line| say::problem(line));
     Ok(Config {
@@ -167,9 +167,14 @@ pub fn display_interval(given: &Parsed, view: &View) -> Result<Option<Duration>,
 
 /// The folder that `--dir` names.
 pub fn dir(given: &Parsed) -> Result<Option<PathBuf>, Failure> {
-    match given.value("dir") {
-        Some(dir) if dir.is_empty() => Err(Failure::usage("--dir is empty, expected a folder")),
-        dir => Ok(dir.map(PathBuf::from)),
+    path(given, "dir", "a folder")
+}
+
+/// What the option `long` names. An empty name is most often a variable of the shell that is not set.
+fn path(given: &Parsed, long: &str, expected: &str) -> Result<Option<PathBuf>, Failure> {
+    match given.value(long) {
+        Some(path) if path.is_empty() => Err(Failure::usage(format!("--{long} is empty, expected {expected}"))),
+        path => Ok(path.map(PathBuf::from)),
     }
 }
 

@@ -5,10 +5,9 @@
 //! so that nothing flickers.
 
 use super::keys::{KEYS, Key, LIST_KEYS};
-use super::layout::{Look, Row, draw, head, map_columns, shown};
+use super::layout::{Look, Row, draw, head, map_columns, plain, reason, shown};
 use super::roster::Roster;
 use super::session::{Event, Session};
-use super::units::rate;
 use super::view::warning;
 use super::{lines, peers_view, say, terminal, width, words};
 use crate::engine::Watch;
@@ -171,7 +170,8 @@ impl Screen {
     /// All that is drawn: the torrents or the peers of one, and what is said below. None is wider than the screen.
     fn rows(&mut self, session: &Session, look: Look, ended: bool, has_keys: bool) -> Vec<Row> {
         let mut below = Vec::new();
-        let limit = |limit: Option<u64>, way| limit.filter(|_| !ended).map(|limit| format!("{} {way}", rate(limit)));
+        let limit =
+            |limit: Option<u64>, way| limit.filter(|_| !ended).map(|limit| format!("{} KiB/s {way}", limit >> 10));
         let limits: Vec<String> =
             [limit(session.limit, "down"), limit(session.upload_limit, "up")].into_iter().flatten().collect();
         if !limits.is_empty() {
@@ -190,7 +190,12 @@ impl Screen {
             Some(entry) => {
                 let mut rows = head(entry, room, false);
                 let peers = entry.running().map_or(&[][..], |status| &status.peer_list);
-                rows.extend(peers_view::draw(peers, room, room.rows.saturating_sub(rows.len())));
+                match words::why(entry).filter(|_| peers.is_empty()) {
+                    Some(why) => {
+                        rows.extend(reason(&why, room).into_iter().map(|text| plain(format!("  {text}"), room)))
+                    }
+                    None => rows.extend(peers_view::draw(peers, room, room.rows.saturating_sub(rows.len()))),
+                }
                 rows.truncate(room.rows);
                 rows
             }
@@ -299,5 +304,22 @@ mod tests {
         let (mut screen, session) = full(Some(0), None);
         let rows = screen.rows(&session, Look { columns: 79, rows: 23, utf8: true }, false, true);
         assert!(rows.iter().any(|row| row.text == peers_view::FLAGS), "{rows:#?}");
+    }
+
+    #[test]
+    fn limits_are_shown_in_the_units_in_which_they_are_given() {
+        let (mut screen, mut session) = full(None, None);
+        session.upload_limit = Some(5 << 10);
+        let rows = screen.rows(&session, Look { columns: 79, rows: 23, utf8: true }, false, false);
+        assert!(rows.iter().any(|row| row.text == "limited to 1000 KiB/s down, 5 KiB/s up"), "{rows:#?}");
+    }
+
+    #[test]
+    fn where_there_are_no_peers_to_show_the_reason_is() {
+        let (mut screen, mut session) = full(Some(0), None);
+        let nobody = Status { peers: 0, useful: 0, askable: 0, known: 0, down_rate: 0, ..status(50 << 20) };
+        session.entries[0].report.phase = Phase::Running(nobody.into());
+        let rows = screen.rows(&session, Look { columns: 79, rows: 23, utf8: true }, false, true);
+        assert!(rows.iter().any(|row| row.text == "  no peers: the tracker knows none"), "{rows:#?}");
     }
 }

@@ -31,6 +31,7 @@ pub fn status(left: u64) -> Status {
         snubbed: 0,
         connecting: 0,
         known: 40,
+        liars: 0,
         trackers: trackers(&["http://tracker.example/0123456789abcdef/announce"]),
         map: Vec::new(),
         peer_list: Vec::new(),

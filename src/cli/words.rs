@@ -3,7 +3,8 @@
 //! Floor 4. Nothing here is made safe for a terminal yet; whoever writes it does that.
 
 use super::session::{Entry, Session, host, without_url};
-use super::units::{average, count, duration, of, percent, rate, ratio, size, sum};
+use super::units::{self, average, count, duration, of, percent, rate, ratio, size, sum};
+use crate::engine::ProblemKind;
 use crate::swarm::announcer::Tracker;
 use crate::swarm::status::Status;
 use crate::swarm::torrent::Standing;
@@ -20,7 +21,8 @@ pub fn state(entry: &Entry) -> &'static str {
         // A seed too: it can't serve what its disk does not read.
         Some(status) if waits_for_disk(status) => "waiting",
         _ if entry.whole.is_some() => "seeding",
-        Some(status) if status.down_rate > 0 => "downloading",
+        // What the last one sent is part of the rate for some seconds after it is gone.
+        Some(status) if status.down_rate > 0 && status.peers > 0 => "downloading",
         Some(_) => "waiting",
         None if entry.joined.is_some() => "downloading",
         None => "checking",
@@ -37,6 +39,12 @@ pub fn why(entry: &Entry) -> Option<String> {
     let waits = matches!(state(entry), "waiting" | "paused");
     let status = entry.running().filter(|_| waits)?;
     Some(why_waiting(status))
+}
+
+/// The time until a torrent is whole, while something comes. What came before a wait says nothing of its end.
+pub fn time_left(entry: &Entry) -> Option<Duration> {
+    let status = entry.running().filter(|_| state(entry) == "downloading")?;
+    units::time_left(status.left, status.down_rate)
 }
 
 /// What a torrent waits for, in one word for programs; the words for people are [`why`].
@@ -85,6 +93,8 @@ pub fn why_waiting(status: &Status) -> String {
         format!("{} {verb} being opened", count(status.connecting, "connection"))
     } else if status.known > 0 {
         format!("none of {} can be reached now", count(status.known, "known peer"))
+    } else if status.liars > 0 {
+        format!("no peers but {} that sent wrong bytes", status.liars)
     } else {
         why_no_peers(&status.trackers)
     }
@@ -198,17 +208,17 @@ pub fn closing(session: &Session, now: Instant) -> String {
     let had = sum(entries.iter().map(Entry::had));
     let sent = sum(entries.iter().filter_map(|entry| Some(entry.status.as_ref()?.uploaded)));
     let (whole, failed) = (session.whole(), session.failed());
+    let there = format!("{} ({})", percent(had, length), of(had, length));
+    // Of what was given up nothing is spoilt.
+    let spoilt = entries.iter().filter(|entry| entry.problem.as_ref().is_some_and(|it| it.kind != ProblemKind::GaveUp));
+    let again = if whole + spoilt.count() < entries.len() { "; the same command goes on from here" } else { "" };
     if failed > 0 && entries.len() > 1 {
-        let again = if whole + failed < entries.len() { "; the same command goes on from here" } else { "" };
         return format!("{whole} of {} torrents are whole, {failed} failed{again}", entries.len());
     }
     if failed > 0 {
-        return format!("failed at {} ({})", percent(had, length), of(had, length));
+        return format!("{} at {there}{again}", if again.is_empty() { "failed" } else { "given up" });
     }
-    let Some(settled) = session.settled else {
-        let there = format!("{} ({})", percent(had, length), of(had, length));
-        return format!("interrupted at {there}; the same command goes on from here");
-    };
+    let Some(settled) = session.settled else { return format!("interrupted at {there}{again}") };
     let joined = entries.iter().filter_map(|entry| Some(entry.joined?.0)).min().unwrap_or(session.began);
     let missing = sum(entries.iter().filter_map(|entry| Some(entry.fetched()?.1)));
     let done = match missing {
@@ -232,7 +242,7 @@ fn seeding_time(seeded: Duration) -> String {
 mod tests {
     use super::super::session::tests::{session, status, trackers};
     use super::*;
-    use crate::engine::Phase;
+    use crate::engine::{Phase, Problem};
 
     /// Numbers of a torrent to which nothing comes.
     fn idle() -> Status {
@@ -260,6 +270,8 @@ mod tests {
         assert_eq!(why_waiting(&Status { connecting: 2, ..idle() }), "2 connections are being opened");
         assert_eq!(why_waiting(&Status { known: 40, ..idle() }), "none of 40 known peers can be reached now");
         assert!(why_waiting(&Status { paused: true, ..status(100) }).starts_with("paused"));
+        let only_liars = Status { liars: 2, trackers: trackers(&["http://a.example/x"]), ..idle() };
+        assert_eq!(why_waiting(&only_liars), "no peers but 2 that sent wrong bytes");
     }
 
     #[test]
@@ -282,6 +294,9 @@ mod tests {
         entry.report.phase = Phase::Running(Status { queued: true, ..idle() }.into());
         assert_eq!((state(entry), waits_for(entry)), ("waiting", Some("turn")));
         assert_eq!(why(entry).as_deref(), Some("waits for its turn: as many download as may (--max-downloads)"));
+        // Nobody is there to send, whatever the rate of the last seconds was.
+        entry.report.phase = Phase::Running(Status { down_rate: 9, ..idle() }.into());
+        assert_eq!((state(entry), waits_for(entry), time_left(entry)), ("waiting", Some("peers"), None));
         // A seed whose disk is away does not seed.
         entry.whole = Some(run.began);
         entry.report.phase = Phase::Running(disk.into());
@@ -316,6 +331,20 @@ mod tests {
         assert_eq!(trackers_together(&all), "2 of 3 trackers answer: 12 seeds, 3 leechers, 40 completed");
         let none = trackers_together(&all[1..2]);
         assert_eq!(none, "0 of 1 tracker answers; b.example fails: torrent not registered");
+    }
+
+    #[test]
+    fn who_is_given_up_may_go_on() {
+        let given_up = |kind| Phase::Failed(Problem { kind, text: "no progress".into() });
+        let mut one = session(vec![("a", 100 << 20, given_up(ProblemKind::GaveUp))]);
+        one.entries[0].status = Some(status(60 << 20).into());
+        let told = "given up at 40.0 % (40.0 of 100 MiB); the same command goes on from here";
+        assert_eq!(closing(&one, one.began), told);
+        let many = |second| session(vec![("a", 1, given_up(ProblemKind::Io)), ("b", 1, given_up(second))]);
+        let told = |run: Session| closing(&run, run.began);
+        assert_eq!(told(many(ProblemKind::Io)), "0 of 2 torrents are whole, 2 failed");
+        let goes_on = "0 of 2 torrents are whole, 2 failed; the same command goes on from here";
+        assert_eq!(told(many(ProblemKind::GaveUp)), goes_on);
     }
 
     #[test]

@@ -149,7 +149,8 @@ fn announce(announcement: &Announcement) -> Outcome {
     if announcement.scrape {
         return scrape(announcement);
     }
-    log::debug!("{}: announce {:?}, left {}", redact(url), request.event, request.left);
+    let event = request.event.map_or("again", AnnounceEvent::as_str);
+    log::info!("{}: announce {event}, left {}", redact(url), request.left);
     let is_udp = url::scheme(url) == Some("udp");
     let answer = match (is_udp, announcement.other_family) {
         (true, _) => over_udp(announcement),
@@ -162,7 +163,10 @@ fn announce(announcement: &Announcement) -> Outcome {
     let mut reply = answer?;
     let hosts = std::mem::take(&mut reply.host_peers);
     reply.peers.extend(lookup::look_up(hosts));
-    log::debug!("{}: {} peers", redact(url), reply.peers.len());
+    log::info!("{}: {} peers", redact(url), reply.peers.len());
+    if let Some(warning) = &reply.warning {
+        log::warn!("{}: the tracker warns: {}", redact(url), url::hide_secrets(warning, url));
+    }
     Ok(reply)
 }
 
@@ -244,7 +248,10 @@ fn failure(error: HttpError) -> AnnounceFailure {
 /// What a tracker said, or wrote so that nobody can read it.
 fn refusal(error: ReplyError) -> AnnounceFailure {
     match error {
-        ReplyError::Failure { reason, retry_in } => AnnounceFailure { reason, refused: true, retry_in },
+        ReplyError::Failure { reason, retry_in } => {
+            let reason = if reason.trim().is_empty() { "it does not say why".into() } else { reason };
+            AnnounceFailure { reason, refused: true, retry_in }
+        }
         damaged => AnnounceFailure { reason: damaged.to_string(), refused: false, retry_in: None },
     }
 }

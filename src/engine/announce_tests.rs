@@ -57,6 +57,14 @@ fn a_tracker_s_own_words_say_more_than_its_status() {
 }
 
 #[test]
+fn a_refusal_without_words_is_told_in_ours() {
+    for none in ["le", "0:", "2: \n"] {
+        let failure = outcome(http("200 OK", format!("d14:failure reason{none}e"))).unwrap_err();
+        assert_eq!((failure.reason.as_str(), failure.refused), ("it does not say why", true));
+    }
+}
+
+#[test]
 fn without_words_the_status_is_the_reason() {
     let page = "<html><body>Not Found</body></html>";
     assert_eq!(reason(http("404 Not Found", page)), "the server answers with HTTP status 404");

@@ -19,6 +19,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
 const FOLDER_MODE: Mode = Mode::from_raw_mode(0o777);
 
+const IRREGULAR: &str = "it is not a regular file";
+
 /// A folder beneath which files are opened.
 #[derive(Debug)]
 pub struct Folder {
@@ -46,6 +48,13 @@ impl Folder {
     /// Which folder it is: two that are the same have the same, for as long as one of them is open.
     pub fn identity(&self) -> io::Result<(u64, u64)> {
         let found = fstat(&self.fd)?;
+        Ok((found.st_dev, found.st_ino))
+    }
+
+    /// The same, of what stands at `path` beneath it: a file, a folder, or a link, which is not followed.
+    pub fn identity_of(&self, path: &str) -> io::Result<(u64, u64)> {
+        let opened = self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC).map_err(explain)?;
+        let found = fstat(opened)?;
         Ok((found.st_dev, found.st_ino))
     }
 
@@ -80,7 +89,7 @@ impl Folder {
         };
         let file = File::from(opened.map_err(explain)?);
         if !file.metadata()?.is_file() {
-            return Err(io::Error::other("it is not a regular file"));
+            return Err(io::Error::other(IRREGULAR));
         }
         Ok(file)
     }
@@ -143,6 +152,8 @@ fn explain(error: Errno) -> io::Error {
         Errno::LOOP | Errno::XDEV => io::Error::other("a symbolic link stands in the way, and links are not followed"),
         Errno::NOTDIR => io::Error::other("a file or a symbolic link stands where a folder should be"),
         Errno::ISDIR => io::Error::other("a folder stands where the file should be"),
+        // A socket, or a device that has no driver: no disk that is away.
+        Errno::NXIO => io::Error::other(IRREGULAR),
         error => error.into(),
     }
 }
@@ -204,6 +215,11 @@ mod tests {
             std::fs::create_dir(dir.join("folder")).unwrap();
             assert!(folder.file("folder", For::Writing).is_err());
             assert!(folder.file("folder", For::Reading).is_err());
+            let _socket = std::os::unix::net::UnixListener::bind(dir.join("socket")).unwrap();
+            for purpose in [For::Reading, For::Writing] {
+                let error = folder.file("socket", purpose).unwrap_err();
+                assert_eq!(error.to_string(), "it is not a regular file");
+            }
             std::fs::write(dir.join("plain"), "").unwrap();
             assert!(folder.file("plain/x", For::Writing).unwrap_err().to_string().contains("stands where"));
             // A pipe that nobody writes to would have us wait for ever; the test's other end lets us go on then.

@@ -1,7 +1,8 @@
 //! Content that is there by half.
 
 use super::super::testkit::{Part, check_all as check, open, part, torrent};
-use super::{READ_BYTES, is_right};
+use super::{READ_BYTES, Record, is_right, look_at};
+use crate::proto::bitfield::Bitfield;
 use crate::proto::metainfo::Metainfo;
 use proptest::prelude::*;
 use std::fs;
@@ -102,6 +103,18 @@ fn a_missing_file_costs_no_read_and_nothing_is_made() {
     put(dir.path(), &metainfo, 1, &[0; 10]);
     assert!(check(&content, &progress).unwrap().is_empty());
     assert_eq!(progress.into_inner(), metainfo.piece_count());
+}
+
+#[test]
+fn a_piece_of_padding_alone_is_had_though_no_state_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let (metainfo, bytes) = torrent(0, &[(10, false), (3 * PIECE, true), (10, false)], PIECE, &[]);
+    [0, 2].into_iter().for_each(|file| put(dir.path(), &metainfo, file, part(&metainfo, &bytes, file)));
+    let content = open(&metainfo, dir.path(), false);
+    let seen: Vec<Option<Record>> = (0..3).map(|file| look_at(&content.open_file(file).ok()?).ok()).collect();
+    let nothing = Bitfield::new(metainfo.piece_count());
+    let (have, _) = super::check(&content, &seen, Some((&nothing, &[false; 3])), &AtomicU32::new(0));
+    assert!(have.is_full(), "{have:?}");
 }
 
 #[test]

@@ -51,19 +51,23 @@ fn nothing_is_written_before_the_trouble_is_over_though_the_disk_works() {
 }
 
 #[test]
-fn a_file_that_was_removed_takes_no_more_pieces() {
-    let dir = tempfile::tempdir().unwrap();
-    let (metainfo, bytes) = torrent(4 * BLOCK, &[], 2 * BLOCK, &[]);
-    let mut bench = Bench::new(&metainfo, &bytes, dir.path());
-    bench.give((0, 0));
-    bench.give((0, BLOCK_BYTES));
-    let mut told = Told::default();
-    bench.listen(&mut told, "the first piece", |told| told.checked == [(0, true)]);
-    fs::remove_file(dir.path().join("whole")).unwrap();
-    bench.blocks(1).for_each(|block| bench.give(block));
-    bench.listen(&mut told, "it is noticed", |told| !told.trouble.is_empty());
-    assert!(told.trouble[0].ends_with("another program removed it"), "{:?}", told.trouble);
-    assert_eq!(bench.end(told).checked, [(0, true)], "a piece counts that nobody sees");
+fn a_file_that_was_removed_or_moved_takes_no_more_pieces() {
+    for moved in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let (metainfo, bytes) = torrent(4 * BLOCK, &[], 2 * BLOCK, &[]);
+        let mut bench = Bench::new(&metainfo, &bytes, dir.path());
+        bench.give((0, 0));
+        bench.give((0, BLOCK_BYTES));
+        let mut told = Told::default();
+        bench.listen(&mut told, "the first piece", |told| told.checked == [(0, true)]);
+        let (file, elsewhere) = (dir.path().join("whole"), dir.path().join("elsewhere"));
+        if moved { fs::rename(file, elsewhere) } else { fs::remove_file(file) }.unwrap();
+        bench.blocks(1).for_each(|block| bench.give(block));
+        bench.listen(&mut told, "it is noticed", |told| !told.trouble.is_empty());
+        let words = if moved { "another program moved it away" } else { "another program removed it" };
+        assert!(told.trouble[0].ends_with(words), "{:?}", told.trouble);
+        assert_eq!(bench.end(told).checked, [(0, true)], "a piece counts that nobody sees");
+    }
 }
 
 #[test]

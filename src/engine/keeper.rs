@@ -3,6 +3,7 @@
 //! Floor 3. The manager says when a state is due, and what it is to say; the keeper looks at the files and writes.
 
 use super::content::Content;
+use super::input::Input;
 use super::resume::{Known, Save, StateDir};
 use super::slot::Slot;
 use super::{Config, Notice, in_words};
@@ -16,6 +17,8 @@ use std::time::Duration;
 
 /// How long the last saves may take.
 const LAST_SAVES: Duration = Duration::from_secs(10);
+/// How long the manager may take to hear of a loss: at the end it waits for us.
+const TELL: Duration = Duration::from_secs(1);
 /// The keeper's stack: a digest, a path and a few frames.
 const STACK_BYTES: usize = 128 * 1024;
 
@@ -35,12 +38,12 @@ pub struct Keeper {
 
 impl Keeper {
     /// Starts the thread, if states are to be kept. What goes wrong is told in a notice, once.
-    pub fn start(config: &Config, notices: Sender<Notice>) -> io::Result<Keeper> {
+    pub fn start(config: &Config, manager: Sender<Input>, notices: Sender<Notice>) -> io::Result<Keeper> {
         let (orders, receiver) = crossbeam_channel::unbounded();
         let (end, ended) = crossbeam_channel::bounded(1);
         let mut keeper = Keeper { orders: None, ended, every: config.save_every };
         if let Some(states) = config.states.clone() {
-            let worker = Worker { states, notices, torrents: BTreeMap::new(), warned: false };
+            let worker = Worker { states, manager, notices, torrents: BTreeMap::new(), warned: false };
             let run = move || {
                 worker.run(&receiver);
                 drop(end);
@@ -97,6 +100,7 @@ impl Keeper {
 
 struct Worker {
     states: Arc<StateDir>,
+    manager: Sender<Input>,
     notices: Sender<Notice>,
     torrents: BTreeMap<usize, (Arc<Content>, Box<Known>)>,
     warned: bool,
@@ -115,7 +119,12 @@ impl Worker {
     fn save(&mut self, torrent: usize, save: Save) {
         let Some((content, known)) = self.torrents.get_mut(&torrent) else { return };
         let sync = !save.in_haste;
-        let Some((name, bytes)) = known.take_in(content, save) else { return };
+        let state = known.take_in(content, save);
+        if let Some(error) = known.take_lost() {
+            log::error!("{error}");
+            let _ = self.manager.send_timeout(Input::DiskFailed { torrent, error }, TELL);
+        }
+        let Some((name, bytes)) = state else { return };
         let Err(error) = self.states.write(&name, &bytes, sync) else { return };
         known.not_written();
         let (path, error) = (self.states.path().display(), in_words(&error));
@@ -145,7 +154,8 @@ mod tests {
         let known = Box::new(Known::load(&states, &content, |warning| panic!("{warning}")));
         let (notices, told) = crossbeam_channel::unbounded();
         let torrents = BTreeMap::from([(0, (content, known))]);
-        let mut worker = Worker { states, notices, torrents, warned: false };
+        let (manager, _inbox) = crossbeam_channel::unbounded();
+        let mut worker = Worker { states, manager, notices, torrents, warned: false };
         let mut save = |uploaded| {
             worker.save(0, Save { have: Bitfield::new(3), uploaded, downloaded: 0, in_haste: false });
         };

@@ -42,8 +42,9 @@ pub struct Link {
 }
 
 /// Orders that may wait for a peer's writer: a peer that does not read what we send is closed when there are more. (At
-/// a have for each of a thousand small pieces a second, it may be deaf for a quarter of a minute.)
-const MOST_WAITING: usize = 16 * 1024;
+/// a have for each of a thousand small pieces a second, it may be deaf for four seconds, beside what the system holds. Four
+/// times as many let thirty deaf peers that ask and ask take 20 MiB.)
+const MOST_WAITING: usize = 4 * 1024;
 
 impl Link {
     /// Gives orders to the writer; says whether the peer still reads.

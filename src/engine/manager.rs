@@ -113,7 +113,7 @@ pub fn start(
         disk: Disk::start(&sender, &blocks, config.memory_bytes.max(LEAST_BYTES))?,
         announcers: Announcers::new(sender.clone()),
         checks: check::start(sender.clone(), notices.clone(), &config)?,
-        keeper: Keeper::start(&config, notices.clone())?,
+        keeper: Keeper::start(&config, sender.clone(), notices.clone())?,
         notices,
         around,
         shared,
@@ -322,6 +322,7 @@ impl Manager {
                 }
                 Action::Restart { piece } => self.disk.give(piece, DiskJob::Restart { torrent: number, piece }),
                 Action::Connect { addr } if self.around.gate.blocks(addr.ip()) => {
+                    log::debug!("{addr}: not tried: it is on the blocklist");
                     self.unreached.push((number, Event::ConnectFailed { addr, our_fault: false }));
                 }
                 Action::Connect { addr } => {

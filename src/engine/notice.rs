@@ -46,7 +46,7 @@ pub enum Notice {
         /// Which.
         torrent: usize,
     },
-    /// How a torrent stood that was given up: [`Notice::Failed`] follows.
+    /// How a torrent stands, or stood when it was given up: `Waiting`, `Resumed` or `Failed` follows.
     Stood {
         /// Which.
         torrent: usize,

@@ -201,13 +201,21 @@ impl Content {
 
     /// Fills `bytes`, all of one piece, if that is read from the part file; says whether it is.
     pub(super) fn read_part(&self, offset: u64, bytes: &mut [u8]) -> Result<bool, ContentError> {
-        let Some(parts) = &self.parts else { return Ok(false) };
-        let piece = self.piece_at(offset);
-        let place = parts.place(piece).filter(|(_, place)| place.used.load(Ordering::Relaxed));
-        let Some((number, _)) = place else { return Ok(false) };
-        let at = self.place_offset(number) + offset - self.piece_offset(piece);
+        let Some((parts, number)) = self.used_place(offset) else { return Ok(false) };
+        let at = self.place_offset(number) + offset - self.piece_offset(self.piece_at(offset));
         let done = self.part_file(&parts.name, For::Reading)?.read_exact_at(bytes, at);
         done.map_err(|error| self.error(Doing::Reading, &parts.name, error)).map(|()| true)
+    }
+
+    /// Whether what lies at `offset` is read from the part file.
+    pub(super) fn is_in_part(&self, offset: u64) -> bool {
+        self.used_place(offset).is_some()
+    }
+
+    fn used_place(&self, offset: u64) -> Option<(&Parts, usize)> {
+        let parts = self.parts.as_ref()?;
+        let (number, place) = parts.place(self.piece_at(offset))?;
+        place.used.load(Ordering::Relaxed).then_some((parts, number))
     }
 
     fn part_file(&self, name: &str, purpose: For) -> Result<Arc<File>, ContentError> {

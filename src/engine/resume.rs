@@ -24,18 +24,20 @@
 //!   the keeper, for which nobody waits. A record of another file is trusted only while the system has not been started
 //!   again and the file lies on the very same mount. (Linux 6.8 gives mounts numbers that never come again. Before, or
 //!   without /proc, nobody can tell, so at the end files are synced, however long it takes.)
+//! * *A disk that fails later.* What the system can't bring to it is told once, to who syncs first, and then forgotten:
+//!   the next sync succeeds. So of a file that was not synced no record is taken any more, and its torrent ends.
 //! * *The [part file](super::parts)* has no record: pieces that are read from it do not count as had, and are hashed at
 //!   each start.
 //! * *The state itself* has a digest. It is synced before it is renamed, but not at the end, when somebody waits: a power
 //!   cut right after may leave it empty; it is refused then, and everything checked.
 
 use super::beneath::{Folder, For};
-use super::content::Content;
+use super::content::{Content, ContentError, Doing};
 use super::in_words;
 use crate::proto::bitfield::Bitfield;
 use crate::proto::resume::{MAX_RESUME_BYTES, Record, Resume, Stamp, file_name, is_file_name};
 use crate::proto::sha1::{Digest, sha1};
-use rustix::fs::{Access, AtFlags, StatxFlags, access, statx};
+use rustix::fs::{Access, Advice, AtFlags, StatxFlags, access, fadvise, statx};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -185,6 +187,8 @@ pub struct Known {
     totals: (u64, u64),
     /// Of the state that is on the disk.
     written: Option<Digest>,
+    /// What was written is not on the disk, and never will be.
+    lost: Option<ContentError>,
 }
 
 impl Known {
@@ -192,7 +196,7 @@ impl Known {
     pub fn load(states: &StateDir, content: &Content, warn: impl FnMut(String)) -> Known {
         let (resume, written, problem) = states.load(content);
         problem.into_iter().for_each(warn);
-        Known { totals: (resume.uploaded, resume.downloaded), resume, written }
+        Known { totals: (resume.uploaded, resume.downloaded), resume, written, lost: None }
     }
 
     /// The pieces of the last run.
@@ -227,6 +231,11 @@ impl Known {
         is_new.then(|| (file_name(&self.resume.info_hash, &self.resume.folder), bytes))
     }
 
+    /// Why what was written is lost, once.
+    pub fn take_lost(&mut self) -> Option<ContentError> {
+        self.lost.take()
+    }
+
     /// The state could not be written.
     pub fn not_written(&mut self) {
         self.written = None;
@@ -259,8 +268,12 @@ impl Known {
                 // Where somebody else wrote, its time vouches for nothing. (Where we are writing, it will the next time.)
                 let now = now.filter(|_| before.is_some() || content.known.is_as_left(file, &opened));
                 let on_disk = now.as_ref().is_some_and(wants_sync);
-                if on_disk {
-                    opened.sync_all()?;
+                if on_disk && let Err(error) = opened.sync_all() {
+                    content.known.lost(file);
+                    // The system may still have in memory what the disk lacks: who reads it must see what is there.
+                    let _ = fadvise(&opened, 0, None, Advice::DontNeed);
+                    self.lost = Some(content.error(Doing::Writing, &content.metainfo.files.at(file).path(), error));
+                    return Ok(None);
                 }
                 Ok(now.map(|now| Record { on_disk: on_disk || now.on_disk, ..now }))
             });

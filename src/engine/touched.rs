@@ -83,11 +83,15 @@ impl KnownFiles {
         }
     }
 
+    /// The disk lost what was written to it: it is never again as we left it.
+    pub fn lost(&self, number: usize) {
+        self.lock()[number].left = SPOILT;
+    }
+
     /// Whether a file is as we left it, as far as that is known.
     pub fn is_as_left(&self, number: usize, file: &File) -> bool {
-        let Some(stamp) = self.stamp_of(file) else { return true };
         let left = self.lock()[number].left;
-        left == 0 || left == stamp
+        left == 0 || left != SPOILT && self.stamp_of(file).is_none_or(|stamp| stamp == left)
     }
 
     fn stamp_of(&self, file: &File) -> Option<u64> {
@@ -105,14 +109,11 @@ impl KnownFiles {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// As if it were a minute later: whether the clock of this machine goes back so far.
+    /// As if it were a minute later.
     #[cfg(test)]
-    pub fn wait_a_minute(&mut self) -> bool {
-        let before = self.began.checked_sub(std::time::Duration::from_secs(LOOK_EVERY_SECONDS.into()));
-        before.is_some_and(|before| {
-            self.began = before;
-            true
-        })
+    pub fn wait_a_minute(&mut self) {
+        let minute = std::time::Duration::from_secs(LOOK_EVERY_SECONDS.into());
+        self.began = self.began.checked_sub(minute).expect("a clock that goes back so far");
     }
 }
 
@@ -125,7 +126,9 @@ fn stamp(found: &Metadata) -> u64 {
 impl Content {
     /// Before these bytes are served: looks, now and then, whether the files are still what they were.
     pub fn look_if_due(&self, offset: u64, length: u64) -> Result<(), ContentError> {
-        for file in self.files_of(offset, length).filter(|file| self.wants(*file)) {
+        let in_part = self.is_in_part(offset);
+        // A file that nobody wants may be there all the same, and what is right of it is served.
+        for file in self.files_of(offset, length).filter(|file| self.wants(*file) || !in_part) {
             if self.known.is_due(file) {
                 self.look(file)?;
             }
@@ -149,7 +152,7 @@ impl Content {
     }
 
     /// All of a piece lies in these files, and was just proven: notes what they are like. They must be those that
-    /// everybody sees; a file that was removed lives on for those who have it open.
+    /// everybody sees; a file that was removed or moved lives on for those who have it open.
     pub fn note_proven(&self, piece: u32) -> Result<(), ContentError> {
         let size = self.metainfo.piece_size(piece) as u64;
         // What another thread is writing must not come between the look and the note.
@@ -161,12 +164,19 @@ impl Content {
     }
 
     fn found(&self, file: usize) -> Result<Metadata, ContentError> {
+        let path = self.metainfo.files.at(file).path();
         let found = self.reader(file).and_then(|file: std::sync::Arc<File>| file.metadata());
-        let found = found.map_err(|error| self.error(Doing::Reading, &self.metainfo.files.at(file).path(), error))?;
+        let found = found.map_err(|error| self.error(Doing::Reading, &path, error))?;
         if found.nlink() == 0 {
             return Err(self.changed(file, "another program removed it"));
         }
-        Ok(found)
+        // It, or a folder above it, may have another name by now. (Three calls: beside a piece's hash they are nothing.)
+        let moved = match self.folder.identity_of(&path) {
+            Ok(there) => there != (found.dev(), found.ino()),
+            // Whoever can't tell, for lack of a descriptor for example, has no reason to doubt.
+            Err(error) => error.kind() == io::ErrorKind::NotFound || error.raw_os_error().is_none(),
+        };
+        if moved { Err(self.changed(file, "another program moved it away")) } else { Ok(found) }
     }
 
     fn changed(&self, file: usize, words: &str) -> ContentError {
@@ -176,7 +186,9 @@ impl Content {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testkit::{open, torrent};
+    use super::super::testkit::{open, part, torrent};
+    use super::Content;
+    use crate::swarm::choice::Choice;
     use std::fs;
     use std::os::unix::fs::FileExt;
     use std::sync::Arc;
@@ -187,7 +199,7 @@ mod tests {
     #[test]
     fn a_file_that_was_changed_replaced_or_removed_is_not_what_was_proven() {
         let (metainfo, bytes) = torrent(3 * PIECE, &[], PIECE, &[]);
-        for fate in 0..4 {
+        for fate in 0..5 {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("whole");
             fs::write(&path, &bytes).unwrap();
@@ -203,6 +215,7 @@ mod tests {
                     file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
                 }
                 1 => fs::remove_file(&path).unwrap(),
+                4 => fs::rename(&path, &other).unwrap(),
                 _ => {
                     // The one that is open is gone; it may be opened again.
                     fs::write(&other, &bytes).unwrap();
@@ -214,9 +227,33 @@ mod tests {
             }
             let said = content.look(0).unwrap_err();
             assert!(said.tells_of_a_change(), "{said}");
-            let words = if fate == 0 || fate == 3 { "changed it" } else { "removed it" };
+            let words = ["changed it", "removed it", "removed it", "changed it", "moved it away"][fate];
             assert!(said.to_string().ends_with(words), "{said}");
         }
+    }
+
+    #[test]
+    fn a_file_that_nobody_wants_is_looked_at_too_unless_the_part_file_has_its_bytes() {
+        let (metainfo, bytes) = torrent(0, &[(PIECE + PIECE / 2, false), (2 * PIECE, false)], PIECE, &[]);
+        let dir = tempfile::tempdir().unwrap();
+        for file in 0..2 {
+            let path = dir.path().join(metainfo.files.at(file).path());
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, part(&metainfo, &bytes, file)).unwrap();
+        }
+        let opened = Content::open(0, metainfo.clone(), dir.path(), Default::default(), false).unwrap();
+        let mut content = opened.choose(Some(Choice::new(&metainfo, vec![true, false])));
+        assert!(content.size_on_disk(0).is_some() && content.size_on_disk(1).is_some());
+        content.known.wait_a_minute();
+        let piece = |piece: usize| (piece * PIECE) as u64;
+        content.look_if_due(piece(1), PIECE as u64).unwrap();
+        content.known.wait_a_minute();
+        content.write(piece(1), &[bytes[PIECE..2 * PIECE].to_vec()]).unwrap();
+        let other = dir.path().join(metainfo.files.at(1).path());
+        fs::File::options().write(true).open(&other).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        content.look_if_due(piece(1), PIECE as u64).unwrap();
+        let said = content.look_if_due(piece(2), PIECE as u64).unwrap_err();
+        assert!(said.tells_of_a_change() && said.path == other, "{said}");
     }
 
     #[test]
@@ -229,9 +266,7 @@ mod tests {
         content.size_on_disk(0).unwrap();
         fs::OpenOptions::new().write(true).open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
         content.look_if_due(0, 1).expect("it was looked at a moment ago");
-        if !Arc::get_mut(&mut content).unwrap().known.wait_a_minute() {
-            return;
-        }
+        Arc::get_mut(&mut content).unwrap().known.wait_a_minute();
         assert!(content.look_if_due(0, 1).unwrap_err().tells_of_a_change());
     }
 

@@ -24,6 +24,9 @@ const AHEAD_BYTES: usize = 1024;
 const HEAD_BYTES: usize = 4 + 1 + PIECE_HEADER_BYTES as usize;
 /// Events reported together at most: further ones would only wait.
 const BATCH: usize = 16;
+/// Bytes of messages other than blocks that are held back for that: a flood of the longest ones, for which the manager
+/// has no use, would otherwise take many MiB from a few peers. (A program's introduction has some hundred.)
+const BATCH_BYTES: usize = 4 * 1024;
 
 /// A peer's end of the wire.
 pub struct Wire<'a> {
@@ -44,6 +47,8 @@ struct Source<'a> {
     manager: &'a Sender<Input>,
     /// What came and is not yet reported.
     events: Vec<Event>,
+    /// Bytes of messages in it.
+    gathered: usize,
 }
 
 impl Wire<'_> {
@@ -55,7 +60,7 @@ impl Wire<'_> {
         limits: Limits,
         around: &'a Surroundings,
     ) -> Wire<'a> {
-        let source = Source { socket, peer, manager: &around.manager, events: Vec::new() };
+        let source = Source { socket, peer, manager: &around.manager, events: Vec::new(), gathered: 0 };
         Wire { source, addr, limits, blocks: &around.blocks, ahead: [0; AHEAD_BYTES], start: 0, end: 0 }
     }
 
@@ -70,7 +75,7 @@ impl Wire<'_> {
                     return error;
                 }
             }
-            if self.source.events.len() == BATCH {
+            if self.source.events.len() == BATCH || self.source.gathered >= BATCH_BYTES {
                 self.source.report();
             }
         }
@@ -90,6 +95,7 @@ impl Wire<'_> {
                 BodyKind::Gather(count) => {
                     let mut body = vec![0; count as usize];
                     self.fill(&mut body)?;
+                    self.source.gathered += body.len();
                     let message = message::parse_body(id, &body).map_err(io::Error::other)?;
                     log::trace!("{} > {message}", self.addr);
                     return Ok(Event::Message { peer, message });
@@ -180,6 +186,7 @@ impl Source<'_> {
 
     fn report(&mut self) {
         let (peer, events) = (self.peer, std::mem::take(&mut self.events));
+        self.gathered = 0;
         // The manager is gone only when the process ends.
         let _ = self.manager.send(Input::Peer { peer, events });
     }

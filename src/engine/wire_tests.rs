@@ -204,6 +204,21 @@ fn a_long_unknown_message_is_skipped() {
     assert_eq!(heard_of(&bytes).0, [after]);
 }
 
+/// Fifty peers that send nothing but the longest messages cost a few MiB.
+#[test]
+fn long_messages_are_not_held_back_for_others() {
+    let (mut near, inbox, _wire) = wire();
+    let mut bytes = Vec::new();
+    Message::Extended { id: 7, payload: vec![0; MAX_EXTENDED_BYTES as usize - 1] }.emit(&mut bytes);
+    thread::spawn(move || (0..64).all(|_| near.write_all(&bytes).is_ok()));
+    let mut count = 0;
+    while count < 64 {
+        let Ok(Input::Peer { events, .. }) = inbox.recv_timeout(PATIENCE) else { panic!("nothing is reported") };
+        count += events.iter().filter(|event| matches!(event, Event::Message { .. })).count();
+        assert!(events.len() <= 2, "{} together", events.len());
+    }
+}
+
 #[test]
 fn what_came_is_reported_while_the_rest_of_a_message_is_waited_for() {
     let (mut near, inbox, _wire) = wire();

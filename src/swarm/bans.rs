@@ -36,6 +36,11 @@ impl Bans {
         }
     }
 
+    /// How many are remembered.
+    pub fn liars(&self) -> usize {
+        self.hosts.values().map(Vec::len).sum()
+    }
+
     /// Whether a peer must not stay. `outgoing`: we know where it listens.
     pub fn hold(&self, ip: IpAddr, id: PeerId, outgoing: bool) -> bool {
         let liars = self.hosts.get(&host(ip));

@@ -1,7 +1,9 @@
 //! Whom to connect to next: the addresses that trackers told us of.
 //!
 //! Floor 2. An address is tried, left alone for longer each time it fails, and forgotten after
-//! [`MOST_FAILURES`] in a row unless a tracker names it again. Ourselves, once met, and the banned are never tried.
+//! [`MOST_FAILURES`] in a row unless a tracker names it again. Ourselves, once met, and the banned are never tried. Where
+//! there are as many as are kept, one that failed makes room: peers that come and go, each with an address of its own, must
+//! not keep out those that a tracker names.
 
 use super::Time;
 use super::rng::Rng;
@@ -62,13 +64,24 @@ impl Candidates {
     /// A tracker told of `addr`. What can't be connected to is left out.
     pub fn add(&mut self, addr: SocketAddr, now: Time) {
         let ip = addr.ip();
-        if addr.port() == 0 || ip.is_unspecified() || ip.is_multicast() || self.known.len() >= MOST_CANDIDATES {
+        if addr.port() == 0 || ip.is_unspecified() || ip.is_multicast() || !self.has_room_for(addr) {
             return;
         }
         self.known.entry(addr).or_insert_with(|| {
             self.soonest = self.soonest.min(now);
             Candidate { state: State::Waiting(now), failures: 0 }
         });
+    }
+
+    /// Whether `addr` may be remembered; who failed most often is forgotten for it.
+    fn has_room_for(&mut self, addr: SocketAddr) -> bool {
+        if self.known.len() < MOST_CANDIDATES || self.known.contains_key(&addr) {
+            return true;
+        }
+        let failed =
+            |(_, known): &(&SocketAddr, &Candidate)| matches!(known.state, State::Waiting(_)) && known.failures > 0;
+        let worst = self.known.iter().filter(failed).max_by_key(|(_, known)| known.failures).map(|(addr, _)| *addr);
+        worst.is_some_and(|worst| self.known.remove(&worst).is_some())
     }
 
     /// An address to connect to now, at random among those that are due; it is busy from now on.
@@ -113,7 +126,7 @@ impl Candidates {
 
     /// `addr` is a seed, and so are we. That is remembered also of one that came to us: a tracker will tell of it.
     pub fn part(&mut self, addr: SocketAddr) {
-        if !self.is_barred(addr) && (self.known.len() < MOST_CANDIDATES || self.known.contains_key(&addr)) {
+        if !self.is_barred(addr) && self.has_room_for(addr) {
             self.known.insert(addr, Candidate { state: State::Parted, failures: 0 });
         }
     }
@@ -159,7 +172,7 @@ impl Candidates {
 
     /// `addr` is ourselves, or a liar: never again.
     pub fn bar(&mut self, addr: SocketAddr) {
-        if self.known.len() < MOST_CANDIDATES || self.known.contains_key(&addr) {
+        if self.has_room_for(addr) {
             self.known.insert(addr, Candidate { state: State::Barred, failures: 0 });
         }
     }
@@ -223,5 +236,23 @@ mod tests {
         let mut known = Candidates::new();
         (1..=5000).for_each(|port| known.add(addr(port), Time::ZERO));
         assert_eq!(known.known.len(), MOST_CANDIDATES);
+    }
+
+    /// Peers that come and go, and each time say that they listen on another port.
+    #[test]
+    fn addresses_that_failed_make_room_for_others() {
+        let (mut known, mut rng) = (Candidates::new(), Rng::new(1));
+        for port in 1..=5000 {
+            known.add(addr(port), Time::ZERO);
+            known.busy(addr(port));
+            known.left(addr(port), false, Time::ZERO);
+        }
+        let honest = SocketAddr::from(([10, 0, 0, 2], 1));
+        known.add(honest, Time::ZERO);
+        assert_eq!(known.known.len(), MOST_CANDIDATES);
+        assert_eq!(known.next(Time::ZERO, &mut rng), Some(honest));
+        // Ourselves are known again though all others wait.
+        known.bar(addr(9999));
+        assert!(known.is_barred(addr(9999)) && known.known.len() == MOST_CANDIDATES);
     }
 }

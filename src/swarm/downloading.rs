@@ -49,15 +49,20 @@ impl Torrent {
         if room == 0 || (room < bunch && out >= bunch) {
             return;
         }
-        let affordable = (turn.shared.budget.free() / BLOCK_BYTES as u64) as usize;
+        let budget = &turn.shared.budget;
+        let tried = state.window.is_tried();
+        let free = if tried { budget.free() } else { budget.free_for_untried() };
+        let affordable = (free / BLOCK_BYTES as u64) as usize;
         let mut blocks = room.min(affordable);
         if blocks < bunch && blocks < room && out > 0 && out >= bunch.min(window / 2) {
-            self.waits_for_budget = true;
+            // Who is not tried gets more when he answers.
+            self.waits_for_budget |= tried;
             return;
         }
         if blocks == 0 {
-            self.waits_for_budget = true;
-            if out > 0 || turn.shared.budget.disk_is_behind() {
+            let behind = budget.disk_is_behind();
+            self.waits_for_budget |= tried || behind;
+            if out > 0 || behind {
                 return;
             }
             // However many peers there are, none is left out: one block each is always affordable.

@@ -67,6 +67,28 @@ fn who_chokes_us_keeps_its_piece_for_a_while_and_not_for_ever() {
     assert_eq!(stage.asked_of(other), 4);
 }
 
+/// The stage has memory for 64 blocks.
+#[test]
+fn those_that_never_answer_do_not_hold_the_memory_of_those_that_do() {
+    let mut stage = Stage::new(100, 50);
+    for number in 2..40 {
+        stage.seed_comes(number, number as u8, true);
+    }
+    let held = |stage: &Stage| (2..40).map(|number| stage.asked_of(number)).sum::<usize>();
+    assert!((38..38 + 16).contains(&held(&stage)), "a block each and a quarter of the memory: {}", held(&stage));
+    // One more that answers gets the rest.
+    stage.seed_comes(50, 50, true);
+    for _ in 0..50 {
+        let block = stage.torrent.peers[&key(50)].asked[0];
+        let data = vec![0; BLOCK_BYTES as usize];
+        stage.happen(Event::Block { peer: key(50), piece: block.piece, begin: block.begin, data });
+        stage.happen(Event::Written { bytes: u64::from(BLOCK_BYTES) });
+        stage.happen(Event::BudgetFreed);
+    }
+    let (held, asked) = (held(&stage), stage.asked_of(50));
+    assert!(asked > 8 && asked + held <= 64, "{asked}, beside {held} of those that never answer");
+}
+
 #[test]
 fn what_comes_late_is_taken_and_who_goes_on_with_what_nobody_asked_for_is_closed() {
     let mut stage = Stage::new(30, 50);

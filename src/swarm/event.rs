@@ -205,6 +205,11 @@ pub enum Action {
     },
     /// Check what is there, as at the beginning.
     CheckAgain,
+    /// How the torrent stands from now on: what comes next tells of it.
+    Stands {
+        /// In numbers.
+        status: Box<Status>,
+    },
     /// The torrent waits for its disk, or now for another reason.
     Waiting {
         /// Why.

@@ -97,9 +97,14 @@ impl Torrent {
         let double = self.peers.iter().find(|(_, other)| other.id == handshake.peer_id);
         if let Some((&other, state)) = double {
             // Of two connections both sides must keep the same: the one that the greater peer id opened. (Peer ids are
-            // no secret: from another address this could be anybody, and the old connection stays.)
-            let same_host = state.addr.ip() == addr.ip();
-            let keep_new = same_host && state.outgoing != outgoing && outgoing == (ours > handshake.peer_id);
+            // no secret: from another address this could be anybody, and the old connection stays, unless it brought
+            // nothing so far and the new one goes to an address that we were told of. Else whoever comes first and
+            // calls himself after the only seed would keep it out for good.)
+            let keep_new = if state.addr.ip() == addr.ip() {
+                state.outgoing != outgoing && outgoing == (ours > handshake.peer_id)
+            } else {
+                outgoing && state.down.total() + state.up.total() == 0
+            };
             if !keep_new {
                 return Some("it is connected already");
             }
@@ -196,3 +201,7 @@ impl Torrent {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "joining_tests.rs"]
+mod tests;

@@ -77,6 +77,8 @@ fn what_a_liar_sent_of_other_pieces_is_fetched_again() {
     stage.happen(Event::Checked { piece: 0, good: false });
     assert_eq!(stage.closed, [(key(2), "it sent a piece whose hash is wrong")]);
     assert!(stage.torrent.candidates.is_barred(([10, 0, 0, 1], 2).into()));
+    let status = stage.torrent.status(stage.now);
+    assert_eq!((status.known, status.liars), (0, 1), "why there is nobody to ask");
     stage.asked.clear();
     stage.seed_comes(3, 3, false);
     stage.send(3, 0);

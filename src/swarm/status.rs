@@ -53,6 +53,8 @@ pub struct Status {
     pub connecting: usize,
     /// Addresses known that may be tried.
     pub known: usize,
+    /// Peers that sent wrong bytes, and are not talked to any more.
+    pub liars: usize,
     /// The trackers.
     pub trackers: Vec<Tracker>,
     /// The map of the pieces, where somebody looks at it.
@@ -106,6 +108,7 @@ impl Torrent {
             snubbed: askable().filter(|peer| peer.window.is_snubbed()).count(),
             connecting: self.connecting,
             known: self.candidates.usable(),
+            liars: self.bans.liars(),
             trackers: self.announcer.trackers().to_vec(),
             map: Vec::new(),
             peer_list: Vec::new(),

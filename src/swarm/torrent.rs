@@ -183,7 +183,10 @@ impl Torrent {
             Event::Announced { announcement, outcome } => {
                 self.announcer.answered(&announcement, &outcome, turn.now);
                 if let Ok(reply) = *outcome {
-                    reply.peers.iter().for_each(|&addr| self.candidates.add(addr, turn.now));
+                    // Who sends more than he was asked for leaves no room for what others send. (Some take it as of each
+                    // family.)
+                    let peers = reply.peers.iter().take(2 * NUMWANT as usize);
+                    peers.for_each(|&addr| self.candidates.add(addr, turn.now));
                 }
             }
             Event::ConnectFailed { addr, our_fault } => self.connect_failed(addr, our_fault, turn),
@@ -280,7 +283,7 @@ impl Torrent {
     }
 
     /// What trackers are told.
-    fn facts(&self) -> Facts {
+    pub(super) fn facts(&self) -> Facts {
         AnnounceRequest {
             info_hash: self.info_hash,
             peer_id: self.settings.peer_id,

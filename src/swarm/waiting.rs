@@ -104,8 +104,14 @@ impl Torrent {
         let standing = Standing::WaitingForDisk(Box::new(trouble.clone()));
         if self.standing != standing {
             self.standing = standing;
+            self.tell_standing(turn);
             turn.actions.push(Action::Waiting { trouble });
         }
+    }
+
+    /// So that what is told next does not contradict the last numbers, which are older.
+    fn tell_standing(&self, turn: &mut Turn) {
+        turn.actions.push(Action::Stands { status: Box::new(self.status(turn.now)) });
     }
 
     /// The time for a try may have come.
@@ -194,6 +200,7 @@ impl Torrent {
         self.healed = before.as_ref().map(|wait| (turn.now, wait.pause));
         self.standing = if self.picker.is_whole() { Standing::Seeding } else { Standing::Downloading };
         self.progressed = turn.now;
+        self.tell_standing(turn);
         turn.actions.push(Action::Resumed);
         if self.is_whole() && before.is_some_and(|wait| !wait.whole) {
             // Somebody put there what was missing, or a piece was proven too late to be believed.

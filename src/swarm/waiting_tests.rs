@@ -34,12 +34,20 @@ fn is_probe(action: &Action) -> bool {
     matches!(action, Action::ProbeDisk { .. })
 }
 
+/// How the torrent is said to stand right before the first of `actions` that `is` one in question.
+fn standing_before(actions: &[Action], is: impl Fn(&Action) -> bool) -> Option<Standing> {
+    let before = actions.iter().position(is)?.checked_sub(1)?;
+    if let Action::Stands { status } = &actions[before] { Some(status.standing.clone()) } else { None }
+}
+
 #[test]
 fn when_the_disk_is_full_all_is_withdrawn_and_asked_again_when_it_is_not() {
     let (mut swarm, block) = under_way();
     let asked = swarm.members[0].torrent.peers[&key(1)].asked.len();
     let actions = decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("full") });
     assert_eq!(count(&actions, |action| matches!(action, Action::Waiting { .. })), 1);
+    let told = standing_before(&actions, |action| matches!(action, Action::Waiting { .. }));
+    assert_eq!(told, Some(Standing::WaitingForDisk(Box::new(trouble("full")))));
     assert!(count(&actions, |action| matches!(action, Action::Restart { piece } if *piece == block.piece)) == 1);
     let is_request = |action: &Action| matches!(action, Action::Send { message: Message::Request(_), .. });
     let cancelled = count(&actions, |action| matches!(action, Action::Send { message: Message::Cancel(_), .. }));
@@ -58,6 +66,8 @@ fn when_the_disk_is_full_all_is_withdrawn_and_asked_again_when_it_is_not() {
     swarm.members[1].mute = false;
     let actions = decides(&mut swarm, Event::DiskHealed { doubtful: false });
     assert_eq!(count(&actions, |action| matches!(action, Action::Resumed)), 1);
+    let told = standing_before(&actions, |action| matches!(action, Action::Resumed));
+    assert_eq!(told, Some(Standing::Downloading));
     assert!(count(&actions, is_request) > 0);
     actions.into_iter().for_each(|action| swarm.carry_out(0, action));
     assert!(swarm.run(swarm.now + Time::from_secs(9), |swarm| swarm.whole(0)), "it does not go on");

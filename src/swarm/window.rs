@@ -13,6 +13,8 @@ const FIRST: u32 = 4;
 const LEAST: u32 = 2;
 /// The most: libtorrent's `max_out_request_queue`. At 16 KiB it fills 8 MiB of line.
 const MOST: u32 = 500;
+/// Blocks in a row that show that a peer answers.
+const TRIAL: u32 = 4;
 /// What a peer takes that did not tell (`reqq` of BEP 10): libtorrent assumes 250, and no program we know takes fewer.
 const REQQ_UNTOLD: u32 = 250;
 /// Seconds of its rate that a peer is asked ahead (libtorrent's `request_queue_time`).
@@ -27,6 +29,8 @@ pub struct Window {
     /// `Some`: in slow start, with the time and rate of the last look at the growth.
     slow_start: Option<(Time, u64)>,
     snubbed: bool,
+    /// Blocks that came since it connected or was snubbed, at most [`TRIAL`].
+    came: u32,
     /// What the peer takes at most.
     reqq: u32,
 }
@@ -34,7 +38,7 @@ pub struct Window {
 impl Window {
     /// The window of a peer that connected at `now`.
     pub fn new(now: Time) -> Window {
-        Window { size: FIRST, slow_start: Some((now, 0)), snubbed: false, reqq: REQQ_UNTOLD }
+        Window { size: FIRST, slow_start: Some((now, 0)), snubbed: false, came: 0, reqq: REQQ_UNTOLD }
     }
 
     /// The peer told how many requests it lets wait (BEP 10).
@@ -46,6 +50,7 @@ impl Window {
     /// A block came, and blocks come at `rate` bytes a second of late.
     pub fn block_came(&mut self, rate: u64, now: Time) {
         self.snubbed = false;
+        self.came = (self.came + 1).min(TRIAL);
         let steady = (rate * AHEAD_SECONDS / BLOCK_BYTES as u64).min(MOST as u64) as u32;
         match &mut self.slow_start {
             Some((looked, before)) => {
@@ -66,6 +71,7 @@ impl Window {
     /// The peer has not answered for too long: it keeps one request, to show that it lives.
     pub fn snub(&mut self, now: Time) {
         self.snubbed = true;
+        self.came = 0;
         self.size = FIRST;
         self.slow_start = Some((now, 0));
     }
@@ -73,6 +79,11 @@ impl Window {
     /// Whether the peer is snubbed: nothing came for too long, and nothing since.
     pub fn is_snubbed(&self) -> bool {
         self.snubbed
+    }
+
+    /// Whether the peer is known to answer: so much came since it connected, or since it was snubbed.
+    pub fn is_tried(&self) -> bool {
+        self.came == TRIAL
     }
 
     /// How many requests may be out at once.

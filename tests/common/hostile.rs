@@ -181,7 +181,7 @@ fn meet(mut socket: TcpStream, deed: Deed, prey: &Prey, port: u16) -> io::Result
 }
 
 /// Reads to the end; what is asked for is answered as the deed will have it.
-fn answer_requests(mut socket: TcpStream, deed: Deed, prey: &Prey) -> io::Result<()> {
+pub fn answer_requests(mut socket: TcpStream, deed: Deed, prey: &Prey) -> io::Result<()> {
     let mut sent = 0;
     loop {
         let mut length = [0; 4];

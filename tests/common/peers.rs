@@ -4,7 +4,7 @@ use super::process::Process;
 use super::tools::Tool;
 use super::torrent::Torrent;
 use super::wait::{PATIENCE, wait_until};
-use super::{aria2, libtorrent, ports::free_port, transmission};
+use super::{aria2, lftp, libtorrent, ports::free_port, rtorrent, transmission};
 use rustix::process::Signal;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -19,10 +19,14 @@ pub enum Program {
     Transmission,
     /// libtorrent in Python.
     Libtorrent,
+    /// rtorrent.
+    Rtorrent,
+    /// lftp.
+    Lftp,
 }
 
 impl Program {
-    /// All of them.
+    /// Those that can say what they sent, and be limited.
     pub const ALL: [Program; 3] = [Program::Aria2, Program::Transmission, Program::Libtorrent];
 
     /// What must be installed.
@@ -31,6 +35,8 @@ impl Program {
             Program::Aria2 => Tool::Aria2,
             Program::Transmission => Tool::Transmission,
             Program::Libtorrent => Tool::Libtorrent,
+            Program::Rtorrent => Tool::Rtorrent,
+            Program::Lftp => Tool::Lftp,
         }
     }
 
@@ -99,6 +105,8 @@ impl<'a> Plan<'a> {
             Program::Aria2 => aria2::start(self),
             Program::Transmission => transmission::start(self),
             Program::Libtorrent => libtorrent::start(self),
+            Program::Rtorrent => rtorrent::start(self),
+            Program::Lftp => lftp::start(self),
         };
         Peer { program: self.program, process, rpc_port: self.rpc_port }
     }
@@ -133,6 +141,7 @@ impl Peer {
             Program::Aria2 => aria2::uploaded(self.rpc_port),
             Program::Transmission => transmission::uploaded(self.rpc_port),
             Program::Libtorrent => libtorrent::uploaded(&self.process),
+            Program::Rtorrent | Program::Lftp => panic!("{:?} does not say what it sent", self.program),
         }
     }
 

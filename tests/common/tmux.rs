@@ -54,7 +54,10 @@ impl Tmux {
     /// Clears the screen and runs `command` with `behind` it in the shell. (By a file: the line would be a long one.)
     pub fn run_there(&self, command: &Command, behind: &str) {
         let words = std::iter::once(command.get_program()).chain(command.get_args());
-        let quoted: Vec<String> = words.map(|word| format!("'{}'", word.to_string_lossy())).collect();
+        let words = words.map(|word| format!("'{}'", word.to_string_lossy()));
+        let set = |(name, value): (&OsStr, &OsStr)| format!("{}='{}'", name.display(), value.display());
+        let sets = command.get_envs().filter_map(|(name, value)| Some(set((name, value?))));
+        let quoted: Vec<String> = sets.chain(words).collect();
         fs::write(self.socket.with_file_name("go"), quoted.join(" ") + behind).expect("the script can be written");
         self.type_line("clear; . ./go");
     }

@@ -12,6 +12,8 @@ pub enum Tool {
     Aria2,
     /// rtorrent, a peer.
     Rtorrent,
+    /// lftp, a peer.
+    Lftp,
     /// transmission-daemon, a peer.
     Transmission,
     /// libtorrent (rasterbar) from PyPI, a peer and a maker of torrents.
@@ -39,6 +41,7 @@ impl Tool {
         match self {
             Tool::Aria2 => ("aria2c", "apt-get install aria2"),
             Tool::Rtorrent => ("rtorrent", "apt-get install rtorrent"),
+            Tool::Lftp => ("lftp", "apt-get install lftp"),
             Tool::Transmission => ("transmission-daemon", "apt-get install transmission-daemon"),
             Tool::Libtorrent => ("libtorrent for python3", "pip install libtorrent"),
             Tool::TransmissionCreate => ("transmission-create", "apt-get install transmission-cli"),
@@ -63,17 +66,20 @@ impl Tool {
     /// Its name and version, as it says them itself; empty where it cannot.
     pub fn version(self) -> String {
         let mut command = match self {
-            Tool::Aria2 | Tool::Transmission | Tool::Imdl => Command::new(self.program_and_source().0),
+            Tool::Aria2 | Tool::Rtorrent | Tool::Lftp | Tool::Transmission | Tool::Imdl => {
+                Command::new(self.program_and_source().0)
+            }
             Tool::TransmissionCreate => return Tool::Transmission.version(),
             Tool::Libtorrent => Command::new("python3"),
             Tool::NpmTracker => npm_tracker(),
-            Tool::Mktorrent | Tool::Opentracker | Tool::Rtorrent | Tool::Strace | Tool::Tmux | Tool::Wrk => {
+            Tool::Mktorrent | Tool::Opentracker | Tool::Strace | Tool::Tmux | Tool::Wrk => {
                 return String::new();
             }
         };
         match self {
             Tool::Libtorrent => command.args(["-c", "import libtorrent; print('libtorrent', libtorrent.__version__)"]),
             Tool::NpmTracker => command.arg("version"),
+            Tool::Rtorrent => command.arg("-h"),
             _ => command.arg("--version"),
         };
         let Ok(output) = command.output() else { return String::new() };

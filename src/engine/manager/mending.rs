@@ -26,6 +26,9 @@ impl Manager {
                 self.disk.forget(number);
                 let _ = self.checks.send(Check::Again { content: Arc::clone(content) });
             }
+            Action::Stands { status } => {
+                let _ = self.notices.send(Notice::Stood { torrent: number, status: Arc::new(*status) });
+            }
             Action::Waiting { trouble } => {
                 log::warn!("{}: waiting for disk: {}", content.metainfo.name, trouble.text);
                 let _ = self.notices.send(Notice::Waiting { torrent: number, trouble });

@@ -1,0 +1,30 @@
+//! rtorrent as a peer, without its screen. Its libtorrent (rakshasa's) has no code in common with the one of the same name.
+
+use super::peers::{Plan, Role};
+use super::process::Process;
+use std::fs;
+use std::process::Command;
+
+/// Starts rtorrent. A seed checks its content first, then announces itself; a leecher ends when it has all.
+pub fn start(plan: &Plan) -> Process {
+    assert!(plan.upload_limit.is_none(), "no story limits rtorrent");
+    let (home, session) = (plan.home(), plan.home().join("session"));
+    fs::create_dir(&session).expect("the folder is new");
+    fs::create_dir_all(plan.dir).expect("the folder can be made");
+    let mut text = format!(
+        "directory.default.set = {}\nsession.path.set = {}\nnetwork.port_range.set = {port}-{port}\n\
+         dht.mode.set = disable\nprotocol.pex.set = no\nsystem.daemon.set = true\n",
+        plan.dir.display(),
+        session.display(),
+        port = plan.port,
+    );
+    if plan.role == Role::Fetch {
+        text += "method.set_key = event.download.finished, end, ((system.shutdown.normal))\n";
+    }
+    text += &format!("load.start = {}\n", plan.torrent.file.display());
+    let settings = home.join("rtorrent.rc");
+    fs::write(&settings, text).expect("the settings can be written");
+    let mut command = Command::new("rtorrent");
+    command.env("HOME", &home).args(["-n", "-o"]).arg(format!("import={}", settings.display()));
+    Process::start("rtorrent", &mut command, plan.scratch)
+}
