@@ -6,7 +6,6 @@ use common::bencode::Value;
 use common::content::{Content, damage};
 use common::http::Server;
 use common::ports::free_port;
-use common::process::Process;
 use common::stage::Stage;
 use common::swarmlet::Get;
 use common::torrent::Maker;
@@ -15,7 +14,6 @@ use common::wait::{PATIENCE, wait_until};
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;
-use std::process::Stdio;
 
 const KIB: usize = 1024;
 const PIECE: usize = 64 * KIB;
@@ -190,11 +188,11 @@ fn quiet_says_nothing_when_all_is_well() {
     assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("", ""));
 }
 
-/// It may be something else that somebody wants to keep.
+/// It may be something else that somebody wants to keep. Nothing is left to do then, for who would go on seeding too.
 #[test]
 fn a_file_that_is_too_long_is_left_as_it_is_and_named() {
     let stage = Stage::new(a_file(PIECE), PIECE);
-    let get = stage.get("leecher");
+    let get = stage.get("leecher").arg("--seed");
     let (file, other) = (get.dir.join("a file.bin"), vec![7; PIECE + 1]);
     fs::write(&file, &other).unwrap();
     let outcome = get.run();
@@ -243,26 +241,6 @@ fn a_seed_goes_on_until_it_is_told_to_end() {
     let last = stage.tracker.announces(&stage.torrent.info_hash).pop().unwrap();
     assert_eq!(last.event, "stopped", "the tracker still believes in it");
     assert_eq!(stage.tracker.seeds(&stage.torrent.info_hash), 0);
-}
-
-/// As under `| head -1`: nobody wants to know any more, so it ends, and says goodbye.
-#[test]
-fn when_nobody_reads_what_it_tells_it_ends_well() {
-    let stage = Stage::new(a_file(PIECE), PIECE);
-    let get = stage.get("leecher").arg("--json");
-    let (reader, writer) = std::io::pipe().unwrap();
-    let mut process = {
-        let mut command = get.command();
-        Process::start_in_sight("leecher", command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::null()))
-    };
-    let events = || -> Vec<String> { stage.announces_from(&get).into_iter().map(|announce| announce.event).collect() };
-    wait_until("it announces itself", PATIENCE, || {
-        process.must_run();
-        !events().is_empty()
-    });
-    drop(reader);
-    assert_eq!(process.wait(PATIENCE).code(), Some(74));
-    assert_eq!(events(), ["started", "stopped"]);
 }
 
 #[test]

@@ -194,8 +194,13 @@ fn a_hang_up_that_is_ignored_stays_ignored() {
     let mut process = Process::start("leecher", &mut command, stage.path());
     let heard = || stage.announces_from(&get).len();
     wait_until("it announces itself", PATIENCE, || heard() > 0);
+    let told = |process: &Process| process.stdout().matches(r#""event":"status""#).count();
+    let before = told(&process);
     process.signal(Signal::HUP);
-    // Signals come in their order: had it heard the first, the second would end it without a goodbye.
+    wait_until("it goes on", PATIENCE, || {
+        process.must_run();
+        told(&process) > before + 2
+    });
     process.signal(Signal::TERM);
     assert_eq!(process.wait(PATIENCE).code(), Some(75));
     let announces = stage.announces_from(&get);
@@ -218,7 +223,8 @@ fn ten_kills_cost_little_and_do_no_harm() {
     let kills = env::var("SWARMLET_KILLS").map_or(10, |text| text.parse().expect("SWARMLET_KILLS is a number"));
     let mut rng = random();
     let stage = Stage::new(a_file(kills * 3 * MIB + 12_345), PIECE);
-    let (_seed, line) = stage.slow_seed(6 * MIB as u64);
+    // What the line lets through while a busy machine does not let us read is lost with us: so it is no fast one.
+    let (_seed, line) = stage.slow_seed(3 * MIB as u64);
     let get = json_get(&stage, "leecher");
     let (begin, most) = (Instant::now(), stage.content.size() * 9 / 10);
     let (mut killed, mut told) = (0, 0);

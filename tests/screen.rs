@@ -314,6 +314,21 @@ fn the_terminal_is_restored_on_every_way_out() {
     assert_eq!(modes(&tmux), before);
 }
 
+/// What went wrong stays on the terminal when the screen is gone.
+#[test]
+fn why_a_torrent_failed_is_told_at_the_end() {
+    if !here(&[Tool::Tmux]) {
+        return;
+    }
+    let stage = Stage::new("a file.bin", PIECE);
+    let get = stage.get();
+    fs::write(get.dir.join("a file.bin"), vec![7; PIECE + 1]).unwrap();
+    let tmux = Tmux::start(stage.path(), WIDE, "C.UTF-8");
+    tmux.run_there(&get.command(), "");
+    let rows = tmux.wait_for_text("failed at 0.0 %");
+    assert!(words(&rows).contains("swarmlet: a file.bin: can't use"), "{rows:#?}");
+}
+
 /// The terminal's modes, as the shell's children find them.
 fn modes(tmux: &Tmux) -> String {
     words(&tmux.ask("stty -a"))
@@ -340,7 +355,8 @@ fn a_job_can_be_stopped_sent_to_the_background_and_fetched_back() {
     // In the background it goes on, draws nothing, and what is typed is the shell's.
     tmux.ask("bg");
     let passed = stage.line.passed();
-    wait_until("it goes on in the background", PATIENCE, || stage.line.passed() > passed);
+    // For three seconds: it would have drawn in them.
+    wait_until("it goes on in the background", PATIENCE, || stage.line.passed() > passed + 3 * RATE);
     tmux.ask("echo q v p");
     assert_ne!(state(pid), 'T', "it was stopped for reading or writing");
     assert!(!has(&tmux.rows(), "downloading"));

@@ -10,7 +10,6 @@ use common::swarmlet::{Get, Swarmlet};
 use common::torrent::make_with_tiers;
 use common::tracker::Tracker;
 use common::wait::{PATIENCE, wait_until};
-use rustix::process::{Pid, Signal, kill_process};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
@@ -358,40 +357,4 @@ fn a_tracker_that_comes_up_is_noticed_without_a_restart() {
     stage.content.assert_same_in(&get.dir);
     let after = came.lock().unwrap().expect("it was asked");
     assert!(after < Duration::from_secs(20), "noticed after {after:?}");
-}
-
-/// Goodbyes have two seconds, whatever a tracker does; and who can't wait for them interrupts again.
-#[test]
-fn a_tracker_that_hangs_at_the_end_is_not_waited_for() {
-    let stage = Stage::new();
-    let goodbyes = Arc::new(Mutex::new(Vec::new()));
-    let held = goodbyes.clone();
-    let (_server, url) = tracker(0, move |target, stream| {
-        if !target.contains("event=stopped") {
-            return stream.write_all(&http("200 OK", b"d8:intervali1800e5:peers0:e"));
-        }
-        stream.try_clone().map(|stream| held.lock().unwrap().push(stream))
-    });
-    let get = stage.get("leecher", &[vec![url]]).arg("--json");
-    for (goodbye, insists) in [(1, false), (2, true)] {
-        let mut leecher = get.start();
-        wait_until("it knows the tracker", PATIENCE, || {
-            leecher.must_run();
-            leecher.stdout().contains("the tracker knows none")
-        });
-        let interrupt = || kill_process(Pid::from_raw(leecher.id() as i32).unwrap(), Signal::INT).unwrap();
-        interrupt();
-        wait_until("it says goodbye", PATIENCE, || goodbyes.lock().unwrap().len() == goodbye);
-        let begun = Instant::now();
-        if insists {
-            // Signals that come within 50 ms are one.
-            thread::sleep(Duration::from_millis(100));
-            interrupt();
-        }
-        let outcome = leecher.wait();
-        outcome.assert_code(75);
-        // The deadline of other announces is 30 s.
-        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
-        assert_eq!(outcome.stdout.contains(r#""event":"stopped""#), !insists, "the second signal ends it at once");
-    }
 }
