@@ -175,17 +175,21 @@ fn engine(stage: &Stage, dir: &Path) -> (Engine, Receiver<Notice>) {
 
 /// Only who syncs hears of it, and only once: then the pieces that are lost must not be taken for had.
 #[test]
-fn what_a_disk_takes_and_loses_ends_the_torrent_and_is_not_believed() {
+fn what_a_disk_takes_and_loses_is_fetched_once_more_and_not_believed() {
     let stage = stage(6 * MIB);
     let Some((mounted, _disk)) = Disk::mount_lossy(&stage.path().join("lossy"), 12 * MIB) else { return };
     let _seed = stage.seed();
     let (first, notices) = engine(&stage, &mounted.at);
+    let mut waited = Vec::new();
     let problem = loop {
         match notices.recv_timeout(PATIENCE).expect("it ends") {
+            Notice::Waiting { trouble, .. } => waited.push(trouble.text),
             Notice::Failed { problem, .. } => break problem.text,
             notice => println!("{notice:?}"),
         }
     };
+    let again = |text: &String| text.ends_with("; what is there is checked again");
+    assert!(waited.len() == 1 && waited.iter().all(again), "once it may have been a disk that was away: {waited:?}");
     assert!(problem.starts_with(&format!("can't write {}", mounted.at.display())), "{problem}");
     first.stop();
     while !matches!(notices.recv_timeout(PATIENCE).expect("it stops"), Notice::Stopped(_)) {}

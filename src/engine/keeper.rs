@@ -8,8 +8,9 @@ use super::resume::{Known, Save, StateDir};
 use super::slot::Slot;
 use super::{Config, Notice, in_words};
 use crate::swarm::Time;
+use crate::swarm::event::Event;
 use crossbeam_channel::{Receiver, Sender};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 use std::thread;
@@ -43,7 +44,8 @@ impl Keeper {
         let (end, ended) = crossbeam_channel::bounded(1);
         let mut keeper = Keeper { orders: None, ended, every: config.save_every };
         if let Some(states) = config.states.clone() {
-            let worker = Worker { states, manager, notices, torrents: BTreeMap::new(), warned: false };
+            let (torrents, lossy) = (BTreeMap::new(), BTreeSet::new());
+            let worker = Worker { states, manager, notices, torrents, lossy, warned: false };
             let run = move || {
                 worker.run(&receiver);
                 drop(end);
@@ -103,6 +105,8 @@ struct Worker {
     manager: Sender<Input>,
     notices: Sender<Notice>,
     torrents: BTreeMap<usize, (Arc<Content>, Box<Known>)>,
+    /// Torrents of which a disk lost something.
+    lossy: BTreeSet<usize>,
     warned: bool,
 }
 
@@ -121,8 +125,13 @@ impl Worker {
         let sync = !save.in_haste;
         let state = known.take_in(content, save);
         if let Some(error) = known.take_lost() {
-            log::error!("{error}");
-            let _ = self.manager.send_timeout(Input::DiskFailed { torrent, error }, TELL);
+            // A disk that was pulled out may come back, and what is missing then is fetched again. But what is lost once
+            // more then would be fetched for ever.
+            let input = match self.lossy.insert(torrent) {
+                true => Input::Torrent { torrent, event: Event::Doubted { text: error.to_string() } },
+                false => Input::DiskFailed { torrent, error },
+            };
+            let _ = self.manager.send_timeout(input, TELL);
         }
         let Some((name, bytes)) = state else { return };
         let Err(error) = self.states.write(&name, &bytes, sync) else { return };
@@ -155,7 +164,8 @@ mod tests {
         let (notices, told) = crossbeam_channel::unbounded();
         let torrents = BTreeMap::from([(0, (content, known))]);
         let (manager, _inbox) = crossbeam_channel::unbounded();
-        let mut worker = Worker { states, manager, notices, torrents, warned: false };
+        let lossy = BTreeSet::new();
+        let mut worker = Worker { states, manager, notices, torrents, lossy, warned: false };
         let mut save = |uploaded| {
             worker.save(0, Save { have: Bitfield::new(3), uploaded, downloaded: 0, in_haste: false });
         };

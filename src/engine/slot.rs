@@ -46,7 +46,7 @@ pub struct Slot {
 pub struct Saved {
     /// When that was, or the torrent joined its swarm.
     pub at: Time,
-    /// Pieces had; `None`: no state was saved in this run.
+    /// Pieces had; `None`: no state was saved in this run, or none of the files as they are.
     pub pieces: Option<u32>,
     /// Bytes sent.
     pub uploaded: u64,

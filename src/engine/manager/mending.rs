@@ -57,6 +57,8 @@ impl Manager {
             Ok(found) => {
                 let Found { content, have, known, .. } = *found;
                 self.keeper.begin(number, Arc::clone(&content), known);
+                // The state that was saved is of files as they were before.
+                self.torrents[number].saved.pieces = None;
                 if let State::Running(_, before) = &mut self.torrents[number].state {
                     *before = Arc::clone(&content);
                     self.around.directory.add(content);
