@@ -125,8 +125,8 @@ impl Worker {
         let sync = !save.in_haste;
         let state = known.take_in(content, save);
         if let Some(error) = known.take_lost() {
-            // A disk that was pulled out may come back, and what is missing then is fetched again. But what is lost once
-            // more then would be fetched for ever.
+            // A disk that was pulled out may come back, and what is missing then is fetched again. But what is lost
+            // once more then would be fetched for ever.
             let input = match self.lossy.insert(torrent) {
                 true => Input::Torrent { torrent, event: Event::Doubted { text: error.to_string() } },
                 false => Input::DiskFailed { torrent, error },

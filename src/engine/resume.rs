@@ -25,8 +25,8 @@
 //!   again and the file lies on the very same mount. (Linux 6.8 gives mounts numbers that never come again. Before, or
 //!   without /proc, nobody can tell, so at the end files are synced, however long it takes.)
 //! * *A disk that fails later.* What the system can't bring to it is told once, to who syncs first, and then forgotten:
-//!   the next sync succeeds. So of a file of which it lost something no record is taken any more: all is checked again,
-//!   what is missing is fetched again, and if that is lost too the torrent ends.
+//!   the next sync succeeds. So of a file of which it lost something no record is taken any more: all is checked
+//!   again, what is missing is fetched again, and if that is lost too the torrent ends.
 //! * *The [part file](super::parts)* has no record: pieces that are read from it do not count as had, and are hashed at
 //!   each start.
 //! * *The state itself* has a digest. It is synced before it is renamed, but not at the end, when somebody waits: a power

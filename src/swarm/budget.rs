@@ -8,8 +8,8 @@
 /// The least limit that still moves: a block each for a few peers.
 pub const LEAST_BYTES: u64 = 256 * 1024;
 /// Peers that may never answer are asked while less than this share of the budget is used: a quarter. (Each has a block
-/// in any case. 38 that let us ask and send nothing took all but 40 blocks of 3 MiB, and the rest was held by the disk
-/// thread, ahead of blocks that they owed: for 20 s a seed of 8 MiB/s was asked for a block at a time.)
+/// in any case. 38 that let us ask and send nothing held 153 of the 192 blocks of 3 MiB: until they were snubbed, for
+/// 20 s, a seed of 8 MiB/s was asked for a block at a time.)
 const UNTRIED_SHARE: u64 = 4;
 
 /// The bytes that are under way, against their limit.
