@@ -4,6 +4,7 @@
 //! person's: on a terminal it lives, elsewhere it is plain lines. In the end the hashes of all copies are compared.
 //! Everything stays on loopback, and is gone afterwards.
 
+#[allow(dead_code)] // The demo uses only some of it.
 mod common;
 
 use common::content::Content;

@@ -8,6 +8,7 @@
 //! `size=MIB` (default 1024), `rounds=N` (default 3), `only=speed|serve|memory|idle|make|tracker|size`.
 
 // A bench is no test: it lies where cargo looks for neither, and shares what the tests are told with.
+#[allow(dead_code)] // The bench uses only some of it.
 #[path = "../common/mod.rs"]
 mod common;
 

@@ -3,7 +3,6 @@
 //! Rules: a story waits for a condition with a deadline ([`wait::wait_until`]), never for a time to pass; every child
 //! process ends with the story that started it ([`process::Process`]) and its log is printed when the story fails;
 //! ports are free ones of this machine ([`ports`]); content is compared byte for byte ([`content`]).
-#![allow(dead_code)] // each test binary uses another part of this folder
 
 pub mod actor;
 pub mod aria2;

@@ -146,6 +146,7 @@ impl Peer {
     }
 
     /// Its process id.
+    #[allow(dead_code)] // Only the bench asks.
     pub fn id(&self) -> u32 {
         self.process.id()
     }

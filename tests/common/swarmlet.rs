@@ -52,6 +52,7 @@ impl Get {
     }
 
     /// Another build of the program.
+    #[allow(dead_code)] // Only the bench compares builds.
     pub fn program(self, program: &Path) -> Get {
         Get { program: program.into(), ..self }
     }

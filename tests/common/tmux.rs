@@ -15,8 +15,6 @@ pub const PROMPT: &str = "ready$";
 /// The terminal; it ends when dropped, with all that runs in it.
 pub struct Tmux {
     socket: PathBuf,
-    /// Its width.
-    pub columns: usize,
 }
 
 impl Tmux {
@@ -25,7 +23,7 @@ impl Tmux {
         let (socket, settings) = (scratch.join("tmux"), scratch.join("tmux.conf"));
         fs::write(&settings, "set -g status off\nset -g default-terminal screen\n")
             .expect("the settings can be written");
-        let tmux = Tmux { socket, columns };
+        let tmux = Tmux { socket };
         let shell = if Path::new("/bin/dash").exists() { "dash" } else { "sh" };
         let prompt = format!("PS1={PROMPT} ");
         let all = ["LC_ALL", "LC_CTYPE", "ENV", "NO_COLOR"].iter().flat_map(|name| ["-u", name]);

@@ -29,6 +29,7 @@ pub enum Tool {
     /// strace, which counts system calls.
     Strace,
     /// wrk, which asks web servers as fast as they answer.
+    #[allow(dead_code)] // Only the bench uses it.
     Wrk,
     /// bittorrent-tracker from npm, a tracker and a client of trackers.
     NpmTracker,

@@ -120,11 +120,6 @@ impl Track {
     pub fn id(&self) -> u32 {
         self.process.id()
     }
-
-    /// Panics if it has ended.
-    pub fn must_run(&mut self) {
-        self.process.must_run();
-    }
 }
 
 /// The query of an announce.

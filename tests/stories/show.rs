@@ -1,13 +1,11 @@
 //! Stories of `swarmlet show` and `swarmlet link`.
 
-mod common;
-
-use common::bencode::Value;
-use common::content::Content;
-use common::libtorrent;
-use common::ran::{Ran, swarmlet, with_stdin};
-use common::tools::{Tool, here};
-use common::torrent::Torrent;
+use crate::common::bencode::Value;
+use crate::common::content::Content;
+use crate::common::libtorrent;
+use crate::common::ran::{Ran, swarmlet, with_stdin};
+use crate::common::tools::{Tool, here};
+use crate::common::torrent::Torrent;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

@@ -1,14 +1,12 @@
 //! Stories of `swarmlet track`: what peers get from it, and what it survives.
 
-mod common;
-
-use common::content::Content;
-use common::http::percent_encode;
-use common::ports::has_ipv6;
-use common::swarmlet::Get;
-use common::torrent::Maker;
-use common::track::{Track, UdpAsker, failure, number, peers, query, scraped, udp_announce};
-use common::wait::{PATIENCE, wait_until};
+use crate::common::content::Content;
+use crate::common::http::percent_encode;
+use crate::common::ports::has_ipv6;
+use crate::common::swarmlet::Get;
+use crate::common::torrent::Maker;
+use crate::common::track::{Track, UdpAsker, failure, number, peers, query, scraped, udp_announce};
+use crate::common::wait::{PATIENCE, wait_until};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -327,7 +325,7 @@ fn a_passkey_is_shown_over_udp_too() {
 fn our_client_announces_by_both_families() {
     let both = std::net::ToSocketAddrs::to_socket_addrs("localhost:1").is_ok_and(|found| found.count() > 1);
     if !has_ipv6() || !both {
-        return common::tools::say("SKIPPED: localhost has no address of each family here");
+        return crate::common::tools::say("SKIPPED: localhost has no address of each family here");
     }
     for scheme in ["http", "udp"] {
         let scratch = scratch();

@@ -1,14 +1,12 @@
 //! Stories of the live screen of `many`, looked at in a real terminal (tmux) of 80x24 and of 40x10.
 
-mod common;
-
-use common::content::Content;
-use common::swarmlet::Get;
-use common::tmux::{PROMPT, Tmux, pid_of};
-use common::tools::{Tool, here};
-use common::torrent::{Maker, Torrent};
-use common::tracker::Tracker;
-use common::wait::{PATIENCE, wait_until};
+use crate::common::content::Content;
+use crate::common::swarmlet::Get;
+use crate::common::tmux::{PROMPT, Tmux, pid_of};
+use crate::common::tools::{Tool, here};
+use crate::common::torrent::{Maker, Torrent};
+use crate::common::tracker::Tracker;
+use crate::common::wait::{PATIENCE, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::path::PathBuf;

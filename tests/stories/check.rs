@@ -1,9 +1,7 @@
 //! Stories of `swarmlet check`.
 
-mod common;
-
-use common::content::{Content, damage};
-use common::ran::{Ran, swarmlet};
+use crate::common::content::{Content, damage};
+use crate::common::ran::{Ran, swarmlet};
 use std::fs::{self, File};
 use std::path::Path;
 

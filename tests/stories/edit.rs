@@ -1,11 +1,9 @@
 //! Stories of `swarmlet edit`, and of the programs of 2004 by their old names.
 
-mod common;
-
-use common::bencode::raw;
-use common::content::Content;
-use common::ran::{Ran, run, swarmlet, with_stdin};
-use common::swarmlet::program;
+use crate::common::bencode::raw;
+use crate::common::content::Content;
+use crate::common::ran::{Ran, run, swarmlet, with_stdin};
+use crate::common::swarmlet::program;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;

@@ -1,18 +1,16 @@
 //! Stories of the live screen, looked at in a real terminal (tmux) of 80x24 and of 40x10.
 
-mod common;
-
-use common::actor::{Part, play};
-use common::bencode::Value;
-use common::content::Content;
-use common::http::Server;
-use common::swarmlet::{Get, Swarmlet};
-use common::throttle::Throttle;
-use common::tmux::{PROMPT, Tmux, pid_of};
-use common::tools::{Tool, here};
-use common::torrent::{Maker, Torrent};
-use common::tracker::Tracker;
-use common::wait::{PATIENCE, wait_until};
+use crate::common::actor::{Part, play};
+use crate::common::bencode::Value;
+use crate::common::content::Content;
+use crate::common::http::Server;
+use crate::common::swarmlet::{Get, Swarmlet};
+use crate::common::throttle::Throttle;
+use crate::common::tmux::{PROMPT, Tmux, pid_of};
+use crate::common::tools::{Tool, here};
+use crate::common::torrent::{Maker, Torrent};
+use crate::common::tracker::Tracker;
+use crate::common::wait::{PATIENCE, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::fs;
@@ -258,7 +256,7 @@ fn the_one_missing_piece_is_named() {
     let (_tracker, torrent) = torrent_by(peers(&[port]), 8, scratch.path());
     let get = Get::new("get", scratch.path()).torrent(&torrent);
     let file = Content::one_file("blob.bin", 8 * PIECE).write_to(&get.dir);
-    common::content::damage(&file, 3 * PIECE + 7, 1);
+    crate::common::content::damage(&file, 3 * PIECE + 7, 1);
     let tmux = Tmux::start(scratch.path(), WIDE, "C.UTF-8");
     tmux.run_there(&get.command(), "");
     let rows = wait_for_words(&tmux, "connected to 1 peer, which does not have piece 3");

@@ -1,17 +1,15 @@
 //! The lines that the tutorial of October 2004 has people type to publish and to download, as they stand, by the names
 //! of then.
 
-mod common;
-
-use common::asker::{Asker, BLOCK};
-use common::content::Content;
-use common::process::Process;
-use common::swarmlet::program;
-use common::tmux::{PROMPT, Tmux};
-use common::tools::{Tool, here};
-use common::torrent::{Maker, Torrent};
-use common::tracker::Tracker;
-use common::wait::{PATIENCE, wait_until};
+use crate::common::asker::{Asker, BLOCK};
+use crate::common::content::Content;
+use crate::common::process::Process;
+use crate::common::swarmlet::program;
+use crate::common::tmux::{PROMPT, Tmux};
+use crate::common::tools::{Tool, here};
+use crate::common::torrent::{Maker, Torrent};
+use crate::common::tracker::Tracker;
+use crate::common::wait::{PATIENCE, wait_until};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -135,7 +133,7 @@ fn the_whole_tutorial_runs_as_it_was_printed() {
     let own_machine = ["--user", "--map-root-user", "--mount", "--net", "--pid", "--fork", "--kill-child"];
     let mut can = Command::new("unshare");
     if !can.args(own_machine).arg("true").output().is_ok_and(|output| output.status.success()) {
-        return common::tools::say("SKIPPED: unshare (of util-linux) can't make a machine of its own");
+        return crate::common::tools::say("SKIPPED: unshare (of util-linux) can't make a machine of its own");
     }
     let mut command = Command::new("unshare");
     command.args(own_machine).args(["sh", "-c", ALL_OF_IT]).current_dir(scratch.path()).env("PATH", path);

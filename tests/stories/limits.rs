@@ -1,13 +1,11 @@
 //! Stories of limits: of the rate, of the time without progress, of file descriptors, of memory.
 
-mod common;
-
-use common::content::Content;
-use common::process::Process;
-use common::stage::Stage;
-use common::swarmlet::{Get, Swarmlet};
-use common::tools::say;
-use common::wait::{PATIENCE, wait_until};
+use crate::common::content::Content;
+use crate::common::process::Process;
+use crate::common::stage::Stage;
+use crate::common::swarmlet::{Get, Swarmlet};
+use crate::common::tools::say;
+use crate::common::wait::{PATIENCE, wait_until};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,13 +1,11 @@
 //! Stories of `many`, a folder of torrents that come and go, as a program hears of it.
 
-mod common;
-
-use common::content::Content;
-use common::process::Process;
-use common::swarmlet::Get;
-use common::torrent::{Maker, Torrent};
-use common::tracker::Tracker;
-use common::wait::{PATIENCE, wait_until};
+use crate::common::content::Content;
+use crate::common::process::Process;
+use crate::common::swarmlet::Get;
+use crate::common::torrent::{Maker, Torrent};
+use crate::common::tracker::Tracker;
+use crate::common::wait::{PATIENCE, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;

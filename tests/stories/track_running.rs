@@ -1,14 +1,12 @@
 //! Stories of whoever runs `swarmlet track`: what it is told, whom it serves then, and what it keeps.
 
-mod common;
-
-use common::content::Content;
-use common::http::percent_encode;
-use common::ports::free_port;
-use common::swarmlet::program;
-use common::torrent::Maker;
-use common::track::{Track, UdpAsker, failure, number, peers, query, udp_announce};
-use common::wait::{PATIENCE, wait_until};
+use crate::common::content::Content;
+use crate::common::http::percent_encode;
+use crate::common::ports::free_port;
+use crate::common::swarmlet::program;
+use crate::common::torrent::Maker;
+use crate::common::track::{Track, UdpAsker, failure, number, peers, query, udp_announce};
+use crate::common::wait::{PATIENCE, wait_until};
 use rustix::process::Signal;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};

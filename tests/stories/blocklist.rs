@@ -1,16 +1,14 @@
 //! Stories of the blocklist: who is on it is not let in, not connected to and not kept; and the file is read again.
 
-mod common;
-
-use common::asker::Asker;
-use common::bencode::Value;
-use common::content::Content;
-use common::http::Server;
-use common::process::Process;
-use common::swarmlet::Get;
-use common::torrent::{Maker, Torrent};
-use common::tracker::Tracker;
-use common::wait::{PATIENCE, wait_until};
+use crate::common::asker::Asker;
+use crate::common::bencode::Value;
+use crate::common::content::Content;
+use crate::common::http::Server;
+use crate::common::process::Process;
+use crate::common::swarmlet::Get;
+use crate::common::torrent::{Maker, Torrent};
+use crate::common::tracker::Tracker;
+use crate::common::wait::{PATIENCE, wait_until};
 use rustix::net::{AddressFamily, SocketType};
 use rustix::process::Signal;
 use std::collections::BTreeMap;

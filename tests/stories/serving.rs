@@ -1,12 +1,10 @@
 //! Stories about serving: how fast, and to whom that asks too much, reads too slowly or goes away.
 
-mod common;
-
-use common::asker::{Asker, BLOCK};
-use common::content::{Content, damage};
-use common::stage::Stage;
-use common::swarmlet::{Get, Swarmlet};
-use common::wait::{PATIENCE, wait_until};
+use crate::common::asker::{Asker, BLOCK};
+use crate::common::content::{Content, damage};
+use crate::common::stage::Stage;
+use crate::common::swarmlet::{Get, Swarmlet};
+use crate::common::wait::{PATIENCE, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io;

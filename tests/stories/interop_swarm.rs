@@ -1,14 +1,12 @@
 //! Swarms with strangers that we give to: two of each and two of ours, and one seed whose upload is scarce.
 
-mod common;
-
-use common::content::Content;
-use common::peers::{Peer, Plan, Program};
-use common::swarmlet::Get;
-use common::tools::{here, say};
-use common::torrent::Maker;
-use common::tracker::Tracker;
-use common::wait::{PATIENCE, wait_until};
+use crate::common::content::Content;
+use crate::common::peers::{Peer, Plan, Program};
+use crate::common::swarmlet::Get;
+use crate::common::tools::{here, say};
+use crate::common::torrent::Maker;
+use crate::common::tracker::Tracker;
+use crate::common::wait::{PATIENCE, wait_until};
 use std::path::PathBuf;
 use std::time::Instant;
 

@@ -1,16 +1,14 @@
 //! Stories with ours alone: `swarmlet get` from others of its kind, introduced by a tracker of a few lines.
 
-mod common;
-
-use common::bencode::Value;
-use common::content::{Content, damage};
-use common::http::Server;
-use common::ports::free_port;
-use common::stage::Stage;
-use common::swarmlet::Get;
-use common::torrent::Maker;
-use common::tracker::Announce;
-use common::wait::{PATIENCE, wait_until};
+use crate::common::bencode::Value;
+use crate::common::content::{Content, damage};
+use crate::common::http::Server;
+use crate::common::ports::free_port;
+use crate::common::stage::Stage;
+use crate::common::swarmlet::Get;
+use crate::common::torrent::Maker;
+use crate::common::tracker::Announce;
+use crate::common::wait::{PATIENCE, wait_until};
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;

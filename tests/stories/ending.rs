@@ -1,14 +1,12 @@
 //! Stories of how a run ends before its time: told to, told twice, or because nobody listens.
 
-mod common;
-
-use common::content::Content;
-use common::http::Server;
-use common::process::Process;
-use common::stage::Stage;
-use common::swarmlet::Get;
-use common::torrent::Maker;
-use common::wait::{PATIENCE, wait_until};
+use crate::common::content::Content;
+use crate::common::http::Server;
+use crate::common::process::Process;
+use crate::common::stage::Stage;
+use crate::common::swarmlet::Get;
+use crate::common::torrent::Maker;
+use crate::common::wait::{PATIENCE, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::Write;
 use std::net::Ipv4Addr;

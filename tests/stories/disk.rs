@@ -2,15 +2,13 @@
 //!
 //! Small file systems are mounted for them, which root alone may do.
 
-mod common;
-
-use common::content::Content;
-use common::process::Process;
-use common::stage::Stage;
-use common::swarmlet::{Get, Swarmlet};
-use common::tools::{Tool, here, say};
-use common::torrent::Maker;
-use common::wait::{PATIENCE, wait_until};
+use crate::common::content::Content;
+use crate::common::process::Process;
+use crate::common::stage::Stage;
+use crate::common::swarmlet::{Get, Swarmlet};
+use crate::common::tools::{Tool, here, say};
+use crate::common::torrent::Maker;
+use crate::common::wait::{PATIENCE, wait_until};
 use crossbeam_channel::Receiver;
 use std::fs;
 use std::os::unix::fs::symlink;

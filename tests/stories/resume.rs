@@ -1,14 +1,12 @@
 //! Stories of runs that end too early and of those after them: nothing is read or fetched twice that need not be, and
 //! no wrong byte is ever taken for right.
 
-mod common;
-
-use common::content::{Content, damage};
-use common::process::Process;
-use common::stage::Stage;
-use common::swarmlet::{Get, Outcome, Swarmlet};
-use common::throttle::Throttle;
-use common::wait::{PATIENCE, wait_until};
+use crate::common::content::{Content, damage};
+use crate::common::process::Process;
+use crate::common::stage::Stage;
+use crate::common::swarmlet::{Get, Outcome, Swarmlet};
+use crate::common::throttle::Throttle;
+use crate::common::wait::{PATIENCE, wait_until};
 use rustix::process::Signal;
 use std::env;
 use std::fs;
@@ -216,7 +214,7 @@ fn random() -> Rng {
     Rng::new(seed)
 }
 
-/// `SWARMLET_KILLS=100 cargo test --test resume kills -- --nocapture` makes it a hundred. Checking what is there takes
+/// `SWARMLET_KILLS=100 cargo test --test stories kills -- --nocapture` makes it a hundred. Checking what is there takes
 /// long then in a build for tests: name another one with `SWARMLET_BIN=target/release/swarmlet`.
 #[test]
 fn ten_kills_cost_little_and_do_no_harm() {
@@ -299,7 +297,9 @@ fn states_that_are_saved_while_blocks_come_say_nothing_that_is_not_so() {
     fs::copy(&stage.torrent.file, scratch.join("torrent")).unwrap();
     let start = || {
         let mut command = Command::new(env::current_exe().unwrap());
-        command.args(["--exact", "an_engine_to_be_killed", "--nocapture"]).env("SWARMLET_TO_BE_KILLED", scratch);
+        command
+            .args(["--exact", "resume::an_engine_to_be_killed", "--nocapture"])
+            .env("SWARMLET_TO_BE_KILLED", scratch);
         Process::start("engine", &mut command, scratch)
     };
     let (mut trusted, kills) = (0, 12);

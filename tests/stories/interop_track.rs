@@ -1,16 +1,14 @@
 //! Stories of strangers who meet by our tracker, over HTTP and over UDP.
 
-mod common;
-
-use common::content::Content;
-use common::http::percent_encode;
-use common::opentracker::Opentracker;
-use common::peers::{Plan, Program};
-use common::swarmlet::Get;
-use common::tools::{Tool, here, say};
-use common::torrent::{Maker, Torrent};
-use common::track::{Track, scraped};
-use common::wait::{PATIENCE, wait_until};
+use crate::common::content::Content;
+use crate::common::http::percent_encode;
+use crate::common::opentracker::Opentracker;
+use crate::common::peers::{Plan, Program};
+use crate::common::swarmlet::Get;
+use crate::common::tools::{Tool, here, say};
+use crate::common::torrent::{Maker, Torrent};
+use crate::common::track::{Track, scraped};
+use crate::common::wait::{PATIENCE, wait_until};
 use std::path::Path;
 
 const KIB: usize = 1024;

@@ -1,15 +1,13 @@
 //! Stories of trackers that misbehave: whatever they answer, `swarmlet get` says what is wrong with them, asks others
 //! meanwhile, and takes what can be taken.
 
-mod common;
-
-use common::content::Content;
-use common::http::Server;
-use common::ports::free_port;
-use common::swarmlet::{Get, Swarmlet};
-use common::torrent::make_with_tiers;
-use common::tracker::Tracker;
-use common::wait::{PATIENCE, wait_until};
+use crate::common::content::Content;
+use crate::common::http::Server;
+use crate::common::ports::free_port;
+use crate::common::swarmlet::{Get, Swarmlet};
+use crate::common::torrent::make_with_tiers;
+use crate::common::tracker::Tracker;
+use crate::common::wait::{PATIENCE, wait_until};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Command, Stdio};

@@ -1,12 +1,10 @@
 //! Stories of `swarmlet make`.
 
-mod common;
-
-use common::bencode::{int, raw};
-use common::content::Content;
-use common::ran::{Ran, swarmlet};
-use common::swarmlet::Get;
-use common::torrent::Torrent;
+use crate::common::bencode::{int, raw};
+use crate::common::content::Content;
+use crate::common::ran::{Ran, swarmlet};
+use crate::common::swarmlet::Get;
+use crate::common::torrent::Torrent;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;

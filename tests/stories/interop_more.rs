@@ -1,17 +1,15 @@
 //! Stories with two more strangers, each with a BitTorrent of its own: rtorrent and lftp. Each fetches from us and gives
 //! to us, introduced by our tracker over HTTP and over UDP; and once more over IPv6.
 
-mod common;
-
-use common::content::Content;
-use common::peers::{Plan, Program};
-use common::ports::has_ipv6;
-use common::swarmlet::Get;
-use common::tools::{here, say};
-use common::torrent::{Maker, Torrent};
-use common::track::Track;
-use common::tracker::Tracker;
-use common::wait::{PATIENCE, wait_until};
+use crate::common::content::Content;
+use crate::common::peers::{Plan, Program};
+use crate::common::ports::has_ipv6;
+use crate::common::swarmlet::Get;
+use crate::common::tools::{here, say};
+use crate::common::torrent::{Maker, Torrent};
+use crate::common::track::Track;
+use crate::common::tracker::Tracker;
+use crate::common::wait::{PATIENCE, wait_until};
 use std::path::Path;
 
 const KIB: usize = 1024;
@@ -49,7 +47,7 @@ fn give_and_take(program: Program, content: &Content, piece_length: usize, url: 
 }
 
 fn wait_for_a_seed(track: &Track, torrent: &Torrent, mut must_run: impl FnMut()) {
-    let target = format!("/scrape?info_hash={}", common::http::percent_encode(&torrent.info_hash));
+    let target = format!("/scrape?info_hash={}", crate::common::http::percent_encode(&torrent.info_hash));
     wait_until("the seed is known", PATIENCE, || {
         must_run();
         track.get(&target).body.windows(13).any(|part| part == b"8:completei1e")

@@ -1,17 +1,15 @@
 //! Stories with strangers: seeders, leechers, makers of torrents and a tracker that nobody here wrote.
 
-mod common;
-
-use common::content::Content;
-use common::opentracker::Opentracker;
-use common::peers::{Peer, Plan, Program};
-use common::ports::has_ipv6;
-use common::swarmlet::Get;
-use common::throttle::Throttle;
-use common::tools::{Tool, here, say};
-use common::torrent::{Maker, Torrent};
-use common::tracker::Tracker;
-use common::wait::{PATIENCE, wait_until};
+use crate::common::content::Content;
+use crate::common::opentracker::Opentracker;
+use crate::common::peers::{Peer, Plan, Program};
+use crate::common::ports::has_ipv6;
+use crate::common::swarmlet::Get;
+use crate::common::throttle::Throttle;
+use crate::common::tools::{Tool, here, say};
+use crate::common::torrent::{Maker, Torrent};
+use crate::common::tracker::Tracker;
+use crate::common::wait::{PATIENCE, wait_until};
 use std::fs;
 use std::path::Path;
 use std::time::Instant;

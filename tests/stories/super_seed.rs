@@ -1,14 +1,12 @@
 //! Stories of a seed that shows each peer one piece at a time (BEP 16).
 
-mod common;
-
-use common::asker::{Asker, BLOCK};
-use common::content::Content;
-use common::peers::{Peer, Plan, Program};
-use common::stage::Stage;
-use common::swarmlet::Swarmlet;
-use common::tools::{here, say};
-use common::wait::PATIENCE;
+use crate::common::asker::{Asker, BLOCK};
+use crate::common::content::Content;
+use crate::common::peers::{Peer, Plan, Program};
+use crate::common::stage::Stage;
+use crate::common::swarmlet::Swarmlet;
+use crate::common::tools::{here, say};
+use crate::common::wait::PATIENCE;
 use std::path::PathBuf;
 use std::time::Instant;
 

@@ -1,14 +1,12 @@
 //! Stories of files of choice: `swarmlet get --files`, `--exclude` and `--list`.
 
-mod common;
-
-use common::content::{Content, damage};
-use common::peers::{Plan, Program};
-use common::stage::Stage;
-use common::swarmlet::Get;
-use common::tools::{Tool, here};
-use common::torrent::Maker;
-use common::wait::{PATIENCE, wait_until};
+use crate::common::content::{Content, damage};
+use crate::common::peers::{Plan, Program};
+use crate::common::stage::Stage;
+use crate::common::swarmlet::Get;
+use crate::common::tools::{Tool, here};
+use crate::common::torrent::Maker;
+use crate::common::wait::{PATIENCE, wait_until};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs::{self, File};

@@ -1,15 +1,13 @@
 //! What `swarmlet make` makes, beside what others make of the same, and given to them.
 
-mod common;
-
-use common::content::Content;
-use common::libtorrent;
-use common::opentracker::Opentracker;
-use common::peers::{Plan, Program};
-use common::ran::swarmlet;
-use common::swarmlet::Get;
-use common::tools::{Tool, here, say};
-use common::torrent::Torrent;
+use crate::common::content::Content;
+use crate::common::libtorrent;
+use crate::common::opentracker::Opentracker;
+use crate::common::peers::{Plan, Program};
+use crate::common::ran::swarmlet;
+use crate::common::swarmlet::Get;
+use crate::common::tools::{Tool, here, say};
+use crate::common::torrent::Torrent;
 use std::fs;
 use std::path::Path;
 use std::process::Command;

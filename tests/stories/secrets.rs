@@ -1,13 +1,11 @@
 //! Passkeys stay secret: whatever is shown, logged or written as JSON holds none. (Of the live screen `screen.rs` tells.)
 
-mod common;
-
-use common::bencode::Value;
-use common::content::Content;
-use common::http::Server;
-use common::swarmlet::{Get, Outcome};
-use common::torrent::Maker;
-use common::wait::{PATIENCE, wait_until};
+use crate::common::bencode::Value;
+use crate::common::content::Content;
+use crate::common::http::Server;
+use crate::common::swarmlet::{Get, Outcome};
+use crate::common::torrent::Maker;
+use crate::common::wait::{PATIENCE, wait_until};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 

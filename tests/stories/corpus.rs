@@ -2,11 +2,9 @@
 //! something done to them. Each is refused with a clear word or read, whatever is asked of it; nothing panics, nothing is
 //! made on the disk, and none takes more memory than twice its size.
 
-mod common;
-
-use common::content::Content;
-use common::ran::{Ran, swarmlet};
-use common::swarmlet::program;
+use crate::common::content::Content;
+use crate::common::ran::{Ran, swarmlet};
+use crate::common::swarmlet::program;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;

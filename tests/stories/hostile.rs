@@ -2,15 +2,15 @@
 //!
 //! The honest are seeds of our own behind slow lines, so that a download lasts for seconds and a ratio means something.
 
-mod common;
-
-use common::content::Content;
-use common::hostile::{BLOCK, Deed, Hostile, Prey, answer_requests, come, handshake, is_closed, message, numbers};
-use common::swarmlet::{Get, Swarmlet};
-use common::throttle::Throttle;
-use common::torrent::{Maker, Torrent};
-use common::tracker::Tracker;
-use common::wait::{PATIENCE, wait_until};
+use crate::common::content::Content;
+use crate::common::hostile::{
+    BLOCK, Deed, Hostile, Prey, answer_requests, come, handshake, is_closed, message, numbers,
+};
+use crate::common::swarmlet::{Get, Swarmlet};
+use crate::common::throttle::Throttle;
+use crate::common::torrent::{Maker, Torrent};
+use crate::common::tracker::Tracker;
+use crate::common::wait::{PATIENCE, wait_until};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};

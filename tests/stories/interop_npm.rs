@@ -1,16 +1,14 @@
 //! Stories with npm's bittorrent-tracker: its client by our tracker, and we by its server, over HTTP and over UDP.
 
-mod common;
-
-use common::content::Content;
-use common::http::{percent_encode, request};
-use common::ports::free_port;
-use common::process::Process;
-use common::swarmlet::Get;
-use common::tools::{Tool, here, npm_tracker, say};
-use common::torrent::Maker;
-use common::track::{Track, query, scraped};
-use common::wait::{PATIENCE, wait_until};
+use crate::common::content::Content;
+use crate::common::http::{percent_encode, request};
+use crate::common::ports::free_port;
+use crate::common::process::Process;
+use crate::common::swarmlet::Get;
+use crate::common::tools::{Tool, here, npm_tracker, say};
+use crate::common::torrent::Maker;
+use crate::common::track::{Track, query, scraped};
+use crate::common::wait::{PATIENCE, wait_until};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
