@@ -20,9 +20,11 @@ all: ## builds the program with all it has
 demo: ## runs a whole swarm on this machine, to be watched (half a minute)
 	$(CARGO) test --locked --test demo
 
+# Stories wait most of the time, so four of them share a processor. RUST_TEST_THREADS=N sets another number.
+test: export RUST_TEST_THREADS ?= $(shell echo $$((4 * $$(nproc))))
 test: ## runs every test, with real peers where they are installed
 	@$(CARGO) test --locked --quiet
-	@echo "test: every story came out as told"
+	@echo "test: all tests passed"
 
 # `make check TESTED=1` leaves the tests out, for who has just run them.
 check: ## what a change must pass: format, lints, documentation, tests
