@@ -17,7 +17,7 @@ fn a_folder(dir: &Path) {
 }
 
 #[test]
-fn what_is_whole_is_said_to_be() {
+fn whole_content_is_reported_as_whole() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path();
     a_folder(dir);
@@ -34,7 +34,7 @@ fn what_is_whole_is_said_to_be() {
 }
 
 #[test]
-fn of_what_is_not_whole_the_pieces_and_bytes_are_told() {
+fn damaged_content_is_reported_with_its_pieces_and_bytes() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path();
     a_folder(dir);
@@ -44,7 +44,7 @@ fn of_what_is_not_whole_the_pieces_and_bytes_are_told() {
     fs::remove_file(dir.join("f/3")).unwrap();
     fs::write(dir.join("f/5/6"), [fs::read(dir.join("f/5/6")).unwrap(), b"more".to_vec()].concat()).unwrap();
     let ran = check(dir, &["f.torrent"]).code(1);
-    // 1 is bytes 0 to 99,999 of the torrent, 2 those to 149,999, 4 those to 219,999; pieces have 16,384.
+    // File 1 is bytes 0 to 99,999 of the torrent, file 2 ends at 149,999, and file 4 at 219,999. A piece has 16,384 bytes.
     let told = "\
 damaged     f/1  pieces 1-2 (bytes 16384-49151)
 damaged     f/2  40000 bytes, expected 50000  pieces 8-9 (bytes 31072-49999)
@@ -75,7 +75,7 @@ f: 0 of 5 files whole; 70.8 %, 156 of 220 KiB
 }
 
 #[test]
-fn several_are_checked_and_one_that_is_not_there_is_told() {
+fn several_torrents_are_checked_and_a_missing_one_is_reported() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path();
     a_folder(dir);
@@ -89,7 +89,7 @@ fn several_are_checked_and_one_that_is_not_there_is_told() {
     check(dir, &["g.torrent", "--dir", "none"]).refused(66, "--dir none: No such file or directory");
     check(dir, &[]).refused(64, "check what?");
     assert!(check(dir, &["--help"]).code(0).text().contains("Examples:"));
-    // Nothing is made or changed by looking.
+    // A check creates and changes nothing.
     fs::remove_dir_all(dir.join("f")).unwrap();
     check(dir, &["f.torrent"]).code(1);
     assert!(!dir.join("f").exists());

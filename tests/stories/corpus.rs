@@ -1,6 +1,6 @@
-//! Damaged torrents: every rule of what a torrent may not be, each broken on purpose, and ten thousand good ones with
-//! something done to them. Each is refused with a clear word or read, whatever is asked of it; nothing panics, nothing is
-//! made on the disk, and none takes more memory than twice its size.
+//! Stories of damaged torrents. Each rule for torrents is broken on purpose, and ten thousand good torrents are mutated.
+//! Every command either reads such a torrent or refuses it with a clear message. Nothing panics, nothing is created on the
+//! disk, and no torrent takes more memory than twice its size.
 
 use crate::common::content::Content;
 use crate::common::ran::{Ran, swarmlet};
@@ -18,13 +18,13 @@ fn with(info: &str) -> Vec<u8> {
     format!("d4:infod{info}ee").into_bytes()
 }
 
-/// A torrent of one file: its name, its length and what comes behind.
+/// A torrent of one file: its name, its length and the keys that follow.
 fn one(name: &[u8], length: &str, behind: &str) -> Vec<u8> {
     let name = [format!("{}:", name.len()).as_bytes(), name].concat();
     [b"d4:infod6:length", length.as_bytes(), b"4:name", &name, behind.as_bytes(), b"ee"].concat()
 }
 
-/// A torrent of a folder with files of one byte at these paths, their components divided by `|`.
+/// A torrent of a folder with one-byte files at these paths. `|` separates the components.
 fn folder(paths: &[&str]) -> Vec<u8> {
     let file = |path: &&str| {
         let names: String = path.split('|').map(|name| format!("{}:{name}", name.len())).collect();
@@ -34,7 +34,7 @@ fn folder(paths: &[&str]) -> Vec<u8> {
     with(&format!("5:filesl{files}e4:name1:n12:piece lengthi16384e{HASH}"))
 }
 
-/// Each with what must be said about it.
+/// Each torrent with words that the message must contain.
 fn refused() -> Vec<(Vec<u8>, &'static str)> {
     let good = "12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaa";
     let pieces = |length: &str, behind: &str| one(b"n", length, behind);
@@ -102,7 +102,7 @@ fn refused() -> Vec<(Vec<u8>, &'static str)> {
 }
 
 #[test]
-fn what_breaks_a_rule_is_refused_by_every_command_and_leaves_nothing() {
+fn a_torrent_that_breaks_a_rule_is_refused_by_every_command_and_leaves_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path();
     let torrent = dir.join("t");
@@ -125,12 +125,12 @@ fn what_breaks_a_rule_is_refused_by_every_command_and_leaves_nothing() {
             );
         }
         assert_eq!(fs::read(&torrent).unwrap(), bytes);
-        assert_eq!(fs::read_dir(dir).unwrap().count(), 1, "something was made");
+        assert_eq!(fs::read_dir(dir).unwrap().count(), 1, "a file was created");
     }
 }
 
 #[test]
-fn what_is_only_odd_is_read_and_shown_so_that_it_harms_nobody() {
+fn an_odd_torrent_is_read_and_shown_without_harm() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path();
     let good = "12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaa";
@@ -145,7 +145,7 @@ fn what_is_only_odd_is_read_and_shown_so_that_it_harms_nobody() {
     assert_eq!(show(one(b"caf\xe9", "i1e", good))["name"], "caf%E9");
     let cased = show(folder(&["A|b", "a|B"]));
     assert!(cased["warnings"][0].as_str().unwrap().contains("one path where upper and lower case are the same"));
-    // What mail and editors add; and what others write where a number belongs.
+    // Mail programs and editors add white space, and some makers write text instead of a number.
     let with_newline = show([one(b"n", "i1e", good), b"\r\n".to_vec()].concat());
     assert_eq!(with_newline["warnings"], serde_json::json!(["white space follows the torrent"]));
     let texts = show(format!("d13:creation date10:17000000004:infod6:lengthi1e4:name1:n{good}7:private1:1ee").into());
@@ -175,7 +175,7 @@ impl Random {
     }
 }
 
-/// What happens to files: bytes turn, are lost, doubled, moved, and numbers are made up.
+/// Damages a torrent: bytes change, are lost, doubled or moved, and numbers are replaced.
 fn mutate(good: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
     let mut bytes = good.to_vec();
     for _ in 0..1 + random.below(4) / 2 {
@@ -194,7 +194,7 @@ fn mutate(good: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
                 bytes.splice(digits..digits + length, numbers[random.below(numbers.len())].bytes());
             }
             6 => drop(bytes.splice(at..end, b"d1:al1:bli0eeee"[..random.below(16)].to_vec())),
-            // Within a name, a URL or a hash: then it may still be read.
+            // A letter, likely within a name, a URL or a hash: then the torrent may still be readable.
             7..=10 => {
                 let letter = bytes[at..].iter().position(u8::is_ascii_alphabetic).map_or(at, |first| at + first);
                 bytes[letter] = *b"/.\0%a\xff\x1b~".get(random.below(8)).unwrap_or(&b'b');
@@ -211,7 +211,7 @@ fn mutate(good: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
     bytes
 }
 
-/// Good torrents, each of another kind.
+/// Good torrents of different kinds.
 fn good_ones(dir: &Path) -> Vec<Vec<u8>> {
     Content::folder("Aishah", &[("1.mp3", 70_000), ("a b/2", 0), ("a b/c/3", 5), ("é/日本", 20_000)]).write_to(dir);
     Content::one_file("one", 50_000).write_to(dir);
@@ -238,7 +238,7 @@ fn good_ones(dir: &Path) -> Vec<Vec<u8>> {
     makes.iter().map(make).collect()
 }
 
-/// The hashes that `show` gives those it can read; every other must be complained about, in one line.
+/// The hashes that `show` prints for the torrents that it can read. Each other one must get one line of complaint.
 fn hashes(dir: &Path, names: &[String]) -> BTreeMap<String, (String, Value)> {
     let ran = on_all(dir, &["show", "--json"], names);
     let told: BTreeMap<String, (String, Value)> = ran
@@ -265,9 +265,9 @@ fn on_all(dir: &Path, command: &[&str], names: &[String]) -> Ran {
 }
 
 #[test]
-fn ten_thousand_torrents_with_something_done_to_them_are_read_or_refused() {
+fn ten_thousand_mutated_torrents_are_read_or_refused() {
     const COUNT: usize = 10_000;
-    /// So many are given to one run of the program.
+    /// The torrents for one run of the program.
     const BATCH: usize = 500;
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path();
@@ -286,20 +286,20 @@ fn ten_thousand_torrents_with_something_done_to_them_are_read_or_refused() {
         read += before.len();
         on_all(&folder, &["link"], &names);
         on_all(&folder, &["check", "--dir", "/proc/self/fdinfo"], &names);
-        // Of those that can be read the rest stays as it is, however odd it is.
+        // An edit leaves everything else in the torrent as it is, even if it is odd.
         on_all(&folder, &["edit", "--quiet", "--comment", "edited"], &names);
         let after = hashes(&folder, &names);
         assert!(before.keys().eq(after.keys()), "other torrents can be read after an edit");
         for (name, (hash, comment)) in &after {
             assert_eq!((hash, comment.as_str()), (&before[name].0, Some("edited")), "{name}");
         }
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), BATCH, "something was made");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), BATCH, "a file was created");
         fs::remove_dir_all(&folder).unwrap();
     }
     assert!((COUNT / 20..COUNT * 19 / 20).contains(&read), "{read} of {COUNT} could be read");
 }
 
-/// Whether our program gives its answer about `torrent`, with this exit code, within so many KiB of address space.
+/// Whether our program shows `torrent` with this exit code within `kib` KiB of address space.
 fn answers_within(dir: &Path, kib: u64, torrent: &str, code: i32) -> bool {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -v \"$1\"; shift; exec \"$@\"", "sh", &kib.to_string()]).arg(program());
@@ -307,7 +307,7 @@ fn answers_within(dir: &Path, kib: u64, torrent: &str, code: i32) -> bool {
     output.status.code() == Some(code)
 }
 
-/// What the program needs for nothing, in KiB: searched for, since it depends on the machine and the build.
+/// The KiB that the program needs for an empty torrent. It depends on the machine and the build, so it is searched for.
 fn enough_for_nothing(dir: &Path) -> u64 {
     fs::write(dir.join("tiny"), b"d4:infod").unwrap();
     let (mut too_little, mut enough) = (1 << 10, 1 << 20);
@@ -320,7 +320,7 @@ fn enough_for_nothing(dir: &Path) -> u64 {
 }
 
 #[test]
-fn what_is_read_takes_no_more_memory_than_twice_its_size_however_many_files_it_has() {
+fn a_torrent_takes_no_more_memory_than_twice_its_size_even_with_many_files() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path();
     let enough = enough_for_nothing(dir);
@@ -333,7 +333,7 @@ fn what_is_read_takes_no_more_memory_than_twice_its_size_however_many_files_it_h
     let path = |names: &[String]| names.iter().map(|name| format!("{}:{name}", name.len())).collect::<String>();
     let photo = |n: usize| format!("d6:lengthi1e4:pathl{}ee", path(&["pictures".into(), format!("{n:05}.jpg")]));
     let short = |n: usize| format!("d6:lengthi1e4:pathl{}ee", path(&[format!("{n:x}")]));
-    // Three times as long once they are escaped.
+    // Names that are three times as long after they are escaped.
     let ugly = |n: usize| format!("d6:lengthi1e4:pathl{}ee", path(&[format!("{}{n}", "\n".repeat(75))]));
     let long =
         |n: usize| format!("d6:lengthi1e4:pathl{}ee", path(&["x".repeat(100), format!("{n} {}", "y".repeat(100))]));
@@ -347,12 +347,12 @@ fn what_is_read_takes_no_more_memory_than_twice_its_size_however_many_files_it_h
         fs::write(dir.join("big"), &bytes).unwrap();
         let allowed = enough + 2 * (bytes.len() as u64 >> 10);
         assert!(answers_within(dir, allowed, "big", 0), "{what}: more than twice its size");
-        assert!(!answers_within(dir, enough + (bytes.len() as u64 >> 10), "big", 0), "{what}: the limit is none");
+        assert!(!answers_within(dir, enough + (bytes.len() as u64 >> 10), "big", 0), "{what}: the limit has no effect");
     }
 }
 
 #[test]
-fn what_is_refused_takes_no_more_memory_than_twice_its_size() {
+fn a_refused_torrent_takes_no_more_memory_than_twice_its_size() {
     const SIZE: usize = 8 << 20;
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path();
@@ -375,6 +375,9 @@ fn what_is_refused_takes_no_more_memory_than_twice_its_size() {
         fs::write(dir.join("big"), &bytes).unwrap();
         let allowed = enough + 2 * (bytes.len() as u64 >> 10);
         assert!(answers_within(dir, allowed, "big", 65), "{what}: more than twice its size");
-        assert!(!answers_within(dir, enough + (bytes.len() as u64 >> 11), "big", 65), "{what}: the limit is none");
+        assert!(
+            !answers_within(dir, enough + (bytes.len() as u64 >> 11), "big", 65),
+            "{what}: the limit has no effect"
+        );
     }
 }

@@ -1,15 +1,17 @@
-//! Stories of disks that fail: full, read-only, away and back; and of files that others touch.
+//! Stories of disks that fail (full, read-only, or removed for a while) and of files that other programs change.
 //!
-//! Small file systems are mounted for them, which root alone may do.
+//! They mount small file systems, which only root may do.
 
 use crate::common::content::Content;
+use crate::common::json;
 use crate::common::process::Process;
 use crate::common::stage::Stage;
 use crate::common::swarmlet::{Get, Swarmlet};
-use crate::common::tools::{Tool, here, say};
+use crate::common::tools::{Tool, here, skip};
 use crate::common::torrent::Maker;
 use crate::common::wait::{PATIENCE, wait_until};
 use crossbeam_channel::Receiver;
+use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -24,24 +26,24 @@ const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 const PIECE: usize = 64 * KIB;
 
-/// A tmpfs of so many bytes; unmounted when dropped.
+/// A mounted file system. It is unmounted when dropped.
 struct Disk {
     at: PathBuf,
 }
 
 impl Disk {
-    /// `None`, said loudly, where nobody may mount: root may, unless it is kept in a container.
+    /// A tmpfs of `size` bytes, or `None` if this user may not mount: then the story is skipped.
     fn mount(at: &Path, size: usize) -> Option<Disk> {
         fs::create_dir_all(at).unwrap();
         let made = mount(&["-t", "tmpfs", "-o", &format!("size={size}"), "swarmlet-test"], at);
         if !made {
-            say("SKIPPED: no file system can be mounted here (root may)");
+            skip("no file system can be mounted here; run as root, in a container that may mount");
         }
         made.then(|| Disk { at: at.into() })
     }
 
-    /// A file system that says it has so many bytes, on a disk that has a quarter of that: what is beyond is taken, and
-    /// lost on its way to the disk. (The disk is told too, to be unmounted behind it.)
+    /// A file system that claims `size` bytes, on a disk that has a quarter of that. It accepts more than fits, and loses it
+    /// on the way to the disk. (The disk is returned too, so that it is unmounted after it.)
     fn mount_lossy(at: &Path, size: usize) -> Option<(Disk, Disk)> {
         let disk = Disk::mount(&at.with_extension("disk"), size / 4)?;
         let image = disk.at.join("image");
@@ -50,7 +52,9 @@ impl Disk {
         let made = Command::new("mkfs.ext4").args(["-q", "-O", "^has_journal"]).arg(&image).output();
         let made = made.is_ok_and(|output| output.status.success()) && mount(&["-o", "loop", image.to_str()?], at);
         if !made {
-            say("SKIPPED: no image of a file system can be made and mounted here");
+            skip(
+                "no image of a file system can be made and mounted here; run as root, with mkfs.ext4 and loop devices",
+            );
         }
         made.then(|| (Disk { at: at.into() }, disk))
     }
@@ -70,7 +74,7 @@ fn mount(options: &[&str], at: &Path) -> bool {
     Command::new("mount").args(options).arg(at).output().is_ok_and(|output| output.status.success())
 }
 
-/// A torrent of so many bytes in the folder "full".
+/// A torrent of `size` bytes in the folder "full".
 fn stage(size: usize) -> Stage {
     Stage::new(Content::folder("full", &[("a/first.bin", size / 2), ("second.bin", size - size / 2)]), PIECE)
 }
@@ -79,32 +83,27 @@ fn get(stage: &Stage, dir: &Path) -> Get {
     stage.get("leecher").in_dir(dir).arg("--json")
 }
 
-type Object = serde_json::Value;
-
-/// The last object of `event` about the torrent `name`, if it was told of.
-fn last(leecher: &Swarmlet, name: &str, event: &str) -> Option<Object> {
-    let told = leecher.stdout();
-    // The last line may be half written.
-    let mut objects = told.lines().filter_map(|line| serde_json::from_str::<Object>(line).ok());
-    objects.rfind(|object| object["event"] == event && object["name"] == name)
+/// The last object of `event` about the torrent `name`, if there is one.
+fn last(leecher: &Swarmlet, name: &str, event: &str) -> Option<Value> {
+    json::about(&leecher.stdout(), name).into_iter().rfind(|object| object["event"] == event)
 }
 
-fn wait_for(leecher: &mut Swarmlet, name: &str, event: &str, wanted: impl Fn(&Object) -> bool) {
+fn wait_for(leecher: &mut Swarmlet, name: &str, event: &str, wanted: impl Fn(&Value) -> bool) {
     wait_until(&format!("{name}: {event}"), PATIENCE, || {
         leecher.must_run();
         last(leecher, name, event).is_some_and(|object| wanted(&object))
     });
 }
 
-fn says(object: &Object, words: &str) -> bool {
+fn says(object: &Value, words: &str) -> bool {
     object["problem"].as_str().is_some_and(|text| text.contains(words))
 }
 
 #[test]
-fn a_full_disk_is_waited_for_while_another_torrent_goes_on() {
+fn a_torrent_waits_for_a_full_disk_while_another_torrent_goes_on() {
     let stage = stage(4 * MIB);
     let dir = stage.path().join("dir");
-    // The disk is mounted where the first torrent goes; the other one lies beside it.
+    // The small disk holds the first torrent; the other one lies beside it.
     let Some(disk) = Disk::mount(&dir.join("full"), 2 * MIB) else { return };
     let other = Content::one_file("other.bin", 30 * PIECE);
     let other_source = stage.path().join("other source");
@@ -112,18 +111,21 @@ fn a_full_disk_is_waited_for_while_another_torrent_goes_on() {
     let _seed = stage.seed();
 
     let mut leecher = get(&stage, &dir).torrent(&other_torrent).start();
-    let short = |object: &Object| object["short"].as_u64().unwrap();
+    let short = |object: &Value| object["short"].as_u64().unwrap();
     wait_for(&mut leecher, "full", "waiting", |object| says(object, "no space left on") && short(object) > 0);
     let waiting = last(&leecher, "full", "waiting").unwrap();
     assert_eq!((&waiting["state"], &waiting["waits_for"]), (&"waiting".into(), &"disk".into()), "{waiting}");
     let lacking = short(&waiting);
-    assert!((2 * MIB as u64..3 * MIB as u64).contains(&lacking), "2 MiB of 4 have room: {lacking} short");
-    // Only now does the other torrent have a seed, which comes to us.
+    assert!(
+        (2 * MIB as u64..3 * MIB as u64).contains(&lacking),
+        "2 MiB of 4 have room, so it is not {lacking} bytes short"
+    );
+    // Only now a seed of the other torrent starts. It connects to us.
     let other_seed = Get::new("other seed", stage.path()).in_dir(&other_source).torrent(&other_torrent).arg("--seed");
     let _other_seed = other_seed.start();
     wait_for(&mut leecher, "other.bin", "complete", |_| true);
     let status = last(&leecher, "full", "status").unwrap();
-    assert!(status["had"].as_u64().unwrap() <= 2 * MIB as u64, "it has more than fits: {status}");
+    assert!(status["had"].as_u64().unwrap() <= 2 * MIB as u64, "it claims more than fits: {status}");
     assert_eq!((&status["state"], &status["waits_for"]), (&"waiting".into(), &"disk".into()));
 
     disk.remount(&format!("size={}", 6 * MIB));
@@ -132,22 +134,22 @@ fn a_full_disk_is_waited_for_while_another_torrent_goes_on() {
     other.assert_same_in(&dir);
 }
 
-/// Whoever set a time for that wants an end, and hears what it was that took so long.
+/// `--stop-timeout` ends the wait, and the message says that the disk was the reason.
 #[test]
-fn a_disk_that_stays_full_is_waited_for_only_as_long_as_the_person_says() {
+fn a_torrent_waits_for_a_full_disk_only_as_long_as_the_user_allows() {
     let stage = stage(4 * MIB);
     let dir = stage.path().join("dir");
     let Some(disk) = Disk::mount(&dir.join("full"), 2 * MIB) else { return };
     let _seed = stage.seed();
     let outcome = get(&stage, &dir).args(&["--stop-timeout", "3"]).start().wait();
     outcome.assert_code(75);
-    let words = format!("given up, no progress for 3 s: waiting for disk: no space left on {}, ", dir.display());
+    let words = format!("no space left on {}, ", dir.display());
     assert!(outcome.stderr.contains(&words) && outcome.stderr.contains(" MiB short"), "{}", outcome.stderr);
     drop(disk);
 }
 
 #[test]
-fn a_disk_that_is_read_only_for_a_while_is_waited_for() {
+fn a_torrent_waits_for_a_disk_that_is_read_only_for_a_while() {
     let stage = stage(2 * MIB);
     let Some(disk) = Disk::mount(&stage.path().join("disk"), 8 * MIB) else { return };
     let get = get(&stage, &disk.at);
@@ -161,7 +163,7 @@ fn a_disk_that_is_read_only_for_a_while_is_waited_for() {
     stage.content.assert_same_in(&disk.at);
 }
 
-/// An engine that saves its state every second, and so learns soon what its disk lost.
+/// An engine that saves its state every second, so that it soon learns about lost writes.
 fn engine(stage: &Stage, dir: &Path) -> (Engine, Receiver<Notice>) {
     let states = Some(Arc::new(StateDir::open(&stage.path().join("states")).unwrap()));
     let config = Config { ports: 0..=0, states, save_every: Duration::from_secs(1), ..Config::default() };
@@ -171,9 +173,9 @@ fn engine(stage: &Stage, dir: &Path) -> (Engine, Receiver<Notice>) {
     (engine, notices)
 }
 
-/// Only who syncs hears of it, and only once: then the pieces that are lost must not be taken for had.
+/// Only a sync reports such a loss, and only once. After that the lost pieces must not count as verified.
 #[test]
-fn what_a_disk_takes_and_loses_is_fetched_once_more_and_not_believed() {
+fn pieces_that_a_disk_accepts_and_loses_are_fetched_again_and_not_trusted() {
     let stage = stage(6 * MIB);
     let Some((mounted, _disk)) = Disk::mount_lossy(&stage.path().join("lossy"), 12 * MIB) else { return };
     let _seed = stage.seed();
@@ -186,8 +188,7 @@ fn what_a_disk_takes_and_loses_is_fetched_once_more_and_not_believed() {
             notice => println!("{notice:?}"),
         }
     };
-    let again = |text: &String| text.ends_with("; what is there is checked again");
-    assert!(waited.len() == 1 && waited.iter().all(again), "once it may have been a disk that was away: {waited:?}");
+    assert_eq!(waited.len(), 1, "the first loss may be a disk that was removed for a while: {waited:?}");
     assert!(problem.starts_with(&format!("can't write {}", mounted.at.display())), "{problem}");
     first.stop();
     while !matches!(notices.recv_timeout(PATIENCE).expect("it stops"), Notice::Stopped(_)) {}
@@ -199,24 +200,24 @@ fn what_a_disk_takes_and_loses_is_fetched_once_more_and_not_believed() {
             notice => println!("{notice:?}"),
         }
     };
-    assert!(had < stage.content.size(), "what the disk does not have is taken for had");
+    assert!(had < stage.content.size(), "lost pieces count as verified");
     second.stop();
     while !matches!(notices.recv_timeout(PATIENCE).expect("it stops"), Notice::Stopped(_)) {}
 }
 
-/// A disk that is pulled out, and put in again with what was on it then.
+/// As if a disk is pulled out and put back with older content.
 #[test]
-fn a_folder_that_is_removed_is_waited_for_and_what_it_has_when_it_is_back_is_used() {
+fn a_torrent_waits_for_a_removed_folder_and_uses_its_content_when_it_is_back() {
     let stage = stage(6 * MIB);
     let _seed = stage.slow_seed(MIB as u64);
     let (dir, kept) = (stage.path().join("dir"), stage.path().join("kept"));
     let mut leecher = get(&stage, &dir).start();
-    let had = |object: &Object| object["had"].as_u64().unwrap();
+    let had = |object: &Value| object["had"].as_u64().unwrap();
     wait_for(&mut leecher, "full", "status", |object| had(object) > MIB as u64);
     copy(&dir, &kept);
     fs::remove_dir_all(&dir).unwrap();
-    let gone = format!("{} is not there", dir.display());
-    wait_for(&mut leecher, "full", "waiting", |object| says(object, &gone));
+    let dir_name = dir.display().to_string();
+    wait_for(&mut leecher, "full", "waiting", |object| says(object, &dir_name));
     fs::rename(&kept, &dir).unwrap();
     wait_for(&mut leecher, "full", "resumed", |object| had(object) > 0);
     leecher.wait().assert_code(0);
@@ -227,23 +228,24 @@ fn copy(from: &Path, to: &Path) {
     assert!(Command::new("cp").arg("-r").args([from, to]).status().unwrap().success());
 }
 
-/// Who asks for what is not there any more lets it be noticed at once.
+/// The first request for the lost part shows that it is gone.
 #[test]
-fn a_file_that_is_cut_while_it_is_served_is_noticed_and_fetched_again() {
+fn a_file_that_is_cut_short_while_it_is_uploaded_is_noticed_and_fetched_again() {
     let stage = stage(2 * MIB);
-    let _seed = stage.seed();
+    // It is slow, so that the other leecher asks for the lost part too.
+    let _seed = stage.slow_seed(MIB as u64 / 4);
     let dir = stage.path().join("dir");
     stage.content.write_to(&dir);
     let get = get(&stage, &dir).arg("--seed");
     let mut seeder = get.start();
-    stage.tracker.wait_for_a_seed(&stage.torrent.info_hash, || seeder.must_run());
     wait_for(&mut seeder, "full", "complete", |_| true);
+    wait_until("both seeds have announced themselves", PATIENCE, || stage.tracker.seeds(&stage.torrent.info_hash) == 2);
     fs::File::options().write(true).open(dir.join("full/second.bin")).unwrap().set_len(5).unwrap();
 
     let other = Get::new("other", stage.path()).torrent(&stage.torrent);
     other.run().assert_code(0);
     stage.content.assert_same_in(&other.dir);
-    wait_for(&mut seeder, "full", "waiting", |object| says(object, "it ends before it should"));
+    wait_for(&mut seeder, "full", "waiting", |object| says(object, "second.bin"));
     wait_until("it is whole again", PATIENCE, || {
         seeder.must_run();
         stage.content.difference_in(&dir).is_none()
@@ -251,9 +253,9 @@ fn a_file_that_is_cut_while_it_is_served_is_noticed_and_fetched_again() {
     seeder.terminate().assert_code(0);
 }
 
-/// A torrent full of tricks, and links planted where its files are to go.
+/// A torrent with difficult names, and symbolic links in the places of its files.
 #[test]
-fn nothing_outside_of_the_folder_is_opened_for_writing() {
+fn no_file_outside_of_the_folder_is_opened_for_writing() {
     if !here(&[Tool::Strace]) {
         return;
     }
@@ -282,14 +284,14 @@ fn nothing_outside_of_the_folder_is_opened_for_writing() {
     let command = get.command();
     strace.arg(command.get_program()).args(command.get_args()).env("XDG_STATE_HOME", &state);
     let status = Process::start("strace", &mut strace, stage.path()).wait(PATIENCE);
-    assert!([Some(73), Some(74)].contains(&status.code()), "links in the way are an error, and a final one: {status}");
+    assert!([Some(73), Some(74)].contains(&status.code()), "symbolic links are a final error: {status}");
 
     let log = fs::read_to_string(log).unwrap();
     let writing = |line: &&str| ["O_WRONLY", "O_RDWR", "O_CREAT"].iter().any(|flag| line.contains(flag));
-    // With -y what was opened stands behind its descriptor: = 7</path>.
+    // With -y strace prints the path after the descriptor: = 7</path>.
     let opened = log.lines().filter(writing).filter_map(|line| line.rsplit_once("= ")?.1.split_once('<'));
     let opened: Vec<&str> = opened.map(|(_, path)| path.trim_end().trim_end_matches('>')).collect();
-    assert!(opened.iter().any(|path| Path::new(path).starts_with(&dir)), "nothing was written at all:\n{log}");
+    assert!(opened.iter().any(|path| Path::new(path).starts_with(&dir)), "no file was written at all:\n{log}");
     for path in opened {
         let path = Path::new(path);
         assert!(path.starts_with(&dir) || path.starts_with(&state), "{} was opened for writing", path.display());

@@ -1,17 +1,21 @@
-//! Stories with ours alone: `swarmlet get` from others of its kind, introduced by a tracker of a few lines.
+//! Stories of `swarmlet get` with peers of its own kind.
 
 use crate::common::bencode::Value;
 use crate::common::content::{Content, damage};
+use crate::common::hostile::{Deed, Hostile, Prey};
 use crate::common::http::Server;
+use crate::common::json;
 use crate::common::ports::free_port;
+use crate::common::proc;
 use crate::common::stage::Stage;
 use crate::common::swarmlet::Get;
 use crate::common::torrent::Maker;
 use crate::common::tracker::Announce;
 use crate::common::wait::{PATIENCE, wait_until};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::Ipv4Addr;
+use std::os::unix::fs::MetadataExt;
 
 const KIB: usize = 1024;
 const PIECE: usize = 64 * KIB;
@@ -20,11 +24,11 @@ fn a_file(size: usize) -> Content {
     Content::one_file("a file.bin", size)
 }
 
-/// What the leecher told the tracker, first and last.
+/// The first and the last announce of the leecher.
 fn first_and_last_announce(stage: &Stage, get: &Get) -> (Announce, Announce) {
     let all = stage.announces_from(get);
     let first = all.first().expect("the leecher announced itself").clone();
-    (first, all.last().expect("there is a first").clone())
+    (first, all.last().expect("there is a first one").clone())
 }
 
 #[test]
@@ -43,7 +47,7 @@ fn two_leechers_fetch_from_one_seed() {
     for get in &gets {
         let all = stage.announces_from(get);
         let events: Vec<&str> = all.iter().map(|announce| announce.event.as_str()).filter(|e| !e.is_empty()).collect();
-        assert_eq!(events, ["started", "completed", "stopped"], "what the tracker heard from {}", get.port);
+        assert_eq!(events, ["started", "completed", "stopped"], "the events of {}", get.port);
         assert_eq!(all[0].left, stage.content.size());
         assert_eq!(all[all.len() - 1].left, 0);
     }
@@ -59,17 +63,27 @@ fn a_tree_with_empty_files_arrives_whole() {
 }
 
 #[test]
-fn pieces_may_be_asked_for_in_order() {
-    let stage = Stage::new(a_file(3 * 1024 * KIB), PIECE);
-    let _seed = stage.seed();
-    let get = stage.get("leecher").arg("--sequential");
-    get.run().assert_code(0);
-    stage.content.assert_same_in(&get.dir);
+fn sequential_requests_pieces_in_order() {
+    let stage = Stage::new(a_file(48 * PIECE), PIECE);
+    let seed = Hostile::start(Deed::Serves, &Prey::of(&stage, PIECE), &stage.tracker);
+    // The pieces, in the order of their first requests.
+    let fetch = |name: &str, options: &[&str]| {
+        let (before, get) = (seed.asked().len(), stage.get(name).args(options));
+        get.run().assert_code(0);
+        stage.content.assert_same_in(&get.dir);
+        let mut pieces: Vec<u32> = seed.asked()[before..].iter().map(|(piece, _)| *piece).collect();
+        let mut seen = BTreeSet::new();
+        pieces.retain(|piece| seen.insert(*piece));
+        pieces
+    };
+    let in_order: Vec<u32> = (0..48).collect();
+    assert_eq!(fetch("in order", &["--sequential"]), in_order);
+    assert_ne!(fetch("in any order", &[]), in_order, "without the option the order is random");
 }
 
-/// Every byte is there, only the empty files are not: nobody else has to be asked for those.
+/// Only the empty files are missing, and no peer is needed for those.
 #[test]
-fn content_that_is_there_needs_no_peer() {
+fn complete_content_needs_no_peer() {
     let stage = Stage::new(Content::tree("tree"), PIECE);
     let get = stage.get("whole");
     stage.content.without_empty_files().write_to(&get.dir);
@@ -84,7 +98,7 @@ fn content_that_is_there_needs_no_peer() {
 }
 
 #[test]
-fn of_half_the_content_only_the_other_half_is_fetched() {
+fn if_half_of_the_content_exists_only_the_other_half_is_fetched() {
     let size = 64 * PIECE;
     let stage = Stage::new(a_file(size), PIECE);
     let _seed = stage.seed();
@@ -97,18 +111,18 @@ fn of_half_the_content_only_the_other_half_is_fetched() {
 
     stage.content.assert_same_in(&get.dir);
     let (first, last) = first_and_last_announce(&stage, &get);
-    assert_eq!(first.left, size as u64 / 2, "it did not use what was there");
-    assert_eq!((last.left, last.downloaded), (0, size as u64 / 2), "it fetched what it had");
+    assert_eq!(first.left, size as u64 / 2, "it did not use the existing half");
+    assert_eq!((last.left, last.downloaded), (0, size as u64 / 2), "it fetched bytes that it had");
 }
 
 #[test]
-fn wrong_content_is_fetched_again_and_only_that() {
+fn only_wrong_pieces_are_fetched_again() {
     let stage = Stage::new(a_file(64 * PIECE), PIECE);
     let _seed = stage.seed();
     let get = stage.get("damaged");
     let file = stage.content.write_to(&get.dir);
     damage(&file, 7 * PIECE + 5, 1);
-    damage(&file, 31 * PIECE - 10, 20); // on both sides of a border between pieces
+    damage(&file, 31 * PIECE - 10, 20); // in two neighbouring pieces
 
     get.run().assert_code(0);
 
@@ -140,7 +154,7 @@ fn several_torrents_share_a_port() {
 }
 
 #[test]
-fn a_torrent_may_come_by_standard_input() {
+fn a_torrent_can_be_read_from_standard_input() {
     let stage = Stage::new(a_file(1024 * KIB), PIECE);
     let _seed = stage.seed();
     let get = Get::new("leecher", stage.path()).arg("-").stdin(fs::read(&stage.torrent.file).unwrap());
@@ -149,7 +163,7 @@ fn a_torrent_may_come_by_standard_input() {
 }
 
 #[test]
-fn a_torrent_may_come_by_http() {
+fn a_torrent_can_be_fetched_by_http() {
     let stage = Stage::new(a_file(1024 * KIB), PIECE);
     let _seed = stage.seed();
     let bytes = fs::read(&stage.torrent.file).unwrap();
@@ -162,22 +176,21 @@ fn a_torrent_may_come_by_http() {
 }
 
 #[test]
-fn json_is_one_object_a_line() {
+fn json_output_is_one_object_a_line() {
     let stage = Stage::new(a_file(2 * 1024 * KIB), PIECE);
     let _seed = stage.seed();
     let get = stage.get("leecher").arg("--json");
     let outcome = get.run();
     outcome.assert_code(0);
     stage.content.assert_same_in(&get.dir);
-    assert!(outcome.stdout.lines().count() > 0, "it said nothing on standard output");
-    for line in outcome.stdout.lines() {
-        let value: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e} in {line}"));
-        assert!(value.is_object(), "not an object: {line}");
+    assert!(outcome.stdout.ends_with("}\n"), "the last line is not complete");
+    for value in json::objects(&outcome.stdout) {
+        assert!(value.is_object(), "not an object: {value}");
     }
 }
 
 #[test]
-fn quiet_says_nothing_when_all_is_well() {
+fn quiet_prints_nothing_without_an_error() {
     let stage = Stage::new(a_file(1024 * KIB), PIECE);
     let _seed = stage.seed();
     let get = stage.get("leecher").arg("--quiet");
@@ -186,40 +199,92 @@ fn quiet_says_nothing_when_all_is_well() {
     assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("", ""));
 }
 
-/// It may be something else that somebody wants to keep. Nothing is left to do then, for who would go on seeding too.
+/// It may be another file that the user wants to keep. The run ends, even with --seed, because nothing is left to do.
 #[test]
-fn a_file_that_is_too_long_is_left_as_it_is_and_named() {
+fn a_file_that_is_too_long_is_reported_and_stays_as_it_is() {
     let stage = Stage::new(a_file(PIECE), PIECE);
     let get = stage.get("leecher").arg("--seed");
     let (file, other) = (get.dir.join("a file.bin"), vec![7; PIECE + 1]);
     fs::write(&file, &other).unwrap();
     let outcome = get.run();
     outcome.assert_refused(73);
-    assert!(outcome.stderr.contains("it has 65537 bytes, but the torrent says 65536"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("65537 bytes"), "{}", outcome.stderr);
     assert!(fs::read(&file).unwrap() == other);
 }
 
-/// `--max_peers` is `--max-peers`: nobody should have to remember which.
+/// `--max_peers` means `--max-peers`, so that nobody has to remember the difference.
 #[test]
-fn options_may_be_spelled_with_an_underscore() {
-    let stage = Stage::new(a_file(1024 * KIB), PIECE);
-    let _seed = stage.seed();
-    let get = stage.get("leecher").arg("--max_peers").arg("5");
-    get.run().assert_code(0);
-    stage.content.assert_same_in(&get.dir);
+fn an_option_with_an_underscore_has_its_effect() {
+    let stage = Stage::new(a_file(PIECE), PIECE);
+    let _seeds = [Deed::NeverUnchokes; 6].map(|deed| Hostile::start(deed, &Prey::of(&stage, PIECE), &stage.tracker));
+    let mut leecher = stage.get("leecher").args(&["--json", "--max_peers", "2"]).start();
+    let counts =
+        |text: &str| -> Vec<u64> { json::objects(text).iter().filter_map(|object| object["peers"].as_u64()).collect() };
+    wait_until("it had two peers for three reports", PATIENCE, || {
+        leecher.must_run();
+        counts(&leecher.stdout()).iter().filter(|count| **count == 2).count() >= 3
+    });
+    let outcome = leecher.terminate();
+    outcome.assert_code(75);
+    let counts = counts(&outcome.stdout);
+    assert!(counts.iter().all(|count| *count <= 2), "more than two of six peers: {counts:?}");
 }
 
 #[test]
-fn preallocated_content_arrives_in_little_memory() {
-    let stage = Stage::new(a_file(4 * 1024 * KIB), PIECE);
-    let _seed = stage.seed();
-    let get = stage.get("leecher").arg("--preallocate").arg("--memory").arg("1");
-    get.run().assert_code(0);
-    stage.content.assert_same_in(&get.dir);
+fn preallocate_reserves_the_whole_file_before_content_arrives() {
+    let stage = Stage::new(a_file(8 * 1024 * KIB), PIECE);
+    let (_seed, line) = stage.slow_seed(512 * KIB as u64);
+    let (get, other) = (stage.get("leecher").arg("--preallocate"), stage.get("other"));
+    let allocated = |get: &Get| fs::metadata(get.dir.join("a file.bin")).map_or(0, |file| file.blocks() * 512);
+    let (mut leecher, _other) = (get.start(), other.start());
+    wait_until("both have begun", PATIENCE, || {
+        leecher.must_run();
+        allocated(&get) > 0 && allocated(&other) > 0
+    });
+    assert!(line.passed() < stage.content.size() / 2, "too much has come to see a difference");
+    assert!(allocated(&get) >= stage.content.size(), "only {} bytes are allocated", allocated(&get));
+    assert!(allocated(&other) < stage.content.size(), "all is allocated without the option too");
 }
 
 #[test]
-fn a_torrent_of_one_empty_file_is_whole_at_once() {
+fn content_larger_than_the_memory_limit_arrives_in_little_memory() {
+    let stage = Stage::new(a_file(64 * 1024 * KIB), PIECE);
+    let _seed = stage.seed();
+    let get = stage.get("leecher").args(&["--json", "--seed", "--memory", "1"]);
+    let mut leecher = get.start();
+    wait_until("it is complete", PATIENCE, || {
+        leecher.must_run();
+        json::first(&leecher.stdout(), "complete").is_some()
+    });
+    let peak = proc::status(leecher.id(), "VmHWM");
+    assert!(peak < 24 * 1024, "{peak} KiB");
+    leecher.terminate().assert_code(0);
+    stage.content.assert_same_in(&get.dir);
+}
+
+/// Peers that unchoke and never send show how much is requested at once.
+#[test]
+fn memory_limits_the_bytes_that_are_requested_at_once() {
+    let stage = Stage::new(a_file(128 * PIECE), PIECE);
+    let prey = Prey::of(&stage, PIECE);
+    let requested = |name: &str, options: &[&str]| {
+        let peers = [Deed::NeverSends; 20].map(|deed| Hostile::start(deed, &prey, &stage.tracker));
+        let mut leecher = stage.get(name).args(&["--json"]).args(options).start();
+        wait_until("it has requested blocks from all peers that it may", PATIENCE, || {
+            leecher.must_run();
+            json::last(&leecher.stdout(), "status").is_some_and(|status| status["peers"] == 20)
+        });
+        let bytes = peers.iter().map(|peer| peer.asked().len() * 16 * KIB).sum::<usize>();
+        leecher.terminate().assert_code(75);
+        println!("{name}: {bytes}");
+        bytes
+    };
+    let (little, much) = (requested("little", &["--memory", "1"]), requested("much", &["--memory", "64"]));
+    assert!(little <= 1024 * KIB && much > 1024 * KIB, "{little} bytes with 1 MiB, {much} with 64 MiB");
+}
+
+#[test]
+fn a_torrent_of_one_empty_file_is_complete_at_once() {
     let stage = Stage::new(a_file(0), PIECE);
     let get = stage.get("leecher");
     get.run().assert_code(0);
@@ -227,7 +292,7 @@ fn a_torrent_of_one_empty_file_is_whole_at_once() {
 }
 
 #[test]
-fn a_seed_goes_on_until_it_is_told_to_end() {
+fn a_seed_goes_on_until_it_is_interrupted() {
     let stage = Stage::new(a_file(1024 * KIB), PIECE);
     let seed = stage.seed();
     for name in ["one", "after the other"] {
@@ -237,12 +302,12 @@ fn a_seed_goes_on_until_it_is_told_to_end() {
     }
     seed.interrupt().assert_code(0);
     let last = stage.tracker.announces(&stage.torrent.info_hash).pop().unwrap();
-    assert_eq!(last.event, "stopped", "the tracker still believes in it");
+    assert_eq!(last.event, "stopped", "the tracker still counts it");
     assert_eq!(stage.tracker.seeds(&stage.torrent.info_hash), 0);
 }
 
 #[test]
-fn interrupted_it_says_so_and_goes_on_where_it_was() {
+fn an_interrupted_run_says_so_and_the_next_one_continues() {
     let stage = Stage::new(a_file(16 * PIECE), PIECE);
     let get = stage.get("leecher");
     let content = stage.content.write_to(&get.dir);
@@ -298,14 +363,14 @@ fn no_such_torrent_is_66() {
 }
 
 #[test]
-fn a_url_that_nobody_serves_is_69() {
+fn a_url_without_a_server_is_69() {
     let scratch = tempfile::tempdir().unwrap();
     let get = Get::new("leecher", scratch.path()).arg(format!("http://127.0.0.1:{}/a.torrent", free_port()));
     get.run().assert_refused(69);
 }
 
 #[test]
-fn a_folder_that_cannot_be_is_73() {
+fn a_folder_that_cannot_be_created_is_73() {
     let stage = Stage::new(a_file(PIECE), PIECE);
     let in_the_way = stage.path().join("in the way");
     fs::write(&in_the_way, "a file").unwrap();
