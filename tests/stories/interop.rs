@@ -1,4 +1,4 @@
-//! Stories with strangers: seeders, leechers, makers of torrents and a tracker that nobody here wrote.
+//! Stories with programs by other people: seeds, leechers, makers of torrents and a tracker.
 
 use crate::common::content::Content;
 use crate::common::opentracker::Opentracker;
@@ -6,7 +6,7 @@ use crate::common::peers::{Peer, Plan, Program};
 use crate::common::ports::has_ipv6;
 use crate::common::swarmlet::Get;
 use crate::common::throttle::Throttle;
-use crate::common::tools::{Tool, here, say};
+use crate::common::tools::{Tool, here, say, skip};
 use crate::common::torrent::{Maker, Torrent};
 use crate::common::tracker::Tracker;
 use crate::common::wait::{PATIENCE, wait_until};
@@ -17,12 +17,12 @@ use std::time::Instant;
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
-/// A file that is no whole number of pieces or blocks.
+/// A file whose size is not a multiple of pieces or blocks.
 fn a_file(mib: usize) -> Content {
     Content::one_file("a file.bin", mib * MIB + 12_345)
 }
 
-/// Every program seeds; opentracker introduces; we fetch `content` in a torrent by `maker`.
+/// `seeder` seeds, and we fetch `content` with a torrent by `maker`. The tracker is opentracker.
 fn fetch_from(seeder: Program, maker: Maker, content: &Content, piece_length: usize) {
     let tools: Vec<Tool> = [seeder.tool(), Tool::Opentracker].into_iter().chain(maker.tool()).collect();
     if !here(&tools) {
@@ -44,7 +44,7 @@ fn fetch_from(seeder: Program, maker: Maker, content: &Content, piece_length: us
     told(&format!("from {}, torrent by {maker:?}", seeder.version()), content, begin);
 }
 
-/// Says what was done, since a story of real peers is worth as much as the peers that took part.
+/// Prints the versions of the peers and the time.
 fn told(what: &str, content: &Content, begin: Instant) {
     let mib = content.size() as f64 / MIB as f64;
     say(&format!("{mib:.1} MiB {what}, in {:.1} s", begin.elapsed().as_secs_f64()));
@@ -109,11 +109,10 @@ fn japanese_names_by_transmission_create_and_libtorrent() {
     fetch_from(Program::Libtorrent, Maker::Libtorrent, &Content::japanese(), 32 * KIB);
 }
 
-/// Three slow seeders. transmission looks whom to unchoke each 10 s only, so it may come in late: then it has to be
-/// faster than the others to get a part at all, and so slow that it leaves them theirs when it comes in at once.
-/// Either way whoever uses all three gets a sixth or more from each.
+/// Three slow seeds. transmission decides only every 10 s which peers to unchoke, so it may begin late. Its rate is high
+/// enough for a part even then, and low enough to leave the others their parts if it begins at once.
 #[test]
-fn from_all_three_at_once_each_sends_a_fair_part() {
+fn three_seeds_at_once_each_send_a_fair_part() {
     if !here(&[Tool::Aria2, Tool::Transmission, Tool::Libtorrent, Tool::Opentracker, Tool::Mktorrent]) {
         return;
     }
@@ -141,7 +140,7 @@ fn from_all_three_at_once_each_sends_a_fair_part() {
 }
 
 #[test]
-fn an_announce_url_with_a_passkey_is_kept_as_it_is() {
+fn the_query_of_an_announce_url_is_kept() {
     if !here(&[Tool::Libtorrent]) {
         return;
     }
@@ -162,13 +161,16 @@ fn an_announce_url_with_a_passkey_is_kept_as_it_is() {
     assert!(!ours.is_empty(), "the leecher never announced itself");
     for announce in ours {
         let target = &announce.target;
-        assert!(target.starts_with("/announce?passkey=s3cr3t%2Fkey&user=7&"), "the URL's own query was lost: {target}");
+        assert!(
+            target.starts_with("/announce?passkey=s3cr3t%2Fkey&user=7&"),
+            "the query of the URL was lost: {target}"
+        );
         assert_eq!(target.matches('?').count(), 1, "two queries: {target}");
     }
 }
 
 #[test]
-fn opentracker_introduces_behind_a_passkey() {
+fn opentracker_works_with_a_passkey() {
     if !here(&[Tool::Aria2, Tool::Opentracker, Tool::TransmissionCreate]) {
         return;
     }
@@ -187,7 +189,7 @@ fn opentracker_introduces_behind_a_passkey() {
     content.assert_same_in(&get.dir);
 }
 
-/// Over ::1, introduced by our own tracker: Debian's opentracker is built for IPv4.
+/// Over ::1. The tracker is ours, because opentracker in Debian has no IPv6.
 fn fetch_over_ipv6_from(seeder: Program) {
     if !here(&[seeder.tool()]) || !ipv6_is_here() {
         return;
@@ -211,7 +213,7 @@ fn fetch_over_ipv6_from(seeder: Program) {
 fn ipv6_is_here() -> bool {
     let here = has_ipv6();
     if !here {
-        say("SKIPPED: this machine has no ::1");
+        skip("this machine has no ::1");
     }
     here
 }
@@ -231,7 +233,7 @@ fn over_ipv6_from_libtorrent() {
     fetch_over_ipv6_from(Program::Libtorrent);
 }
 
-/// The other way round: we have the content, `leecher` fetches it from us alone.
+/// The other direction: we seed, and `leecher` fetches from us only.
 fn give_to(leecher: Program, maker: Maker, content: &Content, piece_length: usize) {
     let tools: Vec<Tool> = [leecher.tool(), Tool::Opentracker].into_iter().chain(maker.tool()).collect();
     if !here(&tools) {
@@ -279,7 +281,7 @@ fn libtorrent_fetches_a_tree_in_pieces_of_50_000_bytes_from_us() {
 }
 
 #[test]
-fn half_a_download_of_aria2_is_gone_on_with() {
+fn a_download_that_aria2_began_is_continued() {
     if !here(&[Tool::Aria2]) {
         return;
     }
@@ -295,12 +297,12 @@ fn half_a_download_of_aria2_is_gone_on_with() {
     tracker.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
     let copy = scratch.path().join("copy");
     let mut aria2 = Plan::fetch(Program::Aria2, &torrent, &copy, scratch.path()).start();
-    wait_until("aria2 has a half", PATIENCE, || {
+    wait_until("aria2 has half of it", PATIENCE, || {
         aria2.must_run();
         line.passed() >= content.size() / 2
     });
     aria2.interrupt();
-    let control = fs::read(copy.join("a file.bin.aria2")).expect("aria2 left its notes");
+    let control = fs::read(copy.join("a file.bin.aria2")).expect("aria2 left its control file");
     let passed = line.passed();
 
     let begin = Instant::now();
@@ -309,9 +311,9 @@ fn half_a_download_of_aria2_is_gone_on_with() {
 
     content.assert_same_in(&copy);
     let had = outcome.json("checked")["had"].as_u64().unwrap();
-    assert!(had > content.size() / 4, "it used only {had} bytes of aria2's");
+    assert!(had > content.size() / 4, "it used only {had} bytes of the download by aria2");
     let came = line.passed() - passed;
-    assert!(came < content.size() - had + MIB as u64, "{came} bytes came, though {had} were there");
-    assert_eq!(fs::read(copy.join("a file.bin.aria2")).unwrap(), control, "aria2's notes are its own");
+    assert!(came < content.size() - had + MIB as u64, "{came} bytes came, though {had} existed");
+    assert_eq!(fs::read(copy.join("a file.bin.aria2")).unwrap(), control, "the control file of aria2 changed");
     told(&format!("of which {} % from {}", had * 100 / content.size(), Program::Aria2.version()), &content, begin);
 }

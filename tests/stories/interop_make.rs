@@ -1,4 +1,4 @@
-//! What `swarmlet make` makes, beside what others make of the same, and given to them.
+//! Stories of torrents by `swarmlet make`, compared with those by other makers, and used by other peers.
 
 use crate::common::content::Content;
 use crate::common::libtorrent;
@@ -14,9 +14,9 @@ use std::process::Command;
 
 const KIB: usize = 1024;
 
-/// A tree that depends on `seed` alone: nested, with spaces and UTF-8. Names begin with a number, so that all makers put
-/// them in one order: transmission's is without regard to case, and has `é` before `a`. In one of five trees a folder's
-/// name is the beginning of others': there imdl has another order, see [`sorts_as_imdl`].
+/// A tree that depends only on `seed`: nested, with spaces and UTF-8. Names begin with a number, so that all makers sort
+/// them alike (transmission ignores case, and sorts `é` before `a`). In one of five trees the name of a folder is a prefix
+/// of others; there imdl sorts otherwise, see [`sorts_as_imdl`].
 fn tree(seed: usize) -> Content {
     let name = format!("tree {seed}");
     if seed % 10 == 9 {
@@ -69,8 +69,8 @@ fn with_libtorrent(dir: &Path, name: &str, power: usize) -> [u8; 20] {
     Torrent::read(&dir.join("lt.torrent")).info_hash
 }
 
-/// It writes `private` though it be 0, as nobody else does: so all that it makes here is private. And it leaves empty
-/// files out without a word.
+/// It writes `private` even if it is 0, so all torrents that it makes here are private. It leaves out empty files without
+/// a warning.
 fn transmission(dir: &Path, name: &str, power: usize) -> [u8; 20] {
     let kib = ((1 << power) / KIB).to_string();
     run(Command::new("transmission-create").current_dir(dir).args([
@@ -86,7 +86,7 @@ fn transmission(dir: &Path, name: &str, power: usize) -> [u8; 20] {
     Torrent::read(&dir.join("tr.torrent")).info_hash
 }
 
-/// imdl leaves no key out that says something, as we do; `--sort-by path` is its default.
+/// It writes the same keys as we do. `--sort-by path` is its default.
 fn imdl(dir: &Path, name: &str, power: usize) -> [u8; 20] {
     let length = (1usize << power).to_string();
     let rest = ["--input", name, "--output", "imdl.torrent"];
@@ -94,8 +94,8 @@ fn imdl(dir: &Path, name: &str, power: usize) -> [u8; 20] {
     Torrent::read(&dir.join("imdl.torrent")).info_hash
 }
 
-/// imdl sorts by the components of paths (`01/z`, `01 b/a`), and nobody else does: mktorrent, transmission and we compare
-/// them byte by byte (`01 b/a`, `01/z`).
+/// Only imdl sorts by the components of paths (`01/z`, `01 b/a`). mktorrent, transmission and swarmlet compare paths byte
+/// by byte (`01 b/a`, `01/z`).
 fn sorts_as_imdl(content: &Content) -> bool {
     let mut paths: Vec<&str> = content.files.iter().map(|(path, _)| path.as_deref().unwrap_or_default()).collect();
     paths.sort_unstable();
@@ -103,7 +103,7 @@ fn sorts_as_imdl(content: &Content) -> bool {
 }
 
 #[test]
-fn thirty_trees_have_the_info_hash_that_others_give_them() {
+fn thirty_trees_get_the_info_hash_that_other_makers_give_them() {
     if !here(&[Tool::Mktorrent, Tool::TransmissionCreate, Tool::Libtorrent]) {
         return;
     }
@@ -140,7 +140,7 @@ fn many() -> Content {
 }
 
 #[test]
-fn ten_thousand_files_have_the_info_hash_that_others_give_them() {
+fn ten_thousand_files_get_the_info_hash_that_other_makers_give_them() {
     if !here(&[Tool::Mktorrent, Tool::TransmissionCreate, Tool::Libtorrent]) {
         return;
     }
@@ -153,8 +153,8 @@ fn ten_thousand_files_have_the_info_hash_that_others_give_them() {
     assert_eq!(ours(dir, &["-l", "15", "-p", "many"]), transmission(dir, "many", 15));
 }
 
-/// `program` checks `content` against our torrent of it, seeds it, and gives it to us.
-fn taken_by(program: Program, content: &Content, options: &[&str]) {
+/// `program` checks `content` against a torrent of ours, seeds it, and uploads it to us.
+fn accepted_by(program: Program, content: &Content, options: &[&str]) {
     if !here(&[program.tool(), Tool::Opentracker]) {
         return;
     }
@@ -171,26 +171,26 @@ fn taken_by(program: Program, content: &Content, options: &[&str]) {
     let get = Get::new("leecher", scratch.path()).torrent(&torrent);
     get.run().assert_code(0);
     content.assert_same_in(&get.dir);
-    say(&format!("{} takes what we make", program.tool().version()));
+    say(&format!("{} accepts our torrents", program.tool().version()));
 }
 
 #[test]
-fn aria2_takes_what_we_make() {
-    taken_by(Program::Aria2, &Content::tree("tree"), &["--webseed", "http://127.0.0.1:1/", "-c", "日本"]);
+fn aria2_accepts_our_torrents() {
+    accepted_by(Program::Aria2, &Content::tree("tree"), &["--webseed", "http://127.0.0.1:1/", "-c", "日本"]);
 }
 
 #[test]
-fn transmission_takes_what_we_make() {
-    taken_by(Program::Transmission, &Content::japanese(), &["--node", "127.0.0.1:1", "-s", "source"]);
+fn transmission_accepts_our_torrents() {
+    accepted_by(Program::Transmission, &Content::japanese(), &["--node", "127.0.0.1:1", "-s", "source"]);
 }
 
 #[test]
-fn libtorrent_takes_what_we_make_with_padding() {
-    taken_by(Program::Libtorrent, &Content::tree("tree"), &["--pad", "-l", "64K"]);
+fn libtorrent_accepts_our_torrents_with_padding() {
+    accepted_by(Program::Libtorrent, &Content::tree("tree"), &["--pad", "-l", "64K"]);
 }
 
 #[test]
-fn imdl_gives_the_same_info_hash_and_takes_what_we_make_as_we_do_what_it_makes() {
+fn imdl_gives_the_same_info_hash_and_each_accepts_torrents_of_the_other() {
     if !here(&[Tool::Imdl]) {
         return;
     }
@@ -206,7 +206,7 @@ fn imdl_gives_the_same_info_hash_and_takes_what_we_make_as_we_do_what_it_makes()
             assert_eq!(hash, imdl(dir, name, power), "tree {seed}");
             same += 1;
         } else {
-            assert_ne!(hash, imdl(dir, name, power), "imdl has changed its order: compare tree {seed} as well");
+            assert_ne!(hash, imdl(dir, name, power), "imdl has changed its order, so tree {seed} can be compared too");
             others += 1;
         }
         let torrent = |act: &[&str]| run(Command::new("imdl").current_dir(dir).arg("torrent").args(act));
@@ -222,7 +222,7 @@ fn imdl_gives_the_same_info_hash_and_takes_what_we_make_as_we_do_what_it_makes()
 }
 
 #[test]
-fn imdl_and_we_come_to_the_same_for_ten_thousand_files() {
+fn imdl_gives_ten_thousand_files_the_same_info_hash() {
     if !here(&[Tool::Imdl]) {
         return;
     }

@@ -1,26 +1,26 @@
-//! Stories with two more strangers, each with a BitTorrent of its own: rtorrent and lftp. Each fetches from us and gives
-//! to us, introduced by our tracker over HTTP and over UDP; and once more over IPv6.
+//! Stories with rtorrent and lftp, which have their own BitTorrent code. Each fetches from us and uploads to us, with our
+//! tracker over HTTP and over UDP, and over IPv6.
 
 use crate::common::content::Content;
 use crate::common::peers::{Plan, Program};
 use crate::common::ports::has_ipv6;
 use crate::common::swarmlet::Get;
-use crate::common::tools::{here, say};
+use crate::common::tools::{here, say, skip};
 use crate::common::torrent::{Maker, Torrent};
 use crate::common::track::Track;
 use crate::common::tracker::Tracker;
-use crate::common::wait::{PATIENCE, wait_until};
+use crate::common::wait::PATIENCE;
 use std::path::Path;
 
 const KIB: usize = 1024;
 
-/// We fetch `content` from `program`, and it fetches from us. `url` is of our tracker.
+/// We fetch `content` from `program`, and it fetches from us. `url` is the one of our tracker.
 fn give_and_take(program: Program, content: &Content, piece_length: usize, url: fn(&Track) -> String) {
     if !here(&[program.tool()]) {
         return;
     }
     let scratch = tempfile::tempdir().unwrap();
-    // Each way has a tracker of its own, so that nobody hears of who has left without goodbye.
+    // Each direction has its own tracker, so that no peer is told of one that left without a last announce.
     let [one, other] = ["taken", "given"].map(|name| scratch.path().join(name));
     for dir in [&one, &other] {
         std::fs::create_dir(dir).unwrap();
@@ -30,7 +30,7 @@ fn give_and_take(program: Program, content: &Content, piece_length: usize, url: 
     let source = one.join("source");
     let torrent = Maker::Ours.make(content, &source, piece_length, &url(&track));
     let mut seed = Plan::seed(program, &torrent, &source, &one).start();
-    wait_for_a_seed(&track, &torrent, || seed.must_run());
+    track.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
     let get = Get::new("leecher", &one).torrent(&torrent);
     get.run().assert_code(0);
     content.assert_same_in(&get.dir);
@@ -39,19 +39,11 @@ fn give_and_take(program: Program, content: &Content, piece_length: usize, url: 
     let source = other.join("source");
     let torrent = Maker::Ours.make(content, &source, piece_length, &url(&track));
     let mut seed = Get::seed("seed", &other, &source).torrent(&torrent).start();
-    wait_for_a_seed(&track, &torrent, || seed.must_run());
+    track.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
     fetched_by(program, &torrent, content, &other, false);
     seed.terminate().assert_code(0);
     content.assert_same_in(&source);
-    say(&format!("we took from and gave to {} by our tracker, {}", program.version(), &url(&track)[..4]));
-}
-
-fn wait_for_a_seed(track: &Track, torrent: &Torrent, mut must_run: impl FnMut()) {
-    let target = format!("/scrape?info_hash={}", crate::common::http::percent_encode(&torrent.info_hash));
-    wait_until("the seed is known", PATIENCE, || {
-        must_run();
-        track.get(&target).body.windows(13).any(|part| part == b"8:completei1e")
-    });
+    say(&format!("fetched from and uploaded to {} with our tracker, {}", program.version(), &url(&track)[..4]));
 }
 
 fn fetched_by(program: Program, torrent: &Torrent, content: &Content, scratch: &Path, ipv6: bool) {
@@ -62,13 +54,13 @@ fn fetched_by(program: Program, torrent: &Torrent, content: &Content, scratch: &
     content.assert_same_in(&copy);
 }
 
-/// Both ways over ::1.
+/// Both directions over ::1.
 fn give_and_take_over_ipv6(program: Program) {
     if !here(&[program.tool()]) {
         return;
     }
     if !has_ipv6() {
-        return say("SKIPPED: this machine has no ::1");
+        return skip("this machine has no ::1");
     }
     let content = a_file();
     for gives in [true, false] {
@@ -88,45 +80,45 @@ fn give_and_take_over_ipv6(program: Program) {
             fetched_by(program, &torrent, &content, scratch.path(), true);
         }
     }
-    say(&format!("we took from and gave to {} over IPv6", program.version()));
+    say(&format!("fetched from and uploaded to {} over IPv6", program.version()));
 }
 
-/// A file that is no whole number of pieces or blocks.
+/// A file whose size is not a multiple of pieces or blocks.
 fn a_file() -> Content {
     Content::one_file("a file.bin", 10_000 * KIB + 12_345)
 }
 
-/// In pieces that are no whole number of blocks.
+/// Files for pieces that are not a multiple of blocks. (lftp writes no empty files.)
 fn a_tree() -> Content {
     Content::tree("tree").without_empty_files()
 }
 
 #[test]
-fn rtorrent_and_a_file() {
+fn rtorrent_gives_and_takes_a_file() {
     give_and_take(Program::Rtorrent, &a_file(), 1024 * KIB, Track::url);
 }
 
 #[test]
-fn rtorrent_and_a_tree_in_pieces_of_50_000_bytes_over_udp() {
+fn rtorrent_gives_and_takes_a_tree_in_pieces_of_50_000_bytes_over_udp() {
     give_and_take(Program::Rtorrent, &a_tree(), 50_000, Track::udp_url);
 }
 
 #[test]
-fn rtorrent_over_ipv6() {
+fn rtorrent_gives_and_takes_over_ipv6() {
     give_and_take_over_ipv6(Program::Rtorrent);
 }
 
 #[test]
-fn lftp_and_a_file() {
+fn lftp_gives_and_takes_a_file() {
     give_and_take(Program::Lftp, &a_file(), 1024 * KIB, Track::url);
 }
 
 #[test]
-fn lftp_and_a_tree_in_pieces_of_50_000_bytes_over_udp() {
+fn lftp_gives_and_takes_a_tree_in_pieces_of_50_000_bytes_over_udp() {
     give_and_take(Program::Lftp, &a_tree(), 50_000, Track::udp_url);
 }
 
 #[test]
-fn lftp_over_ipv6() {
+fn lftp_gives_and_takes_over_ipv6() {
     give_and_take_over_ipv6(Program::Lftp);
 }

@@ -1,7 +1,7 @@
-//! Stories with npm's bittorrent-tracker: its client by our tracker, and we by its server, over HTTP and over UDP.
+//! Stories with bittorrent-tracker from npm: its client with our tracker, and our client with its server, over HTTP and UDP.
 
 use crate::common::content::Content;
-use crate::common::http::{percent_encode, request};
+use crate::common::http::request;
 use crate::common::ports::free_port;
 use crate::common::process::Process;
 use crate::common::swarmlet::Get;
@@ -13,39 +13,35 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 const KIB: usize = 1024;
-/// That of the script.
+/// The info-hash that the script uses.
 const HASH: [u8; 20] = [0xab; 20];
 
 #[test]
-fn its_client_works_with_our_tracker() {
+fn the_client_of_npm_works_with_our_tracker() {
     if !here(&[Tool::NpmTracker]) {
         return;
     }
     let scratch = tempfile::tempdir().unwrap();
     let track = Track::on_free_port(scratch.path()).start();
     for url in [track.url(), track.udp_url()] {
-        // One that completed its download, and left; and one that still loads.
+        // One peer completed its download and left, another still downloads.
         track.get(&query(HASH, 1001, 0, "&event=completed"));
         track.get(&query(HASH, 1001, 0, "&event=stopped"));
         track.get(&query(HASH, 1002, 5, ""));
-        let before = scraped(&track.get(&scrape()).body, &HASH);
+        let before = scraped(&track.scrape(&HASH), &HASH);
         let mut client = Process::start("npm", npm_tracker().args(["ask", &url]), scratch.path());
         assert!(client.wait(PATIENCE).success(), "{}{}", client.stdout(), client.stderr());
         let said = client.stdout();
         let [_, _, completed] = before;
         assert!(said.contains("announce 1 1\n") && said.contains("peer 127.0.0.1:1002\n"), "{said}");
         assert!(said.contains(&format!("scrape 1 1 {completed}\n")), "{said}");
-        assert_eq!(scraped(&track.get(&scrape()).body, &HASH), before, "it said goodbye");
+        assert_eq!(scraped(&track.scrape(&HASH), &HASH), before, "its last announce was ignored");
         say(&format!("{} works with our tracker at {url}", Tool::NpmTracker.version()));
     }
 }
 
-fn scrape() -> String {
-    format!("/scrape?info_hash={}", percent_encode(&HASH))
-}
-
 #[test]
-fn we_meet_by_its_server() {
+fn our_peers_meet_through_the_server_of_npm() {
     if !here(&[Tool::NpmTracker]) {
         return;
     }
@@ -67,7 +63,7 @@ fn we_meet(url: &str, scratch: &Path) {
     let source = scratch.join("source");
     let torrent = Maker::Ours.make(&content, &source, 64 * KIB, url);
     let mut seed = Get::new("seed", scratch).in_dir(&source).torrent(&torrent).args(&["--seed", "--json"]).start();
-    // It counts us only when the first announce is answered: by the scrape that follows, over UDP, or by the answer.
+    // It counts the seed only after its first announce. Then a scrape (over UDP) or the next reply shows the count.
     wait_until("the seed is known", PATIENCE, || {
         seed.must_run();
         seed.stdout().contains("\"swarm_seeds\":1")
@@ -75,5 +71,5 @@ fn we_meet(url: &str, scratch: &Path) {
     let get = Get::new("leecher", scratch).torrent(&torrent);
     get.run().assert_code(0);
     content.assert_same_in(&get.dir);
-    say(&format!("we met by {} at {url}", Tool::NpmTracker.version()));
+    say(&format!("our peers met through {} at {url}", Tool::NpmTracker.version()));
 }

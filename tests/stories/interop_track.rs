@@ -1,19 +1,19 @@
-//! Stories of strangers who meet by our tracker, over HTTP and over UDP.
+//! Stories of programs by other people that find each other, and us, through a tracker over HTTP and over UDP.
 
 use crate::common::content::Content;
-use crate::common::http::percent_encode;
+use crate::common::json;
 use crate::common::opentracker::Opentracker;
 use crate::common::peers::{Plan, Program};
 use crate::common::swarmlet::Get;
 use crate::common::tools::{Tool, here, say};
 use crate::common::torrent::{Maker, Torrent};
-use crate::common::track::{Track, scraped};
+use crate::common::track::Track;
 use crate::common::wait::{PATIENCE, wait_until};
 use std::path::Path;
 
 const KIB: usize = 1024;
 
-/// `seeder` and `leecher` know nothing of each other but what our tracker at `url` tells them.
+/// `seeder` and `leecher` find each other only through our tracker at `url`.
 fn meet(seeder: Program, leecher: Program, url: fn(&Track) -> String) {
     if !here(&[seeder.tool(), leecher.tool()]) {
         return;
@@ -24,28 +24,17 @@ fn meet(seeder: Program, leecher: Program, url: fn(&Track) -> String) {
     let source = scratch.path().join("source");
     let torrent = Maker::Ours.make(&content, &source, 64 * KIB, &url(&track));
     let mut seed = Plan::seed(seeder, &torrent, &source, scratch.path()).start();
-    let counts = || {
-        let reply = track.get(&format!("/scrape?info_hash={}", percent_encode(&torrent.info_hash))).body;
-        if reply.windows(20).any(|part| part == torrent.info_hash) {
-            scraped(&reply, &torrent.info_hash)
-        } else {
-            [0; 3]
-        }
-    };
-    wait_until("the seed is known", PATIENCE, || {
-        seed.must_run();
-        counts()[0] == 1
-    });
+    track.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
     let dir = scratch.path().join("copy");
     std::fs::create_dir(&dir).unwrap();
     let plan = Plan::fetch(leecher, &torrent, &dir, scratch.path());
     plan.start().wait_until_fetched(PATIENCE);
     content.assert_same_in(&dir);
     let scheme = url(&track)[..4].to_string();
-    say(&format!("{} met {} by our tracker, {scheme}", leecher.version(), seeder.version()));
+    say(&format!("{} met {} through our tracker, {scheme}", leecher.version(), seeder.version()));
 }
 
-/// The same, and ours is the leecher.
+/// The same with our own leecher.
 fn meets_us(seeder: Program, url: fn(&Track) -> String) {
     if !here(&[seeder.tool()]) {
         return;
@@ -56,15 +45,11 @@ fn meets_us(seeder: Program, url: fn(&Track) -> String) {
     let source = scratch.path().join("source");
     let torrent = Maker::Ours.make(&content, &source, 64 * KIB, &url(&track));
     let mut seed = Plan::seed(seeder, &torrent, &source, scratch.path()).start();
-    wait_until("the seed is known", PATIENCE, || {
-        seed.must_run();
-        let reply = track.get(&format!("/scrape?info_hash={}", percent_encode(&torrent.info_hash))).body;
-        reply.windows(13).any(|part| part == b"8:completei1e")
-    });
+    track.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
     let get = Get::new("leecher", scratch.path()).torrent(&torrent);
     get.run().assert_code(0);
     content.assert_same_in(&get.dir);
-    say(&format!("we met {} by our tracker", seeder.version()));
+    say(&format!("we met {} through our tracker", seeder.version()));
 }
 
 #[test]
@@ -91,17 +76,17 @@ fn transmission_is_found_over_udp() {
 }
 
 #[test]
-fn strangers_meet_us() {
+fn we_meet_other_programs_through_our_tracker() {
     for seeder in Program::ALL {
         meets_us(seeder, Track::url);
         meets_us(seeder, Track::udp_url);
     }
 }
 
-/// How the whole swarm stands, as a tracker counts: over UDP an announce has no place for completed downloads, and a scrape
-/// brings them.
+/// The counts come from the tracker. Over UDP the reply to an announce has no count of completed downloads, so a scrape
+/// brings it.
 #[test]
-fn the_swarm_s_counts_are_shown() {
+fn the_counts_of_the_swarm_are_shown() {
     let scratch = tempfile::tempdir().unwrap();
     let content = Content::one_file("a file.bin", 300 * KIB);
     let source = scratch.path().join("source");
@@ -120,25 +105,22 @@ fn the_swarm_s_counts_are_shown() {
     }
 }
 
-/// One fetches, then another waits beside the first seed: it hears of a seed and of one download that was completed.
+/// One peer fetches. After that another seed must show one seed and one completed download.
 fn counts_are_shown(what: &str, torrent: &Torrent, source: &Path) {
     let scratch = tempfile::tempdir().unwrap();
     let _seed = Get::new("seed", scratch.path()).in_dir(source).torrent(torrent).arg("--seed").start();
     Get::new("leecher", scratch.path()).torrent(torrent).run().assert_code(0);
     let other = Get::new("other", scratch.path()).in_dir(source).torrent(torrent).args(&["--seed", "--json"]).start();
-    let mut last = String::new();
+    let mut last = serde_json::Value::Null;
     wait_until("the counts are known", PATIENCE, || {
-        last = other.stdout().lines().rfind(|line| line.contains("\"status\"")).unwrap_or("{}").into();
-        // A line may be half written.
-        let status: serde_json::Value = serde_json::from_str(&last).unwrap_or_default();
-        status["swarm_completed"] == 1 && status["swarm_seeds"].as_u64() >= Some(1) && status["swarm_leechers"] == 0
+        last = json::last(&other.stdout(), "status").unwrap_or_default();
+        last["swarm_completed"] == 1 && last["swarm_seeds"].as_u64() >= Some(1) && last["swarm_leechers"] == 0
     });
     say(&format!("{what}: {last}"));
 }
 
-/// The tracker of others, over UDP: what our client says there is understood.
 #[test]
-fn we_meet_by_opentracker_over_udp() {
+fn our_peers_meet_through_opentracker_over_udp() {
     if !here(&[Tool::Opentracker]) {
         return;
     }
@@ -154,6 +136,6 @@ fn we_meet_by_opentracker_over_udp() {
     get.run().assert_code(0);
     content.assert_same_in(&get.dir);
     seed.terminate().assert_code(0);
-    assert_eq!(tracker.seeds(&torrent), 0, "nobody is left");
-    say("we met by opentracker, over UDP");
+    assert_eq!(tracker.seeds(&torrent), 0, "the last announce of the seed was ignored");
+    say("our peers met through opentracker over UDP");
 }
