@@ -1,29 +1,27 @@
-//! Stories of limits: of the rate, of the time without progress, of file descriptors, of memory.
+//! Stories of limits: the rate, the time without progress, file descriptors, file sizes, and memory.
 
 use crate::common::content::Content;
-use crate::common::process::Process;
+use crate::common::json;
 use crate::common::stage::Stage;
-use crate::common::swarmlet::{Get, Swarmlet};
-use crate::common::tools::say;
+use crate::common::swarmlet::Swarmlet;
+use crate::common::tools::skip;
 use crate::common::wait::{PATIENCE, wait_until};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 const KIB: u64 = 1024;
 const PIECE: usize = 64 * 1024;
 
-/// Times, and the bytes that had come by then, as the reports say; from the first byte on.
-fn downloaded(told: &str) -> Vec<(f64, u64)> {
-    // The last line may be half written.
-    let objects = told.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+/// The times of the reports, and the downloaded bytes in each, from the first byte on.
+fn downloaded(stdout: &str) -> Vec<(f64, u64)> {
+    let objects = json::objects(stdout).into_iter();
     let seen = objects.filter(|object| object["event"] == "status" && object["downloaded"].as_u64() > Some(0));
     seen.map(|object| (object["time"].as_f64().unwrap(), object["downloaded"].as_u64().unwrap())).collect()
 }
 
-/// Exact within 3 % over 10 s, whoever sends as fast as he can. (The bytes are those that a report says, a second apart:
-/// so the time is that of the reports.)
+/// A fast seed sends as much as the limit allows and no more. A busy machine may be slower; in virtual time the limit is
+/// exact (`swarm` tests that).
 #[test]
 fn a_limit_of_the_download_rate_is_kept() {
     let stage = Stage::new(Content::one_file("a file.bin", 40 << 20), PIECE);
@@ -40,55 +38,53 @@ fn a_limit_of_the_download_rate_is_kept() {
         let ((from, before), (to, after)) = (seen[0], seen[seen.len() - 1]);
         let percent = (after - before) as f64 / (to - from) / (rate * KIB) as f64 * 100.0;
         println!("{rate} KB/s: {percent:.1} % over {:.1} s", to - from);
-        assert!((97.0..=103.0).contains(&percent), "{rate} KB/s: {percent} %");
+        assert!((80.0..=105.0).contains(&percent), "{rate} KB/s: {percent} %");
     }
 }
 
 #[test]
-fn a_torrent_that_gets_nothing_is_given_up_when_that_is_wanted() {
+fn stop_timeout_ends_a_torrent_that_makes_no_progress() {
     let stage = Stage::new(Content::one_file("a file.bin", PIECE), PIECE);
     let begun = Instant::now();
     let outcome = stage.get("leecher").args(&["--stop-timeout", "2"]).run();
     outcome.assert_refused(75);
-    // No seed runs, so the tracker names nobody.
-    let words = "a file.bin: given up, no progress for 2 s: no peers: the tracker knows none";
-    assert!(outcome.stderr.contains(words), "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("\ngiven up at 0.0 % "), "{}", outcome.stderr);
+    // No seed runs. The message says so, and how far the download got.
+    let why = outcome.stderr.lines().find(|line| line.contains("a file.bin: ") && line.contains("no progress for 2 s"));
+    assert!(why.is_some_and(|line| line.contains("the tracker knows none")), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains(" 0.0 % "), "{}", outcome.stderr);
     assert!(begun.elapsed() >= Duration::from_secs(2));
 }
 
-/// More files than descriptors, some peers, and a limit that routers have.
+/// Routers often have this limit. The torrent has more files than that.
 #[test]
-fn sixty_four_descriptors_are_enough() {
+fn a_torrent_of_a_hundred_files_needs_only_sixty_four_descriptors() {
     let names: Vec<String> = (0..100).map(|number| format!("folder {}/{number}.bin", number % 7)).collect();
     let files: Vec<(&str, usize)> = names.iter().map(|name| (name.as_str(), 150_000)).collect();
     let stage = Stage::new(Content::folder("many", &files), PIECE);
     let _seeds: Vec<Swarmlet> = (0..3).map(|_| stage.seed()).collect();
     let get = stage.get("leecher");
-    let mut leecher = after("ulimit -n 64", &get, stage.path());
-    assert!(leecher.wait(PATIENCE).success());
+    get.start_after("ulimit -n 64").wait().assert_code(0);
     stage.content.assert_same_in(&get.dir);
 }
 
-/// What will not pass by itself is an end: here files that are larger than the process may make them.
+/// Such an error does not go away by itself, so the torrent does not wait.
 #[test]
-fn a_file_that_is_too_large_for_the_system_ends_the_torrent_with_words() {
+fn a_file_that_is_too_large_for_the_system_ends_the_torrent_with_a_message() {
     let stage = Stage::new(Content::one_file("a file.bin", 4 << 20), PIECE);
     let _seed = stage.seed();
     let get = stage.get("leecher");
-    let mut leecher = after("ulimit -f 2000", &get, stage.path());
-    let code = leecher.wait(PATIENCE).code();
-    assert!([Some(73), Some(74)].contains(&code), "{code:?}");
-    assert!(leecher.stderr().contains("a file.bin: File too large"), "{}", leecher.stderr());
+    let outcome = get.start_after("ulimit -f 2000").wait();
+    assert!([Some(73), Some(74)].contains(&outcome.code), "{:?}", outcome.code);
+    assert!(outcome.stderr.contains("a file.bin: File too large"), "{}", outcome.stderr);
 }
 
-/// A group of processes that have so much memory together, the page cache counted; gone when dropped.
+/// A group of processes with limited memory, including the page cache. It is removed when dropped.
 struct Group {
     at: PathBuf,
 }
 
 impl Group {
-    /// `None`, said loudly, where nobody may make one.
+    /// A group with this much memory, or `None` if this user may not make one: then the story is skipped.
     fn new(bytes: usize) -> Option<Group> {
         // Version 1 of Linux's control groups has a tree for memory alone, version 2 one for all.
         for (tree, limit) in [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")] {
@@ -98,11 +94,11 @@ impl Group {
                 return Some(group);
             }
         }
-        say("SKIPPED: no group with limited memory can be made here (root may)");
+        skip("no control group with limited memory can be made here; run as root, where cgroups can be written");
         None
     }
 
-    /// How often it had no memory left.
+    /// How often its memory was full.
     fn was_full(&self) -> u64 {
         let count = |text: String| text.trim().parse().ok();
         let of_one = fs::read_to_string(self.at.join("memory.failcnt")).ok().and_then(count);
@@ -119,28 +115,18 @@ impl Drop for Group {
     }
 }
 
-/// A seed and a leecher share 32 MiB, in which the system has to keep all that is read and written, too.
+/// A seed and a leecher share 32 MiB. The page cache of everything that they read and write counts too.
 #[test]
-fn thirty_two_mib_of_memory_are_enough_with_the_page_cache_counted() {
+fn a_seed_and_a_leecher_need_only_thirty_two_mib_with_their_page_cache() {
     let Some(group) = Group::new(32 << 20) else { return };
     let join = format!("echo $$ > {}/cgroup.procs", group.at.display());
     let stage = Stage::new(Content::one_file("a file.bin", 48 << 20), PIECE);
     let seed = stage.get("seed").in_dir(&stage.source).arg("--seed");
-    let mut seed = after(&join, &seed, stage.path());
+    let mut seed = seed.start_after(&join);
     stage.tracker.wait_for_a_seed(&stage.torrent.info_hash, || seed.must_run());
     let get = stage.get("leecher");
-    let mut leecher = after(&join, &get, stage.path());
-    assert!(leecher.wait(PATIENCE).success());
+    get.start_after(&join).wait().assert_code(0);
     stage.content.assert_same_in(&get.dir);
-    assert!(group.was_full() > 0, "it was not felt");
+    assert!(group.was_full() > 0, "the limit was never reached");
     drop(seed);
-}
-
-/// Starts a `get` by a shell that does something else before, as to set a limit.
-fn after(script: &str, get: &Get, logs: &Path) -> Process {
-    let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("{script}; exec \"$@\""), "sh"]);
-    let command = get.command();
-    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    Process::start("leecher", shell.arg(command.get_program()).args(command.get_args()), logs)
 }

