@@ -116,6 +116,16 @@ pub fn skip(reason: &str) {
     say(&line);
 }
 
+/// Whether `unshare` (of util-linux) can give a process these namespaces. If not, the story is skipped (see [`skip`]).
+pub fn can_unshare(options: &[&str]) -> bool {
+    let output = Command::new("unshare").args(options).arg("true").output();
+    let can = output.is_ok_and(|output| output.status.success());
+    if !can {
+        skip(&format!("unshare {} does not work here", options.join(" ")));
+    }
+    can
+}
+
 /// Those of `tools` that are not installed: the program, and how to install it.
 pub fn missing(tools: &[Tool]) -> Vec<(&'static str, &'static str)> {
     tools.iter().filter(|tool| !tool.is_here()).map(|tool| tool.program_and_source()).collect()

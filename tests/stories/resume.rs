@@ -1,7 +1,8 @@
-//! Stories of runs that end too early and of those after them: nothing is read or fetched twice that need not be, and
-//! no wrong byte is ever taken for right.
+//! Stories of runs that end early and of the runs after them: nothing is read or fetched twice without need, and no wrong
+//! byte ever counts as right.
 
 use crate::common::content::{Content, damage};
+use crate::common::json;
 use crate::common::process::Process;
 use crate::common::stage::Stage;
 use crate::common::swarmlet::{Get, Outcome, Swarmlet};
@@ -28,24 +29,24 @@ fn json_get(stage: &Stage, name: &str) -> Get {
     stage.get(name).arg("--json")
 }
 
-/// The states of this story.
+/// The saved states of this story.
 fn states(stage: &Stage) -> Vec<PathBuf> {
     let entries = fs::read_dir(stage.path().join("state/swarmlet")).unwrap();
     entries.map(|entry| entry.unwrap().path()).collect()
 }
 
-/// Runs `get` until a part of the content has passed `line`, and then ends it by `end`.
+/// Runs `get` until `part` bytes have passed `line`, and then ends it with `end`.
 fn a_part(get: &Get, line: &Throttle, part: u64, end: impl Fn(Swarmlet) -> Outcome) -> Outcome {
     let mut leecher = get.start();
     let until = line.passed() + part;
-    wait_until("a part has come", PATIENCE, || {
+    wait_until("a part has arrived", PATIENCE, || {
         leecher.must_run();
         line.passed() >= until
     });
     end(leecher)
 }
 
-/// What of the content a run found, and what it read for that.
+/// The bytes that a run found at its start, and the bytes that it read for that.
 fn found(outcome: &Outcome) -> (u64, u64) {
     let checked = outcome.json("checked");
     (checked["had"].as_u64().unwrap(), checked["hashed"].as_u64().unwrap())
@@ -56,7 +57,7 @@ fn a_file(size: usize) -> Content {
 }
 
 #[test]
-fn a_run_that_is_told_to_end_is_gone_on_with_where_it_was_and_nothing_is_read() {
+fn a_run_continues_where_the_last_one_ended_and_reads_nothing() {
     let stage = Stage::new(a_file(12 * MIB + 77), PIECE);
     let (_seed, line) = stage.slow_seed(6 * MIB as u64);
     let get = json_get(&stage, "leecher");
@@ -65,7 +66,7 @@ fn a_run_that_is_told_to_end_is_gone_on_with_where_it_was_and_nothing_is_read() 
     for end in ends {
         let outcome = a_part(&get, &line, 2 * MIB as u64, end);
         outcome.assert_code(75);
-        assert_eq!(found(&outcome), (had, 0), "what there was, and what was read for that");
+        assert_eq!(found(&outcome), (had, 0), "the bytes that were found, and the bytes read for that");
         had = outcome.json("stopped")["had"].as_u64().unwrap();
         assert!(had > MIB as u64, "it has only {had} bytes");
         let announces = stage.announces_from(&get);
@@ -79,20 +80,16 @@ fn a_run_that_is_told_to_end_is_gone_on_with_where_it_was_and_nothing_is_read() 
 }
 
 #[test]
-fn whole_content_is_not_read_again_unless_it_is_asked_for() {
+fn complete_content_is_read_again_only_with_check() {
     let stage = Stage::new(Content::tree("tree"), PIECE);
     let (_seed, _line) = stage.slow_seed(1 << 30);
     let get = json_get(&stage, "leecher");
     get.run().assert_code(0);
     let whole = (stage.content.size(), 0);
     assert_eq!(found(&get.run()), whole);
-    // The seed was whole from the start: that is remembered too.
+    // The seed was complete from the start. That is saved too.
     let get = json_get(&stage, "seed again").in_dir(&stage.source);
-    assert_eq!(
-        found(&get.run()),
-        (stage.content.size(), stage.content.size()),
-        "nobody knows yet of this folder's content"
-    );
+    assert_eq!(found(&get.run()), (stage.content.size(), stage.content.size()), "no state describes this folder yet");
     assert_eq!(found(&get.run()), whole);
     assert_eq!(states(&stage).len(), 2, "a state for each folder: {:?}", states(&stage));
     let get = get.arg("--check");
@@ -100,14 +97,14 @@ fn whole_content_is_not_read_again_unless_it_is_asked_for() {
 }
 
 #[test]
-fn a_file_that_somebody_changed_is_noticed_and_only_that_one_is_read() {
+fn a_changed_file_is_noticed_and_only_that_one_is_read() {
     let stage = Stage::new(Content::folder("folder", &[("a", 20 * PIECE), ("b", 10 * PIECE), ("c", 5 * PIECE)]), PIECE);
     let (_seed, line) = stage.slow_seed(1 << 30);
     let get = json_get(&stage, "leecher");
     get.run().assert_code(0);
     let (size, piece) = (stage.content.size(), PIECE as u64);
 
-    // The same size, another time.
+    // The same size, another modification time.
     damage(&get.dir.join("folder/b"), 3 * PIECE + 5, 1);
     let outcome = get.run();
     outcome.assert_code(0);
@@ -130,16 +127,16 @@ fn a_file_that_somebody_changed_is_noticed_and_only_that_one_is_read() {
 }
 
 #[test]
-fn a_damaged_state_is_refused_with_a_word_and_everything_checked() {
+fn a_damaged_state_is_reported_and_everything_is_checked() {
     let stage = Stage::new(a_file(2 * MIB), PIECE);
     let (_seed, _line) = stage.slow_seed(1 << 30);
     let get = json_get(&stage, "leecher");
     get.run().assert_code(0);
     let states = states(&stage);
-    // The path of the folder stands in it.
+    // It holds the path of the folder.
     let is_its = |path: &&PathBuf| fs::read(path).unwrap().windows(7).any(|window| window == b"leecher");
     let state = states.iter().find(is_its).unwrap();
-    // One bit less than all pieces, or nothing but zeros, as after a power cut.
+    // One bit is flipped, or everything is zero, as after a power cut.
     let whole = fs::read(state).unwrap();
     let mut other = whole.clone();
     let at = other.windows(6).position(|window| window == b"4:have").unwrap();
@@ -150,12 +147,12 @@ fn a_damaged_state_is_refused_with_a_word_and_everything_checked() {
         outcome.assert_code(0);
         assert_eq!(found(&outcome), (stage.content.size(), stage.content.size()));
         assert!(outcome.stderr.contains("warning: can't use the state"), "{}", outcome.stderr);
-        assert_eq!(found(&get.run()), (stage.content.size(), 0), "a good one took its place");
+        assert_eq!(found(&get.run()), (stage.content.size(), 0), "a good state replaced it");
     }
 }
 
 #[test]
-fn where_no_state_can_be_kept_a_warning_is_all() {
+fn a_state_that_cannot_be_saved_is_only_a_warning() {
     let stage = Stage::new(a_file(2 * MIB), PIECE);
     let (_seed, _line) = stage.slow_seed(1 << 30);
     let in_the_way = stage.path().join("a plain file");
@@ -167,46 +164,40 @@ fn where_no_state_can_be_kept_a_warning_is_all() {
     assert_eq!(outcome.stderr.matches("warning").count(), 1, "{}", outcome.stderr);
     assert!(outcome.stderr.contains("a plain file/below"), "{}", outcome.stderr);
 
-    // It was there, but is not any more when something is to be saved.
+    // The folder exists at first, but not when the state is saved.
     let states = stage.path().join("states");
     let mut leecher = json_get(&stage, "another").arg("--seed").arg("--state").arg(&states).start();
-    wait_until("it is whole", PATIENCE, || {
+    wait_until("it is complete", PATIENCE, || {
         leecher.must_run();
         leecher.stdout().contains(r#""event":"complete""#)
     });
     fs::remove_dir_all(&states).unwrap();
     let outcome = leecher.terminate();
     outcome.assert_code(0);
-    assert_eq!(outcome.stderr.matches("warning: can't save states").count(), 1, "{}", outcome.stderr);
+    assert_eq!(outcome.stderr.matches("warning").count(), 1, "{}", outcome.stderr);
 }
 
-/// Under nohup a terminal that is closed is nobody's business.
+/// As under nohup: the run survives its terminal.
 #[test]
-fn a_hang_up_that_is_ignored_stays_ignored() {
+fn a_hang_up_signal_stays_ignored_under_nohup() {
     let stage = Stage::new(a_file(2 * MIB), PIECE);
     let get = json_get(&stage, "leecher");
-    let plain = get.command();
-    let mut command = Command::new("sh");
-    command.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(plain.get_program()).args(plain.get_args());
-    command.env("XDG_STATE_HOME", stage.path().join("state"));
-    let mut process = Process::start("leecher", &mut command, stage.path());
+    let mut leecher = get.start_after("trap '' HUP");
     let heard = || stage.announces_from(&get).len();
     wait_until("it announces itself", PATIENCE, || heard() > 0);
-    let told = |process: &Process| process.stdout().matches(r#""event":"status""#).count();
-    let before = told(&process);
-    process.signal(Signal::HUP);
-    wait_until("it goes on", PATIENCE, || {
-        process.must_run();
-        told(&process) > before + 2
+    let reports = |leecher: &Swarmlet| json::objects(&leecher.stdout()).len();
+    let before = reports(&leecher);
+    leecher.signal(Signal::HUP);
+    wait_until("it continues", PATIENCE, || {
+        leecher.must_run();
+        reports(&leecher) > before + 2
     });
-    process.signal(Signal::TERM);
-    assert_eq!(process.wait(PATIENCE).code(), Some(75));
+    leecher.terminate().assert_code(75);
     let announces = stage.announces_from(&get);
     assert_eq!(announces.last().unwrap().event, "stopped");
 }
 
-/// A run with kills at random: kills, and between them ends that save a state, at which the next one must not believe
-/// too much. The seed of the randomness is told; `SWARMLET_SEED=` repeats it.
+/// Random numbers. The seed is printed; `SWARMLET_SEED=` repeats a run.
 fn random() -> Rng {
     let given = env::var("SWARMLET_SEED").ok().and_then(|text| text.parse().ok());
     let seed = given.unwrap_or_else(|| u64::from(std::process::id()));
@@ -214,27 +205,29 @@ fn random() -> Rng {
     Rng::new(seed)
 }
 
-/// `SWARMLET_KILLS=100 cargo test --test stories kills -- --nocapture` makes it a hundred. Checking what is there takes
-/// long then in a build for tests: name another one with `SWARMLET_BIN=target/release/swarmlet`.
+/// The run is killed at random moments. Some runs between end normally and save a state, which must not claim too much.
+///
+/// `SWARMLET_KILLS=100 cargo test --test stories kills -- --nocapture` makes it a hundred kills. The checks take long then;
+/// `SWARMLET_BIN=target/release/swarmlet` names a faster build.
 #[test]
 fn ten_kills_cost_little_and_do_no_harm() {
     let kills = env::var("SWARMLET_KILLS").map_or(10, |text| text.parse().expect("SWARMLET_KILLS is a number"));
     let mut rng = random();
     let stage = Stage::new(a_file(kills * 3 * MIB + 12_345), PIECE);
-    // What the line lets through while a busy machine does not let us read is lost with us: so it is no fast one.
+    // Bytes that a killed run had not read yet are lost. A slow line keeps them few, even on a busy machine.
     let (_seed, line) = stage.slow_seed(3 * MIB as u64);
     let get = json_get(&stage, "leecher");
     let (begin, most) = (Instant::now(), stage.content.size() * 9 / 10);
     let (mut killed, mut told) = (0, 0);
     while killed < kills {
         let leecher = get.start();
-        // At any moment: while it starts and checks, or when some of its share has come.
+        // At any moment: during the start and the check, or later.
         let share = stage.content.size() as usize / kills * 5 / 4;
         let part = if rng.below(4) == 0 { 0 } else { rng.below(share) as u64 };
         let until = (line.passed() + part).min(most);
-        wait_until("some of it has come", PATIENCE, || line.passed() >= until);
+        wait_until("some of it has arrived", PATIENCE, || line.passed() >= until);
         thread::sleep(Duration::from_millis(rng.below(100) as u64));
-        // The ends come one after some kills and before others.
+        // Normal ends come between the kills.
         if (killed + told) % 5 == 2 {
             leecher.terminate();
             told += 1;
@@ -249,17 +242,17 @@ fn ten_kills_cost_little_and_do_no_harm() {
     let (size, came) = (stage.content.size(), line.passed());
     let (had, excess) = (found(&outcome).0, came.saturating_sub(size));
     println!(
-        "{killed} kills until {} % were there, {told} ends by SIGTERM: {came} bytes came for {size}, {}.{:02} % too many",
+        "{killed} kills until {} % had arrived, {told} ends by SIGTERM: {came} bytes came for {size}, {}.{:02} % too many",
         had * 100 / size,
         excess * 100 / size,
         excess * 10_000 / size % 100
     );
     println!("it took {} s", begin.elapsed().as_secs());
-    assert!(had < size, "it was whole before the last kill");
-    assert!(excess < size / 20, "{excess} bytes came in vain");
+    assert!(had < size, "it was complete before the last kill");
+    assert!(excess < size / 20, "{excess} bytes came twice");
 }
 
-/// What the story below kills: the engine, which saves states a thousand times as often as `get` does.
+/// The story below kills this engine. It saves states a thousand times as often as `get` does.
 #[test]
 fn an_engine_to_be_killed() {
     let Some(scratch) = env::var_os("SWARMLET_TO_BE_KILLED").map(PathBuf::from) else { return };
@@ -285,7 +278,7 @@ fn an_engine_to_be_killed() {
 }
 
 #[test]
-fn states_that_are_saved_while_blocks_come_say_nothing_that_is_not_so() {
+fn a_state_saved_while_blocks_arrive_claims_nothing_wrong() {
     let mut rng = random();
     let files: Vec<(String, usize)> = (0..120).map(|file| (format!("{file}"), 50_000 + 997 * (file % 60))).collect();
     let files: Vec<(&str, usize)> = files.iter().map(|(name, size)| (name.as_str(), *size)).collect();
@@ -312,7 +305,7 @@ fn states_that_are_saved_while_blocks_come_say_nothing_that_is_not_so() {
     for _ in 0..kills {
         let mut process = start();
         let until = line.passed() + rng.below(stage.content.size() as usize / kills) as u64;
-        wait_until("some of it has come", PATIENCE, || line.passed() >= until);
+        wait_until("some of it has arrived", PATIENCE, || line.passed() >= until);
         thread::sleep(Duration::from_millis(rng.below(50) as u64));
         process.signal(Signal::KILL);
         process.wait(PATIENCE);
@@ -326,9 +319,9 @@ fn states_that_are_saved_while_blocks_come_say_nothing_that_is_not_so() {
     assert!(trusted > 0, "no state was ever of use");
 }
 
-/// A piece that lies in the part file is not to be had from the files around it, though these be as they were.
+/// A piece in the part file cannot be read from the files around it, even if they did not change.
 #[test]
-fn what_lies_in_the_part_file_is_not_taken_for_what_lies_in_files() {
+fn a_piece_in_the_part_file_does_not_count_as_content_of_the_files() {
     let stage = Stage::new(Content::folder("folder", &[("a", 3 * PIECE + 1000), ("b", 2 * PIECE)]), PIECE);
     let (_seed, _line) = stage.slow_seed(1 << 30);
     let get = json_get(&stage, "leecher");
@@ -336,7 +329,7 @@ fn what_lies_in_the_part_file_is_not_taken_for_what_lies_in_files() {
     stage.content.write_to(&get.dir);
     fs::remove_file(get.dir.join("folder/a")).unwrap();
     damage(&b, 0, 1);
-    // Long ago: of what was written just now no record is made.
+    // The file must look old, because a state does not record a file that was just written.
     let file = fs::File::options().write(true).open(&b).unwrap();
     file.set_modified(SystemTime::now() - Duration::from_secs(10)).unwrap();
     let choice = json_get(&stage, "leecher").arg("--files").arg("1");
@@ -346,14 +339,14 @@ fn what_lies_in_the_part_file_is_not_taken_for_what_lies_in_files() {
     assert!(had > 3 * PIECE as u64, "it has {had} bytes of what is wanted");
     assert!(hashed <= 2 * PIECE as u64, "{hashed} bytes were read, for one piece in the part file");
 
-    // Without it the piece is gone: its end in `b` is wrong.
+    // Without the part file the piece is gone, because its end in `b` is wrong.
     let part_file = fs::read_dir(&get.dir).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.is_file());
     fs::remove_file(part_file.expect("there is a part file")).unwrap();
     get.run().assert_code(0);
     stage.content.assert_same_in(&get.dir);
 }
 
-/// What another story or run left in the folder of states does no harm, and what is old goes.
+/// Other files in the folder of states stay.
 #[test]
 fn old_states_are_removed() {
     let stage = Stage::new(a_file(1), PIECE);
@@ -370,7 +363,7 @@ fn old_states_are_removed() {
     put("somebody's notes", 4000);
     let mut get = json_get(&stage, "leecher").start();
     let there = |name: &str| Path::new(&states.join(name)).exists();
-    wait_until("the old ones are gone", PATIENCE, || {
+    wait_until("the old states are gone", PATIENCE, || {
         get.must_run();
         !there(&name("a")) && !there(&format!("{}.new", name("a")))
     });

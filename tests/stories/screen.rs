@@ -1,15 +1,15 @@
-//! Stories of the live screen, looked at in a real terminal (tmux) of 80x24 and of 40x10.
+//! Stories of the live screen, in a real terminal (tmux) of 80x24 and of 40x10.
 
 use crate::common::actor::{Part, play};
 use crate::common::bencode::Value;
 use crate::common::content::Content;
 use crate::common::http::Server;
+use crate::common::stage::Stage;
 use crate::common::swarmlet::{Get, Swarmlet};
 use crate::common::throttle::Throttle;
 use crate::common::tmux::{PROMPT, Tmux, pid_of};
 use crate::common::tools::{Tool, here};
 use crate::common::torrent::{Maker, Torrent};
-use crate::common::tracker::Tracker;
 use crate::common::wait::{PATIENCE, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
@@ -17,52 +17,25 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 const WIDE: (usize, usize) = (80, 24);
 const NARROW: (usize, usize) = (40, 10);
 const TINY: (usize, usize) = (20, 14);
 const PIECE: usize = 16 * 1024;
-/// Bytes a second of the seed's line: a download takes long enough to be looked at.
+/// The bytes a second of the seed's line. A download takes long enough to be looked at.
 const RATE: u64 = 100 * 1024;
 
-/// A line on which nothing passed for so long stands still.
+/// If nothing passes a line for this long, it is still.
 const STILL: Duration = Duration::from_secs(2);
 
-/// A torrent, and a seed of it behind a slow line.
-struct Stage {
-    scratch: TempDir,
-    torrent: Torrent,
-    content: Content,
-    _tracker: Tracker,
-    _seed: Swarmlet,
-    line: Throttle,
+/// A torrent of one file, and a seed of it behind a slow line.
+fn stage(name: &str, size: usize) -> (Stage, Swarmlet, Throttle) {
+    let stage = Stage::new(Content::one_file(name, size), 4 * PIECE);
+    let (seed, line) = stage.slow_seed(RATE);
+    (stage, seed, line)
 }
 
-impl Stage {
-    fn new(name: &str, size: usize) -> Stage {
-        let scratch = tempfile::tempdir().unwrap();
-        let (tracker, content) = (Tracker::start(), Content::one_file(name, size));
-        let source = scratch.path().join("source");
-        let torrent = Maker::Ours.make(&content, &source, 4 * PIECE, &tracker.url());
-        let seed = Get::new("seed", scratch.path()).in_dir(&source).torrent(&torrent).arg("--seed");
-        let line = Throttle::before(seed.port, RATE);
-        tracker.introduce_as(seed.port, line.port);
-        let mut seed = seed.start();
-        tracker.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
-        Stage { scratch, torrent, content, _tracker: tracker, _seed: seed, line }
-    }
-
-    fn path(&self) -> &Path {
-        self.scratch.path()
-    }
-
-    fn get(&self) -> Get {
-        Get::new("get", self.path()).torrent(&self.torrent)
-    }
-}
-
-/// A torrent of `pieces` pieces, and a tracker that answers all that is asked of it with `reply`.
+/// A torrent of `pieces` pieces, and a tracker that answers every request with `reply`.
 fn torrent_by(reply: Value, pieces: usize, scratch: &Path) -> (Server, Torrent) {
     let reply = reply.encode();
     let tracker = Server::start(Ipv4Addr::LOCALHOST.into(), move |_, _| Some(reply.clone()));
@@ -81,7 +54,7 @@ fn has(rows: &[String], text: &str) -> bool {
     rows.iter().any(|row| row.contains(text))
 }
 
-/// The words of all rows in a line, as nobody but the terminal broke them.
+/// The words of all rows in one line.
 fn words(rows: &[String]) -> String {
     rows.iter().flat_map(|row| row.split_whitespace()).collect::<Vec<&str>>().join(" ")
 }
@@ -91,15 +64,15 @@ fn wait_for_words(tmux: &Tmux, wanted: &str) -> Vec<String> {
 }
 
 #[test]
-fn nothing_wraps_whatever_the_terminal_and_the_locale() {
+fn no_row_wraps_in_any_terminal_size_and_locale() {
     if !here(&[Tool::Tmux]) {
         return;
     }
     let name = "東京の音楽と富士山の写真とたくさんの長い名前のファイルがここにある.flac";
     for (size, locale) in [(WIDE, "C.UTF-8"), (NARROW, "C.UTF-8"), (WIDE, "C"), (NARROW, "C")] {
-        let stage = Stage::new(name, 200 * PIECE);
+        let (stage, _seed, line) = stage(name, 200 * PIECE);
         let tmux = Tmux::start(stage.path(), size, locale);
-        tmux.run_there(&stage.get().command(), "");
+        tmux.run_there(&stage.get("get").command(), "");
         let rows = tmux.wait_for("a download", |rows| has(rows, "downloading") && has(rows, "pieces"));
         tmux.assert_nothing_wraps();
         let utf8 = locale != "C";
@@ -110,11 +83,11 @@ fn nothing_wraps_whatever_the_terminal_and_the_locale() {
         if !utf8 {
             assert!(rows.iter().all(|row| row.is_ascii()), "{rows:#?}");
         }
-        // The keys are told at the beginning, on the last row.
+        // At the beginning the last row shows the keys.
         let keys = if size == WIDE { "q quit, p pause" } else { "q p:pause" };
         assert!(words(&rows).contains(keys), "{rows:#?}");
         tmux.press("v");
-        let seed = format!("  127.0.0.1:{} ", stage.line.port);
+        let seed = format!("  127.0.0.1:{} ", line.port);
         let rows = tmux.wait_for("the peers", |rows| has(rows, &seed) && has(rows, " D "));
         tmux.assert_nothing_wraps();
         assert_eq!(has(&rows, "swarmlet 0.1"), size == WIDE, "{rows:#?}");
@@ -126,13 +99,13 @@ fn nothing_wraps_whatever_the_terminal_and_the_locale() {
 }
 
 #[test]
-fn nothing_wraps_on_twenty_columns() {
+fn no_row_wraps_on_twenty_columns() {
     if !here(&[Tool::Tmux]) {
         return;
     }
-    let stage = Stage::new("a file of some name.bin", 200 * PIECE);
+    let (stage, _seed, _line) = stage("a file of some name.bin", 200 * PIECE);
     let tmux = Tmux::start(stage.path(), TINY, "C.UTF-8");
-    tmux.run_there(&stage.get().command(), "");
+    tmux.run_there(&stage.get("get").command(), "");
     tmux.wait_for("a download", |rows| has(rows, "downloading") && has(rows, "pieces"));
     tmux.press("-");
     let rows = wait_for_words(&tmux, "limited to");
@@ -141,7 +114,11 @@ fn nothing_wraps_on_twenty_columns() {
     tmux.press("v");
     let rows = tmux.wait_for("the peers", |rows| rows.iter().any(|row| row.contains("127") && row.contains(" D")));
     tmux.assert_nothing_wraps();
-    assert_eq!(rows.iter().filter(|row| row.contains("downloading")).count(), 1, "drawn over itself: {rows:#?}");
+    assert_eq!(
+        rows.iter().filter(|row| row.contains("downloading")).count(),
+        1,
+        "an older screen is still visible: {rows:#?}"
+    );
     tmux.press("q");
     wait_for_words(&tmux, "interrupted at");
 }
@@ -151,34 +128,34 @@ fn keys_pause_show_and_quit() {
     if !here(&[Tool::Tmux]) {
         return;
     }
-    let stage = Stage::new("a file.bin", 400 * PIECE);
-    let get = stage.get();
+    let (stage, _seed, line) = stage("a file.bin", 400 * PIECE);
+    let get = stage.get("get");
     let tmux = Tmux::start(stage.path(), WIDE, "C.UTF-8");
     tmux.run_there(&get.command(), "");
     tmux.wait_for_text("under way");
 
-    // Enter, and all that means nothing, leaves no trace on the screen.
+    // Enter, and keys without a meaning, leave no trace on the screen.
     ["Enter", "Enter", "x", "Up", "Enter"].into_iter().for_each(|key| tmux.press(key));
     tmux.press("p");
-    let rows = tmux.wait_for_text("paused: nothing is asked for");
+    let rows = tmux.wait_for_text("paused: ");
     assert_eq!(rows.iter().filter(|row| row.starts_with("a file.bin")).count(), 1, "{rows:#?}");
     assert_eq!(rows.iter().filter(|row| row.contains("pieces ")).count(), 1, "{rows:#?}");
     assert!(has(&rows, "  paused"), "{rows:#?}");
-    // What the seed had sent ahead arrives; then nothing more does.
+    // The bytes on their way arrive, and after them nothing more.
     let mut passed = (0, Instant::now());
-    wait_until("nothing passes any more", PATIENCE, || {
-        if stage.line.passed() > passed.0 {
-            passed = (stage.line.passed(), Instant::now());
+    wait_until("nothing more passes", PATIENCE, || {
+        if line.passed() > passed.0 {
+            passed = (line.passed(), Instant::now());
         }
         passed.1.elapsed() > STILL
     });
     assert!(passed.0 < stage.content.size(), "the pause came too late to be seen");
     tmux.press("p");
     tmux.wait_for_text("downloading");
-    wait_until("it goes on", PATIENCE, || stage.line.passed() > passed.0);
+    wait_until("it continues", PATIENCE, || line.passed() > passed.0);
 
     tmux.press("v");
-    let address = format!("127.0.0.1:{} ", stage.line.port);
+    let address = format!("127.0.0.1:{} ", line.port);
     let is_seed = |row: &String| {
         row.contains(&address) && row.contains("swarmlet 0.1.0") && row.contains("  D ") && row.contains(" 100 % ")
     };
@@ -206,7 +183,7 @@ fn keys_pause_show_and_quit() {
     tmux.wait_for_text("code 75");
 }
 
-/// Runs `get` of a torrent whose tracker gives `reply`, and waits for the screen to say `reason`.
+/// Runs `get` of a torrent whose tracker answers with `reply`, and waits until the screen shows `reason`.
 fn waits_because(reply: Value, pieces: usize, reason: &str) {
     for size in [WIDE, NARROW] {
         let scratch = tempfile::tempdir().unwrap();
@@ -222,18 +199,18 @@ fn waits_because(reply: Value, pieces: usize, reason: &str) {
 }
 
 #[test]
-fn a_tracker_that_refuses_is_the_reason() {
+fn the_screen_names_a_tracker_that_refuses() {
     if !here(&[Tool::Tmux]) {
         return;
     }
     let words = "key 0123456789abcdef0123 is not \u{1b}[2J registered";
     let reply = Value::Dict(BTreeMap::from([("failure reason", Value::text(words))]));
-    waits_because(reply, 4, "no peers: 127.0.0.1 refuses: key … is not \\x1b[2J registered");
+    waits_because(reply, 4, "key … is not \\x1b[2J registered");
     waits_because(peers(&[]), 4, "no peers: the tracker knows none");
 }
 
 #[test]
-fn peers_that_choke_or_have_nothing_are_the_reason() {
+fn the_screen_says_that_peers_choke_or_have_nothing() {
     if !here(&[Tool::Tmux]) {
         return;
     }
@@ -245,9 +222,8 @@ fn peers_that_choke_or_have_nothing_are_the_reason() {
     waits_because(peers(&[part(0xff, true)]), 8, "asked 1 peer, nothing came yet");
 }
 
-/// Of a torrent that is whole but for one piece, the piece is named.
 #[test]
-fn the_one_missing_piece_is_named() {
+fn the_screen_names_the_last_missing_piece() {
     if !here(&[Tool::Tmux]) {
         return;
     }
@@ -265,9 +241,9 @@ fn the_one_missing_piece_is_named() {
     wait_for_words(&tmux, "interrupted at 87.5 %");
 }
 
-/// Where no tracker was reached nobody says that he says goodbye.
+/// No tracker was reached, so none gets a last announce.
 #[test]
-fn without_a_tracker_no_goodbye_is_said() {
+fn without_a_tracker_no_goodbye_is_shown() {
     if !here(&[Tool::Tmux]) {
         return;
     }
@@ -277,20 +253,20 @@ fn without_a_tracker_no_goodbye_is_said() {
     let get = Get::new("get", scratch.path()).torrent(&torrent);
     let tmux = Tmux::start(scratch.path(), WIDE, "C.UTF-8");
     tmux.run_there(&get.command(), "");
-    wait_for_words(&tmux, "no peers: 127.0.0.1 fails: Connection refused");
+    wait_for_words(&tmux, "Connection refused");
     tmux.press("q");
     let rows = tmux.wait_for("the prompt", |rows| rows.iter().any(|row| row.trim_end() == PROMPT));
     assert!(!words(&rows).contains("goodbye"), "{rows:#?}");
 }
 
-/// Whatever ends or stops the program, the terminal is as it was: dash would not mend it.
+/// dash would not repair the terminal.
 #[test]
-fn the_terminal_is_restored_on_every_way_out() {
+fn the_terminal_is_restored_after_every_signal() {
     if !here(&[Tool::Tmux]) {
         return;
     }
-    let stage = Stage::new("a file.bin", 800 * PIECE);
-    let get = stage.get();
+    let (stage, _seed, _line) = stage("a file.bin", 800 * PIECE);
+    let get = stage.get("get");
     let tmux = Tmux::start(stage.path(), WIDE, "C.UTF-8");
     let before = modes(&tmux);
     assert!(before.contains(" icanon ") && before.contains(" echo "), "{before}");
@@ -302,43 +278,43 @@ fn the_terminal_is_restored_on_every_way_out() {
         tmux.wait_for("the prompt", |rows| rows.iter().any(|row| row.trim_end() == PROMPT));
         assert_eq!(modes(&tmux), before, "after {signal:?}");
     }
-    // Twice ^C at once: the second does not wait for the goodbyes.
+    // Two ^C at once: the second does not wait for the last announces.
     tmux.run_there(&get.command(), "");
     tmux.wait_for_text("downloading");
     tmux.press("C-c");
     tmux.press("C-c");
-    // It may have ended already when the second one comes, which the terminal shows then.
+    // If the program has ended before the second one, the terminal shows it.
     tmux.wait_for("the prompt", |rows| rows.iter().any(|row| row.trim_end().trim_start_matches("^C") == PROMPT));
     assert_eq!(modes(&tmux), before);
 }
 
-/// What went wrong stays on the terminal when the screen is gone.
+/// The error stays on the terminal after the screen is gone.
 #[test]
-fn why_a_torrent_failed_is_told_at_the_end() {
+fn the_error_of_a_failed_torrent_is_shown_at_the_end() {
     if !here(&[Tool::Tmux]) {
         return;
     }
-    let stage = Stage::new("a file.bin", PIECE);
-    let get = stage.get();
+    let (stage, _seed, _line) = stage("a file.bin", PIECE);
+    let get = stage.get("get");
     fs::write(get.dir.join("a file.bin"), vec![7; PIECE + 1]).unwrap();
     let tmux = Tmux::start(stage.path(), WIDE, "C.UTF-8");
     tmux.run_there(&get.command(), "");
     let rows = tmux.wait_for_text("failed at 0.0 %");
-    assert!(words(&rows).contains("swarmlet: a file.bin: can't use"), "{rows:#?}");
+    assert!(words(&rows).contains("swarmlet: a file.bin: "), "{rows:#?}");
 }
 
-/// The terminal's modes, as the shell's children find them.
+/// The modes of the terminal.
 fn modes(tmux: &Tmux) -> String {
     words(&tmux.ask("stty -a"))
 }
 
 #[test]
-fn a_job_can_be_stopped_sent_to_the_background_and_fetched_back() {
+fn a_job_can_be_stopped_and_moved_to_the_background_and_back() {
     if !here(&[Tool::Tmux]) {
         return;
     }
-    let stage = Stage::new("a file.bin", 800 * PIECE);
-    let get = stage.get();
+    let (stage, _seed, line) = stage("a file.bin", 800 * PIECE);
+    let get = stage.get("get");
     let tmux = Tmux::start(stage.path(), WIDE, "C.UTF-8");
     let before = modes(&tmux);
     tmux.run_there(&get.command(), "");
@@ -346,17 +322,17 @@ fn a_job_can_be_stopped_sent_to_the_background_and_fetched_back() {
 
     tmux.press("C-z");
     tmux.wait_for("the prompt", |rows| rows.iter().any(|row| row.trim_end() == PROMPT));
-    assert_eq!(modes(&tmux), before, "a stopped program leaves the terminal as it was");
+    assert_eq!(modes(&tmux), before, "a stopped program must leave the terminal as it was");
     let pid = pid_of(get.port).expect("it is stopped");
     assert_eq!(state(pid), 'T');
 
-    // In the background it goes on, draws nothing, and what is typed is the shell's.
+    // In the background it continues, draws nothing, and reads no keys.
     tmux.ask("bg");
-    let passed = stage.line.passed();
-    // For three seconds: it would have drawn in them.
-    wait_until("it goes on in the background", PATIENCE, || stage.line.passed() > passed + 3 * RATE);
+    let passed = line.passed();
+    // Within three seconds it would have drawn.
+    wait_until("it continues in the background", PATIENCE, || line.passed() > passed + 3 * RATE);
     tmux.ask("echo q v p");
-    assert_ne!(state(pid), 'T', "it was stopped for reading or writing");
+    assert_ne!(state(pid), 'T', "it was stopped because it read or wrote");
     assert!(!has(&tmux.rows(), "downloading"));
 
     tmux.type_line("clear");
@@ -369,17 +345,17 @@ fn a_job_can_be_stopped_sent_to_the_background_and_fetched_back() {
     tmux.wait_for("the prompt", |rows| rows.iter().any(|row| row.trim_end() == PROMPT));
     assert_eq!(modes(&tmux), before);
 
-    // Started in the background it is not stopped either.
+    // A job that starts in the background is not stopped either.
     tmux.run_there(&get.command(), " &");
     wait_until("it runs", PATIENCE, || pid_of(get.port).is_some());
-    let passed = stage.line.passed();
-    wait_until("it downloads", PATIENCE, || stage.line.passed() > passed);
+    let passed = line.passed();
+    wait_until("it downloads", PATIENCE, || line.passed() > passed);
     assert_ne!(state(pid_of(get.port).unwrap()), 'T');
     tmux.ask("kill %1");
     wait_until("it ends", PATIENCE, || pid_of(get.port).is_none());
 }
 
-/// The state of a process, as `ps` shows it: `T` is stopped.
+/// The state of a process, as `ps` shows it. `T` means stopped.
 fn state(pid: i32) -> char {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it is there");
     stat.rsplit(") ").next().and_then(|rest| rest.chars().next()).expect("a process has a state")

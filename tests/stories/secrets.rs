@@ -1,4 +1,4 @@
-//! Passkeys stay secret: whatever is shown, logged or written as JSON holds none. (Of the live screen `screen.rs` tells.)
+//! Stories of passkeys: no message, log line or JSON object shows one. (`screen.rs` tests the live screen.)
 
 use crate::common::bencode::Value;
 use crate::common::content::Content;
@@ -9,7 +9,7 @@ use crate::common::wait::{PATIENCE, wait_until};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-/// As many private trackers have them: behind a `?`, and in the path.
+/// Private trackers have passkeys after a `?` or in the path.
 const KEYS: [&str; 2] = ["hunter2hunter2", "0123456789abcdef0123456789abcdef"];
 
 fn assert_no_secret(what: &str, outcome: &Outcome) {
@@ -17,7 +17,7 @@ fn assert_no_secret(what: &str, outcome: &Outcome) {
     KEYS.iter().for_each(|key| assert!(!said.contains(key), "{what} shows a passkey"));
 }
 
-/// A tracker that refuses, and repeats in its own words what it was asked.
+/// A tracker that refuses, and repeats the request in its message.
 fn tracker() -> Server {
     Server::start(Ipv4Addr::LOCALHOST.into(), |target, _| {
         let words = format!("not registered: http://t.example{target} (user {} {})", KEYS[0], KEYS[1]);
@@ -26,7 +26,7 @@ fn tracker() -> Server {
 }
 
 #[test]
-fn trackers_that_refuse_and_that_are_down_give_no_passkey_away() {
+fn messages_about_trackers_that_refuse_or_are_down_show_no_passkey() {
     let scratch = tempfile::tempdir().unwrap();
     let (tracker, content) = (tracker(), Content::one_file("a.bin", 1000));
     let down = "127.0.0.1:1".parse().unwrap();
@@ -37,7 +37,7 @@ fn trackers_that_refuse_and_that_are_down_give_no_passkey_away() {
             let get = options.iter().fold(Get::new("get", scratch.path()).torrent(&torrent), |get, word| get.arg(word));
             let mut run = get.start();
             let word = if address == tracker.address() && options.contains(&"--json") { "registered" } else { word };
-            wait_until("the tracker's failure is told", PATIENCE, || {
+            wait_until("the failure of the tracker is reported", PATIENCE, || {
                 run.must_run();
                 (run.stdout() + &run.stderr()).contains(word)
             });
@@ -49,7 +49,7 @@ fn trackers_that_refuse_and_that_are_down_give_no_passkey_away() {
 }
 
 #[test]
-fn a_torrent_by_url_gives_no_passkey_away() {
+fn messages_about_a_torrent_url_show_no_passkey() {
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start(Ipv4Addr::LOCALHOST.into(), |target, _| {
         (!target.contains("/none/")).then(|| b"<html>no torrent".to_vec())

@@ -21,7 +21,7 @@ fn hash(dir: &Path, name: &str) -> String {
     Torrent::read(&dir.join(name)).info_hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A torrent with all that there can be in one.
+/// A torrent with every key that there can be.
 fn rich(dir: &Path) -> String {
     Content::folder("Aishah", &[("1.mp3", 300_000), ("Extras/cover.jpg", 5_000), ("Extras/a/b", 0)]).write_to(dir);
     let make = [
@@ -50,7 +50,7 @@ fn rich(dir: &Path) -> String {
 }
 
 #[test]
-fn a_person_is_shown_everything() {
+fn show_prints_everything_in_a_torrent() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path();
     let hash = rich(dir);
@@ -84,7 +84,7 @@ fn a_person_is_shown_everything() {
 }
 
 #[test]
-fn a_script_is_told_what_it_asks_for() {
+fn a_script_gets_exactly_what_it_asks_for() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path();
     let hash = rich(dir);
@@ -113,7 +113,7 @@ fn a_script_is_told_what_it_asks_for() {
 }
 
 #[test]
-fn a_link_is_explained_and_made_better() {
+fn a_magnet_link_is_explained_and_normalized() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path();
     let link =
@@ -144,7 +144,7 @@ fn a_link_is_explained_and_made_better() {
 }
 
 #[test]
-fn what_cannot_be_shown_is_told_in_words() {
+fn an_input_that_cannot_be_shown_gets_a_clear_message() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path();
     let refused = |args: &[&str], code, words| {
@@ -170,9 +170,9 @@ fn what_cannot_be_shown_is_told_in_words() {
     }
 }
 
-/// A hundred folders deep, and a name that wants to write elsewhere on the screen.
+/// A path of a hundred folders, and a name with control characters for the terminal.
 #[test]
-fn names_of_strangers_stay_where_they_are_put() {
+fn hostile_names_are_shown_without_harm() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path();
     let deep = (0..100).map(|n| Value::text(&n.to_string())).collect();

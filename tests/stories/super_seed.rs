@@ -1,4 +1,4 @@
-//! Stories of a seed that shows each peer one piece at a time (BEP 16).
+//! Stories of super-seeding (BEP 16): the seed shows each peer one piece at a time.
 
 use crate::common::asker::{Asker, BLOCK};
 use crate::common::content::Content;
@@ -24,10 +24,10 @@ fn super_seed(stage: &Stage, options: &[&str]) -> (Swarmlet, u16) {
     stage.serve(&[&["--super-seed", "--json"], options].concat())
 }
 
-/// The piece of a have, which must come next.
+/// The piece of a have message, which must be the next message.
 fn have(asker: &mut Asker) -> u32 {
     let (id, body) = asker.hear().expect("the seed stays");
-    assert_eq!((id, body.len()), (HAVE, 4), "nothing but a have");
+    assert_eq!((id, body.len()), (HAVE, 4), "the next message is not a have");
     u32::from_be_bytes(body.try_into().unwrap())
 }
 
@@ -49,7 +49,7 @@ fn a_peer_sees_one_piece_and_the_next_when_another_has_the_first() {
         assert!(one.block().unwrap() == stage.content.files[0].1[start..start + BLOCK as usize]);
     }
     one.send(HAVE, &first.to_be_bytes()).unwrap();
-    // What it was not shown is not there; and before the answer to this nothing was said.
+    // The piece that it was not shown is refused, and no message came before this reject.
     one.ask(of_other, 0).unwrap();
     assert_eq!(one.hear().unwrap().0, REJECT, "a further piece was shown too early");
 
@@ -59,9 +59,9 @@ fn a_peer_sees_one_piece_and_the_next_when_another_has_the_first() {
     seed.terminate().assert_code(0);
 }
 
-/// Two of each, that follow no suggestions or not ours, fetch all from a seed whose upload is scarce.
+/// Two peers of each program fetch from a slow seed.
 #[test]
-fn strangers_fetch_all_and_the_seed_sends_little_more_than_once() {
+fn other_programs_fetch_everything_and_the_seed_uploads_little_more_than_once() {
     let programs = [Program::Libtorrent, Program::Aria2];
     if !here(&programs.map(Program::tool)) {
         return;
@@ -81,13 +81,13 @@ fn strangers_fetch_all_and_the_seed_sends_little_more_than_once() {
     let outcome = seed.interrupt();
     outcome.assert_code(0);
     let percent = outcome.json("stopped")["uploaded"].as_u64().unwrap() * 100 / stage.content.size();
-    say(&format!("the seed sent {percent} % of the content, in {:.1} s", begin.elapsed().as_secs_f64()));
+    say(&format!("the seed uploaded {percent} % of the content, in {:.1} s", begin.elapsed().as_secs_f64()));
     assert!(percent < 120, "{percent} %");
 }
 
-/// Who is alone need not wait for others to fetch the first piece from him.
+/// It need not wait until another peer has its first piece.
 #[test]
-fn a_stranger_that_is_alone_fetches_all() {
+fn a_single_leecher_fetches_everything() {
     if !here(&[Program::Libtorrent.tool()]) {
         return;
     }
