@@ -38,7 +38,7 @@ fn a_trusted_proxy_and_trust_ip_set_the_address() {
     assert_eq!(found, [(Ipv4Addr::new(5, 6, 7, 8), 1001), (Ipv4Addr::new(9, 8, 7, 6), 1003), (HERE, 1002)]);
 }
 
-/// Even kill -9 loses only the last minutes. A damaged state is set aside and reported.
+/// Even after kill -9 the next tracker uses the last saved state. A damaged state is set aside and reported.
 #[test]
 fn the_state_survives_the_tracker() {
     let scratch = scratch();

@@ -1,12 +1,12 @@
-//! Stories of trackers that misbehave: whatever they answer, `swarmlet get` says what is wrong with them, asks others
-//! meanwhile, and takes what can be taken.
+//! Stories of trackers that misbehave. `swarmlet get` reports each fault, asks other trackers meanwhile, and uses every reply
+//! that can be used.
 
 use crate::common::content::Content;
 use crate::common::http::Server;
 use crate::common::ports::free_port;
+use crate::common::stage::Stage;
 use crate::common::swarmlet::{Get, Swarmlet};
 use crate::common::torrent::make_with_tiers;
-use crate::common::tracker::Tracker;
 use crate::common::wait::{PATIENCE, wait_until};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -15,54 +15,34 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 const KIB: usize = 1024;
 const PIECE: usize = 32 * KIB;
 
-/// Content, and a seed of it that announces itself to a good tracker.
-struct Stage {
-    scratch: TempDir,
-    content: Content,
-    good: Tracker,
-    seed_port: u16,
-    _seed: Swarmlet,
+/// Content with a good tracker, a seed of it, and the port of the seed.
+fn stage() -> (Stage, Swarmlet, u16) {
+    let stage = Stage::new(Content::one_file("a file.bin", 700 * KIB + 7), PIECE);
+    let (seed, port) = stage.serve(&[]);
+    (stage, seed, port)
 }
 
-impl Stage {
-    fn new() -> Stage {
-        let scratch = tempfile::tempdir().unwrap();
-        let content = Content::one_file("a file.bin", 700 * KIB + 7);
-        let good = Tracker::start();
-        let source = scratch.path().join("source");
-        content.write_to(&source);
-        let file = scratch.path().join("seed.torrent");
-        let torrent = make_with_tiers(&content, &file, PIECE, &[vec![good.url()]]);
-        let seed = Get::new("seed", scratch.path()).in_dir(&source).torrent(&torrent).arg("--seed");
-        let seed_port = seed.port;
-        let mut seed = seed.start();
-        good.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
-        Stage { scratch, content, good, seed_port, _seed: seed }
-    }
-
-    /// A `get` of the same content from a torrent with other trackers.
-    fn get(&self, name: &str, tiers: &[Vec<String>]) -> Get {
-        let file = self.scratch.path().join(format!("{name}.torrent"));
-        Get::new(name, self.scratch.path()).torrent(&make_with_tiers(&self.content, &file, PIECE, tiers))
-    }
-
-    /// The seed as an entry of a compact list.
-    fn compact_seed(&self) -> Vec<u8> {
-        [&[127, 0, 0, 1][..], &self.seed_port.to_be_bytes()].concat()
-    }
-
-    /// The reply of a tracker that knows the seed.
-    fn reply(&self) -> Vec<u8> {
-        [b"d8:intervali1800e5:peers6:", &self.compact_seed()[..], b"e"].concat()
-    }
+/// A `get` of the same content with a torrent that lists other trackers.
+fn get(stage: &Stage, name: &str, tiers: &[Vec<String>]) -> Get {
+    let file = stage.path().join(format!("{name}.torrent"));
+    Get::new(name, stage.path()).torrent(&make_with_tiers(&stage.content, &file, PIECE, tiers))
 }
 
-/// An address of loopback for the tracker `number`, so that messages tell them apart.
+/// The seed as an entry of a compact list.
+fn compact(port: u16) -> Vec<u8> {
+    [&[127, 0, 0, 1][..], &port.to_be_bytes()].concat()
+}
+
+/// The reply of a tracker that knows the seed.
+fn reply_with(port: u16) -> Vec<u8> {
+    [b"d8:intervali1800e5:peers6:", &compact(port)[..], b"e"].concat()
+}
+
+/// The loopback address of the tracker `number`. Messages name it.
 fn host(number: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 0, 100 + number)
 }
@@ -77,7 +57,7 @@ fn tracker(
     (server, url)
 }
 
-/// A tracker that gives everybody these bytes.
+/// A tracker that always answers with these bytes.
 fn says(number: u8, bytes: impl Into<Vec<u8>>) -> (Server, String) {
     let bytes = bytes.into();
     tracker(number, move |_, stream| stream.write_all(&bytes))
@@ -87,11 +67,10 @@ fn http(status: &str, body: &[u8]) -> Vec<u8> {
     [format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes(), body].concat()
 }
 
-/// All of them in one torrent, each in a tier of its own: the good one is asked meanwhile, and of each of the others the
-/// person reads what is wrong.
+/// All of them are in one torrent, each in its own tier.
 #[test]
-fn each_bad_tracker_is_named_with_its_fault_and_the_good_one_serves() {
-    let stage = Stage::new();
+fn each_bad_tracker_is_reported_with_its_fault_and_the_good_one_is_used() {
+    let (stage, _seed, _port) = stage();
     let (sent, redirects) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicUsize::new(0)));
     let (count, turns) = (sent.clone(), redirects.clone());
     let giant = tracker(0, move |_, stream| {
@@ -119,9 +98,9 @@ fn each_bad_tracker_is_named_with_its_fault_and_the_good_one_serves() {
 
     let bad = [&giant, &looping, &deep, &gzip, &refuses, &refuses_by_status, &page, &nothing, &garbage];
     let mut tiers: Vec<Vec<String>> = bad.iter().map(|(_, url)| vec![url.clone()]).collect();
-    tiers.extend([vec![dead], vec![no_web_address], vec![stage.good.url()]]);
-    // It seeds, so that the run does not end before the others are heard.
-    let get = stage.get("leecher", &tiers).arg("--seed").arg("--json");
+    tiers.extend([vec![dead], vec![no_web_address], vec![stage.tracker.url()]]);
+    // It seeds, so that the run does not end before all faults are reported.
+    let get = get(&stage, "leecher", &tiers).arg("--seed").arg("--json");
     let mut leecher = get.start();
     let expected = [
         (0, "more than 1048576 bytes"),
@@ -140,33 +119,33 @@ fn each_bad_tracker_is_named_with_its_fault_and_the_good_one_serves() {
         let name = format!("\"tracker\":\"{}\"", host(number));
         out.lines().any(|line| line.contains("\"event\":\"tracker\"") && line.contains(&name) && line.contains(words))
     };
-    wait_until("the fault of each is told", PATIENCE, || {
+    wait_until("each fault is reported", PATIENCE, || {
         leecher.must_run();
         let out = leecher.stdout();
         out.contains("\"event\":\"complete\"") && expected.iter().all(|(number, words)| heard(&out, *number, words))
     });
     leecher.terminate().assert_code(0);
     stage.content.assert_same_in(&get.dir);
-    assert!(sent.load(Ordering::Relaxed) < 64 << 20, "it took in {} bytes", sent.load(Ordering::Relaxed));
+    assert!(sent.load(Ordering::Relaxed) < 64 << 20, "it accepted {} bytes", sent.load(Ordering::Relaxed));
     assert!(redirects.load(Ordering::Relaxed) <= 2 * 6, "{} redirects", redirects.load(Ordering::Relaxed));
 }
 
-/// BEP 12: within a tier the next has its turn when one fails.
+/// BEP 12.
 #[test]
-fn of_a_tier_the_next_is_tried() {
-    let stage = Stage::new();
+fn when_a_tracker_fails_the_next_of_its_tier_is_asked() {
+    let (stage, _seed, _port) = stage();
     let bad: Vec<_> = (0..4).map(|number| says(number, http("503 Busy", b"try later"))).collect();
     let mut tier: Vec<String> = bad.iter().map(|(_, url)| url.clone()).collect();
-    tier.push(stage.good.url());
-    let get = stage.get("leecher", &[tier]);
+    tier.push(stage.tracker.url());
+    let get = get(&stage, "leecher", &[tier]);
     get.run().assert_code(0);
     stage.content.assert_same_in(&get.dir);
 }
 
-/// Twelve of them take the connection and never answer; the good one is the last of the list.
+/// Twelve of them accept the connection and never answer. The good one is last in the list.
 #[test]
 fn trackers_that_hang_delay_no_other() {
-    let stage = Stage::new();
+    let (stage, _seed, _port) = stage();
     let held = Arc::new(Mutex::new(Vec::new()));
     let silent: Vec<_> = (0..12)
         .map(|number| {
@@ -175,34 +154,34 @@ fn trackers_that_hang_delay_no_other() {
         })
         .collect();
     let mut tiers: Vec<Vec<String>> = silent.iter().map(|(_, url)| vec![url.clone()]).collect();
-    tiers.push(vec![stage.good.url()]);
+    tiers.push(vec![stage.tracker.url()]);
     let begun = Instant::now();
-    let get = stage.get("leecher", &tiers);
+    let get = get(&stage, "leecher", &tiers);
     get.run().assert_code(0);
-    // The deadline of an announce is 30 s: had the good one waited for a place, it would have taken as long.
+    // The deadline of an announce is 30 s. If the good one had to wait for the others, it would take that long.
     assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
     stage.content.assert_same_in(&get.dir);
-    assert!(!held.lock().unwrap().is_empty(), "nobody hung");
+    assert!(!held.lock().unwrap().is_empty(), "no tracker was asked that hangs");
 }
 
-/// It names two thousand peers that are not there, and the good one answers after it.
+/// It names two thousand peers that do not exist, and the good one answers after it.
 #[test]
-fn a_tracker_that_names_thousands_keeps_nobody_else_s_peers_out() {
-    let stage = Stage::new();
+fn thousands_of_peers_from_one_tracker_do_not_keep_out_those_from_another() {
+    let (stage, _seed, port) = stage();
     let crowd: Vec<u8> = (0..2000u16).flat_map(|n| [127, 1, (n >> 8) as u8, n as u8, 0, 9]).collect();
     let crowd = [b"d5:peers12000:", &crowd[..], b"e"].concat();
     let (_bad, bad) = says(0, http("200 OK", &crowd));
-    let good = http("200 OK", &stage.reply());
+    let good = http("200 OK", &reply_with(port));
     let (_good, good) = tracker(1, move |_, stream| {
         thread::sleep(Duration::from_secs(1));
         stream.write_all(&good)
     });
-    let get = stage.get("leecher", &[vec![bad], vec![good]]).arg("--stop-timeout").arg("60");
+    let get = get(&stage, "leecher", &[vec![bad], vec![good]]).arg("--stop-timeout").arg("60");
     get.run().assert_code(0);
     stage.content.assert_same_in(&get.dir);
 }
 
-/// `bytes` as the program of that name compresses them.
+/// Compresses with the program `gzip`.
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut command = Command::new("gzip");
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("gzip is on every Linux");
@@ -210,12 +189,11 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     child.wait_with_output().unwrap().stdout
 }
 
-/// Each of these forms is in use somewhere, and each brings the seed.
+/// Real trackers use each of these forms.
 #[test]
-fn replies_of_every_form_bring_peers() {
-    let stage = Stage::new();
-    let reply = stage.reply();
-    let port = stage.seed_port;
+fn replies_in_every_form_bring_peers() {
+    let (stage, _seed, port) = stage();
+    let reply = reply_with(port);
     let halves = reply.split_at(11);
     let chunked = [
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n",
@@ -225,13 +203,12 @@ fn replies_of_every_form_bring_peers() {
         b"\r\n0\r\n\r\n",
     ]
     .concat();
-    let seven = [b"d8:intervali1800e5:peers7:", &stage.compact_seed()[..], b"xe"].concat();
+    let seven = [b"d8:intervali1800e5:peers7:", &compact(port)[..], b"xe"].concat();
     let by_name = format!("d5:peersld2:ip9:localhost4:porti{port}eed2:ip10:!not.a.ip!4:porti1eeee");
     let listed = format!("d5:peersld2:ip9:127.0.0.14:porti{port}e7:peer id20:aaaaaaaaaaaaaaaaaaaaei7e3:abcee");
-    let in_v6 = [b"d5:peersle6:peers618:", &[0; 10][..], &[255, 255], &stage.compact_seed(), b"e"].concat();
+    let in_v6 = [b"d5:peersle6:peers618:", &[0; 10][..], &[255, 255], &compact(port), b"e"].concat();
     let words = [b"\n", &reply[..], b"\r\n"].concat();
-    let interval =
-        |text: &str| [format!("d8:interval{text}5:peers6:").as_bytes(), &stage.compact_seed(), b"e"].concat();
+    let interval = |text: &str| [format!("d8:interval{text}5:peers6:").as_bytes(), &compact(port), b"e"].concat();
     let forms: Vec<(&str, Vec<u8>)> = vec![
         ("with its length", http("200 OK", &reply)),
         ("chunked", chunked),
@@ -260,18 +237,18 @@ fn replies_of_every_form_bring_peers() {
             seen.lock().unwrap().push(event.to_string());
             stream.write_all(&bytes)
         });
-        let get = stage.get(what, &[vec![url]]);
+        let get = get(&stage, what, &[vec![url]]);
         get.run().assert_code(0);
         stage.content.assert_same_in(&get.dir);
-        // No storm, whatever the interval: the three that a run must send.
+        // Even with a strange interval there are only the three announces that a run must send.
         assert_eq!(*events.lock().unwrap(), ["started", "completed", "stopped"], "{what}");
     }
 }
 
 #[test]
 fn five_redirects_are_followed() {
-    let stage = Stage::new();
-    let reply = http("200 OK", &stage.reply());
+    let (stage, _seed, port) = stage();
+    let reply = http("200 OK", &reply_with(port));
     let turns = AtomicUsize::new(0);
     let (_server, url) = tracker(0, move |target, stream| match turns.fetch_add(1, Ordering::Relaxed) % 6 {
         5 => stream.write_all(&reply),
@@ -284,17 +261,17 @@ fn five_redirects_are_followed() {
             )
         }
     });
-    let get = stage.get("leecher", &[vec![url]]);
+    let get = get(&stage, "leecher", &[vec![url]]);
     get.run().assert_code(0);
     stage.content.assert_same_in(&get.dir);
 }
 
-/// A passkey in the query stays as it is and what we say is joined to it; `key` is there and the same for every tracker
-/// and every announce; a tracker hears of our end, and one that never answered hears nothing of it.
+/// A passkey in the query stays, `key` is the same for every tracker and announce, and a tracker that refused for ever gets
+/// no last announce.
 #[test]
-fn what_trackers_hear() {
-    let stage = Stage::new();
-    let reply = http("200 OK", &stage.reply());
+fn announces_keep_the_passkey_and_carry_key_and_events() {
+    let (stage, _seed, port) = stage();
+    let reply = http("200 OK", &reply_with(port));
     let record = |number: u8, answer: Vec<u8>| {
         let heard = Arc::new(Mutex::new(Vec::<String>::new()));
         let seen = heard.clone();
@@ -308,7 +285,7 @@ fn what_trackers_hear() {
     let (_a, url_a, heard_a) = record(0, reply.clone());
     let (_b, url_b, heard_b) = record(1, reply);
     let (_c, url_c, heard_c) = record(2, http("200 OK", b"d14:failure reason2:no8:retry in5:nevere"));
-    let get = stage.get("leecher", &[vec![url_a], vec![url_b], vec![url_c]]);
+    let get = get(&stage, "leecher", &[vec![url_a], vec![url_b], vec![url_c]]);
     get.run().assert_code(0);
     let field = |target: &str, name: &str| {
         let query = target.split_once('?').unwrap().1.to_string();
@@ -328,30 +305,30 @@ fn what_trackers_hear() {
         assert_eq!(field(&heard[0], "left"), Some(stage.content.size().to_string()));
         assert_eq!(field(&heard[1], "left").as_deref(), Some("0"));
     }
-    assert_eq!(c.len(), 1, "it said never: {c:?}");
+    assert_eq!(c.len(), 1, "it refused for ever: {c:?}");
 }
 
-/// The first try after a failure comes after 5 s, the second 20 s later (libtorrent's schedule).
+/// The second try comes 5 s after the first, the third 20 s later (the schedule of libtorrent).
 #[test]
 fn a_tracker_that_comes_up_is_noticed_without_a_restart() {
-    let stage = Stage::new();
+    let (stage, _seed, port) = stage();
     let address: SocketAddr = (host(0), free_port()).into();
-    let get = stage.get("leecher", &[vec![format!("http://{address}/announce")]]).arg("--json");
+    let get = get(&stage, "leecher", &[vec![format!("http://{address}/announce")]]).arg("--json");
     let mut leecher = get.start();
-    wait_until("it says that the tracker is down", PATIENCE, || {
+    wait_until("the failure is reported", PATIENCE, || {
         leecher.must_run();
         leecher.stdout().contains("refused")
     });
     let up = Instant::now();
     let came = Arc::new(Mutex::new(None));
-    let (first, reply) = (came.clone(), http("200 OK", &stage.reply()));
+    let (first, reply) = (came.clone(), http("200 OK", &reply_with(port)));
     let _server = Server::raw(address, move |_, stream| {
         first.lock().unwrap().get_or_insert(up.elapsed());
         stream.write_all(&reply)
     });
     let outcome = leecher.wait();
     outcome.assert_code(0);
-    assert!(outcome.stdout.contains("\"problem\":null"), "it says that the tracker answers again");
+    assert!(outcome.stdout.contains("\"problem\":null"), "it did not report that the tracker answers again");
     stage.content.assert_same_in(&get.dir);
     let after = came.lock().unwrap().expect("it was asked");
     assert!(after < Duration::from_secs(20), "noticed after {after:?}");
