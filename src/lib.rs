@@ -95,6 +95,8 @@
 //! its writer. Nobody polls, nobody sleeps in a loop: an idle process makes no system calls but for the manager's next timer.
 #![forbid(unsafe_code)]
 
+#[cfg(doc)]
+pub mod book;
 pub mod cli;
 pub mod engine;
 pub mod proto;
