@@ -275,23 +275,19 @@ mod tests {
         assert_eq!(told(Event::Stopping { interrupted: true }), "");
     }
 
-    const README: &str = include_str!("../../README.md");
+    /// The chapter that describes what programs read.
+    const CHAPTER: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/book/json.md"));
 
     /// The words between backticks.
     fn ticked(text: &str) -> BTreeSet<String> {
         text.split('`').skip(1).step_by(2).map(str::to_string).collect()
     }
 
-    /// The paragraph of the README that begins with `beginning`, in one line.
-    fn paragraph(beginning: &str) -> String {
-        README.split("\n\n").find(|paragraph| paragraph.starts_with(beginning)).expect("it is there").replace('\n', " ")
-    }
-
-    /// What the README says of each event: its fields, those of all included.
+    /// The fields that the book lists for each event, including those that every object has.
     fn documented() -> BTreeMap<String, BTreeSet<String>> {
-        let all = paragraph("`--json` writes");
-        let all = ticked(all.split("Every object has").nth(1).unwrap().split("Sizes are").next().unwrap());
-        let section = README.split("| `event` | comes").nth(1).unwrap().split("\n\n").next().unwrap();
+        let paragraph = CHAPTER.split("\n\n").find(|paragraph| paragraph.starts_with("Every object has"));
+        let all = ticked(paragraph.expect("the paragraph is in the chapter"));
+        let section = CHAPTER.split("| `event` | when").nth(1).unwrap().split("\n\n").next().unwrap();
         let row = |line: &str| {
             let cells: Vec<&str> = line.split(" | ").collect();
             let event = ticked(cells[0]).pop_first()?;
@@ -300,9 +296,9 @@ mod tests {
         section.lines().filter_map(row).collect()
     }
 
-    /// Every field of every event is in the README's table, and nothing else is.
+    /// The book lists every field of every event, and no others.
     #[test]
-    fn the_readme_has_every_field_of_every_event() {
+    fn the_book_has_every_field_of_every_event() {
         let run = session(vec![("a", 5, Phase::Running(status(2).into()))]);
         let (torrent, host) = (0, "t.example".to_string());
         let events = [

@@ -213,21 +213,29 @@ mod tests {
         assert!(complaint(&[]).contains("--help"));
     }
 
-    /// The options that the README names for a command, in a table or a row of its own.
+    /// The chapters of the book that list options.
+    const BOOK: &str = concat!(
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/book/get.md")),
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/book/seed.md")),
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/book/many.md")),
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/book/tracker.md")),
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/book/makers.md")),
+    );
+
+    /// The options that the book lists for a command, in a table or in a row of its own.
     fn documented(command: &str) -> BTreeSet<&'static str> {
-        let readme = include_str!("../../README.md");
-        let table = readme.split_once(&format!("| option of `{command}` |")).map(|(_, rest)| {
+        let table = BOOK.split_once(&format!("| option of `{command}` |")).map(|(_, rest)| {
             let rows = rest.split("\n\n").next().unwrap_or_default().lines();
             rows.filter_map(|row| row.split(" | ").next()).collect::<Vec<_>>()
         });
-        let row = || readme.lines().find(|line| line.starts_with(&format!("| `{command}` | `-")));
+        let row = || BOOK.lines().find(|line| line.starts_with(&format!("| `{command}` | `-")));
         let cells = table.unwrap_or_else(|| row().into_iter().collect());
         let words = cells.into_iter().flat_map(|cell| cell.split(['`', ' ', '[']));
         words.filter_map(|word| word.strip_prefix("--")).collect()
     }
 
     #[test]
-    fn the_readme_names_every_option_of_every_command_and_no_other() {
+    fn the_book_names_every_option_of_every_command_and_no_other() {
         let commands: [(&str, &[options::Flag]); 9] = [
             ("get", &get::FLAGS),
             ("seed", &seed::FLAGS),
