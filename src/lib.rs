@@ -95,7 +95,7 @@
 //! its writer. Nobody polls, nobody sleeps in a loop: an idle process makes no system calls but for the manager's next timer.
 #![forbid(unsafe_code)]
 
-#[cfg(doc)]
+#[cfg(any(doc, test))]
 pub mod book;
 pub mod cli;
 pub mod engine;
