@@ -4,9 +4,10 @@
 //! terminal. What is over at once is not shown.
 
 use super::pieces::bar;
-use super::units::{average, duration, of, per_mille, percent, rate, time_left};
-use super::{say, screen, terminal, width};
-use crate::proto::path::for_terminal;
+use super::{say, screen, terminal};
+use crate::base::path::for_terminal;
+use crate::base::units::{average, duration, of, per_mille, percent, rate, time_left};
+use crate::base::width;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 

@@ -4,8 +4,8 @@
 //! lines that are wrong are left out, and told of by their numbers.
 
 use super::exit::{Exit, Failure};
+use crate::base::path::for_terminal;
 use crate::engine::in_words;
-use crate::proto::path::for_terminal;
 use crate::swarm::blocklist::Blocklist;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};

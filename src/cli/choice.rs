@@ -5,10 +5,10 @@
 
 use super::exit::Failure;
 use super::options::Parsed;
-use super::units::count;
-use crate::proto::glob::Glob;
+use crate::base::glob::Glob;
+use crate::base::path::for_terminal;
+use crate::base::units::count;
 use crate::proto::metainfo::{FileEntry, Metainfo};
-use crate::proto::path::for_terminal;
 use crate::swarm::choice::Choice;
 use std::ffi::OsString;
 use std::ops::RangeInclusive;

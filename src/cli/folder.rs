@@ -6,9 +6,9 @@
 
 use super::changes::Changes;
 use super::source;
+use crate::base::path::for_terminal;
 use crate::engine::Job;
 use crate::proto::id::InfoHash;
-use crate::proto::path::for_terminal;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;

@@ -5,8 +5,9 @@
 
 use super::exit::{Exit, Failure};
 use super::session::{Entry, Event, Session, exit_of};
-use super::{say, units, words};
-use crate::proto::path::is_unprintable;
+use super::{say, words};
+use crate::base::path::is_unprintable;
+use crate::base::units;
 use std::fmt::Write;
 use std::time::Instant;
 

@@ -5,10 +5,10 @@
 
 use super::pieces::{bar, map};
 use super::session::{Entry, Session};
-use super::units::{count, duration, of, per_mille, percent, rate, size, sum, time_left};
-use super::width::{columns, pad, shorten_end, shorten_middle, wrap};
 use super::words;
-use crate::proto::path::for_terminal;
+use crate::base::path::for_terminal;
+use crate::base::units::{count, duration, of, per_mille, percent, rate, size, sum, time_left};
+use crate::base::width::{columns, pad, shorten_end, shorten_middle, wrap};
 use crate::swarm::status::Status;
 use std::time::Duration;
 

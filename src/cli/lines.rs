@@ -3,8 +3,8 @@
 //! Floor 4. A seeder to which nothing happens says nothing.
 
 use super::session::{Entry, Event, Session};
-use super::units::{count, duration, of, percent, rate, sum, time_left};
 use super::{say, words};
+use crate::base::units::{count, duration, of, percent, rate, sum, time_left};
 use crate::swarm::waiting::DiskTrouble;
 use std::time::Instant;
 

@@ -66,7 +66,7 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     // What is put into a link is read as a link is.
     let mut more = String::new();
     for peer in given.values("peer") {
-        more += &format!("&x.pe={}", crate::proto::url::percent_encode(peer.to_string_lossy().as_bytes()));
+        more += &format!("&x.pe={}", crate::base::url::percent_encode(peer.to_string_lossy().as_bytes()));
     }
     if let Some(files) = given.text("select")? {
         more += &format!("&so={files}");

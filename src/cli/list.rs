@@ -6,9 +6,9 @@ use super::choice::numbered;
 use super::exit::{Exit, Failure};
 use super::json::Object;
 use super::show::in_portions;
-use super::units::{count, of, size};
+use crate::base::path::for_terminal;
+use crate::base::units::{count, of, size};
 use crate::proto::metainfo::{FileEntry, Metainfo};
-use crate::proto::path::for_terminal;
 use crate::swarm::choice::Choice;
 
 /// Shows the files of torrents on standard output: for people, or as JSON.

@@ -2,7 +2,8 @@
 //!
 //! Floor 4. Only our own modules: the HTTP library logs whole URLs, and these hold passkeys.
 
-use super::{say, units};
+use super::say;
+use crate::base::units;
 use log::{LevelFilter, Log, Metadata, Record};
 use std::time::Instant;
 

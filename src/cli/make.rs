@@ -8,16 +8,16 @@ use super::exit::{Exit, Failure};
 use super::json::Object;
 use super::making::{self, Wanted};
 use super::options::{self, Flag};
-use super::units::{count, duration, size};
 use super::{output, say};
+use crate::base::glob::Glob;
+use crate::base::path::for_terminal;
+use crate::base::units::{count, duration, size};
 use crate::engine::make;
 use crate::engine::tree::{self, Choice, Found};
-use crate::proto::glob::Glob;
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::piece_length::automatic;
 use crate::proto::metainfo::{HASH_BYTES, MAX_PIECES, Metainfo};
-use crate::proto::path::for_terminal;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -219,7 +219,7 @@ fn name_and_place(path: &Path) -> Result<(String, PathBuf), Failure> {
     let refused = |what: &str| Failure::new(Exit::NoInput, format!("{}: {what}", output::shown(path)));
     let Some(name) = real.file_name() else { return Err(refused("it has no name that a torrent could have")) };
     let Some(name) = name.to_str() else { return Err(refused("its name is not UTF-8 text; rename it")) };
-    if crate::proto::path::safe_component(name.as_bytes()).as_deref() != Ok(name) {
+    if crate::base::path::safe_component(name.as_bytes()).as_deref() != Ok(name) {
         return Err(refused("its name has control characters; rename it"));
     }
     Ok((name.to_string(), real.with_file_name(format!("{name}.torrent"))))
@@ -268,7 +268,7 @@ fn tell(
         object.flag("private", metainfo.private);
         object.text("magnet", &magnet);
         object.number("bytes", bytes as u64);
-        object.raw("seconds", &super::units::seconds(time));
+        object.raw("seconds", &crate::base::units::seconds(time));
         return say::write_out(&object.end());
     }
     if !wanted.quiet {

@@ -5,10 +5,10 @@
 use super::exit::Failure;
 use super::options::Parsed;
 use super::output::shown;
-use crate::proto::glob::Glob;
+use crate::base::glob::Glob;
+use crate::base::path::for_terminal;
+use crate::base::url;
 use crate::proto::metainfo::piece_length::{LEAST_PIECE_LENGTH, MOST_PIECE_LENGTH};
-use crate::proto::path::for_terminal;
-use crate::proto::url;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};

@@ -8,7 +8,6 @@ pub mod blocklist;
 pub mod changes;
 pub mod check;
 pub mod choice;
-pub mod date;
 pub mod edit;
 pub mod exit;
 pub mod folder;
@@ -23,7 +22,6 @@ pub mod log;
 pub mod make;
 pub mod making;
 pub mod many;
-pub mod nearest;
 pub mod old;
 pub mod options;
 pub mod output;
@@ -44,11 +42,10 @@ mod states;
 pub mod terminal;
 pub mod track;
 pub mod tree;
-pub mod units;
 pub mod view;
-pub mod width;
 pub mod words;
 
+use crate::base::nearest::nearest;
 use exit::{Exit, Failure};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -154,7 +151,7 @@ fn find(name: &str) -> Result<Work, Failure> {
 }
 
 fn unknown(name: &str) -> String {
-    if let Some(near) = name.strip_prefix("--").and_then(|typed| nearest::nearest(typed, ["help", "version"])) {
+    if let Some(near) = name.strip_prefix("--").and_then(|typed| nearest(typed, ["help", "version"])) {
         return format!("unknown option {name}; did you mean --{near}?");
     }
     if name.starts_with('-') && name.len() > 1 {
@@ -163,7 +160,7 @@ fn unknown(name: &str) -> String {
     if name == "-" || name.ends_with(".torrent") || name.contains("://") {
         return format!("'{name}' is no command; to fetch it: swarmlet get {name}");
     }
-    match nearest::nearest(name, COMMANDS.iter().map(|command| command.name)) {
+    match nearest(name, COMMANDS.iter().map(|command| command.name)) {
         Some(near) => format!("unknown command '{name}'; did you mean '{near}'?"),
         None => format!("unknown command '{name}'; `swarmlet --help` lists the commands"),
     }

@@ -4,7 +4,7 @@
 //! there; and arguments that are not UTF-8, as names of files may be, are put aside.
 
 use super::exit::Failure;
-use super::nearest::nearest;
+use crate::base::nearest::nearest;
 use getopts::{Fail, Matches, Options};
 use std::ffi::{OsStr, OsString};
 use std::ops::RangeInclusive;

@@ -4,8 +4,8 @@
 //! a failure leaves what was there.
 
 use super::exit::{Exit, Failure};
+use crate::base::path::for_terminal;
 use crate::engine::in_words;
-use crate::proto::path::for_terminal;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

@@ -3,8 +3,8 @@
 //! Floor 4. Pure: no terminal is touched here.
 
 use super::layout::{Look, Row, ellipsis, plain, shown};
-use super::units::rate;
-use super::width::{pad, shorten_end, shorten_middle};
+use crate::base::units::rate;
+use crate::base::width::{pad, shorten_end, shorten_middle};
 use crate::swarm::peer_list::PeerStatus;
 
 /// What the letters mean, for `--help` and the screen. (The letters are transmission's, which libtorrent's users know.)
@@ -77,8 +77,8 @@ fn flags(peer: &PeerStatus) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::session::tests::peer;
-    use super::super::width::columns;
     use super::*;
+    use crate::base::width::columns;
 
     #[test]
     fn a_peer_is_a_row_at_80_columns_and_at_40() {

@@ -6,9 +6,9 @@
 use super::keys::Move;
 use super::layout::{Look, Row, ellipsis, plain, shown, total};
 use super::session::{Entry, Session};
-use super::units::{per_mille, percent, rate};
-use super::width::{columns, pad, shorten_end, shorten_middle};
 use super::words;
+use crate::base::units::{per_mille, percent, rate};
+use crate::base::width::{columns, pad, shorten_end, shorten_middle};
 use std::cmp::{Ordering, Reverse};
 
 /// From so many columns on all numbers go into a row.

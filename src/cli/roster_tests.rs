@@ -138,7 +138,7 @@ proptest! {
             prop_assert_eq!(selected, usize::from(height > OTHERS && !names.is_empty()));
             for row in rows {
                 prop_assert!(columns(&row.text) <= width);
-                prop_assert_eq!(crate::proto::path::for_terminal(&row.text), row.text);
+                prop_assert_eq!(crate::base::path::for_terminal(&row.text), row.text);
             }
             list.go(Move::Down);
         }

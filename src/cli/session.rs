@@ -3,10 +3,10 @@
 //! Floor 4. Whoever shows something (the screen, plain lines, JSON) reads it here, and hears of changes as [`Event`]s.
 
 use super::exit::Exit;
-use super::units::sum;
 use super::words;
+use crate::base::units::sum;
+use crate::base::url;
 use crate::engine::{Job, Notice, Phase, Problem, ProblemKind, Report};
-use crate::proto::url;
 use crate::swarm::status::Status;
 use crate::swarm::torrent::Standing;
 use crate::swarm::waiting::DiskTrouble;

@@ -1,11 +1,11 @@
 //! Tests of the session, and sessions for the tests of those who show them. Floor 4.
 
 use super::*;
+use crate::base::rng::Rng;
 use crate::proto::id::{InfoHash, PeerId};
 use crate::swarm::Time;
 use crate::swarm::announcer::{Announcer, Tracker};
 use crate::swarm::peer_list::PeerStatus;
-use crate::swarm::rng::Rng;
 
 /// Numbers of a torrent of which `left` bytes are missing.
 pub fn status(left: u64) -> Status {

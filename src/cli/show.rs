@@ -2,16 +2,16 @@
 //!
 //! Floor 4. What is shown is a stranger's: on a terminal nothing of it can move the cursor, and in JSON all is text.
 
-use super::date::date;
 use super::exit::{Exit, Failure};
 use super::json::{self, Object};
 use super::options::{self, Flag, Parsed};
 use super::tree::Tree;
-use super::units::{count, size};
 use super::{say, source};
+use crate::base::date::date;
+use crate::base::path::for_terminal;
+use crate::base::units::{count, size};
 use crate::proto::magnet::{Magnet, to_hex};
 use crate::proto::metainfo::Metainfo;
-use crate::proto::path::for_terminal;
 use std::ffi::{OsStr, OsString};
 
 /// Output is written whenever so much of it has come together, so that a torrent of 100,000 files takes no memory twice.

@@ -4,13 +4,13 @@
 
 use super::choice::numbered;
 use super::exit::{Exit, Failure};
-use super::units;
+use crate::base::path::for_terminal;
+use crate::base::units;
+use crate::base::url;
 use crate::engine::http::{self, HttpError};
 use crate::engine::in_words;
 use crate::engine::parts;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
-use crate::proto::path::for_terminal;
-use crate::proto::url;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};

@@ -2,9 +2,9 @@
 //!
 //! Floor 4. A torrent may list its files in any order, so they are sorted first, by their places: no path is copied.
 
+use crate::base::path::for_terminal;
+use crate::base::sort::sorted;
 use crate::proto::metainfo::{FileEntry, Files, Metainfo};
-use crate::proto::order::sorted;
-use crate::proto::path::for_terminal;
 
 /// Deeper than this, folders have no rows of their own: else a short file of deep paths would make gigabytes of spaces.
 const DEEPEST: usize = 16;

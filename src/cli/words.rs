@@ -3,7 +3,8 @@
 //! Floor 4. Nothing here is made safe for a terminal yet; whoever writes it does that.
 
 use super::session::{Entry, Session, host, without_url};
-use super::units::{self, average, count, duration, of, percent, rate, ratio, size, sum};
+use crate::base::units;
+use crate::base::units::{average, count, duration, of, percent, rate, ratio, size, sum};
 use crate::engine::ProblemKind;
 use crate::swarm::announcer::Tracker;
 use crate::swarm::status::Status;

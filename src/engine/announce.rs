@@ -9,10 +9,11 @@ use super::http::{self, HttpError};
 use super::input::Input;
 use super::udp_announce::{self, UdpError};
 use super::{entropy, lookup};
+use crate::base::url;
+use crate::base::url::redact;
 use crate::proto::announce::{
     AnnounceEvent, MAX_REPLY_BYTES, ReplyError, RetryIn, parse_reply, parse_scrape, scrape_url,
 };
-use crate::proto::url::{self, redact};
 use crate::swarm::announcer::{AnnounceFailure, Announcement, Outcome};
 use crate::swarm::event::Event;
 use core::net::SocketAddr;

@@ -1,6 +1,6 @@
 //! Opening files beneath the download folder, and nowhere else.
 //!
-//! Floor 3. A torrent's paths are checked when it is read ([`crate::proto::path`]); what stands on the disk is not ours
+//! Floor 3. A torrent's paths are checked when it is read ([`crate::base::path`]); what stands on the disk is not ours
 //! to trust either: somebody may have planted a symbolic link where a file is to go. So every file is opened relative
 //! to the folder's own descriptor and through no link at all: by `openat2` with `RESOLVE_BENEATH` where the kernel has
 //! it (Linux 5.6), else component by component with `O_NOFOLLOW`. (libtorrent#8344 shows what happens otherwise.)

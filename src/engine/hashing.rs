@@ -4,8 +4,8 @@
 //! [`READ_BYTES`] of it, however long it is. The one who asked sees the numbers grow meanwhile. Of what a thread will
 //! read next the system is told beforehand, so that the disk works while it hashes.
 
+use crate::base::sha1::{Digest, Sha1};
 use crate::proto::metainfo::Files;
-use crate::proto::sha1::{Digest, Sha1};
 use crossbeam_channel::RecvTimeoutError;
 use rustix::fs::{Advice, fadvise};
 use std::fs::File;

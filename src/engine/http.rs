@@ -3,7 +3,7 @@
 //! Floor 3, over ureq (blocking). Every request has a deadline for the whole of it, follows at most five redirects and
 //! reads at most as much as its caller allows.
 
-use crate::proto::url;
+use crate::base::url;
 use std::fmt;
 use std::io::Read;
 use std::time::Duration;

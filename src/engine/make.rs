@@ -6,8 +6,8 @@
 use super::hashing::{self, Layout, Unread};
 use super::in_words;
 use super::tree::{Found, Stamp, TreeError};
+use crate::base::sha1::Digest;
 use crate::proto::metainfo::{Files, HASH_BYTES};
-use crate::proto::sha1::Digest;
 use std::fs::{self, File};
 use std::io;
 use std::sync::{Mutex, PoisonError};

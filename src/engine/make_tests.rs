@@ -3,7 +3,7 @@
 use super::super::testkit::noise;
 use super::super::tree::{Choice, find};
 use super::*;
-use crate::proto::sha1::sha1;
+use crate::base::sha1::sha1;
 use proptest::prelude::*;
 use std::os::unix::fs::symlink;
 use std::path::Path;

@@ -123,13 +123,13 @@ impl Slot {
 mod tests {
     use super::super::testkit::{open, torrent};
     use super::*;
+    use crate::base::rng::Rng;
     use crate::proto::bitfield::Bitfield;
     use crate::proto::handshake::{Handshake, Reserved};
     use crate::proto::id::PeerId;
     use crate::swarm::budget::Budget;
     use crate::swarm::event::Event;
     use crate::swarm::peer::PeerKey;
-    use crate::swarm::rng::Rng;
     use crate::swarm::torrent::{Settings, Shared, Turn};
     use std::num::NonZeroU32;
     use std::path::Path;

@@ -4,8 +4,8 @@
 //! programmers work. Symbolic links are refused, lest a torrent hold what is elsewhere by mistake; or followed, if asked.
 
 use super::in_words;
-use crate::proto::order::sorted;
-use crate::proto::path::{for_terminal, safe_component};
+use crate::base::path::{for_terminal, safe_component};
+use crate::base::sort::sorted;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, Metadata};

@@ -7,9 +7,9 @@
 use super::beneath::{Folder, For};
 use super::hashing::{self, Layout, Unread};
 use super::in_words;
+use crate::base::sha1::Digest;
 use crate::proto::bitfield::Bitfield;
 use crate::proto::metainfo::{FileEntry, Metainfo};
-use crate::proto::sha1::Digest;
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::Path;

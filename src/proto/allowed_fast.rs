@@ -4,8 +4,8 @@
 //! Floor 1. The set follows from the newcomer's address and the torrent, so that everybody allows the same pieces, and
 //! nobody gets more of them by asking many.
 
+use crate::base::sha1::sha1;
 use crate::proto::id::InfoHash;
-use crate::proto::sha1::sha1;
 use core::net::Ipv4Addr;
 
 /// Pieces of the set (BEP 6: "we currently set k to 10").

@@ -15,10 +15,10 @@ pub mod piece_length;
 mod tests;
 mod urls;
 
+use crate::base::sha256::sha256;
+use crate::base::{path, sha1};
 use crate::proto::bencode::{self, Value};
 use crate::proto::id::InfoHash;
-use crate::proto::sha256::sha256;
-use crate::proto::{path, sha1};
 pub use error::MetainfoError;
 use error::{refuse, refuse_value};
 pub use file_list::{FileEntry, Files};

@@ -3,9 +3,9 @@
 //! Floor 1. Both directions of both. All numbers are in network order. A request is 16 bytes or more, and what answers
 //! the first of them, a connect, is no larger: so nobody can be drowned by replies to packets that bear his address.
 
+use crate::base::url::percent_encode;
 use crate::proto::announce::AnnounceEvent;
 use crate::proto::id::{InfoHash, PeerId};
-use crate::proto::url::percent_encode;
 use std::fmt;
 
 /// What stands in a connect where others have the connection id.

@@ -10,9 +10,9 @@
 
 use super::Time;
 use super::event::sooner;
-use super::rng::Rng;
+use crate::base::rng::Rng;
+use crate::base::url;
 use crate::proto::announce::{AnnounceEvent, AnnounceReply, AnnounceRequest, RetryIn};
-use crate::proto::url;
 use core::net::IpAddr;
 
 /// Between announces when the tracker names no interval (every tracker we know uses half an hour or less).

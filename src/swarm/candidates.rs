@@ -6,7 +6,7 @@
 //! own, must not keep out those that a tracker names.
 
 use super::Time;
-use super::rng::Rng;
+use crate::base::rng::Rng;
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
 

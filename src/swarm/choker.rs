@@ -22,7 +22,7 @@
 
 use super::Time;
 use super::peer::PeerKey;
-use super::rng::Rng;
+use crate::base::rng::Rng;
 
 /// The time between two choices (BEP 3: long enough for TCP to get up to speed).
 const ROUND: Time = Time::from_secs(10);

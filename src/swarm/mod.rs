@@ -29,7 +29,6 @@ pub mod piece_map;
 mod places;
 pub mod rarity;
 pub mod rate;
-pub mod rng;
 pub mod settings;
 pub mod shared;
 #[cfg(test)]

@@ -33,10 +33,10 @@ pub mod tests {
     use super::super::Time;
     use super::super::budget::Budget;
     use super::super::event::{Action, Event};
-    use super::super::rng::Rng;
     use super::super::simulation::metainfo;
     use super::super::torrent::{Settings, Shared};
     use super::*;
+    use crate::base::rng::Rng;
     use crate::proto::bitfield::Bitfield;
     use crate::proto::handshake::{Handshake, Reserved};
     use crate::proto::id::PeerId;

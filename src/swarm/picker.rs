@@ -20,7 +20,7 @@ mod retry;
 use super::Time;
 use super::peer::PeerKey;
 use super::rarity::Rarity;
-use super::rng::Rng;
+use crate::base::rng::Rng;
 use crate::proto::bitfield::Bitfield;
 use crate::proto::message::{BLOCK_BYTES, BlockSpec};
 use std::collections::BTreeMap;

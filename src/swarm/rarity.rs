@@ -7,7 +7,7 @@
 //! many as there are peers at most. Within a bucket the order is random, so that peers
 //! with the same view do not all fetch the same piece.
 
-use super::rng::Rng;
+use crate::base::rng::Rng;
 
 /// The place of a piece that is not in the order.
 const NOWHERE: u32 = u32::MAX;

@@ -5,7 +5,7 @@
 use super::Time;
 use super::budget::Budget;
 use super::rate::TokenBucket;
-use super::rng::Rng;
+use crate::base::rng::Rng;
 
 /// What all torrents of a process share.
 pub struct Shared {

@@ -5,8 +5,8 @@
 use super::Time;
 use super::event::Event;
 use super::peer::PeerKey;
-use super::rng::Rng;
 use super::simulation::{Happening, World};
+use crate::base::rng::Rng;
 use crate::proto::bitfield::Bitfield;
 use crate::proto::handshake::{Handshake, Reserved};
 use crate::proto::id::PeerId;

@@ -1,9 +1,9 @@
 //! Downloads among peers that misbehave at random, each seed another swarm, and two swarms that were hard once.
 
 use super::Time;
-use super::rng::Rng;
 use super::simulated_peers::Manners;
 use super::simulation::{World, metainfo};
+use crate::base::rng::Rng;
 use crate::proto::message::BLOCK_BYTES;
 
 /// How many random swarms: what a debug build runs in less than two seconds.

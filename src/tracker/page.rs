@@ -7,9 +7,9 @@ use super::allowed::Allowed;
 use super::answers::Answer;
 use super::registry::Counts;
 use super::shared::Shared;
+use crate::base::path::for_terminal;
+use crate::base::url::percent_encode;
 use crate::proto::id::InfoHash;
-use crate::proto::path::for_terminal;
-use crate::proto::url::percent_encode;
 use std::fmt::Write;
 use std::sync::atomic::Ordering::Relaxed;
 

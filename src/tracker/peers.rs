@@ -4,8 +4,8 @@
 //! with leechers alone. An entry begins with the address as a reply's compact list has it (BEP 23, BEP 7): to answer is
 //! to copy. A swarm is small as a rule, and looking through it is as fast as any index; only a large one gets one.
 
+use crate::base::rng::Rng;
 use crate::proto::id::PeerId;
-use crate::swarm::rng::Rng;
 
 /// Behind the address: peer id, when it was last heard of, and its tag.
 const REST_BYTES: usize = 20 + 2 + 4;

@@ -11,11 +11,11 @@
 //! takes that of one with at most one peer, so a flood of invented swarms drives out itself, and never a swarm that lives.
 
 use super::peers::{Facts, Peers};
+use crate::base::rng::Rng;
 use crate::proto::announce::AnnounceEvent;
 use crate::proto::compact::{V4_BYTES, V6_BYTES};
 use crate::proto::id::{InfoHash, PeerId};
 use crate::swarm::Time;
-use crate::swarm::rng::Rng;
 use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
 

@@ -4,8 +4,8 @@
 //! sloppy and a wrong guess harms nobody, and says in words what is wrong where it would.
 
 use super::AnnounceEvent;
+use crate::base::url::{join_query, percent_decode, percent_encode};
 use crate::proto::id::{InfoHash, PeerId};
-use crate::proto::url::{join_query, percent_decode, percent_encode};
 use core::net::IpAddr;
 use std::fmt;
 

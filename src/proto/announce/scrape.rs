@@ -5,9 +5,9 @@
 
 use super::AnnounceReply;
 use super::reply::{small, unpack};
+use crate::base::url::{join_query, path_and_query, percent_encode};
 use crate::proto::bencode::decode;
 use crate::proto::id::InfoHash;
-use crate::proto::url::{join_query, path_and_query, percent_encode};
 
 /// The URL that tells how the swarm of `info_hash` stands, for a tracker announced at `announce_url`; none where that is
 /// of a kind for which BEP 48 knows none: its last `/` must stand before `announce`.

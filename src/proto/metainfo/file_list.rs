@@ -6,7 +6,7 @@
 //! A .torrent file takes more for each, so that this never takes more than it.
 
 use super::collide::compare;
-use crate::proto::path;
+use crate::base::path;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;

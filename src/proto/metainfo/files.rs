@@ -4,8 +4,8 @@
 
 use super::error::{refuse, refuse_value};
 use super::{Files, MetainfoError, collide};
+use crate::base::path;
 use crate::proto::bencode::Value;
-use crate::proto::path;
 
 /// What is expected of a name.
 pub(super) const A_NAME: &str = "the plain name of a file, at most 255 bytes";

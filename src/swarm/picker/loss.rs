@@ -3,8 +3,8 @@
 //! Floor 2, a part of the [picker](super).
 
 use super::Picker;
+use crate::base::rng::Rng;
 use crate::proto::bitfield::Bitfield;
-use crate::swarm::rng::Rng;
 
 impl Picker {
     /// What came of `piece` could not be written: it is fetched again, from whomever.

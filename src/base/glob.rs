@@ -181,5 +181,4 @@ fn read_class(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<Ste
 }
 
 #[cfg(test)]
-#[path = "glob_tests.rs"]
 mod tests;

@@ -206,5 +206,4 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 #[cfg(test)]
-#[path = "gzip_tests.rs"]
 mod tests;

@@ -195,5 +195,4 @@ fn push_without_passkeys(out: &mut String, path: &str) {
 }
 
 #[cfg(test)]
-#[path = "url_tests.rs"]
 mod tests;
