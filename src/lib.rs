@@ -29,7 +29,7 @@
 //!
 //! 1. [`proto::bencode`]: the four kinds of values that all of BitTorrent is written in.
 //! 2. [`proto::metainfo`]: what a `.torrent` file says, and all the ways in which it may lie.
-//! 3. [`proto::handshake`] and [`proto::message`]: what peers say to each other.
+//! 3. [`proto::peer::handshake`] and [`proto::peer::message`]: what peers say to each other.
 //! 4. [`swarm::event`]: all that can happen to a torrent, and all that it can want done. Then [`swarm::torrent`], the
 //!    central piece manager, and its ways beside it: `joining.rs`, `introducing.rs`, `places.rs`, `downloading.rs`,
 //!    `lying.rs`, `choking.rs`, `uploading.rs`.
@@ -37,7 +37,7 @@
 //!    (Cohen 2003), and [`swarm::choker`], whom to serve, its other half; [`swarm::window`]: how many
 //!    at once; [`swarm::budget`]: with how much memory; [`swarm::spreading`] and [`swarm::super_seeding`]: what the first
 //!    seed does so that nothing leaves it twice before all has left it once.
-//! 6. [`swarm::announcer`] and [`proto::announce`]: how peers find each other.
+//! 6. [`swarm::announcer`] and [`proto::tracker::announce`]: how peers find each other.
 //! 7. [`engine::manager`], [`engine::reader`], [`engine::disk`]: the threads that carry it out.
 //! 8. [`tracker::registry`], [`tracker::answers`], [`tracker::udp`]: the other end of the announce.
 //! 9. [`cli`]: what a person types and sees.
@@ -57,8 +57,8 @@
 //!
 //! 1. *A peer is found.* A tracker answered; [`swarm::candidates`] keeps the address until there is a place, and
 //!    `places.rs` gives [`Action::Connect`](swarm::event::Action::Connect). The engine starts a [reader](engine::reader):
-//!    it connects, sends our [handshake](proto::handshake), reads theirs, starts the [writer](engine::writer).
-//! 2. *We want something.* The peer's [bitfield](proto::bitfield) shows pieces that we lack: we tell it that we are
+//!    it connects, sends our [handshake](proto::peer::handshake), reads theirs, starts the [writer](engine::writer).
+//! 2. *We want something.* The peer's [bitfield](proto::peer::bitfield) shows pieces that we lack: we tell it that we are
 //!    interested. It unchokes us.
 //! 3. *The block is asked for.* `ask_more` in `downloading.rs` looks at the peer's [window](swarm::window) and at the
 //!    [budget](swarm::budget), has the [picker](swarm::picker) choose, and gives one request a block. The block counts

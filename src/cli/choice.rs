@@ -8,8 +8,8 @@ use super::options::Parsed;
 use crate::base::glob::Glob;
 use crate::base::path::for_terminal;
 use crate::base::units::count;
+use crate::proto::choice::Choice;
 use crate::proto::metainfo::{FileEntry, Metainfo};
-use crate::swarm::choice::Choice;
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
 

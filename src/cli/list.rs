@@ -8,8 +8,8 @@ use super::json::Object;
 use super::show::in_portions;
 use crate::base::path::for_terminal;
 use crate::base::units::{count, of, size};
+use crate::proto::choice::Choice;
 use crate::proto::metainfo::{FileEntry, Metainfo};
-use crate::swarm::choice::Choice;
 
 /// Shows the files of torrents on standard output: for people, or as JSON.
 pub fn show(torrents: impl Iterator<Item = (Metainfo, Option<Choice>)>, json: bool) -> Result<Exit, Failure> {

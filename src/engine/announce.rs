@@ -11,7 +11,7 @@ use super::udp_announce::{self, UdpError};
 use super::{entropy, lookup};
 use crate::base::url;
 use crate::base::url::redact;
-use crate::proto::announce::{
+use crate::proto::tracker::announce::{
     AnnounceEvent, MAX_REPLY_BYTES, ReplyError, RetryIn, parse_reply, parse_scrape, scrape_url,
 };
 use crate::swarm::announcer::{AnnounceFailure, Announcement, Outcome};

@@ -3,8 +3,8 @@
 use super::super::testkit::{PATIENCE, http, serve, serve_bytes, wait_until};
 use super::*;
 use crate::base::url::percent_encode;
-use crate::proto::announce::{AnnounceRequest, RetryIn};
 use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::tracker::announce::{AnnounceRequest, RetryIn};
 use core::net::SocketAddr;
 use crossbeam_channel::{Receiver, Sender};
 use std::io::Write;

@@ -4,7 +4,7 @@
 //! back. So the memory of blocks stays what it once was at most, and no allocator keeps a hoard for each thread. The
 //! one given back last is taken first: it is still in the processor's cache.
 
-use crate::proto::message::BLOCK_BYTES;
+use crate::proto::peer::message::BLOCK_BYTES;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A stock of block buffers; clones share it.

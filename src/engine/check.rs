@@ -10,7 +10,7 @@ use super::input::Input;
 use super::resume::{Known, StateDir, look_at};
 use super::{Config, Duty, Job, Notice, serving};
 use crate::base::sha1::Sha1;
-use crate::proto::bitfield::Bitfield;
+use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::resume::Record;
 use crossbeam_channel::Sender;
 use std::io;

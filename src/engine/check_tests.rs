@@ -2,8 +2,8 @@
 
 use super::super::testkit::{Part, check_all as check, open, part, torrent};
 use super::{READ_BYTES, Record, is_right, look_at};
-use crate::proto::bitfield::Bitfield;
 use crate::proto::metainfo::Metainfo;
+use crate::proto::peer::bitfield::Bitfield;
 use proptest::prelude::*;
 use std::fs;
 use std::path::Path;

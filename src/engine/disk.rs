@@ -12,7 +12,7 @@ use super::content::Content;
 use super::failed::Failed;
 use super::input::Input;
 use crate::base::sha1::Sha1;
-use crate::proto::message::{BLOCK_BYTES, BlockSpec};
+use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use crate::swarm::event::Event;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@
 //! that looks like the right one; 64 bits are enough to tell two blocks apart.
 
 use super::content::{Content, ContentError};
-use crate::proto::message::BLOCK_BYTES;
+use crate::proto::peer::message::BLOCK_BYTES;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 

@@ -7,7 +7,7 @@ use super::Watch;
 use super::check::Found;
 use super::content::ContentError;
 use super::link::Link;
-use crate::proto::handshake::Handshake;
+use crate::proto::peer::handshake::Handshake;
 use crate::swarm::blocklist::Blocklist;
 use crate::swarm::event::Event;
 use crate::swarm::peer::PeerKey;

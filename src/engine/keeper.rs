@@ -151,7 +151,7 @@ impl Worker {
 mod tests {
     use super::super::testkit::{open, torrent};
     use super::*;
-    use crate::proto::bitfield::Bitfield;
+    use crate::proto::peer::bitfield::Bitfield;
     use std::fs;
 
     #[test]

@@ -5,7 +5,7 @@
 use super::content::Content;
 use super::shaking::Opening;
 use crate::proto::id::InfoHash;
-use crate::proto::message::{BlockSpec, Message};
+use crate::proto::peer::message::{BlockSpec, Message};
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
 use core::num::NonZeroU32;

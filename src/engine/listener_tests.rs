@@ -3,8 +3,9 @@
 use super::super::shaking::MOST_OF_NEAR;
 use super::super::testkit::{PATIENCE, surroundings, wait_until};
 use super::*;
-use crate::proto::handshake::{self, Handshake, Reserved};
 use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::peer::handshake;
+use crate::proto::peer::handshake::{Handshake, Reserved};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 

@@ -3,7 +3,7 @@
 //! Floor 3. BEP 3 allows such peers. The system's resolver can't be told when to give up, so a thread asks it and is left to
 //! itself when time is up; there are only so many of these.
 
-use crate::proto::compact::canonical;
+use crate::proto::tracker::compact::canonical;
 use core::net::SocketAddr;
 use std::net::ToSocketAddrs;
 use std::sync::atomic::{AtomicUsize, Ordering};

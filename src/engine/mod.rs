@@ -51,10 +51,10 @@ pub mod writer;
 
 pub use notice::{Notice, Phase, Problem, ProblemKind, Report, Watch};
 
+use crate::proto::choice::Choice;
 use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
 use crate::swarm::blocklist::Blocklist;
-use crate::swarm::choice::Choice;
 pub use crate::swarm::settings::MAX_PEERS as DEFAULT_MAX_PEERS;
 use crate::swarm::settings::Settings;
 use crossbeam_channel::{Receiver, Sender};

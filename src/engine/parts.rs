@@ -11,9 +11,9 @@
 
 use super::beneath::For;
 use super::content::{Content, ContentError, Doing};
+use crate::proto::choice::Choice;
 use crate::proto::id::InfoHash;
 use crate::proto::metainfo::Metainfo;
-use crate::swarm::choice::Choice;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;

@@ -2,7 +2,7 @@
 
 use super::super::testkit::{Part, check_all, noise, part, torrent};
 use super::*;
-use crate::proto::bitfield::Bitfield;
+use crate::proto::peer::bitfield::Bitfield;
 use proptest::prelude::*;
 use std::fs;
 use std::os::unix::fs::MetadataExt;

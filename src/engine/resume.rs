@@ -36,7 +36,7 @@ use super::beneath::{Folder, For};
 use super::content::{Content, ContentError, Doing};
 use super::in_words;
 use crate::base::sha1::{Digest, sha1};
-use crate::proto::bitfield::Bitfield;
+use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::resume::{MAX_RESUME_BYTES, Record, Resume, Stamp, file_name, is_file_name};
 use rustix::fs::{Access, Advice, AtFlags, StatxFlags, access, fadvise, statx};
 use std::fs::{self, DirBuilder, File};

@@ -6,7 +6,7 @@
 use super::Duty;
 use super::check::{Found, READ_BYTES, is_right};
 use super::content::{Content, ContentError, Doing};
-use crate::proto::bitfield::Bitfield;
+use crate::proto::peer::bitfield::Bitfield;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 

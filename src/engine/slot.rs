@@ -124,9 +124,9 @@ mod tests {
     use super::super::testkit::{open, torrent};
     use super::*;
     use crate::base::rng::Rng;
-    use crate::proto::bitfield::Bitfield;
-    use crate::proto::handshake::{Handshake, Reserved};
     use crate::proto::id::PeerId;
+    use crate::proto::peer::bitfield::Bitfield;
+    use crate::proto::peer::handshake::{Handshake, Reserved};
     use crate::swarm::budget::Budget;
     use crate::swarm::event::Event;
     use crate::swarm::peer::PeerKey;

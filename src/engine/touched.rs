@@ -188,7 +188,7 @@ impl Content {
 mod tests {
     use super::super::testkit::{open, part, torrent};
     use super::Content;
-    use crate::swarm::choice::Choice;
+    use crate::proto::choice::Choice;
     use std::fs;
     use std::os::unix::fs::FileExt;
     use std::sync::Arc;

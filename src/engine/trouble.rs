@@ -6,7 +6,7 @@
 use super::beneath::Folder;
 use super::content::{Content, ContentError, Doing};
 use super::in_words;
-use crate::proto::message::BlockSpec;
+use crate::proto::peer::message::BlockSpec;
 use crate::swarm::waiting::DiskTrouble;
 use rustix::io::Errno;
 use std::io;

@@ -7,10 +7,10 @@
 //! another transaction id is not for us.
 
 use super::http::HttpError;
-use crate::proto::announce::{AnnounceReply, AnnounceRequest, MAX_REPLY_PEERS, ReplyError};
-use crate::proto::compact;
 use crate::proto::id::InfoHash;
-use crate::proto::udp_tracker::{Announce, PACKET_BYTES, Reply, Request};
+use crate::proto::tracker::announce::{AnnounceReply, AnnounceRequest, MAX_REPLY_PEERS, ReplyError};
+use crate::proto::tracker::compact;
+use crate::proto::tracker::udp::{Announce, PACKET_BYTES, Reply, Request};
 use core::net::SocketAddr;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};

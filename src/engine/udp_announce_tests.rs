@@ -2,8 +2,8 @@
 
 use super::super::testkit::PATIENCE;
 use super::*;
-use crate::proto::announce::AnnounceEvent;
 use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::tracker::announce::AnnounceEvent;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;

@@ -7,7 +7,8 @@
 use super::blocks::Blocks;
 use super::input::Input;
 use super::reader::Surroundings;
-use crate::proto::message::{self, BodyKind, Limits, Message, PIECE_HEADER_BYTES, PieceHeader};
+use crate::proto::peer::message;
+use crate::proto::peer::message::{BodyKind, Limits, Message, PIECE_HEADER_BYTES, PieceHeader};
 use crate::swarm::event::Event;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;

@@ -2,7 +2,7 @@
 
 use super::super::testkit::{PATIENCE, noise, socket_pair, surroundings};
 use super::*;
-use crate::proto::message::{BLOCK_BYTES, BlockSpec, MAX_EXTENDED_BYTES, MAX_MESSAGE_BYTES};
+use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, MAX_EXTENDED_BYTES, MAX_MESSAGE_BYTES};
 use core::num::NonZeroU32;
 use crossbeam_channel::Receiver;
 use proptest::prelude::*;

@@ -9,7 +9,7 @@ use super::input::Input;
 use super::link::{Link, Order};
 use super::reader::{STACK_BYTES, Surroundings, WRITE_TIMEOUT, our_handshake};
 use super::sending::{send_all, send_from_file};
-use crate::proto::message::{BlockSpec, Message, emit_piece_header};
+use crate::proto::peer::message::{BlockSpec, Message, emit_piece_header};
 use crate::swarm::event::Event;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;

@@ -250,5 +250,4 @@ fn from_base32(text: &str) -> Option<InfoHash> {
 }
 
 #[cfg(test)]
-#[path = "magnet_tests.rs"]
 mod tests;

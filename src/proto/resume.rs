@@ -14,9 +14,9 @@
 //!             9:info hash, 7:version
 //! ```
 
+use super::peer::bitfield::Bitfield;
 use crate::base::sha1::sha1;
 use crate::proto::bencode::{self, Bencode, Value};
-use crate::proto::bitfield::Bitfield;
 use crate::proto::id::InfoHash;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
 
@@ -202,5 +202,4 @@ fn read_record(bytes: &[u8; RECORD_BYTES]) -> Option<Option<Record>> {
 }
 
 #[cfg(test)]
-#[path = "resume_tests.rs"]
 mod tests;

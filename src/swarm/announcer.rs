@@ -12,7 +12,7 @@ use super::Time;
 use super::event::sooner;
 use crate::base::rng::Rng;
 use crate::base::url;
-use crate::proto::announce::{AnnounceEvent, AnnounceReply, AnnounceRequest, RetryIn};
+use crate::proto::tracker::announce::{AnnounceEvent, AnnounceReply, AnnounceRequest, RetryIn};
 use core::net::IpAddr;
 
 /// Between announces when the tracker names no interval (every tracker we know uses half an hour or less).

@@ -7,7 +7,7 @@ use super::choker::{Contender, slots};
 use super::peer::{Peer, PeerKey};
 use super::spreading::OFFERS;
 use super::torrent::{Shared, Torrent, Turn};
-use crate::proto::message::{BlockSpec, Message};
+use crate::proto::peer::message::{BlockSpec, Message};
 use std::collections::VecDeque;
 
 /// The fewest peers served at once where nothing limits uploads (libtorrent's and transmission's number).

@@ -11,7 +11,7 @@ use super::pace::Pace;
 use super::peer::{Peer, PeerKey};
 use super::picker::{Arrival, Wish};
 use super::torrent::{Standing, Torrent, Turn};
-use crate::proto::message::{BLOCK_BYTES, BlockSpec, Message};
+use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use core::cmp::Reverse;
 use std::collections::VecDeque;
 

@@ -8,9 +8,9 @@ use super::announcer::{Announcement, Outcome};
 use super::peer::PeerKey;
 use super::status::Status;
 use super::waiting::DiskTrouble;
-use crate::proto::bitfield::Bitfield;
-use crate::proto::handshake::Handshake;
-use crate::proto::message::{BlockSpec, Message};
+use crate::proto::peer::bitfield::Bitfield;
+use crate::proto::peer::handshake::Handshake;
+use crate::proto::peer::message::{BlockSpec, Message};
 use core::net::SocketAddr;
 
 /// Something happened.

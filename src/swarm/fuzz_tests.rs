@@ -3,7 +3,7 @@
 use super::Time;
 use super::event::Event;
 use super::stage::{Stage, key};
-use crate::proto::message::{BLOCK_BYTES, BlockSpec, Message};
+use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use proptest::prelude::*;
 
 const PIECES: u32 = 6;
@@ -80,7 +80,7 @@ impl Stage {
             Step::Leaves(number) => self.happen(Event::Gone { peer: key(number) }),
             Step::Says(number, message) => self.hear(number, message),
             Step::Babbles(number, bytes) => {
-                if let Ok(message) = crate::proto::message::parse_body(bytes[0], &bytes[1..]) {
+                if let Ok(message) = crate::proto::peer::message::parse_body(bytes[0], &bytes[1..]) {
                     self.hear(number, message);
                 }
             }

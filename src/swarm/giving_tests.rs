@@ -1,8 +1,8 @@
 //! What peers hear of one that gives: allowed fast pieces, haves, who it is, chokes.
 
 use super::*;
-use crate::proto::allowed_fast::allowed_fast;
-use crate::proto::extended::ExtendedHandshake;
+use crate::proto::peer::allowed_fast::allowed_fast;
+use crate::proto::peer::extended::ExtendedHandshake;
 
 fn message(message: Message) -> Event {
     Event::Message { peer: key(1), message }

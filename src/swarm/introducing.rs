@@ -6,8 +6,9 @@
 use super::peer::PeerKey;
 use super::torrent::{Torrent, Turn};
 use super::uploading::MOST_WANTED;
-use crate::proto::extended::{self, ExtendedHandshake};
-use crate::proto::message::Message;
+use crate::proto::peer::extended;
+use crate::proto::peer::extended::ExtendedHandshake;
+use crate::proto::peer::message::Message;
 use core::net::SocketAddr;
 
 /// What we call ourselves.

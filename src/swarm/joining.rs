@@ -6,9 +6,9 @@ use super::Time;
 use super::event::Action;
 use super::peer::{Peer, PeerKey};
 use super::torrent::{Torrent, Turn};
-use crate::proto::bitfield::Bitfield;
-use crate::proto::handshake::Handshake;
-use crate::proto::message::Message;
+use crate::proto::peer::bitfield::Bitfield;
+use crate::proto::peer::handshake::Handshake;
+use crate::proto::peer::message::Message;
 use core::net::SocketAddr;
 
 /// A peer that stays connected for this long did not just turn us away.

@@ -1,8 +1,8 @@
 //! Connections that are two, names that are lent, and addresses beyond number.
 
-use crate::proto::announce::AnnounceReply;
-use crate::proto::bitfield::Bitfield;
 use crate::proto::id::PeerId;
+use crate::proto::peer::bitfield::Bitfield;
+use crate::proto::tracker::announce::AnnounceReply;
 use crate::swarm::Time;
 use crate::swarm::announcer::Announcement;
 use crate::swarm::event::Event;

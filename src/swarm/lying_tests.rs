@@ -2,7 +2,7 @@
 
 use super::super::stage::{Stage, key};
 use super::*;
-use crate::proto::message::{BLOCK_BYTES, BlockSpec};
+use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use crate::swarm::event::Event;
 
 /// Where the block begins that the liar sent.

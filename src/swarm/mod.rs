@@ -8,7 +8,6 @@ pub mod bans;
 pub mod blocklist;
 pub mod budget;
 pub mod candidates;
-pub mod choice;
 pub mod choker;
 mod choking;
 mod downloading;

@@ -4,7 +4,7 @@
 //! out. So a fast peer that was idle is still known to be fast when somebody must take over from a slow one.
 
 use super::Time;
-use crate::proto::message::BLOCK_BYTES;
+use crate::proto::peer::message::BLOCK_BYTES;
 
 /// What was longer ago than about this counts half: time to notice that a line has become slow.
 const MEMORY: Time = Time::from_secs(10);

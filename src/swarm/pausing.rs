@@ -4,7 +4,7 @@
 
 use super::peer::PeerKey;
 use super::torrent::{Torrent, Turn};
-use crate::proto::message::{BlockSpec, Message};
+use crate::proto::peer::message::{BlockSpec, Message};
 
 impl Torrent {
     /// The person wants a pause, or wants to go on.
@@ -37,9 +37,9 @@ pub mod tests {
     use super::super::torrent::{Settings, Shared};
     use super::*;
     use crate::base::rng::Rng;
-    use crate::proto::bitfield::Bitfield;
-    use crate::proto::handshake::{Handshake, Reserved};
     use crate::proto::id::PeerId;
+    use crate::proto::peer::bitfield::Bitfield;
+    use crate::proto::peer::handshake::{Handshake, Reserved};
     use core::num::NonZeroU32;
 
     /// A torrent, what it shares with others, and a way to have things happen to it.

@@ -21,8 +21,8 @@ use super::Time;
 use super::peer::PeerKey;
 use super::rarity::Rarity;
 use crate::base::rng::Rng;
-use crate::proto::bitfield::Bitfield;
-use crate::proto::message::{BLOCK_BYTES, BlockSpec};
+use crate::proto::peer::bitfield::Bitfield;
+use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use std::collections::BTreeMap;
 
 /// Pieces picked at random before rarity counts (libtorrent's and mainline's number).

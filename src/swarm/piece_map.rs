@@ -67,8 +67,8 @@ impl Torrent {
 mod tests {
     use super::super::pausing::tests::One;
     use super::Share::{Few, Had, LeftOut, Missing, Most, Nobody, Rare};
-    use crate::proto::bitfield::Bitfield;
-    use crate::proto::message::Message;
+    use crate::proto::peer::bitfield::Bitfield;
+    use crate::proto::peer::message::Message;
 
     #[test]
     fn what_nobody_has_is_seen() {

@@ -2,9 +2,9 @@
 
 use super::super::stage::{Stage, key};
 use super::MOST_CONNECTING;
-use crate::proto::handshake::{Handshake, Reserved};
 use crate::proto::id::PeerId;
-use crate::proto::message::{BLOCK_BYTES, BlockSpec, Message};
+use crate::proto::peer::handshake::{Handshake, Reserved};
+use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::Time;
 use crate::swarm::event::Event;
 

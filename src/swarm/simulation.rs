@@ -12,10 +12,10 @@ use super::torrent::{Settings, Shared, Torrent, Turn};
 use super::waiting::DiskTrouble;
 use crate::base::rng::Rng;
 use crate::proto::bencode::Bencode;
-use crate::proto::bitfield::Bitfield;
 use crate::proto::id::PeerId;
-use crate::proto::message::{BLOCK_BYTES, BlockSpec};
 use crate::proto::metainfo::Metainfo;
+use crate::proto::peer::bitfield::Bitfield;
+use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Events between two audits: a prime, so that they fall into every phase of what repeats itself.

@@ -4,7 +4,7 @@ use super::Time;
 use super::simulated_peers::Manners;
 use super::simulation::{World, metainfo};
 use crate::base::rng::Rng;
-use crate::proto::message::BLOCK_BYTES;
+use crate::proto::peer::message::BLOCK_BYTES;
 
 /// How many random swarms: what a debug build runs in less than two seconds.
 const SEEDS: u64 = 250;

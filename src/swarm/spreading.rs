@@ -8,7 +8,7 @@
 //! content twice before all of it was out (simulation in `simulated_swarm_tests.rs`), and the swarm took 1.49 times
 //! as long as it must.
 
-use crate::proto::bitfield::Bitfield;
+use crate::proto::peer::bitfield::Bitfield;
 
 /// Suggestions that a peer has not followed yet: what it asks for ahead, and one more.
 pub const OFFERS: usize = 2;

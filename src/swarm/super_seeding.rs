@@ -22,8 +22,8 @@ use super::Time;
 use super::event::Action;
 use super::peer::{Peer, PeerKey};
 use super::torrent::{Settings, Torrent, Turn};
-use crate::proto::bitfield::Bitfield;
-use crate::proto::message::Message;
+use crate::proto::peer::bitfield::Bitfield;
+use crate::proto::peer::message::Message;
 
 /// When nothing was left to send for so long, each peer is shown a further piece: a round of the choker.
 const IDLE: Time = Time::from_secs(10);

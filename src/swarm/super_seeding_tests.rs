@@ -3,10 +3,10 @@
 use super::super::event::Event;
 use super::super::stage::{Stage, key};
 use super::*;
-use crate::proto::extended::ExtendedHandshake;
-use crate::proto::handshake::{Handshake, Reserved};
 use crate::proto::id::PeerId;
-use crate::proto::message::{BLOCK_BYTES, BlockSpec};
+use crate::proto::peer::extended::ExtendedHandshake;
+use crate::proto::peer::handshake::{Handshake, Reserved};
+use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use proptest::prelude::{prop_assert, proptest};
 
 fn seed(pieces: u32) -> Stage {

@@ -22,11 +22,11 @@ use super::spreading::Spreading;
 use super::super_seeding::SuperSeeding;
 use super::waiting::{DiskTrouble, Wait};
 use crate::base::rng::Rng;
-use crate::proto::announce::{AnnounceRequest, key_text};
-use crate::proto::bitfield::Bitfield;
 use crate::proto::id::InfoHash;
-use crate::proto::message::Message;
 use crate::proto::metainfo::Metainfo;
+use crate::proto::peer::bitfield::Bitfield;
+use crate::proto::peer::message::Message;
+use crate::proto::tracker::announce::{AnnounceRequest, key_text};
 use std::collections::BTreeMap;
 
 /// Silence after which we send a keep-alive: most programs close after 120 s without a word (BEP 3: "generally two

@@ -3,9 +3,9 @@
 use super::super::budget::Budget;
 use super::*;
 use crate::proto::bencode::Bencode;
-use crate::proto::handshake::{Handshake, Reserved};
 use crate::proto::id::PeerId;
-use crate::proto::message::{BLOCK_BYTES, BlockSpec};
+use crate::proto::peer::handshake::{Handshake, Reserved};
+use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use core::net::SocketAddr;
 use core::num::NonZeroU32;
 

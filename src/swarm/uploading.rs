@@ -7,8 +7,9 @@ use super::Time;
 use super::event::Action;
 use super::peer::{Peer, PeerKey};
 use super::torrent::{Shared, Torrent, Turn};
-use crate::proto::allowed_fast::{self, allowed_fast};
-use crate::proto::message::{BLOCK_BYTES, BlockSpec, Message};
+use crate::proto::peer::allowed_fast;
+use crate::proto::peer::allowed_fast::allowed_fast;
+use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use core::net::IpAddr;
 
 /// Requests a peer may have waiting with us, and is told so (BEP 10, `reqq`): libtorrent's number. transmission 3.00

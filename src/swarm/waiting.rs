@@ -9,8 +9,8 @@ use super::Time;
 use super::event::Action;
 use super::peer::PeerKey;
 use super::torrent::{Standing, Torrent, Turn};
-use crate::proto::bitfield::Bitfield;
-use crate::proto::message::{BlockSpec, Message};
+use crate::proto::peer::bitfield::Bitfield;
+use crate::proto::peer::message::{BlockSpec, Message};
 
 /// The disk is tried again after this ...
 const FIRST_PAUSE: Time = Time::from_secs(5);

@@ -5,7 +5,7 @@
 //! every round trip), until the rate no longer grows; from then on what comes in [`AHEAD_SECONDS`].
 
 use super::Time;
-use crate::proto::message::BLOCK_BYTES;
+use crate::proto::peer::message::BLOCK_BYTES;
 
 /// Requests to begin with: two round trips of a modem, half of one of a fast line.
 const FIRST: u32 = 4;

@@ -12,9 +12,9 @@
 
 use super::peers::{Facts, Peers};
 use crate::base::rng::Rng;
-use crate::proto::announce::AnnounceEvent;
-use crate::proto::compact::{V4_BYTES, V6_BYTES};
 use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::tracker::announce::AnnounceEvent;
+use crate::proto::tracker::compact::{V4_BYTES, V6_BYTES};
 use crate::swarm::Time;
 use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;

@@ -38,8 +38,8 @@ fn secs(seconds: u64) -> Time {
 
 /// The addresses of a list in compact form.
 fn listed(told: &Told) -> BTreeSet<SocketAddr> {
-    let v4 = crate::proto::compact::parse_v4(&told.v4, 1000).peers;
-    let v6 = crate::proto::compact::parse_v6(&told.v6, 1000).peers;
+    let v4 = crate::proto::tracker::compact::parse_v4(&told.v4, 1000).peers;
+    let v6 = crate::proto::tracker::compact::parse_v6(&told.v6, 1000).peers;
     assert_eq!(told.ids.len(), v4.len() + v6.len());
     v4.into_iter().chain(v6).collect()
 }

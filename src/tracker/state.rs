@@ -8,8 +8,8 @@ use super::TrackerError;
 use super::peers::{Facts, Peers};
 use super::registry::{Registry, tick};
 use crate::proto::bencode::{Value, decode};
-use crate::proto::compact::{V4_BYTES, V6_BYTES};
 use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::tracker::compact::{V4_BYTES, V6_BYTES};
 use crate::swarm::Time;
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -130,7 +130,7 @@ fn beside(path: &Path, more: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::announce::AnnounceEvent;
+    use crate::proto::tracker::announce::AnnounceEvent;
     use crate::tracker::registry::{Asked, Limits};
 
     fn registry() -> Registry {

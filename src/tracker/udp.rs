@@ -6,8 +6,8 @@
 use super::answers;
 use super::registry::Asked;
 use super::shared::Shared;
-use crate::proto::announce::RetryIn;
-use crate::proto::udp_tracker::{PACKET_BYTES, Reply, Request};
+use crate::proto::tracker::announce::RetryIn;
+use crate::proto::tracker::udp::{PACKET_BYTES, Reply, Request};
 use crate::swarm::Time;
 use core::net::{IpAddr, SocketAddr};
 use std::hash::{BuildHasher, RandomState};

@@ -5,7 +5,7 @@
 use super::Worker;
 use crate::engine::content::{Content, ContentError};
 use crate::engine::input::Input;
-use crate::proto::message::BlockSpec;
+use crate::proto::peer::message::BlockSpec;
 use crate::swarm::event::Event;
 use std::sync::PoisonError;
 

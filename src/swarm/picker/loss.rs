@@ -4,7 +4,7 @@
 
 use super::Picker;
 use crate::base::rng::Rng;
-use crate::proto::bitfield::Bitfield;
+use crate::proto::peer::bitfield::Bitfield;
 
 impl Picker {
     /// What came of `piece` could not be written: it is fetched again, from whomever.

@@ -9,7 +9,7 @@
 //! only when it has nothing else to do.
 
 use super::{Begun, Block, Picker, Wish};
-use crate::proto::message::BLOCK_BYTES;
+use crate::proto::peer::message::BLOCK_BYTES;
 use crate::swarm::Time;
 use crate::swarm::peer::PeerKey;
 

@@ -1,5 +1,5 @@
-use super::*;
 use crate::proto::id::PeerId;
+use crate::proto::tracker::announce::*;
 use core::net::{IpAddr, SocketAddr};
 use proptest::prelude::*;
 
@@ -191,7 +191,7 @@ fn stands_on_the_wire_as_the_beps_say() {
 fn any_reply() -> impl Strategy<Value = AnnounceReply> {
     let peers = prop::collection::vec((any::<IpAddr>(), 1u16..), 0..30).prop_map(|peers| {
         let all = peers.into_iter().map(|(ip, port)| SocketAddr::new(ip.to_canonical(), port));
-        let mut usable: Vec<SocketAddr> = all.filter(crate::proto::compact::usable).collect();
+        let mut usable: Vec<SocketAddr> = all.filter(crate::proto::tracker::compact::usable).collect();
         // As two strings hold them: IPv4 first.
         usable.sort_by_key(SocketAddr::is_ipv6);
         usable
@@ -239,7 +239,7 @@ proptest! {
         let cut = &damaged[..cut.index(damaged.len())];
         for body in [&noise[..], &damaged, cut, &[b"d5:peers", &noise[..], b"e"].concat()] {
             match parse_reply(body) {
-                Ok(reply) => prop_assert!(reply.peers.iter().all(crate::proto::compact::usable)),
+                Ok(reply) => prop_assert!(reply.peers.iter().all(crate::proto::tracker::compact::usable)),
                 Err(error) => prop_assert!(!error.to_string().is_empty()),
             }
         }

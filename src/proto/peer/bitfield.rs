@@ -203,5 +203,4 @@ fn ones_of(mut word: u64, first: u32) -> impl Iterator<Item = u32> {
 }
 
 #[cfg(test)]
-#[path = "bitfield_tests.rs"]
 mod tests;

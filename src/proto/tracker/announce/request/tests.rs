@@ -1,5 +1,5 @@
-use super::*;
 use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::tracker::announce::*;
 use core::net::IpAddr;
 use proptest::prelude::*;
 

@@ -3,10 +3,14 @@
 //! Floor 1 (BEP 3; compact peers BEP 23 and 7; `external ip` BEP 24; `retry in` BEP 31). Trackers write it in many
 //! ways; what cannot be read is left out, and only a reply that is no dict at all is refused.
 
+#[cfg(test)]
+mod tests;
+
 use crate::base::gzip::gunzip;
 use crate::proto::bencode::{Bencode, DecodeError, Value, decode};
-use crate::proto::compact::{self, CompactPeers};
 use crate::proto::id::PeerId;
+use crate::proto::tracker::compact;
+use crate::proto::tracker::compact::CompactPeers;
 use core::net::{IpAddr, SocketAddr};
 use std::borrow::Cow;
 use std::fmt;

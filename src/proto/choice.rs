@@ -3,8 +3,8 @@
 //! Floor 2. A piece is wanted when a byte of it belongs to a wanted file: it can be proven only as a whole, so what it
 //! holds of other files comes with it.
 
-use crate::proto::bitfield::Bitfield;
-use crate::proto::metainfo::Metainfo;
+use super::metainfo::Metainfo;
+use super::peer::bitfield::Bitfield;
 
 /// Files of choice. (Where all are wanted there is none.)
 #[derive(Clone, Debug)]

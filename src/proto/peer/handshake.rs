@@ -125,5 +125,4 @@ fn take<const N: usize>(bytes: &[u8; LEN], from: usize) -> [u8; N] {
 }
 
 #[cfg(test)]
-#[path = "handshake_tests.rs"]
 mod tests;

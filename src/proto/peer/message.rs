@@ -14,11 +14,10 @@
 mod emit;
 mod parse;
 #[cfg(test)]
-#[path = "message_tests.rs"]
 mod tests;
 
-pub use emit::emit_piece_header;
-pub use parse::parse_body;
+pub use self::emit::emit_piece_header;
+pub use self::parse::parse_body;
 use std::fmt;
 
 /// Bytes of a block: what everyone asks for and no one serves more than (FACTS: libtorrent, transmission, rain).
@@ -113,7 +112,7 @@ pub enum Message {
         /// Index of the piece.
         piece: u32,
     },
-    /// I have these pieces: the bytes of a [`Bitfield`](crate::proto::bitfield::Bitfield). First message, or never.
+    /// I have these pieces: the bytes of a [`Bitfield`](super::bitfield::Bitfield). First message, or never.
     Bitfield(Vec<u8>),
     /// Send me this block.
     Request(BlockSpec),

@@ -3,8 +3,8 @@
 //! Floor 1. Both directions of both. All numbers are in network order. A request is 16 bytes or more, and what answers
 //! the first of them, a connect, is no larger: so nobody can be drowned by replies to packets that bear his address.
 
+use super::announce::AnnounceEvent;
 use crate::base::url::percent_encode;
-use crate::proto::announce::AnnounceEvent;
 use crate::proto::id::{InfoHash, PeerId};
 use std::fmt;
 
@@ -318,5 +318,4 @@ impl fmt::Display for Announce {
 }
 
 #[cfg(test)]
-#[path = "udp_tracker_tests.rs"]
 mod tests;

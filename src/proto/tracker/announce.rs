@@ -6,19 +6,15 @@
 //! sensible interval or number of peers is for floors 2 and 3 to decide.
 
 mod reply;
-#[cfg(test)]
-mod reply_tests;
 mod request;
-#[cfg(test)]
-mod request_tests;
 mod scrape;
 
-pub use reply::{
+pub use self::reply::{
     AnnounceReply, Damage, MAX_HOST_PEERS, MAX_REPLY_BYTES, MAX_REPLY_PEERS, ReplyError, RetryIn, emit_failure,
     parse_reply,
 };
-pub use request::{AnnounceRequest, LEFT_UNKNOWN, MAX_KEY_BYTES, RequestError, key_text};
-pub use scrape::{parse_scrape, scrape_url};
+pub use self::request::{AnnounceRequest, LEFT_UNKNOWN, MAX_KEY_BYTES, RequestError, key_text};
+pub use self::scrape::{parse_scrape, scrape_url};
 use std::fmt;
 
 /// Why a client announces, when it is not just time to (BEP 3).

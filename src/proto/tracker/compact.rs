@@ -93,5 +93,4 @@ fn parse_entry(entry: &[u8]) -> Option<SocketAddr> {
 }
 
 #[cfg(test)]
-#[path = "compact_tests.rs"]
 mod tests;

@@ -3,6 +3,9 @@
 //! Floor 1 (BEP 3; `compact` BEP 23; `key` BEP 7). The tracker's side is lenient where clients in the field are
 //! sloppy and a wrong guess harms nobody, and says in words what is wrong where it would.
 
+#[cfg(test)]
+mod tests;
+
 use super::AnnounceEvent;
 use crate::base::url::{join_query, percent_decode, percent_encode};
 use crate::proto::id::{InfoHash, PeerId};
