@@ -33,11 +33,11 @@
 //! 4. [`swarm::event`]: all that can happen to a torrent, and all that it can want done. Then [`swarm::torrent`], the
 //!    central piece manager, and its ways beside it: `joining.rs`, `introducing.rs`, `places.rs`, `downloading.rs`,
 //!    `lying.rs`, `choking.rs`, `uploading.rs`.
-//! 5. [`swarm::picker`]: which block to ask for, the heart of the paper "Incentives Build Robustness in BitTorrent"
-//!    (Cohen 2003), and [`swarm::choker`], whom to serve, its other half; [`swarm::window`]: how many
-//!    at once; [`swarm::budget`]: with how much memory; [`swarm::spreading`] and [`swarm::super_seeding`]: what the first
+//! 5. [`swarm::picking::picker`]: which block to ask for, the heart of the paper "Incentives Build Robustness in BitTorrent"
+//!    (Cohen 2003), and [`swarm::giving::choker`], whom to serve, its other half; [`swarm::picking::window`]: how many
+//!    at once; [`swarm::picking::budget`]: with how much memory; [`swarm::giving::spreading`] and [`swarm::giving::super_seeding`]: what the first
 //!    seed does so that nothing leaves it twice before all has left it once.
-//! 6. [`swarm::announcer`] and [`proto::tracker::announce`]: how peers find each other.
+//! 6. [`swarm::meeting::announcer`] and [`proto::tracker::announce`]: how peers find each other.
 //! 7. [`engine::manager`], [`engine::reader`], [`engine::disk`]: the threads that carry it out.
 //! 8. [`tracker::registry`], [`tracker::answers`], [`tracker::udp`]: the other end of the announce.
 //! 9. [`cli`]: what a person types and sees.
@@ -55,13 +55,13 @@
 //!                                                                          \-> announce thread -> [Event]
 //! ```
 //!
-//! 1. *A peer is found.* A tracker answered; [`swarm::candidates`] keeps the address until there is a place, and
+//! 1. *A peer is found.* A tracker answered; [`swarm::meeting::candidates`] keeps the address until there is a place, and
 //!    `places.rs` gives [`Action::Connect`](swarm::event::Action::Connect). The engine starts a [reader](engine::reader):
 //!    it connects, sends our [handshake](proto::peer::handshake), reads theirs, starts the [writer](engine::writer).
 //! 2. *We want something.* The peer's [bitfield](proto::peer::bitfield) shows pieces that we lack: we tell it that we are
 //!    interested. It unchokes us.
-//! 3. *The block is asked for.* `ask_more` in `downloading.rs` looks at the peer's [window](swarm::window) and at the
-//!    [budget](swarm::budget), has the [picker](swarm::picker) choose, and gives one request a block. The block counts
+//! 3. *The block is asked for.* `ask_more` in `downloading.rs` looks at the peer's [window](swarm::picking::window) and at the
+//!    [budget](swarm::picking::budget), has the [picker](swarm::picking::picker) choose, and gives one request a block. The block counts
 //!    against the budget from here on: it may arrive at any moment.
 //! 4. *It arrives.* The [wire](engine::wire) has checked the message's length before it allocates, and reads the bytes
 //!    from the kernel straight into a [buffer of the stock](engine::blocks). With others that were there to read, the

@@ -1,12 +1,12 @@
 //! The file that `--blocklist` names: read at the start, and again at SIGHUP.
 //!
-//! Floor 4. What its lines mean is [`blocklist`](crate::swarm::blocklist)'s. A list is taken only when all of it was read;
+//! Floor 4. What its lines mean is [`blocklist`](crate::swarm::meeting::blocklist)'s. A list is taken only when all of it was read;
 //! lines that are wrong are left out, and told of by their numbers.
 
 use super::exit::{Exit, Failure};
 use crate::base::path::for_terminal;
 use crate::engine::in_words;
-use crate::swarm::blocklist::Blocklist;
+use crate::swarm::meeting::blocklist::Blocklist;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;

@@ -237,7 +237,7 @@ mod tests {
     use super::super::session::tests::{session, status};
     use super::*;
     use crate::engine::{Phase, Problem, ProblemKind};
-    use crate::swarm::waiting::DiskTrouble;
+    use crate::swarm::torrent::waiting::DiskTrouble;
     use std::collections::{BTreeMap, BTreeSet};
 
     #[test]

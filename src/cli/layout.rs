@@ -9,7 +9,7 @@ use super::words;
 use crate::base::path::for_terminal;
 use crate::base::units::{count, duration, of, per_mille, percent, rate, size, sum, time_left};
 use crate::base::width::{columns, pad, shorten_end, shorten_middle, wrap};
-use crate::swarm::status::Status;
+use crate::swarm::figures::Status;
 use std::time::Duration;
 
 /// What the terminal is like.

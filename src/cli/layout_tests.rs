@@ -4,7 +4,7 @@ use super::super::session::tests::{session, status, trackers};
 use super::*;
 use crate::engine::{Phase, Problem, ProblemKind};
 use crate::swarm::torrent::Standing;
-use crate::swarm::waiting::DiskTrouble;
+use crate::swarm::torrent::waiting::DiskTrouble;
 use proptest::prelude::*;
 
 const MIB: u64 = 1 << 20;

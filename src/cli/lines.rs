@@ -5,7 +5,7 @@
 use super::session::{Entry, Event, Session};
 use super::{say, words};
 use crate::base::units::{count, duration, of, percent, rate, sum, time_left};
-use crate::swarm::waiting::DiskTrouble;
+use crate::swarm::torrent::waiting::DiskTrouble;
 use std::time::Instant;
 
 /// So many torrents that are not whole have a line each; more of them are told in one.

@@ -5,7 +5,7 @@
 use super::layout::{Look, Row, ellipsis, plain, shown};
 use crate::base::units::rate;
 use crate::base::width::{pad, shorten_end, shorten_middle};
-use crate::swarm::peer_list::PeerStatus;
+use crate::swarm::torrent::peer_list::PeerStatus;
 
 /// What the letters mean, for `--help` and the screen. (The letters are transmission's, which libtorrent's users know.)
 pub const FLAGS: &str = "D sends, d chokes us, U we send, u we choke, K has nothing, S silent, I it came";

@@ -197,7 +197,7 @@ fn done(entry: &Entry) -> u64 {
 fn line(entry: &Entry, look: Look, selected: bool) -> String {
     let state = words::state(entry);
     let done = percent(done(entry), entry.length());
-    let flow = |of: fn(&crate::swarm::status::Status) -> u64| {
+    let flow = |of: fn(&crate::swarm::figures::Status) -> u64| {
         entry.running().map(of).filter(|&now| now > 0).map_or(String::new(), rate)
     };
     let (down, up) = (flow(|status| status.down_rate), flow(|status| status.up_rate));

@@ -3,7 +3,7 @@
 use super::super::session::tests::{session, status};
 use super::*;
 use crate::engine::{Phase, Problem, ProblemKind};
-use crate::swarm::status::Status;
+use crate::swarm::figures::Status;
 use proptest::prelude::*;
 use std::sync::Arc;
 

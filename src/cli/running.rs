@@ -179,7 +179,7 @@ mod tests {
     use super::super::session::tests::{session, status};
     use super::*;
     use crate::engine::{Phase, Problem, ProblemKind};
-    use crate::swarm::status::Status;
+    use crate::swarm::figures::Status;
     use std::sync::Arc;
 
     #[test]

@@ -275,7 +275,7 @@ mod tests {
     use super::super::session::tests::{peer, session, status};
     use super::*;
     use crate::engine::Phase;
-    use crate::swarm::status::Status;
+    use crate::swarm::figures::Status;
 
     /// A screen on which everything is shown that can be.
     fn full(peers_of: Option<usize>, list: Option<Roster>) -> (Screen, Session) {

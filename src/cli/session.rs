@@ -7,9 +7,9 @@ use super::words;
 use crate::base::units::sum;
 use crate::base::url;
 use crate::engine::{Job, Notice, Phase, Problem, ProblemKind, Report};
-use crate::swarm::status::Status;
+use crate::swarm::figures::Status;
 use crate::swarm::torrent::Standing;
-use crate::swarm::waiting::DiskTrouble;
+use crate::swarm::torrent::waiting::DiskTrouble;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

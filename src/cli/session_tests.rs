@@ -4,8 +4,8 @@ use super::*;
 use crate::base::rng::Rng;
 use crate::proto::id::{InfoHash, PeerId};
 use crate::swarm::Time;
-use crate::swarm::announcer::{Announcer, Tracker};
-use crate::swarm::peer_list::PeerStatus;
+use crate::swarm::meeting::announcer::{Announcer, Tracker};
+use crate::swarm::torrent::peer_list::PeerStatus;
 
 /// Numbers of a torrent of which `left` bytes are missing.
 pub fn status(left: u64) -> Status {

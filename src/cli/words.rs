@@ -6,10 +6,10 @@ use super::session::{Entry, Session, host, without_url};
 use crate::base::units;
 use crate::base::units::{average, count, duration, of, percent, rate, ratio, size, sum};
 use crate::engine::ProblemKind;
-use crate::swarm::announcer::Tracker;
-use crate::swarm::status::Status;
+use crate::swarm::figures::Status;
+use crate::swarm::meeting::announcer::Tracker;
 use crate::swarm::torrent::Standing;
-use crate::swarm::waiting::DiskTrouble;
+use crate::swarm::torrent::waiting::DiskTrouble;
 use std::time::{Duration, Instant};
 
 /// What the torrent is doing, in one word.

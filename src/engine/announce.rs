@@ -14,8 +14,8 @@ use crate::base::url::redact;
 use crate::proto::tracker::announce::{
     AnnounceEvent, MAX_REPLY_BYTES, ReplyError, RetryIn, parse_reply, parse_scrape, scrape_url,
 };
-use crate::swarm::announcer::{AnnounceFailure, Announcement, Outcome};
 use crate::swarm::event::Event;
+use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement, Outcome};
 use core::net::SocketAddr;
 use crossbeam_channel::Sender;
 use std::collections::VecDeque;

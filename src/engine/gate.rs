@@ -1,9 +1,9 @@
 //! The gate to peers: who is on the blocklist is not let in, not connected to, and not kept.
 //!
-//! Floor 3. The list itself is [`blocklist`](crate::swarm::blocklist)'s. Whoever takes in or opens connections asks here;
+//! Floor 3. The list itself is [`blocklist`](crate::swarm::meeting::blocklist)'s. Whoever takes in or opens connections asks here;
 //! the manager puts a new list in place, all of it at once.
 
-use crate::swarm::blocklist::Blocklist;
+use crate::swarm::meeting::blocklist::Blocklist;
 use core::net::IpAddr;
 use std::sync::{PoisonError, RwLock};
 

@@ -8,8 +8,8 @@ use super::check::Found;
 use super::content::ContentError;
 use super::link::Link;
 use crate::proto::peer::handshake::Handshake;
-use crate::swarm::blocklist::Blocklist;
 use crate::swarm::event::Event;
+use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
 

@@ -12,7 +12,7 @@ use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::tracker::compact;
 use crate::swarm::torrent::Standing;
-use crate::swarm::waiting::DiskTrouble;
+use crate::swarm::torrent::waiting::DiskTrouble;
 use core::net::SocketAddr;
 use core::num::NonZeroU32;
 use std::fs;

@@ -54,7 +54,7 @@ pub use notice::{Notice, Phase, Problem, ProblemKind, Report, Watch};
 use crate::proto::choice::Choice;
 use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
-use crate::swarm::blocklist::Blocklist;
+use crate::swarm::meeting::blocklist::Blocklist;
 pub use crate::swarm::settings::MAX_PEERS as DEFAULT_MAX_PEERS;
 use crate::swarm::settings::Settings;
 use crossbeam_channel::{Receiver, Sender};

@@ -4,8 +4,8 @@
 
 use super::content::ContentError;
 use crate::proto::id::InfoHash;
-use crate::swarm::status::Status;
-use crate::swarm::waiting::DiskTrouble;
+use crate::swarm::figures::Status;
+use crate::swarm::torrent::waiting::DiskTrouble;
 use std::sync::Arc;
 
 /// Something to tell the person. Torrents are numbered as they were added, from 0.

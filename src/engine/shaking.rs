@@ -4,7 +4,7 @@
 //! that opens a thousand connections and says nothing keeps nobody else out.
 
 use crate::proto::id::InfoHash;
-use crate::swarm::host::{host, is_near};
+use crate::swarm::meeting::host::{host, is_near};
 use core::net::IpAddr;
 use std::collections::BTreeMap;
 use std::net::{Shutdown, TcpStream};

@@ -127,9 +127,9 @@ mod tests {
     use crate::proto::id::PeerId;
     use crate::proto::peer::bitfield::Bitfield;
     use crate::proto::peer::handshake::{Handshake, Reserved};
-    use crate::swarm::budget::Budget;
     use crate::swarm::event::Event;
     use crate::swarm::peer::PeerKey;
+    use crate::swarm::picking::budget::Budget;
     use crate::swarm::torrent::{Settings, Shared, Turn};
     use std::num::NonZeroU32;
     use std::path::Path;

@@ -7,7 +7,7 @@ use super::beneath::Folder;
 use super::content::{Content, ContentError, Doing};
 use super::in_words;
 use crate::proto::peer::message::BlockSpec;
-use crate::swarm::waiting::DiskTrouble;
+use crate::swarm::torrent::waiting::DiskTrouble;
 use rustix::io::Errno;
 use std::io;
 use std::sync::atomic::Ordering;

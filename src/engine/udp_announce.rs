@@ -3,7 +3,7 @@
 //! Floor 3. Two exchanges: for a connection id, and with it. A packet may be lost, so each is sent again when no reply came
 //! after 15 s, then 30 s, as BEP 15 says. Its next wait would be a minute, and the last one more than an hour: by then the
 //! tracker has failed, which the person reads, and another of its tier is asked; where there is none, the
-//! [announcer](crate::swarm::announcer) waits that minute at least, and longer with each failure. What comes from elsewhere the system keeps from us, for the socket is connected; what bears
+//! [announcer](crate::swarm::meeting::announcer) waits that minute at least, and longer with each failure. What comes from elsewhere the system keeps from us, for the socket is connected; what bears
 //! another transaction id is not for us.
 
 use super::http::HttpError;

@@ -3,9 +3,9 @@
 //! Floor 2. Plain state; what is decided with it stands in `joining.rs`, `downloading.rs` and `uploading.rs`.
 
 use super::Time;
-use super::pace::Pace;
+use super::picking::pace::Pace;
+use super::picking::window::Window;
 use super::rate::Meter;
-use super::window::Window;
 use crate::proto::id::PeerId;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::handshake::Reserved;

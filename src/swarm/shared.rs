@@ -3,7 +3,7 @@
 //! Floor 2. It is handed to a torrent with each event.
 
 use super::Time;
-use super::budget::Budget;
+use super::picking::budget::Budget;
 use super::rate::TokenBucket;
 use crate::base::rng::Rng;
 

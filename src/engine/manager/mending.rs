@@ -8,7 +8,7 @@ use crate::engine::content::{Content, ContentError};
 use crate::engine::{Phase, Problem, ProblemKind};
 use crate::swarm::Time;
 use crate::swarm::event::{Action, Event};
-use crate::swarm::waiting::DiskTrouble;
+use crate::swarm::torrent::waiting::DiskTrouble;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 

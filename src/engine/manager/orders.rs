@@ -5,7 +5,7 @@
 
 use super::super::link::{Link, Order};
 use super::Manager;
-use crate::swarm::blocklist::Blocklist;
+use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::peer::PeerKey;
 
 /// A connected peer.

@@ -9,7 +9,7 @@ use super::super::{Job, Notice, Problem, ProblemKind};
 use super::Manager;
 use crate::swarm::Time;
 use crate::swarm::event::Event;
-use crate::swarm::status::Status;
+use crate::swarm::figures::Status;
 use crate::swarm::torrent::{Standing, Torrent, Turn};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
