@@ -84,7 +84,7 @@
 //! ## What is never trusted
 //!
 //! A length before it is checked against a limit; a path before every component is checked, on paper
-//! ([`base::path`]) and on the disk ([`engine::beneath`]); a block that was not asked for; a piece before its hash; a
+//! ([`base::path`]) and on the disk ([`sys::beneath`]); a block that was not asked for; a piece before its hash; a
 //! peer's or a tracker's number before it is clamped; what an earlier run left, before files have the size and the time of
 //! change that its [state](engine::resume) says.
 //!
@@ -100,4 +100,5 @@ pub mod cli;
 pub mod engine;
 pub mod proto;
 pub mod swarm;
+pub mod sys;
 pub mod tracker;

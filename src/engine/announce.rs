@@ -5,10 +5,9 @@
 //! whatever the number of torrents: so it never delays another.
 
 use super::GOODBYE;
-use super::http::{self, HttpError};
+use super::entropy;
 use super::input::Input;
 use super::udp_announce::{self, UdpError};
-use super::{entropy, lookup};
 use crate::base::url;
 use crate::base::url::redact;
 use crate::proto::tracker::announce::{
@@ -16,6 +15,9 @@ use crate::proto::tracker::announce::{
 };
 use crate::swarm::event::Event;
 use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement, Outcome};
+use crate::sys::http;
+use crate::sys::http::HttpError;
+use crate::sys::lookup;
 use core::net::SocketAddr;
 use crossbeam_channel::Sender;
 use std::collections::VecDeque;

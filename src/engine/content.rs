@@ -3,7 +3,6 @@
 //! Floor 3. Reads and writes go to offsets of the torrent (BEP 3: the files one after another) by `pread` and `pwrite`,
 //! so threads need no lock. Padding files (BEP 47) are not on disk: they read as zeros and swallow what is written.
 
-use super::beneath::{Folder, For};
 use super::files::FileCache;
 use super::parts::Parts;
 use super::touched::KnownFiles;
@@ -12,6 +11,7 @@ use crate::base::sha1::Digest;
 use crate::proto::choice::Choice;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::peer::bitfield::Bitfield;
+use crate::sys::beneath::{Folder, For};
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::{Errno, pwritev};
 use std::fmt;
@@ -379,6 +379,16 @@ impl Content {
 
     pub(super) fn error(&self, doing: Doing, path: &str, error: io::Error) -> ContentError {
         ContentError { doing, path: self.dir.join(path), error }
+    }
+}
+
+impl Content {
+    /// The file that holds all of these bytes, and where; `None` where they lie in several, or in the part file.
+    pub fn one_file(&self, offset: u64, length: u64) -> Option<(Arc<File>, u64)> {
+        let index = self.files_of(offset, length).next().filter(|_| self.parts.is_none())?;
+        let entry = self.metainfo.files.at(index);
+        let is_inside = entry.offset <= offset && offset + length <= entry.offset + entry.length;
+        Some((self.reader(index).ok().filter(|_| is_inside)?, offset - entry.offset))
     }
 }
 

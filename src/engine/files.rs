@@ -3,7 +3,7 @@
 //! Floor 3. A torrent may have a hundred thousand files and the system may allow us 64 descriptors, so files are opened
 //! when they are needed, and the one that was not used for longest is closed for it.
 
-use super::beneath::{Folder, For};
+use crate::sys::beneath::{Folder, For};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::fmt;

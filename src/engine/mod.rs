@@ -14,7 +14,6 @@
 //! | [`hashing`] | as many as cores, while a torrent is made or content proven | the disk |
 
 pub mod announce;
-pub mod beneath;
 pub mod blocks;
 pub mod check;
 pub mod content;
@@ -23,22 +22,21 @@ pub mod failed;
 pub mod files;
 pub mod gate;
 pub mod hashing;
-pub mod http;
 pub mod input;
 pub mod keeper;
 pub mod link;
 pub mod listener;
-pub mod lookup;
 pub mod make;
 pub mod manager;
 pub mod notice;
 pub mod parts;
 pub mod reader;
 pub mod resume;
-pub mod sending;
 pub mod serving;
 pub mod shaking;
 pub mod slot;
+#[cfg(test)]
+mod storage_testkit;
 #[cfg(test)]
 mod testkit;
 pub mod touched;

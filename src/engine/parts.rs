@@ -9,11 +9,11 @@
 //! Where a piece lies depends on the torrent alone: only pieces in which several files meet have a place, one behind the
 //! other. Nothing else is in the file, and nothing in it is trusted before its hash is compared.
 
-use super::beneath::For;
 use super::content::{Content, ContentError, Doing};
 use crate::proto::choice::Choice;
 use crate::proto::id::InfoHash;
 use crate::proto::metainfo::Metainfo;
+use crate::sys::beneath::For;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;

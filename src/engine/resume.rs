@@ -32,12 +32,12 @@
 //! * *The state itself* has a digest. It is synced before it is renamed, but not at the end, when somebody waits: a power
 //!   cut right after may leave it empty; it is refused then, and everything checked.
 
-use super::beneath::{Folder, For};
 use super::content::{Content, ContentError, Doing};
 use super::in_words;
 use crate::base::sha1::{Digest, sha1};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::resume::{MAX_RESUME_BYTES, Record, Resume, Stamp, file_name, is_file_name};
+use crate::sys::beneath::{Folder, For};
 use rustix::fs::{Access, Advice, AtFlags, StatxFlags, access, fadvise, statx};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};

@@ -9,8 +9,8 @@
 //! not vouched for in the [resume state](super::resume). (Two calls of about half a microsecond, beside 18 for a write of
 //! 64 KiB to the page cache.)
 
-use super::beneath::Folder;
 use super::content::{Content, ContentError, Doing};
+use crate::sys::beneath::Folder;
 use std::fs::{File, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;

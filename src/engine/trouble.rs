@@ -3,11 +3,11 @@
 //! Floor 3. A full, read-only or removed disk is no end: [`Content::probe`] finds out when it works again. What will not
 //! pass by itself (a folder or a link stands where a file should be) ends the torrent.
 
-use super::beneath::Folder;
 use super::content::{Content, ContentError, Doing};
 use super::in_words;
 use crate::proto::peer::message::BlockSpec;
 use crate::swarm::torrent::waiting::DiskTrouble;
+use crate::sys::beneath::Folder;
 use rustix::io::Errno;
 use std::io;
 use std::sync::atomic::Ordering;

@@ -6,11 +6,11 @@
 //! [announcer](crate::swarm::meeting::announcer) waits that minute at least, and longer with each failure. What comes from elsewhere the system keeps from us, for the socket is connected; what bears
 //! another transaction id is not for us.
 
-use super::http::HttpError;
 use crate::proto::id::InfoHash;
 use crate::proto::tracker::announce::{AnnounceReply, AnnounceRequest, MAX_REPLY_PEERS, ReplyError};
 use crate::proto::tracker::compact;
 use crate::proto::tracker::udp::{Announce, PACKET_BYTES, Reply, Request};
+use crate::sys::http::HttpError;
 use core::net::SocketAddr;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};

@@ -4,12 +4,12 @@
 //! against every file that it is of, and a piece that cannot be read against those that lack bytes of it; the others it
 //! is of are then neither right nor wrong.
 
-use super::beneath::{Folder, For};
 use super::hashing::{self, Layout, Unread};
 use super::in_words;
 use crate::base::sha1::Digest;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::peer::bitfield::Bitfield;
+use crate::sys::beneath::{Folder, For};
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::Path;

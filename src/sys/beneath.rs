@@ -160,8 +160,8 @@ fn explain(error: Errno) -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testkit::PATIENCE;
     use super::*;
+    use crate::sys::testkit::PATIENCE;
     use rustix::fs::{FileType, mknodat};
     use std::io::{Read, Write};
     use std::os::unix::fs::symlink;

@@ -1,7 +1,7 @@
 //! Servers that mean well, badly, or nothing at all.
 
-use super::super::testkit::{PATIENCE, http, serve, serve_bytes};
 use super::*;
+use crate::sys::testkit::{PATIENCE, http, serve, serve_bytes};
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
