@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
-use swarmlet::engine::resume::StateDir;
+use swarmlet::storage::resume::StateDir;
 use swarmlet::engine::{Config, Engine, Job, Notice};
 use swarmlet::proto::metainfo::Metainfo;
 

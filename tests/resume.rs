@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 use swarmlet::base::rng::Rng;
-use swarmlet::engine::resume::StateDir;
+use swarmlet::storage::resume::StateDir;
 use swarmlet::engine::{Config, Engine, Job, Notice};
 use swarmlet::proto::metainfo::Metainfo;
 

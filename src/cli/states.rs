@@ -8,7 +8,7 @@ use super::run_options::path;
 use super::say;
 use super::view::warning;
 use crate::engine::in_words;
-use crate::engine::resume::StateDir;
+use crate::storage::resume::StateDir;
 use std::path::PathBuf;
 use std::sync::Arc;
 

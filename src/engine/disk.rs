@@ -8,11 +8,11 @@
 mod failing;
 
 use super::blocks::Blocks;
-use super::content::Content;
 use super::failed::Failed;
 use super::input::Input;
 use crate::base::sha1::Sha1;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
+use crate::storage::content::Content;
 use crate::swarm::event::Event;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::BTreeMap;

@@ -1,11 +1,11 @@
 //! Blocks in every order, told apart by what comes to the manager and what lies on disk.
 
-use super::super::content::ContentError;
 use super::super::failed::MOST_DIGESTS;
 use super::super::testkit::{PATIENCE, Part, open, part, torrent};
 use super::*;
 use crate::base::rng::Rng;
 use crate::proto::metainfo::Metainfo;
+use crate::storage::content::ContentError;
 use proptest::prelude::*;
 use std::fs;
 use std::path::Path;

@@ -4,8 +4,8 @@
 //! it is written over, and once more when it is proven. The digest has a secret key, so nobody can send a wrong block
 //! that looks like the right one; 64 bits are enough to tell two blocks apart.
 
-use super::content::{Content, ContentError};
 use crate::proto::peer::message::BLOCK_BYTES;
+use crate::storage::content::{Content, ContentError};
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 

@@ -4,10 +4,10 @@
 
 use super::Job;
 use super::Watch;
-use super::check::Found;
-use super::content::ContentError;
 use super::link::Link;
 use crate::proto::peer::handshake::Handshake;
+use crate::storage::check::Found;
+use crate::storage::content::ContentError;
 use crate::swarm::event::Event;
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::peer::PeerKey;

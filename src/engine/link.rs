@@ -2,10 +2,10 @@
 //!
 //! Floor 3. Shutting the socket wakes the reader; dropping the sender ends the writer. The three share one descriptor.
 
-use super::content::Content;
 use super::shaking::Opening;
 use crate::proto::id::InfoHash;
 use crate::proto::peer::message::{BlockSpec, Message};
+use crate::storage::content::Content;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
 use core::num::NonZeroU32;

@@ -13,7 +13,6 @@ mod queue;
 
 use super::announce::Announcers;
 use super::blocks::Blocks;
-use super::check::{self, Check};
 use super::disk::{Disk, DiskJob};
 use super::gate::Gate;
 use super::input::Input;
@@ -24,6 +23,8 @@ use super::reader::{self, Surroundings};
 use super::slot::{Slot, State};
 use super::{Config, Notice, Report, Watch, entropy, most_connections};
 use crate::base::rng::Rng;
+use crate::storage::check;
+use crate::storage::check::Check;
 use crate::swarm::Time;
 use crate::swarm::event::{Action, Event, sooner};
 use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement};

@@ -1,7 +1,6 @@
 //! The whole floor at work: engines that meet over a tracker of a few lines.
 
 use super::super::Job;
-use super::super::content::{ContentError, Doing};
 use super::super::link::Link;
 use super::super::testkit::{PATIENCE, http, serve, socket_pair, torrent};
 use super::super::{Engine, EngineError, GOODBYE, Phase, ProblemKind};
@@ -11,6 +10,7 @@ use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::tracker::compact;
+use crate::storage::content::{ContentError, Doing};
 use crate::swarm::torrent::Standing;
 use crate::swarm::torrent::waiting::DiskTrouble;
 use core::net::SocketAddr;

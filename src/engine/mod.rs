@@ -15,35 +15,21 @@
 
 pub mod announce;
 pub mod blocks;
-pub mod check;
-pub mod content;
 pub mod disk;
 pub mod failed;
-pub mod files;
 pub mod gate;
-pub mod hashing;
 pub mod input;
 pub mod keeper;
 pub mod link;
 pub mod listener;
-pub mod make;
 pub mod manager;
 pub mod notice;
-pub mod parts;
 pub mod reader;
-pub mod resume;
-pub mod serving;
 pub mod shaking;
 pub mod slot;
 #[cfg(test)]
-mod storage_testkit;
-#[cfg(test)]
-mod testkit;
-pub mod touched;
-pub mod tree;
-pub mod trouble;
+pub mod testkit;
 pub mod udp_announce;
-pub mod verify;
 pub mod wire;
 pub mod writer;
 
@@ -52,12 +38,12 @@ pub use notice::{Notice, Phase, Problem, ProblemKind, Report, Watch};
 use crate::proto::choice::Choice;
 use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
+use crate::storage::resume::StateDir;
 use crate::swarm::meeting::blocklist::Blocklist;
 pub use crate::swarm::settings::MAX_PEERS as DEFAULT_MAX_PEERS;
 use crate::swarm::settings::Settings;
 use crossbeam_channel::{Receiver, Sender};
 use input::Input;
-use resume::StateDir;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
@@ -108,7 +94,7 @@ pub struct Config {
     pub status_every: Option<Duration>,
     /// Where resume states are kept; `None`: nowhere, and all content is checked.
     pub states: Option<Arc<StateDir>>,
-    /// The least time between two saves of a torrent's state ([`resume::SAVE_EVERY`]).
+    /// The least time between two saves of a torrent's state ([`crate::storage::resume::SAVE_EVERY`]).
     pub save_every: Duration,
     /// Check all content, whatever its state says.
     pub check_all: bool,
@@ -135,7 +121,7 @@ impl Default for Config {
             max_downloads: None,
             status_every: None,
             states: None,
-            save_every: resume::SAVE_EVERY,
+            save_every: crate::storage::resume::SAVE_EVERY,
             check_all: false,
             blocklist: Blocklist::default(),
         }

@@ -2,8 +2,8 @@
 //!
 //! Floor 3. Whoever shows it ([`cli`](crate::cli)) reads it from a channel.
 
-use super::content::ContentError;
 use crate::proto::id::InfoHash;
+use crate::storage::content::ContentError;
 use crate::swarm::figures::Status;
 use crate::swarm::torrent::waiting::DiskTrouble;
 use std::sync::Arc;

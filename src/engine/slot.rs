@@ -3,10 +3,10 @@
 //! Floor 3, the [`manager`](super::manager)'s. Content is checked before a torrent joins its swarm; one that failed
 //! keeps its place, so that the person can read why.
 
-use super::content::Content;
-use super::resume::{SAVE_TOTALS_EVERY, SAVE_WHOLE_AFTER, Save};
 use super::{Phase, Problem, Report, Watch};
 use crate::proto::id::InfoHash;
+use crate::storage::content::Content;
+use crate::storage::resume::{SAVE_TOTALS_EVERY, SAVE_WHOLE_AFTER, Save};
 use crate::swarm::Time;
 use crate::swarm::torrent::Torrent;
 use std::sync::Arc;

@@ -6,8 +6,8 @@ use super::blocks::Blocks;
 use super::input::Input;
 use super::link::Directory;
 use super::reader::Surroundings;
-pub use super::storage_testkit::*;
 use crate::proto::id::PeerId;
+pub use crate::storage::testkit::*;
 use crossbeam_channel::Receiver;
 use std::sync::Arc;
 

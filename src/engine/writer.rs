@@ -4,11 +4,11 @@
 //! when the manager drops the channel's other end, or when the socket fails; then it shuts the socket, which ends the
 //! reader too.
 
-use super::content::{Content, ContentError};
 use super::input::Input;
 use super::link::{Link, Order};
 use super::reader::{STACK_BYTES, Surroundings, WRITE_TIMEOUT, our_handshake};
 use crate::proto::peer::message::{BlockSpec, Message, emit_piece_header};
+use crate::storage::content::{Content, ContentError};
 use crate::swarm::event::Event;
 use crate::swarm::peer::PeerKey;
 use crate::sys::send::{send_all, send_from_file};

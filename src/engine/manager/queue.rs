@@ -3,10 +3,10 @@
 //! Floor 3, a way of the [`manager`](super). A torrent that has to wait for others is paused: it is in its swarm, asks
 //! for nothing and serves nothing.
 
-use super::super::check::{Check, Found};
 use super::super::slot::{Saved, Slot, State};
 use super::super::{Job, Notice, Problem, ProblemKind};
 use super::Manager;
+use crate::storage::check::{Check, Found};
 use crate::swarm::Time;
 use crate::swarm::event::Event;
 use crate::swarm::figures::Status;

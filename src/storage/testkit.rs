@@ -2,9 +2,9 @@
 //!
 //! Floor 3, tests only.
 
+use super::cache::FileCache;
 use super::check::check;
 use super::content::{Content, ContentError};
-use super::files::FileCache;
 use super::resume::look_at;
 use crate::base::rng::Rng;
 use crate::base::sha1::sha1;

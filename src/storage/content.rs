@@ -3,11 +3,11 @@
 //! Floor 3. Reads and writes go to offsets of the torrent (BEP 3: the files one after another) by `pread` and `pwrite`,
 //! so threads need no lock. Padding files (BEP 47) are not on disk: they read as zeros and swallow what is written.
 
-use super::files::FileCache;
+use super::cache::FileCache;
+use super::changes::KnownFiles;
 use super::parts::Parts;
-use super::touched::KnownFiles;
-use super::{Duty, in_words};
 use crate::base::sha1::Digest;
+use crate::engine::{Duty, in_words};
 use crate::proto::choice::Choice;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::peer::bitfield::Bitfield;
@@ -88,9 +88,9 @@ pub struct Content {
     /// The disk did not do what was asked: nothing is written until it is [found to work](Content::probe).
     pub in_trouble: AtomicBool,
     /// What was written may be lost.
-    pub(super) doubtful: AtomicBool,
+    pub(crate) doubtful: AtomicBool,
     /// Which files are wanted; `None`: all.
-    pub(super) choice: Option<Choice>,
+    pub(crate) choice: Option<Choice>,
     /// Where the bytes of other files go.
     pub(super) parts: Option<Parts>,
     /// Which files are known to have their size, so that it is not asked for at each write.
@@ -100,10 +100,10 @@ pub struct Content {
     has_padding: bool,
     /// Whether what is missing is fetched, or nothing is ever written.
     pub duty: Duty,
-    /// The pieces that were proven by being read, where that was not done beforehand; see [`super::serving`].
+    /// The pieces that were proven by being read, where that was not done beforehand; see [`super::trust`].
     pub(super) proven: Option<Mutex<Bitfield>>,
     /// What the files were like when they were proven.
-    pub(super) known: KnownFiles,
+    pub(crate) known: KnownFiles,
     /// Held while writing. The system lets one write to a file at a time, and spins while it waits: two disk threads
     /// lost a tenth of the whole CPU time on that. With this they see it beforehand, and hash meanwhile.
     pub write_turn: Mutex<()>,
@@ -393,5 +393,4 @@ impl Content {
 }
 
 #[cfg(test)]
-#[path = "content_tests.rs"]
 mod tests;

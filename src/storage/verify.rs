@@ -4,9 +4,10 @@
 //! against every file that it is of, and a piece that cannot be read against those that lack bytes of it; the others it
 //! is of are then neither right nor wrong.
 
-use super::hashing::{self, Layout, Unread};
-use super::in_words;
+use super::hashing;
+use super::hashing::{Layout, Unread};
 use crate::base::sha1::Digest;
+use crate::engine::in_words;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::sys::beneath::{Folder, For};
@@ -194,5 +195,4 @@ fn ends_early(error: &io::Error) -> bool {
 }
 
 #[cfg(test)]
-#[path = "verify_tests.rs"]
 mod tests;

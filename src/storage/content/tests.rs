@@ -1,7 +1,7 @@
 //! Content on real files against one flat buffer.
 
-use super::super::testkit::{Part, noise, open, part, torrent};
 use super::*;
+use crate::storage::testkit::{Part, noise, open, part, torrent};
 use proptest::prelude::*;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

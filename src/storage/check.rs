@@ -4,12 +4,13 @@
 //! end before the piece does, are not read at all; nor are those of files that are as they were when the
 //! [state](super::resume) of the last run was saved.
 
+use super::cache::FileCache;
 use super::content::{Content, ContentError};
-use super::files::FileCache;
-use super::input::Input;
 use super::resume::{Known, StateDir, look_at};
-use super::{Config, Duty, Job, Notice, serving};
+use super::trust;
 use crate::base::sha1::Sha1;
+use crate::engine::input::Input;
+use crate::engine::{Config, Duty, Job, Notice};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::resume::Record;
 use crossbeam_channel::Sender;
@@ -77,11 +78,11 @@ pub fn start(manager: Sender<Input>, notices: Sender<Notice>, config: &Config) -
             };
             let result = opened.and_then(|content| {
                 if content.duty == Duty::Trust {
-                    return serving::trust(content);
+                    return trust::trust(content);
                 }
                 let found = find(content, states.as_deref(), all, &notices, &progress)?;
                 if found.content.duty.only_serves() {
-                    return serving::whole(found);
+                    return trust::whole(found);
                 }
                 found.content.prepare()?;
                 found.content.move_parts()?;
@@ -228,5 +229,4 @@ pub fn is_right(content: &Content, piece: u32, buffer: &mut [u8], hashed: &Mutex
 }
 
 #[cfg(test)]
-#[path = "check_tests.rs"]
 mod tests;

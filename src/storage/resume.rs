@@ -1,7 +1,7 @@
 //! The resume states on disk, and when they are believed.
 //!
 //! Floor 3; what the bytes mean stands in [`crate::proto::resume`], and the thread that writes them is the
-//! [keeper](super::keeper). A state is written when pieces came since the last one, at most once in [`SAVE_EVERY`], and
+//! [keeper](crate::engine::keeper). A state is written when pieces came since the last one, at most once in [`SAVE_EVERY`], and
 //! at the end. It is read when a torrent is added: pieces of files that have still the size and the time of change of
 //! their record are had or not had as the state says, and not read. All others are hashed, whatever it says of them.
 //!
@@ -15,7 +15,7 @@
 //!   time, so its pieces are hashed: what came since is found, but for pieces that were not complete.
 //! * *Other programs.* A file is looked at again only when we wrote to it, so what others do to files we have no part in
 //!   shows as another time or size. Of a file that we write to a record is taken only if it always was [as we left
-//!   it](super::touched), before each write and at the end; so what others do to it meanwhile shows too. (Not on file
+//!   it](super::changes), before each write and at the end; so what others do to it meanwhile shows too. (Not on file
 //!   systems of other machines, where times may come late; nor within one tick of the clock between two writes of
 //!   ours.) A write within the same tick of the file system's clock would leave the time as it is: so a record is taken
 //!   only of a file that has been quiet for longer than a tick.
@@ -33,8 +33,8 @@
 //!   cut right after may leave it empty; it is refused then, and everything checked.
 
 use super::content::{Content, ContentError, Doing};
-use super::in_words;
 use crate::base::sha1::{Digest, sha1};
+use crate::engine::in_words;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::resume::{MAX_RESUME_BYTES, Record, Resume, Stamp, file_name, is_file_name};
 use crate::sys::beneath::{Folder, For};
@@ -309,5 +309,4 @@ fn look_when_quiet(file: &File, wait: bool) -> io::Result<Option<Record>> {
 }
 
 #[cfg(test)]
-#[path = "resume_tests.rs"]
 mod tests;

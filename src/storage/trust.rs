@@ -3,9 +3,9 @@
 //! Floor 3. It must be whole. With [`Duty::Trust`] that is believed where the sizes are right, and each piece is proven
 //! when it is first read: so nobody is ever sent a byte that is wrong, and nobody waits for a terabyte to be hashed.
 
-use super::Duty;
 use super::check::{Found, READ_BYTES, is_right};
 use super::content::{Content, ContentError, Doing};
+use crate::engine::Duty;
 use crate::proto::peer::bitfield::Bitfield;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,7 +1,7 @@
 //! What becomes of records when files are written to: by us, by others, a moment ago.
 
-use super::super::testkit::{Part, open, part, torrent};
 use super::*;
+use crate::storage::testkit::{Part, open, part, torrent};
 use crate::proto::bencode::Bencode;
 use crate::proto::metainfo::Metainfo;
 use std::fs::FileTimes;

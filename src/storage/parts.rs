@@ -20,7 +20,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The part file among the torrent's files in the [cache](super::files::FileCache).
+/// The part file among the torrent's files in the [cache](super::cache::FileCache).
 const PART_FILE: usize = usize::MAX;
 /// Bytes moved at a time from the part file to the files.
 const MOVE_BYTES: usize = 64 * 1024;
@@ -234,5 +234,4 @@ impl Content {
 }
 
 #[cfg(test)]
-#[path = "parts_tests.rs"]
 mod tests;

@@ -4,7 +4,7 @@
 //! pass by itself (a folder or a link stands where a file should be) ends the torrent.
 
 use super::content::{Content, ContentError, Doing};
-use super::in_words;
+use crate::engine::in_words;
 use crate::proto::peer::message::BlockSpec;
 use crate::swarm::torrent::waiting::DiskTrouble;
 use crate::sys::beneath::Folder;
@@ -125,8 +125,8 @@ impl Content {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testkit::{open, torrent};
     use super::*;
+    use crate::storage::testkit::{open, torrent};
 
     #[test]
     fn after_some_troubles_what_was_written_is_in_doubt_though_the_disk_works() {

@@ -3,10 +3,11 @@
 //! Floor 3. A file that changes meanwhile would be in the torrent half as it was and half as it is, and nobody could
 //! ever fetch it: so that ends the work.
 
-use super::hashing::{self, Layout, Unread};
-use super::in_words;
+use super::hashing;
+use super::hashing::{Layout, Unread};
 use super::tree::{Found, Stamp, TreeError};
 use crate::base::sha1::Digest;
+use crate::engine::in_words;
 use crate::proto::metainfo::{Files, HASH_BYTES};
 use std::fs::{self, File};
 use std::io;
@@ -92,5 +93,4 @@ fn still(metadata: io::Result<fs::Metadata>, stamp: &Stamp) -> io::Result<()> {
 }
 
 #[cfg(test)]
-#[path = "make_tests.rs"]
 mod tests;

@@ -3,9 +3,9 @@
 //! Floor 3. What was left out in 2004 still is: names that begin with a dot, and `CVS` and `core`, which lie about where
 //! programmers work. Symbolic links are refused, lest a torrent hold what is elsewhere by mistake; or followed, if asked.
 
-use super::in_words;
 use crate::base::path::{for_terminal, safe_component};
 use crate::base::sort::sorted;
+use crate::engine::in_words;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, Metadata};

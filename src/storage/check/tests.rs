@@ -1,7 +1,7 @@
 //! Content that is there by half.
 
-use super::super::testkit::{Part, check_all as check, open, part, torrent};
 use super::{READ_BYTES, Record, is_right, look_at};
+use crate::storage::testkit::{Part, check_all as check, open, part, torrent};
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
 use proptest::prelude::*;

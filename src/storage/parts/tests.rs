@@ -1,7 +1,7 @@
 //! Part files on real disks: what is fetched of a choice, and what another choice makes of it.
 
-use super::super::testkit::{Part, check_all, noise, part, torrent};
 use super::*;
+use crate::storage::testkit::{Part, check_all, noise, part, torrent};
 use crate::proto::peer::bitfield::Bitfield;
 use proptest::prelude::*;
 use std::fs;

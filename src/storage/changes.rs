@@ -186,8 +186,8 @@ impl Content {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testkit::{open, part, torrent};
     use super::Content;
+    use crate::storage::testkit::{open, part, torrent};
     use crate::proto::choice::Choice;
     use std::fs;
     use std::os::unix::fs::FileExt;

@@ -1,7 +1,7 @@
 //! Content that is there by half, in every way.
 
-use super::super::testkit::{Part, part, torrent};
 use super::*;
+use crate::storage::testkit::{Part, part, torrent};
 use proptest::prelude::*;
 use std::fs;
 

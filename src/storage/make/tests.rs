@@ -1,9 +1,9 @@
 //! Torrents of what is on the disk, and of what does not stay as it was.
 
-use super::super::testkit::noise;
-use super::super::tree::{Choice, find};
 use super::*;
 use crate::base::sha1::sha1;
+use crate::storage::testkit::noise;
+use crate::storage::tree::{Choice, find};
 use proptest::prelude::*;
 use std::os::unix::fs::symlink;
 use std::path::Path;
