@@ -38,7 +38,7 @@
 //!    at once; [`swarm::picking::budget`]: with how much memory; [`swarm::giving::spreading`] and [`swarm::giving::super_seeding`]: what the first
 //!    seed does so that nothing leaves it twice before all has left it once.
 //! 6. [`swarm::meeting::announcer`] and [`proto::tracker::announce`]: how peers find each other.
-//! 7. [`engine::manager`], [`engine::reader`], [`engine::disk`]: the threads that carry it out.
+//! 7. [`engine::manager`], [`engine::peer::reader`], [`engine::disk`]: the threads that carry it out.
 //! 8. [`tracker::registry`], [`tracker::answers`], [`tracker::udp`]: the other end of the announce.
 //! 9. [`cli`]: what a person types and sees.
 //!
@@ -56,15 +56,15 @@
 //! ```
 //!
 //! 1. *A peer is found.* A tracker answered; [`swarm::meeting::candidates`] keeps the address until there is a place, and
-//!    `places.rs` gives [`Action::Connect`](swarm::event::Action::Connect). The engine starts a [reader](engine::reader):
-//!    it connects, sends our [handshake](proto::peer::handshake), reads theirs, starts the [writer](engine::writer).
+//!    `places.rs` gives [`Action::Connect`](swarm::event::Action::Connect). The engine starts a [reader](engine::peer::reader):
+//!    it connects, sends our [handshake](proto::peer::handshake), reads theirs, starts the [writer](engine::peer::writer).
 //! 2. *We want something.* The peer's [bitfield](proto::peer::bitfield) shows pieces that we lack: we tell it that we are
 //!    interested. It unchokes us.
 //! 3. *The block is asked for.* `ask_more` in `downloading.rs` looks at the peer's [window](swarm::picking::window) and at the
 //!    [budget](swarm::picking::budget), has the [picker](swarm::picking::picker) choose, and gives one request a block. The block counts
 //!    against the budget from here on: it may arrive at any moment.
-//! 4. *It arrives.* The [wire](engine::wire) has checked the message's length before it allocates, and reads the bytes
-//!    from the kernel straight into a [buffer of the stock](engine::blocks). With others that were there to read, the
+//! 4. *It arrives.* The [wire](engine::peer::wire) has checked the message's length before it allocates, and reads the bytes
+//!    from the kernel straight into a [buffer of the stock](engine::peer::blocks). With others that were there to read, the
 //!    block goes to the [manager](engine::manager) as [`Event::Block`](swarm::event::Event::Block). From now on it is
 //!    moved, never copied.
 //! 5. *It is taken.* `block_came` in `downloading.rs` finds the request it answers; were there none, the block would be

@@ -18,9 +18,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 use swarmlet::base::rng::Rng;
-use swarmlet::storage::resume::StateDir;
 use swarmlet::engine::{Config, Engine, Job, Notice};
 use swarmlet::proto::metainfo::Metainfo;
+use swarmlet::storage::resume::StateDir;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;

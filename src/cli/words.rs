@@ -3,8 +3,7 @@
 //! Floor 4. Nothing here is made safe for a terminal yet; whoever writes it does that.
 
 use super::session::{Entry, Session, host, without_url};
-use crate::base::units;
-use crate::base::units::{average, count, duration, of, percent, rate, ratio, size, sum};
+use crate::base::units::{self, average, count, duration, of, percent, rate, ratio, size, sum};
 use crate::engine::ProblemKind;
 use crate::swarm::figures::Status;
 use crate::swarm::meeting::announcer::Tracker;

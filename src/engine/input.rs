@@ -4,7 +4,7 @@
 
 use super::Job;
 use super::Watch;
-use super::link::Link;
+use super::peer::link::Link;
 use crate::proto::peer::handshake::Handshake;
 use crate::storage::check::Found;
 use crate::storage::content::ContentError;

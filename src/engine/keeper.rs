@@ -3,7 +3,7 @@
 //! Floor 3. The manager says when a state is due, and what it is to say; the keeper looks at the files and writes.
 
 use super::input::Input;
-use super::slot::Slot;
+use super::manager::slot::Slot;
 use super::{Config, Notice, in_words};
 use crate::storage::content::Content;
 use crate::storage::resume::{Known, Save, StateDir};

@@ -14,24 +14,14 @@
 //! | [`hashing`] | as many as cores, while a torrent is made or content proven | the disk |
 
 pub mod announce;
-pub mod blocks;
 pub mod disk;
-pub mod failed;
-pub mod gate;
 pub mod input;
 pub mod keeper;
-pub mod link;
-pub mod listener;
 pub mod manager;
 pub mod notice;
-pub mod reader;
-pub mod shaking;
-pub mod slot;
+pub mod peer;
 #[cfg(test)]
 pub mod testkit;
-pub mod udp_announce;
-pub mod wire;
-pub mod writer;
 
 pub use notice::{Notice, Phase, Problem, ProblemKind, Report, Watch};
 
@@ -199,7 +189,7 @@ pub struct Engine {
 impl Engine {
     /// Listens, and starts the threads. What happens comes as notices.
     pub fn start(config: Config) -> Result<(Engine, Receiver<Notice>), EngineError> {
-        let (listeners, port) = listener::bind(&config.ports)?;
+        let (listeners, port) = self::peer::listener::bind(&config.ports)?;
         let (notices, notice_receiver) = crossbeam_channel::unbounded();
         let mut random = [0; 12];
         let (low, high) = (entropy().to_be_bytes(), entropy().to_be_bytes());

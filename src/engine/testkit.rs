@@ -2,10 +2,10 @@
 //!
 //! Floor 3, tests only.
 
-use super::blocks::Blocks;
 use super::input::Input;
-use super::link::Directory;
-use super::reader::Surroundings;
+use super::peer::blocks::Blocks;
+use super::peer::link::Directory;
+use super::peer::reader::Surroundings;
 use crate::proto::id::PeerId;
 pub use crate::storage::testkit::*;
 use crossbeam_channel::Receiver;

@@ -187,8 +187,8 @@ impl Content {
 #[cfg(test)]
 mod tests {
     use super::Content;
-    use crate::storage::testkit::{open, part, torrent};
     use crate::proto::choice::Choice;
+    use crate::storage::testkit::{open, part, torrent};
     use std::fs;
     use std::os::unix::fs::FileExt;
     use std::sync::Arc;

@@ -3,8 +3,7 @@
 //! Floor 3. A file that changes meanwhile would be in the torrent half as it was and half as it is, and nobody could
 //! ever fetch it: so that ends the work.
 
-use super::hashing;
-use super::hashing::{Layout, Unread};
+use super::hashing::{self, Layout, Unread};
 use super::tree::{Found, Stamp, TreeError};
 use crate::base::sha1::Digest;
 use crate::engine::in_words;

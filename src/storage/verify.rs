@@ -4,8 +4,7 @@
 //! against every file that it is of, and a piece that cannot be read against those that lack bytes of it; the others it
 //! is of are then neither right nor wrong.
 
-use super::hashing;
-use super::hashing::{Layout, Unread};
+use super::hashing::{self, Layout, Unread};
 use crate::base::sha1::Digest;
 use crate::engine::in_words;
 use crate::proto::metainfo::{FileEntry, Metainfo};

@@ -6,6 +6,9 @@
 //! `uploading.rs` (with what, and how fast), `super_seeding.rs` (what they are shown) and `waiting.rs` (when the disk does not work).
 //! BEP 3 for the protocol; each idea it decides with has a file of its own on this floor.
 
+mod uploading;
+pub mod waiting;
+
 use self::lying::Identity;
 use self::waiting::{DiskTrouble, Wait};
 use super::Time;
@@ -391,5 +394,3 @@ pub mod piece_map;
 mod places;
 #[cfg(test)]
 mod tests;
-mod uploading;
-pub mod waiting;

@@ -3,8 +3,7 @@
 //!
 //! Floor 1. All in it is optional, and what is wrong is left out: it is advice. `upload_only` is of BEP 21.
 
-use crate::proto::bencode;
-use crate::proto::bencode::Bencode;
+use crate::proto::bencode::{self, Bencode};
 use core::net::IpAddr;
 
 /// The id of the handshake among the extended messages.

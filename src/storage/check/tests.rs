@@ -1,9 +1,9 @@
 //! Content that is there by half.
 
 use super::{READ_BYTES, Record, is_right, look_at};
-use crate::storage::testkit::{Part, check_all as check, open, part, torrent};
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
+use crate::storage::testkit::{Part, check_all as check, open, part, torrent};
 use proptest::prelude::*;
 use std::fs;
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! Part files on real disks: what is fetched of a choice, and what another choice makes of it.
 
 use super::*;
-use crate::storage::testkit::{Part, check_all, noise, part, torrent};
 use crate::proto::peer::bitfield::Bitfield;
+use crate::storage::testkit::{Part, check_all, noise, part, torrent};
 use proptest::prelude::*;
 use std::fs;
 use std::os::unix::fs::MetadataExt;

@@ -1,9 +1,9 @@
 //! What becomes of records when files are written to: by us, by others, a moment ago.
 
 use super::*;
-use crate::storage::testkit::{Part, open, part, torrent};
 use crate::proto::bencode::Bencode;
 use crate::proto::metainfo::Metainfo;
+use crate::storage::testkit::{Part, open, part, torrent};
 use std::fs::FileTimes;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;

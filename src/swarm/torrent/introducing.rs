@@ -5,8 +5,7 @@
 
 use super::uploading::MOST_WANTED;
 use super::{Torrent, Turn};
-use crate::proto::peer::extended;
-use crate::proto::peer::extended::ExtendedHandshake;
+use crate::proto::peer::extended::{self, ExtendedHandshake};
 use crate::proto::peer::message::Message;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;

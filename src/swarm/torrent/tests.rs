@@ -1,5 +1,9 @@
 //! A swarm in virtual time: real torrents, wires with a delay, disks that are at once.
 
+mod choice;
+mod limit;
+mod waiting;
+
 use super::*;
 use crate::proto::bencode::Bencode;
 use crate::proto::id::PeerId;
@@ -383,7 +387,3 @@ fn an_idle_connection_is_kept_alive() {
 }
 
 mod giving;
-
-mod choice;
-mod limit;
-mod waiting;

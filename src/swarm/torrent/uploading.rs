@@ -4,8 +4,7 @@
 //! what is already there.
 
 use super::{Shared, Torrent, Turn};
-use crate::proto::peer::allowed_fast;
-use crate::proto::peer::allowed_fast::allowed_fast;
+use crate::proto::peer::allowed_fast::{self, allowed_fast};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::Time;
 use crate::swarm::event::Action;

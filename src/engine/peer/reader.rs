@@ -4,14 +4,13 @@
 
 use super::blocks::Blocks;
 use super::gate::Gate;
-use super::input::Input;
 use super::link::Directory;
 use super::shaking::Place;
 use super::wire::Wire;
 use super::writer;
+use crate::engine::input::Input;
 use crate::proto::id::{InfoHash, PeerId};
-use crate::proto::peer::handshake;
-use crate::proto::peer::handshake::{Handshake, Reserved};
+use crate::proto::peer::handshake::{self, Handshake, Reserved};
 use crate::proto::peer::message::Limits;
 use crate::swarm::event::Event;
 use core::net::SocketAddr;
@@ -188,5 +187,4 @@ fn run(
 }
 
 #[cfg(test)]
-#[path = "reader_tests.rs"]
 mod tests;

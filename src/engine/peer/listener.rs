@@ -5,7 +5,7 @@
 
 use super::reader::{self, STACK_BYTES, Surroundings};
 use super::shaking::Places;
-use super::{EngineError, in_words};
+use crate::engine::{EngineError, in_words};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::io;
 use std::net::TcpListener;
@@ -93,5 +93,4 @@ fn listen(listener: &TcpListener, around: &Surroundings, places: &Arc<Places>) {
 }
 
 #[cfg(test)]
-#[path = "listener_tests.rs"]
 mod tests;

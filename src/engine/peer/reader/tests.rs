@@ -1,8 +1,8 @@
 //! Shaking hands with the slow, the strange and ourselves.
 
-use super::super::shaking::Places;
-use super::super::testkit::{PATIENCE, open, socket_pair, surroundings, torrent};
 use super::*;
+use crate::engine::peer::shaking::Places;
+use crate::engine::testkit::{PATIENCE, open, socket_pair, surroundings, torrent};
 use crate::proto::metainfo::Metainfo;
 use crossbeam_channel::Receiver;
 use std::net::{Ipv4Addr, TcpListener};

@@ -1,7 +1,7 @@
 //! Trackers of a few packets: honest, deaf, and lying.
 
-use super::super::testkit::PATIENCE;
 use super::*;
+use crate::engine::testkit::PATIENCE;
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::tracker::announce::AnnounceEvent;
 use std::sync::Arc;

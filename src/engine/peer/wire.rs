@@ -5,10 +5,9 @@
 //! there to read goes to the manager together: it is woken once for many blocks.
 
 use super::blocks::Blocks;
-use super::input::Input;
 use super::reader::Surroundings;
-use crate::proto::peer::message;
-use crate::proto::peer::message::{BodyKind, Limits, Message, PIECE_HEADER_BYTES, PieceHeader};
+use crate::engine::input::Input;
+use crate::proto::peer::message::{self, BodyKind, Limits, Message, PIECE_HEADER_BYTES, PieceHeader};
 use crate::swarm::event::Event;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
@@ -194,5 +193,4 @@ impl Source<'_> {
 }
 
 #[cfg(test)]
-#[path = "wire_tests.rs"]
 mod tests;

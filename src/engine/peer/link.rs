@@ -101,8 +101,8 @@ impl Directory {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testkit::socket_pair;
     use super::*;
+    use crate::engine::testkit::socket_pair;
 
     #[test]
     fn a_peer_that_does_not_read_is_noticed_before_its_orders_fill_the_memory() {

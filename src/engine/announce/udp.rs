@@ -183,7 +183,7 @@ impl Exchange {
 }
 
 fn unreachable(error: io::Error) -> UdpError {
-    UdpError::Http(HttpError::Unreachable(super::in_words(&error)))
+    UdpError::Http(HttpError::Unreachable(crate::engine::in_words(&error)))
 }
 
 fn refusal(reply: Reply) -> UdpError {
@@ -199,5 +199,4 @@ fn key_number(key: &[u8]) -> u32 {
 }
 
 #[cfg(test)]
-#[path = "udp_announce_tests.rs"]
 mod tests;

@@ -4,9 +4,9 @@
 //! when the manager drops the channel's other end, or when the socket fails; then it shuts the socket, which ends the
 //! reader too.
 
-use super::input::Input;
 use super::link::{Link, Order};
 use super::reader::{STACK_BYTES, Surroundings, WRITE_TIMEOUT, our_handshake};
+use crate::engine::input::Input;
 use crate::proto::peer::message::{BlockSpec, Message, emit_piece_header};
 use crate::storage::content::{Content, ContentError};
 use crate::swarm::event::Event;
@@ -145,8 +145,8 @@ impl Writer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testkit::{PATIENCE, open, socket_pair, surroundings, torrent};
     use super::*;
+    use crate::engine::testkit::{PATIENCE, open, socket_pair, surroundings, torrent};
     use core::num::NonZeroU32;
     use std::fs::File;
     use std::io::Read;

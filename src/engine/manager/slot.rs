@@ -3,7 +3,7 @@
 //! Floor 3, the [`manager`](super::manager)'s. Content is checked before a torrent joins its swarm; one that failed
 //! keeps its place, so that the person can read why.
 
-use super::{Phase, Problem, Report, Watch};
+use crate::engine::{Phase, Problem, Report, Watch};
 use crate::proto::id::InfoHash;
 use crate::storage::content::Content;
 use crate::storage::resume::{SAVE_TOTALS_EVERY, SAVE_WHOLE_AFTER, Save};
@@ -121,9 +121,9 @@ impl Slot {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testkit::{open, torrent};
     use super::*;
     use crate::base::rng::Rng;
+    use crate::engine::testkit::{open, torrent};
     use crate::proto::id::PeerId;
     use crate::proto::peer::bitfield::Bitfield;
     use crate::proto::peer::handshake::{Handshake, Reserved};

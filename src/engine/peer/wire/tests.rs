@@ -1,7 +1,7 @@
 //! Messages over a real connection, cut anywhere.
 
-use super::super::testkit::{PATIENCE, noise, socket_pair, surroundings};
 use super::*;
+use crate::engine::testkit::{PATIENCE, noise, socket_pair, surroundings};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, MAX_EXTENDED_BYTES, MAX_MESSAGE_BYTES};
 use core::num::NonZeroU32;
 use crossbeam_channel::Receiver;

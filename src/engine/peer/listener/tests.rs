@@ -1,11 +1,10 @@
 //! Ports, families, and more callers than there are places.
 
-use super::super::shaking::MOST_OF_NEAR;
-use super::super::testkit::{PATIENCE, surroundings, wait_until};
 use super::*;
+use crate::engine::peer::shaking::MOST_OF_NEAR;
+use crate::engine::testkit::{PATIENCE, surroundings, wait_until};
 use crate::proto::id::{InfoHash, PeerId};
-use crate::proto::peer::handshake;
-use crate::proto::peer::handshake::{Handshake, Reserved};
+use crate::proto::peer::handshake::{self, Handshake, Reserved};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 

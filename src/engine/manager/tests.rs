@@ -1,10 +1,10 @@
 //! The whole floor at work: engines that meet over a tracker of a few lines.
 
 use super::super::Job;
-use super::super::link::Link;
 use super::super::testkit::{PATIENCE, http, serve, socket_pair, torrent};
 use super::super::{Engine, EngineError, GOODBYE, Phase, ProblemKind};
 use super::*;
+use crate::engine::peer::link::Link;
 use crate::proto::bencode::Bencode;
 use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;

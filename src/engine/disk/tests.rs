@@ -1,7 +1,9 @@
 //! Blocks in every order, told apart by what comes to the manager and what lies on disk.
 
-use super::super::failed::MOST_DIGESTS;
+mod trouble;
+
 use super::super::testkit::{PATIENCE, Part, open, part, torrent};
+use super::tries::MOST_DIGESTS;
 use super::*;
 use crate::base::rng::Rng;
 use crate::proto::metainfo::Metainfo;
@@ -354,5 +356,3 @@ fn all_that_came_before_is_done_when_the_threads_say_so() {
     assert_eq!((told.checked.len(), told.written), (12, metainfo.length));
     files_are_right(&metainfo, &bytes, dir.path());
 }
-#[path = "disk_trouble_tests.rs"]
-mod trouble;
