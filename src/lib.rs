@@ -39,7 +39,7 @@
 //!    seed does so that nothing leaves it twice before all has left it once.
 //! 6. [`swarm::meeting::announcer`] and [`proto::tracker::announce`]: how peers find each other.
 //! 7. [`engine::manager`], [`engine::peer::reader`], [`engine::disk`]: the threads that carry it out.
-//! 8. [`tracker::registry`], [`tracker::answers`], [`tracker::udp`]: the other end of the announce.
+//! 8. [`tracker::registry`], [`tracker::web::answers`], [`tracker::udp`]: the other end of the announce.
 //! 9. [`cli`]: what a person types and sees.
 //!
 //! Torrent files are another way in: [`storage::tree`] finds what is to be shared, [`storage::hashing`] hashes it on all

@@ -6,6 +6,16 @@
 //! `uploading.rs` (with what, and how fast), `super_seeding.rs` (what they are shown) and `waiting.rs` (when the disk does not work).
 //! BEP 3 for the protocol; each idea it decides with has a file of its own on this floor.
 
+mod choking;
+mod downloading;
+mod introducing;
+mod joining;
+mod lying;
+mod patience;
+mod pausing;
+pub mod peer_list;
+pub mod piece_map;
+mod places;
 mod uploading;
 pub mod waiting;
 
@@ -382,15 +392,5 @@ impl Torrent {
     }
 }
 
-mod choking;
-mod downloading;
-mod introducing;
-mod joining;
-mod lying;
-mod patience;
-mod pausing;
-pub mod peer_list;
-pub mod piece_map;
-mod places;
 #[cfg(test)]
 mod tests;

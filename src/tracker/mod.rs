@@ -9,21 +9,14 @@
 //!
 //! What is decided is decided by the [`registry`], which is pure. Begin there; then [`answers`].
 
-pub mod access_log;
-pub mod allowed;
-pub mod answers;
-pub mod connection;
-pub mod http;
+pub mod files;
 pub mod nat;
-pub mod page;
-pub mod peers;
 pub mod registry;
-pub mod request;
 pub mod shared;
 pub mod sockets;
-pub mod state;
 pub mod stats;
 pub mod udp;
+pub mod web;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use registry::Limits;
@@ -126,7 +119,7 @@ pub fn run(config: Config, wishes: &Receiver<Wish>, ready: impl FnOnce(u16)) -> 
     let shared = Arc::new(Shared::new(config)?);
     nat::start(&shared).map_err(failed("start a thread"))?;
     udp::start(sockets.udp, &shared).map_err(failed("start a thread for UDP"))?;
-    http::start(sockets.tcp, &shared).map_err(failed("start a thread for HTTP"))?;
+    self::web::server::start(sockets.tcp, &shared).map_err(failed("start a thread for HTTP"))?;
     ready(port);
     let mut next = Instant::now() + MINUTE;
     let mut minutes = 0u64;

@@ -1,6 +1,7 @@
 //! A swarm in virtual time: real torrents, wires with a delay, disks that are at once.
 
 mod choice;
+mod giving;
 mod limit;
 mod waiting;
 
@@ -385,5 +386,3 @@ fn an_idle_connection_is_kept_alive() {
     let alive = swarm.members[1].heard.iter().filter(|(_, message)| *message == Message::KeepAlive).count();
     assert_eq!(alive, 2);
 }
-
-mod giving;

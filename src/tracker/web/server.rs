@@ -5,8 +5,8 @@
 //! workers share nothing but the listeners.
 
 use super::connection::{Connection, Waits};
-use super::shared::Shared;
-use super::sockets;
+use crate::tracker::shared::Shared;
+use crate::tracker::sockets;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fd::OwnedFd;

@@ -334,5 +334,4 @@ fn hash(address: &[u8], secret: u64) -> u64 {
 }
 
 #[cfg(test)]
-#[path = "peers_tests.rs"]
 mod tests;

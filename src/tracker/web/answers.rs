@@ -4,14 +4,14 @@
 //! come with status 200 and a `failure reason`: many programs do not read the body of anything else.
 
 use super::page;
-use super::registry::{Asked, Counts, Told};
 use super::request::Request;
-use super::shared::Shared;
 use crate::base::rng::Rng;
 use crate::base::url::percent_decode;
 use crate::proto::id::InfoHash;
 use crate::proto::tracker::announce::{AnnounceReply, AnnounceRequest, RetryIn, emit_failure};
 use crate::proto::tracker::compact;
+use crate::tracker::registry::{Asked, Counts, Told};
+use crate::tracker::shared::Shared;
 use core::net::{IpAddr, SocketAddr};
 use std::fs::File;
 use std::sync::atomic::Ordering::Relaxed;

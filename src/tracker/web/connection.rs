@@ -6,7 +6,7 @@
 
 use super::answers::{self, Answer, Body};
 use super::request::{self, MOST_BYTES, Parsed};
-use super::shared::Shared;
+use crate::tracker::shared::Shared;
 use core::net::SocketAddr;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};

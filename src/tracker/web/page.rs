@@ -3,13 +3,13 @@
 //! Floor 3. No script; styles from a file of their own, so that the page's Content-Security-Policy can forbid all else.
 //! What strangers named stands there as text.
 
-use super::allowed::Allowed;
 use super::answers::Answer;
-use super::registry::Counts;
-use super::shared::Shared;
 use crate::base::path::for_terminal;
 use crate::base::url::percent_encode;
 use crate::proto::id::InfoHash;
+use crate::tracker::files::allowed::Allowed;
+use crate::tracker::registry::Counts;
+use crate::tracker::shared::Shared;
 use std::fmt::Write;
 use std::sync::atomic::Ordering::Relaxed;
 
