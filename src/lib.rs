@@ -21,9 +21,9 @@
 //!
 //! Floors 1 and 2 touch no socket, file, thread, clock or random device: time comes in as an argument, random numbers
 //! from a seeded generator, bytes as slices. So each decision can be tested, replayed and simulated in virtual time
-//! (`src/swarm/torrent_tests.rs` runs a swarm of nine in a blink, with the picker that runs on the router;
-//! `src/swarm/simulation_tests.rs` runs hundreds whose peers misbehave, and audits the books as they go;
-//! `src/swarm/simulated_swarm.rs` measures how near a swarm comes to what mathematics allows).
+//! (`src/swarm/torrent/tests.rs` runs a swarm of nine in a blink, with the picker that runs on the router;
+//! `src/swarm/simulation/misbehaving.rs` runs hundreds whose peers misbehave, and audits the books as they go;
+//! `src/swarm/simulation/bound.rs` measures how near a swarm comes to what mathematics allows).
 //!
 //! ## Where to read first
 //!

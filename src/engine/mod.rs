@@ -3,15 +3,15 @@
 //! | thread | how many | blocks on |
 //! |---|---|---|
 //! | [`manager`] | one | its channel |
-//! | peer reader ([`reader`]) | one a peer | its socket |
-//! | peer writer ([`writer`]) | one a peer | its channel, its socket |
+//! | peer reader ([`peer::reader`]) | one a peer | its socket |
+//! | peer writer ([`peer::writer`]) | one a peer | its channel, its socket |
 //! | [`disk`] | as many as cores, at most 4 | its channel, the disk |
-//! | [`listener`] | one or two | its socket |
+//! | [`peer::listener`] | one or two | its socket |
 //! | [`announce`] | none when nothing is announced, at most 32 | a tracker |
-//! | [`lookup`] | none when no host is looked up, at most 32 | the resolver |
+//! | [`lookup`](crate::sys::lookup) | none when no host is looked up, at most 32 | the resolver |
 //! | [`keeper`] | one, where states are kept | its channel, the disk |
-//! | [`check`] | as many as cores, while content is checked | the disk |
-//! | [`hashing`] | as many as cores, while a torrent is made or content proven | the disk |
+//! | [`check`](crate::storage::check) | as many as cores, while content is checked | the disk |
+//! | [`hashing`](crate::storage::hashing) | as many as cores, while a torrent is made or content proven | the disk |
 
 pub mod announce;
 pub mod disk;

@@ -2,12 +2,12 @@
 //!
 //! | thread | how many | blocks on |
 //! |---|---|---|
-//! | [`http`] | one a core, 2 to 8 | all its connections at once (epoll) |
+//! | [`web::server`] | one a core, 2 to 8 | all its connections at once (epoll) |
 //! | [`udp`] | one a core a socket | its socket |
 //! | housekeeping ([`run`]) | one | a signal, or the next minute or portion |
 //! | [`nat`] | 4 with `--nat-check`, else none | a peer |
 //!
-//! What is decided is decided by the [`registry`], which is pure. Begin there; then [`answers`].
+//! What is decided is decided by the [`registry`], which is pure. Begin there; then [`web::answers`].
 
 pub mod files;
 pub mod nat;

@@ -1,6 +1,6 @@
 //! What the blocks of a failed try looked like: a digest of each, to be compared when the piece is right.
 //!
-//! Floor 3, the [disk threads'](super::disk). It costs nothing while pieces are right: a failed piece is read back before
+//! Floor 3, the [disk threads'](crate::engine::disk). It costs nothing while pieces are right: a failed piece is read back before
 //! it is written over, and once more when it is proven. The digest has a secret key, so nobody can send a wrong block
 //! that looks like the right one; 64 bits are enough to tell two blocks apart.
 

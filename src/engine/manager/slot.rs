@@ -1,6 +1,6 @@
 //! A torrent's place in the process, from the moment it is given until the end.
 //!
-//! Floor 3, the [`manager`](super::manager)'s. Content is checked before a torrent joins its swarm; one that failed
+//! Floor 3, the [`manager`](crate::engine::manager)'s. Content is checked before a torrent joins its swarm; one that failed
 //! keeps its place, so that the person can read why.
 
 use crate::engine::{Phase, Problem, Report, Watch};

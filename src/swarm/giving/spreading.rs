@@ -5,7 +5,7 @@
 //!
 //! At first the seed is the only source, and the whole swarm waits for its upload. Leechers choose the rarest
 //! piece, but do not know what the others are just choosing: without this a seed of 8 leechers sent half of the
-//! content twice before all of it was out (simulation in `simulated_swarm_tests.rs`), and the swarm took 1.49 times
+//! content twice before all of it was out (simulation in `simulation/near_the_bound.rs`), and the swarm took 1.49 times
 //! as long as it must.
 
 use crate::proto::peer::bitfield::Bitfield;

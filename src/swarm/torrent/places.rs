@@ -7,7 +7,7 @@
 //! libtorrent lets 4 % of all peers go each 5 minutes, the slowest, when nine tenths of the places are taken and others
 //! wait. Here whoever gives or takes stays; the idle go, and sooner where there is reason to think that they are of no
 //! use at all. Where all of 50 places are taken by peers that never let us ask, and 50 more of them wait beside one honest
-//! address, that one is tried after 116 s; where there are 4 places, after 24 s (`places_tests.rs`).
+//! address, that one is tried after 116 s; where there are 4 places, after 24 s (`places/tests.rs`).
 
 use super::{Shared, Standing, Torrent, Turn};
 use crate::swarm::Time;

@@ -1,4 +1,4 @@
-//! Torrents of which some pieces are wanted, in the swarm of `torrent_tests.rs`.
+//! Torrents of which some pieces are wanted, in the swarm of `torrent/tests.rs`.
 
 use super::*;
 use crate::swarm::torrent::piece_map::Share;
