@@ -218,7 +218,7 @@ fn nothing_is_left_to_connect_with() {
 #[test]
 fn being_out_of_descriptors_is_no_fault_of_the_address() {
     let this = std::env::current_exe().unwrap();
-    let name = "engine::reader::tests::nothing_is_left_to_connect_with";
+    let name = "engine::peer::reader::tests::nothing_is_left_to_connect_with";
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", "ulimit -n 40; exec \"$0\" --ignored --exact \"$1\""]).arg(this).arg(name);
     let output = shell.output().unwrap();
