@@ -6,13 +6,13 @@
 //! kept; what is beyond is read back when its turn has come. A piece is never held whole.
 
 mod failing;
+pub mod tries;
 
-use super::blocks::Blocks;
-use super::content::Content;
-use super::failed::Failed;
 use super::input::Input;
-use crate::proto::message::{BLOCK_BYTES, BlockSpec};
-use crate::proto::sha1::Sha1;
+use super::peer::blocks::Blocks;
+use crate::base::sha1::Sha1;
+use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
+use crate::storage::content::Content;
 use crate::swarm::event::Event;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::BTreeMap;
@@ -20,6 +20,7 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::thread;
+use tries::Failed;
 
 /// Blocks ahead of their turn that one thread keeps in memory: 90 were seen from libtorrent with 256 requests out, but
 /// most wait only for the next few. They count as on their way to disk ...
@@ -374,5 +375,4 @@ impl Worker {
 }
 
 #[cfg(test)]
-#[path = "disk_tests.rs"]
 mod tests;

@@ -4,12 +4,12 @@
 
 use super::Job;
 use super::Watch;
-use super::check::Found;
-use super::content::ContentError;
-use super::link::Link;
-use crate::proto::handshake::Handshake;
-use crate::swarm::blocklist::Blocklist;
+use super::peer::link::Link;
+use crate::proto::peer::handshake::Handshake;
+use crate::storage::check::Found;
+use crate::storage::content::ContentError;
 use crate::swarm::event::Event;
+use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
 

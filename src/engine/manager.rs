@@ -10,28 +10,29 @@ mod ending;
 mod mending;
 mod orders;
 mod queue;
+pub mod slot;
 
 use super::announce::Announcers;
-use super::blocks::Blocks;
-use super::check::{self, Check};
 use super::disk::{Disk, DiskJob};
-use super::gate::Gate;
 use super::input::Input;
 use super::keeper::Keeper;
-use super::link::{Directory, Order};
-use super::listener;
-use super::reader::{self, Surroundings};
-use super::slot::{Slot, State};
+use super::peer::blocks::Blocks;
+use super::peer::gate::Gate;
+use super::peer::link::{Directory, Order};
+use super::peer::listener;
+use super::peer::reader::{self, Surroundings};
 use super::{Config, Notice, Report, Watch, entropy, most_connections};
+use crate::base::rng::Rng;
+use crate::storage::check::{self, Check};
 use crate::swarm::Time;
-use crate::swarm::announcer::{AnnounceFailure, Announcement};
-use crate::swarm::budget::{Budget, LEAST_BYTES};
 use crate::swarm::event::{Action, Event, sooner};
+use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement};
 use crate::swarm::peer::PeerKey;
-use crate::swarm::rng::Rng;
+use crate::swarm::picking::budget::{Budget, LEAST_BYTES};
 use crate::swarm::torrent::{Settings, Shared, Turn};
 use crossbeam_channel::{Receiver, Sender};
 use orders::Connection;
+use slot::{Slot, State};
 use std::collections::HashMap;
 use std::io;
 use std::net::TcpListener;
@@ -377,5 +378,4 @@ impl Manager {
 }
 
 #[cfg(test)]
-#[path = "manager_tests.rs"]
 mod tests;

@@ -5,7 +5,7 @@
 
 use super::id::InfoHash;
 use super::metainfo::Metainfo;
-use super::url::{percent_decode, percent_encode};
+use crate::base::url::{percent_decode, percent_encode};
 use std::fmt;
 use std::ops::RangeInclusive;
 
@@ -250,5 +250,4 @@ fn from_base32(text: &str) -> Option<InfoHash> {
 }
 
 #[cfg(test)]
-#[path = "magnet_tests.rs"]
 mod tests;

@@ -14,11 +14,11 @@
 //!             9:info hash, 7:version
 //! ```
 
+use super::peer::bitfield::Bitfield;
+use crate::base::sha1::sha1;
 use crate::proto::bencode::{self, Bencode, Value};
-use crate::proto::bitfield::Bitfield;
 use crate::proto::id::InfoHash;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
-use crate::proto::sha1::sha1;
 
 /// The largest state that is read, in bytes. A record of a file is shorter than what the metainfo says of the file, and
 /// the bits of all pieces shorter than their hashes; so a state is never larger than its torrent.
@@ -202,5 +202,4 @@ fn read_record(bytes: &[u8; RECORD_BYTES]) -> Option<Option<Record>> {
 }
 
 #[cfg(test)]
-#[path = "resume_tests.rs"]
 mod tests;

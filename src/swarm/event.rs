@@ -4,13 +4,13 @@
 //! into I/O; a simulation does the same with virtual time.
 
 use super::Time;
-use super::announcer::{Announcement, Outcome};
+use super::figures::Status;
+use super::meeting::announcer::{Announcement, Outcome};
 use super::peer::PeerKey;
-use super::status::Status;
-use super::waiting::DiskTrouble;
-use crate::proto::bitfield::Bitfield;
-use crate::proto::handshake::Handshake;
-use crate::proto::message::{BlockSpec, Message};
+use super::torrent::waiting::DiskTrouble;
+use crate::proto::peer::bitfield::Bitfield;
+use crate::proto::peer::handshake::Handshake;
+use crate::proto::peer::message::{BlockSpec, Message};
 use core::net::SocketAddr;
 
 /// Something happened.

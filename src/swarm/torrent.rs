@@ -6,27 +6,40 @@
 //! `uploading.rs` (with what, and how fast), `super_seeding.rs` (what they are shown) and `waiting.rs` (when the disk does not work).
 //! BEP 3 for the protocol; each idea it decides with has a file of its own on this floor.
 
+mod choking;
+mod downloading;
+mod introducing;
+mod joining;
+mod lying;
+mod patience;
+mod pausing;
+pub mod peer_list;
+pub mod piece_map;
+mod places;
+mod uploading;
+pub mod waiting;
+
+use self::lying::Identity;
+use self::waiting::{DiskTrouble, Wait};
 use super::Time;
-use super::announcer::{Announcer, Facts};
-use super::bans::Bans;
-use super::candidates::Candidates;
-use super::choker::Choker;
 use super::event::{Action, Event, sooner};
-use super::lying::Identity;
+use super::giving::choker::Choker;
+use super::giving::spreading::Spreading;
+use super::giving::super_seeding::SuperSeeding;
+use super::meeting::announcer::{Announcer, Facts};
+use super::meeting::bans::Bans;
+use super::meeting::candidates::Candidates;
 use super::peer::{Peer, PeerKey};
-use super::picker::Picker;
+use super::picking::picker::Picker;
 use super::rate::{Meter, TokenBucket};
-use super::rng::Rng;
 pub use super::settings::Settings;
 pub use super::shared::Shared;
-use super::spreading::Spreading;
-use super::super_seeding::SuperSeeding;
-use super::waiting::{DiskTrouble, Wait};
-use crate::proto::announce::{AnnounceRequest, key_text};
-use crate::proto::bitfield::Bitfield;
+use crate::base::rng::Rng;
 use crate::proto::id::InfoHash;
-use crate::proto::message::Message;
 use crate::proto::metainfo::Metainfo;
+use crate::proto::peer::bitfield::Bitfield;
+use crate::proto::peer::message::Message;
+use crate::proto::tracker::announce::{AnnounceRequest, key_text};
 use std::collections::BTreeMap;
 
 /// Silence after which we send a keep-alive: most programs close after 120 s without a word (BEP 3: "generally two
@@ -380,5 +393,4 @@ impl Torrent {
 }
 
 #[cfg(test)]
-#[path = "torrent_tests.rs"]
 mod tests;

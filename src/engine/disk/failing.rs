@@ -1,11 +1,11 @@
 //! What a disk thread does when something can't be written or read: it forgets the piece, and tells what that means.
 //!
-//! Floor 3, a part of [`disk`](super). What may pass and what will not is [`trouble`](crate::engine::trouble)'s to say.
+//! Floor 3, a part of [`disk`](super). What may pass and what will not is [`trouble`](crate::storage::health)'s to say.
 
 use super::Worker;
-use crate::engine::content::{Content, ContentError};
 use crate::engine::input::Input;
-use crate::proto::message::BlockSpec;
+use crate::proto::peer::message::BlockSpec;
+use crate::storage::content::{Content, ContentError};
 use crate::swarm::event::Event;
 use std::sync::PoisonError;
 

@@ -2,9 +2,9 @@
 //!
 //! Floor 3, a way of the [`manager`](super).
 
-use super::super::slot::State;
 use super::super::{GOODBYE, Notice, Problem};
 use super::Manager;
+use super::slot::State;
 use crate::swarm::Time;
 use crate::swarm::event::Event;
 use crate::swarm::torrent::Turn;

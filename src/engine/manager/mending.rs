@@ -2,13 +2,13 @@
 //!
 //! Floor 3, a part of [`manager`](super). What is decided stands in `swarm/waiting.rs`.
 
-use super::super::check::Found;
 use super::{Check, DiskJob, Manager, Notice, State};
-use crate::engine::content::{Content, ContentError};
 use crate::engine::{Phase, Problem, ProblemKind};
+use crate::storage::check::Found;
+use crate::storage::content::{Content, ContentError};
 use crate::swarm::Time;
 use crate::swarm::event::{Action, Event};
-use crate::swarm::waiting::DiskTrouble;
+use crate::swarm::torrent::waiting::DiskTrouble;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 

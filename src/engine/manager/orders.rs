@@ -3,9 +3,9 @@
 //!
 //! Floor 3, a way of the [`manager`](super).
 
-use super::super::link::{Link, Order};
 use super::Manager;
-use crate::swarm::blocklist::Blocklist;
+use crate::engine::peer::link::{Link, Order};
+use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::peer::PeerKey;
 
 /// A connected peer.
