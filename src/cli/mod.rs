@@ -1,54 +1,17 @@
 //! Floor 4: what a person types and sees.
 //!
-//! Here is the table of commands; [`get`] is the first to read. A command has a help text and a function that takes what
+//! Here is the table of commands; [`commands::get`] is the first to read. A command has a help text and a function that takes what
 //! was typed behind its name. What goes wrong comes back as a [`Failure`] and is told here, in one place.
 
-pub mod bar;
-pub mod blocklist;
-pub mod changes;
-pub mod check;
-pub mod choice;
-pub mod date;
-pub mod edit;
+pub mod commands;
 pub mod exit;
-pub mod folder;
-pub mod get;
-pub mod json;
-pub mod keys;
-pub mod layout;
-pub mod lines;
-pub mod link;
-pub mod list;
-pub mod log;
-pub mod make;
-pub mod making;
-pub mod many;
-pub mod nearest;
 pub mod old;
 pub mod options;
-pub mod output;
-pub mod peers_view;
-pub mod person;
-pub mod pieces;
-pub mod roster;
-pub mod run_options;
-pub mod running;
+pub mod run;
 pub mod say;
-pub mod screen;
-pub mod seed;
-pub mod session;
 pub mod show;
-pub mod signals;
-pub mod source;
-mod states;
-pub mod terminal;
-pub mod track;
-pub mod tree;
-pub mod units;
-pub mod view;
-pub mod width;
-pub mod words;
 
+use crate::base::nearest::nearest;
 use exit::{Exit, Failure};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -69,34 +32,50 @@ struct Work {
 }
 
 const COMMANDS: [Command; 10] = [
-    Command { name: "get", about: "fetch torrents", work: Some(Work { run: get::run, help: get::help }) },
+    Command {
+        name: "get",
+        about: "fetch torrents",
+        work: Some(Work { run: self::commands::get::run, help: self::commands::get::help }),
+    },
     Command {
         name: "seed",
         about: "serve what is there already",
-        work: Some(Work { run: seed::run, help: seed::help }),
+        work: Some(Work { run: self::commands::seed::run, help: self::commands::seed::help }),
     },
     Command {
         name: "many",
         about: "fetch and serve the torrents of a folder",
-        work: Some(Work { run: many::run, help: many::help }),
+        work: Some(Work { run: self::commands::many::run, help: self::commands::many::help }),
     },
-    Command { name: "track", about: "be a tracker", work: Some(Work { run: track::run, help: track::help }) },
-    Command { name: "make", about: "make a .torrent file", work: Some(Work { run: make::run, help: make::help }) },
+    Command {
+        name: "track",
+        about: "be a tracker",
+        work: Some(Work { run: self::commands::track::run, help: self::commands::track::help }),
+    },
+    Command {
+        name: "make",
+        about: "make a .torrent file",
+        work: Some(Work { run: self::commands::make::run, help: self::commands::make::help }),
+    },
     Command {
         name: "show",
         about: "show what is in a .torrent file",
-        work: Some(Work { run: show::run, help: show::help }),
+        work: Some(Work { run: self::commands::show::run, help: self::commands::show::help }),
     },
     Command {
         name: "check",
         about: "check content against its torrent",
-        work: Some(Work { run: check::run, help: check::help }),
+        work: Some(Work { run: self::commands::check::run, help: self::commands::check::help }),
     },
-    Command { name: "edit", about: "change a .torrent file", work: Some(Work { run: edit::run, help: edit::help }) },
+    Command {
+        name: "edit",
+        about: "change a .torrent file",
+        work: Some(Work { run: self::commands::edit::run, help: self::commands::edit::help }),
+    },
     Command {
         name: "link",
         about: "make and read magnet links",
-        work: Some(Work { run: link::run, help: link::help }),
+        work: Some(Work { run: self::commands::link::run, help: self::commands::link::help }),
     },
     Command { name: "demo", about: "a whole swarm on this machine", work: None },
 ];
@@ -118,7 +97,7 @@ pub fn main() -> ExitCode {
 /// By a link with one of the names of 2004 the program is what had that name.
 fn run_as(called: &OsStr, arguments: &[OsString]) -> Result<Exit, Failure> {
     match Path::new(called).file_name().and_then(OsStr::to_str) {
-        Some("bttrack" | "bttrack.py") => track::run_old(arguments),
+        Some("bttrack" | "bttrack.py") => self::commands::track::run_old(arguments),
         _ => match old::translate(called, arguments) {
             Some(today) => run(&today?),
             None => run(arguments),
@@ -154,7 +133,7 @@ fn find(name: &str) -> Result<Work, Failure> {
 }
 
 fn unknown(name: &str) -> String {
-    if let Some(near) = name.strip_prefix("--").and_then(|typed| nearest::nearest(typed, ["help", "version"])) {
+    if let Some(near) = name.strip_prefix("--").and_then(|typed| nearest(typed, ["help", "version"])) {
         return format!("unknown option {name}; did you mean --{near}?");
     }
     if name.starts_with('-') && name.len() > 1 {
@@ -163,7 +142,7 @@ fn unknown(name: &str) -> String {
     if name == "-" || name.ends_with(".torrent") || name.contains("://") {
         return format!("'{name}' is no command; to fetch it: swarmlet get {name}");
     }
-    match nearest::nearest(name, COMMANDS.iter().map(|command| command.name)) {
+    match nearest(name, COMMANDS.iter().map(|command| command.name)) {
         Some(near) => format!("unknown command '{name}'; did you mean '{near}'?"),
         None => format!("unknown command '{name}'; `swarmlet --help` lists the commands"),
     }
@@ -192,6 +171,8 @@ Example: swarmlet get --dir /srv/iso debian.torrent
 
 #[cfg(test)]
 mod tests {
+    use super::commands::{check, edit, get, link, make, many, seed, show, track};
+    use super::options::flags;
     use super::*;
     use std::collections::BTreeSet;
 
@@ -213,22 +194,30 @@ mod tests {
         assert!(complaint(&[]).contains("--help"));
     }
 
-    /// The options that the README names for a command, in a table or a row of its own.
+    /// The chapters of the book that list options.
+    const BOOK: &str = concat!(
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/book/get.md")),
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/book/seed.md")),
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/book/many.md")),
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/book/tracker.md")),
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/book/makers.md")),
+    );
+
+    /// The options that the book lists for a command, in a table or in a row of its own.
     fn documented(command: &str) -> BTreeSet<&'static str> {
-        let readme = include_str!("../../README.md");
-        let table = readme.split_once(&format!("| option of `{command}` |")).map(|(_, rest)| {
+        let table = BOOK.split_once(&format!("| option of `{command}` |")).map(|(_, rest)| {
             let rows = rest.split("\n\n").next().unwrap_or_default().lines();
             rows.filter_map(|row| row.split(" | ").next()).collect::<Vec<_>>()
         });
-        let row = || readme.lines().find(|line| line.starts_with(&format!("| `{command}` | `-")));
+        let row = || BOOK.lines().find(|line| line.starts_with(&format!("| `{command}` | `-")));
         let cells = table.unwrap_or_else(|| row().into_iter().collect());
         let words = cells.into_iter().flat_map(|cell| cell.split(['`', ' ', '[']));
         words.filter_map(|word| word.strip_prefix("--")).collect()
     }
 
     #[test]
-    fn the_readme_names_every_option_of_every_command_and_no_other() {
-        let commands: [(&str, &[options::Flag]); 9] = [
+    fn the_book_names_every_option_of_every_command_and_no_other() {
+        let commands: [(&str, &[flags::Flag]); 9] = [
             ("get", &get::FLAGS),
             ("seed", &seed::FLAGS),
             ("many", &many::FLAGS),

@@ -4,7 +4,7 @@
 //! order of arguments has changed over the years, so an address is taken for one wherever it stands.
 
 use super::exit::Failure;
-use crate::proto::order::sorted;
+use crate::base::sort::sorted;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::ops::RangeInclusive;

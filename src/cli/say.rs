@@ -4,7 +4,7 @@
 //! write, so that lines of several threads do not mix.
 
 use super::exit::{Exit, Failure};
-use crate::proto::path::for_terminal;
+use crate::base::path::for_terminal;
 use std::io::{self, ErrorKind, Write};
 
 /// A line on standard error, made safe for a terminal. When nobody can read it there is nobody to tell.

@@ -4,23 +4,26 @@
 //! has none. A tracker that hangs holds up [`MOST_A_TRACKER`] threads of [`MOST_THREADS`] for [`DEADLINE`] at most,
 //! whatever the number of torrents: so it never delays another.
 
+pub mod udp;
+
 use super::GOODBYE;
-use super::http::{self, HttpError};
+use super::entropy;
 use super::input::Input;
-use super::udp_announce::{self, UdpError};
-use super::{entropy, lookup};
-use crate::proto::announce::{
+use crate::base::url::{self, redact};
+use crate::proto::tracker::announce::{
     AnnounceEvent, MAX_REPLY_BYTES, ReplyError, RetryIn, parse_reply, parse_scrape, scrape_url,
 };
-use crate::proto::url::{self, redact};
-use crate::swarm::announcer::{AnnounceFailure, Announcement, Outcome};
 use crate::swarm::event::Event;
+use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement, Outcome};
+use crate::sys::http::{self, HttpError};
+use crate::sys::lookup;
 use core::net::SocketAddr;
 use crossbeam_channel::Sender;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
+use udp::UdpError;
 use ureq::config::IpFamily;
 
 /// Announces at once: torrents of today list twenty trackers, most of them dead, and none is to wait for those.
@@ -177,7 +180,7 @@ fn scrape(announcement: &Announcement) -> Outcome {
     let never =
         || AnnounceFailure { retry_in: Some(RetryIn::Never), ..failure(HttpError::Unsupported("no scrape".into())) };
     if url::scheme(url) == Some("udp") {
-        let scraped = udp_announce::scrape(address(announcement)?, *hash, SCRAPE_DEADLINE, entropy() as u32);
+        let scraped = udp::scrape(address(announcement)?, *hash, SCRAPE_DEADLINE, entropy() as u32);
         return scraped.map_err(|error| match error {
             UdpError::Reply(_) => never(),
             error => udp_failure(error),
@@ -203,7 +206,7 @@ fn over_udp(announcement: &Announcement) -> Outcome {
     let (to, within) = (address(announcement)?, deadline(announcement, UDP_DEADLINE));
     let url_data = url::path_and_query(&announcement.url);
     // The low half of a random number is as random.
-    let announced = udp_announce::announce(to, &announcement.request, url_data.as_bytes(), within, entropy() as u32);
+    let announced = udp::announce(to, &announcement.request, url_data.as_bytes(), within, entropy() as u32);
     announced.map_err(udp_failure)
 }
 
@@ -257,5 +260,4 @@ fn refusal(error: ReplyError) -> AnnounceFailure {
 }
 
 #[cfg(test)]
-#[path = "announce_tests.rs"]
 mod tests;

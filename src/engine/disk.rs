@@ -6,20 +6,21 @@
 //! kept; what is beyond is read back when its turn has come. A piece is never held whole.
 
 mod failing;
+pub mod tries;
 
-use super::blocks::Blocks;
-use super::content::Content;
-use super::failed::Failed;
 use super::input::Input;
-use crate::proto::message::{BLOCK_BYTES, BlockSpec};
-use crate::proto::sha1::Sha1;
-use crate::swarm::event::Event;
+use super::peer::blocks::Blocks;
+use crate::base::sha1::Sha1;
+use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
+use crate::storage::content::Content;
+use crate::swarm::event::{DiskEvent, Event};
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::thread;
+use tries::Failed;
 
 /// Blocks ahead of their turn that one thread keeps in memory: 90 were seen from libtorrent with 256 requests out, but
 /// most wait only for the next few. They count as on their way to disk ...
@@ -339,7 +340,7 @@ impl Worker {
             return self.fail(content, spec, error);
         }
         self.look_for_liars(content, piece, good);
-        self.tell(content.torrent, Event::Checked { piece, good });
+        self.tell(content.torrent, Event::Disk(DiskEvent::Checked { piece, good }));
     }
 
     /// Of a piece that failed it is remembered how it was; when it is right, it is told what was wrong.
@@ -352,7 +353,7 @@ impl Worker {
         }
         let begins = self.failed.wrong_blocks(content, piece);
         if !begins.is_empty() {
-            self.tell(content.torrent, Event::FoundWrong { piece, begins });
+            self.tell(content.torrent, Event::Disk(DiskEvent::FoundWrong { piece, begins }));
         }
     }
 
@@ -363,7 +364,7 @@ impl Worker {
 
     fn report(&mut self) {
         for (torrent, bytes) in std::mem::take(&mut self.unreported) {
-            self.tell(torrent, Event::Written { bytes });
+            self.tell(torrent, Event::Disk(DiskEvent::Written { bytes }));
         }
     }
 
@@ -374,5 +375,4 @@ impl Worker {
 }
 
 #[cfg(test)]
-#[path = "disk_tests.rs"]
 mod tests;

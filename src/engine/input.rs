@@ -4,12 +4,12 @@
 
 use super::Job;
 use super::Watch;
-use super::check::Found;
-use super::content::ContentError;
-use super::link::Link;
-use crate::proto::handshake::Handshake;
-use crate::swarm::blocklist::Blocklist;
-use crate::swarm::event::Event;
+use super::peer::link::Link;
+use crate::proto::peer::handshake::Handshake;
+use crate::storage::check::Found;
+use crate::storage::content::ContentError;
+use crate::swarm::event::{Event, PeerEvent};
+use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
 
@@ -44,7 +44,7 @@ pub enum Input {
         /// Who.
         peer: PeerKey,
         /// What, in the order in which it came.
-        events: Vec<Event>,
+        events: Vec<PeerEvent>,
     },
     /// Something else happened to a torrent.
     Torrent {

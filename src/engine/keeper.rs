@@ -1,14 +1,14 @@
-//! The keeper: a thread that writes the [resume states](super::resume), so that the manager need not wait for the disk.
+//! The keeper: a thread that writes the [resume states](crate::storage::resume), so that the manager need not wait for the disk.
 //!
 //! Floor 3. The manager says when a state is due, and what it is to say; the keeper looks at the files and writes.
 
-use super::content::Content;
 use super::input::Input;
-use super::resume::{Known, Save, StateDir};
-use super::slot::Slot;
+use super::manager::slot::Slot;
 use super::{Config, Notice, in_words};
+use crate::storage::content::Content;
+use crate::storage::resume::{Known, Save, StateDir};
 use crate::swarm::Time;
-use crate::swarm::event::Event;
+use crate::swarm::event::{DiskEvent, Event};
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -128,7 +128,7 @@ impl Worker {
             // A disk that was pulled out may come back, and what is missing then is fetched again. But what is lost
             // once more then would be fetched for ever.
             let input = match self.lossy.insert(torrent) {
-                true => Input::Torrent { torrent, event: Event::Doubted { text: error.to_string() } },
+                true => Input::Torrent { torrent, event: Event::Disk(DiskEvent::Doubted { text: error.to_string() }) },
                 false => Input::DiskFailed { torrent, error },
             };
             let _ = self.manager.send_timeout(input, TELL);
@@ -151,7 +151,7 @@ impl Worker {
 mod tests {
     use super::super::testkit::{open, torrent};
     use super::*;
-    use crate::proto::bitfield::Bitfield;
+    use crate::proto::peer::bitfield::Bitfield;
     use std::fs;
 
     #[test]

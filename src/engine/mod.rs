@@ -3,63 +3,37 @@
 //! | thread | how many | blocks on |
 //! |---|---|---|
 //! | [`manager`] | one | its channel |
-//! | peer reader ([`reader`]) | one a peer | its socket |
-//! | peer writer ([`writer`]) | one a peer | its channel, its socket |
+//! | peer reader ([`peer::reader`]) | one a peer | its socket |
+//! | peer writer ([`peer::writer`]) | one a peer | its channel, its socket |
 //! | [`disk`] | as many as cores, at most 4 | its channel, the disk |
-//! | [`listener`] | one or two | its socket |
+//! | [`peer::listener`] | one or two | its socket |
 //! | [`announce`] | none when nothing is announced, at most 32 | a tracker |
-//! | [`lookup`] | none when no host is looked up, at most 32 | the resolver |
+//! | [`lookup`](crate::sys::lookup) | none when no host is looked up, at most 32 | the resolver |
 //! | [`keeper`] | one, where states are kept | its channel, the disk |
-//! | [`check`] | as many as cores, while content is checked | the disk |
-//! | [`hashing`] | as many as cores, while a torrent is made or content proven | the disk |
+//! | [`check`](crate::storage::check) | as many as cores, while content is checked | the disk |
+//! | [`hashing`](crate::storage::hashing) | as many as cores, while a torrent is made or content proven | the disk |
 
 pub mod announce;
-pub mod beneath;
-pub mod blocks;
-pub mod check;
-pub mod content;
 pub mod disk;
-pub mod failed;
-pub mod files;
-pub mod gate;
-pub mod hashing;
-pub mod http;
 pub mod input;
 pub mod keeper;
-pub mod link;
-pub mod listener;
-pub mod lookup;
-pub mod make;
 pub mod manager;
 pub mod notice;
-pub mod parts;
-pub mod reader;
-pub mod resume;
-pub mod sending;
-pub mod serving;
-pub mod shaking;
-pub mod slot;
+pub mod peer;
 #[cfg(test)]
-mod testkit;
-pub mod touched;
-pub mod tree;
-pub mod trouble;
-pub mod udp_announce;
-pub mod verify;
-pub mod wire;
-pub mod writer;
+pub mod testkit;
 
 pub use notice::{Notice, Phase, Problem, ProblemKind, Report, Watch};
 
+use crate::proto::choice::Choice;
 use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
-use crate::swarm::blocklist::Blocklist;
-use crate::swarm::choice::Choice;
+use crate::storage::resume::StateDir;
+use crate::swarm::meeting::blocklist::Blocklist;
 pub use crate::swarm::settings::MAX_PEERS as DEFAULT_MAX_PEERS;
 use crate::swarm::settings::Settings;
 use crossbeam_channel::{Receiver, Sender};
 use input::Input;
-use resume::StateDir;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
@@ -110,7 +84,7 @@ pub struct Config {
     pub status_every: Option<Duration>,
     /// Where resume states are kept; `None`: nowhere, and all content is checked.
     pub states: Option<Arc<StateDir>>,
-    /// The least time between two saves of a torrent's state ([`resume::SAVE_EVERY`]).
+    /// The least time between two saves of a torrent's state ([`crate::storage::resume::SAVE_EVERY`]).
     pub save_every: Duration,
     /// Check all content, whatever its state says.
     pub check_all: bool,
@@ -137,7 +111,7 @@ impl Default for Config {
             max_downloads: None,
             status_every: None,
             states: None,
-            save_every: resume::SAVE_EVERY,
+            save_every: crate::storage::resume::SAVE_EVERY,
             check_all: false,
             blocklist: Blocklist::default(),
         }
@@ -215,7 +189,7 @@ pub struct Engine {
 impl Engine {
     /// Listens, and starts the threads. What happens comes as notices.
     pub fn start(config: Config) -> Result<(Engine, Receiver<Notice>), EngineError> {
-        let (listeners, port) = listener::bind(&config.ports)?;
+        let (listeners, port) = self::peer::listener::bind(&config.ports)?;
         let (notices, notice_receiver) = crossbeam_channel::unbounded();
         let mut random = [0; 12];
         let (low, high) = (entropy().to_be_bytes(), entropy().to_be_bytes());

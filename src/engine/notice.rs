@@ -2,10 +2,10 @@
 //!
 //! Floor 3. Whoever shows it ([`cli`](crate::cli)) reads it from a channel.
 
-use super::content::ContentError;
 use crate::proto::id::InfoHash;
-use crate::swarm::status::Status;
-use crate::swarm::waiting::DiskTrouble;
+use crate::storage::content::ContentError;
+use crate::swarm::figures::Status;
+use crate::swarm::torrent::waiting::DiskTrouble;
 use std::sync::Arc;
 
 /// Something to tell the person. Torrents are numbered as they were added, from 0.

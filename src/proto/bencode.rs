@@ -10,7 +10,7 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
-use crate::proto::path;
+use crate::base::path;
 pub use encode::Bencode;
 pub use scan::{DecodeError, MAX_DEPTH, MAX_INFO_DEPTH, Problem};
 use std::fmt;

@@ -8,20 +8,20 @@ mod collide;
 pub mod edit;
 pub mod emit;
 mod error;
-mod file_list;
 mod files;
 pub mod piece_length;
+mod read_files;
 #[cfg(test)]
 mod tests;
 mod urls;
 
+pub use self::files::{FileEntry, Files};
+use crate::base::sha256::sha256;
+use crate::base::{path, sha1};
 use crate::proto::bencode::{self, Value};
 use crate::proto::id::InfoHash;
-use crate::proto::sha256::sha256;
-use crate::proto::{path, sha1};
 pub use error::MetainfoError;
 use error::{refuse, refuse_value};
-pub use file_list::{FileEntry, Files};
 use std::fmt;
 
 /// The largest .torrent file that is read, in bytes: above the 30 MiB of libtorrent's and rain's limits.
@@ -135,8 +135,8 @@ impl Metainfo {
             warnings.push("white space follows the torrent".into());
         }
         let list = match files {
-            Some(list) => files::folder(list, length, &name, &mut warnings)?,
-            None => files::single(length, attr, &name)?,
+            Some(list) => self::read_files::folder(list, length, &name, &mut warnings)?,
+            None => self::read_files::single(length, attr, &name)?,
         };
         check_piece_count(list.length(), piece_length, hashes)?;
 
@@ -201,8 +201,8 @@ fn read_name(utf8: Option<Value<'_>>, name: Option<Value<'_>>) -> Result<String,
         None => ("info.name", name),
     };
     match value {
-        Some(value) => files::read_component(value, || field.into()),
-        None => refuse_value(field, None, files::A_NAME),
+        Some(value) => self::read_files::read_component(value, || field.into()),
+        None => refuse_value(field, None, self::read_files::A_NAME),
     }
 }
 

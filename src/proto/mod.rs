@@ -1,22 +1,10 @@
 //! Floor 1: what the bytes mean. Pure values: no sockets, no files, no clocks, no randomness.
 
-pub mod allowed_fast;
-pub mod announce;
 pub mod bencode;
-pub mod bitfield;
-pub mod compact;
-pub mod extended;
-pub mod glob;
-pub mod gzip;
-pub mod handshake;
+pub mod choice;
 pub mod id;
 pub mod magnet;
-pub mod message;
 pub mod metainfo;
-pub mod order;
-pub mod path;
+pub mod peer;
 pub mod resume;
-pub mod sha1;
-pub mod sha256;
-pub mod udp_tracker;
-pub mod url;
+pub mod tracker;

@@ -14,11 +14,12 @@
 //!             9:info hash, 7:version
 //! ```
 
+use super::peer::bitfield::Bitfield;
+use crate::base::hex::to_hex;
+use crate::base::sha1::sha1;
 use crate::proto::bencode::{self, Bencode, Value};
-use crate::proto::bitfield::Bitfield;
 use crate::proto::id::InfoHash;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
-use crate::proto::sha1::sha1;
 
 /// The largest state that is read, in bytes. A record of a file is shorter than what the metainfo says of the file, and
 /// the bits of all pieces shorter than their hashes; so a state is never larger than its torrent.
@@ -80,7 +81,7 @@ pub struct Resume {
 /// The name of the file with the state of `info_hash` in `folder`: the same torrent may lie in several folders.
 pub fn file_name(info_hash: &InfoHash, folder: &[u8]) -> String {
     let digest = sha1(folder);
-    let short: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let short = to_hex(&digest[..8]);
     format!("{info_hash}-{short}{FILE_NAME_END}")
 }
 
@@ -202,5 +203,4 @@ fn read_record(bytes: &[u8; RECORD_BYTES]) -> Option<Option<Record>> {
 }
 
 #[cfg(test)]
-#[path = "resume_tests.rs"]
 mod tests;

@@ -3,13 +3,13 @@
 //! Floor 2. Plain state; what is decided with it stands in `joining.rs`, `downloading.rs` and `uploading.rs`.
 
 use super::Time;
-use super::pace::Pace;
+use super::picking::pace::Pace;
+use super::picking::window::Window;
 use super::rate::Meter;
-use super::window::Window;
-use crate::proto::bitfield::Bitfield;
-use crate::proto::handshake::Reserved;
 use crate::proto::id::PeerId;
-use crate::proto::message::BlockSpec;
+use crate::proto::peer::bitfield::Bitfield;
+use crate::proto::peer::handshake::Reserved;
+use crate::proto::peer::message::BlockSpec;
 use core::net::SocketAddr;
 use core::num::NonZeroU32;
 use std::collections::VecDeque;

@@ -3,7 +3,7 @@
 //! Floor 2. Both are told the time and keep no timer: an idle meter costs nothing.
 
 use super::Time;
-use crate::proto::message::BLOCK_BYTES;
+use crate::proto::peer::message::BLOCK_BYTES;
 
 /// Seconds over which a rate is averaged: long enough to be steady on the screen and for choosing peers,
 /// short enough that a peer that stops is noticed (BEP 3 proposes a rolling 20 s average; libtorrent takes 5).

@@ -3,9 +3,9 @@
 //! Floor 2. It is handed to a torrent with each event.
 
 use super::Time;
-use super::budget::Budget;
+use super::picking::budget::Budget;
 use super::rate::TokenBucket;
-use super::rng::Rng;
+use crate::base::rng::Rng;
 
 /// What all torrents of a process share.
 pub struct Shared {

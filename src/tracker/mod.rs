@@ -2,28 +2,21 @@
 //!
 //! | thread | how many | blocks on |
 //! |---|---|---|
-//! | [`http`] | one a core, 2 to 8 | all its connections at once (epoll) |
+//! | [`web::server`] | one a core, 2 to 8 | all its connections at once (epoll) |
 //! | [`udp`] | one a core a socket | its socket |
 //! | housekeeping ([`run`]) | one | a signal, or the next minute or portion |
 //! | [`nat`] | 4 with `--nat-check`, else none | a peer |
 //!
-//! What is decided is decided by the [`registry`], which is pure. Begin there; then [`answers`].
+//! What is decided is decided by the [`registry`], which is pure. Begin there; then [`web::answers`].
 
-pub mod access_log;
-pub mod allowed;
-pub mod answers;
-pub mod connection;
-pub mod http;
+pub mod files;
 pub mod nat;
-pub mod page;
-pub mod peers;
 pub mod registry;
-pub mod request;
 pub mod shared;
 pub mod sockets;
-pub mod state;
 pub mod stats;
 pub mod udp;
+pub mod web;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use registry::Limits;
@@ -126,7 +119,7 @@ pub fn run(config: Config, wishes: &Receiver<Wish>, ready: impl FnOnce(u16)) -> 
     let shared = Arc::new(Shared::new(config)?);
     nat::start(&shared).map_err(failed("start a thread"))?;
     udp::start(sockets.udp, &shared).map_err(failed("start a thread for UDP"))?;
-    http::start(sockets.tcp, &shared).map_err(failed("start a thread for HTTP"))?;
+    self::web::server::start(sockets.tcp, &shared).map_err(failed("start a thread for HTTP"))?;
     ready(port);
     let mut next = Instant::now() + MINUTE;
     let mut minutes = 0u64;

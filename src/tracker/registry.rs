@@ -10,12 +10,14 @@
 //! IPv6 peer 12 more. Beyond [`Limits`] a new peer takes the place of another of its swarm, chosen at random; a new swarm
 //! takes that of one with at most one peer, so a flood of invented swarms drives out itself, and never a swarm that lives.
 
-use super::peers::{Facts, Peers};
-use crate::proto::announce::AnnounceEvent;
-use crate::proto::compact::{V4_BYTES, V6_BYTES};
+pub mod peers;
+
+use self::peers::{Facts, Peers};
+use crate::base::rng::Rng;
 use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::tracker::announce::AnnounceEvent;
+use crate::proto::tracker::compact::{V4_BYTES, V6_BYTES};
 use crate::swarm::Time;
-use crate::swarm::rng::Rng;
 use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
 
@@ -363,5 +365,4 @@ fn pack(addr: SocketAddr, buffer: &mut [u8; V6_BYTES]) -> &[u8] {
 }
 
 #[cfg(test)]
-#[path = "registry_tests.rs"]
 mod tests;

@@ -2,11 +2,11 @@
 //!
 //! Floor 3.
 
-use super::access_log::AccessLog;
-use super::allowed::{Allowed, Passkeys};
+use super::files::access_log::AccessLog;
+use super::files::allowed::{Allowed, Passkeys};
+use super::files::state;
 use super::nat::Checks;
 use super::registry::Registry;
-use super::state;
 use super::stats::Stats;
 use super::{Config, TrackerError};
 use crate::swarm::Time;

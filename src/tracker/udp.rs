@@ -3,11 +3,11 @@
 //! Floor 3. A connection id is a keyed hash of the asker's address and of the time, so that none has to be kept: it proves
 //! that whoever uses it receives what is sent to that address. Before it is proven nobody is sent more than he sent.
 
-use super::answers;
 use super::registry::Asked;
 use super::shared::Shared;
-use crate::proto::announce::RetryIn;
-use crate::proto::udp_tracker::{PACKET_BYTES, Reply, Request};
+use super::web::answers;
+use crate::proto::tracker::announce::RetryIn;
+use crate::proto::tracker::udp::{PACKET_BYTES, Reply, Request};
 use crate::swarm::Time;
 use core::net::{IpAddr, SocketAddr};
 use std::hash::{BuildHasher, RandomState};

@@ -18,9 +18,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
-use swarmlet::engine::resume::StateDir;
 use swarmlet::engine::{Config, Engine, Job, Notice};
 use swarmlet::proto::metainfo::Metainfo;
+use swarmlet::storage::resume::StateDir;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;

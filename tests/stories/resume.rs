@@ -16,10 +16,10 @@ use std::process::Command;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
-use swarmlet::engine::resume::StateDir;
+use swarmlet::base::rng::Rng;
 use swarmlet::engine::{Config, Engine, Job, Notice};
 use swarmlet::proto::metainfo::Metainfo;
-use swarmlet::swarm::rng::Rng;
+use swarmlet::storage::resume::StateDir;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;

@@ -3,13 +3,13 @@
 //! Floor 3, a way of the [`manager`](super). A torrent that has to wait for others is paused: it is in its swarm, asks
 //! for nothing and serves nothing.
 
-use super::super::check::{Check, Found};
-use super::super::slot::{Saved, Slot, State};
 use super::super::{Job, Notice, Problem, ProblemKind};
 use super::Manager;
+use super::slot::{Saved, Slot, State};
+use crate::storage::check::{Check, Found};
 use crate::swarm::Time;
 use crate::swarm::event::Event;
-use crate::swarm::status::Status;
+use crate::swarm::figures::Status;
 use crate::swarm::torrent::{Standing, Torrent, Turn};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -130,5 +130,4 @@ impl Manager {
 }
 
 #[cfg(test)]
-#[path = "queue_tests.rs"]
 mod tests;

@@ -5,8 +5,8 @@
 
 use super::error::refuse;
 use super::{FileEntry, Files, MetainfoError};
-use crate::proto::order::sort;
-use crate::proto::path::{escaped, for_terminal};
+use crate::base::path::{escaped, for_terminal};
+use crate::base::sort::sort;
 use std::cmp::Ordering;
 
 /// Refuses paths that collide. Paths that collide only where upper and lower case are one (Windows, macOS, a

@@ -1,145 +1,217 @@
-//! The files of a torrent: `length` or `files` of `info` (BEP 3), padding files and symlinks (BEP 47).
+//! The files of a torrent, in little memory.
 //!
-//! Floor 1.
+//! Floor 1. A torrent may have a million of them: so all paths stand one behind the other, without the torrent's name, with
+//! which each begins, and of a file is kept only where it ends there and where its content begins. They stand there as in
+//! the .torrent file, and are escaped when they are asked for: escaped, names that are not UTF-8 are three times as long.
+//! A .torrent file takes more for each, so that this never takes more than it.
 
-use super::error::{refuse, refuse_value};
-use super::{Files, MetainfoError, collide};
-use crate::proto::bencode::Value;
-use crate::proto::path;
+use super::collide::compare;
+use crate::base::path;
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt;
 
-/// What is expected of a name.
-pub(super) const A_NAME: &str = "the plain name of a file, at most 255 bytes";
-
-/// How BitComet names padding files, which it made before there was `attr`.
-const BITCOMET_PADDING: &[u8] = b"_____padding_file";
-
-/// The least that a file takes in a .torrent file besides its path, in bytes: `d6:lengthi1e4:pathlee`.
-const LEAST_ENTRY_BYTES: usize = 21;
-
-/// The content of a torrent of one file, which has `length` and no `files`.
-pub(super) fn single(length: Option<Value<'_>>, attr: Option<Value<'_>>, name: &str) -> Result<Files, MetainfoError> {
-    if has_attr(attr, b'l') {
-        return refuse_value("info.attr", attr, "a file, not a symlink");
-    }
-    let length = read_length(length, || "info.length".into())?;
-    Ok(Files::single(name, length))
+/// The files of a torrent in its order, without gaps.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Files {
+    /// The torrent's name if it is of a folder, else empty.
+    folder: String,
+    /// The paths within the folder, one after the other, nothing escaped.
+    paths: Vec<u8>,
+    entries: Vec<Entry>,
+    /// The bytes of all files.
+    length: u64,
 }
 
-/// The content of a torrent of a folder, which has `files`.
-///
-/// If it has `length` as well `files` holds, as in libtorrent, transmission and aria2 (tried with each), and
-/// another reading would find other content under the same info-hash.
-pub(super) fn folder(
-    list: Value<'_>,
-    length: Option<Value<'_>>,
-    name: &str,
-    warnings: &mut Vec<String>,
-) -> Result<Files, MetainfoError> {
-    let Some(items) = list.items() else {
-        return refuse_value("info.files", Some(list), "a list");
-    };
-    if length.is_some() {
-        warnings.push("info has both length and files; length is ignored".into());
-    }
-    // Room for all of them at once: what grows step by step takes twice as much at times.
-    let count = items.clone().count();
-    let paths_bytes = list.raw().len().saturating_sub(count * LEAST_ENTRY_BYTES);
-    let mut files = Files::of_folder(name, count, paths_bytes);
-    let mut symlinks = 0usize;
-    for (place, item) in items.enumerate() {
-        let Some((inside, length, padding)) = read_file(item, place, name.len())? else {
-            symlinks += 1;
-            continue;
-        };
-        if files.length().checked_add(length).is_none() {
-            return refuse(format!("info.files[{place}].length"), length.to_string(), "a sum below 2^64");
-        }
-        files.push(&inside, length, padding);
-    }
-    if files.count() == 0 {
-        return refuse("info.files", "no file", "at least one");
-    }
-    if symlinks > 0 {
-        warnings.push(format!("info.files: left out the symlinks, which are not supported: {symlinks}"));
-    }
-    files.shrink();
-    warnings.extend(collide::check(&files)?);
-    Ok(files)
+/// What is kept of a file: 16 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry {
+    /// Where its content begins; it ends where the next one's begins.
+    offset: u64,
+    /// Where its path ends in the text; it begins where the one before ends.
+    path_end: u32,
+    /// Nothing in its path is to be escaped.
+    plain: bool,
+    padding: bool,
 }
 
-/// The file at `place` of the list, or `None` if it is a symlink: its path in the folder, whose name has so many bytes, its
-/// length, and whether it is padding.
-fn read_file(item: Value<'_>, place: usize, name: usize) -> Result<Option<(Vec<u8>, u64, bool)>, MetainfoError> {
-    let field = |key: &str| format!("info.files[{place}]{key}");
-    let Some([length_value, path_utf8, plain_path, attr]) = item.get_all([b"length", b"path.utf-8", b"path", b"attr"])
-    else {
-        return refuse_value(field(""), Some(item), "a dict");
-    };
-    // A symlink is never made, lest it lead out of the folder; having no content, it isn't missed either.
-    if has_attr(attr, b'l') {
-        return match length_value.map(Value::as_int) {
-            None | Some(Some(0)) => Ok(None),
-            _ => refuse_value(field(".length"), length_value, "0, because it is a symlink"),
-        };
-    }
-    let length = read_length(length_value, || field(".length"))?;
-    let utf8 = path_utf8.filter(|list| is_text_list(*list));
-    let components = utf8.or(plain_path);
-    let padding = has_attr(attr, b'p') || components.is_some_and(is_bitcomet_padding);
-    let path = match padding {
-        true => Vec::new(),
-        false => read_path(components, name, || field(if utf8.is_some() { ".path.utf-8" } else { ".path" }))?,
-    };
-    Ok(Some((path, length, padding)))
+/// One file of a torrent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileEntry<'a> {
+    /// The folder's name; empty if the torrent is of a single file.
+    folder: &'a str,
+    /// What [`inside`](FileEntry::inside) is made of.
+    pub(super) raw: &'a [u8],
+    plain: bool,
+    /// In bytes; may be 0.
+    pub length: u64,
+    /// Where the file begins in the content, in bytes.
+    pub offset: u64,
+    /// Zeros that only fill up a piece (BEP 47): hashed, and never on disk.
+    pub padding: bool,
 }
 
-fn read_length(value: Option<Value<'_>>, field: impl Fn() -> String) -> Result<u64, MetainfoError> {
-    match value.and_then(Value::as_int).map(u64::try_from) {
-        Some(Ok(length)) => Ok(length),
-        _ => refuse_value(field(), value, "a number of bytes"),
+impl<'a> FileEntry<'a> {
+    /// The path within the torrent's folder, safe components joined by `/`; of a single file its name, of padding nothing.
+    pub fn inside(&self) -> Cow<'a, str> {
+        let plain = str::from_utf8(self.raw).ok().filter(|_| self.plain);
+        plain.map_or_else(|| path::escaped(self.raw).collect::<String>().into(), Cow::Borrowed)
+    }
+
+    /// Which of two comes first when they are sorted by the components of their paths.
+    pub fn order(&self, other: &FileEntry) -> Ordering {
+        compare(*self, *other, |character| [character])
+    }
+
+    /// The path, beginning with the torrent's name. Of padding `name/.pad/LENGTH`, which several may share.
+    pub fn path(&self) -> String {
+        self.to_string()
+    }
+
+    /// Where the content of the next file begins.
+    pub fn end(&self) -> u64 {
+        self.offset + self.length
     }
 }
 
-/// The path as it stands in the torrent, joined by `/`; it is found good as it will be when it is escaped.
-fn read_path(list: Option<Value<'_>>, name: usize, field: impl Fn() -> String) -> Result<Vec<u8>, MetainfoError> {
-    let Some(items) = list.and_then(Value::items) else {
-        return refuse_value(field(), list, "a list of names");
-    };
-    let (mut path, mut escaped_bytes) = (Vec::new(), name);
-    for item in items {
-        if !path.is_empty() {
-            path.push(b'/');
-        }
-        escaped_bytes += 1 + read_component(item, &field)?.len();
-        path.extend_from_slice(item.as_bytes().unwrap_or_default());
-        if escaped_bytes > path::MAX_PATH_BYTES {
-            return refuse(field(), "a longer path", format!("at most {} bytes", path::MAX_PATH_BYTES));
+/// The path.
+impl fmt::Display for FileEntry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.folder, self.padding) {
+            ("", _) => f.write_str(&self.inside()),
+            (folder, true) => write!(f, "{folder}/.pad/{}", self.length),
+            (folder, false) => write!(f, "{folder}/{}", self.inside()),
         }
     }
-    if path.is_empty() {
-        return refuse(field(), "an empty list", "at least one name");
+}
+
+impl Files {
+    /// A folder with nothing in it so far, and room for so many files and bytes of paths.
+    pub fn of_folder(name: &str, files: usize, paths_bytes: usize) -> Files {
+        Files {
+            folder: name.to_string(),
+            paths: Vec::with_capacity(paths_bytes),
+            entries: Vec::with_capacity(files),
+            length: 0,
+        }
     }
-    Ok(path)
-}
 
-/// The safe name that stands in a field.
-pub(super) fn read_component(value: Value<'_>, field: impl Fn() -> String) -> Result<String, MetainfoError> {
-    match value.as_bytes().map(path::safe_component) {
-        Some(Ok(name)) => Ok(name),
-        Some(Err(problem)) => refuse(field(), format!("{value} is {problem}"), A_NAME),
-        None => refuse_value(field(), Some(value), A_NAME),
+    /// A single file.
+    pub fn single(name: &str, length: u64) -> Files {
+        let mut files = Files::default();
+        files.push(name.as_bytes(), length, false);
+        files
+    }
+
+    /// Adds a file behind the others. `inside` is its path within the folder, of components that are safe once escaped.
+    pub fn push(&mut self, inside: &[u8], length: u64, padding: bool) {
+        self.paths.extend_from_slice(inside);
+        // Neither 4 GiB of paths nor 2^64 bytes of content can be in a .torrent file that is read; whoever makes one of
+        // such a folder reads it again before anything comes of it.
+        let path_end = u32::try_from(self.paths.len()).unwrap_or(u32::MAX);
+        let plain = path::plain(inside).is_some();
+        self.entries.push(Entry { offset: self.length, path_end, plain, padding });
+        self.length = self.length.saturating_add(length);
+    }
+
+    /// Gives back room that was not needed.
+    pub fn shrink(&mut self) {
+        self.paths.shrink_to_fit();
+        self.entries.shrink_to_fit();
+    }
+
+    /// The bytes of all files together.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// How many files there are, padding included.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many files there are, padding left out.
+    pub fn count(&self) -> usize {
+        self.entries.iter().filter(|entry| !entry.padding).count()
+    }
+
+    /// The file at a place of the list. At a place that the list has not there is an empty one without a name.
+    pub fn at(&self, place: usize) -> FileEntry<'_> {
+        let ends = Entry { offset: self.length, path_end: u32::MAX, plain: true, padding: false };
+        let entry = self.entries.get(place).unwrap_or(&ends);
+        let begin =
+            place.checked_sub(1).and_then(|before| self.entries.get(before)).map_or(0, |before| before.path_end);
+        let end = self.entries.get(place + 1).map_or(self.length, |next| next.offset);
+        FileEntry {
+            folder: &self.folder,
+            raw: self.paths.get(begin as usize..entry.path_end as usize).unwrap_or_default(),
+            plain: entry.plain,
+            length: end - entry.offset,
+            offset: entry.offset,
+            padding: entry.padding,
+        }
+    }
+
+    /// The files, one after the other.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = FileEntry<'_>> + ExactSizeIterator + Clone {
+        (0..self.entries.len()).map(|place| self.at(place))
+    }
+
+    /// The place of the first file that ends behind `offset` of the content; behind all of them, the number of files.
+    pub fn first_behind(&self, offset: u64) -> usize {
+        let others = self.entries.get(1..).unwrap_or_default();
+        let ended = others.partition_point(|entry| entry.offset <= offset);
+        if self.length <= offset { self.entries.len() } else { ended }
     }
 }
 
-fn has_attr(attr: Option<Value<'_>>, letter: u8) -> bool {
-    attr.and_then(Value::as_bytes).is_some_and(|letters| letters.contains(&letter))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
 
-fn is_text_list(list: Value<'_>) -> bool {
-    list.items().is_some_and(|mut items| items.clone().next().is_some() && items.all(|item| item.as_text().is_some()))
-}
+    #[test]
+    fn files_are_found_by_their_place_and_by_their_bytes() {
+        let mut files = Files::of_folder("name", 0, 0);
+        for (inside, length, padding) in [("a/b", 5, false), ("", 3, true), ("é", 0, false), ("c", 2, false)] {
+            files.push(inside.as_bytes(), length, padding);
+        }
+        assert_eq!(
+            files.iter().map(|file| file.path()).collect::<Vec<_>>(),
+            ["name/a/b", "name/.pad/3", "name/é", "name/c"]
+        );
+        assert_eq!(
+            files.iter().map(|file| (file.offset, file.length)).collect::<Vec<_>>(),
+            [(0, 5), (5, 3), (8, 0), (8, 2)]
+        );
+        assert_eq!((files.len(), files.count(), files.length()), (4, 3, 10));
+        assert_eq!([0, 4, 5, 7, 8, 9, 10, 11].map(|offset| files.first_behind(offset)), [0, 0, 1, 1, 3, 3, 4, 4]);
+        assert_eq!((&*files.at(4).inside(), files.at(4).length, files.at(9).end()), ("", 0, 10));
+        let single = Files::single("one", 7);
+        assert_eq!((single.at(0).path().as_str(), single.at(0).end(), single.first_behind(7)), ("one", 7, 1));
+        assert_eq!(Files::default().first_behind(0), 0);
+        assert_eq!(size_of::<Entry>(), 16);
+    }
 
-fn is_bitcomet_padding(path: Value<'_>) -> bool {
-    let file_name = path.items().and_then(Iterator::last).and_then(Value::as_bytes);
-    file_name.is_some_and(|name| name.starts_with(BITCOMET_PADDING))
+    /// Whole characters, halves of some, and what is never one.
+    const BYTES: &[u8] = b"a%/\n\xc3\x81\xa9\xe3\xf0\xff";
+
+    proptest! {
+        #[test]
+        fn files_are_in_the_order_of_their_names_as_they_are_on_the_disk(
+            a in vec(select(BYTES), 0..12), b in vec(select(BYTES), 0..12), both in vec(select(BYTES), 0..8),
+        ) {
+            let mut files = Files::of_folder("name", 0, 0);
+            [a, b].iter().for_each(|name| files.push(&[&both[..], name].concat(), 0, false));
+            let (a, b) = (files.at(0), files.at(1));
+            prop_assert_eq!(a.order(&b), a.inside().split('/').cmp(b.inside().split('/')));
+        }
+    }
 }

@@ -1,0 +1,209 @@
+//! gzip (RFC 1952) and what is in it (RFC 1951), as far as the replies of trackers need: some compress though not asked to.
+//!
+//! Floor 1. Only taken apart, and all at once: a reply is small, and its size was bounded before. How the loops go is from
+//! Mark Adler's `puff.c`, which is made to be read.
+
+use std::cell::LazyCell;
+
+/// Bits of the longest code.
+const MOST_BITS: usize = 15;
+/// The order in which the lengths of the code for lengths stand (RFC 1951, 3.2.7).
+const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
+
+/// What `bytes` are when decompressed; none if they are no whole gzip, or of more than `most` bytes.
+pub fn gunzip(bytes: &[u8], most: usize) -> Option<Vec<u8>> {
+    let mut input = Bits { bytes, at: 0 };
+    let [a, b, method, flags, ..] = *input.take(10)? else { return None };
+    if [a, b, method] != [0x1f, 0x8b, 8] {
+        return None;
+    }
+    if flags & 4 != 0 {
+        let length = input.bits(16)?;
+        input.take(length)?;
+    }
+    // A name, and a comment.
+    for flag in [8, 16] {
+        while flags & flag != 0 && input.bits(8)? != 0 {}
+    }
+    if flags & 2 != 0 {
+        input.take(2)?;
+    }
+    let mut out = Vec::new();
+    inflate(&mut input, &mut out, most)?;
+    input.at = input.at.next_multiple_of(8);
+    let sum = input.take(4)?;
+    // The length, too, as 32 bits say it.
+    let good = sum == crc32(&out).to_le_bytes() && input.take(4)? == (out.len() as u32).to_le_bytes();
+    good.then_some(out)
+}
+
+/// Bits, of each byte the lowest first.
+struct Bits<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Bits<'a> {
+    fn bits(&mut self, count: usize) -> Option<usize> {
+        let mut value = 0;
+        for place in 0..count {
+            let byte = self.bytes.get(self.at / 8)?;
+            value |= usize::from(byte >> (self.at % 8) & 1) << place;
+            self.at += 1;
+        }
+        Some(value)
+    }
+
+    /// Whole bytes, from a whole byte on.
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let begin = self.at / 8;
+        self.at += 8 * count;
+        self.bytes.get(begin..begin + count)
+    }
+}
+
+/// A canonical Huffman code: how many codes there are of each length, and their symbols in order.
+struct Code {
+    counts: [u16; MOST_BITS + 1],
+    symbols: Vec<u16>,
+}
+
+impl Code {
+    /// The code whose symbols have codes of these lengths; 0 for those that have none.
+    fn new(lengths: &[u8]) -> Option<Code> {
+        let mut counts = [0; MOST_BITS + 1];
+        lengths.iter().filter(|length| **length > 0).for_each(|&length| counts[usize::from(length)] += 1);
+        // More codes than bits can tell apart. Were there too few, that would show when one comes that is none.
+        let mut left = 1i32;
+        for &count in &counts[1..] {
+            left = 2 * left - i32::from(count);
+            if left < 0 {
+                return None;
+            }
+        }
+        let mut next = [0; MOST_BITS + 2];
+        (1..=MOST_BITS).for_each(|length| next[length + 1] = next[length] + usize::from(counts[length]));
+        let mut symbols = vec![0; next[MOST_BITS + 1]];
+        for (symbol, &length) in (0..).zip(lengths).filter(|(_, length)| **length > 0) {
+            symbols[next[usize::from(length)]] = symbol;
+            next[usize::from(length)] += 1;
+        }
+        Some(Code { counts, symbols })
+    }
+
+    fn read(&self, input: &mut Bits) -> Option<usize> {
+        let (mut code, mut first, mut index) = (0, 0, 0);
+        for &count in &self.counts[1..] {
+            code |= input.bits(1)?;
+            let count = usize::from(count);
+            if code < first + count {
+                return Some(self.symbols[index + code - first].into());
+            }
+            index += count;
+            first = (first + count) << 1;
+            code <<= 1;
+        }
+        None
+    }
+}
+
+fn inflate(input: &mut Bits, out: &mut Vec<u8>, most: usize) -> Option<()> {
+    // Made once: a million blocks without anything in them, of ten bits each, are not to cost a million of these.
+    let fixed = LazyCell::new(|| {
+        let lengths: [u8; 288] = std::array::from_fn(|symbol| match symbol {
+            0..144 | 280.. => 8,
+            144..256 => 9,
+            _ => 7,
+        });
+        Some((Code::new(&lengths)?, Code::new(&[5; 30])?))
+    });
+    loop {
+        let last = input.bits(1)? == 1;
+        match input.bits(2)? {
+            0 => {
+                input.at = input.at.next_multiple_of(8);
+                let (length, inverse) = (input.bits(16)?, input.bits(16)?);
+                let stored = input.take(length).filter(|_| length ^ inverse == 0xffff && length <= most - out.len())?;
+                out.extend_from_slice(stored);
+            }
+            1 => {
+                let (literals, distances) = fixed.as_ref()?;
+                block(input, out, most, literals, distances)?;
+            }
+            2 => {
+                let (literals, distances) = codes(input)?;
+                block(input, out, most, &literals, &distances)?;
+            }
+            _ => return None,
+        }
+        if last {
+            return Some(());
+        }
+    }
+}
+
+/// The codes that stand in front of a block.
+fn codes(input: &mut Bits) -> Option<(Code, Code)> {
+    let (literals, distances, given) = (input.bits(5)? + 257, input.bits(5)? + 1, input.bits(4)? + 4);
+    let mut lengths = [0; 19];
+    for &place in &ORDER[..given] {
+        // Three bits.
+        lengths[place] = input.bits(3)? as u8;
+    }
+    let code = Code::new(&lengths)?;
+    let mut lengths: Vec<u8> = Vec::new();
+    while lengths.len() < literals + distances {
+        let (length, times) = match code.read(input)? {
+            16 => (*lengths.last()?, 3 + input.bits(2)?),
+            17 => (0, 3 + input.bits(3)?),
+            18 => (0, 11 + input.bits(7)?),
+            length => (length as u8, 1),
+        };
+        lengths.extend(std::iter::repeat_n(length, times));
+    }
+    // A repetition must not run over the end.
+    let (literals, distances) = (lengths.len() == literals + distances).then(|| lengths.split_at(literals))?;
+    Some((Code::new(literals)?, Code::new(distances)?))
+}
+
+/// Bytes as they are, and repetitions of what came before.
+fn block(input: &mut Bits, out: &mut Vec<u8>, most: usize, literals: &Code, distances: &Code) -> Option<()> {
+    loop {
+        let symbol = literals.read(input)?;
+        let length = match symbol {
+            0..256 if out.len() < most => {
+                out.push(symbol as u8);
+                continue;
+            }
+            256 => return Some(()),
+            257..265 => symbol - 254,
+            265..285 => {
+                let extra = (symbol - 261) / 4;
+                (((symbol - 261) % 4 + 4) << extra) + 3 + input.bits(extra)?
+            }
+            285 => 258,
+            _ => return None,
+        };
+        let distance = match distances.read(input)? {
+            symbol @ 0..4 => symbol + 1,
+            symbol @ 4..30 => {
+                let extra = symbol / 2 - 1;
+                ((2 + symbol % 2) << extra) + 1 + input.bits(extra)?
+            }
+            _ => return None,
+        };
+        let from = out.len().checked_sub(distance).filter(|_| length <= most - out.len())?;
+        // It may run into what it has just written.
+        (from..from + length).for_each(|at| out.push(out[at]));
+    }
+}
+
+/// The checksum of RFC 1952, 8.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |sum, &byte| {
+        (0..8).fold(sum ^ u32::from(byte), |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xedb8_8320 } else { sum >> 1 })
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! The manual and the other long chapters: how to use swarmlet, and what was measured.
+//!
+//! 1. First steps: [installation](install), [downloading](get), [the screen](screen), [uploading](seed), [many
+//!    torrents](many), [torrent files](makers), [the tracker](tracker), and [the tutorial of 2004](tutorial).
+//! 2. To look something up: [disks and resume states](disks), [blocklists](blocklist), [exit codes](exit_codes),
+//!    [JSON](json), [limits and safety](safety).
+//! 3. What was tried: [measurements] and [interoperability](interop).
+//!
+//! The chapters are Markdown files beside this one, so that a forge shows them too. On a forge, a link such as
+//! `[blocklist]` leads to the file that is named in the last lines of the chapter. In these pages, the lines in front of
+//! the chapter define the same link, and the first definition counts. The program does not contain this module.
+
+/// [old-names]: crate::book::tutorial#the-old-names
+#[doc = include_str!("install.md")]
+pub mod install {}
+
+/// [blocklist]: crate::book::blocklist
+/// [states]: crate::book::disks#resume-states
+/// [json]: crate::book::json
+#[doc = include_str!("get.md")]
+pub mod get {}
+
+/// [json]: crate::book::json
+/// [many]: crate::book::many#the-screen-of-many
+#[doc = include_str!("screen.md")]
+pub mod screen {}
+
+#[doc = include_str!("disks.md")]
+pub mod disks {}
+
+/// [blocklist]: crate::book::blocklist
+/// [json]: crate::book::json
+/// [many]: crate::book::many
+#[doc = include_str!("seed.md")]
+pub mod seed {}
+
+/// [get]: crate::book::get
+/// [peers]: crate::book::screen#the-peers-view
+#[doc = include_str!("many.md")]
+pub mod many {}
+
+#[doc = include_str!("blocklist.md")]
+pub mod blocklist {}
+
+#[doc = include_str!("exit_codes.md")]
+pub mod exit_codes {}
+
+#[doc = include_str!("json.md")]
+pub mod json {}
+
+/// [json-files]: crate::book::json#commands-for-torrent-files
+#[doc = include_str!("makers.md")]
+pub mod makers {}
+
+#[doc = include_str!("tracker.md")]
+pub mod tracker {}
+
+#[doc = include_str!("tutorial.md")]
+pub mod tutorial {}
+
+/// [seed]: crate::book::seed
+#[doc = include_str!("measurements.md")]
+pub mod measurements {}
+
+#[doc = include_str!("interop.md")]
+pub mod interop {}
+
+/// [dependencies]: crate::book::install#dependencies
+#[doc = include_str!("safety.md")]
+pub mod safety {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::path::Path;
+
+    /// The chapters by their names, without `.md`, and the README.
+    fn pages() -> BTreeMap<String, String> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut pages = BTreeMap::from([("README".into(), fs::read_to_string(root.join("README.md")).unwrap())]);
+        for entry in fs::read_dir(root.join("src/book")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+                pages.insert(name, fs::read_to_string(path).unwrap());
+            }
+        }
+        pages
+    }
+
+    /// The name by which a link leads to a heading, both on a forge and in these pages.
+    fn anchor(heading: &str) -> String {
+        let word = |c: char| c.is_alphanumeric() || c == ' ' || c == '-' || c == '_';
+        heading.to_lowercase().chars().filter(|c| word(*c)).collect::<String>().replace(' ', "-")
+    }
+
+    /// The links that a page defines: name and place (`json#events`, without `.md`).
+    fn definitions(page: &str, before: &str, end: &str) -> BTreeMap<String, String> {
+        let parts = page.lines().filter_map(|line| line.strip_prefix(before)?.split_once("]: "));
+        parts.map(|(name, place)| (name.into(), place.replace(end, ""))).collect()
+    }
+
+    #[test]
+    fn every_link_leads_somewhere() {
+        let pages = pages();
+        assert!(pages.len() > 10, "the chapters were read");
+        for (name, text) in &pages {
+            let all = definitions(text, "[", ".md");
+            for place in all.values() {
+                let place = place.strip_prefix("src/book/").unwrap_or(place);
+                let (page, heading) = place.split_once('#').unwrap_or((place, ""));
+                let page = pages.get(page).unwrap_or_else(|| panic!("{name}: there is no chapter {page}"));
+                let mut headings = page.lines().filter_map(|line| line.strip_prefix('#'));
+                let is_there = |line: &str| anchor(line.trim_start_matches(['#', ' '])) == heading;
+                assert!(heading.is_empty() || headings.any(is_there), "{name}: {place} is not there");
+            }
+        }
+    }
+
+    /// The definitions in front of a chapter are those at its end.
+    #[test]
+    fn links_lead_to_the_same_place_on_a_forge_and_in_these_pages() {
+        let pages = pages();
+        let source = include_str!("mod.rs").split("\n#[cfg(test)]").next().unwrap_or_default();
+        let mut chapters = 0;
+        for part in source.split("\n\n") {
+            let Some((links, rest)) = part.split_once("#[doc = include_str!(\"") else { continue };
+            let name = rest.split('.').next().unwrap_or_default();
+            assert_eq!(
+                definitions(links, "/// [", "crate::book::"),
+                definitions(&pages[name], "[", ".md"),
+                "the links of {name}"
+            );
+            chapters += 1;
+        }
+        assert_eq!(chapters + 1, pages.len(), "a chapter is missing");
+    }
+
+    /// Otherwise the documentation takes examples for Rust, and runs them.
+    #[test]
+    fn every_example_says_what_it_is() {
+        for (name, text) in pages() {
+            let fences = text.lines().filter(|line| line.starts_with("```"));
+            assert!(fences.step_by(2).all(|fence| fence.len() > 3), "{name}: a block of code without a language");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! `swarmlet check`: proves content against its torrent.
+//!
+//! Floor 4.
+
+use super::show::{each, in_portions};
+use crate::base::json::{self, Object};
+use crate::base::path::for_terminal;
+use crate::base::units::{count, of, percent, seconds};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::flags::{self, Flag, Parsed};
+use crate::cli::options::make::threads;
+use crate::cli::options::{output, source};
+use crate::cli::say;
+use crate::cli::show::bar::Bar;
+use crate::engine::in_words;
+use crate::proto::metainfo::Metainfo;
+use crate::storage::verify::{FileReport, Report, State, bytes_of, verify};
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// So many runs of pieces of a file are told to a person; a program is told all.
+const MOST_RUNS: usize = 8;
+
+/// The options.
+pub const FLAGS: [Flag; 5] = [
+    Flag { short: "d", long: "dir", value: Some("DIR"), help: "The folder that the content is in (default: here)." },
+    Flag { short: "t", long: "threads", value: Some("N"), help: "Hash with N threads (default: one a core)." },
+    Flag { short: "q", long: "quiet", value: None, help: "Tell only what is not whole." },
+    Flag { short: "", long: "json", value: None, help: "One JSON object a torrent." },
+    Flag { short: "h", long: "help", value: None, help: "Show this." },
+];
+
+/// What `--help` says.
+pub fn help() -> String {
+    format!(
+        "Proves content against its torrent, and says of each file how it stands. Nothing is changed.
+
+Usage: swarmlet check [OPTION]... TORRENT...
+
+TORRENT is a .torrent file, - (standard input) or an http(s) URL of one.
+
+  whole       every byte is right
+  damaged     bytes are wrong, or it ends too early: which pieces, and which bytes of the file
+  missing     it is not there
+  too long    every byte is right, and more follow
+  unproven    it shares pieces with files that are missing or end too early; the rest is right
+  unreadable  the system does not let us read it
+
+Options:
+{}
+Exit codes: 0 all is whole, 1 it is not, 64 the command line is wrong, 65 not a torrent, 66 it is not there.
+
+JSON (--json): one object a torrent: event (checked), torrent (as it was named), name, info_hash, whole, size,
+  had (bytes of good pieces), seconds, files: path, size, found (bytes on disk, or null), state (as above), pieces
+  (runs [first, last] that are not right), bytes (runs [first, last] of the file), problem (null: none)
+
+Examples:
+  swarmlet check Aishah.torrent
+  swarmlet check --quiet --dir /srv/iso *.torrent
+  swarmlet check --json a.torrent | jq -r '.files[] | select(.state != \"whole\").path'
+",
+        flags::describe(&FLAGS)
+    )
+}
+
+/// Runs the command with what was typed behind it.
+pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
+    let given = flags::parse("check", &FLAGS, arguments)?;
+    if given.has("help") {
+        return Ok(say::print(&help()));
+    }
+    let sources = given.arguments();
+    if sources.is_empty() {
+        return Err(Failure::usage("check what? name a .torrent file: swarmlet check TORRENT... [--dir DIR]"));
+    }
+    let dir = given.value("dir").map_or_else(|| PathBuf::from("."), PathBuf::from);
+    let threads = threads(&given)?;
+    let mut whole = true;
+    let exit = each(&sources, &mut |(_, source): (usize, &OsString)| {
+        whole &= check_one(source, &dir, threads, &given)?;
+        Ok(())
+    })?;
+    Ok(if exit == Exit::Whole && !whole { Exit::NotWhole } else { exit })
+}
+
+fn check_one(source: &OsStr, dir: &Path, threads: usize, given: &Parsed) -> Result<bool, Failure> {
+    let metainfo = source::read(source)?;
+    let mut bar = Bar::new(&metainfo.name, metainfo.length, given.has("quiet") || given.has("json"));
+    let report = verify(&metainfo, dir, threads, &mut |done| bar.tick(done));
+    let time = bar.end();
+    let report = report
+        .map_err(|error| Failure::new(Exit::NoInput, format!("--dir {}: {}", output::shown(dir), in_words(&error))))?;
+    if given.has("json") {
+        tell_program(&source::shown(source), &metainfo, &report, time)?;
+    } else {
+        tell_person(&metainfo, &report, dir, given.has("quiet"))?;
+    }
+    Ok(report.is_whole())
+}
+
+fn tell_person(metainfo: &Metainfo, report: &Report, dir: &Path, quiet: bool) -> Result<(), Failure> {
+    let told = report.files().filter(|file| !quiet || file.state != State::Whole);
+    in_portions(&mut told.map(|file| line(metainfo, &file)))?;
+    let name = for_terminal(&metainfo.name);
+    if report.is_whole() {
+        return if quiet { Ok(()) } else { say::write_out(&format!("{name}: whole\n")) };
+    }
+    let whole = report.files().filter(|file| file.state == State::Whole).count();
+    let (had, length) = (report.had, metainfo.length);
+    let share = format!("{}, {}", percent(had, length), of(had, length));
+    say::write_out(&format!("{name}: {whole} of {} whole; {share}\n", count(metainfo.files.count(), "file")))?;
+    if report.files().all(|file| file.state == State::Missing) {
+        let dir = output::shown(dir);
+        say::line(&format!("nothing of {name} is in {dir}: --dir names the folder that {name} is in"));
+    }
+    Ok(())
+}
+
+/// `damaged     Aishah/2.mp3  pieces 12-13 (bytes 196608-229375)`.
+fn line(metainfo: &Metainfo, report: &FileReport) -> String {
+    let entry = metainfo.files.at(report.file);
+    let mut line = format!("{:10}  {}", report.state.word(), for_terminal(&entry.path()));
+    let found = report.found.unwrap_or(0);
+    if let Some(problem) = &report.problem {
+        line += &format!("  {problem}");
+    }
+    if report.found.is_some() && found != entry.length {
+        line += &format!("  {found} bytes, expected {}", entry.length);
+    }
+    if matches!(report.state, State::Damaged | State::Unproven) {
+        line += "  pieces";
+        for (place, run) in report.pieces.iter().take(MOST_RUNS).enumerate() {
+            let bytes = bytes_of(metainfo, entry, run);
+            let pieces =
+                if run.start() == run.end() { format!("{}", run.start()) } else { dash(run.start(), run.end()) };
+            let glue = if place == 0 { " " } else { ", " };
+            line += &format!("{glue}{pieces} (bytes {})", dash(bytes.start(), bytes.end()));
+        }
+        if report.pieces.len() > MOST_RUNS {
+            line += &format!(" and {} more runs", report.pieces.len() - MOST_RUNS);
+        }
+    }
+    line + "\n"
+}
+
+fn dash<T: std::fmt::Display>(first: T, last: T) -> String {
+    format!("{first}-{last}")
+}
+
+fn tell_program(source: &str, metainfo: &Metainfo, report: &Report, time: Duration) -> Result<(), Failure> {
+    let mut object = Object::new("checked");
+    object.text("torrent", source);
+    object.text("name", &metainfo.name);
+    object.text("info_hash", &metainfo.info_hash.to_string());
+    object.flag("whole", report.is_whole());
+    object.number("size", metainfo.length);
+    object.number("had", report.had);
+    object.raw("seconds", &seconds(time));
+    object.key("files");
+    say::write_out(&object.so_far())?;
+    let files = report.files().enumerate().map(|(place, file)| {
+        let glue = if place == 0 { "[" } else { "," };
+        [glue, file_json(metainfo, &file).trim_end()].concat()
+    });
+    in_portions(&mut files.chain(["]}\n".to_string()]))
+}
+
+fn file_json(metainfo: &Metainfo, report: &FileReport) -> String {
+    let entry = metainfo.files.at(report.file);
+    let mut object = Object::plain();
+    object.text("path", &entry.path());
+    object.number("size", entry.length);
+    object.raw("found", &report.found.map_or("null".into(), |found| found.to_string()));
+    object.text("state", report.state.word());
+    let bytes = |run| {
+        let bytes = bytes_of(metainfo, entry, run);
+        format!("[{},{}]", bytes.start(), bytes.end())
+    };
+    object.raw("pieces", &json::array(&mut report.pieces.iter().map(|run| format!("[{},{}]", run.start(), run.end()))));
+    object.raw("bytes", &json::array(&mut report.pieces.iter().map(bytes)));
+    object.text_or_null("problem", report.problem.as_deref());
+    object.end()
+}

@@ -1,0 +1,293 @@
+//! `swarmlet edit`: changes .torrent files.
+//!
+//! Floor 4. What is not named stays byte for byte, `info` above all: so the info-hash stays, and with it the swarm. What
+//! would change it is refused unless it is said that this is wanted.
+
+use super::show::each;
+use crate::base::json::{self, Object};
+use crate::base::path::{for_terminal, safe_component};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::flags::{self, Flag, Parsed};
+use crate::cli::options::make::{tracker, web_seed};
+use crate::cli::options::{output, source};
+use crate::cli::say;
+use crate::proto::bencode::{Bencode, Value, decode_metainfo};
+use crate::proto::metainfo::edit::{Change, change};
+use crate::proto::metainfo::emit::{emit_tiers, emit_urls};
+use crate::proto::metainfo::{Metainfo, MetainfoError};
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The options.
+pub const FLAGS: [Flag; 16] = [
+    Flag {
+        short: "a",
+        long: "announce",
+        value: Some("URL[,URL]..."),
+        help: "A tier of trackers, in place of all that are there; given again, the next.",
+    },
+    Flag {
+        short: "",
+        long: "add-announce",
+        value: Some("URL[,URL]..."),
+        help: "A tier of trackers behind the others.",
+    },
+    Flag { short: "", long: "no-announce", value: None, help: "Take all trackers out." },
+    Flag { short: "w", long: "webseed", value: Some("URL..."), help: "A web seed, in place of all that are there." },
+    Flag { short: "", long: "no-webseed", value: None, help: "Take all web seeds out." },
+    Flag { short: "c", long: "comment", value: Some("TEXT"), help: "The comment (empty: none)." },
+    Flag { short: "", long: "name", value: Some("NAME"), help: "The name of the file or folder; needs --rehash." },
+    Flag { short: "p", long: "private", value: None, help: "Private; needs --rehash." },
+    Flag { short: "", long: "no-private", value: None, help: "Not private; needs --rehash." },
+    Flag { short: "s", long: "source", value: Some("TEXT"), help: "`source` (empty: none); needs --rehash." },
+    Flag { short: "", long: "rehash", value: None, help: "Let the info-hash change: it is another torrent then." },
+    Flag { short: "o", long: "output", value: Some("FILE"), help: "Write it there instead (-: standard output)." },
+    Flag { short: "f", long: "force", value: None, help: "Replace what is at --output." },
+    Flag { short: "q", long: "quiet", value: None, help: "Show only errors." },
+    Flag { short: "", long: "json", value: None, help: "One JSON object a torrent." },
+    Flag { short: "h", long: "help", value: None, help: "Show this." },
+];
+
+/// What `--help` says.
+pub fn help() -> String {
+    format!(
+        "Changes .torrent files. All that is not named stays byte for byte, so the info-hash does too.
+
+Usage: swarmlet edit [OPTION]... TORRENT...
+
+TORRENT is a .torrent file; or -, then it is read from standard input and written to standard output.
+
+Options:
+{}
+Exit codes: 0 done, 64 the command line is wrong, 65 not a torrent, or a bad one, 66 not there, 73 can't be written.
+  With several, that of the first failure; the others are changed.
+
+JSON (--json): event (edited), path, changed (the keys), info_hash, info_hash_before
+
+Examples:
+  swarmlet edit --announce http://tracker.example:6969/announce *.torrent
+  swarmlet edit --add-announce udp://b.example:80 --comment 'two trackers' a.torrent
+  swarmlet edit --private --rehash a.torrent --output private.torrent
+",
+        flags::describe(&FLAGS)
+    )
+}
+
+/// Runs the command with what was typed behind it.
+pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
+    let given = flags::parse("edit", &FLAGS, arguments)?;
+    if given.has("help") {
+        return Ok(say::print(&help()));
+    }
+    let sources = given.arguments();
+    let wanted = Wanted::read(&given)?;
+    if sources.is_empty() {
+        return Err(Failure::usage("edit what? name a .torrent file: swarmlet edit OPTION... TORRENT..."));
+    }
+    if sources.len() > 1 && given.has("output") {
+        return Err(Failure::usage("--output takes one torrent, and there are several"));
+    }
+    each(&sources, &mut |(_, source): (usize, &OsString)| edit_one(source, &wanted, &given))
+}
+
+/// What is to be changed.
+struct Wanted {
+    /// All tiers anew.
+    tiers: Option<Vec<Vec<String>>>,
+    /// Tiers behind those that are there.
+    more_tiers: Vec<Vec<String>>,
+    web_seeds: Option<Vec<String>>,
+    comment: Option<String>,
+    /// Of `info`.
+    name: Option<String>,
+    private: Option<bool>,
+    source: Option<String>,
+}
+
+impl Wanted {
+    fn read(given: &Parsed) -> Result<Wanted, Failure> {
+        for (one, other) in [
+            ("announce", "no-announce"),
+            ("add-announce", "no-announce"),
+            ("announce", "add-announce"),
+            ("webseed", "no-webseed"),
+            ("private", "no-private"),
+            ("quiet", "json"),
+        ] {
+            if given.has(one) && given.has(other) {
+                return Err(Failure::usage(format!("--{one} and --{other} contradict each other")));
+            }
+        }
+        let text = |value: &OsString| value.to_string_lossy().into_owned();
+        let tiers = |option: &str| -> Result<Vec<Vec<String>>, Failure> {
+            given.values(option).iter().map(|tier| text(tier).split(',').map(tracker).collect()).collect()
+        };
+        let web_seeds: Result<Vec<String>, Failure> =
+            given.values("webseed").iter().map(|url| web_seed(&text(url))).collect();
+        let web_seeds = web_seeds?;
+        let announce = tiers("announce")?;
+        let wanted = Wanted {
+            tiers: (!announce.is_empty() || given.has("no-announce")).then_some(announce),
+            more_tiers: tiers("add-announce")?,
+            web_seeds: (!web_seeds.is_empty() || given.has("no-webseed")).then_some(web_seeds),
+            comment: given.text("comment")?,
+            name: given.text("name")?,
+            private: if given.has("no-private") { Some(false) } else { given.has("private").then_some(true) },
+            source: given.text("source")?,
+        };
+        wanted.check(given.has("rehash"))?;
+        Ok(wanted)
+    }
+
+    fn check(&self, rehash: bool) -> Result<(), Failure> {
+        let of_info = self.name.is_some() || self.private.is_some() || self.source.is_some();
+        let outside = self.tiers.is_some() || !self.more_tiers.is_empty() || self.web_seeds.is_some();
+        if !of_info && !outside && self.comment.is_none() {
+            return Err(Failure::usage("change what? name it by options: `swarmlet edit --help` lists them"));
+        }
+        if of_info && !rehash {
+            return Err(Failure::usage(
+                "--name, --private and --source change the info-hash: it becomes another torrent, with a swarm of its \
+                 own;\nif that is wanted, say --rehash",
+            ));
+        }
+        match self.name.as_deref().map(|name| (name, safe_component(name.as_bytes()))) {
+            Some((name, Err(problem))) => Err(Failure::usage(format!("--name {}: {problem}", for_terminal(name)))),
+            Some((name, Ok(safe))) if safe != name => {
+                Err(Failure::usage(format!("--name {}: control characters in it", for_terminal(name))))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What changes in the file, in the order of keys; `info` is the new one.
+    fn outside(&self, before: &Metainfo, info: Option<Vec<u8>>) -> Vec<Change<'static>> {
+        let mut changes: Vec<Change> = Vec::new();
+        let tiers = match &self.tiers {
+            Some(tiers) => Some(tiers.clone()),
+            None if self.more_tiers.is_empty() => None,
+            None => Some([before.tiers.as_slice(), &self.more_tiers].concat()),
+        };
+        if let Some((announce, list)) = tiers.as_deref().map(emit_tiers) {
+            changes.extend([(&b"announce"[..], announce), (b"announce-list", list)]);
+        }
+        if let Some(comment) = &self.comment {
+            changes.extend([(&b"comment"[..], some_text(comment)), (b"comment.utf-8", None)]);
+        }
+        changes.extend(info.map(|info| (&b"info"[..], Some(Bencode::Raw(info)))));
+        if let Some(web_seeds) = &self.web_seeds {
+            changes.push((b"url-list", emit_urls(web_seeds)));
+        }
+        changes
+    }
+
+    /// What changes in `info`, in the order of keys.
+    fn inside(&self) -> Vec<Change<'static>> {
+        let mut changes: Vec<Change> = Vec::new();
+        if let Some(name) = &self.name {
+            changes.extend([(&b"name"[..], some_text(name)), (b"name.utf-8", None)]);
+        }
+        if let Some(private) = self.private {
+            changes.push((b"private", private.then_some(Bencode::Int(1))));
+        }
+        if let Some(source) = &self.source {
+            changes.push((b"source", some_text(source)));
+        }
+        changes
+    }
+}
+
+fn some_text(text: &str) -> Option<Bencode> {
+    (!text.is_empty()).then(|| text.into())
+}
+
+fn edit_one(source: &OsStr, wanted: &Wanted, given: &Parsed) -> Result<(), Failure> {
+    let name = source::shown(source);
+    let target = target(source, given)?;
+    let bytes = source::bytes(source)?;
+    let before = source::parse(source, &bytes)?;
+    if before.hybrid && wanted.name.is_some() {
+        let text = format!("{name}: a hybrid torrent, which has its name in two places: --name can't change it");
+        return Err(Failure::new(Exit::BadTorrent, text));
+    }
+    // It was read just now, so it can be walked.
+    let bad = |error: MetainfoError| Failure::new(Exit::BadTorrent, format!("{name}: {error}"));
+    let file = decode_metainfo(&bytes).map_err(|error| bad(MetainfoError::NotBencode(error)))?;
+    let inside = wanted.inside();
+    let info = file.get(b"info").filter(|_| !inside.is_empty());
+    let edited = change(file, &wanted.outside(&before, info.map(|info| change(info, &inside))));
+    let after = Metainfo::parse(&edited).map_err(bad)?;
+    match &target {
+        // What is as it was need not be written.
+        Some(target) if edited != bytes || given.has("output") => output::write(target, &edited)?,
+        Some(_) => {}
+        None => say::write_bytes(&edited)?,
+    }
+    // As the person named it, though it led there through a link.
+    let output = given.value("output");
+    let named = target.is_some().then(|| output.as_deref().unwrap_or(source));
+    let changed = changed_keys(file, &edited, info, &inside);
+    if given.has("json") {
+        let mut object = Object::new("edited");
+        object.text_or_null("path", named.map(OsStr::to_string_lossy).as_deref());
+        object.raw("changed", &json::array(&mut changed.iter().map(|key| json::string(key))));
+        object.text("info_hash", &after.info_hash.to_string());
+        object.text("info_hash_before", &before.info_hash.to_string());
+        return say::write_out(&object.end());
+    }
+    if !given.has("quiet") {
+        let what =
+            if changed.is_empty() { "nothing to change".into() } else { format!("changed {}", changed.join(", ")) };
+        let hash = if after.info_hash == before.info_hash { "info-hash still" } else { "new info-hash" };
+        let name = named.map_or("standard output".into(), |path| output::shown(Path::new(path)));
+        say::line(&format!("{name}: {what}; {hash} {}", after.info_hash));
+    }
+    Ok(())
+}
+
+/// Where it goes; `None`: to standard output.
+fn target(source: &OsStr, given: &Parsed) -> Result<Option<PathBuf>, Failure> {
+    let output = given.value("output").or_else(|| (source == "-").then(|| "-".into()));
+    match output {
+        Some(output) if output == "-" && given.has("json") => {
+            Err(Failure::usage("standard output takes the torrent: leave out --json"))
+        }
+        Some(output) if output == "-" => Ok(None),
+        Some(output) => {
+            let path = PathBuf::from(output);
+            output::check_free(&path, given.has("force"))?;
+            Ok(Some(path))
+        }
+        // Through a link: the file it leads to is changed, and the link stays.
+        None => match fs::canonicalize(source) {
+            Ok(path) => Ok(Some(path)),
+            Err(_) if source.to_str().is_some_and(|text| text.contains("://")) => Err(Failure::usage(format!(
+                "{}: a URL can't be changed; name a file with --output",
+                source::shown(source)
+            ))),
+            // The reading will tell.
+            Err(_) => Ok(Some(source.into())),
+        },
+    }
+}
+
+/// The keys of which the value is another now.
+fn changed_keys(before: Value<'_>, after: &[u8], info: Option<Value<'_>>, inside: &[Change]) -> Vec<String> {
+    let Ok(after) = decode_metainfo(after) else { return Vec::new() };
+    let mut changed = Vec::new();
+    let keys: [&[u8]; 5] = [b"announce", b"announce-list", b"url-list", b"comment", b"comment.utf-8"];
+    let mut compare = |before: Value<'_>, after: Value<'_>, keys: &[&[u8]], prefix: &str| {
+        for key in keys {
+            if before.get(key).map(Value::raw) != after.get(key).map(Value::raw) {
+                changed.push(format!("{prefix}{}", String::from_utf8_lossy(key)));
+            }
+        }
+    };
+    compare(before, after, &keys, "");
+    if let (Some(info), Some(after)) = (info, after.get(b"info")) {
+        let keys: Vec<&[u8]> = inside.iter().map(|(key, _)| *key).collect();
+        compare(info, after, &keys, "info.");
+    }
+    changed
+}

@@ -1,0 +1,292 @@
+//! `swarmlet make`: makes a .torrent file of a file or a folder.
+//!
+//! Floor 4. What was typed is looked at first ([`crate::cli::options::make`] holds what it asks for), then the disk, and all that can
+//! be refused is refused before gigabytes are hashed. The .torrent file appears when it is finished, or never.
+
+use crate::base::glob::Glob;
+use crate::base::json::Object;
+use crate::base::path::for_terminal;
+use crate::base::units::{count, duration, size};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::flags::{self, Flag};
+use crate::cli::options::make::{Wanted, read};
+use crate::cli::options::output;
+use crate::cli::say;
+use crate::cli::show::bar::Bar;
+use crate::proto::id::InfoHash;
+use crate::proto::magnet::Magnet;
+use crate::proto::metainfo::piece_length::automatic;
+use crate::proto::metainfo::{HASH_BYTES, MAX_PIECES, Metainfo};
+use crate::storage::make;
+use crate::storage::tree::{self, Choice, Found};
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The program that is named in what it makes.
+const CREATED_BY: &str = concat!("swarmlet/", env!("CARGO_PKG_VERSION"));
+
+/// The options.
+pub const FLAGS: [Flag; 24] = [
+    Flag {
+        short: "a",
+        long: "announce",
+        value: Some("URL[,URL]..."),
+        help: "A tier of trackers; given again, the next tier, which is asked when\n\
+               all of the one before fail.",
+    },
+    Flag { short: "w", long: "webseed", value: Some("URL..."), help: "A web server that has the content (BEP 19)." },
+    Flag { short: "n", long: "node", value: Some("HOST:PORT..."), help: "A node of the DHT to begin with (BEP 5)." },
+    Flag { short: "p", long: "private", value: None, help: "Peers come from the trackers alone (BEP 27)." },
+    Flag { short: "c", long: "comment", value: Some("TEXT"), help: "What people are told." },
+    Flag { short: "s", long: "source", value: Some("TEXT"), help: "Whose torrent it is; changes the info-hash." },
+    Flag { short: "", long: "created-by", value: Some("TEXT"), help: "The program that is named (empty: none)." },
+    Flag { short: "d", long: "no-date", value: None, help: "Leave out when it was made." },
+    Flag {
+        short: "l",
+        long: "piece-length",
+        value: Some("SIZE"),
+        help: "A power of two from 16 KiB to 16 MiB: 262144, 256K, 1M\n\
+               (default: so that there are 1,000 to 2,000 pieces).",
+    },
+    Flag { short: "", long: "pad", value: None, help: "Let each file begin with a piece (BEP 47)." },
+    Flag {
+        short: "o",
+        long: "output",
+        value: Some("FILE"),
+        help: "Where it goes: a file, a folder, or - for standard output\n(default: PATH.torrent).",
+    },
+    Flag { short: "f", long: "force", value: None, help: "Replace a file that is there." },
+    Flag { short: "", long: "each", value: None, help: "Of several paths make a torrent each." },
+    Flag { short: "", long: "include", value: Some("GLOB..."), help: "Take only these files; hidden ones too." },
+    Flag { short: "", long: "exclude", value: Some("GLOB..."), help: "Leave out these files and folders." },
+    Flag { short: "", long: "follow-symlinks", value: None, help: "Take what symbolic links lead to." },
+    Flag { short: "", long: "dry-run", value: None, help: "Write nothing; hash, and tell." },
+    Flag { short: "m", long: "magnet", value: None, help: "Print the magnet link to standard output." },
+    Flag { short: "t", long: "threads", value: Some("N"), help: "Hash with N threads (default: one a core)." },
+    Flag { short: "q", long: "quiet", value: None, help: "Show only errors." },
+    Flag { short: "", long: "json", value: None, help: "Tell on standard output, one JSON object a torrent." },
+    Flag { short: "", long: "skip-there", value: None, help: "Skip a path whose torrent is there, and is no failure." },
+    Flag { short: "v", long: "verbose", value: None, help: "Name the files, too." },
+    Flag { short: "h", long: "help", value: None, help: "Show this." },
+];
+
+/// What `--help` says.
+pub fn help() -> String {
+    format!(
+        "Makes a .torrent file of a file or a folder.
+
+Usage: swarmlet make [OPTION]... PATH... [ANNOUNCE...]
+
+ANNOUNCE is the URL of a tracker; each is a tier of its own. Without any, peers find each other by other ways.
+In a folder hidden files, CVS and core are left out, symbolic links are refused, and files stand in the order
+of their paths. A GLOB without / is looked for at any depth: '*.nfo', 'Extras/**', '[!a-m]*'.
+
+Options:
+{}
+Exit codes:
+   0  made
+  64  the command line is wrong
+  66  a file is not there, can't be read, or has changed meanwhile
+  73  the .torrent file is there already, or can't be written
+
+JSON (--json): one object a torrent: event (made), path (null: not written), name, info_hash, size, files,
+  pieces, piece_length, private, magnet, bytes (of the .torrent file), seconds
+
+Examples:
+  swarmlet make Aishah http://tracker.example:6969/announce
+  swarmlet make -a http://a.example/announce,http://b.example/announce -a udp://c.example:80 Aishah
+  swarmlet make --magnet --exclude '*.nfo' Aishah
+  swarmlet make --each --output /srv/torrents *.iso http://tracker.example:6969/announce
+",
+        flags::describe(&FLAGS)
+    )
+}
+
+/// Runs the command with what was typed behind it.
+pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
+    let given = flags::parse("make", &FLAGS, arguments)?;
+    if given.has("help") {
+        return Ok(say::print(&help()));
+    }
+    let wanted = read(&given)?;
+    let mut exit = Exit::Whole;
+    for path in &wanted.paths {
+        if let Err(failure) = make_one(path, &wanted) {
+            if wanted.paths.len() == 1 {
+                return Err(failure);
+            }
+            say::problem(&failure.text);
+            exit = if exit == Exit::Whole { failure.exit } else { exit };
+        }
+    }
+    Ok(exit)
+}
+
+fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
+    let refused = |error: tree::TreeError| Failure::new(Exit::NoInput, error.to_string());
+    let (name, place) = name_and_place(path)?;
+    let target = wanted.target(&name, &place);
+    if let Some(target) = target.as_ref().filter(|_| !wanted.dry_run) {
+        if wanted.skip_there && target.exists() {
+            return Ok(());
+        }
+        output::check_free(target, wanted.force)?;
+    }
+    let found = find(path, target.as_deref(), wanted).map_err(refused)?;
+    let is_folder = path.is_dir();
+    if found.is_empty() {
+        return Err(Failure::new(Exit::NoInput, format!("{}: no file in it to be shared", output::shown(path))));
+    }
+    let content: u64 = found.iter().map(|file| file.length).sum();
+    let piece_length = wanted.piece_length.unwrap_or_else(|| automatic(content));
+    let files = make::lay_out(&name, &found, (wanted.pad && is_folder).then_some(piece_length));
+    let length = files.length();
+    check_count(path, length, piece_length)?;
+    if wanted.verbose {
+        found.iter().for_each(|file| say::line(&format!("{}  {}", size(file.length), file.path.display())));
+    }
+
+    let mut metainfo = Metainfo {
+        info_hash: InfoHash([0; 20]),
+        name,
+        is_folder,
+        files,
+        length,
+        piece_length,
+        hashes: vec![0; length.div_ceil(piece_length.into()) as usize * HASH_BYTES],
+        tiers: wanted.tiers.clone(),
+        web_seeds: wanted.web_seeds.clone(),
+        nodes: wanted.nodes.clone(),
+        private: wanted.private,
+        comment: wanted.comment.clone(),
+        created_by: wanted.created_by.clone().or(Some(CREATED_BY.into())).filter(|text| !text.is_empty()),
+        creation_date: (!wanted.no_date).then(now).flatten(),
+        source: wanted.source.clone(),
+        hybrid: false,
+        info_hash_v2: None,
+        warnings: Vec::new(),
+    };
+    // What cannot be read again is not given to anybody, and that is known before it is hashed.
+    let read = |bytes: &[u8]| {
+        let refused = |error| Failure::new(Exit::NoInput, format!("{}: {error}", output::shown(path)));
+        Metainfo::parse(bytes).map_err(refused)
+    };
+    read(&metainfo.emit())?;
+
+    let mut bar = Bar::new(&metainfo.name, length, wanted.quiet || wanted.json);
+    let mut tick = |done| bar.tick(done);
+    metainfo.hashes = make::hash(&metainfo.files, &found, piece_length, wanted.threads, &mut tick).map_err(refused)?;
+    let time = bar.end();
+
+    let bytes = metainfo.emit();
+    let metainfo = read(&bytes)?;
+    if !wanted.dry_run {
+        match &target {
+            Some(target) => output::write(target, &bytes)?,
+            None => say::write_bytes(&bytes)?,
+        }
+    }
+    let written = target.filter(|_| !wanted.dry_run);
+    tell(&metainfo, written.as_deref(), bytes.len(), time, wanted)
+}
+
+fn find(path: &Path, target: Option<&Path>, wanted: &Wanted) -> Result<Vec<Found>, tree::TreeError> {
+    let fits = |globs: &[Glob], name: &str| globs.iter().any(|glob| glob.matches(name));
+    let include = |name: &str| fits(&wanted.include, name);
+    let choice = Choice {
+        follow_links: wanted.follow_links,
+        include: if wanted.include.is_empty() { None } else { Some(&include) },
+        exclude: &|name| fits(&wanted.exclude, name),
+    };
+    let mut found = tree::find(path, &choice)?;
+    // A .torrent file that is about to be replaced is no part of what it is of.
+    if let Some(target) = target.and_then(|target| fs::canonicalize(target).ok()).filter(|_| path.is_dir()) {
+        found.retain(|file| {
+            file.path.file_name() != target.file_name() || fs::canonicalize(&file.path).ok().as_ref() != Some(&target)
+        });
+    }
+    Ok(found)
+}
+
+/// The name of what is at `path`, and where its torrent goes: beside it.
+fn name_and_place(path: &Path) -> Result<(String, PathBuf), Failure> {
+    // `.` and `a/..` have a name only once it is known where they are.
+    let real = match path.file_name() {
+        Some(_) => path.to_path_buf(),
+        None => fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()),
+    };
+    let refused = |what: &str| Failure::new(Exit::NoInput, format!("{}: {what}", output::shown(path)));
+    let Some(name) = real.file_name() else { return Err(refused("it has no name that a torrent could have")) };
+    let Some(name) = name.to_str() else { return Err(refused("its name is not UTF-8 text; rename it")) };
+    if crate::base::path::safe_component(name.as_bytes()).as_deref() != Ok(name) {
+        return Err(refused("its name has control characters; rename it"));
+    }
+    Ok((name.to_string(), real.with_file_name(format!("{name}.torrent"))))
+}
+
+fn check_count(path: &Path, length: u64, piece_length: u32) -> Result<(), Failure> {
+    let pieces = length.div_ceil(piece_length.into());
+    if pieces > MAX_PIECES {
+        return Err(Failure::usage(format!(
+            "{}: {pieces} pieces of {}, expected at most {MAX_PIECES}: choose a longer --piece-length",
+            output::shown(path),
+            size(piece_length.into())
+        )));
+    }
+    Ok(())
+}
+
+fn now() -> Option<i64> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_secs()).ok()
+}
+
+fn tell(
+    metainfo: &Metainfo,
+    written: Option<&Path>,
+    bytes: usize,
+    time: Duration,
+    wanted: &Wanted,
+) -> Result<(), Failure> {
+    let name = for_terminal(&metainfo.name);
+    let magnet = Magnet::of(metainfo).to_string();
+    let files = metainfo.files.count();
+    let pieces = metainfo.piece_count();
+    if !wanted.quiet {
+        metainfo.warnings.iter().for_each(|warning| say::problem(&format!("{name}: warning: {warning}")));
+    }
+    if wanted.json {
+        let mut object = Object::new("made");
+        object.text_or_null("path", written.map(|path| path.to_string_lossy()).as_deref());
+        object.text("name", &metainfo.name);
+        object.text("info_hash", &metainfo.info_hash.to_string());
+        object.number("size", metainfo.length);
+        object.number("files", files as u64);
+        object.number("pieces", pieces.into());
+        object.number("piece_length", metainfo.piece_length.into());
+        object.flag("private", metainfo.private);
+        object.text("magnet", &magnet);
+        object.number("bytes", bytes as u64);
+        object.raw("seconds", &crate::base::units::seconds(time));
+        return say::write_out(&object.end());
+    }
+    if !wanted.quiet {
+        let what = match written {
+            Some(path) => output::shown(path),
+            None if wanted.dry_run => format!("{name}: nothing written"),
+            None => format!("{name}: written to standard output"),
+        };
+        say::line(&format!(
+            "{what}: {}, {}, {} of {}, info-hash {}, in {}",
+            count(files, "file"),
+            size(metainfo.length),
+            count(pieces as usize, "piece"),
+            size(metainfo.piece_length.into()),
+            metainfo.info_hash,
+            duration(time)
+        ));
+    }
+    if wanted.magnet { say::write_out(&(magnet + "\n")) } else { Ok(()) }
+}

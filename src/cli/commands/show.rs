@@ -1,0 +1,305 @@
+//! `swarmlet show`: says what is in a .torrent file or a magnet link.
+//!
+//! Floor 4. What is shown is a stranger's: on a terminal nothing of it can move the cursor, and in JSON all is text.
+
+use crate::base::date::date;
+use crate::base::hex::to_hex;
+use crate::base::json::{self, Object};
+use crate::base::path::for_terminal;
+use crate::base::units::{count, size};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::flags::{self, Flag, Parsed};
+use crate::cli::options::source;
+use crate::cli::say;
+use crate::cli::show::tree::Tree;
+use crate::proto::magnet::Magnet;
+use crate::proto::metainfo::Metainfo;
+use std::ffi::{OsStr, OsString};
+
+/// Output is written whenever so much of it has come together, so that a torrent of 100,000 files takes no memory twice.
+const WRITE_BYTES: usize = 64 << 10;
+
+/// The options.
+pub const FLAGS: [Flag; 6] = [
+    Flag { short: "", long: "files", value: None, help: "The files alone: size and path, one a line." },
+    Flag { short: "m", long: "magnet", value: None, help: "The magnet link alone." },
+    Flag { short: "", long: "hash", value: None, help: "The info-hash alone." },
+    Flag { short: "b", long: "bytes", value: None, help: "Sizes in bytes." },
+    Flag { short: "", long: "json", value: None, help: "One JSON object a torrent." },
+    Flag { short: "h", long: "help", value: None, help: "Show this." },
+];
+
+/// The fields, for `--help`.
+const JSON_HELP: &str = "\
+  torrent (as it was named), name, info_hash, info_hash_v2 (null: not hybrid), size, pieces, piece_length,
+  private, folder (false: a single file), comment, source, created_by, creation_date (seconds since 1970),
+  trackers (a list for each tier), web_seeds, nodes, magnet, warnings, files (path, size, padding).
+  Of a magnet link: torrent, name, info_hash, info_hash_v2, size, trackers, web_seeds, peers, select_only,
+  magnet. What is not known is null.
+";
+
+/// What `--help` says.
+pub fn help() -> String {
+    format!(
+        "Shows what is in a .torrent file or a magnet link.
+
+Usage: swarmlet show [OPTION]... TORRENT|MAGNET...
+
+TORRENT is a .torrent file, - (standard input) or an http(s) URL of one.
+
+Options:
+{}
+Exit codes: 0 shown, 64 the command line is wrong, 65 not a torrent, or a bad one, 66 not there.
+  With several, that of the first failure; the others are shown.
+
+JSON (--json):
+{JSON_HELP}
+Examples:
+  swarmlet show debian.torrent
+  swarmlet show --files --bytes debian.torrent
+  swarmlet show --hash *.torrent
+  curl https://example.org/a.torrent | swarmlet show -
+  swarmlet show --json a.torrent | jq -r '.files[].path'
+",
+        flags::describe(&FLAGS)
+    )
+}
+
+/// Runs the command with what was typed behind it.
+pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
+    let given = flags::parse("show", &FLAGS, arguments)?;
+    if given.has("help") {
+        return Ok(say::print(&help()));
+    }
+    let sources = given.arguments();
+    if sources.is_empty() {
+        return Err(Failure::usage("show what? name a .torrent file, - or a magnet link: swarmlet show TORRENT..."));
+    }
+    if ["files", "magnet", "hash", "json"].iter().filter(|way| given.has(way)).count() > 1 {
+        return Err(Failure::usage("--files, --magnet, --hash and --json are ways to show it: choose one"));
+    }
+    let plain = !["files", "magnet", "hash", "json"].iter().any(|way| given.has(way));
+    let mut shown = false;
+    let mut show = |(_, source): (usize, &OsString)| {
+        let read = read(source)?;
+        if plain && shown {
+            say::write_out("\n")?;
+        }
+        shown = true;
+        show_one(source, read, &given)
+    };
+    each(&sources, &mut show)
+}
+
+/// Does the same with each source; of several, the others go on when one fails.
+pub fn each(sources: &[OsString], act: impl FnMut((usize, &OsString)) -> Result<(), Failure>) -> Result<Exit, Failure> {
+    let mut exit = Exit::Whole;
+    for result in sources.iter().enumerate().map(act) {
+        match result {
+            Err(failure) if sources.len() == 1 || failure.text.is_empty() => return Err(failure),
+            Err(failure) => {
+                say::problem(&failure.text);
+                exit = if exit == Exit::Whole { failure.exit } else { exit };
+            }
+            Ok(()) => {}
+        }
+    }
+    Ok(exit)
+}
+
+/// What a source holds.
+pub enum Shown {
+    /// A .torrent file.
+    Torrent(Box<Metainfo>),
+    /// A magnet link.
+    Link(Magnet),
+}
+
+/// Reads a torrent or a link; a link can come by standard input or in a file, too.
+pub fn read(source: &OsStr) -> Result<Shown, Failure> {
+    let is_link = |bytes: &[u8]| bytes.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"magnet:"));
+    let link = |text: &str| {
+        let magnet = Magnet::parse(text).map(Shown::Link);
+        magnet.map_err(|error| Failure::new(Exit::BadTorrent, error.to_string()))
+    };
+    if let Some(text) = source.to_str().filter(|text| is_link(text.as_bytes())) {
+        return link(text);
+    }
+    let bytes = source::bytes(source)?;
+    match std::str::from_utf8(&bytes) {
+        Ok(text) if is_link(&bytes) => link(text),
+        _ => Ok(Shown::Torrent(Box::new(source::parse(source, &bytes)?))),
+    }
+}
+
+fn show_one(source: &OsStr, read: Shown, given: &Parsed) -> Result<(), Failure> {
+    let bytes = given.has("bytes");
+    let name = source::shown(source);
+    match read {
+        Shown::Torrent(metainfo) if given.has("json") => torrent_json(&name, &metainfo),
+        Shown::Link(magnet) if given.has("json") => say::write_out(&link_json(&name, &magnet)),
+        Shown::Torrent(metainfo) if given.has("magnet") => say::write_out(&format!("{}\n", Magnet::of(&metainfo))),
+        Shown::Link(magnet) if given.has("magnet") => say::write_out(&format!("{magnet}\n")),
+        Shown::Torrent(metainfo) if given.has("hash") => say::write_out(&format!("{}\n", metainfo.info_hash)),
+        Shown::Link(magnet) if given.has("hash") => say::write_out(&format!("{}\n", hashes(&magnet).join("\n"))),
+        Shown::Torrent(metainfo) if given.has("files") => files(&metainfo, bytes),
+        Shown::Link(_) if given.has("files") => {
+            Err(Failure::new(Exit::BadTorrent, "a magnet link says nothing about files: they come with the metainfo"))
+        }
+        Shown::Torrent(metainfo) => torrent(&metainfo, bytes),
+        Shown::Link(magnet) => say::write_out(&link(&magnet, bytes)),
+    }
+}
+
+/// Lines of a name and a value, the values below each other.
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    /// Of several values the first alone has the name before it.
+    fn put(&mut self, name: &str, value: &str) {
+        let again = self.0.lines().rev().find_map(|line| line.split("  ").next().filter(|name| !name.is_empty()));
+        let name = if again == Some(name) { "" } else { name };
+        self.0 += &format!("{name:9}  {}\n", for_terminal(value));
+    }
+
+    fn put_some(&mut self, name: &str, value: Option<&str>) {
+        value.into_iter().for_each(|value| self.put(name, value));
+    }
+}
+
+fn amount(number: u64, bytes: bool) -> String {
+    if bytes { format!("{number}") } else { size(number) }
+}
+
+fn torrent(metainfo: &Metainfo, bytes: bool) -> Result<(), Failure> {
+    let mut lines = Lines::default();
+    lines.put("name", &metainfo.name);
+    lines.put("info-hash", &metainfo.info_hash.to_string());
+    lines.put_some("v2", metainfo.info_hash_v2.map(|hash| to_hex(&hash)).as_deref());
+    let padding: u64 = metainfo.files.iter().filter(|file| file.padding).map(|file| file.length).sum();
+    let padding = if padding > 0 { format!(", {} of it padding", amount(padding, bytes)) } else { String::new() };
+    lines.put("size", &(amount(metainfo.length, bytes) + &padding));
+    let pieces = count(metainfo.piece_count() as usize, "piece");
+    lines.put("pieces", &format!("{pieces} of {}", amount(metainfo.piece_length.into(), bytes)));
+    let files = metainfo.files.count();
+    lines.put(
+        "content",
+        &if metainfo.is_folder { format!("a folder of {}", count(files, "file")) } else { "a file".into() },
+    );
+    if metainfo.private {
+        lines.put("private", "yes: peers come from the trackers alone");
+    }
+    lines.put_some("made", metainfo.creation_date.map(date).as_deref());
+    lines.put_some("by", metainfo.created_by.as_deref());
+    lines.put_some("comment", metainfo.comment.as_deref());
+    lines.put_some("source", metainfo.source.as_deref());
+    for (place, tier) in metainfo.tiers.iter().enumerate() {
+        tier.iter().for_each(|url| lines.put(&format!("tier {}", place + 1), url));
+    }
+    metainfo.web_seeds.iter().for_each(|url| lines.put("web seed", url));
+    metainfo.nodes.iter().for_each(|node| lines.put("node", &host_port(node)));
+    lines.put("magnet", &Magnet::of(metainfo).to_string());
+    let warnings = metainfo.warnings.iter();
+    warnings.for_each(|warning| lines.put("warning", warning));
+    say::write_out(&(lines.0 + "\n"))?;
+    in_portions(&mut Tree::of(metainfo).map(|row| format!("{:>11}  {}\n", amount(row.bytes, bytes), row.text)))
+}
+
+fn files(metainfo: &Metainfo, bytes: bool) -> Result<(), Failure> {
+    let files = metainfo.files.iter().filter(|file| !file.padding);
+    in_portions(&mut files.map(|file| format!("{:>11}  {}\n", amount(file.length, bytes), for_terminal(&file.path()))))
+}
+
+/// Writes to standard output what comes in small parts.
+pub fn in_portions(parts: &mut dyn Iterator<Item = String>) -> Result<(), Failure> {
+    let mut out = String::new();
+    for part in parts {
+        out += &part;
+        if out.len() >= WRITE_BYTES {
+            say::write_out(&out)?;
+            out.clear();
+        }
+    }
+    say::write_out(&out)
+}
+
+fn host_port((host, port): &(String, u16)) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// A magnet link explained.
+pub fn link(magnet: &Magnet, bytes: bool) -> String {
+    let mut lines = Lines::default();
+    lines.put_some("name", magnet.name.as_deref());
+    lines.put_some("info-hash", magnet.info_hash.map(|hash| hash.to_string()).as_deref());
+    lines.put_some("v2", magnet.info_hash_v2.map(|hash| to_hex(&hash)).as_deref());
+    lines.put_some("size", magnet.length.map(|length| amount(length, bytes)).as_deref());
+    magnet.trackers.iter().for_each(|url| lines.put("tracker", url));
+    magnet.web_seeds.iter().for_each(|url| lines.put("web seed", url));
+    magnet.peers.iter().for_each(|peer| lines.put("peer", peer));
+    if !magnet.select_only.is_empty() {
+        lines.put("files", &format!("{} alone (counted from 0)", magnet.selection()));
+    }
+    lines.put("magnet", &magnet.to_string());
+    lines.0
+}
+
+fn hashes(magnet: &Magnet) -> Vec<String> {
+    let second = magnet.info_hash_v2.map(|hash| to_hex(&hash));
+    magnet.info_hash.map(|hash| hash.to_string()).into_iter().chain(second).collect()
+}
+
+fn strings(list: &[String]) -> String {
+    json::array(&mut list.iter().map(|text| json::string(text)))
+}
+
+fn torrent_json(source: &str, metainfo: &Metainfo) -> Result<(), Failure> {
+    let mut object = Object::plain();
+    object.text("torrent", source);
+    object.text("name", &metainfo.name);
+    object.text("info_hash", &metainfo.info_hash.to_string());
+    object.text_or_null("info_hash_v2", metainfo.info_hash_v2.map(|hash| to_hex(&hash)).as_deref());
+    object.number("size", metainfo.length);
+    object.number("pieces", metainfo.piece_count().into());
+    object.number("piece_length", metainfo.piece_length.into());
+    object.flag("private", metainfo.private);
+    object.flag("folder", metainfo.is_folder);
+    object.text_or_null("comment", metainfo.comment.as_deref());
+    object.text_or_null("source", metainfo.source.as_deref());
+    object.text_or_null("created_by", metainfo.created_by.as_deref());
+    object.raw("creation_date", &metainfo.creation_date.map_or("null".into(), |date| date.to_string()));
+    object.raw("trackers", &json::array(&mut metainfo.tiers.iter().map(|tier| strings(tier))));
+    object.raw("web_seeds", &strings(&metainfo.web_seeds));
+    object.raw("nodes", &json::array(&mut metainfo.nodes.iter().map(|node| json::string(&host_port(node)))));
+    object.text("magnet", &Magnet::of(metainfo).to_string());
+    object.raw("warnings", &strings(&metainfo.warnings));
+    object.key("files");
+    say::write_out(&object.so_far())?;
+    let file = |(place, file): (usize, crate::proto::metainfo::FileEntry)| {
+        let mut object = Object::plain();
+        object.text("path", &file.path());
+        object.number("size", file.length);
+        object.flag("padding", file.padding);
+        [if place == 0 { "[" } else { "," }, object.end().trim_end()].concat()
+    };
+    in_portions(&mut metainfo.files.iter().enumerate().map(file).chain(["]}\n".to_string()]))
+}
+
+/// The same of a link, as a line.
+pub fn link_json(source: &str, magnet: &Magnet) -> String {
+    let mut object = Object::plain();
+    object.text("torrent", source);
+    object.text_or_null("name", magnet.name.as_deref());
+    object.text_or_null("info_hash", magnet.info_hash.map(|hash| hash.to_string()).as_deref());
+    object.text_or_null("info_hash_v2", magnet.info_hash_v2.map(|hash| to_hex(&hash)).as_deref());
+    object.raw("size", &magnet.length.map_or("null".into(), |length| length.to_string()));
+    // As in a torrent a list for each tier; in a link every tracker is one.
+    let alone = |url: &String| json::array(&mut [json::string(url)].into_iter());
+    object.raw("trackers", &json::array(&mut magnet.trackers.iter().map(alone)));
+    object.raw("web_seeds", &strings(&magnet.web_seeds));
+    object.raw("peers", &strings(&magnet.peers));
+    object.text_or_null("select_only", Some(magnet.selection()).filter(|files| !files.is_empty()).as_deref());
+    object.text("magnet", &magnet.to_string());
+    object.end()
+}

@@ -1,0 +1,371 @@
+//! `swarmlet track`: a tracker; and what it is called `bttrack` or `bttrack.py` for: the same with the options of 2004.
+//!
+//! Floor 4.
+
+use crate::base::path::for_terminal;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::flags::{self, Flag, Parsed};
+use crate::cli::options::run::path;
+use crate::cli::run::log;
+use crate::cli::say;
+use crate::engine::in_words;
+use crate::swarm::Time;
+use crate::tracker::registry::Limits;
+use crate::tracker::{self, Config, TrackerError, Wish};
+use ::log::LevelFilter;
+use crossbeam_channel::Receiver;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::thread::Builder;
+
+/// The port of trackers since 2001.
+const DEFAULT_PORT: u64 = 6969;
+/// Seconds between announces (mainline).
+const DEFAULT_INTERVAL: u64 = 1800;
+/// Peers in an answer when no number is asked for (mainline).
+const DEFAULT_RESPONSE: u64 = 50;
+/// Peers in an answer to who asks for more (mainline).
+const MOST_RESPONSE: usize = 200;
+/// Peers when no number is named: they take some 40 MB.
+const DEFAULT_PEERS: u64 = 1_000_000;
+/// Peers of one swarm: beyond that an index is so large that to make it anew takes noticeable time.
+const MOST_SWARM_PEERS: usize = 200_000;
+
+/// The options.
+pub const FLAGS: [Flag; 19] = [
+    Flag {
+        short: "p",
+        long: "port",
+        value: Some("PORT"),
+        help: "Listen on this port, for HTTP and UDP; 0: the system chooses (default: 6969).",
+    },
+    Flag { short: "", long: "bind", value: Some("ADDR"), help: "Listen on this address alone (default: all)." },
+    Flag {
+        short: "",
+        long: "dfile",
+        value: Some("FILE"),
+        help: "Keep the swarms in this file over restarts; saved each 5 minutes and at the end.",
+    },
+    Flag {
+        short: "",
+        long: "logfile",
+        value: Some("FILE"),
+        help: "Write a line for each request, in combined log format; SIGHUP opens it anew.",
+    },
+    Flag {
+        short: "",
+        long: "allowed-dir",
+        value: Some("DIR"),
+        help: "Track the .torrent files of this folder only, and hand them out;\nread again each minute and on SIGHUP.",
+    },
+    Flag {
+        short: "",
+        long: "interval",
+        value: Some("SEC"),
+        help: "Have peers announce each so many seconds (default: 1800).",
+    },
+    Flag { short: "", long: "min-interval", value: Some("SEC"), help: "... and not before (default: half of it)." },
+    Flag {
+        short: "",
+        long: "response-size",
+        value: Some("N"),
+        help: "Peers in an answer to who does not say how many (default: 50, at most 200).",
+    },
+    Flag {
+        short: "",
+        long: "max-peers",
+        value: Some("N"),
+        help: "Most peers of all swarms together; swarms are at most a tenth (default: 1000000).",
+    },
+    Flag {
+        short: "",
+        long: "passkeys",
+        value: Some("FILE"),
+        help: "Only who knows a line of this file may announce: at /PASSKEY/announce.",
+    },
+    Flag { short: "", long: "trust-ip", value: None, help: "Believe `ip=`: where all who announce are trusted." },
+    Flag {
+        short: "",
+        long: "trusted-proxy",
+        value: Some("ADDR"),
+        help: "Believe X-Forwarded-For from this proxy, or several with commas.",
+    },
+    Flag {
+        short: "",
+        long: "nat-check",
+        value: None,
+        help: "Connect to each peer first; who can't be reached is kept out of answers.",
+    },
+    Flag { short: "", long: "full-scrape", value: None, help: "Tell of all swarms to who scrapes without info_hash." },
+    Flag { short: "", long: "no-page", value: None, help: "No page at /, and no figures at /stats.json and /metrics." },
+    Flag { short: "", long: "stats-json", value: None, help: "Figures also with --no-page." },
+    Flag { short: "q", long: "quiet", value: None, help: "Show only errors." },
+    Flag {
+        short: "v",
+        long: "verbose",
+        value: None,
+        help: "Log to standard error what is done; twice: every decision.",
+    },
+    Flag { short: "h", long: "help", value: None, help: "Show this." },
+];
+
+/// The options of `bttrack` of 2004 that mean the same today; each has a value there.
+const OLD_FLAGS: [Flag; 10] = [
+    old("dfile"),
+    old("logfile"),
+    old("port"),
+    old("bind"),
+    old("allowed-dir"),
+    old("reannounce-interval"),
+    old("response-size"),
+    old("nat-check"),
+    old("show-infopage"),
+    old("min-time-between-log-flushes"),
+];
+
+const fn old(long: &'static str) -> Flag {
+    Flag { short: "", long, value: Some("VALUE"), help: "As in 2004." }
+}
+
+/// Those that are understood and have no effect: what they set is done otherwise today.
+const IDLE_FLAGS: [&str; 16] = [
+    "socket-timeout",
+    "save-dfile-interval",
+    "timeout-downloaders-interval",
+    "timeout-check-interval",
+    "max-give",
+    "only-local-override-ip",
+    "allow-get",
+    "parse-allowed-interval",
+    "show-names",
+    "keep-dead",
+    "favicon",
+    "hupmonitor",
+    "http-timeout",
+    "ipv6-enabled",
+    "allowed-controls",
+    "scrape-allowed",
+];
+
+/// What `--help` says.
+pub fn help() -> String {
+    format!(
+        "Is a tracker: introduces peers to each other, over HTTP and UDP, until it is interrupted.
+
+Usage: swarmlet track [OPTION]...
+
+Announce URLs are http://HOST:6969/announce and udp://HOST:6969. A page for people is at http://HOST:6969/.
+A port below 1024 and an address that is taken are refused by the system (exit code 69).
+
+Options:
+{}
+SIGINT and SIGTERM save the state and end it (exit code 0); SIGHUP reads files again.
+/stats.json has: uptime (seconds), swarms, peers, http_announces, udp_announces, scrapes, refused,
+  announces_a_minute (60, the present one last), torrents (info_hash, seeds, leechers, completed, name, size).
+Called bttrack or bttrack.py, by a link, it takes the options that bttrack had in 2004.
+
+Examples:
+  swarmlet track
+  swarmlet track --dfile /var/lib/tracker/state --allowed-dir /srv/torrents --logfile /var/log/tracker.log
+  swarmlet track --bind 127.0.0.1 --trusted-proxy 127.0.0.1
+  bttrack.py --dfile dfile.log --logfile track.log --port 6969
+",
+        flags::describe(&FLAGS)
+    )
+}
+
+/// Runs the command with what was typed behind it.
+pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
+    let given = flags::parse("track", &FLAGS, arguments)?;
+    if given.has("help") {
+        return Ok(say::print(&help()));
+    }
+    nothing_else(&given)?;
+    let interval = given.number("interval", 30..=36_000, "seconds")?.unwrap_or(DEFAULT_INTERVAL);
+    let min_interval = given.number("min-interval", 1..=interval, "seconds")?.unwrap_or(interval / 2);
+    let page = !given.has("no-page");
+    let config = Config {
+        passkeys_file: path(&given, "passkeys", "a file")?,
+        min_interval: min_interval as u32,
+        trust_ip: given.has("trust-ip"),
+        trusted_proxies: addresses(&given, "trusted-proxy")?,
+        nat_check: given.has("nat-check"),
+        page,
+        figures: page || given.has("stats-json"),
+        full_scrape: given.has("full-scrape"),
+        ..common(&given, interval, given.number("max-peers", 1..=100_000_000, "peers")?.unwrap_or(DEFAULT_PEERS))?
+    };
+    track(config, given.times("verbose"), given.has("quiet"))
+}
+
+/// The command as it was called in 2004.
+pub fn run_old(arguments: &[OsString]) -> Result<Exit, Failure> {
+    let flags: Vec<Flag> = OLD_FLAGS.into_iter().chain(IDLE_FLAGS.map(old)).collect();
+    let given = flags::parse("track", &flags, arguments)?;
+    nothing_else(&given)?;
+    // As then: who just wants to see what it does gets no tracker.
+    if !given.has("dfile") {
+        let why = if arguments.is_empty() { "bttrack what?" } else { "--dfile is missing:" };
+        let example = "bttrack.py --dfile dfile.log --port 6969";
+        return Err(Failure::usage(format!("{why} name the file that keeps the state: {example}")));
+    }
+    for idle in IDLE_FLAGS.into_iter().chain(["min-time-between-log-flushes"]).filter(|flag| given.has(flag)) {
+        say::problem(&format!("--{idle} has no effect any more"));
+    }
+    let interval = given.number("reannounce-interval", 30..=36_000, "seconds")?.unwrap_or(DEFAULT_INTERVAL);
+    let page = given.number("show-infopage", 0..=1, "0 or 1")? != Some(0);
+    let config = Config {
+        // More than 1 was how many tries a peer had.
+        nat_check: given.number("nat-check", 0..=1000, "0 or 1")?.unwrap_or(0) > 0,
+        page,
+        figures: page,
+        ..common(&given, interval, DEFAULT_PEERS)?
+    };
+    track(config, 0, false)
+}
+
+/// What both ways to call it have.
+fn common(given: &Parsed, interval: u64, max_peers: u64) -> Result<Config, Failure> {
+    let peers = usize::try_from(max_peers).unwrap_or(usize::MAX);
+    let bind = addresses(given, "bind")?;
+    if bind.len() > 1 {
+        return Err(Failure::usage("--bind takes one address"));
+    }
+    let response_size = given.number("response-size", 0..=MOST_RESPONSE as u64, "peers")?.unwrap_or(DEFAULT_RESPONSE);
+    Ok(Config {
+        // The range says that it is a port.
+        port: given.number("port", 0..=65_535, "a port")?.unwrap_or(DEFAULT_PORT) as u16,
+        bind: bind.first().copied(),
+        state_file: path(given, "dfile", "a file")?,
+        log_file: path(given, "logfile", "a file")?,
+        allowed_dir: path(given, "allowed-dir", "a folder")?,
+        passkeys_file: None,
+        // The range says that they fit.
+        interval: interval as u32,
+        min_interval: interval as u32 / 2,
+        response_size: response_size as usize,
+        most_response_size: MOST_RESPONSE,
+        limits: Limits {
+            peers,
+            swarm_peers: peers.min(MOST_SWARM_PEERS),
+            swarms: (peers / 10).max(100),
+            // Who missed one announce may be late; who missed two is gone.
+            age: Time::from_secs(2 * interval),
+        },
+        trust_ip: false,
+        trusted_proxies: Vec::new(),
+        nat_check: false,
+        page: true,
+        figures: true,
+        full_scrape: false,
+    })
+}
+
+fn nothing_else(given: &Parsed) -> Result<(), Failure> {
+    match given.arguments().first() {
+        None => Ok(()),
+        Some(argument) => {
+            let name = for_terminal(&argument.to_string_lossy());
+            Err(Failure::usage(format!(
+                "'{name}': track takes options only; a folder of torrents is --allowed-dir {name}"
+            )))
+        }
+    }
+}
+
+fn addresses(given: &Parsed, long: &str) -> Result<Vec<IpAddr>, Failure> {
+    let Some(text) = given.value(long) else { return Ok(Vec::new()) };
+    let text = text.to_string_lossy();
+    // An empty --bind was how bttrack said all.
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let parsed: Result<Vec<IpAddr>, _> = parts.map(str::parse).collect();
+    parsed.map_err(|_| Failure::usage(format!("--{long} {text}: expected an IP address, such as 127.0.0.1")))
+}
+
+fn track(config: Config, verbosity: usize, quiet: bool) -> Result<Exit, Failure> {
+    log::begin_at([LevelFilter::Warn, LevelFilter::Info, LevelFilter::Debug][verbosity.min(2)]);
+    let wishes = watch()?;
+    let host = config.bind.map_or("this machine, all addresses".to_string(), |ip| ip.to_string());
+    let ready = |port| {
+        if !quiet {
+            say::line(&format!(
+                "swarmlet: tracker on {host}: http port {port}, udp port {port}; announce at /announce"
+            ));
+        }
+    };
+    tracker::run(config, &wishes, ready).map_err(explain)?;
+    Ok(Exit::Whole)
+}
+
+/// What signals ask for: SIGHUP to read again, SIGINT and SIGTERM to end; two of these end it at once.
+fn watch() -> Result<Receiver<Wish>, Failure> {
+    let refused = |error| Failure::new(Exit::Io, format!("can't watch for signals: {error}"));
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(refused)?;
+    let (wish, wishes) = crossbeam_channel::unbounded();
+    let wait = move || {
+        let mut ending = false;
+        for signal in signals.forever() {
+            if signal != SIGHUP && std::mem::replace(&mut ending, true) {
+                std::process::exit(Exit::Interrupted.code().into());
+            }
+            // Were the receiver gone, the tracker would have ended.
+            let _ = wish.send(if signal == SIGHUP { Wish::Reload } else { Wish::Stop });
+        }
+    };
+    Builder::new().name("signals".into()).stack_size(64 << 10).spawn(wait).map_err(refused)?;
+    Ok(wishes)
+}
+
+fn explain(error: TrackerError) -> Failure {
+    let exit = match (error.no_input, error.doing.starts_with("listen")) {
+        (true, _) => Exit::NoInput,
+        (_, true) => Exit::Unavailable,
+        _ => Exit::CantCreate,
+    };
+    Failure::new(exit, format!("can't {}: {}", for_terminal(&error.doing), in_words(&error.error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaint(run: fn(&[OsString]) -> Result<Exit, Failure>, arguments: &[&str]) -> u8 {
+        let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        run(&arguments).err().map_or(0, |failure| failure.exit.code())
+    }
+
+    #[test]
+    fn what_was_typed_is_looked_at_first() {
+        for wrong in [
+            &["--port", "65536"][..],
+            &["--bind", "here"],
+            &["--bind", "127.0.0.1,::1"],
+            &["--interval", "5"],
+            &["--interval", "60", "--min-interval", "61"],
+            &["--response-size=201"],
+            &["--dfile="],
+            &["--trusted-proxy", "proxy.example"],
+            &["folder"],
+        ] {
+            assert_eq!(complaint(run, wrong), 64, "{wrong:?}");
+        }
+        assert_eq!(complaint(run, &["--port", "0", "--allowed-dir", "/no/such"]), 66);
+        assert_eq!(complaint(run, &["--port", "0", "--logfile", "/no/such/log"]), 73);
+        assert_eq!(complaint(run_old, &["--no_such", "1"]), 64);
+        assert_eq!(complaint(run_old, &["--dfile", "d", "--nat_check", "x"]), 64);
+        for arguments in [&[][..], &["--port", "0"]] {
+            let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+            let failure = run_old(&arguments).expect_err("then, too, it began nothing without --dfile");
+            assert!(failure.exit == Exit::Usage && failure.text.contains("--dfile"), "{}", failure.text);
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_option() {
+        let help = help();
+        assert!(FLAGS.iter().all(|flag| help.contains(&format!("--{}", flag.long))));
+        assert!(help.lines().all(|line| line.len() <= 110), "{help}");
+    }
+}

@@ -1,0 +1,171 @@
+//! Files of choice: what `--files` and `--exclude` say about the files of a torrent.
+//!
+//! Floor 4. Files are numbered from 1 in the order of the torrent, as `--list` shows them; padding has no number.
+//! Patterns ([`Glob`]) see the path inside the torrent, without the name of its folder.
+
+use super::flags::Parsed;
+use crate::base::glob::Glob;
+use crate::base::path::for_terminal;
+use crate::base::units::count;
+use crate::cli::exit::Failure;
+use crate::proto::choice::Choice;
+use crate::proto::metainfo::{FileEntry, Metainfo};
+use std::ffi::OsString;
+use std::ops::RangeInclusive;
+
+/// What was typed about files.
+pub struct Files {
+    /// What is wanted; `None`: all.
+    numbers: Option<Vec<RangeInclusive<usize>>>,
+    /// What of that is not, as typed and as read.
+    excluded: Vec<(String, Glob)>,
+}
+
+impl Files {
+    /// Reads `--files` and `--exclude`, given for so many torrents.
+    pub fn read(given: &Parsed, torrents: usize) -> Result<Files, Failure> {
+        let numbers = match given.value("files") {
+            Some(_) if torrents != 1 => {
+                return Err(Failure::usage(format!(
+                    "--files is for one torrent, and {torrents} are named: each has numbers of its own"
+                )));
+            }
+            Some(list) => Some(numbers(&list.to_string_lossy()).map_err(Failure::usage)?),
+            None => None,
+        };
+        let mut excluded = Vec::new();
+        for pattern in given.values("exclude") {
+            let pattern = pattern.to_string_lossy().into_owned();
+            match Glob::new(&pattern) {
+                Ok(glob) => excluded.push((pattern, glob)),
+                Err(error) => return Err(Failure::usage(format!("--exclude {}: {error}", for_terminal(&pattern)))),
+            }
+        }
+        Ok(Files { numbers, excluded })
+    }
+
+    /// Which files of the torrent are wanted; `None`: all. `name` is what the torrent is called in messages.
+    pub fn of(&self, metainfo: &Metainfo, name: &str) -> Result<Option<Choice>, Failure> {
+        let files: Vec<usize> = numbered(metainfo).map(|(index, _)| index).collect();
+        let last = files.len();
+        let mut wanted = vec![false; metainfo.files.len()];
+        for range in self.numbers.as_deref().unwrap_or(&[1..=last]) {
+            if *range.end() > last {
+                let there = if last == 1 { "1 alone".into() } else { format!("1 to {last}") };
+                let there = format!("{name} has {}, numbered {there}", count(last, "file"));
+                return Err(Failure::usage(format!("--files {}: {there}; --list alone shows them", range.end())));
+            }
+            files[range.start() - 1..*range.end()].iter().for_each(|index| wanted[*index] = true);
+        }
+        for (index, file) in numbered(metainfo).filter(|_| !self.excluded.is_empty()) {
+            wanted[index] &= !self.excluded.iter().any(|(_, glob)| glob.matches(&file.inside()));
+        }
+        let left = files.iter().filter(|index| wanted[**index]).count();
+        match left {
+            0 => Err(Failure::usage(format!("{name}: nothing is left to fetch; --list alone shows the files"))),
+            _ if left == last => Ok(None),
+            _ => Ok(Some(Choice::new(metainfo, wanted))),
+        }
+    }
+
+    /// Patterns that fit no file of any torrent: the person meant something else.
+    pub fn idle(&self, torrents: &[(OsString, Metainfo)]) -> Vec<&str> {
+        let mut idle = self.excluded.iter().collect::<Vec<_>>();
+        for (_, metainfo) in torrents {
+            idle.retain(|(_, glob)| !numbered(metainfo).any(|(_, file)| glob.matches(&file.inside())));
+        }
+        idle.into_iter().map(|(pattern, _)| pattern.as_str()).collect()
+    }
+}
+
+/// The files that have a number, in order, and where each is among the torrent's files.
+pub fn numbered(metainfo: &Metainfo) -> impl Iterator<Item = (usize, FileEntry<'_>)> {
+    metainfo.files.iter().enumerate().filter(|(_, file)| !file.padding)
+}
+
+/// `1,3-5`.
+fn numbers(text: &str) -> Result<Vec<RangeInclusive<usize>>, String> {
+    let number = |text: &str| text.parse().ok().filter(|number| *number > 0 && !text.starts_with('+'));
+    let range = |part: &str| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let why = match (number(first), number(last)) {
+            (Some(first), Some(last)) if first <= last => return Ok(first..=last),
+            (Some(_), Some(_)) => "runs backwards",
+            _ if part.is_empty() => "a number is missing",
+            _ => "is no number from 1 on",
+        };
+        let part = if part == text || part.is_empty() { String::new() } else { format!("{part} ") };
+        Err(format!("--files {text}: {part}{why}, expected numbers and ranges such as 1,3-5"))
+    };
+    text.split(',').map(range).collect::<Result<_, String>>().map_err(|error| for_terminal(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::commands::get;
+    use crate::cli::options::flags;
+    use crate::proto::bencode::Bencode;
+
+    /// A folder of `a.txt`, padding, `b/c.nfo` and an empty `b/d`; or a single file.
+    fn torrent(is_folder: bool) -> Metainfo {
+        let file = |path: &[&str], length: i64, attr: &str| {
+            let path = Bencode::list(path.iter().copied());
+            Bencode::dict([("length", length.into()), ("path", path), ("attr", attr.into())])
+        };
+        let files = vec![
+            file(&["a.txt"], 10, ""),
+            file(&[".pad", "22"], 22, "p"),
+            file(&["b", "c.nfo"], 5, ""),
+            file(&["b", "d"], 0, "x"),
+        ];
+        let content = if is_folder { ("files", Bencode::List(files)) } else { ("length", 37i64.into()) };
+        let info = [content, ("name", "name".into()), ("piece length", 16i64.into()), ("pieces", vec![0; 60].into())];
+        Metainfo::parse(&Bencode::dict([("info", Bencode::dict(info))]).encode()).unwrap()
+    }
+
+    fn chosen(arguments: &[&str], is_folder: bool) -> Result<Option<Vec<usize>>, String> {
+        let arguments: Vec<OsString> = arguments.iter().map(Into::into).collect();
+        let given = flags::parse("get", &get::FLAGS, &arguments).map_err(|failure| failure.text)?;
+        let choice = Files::read(&given, 1).and_then(|files| files.of(&torrent(is_folder), "x.torrent"));
+        let wanted = |choice: Choice| (0..9).filter(|file| choice.wants(*file)).collect();
+        choice.map(|choice| choice.map(wanted)).map_err(|failure| failure.text)
+    }
+
+    #[test]
+    fn padding_has_no_number_and_patterns_see_the_path_inside() {
+        assert_eq!(chosen(&[], true), Ok(None));
+        assert_eq!(chosen(&["--files", "1-3"], true), Ok(None), "all is no choice");
+        assert_eq!(chosen(&["--files", "2"], true), Ok(Some(vec![2])));
+        assert_eq!(chosen(&["--files", "3,1"], true), Ok(Some(vec![0, 3])));
+        assert_eq!(chosen(&["--exclude", "b/*.nfo"], true), Ok(Some(vec![0, 3])));
+        assert_eq!(chosen(&["--exclude", "name/*", "--exclude=.pad"], true), Ok(None), "the folder's name is outside");
+        assert_eq!(chosen(&["--files", "1-2", "--exclude", "b/"], true), Ok(Some(vec![0])));
+        assert_eq!(chosen(&["--files", "1"], false), Ok(None));
+        assert_eq!(chosen(&["--exclude", "*.nfo"], false), Ok(None));
+        let nothing = Err("x.torrent: nothing is left to fetch; --list alone shows the files".to_string());
+        assert_eq!(
+            (chosen(&["--exclude", "name"], false), chosen(&["--exclude", "?*"], true)),
+            (nothing.clone(), nothing)
+        );
+        let beyond = "--files 4: x.torrent has 3 files, numbered 1 to 3; --list alone shows them";
+        assert_eq!(chosen(&["--files", "1-4"], true), Err(beyond.into()));
+        assert!(chosen(&["--files", "2"], false).unwrap_err().contains("has 1 file, numbered 1 alone"));
+    }
+
+    #[test]
+    fn a_list_is_numbers_and_ranges() {
+        assert_eq!(numbers("1").unwrap(), [1..=1]);
+        assert_eq!(numbers("1,3-5,4,2-2").unwrap(), [1..=1, 3..=5, 4..=4, 2..=2]);
+        for wrong in ["", ",", "1,", "0", "1-0", "5-3", "-3", "3-", "a", "1-2-3", "1 2", "+1", "99999999999999999999"] {
+            let complaint = numbers(wrong).unwrap_err();
+            assert!(complaint.contains("such as 1,3-5"), "{wrong}: {complaint}");
+        }
+        assert_eq!(
+            numbers("5-3").unwrap_err(),
+            "--files 5-3: runs backwards, expected numbers and ranges such as 1,3-5"
+        );
+        let one = numbers("1,5-3").unwrap_err();
+        assert_eq!(one, "--files 1,5-3: 5-3 runs backwards, expected numbers and ranges such as 1,3-5");
+    }
+}

@@ -1,0 +1,277 @@
+//! Options of a command: one table says how they are parsed, how they are explained and what may have been meant.
+//!
+//! Floor 4. Parsing is by `getopts`. Before it sees the arguments, `_` becomes `-` in the names of options, and only
+//! there; and arguments that are not UTF-8, as names of files may be, are put aside.
+
+use crate::base::nearest::nearest;
+use crate::cli::exit::Failure;
+use getopts::{Fail, Matches, Options};
+use std::ffi::{OsStr, OsString};
+use std::ops::RangeInclusive;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+/// An option.
+pub struct Flag {
+    /// One letter; empty for none.
+    pub short: &'static str,
+    /// The long name, with `-`.
+    pub long: &'static str,
+    /// What the value is called in the help; `None` for an option without value. With `...` at the end the option may
+    /// be given several times.
+    pub value: Option<&'static str>,
+    /// A line for the help.
+    pub help: &'static str,
+}
+
+/// What was typed behind a command.
+pub struct Parsed {
+    matches: Matches,
+    /// Arguments that are not UTF-8; see `put_aside`.
+    aside: Vec<OsString>,
+}
+
+impl Parsed {
+    /// Whether the option `long` was given.
+    pub fn has(&self, long: &str) -> bool {
+        self.matches.opt_present(long)
+    }
+
+    /// How often the option `long` was given.
+    pub fn times(&self, long: &str) -> usize {
+        self.matches.opt_count(long)
+    }
+
+    /// The value of the option `long`.
+    pub fn value(&self, long: &str) -> Option<OsString> {
+        self.matches.opt_str(long).map(|text| self.take_back(&text))
+    }
+
+    /// The values of the option `long`, which may be given several times.
+    pub fn values(&self, long: &str) -> Vec<OsString> {
+        self.matches.opt_strs(long).iter().map(|text| self.take_back(text)).collect()
+    }
+
+    /// The value of the option `long`, which must be text.
+    pub fn text(&self, long: &str) -> Result<Option<String>, Failure> {
+        let text = |value: OsString| value.into_string();
+        self.value(long).map(text).transpose().map_err(|_| Failure::usage(format!("--{long}: expected UTF-8 text")))
+    }
+
+    /// The value of the option `long` as a number within `range`; `unit` is for people.
+    pub fn number(&self, long: &str, range: RangeInclusive<u64>, unit: &str) -> Result<Option<u64>, Failure> {
+        let Some(text) = self.value(long) else { return Ok(None) };
+        let text = text.to_string_lossy();
+        match text.parse() {
+            Ok(number) if range.contains(&number) => Ok(Some(number)),
+            _ => {
+                let (least, most) = (range.start(), range.end());
+                Err(Failure::usage(format!("--{long} {text}: expected a number from {least} to {most} ({unit})")))
+            }
+        }
+    }
+
+    /// The value of the option `long`, in hundredths: a number above zero with two decimal places at most.
+    pub fn hundredths(&self, long: &str, expected: &str) -> Result<Option<u64>, Failure> {
+        let parse = |value: OsString| {
+            let text = value.to_string_lossy();
+            hundredths(&text).ok_or_else(|| Failure::usage(format!("--{long} {text}: expected {expected}")))
+        };
+        self.value(long).map(parse).transpose()
+    }
+
+    /// The arguments that are no options.
+    pub fn arguments(&self) -> Vec<OsString> {
+        self.matches.free.iter().map(|text| self.take_back(text)).collect()
+    }
+
+    fn take_back(&self, text: &str) -> OsString {
+        let number = text.strip_prefix('\0').and_then(|number| number.parse::<usize>().ok());
+        number.and_then(|number| self.aside.get(number)).cloned().unwrap_or_else(|| text.into())
+    }
+}
+
+/// Parses what follows `command`, of which `flags` are the options.
+pub fn parse(command: &str, flags: &[Flag], arguments: &[OsString]) -> Result<Parsed, Failure> {
+    let mut aside = Vec::new();
+    let texts: Vec<String> = arguments.iter().map(|argument| put_aside(argument, &mut aside)).collect();
+    let mut options = Options::new();
+    for flag in flags {
+        match flag.value {
+            Some(value) if value.ends_with("...") => options.optmulti(flag.short, flag.long, flag.help, value),
+            Some(value) => options.optopt(flag.short, flag.long, flag.help, value),
+            None => options.optflagmulti(flag.short, flag.long, flag.help),
+        };
+    }
+    match options.parse(normalise(flags, texts)) {
+        Ok(matches) => Ok(Parsed { matches, aside }),
+        Err(fail) => Err(Failure::usage(explain(command, flags, &fail))),
+    }
+}
+
+/// `1.5` is 150: without floating point, which would make the program larger.
+fn hundredths(text: &str) -> Option<u64> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(part) || part.len() > 2 || (whole.is_empty() && part.is_empty()) {
+        return None;
+    }
+    let number = |text: &str| if text.is_empty() { Some(0) } else { text.parse::<u64>().ok() };
+    let hundredths = number(whole)?.checked_mul(100)?.checked_add(number(&format!("{part:0<2}"))?)?;
+    (hundredths > 0).then_some(hundredths)
+}
+
+/// The options' part of a help text.
+pub fn describe(flags: &[Flag]) -> String {
+    let left = |flag: &Flag| {
+        let short = if flag.short.is_empty() { "    ".to_string() } else { format!("-{}, ", flag.short) };
+        format!("  {short}--{}{}", flag.long, flag.value.map_or(String::new(), |value| format!(" {value}")))
+    };
+    let width = flags.iter().map(|flag| left(flag).len()).max().unwrap_or(0);
+    let indented = format!("\n{:width$}  ", "");
+    flags.iter().map(|flag| format!("{:width$}  {}\n", left(flag), flag.help.replace('\n', &indented))).collect()
+}
+
+/// `--max_peers` is `--max-peers`. Values, and all that follows `--`, stay as they are.
+fn normalise(flags: &[Flag], arguments: Vec<String>) -> Vec<String> {
+    let mut done = false;
+    let mut is_value = false;
+    let one = |argument: String| {
+        if done || std::mem::take(&mut is_value) {
+            return argument;
+        }
+        done = argument == "--";
+        match argument.strip_prefix("--") {
+            Some(option) => {
+                let (name, value) = option.split_once('=').map_or((option, None), |(name, value)| (name, Some(value)));
+                let name = name.replace('_', "-");
+                is_value = value.is_none() && flags.iter().any(|flag| flag.long == name && flag.value.is_some());
+                value.map_or(format!("--{name}"), |value| format!("--{name}={value}"))
+            }
+            None => {
+                is_value = argument.strip_prefix('-').is_some_and(|letters| wants_value(flags, letters));
+                argument
+            }
+        }
+    };
+    arguments.into_iter().map(one).collect()
+}
+
+/// Whether the value of an option in `-letters` is the next argument: its letter is the last one.
+fn wants_value(flags: &[Flag], letters: &str) -> bool {
+    let takes_value =
+        |letter: char| flags.iter().any(|flag| flag.value.is_some() && flag.short.chars().eq(std::iter::once(letter)));
+    letters.find(takes_value).is_some_and(|at| letters[at..].chars().count() == 1)
+}
+
+/// `getopts` takes UTF-8 only. Of an argument that is not, the bytes are put aside and stand there as NUL and a number:
+/// no argument can hold a NUL. The name of an option stays.
+fn put_aside(argument: &OsStr, aside: &mut Vec<OsString>) -> String {
+    if let Some(text) = argument.to_str() {
+        return text.to_string();
+    }
+    let bytes = argument.as_bytes();
+    let equals = bytes.iter().position(|&byte| byte == b'=').filter(|_| bytes.starts_with(b"--"));
+    let (name, value) = bytes.split_at(equals.map_or(0, |at| at + 1));
+    let (name, value) = std::str::from_utf8(name).map_or(("", bytes), |name| (name, value));
+    aside.push(OsString::from_vec(value.to_vec()));
+    format!("{name}\0{}", aside.len() - 1)
+}
+
+fn explain(command: &str, flags: &[Flag], fail: &Fail) -> String {
+    let shown = |name: &str| if name.chars().count() == 1 { format!("-{name}") } else { format!("--{name}") };
+    match fail {
+        Fail::UnrecognizedOption(name) => {
+            let hint = match nearest(name, flags.iter().map(|flag| flag.long)) {
+                Some(near) if name.chars().count() > 1 => format!("did you mean --{near}?"),
+                _ => format!("`swarmlet {command} --help` lists the options"),
+            };
+            format!("unknown option {}; {hint}", shown(name))
+        }
+        Fail::ArgumentMissing(name) => {
+            let of_name = |flag: &&Flag| flag.long == name || flag.short == name;
+            let value = flags.iter().find(of_name).and_then(|flag| flag.value).unwrap_or("VALUE");
+            format!("{0} needs a value: {0} {value}", shown(name))
+        }
+        Fail::OptionDuplicated(name) => format!("{} is given twice", shown(name)),
+        Fail::UnexpectedArgument(name) => format!("{} takes no value", shown(name)),
+        Fail::OptionMissing(name) => format!("{} is missing", shown(name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FLAGS: [Flag; 4] = [
+        Flag { short: "d", long: "dir", value: Some("DIR"), help: "Where." },
+        Flag { short: "", long: "max-peers", value: Some("N"), help: "Most." },
+        Flag { short: "", long: "sequential", value: None, help: "In order,\nfirst to last." },
+        Flag { short: "v", long: "verbose", value: None, help: "More." },
+    ];
+
+    fn normal(arguments: &[&str]) -> Vec<String> {
+        normalise(&FLAGS, arguments.iter().map(|argument| argument.to_string()).collect())
+    }
+
+    fn parsed(arguments: &[&str]) -> Result<Parsed, String> {
+        let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        parse("get", &FLAGS, &arguments).map_err(|failure| failure.text)
+    }
+
+    fn complaint(arguments: &[&str]) -> String {
+        parsed(arguments).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn only_names_of_options_are_normalised() {
+        assert_eq!(normal(&["--max_peers", "5"]), ["--max-peers", "5"]);
+        assert_eq!(normal(&["--max_peers=a_b"]), ["--max-peers=a_b"]);
+        assert_eq!(normal(&["--dir", "--my_dir", "--se_q"]), ["--dir", "--my_dir", "--se-q"]);
+        assert_eq!(normal(&["-vd", "--my_dir"]), ["-vd", "--my_dir"]);
+        assert_eq!(normal(&["-dx", "--max_peers"]), ["-dx", "--max-peers"]);
+        assert_eq!(normal(&["a_b", "--", "--max_peers"]), ["a_b", "--", "--max_peers"]);
+    }
+
+    #[test]
+    fn values_and_arguments_are_found() {
+        let given = parsed(&["a", "--dir=x_y", "--max_peers", "7", "-vv", "--", "--b_c"]).unwrap();
+        assert_eq!(given.value("dir"), Some("x_y".into()));
+        assert_eq!(given.number("max-peers", 1..=9, "peers").unwrap(), Some(7));
+        assert!(given.number("max-peers", 8..=9, "peers").is_err());
+        assert_eq!((given.times("verbose"), given.has("sequential")), (2, false));
+        assert_eq!(given.arguments(), ["a", "--b_c"]);
+    }
+
+    #[test]
+    fn hundredths_are_numbers_with_two_places_at_most() {
+        let numbers = [("2", 200), ("1.5", 150), ("0.05", 5), (".5", 50), ("3.", 300), ("007", 700)];
+        numbers.iter().for_each(|(text, expected)| assert_eq!(hundredths(text), Some(*expected), "{text}"));
+        for wrong in ["", ".", "0", "0.00", "-1", "1e3", "1.234", "x", "1,5", "99999999999999999999"] {
+            assert_eq!(hundredths(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_not_utf8_pass() {
+        let raw = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+        let given = parse("get", &FLAGS, &[raw(b"--dir=\xff_x"), raw(b"a\xfe"), raw(b"--"), raw(b"-\xfd")]).unwrap();
+        assert_eq!(given.value("dir"), Some(raw(b"\xff_x")));
+        assert_eq!(given.arguments(), [raw(b"a\xfe"), raw(b"-\xfd")]);
+    }
+
+    #[test]
+    fn complaints_name_what_was_meant() {
+        assert_eq!(complaint(&["--sequental"]), "unknown option --sequental; did you mean --sequential?");
+        assert_eq!(complaint(&["-x"]), "unknown option -x; `swarmlet get --help` lists the options");
+        assert_eq!(complaint(&["--dir"]), "--dir needs a value: --dir DIR");
+        assert_eq!(complaint(&["--dir", "a", "-d", "b"]), "--dir is given twice");
+        assert_eq!(complaint(&["--verbose=3"]), "--verbose takes no value");
+        assert_eq!(complaint(&["--max-peers", "-1"]), "");
+    }
+
+    #[test]
+    fn the_help_is_a_table() {
+        let help = describe(&FLAGS);
+        assert!(help.starts_with("  -d, --dir DIR      Where.\n      --max-peers N  Most.\n"), "{help}");
+    }
+}

@@ -1,0 +1,260 @@
+//! What was asked of `swarmlet make`, read from its options and looked at.
+//!
+//! Floor 4.
+
+use super::flags::Parsed;
+use super::output::shown;
+use crate::base::glob::Glob;
+use crate::base::path::for_terminal;
+use crate::base::url;
+use crate::cli::exit::Failure;
+use crate::proto::metainfo::piece_length::{LEAST_PIECE_LENGTH, MOST_PIECE_LENGTH};
+use std::ffi::OsString;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+
+/// Most threads that can be asked for.
+const MOST_THREADS: u64 = 256;
+
+/// What is to be made, of what, and how.
+pub struct Wanted {
+    /// What is to be shared.
+    pub paths: Vec<PathBuf>,
+    /// The trackers.
+    pub tiers: Vec<Vec<String>>,
+    /// The web seeds.
+    pub web_seeds: Vec<String>,
+    /// The nodes of the DHT.
+    pub nodes: Vec<(String, u16)>,
+    /// Private.
+    pub private: bool,
+    /// The comment.
+    pub comment: Option<String>,
+    /// `source`.
+    pub source: Option<String>,
+    /// Who made it, if it is not to be us.
+    pub created_by: Option<String>,
+    /// Without a date.
+    pub no_date: bool,
+    /// The bytes of a piece, if not chosen by us.
+    pub piece_length: Option<u32>,
+    /// Align the files.
+    pub pad: bool,
+    output: Option<OsString>,
+    /// Replace what is there.
+    pub force: bool,
+    /// Skip what is there.
+    pub skip_there: bool,
+    /// Only these files.
+    pub include: Vec<Glob>,
+    /// Not these.
+    pub exclude: Vec<Glob>,
+    /// Follow symbolic links.
+    pub follow_links: bool,
+    /// Write nothing.
+    pub dry_run: bool,
+    /// Print the link.
+    pub magnet: bool,
+    /// Tell a program.
+    pub json: bool,
+    /// How many hash.
+    pub threads: usize,
+    /// Say nothing.
+    pub quiet: bool,
+    /// Name the files.
+    pub verbose: bool,
+}
+
+impl Wanted {
+    /// Where the torrent goes that is called `name`, `beside` being its place if none was named; `None`: standard output.
+    pub fn target(&self, name: &str, beside: &Path) -> Option<PathBuf> {
+        match &self.output {
+            None => Some(beside.to_path_buf()),
+            Some(output) if output == "-" => None,
+            Some(output) if self.paths.len() > 1 || Path::new(output).is_dir() => {
+                Some(Path::new(output).join(format!("{name}.torrent")))
+            }
+            Some(output) => Some(output.into()),
+        }
+    }
+}
+
+/// What was asked for.
+pub fn read(given: &Parsed) -> Result<Wanted, Failure> {
+    let (urls, paths): (Vec<OsString>, Vec<OsString>) = given.arguments().into_iter().partition(is_url);
+    let mut tiers = Vec::new();
+    for tier in given.values("announce") {
+        tiers.push(text(&tier, "announce")?.split(',').map(tracker).collect::<Result<Vec<_>, _>>()?);
+    }
+    for url in urls {
+        tiers.push(vec![tracker(&url.to_string_lossy())?]);
+    }
+    let wanted = Wanted {
+        paths: paths.into_iter().map(PathBuf::from).collect(),
+        tiers,
+        web_seeds: all(given, "webseed", web_seed)?,
+        nodes: all(given, "node", node)?,
+        private: given.has("private"),
+        comment: given.text("comment")?,
+        source: given.text("source")?,
+        created_by: given.text("created-by")?,
+        no_date: given.has("no-date"),
+        piece_length: given.text("piece-length")?.as_deref().map(piece_length).transpose()?,
+        pad: given.has("pad"),
+        output: given.value("output"),
+        force: given.has("force"),
+        skip_there: given.has("skip-there"),
+        include: all(given, "include", |text| glob("include", text))?,
+        exclude: all(given, "exclude", |text| glob("exclude", text))?,
+        follow_links: given.has("follow-symlinks"),
+        dry_run: given.has("dry-run"),
+        magnet: given.has("magnet"),
+        json: given.has("json"),
+        threads: threads(given)?,
+        quiet: given.has("quiet"),
+        verbose: given.has("verbose"),
+    };
+    check(&wanted, given.has("each"))?;
+    Ok(wanted)
+}
+
+/// How many threads are to hash: as many as there are cores, unless a number was given.
+pub fn threads(given: &Parsed) -> Result<usize, Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let threads = given.number("threads", 1..=MOST_THREADS, "threads")?;
+    Ok(threads.map_or(cores, |threads| threads as usize))
+}
+
+/// What contradicts itself.
+fn check(wanted: &Wanted, each: bool) -> Result<(), Failure> {
+    let refuse = |text: &str| Err(Failure::usage(text));
+    let to_stdout = wanted.output.as_ref().is_some_and(|output| output == "-");
+    match wanted.paths.as_slice() {
+        [] => refuse("make a torrent of what? name a file or a folder: swarmlet make PATH [ANNOUNCE...]"),
+        [_, second, ..] if !each => Err(Failure::usage(format!(
+            "{}: a second path; --each makes a torrent of each; to make one of all, put them into a folder",
+            shown(second)
+        ))),
+        [_, _, ..] if to_stdout => refuse("--output -: standard output takes one torrent, and there are several paths"),
+        [_, _, ..] if wanted.output.as_ref().is_some_and(|output| !Path::new(output).is_dir()) => {
+            refuse("--output: expected a folder that is there, since there are several paths")
+        }
+        _ if wanted.output.as_ref().is_some_and(|output| output.is_empty()) => {
+            refuse("--output is empty, expected a file, a folder or -")
+        }
+        _ if to_stdout && !wanted.dry_run && (wanted.magnet || wanted.json) => {
+            refuse("--output - fills standard output already: leave out --magnet and --json")
+        }
+        _ if to_stdout && !wanted.dry_run && io::stdout().is_terminal() => {
+            refuse("--output -: a .torrent file is not text; send it into a file or a pipe")
+        }
+        _ if wanted.magnet && wanted.json => refuse("--json tells the magnet link already: leave out --magnet"),
+        _ if wanted.quiet && wanted.verbose => refuse("--quiet and --verbose contradict each other"),
+        _ => Ok(()),
+    }
+}
+
+/// Whether an argument is the URL of a tracker and not a file.
+fn is_url(argument: &OsString) -> bool {
+    argument.to_str().is_some_and(|text| url::scheme(text).is_some()) && !Path::new(argument).exists()
+}
+
+fn text(value: &OsString, option: &str) -> Result<String, Failure> {
+    value.to_str().map(str::to_string).ok_or_else(|| Failure::usage(format!("--{option}: expected UTF-8 text")))
+}
+
+fn all<T>(given: &Parsed, option: &str, read: impl Fn(&str) -> Result<T, Failure>) -> Result<Vec<T>, Failure> {
+    given.values(option).iter().map(|value| read(&text(value, option)?)).collect()
+}
+
+/// The URL of a tracker.
+pub fn tracker(text: &str) -> Result<String, Failure> {
+    address(text, &["http", "https", "udp", "ws", "wss"], "a tracker", "http://tracker.example:6969/announce")
+}
+
+/// The URL of a web seed.
+pub fn web_seed(text: &str) -> Result<String, Failure> {
+    address(text, &["http", "https", "ftp"], "a web seed", "http://example.org/files/")
+}
+
+fn address(text: &str, schemes: &[&str], what: &str, example: &str) -> Result<String, Failure> {
+    let text = text.trim();
+    let scheme = url::scheme(text).filter(|_| url::host(text).is_some() && !text.contains(char::is_control));
+    if !scheme.is_some_and(|scheme| schemes.iter().any(|known| scheme.eq_ignore_ascii_case(known))) {
+        return Err(Failure::usage(format!(
+            "{}: expected the URL of {what} ({}), such as {example}",
+            for_terminal(text),
+            schemes.join(", ")
+        )));
+    }
+    Ok(text.to_string())
+}
+
+/// `host:port`, an IPv6 address in brackets.
+fn node(text: &str) -> Result<(String, u16), Failure> {
+    let parts =
+        text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok().filter(|port| *port > 0)?)));
+    let host = |host: &str| host.trim_start_matches('[').trim_end_matches(']').to_string();
+    match parts {
+        Some((name, port)) if !name.is_empty() && !name.contains(char::is_whitespace) => Ok((host(name), port)),
+        _ => Err(Failure::usage(format!("--node {}: expected HOST:PORT", for_terminal(text)))),
+    }
+}
+
+fn glob(option: &str, text: &str) -> Result<Glob, Failure> {
+    Glob::new(text).map_err(|error| Failure::usage(format!("--{option} {}: {error}", for_terminal(text))))
+}
+
+/// `262144`, `256K`, `1M`; also `18`, which is 2^18 with mktorrent and was in 2004.
+fn piece_length(text: &str) -> Result<u32, Failure> {
+    let lower = text.trim().to_ascii_lowercase();
+    let digits = lower.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = match lower[digits.len()..].trim() {
+        "" | "b" => Some(1),
+        "k" | "kib" => Some(1 << 10),
+        "m" | "mib" => Some(1 << 20),
+        _ => None,
+    };
+    let bytes = digits.parse::<u32>().ok().zip(unit).and_then(|(number, unit)| match (number, unit) {
+        (14..=24, 1) => Some(1 << number),
+        _ => number.checked_mul(unit),
+    });
+    bytes
+        .filter(|bytes| bytes.is_power_of_two() && (LEAST_PIECE_LENGTH..=MOST_PIECE_LENGTH).contains(bytes))
+        .ok_or_else(|| {
+            let text = for_terminal(text);
+            Failure::usage(format!(
+                "--piece-length {text}: expected a power of two from 16K to 16M, such as 256K or 262144"
+            ))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn piece_lengths_are_powers_of_two() {
+        for (text, bytes) in
+            [("16384", 16_384), ("256K", 1 << 18), ("16 MiB", 1 << 24), ("18", 1 << 18), ("1m", 1 << 20)]
+        {
+            assert_eq!(piece_length(text).unwrap(), bytes, "{text}");
+        }
+        for wrong in ["", "K", "13", "25", "16383", "8K", "32M", "1.5M", "-1", "4096M", "99999999999", "1T", "3M"] {
+            assert!(piece_length(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_looked_at() {
+        assert_eq!(tracker(" udp://t.example:80 ").unwrap(), "udp://t.example:80");
+        for wrong in ["t.example", "ftp://t.example/", "http://", "http://a\nb/", ""] {
+            assert!(tracker(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(node("[::1]:6881").unwrap(), ("::1".into(), 6881));
+        assert_eq!(node("router.example:6881").unwrap(), ("router.example".into(), 6881));
+        for wrong in ["router.example", ":1", "a:0", "a:70000", "a b:1"] {
+            assert!(node(wrong).is_err(), "{wrong}");
+        }
+    }
+}

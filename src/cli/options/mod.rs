@@ -1,0 +1,9 @@
+//! Options: how they are described and read, and what the groups of options of several commands mean.
+
+pub mod choice;
+pub mod flags;
+pub mod make;
+pub mod output;
+pub mod run;
+pub mod source;
+pub mod states;

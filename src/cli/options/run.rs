@@ -1,0 +1,252 @@
+//! What the commands that run the engine have in common on the command line: `get`, `seed` and `many`.
+//!
+//! Floor 4.
+
+use super::flags::{Flag, Parsed};
+use super::source;
+use crate::base::path::for_terminal;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::run::{blocklist, log};
+use crate::cli::say;
+use crate::cli::show::view::View;
+use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_PORTS};
+use crate::proto::metainfo::Metainfo;
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// New numbers are shown no more often than a person can read them ...
+const SOONEST: Duration = Duration::from_millis(100);
+/// ... and at least once an hour.
+const LATEST: Duration = Duration::from_secs(3600);
+
+/// Most connections that can be asked for: two threads each, and a file descriptor.
+const MOST_PEERS: u64 = 10_000;
+/// Fastest limit that can be asked for: 1 TiB a second.
+const MOST_RATE_KIB: u64 = 1 << 30;
+/// The option for the port that is listened on.
+pub const PORT: Flag = Flag {
+    short: "p",
+    long: "port",
+    value: Some("PORT"),
+    help: "Listen on this port, or the first free one of a range such as 7000-7010;\n\
+           0: the system chooses (default: 6881-6999).",
+};
+/// The option that limits connections.
+pub const MAX_PEERS: Flag =
+    Flag { short: "", long: "max-peers", value: Some("N"), help: "Most connections of a torrent (default: 50)." };
+/// The option that limits what all torrents upload.
+pub const MAX_UPLOAD_RATE: Flag = Flag {
+    short: "",
+    long: "max-upload-rate",
+    value: Some("KB/s"),
+    help: "Most that all torrents upload, in 1024 bytes a second; 0: any (the default).",
+};
+
+/// The option that says how many peers are served at once.
+pub const MAX_UPLOADS: Flag = Flag {
+    short: "",
+    long: "max-uploads",
+    value: Some("N"),
+    help: "Peers of a torrent that are served at once (default: by the upload rate).",
+};
+/// The option that says where others find us.
+pub const IP: Flag = Flag {
+    short: "",
+    long: "ip",
+    value: Some("ADDR"),
+    help: "Have HTTP trackers tell others this address of us (many ignore it).",
+};
+/// The option that says how often new numbers are shown.
+pub const DISPLAY_INTERVAL: Flag = Flag {
+    short: "",
+    long: "display-interval",
+    value: Some("SEC"),
+    help: "Show new numbers so often, such as 0.5 (default: 1, in plain lines 10).",
+};
+/// The option that shows less.
+pub const QUIET: Flag = Flag { short: "q", long: "quiet", value: None, help: "Show only errors." };
+/// The option that shows more.
+pub const VERBOSE: Flag = Flag {
+    short: "v",
+    long: "verbose",
+    value: None,
+    help: "Log to standard error what is done; twice: decisions; thrice: every message.",
+};
+/// The option for programs.
+pub const JSON: Flag =
+    Flag { short: "", long: "json", value: None, help: "Write events to standard output, one JSON object a line." };
+/// The option that explains the others.
+pub const HELP: Flag = Flag { short: "h", long: "help", value: None, help: "Show this." };
+
+/// The option that names whom not to talk to.
+pub const BLOCKLIST: Flag = Flag {
+    short: "",
+    long: "blocklist",
+    value: Some("FILE"),
+    help: "Talk to no peer whose address is on this list; it is read again at SIGHUP.\n\
+           Lines: 1.2.3.0/24, 1.2.3.4-1.2.3.9, 2001:db8::/32; # comments.",
+};
+
+/// The option that says where it is remembered what is had.
+pub const STATE: Flag = Flag {
+    short: "",
+    long: "state",
+    value: Some("DIR"),
+    help: "Where is kept what was fetched, so that it need not be checked again\n\
+           (default: $XDG_STATE_HOME/swarmlet, or ~/.local/state/swarmlet).",
+};
+
+/// The file that `--blocklist` names.
+pub fn blocklist(given: &Parsed) -> Option<PathBuf> {
+    given.value("blocklist").map(PathBuf::from)
+}
+
+/// What all commands have that connect to peers.
+pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
+    let max_peers = given.number("max-peers", 1..=MOST_PEERS, "connections")?;
+    let path = path(given, "blocklist", "a file")?;
+    let (blocklist, told) = path.map_or_else(|| Ok(Default::default()), |path| blocklist::read(&path))?;
+    told.iter().for_each(|line| say::problem(line));
+    Ok(Config {
+        blocklist,
+        ports: given.value("port").map_or(Ok(DEFAULT_PORTS), |text| ports(&text.to_string_lossy()))?,
+        max_peers: max_peers.map_or(DEFAULT_MAX_PEERS, |number| number as usize),
+        total_upload_rate: rate(given, "max-upload-rate")?,
+        upload_slots: given.number("max-uploads", 1..=MOST_PEERS, "peers")?.map(|number| number as usize),
+        ip: ip(given)?,
+        status_every: display_interval(given, view)?,
+        ..Config::default()
+    })
+}
+
+/// `7000`, `7000-7010`, or `0`.
+pub fn ports(text: &str) -> Result<RangeInclusive<u16>, Failure> {
+    let range = match text.split_once('-') {
+        Some((first, last)) => first.parse().ok().zip(last.parse().ok()).filter(|&(first, _)| first > 0),
+        None => text.parse().ok().map(|port: u16| (port, port)),
+    };
+    match range {
+        Some((first, last)) if first <= last => Ok(first..=last),
+        _ => Err(Failure::usage(format!(
+            "--port {text}: expected a port from 1 to 65535, a range such as 7000-7010, or 0"
+        ))),
+    }
+}
+
+/// A limit in units of 1024 bytes a second, as bytes a second. 0 is none, as in 2004.
+pub fn rate(given: &Parsed, option: &str) -> Result<Option<u64>, Failure> {
+    let kibibytes = given.number(option, 0..=MOST_RATE_KIB, "units of 1024 bytes a second")?;
+    Ok(kibibytes.filter(|rate| *rate > 0).map(|rate| rate << 10))
+}
+
+/// How the run is to be shown; the log begins.
+pub fn view(given: &Parsed) -> Result<View, Failure> {
+    if given.has("quiet") && given.has("verbose") {
+        return Err(Failure::usage("--quiet and --verbose contradict each other"));
+    }
+    log::begin(given.times("verbose"));
+    Ok(View::choose(given.has("json"), given.has("quiet"), given.has("verbose")))
+}
+
+/// The address that `--ip` names.
+pub fn ip(given: &Parsed) -> Result<Option<IpAddr>, Failure> {
+    let parse = |text: String| {
+        let wrong = || Failure::usage(format!("--ip {}: expected an address such as 203.0.113.7", for_terminal(&text)));
+        text.parse().map_err(|_| wrong())
+    };
+    given.text("ip")?.map(parse).transpose()
+}
+
+/// How often new numbers are to be shown; `view` has its own idea.
+pub fn display_interval(given: &Parsed, view: &View) -> Result<Option<Duration>, Failure> {
+    let interval = given.hundredths("display-interval", "seconds such as 5 or 0.5")?;
+    let interval = interval.map(|hundredths| Duration::from_millis(hundredths.saturating_mul(10)));
+    Ok(view.every().map(|every| interval.map_or(every, |interval| interval.clamp(SOONEST, LATEST))))
+}
+
+/// The folder that `--dir` names.
+pub fn dir(given: &Parsed) -> Result<Option<PathBuf>, Failure> {
+    path(given, "dir", "a folder")
+}
+
+/// What the option `long` names. An empty name is most often a variable of the shell that is not set.
+pub fn path(given: &Parsed, long: &str, expected: &str) -> Result<Option<PathBuf>, Failure> {
+    match given.value(long) {
+        Some(path) if path.is_empty() => Err(Failure::usage(format!("--{long} is empty, expected {expected}"))),
+        path => Ok(path.map(PathBuf::from)),
+    }
+}
+
+/// Refuses a folder that is to be read and is not there.
+pub fn must_be_there(dir: &Path) -> Result<(), Failure> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let name = for_terminal(&dir.to_string_lossy());
+    Err(Failure::new(Exit::NoInput, format!("{name}: no folder, expected one")))
+}
+
+/// The torrents that are named, for the command `command`; with what they were called by. What is odd about them is told.
+pub fn torrents(command: &str, given: &Parsed) -> Result<Vec<(OsString, Metainfo)>, Failure> {
+    let sources = given.arguments();
+    if sources.is_empty() {
+        let how = format!("name a .torrent file, - or a URL: swarmlet {command} TORRENT...");
+        return Err(Failure::usage(format!("{command} what? {how}")));
+    }
+    if sources.iter().filter(|source| *source == "-").count() > 1 {
+        return Err(Failure::usage("- (standard input) is named twice"));
+    }
+    let mut torrents = Vec::new();
+    for source in sources {
+        let metainfo = source::read(&source)?;
+        torrents.push((source, metainfo));
+    }
+    source::check_distinct(&torrents)?;
+    for (source, metainfo) in torrents.iter().filter(|_| !given.has("quiet")) {
+        let name = source::shown(source);
+        metainfo.warnings.iter().for_each(|warning| say::problem(&format!("{name}: warning: {warning}")));
+    }
+    Ok(torrents)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::options::flags;
+
+    fn given(arguments: &[&str]) -> Parsed {
+        let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        flags::parse("get", &[IP, DISPLAY_INTERVAL], &arguments).unwrap()
+    }
+
+    #[test]
+    fn ports_are_one_or_a_range_or_none() {
+        assert_eq!(ports("7000").unwrap(), 7000..=7000);
+        assert_eq!(ports("7000-7010").unwrap(), 7000..=7010);
+        assert_eq!(ports("0").unwrap(), 0..=0);
+        for wrong in ["", "-", "x", "65536", "-1", "7010-7000", "0-10", "7000-", "1-2-3"] {
+            assert_eq!(ports(wrong).unwrap_err().exit, Exit::Usage, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_shown_as_often_as_somebody_says() {
+        let every = |text: &str, view: View| display_interval(&given(&["--display_interval", text]), &view).ok();
+        let millis = |millis| Some(Some(Duration::from_millis(millis)));
+        assert_eq!(every("0.5", View::Lines), millis(500));
+        assert_eq!(every("60", View::Json), millis(60_000));
+        assert_eq!([every("0.01", View::Lines), every("999999999", View::Lines)], [millis(100), millis(3_600_000)]);
+        assert_eq!(every("5", View::Quiet), Some(None));
+        assert_eq!([every("0", View::Lines), every("x", View::Lines)], [None, None]);
+        assert_eq!(display_interval(&given(&[]), &View::Lines).unwrap(), View::Lines.every());
+    }
+
+    #[test]
+    fn an_address_is_an_address() {
+        assert_eq!(ip(&given(&["--ip", "2001:db8::7"])).unwrap(), Some("2001:db8::7".parse().unwrap()));
+        assert_eq!(ip(&given(&["--ip", "me.example"])).unwrap_err().exit, Exit::Usage);
+    }
+}

@@ -1,0 +1,204 @@
+//! Where a torrent is read from: a file, standard input or a URL.
+//!
+//! Floor 4. Each failure says which of them it was, what is wrong with it and what was expected.
+
+use super::choice::numbered;
+use crate::base::path::for_terminal;
+use crate::base::units;
+use crate::base::url;
+use crate::cli::exit::{Exit, Failure};
+use crate::engine::in_words;
+use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
+use crate::storage::parts;
+use crate::sys::http::{self, HttpError};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, IsTerminal, Read};
+use std::path::Path;
+use std::time::Duration;
+
+/// Until a server has sent the whole .torrent file: of a slow one too.
+const FETCH_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Reads the torrent that is called `source` on the command line.
+pub fn read(source: &OsStr) -> Result<Metainfo, Failure> {
+    parse(source, &bytes(source)?)
+}
+
+/// The bytes of the torrent that is called `source`, whatever they are.
+pub fn bytes(source: &OsStr) -> Result<Vec<u8>, Failure> {
+    match address(source) {
+        _ if source == "-" => read_stdin(),
+        _ if source.is_empty() => Err(Failure::usage("'' names no torrent; expected a .torrent file, - or a URL")),
+        Some(url) => fetch(url),
+        None => read_file(source),
+    }
+}
+
+/// The torrent that `bytes` are, which came from `source`.
+pub fn parse(source: &OsStr, bytes: &[u8]) -> Result<Metainfo, Failure> {
+    Metainfo::parse(bytes).map_err(|error| {
+        let name = shown(source);
+        let text = match bytes.first() {
+            None => format!("{name}: empty, expected a .torrent file"),
+            Some(b'<') => format!("{name}: a web page, expected a .torrent file"),
+            Some(_) => format!("{name}: {error}"),
+        };
+        Failure::new(Exit::BadTorrent, text)
+    })
+}
+
+/// What `source` is called in messages: safe on a terminal, and without the secrets of URLs.
+pub fn shown(source: &OsStr) -> String {
+    match address(source) {
+        _ if source == "-" => "standard input".into(),
+        Some(url) => for_terminal(&url::redact(url)),
+        None => for_terminal(&source.to_string_lossy()),
+    }
+}
+
+/// Refuses torrents that are named twice, that would write the same file, or that of a part file.
+pub fn check_distinct(torrents: &[(OsString, Metainfo)]) -> Result<(), Failure> {
+    for (at, (source, metainfo)) in torrents.iter().enumerate() {
+        if parts::is_name(&metainfo.name) {
+            let (source, name) = (shown(source), &metainfo.name);
+            return Err(Failure::new(Exit::BadTorrent, format!("{source}: {name} is the name of a part file of ours")));
+        }
+        let same = |(_, other): &&(OsString, Metainfo)| other.info_hash == metainfo.info_hash;
+        if let Some((other, _)) = torrents[..at].iter().find(same) {
+            let (a, b) = (shown(other), shown(source));
+            return Err(Failure::usage(format!(
+                "{a} and {b} are the same torrent, {}: name it once",
+                metainfo.info_hash
+            )));
+        }
+        for (other, theirs) in torrents[..at].iter().filter(|(_, theirs)| theirs.name == metainfo.name) {
+            if !metainfo.is_folder || !theirs.is_folder {
+                return Err(same_path(other, source, &metainfo.name));
+            }
+            let theirs: BTreeSet<Cow<str>> = numbered(theirs).map(|(_, file)| file.inside()).collect();
+            if let Some((_, file)) = numbered(metainfo).find(|(_, file)| theirs.contains(&file.inside())) {
+                return Err(same_path(other, source, &file.path()));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn same_path(a: &OsStr, b: &OsStr, path: &str) -> Failure {
+    let (a, b, path) = (shown(a), shown(b), for_terminal(path));
+    Failure::usage(format!("{a} and {b} would both write {path}: fetch them one by one, each with a --dir of its own"))
+}
+
+/// `source` if it is a URL and no file.
+fn address(source: &OsStr) -> Option<&str> {
+    let text = source.to_str()?;
+    let is_url = url::scheme(text).is_some() || text.starts_with("magnet:");
+    (is_url && !Path::new(text).exists()).then_some(text)
+}
+
+fn read_file(source: &OsStr) -> Result<Vec<u8>, Failure> {
+    let name = shown(source);
+    let failed = |error: io::Error| Failure::new(Exit::NoInput, format!("{name}: {}", in_words(&error)));
+    let file = File::open(source).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if metadata.is_dir() {
+        return Err(Failure::new(Exit::NoInput, format!("{name}: a folder, expected a .torrent file")));
+    }
+    read_all(file, &name, metadata.len())
+}
+
+fn read_stdin() -> Result<Vec<u8>, Failure> {
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        return Err(Failure::usage("`-` reads a torrent from standard input: swarmlet get - < FILE.torrent"));
+    }
+    read_all(stdin.lock(), "standard input", 0)
+}
+
+/// `size`: so many bytes it is said to have, so that there is room for them at once.
+fn read_all(from: impl Read, name: &str, size: u64) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::with_capacity(size.min(MAX_METAINFO_BYTES as u64) as usize);
+    let read = from.take(MAX_METAINFO_BYTES as u64 + 1).read_to_end(&mut bytes);
+    read.map_err(|error| Failure::new(Exit::NoInput, format!("{name}: {}", in_words(&error))))?;
+    if bytes.len() > MAX_METAINFO_BYTES {
+        return Err(too_large(name));
+    }
+    Ok(bytes)
+}
+
+fn fetch(url: &str) -> Result<Vec<u8>, Failure> {
+    let name = for_terminal(&url::redact(url));
+    let scheme = url::scheme(url).unwrap_or("magnet").to_ascii_lowercase();
+    match scheme.as_str() {
+        "http" => {}
+        "https" if cfg!(feature = "tls") => {}
+        "https" => {
+            let text = format!("{name}: this swarmlet was built without https (the feature `tls`)");
+            return Err(Failure::new(Exit::Unavailable, text));
+        }
+        "magnet" => return Err(Failure::usage("magnet links come with a later version; name a .torrent file")),
+        _ => return Err(Failure::usage(format!("{name}: expected a file or an http or https URL"))),
+    }
+    http::get(url, MAX_METAINFO_BYTES as u64, FETCH_DEADLINE).map_err(|error| match error {
+        HttpError::TooLarge(_) => too_large(&name),
+        // The error may repeat the URL, secrets and all.
+        _ => {
+            let error = for_terminal(&error.to_string().replace(url, "it"));
+            Failure::new(Exit::Unavailable, format!("{name}: {error}"))
+        }
+    })
+}
+
+fn too_large(name: &str) -> Failure {
+    let most = units::size(MAX_METAINFO_BYTES as u64);
+    Failure::new(Exit::BadTorrent, format!("{name}: over {most}, expected a .torrent file"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(source: &str) -> (u8, String) {
+        let failure = read(OsStr::new(source)).err();
+        failure.map_or((0, String::new()), |failure| (failure.exit.code(), failure.text))
+    }
+
+    fn torrent(name: &str, path: Option<&str>, seed: u8) -> (OsString, Metainfo) {
+        let content = match path {
+            Some(path) => format!("5:filesld6:lengthi1e4:pathl{}:{path}eee", path.len()),
+            None => "6:lengthi1e".to_string(),
+        };
+        let hash = char::from(b'a' + seed).to_string().repeat(20);
+        let text = format!("d4:infod{content}4:name{}:{name}12:piece lengthi16384e6:pieces20:{hash}ee", name.len());
+        (format!("{seed}.torrent").into(), Metainfo::parse(text.as_bytes()).unwrap())
+    }
+
+    fn conflict(torrents: &[(OsString, Metainfo)]) -> String {
+        check_distinct(torrents).err().map_or(String::new(), |failure| failure.text)
+    }
+
+    #[test]
+    fn failures_say_what_was_wrong_with_which_source() {
+        assert_eq!(failure("/no/such.torrent"), (66, "/no/such.torrent: No such file or directory".into()));
+        assert_eq!(failure("/"), (66, "/: a folder, expected a .torrent file".into()));
+        assert_eq!(failure("/dev/null"), (65, "/dev/null: empty, expected a .torrent file".into()));
+        assert_eq!(failure("/dev/zero"), (65, "/dev/zero: over 32.0 MiB, expected a .torrent file".into()));
+        assert_eq!(failure("magnet:?xt=urn:btih:0").0, 64);
+        assert_eq!(failure("ftp://host/a.torrent").0, 64);
+        assert_eq!(failure("a\x1b[2Jb"), (66, "a\\x1b[2Jb: No such file or directory".into()));
+    }
+
+    #[test]
+    fn torrents_that_clash_are_refused() {
+        assert_eq!(conflict(&[torrent("a", None, 0), torrent("b", None, 1), torrent("c", Some("a"), 2)]), "");
+        assert_eq!(conflict(&[torrent("c", Some("a"), 0), torrent("c", Some("b"), 1)]), "");
+        assert!(conflict(&[torrent("a", None, 0), torrent("a", None, 0)]).contains("are the same torrent"));
+        let both = "0.torrent and 1.torrent would both write c";
+        assert!(conflict(&[torrent("c", Some("a"), 0), torrent("c", Some("a"), 1)]).starts_with(both));
+        assert!(conflict(&[torrent("c", None, 0), torrent("c", Some("a"), 1)]).contains("would both write c:"));
+        assert!(conflict(&[torrent("c", Some("a"), 0), torrent("c", None, 1)]).contains("would both write c:"));
+    }
+}

@@ -1,0 +1,118 @@
+//! What the person at the terminal asks for during a run, and what comes of it.
+//!
+//! Floor 4. The threads for signals and keys say what is wished; here it is handed to the engine and to the view.
+
+use super::keys::{self, Key, Limit};
+use super::session::Session;
+use super::signals;
+use super::terminal;
+use crate::cli::exit::Failure;
+use crate::cli::show::view::View;
+use crate::engine::{Engine, Watch};
+use crossbeam_channel::Receiver;
+
+/// Something is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// The end of the run.
+    Interrupt,
+    /// What was drawn may be gone.
+    Redraw,
+    /// The folder and the blocklist are to be looked at.
+    Look,
+    /// A key was pressed.
+    Key(Key),
+}
+
+/// The person, and what was asked for so far.
+pub struct Person {
+    /// What is asked for, as it comes.
+    pub wishes: Receiver<Wish>,
+    paused: bool,
+    watch: Watch,
+}
+
+impl Person {
+    /// Begins to listen: to signals (`looks`: one has us look at a folder), and where the screen is live to keys.
+    pub fn listen(live: bool, looks: bool) -> Result<Person, Failure> {
+        let (sender, wishes) = crossbeam_channel::unbounded();
+        signals::watch(&sender, live, looks)?;
+        if live {
+            terminal::release_on_panic();
+            terminal::take();
+            keys::watch(&sender);
+        }
+        Ok(Person { wishes, paused: false, watch: Watch::default() })
+    }
+
+    /// Does what a key asks for; the answer comes with the next numbers.
+    pub fn pressed(&mut self, key: Key, engine: &Engine, view: &mut View, session: &mut Session) {
+        match key {
+            // The thread for keys has seen to it.
+            Key::Quit => {}
+            Key::Pause if view.selected().is_some() => {
+                view.selected().into_iter().for_each(|torrent| engine.pause_or_resume(torrent));
+            }
+            Key::Pause | Key::PauseAll => {
+                self.paused = !self.paused;
+                engine.pause(self.paused);
+            }
+            Key::Limit(Limit { uploads: false, faster }) => {
+                session.limit = step(session.limit, session.down_rate(), faster);
+                engine.limit_download(session.limit);
+                view.redraw(session, false);
+            }
+            Key::Limit(Limit { uploads: true, faster }) => {
+                session.upload_limit = step(session.upload_limit, session.up_rate(), faster);
+                engine.limit_upload(session.upload_limit);
+                view.redraw(session, false);
+            }
+            Key::Peers => view.pressed(key, session.entries.len()),
+            Key::Help | Key::Move(_) | Key::Sort => {
+                view.pressed(key, session.entries.len());
+                view.redraw(session, false);
+            }
+        }
+    }
+
+    /// Tells the engine what is looked at now, if that has changed.
+    pub fn look(&mut self, engine: &Engine, view: &View) {
+        let watch = view.watch();
+        if watch != self.watch {
+            self.watch = watch;
+            engine.watch(watch);
+        }
+    }
+}
+
+/// The next limit of a rate, in bytes a second: 1, 2, 5, 10, 20, 50 ... KiB/s. Above the last there is none,
+/// and the first below none is the one below the present `rate`.
+fn step(limit: Option<u64>, rate: u64, faster: bool) -> Option<u64> {
+    let mut steps = (0..6).flat_map(|power| [1, 2, 5].map(|digit| (digit * 10u64.pow(power)) << 10));
+    match (limit, faster) {
+        (None, true) => None,
+        (Some(limit), true) => steps.find(|&step| step > limit),
+        (limit, false) => {
+            let from = limit.unwrap_or(if rate > 0 { rate } else { u64::MAX });
+            steps.clone().take_while(|&step| step < from).last().or_else(|| steps.next())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_go_by_steps() {
+        let kib = |limit: Option<u64>| limit.map(|limit| limit >> 10);
+        assert_eq!(kib(step(None, 700 << 10, false)), Some(500));
+        assert_eq!(kib(step(None, 0, false)), Some(500_000));
+        assert_eq!(kib(step(Some(500 << 10), 9, false)), Some(200));
+        assert_eq!(kib(step(Some(500 << 10), 9, true)), Some(1000));
+        assert_eq!(kib(step(Some(300 << 10), 9, true)), Some(500));
+        assert_eq!(kib(step(Some(1 << 10), 9, false)), Some(1));
+        assert_eq!(step(Some(500_000 << 10), 9, true), None);
+        assert_eq!(step(None, 9, true), None);
+    }
+}

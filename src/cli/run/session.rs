@@ -1,0 +1,336 @@
+//! What is known about the torrents of this run: the engine's notices, put together.
+//!
+//! Floor 4. Whoever shows something (the screen, plain lines, JSON) reads it here, and hears of changes as [`Event`]s.
+
+use crate::base::units::sum;
+use crate::base::url;
+use crate::cli::exit::Exit;
+use crate::cli::show::words;
+use crate::engine::{Job, Notice, Phase, Problem, ProblemKind, Report};
+use crate::swarm::figures::Status;
+use crate::swarm::torrent::Standing;
+use crate::swarm::torrent::waiting::DiskTrouble;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// One torrent of this run.
+pub struct Entry {
+    /// The last report.
+    pub report: Report,
+    /// The last numbers, which outlast a failure.
+    pub status: Option<Arc<Status>>,
+    /// When it joined its swarm, and what was there then, in bytes.
+    pub joined: Option<(Instant, u64)>,
+    /// Bytes that were read and hashed to know what was there.
+    pub hashed: u64,
+    /// When nothing was missing any more.
+    pub whole: Option<Instant>,
+    /// Why it ended by itself.
+    pub problem: Option<Problem>,
+    /// It was taken away.
+    pub removed: bool,
+}
+
+/// Something changed that is worth showing. Torrents are numbered.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The engine runs; nothing is known yet.
+    Started,
+    /// New numbers.
+    Ticked,
+    /// The content that was there is checked.
+    Checked(usize),
+    /// Nothing that is wanted is missing any more.
+    Complete(usize),
+    /// A torrent waits for its disk.
+    Waiting {
+        /// Which.
+        torrent: usize,
+        /// Why.
+        trouble: DiskTrouble,
+    },
+    /// It goes on.
+    Resumed(usize),
+    /// A torrent came later than the others.
+    Added(usize),
+    /// A torrent was taken away.
+    Removed(usize),
+    /// A torrent ended by itself.
+    Failed(usize),
+    /// A tracker fails (and why) or answers again.
+    Tracker {
+        /// Whose.
+        torrent: usize,
+        /// Its host: the rest of its URL may be secret.
+        host: String,
+        /// `None`: it answers.
+        problem: Option<String>,
+        /// The problem is in its own words.
+        refuses: bool,
+    },
+    /// Something went wrong that stops no torrent.
+    Warning(String),
+    /// Something that was to be read can't be used.
+    Problem(String),
+    /// Goodbyes are said.
+    Stopping {
+        /// By a signal; else because all that was to be done is done.
+        interrupted: bool,
+    },
+    /// Nothing comes any more.
+    Ended,
+}
+
+/// The torrents of this run.
+pub struct Session {
+    /// When it began.
+    pub began: Instant,
+    /// The port that is listened on.
+    pub port: u16,
+    /// The limit of what all torrents download, in bytes a second.
+    pub limit: Option<u64>,
+    /// The limit of what all torrents upload.
+    pub upload_limit: Option<u64>,
+    /// In the order of the command line.
+    pub entries: Vec<Entry>,
+    /// When the last torrent became whole or failed.
+    pub settled: Option<Instant>,
+    first_failure: Option<Exit>,
+}
+
+impl Entry {
+    /// Bytes that are there and proven.
+    pub fn had(&self) -> u64 {
+        match (&self.status, self.joined) {
+            _ if self.whole.is_some() => self.report.length,
+            (Some(status), _) => self.report.length.saturating_sub(status.left),
+            (None, Some((_, had))) => had,
+            (None, None) => 0,
+        }
+    }
+
+    /// The numbers of a torrent that is in its swarm.
+    pub fn running(&self) -> Option<&Status> {
+        match &self.report.phase {
+            Phase::Running(status) if self.problem.is_none() => Some(status),
+            _ => None,
+        }
+    }
+
+    /// The bytes there are to look at, or to have.
+    pub fn length(&self) -> u64 {
+        self.checking().map_or(self.report.length, |_| self.report.size)
+    }
+
+    /// Bytes looked at, while what is there is being checked.
+    pub fn checking(&self) -> Option<u64> {
+        match self.report.phase {
+            Phase::Checking(bytes) if self.joined.is_none() && self.problem.is_none() => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// How long it took from joining the swarm until it was whole, and the bytes that were missing.
+    pub fn fetched(&self) -> Option<(Duration, u64)> {
+        let (joined, had) = self.joined?;
+        Some((self.whole?.saturating_duration_since(joined), self.report.length.saturating_sub(had)))
+    }
+
+    fn is_settled(&self) -> bool {
+        self.whole.is_some() || self.problem.is_some() || self.removed
+    }
+}
+
+impl Session {
+    /// The torrents of `jobs` before anything is known about them.
+    pub fn new(jobs: &[Job], port: u16) -> Session {
+        let entries = jobs.iter().map(entry).collect();
+        Session {
+            began: Instant::now(),
+            port,
+            entries,
+            settled: None,
+            limit: None,
+            upload_limit: None,
+            first_failure: None,
+        }
+    }
+
+    /// One more torrent came; its number.
+    pub fn add(&mut self, job: &Job) -> usize {
+        self.entries.push(entry(job));
+        self.settled = None;
+        self.entries.len() - 1
+    }
+
+    /// Takes a notice in; what is to be shown of it comes back.
+    pub fn take_in(&mut self, notice: Notice, now: Instant) -> Vec<Event> {
+        let mut events = Vec::new();
+        match notice {
+            Notice::Status(reports) => {
+                self.renew(reports, now, &mut events);
+                events.push(Event::Ticked);
+            }
+            Notice::Joined { torrent, had_bytes, hashed_bytes, whole } => {
+                if let Some(entry) = self.entries.get_mut(torrent) {
+                    entry.hashed = hashed_bytes;
+                    entry.joined = Some((now, had_bytes));
+                    events.push(Event::Checked(torrent));
+                }
+                if whole {
+                    self.complete(torrent, now, &mut events);
+                }
+            }
+            Notice::Complete { torrent } => self.complete(torrent, now, &mut events),
+            Notice::Waiting { torrent, trouble } if torrent < self.entries.len() => {
+                events.push(Event::Waiting { torrent, trouble });
+            }
+            Notice::Resumed { torrent } if torrent < self.entries.len() => events.push(Event::Resumed(torrent)),
+            Notice::Waiting { .. } | Notice::Resumed { .. } => {}
+            Notice::Removed { torrent } => {
+                if let Some(entry) = self.entries.get_mut(torrent) {
+                    entry.removed = true;
+                    events.push(Event::Removed(torrent));
+                }
+            }
+            Notice::Stood { torrent, status } => {
+                if let Some(entry) = self.entries.get_mut(torrent) {
+                    entry.status = Some(Arc::clone(&status));
+                    entry.report.phase = Phase::Running(status);
+                }
+            }
+            Notice::Failed { torrent, problem } => self.fail(torrent, problem, &mut events),
+            Notice::Tracker { torrent, url, problem, refuses } => {
+                if torrent < self.entries.len() {
+                    let problem = problem.map(|problem| without_url(&problem, &url));
+                    events.push(Event::Tracker { torrent, host: host(&url), problem, refuses });
+                }
+            }
+            Notice::Warning { text } => events.push(Event::Warning(text)),
+            Notice::Stopped(reports) => {
+                self.renew(reports, now, &mut events);
+                events.push(Event::Ended);
+            }
+        }
+        if self.settled.is_none() && self.entries.iter().all(Entry::is_settled) {
+            self.settled = Some(now);
+        }
+        events
+    }
+
+    /// Torrents of which nothing is missing.
+    pub fn whole(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.whole.is_some() && entry.problem.is_none() && !entry.removed).count()
+    }
+
+    /// Torrents that ended by themselves, and are still there.
+    pub fn failed(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.problem.is_some() && !entry.removed).count()
+    }
+
+    /// What all torrents download, in bytes a second.
+    pub fn down_rate(&self) -> u64 {
+        sum(self.entries.iter().filter_map(|entry| Some(entry.running()?.down_rate)))
+    }
+
+    /// What all torrents upload, in bytes a second.
+    pub fn up_rate(&self) -> u64 {
+        sum(self.entries.iter().filter_map(|entry| Some(entry.running()?.up_rate)))
+    }
+
+    /// Whether some tracker is to be told goodbye.
+    pub fn has_trackers(&self) -> bool {
+        let answers = |status: &Status| status.trackers.iter().any(|tracker| tracker.knows_us);
+        self.entries.iter().filter_map(|entry| entry.status.as_deref()).any(answers)
+    }
+
+    /// The exit code, were this the end.
+    pub fn exit(&self) -> Exit {
+        match self.first_failure {
+            Some(exit) => exit,
+            None if !self.entries.iter().all(Entry::is_settled) => Exit::Interrupted,
+            None => Exit::Whole,
+        }
+    }
+
+    fn renew(&mut self, reports: Vec<Report>, now: Instant, events: &mut Vec<Event>) {
+        for (torrent, report) in reports.into_iter().enumerate().take(self.entries.len()) {
+            let entry = &mut self.entries[torrent];
+            if entry.removed {
+                continue;
+            }
+            entry.report = report;
+            let Phase::Running(status) = &entry.report.phase else { continue };
+            let is_whole = status.standing == Standing::Seeding;
+            if status.left > 0 {
+                // What was had may be lost: somebody removed a file.
+                entry.whole = None;
+            }
+            entry.status = Some(Arc::clone(status));
+            // The notice may have been overtaken.
+            if is_whole {
+                self.complete(torrent, now, events);
+            }
+        }
+    }
+
+    fn complete(&mut self, torrent: usize, now: Instant, events: &mut Vec<Event>) {
+        if let Some(entry) = self.entries.get_mut(torrent).filter(|entry| entry.whole.is_none()) {
+            entry.whole = Some(now);
+            events.push(Event::Complete(torrent));
+        }
+    }
+
+    fn fail(&mut self, torrent: usize, mut problem: Problem, events: &mut Vec<Event>) {
+        if let Some(entry) = self.entries.get_mut(torrent) {
+            if let (ProblemKind::GaveUp, Some(status)) = (problem.kind, entry.running()) {
+                problem.text += ": ";
+                problem.text += &words::why_waiting(status);
+            }
+            self.first_failure.get_or_insert(exit_of(&problem));
+            entry.problem = Some(problem);
+            events.push(Event::Failed(torrent));
+        }
+    }
+}
+
+/// A torrent of which nothing is known yet.
+fn entry(job: &Job) -> Entry {
+    Entry {
+        report: Report {
+            name: job.metainfo.name.clone(),
+            info_hash: job.metainfo.info_hash,
+            length: job.length(),
+            size: job.metainfo.length,
+            phase: Phase::Checking(0),
+        },
+        status: None,
+        joined: None,
+        hashed: 0,
+        whole: None,
+        problem: None,
+        removed: false,
+    }
+}
+
+/// The exit code of a torrent that ended by itself.
+pub fn exit_of(problem: &Problem) -> Exit {
+    match problem.kind {
+        ProblemKind::CantCreate => Exit::CantCreate,
+        ProblemKind::Io => Exit::Io,
+        ProblemKind::GaveUp => Exit::Interrupted,
+    }
+}
+
+/// What a tracker is called: its host alone, for passkeys may stand anywhere behind it.
+pub fn host(announce: &str) -> String {
+    url::host(announce).unwrap_or("a tracker without a host").to_string()
+}
+
+/// A tracker's failure in words that do not repeat its secret URL.
+pub fn without_url(problem: &str, announce: &str) -> String {
+    url::hide_secrets(problem, announce)
+}
+
+#[cfg(test)]
+pub mod tests;

@@ -1,0 +1,310 @@
+//! The live screen as rows of text: what is shown of the torrents on so many columns and rows.
+//!
+//! Floor 4. Pure: no terminal is touched here. Where there is room each torrent has a block of a few rows; else a row
+//! each; and when these are too many, only those of which there is most to see.
+
+use super::pieces::{bar, map};
+use super::words;
+use crate::base::path::for_terminal;
+use crate::base::units::{count, duration, of, per_mille, percent, rate, size, sum, time_left};
+use crate::base::width::{columns, pad, shorten_end, shorten_middle, wrap};
+use crate::cli::run::session::{Entry, Session};
+use crate::swarm::figures::Status;
+use std::time::Duration;
+
+/// What the terminal is like.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Columns that may be written to.
+    pub columns: usize,
+    /// Rows that may be written to.
+    pub rows: usize,
+    /// It shows more than ASCII.
+    pub utf8: bool,
+}
+
+/// One row of the screen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Row {
+    /// At most as wide as the look says, and safe for a terminal.
+    pub text: String,
+    /// So many bytes at its beginning are to stand out.
+    pub strong: usize,
+    /// All of it is to: it is selected.
+    pub selected: bool,
+}
+
+/// The widest bar: beyond it a longer one says no more.
+const MOST_BAR: usize = 60;
+/// From so many columns on the bar and the numbers beside it go into one row.
+const WIDE: usize = 68;
+/// The widest of `800 KiB of 1.20 GiB` and its like.
+const SIZES: usize = 19;
+/// The widest of `59 min 59 s left` and its like.
+const LEFT: usize = 16;
+/// The widest of `100.0 %`.
+const PERCENT: usize = 7;
+/// The widest of `5.21 MiB/s` and `downloading`.
+const NOTE: usize = 11;
+/// So many trackers of a torrent that is alone have a row each.
+const TRACKER_ROWS: usize = 3;
+/// What stands before the map of the pieces.
+const PIECES: &str = "pieces ";
+/// The widest of `  16.0 MiB under way`.
+const UNDER_WAY: usize = 20;
+/// Rows for the reason of a failure or of a wait.
+const REASON_ROWS: usize = 3;
+
+/// The rows for a session as it stands. `ended`: for the last time.
+pub fn draw(session: &Session, look: Look, ended: bool) -> Vec<Row> {
+    let entries = &session.entries;
+    let alone = entries.len() == 1;
+    // The total has a row, and so have those that are left out, if any are.
+    let room = look.rows.saturating_sub(usize::from(!alone));
+    let mut rows = if entries.len() <= room {
+        blocks_or_lines(entries, look, room, ended)
+    } else {
+        most_interesting(entries, look, room.saturating_sub(1), ended)
+    };
+    if !alone {
+        rows.push(total(session, look, ended));
+    }
+    rows.truncate(look.rows);
+    rows
+}
+
+/// A row for each torrent, and a block for as many as there is room: first for those that are not whole.
+fn blocks_or_lines(entries: &[Entry], look: Look, room: usize, ended: bool) -> Vec<Row> {
+    let mut shown: Vec<Vec<Row>> = entries.iter().map(|entry| vec![line(entry, look, ended)]).collect();
+    let mut spare = room - shown.len();
+    let (open, whole): (Vec<usize>, Vec<usize>) = (0..entries.len()).partition(|&at| entries[at].whole.is_none());
+    for torrent in open.into_iter().chain(whole) {
+        let block = block(&entries[torrent], look, entries.len() == 1, ended);
+        if block.len() <= spare + 1 {
+            spare -= block.len() - 1;
+            shown[torrent] = block;
+        }
+    }
+    shown.concat()
+}
+
+/// A row each for `room` torrents, and one that tells of the others.
+fn most_interesting(entries: &[Entry], look: Look, room: usize, ended: bool) -> Vec<Row> {
+    let mut chosen: Vec<usize> = (0..entries.len()).collect();
+    chosen.sort_by_key(|&torrent| std::cmp::Reverse(interest(&entries[torrent])));
+    let left_out = chosen.split_off(room.min(chosen.len()));
+    chosen.sort_unstable();
+    let mut rows: Vec<Row> = chosen.iter().map(|&torrent| line(&entries[torrent], look, ended)).collect();
+    rows.push(plain(more(left_out.iter().map(|&torrent| &entries[torrent]), ended), look));
+    rows
+}
+
+/// Text made safe for this terminal.
+pub fn shown(text: &str, look: Look) -> String {
+    let safe = for_terminal(text);
+    if look.utf8 { safe } else { safe.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect() }
+}
+
+fn block(entry: &Entry, look: Look, alone: bool, ended: bool) -> Vec<Row> {
+    let mut rows = head(entry, look, ended);
+    let details = details(entry, look, alone, ended).into_iter();
+    rows.extend(details.map(|text| plain(format!("  {text}"), look)));
+    rows
+}
+
+/// What a torrent is called, and how far it is.
+pub fn head(entry: &Entry, look: Look, ended: bool) -> Vec<Row> {
+    let progress = progress(entry, look, ended).into_iter().map(|text| plain(format!("  {text}"), look));
+    std::iter::once(title(entry, look, ended)).chain(progress).collect()
+}
+
+/// `name                downloading`.
+fn title(entry: &Entry, look: Look, ended: bool) -> Row {
+    let state = state(entry, ended);
+    let room = look.columns.saturating_sub(state.len() + 2);
+    let name = shorten_middle(&shown(&entry.report.name, look), room, ellipsis(look));
+    let mut row = plain(format!("{}  {state}", pad(&name, room)), look);
+    row.strong = if row.text.starts_with(&name) { name.len() } else { 0 };
+    row
+}
+
+/// What the torrent is doing, or how it ended.
+fn state(entry: &Entry, ended: bool) -> &'static str {
+    match words::state(entry) {
+        state if !ended || state == "failed" => state,
+        _ if entry.whole.is_some() => "complete",
+        _ => "stopped",
+    }
+}
+
+/// The time until a torrent is whole.
+fn left(entry: &Entry, ended: bool) -> Option<Duration> {
+    words::time_left(entry).filter(|_| !ended)
+}
+
+/// What is proven, or looked at, and what came besides, in thousandths.
+fn shares(entry: &Entry) -> (u64, u64) {
+    let (length, done) = (entry.length(), entry.checking().unwrap_or_else(|| entry.had()));
+    (per_mille(done, length), per_mille(entry.running().map_or(0, |status| status.under_way), length))
+}
+
+/// The bar and the numbers beside or below it.
+fn progress(entry: &Entry, look: Look, ended: bool) -> Vec<String> {
+    let length = entry.length();
+    let done = entry.checking().unwrap_or_else(|| entry.had());
+    let percent = percent(done, length);
+    let (full, half) = shares(entry);
+    let sizes = if done == length { size(length) } else { of(done, length) };
+    let left = left(entry, ended).map_or(String::new(), |left| format!("{} left", duration(left)));
+    let inner = look.columns.saturating_sub(2);
+    if look.columns >= WIDE {
+        let width = inner.saturating_sub(PERCENT + SIZES + LEFT + 6).min(MOST_BAR);
+        let bar = bar(full, half, width, look.utf8);
+        return vec![format!("{bar}  {percent:>PERCENT$}  {sizes:<SIZES$}  {left}")];
+    }
+    let bar = bar(full, half, inner.saturating_sub(PERCENT + 2), look.utf8);
+    vec![format!("{bar}  {percent:>PERCENT$}"), format!("{sizes}  {left}")]
+}
+
+/// Why nothing comes, in a few rows, to be indented.
+pub fn reason(text: &str, look: Look) -> Vec<String> {
+    wrap(&shown(text, look), look.columns.saturating_sub(2), REASON_ROWS, ellipsis(look))
+}
+
+/// Rates, peers, pieces and trackers; or why nothing comes. At the end that is past, and failures are told below.
+fn details(entry: &Entry, look: Look, alone: bool, ended: bool) -> Vec<String> {
+    let inner = look.columns.saturating_sub(2);
+    if let Some(problem) = entry.problem.as_ref().filter(|_| !ended) {
+        return reason(&problem.text, look);
+    }
+    let Some(status) = entry.running().filter(|_| !ended) else { return Vec::new() };
+    let up = format!("{} up", rate(status.up_rate));
+    let why = words::why(entry).map_or(String::new(), |why| shown(&why, look));
+    let mut rows = match words::state(entry) {
+        "seeding" => flow(vec![up, format!("{} sent", size(status.uploaded)), words::peers(status)], inner),
+        _ if why.is_empty() => flow(vec![format!("{} down", rate(status.down_rate)), up, words::peers(status)], inner),
+        _ => reason(&why, look),
+    };
+    if alone && status.map.len() > 1 {
+        rows.push(pieces(status, look));
+    }
+    let trackers = match status.trackers.as_slice() {
+        [] => Vec::new(),
+        few if few.len() == 1 || alone && few.len() <= TRACKER_ROWS => few.iter().map(words::tracker).collect(),
+        many => vec![words::trackers_together(many)],
+    };
+    // What is the reason need not be told twice.
+    rows.extend(trackers.iter().map(|text| shown(text, look)).filter(|text| !why.contains(text.as_str())));
+    rows
+}
+
+/// The map of the pieces, and what came of those that are not proven yet.
+fn pieces(status: &Status, look: Look) -> String {
+    let map = map(&status.map, look.utf8);
+    match status.under_way {
+        0 => format!("{PIECES}{map}"),
+        _ if look.columns < WIDE => format!("{PIECES}{map}"),
+        bytes => format!("{PIECES}{map}  {} under way", size(bytes)),
+    }
+}
+
+/// The columns that the map of the pieces gets.
+pub fn map_columns(look: Look) -> usize {
+    let beside = if look.columns >= WIDE { UNDER_WAY } else { 0 };
+    look.columns.saturating_sub(2 + PIECES.len() + beside)
+}
+
+/// Items side by side, in columns that stay where they are while numbers change, on as many rows as they need.
+fn flow(items: Vec<String>, width: usize) -> Vec<String> {
+    let mut rows: Vec<String> = Vec::new();
+    for item in items {
+        match rows.last_mut() {
+            Some(row) if columns(row) + columns(&item) <= width => row.push_str(&pad(&item, SIZES)),
+            _ => rows.push(pad(&item, SIZES)),
+        }
+    }
+    rows
+}
+
+/// A torrent in one row.
+fn line(entry: &Entry, look: Look, ended: bool) -> Row {
+    let (done, length) = (entry.checking().unwrap_or_else(|| entry.had()), entry.length());
+    let note = match (state(entry, ended), entry.running()) {
+        ("downloading", Some(status)) => rate(status.down_rate),
+        (state, _) => state.into(),
+    };
+    let mut right = format!("  {:>PERCENT$}  {note:<NOTE$}", percent(done, length));
+    if let Some(problem) = entry.problem.as_ref().filter(|_| !ended) {
+        let room = look.columns / 2;
+        right = format!("  failed: {}", shorten_end(&shown(&problem.text, look), room, ellipsis(look)));
+    }
+    if look.columns >= WIDE && (ended || entry.problem.is_none()) {
+        let (full, half) = shares(entry);
+        let bar = bar(full, half, look.columns / 6, look.utf8);
+        right = format!("  {bar}{right}  {:<NOTE$}", left(entry, ended).map_or(String::new(), duration));
+    }
+    let room = look.columns.saturating_sub(columns(&right));
+    let name = shorten_middle(&shown(&entry.report.name, look), room, ellipsis(look));
+    Row { strong: name.len(), ..plain(pad(&name, room) + &right, look) }
+}
+
+/// `… and 12 more: 10 seeding, 2 waiting`.
+fn more<'a>(entries: impl Iterator<Item = &'a Entry>, ended: bool) -> String {
+    let states: Vec<&str> = entries.map(|entry| state(entry, ended)).collect();
+    let number = |state: &str| states.iter().filter(|&&other| other == state).count();
+    let kinds = ["downloading", "paused", "waiting", "checking", "stopped", "failed", "seeding", "complete"];
+    let kinds = kinds.iter().filter(|state| number(state) > 0).map(|state| format!("{} {state}", number(state)));
+    format!("... and {} more: {}", states.len(), kinds.collect::<Vec<_>>().join(", "))
+}
+
+/// All torrents in one row: as much of it as has room.
+pub fn total(session: &Session, look: Look, ended: bool) -> Row {
+    let entries = || session.entries.iter().filter(|entry| !entry.removed);
+    let running = || entries().filter_map(Entry::running);
+    let (down, up) = (session.down_rate(), session.up_rate());
+    // What came of those that are whole, or wait, says nothing of the rest.
+    let coming = entries().filter(|entry| words::state(entry) == "downloading").filter_map(Entry::running);
+    let left = time_left(sum(running().map(|status| status.left)), sum(coming.map(|status| status.down_rate)));
+    // What is being checked is not known to be missing yet.
+    let checking = entries().any(|entry| entry.checking().is_some());
+    let left =
+        left.filter(|_| session.settled.is_none() && !checking).map_or(String::new(), |left| duration(left) + " left");
+    let failed = match session.failed() {
+        0 => String::new(),
+        failed => format!(", {failed} failed"),
+    };
+    let torrents = format!("{}, {} whole{failed}", count(entries().count(), "torrent"), session.whole());
+    let rates = [format!("{} down", rate(down)), format!("{} up", rate(up)), left];
+    let mut text = torrents;
+    for part in rates.into_iter().filter(|_| !ended) {
+        if columns(&text) + 2 + columns(&part) <= look.columns {
+            text += &format!("  {part}");
+        }
+    }
+    plain(text, look)
+}
+
+/// How much there is to see of a torrent: the highest is shown first.
+fn interest(entry: &Entry) -> (u8, u64) {
+    let rates = entry.running().map_or(0, |status| status.down_rate.max(status.up_rate));
+    match words::state(entry) {
+        "downloading" => (4, rates),
+        "checking" => (3, 0),
+        "failed" => (2, 0),
+        "waiting" | "paused" => (1, 0),
+        _ => (if rates > 0 { 2 } else { 0 }, rates),
+    }
+}
+
+/// A row in which nothing stands out.
+pub fn plain(text: String, look: Look) -> Row {
+    Row { text: shorten_end(text.trim_end(), look.columns, ellipsis(look)), ..Row::default() }
+}
+
+/// What stands for what was cut off.
+pub fn ellipsis(look: Look) -> &'static str {
+    if look.utf8 { "…" } else { ".." }
+}
+
+#[cfg(test)]
+mod tests;

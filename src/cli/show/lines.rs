@@ -1,0 +1,140 @@
+//! Plain lines for logs, pipes and `--verbose`: one at each change, and one now and then while something comes.
+//!
+//! Floor 4. A seeder to which nothing happens says nothing.
+
+use super::words;
+use crate::base::units::{count, duration, of, percent, rate, sum, time_left};
+use crate::cli::run::session::{Entry, Event, Session};
+use crate::cli::say;
+use crate::swarm::torrent::waiting::DiskTrouble;
+use std::time::Instant;
+
+/// So many torrents that are not whole have a line each; more of them are told in one.
+const MOST_LINES: usize = 4;
+
+/// Writes the lines about what happened.
+pub fn show(event: &Event, session: &Session) {
+    lines(event, session, Instant::now()).iter().for_each(|line| say::line(line));
+}
+
+/// What went wrong with a torrent: told even by those who are quiet.
+pub fn problem(torrent: usize, session: &Session) {
+    let Some(entry) = session.entries.get(torrent) else { return };
+    if let Some(problem) = &entry.problem {
+        say::problem(&format!("{}: {}", entry.report.name, problem.text));
+    }
+}
+
+/// A torrent waits for its disk: a person must do something, so even those who are quiet are told.
+pub fn waiting(torrent: usize, trouble: &DiskTrouble, session: &Session) {
+    let Some(entry) = session.entries.get(torrent) else { return };
+    say::problem(&format!("{}: {}", entry.report.name, words::waiting_for_disk(trouble)));
+}
+
+fn lines(event: &Event, session: &Session, now: Instant) -> Vec<String> {
+    let name = |torrent: usize| session.entries[torrent].report.name.as_str();
+    match event {
+        Event::Started => vec![format!("listening on port {}", session.port)],
+        Event::Ticked => progress(session),
+        Event::Added(torrent) => vec![format!("{}: added", name(*torrent))],
+        Event::Removed(torrent) => vec![format!("{}: removed", name(*torrent))],
+        Event::Checked(torrent) => {
+            let entry = &session.entries[*torrent];
+            let had = entry.joined.map_or(0, |(_, had)| had);
+            let how = if had > 0 && entry.hashed == 0 { "as it was left" } else { "checked" };
+            vec![format!("{}: {how}, {} there", name(*torrent), of(had, entry.report.length))]
+        }
+        Event::Complete(torrent) => {
+            vec![format!("{}: complete, {}", name(*torrent), words::fetched(&session.entries[*torrent]))]
+        }
+        Event::Waiting { torrent, trouble } => {
+            vec![format!("{}: {}", name(*torrent), words::waiting_for_disk(trouble))]
+        }
+        Event::Resumed(torrent) => vec![format!("{}: the disk works, it goes on", name(*torrent))],
+        // Errors, and written as such.
+        Event::Failed(_) | Event::Warning(_) | Event::Problem(_) => Vec::new(),
+        Event::Tracker { torrent, host, problem: Some(problem), refuses } => {
+            vec![format!("{}: {}", name(*torrent), words::tracker_fails(host, problem, *refuses))]
+        }
+        Event::Tracker { torrent, host, problem: None, .. } => vec![format!("{}: {host} answers", name(*torrent))],
+        Event::Stopping { interrupted: true } if session.has_trackers() => {
+            vec!["interrupted: telling the trackers goodbye".into()]
+        }
+        Event::Stopping { interrupted: true } => vec!["interrupted".into()],
+        Event::Stopping { interrupted: false } => Vec::new(),
+        Event::Ended => vec![words::closing(session, now)],
+    }
+}
+
+/// How far those have come that are on their way.
+fn progress(session: &Session) -> Vec<String> {
+    let under_way =
+        || session.entries.iter().filter(|entry| entry.whole.is_none() && entry.problem.is_none() && !entry.removed);
+    let number = under_way().count();
+    if number > MOST_LINES {
+        let length = sum(under_way().map(|entry| entry.report.length));
+        let had = sum(under_way().map(Entry::had));
+        let down = sum(under_way().filter_map(|entry| Some(entry.running()?.down_rate)));
+        let torrents = count(number, "torrent");
+        let part = format!("{}, {}", percent(had, length), of(had, length));
+        let left = left(length.saturating_sub(had), down);
+        return vec![format!("{torrents} under way: {part}, {} down{left}", rate(down))];
+    }
+    under_way().filter_map(one).collect()
+}
+
+/// How far one torrent has come; nothing before its check has begun.
+fn one(entry: &Entry) -> Option<String> {
+    let (name, length) = (&entry.report.name, entry.length());
+    if let Some(checked) = entry.checking() {
+        return (checked > 0).then(|| format!("{name}: checking, {}", percent(checked, length)));
+    }
+    let part = format!("{name}: {}, {}", percent(entry.had(), length), of(entry.had(), length));
+    Some(match entry.running() {
+        Some(status) => match words::why(entry) {
+            Some(why) if words::waits_for_disk(status) => format!("{part}, {why}"),
+            Some(why) => format!("{part}, waiting: {why}"),
+            None => {
+                let rates = format!("{} down, {} up", rate(status.down_rate), rate(status.up_rate));
+                format!("{part}, {rates}{}, {}", left(status.left, status.down_rate), words::peers(status))
+            }
+        },
+        None => part,
+    })
+}
+
+fn left(bytes: u64, rate: u64) -> String {
+    time_left(bytes, rate).map_or(String::new(), |left| format!(", {} left", duration(left)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::run::session::tests::{session, status};
+    use crate::engine::Phase;
+
+    #[test]
+    fn a_download_is_told_in_a_line() {
+        let run = session(vec![("a", 659 << 20, Phase::Running(status(247 << 20).into()))]);
+        let line = "a: 62.5 %, 412 of 659 MiB, 5.21 MiB/s down, 120 KiB/s up, 48 s left, 12 peers, 8 seeds";
+        assert_eq!(lines(&Event::Ticked, &run, run.began), [line]);
+        assert_eq!(lines(&Event::Checked(0), &run, run.began), ["a: checked, 0 of 659 MiB there"]);
+        let mut run = run;
+        run.entries[0].joined = Some((run.began, 412 << 20));
+        assert_eq!(lines(&Event::Checked(0), &run, run.began), ["a: as it was left, 412 of 659 MiB there"]);
+    }
+
+    #[test]
+    fn a_seeder_is_silent() {
+        let mut run = session(vec![("a", 659 << 20, Phase::Running(status(0).into()))]);
+        run.entries[0].whole = Some(run.began);
+        assert_eq!(lines(&Event::Ticked, &run, run.began), Vec::<String>::new());
+    }
+
+    #[test]
+    fn many_are_told_in_one_line() {
+        let run = session((0..9).map(|_| ("a", 100 << 20, Phase::Running(status(50 << 20).into()))).collect());
+        let told = lines(&Event::Ticked, &run, run.began);
+        assert_eq!(told, ["9 torrents under way: 50.0 %, 450 of 900 MiB, 46.9 MiB/s down, 10 s left"]);
+    }
+}

@@ -1,0 +1,328 @@
+//! The live screen: drawn in place at each change, on standard error.
+//!
+//! Floor 4. After each drawing the cursor is in an empty line below the screen, so that whatever ends the program leaves
+//! a tidy terminal; its modes are [`terminal`]'s. Each drawing is one write and overwrites row by row,
+//! so that nothing flickers.
+
+use super::layout::{Look, Row, draw, head, map_columns, plain, reason, shown};
+use super::roster::Roster;
+use super::view::warning;
+use super::{lines, peers, words};
+use crate::base::width;
+use crate::cli::run::keys::{KEYS, Key, LIST_KEYS};
+use crate::cli::run::session::{Event, Session};
+use crate::cli::run::terminal;
+use crate::cli::say;
+use crate::engine::Watch;
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+/// Rows for the closing words, on the narrowest of terminals.
+const CLOSING_ROWS: usize = 3;
+
+/// The keys are told for so long, until somebody asks for them.
+const INTRODUCTION: Duration = Duration::from_secs(10);
+
+/// The screen, and what it shows just now.
+pub struct Screen {
+    utf8: bool,
+    bold: bool,
+    /// The columns of each row drawn last, to know how many rows they take when the terminal has become narrower.
+    drawn: Vec<usize>,
+    /// The terminal's size then.
+    size: (usize, usize),
+    /// Said below it from when on the run comes to its end.
+    goodbye: &'static str,
+    /// The keys are shown, or are not: by wish.
+    keys: Option<bool>,
+    /// The torrent whose peers are shown.
+    peers_of: Option<usize>,
+    /// All torrents in a list; without it each has as many rows as there is room for.
+    list: Option<Roster>,
+}
+
+impl Screen {
+    /// The screen, if standard error is a terminal that can move its cursor.
+    pub fn new() -> Option<Screen> {
+        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let bold = !is_set("NO_COLOR");
+        (is_there()).then(|| Screen {
+            utf8: is_utf8(),
+            bold,
+            drawn: Vec::new(),
+            size: (0, 0),
+            goodbye: "",
+            keys: None,
+            peers_of: None,
+            list: None,
+        })
+    }
+
+    /// The same, with all torrents in a list.
+    pub fn as_list(self) -> Screen {
+        Screen { list: Some(Roster::default()), ..self }
+    }
+
+    /// The torrent that is selected in the list.
+    pub fn selected(&self) -> Option<usize> {
+        self.list.as_ref().and_then(Roster::selected)
+    }
+
+    /// What of the torrents is looked at.
+    pub fn watch(&self) -> Watch {
+        // A list has no maps.
+        let cells = if self.list.is_some() { 0 } else { map_columns(self.look()) };
+        Watch { cells, peers_of: self.peers_of }
+    }
+
+    /// A key was pressed, in a run of so many torrents.
+    pub fn pressed(&mut self, key: Key, torrents: usize) {
+        match (key, &mut self.list) {
+            (Key::Help, None) => self.keys = Some(self.keys != Some(true)),
+            // A list has them shown from the start.
+            (Key::Help, Some(_)) => self.keys = Some(self.keys == Some(false)),
+            (Key::Sort, Some(list)) => list.sort_otherwise(),
+            (Key::Move(to), Some(list)) => {
+                list.go(to);
+                self.peers_of = self.peers_of.and(list.selected());
+            }
+            (Key::Peers, Some(list)) => self.peers_of = if self.peers_of.is_some() { None } else { list.selected() },
+            (Key::Peers, None) => {
+                self.peers_of = Some(self.peers_of.map_or(0, |torrent| torrent + 1)).filter(|&n| n < torrents)
+            }
+            _ => {}
+        }
+    }
+
+    /// Draws as things stand. `lost`: what was drawn may be gone, so this is drawn below all that is there.
+    pub fn redraw(&mut self, session: &Session, lost: bool) {
+        if lost {
+            self.drawn.clear();
+        }
+        self.show(&Event::Ticked, session);
+    }
+
+    /// The last column is left free, for terminals wrap there; and so is the row of the cursor.
+    fn look(&self) -> Look {
+        let (columns, rows) = terminal::size();
+        Look { columns: columns.saturating_sub(1), rows: rows.saturating_sub(1), utf8: self.utf8 }
+    }
+
+    /// Shows what happened.
+    pub fn show(&mut self, event: &Event, session: &Session) {
+        let ended = *event == Event::Ended;
+        match event {
+            Event::Stopping { interrupted } => self.goodbye = goodbye(*interrupted, session.has_trackers()),
+            Event::Ended => self.goodbye = "",
+            _ => {}
+        }
+        // Of a thousand torrents that come at once each would have all of them sorted: what concerns one has time until
+        // the next second.
+        let of_all = matches!(
+            event,
+            Event::Started
+                | Event::Ticked
+                | Event::Warning(_)
+                | Event::Problem(_)
+                | Event::Stopping { .. }
+                | Event::Ended
+        );
+        if self.list.is_some() && !of_all {
+            return;
+        }
+        // A job in the background keeps quiet, but tells its end.
+        if !ended && terminal::in_background() {
+            return;
+        }
+        // It may have come back from there.
+        terminal::take();
+        let look = self.look();
+        let size = (look.columns + 1, look.rows + 1);
+        let mut out = self.back(size.0);
+        if self.size != size {
+            // A terminal that was resized has broken rows in two, and some remember that.
+            out += "\x1b[J";
+            self.size = size;
+        }
+        let told = match event {
+            Event::Warning(text) => warning(text),
+            Event::Problem(text) => text.clone(),
+            _ => String::new(),
+        };
+        if !told.is_empty() {
+            // Above the screen, where it stays.
+            for text in width::wrap(&shown(&told, look), look.columns, CLOSING_ROWS, "") {
+                out += &self.paint(&Row { text, ..Row::default() });
+            }
+        }
+        let drawing = self.rows(session, look, ended, terminal::has_keys());
+        for row in &drawing {
+            out += &self.paint(row);
+        }
+        out += "\x1b[J";
+        self.drawn = drawing.iter().map(|row| width::columns(&row.text)).collect();
+        // Were the terminal gone, there would be nobody to tell.
+        let _ = io::stderr().lock().write_all(out.as_bytes());
+        if ended {
+            (0..session.entries.len()).for_each(|torrent| lines::problem(torrent, session));
+            let closing = words::closing(session, Instant::now());
+            width::wrap(&closing, look.columns, CLOSING_ROWS, "").iter().for_each(|row| say::line(row));
+        }
+    }
+
+    /// All that is drawn: the torrents or the peers of one, and what is said below. None is wider than the screen.
+    fn rows(&mut self, session: &Session, look: Look, ended: bool, has_keys: bool) -> Vec<Row> {
+        let mut below = Vec::new();
+        let limit =
+            |limit: Option<u64>, way| limit.filter(|_| !ended).map(|limit| format!("{} KiB/s {way}", limit >> 10));
+        let limits: Vec<String> =
+            [limit(session.limit, "down"), limit(session.upload_limit, "up")].into_iter().flatten().collect();
+        if !limits.is_empty() {
+            below.extend(width::wrap(&format!("limited to {}", limits.join(", ")), look.columns, CLOSING_ROWS, ""));
+        }
+        if has_keys && !ended {
+            below.extend(self.keys(session, look));
+        }
+        below.extend(width::wrap(self.goodbye, look.columns, CLOSING_ROWS, ""));
+        let room = Look { rows: look.rows.saturating_sub(below.len()), ..look };
+        let mut rows = match self.peers_of.and_then(|torrent| session.entries.get(torrent)).filter(|_| !ended) {
+            None => match &mut self.list {
+                None => draw(session, room, ended),
+                Some(list) => list.draw(session, room, ended),
+            },
+            Some(entry) => {
+                let mut rows = head(entry, room, false);
+                let peers = entry.running().map_or(&[][..], |status| &status.peer_list);
+                match words::why(entry).filter(|_| peers.is_empty()) {
+                    Some(why) => {
+                        rows.extend(reason(&why, room).into_iter().map(|text| plain(format!("  {text}"), room)))
+                    }
+                    None => rows.extend(peers::draw(peers, room, room.rows.saturating_sub(rows.len()))),
+                }
+                rows.truncate(room.rows);
+                rows
+            }
+        };
+        rows.extend(below.into_iter().map(|text| Row { text, ..Row::default() }));
+        rows.truncate(look.rows);
+        rows
+    }
+
+    /// What the keys are; and with the peers, for those who ask, what their flags mean.
+    fn keys(&self, session: &Session, look: Look) -> Vec<String> {
+        let shown = || self.list.is_some() || session.began.elapsed() < INTRODUCTION;
+        if !self.keys.unwrap_or_else(shown) {
+            return Vec::new();
+        }
+        let [wide, narrow] = if self.list.is_some() { LIST_KEYS } else { KEYS };
+        let keys = if wide.len() <= look.columns { wide } else { narrow };
+        let mut rows = width::wrap(keys, look.columns, CLOSING_ROWS, "");
+        if self.peers_of.is_some() && self.keys == Some(true) {
+            let flags = width::wrap(peers::FLAGS, look.columns, CLOSING_ROWS, "");
+            // They get a sixth of the rows at most: the peers themselves come first.
+            if flags.len() * 6 <= look.rows {
+                rows.extend(flags);
+            }
+        }
+        rows
+    }
+
+    /// The cursor back to where the last drawing began.
+    fn back(&self, columns: usize) -> String {
+        match self.drawn.iter().map(|width| width.div_ceil(columns.max(1)).max(1)).sum() {
+            0usize => "\r".into(),
+            rows => format!("\r\x1b[{rows}A"),
+        }
+    }
+
+    fn paint(&self, row: &Row) -> String {
+        if row.selected && self.bold {
+            return format!("\x1b[7m{}\x1b[0m\x1b[K\n", row.text);
+        }
+        let (strong, rest) = row.text.split_at(row.strong);
+        match strong {
+            "" => format!("{rest}\x1b[K\n"),
+            _ if !self.bold => format!("{strong}{rest}\x1b[K\n"),
+            _ => format!("\x1b[1m{strong}\x1b[0m{rest}\x1b[K\n"),
+        }
+    }
+}
+
+/// What is said while the run comes to its end.
+fn goodbye(interrupted: bool, trackers: bool) -> &'static str {
+    match (interrupted, trackers) {
+        (true, true) => "stopping: telling the trackers goodbye; interrupt again to end at once",
+        (true, false) => "stopping; interrupt again to end at once",
+        (false, true) => "telling the trackers goodbye",
+        (false, false) => "",
+    }
+}
+
+/// Whether standard error is a terminal that can move its cursor.
+pub fn is_there() -> bool {
+    let moves = !matches!(std::env::var("TERM").as_deref(), Ok("dumb" | "") | Err(_));
+    io::stderr().is_terminal() && moves
+}
+
+/// Whether the locale says UTF-8: the first of these variables that is set decides (POSIX).
+pub fn is_utf8() -> bool {
+    let set = |name: &&str| std::env::var(name).is_ok_and(|value| !value.is_empty());
+    let name = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find(|name| set(name));
+    let value = name.and_then(|name| std::env::var(name).ok()).unwrap_or_default().to_ascii_lowercase();
+    value.contains("utf-8") || value.contains("utf8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::run::session::tests::{peer, session, status};
+    use crate::engine::Phase;
+    use crate::swarm::figures::Status;
+
+    /// A screen on which everything is shown that can be.
+    fn full(peers_of: Option<usize>, list: Option<Roster>) -> (Screen, Session) {
+        let (goodbye, keys) = (goodbye(true, true), Some(true));
+        let screen = Screen { utf8: true, bold: true, drawn: Vec::new(), size: (0, 0), goodbye, keys, peers_of, list };
+        let peer_list = vec![peer("[2001:db8::1]:6881"), peer("10.0.0.1:6881")];
+        let running = Phase::Running(Status { peer_list, ..status(50 << 20) }.into());
+        let mut session = session(vec![("東京 a long name.iso", 100 << 20, running)]);
+        session.limit = Some(1000 << 10);
+        (screen, session)
+    }
+
+    #[test]
+    fn nothing_is_too_wide_or_too_high_on_the_smallest_of_terminals() {
+        for (peers_of, list) in [(None, None), (Some(0), None), (None, Some(Roster::default()))] {
+            let (mut screen, session) = full(peers_of, list);
+            for (columns, rows) in (0..100).flat_map(|columns| (0..26).map(move |rows| (columns, rows))) {
+                let drawn = screen.rows(&session, Look { columns, rows, utf8: true }, false, true);
+                assert!(drawn.len() <= rows, "{columns}x{rows}: {drawn:#?}");
+                assert!(drawn.iter().all(|row| width::columns(&row.text) <= columns), "{columns}x{rows}: {drawn:#?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_flags_mean_is_a_row_at_80_columns() {
+        let (mut screen, session) = full(Some(0), None);
+        let rows = screen.rows(&session, Look { columns: 79, rows: 23, utf8: true }, false, true);
+        assert!(rows.iter().any(|row| row.text == peers::FLAGS), "{rows:#?}");
+    }
+
+    #[test]
+    fn limits_are_shown_in_the_units_in_which_they_are_given() {
+        let (mut screen, mut session) = full(None, None);
+        session.upload_limit = Some(5 << 10);
+        let rows = screen.rows(&session, Look { columns: 79, rows: 23, utf8: true }, false, false);
+        assert!(rows.iter().any(|row| row.text == "limited to 1000 KiB/s down, 5 KiB/s up"), "{rows:#?}");
+    }
+
+    #[test]
+    fn where_there_are_no_peers_to_show_the_reason_is() {
+        let (mut screen, mut session) = full(Some(0), None);
+        let nobody = Status { peers: 0, useful: 0, askable: 0, known: 0, down_rate: 0, ..status(50 << 20) };
+        session.entries[0].report.phase = Phase::Running(nobody.into());
+        let rows = screen.rows(&session, Look { columns: 79, rows: 23, utf8: true }, false, true);
+        assert!(rows.iter().any(|row| row.text == "  no peers: the tracker knows none"), "{rows:#?}");
+    }
+}

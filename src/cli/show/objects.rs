@@ -1,0 +1,217 @@
+//! What happens, as JSON for programs: one object a line on standard output.
+//!
+//! Floor 4. RFC 8259, written by hand: a flat object needs no library. Names of fields stay as they are from version to
+//! version; new ones may come. Sizes are bytes, rates bytes a second, times seconds.
+
+use super::words;
+use crate::base::json::Object;
+use crate::base::units;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::run::session::{Entry, Event, Session, exit_of};
+use crate::cli::say;
+use std::time::Instant;
+
+/// The fields, for `--help`.
+pub const HELP: &str = "\
+Every object has: event, time (seconds since the start), info_hash, name, size, wanted (bytes of it),
+had (bytes of those, proven), state, waits_for, downloaded, uploaded, ratio (of uploaded to size), wasted,
+down_rate, up_rate, peers, seeds, eta (null: unknown).
+Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and are never renamed.
+  event      comes                                     and has also
+  start      for each torrent, at the beginning        port
+  checked    what was there is checked                 hashed (bytes that were read for that)
+  status     each second, for each torrent             checked (bytes looked at), known (peers), unchoking,
+                                                        under_way (bytes), why (nothing comes; null: it does),
+                                                        swarm_seeds, swarm_leechers, swarm_completed (what
+                                                        trackers count; null: none says)
+  tracker    a tracker fails, or answers again         tracker (its host), problem (null: it answers)
+  waiting    the disk does not work, and each reason   problem, short (bytes of space; 0: that is not it)
+  resumed    the disk works again                      -
+  complete   once, when nothing wanted is missing      seconds, fetched (bytes)
+  removed    its file was taken away (many)            -
+  failed     the torrent ended by itself               problem, exit_code
+  stopped    for each torrent, at the end              whole (true or false)
+  state is checking, waiting, paused, downloading, seeding, failed or removed. waits_for is null, or of a
+  torrent that is waiting: disk, turn (others download first), peers (nobody is connected), pieces (nobody
+  connected has what is missing), unchoke (all who have it choke us), blocks (asked for, none came yet).
+";
+
+/// The same of `get --list`.
+pub const LIST_HELP: &str = "\
+  With --list there is an object for each file and no other: event (file), info_hash, name, number,
+  path (in the torrent), size, wanted (true or false).
+";
+
+/// Writes what happened to standard output.
+pub fn show(event: &Event, session: &Session) -> Result<(), Failure> {
+    let text = objects(event, session, Instant::now());
+    if text.is_empty() { Ok(()) } else { say::write_out(&text) }
+}
+
+fn objects(event: &Event, session: &Session, now: Instant) -> String {
+    let all = |name: &str, more: fn(&mut Object, &Session, &Entry)| -> String {
+        // Of one that was taken away all is said.
+        let entries = session.entries.iter().filter(|entry| !entry.removed);
+        entries.map(|entry| object(name, session, entry, now, |object| more(object, session, entry))).collect()
+    };
+    let one = |name: &str, torrent: usize, more: &dyn Fn(&mut Object, &Entry)| {
+        let entry = &session.entries[torrent];
+        object(name, session, entry, now, |object| more(object, entry))
+    };
+    match event {
+        Event::Started => all("start", |object, session, _| object.number("port", session.port.into())),
+        Event::Ticked => all("status", |object, _, entry| {
+            let running = entry.running();
+            object.number("checked", entry.checking().unwrap_or(entry.report.size));
+            object.number("under_way", running.map_or(0, |status| status.under_way));
+            object.text_or_null("why", words::why(entry).as_deref());
+            object.number("known", running.map_or(0, |status| status.known as u64));
+            object.number("unchoking", running.map_or(0, |status| status.unchoking as u64));
+            let trackers = running.map_or(&[][..], |status| &status.trackers);
+            object.number_or_null("swarm_seeds", words::most(trackers, |tracker| tracker.seeds));
+            object.number_or_null("swarm_leechers", words::most(trackers, |tracker| tracker.leechers));
+            object.number_or_null("swarm_completed", words::most(trackers, |tracker| tracker.completed));
+        }),
+        Event::Added(torrent) => one("start", *torrent, &|object, _| object.number("port", session.port.into())),
+        Event::Removed(torrent) => one("removed", *torrent, &|_, _| {}),
+        Event::Checked(torrent) => one("checked", *torrent, &|object, entry| object.number("hashed", entry.hashed)),
+        Event::Complete(torrent) => one("complete", *torrent, &|object, entry| {
+            let (time, missing) = entry.fetched().unwrap_or_default();
+            object.raw("seconds", &units::seconds(time));
+            object.number("fetched", missing);
+        }),
+        Event::Waiting { torrent, trouble } => one("waiting", *torrent, &|object, _| {
+            object.text("problem", &trouble.text);
+            object.number("short", trouble.short_bytes);
+        }),
+        Event::Resumed(torrent) => one("resumed", *torrent, &|_, _| {}),
+        Event::Failed(torrent) => one("failed", *torrent, &|object, entry| {
+            object.text("problem", entry.problem.as_ref().map_or("", |problem| &problem.text));
+            let exit = entry.problem.as_ref().map_or(Exit::Whole, exit_of);
+            object.number("exit_code", exit.code().into());
+        }),
+        Event::Tracker { torrent, host, problem, .. } => one("tracker", *torrent, &|object, _| {
+            object.text("tracker", host);
+            object.text_or_null("problem", problem.as_deref());
+        }),
+        Event::Stopping { .. } | Event::Warning(_) | Event::Problem(_) => String::new(),
+        Event::Ended => all("stopped", |object, _, entry| object.flag("whole", entry.whole.is_some())),
+    }
+}
+
+/// The object of one torrent: the fields that all have, and then more.
+fn object(event: &str, session: &Session, entry: &Entry, now: Instant, more: impl Fn(&mut Object)) -> String {
+    let mut object = Object::new(event);
+    object.raw("time", &units::seconds(now.saturating_duration_since(session.began)));
+    object.text("info_hash", &entry.report.info_hash.to_string());
+    object.text("name", &entry.report.name);
+    object.number("size", entry.report.size);
+    object.number("wanted", entry.report.length);
+    object.number("had", entry.had());
+    object.text("state", words::state(entry));
+    object.text_or_null("waits_for", words::waits_for(entry));
+    let (last, running) = (entry.status.as_ref(), entry.running());
+    object.number("downloaded", last.map_or(0, |status| status.downloaded));
+    object.number("uploaded", last.map_or(0, |status| status.uploaded));
+    object.raw("ratio", &units::ratio(last.map_or(0, |status| status.uploaded), entry.report.size));
+    object.number("wasted", last.map_or(0, |status| status.wasted));
+    object.number("down_rate", running.map_or(0, |status| status.down_rate));
+    object.number("up_rate", running.map_or(0, |status| status.up_rate));
+    object.number("peers", running.map_or(0, |status| status.peers as u64));
+    object.number("seeds", running.map_or(0, |status| status.seeds as u64));
+    match words::time_left(entry) {
+        Some(eta) => object.number("eta", eta.as_secs()),
+        None => object.raw("eta", "null"),
+    }
+    more(&mut object);
+    object.end()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::run::session::tests::{session, status};
+    use crate::engine::{Phase, Problem, ProblemKind};
+    use crate::swarm::torrent::waiting::DiskTrouble;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    #[test]
+    fn a_status_has_all_fields() {
+        let run = session(vec![("a\"b", 659 << 20, Phase::Running(status(247 << 20).into()))]);
+        let expected = format!(
+            "{{\"event\":\"status\",\"time\":0.000,\"info_hash\":\"{}\",\"name\":\"a\\\"b\",\"size\":691011584,\
+             \"wanted\":691011584,\"had\":432013312,\"state\":\"downloading\",\"waits_for\":null,\"downloaded\":432000000,\"uploaded\":9000000,\"ratio\":0.01,\"wasted\":0,\
+             \"down_rate\":5460000,\"up_rate\":122880,\"peers\":12,\"seeds\":8,\"eta\":48,\"checked\":691011584,\
+             \"under_way\":0,\"why\":null,\"known\":40,\"unchoking\":3,\
+             \"swarm_seeds\":12,\"swarm_leechers\":3,\"swarm_completed\":null}}\n",
+            "ab".repeat(20)
+        );
+        assert_eq!(objects(&Event::Ticked, &run, run.began), expected);
+    }
+
+    #[test]
+    fn other_events_have_their_own_fields() {
+        let problem = Problem { kind: ProblemKind::Io, text: "disk full".into() };
+        let run = session(vec![("a", 5, Phase::Failed(problem))]);
+        let told = |event: Event| objects(&event, &run, run.began);
+        assert!(told(Event::Failed(0)).contains("\"state\":\"failed\""));
+        assert!(told(Event::Failed(0)).contains("\"problem\":\"disk full\",\"exit_code\":74}"));
+        assert!(told(Event::Started).ends_with("\"eta\":null,\"port\":6881}\n"));
+        assert!(told(Event::Ended).ends_with("\"whole\":false}\n"));
+        let tracker = Event::Tracker { torrent: 0, host: "t.example".into(), problem: None, refuses: false };
+        assert!(told(tracker).ends_with("\"tracker\":\"t.example\",\"problem\":null}\n"));
+        assert_eq!(told(Event::Stopping { interrupted: true }), "");
+    }
+
+    /// The chapter that describes what programs read.
+    const CHAPTER: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/book/json.md"));
+
+    /// The words between backticks.
+    fn ticked(text: &str) -> BTreeSet<String> {
+        text.split('`').skip(1).step_by(2).map(str::to_string).collect()
+    }
+
+    /// The fields that the book lists for each event, including those that every object has.
+    fn documented() -> BTreeMap<String, BTreeSet<String>> {
+        let paragraph = CHAPTER.split("\n\n").find(|paragraph| paragraph.starts_with("Every object has"));
+        let all = ticked(paragraph.expect("the paragraph is in the chapter"));
+        let section = CHAPTER.split("| `event` | when").nth(1).unwrap().split("\n\n").next().unwrap();
+        let row = |line: &str| {
+            let cells: Vec<&str> = line.split(" | ").collect();
+            let event = ticked(cells[0]).pop_first()?;
+            Some((event, all.union(&ticked(cells.get(2)?)).cloned().collect()))
+        };
+        section.lines().filter_map(row).collect()
+    }
+
+    /// The book lists every field of every event, and no others.
+    #[test]
+    fn the_book_has_every_field_of_every_event() {
+        let run = session(vec![("a", 5, Phase::Running(status(2).into()))]);
+        let (torrent, host) = (0, "t.example".to_string());
+        let events = [
+            Event::Started,
+            Event::Ticked,
+            Event::Checked(0),
+            Event::Complete(0),
+            Event::Waiting { torrent, trouble: DiskTrouble { text: "full".into(), short_bytes: 5 } },
+            Event::Resumed(0),
+            Event::Removed(0),
+            Event::Failed(0),
+            Event::Tracker { torrent, host, problem: Some("down".into()), refuses: false },
+            Event::Ended,
+        ];
+        let mut written = BTreeMap::new();
+        for event in events {
+            let line = objects(&event, &run, run.began);
+            // Here no value holds a quote and a colon.
+            let (name, _) = line.strip_prefix("{\"event\":\"").unwrap().split_once('"').unwrap();
+            let before_colons = line.rsplit("\":").skip(1);
+            let fields = before_colons.map(|text| text.rsplit('"').next().unwrap().to_string()).collect();
+            written.insert(name.to_string(), fields);
+        }
+        assert_eq!(documented(), written);
+        let all = written.iter().flat_map(|(event, fields)| fields.iter().chain([event]));
+        all.for_each(|word| assert!(HELP.contains(word.as_str()), "{word} is not in the help"));
+    }
+}

@@ -1,0 +1,113 @@
+//! The peers of one torrent, as rows of the live screen.
+//!
+//! Floor 4. Pure: no terminal is touched here.
+
+use super::layout::{Look, Row, ellipsis, plain, shown};
+use crate::base::units::rate;
+use crate::base::width::{pad, shorten_end, shorten_middle};
+use crate::swarm::torrent::peer_list::PeerStatus;
+
+/// What the letters mean, for `--help` and the screen. (The letters are transmission's, which libtorrent's users know.)
+pub const FLAGS: &str = "D sends, d chokes us, U we send, u we choke, K has nothing, S silent, I it came";
+
+/// Columns of the client's name.
+const CLIENT: usize = 18;
+/// Columns of the flags: more than four never come together.
+const FLAG_COLUMNS: usize = 4;
+/// The widest of `1000 KiB/s`.
+const RATE: usize = 10;
+/// The widest of `100 %`.
+const PERCENT: usize = 5;
+/// From so many columns on the client and both rates go into the row.
+const WIDE: usize = 74;
+/// And from so many on what it has and its rate; on less than that where it is, and its flags.
+const NARROW: usize = 36;
+
+/// At most `room` rows: a peer each, and one that tells of those that are left out.
+pub fn draw(peers: &[PeerStatus], look: Look, room: usize) -> Vec<Row> {
+    if peers.is_empty() {
+        return vec![plain("  no peers".into(), look)];
+    }
+    let most = if peers.len() <= room { room } else { room.saturating_sub(1) };
+    let mut rows: Vec<Row> = peers.iter().take(most).map(|peer| plain(row(peer, look), look)).collect();
+    if peers.len() > most {
+        rows.push(plain(format!("  ... and {} more", peers.len() - most), look));
+    }
+    rows
+}
+
+fn row(peer: &PeerStatus, look: Look) -> String {
+    let flags = flags(peer);
+    let percent = format!("{} %", peer.per_mille / 10);
+    let down = if peer.down_rate > 0 { rate(peer.down_rate) } else { String::new() };
+    let up = if peer.up_rate > 0 { rate(peer.up_rate) } else { String::new() };
+    let wide = look.columns >= WIDE;
+    let behind = match look.columns {
+        WIDE.. => CLIENT + FLAG_COLUMNS + PERCENT + 2 * RATE + 12,
+        NARROW.. => FLAG_COLUMNS + PERCENT + RATE + 5,
+        _ => FLAG_COLUMNS + 3,
+    };
+    let room = look.columns.saturating_sub(behind);
+    let addr = pad(&shorten_middle(&peer.addr.to_string(), room, ellipsis(look)), room);
+    if look.columns < NARROW {
+        return format!("  {addr} {flags}");
+    }
+    if !wide {
+        return format!("  {addr} {flags:<FLAG_COLUMNS$} {percent:>PERCENT$} {down:>RATE$}");
+    }
+    let client = pad(&shorten_end(&shown(&peer.id.client(), look), CLIENT, ellipsis(look)), CLIENT);
+    format!("  {addr}  {client}  {flags:<FLAG_COLUMNS$}  {percent:>PERCENT$}  {down:>RATE$}  {up:>RATE$}")
+}
+
+fn flags(peer: &PeerStatus) -> String {
+    let down = match (peer.we_are_interested, peer.chokes_us) {
+        (true, false) => "D",
+        (true, true) => "d",
+        (false, false) => "K",
+        (false, true) => "",
+    };
+    let up = match (peer.is_interested, peer.we_choke) {
+        (true, false) => "U",
+        (true, true) => "u",
+        (false, _) => "",
+    };
+    [down, up, if peer.snubbed { "S" } else { "" }, if peer.incoming { "I" } else { "" }].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::width::columns;
+    use crate::cli::run::session::tests::peer;
+
+    #[test]
+    fn a_peer_is_a_row_at_80_columns_and_at_40() {
+        let look = |columns| Look { columns, rows: 23, utf8: true };
+        let row = |addr: &str, columns| draw(&[peer(addr)], look(columns), 9)[0].text.clone();
+        assert_eq!(row("10.0.0.1:6881", 79), "  10.0.0.1:6881         Transmission 4.0.6  DuI    62 %  5.21 MiB/s");
+        assert_eq!(row("10.0.0.1:6881", 39), "  10.0.0.1:6881   DuI   62 % 5.21 MiB/s");
+        assert_eq!(row("10.0.0.1:6881", 20), "  10.0.0.1:6881 DuI");
+        assert!(columns(&row("[2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff]:65535", 79)) <= 79);
+    }
+
+    #[test]
+    fn those_without_room_are_counted() {
+        let look = Look { columns: 79, rows: 23, utf8: false };
+        let peers: Vec<PeerStatus> = (0..5).map(|_| peer("10.0.0.1:1")).collect();
+        let rows = draw(&peers, look, 3);
+        assert_eq!((rows.len(), rows[2].text.as_str()), (3, "  ... and 3 more"));
+        assert_eq!(draw(&peers, look, 5).len(), 5);
+        assert_eq!(draw(&[], look, 3)[0].text, "  no peers");
+    }
+
+    #[test]
+    fn flags_tell_who_wants_and_who_lets() {
+        let mut it = peer("10.0.0.1:1");
+        (it.snubbed, it.we_choke, it.incoming) = (true, false, false);
+        assert_eq!(flags(&it), "DUS");
+        (it.we_are_interested, it.is_interested, it.snubbed) = (false, false, false);
+        assert_eq!(flags(&it), "K");
+        it.chokes_us = true;
+        assert_eq!(flags(&it), "");
+    }
+}

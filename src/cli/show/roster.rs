@@ -1,0 +1,241 @@
+//! The live screen of [`many`](crate::cli::commands::many): all torrents in a list that can be sorted and gone through.
+//!
+//! Floor 4. Pure: no terminal is touched here. Only the rows that are seen are made, so a thousand torrents cost one
+//! sort.
+
+use super::layout::{Look, Row, ellipsis, plain, shown, total};
+use super::words;
+use crate::base::units::{per_mille, percent, rate};
+use crate::base::width::{columns, pad, shorten_end, shorten_middle};
+use crate::cli::run::keys::Move;
+use crate::cli::run::session::{Entry, Session};
+use std::cmp::{Ordering, Reverse};
+
+/// From so many columns on all numbers go into a row.
+const WIDE: usize = 68;
+/// Columns of `downloading`; and of `100 KiB/s`, of `100.0 %`, of a number of peers, or their titles in brackets.
+const STATE: usize = 11;
+const RATE: usize = 10;
+const PERCENT: usize = 7;
+const PEERS: usize = 7;
+/// Rows that are not of torrents: the titles, what is the matter with the one that is selected, the sum.
+const OTHERS: usize = 3;
+
+/// By what the torrents are sorted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Order {
+    #[default]
+    Name,
+    /// Those that failed or have the most to do first.
+    Progress,
+    Down,
+    Up,
+    Peers,
+}
+
+/// The list, and where in it the person is.
+#[derive(Default)]
+pub struct Roster {
+    order: Order,
+    /// The number of the torrent that is selected: it stays selected when the others move around it.
+    selected: usize,
+    /// The person selected it; else it is the first, whichever that is.
+    chosen: bool,
+    /// The row in which it is.
+    at: usize,
+    /// The first row that is seen.
+    top: usize,
+    /// Rows that are seen.
+    height: usize,
+    /// The torrents' numbers, as they are sorted.
+    sorted: Vec<u32>,
+}
+
+impl Roster {
+    /// The torrent that is selected, if there is one.
+    pub fn selected(&self) -> Option<usize> {
+        (!self.sorted.is_empty()).then_some(self.selected)
+    }
+
+    /// Sorts by something else.
+    pub fn sort_otherwise(&mut self) {
+        self.order = match self.order {
+            Order::Name => Order::Progress,
+            Order::Progress => Order::Down,
+            Order::Down => Order::Up,
+            Order::Up => Order::Peers,
+            Order::Peers => Order::Name,
+        };
+    }
+
+    /// Selects another torrent.
+    pub fn go(&mut self, to: Move) {
+        self.chosen = true;
+        let page = self.height.saturating_sub(1).max(1);
+        let at = match to {
+            Move::Up => self.at.saturating_sub(1),
+            Move::Down => self.at + 1,
+            Move::PageUp => self.at.saturating_sub(page),
+            Move::PageDown => self.at + page,
+            Move::First => 0,
+            Move::Last => usize::MAX,
+        };
+        self.at = at.min(self.sorted.len().saturating_sub(1));
+        if let Some(&number) = self.sorted.get(self.at) {
+            self.selected = number as usize;
+        }
+    }
+
+    /// The rows for a session as it stands. `ended`: for the last time, when the sum is enough.
+    pub fn draw(&mut self, session: &Session, look: Look, ended: bool) -> Vec<Row> {
+        if ended {
+            return vec![total(session, look, true)];
+        }
+        self.sort(&session.entries);
+        self.height = look.rows.saturating_sub(OTHERS);
+        self.scroll();
+        let seen = self.sorted.iter().enumerate().skip(self.top).take(self.height);
+        let row = |(at, &number): (usize, &u32)| {
+            let mut row = plain(line(&session.entries[number as usize], look, at == self.at), look);
+            if at == self.at {
+                // The bar is as wide as the screen.
+                row = Row { text: pad(&row.text, look.columns), selected: true, ..row };
+            }
+            row
+        };
+        let mut rows = vec![plain(self.titles(look), look)];
+        rows.extend(seen.map(row));
+        if self.sorted.is_empty() && self.height > 0 {
+            rows.push(plain(" no torrents yet: they are looked for every few seconds".into(), look));
+        }
+        let chosen = self.selected().and_then(|number| session.entries.get(number));
+        rows.push(plain(chosen.map_or(String::new(), |entry| detail(entry, look)), look));
+        rows.push(total(session, look, false));
+        rows.truncate(look.rows);
+        rows
+    }
+
+    /// Sorts the torrents, and finds again the one that is selected; if it is gone, whichever is in its place.
+    fn sort(&mut self, entries: &[Entry]) {
+        self.sorted.clear();
+        self.sorted.extend((0u32..).zip(entries).filter(|(_, entry)| !entry.removed).map(|(number, _)| number));
+        let entry = |number: u32| &entries[number as usize];
+        let order = self.order;
+        self.sorted.sort_unstable_by(|&a, &b| compare(order, entry(a), entry(b)).then(a.cmp(&b)));
+        match self.sorted.iter().position(|&number| number as usize == self.selected) {
+            Some(at) if self.chosen => self.at = at,
+            _ => self.at = self.at.min(self.sorted.len().saturating_sub(1)),
+        }
+        if let Some(&number) = self.sorted.get(self.at) {
+            self.selected = number as usize;
+        }
+    }
+
+    /// What is selected is seen, and no row is left empty.
+    fn scroll(&mut self) {
+        let last_top = self.sorted.len().saturating_sub(self.height);
+        let least = (self.at + 1).saturating_sub(self.height);
+        self.top = self.top.clamp(least.min(self.at), self.at).min(last_top);
+    }
+
+    /// The titles of the columns, that by which is sorted in brackets; and which of the torrents is selected.
+    fn titles(&self, look: Look) -> String {
+        let position = format!("{} of {}", (self.at + 1).min(self.sorted.len()), self.sorted.len());
+        let title = |order: Order, text: &str| if order == self.order { format!("[{text}]") } else { text.to_string() };
+        let name = format!(" {} {position}", title(Order::Name, "name"));
+        if look.columns >= WIDE {
+            let [done, down] = [title(Order::Progress, "done"), title(Order::Down, "down")];
+            let [up, peers] = [title(Order::Up, "up"), title(Order::Peers, "peers")];
+            return behind(name, numbers("", &done, &down, &up, &peers), look);
+        }
+        let sorted = match self.order {
+            Order::Name => "",
+            Order::Progress => "[done]",
+            Order::Down => "[down]",
+            Order::Up => "[up]",
+            Order::Peers => "[peers]",
+        };
+        behind(name, format!("{sorted:>width$}", width = PERCENT + 2 + STATE), look)
+    }
+}
+
+/// Who comes first.
+fn compare(order: Order, a: &Entry, b: &Entry) -> Ordering {
+    let number = |entry: &Entry| {
+        entry.running().map_or(0, |status| match order {
+            Order::Down => status.down_rate,
+            Order::Up => status.up_rate,
+            _ => status.peers as u64,
+        })
+    };
+    match order {
+        Order::Name => a.report.name.cmp(&b.report.name),
+        Order::Progress => progress(a).cmp(&progress(b)),
+        Order::Down | Order::Up | Order::Peers => Reverse(number(a)).cmp(&Reverse(number(b))),
+    }
+}
+
+/// The rank of what a torrent is doing, and how far it is.
+fn progress(entry: &Entry) -> (u8, u64) {
+    let rank = match words::state(entry) {
+        "failed" => 0,
+        "checking" => 1,
+        "downloading" => 2,
+        "waiting" => 3,
+        "paused" => 4,
+        _ => 5,
+    };
+    (rank, per_mille(done(entry), entry.length()))
+}
+
+/// Bytes had, or looked at.
+fn done(entry: &Entry) -> u64 {
+    entry.checking().unwrap_or_else(|| entry.had())
+}
+
+/// A torrent in one row. One that is selected is known without colours too.
+fn line(entry: &Entry, look: Look, selected: bool) -> String {
+    let state = words::state(entry);
+    let done = percent(done(entry), entry.length());
+    let flow = |of: fn(&crate::swarm::figures::Status) -> u64| {
+        entry.running().map(of).filter(|&now| now > 0).map_or(String::new(), rate)
+    };
+    let (down, up) = (flow(|status| status.down_rate), flow(|status| status.up_rate));
+    let right = if look.columns >= WIDE {
+        let peers = entry.running().map_or(0, |status| status.peers);
+        let peers = if peers > 0 { peers.to_string() } else { String::new() };
+        numbers(state, &done, &down, &up, &peers)
+    } else {
+        let note = [down, up].into_iter().find(|rate| !rate.is_empty()).unwrap_or_else(|| state.into());
+        format!(" {done:>PERCENT$} {note:>STATE$}")
+    };
+    let room = look.columns.saturating_sub(columns(&right) + 1);
+    let name = shorten_middle(&shown(&entry.report.name, look), room, ellipsis(look));
+    behind(format!("{}{name}", if selected { '>' } else { ' ' }), right, look)
+}
+
+fn numbers(state: &str, done: &str, down: &str, up: &str, peers: &str) -> String {
+    format!(" {state:<STATE$} {done:>PERCENT$} {down:>RATE$} {up:>RATE$} {peers:>PEERS$}")
+}
+
+/// Something at the left, and at the right the columns of numbers.
+fn behind(left: String, right: String, look: Look) -> String {
+    pad(&left, look.columns.saturating_sub(columns(&right))) + &right
+}
+
+/// What is the matter with the torrent that is selected: why it failed or gets nothing, or what its trackers say.
+fn detail(entry: &Entry, look: Look) -> String {
+    let text = match (&entry.problem, words::why(entry), entry.running()) {
+        (Some(problem), ..) => problem.text.clone(),
+        (None, Some(why), _) => why,
+        (None, None, Some(status)) if status.trackers.is_empty() => words::peers(status),
+        (None, None, Some(status)) => {
+            format!("{}; {}", words::peers(status), words::trackers_together(&status.trackers))
+        }
+        (None, None, None) => String::new(),
+    };
+    shorten_end(&shown(&text, look), look.columns, ellipsis(look))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,365 @@
+//! How a torrent stands, in words: the same ones on the screen and in plain lines.
+//!
+//! Floor 4. Nothing here is made safe for a terminal yet; whoever writes it does that.
+
+use crate::base::units::{self, average, count, duration, of, percent, rate, ratio, size, sum};
+use crate::cli::run::session::{Entry, Session, host, without_url};
+use crate::engine::ProblemKind;
+use crate::swarm::figures::Status;
+use crate::swarm::meeting::announcer::Tracker;
+use crate::swarm::torrent::Standing;
+use crate::swarm::torrent::waiting::DiskTrouble;
+use std::time::{Duration, Instant};
+
+/// What the torrent is doing, in one word.
+pub fn state(entry: &Entry) -> &'static str {
+    match entry.running() {
+        _ if entry.removed => "removed",
+        _ if entry.problem.is_some() => "failed",
+        Some(status) if status.paused => "paused",
+        Some(status) if status.queued => "waiting",
+        // A seed too: it can't serve what its disk does not read.
+        Some(status) if waits_for_disk(status) => "waiting",
+        _ if entry.whole.is_some() => "seeding",
+        // What the last one sent is part of the rate for some seconds after it is gone.
+        Some(status) if status.down_rate > 0 && status.peers > 0 => "downloading",
+        Some(_) => "waiting",
+        None if entry.joined.is_some() => "downloading",
+        None => "checking",
+    }
+}
+
+/// Whether it is the disk that keeps the torrent from going on.
+pub fn waits_for_disk(status: &Status) -> bool {
+    matches!(status.standing, Standing::WaitingForDisk(_))
+}
+
+/// Why nothing comes, where something is to come.
+pub fn why(entry: &Entry) -> Option<String> {
+    let waits = matches!(state(entry), "waiting" | "paused");
+    let status = entry.running().filter(|_| waits)?;
+    Some(why_waiting(status))
+}
+
+/// The time until a torrent is whole, while something comes. What came before a wait says nothing of its end.
+pub fn time_left(entry: &Entry) -> Option<Duration> {
+    let status = entry.running().filter(|_| state(entry) == "downloading")?;
+    units::time_left(status.left, status.down_rate)
+}
+
+/// What a torrent waits for, in one word for programs; the words for people are [`why`].
+pub fn waits_for(entry: &Entry) -> Option<&'static str> {
+    let status = entry.running().filter(|_| state(entry) == "waiting")?;
+    Some(if waits_for_disk(status) {
+        "disk"
+    } else if status.queued {
+        "turn"
+    } else if status.askable > 0 {
+        "blocks"
+    } else if status.useful > 0 {
+        "unchoke"
+    } else if status.peers > 0 {
+        "pieces"
+    } else {
+        "peers"
+    })
+}
+
+/// Why nothing comes, though something is missing.
+pub fn why_waiting(status: &Status) -> String {
+    let peers = count(status.peers, "peer");
+    if let Standing::WaitingForDisk(trouble) = &status.standing {
+        return waiting_for_disk(trouble);
+    }
+    if status.paused {
+        "paused: nothing is asked for, nothing is sent".into()
+    } else if status.queued {
+        "waits for its turn: as many download as may (--max-downloads)".into()
+    } else if status.snubbed > 0 && status.snubbed == status.askable {
+        format!("asked {}, nothing comes for a while", count(status.snubbed, "peer"))
+    } else if status.askable > 0 {
+        format!("asked {}, nothing came yet", count(status.askable, "peer"))
+    } else if status.useful > 0 && status.useful == status.peers {
+        format!("connected to {peers}, {}", if status.peers == 1 { "which chokes us" } else { "all choke us" })
+    } else if status.useful == 1 {
+        format!("connected to {peers}; the one that has what we lack chokes us")
+    } else if status.useful > 0 {
+        format!("connected to {peers}; the {} that have what we lack choke us", status.useful)
+    } else if status.peers > 0 {
+        let none = if status.peers == 1 { "which does not have" } else { "none has" };
+        format!("connected to {peers}, {none} {}", missing(status))
+    } else if status.connecting > 0 {
+        let verb = if status.connecting == 1 { "is" } else { "are" };
+        format!("{} {verb} being opened", count(status.connecting, "connection"))
+    } else if status.known > 0 {
+        format!("none of {} can be reached now", count(status.known, "known peer"))
+    } else if status.liars > 0 {
+        format!("no peers but {} that sent wrong bytes", status.liars)
+    } else {
+        why_no_peers(&status.trackers)
+    }
+}
+
+/// `piece 17`, or `any of the 4 missing pieces`.
+fn missing(status: &Status) -> String {
+    match (status.last_piece, status.pieces_missing) {
+        (Some(piece), _) => format!("piece {piece}"),
+        (None, all) if all == status.pieces => "any piece".into(),
+        (None, missing) => format!("any of the {missing} missing pieces"),
+    }
+}
+
+/// Why nobody is known.
+fn why_no_peers(trackers: &[Tracker]) -> String {
+    let (all, failing) = (trackers.len(), trackers.iter().filter(|tracker| tracker.problem.is_some()));
+    let failing_count = failing.clone().count();
+    let answering = trackers.iter().filter(|tracker| answers(tracker)).count();
+    match (failing.clone().next(), all) {
+        (_, 0) => "no peers: the torrent names no tracker, they must come to us".into(),
+        (Some(only), 1) => format!("no peers: {}", tracker(only)),
+        (Some(first), _) if failing_count == all => format!("no peers: all {all} trackers fail; {}", tracker(first)),
+        _ if failing_count + answering < all => "no peers yet: asking for them".into(),
+        (None, 1) => "no peers: the tracker knows none".into(),
+        (None, _) => format!("no peers: {all} trackers asked, none knows a peer"),
+        _ => format!("no peers: {answering} of {all} trackers answer, none knows a peer"),
+    }
+}
+
+/// `waiting for disk: no space left on /srv, 1.20 GiB short`.
+pub fn waiting_for_disk(trouble: &DiskTrouble) -> String {
+    let short = if trouble.short_bytes > 0 { format!(", {} short", size(trouble.short_bytes)) } else { String::new() };
+    format!("waiting for disk: {}{short}", trouble.text)
+}
+
+/// `12 peers, 8 seeds`.
+pub fn peers(status: &Status) -> String {
+    match status.peers {
+        0 => "no peers".into(),
+        number => format!("{}, {}", count(number, "peer"), count(status.seeds, "seed")),
+    }
+}
+
+/// `tracker.example: 12 seeds, 3 leechers`.
+pub fn tracker(tracker: &Tracker) -> String {
+    let host = host(&tracker.url);
+    match (&tracker.problem, counts(std::slice::from_ref(tracker)).as_str()) {
+        (Some(problem), _) => tracker_fails(&host, &without_url(problem, &tracker.url), tracker.refuses),
+        (None, "") if tracker.knows_us => format!("{host} answers"),
+        (None, "") => format!("{host}: asking"),
+        (None, counts) => format!("{host}: {counts}"),
+    }
+}
+
+/// `12 seeds, 3 leechers, 40 completed`: what is known of it.
+fn counts(trackers: &[Tracker]) -> String {
+    let seeds = most(trackers, |tracker| tracker.seeds).map(|seeds| count(seeds as usize, "seed"));
+    let leechers = most(trackers, |tracker| tracker.leechers).map(|leechers| count(leechers as usize, "leecher"));
+    let completed = most(trackers, |tracker| tracker.completed).filter(|&completed| completed > 0);
+    let completed = completed.map(|completed| format!("{completed} completed"));
+    [seeds, leechers, completed].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// What the trackers that answer count: not the sum, for most peers are known to all of them.
+pub fn most(trackers: &[Tracker], number: fn(&Tracker) -> Option<u32>) -> Option<u32> {
+    trackers.iter().filter(|tracker| answers(tracker)).filter_map(number).max()
+}
+
+/// What is said of a tracker that fails.
+pub fn tracker_fails(host: &str, problem: &str, refuses: bool) -> String {
+    format!("{host} {}: {problem}", if refuses { "refuses" } else { "fails" })
+}
+
+/// Many trackers in one line: `2 of 5 trackers answer: 12 seeds, 3 leechers`; when none does, one says why.
+pub fn trackers_together(trackers: &[Tracker]) -> String {
+    let answering = || trackers.iter().filter(|tracker| answers(tracker));
+    let all = count(trackers.len(), "tracker");
+    let verb = if trackers.len() == 1 { "answers" } else { "answer" };
+    let line = format!("{} of {all} {verb}", answering().count());
+    let failing = trackers.iter().find(|tracker| tracker.problem.is_some());
+    match (counts(trackers).as_str(), failing) {
+        ("", Some(failing)) if answering().count() == 0 => format!("{line}; {}", tracker(failing)),
+        ("", _) => line,
+        (counts, _) => format!("{line}: {counts}"),
+    }
+}
+
+fn answers(tracker: &Tracker) -> bool {
+    tracker.problem.is_none() && (tracker.knows_us || tracker.seeds.is_some())
+}
+
+/// What was fetched, in which time: said once of a torrent that is complete.
+pub fn fetched(entry: &Entry) -> String {
+    match entry.fetched() {
+        Some((time, missing)) if missing > 0 => came(missing, entry.report.length, time),
+        _ => format!("all {} were there", size(entry.report.length)),
+    }
+}
+
+fn came(missing: u64, length: u64, time: Duration) -> String {
+    let rate = rate(average(missing, time));
+    let what = if missing == length { size(length) } else { format!("the missing {}", of(missing, length)) };
+    format!("{what} in {}, {rate} on average", duration(time))
+}
+
+/// The last line of a run.
+pub fn closing(session: &Session, now: Instant) -> String {
+    let entries = &session.entries;
+    let length = sum(entries.iter().map(|entry| entry.report.length));
+    let had = sum(entries.iter().map(Entry::had));
+    let sent = sum(entries.iter().filter_map(|entry| Some(entry.status.as_ref()?.uploaded)));
+    let (whole, failed) = (session.whole(), session.failed());
+    let there = format!("{} ({})", percent(had, length), of(had, length));
+    // Of what was given up nothing is spoilt.
+    let spoilt = entries.iter().filter(|entry| entry.problem.as_ref().is_some_and(|it| it.kind != ProblemKind::GaveUp));
+    let again = if whole + spoilt.count() < entries.len() { "; the same command goes on from here" } else { "" };
+    if failed > 0 && entries.len() > 1 {
+        return format!("{whole} of {} torrents are whole, {failed} failed{again}", entries.len());
+    }
+    if failed > 0 {
+        return format!("{} at {there}{again}", if again.is_empty() { "failed" } else { "given up" });
+    }
+    let Some(settled) = session.settled else { return format!("interrupted at {there}{again}") };
+    let joined = entries.iter().filter_map(|entry| Some(entry.joined?.0)).min().unwrap_or(session.began);
+    let missing = sum(entries.iter().filter_map(|entry| Some(entry.fetched()?.1)));
+    let done = match missing {
+        0 => format!("done: all {} were there", size(length)),
+        _ => format!("done: {}", came(missing, length, settled.saturating_duration_since(joined))),
+    };
+    let seeded = now.saturating_duration_since(settled);
+    if sent == 0 {
+        return done;
+    }
+    let size_of_all = sum(entries.iter().map(|entry| entry.report.size));
+    format!("{done}; {} sent (ratio {}){}", size(sent), ratio(sent, size_of_all), seeding_time(seeded))
+}
+
+/// Said only of those who stayed to seed: the goodbyes take a moment too.
+fn seeding_time(seeded: Duration) -> String {
+    if seeded < Duration::from_secs(10) { String::new() } else { format!(", seeded for {}", duration(seeded)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::run::session::tests::{session, status, trackers};
+    use crate::engine::{Phase, Problem};
+
+    /// Numbers of a torrent to which nothing comes.
+    fn idle() -> Status {
+        Status { useful: 0, askable: 0, unchoking: 0, peers: 0, seeds: 0, known: 0, down_rate: 0, ..status(100) }
+    }
+
+    #[test]
+    fn peers_may_be_the_reason() {
+        for (useful, askable, snubbed, peers, reason) in [
+            (2, 1, 0, 3, "asked 1 peer, nothing came yet"),
+            (2, 2, 2, 3, "asked 2 peers, nothing comes for a while"),
+            (2, 2, 1, 3, "asked 2 peers, nothing came yet"),
+            (3, 0, 0, 3, "connected to 3 peers, all choke us"),
+            (1, 0, 0, 1, "connected to 1 peer, which chokes us"),
+            (2, 0, 0, 3, "connected to 3 peers; the 2 that have what we lack choke us"),
+            (0, 0, 0, 3, "connected to 3 peers, none has any of the 4 missing pieces"),
+        ] {
+            let status = Status { useful, askable, snubbed, peers, pieces: 10, pieces_missing: 4, ..idle() };
+            assert_eq!(why_waiting(&status), reason);
+        }
+        let last = Status { peers: 3, pieces: 10, pieces_missing: 1, last_piece: Some(7), ..idle() };
+        assert_eq!(why_waiting(&last), "connected to 3 peers, none has piece 7");
+        let nothing = Status { peers: 1, pieces: 10, pieces_missing: 10, ..idle() };
+        assert_eq!(why_waiting(&nothing), "connected to 1 peer, which does not have any piece");
+        assert_eq!(why_waiting(&Status { connecting: 2, ..idle() }), "2 connections are being opened");
+        assert_eq!(why_waiting(&Status { known: 40, ..idle() }), "none of 40 known peers can be reached now");
+        assert!(why_waiting(&Status { paused: true, ..status(100) }).starts_with("paused"));
+        let only_liars = Status { liars: 2, trackers: trackers(&["http://a.example/x"]), ..idle() };
+        assert_eq!(why_waiting(&only_liars), "no peers but 2 that sent wrong bytes");
+    }
+
+    #[test]
+    fn programs_hear_what_is_waited_for_in_a_word() {
+        let trouble = DiskTrouble { text: "full".into(), short_bytes: 0 };
+        let disk = Status { standing: Standing::WaitingForDisk(Box::new(trouble)), peers: 3, ..idle() };
+        for (status, word) in [
+            (disk.clone(), "disk"),
+            (Status { useful: 2, askable: 1, peers: 3, ..idle() }, "blocks"),
+            (Status { useful: 2, peers: 3, ..idle() }, "unchoke"),
+            (Status { peers: 3, ..idle() }, "pieces"),
+            (Status { known: 9, ..idle() }, "peers"),
+        ] {
+            let run = session(vec![("a", 100, Phase::Running(status.into()))]);
+            assert_eq!((state(&run.entries[0]), waits_for(&run.entries[0])), ("waiting", Some(word)));
+        }
+        let mut run = session(vec![("a", 100, Phase::Running(Status { paused: true, ..idle() }.into()))]);
+        let entry = &mut run.entries[0];
+        assert_eq!((state(entry), waits_for(entry)), ("paused", None));
+        entry.report.phase = Phase::Running(Status { queued: true, ..idle() }.into());
+        assert_eq!((state(entry), waits_for(entry)), ("waiting", Some("turn")));
+        assert_eq!(why(entry).as_deref(), Some("waits for its turn: as many download as may (--max-downloads)"));
+        // Nobody is there to send, whatever the rate of the last seconds was.
+        entry.report.phase = Phase::Running(Status { down_rate: 9, ..idle() }.into());
+        assert_eq!((state(entry), waits_for(entry), time_left(entry)), ("waiting", Some("peers"), None));
+        // A seed whose disk is away does not seed.
+        entry.whole = Some(run.began);
+        entry.report.phase = Phase::Running(disk.into());
+        assert_eq!((state(entry), waits_for(entry)), ("waiting", Some("disk")));
+    }
+
+    #[test]
+    fn trackers_may_be_the_reason() {
+        let mut all = trackers(&["http://a.example/x", "http://b.example/x", "http://c.example/x"]);
+        assert_eq!(why_no_peers(&[]), "no peers: the torrent names no tracker, they must come to us");
+        assert_eq!(why_no_peers(&all[..1]), "no peers: the tracker knows none");
+        assert_eq!(why_no_peers(&all), "no peers: 3 trackers asked, none knows a peer");
+        (all[0].problem, all[0].refuses) = (Some("not registered".into()), true);
+        assert_eq!(why_no_peers(&all[..1]), "no peers: a.example refuses: not registered");
+        assert_eq!(why_no_peers(&all), "no peers: 2 of 3 trackers answer, none knows a peer");
+        all[1].problem = Some("no answer in time".into());
+        all[2].knows_us = false;
+        all[2].seeds = None;
+        assert_eq!(why_no_peers(&all), "no peers yet: asking for them");
+        assert_eq!(why_no_peers(&all[..2]), "no peers: all 2 trackers fail; a.example refuses: not registered");
+    }
+
+    #[test]
+    fn trackers_are_hosts_and_numbers() {
+        let mut all =
+            trackers(&["http://a.example/announce?passkey=secret", "udp://b.example:80", "http://c.example/a"]);
+        assert_eq!(tracker(&all[0]), "a.example: 12 seeds, 3 leechers");
+        all[0].completed = Some(40);
+        assert_eq!(tracker(&all[0]), "a.example: 12 seeds, 3 leechers, 40 completed");
+        all[1].problem = Some("torrent not registered".into());
+        assert_eq!(tracker(&all[1]), "b.example fails: torrent not registered");
+        assert_eq!(trackers_together(&all), "2 of 3 trackers answer: 12 seeds, 3 leechers, 40 completed");
+        let none = trackers_together(&all[1..2]);
+        assert_eq!(none, "0 of 1 tracker answers; b.example fails: torrent not registered");
+    }
+
+    #[test]
+    fn who_is_given_up_may_go_on() {
+        let given_up = |kind| Phase::Failed(Problem { kind, text: "no progress".into() });
+        let mut one = session(vec![("a", 100 << 20, given_up(ProblemKind::GaveUp))]);
+        one.entries[0].status = Some(status(60 << 20).into());
+        let told = "given up at 40.0 % (40.0 of 100 MiB); the same command goes on from here";
+        assert_eq!(closing(&one, one.began), told);
+        let many = |second| session(vec![("a", 1, given_up(ProblemKind::Io)), ("b", 1, given_up(second))]);
+        let told = |run: Session| closing(&run, run.began);
+        assert_eq!(told(many(ProblemKind::Io)), "0 of 2 torrents are whole, 2 failed");
+        let goes_on = "0 of 2 torrents are whole, 2 failed; the same command goes on from here";
+        assert_eq!(told(many(ProblemKind::GaveUp)), goes_on);
+    }
+
+    #[test]
+    fn the_end_is_told_in_one_line() {
+        let mut run = session(vec![("a", 100 << 20, Phase::Running(status(60 << 20).into()))]);
+        let begin = run.began;
+        let end = begin + Duration::from_secs(10);
+        let interrupted = "interrupted at 40.0 % (40.0 of 100 MiB); the same command goes on from here";
+        assert_eq!(closing(&run, end), interrupted);
+        (run.entries[0].whole, run.settled) = (Some(end), Some(end));
+        run.entries[0].status = None;
+        assert_eq!(closing(&run, end), "done: 100 MiB in 10 s, 10.0 MiB/s on average");
+        run.entries[0].joined = Some((begin, 80 << 20));
+        assert_eq!(closing(&run, end), "done: the missing 20.0 of 100 MiB in 10 s, 2.00 MiB/s on average");
+        run.entries[0].joined = Some((begin, 100 << 20));
+        assert_eq!(closing(&run, end), "done: all 100 MiB were there");
+    }
+}

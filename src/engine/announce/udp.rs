@@ -1,0 +1,202 @@
+//! The announce over UDP (BEP 15), with the URL's path and query behind it (BEP 41).
+//!
+//! Floor 3. Two exchanges: for a connection id, and with it. A packet may be lost, so each is sent again when no reply came
+//! after 15 s, then 30 s, as BEP 15 says. Its next wait would be a minute, and the last one more than an hour: by then the
+//! tracker has failed, which the person reads, and another of its tier is asked; where there is none, the
+//! [announcer](crate::swarm::meeting::announcer) waits that minute at least, and longer with each failure. What comes from elsewhere the system keeps from us, for the socket is connected; what bears
+//! another transaction id is not for us.
+
+use crate::proto::id::InfoHash;
+use crate::proto::tracker::announce::{AnnounceReply, AnnounceRequest, MAX_REPLY_PEERS, ReplyError};
+use crate::proto::tracker::compact;
+use crate::proto::tracker::udp::{Announce, PACKET_BYTES, Reply, Request};
+use crate::sys::http::HttpError;
+use core::net::SocketAddr;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::time::{Duration, Instant};
+
+/// The first wait for a reply; it doubles (BEP 15).
+const FIRST_WAIT: Duration = Duration::from_secs(15);
+/// Waits in all.
+const WAITS: u32 = 2;
+/// How long a connection id may be used (BEP 15).
+const ID_AGE: Duration = Duration::from_secs(60);
+
+/// Why there are no peers.
+pub enum UdpError {
+    /// The tracker can't be reached, or does not answer.
+    Http(HttpError),
+    /// It says no.
+    Reply(ReplyError),
+    /// It says nothing.
+    Silent,
+}
+
+/// Announces to the tracker at `to`, within `deadline`. `url_data` is path and query of its URL, `transaction` a random number.
+pub fn announce(
+    to: SocketAddr,
+    request: &AnnounceRequest,
+    url_data: &[u8],
+    deadline: Duration,
+    transaction: u32,
+) -> Result<AnnounceReply, UdpError> {
+    announce_with(to, request, url_data, deadline, transaction, FIRST_WAIT)
+}
+
+fn announce_with(
+    to: SocketAddr,
+    request: &AnnounceRequest,
+    url_data: &[u8],
+    deadline: Duration,
+    transaction: u32,
+    first_wait: Duration,
+) -> Result<AnnounceReply, UdpError> {
+    let mut exchange = Exchange::open(to, first_wait, Instant::now() + deadline).map_err(unreachable)?;
+    loop {
+        let connection = exchange.connect(transaction)?;
+        let good_until = Instant::now() + ID_AGE;
+        // Another number: a late reply to the first exchange is none to this.
+        let transaction = transaction.wrapping_add(1);
+        let announce = Announce {
+            info_hash: request.info_hash,
+            peer_id: request.peer_id,
+            downloaded: request.downloaded,
+            left: request.left,
+            uploaded: request.uploaded,
+            event: request.event,
+            key: request.key.as_deref().map_or(0, key_number),
+            numwant: request.numwant,
+            port: request.port,
+        };
+        let packet = Request::Announce { connection, transaction, announce, url_data: url_data.to_vec() };
+        exchange.until = exchange.end.min(good_until);
+        match exchange.ask(&packet) {
+            Ok(Reply::Announce { interval, leechers, seeds, peers, .. }) => {
+                let parse = if to.is_ipv4() { compact::parse_v4 } else { compact::parse_v6 };
+                let found = parse(&peers, MAX_REPLY_PEERS);
+                return Ok(AnnounceReply {
+                    interval: Some(interval.into()),
+                    seeds: Some(seeds),
+                    leechers: Some(leechers),
+                    peers: found.peers,
+                    skipped: found.skipped,
+                    ..AnnounceReply::default()
+                });
+            }
+            Ok(other) => return Err(refusal(other)),
+            // The id has become too old while packets were lost: a new one.
+            Err(_) if exchange.has_time() => exchange.until = exchange.end,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Asks the tracker at `to` how the swarm of `info_hash` stands.
+pub fn scrape(
+    to: SocketAddr,
+    info_hash: InfoHash,
+    deadline: Duration,
+    transaction: u32,
+) -> Result<AnnounceReply, UdpError> {
+    let mut exchange = Exchange::open(to, FIRST_WAIT, Instant::now() + deadline).map_err(unreachable)?;
+    let connection = exchange.connect(transaction)?;
+    let transaction = transaction.wrapping_add(1);
+    match exchange.ask(&Request::Scrape { connection, transaction, hashes: vec![info_hash] })? {
+        Reply::Scrape { counts, .. } => {
+            let counts = counts.first();
+            let [seeds, downloaded, leechers] = std::array::from_fn(|at| counts.map(|counts| counts[at]));
+            Ok(AnnounceReply { seeds, downloaded, leechers, ..AnnounceReply::default() })
+        }
+        other => Err(refusal(other)),
+    }
+}
+
+/// Packets to one tracker and back.
+struct Exchange {
+    socket: UdpSocket,
+    first_wait: Duration,
+    /// Waits that passed in vain.
+    waits: u32,
+    /// When all is over.
+    end: Instant,
+    /// When the present exchange is.
+    until: Instant,
+}
+
+impl Exchange {
+    fn open(to: SocketAddr, first_wait: Duration, end: Instant) -> io::Result<Exchange> {
+        let from: SocketAddr = match to {
+            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+        };
+        let socket = UdpSocket::bind(from)?;
+        // From now on only what comes from there comes here.
+        socket.connect(to)?;
+        Ok(Exchange { socket, first_wait, waits: 0, end, until: end })
+    }
+
+    fn has_time(&self) -> bool {
+        self.waits < WAITS && Instant::now() < self.end
+    }
+
+    /// Gets a connection id.
+    fn connect(&mut self, transaction: u32) -> Result<u64, UdpError> {
+        match self.ask(&Request::Connect { transaction })? {
+            Reply::Connect { connection, .. } => Ok(connection),
+            other => Err(refusal(other)),
+        }
+    }
+
+    /// Sends `request`, again where no reply comes, and waits for the reply.
+    fn ask(&mut self, request: &Request) -> Result<Reply, UdpError> {
+        let packet = request.emit();
+        let transaction = match request {
+            Request::Connect { transaction }
+            | Request::Announce { transaction, .. }
+            | Request::Scrape { transaction, .. } => *transaction,
+        };
+        let mut buffer = [0; PACKET_BYTES * 4];
+        while self.has_time() && Instant::now() < self.until {
+            self.socket.send(&packet).map_err(unreachable)?;
+            let wait_until = (Instant::now() + self.first_wait * (1 << self.waits)).min(self.until);
+            loop {
+                let wait = wait_until.saturating_duration_since(Instant::now());
+                if wait.is_zero() {
+                    break;
+                }
+                self.socket.set_read_timeout(Some(wait)).map_err(unreachable)?;
+                match self.socket.recv(&mut buffer) {
+                    Ok(length) => match Reply::parse(&buffer[..length]) {
+                        Some(reply) if reply.transaction() == transaction => return Ok(reply),
+                        _ => log::debug!("a packet that answers nothing of ours"),
+                    },
+                    Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => break,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(unreachable(error)),
+                }
+            }
+            self.waits += 1;
+        }
+        Err(UdpError::Silent)
+    }
+}
+
+fn unreachable(error: io::Error) -> UdpError {
+    UdpError::Http(HttpError::Unreachable(crate::engine::in_words(&error)))
+}
+
+fn refusal(reply: Reply) -> UdpError {
+    match reply {
+        Reply::Error { message, .. } => UdpError::Reply(ReplyError::Failure { reason: message, retry_in: None }),
+        _ => UdpError::Http(HttpError::Unreachable("its answer is of another kind than what was asked".into())),
+    }
+}
+
+/// Our own key, which is eight hex digits, as the number they stand for.
+fn key_number(key: &[u8]) -> u32 {
+    str::from_utf8(key).ok().and_then(|text| u32::from_str_radix(text, 16).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! Trackers of a few packets: honest, deaf, and lying.
+
+use super::*;
+use crate::engine::testkit::PATIENCE;
+use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::tracker::announce::AnnounceEvent;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+const BRIEF: Duration = Duration::from_millis(150);
+
+fn request() -> AnnounceRequest {
+    AnnounceRequest {
+        info_hash: InfoHash([0xab; 20]),
+        peer_id: PeerId([b'p'; 20]),
+        port: 6881,
+        uploaded: 1,
+        downloaded: 2,
+        left: 3,
+        event: Some(AnnounceEvent::Started),
+        numwant: Some(50),
+        key: Some(b"0000ABCD".to_vec()),
+        compact: true,
+        no_peer_id: true,
+        tracker_id: None,
+        ip: None,
+    }
+}
+
+/// A tracker that answers each packet with what `answer` gives: it sends these from its own address.
+fn tracker(answer: impl Fn(usize, Request) -> Vec<Reply> + Send + 'static) -> (SocketAddr, Arc<AtomicUsize>) {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let addr = socket.local_addr().unwrap();
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    thread::spawn(move || {
+        let mut buffer = [0; 2000];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            let number = counted.fetch_add(1, Ordering::SeqCst);
+            for reply in answer(number, Request::parse(&buffer[..length]).expect("we send packets of the protocol")) {
+                socket.send_to(&reply.emit(), from).unwrap();
+            }
+        }
+    });
+    (addr, count)
+}
+
+/// What an honest tracker says.
+fn honest(request: &Request) -> Reply {
+    match request {
+        Request::Connect { transaction } => Reply::Connect { transaction: *transaction, connection: 77 },
+        Request::Announce { connection, transaction, announce, url_data } => {
+            assert_eq!((*connection, announce.key, announce.left), (77, 0xabcd, 3));
+            assert_eq!(url_data, b"/announce?passkey=1");
+            let peers = vec![10, 0, 0, 1, 0x1a, 0xe1, 0, 0, 0, 0, 0, 0];
+            Reply::Announce { transaction: *transaction, interval: 900, leechers: 4, seeds: 5, peers }
+        }
+        Request::Scrape { connection, transaction, hashes } => {
+            assert_eq!((*connection, hashes.as_slice()), (77, &[InfoHash([0xab; 20])][..]));
+            Reply::Scrape { transaction: *transaction, counts: vec![[5, 50, 10]] }
+        }
+    }
+}
+
+fn ask(to: SocketAddr, deadline: Duration) -> Result<AnnounceReply, String> {
+    announce_with(to, &request(), b"/announce?passkey=1", deadline, 1000, BRIEF).map_err(|error| match error {
+        UdpError::Http(error) => error.to_string(),
+        UdpError::Reply(error) => error.to_string(),
+        UdpError::Silent => "no answer in time".into(),
+    })
+}
+
+#[test]
+fn peers_come_by_two_exchanges() {
+    let (addr, count) = tracker(|_, request| vec![honest(&request)]);
+    let reply = ask(addr, PATIENCE).unwrap();
+    assert_eq!((reply.interval, reply.seeds, reply.leechers, reply.skipped), (Some(900), Some(5), Some(4), 1));
+    assert_eq!(reply.peers, [SocketAddr::from(([10, 0, 0, 1], 6881))]);
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn what_is_lost_is_sent_again_and_not_for_ever() {
+    let (addr, count) = tracker(|number, request| if number == 0 { vec![] } else { vec![honest(&request)] });
+    assert!(ask(addr, PATIENCE).is_ok());
+    assert_eq!(count.load(Ordering::SeqCst), 3);
+    let (addr, count) = tracker(|_, _| vec![]);
+    assert_eq!(ask(addr, PATIENCE).unwrap_err(), "no answer in time");
+    assert_eq!(count.load(Ordering::SeqCst), WAITS as usize);
+    // Who leaves does not wait that long.
+    let begun = Instant::now();
+    let error = announce(addr, &request(), b"", BRIEF, 1).err();
+    assert!(matches!(error, Some(UdpError::Silent)) && begun.elapsed() < FIRST_WAIT);
+}
+
+/// HOSTILE: another transaction id, another kind of reply, and packets from elsewhere.
+#[test]
+fn what_answers_nothing_of_ours_is_ignored() {
+    let stranger = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let (addr, _) = tracker(move |_, request| {
+        let mut forged = honest(&request);
+        match &mut forged {
+            Reply::Connect { transaction, connection } => (*transaction, *connection) = (*transaction ^ 1, 666),
+            Reply::Announce { transaction, peers, .. } => {
+                *transaction ^= 1;
+                peers.fill(6);
+            }
+            _ => {}
+        }
+        vec![forged, Reply::Scrape { transaction: 5, counts: vec![] }, honest(&request)]
+    });
+    // What a stranger sends to our port is kept from us; we learn that port by a proxy's eyes.
+    let relay = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let at = relay.local_addr().unwrap();
+    let onward = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    onward.connect(addr).unwrap();
+    onward.set_read_timeout(Some(PATIENCE)).unwrap();
+    thread::spawn(move || {
+        let mut buffer = [0; 2000];
+        while let Ok((length, from)) = relay.recv_from(&mut buffer) {
+            let lie = match Request::parse(&buffer[..length]) {
+                Some(Request::Connect { transaction }) => Reply::Connect { transaction, connection: 666 },
+                Some(Request::Announce { transaction, .. }) => Reply::Error { transaction, message: "lie".into() },
+                _ => continue,
+            };
+            stranger.send_to(&lie.emit(), from).unwrap();
+            onward.send(&buffer[..length]).unwrap();
+            for _ in 0..3 {
+                let length = onward.recv(&mut buffer).unwrap();
+                relay.send_to(&buffer[..length], from).unwrap();
+            }
+        }
+    });
+    let reply = ask(at, PATIENCE).unwrap();
+    assert_eq!(reply.peers, [SocketAddr::from(([10, 0, 0, 1], 6881))]);
+}
+
+#[test]
+fn refusals_are_in_its_own_words() {
+    let no = |request: Request| match request {
+        Request::Connect { .. } => honest(&request),
+        Request::Announce { transaction, .. } => Reply::Error { transaction, message: "not here".into() },
+        Request::Scrape { .. } => panic!("nobody scrapes"),
+    };
+    let (addr, _) = tracker(move |_, request| vec![no(request)]);
+    assert_eq!(ask(addr, PATIENCE).unwrap_err(), "the tracker says: not here");
+    let closed = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    assert!(ask(closed, PATIENCE).unwrap_err().contains("refused"));
+}
+
+/// BEP 15: seeds, completed downloads and leechers, in this order.
+#[test]
+fn a_scrape_brings_the_counts() {
+    let (addr, count) = tracker(|_, request| vec![honest(&request)]);
+    let reply = scrape(addr, InfoHash([0xab; 20]), PATIENCE, 1000).ok().unwrap();
+    assert_eq!((reply.seeds, reply.downloaded, reply.leechers), (Some(5), Some(50), Some(10)));
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+    let (addr, _) = tracker(|_, request| match request {
+        Request::Scrape { transaction, .. } => vec![Reply::Error { transaction, message: "no".into() }],
+        request => vec![honest(&request)],
+    });
+    assert!(matches!(scrape(addr, InfoHash([0xab; 20]), PATIENCE, 1000), Err(UdpError::Reply(_))));
+}

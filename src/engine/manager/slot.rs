@@ -1,0 +1,226 @@
+//! A torrent's place in the process, from the moment it is given until the end.
+//!
+//! Floor 3, the [`manager`](crate::engine::manager)'s. Content is checked before a torrent joins its swarm; one that failed
+//! keeps its place, so that the person can read why.
+
+use crate::engine::{Phase, Problem, Report, Watch};
+use crate::proto::id::InfoHash;
+use crate::storage::content::Content;
+use crate::storage::resume::{SAVE_TOTALS_EVERY, SAVE_WHOLE_AFTER, Save};
+use crate::swarm::Time;
+use crate::swarm::torrent::Torrent;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// A torrent in the process.
+pub struct Slot {
+    /// Its name, for people.
+    pub name: String,
+    /// Which it is.
+    pub info_hash: InfoHash,
+    /// Bytes of content that are wanted.
+    pub length: u64,
+    /// Bytes of content in all.
+    pub size: u64,
+    /// Bytes of a piece.
+    pub piece_length: u32,
+    /// What it is doing.
+    pub state: State,
+    /// The person wants a pause of it.
+    pub paused: bool,
+    /// It waits until others have ended their downloads.
+    pub queued: bool,
+    /// When the torrent wants to be woken.
+    pub wake: Option<Time>,
+    /// The last problem of each tracker that the person was told of.
+    pub told: Vec<Option<String>>,
+    /// When its state was last saved, and what it said then.
+    pub saved: Saved,
+    /// When its state is to be saved.
+    pub save_at: Option<Time>,
+}
+
+/// What the last saved state said.
+#[derive(Default)]
+pub struct Saved {
+    /// When that was, or the torrent joined its swarm.
+    pub at: Time,
+    /// Pieces had; `None`: no state was saved in this run, or none of the files as they are.
+    pub pieces: Option<u32>,
+    /// Bytes sent.
+    pub uploaded: u64,
+}
+
+/// What a torrent is doing.
+pub enum State {
+    /// Its content is being checked; the pieces looked at. (32 bits: many routers' processors have no larger atomics.)
+    Checking(Arc<AtomicU32>),
+    /// It is in its swarm.
+    Running(Box<Torrent>, Arc<Content>),
+    /// It ended by itself. The torrent stays while trackers are still to hear of it: one may be asked just now, and
+    /// would list us for hours if it got no `stopped` after its answer.
+    Failed(Problem, Option<(Box<Torrent>, Arc<Content>)>),
+}
+
+impl Slot {
+    /// Plans when the state is to be saved, for something may have changed that it says.
+    pub fn plan_save(&mut self, every: Duration) {
+        let State::Running(torrent, _) = &self.state else { return };
+        let pause = if self.saved.pieces != Some(torrent.have().count()) {
+            let as_it_was = torrent.have().is_full() && torrent.totals().1 == 0;
+            Some(if as_it_was { every.min(SAVE_WHOLE_AFTER) } else { every })
+        } else {
+            (self.saved.uploaded != torrent.totals().0).then_some(SAVE_TOTALS_EVERY)
+        };
+        self.save_at = pause.map(|pause| self.saved.at + pause);
+    }
+
+    /// What its state is to say.
+    pub fn save(&mut self, now: Time, in_haste: bool) -> Option<Save> {
+        self.save_at = None;
+        let State::Running(torrent, content) = &self.state else { return None };
+        if torrent.is_in_doubt() || content.doubtful.load(Ordering::Relaxed) {
+            // What was had may not be there, and the files as they are now must not vouch for it. The state that was
+            // saved last does not: they are others than it says.
+            self.saved.at = now;
+            return None;
+        }
+        let (have, (uploaded, downloaded)) = (torrent.have().clone(), torrent.totals());
+        self.saved = Saved { at: now, pieces: Some(have.count()), uploaded };
+        Some(Save { have, uploaded, downloaded, in_haste })
+    }
+
+    /// How it stands at `now`, for those who `watch` this.
+    pub fn report(&self, now: Time, watch: Watch) -> Report {
+        let phase = match &self.state {
+            State::Checking(pieces) => {
+                let bytes = pieces.load(Ordering::Relaxed) as u64 * self.piece_length as u64;
+                Phase::Checking(bytes.min(self.size))
+            }
+            State::Running(torrent, _) => {
+                let mut status = torrent.status(now);
+                (status.paused, status.queued) = (self.paused, self.queued);
+                if self.paused || self.queued {
+                    // The meters look back for a while; nothing more comes or goes.
+                    (status.down_rate, status.up_rate) = (0, 0);
+                }
+                if status.left > 0 {
+                    status.map = torrent.piece_map(watch.cells);
+                }
+                if watch.peers_of.is_some() {
+                    status.peer_list = torrent.peer_list(now);
+                }
+                Phase::Running(Arc::new(status))
+            }
+            State::Failed(problem, _) => Phase::Failed(problem.clone()),
+        };
+        Report { name: self.name.clone(), info_hash: self.info_hash, length: self.length, size: self.size, phase }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::rng::Rng;
+    use crate::engine::testkit::{open, torrent};
+    use crate::proto::id::PeerId;
+    use crate::proto::peer::bitfield::Bitfield;
+    use crate::proto::peer::handshake::{Handshake, Reserved};
+    use crate::swarm::event::{DiskEvent, Event, PeerEvent};
+    use crate::swarm::peer::PeerKey;
+    use crate::swarm::picking::budget::Budget;
+    use crate::swarm::torrent::{Settings, Shared, Turn};
+    use std::num::NonZeroU32;
+    use std::path::Path;
+
+    /// A torrent of three pieces that are there.
+    fn slot(dir: &Path, shared: &mut Shared) -> (Slot, Arc<Content>) {
+        let (metainfo, _) = torrent(3000, &[], 1000, &[]);
+        let content = open(&metainfo, dir, false);
+        let settings = Settings::new(PeerId([1; 20]));
+        let one = Torrent::new(&metainfo, Bitfield::full(3), settings, Time::ZERO, &mut shared.rng);
+        let slot = Slot {
+            name: metainfo.name.clone(),
+            info_hash: metainfo.info_hash,
+            length: 3000,
+            size: 3000,
+            piece_length: 1000,
+            state: State::Running(Box::new(one), Arc::clone(&content)),
+            paused: false,
+            queued: false,
+            wake: None,
+            told: Vec::new(),
+            saved: Saved::default(),
+            save_at: None,
+        };
+        (slot, content)
+    }
+
+    fn happen(slot: &mut Slot, shared: &mut Shared, event: Event) {
+        let State::Running(one, _) = &mut slot.state else { unreachable!() };
+        one.handle(event, &mut Turn { now: Time::ZERO, shared, actions: &mut Vec::new() });
+    }
+
+    /// A peer comes.
+    fn join(slot: &mut Slot, shared: &mut Shared) -> PeerKey {
+        let (peer, addr) = (PeerKey(NonZeroU32::MIN), ([127, 0, 0, 1], 6881).into());
+        let handshake =
+            Box::new(Handshake { reserved: Reserved::ours(), info_hash: slot.info_hash, peer_id: PeerId([2; 20]) });
+        happen(slot, shared, Event::Peer(peer, PeerEvent::Connected { addr, outgoing: true, handshake }));
+        peer
+    }
+
+    /// Flash wears out: what did not change is not saved again, and what changed not at once.
+    #[test]
+    fn a_state_is_saved_only_when_it_changed_and_not_too_often() {
+        const EVERY: Duration = Duration::from_secs(60);
+        let dir = tempfile::tempdir().unwrap();
+        let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
+        let (mut slot, _) = slot(dir.path(), &mut shared);
+        let planned = |slot: &mut Slot| {
+            slot.plan_save(EVERY);
+            slot.save_at
+        };
+        slot.saved.at = Time::from_secs(100);
+        assert_eq!(planned(&mut slot), Some(Time::from_secs(105)), "it was whole when it was found");
+        slot.save(Time::from_secs(105), false).unwrap();
+        assert_eq!(planned(&mut slot), None);
+        let peer = join(&mut slot, &mut shared);
+        happen(&mut slot, &mut shared, Event::Peer(peer, PeerEvent::Uploaded { bytes: 1 }));
+        assert_eq!(planned(&mut slot), Some(Time::from_secs(105) + SAVE_TOTALS_EVERY));
+        happen(&mut slot, &mut shared, Event::Disk(DiskEvent::Unreadable { piece: 2 }));
+        assert_eq!(planned(&mut slot), Some(Time::from_secs(105) + EVERY));
+    }
+
+    #[test]
+    fn nobody_vouches_for_content_in_doubt() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
+        let (mut slot, content) = slot(dir.path(), &mut shared);
+        assert!(slot.save(Time::ZERO, true).is_some());
+        content.doubtful.store(true, Ordering::Relaxed);
+        assert!(slot.save(Time::ZERO, true).is_none(), "what was written may be lost");
+        content.doubtful.store(false, Ordering::Relaxed);
+        happen(&mut slot, &mut shared, Event::Disk(DiskEvent::Doubted { text: "changed".into() }));
+        assert!(slot.save(Time::ZERO, true).is_none(), "somebody changed it");
+    }
+
+    #[test]
+    fn what_is_paused_or_waits_for_its_turn_shows_no_rates() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
+        let (mut slot, _) = slot(dir.path(), &mut shared);
+        let peer = join(&mut slot, &mut shared);
+        happen(&mut slot, &mut shared, Event::Peer(peer, PeerEvent::Uploaded { bytes: 100_000 }));
+        let rate = |slot: &Slot| match slot.report(Time::from_secs(1), Watch::default()).phase {
+            Phase::Running(status) => status.up_rate,
+            _ => unreachable!(),
+        };
+        assert!(rate(&slot) > 0);
+        slot.paused = true;
+        assert_eq!(rate(&slot), 0);
+        (slot.paused, slot.queued) = (false, true);
+        assert_eq!(rate(&slot), 0);
+    }
+}

@@ -1,0 +1,330 @@
+//! The whole floor at work: engines that meet over a tracker of a few lines.
+
+use super::super::Job;
+use super::super::testkit::{PATIENCE, http, serve, socket_pair, torrent};
+use super::super::{Engine, EngineError, GOODBYE, Phase, ProblemKind};
+use super::*;
+use crate::engine::peer::link::Link;
+use crate::proto::bencode::Bencode;
+use crate::proto::id::PeerId;
+use crate::proto::metainfo::Metainfo;
+use crate::proto::peer::handshake::{Handshake, Reserved};
+use crate::proto::tracker::compact;
+use crate::storage::content::{ContentError, Doing};
+use crate::swarm::event::DiskEvent;
+use crate::swarm::torrent::Standing;
+use crate::swarm::torrent::waiting::DiskTrouble;
+use core::net::SocketAddr;
+use core::num::NonZeroU32;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::Path;
+
+const PIECE: usize = 32 * 1024;
+
+fn engine(memory_bytes: u64) -> (Engine, Receiver<Notice>) {
+    let config = Config { ports: 0..=0, memory_bytes, ..Config::default() };
+    Engine::start(config).unwrap()
+}
+
+fn add(engine: &Engine, metainfo: &Metainfo, dir: &Path) {
+    engine.add(Job { metainfo: metainfo.clone(), dir: dir.to_path_buf(), choice: None, duty: Default::default() });
+}
+
+fn at(engine: &Engine) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, engine.port()).into()
+}
+
+/// What a tracker says of these peers.
+fn reply(peers: &[SocketAddr]) -> Vec<u8> {
+    let reply = Bencode::dict([("interval", 900i64.into()), ("peers", compact::emit_v4(peers).into())]);
+    http("200 OK", reply.encode())
+}
+
+/// The word of an announce's event; "" for none.
+fn event_of(path: &str) -> String {
+    path.split(['?', '&']).find_map(|field| field.strip_prefix("event=")).unwrap_or("").to_string()
+}
+
+/// A tracker that sends everybody to `peers`.
+fn tracker(peers: Vec<SocketAddr>) -> String {
+    format!("http://{}/announce", serve(move |_, socket| drop(socket.write_all(&reply(&peers)))))
+}
+
+/// The next notice that `find` wants; others are passed over, but for failures that nobody wants.
+fn next<T>(notices: &Receiver<Notice>, what: &str, find: impl Fn(&Notice) -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let notice = notices.recv_deadline(end).unwrap_or_else(|_| panic!("waited in vain: {what}"));
+        if let Some(found) = find(&notice) {
+            return found;
+        }
+        assert!(!matches!(notice, Notice::Failed { .. }), "{notice:?}");
+    }
+}
+
+fn complete(notices: &Receiver<Notice>, number: usize) {
+    let find = |notice: &Notice| matches!(notice, Notice::Complete { torrent } if *torrent == number).then_some(());
+    next(notices, "it is complete", find);
+}
+
+fn joined(notices: &Receiver<Notice>) -> bool {
+    next(notices, "it has joined", |notice| match notice {
+        Notice::Joined { whole, .. } => Some(*whole),
+        _ => None,
+    })
+}
+
+fn stopped(notices: &Receiver<Notice>) -> Vec<Report> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Notice::Stopped(reports) = notices.recv_deadline(end).expect("it stops") {
+            assert!(notices.recv_deadline(end).is_err(), "something comes after the end");
+            return reports;
+        }
+    }
+}
+
+#[test]
+fn a_torrent_comes_over_and_the_tracker_hears_of_it_in_order() {
+    let (seed, seed_notices) = engine(1 << 20);
+    let (leech, notices) = engine(1 << 20);
+    let (sender, announced) = crossbeam_channel::unbounded();
+    let (gate, opened) = crossbeam_channel::bounded::<()>(0);
+    let (seed_port, peers) = (format!("port={}&", seed.port()), [at(&seed), at(&leech)]);
+    let addr = serve(move |path, socket| {
+        if !path.contains(&seed_port) {
+            let _ = sender.send(event_of(path));
+        }
+        if event_of(path) == "completed" {
+            // Not answered before the gate is open.
+            let _ = opened.recv();
+            let _ = sender.send("completed is answered".into());
+        }
+        let _ = socket.write_all(&reply(&peers));
+    });
+    let (seed_dir, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    // A URL that nobody scrapes: all that comes is an announce.
+    let (metainfo, bytes) = torrent(20 * PIECE + 5, &[], PIECE, &[format!("http://{addr}/a")]);
+    fs::write(seed_dir.path().join("whole"), &bytes).unwrap();
+    add(&seed, &metainfo, seed_dir.path());
+    assert!(joined(&seed_notices));
+    add(&leech, &metainfo, dir.path());
+    assert!(!joined(&notices));
+    complete(&notices, 0);
+    assert!(fs::read(dir.path().join("whole")).unwrap() == bytes);
+
+    let heard = || announced.recv_timeout(PATIENCE).unwrap();
+    assert_eq!([heard(), heard()], ["started", "completed"]);
+    leech.stop();
+    // A tracker that got `completed` behind `stopped` would list us for ever.
+    assert!(announced.recv_timeout(Duration::from_millis(100)).is_err(), "it says more before it has an answer");
+    drop(gate);
+    let reports = stopped(&notices);
+    assert_eq!([heard(), heard()], ["completed is answered", "stopped"]);
+    let Phase::Running(status) = &reports[0].phase else { panic!("{:?}", reports[0].phase) };
+    assert_eq!((status.left, status.downloaded, status.wasted), (0, metainfo.length, 0));
+    seed.stop();
+    let Phase::Running(status) = &stopped(&seed_notices)[0].phase else { panic!() };
+    assert_eq!(status.uploaded, metainfo.length);
+}
+
+#[test]
+fn a_tracker_that_is_silent_holds_up_no_goodbye() {
+    let peer = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let (sender, asked) = crossbeam_channel::unbounded();
+    let peers = [peer.local_addr().unwrap()];
+    let addr = serve(move |path, socket| {
+        let _ = sender.send(event_of(path));
+        match event_of(path).as_str() {
+            // Until the other end gives up.
+            "stopped" => drop(socket.read(&mut [0])),
+            _ => drop(socket.write_all(&reply(&peers))),
+        }
+    });
+    let (engine, notices) = engine(1 << 20);
+    let dir = tempfile::tempdir().unwrap();
+    add(&engine, &torrent(PIECE, &[], PIECE, &[format!("http://{addr}/")]).0, dir.path());
+    joined(&notices);
+    // Who connects has read the answer.
+    let mut socket = peer.accept().unwrap().0;
+    let begun = Instant::now();
+    engine.stop();
+    stopped(&notices);
+    let took = begun.elapsed();
+    assert!(took >= GOODBYE / 2 && took < PATIENCE, "{took:?}");
+    // Nor does what was being connected to go on.
+    let (begun, mut heard) = (Instant::now(), Vec::new());
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert!(socket.read_to_end(&mut heard).is_err() || heard.len() == 68, "our handshake, and the end");
+    assert!(begun.elapsed() < Duration::from_secs(5), "only the handshake's deadline ended it");
+    let heard = || asked.recv_timeout(PATIENCE).unwrap();
+    assert_eq!([heard(), heard()], ["started", "stopped"]);
+}
+
+#[test]
+fn who_has_said_goodbye_need_not_wait() {
+    let peer = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let trackers = [tracker(vec![peer.local_addr().unwrap()])];
+    let dir = tempfile::tempdir().unwrap();
+    // The machine may be slow, but hardly each time.
+    let stops_at_once = || {
+        let (engine, notices) = engine(1 << 20);
+        add(&engine, &torrent(PIECE, &[], PIECE, &trackers).0, dir.path());
+        // Who connects has read the answer.
+        let _socket = peer.accept().unwrap();
+        let begun = Instant::now();
+        engine.stop();
+        stopped(&notices);
+        begun.elapsed() < GOODBYE
+    };
+    assert!((0..5).any(|_| stops_at_once()), "it waits though all answered");
+}
+
+#[test]
+fn torrents_that_fail_give_their_memory_back_to_the_others() {
+    let (seed, seed_notices) = engine(4 << 20);
+    // The least that is possible: 16 blocks.
+    let (leech, notices) = engine(0);
+    let trackers = [tracker(vec![at(&seed)])];
+    let dir = tempfile::tempdir().unwrap();
+    const FAILING: usize = 20;
+    for number in 0..=FAILING {
+        let (metainfo, bytes) = torrent(4 * PIECE + number, &[], PIECE, &trackers);
+        let [seed_dir, leech_dir] = ["seed", "leech"].map(|who| dir.path().join(format!("{who} {number}")));
+        fs::create_dir(&seed_dir).unwrap();
+        fs::write(seed_dir.join("whole"), &bytes).unwrap();
+        add(&seed, &metainfo, &seed_dir);
+        joined(&seed_notices);
+        fs::create_dir(&leech_dir).unwrap();
+        if number == FAILING {
+            add(&leech, &metainfo, &leech_dir);
+            complete(&notices, number);
+            assert!(fs::read(leech_dir.join("whole")).unwrap() == bytes);
+            break;
+        }
+        // The first write to it fails.
+        fs::create_dir(leech_dir.join("whole")).unwrap();
+        add(&leech, &metainfo, &leech_dir);
+        let problem = next(&notices, "it fails", |notice| match notice {
+            Notice::Failed { torrent, problem } if *torrent == number => Some(problem.clone()),
+            _ => None,
+        });
+        assert!(
+            problem.kind == ProblemKind::CantCreate && problem.text.contains(leech_dir.join("whole").to_str().unwrap())
+        );
+    }
+}
+
+/// What is told of a wait does not contradict the numbers that are shown beside it.
+#[test]
+fn how_a_torrent_stands_is_told_before_its_wait_and_the_end_of_it() {
+    let (engine, notices) = engine(1 << 20);
+    let dir = tempfile::tempdir().unwrap();
+    add(&engine, &torrent(3 * PIECE, &[], PIECE, &[]).0, dir.path());
+    joined(&notices);
+    engine.pause(true);
+    engine.watch(Watch { cells: 3, ..Watch::default() });
+    let trouble = DiskTrouble { text: "full".into(), short_bytes: 5 };
+    let waiting = Standing::WaitingForDisk(Box::new(trouble.clone()));
+    let trouble = Event::Disk(DiskEvent::Trouble { block: None, trouble });
+    for (event, standing) in
+        [(trouble, waiting), (Event::Disk(DiskEvent::Healed { doubtful: false }), Standing::Downloading)]
+    {
+        engine.manager.send(Input::Torrent { torrent: 0, event }).unwrap();
+        let stood = next(&notices, "it stands otherwise", |notice| match notice {
+            Notice::Stood { status, .. } => Some(status.clone()),
+            _ => None,
+        });
+        assert_eq!((&stood.standing, stood.paused, stood.map.len()), (&standing, true, 3));
+        let told = notices.recv_timeout(PATIENCE).unwrap();
+        assert!(matches!(told, Notice::Waiting { .. } | Notice::Resumed { .. }), "{told:?}");
+    }
+}
+
+fn fail(engine: &Engine, torrent: usize) {
+    let error = ContentError { doing: Doing::Writing, path: "whole".into(), error: io::Error::other("spoilt") };
+    engine.manager.send(Input::DiskFailed { torrent, error }).unwrap();
+}
+
+#[test]
+fn a_torrent_that_fails_leaves_the_places_of_its_connections_to_others() {
+    // Peers that never shake hands, as many as may be connected to at once.
+    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let peers: Vec<SocketAddr> = (1..=16).map(|host| ([127, 0, 0, host], port).into()).collect();
+    let (sender, accepted) = crossbeam_channel::unbounded();
+    thread::spawn(move || listener.incoming().flatten().try_for_each(|socket| sender.send(socket)));
+    let trackers = [tracker(peers)];
+    let (engine, notices) = engine(1 << 20);
+    let dir = tempfile::tempdir().unwrap();
+    add(&engine, &torrent(PIECE, &[], PIECE, &trackers).0, dir.path());
+    let sixteen = || -> Vec<TcpStream> { (0..16).map(|_| accepted.recv_timeout(PATIENCE).unwrap()).collect() };
+    let sockets = sixteen();
+    fail(&engine, 0);
+    next(&notices, "it fails", |notice| matches!(notice, Notice::Failed { torrent: 0, .. }).then_some(()));
+    // They need say nothing for that: their connections end with the torrent.
+    let begun = Instant::now();
+    for mut socket in sockets {
+        let mut heard = Vec::new();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        assert!(socket.read_to_end(&mut heard).is_err() || heard.len() == 68, "our handshake, and the end");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(8), "only the handshake's deadline ended them");
+    add(&engine, &torrent(2 * PIECE, &[], PIECE, &trackers).0, dir.path());
+    joined(&notices);
+    drop(sixteen());
+}
+
+#[test]
+fn a_tracker_that_answers_when_the_torrent_has_failed_hears_that_it_stopped() {
+    let (sender, asked) = crossbeam_channel::unbounded();
+    let (gate, opened) = crossbeam_channel::bounded::<()>(0);
+    let addr = serve(move |path, socket| {
+        let _ = sender.send(event_of(path));
+        if event_of(path) == "started" {
+            // Not answered before the gate is open.
+            let _ = opened.recv();
+        }
+        let _ = socket.write_all(&reply(&[]));
+    });
+    let (engine, notices) = engine(1 << 20);
+    let dir = tempfile::tempdir().unwrap();
+    add(&engine, &torrent(PIECE, &[], PIECE, &[format!("http://{addr}/")]).0, dir.path());
+    let heard = || asked.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(heard(), "started");
+    fail(&engine, 0);
+    next(&notices, "it fails", |notice| matches!(notice, Notice::Failed { torrent: 0, .. }).then_some(()));
+    drop(gate);
+    assert_eq!(heard(), "stopped");
+}
+
+#[test]
+fn a_peer_that_comes_when_its_torrent_has_failed_is_let_go() {
+    let (engine, notices) = engine(1 << 20);
+    let dir = tempfile::tempdir().unwrap();
+    let (metainfo, _) = torrent(PIECE, &[], PIECE, &[]);
+    add(&engine, &metainfo, dir.path());
+    joined(&notices);
+    fail(&engine, 0);
+    let (mut near, far) = socket_pair();
+    let (orders, receiver) = crossbeam_channel::unbounded();
+    let (peer, addr) = (PeerKey(NonZeroU32::MIN), near.local_addr().unwrap());
+    let handshake = Handshake { reserved: Reserved::ours(), info_hash: metainfo.info_hash, peer_id: PeerId([7; 20]) };
+    let far = Arc::new(far);
+    let link = Link { addr, socket: Arc::clone(&far), orders, waiting: Arc::default() };
+    engine.manager.send(Input::Connected { peer, torrent: 0, addr, outgoing: false, handshake, link }).unwrap();
+    // Its reader has the socket too, and must wake.
+    assert_eq!(near.read(&mut [0]).unwrap(), 0, "its reader's end");
+    let ended = receiver.recv_timeout(PATIENCE).map(drop);
+    assert_eq!(ended, Err(crossbeam_channel::RecvTimeoutError::Disconnected), "its writer's");
+}
+
+#[test]
+fn no_port_is_said_with_the_ports() {
+    let (engine, _notices) = engine(1 << 20);
+    let config = Config { ports: engine.port()..=engine.port(), ..Config::default() };
+    let Err(error @ EngineError::NoPort(..)) = Engine::start(config) else { panic!("it starts") };
+    assert!(error.to_string().contains(&format!("can't listen on port {}", engine.port())));
+}

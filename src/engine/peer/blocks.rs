@@ -1,0 +1,59 @@
+//! Buffers of one block each, used again and again.
+//!
+//! Floor 3. A block is read from the socket into one of these, moved through the manager to its disk thread, and given
+//! back. So the memory of blocks stays what it once was at most, and no allocator keeps a hoard for each thread. The
+//! one given back last is taken first: it is still in the processor's cache.
+
+use crate::proto::peer::message::BLOCK_BYTES;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A stock of block buffers; clones share it.
+#[derive(Clone)]
+pub struct Blocks {
+    stock: Arc<Mutex<Vec<Vec<u8>>>>,
+    most: usize,
+}
+
+impl Blocks {
+    /// A stock that keeps buffers of up to `bytes` in all.
+    pub fn new(bytes: u64) -> Blocks {
+        Blocks { stock: Arc::default(), most: (bytes / BLOCK_BYTES as u64).max(1) as usize }
+    }
+
+    /// A buffer of `length` bytes, whose content is anything.
+    pub fn take(&self, length: usize) -> Vec<u8> {
+        let mut block = self.lock().pop().unwrap_or_else(|| Vec::with_capacity(BLOCK_BYTES as usize));
+        block.resize(length, 0);
+        block
+    }
+
+    /// Gives a buffer back; when the stock is full it is freed.
+    pub fn give(&self, block: Vec<u8>) {
+        let mut stock = self.lock();
+        if stock.len() < self.most {
+            stock.push(block);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.stock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_comes_back_and_the_stock_is_bounded() {
+        let blocks = Blocks::new(0);
+        let block = blocks.take(100);
+        let address = block.as_ptr();
+        blocks.give(block);
+        blocks.give(Vec::new());
+        let again = blocks.take(BLOCK_BYTES as usize);
+        assert_eq!(again.as_ptr(), address);
+        assert_eq!(blocks.take(5), [0; 5]);
+        assert!(blocks.lock().is_empty());
+    }
+}

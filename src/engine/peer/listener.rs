@@ -1,0 +1,96 @@
+//! Takes in the connections that others open to us, over IPv4 and IPv6.
+//!
+//! Floor 3. One port for all torrents: the handshake says which is meant. A peer gets its thread at once, so that a
+//! slow handshake holds up nobody; how many may be shaking hands at a time is bounded.
+
+use super::reader::{self, STACK_BYTES, Surroundings};
+use super::shaking::Places;
+use crate::engine::{EngineError, in_words};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::io;
+use std::net::TcpListener;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+/// How long to wait when the system has no descriptor or memory for a connection: trying at once would spin.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Listens on the first free of `ports`, on all addresses. Most systems serve both families by one IPv6 socket.
+pub fn bind(ports: &RangeInclusive<u16>) -> Result<(Vec<TcpListener>, u16), EngineError> {
+    let mut last = io::Error::other("no port was named");
+    for port in ports.clone() {
+        match bind_port(port) {
+            Ok(listeners) => {
+                let port = listeners.first().and_then(|first| first.local_addr().ok()).map_or(port, |at| at.port());
+                return Ok((listeners, port));
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(EngineError::NoPort(ports.clone(), last))
+}
+
+fn bind_port(port: u16) -> io::Result<Vec<TcpListener>> {
+    let v6 = match TcpListener::bind((IpAddr::from(Ipv6Addr::UNSPECIFIED), port)) {
+        Ok(listener) => Some(listener),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(error),
+        // No IPv6 here.
+        Err(_) => None,
+    };
+    let port = v6.as_ref().and_then(|v6| v6.local_addr().ok()).map_or(port, |addr| addr.port());
+    match (v6, TcpListener::bind((IpAddr::from(Ipv4Addr::UNSPECIFIED), port))) {
+        (Some(v6), Ok(v4)) => Ok(vec![v6, v4]),
+        // The IPv6 socket holds the port for IPv4 too.
+        (Some(v6), Err(_)) => Ok(vec![v6]),
+        (None, v4) => Ok(vec![v4?]),
+    }
+}
+
+/// Starts a thread for each listener.
+pub fn start(listeners: Vec<TcpListener>, around: &Surroundings) -> io::Result<()> {
+    let places = Arc::new(Places::default());
+    for listener in listeners {
+        let (around, places) = (around.clone(), Arc::clone(&places));
+        let builder = thread::Builder::new().name("listener".into()).stack_size(STACK_BYTES);
+        builder.spawn(move || listen(&listener, &around, &places))?;
+    }
+    Ok(())
+}
+
+fn listen(listener: &TcpListener, around: &Surroundings, places: &Arc<Places>) {
+    // What is in the way of the next one is said once.
+    let mut in_trouble = false;
+    loop {
+        let (socket, addr) = match listener.accept() {
+            Ok((socket, addr)) => (socket, SocketAddr::new(addr.ip().to_canonical(), addr.port())),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
+            Err(error) => {
+                if !in_trouble {
+                    log::warn!("can't take in connections for now: {}", in_words(&error));
+                }
+                in_trouble = true;
+                thread::park_timeout(PAUSE);
+                continue;
+            }
+        };
+        in_trouble = false;
+        if around.gate.blocks(addr.ip()) {
+            log::debug!("{addr}: closed: it is on the blocklist");
+            continue;
+        }
+        let Some(place) = places.take(addr.ip()) else {
+            log::debug!("{addr}: closed: too many are shaking hands");
+            continue;
+        };
+        let around = around.clone();
+        let run = move || reader::accept(&around, socket, addr, place);
+        if let Err(error) = thread::Builder::new().name("reader".into()).stack_size(STACK_BYTES).spawn(run) {
+            log::warn!("{addr}: can't start a thread: {error}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,10 @@
+//! A peer's connection: the threads that listen, shake hands, read and write, and what they share.
+
+pub mod blocks;
+pub mod gate;
+pub mod link;
+pub mod listener;
+pub mod reader;
+pub mod shaking;
+pub mod wire;
+pub mod writer;

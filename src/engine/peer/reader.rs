@@ -1,0 +1,190 @@
+//! A peer's reader thread: connects or is connected, shakes hands, then reads messages until the end.
+//!
+//! Floor 3. It blocks on its socket alone. How bytes become messages is [`wire`](super::wire)'s.
+
+use super::blocks::Blocks;
+use super::gate::Gate;
+use super::link::Directory;
+use super::shaking::Place;
+use super::wire::Wire;
+use super::writer;
+use crate::engine::input::Input;
+use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::peer::handshake::{self, Handshake, Reserved};
+use crate::proto::peer::message::Limits;
+use crate::swarm::event::Event;
+use core::net::SocketAddr;
+use crossbeam_channel::Sender;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long opening a connection may take (libtorrent: 10 to 15 s).
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the whole handshake may take, however it drips in (libtorrent, rain: 10 s).
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+/// Silence after which a peer is dropped: others send keep-alives at least each 120 s.
+const SILENCE: Duration = Duration::from_secs(180);
+/// How long a peer may take to make room for what we send.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Stack of a peer's threads: a few frames and small buffers.
+pub const STACK_BYTES: usize = 64 * 1024;
+
+/// What every peer's threads need.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The manager's channel.
+    pub manager: Sender<Input>,
+    /// The torrents there are.
+    pub directory: Arc<Directory>,
+    /// Buffers for blocks.
+    pub blocks: Blocks,
+    /// Whom we do not talk to.
+    pub gate: Arc<Gate>,
+    /// Who we are.
+    pub peer_id: PeerId,
+}
+
+/// Opens a connection for a torrent, on a thread of its own. The manager hears how it went, unless there is no thread.
+pub fn connect(around: &Surroundings, torrent: usize, info_hash: InfoHash, addr: SocketAddr) -> io::Result<()> {
+    let around = around.clone();
+    let run = move || match shake_first(&around, info_hash, addr) {
+        Ok((socket, handshake)) => run(&around, torrent, addr, socket, handshake, None),
+        Err(error) => connect_failed(&around, torrent, addr, &error, is_our_fault(&error)),
+    };
+    thread::Builder::new().name("reader".into()).stack_size(STACK_BYTES).spawn(run)?;
+    Ok(())
+}
+
+fn connect_failed(around: &Surroundings, torrent: usize, addr: SocketAddr, error: &io::Error, our_fault: bool) {
+    log::debug!("{addr}: can't connect: {error}");
+    let _ = around.manager.send(Input::Torrent { torrent, event: Event::ConnectFailed { addr, our_fault } });
+}
+
+/// Whether we lack what a connection takes, so that nobody else is to blame.
+fn is_our_fault(error: &io::Error) -> bool {
+    let lacking = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    lacking.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+/// Takes in a connection that somebody opened to us; to be called on a thread of its own. Its place is free again when
+/// the handshake is over, and if that was well, the manager knows.
+pub fn accept(around: &Surroundings, socket: TcpStream, addr: SocketAddr, place: Place) {
+    match hear_handshake(&socket, Instant::now() + HANDSHAKE_DEADLINE) {
+        // It is our own connection come back to us: the end of us that opened it learns so from the answer.
+        Ok(handshake) if handshake.peer_id == around.peer_id => {
+            let _ = (&socket).write_all(&our_handshake(around, handshake.info_hash));
+            log::debug!("{addr}: it is ourselves");
+        }
+        Ok(handshake) => match around.directory.find(&handshake.info_hash) {
+            Some(content) => run(around, content.torrent, addr, Arc::new(socket), handshake, Some(place)),
+            None => log::debug!("{addr}: asks for {}, which is not here", handshake.info_hash),
+        },
+        Err(error) => log::debug!("{addr}: no handshake: {error}"),
+    }
+}
+
+/// Connects, sends our handshake, reads theirs; until the torrent ends.
+fn shake_first(
+    around: &Surroundings,
+    info_hash: InfoHash,
+    addr: SocketAddr,
+) -> io::Result<(Arc<TcpStream>, Handshake)> {
+    let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    let socket = Arc::new(TcpStream::from(socket));
+    let opening = &around.directory.opening;
+    opening.add(info_hash, &socket);
+    let shaken = shake_on(around, &socket, info_hash, addr);
+    opening.remove(&socket);
+    Ok((socket, shaken?))
+}
+
+fn shake_on(
+    around: &Surroundings,
+    mut socket: &TcpStream,
+    info_hash: InfoHash,
+    addr: SocketAddr,
+) -> io::Result<Handshake> {
+    if around.directory.find(&info_hash).is_none() {
+        return Err(io::Error::other("the torrent ended"));
+    }
+    // Linux takes the write timeout for connecting too, and says that it is still in progress.
+    socket.set_write_timeout(Some(CONNECT_TIMEOUT))?;
+    rustix::net::connect(socket, &addr).map_err(|error| match error {
+        Errno::INPROGRESS | Errno::AGAIN => io::ErrorKind::TimedOut.into(),
+        error => io::Error::from(error),
+    })?;
+    socket.write_all(&our_handshake(around, info_hash))?;
+    let handshake = hear_handshake(socket, Instant::now() + HANDSHAKE_DEADLINE)?;
+    if handshake.info_hash != info_hash {
+        return Err(io::Error::other("it answers with another info-hash"));
+    }
+    Ok(handshake)
+}
+
+/// The bytes of our handshake.
+pub fn our_handshake(around: &Surroundings, info_hash: InfoHash) -> [u8; handshake::LEN] {
+    Handshake { reserved: Reserved::ours(), info_hash, peer_id: around.peer_id }.emit()
+}
+
+/// Reads a handshake, all of it before `deadline`.
+fn hear_handshake(mut socket: &TcpStream, deadline: Instant) -> io::Result<Handshake> {
+    let mut bytes = [0; handshake::LEN];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        socket.set_read_timeout(Some(left))?;
+        match socket.read(&mut bytes[filled..]) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Handshake::parse(&bytes).map_err(io::Error::other)
+}
+
+/// Both have shaken hands: starts the writer, tells the manager, reads to the end. Who came to us has a `place`.
+fn run(
+    around: &Surroundings,
+    torrent: usize,
+    addr: SocketAddr,
+    socket: Arc<TcpStream>,
+    handshake: Handshake,
+    place: Option<Place>,
+) {
+    let outgoing = place.is_none();
+    let peer = around.directory.name_peer();
+    // The torrent may have ended while the connection was being opened.
+    let content = around.directory.find(&handshake.info_hash).ok_or_else(|| io::Error::other("the torrent ended"));
+    let prepared = content.and_then(|content| {
+        socket.set_read_timeout(Some(SILENCE))?;
+        socket.set_write_timeout(Some(WRITE_TIMEOUT))?;
+        socket.set_nodelay(true)?;
+        let limits = Limits { pieces: content.metainfo.piece_count() };
+        Ok((writer::start(around, peer, addr, Arc::clone(&socket), content)?, limits))
+    });
+    let (link, limits) = match prepared {
+        Ok(prepared) => prepared,
+        // It has shaken hands; what is missing now (a thread, or the torrent) is missing here.
+        Err(error) if outgoing => return connect_failed(around, torrent, addr, &error, true),
+        Err(error) => return log::debug!("{addr}: {error}"),
+    };
+    log::debug!("{addr} > {handshake}");
+    let _ = around.manager.send(Input::Connected { peer, torrent, addr, outgoing, handshake, link });
+    drop(place);
+    let mut wire = Wire::new(&socket, addr, peer, limits, around);
+    let ended = wire.run();
+    log::debug!("{addr}: closed: {ended}");
+}
+
+#[cfg(test)]
+mod tests;

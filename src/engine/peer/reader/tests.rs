@@ -1,0 +1,228 @@
+//! Shaking hands with the slow, the strange and ourselves.
+
+use super::*;
+use crate::engine::peer::shaking::Places;
+use crate::engine::testkit::{PATIENCE, open, socket_pair, surroundings, torrent};
+use crate::proto::metainfo::Metainfo;
+use crate::swarm::event::PeerEvent;
+use crossbeam_channel::Receiver;
+use std::net::{Ipv4Addr, TcpListener};
+
+fn handshake(info_hash: InfoHash, id: u8) -> Handshake {
+    Handshake { reserved: Reserved::ours(), info_hash, peer_id: PeerId([id; 20]) }
+}
+
+/// A process that has one torrent; the folder lives as long as the test.
+fn one_torrent() -> (Surroundings, Receiver<Input>, Metainfo, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let (metainfo, _) = torrent(50_000, &[], 16384, &[]);
+    let (around, inbox) = surroundings(1);
+    around.directory.add(open(&metainfo, dir.path(), false));
+    (around, inbox, metainfo, dir)
+}
+
+fn a_place() -> Place {
+    Arc::new(Places::default()).take(Ipv4Addr::LOCALHOST.into()).unwrap()
+}
+
+/// Lets `around` take in a connection on which `bytes` come, then nothing; says what it answers before it closes.
+fn answer_to(around: &Surroundings, bytes: &[u8]) -> Vec<u8> {
+    let (mut near, far) = socket_pair();
+    near.write_all(bytes).unwrap();
+    let mut answer = Vec::new();
+    thread::scope(|scope| {
+        let addr = near.local_addr().unwrap();
+        scope.spawn(move || accept(around, far, addr, a_place()));
+        near.read_to_end(&mut answer).unwrap();
+    });
+    answer
+}
+
+#[test]
+fn a_handshake_that_drips_in_gets_no_more_time_than_others() {
+    let (mut near, far) = socket_pair();
+    let drip = thread::spawn(move || {
+        // Three seconds in all, never a pause longer than the deadline.
+        let bytes = handshake(InfoHash([1; 20]), 2).emit();
+        bytes
+            .chunks(1)
+            .take_while(|byte| {
+                thread::sleep(Duration::from_millis(45));
+                near.write_all(byte).is_ok()
+            })
+            .count()
+    });
+    let begun = Instant::now();
+    let error = hear_handshake(&far, begun + Duration::from_millis(300)).unwrap_err();
+    assert!(matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{error}");
+    assert!(begun.elapsed() >= Duration::from_millis(300));
+    drop(far);
+    assert!(drip.join().unwrap() < handshake::LEN, "it had time for all of it");
+}
+
+#[test]
+fn a_handshake_in_pieces_is_heard_within_its_time() {
+    let (mut near, far) = socket_pair();
+    let sent = handshake(InfoHash([1; 20]), 2);
+    let sender = thread::spawn(move || {
+        sent.emit().chunks(7).for_each(|bytes| near.write_all(bytes).unwrap());
+        near.write_all(b"next").unwrap();
+        near
+    });
+    assert_eq!(hear_handshake(&far, Instant::now() + PATIENCE).unwrap(), sent);
+    let mut next = [0; 4];
+    (&far).read_exact(&mut next).unwrap();
+    assert_eq!(&next, b"next", "what comes behind it is left for the wire");
+    drop(sender.join().unwrap());
+}
+
+#[test]
+fn what_is_no_handshake_is_an_error() {
+    for bytes in
+        [&b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: somebody\r\nAccept: */*\r\n\r\n"[..], b"\x13Bit", b""]
+    {
+        let (mut near, far) = socket_pair();
+        near.write_all(bytes).unwrap();
+        near.shutdown(std::net::Shutdown::Write).unwrap();
+        assert!(hear_handshake(&far, Instant::now() + PATIENCE).is_err());
+    }
+}
+
+#[test]
+fn our_own_connection_come_back_is_answered_so_that_its_other_end_knows() {
+    let (around, inbox, metainfo, _dir) = one_torrent();
+    let ours = handshake(metainfo.info_hash, 1).emit();
+    assert_eq!(answer_to(&around, &ours), ours);
+    assert!(inbox.is_empty(), "the manager need not know");
+}
+
+#[test]
+fn a_peer_that_asks_for_what_is_not_here_is_closed_without_a_word() {
+    let (around, inbox, metainfo, _dir) = one_torrent();
+    assert_eq!(answer_to(&around, &handshake(InfoHash([9; 20]), 2).emit()), []);
+    around.directory.remove(&metainfo.info_hash);
+    assert_eq!(answer_to(&around, &handshake(metainfo.info_hash, 2).emit()), []);
+    assert_eq!(answer_to(&around, &[b'x'; handshake::LEN]), []);
+    assert!(inbox.is_empty());
+}
+
+/// The next report.
+fn next(inbox: &Receiver<Input>) -> Input {
+    inbox.recv_timeout(PATIENCE).expect("something is reported")
+}
+
+#[test]
+fn a_welcome_peer_is_told_of_and_reads_go_on_to_its_end() {
+    let (around, inbox, metainfo, _dir) = one_torrent();
+    let (mut near, far) = socket_pair();
+    near.write_all(&handshake(metainfo.info_hash, 2).emit()).unwrap();
+    let addr = near.local_addr().unwrap();
+    let surroundings = around.clone();
+    let reader = thread::spawn(move || accept(&surroundings, far, addr, a_place()));
+    let Input::Connected { peer, torrent: 0, outgoing: false, handshake: heard, link, .. } = next(&inbox) else {
+        panic!("not told of")
+    };
+    assert_eq!(heard, handshake(metainfo.info_hash, 2));
+    let (silence, deafness) = (link.socket.read_timeout().unwrap(), link.socket.write_timeout().unwrap());
+    assert_eq!((silence, deafness), (Some(SILENCE), Some(WRITE_TIMEOUT)), "nobody holds its threads for ever");
+    link.close();
+    let Input::Peer { peer: gone, events } = next(&inbox) else { panic!("its end is not reported") };
+    assert!(gone == peer && matches!(events[..], [PeerEvent::Gone]));
+    reader.join().unwrap();
+}
+
+/// What is reported of an address that `answer` serves, once; and whether that is that it failed.
+fn connect_to(around: &Surroundings, inbox: &Receiver<Input>, ours: InfoHash, answer: &[u8]) -> bool {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let addr = listener.local_addr().unwrap();
+    connect(around, 0, ours, addr).unwrap();
+    let (mut socket, _) = listener.accept().unwrap();
+    let mut heard = [0; handshake::LEN];
+    socket.read_exact(&mut heard).unwrap();
+    assert_eq!(heard, handshake(ours, 1).emit());
+    socket.write_all(answer).unwrap();
+    drop(socket);
+    match next(inbox) {
+        Input::Torrent { torrent: 0, event: Event::ConnectFailed { addr: failed, .. } } => failed == addr,
+        Input::Connected { addr: connected, outgoing: true, .. } => {
+            assert_eq!(connected, addr);
+            assert!(matches!(next(inbox), Input::Peer { .. }), "its end");
+            false
+        }
+        _ => panic!("something else is reported"),
+    }
+}
+
+#[test]
+fn every_connection_we_open_is_reported_once_as_open_or_as_failed() {
+    let (around, inbox, metainfo, dir) = one_torrent();
+    let ours = metainfo.info_hash;
+    assert!(!connect_to(&around, &inbox, ours, &handshake(ours, 2).emit()));
+    assert!(connect_to(&around, &inbox, ours, &handshake(InfoHash([9; 20]), 2).emit()), "another torrent");
+    let (other, _) = torrent(1, &[], 16384, &[]);
+    around.directory.add(open(&other, dir.path(), false));
+    assert!(connect_to(&around, &inbox, ours, &handshake(other.info_hash, 2).emit()), "another of ours");
+    assert!(connect_to(&around, &inbox, ours, b"\x13BitTorrent prot"), "a part of a handshake");
+    // Nobody listens; and then the torrent has ended.
+    let addr = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    for ended in [false, true] {
+        if ended {
+            around.directory.remove(&ours);
+        }
+        connect(&around, 0, ours, addr).unwrap();
+        let Input::Torrent { event: Event::ConnectFailed { addr: failed, .. }, .. } = next(&inbox) else { panic!() };
+        assert_eq!(failed, addr);
+    }
+    assert!(inbox.is_empty());
+}
+
+#[test]
+fn who_does_not_even_answer_is_let_go_when_the_torrent_ends() {
+    let (around, inbox, metainfo, _dir) = one_torrent();
+    let ours = metainfo.info_hash;
+    // A listener whose queue is full answers no further connection.
+    let listener = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&listener, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let listener = TcpListener::from(listener);
+    let addr = listener.local_addr().unwrap();
+    let timeout = Duration::from_millis(200);
+    let _waiting: Vec<TcpStream> = (0..8).map_while(|_| TcpStream::connect_timeout(&addr, timeout).ok()).collect();
+    connect(&around, 0, ours, addr).unwrap();
+    assert!(inbox.recv_timeout(timeout).is_err(), "it is still being connected to");
+    let begun = Instant::now();
+    around.directory.remove(&ours);
+    assert!(
+        matches!(next(&inbox), Input::Torrent { event: Event::ConnectFailed { addr: failed, .. }, .. } if failed == addr)
+    );
+    assert!(begun.elapsed() < CONNECT_TIMEOUT / 2, "only the timeout ended it");
+}
+
+/// The rest of the process has taken all descriptors: that says nothing about the address.
+#[test]
+#[ignore = "for the test below, which starts it with few descriptors"]
+fn nothing_is_left_to_connect_with() {
+    let (around, inbox, metainfo, _dir) = one_torrent();
+    let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
+    let taken: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
+    connect(&around, 0, metainfo.info_hash, addr).unwrap();
+    let said = next(&inbox);
+    drop(taken);
+    let Input::Torrent { event: Event::ConnectFailed { addr: failed, our_fault }, .. } = said else { panic!() };
+    assert_eq!((failed, our_fault), (addr, true));
+    // Nobody listens there, and that is no lack of ours.
+    connect(&around, 0, metainfo.info_hash, addr).unwrap();
+    let Input::Torrent { event: Event::ConnectFailed { our_fault, .. }, .. } = next(&inbox) else { panic!() };
+    assert!(!our_fault);
+}
+
+#[test]
+fn being_out_of_descriptors_is_no_fault_of_the_address() {
+    let this = std::env::current_exe().unwrap();
+    let name = "engine::peer::reader::tests::nothing_is_left_to_connect_with";
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "ulimit -n 40; exec \"$0\" --ignored --exact \"$1\""]).arg(this).arg(name);
+    let output = shell.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}

@@ -1,0 +1,248 @@
+//! Messages over a real connection, cut anywhere.
+
+use super::*;
+use crate::engine::testkit::{PATIENCE, noise, socket_pair, surroundings};
+use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, MAX_EXTENDED_BYTES, MAX_MESSAGE_BYTES};
+use core::num::NonZeroU32;
+use crossbeam_channel::Receiver;
+use proptest::prelude::*;
+use std::io::{ErrorKind, Write};
+use std::net::Shutdown;
+use std::thread;
+use std::time::Instant;
+
+const PIECES: u32 = 83;
+const PEER: PeerKey = PeerKey(NonZeroU32::MIN);
+
+/// A wire on a thread of its own: our end of the connection, what it reports, and why it ended.
+fn wire() -> (TcpStream, Receiver<Input>, thread::JoinHandle<io::Error>) {
+    let (near, far) = socket_pair();
+    let (around, inbox) = surroundings(1);
+    far.set_read_timeout(Some(PATIENCE)).unwrap();
+    let addr = near.local_addr().unwrap();
+    let run = move || Wire::new(&far, addr, PEER, Limits { pieces: PIECES }, &around).run();
+    (near, inbox, thread::spawn(run))
+}
+
+/// All that is reported until the end; the last of it must be that the peer is gone.
+fn heard(inbox: &Receiver<Input>) -> Vec<Message> {
+    let end = Instant::now() + PATIENCE;
+    let mut messages = Vec::new();
+    loop {
+        let input = inbox.recv_deadline(end).expect("the peer's end is reported");
+        let Input::Peer { peer: PEER, events } = input else { panic!("something else is reported") };
+        assert!(!events.is_empty() && events.len() <= BATCH + 1);
+        for event in events {
+            match event {
+                PeerEvent::Message(message) => messages.push(message),
+                PeerEvent::Block { piece, begin, data } => messages.push(Message::Piece { piece, begin, data }),
+                PeerEvent::Gone => {
+                    assert!(inbox.recv_deadline(end).is_err(), "something comes after the end");
+                    return messages;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+/// What is heard of `bytes`, and why it ended.
+fn heard_of(bytes: &[u8]) -> (Vec<Message>, io::Error) {
+    let (mut near, inbox, wire) = wire();
+    // Where the wire ends before, it may close on us.
+    let _ = near.write_all(bytes);
+    let _ = near.shutdown(Shutdown::Write);
+    (heard(&inbox), wire.join().unwrap())
+}
+
+fn block() -> impl Strategy<Value = BlockSpec> {
+    (any::<u32>(), 0..u32::MAX - BLOCK_BYTES, 1..=BLOCK_BYTES).prop_map(|(piece, begin, length)| BlockSpec {
+        piece,
+        begin,
+        length,
+    })
+}
+
+fn message() -> impl Strategy<Value = Message> {
+    let piece = (block(), any::<u64>()).prop_map(|(block, seed)| {
+        let data = noise(block.length as usize, seed);
+        Message::Piece { piece: block.piece, begin: block.begin, data }
+    });
+    prop_oneof![2 => other_message(), 1 => piece]
+}
+
+fn other_message() -> impl Strategy<Value = Message> {
+    let bytes = |longest: usize| (0..=longest, any::<u64>()).prop_map(|(length, seed)| noise(length, seed));
+    prop_oneof![
+        Just(Message::KeepAlive),
+        Just(Message::Choke),
+        Just(Message::Unchoke),
+        Just(Message::Interested),
+        Just(Message::NotInterested),
+        Just(Message::HaveAll),
+        Just(Message::HaveNone),
+        any::<u32>().prop_map(|piece| Message::Have { piece }),
+        any::<u32>().prop_map(|piece| Message::Suggest { piece }),
+        any::<u32>().prop_map(|piece| Message::AllowedFast { piece }),
+        any::<u16>().prop_map(Message::Port),
+        any::<u64>().prop_map(|seed| Message::Bitfield(noise(PIECES.div_ceil(8) as usize, seed))),
+        block().prop_map(Message::Request),
+        block().prop_map(Message::Cancel),
+        block().prop_map(Message::Reject),
+        (any::<u8>(), bytes(2000)).prop_map(|(id, payload)| Message::Extended { id, payload }),
+        // Skipped: unknown, and extended ones that are too long.
+        (21u8.., 1..5000u32).prop_map(|(id, length)| Message::Unknown { id, length }),
+        Just(Message::Extended { id: 1, payload: vec![7; MAX_EXTENDED_BYTES as usize] }),
+    ]
+}
+
+fn is_skipped(message: &Message) -> bool {
+    matches!(message, Message::Unknown { .. })
+        || matches!(message, Message::Extended { payload, .. } if payload.len() >= MAX_EXTENDED_BYTES as usize)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+    #[test]
+    fn what_is_sent_is_heard_in_order_wherever_it_is_cut(
+        messages in proptest::collection::vec(message(), 0..60),
+        cuts in proptest::collection::vec(prop_oneof![1..20usize, 1..3000usize, 20_000..60_000usize], 1..40),
+        end in 0..30usize,
+    ) {
+        let mut bytes = Vec::new();
+        messages.iter().for_each(|message| message.emit(&mut bytes));
+        // The last thing heard of this peer may be a part of a message.
+        Message::Piece { piece: 1, begin: 0, data: vec![0; 17] }.emit(&mut bytes);
+        bytes.truncate(bytes.len() - 30 + end);
+        let (mut near, inbox, wire) = wire();
+        let mut rest = &bytes[..];
+        for cut in cuts.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (now, later) = rest.split_at((*cut).min(rest.len()));
+            near.write_all(now).unwrap();
+            // Small cuts reach the other end one by one.
+            thread::yield_now();
+            rest = later;
+        }
+        drop(near);
+        let mut expected = messages;
+        expected.retain(|message| !is_skipped(message));
+        prop_assert_eq!(heard(&inbox), expected);
+        prop_assert_eq!(wire.join().unwrap().kind(), ErrorKind::UnexpectedEof);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+    /// Valid streams with some bytes changed, or no sense at all: the wire ends or goes on, and never panics.
+    #[test]
+    fn no_bytes_break_the_wire(
+        messages in proptest::collection::vec(message(), 0..20),
+        noise in proptest::collection::vec(any::<u8>(), 0..200),
+        changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..20),
+    ) {
+        let mut bytes = Vec::new();
+        messages.iter().for_each(|message| message.emit(&mut bytes));
+        bytes.extend(noise);
+        for (at, byte) in changes.into_iter().filter(|_| !bytes.is_empty()).collect::<Vec<_>>() {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        // `heard_of` fails where the wire's thread panics, or where it does not report its end.
+        heard_of(&bytes);
+    }
+}
+
+/// What came before is reported, then that the peer is gone; and `wrong` is why.
+fn ends_the_connection(wrong: &[u8]) {
+    let mut bytes = Vec::new();
+    let before = [Message::Unchoke, Message::Have { piece: 5 }];
+    before.iter().for_each(|message| message.emit(&mut bytes));
+    bytes.extend(wrong);
+    Message::Interested.emit(&mut bytes);
+    let (messages, error) = heard_of(&bytes);
+    assert_eq!(messages, before);
+    assert_eq!(error.kind(), ErrorKind::Other, "{error}");
+}
+
+#[test]
+fn lengths_that_are_not_allowed_end_the_connection() {
+    ends_the_connection(&[0xff; 4]);
+    ends_the_connection(&(MAX_MESSAGE_BYTES + 1).to_be_bytes());
+    let head = |id: u8, body: u32| [&(body + 1).to_be_bytes()[..], &[id]].concat();
+    // A block of 16 KiB and a byte, one of nothing, one whose head is cut.
+    for body in [8 + BLOCK_BYTES + 1, 8, 7] {
+        ends_the_connection(&[head(7, body), vec![0; body as usize]].concat());
+    }
+    for body in [0, 10, 12, 200_000] {
+        ends_the_connection(&[head(5, body), vec![0; body as usize]].concat());
+    }
+    ends_the_connection(&[head(6, 13), vec![0; 13]].concat());
+    ends_the_connection(&[head(4, 3), vec![0; 3]].concat());
+}
+
+#[test]
+fn a_length_of_four_gib_is_refused_before_a_byte_of_it_came() {
+    let (mut near, inbox, wire) = wire();
+    near.write_all(&[0xff, 0xff, 0xff, 0xff]).unwrap();
+    // We neither send more nor close.
+    assert_eq!(heard(&inbox), []);
+    assert_eq!(wire.join().unwrap().kind(), ErrorKind::Other);
+}
+
+#[test]
+fn a_long_unknown_message_is_skipped() {
+    let mut bytes = Vec::new();
+    Message::Unknown { id: 99, length: MAX_MESSAGE_BYTES }.emit(&mut bytes);
+    Message::Unknown { id: 99, length: 1 }.emit(&mut bytes);
+    Message::Extended { id: 3, payload: vec![0; MAX_EXTENDED_BYTES as usize + 1] }.emit(&mut bytes);
+    assert!(bytes.len() > MAX_MESSAGE_BYTES as usize);
+    let after = Message::Have { piece: 7 };
+    after.emit(&mut bytes);
+    assert_eq!(heard_of(&bytes).0, [after]);
+}
+
+/// Fifty peers that send nothing but the longest messages cost a few MiB.
+#[test]
+fn long_messages_are_not_held_back_for_others() {
+    let (mut near, inbox, _wire) = wire();
+    let mut bytes = Vec::new();
+    Message::Extended { id: 7, payload: vec![0; MAX_EXTENDED_BYTES as usize - 1] }.emit(&mut bytes);
+    thread::spawn(move || (0..64).all(|_| near.write_all(&bytes).is_ok()));
+    let mut count = 0;
+    while count < 64 {
+        let Ok(Input::Peer { events, .. }) = inbox.recv_timeout(PATIENCE) else { panic!("nothing is reported") };
+        count += events.iter().filter(|event| matches!(event, PeerEvent::Message(_))).count();
+        assert!(events.len() <= 2, "{} together", events.len());
+    }
+}
+
+#[test]
+fn what_came_is_reported_while_the_rest_of_a_message_is_waited_for() {
+    let (mut near, inbox, _wire) = wire();
+    let mut bytes = Vec::new();
+    Message::Have { piece: 1 }.emit(&mut bytes);
+    Message::Piece { piece: 2, begin: 0, data: vec![3; 1000] }.emit(&mut bytes);
+    let (now, later) = bytes.split_at(100);
+    near.write_all(now).unwrap();
+    let Ok(Input::Peer { events, .. }) = inbox.recv_timeout(PATIENCE) else { panic!("nothing is reported") };
+    assert!(matches!(events[..], [PeerEvent::Message(Message::Have { piece: 1 })]), "{events:?}");
+    near.write_all(later).unwrap();
+    let Ok(Input::Peer { events, .. }) = inbox.recv_timeout(PATIENCE) else { panic!("nothing is reported") };
+    let [PeerEvent::Block { piece: 2, begin: 0, data, .. }] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(*data, [3; 1000]);
+}
+
+#[test]
+fn a_silent_peer_is_gone_when_its_time_is_over() {
+    let (near, far) = socket_pair();
+    let (around, inbox) = surroundings(1);
+    far.set_read_timeout(Some(std::time::Duration::from_millis(30))).unwrap();
+    let addr = near.local_addr().unwrap();
+    let error = Wire::new(&far, addr, PEER, Limits { pieces: PIECES }, &around).run();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    drop(around);
+    assert_eq!(heard(&inbox), []);
+}

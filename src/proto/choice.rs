@@ -1,0 +1,81 @@
+//! Which files of a torrent are wanted, and so which pieces.
+//!
+//! Floor 2. A piece is wanted when a byte of it belongs to a wanted file: it can be proven only as a whole, so what it
+//! holds of other files comes with it.
+
+use super::metainfo::Metainfo;
+use super::peer::bitfield::Bitfield;
+
+/// Files of choice. (Where all are wanted there is none.)
+#[derive(Clone, Debug)]
+pub struct Choice {
+    files: Vec<bool>,
+    pieces: Bitfield,
+    bytes: u64,
+}
+
+impl Choice {
+    /// Of the torrent's files those are wanted whose number is true in `files`.
+    pub fn new(metainfo: &Metainfo, files: Vec<bool>) -> Choice {
+        let mut pieces = Bitfield::new(metainfo.piece_count());
+        let wanted = metainfo.files.iter().zip(&files).filter(|(file, wanted)| **wanted && !file.padding);
+        for (file, _) in wanted.filter(|(file, _)| file.length > 0) {
+            let piece_of = |offset: u64| (offset / metainfo.piece_length as u64) as u32;
+            for piece in piece_of(file.offset)..=piece_of(file.offset + file.length - 1) {
+                pieces.set(piece);
+            }
+        }
+        let bytes = pieces.iter_ones().map(|piece| metainfo.piece_size(piece) as u64).sum();
+        Choice { files, pieces, bytes }
+    }
+
+    /// Whether file number `file`, from 0 and with padding counted, is wanted.
+    pub fn wants(&self, file: usize) -> bool {
+        self.files.get(file).is_some_and(|wanted| *wanted)
+    }
+
+    /// The pieces that are wanted.
+    pub fn pieces(&self) -> &Bitfield {
+        &self.pieces
+    }
+
+    /// The bytes of those pieces.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::bencode::Bencode;
+
+    fn torrent(lengths: &[i64], piece_length: i64) -> Metainfo {
+        let length: i64 = lengths.iter().sum();
+        let file = |(number, length): (usize, &i64)| {
+            Bencode::dict([("length", (*length).into()), ("path", Bencode::list([number.to_string().as_str()]))])
+        };
+        let info = Bencode::dict([
+            ("name", "a".into()),
+            ("piece length", piece_length.into()),
+            ("pieces", vec![0; 20 * (length as usize).div_ceil(piece_length as usize)].into()),
+            ("files", Bencode::List(lengths.iter().enumerate().map(file).collect())),
+        ]);
+        Metainfo::parse(&Bencode::dict([("info", info)]).encode()).unwrap()
+    }
+
+    #[test]
+    fn a_piece_is_wanted_with_any_byte_of_it() {
+        // Pieces of 10: file 0 has piece 0 and half of 1, file 1 is empty, 2 lies within piece 1, 3 has the rest to 3.
+        let torrent = torrent(&[15, 0, 2, 20], 10);
+        let pieces = |files: [bool; 4]| Choice::new(&torrent, files.into()).pieces.iter_ones().collect::<Vec<u32>>();
+        assert_eq!(pieces([true, false, false, false]), [0, 1]);
+        assert_eq!(pieces([false, true, false, false]), []);
+        assert_eq!(pieces([false, false, true, false]), [1]);
+        assert_eq!(pieces([false, false, false, true]), [1, 2, 3]);
+        assert_eq!(pieces([true; 4]), [0, 1, 2, 3]);
+        let last = Choice::new(&torrent, vec![false, false, false, true]);
+        assert_eq!(last.bytes(), 27, "the last piece is short");
+        assert!(last.wants(3) && !last.wants(0) && !last.wants(4));
+    }
+}

@@ -1,0 +1,145 @@
+//! The files of a torrent: `length` or `files` of `info` (BEP 3), padding files and symlinks (BEP 47).
+//!
+//! Floor 1.
+
+use super::error::{refuse, refuse_value};
+use super::{Files, MetainfoError, collide};
+use crate::base::path;
+use crate::proto::bencode::Value;
+
+/// What is expected of a name.
+pub(super) const A_NAME: &str = "the plain name of a file, at most 255 bytes";
+
+/// How BitComet names padding files, which it made before there was `attr`.
+const BITCOMET_PADDING: &[u8] = b"_____padding_file";
+
+/// The least that a file takes in a .torrent file besides its path, in bytes: `d6:lengthi1e4:pathlee`.
+const LEAST_ENTRY_BYTES: usize = 21;
+
+/// The content of a torrent of one file, which has `length` and no `files`.
+pub(super) fn single(length: Option<Value<'_>>, attr: Option<Value<'_>>, name: &str) -> Result<Files, MetainfoError> {
+    if has_attr(attr, b'l') {
+        return refuse_value("info.attr", attr, "a file, not a symlink");
+    }
+    let length = read_length(length, || "info.length".into())?;
+    Ok(Files::single(name, length))
+}
+
+/// The content of a torrent of a folder, which has `files`.
+///
+/// If it has `length` as well `files` holds, as in libtorrent, transmission and aria2 (tried with each), and
+/// another reading would find other content under the same info-hash.
+pub(super) fn folder(
+    list: Value<'_>,
+    length: Option<Value<'_>>,
+    name: &str,
+    warnings: &mut Vec<String>,
+) -> Result<Files, MetainfoError> {
+    let Some(items) = list.items() else {
+        return refuse_value("info.files", Some(list), "a list");
+    };
+    if length.is_some() {
+        warnings.push("info has both length and files; length is ignored".into());
+    }
+    // Room for all of them at once: what grows step by step takes twice as much at times.
+    let count = items.clone().count();
+    let paths_bytes = list.raw().len().saturating_sub(count * LEAST_ENTRY_BYTES);
+    let mut files = Files::of_folder(name, count, paths_bytes);
+    let mut symlinks = 0usize;
+    for (place, item) in items.enumerate() {
+        let Some((inside, length, padding)) = read_file(item, place, name.len())? else {
+            symlinks += 1;
+            continue;
+        };
+        if files.length().checked_add(length).is_none() {
+            return refuse(format!("info.files[{place}].length"), length.to_string(), "a sum below 2^64");
+        }
+        files.push(&inside, length, padding);
+    }
+    if files.count() == 0 {
+        return refuse("info.files", "no file", "at least one");
+    }
+    if symlinks > 0 {
+        warnings.push(format!("info.files: left out the symlinks, which are not supported: {symlinks}"));
+    }
+    files.shrink();
+    warnings.extend(collide::check(&files)?);
+    Ok(files)
+}
+
+/// The file at `place` of the list, or `None` if it is a symlink: its path in the folder, whose name has so many bytes, its
+/// length, and whether it is padding.
+fn read_file(item: Value<'_>, place: usize, name: usize) -> Result<Option<(Vec<u8>, u64, bool)>, MetainfoError> {
+    let field = |key: &str| format!("info.files[{place}]{key}");
+    let Some([length_value, path_utf8, plain_path, attr]) = item.get_all([b"length", b"path.utf-8", b"path", b"attr"])
+    else {
+        return refuse_value(field(""), Some(item), "a dict");
+    };
+    // A symlink is never made, lest it lead out of the folder; having no content, it isn't missed either.
+    if has_attr(attr, b'l') {
+        return match length_value.map(Value::as_int) {
+            None | Some(Some(0)) => Ok(None),
+            _ => refuse_value(field(".length"), length_value, "0, because it is a symlink"),
+        };
+    }
+    let length = read_length(length_value, || field(".length"))?;
+    let utf8 = path_utf8.filter(|list| is_text_list(*list));
+    let components = utf8.or(plain_path);
+    let padding = has_attr(attr, b'p') || components.is_some_and(is_bitcomet_padding);
+    let path = match padding {
+        true => Vec::new(),
+        false => read_path(components, name, || field(if utf8.is_some() { ".path.utf-8" } else { ".path" }))?,
+    };
+    Ok(Some((path, length, padding)))
+}
+
+fn read_length(value: Option<Value<'_>>, field: impl Fn() -> String) -> Result<u64, MetainfoError> {
+    match value.and_then(Value::as_int).map(u64::try_from) {
+        Some(Ok(length)) => Ok(length),
+        _ => refuse_value(field(), value, "a number of bytes"),
+    }
+}
+
+/// The path as it stands in the torrent, joined by `/`; it is found good as it will be when it is escaped.
+fn read_path(list: Option<Value<'_>>, name: usize, field: impl Fn() -> String) -> Result<Vec<u8>, MetainfoError> {
+    let Some(items) = list.and_then(Value::items) else {
+        return refuse_value(field(), list, "a list of names");
+    };
+    let (mut path, mut escaped_bytes) = (Vec::new(), name);
+    for item in items {
+        if !path.is_empty() {
+            path.push(b'/');
+        }
+        escaped_bytes += 1 + read_component(item, &field)?.len();
+        path.extend_from_slice(item.as_bytes().unwrap_or_default());
+        if escaped_bytes > path::MAX_PATH_BYTES {
+            return refuse(field(), "a longer path", format!("at most {} bytes", path::MAX_PATH_BYTES));
+        }
+    }
+    if path.is_empty() {
+        return refuse(field(), "an empty list", "at least one name");
+    }
+    Ok(path)
+}
+
+/// The safe name that stands in a field.
+pub(super) fn read_component(value: Value<'_>, field: impl Fn() -> String) -> Result<String, MetainfoError> {
+    match value.as_bytes().map(path::safe_component) {
+        Some(Ok(name)) => Ok(name),
+        Some(Err(problem)) => refuse(field(), format!("{value} is {problem}"), A_NAME),
+        None => refuse_value(field(), Some(value), A_NAME),
+    }
+}
+
+fn has_attr(attr: Option<Value<'_>>, letter: u8) -> bool {
+    attr.and_then(Value::as_bytes).is_some_and(|letters| letters.contains(&letter))
+}
+
+fn is_text_list(list: Value<'_>) -> bool {
+    list.items().is_some_and(|mut items| items.clone().next().is_some() && items.all(|item| item.as_text().is_some()))
+}
+
+fn is_bitcomet_padding(path: Value<'_>) -> bool {
+    let file_name = path.items().and_then(Iterator::last).and_then(Value::as_bytes);
+    file_name.is_some_and(|name| name.starts_with(BITCOMET_PADDING))
+}

@@ -1,0 +1,206 @@
+//! The bitfield: which pieces somebody has (BEP 3).
+//!
+//! Floor 1. One bit a piece, the first piece in the highest bit of the first byte, as the message `bitfield`
+//! carries it; the spare bits at the end are always zero. The number of pieces had is kept beside the bits, so
+//! that asking "how many" and "all?" costs nothing however often it is done.
+
+use std::fmt;
+
+/// A set of pieces out of a fixed number of them, laid out as the message `bitfield` is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Bitfield {
+    bytes: Box<[u8]>,
+    len: u32,
+    ones: u32,
+}
+
+/// Why some bytes are not a bitfield of the torrent at hand. The peer that sent them is closed (BEP 3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BitfieldError {
+    /// The number of bytes is not the number of pieces divided by eight, rounded up.
+    WrongLength {
+        /// Bytes that came.
+        bytes: usize,
+        /// Bytes there should be.
+        expected: usize,
+    },
+    /// A bit after that of the last piece is set.
+    SpareBitsSet,
+}
+
+impl fmt::Display for BitfieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BitfieldError::WrongLength { bytes, expected } => {
+                write!(f, "bitfield is {bytes} bytes, expected {expected}")
+            }
+            BitfieldError::SpareBitsSet => write!(f, "bitfield has a bit set beyond the last piece"),
+        }
+    }
+}
+
+impl std::error::Error for BitfieldError {}
+
+/// Bytes a bitfield of `pieces` pieces takes.
+pub fn bytes_for(pieces: u32) -> usize {
+    pieces.div_ceil(8) as usize
+}
+
+impl Bitfield {
+    /// Has none of `len` pieces. Allocates `len / 8` bytes: `len` is a number already checked (metainfo).
+    pub fn new(len: u32) -> Bitfield {
+        Bitfield { bytes: vec![0; bytes_for(len)].into(), len, ones: 0 }
+    }
+
+    /// Has all of `len` pieces.
+    pub fn full(len: u32) -> Bitfield {
+        let mut bytes = vec![0xff; bytes_for(len)];
+        if let Some(last) = bytes.last_mut() {
+            *last &= !spare_bits(len);
+        }
+        Bitfield { bytes: bytes.into(), len, ones: len }
+    }
+
+    /// The pieces that `bytes`, the body of a message `bitfield`, says of a torrent of `len` pieces.
+    pub fn from_bytes(bytes: impl Into<Box<[u8]>>, len: u32) -> Result<Bitfield, BitfieldError> {
+        let bytes = bytes.into();
+        let expected = bytes_for(len);
+        if bytes.len() != expected {
+            return Err(BitfieldError::WrongLength { bytes: bytes.len(), expected });
+        }
+        if bytes.last().is_some_and(|last| last & spare_bits(len) != 0) {
+            return Err(BitfieldError::SpareBitsSet);
+        }
+        let ones = words(&bytes).map(u64::count_ones).sum();
+        Ok(Bitfield { bytes, len, ones })
+    }
+
+    /// Is piece `index` had? A piece that does not exist is not.
+    pub fn get(&self, index: u32) -> bool {
+        index < self.len && self.bytes[(index / 8) as usize] & bit(index) != 0
+    }
+
+    /// Notes that piece `index` is had. True if that is news; false too if there is no such piece.
+    pub fn set(&mut self, index: u32) -> bool {
+        if index >= self.len || self.get(index) {
+            return false;
+        }
+        self.bytes[(index / 8) as usize] |= bit(index);
+        self.ones += 1;
+        true
+    }
+
+    /// Notes that piece `index` is not had. True if that is news.
+    pub fn clear(&mut self, index: u32) -> bool {
+        if !self.get(index) {
+            return false;
+        }
+        self.bytes[(index / 8) as usize] &= !bit(index);
+        self.ones -= 1;
+        true
+    }
+
+    /// Pieces had.
+    pub fn count(&self) -> u32 {
+        self.ones
+    }
+
+    /// Pieces there are, had or not.
+    pub fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// Are all pieces had?
+    pub fn is_full(&self) -> bool {
+        self.ones == self.len
+    }
+
+    /// Is no piece had? (Of the bits, not of [`len`](Bitfield::len).)
+    pub fn is_empty(&self) -> bool {
+        self.ones == 0
+    }
+
+    /// The pieces had, in rising order. Eight bytes without a bit cost one comparison.
+    pub fn iter_ones(&self) -> impl Iterator<Item = u32> + '_ {
+        words(&self.bytes).enumerate().flat_map(|(at, word)| ones_of(word, at as u32 * 64))
+    }
+
+    /// The pieces had here that `other` lacks, in rising order.
+    pub fn iter_lacked_by<'a>(&'a self, other: &'a Bitfield) -> impl Iterator<Item = u32> + 'a {
+        self.words_lacked_by(other).enumerate().flat_map(|(at, word)| ones_of(word, at as u32 * 64))
+    }
+
+    /// Is there a piece here that `other` lacks? What decides whether we are interested in a peer.
+    pub fn has_any_lacked_by(&self, other: &Bitfield) -> bool {
+        // Most peers are seeds or have nothing: both are known without a look at the bits.
+        if self.is_empty() || (other.is_full() && other.len >= self.len) {
+            return false;
+        }
+        self.ones > other.ones || self.words_lacked_by(other).any(|word| word != 0)
+    }
+
+    /// How many pieces there are here that `other` lacks.
+    pub fn count_lacked_by(&self, other: &Bitfield) -> u32 {
+        self.words_lacked_by(other).map(u64::count_ones).sum()
+    }
+
+    /// The bytes of the message `bitfield`.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// `self & !other`, word by word; where `other` is shorter it lacks everything.
+    fn words_lacked_by<'a>(&'a self, other: &'a Bitfield) -> impl Iterator<Item = u64> + 'a {
+        words(&self.bytes).zip(words(&other.bytes).chain(std::iter::repeat(0))).map(|(here, there)| here & !there)
+    }
+}
+
+impl fmt::Display for Bitfield {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.ones, self.len)
+    }
+}
+
+impl fmt::Debug for Bitfield {
+    /// As [`Display`](fmt::Display) does: a list of 100,000 bytes in a log helps nobody.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bitfield({self})")
+    }
+}
+
+/// The bit of piece `index` in its byte.
+fn bit(index: u32) -> u8 {
+    0x80 >> (index % 8)
+}
+
+/// The bits of the last byte that stand for no piece.
+fn spare_bits(len: u32) -> u8 {
+    match len % 8 {
+        0 => 0,
+        used => 0xff >> used,
+    }
+}
+
+/// The bytes eight at a time, the first in the highest place; zeros after the last.
+fn words(bytes: &[u8]) -> impl Iterator<Item = u64> + '_ {
+    bytes.chunks(8).map(|chunk| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        u64::from_be_bytes(word)
+    })
+}
+
+/// The places of the ones of `word`, the highest bit being place `first`.
+fn ones_of(mut word: u64, first: u32) -> impl Iterator<Item = u32> {
+    std::iter::from_fn(move || {
+        if word == 0 {
+            return None;
+        }
+        let place = word.leading_zeros();
+        word &= !(1 << 63 >> place);
+        Some(first + place)
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+//! The handshake: the first 68 bytes of every connection between peers (BEP 3).
+//!
+//! Floor 1. A length byte and the name of the protocol, eight reserved bytes whose bits say which extensions the
+//! sender speaks (BEP 4 lists them), the info-hash, the peer id.
+
+use crate::proto::id::{InfoHash, PeerId};
+use std::fmt;
+
+/// Bytes of a handshake (BEP 3).
+pub const LEN: usize = 68;
+
+/// How every handshake begins: the length of the protocol's name, and the name (BEP 3).
+pub const PROTOCOL: [u8; 20] = *b"\x13BitTorrent protocol";
+
+/// The reserved bytes of a handshake: a bit for each extension its sender speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Reserved(pub [u8; 8]);
+
+impl Reserved {
+    /// The fast extension (BEP 6): byte 7, bit 0x04.
+    const FAST: u8 = 0x04;
+    /// The extension protocol (BEP 10): byte 5, bit 0x10.
+    const EXTENSION: u8 = 0x10;
+    /// The DHT (BEP 5): byte 7, bit 0x01.
+    const DHT: u8 = 0x01;
+
+    /// What we speak. A bit set here is a promise: peers send us the messages that belong to it.
+    pub fn ours() -> Reserved {
+        Reserved([0, 0, 0, 0, 0, Reserved::EXTENSION, 0, Reserved::FAST])
+    }
+
+    /// Speaks the fast extension (BEP 6)?
+    pub fn fast(self) -> bool {
+        self.0[7] & Reserved::FAST != 0
+    }
+
+    /// Speaks the extension protocol (BEP 10)?
+    pub fn extension(self) -> bool {
+        self.0[5] & Reserved::EXTENSION != 0
+    }
+
+    /// Runs a DHT node (BEP 5)?
+    pub fn dht(self) -> bool {
+        self.0[7] & Reserved::DHT != 0
+    }
+}
+
+impl fmt::Display for Reserved {
+    /// The extensions we know the names of, as in `fast+dht`; `none` if there are none.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = [(self.fast(), "fast"), (self.extension(), "extension"), (self.dht(), "dht")];
+        let names: Vec<&str> = known.into_iter().filter(|(spoken, _)| *spoken).map(|(_, name)| name).collect();
+        if names.is_empty() { write!(f, "none") } else { write!(f, "{}", names.join("+")) }
+    }
+}
+
+/// A handshake, without what is the same in all of them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Handshake {
+    /// The extensions the sender speaks.
+    pub reserved: Reserved,
+    /// The torrent it is about. Close if we have no such torrent, or if it is not the one we asked for.
+    pub info_hash: InfoHash,
+    /// Who sends it. Our own means that we reached ourselves.
+    pub peer_id: PeerId,
+}
+
+impl Handshake {
+    /// The bytes on the wire.
+    pub fn emit(&self) -> [u8; LEN] {
+        let mut out = [0; LEN];
+        out[..20].copy_from_slice(&PROTOCOL);
+        out[20..28].copy_from_slice(&self.reserved.0);
+        out[28..48].copy_from_slice(&self.info_hash.0);
+        out[48..].copy_from_slice(&self.peer_id.0);
+        out
+    }
+
+    /// Reads the bytes off the wire.
+    pub fn parse(bytes: &[u8; LEN]) -> Result<Handshake, HandshakeError> {
+        if bytes[..20] != PROTOCOL {
+            return Err(HandshakeError::OtherProtocol { begin: take(bytes, 0) });
+        }
+        Ok(Handshake {
+            reserved: Reserved(take(bytes, 20)),
+            info_hash: InfoHash(take(bytes, 28)),
+            peer_id: PeerId(take(bytes, 48)),
+        })
+    }
+}
+
+impl fmt::Display for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "handshake info-hash {} peer-id {} reserved {}", self.info_hash, self.peer_id, self.reserved)
+    }
+}
+
+/// Why 68 bytes are not a handshake. The connection is closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HandshakeError {
+    /// They do not begin with [`PROTOCOL`]: encryption we do not speak, or no BitTorrent at all.
+    OtherProtocol {
+        /// How they begin.
+        begin: [u8; 20],
+    },
+}
+
+impl fmt::Display for HandshakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HandshakeError::OtherProtocol { begin } => {
+                write!(f, "not a BitTorrent handshake: it begins \"{}\"", begin.escape_ascii())
+            }
+        }
+    }
+}
+
+impl std::error::Error for HandshakeError {}
+
+/// The `N` bytes from `from` on. Every call in this file has `from + N <= LEN`.
+fn take<const N: usize>(bytes: &[u8; LEN], from: usize) -> [u8; N] {
+    let mut out = [0; N];
+    out.copy_from_slice(&bytes[from..from + N]);
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,337 @@
+//! The reply to an announce: a bencoded dict.
+//!
+//! Floor 1 (BEP 3; compact peers BEP 23 and 7; `external ip` BEP 24; `retry in` BEP 31). Trackers write it in many
+//! ways; what cannot be read is left out, and only a reply that is no dict at all is refused.
+
+#[cfg(test)]
+mod tests;
+
+use crate::base::gzip::gunzip;
+use crate::proto::bencode::{Bencode, DecodeError, Value, decode};
+use crate::proto::id::PeerId;
+use crate::proto::tracker::compact::{self, CompactPeers};
+use core::net::{IpAddr, SocketAddr};
+use std::borrow::Cow;
+use std::fmt;
+
+/// Peers kept from a reply, ten times what a client asks for: the rest is a tracker that means no good.
+pub const MAX_REPLY_PEERS: usize = 2000;
+
+/// Peers kept that are given by host name: each costs a look-up of a name, so a reply may not ask for many.
+pub const MAX_HOST_PEERS: usize = 32;
+
+/// Bytes of a reply: thousands of peers, and no more memory than a router can spare. Also when it is unpacked.
+pub const MAX_REPLY_BYTES: usize = 1 << 20;
+
+/// Characters kept of the words of a tracker: enough for a reason, too few to flood a log.
+const MAX_WORDS_CHARS: usize = 500;
+
+/// What a tracker tells a client. Numbers are the tracker's own, not made sensible; negative ones are 0.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct AnnounceReply {
+    /// Seconds until the client should announce again.
+    pub interval: Option<u64>,
+    /// Seconds before which it must not.
+    pub min_interval: Option<u64>,
+    /// Peers one could connect to, at most [`MAX_REPLY_PEERS`].
+    pub peers: Vec<SocketAddr>,
+    /// Peers that are given by host name and port, at most [`MAX_HOST_PEERS`].
+    pub host_peers: Vec<(String, u16)>,
+    /// Entries of the list of peers that were left out: damaged, of no use, or too many.
+    pub skipped: usize,
+    /// Peers that have everything (`complete`).
+    pub seeds: Option<u32>,
+    /// Peers that do not (`incomplete`).
+    pub leechers: Option<u32>,
+    /// How often the torrent was downloaded in all.
+    pub downloaded: Option<u32>,
+    /// To be sent back in the next announce.
+    pub tracker_id: Option<Vec<u8>>,
+    /// Words for the person at the client (`warning message`). A stranger's: not safe for a terminal.
+    pub warning: Option<String>,
+    /// The address the tracker sees the client at (BEP 24).
+    pub external_ip: Option<IpAddr>,
+}
+
+/// Why a reply gives no peers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ReplyError {
+    /// The tracker says no.
+    Failure {
+        /// Its words. A stranger's: not safe for a terminal.
+        reason: String,
+        /// When to ask again, if it says so.
+        retry_in: Option<RetryIn>,
+    },
+    /// It is no reply at all.
+    Damaged(Damage),
+}
+
+/// When to ask a tracker again that said no (BEP 31).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RetryIn {
+    /// After so many minutes, at the earliest.
+    Minutes(u64),
+    /// Never again.
+    Never,
+}
+
+/// What is wrong with a body that is no reply.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Damage {
+    /// It holds nothing.
+    Empty,
+    /// It begins as gzip does, and is none, or none of [`MAX_REPLY_BYTES`] at most.
+    Gzip,
+    /// It is a web page: the URL is not a tracker's, or the tracker's server is in trouble.
+    WebPage,
+    /// It is no bencode.
+    Bencode(DecodeError),
+    /// It is bencode, but no dict.
+    NoDict,
+}
+
+/// Reads the body of a tracker's answer. Read it whatever the HTTP status: failures come with 200 and with 400.
+pub fn parse_reply(body: &[u8]) -> Result<AnnounceReply, ReplyError> {
+    let damaged = |damage| Err(ReplyError::Damaged(damage));
+    // Scripts leave line ends around what they print. A dict begins and ends with a letter, so none is its own.
+    let Some(body) = unpack(body) else { return damaged(Damage::Gzip) };
+    let body = body.trim_ascii();
+    if body.is_empty() {
+        return damaged(Damage::Empty);
+    }
+    let dict = match decode(body) {
+        Ok(dict) => dict,
+        Err(_) if body.starts_with(b"<") => return damaged(Damage::WebPage),
+        Err(error) => return damaged(Damage::Bencode(error)),
+    };
+    let Some(entries) = dict.entries() else { return damaged(Damage::NoDict) };
+    let (mut reply, mut failure, mut retry_in) = (AnnounceReply::default(), None, None);
+    for (key, value) in entries {
+        match key {
+            b"failure reason" => failure = Some(words(value).unwrap_or_default()),
+            b"retry in" => retry_in = parse_retry_in(value),
+            b"interval" => reply.interval = number(value),
+            b"min interval" => reply.min_interval = number(value),
+            b"peers" => read_peers(&mut reply, value),
+            b"peers6" => read_compact(&mut reply, value, compact::parse_v6),
+            b"complete" => reply.seeds = small(value),
+            b"incomplete" => reply.leechers = small(value),
+            b"downloaded" => reply.downloaded = small(value),
+            b"tracker id" => reply.tracker_id = value.as_bytes().filter(|id| !id.is_empty()).map(<[u8]>::to_vec),
+            b"warning message" => reply.warning = words(value),
+            b"external ip" => reply.external_ip = parse_external_ip(value),
+            _ => {}
+        }
+    }
+    match failure {
+        Some(reason) => Err(ReplyError::Failure { reason, retry_in }),
+        None => Ok(reply),
+    }
+}
+
+/// The body as it was before somebody compressed it, which some do without being asked to; none if it can't be unpacked.
+pub(super) fn unpack(body: &[u8]) -> Option<Cow<'_, [u8]>> {
+    match body {
+        [0x1f, 0x8b, ..] => gunzip(body, MAX_REPLY_BYTES).map(Cow::Owned),
+        _ => Some(Cow::Borrowed(body)),
+    }
+}
+
+impl AnnounceReply {
+    /// The bencoded reply with its peers in compact form (BEP 23, BEP 7). Host names do not fit that form.
+    pub fn emit_compact(&self) -> Vec<u8> {
+        let peers6 = compact::emit_v6(&self.peers);
+        let mut entries = vec![("peers", Bencode::Bytes(compact::emit_v4(&self.peers)))];
+        if !peers6.is_empty() {
+            entries.push(("peers6", Bencode::Bytes(peers6)));
+        }
+        self.emit_with(entries)
+    }
+
+    /// The bencoded reply with its peers as a list of dicts (BEP 3). `peer_ids` are those of `peers`, in the same
+    /// order; peers beyond its end stand without: an empty slice is the answer to `no_peer_id`.
+    pub fn emit_list(&self, peer_ids: &[PeerId]) -> Vec<u8> {
+        let addresses = self.peers.iter().map(|peer| (peer.ip().to_canonical().to_string(), peer.port()));
+        let ids = peer_ids.iter().map(Some).chain(std::iter::repeat(None));
+        let with_ids = addresses.zip(ids).map(|((ip, port), id)| peer_dict(ip, port, id));
+        let by_name = self.host_peers.iter().map(|(host, port)| peer_dict(host.clone(), *port, None));
+        self.emit_with(vec![("peers", Bencode::List(with_ids.chain(by_name).collect()))])
+    }
+
+    /// The dict of `entries` and all that is not peers.
+    fn emit_with(&self, mut entries: Vec<(&'static str, Bencode)>) -> Vec<u8> {
+        // Bencode's numbers are signed: an interval beyond them is as good as for ever.
+        let int = |number: u64| Bencode::Int(i64::try_from(number).unwrap_or(i64::MAX));
+        let octets = |ip: IpAddr| match ip {
+            IpAddr::V4(ip) => ip.octets().to_vec(),
+            IpAddr::V6(ip) => ip.octets().to_vec(),
+        };
+        let rest = [
+            ("interval", self.interval.map(int)),
+            ("min interval", self.min_interval.map(int)),
+            ("complete", self.seeds.map(|seeds| Bencode::Int(seeds.into()))),
+            ("incomplete", self.leechers.map(|leechers| Bencode::Int(leechers.into()))),
+            ("downloaded", self.downloaded.map(|times| Bencode::Int(times.into()))),
+            ("tracker id", self.tracker_id.clone().map(Bencode::Bytes)),
+            ("warning message", self.warning.clone().map(|words| Bencode::Bytes(words.into_bytes()))),
+            ("external ip", self.external_ip.map(|ip| Bencode::Bytes(octets(ip)))),
+        ];
+        entries.extend(rest.into_iter().filter_map(|(key, value)| Some((key, value?))));
+        Bencode::dict(entries).encode()
+    }
+}
+
+/// The bencoded reply that says no, and when to ask again.
+pub fn emit_failure(reason: &str, retry_in: Option<RetryIn>) -> Vec<u8> {
+    let mut entries = vec![("failure reason", Bencode::Bytes(reason.as_bytes().to_vec()))];
+    match retry_in {
+        Some(RetryIn::Minutes(minutes)) => {
+            entries.push(("retry in", Bencode::Int(i64::try_from(minutes).unwrap_or(i64::MAX))));
+        }
+        Some(RetryIn::Never) => entries.push(("retry in", Bencode::Bytes(b"never".to_vec()))),
+        None => {}
+    }
+    Bencode::dict(entries).encode()
+}
+
+/// A peer in the form of BEP 3.
+fn peer_dict(ip: String, port: u16, id: Option<&PeerId>) -> Bencode {
+    let mut entries = vec![("ip", Bencode::Bytes(ip.into_bytes())), ("port", Bencode::Int(port.into()))];
+    if let Some(id) = id {
+        entries.push(("peer id", Bencode::Bytes(id.0.to_vec())));
+    }
+    Bencode::dict(entries)
+}
+
+/// Adds the peers of `peers`, whichever of its forms it has; an empty list is also what some trackers send for an
+/// empty string.
+fn read_peers(reply: &mut AnnounceReply, value: Value<'_>) {
+    let Some(items) = value.items() else { return read_compact(reply, value, compact::parse_v4) };
+    for item in items {
+        let host = item.get(b"ip").and_then(Value::as_text);
+        let port = item.get(b"port").and_then(number).and_then(|port| u16::try_from(port).ok());
+        match (host, port) {
+            (Some(host), Some(port)) if port != 0 => read_peer(reply, host, port),
+            _ => reply.skipped += 1,
+        }
+    }
+}
+
+/// Adds the peer at `host`, an address or a name.
+fn read_peer(reply: &mut AnnounceReply, host: &str, port: u16) {
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    match address.parse::<IpAddr>() {
+        Ok(ip) => {
+            let peer = compact::canonical(SocketAddr::new(ip, port));
+            if compact::usable(&peer) && reply.peers.len() < MAX_REPLY_PEERS {
+                return reply.peers.push(peer);
+            }
+        }
+        Err(_) if is_host_name(host) && reply.host_peers.len() < MAX_HOST_PEERS => {
+            return reply.host_peers.push((host.to_string(), port));
+        }
+        Err(_) => {}
+    }
+    reply.skipped += 1;
+}
+
+/// Adds the peers of a compact list that `parse` reads.
+fn read_compact(reply: &mut AnnounceReply, value: Value<'_>, parse: fn(&[u8], usize) -> CompactPeers) {
+    let Some(bytes) = value.as_bytes() else {
+        reply.skipped += 1;
+        return;
+    };
+    let found = parse(bytes, MAX_REPLY_PEERS.saturating_sub(reply.peers.len()));
+    reply.peers.extend(found.peers);
+    reply.skipped += found.skipped + usize::from(found.leftover > 0);
+}
+
+/// Could this be the name of a host? The last label of one never begins with a digit, but those of the strange
+/// spellings of addresses do (`127.1`, `0x7f000001`), which resolvers take and which nobody sends in good faith.
+fn is_host_name(text: &str) -> bool {
+    let last = text.trim_end_matches('.').rsplit('.').next().unwrap_or("");
+    // 253 characters are the most a name can have on the wire (RFC 1035).
+    text.len() <= 253
+        && last.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+}
+
+/// A number, or a string of digits: some trackers are written in languages that do not tell them apart. Negative
+/// numbers are 0, larger ones than 64 bits hold are the largest.
+fn number(value: Value<'_>) -> Option<u64> {
+    if let Some(number) = value.as_int() {
+        return Some(u64::try_from(number).unwrap_or(0));
+    }
+    let digits = value.as_text()?;
+    let good = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    good.then(|| digits.parse().unwrap_or(u64::MAX))
+}
+
+/// A number of peers.
+pub(super) fn small(value: Value<'_>) -> Option<u32> {
+    number(value).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+/// Words for people; what is not UTF-8 in them is replaced.
+fn words(value: Value<'_>) -> Option<String> {
+    Some(String::from_utf8_lossy(value.as_bytes()?).chars().take(MAX_WORDS_CHARS).collect())
+}
+
+/// Minutes as a number or a string, or the word `never` (BEP 31).
+fn parse_retry_in(value: Value<'_>) -> Option<RetryIn> {
+    match value.as_text() {
+        Some(word) if word.eq_ignore_ascii_case("never") => Some(RetryIn::Never),
+        _ => number(value).map(RetryIn::Minutes),
+    }
+}
+
+/// An address as its 4 or 16 bytes (BEP 24).
+fn parse_external_ip(value: Value<'_>) -> Option<IpAddr> {
+    let bytes = value.as_bytes()?;
+    let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok().map(|ip| ip.to_canonical())
+}
+
+impl fmt::Display for AnnounceReply {
+    /// One line: how many there are, and when to ask again.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "reply {} peers", self.peers.len() + self.host_peers.len())?;
+        let numbers = [("seeds", self.seeds), ("leechers", self.leechers), ("downloaded", self.downloaded)];
+        for (name, number) in numbers.into_iter().filter_map(|(name, number)| Some((name, number?))) {
+            write!(f, " {name} {number}")?;
+        }
+        self.interval.map_or(Ok(()), |seconds| write!(f, " interval {seconds} s"))?;
+        self.min_interval.map_or(Ok(()), |seconds| write!(f, " min interval {seconds} s"))?;
+        if self.skipped > 0 { write!(f, " skipped {}", self.skipped) } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for ReplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReplyError::Failure { reason, retry_in: None } => write!(f, "the tracker says: {reason}"),
+            ReplyError::Failure { reason, retry_in: Some(RetryIn::Minutes(minutes)) } => {
+                write!(f, "the tracker says: {reason} (ask again in {minutes} minutes)")
+            }
+            ReplyError::Failure { reason, retry_in: Some(RetryIn::Never) } => {
+                write!(f, "the tracker says: {reason} (never ask again)")
+            }
+            ReplyError::Damaged(damage) => write!(f, "the tracker's reply {damage}"),
+        }
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Damage::Empty => write!(f, "is empty"),
+            Damage::Gzip => write!(f, "is compressed (gzip), and damaged or too large"),
+            Damage::WebPage => write!(f, "is a web page: is this the URL of a tracker?"),
+            Damage::Bencode(error) => write!(f, "is not bencoded: {error}"),
+            Damage::NoDict => write!(f, "is bencoded, but not a dict"),
+        }
+    }
+}
+
+impl std::error::Error for ReplyError {}

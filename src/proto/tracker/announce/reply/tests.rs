@@ -1,0 +1,247 @@
+use crate::proto::id::PeerId;
+use crate::proto::tracker::announce::*;
+use core::net::{IpAddr, SocketAddr};
+use proptest::prelude::*;
+
+/// Reads a socket address a person wrote.
+fn peer(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+/// The reply that is no failure.
+fn parsed(body: &[u8]) -> AnnounceReply {
+    parse_reply(body).unwrap()
+}
+
+/// What is wrong with a reply, as people read it.
+fn wrong(body: &[u8]) -> String {
+    parse_reply(body).unwrap_err().to_string()
+}
+
+#[test]
+fn the_example_of_bep_7_is_read() {
+    let reply = parsed(b"d8:intervali1800e5:peers6:iiiipp6:peers618:iiiiiiiiiiiiiiiippe");
+    assert_eq!(reply.interval, Some(1800));
+    let port = u16::from_be_bytes(*b"pp");
+    assert_eq!(reply.peers[0], peer(&format!("105.105.105.105:{port}")));
+    assert_eq!(reply.peers[1], peer(&format!("[6969:6969:6969:6969:6969:6969:6969:6969]:{port}")));
+    assert_eq!((reply.peers.len(), reply.skipped), (2, 0));
+}
+
+#[test]
+fn every_form_of_the_list_is_read() {
+    assert_eq!(parsed(b"d5:peers6:\x0a\x00\x00\x01\x1a\xe1e").peers, [peer("10.0.0.1:6881")]);
+    let list = b"d5:peersld2:ip8:10.0.0.17:peer id20:bbbbbbbbbbbbbbbbbbbb4:porti6881eed2:ip3:::14:porti1eeee";
+    assert_eq!(parsed(list).peers, [peer("10.0.0.1:6881"), peer("[::1]:1")]);
+    for none in [&b"de"[..], b"d5:peerslee", b"d5:peers0:e", b"d8:intervali9ee", b"\r\n d5:peerslee\n"] {
+        let reply = parsed(none);
+        assert_eq!((reply.peers.len(), reply.host_peers.len(), reply.skipped), (0, 0, 0));
+    }
+    // Two kinds at once: an empty list for IPv4, a string for IPv6.
+    let both = [&b"d5:peersle6:peers618:"[..], &[1; 18], b"e"].concat();
+    assert_eq!(parsed(&both).peers.len(), 1);
+}
+
+#[test]
+fn bad_entries_are_skipped_and_the_rest_is_kept() {
+    let bad = [
+        "i7e",
+        "d2:ip8:10.0.0.1e",
+        "d4:porti1ee",
+        "d2:ip8:10.0.0.14:porti0ee",
+        "d2:ip8:10.0.0.14:porti-1ee",
+        "d2:ip8:10.0.0.14:porti65536ee",
+        "d2:ip7:0.0.0.04:porti1ee",
+        "d2:ip9:224.0.0.14:porti1ee",
+        "d2:ip0:4:porti1ee",
+        "d2:ip3:a b4:porti1ee",
+        "d2:ip5:127.14:porti1ee",
+        "d2:ip10:0x7f0000014:porti1ee",
+        "d2:ipi5e4:porti1ee",
+    ];
+    for entry in bad {
+        let body = format!("d5:peersl{entry}d2:ip8:10.0.0.94:porti9eeee");
+        let reply = parsed(body.as_bytes());
+        assert_eq!((reply.peers, reply.skipped), (vec![peer("10.0.0.9:9")], 1), "{entry}");
+        assert!(reply.host_peers.is_empty());
+    }
+    assert_eq!(parsed(b"d5:peersi7ee").skipped, 1);
+    assert_eq!(parsed(b"d6:peers6lee").skipped, 1);
+}
+
+#[test]
+fn a_torn_string_of_peers_keeps_its_whole_entries_and_tells() {
+    let reply = parsed(b"d5:peers7:\x0a\x00\x00\x01\x00\x01\x0ae");
+    assert_eq!((reply.peers, reply.skipped), (vec![peer("10.0.0.1:1")], 1));
+}
+
+#[test]
+fn host_names_stand_apart() {
+    let reply = parsed(b"d5:peersld2:ip12:peer.example4:port4:6881ed2:ip9:localhost4:porti1eed2:ip5:[::1]4:porti2eeee");
+    assert_eq!(reply.host_peers, [("peer.example".to_string(), 6881), ("localhost".to_string(), 1)]);
+    assert_eq!(reply.peers, [peer("[::1]:2")]);
+    let many = format!("d5:peersl{}ee", "d2:ip9:localhost4:porti1ee".repeat(100));
+    let reply = parsed(many.as_bytes());
+    assert_eq!((reply.host_peers.len(), reply.skipped), (MAX_HOST_PEERS, 100 - MAX_HOST_PEERS));
+}
+
+#[test]
+fn no_more_peers_are_kept_than_are_of_use() {
+    let string = [&b"d5:peers60000:"[..], &[1; 60000], b"6:peers618:", &[1; 18], b"e"].concat();
+    assert_eq!((parsed(&string).peers.len(), parsed(&string).skipped), (MAX_REPLY_PEERS, 10_001 - MAX_REPLY_PEERS));
+    let list = format!("d5:peersl{}ee", "d2:ip8:10.0.0.14:porti1ee".repeat(3000));
+    assert_eq!((parsed(list.as_bytes()).peers.len(), parsed(list.as_bytes()).skipped), (MAX_REPLY_PEERS, 1000));
+}
+
+#[test]
+fn numbers_are_the_trackers_own_and_do_not_overflow() {
+    let reply = parsed(b"d8:completei-1e10:downloadedi5000000000e10:incomplete2:1x8:intervali1099511627776ee");
+    assert_eq!((reply.seeds, reply.downloaded, reply.leechers), (Some(0), Some(u32::MAX), None));
+    assert_eq!(reply.interval, Some(1 << 40));
+    assert_eq!(parsed(b"d8:intervali-1e12:min interval3:300e").interval, Some(0));
+    assert_eq!(parsed(b"d8:interval22:9999999999999999999999e").interval, Some(u64::MAX));
+    assert!(matches!(parse_reply(b"d8:intervali99999999999999999999ee"), Err(ReplyError::Damaged(Damage::Bencode(_)))));
+}
+
+#[test]
+fn the_rest_is_read_too() {
+    let reply = parsed(
+        b"d8:completei3e10:downloadedi9e11:external ip4:\x0a\x00\x00\x0710:incompletei4e8:intervali900e\
+          12:min intervali300e5:peers0:10:tracker id2:xy15:warning message5:slow!e",
+    );
+    let ip: IpAddr = "10.0.0.7".parse().unwrap();
+    assert_eq!((reply.seeds, reply.leechers, reply.downloaded), (Some(3), Some(4), Some(9)));
+    assert_eq!((reply.external_ip, reply.min_interval), (Some(ip), Some(300)));
+    assert_eq!((reply.tracker_id.as_deref(), reply.warning.as_deref()), (Some(&b"xy"[..]), Some("slow!")));
+    assert_eq!(reply.to_string(), "reply 0 peers seeds 3 leechers 4 downloaded 9 interval 900 s min interval 300 s");
+    let odd = parsed(b"d11:external ip5:abcde10:tracker id0:15:warning message2:\xff\xffe");
+    assert_eq!((odd.external_ip, odd.tracker_id), (None, None));
+    assert_eq!(odd.warning.as_deref(), Some("\u{fffd}\u{fffd}"));
+}
+
+#[test]
+fn failures_say_why_and_when_to_ask_again() {
+    assert_eq!(wrong(b"d14:failure reason8:not heree"), "the tracker says: not here");
+    for (retry, said) in [
+        ("i5e", " (ask again in 5 minutes)"),
+        ("2:15", " (ask again in 15 minutes)"),
+        ("5:never", " (never ask again)"),
+        ("5:Never", " (never ask again)"),
+        ("4:soon", ""),
+        ("le", ""),
+        ("i-5e", " (ask again in 0 minutes)"),
+    ] {
+        let body = format!("d14:failure reason3:bad5:peers0:8:retry in{retry}e");
+        assert_eq!(wrong(body.as_bytes()), format!("the tracker says: bad{said}"));
+    }
+    // A failure without words is one nevertheless; and words are not without end.
+    assert!(matches!(parse_reply(b"d14:failure reasonlee"), Err(ReplyError::Failure { .. })));
+    assert!(wrong(&emit_failure(&"é".repeat(100_000), None)).chars().count() < 600);
+}
+
+/// FACTS trap 5: some compress though nobody asked them to. (What gzip can do is told beside it.)
+#[test]
+fn a_reply_may_be_compressed() {
+    let body = b"d8:completei5e8:intervali900e5:peers6:\x0a\x00\x00\x01\x1a\xe1e\n";
+    // As `gzip -1` stores it.
+    let mut packed = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 3, 1, body.len() as u8, 0, !(body.len() as u8), 0xff];
+    packed.extend(body);
+    packed.extend([0xc4, 0x61, 0x60, 0x13, body.len() as u8, 0, 0, 0]);
+    let reply = parse_reply(&packed).unwrap();
+    assert_eq!((reply.seeds, reply.interval, reply.peers), (Some(5), Some(900), vec![peer("10.0.0.1:6881")]));
+}
+
+#[test]
+fn what_is_no_reply_is_named() {
+    assert_eq!(wrong(b""), "the tracker's reply is empty");
+    assert_eq!(wrong(b" \r\n"), "the tracker's reply is empty");
+    assert!(wrong(b"\x1f\x8b\x08\0\0").contains("gzip"));
+    assert!(wrong(b"\n<!DOCTYPE html><html>").contains("web page"));
+    assert_eq!(wrong(b"le"), "the tracker's reply is bencoded, but not a dict");
+    assert!(wrong(b"d5:peers").starts_with("the tracker's reply is not bencoded: byte "));
+    let deep = [&[b'l'; 100_000][..], &[b'e'; 100_000]].concat();
+    assert!(wrong(&deep).contains("not bencoded"));
+}
+
+#[test]
+fn stands_on_the_wire_as_the_beps_say() {
+    let reply = AnnounceReply {
+        interval: Some(1800),
+        peers: vec![peer("10.0.0.1:6881"), peer("[::1]:6882")],
+        seeds: Some(1),
+        leechers: Some(0),
+        ..AnnounceReply::default()
+    };
+    assert_eq!(
+        reply.emit_compact(),
+        b"d8:completei1e10:incompletei0e8:intervali1800e5:peers6:\x0a\0\0\x01\x1a\xe1\
+          6:peers618:\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x1a\xe2e"
+    );
+    assert_eq!(
+        reply.emit_list(&[PeerId([b'a'; 20])]),
+        b"d8:completei1e10:incompletei0e8:intervali1800e5:peersl\
+          d2:ip8:10.0.0.17:peer id20:aaaaaaaaaaaaaaaaaaaa4:porti6881eed2:ip3:::14:porti6882eeee"
+    );
+    assert_eq!(AnnounceReply::default().emit_compact(), b"d5:peers0:e");
+    assert_eq!(emit_failure("no", None), b"d14:failure reason2:noe");
+    assert_eq!(emit_failure("no", Some(RetryIn::Never)), b"d14:failure reason2:no8:retry in5:nevere");
+}
+
+/// Any reply a tracker of ours may give.
+fn any_reply() -> impl Strategy<Value = AnnounceReply> {
+    let peers = prop::collection::vec((any::<IpAddr>(), 1u16..), 0..30).prop_map(|peers| {
+        let all = peers.into_iter().map(|(ip, port)| SocketAddr::new(ip.to_canonical(), port));
+        let mut usable: Vec<SocketAddr> = all.filter(crate::proto::tracker::compact::usable).collect();
+        // As two strings hold them: IPv4 first.
+        usable.sort_by_key(SocketAddr::is_ipv6);
+        usable
+    });
+    let seconds = prop::option::of(0..i64::MAX as u64);
+    let counts = any::<[Option<u32>; 3]>();
+    let words = (prop::option::of(prop::collection::vec(any::<u8>(), 1..9)), any::<Option<String>>());
+    (seconds.clone(), seconds, peers, counts, words, any::<Option<IpAddr>>()).prop_map(
+        |(interval, min_interval, peers, counts, (tracker_id, warning), ip)| {
+            let [seeds, leechers, downloaded] = counts;
+            let external_ip = ip.map(|ip| ip.to_canonical());
+            let counted = AnnounceReply { seeds, leechers, downloaded, ..AnnounceReply::default() };
+            AnnounceReply { interval, min_interval, peers, tracker_id, warning, external_ip, ..counted }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn comes_back_as_it_went(
+        reply in any_reply(), hosts in prop::collection::vec(("[a-z]{1,9}[.]example", 1u16..), 0..9),
+    ) {
+        prop_assert_eq!(parse_reply(&reply.emit_compact()), Ok(reply.clone()));
+        let ids: Vec<PeerId> = reply.peers.iter().map(|_| PeerId(*b"-XX0000-xxxxxxxxxxxx")).collect();
+        let reply = AnnounceReply { host_peers: hosts, ..reply };
+        prop_assert_eq!(parse_reply(&reply.emit_list(&ids)), Ok(reply.clone()));
+        prop_assert_eq!(parse_reply(&reply.emit_list(&[])), Ok(reply.clone()));
+        prop_assert!(!reply.to_string().contains('\n'));
+    }
+
+    #[test]
+    fn failures_come_back_as_they_went(reason in ".{0,99}", minutes: Option<u32>, never: bool) {
+        let retry_in = if never { Some(RetryIn::Never) } else { minutes.map(|m| RetryIn::Minutes(m.into())) };
+        let sent = ReplyError::Failure { reason: reason.clone(), retry_in };
+        prop_assert_eq!(parse_reply(&emit_failure(&reason, retry_in)), Err(sent));
+    }
+
+    /// Any bytes, and any damage to a good reply: no panic, and whatever peers come out are usable.
+    #[test]
+    fn any_bytes_are_survived(
+        reply in any_reply(), noise: Vec<u8>, place: prop::sample::Index, change: u8, cut: prop::sample::Index,
+    ) {
+        let mut damaged = reply.emit_list(&[]);
+        *place.get_mut(&mut damaged) ^= change;
+        let cut = &damaged[..cut.index(damaged.len())];
+        for body in [&noise[..], &damaged, cut, &[b"d5:peers", &noise[..], b"e"].concat()] {
+            match parse_reply(body) {
+                Ok(reply) => prop_assert!(reply.peers.iter().all(crate::proto::tracker::compact::usable)),
+                Err(error) => prop_assert!(!error.to_string().is_empty()),
+            }
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! The request of an announce: the query of a URL.
+//!
+//! Floor 1 (BEP 3; `compact` BEP 23; `key` BEP 7). The tracker's side is lenient where clients in the field are
+//! sloppy and a wrong guess harms nobody, and says in words what is wrong where it would.
+
+#[cfg(test)]
+mod tests;
+
+use super::AnnounceEvent;
+use crate::base::url::{join_query, percent_decode, percent_encode};
+use crate::proto::id::{InfoHash, PeerId};
+use core::net::IpAddr;
+use std::fmt;
+
+/// The `left` of a download whose size is not known yet: large, because 0 would say seed; and no larger than what
+/// trackers that count in signed numbers can read (transmission sends the same).
+pub const LEFT_UNKNOWN: u64 = i64::MAX as u64;
+
+/// Bytes of a `key` kept from a request. Programs send 8; a tracker keeps one for every peer, so a longer one is
+/// cut, which leaves it as good a proof.
+pub const MAX_KEY_BYTES: usize = 32;
+
+/// What a client tells a tracker.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AnnounceRequest {
+    /// The torrent.
+    pub info_hash: InfoHash,
+    /// Who asks.
+    pub peer_id: PeerId,
+    /// The TCP port it listens on; never 0 in a request that was parsed.
+    pub port: u16,
+    /// Bytes sent to peers since `started`.
+    pub uploaded: u64,
+    /// Bytes got from peers since `started`.
+    pub downloaded: u64,
+    /// Bytes it has yet to get; 0 means that it seeds, [`LEFT_UNKNOWN`] that nobody knows.
+    pub left: u64,
+    /// Why now; none at the usual time.
+    pub event: Option<AnnounceEvent>,
+    /// Peers wanted; none leaves it to the tracker. A request of a stranger may say four billion.
+    pub numwant: Option<u32>,
+    /// What proves that it is the same client though its address changed; a secret. Any bytes from others, from us
+    /// 8 hex digits: see [`key_text`].
+    pub key: Option<Vec<u8>>,
+    /// Wants the compact form of BEP 23 (or does not say: BEP 23 suggests to send it then).
+    pub compact: bool,
+    /// Wants no peer ids in the form that is not compact.
+    pub no_peer_id: bool,
+    /// What the tracker gave as `tracker id` in an earlier reply.
+    pub tracker_id: Option<Vec<u8>>,
+    /// The address it says it has. Anyone can say anything: ignore it unless told to trust it.
+    pub ip: Option<IpAddr>,
+}
+
+/// A `key` as we send it: 8 hex digits (BEP 7 asks for 32 bits).
+pub fn key_text(key: u32) -> Vec<u8> {
+    format!("{key:08X}").into_bytes()
+}
+
+impl AnnounceRequest {
+    /// The URL to get, for a tracker announced at `announce_url`.
+    pub fn to_url(&self, announce_url: &str) -> String {
+        let mut query = format!(
+            "info_hash={}&peer_id={}&port={}&uploaded={}&downloaded={}&left={}&compact={}",
+            percent_encode(&self.info_hash.0),
+            percent_encode(&self.peer_id.0),
+            self.port,
+            self.uploaded,
+            self.downloaded,
+            self.left,
+            u8::from(self.compact),
+        );
+        if self.no_peer_id {
+            query.push_str("&no_peer_id=1");
+        }
+        // No event, no `event=`: some trackers refuse an empty one (FACTS trap 3).
+        if let Some(event) = self.event {
+            query.push_str(&format!("&event={event}"));
+        }
+        if let Some(numwant) = self.numwant {
+            query.push_str(&format!("&numwant={numwant}"));
+        }
+        if let Some(key) = &self.key {
+            query.push_str(&format!("&key={}", percent_encode(key)));
+        }
+        if let Some(tracker_id) = &self.tracker_id {
+            query.push_str(&format!("&trackerid={}", percent_encode(tracker_id)));
+        }
+        if let Some(ip) = self.ip {
+            query.push_str(&format!("&ip={}", percent_encode(ip.to_string().as_bytes())));
+        }
+        join_query(announce_url, &query)
+    }
+
+    /// Reads the query of a URL, what stands behind its `?`. Unknown parameters are ignored; of one given twice the
+    /// last counts. Only what a swarm cannot do without is demanded: info-hash, peer id and port.
+    pub fn parse_query(query: &str) -> Result<AnnounceRequest, RequestError> {
+        let mut fields = Fields::default();
+        for parameter in query.split('&') {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            // An escape that is none spoils its parameter only if that one is of any use.
+            let bytes = || percent_decode(value).ok_or(RequestError::BadEscape { parameter: known(name) });
+            match name {
+                "info_hash" => fields.info_hash = Some(twenty("info_hash", &bytes()?)?),
+                "peer_id" => fields.peer_id = Some(twenty("peer_id", &bytes()?)?),
+                "port" => fields.port = Some(port(value)?),
+                // Negative counters are those of clients that overflowed: what they mean is lost.
+                "uploaded" => fields.uploaded = number("uploaded", value)?.unwrap_or(0),
+                "downloaded" => fields.downloaded = number("downloaded", value)?.unwrap_or(0),
+                "left" => fields.left = number("left", value)?,
+                "event" => fields.event = AnnounceEvent::from_word(&bytes()?),
+                // Negative is how the UDP protocol says "as you like" (BEP 15), and clients carry it over.
+                "numwant" => {
+                    fields.numwant = number("numwant", value)?.map(|want| u32::try_from(want).unwrap_or(u32::MAX));
+                }
+                "key" => {
+                    let mut key = bytes()?;
+                    key.truncate(MAX_KEY_BYTES);
+                    fields.key = Some(key).filter(|key| !key.is_empty());
+                }
+                "compact" => fields.not_compact = value == "0",
+                "no_peer_id" => fields.no_peer_id = value == "1",
+                "trackerid" => fields.tracker_id = Some(bytes()?).filter(|id| !id.is_empty()),
+                // A host name, which BEP 3 allows, is not looked up for a stranger.
+                "ip" => fields.ip = str::from_utf8(&bytes()?).ok().and_then(|ip| ip.parse().ok()),
+                _ => {}
+            }
+        }
+        Ok(AnnounceRequest {
+            info_hash: InfoHash(fields.info_hash.ok_or(RequestError::Missing { parameter: "info_hash" })?),
+            peer_id: PeerId(fields.peer_id.ok_or(RequestError::Missing { parameter: "peer_id" })?),
+            port: fields.port.ok_or(RequestError::Missing { parameter: "port" })?,
+            uploaded: fields.uploaded,
+            downloaded: fields.downloaded,
+            // Who does not say (or says -1) is no seed: that would keep peers from it.
+            left: fields.left.unwrap_or(LEFT_UNKNOWN),
+            event: fields.event,
+            numwant: fields.numwant,
+            key: fields.key,
+            compact: !fields.not_compact,
+            no_peer_id: fields.no_peer_id,
+            tracker_id: fields.tracker_id,
+            ip: fields.ip,
+        })
+    }
+}
+
+impl fmt::Display for AnnounceRequest {
+    /// One line, without the key, which is a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let AnnounceRequest { info_hash, peer_id, port, uploaded, downloaded, left, .. } = self;
+        write!(f, "announce info-hash {info_hash} peer-id {peer_id} port {port}")?;
+        write!(f, " uploaded {uploaded} downloaded {downloaded} left {left}")?;
+        if let Some(event) = self.event {
+            write!(f, " event {event}")?;
+        }
+        if let Some(numwant) = self.numwant {
+            write!(f, " numwant {numwant}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a query is no announce. Its words are for the tracker's `failure reason`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RequestError {
+    /// A parameter that must be there is not.
+    Missing {
+        /// Its name.
+        parameter: &'static str,
+    },
+    /// An info-hash or peer id that is not 20 bytes.
+    WrongLength {
+        /// The parameter's name.
+        parameter: &'static str,
+        /// Bytes it has.
+        bytes: usize,
+    },
+    /// A `%` that is not followed by two hex digits.
+    BadEscape {
+        /// The parameter's name.
+        parameter: &'static str,
+    },
+    /// A number that is none.
+    BadNumber {
+        /// The parameter's name.
+        parameter: &'static str,
+    },
+    /// A port that is not in 1..65535: nobody could connect to it.
+    BadPort,
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RequestError::Missing { parameter } => write!(f, "{parameter} is missing"),
+            RequestError::WrongLength { parameter, bytes } => {
+                write!(f, "{parameter} is {bytes} bytes, it must be 20")
+            }
+            RequestError::BadEscape { parameter } => {
+                write!(f, "{parameter} has a % that is not followed by two hex digits")
+            }
+            RequestError::BadNumber { parameter } => write!(f, "{parameter} is not a number"),
+            RequestError::BadPort => write!(f, "port must be 1 to 65535"),
+        }
+    }
+}
+
+impl std::error::Error for RequestError {}
+
+/// What a query has said so far.
+#[derive(Default)]
+struct Fields {
+    info_hash: Option<[u8; 20]>,
+    peer_id: Option<[u8; 20]>,
+    port: Option<u16>,
+    uploaded: u64,
+    downloaded: u64,
+    left: Option<u64>,
+    event: Option<AnnounceEvent>,
+    numwant: Option<u32>,
+    key: Option<Vec<u8>>,
+    not_compact: bool,
+    no_peer_id: bool,
+    tracker_id: Option<Vec<u8>>,
+    ip: Option<IpAddr>,
+}
+
+/// The names of the parameters that are decoded, as words for an error.
+fn known(name: &str) -> &'static str {
+    ["info_hash", "peer_id", "event", "key", "trackerid", "ip"]
+        .into_iter()
+        .find(|known| *known == name)
+        .unwrap_or("a parameter")
+}
+
+/// The 20 bytes of an info-hash or peer id.
+fn twenty(parameter: &'static str, bytes: &[u8]) -> Result<[u8; 20], RequestError> {
+    bytes.try_into().map_err(|_| RequestError::WrongLength { parameter, bytes: bytes.len() })
+}
+
+/// A decimal number; none if it is empty or negative; one too large for 64 bits is the largest.
+fn number(parameter: &'static str, text: &str) -> Result<Option<u64>, RequestError> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) || (digits.is_empty() && !text.is_empty()) {
+        return Err(RequestError::BadNumber { parameter });
+    }
+    if text.is_empty() || text.starts_with('-') {
+        return Ok(None);
+    }
+    // Digits and nothing else: all that can be wrong with them is that they are too many.
+    Ok(Some(digits.parse().unwrap_or(u64::MAX)))
+}
+
+/// A port that one can connect to.
+fn port(text: &str) -> Result<u16, RequestError> {
+    match number("port", text)?.map(u16::try_from) {
+        Some(Ok(port)) if port != 0 => Ok(port),
+        _ => Err(RequestError::BadPort),
+    }
+}

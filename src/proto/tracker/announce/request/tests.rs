@@ -1,0 +1,202 @@
+use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::tracker::announce::*;
+use core::net::IpAddr;
+use proptest::prelude::*;
+
+/// An ordinary request.
+fn sample() -> AnnounceRequest {
+    AnnounceRequest {
+        info_hash: InfoHash(*b"\x12\x34\x56\x78\x9a\xbc\xde\xf1\x23\x45\x67\x89\xab\xcd\xef\x12\x34\x56\x78\x9a"),
+        peer_id: PeerId(*b"-SW0100-abcdefghijkl"),
+        port: 6881,
+        uploaded: 1,
+        downloaded: 2,
+        left: 3,
+        event: None,
+        numwant: None,
+        key: None,
+        compact: true,
+        no_peer_id: false,
+        tracker_id: None,
+        ip: None,
+    }
+}
+
+/// A query with all that is demanded, and `more`.
+fn query(more: &str) -> String {
+    format!("info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=6881&{more}")
+}
+
+/// What the tracker makes of [`query`].
+fn parsed(more: &str) -> AnnounceRequest {
+    AnnounceRequest::parse_query(&query(more)).unwrap()
+}
+
+#[test]
+fn the_url_says_what_bep_3_wants() {
+    assert_eq!(
+        sample().to_url("http://t.example/announce"),
+        "http://t.example/announce?info_hash=%124Vx%9A%BC%DE%F1%23Eg%89%AB%CD%EF%124Vx%9A\
+         &peer_id=-SW0100-abcdefghijkl&port=6881&uploaded=1&downloaded=2&left=3&compact=1"
+    );
+    let all = AnnounceRequest {
+        event: Some(AnnounceEvent::Started),
+        numwant: Some(0),
+        key: Some(key_text(0xbeef)),
+        compact: false,
+        no_peer_id: true,
+        tracker_id: Some(b"a&b".to_vec()),
+        ip: Some("2001:db8::1".parse().unwrap()),
+        ..sample()
+    };
+    let url = all.to_url("http://t.example/announce?passkey=x");
+    assert!(url.starts_with("http://t.example/announce?passkey=x&info_hash=%124V"), "{url}");
+    let rest =
+        "&left=3&compact=0&no_peer_id=1&event=started&numwant=0&key=0000BEEF&trackerid=a%26b&ip=2001%3Adb8%3A%3A1";
+    assert!(url.ends_with(rest), "{url}");
+}
+
+#[test]
+fn no_event_no_parameter() {
+    assert!(!sample().to_url("http://t.example/").contains("event"));
+}
+
+#[test]
+fn the_examples_of_beps_7_and_23_are_read() {
+    let request = AnnounceRequest::parse_query(
+        "peer_id=aaaaaaaaaaaaaaaaaaaa&info_hash=aaaaaaaaaaaaaaaaaaaa&port=6881&left=0&downloaded=100&uploaded=0\
+         &compact=1&ipv6=2001%3A%3A53Aa%3A64c%3A0%3A7f83%3Abc43%3Adec9",
+    )
+    .unwrap();
+    assert_eq!(request.peer_id, PeerId([b'a'; 20]));
+    assert_eq!((request.port, request.left, request.downloaded, request.compact), (6881, 0, 100, true));
+    assert_eq!(request.ip, None);
+}
+
+#[test]
+fn what_is_not_said_is_harmless() {
+    let request = parsed("");
+    assert_eq!((request.uploaded, request.downloaded, request.left), (0, 0, LEFT_UNKNOWN));
+    assert_eq!((request.event, request.numwant, &request.key, &request.tracker_id), (None, None, &None, &None));
+    assert!(request.compact && !request.no_peer_id);
+    assert_eq!(parsed("event=&numwant=&key=&trackerid=&left=&&=&=x&compact"), request);
+}
+
+#[test]
+fn events_are_known_and_others_are_none() {
+    for event in [AnnounceEvent::Started, AnnounceEvent::Completed, AnnounceEvent::Stopped] {
+        assert_eq!(parsed(&format!("event={event}")).event, Some(event));
+    }
+    for other in ["paused", "Started", "empty", "%00"] {
+        assert_eq!(parsed(&format!("event={other}")).event, None);
+    }
+}
+
+#[test]
+fn what_a_swarm_cannot_do_without_is_demanded() {
+    for (query, said) in [
+        ("", "info_hash is missing"),
+        ("info_hash=aaaaaaaaaaaaaaaaaaaa", "peer_id is missing"),
+        ("info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=aaaaaaaaaaaaaaaaaaaa", "port is missing"),
+        ("info_hash=aaaaaaaaaaaaaaaaaaa", "info_hash is 19 bytes, it must be 20"),
+        ("info_hash=%aaaaaaaaaaaaaaaaaaaaa&peer_id=b", "peer_id is 1 bytes, it must be 20"),
+        ("info_hash=aaaaaaaaaaaaaaaaaa%zz", "info_hash has a % that is not followed by two hex digits"),
+        ("info_hash", "info_hash is 0 bytes, it must be 20"),
+    ] {
+        assert_eq!(AnnounceRequest::parse_query(query).unwrap_err().to_string(), said);
+    }
+}
+
+#[test]
+fn ports_one_cannot_connect_to_are_refused() {
+    for port in ["0", "65536", "-1", "", "99999999999999999999999"] {
+        let error = AnnounceRequest::parse_query(&query(&format!("port={port}"))).unwrap_err();
+        assert_eq!(error.to_string(), "port must be 1 to 65535");
+    }
+    assert!(AnnounceRequest::parse_query(&query("port=6881x")).is_err());
+    assert_eq!(parsed("port=65535").port, 65535);
+}
+
+#[test]
+fn absurd_numbers_are_bounded() {
+    let request = parsed("left=-1&uploaded=-5&downloaded=99999999999999999999999&numwant=1000000000");
+    assert_eq!((request.left, request.uploaded, request.downloaded), (LEFT_UNKNOWN, 0, u64::MAX));
+    assert_eq!(request.numwant, Some(1_000_000_000));
+    assert_eq!(parsed("numwant=-1").numwant, None);
+    assert_eq!(parsed("numwant=4294967296").numwant, Some(u32::MAX));
+    for bad in ["left=ten", "numwant=0x10", "left=--1", "uploaded=-", "downloaded=+1", "left=1.5"] {
+        let error = AnnounceRequest::parse_query(&query(bad)).unwrap_err();
+        assert!(error.to_string().ends_with("is not a number"), "{bad}: {error}");
+    }
+}
+
+#[test]
+fn keys_are_any_bytes_but_not_too_many() {
+    assert_eq!(parsed("key=x%00y").key.unwrap(), b"x\0y");
+    assert_eq!(parsed(&format!("key={}", "k".repeat(99))).key.unwrap().len(), MAX_KEY_BYTES);
+    assert_eq!(key_text(0x0012_abcd), b"0012ABCD");
+}
+
+#[test]
+fn only_addresses_are_taken_for_addresses() {
+    assert_eq!(parsed("ip=10.0.0.1").ip, Some("10.0.0.1".parse().unwrap()));
+    assert_eq!(parsed("ip=%3A%3A1").ip, Some("::1".parse().unwrap()));
+    for no_address in ["victim.example", "%ff", "", "10.0.0.1%3A80"] {
+        assert_eq!(parsed(&format!("ip={no_address}")).ip, None);
+    }
+}
+
+#[test]
+fn prints_on_one_line_without_the_key() {
+    let request = AnnounceRequest { key: Some(b"sesame".to_vec()), event: Some(AnnounceEvent::Stopped), ..sample() };
+    let line = request.to_string();
+    assert!(line.starts_with("announce info-hash 123456789abcdef1"), "{line}");
+    assert!(line.ends_with("port 6881 uploaded 1 downloaded 2 left 3 event stopped"), "{line}");
+}
+
+/// Any request that comes back as it went: keys and tracker ids that are there are not empty.
+fn any_request() -> impl Strategy<Value = AnnounceRequest> {
+    let event = prop::option::of(prop::sample::select(vec![
+        AnnounceEvent::Started,
+        AnnounceEvent::Completed,
+        AnnounceEvent::Stopped,
+    ]));
+    let bytes = |most| prop::option::of(prop::collection::vec(any::<u8>(), 1..most));
+    let who = (any::<[u8; 20]>(), any::<[u8; 20]>(), 1u16..);
+    let flags = (any::<bool>(), any::<bool>(), any::<Option<IpAddr>>());
+    (who, any::<[u64; 3]>(), event, any::<Option<u32>>(), bytes(MAX_KEY_BYTES), bytes(50), flags).prop_map(
+        |((info_hash, peer_id, port), counters, event, numwant, key, tracker_id, (compact, no_peer_id, ip))| {
+            let [uploaded, downloaded, left] = counters;
+            let (info_hash, peer_id) = (InfoHash(info_hash), PeerId(peer_id));
+            let counted = AnnounceRequest { uploaded, downloaded, left, ..sample() };
+            let named = AnnounceRequest { info_hash, peer_id, port, ip, ..counted };
+            AnnounceRequest { event, numwant, key, compact, no_peer_id, tracker_id, ..named }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn comes_back_as_it_went(request in any_request()) {
+        for announce_url in ["http://t.example/announce", "http://t.example/a?passkey=x&y", "http://t.example#f"] {
+            let url = request.to_url(announce_url);
+            prop_assert!(url.bytes().all(|byte| byte.is_ascii_graphic()));
+            let (_, query) = url.split_once('?').unwrap();
+            prop_assert_eq!(AnnounceRequest::parse_query(query), Ok(request.clone()));
+        }
+        prop_assert!(!request.to_string().contains('\n'));
+    }
+
+    /// Any text after every parameter: a request or words, no panic.
+    #[test]
+    fn any_query_is_survived(value: String, name in "[a-z_]{0,9}") {
+        let names = ["info_hash", "peer_id", "port", "uploaded", "left", "event", "numwant", "key", "trackerid", "ip"];
+        for name in names.into_iter().chain([&name[..], ""]) {
+            match AnnounceRequest::parse_query(&query(&format!("{name}={value}"))) {
+                Ok(request) => prop_assert!(request.port != 0),
+                Err(error) => prop_assert!(!error.to_string().is_empty()),
+            }
+        }
+        let _ = AnnounceRequest::parse_query(&value);
+    }
+}

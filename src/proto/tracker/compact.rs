@@ -1,0 +1,96 @@
+//! Compact peer lists: six bytes an IPv4 peer (BEP 23), eighteen an IPv6 peer (BEP 7).
+//!
+//! Floor 1. Address and port in network order, one entry behind the other. Trackers, peer exchange and the DHT all
+//! use this form. A list comes from strangers: entries no one could connect to are skipped, the rest is kept.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// Bytes of an IPv4 entry: address and port (BEP 23).
+pub const V4_BYTES: usize = 6;
+
+/// Bytes of an IPv6 entry: address and port (BEP 7).
+pub const V6_BYTES: usize = 18;
+
+/// What a compact list holds.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct CompactPeers {
+    /// Peers one could connect to, in the order of the list. IPv4-mapped IPv6 addresses stand as IPv4.
+    pub peers: Vec<SocketAddr>,
+    /// Whole entries left out: not [usable], or beyond the most that were asked for.
+    pub skipped: usize,
+    /// Bytes after the last whole entry. Not zero means that the list is damaged or was cut short.
+    pub leftover: usize,
+}
+
+/// Reads a list of IPv4 peers, at most `most` of them.
+pub fn parse_v4(bytes: &[u8], most: usize) -> CompactPeers {
+    parse(bytes, most, V4_BYTES)
+}
+
+/// Reads a list of IPv6 peers, at most `most` of them.
+pub fn parse_v6(bytes: &[u8], most: usize) -> CompactPeers {
+    parse(bytes, most, V6_BYTES)
+}
+
+/// The IPv4 peers of `peers` (IPv4-mapped ones are too), packed.
+pub fn emit_v4(peers: &[SocketAddr]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for peer in peers {
+        if let IpAddr::V4(ip) = peer.ip().to_canonical() {
+            out.extend(ip.octets());
+            out.extend(peer.port().to_be_bytes());
+        }
+    }
+    out
+}
+
+/// The IPv6 peers of `peers`, packed: all that [`emit_v4`] leaves out.
+pub fn emit_v6(peers: &[SocketAddr]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for peer in peers {
+        if let IpAddr::V6(ip) = peer.ip().to_canonical() {
+            out.extend(ip.octets());
+            out.extend(peer.port().to_be_bytes());
+        }
+    }
+    out
+}
+
+/// Could there be a peer at `peer`? Not at port 0, nor at an address that names nobody or many.
+pub fn usable(peer: &SocketAddr) -> bool {
+    let broadcast = peer.ip() == IpAddr::V4(Ipv4Addr::BROADCAST);
+    peer.port() != 0 && !peer.ip().is_unspecified() && !peer.ip().is_multicast() && !broadcast
+}
+
+/// `peer` with an IPv4-mapped IPv6 address (`::ffff:10.0.0.1`) turned into the IPv4 address it means, so that a
+/// peer has one name; without the scope and flow label, which mean nothing to another machine.
+pub fn canonical(peer: SocketAddr) -> SocketAddr {
+    SocketAddr::new(peer.ip().to_canonical(), peer.port())
+}
+
+/// Reads entries of `entry_bytes`: address, then two bytes of port.
+fn parse(bytes: &[u8], most: usize, entry_bytes: usize) -> CompactPeers {
+    let entries = bytes.chunks_exact(entry_bytes);
+    let mut found = CompactPeers { leftover: entries.remainder().len(), ..CompactPeers::default() };
+    for entry in entries {
+        match parse_entry(entry).map(canonical) {
+            Some(peer) if usable(&peer) && found.peers.len() < most => found.peers.push(peer),
+            _ => found.skipped += 1,
+        }
+    }
+    found
+}
+
+/// The peer of one entry; none if it has the length of neither kind.
+fn parse_entry(entry: &[u8]) -> Option<SocketAddr> {
+    let (ip, port) = entry.split_last_chunk::<2>()?;
+    let ip = match ip.len() {
+        4 => IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(ip).ok()?)),
+        16 => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(ip).ok()?)),
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, u16::from_be_bytes(*port)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,321 @@
+//! The announce over UDP: four kinds of packets each way (BEP 15; the URL's path and query behind an announce, BEP 41).
+//!
+//! Floor 1. Both directions of both. All numbers are in network order. A request is 16 bytes or more, and what answers
+//! the first of them, a connect, is no larger: so nobody can be drowned by replies to packets that bear his address.
+
+use super::announce::AnnounceEvent;
+use crate::base::url::percent_encode;
+use crate::proto::id::{InfoHash, PeerId};
+use std::fmt;
+
+/// What stands in a connect where others have the connection id.
+const MAGIC: u64 = 0x0417_2710_1980;
+/// Bytes of an announce without the options of BEP 41.
+pub const ANNOUNCE_BYTES: usize = 98;
+/// Torrents that one scrape may ask for (BEP 15: "up to about 74").
+pub const MOST_SCRAPED: usize = 74;
+/// The largest packet of ours and of others that is of use: what Ethernet carries in one piece.
+pub const PACKET_BYTES: usize = 1472;
+
+/// What a client sends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Request {
+    /// It asks for a connection id.
+    Connect {
+        /// Comes back in the reply.
+        transaction: u32,
+    },
+    /// It announces itself.
+    Announce {
+        /// The id it got.
+        connection: u64,
+        /// Comes back in the reply.
+        transaction: u32,
+        /// What it says.
+        announce: Announce,
+        /// Path and query of the announce URL (BEP 41).
+        url_data: Vec<u8>,
+    },
+    /// It asks how swarms stand.
+    Scrape {
+        /// The id it got.
+        connection: u64,
+        /// Comes back in the reply.
+        transaction: u32,
+        /// Which, at most [`MOST_SCRAPED`].
+        hashes: Vec<InfoHash>,
+    },
+}
+
+/// What an announce says. Its `ip` is left out: it would name anybody.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Announce {
+    /// The torrent.
+    pub info_hash: InfoHash,
+    /// Who asks.
+    pub peer_id: PeerId,
+    /// Bytes got from peers.
+    pub downloaded: u64,
+    /// Bytes it has yet to get.
+    pub left: u64,
+    /// Bytes sent to peers.
+    pub uploaded: u64,
+    /// Why now.
+    pub event: Option<AnnounceEvent>,
+    /// What proves that it is the same client at another address.
+    pub key: u32,
+    /// Peers wanted; none leaves it to the tracker.
+    pub numwant: Option<u32>,
+    /// The TCP port it listens on.
+    pub port: u16,
+}
+
+/// What a tracker sends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reply {
+    /// The connection id to use from now on.
+    Connect {
+        /// That of the request.
+        transaction: u32,
+        /// The id; good for a minute (BEP 15).
+        connection: u64,
+    },
+    /// The answer to an announce.
+    Announce {
+        /// That of the request.
+        transaction: u32,
+        /// Seconds until the next.
+        interval: u32,
+        /// Peers that do not have everything.
+        leechers: u32,
+        /// Peers that do.
+        seeds: u32,
+        /// Peers in compact form, of the family that the packet came by.
+        peers: Vec<u8>,
+    },
+    /// The answer to a scrape: seeds, completed downloads and leechers of each torrent, in the order asked for.
+    Scrape {
+        /// That of the request.
+        transaction: u32,
+        /// One for each.
+        counts: Vec<[u32; 3]>,
+    },
+    /// The tracker says no.
+    Error {
+        /// That of the request.
+        transaction: u32,
+        /// Its words. A stranger's: not safe for a terminal.
+        message: String,
+    },
+}
+
+impl Request {
+    /// Reads a packet; none if it is no request.
+    pub fn parse(packet: &[u8]) -> Option<Request> {
+        let mut fields = Fields(packet);
+        let (connection, action, transaction) = (fields.u64()?, fields.u32()?, fields.u32()?);
+        match action {
+            0 => (connection == MAGIC).then_some(Request::Connect { transaction }),
+            1 => {
+                let (info_hash, peer_id) = (InfoHash(fields.take()?), PeerId(fields.take()?));
+                let (downloaded, left, uploaded) = (fields.u64()?, fields.u64()?, fields.u64()?);
+                let event = match fields.u32()? {
+                    1 => Some(AnnounceEvent::Completed),
+                    2 => Some(AnnounceEvent::Started),
+                    3 => Some(AnnounceEvent::Stopped),
+                    _ => None,
+                };
+                let _ip: [u8; 4] = fields.take()?;
+                // -1 means as many as you like; other negative numbers mean nothing.
+                let (key, numwant) = (fields.u32()?, fields.u32()?);
+                let numwant = Some(numwant).filter(|&want| want <= i32::MAX as u32);
+                let port = u16::from_be_bytes(fields.take()?);
+                let announce = Announce { info_hash, peer_id, downloaded, left, uploaded, event, key, numwant, port };
+                Some(Request::Announce { connection, transaction, announce, url_data: fields.url_data() })
+            }
+            2 => {
+                let mut hashes = Vec::new();
+                while let Some(hash) = fields.take() {
+                    if hashes.len() < MOST_SCRAPED {
+                        hashes.push(InfoHash(hash));
+                    }
+                }
+                Some(Request::Scrape { connection, transaction, hashes })
+            }
+            _ => None,
+        }
+    }
+
+    /// The packet.
+    pub fn emit(&self) -> Vec<u8> {
+        match self {
+            Request::Connect { transaction } => head(MAGIC, 0, *transaction),
+            Request::Announce { connection, transaction, announce, url_data } => {
+                let mut out = head(*connection, 1, *transaction);
+                out.extend(announce.info_hash.0);
+                out.extend(announce.peer_id.0);
+                for number in [announce.downloaded, announce.left, announce.uploaded] {
+                    out.extend(number.to_be_bytes());
+                }
+                let event = match announce.event {
+                    None => 0u32,
+                    Some(AnnounceEvent::Completed) => 1,
+                    Some(AnnounceEvent::Started) => 2,
+                    Some(AnnounceEvent::Stopped) => 3,
+                };
+                for number in [event, 0, announce.key, announce.numwant.unwrap_or(u32::MAX)] {
+                    out.extend(number.to_be_bytes());
+                }
+                out.extend(announce.port.to_be_bytes());
+                for part in url_data.chunks(255) {
+                    // At most 255: its length fits the byte.
+                    out.extend([2, part.len() as u8]);
+                    out.extend(part);
+                }
+                out
+            }
+            Request::Scrape { connection, transaction, hashes } => {
+                let mut out = head(*connection, 2, *transaction);
+                hashes.iter().for_each(|hash| out.extend(hash.0));
+                out
+            }
+        }
+    }
+}
+
+impl Reply {
+    /// Reads a packet; none if it is no reply.
+    pub fn parse(packet: &[u8]) -> Option<Reply> {
+        let mut fields = Fields(packet);
+        let (action, transaction) = (fields.u32()?, fields.u32()?);
+        Some(match action {
+            0 => Reply::Connect { transaction, connection: fields.u64()? },
+            1 => {
+                let (interval, leechers, seeds) = (fields.u32()?, fields.u32()?, fields.u32()?);
+                Reply::Announce { transaction, interval, leechers, seeds, peers: fields.0.to_vec() }
+            }
+            2 => {
+                let mut counts = Vec::new();
+                while let (Some(seeds), Some(completed), Some(leechers)) = (fields.u32(), fields.u32(), fields.u32()) {
+                    counts.push([seeds, completed, leechers]);
+                }
+                Reply::Scrape { transaction, counts }
+            }
+            3 => Reply::Error { transaction, message: String::from_utf8_lossy(fields.0).into_owned() },
+            _ => return None,
+        })
+    }
+
+    /// The packet.
+    pub fn emit(&self) -> Vec<u8> {
+        let (action, bytes) = match self {
+            Reply::Connect { .. } => (0u32, 8),
+            Reply::Announce { peers, .. } => (1, 12 + peers.len()),
+            Reply::Scrape { counts, .. } => (2, 12 * counts.len()),
+            Reply::Error { message, .. } => (3, message.len()),
+        };
+        let mut out = Vec::with_capacity(8 + bytes);
+        out.extend(action.to_be_bytes());
+        out.extend(self.transaction().to_be_bytes());
+        match self {
+            Reply::Connect { connection, .. } => out.extend(connection.to_be_bytes()),
+            Reply::Announce { interval, leechers, seeds, peers, .. } => {
+                [interval, leechers, seeds].into_iter().for_each(|number| out.extend(number.to_be_bytes()));
+                out.extend_from_slice(peers);
+            }
+            Reply::Scrape { counts, .. } => {
+                counts.iter().flatten().for_each(|number| out.extend(number.to_be_bytes()));
+            }
+            Reply::Error { message, .. } => out.extend_from_slice(message.as_bytes()),
+        }
+        out
+    }
+
+    /// The number that says which request it answers.
+    pub fn transaction(&self) -> u32 {
+        match self {
+            Reply::Connect { transaction, .. }
+            | Reply::Announce { transaction, .. }
+            | Reply::Scrape { transaction, .. }
+            | Reply::Error { transaction, .. } => *transaction,
+        }
+    }
+}
+
+/// The first 16 bytes of a request.
+fn head(connection: u64, action: u32, transaction: u32) -> Vec<u8> {
+    let mut out = Vec::with_capacity(ANNOUNCE_BYTES);
+    out.extend(connection.to_be_bytes());
+    out.extend(action.to_be_bytes());
+    out.extend(transaction.to_be_bytes());
+    out
+}
+
+/// What is left of a packet.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (field, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*field)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.take().map(u32::from_be_bytes)
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.take().map(u64::from_be_bytes)
+    }
+
+    /// The options of BEP 41, put together: 0 ends them, 1 is nothing, 2 has a length and a part of the URL.
+    fn url_data(&mut self) -> Vec<u8> {
+        let mut data = Vec::new();
+        while let Some([option]) = self.take() {
+            match option {
+                0 => break,
+                1 => {}
+                _ => {
+                    let Some([length]) = self.take() else { break };
+                    let Some((part, rest)) = self.0.split_at_checked(length.into()) else { break };
+                    self.0 = rest;
+                    if option == 2 {
+                        data.extend_from_slice(part);
+                    }
+                }
+            }
+        }
+        data
+    }
+}
+
+impl fmt::Display for Request {
+    /// One line, without the key, which is a secret, and the URL data, which may be one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Request::Connect { transaction } => write!(f, "connect transaction {transaction:08x}"),
+            Request::Announce { transaction, announce, .. } => {
+                let Announce { info_hash, port, left, .. } = announce;
+                write!(f, "announce transaction {transaction:08x} info-hash {info_hash} port {port} left {left}")
+            }
+            Request::Scrape { transaction, hashes, .. } => {
+                write!(f, "scrape transaction {transaction:08x} of {} torrents", hashes.len())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Announce {
+    /// The same, as the query of a URL would have it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Announce { info_hash, peer_id, port, uploaded, downloaded, left, .. } = self;
+        let (hash, id) = (percent_encode(&info_hash.0), percent_encode(&peer_id.0));
+        write!(f, "info_hash={hash}&peer_id={id}&port={port}")?;
+        write!(f, "&uploaded={uploaded}&downloaded={downloaded}&left={left}")?;
+        self.event.map_or(Ok(()), |event| write!(f, "&event={event}"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+//! Checks the content that is there already, on all cores.
+//!
+//! Floor 3. Threads take the next piece by turns, read it and compare its hash. Pieces of files that are not there, or
+//! end before the piece does, are not read at all; nor are those of files that are as they were when the
+//! [state](super::resume) of the last run was saved.
+
+use super::cache::FileCache;
+use super::content::{Content, ContentError};
+use super::resume::{Known, StateDir, look_at};
+use super::trust;
+use crate::base::sha1::Sha1;
+use crate::engine::input::Input;
+use crate::engine::{Config, Duty, Job, Notice};
+use crate::proto::peer::bitfield::Bitfield;
+use crate::proto::resume::Record;
+use crossbeam_channel::Sender;
+use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+/// Bytes read at a time: the calls cost little beside the hash, and a thread's allocator keeps what its thread once used.
+pub const READ_BYTES: usize = 32 * 1024;
+
+/// Content to be opened and checked.
+pub enum Check {
+    /// For the first time.
+    New {
+        /// The torrent's number.
+        torrent: usize,
+        /// The torrent, and where its content is or goes.
+        job: Box<Job>,
+        /// Counts the pieces that were looked at.
+        progress: Arc<AtomicU32>,
+    },
+    /// Its files were changed by others, or its disk was away.
+    Again {
+        /// As it was open before.
+        content: Arc<Content>,
+    },
+}
+
+/// Content that was opened and checked.
+pub struct Found {
+    /// The content.
+    pub content: Arc<Content>,
+    /// The pieces that are there.
+    pub have: Bitfield,
+    /// Bytes that were read and hashed for that.
+    pub hashed_bytes: u64,
+    /// What is known of its files; `None` where no states are kept.
+    pub known: Option<Box<Known>>,
+}
+
+/// Starts the thread that opens and checks content, one torrent after another; results go to `manager`, and what a
+/// person should hear to `notices`.
+pub fn start(manager: Sender<Input>, notices: Sender<Notice>, config: &Config) -> io::Result<Sender<Check>> {
+    let (sender, checks) = crossbeam_channel::unbounded::<Check>();
+    let files = Arc::new(FileCache::new());
+    let (preallocate, check_all, states) = (config.preallocate, config.check_all, config.states.clone());
+    let run = move || {
+        for check in checks {
+            let (torrent, opened, all, progress) = match check {
+                Check::New { torrent, job, progress } => {
+                    let Job { metainfo, dir, choice, duty } = *job;
+                    let opened = Content::open(torrent, metainfo, &dir, Arc::clone(&files), preallocate);
+                    let opened = opened.map(|mut content| {
+                        content.duty = duty;
+                        content.choose(choice)
+                    });
+                    (torrent, opened, check_all, progress)
+                }
+                Check::Again { content } => {
+                    // A write that has begun ends first; no other begins, for the content is marked as in trouble.
+                    drop(content.write_turn.lock());
+                    (content.torrent, content.open_again(), false, Arc::default())
+                }
+            };
+            let result = opened.and_then(|content| {
+                if content.duty == Duty::Trust {
+                    return trust::trust(content);
+                }
+                let found = find(content, states.as_deref(), all, &notices, &progress)?;
+                if found.content.duty.only_serves() {
+                    return trust::whole(found);
+                }
+                found.content.prepare()?;
+                found.content.move_parts()?;
+                Ok(found)
+            });
+            if manager.send(Input::Checked { torrent, result: result.map(Box::new) }).is_err() {
+                return;
+            }
+        }
+    };
+    thread::Builder::new().name("checker".into()).spawn(run)?;
+    Ok(sender)
+}
+
+/// Finds what of `content` is there: by the state of the last run where that holds, else by reading it.
+fn find(
+    content: Content,
+    states: Option<&StateDir>,
+    check_all: bool,
+    notices: &Sender<Notice>,
+    progress: &AtomicU32,
+) -> Result<Found, ContentError> {
+    // Looked at before anything is read: what somebody writes meanwhile shows next time.
+    let look = |file| content.open_file(file).and_then(|file| look_at(&file)).ok();
+    let files = 0..content.metainfo.files.len();
+    let sizes: Vec<u64> = files.clone().map(|file| content.size_on_disk(file).unwrap_or(0)).collect();
+    content.refuse_too_long(&sizes)?;
+    let seen: Vec<Option<Record>> = files.clone().map(look).collect();
+    let warn = |text| drop(notices.send(Notice::Warning { text }));
+    let mut known = states.map(|states| (states, Box::new(Known::load(states, &content, warn))));
+    let trusts = |file| {
+        let holds = |(states, known): &(&StateDir, Box<Known>)| known.trusts(states, file, seen[file].as_ref());
+        !check_all && known.as_ref().is_some_and(holds)
+    };
+    let trusted: Vec<bool> = files.map(trusts).collect();
+    let last = known.as_ref().filter(|_| !check_all).map(|(_, known)| known.have());
+    let (have, hashed_bytes) = check(&content, &seen, last.map(|have| (have, trusted.as_slice())), progress);
+    if let Some((states, known)) = &mut known {
+        known.checked(states, seen, &trusted);
+    }
+    Ok(Found { content: Arc::new(content), have, hashed_bytes, known: known.map(|(_, known)| known) })
+}
+
+/// The pieces of `content` that are there, and how many bytes had to be read for that. `last`: the pieces that were
+/// there in the last run, and of which files that still holds. `progress` counts the pieces that were looked at.
+pub fn check(
+    content: &Content,
+    seen: &[Option<Record>],
+    last: Option<(&Bitfield, &[bool])>,
+    progress: &AtomicU32,
+) -> (Bitfield, u64) {
+    let pieces = content.metainfo.piece_count();
+    let sizes: Vec<u64> = seen.iter().map(|seen| seen.map_or(0, |seen| seen.stamp.size)).collect();
+    let (have, hashed) = (Mutex::new(Bitfield::new(pieces)), Mutex::new(0));
+    if sizes.iter().all(|size| *size == 0) && !content.has_old_parts() && pieces > 0 {
+        return (Bitfield::new(pieces), 0);
+    }
+    let next = AtomicU32::new(0);
+    let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
+    thread::scope(|scope| {
+        let worker = || {
+            let mut buffer = vec![0; READ_BYTES];
+            // (Of a piece of padding alone no file says anything.)
+            let holds = |piece, trusted: &[bool]| {
+                let mut files = files_of_piece(content, piece).peekable();
+                files.peek().is_some() && files.all(|file| trusted[file])
+            };
+            loop {
+                let piece = next.fetch_add(1, Ordering::Relaxed);
+                if piece >= pieces {
+                    return;
+                }
+                let right = match last {
+                    // One that was in the part file may be there still: only its hash can tell.
+                    Some((have, trusted))
+                        if holds(piece, trusted) && (have.get(piece) || !content.may_be_in_part(piece)) =>
+                    {
+                        have.get(piece)
+                    }
+                    _ => is_had(content, piece, &sizes, &mut buffer, &hashed),
+                };
+                if right {
+                    have.lock().unwrap_or_else(PoisonError::into_inner).set(piece);
+                }
+                progress.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        // Where no thread can be made, fewer must do.
+        let spawn = |_| thread::Builder::new().name("check".into()).spawn_scoped(scope, worker).ok();
+        let workers: Vec<_> = (1..cores).filter_map(spawn).collect();
+        worker();
+        // A worker that panicked proved nothing; its pieces stay missing.
+        workers.into_iter().for_each(|worker| drop(worker.join()));
+    });
+    let hashed = hashed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    (have.into_inner().unwrap_or_else(PoisonError::into_inner), hashed)
+}
+
+fn files_of_piece(content: &Content, piece: u32) -> impl Iterator<Item = usize> + '_ {
+    content.files_of(content.piece_offset(piece), content.metainfo.piece_size(piece) as u64)
+}
+
+/// Whether `piece` is right, in its files or in the part file.
+fn is_had(content: &Content, piece: u32, sizes: &[u64], buffer: &mut [u8], hashed: &Mutex<u64>) -> bool {
+    if is_there(content, piece, sizes) && is_right(content, piece, buffer, hashed) {
+        return true;
+    }
+    if content.try_part(piece) {
+        if is_right(content, piece, buffer, hashed) {
+            return true;
+        }
+        content.drop_part(piece);
+    }
+    false
+}
+
+/// Whether every file of `piece` is long enough to hold it.
+fn is_there(content: &Content, piece: u32, sizes: &[u64]) -> bool {
+    let start = content.piece_offset(piece);
+    let size = content.metainfo.piece_size(piece) as u64;
+    files_of_piece(content, piece).all(|file| {
+        let entry = content.metainfo.files.at(file);
+        sizes[file] >= entry.length.min(start + size - entry.offset)
+    })
+}
+
+/// Whether the hash of `piece` is right; its bytes are counted as `hashed`. A piece that can't be read is not right: it
+/// is fetched again, and the others are used.
+pub fn is_right(content: &Content, piece: u32, buffer: &mut [u8], hashed: &Mutex<u64>) -> bool {
+    *hashed.lock().unwrap_or_else(PoisonError::into_inner) += content.metainfo.piece_size(piece) as u64;
+    let mut hash = Sha1::new();
+    let (mut offset, mut left) = (content.piece_offset(piece), content.metainfo.piece_size(piece) as usize);
+    while left > 0 {
+        let count = left.min(buffer.len());
+        if let Err(error) = content.read(offset, &mut buffer[..count]) {
+            log::warn!("piece {piece} counts as missing: {error}");
+            return false;
+        }
+        hash.update(&buffer[..count]);
+        offset += count as u64;
+        left -= count;
+    }
+    hash.finish() == *content.digest(piece)
+}
+
+#[cfg(test)]
+mod tests;

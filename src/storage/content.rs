@@ -1,0 +1,396 @@
+//! The content of a torrent on disk: a run of bytes that lies in one file or across many.
+//!
+//! Floor 3. Reads and writes go to offsets of the torrent (BEP 3: the files one after another) by `pread` and `pwrite`,
+//! so threads need no lock. Padding files (BEP 47) are not on disk: they read as zeros and swallow what is written.
+
+use super::cache::FileCache;
+use super::changes::KnownFiles;
+use super::parts::Parts;
+use crate::base::sha1::Digest;
+use crate::engine::{Duty, in_words};
+use crate::proto::choice::Choice;
+use crate::proto::metainfo::{FileEntry, Metainfo};
+use crate::proto::peer::bitfield::Bitfield;
+use crate::sys::beneath::{Folder, For};
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::{Errno, pwritev};
+use std::fmt;
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// What could not be done to which file.
+#[derive(Debug)]
+pub struct ContentError {
+    /// What was being done.
+    pub doing: Doing,
+    /// To which file.
+    pub path: PathBuf,
+    /// What the system said.
+    pub error: io::Error,
+}
+
+/// What was being done when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// Making a file or folder.
+    Making,
+    /// Reserving space.
+    Reserving,
+    /// Taking what is there for ours.
+    Using,
+    /// Reading.
+    Reading,
+    /// Writing.
+    Writing,
+    /// Serving what must be whole for that.
+    Serving,
+}
+
+impl ContentError {
+    /// Whether files could not be made, rather than used.
+    pub fn is_creation(&self) -> bool {
+        matches!(self.doing, Doing::Making | Doing::Reserving | Doing::Using)
+    }
+}
+
+impl fmt::Display for ContentError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let doing = match self.doing {
+            Doing::Making => "make",
+            Doing::Reserving => "reserve space for",
+            Doing::Using => "use",
+            Doing::Reading => "read",
+            Doing::Writing => "write",
+            Doing::Serving => "serve",
+        };
+        write!(f, "can't {doing} {}: {}", self.path.display(), in_words(&self.error))
+    }
+}
+
+impl std::error::Error for ContentError {}
+
+/// The content of one torrent.
+pub struct Content {
+    /// The torrent's number in the process.
+    pub torrent: usize,
+    /// The torrent.
+    pub metainfo: Metainfo,
+    pub(super) dir: PathBuf,
+    pub(super) folder: Arc<Folder>,
+    pub(super) files: Arc<FileCache>,
+    /// Its number in the file cache.
+    pub(super) number: usize,
+    preallocate: bool,
+    /// The disk did not do what was asked: nothing is written until it is [found to work](Content::probe).
+    pub in_trouble: AtomicBool,
+    /// What was written may be lost.
+    pub(crate) doubtful: AtomicBool,
+    /// Which files are wanted; `None`: all.
+    pub(crate) choice: Option<Choice>,
+    /// Where the bytes of other files go.
+    pub(super) parts: Option<Parts>,
+    /// Which files are known to have their size, so that it is not asked for at each write.
+    sized: Vec<AtomicBool>,
+    /// Which files were written to since their last record; see [`super::resume`].
+    touched: Vec<AtomicBool>,
+    has_padding: bool,
+    /// Whether what is missing is fetched, or nothing is ever written.
+    pub duty: Duty,
+    /// The pieces that were proven by being read, where that was not done beforehand; see [`super::trust`].
+    pub(super) proven: Option<Mutex<Bitfield>>,
+    /// What the files were like when they were proven.
+    pub(crate) known: KnownFiles,
+    /// Held while writing. The system lets one write to a file at a time, and spins while it waits: two disk threads
+    /// lost a tenth of the whole CPU time on that. With this they see it beforehand, and hash meanwhile.
+    pub write_turn: Mutex<()>,
+}
+
+impl Content {
+    /// The content of `metainfo` in `dir`, which must exist. Nothing is made yet.
+    pub fn open(
+        torrent: usize,
+        metainfo: Metainfo,
+        dir: &Path,
+        files: Arc<FileCache>,
+        preallocate: bool,
+    ) -> Result<Content, ContentError> {
+        let folder = files.folder(dir).map_err(|error| ContentError {
+            doing: Doing::Reading,
+            path: dir.to_path_buf(),
+            error,
+        })?;
+        let none = || metainfo.files.iter().map(|_| AtomicBool::new(false)).collect();
+        let (sized, touched, file_count) = (none(), none(), metainfo.files.len());
+        let known = KnownFiles::new(file_count, &folder);
+        let has_padding = metainfo.files.iter().any(|entry| entry.padding);
+        Ok(Content {
+            torrent,
+            metainfo,
+            dir: dir.to_path_buf(),
+            folder,
+            number: files.number(),
+            files,
+            preallocate,
+            in_trouble: AtomicBool::new(false),
+            doubtful: AtomicBool::new(false),
+            known,
+            choice: None,
+            parts: None,
+            sized,
+            touched,
+            has_padding,
+            duty: Duty::Fetch,
+            proven: None,
+            write_turn: Mutex::new(()),
+        })
+    }
+
+    /// The same content, opened anew: its folder may be another by now.
+    pub fn open_again(&self) -> Result<Content, ContentError> {
+        self.files.forget_all(self.number);
+        let files = Arc::clone(&self.files);
+        let mut opened = Content::open(self.torrent, self.metainfo.clone(), &self.dir, files, self.preallocate)?;
+        // Once doubted, it is not trusted any more.
+        opened.duty = if self.duty == Duty::Trust { Duty::Serve } else { self.duty };
+        Ok(opened.choose(self.choice.clone()))
+    }
+
+    /// The digest that `piece` must have.
+    pub fn digest(&self, piece: u32) -> &Digest {
+        self.metainfo.piece_hash(piece)
+    }
+
+    /// Where `piece` starts in the torrent.
+    pub fn piece_offset(&self, piece: u32) -> u64 {
+        piece as u64 * self.metainfo.piece_length as u64
+    }
+
+    /// A file that is there and longer than it should be is not ours to cut: it is named. `sizes` are those of all
+    /// files on disk.
+    pub fn refuse_too_long(&self, sizes: &[u64]) -> Result<(), ContentError> {
+        let mut files = self.metainfo.files.iter().zip(sizes).enumerate();
+        let too_long = files.find(|(file, (entry, size))| **size > entry.length && !entry.padding && self.wants(*file));
+        let Some((_, (entry, found))) = too_long else { return Ok(()) };
+        let wrong = format!(
+            "it has {found} bytes, but the torrent says {}; move it away, or choose another folder with --dir",
+            entry.length
+        );
+        Err(self.error(Doing::Using, &entry.path(), io::Error::other(wrong)))
+    }
+
+    /// Makes what a download needs from the start: the folder, the empty files, with `preallocate` all files.
+    pub fn prepare(&self) -> Result<(), ContentError> {
+        if self.metainfo.is_folder {
+            let made = self.folder.make_folder(&self.metainfo.name);
+            made.map_err(|error| self.error(Doing::Making, &self.metainfo.name, error))?;
+        }
+        let files = self.metainfo.files.iter().enumerate();
+        for (index, entry) in files.filter(|(index, entry)| !entry.padding && self.wants(*index)) {
+            // What is there need not be opened for writing: the disk may be read-only.
+            if self.preallocate || (entry.length == 0 && self.size_on_disk(index).is_none()) {
+                self.writable(index)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How long the file is on disk; `None` where it is not there, or can't be read. What it is like is noted.
+    pub fn size_on_disk(&self, file: usize) -> Option<u64> {
+        let found = self.open_file(file).ok()?.metadata().ok()?;
+        self.known.note(file, &found);
+        Some(found.len())
+    }
+
+    /// Whether a file is not in `folder`, which may be another than ours by now.
+    pub(super) fn is_missing_from(&self, folder: &Folder, file: usize) -> bool {
+        let entry = self.metainfo.files.at(file);
+        entry.padding || entry.length == 0 || !self.wants(file) || folder.file(&entry.path(), For::Reading).is_err()
+    }
+
+    /// Bytes of a file for which it has no space on disk yet.
+    pub(super) fn unreserved_bytes(&self, file: usize) -> u64 {
+        let entry = self.metainfo.files.at(file);
+        if entry.padding || !self.wants(file) {
+            return 0;
+        }
+        let found = self.open_file(file).and_then(|file| file.metadata());
+        // `st_blocks` is in units of 512 bytes, whatever the file system's own are (stat(2)).
+        entry.length.saturating_sub(found.map_or(0, |found| found.blocks() * 512))
+    }
+
+    /// The file, opened for reading.
+    pub fn open_file(&self, file: usize) -> io::Result<File> {
+        self.folder.file(&self.metainfo.files.at(file).path(), For::Reading)
+    }
+
+    /// The folder that the content is in.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Notes that a file was written to.
+    pub fn touch(&self, file: usize) {
+        self.touched[file].store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a file was written to since this was last asked.
+    pub fn take_touched(&self, file: usize) -> bool {
+        self.touched[file].swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether any of a file's pieces, and whether all of them, are in `have`. Of one that is not on disk, none.
+    pub fn has_of(&self, file: usize, have: &Bitfield) -> (bool, bool) {
+        let entry = self.metainfo.files.at(file);
+        if entry.padding || entry.length == 0 {
+            return (false, false);
+        }
+        let piece = |offset: u64| (offset / self.metainfo.piece_length as u64) as u32;
+        let mut pieces = piece(entry.offset)..=piece(entry.end() - 1);
+        (pieces.clone().any(|piece| have.get(piece)), pieces.all(|piece| have.get(piece)))
+    }
+
+    /// Writes blocks that follow each other, the first one at `offset` of the torrent; in one call of the system where
+    /// they lie in one file, which costs half of what a call for each does.
+    pub fn write(&self, offset: u64, blocks: &[Vec<u8>]) -> Result<(), ContentError> {
+        let length: usize = blocks.iter().map(Vec::len).sum();
+        let mut files = self.files_of(offset, length as u64);
+        let is_plain = !self.has_padding && self.goes_to_files(offset);
+        if let (Some(index), None, true) = (files.next(), files.next(), is_plain) {
+            let entry = self.metainfo.files.at(index);
+            let slices: Vec<IoSlice> = blocks.iter().map(|block| IoSlice::new(block)).collect();
+            let file = self.writable(index)?;
+            let done = pwritev(&*file, &slices, offset - entry.offset);
+            self.known.wrote(index, &file);
+            match done {
+                Ok(written) if written == length => return Ok(()),
+                // Less was written: what is left fails by itself, or is written below.
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(self.error(Doing::Writing, &entry.path(), error.into())),
+            }
+        }
+        let mut at = offset;
+        for block in blocks {
+            self.write_block(at, block)?;
+            at += block.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn write_block(&self, offset: u64, bytes: &[u8]) -> Result<(), ContentError> {
+        self.write_part(offset, bytes)?;
+        self.each_file(offset, bytes.len(), |index, at, from, to| {
+            if !self.wants(index) {
+                return Ok(());
+            }
+            let entry = self.metainfo.files.at(index);
+            let file = self.writable(index)?;
+            let done = file.write_all_at(&bytes[from..to], at);
+            self.known.wrote(index, &file);
+            done.map_err(|error| self.error(Doing::Writing, &entry.path(), error))
+        })
+    }
+
+    /// Fills `bytes` from `offset` of the torrent.
+    pub fn read(&self, offset: u64, bytes: &mut [u8]) -> Result<(), ContentError> {
+        if self.read_part(offset, bytes)? {
+            return Ok(());
+        }
+        if self.has_padding {
+            bytes.fill(0);
+        }
+        self.each_file(offset, bytes.len(), |index, at, from, to| {
+            let entry = self.metainfo.files.at(index);
+            let done = self.reader(index).and_then(|file| file.read_exact_at(&mut bytes[from..to], at));
+            done.map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "it ends before it should"),
+                _ => error,
+            })
+            .map_err(|error| self.error(Doing::Reading, &entry.path(), error))
+        })
+    }
+
+    /// The file, opened for reading.
+    pub(super) fn reader(&self, index: usize) -> io::Result<Arc<File>> {
+        self.files.get((self.number, index), &self.folder, &self.metainfo.files.at(index), For::Reading)
+    }
+
+    /// The files that hold anything of a run of bytes, padding left out.
+    pub fn files_of(&self, offset: u64, length: u64) -> impl Iterator<Item = usize> + '_ {
+        let files = &self.metainfo.files;
+        let first = files.first_behind(offset);
+        (first..files.len())
+            .take_while(move |&index| files.at(index).offset < offset + length)
+            .filter(|&index| !files.at(index).padding && files.at(index).length > 0)
+    }
+
+    /// Calls `act(file, offset in it, from, to)` for each file that holds bytes `from..to` of the run.
+    pub(super) fn each_file(
+        &self,
+        offset: u64,
+        length: usize,
+        mut act: impl FnMut(usize, u64, usize, usize) -> Result<(), ContentError>,
+    ) -> Result<(), ContentError> {
+        let end = offset + length as u64;
+        for index in self.files_of(offset, length as u64) {
+            let FileEntry { offset: start, length, .. } = self.metainfo.files.at(index);
+            let (first, last) = (start.max(offset), (start + length).min(end));
+            act(index, first - start, (first - offset) as usize, (last - offset) as usize)?;
+        }
+        Ok(())
+    }
+
+    /// The file, opened for writing; when it is made by this, it gets its size at once.
+    pub(super) fn writable(&self, index: usize) -> Result<Arc<File>, ContentError> {
+        let entry = self.metainfo.files.at(index);
+        let file = self.files.get((self.number, index), &self.folder, &entry, For::Writing);
+        let file = file.map_err(|error| self.error(Doing::Making, &entry.path(), error))?;
+        self.touch(index);
+        self.known.will_write(index, &file);
+        if !self.sized[index].load(Ordering::Relaxed) {
+            let found = file.metadata().map_err(|error| self.error(Doing::Making, &entry.path(), error))?;
+            // `st_blocks` is in units of 512 bytes, whatever the file system's own are (stat(2)).
+            let is_sparse = found.blocks() * 512 < entry.length;
+            if found.len() < entry.length || (self.preallocate && is_sparse) {
+                self.reserve(&file, entry)?;
+                self.known.wrote(index, &file);
+            }
+            self.sized[index].store(true, Ordering::Relaxed);
+        }
+        Ok(file)
+    }
+
+    /// Gives a file its size: sparse, or with its space reserved. Where the file system can't reserve, sparse must do.
+    fn reserve(&self, file: &File, entry: FileEntry) -> Result<(), ContentError> {
+        if self.preallocate {
+            match fallocate(file, FallocateFlags::empty(), 0, entry.length) {
+                Ok(()) => return Ok(()),
+                Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+                    log::warn!("this file system can't reserve space; {} is made sparse", entry);
+                }
+                Err(error) => return Err(self.error(Doing::Reserving, &entry.path(), error.into())),
+            }
+        }
+        file.set_len(entry.length).map_err(|error| self.error(Doing::Making, &entry.path(), error))
+    }
+
+    pub(super) fn error(&self, doing: Doing, path: &str, error: io::Error) -> ContentError {
+        ContentError { doing, path: self.dir.join(path), error }
+    }
+}
+
+impl Content {
+    /// The file that holds all of these bytes, and where; `None` where they lie in several, or in the part file.
+    pub fn one_file(&self, offset: u64, length: u64) -> Option<(Arc<File>, u64)> {
+        let index = self.files_of(offset, length).next().filter(|_| self.parts.is_none())?;
+        let entry = self.metainfo.files.at(index);
+        let is_inside = entry.offset <= offset && offset + length <= entry.offset + entry.length;
+        Some((self.reader(index).ok().filter(|_| is_inside)?, offset - entry.offset))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! Hashes content piece by piece, on all cores.
+//!
+//! Floor 3. Threads take the next piece by turns and run it through SHA-1 in short reads, so that none holds more than
+//! [`READ_BYTES`] of it, however long it is. The one who asked sees the numbers grow meanwhile. Of what a thread will
+//! read next the system is told beforehand, so that the disk works while it hashes.
+
+use crate::base::sha1::{Digest, Sha1};
+use crate::proto::metainfo::Files;
+use crossbeam_channel::RecvTimeoutError;
+use rustix::fs::{Advice, fadvise};
+use std::fs::File;
+use std::io;
+use std::num::NonZeroU64;
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// Bytes read at a time: large enough for the system to be rarely asked, small enough for a second-level cache.
+pub const READ_BYTES: usize = 128 * 1024;
+
+/// How often who waits is told how far it is: five times a second, which eyes take for steady.
+const TICK: Duration = Duration::from_millis(200);
+
+/// Content as it lies on the disk.
+pub struct Layout<'a> {
+    /// Its files, in their order, without gaps.
+    pub files: &'a Files,
+    /// The bytes of every piece but the last, at least 1.
+    pub piece_length: u32,
+    /// Opens a file, given by its place in `files`. It is never asked for padding or for an empty file.
+    pub open: &'a (dyn Fn(usize) -> io::Result<File> + Sync),
+}
+
+/// A piece that could not be read: in which file, and why.
+#[derive(Debug)]
+pub struct Unread {
+    /// The place of the file.
+    pub file: usize,
+    /// What the system said.
+    pub error: io::Error,
+}
+
+impl Layout<'_> {
+    /// How many pieces there are.
+    pub fn piece_count(&self) -> u32 {
+        u32::try_from(self.files.length().div_ceil(self.piece_length.into())).unwrap_or(u32::MAX)
+    }
+
+    /// Where a piece begins and how many bytes it has.
+    pub fn piece(&self, piece: u32) -> (u64, u64) {
+        let begin = u64::from(piece) * u64::from(self.piece_length);
+        (begin, self.files.length().saturating_sub(begin).min(self.piece_length.into()))
+    }
+}
+
+/// Hashes every piece with `threads` threads, in no certain order. `take` is given each, by the thread that hashed it,
+/// and says whether to go on. `tick` is told the bytes done, now and then and at the end.
+pub fn hash(
+    layout: &Layout,
+    threads: usize,
+    take: &(dyn Fn(u32, Result<Digest, Unread>) -> bool + Sync),
+    tick: &mut dyn FnMut(u64),
+) {
+    let (next, done, stopped) = (AtomicU32::new(0), AtomicU64::new(0), AtomicBool::new(false));
+    let count = layout.piece_count();
+    let worker = || {
+        let mut reader = Reader { layout, open: None, buffer: vec![0; READ_BYTES], done: &done };
+        while !stopped.load(Ordering::Relaxed) {
+            let piece = next.fetch_add(1, Ordering::Relaxed);
+            if piece >= count {
+                return;
+            }
+            if !take(piece, reader.digest(piece, threads)) {
+                stopped.store(true, Ordering::Relaxed);
+            }
+        }
+    };
+    let (working, ended) = crossbeam_channel::bounded::<()>(0);
+    thread::scope(|scope| {
+        let mut started = 0;
+        for _ in 0..threads.min(count as usize).max(1) {
+            let (worker, working) = (&worker, working.clone());
+            let work = move || {
+                worker();
+                drop(working);
+            };
+            started += usize::from(thread::Builder::new().name("hash".into()).spawn_scoped(scope, work).is_ok());
+        }
+        // Where no thread can be made, this one must do.
+        if started == 0 {
+            worker();
+        }
+        // Nothing is ever sent: it ends when the last thread has dropped its end.
+        drop(working);
+        while ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+            tick(done.load(Ordering::Relaxed));
+        }
+    });
+    tick(done.load(Ordering::Relaxed));
+}
+
+/// One thread's hand in it.
+struct Reader<'a> {
+    layout: &'a Layout<'a>,
+    /// The file read last: the next piece is in it, as a rule.
+    open: Option<(usize, File)>,
+    buffer: Vec<u8>,
+    done: &'a AtomicU64,
+}
+
+impl Reader<'_> {
+    fn digest(&mut self, piece: u32, threads: usize) -> Result<Digest, Unread> {
+        let layout = self.layout;
+        let (begin, size) = layout.piece(piece);
+        let (mut hash, mut at, end) = (Sha1::new(), begin, begin + size);
+        let mut file = layout.files.first_behind(begin);
+        while at < end {
+            let entry = layout.files.at(file);
+            let upto = end.min(entry.end());
+            if entry.padding {
+                self.buffer.fill(0);
+            } else if at < upto {
+                self.read_ahead(file, begin, threads).map_err(|error| Unread { file, error })?;
+            }
+            while at < upto {
+                let count = (upto - at).min(READ_BYTES as u64) as usize;
+                let part = &mut self.buffer[..count];
+                if let (false, Some((_, open))) = (entry.padding, &self.open) {
+                    open.read_exact_at(part, at - entry.offset)
+                        .map_err(|error| Unread { file, error: explain(error) })?;
+                }
+                hash.update(part);
+                at += count as u64;
+                self.done.fetch_add(count as u64, Ordering::Relaxed);
+            }
+            file += 1;
+        }
+        Ok(hash.finish())
+    }
+
+    /// Opens the file unless it is, and asks for the piece that this thread is likely to read after the one at `begin`.
+    fn read_ahead(&mut self, file: usize, begin: u64, threads: usize) -> io::Result<()> {
+        if self.open.as_ref().is_none_or(|(open, _)| *open != file) {
+            let opened = (self.layout.open)(file)?;
+            // Advice: where it is not taken, all goes on as well.
+            let _ = fadvise(&opened, 0, None, Advice::Sequential);
+            self.open = Some((file, opened));
+        }
+        let entry = self.layout.files.at(file);
+        let ahead = begin + threads as u64 * u64::from(self.layout.piece_length);
+        if let (Some((_, open)), true) = (&self.open, ahead < entry.end()) {
+            let length = NonZeroU64::new(self.layout.piece_length.into());
+            let _ = fadvise(open, ahead.saturating_sub(entry.offset), length, Advice::WillNeed);
+        }
+        Ok(())
+    }
+}
+
+/// The end of a file before its time is told in our words.
+fn explain(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "it has become shorter meanwhile"),
+        _ => error,
+    }
+}

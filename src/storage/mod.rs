@@ -1,0 +1,16 @@
+//! Floor 3: the content of a torrent on a disk. It knows no peer and owns no thread of its own.
+
+pub mod cache;
+pub mod changes;
+pub mod check;
+pub mod content;
+pub mod hashing;
+pub mod health;
+pub mod make;
+pub mod parts;
+pub mod resume;
+#[cfg(test)]
+pub mod testkit;
+pub mod tree;
+pub mod trust;
+pub mod verify;

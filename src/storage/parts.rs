@@ -1,0 +1,237 @@
+//! The part file: where pieces lie that wanted files share with files that nobody wants.
+//!
+//! Floor 3. A piece can be proven and served only as a whole, but an unwanted file is never made, nor changed where it is
+//! there already. So a piece with bytes of such a file is written twice: what belongs to wanted files goes to these, and
+//! all of it to the hidden file `.INFOHASH.swarmlet` in the download folder. All, and not the unwanted bytes alone (as
+//! libtorrent does): so the hash proves what lies there, whichever files were wanted when it was written. It costs less
+//! than a piece for each place where wanted and unwanted files meet.
+//!
+//! Where a piece lies depends on the torrent alone: only pieces in which several files meet have a place, one behind the
+//! other. Nothing else is in the file, and nothing in it is trusted before its hash is compared.
+
+use super::content::{Content, ContentError, Doing};
+use crate::proto::choice::Choice;
+use crate::proto::id::InfoHash;
+use crate::proto::metainfo::Metainfo;
+use crate::sys::beneath::For;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The part file among the torrent's files in the [cache](super::cache::FileCache).
+const PART_FILE: usize = usize::MAX;
+/// Bytes moved at a time from the part file to the files.
+const MOVE_BYTES: usize = 64 * 1024;
+
+/// What the part file is called in the download folder. Its own torrent can't be called so, for the name is part of what
+/// is hashed; of others [`is_name`] tells. (`.INFOHASH.parts` is libtorrent's, laid out in another way.)
+pub fn name(info_hash: &InfoHash) -> String {
+    format!(".{info_hash}.swarmlet")
+}
+
+/// Whether a file called so may be the part file of some torrent. (Of either case: file systems may not see it.)
+pub fn is_name(name: &str) -> bool {
+    let hash = name.strip_prefix('.').and_then(|name| name.split_once('.'));
+    hash.is_some_and(|(hash, rest)| {
+        hash.len() == 40 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) && rest.eq_ignore_ascii_case("swarmlet")
+    })
+}
+
+/// The part file of a torrent.
+pub struct Parts {
+    name: String,
+    /// The pieces in which several files meet, in order: each has the place in the part file that it has here.
+    places: Vec<Place>,
+    /// How long the part file was when it was looked at first.
+    found: u64,
+}
+
+struct Place {
+    piece: u32,
+    /// An unwanted file is among them.
+    split: bool,
+    /// The piece is read from here and not from its files.
+    used: AtomicBool,
+}
+
+impl Parts {
+    /// The part file of a torrent of which `choice` is wanted; it is not made yet.
+    fn new(metainfo: &Metainfo, choice: Option<&Choice>) -> Parts {
+        let mut places: Vec<Place> = Vec::new();
+        let wants = |file: usize| choice.is_none_or(|choice| choice.wants(file));
+        let piece_of = |offset: u64| (offset / metainfo.piece_length as u64) as u32;
+        // Of the file before: its last piece, and whether that has unwanted bytes so far.
+        let mut before: Option<(u32, bool)> = None;
+        for (file, entry) in metainfo.files.iter().enumerate().filter(|(_, entry)| !entry.padding && entry.length > 0) {
+            let (first, last) = (piece_of(entry.offset), piece_of(entry.end() - 1));
+            let mut split = !wants(file);
+            if let Some((piece, split_before)) = before.filter(|(piece, _)| *piece == first) {
+                let split_here = split | split_before;
+                match places.last_mut().filter(|place| place.piece == piece) {
+                    Some(place) => place.split = split_here,
+                    None => places.push(Place { piece, split: split_here, used: AtomicBool::new(false) }),
+                }
+                split = if first == last { split_here } else { split };
+            }
+            before = Some((last, split));
+        }
+        Parts { name: name(&metainfo.info_hash), places, found: 0 }
+    }
+
+    fn place(&self, piece: u32) -> Option<(usize, &Place)> {
+        let number = self.places.binary_search_by_key(&piece, |place| place.piece).ok()?;
+        Some((number, &self.places[number]))
+    }
+}
+
+impl Content {
+    /// Of the torrent's files only those of `choice` are wanted. It is said before anything is read or written.
+    pub fn choose(mut self, choice: Option<Choice>) -> Content {
+        let mut parts = Parts::new(&self.metainfo, choice.as_ref());
+        let found = self.folder.file(&parts.name, For::Reading).and_then(|file| file.metadata());
+        parts.found = found.map_or(0, |metadata| metadata.len());
+        let has_use = !parts.places.is_empty() && (choice.is_some() || parts.found > 0);
+        self.parts = has_use.then_some(parts);
+        self.choice = choice;
+        self
+    }
+
+    /// Whether a file, numbered with padding, is wanted.
+    pub fn wants(&self, file: usize) -> bool {
+        self.choice.as_ref().is_none_or(|choice| choice.wants(file))
+    }
+
+    /// Whether a part file was there from an earlier run.
+    pub fn has_old_parts(&self) -> bool {
+        self.parts.as_ref().is_some_and(|parts| parts.found > 0)
+    }
+
+    /// From now on `piece` is read from the part file, if it may be there: the caller compares the hash.
+    pub fn try_part(&self, piece: u32) -> bool {
+        let place = self.parts.as_ref().and_then(|parts| Some((parts, parts.place(piece)?)));
+        let Some((parts, (number, place))) = place else { return false };
+        let end = self.place_offset(number) + self.metainfo.piece_size(piece) as u64;
+        place.used.store(end <= parts.found, Ordering::Relaxed);
+        end <= parts.found
+    }
+
+    /// Whether `piece` may lie in the part file.
+    pub fn may_be_in_part(&self, piece: u32) -> bool {
+        self.parts.as_ref().is_some_and(|parts| parts.place(piece).is_some())
+    }
+
+    /// The pieces that are read from the part file.
+    pub fn pieces_in_part(&self) -> impl Iterator<Item = u32> + '_ {
+        let places = self.parts.iter().flat_map(|parts| &parts.places);
+        places.filter(|place| place.used.load(Ordering::Relaxed)).map(|place| place.piece)
+    }
+
+    /// The hash was wrong: what the part file has of `piece` is of no use.
+    pub fn drop_part(&self, piece: u32) {
+        if let Some((_, place)) = self.parts.as_ref().and_then(|parts| parts.place(piece)) {
+            place.used.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Of the pieces that are proven in the part file, moves to each wanted file what is its own; a part file that is
+    /// of no more use is removed. Whatever moment this is ended at, the next run does the rest.
+    pub fn move_parts(&self) -> Result<(), ContentError> {
+        let Some(parts) = &self.parts else { return Ok(()) };
+        let mut buffer = vec![0; MOVE_BYTES];
+        for place in parts.places.iter().filter(|place| place.used.load(Ordering::Relaxed)) {
+            let (start, size) = (self.piece_offset(place.piece), self.metainfo.piece_size(place.piece) as usize);
+            for begin in (0..size).step_by(MOVE_BYTES) {
+                let bytes = &mut buffer[..MOVE_BYTES.min(size - begin)];
+                self.read(start + begin as u64, bytes)?;
+                self.give_to_files(start + begin as u64, bytes)?;
+            }
+            place.used.store(place.split, Ordering::Relaxed);
+        }
+        if parts.found > 0 && !parts.places.iter().any(|place| place.split) {
+            self.files.forget((self.number, PART_FILE));
+            if let Err(error) = self.folder.remove(&parts.name) {
+                log::warn!("can't remove {}: {error}", parts.name);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes to each wanted file what it has not got of a run: one that is right keeps its time of change.
+    fn give_to_files(&self, offset: u64, bytes: &[u8]) -> Result<(), ContentError> {
+        self.each_file(offset, bytes.len(), |index, at, from, to| {
+            let entry = self.metainfo.files.at(index);
+            let mut there = vec![0; to - from];
+            let file = self.files.get((self.number, index), &self.folder, &entry, For::Reading);
+            let is_right = file.and_then(|file| file.read_exact_at(&mut there, at)).is_ok() && there == bytes[from..to];
+            if is_right || !self.wants(index) {
+                return Ok(());
+            }
+            let file = self.writable(index)?;
+            let done = file.write_all_at(&bytes[from..to], at);
+            self.known.wrote(index, &file);
+            done.map_err(|error| self.error(Doing::Writing, &entry.path(), error))
+        })
+    }
+
+    /// Whether what is written at `offset` goes to the torrent's files and nowhere else.
+    pub(super) fn goes_to_files(&self, offset: u64) -> bool {
+        let piece = self.piece_at(offset);
+        let is_split = |parts: &Parts| parts.place(piece).is_some_and(|(_, place)| place.split);
+        self.choice
+            .as_ref()
+            .is_none_or(|choice| choice.pieces().get(piece) && !self.parts.as_ref().is_some_and(is_split))
+    }
+
+    /// Writes a block to the part file, if its piece is shared with an unwanted file.
+    pub(super) fn write_part(&self, offset: u64, block: &[u8]) -> Result<(), ContentError> {
+        let Some((choice, parts)) = self.choice.as_ref().zip(self.parts.as_ref()) else { return Ok(()) };
+        let piece = self.piece_at(offset);
+        if !choice.pieces().get(piece) {
+            let error = io::Error::other("nobody wants it");
+            return Err(self.error(Doing::Writing, &parts.name, error));
+        }
+        let Some((number, place)) = parts.place(piece).filter(|(_, place)| place.split) else { return Ok(()) };
+        place.used.store(true, Ordering::Relaxed);
+        let at = self.place_offset(number) + offset - self.piece_offset(piece);
+        let done = self.part_file(&parts.name, For::Writing)?.write_all_at(block, at);
+        done.map_err(|error| self.error(Doing::Writing, &parts.name, error))
+    }
+
+    /// Fills `bytes`, all of one piece, if that is read from the part file; says whether it is.
+    pub(super) fn read_part(&self, offset: u64, bytes: &mut [u8]) -> Result<bool, ContentError> {
+        let Some((parts, number)) = self.used_place(offset) else { return Ok(false) };
+        let at = self.place_offset(number) + offset - self.piece_offset(self.piece_at(offset));
+        let done = self.part_file(&parts.name, For::Reading)?.read_exact_at(bytes, at);
+        done.map_err(|error| self.error(Doing::Reading, &parts.name, error)).map(|()| true)
+    }
+
+    /// Whether what lies at `offset` is read from the part file.
+    pub(super) fn is_in_part(&self, offset: u64) -> bool {
+        self.used_place(offset).is_some()
+    }
+
+    fn used_place(&self, offset: u64) -> Option<(&Parts, usize)> {
+        let parts = self.parts.as_ref()?;
+        let (number, place) = parts.place(self.piece_at(offset))?;
+        place.used.load(Ordering::Relaxed).then_some((parts, number))
+    }
+
+    fn part_file(&self, name: &str, purpose: For) -> Result<Arc<File>, ContentError> {
+        let file = self.files.get((self.number, PART_FILE), &self.folder, &name, purpose);
+        let doing = if purpose == For::Writing { Doing::Making } else { Doing::Reading };
+        file.map_err(|error| self.error(doing, name, error))
+    }
+
+    fn place_offset(&self, number: usize) -> u64 {
+        number as u64 * self.metainfo.piece_length as u64
+    }
+
+    fn piece_at(&self, offset: u64) -> u32 {
+        (offset / self.metainfo.piece_length as u64) as u32
+    }
+}
+
+#[cfg(test)]
+mod tests;

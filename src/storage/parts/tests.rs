@@ -1,0 +1,225 @@
+//! Part files on real disks: what is fetched of a choice, and what another choice makes of it.
+
+use super::*;
+use crate::proto::peer::bitfield::Bitfield;
+use crate::storage::testkit::{Part, check_all, noise, part, torrent};
+use proptest::prelude::*;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU32;
+
+const PIECE: usize = 16384;
+
+fn open(metainfo: &Metainfo, dir: &Path, wanted: &[bool]) -> Content {
+    let content = Content::open(0, metainfo.clone(), dir, Arc::default(), false).unwrap();
+    let all = metainfo.files.iter().zip(wanted).all(|(file, wanted)| *wanted || file.padding);
+    content.choose((!all).then(|| Choice::new(metainfo, wanted.to_vec())))
+}
+
+/// As a run begins: the pieces that are there, and everything in its place.
+fn begin(metainfo: &Metainfo, dir: &Path, wanted: &[bool]) -> (Content, Bitfield) {
+    let content = open(metainfo, dir, wanted);
+    let have = check_all(&content, &AtomicU32::new(0)).unwrap();
+    content.prepare().unwrap();
+    content.move_parts().unwrap();
+    (content, have)
+}
+
+/// As peers would bring it: the wanted pieces that are missing, in blocks.
+fn fetch(content: &Content, have: &mut Bitfield, bytes: &[u8]) {
+    let all = Bitfield::full(have.len());
+    let wanted = content.choice.as_ref().map_or(&all, Choice::pieces);
+    for piece in wanted.iter_ones().filter(|piece| have.set(*piece)) {
+        let (start, size) = (content.piece_offset(piece) as usize, content.metainfo.piece_size(piece) as usize);
+        let blocks: Vec<Vec<u8>> = bytes[start..start + size].chunks(5000).map(<[u8]>::to_vec).collect();
+        content.write(start as u64, &blocks).unwrap();
+    }
+}
+
+fn part_file(metainfo: &Metainfo, dir: &Path) -> PathBuf {
+    dir.join(name(&metainfo.info_hash))
+}
+
+/// Each piece that is had must read as it should, wherever it lies.
+fn assert_served(content: &Content, have: &Bitfield, bytes: &[u8]) {
+    for piece in have.iter_ones() {
+        let start = content.piece_offset(piece) as usize;
+        let mut found = vec![0; content.metainfo.piece_size(piece) as usize];
+        content.read(start as u64, &mut found).unwrap();
+        assert!(found == bytes[start..start + found.len()], "piece {piece}");
+    }
+}
+
+/// Files of a torrent: small and large ones, padding among them; and two choices of them.
+fn layout() -> impl Strategy<Value = Vec<(Part, bool, bool)>> {
+    let length = prop_oneof![Just(0), 1..50usize, 1..60_000usize];
+    proptest::collection::vec(((length, any::<u8>().prop_map(|of| of < 30)), any::<bool>(), any::<bool>()), 1..12)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+    #[test]
+    fn whatever_is_wanted_first_and_then_nothing_unwanted_is_made_and_nothing_fetched_is_lost(layout in layout()) {
+        let mut parts: Vec<Part> = layout.iter().map(|(part, ..)| *part).collect();
+        parts.push((100, false));
+        let mut first: Vec<bool> = layout.iter().map(|(_, wanted, _)| *wanted).collect();
+        first.push(true);
+        let mut second: Vec<bool> = layout.iter().map(|(.., wanted)| *wanted).collect();
+        second.push(false);
+        let (metainfo, bytes) = torrent(0, &parts, PIECE, &[]);
+        let dir = tempfile::tempdir().unwrap();
+        let path = |file: usize| dir.path().join(metainfo.files.at(file).path());
+        let real = || (0..parts.len()).filter(|file| !parts[*file].1);
+
+        let (content, mut have) = begin(&metainfo, dir.path(), &first);
+        prop_assert_eq!(have.count(), 0);
+        fetch(&content, &mut have, &bytes);
+        assert_served(&content, &have, &bytes);
+        for file in real() {
+            let found = fs::read(path(file)).ok();
+            prop_assert_eq!(found, first[file].then(|| part(&metainfo, &bytes, file).to_vec()), "file {}", file);
+        }
+        let places = Parts::new(&metainfo, None).places.len();
+        let length = fs::metadata(part_file(&metainfo, dir.path())).map_or(0, |found| found.len());
+        prop_assert!(length <= (places * PIECE) as u64 && places < parts.len());
+
+        // Another choice: all that was fetched is still had. Nobody changes what the first one made.
+        let fetched = have;
+        let (content, mut have) = begin(&metainfo, dir.path(), &second);
+        prop_assert_eq!(fetched.count_lacked_by(&have), 0);
+        assert_served(&content, &have, &bytes);
+        fetch(&content, &mut have, &bytes);
+        for file in real() {
+            let found = fs::read(path(file)).ok();
+            let there = first[file] || second[file];
+            prop_assert_eq!(found, there.then(|| part(&metainfo, &bytes, file).to_vec()), "file {}", file);
+        }
+
+        // And then all.
+        let fetched = have;
+        let (content, mut have) = begin(&metainfo, dir.path(), &vec![true; parts.len()]);
+        prop_assert_eq!(fetched.count_lacked_by(&have), 0);
+        prop_assert!(!part_file(&metainfo, dir.path()).exists());
+        assert_served(&content, &have, &bytes);
+        fetch(&content, &mut have, &bytes);
+        for file in real() {
+            prop_assert_eq!(fs::read(path(file)).unwrap(), part(&metainfo, &bytes, file));
+        }
+    }
+}
+
+/// Three files; pieces 1 and 3 are shared by two of them.
+fn three() -> (Metainfo, Vec<u8>, [PathBuf; 3]) {
+    let (metainfo, bytes) = torrent(0, &[(25_000, false), (30_000, false), (40_000, false)], PIECE, &[]);
+    let paths = [0, 1, 2].map(|file: usize| PathBuf::from(metainfo.files.at(file).path()));
+    (metainfo, bytes, paths)
+}
+
+#[test]
+fn only_the_shared_pieces_are_in_the_part_file() {
+    let (metainfo, bytes, paths) = three();
+    let dir = tempfile::tempdir().unwrap();
+    let (content, mut have) = begin(&metainfo, dir.path(), &[false, false, true]);
+    fetch(&content, &mut have, &bytes);
+    assert_eq!(have.iter_ones().collect::<Vec<u32>>(), [3, 4, 5]);
+    let found = fs::read(part_file(&metainfo, dir.path())).unwrap();
+    // The first place is that of piece 1, which nobody wants: a hole.
+    assert!(found[..PIECE] == vec![0; PIECE] && found[PIECE..] == bytes[3 * PIECE..4 * PIECE]);
+    let blocks = fs::metadata(part_file(&metainfo, dir.path())).unwrap().blocks();
+    assert!(blocks * 512 <= PIECE as u64 + 8192, "{blocks} blocks");
+    assert!(!dir.path().join(&paths[0]).exists() && !dir.path().join(&paths[1]).exists());
+    let error = content.write(0, &[bytes[..100].to_vec()]).unwrap_err();
+    assert!(error.to_string().contains("nobody wants it"), "nothing is had that is not written: {error}");
+}
+
+#[test]
+fn a_part_file_with_wrong_bytes_or_too_few_is_not_believed() {
+    let (metainfo, bytes, paths) = three();
+    let wanted = [true, false, true];
+    for (name, spoil) in [
+        ("cut", (|file: &File| file.set_len(PIECE as u64 + 10).unwrap()) as fn(&File)),
+        ("torn", |file| file.write_all_at(&[1; 512], PIECE as u64 + 700).unwrap()),
+        ("empty", |file| file.set_len(0).unwrap()),
+        ("noise", |file| file.write_all_at(&noise(5 * PIECE, 9), 0).unwrap()),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let (content, mut have) = begin(&metainfo, dir.path(), &wanted);
+        fetch(&content, &mut have, &bytes);
+        spoil(&File::options().write(true).open(part_file(&metainfo, dir.path())).unwrap());
+        let changed = fs::metadata(dir.path().join(&paths[0])).unwrap().modified().unwrap();
+        let (content, have) = begin(&metainfo, dir.path(), &wanted);
+        let first_is_lost = matches!(name, "empty" | "noise");
+        let expected: &[u32] = if first_is_lost { &[0, 4, 5] } else { &[0, 1, 4, 5] };
+        assert_eq!(have.iter_ones().collect::<Vec<u32>>(), expected, "{name}");
+        assert_served(&content, &have, &bytes);
+        assert_eq!(fs::read(dir.path().join(&paths[0])).unwrap(), bytes[..25_000], "{name}");
+        assert_eq!(fs::metadata(dir.path().join(&paths[0])).unwrap().modified().unwrap(), changed, "{name}: untouched");
+    }
+}
+
+#[test]
+fn an_unwanted_file_that_is_there_is_read_and_never_changed() {
+    let (metainfo, bytes, paths) = three();
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join(&paths[1]).parent().unwrap()).unwrap();
+    // Right but for its end, and longer than it should be.
+    let mut middle = [&bytes[25_000..55_000], b"more"].concat();
+    middle[29_999] ^= 1;
+    fs::write(dir.path().join(&paths[1]), &middle).unwrap();
+    let (content, mut have) = begin(&metainfo, dir.path(), &[false, false, true]);
+    assert_eq!(have.iter_ones().collect::<Vec<u32>>(), [2], "what lies in it alone is had");
+    fetch(&content, &mut have, &bytes);
+    assert_served(&content, &have, &bytes);
+    let (content, have) = begin(&metainfo, dir.path(), &[true, false, true]);
+    assert_eq!(have.iter_ones().collect::<Vec<u32>>(), [2, 3, 4, 5]);
+    assert_served(&content, &have, &bytes);
+    assert_eq!(fs::read(dir.path().join(&paths[1])).unwrap(), middle);
+}
+
+#[test]
+fn a_move_that_was_cut_short_is_ended_by_the_next_run() {
+    let (metainfo, bytes, paths) = three();
+    let dir = tempfile::tempdir().unwrap();
+    let (content, mut have) = begin(&metainfo, dir.path(), &[true, false, true]);
+    fetch(&content, &mut have, &bytes);
+    // The middle file was made by its last piece, and the run was killed before its first one was moved.
+    fs::create_dir_all(dir.path().join(&paths[1]).parent().unwrap()).unwrap();
+    let middle = File::create(dir.path().join(&paths[1])).unwrap();
+    middle.set_len(30_000).unwrap();
+    middle.write_all_at(&bytes[3 * PIECE..55_000], 3 * PIECE as u64 - 25_000).unwrap();
+    let (content, mut have) = begin(&metainfo, dir.path(), &[true; 3]);
+    assert_eq!(have.iter_ones().collect::<Vec<u32>>(), [0, 1, 3, 4, 5]);
+    assert!(!part_file(&metainfo, dir.path()).exists());
+    fetch(&content, &mut have, &bytes);
+    assert_eq!(fs::read(dir.path().join(&paths[1])).unwrap(), bytes[25_000..55_000]);
+}
+
+#[test]
+fn the_file_that_was_fetched_and_lost_is_made_again_of_what_the_part_file_has() {
+    let (metainfo, bytes, paths) = three();
+    let dir = tempfile::tempdir().unwrap();
+    let (content, mut have) = begin(&metainfo, dir.path(), &[true, false, false]);
+    fetch(&content, &mut have, &bytes);
+    fs::remove_file(dir.path().join(&paths[0])).unwrap();
+    let (_, have) = begin(&metainfo, dir.path(), &[true, false, false]);
+    assert_eq!(have.iter_ones().collect::<Vec<u32>>(), [1]);
+    assert_eq!(fs::read(dir.path().join(&paths[0])).unwrap()[PIECE..], bytes[PIECE..25_000]);
+}
+
+#[test]
+fn part_files_have_names_that_are_known() {
+    let (metainfo, ..) = three();
+    assert!(is_name(&name(&metainfo.info_hash)));
+    let hash = "0123456789abcdefABCDEF012345678901234567";
+    assert!(is_name(&format!(".{hash}.swarmlet")) && is_name(&format!(".{hash}.Swarmlet")));
+    for other in [
+        format!("{hash}.swarmlet"),
+        format!(".{hash}"),
+        format!(".{hash}0.swarmlet"),
+        ".x.swarmlet".into(),
+        format!(".{hash}.parts"),
+    ] {
+        assert!(!is_name(&other), "{other}");
+    }
+}

@@ -1,0 +1,243 @@
+//! What becomes of records when files are written to: by us, by others, a moment ago.
+
+use super::*;
+use crate::proto::bencode::Bencode;
+use crate::proto::metainfo::Metainfo;
+use crate::storage::testkit::{Part, open, part, torrent};
+use std::fs::FileTimes;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+const PIECE: usize = 1000;
+
+/// Two files of three pieces each, a folder for them, and one for their state.
+struct Stage {
+    metainfo: Metainfo,
+    bytes: Vec<u8>,
+    dir: tempfile::TempDir,
+    states: StateDir,
+}
+
+impl Stage {
+    fn new() -> Stage {
+        let parts: [Part; 2] = [(3 * PIECE, false), (3 * PIECE, false)];
+        let (metainfo, bytes) = torrent(0, &parts, PIECE, &[]);
+        let dir = tempfile::tempdir().unwrap();
+        let states = StateDir::open(&dir.path().join("made/states")).unwrap();
+        Stage { metainfo, bytes, dir, states }
+    }
+
+    fn path(&self, file: usize) -> PathBuf {
+        self.dir.path().join(self.metainfo.files.at(file).path())
+    }
+
+    fn open(&self) -> (Arc<Content>, Known) {
+        let content = open(&self.metainfo, self.dir.path(), false);
+        let mut known = Known::load(&self.states, &content, |warning| panic!("{warning}"));
+        let seen = self.seen();
+        let trusted: Vec<bool> =
+            seen.iter().enumerate().map(|(file, seen)| known.trusts(&self.states, file, seen.as_ref())).collect();
+        known.checked(&self.states, seen, &trusted);
+        (content, known)
+    }
+
+    /// As if our last write to a file had been at `time`.
+    fn as_if_written_at(&self, time: SystemTime, content: &Content, file: usize) {
+        age(&self.path(file), time);
+        content.known.wrote(file, &File::open(self.path(file)).unwrap());
+    }
+
+    /// How the files are now.
+    fn seen(&self) -> Vec<Option<Record>> {
+        (0..2).map(|file| look_at(&File::open(self.path(file)).ok()?).ok()).collect()
+    }
+
+    fn save(&self, content: &Content, known: &mut Known, have: &[u32], in_haste: bool) -> bool {
+        let mut pieces = Bitfield::new(6);
+        have.iter().for_each(|piece| assert!(pieces.set(*piece)));
+        let save = Save { have: pieces, uploaded: 7, downloaded: 8, in_haste };
+        let Some((name, bytes)) = known.take_in(content, save) else { return false };
+        self.states.write(&name, &bytes, !in_haste).unwrap();
+        true
+    }
+
+    /// Which files the next run trusts.
+    fn trusted(&self) -> [bool; 2] {
+        let content = open(&self.metainfo, self.dir.path(), false);
+        let known = Known::load(&self.states, &content, |warning| panic!("{warning}"));
+        let seen = self.seen();
+        [0, 1].map(|file| known.trusts(&self.states, file, seen[file].as_ref()))
+    }
+}
+
+/// Gives a file another time of change.
+fn age(path: &Path, time: SystemTime) {
+    File::options().write(true).open(path).unwrap().set_times(FileTimes::new().set_modified(time)).unwrap();
+}
+
+fn ago(milliseconds: u64) -> SystemTime {
+    SystemTime::now() - Duration::from_millis(milliseconds)
+}
+
+#[test]
+fn what_we_wrote_is_trusted_once_it_is_saved_and_no_longer_when_more_is_written() {
+    let stage = Stage::new();
+    let (content, mut known) = stage.open();
+    content.write(0, &[stage.bytes[..4 * PIECE].to_vec()]).unwrap();
+    assert!(stage.save(&content, &mut known, &[0, 1, 2, 3], true));
+    assert_eq!(stage.trusted(), [true, true]);
+    assert!(!stage.save(&content, &mut known, &[0, 1, 2, 3], true), "nothing changed, and it is written again");
+    // As kill -9 leaves it: the last state is older than the last write.
+    content.write(4 * PIECE as u64, &[stage.bytes[4 * PIECE..5 * PIECE].to_vec()]).unwrap();
+    assert_eq!(stage.trusted(), [true, false]);
+    assert!(stage.save(&content, &mut known, &[0, 1, 2, 3, 4], true));
+    assert_eq!(stage.trusted(), [true, true]);
+}
+
+#[test]
+fn a_file_that_is_being_written_to_has_no_record() {
+    let stage = Stage::new();
+    let (content, mut known) = stage.open();
+    content.write(0, &[stage.bytes[..2 * PIECE].to_vec()]).unwrap();
+    // As if the clock were a tick of FAT's behind: whatever is written next may have the same time.
+    stage.as_if_written_at(SystemTime::UNIX_EPOCH + Duration::from_secs(unix_seconds()), &content, 0);
+    assert!(stage.save(&content, &mut known, &[0, 1], false));
+    assert_eq!(known.resume.files, [None, None]);
+    assert_eq!(stage.trusted(), [false, false]);
+    // Later it is quiet, though nothing was written to it since.
+    stage.as_if_written_at(ago(1000), &content, 0);
+    assert!(stage.save(&content, &mut known, &[0, 1], false));
+    assert_eq!(stage.trusted(), [true, false]);
+}
+
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
+}
+
+/// Others may write to a file that we have no part in: the record stays what it was, and the next run notices.
+#[test]
+fn what_others_write_while_we_run_is_noticed() {
+    let stage = Stage::new();
+    for file in 0..2 {
+        fs::create_dir_all(stage.path(file).parent().unwrap()).unwrap();
+        fs::write(stage.path(file), part(&stage.metainfo, &stage.bytes, file)).unwrap();
+        age(&stage.path(file), ago(10_000));
+    }
+    let (content, mut known) = stage.open();
+    fs::write(stage.path(1), part(&stage.metainfo, &stage.bytes, 0)).unwrap();
+    assert!(stage.save(&content, &mut known, &[0, 1, 2, 3, 4, 5], false));
+    assert_eq!(stage.trusted(), [true, false]);
+}
+
+/// Between our writes and the state, and before our next write, which moves the time of change on, others write.
+#[test]
+fn what_others_write_to_a_file_of_ours_is_never_vouched_for() {
+    for written_after in [false, true] {
+        let stage = Stage::new();
+        let (content, mut known) = stage.open();
+        content.write(0, &[stage.bytes[..2 * PIECE].to_vec()]).unwrap();
+        content.write(3 * PIECE as u64, &[stage.bytes[3 * PIECE..].to_vec()]).unwrap();
+        thread::sleep(2 * TICK);
+        File::options().write(true).open(stage.path(0)).unwrap().write_all_at(&[!stage.bytes[5]], 5).unwrap();
+        if written_after {
+            thread::sleep(2 * TICK);
+            content.write(2 * PIECE as u64, &[stage.bytes[2 * PIECE..3 * PIECE].to_vec()]).unwrap();
+        }
+        for in_haste in [false, true] {
+            stage.save(&content, &mut known, &[0, 1, 3, 4, 5], in_haste);
+            assert_eq!(stage.trusted(), [false, true], "written after: {written_after}, in haste: {in_haste}");
+        }
+    }
+}
+
+#[test]
+fn only_whole_files_are_synced_and_only_when_nobody_waits() {
+    let stage = Stage::new();
+    let (content, mut known) = stage.open();
+    content.write(0, &[stage.bytes[..4 * PIECE].to_vec()]).unwrap();
+    let on_disk = |known: &Known| [0, 1].map(|file| known.resume.files[file].map(|record| record.on_disk));
+    stage.save(&content, &mut known, &[0, 1, 2, 3], true);
+    let mounts_are_unique = known.resume.files[0].unwrap().mount != 0;
+    if mounts_are_unique {
+        assert_eq!(on_disk(&known), [Some(false), Some(false)]);
+    }
+    stage.as_if_written_at(ago(1000), &content, 1);
+    stage.save(&content, &mut known, &[0, 1, 2, 3], false);
+    assert_eq!(on_disk(&known), [Some(true), Some(!mounts_are_unique)]);
+    // The next run remembers it.
+    let (_, known) = stage.open();
+    assert_eq!(on_disk(&known)[0], Some(true));
+}
+
+#[test]
+fn of_a_file_without_a_piece_nothing_is_said() {
+    let stage = Stage::new();
+    let (content, mut known) = stage.open();
+    content.write(3 * PIECE as u64, &[stage.bytes[3 * PIECE..].to_vec()]).unwrap();
+    stage.save(&content, &mut known, &[], true);
+    assert_eq!(known.resume.files, [None, None]);
+}
+
+#[test]
+fn totals_are_of_all_runs() {
+    let stage = Stage::new();
+    for run in 1..=3u64 {
+        let (content, mut known) = stage.open();
+        stage.save(&content, &mut known, &[], true);
+        assert_eq!((known.resume.uploaded, known.resume.downloaded), (7 * run, 8 * run));
+    }
+}
+
+#[test]
+fn times_of_change_are_told_from_those_that_may_come_again() {
+    let stamp = |time: SystemTime| {
+        let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        Stamp { size: 1, seconds: since.as_secs() as i64, nanos: since.subsec_nanos() }
+    };
+    let whole_second = |seconds| Stamp { size: 1, seconds: unix_seconds() as i64 - seconds, nanos: 0 };
+    assert!(!is_quiet(&stamp(ago(0))));
+    assert!(is_quiet(&stamp(ago(500))));
+    assert!(!is_quiet(&stamp(SystemTime::now() + Duration::from_secs(9))), "it is still to come");
+    assert!(!is_quiet(&whole_second(1)), "a clock of 2 s");
+    assert!(is_quiet(&whole_second(4)));
+    assert!(is_quiet(&Stamp { size: 1, seconds: -5, nanos: 0 }));
+}
+
+#[test]
+fn a_state_is_for_our_eyes_and_takes_the_place_of_the_last_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a/b");
+    let states = StateDir::open(&path).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
+    // Left by a run that was killed, and longer.
+    fs::write(path.join("x.new"), "left over").unwrap();
+    states.write("x", b"one", true).unwrap();
+    assert_eq!(states.read("x").unwrap(), b"one", "and nothing of what was left over");
+    states.write("x", b"two", false).unwrap();
+    assert_eq!(states.read("x").unwrap(), b"two");
+    assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
+    // However large it is, it takes only so much memory.
+    File::create(path.join("huge")).unwrap().set_len(MAX_RESUME_BYTES as u64 + 1).unwrap();
+    assert!(states.read("huge").unwrap_err().to_string().contains("too large"));
+    // Nobody makes us write elsewhere.
+    fs::write(dir.path().join("elsewhere"), "theirs").unwrap();
+    std::os::unix::fs::symlink(dir.path().join("elsewhere"), path.join("y.new")).unwrap();
+    assert!(states.write("y", b"ours", false).is_err());
+    assert_eq!(fs::read(dir.path().join("elsewhere")).unwrap(), b"theirs");
+}
+
+/// What is in /proc can't be synced: nobody lost it for that.
+#[test]
+fn where_nothing_can_be_synced_nothing_is_lost() {
+    let pieces = ("pieces", vec![0u8; 20].into());
+    let info = [("length", 10i64.into()), ("name", "version".into()), ("piece length", 16384i64.into()), pieces];
+    let metainfo = Metainfo::parse(&Bencode::dict([("info", Bencode::dict(info))]).encode()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let states = StateDir::open(dir.path()).unwrap();
+    let content = open(&metainfo, Path::new("/proc"), false);
+    let mut known = Known::load(&states, &content, |warning| panic!("{warning}"));
+    content.touch(0);
+    known.take_in(&content, Save { have: Bitfield::full(1), uploaded: 0, downloaded: 0, in_haste: false }).unwrap();
+    assert!(known.take_lost().is_none());
+    assert_eq!(known.resume.files, [None], "but nobody vouches for it");
+}

@@ -1,0 +1,157 @@
+//! The files of a folder that are to be shared: found, chosen, and put in order.
+//!
+//! Floor 3. What was left out in 2004 still is: names that begin with a dot, and `CVS` and `core`, which lie about where
+//! programmers work. Symbolic links are refused, lest a torrent hold what is elsewhere by mistake; or followed, if asked.
+
+use crate::base::path::{for_terminal, safe_component};
+use crate::base::sort::sorted;
+use crate::engine::in_words;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// A file to be shared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its path in the folder, the components joined by `/`; empty for a file that is shared alone.
+    pub name: String,
+    /// Its bytes.
+    pub length: u64,
+    /// As it was when it was found.
+    pub stamp: Stamp,
+}
+
+/// What of a file changes when it is written to or replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    length: u64,
+    device: u64,
+    inode: u64,
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    /// The stamp of a file of which the system says this.
+    pub fn of(metadata: &Metadata) -> Stamp {
+        Stamp {
+            length: metadata.len(),
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+}
+
+/// Which files of a folder are wanted.
+pub struct Choice<'a> {
+    /// Symbolic links are followed.
+    pub follow_links: bool,
+    /// Only files of these paths (within the folder), and of them those with a dot, `CVS` and `core` too; `None`: all.
+    pub include: Option<&'a dyn Fn(&str) -> bool>,
+    /// Neither files nor folders of these paths.
+    pub exclude: &'a dyn Fn(&str) -> bool,
+}
+
+/// What keeps a folder from being shared. Its text is safe on a terminal.
+#[derive(Debug)]
+pub struct TreeError {
+    /// Which file or folder.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl fmt::Display for TreeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", for_terminal(&self.path.to_string_lossy()), self.problem)
+    }
+}
+
+impl std::error::Error for TreeError {}
+
+/// The files at `path`: itself, if it is a file; else those in it that are wanted, in the order of their paths as bytes,
+/// as mktorrent and transmission put them (`a b`, `a.txt`, `a/1`), so that the info-hash is the same.
+pub fn find(path: &Path, choice: &Choice) -> Result<Vec<Found>, TreeError> {
+    // The person named it, so links on the way to it are followed.
+    let metadata = fs::metadata(path).map_err(|error| refuse(path, in_words(&error)))?;
+    if !metadata.is_dir() {
+        return Ok(vec![file(path, String::new(), &metadata)?]);
+    }
+    let mut found = Vec::new();
+    descend(path, "", choice, &mut vec![(metadata.dev(), metadata.ino())], &mut found)?;
+    let order = sorted(found.len(), &|a, b| found[a].name.cmp(&found[b].name));
+    let mut found: Vec<Option<Found>> = found.into_iter().map(Some).collect();
+    Ok(order.into_iter().filter_map(|place| found[place as usize].take()).collect())
+}
+
+/// `above`: the folders that this one is in, itself the last.
+fn descend(
+    folder: &Path,
+    prefix: &str,
+    choice: &Choice,
+    above: &mut Vec<(u64, u64)>,
+    found: &mut Vec<Found>,
+) -> Result<(), TreeError> {
+    let failed = |error: io::Error| refuse(folder, in_words(&error));
+    // All names first: so the folder is closed again before those in it are opened, however deep it goes.
+    let names: io::Result<Vec<OsString>> =
+        fs::read_dir(folder).map_err(failed)?.map(|entry| Ok(entry?.file_name())).collect();
+    for file_name in names.map_err(failed)? {
+        let path = folder.join(&file_name);
+        let shown = file_name.to_string_lossy();
+        let name = format!("{prefix}{shown}");
+        let left_out = shown.starts_with('.') || shown == "CVS" || shown == "core";
+        if (left_out && choice.include.is_none()) || (choice.exclude)(&name) {
+            continue;
+        }
+        let looked = if choice.follow_links { fs::metadata(&path) } else { fs::symlink_metadata(&path) };
+        let metadata = looked.map_err(|error| refuse(&path, in_words(&error)))?;
+        let wanted = metadata.is_dir() || choice.include.is_none_or(|include| include(&name));
+        if !wanted {
+            continue;
+        }
+        if metadata.is_symlink() {
+            return Err(refuse(
+                &path,
+                "a symbolic link; --follow-symlinks takes what it leads to, --exclude leaves it out",
+            ));
+        }
+        // Who fetches it would write another name, and its seeder not find it.
+        if safe_component(file_name.as_bytes()).as_deref() != Ok(&*shown) {
+            return Err(refuse(
+                &path,
+                "not every program can write a file of this name (control characters, or not UTF-8); \
+                 rename it, or leave it out by --exclude",
+            ));
+        }
+        if !metadata.is_dir() {
+            found.push(file(&path, name, &metadata)?);
+            continue;
+        }
+        let identity = (metadata.dev(), metadata.ino());
+        if above.contains(&identity) {
+            return Err(refuse(&path, "a symbolic link to a folder that it is in: there is no end to it"));
+        }
+        above.push(identity);
+        descend(&path, &format!("{name}/"), choice, above, found)?;
+        above.pop();
+    }
+    Ok(())
+}
+
+fn file(path: &Path, name: String, metadata: &Metadata) -> Result<Found, TreeError> {
+    if !metadata.is_file() {
+        return Err(refuse(path, "neither a file nor a folder; leave it out by --exclude"));
+    }
+    Ok(Found { path: path.to_path_buf(), name, length: metadata.len(), stamp: Stamp::of(metadata) })
+}
+
+fn refuse(path: &Path, problem: impl Into<String>) -> TreeError {
+    TreeError { path: path.to_path_buf(), problem: problem.into() }
+}

@@ -1,0 +1,76 @@
+//! Content that is served and never written: what `seed` does with it.
+//!
+//! Floor 3. It must be whole. With [`Duty::Trust`] that is believed where the sizes are right, and each piece is proven
+//! when it is first read: so nobody is ever sent a byte that is wrong, and nobody waits for a terabyte to be hashed.
+
+use super::check::{Found, READ_BYTES, is_right};
+use super::content::{Content, ContentError, Doing};
+use crate::engine::Duty;
+use crate::proto::peer::bitfield::Bitfield;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What was found, if it can be served.
+pub fn whole(found: Found) -> Result<Found, ContentError> {
+    let (had, all) = (found.have.count(), found.have.len());
+    if had == all {
+        return Ok(found);
+    }
+    let content = &found.content;
+    for file in (0..content.metainfo.files.len()).filter(|file| !content.metainfo.files.at(*file).padding) {
+        if let Err(error) = content.open_file(file)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(content.error(Doing::Reading, &content.metainfo.files.at(file).path(), error));
+        }
+    }
+    let wrong = match all - had {
+        1 => format!("1 of {all} pieces is missing or wrong"),
+        missing => format!("{missing} of {all} pieces are missing or wrong"),
+    };
+    Err(refused(&found.content, format!("{wrong}; `swarmlet get` fetches what is missing")))
+}
+
+/// Content that is believed to be whole: nothing of it is read.
+pub fn trust(mut content: Content) -> Result<Found, ContentError> {
+    let files = content.metainfo.files.iter().enumerate().filter(|(_, entry)| !entry.padding);
+    for (file, entry) in files {
+        let found = content.size_on_disk(file);
+        if found != Some(entry.length) {
+            let found = found.map_or("is not there".into(), |found| format!("has {found} bytes"));
+            let wrong = format!("{} {found}, but the torrent says {}", entry, entry.length);
+            return Err(refused(&content, wrong));
+        }
+    }
+    let pieces = content.metainfo.piece_count();
+    content.proven = Some(Mutex::new(Bitfield::new(pieces)));
+    Ok(Found { content: Arc::new(content), have: Bitfield::full(pieces), hashed_bytes: 0, known: None })
+}
+
+impl Content {
+    /// Proves `piece` before it is sent for the first time, if that was not done before.
+    pub fn prove(&self, piece: u32) -> Result<(), ContentError> {
+        let Some(proven) = &self.proven else { return Ok(()) };
+        // Two writers may prove the same piece: that is no worse than one that waits for the other.
+        if proven.lock().unwrap_or_else(PoisonError::into_inner).get(piece) {
+            return Ok(());
+        }
+        if !is_right(self, piece, &mut vec![0; READ_BYTES], &Mutex::new(0)) {
+            let wrong = format!("piece {piece} is not what the torrent says; without --no-check all are looked at");
+            return Err(refused(self, wrong));
+        }
+        proven.lock().unwrap_or_else(PoisonError::into_inner).set(piece);
+        Ok(())
+    }
+}
+
+fn refused(content: &Content, wrong: String) -> ContentError {
+    content.error(Doing::Serving, &content.metainfo.name, io::Error::other(wrong))
+}
+
+impl Duty {
+    /// Whether content is only read.
+    pub fn only_serves(self) -> bool {
+        self != Duty::Fetch
+    }
+}

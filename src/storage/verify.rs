@@ -1,0 +1,197 @@
+//! Proves content against its torrent and says of each file how it stands.
+//!
+//! Floor 3. Nothing is changed on the disk. What is hashed are pieces, what people have are files: a wrong piece is held
+//! against every file that it is of, and a piece that cannot be read against those that lack bytes of it; the others it
+//! is of are then neither right nor wrong.
+
+use super::hashing::{self, Layout, Unread};
+use crate::base::sha1::Digest;
+use crate::engine::in_words;
+use crate::proto::metainfo::{FileEntry, Metainfo};
+use crate::proto::peer::bitfield::Bitfield;
+use crate::sys::beneath::{Folder, For};
+use std::io;
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+/// How a file stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// All its bytes are right.
+    Whole,
+    /// Some are wrong, or it ends too early.
+    Damaged,
+    /// It is not there.
+    Missing,
+    /// All its bytes are right, and more follow.
+    TooLong,
+    /// What can be proven is right; the rest shares pieces with files that are missing or end too early.
+    Unproven,
+    /// The system does not let us read it.
+    Unreadable,
+}
+
+impl State {
+    /// A word for people and programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            State::Whole => "whole",
+            State::Damaged => "damaged",
+            State::Missing => "missing",
+            State::TooLong => "too long",
+            State::Unproven => "unproven",
+            State::Unreadable => "unreadable",
+        }
+    }
+}
+
+/// What was found of a file.
+#[derive(Debug)]
+pub struct FileReport {
+    /// Its place in the torrent.
+    pub file: usize,
+    /// How it stands.
+    pub state: State,
+    /// Its bytes on the disk; `None`: it is not there, or can't be opened.
+    pub found: Option<u64>,
+    /// Runs of pieces that are not right, or could not be proven.
+    pub pieces: Vec<RangeInclusive<u32>>,
+    /// Why it can't be read.
+    pub problem: Option<String>,
+}
+
+/// What was found of a torrent's content.
+#[derive(Debug)]
+pub struct Report<'a> {
+    metainfo: &'a Metainfo,
+    /// Of each file, padding included, its bytes on the disk.
+    found: Vec<io::Result<u64>>,
+    /// The pieces that are right.
+    right: Bitfield,
+    /// The files that could not be read to the end, and why.
+    unreadable: Vec<(usize, String)>,
+    /// The bytes of all pieces that are right.
+    pub had: u64,
+}
+
+impl Report<'_> {
+    /// Each file, padding left out, in the order of the torrent. They are judged as they are asked for: a torrent may have
+    /// a million of them.
+    pub fn files(&self) -> impl Iterator<Item = FileReport> {
+        (0..self.found.len()).filter(|file| !self.metainfo.files.at(*file).padding).map(|file| self.judge(file))
+    }
+
+    /// Whether every file is whole.
+    pub fn is_whole(&self) -> bool {
+        self.files().all(|file| file.state == State::Whole)
+    }
+
+    /// How a file stands.
+    fn judge(&self, file: usize) -> FileReport {
+        let metainfo = self.metainfo;
+        let entry = metainfo.files.at(file);
+        let (mut pieces, mut proven_wrong) = (Vec::<RangeInclusive<u32>>::new(), false);
+        for piece in pieces_of(metainfo, entry).filter(|piece| !self.right.get(*piece)) {
+            match pieces.last_mut() {
+                Some(run) if *run.end() + 1 == piece => *run = *run.start()..=piece,
+                _ => pieces.push(piece..=piece),
+            }
+            proven_wrong |= !lacks_bytes(metainfo, &self.found, piece);
+        }
+        let found = &self.found[file];
+        let problem = self.unreadable.iter().find(|(other, _)| *other == file).map(|(_, problem)| problem.clone());
+        let size = found.as_ref().ok().copied();
+        let (state, problem) = match found {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (State::Missing, None),
+            Err(error) => (State::Unreadable, Some(in_words(error))),
+            Ok(_) if problem.is_some() => (State::Unreadable, problem),
+            Ok(size) if proven_wrong || *size < entry.length => (State::Damaged, None),
+            Ok(_) if !pieces.is_empty() => (State::Unproven, None),
+            Ok(size) if *size > entry.length => (State::TooLong, None),
+            Ok(_) => (State::Whole, None),
+        };
+        FileReport { file, state, found: size, pieces, problem }
+    }
+}
+
+/// The bytes of a file that a run of pieces holds, counted from its beginning: first and last.
+pub fn bytes_of(metainfo: &Metainfo, file: FileEntry, pieces: &RangeInclusive<u32>) -> RangeInclusive<u64> {
+    let piece_length = u64::from(metainfo.piece_length);
+    let begin = (u64::from(*pieces.start()) * piece_length).saturating_sub(file.offset);
+    let end = ((u64::from(*pieces.end()) + 1) * piece_length).saturating_sub(file.offset).min(file.length);
+    begin..=end.saturating_sub(1)
+}
+
+/// Reads what there is of `metainfo` in `dir`, with `threads` threads. `tick` is told the bytes done.
+pub fn verify<'a>(
+    metainfo: &'a Metainfo,
+    dir: &Path,
+    threads: usize,
+    tick: &mut dyn FnMut(u64),
+) -> io::Result<Report<'a>> {
+    let folder = Folder::open(dir)?;
+    let look = |file: FileEntry| match file.padding {
+        true => Ok(file.length),
+        false => folder.file(&file.path(), For::Reading).and_then(|open| Ok(open.metadata()?.len())),
+    };
+    let found: Vec<io::Result<u64>> = metainfo.files.iter().map(look).collect();
+    let open = |file: usize| match &found[file] {
+        Ok(_) => folder.file(&metainfo.files.at(file).path(), For::Reading),
+        // It was tried: no piece of it needs to be tried again.
+        Err(error) => Err(error.kind().into()),
+    };
+    let right = Mutex::new(Bitfield::new(metainfo.piece_count()));
+    let unreadable = Mutex::new(Vec::new());
+    let take = |piece: u32, digest: Result<Digest, Unread>| {
+        match digest {
+            Ok(digest) if digest == *metainfo.piece_hash(piece) => {
+                right.lock().unwrap_or_else(PoisonError::into_inner).set(piece);
+            }
+            Ok(_) => {}
+            Err(unread) if found[unread.file].is_err() || ends_early(&unread.error) => {}
+            Err(unread) => {
+                let mut list = unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+                if list.iter().all(|(file, _)| *file != unread.file) {
+                    list.push((unread.file, in_words(&unread.error)));
+                }
+            }
+        }
+        true
+    };
+    let layout = Layout { files: &metainfo.files, piece_length: metainfo.piece_length, open: &open };
+    hashing::hash(&layout, threads, &take, tick);
+    let right = right.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let unreadable = unreadable.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let had = (0..metainfo.piece_count()).filter(|piece| right.get(*piece));
+    let had = had.map(|piece| u64::from(metainfo.piece_size(piece))).sum();
+    Ok(Report { metainfo, found, right, unreadable, had })
+}
+
+/// The pieces that a file has bytes in.
+fn pieces_of(metainfo: &Metainfo, file: FileEntry) -> std::ops::Range<u32> {
+    let piece_length = u64::from(metainfo.piece_length);
+    // Below the number of pieces, which fits.
+    let first = (file.offset / piece_length) as u32;
+    let end = file.end().div_ceil(piece_length) as u32;
+    if file.length == 0 { first..first } else { first..end }
+}
+
+/// Whether a file of `piece` is not there, or ends before the piece does.
+fn lacks_bytes(metainfo: &Metainfo, found: &[io::Result<u64>], piece: u32) -> bool {
+    let begin = u64::from(piece) * u64::from(metainfo.piece_length);
+    let end = begin + u64::from(metainfo.piece_size(piece));
+    let first = metainfo.files.first_behind(begin);
+    let files = metainfo.files.iter().zip(found).skip(first).take_while(|(file, _)| file.offset < end);
+    files.into_iter().any(|(file, found)| match found {
+        Ok(size) => file.length > 0 && *size < file.length.min(end - file.offset),
+        Err(_) => file.length > 0,
+    })
+}
+
+fn ends_early(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::UnexpectedEof
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! Whom to upload to: the choker.
+//!
+//! Floor 2, after BEP 3 and Cohen 2003, "Incentives Build Robustness in BitTorrent". Of the peers that want something
+//! only a few are served at once ([`slots`]), each of them fast. A round each [`ROUND`] chooses them:
+//!
+//! - *Reciprocation*: who fetches serves those that gave him most in the last two rounds.
+//! - *Optimistic unchoke*: one slot goes to a peer regardless of what it gives, to find better ones and to let newcomers
+//!   begin; for [`OPTIMISTIC_ROUNDS`] rounds, and newcomers are [`NEW_PEERS_FAVOURED`] times as likely.
+//! - *Anti-snubbing*: who gave nothing for too long is served by an optimistic unchoke alone; the slots that become free
+//!   by that are further optimistic ones.
+//! - *As a seed* nobody reciprocates: who got least of us goes first. Simulation (24 leechers of 128 KiB/s and a seed,
+//!   32 MiB, 8 slots, four runs each; the time until the last is whole, in multiples of the bound):
+//!
+//!   | rule | all alike | half a quarter as fast | coming 5 s apart | a quarter gives nothing |
+//!   |---|---|---|---|---|
+//!   | round robin | 1.14 | 1.08 | 1.24 | 1.28 |
+//!   | who fetches fastest | 1.16 | 1.09 | 1.25 | 1.27 |
+//!   | who got least | 1.12 | 1.07 | 1.23 | 1.42 |
+//!
+//!
+//! Between rounds a slot that becomes free is filled at once: in a small swarm a round is an eternity.
+
+use crate::base::rng::Rng;
+use crate::swarm::Time;
+use crate::swarm::peer::PeerKey;
+
+/// The time between two choices (BEP 3: long enough for TCP to get up to speed).
+const ROUND: Time = Time::from_secs(10);
+/// Rounds an optimistic unchoke lasts (BEP 3: 30 seconds).
+const OPTIMISTIC_ROUNDS: u32 = 3;
+/// A newcomer is this many times as likely to be unchoked optimistically (BEP 3).
+const NEW_PEERS_FAVOURED: usize = 3;
+/// Who connected within this time is a newcomer: the time in which every newcomer has a chance.
+const NEW: Time = Time::from_secs(60);
+
+/// The fewest slots: three that reciprocate and an optimistic one (Cohen 2003, mainline, rain).
+const LEAST_SLOTS: usize = 4;
+
+/// How many peers to serve at once when `rate` bytes a second can be uploaded.
+pub fn slots(rate: u64) -> usize {
+    let kibibytes = rate / 1024;
+    LEAST_SLOTS.max((kibibytes * 3 / 5).isqrt() as usize)
+}
+
+/// A peer that wants something, as the choker sees it.
+#[derive(Clone, Debug)]
+pub struct Contender {
+    /// Who.
+    pub peer: PeerKey,
+    /// Bytes it gave us in the last two rounds; 0 when we are snubbed.
+    pub gave: u64,
+    /// Bytes it got from us.
+    pub got: u64,
+    /// When it connected.
+    pub joined: Time,
+}
+
+/// Who is served, from round to round.
+pub struct Choker {
+    /// When the next round is.
+    next_round: Time,
+    /// The peer that is served whatever it gives, and for how many rounds more.
+    optimistic: Option<(PeerKey, u32)>,
+}
+
+impl Choker {
+    /// A choker whose first round is one [`ROUND`] after `now`.
+    pub fn new(now: Time) -> Choker {
+        Choker { next_round: now + ROUND, optimistic: None }
+    }
+
+    /// When the next round is due.
+    pub fn next_round(&self) -> Time {
+        self.next_round
+    }
+
+    /// A round: who is to be served from now on, at most `slots`.
+    pub fn round(
+        &mut self,
+        mut wanting: Vec<Contender>,
+        seeding: bool,
+        slots: usize,
+        now: Time,
+        rng: &mut Rng,
+    ) -> Vec<PeerKey> {
+        self.next_round = now + ROUND;
+        sort(&mut wanting, seeding, rng);
+        let (reciprocating, optimistic) = if seeding {
+            (wanting.len(), 0)
+        } else {
+            (wanting.iter().take_while(|peer| peer.gave > 0).count(), usize::from(slots > 1))
+        };
+        let mut rest = wanting.split_off(reciprocating.min(slots - optimistic));
+        let mut chosen: Vec<PeerKey> = wanting.iter().map(|peer| peer.peer).collect();
+        if let Some((peer, rounds)) = self.optimistic.take()
+            && rounds > 0
+            && let Some(at) = rest.iter().position(|other| other.peer == peer)
+        {
+            self.optimistic = Some((peer, rounds - 1));
+            chosen.push(rest.swap_remove(at).peer);
+        }
+        while chosen.len() < slots
+            && let Some(peer) = lucky(&mut rest, now, rng)
+        {
+            chosen.push(peer);
+            self.optimistic.get_or_insert((peer, OPTIMISTIC_ROUNDS - 1));
+        }
+        chosen
+    }
+
+    /// Between two rounds `free` slots are free: which of the `choked` get them.
+    pub fn fill(
+        &self,
+        mut choked: Vec<Contender>,
+        seeding: bool,
+        free: usize,
+        now: Time,
+        rng: &mut Rng,
+    ) -> Vec<PeerKey> {
+        let mut chosen = Vec::new();
+        sort(&mut choked, seeding, rng);
+        let best = if seeding { choked.len() } else { choked.iter().take_while(|peer| peer.gave > 0).count() };
+        let mut rest = choked.split_off(best.min(free));
+        chosen.extend(choked.iter().map(|peer| peer.peer));
+        while chosen.len() < free
+            && let Some(peer) = lucky(&mut rest, now, rng)
+        {
+            chosen.push(peer);
+        }
+        chosen
+    }
+}
+
+/// Puts first whom to serve first; who is equal stands by chance.
+fn sort(peers: &mut [Contender], seeding: bool, rng: &mut Rng) {
+    rng.shuffle(peers);
+    peers.sort_by_key(|peer| if seeding { peer.got } else { u64::MAX - peer.gave });
+}
+
+/// Takes one out at random; newcomers are more likely.
+fn lucky(peers: &mut Vec<Contender>, now: Time, rng: &mut Rng) -> Option<PeerKey> {
+    let tickets = |peer: &Contender| if now.saturating_sub(peer.joined) < NEW { NEW_PEERS_FAVOURED } else { 1 };
+    let mut drawn = rng.below(peers.iter().map(tickets).sum());
+    let at = peers.iter().position(|peer| {
+        let won = drawn < tickets(peer);
+        drawn = drawn.saturating_sub(tickets(peer));
+        won
+    })?;
+    Some(peers.swap_remove(at).peer)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,6 @@
+//! Giving: which peers are unchoked, and what a seed shows to whom.
+//!
+//! The other half of the paper "Incentives Build Robustness in BitTorrent" (Cohen 2003). Floor 2, pure.
+pub mod choker;
+pub mod spreading;
+pub mod super_seeding;

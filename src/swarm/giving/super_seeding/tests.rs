@@ -1,0 +1,210 @@
+//! What peers see of a super-seed.
+
+use super::*;
+use crate::proto::id::PeerId;
+use crate::proto::peer::extended::ExtendedHandshake;
+use crate::proto::peer::handshake::{Handshake, Reserved};
+use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
+use crate::swarm::event::{Event, PeerEvent, PeerOrder};
+use crate::swarm::simulation::stage::{Stage, key};
+use proptest::prelude::{prop_assert, proptest};
+
+fn seed(pieces: u32) -> Stage {
+    Stage::of(Bitfield::full(pieces), Settings { super_seed: true, ..Settings::new(PeerId([1; 20])) })
+}
+
+/// A leecher with nothing comes.
+fn comes(stage: &mut Stage, number: u32) {
+    stage.join(number, [10, 0, 0, number as u8], number as u8 + 1, false);
+    stage.hear(number, Message::HaveNone);
+    stage.hear(number, Message::Interested);
+}
+
+/// The pieces that it was shown since this was asked last.
+fn shown(stage: &mut Stage, number: u32) -> Vec<u32> {
+    let haves = |(to, message): &(u32, Message)| match message {
+        Message::Have { piece } if *to == number => Some(*piece),
+        _ => None,
+    };
+    let pieces = stage.told.iter().filter_map(haves).collect();
+    stage.told.retain(|told| haves(told).is_none());
+    pieces
+}
+
+fn fetches(stage: &mut Stage, number: u32, piece: u32) {
+    stage.hear(number, Message::Request(BlockSpec { piece, begin: 0, length: BLOCK_BYTES }));
+    stage.happen(Event::Peer(key(number), PeerEvent::Uploaded { bytes: BLOCK_BYTES as u64 }));
+}
+
+#[test]
+fn each_sees_another_piece_and_the_next_when_that_is_seen_at_another() {
+    let mut stage = seed(8);
+    (1..=3).for_each(|number| comes(&mut stage, number));
+    assert!(stage.told.contains(&(1, Message::HaveNone)), "it looks like one that has nothing");
+    let tells = |(_, message): &(u32, Message)| match message {
+        Message::Bitfield(_) | Message::HaveAll | Message::Suggest { .. } | Message::AllowedFast { .. } => true,
+        Message::Extended { payload, .. } => ExtendedHandshake::parse(payload).unwrap().upload_only.is_some(),
+        _ => false,
+    };
+    assert!(!stage.told.iter().any(tells), "{:?}", stage.told);
+    assert_eq!([1, 2, 3].map(|number| shown(&mut stage, number)), [[0], [1], [2]]);
+    fetches(&mut stage, 1, 0);
+    stage.hear(1, Message::Have { piece: 0 });
+    assert!(shown(&mut stage, 1).is_empty(), "it is at the one alone that was shown it");
+    stage.hear(2, Message::Have { piece: 0 });
+    assert_eq!([1, 2, 3].map(|number| shown(&mut stage, number)), [vec![3], vec![], vec![]]);
+}
+
+#[test]
+fn what_was_not_shown_is_not_there() {
+    let mut stage = seed(8);
+    comes(&mut stage, 1);
+    comes(&mut stage, 2);
+    for piece in [1, 0] {
+        fetches(&mut stage, 1, piece);
+    }
+    let rejected = |(to, message): &(u32, Message)| matches!(message, Message::Reject(_)).then_some(*to);
+    assert_eq!(stage.told.iter().filter_map(rejected).collect::<Vec<u32>>(), [1]);
+    // Once it is out there is nothing to hide.
+    stage.hear(2, Message::Have { piece: 0 });
+    fetches(&mut stage, 1, 0);
+    assert_eq!(stage.told.iter().filter_map(rejected).count(), 1);
+    // Without BEP 6 it can't be told.
+    let handshake =
+        Handshake { reserved: Reserved::default(), info_hash: stage.torrent.info_hash, peer_id: PeerId([9; 20]) };
+    let addr = ([10, 0, 0, 9], 9).into();
+    stage.happen(Event::Peer(key(9), PeerEvent::Connected { addr, outgoing: false, handshake: Box::new(handshake) }));
+    stage.hear(9, Message::Interested);
+    let first = shown(&mut stage, 9)[0];
+    fetches(&mut stage, 9, first);
+    assert!(stage.closed.is_empty());
+    fetches(&mut stage, 9, 7);
+    assert_eq!(stage.closed.len(), 1);
+}
+
+#[test]
+fn who_has_something_or_goes_leaves_its_piece_to_others() {
+    let mut stage = seed(8);
+    comes(&mut stage, 1);
+    stage.join(2, [10, 0, 0, 2], 3, false);
+    assert_eq!(shown(&mut stage, 2), [1]);
+    // It has it already.
+    stage.hear(2, Message::Bitfield([0b0110_0000].into()));
+    assert_eq!(shown(&mut stage, 2), [3]);
+    stage.happen(Event::Peer(key(2), PeerEvent::Gone));
+    (3..=7).for_each(|number| comes(&mut stage, number));
+    assert_eq!([3, 4, 5, 6, 7].map(|number| shown(&mut stage, number)[0]), [4, 5, 6, 7, 3]);
+}
+
+#[test]
+fn who_wants_no_more_has_what_it_was_shown() {
+    let mut stage = seed(2);
+    (1..=3).for_each(|number| comes(&mut stage, number));
+    // The last piece that is in one hand alone is shown a second time, and not a third.
+    comes(&mut stage, 4);
+    let pieces = [1, 2, 3, 4].map(|number| shown(&mut stage, number));
+    assert_eq!(pieces, [[0], [1], [0], [1]]);
+    comes(&mut stage, 5);
+    assert!(shown(&mut stage, 5).is_empty());
+    // Nobody says that he has it: each was told that we do.
+    stage.hear(1, Message::NotInterested);
+    stage.hear(4, Message::NotInterested);
+    assert!(stage.torrent.super_seeding.is_none(), "all pieces are out");
+    assert_eq!([1, 5].map(|number| shown(&mut stage, number)), [vec![1], vec![0, 1]]);
+}
+
+#[test]
+fn when_another_seed_comes_it_is_an_ordinary_one() {
+    let mut stage = seed(4);
+    comes(&mut stage, 1);
+    stage.join(2, [10, 0, 0, 2], 3, false);
+    stage.hear(2, Message::HaveAll);
+    assert_eq!(shown(&mut stage, 1), [0, 1, 2, 3]);
+    comes(&mut stage, 3);
+    assert!(stage.told.contains(&(3, Message::HaveAll)));
+}
+
+#[test]
+fn thousands_of_pieces_are_shown_in_one_go() {
+    let mut stage = seed(MOST_PIECES);
+    comes(&mut stage, 1);
+    stage.join(2, [10, 0, 0, 2], 3, false);
+    let mut actions = Vec::new();
+    let all = Event::Peer(key(2), PeerEvent::Message(Message::HaveAll));
+    stage.torrent.handle(all, &mut Turn { now: stage.now, shared: &mut stage.shared, actions: &mut actions });
+    let shown = actions.iter().find_map(|action| match action {
+        Action::Peer(peer, PeerOrder::Haves(pieces)) if *peer == key(1) => Some(pieces.len()),
+        _ => None,
+    });
+    assert_eq!(shown, Some(MOST_PIECES as usize - 1));
+    assert!(actions.len() < 10, "{} actions", actions.len());
+}
+
+#[test]
+fn who_is_alone_sees_all_when_it_has_the_first() {
+    let mut stage = seed(4);
+    comes(&mut stage, 1);
+    assert_eq!(shown(&mut stage, 1), [0]);
+    stage.hear(1, Message::Request(BlockSpec { piece: 0, begin: 0, length: BLOCK_BYTES }));
+    stage.pass(IDLE * 2);
+    assert!(shown(&mut stage, 1).is_empty(), "it is being served");
+    stage.happen(Event::Peer(key(1), PeerEvent::Uploaded { bytes: BLOCK_BYTES as u64 }));
+    stage.pass(IDLE - Time::from_millis(1));
+    assert!(shown(&mut stage, 1).is_empty());
+    stage.pass(Time::from_millis(1));
+    assert_eq!(shown(&mut stage, 1), [1, 2, 3]);
+    // The next one is shown a piece at a time again.
+    comes(&mut stage, 2);
+    assert_eq!(shown(&mut stage, 2), [1]);
+}
+
+#[test]
+fn peers_that_pass_nothing_on_are_shown_more_while_there_is_nothing_else_to_send() {
+    let mut stage = seed(6);
+    comes(&mut stage, 1);
+    comes(&mut stage, 2);
+    stage.pass(IDLE);
+    assert_eq!([1, 2].map(|number| shown(&mut stage, number)), [[0, 2], [1, 3]]);
+    stage.pass(IDLE);
+    assert_eq!([1, 2].map(|number| shown(&mut stage, number)), [[4], [5]]);
+    stage.pass(IDLE * 20);
+    let mut all = [1, 2].map(|number| shown(&mut stage, number));
+    all.iter_mut().for_each(|pieces| pieces.sort());
+    assert!(all.iter().all(|pieces| pieces.len() >= 3), "{all:?}");
+    assert!(stage.torrent.peers.values().all(|state| !state.sees_little), "in the end they see all");
+    assert_eq!(stage.torrent.idle_at(), None, "nobody waits for time to pass");
+}
+
+proptest! {
+    /// Whatever peers do: a piece that is not out is in two hands at most, who sees all waits for nothing, and at last,
+    /// when nothing happens any more, everybody sees all.
+    #[test]
+    fn whatever_peers_do_nobody_waits_for_ever(steps in proptest::collection::vec((0u8..7, 1u32..6, 0u32..12), 1..80)) {
+        let mut stage = seed(12);
+        for (step, number, piece) in steps {
+            if !stage.torrent.peers.contains_key(&key(number)) {
+                comes(&mut stage, number);
+            }
+            match step {
+                0 | 1 => stage.hear(number, Message::Have { piece }),
+                2 => fetches(&mut stage, number, piece),
+                3 => stage.hear(number, Message::NotInterested),
+                4 => stage.hear(number, Message::Interested),
+                5 => stage.happen(Event::Peer(key(number), PeerEvent::Gone)),
+                _ => stage.pass(Time::from_secs(u64::from(piece))),
+            }
+            let Some(seeding) = &stage.torrent.super_seeding else {
+                prop_assert!(stage.torrent.peers.values().all(|state| !state.sees_little));
+                break;
+            };
+            let peers = || stage.torrent.peers.values();
+            prop_assert!(peers().all(|state| state.sees_little || state.shown.is_empty()));
+            for piece in (0..12).filter(|piece| !seeding.out.get(*piece)) {
+                prop_assert!(peers().filter(|state| state.shown.contains(&piece)).count() <= 2, "{piece} is in many hands");
+            }
+            prop_assert!(peers().all(|state| state.shown.iter().collect::<std::collections::BTreeSet<_>>().len() == state.shown.len()));
+        }
+        stage.pass(IDLE * 30);
+        prop_assert!(stage.torrent.peers.values().all(|state| !state.sees_little));
+    }
+}

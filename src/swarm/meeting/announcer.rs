@@ -1,0 +1,363 @@
+//! When to ask which tracker: tiers, intervals, failover, back-off, and the events a tracker must hear.
+//!
+//! Floor 2. BEP 3 for the events and intervals, BEP 12 for tiers, BEP 31 for `retry in`. Within a tier the trackers
+//! are shuffled once, tried in order, and the one that answers goes to the front (BEP 12). Where BEP 12 would ask the
+//! next tier only when all before it have failed, each tier is asked on its own, as transmission and libtorrent do:
+//! torrents of today list every tracker as a tier, peers of one are often unknown to another, and a dead tracker must
+//! not delay the rest. A tracker that is named by a host may have addresses of both families (BEP 7), and peers of one are
+//! not told of those of the other: so it is asked by its other family too, in a tier of its own, of which nothing is shown.
+//! Where an answer leaves out seeds, leechers or completed downloads (BEP 15 has no place for these), a scrape follows (BEP 48).
+
+use crate::base::rng::Rng;
+use crate::base::url;
+use crate::proto::tracker::announce::{AnnounceEvent, AnnounceReply, AnnounceRequest, RetryIn};
+use crate::swarm::Time;
+use crate::swarm::event::sooner;
+use core::net::IpAddr;
+
+/// Between announces when the tracker names no interval (every tracker we know uses half an hour or less).
+const DEFAULT_INTERVAL: Time = Time::from_secs(1800);
+/// No tracker makes us ask more often than this, whatever it says.
+const LEAST_INTERVAL: Time = Time::from_secs(60);
+/// No tracker silences us for longer than this.
+const MOST_INTERVAL: Time = Time::from_secs(24 * 3600);
+/// With too few peers we ask before the interval is over, but no sooner than this (mainline) or the tracker's minimum.
+const EARLY_INTERVAL: Time = Time::from_secs(300);
+/// When all of a tier failed n times in a row, the next try is after n x n times this (libtorrent) ...
+const RETRY_STEP: Time = Time::from_secs(5);
+/// ... but not later than this.
+const MOST_RETRY: Time = Time::from_secs(3600);
+/// An announce that is to be made, and who is to get it.
+#[derive(Clone, Debug)]
+pub struct Announcement {
+    /// The tracker's number within the torrent.
+    pub tracker: usize,
+    /// Its announce URL, as the torrent has it.
+    pub url: String,
+    /// By an address of the family that the system would not choose first.
+    pub other_family: bool,
+    /// It is a scrape: only how the swarm stands is asked. It may wait for all else, and brings no peers.
+    pub scrape: bool,
+    /// What to say.
+    pub request: AnnounceRequest,
+}
+
+/// Why an announce brought nothing.
+#[derive(Clone, Debug)]
+pub struct AnnounceFailure {
+    /// In words: what the tracker said, or why it could not be reached.
+    pub reason: String,
+    /// These are the tracker's own words: it refuses us.
+    pub refused: bool,
+    /// When it wants to be asked again (BEP 31), or may be.
+    pub retry_in: Option<RetryIn>,
+}
+
+/// What came of an announce.
+pub type Outcome = Result<AnnounceReply, AnnounceFailure>;
+
+/// What of the torrent a tracker is told; the announcer adds the event.
+pub type Facts = AnnounceRequest;
+
+/// One tracker, and how it stands with us.
+#[derive(Clone, Debug)]
+pub struct Tracker {
+    /// Its announce URL.
+    pub url: String,
+    /// It heard `started` and not `stopped` since.
+    pub knows_us: bool,
+    /// The failure of the last announce; `None` after a good one.
+    pub problem: Option<String>,
+    /// That failure was the tracker's own word.
+    pub refuses: bool,
+    /// Seeds and leechers it counts, where it said so.
+    pub seeds: Option<u32>,
+    /// See `seeds`.
+    pub leechers: Option<u32>,
+    /// Downloads it saw completed.
+    pub completed: Option<u32>,
+    /// The same tracker by its other family.
+    other_family: bool,
+    tracker_id: Option<Vec<u8>>,
+    /// When it is to be asked for the counts that its answer left out.
+    scrape_at: Option<Time>,
+    /// It has no such thing.
+    no_scrape: bool,
+    /// Never to be asked again, by its own word.
+    silenced: bool,
+}
+
+/// Trackers of which one is asked at a time.
+struct Tier {
+    /// Numbers of its trackers, in the order to try them.
+    order: Vec<usize>,
+    /// Which of `order` is next.
+    turn: usize,
+    due: Time,
+    /// From when on it may be asked early, for want of peers.
+    early: Time,
+    in_flight: bool,
+    /// How often all of it failed in a row.
+    failed_rounds: u32,
+    /// `completed` is still to be said.
+    completed: bool,
+}
+
+/// The trackers of a torrent.
+pub struct Announcer {
+    trackers: Vec<Tracker>,
+    /// The first so many are those of the torrent; behind them are the same by their other family.
+    shown: usize,
+    tiers: Vec<Tier>,
+    /// We are leaving: only goodbyes are said.
+    stopping: bool,
+}
+
+impl Announcer {
+    /// The trackers of `tiers`, all due at once.
+    pub fn new(tiers: &[Vec<String>], now: Time, rng: &mut Rng) -> Announcer {
+        let mut announcer = Announcer { trackers: Vec::new(), shown: 0, tiers: Vec::new(), stopping: false };
+        for urls in tiers {
+            announcer.add_tier(urls.iter(), false, now, rng);
+        }
+        announcer.shown = announcer.trackers.len();
+        for urls in tiers {
+            announcer.add_tier(urls.iter().filter(|url| is_named(url)), true, now, rng);
+        }
+        announcer
+    }
+
+    fn add_tier<'a>(&mut self, urls: impl Iterator<Item = &'a String>, other_family: bool, now: Time, rng: &mut Rng) {
+        let first = self.trackers.len();
+        self.trackers.extend(urls.map(|url| Tracker {
+            url: url.clone(),
+            knows_us: false,
+            problem: None,
+            seeds: None,
+            leechers: None,
+            completed: None,
+            other_family,
+            tracker_id: None,
+            scrape_at: None,
+            // Its counts are not shown.
+            no_scrape: other_family,
+            refuses: false,
+            silenced: false,
+        }));
+        let mut order: Vec<usize> = (first..self.trackers.len()).collect();
+        if !order.is_empty() {
+            rng.shuffle(&mut order);
+            self.tiers.push(Tier {
+                order,
+                turn: 0,
+                due: now,
+                early: now,
+                in_flight: false,
+                failed_rounds: 0,
+                completed: false,
+            });
+        }
+    }
+
+    /// The trackers, for the screen.
+    pub fn trackers(&self) -> &[Tracker] {
+        &self.trackers[..self.shown]
+    }
+
+    /// The announces to make now. `hungry`: more peers are wanted than there are.
+    pub fn due(&mut self, now: Time, hungry: bool, facts: &Facts) -> Vec<Announcement> {
+        if self.stopping {
+            return self.goodbyes(facts);
+        }
+        let mut announcements = Vec::new();
+        for tier in self.tiers.iter_mut().filter(|tier| !tier.in_flight && tier.next(hungry) <= now) {
+            let Some(&number) = tier.order.get(tier.turn) else { continue };
+            let tracker = &self.trackers[number];
+            if tracker.silenced {
+                tier.try_next(now);
+                continue;
+            }
+            let event = match (tracker.knows_us, tier.completed) {
+                (false, _) => Some(AnnounceEvent::Started),
+                (true, true) => Some(AnnounceEvent::Completed),
+                (true, false) => None,
+            };
+            tier.in_flight = true;
+            announcements.push(tracker.announcement(number, facts, event));
+        }
+        for (number, tracker) in self.trackers.iter_mut().enumerate() {
+            if tracker.scrape_at.take_if(|at| *at <= now).is_some() {
+                announcements.push(Announcement { scrape: true, ..tracker.announcement(number, facts, None) });
+            }
+        }
+        announcements
+    }
+
+    /// Whether [`due`](Announcer::due) may give something now.
+    pub fn has_something_to_say(&self, now: Time, hungry: bool) -> bool {
+        self.stopping || self.next_due(hungry).is_some_and(|due| due <= now)
+    }
+
+    /// When the next announce is due.
+    pub fn next_due(&self, hungry: bool) -> Option<Time> {
+        if self.stopping {
+            return None;
+        }
+        let waiting = self.tiers.iter().filter(|tier| !tier.in_flight && tier.due < Time::MAX);
+        let waiting = waiting.map(|tier| Some(tier.next(hungry)));
+        waiting.chain(self.trackers.iter().map(|tracker| tracker.scrape_at)).fold(None, sooner)
+    }
+
+    /// An announce has an outcome.
+    pub fn answered(&mut self, announcement: &Announcement, outcome: &Outcome, now: Time) {
+        let Some(tracker) = self.trackers.get_mut(announcement.tracker) else { return };
+        let event = announcement.request.event;
+        if event == Some(AnnounceEvent::Stopped) {
+            return;
+        }
+        if announcement.scrape {
+            return tracker.scraped(outcome);
+        }
+        let Some(tier) = self.tiers.iter_mut().find(|tier| tier.order.contains(&announcement.tracker)) else { return };
+        tier.in_flight = false;
+        match outcome {
+            Ok(reply) => {
+                tracker.problem = None;
+                tracker.knows_us = true;
+                tracker.count(reply);
+                if !tracker.no_scrape && [reply.seeds, reply.leechers, reply.downloaded].contains(&None) {
+                    tracker.scrape_at = Some(now);
+                }
+                tracker.tracker_id = reply.tracker_id.clone().or(tracker.tracker_id.take());
+                tier.answered(announcement.tracker, reply, now);
+                if event == Some(AnnounceEvent::Completed) {
+                    tier.completed = false;
+                } else if tier.completed {
+                    tier.due = now;
+                }
+            }
+            Err(failure) => {
+                tracker.problem = Some(failure.reason.clone());
+                tracker.refuses = failure.refused;
+                tracker.silenced = failure.retry_in == Some(RetryIn::Never);
+                tier.try_next(now);
+                if let (0, Some(RetryIn::Minutes(minutes))) = (tier.turn, &failure.retry_in) {
+                    tier.due = tier.due.max(now + Time::from_secs(minutes.saturating_mul(60)).min(MOST_INTERVAL));
+                }
+            }
+        }
+    }
+
+    /// The last piece came: every tracker hears it, once.
+    pub fn complete(&mut self, now: Time) {
+        for tier in &mut self.tiers {
+            tier.completed = true;
+            if tier.failed_rounds == 0 {
+                tier.due = now;
+            }
+        }
+    }
+
+    /// What was had is lost: the trackers took us for a seed, and must send us to others.
+    pub fn hurry(&mut self, now: Time) {
+        self.tiers.iter_mut().filter(|tier| tier.failed_rounds == 0).for_each(|tier| tier.due = now);
+    }
+
+    /// From now on only goodbyes are [`due`](Announcer::due).
+    pub fn stop(&mut self) {
+        self.stopping = true;
+    }
+
+    /// Whether we are leaving.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
+    /// Whether an answer is still to come, that of a goodbye left out: nothing follows it.
+    pub fn is_announcing(&self) -> bool {
+        self.tiers.iter().any(|tier| tier.in_flight)
+    }
+
+    /// Goodbyes to the trackers that know us; where an answer is under way, after that: a tracker that got `completed`
+    /// behind `stopped` would list us for ever.
+    fn goodbyes(&mut self, facts: &Facts) -> Vec<Announcement> {
+        let mut announcements = Vec::new();
+        for &number in self.tiers.iter().filter(|tier| !tier.in_flight).flat_map(|tier| &tier.order) {
+            let tracker = &mut self.trackers[number];
+            if tracker.knows_us {
+                tracker.knows_us = false;
+                announcements.push(tracker.announcement(number, facts, Some(AnnounceEvent::Stopped)));
+            }
+        }
+        announcements
+    }
+}
+
+impl Tracker {
+    fn announcement(&self, number: usize, facts: &Facts, event: Option<AnnounceEvent>) -> Announcement {
+        let request = AnnounceRequest {
+            event,
+            numwant: if event == Some(AnnounceEvent::Stopped) { Some(0) } else { facts.numwant },
+            tracker_id: self.tracker_id.clone(),
+            ..facts.clone()
+        };
+        let (url, other_family) = (self.url.clone(), self.other_family);
+        Announcement { tracker: number, url, other_family, scrape: false, request }
+    }
+
+    /// Notes what it counts. What it does not say again stays as it was.
+    fn count(&mut self, reply: &AnnounceReply) {
+        self.seeds = reply.seeds.or(self.seeds);
+        self.leechers = reply.leechers.or(self.leechers);
+        self.completed = reply.downloaded.or(self.completed);
+    }
+
+    /// A scrape has an outcome. That it failed is no news: it is tried again after the next announce, if ever.
+    fn scraped(&mut self, outcome: &Outcome) {
+        match outcome {
+            Ok(reply) => self.count(reply),
+            Err(failure) => self.no_scrape = failure.retry_in == Some(RetryIn::Never),
+        }
+    }
+}
+
+impl Tier {
+    fn next(&self, hungry: bool) -> Time {
+        if hungry { self.due.min(self.early) } else { self.due }
+    }
+
+    /// A tracker answered: it goes to the front, and the tier rests for its interval.
+    fn answered(&mut self, tracker: usize, reply: &AnnounceReply, now: Time) {
+        if let Some(at) = self.order.iter().position(|&number| number == tracker) {
+            self.order[..=at].rotate_right(1);
+        }
+        self.turn = 0;
+        self.failed_rounds = 0;
+        let seconds = |raw: u64| Time::from_secs(raw).clamp(LEAST_INTERVAL, MOST_INTERVAL);
+        let least = reply.min_interval.map_or(Time::ZERO, seconds);
+        let interval = reply.interval.map_or(DEFAULT_INTERVAL, seconds).max(least);
+        self.due = now + interval;
+        self.early = now + interval.min(EARLY_INTERVAL.max(least));
+    }
+
+    /// A tracker failed: the next one has its turn at once; after the last all rest.
+    fn try_next(&mut self, now: Time) {
+        self.turn += 1;
+        self.due = now;
+        if self.turn >= self.order.len() {
+            self.turn = 0;
+            self.failed_rounds = self.failed_rounds.saturating_add(1);
+            let squared = self.failed_rounds.min(100).pow(2);
+            self.due = now + (RETRY_STEP * squared).min(MOST_RETRY);
+        }
+        self.early = self.due;
+    }
+}
+
+/// Whether the tracker is named by a host: an address has one family.
+fn is_named(url: &str) -> bool {
+    url::host(url).is_some_and(|host| host.parse::<IpAddr>().is_err())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,208 @@
+//! Which addresses are not to be talked to: lists as people pass them around, and the question whether one is on it.
+//!
+//! Floor 2. A list may have a million ranges. They are kept sorted and merged, eight bytes each (32 for IPv6), and looked
+//! up by halving. Whoever is asked about is asked about by IPv4 where his IPv6 address only wraps one (RFC 4291, 2.5.5.2).
+//!
+//! A line is `1.2.3.0/24`, `2001:db8::/32`, `1.2.3.4-1.2.3.9`, or one address. What the field's lists have beside that is
+//! understood: `name:1.2.3.4-1.2.3.9` (PeerGuardian's P2P) and `001.002.003.004 - 001.002.003.009 , 100 , name` (eMule's
+//! .dat, where a level above 127 allows). Behind `#` stand comments.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Ranges that are kept: four times as many as the largest lists that are passed around have; 8 MiB, of IPv6 32.
+const MOST_RANGES: usize = 1 << 20;
+/// From this level on eMule lets an address through.
+const ALLOWED_LEVEL: u32 = 128;
+
+/// A range of addresses of one family, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Range {
+    V4(u32, u32),
+    V6(u128, u128),
+}
+
+/// Addresses that are not talked to.
+#[derive(Clone, Debug, Default)]
+pub struct Blocklist {
+    v4: Vec<(u32, u32)>,
+    v6: Vec<(u128, u128)>,
+}
+
+impl Blocklist {
+    /// Whether `ip` is on the list.
+    pub fn blocks(&self, ip: IpAddr) -> bool {
+        match ip.to_canonical() {
+            IpAddr::V4(v4) => holds(&self.v4, v4.to_bits()),
+            IpAddr::V6(v6) => holds(&self.v6, v6.to_bits()),
+        }
+    }
+
+    /// How many ranges it has.
+    pub fn len(&self) -> usize {
+        self.v4.len() + self.v6.len()
+    }
+
+    /// Whether nobody is on it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// One more line of a list; what is wrong with it comes back. Only after [`Blocklist::finish`] may it be asked.
+    pub fn add_line(&mut self, line: &str) -> Result<(), &'static str> {
+        match range_of_line(line)? {
+            Some(Range::V4(first, last)) => self.v4.push((first, last)),
+            Some(Range::V6(first, last)) => self.v6.push((first, last)),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// To be called after each line; an error ends the list. One that repeats itself needs no more memory than others.
+    pub fn make_room(&mut self) -> Result<(), &'static str> {
+        if self.len() < 2 * MOST_RANGES { Ok(()) } else { self.merge() }
+    }
+
+    /// The last line was added.
+    pub fn finish(&mut self) -> Result<(), &'static str> {
+        self.merge()?;
+        self.v4.shrink_to_fit();
+        self.v6.shrink_to_fit();
+        Ok(())
+    }
+
+    fn merge(&mut self) -> Result<(), &'static str> {
+        merge(&mut self.v4, |last| last.saturating_add(1));
+        merge(&mut self.v6, |last| last.saturating_add(1));
+        if self.len() <= MOST_RANGES { Ok(()) } else { Err("more than 1048576 ranges") }
+    }
+}
+
+/// Whether one of the sorted `ranges`, which do not overlap, holds `ip`.
+fn holds<T: Copy + Ord>(ranges: &[(T, T)], ip: T) -> bool {
+    let behind = ranges.partition_point(|&(first, _)| first <= ip);
+    behind > 0 && ranges[behind - 1].1 >= ip
+}
+
+/// Sorts the ranges and makes one of those that overlap or touch.
+fn merge<T: Copy + Ord>(ranges: &mut Vec<(T, T)>, next: fn(T) -> T) {
+    ranges.sort_unstable();
+    // The second of two neighbours goes if it goes into the first.
+    ranges.dedup_by(|second, first| {
+        let touches = second.0 <= next(first.1);
+        if touches {
+            first.1 = first.1.max(second.1);
+        }
+        touches
+    });
+}
+
+/// What a line says: `None` for nothing.
+fn range_of_line(line: &str) -> Result<Option<Range>, &'static str> {
+    let bare = line.split('#').next().unwrap_or("").trim();
+    if bare.is_empty() {
+        return Ok(None);
+    }
+    match range(bare) {
+        // It may be in one of the other forms, in which names hold anything, `#` too.
+        Err(Wrong::NoAddress) => match of_p2p(line.trim()).or_else(|| of_p2p(bare)) {
+            Some(range) => Ok(Some(range)),
+            None => of_dat(bare),
+        },
+        Err(Wrong::Other(wrong)) => Err(wrong),
+        Ok(range) => Ok(Some(range)),
+    }
+}
+
+enum Wrong {
+    /// It begins with no address: it may be something else.
+    NoAddress,
+    Other(&'static str),
+}
+
+/// `a/24`, `a-b` or `a`.
+fn range(text: &str) -> Result<Range, Wrong> {
+    if let Some((first, bits)) = text.split_once('/') {
+        let ip = address(first).ok_or(Wrong::NoAddress)?;
+        let most = if ip.is_ipv4() { 32 } else { 128 };
+        let bits = bits.trim().parse().ok().filter(|&bits: &u32| bits <= most);
+        let bits = bits.ok_or(Wrong::Other("expected a number of bits behind /: at most 32, of IPv6 128"))?;
+        return Ok(block(ip, bits));
+    }
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let (first, last) = address(first).zip(address(last)).ok_or(Wrong::NoAddress)?;
+    let wrong = match (first, last) {
+        _ if first.is_ipv4() != last.is_ipv4() => "a range from one family of addresses to the other",
+        _ if first > last => "the range ends before it begins",
+        _ => return Ok(between(first, last)),
+    };
+    Err(Wrong::Other(wrong))
+}
+
+/// From `first` to `last`, of one family. IPv6 addresses that wrap IPv4 ones count as these.
+fn between(first: IpAddr, last: IpAddr) -> Range {
+    match (first.to_canonical(), last.to_canonical()) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => Range::V4(first.to_bits(), last.to_bits()),
+        _ => Range::V6(bits_of(first), bits_of(last)),
+    }
+}
+
+fn bits_of(ip: IpAddr) -> u128 {
+    match ip {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(v6) => v6.to_bits(),
+    }
+}
+
+/// The addresses whose first `bits` are those of `ip`.
+fn block(ip: IpAddr, bits: u32) -> Range {
+    match ip {
+        IpAddr::V4(v4) => {
+            let below = u32::MAX.checked_shr(bits).unwrap_or(0);
+            Range::V4(v4.to_bits() & !below, v4.to_bits() | below)
+        }
+        IpAddr::V6(v6) => {
+            let below = u128::MAX.checked_shr(bits).unwrap_or(0);
+            let [first, last] = [v6.to_bits() & !below, v6.to_bits() | below].map(Ipv6Addr::from_bits);
+            between(first.into(), last.into())
+        }
+    }
+}
+
+/// An address. Numbers may have zeros in front, as in .dat files, and are decimal all the same.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    if text.contains(':') {
+        return text.parse().ok().map(IpAddr::V6);
+    }
+    let mut bytes = [0; 4];
+    let mut numbers = text.split('.');
+    for byte in &mut bytes {
+        let number = numbers.next()?;
+        if number.len() > 3 || !number.bytes().all(|digit| digit.is_ascii_digit()) {
+            return None;
+        }
+        *byte = number.parse().ok()?;
+    }
+    numbers.next().is_none().then_some(IpAddr::V4(Ipv4Addr::from(bytes)))
+}
+
+/// `name:1.2.3.4-1.2.3.9`. The name may hold colons, and so may the range.
+fn of_p2p(line: &str) -> Option<Range> {
+    let tails = line.match_indices(':').map(|(at, _)| &line[at + 1..]);
+    tails.filter(|tail| tail.contains('-')).find_map(|tail| range(tail).ok())
+}
+
+/// `1.2.3.4 - 1.2.3.9 , 100 , name`.
+fn of_dat(line: &str) -> Result<Option<Range>, &'static str> {
+    const EXPECTED: &str = "expected an address, a range such as 1.2.3.4-1.2.3.9, or a net such as 1.2.3.0/24";
+    let (addresses, rest) = line.split_once(',').ok_or(EXPECTED)?;
+    let level: u32 = rest.split(',').next().unwrap_or("").trim().parse().map_err(|_| EXPECTED)?;
+    match range(addresses) {
+        Ok(range) => Ok((level < ALLOWED_LEVEL).then_some(range)),
+        Err(Wrong::Other(wrong)) => Err(wrong),
+        Err(Wrong::NoAddress) => Err(EXPECTED),
+    }
+}
+
+#[cfg(test)]
+mod tests;

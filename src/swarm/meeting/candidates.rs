@@ -1,0 +1,258 @@
+//! Whom to connect to next: the addresses that trackers told us of.
+//!
+//! Floor 2. An address is tried, left alone for longer each time it fails, and forgotten after
+//! [`MOST_FAILURES`] in a row unless a tracker names it again. Ourselves, once met, and the banned are never tried.
+//! Where there are as many as are kept, one that failed makes room: peers that come and go, each with an address of its
+//! own, must not keep out those that a tracker names.
+
+use crate::base::rng::Rng;
+use crate::swarm::Time;
+use core::net::SocketAddr;
+use std::collections::BTreeMap;
+
+/// Addresses kept for a torrent: enough for the largest answers of several trackers.
+const MOST_CANDIDATES: usize = 1000;
+/// Failures in a row after which an address is forgotten.
+const MOST_FAILURES: u32 = 6;
+/// Wait after the first failure; it doubles with each further one. (A peer behind a full queue answers soon.)
+const FIRST_RETRY: Time = Time::from_secs(10);
+/// Wait before a peer that was connected and left is tried again.
+const RECONNECT: Time = Time::from_secs(30);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// To be tried from this moment on.
+    Waiting(Time),
+    /// Being tried, or connected.
+    Busy,
+    /// It has everything, as we have: not to be tried, as long as that is so.
+    Parted,
+    /// Never to be tried: ourselves, or banned.
+    Barred,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    state: State,
+    failures: u32,
+}
+
+/// The addresses of a torrent.
+pub struct Candidates {
+    known: BTreeMap<SocketAddr, Candidate>,
+    /// Nobody is due before this: so that whoever asks at each event need not look at all of them.
+    soonest: Time,
+}
+
+impl Default for Candidates {
+    fn default() -> Candidates {
+        Candidates::new()
+    }
+}
+
+impl Candidates {
+    /// Nobody yet.
+    pub fn new() -> Candidates {
+        Candidates { known: BTreeMap::new(), soonest: Time::MAX }
+    }
+
+    /// How many addresses may be tried, now or later.
+    pub fn usable(&self) -> usize {
+        self.known.values().filter(|candidate| candidate.state != State::Barred).count()
+    }
+
+    /// A tracker told of `addr`. What can't be connected to is left out.
+    pub fn add(&mut self, addr: SocketAddr, now: Time) {
+        let ip = addr.ip();
+        if addr.port() == 0 || ip.is_unspecified() || ip.is_multicast() || !self.has_room_for(addr) {
+            return;
+        }
+        self.known.entry(addr).or_insert_with(|| {
+            self.soonest = self.soonest.min(now);
+            Candidate { state: State::Waiting(now), failures: 0 }
+        });
+    }
+
+    /// Whether `addr` may be remembered; who failed most often is forgotten for it.
+    fn has_room_for(&mut self, addr: SocketAddr) -> bool {
+        if self.known.len() < MOST_CANDIDATES || self.known.contains_key(&addr) {
+            return true;
+        }
+        let failed =
+            |(_, known): &(&SocketAddr, &Candidate)| matches!(known.state, State::Waiting(_)) && known.failures > 0;
+        let worst = self.known.iter().filter(failed).max_by_key(|(_, known)| known.failures).map(|(addr, _)| *addr);
+        worst.is_some_and(|worst| self.known.remove(&worst).is_some())
+    }
+
+    /// An address to connect to now, at random among those that are due; it is busy from now on.
+    pub fn next(&mut self, now: Time, rng: &mut Rng) -> Option<SocketAddr> {
+        if self.soonest > now {
+            return None;
+        }
+        let mut due = Vec::new();
+        self.soonest = Time::MAX;
+        for (&addr, candidate) in &self.known {
+            match candidate.state {
+                State::Waiting(at) if at <= now => due.push(addr),
+                State::Waiting(at) => self.soonest = self.soonest.min(at),
+                State::Busy | State::Parted | State::Barred => {}
+            }
+        }
+        let addr = *due.get(rng.below(due.len()))?;
+        self.busy(addr);
+        if due.len() > 1 {
+            self.soonest = now;
+        }
+        Some(addr)
+    }
+
+    /// No address is due before this.
+    pub fn next_due(&self) -> Option<Time> {
+        (self.soonest < Time::MAX).then_some(self.soonest)
+    }
+
+    /// A candidate waits from now on, until `at`.
+    fn wait(&mut self, at: Time) -> State {
+        self.soonest = self.soonest.min(at);
+        State::Waiting(at)
+    }
+
+    /// `addr` is connected to us: it need not be tried.
+    pub fn busy(&mut self, addr: SocketAddr) {
+        if let Some(candidate) = self.known.get_mut(&addr).filter(|candidate| candidate.state != State::Barred) {
+            candidate.state = State::Busy;
+        }
+    }
+
+    /// `addr` is a seed, and so are we. That is remembered also of one that came to us: a tracker will tell of it.
+    pub fn part(&mut self, addr: SocketAddr) {
+        if !self.is_barred(addr) && self.has_room_for(addr) {
+            self.known.insert(addr, Candidate { state: State::Parted, failures: 0 });
+        }
+    }
+
+    /// We lost what we had, or the peers: those that wait their turn, and other seeds, are due at once.
+    pub fn hurry(&mut self, now: Time) {
+        let waits = |candidate: &&mut Candidate| matches!(candidate.state, State::Waiting(_) | State::Parted);
+        self.known.values_mut().filter(waits).for_each(|candidate| candidate.state = State::Waiting(now));
+        self.soonest = now;
+    }
+
+    /// `addr` could not be connected to, or did not shake hands.
+    pub fn failed(&mut self, addr: SocketAddr, now: Time) {
+        let Some(Candidate { state, failures }) = self.known.get(&addr).copied() else { return };
+        if state == State::Barred {
+            return;
+        }
+        if failures + 1 >= MOST_FAILURES {
+            self.known.remove(&addr);
+            return;
+        }
+        let state = self.wait(now + FIRST_RETRY * 2u32.pow(failures));
+        self.known.insert(addr, Candidate { state, failures: failures + 1 });
+    }
+
+    /// `addr` could not be tried, and that is not its fault: it is as good as before.
+    pub fn untried(&mut self, addr: SocketAddr, now: Time) {
+        if let Some(Candidate { state: State::Busy, failures }) = self.known.get(&addr).copied() {
+            let state = self.wait(now);
+            self.known.insert(addr, Candidate { state, failures });
+        }
+    }
+
+    /// `addr` was connected, and is not any more. If it was of no use, that counts as a failure: it may be full.
+    pub fn left(&mut self, addr: SocketAddr, was_of_use: bool, now: Time) {
+        if !was_of_use {
+            self.failed(addr, now);
+        } else if self.known.get(&addr).is_some_and(|candidate| candidate.state != State::Barred) {
+            let state = self.wait(now + RECONNECT);
+            self.known.insert(addr, Candidate { state, failures: 0 });
+        }
+    }
+
+    /// `addr` is ourselves, or a liar: never again.
+    pub fn bar(&mut self, addr: SocketAddr) {
+        if self.has_room_for(addr) {
+            self.known.insert(addr, Candidate { state: State::Barred, failures: 0 });
+        }
+    }
+
+    /// Whether `addr` must not be talked to.
+    pub fn is_barred(&self, addr: SocketAddr) -> bool {
+        self.known.get(&addr).is_some_and(|candidate| candidate.state == State::Barred)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addr(port: u16) -> SocketAddr {
+        SocketAddr::from(([10, 0, 0, 1], port))
+    }
+
+    #[test]
+    fn each_address_is_tried_once_and_then_waits_longer_and_longer() {
+        let (mut known, mut rng, mut now) = (Candidates::new(), Rng::new(1), Time::ZERO);
+        known.add(addr(1), now);
+        known.add(addr(1), now);
+        known.add(addr(0), now);
+        assert_eq!(known.known.len(), 1);
+        for wait in [10, 20, 40, 80, 160] {
+            assert_eq!(known.next(now, &mut rng), Some(addr(1)));
+            assert_eq!(known.next(now, &mut rng), None, "busy");
+            known.failed(addr(1), now);
+            assert_eq!(known.next(now, &mut rng), None, "waits");
+            now += Time::from_secs(wait);
+            assert_eq!(known.next_due(), Some(now));
+        }
+        assert_eq!(known.next(now, &mut rng), Some(addr(1)));
+        known.failed(addr(1), now);
+        assert!(known.known.is_empty(), "forgotten");
+    }
+
+    #[test]
+    fn who_was_of_use_and_left_is_tried_again_but_not_at_once() {
+        let (mut known, mut rng, now) = (Candidates::new(), Rng::new(1), Time::from_secs(100));
+        known.add(addr(1), now);
+        known.next(now, &mut rng).unwrap();
+        known.left(addr(1), true, now);
+        assert_eq!((known.next(now, &mut rng), known.next_due()), (None, Some(now + RECONNECT)));
+        assert_eq!(known.next(now + RECONNECT, &mut rng), Some(addr(1)));
+    }
+
+    #[test]
+    fn ourselves_are_never_tried_even_when_a_tracker_insists() {
+        let (mut known, mut rng) = (Candidates::new(), Rng::new(1));
+        known.bar(addr(9));
+        known.add(addr(9), Time::ZERO);
+        known.left(addr(9), true, Time::ZERO);
+        assert_eq!(known.next(Time::MAX, &mut rng), None);
+        assert!(known.is_barred(addr(9)) && known.next_due().is_none());
+    }
+
+    #[test]
+    fn a_flood_of_addresses_is_bounded() {
+        let mut known = Candidates::new();
+        (1..=5000).for_each(|port| known.add(addr(port), Time::ZERO));
+        assert_eq!(known.known.len(), MOST_CANDIDATES);
+    }
+
+    /// Peers that come and go, and each time say that they listen on another port.
+    #[test]
+    fn addresses_that_failed_make_room_for_others() {
+        let (mut known, mut rng) = (Candidates::new(), Rng::new(1));
+        for port in 1..=5000 {
+            known.add(addr(port), Time::ZERO);
+            known.busy(addr(port));
+            known.left(addr(port), false, Time::ZERO);
+        }
+        let honest = SocketAddr::from(([10, 0, 0, 2], 1));
+        known.add(honest, Time::ZERO);
+        assert_eq!(known.known.len(), MOST_CANDIDATES);
+        assert_eq!(known.next(Time::ZERO, &mut rng), Some(honest));
+        // Ourselves are known again though all others wait.
+        known.bar(addr(9999));
+        assert!(known.is_barred(addr(9999)) && known.known.len() == MOST_CANDIDATES);
+    }
+}

@@ -1,0 +1,8 @@
+//! Meeting: how a torrent finds peers and which of them it talks to.
+//!
+//! Announces to trackers, addresses that wait for a connection, bans and the blocklist. Floor 2, pure.
+pub mod announcer;
+pub mod bans;
+pub mod blocklist;
+pub mod candidates;
+pub mod host;

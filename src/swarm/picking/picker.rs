@@ -1,0 +1,383 @@
+//! Which block to ask a peer for: the piece picker.
+//!
+//! Floor 2, after Cohen 2003: random first pieces, then the rarest; a piece that is begun is ended first; whole pieces
+//! from one fast peer; in the end the last blocks are asked of several ("endgame"). The order in which a peer's wishes
+//! are tried, and why:
+//!
+//! 1. The piece this peer has begun: a piece from one peer is whole soonest, and if it is bad we know whom to blame.
+//! 2. Until [`RANDOM_FIRST_PIECES`] are had, any piece at random: rare ones come slowly, and we need something to give.
+//! 3. The rarest piece the peer has; among the equally rare, one that was begun and left. (Begun before rare would ask
+//!    the seed, the scarce source, for what others have too.)
+//! 4. A piece that another peer is fetching and has not asked for all of.
+//! 5. Endgame: everything is asked for. A peer with nothing to do is asked for blocks that others were asked for too;
+//!    who brings one first wins, the rest are told to cancel.
+//!
+//! A piece whose hash was wrong comes again by rules of its own: [`retry`].
+
+mod loss;
+mod retry;
+
+use super::rarity::Rarity;
+use crate::base::rng::Rng;
+use crate::proto::peer::bitfield::Bitfield;
+use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
+use crate::swarm::Time;
+use crate::swarm::peer::PeerKey;
+use std::collections::BTreeMap;
+
+/// Pieces picked at random before rarity counts (libtorrent's and mainline's number).
+const RANDOM_FIRST_PIECES: u32 = 4;
+/// Begun pieces that no peer works on, from which on they go before rarer ones: each holds back a `have`.
+const MOST_LEFT_BEGUN: usize = 16;
+/// Blocks a peer gets at a time in the endgame: some are in vain, so few.
+const ENDGAME_BLOCKS: usize = 4;
+
+/// One block of a begun piece.
+#[derive(Clone, Copy, Default)]
+struct Block {
+    /// How many peers are being asked for it.
+    askers: u16,
+    /// The peer it came from.
+    from: Option<PeerKey>,
+}
+
+/// A piece that is begun and not yet proven.
+struct Begun {
+    blocks: Vec<Block>,
+    /// Blocks that have not come and are asked of nobody.
+    free: u32,
+    /// Blocks that have not come.
+    missing: u32,
+    /// The fast peer that fetches this piece whole; `None`: anybody may join.
+    owner: Option<PeerKey>,
+    /// How fast the owner is, in bytes a second.
+    owner_rate: u64,
+    /// When the owner was first seen to hold this piece up.
+    owned_since: Option<Time>,
+    /// The piece failed its hash before: now it comes from one peer only, so that the liar is known.
+    alone: bool,
+    /// Who sent the blocks of the try that failed.
+    suspects: Vec<Option<PeerKey>>,
+}
+
+impl Begun {
+    /// A piece of `blocks` blocks, of which nothing came.
+    fn new(blocks: u32) -> Begun {
+        Begun {
+            blocks: vec![Block::default(); blocks as usize],
+            free: blocks,
+            missing: blocks,
+            owner: None,
+            owner_rate: 0,
+            owned_since: None,
+            alone: false,
+            suspects: Vec::new(),
+        }
+    }
+}
+
+/// Who asks, and how much.
+pub struct Wish<'a> {
+    /// The peer.
+    pub peer: PeerKey,
+    /// What it has.
+    pub has: &'a Bitfield,
+    /// How many blocks it may be asked for.
+    pub blocks: usize,
+    /// How fast it is, in bytes a second.
+    pub rate: u64,
+    /// It brings a whole piece soon: it gets pieces of its own.
+    pub fast: bool,
+    /// Nothing is asked of it now: it may take part in the endgame.
+    pub idle: bool,
+    /// Pieces it would like to be asked for (BEP 6): a seed names to each peer others, so that it sends none twice.
+    pub suggested: &'a [u32],
+}
+
+/// What the arrival of a block means.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// It was had, or its piece is not being fetched: it must not be written.
+    Unwanted,
+    /// It is the first of its kind; `others`: more peers were asked for it and should be told to cancel.
+    Wanted {
+        /// Others were asked for it too.
+        others: bool,
+    },
+}
+
+/// The pieces of a torrent: had, begun, and to be begun.
+pub struct Picker {
+    piece_length: u32,
+    length: u64,
+    have: Bitfield,
+    /// Pieces that need not be fetched: those that are had, and those nobody here wants.
+    settled: Bitfield,
+    rarity: Rarity,
+    begun: BTreeMap<u32, Begun>,
+    /// Peers that have every piece; they make no piece rarer than another.
+    seeds: u32,
+    sequential: bool,
+    /// Pieces whose blocks were forgotten by the last [`pick`](Picker::pick).
+    restarted: Vec<u32>,
+}
+
+impl Picker {
+    /// A picker for a torrent of `length` bytes in pieces of `piece_length`, of which `have` is there already.
+    pub fn new(length: u64, piece_length: u32, have: Bitfield, sequential: bool, rng: &mut Rng) -> Picker {
+        let mut rarity = if have.is_full() { Rarity::of_none(have.len()) } else { Rarity::new(have.len(), rng) };
+        have.iter_ones().for_each(|piece| rarity.remove(piece));
+        Picker {
+            piece_length,
+            length,
+            settled: have.clone(),
+            have,
+            rarity,
+            begun: BTreeMap::new(),
+            seeds: 0,
+            sequential,
+            restarted: Vec::new(),
+        }
+    }
+
+    /// The pieces that are proven.
+    pub fn have(&self) -> &Bitfield {
+        &self.have
+    }
+
+    /// The pieces that we want of nobody: those that are proven, and those that were left out.
+    pub fn settled(&self) -> &Bitfield {
+        &self.settled
+    }
+
+    /// From now on `piece` is not wanted, and never picked.
+    pub fn leave_out(&mut self, piece: u32) {
+        self.rarity.remove(piece);
+        self.settled.set(piece);
+    }
+
+    /// Bytes of `piece`: the last one may be shorter.
+    pub fn piece_size(&self, piece: u32) -> u32 {
+        (self.length - piece as u64 * self.piece_length as u64).min(self.piece_length as u64) as u32
+    }
+
+    /// Peers have pieces, or have them no more (`joined` false).
+    pub fn count(&mut self, pieces: &Bitfield, joined: bool, rng: &mut Rng) {
+        for piece in pieces.iter_ones() {
+            if joined { self.rarity.more(piece, rng) } else { self.rarity.fewer(piece, rng) }
+        }
+    }
+
+    /// A peer has every piece, or is gone (`joined` false).
+    pub fn count_seed(&mut self, joined: bool) {
+        self.seeds = if joined { self.seeds + 1 } else { self.seeds.saturating_sub(1) };
+    }
+
+    /// A peer tells that it has `piece`.
+    pub fn count_one(&mut self, piece: u32, rng: &mut Rng) {
+        self.rarity.more(piece, rng);
+    }
+
+    /// How many peers have `piece`.
+    pub fn peers_with(&self, piece: u32) -> u32 {
+        self.seeds + u32::from(self.rarity.availability(piece))
+    }
+
+    /// The pieces that are begun and not yet proven.
+    pub fn begun(&self) -> impl Iterator<Item = u32> + '_ {
+        self.begun.keys().copied()
+    }
+
+    /// Bytes that came of them.
+    pub fn under_way(&self) -> u64 {
+        let came = |(&piece, begun): (&u32, &Begun)| {
+            // The last block may be shorter, and then the piece is what it can be at most.
+            let blocks = begun.blocks.len() as u64 - u64::from(begun.missing);
+            (blocks * u64::from(BLOCK_BYTES)).min(u64::from(self.piece_size(piece)))
+        };
+        self.begun.iter().map(came).sum()
+    }
+
+    /// Blocks to ask of a peer, at most as many as it wishes; they count as asked.
+    pub fn pick(&mut self, wish: &Wish, rng: &mut Rng) -> Vec<BlockSpec> {
+        let mut picked = Vec::with_capacity(wish.blocks);
+        while picked.len() < wish.blocks {
+            let Some(piece) = self.next_piece(wish, rng) else { break };
+            self.take_free(piece, wish.blocks, &mut picked);
+        }
+        if picked.is_empty() && wish.idle && self.nothing_is_free() {
+            self.take_busy(wish, rng, &mut picked);
+        }
+        picked
+    }
+
+    /// Everything that any peer has is asked for.
+    pub fn nothing_is_free(&self) -> bool {
+        let had_by_some = |&piece: &u32| self.seeds > 0 || self.rarity.availability(piece) > 0;
+        // The last of the order is the most common one.
+        !self.rarity.in_order().last().is_some_and(had_by_some)
+            && self.begun.values().all(|begun| begun.free == 0 || begun.alone)
+    }
+
+    /// A begun piece with free blocks, or a new one that is begun with this.
+    fn next_piece(&mut self, wish: &Wish, rng: &mut Rng) -> Option<u32> {
+        let open = |(piece, begun): &(&u32, &Begun)| begun.free > 0 && wish.has.get(**piece);
+        let open_begun = || self.begun.iter().filter(open);
+        if let Some((&own, _)) = open_begun().find(|(_, begun)| begun.owner == Some(wish.peer)) {
+            return Some(own);
+        }
+        let to_retry = || open_begun().find(|(_, begun)| begun.alone && begun.owner.is_none()).map(|(piece, _)| *piece);
+        let left = || open_begun().filter(|(_, begun)| begun.owner.is_none() && !begun.alone);
+        let piece = if let Some(retry) = to_retry().filter(|_| wish.fast) {
+            Some(retry)
+        } else {
+            let rarest_left = left().min_by_key(|(piece, _)| self.order_of(**piece)).map(|(piece, _)| *piece);
+            let new = self.new_piece(wish, rng);
+            match (rarest_left, new) {
+                (Some(left_piece), Some(new)) => {
+                    let before = self.order_of(left_piece) <= self.order_of(new) || left().count() > MOST_LEFT_BEGUN;
+                    Some(if before { left_piece } else { new })
+                }
+                (left_piece, new) => left_piece.or(new),
+            }
+        };
+        let others = || open_begun().filter(|(_, begun)| !begun.alone).max_by_key(|(_, begun)| begun.free);
+        let piece = piece.or_else(|| others().map(|(piece, _)| *piece)).or_else(to_retry);
+        let piece = piece.or_else(|| self.take_over(wish))?;
+        self.begin(piece, wish);
+        Some(piece)
+    }
+
+    /// What comes first: the rarest, or with `sequential` the foremost.
+    fn order_of(&self, piece: u32) -> u32 {
+        if self.sequential { piece } else { self.rarity.availability(piece) as u32 }
+    }
+
+    /// The piece to begin with this peer.
+    fn new_piece(&self, wish: &Wish, rng: &mut Rng) -> Option<u32> {
+        let order = self.rarity.in_order();
+        if self.sequential {
+            return order.iter().copied().filter(|&piece| wish.has.get(piece)).min();
+        }
+        let rarest = self.rarity.rarest_first().find(|&piece| wish.has.get(piece))?;
+        let as_rare = |piece: &u32| {
+            wish.has.get(*piece) && self.rarity.is_in_order(*piece) && self.order_of(*piece) <= self.order_of(rarest)
+        };
+        if let Some(suggested) = wish.suggested.iter().copied().find(as_rare) {
+            return Some(suggested);
+        }
+        if self.have.count() < RANDOM_FIRST_PIECES {
+            let start = rng.below(order.len());
+            return order[start..].iter().chain(&order[..start]).copied().find(|&piece| wish.has.get(piece));
+        }
+        Some(rarest)
+    }
+
+    /// Opens `piece` where it is new, and gives it to a peer that will fetch it whole.
+    fn begin(&mut self, piece: u32, wish: &Wish) {
+        let blocks = self.piece_size(piece).div_ceil(BLOCK_BYTES);
+        self.rarity.remove(piece);
+        let begun = self.begun.entry(piece).or_insert_with(|| Begun::new(blocks));
+        let left_by_another = begun.alone && begun.owner.is_none() && begun.missing < blocks;
+        if left_by_another {
+            self.begin_anew(piece);
+        }
+        if let Some(begun) = self.begun.get_mut(&piece).filter(|begun| begun.owner.is_none())
+            && (wish.fast || begun.alone)
+        {
+            (begun.owner, begun.owner_rate, begun.owned_since) = (Some(wish.peer), wish.rate, None);
+        }
+    }
+
+    /// Takes free blocks of `piece`, in order, until `picked` holds `most`.
+    fn take_free(&mut self, piece: u32, most: usize, picked: &mut Vec<BlockSpec>) {
+        let size = self.piece_size(piece);
+        let Some(begun) = self.begun.get_mut(&piece) else { return };
+        for (index, block) in begun.blocks.iter_mut().enumerate() {
+            if begun.free == 0 || picked.len() == most {
+                break;
+            }
+            if block.askers == 0 && block.from.is_none() {
+                block.askers = 1;
+                begun.free -= 1;
+                picked.push(block_spec(piece, index, size));
+            }
+        }
+    }
+
+    /// Endgame: blocks that others were asked for, those with the fewest askers first.
+    fn take_busy(&mut self, wish: &Wish, rng: &mut Rng, picked: &mut Vec<BlockSpec>) {
+        let mut busy: Vec<(u16, u32, usize)> = Vec::new();
+        for (&piece, begun) in self.begun.iter().filter(|(piece, begun)| !begun.alone && wish.has.get(**piece)) {
+            let waiting = begun.blocks.iter().enumerate().filter(|(_, block)| block.from.is_none());
+            busy.extend(waiting.map(|(index, block)| (block.askers, piece, index)));
+        }
+        rng.shuffle(&mut busy);
+        busy.sort_by_key(|(askers, ..)| *askers);
+        for (_, piece, index) in busy.into_iter().take(wish.blocks.min(ENDGAME_BLOCKS)) {
+            let size = self.piece_size(piece);
+            if let Some(begun) = self.begun.get_mut(&piece) {
+                begun.blocks[index].askers += 1;
+                picked.push(block_spec(piece, index, size));
+            }
+        }
+    }
+
+    /// A block that was asked of a peer will not come from it.
+    pub fn unask(&mut self, spec: BlockSpec) {
+        let Some(begun) = self.begun.get_mut(&spec.piece) else { return };
+        let Some(block) = begun.blocks.get_mut((spec.begin / BLOCK_BYTES) as usize) else { return };
+        if block.askers > 0 {
+            block.askers -= 1;
+            if block.askers == 0 && block.from.is_none() {
+                begun.free += 1;
+            }
+        }
+    }
+
+    /// The pieces that begin anew since this was last asked: what came of them is to be forgotten.
+    pub fn take_restarted(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.restarted)
+    }
+
+    /// A block came from a peer that was asked for it; its request is over by this, or was given up before (`late`).
+    pub fn arrived(&mut self, spec: BlockSpec, from: PeerKey, late: bool) -> Arrival {
+        let Some(begun) = self.begun.get_mut(&spec.piece) else { return Arrival::Unwanted };
+        if begun.alone && begun.owner != Some(from) {
+            return Arrival::Unwanted;
+        }
+        let Some(block) = begun.blocks.get_mut((spec.begin / BLOCK_BYTES) as usize) else { return Arrival::Unwanted };
+        let was_free = block.askers == 0;
+        block.askers = block.askers.saturating_sub(!late as u16);
+        if block.from.is_some() {
+            return Arrival::Unwanted;
+        }
+        block.from = Some(from);
+        begun.missing -= 1;
+        // An answer to a request that was given up: nobody else need be asked.
+        begun.free -= was_free as u32;
+        Arrival::Wanted { others: block.askers > 0 }
+    }
+
+    /// The hash of `piece` is right: it is had. Says whether it was new.
+    pub fn proven(&mut self, piece: u32) -> bool {
+        self.begun.remove(&piece);
+        self.rarity.remove(piece);
+        self.settled.set(piece);
+        self.have.set(piece)
+    }
+
+    /// Whether every piece that is wanted is had.
+    pub fn is_whole(&self) -> bool {
+        self.settled.is_full()
+    }
+}
+
+/// The block of a piece of `size` bytes at `index`.
+fn block_spec(piece: u32, index: usize, size: u32) -> BlockSpec {
+    let begin = index as u32 * BLOCK_BYTES;
+    BlockSpec { piece, begin, length: (size - begin).min(BLOCK_BYTES) }
+}
+
+#[cfg(test)]
+mod tests;

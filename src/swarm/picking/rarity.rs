@@ -1,0 +1,220 @@
+//! The pieces nobody has begun, kept in order of rarity: the first is the one that fewest peers have.
+//!
+//! Floor 2. "Rarest first" (Cohen 2003, "Incentives Build Robustness in BitTorrent") asks for the rarest piece a peer
+//! has, at each pick, over up to two million pieces. So the order is not sorted anew but kept: pieces of the same
+//! availability stand together in a bucket, and when a peer joins, leaves or tells of a piece, that piece swaps places
+//! with the one at its bucket's border and the border moves: O(1); one that is begun crosses the borders above it, as
+//! many as there are peers at most. Within a bucket the order is random, so that peers
+//! with the same view do not all fetch the same piece.
+
+use crate::base::rng::Rng;
+
+/// The place of a piece that is not in the order.
+const NOWHERE: u32 = u32::MAX;
+
+/// Pieces in order of their availability.
+pub struct Rarity {
+    pieces: u32,
+    /// How many peers have each piece; peers that have all are not counted here. Empty while that is nobody.
+    availability: Vec<u16>,
+    /// The sum of it.
+    counted: u64,
+    /// The pieces in the order, rarest first.
+    order: Vec<u32>,
+    /// Where each piece stands in `order`, or [`NOWHERE`]. Empty while none does: a thousand seeds that idle need none.
+    place: Vec<u32>,
+    /// Where in `order` the bucket of each availability starts; the bucket ends where the next one starts.
+    starts: Vec<u32>,
+}
+
+impl Rarity {
+    /// All of `pieces` pieces, in random order, had by no peer yet.
+    pub fn new(pieces: u32, rng: &mut Rng) -> Rarity {
+        let mut order: Vec<u32> = (0..pieces).collect();
+        rng.shuffle(&mut order);
+        let mut place = vec![0; pieces as usize];
+        order.iter().enumerate().for_each(|(at, &piece)| place[piece as usize] = at as u32);
+        Rarity { pieces, availability: Vec::new(), counted: 0, order, place, starts: vec![0] }
+    }
+
+    /// The same with none of the pieces in the order: all are had.
+    pub fn of_none(pieces: u32) -> Rarity {
+        let (order, place) = (Vec::new(), Vec::new());
+        Rarity { pieces, availability: Vec::new(), counted: 0, order, place, starts: vec![0] }
+    }
+
+    /// How many peers (of those that do not have all) have `piece`.
+    pub fn availability(&self, piece: u32) -> u16 {
+        self.availability.get(piece as usize).copied().unwrap_or(0)
+    }
+
+    fn place(&self, piece: u32) -> u32 {
+        self.place.get(piece as usize).copied().unwrap_or(NOWHERE)
+    }
+
+    /// Whether `piece` is in the order: neither begun nor had.
+    pub fn is_in_order(&self, piece: u32) -> bool {
+        self.place(piece) != NOWHERE
+    }
+
+    /// The pieces, rarest first.
+    pub fn rarest_first(&self) -> impl Iterator<Item = u32> + '_ {
+        self.order.iter().copied()
+    }
+
+    /// The pieces of the order as they stand, to pick one at random.
+    pub fn in_order(&self) -> &[u32] {
+        &self.order
+    }
+
+    /// One more peer has `piece`.
+    pub fn more(&mut self, piece: u32, rng: &mut Rng) {
+        let from = self.availability(piece) as usize;
+        if from == u16::MAX as usize {
+            return;
+        }
+        self.availability.resize(self.pieces as usize, 0);
+        self.availability[piece as usize] += 1;
+        self.counted += 1;
+        if self.is_in_order(piece) {
+            self.up(piece, from);
+            self.settle(piece, from + 1, rng);
+        }
+    }
+
+    /// One peer fewer has `piece`.
+    pub fn fewer(&mut self, piece: u32, rng: &mut Rng) {
+        let from = self.availability(piece) as usize;
+        if from == 0 {
+            return;
+        }
+        self.availability[piece as usize] -= 1;
+        self.counted -= 1;
+        if self.is_in_order(piece) {
+            self.down(piece, from);
+            self.settle(piece, from - 1, rng);
+        }
+        if self.counted == 0 {
+            self.availability = Vec::new();
+        }
+    }
+
+    /// Takes `piece` out of the order (it is begun, or had); its availability is counted on.
+    pub fn remove(&mut self, piece: u32) {
+        if !self.is_in_order(piece) {
+            return;
+        }
+        for bucket in self.availability(piece) as usize..self.starts.len() - 1 {
+            self.up(piece, bucket);
+        }
+        // Past the last border: with the last of all it changes places, and goes.
+        self.swap(self.place[piece as usize], self.order.len() as u32 - 1);
+        self.order.pop();
+        self.place[piece as usize] = NOWHERE;
+        if self.order.is_empty() {
+            (self.order, self.place) = (Vec::new(), Vec::new());
+        }
+    }
+
+    /// Puts `piece`, which was taken out, into the order again: it is wanted again.
+    pub fn put(&mut self, piece: u32, rng: &mut Rng) {
+        if self.is_in_order(piece) {
+            return;
+        }
+        self.place.resize(self.pieces as usize, NOWHERE);
+        let bucket = self.availability(piece) as usize;
+        self.open_bucket(bucket);
+        self.place[piece as usize] = self.order.len() as u32;
+        self.order.push(piece);
+        // Now it stands at the end, in the last bucket; it goes down to its own.
+        for above in (bucket + 1..self.starts.len()).rev() {
+            self.down(piece, above);
+        }
+        self.settle(piece, bucket, rng);
+    }
+
+    /// Moves `piece` from the end of `bucket` over its upper border into the next.
+    fn up(&mut self, piece: u32, bucket: usize) {
+        self.open_bucket(bucket + 1);
+        let last = self.starts[bucket + 1] - 1;
+        self.swap(self.place[piece as usize], last);
+        self.starts[bucket + 1] = last;
+    }
+
+    /// Moves `piece` from the start of `bucket` over its lower border into the one before.
+    fn down(&mut self, piece: u32, bucket: usize) {
+        let first = self.starts[bucket];
+        self.swap(self.place[piece as usize], first);
+        self.starts[bucket] = first + 1;
+    }
+
+    /// Gives `piece` a random place within its `bucket`.
+    fn settle(&mut self, piece: u32, bucket: usize, rng: &mut Rng) {
+        let start = self.starts[bucket];
+        let end = self.starts.get(bucket + 1).copied().unwrap_or(self.order.len() as u32);
+        self.swap(self.place[piece as usize], start + rng.below((end - start) as usize) as u32);
+    }
+
+    /// Makes sure that `bucket` has a start; a new one is empty, at the end.
+    fn open_bucket(&mut self, bucket: usize) {
+        while self.starts.len() <= bucket {
+            self.starts.push(self.order.len() as u32);
+        }
+    }
+
+    fn swap(&mut self, a: u32, b: u32) {
+        self.order.swap(a as usize, b as usize);
+        self.place[self.order[a as usize] as usize] = a;
+        self.place[self.order[b as usize] as usize] = b;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
+
+    fn is_sorted(rarity: &Rarity) -> bool {
+        let counts: Vec<u16> = rarity.rarest_first().map(|piece| rarity.availability(piece)).collect();
+        counts.is_sorted()
+            && (rarity.order.iter().enumerate()).all(|(at, &piece)| rarity.place[piece as usize] == at as u32)
+    }
+
+    proptest! {
+        /// Whatever happens, the order is sorted and holds just what was put in.
+        #[test]
+        fn stays_sorted(steps in proptest::collection::vec((0u8..10, 0u32..20), 0..400)) {
+            let mut rng = Rng::new(3);
+            let mut rarity = Rarity::new(20, &mut rng);
+            let mut inside = [true; 20];
+            for (step, piece) in steps {
+                match step {
+                    0..5 => rarity.more(piece, &mut rng),
+                    5..8 => rarity.fewer(piece, &mut rng),
+                    8 => { rarity.put(piece, &mut rng); inside[piece as usize] = true; }
+                    _ => { rarity.remove(piece); inside[piece as usize] = false; }
+                }
+                prop_assert!(is_sorted(&rarity));
+                let mut held: Vec<u32> = rarity.rarest_first().collect();
+                held.sort();
+                let wanted: Vec<u32> = (0..20).filter(|&p| inside[p as usize]).collect();
+                prop_assert_eq!(held, wanted);
+            }
+        }
+    }
+
+    #[test]
+    fn taking_pieces_out_opens_no_buckets() {
+        let mut rng = Rng::new(1);
+        let mut rarity = Rarity::new(100_000, &mut rng);
+        rarity.more(5, &mut rng);
+        (0..100_000).for_each(|piece| rarity.remove(piece));
+        assert_eq!((rarity.order.len(), rarity.starts.len()), (0, 2));
+    }
+
+    #[test]
+    fn pieces_of_the_same_rarity_come_in_random_order() {
+        let first = |seed| Rarity::new(1000, &mut Rng::new(seed)).rarest_first().next();
+        assert!((0..5).map(first).collect::<std::collections::BTreeSet<_>>().len() > 1);
+    }
+}

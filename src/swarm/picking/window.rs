@@ -1,0 +1,137 @@
+//! How many requests a peer gets ahead of its answers: too few and the line runs dry, too many and a slow peer
+//! sits on blocks that others would bring sooner.
+//!
+//! Floor 2. The rule is libtorrent's: begin small and add one for each block that comes (which doubles the window
+//! every round trip), until the rate no longer grows; from then on what comes in [`AHEAD_SECONDS`].
+
+use crate::proto::peer::message::BLOCK_BYTES;
+use crate::swarm::Time;
+
+/// Requests to begin with: two round trips of a modem, half of one of a fast line.
+const FIRST: u32 = 4;
+/// The least a peer gets that is not snubbed: one on its way while the other is answered.
+const LEAST: u32 = 2;
+/// The most: libtorrent's `max_out_request_queue`. At 16 KiB it fills 8 MiB of line.
+const MOST: u32 = 500;
+/// Blocks in a row that show that a peer answers.
+const TRIAL: u32 = 4;
+/// What a peer takes that did not tell (`reqq` of BEP 10): libtorrent assumes 250, and no program we know takes fewer.
+const REQQ_UNTOLD: u32 = 250;
+/// Seconds of its rate that a peer is asked ahead (libtorrent's `request_queue_time`).
+const AHEAD_SECONDS: u64 = 3;
+/// The slow start ends when a second brings less than this many percent more than the one before.
+const GROWTH_PERCENT: u64 = 10;
+
+/// The request window of one peer.
+#[derive(Clone, Debug)]
+pub struct Window {
+    size: u32,
+    /// `Some`: in slow start, with the time and rate of the last look at the growth.
+    slow_start: Option<(Time, u64)>,
+    snubbed: bool,
+    /// Blocks that came since it connected or was snubbed, at most [`TRIAL`].
+    came: u32,
+    /// What the peer takes at most.
+    reqq: u32,
+}
+
+impl Window {
+    /// The window of a peer that connected at `now`.
+    pub fn new(now: Time) -> Window {
+        Window { size: FIRST, slow_start: Some((now, 0)), snubbed: false, came: 0, reqq: REQQ_UNTOLD }
+    }
+
+    /// The peer told how many requests it lets wait (BEP 10).
+    pub fn set_reqq(&mut self, reqq: u32) {
+        self.reqq = reqq.max(1);
+        self.size = self.size.min(self.reqq);
+    }
+
+    /// A block came, and blocks come at `rate` bytes a second of late.
+    pub fn block_came(&mut self, rate: u64, now: Time) {
+        self.snubbed = false;
+        self.came = (self.came + 1).min(TRIAL);
+        let steady = (rate * AHEAD_SECONDS / BLOCK_BYTES as u64).min(MOST as u64) as u32;
+        match &mut self.slow_start {
+            Some((looked, before)) => {
+                self.size = (self.size + 1).max(steady);
+                if now.saturating_sub(*looked) >= Time::from_secs(1) {
+                    if rate < *before + *before * GROWTH_PERCENT / 100 {
+                        self.slow_start = None;
+                    } else {
+                        (*looked, *before) = (now, rate);
+                    }
+                }
+            }
+            None => self.size = steady,
+        }
+        self.size = self.size.clamp(LEAST, MOST).min(self.reqq);
+    }
+
+    /// The peer has not answered for too long: it keeps one request, to show that it lives.
+    pub fn snub(&mut self, now: Time) {
+        self.snubbed = true;
+        self.came = 0;
+        self.size = FIRST;
+        self.slow_start = Some((now, 0));
+    }
+
+    /// Whether the peer is snubbed: nothing came for too long, and nothing since.
+    pub fn is_snubbed(&self) -> bool {
+        self.snubbed
+    }
+
+    /// Whether the peer is known to answer: so much came since it connected, or since it was snubbed.
+    pub fn is_tried(&self) -> bool {
+        self.came == TRIAL
+    }
+
+    /// How many requests may be out at once.
+    pub fn size(&self) -> u32 {
+        if self.snubbed { 1 } else { self.size }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubles_each_round_trip_until_the_reqq() {
+        let mut window = Window::new(Time::ZERO);
+        for _ in 0..4 {
+            window.block_came(0, Time::ZERO);
+        }
+        assert_eq!(window.size(), 8);
+        for _ in 0..1000 {
+            window.block_came(0, Time::ZERO);
+        }
+        assert_eq!(window.size(), REQQ_UNTOLD);
+        window.set_reqq(2000);
+        (0..1000).for_each(|_| window.block_came(0, Time::ZERO));
+        assert_eq!(window.size(), MOST);
+        window.set_reqq(1);
+        assert_eq!(window.size(), 1);
+    }
+
+    #[test]
+    fn settles_at_what_comes_in_three_seconds() {
+        let mut window = Window::new(Time::ZERO);
+        let rate = 160 * 1024;
+        for ms in (0..10_000).step_by(100) {
+            window.block_came(rate, Time::from_millis(ms));
+        }
+        assert_eq!(window.size(), 30);
+        window.block_came(10, Time::from_secs(11));
+        assert_eq!(window.size(), LEAST);
+    }
+
+    #[test]
+    fn a_snubbed_peer_keeps_one_request_until_a_block_comes() {
+        let mut window = Window::new(Time::ZERO);
+        window.snub(Time::from_secs(30));
+        assert_eq!((window.size(), window.is_snubbed()), (1, true));
+        window.block_came(500, Time::from_secs(31));
+        assert!(!window.is_snubbed() && window.size() > 1);
+    }
+}

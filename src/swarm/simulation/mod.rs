@@ -1,0 +1,12 @@
+//! The laboratory: torrents in virtual time, without a socket. Tests only.
+//!
+//! [`stage`] is one torrent with peers that a test plays; [`world`] is a whole swarm with [`peers`] that misbehave;
+//! [`bound`] measures how near a swarm comes to what mathematics allows.
+
+mod bound;
+mod fuzz;
+mod misbehaving;
+mod near_the_bound;
+mod peers;
+pub mod stage;
+pub mod world;

@@ -1,0 +1,111 @@
+//! One torrent on a stage, for tests that tell it event by event what happens.
+//!
+//! Floor 2, tests only.
+
+use super::world::metainfo;
+use crate::base::rng::Rng;
+use crate::proto::id::PeerId;
+use crate::proto::peer::bitfield::Bitfield;
+use crate::proto::peer::handshake::{Handshake, Reserved};
+use crate::proto::peer::message::{BlockSpec, Message};
+use crate::swarm::Time;
+use crate::swarm::event::{Action, DiskOrder, Event, PeerEvent, PeerOrder};
+use crate::swarm::peer::PeerKey;
+use crate::swarm::picking::budget::Budget;
+use crate::swarm::torrent::{Settings, Shared, Torrent, Turn};
+use core::net::{IpAddr, SocketAddr};
+use core::num::NonZeroU32;
+use std::collections::BTreeMap;
+
+/// The name of a connection.
+pub fn key(number: u32) -> PeerKey {
+    PeerKey(NonZeroU32::new(number).unwrap())
+}
+
+/// The torrent, and what it has decided.
+pub struct Stage {
+    /// What time it is.
+    pub now: Time,
+    pub torrent: Torrent,
+    pub shared: Shared,
+    /// What each peer is asked for.
+    pub asked: Vec<(PeerKey, BlockSpec)>,
+    /// Who was closed, and why.
+    pub closed: Vec<(PeerKey, &'static str)>,
+    /// Where connections were to be opened to.
+    pub connecting: Vec<SocketAddr>,
+    /// What peers were told else.
+    pub told: Vec<(u32, Message)>,
+    /// What the disk was given of each piece, in bytes.
+    pub disk: BTreeMap<u32, u32>,
+    /// Bytes that it was given and has not told of, of pieces too that began anew.
+    pub unwritten: u64,
+}
+
+impl Stage {
+    /// A torrent of so many pieces of four blocks, first to last, with so many places.
+    pub fn new(pieces: u32, max_peers: usize) -> Stage {
+        let settings = Settings { max_peers, sequential: true, ..Settings::new(PeerId([1; 20])) };
+        Stage::of(Bitfield::new(pieces), settings)
+    }
+
+    /// A torrent of which `have` is there.
+    pub fn of(have: Bitfield, settings: Settings) -> Stage {
+        let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
+        let torrent = Torrent::new(&metainfo(have.len(), 4, 0), have, settings, Time::ZERO, &mut shared.rng);
+        let (asked, closed, connecting, told) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (now, disk) = (Time::from_secs(1), BTreeMap::new());
+        Stage { now, torrent, shared, asked, closed, connecting, told, disk, unwritten: 0 }
+    }
+
+    pub fn happen(&mut self, event: Event) {
+        let mut actions = Vec::new();
+        self.torrent.handle(event, &mut Turn { now: self.now, shared: &mut self.shared, actions: &mut actions });
+        for action in actions {
+            match action {
+                Action::Peer(peer, PeerOrder::Message(Message::Request(block))) => self.asked.push((peer, block)),
+                Action::Peer(peer, PeerOrder::Message(message)) => self.told.push((peer.0.get(), message)),
+                Action::Peer(peer, PeerOrder::Haves(pieces)) => {
+                    self.told.extend(pieces.into_iter().map(|piece| (peer.0.get(), Message::Have { piece })));
+                }
+                Action::Close { peer, reason } => self.closed.push((peer, reason)),
+                Action::Connect { addr } => self.connecting.push(addr),
+                Action::Disk(DiskOrder::Write { piece, data, .. }) => {
+                    *self.disk.entry(piece).or_default() += data.len() as u32;
+                    self.unwritten += data.len() as u64;
+                }
+                Action::Disk(DiskOrder::Restart { piece }) => drop(self.disk.remove(&piece)),
+                _ => {}
+            }
+        }
+    }
+
+    pub fn hear(&mut self, number: u32, message: Message) {
+        self.happen(Event::Peer(key(number), PeerEvent::Message(message)));
+    }
+
+    /// Connection `number` stands, from the port of this number, to a peer that calls itself `id`.
+    pub fn join(&mut self, number: u32, ip: impl Into<IpAddr>, id: u8, outgoing: bool) {
+        let info_hash = self.torrent.info_hash;
+        let handshake = Handshake { reserved: Reserved::ours(), info_hash, peer_id: PeerId([id; 20]) };
+        let addr = SocketAddr::from((ip.into(), number as u16));
+        self.happen(Event::Peer(key(number), PeerEvent::Connected { addr, outgoing, handshake: Box::new(handshake) }));
+    }
+
+    /// A seed comes that lets us ask.
+    pub fn seed_comes(&mut self, number: u32, id: u8, outgoing: bool) {
+        self.join(number, [10, 0, 0, 1], id, outgoing);
+        self.hear(number, Message::HaveAll);
+        self.hear(number, Message::Unchoke);
+    }
+
+    /// Lets time pass, waking the torrent whenever it wants to be.
+    pub fn pass(&mut self, time: Time) {
+        let end = self.now + time;
+        while let Some(at) = self.torrent.next_wake(self.now, &self.shared).filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.happen(Event::Timer);
+        }
+        self.now = end;
+    }
+}

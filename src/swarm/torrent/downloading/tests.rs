@@ -1,0 +1,140 @@
+//! Nobody who could help is left idle, and nobody is asked, heard or remembered without end.
+
+use super::*;
+use crate::swarm::event::{DiskEvent, Event, PeerEvent};
+use crate::swarm::simulation::stage::{Stage, key};
+
+impl Stage {
+    /// How many blocks connection `number` is asked for now.
+    fn asked_of(&self, number: u32) -> usize {
+        self.torrent.peers[&key(number)].asked.len()
+    }
+
+    /// A block comes from connection `number`.
+    fn bring(&mut self, number: u32, BlockSpec { piece, begin, length }: BlockSpec) {
+        let data = vec![0; length as usize];
+        self.happen(Event::Peer(key(number), PeerEvent::Block { piece, begin, data }));
+    }
+
+    /// Peers 2 and 3 have brought the one piece together, and it was wrong: one of them is to bring it again. Returns that
+    /// one and the other.
+    fn to_be_brought_again() -> (Stage, u32, u32) {
+        let mut stage = Stage::new(1, 50);
+        stage.seed_comes(2, 2, false);
+        stage.seed_comes(3, 3, false);
+        for (number, begin) in [(2, 0), (3, 1), (2, 2), (3, 3)] {
+            stage.bring(number, BlockSpec { piece: 0, begin: begin * BLOCK_BYTES, length: BLOCK_BYTES });
+        }
+        stage.happen(Event::Disk(DiskEvent::Checked { piece: 0, good: false }));
+        let owner = if stage.asked_of(2) > 0 { 2 } else { 3 };
+        let other = 5 - owner;
+        assert_eq!((stage.asked_of(owner), stage.asked_of(other)), (4, 0));
+        (stage, owner, other)
+    }
+}
+
+#[test]
+fn when_the_end_begins_elsewhere_the_idle_hear_of_it() {
+    let mut stage = Stage::new(2, 50);
+    stage.seed_comes(2, 2, false);
+    assert_eq!(stage.asked_of(2), 4, "all of piece 0");
+    stage.join(3, [10, 0, 0, 1], 3, false);
+    for message in [Message::HaveNone, Message::Have { piece: 0 }, Message::Unchoke] {
+        stage.hear(3, message);
+    }
+    assert_eq!(stage.asked_of(3), 0, "piece 1 is free, though not for this peer");
+    stage.seed_comes(4, 4, false);
+    assert_eq!(stage.asked_of(4), 4, "all of piece 1");
+    assert!(stage.asked_of(3) > 0, "nothing is free: it may help with piece 0");
+}
+
+#[test]
+fn who_became_slow_is_relieved_by_one_that_is_idle() {
+    let (mut stage, owner, other) = Stage::to_be_brought_again();
+    stage.pass(Time::from_millis(900));
+    assert_eq!(stage.asked_of(other), 0);
+    stage.pass(Time::from_secs(4));
+    assert_eq!((stage.asked_of(owner), stage.asked_of(other)), (0, 4));
+}
+
+#[test]
+fn who_chokes_us_keeps_its_piece_for_a_while_and_not_for_ever() {
+    let (mut stage, owner, other) = Stage::to_be_brought_again();
+    stage.hear(owner, Message::Choke);
+    stage.pass(Time::from_secs(30));
+    assert_eq!(stage.asked_of(other), 0, "its next turn may come");
+    stage.pass(Time::from_secs(15));
+    assert_eq!(stage.asked_of(other), 4);
+}
+
+/// The stage has memory for 64 blocks.
+#[test]
+fn those_that_never_answer_do_not_hold_the_memory_of_those_that_do() {
+    let mut stage = Stage::new(100, 50);
+    for number in 2..40 {
+        stage.seed_comes(number, number as u8, true);
+    }
+    let held = |stage: &Stage| (2..40).map(|number| stage.asked_of(number)).sum::<usize>();
+    assert!((38..38 + 16).contains(&held(&stage)), "a block each and a quarter of the memory: {}", held(&stage));
+    // One more that answers gets the rest.
+    stage.seed_comes(50, 50, true);
+    for _ in 0..50 {
+        let block = stage.torrent.peers[&key(50)].asked[0];
+        let data = vec![0; BLOCK_BYTES as usize];
+        stage.happen(Event::Peer(key(50), PeerEvent::Block { piece: block.piece, begin: block.begin, data }));
+        stage.happen(Event::Disk(DiskEvent::Written { bytes: u64::from(BLOCK_BYTES) }));
+        stage.happen(Event::BudgetFreed);
+    }
+    let (held, asked) = (held(&stage), stage.asked_of(50));
+    assert!(asked > 8 && asked + held <= 64, "{asked}, beside {held} of those that never answer");
+}
+
+#[test]
+fn what_comes_late_is_taken_and_who_goes_on_with_what_nobody_asked_for_is_closed() {
+    let mut stage = Stage::new(30, 50);
+    stage.seed_comes(2, 2, false);
+    let (_, block) = stage.asked[0];
+    stage.hear(2, Message::Choke);
+    stage.bring(2, block);
+    assert_eq!(stage.torrent.status(stage.now).wasted, 0);
+    (0..MOST_UNASKED).for_each(|_| stage.bring(2, block));
+    assert_eq!(stage.closed, []);
+    stage.bring(2, block);
+    assert_eq!(stage.closed, [(key(2), "it sends blocks that were not asked for")]);
+    assert_eq!(stage.disk[&block.piece], block.length, "it was written once");
+}
+
+#[test]
+fn who_rejects_a_request_is_not_asked_again_at_once() {
+    let mut stage = Stage::new(1, 50);
+    stage.seed_comes(2, 2, false);
+    let asked: Vec<BlockSpec> = stage.asked.drain(..).map(|(_, block)| block).collect();
+    asked.iter().for_each(|&block| stage.hear(2, Message::Reject(block)));
+    stage.happen(Event::BudgetFreed);
+    assert_eq!(stage.asked, [], "it could go on for ever");
+    stage.pass(SNUB_AFTER + Time::from_secs(1));
+    assert!(!stage.asked.is_empty(), "but it may have changed its mind");
+}
+
+#[test]
+fn what_a_peer_allows_and_suggests_is_remembered_within_bounds() {
+    let mut stage = Stage::new(100, 50);
+    stage.join(2, [10, 0, 0, 1], 2, false);
+    for piece in 0..100 {
+        stage.hear(2, Message::AllowedFast { piece });
+        stage.hear(2, Message::Suggest { piece });
+    }
+    let peer = &stage.torrent.peers[&key(2)];
+    assert_eq!(peer.allows.len(), MOST_ALLOWED);
+    assert_eq!(peer.suggested, (100 - MOST_SUGGESTED as u32..100).collect::<Vec<u32>>(), "the latest");
+}
+
+#[test]
+fn who_owes_blocks_and_is_silent_is_told_of_as_such() {
+    let mut stage = Stage::new(1, 50);
+    stage.seed_comes(2, 2, false);
+    let snubbed = |stage: &Stage| stage.torrent.status(stage.now).snubbed;
+    assert_eq!(snubbed(&stage), 0);
+    stage.pass(SNUB_AFTER);
+    assert_eq!(snubbed(&stage), 1);
+}

@@ -1,0 +1,219 @@
+//! Who gets a place, and who loses it.
+
+use super::MOST_CONNECTING;
+use crate::proto::id::PeerId;
+use crate::proto::peer::handshake::{Handshake, Reserved};
+use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
+use crate::swarm::Time;
+use crate::swarm::event::{DiskEvent, Event, PeerEvent};
+use crate::swarm::simulation::stage::{Stage, key};
+
+const ENOUGH: &str = "there are enough peers";
+const GAVE_WAY: &str = "others have more use for its place";
+
+/// A torrent with `places` places, all taken by peers of the internet from hosts of their own: connections 2, 3, ... We
+/// connected to the last quarter of them.
+fn full(places: u32) -> Stage {
+    let mut stage = Stage::new(50, places as usize);
+    for number in 2..2 + places {
+        stage.join(number, [8, 8, 8, number as u8], number as u8, number >= 2 + places - places / 4);
+    }
+    assert_eq!(stage.closed, []);
+    stage
+}
+
+/// One more comes, from a host of its own.
+fn one_more(stage: &mut Stage, number: u32) -> Vec<(u32, &'static str)> {
+    stage.join(number, [8, 8, 9, number as u8], number as u8, false);
+    stage.closed.drain(..).map(|(peer, reason)| (peer.0.get(), reason)).collect()
+}
+
+#[test]
+fn of_those_that_do_nothing_the_least_useful_gives_way() {
+    let mut stage = full(4);
+    assert_eq!(one_more(&mut stage, 50), [(50, ENOUGH)], "nobody has been here for long");
+    // Peer 2 is asked for blocks and sends them, 3 has something for us, 4 wants something, 5 does nothing.
+    for number in [2, 3] {
+        stage.hear(number, Message::HaveAll);
+    }
+    stage.hear(2, Message::Unchoke);
+    stage.hear(4, Message::Interested);
+    for _ in 0..70 {
+        stage.pass(Time::from_secs(1));
+        let (peer, BlockSpec { piece, begin, length }) = stage.asked.remove(0);
+        stage.happen(Event::Peer(peer, PeerEvent::Block { piece, begin, data: vec![0; length as usize] }));
+        stage.happen(Event::Disk(DiskEvent::Written { bytes: BLOCK_BYTES as u64 }));
+    }
+    let gone: Vec<_> = (60..64).flat_map(|number| one_more(&mut stage, number)).collect();
+    assert_eq!(gone, [(5, GAVE_WAY), (4, GAVE_WAY), (3, GAVE_WAY), (63, ENOUGH)]);
+    assert_eq!(stage.torrent.peers.len(), 4);
+}
+
+#[test]
+fn an_address_that_waits_gets_the_place_of_one_that_does_nothing() {
+    let mut stage = full(4);
+    let addr = ([9, 9, 9, 9], 6881).into();
+    stage.torrent.candidates.add(addr, stage.now);
+    stage.pass(Time::from_secs(19));
+    assert_eq!((&stage.closed[..], &stage.connecting[..]), (&[][..], &[][..]));
+    stage.pass(Time::from_secs(2));
+    assert_eq!((&stage.closed[..], &stage.connecting[..]), (&[(key(2), GAVE_WAY)][..], &[addr][..]));
+    stage.pass(Time::from_secs(600));
+    assert_eq!(stage.closed.len(), 1, "nobody else waits");
+}
+
+#[test]
+fn a_seed_keeps_those_that_wait_for_their_turn() {
+    let mut stage = full(10);
+    for number in 2..12 {
+        stage.hear(number, Message::Interested);
+    }
+    (0..50).for_each(|piece| stage.happen(Event::Disk(DiskEvent::Checked { piece, good: true })));
+    assert!(stage.torrent.is_whole());
+    stage.pass(Time::from_secs(70));
+    let served: Vec<u32> =
+        stage.torrent.peers.iter().filter(|(_, peer)| !peer.we_choke).map(|(key, _)| key.0.get()).collect();
+    let gone: Vec<_> =
+        (60..80).flat_map(|number| one_more(&mut stage, number)).filter(|gone| gone.1 == GAVE_WAY).collect();
+    assert!(!gone.is_empty() && gone.iter().all(|(number, _)| served.contains(number)), "{gone:?} of {served:?}");
+}
+
+#[test]
+fn a_quarter_of_the_places_is_kept_for_those_we_find_ourselves() {
+    let mut stage = Stage::new(1, 8);
+    for number in 2..10 {
+        stage.join(number, [8, 8, 8, number as u8], number as u8, false);
+    }
+    assert_eq!(stage.closed, [(key(8), ENOUGH), (key(9), ENOUGH)]);
+    stage.closed.clear();
+    (20..23).for_each(|number| stage.join(number, [9, 8, 8, number as u8], number as u8, true));
+    assert_eq!(stage.closed, [(key(22), ENOUGH)]);
+}
+
+#[test]
+fn one_host_gets_a_part_of_the_places_unless_it_is_near() {
+    let mut stage = Stage::new(1, 40);
+    for number in 2..102 {
+        stage.join(number, [8, 8, 8, 8], number as u8, false);
+    }
+    assert_eq!(stage.torrent.peers.len(), 10);
+    assert!(stage.closed.iter().all(|(_, reason)| *reason == "there are enough peers from its address"));
+    // Those we connect to ourselves are not counted out, nor is this machine.
+    stage.join(200, [8, 8, 8, 8], 200, true);
+    (102..110).for_each(|number| stage.join(number, [127, 0, 0, 1], number as u8, false));
+    assert_eq!(stage.torrent.peers.len(), 19);
+}
+
+#[test]
+fn the_process_has_a_limit_for_all_torrents_and_counts_right() {
+    let mut stage = Stage::new(1, 50);
+    stage.shared.most_connected = 3;
+    stage.shared.connected = 1; // another torrent's
+    for number in 2..5 {
+        stage.join(number, [10, 0, 0, number as u8], number as u8, false);
+    }
+    assert_eq!((&stage.closed[..], stage.shared.connected), (&[(key(4), ENOUGH)][..], 3));
+    stage.torrent.candidates.add(([10, 0, 0, 9], 1).into(), stage.now);
+    stage.pass(Time::from_secs(10));
+    assert_eq!(stage.connecting, [], "no place to connect for");
+    stage.happen(Event::Peer(key(2), PeerEvent::Gone));
+    assert_eq!((stage.connecting.len(), stage.shared.connected), (1, 2));
+    stage.happen(Event::Disk(DiskEvent::Failed { problem: "spoilt".into() }));
+    assert_eq!(stage.shared.connected, 1);
+}
+
+/// For want of a descriptor nothing is tried for a while, and the address is tried as if nothing had been.
+#[test]
+fn an_address_is_not_blamed_for_what_we_lack() {
+    let mut stage = Stage::new(1, 50);
+    let addr = ([9, 9, 9, 9], 6881).into();
+    stage.torrent.candidates.add(addr, stage.now);
+    // More often than an address may fail.
+    for time in 1..20 {
+        stage.pass(Time::from_secs(10));
+        assert_eq!((stage.connecting.len(), stage.shared.connecting), (time, 1));
+        stage.happen(Event::ConnectFailed { addr, our_fault: true });
+        stage.pass(Time::from_secs(9));
+        assert_eq!((stage.connecting.len(), stage.shared.connecting), (time, 0), "it does not wait");
+    }
+    stage.pass(Time::from_secs(1));
+    stage.happen(Event::ConnectFailed { addr, our_fault: false });
+    stage.pass(Time::from_secs(9));
+    assert_eq!((stage.torrent.candidates.usable(), stage.connecting.len()), (1, 20), "its first failure");
+    stage.pass(Time::from_secs(1));
+    assert_eq!(stage.connecting.len(), 21);
+}
+
+/// How long it takes until `honest` is tried, where all `places` are taken by peers that have all and never let us ask,
+/// and as many of that kind wait beside it.
+fn seconds_until_tried(places: u32) -> u64 {
+    let mut stage = full(places);
+    (2..2 + places).for_each(|number| stage.hear(number, Message::HaveAll));
+    let honest = ([9, 9, 9, 9], 6881).into();
+    stage.torrent.candidates.add(honest, stage.now);
+    (0..places).for_each(|host| stage.torrent.candidates.add(([7, 7, 7, host as u8], 6881).into(), stage.now));
+    let (began, mut came) = (stage.now, 2 + places);
+    while !stage.connecting.contains(&honest) {
+        assert!(stage.now < began + Time::from_secs(3600), "it is never tried");
+        stage.pass(Time::from_secs(1));
+        // Whoever else is tried is of the kind that we have already.
+        for addr in std::mem::take(&mut stage.connecting) {
+            if addr == honest {
+                return (stage.now - began).as_secs();
+            }
+            let (ip, id) = (addr.ip(), came as u8);
+            let handshake =
+                Handshake { reserved: Reserved::ours(), info_hash: stage.torrent.info_hash, peer_id: PeerId([id; 20]) };
+            let addr = (ip, addr.port()).into();
+            stage.happen(Event::Peer(
+                key(came),
+                PeerEvent::Connected { addr, outgoing: true, handshake: Box::new(handshake) },
+            ));
+            stage.hear(came, Message::HaveAll);
+            came += 1;
+        }
+    }
+    unreachable!()
+}
+
+#[test]
+fn peers_that_give_nothing_are_out_in_two_minutes() {
+    for places in [4, 20, 50] {
+        let seconds = seconds_until_tried(places);
+        println!("{places} places: tried after {seconds} s");
+        assert!((19..=20 + 2 * u64::from(places)).contains(&seconds), "{places} places: {seconds} s");
+    }
+}
+
+/// As long as blocks come, who chokes a newcomer may well unchoke it: two rounds of that are given to it.
+#[test]
+fn nobody_is_sent_away_early_while_others_give() {
+    let mut stage = full(8);
+    (2..10).for_each(|number| stage.hear(number, Message::HaveAll));
+    stage.hear(2, Message::Unchoke);
+    stage.torrent.candidates.add(([9, 9, 9, 9], 6881).into(), stage.now);
+    for second in 0..58 {
+        stage.pass(Time::from_secs(1));
+        let (peer, BlockSpec { piece, begin, length }) = stage.asked.remove(0);
+        stage.happen(Event::Peer(peer, PeerEvent::Block { piece, begin, data: vec![0; length as usize] }));
+        stage.happen(Event::Disk(DiskEvent::Written { bytes: BLOCK_BYTES as u64 }));
+        assert_eq!(stage.closed, [], "after {second} s");
+    }
+    stage.pass(Time::from_secs(3));
+    assert_eq!(stage.closed, [(key(3), GAVE_WAY)]);
+}
+
+/// Half-open connections are what cheap routers choke on.
+#[test]
+fn sixteen_connections_are_opened_at_once_and_no_more() {
+    let mut stage = Stage::new(1, 50);
+    (1..=40).for_each(|host| stage.torrent.candidates.add(([9, 9, 9, host], 6881).into(), stage.now));
+    stage.pass(Time::from_secs(5));
+    assert_eq!((stage.connecting.len(), stage.shared.connecting), (MOST_CONNECTING, MOST_CONNECTING));
+    // Each that fails makes room for the next.
+    for addr in stage.connecting.clone() {
+        stage.happen(Event::ConnectFailed { addr, our_fault: false });
+    }
+    stage.pass(Time::from_secs(5));
+    assert_eq!((stage.connecting.len(), stage.shared.connecting), (2 * MOST_CONNECTING, MOST_CONNECTING));
+}

@@ -1,0 +1,52 @@
+//! Torrents of which some pieces are wanted, in the swarm of `torrent/tests.rs`.
+
+use super::*;
+use crate::swarm::torrent::piece_map::Share;
+
+fn bits_of<const N: usize>(ones: [u32; N]) -> Bitfield {
+    let mut bits = Bitfield::new(PIECES);
+    ones.into_iter().for_each(|one| assert!(bits.set(one)));
+    bits
+}
+
+#[test]
+fn who_wants_some_pieces_fetches_those_alone_and_serves_them() {
+    let wanted = bits_of([3, 4, 9, 23]);
+    let mut swarm = Swarm::new(&[everything(), bits_of([7]), bits_of([5])]);
+    swarm.members[1].torrent.want_only(&wanted);
+    let status = swarm.members[1].torrent.status(swarm.now);
+    assert_eq!((status.pieces, status.last_piece), (5, None));
+    let map = swarm.members[1].torrent.piece_map(PIECES as usize);
+    for (piece, share) in (0..).zip(map) {
+        let other = if piece == 7 { Share::Had } else { Share::LeftOut };
+        assert_eq!(share, if wanted.get(piece) { Share::Missing } else { other }, "piece {piece}");
+    }
+    swarm.connect(1, 0);
+    assert!(swarm.run(Time::from_secs(60), |swarm| swarm.whole(1)));
+    let torrent = &swarm.members[1].torrent;
+    let mut had = wanted.clone();
+    had.set(7);
+    assert_eq!(*torrent.picker.have(), had);
+    assert_eq!(swarm.members[0].uploaded, 4 * PIECE as u64 - 100);
+    // Nothing it wants is left; but the tracker must not take it for a seed.
+    assert_eq!((torrent.status(swarm.now).left, torrent.facts().left), (0, 19 * PIECE as u64));
+    assert!(swarm.run(Time::from_secs(90), |swarm| !swarm.members[1].closed.is_empty()), "seeds are of no use to it");
+
+    // Who has only what is not wanted is served, and asked for nothing.
+    swarm.connect(2, 1);
+    assert!(swarm.run(Time::from_secs(150), |swarm| swarm.members[2].torrent.picker.have().count() == 6));
+    assert!(swarm.members[2].heard.iter().any(|(_, message)| *message == Message::Unchoke));
+    assert!(!swarm.members[2].heard.iter().any(|(_, message)| *message == Message::Interested));
+}
+
+#[test]
+fn a_have_of_a_piece_that_is_not_wanted_interests_nobody() {
+    let mut swarm = Swarm::new(&[nothing(), nothing()]);
+    swarm.members[1].torrent.want_only(&bits_of([3]));
+    swarm.connect(1, 0);
+    for (piece, interested) in [(5, false), (3, true)] {
+        swarm.happen(1, Event::Peer(key(0), PeerEvent::Message(Message::Have { piece })));
+        let told = swarm.members[0].heard.iter().any(|(_, message)| *message == Message::Interested);
+        assert_eq!(told, interested, "piece {piece}");
+    }
+}

@@ -1,0 +1,182 @@
+//! What peers hear of one that gives: allowed fast pieces, haves, who it is, chokes.
+
+use super::*;
+use crate::proto::peer::allowed_fast::allowed_fast;
+use crate::proto::peer::extended::ExtendedHandshake;
+
+fn message(message: Message) -> Event {
+    Event::Peer(key(1), PeerEvent::Message(message))
+}
+
+/// What member `number` heard from member 0, of the kind that `of` takes.
+fn heard<T>(swarm: &Swarm, number: usize, of: impl Fn(&Message) -> Option<T>) -> Vec<T> {
+    swarm.members[number].heard.iter().filter(|(from, _)| *from == 0).filter_map(|(_, message)| of(message)).collect()
+}
+
+fn haves(message: &Message) -> Option<u32> {
+    if let Message::Have { piece } = message { Some(*piece) } else { None }
+}
+
+fn allowed(message: &Message) -> Option<u32> {
+    if let Message::AllowedFast { piece } = message { Some(*piece) } else { None }
+}
+
+fn introductions(message: &Message) -> Option<ExtendedHandshake> {
+    if let Message::Extended { id: 0, payload } = message { ExtendedHandshake::parse(payload) } else { None }
+}
+
+/// A seed all of whose slots are taken, and one more leecher, member 1, that wants something.
+fn full_house() -> Swarm {
+    let mut swarm = Swarm::new(&vec![everything(); 1].into_iter().chain(vec![nothing(); 10]).collect::<Vec<_>>());
+    swarm.members[0].mute = true;
+    for number in (1..=10).rev() {
+        swarm.connect(number, 0);
+        swarm.happen(0, Event::Peer(key(number), PeerEvent::Message(Message::HaveNone)));
+        swarm.happen(0, Event::Peer(key(number), PeerEvent::Message(Message::Interested)));
+    }
+    swarm
+}
+
+#[test]
+fn a_newcomer_without_a_slot_may_ask_for_the_allowed_fast_set_and_no_more() {
+    let mut swarm = full_house();
+    let set = allowed_fast([10, 0, 0, 1].into(), &metainfo().info_hash, PIECES, 10);
+    assert_eq!(heard(&swarm, 1, allowed), set);
+    assert!(heard(&swarm, 9, allowed).is_empty(), "who has a slot needs no set");
+    let block = |piece| BlockSpec { piece, begin: 0, length: BLOCK_BYTES };
+    let other = (0..PIECES).find(|piece| !set.contains(piece)).unwrap();
+    swarm.happen(0, message(Message::Request(block(set[0]))));
+    swarm.happen(0, message(Message::Request(block(other))));
+    let rejected =
+        |swarm: &Swarm| heard(swarm, 1, |m| if let Message::Reject(spec) = m { Some(spec.piece) } else { None });
+    assert_eq!(rejected(&swarm), [other]);
+    assert_eq!(swarm.members[0].torrent.peers[&key(1)].sending, BLOCK_BYTES as u64, "it is served");
+    // The whole set once is all there is.
+    for _ in 0..2 {
+        for &piece in set.iter().filter(|piece| **piece < PIECES - 1) {
+            swarm.happen(0, message(Message::Request(block(piece))));
+            swarm.happen(0, message(Message::Request(BlockSpec { begin: BLOCK_BYTES, ..block(piece) })));
+        }
+    }
+    assert!(rejected(&swarm).len() > 16, "nobody lives on the set for ever");
+}
+
+#[test]
+fn of_a_peer_that_chokes_us_we_ask_what_it_allows() {
+    let mut swarm = Swarm::new(&[nothing(), nothing()]);
+    swarm.connect(1, 0);
+    swarm.happen(0, message(Message::HaveAll));
+    assert!(swarm.members[0].torrent.peers[&key(1)].asked.is_empty());
+    swarm.happen(0, message(Message::AllowedFast { piece: 7 }));
+    let pieces = |swarm: &Swarm| -> Vec<u32> {
+        swarm.members[0].torrent.peers[&key(1)].asked.iter().map(|block| block.piece).collect()
+    };
+    assert_eq!(pieces(&swarm), [7, 7]);
+    swarm.happen(0, message(Message::Unchoke));
+    assert!(pieces(&swarm).len() > 2);
+    swarm.happen(0, message(Message::Choke));
+    assert_eq!(pieces(&swarm), [7, 7], "what is allowed still comes");
+    swarm.happen(0, message(Message::AllowedFast { piece: PIECES }));
+    assert_eq!(swarm.members[0].torrent.peers.len(), 1, "advice about nothing is ignored");
+}
+
+#[test]
+fn who_has_a_piece_does_not_hear_that_we_have_it_too() {
+    let mut swarm = Swarm::new(&[nothing(), nothing(), nothing()]);
+    swarm.connect(1, 0);
+    swarm.connect(2, 0);
+    swarm.happen(0, message(Message::Have { piece: 3 }));
+    for piece in [3, 4] {
+        swarm.happen(0, Event::Disk(DiskEvent::Checked { piece, good: true }));
+    }
+    assert_eq!((heard(&swarm, 1, haves), heard(&swarm, 2, haves)), (vec![4], vec![3, 4]));
+}
+
+#[test]
+fn programs_introduce_themselves_and_tell_when_they_have_all() {
+    let mut swarm = Swarm::new(&[nothing(), everything(), nothing()]);
+    swarm.connect(0, 1);
+    swarm.connect(2, 0);
+    let told = &heard(&swarm, 1, introductions)[0];
+    assert_eq!((told.reqq, told.port, told.upload_only), (Some(2000), Some(6881), None));
+    assert_eq!(told.version.as_deref(), Some(concat!("swarmlet ", env!("CARGO_PKG_VERSION"))));
+    assert_eq!(told.your_ip, Some(addr(1).ip()));
+    assert_eq!(heard(&swarm, 2, introductions)[0].port, None, "who came to us knows our port");
+    assert!(swarm.run(Time::from_secs(60), |swarm| swarm.whole(0)));
+    assert_eq!(heard(&swarm, 2, introductions).last().unwrap().upload_only, Some(true));
+}
+
+#[test]
+fn a_seed_parts_from_a_peer_that_fetches_nothing_and_does_not_come_back() {
+    let mut swarm = Swarm::new(&[everything(), nothing()]);
+    swarm.connect(0, 1);
+    let upload_only = ExtendedHandshake { upload_only: Some(true), ..ExtendedHandshake::default() };
+    swarm.happen(0, message(Message::Extended { id: 0, payload: upload_only.emit() }));
+    assert_eq!(swarm.members[0].closed.len(), 1);
+    let candidates = &mut swarm.members[0].torrent.candidates;
+    candidates.add(addr(1), Time::from_secs(1000));
+    assert_eq!(candidates.next_due(), None, "a tracker that tells of it again changes nothing");
+}
+
+#[test]
+fn what_is_told_is_taken_and_nonsense_ignored() {
+    let mut swarm = Swarm::new(&[nothing(), everything()]);
+    swarm.connect(1, 0);
+    let told = ExtendedHandshake { reqq: Some(1), port: Some(7000), ..ExtendedHandshake::default() };
+    swarm.happen(0, message(Message::Extended { id: 0, payload: told.emit() }));
+    for (id, payload) in [(0, &b"nonsense"[..]), (0, b""), (1, b"de"), (200, &[0xff; 100])] {
+        swarm.happen(0, message(Message::Extended { id, payload: payload.to_vec() }));
+    }
+    swarm.happen(0, message(Message::HaveAll));
+    swarm.happen(0, message(Message::Unchoke));
+    let peer = &swarm.members[0].torrent.peers[&key(1)];
+    assert_eq!((peer.asked.len(), peer.listens.map(|addr| addr.port())), (1, Some(7000)));
+}
+
+#[test]
+fn a_slot_that_becomes_free_is_filled_at_once() {
+    let mut swarm = full_house();
+    let unchoked = |swarm: &Swarm, number| !swarm.members[0].torrent.peers[&key(number)].we_choke;
+    assert!(!unchoked(&swarm, 1) && unchoked(&swarm, 10));
+    swarm.happen(0, Event::Peer(key(10), PeerEvent::Message(Message::NotInterested)));
+    swarm.happen(0, Event::Peer(key(9), PeerEvent::Gone));
+    assert!(unchoked(&swarm, 1) && unchoked(&swarm, 2) && !unchoked(&swarm, 10));
+}
+
+#[test]
+fn who_says_how_many_are_served_at_once_is_heeded() {
+    let mut swarm = Swarm::new(&[everything(), nothing(), nothing(), nothing()]);
+    swarm.members[0].torrent.settings.upload_slots = Some(2);
+    for number in 1..=3 {
+        swarm.connect(number, 0);
+        swarm.happen(0, Event::Peer(key(number), PeerEvent::Message(Message::HaveNone)));
+        swarm.happen(0, Event::Peer(key(number), PeerEvent::Message(Message::Interested)));
+    }
+    let served = |swarm: &Swarm| swarm.members[0].torrent.peers.values().filter(|peer| !peer.we_choke).count();
+    assert_eq!(served(&swarm), 2);
+}
+
+#[test]
+fn suggestions_spread_what_a_seed_has_without_repeating() {
+    let swarm = full_house();
+    let suggested = |message: &Message| if let Message::Suggest { piece } = message { Some(*piece) } else { None };
+    let mut all: Vec<u32> = (3..=10).flat_map(|number| heard(&swarm, number, suggested)).collect();
+    assert_eq!(all.len(), 16, "two for each of eight");
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 16, "each another");
+}
+
+#[test]
+fn a_limit_is_kept_from_the_first_block_on_and_nobody_polls() {
+    let mut swarm = Swarm::new(&[everything(), nothing(), nothing()]);
+    swarm.members[0].torrent.upload.set_rate(Some(64 << 10), Time::ZERO);
+    swarm.connect(1, 0);
+    swarm.connect(2, 0);
+    for seconds in [1, 2, 5, 10] {
+        swarm.run(Time::from_secs(seconds), |_| false);
+        let sent = swarm.members[0].uploaded;
+        let most = seconds * (64 << 10);
+        assert!(sent <= most && sent + 32 * 1024 >= most.min(metainfo().length), "{sent} bytes in {seconds} s");
+    }
+}

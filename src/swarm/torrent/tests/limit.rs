@@ -1,0 +1,65 @@
+//! Limits of what comes, in virtual time.
+
+use super::*;
+use crate::swarm::simulation::stage::Stage;
+
+#[test]
+fn what_comes_in_ten_seconds_is_what_the_limit_allows() {
+    let rate = 64 * 1024;
+    for seeds in 1..4 {
+        let mut haves = vec![everything(); seeds + 1];
+        haves[0] = nothing();
+        let mut swarm = Swarm::new(&haves);
+        swarm.members[0].shared.download.set_rate(Some(rate), Time::ZERO);
+        (1..=seeds).for_each(|to| swarm.connect(0, to));
+        swarm.run(Time::from_secs(10), |_| false);
+        let percent = swarm.members[0].torrent.down.total() * 100 / (10 * rate);
+        assert!((97..=100).contains(&percent), "{seeds} seeds: {percent} %");
+        assert!(swarm.run(Time::from_secs(13), |swarm| swarm.whole(0)), "{seeds} seeds: it stalls");
+    }
+}
+
+#[test]
+fn what_was_asked_in_vain_is_not_counted() {
+    let mut swarm = Swarm::new(&[nothing(), everything()]);
+    swarm.members[0].shared.download.set_rate(Some(64 * 1024), Time::ZERO);
+    swarm.members[1].mute = true;
+    swarm.connect(0, 1);
+    assert!(swarm.run(Time::from_secs(2), |swarm| !swarm.members[0].torrent.peers[&key(1)].asked.is_empty()));
+    let (block, now) = (swarm.members[0].torrent.peers[&key(1)].asked[0], swarm.now);
+    assert!(!swarm.members[0].shared.download.is_ready(now));
+    swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(Message::Reject(block))));
+    assert!(swarm.members[0].shared.download.is_ready(now), "the next must wait for a block that never came");
+}
+
+#[test]
+fn a_torrent_for_which_nothing_comes_is_given_up_in_time() {
+    let mut swarm = Swarm::new(&[nothing(), everything()]);
+    swarm.members[0].torrent.settings.stop_timeout = Some(Time::from_secs(60));
+    swarm.connect(0, 1);
+    swarm.run(Time::from_secs(1), |swarm| swarm.members[0].torrent.down.total() > 200_000);
+    swarm.members[1].mute = true;
+    let last = swarm.now;
+    swarm.run(last + Time::from_secs(59), |_| false);
+    assert_eq!(swarm.members[0].torrent.standing, Standing::Downloading);
+    swarm.run(last + Time::from_secs(62), |_| false);
+    assert_eq!(swarm.members[0].torrent.standing, Standing::Failed("given up, no progress for 60 s".into()));
+}
+
+/// What the person wanted himself, and work that is going on, is no want of progress.
+#[test]
+fn a_pause_and_a_check_take_as_long_as_they_take() {
+    let settings = Settings { stop_timeout: Some(Time::from_secs(60)), ..Settings::new(PeerId([1; 20])) };
+    let mut stage = Stage::of(Bitfield::new(8), settings);
+    stage.happen(Event::Paused(true));
+    stage.pass(Time::from_secs(3600));
+    stage.happen(Event::Paused(false));
+    stage.pass(Time::from_secs(59));
+    stage.happen(Event::Disk(DiskEvent::Doubted { text: "changed".into() }));
+    stage.pass(Time::from_secs(3600));
+    stage.happen(Event::Disk(DiskEvent::CheckedAgain { have: Bitfield::new(8) }));
+    stage.pass(Time::from_secs(59));
+    assert_eq!(stage.torrent.standing, Standing::Downloading);
+    stage.pass(Time::from_secs(1));
+    assert_eq!(stage.torrent.standing, Standing::Failed("given up, no progress for 60 s".into()));
+}

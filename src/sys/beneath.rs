@@ -1,0 +1,236 @@
+//! Opening files beneath the download folder, and nowhere else.
+//!
+//! Floor 3. A torrent's paths are checked when it is read ([`crate::base::path`]); what stands on the disk is not ours
+//! to trust either: somebody may have planted a symbolic link where a file is to go. So every file is opened relative
+//! to the folder's own descriptor and through no link at all: by `openat2` with `RESOLVE_BENEATH` where the kernel has
+//! it (Linux 5.6), else component by component with `O_NOFOLLOW`. (libtorrent#8344 shows what happens otherwise.)
+
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, ResolveFlags, fstat, fstatfs, fstatvfs, mkdirat, openat, openat2, renameat, unlinkat,
+};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Permissions of new files and folders, before the umask.
+const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
+const FOLDER_MODE: Mode = Mode::from_raw_mode(0o777);
+
+const IRREGULAR: &str = "it is not a regular file";
+
+/// A folder beneath which files are opened.
+#[derive(Debug)]
+pub struct Folder {
+    fd: OwnedFd,
+    /// The kernel has no `openat2`, or a sandbox forbids it.
+    by_component: AtomicBool,
+}
+
+/// What a file is opened for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum For {
+    /// Reading what is there.
+    Reading,
+    /// Reading and writing; it and its folders are made where they are missing.
+    Writing,
+}
+
+impl Folder {
+    /// Opens the folder itself; the person named it, so links on the way to it are followed.
+    pub fn open(path: &Path) -> io::Result<Folder> {
+        let fd = openat(CWD, path, OFlags::DIRECTORY | OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+        Ok(Folder { fd, by_component: AtomicBool::new(false) })
+    }
+
+    /// Which folder it is: two that are the same have the same, for as long as one of them is open.
+    pub fn identity(&self) -> io::Result<(u64, u64)> {
+        let found = fstat(&self.fd)?;
+        Ok((found.st_dev, found.st_ino))
+    }
+
+    /// The same, of what stands at `path` beneath it: a file, a folder, or a link, which is not followed.
+    pub fn identity_of(&self, path: &str) -> io::Result<(u64, u64)> {
+        let opened = self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC).map_err(explain)?;
+        let found = fstat(opened)?;
+        Ok((found.st_dev, found.st_ino))
+    }
+
+    /// Bytes that may still be written to the file or folder at `path`, or where it will be.
+    pub fn free_bytes(&self, path: &str) -> io::Result<u64> {
+        let found = match self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC) {
+            Ok(there) => fstatvfs(there)?,
+            Err(_) => fstatvfs(&self.fd)?,
+        };
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+
+    /// The kind of its file system, by the number that Linux gave it (statfs(2)).
+    pub fn kind(&self) -> io::Result<u32> {
+        Ok(fstatfs(&self.fd)?.f_type as u32)
+    }
+
+    /// Opens the file at `path`, whose components are separated by `/`, each already checked.
+    pub fn file(&self, path: &str, purpose: For) -> io::Result<File> {
+        let flags = match purpose {
+            For::Reading => OFlags::RDONLY,
+            For::Writing => OFlags::RDWR | OFlags::CREATE,
+        };
+        // NONBLOCK: a pipe planted in the place of a file must not hang us.
+        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let opened = match self.open_beneath(path, flags) {
+            Err(Errno::NOENT) if purpose == For::Writing => {
+                self.make_folders_of(path)?;
+                self.open_beneath(path, flags)
+            }
+            opened => opened,
+        };
+        let file = File::from(opened.map_err(explain)?);
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other(IRREGULAR));
+        }
+        Ok(file)
+    }
+
+    /// Makes the folder at `path`, and those above it.
+    pub fn make_folder(&self, path: &str) -> io::Result<()> {
+        self.make_folders_of(&format!("{path}/."))
+    }
+
+    /// Puts the file `from` in the place of `to`; both are names in this very folder.
+    pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        Ok(renameat(&self.fd, from, &self.fd, to)?)
+    }
+
+    /// Removes the file `name`, which lies in the folder itself. (A link in its place is removed, not followed.)
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        unlinkat(&self.fd, name, AtFlags::empty()).map_err(explain)
+    }
+
+    fn open_beneath(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+        if !self.by_component.load(Ordering::Relaxed) {
+            let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+            let mode = if flags.contains(OFlags::CREATE) { FILE_MODE } else { Mode::empty() };
+            match openat2(&self.fd, path, flags, mode, beneath) {
+                Err(Errno::NOSYS | Errno::PERM) => self.by_component.store(true, Ordering::Relaxed),
+                result => return result,
+            }
+        }
+        let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let folder = self.walk(folders, false)?;
+        openat(&folder, name, flags, FILE_MODE)
+    }
+
+    fn make_folders_of(&self, path: &str) -> io::Result<()> {
+        let (folders, _) = path.rsplit_once('/').unwrap_or(("", path));
+        self.walk(folders, true).map_err(explain)?;
+        Ok(())
+    }
+
+    /// Goes down `folders`, one at a time and through no link, making them where asked to.
+    fn walk(&self, folders: &str, make: bool) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::DIRECTORY | OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut at = openat(&self.fd, ".", flags, Mode::empty())?;
+        for name in folders.split('/').filter(|name| !name.is_empty()) {
+            if make {
+                match mkdirat(&at, name, FOLDER_MODE) {
+                    Ok(()) | Err(Errno::EXIST) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            at = openat(&at, name, flags, Mode::empty())?;
+        }
+        Ok(at)
+    }
+}
+
+/// The kernel's words for "a link stands in the way" are about loops; ours are not.
+fn explain(error: Errno) -> io::Error {
+    match error {
+        Errno::LOOP | Errno::XDEV => io::Error::other("a symbolic link stands in the way, and links are not followed"),
+        Errno::NOTDIR => io::Error::other("a file or a symbolic link stands where a folder should be"),
+        Errno::ISDIR => io::Error::other("a folder stands where the file should be"),
+        // A socket, or a device that has no driver: no disk that is away.
+        Errno::NXIO => io::Error::other(IRREGULAR),
+        error => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::testkit::PATIENCE;
+    use rustix::fs::{FileType, mknodat};
+    use std::io::{Read, Write};
+    use std::os::unix::fs::symlink;
+
+    /// Each way of opening must refuse the same things.
+    fn both_ways(test: impl Fn(&Folder, &Path)) {
+        for by_component in [false, true] {
+            let dir = tempfile::tempdir().unwrap();
+            let folder = Folder::open(dir.path()).unwrap();
+            folder.by_component.store(by_component, Ordering::Relaxed);
+            test(&folder, dir.path());
+        }
+    }
+
+    #[test]
+    fn makes_files_and_their_folders() {
+        both_ways(|folder, dir| {
+            folder.file("a/b/c", For::Writing).unwrap().write_all(b"x").unwrap();
+            let mut text = String::new();
+            folder.file("a/b/c", For::Reading).unwrap().read_to_string(&mut text).unwrap();
+            assert_eq!(text, "x");
+            assert_eq!(folder.file("a/b/d", For::Reading).unwrap_err().kind(), io::ErrorKind::NotFound);
+            folder.make_folder("e/f").unwrap();
+            assert!(dir.join("e/f").is_dir());
+        });
+    }
+
+    #[test]
+    fn follows_no_link() {
+        both_ways(|folder, dir| {
+            let outside = tempfile::tempdir().unwrap();
+            symlink(outside.path(), dir.join("folder")).unwrap();
+            symlink(outside.path().join("new"), dir.join("file")).unwrap();
+            // Nor one that leads to another place inside.
+            std::fs::create_dir(dir.join("inside")).unwrap();
+            symlink("inside", dir.join("other")).unwrap();
+            for path in ["folder/x", "file", "other/x"] {
+                let error = folder.file(path, For::Writing).unwrap_err().to_string();
+                assert!(error.contains("symbolic link"), "{path}: {error}");
+                assert!(folder.file(path, For::Reading).is_err());
+            }
+            assert!(folder.make_folder("folder/sub").is_err());
+            assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+            assert_eq!(std::fs::read_dir(dir.join("inside")).unwrap().count(), 0);
+        });
+    }
+
+    #[test]
+    fn opens_only_regular_files() {
+        both_ways(|folder, dir| {
+            std::fs::create_dir(dir.join("folder")).unwrap();
+            assert!(folder.file("folder", For::Writing).is_err());
+            assert!(folder.file("folder", For::Reading).is_err());
+            let _socket = std::os::unix::net::UnixListener::bind(dir.join("socket")).unwrap();
+            for purpose in [For::Reading, For::Writing] {
+                let error = folder.file("socket", purpose).unwrap_err();
+                assert_eq!(error.to_string(), "it is not a regular file");
+            }
+            std::fs::write(dir.join("plain"), "").unwrap();
+            assert!(folder.file("plain/x", For::Writing).unwrap_err().to_string().contains("stands where"));
+            // A pipe that nobody writes to would have us wait for ever; the test's other end lets us go on then.
+            mknodat(CWD, dir.join("pipe"), FileType::Fifo, FILE_MODE, 0).unwrap();
+            let (tell, told) = std::sync::mpsc::channel();
+            std::thread::scope(|scope| {
+                scope.spawn(|| tell.send(folder.file("pipe", For::Reading).is_err()));
+                let answer = told.recv_timeout(PATIENCE);
+                let _ = folder.file("pipe", For::Writing);
+                assert_eq!(answer, Ok(true));
+            });
+        });
+    }
+}

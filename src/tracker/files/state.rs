@@ -1,0 +1,199 @@
+//! The state file (`--dfile`): the swarms, kept over restarts.
+//!
+//! Floor 3. A bencoded dict: `swarms`, by info-hash, each with `c` (completed), `s4`, `s6` (how many of the peers are
+//! seeds: the first) and `v4`, `v6` (peers: address, id, seconds / 4 since they were heard of, tag). Written swarm by swarm
+//! to a file beside, which then takes the place of the old one; so neither memory nor anybody who asks has to wait.
+
+use crate::proto::bencode::{Value, decode};
+use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::tracker::compact::{V4_BYTES, V6_BYTES};
+use crate::swarm::Time;
+use crate::tracker::TrackerError;
+use crate::tracker::registry::peers::{Facts, Peers};
+use crate::tracker::registry::{Registry, tick};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+
+/// Bytes written while the registry is held.
+const PORTION: usize = 64 << 10;
+/// The largest file that is read: as many peers as fit any memory.
+const MOST_BYTES: u64 = 1 << 30;
+/// Of a peer, beside its address: id, age, tag.
+const REST_BYTES: usize = 26;
+
+/// Puts back what `path` holds. No such file: nothing to put back. A damaged one is set aside.
+pub fn load(path: &Path, registry: &mut Registry) -> Result<(), TrackerError> {
+    let failed = |doing: String| move |error| TrackerError { doing, error, no_input: true };
+    let shown = path.display();
+    let bytes = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Ok(metadata) if metadata.len() == 0 => return Ok(()),
+        Ok(metadata) if metadata.len() > MOST_BYTES => Err(io::Error::other("it is too large for a state")),
+        _ => fs::read(path),
+    };
+    let bytes = bytes.map_err(failed(format!("read the state {shown}")))?;
+    if restore(&bytes, registry).is_none() {
+        let aside = beside(path, ".damaged");
+        let moved = fs::rename(path, &aside);
+        moved.map_err(failed(format!("set the damaged state {shown} aside")))?;
+        log::error!("{shown} is damaged and was set aside as {}; the tracker begins anew", aside.display());
+    }
+    Ok(())
+}
+
+/// Refuses a path where no state could be saved later.
+pub fn prove_place(path: &Path) -> Result<(), TrackerError> {
+    let new = beside(path, ".new");
+    let tried = File::create(&new).and_then(|_| fs::remove_file(&new));
+    let doing = format!("save the state as {}", path.display());
+    tried.map_err(|error| TrackerError { doing, error, no_input: false })
+}
+
+/// None if it is no state.
+fn restore(bytes: &[u8], registry: &mut Registry) -> Option<()> {
+    let swarms = decode(bytes).ok()?.get(b"swarms")?;
+    for (hash, swarm) in swarms.entries()? {
+        let hash = InfoHash(hash.try_into().ok()?);
+        let [completed, seeds4, seeds6, v4, v6] = swarm.get_all([b"c", b"s4", b"s6", b"v4", b"v6"])?;
+        let number = |value: Option<Value>| value?.as_int().and_then(|number| u32::try_from(number).ok());
+        registry.restore_swarm(hash, number(completed)?);
+        for (peers, seeds, address_bytes) in [(v4, seeds4, V4_BYTES), (v6, seeds6, V6_BYTES)] {
+            let (entries, seeds) = (peers?.as_bytes()?, number(seeds)? as usize);
+            for (number, entry) in entries.chunks_exact(address_bytes + REST_BYTES).enumerate() {
+                let (address, rest) = entry.split_at(address_bytes);
+                let (id, rest) = rest.split_first_chunk::<20>()?;
+                let (age, tag) = rest.split_first_chunk::<2>()?;
+                let seen = tick(Time::ZERO).wrapping_sub(u16::from_be_bytes(*age));
+                let facts = Facts { peer_id: &PeerId(*id), seed: number < seeds, seen, key: 0 };
+                registry.restore_peer(&hash, address, &facts, u32::from_be_bytes(tag.try_into().ok()?));
+            }
+        }
+    }
+    Some(())
+}
+
+/// Saves the registry, which `lock` gives, as `path`.
+pub fn save<R: Deref<Target = Registry>>(path: &Path, lock: impl Fn() -> R, now: Time) -> io::Result<()> {
+    let new = beside(path, ".new");
+    let mut file = File::create(&new)?;
+    let mut after = None;
+    let mut out = b"d6:swarmsd".to_vec();
+    loop {
+        let registry = lock();
+        for (hash, swarm) in registry.swarms_after(after) {
+            out.extend_from_slice(b"20:");
+            out.extend_from_slice(&hash.0);
+            let (seeds4, seeds6) = (swarm.v4.seeds(), swarm.v6.seeds());
+            let head = format!("d1:ci{}e2:s4i{seeds4}e2:s6i{seeds6}e", swarm.completed);
+            out.extend_from_slice(head.as_bytes());
+            push_peers("2:v4", &swarm.v4, now, &mut out);
+            push_peers("2:v6", &swarm.v6, now, &mut out);
+            out.push(b'e');
+            after = Some(*hash);
+            if out.len() >= PORTION {
+                break;
+            }
+        }
+        drop(registry);
+        if out.is_empty() {
+            break;
+        }
+        file.write_all(&out)?;
+        out.clear();
+    }
+    file.write_all(b"e7:versioni1ee")?;
+    file.sync_all()?;
+    fs::rename(&new, path)
+}
+
+fn push_peers(key: &str, peers: &Peers, now: Time, out: &mut Vec<u8>) {
+    let entry_bytes = peers.address_bytes() + REST_BYTES;
+    out.extend_from_slice(format!("{key}{}:", peers.len() * entry_bytes).as_bytes());
+    for number in 0..peers.len() {
+        out.extend_from_slice(peers.address(number));
+        out.extend_from_slice(&peers.peer_id(number).0);
+        out.extend_from_slice(&tick(now).wrapping_sub(peers.seen(number)).to_be_bytes());
+        out.extend_from_slice(&peers.tag(number).to_be_bytes());
+    }
+}
+
+/// `path` with `more` behind its name.
+fn beside(path: &Path, more: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(more);
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::tracker::announce::AnnounceEvent;
+    use crate::tracker::registry::{Asked, Limits};
+
+    fn registry() -> Registry {
+        Registry::new(Limits { peers: 10_000, swarm_peers: 10_000, swarms: 1000, age: Time::from_secs(3600) }, 1)
+    }
+
+    fn asked(number: u16) -> Asked {
+        Asked {
+            info_hash: InfoHash([(number % 50) as u8; 20]),
+            peer_id: PeerId([number as u8; 20]),
+            addr: match number % 3 {
+                0 => ([0xfd00, 0, 0, 0, 0, 0, 0, 1], number + 1).into(),
+                _ => ([10, 0, 0, 1], number + 1).into(),
+            },
+            key: 0x1000 + u32::from(number),
+            seed: number.is_multiple_of(4),
+            event: number.is_multiple_of(8).then_some(AnnounceEvent::Completed),
+            want: 0,
+            both_families: true,
+            ids: false,
+            unproven: false,
+        }
+    }
+
+    #[test]
+    fn what_is_saved_is_put_back() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("dfile");
+        let mut before = registry();
+        for number in 0..3000 {
+            before.announce(&asked(number), Time::from_secs(u64::from(number))).unwrap();
+        }
+        let now = Time::from_secs(3000);
+        save(&path, || &before, now).unwrap();
+        let mut after = registry();
+        load(&path, &mut after).unwrap();
+        assert_eq!((after.peers(), after.swarms()), (before.peers(), before.swarms()));
+        for (hash, swarm) in before.swarms_after(None) {
+            assert_eq!(after.counts(hash), Some(swarm.counts()));
+        }
+        // What was old is old; what was counted once is not counted again.
+        assert!(after.expire(Time::from_secs(1600), usize::MAX));
+        assert_eq!(after.peers(), 3000 - 1000, "those of before 1000 s are gone");
+        let again = after.announce(&asked(2904), Time::from_secs(1)).unwrap();
+        assert_eq!(Some(again.counts.completed), before.counts(&asked(2904).info_hash).map(|counts| counts.completed));
+        // And the registry can still be saved, and read again to the same.
+        save(&path, || &after, now).unwrap();
+        assert!(decode(&fs::read(&path).unwrap()).is_ok());
+    }
+
+    #[test]
+    fn what_is_damaged_is_set_aside() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("dfile");
+        load(&path, &mut registry()).unwrap();
+        for damage in ["d6:swarmsd", "d6:swarmsd3:abcdeee", "hello", "de"] {
+            fs::write(&path, damage).unwrap();
+            load(&path, &mut registry()).unwrap();
+            assert!(!path.exists());
+            assert_eq!(fs::read_to_string(temp.path().join("dfile.damaged")).unwrap(), damage);
+        }
+        fs::write(&path, "").unwrap();
+        load(&path, &mut registry()).unwrap();
+        assert!(path.exists(), "as touch makes it: nothing to put back, nothing wrong");
+    }
+}

@@ -1,0 +1,337 @@
+//! The peers of one swarm and one address family, packed: 32 bytes an IPv4 peer, 44 an IPv6 peer.
+//!
+//! Floor 3, but pure: bytes in, bytes out. Entries lie one behind the other, seeds first, so that a seed can be answered
+//! with leechers alone. An entry begins with the address as a reply's compact list has it (BEP 23, BEP 7): to answer is
+//! to copy. A swarm is small as a rule, and looking through it is as fast as any index; only a large one gets one.
+
+use crate::base::rng::Rng;
+use crate::proto::id::PeerId;
+
+/// Behind the address: peer id, when it was last heard of, and its tag.
+const REST_BYTES: usize = 20 + 2 + 4;
+/// Up to so many peers are looked through one by one: 4 KiB, some tenths of a microsecond.
+const SMALL: usize = 128;
+/// Of a tag: `completed` was counted.
+const COUNTED: u32 = 1;
+/// Of a tag: answers leave it out, for nobody can connect to it.
+const HIDDEN: u32 = 2;
+/// Of a tag: the rest, which stands for the peer's `key`; 0 for none.
+const KEY: u32 = !3;
+
+/// The peers.
+pub struct Peers {
+    /// Bytes of an address: 6 or 18.
+    address_bytes: usize,
+    entries: Vec<u8>,
+    /// The first so many have everything.
+    seeds: usize,
+    /// Numbers of entries, counted from 1, by the hash of their address: open addressing, 0 is free. Empty while few.
+    index: Vec<u32>,
+}
+
+/// What is kept of a peer beside its address.
+pub struct Facts<'a> {
+    /// Its name.
+    pub peer_id: &'a PeerId,
+    /// It has everything.
+    pub seed: bool,
+    /// When it was heard of, in ticks that wrap around.
+    pub seen: u16,
+    /// Stands for its `key`; 0 for none.
+    pub key: u32,
+}
+
+impl Peers {
+    /// None yet, with addresses of so many bytes: 6 or 18.
+    pub fn new(address_bytes: usize) -> Peers {
+        Peers { address_bytes, entries: Vec::new(), seeds: 0, index: Vec::new() }
+    }
+
+    /// Bytes of an address: 6 or 18.
+    pub fn address_bytes(&self) -> usize {
+        self.address_bytes
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.entries.len() / self.stride()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many of them have everything: those with the lowest numbers.
+    pub fn seeds(&self) -> usize {
+        self.seeds
+    }
+
+    /// The number of the peer at `address`. Numbers hold until the next change. `secret` is the same at each call: who
+    /// does not know it can't choose addresses that fall together.
+    pub fn find(&self, address: &[u8], secret: u64) -> Option<usize> {
+        if self.index.is_empty() {
+            // Six bytes whose number the compiler knows are compared at once, and not by a call each.
+            return match <&[u8; 6]>::try_from(address) {
+                Ok(address) => self.all().position(|entry| entry.first_chunk() == Some(address)),
+                Err(_) => self.all().position(|entry| entry.starts_with(address)),
+            };
+        }
+        self.slot(address, secret).map(|slot| self.index[slot] as usize - 1)
+    }
+
+    /// The number of the peer that has this id and this key, were its address another; looked for only among few.
+    pub fn find_moved(&self, peer_id: &PeerId, key: u32) -> Option<usize> {
+        if key & KEY == 0 || self.len() > SMALL {
+            return None;
+        }
+        (0..self.len()).find(|&number| self.tag(number) & KEY == key & KEY && self.peer_id(number) == *peer_id)
+    }
+
+    /// Adds a peer whose address is not here yet; its number.
+    pub fn insert(&mut self, address: &[u8], facts: &Facts, secret: u64) -> usize {
+        let stride = self.stride();
+        if self.entries.capacity() - self.entries.len() < stride {
+            // A twentieth more: doubling would leave a quarter of all memory unused.
+            self.entries.reserve_exact(stride * (self.len() / 20).max(1));
+        }
+        self.entries.extend_from_slice(address);
+        self.entries.extend_from_slice(&facts.peer_id.0);
+        self.entries.extend_from_slice(&facts.seen.to_ne_bytes());
+        self.entries.extend_from_slice(&(facts.key & KEY).to_ne_bytes());
+        let number = self.len() - 1;
+        if self.len() > SMALL && self.len() * 6 > self.index.len() * 5 {
+            self.build_index(secret);
+        } else if !self.index.is_empty() {
+            self.enter(number, secret);
+        }
+        self.set_seed(number, facts.seed, secret)
+    }
+
+    /// Notes what peer `number` says now. Another id at the same address is another peer.
+    pub fn update(&mut self, number: usize, facts: &Facts, secret: u64) -> usize {
+        let flags = if self.peer_id(number) == *facts.peer_id { self.tag(number) & !KEY } else { 0 };
+        let at = number * self.stride() + self.address_bytes;
+        self.entries[at..at + 20].copy_from_slice(&facts.peer_id.0);
+        self.entries[at + 20..at + 22].copy_from_slice(&facts.seen.to_ne_bytes());
+        self.set_tag(number, facts.key & KEY | flags);
+        self.set_seed(number, facts.seed, secret)
+    }
+
+    /// Takes peer `number` out. Those with higher numbers may get other numbers, those with lower ones keep theirs, but
+    /// for a seed's sake: the last seed takes its place.
+    pub fn remove(&mut self, mut number: usize, secret: u64) {
+        if number < self.seeds {
+            self.swap(number, self.seeds - 1, secret);
+            number = self.seeds - 1;
+            self.seeds -= 1;
+        }
+        let last = self.len() - 1;
+        self.swap(number, last, secret);
+        self.leave(last, secret);
+        self.entries.truncate(last * self.stride());
+        if self.entries.capacity() > 2 * self.entries.len() + 8 * self.stride() {
+            self.entries.shrink_to(self.entries.len());
+            self.build_index(secret);
+        }
+    }
+
+    /// Appends the addresses of up to `count` peers at random to `addresses`, and their ids to `ids` if these are wanted;
+    /// seeds among them if `seeds`, and not peer `but`.
+    pub fn pick(
+        &self,
+        count: usize,
+        seeds: bool,
+        but: Option<usize>,
+        rng: &mut Rng,
+        addresses: &mut Vec<u8>,
+        mut ids: Option<&mut Vec<PeerId>>,
+    ) {
+        let first = if seeds { 0 } else { self.seeds };
+        let among = self.len() - first;
+        let mut left = count;
+        // One more, for the asker may be among them. Each of as many equal parts gives one: no two are the same, and
+        // each peer has the same chance.
+        let parts = (count + 1).min(among);
+        addresses.reserve_exact(count.min(among) * self.address_bytes);
+        // A part's length in 2^-32 of a peer, rounded up, so that the last one ends with the last peer: a division in all,
+        // and not four a peer.
+        let length = ((among as u64) << 32).div_ceil(parts.max(1) as u64);
+        let begin = |part: usize| ((part as u64 * length) >> 32) as usize;
+        let turn = rng.below(parts);
+        for part in (turn..parts).chain(0..turn) {
+            let number = first + begin(part) + below(rng, begin(part + 1) - begin(part));
+            if left > 0 && Some(number) != but && self.tag(number) & HIDDEN == 0 {
+                left -= 1;
+                addresses.extend_from_slice(self.address(number));
+                if let Some(ids) = &mut ids {
+                    ids.push(self.peer_id(number));
+                }
+            }
+        }
+    }
+
+    /// Counts a completed download of peer `number`: whether it is the first.
+    pub fn count_completed(&mut self, number: usize) -> bool {
+        let tag = self.tag(number);
+        self.set_tag(number, tag | COUNTED);
+        tag & COUNTED == 0
+    }
+
+    /// From now on answers leave peer `number` out, or take it in.
+    pub fn hide(&mut self, number: usize, hidden: bool) {
+        let tag = self.tag(number);
+        self.set_tag(number, if hidden { tag | HIDDEN } else { tag & !HIDDEN });
+    }
+
+    /// Whether answers leave peer `number` out.
+    pub fn is_hidden(&self, number: usize) -> bool {
+        self.tag(number) & HIDDEN != 0
+    }
+
+    /// When peer `number` was heard of last.
+    pub fn seen(&self, number: usize) -> u16 {
+        let at = number * self.stride() + self.address_bytes + 20;
+        u16::from_ne_bytes([self.entries[at], self.entries[at + 1]])
+    }
+
+    /// The address of peer `number`, in compact form.
+    pub fn address(&self, number: usize) -> &[u8] {
+        let at = number * self.stride();
+        &self.entries[at..at + self.address_bytes]
+    }
+
+    /// The id of peer `number`.
+    pub fn peer_id(&self, number: usize) -> PeerId {
+        let at = number * self.stride() + self.address_bytes;
+        let mut id = [0; 20];
+        id.copy_from_slice(&self.entries[at..at + 20]);
+        PeerId(id)
+    }
+
+    /// What stands for the key of peer `number`, and whether `completed` was counted: to be kept over a restart.
+    pub fn tag(&self, number: usize) -> u32 {
+        let at = (number + 1) * self.stride() - 4;
+        u32::from_ne_bytes([self.entries[at], self.entries[at + 1], self.entries[at + 2], self.entries[at + 3]])
+    }
+
+    /// The other way round.
+    pub fn set_tag(&mut self, number: usize, tag: u32) {
+        let end = (number + 1) * self.stride();
+        self.entries[end - 4..end].copy_from_slice(&tag.to_ne_bytes());
+    }
+
+    fn stride(&self) -> usize {
+        self.address_bytes + REST_BYTES
+    }
+
+    fn all(&self) -> impl Iterator<Item = &[u8]> {
+        self.entries.chunks_exact(self.stride())
+    }
+
+    /// Puts peer `number` among the seeds or the leechers; its new number.
+    fn set_seed(&mut self, number: usize, seed: bool, secret: u64) -> usize {
+        match (number < self.seeds, seed) {
+            (false, true) => {
+                self.swap(number, self.seeds, secret);
+                self.seeds += 1;
+                self.seeds - 1
+            }
+            (true, false) => {
+                self.seeds -= 1;
+                self.swap(number, self.seeds, secret);
+                self.seeds
+            }
+            _ => number,
+        }
+    }
+
+    fn swap(&mut self, a: usize, b: usize, secret: u64) {
+        if a == b {
+            return;
+        }
+        let slots =
+            (!self.index.is_empty()).then(|| (self.slot(self.address(a), secret), self.slot(self.address(b), secret)));
+        let (low, high, stride) = (a.min(b), a.max(b), self.stride());
+        let (front, back) = self.entries.split_at_mut(high * stride);
+        front[low * stride..(low + 1) * stride].swap_with_slice(&mut back[..stride]);
+        if let Some((Some(slot_a), Some(slot_b))) = slots {
+            self.index.swap(slot_a, slot_b);
+        }
+    }
+
+    /// The slot of the peer at `address`.
+    fn slot(&self, address: &[u8], secret: u64) -> Option<usize> {
+        let mut slot = self.home(address, secret);
+        while let Some(number) = (self.index[slot] as usize).checked_sub(1) {
+            if self.address(number) == address {
+                return Some(slot);
+            }
+            slot = (slot + 1) % self.index.len();
+        }
+        None
+    }
+
+    fn enter(&mut self, number: usize, secret: u64) {
+        let mut slot = self.home(self.address(number), secret);
+        while self.index[slot] != 0 {
+            slot = (slot + 1) % self.index.len();
+        }
+        // Counted from 1; a swarm has never so many that 32 bits do not hold them.
+        self.index[slot] = number as u32 + 1;
+    }
+
+    /// Takes peer `number` out of the index, and moves up what had to give way to it (Knuth, volume 3, 6.4, algorithm R).
+    fn leave(&mut self, number: usize, secret: u64) {
+        if self.index.is_empty() {
+            return;
+        }
+        let Some(mut hole) = self.slot(self.address(number), secret) else { return };
+        let length = self.index.len();
+        let mut slot = hole;
+        loop {
+            slot = (slot + 1) % length;
+            let Some(other) = (self.index[slot] as usize).checked_sub(1) else { break };
+            let home = self.home(self.address(other), secret);
+            if (slot + length - home) % length >= (slot + length - hole) % length {
+                self.index[hole] = self.index[slot];
+                hole = slot;
+            }
+        }
+        self.index[hole] = 0;
+    }
+
+    /// Where the search for `address` begins in the index, which must not be empty.
+    fn home(&self, address: &[u8], secret: u64) -> usize {
+        // The product's upper half is below the length.
+        ((u128::from(hash(address, secret)) * self.index.len() as u128) >> 64) as usize
+    }
+
+    /// Makes the index anew, two thirds full; it grows when five sixths are. None for few.
+    fn build_index(&mut self, secret: u64) {
+        self.index = Vec::new();
+        if self.len() > SMALL {
+            self.index = vec![0; self.len() * 3 / 2];
+            (0..self.len()).for_each(|number| self.enter(number, secret));
+        }
+    }
+}
+
+/// A number below `end`, which is less than 2^32: as [`Rng::below`], without a division.
+fn below(rng: &mut Rng, end: usize) -> usize {
+    (((rng.bits() >> 32) * end as u64) >> 32) as usize
+}
+
+/// A hash of an address that nobody can foresee who does not know the secret (the finish of splitmix64).
+fn hash(address: &[u8], secret: u64) -> u64 {
+    let mut state = secret;
+    for part in address.chunks(8) {
+        let mut bytes = [0; 8];
+        bytes[..part.len()].copy_from_slice(part);
+        state = Rng::new(state ^ u64::from_ne_bytes(bytes)).bits();
+    }
+    state
+}
+
+#[cfg(test)]
+mod tests;

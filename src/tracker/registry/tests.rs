@@ -1,0 +1,199 @@
+use super::*;
+use std::collections::BTreeSet;
+
+const HASH: InfoHash = InfoHash([1; 20]);
+
+fn limits() -> Limits {
+    Limits { peers: 1000, swarm_peers: 500, swarms: 100, age: Time::from_secs(3600) }
+}
+
+fn registry() -> Registry {
+    Registry::new(limits(), 42)
+}
+
+fn at(last: u8, port: u16) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, last], port))
+}
+
+fn asked(addr: SocketAddr, seed: bool) -> Asked {
+    let peer_id = PeerId([addr.port() as u8; 20]);
+    let (event, key) = (Some(AnnounceEvent::Started), 0);
+    Asked {
+        info_hash: HASH,
+        peer_id,
+        addr,
+        key,
+        seed,
+        event,
+        want: 50,
+        both_families: true,
+        ids: true,
+        unproven: false,
+    }
+}
+
+fn secs(seconds: u64) -> Time {
+    Time::from_secs(seconds)
+}
+
+/// The addresses of a list in compact form.
+fn listed(told: &Told) -> BTreeSet<SocketAddr> {
+    let v4 = crate::proto::tracker::compact::parse_v4(&told.v4, 1000).peers;
+    let v6 = crate::proto::tracker::compact::parse_v6(&told.v6, 1000).peers;
+    assert_eq!(told.ids.len(), v4.len() + v6.len());
+    v4.into_iter().chain(v6).collect()
+}
+
+fn counts(seeds: u32, leechers: u32, completed: u32) -> Counts {
+    Counts { seeds, leechers, completed }
+}
+
+#[test]
+fn peers_are_introduced_to_each_other_and_never_to_themselves() {
+    let mut registry = registry();
+    assert!(listed(&registry.announce(&asked(at(1, 1), true), secs(0)).unwrap()).is_empty());
+    let told = registry.announce(&asked(at(2, 2), false), secs(1)).unwrap();
+    assert_eq!((listed(&told), told.counts), ([at(1, 1)].into(), counts(1, 1, 0)));
+    let again = registry.announce(&asked(at(2, 2), false), secs(2)).unwrap();
+    assert_eq!(listed(&again), [at(1, 1)].into(), "not itself");
+    let seed = registry.announce(&asked(at(3, 3), true), secs(3)).unwrap();
+    assert_eq!(listed(&seed), [at(2, 2)].into(), "a seed has no use for seeds");
+    let none = registry.announce(&Asked { want: 0, ..asked(at(2, 2), false) }, secs(4)).unwrap();
+    assert!(none.v4.is_empty());
+    let elsewhere = Asked { info_hash: InfoHash([2; 20]), ..asked(at(2, 2), false) };
+    assert!(listed(&registry.announce(&elsewhere, secs(5)).unwrap()).is_empty());
+}
+
+/// BEP 7: both families are one swarm; the asker's own comes first.
+#[test]
+fn families_meet_where_there_is_room() {
+    let mut registry = registry();
+    let v6 = SocketAddr::from(([0xfd00, 0, 0, 0, 0, 0, 0, 1], 6));
+    registry.announce(&asked(v6, true), secs(0)).unwrap();
+    registry.announce(&asked(at(1, 1), true), secs(0)).unwrap();
+    let told = registry.announce(&asked(at(2, 2), false), secs(0)).unwrap();
+    assert_eq!((listed(&told), told.counts), ([at(1, 1), v6].into(), counts(2, 1, 0)));
+    let one = registry.announce(&Asked { want: 1, ..asked(at(2, 2), false) }, secs(0)).unwrap();
+    assert_eq!(listed(&one), [at(1, 1)].into());
+    let only = registry.announce(&Asked { both_families: false, ..asked(at(2, 2), false) }, secs(0)).unwrap();
+    assert_eq!(listed(&only), [at(1, 1)].into());
+    // An IPv4 address in the clothes of IPv6 is IPv4.
+    let mapped = SocketAddr::new("::ffff:10.0.0.1".parse().unwrap(), 1);
+    assert_eq!(registry.announce(&asked(mapped, true), secs(0)).unwrap().counts, counts(2, 1, 0));
+}
+
+#[test]
+fn a_leecher_becomes_a_seed_and_is_counted_once() {
+    let mut registry = registry();
+    registry.announce(&asked(at(1, 1), false), secs(0)).unwrap();
+    let completed = Asked { event: Some(AnnounceEvent::Completed), ..asked(at(1, 1), true) };
+    assert_eq!(registry.announce(&completed, secs(1)).unwrap().counts, counts(1, 0, 1));
+    assert_eq!(registry.announce(&completed, secs(2)).unwrap().counts, counts(1, 0, 1));
+    let stopped = Asked { event: Some(AnnounceEvent::Stopped), ..completed };
+    assert_eq!(registry.announce(&stopped, secs(3)).unwrap().counts, counts(0, 0, 1));
+    assert_eq!(registry.announce(&stopped, secs(4)).unwrap().counts, counts(0, 0, 1));
+    assert_eq!(registry.counts(&HASH), Some(counts(0, 0, 1)));
+    assert_eq!((registry.counts(&InfoHash([9; 20])), registry.peers()), (None, 0));
+}
+
+#[test]
+fn nobody_says_goodbye_for_another() {
+    let mut registry = registry();
+    let victim = Asked { key: 0xabc0, ..asked(at(1, 1), true) };
+    registry.announce(&victim, secs(0)).unwrap();
+    // From another address, with its id and even its key; and at its address under another name.
+    let elsewhere = Asked { addr: at(9, 1), event: Some(AnnounceEvent::Stopped), ..victim.clone() };
+    registry.announce(&elsewhere, secs(1)).unwrap();
+    let renamed = Asked { peer_id: PeerId([9; 20]), event: Some(AnnounceEvent::Stopped), ..victim.clone() };
+    registry.announce(&renamed, secs(1)).unwrap();
+    assert_eq!(registry.counts(&HASH), Some(counts(1, 0, 0)));
+    // With another key it is another peer, not the same one moved.
+    let liar = Asked { addr: at(9, 1), key: 0xdef0, ..victim.clone() };
+    registry.announce(&liar, secs(2)).unwrap();
+    assert_eq!(registry.counts(&HASH), Some(counts(2, 0, 0)));
+}
+
+#[test]
+fn who_proves_its_key_has_moved() {
+    let mut registry = registry();
+    let before = Asked { key: 0xabc0, ..asked(at(1, 1), true) };
+    registry.announce(&before, secs(0)).unwrap();
+    registry.announce(&Asked { addr: at(2, 1), ..before }, secs(1)).unwrap();
+    let told = registry.announce(&asked(at(3, 3), false), secs(2)).unwrap();
+    assert_eq!(listed(&told), [at(2, 1)].into());
+}
+
+#[test]
+fn who_is_silent_for_too_long_is_gone_in_small_portions() {
+    let mut registry = registry();
+    for port in 1..=300 {
+        registry.announce(&asked(at(1, port), port % 2 == 0), secs(0)).unwrap();
+    }
+    for port in 1..=100 {
+        registry.announce(&asked(at(1, port), port % 2 == 0), secs(3000)).unwrap();
+    }
+    for number in 2..50 {
+        registry.announce(&Asked { info_hash: InfoHash([number; 20]), ..asked(at(1, 1), false) }, secs(0)).unwrap();
+    }
+    assert!(registry.expire(secs(3590), usize::MAX));
+    assert_eq!(registry.peers(), 300 + 48, "none yet");
+    let mut portions = 1;
+    while !registry.expire(secs(3700), 10) {
+        portions += 1;
+        assert!(portions < 1000);
+    }
+    assert!(portions > 30, "{portions}");
+    assert_eq!((registry.peers(), registry.swarms()), (100, 1));
+    assert_eq!(registry.counts(&HASH), Some(counts(50, 50, 0)));
+    // The clock of 16 bits goes round and nothing happens.
+    let later = secs(3000 + 65_536 * 4 * 5);
+    for port in 1..=100 {
+        registry.announce(&asked(at(1, port), false), later).unwrap();
+    }
+    assert!(registry.expire(later, usize::MAX));
+    assert_eq!(registry.peers(), 100);
+}
+
+#[test]
+fn a_flood_of_swarms_drives_out_itself() {
+    let mut registry = registry();
+    registry.announce(&asked(at(1, 1), true), secs(0)).unwrap();
+    registry.announce(&asked(at(2, 2), false), secs(0)).unwrap();
+    let mut rng = Rng::new(5);
+    for _ in 0..5000 {
+        let mut hash = [0; 20];
+        hash.iter_mut().for_each(|byte| *byte = rng.bits() as u8);
+        let _ = registry.announce(&Asked { info_hash: InfoHash(hash), ..asked(at(9, 9), false) }, secs(1));
+        assert!(registry.swarms() <= 100 && registry.peers() <= 101);
+    }
+    assert_eq!(registry.counts(&HASH), Some(counts(1, 1, 0)), "what lives stays");
+    assert_eq!(registry.swarms(), 100, "newcomers get a place");
+}
+
+#[test]
+fn a_flood_of_peers_is_held_by_the_caps() {
+    let mut registry = registry();
+    for number in 0..5000u16 {
+        registry.announce(&asked(at((number % 250) as u8, number + 1), false), secs(0)).unwrap();
+    }
+    assert_eq!(registry.peers(), 500, "a swarm's");
+    for number in 0..5000u16 {
+        let swarm = InfoHash([(number % 20) as u8 + 2; 20]);
+        let _ = registry.announce(&Asked { info_hash: swarm, ..asked(at(1, number + 1), false) }, secs(0));
+        assert!(registry.peers() <= 1000);
+    }
+    assert_eq!(registry.peers(), 1000, "all of them");
+}
+
+#[test]
+fn who_cannot_be_reached_is_kept_from_others() {
+    let mut registry = registry();
+    registry.announce(&Asked { unproven: true, ..asked(at(1, 1), true) }, secs(0)).unwrap();
+    let mut seen = || listed(&registry.announce(&asked(at(2, 2), false), secs(1)).unwrap()).len();
+    assert_eq!(seen(), 0);
+    registry.prove(&HASH, at(1, 1), true);
+    assert_eq!(listed(&registry.announce(&asked(at(2, 2), false), secs(1)).unwrap()).len(), 1);
+    registry.prove(&HASH, at(7, 7), true);
+    registry.announce(&asked(at(1, 1), true), secs(2)).unwrap();
+    assert_eq!(listed(&registry.announce(&asked(at(2, 2), false), secs(1)).unwrap()).len(), 1, "it stays so");
+}

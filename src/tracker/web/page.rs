@@ -1,0 +1,216 @@
+//! The page at `/` for people, and the same for programs: `/stats.json` and `/metrics`.
+//!
+//! Floor 3. No script; styles from a file of their own, so that the page's Content-Security-Policy can forbid all else.
+//! What strangers named stands there as text.
+
+use super::answers::Answer;
+use crate::base::json::{Object, array};
+use crate::base::path::for_terminal;
+use crate::base::units::size;
+use crate::base::url::percent_encode;
+use crate::proto::id::InfoHash;
+use crate::tracker::files::allowed::Allowed;
+use crate::tracker::registry::Counts;
+use crate::tracker::shared::Shared;
+use std::fmt::Write;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Swarms looked at for a page, when no folder says which matter.
+const MOST_SWARMS: usize = 2000;
+/// Rows of the page.
+const MOST_ROWS: usize = 500;
+/// The height of the picture, in its own units.
+const HEIGHT: u32 = 100;
+
+/// A swarm on the page.
+struct Row {
+    hash: InfoHash,
+    counts: Counts,
+    /// File, name and size of the torrent, where it is in the folder.
+    torrent: Option<(String, String, u64)>,
+}
+
+fn rows(shared: &Shared) -> Vec<Row> {
+    let allowed = shared.allowed();
+    let torrent = |hash: &InfoHash| {
+        let (file, torrent) = allowed.as_ref().and_then(|allowed| allowed.get(hash))?;
+        Some((file.to_string(), torrent.name.clone(), torrent.length))
+    };
+    let registry = shared.registry();
+    let found: Vec<(InfoHash, Counts)> = match allowed.as_ref().map(Allowed::hashes) {
+        Some(hashes) => hashes.map(|hash| (*hash, registry.counts(hash).unwrap_or_default())).collect(),
+        None => registry.swarms_after(None).take(MOST_SWARMS).map(|(hash, swarm)| (*hash, swarm.counts())).collect(),
+    };
+    drop(registry);
+    let mut rows: Vec<Row> =
+        found.into_iter().map(|(hash, counts)| Row { hash, counts, torrent: torrent(&hash) }).collect();
+    rows.sort_by_key(|row| std::cmp::Reverse(u64::from(row.counts.seeds) + u64::from(row.counts.leechers)));
+    rows.truncate(MOST_ROWS);
+    rows
+}
+
+/// The page; `host` is what the browser calls us, for magnet links.
+pub fn page(shared: &Shared, host: &str) -> Answer {
+    let rows = rows(shared);
+    let (swarms, peers) = {
+        let registry = shared.registry();
+        (registry.swarms(), registry.peers())
+    };
+    let hour = shared.stats.last_hour();
+    let mut out = String::from(
+        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>BitTorrent tracker</title>\
+         <meta name=\"viewport\" content=\"width=device-width\"><link rel=\"stylesheet\" href=\"/style.css\"></head><body>\
+         <h1>BitTorrent tracker</h1>",
+    );
+    let announces = shared.stats.http_announces.load(Relaxed) + shared.stats.udp_announces.load(Relaxed);
+    let _ = write!(out, "<p>Swarms: {swarms}. Peers: {peers}. Announces since the start: {announces}.</p>");
+    picture(&hour, &mut out);
+    out.push_str(
+        "<div><table><thead><tr><th>Torrent<th>Size<th>Seeds<th>Leechers<th>Completed\
+         <th>Traffic</tr></thead><tbody>",
+    );
+    for Row { hash, counts, torrent } in &rows {
+        let Counts { seeds, leechers, completed } = counts;
+        out.push_str("<tr><td>");
+        let mut sizes = (String::new(), String::new());
+        match torrent {
+            Some((file, name, length)) => {
+                let link = percent_encode(file.as_bytes());
+                let _ = write!(out, "<a href=\"/torrents/{link}\">{}</a> ", text(name));
+                let tracker = percent_encode(format!("http://{host}/announce").as_bytes());
+                let name = percent_encode(name.as_bytes());
+                // A passkey is not ours to tell: then the link has no tracker.
+                let tracker = if shared.passkeys().is_some() { String::new() } else { format!("&amp;tr={tracker}") };
+                let _ = write!(
+                    out,
+                    "<small><a href=\"magnet:?xt=urn:btih:{hash}&amp;xl={length}&amp;dn={name}{tracker}\">magnet</a></small>"
+                );
+                sizes = (size(*length), size(length.saturating_mul(u64::from(*completed))));
+            }
+            None => {
+                let _ = write!(out, "{hash}");
+            }
+        }
+        let (size, traffic) = sizes;
+        let _ = write!(out, "<td>{size}<td>{seeds}<td>{leechers}<td>{completed}<td>{traffic}</tr>");
+    }
+    out.push_str("</tbody></table></div></body></html>\n");
+    let mut answer = Answer::of("200 OK", "text/html; charset=utf-8", out.into_bytes());
+    answer.headers =
+        "Content-Security-Policy: default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+            .into();
+    answer
+}
+
+/// How the page looks.
+pub fn style() -> Answer {
+    Answer::of("200 OK", "text/css; charset=utf-8", include_bytes!("style.css").to_vec())
+}
+
+/// Announces a minute, as bars.
+fn picture(hour: &[u32], out: &mut String) {
+    let most = hour.iter().copied().max().unwrap_or(0);
+    let _ = write!(
+        out,
+        "<p>Announces a minute in the last hour, at most {most}:</p>\
+         <svg viewBox=\"0 0 {} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"announces a minute\">",
+        10 * hour.len(),
+    );
+    for (at, &count) in hour.iter().enumerate() {
+        let height = u64::from(count) * u64::from(HEIGHT) / u64::from(most.max(1));
+        let _ = write!(
+            out,
+            "<rect x=\"{}\" y=\"{}\" width=\"9\" height=\"{height}\"/>",
+            10 * at,
+            u64::from(HEIGHT) - height
+        );
+    }
+    out.push_str("</svg>");
+}
+
+/// The same as JSON: sizes in bytes, times in seconds.
+pub fn json(shared: &Shared) -> Answer {
+    let (swarms, peers) = {
+        let registry = shared.registry();
+        (registry.swarms() as u64, registry.peers() as u64)
+    };
+    let stats = &shared.stats;
+    let mut out = Object::plain();
+    out.number("uptime", shared.now().as_secs());
+    out.number("swarms", swarms);
+    out.number("peers", peers);
+    out.number("http_announces", stats.http_announces.load(Relaxed));
+    out.number("udp_announces", stats.udp_announces.load(Relaxed));
+    out.number("scrapes", stats.scrapes.load(Relaxed));
+    out.number("refused", stats.refused.load(Relaxed));
+    out.raw("announces_a_minute", &array(&mut stats.last_hour().iter().map(u32::to_string)));
+    let torrent = |Row { hash, counts, torrent }: &Row| {
+        let mut out = Object::plain();
+        out.text("info_hash", &hash.to_string());
+        out.number("seeds", counts.seeds.into());
+        out.number("leechers", counts.leechers.into());
+        out.number("completed", counts.completed.into());
+        if let Some((_, name, length)) = torrent {
+            out.text("name", name);
+            out.number("size", *length);
+        }
+        out.end().trim_end().to_string()
+    };
+    out.raw("torrents", &array(&mut rows(shared).iter().map(torrent)));
+    Answer::of("200 OK", "application/json", out.end().into_bytes())
+}
+
+/// The same for Prometheus.
+pub fn metrics(shared: &Shared) -> Answer {
+    let (swarms, peers) = {
+        let registry = shared.registry();
+        (registry.swarms() as u64, registry.peers() as u64)
+    };
+    let stats = &shared.stats;
+    let mut out = String::new();
+    for (name, kind, value) in [
+        ("swarms", "gauge", swarms),
+        ("peers", "gauge", peers),
+        ("announces_total{proto=\"http\"}", "counter", stats.http_announces.load(Relaxed)),
+        ("announces_total{proto=\"udp\"}", "", stats.udp_announces.load(Relaxed)),
+        ("scrapes_total", "counter", stats.scrapes.load(Relaxed)),
+        ("refused_total", "counter", stats.refused.load(Relaxed)),
+    ] {
+        if !kind.is_empty() {
+            let family = name.split('{').next().unwrap_or(name);
+            let _ = writeln!(out, "# TYPE swarmlet_tracker_{family} {kind}");
+        }
+        let _ = writeln!(out, "swarmlet_tracker_{name} {value}");
+    }
+    Answer::of("200 OK", "text/plain; version=0.0.4", out.into_bytes())
+}
+
+/// `name` as text of HTML.
+fn text(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for character in for_terminal(name).chars() {
+        match character {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_text() {
+        assert_eq!(
+            text("<script>alert('\"&')</script>\u{202e}"),
+            "&lt;script&gt;alert(&#39;&quot;&amp;&#39;)&lt;/script&gt;\\u{202e}"
+        );
+    }
+}
