@@ -109,14 +109,14 @@ fn japanese_names_by_transmission_create_and_libtorrent() {
     fetch_from(Program::Libtorrent, Maker::Libtorrent, &Content::japanese(), 32 * KIB);
 }
 
-/// Three slow seeds. transmission decides only every 10 s which peers to unchoke, so it may begin late. Its rate is high
-/// enough for a part even then, and low enough to leave the others their parts if it begins at once.
+/// transmission decides only every 10 s which peers to unchoke, so it may begin late. The others are so slow that it still
+/// has a part to send half a minute later, and it is slow enough to leave them their parts if it begins at once.
 #[test]
-fn three_seeds_at_once_each_send_a_fair_part() {
+fn three_seeds_at_once_each_send_a_part() {
     if !here(&[Tool::Aria2, Tool::Transmission, Tool::Libtorrent, Tool::Opentracker, Tool::Mktorrent]) {
         return;
     }
-    let limit = |program| if program == Program::Transmission { 2_500_000 } else { 750_000 };
+    let limit = |program| if program == Program::Transmission { 2_000_000 } else { 350_000 };
     let scratch = tempfile::tempdir().unwrap();
     let address = Opentracker::address();
     let content = a_file(36);
@@ -135,7 +135,7 @@ fn three_seeds_at_once_each_send_a_fair_part() {
     for seed in &mut seeds {
         let percent = seed.uploaded() * 100 / content.size();
         told(&format!("of which {percent} % from {}", seed.program.version()), &content, begin);
-        assert!(percent > 10, "{:?} sent only {percent} %", seed.program);
+        assert!(percent > 5, "{:?} sent only {percent} %", seed.program);
     }
 }
 
