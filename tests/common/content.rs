@@ -26,8 +26,8 @@ impl Content {
         Content { name: name.into(), files }
     }
 
-    /// 300 files in nested folders, about 9 MiB. Every tenth is empty, and so are the first and the last. Most are so small
-    /// that a piece spans many of them; some are so large that they span many pieces.
+    /// 300 files in nested folders, about 9 MiB. Every tenth is empty, and so are the first and the last. Most are so
+    /// small that a piece spans many of them; some are so large that they span many pieces.
     pub fn tree(name: &str) -> Content {
         let mut files = Vec::new();
         for i in 0..300_usize {

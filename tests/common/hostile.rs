@@ -1,5 +1,5 @@
-//! Peers that misbehave. Each does one hostile thing for as long as its story lasts, and remembers the blocks that it was
-//! asked for.
+//! Peers that misbehave. Each does one hostile thing for as long as its story lasts, and remembers the blocks that it
+//! was asked for.
 
 use super::http::{percent_encode, request};
 use super::stage::Stage;

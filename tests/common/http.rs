@@ -18,7 +18,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves on `ip`. `answer` takes the raw target (path and query) and the client, and returns the body, or `None` for 404.
+    /// Serves on `ip`. `answer` takes the raw target (path and query) and the client, and returns the body, or `None`
+    /// for 404.
     pub fn start(ip: IpAddr, answer: impl Fn(&str, IpAddr) -> Option<Vec<u8>> + Send + Sync + 'static) -> Server {
         Server::raw((ip, 0).into(), move |target, stream| {
             let from = stream.peer_addr()?.ip();

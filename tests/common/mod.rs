@@ -2,8 +2,8 @@
 //!
 //! Rules: a story waits for a condition with a deadline ([`wait::wait_until`]), never for a time to pass. Every child
 //! process ends with the story that started it ([`process::Process`]), and its log is printed when the story fails.
-//! Ports are free ones of this machine ([`ports`]). Content is compared byte for byte ([`content`]). With CI=true no story
-//! may be skipped ([`tools::skip`]).
+//! Ports are free ones of this machine ([`ports`]). Content is compared byte for byte ([`content`]). With CI=true no
+//! story may be skipped ([`tools::skip`]).
 
 pub mod actor;
 pub mod aria2;

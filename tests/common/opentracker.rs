@@ -34,8 +34,8 @@ impl Opentracker {
         fs::create_dir(&dir).expect("the folder is new");
         let hex = |torrent: &&Torrent| torrent.info_hash.iter().map(|b| format!("{b:02x}")).collect::<String>() + "\n";
         fs::write(dir.join("allowed"), torrents.iter().map(hex).collect::<String>()).expect("the list can be written");
-        // Started by root, it changes its root to `-d` and becomes `nobody` before it reads the list. Started by another
-        // user, it does neither. The path of the list is right in both cases.
+        // Started by root, it changes its root to `-d` and becomes `nobody` before it reads the list. Started by
+        // another user, it does neither. The path of the list is right in both cases.
         fs::set_permissions(&dir, Permissions::from_mode(0o755)).expect("the folder is ours");
         fs::set_permissions(dir.join("allowed"), Permissions::from_mode(0o644)).expect("the list is ours");
         let (ip, port) = (address.ip().to_string(), address.port().to_string());

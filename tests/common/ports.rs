@@ -1,8 +1,8 @@
 //! Free ports, for programs that must be told a number.
 //!
 //! A program that can bind port 0 does so itself. The others get a number below the range that the system uses for
-//! outgoing connections (32768 and up on Linux), so that no connection of a parallel story can take the port between this
-//! look and the bind. No number is given twice in a process, and each process begins at another number.
+//! outgoing connections (32768 and up on Linux), so that no connection of a parallel story can take the port between
+//! this look and the bind. No number is given twice in a process, and each process begins at another number.
 
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};

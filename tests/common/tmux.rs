@@ -1,7 +1,7 @@
 //! A terminal of a chosen size whose screen can be read: tmux, on its own socket, with a shell.
 //!
-//! The shell is dash if it is installed. Unlike other shells it does not repair the modes of the terminal after a program,
-//! so that a story sees what the program left behind.
+//! The shell is dash if it is installed. Unlike other shells it does not repair the modes of the terminal after a
+//! program, so that a story sees what the program left behind.
 
 use super::wait::{PATIENCE, wait_until};
 use std::ffi::OsStr;
@@ -49,7 +49,8 @@ impl Tmux {
         self.press("Enter");
     }
 
-    /// Clears the screen and runs `command` in the shell, with `behind` after it. (The line is long, so it is in a file.)
+    /// Clears the screen and runs `command` in the shell, with `behind` after it. (The line is long, so it is in a
+    /// file.)
     pub fn run_there(&self, command: &Command, behind: &str) {
         let words = std::iter::once(command.get_program()).chain(command.get_args());
         let words = words.map(|word| format!("'{}'", word.to_string_lossy()));

@@ -1,5 +1,5 @@
-//! transmission-daemon as a peer. It never connects to a loopback address, but accepts connections from one. So a leecher
-//! must have announced itself before the peers start from which it will fetch.
+//! transmission-daemon as a peer. It never connects to a loopback address, but accepts connections from one. So a
+//! leecher must have announced itself before the peers start from which it will fetch.
 
 use super::http::request;
 use super::peers::Plan;

@@ -3,8 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The deadline of most waits. A healthy machine needs a second or two, a busy one may need much more. Only a story that
-/// fails waits for all of it.
+/// The deadline of most waits. A healthy machine needs a second or two, a busy one may need much more. Only a story
+/// that fails waits for all of it.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Returns as soon as `done` is true. If the deadline passes first, panics with `what` was expected; the logs of the

@@ -44,7 +44,8 @@ fn damaged_content_is_reported_with_its_pieces_and_bytes() {
     fs::remove_file(dir.join("f/3")).unwrap();
     fs::write(dir.join("f/5/6"), [fs::read(dir.join("f/5/6")).unwrap(), b"more".to_vec()].concat()).unwrap();
     let ran = check(dir, &["f.torrent"]).code(1);
-    // File 1 is bytes 0 to 99,999 of the torrent, file 2 ends at 149,999, and file 4 at 219,999. A piece has 16,384 bytes.
+    // File 1 is bytes 0 to 99,999 of the torrent, file 2 ends at 149,999, and file 4 at 219,999. A piece has 16,384
+    // bytes.
     let told = "\
 damaged     f/1  pieces 1-2 (bytes 16384-49151)
 damaged     f/2  40000 bytes, expected 50000  pieces 8-9 (bytes 31072-49999)

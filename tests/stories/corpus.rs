@@ -1,6 +1,6 @@
-//! Stories of damaged torrents. Each rule for torrents is broken on purpose, and ten thousand good torrents are mutated.
-//! Every command either reads such a torrent or refuses it with a clear message. Nothing panics, nothing is created on the
-//! disk, and no torrent takes more memory than twice its size.
+//! Stories of damaged torrents. Each rule for torrents is broken on purpose, and ten thousand good torrents are
+//! mutated. Every command either reads such a torrent or refuses it with a clear message. Nothing panics, nothing is
+//! created on the disk, and no torrent takes more memory than twice its size.
 
 use crate::common::content::Content;
 use crate::common::ran::{Ran, swarmlet};

@@ -42,8 +42,8 @@ impl Disk {
         made.then(|| Disk { at: at.into() })
     }
 
-    /// A file system that claims `size` bytes, on a disk that has a quarter of that. It accepts more than fits, and loses it
-    /// on the way to the disk. (The disk is returned too, so that it is unmounted after it.)
+    /// A file system that claims `size` bytes, on a disk that has a quarter of that. It accepts more than fits, and
+    /// loses it on the way to the disk. (The disk is returned too, so that it is unmounted after it.)
     fn mount_lossy(at: &Path, size: usize) -> Option<(Disk, Disk)> {
         let disk = Disk::mount(&at.with_extension("disk"), size / 4)?;
         let image = disk.at.join("image");

@@ -109,8 +109,8 @@ fn japanese_names_by_transmission_create_and_libtorrent() {
     fetch_from(Program::Libtorrent, Maker::Libtorrent, &Content::japanese(), 32 * KIB);
 }
 
-/// transmission decides only every 10 s which peers to unchoke, so it may begin late. The others are so slow that it still
-/// has a part to send half a minute later, and it is slow enough to leave them their parts if it begins at once.
+/// transmission decides only every 10 s which peers to unchoke, so it may begin late. The others are so slow that it
+/// still has a part to send half a minute later, and it is slow enough to leave them their parts if it begins at once.
 #[test]
 fn three_seeds_at_once_each_send_a_part() {
     if !here(&[Tool::Aria2, Tool::Transmission, Tool::Libtorrent, Tool::Opentracker, Tool::Mktorrent]) {

@@ -14,9 +14,9 @@ use std::process::Command;
 
 const KIB: usize = 1024;
 
-/// A tree that depends only on `seed`: nested, with spaces and UTF-8. Names begin with a number, so that all makers sort
-/// them alike (transmission ignores case, and sorts `é` before `a`). In one of five trees the name of a folder is a prefix
-/// of others; there imdl sorts otherwise, see [`sorts_as_imdl`].
+/// A tree that depends only on `seed`: nested, with spaces and UTF-8. Names begin with a number, so that all makers
+/// sort them alike (transmission ignores case, and sorts `é` before `a`). In one of five trees the name of a folder is
+/// a prefix of others; there imdl sorts otherwise, see [`sorts_as_imdl`].
 fn tree(seed: usize) -> Content {
     let name = format!("tree {seed}");
     if seed % 10 == 9 {
@@ -69,8 +69,8 @@ fn with_libtorrent(dir: &Path, name: &str, power: usize) -> [u8; 20] {
     Torrent::read(&dir.join("lt.torrent")).info_hash
 }
 
-/// It writes `private` even if it is 0, so all torrents that it makes here are private. It leaves out empty files without
-/// a warning.
+/// It writes `private` even if it is 0, so all torrents that it makes here are private. It leaves out empty files
+/// without a warning.
 fn transmission(dir: &Path, name: &str, power: usize) -> [u8; 20] {
     let kib = ((1 << power) / KIB).to_string();
     run(Command::new("transmission-create").current_dir(dir).args([
@@ -94,8 +94,8 @@ fn imdl(dir: &Path, name: &str, power: usize) -> [u8; 20] {
     Torrent::read(&dir.join("imdl.torrent")).info_hash
 }
 
-/// Only imdl sorts by the components of paths (`01/z`, `01 b/a`). mktorrent, transmission and swarmlet compare paths byte
-/// by byte (`01 b/a`, `01/z`).
+/// Only imdl sorts by the components of paths (`01/z`, `01 b/a`). mktorrent, transmission and swarmlet compare paths
+/// byte by byte (`01 b/a`, `01/z`).
 fn sorts_as_imdl(content: &Content) -> bool {
     let mut paths: Vec<&str> = content.files.iter().map(|(path, _)| path.as_deref().unwrap_or_default()).collect();
     paths.sort_unstable();

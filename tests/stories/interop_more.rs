@@ -1,5 +1,5 @@
-//! Stories with rtorrent and lftp, which have their own BitTorrent code. Each fetches from us and uploads to us, with our
-//! tracker over HTTP and over UDP, and over IPv6.
+//! Stories with rtorrent and lftp, which have their own BitTorrent code. Each fetches from us and uploads to us, with
+//! our tracker over HTTP and over UDP, and over IPv6.
 
 use crate::common::content::Content;
 use crate::common::peers::{Plan, Program};

@@ -1,4 +1,5 @@
-//! Stories with bittorrent-tracker from npm: its client with our tracker, and our client with its server, over HTTP and UDP.
+//! Stories with bittorrent-tracker from npm: its client with our tracker, and our client with its server, over HTTP and
+//! UDP.
 
 use crate::common::content::Content;
 use crate::common::http::request;

@@ -22,7 +22,8 @@ fn two_of_each_program_complete_from_one_slow_seed_and_ours_upload_meanwhile() {
     let source = scratch.path().join("source");
     let torrent = Maker::Ours.make(&content, &source, PIECE, &tracker.url());
     let begin = Instant::now();
-    // transmission connects to no peer on loopback, so it starts first, and the others are told of it. The seed comes last.
+    // transmission connects to no peer on loopback, so it starts first, and the others are told of it. The seed comes
+    // last.
     let order = [Program::Transmission, Program::Libtorrent, Program::Aria2];
     let mut others: Vec<(Peer, PathBuf)> = Vec::new();
     for (number, program) in order.into_iter().flat_map(|program| [program, program]).enumerate() {

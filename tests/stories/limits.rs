@@ -20,8 +20,8 @@ fn downloaded(stdout: &str) -> Vec<(f64, u64)> {
     seen.map(|object| (object["time"].as_f64().unwrap(), object["downloaded"].as_u64().unwrap())).collect()
 }
 
-/// A fast seed sends as much as the limit allows and no more. A busy machine may be slower; in virtual time the limit is
-/// exact (`swarm` tests that).
+/// A fast seed sends as much as the limit allows and no more. A busy machine may be slower; in virtual time the limit
+/// is exact (`swarm` tests that).
 #[test]
 fn a_limit_of_the_download_rate_is_kept() {
     let stage = Stage::new(Content::one_file("a file.bin", 40 << 20), PIECE);

@@ -1,5 +1,5 @@
-//! The stories: what people do with swarmlet, one file per story of use, in one program so that they build once and wait
-//! side by side.
+//! The stories: what people do with swarmlet, one file per story of use, in one program so that they build once and
+//! wait side by side.
 
 #[path = "../common/mod.rs"]
 mod common;

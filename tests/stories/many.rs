@@ -89,7 +89,8 @@ fn a_half_written_torrent_is_used_when_it_is_whole_and_a_bad_one_is_reported_onc
         let told = many.stderr();
         ["bad.torrent", "slow.torrent", "b-twin.torrent"].iter().all(|name| told.contains(name))
     });
-    // The half-written one was reported because it did not grow for a while. Now it does, and its folder stays the same.
+    // The half-written one was reported because it did not grow for a while. Now it does, and its folder stays the
+    // same.
     fs::write(&file, &bytes).unwrap();
     wait_for(&mut many, "slow", "is there", |last| last["event"] == "status");
     wait_for(&mut many, "twin", "is there", |last| last["event"] == "status");

@@ -1,5 +1,5 @@
-//! Stories of runs that end early and of the runs after them: nothing is read or fetched twice without need, and no wrong
-//! byte ever counts as right.
+//! Stories of runs that end early and of the runs after them: nothing is read or fetched twice without need, and no
+//! wrong byte ever counts as right.
 
 use crate::common::content::{Content, damage};
 use crate::common::json;
@@ -207,8 +207,8 @@ fn random() -> Rng {
 
 /// The run is killed at random moments. Some runs between end normally and save a state, which must not claim too much.
 ///
-/// `SWARMLET_KILLS=100 cargo test --test stories kills -- --nocapture` makes it a hundred kills. The checks take long then;
-/// `SWARMLET_BIN=target/release/swarmlet` names a faster build.
+/// `SWARMLET_KILLS=100 cargo test --test stories kills -- --nocapture` makes it a hundred kills. The checks take long
+/// then; `SWARMLET_BIN=target/release/swarmlet` names a faster build.
 #[test]
 fn ten_kills_cost_little_and_do_no_harm() {
     let kills = env::var("SWARMLET_KILLS").map_or(10, |text| text.parse().expect("SWARMLET_KILLS is a number"));

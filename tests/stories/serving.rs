@@ -37,7 +37,8 @@ fn assert_serves(stage: &Stage, port: u16, name: u32) {
     assert!(other.block().unwrap() == block(stage, 3, 0), "another peer got a wrong block");
 }
 
-/// The rate is compared loosely, because the machine may be busy. In virtual time the limit is exact (`swarm` tests that).
+/// The rate is compared loosely, because the machine may be busy. In virtual time the limit is exact (`swarm` tests
+/// that).
 #[test]
 fn a_limit_of_uploads_holds_for_two_peers_together_without_busy_waiting() {
     const RATE: u64 = 1000 * 1024;

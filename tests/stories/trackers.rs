@@ -1,5 +1,5 @@
-//! Stories of trackers that misbehave. `swarmlet get` reports each fault, asks other trackers meanwhile, and uses every reply
-//! that can be used.
+//! Stories of trackers that misbehave. `swarmlet get` reports each fault, asks other trackers meanwhile, and uses every
+//! reply that can be used.
 
 use crate::common::content::Content;
 use crate::common::http::Server;
@@ -266,8 +266,8 @@ fn five_redirects_are_followed() {
     stage.content.assert_same_in(&get.dir);
 }
 
-/// A passkey in the query stays, `key` is the same for every tracker and announce, and a tracker that refused for ever gets
-/// no last announce.
+/// A passkey in the query stays, `key` is the same for every tracker and announce, and a tracker that refused for ever
+/// gets no last announce.
 #[test]
 fn announces_keep_the_passkey_and_carry_key_and_events() {
     let (stage, _seed, port) = stage();

@@ -69,8 +69,8 @@ fn port_of_the_seed(stage: &Stage) -> u16 {
     announces.iter().rfind(|announce| announce.left == 0).unwrap().port
 }
 
-/// The tutorial from its first line to its last. It needs its own machine (namespaces) for the port and the host name. The
-/// lines between wait for results, as people do.
+/// The tutorial from its first line to its last. It needs its own machine (namespaces) for the port and the host name.
+/// The lines between wait for results, as people do.
 const ALL_OF_IT: &str = r#"
 set -e
 ip link set lo up
