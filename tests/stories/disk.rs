@@ -154,7 +154,8 @@ fn a_torrent_waits_for_a_disk_that_is_read_only_for_a_while() {
     let Some(disk) = Disk::mount(&stage.path().join("disk"), 8 * MIB) else { return };
     let get = get(&stage, &disk.at);
     let mut leecher = get.start();
-    wait_for(&mut leecher, "full", "status", |_| true);
+    wait_for(&mut leecher, "full", "checked", |_| true);
+    wait_until("the folder is created", PATIENCE, || disk.at.join("full").is_dir());
     disk.remount("ro");
     let _seed = stage.seed();
     wait_for(&mut leecher, "full", "waiting", |object| says(object, "Read-only file system"));

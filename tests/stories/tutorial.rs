@@ -85,7 +85,7 @@ seeder=$!
 cp Aishah.torrent ../friend
 cd ../friend
 btdownloadcurses.py Aishah.torrent &
-until diff -r Aishah ../source/Aishah; do sleep 0.1; done
+until diff -r Aishah ../source/Aishah > ../diff; do sleep 0.1; done
 kill $seeder
 wait $seeder
 cd ../source
@@ -98,11 +98,12 @@ bttrack.py --dfile dfile.log --logfile track.log --port 6969 &
 tracker=$!
 until ss -ltn | grep -q ':6969 '; do sleep 0.1; done
 kill -9 $tracker
+wait $tracker || true
 bttrack.py --dfile dfile.log --logfile track.log --port 6969 &
 cp Aishah.torrent ../third
 cd ../third
 btdownloadcurses.py Aishah.torrent &
-until diff -r Aishah ../source/Aishah; do sleep 0.1; done
+until diff -r Aishah ../source/Aishah > ../diff; do sleep 0.1; done
 kill $seeder
 wait $seeder
 cd ../source
