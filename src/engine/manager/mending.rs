@@ -4,6 +4,7 @@
 
 use super::{Check, DiskJob, Manager, Notice, State};
 use crate::engine::{Phase, Problem, ProblemKind};
+use crate::storage::TorrentId;
 use crate::storage::check::Found;
 use crate::storage::content::{Content, ContentError};
 use crate::swarm::Time;
@@ -14,7 +15,7 @@ use std::sync::atomic::Ordering;
 
 impl Manager {
     /// Carries out what a torrent wants done about its disk, and the end of one that was given up.
-    pub(super) fn mend(&mut self, number: usize, content: &Arc<Content>, action: Action) {
+    pub(super) fn mend(&mut self, number: TorrentId, content: &Arc<Content>, action: Action) {
         match action {
             Action::ProbeDisk { block, left } => {
                 let (piece, content) = (block.map_or(0, |block| block.piece), Arc::clone(content));
@@ -45,21 +46,23 @@ impl Manager {
     }
 
     /// So that what is told next does not contradict the last numbers, which are older.
-    fn tell_standing(&self, number: usize) {
-        if let Phase::Running(status) = self.report(number, self.started.elapsed()).phase {
+    fn tell_standing(&self, number: TorrentId) {
+        let Some(slot) = self.torrents.get(&number) else { return };
+        if let Phase::Running(status) = slot.report(number, self.started.elapsed(), self.watch).phase {
             let _ = self.notices.send(Notice::Stood { torrent: number, status });
         }
     }
 
     /// Content that was in doubt was opened and checked anew, or could not be.
-    pub(super) fn checked_again(&mut self, number: usize, result: Result<Box<Found>, ContentError>, now: Time) {
+    pub(super) fn checked_again(&mut self, number: TorrentId, result: Result<Box<Found>, ContentError>, now: Time) {
         match result {
             Ok(found) => {
                 let Found { content, have, known, .. } = *found;
                 self.keeper.begin(number, Arc::clone(&content), known);
+                let Some(slot) = self.torrents.get_mut(&number) else { return };
                 // The state that was saved is of files as they were before.
-                self.torrents[number].saved.pieces = None;
-                if let State::Running(_, before) = &mut self.torrents[number].state {
+                slot.saved.pieces = None;
+                if let State::Running(_, before) = &mut slot.state {
                     *before = Arc::clone(&content);
                     self.around.directory.add(content);
                     self.handle(number, Event::CheckedAgain { have }, now);
@@ -74,7 +77,7 @@ impl Manager {
     }
 
     /// What will not pass ends the torrent.
-    pub(super) fn disk_failed(&mut self, number: usize, error: ContentError, now: Time) {
+    pub(super) fn disk_failed(&mut self, number: TorrentId, error: ContentError, now: Time) {
         self.handle(number, Event::DiskFailed { problem: error.to_string() }, now);
         self.failed(number, error.into());
     }
