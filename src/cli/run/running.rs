@@ -74,7 +74,9 @@ pub fn run(jobs: Vec<Job>, config: Config, mut view: View, until: &Until, watche
     let mut person = Person::listen(view.is_live(), watched.folder.is_some() || watched.blocklist.is_some())?;
     let mut session = Session::new(engine.port());
     (session.limit, session.upload_limit) = (limit, upload_limit);
-    jobs.into_iter().for_each(|job| drop(session.add(job, &engine)));
+    for job in jobs {
+        session.add(job, &engine);
+    }
     let result = watch(session, &engine, &notices, &mut view, &mut person, until, watched);
     terminal::release();
     result

@@ -242,7 +242,7 @@ fn seeding_time(seeded: Duration) -> String {
 mod tests {
     use super::*;
     use crate::cli::run::session::tests::{session, status, trackers};
-    use crate::engine::{Phase, Problem};
+    use crate::engine::{Phase, Problem, TorrentId};
 
     /// Numbers of a torrent to which nothing comes.
     fn idle() -> Status {

@@ -74,7 +74,9 @@ impl Agenda {
 
 fn move_to(times: &mut BTreeSet<(Time, TorrentId)>, torrent: TorrentId, before: Option<Time>, next: Option<Time>) {
     if before != next {
-        before.into_iter().for_each(|at| drop(times.remove(&(at, torrent))));
+        if let Some(at) = before {
+            times.remove(&(at, torrent));
+        }
         times.extend(next.map(|at| (at, torrent)));
     }
 }

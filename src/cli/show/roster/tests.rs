@@ -110,7 +110,7 @@ fn what_is_selected_stays_so_while_others_move_and_is_always_seen() {
     // It goes itself: whichever is in its place.
     session.forget(TorrentId(59));
     is(marked(&mut list, &session), ["t58", "58 of 58", "t53", "t58"]);
-    assert_eq!(list.selected(), Some(58));
+    assert_eq!(list.selected(), Some(TorrentId(58)));
     list.go(Move::First);
     is(marked(&mut list, &session), ["t00", "1 of 58", "t00", "t06"]);
     session.entries.clear();
