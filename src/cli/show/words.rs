@@ -210,7 +210,8 @@ pub fn closing(session: &Session, now: Instant) -> String {
     let (whole, failed) = (session.whole(), session.failed());
     let there = format!("{} ({})", percent(had, length), of(had, length));
     // Of what was given up nothing is spoilt.
-    let spoilt = entries.clone().filter(|entry| entry.problem.as_ref().is_some_and(|it| it.kind != ProblemKind::GaveUp));
+    let spoilt =
+        entries.clone().filter(|entry| entry.problem.as_ref().is_some_and(|it| it.kind != ProblemKind::GaveUp));
     let again = if whole + spoilt.count() < entries.len() { "; the same command goes on from here" } else { "" };
     if failed > 0 && entries.len() > 1 {
         return format!("{whole} of {} torrents are whole, {failed} failed{again}", entries.len());
@@ -286,10 +287,13 @@ mod tests {
             (Status { known: 9, ..idle() }, "peers"),
         ] {
             let run = session(vec![("a", 100, Phase::Running(status.into()))]);
-            assert_eq!((state(&run.entries[&TorrentId(0)]), waits_for(&run.entries[&TorrentId(0)])), ("waiting", Some(word)));
+            assert_eq!(
+                (state(&run.entries[&TorrentId(0)]), waits_for(&run.entries[&TorrentId(0)])),
+                ("waiting", Some(word))
+            );
         }
         let mut run = session(vec![("a", 100, Phase::Running(Status { paused: true, ..idle() }.into()))]);
-        let entry = &mut run.at(0);
+        let (began, entry) = (run.began, run.at(0));
         assert_eq!((state(entry), waits_for(entry)), ("paused", None));
         entry.report.phase = Phase::Running(Status { queued: true, ..idle() }.into());
         assert_eq!((state(entry), waits_for(entry)), ("waiting", Some("turn")));
@@ -298,7 +302,7 @@ mod tests {
         entry.report.phase = Phase::Running(Status { down_rate: 9, ..idle() }.into());
         assert_eq!((state(entry), waits_for(entry), time_left(entry)), ("waiting", Some("peers"), None));
         // A seed whose disk is away does not seed.
-        entry.whole = Some(run.began);
+        entry.whole = Some(began);
         entry.report.phase = Phase::Running(disk.into());
         assert_eq!((state(entry), waits_for(entry)), ("waiting", Some("disk")));
     }

@@ -197,7 +197,9 @@ fn the_count_of_threads_stays_right_when_jobs_come_as_threads_end() {
     for _ in 0..100 {
         let count = 2 * MOST_THREADS;
         for torrent in 0..count {
-            announcers.announce(TorrentId(torrent as u64), announcement(format!("ftp://nowhere:{}", torrent % 5))).unwrap();
+            announcers
+                .announce(TorrentId(torrent as u64), announcement(format!("ftp://nowhere:{}", torrent % 5)))
+                .unwrap();
         }
         all_come(&inbox, count);
     }

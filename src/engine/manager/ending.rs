@@ -8,7 +8,7 @@ use super::agenda::Plan;
 use super::slot::{Slot, State};
 use crate::storage::TorrentId;
 use crate::swarm::Time;
-use crate::swarm::event::{Action, Event};
+use crate::swarm::event::{Action, DiskEvent, Event};
 use crate::swarm::torrent::Turn;
 
 impl Manager {
@@ -48,7 +48,7 @@ impl Manager {
         match event {
             // It gives back what all torrents share.
             Event::ConnectFailed { .. } => self.shared.connecting = self.shared.connecting.saturating_sub(1),
-            Event::Written { bytes } => self.shared.budget.written(bytes),
+            Event::Disk(DiskEvent::Written { bytes }) => self.shared.budget.written(bytes),
             Event::Announced { .. } => {
                 let Some(torrent) = self.parting.get_mut(&id) else { return };
                 torrent.handle(event, &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions });
@@ -57,7 +57,7 @@ impl Manager {
                 }
                 // It has no peers any more, and nothing is written: all it can want is to tell its trackers.
                 for action in std::mem::take(&mut self.actions) {
-                    if let Action::Announce { announcement } = action {
+                    if let Action::Announce(announcement) = action {
                         self.announce(id, announcement);
                     }
                 }
