@@ -9,6 +9,7 @@
 mod agenda;
 mod ending;
 mod mending;
+mod news;
 mod orders;
 mod queue;
 pub mod slot;
@@ -22,13 +23,12 @@ use super::peer::gate::Gate;
 use super::peer::link::Directory;
 use super::peer::listener;
 use super::peer::reader::{self, Surroundings};
-use super::{Config, Notice, Phase, Problem, ProblemKind, Report, Watch, entropy, most_connections};
+use super::{Config, Notice, Watch, entropy, most_connections};
 use crate::base::rng::Rng;
 use crate::storage::TorrentId;
 use crate::storage::check::{self, Check};
-use crate::storage::content::Content;
 use crate::swarm::Time;
-use crate::swarm::event::{Action, Event, News, PeerEvent, sooner};
+use crate::swarm::event::{Action, Event, PeerEvent, sooner};
 use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::picking::budget::{Budget, LEAST_BYTES};
@@ -362,60 +362,6 @@ impl Manager {
         if let Err(announcement) = self.announcers.announce(torrent, announcement) {
             self.unannounced.push((torrent, announcement));
         }
-    }
-
-    /// Tells the person what became of a torrent.
-    fn tell(&mut self, number: TorrentId, content: &Arc<Content>, news: News) {
-        match news {
-            News::Complete => {
-                // The last figures first, so that whoever shows the end shows the whole.
-                if self.status_every.is_some() {
-                    let _ = self.notices.send(Notice::Status(self.reports(self.started.elapsed())));
-                }
-                let _ = self.notices.send(Notice::Complete { torrent: number });
-                self.completed = true;
-            }
-            News::Waiting { trouble } => {
-                log::warn!("{}: waiting for disk: {}", content.metainfo.name, trouble.text);
-                self.tell_standing(number);
-                let _ = self.notices.send(Notice::Waiting { torrent: number, trouble });
-            }
-            News::Resumed => {
-                self.tell_standing(number);
-                let _ = self.notices.send(Notice::Resumed { torrent: number });
-            }
-            News::GaveUp { problem: text, status } => {
-                log::error!("{}: {text}", content.metainfo.name);
-                let _ = self.notices.send(Notice::Stood { torrent: number, status: Arc::new(*status) });
-                self.failed(number, Problem { kind: ProblemKind::GaveUp, text });
-            }
-            News::Failed { problem } => log::error!("{}: {problem}", content.metainfo.name),
-        }
-    }
-
-    /// So that what is told next does not contradict the last numbers, which are older.
-    fn tell_standing(&self, number: TorrentId) {
-        let Some(slot) = self.torrents.get(&number) else { return };
-        if let Phase::Running(status) = slot.report(number, self.started.elapsed(), self.watch).phase {
-            let _ = self.notices.send(Notice::Stood { torrent: number, status });
-        }
-    }
-
-    /// Tells the person which trackers changed between answering and failing.
-    fn tell_of_trackers(&mut self, number: TorrentId) {
-        let Some(slot) = self.torrents.get_mut(&number) else { return };
-        let State::Running(torrent, _) = &slot.state else { return };
-        for (tracker, told) in torrent.trackers().iter().zip(&mut slot.told) {
-            if tracker.problem != *told {
-                *told = tracker.problem.clone();
-                let (url, problem) = (tracker.url.clone(), tracker.problem.clone());
-                let _ = self.notices.send(Notice::Tracker { torrent: number, url, problem, refuses: tracker.refuses });
-            }
-        }
-    }
-
-    fn reports(&self, now: Time) -> Vec<Report> {
-        self.torrents.iter().map(|(id, slot)| slot.report(*id, now, self.watch)).collect()
     }
 }
 
