@@ -2,7 +2,7 @@
 
 use super::super::Job;
 use super::super::testkit::{PATIENCE, http, serve, socket_pair, torrent};
-use super::super::{Engine, EngineError, GOODBYE, Phase, ProblemKind};
+use super::super::{Engine, EngineError, GOODBYE, Phase, ProblemKind, Report};
 use super::*;
 use crate::engine::peer::link::Link;
 use crate::proto::bencode::Bencode;
