@@ -3,6 +3,8 @@
 pub mod date;
 pub mod glob;
 pub mod gzip;
+pub mod hex;
+pub mod json;
 pub mod nearest;
 pub mod path;
 pub mod rng;

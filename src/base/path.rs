@@ -3,6 +3,7 @@
 //! Floor 1. BEP 3 says a path is a list of components and nothing about what is in them; the rules here are
 //! those of the file system (Linux) and of not being fooled.
 
+use crate::base::hex::percent;
 use std::fmt::{self, Write};
 
 /// The longest file name, in bytes: NAME_MAX of Linux and of nearly every file system.
@@ -123,12 +124,6 @@ fn overrides_direction(character: char) -> bool {
 /// Whether a character is escaped in the names of files.
 fn is_ugly(character: char) -> bool {
     character.is_control() || overrides_direction(character)
-}
-
-/// `%0A`.
-fn percent(byte: u8) -> [char; 3] {
-    let digit = |four_bits: u8| char::from(b"0123456789ABCDEF"[usize::from(four_bits)]);
-    ['%', digit(byte >> 4), digit(byte & 15)]
 }
 
 #[cfg(test)]

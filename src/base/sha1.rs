@@ -48,15 +48,15 @@ pub fn sha1(bytes: &[u8]) -> Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::hex::to_hex;
 
     /// The vectors of FIPS 180: "abc" and a million times "a", the latter in uneven strides.
     #[test]
     fn agrees_with_the_standard() {
-        let hex = |digest: Digest| digest.iter().map(|b| format!("{b:02x}")).collect::<String>();
-        assert_eq!(hex(sha1(b"abc")), "a9993e364706816aba3e25717850c26c9cd0d89d");
+        assert_eq!(to_hex(&sha1(b"abc")), "a9993e364706816aba3e25717850c26c9cd0d89d");
         let million = vec![b'a'; 1_000_000];
         let mut hash = Sha1::new();
         million.chunks(977).for_each(|stride| hash.update(stride));
-        assert_eq!(hex(hash.finish()), "34aa973cd4c4daa4f61eeb2bdbad27316534016f");
+        assert_eq!(to_hex(&hash.finish()), "34aa973cd4c4daa4f61eeb2bdbad27316534016f");
     }
 }

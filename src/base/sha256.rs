@@ -63,7 +63,7 @@ fn compress(state: &mut [u32; 8], block: &[u8; BLOCK]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::magnet::to_hex;
+    use crate::base::hex::to_hex;
 
     /// The vectors of FIPS 180, and lengths around the end of a block.
     #[test]

@@ -4,6 +4,8 @@
 //! characters no URL may hold. They are never taken apart and put together again: trackers compare them byte by
 //! byte, so all that is not ours to change stays as it is.
 
+use crate::base::hex::{self, percent};
+
 /// How a secret is shown.
 const HIDDEN: &str = "…";
 
@@ -20,7 +22,7 @@ pub fn percent_encode(bytes: &[u8]) -> String {
     for &byte in bytes {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
-            _ => push_escape(&mut out, byte),
+            _ => out.extend(percent(byte)),
         }
     }
     out
@@ -146,25 +148,14 @@ pub fn sanitize(url: &str) -> String {
             b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' => false,
             _ => byte.is_ascii_graphic(),
         };
-        if good { out.push(char::from(byte)) } else { push_escape(&mut out, byte) }
+        if good { out.push(char::from(byte)) } else { out.extend(percent(byte)) }
     }
     out
 }
 
-/// Appends `%` and two hex digits, upper case as RFC 3986 (section 2.1) wants them.
-fn push_escape(out: &mut String, byte: u8) {
-    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
-    out.push('%');
-    out.push(DIGITS[usize::from(byte >> 4)]);
-    out.push(DIGITS[usize::from(byte & 15)]);
-}
-
 /// The byte that the two hex digits at the start of `after` stand for.
 fn escape(after: &[u8]) -> Option<u8> {
-    let [high, low] = *after.first_chunk::<2>()?;
-    let digit = |byte| char::from(byte).to_digit(16);
-    // Two digits below 16 fit a byte.
-    Some((digit(high)? * 16 + digit(low)?) as u8)
+    hex::byte(*after.first_chunk()?)
 }
 
 /// `url` up to its `#`.

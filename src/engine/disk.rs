@@ -13,7 +13,7 @@ use super::peer::blocks::Blocks;
 use crate::base::sha1::Sha1;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use crate::storage::content::Content;
-use crate::swarm::event::Event;
+use crate::swarm::event::{DiskEvent, Event};
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::BTreeMap;
 use std::io;
@@ -340,7 +340,7 @@ impl Worker {
             return self.fail(content, spec, error);
         }
         self.look_for_liars(content, piece, good);
-        self.tell(content.torrent, Event::Checked { piece, good });
+        self.tell(content.torrent, Event::Disk(DiskEvent::Checked { piece, good }));
     }
 
     /// Of a piece that failed it is remembered how it was; when it is right, it is told what was wrong.
@@ -353,7 +353,7 @@ impl Worker {
         }
         let begins = self.failed.wrong_blocks(content, piece);
         if !begins.is_empty() {
-            self.tell(content.torrent, Event::FoundWrong { piece, begins });
+            self.tell(content.torrent, Event::Disk(DiskEvent::FoundWrong { piece, begins }));
         }
     }
 
@@ -364,7 +364,7 @@ impl Worker {
 
     fn report(&mut self) {
         for (torrent, bytes) in std::mem::take(&mut self.unreported) {
-            self.tell(torrent, Event::Written { bytes });
+            self.tell(torrent, Event::Disk(DiskEvent::Written { bytes }));
         }
     }
 

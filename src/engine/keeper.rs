@@ -8,7 +8,7 @@ use super::{Config, Notice, in_words};
 use crate::storage::content::Content;
 use crate::storage::resume::{Known, Save, StateDir};
 use crate::swarm::Time;
-use crate::swarm::event::Event;
+use crate::swarm::event::{DiskEvent, Event};
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -128,7 +128,7 @@ impl Worker {
             // A disk that was pulled out may come back, and what is missing then is fetched again. But what is lost
             // once more then would be fetched for ever.
             let input = match self.lossy.insert(torrent) {
-                true => Input::Torrent { torrent, event: Event::Doubted { text: error.to_string() } },
+                true => Input::Torrent { torrent, event: Event::Disk(DiskEvent::Doubted { text: error.to_string() }) },
                 false => Input::DiskFailed { torrent, error },
             };
             let _ = self.manager.send_timeout(input, TELL);

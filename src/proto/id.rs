@@ -2,6 +2,7 @@
 //!
 //! Floor 1. BEP 3; the conventions of peer ids are those of BEP 20.
 
+use crate::base::hex::{from_hex, to_hex};
 use std::fmt;
 
 /// How our peer ids begin: Azureus style (BEP 20), `SW` for swarmlet, version 0.1.0.
@@ -14,27 +15,14 @@ pub struct InfoHash(pub [u8; 20]);
 impl InfoHash {
     /// Reads 40 hex digits, in either case; `None` for anything else.
     pub fn from_hex(text: &str) -> Option<InfoHash> {
-        let digits = text.as_bytes();
-        if digits.len() != 40 {
-            return None;
-        }
-        let mut bytes = [0; 20];
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = hex_digit(pair[0])? << 4 | hex_digit(pair[1])?;
-        }
-        Some(InfoHash(bytes))
+        from_hex(text).map(InfoHash)
     }
-}
-
-fn hex_digit(digit: u8) -> Option<u8> {
-    // A hex digit is below 16, so it fits a byte.
-    char::from(digit).to_digit(16).map(|value| value as u8)
 }
 
 /// 40 hex digits, lower case.
 impl fmt::Display for InfoHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&to_hex(&self.0))
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::id::InfoHash;
 use super::metainfo::Metainfo;
+use crate::base::hex::{from_base32, from_hex, to_hex};
 use crate::base::url::{percent_decode, percent_encode};
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -135,7 +136,7 @@ impl Magnet {
             topic.get(start.len()..)
         };
         if let Some(text) = prefixed("urn:btih:") {
-            let hash = InfoHash::from_hex(text).or_else(|| from_base32(text));
+            let hash = InfoHash::from_hex(text).or_else(|| from_base32(text).map(InfoHash));
             return set(&mut self.info_hash, hash.ok_or(MagnetError::BadHash(text.chars().count()))?);
         }
         if let Some(text) = prefixed("urn:btmh:") {
@@ -188,11 +189,6 @@ impl Magnet {
     }
 }
 
-/// Lower-case hex digits.
-pub fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn set<T: PartialEq>(place: &mut Option<T>, value: T) -> Result<(), MagnetError> {
     match place {
         Some(had) if *had != value => Err(MagnetError::TwoHashes),
@@ -213,40 +209,6 @@ fn range(text: &str) -> Option<RangeInclusive<u32>> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let range = first.trim().parse().ok()?..=last.trim().parse().ok()?;
     (!range.is_empty()).then_some(range)
-}
-
-fn from_hex(text: &str) -> Option<[u8; 32]> {
-    if text.len() != 64 {
-        return None;
-    }
-    // An info-hash is 40 digits: the two halves overlap.
-    let (first, last) = (InfoHash::from_hex(text.get(..40)?)?, InfoHash::from_hex(text.get(24..)?)?);
-    let mut bytes = [0; 32];
-    bytes[..20].copy_from_slice(&first.0);
-    bytes[12..].copy_from_slice(&last.0);
-    Some(bytes)
-}
-
-/// 32 digits of five bits each (RFC 4648), as older programs wrote info-hashes.
-fn from_base32(text: &str) -> Option<InfoHash> {
-    let digits = text.as_bytes();
-    if digits.len() != 32 {
-        return None;
-    }
-    let mut bytes = [0; 20];
-    for (five, eight) in bytes.chunks_exact_mut(5).zip(digits.chunks_exact(8)) {
-        let mut bits = 0u64;
-        for digit in eight {
-            let value = match digit.to_ascii_uppercase() {
-                letter @ b'A'..=b'Z' => letter - b'A',
-                number @ b'2'..=b'7' => number - b'2' + 26,
-                _ => return None,
-            };
-            bits = bits << 5 | u64::from(value);
-        }
-        five.copy_from_slice(&bits.to_be_bytes()[3..]);
-    }
-    Some(InfoHash(bytes))
 }
 
 #[cfg(test)]

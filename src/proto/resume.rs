@@ -15,6 +15,7 @@
 //! ```
 
 use super::peer::bitfield::Bitfield;
+use crate::base::hex::to_hex;
 use crate::base::sha1::sha1;
 use crate::proto::bencode::{self, Bencode, Value};
 use crate::proto::id::InfoHash;
@@ -80,7 +81,7 @@ pub struct Resume {
 /// The name of the file with the state of `info_hash` in `folder`: the same torrent may lie in several folders.
 pub fn file_name(info_hash: &InfoHash, folder: &[u8]) -> String {
     let digest = sha1(folder);
-    let short: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let short = to_hex(&digest[..8]);
     format!("{info_hash}-{short}{FILE_NAME_END}")
 }
 

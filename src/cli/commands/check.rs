@@ -3,6 +3,7 @@
 //! Floor 4.
 
 use super::show::{each, in_portions};
+use crate::base::json::{self, Object};
 use crate::base::path::for_terminal;
 use crate::base::units::{count, of, percent, seconds};
 use crate::cli::exit::{Exit, Failure, SEVERAL};
@@ -13,7 +14,6 @@ use crate::cli::options::run::{HELP, JSON, THREADS};
 use crate::cli::options::{output, source};
 use crate::cli::say;
 use crate::cli::show::bar::Bar;
-use crate::cli::show::objects::{self, Object};
 use crate::engine::in_words;
 use crate::proto::metainfo::Metainfo;
 use crate::storage::verify::{FileReport, Report, State, bytes_of, verify};
@@ -194,11 +194,8 @@ fn file_json(metainfo: &Metainfo, report: &FileReport) -> String {
         let bytes = bytes_of(metainfo, entry, run);
         format!("[{},{}]", bytes.start(), bytes.end())
     };
-    object.raw(
-        "pieces",
-        &objects::array(&mut report.pieces.iter().map(|run| format!("[{},{}]", run.start(), run.end()))),
-    );
-    object.raw("bytes", &objects::array(&mut report.pieces.iter().map(bytes)));
+    object.raw("pieces", &json::array(&mut report.pieces.iter().map(|run| format!("[{},{}]", run.start(), run.end()))));
+    object.raw("bytes", &json::array(&mut report.pieces.iter().map(bytes)));
     object.text_or_null("problem", report.problem.as_deref());
     object.end()
 }

@@ -4,6 +4,7 @@
 //! would change it is refused unless it is said that this is wanted.
 
 use super::show::each;
+use crate::base::json::{self, Object};
 use crate::base::path::{for_terminal, safe_component};
 use crate::cli::exit::{Exit, Failure, SEVERAL};
 use crate::cli::options::command::{Command, Completes, Group, Part, Section};
@@ -12,7 +13,6 @@ use crate::cli::options::make::{tracker, web_seed};
 use crate::cli::options::run::{HELP, JSON, QUIET};
 use crate::cli::options::{output, source};
 use crate::cli::say;
-use crate::cli::show::objects::{self, Object};
 use crate::proto::bencode::{Bencode, Value, decode_metainfo};
 use crate::proto::metainfo::edit::{Change, change};
 use crate::proto::metainfo::emit::{emit_tiers, emit_urls};
@@ -248,7 +248,7 @@ fn edit_one(source: &OsStr, wanted: &Wanted, given: &Parsed) -> Result<(), Failu
     if given.has("json") {
         let mut object = Object::new("edited");
         object.text_or_null("path", named.map(OsStr::to_string_lossy).as_deref());
-        object.raw("changed", &objects::array(&mut changed.iter().map(|key| objects::string(key))));
+        object.raw("changed", &json::array(&mut changed.iter().map(|key| json::string(key))));
         object.text("info_hash", &after.info_hash.to_string());
         object.text("info_hash_before", &before.info_hash.to_string());
         return say::write_out(&object.end());

@@ -3,11 +3,11 @@
 //! Floor 4.
 
 use super::show::in_portions;
+use crate::base::json::Object;
 use crate::base::path::for_terminal;
 use crate::base::units::{count, of, size};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::choice::numbered;
-use crate::cli::show::objects::Object;
 use crate::proto::choice::Choice;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 

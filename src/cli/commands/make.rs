@@ -4,6 +4,7 @@
 //! be refused is refused before gigabytes are hashed. The .torrent file appears when it is finished, or never.
 
 use crate::base::glob::Glob;
+use crate::base::json::Object;
 use crate::base::path::for_terminal;
 use crate::base::units::{count, duration, size};
 use crate::cli::exit::{Exit, Failure};
@@ -14,7 +15,6 @@ use crate::cli::options::output;
 use crate::cli::options::run::{HELP, JSON, QUIET, THREADS};
 use crate::cli::say;
 use crate::cli::show::bar::Bar;
-use crate::cli::show::objects::Object;
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::piece_length::automatic;

@@ -3,6 +3,8 @@
 //! Floor 4. What is shown is a stranger's: on a terminal nothing of it can move the cursor, and in JSON all is text.
 
 use crate::base::date::date;
+use crate::base::hex::to_hex;
+use crate::base::json::{self, Object};
 use crate::base::path::for_terminal;
 use crate::base::units::{count, size};
 use crate::cli::exit::{Exit, Failure, READ_EXITS, SEVERAL};
@@ -11,9 +13,8 @@ use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::run::{HELP, JSON};
 use crate::cli::options::source;
 use crate::cli::say;
-use crate::cli::show::objects::{self, Object};
 use crate::cli::show::tree::Tree;
-use crate::proto::magnet::{Magnet, to_hex};
+use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
 use std::ffi::{OsStr, OsString};
 
@@ -250,7 +251,7 @@ fn hashes(magnet: &Magnet) -> Vec<String> {
 }
 
 fn strings(list: &[String]) -> String {
-    objects::array(&mut list.iter().map(|text| objects::string(text)))
+    json::array(&mut list.iter().map(|text| json::string(text)))
 }
 
 fn torrent_json(source: &str, metainfo: &Metainfo) -> Result<(), Failure> {
@@ -268,9 +269,9 @@ fn torrent_json(source: &str, metainfo: &Metainfo) -> Result<(), Failure> {
     object.text_or_null("source", metainfo.source.as_deref());
     object.text_or_null("created_by", metainfo.created_by.as_deref());
     object.raw("creation_date", &metainfo.creation_date.map_or("null".into(), |date| date.to_string()));
-    object.raw("trackers", &objects::array(&mut metainfo.tiers.iter().map(|tier| strings(tier))));
+    object.raw("trackers", &json::array(&mut metainfo.tiers.iter().map(|tier| strings(tier))));
     object.raw("web_seeds", &strings(&metainfo.web_seeds));
-    object.raw("nodes", &objects::array(&mut metainfo.nodes.iter().map(|node| objects::string(&host_port(node)))));
+    object.raw("nodes", &json::array(&mut metainfo.nodes.iter().map(|node| json::string(&host_port(node)))));
     object.text("magnet", &Magnet::of(metainfo).to_string());
     object.raw("warnings", &strings(&metainfo.warnings));
     object.key("files");
@@ -294,8 +295,8 @@ pub fn link_json(source: &str, magnet: &Magnet) -> String {
     object.text_or_null("info_hash_v2", magnet.info_hash_v2.map(|hash| to_hex(&hash)).as_deref());
     object.raw("size", &magnet.length.map_or("null".into(), |length| length.to_string()));
     // As in a torrent a list for each tier; in a link every tracker is one.
-    let alone = |url: &String| objects::array(&mut [objects::string(url)].into_iter());
-    object.raw("trackers", &objects::array(&mut magnet.trackers.iter().map(alone)));
+    let alone = |url: &String| json::array(&mut [json::string(url)].into_iter());
+    object.raw("trackers", &json::array(&mut magnet.trackers.iter().map(alone)));
     object.raw("web_seeds", &strings(&magnet.web_seeds));
     object.raw("peers", &strings(&magnet.peers));
     object.text_or_null("select_only", Some(magnet.selection()).filter(|files| !files.is_empty()).as_deref());

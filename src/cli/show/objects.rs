@@ -4,13 +4,12 @@
 //! version; new ones may come. Sizes are bytes, rates bytes a second, times seconds.
 
 use super::words;
-use crate::base::path::is_unprintable;
+use crate::base::json::Object;
 use crate::base::units;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::command::{Part, Section};
 use crate::cli::run::session::{Entry, Event, Session, exit_of};
 use crate::cli::say;
-use std::fmt::Write;
 use std::time::Instant;
 
 /// The events, for the help.
@@ -69,78 +68,6 @@ pub const FILES: Section = Section {
          (inside the torrent), size, wanted (true or false).",
     )],
 };
-
-/// A JSON object that is being written.
-pub struct Object(String);
-
-impl Object {
-    /// An object of a stream, which says first what happened.
-    pub fn new(event: &str) -> Object {
-        let mut object = Object::plain();
-        object.text("event", event);
-        object
-    }
-
-    /// An object without anything in it yet.
-    pub fn plain() -> Object {
-        Object("{".into())
-    }
-
-    /// A key, whose value follows.
-    pub fn key(&mut self, key: &str) {
-        self.0.push_str(if self.0.len() > 1 { ",\"" } else { "\"" });
-        self.0.push_str(key);
-        self.0.push_str("\":");
-    }
-
-    /// A number.
-    pub fn number(&mut self, key: &str, number: u64) {
-        self.raw(key, &number.to_string());
-    }
-
-    /// A number, or null.
-    pub fn number_or_null(&mut self, key: &str, number: Option<u32>) {
-        match number {
-            Some(number) => self.number(key, number.into()),
-            None => self.raw(key, "null"),
-        }
-    }
-
-    /// A string.
-    pub fn text(&mut self, key: &str, text: &str) {
-        self.key(key);
-        push_string(&mut self.0, text);
-    }
-
-    /// A string, or null.
-    pub fn text_or_null(&mut self, key: &str, text: Option<&str>) {
-        match text {
-            Some(text) => self.text(key, text),
-            None => self.raw(key, "null"),
-        }
-    }
-
-    /// true or false.
-    pub fn flag(&mut self, key: &str, flag: bool) {
-        self.raw(key, if flag { "true" } else { "false" });
-    }
-
-    /// What is JSON already.
-    pub fn raw(&mut self, key: &str, json: &str) {
-        self.key(key);
-        self.0.push_str(json);
-    }
-
-    /// What there is of it, for who writes the rest of it in portions.
-    pub fn so_far(self) -> String {
-        self.0
-    }
-
-    /// The whole object, as a line.
-    pub fn end(self) -> String {
-        self.0 + "}\n"
-    }
-}
 
 /// Writes what happened to standard output.
 pub fn show(event: &Event, session: &Session) -> Result<(), Failure> {
@@ -227,39 +154,6 @@ fn object(event: &str, session: &Session, entry: &Entry, now: Instant, more: imp
     object.end()
 }
 
-/// A list of what is JSON already.
-pub fn array(items: &mut dyn Iterator<Item = String>) -> String {
-    format!("[{}]", items.collect::<Vec<_>>().join(","))
-}
-
-/// A JSON string.
-pub fn string(text: &str) -> String {
-    let mut out = String::new();
-    push_string(&mut out, text);
-    out
-}
-
-/// A JSON string. Beyond what must be escaped, all that could trick a terminal is: somebody may look.
-fn push_string(out: &mut String, text: &str) {
-    out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            _ if is_unprintable(character) => {
-                for unit in character.encode_utf16(&mut [0; 2]) {
-                    // Writing to a String can't fail.
-                    let _ = write!(out, "\\u{unit:04x}");
-                }
-            }
-            _ => out.push(character),
-        }
-    }
-    out.push('"');
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,14 +161,6 @@ mod tests {
     use crate::engine::{Phase, Problem, ProblemKind};
     use crate::swarm::torrent::waiting::DiskTrouble;
     use std::collections::{BTreeMap, BTreeSet};
-
-    #[test]
-    fn strings_are_escaped() {
-        assert_eq!(string("a\"b\\c/日本"), "\"a\\\"b\\\\c/日本\"");
-        assert_eq!(string("\n\t\r\x1b\x7f\u{9b}"), "\"\\n\\t\\u000d\\u001b\\u007f\\u009b\"");
-        assert_eq!(string("\u{202e}\u{e0041}"), "\"\\u202e\\udb40\\udc41\"");
-        assert_eq!(string(""), "\"\"");
-    }
 
     #[test]
     fn a_status_has_all_fields() {

@@ -6,7 +6,7 @@ use super::super::{GOODBYE, Notice, Problem};
 use super::Manager;
 use super::slot::State;
 use crate::swarm::Time;
-use crate::swarm::event::Event;
+use crate::swarm::event::{DiskEvent, Event};
 use crate::swarm::torrent::Turn;
 
 impl Manager {
@@ -38,7 +38,7 @@ impl Manager {
     pub(super) fn give_back(&mut self, event: Event) {
         match event {
             Event::ConnectFailed { .. } => self.shared.connecting = self.shared.connecting.saturating_sub(1),
-            Event::Written { bytes } => self.shared.budget.written(bytes),
+            Event::Disk(DiskEvent::Written { bytes }) => self.shared.budget.written(bytes),
             _ => {}
         }
     }

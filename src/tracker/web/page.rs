@@ -4,7 +4,9 @@
 //! What strangers named stands there as text.
 
 use super::answers::Answer;
+use crate::base::json::{Object, array};
 use crate::base::path::for_terminal;
+use crate::base::units::size;
 use crate::base::url::percent_encode;
 use crate::proto::id::InfoHash;
 use crate::tracker::files::allowed::Allowed;
@@ -131,42 +133,32 @@ fn picture(hour: &[u32], out: &mut String) {
 pub fn json(shared: &Shared) -> Answer {
     let (swarms, peers) = {
         let registry = shared.registry();
-        (registry.swarms(), registry.peers())
+        (registry.swarms() as u64, registry.peers() as u64)
     };
-    let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Relaxed);
     let stats = &shared.stats;
-    let mut out = format!(
-        "{{\"uptime\":{},\"swarms\":{swarms},\"peers\":{peers},\"http_announces\":{},\"udp_announces\":{},\
-         \"scrapes\":{},\"refused\":{},\"announces_a_minute\":{:?},\"torrents\":[",
-        shared.now().as_secs(),
-        count(&stats.http_announces),
-        count(&stats.udp_announces),
-        count(&stats.scrapes),
-        count(&stats.refused),
-        stats.last_hour(),
-    );
-    for (at, Row { hash, counts, torrent }) in rows(shared).iter().enumerate() {
-        let Counts { seeds, leechers, completed } = counts;
-        out.push_str(if at == 0 { "" } else { "," });
-        let _ = write!(
-            out,
-            "{{\"info_hash\":\"{hash}\",\"seeds\":{seeds},\"leechers\":{leechers},\"completed\":{completed}"
-        );
+    let mut out = Object::plain();
+    out.number("uptime", shared.now().as_secs());
+    out.number("swarms", swarms);
+    out.number("peers", peers);
+    out.number("http_announces", stats.http_announces.load(Relaxed));
+    out.number("udp_announces", stats.udp_announces.load(Relaxed));
+    out.number("scrapes", stats.scrapes.load(Relaxed));
+    out.number("refused", stats.refused.load(Relaxed));
+    out.raw("announces_a_minute", &array(&mut stats.last_hour().iter().map(u32::to_string)));
+    let torrent = |Row { hash, counts, torrent }: &Row| {
+        let mut out = Object::plain();
+        out.text("info_hash", &hash.to_string());
+        out.number("seeds", counts.seeds.into());
+        out.number("leechers", counts.leechers.into());
+        out.number("completed", counts.completed.into());
         if let Some((_, name, length)) = torrent {
-            out.push_str(",\"name\":\"");
-            // What is left of controls could not stand in JSON, nor could these two.
-            for character in for_terminal(name).chars() {
-                if matches!(character, '"' | '\\') {
-                    out.push('\\');
-                }
-                out.push(character);
-            }
-            let _ = write!(out, "\",\"size\":{length}");
+            out.text("name", name);
+            out.number("size", *length);
         }
-        out.push('}');
-    }
-    out.push_str("]}\n");
-    Answer::of("200 OK", "application/json", out.into_bytes())
+        out.end().trim_end().to_string()
+    };
+    out.raw("torrents", &array(&mut rows(shared).iter().map(torrent)));
+    Answer::of("200 OK", "application/json", out.end().into_bytes())
 }
 
 /// The same for Prometheus.
@@ -210,20 +202,6 @@ fn text(name: &str) -> String {
     out
 }
 
-/// `12 MiB`: whole numbers are enough here.
-fn size(bytes: u64) -> String {
-    let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    let power = (bytes.checked_ilog2().unwrap_or(0) / 10) as usize;
-    let whole = bytes >> (10 * power);
-    // Two digits where one would be too coarse.
-    let tenths = ((u128::from(bytes) * 10) >> (10 * power)) % 10;
-    if power > 0 && whole < 10 {
-        format!("{whole}.{tenths} {}", units[power])
-    } else {
-        format!("{whole} {}", units[power])
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,14 +212,5 @@ mod tests {
             text("<script>alert('\"&')</script>\u{202e}"),
             "&lt;script&gt;alert(&#39;&quot;&amp;&#39;)&lt;/script&gt;\\u{202e}"
         );
-    }
-
-    #[test]
-    fn sizes_are_short() {
-        for (bytes, shown) in
-            [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (700 << 20, "700 MiB"), (u64::MAX, "15 EiB")]
-        {
-            assert_eq!(size(bytes), shown);
-        }
     }
 }

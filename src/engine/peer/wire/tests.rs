@@ -34,9 +34,9 @@ fn heard(inbox: &Receiver<Input>) -> Vec<Message> {
         assert!(!events.is_empty() && events.len() <= BATCH + 1);
         for event in events {
             match event {
-                Event::Message { peer: PEER, message } => messages.push(message),
-                Event::Block { peer: PEER, piece, begin, data } => messages.push(Message::Piece { piece, begin, data }),
-                Event::Gone { peer: PEER } => {
+                PeerEvent::Message(message) => messages.push(message),
+                PeerEvent::Block { piece, begin, data } => messages.push(Message::Piece { piece, begin, data }),
+                PeerEvent::Gone => {
                     assert!(inbox.recv_deadline(end).is_err(), "something comes after the end");
                     return messages;
                 }
@@ -214,7 +214,7 @@ fn long_messages_are_not_held_back_for_others() {
     let mut count = 0;
     while count < 64 {
         let Ok(Input::Peer { events, .. }) = inbox.recv_timeout(PATIENCE) else { panic!("nothing is reported") };
-        count += events.iter().filter(|event| matches!(event, Event::Message { .. })).count();
+        count += events.iter().filter(|event| matches!(event, PeerEvent::Message(_))).count();
         assert!(events.len() <= 2, "{} together", events.len());
     }
 }
@@ -228,10 +228,10 @@ fn what_came_is_reported_while_the_rest_of_a_message_is_waited_for() {
     let (now, later) = bytes.split_at(100);
     near.write_all(now).unwrap();
     let Ok(Input::Peer { events, .. }) = inbox.recv_timeout(PATIENCE) else { panic!("nothing is reported") };
-    assert!(matches!(events[..], [Event::Message { message: Message::Have { piece: 1 }, .. }]), "{events:?}");
+    assert!(matches!(events[..], [PeerEvent::Message(Message::Have { piece: 1 })]), "{events:?}");
     near.write_all(later).unwrap();
     let Ok(Input::Peer { events, .. }) = inbox.recv_timeout(PATIENCE) else { panic!("nothing is reported") };
-    let [Event::Block { piece: 2, begin: 0, data, .. }] = &events[..] else { panic!("{events:?}") };
+    let [PeerEvent::Block { piece: 2, begin: 0, data, .. }] = &events[..] else { panic!("{events:?}") };
     assert_eq!(*data, [3; 1000]);
 }
 

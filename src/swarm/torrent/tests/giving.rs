@@ -5,7 +5,7 @@ use crate::proto::peer::allowed_fast::allowed_fast;
 use crate::proto::peer::extended::ExtendedHandshake;
 
 fn message(message: Message) -> Event {
-    Event::Message { peer: key(1), message }
+    Event::Peer(key(1), PeerEvent::Message(message))
 }
 
 /// What member `number` heard from member 0, of the kind that `of` takes.
@@ -31,8 +31,8 @@ fn full_house() -> Swarm {
     swarm.members[0].mute = true;
     for number in (1..=10).rev() {
         swarm.connect(number, 0);
-        swarm.happen(0, Event::Message { peer: key(number), message: Message::HaveNone });
-        swarm.happen(0, Event::Message { peer: key(number), message: Message::Interested });
+        swarm.happen(0, Event::Peer(key(number), PeerEvent::Message(Message::HaveNone)));
+        swarm.happen(0, Event::Peer(key(number), PeerEvent::Message(Message::Interested)));
     }
     swarm
 }
@@ -87,7 +87,7 @@ fn who_has_a_piece_does_not_hear_that_we_have_it_too() {
     swarm.connect(2, 0);
     swarm.happen(0, message(Message::Have { piece: 3 }));
     for piece in [3, 4] {
-        swarm.happen(0, Event::Checked { piece, good: true });
+        swarm.happen(0, Event::Disk(DiskEvent::Checked { piece, good: true }));
     }
     assert_eq!((heard(&swarm, 1, haves), heard(&swarm, 2, haves)), (vec![4], vec![3, 4]));
 }
@@ -138,8 +138,8 @@ fn a_slot_that_becomes_free_is_filled_at_once() {
     let mut swarm = full_house();
     let unchoked = |swarm: &Swarm, number| !swarm.members[0].torrent.peers[&key(number)].we_choke;
     assert!(!unchoked(&swarm, 1) && unchoked(&swarm, 10));
-    swarm.happen(0, Event::Message { peer: key(10), message: Message::NotInterested });
-    swarm.happen(0, Event::Gone { peer: key(9) });
+    swarm.happen(0, Event::Peer(key(10), PeerEvent::Message(Message::NotInterested)));
+    swarm.happen(0, Event::Peer(key(9), PeerEvent::Gone));
     assert!(unchoked(&swarm, 1) && unchoked(&swarm, 2) && !unchoked(&swarm, 10));
 }
 
@@ -149,8 +149,8 @@ fn who_says_how_many_are_served_at_once_is_heeded() {
     swarm.members[0].torrent.settings.upload_slots = Some(2);
     for number in 1..=3 {
         swarm.connect(number, 0);
-        swarm.happen(0, Event::Message { peer: key(number), message: Message::HaveNone });
-        swarm.happen(0, Event::Message { peer: key(number), message: Message::Interested });
+        swarm.happen(0, Event::Peer(key(number), PeerEvent::Message(Message::HaveNone)));
+        swarm.happen(0, Event::Peer(key(number), PeerEvent::Message(Message::Interested)));
     }
     let served = |swarm: &Swarm| swarm.members[0].torrent.peers.values().filter(|peer| !peer.we_choke).count();
     assert_eq!(served(&swarm), 2);
