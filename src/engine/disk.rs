@@ -14,11 +14,12 @@ use crate::base::sha1::Sha1;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use crate::storage::content::Content;
 use crate::swarm::event::{DiskEvent, Event};
+use crate::sys::lock;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::thread;
 use tries::Failed;
 
@@ -254,7 +255,7 @@ impl Worker {
             if in_order {
                 coming.hash_blocks(&blocks);
             }
-            let _turn = content.write_turn.lock().unwrap_or_else(PoisonError::into_inner);
+            let _turn = lock(&content.write_turn);
             write()
         };
         if in_order && begin == coming.hashed {

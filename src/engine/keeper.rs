@@ -4,11 +4,12 @@
 
 use super::input::Input;
 use super::manager::slot::Slot;
-use super::{Config, Notice, in_words};
+use super::{Config, Notice};
 use crate::storage::content::Content;
 use crate::storage::resume::{Known, Save, StateDir};
 use crate::swarm::Time;
 use crate::swarm::event::{DiskEvent, Event};
+use crate::sys::in_words;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -172,14 +173,14 @@ mod tests {
         let saved = || fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).next();
         save(1);
         let state = saved().unwrap();
-        let in_the_way = state.with_extension("resume.new");
         fs::remove_file(&state).unwrap();
-        fs::create_dir(&in_the_way).unwrap();
+        // In the way of the file.
+        fs::create_dir(&state).unwrap();
         save(2);
         save(3);
         let told: Vec<Notice> = told.try_iter().collect();
         assert!(matches!(&told[..], [Notice::Warning { text }] if text.contains("can't save states")), "{told:?}");
-        fs::remove_dir(&in_the_way).unwrap();
+        fs::remove_dir(&state).unwrap();
         save(3);
         assert_eq!(saved(), Some(state), "it says the same as the one that could not be written");
     }

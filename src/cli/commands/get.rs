@@ -16,8 +16,8 @@ use crate::cli::run::running::{self, Until, Watched};
 use crate::cli::say;
 use crate::cli::show::view::View;
 use crate::cli::show::{objects, peers};
-use crate::engine::in_words;
 use crate::engine::{Config, DEFAULT_MEMORY_BYTES, Duty, Job};
+use crate::sys::in_words;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
