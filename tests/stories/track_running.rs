@@ -54,7 +54,7 @@ fn the_state_survives_the_tracker() {
     assert_eq!((peers(&found).len(), number(&found, "downloaded")), (2, 1));
     assert_eq!(track.end(Signal::KILL), None);
     // The last saved state is used, and a half-written file beside it is ignored.
-    fs::write(scratch.path().join("dfile.new"), "half").unwrap();
+    fs::write(scratch.path().join(".swarmlet-1-0.new"), "half").unwrap();
     let track = start();
     assert_eq!(peers(&track.get(&query(HASH, 1004, 5, "")).body).len(), 2);
     drop(track);

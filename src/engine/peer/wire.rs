@@ -7,6 +7,7 @@
 use super::blocks::Blocks;
 use super::reader::Surroundings;
 use crate::engine::input::Input;
+use crate::proto::peer::extended::{self, Extended};
 use crate::proto::peer::message::{self, BodyKind, Limits, Message, PIECE_HEADER_BYTES, PieceHeader};
 use crate::swarm::event::PeerEvent;
 use crate::swarm::peer::PeerKey;
@@ -105,6 +106,19 @@ impl Wire<'_> {
                     self.fill(&mut data)?;
                     log::trace!("{} > piece {piece} begin {begin} length {count}", self.addr);
                     return Ok(PeerEvent::Block { piece, begin, data });
+                }
+                BodyKind::Extended(count) => {
+                    let [id] = self.bytes()?;
+                    if extended::limit(id).is_none_or(|most| count > most) {
+                        self.skip(count as usize)?;
+                        continue;
+                    }
+                    let mut payload = vec![0; count as usize];
+                    self.fill(&mut payload)?;
+                    self.source.gathered += payload.len();
+                    let message = Message::Extended(Extended::received(id, payload));
+                    log::trace!("{} > {message}", self.addr);
+                    return Ok(PeerEvent::Message(message));
                 }
                 BodyKind::Skip(count) => self.skip(count as usize)?,
             }

@@ -71,8 +71,8 @@ impl Torrent {
             Message::Request(block) => self.requested(peer, block, turn),
             Message::Cancel(block) => self.cancelled(peer, block, turn),
             Message::AllowedFast { piece } => self.allowed(peer, piece, turn),
-            Message::Extended { id, payload } => self.introduced(peer, id, &payload, turn),
-            Message::KeepAlive | Message::Port(_) | Message::Unknown { .. } | Message::Piece { .. } => {}
+            Message::Extended(message) => self.extended(peer, &message, turn),
+            Message::KeepAlive | Message::Port(_) => {}
         }
     }
 }

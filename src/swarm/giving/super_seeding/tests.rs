@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::proto::id::PeerId;
-use crate::proto::peer::extended::ExtendedHandshake;
+use crate::proto::peer::extended::Incoming;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use crate::swarm::event::{Event, PeerEvent, PeerOrder};
@@ -43,7 +43,10 @@ fn each_sees_another_piece_and_the_next_when_that_is_seen_at_another() {
     assert!(stage.told.contains(&(1, Message::HaveNone)), "it looks like one that has nothing");
     let tells = |(_, message): &(u32, Message)| match message {
         Message::Bitfield(_) | Message::HaveAll | Message::Suggest { .. } | Message::AllowedFast { .. } => true,
-        Message::Extended { payload, .. } => ExtendedHandshake::parse(payload).unwrap().upload_only.is_some(),
+        Message::Extended(message) => match message.parse().unwrap() {
+            Incoming::Handshake(told) => told.upload_only.is_some(),
+            Incoming::UploadOnly(_) => true,
+        },
         _ => false,
     };
     assert!(!stage.told.iter().any(tells), "{:?}", stage.told);

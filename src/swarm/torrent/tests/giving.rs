@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::proto::peer::allowed_fast::allowed_fast;
-use crate::proto::peer::extended::ExtendedHandshake;
+use crate::proto::peer::extended::{Extended, ExtendedHandshake, Incoming};
 
 fn message(message: Message) -> Event {
     Event::Peer(key(1), PeerEvent::Message(message))
@@ -22,7 +22,11 @@ fn allowed(message: &Message) -> Option<u32> {
 }
 
 fn introductions(message: &Message) -> Option<ExtendedHandshake> {
-    if let Message::Extended { id: 0, payload } = message { ExtendedHandshake::parse(payload) } else { None }
+    let Message::Extended(message) = message else { return None };
+    match message.parse()? {
+        Incoming::Handshake(told) => Some(told),
+        Incoming::UploadOnly(only) => Some(ExtendedHandshake { upload_only: Some(only), ..Default::default() }),
+    }
 }
 
 /// A seed all of whose slots are taken, and one more leecher, member 1, that wants something.
@@ -111,7 +115,7 @@ fn a_seed_parts_from_a_peer_that_fetches_nothing_and_does_not_come_back() {
     let mut swarm = Swarm::new(&[everything(), nothing()]);
     swarm.connect(0, 1);
     let upload_only = ExtendedHandshake { upload_only: Some(true), ..ExtendedHandshake::default() };
-    swarm.happen(0, message(Message::Extended { id: 0, payload: upload_only.emit() }));
+    swarm.happen(0, message(upload_only.message()));
     assert_eq!(swarm.members[0].closed.len(), 1);
     let candidates = &mut swarm.members[0].torrent.candidates;
     candidates.add(addr(1), Time::from_secs(1000));
@@ -123,9 +127,9 @@ fn what_is_told_is_taken_and_nonsense_ignored() {
     let mut swarm = Swarm::new(&[nothing(), everything()]);
     swarm.connect(1, 0);
     let told = ExtendedHandshake { reqq: Some(1), port: Some(7000), ..ExtendedHandshake::default() };
-    swarm.happen(0, message(Message::Extended { id: 0, payload: told.emit() }));
+    swarm.happen(0, message(told.message()));
     for (id, payload) in [(0, &b"nonsense"[..]), (0, b""), (1, b"de"), (200, &[0xff; 100])] {
-        swarm.happen(0, message(Message::Extended { id, payload: payload.to_vec() }));
+        swarm.happen(0, message(Message::Extended(Extended::received(id, payload.to_vec()))));
     }
     swarm.happen(0, message(Message::HaveAll));
     swarm.happen(0, message(Message::Unchoke));
