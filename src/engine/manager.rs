@@ -13,6 +13,7 @@ mod queue;
 pub mod slot;
 
 use super::announce::Announcers;
+use super::checker::{self, Check};
 use super::disk::{Disk, DiskJob};
 use super::input::Input;
 use super::keeper::Keeper;
@@ -23,7 +24,6 @@ use super::peer::listener;
 use super::peer::reader::{self, Surroundings};
 use super::{Config, Notice, Report, Watch, entropy, most_connections};
 use crate::base::rng::Rng;
-use crate::storage::check::{self, Check};
 use crate::swarm::Time;
 use crate::swarm::event::{Action, Event, sooner};
 use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement};
@@ -81,8 +81,6 @@ struct Manager {
     status_at: Option<Time>,
     /// When we end, goodbyes answered or not.
     end_at: Option<Time>,
-    /// Disk threads that have something to write before we end.
-    disks_busy: usize,
     keeper: Keeper,
 }
 
@@ -111,10 +109,10 @@ pub fn start(
         started: Instant::now(),
         settings,
         inbox,
-        disk: Disk::start(&sender, &blocks, config.memory_bytes.max(LEAST_BYTES))?,
+        disk: Disk::new(&sender, &blocks, config.memory_bytes.max(LEAST_BYTES)),
         announcers: Announcers::new(sender.clone()),
-        checks: check::start(sender.clone(), notices.clone(), &config)?,
-        keeper: Keeper::start(&config, sender.clone(), notices.clone())?,
+        checks: checker::start(sender.clone(), notices.clone(), &config)?,
+        keeper: Keeper::new(&config, sender.clone(), notices.clone()),
         notices,
         around,
         shared,
@@ -132,7 +130,6 @@ pub fn start(
         status_every: config.status_every,
         status_at: config.status_every.map(|_| Time::ZERO),
         end_at: None,
-        disks_busy: 0,
     };
     thread::Builder::new().name("manager".into()).spawn(move || manager.run())?;
     Ok(sender)
@@ -166,7 +163,7 @@ impl Manager {
                 self.status_at = self.status_every.map(|every| now + every);
                 let _ = self.notices.send(Notice::Status(self.reports(now)));
             }
-            if self.end_at.is_some_and(|at| at <= now || self.announcing + self.disks_busy == 0) {
+            if self.end_at.is_some_and(|at| at <= now || (self.announcing == 0 && self.disk.busy().is_empty())) {
                 break;
             }
         }
@@ -235,7 +232,8 @@ impl Manager {
                 self.shared.download.set_rate(rate, now);
                 (0..self.torrents.len()).for_each(|number| self.handle(number, Event::BudgetFreed, now));
             }
-            Input::DiskDone => self.disk_done(now),
+            Input::Written { device, bytes } => self.shared.budget.written_to(device, bytes),
+            Input::DiskDone { device } => self.disk_done(device, now),
             Input::Pause(paused) => self.pause_all(paused, now),
             Input::PauseOrResume(number) => self.pause_or_resume(number, now),
             Input::Watch(watch) => {
@@ -260,11 +258,12 @@ impl Manager {
     fn handle(&mut self, number: usize, event: Event, now: Time) {
         let Some(slot) = self.torrents.get_mut(number) else { return };
         let announced = matches!(event, Event::Announced { .. });
-        let torrent = match &mut slot.state {
-            State::Running(torrent, _) => torrent,
-            State::Failed(_, Some((torrent, _))) if announced => torrent,
+        let (torrent, content) = match &mut slot.state {
+            State::Running(torrent, content) => (torrent, content),
+            State::Failed(_, Some((torrent, content))) if announced => (torrent, content),
             _ => return self.give_back(event),
         };
+        self.shared.budget.turn_to(content.device(), self.disk.devices() > 1);
         torrent.handle(event, &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions });
         slot.wake = torrent.next_wake(now, &self.shared);
         self.keeper.plan(slot);
@@ -309,7 +308,7 @@ impl Manager {
             match action {
                 Action::Write { piece, begin, data } => {
                     let content = Arc::clone(&content);
-                    self.disk.give(piece, DiskJob::Write { content, piece, begin, data });
+                    self.disk.give(number, piece, DiskJob::Write { content, piece, begin, data });
                 }
                 Action::Send { peer, message } => self.order(peer, Order::Message(message)),
                 Action::SendHaves { peer, pieces } => self.order(peer, Order::Haves(pieces)),
@@ -321,7 +320,7 @@ impl Manager {
                         connection.link.close();
                     }
                 }
-                Action::Restart { piece } => self.disk.give(piece, DiskJob::Restart { torrent: number, piece }),
+                Action::Restart { piece } => self.disk.give(number, piece, DiskJob::Restart { torrent: number, piece }),
                 Action::Connect { addr } if self.around.gate.blocks(addr.ip()) => {
                     log::debug!("{addr}: not tried: it is on the blocklist");
                     self.unreached.push((number, Event::ConnectFailed { addr, our_fault: false }));

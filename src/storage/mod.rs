@@ -14,3 +14,22 @@ pub mod testkit;
 pub mod tree;
 pub mod trust;
 pub mod verify;
+
+/// What is to be done with a torrent's content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Duty {
+    /// What is missing is fetched.
+    #[default]
+    Fetch,
+    /// It must be whole, and is only read.
+    Serve,
+    /// The same, but it is not checked beforehand: each piece is verified when it is first read.
+    Trust,
+}
+
+impl Duty {
+    /// Whether content is only read.
+    pub fn only_serves(self) -> bool {
+        self != Duty::Fetch
+    }
+}

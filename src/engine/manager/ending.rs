@@ -25,9 +25,10 @@ impl Manager {
             return false;
         }
         self.around.directory.remove(&slot.info_hash);
-        self.disk.forget(number);
+        self.keeper.end(number);
         let before = std::mem::replace(&mut slot.state, State::Failed(problem, None));
         if let (State::Running(torrent, content), State::Failed(_, parting)) = (before, &mut slot.state) {
+            self.disk.end(&content);
             *parting = torrent.is_announcing().then_some((torrent, content));
         }
         (slot.wake, slot.save_at) = (None, None);
@@ -38,14 +39,13 @@ impl Manager {
     pub(super) fn give_back(&mut self, event: Event) {
         match event {
             Event::ConnectFailed { .. } => self.shared.connecting = self.shared.connecting.saturating_sub(1),
-            Event::Written { bytes } => self.shared.budget.written(bytes),
             _ => {}
         }
     }
 
     pub(super) fn stop(&mut self, now: Time) {
         self.end_at = Some(now + GOODBYE);
-        self.disks_busy = self.disk.finish();
+        self.disk.finish();
         for number in 0..self.torrents.len() {
             if let State::Running(torrent, _) = &mut self.torrents[number].state {
                 torrent.stop(&mut Turn { now, shared: &mut self.shared, actions: &mut self.actions });
@@ -55,9 +55,9 @@ impl Manager {
     }
 
     /// A disk thread has written all that came before we were told to stop.
-    pub(super) fn disk_done(&mut self, now: Time) {
-        self.disks_busy = self.disks_busy.saturating_sub(1);
-        if self.disks_busy == 0 {
+    pub(super) fn disk_done(&mut self, device: u64, now: Time) {
+        self.disk.done(device);
+        if self.disk.busy().is_empty() {
             // While the goodbyes are on their way.
             self.keeper.save_last(&mut self.torrents, now);
         }
@@ -68,7 +68,7 @@ impl Manager {
         self.peers.values().for_each(|connection| connection.link.close());
         self.keeper.save_last(&mut self.torrents, self.started.elapsed());
         // The only time that this thread waits for a disk: nobody waits for it any more.
-        self.keeper.wait();
+        self.keeper.wait(&self.disk.busy());
         let _ = self.notices.send(Notice::Stopped(self.reports(self.started.elapsed())));
     }
 }

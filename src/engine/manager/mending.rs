@@ -2,6 +2,7 @@
 //!
 //! Floor 3, a part of [`manager`](super). What is decided stands in `swarm/waiting.rs`.
 
+use super::queue::no_thread;
 use super::{Check, DiskJob, Manager, Notice, State};
 use crate::engine::{Phase, Problem, ProblemKind};
 use crate::storage::check::Found;
@@ -18,12 +19,12 @@ impl Manager {
         match action {
             Action::ProbeDisk { block, left } => {
                 let (piece, content) = (block.map_or(0, |block| block.piece), Arc::clone(content));
-                self.disk.give(piece, DiskJob::Probe { content, block, left });
+                self.disk.give(number, piece, DiskJob::Probe { content, block, left });
             }
             Action::CheckAgain => {
                 // What is still on its way to it must not be written over what is proven.
                 content.in_trouble.store(true, Ordering::Relaxed);
-                self.disk.forget(number);
+                self.disk.forget(content);
                 let _ = self.checks.send(Check::Again { content: Arc::clone(content) });
             }
             Action::Waiting { trouble } => {
@@ -56,7 +57,10 @@ impl Manager {
         match result {
             Ok(found) => {
                 let Found { content, have, known, .. } = *found;
-                self.keeper.begin(number, Arc::clone(&content), known);
+                if let Err(error) = self.disk.begin(&content) {
+                    return self.failed(number, no_thread(error));
+                }
+                self.keeper.begin(&content, known);
                 // The state that was saved is of files as they were before.
                 self.torrents[number].saved.pieces = None;
                 if let State::Running(_, before) = &mut self.torrents[number].state {

@@ -6,11 +6,13 @@
 use super::super::{Job, Notice, Problem, ProblemKind};
 use super::Manager;
 use super::slot::{Saved, Slot, State};
-use crate::storage::check::{Check, Found};
+use crate::engine::checker::Check;
+use crate::storage::check::Found;
 use crate::swarm::Time;
 use crate::swarm::event::Event;
 use crate::swarm::figures::Status;
 use crate::swarm::torrent::{Standing, Torrent, Turn};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
@@ -41,7 +43,10 @@ impl Manager {
             return;
         }
         let Found { content, have, hashed_bytes, known } = found;
-        self.keeper.begin(number, Arc::clone(&content), known);
+        if let Err(error) = self.disk.begin(&content) {
+            return self.failed(number, no_thread(error));
+        }
+        self.keeper.begin(&content, known);
         let mut torrent = Torrent::new(&content.metainfo, have, self.settings.clone(), now, &mut self.shared.rng);
         if let Some(choice) = &content.choice {
             torrent.want_only(choice.pieces());
@@ -127,6 +132,11 @@ impl Manager {
             self.handle(number, Event::Paused(false), now);
         }
     }
+}
+
+/// Why a torrent whose disk has no threads can't begin.
+pub(super) fn no_thread(error: io::Error) -> Problem {
+    Problem { kind: ProblemKind::Io, text: format!("can't start a thread for its disk: {error}") }
 }
 
 #[cfg(test)]
