@@ -1,4 +1,4 @@
-# swarmlet: `make help` says what there is.
+# swarmlet: `make help` lists the targets.
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -6,45 +6,60 @@ CARGO ?= cargo
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 ARCH := $(shell uname -m)
 MUSL = $(ARCH)-unknown-linux-musl
-# Where rustc keeps what it needs for the target, if that was installed (rustup target add).
+# The target's standard library, if it is installed (rustup target add).
 MUSL_LIB = $(shell rustc --print target-libdir --target $(MUSL) 2>/dev/null)
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
-
 
 .PHONY: all book demo test check bench small static install clean help
 .DEFAULT_GOAL := all
 
-all: ## builds the program with all it has
+all: ## builds the program with the default features
 	$(CARGO) build --release --locked
 
-demo: ## runs a whole swarm on this machine, to be watched (half a minute)
+demo: ## runs a whole swarm on this machine to watch (half a minute)
 	$(CARGO) test --locked --test demo
 
-test: ## runs every test, with real peers where they are installed
+test: ## runs every test, with other BitTorrent programs if they are installed
 	@$(CARGO) test --locked --quiet
 	@echo "test: every story came out as told"
 
-# `make check TESTED=1` leaves the tests out, for who has just run them.
-check: ## what a change must pass: format, lints, documentation, tests
+# Builds that must be free of warnings besides the usual one: without any optional feature, and with one of them.
+BUILDS = "--no-default-features" "--no-default-features --features tracker" "--no-default-features --features make" \
+	"--no-default-features --features tls" "--features hw-sha1"
+
+# `make check TESTED=1` leaves the tests out, if they have just run.
+check: ## runs what a change must pass: format, lints of all builds, documentation, tests
 	@$(CARGO) fmt --check
 	@$(CARGO) clippy --locked --quiet --all-targets -- -D warnings
+	@for build in $(BUILDS); do $(CARGO) clippy --locked --quiet --lib --bins $$build -- -D warnings || exit 1; done
 	@$(CARGO) clippy --locked --quiet --all-targets --no-default-features -- -D warnings
-	@$(CARGO) clippy --locked --quiet --all-targets --features hw-sha1 -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --quiet --no-deps --document-private-items
 	@$(CARGO) test --locked --quiet --features hw-sha1 --lib sha1
 	@$(if $(TESTED),:,$(MAKE) --no-print-directory test)
-	@echo "check: format, lints of three builds, documentation, hw-sha1$(if $(TESTED),, and all tests) passed"
+	@echo "check: format, lints of all builds, documentation, hw-sha1$(if $(TESTED),, and all tests) passed"
 
-# `make bench ROUNDS=5 SIZE=256 ONLY=speed` (or serve, memory, idle, make, size). What measures is a test program; what is measured
-# it builds with the profiles people get.
-bench: ## measures speed, memory, idleness and size, beside aria2 (minutes)
+# `make bench ROUNDS=5 SIZE=256 ONLY=speed` (or serve, memory, idle, make, tracker, size). A test program measures; it builds
+# what it measures with the profiles that users get.
+bench: ## measures speed, memory, idleness and size beside other programs (takes minutes)
 	@$(CARGO) bench --locked --quiet --profile dev --bench bench -- rounds=$(ROUNDS) size=$(SIZE) only=$(ONLY)
 
-small: ## builds for flash chips: the fewest bytes, no TLS
-	@$(CARGO) build --locked --quiet --profile small --no-default-features
+# `make small FEATURES="tls tracker make"` puts capabilities back in. The linker leaves out the tables for unwinding (see
+# src/small.ld), and packs relocations where the C library can read that (glibc 2.36). A linker without such scripts
+# (gold, mold, wild) needs `make small LINK=`.
+GLIBC = $(shell getconf GNU_LIBC_VERSION 2>/dev/null | sed -n 's/^glibc 2\.//p')
+PACK = -Wl,-z,pack-relative-relocs
+LINK = -Wl,--no-eh-frame-hdr -T$(CURDIR)/src/small.ld $(if $(shell [ "$(GLIBC)" -ge 36 ] 2>/dev/null && echo yes),$(PACK))
+
+# The few functions of gcc's library that the standard library calls go into the file, if the compiler has them.
+GCC_EH = $(shell cc -print-file-name=libgcc_eh.a)
+STATIC_GCC = $(if $(findstring /,$(GCC_EH)),-L native=$(dir $(GCC_EH)) -l static:-bundle=gcc_eh)
+
+small: ## builds for flash chips: the fewest bytes, without optional features
+	@$(CARGO) rustc --locked --quiet --profile small --no-default-features --features "$(FEATURES)" --bin swarmlet -- \
+		$(foreach argument,$(LINK),-C link-arg=$(argument)) $(STATIC_GCC)
 	@stat -c 'small: %n has %s bytes' $(TARGET_DIR)/small/swarmlet
 
-static: ## builds one file that needs no library: with musl if its target is installed, else with glibc
+static: ## builds one file that needs no library: with musl if its Rust target is installed, else with glibc
 	@if [ -n "$(MUSL_LIB)" ] && [ -d "$(MUSL_LIB)" ]; then target=$(MUSL) flags="$$RUSTFLAGS"; \
 	else target=$(HOST) flags="$$RUSTFLAGS -C target-feature=+crt-static"; fi; \
 	RUSTFLAGS="$$flags" $(CARGO) build --locked --quiet --release --target $$target || exit 1; \
@@ -62,12 +77,12 @@ install: all ## installs the program below DESTDIR and PREFIX (/usr/local)
 	if [ "$$(readlink $$name)" = swarmlet ] || [ ! -e $$name ]; then ln -sf swarmlet $$name; else echo "install: left $$name as it is"; fi; done
 	@echo "install: $(DESTDIR)$(PREFIX)/bin/swarmlet"
 
-book: ## builds the book: the sources as pages to be read
+book: ## builds the book: the manual, and the sources as pages
 	@$(CARGO) doc --locked --quiet --no-deps --document-private-items
 	@echo "book: $(TARGET_DIR)/doc/swarmlet/index.html"
 
-clean: ## removes what was built
+clean: ## removes everything that was built
 	$(CARGO) clean
 
-help: ## says what there is
+help: ## lists the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10

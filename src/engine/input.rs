@@ -8,7 +8,7 @@ use super::peer::link::Link;
 use crate::proto::peer::handshake::Handshake;
 use crate::storage::check::Found;
 use crate::storage::content::ContentError;
-use crate::swarm::event::Event;
+use crate::swarm::event::{Event, PeerEvent};
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
@@ -44,7 +44,7 @@ pub enum Input {
         /// Who.
         peer: PeerKey,
         /// What, in the order in which it came.
-        events: Vec<Event>,
+        events: Vec<PeerEvent>,
     },
     /// Something else happened to a torrent.
     Torrent {

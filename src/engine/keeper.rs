@@ -10,7 +10,7 @@ use super::{Config, Notice, in_words};
 use crate::storage::content::Content;
 use crate::storage::resume::{Known, Save, StateDir};
 use crate::swarm::Time;
-use crate::swarm::event::Event;
+use crate::swarm::event::{DiskEvent, Event};
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -178,7 +178,7 @@ impl Worker {
             // once more then would be fetched for ever.
             let mut lossy = self.troubles.lossy.lock().unwrap_or_else(PoisonError::into_inner);
             let input = match lossy.insert(torrent) {
-                true => Input::Torrent { torrent, event: Event::Doubted { text: error.to_string() } },
+                true => Input::Torrent { torrent, event: Event::Disk(DiskEvent::Doubted { text: error.to_string() }) },
                 false => Input::DiskFailed { torrent, error },
             };
             drop(lossy);

@@ -14,18 +14,19 @@ pub mod slot;
 
 use super::announce::Announcers;
 use super::checker::{self, Check};
-use super::disk::{Disk, DiskJob};
+use super::disk::Disk;
 use super::input::Input;
 use super::keeper::Keeper;
 use super::peer::blocks::Blocks;
 use super::peer::gate::Gate;
-use super::peer::link::{Directory, Order};
+use super::peer::link::Directory;
 use super::peer::listener;
 use super::peer::reader::{self, Surroundings};
-use super::{Config, Notice, Report, Watch, entropy, most_connections};
+use super::{Config, Notice, Phase, Problem, ProblemKind, Report, Watch, entropy, most_connections};
 use crate::base::rng::Rng;
+use crate::storage::content::Content;
 use crate::swarm::Time;
-use crate::swarm::event::{Action, Event, sooner};
+use crate::swarm::event::{Action, Event, News, PeerEvent, sooner};
 use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::picking::budget::{Budget, LEAST_BYTES};
@@ -186,8 +187,8 @@ impl Manager {
                 for event in events {
                     // Looked up each time: one of the events may lead us to close the connection.
                     let Some(torrent) = self.peers.get(&peer).map(|connection| connection.torrent) else { break };
-                    let gone = matches!(event, Event::Gone { .. });
-                    self.handle(torrent, event, now);
+                    let gone = matches!(event, PeerEvent::Gone);
+                    self.handle(torrent, Event::Peer(peer, event), now);
                     if gone && let Some(connection) = self.peers.remove(&peer) {
                         // The reader has ended; the writer may still be sending.
                         connection.link.close();
@@ -218,7 +219,11 @@ impl Manager {
             }
             Input::Connected { peer, torrent, addr, outgoing, handshake, link } => {
                 self.peers.insert(peer, Connection { torrent, link, orders: Vec::new() });
-                self.handle(torrent, Event::Connected { peer, addr, outgoing, handshake: Box::new(handshake) }, now);
+                self.handle(
+                    torrent,
+                    Event::Peer(peer, PeerEvent::Connected { addr, outgoing, handshake: Box::new(handshake) }),
+                    now,
+                );
             }
             Input::Add(job) => self.add(job),
             Input::Checked { .. } if self.end_at.is_some() => {}
@@ -306,21 +311,15 @@ impl Manager {
         let mut actions = std::mem::take(&mut self.actions);
         for action in actions.drain(..) {
             match action {
-                Action::Write { piece, begin, data } => {
-                    let content = Arc::clone(&content);
-                    self.disk.give(number, piece, DiskJob::Write { content, piece, begin, data });
-                }
-                Action::Send { peer, message } => self.order(peer, Order::Message(message)),
-                Action::SendHaves { peer, pieces } => self.order(peer, Order::Haves(pieces)),
-                Action::Upload { peer, block } => self.order(peer, Order::Upload(block)),
-                Action::SendHandshake { peer } => self.order(peer, Order::Handshake),
+                Action::Peer(peer, order) => self.order(peer, order),
+                Action::Disk(order) => self.have_disk_do(number, &content, order),
+                Action::News(news) => self.tell(number, &content, news),
                 Action::Close { peer, reason } => {
                     if let Some(connection) = self.peers.remove(&peer) {
                         log::debug!("{}: we close: {reason}", connection.link.addr);
                         connection.link.close();
                     }
                 }
-                Action::Restart { piece } => self.disk.give(number, piece, DiskJob::Restart { torrent: number, piece }),
                 Action::Connect { addr } if self.around.gate.blocks(addr.ip()) => {
                     log::debug!("{addr}: not tried: it is on the blocklist");
                     self.unreached.push((number, Event::ConnectFailed { addr, our_fault: false }));
@@ -331,26 +330,52 @@ impl Manager {
                         self.unreached.push((number, Event::ConnectFailed { addr, our_fault: true }));
                     }
                 }
-                Action::Announce { announcement } => {
+                Action::Announce(announcement) => {
                     // Nobody stays for the answer to a scrape.
                     self.announcing += usize::from(!announcement.scrape);
                     if let Err(announcement) = self.announcers.announce(number, announcement) {
                         self.unannounced.push((number, announcement));
                     }
                 }
-                Action::Complete => {
-                    // The last figures first, so that whoever shows the end shows the whole.
-                    if self.status_every.is_some() {
-                        let _ = self.notices.send(Notice::Status(self.reports(self.started.elapsed())));
-                    }
-                    let _ = self.notices.send(Notice::Complete { torrent: number });
-                    self.completed = true;
-                }
-                Action::Failed { problem } => log::error!("{}: {problem}", content.metainfo.name),
-                action => self.mend(number, &content, action),
             }
         }
         self.actions = actions;
+    }
+
+    /// Tells the person what became of a torrent.
+    fn tell(&mut self, number: usize, content: &Arc<Content>, news: News) {
+        match news {
+            News::Complete => {
+                // The last figures first, so that whoever shows the end shows the whole.
+                if self.status_every.is_some() {
+                    let _ = self.notices.send(Notice::Status(self.reports(self.started.elapsed())));
+                }
+                let _ = self.notices.send(Notice::Complete { torrent: number });
+                self.completed = true;
+            }
+            News::Waiting { trouble } => {
+                log::warn!("{}: waiting for disk: {}", content.metainfo.name, trouble.text);
+                self.tell_standing(number);
+                let _ = self.notices.send(Notice::Waiting { torrent: number, trouble });
+            }
+            News::Resumed => {
+                self.tell_standing(number);
+                let _ = self.notices.send(Notice::Resumed { torrent: number });
+            }
+            News::GaveUp { problem: text, status } => {
+                log::error!("{}: {text}", content.metainfo.name);
+                let _ = self.notices.send(Notice::Stood { torrent: number, status: Arc::new(*status) });
+                self.failed(number, Problem { kind: ProblemKind::GaveUp, text });
+            }
+            News::Failed { problem } => log::error!("{}: {problem}", content.metainfo.name),
+        }
+    }
+
+    /// So that what is told next does not contradict the last numbers, which are older.
+    fn tell_standing(&self, number: usize) {
+        if let Phase::Running(status) = self.report(number, self.started.elapsed()).phase {
+            let _ = self.notices.send(Notice::Stood { torrent: number, status });
+        }
     }
 
     /// Tells the person which trackers changed between answering and failing.

@@ -1,7 +1,8 @@
 //! What can happen to a torrent ([`Event`]) and what it wants done ([`Action`]).
 //!
 //! Floor 2. These two are the whole border between deciding and doing: the engine turns I/O into events, and actions
-//! into I/O; a simulation does the same with virtual time.
+//! into I/O; a simulation does the same with virtual time. Both are grouped by the office that deals with them: peers,
+//! the disk, trackers, the person. Each group is matched exhaustively where it is carried out.
 
 use super::Time;
 use super::figures::Status;
@@ -16,35 +17,48 @@ use core::net::SocketAddr;
 /// Something happened.
 #[derive(Debug)]
 pub enum Event {
-    /// A connection stands and the peer's handshake is read. `outgoing`: we opened it, and sent ours already.
-    Connected {
-        /// The name it has from now on.
-        peer: PeerKey,
-        /// Where it is; of an incoming one, a port it does not listen on.
-        addr: SocketAddr,
-        /// We opened it.
-        outgoing: bool,
-        /// What the peer said. (In a box: each event takes the space of the largest, and requests come by the thousand.)
-        handshake: Box<Handshake>,
-    },
+    /// A connection did something.
+    Peer(PeerKey, PeerEvent),
     /// An address that was to be connected to could not be.
     ConnectFailed {
         /// The address.
         addr: SocketAddr,
-        /// It is not to blame: we have no descriptor, thread or memory left.
+        /// The peer is not to blame: we have no descriptor, thread or memory left.
         our_fault: bool,
     },
-    /// A message other than a block came.
-    Message {
-        /// From whom.
-        peer: PeerKey,
-        /// What.
-        message: Message,
+    /// A tracker answered, or did not.
+    Announced {
+        /// Which, as named in [`Action::Announce`].
+        announcement: Box<Announcement>,
+        /// What came of it.
+        outcome: Box<Outcome>,
     },
+    /// The disk did something, or failed to.
+    Disk(DiskEvent),
+    /// The person wants a pause; `false`: to go on.
+    Paused(bool),
+    /// Memory that others used is free again.
+    BudgetFreed,
+    /// The moment that [`next_wake`](super::torrent::Torrent::next_wake) named has come.
+    Timer,
+}
+
+/// What happened on a connection.
+#[derive(Debug)]
+pub enum PeerEvent {
+    /// The connection stands and the peer's handshake is read.
+    Connected {
+        /// Where the peer is; for an incoming connection, with a port that the peer does not listen on.
+        addr: SocketAddr,
+        /// We opened the connection, and sent our handshake already.
+        outgoing: bool,
+        /// What the peer said. (In a box: each event takes the space of the largest, and requests come by the thousand.)
+        handshake: Box<Handshake>,
+    },
+    /// A message other than a block came.
+    Message(Message),
     /// A block came.
     Block {
-        /// From whom.
-        peer: PeerKey,
         /// Its piece.
         piece: u32,
         /// Where in the piece it begins, in bytes.
@@ -52,18 +66,18 @@ pub enum Event {
         /// The bytes; moved, never copied.
         data: Vec<u8>,
     },
-    /// The connection is over.
-    Gone {
-        /// Of whom.
-        peer: PeerKey,
-    },
-    /// Blocks were sent to a peer.
+    /// Blocks were sent to the peer.
     Uploaded {
-        /// To whom.
-        peer: PeerKey,
         /// How many bytes of content.
         bytes: u64,
     },
+    /// The connection is over.
+    Gone,
+}
+
+/// What the disk did, and what became of the content on it.
+#[derive(Debug)]
+pub enum DiskEvent {
     /// Blocks are on disk.
     Written {
         /// How many bytes.
@@ -76,24 +90,32 @@ pub enum Event {
         /// The hash is right.
         good: bool,
     },
-    /// The disk does not do what is asked of it, which may pass: it is full, read-only, or away.
-    DiskTrouble {
+    /// A piece that failed before is right now, and these blocks of the failed try were corrupt.
+    /// [`DiskEvent::Checked`] follows.
+    FoundWrong {
+        /// The piece.
+        piece: u32,
+        /// Where in the piece each of the blocks begins, in bytes.
+        begins: Vec<u32>,
+    },
+    /// The disk does not work at the moment: it is full, read-only, or away.
+    Trouble {
         /// What it did not write.
         block: Option<BlockSpec>,
         /// What is the matter with it.
         trouble: DiskTrouble,
     },
-    /// Blocks of a piece were not written, for the disk was in trouble already.
+    /// Blocks of a piece were not written because the disk was in trouble already.
     Unwritten {
         /// The piece.
         piece: u32,
     },
     /// The disk works again.
-    DiskHealed {
+    Healed {
         /// What was had may not be there any more.
         doubtful: bool,
     },
-    /// Somebody changed or removed files: what is there is in doubt.
+    /// Another program changed or removed files: what is there is in doubt.
     Doubted {
         /// What was found.
         text: String,
@@ -104,36 +126,15 @@ pub enum Event {
         have: Bitfield,
     },
     /// A piece that was had can't be read any more.
-    Lost {
+    Unreadable {
         /// The piece.
         piece: u32,
     },
-    /// A piece that failed before is right now, and these blocks of the try that failed were not as they should have
-    /// been. [`Event::Checked`] follows.
-    FoundWrong {
-        /// The piece.
-        piece: u32,
-        /// Where in the piece each of the blocks begins, in bytes.
-        begins: Vec<u32>,
-    },
-    /// The disk did not do what was asked of it, the torrent can't go on.
-    DiskFailed {
+    /// The disk failed in a way that will not pass: the torrent can't go on.
+    Failed {
         /// What was being done, to what, and what to do about it.
         problem: String,
     },
-    /// A tracker answered, or did not.
-    Announced {
-        /// Which, as named in [`Action::Announce`].
-        announcement: Box<Announcement>,
-        /// What came of it.
-        outcome: Box<Outcome>,
-    },
-    /// The person wants a pause; `false`: to go on.
-    Paused(bool),
-    /// Memory that others used is free again.
-    BudgetFreed,
-    /// The moment that [`next_wake`](super::torrent::Torrent::next_wake) named has come.
-    Timer,
 }
 
 /// Something is to be done.
@@ -144,39 +145,39 @@ pub enum Action {
         /// To where.
         addr: SocketAddr,
     },
-    /// Send our handshake to a peer that came to us.
-    SendHandshake {
-        /// To whom.
-        peer: PeerKey,
-    },
-    /// Send a message.
-    Send {
-        /// To whom.
-        peer: PeerKey,
-        /// What.
-        message: Message,
-    },
-    /// Tell that we have these pieces, in as many messages. (There may be thousands, for all peers at the same moment.)
-    SendHaves {
-        /// Whom.
-        peer: PeerKey,
-        /// Which.
-        pieces: Vec<u32>,
-    },
-    /// Read a block from disk and send it.
-    Upload {
-        /// To whom.
-        peer: PeerKey,
-        /// Which.
-        block: BlockSpec,
-    },
-    /// End the connection.
+    /// Send something to a peer.
+    Peer(PeerKey, PeerOrder),
+    /// End a connection.
     Close {
         /// With whom.
         peer: PeerKey,
         /// Why, for the log.
         reason: &'static str,
     },
+    /// Ask a tracker.
+    Announce(Box<Announcement>),
+    /// Have the disk do something.
+    Disk(DiskOrder),
+    /// Tell the person.
+    News(News),
+}
+
+/// Something to send to a peer.
+#[derive(Debug)]
+pub enum PeerOrder {
+    /// Our handshake: the peer connected to us.
+    Handshake,
+    /// A message.
+    Message(Message),
+    /// A have message for each of these pieces. (There may be thousands, for all peers at the same moment.)
+    Haves(Vec<u32>),
+    /// A block, to be read from disk.
+    Upload(BlockSpec),
+}
+
+/// Work for the disk.
+#[derive(Debug)]
+pub enum DiskOrder {
     /// Write a block; when it was the last of its piece, compare the hash.
     Write {
         /// Its piece.
@@ -186,18 +187,13 @@ pub enum Action {
         /// The bytes.
         data: Vec<u8>,
     },
-    /// Forget what came of a piece: it begins anew.
+    /// Forget what was received of a piece: the piece starts over.
     Restart {
         /// The piece.
         piece: u32,
     },
-    /// Ask a tracker.
-    Announce {
-        /// What to send, and to whom.
-        announcement: Box<Announcement>,
-    },
     /// Try whether the disk works again.
-    ProbeDisk {
+    Probe {
         /// What it did not write, if that can be tried.
         block: Option<BlockSpec>,
         /// Bytes that are still to be written.
@@ -205,6 +201,11 @@ pub enum Action {
     },
     /// Check what is there, as at the beginning.
     CheckAgain,
+}
+
+/// Something the person should hear.
+#[derive(Debug)]
+pub enum News {
     /// The torrent waits for its disk, or now for another reason.
     Waiting {
         /// Why.
@@ -212,9 +213,9 @@ pub enum Action {
     },
     /// The torrent waits no more.
     Resumed,
-    /// Every piece that is wanted is had and proven.
+    /// Every wanted piece is had and proven.
     Complete,
-    /// The torrent stopped by itself, for it made no progress for too long.
+    /// The torrent stopped by itself because it made no progress for too long.
     GaveUp {
         /// In words.
         problem: String,

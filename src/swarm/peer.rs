@@ -8,6 +8,7 @@ use super::picking::window::Window;
 use super::rate::Meter;
 use crate::proto::id::PeerId;
 use crate::proto::peer::bitfield::Bitfield;
+use crate::proto::peer::extended;
 use crate::proto::peer::handshake::Reserved;
 use crate::proto::peer::message::BlockSpec;
 use core::net::SocketAddr;
@@ -69,7 +70,9 @@ pub struct Peer {
     pub suggested: Vec<u32>,
     /// Pieces it may be asked for though it chokes us (BEP 6).
     pub allows: Vec<u32>,
-    /// It fetches nothing, it says (BEP 21).
+    /// The extended messages that it understands (BEP 10).
+    pub extended: extended::Ids,
+    /// It says that it downloads nothing (BEP 21).
     pub upload_only: bool,
     /// Where it listens, if that is known.
     pub listens: Option<SocketAddr>,
@@ -132,6 +135,7 @@ impl Peer {
             refused: false,
             suggested: Vec::new(),
             allows: Vec::new(),
+            extended: extended::Ids::default(),
             upload_only: false,
             listens: outgoing.then_some(addr),
             window: Window::new(now),

@@ -8,6 +8,7 @@
 
 mod choking;
 mod downloading;
+mod hearing;
 mod introducing;
 mod joining;
 mod lying;
@@ -22,7 +23,7 @@ pub mod waiting;
 use self::lying::Identity;
 use self::waiting::{DiskTrouble, Wait};
 use super::Time;
-use super::event::{Action, Event, sooner};
+use super::event::{Action, DiskEvent, Event, News, PeerOrder, sooner};
 use super::giving::choker::Choker;
 use super::giving::spreading::Spreading;
 use super::giving::super_seeding::SuperSeeding;
@@ -192,7 +193,6 @@ impl Torrent {
     /// Takes in what happened and decides what to do.
     pub fn handle(&mut self, event: Event, turn: &mut Turn) {
         match event {
-            Event::Written { bytes } => turn.shared.budget.written(bytes),
             Event::Announced { announcement, outcome } => {
                 self.announcer.answered(&announcement, &outcome, turn.now);
                 if let Ok(reply) = *outcome {
@@ -203,25 +203,10 @@ impl Torrent {
                 }
             }
             Event::ConnectFailed { addr, our_fault } => self.connect_failed(addr, our_fault, turn),
+            Event::Disk(DiskEvent::Written { bytes }) => turn.shared.budget.written(bytes),
             _ if self.has_failed() => {}
-            Event::Connected { peer, addr, outgoing, handshake } => {
-                self.connected(peer, addr, outgoing, *handshake, turn);
-            }
-            Event::Message { peer, message } => self.heard(peer, message, turn),
-            Event::Block { peer, piece, begin, data } => self.block_came(peer, piece, begin, data, turn),
-            Event::Gone { peer } => self.lose(peer, turn),
-            Event::Uploaded { peer, bytes } => self.uploaded(peer, bytes, turn),
-            Event::DiskTrouble { block, trouble } => self.disk_trouble(block, trouble, turn),
-            Event::Unwritten { piece } => self.unwritten(piece, turn),
-            Event::DiskHealed { doubtful } => self.disk_healed(doubtful, turn),
-            Event::Doubted { text } => self.doubted(text, turn),
-            Event::CheckedAgain { have } => self.checked_again(have, turn),
-            Event::Lost { piece } => self.lost(piece, turn),
-            Event::FoundWrong { .. } | Event::Checked { .. } if self.is_in_doubt() => {}
-            Event::FoundWrong { piece, begins } => self.found_wrong(piece, &begins, turn),
-            Event::Checked { piece, good: false } => self.piece_failed(piece, turn),
-            Event::Checked { piece, good: true } => self.proven(piece, turn),
-            Event::DiskFailed { problem } => self.fail(problem, turn),
+            Event::Peer(peer, event) => self.peer_did(peer, event, turn),
+            Event::Disk(event) => self.disk_did(event, turn),
             Event::Paused(paused) => self.pause(paused, turn),
             Event::BudgetFreed => self.ask_all(turn),
             Event::Timer => self.timer(turn),
@@ -274,7 +259,7 @@ impl Torrent {
     fn fail(&mut self, problem: String, turn: &mut Turn) {
         self.stop(turn);
         self.standing = Standing::Failed(problem.clone());
-        turn.actions.push(Action::Failed { problem });
+        turn.actions.push(Action::News(News::Failed { problem }));
     }
 
     pub(super) fn has_failed(&self) -> bool {
@@ -322,7 +307,7 @@ impl Torrent {
         }
         let facts = self.facts();
         for announcement in self.announcer.due(turn.now, early, &facts) {
-            turn.actions.push(Action::Announce { announcement: Box::new(announcement) });
+            turn.actions.push(Action::Announce(Box::new(announcement)));
         }
     }
 
@@ -350,44 +335,7 @@ impl Torrent {
     pub(super) fn send(&mut self, peer: PeerKey, message: Message, turn: &mut Turn) {
         if let Some(state) = self.peers.get_mut(&peer) {
             state.spoken = turn.now;
-            turn.actions.push(Action::Send { peer, message });
-        }
-    }
-
-    /// A message came: each kind goes to the file that decides about it.
-    fn heard(&mut self, peer: PeerKey, message: Message, turn: &mut Turn) {
-        if !self.peers.contains_key(&peer) {
-            return;
-        }
-        let fast = self.peers.get(&peer).is_some_and(|state| state.reserved.fast());
-        match message {
-            Message::HaveAll
-            | Message::HaveNone
-            | Message::Reject(_)
-            | Message::Suggest { .. }
-            | Message::AllowedFast { .. }
-                if !fast =>
-            {
-                self.close(peer, "it sends messages of the fast extension, which it did not promise", turn);
-            }
-            Message::Bitfield(bytes) => match Bitfield::from_bytes(bytes, self.picker.have().len()) {
-                Ok(has) => self.told_all(peer, has, turn),
-                Err(_) => self.close(peer, "its bitfield has a wrong length or spare bits set", turn),
-            },
-            Message::HaveAll => self.told_all(peer, Bitfield::full(self.picker.have().len()), turn),
-            Message::HaveNone => self.told_all(peer, Bitfield::new(self.picker.have().len()), turn),
-            Message::Have { piece } => self.told_one(peer, piece, turn),
-            Message::Choke => self.choked(peer, turn),
-            Message::Unchoke => self.unchoked(peer, turn),
-            Message::Reject(block) => self.rejected(peer, block, turn),
-            Message::Suggest { piece } => self.suggested(peer, piece),
-            Message::Interested => self.interest(peer, true, turn),
-            Message::NotInterested => self.interest(peer, false, turn),
-            Message::Request(block) => self.requested(peer, block, turn),
-            Message::Cancel(block) => self.cancelled(peer, block, turn),
-            Message::AllowedFast { piece } => self.allowed(peer, piece, turn),
-            Message::Extended { id, payload } => self.introduced(peer, id, &payload, turn),
-            Message::KeepAlive | Message::Port(_) | Message::Unknown { .. } | Message::Piece { .. } => {}
+            turn.actions.push(Action::Peer(peer, PeerOrder::Message(message)));
         }
     }
 }

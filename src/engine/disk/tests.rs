@@ -10,7 +10,7 @@ use crate::base::rng::Rng;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::message::BLOCK_BYTES;
 use crate::storage::content::ContentError;
-use crate::swarm::event::Event;
+use crate::swarm::event::{DiskEvent, Event};
 use crossbeam_channel::Receiver;
 use proptest::prelude::*;
 use std::fs;
@@ -45,16 +45,22 @@ impl Told {
     fn note(&mut self, input: Input) {
         match input {
             Input::Written { bytes, .. } => self.written += bytes,
-            Input::Torrent { torrent: 0, event: Event::Checked { piece, good } } => self.checked.push((piece, good)),
-            Input::Torrent { torrent: 0, event: Event::FoundWrong { piece, begins } } => {
+            Input::Torrent { torrent: 0, event: Event::Disk(DiskEvent::Checked { piece, good }) } => {
+                self.checked.push((piece, good))
+            }
+            Input::Torrent { torrent: 0, event: Event::Disk(DiskEvent::FoundWrong { piece, begins }) } => {
                 assert!(!self.checked.contains(&(piece, true)), "it comes too late");
                 self.found_wrong.push((piece, begins));
             }
             Input::DiskFailed { torrent: 0, error } => self.failed.push(error),
-            Input::Torrent { torrent: 0, event: Event::DiskTrouble { trouble, .. } } => self.trouble.push(trouble.text),
-            Input::Torrent { torrent: 0, event: Event::Doubted { text } } => self.trouble.push(text),
-            Input::Torrent { torrent: 0, event: Event::DiskHealed { .. } } => self.trouble.push("healed".into()),
-            Input::Torrent { torrent: 0, event: Event::Unwritten { .. } } => self.unwritten += 1,
+            Input::Torrent { torrent: 0, event: Event::Disk(DiskEvent::Trouble { trouble, .. }) } => {
+                self.trouble.push(trouble.text)
+            }
+            Input::Torrent { torrent: 0, event: Event::Disk(DiskEvent::Doubted { text }) } => self.trouble.push(text),
+            Input::Torrent { torrent: 0, event: Event::Disk(DiskEvent::Healed { .. }) } => {
+                self.trouble.push("healed".into())
+            }
+            Input::Torrent { torrent: 0, event: Event::Disk(DiskEvent::Unwritten { .. }) } => self.unwritten += 1,
             Input::DiskDone { .. } => self.done += 1,
             _ => panic!("a disk thread says something else"),
         }

@@ -14,7 +14,7 @@ use crate::engine::input::Input;
 use crate::engine::peer::blocks::Blocks;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use crate::storage::content::Content;
-use crate::swarm::event::Event;
+use crate::swarm::event::{DiskEvent, Event};
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -241,7 +241,7 @@ impl Worker {
             return self.fail(content, spec, error);
         }
         self.look_for_liars(content, piece, good);
-        self.tell(content.torrent, Event::Checked { piece, good });
+        self.tell(content.torrent, Event::Disk(DiskEvent::Checked { piece, good }));
     }
 
     /// Of a piece that failed it is remembered how it was; when it is right, it is told what was wrong.
@@ -254,7 +254,7 @@ impl Worker {
         }
         let begins = self.failed.wrong_blocks(content, piece);
         if !begins.is_empty() {
-            self.tell(content.torrent, Event::FoundWrong { piece, begins });
+            self.tell(content.torrent, Event::Disk(DiskEvent::FoundWrong { piece, begins }));
         }
     }
 

@@ -4,7 +4,8 @@
 //! Floor 3, a way of the [`manager`](super).
 
 use super::Manager;
-use crate::engine::peer::link::{Link, Order};
+use crate::engine::peer::link::Link;
+use crate::swarm::event::PeerOrder;
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::peer::PeerKey;
 
@@ -13,17 +14,19 @@ pub(super) struct Connection {
     pub(super) torrent: usize,
     pub(super) link: Link,
     /// What it is to be sent when this batch is over.
-    pub(super) orders: Vec<Order>,
+    pub(super) orders: Vec<PeerOrder>,
 }
 
 impl Manager {
-    pub(super) fn order(&mut self, peer: PeerKey, order: Order) {
+    pub(super) fn order(&mut self, peer: PeerKey, order: PeerOrder) {
         let Some(connection) = self.peers.get_mut(&peer) else { return };
         match &order {
-            Order::Message(message) => log::trace!("{} < {message}", connection.link.addr),
-            Order::Upload(block) => log::trace!("{} < {block}", connection.link.addr),
-            Order::Haves(pieces) => log::trace!("{} < have, for each of {} pieces", connection.link.addr, pieces.len()),
-            Order::Handshake => {}
+            PeerOrder::Message(message) => log::trace!("{} < {message}", connection.link.addr),
+            PeerOrder::Upload(block) => log::trace!("{} < {block}", connection.link.addr),
+            PeerOrder::Haves(pieces) => {
+                log::trace!("{} < have, for each of {} pieces", connection.link.addr, pieces.len())
+            }
+            PeerOrder::Handshake => {}
         }
         if connection.orders.is_empty() {
             self.talked_to.push(peer);

@@ -127,7 +127,7 @@ mod tests {
     use crate::proto::id::PeerId;
     use crate::proto::peer::bitfield::Bitfield;
     use crate::proto::peer::handshake::{Handshake, Reserved};
-    use crate::swarm::event::Event;
+    use crate::swarm::event::{DiskEvent, Event, PeerEvent};
     use crate::swarm::peer::PeerKey;
     use crate::swarm::picking::budget::Budget;
     use crate::swarm::torrent::{Settings, Shared, Turn};
@@ -167,7 +167,7 @@ mod tests {
         let (peer, addr) = (PeerKey(NonZeroU32::MIN), ([127, 0, 0, 1], 6881).into());
         let handshake =
             Box::new(Handshake { reserved: Reserved::ours(), info_hash: slot.info_hash, peer_id: PeerId([2; 20]) });
-        happen(slot, shared, Event::Connected { peer, addr, outgoing: true, handshake });
+        happen(slot, shared, Event::Peer(peer, PeerEvent::Connected { addr, outgoing: true, handshake }));
         peer
     }
 
@@ -187,9 +187,9 @@ mod tests {
         slot.save(Time::from_secs(105), false).unwrap();
         assert_eq!(planned(&mut slot), None);
         let peer = join(&mut slot, &mut shared);
-        happen(&mut slot, &mut shared, Event::Uploaded { peer, bytes: 1 });
+        happen(&mut slot, &mut shared, Event::Peer(peer, PeerEvent::Uploaded { bytes: 1 }));
         assert_eq!(planned(&mut slot), Some(Time::from_secs(105) + SAVE_TOTALS_EVERY));
-        happen(&mut slot, &mut shared, Event::Lost { piece: 2 });
+        happen(&mut slot, &mut shared, Event::Disk(DiskEvent::Unreadable { piece: 2 }));
         assert_eq!(planned(&mut slot), Some(Time::from_secs(105) + EVERY));
     }
 
@@ -202,7 +202,7 @@ mod tests {
         content.doubtful.store(true, Ordering::Relaxed);
         assert!(slot.save(Time::ZERO, true).is_none(), "what was written may be lost");
         content.doubtful.store(false, Ordering::Relaxed);
-        happen(&mut slot, &mut shared, Event::Doubted { text: "changed".into() });
+        happen(&mut slot, &mut shared, Event::Disk(DiskEvent::Doubted { text: "changed".into() }));
         assert!(slot.save(Time::ZERO, true).is_none(), "somebody changed it");
     }
 
@@ -212,7 +212,7 @@ mod tests {
         let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
         let (mut slot, _) = slot(dir.path(), &mut shared);
         let peer = join(&mut slot, &mut shared);
-        happen(&mut slot, &mut shared, Event::Uploaded { peer, bytes: 100_000 });
+        happen(&mut slot, &mut shared, Event::Peer(peer, PeerEvent::Uploaded { bytes: 100_000 }));
         let rate = |slot: &Slot| match slot.report(Time::from_secs(1), Watch::default()).phase {
             Phase::Running(status) => status.up_rate,
             _ => unreachable!(),

@@ -11,6 +11,7 @@ use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::tracker::compact;
 use crate::storage::content::{ContentError, Doing};
+use crate::swarm::event::DiskEvent;
 use crate::swarm::torrent::Standing;
 use crate::swarm::torrent::waiting::DiskTrouble;
 use core::net::SocketAddr;
@@ -227,8 +228,10 @@ fn how_a_torrent_stands_is_told_before_its_wait_and_the_end_of_it() {
     engine.watch(Watch { cells: 3, ..Watch::default() });
     let trouble = DiskTrouble { text: "full".into(), short_bytes: 5 };
     let waiting = Standing::WaitingForDisk(Box::new(trouble.clone()));
-    let trouble = Event::DiskTrouble { block: None, trouble };
-    for (event, standing) in [(trouble, waiting), (Event::DiskHealed { doubtful: false }, Standing::Downloading)] {
+    let trouble = Event::Disk(DiskEvent::Trouble { block: None, trouble });
+    for (event, standing) in
+        [(trouble, waiting), (Event::Disk(DiskEvent::Healed { doubtful: false }), Standing::Downloading)]
+    {
         engine.manager.send(Input::Torrent { torrent: 0, event }).unwrap();
         let stood = next(&notices, "it stands otherwise", |notice| match notice {
             Notice::Stood { status, .. } => Some(status.clone()),

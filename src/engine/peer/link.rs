@@ -4,8 +4,8 @@
 
 use super::shaking::Opening;
 use crate::proto::id::InfoHash;
-use crate::proto::peer::message::{BlockSpec, Message};
 use crate::storage::content::Content;
+use crate::swarm::event::PeerOrder;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
 use core::num::NonZeroU32;
@@ -15,19 +15,6 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Something for a peer's writer to send, in this order.
-#[derive(Debug)]
-pub enum Order {
-    /// Our handshake.
-    Handshake,
-    /// A message.
-    Message(Message),
-    /// A have for each of these pieces.
-    Haves(Vec<u32>),
-    /// A block, to be read from disk.
-    Upload(BlockSpec),
-}
-
 /// The manager's end of a connection.
 #[derive(Debug)]
 pub struct Link {
@@ -36,7 +23,7 @@ pub struct Link {
     /// The socket.
     pub socket: Arc<TcpStream>,
     /// The way to the writer.
-    pub orders: Sender<Vec<Order>>,
+    pub orders: Sender<Vec<PeerOrder>>,
     /// Orders the writer has not carried out.
     pub waiting: Arc<AtomicUsize>,
 }
@@ -48,7 +35,7 @@ const MOST_WAITING: usize = 4 * 1024;
 
 impl Link {
     /// Gives orders to the writer; says whether the peer still reads.
-    pub fn give(&self, orders: Vec<Order>) -> bool {
+    pub fn give(&self, orders: Vec<PeerOrder>) -> bool {
         let waiting = self.waiting.fetch_add(orders.len(), Ordering::Relaxed) + orders.len();
         // The writer is gone when its socket failed: the reader will report that.
         let _ = self.orders.send(orders);
@@ -110,7 +97,7 @@ mod tests {
         let (orders, _writer) = crossbeam_channel::unbounded();
         let addr = near.local_addr().unwrap();
         let link = Link { addr, socket: Arc::new(near), orders, waiting: Arc::default() };
-        let some = |count| (0..count).map(|_| Order::Handshake).collect();
+        let some = |count| (0..count).map(|_| PeerOrder::Handshake).collect();
         assert!(link.give(some(MOST_WAITING)));
         assert!(!link.give(some(1)));
     }

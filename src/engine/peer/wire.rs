@@ -7,8 +7,9 @@
 use super::blocks::Blocks;
 use super::reader::Surroundings;
 use crate::engine::input::Input;
+use crate::proto::peer::extended::{self, Extended};
 use crate::proto::peer::message::{self, BodyKind, Limits, Message, PIECE_HEADER_BYTES, PieceHeader};
-use crate::swarm::event::Event;
+use crate::swarm::event::PeerEvent;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
 use crossbeam_channel::Sender;
@@ -46,7 +47,7 @@ struct Source<'a> {
     peer: PeerKey,
     manager: &'a Sender<Input>,
     /// What came and is not yet reported.
-    events: Vec<Event>,
+    events: Vec<PeerEvent>,
     /// Bytes of messages in it.
     gathered: usize,
 }
@@ -70,7 +71,7 @@ impl Wire<'_> {
             match self.next() {
                 Ok(event) => self.source.events.push(event),
                 Err(error) => {
-                    self.source.events.push(Event::Gone { peer: self.source.peer });
+                    self.source.events.push(PeerEvent::Gone);
                     self.source.report();
                     return error;
                 }
@@ -82,13 +83,12 @@ impl Wire<'_> {
     }
 
     /// The next message, as an event.
-    fn next(&mut self) -> io::Result<Event> {
-        let peer = self.source.peer;
+    fn next(&mut self) -> io::Result<PeerEvent> {
         loop {
             let length = message::parse_length(self.bytes()?).map_err(io::Error::other)?;
             if length == 0 {
                 log::trace!("{} > keep-alive", self.addr);
-                return Ok(Event::Message { peer, message: Message::KeepAlive });
+                return Ok(PeerEvent::Message(Message::KeepAlive));
             }
             let [id] = self.bytes()?;
             match message::body_kind(id, length, &self.limits).map_err(io::Error::other)? {
@@ -98,14 +98,27 @@ impl Wire<'_> {
                     self.source.gathered += body.len();
                     let message = message::parse_body(id, &body).map_err(io::Error::other)?;
                     log::trace!("{} > {message}", self.addr);
-                    return Ok(Event::Message { peer, message });
+                    return Ok(PeerEvent::Message(message));
                 }
                 BodyKind::Piece(count) => {
                     let PieceHeader { piece, begin } = PieceHeader::parse(&self.bytes()?);
                     let mut data = self.blocks.take(count as usize);
                     self.fill(&mut data)?;
                     log::trace!("{} > piece {piece} begin {begin} length {count}", self.addr);
-                    return Ok(Event::Block { peer, piece, begin, data });
+                    return Ok(PeerEvent::Block { piece, begin, data });
+                }
+                BodyKind::Extended(count) => {
+                    let [id] = self.bytes()?;
+                    if extended::limit(id).is_none_or(|most| count > most) {
+                        self.skip(count as usize)?;
+                        continue;
+                    }
+                    let mut payload = vec![0; count as usize];
+                    self.fill(&mut payload)?;
+                    self.source.gathered += payload.len();
+                    let message = Message::Extended(Extended::received(id, payload));
+                    log::trace!("{} > {message}", self.addr);
+                    return Ok(PeerEvent::Message(message));
                 }
                 BodyKind::Skip(count) => self.skip(count as usize)?,
             }

@@ -4,12 +4,12 @@
 //! when the manager drops the channel's other end, or when the socket fails; then it shuts the socket, which ends the
 //! reader too.
 
-use super::link::{Link, Order};
+use super::link::Link;
 use super::reader::{STACK_BYTES, Surroundings, WRITE_TIMEOUT, our_handshake};
 use crate::engine::input::Input;
 use crate::proto::peer::message::{BlockSpec, Message, emit_piece_header};
 use crate::storage::content::{Content, ContentError};
-use crate::swarm::event::Event;
+use crate::swarm::event::{DiskEvent, Event, PeerEvent, PeerOrder};
 use crate::swarm::peer::PeerKey;
 use crate::sys::send::{send_all, send_from_file};
 use core::net::SocketAddr;
@@ -59,7 +59,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self, orders: &Receiver<Vec<Order>>) {
+    fn run(mut self, orders: &Receiver<Vec<PeerOrder>>) {
         while let Ok(batch) = orders.recv() {
             let count = batch.len();
             if let Err(error) = self.obey(batch) {
@@ -71,17 +71,17 @@ impl Writer {
         }
     }
 
-    fn obey(&mut self, batch: Vec<Order>) -> io::Result<()> {
+    fn obey(&mut self, batch: Vec<PeerOrder>) -> io::Result<()> {
         for order in batch {
             match order {
-                Order::Handshake => {
+                PeerOrder::Handshake => {
                     self.out.extend(our_handshake(&self.around, self.content.metainfo.info_hash));
                 }
-                Order::Message(message) => message.emit(&mut self.out),
-                Order::Haves(pieces) => {
+                PeerOrder::Message(message) => message.emit(&mut self.out),
+                PeerOrder::Haves(pieces) => {
                     pieces.into_iter().for_each(|piece| Message::Have { piece }.emit(&mut self.out));
                 }
-                Order::Upload(block) => self.upload(block)?,
+                PeerOrder::Upload(block) => self.upload(block)?,
             }
             if self.out.len() >= GATHER_BYTES || self.uploaded >= GATHER_BYTES as u64 {
                 self.flush()?;
@@ -122,9 +122,9 @@ impl Writer {
     fn cannot_serve(&self, block: BlockSpec, error: ContentError) -> io::Error {
         log::warn!("{error}");
         let event = if error.tells_of_a_change() || self.content.duty.only_serves() {
-            Some(Event::Doubted { text: error.to_string() })
+            Some(Event::Disk(DiskEvent::Doubted { text: error.to_string() }))
         } else {
-            error.tells_of_a_loss().then_some(Event::Lost { piece: block.piece })
+            error.tells_of_a_loss().then_some(Event::Disk(DiskEvent::Unreadable { piece: block.piece }))
         };
         if let Some(event) = event {
             let _ = self.around.manager.send(Input::Torrent { torrent: self.content.torrent, event });
@@ -137,7 +137,7 @@ impl Writer {
         self.out.clear();
         if self.uploaded > 0 {
             let (peer, bytes) = (self.peer, std::mem::take(&mut self.uploaded));
-            let _ = self.around.manager.send(Input::Peer { peer, events: vec![Event::Uploaded { peer, bytes }] });
+            let _ = self.around.manager.send(Input::Peer { peer, events: vec![PeerEvent::Uploaded { bytes }] });
         }
         Ok(())
     }
@@ -167,8 +167,9 @@ mod tests {
         let (mut near, far) = socket_pair();
         let addr = near.local_addr().unwrap();
         let link = start(&around, PeerKey(NonZeroU32::MIN), addr, Arc::new(far), content).unwrap();
-        assert!(link.give(vec![Order::Upload(BlockSpec { piece: 1, begin: 0, length: 1000 })]));
-        let Input::Torrent { torrent: 0, event: Event::Doubted { text } } = inbox.recv_timeout(PATIENCE).unwrap()
+        assert!(link.give(vec![PeerOrder::Upload(BlockSpec { piece: 1, begin: 0, length: 1000 })]));
+        let Input::Torrent { torrent: 0, event: Event::Disk(DiskEvent::Doubted { text }) } =
+            inbox.recv_timeout(PATIENCE).unwrap()
         else {
             panic!("something else is told")
         };

@@ -1,34 +1,171 @@
-//! The handshake of the extension protocol (BEP 10): what a program tells of itself beyond the 68 bytes, as a bencoded
-//! dict in the message `extended` 0.
+//! The extension protocol (BEP 10): messages beyond those of [`message`](super::message), each with a name. In the
+//! extended handshake a peer says under `m` which of them it understands, and by which id it wants to be sent each.
 //!
-//! Floor 1. All in it is optional, and what is wrong is left out: it is advice. `upload_only` is of BEP 21.
+//! **A new extended message goes here:** a variant of [`Extension`], its row in [`Extension::row`], a variant of
+//! [`Incoming`] and its reading in [`Extended::parse`]. What to do with it goes into `swarm/torrent/introducing.rs`. The
+//! rest follows from the table: our handshake offers it, a longer one than its limit is skipped before anything is
+//! allocated, and it can be sent only to a peer whose `m` names it.
 
-use crate::proto::bencode::{self, Bencode};
+use super::message::Message;
+use crate::proto::bencode::{self, Bencode, Value};
 use core::net::IpAddr;
+use std::fmt;
 
-/// The id of the handshake among the extended messages.
-pub const HANDSHAKE: u8 = 0;
+/// The id of the extended handshake.
+const HANDSHAKE: u8 = 0;
 
-/// What the sender tells.
+/// Bytes of the longest extended handshake that is read. They have some hundred; rqbit takes as much of any message.
+const MAX_HANDSHAKE_BYTES: u32 = 32 * 1024;
+
+/// The extended messages that we understand, besides the handshake.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Extension {
+    /// Whether its sender downloads nothing (any more): one byte, 0 or 1. libtorrent's; it says what `upload_only` says in
+    /// the handshake (BEP 21), later.
+    UploadOnly,
+}
+
+/// A row of the table of extended messages.
+struct Row {
+    /// The key in `m`.
+    name: &'static str,
+    /// The id by which peers send it to us. Any will do; these are libtorrent's.
+    our_id: u8,
+    /// Bytes of the longest payload that is read.
+    most_bytes: u32,
+}
+
+impl Extension {
+    /// All of them, in the order of [`Ids`].
+    pub const ALL: [Extension; 1] = [Extension::UploadOnly];
+
+    /// The table of extended messages.
+    const fn row(self) -> Row {
+        match self {
+            Extension::UploadOnly => Row { name: "upload_only", our_id: 3, most_bytes: 1 },
+        }
+    }
+
+    fn of_our_id(id: u8) -> Option<Extension> {
+        Extension::ALL.into_iter().find(|extension| extension.row().our_id == id)
+    }
+}
+
+/// Bytes of the longest payload that is read of the extended message that comes as `id`; `None` if that id is not ours.
+pub fn limit(id: u8) -> Option<u32> {
+    if id == HANDSHAKE {
+        return Some(MAX_HANDSHAKE_BYTES);
+    }
+    Extension::of_our_id(id).map(|extension| extension.row().most_bytes)
+}
+
+/// The ids that a peer gives to extended messages: what is under `m` in its handshake. 0 is an id that it takes back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ids([Option<u8>; Extension::ALL.len()]);
+
+impl Ids {
+    /// The ids that we give.
+    fn ours() -> Ids {
+        Ids(Extension::ALL.map(|extension| Some(extension.row().our_id)))
+    }
+
+    /// Adds what a further handshake of the peer names; it changes nothing else (BEP 10).
+    pub fn update(&mut self, told: Ids) {
+        for (known, told) in self.0.iter_mut().zip(told.0) {
+            *known = told.or(*known);
+        }
+    }
+
+    /// The extended message for the peer that gave these ids; `None` if it does not understand it. There is no other way to
+    /// make one.
+    pub fn message(&self, extension: Extension, payload: Vec<u8>) -> Option<Message> {
+        let id = self.0[extension as usize].filter(|id| *id != HANDSHAKE)?;
+        Some(Message::Extended(Extended { id, payload }))
+    }
+
+    fn parse(m: Value) -> Ids {
+        let id = |extension: Extension| m.get(extension.row().name.as_bytes())?.as_int()?.try_into().ok();
+        Ids(Extension::ALL.map(id))
+    }
+
+    fn emit(&self) -> Bencode {
+        let ids = Extension::ALL.into_iter().zip(self.0);
+        Bencode::dict(ids.filter_map(|(extension, id)| Some((extension.row().name, u32::from(id?).into()))))
+    }
+}
+
+/// An extended message: one that came, or one that its receiver understands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extended {
+    id: u8,
+    payload: Vec<u8>,
+}
+
+/// What an extended message that came says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Incoming {
+    /// The extended handshake.
+    Handshake(ExtendedHandshake),
+    /// [`Extension::UploadOnly`].
+    UploadOnly(bool),
+}
+
+impl Extended {
+    /// An extended message that came; see [`limit`].
+    pub fn received(id: u8, payload: Vec<u8>) -> Extended {
+        Extended { id, payload }
+    }
+
+    /// Reads what it says; `None` if that is nonsense, or not for us.
+    pub fn parse(&self) -> Option<Incoming> {
+        if self.id == HANDSHAKE {
+            return ExtendedHandshake::parse(&self.payload).map(Incoming::Handshake);
+        }
+        match Extension::of_our_id(self.id)? {
+            Extension::UploadOnly => self.payload.first().map(|byte| Incoming::UploadOnly(*byte != 0)),
+        }
+    }
+
+    /// Appends the body of the message.
+    pub(super) fn emit(&self, out: &mut Vec<u8>) {
+        out.push(self.id);
+        out.extend_from_slice(&self.payload);
+    }
+}
+
+impl fmt::Display for Extended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} bytes", self.id, self.payload.len())
+    }
+}
+
+/// The extended handshake: what a program says about itself beyond the 68 bytes of the handshake. All of it is optional and
+/// only advice, so what is malformed is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExtendedHandshake {
-    /// How many requests it lets wait.
+    /// The extended messages it understands (`m`).
+    pub ids: Ids,
+    /// How many requests it queues.
     pub reqq: Option<u32>,
     /// The program and its version.
     pub version: Option<String>,
     /// The TCP port it listens on.
     pub port: Option<u16>,
-    /// Where it sees the receiver.
+    /// The address at which it sees the receiver.
     pub your_ip: Option<IpAddr>,
-    /// It fetches nothing (any more): a seed, or one that has all it wants. `None`: it does not say.
+    /// It downloads nothing (any more): a seed, or a peer that has all it wants (BEP 21). `None`: it does not say.
     pub upload_only: Option<bool>,
 }
 
 impl ExtendedHandshake {
-    /// The bytes after the extended message's id.
-    pub fn emit(&self) -> Vec<u8> {
-        // We have no extended messages of our own.
-        let mut entries = vec![("m", Bencode::Dict(Default::default()))];
+    /// A handshake of ours, which offers every extended message of the table.
+    pub fn ours() -> ExtendedHandshake {
+        ExtendedHandshake { ids: Ids::ours(), ..ExtendedHandshake::default() }
+    }
+
+    /// The message.
+    pub fn message(&self) -> Message {
+        let mut entries = vec![("m", self.ids.emit())];
         entries.extend(self.reqq.map(|count| ("reqq", count.into())));
         entries.extend(self.version.as_deref().map(|version| ("v", version.into())));
         entries.extend(self.port.map(|port| ("p", u32::from(port).into())));
@@ -37,20 +174,22 @@ impl ExtendedHandshake {
             IpAddr::V4(ip) => ("yourip", ip.octets().as_slice().into()),
             IpAddr::V6(ip) => ("yourip", ip.octets().as_slice().into()),
         }));
-        Bencode::dict(entries).encode()
+        Message::Extended(Extended { id: HANDSHAKE, payload: Bencode::dict(entries).encode() })
     }
 
-    /// Reads the bytes after the extended message's id. `None`: they are no dict.
-    pub fn parse(payload: &[u8]) -> Option<ExtendedHandshake> {
+    /// Reads the payload; `None` if it is no dict.
+    fn parse(payload: &[u8]) -> Option<ExtendedHandshake> {
         let (dict, _) = bencode::decode_prefix(payload).ok()?;
-        let [reqq, version, port, ip, only] = dict.get_all([b"reqq", b"v", b"p", b"yourip", b"upload_only"])?;
-        let number = |value: Option<bencode::Value>| value.and_then(bencode::Value::as_int);
-        let ip = ip.and_then(bencode::Value::as_bytes);
+        let [m, reqq, version, port, ip, only] =
+            dict.get_all([b"m", b"reqq", b"v", b"p", b"yourip", b"upload_only"])?;
+        let number = |value: Option<Value>| value.and_then(Value::as_int);
+        let ip = ip.and_then(Value::as_bytes);
         let four = |bytes: &[u8]| <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from);
         let sixteen = |bytes: &[u8]| <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from);
         Some(ExtendedHandshake {
+            ids: m.map(Ids::parse).unwrap_or_default(),
             reqq: number(reqq).filter(|count| *count > 0).map(|count| u32::try_from(count).unwrap_or(u32::MAX)),
-            version: version.and_then(bencode::Value::as_text).map(str::to_string),
+            version: version.and_then(Value::as_text).map(str::to_string),
             port: number(port).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0),
             your_ip: ip.and_then(|bytes| four(bytes).or_else(|| sixteen(bytes))),
             upload_only: number(only).map(|only| only != 0),
@@ -59,35 +198,4 @@ impl ExtendedHandshake {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_told_is_read() {
-        let all = ExtendedHandshake {
-            reqq: Some(512),
-            version: Some("swarmlet 0.1.0".into()),
-            port: Some(6881),
-            your_ip: Some(IpAddr::from([80, 4, 4, 200])),
-            upload_only: Some(true),
-        };
-        let bytes = all.emit();
-        let text = bytes.escape_ascii().to_string();
-        assert_eq!(text, "d1:mde1:pi6881e4:reqqi512e11:upload_onlyi1e1:v14:swarmlet 0.1.06:yourip4:P\\x04\\x04\\xc8e");
-        assert_eq!(ExtendedHandshake::parse(&bytes), Some(all));
-        let six = ExtendedHandshake { your_ip: Some(IpAddr::from([7; 16])), ..ExtendedHandshake::default() };
-        assert_eq!(ExtendedHandshake::parse(&six.emit()), Some(six));
-    }
-
-    #[test]
-    fn the_example_of_bep_10_and_nonsense() {
-        let example = b"d1:md11:LT_metadatai1e6:ut_pexi2ee1:pi6881e1:v13:\xc2\xb5Torrent 1.2e";
-        let told = ExtendedHandshake::parse(example).unwrap();
-        assert_eq!((told.port, told.version.as_deref()), (Some(6881), Some("\u{b5}Torrent 1.2")));
-        let nonsense = b"d1:pi65536e4:reqqi-1e11:upload_only1:x1:v2:\xff\xff6:yourip3:abce";
-        assert_eq!(ExtendedHandshake::parse(nonsense), Some(ExtendedHandshake::default()));
-        for no_dict in [&b""[..], b"le", b"d", b"i1e", b"d1:pi1e"] {
-            assert_eq!(ExtendedHandshake::parse(no_dict), None);
-        }
-    }
-}
+mod tests;

@@ -21,7 +21,7 @@
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::Message;
 use crate::swarm::Time;
-use crate::swarm::event::Action;
+use crate::swarm::event::{Action, PeerOrder};
 use crate::swarm::peer::{Peer, PeerKey};
 use crate::swarm::torrent::{Settings, Torrent, Turn};
 
@@ -164,7 +164,7 @@ impl Torrent {
         let shown = core::mem::take(&mut state.shown);
         let unseen = self.picker.have().iter_lacked_by(&state.has).filter(|piece| !shown.contains(piece));
         state.spoken = turn.now;
-        turn.actions.push(Action::SendHaves { peer, pieces: unseen.collect() });
+        turn.actions.push(Action::Peer(peer, PeerOrder::Haves(unseen.collect())));
         self.tell_upload_only(peer, turn);
     }
 

@@ -13,7 +13,7 @@ use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::Time;
-use crate::swarm::event::{Action, Event, sooner};
+use crate::swarm::event::{Action, DiskEvent, DiskOrder, Event, News, PeerEvent, PeerOrder, sooner};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::picking::budget::Budget;
 use crate::swarm::torrent::{Settings, Shared, Torrent, Turn};
@@ -157,7 +157,7 @@ impl SimulatedSwarm {
             self.plan(
                 after,
                 of,
-                Event::Connected { peer: key(other), addr, outgoing, handshake: Box::new(shake(other)) },
+                Event::Peer(key(other), PeerEvent::Connected { addr, outgoing, handshake: Box::new(shake(other)) }),
             );
         }
     }
@@ -199,39 +199,39 @@ impl SimulatedSwarm {
 
     fn carry_out(&mut self, from: usize, action: Action) {
         match action {
-            Action::Send { message: Message::Unchoke, .. } if !self.members[from].gives => {}
-            Action::Send { message: Message::Suggest { .. }, .. } if self.deaf => {}
-            Action::Send { peer, message } => {
-                self.plan(DELAY, number_of(peer), Event::Message { peer: key(from), message });
+            Action::Peer(_, PeerOrder::Message(Message::Unchoke)) if !self.members[from].gives => {}
+            Action::Peer(_, PeerOrder::Message(Message::Suggest { .. })) if self.deaf => {}
+            Action::Peer(peer, PeerOrder::Message(message)) => {
+                self.plan(DELAY, number_of(peer), Event::Peer(key(from), PeerEvent::Message(message)));
             }
-            Action::SendHaves { peer, pieces } => {
+            Action::Peer(peer, PeerOrder::Haves(pieces)) => {
                 for piece in pieces {
                     let message = Message::Have { piece };
-                    self.plan(DELAY, number_of(peer), Event::Message { peer: key(from), message });
+                    self.plan(DELAY, number_of(peer), Event::Peer(key(from), PeerEvent::Message(message)));
                 }
             }
-            Action::Upload { peer, block: BlockSpec { piece, begin, length } } => {
+            Action::Peer(peer, PeerOrder::Upload(BlockSpec { piece, begin, length })) => {
                 self.members[from].uploaded += length as u64;
                 let data = vec![0; length as usize];
-                self.plan(DELAY, number_of(peer), Event::Block { peer: key(from), piece, begin, data });
-                self.plan(DELAY, from, Event::Uploaded { peer, bytes: length as u64 });
+                self.plan(DELAY, number_of(peer), Event::Peer(key(from), PeerEvent::Block { piece, begin, data }));
+                self.plan(DELAY, from, Event::Peer(peer, PeerEvent::Uploaded { bytes: length as u64 }));
             }
-            Action::Write { piece, data, .. } => {
+            Action::Disk(DiskOrder::Write { piece, data, .. }) => {
                 let bytes = data.len() as u64;
                 let written = self.members[from].written.entry(piece).or_default();
                 *written += bytes as u32;
                 let complete = *written == self.metainfo.piece_size(piece);
-                self.plan(Time::ZERO, from, Event::Written { bytes });
+                self.plan(Time::ZERO, from, Event::Disk(DiskEvent::Written { bytes }));
                 if complete {
                     if self.out.set(piece) && self.out.is_full() {
                         self.sent_until_out = self.members[0].uploaded;
                     }
-                    self.plan(Time::ZERO, from, Event::Checked { piece, good: true });
+                    self.plan(Time::ZERO, from, Event::Disk(DiskEvent::Checked { piece, good: true }));
                 }
             }
-            Action::Complete => self.members[from].whole_at = Some(self.now),
+            Action::News(News::Complete) => self.members[from].whole_at = Some(self.now),
             Action::Close { peer, .. } => {
-                self.plan(DELAY, number_of(peer), Event::Gone { peer: key(from) });
+                self.plan(DELAY, number_of(peer), Event::Peer(key(from), PeerEvent::Gone));
             }
             _ => {}
         }

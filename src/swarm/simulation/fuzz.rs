@@ -3,7 +3,7 @@
 use super::stage::{Stage, key};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::Time;
-use crate::swarm::event::Event;
+use crate::swarm::event::{DiskEvent, Event, PeerEvent};
 use proptest::prelude::*;
 
 const PIECES: u32 = 6;
@@ -77,7 +77,7 @@ impl Stage {
                     self.join(number, [10, 0, 0, number as u8], number as u8, outgoing);
                 }
             }
-            Step::Leaves(number) => self.happen(Event::Gone { peer: key(number) }),
+            Step::Leaves(number) => self.happen(Event::Peer(key(number), PeerEvent::Gone)),
             Step::Says(number, message) => self.hear(number, message),
             Step::Babbles(number, bytes) => {
                 if let Ok(message) = crate::proto::peer::message::parse_body(bytes[0], &bytes[1..]) {
@@ -93,19 +93,19 @@ impl Stage {
                 let complete = self.disk.iter().find(|(_, bytes)| **bytes == 4 * BLOCK_BYTES).map(|(piece, _)| *piece);
                 if let Some(piece) = complete {
                     self.disk.remove(&piece);
-                    self.happen(Event::Checked { piece, good });
+                    self.happen(Event::Disk(DiskEvent::Checked { piece, good }));
                 }
             }
-            Step::FindsWrong(piece, begins) => self.happen(Event::FoundWrong { piece, begins }),
+            Step::FindsWrong(piece, begins) => self.happen(Event::Disk(DiskEvent::FoundWrong { piece, begins })),
             Step::Passes(milliseconds) => self.pass(Time::from_millis(milliseconds)),
         }
     }
 
     fn send_block(&mut self, number: u32, block: BlockSpec) {
         let BlockSpec { piece, begin, length } = block;
-        self.happen(Event::Block { peer: key(number), piece, begin, data: vec![0; length as usize] });
+        self.happen(Event::Peer(key(number), PeerEvent::Block { piece, begin, data: vec![0; length as usize] }));
         let bytes = std::mem::take(&mut self.unwritten);
-        self.happen(Event::Written { bytes });
+        self.happen(Event::Disk(DiskEvent::Written { bytes }));
     }
 
     fn audit(&self) {

@@ -9,7 +9,7 @@ use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BlockSpec, Message};
 use crate::swarm::Time;
-use crate::swarm::event::Event;
+use crate::swarm::event::{Event, PeerEvent};
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
 use core::num::NonZeroU32;
@@ -107,7 +107,7 @@ impl Remote {
 impl World {
     fn say(&mut self, number: usize, message: Message) {
         if let Remote { key: Some(peer), torrent, .. } = self.remotes[number] {
-            self.plan(WIRE_DELAY, Happening::Reaches(torrent, Event::Message { peer, message }));
+            self.plan(WIRE_DELAY, Happening::Reaches(torrent, Event::Peer(peer, PeerEvent::Message(message))));
         }
     }
 
@@ -124,7 +124,7 @@ impl World {
             Deed::Leave => {
                 let Remote { key: Some(peer), torrent, .. } = self.remotes[number] else { return };
                 self.part(number);
-                self.reach(torrent, Event::Gone { peer });
+                self.reach(torrent, Event::Peer(peer, PeerEvent::Gone));
             }
             Deed::Serve => self.serve(number),
             Deed::TurnChoke => {
@@ -160,7 +160,10 @@ impl World {
         let peer_id = PeerId([number as u8 + 2; 20]);
         let handshake = Handshake { reserved, info_hash: self.metainfos[torrent].info_hash, peer_id };
         let addr = SocketAddr::from(([10, 0, 0, number as u8], port));
-        self.reach(torrent, Event::Connected { peer, addr, outgoing: false, handshake: Box::new(handshake) });
+        self.reach(
+            torrent,
+            Event::Peer(peer, PeerEvent::Connected { addr, outgoing: false, handshake: Box::new(handshake) }),
+        );
         self.say(number, Message::Bitfield(self.remotes[number].has.as_bytes().to_vec()));
         self.turn_choke_later(number);
         let moods = [(manners.leaves, Deed::Leave), (manners.falls_silent, Deed::FallSilent)];
@@ -241,7 +244,8 @@ impl World {
             return;
         };
         let corrupt = self.chance(manners.corrupt_percent);
-        let block = |bad: bool| Event::Block { peer, piece, begin, data: vec![bad as u8; length as usize] };
+        let block =
+            |bad: bool| Event::Peer(peer, PeerEvent::Block { piece, begin, data: vec![bad as u8; length as usize] });
         self.plan(WIRE_DELAY, Happening::Reaches(torrent, block(corrupt)));
         if manners.repeats && self.chance(20) {
             self.plan(WIRE_DELAY, Happening::Reaches(torrent, block(false)));
@@ -249,7 +253,10 @@ impl World {
         if manners.floods {
             let stranger = (piece + 1) % self.remotes[number].has.len();
             let data = vec![1; length as usize];
-            self.plan(WIRE_DELAY, Happening::Reaches(torrent, Event::Block { peer, piece: stranger, begin, data }));
+            self.plan(
+                WIRE_DELAY,
+                Happening::Reaches(torrent, Event::Peer(peer, PeerEvent::Block { piece: stranger, begin, data })),
+            );
         }
         self.will_do(number, manners.block_time, Deed::Serve);
         if corrupt && manners.hits_and_runs {

@@ -9,7 +9,7 @@ use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BlockSpec, Message};
 use crate::swarm::Time;
-use crate::swarm::event::{Action, Event};
+use crate::swarm::event::{Action, DiskOrder, Event, PeerEvent, PeerOrder};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::picking::budget::Budget;
 use crate::swarm::torrent::{Settings, Shared, Torrent, Turn};
@@ -63,25 +63,25 @@ impl Stage {
         self.torrent.handle(event, &mut Turn { now: self.now, shared: &mut self.shared, actions: &mut actions });
         for action in actions {
             match action {
-                Action::Send { peer, message: Message::Request(block) } => self.asked.push((peer, block)),
-                Action::Send { peer, message } => self.told.push((peer.0.get(), message)),
-                Action::SendHaves { peer, pieces } => {
+                Action::Peer(peer, PeerOrder::Message(Message::Request(block))) => self.asked.push((peer, block)),
+                Action::Peer(peer, PeerOrder::Message(message)) => self.told.push((peer.0.get(), message)),
+                Action::Peer(peer, PeerOrder::Haves(pieces)) => {
                     self.told.extend(pieces.into_iter().map(|piece| (peer.0.get(), Message::Have { piece })));
                 }
                 Action::Close { peer, reason } => self.closed.push((peer, reason)),
                 Action::Connect { addr } => self.connecting.push(addr),
-                Action::Write { piece, data, .. } => {
+                Action::Disk(DiskOrder::Write { piece, data, .. }) => {
                     *self.disk.entry(piece).or_default() += data.len() as u32;
                     self.unwritten += data.len() as u64;
                 }
-                Action::Restart { piece } => drop(self.disk.remove(&piece)),
+                Action::Disk(DiskOrder::Restart { piece }) => drop(self.disk.remove(&piece)),
                 _ => {}
             }
         }
     }
 
     pub fn hear(&mut self, number: u32, message: Message) {
-        self.happen(Event::Message { peer: key(number), message });
+        self.happen(Event::Peer(key(number), PeerEvent::Message(message)));
     }
 
     /// Connection `number` stands, from the port of this number, to a peer that calls itself `id`.
@@ -89,7 +89,7 @@ impl Stage {
         let info_hash = self.torrent.info_hash;
         let handshake = Handshake { reserved: Reserved::ours(), info_hash, peer_id: PeerId([id; 20]) };
         let addr = SocketAddr::from((ip.into(), number as u16));
-        self.happen(Event::Connected { peer: key(number), addr, outgoing, handshake: Box::new(handshake) });
+        self.happen(Event::Peer(key(number), PeerEvent::Connected { addr, outgoing, handshake: Box::new(handshake) }));
     }
 
     /// A seed comes that lets us ask.

@@ -11,7 +11,7 @@ use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use crate::swarm::Time;
-use crate::swarm::event::{Action, Event, sooner};
+use crate::swarm::event::{Action, DiskEvent, DiskOrder, Event, PeerOrder, sooner};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::picking::budget::Budget;
 use crate::swarm::torrent::waiting::DiskTrouble;
@@ -149,7 +149,7 @@ impl World {
             }
         }
         for happening in core::mem::take(&mut self.ahead).into_values() {
-            if let Happening::Reaches(number, event @ Event::Written { .. }) = happening {
+            if let Happening::Reaches(number, event @ Event::Disk(DiskEvent::Written { .. })) = happening {
                 self.reach(number, event);
             }
         }
@@ -199,14 +199,14 @@ impl World {
     fn carry_out(&mut self, torrent: usize, action: Action) {
         let remote = |key: PeerKey| self.remotes.iter().position(|remote| remote.key == Some(key));
         match action {
-            Action::Send { peer, message } => {
+            Action::Peer(peer, PeerOrder::Message(message)) => {
                 if let Some(number) = remote(peer) {
                     self.hear(number, message);
                 }
             }
-            Action::Write { piece, begin, data } => self.write(torrent, piece, begin, &data),
-            Action::ProbeDisk { block, .. } => self.probe(torrent, block),
-            Action::Restart { piece } => drop(self.written.remove(&(torrent, piece))),
+            Action::Disk(DiskOrder::Write { piece, begin, data }) => self.write(torrent, piece, begin, &data),
+            Action::Disk(DiskOrder::Probe { block, .. }) => self.probe(torrent, block),
+            Action::Disk(DiskOrder::Restart { piece }) => drop(self.written.remove(&(torrent, piece))),
             Action::Close { peer, reason } => {
                 if let Some(number) = remote(peer) {
                     let innocent = self.remotes[number].manners.honest && !self.torrents[torrent].is_whole();
@@ -230,24 +230,33 @@ impl World {
         corrupt.extend((data[0] == 1).then_some(begin));
         assert!(*bytes <= size, "a block of piece {piece} was written twice");
         let complete = *bytes == size;
-        self.plan(self.disk_delay, Happening::Reaches(torrent, Event::Written { bytes: data.len() as u64 }));
+        self.plan(
+            self.disk_delay,
+            Happening::Reaches(torrent, Event::Disk(DiskEvent::Written { bytes: data.len() as u64 })),
+        );
         if complete && let Some((_, begins)) = self.written.remove(&(torrent, piece)) {
             let good = begins.is_empty();
             if !good {
                 self.failed.entry((torrent, piece)).or_insert(begins);
             } else if let Some(begins) = self.failed.remove(&(torrent, piece)) {
-                self.plan(self.disk_delay, Happening::Reaches(torrent, Event::FoundWrong { piece, begins }));
+                self.plan(
+                    self.disk_delay,
+                    Happening::Reaches(torrent, Event::Disk(DiskEvent::FoundWrong { piece, begins })),
+                );
             }
-            self.plan(self.disk_delay, Happening::Reaches(torrent, Event::Checked { piece, good }));
+            self.plan(self.disk_delay, Happening::Reaches(torrent, Event::Disk(DiskEvent::Checked { piece, good })));
         }
     }
 
     fn do_not_write(&mut self, torrent: usize, block: BlockSpec) {
         self.written.remove(&(torrent, block.piece));
-        self.plan(self.disk_delay, Happening::Reaches(torrent, Event::Written { bytes: block.length as u64 }));
+        self.plan(
+            self.disk_delay,
+            Happening::Reaches(torrent, Event::Disk(DiskEvent::Written { bytes: block.length as u64 })),
+        );
         let event = match self.broken.insert(torrent) {
-            true => Event::DiskTrouble { block: Some(block), trouble: no_space() },
-            false => Event::Unwritten { piece: block.piece },
+            true => Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: no_space() }),
+            false => Event::Disk(DiskEvent::Unwritten { piece: block.piece }),
         };
         self.plan(self.disk_delay, Happening::Reaches(torrent, event));
     }
@@ -255,8 +264,8 @@ impl World {
     /// Every second time a disk that failed works again.
     fn probe(&mut self, torrent: usize, block: Option<BlockSpec>) {
         let event = match self.chance(50) {
-            true => Event::DiskHealed { doubtful: !self.broken.remove(&torrent) },
-            false => Event::DiskTrouble { block, trouble: no_space() },
+            true => Event::Disk(DiskEvent::Healed { doubtful: !self.broken.remove(&torrent) }),
+            false => Event::Disk(DiskEvent::Trouble { block, trouble: no_space() }),
         };
         self.plan(self.disk_delay, Happening::Reaches(torrent, event));
     }

@@ -8,7 +8,7 @@
 use super::{Standing, Torrent, Turn};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::Time;
-use crate::swarm::event::Action;
+use crate::swarm::event::{Action, DiskOrder, News, PeerOrder};
 use crate::swarm::peer::{Peer, PeerKey};
 use crate::swarm::picking::pace::Pace;
 use crate::swarm::picking::picker::{Arrival, Wish};
@@ -91,7 +91,7 @@ impl Torrent {
             turn.shared.ask(block.length as u64);
             state.asked.push_back(block);
             state.spoken = turn.now;
-            turn.actions.push(Action::Send { peer, message: Message::Request(block) });
+            turn.actions.push(Action::Peer(peer, PeerOrder::Message(Message::Request(block))));
         }
         let endgame = self.picker.nothing_is_free();
         let begins = endgame && !self.endgame;
@@ -185,7 +185,7 @@ impl Torrent {
                 }
                 self.progressed = turn.now;
                 turn.shared.budget.hand_to_disk(bytes);
-                turn.actions.push(Action::Write { piece, begin, data });
+                turn.actions.push(Action::Disk(DiskOrder::Write { piece, begin, data }));
             }
         }
         self.ask_more(peer, turn);
@@ -199,7 +199,7 @@ impl Torrent {
                 state.give_up(block);
                 state.spoken = turn.now;
                 turn.shared.unask(block.length as u64);
-                turn.actions.push(Action::Send { peer, message: Message::Cancel(block) });
+                turn.actions.push(Action::Peer(peer, PeerOrder::Message(Message::Cancel(block))));
             }
         }
         self.waits_for_budget = true;
@@ -209,7 +209,7 @@ impl Torrent {
     /// it would come in vain, and its request would pass for one of the new beginning.
     pub(super) fn forget_restarted(&mut self, turn: &mut Turn) {
         for piece in self.picker.take_restarted() {
-            turn.actions.push(Action::Restart { piece });
+            turn.actions.push(Action::Disk(DiskOrder::Restart { piece }));
             for (&peer, state) in &mut self.peers {
                 let asked = core::mem::take(&mut state.asked);
                 let (vain, kept): (VecDeque<BlockSpec>, VecDeque<BlockSpec>) =
@@ -219,7 +219,7 @@ impl Torrent {
                     state.give_up(block);
                     state.spoken = turn.now;
                     turn.shared.unask(block.length as u64);
-                    turn.actions.push(Action::Send { peer, message: Message::Cancel(block) });
+                    turn.actions.push(Action::Peer(peer, PeerOrder::Message(Message::Cancel(block))));
                 }
             }
             self.waits_for_budget = true;
@@ -260,7 +260,7 @@ impl Torrent {
         if self.left == 0 && !core::mem::replace(&mut self.completed, true) {
             self.announcer.complete(turn.now);
         }
-        turn.actions.push(Action::Complete);
+        turn.actions.push(Action::News(News::Complete));
         let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
         for peer in peers {
             self.tell_upload_only(peer, turn);

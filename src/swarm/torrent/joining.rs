@@ -7,7 +7,7 @@ use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::handshake::Handshake;
 use crate::proto::peer::message::Message;
 use crate::swarm::Time;
-use crate::swarm::event::Action;
+use crate::swarm::event::{Action, PeerOrder};
 use crate::swarm::peer::{Peer, PeerKey};
 use core::net::SocketAddr;
 
@@ -55,7 +55,7 @@ impl Torrent {
         self.peers.insert(peer, state);
         turn.shared.connected += 1;
         if !outgoing {
-            turn.actions.push(Action::SendHandshake { peer });
+            turn.actions.push(Action::Peer(peer, PeerOrder::Handshake));
         }
         let have = self.picker.have();
         let fast = handshake.reserved.fast();

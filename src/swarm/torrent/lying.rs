@@ -5,7 +5,7 @@
 
 use super::{Torrent, Turn};
 use crate::proto::id::PeerId;
-use crate::swarm::event::Action;
+use crate::swarm::event::{Action, DiskOrder};
 use crate::swarm::peer::{Peer, PeerKey};
 use core::net::SocketAddr;
 
@@ -45,7 +45,7 @@ impl Torrent {
 
     fn ban(&mut self, liar: PeerKey, reason: &'static str, turn: &mut Turn) {
         for piece in self.picker.distrust(liar) {
-            turn.actions.push(Action::Restart { piece });
+            turn.actions.push(Action::Disk(DiskOrder::Restart { piece }));
         }
         let known = self.peers.get(&liar).map(Identity::from).or_else(|| self.departed.remove(&liar));
         self.close(liar, reason, turn);

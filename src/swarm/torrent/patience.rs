@@ -8,7 +8,7 @@
 use super::waiting::Wait;
 use super::{Shared, Standing, Torrent, Turn};
 use crate::swarm::Time;
-use crate::swarm::event::{Action, sooner};
+use crate::swarm::event::{Action, News, sooner};
 
 impl Torrent {
     /// The next end of what is waited for: the disk, tokens for requests, anything at all.
@@ -34,7 +34,7 @@ impl Torrent {
             let status = Box::new(self.status(turn.now));
             self.stop(turn);
             self.standing = Standing::Failed(problem.clone());
-            turn.actions.push(Action::GaveUp { problem, status });
+            turn.actions.push(Action::News(News::GaveUp { problem, status }));
         }
     }
 }

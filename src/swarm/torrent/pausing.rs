@@ -36,7 +36,7 @@ pub mod tests {
     use crate::proto::peer::bitfield::Bitfield;
     use crate::proto::peer::handshake::{Handshake, Reserved};
     use crate::swarm::Time;
-    use crate::swarm::event::{Action, Event};
+    use crate::swarm::event::{Action, Event, PeerEvent, PeerOrder};
     use crate::swarm::picking::budget::Budget;
     use crate::swarm::simulation::world::metainfo;
     use crate::swarm::torrent::{Settings, Shared};
@@ -67,14 +67,17 @@ pub mod tests {
 
         /// A message comes from a peer.
         pub fn hear(&mut self, number: u8, message: Message) -> Vec<Action> {
-            self.happen(Event::Message { peer: key(number), message })
+            self.happen(Event::Peer(key(number), PeerEvent::Message(message)))
         }
 
         /// A peer comes that has `pieces`.
         pub fn join(&mut self, number: u8, pieces: u8) {
             let (addr, info_hash) = (([10, 0, 0, number], 1).into(), metainfo(8, 2, 0).info_hash);
             let handshake = Handshake { reserved: Reserved::ours(), info_hash, peer_id: PeerId([number + 1; 20]) };
-            self.happen(Event::Connected { peer: key(number), addr, outgoing: false, handshake: Box::new(handshake) });
+            self.happen(Event::Peer(
+                key(number),
+                PeerEvent::Connected { addr, outgoing: false, handshake: Box::new(handshake) },
+            ));
             self.hear(number, Message::Bitfield(vec![pieces]));
         }
     }
@@ -92,7 +95,10 @@ pub mod tests {
     }
 
     fn sent(actions: &[Action], wanted: fn(&Message) -> bool) -> usize {
-        actions.iter().filter(|action| matches!(action, Action::Send { message, .. } if wanted(message))).count()
+        actions
+            .iter()
+            .filter(|action| matches!(action, Action::Peer(_, PeerOrder::Message(message)) if wanted(message)))
+            .count()
     }
 
     #[test]
@@ -108,7 +114,9 @@ pub mod tests {
         assert_eq!(sent(&paused, |message| matches!(message, Message::Cancel(_))), asked);
         assert_eq!(sent(&paused, |message| *message == Message::Choke), 1);
         assert_eq!(one.shared.budget.free(), 1 << 20, "every byte of the budget came back");
-        for event in [Message::Unchoke, Message::Interested].map(|message| Event::Message { peer: key(1), message }) {
+        for event in
+            [Message::Unchoke, Message::Interested].map(|message| Event::Peer(key(1), PeerEvent::Message(message)))
+        {
             let meanwhile = one.happen(event);
             assert_eq!(sent(&meanwhile, |message| is_unchoke(message) || is_request(message)), 0);
         }

@@ -10,6 +10,7 @@ use crate::proto::bencode::Bencode;
 use crate::proto::id::PeerId;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
+use crate::swarm::event::{DiskOrder, PeerEvent, PeerOrder};
 use crate::swarm::picking::budget::Budget;
 use core::net::SocketAddr;
 use core::num::NonZeroU32;
@@ -92,11 +93,11 @@ impl Swarm {
             info_hash: metainfo().info_hash,
             peer_id: peer_id(number),
         };
-        let event = |peer, outgoing| Event::Connected {
-            peer: key(peer),
-            addr: addr(peer),
-            outgoing,
-            handshake: Box::new(shake(peer)),
+        let event = |peer, outgoing| {
+            Event::Peer(
+                key(peer),
+                PeerEvent::Connected { addr: addr(peer), outgoing, handshake: Box::new(shake(peer)) },
+            )
         };
         self.happen(from, event(to, true));
         self.happen(to, event(from, false));
@@ -117,32 +118,32 @@ impl Swarm {
 
     fn carry_out(&mut self, from: usize, action: Action) {
         match action {
-            Action::Send { peer, message } => {
+            Action::Peer(peer, PeerOrder::Message(message)) => {
                 let to = number_of(peer);
                 self.members[to].heard.push((from, message.clone()));
-                self.later(to, Event::Message { peer: key(from), message });
+                self.later(to, Event::Peer(key(from), PeerEvent::Message(message)));
             }
-            Action::Upload { peer, block: BlockSpec { piece, begin, length } } if !self.members[from].mute => {
+            Action::Peer(peer, PeerOrder::Upload(BlockSpec { piece, begin, length })) if !self.members[from].mute => {
                 self.members[from].uploaded += length as u64;
                 let data = vec![self.members[from].corrupt as u8; length as usize];
-                self.later(number_of(peer), Event::Block { peer: key(from), piece, begin, data });
-                self.later(from, Event::Uploaded { peer, bytes: length as u64 });
+                self.later(number_of(peer), Event::Peer(key(from), PeerEvent::Block { piece, begin, data }));
+                self.later(from, Event::Peer(peer, PeerEvent::Uploaded { bytes: length as u64 }));
             }
-            Action::Write { piece, data, .. } => {
+            Action::Disk(DiskOrder::Write { piece, data, .. }) => {
                 let member = &mut self.members[from];
                 let written = &mut member.written[piece as usize];
                 // A corrupt byte is carried in the count's high bit.
                 *written = (*written + data.len() as u32) | if data[0] == 1 { 1 << 31 } else { 0 };
                 let (complete, good) = (*written & !(1 << 31), *written >> 31 == 0);
-                self.later(from, Event::Written { bytes: data.len() as u64 });
+                self.later(from, Event::Disk(DiskEvent::Written { bytes: data.len() as u64 }));
                 if complete == metainfo().piece_size(piece) {
-                    self.later(from, Event::Checked { piece, good });
+                    self.later(from, Event::Disk(DiskEvent::Checked { piece, good }));
                 }
             }
-            Action::Restart { piece } => self.members[from].written[piece as usize] = 0,
+            Action::Disk(DiskOrder::Restart { piece }) => self.members[from].written[piece as usize] = 0,
             Action::Close { peer, reason } => {
                 self.members[from].closed.push((number_of(peer), reason));
-                self.later(number_of(peer), Event::Gone { peer: key(from) });
+                self.later(number_of(peer), Event::Peer(key(from), PeerEvent::Gone));
             }
             _ => {}
         }
@@ -237,7 +238,7 @@ fn requests_of_a_piece_that_begins_anew_are_withdrawn_and_their_rejects_spare_th
     let block = swarm.members[0].torrent.peers[&key(1)].asked[0];
     // It is known to be fast, so the piece that failed comes first.
     swarm.members[0].torrent.peers.get_mut(&key(1)).unwrap().pace.came(1 << 20, Time::ZERO);
-    swarm.happen(0, Event::Checked { piece: block.piece, good: false });
+    swarm.happen(0, Event::Disk(DiskEvent::Checked { piece: block.piece, good: false }));
     assert!(swarm.members[1].heard.contains(&(0, Message::Cancel(block))));
     for _ in 0..2 {
         let member = &swarm.members[0];
@@ -246,7 +247,7 @@ fn requests_of_a_piece_that_begins_anew_are_withdrawn_and_their_rejects_spare_th
         let bytes: u64 = asked.iter().map(|asked| asked.length as u64).sum();
         assert_eq!(member.shared.budget.free(), (1 << 20) - bytes);
         // The answer to the request that was withdrawn.
-        swarm.happen(0, Event::Message { peer: key(1), message: Message::Reject(block) });
+        swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(Message::Reject(block))));
     }
 }
 
@@ -256,7 +257,7 @@ fn a_seeder_that_dies_leaves_its_blocks_to_others() {
     swarm.connect(0, 1);
     swarm.connect(0, 2);
     assert!(swarm.run(Time::from_secs(9), |swarm| swarm.members[0].torrent.picker.have().count() > 3));
-    swarm.happen(0, Event::Gone { peer: key(1) });
+    swarm.happen(0, Event::Peer(key(1), PeerEvent::Gone));
     swarm.members[1].mute = true;
     assert!(swarm.run(Time::from_secs(20), |swarm| swarm.whole(0)), "stalled");
 }
@@ -265,11 +266,8 @@ fn a_seeder_that_dies_leaves_its_blocks_to_others() {
 fn our_own_connection_and_a_second_one_are_closed() {
     let mut swarm = Swarm::new(&[nothing(), everything()]);
     let shake = |id| Handshake { reserved: Reserved::ours(), info_hash: metainfo().info_hash, peer_id: peer_id(id) };
-    let connected = |name: usize, id: usize, outgoing| Event::Connected {
-        peer: key(name),
-        addr: addr(id),
-        outgoing,
-        handshake: Box::new(shake(id)),
+    let connected = |name: usize, id: usize, outgoing| {
+        Event::Peer(key(name), PeerEvent::Connected { addr: addr(id), outgoing, handshake: Box::new(shake(id)) })
     };
     swarm.happen(0, connected(0, 0, true));
     assert_eq!(swarm.members[0].closed.last(), Some(&(0, "it is ourselves")));
@@ -311,7 +309,7 @@ fn nonsense_ends_the_connection_and_nothing_else() {
         swarm.connect(1, 0);
         swarm.connect(2, 0);
         for message in &sent {
-            swarm.happen(0, Event::Message { peer: key(1), message: message.clone() });
+            swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(message.clone())));
         }
         assert_eq!(swarm.members[0].closed.len(), 1, "{sent:?}");
         assert_eq!(swarm.members[0].torrent.peers.len(), 1, "{sent:?}");
@@ -324,7 +322,7 @@ fn a_later_bitfield_that_adds_is_taken() {
     swarm.connect(1, 0);
     let heard = [Message::HaveNone, Message::Have { piece: 3 }, Message::Bitfield(vec![0b1001_0000, 0, 1])];
     for message in heard {
-        swarm.happen(0, Event::Message { peer: key(1), message });
+        swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(message)));
     }
     let peer = &swarm.members[0].torrent.peers[&key(1)];
     assert_eq!(peer.has.iter_ones().collect::<Vec<_>>(), [0, 3, 23]);
@@ -336,7 +334,7 @@ fn a_bitfield_after_the_unchoke_is_no_stall() {
     let mut swarm = Swarm::new(&[nothing(), nothing()]);
     swarm.connect(1, 0);
     for message in [Message::Unchoke, Message::HaveAll] {
-        swarm.happen(0, Event::Message { peer: key(1), message });
+        swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(message)));
     }
     assert!(!swarm.members[0].torrent.peers[&key(1)].asked.is_empty());
 }
@@ -348,9 +346,9 @@ fn ten_thousand_requests_are_bounded_and_the_excess_is_rejected() {
     swarm.connect(1, 0);
     swarm.run(Time::from_secs(1), |_| false);
     let block = BlockSpec { piece: 0, begin: 0, length: BLOCK_BYTES };
-    swarm.happen(0, Event::Message { peer: key(1), message: Message::Interested });
+    swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(Message::Interested)));
     for _ in 0..10_000 {
-        swarm.happen(0, Event::Message { peer: key(1), message: Message::Request(block) });
+        swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(Message::Request(block))));
     }
     let waiting = swarm.members[0].torrent.peers[&key(1)].wants.len();
     let rejected = swarm.members[1].heard.iter().filter(|(_, m)| *m == Message::Reject(block)).count();
@@ -363,7 +361,7 @@ fn blocks_that_were_not_asked_for_are_not_written() {
     let mut swarm = Swarm::new(&[nothing(), everything()]);
     swarm.connect(0, 1);
     let data = vec![0; BLOCK_BYTES as usize];
-    swarm.happen(0, Event::Block { peer: key(1), piece: 3, begin: 0, data });
+    swarm.happen(0, Event::Peer(key(1), PeerEvent::Block { piece: 3, begin: 0, data }));
     assert_eq!(swarm.members[0].written, [0; PIECES as usize]);
     assert_eq!((swarm.members[0].torrent.wasted, swarm.members[0].torrent.down.total()), (BLOCK_BYTES as u64, 0));
 }
@@ -372,7 +370,7 @@ fn blocks_that_were_not_asked_for_are_not_written() {
 fn a_disk_that_fails_ends_the_torrent_with_its_reason() {
     let mut swarm = Swarm::new(&[nothing(), everything()]);
     swarm.connect(0, 1);
-    swarm.happen(0, Event::DiskFailed { problem: "can't write x: no space".into() });
+    swarm.happen(0, Event::Disk(DiskEvent::Failed { problem: "can't write x: no space".into() }));
     let torrent = &swarm.members[0].torrent;
     assert_eq!(torrent.standing, Standing::Failed("can't write x: no space".into()));
     assert!(torrent.peers.is_empty() && torrent.next_wake(Time::ZERO, &swarm.members[0].shared).is_none());

@@ -7,7 +7,7 @@ use super::{Shared, Torrent, Turn};
 use crate::proto::peer::allowed_fast::{self, allowed_fast};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::Time;
-use crate::swarm::event::Action;
+use crate::swarm::event::{Action, PeerOrder};
 use crate::swarm::peer::{Peer, PeerKey};
 use core::net::IpAddr;
 
@@ -113,7 +113,7 @@ impl Torrent {
         let block = state.wants.pop_front()?;
         state.sending += block.length as u64;
         state.spoken = turn.now;
-        turn.actions.push(Action::Upload { peer, block });
+        turn.actions.push(Action::Peer(peer, PeerOrder::Upload(block)));
         Some(block.length as u64)
     }
 

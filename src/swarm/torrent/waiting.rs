@@ -9,7 +9,7 @@ use super::{Standing, Torrent, Turn};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BlockSpec, Message};
 use crate::swarm::Time;
-use crate::swarm::event::Action;
+use crate::swarm::event::{Action, DiskOrder, News};
 use crate::swarm::peer::PeerKey;
 
 /// The disk is tried again after this ...
@@ -104,7 +104,7 @@ impl Torrent {
         let standing = Standing::WaitingForDisk(Box::new(trouble.clone()));
         if self.standing != standing {
             self.standing = standing;
-            turn.actions.push(Action::Waiting { trouble });
+            turn.actions.push(Action::News(News::Waiting { trouble }));
         }
     }
 
@@ -114,7 +114,7 @@ impl Torrent {
             wait.probe_at = None;
             // What is had by now must not be written over.
             let block = wait.block.filter(|block| !self.picker.have().get(block.piece));
-            turn.actions.push(Action::ProbeDisk { block, left: self.left - self.left_out });
+            turn.actions.push(Action::Disk(DiskOrder::Probe { block, left: self.left - self.left_out }));
         }
     }
 
@@ -147,7 +147,7 @@ impl Torrent {
         self.begin_waiting(DiskTrouble { text, short_bytes: 0 }, turn);
         let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
         peers.into_iter().for_each(|peer| self.close(peer, "what we have is being checked again", turn));
-        turn.actions.push(Action::CheckAgain);
+        turn.actions.push(Action::Disk(DiskOrder::CheckAgain));
     }
 
     /// The content was checked again.
@@ -194,7 +194,7 @@ impl Torrent {
         self.healed = before.as_ref().map(|wait| (turn.now, wait.pause));
         self.standing = if self.picker.is_whole() { Standing::Seeding } else { Standing::Downloading };
         self.progressed = turn.now;
-        turn.actions.push(Action::Resumed);
+        turn.actions.push(Action::News(News::Resumed));
         if self.is_whole() && before.is_some_and(|wait| !wait.whole) {
             // Somebody put there what was missing, or a piece was proven too late to be believed.
             return self.complete(turn);

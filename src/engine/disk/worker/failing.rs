@@ -6,7 +6,7 @@ use super::Worker;
 use crate::engine::input::Input;
 use crate::proto::peer::message::BlockSpec;
 use crate::storage::content::{Content, ContentError};
-use crate::swarm::event::Event;
+use crate::swarm::event::{DiskEvent, Event};
 use std::sync::PoisonError;
 
 impl Worker {
@@ -17,8 +17,8 @@ impl Worker {
     pub(super) fn probe(&self, content: &Content, block: Option<BlockSpec>, left: u64) {
         let _turn = content.write_turn.lock().unwrap_or_else(PoisonError::into_inner);
         let event = match content.probe(block, left) {
-            Ok(doubtful) => Event::DiskHealed { doubtful },
-            Err(trouble) => Event::DiskTrouble { block, trouble },
+            Ok(doubtful) => Event::Disk(DiskEvent::Healed { doubtful }),
+            Err(trouble) => Event::Disk(DiskEvent::Trouble { block, trouble }),
         };
         self.tell(content.torrent, event);
     }
@@ -27,7 +27,7 @@ impl Worker {
     pub(super) fn unwritten(&mut self, content: &Content, piece: u32) {
         self.forget(content.torrent, piece);
         self.report();
-        self.tell(content.torrent, Event::Unwritten { piece });
+        self.tell(content.torrent, Event::Disk(DiskEvent::Unwritten { piece }));
     }
 
     /// Something could not be done; what it means is told.
@@ -36,8 +36,8 @@ impl Worker {
         self.forget(torrent, block.piece);
         self.report();
         if error.tells_of_a_change() {
-            self.tell(torrent, Event::Unwritten { piece: block.piece });
-            return self.tell(torrent, Event::Doubted { text: error.to_string() });
+            self.tell(torrent, Event::Disk(DiskEvent::Unwritten { piece: block.piece }));
+            return self.tell(torrent, Event::Disk(DiskEvent::Doubted { text: error.to_string() }));
         }
         if !error.may_pass() {
             let _ = self.manager.send(Input::DiskFailed { torrent, error });
@@ -46,8 +46,8 @@ impl Worker {
         self.tell(
             torrent,
             match content.begin_trouble(&error) {
-                Some(trouble) => Event::DiskTrouble { block: Some(block), trouble },
-                None => Event::Unwritten { piece: block.piece },
+                Some(trouble) => Event::Disk(DiskEvent::Trouble { block: Some(block), trouble }),
+                None => Event::Disk(DiskEvent::Unwritten { piece: block.piece }),
             },
         );
     }

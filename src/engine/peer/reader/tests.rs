@@ -4,6 +4,7 @@ use super::*;
 use crate::engine::peer::shaking::Places;
 use crate::engine::testkit::{PATIENCE, open, socket_pair, surroundings, torrent};
 use crate::proto::metainfo::Metainfo;
+use crate::swarm::event::PeerEvent;
 use crossbeam_channel::Receiver;
 use std::net::{Ipv4Addr, TcpListener};
 
@@ -126,7 +127,7 @@ fn a_welcome_peer_is_told_of_and_reads_go_on_to_its_end() {
     assert_eq!((silence, deafness), (Some(SILENCE), Some(WRITE_TIMEOUT)), "nobody holds its threads for ever");
     link.close();
     let Input::Peer { peer: gone, events } = next(&inbox) else { panic!("its end is not reported") };
-    assert!(gone == peer && matches!(events[..], [Event::Gone { .. }]));
+    assert!(gone == peer && matches!(events[..], [PeerEvent::Gone]));
     reader.join().unwrap();
 }
 

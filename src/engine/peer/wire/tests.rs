@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::testkit::{PATIENCE, noise, socket_pair, surroundings};
-use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, MAX_EXTENDED_BYTES, MAX_MESSAGE_BYTES};
+use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, MAX_MESSAGE_BYTES, emit_piece_header};
 use core::num::NonZeroU32;
 use crossbeam_channel::Receiver;
 use proptest::prelude::*;
@@ -13,6 +13,45 @@ use std::time::Instant;
 
 const PIECES: u32 = 83;
 const PEER: PeerKey = PeerKey(NonZeroU32::MIN);
+
+/// What goes over the wire.
+#[derive(Clone, PartialEq, Debug)]
+enum Sent {
+    Message(Message),
+    Block {
+        piece: u32,
+        begin: u32,
+        data: Vec<u8>,
+    },
+    /// Skipped: unknown, or longer than its limit.
+    Other(Vec<u8>),
+}
+
+impl Sent {
+    fn emit(&self, out: &mut Vec<u8>) {
+        match self {
+            Sent::Message(message) => message.emit(out),
+            Sent::Block { piece, begin, data } => {
+                emit_piece_header(&BlockSpec { piece: *piece, begin: *begin, length: data.len() as u32 }, out);
+                out.extend(data);
+            }
+            Sent::Other(body) => {
+                out.extend((body.len() as u32).to_be_bytes());
+                out.extend(body);
+            }
+        }
+    }
+}
+
+/// An extended message, whether we know it or not.
+fn extended(id: u8, payload: Vec<u8>) -> Sent {
+    match extended::limit(id) {
+        Some(most) if payload.len() <= most as usize => {
+            Sent::Message(Message::Extended(Extended::received(id, payload)))
+        }
+        _ => Sent::Other([&[20, id], &payload[..]].concat()),
+    }
+}
 
 /// A wire on a thread of its own: our end of the connection, what it reports, and why it ended.
 fn wire() -> (TcpStream, Receiver<Input>, thread::JoinHandle<io::Error>) {
@@ -25,7 +64,7 @@ fn wire() -> (TcpStream, Receiver<Input>, thread::JoinHandle<io::Error>) {
 }
 
 /// All that is reported until the end; the last of it must be that the peer is gone.
-fn heard(inbox: &Receiver<Input>) -> Vec<Message> {
+fn heard(inbox: &Receiver<Input>) -> Vec<Sent> {
     let end = Instant::now() + PATIENCE;
     let mut messages = Vec::new();
     loop {
@@ -34,9 +73,9 @@ fn heard(inbox: &Receiver<Input>) -> Vec<Message> {
         assert!(!events.is_empty() && events.len() <= BATCH + 1);
         for event in events {
             match event {
-                Event::Message { peer: PEER, message } => messages.push(message),
-                Event::Block { peer: PEER, piece, begin, data } => messages.push(Message::Piece { piece, begin, data }),
-                Event::Gone { peer: PEER } => {
+                PeerEvent::Message(message) => messages.push(Sent::Message(message)),
+                PeerEvent::Block { piece, begin, data } => messages.push(Sent::Block { piece, begin, data }),
+                PeerEvent::Gone => {
                     assert!(inbox.recv_deadline(end).is_err(), "something comes after the end");
                     return messages;
                 }
@@ -47,7 +86,7 @@ fn heard(inbox: &Receiver<Input>) -> Vec<Message> {
 }
 
 /// What is heard of `bytes`, and why it ended.
-fn heard_of(bytes: &[u8]) -> (Vec<Message>, io::Error) {
+fn heard_of(bytes: &[u8]) -> (Vec<Sent>, io::Error) {
     let (mut near, inbox, wire) = wire();
     // Where the wire ends before, it may close on us.
     let _ = near.write_all(bytes);
@@ -63,16 +102,23 @@ fn block() -> impl Strategy<Value = BlockSpec> {
     })
 }
 
-fn message() -> impl Strategy<Value = Message> {
+fn message() -> impl Strategy<Value = Sent> {
     let piece = (block(), any::<u64>()).prop_map(|(block, seed)| {
         let data = noise(block.length as usize, seed);
-        Message::Piece { piece: block.piece, begin: block.begin, data }
+        Sent::Block { piece: block.piece, begin: block.begin, data }
     });
-    prop_oneof![2 => other_message(), 1 => piece]
+    let bytes = |longest: usize| (0..=longest, any::<u64>()).prop_map(|(length, seed)| noise(length, seed));
+    prop_oneof![
+        12 => other_message().prop_map(Sent::Message),
+        6 => piece,
+        1 => (prop_oneof![Just(0), Just(3), any::<u8>()], bytes(2000)).prop_map(|(id, payload)| extended(id, payload)),
+        // Skipped: unknown, and extended ones that are too long.
+        1 => (21u8.., bytes(5000)).prop_map(|(id, body)| Sent::Other([&[id], &body[..]].concat())),
+        1 => Just(extended(0, vec![7; 32 * 1024 + 1])),
+    ]
 }
 
 fn other_message() -> impl Strategy<Value = Message> {
-    let bytes = |longest: usize| (0..=longest, any::<u64>()).prop_map(|(length, seed)| noise(length, seed));
     prop_oneof![
         Just(Message::KeepAlive),
         Just(Message::Choke),
@@ -89,16 +135,7 @@ fn other_message() -> impl Strategy<Value = Message> {
         block().prop_map(Message::Request),
         block().prop_map(Message::Cancel),
         block().prop_map(Message::Reject),
-        (any::<u8>(), bytes(2000)).prop_map(|(id, payload)| Message::Extended { id, payload }),
-        // Skipped: unknown, and extended ones that are too long.
-        (21u8.., 1..5000u32).prop_map(|(id, length)| Message::Unknown { id, length }),
-        Just(Message::Extended { id: 1, payload: vec![7; MAX_EXTENDED_BYTES as usize] }),
     ]
-}
-
-fn is_skipped(message: &Message) -> bool {
-    matches!(message, Message::Unknown { .. })
-        || matches!(message, Message::Extended { payload, .. } if payload.len() >= MAX_EXTENDED_BYTES as usize)
 }
 
 proptest! {
@@ -112,7 +149,7 @@ proptest! {
         let mut bytes = Vec::new();
         messages.iter().for_each(|message| message.emit(&mut bytes));
         // The last thing heard of this peer may be a part of a message.
-        Message::Piece { piece: 1, begin: 0, data: vec![0; 17] }.emit(&mut bytes);
+        Sent::Block { piece: 1, begin: 0, data: vec![0; 17] }.emit(&mut bytes);
         bytes.truncate(bytes.len() - 30 + end);
         let (mut near, inbox, wire) = wire();
         let mut rest = &bytes[..];
@@ -128,7 +165,7 @@ proptest! {
         }
         drop(near);
         let mut expected = messages;
-        expected.retain(|message| !is_skipped(message));
+        expected.retain(|message| !matches!(message, Sent::Other(_)));
         prop_assert_eq!(heard(&inbox), expected);
         prop_assert_eq!(wire.join().unwrap().kind(), ErrorKind::UnexpectedEof);
     }
@@ -158,7 +195,7 @@ proptest! {
 /// What came before is reported, then that the peer is gone; and `wrong` is why.
 fn ends_the_connection(wrong: &[u8]) {
     let mut bytes = Vec::new();
-    let before = [Message::Unchoke, Message::Have { piece: 5 }];
+    let before = [Message::Unchoke, Message::Have { piece: 5 }].map(Sent::Message);
     before.iter().for_each(|message| message.emit(&mut bytes));
     bytes.extend(wrong);
     Message::Interested.emit(&mut bytes);
@@ -195,11 +232,14 @@ fn a_length_of_four_gib_is_refused_before_a_byte_of_it_came() {
 #[test]
 fn a_long_unknown_message_is_skipped() {
     let mut bytes = Vec::new();
-    Message::Unknown { id: 99, length: MAX_MESSAGE_BYTES }.emit(&mut bytes);
-    Message::Unknown { id: 99, length: 1 }.emit(&mut bytes);
-    Message::Extended { id: 3, payload: vec![0; MAX_EXTENDED_BYTES as usize + 1] }.emit(&mut bytes);
+    Sent::Other(vec![99; MAX_MESSAGE_BYTES as usize]).emit(&mut bytes);
+    Sent::Other(vec![99]).emit(&mut bytes);
+    extended(0, vec![0; 32 * 1024 + 1]).emit(&mut bytes);
+    // One that we did not name, and one longer than what its row in the table allows.
+    extended(200, vec![0; 1]).emit(&mut bytes);
+    extended(3, vec![0; 2]).emit(&mut bytes);
     assert!(bytes.len() > MAX_MESSAGE_BYTES as usize);
-    let after = Message::Have { piece: 7 };
+    let after = Sent::Message(Message::Have { piece: 7 });
     after.emit(&mut bytes);
     assert_eq!(heard_of(&bytes).0, [after]);
 }
@@ -209,12 +249,12 @@ fn a_long_unknown_message_is_skipped() {
 fn long_messages_are_not_held_back_for_others() {
     let (mut near, inbox, _wire) = wire();
     let mut bytes = Vec::new();
-    Message::Extended { id: 7, payload: vec![0; MAX_EXTENDED_BYTES as usize - 1] }.emit(&mut bytes);
+    extended(0, vec![0; 32 * 1024]).emit(&mut bytes);
     thread::spawn(move || (0..64).all(|_| near.write_all(&bytes).is_ok()));
     let mut count = 0;
     while count < 64 {
         let Ok(Input::Peer { events, .. }) = inbox.recv_timeout(PATIENCE) else { panic!("nothing is reported") };
-        count += events.iter().filter(|event| matches!(event, Event::Message { .. })).count();
+        count += events.iter().filter(|event| matches!(event, PeerEvent::Message(_))).count();
         assert!(events.len() <= 2, "{} together", events.len());
     }
 }
@@ -224,14 +264,14 @@ fn what_came_is_reported_while_the_rest_of_a_message_is_waited_for() {
     let (mut near, inbox, _wire) = wire();
     let mut bytes = Vec::new();
     Message::Have { piece: 1 }.emit(&mut bytes);
-    Message::Piece { piece: 2, begin: 0, data: vec![3; 1000] }.emit(&mut bytes);
+    Sent::Block { piece: 2, begin: 0, data: vec![3; 1000] }.emit(&mut bytes);
     let (now, later) = bytes.split_at(100);
     near.write_all(now).unwrap();
     let Ok(Input::Peer { events, .. }) = inbox.recv_timeout(PATIENCE) else { panic!("nothing is reported") };
-    assert!(matches!(events[..], [Event::Message { message: Message::Have { piece: 1 }, .. }]), "{events:?}");
+    assert!(matches!(events[..], [PeerEvent::Message(Message::Have { piece: 1 })]), "{events:?}");
     near.write_all(later).unwrap();
     let Ok(Input::Peer { events, .. }) = inbox.recv_timeout(PATIENCE) else { panic!("nothing is reported") };
-    let [Event::Block { piece: 2, begin: 0, data, .. }] = &events[..] else { panic!("{events:?}") };
+    let [PeerEvent::Block { piece: 2, begin: 0, data, .. }] = &events[..] else { panic!("{events:?}") };
     assert_eq!(*data, [3; 1000]);
 }
 

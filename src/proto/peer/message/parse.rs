@@ -1,41 +1,39 @@
-//! Bytes off the wire as messages.
-//!
-//! Floor 1 (BEP 3, BEP 6, BEP 10).
+//! Bytes off the wire as messages (BEP 3, BEP 6, BEP 10).
 
 use super::{
-    BLOCK_BYTES, BlockSpec, BodyKind, Limits, Message, MessageError, PIECE_HEADER_BYTES, PieceHeader, body_kind,
-    fixed_body_bytes, id, parse_length,
+    BLOCK_BYTES, BlockSpec, Body, BodyKind, Limits, MAX_MESSAGE_BYTES, Message, MessageError, PIECE_HEADER_BYTES,
+    PieceHeader, id, row,
 };
 
-impl Message {
-    /// The first message of `input` and the bytes it takes up; none while it is not whole. For bytes in memory, and
-    /// the steps of a reader in one place.
-    pub fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Message, usize)>, MessageError> {
-        let Some((prefix, rest)) = input.split_first_chunk::<4>() else { return Ok(None) };
-        let length = parse_length(*prefix)?;
-        if length == 0 {
-            return Ok(Some((Message::KeepAlive, 4)));
-        }
-        let Some((&id, rest)) = rest.split_first() else { return Ok(None) };
-        let kind = body_kind(id, length, limits)?;
-        let Some(body) = rest.get(..length as usize - 1) else { return Ok(None) };
-        let message = match kind {
-            BodyKind::Skip(_) => Message::Unknown { id, length },
-            BodyKind::Gather(_) | BodyKind::Piece(_) => parse_body(id, body)?,
-        };
-        Ok(Some((message, 4 + length as usize)))
-    }
+/// Reads the length that a message begins with: the bytes of id and body that follow, or zero for a keep-alive.
+pub fn parse_length(prefix: [u8; 4]) -> Result<u32, MessageError> {
+    let length = u32::from_be_bytes(prefix);
+    if length > MAX_MESSAGE_BYTES { Err(MessageError::TooLong { length }) } else { Ok(length) }
 }
 
-/// The message of `id` with `body`, the bytes after the id. A bitfield's length is for [`body_kind`] to check.
+/// Says what to do with the body of message `id`, whose `length` (which counts the id) is 1 or more.
+pub fn body_kind(id: u8, length: u32, limits: &Limits) -> Result<BodyKind, MessageError> {
+    let body = parse_length(length.to_be_bytes())?.saturating_sub(1);
+    let (least, most, kind) = match row(id) {
+        None => return Ok(BodyKind::Skip(body)),
+        Some((_, Body::Exactly(bytes))) => (bytes, bytes, BodyKind::Gather(body)),
+        Some((_, Body::Bitfield)) => (limits.pieces.div_ceil(8), limits.pieces.div_ceil(8), BodyKind::Gather(body)),
+        Some((_, Body::Piece)) => {
+            let data = body.saturating_sub(PIECE_HEADER_BYTES);
+            (PIECE_HEADER_BYTES + 1, PIECE_HEADER_BYTES + BLOCK_BYTES, BodyKind::Piece(data))
+        }
+        Some((_, Body::Extended)) => (1, MAX_MESSAGE_BYTES - 1, BodyKind::Extended(body.saturating_sub(1))),
+    };
+    if (least..=most).contains(&body) { Ok(kind) } else { Err(MessageError::WrongLength { id, body, least, most }) }
+}
+
+/// Reads the body of message `id`, where [`body_kind`] said [`BodyKind::Gather`]: that checks the length of a bitfield.
 pub fn parse_body(id: u8, body: &[u8]) -> Result<Message, MessageError> {
-    // Bodies are gathered after `body_kind` allowed their length: they are far from 4 GiB.
-    let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
-    let wrong = |least, most| MessageError::WrongLength { id, body: length, least, most };
-    if let Some(exact) = fixed_body_bytes(id)
-        && length != exact
+    if let Some((_, Body::Exactly(bytes))) = row(id)
+        && body.len() != bytes as usize
     {
-        return Err(wrong(exact, exact));
+        // Bodies are gathered only after `body_kind` allowed their length: they are far from 4 GiB.
+        return Err(MessageError::WrongLength { id, body: body.len() as u32, least: bytes, most: bytes });
     }
     Ok(match id {
         id::CHOKE => Message::Choke,
@@ -45,13 +43,6 @@ pub fn parse_body(id: u8, body: &[u8]) -> Result<Message, MessageError> {
         id::HAVE => Message::Have { piece: number(body, 0) },
         id::BITFIELD => Message::Bitfield(body.to_vec()),
         id::REQUEST => Message::Request(parse_spec(id, body)?),
-        id::PIECE => match body.split_first_chunk::<{ PIECE_HEADER_BYTES as usize }>() {
-            Some((header, data)) if !data.is_empty() && data.len() <= BLOCK_BYTES as usize => {
-                let PieceHeader { piece, begin } = PieceHeader::parse(header);
-                Message::Piece { piece, begin, data: data.to_vec() }
-            }
-            _ => return Err(wrong(PIECE_HEADER_BYTES + 1, PIECE_HEADER_BYTES + BLOCK_BYTES)),
-        },
         id::CANCEL => Message::Cancel(parse_spec(id, body)?),
         id::PORT => Message::Port(u16::from_be_bytes([body[0], body[1]])),
         id::SUGGEST => Message::Suggest { piece: number(body, 0) },
@@ -59,16 +50,19 @@ pub fn parse_body(id: u8, body: &[u8]) -> Result<Message, MessageError> {
         id::HAVE_NONE => Message::HaveNone,
         id::REJECT => Message::Reject(parse_spec(id, body)?),
         id::ALLOWED_FAST => Message::AllowedFast { piece: number(body, 0) },
-        id::EXTENDED => match body.split_first() {
-            Some((&id, payload)) => Message::Extended { id, payload: payload.to_vec() },
-            None => return Err(wrong(1, super::MAX_EXTENDED_BYTES)),
-        },
-        _ => Message::Unknown { id, length: length.saturating_add(1) },
+        _ => return Err(MessageError::NotGathered { id }),
     })
 }
 
-/// The block a request, cancel or reject of 12 bytes is about. None of them can be about no bytes or about more than
-/// a block; and piece lengths are 32 bits, so nothing ends beyond that.
+impl PieceHeader {
+    /// Reads the bytes off the wire.
+    pub fn parse(bytes: &[u8; PIECE_HEADER_BYTES as usize]) -> PieceHeader {
+        PieceHeader { piece: number(bytes, 0), begin: number(bytes, 4) }
+    }
+}
+
+/// The block that a request, cancel or reject of 12 bytes names. It has 1 byte to 16 KiB; and because piece lengths are
+/// 32 bits, it ends within those.
 fn parse_spec(id: u8, body: &[u8]) -> Result<BlockSpec, MessageError> {
     let spec = BlockSpec { piece: number(body, 0), begin: number(body, 4), length: number(body, 8) };
     if spec.length == 0 || spec.length > BLOCK_BYTES || spec.end() > u64::from(u32::MAX) {
@@ -77,7 +71,7 @@ fn parse_spec(id: u8, body: &[u8]) -> Result<BlockSpec, MessageError> {
     Ok(spec)
 }
 
-/// The big-endian number of four bytes at `at`. All that call it have checked the body's length.
+/// The big-endian number of four bytes at `at`. All callers have checked the body's length.
 fn number(body: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([body[at], body[at + 1], body[at + 2], body[at + 3]])
 }

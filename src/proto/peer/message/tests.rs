@@ -11,28 +11,69 @@ fn emitted(message: &Message) -> Vec<u8> {
     out
 }
 
-/// What a reader at a socket does with `stream`, step by step: all messages, or the first error.
-fn read_all(mut stream: &[u8]) -> Result<Vec<Message>, MessageError> {
-    let mut messages = Vec::new();
-    while let Some((prefix, rest)) = stream.split_first_chunk::<4>() {
-        let length = parse_length(*prefix)?;
-        stream = rest;
-        if length == 0 {
-            messages.push(Message::KeepAlive);
-            continue;
-        }
-        let id = stream[0];
-        match body_kind(id, length, &LIMITS)? {
-            BodyKind::Gather(bytes) => messages.push(parse_body(id, &stream[1..][..bytes as usize])?),
-            BodyKind::Piece(bytes) => {
-                let (header, data) = stream[1..].split_first_chunk().unwrap();
-                let PieceHeader { piece, begin } = PieceHeader::parse(header);
-                messages.push(Message::Piece { piece, begin, data: data[..bytes as usize].to_vec() });
+/// What goes over the wire: a message, a block, or what is skipped (id and body).
+#[derive(Clone, PartialEq, Debug)]
+enum Sent {
+    Message(Message),
+    Block(BlockSpec, Vec<u8>),
+    Other(Vec<u8>),
+}
+
+impl Sent {
+    fn bytes(&self) -> Vec<u8> {
+        match self {
+            Sent::Message(message) => emitted(message),
+            Sent::Block(spec, data) => {
+                let mut out = Vec::new();
+                emit_piece_header(spec, &mut out);
+                [out, data.clone()].concat()
             }
-            BodyKind::Skip(bytes) => messages.push(Message::Unknown { id, length: bytes + 1 }),
+            Sent::Other(body) => [&(body.len() as u32).to_be_bytes()[..], body].concat(),
         }
-        stream = &stream[length as usize..];
     }
+}
+
+/// What a reader at a socket does, step by step: the first message of `stream` and its bytes; `None` while it is not whole.
+fn read(stream: &[u8], limits: &Limits) -> Result<Option<(Sent, usize)>, MessageError> {
+    let Some((prefix, rest)) = stream.split_first_chunk::<4>() else { return Ok(None) };
+    let length = parse_length(*prefix)?;
+    if length == 0 {
+        return Ok(Some((Sent::Message(Message::KeepAlive), 4)));
+    }
+    let Some((&id, rest)) = rest.split_first() else { return Ok(None) };
+    let kind = body_kind(id, length, limits)?;
+    let Some(body) = rest.get(..length as usize - 1) else { return Ok(None) };
+    let sent = match kind {
+        BodyKind::Gather(bytes) => {
+            assert_eq!(bytes as usize, body.len());
+            Sent::Message(parse_body(id, body)?)
+        }
+        BodyKind::Piece(bytes) => {
+            let (header, data) = body.split_first_chunk().unwrap();
+            let PieceHeader { piece, begin } = PieceHeader::parse(header);
+            assert_eq!(bytes as usize, data.len());
+            Sent::Block(BlockSpec { piece, begin, length: bytes }, data.to_vec())
+        }
+        BodyKind::Extended(bytes) => {
+            assert_eq!(bytes as usize, body.len() - 1);
+            Sent::Message(Message::Extended(Extended::received(body[0], body[1..].to_vec())))
+        }
+        BodyKind::Skip(bytes) => {
+            assert_eq!(bytes as usize, body.len());
+            Sent::Other([&[id], body].concat())
+        }
+    };
+    Ok(Some((sent, 4 + length as usize)))
+}
+
+/// All messages of `stream`, or the first error.
+fn read_all(mut stream: &[u8]) -> Result<Vec<Sent>, MessageError> {
+    let mut messages = Vec::new();
+    while let Some((message, bytes)) = read(stream, &LIMITS)? {
+        messages.push(message);
+        stream = &stream[bytes..];
+    }
+    assert!(stream.is_empty());
     Ok(messages)
 }
 
@@ -41,7 +82,7 @@ fn stand_on_the_wire_as_the_beps_say() {
     let spec = BlockSpec { piece: 7, begin: 0x4000, length: 0x4000 };
     let spec_bytes = [0, 0, 0, 7, 0, 0, 0x40, 0, 0, 0, 0x40, 0];
     let with_spec = |id: u8| [&[0, 0, 0, 13, id][..], &spec_bytes].concat();
-    let table: [(Message, Vec<u8>, &str); 18] = [
+    let table: [(Message, Vec<u8>, &str); 16] = [
         (Message::KeepAlive, vec![0, 0, 0, 0], "keep-alive"),
         (Message::Choke, vec![0, 0, 0, 1, 0], "choke"),
         (Message::Unchoke, vec![0, 0, 0, 1, 1], "unchoke"),
@@ -50,11 +91,6 @@ fn stand_on_the_wire_as_the_beps_say() {
         (Message::Have { piece: 258 }, vec![0, 0, 0, 5, 4, 0, 0, 1, 2], "have piece 258"),
         (Message::Bitfield(vec![0xff; 125]), [&[0, 0, 0, 126, 5][..], &[0xff; 125]].concat(), "bitfield 125 bytes"),
         (Message::Request(spec), with_spec(6), "request piece 7 begin 16384 length 16384"),
-        (
-            Message::Piece { piece: 7, begin: 0, data: b"ab".to_vec() },
-            vec![0, 0, 0, 11, 7, 0, 0, 0, 7, 0, 0, 0, 0, b'a', b'b'],
-            "piece 7 begin 0 length 2",
-        ),
         (Message::Cancel(spec), with_spec(8), "cancel piece 7 begin 16384 length 16384"),
         (Message::Port(6881), vec![0, 0, 0, 3, 9, 0x1a, 0xe1], "port 6881"),
         (Message::Suggest { piece: 1 }, vec![0, 0, 0, 5, 13, 0, 0, 0, 1], "suggest piece 1"),
@@ -62,16 +98,23 @@ fn stand_on_the_wire_as_the_beps_say() {
         (Message::HaveNone, vec![0, 0, 0, 1, 15], "have none"),
         (Message::Reject(spec), with_spec(16), "reject piece 7 begin 16384 length 16384"),
         (Message::AllowedFast { piece: 1 }, vec![0, 0, 0, 5, 17, 0, 0, 0, 1], "allowed fast piece 1"),
-        (Message::Extended { id: 0, payload: b"de".to_vec() }, b"\0\0\0\x04\x14\0de".to_vec(), "extended 0 2 bytes"),
-        (Message::Unknown { id: 99, length: 3 }, vec![0, 0, 0, 3, 99, 0, 0], "unknown message 99 length 3"),
+        (
+            Message::Extended(Extended::received(0, b"de".to_vec())),
+            b"\0\0\0\x04\x14\0de".to_vec(),
+            "extended 0 2 bytes",
+        ),
     ];
-    let stream: Vec<u8> = table.iter().flat_map(|(_, bytes, _)| bytes.clone()).collect();
     for (message, bytes, line) in &table {
         assert_eq!(emitted(message), *bytes, "{message}");
-        assert_eq!(Message::parse(bytes, &LIMITS), Ok(Some((message.clone(), bytes.len()))));
+        assert_eq!(read(bytes, &LIMITS), Ok(Some((Sent::Message(message.clone()), bytes.len()))));
         assert_eq!(message.to_string(), *line);
     }
-    assert_eq!(read_all(&stream), Ok(table.into_iter().map(|(message, ..)| message).collect()));
+    let block = Sent::Block(BlockSpec { piece: 7, begin: 16384, length: 2 }, b"ab".to_vec());
+    assert_eq!(block.bytes(), [0, 0, 0, 11, 7, 0, 0, 0, 7, 0, 0, 0x40, 0, b'a', b'b']);
+    let other = Sent::Other(vec![99, 1, 2]);
+    let stream = table.iter().flat_map(|(_, bytes, _)| bytes.clone()).chain(block.bytes()).chain(other.bytes());
+    let all = table.iter().map(|(message, ..)| Sent::Message(message.clone())).chain([block, other]);
+    assert_eq!(read_all(&stream.collect::<Vec<u8>>()), Ok(all.collect()));
 }
 
 #[test]
@@ -80,10 +123,10 @@ fn four_gigabytes_are_refused_at_the_length() {
     assert_eq!(parse_length([0, 0x10, 0, 0]), Ok(MAX_MESSAGE_BYTES));
     assert!(parse_length([0, 0x10, 0, 1]).is_err());
     assert!(body_kind(99, u32::MAX, &LIMITS).is_err(), "nor by one who forgets to ask for the length");
-    assert!(Message::parse(&[0xff; 4], &LIMITS).is_err());
+    assert!(read(&[0xff; 4], &LIMITS).is_err());
     assert_eq!(
         parse_length([0xff; 4]).unwrap_err().to_string(),
-        "message of 4294967295 bytes, at most 1048576 are taken"
+        "message of 4294967295 bytes, at most 1048576 are accepted"
     );
 }
 
@@ -115,7 +158,6 @@ fn a_block_has_one_byte_to_sixteen_kibibytes() {
     assert_eq!(body_kind(id::PIECE, 1 + 8 + BLOCK_BYTES, &LIMITS), Ok(BodyKind::Piece(BLOCK_BYTES)));
     for length in [1, 8, 9, 1 + 8 + BLOCK_BYTES + 1] {
         assert!(body_kind(id::PIECE, length, &LIMITS).is_err(), "{length}");
-        assert!(parse_body(id::PIECE, &vec![0; length as usize - 1]).is_err(), "{length}");
     }
     let error = body_kind(id::PIECE, 9, &LIMITS).unwrap_err();
     assert_eq!(error.to_string(), "piece with a body of 8 bytes, expected 9 to 16392");
@@ -126,48 +168,33 @@ fn requests_of_no_block_are_refused() {
     for (begin, length) in [(0, 0), (0, BLOCK_BYTES + 1), (0, u32::MAX), (u32::MAX, 1), (u32::MAX - 10, 16384)] {
         for message in [Message::Request, Message::Cancel, Message::Reject] {
             let bytes = emitted(&message(BlockSpec { piece: 0, begin, length }));
-            assert!(matches!(Message::parse(&bytes, &LIMITS), Err(MessageError::NoBlock { .. })), "{begin} {length}");
+            assert!(matches!(read(&bytes, &LIMITS), Err(MessageError::NoBlock { .. })), "{begin} {length}");
         }
     }
     let error = read_all(&emitted(&Message::Request(BlockSpec { piece: 1, begin: 2, length: 0 }))).unwrap_err();
-    assert_eq!(error.to_string(), "request of piece 1 begin 2 length 0: no block is like that");
+    assert_eq!(error.to_string(), "request of piece 1 begin 2 length 0: there can be no such block");
     let last = BlockSpec { piece: 0, begin: u32::MAX - 1, length: 1 };
-    assert_eq!(read_all(&emitted(&Message::Request(last))), Ok(vec![Message::Request(last)]));
+    assert_eq!(read_all(&emitted(&Message::Request(last))), Ok(vec![Sent::Message(Message::Request(last))]));
 }
 
 #[test]
-fn unknown_messages_and_long_extended_ones_are_skipped() {
+fn unknown_messages_are_skipped_and_extended_ones_have_an_id() {
     assert_eq!(body_kind(99, MAX_MESSAGE_BYTES, &LIMITS), Ok(BodyKind::Skip(MAX_MESSAGE_BYTES - 1)));
     assert_eq!(body_kind(99, 1, &LIMITS), Ok(BodyKind::Skip(0)));
-    let most = MAX_EXTENDED_BYTES;
-    assert_eq!(body_kind(id::EXTENDED, most + 1, &LIMITS), Ok(BodyKind::Gather(most)));
-    assert_eq!(body_kind(id::EXTENDED, most + 2, &LIMITS), Ok(BodyKind::Skip(most + 1)));
+    assert_eq!(body_kind(id::EXTENDED, 2, &LIMITS), Ok(BodyKind::Extended(0)));
+    assert_eq!(body_kind(id::EXTENDED, MAX_MESSAGE_BYTES, &LIMITS), Ok(BodyKind::Extended(MAX_MESSAGE_BYTES - 2)));
     assert!(body_kind(id::EXTENDED, 1, &LIMITS).is_err(), "without its extended id");
-    assert!(parse_body(id::EXTENDED, &[]).is_err());
+    for id in [id::PIECE, id::EXTENDED, 99] {
+        assert_eq!(parse_body(id, &[0; 20]), Err(MessageError::NotGathered { id }));
+    }
 }
 
 #[test]
 fn a_message_that_is_not_whole_waits() {
     let whole = emitted(&Message::Have { piece: 3 });
     for cut in 0..whole.len() {
-        assert_eq!(Message::parse(&whole[..cut], &LIMITS), Ok(None));
+        assert_eq!(read(&whole[..cut], &LIMITS), Ok(None));
     }
-}
-
-#[test]
-fn absurd_unknown_messages_are_emitted_bounded() {
-    assert_eq!(emitted(&Message::Unknown { id: 99, length: 0 }), [0, 0, 0, 1, 99]);
-    assert_eq!(emitted(&Message::Unknown { id: 99, length: u32::MAX }).len() as u32, 4 + MAX_MESSAGE_BYTES);
-}
-
-#[test]
-fn a_block_read_behind_its_header_is_the_message() {
-    let spec = BlockSpec { piece: 7, begin: 16384, length: 5 };
-    let mut out = Vec::new();
-    emit_piece_header(&spec, &mut out);
-    assert_eq!(out.len(), 13);
-    out.extend(b"block");
-    assert_eq!(out, emitted(&Message::Piece { piece: 7, begin: 16384, data: b"block".to_vec() }));
 }
 
 /// Any block a peer may ask for.
@@ -180,9 +207,9 @@ fn any_spec() -> impl Strategy<Value = BlockSpec> {
 }
 
 /// Any message that a peer may send.
-fn any_message() -> impl Strategy<Value = Message> {
+fn any_message() -> impl Strategy<Value = Sent> {
     let bytes = |range| prop::collection::vec(any::<u8>(), range);
-    prop_oneof![
+    let message = prop_oneof![
         prop::sample::select(vec![
             Message::KeepAlive,
             Message::Choke,
@@ -200,31 +227,23 @@ fn any_message() -> impl Strategy<Value = Message> {
         any_spec().prop_map(Message::Request),
         any_spec().prop_map(Message::Cancel),
         any_spec().prop_map(Message::Reject),
-        (any::<u32>(), any::<u32>(), bytes(1..100)).prop_map(|(piece, begin, data)| Message::Piece {
-            piece,
-            begin,
-            data
-        }),
-        (any::<u8>(), bytes(0..100)).prop_map(|(id, payload)| Message::Extended { id, payload }),
-        (21u8.., 1u32..100).prop_map(|(id, length)| Message::Unknown { id, length }),
-    ]
+        (any::<u8>(), bytes(0..100)).prop_map(|(id, payload)| Message::Extended(Extended::received(id, payload))),
+    ];
+    let block = (any::<u32>(), any::<u32>(), bytes(1..100))
+        .prop_map(|(piece, begin, data)| Sent::Block(BlockSpec { piece, begin, length: data.len() as u32 }, data));
+    let other = (21u8.., bytes(0..100)).prop_map(|(id, body)| Sent::Other([&[id], &body[..]].concat()));
+    prop_oneof![12 => message.prop_map(Sent::Message), 1 => block, 1 => other]
 }
 
 proptest! {
     #[test]
     fn come_back_as_they_went(messages in prop::collection::vec(any_message(), 0..20)) {
-        let mut stream = Vec::new();
-        messages.iter().for_each(|message| message.emit(&mut stream));
+        let stream: Vec<u8> = messages.iter().flat_map(Sent::bytes).collect();
         let read = read_all(&stream);
         prop_assert_eq!(read.as_ref(), Ok(&messages));
-        let mut rest = &stream[..];
         for message in &messages {
-            let (parsed, taken) = Message::parse(rest, &LIMITS).unwrap().unwrap();
-            prop_assert_eq!(&parsed, message);
-            prop_assert!(!message.to_string().contains('\n'));
-            rest = &rest[taken..];
+            prop_assert!(!matches!(message, Sent::Message(message) if message.to_string().contains('\n')));
         }
-        prop_assert!(rest.is_empty());
     }
 
     /// Any bytes: no panic; and what is taken for a message goes out again with the same length.
@@ -235,8 +254,8 @@ proptest! {
         let mut input = length.to_be_bytes().to_vec();
         input.push(id);
         input.extend(body);
-        match Message::parse(&input, &Limits { pieces }) {
-            Ok(Some((message, taken))) => prop_assert_eq!(emitted(&message).len(), taken),
+        match read(&input, &Limits { pieces }) {
+            Ok(Some((message, taken))) => prop_assert_eq!(message.bytes().len(), taken),
             Ok(None) => {}
             Err(error) => prop_assert!(!error.to_string().is_empty()),
         }

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::proto::id::PeerId;
-use crate::proto::peer::extended::ExtendedHandshake;
+use crate::proto::peer::extended::Incoming;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
-use crate::swarm::event::Event;
+use crate::swarm::event::{Event, PeerEvent, PeerOrder};
 use crate::swarm::simulation::stage::{Stage, key};
 use proptest::prelude::{prop_assert, proptest};
 
@@ -33,7 +33,7 @@ fn shown(stage: &mut Stage, number: u32) -> Vec<u32> {
 
 fn fetches(stage: &mut Stage, number: u32, piece: u32) {
     stage.hear(number, Message::Request(BlockSpec { piece, begin: 0, length: BLOCK_BYTES }));
-    stage.happen(Event::Uploaded { peer: key(number), bytes: BLOCK_BYTES as u64 });
+    stage.happen(Event::Peer(key(number), PeerEvent::Uploaded { bytes: BLOCK_BYTES as u64 }));
 }
 
 #[test]
@@ -43,7 +43,10 @@ fn each_sees_another_piece_and_the_next_when_that_is_seen_at_another() {
     assert!(stage.told.contains(&(1, Message::HaveNone)), "it looks like one that has nothing");
     let tells = |(_, message): &(u32, Message)| match message {
         Message::Bitfield(_) | Message::HaveAll | Message::Suggest { .. } | Message::AllowedFast { .. } => true,
-        Message::Extended { payload, .. } => ExtendedHandshake::parse(payload).unwrap().upload_only.is_some(),
+        Message::Extended(message) => match message.parse().unwrap() {
+            Incoming::Handshake(told) => told.upload_only.is_some(),
+            Incoming::UploadOnly(_) => true,
+        },
         _ => false,
     };
     assert!(!stage.told.iter().any(tells), "{:?}", stage.told);
@@ -73,7 +76,7 @@ fn what_was_not_shown_is_not_there() {
     let handshake =
         Handshake { reserved: Reserved::default(), info_hash: stage.torrent.info_hash, peer_id: PeerId([9; 20]) };
     let addr = ([10, 0, 0, 9], 9).into();
-    stage.happen(Event::Connected { peer: key(9), addr, outgoing: false, handshake: Box::new(handshake) });
+    stage.happen(Event::Peer(key(9), PeerEvent::Connected { addr, outgoing: false, handshake: Box::new(handshake) }));
     stage.hear(9, Message::Interested);
     let first = shown(&mut stage, 9)[0];
     fetches(&mut stage, 9, first);
@@ -91,7 +94,7 @@ fn who_has_something_or_goes_leaves_its_piece_to_others() {
     // It has it already.
     stage.hear(2, Message::Bitfield([0b0110_0000].into()));
     assert_eq!(shown(&mut stage, 2), [3]);
-    stage.happen(Event::Gone { peer: key(2) });
+    stage.happen(Event::Peer(key(2), PeerEvent::Gone));
     (3..=7).for_each(|number| comes(&mut stage, number));
     assert_eq!([3, 4, 5, 6, 7].map(|number| shown(&mut stage, number)[0]), [4, 5, 6, 7, 3]);
 }
@@ -130,10 +133,10 @@ fn thousands_of_pieces_are_shown_in_one_go() {
     comes(&mut stage, 1);
     stage.join(2, [10, 0, 0, 2], 3, false);
     let mut actions = Vec::new();
-    let all = Event::Message { peer: key(2), message: Message::HaveAll };
+    let all = Event::Peer(key(2), PeerEvent::Message(Message::HaveAll));
     stage.torrent.handle(all, &mut Turn { now: stage.now, shared: &mut stage.shared, actions: &mut actions });
     let shown = actions.iter().find_map(|action| match action {
-        Action::SendHaves { peer, pieces } if *peer == key(1) => Some(pieces.len()),
+        Action::Peer(peer, PeerOrder::Haves(pieces)) if *peer == key(1) => Some(pieces.len()),
         _ => None,
     });
     assert_eq!(shown, Some(MOST_PIECES as usize - 1));
@@ -148,7 +151,7 @@ fn who_is_alone_sees_all_when_it_has_the_first() {
     stage.hear(1, Message::Request(BlockSpec { piece: 0, begin: 0, length: BLOCK_BYTES }));
     stage.pass(IDLE * 2);
     assert!(shown(&mut stage, 1).is_empty(), "it is being served");
-    stage.happen(Event::Uploaded { peer: key(1), bytes: BLOCK_BYTES as u64 });
+    stage.happen(Event::Peer(key(1), PeerEvent::Uploaded { bytes: BLOCK_BYTES as u64 }));
     stage.pass(IDLE - Time::from_millis(1));
     assert!(shown(&mut stage, 1).is_empty());
     stage.pass(Time::from_millis(1));
@@ -190,7 +193,7 @@ proptest! {
                 2 => fetches(&mut stage, number, piece),
                 3 => stage.hear(number, Message::NotInterested),
                 4 => stage.hear(number, Message::Interested),
-                5 => stage.happen(Event::Gone { peer: key(number) }),
+                5 => stage.happen(Event::Peer(key(number), PeerEvent::Gone)),
                 _ => stage.pass(Time::from_secs(u64::from(piece))),
             }
             let Some(seeding) = &stage.torrent.super_seeding else {

@@ -1,7 +1,7 @@
 //! Nobody who could help is left idle, and nobody is asked, heard or remembered without end.
 
 use super::*;
-use crate::swarm::event::Event;
+use crate::swarm::event::{DiskEvent, Event, PeerEvent};
 use crate::swarm::simulation::stage::{Stage, key};
 
 impl Stage {
@@ -13,7 +13,7 @@ impl Stage {
     /// A block comes from connection `number`.
     fn bring(&mut self, number: u32, BlockSpec { piece, begin, length }: BlockSpec) {
         let data = vec![0; length as usize];
-        self.happen(Event::Block { peer: key(number), piece, begin, data });
+        self.happen(Event::Peer(key(number), PeerEvent::Block { piece, begin, data }));
     }
 
     /// Peers 2 and 3 have brought the one piece together, and it was wrong: one of them is to bring it again. Returns that
@@ -25,7 +25,7 @@ impl Stage {
         for (number, begin) in [(2, 0), (3, 1), (2, 2), (3, 3)] {
             stage.bring(number, BlockSpec { piece: 0, begin: begin * BLOCK_BYTES, length: BLOCK_BYTES });
         }
-        stage.happen(Event::Checked { piece: 0, good: false });
+        stage.happen(Event::Disk(DiskEvent::Checked { piece: 0, good: false }));
         let owner = if stage.asked_of(2) > 0 { 2 } else { 3 };
         let other = 5 - owner;
         assert_eq!((stage.asked_of(owner), stage.asked_of(other)), (4, 0));
@@ -81,8 +81,8 @@ fn those_that_never_answer_do_not_hold_the_memory_of_those_that_do() {
     for _ in 0..50 {
         let block = stage.torrent.peers[&key(50)].asked[0];
         let data = vec![0; BLOCK_BYTES as usize];
-        stage.happen(Event::Block { peer: key(50), piece: block.piece, begin: block.begin, data });
-        stage.happen(Event::Written { bytes: u64::from(BLOCK_BYTES) });
+        stage.happen(Event::Peer(key(50), PeerEvent::Block { piece: block.piece, begin: block.begin, data }));
+        stage.happen(Event::Disk(DiskEvent::Written { bytes: u64::from(BLOCK_BYTES) }));
         stage.happen(Event::BudgetFreed);
     }
     let (held, asked) = (held(&stage), stage.asked_of(50));

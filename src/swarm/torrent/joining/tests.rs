@@ -4,7 +4,7 @@ use crate::proto::id::PeerId;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::tracker::announce::AnnounceReply;
 use crate::swarm::Time;
-use crate::swarm::event::Event;
+use crate::swarm::event::{Event, PeerEvent};
 use crate::swarm::meeting::announcer::Announcement;
 use crate::swarm::simulation::stage::{Stage, key};
 use crate::swarm::torrent::Settings;
@@ -32,7 +32,7 @@ fn who_only_takes_keeps_nobody_out_where_something_is_missing() {
         let have = if whole { Bitfield::full(8) } else { Bitfield::new(8) };
         let mut stage = Stage::of(have, Settings::new(PeerId([1; 20])));
         stage.join(1, [10, 0, 0, 66], 2, false);
-        stage.happen(Event::Uploaded { peer: key(1), bytes: 16384 });
+        stage.happen(Event::Peer(key(1), PeerEvent::Uploaded { bytes: 16384 }));
         stage.join(2, [10, 0, 0, 1], 2, true);
         assert_eq!(stage.closed, [closed]);
     }
@@ -44,7 +44,7 @@ fn who_gives_is_not_driven_out_by_one_that_has_its_name() {
     stage.seed_comes(1, 2, false);
     let (peer, block) = stage.asked[0];
     let data = vec![0; block.length as usize];
-    stage.happen(Event::Block { peer, piece: block.piece, begin: block.begin, data });
+    stage.happen(Event::Peer(peer, PeerEvent::Block { piece: block.piece, begin: block.begin, data }));
     stage.pass(Time::from_secs(60));
     stage.join(2, [10, 0, 0, 66], 2, true);
     assert_eq!(stage.closed, [(key(2), "it is connected already")]);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
-use crate::swarm::event::Event;
+use crate::swarm::event::{DiskEvent, Event, PeerEvent};
 use crate::swarm::simulation::stage::{Stage, key};
 
 /// Where the block begins that the liar sent.
@@ -16,7 +16,7 @@ impl Stage {
             .partition(|(peer, block)| *peer == key(number) && block.piece == 0 && block.begin >= first);
         self.asked = later;
         for (peer, BlockSpec { piece, begin, length }) in now {
-            self.happen(Event::Block { peer, piece, begin, data: vec![0; length as usize] });
+            self.happen(Event::Peer(peer, PeerEvent::Block { piece, begin, data: vec![0; length as usize] }));
         }
     }
 
@@ -28,14 +28,14 @@ impl Stage {
         // The end has come: both were asked for all.
         stage.send(3, WRONG);
         stage.send(2, 0);
-        stage.happen(Event::Checked { piece: 0, good: false });
+        stage.happen(Event::Disk(DiskEvent::Checked { piece: 0, good: false }));
         assert_eq!(stage.closed, [], "it may have been either");
         stage
     }
 
     fn is_right_now(&mut self) {
-        self.happen(Event::FoundWrong { piece: 0, begins: vec![WRONG] });
-        self.happen(Event::Checked { piece: 0, good: true });
+        self.happen(Event::Disk(DiskEvent::FoundWrong { piece: 0, begins: vec![WRONG] }));
+        self.happen(Event::Disk(DiskEvent::Checked { piece: 0, good: true }));
         assert!(self.torrent.is_whole());
     }
 }
@@ -57,7 +57,7 @@ fn of_two_senders_the_one_whose_block_differs_lied() {
 #[test]
 fn a_liar_that_ran_away_is_known_when_it_comes_back() {
     let mut stage = Stage::after_a_failure(3);
-    stage.happen(Event::Gone { peer: key(3) });
+    stage.happen(Event::Peer(key(3), PeerEvent::Gone));
     stage.is_right_now();
     stage.closed.clear();
     stage.seed_comes(5, 3, false);
@@ -72,9 +72,9 @@ fn what_a_liar_sent_of_other_pieces_is_fetched_again() {
     stage.send(2, 0);
     // It is in the middle of the next piece.
     let (peer, BlockSpec { piece, begin, length }) = stage.asked.remove(0);
-    stage.happen(Event::Block { peer, piece, begin, data: vec![0; length as usize] });
+    stage.happen(Event::Peer(peer, PeerEvent::Block { piece, begin, data: vec![0; length as usize] }));
     assert_eq!((piece, begin), (1, 0));
-    stage.happen(Event::Checked { piece: 0, good: false });
+    stage.happen(Event::Disk(DiskEvent::Checked { piece: 0, good: false }));
     assert_eq!(stage.closed, [(key(2), "it sent a piece whose hash is wrong")]);
     assert!(stage.torrent.candidates.is_barred(([10, 0, 0, 1], 2).into()));
     let status = stage.torrent.status(stage.now);
@@ -93,10 +93,10 @@ fn the_memory_of_those_who_left_is_bounded() {
         stage.seed_comes(number, number as u8, false);
         let asked = stage.asked.drain(..).find(|(peer, _)| *peer == key(number));
         if let Some((peer, BlockSpec { piece, begin, length })) = asked.filter(|_| stage.torrent.left > 0) {
-            stage.happen(Event::Block { peer, piece, begin, data: vec![0; length as usize] });
-            stage.happen(Event::Written { bytes: length as u64 });
+            stage.happen(Event::Peer(peer, PeerEvent::Block { piece, begin, data: vec![0; length as usize] }));
+            stage.happen(Event::Disk(DiskEvent::Written { bytes: length as u64 }));
         }
-        stage.happen(Event::Gone { peer: key(number) });
+        stage.happen(Event::Peer(key(number), PeerEvent::Gone));
     }
     assert_eq!(stage.torrent.departed.len(), MOST_DEPARTED);
 }

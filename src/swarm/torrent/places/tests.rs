@@ -5,7 +5,7 @@ use crate::proto::id::PeerId;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::Time;
-use crate::swarm::event::Event;
+use crate::swarm::event::{DiskEvent, Event, PeerEvent};
 use crate::swarm::simulation::stage::{Stage, key};
 
 const ENOUGH: &str = "there are enough peers";
@@ -41,8 +41,8 @@ fn of_those_that_do_nothing_the_least_useful_gives_way() {
     for _ in 0..70 {
         stage.pass(Time::from_secs(1));
         let (peer, BlockSpec { piece, begin, length }) = stage.asked.remove(0);
-        stage.happen(Event::Block { peer, piece, begin, data: vec![0; length as usize] });
-        stage.happen(Event::Written { bytes: BLOCK_BYTES as u64 });
+        stage.happen(Event::Peer(peer, PeerEvent::Block { piece, begin, data: vec![0; length as usize] }));
+        stage.happen(Event::Disk(DiskEvent::Written { bytes: BLOCK_BYTES as u64 }));
     }
     let gone: Vec<_> = (60..64).flat_map(|number| one_more(&mut stage, number)).collect();
     assert_eq!(gone, [(5, GAVE_WAY), (4, GAVE_WAY), (3, GAVE_WAY), (63, ENOUGH)]);
@@ -68,7 +68,7 @@ fn a_seed_keeps_those_that_wait_for_their_turn() {
     for number in 2..12 {
         stage.hear(number, Message::Interested);
     }
-    (0..50).for_each(|piece| stage.happen(Event::Checked { piece, good: true }));
+    (0..50).for_each(|piece| stage.happen(Event::Disk(DiskEvent::Checked { piece, good: true })));
     assert!(stage.torrent.is_whole());
     stage.pass(Time::from_secs(70));
     let served: Vec<u32> =
@@ -116,9 +116,9 @@ fn the_process_has_a_limit_for_all_torrents_and_counts_right() {
     stage.torrent.candidates.add(([10, 0, 0, 9], 1).into(), stage.now);
     stage.pass(Time::from_secs(10));
     assert_eq!(stage.connecting, [], "no place to connect for");
-    stage.happen(Event::Gone { peer: key(2) });
+    stage.happen(Event::Peer(key(2), PeerEvent::Gone));
     assert_eq!((stage.connecting.len(), stage.shared.connected), (1, 2));
-    stage.happen(Event::DiskFailed { problem: "spoilt".into() });
+    stage.happen(Event::Disk(DiskEvent::Failed { problem: "spoilt".into() }));
     assert_eq!(stage.shared.connected, 1);
 }
 
@@ -165,7 +165,10 @@ fn seconds_until_tried(places: u32) -> u64 {
             let handshake =
                 Handshake { reserved: Reserved::ours(), info_hash: stage.torrent.info_hash, peer_id: PeerId([id; 20]) };
             let addr = (ip, addr.port()).into();
-            stage.happen(Event::Connected { peer: key(came), addr, outgoing: true, handshake: Box::new(handshake) });
+            stage.happen(Event::Peer(
+                key(came),
+                PeerEvent::Connected { addr, outgoing: true, handshake: Box::new(handshake) },
+            ));
             stage.hear(came, Message::HaveAll);
             came += 1;
         }
@@ -192,8 +195,8 @@ fn nobody_is_sent_away_early_while_others_give() {
     for second in 0..58 {
         stage.pass(Time::from_secs(1));
         let (peer, BlockSpec { piece, begin, length }) = stage.asked.remove(0);
-        stage.happen(Event::Block { peer, piece, begin, data: vec![0; length as usize] });
-        stage.happen(Event::Written { bytes: BLOCK_BYTES as u64 });
+        stage.happen(Event::Peer(peer, PeerEvent::Block { piece, begin, data: vec![0; length as usize] }));
+        stage.happen(Event::Disk(DiskEvent::Written { bytes: BLOCK_BYTES as u64 }));
         assert_eq!(stage.closed, [], "after {second} s");
     }
     stage.pass(Time::from_secs(3));

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::proto::peer::allowed_fast::allowed_fast;
-use crate::proto::peer::extended::ExtendedHandshake;
+use crate::proto::peer::extended::{Extended, ExtendedHandshake, Incoming};
 
 fn message(message: Message) -> Event {
-    Event::Message { peer: key(1), message }
+    Event::Peer(key(1), PeerEvent::Message(message))
 }
 
 /// What member `number` heard from member 0, of the kind that `of` takes.
@@ -22,7 +22,11 @@ fn allowed(message: &Message) -> Option<u32> {
 }
 
 fn introductions(message: &Message) -> Option<ExtendedHandshake> {
-    if let Message::Extended { id: 0, payload } = message { ExtendedHandshake::parse(payload) } else { None }
+    let Message::Extended(message) = message else { return None };
+    match message.parse()? {
+        Incoming::Handshake(told) => Some(told),
+        Incoming::UploadOnly(only) => Some(ExtendedHandshake { upload_only: Some(only), ..Default::default() }),
+    }
 }
 
 /// A seed all of whose slots are taken, and one more leecher, member 1, that wants something.
@@ -31,8 +35,8 @@ fn full_house() -> Swarm {
     swarm.members[0].mute = true;
     for number in (1..=10).rev() {
         swarm.connect(number, 0);
-        swarm.happen(0, Event::Message { peer: key(number), message: Message::HaveNone });
-        swarm.happen(0, Event::Message { peer: key(number), message: Message::Interested });
+        swarm.happen(0, Event::Peer(key(number), PeerEvent::Message(Message::HaveNone)));
+        swarm.happen(0, Event::Peer(key(number), PeerEvent::Message(Message::Interested)));
     }
     swarm
 }
@@ -87,7 +91,7 @@ fn who_has_a_piece_does_not_hear_that_we_have_it_too() {
     swarm.connect(2, 0);
     swarm.happen(0, message(Message::Have { piece: 3 }));
     for piece in [3, 4] {
-        swarm.happen(0, Event::Checked { piece, good: true });
+        swarm.happen(0, Event::Disk(DiskEvent::Checked { piece, good: true }));
     }
     assert_eq!((heard(&swarm, 1, haves), heard(&swarm, 2, haves)), (vec![4], vec![3, 4]));
 }
@@ -111,7 +115,7 @@ fn a_seed_parts_from_a_peer_that_fetches_nothing_and_does_not_come_back() {
     let mut swarm = Swarm::new(&[everything(), nothing()]);
     swarm.connect(0, 1);
     let upload_only = ExtendedHandshake { upload_only: Some(true), ..ExtendedHandshake::default() };
-    swarm.happen(0, message(Message::Extended { id: 0, payload: upload_only.emit() }));
+    swarm.happen(0, message(upload_only.message()));
     assert_eq!(swarm.members[0].closed.len(), 1);
     let candidates = &mut swarm.members[0].torrent.candidates;
     candidates.add(addr(1), Time::from_secs(1000));
@@ -123,9 +127,9 @@ fn what_is_told_is_taken_and_nonsense_ignored() {
     let mut swarm = Swarm::new(&[nothing(), everything()]);
     swarm.connect(1, 0);
     let told = ExtendedHandshake { reqq: Some(1), port: Some(7000), ..ExtendedHandshake::default() };
-    swarm.happen(0, message(Message::Extended { id: 0, payload: told.emit() }));
+    swarm.happen(0, message(told.message()));
     for (id, payload) in [(0, &b"nonsense"[..]), (0, b""), (1, b"de"), (200, &[0xff; 100])] {
-        swarm.happen(0, message(Message::Extended { id, payload: payload.to_vec() }));
+        swarm.happen(0, message(Message::Extended(Extended::received(id, payload.to_vec()))));
     }
     swarm.happen(0, message(Message::HaveAll));
     swarm.happen(0, message(Message::Unchoke));
@@ -138,8 +142,8 @@ fn a_slot_that_becomes_free_is_filled_at_once() {
     let mut swarm = full_house();
     let unchoked = |swarm: &Swarm, number| !swarm.members[0].torrent.peers[&key(number)].we_choke;
     assert!(!unchoked(&swarm, 1) && unchoked(&swarm, 10));
-    swarm.happen(0, Event::Message { peer: key(10), message: Message::NotInterested });
-    swarm.happen(0, Event::Gone { peer: key(9) });
+    swarm.happen(0, Event::Peer(key(10), PeerEvent::Message(Message::NotInterested)));
+    swarm.happen(0, Event::Peer(key(9), PeerEvent::Gone));
     assert!(unchoked(&swarm, 1) && unchoked(&swarm, 2) && !unchoked(&swarm, 10));
 }
 
@@ -149,8 +153,8 @@ fn who_says_how_many_are_served_at_once_is_heeded() {
     swarm.members[0].torrent.settings.upload_slots = Some(2);
     for number in 1..=3 {
         swarm.connect(number, 0);
-        swarm.happen(0, Event::Message { peer: key(number), message: Message::HaveNone });
-        swarm.happen(0, Event::Message { peer: key(number), message: Message::Interested });
+        swarm.happen(0, Event::Peer(key(number), PeerEvent::Message(Message::HaveNone)));
+        swarm.happen(0, Event::Peer(key(number), PeerEvent::Message(Message::Interested)));
     }
     let served = |swarm: &Swarm| swarm.members[0].torrent.peers.values().filter(|peer| !peer.we_choke).count();
     assert_eq!(served(&swarm), 2);

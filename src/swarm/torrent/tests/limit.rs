@@ -28,7 +28,7 @@ fn what_was_asked_in_vain_is_not_counted() {
     assert!(swarm.run(Time::from_secs(2), |swarm| !swarm.members[0].torrent.peers[&key(1)].asked.is_empty()));
     let (block, now) = (swarm.members[0].torrent.peers[&key(1)].asked[0], swarm.now);
     assert!(!swarm.members[0].shared.download.is_ready(now));
-    swarm.happen(0, Event::Message { peer: key(1), message: Message::Reject(block) });
+    swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(Message::Reject(block))));
     assert!(swarm.members[0].shared.download.is_ready(now), "the next must wait for a block that never came");
 }
 
@@ -55,9 +55,9 @@ fn a_pause_and_a_check_take_as_long_as_they_take() {
     stage.pass(Time::from_secs(3600));
     stage.happen(Event::Paused(false));
     stage.pass(Time::from_secs(59));
-    stage.happen(Event::Doubted { text: "changed".into() });
+    stage.happen(Event::Disk(DiskEvent::Doubted { text: "changed".into() }));
     stage.pass(Time::from_secs(3600));
-    stage.happen(Event::CheckedAgain { have: Bitfield::new(8) });
+    stage.happen(Event::Disk(DiskEvent::CheckedAgain { have: Bitfield::new(8) }));
     stage.pass(Time::from_secs(59));
     assert_eq!(stage.torrent.standing, Standing::Downloading);
     stage.pass(Time::from_secs(1));

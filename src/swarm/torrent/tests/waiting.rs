@@ -31,18 +31,21 @@ fn count(actions: &[Action], is: impl Fn(&Action) -> bool) -> usize {
 }
 
 fn is_probe(action: &Action) -> bool {
-    matches!(action, Action::ProbeDisk { .. })
+    matches!(action, Action::Disk(DiskOrder::Probe { .. }))
 }
 
 #[test]
 fn when_the_disk_is_full_all_is_withdrawn_and_asked_again_when_it_is_not() {
     let (mut swarm, block) = under_way();
     let asked = swarm.members[0].torrent.peers[&key(1)].asked.len();
-    let actions = decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("full") });
-    assert_eq!(count(&actions, |action| matches!(action, Action::Waiting { .. })), 1);
-    assert!(count(&actions, |action| matches!(action, Action::Restart { piece } if *piece == block.piece)) == 1);
-    let is_request = |action: &Action| matches!(action, Action::Send { message: Message::Request(_), .. });
-    let cancelled = count(&actions, |action| matches!(action, Action::Send { message: Message::Cancel(_), .. }));
+    let actions = decides(&mut swarm, Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: trouble("full") }));
+    assert_eq!(count(&actions, |action| matches!(action, Action::News(News::Waiting { .. }))), 1);
+    assert!(
+        count(&actions, |action| matches!(action, Action::Disk(DiskOrder::Restart { piece }) if *piece == block.piece))
+            == 1
+    );
+    let is_request = |action: &Action| matches!(action, Action::Peer(_, PeerOrder::Message(Message::Request(_))));
+    let cancelled = count(&actions, |action| matches!(action, Action::Peer(_, PeerOrder::Message(Message::Cancel(_)))));
     assert_eq!(cancelled, asked + count(&actions, is_request), "all that was asked for, a moment ago too");
     let torrent = &swarm.members[0].torrent;
     assert_eq!(torrent.standing, Standing::WaitingForDisk(Box::new(trouble("full"))));
@@ -50,14 +53,14 @@ fn when_the_disk_is_full_all_is_withdrawn_and_asked_again_when_it_is_not() {
     assert_eq!(swarm.members[0].shared.budget.free(), 1 << 20, "what is not asked for needs no memory");
     // What was on its way is not written, and others that fail say nothing new.
     let data = vec![0; block.length as usize];
-    let late = Event::Block { peer: key(1), piece: block.piece, begin: block.begin, data };
-    assert_eq!(count(&decides(&mut swarm, late), |action| matches!(action, Action::Write { .. })), 0);
-    let other = Event::DiskTrouble { block: None, trouble: trouble("other") };
-    assert_eq!(count(&decides(&mut swarm, other), |action| matches!(action, Action::Waiting { .. })), 0);
+    let late = Event::Peer(key(1), PeerEvent::Block { piece: block.piece, begin: block.begin, data });
+    assert_eq!(count(&decides(&mut swarm, late), |action| matches!(action, Action::Disk(DiskOrder::Write { .. }))), 0);
+    let other = Event::Disk(DiskEvent::Trouble { block: None, trouble: trouble("other") });
+    assert_eq!(count(&decides(&mut swarm, other), |action| matches!(action, Action::News(News::Waiting { .. }))), 0);
 
     swarm.members[1].mute = false;
-    let actions = decides(&mut swarm, Event::DiskHealed { doubtful: false });
-    assert_eq!(count(&actions, |action| matches!(action, Action::Resumed)), 1);
+    let actions = decides(&mut swarm, Event::Disk(DiskEvent::Healed { doubtful: false }));
+    assert_eq!(count(&actions, |action| matches!(action, Action::News(News::Resumed))), 1);
     assert!(count(&actions, is_request) > 0);
     actions.into_iter().for_each(|action| swarm.carry_out(0, action));
     assert!(swarm.run(swarm.now + Time::from_secs(9), |swarm| swarm.whole(0)), "it does not go on");
@@ -68,7 +71,7 @@ fn when_the_disk_is_full_all_is_withdrawn_and_asked_again_when_it_is_not() {
 #[test]
 fn the_disk_is_tried_again_after_longer_and_longer_pauses() {
     let (mut swarm, block) = under_way();
-    decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("full") });
+    decides(&mut swarm, Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: trouble("full") }));
     for (pause, short_bytes) in [5, 10, 20, 40, 60, 60].into_iter().zip(6..) {
         swarm.now += Time::from_secs(pause) - Time::from_millis(1);
         assert_eq!(count(&decides(&mut swarm, Event::Timer), is_probe), 0, "before {pause} s");
@@ -76,12 +79,12 @@ fn the_disk_is_tried_again_after_longer_and_longer_pauses() {
         let due = swarm.members[0].torrent.next_wake(Time::ZERO, &swarm.members[0].shared);
         assert!(due.is_some_and(|due| due <= swarm.now));
         let actions = decides(&mut swarm, Event::Timer);
-        let tried = |action: &Action| matches!(action, Action::ProbeDisk { block: Some(tried), .. } if *tried == block);
+        let tried = |action: &Action| matches!(action, Action::Disk(DiskOrder::Probe { block: Some(tried), .. }) if *tried == block);
         assert_eq!(count(&actions, tried), 1, "after {pause} s");
         assert_eq!(count(&decides(&mut swarm, Event::Timer), is_probe), 0, "while it is being tried");
         let trouble = DiskTrouble { short_bytes, ..trouble("full") };
-        let actions = decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble });
-        assert_eq!(count(&actions, |action| matches!(action, Action::Waiting { .. })), 1, "new figures");
+        let actions = decides(&mut swarm, Event::Disk(DiskEvent::Trouble { block: Some(block), trouble }));
+        assert_eq!(count(&actions, |action| matches!(action, Action::News(News::Waiting { .. }))), 1, "new figures");
     }
 }
 
@@ -89,25 +92,29 @@ fn the_disk_is_tried_again_after_longer_and_longer_pauses() {
 #[test]
 fn the_disk_is_not_tried_in_the_place_of_what_is_had() {
     let (mut swarm, block) = under_way();
-    decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("full") });
-    decides(&mut swarm, Event::Checked { piece: block.piece, good: true });
+    decides(&mut swarm, Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: trouble("full") }));
+    decides(&mut swarm, Event::Disk(DiskEvent::Checked { piece: block.piece, good: true }));
     swarm.now += Time::from_secs(5);
     let actions = decides(&mut swarm, Event::Timer);
-    assert_eq!(count(&actions, |action| matches!(action, Action::ProbeDisk { block: None, .. })), 1, "{actions:?}");
+    assert_eq!(
+        count(&actions, |action| matches!(action, Action::Disk(DiskOrder::Probe { block: None, .. }))),
+        1,
+        "{actions:?}"
+    );
 }
 
 #[test]
 fn a_disk_that_fails_again_at_once_is_given_more_time() {
     let (mut swarm, block) = under_way();
     for pause in [5, 10, 20, 40, 60, 60] {
-        decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("full") });
+        decides(&mut swarm, Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: trouble("full") }));
         assert_eq!(swarm.members[0].torrent.probe_at(), Some(swarm.now + Time::from_secs(pause)));
         swarm.now += Time::from_secs(pause);
         assert_eq!(count(&decides(&mut swarm, Event::Timer), is_probe), 1);
-        decides(&mut swarm, Event::DiskHealed { doubtful: false });
+        decides(&mut swarm, Event::Disk(DiskEvent::Healed { doubtful: false }));
     }
     swarm.now += Time::from_secs(60);
-    decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("full") });
+    decides(&mut swarm, Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: trouble("full") }));
     assert_eq!(swarm.members[0].torrent.probe_at(), Some(swarm.now + Time::from_secs(5)));
 }
 
@@ -117,15 +124,15 @@ fn content_in_doubt_is_offered_to_nobody_until_it_is_checked() {
     swarm.connect(1, 0);
     swarm.connect(0, 2);
     swarm.run(Time::from_millis(100), |_| false);
-    let actions = decides(&mut swarm, Event::Doubted { text: "changed".into() });
-    assert_eq!(count(&actions, |action| matches!(action, Action::CheckAgain)), 1);
+    let actions = decides(&mut swarm, Event::Disk(DiskEvent::Doubted { text: "changed".into() }));
+    assert_eq!(count(&actions, |action| matches!(action, Action::Disk(DiskOrder::CheckAgain))), 1);
     assert!(swarm.members[0].torrent.peers.is_empty(), "they were told what may not be true");
-    assert_eq!(count(&decides(&mut swarm, Event::Doubted { text: "again".into() }), |_| true), 0);
+    assert_eq!(count(&decides(&mut swarm, Event::Disk(DiskEvent::Doubted { text: "again".into() })), |_| true), 0);
     swarm.connect(1, 0);
     assert_eq!(swarm.members[0].closed.last(), Some(&(1, "what we have is being checked again")));
     let mut have = everything();
     have.clear(7);
-    decides(&mut swarm, Event::CheckedAgain { have });
+    decides(&mut swarm, Event::Disk(DiskEvent::CheckedAgain { have }));
     let torrent = &swarm.members[0].torrent;
     assert_eq!((&torrent.standing, torrent.left), (&Standing::Downloading, PIECE as u64));
     // The piece comes from a seed, and trackers do not hear twice that it is complete.
@@ -137,16 +144,16 @@ fn content_in_doubt_is_offered_to_nobody_until_it_is_checked() {
 #[test]
 fn a_disk_that_was_away_is_checked_and_one_that_cannot_be_is_waited_for() {
     let (mut swarm, block) = under_way();
-    decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("away") });
-    let is_check = |action: &Action| matches!(action, Action::CheckAgain);
-    assert_eq!(count(&decides(&mut swarm, Event::DiskHealed { doubtful: true }), is_check), 1);
-    decides(&mut swarm, Event::DiskTrouble { block: None, trouble: trouble("away") });
+    decides(&mut swarm, Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: trouble("away") }));
+    let is_check = |action: &Action| matches!(action, Action::Disk(DiskOrder::CheckAgain));
+    assert_eq!(count(&decides(&mut swarm, Event::Disk(DiskEvent::Healed { doubtful: true })), is_check), 1);
+    decides(&mut swarm, Event::Disk(DiskEvent::Trouble { block: None, trouble: trouble("away") }));
     swarm.now += Time::from_secs(60);
     assert_eq!(count(&decides(&mut swarm, Event::Timer), is_probe), 1);
-    assert_eq!(count(&decides(&mut swarm, Event::DiskHealed { doubtful: false }), is_check), 1);
+    assert_eq!(count(&decides(&mut swarm, Event::Disk(DiskEvent::Healed { doubtful: false })), is_check), 1);
     // A piece that was being proven when the disk went away counts for nothing.
-    decides(&mut swarm, Event::Checked { piece: block.piece, good: true });
-    decides(&mut swarm, Event::CheckedAgain { have: nothing() });
+    decides(&mut swarm, Event::Disk(DiskEvent::Checked { piece: block.piece, good: true }));
+    decides(&mut swarm, Event::Disk(DiskEvent::CheckedAgain { have: nothing() }));
     let torrent = &swarm.members[0].torrent;
     assert_eq!((&torrent.standing, torrent.left), (&Standing::Downloading, metainfo().length));
     assert!(torrent.picker.have().is_empty());
@@ -155,31 +162,37 @@ fn a_disk_that_was_away_is_checked_and_one_that_cannot_be_is_waited_for() {
 #[test]
 fn what_is_whole_after_a_check_is_complete_and_told_once() {
     let (mut swarm, block) = under_way();
-    decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("away") });
-    decides(&mut swarm, Event::DiskHealed { doubtful: true });
-    let is_complete = |action: &Action| matches!(action, Action::Complete);
-    assert_eq!(count(&decides(&mut swarm, Event::CheckedAgain { have: everything() }), is_complete), 1);
+    decides(&mut swarm, Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: trouble("away") }));
+    decides(&mut swarm, Event::Disk(DiskEvent::Healed { doubtful: true }));
+    let is_complete = |action: &Action| matches!(action, Action::News(News::Complete));
+    assert_eq!(
+        count(&decides(&mut swarm, Event::Disk(DiskEvent::CheckedAgain { have: everything() })), is_complete),
+        1
+    );
     assert!(swarm.members[0].torrent.is_whole());
-    decides(&mut swarm, Event::Doubted { text: "changed".into() });
-    assert_eq!(count(&decides(&mut swarm, Event::CheckedAgain { have: everything() }), is_complete), 0);
+    decides(&mut swarm, Event::Disk(DiskEvent::Doubted { text: "changed".into() }));
+    assert_eq!(
+        count(&decides(&mut swarm, Event::Disk(DiskEvent::CheckedAgain { have: everything() })), is_complete),
+        0
+    );
 }
 
 #[test]
 fn what_was_begun_before_a_check_does_not_begin_another() {
     let (mut swarm, block) = under_way();
-    let is_check = |action: &Action| matches!(action, Action::CheckAgain);
-    decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("full") });
+    let is_check = |action: &Action| matches!(action, Action::Disk(DiskOrder::CheckAgain));
+    decides(&mut swarm, Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: trouble("full") }));
     swarm.now += Time::from_secs(60);
     assert_eq!(count(&decides(&mut swarm, Event::Timer), is_probe), 1);
     // While the disk is being tried nothing is checked, and after that it is.
-    assert_eq!(count(&decides(&mut swarm, Event::Doubted { text: "changed".into() }), is_check), 0);
-    assert_eq!(count(&decides(&mut swarm, Event::DiskHealed { doubtful: false }), is_check), 1);
+    assert_eq!(count(&decides(&mut swarm, Event::Disk(DiskEvent::Doubted { text: "changed".into() })), is_check), 0);
+    assert_eq!(count(&decides(&mut swarm, Event::Disk(DiskEvent::Healed { doubtful: false })), is_check), 1);
     // What failed before is of no matter now.
-    decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("full") });
+    decides(&mut swarm, Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: trouble("full") }));
     swarm.now += Time::from_secs(60);
     assert_eq!(count(&decides(&mut swarm, Event::Timer), is_probe), 0);
-    assert_eq!(count(&decides(&mut swarm, Event::DiskHealed { doubtful: false }), is_check), 0);
-    decides(&mut swarm, Event::CheckedAgain { have: nothing() });
+    assert_eq!(count(&decides(&mut swarm, Event::Disk(DiskEvent::Healed { doubtful: false })), is_check), 0);
+    decides(&mut swarm, Event::Disk(DiskEvent::CheckedAgain { have: nothing() }));
     assert!(swarm.members[0].torrent.is_downloading());
 }
 
@@ -188,12 +201,12 @@ fn a_seed_that_waits_for_its_disk_is_not_given_up() {
     let mut swarm = Swarm::new(&[everything()]);
     swarm.members[0].torrent.settings.stop_timeout = Some(Time::from_secs(10));
     swarm.now = Time::from_secs(1000);
-    let gives_up = |action: &Action| matches!(action, Action::GaveUp { .. });
-    decides(&mut swarm, Event::Doubted { text: "changed".into() });
+    let gives_up = |action: &Action| matches!(action, Action::News(News::GaveUp { .. }));
+    decides(&mut swarm, Event::Disk(DiskEvent::Doubted { text: "changed".into() }));
     assert_eq!(count(&decides(&mut swarm, Event::Timer), gives_up), 0);
     let mut have = everything();
     have.clear(7);
-    decides(&mut swarm, Event::CheckedAgain { have });
+    decides(&mut swarm, Event::Disk(DiskEvent::CheckedAgain { have }));
     assert_eq!(count(&decides(&mut swarm, Event::Timer), gives_up), 0);
     swarm.now += Time::from_secs(10);
     assert_eq!(count(&decides(&mut swarm, Event::Timer), gives_up), 1);
@@ -205,7 +218,7 @@ fn a_download_that_waits_for_its_disk_is_given_up_in_time() {
     let (mut swarm, block) = under_way();
     swarm.members[0].torrent.settings.stop_timeout = Some(Time::from_secs(100));
     let progressed = swarm.members[0].torrent.progressed;
-    decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("full") });
+    decides(&mut swarm, Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: trouble("full") }));
     let mut seconds = 0;
     let given_up = loop {
         swarm.now += Time::from_secs(1);
@@ -213,9 +226,9 @@ fn a_download_that_waits_for_its_disk_is_given_up_in_time() {
         assert!(seconds <= 100, "it waits for ever");
         for action in decides(&mut swarm, Event::Timer) {
             if is_probe(&action) {
-                decides(&mut swarm, Event::DiskTrouble { block: Some(block), trouble: trouble("full") });
+                decides(&mut swarm, Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: trouble("full") }));
             }
-            if let Action::GaveUp { problem, status } = action {
+            if let Action::News(News::GaveUp { problem, status }) = action {
                 assert_eq!(status.standing, Standing::WaitingForDisk(Box::new(trouble("full"))));
                 assert_eq!((problem.as_str(), status.peers), ("given up, no progress for 100 s", 1));
             }
@@ -232,12 +245,12 @@ fn a_piece_that_cannot_be_read_is_fetched_again_and_not_offered() {
     let mut swarm = Swarm::new(&[everything(), nothing(), everything()]);
     swarm.connect(1, 0);
     swarm.run(Time::from_millis(100), |_| false);
-    swarm.happen(0, Event::Lost { piece: 3 });
-    swarm.happen(0, Event::Lost { piece: 3 });
+    swarm.happen(0, Event::Disk(DiskEvent::Unreadable { piece: 3 }));
+    swarm.happen(0, Event::Disk(DiskEvent::Unreadable { piece: 3 }));
     let torrent = &swarm.members[0].torrent;
     assert_eq!((&torrent.standing, torrent.left), (&Standing::Downloading, PIECE as u64));
     let block = BlockSpec { piece: 3, begin: 0, length: BLOCK_BYTES };
-    swarm.happen(0, Event::Message { peer: key(1), message: Message::Request(block) });
+    swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(Message::Request(block))));
     assert_eq!(swarm.members[1].heard.iter().filter(|(_, said)| *said == Message::Reject(block)).count(), 1);
     swarm.connect(0, 2);
     assert!(swarm.run(Time::from_secs(60), |swarm| swarm.whole(0) && swarm.whole(1)));
@@ -258,25 +271,25 @@ fn the_disk_is_never_tried_while_it_is_checked_nor_twice_at_once() {
             let event = match rng.below(8) {
                 0 if !in_trouble => {
                     in_trouble = true;
-                    Event::DiskTrouble { block: Some(block), trouble: trouble("full") }
+                    Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: trouble("full") })
                 }
-                1 => Event::Doubted { text: "changed".into() },
+                1 => Event::Disk(DiskEvent::Doubted { text: "changed".into() }),
                 2 | 3 if probing => {
                     probing = false;
                     in_trouble = doubtful;
-                    Event::DiskHealed { doubtful }
+                    Event::Disk(DiskEvent::Healed { doubtful })
                 }
                 4 if probing => {
                     probing = false;
-                    Event::DiskTrouble { block: Some(block), trouble: trouble("still full") }
+                    Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: trouble("still full") })
                 }
                 5 if checking => {
                     (checking, in_trouble) = (false, false);
-                    Event::CheckedAgain { have: nothing() }
+                    Event::Disk(DiskEvent::CheckedAgain { have: nothing() })
                 }
                 6 if checking => {
                     checking = false;
-                    Event::DiskTrouble { block: None, trouble: trouble("away") }
+                    Event::Disk(DiskEvent::Trouble { block: None, trouble: trouble("away") })
                 }
                 _ => {
                     swarm.now += Time::from_secs(rng.below(90) as u64);
@@ -285,11 +298,11 @@ fn the_disk_is_never_tried_while_it_is_checked_nor_twice_at_once() {
             };
             for action in decides(&mut swarm, event) {
                 match action {
-                    Action::ProbeDisk { .. } => {
+                    Action::Disk(DiskOrder::Probe { .. }) => {
                         assert!(!probing && !checking, "tried while probing: {probing}, checking: {checking}");
                         (probing, tried) = (true, tried + 1);
                     }
-                    Action::CheckAgain => {
+                    Action::Disk(DiskOrder::CheckAgain) => {
                         assert!(!probing && !checking, "checked while probing: {probing}, checking: {checking}");
                         (checking, in_trouble, checked) = (true, true, checked + 1);
                     }
