@@ -7,7 +7,6 @@
 pub mod udp;
 
 use super::GOODBYE;
-use super::entropy;
 use super::input::Input;
 use crate::base::url::{self, redact};
 use crate::proto::tracker::announce::{
@@ -17,10 +16,11 @@ use crate::swarm::event::Event;
 use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement, Outcome};
 use crate::sys::http::{self, HttpError};
 use crate::sys::lookup;
+use crate::sys::{lock, random};
 use core::net::SocketAddr;
 use crossbeam_channel::Sender;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 use udp::UdpError;
@@ -86,7 +86,7 @@ impl Announcers {
         announcement: Box<Announcement>,
         spawn: impl FnOnce(Announcers) -> std::io::Result<()>,
     ) -> Result<(), Box<Announcement>> {
-        let mut pool = self.lock();
+        let mut pool = lock(&self.pool);
         pool.waiting.push_back((torrent, announcement));
         if pool.threads >= MOST_THREADS || pool.next().is_none() {
             return Ok(());
@@ -95,7 +95,7 @@ impl Announcers {
         drop(pool);
         let Err(error) = spawn(self.clone()) else { return Ok(()) };
         log::warn!("can't start a thread to announce: {error}");
-        let mut pool = self.lock();
+        let mut pool = lock(&self.pool);
         pool.threads -= 1;
         match pool.threads {
             // Nobody runs, so nobody has taken it: it is the last, and but for it nothing waits.
@@ -105,7 +105,7 @@ impl Announcers {
     }
 
     fn run(&self) {
-        let mut pool = self.lock();
+        let mut pool = lock(&self.pool);
         while let Some((torrent, announcement)) = pool.next().and_then(|at| pool.waiting.remove(at)) {
             let tracker = (announcement.url.clone(), announcement.other_family);
             pool.asked.push(tracker.clone());
@@ -115,17 +115,13 @@ impl Announcers {
             let outcome = Box::new(announce(&announcement));
             let event = Event::Announced { announcement, outcome };
             let _ = self.manager.send(Input::Torrent { torrent, event });
-            pool = self.lock();
+            pool = lock(&self.pool);
             pool.scrapes -= scrapes;
             if let Some(at) = pool.asked.iter().position(|asked| *asked == tracker) {
                 pool.asked.swap_remove(at);
             }
         }
         pool.threads -= 1;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Pool> {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -180,7 +176,7 @@ fn scrape(announcement: &Announcement) -> Outcome {
     let never =
         || AnnounceFailure { retry_in: Some(RetryIn::Never), ..failure(HttpError::Unsupported("no scrape".into())) };
     if url::scheme(url) == Some("udp") {
-        let scraped = udp::scrape(address(announcement)?, *hash, SCRAPE_DEADLINE, entropy() as u32);
+        let scraped = udp::scrape(address(announcement)?, *hash, SCRAPE_DEADLINE, random::bits() as u32);
         return scraped.map_err(|error| match error {
             UdpError::Reply(_) => never(),
             error => udp_failure(error),
@@ -206,7 +202,7 @@ fn over_udp(announcement: &Announcement) -> Outcome {
     let (to, within) = (address(announcement)?, deadline(announcement, UDP_DEADLINE));
     let url_data = url::path_and_query(&announcement.url);
     // The low half of a random number is as random.
-    let announced = udp::announce(to, &announcement.request, url_data.as_bytes(), within, entropy() as u32);
+    let announced = udp::announce(to, &announcement.request, url_data.as_bytes(), within, random::bits() as u32);
     announced.map_err(udp_failure)
 }
 

@@ -11,12 +11,13 @@ use crate::storage::cache::FileCache;
 use crate::storage::check::{self, Found};
 use crate::storage::content::{Content, ContentError};
 use crate::storage::resume::StateDir;
+use crate::sys::lock;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
 /// Threads at once: more folders than this on disks that hang, and all torrents that come later wait for them.
@@ -178,7 +179,7 @@ impl<K: Ord, T> Lines<K, T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<K, VecDeque<T>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -6,16 +6,17 @@
 use super::devices::Devices;
 use super::input::Input;
 use super::manager::slot::Slot;
-use super::{Config, Notice, in_words};
+use super::{Config, Notice};
 use crate::storage::content::Content;
 use crate::storage::resume::{Known, Save, StateDir};
 use crate::swarm::Time;
 use crate::swarm::event::{DiskEvent, Event};
+use crate::sys::{in_words, lock};
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -176,7 +177,7 @@ impl Worker {
         if let Some(error) = known.take_lost() {
             // A disk that was pulled out may come back, and what is missing then is fetched again. But what is lost
             // once more then would be fetched for ever.
-            let mut lossy = self.troubles.lossy.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut lossy = lock(&self.troubles.lossy);
             let input = match lossy.insert(torrent) {
                 true => Input::Torrent { torrent, event: Event::Disk(DiskEvent::Doubted { text: error.to_string() }) },
                 false => Input::DiskFailed { torrent, error },
@@ -221,14 +222,14 @@ mod tests {
         let saved = || fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).next();
         save(1);
         let state = saved().unwrap();
-        let in_the_way = state.with_extension("resume.new");
         fs::remove_file(&state).unwrap();
-        fs::create_dir(&in_the_way).unwrap();
+        // In the way of the file.
+        fs::create_dir(&state).unwrap();
         save(2);
         save(3);
         let told: Vec<Notice> = told.try_iter().collect();
         assert!(matches!(&told[..], [Notice::Warning { text }] if text.contains("can't save states")), "{told:?}");
-        fs::remove_dir(&in_the_way).unwrap();
+        fs::remove_dir(&state).unwrap();
         save(3);
         assert_eq!(saved(), Some(state), "it says the same as the one that could not be written");
     }

@@ -22,7 +22,7 @@ use super::peer::gate::Gate;
 use super::peer::link::Directory;
 use super::peer::listener;
 use super::peer::reader::{self, Surroundings};
-use super::{Config, Notice, Phase, Problem, ProblemKind, Report, Watch, entropy, most_connections};
+use super::{Config, Notice, Phase, Problem, ProblemKind, Report, Watch, most_connections};
 use crate::base::rng::Rng;
 use crate::storage::content::Content;
 use crate::swarm::Time;
@@ -102,7 +102,7 @@ pub fn start(
         peer_id: settings.peer_id,
     };
     listener::start(listeners, &around)?;
-    let mut shared = Shared::new(Rng::new(entropy()), Budget::new(config.memory_bytes));
+    let mut shared = Shared::new(Rng::new(crate::sys::random::bits()), Budget::new(config.memory_bytes));
     shared.upload.set_rate(config.total_upload_rate, Time::ZERO);
     shared.download.set_rate(config.download_rate, Time::ZERO);
     shared.most_connected = most_connections().min(MOST_CONNECTIONS.max(config.max_peers));

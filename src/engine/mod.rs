@@ -35,10 +35,10 @@ use crate::storage::resume::StateDir;
 use crate::swarm::meeting::blocklist::Blocklist;
 pub use crate::swarm::settings::MAX_PEERS as DEFAULT_MAX_PEERS;
 use crate::swarm::settings::Settings;
+use crate::sys::{in_words, limits, random};
 use crossbeam_channel::{Receiver, Sender};
 use input::Input;
 use std::fmt;
-use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -182,13 +182,9 @@ impl Engine {
     pub fn start(config: Config) -> Result<(Engine, Receiver<Notice>), EngineError> {
         let (listeners, port) = self::peer::listener::bind(&config.ports)?;
         let (notices, notice_receiver) = crossbeam_channel::unbounded();
-        let mut random = [0; 12];
-        let (low, high) = (entropy().to_be_bytes(), entropy().to_be_bytes());
-        random[..8].copy_from_slice(&low);
-        random[8..].copy_from_slice(&high[..4]);
         let settings = Settings {
             port,
-            tracker_key: entropy() as u32,
+            tracker_key: random::bits() as u32,
             max_peers: config.max_peers.min(most_connections()),
             sequential: config.sequential,
             upload_rate: config.upload_rate,
@@ -196,7 +192,7 @@ impl Engine {
             ip: config.ip,
             super_seed: config.super_seed,
             stop_timeout: config.stop_timeout,
-            ..Settings::new(PeerId::new(random))
+            ..Settings::new(PeerId::new(random::bytes()))
         };
         log::info!("we are {} on port {port}", settings.peer_id);
         let manager = manager::start(config, settings, listeners, notices).map_err(EngineError::NoThread)?;
@@ -257,17 +253,5 @@ impl Engine {
 
 /// Half of the descriptors we may have: the rest is for files, trackers, and connections that are being opened.
 fn most_connections() -> usize {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
-    usize::try_from(limit / 2).unwrap_or(usize::MAX).max(1)
-}
-
-/// What the system said, without its number: the words are enough ("No space left on device").
-pub fn in_words(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words).to_string()
-}
-
-/// 64 random bits from the system, by way of the seed that std gives its hash maps.
-fn entropy() -> u64 {
-    std::collections::hash_map::RandomState::new().build_hasher().finish()
+    (limits::descriptors() / 2).max(1)
 }

@@ -7,6 +7,7 @@
 //! by a thread that needs another one on the same device. So a disk that hangs stops only the threads that use it.
 
 use crate::sys::beneath::{Folder, For};
+use crate::sys::{limits, lock};
 use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,14 +15,14 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 
 /// Most files open at once where the system allows many.
-const MOST_OPEN: u64 = 64;
+const MOST_OPEN: usize = 64;
 /// The fewest, and the fewest of each device: one each for its disk threads and some writers.
-const LEAST_OPEN: u64 = 8;
+const LEAST_OPEN: usize = 8;
 /// Files may take one in this many of the descriptors we are allowed; the rest is for peers.
-const SHARE_OF_DESCRIPTORS: u64 = 8;
+const SHARE_OF_DESCRIPTORS: usize = 8;
 
 /// Content whose files are cached. No two have the same key, not even two of the same torrent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +69,7 @@ pub struct FileCache {
 impl FileCache {
     /// A cache of as many files as the limit of descriptors allows.
     pub fn new() -> FileCache {
-        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
-        FileCache::of((limit / SHARE_OF_DESCRIPTORS).clamp(LEAST_OPEN, MOST_OPEN) as usize)
+        FileCache::of((limits::descriptors() / SHARE_OF_DESCRIPTORS).clamp(LEAST_OPEN, MOST_OPEN))
     }
 
     fn of(most: usize) -> FileCache {
@@ -98,16 +98,15 @@ impl FileCache {
     }
 
     fn close(&self, which: impl Fn(&Open) -> bool) {
-        let closed: Vec<Open> = self.lock().open.extract_if(.., |open| which(open)).collect();
+        let closed: Vec<Open> = lock(&self.files).open.extract_if(.., |open| which(open)).collect();
         drop(closed);
     }
 
     /// The folder `dir`, opened now, or in use already if it is still the same.
     pub fn folder(&self, dir: &Path) -> io::Result<Arc<Folder>> {
-        let lock = || self.folders.lock().unwrap_or_else(PoisonError::into_inner);
-        lock().retain(|_, folder| folder.strong_count() > 0);
+        lock(&self.folders).retain(|_, folder| folder.strong_count() > 0);
         let opened = Folder::open(dir)?;
-        let mut folders = lock();
+        let mut folders = lock(&self.folders);
         let same = |folder: &Arc<Folder>| folder.identity() == opened.identity();
         if let Some(folder) = folders.get(dir).and_then(Weak::upgrade).filter(same) {
             return Ok(folder);
@@ -119,7 +118,7 @@ impl FileCache {
 
     /// The file `key` at `path` beneath `folder`, from the cache or opened now.
     pub fn get(&self, key: FileKey, folder: &Folder, path: &dyn fmt::Display, purpose: For) -> io::Result<Arc<File>> {
-        let mut files = self.lock();
+        let mut files = lock(&self.files);
         loop {
             if let Some(file) = files.find(key, purpose) {
                 return Ok(file);
@@ -132,7 +131,7 @@ impl FileCache {
         files.opening.push(key);
         drop(files);
         let opened = self.open(key, folder, path, purpose);
-        let mut files = self.lock();
+        let mut files = lock(&self.files);
         files.opening.retain(|other| *other != key);
         let file = opened.as_ref().ok().map(Arc::clone);
         let closed = file.map(|file| files.put(Open { key, purpose, file }, self.most));
@@ -148,17 +147,12 @@ impl FileCache {
                 // The process has no descriptor left: peers may have taken more than their share. One file makes room
                 // (a thread may still be using it, then the next one).
                 Err(error) if is_out_of_descriptors(&error) => {
-                    let least_used = self.lock().take_first(|open| open.key.0.device == key.0.device);
+                    let least_used = lock(&self.files).take_first(|open| open.key.0.device == key.0.device);
                     drop(least_used.ok_or(error)?);
                 }
                 opened => return opened.map(Arc::new),
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Files> {
-        // A poisoned lock means that a thread panicked between two plain moves: the lists themselves are whole.
-        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -183,7 +177,7 @@ impl Files {
         let replaced = self.take_first(|open| open.key == new.key);
         let of_device = |open: &Open| open.key.0.device == device;
         let devices: BTreeSet<u64> = self.open.iter().map(|open| open.key.0.device).chain([device]).collect();
-        let share = (most / devices.len()).max(most.min(LEAST_OPEN as usize));
+        let share = (most / devices.len()).max(most.min(LEAST_OPEN));
         let is_full = self.open.iter().filter(|open| of_device(open)).count() >= share;
         let least_used = if is_full { self.take_first(of_device) } else { None };
         self.open.push(new);
@@ -226,7 +220,7 @@ mod tests {
         let (one, other) = (cache.key(7), cache.key(7));
         for file in 0..10 {
             cache.get((one, file), &folder, &file, For::Writing).unwrap();
-            assert!(cache.lock().open.len() <= 3);
+            assert!(lock(&cache.files).open.len() <= 3);
         }
         assert!(cache.get((other, 0), &folder, &"new", For::Reading).is_err());
         let reader = cache.get((one, 5), &folder, &"5", For::Reading).unwrap();
@@ -242,7 +236,7 @@ mod tests {
         let folder = Folder::open(dir.path()).unwrap();
         let cache = FileCache::of(32);
         let (hung, sound) = (cache.key(1), cache.key(2));
-        let open = |content: ContentKey| cache.lock().open.iter().filter(|open| open.key.0 == content).count();
+        let open = |content: ContentKey| lock(&cache.files).open.iter().filter(|open| open.key.0 == content).count();
         for file in 0..40 {
             cache.get((hung, file), &folder, &file, For::Writing).unwrap();
         }
@@ -260,14 +254,14 @@ mod tests {
         let folder = Folder::open(dir.path()).unwrap();
         let cache = FileCache::of(32);
         let (one, other) = (cache.key(1), cache.key(2));
-        cache.lock().opening.push((one, 0));
+        lock(&cache.files).opening.push((one, 0));
         cache.get((one, 1), &folder, &"1", For::Writing).unwrap();
         cache.get((other, 0), &folder, &"0", For::Writing).unwrap();
         let (tell, told) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
             scope.spawn(|| tell.send(cache.get((one, 0), &folder, &"0", For::Writing).is_ok()));
             assert!(told.recv_timeout(std::time::Duration::from_millis(50)).is_err(), "it waits");
-            cache.lock().opening.clear();
+            lock(&cache.files).opening.clear();
             cache.attempted.notify_all();
             assert_eq!(told.recv_timeout(crate::sys::testkit::PATIENCE), Ok(true));
         });
@@ -283,7 +277,7 @@ mod tests {
         for file in 0..100 {
             cache.get((one, file), &folder, &file, For::Writing).unwrap();
         }
-        assert!(cache.lock().open.len() < 100, "it was not short of descriptors");
+        assert!(lock(&cache.files).open.len() < 100, "it was not short of descriptors");
     }
 
     #[test]

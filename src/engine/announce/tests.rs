@@ -134,10 +134,10 @@ fn more_jobs_than_threads_are_all_done_and_then_no_thread_is_left() {
         announcers.announce(torrent, announcement(format!("http://{addr}/{torrent}"))).unwrap();
     }
     wait_until("all threads ask", || now.load(Ordering::SeqCst) == MOST_THREADS);
-    assert_eq!(announcers.lock().waiting.len(), count - MOST_THREADS);
+    assert_eq!(lock(&announcers.pool).waiting.len(), count - MOST_THREADS);
     drop(gate);
     all_come(&inbox, count);
-    wait_until("no thread is left", || announcers.lock().threads == 0);
+    wait_until("no thread is left", || lock(&announcers.pool).threads == 0);
     assert_eq!(most.load(Ordering::SeqCst), MOST_THREADS);
     // And it goes on after that.
     announcers.announce(0, announcement(format!("http://{addr}/"))).unwrap();
@@ -167,7 +167,7 @@ fn a_tracker_that_hangs_holds_up_few_threads_and_delays_no_other() {
     drop(gate);
     all_come(&inbox, many);
     assert_eq!(most.load(Ordering::SeqCst), MOST_A_TRACKER);
-    wait_until("no thread is left", || announcers.lock().threads == 0);
+    wait_until("no thread is left", || lock(&announcers.pool).threads == 0);
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn an_announce_that_no_thread_can_be_started_for_is_given_back() {
     let none = |_: Announcers| Err(std::io::Error::from(std::io::ErrorKind::OutOfMemory));
     let back = announcers.announce_on(7, announcement("ftp://nowhere:1".into()), none).unwrap_err();
     assert_eq!(back.url, "ftp://nowhere:1");
-    let left = announcers.lock();
+    let left = lock(&announcers.pool);
     assert_eq!((left.threads, left.waiting.len()), (0, 0));
     drop(left);
     // While another runs it is that one's to do.
@@ -201,8 +201,8 @@ fn the_count_of_threads_stays_right_when_jobs_come_as_threads_end() {
         }
         all_come(&inbox, count);
     }
-    wait_until("no thread is left", || announcers.lock().threads == 0);
-    let left = announcers.lock();
+    wait_until("no thread is left", || lock(&announcers.pool).threads == 0);
+    let left = lock(&announcers.pool);
     assert!(left.waiting.is_empty() && left.asked.is_empty());
 }
 
@@ -278,7 +278,7 @@ fn no_announce_waits_for_a_scrape() {
         announcers.announce(torrent, scrape_of(format!("http://{addr}/{torrent}/announce"))).unwrap();
     }
     wait_until("as many hang as may", || {
-        let pool = announcers.lock();
+        let pool = lock(&announcers.pool);
         pool.asked.len() == pool.threads
     });
     for torrent in scrapes..scrapes + 10 {

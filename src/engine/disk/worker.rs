@@ -15,10 +15,11 @@ use crate::engine::peer::blocks::Blocks;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use crate::storage::content::Content;
 use crate::swarm::event::{DiskEvent, Event};
+use crate::sys::lock;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 
 /// Blocks ahead of their turn that one thread keeps in memory: 90 were seen from libtorrent with 256 requests out, but
 /// most wait only for the next few. They count as on their way to disk ...
@@ -154,7 +155,7 @@ impl Worker {
             if in_order {
                 coming.hash_blocks(&blocks);
             }
-            let _turn = content.write_turn.lock().unwrap_or_else(PoisonError::into_inner);
+            let _turn = lock(&content.write_turn);
             write()
         };
         if in_order && begin == coming.hashed {
