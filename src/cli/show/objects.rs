@@ -7,40 +7,67 @@ use super::words;
 use crate::base::json::Object;
 use crate::base::units;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::command::{Part, Section};
 use crate::cli::run::session::{Entry, Event, Session, exit_of};
 use crate::cli::say;
 use std::time::Instant;
 
-/// The fields, for `--help`.
-pub const HELP: &str = "\
-Every object has: event, time (seconds since the start), info_hash, name, size, wanted (bytes of it),
-had (bytes of those, proven), state, waits_for, downloaded, uploaded, ratio (of uploaded to size), wasted,
-down_rate, up_rate, peers, seeds, eta (null: unknown).
-Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and are never renamed.
-  event      comes                                     and has also
-  start      for each torrent, at the beginning        port
-  checked    what was there is checked                 hashed (bytes that were read for that)
-  status     each second, for each torrent             checked (bytes looked at), known (peers), unchoking,
-                                                        under_way (bytes), why (nothing comes; null: it does),
-                                                        swarm_seeds, swarm_leechers, swarm_completed (what
-                                                        trackers count; null: none says)
-  tracker    a tracker fails, or answers again         tracker (its host), problem (null: it answers)
-  waiting    the disk does not work, and each reason   problem, short (bytes of space; 0: that is not it)
-  resumed    the disk works again                      -
-  complete   once, when nothing wanted is missing      seconds, fetched (bytes)
-  removed    its file was taken away (many)            -
-  failed     the torrent ended by itself               problem, exit_code
-  stopped    for each torrent, at the end              whole (true or false)
-  state is checking, waiting, paused, downloading, seeding, failed or removed. waits_for is null, or of a
-  torrent that is waiting: disk, turn (others download first), peers (nobody is connected), pieces (nobody
-  connected has what is missing), unchoke (all who have it choke us), blocks (asked for, none came yet).
-";
+/// The events, for the help.
+pub const EVENTS: Section = Section {
+    title: "JSON events (--json)",
+    parts: &[
+        Part::Text(
+            "Every object has: event, time (seconds since the start), info_hash, name, size, wanted (bytes to \
+             download), had (bytes of those that are verified), state, waits_for, downloaded, uploaded, ratio \
+             (uploaded divided by size), wasted, down_rate, up_rate, peers, seeds, eta (null: unknown). Sizes are in \
+             bytes, rates in bytes per second, times in seconds. Fields may be added, but are never renamed. The \
+             events, and their additional fields:",
+        ),
+        Part::Terms(&[
+            ("start", "for each torrent, at the beginning: port"),
+            ("checked", "after the existing content was checked: hashed (bytes that were read for this)"),
+            (
+                "status",
+                "every second, for each torrent: checked (bytes checked so far), under_way (bytes that arrived but \
+                 are not verified yet), why (the reason why nothing arrives; null: something arrives), known (peers \
+                 that can be tried), unchoking (peers that unchoke us), swarm_seeds, swarm_leechers, swarm_completed \
+                 (of the whole swarm, as trackers count; null: no tracker says)",
+            ),
+            ("tracker", "a tracker fails, or answers again: tracker (its host), problem (null: it answers)"),
+            (
+                "waiting",
+                "the disk stopped working, or there is a new reason: problem, short (bytes of missing disk space; 0: \
+                 another reason)",
+            ),
+            ("resumed", "the disk works again"),
+            ("complete", "once, when no wanted piece is missing: seconds, fetched (bytes)"),
+            ("removed", "the .torrent file was taken away (many)"),
+            ("failed", "the torrent ended because of an error: problem, exit_code"),
+            ("stopped", "for each torrent, at the end: whole (true or false)"),
+        ]),
+        Part::Text(
+            "state is checking, waiting, paused, downloading, seeding, failed or removed. waits_for is null unless \
+             state is waiting. Otherwise the torrent waits",
+        ),
+        Part::Terms(&[
+            ("disk", "until its disk works"),
+            ("turn", "until other torrents complete their downloads"),
+            ("peers", "for a peer to connect to"),
+            ("pieces", "for a peer that has a missing piece"),
+            ("unchoke", "for a peer that has a missing piece to unchoke us"),
+            ("blocks", "for requested blocks"),
+        ]),
+    ],
+};
 
-/// The same of `get --list`.
-pub const LIST_HELP: &str = "\
-  With --list there is an object for each file and no other: event (file), info_hash, name, number,
-  path (in the torrent), size, wanted (true or false).
-";
+/// The objects of `get --list`, for the help.
+pub const FILES: Section = Section {
+    title: "JSON of --list",
+    parts: &[Part::Text(
+        "One object for each file, and nothing else: event (file), info_hash, name (of the torrent), number, path \
+         (inside the torrent), size, wanted (true or false).",
+    )],
+};
 
 /// Writes what happened to standard output.
 pub fn show(event: &Event, session: &Session) -> Result<(), Failure> {
@@ -212,6 +239,11 @@ mod tests {
         }
         assert_eq!(documented(), written);
         let all = written.iter().flat_map(|(event, fields)| fields.iter().chain([event]));
-        all.for_each(|word| assert!(HELP.contains(word.as_str()), "{word} is not in the help"));
+        let text = |part: &Part| match part {
+            Part::Text(text) => text.to_string(),
+            Part::Terms(terms) => terms.iter().map(|(term, meaning)| format!("{term} {meaning} ")).collect(),
+        };
+        let help: String = EVENTS.parts.iter().map(text).collect();
+        all.for_each(|word| assert!(help.contains(word.as_str()), "{word} is not in the help"));
     }
 }
