@@ -4,6 +4,7 @@
 //! end before the piece does, are not read at all; nor are those of files that are as they were when the
 //! [state](super::resume) of the last run was saved.
 
+use super::TorrentId;
 use super::cache::FileCache;
 use super::content::{Content, ContentError};
 use super::resume::{Known, StateDir, look_at};
@@ -27,8 +28,8 @@ pub const READ_BYTES: usize = 32 * 1024;
 pub enum Check {
     /// For the first time.
     New {
-        /// The torrent's number.
-        torrent: usize,
+        /// The torrent.
+        torrent: TorrentId,
         /// The torrent, and where its content is or goes.
         job: Box<Job>,
         /// Counts the pieces that were looked at.

@@ -3,6 +3,7 @@
 //! Floor 3. Reads and writes go to offsets of the torrent (BEP 3: the files one after another) by `pread` and `pwrite`,
 //! so threads need no lock. Padding files (BEP 47) are not on disk: they read as zeros and swallow what is written.
 
+use super::TorrentId;
 use super::cache::FileCache;
 use super::changes::KnownFiles;
 use super::parts::Parts;
@@ -76,8 +77,8 @@ impl std::error::Error for ContentError {}
 
 /// The content of one torrent.
 pub struct Content {
-    /// The torrent's number in the process.
-    pub torrent: usize,
+    /// The torrent in the process.
+    pub torrent: TorrentId,
     /// The torrent.
     pub metainfo: Metainfo,
     pub(super) dir: PathBuf,
@@ -113,7 +114,7 @@ pub struct Content {
 impl Content {
     /// The content of `metainfo` in `dir`, which must exist. Nothing is made yet.
     pub fn open(
-        torrent: usize,
+        torrent: TorrentId,
         metainfo: Metainfo,
         dir: &Path,
         files: Arc<FileCache>,
