@@ -7,6 +7,7 @@
 
 use super::input::Input;
 use super::{Config, Job, Notice};
+use crate::storage::TorrentId;
 use crate::storage::cache::FileCache;
 use crate::storage::check::{self, Found};
 use crate::storage::content::{Content, ContentError};
@@ -27,8 +28,8 @@ const MOST_THREADS: usize = 64;
 pub enum Check {
     /// For the first time.
     New {
-        /// The torrent's number.
-        torrent: usize,
+        /// The torrent.
+        torrent: TorrentId,
         /// The torrent, and where its content is or goes.
         job: Box<Job>,
         /// Counts the pieces that were looked at.
@@ -124,7 +125,7 @@ impl Checker {
         }
     }
 
-    fn open(&self, check: Check) -> (usize, Result<Opened, ContentError>) {
+    fn open(&self, check: Check) -> (TorrentId, Result<Opened, ContentError>) {
         let (torrent, content, check_all, progress) = match check {
             Check::New { torrent, job, progress } => {
                 let Job { metainfo, dir, choice, duty } = *job;
@@ -150,7 +151,7 @@ impl Checker {
         check::begin(content, self.states.as_deref(), check_all, warn, &progress)
     }
 
-    fn tell(&self, torrent: usize, result: Result<Found, ContentError>) {
+    fn tell(&self, torrent: TorrentId, result: Result<Found, ContentError>) {
         // The manager is gone only when the process ends.
         let _ = self.manager.send(Input::Checked { torrent, result: result.map(Box::new) });
     }

@@ -2,6 +2,7 @@
 //!
 //! Floor 3. A disk that hangs takes the threads that wait for it; so no two devices share any.
 
+use crate::storage::TorrentId;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -10,14 +11,14 @@ pub struct Devices<T> {
     /// By device (`st_dev`): what it has, and how many torrents are on it.
     devices: BTreeMap<u64, (T, usize)>,
     /// The device of each torrent.
-    torrents: BTreeMap<usize, u64>,
+    torrents: BTreeMap<TorrentId, u64>,
 }
 
 impl<T> Devices<T> {
     /// A torrent begins on `device`, or goes on there; if it is the first, the device gets what `make` makes.
     pub fn begin<E>(
         &mut self,
-        torrent: usize,
+        torrent: TorrentId,
         device: u64,
         make: impl FnOnce() -> Result<T, E>,
     ) -> Result<&mut (T, usize), E> {
@@ -33,7 +34,7 @@ impl<T> Devices<T> {
     }
 
     /// A torrent ends. If it was the last on its device, that and what it had are returned.
-    pub fn end(&mut self, torrent: usize) -> Option<(u64, T)> {
+    pub fn end(&mut self, torrent: TorrentId) -> Option<(u64, T)> {
         let device = self.torrents.remove(&torrent)?;
         let (_, torrents) = self.devices.get_mut(&device)?;
         *torrents -= 1;
@@ -44,7 +45,7 @@ impl<T> Devices<T> {
     }
 
     /// What the device of `torrent` has, and how many torrents are on it.
-    pub fn of(&mut self, torrent: usize) -> Option<&mut (T, usize)> {
+    pub fn of(&mut self, torrent: TorrentId) -> Option<&mut (T, usize)> {
         self.devices.get_mut(self.torrents.get(&torrent)?)
     }
 
@@ -76,13 +77,19 @@ mod tests {
             let made = devices.begin(torrent, device, || Ok::<u64, ()>(10 * device)).unwrap();
             *made
         };
-        assert_eq!(begin(&mut devices, 0, 5), (50, 1));
-        assert_eq!(begin(&mut devices, 1, 5), (50, 2));
-        assert_eq!(begin(&mut devices, 1, 5), (50, 2), "it goes on");
-        assert_eq!(begin(&mut devices, 1, 6), (60, 1), "it moves");
-        assert_eq!((devices.len(), devices.of(0).copied(), devices.of(2)), (2, Some((50, 1)), None));
-        assert!(devices.begin(2, 7, || Err("no thread")).is_err());
-        assert_eq!((devices.end(0), devices.end(0), devices.end(2)), (Some((5, 50)), None, None));
+        assert_eq!(begin(&mut devices, TorrentId(0), 5), (50, 1));
+        assert_eq!(begin(&mut devices, TorrentId(1), 5), (50, 2));
+        assert_eq!(begin(&mut devices, TorrentId(1), 5), (50, 2), "it goes on");
+        assert_eq!(begin(&mut devices, TorrentId(1), 6), (60, 1), "it moves");
+        assert_eq!(
+            (devices.len(), devices.of(TorrentId(0)).copied(), devices.of(TorrentId(2))),
+            (2, Some((50, 1)), None)
+        );
+        assert!(devices.begin(TorrentId(2), 7, || Err("no thread")).is_err());
+        assert_eq!(
+            (devices.end(TorrentId(0)), devices.end(TorrentId(0)), devices.end(TorrentId(2))),
+            (Some((5, 50)), None, None)
+        );
         assert_eq!(devices.iter_mut().map(|(device, _)| device).collect::<Vec<_>>(), [6]);
     }
 }

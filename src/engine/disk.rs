@@ -10,6 +10,7 @@ use super::devices::Devices;
 use super::input::Input;
 use super::peer::blocks::Blocks;
 use crate::proto::peer::message::BlockSpec;
+use crate::storage::TorrentId;
 use crate::storage::content::Content;
 use crossbeam_channel::Sender;
 use std::io;
@@ -39,7 +40,7 @@ pub enum DiskJob {
     /// Forget what came of a piece.
     Restart {
         /// The torrent.
-        torrent: usize,
+        torrent: TorrentId,
         /// The piece.
         piece: u32,
     },
@@ -127,7 +128,7 @@ impl Disk {
     }
 
     /// A job for the thread of its piece, which gets it with the next [`Disk::send`].
-    pub fn give(&mut self, torrent: usize, piece: u32, job: DiskJob) {
+    pub fn give(&mut self, torrent: TorrentId, piece: u32, job: DiskJob) {
         if let Some((pool, _)) = self.devices.of(torrent) {
             let number = piece as usize % pool.threads.len();
             pool.threads[number].gathered.push(job);

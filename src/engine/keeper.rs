@@ -5,11 +5,10 @@
 
 use super::devices::Devices;
 use super::input::Input;
-use super::manager::slot::Slot;
 use super::{Config, Notice};
+use crate::storage::TorrentId;
 use crate::storage::content::Content;
 use crate::storage::resume::{Known, Save, StateDir};
-use crate::swarm::Time;
 use crate::swarm::event::{DiskEvent, Event};
 use crate::sys::{in_words, lock};
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
@@ -28,9 +27,9 @@ const TELL: Duration = Duration::from_secs(1);
 const STACK_BYTES: usize = 128 * 1024;
 
 enum Order {
-    Begin(usize, Arc<Content>, Box<Known>),
-    Save(usize, Save),
-    End(usize),
+    Begin(TorrentId, Arc<Content>, Box<Known>),
+    Save(TorrentId, Save),
+    End(TorrentId),
 }
 
 /// The manager's end of the keepers.
@@ -52,7 +51,7 @@ struct Troubles {
     /// The person was warned.
     warned: AtomicBool,
     /// Torrents of which a disk lost something.
-    lossy: Mutex<BTreeSet<usize>>,
+    lossy: Mutex<BTreeSet<TorrentId>>,
 }
 
 /// The keeper of one device.
@@ -87,45 +86,27 @@ impl Keeper {
     }
 
     /// A torrent has ended. Its last state was saved before.
-    pub fn end(&mut self, torrent: usize) {
+    pub fn end(&mut self, torrent: TorrentId) {
         let Some((thread, _)) = self.devices.of(torrent) else { return };
         let _ = thread.orders.send(Order::End(torrent));
         self.ending.retain(|(_, ended)| ended.try_recv() == Err(TryRecvError::Empty));
         self.ending.extend(self.devices.end(torrent).map(|(device, thread)| (device, thread.ended)));
     }
 
-    /// Something happened to a torrent: its state may have to be saved some time.
-    pub fn plan(&self, slot: &mut Slot) {
-        if self.states.is_some() {
-            slot.plan_save(self.every);
-        }
+    /// The least time between two saves of a torrent's state; `None`: no states are kept.
+    pub fn every(&self) -> Option<Duration> {
+        self.states.as_ref().map(|_| self.every)
     }
 
-    /// Saves a torrent's state. `in_haste`: nothing comes after it, and somebody waits.
-    pub fn save(&mut self, torrent: usize, slot: &mut Slot, now: Time, in_haste: bool) {
-        let Some((thread, torrents)) = self.devices.of(torrent) else { return };
-        if !in_haste && thread.orders.len() > *torrents {
-            // The disk is behind, or hangs: more orders would only take memory.
-            slot.save_at = Some(now + self.every);
-        } else if let Some(save) = slot.save(now, in_haste) {
+    /// Whether the disk of a torrent hangs, or has too much to do: more orders would only take memory.
+    pub fn is_behind(&mut self, torrent: TorrentId) -> bool {
+        self.devices.of(torrent).is_some_and(|(thread, torrents)| thread.orders.len() > *torrents)
+    }
+
+    /// Saves a torrent's state.
+    pub fn save(&mut self, torrent: TorrentId, save: Save) {
+        if let Some((thread, _)) = self.devices.of(torrent) {
             let _ = thread.orders.send(Order::Save(torrent, save));
-        }
-    }
-
-    /// Saves the states that are due.
-    pub fn save_due(&mut self, torrents: &mut [Slot], now: Time) {
-        for (torrent, slot) in torrents.iter_mut().enumerate() {
-            if slot.save_at.is_some_and(|at| at <= now) {
-                self.save(torrent, slot, now, false);
-            }
-        }
-    }
-
-    /// Saves all states for the last time.
-    pub fn save_last(&mut self, torrents: &mut [Slot], now: Time) {
-        for (torrent, slot) in torrents.iter_mut().enumerate() {
-            self.save(torrent, slot, now, true);
-            self.end(torrent);
         }
     }
 
@@ -156,7 +137,7 @@ struct Worker {
     manager: Sender<Input>,
     notices: Sender<Notice>,
     troubles: Arc<Troubles>,
-    torrents: BTreeMap<usize, (Arc<Content>, Box<Known>)>,
+    torrents: BTreeMap<TorrentId, (Arc<Content>, Box<Known>)>,
 }
 
 impl Worker {
@@ -170,7 +151,7 @@ impl Worker {
         }
     }
 
-    fn save(&mut self, torrent: usize, save: Save) {
+    fn save(&mut self, torrent: TorrentId, save: Save) {
         let Some((content, known)) = self.torrents.get_mut(&torrent) else { return };
         let sync = !save.in_haste;
         let state = known.take_in(content, save);
@@ -213,11 +194,11 @@ mod tests {
         let content = open(&metainfo, dir.path(), false);
         let known = Box::new(Known::load(&states, &content, |warning| panic!("{warning}")));
         let (notices, told) = crossbeam_channel::unbounded();
-        let torrents = BTreeMap::from([(0, (content, known))]);
+        let torrents = BTreeMap::from([(TorrentId(0), (content, known))]);
         let (manager, _inbox) = crossbeam_channel::unbounded();
         let mut worker = Worker { states, manager, notices, torrents, troubles: Arc::default() };
         let mut save = |uploaded| {
-            worker.save(0, Save { have: Bitfield::new(3), uploaded, downloaded: 0, in_haste: false });
+            worker.save(TorrentId(0), Save { have: Bitfield::new(3), uploaded, downloaded: 0, in_haste: false });
         };
         let saved = || fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).next();
         save(1);

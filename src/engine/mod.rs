@@ -25,6 +25,7 @@ pub mod peer;
 #[cfg(test)]
 pub mod testkit;
 
+pub use crate::storage::TorrentId;
 pub use notice::{Notice, Phase, Problem, ProblemKind, Report, Watch};
 
 use crate::proto::choice::Choice;
@@ -35,7 +36,7 @@ use crate::storage::resume::StateDir;
 use crate::swarm::meeting::blocklist::Blocklist;
 pub use crate::swarm::settings::MAX_PEERS as DEFAULT_MAX_PEERS;
 use crate::swarm::settings::Settings;
-use crate::sys::{in_words, limits, random};
+use crate::sys::{in_words, limits, lock, random};
 use crossbeam_channel::{Receiver, Sender};
 use input::Input;
 use std::fmt;
@@ -43,7 +44,7 @@ use std::io;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// The ports that are tried when none is named: those that BEP 3 began with, and the hundred the field added.
@@ -175,6 +176,8 @@ impl std::error::Error for EngineError {}
 pub struct Engine {
     manager: Sender<Input>,
     port: u16,
+    /// The next torrent's number. (A lock, because many routers' processors have no 64-bit atomics.)
+    next: Mutex<u64>,
 }
 
 impl Engine {
@@ -196,7 +199,7 @@ impl Engine {
         };
         log::info!("we are {} on port {port}", settings.peer_id);
         let manager = manager::start(config, settings, listeners, notices).map_err(EngineError::NoThread)?;
-        Ok((Engine { manager, port }, notice_receiver))
+        Ok((Engine { manager, port, next: Mutex::new(0) }, notice_receiver))
     }
 
     /// The port that is listened on.
@@ -204,14 +207,18 @@ impl Engine {
         self.port
     }
 
-    /// Takes a torrent in: its content is checked, then it joins its swarm.
-    pub fn add(&self, job: Job) {
-        // The manager lives as long as the process; were it gone, the notices' end would tell.
-        let _ = self.manager.send(Input::Add(Box::new(job)));
+    /// Adds a torrent: its content is checked, then it joins its swarm.
+    pub fn add(&self, job: Job) -> TorrentId {
+        let mut next = lock(&self.next);
+        let torrent = TorrentId(*next);
+        *next += 1;
+        // The manager lives as long as the process. If it were gone, the channel of notices would be closed.
+        let _ = self.manager.send(Input::Add(torrent, Box::new(job)));
+        torrent
     }
 
-    /// Takes a torrent away: the trackers hear it, its content stays. [`Notice::Removed`] comes.
-    pub fn remove(&self, torrent: usize) {
+    /// Removes a torrent: its trackers are told, its content stays. [`Notice::Removed`] follows.
+    pub fn remove(&self, torrent: TorrentId) {
         let _ = self.manager.send(Input::Remove(torrent));
     }
 
@@ -241,7 +248,7 @@ impl Engine {
     }
 
     /// Pauses one torrent, or lets it go on. New numbers come at once.
-    pub fn pause_or_resume(&self, torrent: usize) {
+    pub fn pause_or_resume(&self, torrent: TorrentId) {
         let _ = self.manager.send(Input::PauseOrResume(torrent));
     }
 

@@ -3,10 +3,10 @@
 //! Floor 3. Reads and writes go to offsets of the torrent (BEP 3: the files one after another) by `pread` and `pwrite`,
 //! so threads need no lock. Padding files (BEP 47) are not on disk: they read as zeros and swallow what is written.
 
-use super::Duty;
 use super::cache::{ContentKey, FileCache};
 use super::changes::KnownFiles;
 use super::parts::Parts;
+use super::{Duty, TorrentId};
 use crate::base::sha1::Digest;
 use crate::proto::choice::Choice;
 use crate::proto::metainfo::{FileEntry, Metainfo};
@@ -76,8 +76,8 @@ impl std::error::Error for ContentError {}
 
 /// The content of one torrent.
 pub struct Content {
-    /// The torrent's number in the process.
-    pub torrent: usize,
+    /// The torrent in the process.
+    pub torrent: TorrentId,
     /// The torrent.
     pub metainfo: Metainfo,
     pub(super) dir: PathBuf,
@@ -112,7 +112,7 @@ pub struct Content {
 impl Content {
     /// The content of `metainfo` in `dir`, which must exist. Nothing is made yet.
     pub fn open(
-        torrent: usize,
+        torrent: TorrentId,
         metainfo: Metainfo,
         dir: &Path,
         files: Arc<FileCache>,

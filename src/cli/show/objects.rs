@@ -10,6 +10,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::command::{Part, Section};
 use crate::cli::run::session::{Entry, Event, Session, exit_of};
 use crate::cli::say;
+use crate::engine::TorrentId;
 use std::time::Instant;
 
 /// The events, for the help.
@@ -77,12 +78,11 @@ pub fn show(event: &Event, session: &Session) -> Result<(), Failure> {
 
 fn objects(event: &Event, session: &Session, now: Instant) -> String {
     let all = |name: &str, more: fn(&mut Object, &Session, &Entry)| -> String {
-        // Of one that was taken away all is said.
-        let entries = session.entries.iter().filter(|entry| !entry.removed);
+        let entries = session.entries.values();
         entries.map(|entry| object(name, session, entry, now, |object| more(object, session, entry))).collect()
     };
-    let one = |name: &str, torrent: usize, more: &dyn Fn(&mut Object, &Entry)| {
-        let entry = &session.entries[torrent];
+    let one = |name: &str, torrent: TorrentId, more: &dyn Fn(&mut Object, &Entry)| {
+        let entry = &session.entries[&torrent];
         object(name, session, entry, now, |object| more(object, entry))
     };
     match event {
@@ -181,11 +181,11 @@ mod tests {
         let problem = Problem { kind: ProblemKind::Io, text: "disk full".into() };
         let run = session(vec![("a", 5, Phase::Failed(problem))]);
         let told = |event: Event| objects(&event, &run, run.began);
-        assert!(told(Event::Failed(0)).contains("\"state\":\"failed\""));
-        assert!(told(Event::Failed(0)).contains("\"problem\":\"disk full\",\"exit_code\":74}"));
+        assert!(told(Event::Failed(TorrentId(0))).contains("\"state\":\"failed\""));
+        assert!(told(Event::Failed(TorrentId(0))).contains("\"problem\":\"disk full\",\"exit_code\":74}"));
         assert!(told(Event::Started).ends_with("\"eta\":null,\"port\":6881}\n"));
         assert!(told(Event::Ended).ends_with("\"whole\":false}\n"));
-        let tracker = Event::Tracker { torrent: 0, host: "t.example".into(), problem: None, refuses: false };
+        let tracker = Event::Tracker { torrent: TorrentId(0), host: "t.example".into(), problem: None, refuses: false };
         assert!(told(tracker).ends_with("\"tracker\":\"t.example\",\"problem\":null}\n"));
         assert_eq!(told(Event::Stopping { interrupted: true }), "");
     }
@@ -215,16 +215,16 @@ mod tests {
     #[test]
     fn the_book_has_every_field_of_every_event() {
         let run = session(vec![("a", 5, Phase::Running(status(2).into()))]);
-        let (torrent, host) = (0, "t.example".to_string());
+        let (torrent, host) = (TorrentId(0), "t.example".to_string());
         let events = [
             Event::Started,
             Event::Ticked,
-            Event::Checked(0),
-            Event::Complete(0),
+            Event::Checked(TorrentId(0)),
+            Event::Complete(TorrentId(0)),
             Event::Waiting { torrent, trouble: DiskTrouble { text: "full".into(), short_bytes: 5 } },
-            Event::Resumed(0),
-            Event::Removed(0),
-            Event::Failed(0),
+            Event::Resumed(TorrentId(0)),
+            Event::Removed(TorrentId(0)),
+            Event::Failed(TorrentId(0)),
             Event::Tracker { torrent, host, problem: Some("down".into()), refuses: false },
             Event::Ended,
         ];

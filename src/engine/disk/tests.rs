@@ -45,22 +45,26 @@ impl Told {
     fn note(&mut self, input: Input) {
         match input {
             Input::Written { bytes, .. } => self.written += bytes,
-            Input::Torrent { torrent: 0, event: Event::Disk(DiskEvent::Checked { piece, good }) } => {
+            Input::Torrent { torrent: TorrentId(0), event: Event::Disk(DiskEvent::Checked { piece, good }) } => {
                 self.checked.push((piece, good))
             }
-            Input::Torrent { torrent: 0, event: Event::Disk(DiskEvent::FoundWrong { piece, begins }) } => {
+            Input::Torrent { torrent: TorrentId(0), event: Event::Disk(DiskEvent::FoundWrong { piece, begins }) } => {
                 assert!(!self.checked.contains(&(piece, true)), "it comes too late");
                 self.found_wrong.push((piece, begins));
             }
-            Input::DiskFailed { torrent: 0, error } => self.failed.push(error),
-            Input::Torrent { torrent: 0, event: Event::Disk(DiskEvent::Trouble { trouble, .. }) } => {
+            Input::DiskFailed { torrent: TorrentId(0), error } => self.failed.push(error),
+            Input::Torrent { torrent: TorrentId(0), event: Event::Disk(DiskEvent::Trouble { trouble, .. }) } => {
                 self.trouble.push(trouble.text)
             }
-            Input::Torrent { torrent: 0, event: Event::Disk(DiskEvent::Doubted { text }) } => self.trouble.push(text),
-            Input::Torrent { torrent: 0, event: Event::Disk(DiskEvent::Healed { .. }) } => {
+            Input::Torrent { torrent: TorrentId(0), event: Event::Disk(DiskEvent::Doubted { text }) } => {
+                self.trouble.push(text)
+            }
+            Input::Torrent { torrent: TorrentId(0), event: Event::Disk(DiskEvent::Healed { .. }) } => {
                 self.trouble.push("healed".into())
             }
-            Input::Torrent { torrent: 0, event: Event::Disk(DiskEvent::Unwritten { .. }) } => self.unwritten += 1,
+            Input::Torrent { torrent: TorrentId(0), event: Event::Disk(DiskEvent::Unwritten { .. }) } => {
+                self.unwritten += 1
+            }
             Input::DiskDone { .. } => self.done += 1,
             _ => panic!("a disk thread says something else"),
         }
@@ -91,7 +95,7 @@ impl Bench {
         let at = self.content.piece_offset(piece) as usize + begin as usize;
         let mut data = self.bytes[at..at + length].to_vec();
         spoil(&mut data);
-        self.disk.give(0, piece, DiskJob::Write { content: Arc::clone(&self.content), piece, begin, data });
+        self.disk.give(TorrentId(0), piece, DiskJob::Write { content: Arc::clone(&self.content), piece, begin, data });
     }
 
     fn give(&mut self, block: (u32, u32)) {
@@ -99,7 +103,7 @@ impl Bench {
     }
 
     fn restart(&mut self, piece: u32) {
-        self.disk.give(0, piece, DiskJob::Restart { torrent: 0, piece });
+        self.disk.give(TorrentId(0), piece, DiskJob::Restart { torrent: TorrentId(0), piece });
     }
 
     /// Listens until enough was told.
@@ -223,7 +227,7 @@ fn digests_of_failed_pieces_are_bounded_and_go_with_their_torrent() {
     assert_eq!(failed.len(), MOST_DIGESTS);
     assert_eq!(failed.wrong_blocks(&content, 0), [], "nothing has changed");
     assert_eq!(failed.len(), MOST_DIGESTS - 1);
-    failed.forget(0);
+    failed.forget(TorrentId(0));
     assert_eq!(failed.len(), 0);
 }
 
@@ -346,7 +350,7 @@ fn the_room_for_what_is_kept_is_counted_to_the_byte() {
     write(0, 0, 100);
     write(0, 2, 100);
     write(1, 1, block + 100);
-    worker.forget(0, 1);
+    worker.forget(TorrentId(0), 1);
     assert_eq!((worker.kept_bytes, worker.pieces.len()), (0, 0));
     let mut told = Told::default();
     worker.report();
@@ -361,7 +365,7 @@ fn all_that_came_before_is_done_when_the_threads_say_so() {
     let mut bench = Bench::new(&metainfo, &bytes, dir.path());
     bench.all_blocks().into_iter().for_each(|block| bench.give(block));
     bench.disk.finish();
-    let (device, threads) = (bench.content.device(), bench.disk.devices.of(0).unwrap().0.threads.len());
+    let (device, threads) = (bench.content.device(), bench.disk.devices.of(TorrentId(0)).unwrap().0.threads.len());
     let mut told = Told::default();
     bench.listen(&mut told, "all threads are done", |told| told.done == threads);
     assert_eq!(bench.disk.busy(), [device]);

@@ -13,6 +13,7 @@ use crate::base::sha1::Sha1;
 use crate::engine::input::Input;
 use crate::engine::peer::blocks::Blocks;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
+use crate::storage::TorrentId;
 use crate::storage::content::Content;
 use crate::swarm::event::{DiskEvent, Event};
 use crate::sys::lock;
@@ -76,7 +77,7 @@ pub(super) struct Worker {
     manager: Sender<Input>,
     blocks: Blocks,
     room: Room,
-    pub(super) pieces: BTreeMap<(usize, u32), Coming>,
+    pub(super) pieces: BTreeMap<(TorrentId, u32), Coming>,
     failed: Failed,
     pub(super) kept_bytes: u64,
     /// Bytes that are written, whose memory is free, and that are not yet told of.
@@ -259,7 +260,7 @@ impl Worker {
         }
     }
 
-    pub(super) fn forget(&mut self, torrent: usize, piece: u32) {
+    pub(super) fn forget(&mut self, torrent: TorrentId, piece: u32) {
         let Some(coming) = self.pieces.remove(&(torrent, piece)) else { return };
         coming.kept.into_values().for_each(|block| self.free_kept(block));
     }
@@ -271,7 +272,7 @@ impl Worker {
         }
     }
 
-    fn tell(&self, torrent: usize, event: Event) {
+    fn tell(&self, torrent: TorrentId, event: Event) {
         // The manager is gone only when the process ends.
         let _ = self.manager.send(Input::Torrent { torrent, event });
     }

@@ -87,6 +87,11 @@ impl Budget {
         self.disks[self.turn].to_disk >= most
     }
 
+    /// Whether no torrent may ask for anything.
+    pub fn is_used_up(&self) -> bool {
+        !self.several && self.left() == 0
+    }
+
     /// What nobody has.
     fn left(&self) -> u64 {
         self.limit.saturating_sub(self.disks.iter().map(UnderWay::sum).sum())
