@@ -9,6 +9,7 @@ use crate::base::units;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::run::session::{Entry, Event, Session, exit_of};
 use crate::cli::say;
+use crate::swarm::meeting::source::Source;
 use std::time::Instant;
 
 /// The fields, for `--help`.
@@ -22,6 +23,7 @@ Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and a
   checked    what was there is checked                 hashed (bytes that were read for that)
   status     each second, for each torrent             checked (bytes looked at), known (peers), unchoking,
                                                         under_way (bytes), why (nothing comes; null: it does),
+                                                        sources (peers by tracker, incoming),
                                                         swarm_seeds, swarm_leechers, swarm_completed (what
                                                         trackers count; null: none says)
   tracker    a tracker fails, or answers again         tracker (its host), problem (null: it answers)
@@ -67,6 +69,13 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
             object.text_or_null("why", words::why(entry).as_deref());
             object.number("known", running.map_or(0, |status| status.known as u64));
             object.number("unchoking", running.map_or(0, |status| status.unchoking as u64));
+            let mut sources = Object::plain();
+            for (source, &peers) in Source::ALL.iter().zip(running.iter().flat_map(|status| &status.sources)) {
+                if peers > 0 {
+                    sources.number(source.name(), peers as u64);
+                }
+            }
+            object.raw("sources", &(sources.so_far() + "}"));
             let trackers = running.map_or(&[][..], |status| &status.trackers);
             object.number_or_null("swarm_seeds", words::most(trackers, |tracker| tracker.seeds));
             object.number_or_null("swarm_leechers", words::most(trackers, |tracker| tracker.leechers));
@@ -142,7 +151,7 @@ mod tests {
             "{{\"event\":\"status\",\"time\":0.000,\"info_hash\":\"{}\",\"name\":\"a\\\"b\",\"size\":691011584,\
              \"wanted\":691011584,\"had\":432013312,\"state\":\"downloading\",\"waits_for\":null,\"downloaded\":432000000,\"uploaded\":9000000,\"ratio\":0.01,\"wasted\":0,\
              \"down_rate\":5460000,\"up_rate\":122880,\"peers\":12,\"seeds\":8,\"eta\":48,\"checked\":691011584,\
-             \"under_way\":0,\"why\":null,\"known\":40,\"unchoking\":3,\
+             \"under_way\":0,\"why\":null,\"known\":40,\"unchoking\":3,\"sources\":{{\"tracker\":8,\"incoming\":4}},\
              \"swarm_seeds\":12,\"swarm_leechers\":3,\"swarm_completed\":null}}\n",
             "ab".repeat(20)
         );
