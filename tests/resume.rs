@@ -365,14 +365,14 @@ fn old_states_are_removed() {
         file.set_modified(SystemTime::now() - Duration::from_secs(days * 24 * 3600)).unwrap();
     };
     put(&name("a"), 400);
-    put(&format!("{}.new", name("a")), 400);
+    put(".swarmlet-1-0.new", 400);
     put(&name("b"), 300);
     put("somebody's notes", 4000);
     let mut get = json_get(&stage, "leecher").start();
     let there = |name: &str| Path::new(&states.join(name)).exists();
     wait_until("the old ones are gone", PATIENCE, || {
         get.must_run();
-        !there(&name("a")) && !there(&format!("{}.new", name("a")))
+        !there(&name("a")) && !there(".swarmlet-1-0.new")
     });
     assert!(there(&name("b")) && there("somebody's notes"));
 }

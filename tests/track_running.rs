@@ -56,7 +56,7 @@ fn the_state_outlives_the_tracker() {
     assert_eq!((peers(&found).len(), number(&found, "downloaded")), (2, 1));
     assert_eq!(track.end(Signal::KILL), None);
     // What was saved before is there, and a half-written file beside it is nobody's.
-    fs::write(scratch.path().join("dfile.new"), "half").unwrap();
+    fs::write(scratch.path().join(".swarmlet-1-0.new"), "half").unwrap();
     let track = start();
     assert_eq!(peers(&track.get(&query(HASH, 1004, 5, "")).body).len(), 2);
     drop(track);

@@ -7,21 +7,22 @@
 pub mod udp;
 
 use super::GOODBYE;
-use super::entropy;
 use super::input::Input;
 use crate::base::url::{self, redact};
 use crate::proto::tracker::announce::{
     AnnounceEvent, MAX_REPLY_BYTES, ReplyError, RetryIn, parse_reply, parse_scrape, scrape_url,
 };
+use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement, Outcome};
 use crate::swarm::meeting::source::Source;
 use crate::sys::http::{self, HttpError};
 use crate::sys::lookup;
+use crate::sys::{lock, random};
 use core::net::SocketAddr;
 use crossbeam_channel::Sender;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 use udp::UdpError;
@@ -46,7 +47,7 @@ const REPLY_BYTES: u64 = MAX_REPLY_BYTES as u64;
 const STACK_BYTES: usize = 256 * 1024;
 
 /// An announce of a torrent.
-type Job = (usize, Box<Announcement>);
+type Job = (TorrentId, Box<Announcement>);
 
 /// What the threads share.
 #[derive(Default)]
@@ -74,7 +75,7 @@ impl Announcers {
     }
 
     /// Makes an announce for `torrent` soon. Given back: no thread could be started, and none is there to do it later.
-    pub fn announce(&self, torrent: usize, announcement: Box<Announcement>) -> Result<(), Box<Announcement>> {
+    pub fn announce(&self, torrent: TorrentId, announcement: Box<Announcement>) -> Result<(), Box<Announcement>> {
         self.announce_on(torrent, announcement, |worker| {
             let builder = thread::Builder::new().name("announce".into()).stack_size(STACK_BYTES);
             builder.spawn(move || worker.run()).map(drop)
@@ -83,11 +84,11 @@ impl Announcers {
 
     fn announce_on(
         &self,
-        torrent: usize,
+        torrent: TorrentId,
         announcement: Box<Announcement>,
         spawn: impl FnOnce(Announcers) -> std::io::Result<()>,
     ) -> Result<(), Box<Announcement>> {
-        let mut pool = self.lock();
+        let mut pool = lock(&self.pool);
         pool.waiting.push_back((torrent, announcement));
         if pool.threads >= MOST_THREADS || pool.next().is_none() {
             return Ok(());
@@ -96,7 +97,7 @@ impl Announcers {
         drop(pool);
         let Err(error) = spawn(self.clone()) else { return Ok(()) };
         log::warn!("can't start a thread to announce: {error}");
-        let mut pool = self.lock();
+        let mut pool = lock(&self.pool);
         pool.threads -= 1;
         match pool.threads {
             // Nobody runs, so nobody has taken it: it is the last, and but for it nothing waits.
@@ -106,7 +107,7 @@ impl Announcers {
     }
 
     fn run(&self) {
-        let mut pool = self.lock();
+        let mut pool = lock(&self.pool);
         while let Some((torrent, announcement)) = pool.next().and_then(|at| pool.waiting.remove(at)) {
             let tracker = (announcement.url.clone(), announcement.other_family);
             pool.asked.push(tracker.clone());
@@ -122,17 +123,13 @@ impl Announcers {
             }
             let event = Event::Announced { announcement, outcome: Box::new(outcome) };
             let _ = self.manager.send(Input::Torrent { torrent, event });
-            pool = self.lock();
+            pool = lock(&self.pool);
             pool.scrapes -= scrapes;
             if let Some(at) = pool.asked.iter().position(|asked| *asked == tracker) {
                 pool.asked.swap_remove(at);
             }
         }
         pool.threads -= 1;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Pool> {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -187,7 +184,7 @@ fn scrape(announcement: &Announcement) -> Outcome {
     let never =
         || AnnounceFailure { retry_in: Some(RetryIn::Never), ..failure(HttpError::Unsupported("no scrape".into())) };
     if url::scheme(url) == Some("udp") {
-        let scraped = udp::scrape(address(announcement)?, *hash, SCRAPE_DEADLINE, entropy() as u32);
+        let scraped = udp::scrape(address(announcement)?, *hash, SCRAPE_DEADLINE, random::bits() as u32);
         return scraped.map_err(|error| match error {
             UdpError::Reply(_) => never(),
             error => udp_failure(error),
@@ -213,7 +210,7 @@ fn over_udp(announcement: &Announcement) -> Outcome {
     let (to, within) = (address(announcement)?, deadline(announcement, UDP_DEADLINE));
     let url_data = url::path_and_query(&announcement.url);
     // The low half of a random number is as random.
-    let announced = udp::announce(to, &announcement.request, url_data.as_bytes(), within, entropy() as u32);
+    let announced = udp::announce(to, &announcement.request, url_data.as_bytes(), within, random::bits() as u32);
     announced.map_err(udp_failure)
 }
 

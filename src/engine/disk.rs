@@ -12,13 +12,15 @@ use super::input::Input;
 use super::peer::blocks::Blocks;
 use crate::base::sha1::Sha1;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
+use crate::storage::TorrentId;
 use crate::storage::content::Content;
 use crate::swarm::event::{DiskEvent, Event};
+use crate::sys::lock;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::thread;
 use tries::Failed;
 
@@ -55,7 +57,7 @@ pub enum DiskJob {
     /// Forget what came of a piece.
     Restart {
         /// The torrent.
-        torrent: usize,
+        torrent: TorrentId,
         /// The piece.
         piece: u32,
     },
@@ -71,7 +73,7 @@ pub enum DiskJob {
     /// Forget all that came of a torrent: it ended, or begins anew.
     Forget {
         /// The torrent.
-        torrent: usize,
+        torrent: TorrentId,
     },
     /// Tell when all that came before is done.
     Finish,
@@ -121,7 +123,7 @@ impl Disk {
     }
 
     /// Lets all threads forget a torrent that ended: what they kept for it is memory that others wait for.
-    pub fn forget(&mut self, torrent: usize) {
+    pub fn forget(&mut self, torrent: TorrentId) {
         for thread in &mut self.threads {
             thread.gathered.push(DiskJob::Forget { torrent });
         }
@@ -186,12 +188,12 @@ impl Run {
 struct Worker {
     manager: Sender<Input>,
     blocks: Blocks,
-    pieces: BTreeMap<(usize, u32), Coming>,
+    pieces: BTreeMap<(TorrentId, u32), Coming>,
     failed: Failed,
     kept_bytes: u64,
     may_keep: u64,
     /// Bytes that are written, whose memory is free, and that are not yet told of; by torrent.
-    unreported: BTreeMap<usize, u64>,
+    unreported: BTreeMap<TorrentId, u64>,
     may_hold_back: u64,
 }
 
@@ -254,7 +256,7 @@ impl Worker {
             if in_order {
                 coming.hash_blocks(&blocks);
             }
-            let _turn = content.write_turn.lock().unwrap_or_else(PoisonError::into_inner);
+            let _turn = lock(&content.write_turn);
             write()
         };
         if in_order && begin == coming.hashed {
@@ -280,7 +282,7 @@ impl Worker {
 
     /// Blocks that are written and hashed go back to the stock, and those that waited for them are hashed now; blocks
     /// ahead of their turn are kept, if there is room.
-    fn put_away(&mut self, torrent: usize, coming: &mut Coming, begin: u32, blocks: Vec<Vec<u8>>, hashed: bool) {
+    fn put_away(&mut self, torrent: TorrentId, coming: &mut Coming, begin: u32, blocks: Vec<Vec<u8>>, hashed: bool) {
         let mut at = begin;
         for block in blocks {
             let length = block.len() as u32;
@@ -298,13 +300,13 @@ impl Worker {
         }
     }
 
-    fn free_kept(&mut self, torrent: usize, block: Vec<u8>) {
+    fn free_kept(&mut self, torrent: TorrentId, block: Vec<u8>) {
         self.kept_bytes -= block.len() as u64;
         self.free(torrent, block);
     }
 
     /// A block is written and its memory not needed any more.
-    fn free(&mut self, torrent: usize, block: Vec<u8>) {
+    fn free(&mut self, torrent: TorrentId, block: Vec<u8>) {
         *self.unreported.entry(torrent).or_default() += block.len() as u64;
         self.blocks.give(block);
     }
@@ -357,7 +359,7 @@ impl Worker {
         }
     }
 
-    fn forget(&mut self, torrent: usize, piece: u32) {
+    fn forget(&mut self, torrent: TorrentId, piece: u32) {
         let Some(coming) = self.pieces.remove(&(torrent, piece)) else { return };
         coming.kept.into_values().for_each(|block| self.free_kept(torrent, block));
     }
@@ -368,7 +370,7 @@ impl Worker {
         }
     }
 
-    fn tell(&self, torrent: usize, event: Event) {
+    fn tell(&self, torrent: TorrentId, event: Event) {
         // The manager is gone only when the process ends.
         let _ = self.manager.send(Input::Torrent { torrent, event });
     }

@@ -3,12 +3,12 @@
 //! Floor 3. The manager says when a state is due, and what it is to say; the keeper looks at the files and writes.
 
 use super::input::Input;
-use super::manager::slot::Slot;
-use super::{Config, Notice, in_words};
+use super::{Config, Notice};
+use crate::storage::TorrentId;
 use crate::storage::content::Content;
 use crate::storage::resume::{Known, Save, StateDir};
-use crate::swarm::Time;
 use crate::swarm::event::{DiskEvent, Event};
+use crate::sys::in_words;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -24,8 +24,9 @@ const TELL: Duration = Duration::from_secs(1);
 const STACK_BYTES: usize = 128 * 1024;
 
 enum Order {
-    Begin(usize, Arc<Content>, Box<Known>),
-    Save(usize, Save),
+    Begin(TorrentId, Arc<Content>, Box<Known>),
+    Save(TorrentId, Save),
+    End(TorrentId),
 }
 
 /// The manager's end of the keeper.
@@ -57,44 +58,37 @@ impl Keeper {
     }
 
     /// A torrent begins.
-    pub fn begin(&self, torrent: usize, content: Arc<Content>, known: Option<Box<Known>>) {
+    pub fn begin(&self, torrent: TorrentId, content: Arc<Content>, known: Option<Box<Known>>) {
         if let (Some(orders), Some(known)) = (&self.orders, known) {
             let _ = orders.send(Order::Begin(torrent, content, known));
         }
     }
 
-    /// Something happened to a torrent: its state may have to be saved some time.
-    pub fn plan(&self, slot: &mut Slot) {
-        if self.orders.is_some() {
-            slot.plan_save(self.every);
-        }
+    /// The least time between two saves of a torrent's state; `None`: no states are kept.
+    pub fn every(&self) -> Option<Duration> {
+        self.orders.as_ref().map(|_| self.every)
     }
 
-    /// Saves a torrent's state. `in_haste`: nothing comes after it, and somebody waits.
-    pub fn save(&self, torrent: usize, slot: &mut Slot, now: Time, in_haste: bool) {
-        if let (Some(orders), Some(save)) = (&self.orders, slot.save(now, in_haste)) {
+    /// Saves a torrent's state.
+    pub fn save(&self, torrent: TorrentId, save: Save) {
+        if let Some(orders) = &self.orders {
             let _ = orders.send(Order::Save(torrent, save));
         }
     }
 
-    /// Saves the states that are due.
-    pub fn save_due(&self, torrents: &mut [Slot], now: Time) {
-        for (torrent, slot) in torrents.iter_mut().enumerate() {
-            if slot.save_at.is_some_and(|at| at <= now) {
-                self.save(torrent, slot, now, false);
-            }
+    /// A torrent ended: nothing of it is saved any more.
+    pub fn end(&self, torrent: TorrentId) {
+        if let Some(orders) = &self.orders {
+            let _ = orders.send(Order::End(torrent));
         }
     }
 
-    /// Saves all states for the last time.
-    pub fn save_last(&mut self, torrents: &mut [Slot], now: Time) {
-        for (torrent, slot) in torrents.iter_mut().enumerate() {
-            self.save(torrent, slot, now, true);
-        }
+    /// No state is saved after this.
+    pub fn finish(&mut self) {
         self.orders = None;
     }
 
-    /// Waits until the last states are written, but not for ever.
+    /// Waits until the last states are written, but not forever.
     pub fn wait(&self) {
         let _ = self.ended.recv_timeout(LAST_SAVES);
     }
@@ -104,9 +98,9 @@ struct Worker {
     states: Arc<StateDir>,
     manager: Sender<Input>,
     notices: Sender<Notice>,
-    torrents: BTreeMap<usize, (Arc<Content>, Box<Known>)>,
+    torrents: BTreeMap<TorrentId, (Arc<Content>, Box<Known>)>,
     /// Torrents of which a disk lost something.
-    lossy: BTreeSet<usize>,
+    lossy: BTreeSet<TorrentId>,
     warned: bool,
 }
 
@@ -116,11 +110,15 @@ impl Worker {
             match order {
                 Order::Begin(torrent, content, known) => drop(self.torrents.insert(torrent, (content, known))),
                 Order::Save(torrent, save) => self.save(torrent, save),
+                Order::End(torrent) => {
+                    self.torrents.remove(&torrent);
+                    self.lossy.remove(&torrent);
+                }
             }
         }
     }
 
-    fn save(&mut self, torrent: usize, save: Save) {
+    fn save(&mut self, torrent: TorrentId, save: Save) {
         let Some((content, known)) = self.torrents.get_mut(&torrent) else { return };
         let sync = !save.in_haste;
         let state = known.take_in(content, save);
@@ -162,24 +160,24 @@ mod tests {
         let content = open(&metainfo, dir.path(), false);
         let known = Box::new(Known::load(&states, &content, |warning| panic!("{warning}")));
         let (notices, told) = crossbeam_channel::unbounded();
-        let torrents = BTreeMap::from([(0, (content, known))]);
+        let torrents = BTreeMap::from([(TorrentId(0), (content, known))]);
         let (manager, _inbox) = crossbeam_channel::unbounded();
         let lossy = BTreeSet::new();
         let mut worker = Worker { states, manager, notices, torrents, lossy, warned: false };
         let mut save = |uploaded| {
-            worker.save(0, Save { have: Bitfield::new(3), uploaded, downloaded: 0, in_haste: false });
+            worker.save(TorrentId(0), Save { have: Bitfield::new(3), uploaded, downloaded: 0, in_haste: false });
         };
         let saved = || fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).next();
         save(1);
         let state = saved().unwrap();
-        let in_the_way = state.with_extension("resume.new");
         fs::remove_file(&state).unwrap();
-        fs::create_dir(&in_the_way).unwrap();
+        // In the way of the file.
+        fs::create_dir(&state).unwrap();
         save(2);
         save(3);
         let told: Vec<Notice> = told.try_iter().collect();
         assert!(matches!(&told[..], [Notice::Warning { text }] if text.contains("can't save states")), "{told:?}");
-        fs::remove_dir(&in_the_way).unwrap();
+        fs::remove_dir(&state).unwrap();
         save(3);
         assert_eq!(saved(), Some(state), "it says the same as the one that could not be written");
     }

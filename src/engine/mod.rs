@@ -23,6 +23,7 @@ pub mod peer;
 #[cfg(test)]
 pub mod testkit;
 
+pub use crate::storage::TorrentId;
 pub use notice::{Notice, Phase, Problem, ProblemKind, Report, Watch};
 
 use crate::proto::choice::Choice;
@@ -32,15 +33,15 @@ use crate::storage::resume::StateDir;
 use crate::swarm::meeting::blocklist::Blocklist;
 pub use crate::swarm::settings::MAX_PEERS as DEFAULT_MAX_PEERS;
 use crate::swarm::settings::Settings;
+use crate::sys::{in_words, limits, lock, random};
 use crossbeam_channel::{Receiver, Sender};
 use input::Input;
 use std::fmt;
-use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// The ports that are tried when none is named: those that BEP 3 began with, and the hundred the field added.
@@ -184,6 +185,8 @@ impl std::error::Error for EngineError {}
 pub struct Engine {
     manager: Sender<Input>,
     port: u16,
+    /// The next torrent's number. (A lock, because many routers' processors have no 64-bit atomics.)
+    next: Mutex<u64>,
 }
 
 impl Engine {
@@ -191,13 +194,9 @@ impl Engine {
     pub fn start(config: Config) -> Result<(Engine, Receiver<Notice>), EngineError> {
         let (listeners, port) = self::peer::listener::bind(&config.ports)?;
         let (notices, notice_receiver) = crossbeam_channel::unbounded();
-        let mut random = [0; 12];
-        let (low, high) = (entropy().to_be_bytes(), entropy().to_be_bytes());
-        random[..8].copy_from_slice(&low);
-        random[8..].copy_from_slice(&high[..4]);
         let settings = Settings {
             port,
-            tracker_key: entropy() as u32,
+            tracker_key: random::bits() as u32,
             max_peers: config.max_peers.min(most_connections()),
             sequential: config.sequential,
             upload_rate: config.upload_rate,
@@ -205,11 +204,11 @@ impl Engine {
             ip: config.ip,
             super_seed: config.super_seed,
             stop_timeout: config.stop_timeout,
-            ..Settings::new(PeerId::new(random))
+            ..Settings::new(PeerId::new(random::bytes()))
         };
         log::info!("we are {} on port {port}", settings.peer_id);
         let manager = manager::start(config, settings, listeners, notices).map_err(EngineError::NoThread)?;
-        Ok((Engine { manager, port }, notice_receiver))
+        Ok((Engine { manager, port, next: Mutex::new(0) }, notice_receiver))
     }
 
     /// The port that is listened on.
@@ -217,14 +216,18 @@ impl Engine {
         self.port
     }
 
-    /// Takes a torrent in: its content is checked, then it joins its swarm.
-    pub fn add(&self, job: Job) {
-        // The manager lives as long as the process; were it gone, the notices' end would tell.
-        let _ = self.manager.send(Input::Add(Box::new(job)));
+    /// Adds a torrent: its content is checked, then it joins its swarm.
+    pub fn add(&self, job: Job) -> TorrentId {
+        let mut next = lock(&self.next);
+        let torrent = TorrentId(*next);
+        *next += 1;
+        // The manager lives as long as the process. If it were gone, the channel of notices would be closed.
+        let _ = self.manager.send(Input::Add(torrent, Box::new(job)));
+        torrent
     }
 
-    /// Takes a torrent away: the trackers hear it, its content stays. [`Notice::Removed`] comes.
-    pub fn remove(&self, torrent: usize) {
+    /// Removes a torrent: its trackers are told, its content stays. [`Notice::Removed`] follows.
+    pub fn remove(&self, torrent: TorrentId) {
         let _ = self.manager.send(Input::Remove(torrent));
     }
 
@@ -254,7 +257,7 @@ impl Engine {
     }
 
     /// Pauses one torrent, or lets it go on. New numbers come at once.
-    pub fn pause_or_resume(&self, torrent: usize) {
+    pub fn pause_or_resume(&self, torrent: TorrentId) {
         let _ = self.manager.send(Input::PauseOrResume(torrent));
     }
 
@@ -266,17 +269,5 @@ impl Engine {
 
 /// Half of the descriptors we may have: the rest is for files, trackers, and connections that are being opened.
 fn most_connections() -> usize {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
-    usize::try_from(limit / 2).unwrap_or(usize::MAX).max(1)
-}
-
-/// What the system said, without its number: the words are enough ("No space left on device").
-pub fn in_words(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words).to_string()
-}
-
-/// 64 random bits from the system, by way of the seed that std gives its hash maps.
-fn entropy() -> u64 {
-    std::collections::hash_map::RandomState::new().build_hasher().finish()
+    (limits::descriptors() / 2).max(1)
 }

@@ -4,6 +4,7 @@
 //! when they are needed, and the one that was not used for longest is closed for it.
 
 use crate::sys::beneath::{Folder, For};
+use crate::sys::{limits, lock};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,14 +12,14 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 /// Most files open at once where the system allows many.
-const MOST_OPEN: u64 = 64;
+const MOST_OPEN: usize = 64;
 /// Fewest: one each for the disk threads and some writers.
-const LEAST_OPEN: u64 = 8;
+const LEAST_OPEN: usize = 8;
 /// Files may take one in this many of the descriptors we are allowed; the rest is for peers.
-const SHARE_OF_DESCRIPTORS: u64 = 8;
+const SHARE_OF_DESCRIPTORS: usize = 8;
 
 /// A file of a torrent: the [number](FileCache::number) of its content and the file's.
 pub type FileKey = (usize, usize);
@@ -41,8 +42,7 @@ pub struct FileCache {
 impl FileCache {
     /// A cache of as many files as the limit of descriptors allows.
     pub fn new() -> FileCache {
-        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
-        let most = (limit / SHARE_OF_DESCRIPTORS).clamp(LEAST_OPEN, MOST_OPEN) as usize;
+        let most = (limits::descriptors() / SHARE_OF_DESCRIPTORS).clamp(LEAST_OPEN, MOST_OPEN);
         FileCache {
             open: Mutex::new(Vec::with_capacity(most)),
             folders: Mutex::default(),
@@ -58,12 +58,12 @@ impl FileCache {
 
     /// Closes the files of a content.
     pub fn forget_all(&self, number: usize) {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).retain(|open| open.key.0 != number);
+        lock(&self.open).retain(|open| open.key.0 != number);
     }
 
     /// The folder `dir`, opened now, or in use already if it is still the same.
     pub fn folder(&self, dir: &Path) -> io::Result<Arc<Folder>> {
-        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut folders = lock(&self.folders);
         folders.retain(|_, folder| folder.strong_count() > 0);
         let opened = Folder::open(dir)?;
         let same = |folder: &Arc<Folder>| folder.identity().ok() == opened.identity().ok();
@@ -78,7 +78,7 @@ impl FileCache {
     /// The file `key` at `path` beneath `folder`, from the cache or opened now.
     pub fn get(&self, key: FileKey, folder: &Folder, path: &dyn fmt::Display, purpose: For) -> io::Result<Arc<File>> {
         // A poisoned lock means that a thread panicked between two plain moves: the list itself is whole.
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = lock(&self.open);
         if let Some(at) = open.iter().position(|open| open.key == key) {
             let found = open.remove(at);
             if found.purpose == For::Writing || purpose == For::Reading {
@@ -104,7 +104,7 @@ impl FileCache {
 
     /// Closes a file that is to be removed: open, it would go on taking space.
     pub fn forget(&self, key: FileKey) {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).retain(|open| open.key != key);
+        lock(&self.open).retain(|open| open.key != key);
     }
 }
 

@@ -11,11 +11,12 @@
 
 use super::content::{Content, ContentError, Doing};
 use crate::sys::beneath::Folder;
+use crate::sys::lock;
 use std::fs::{File, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Mutex, TryLockError};
 use std::time::Instant;
 
 /// A file that is served is looked at so often.
@@ -57,7 +58,7 @@ impl KnownFiles {
     /// It was found so, and what is in it will be, or is, proven.
     pub fn note(&self, file: usize, found: &Metadata) {
         let looked = self.began.elapsed().as_secs() as u32;
-        let known = &mut self.lock()[file];
+        let known = &mut lock(&self.files)[file];
         (known.stamp, known.looked) = (stamp(found), looked);
         if known.left == 0 && self.local {
             known.left = known.stamp;
@@ -67,7 +68,7 @@ impl KnownFiles {
     /// We are about to write to it: it should be as we left it.
     pub fn will_write(&self, number: usize, file: &File) {
         let Some(stamp) = self.stamp_of(file) else { return };
-        let left = &mut self.lock()[number].left;
+        let left = &mut lock(&self.files)[number].left;
         if *left != 0 && *left != stamp {
             *left = SPOILT;
         }
@@ -76,7 +77,7 @@ impl KnownFiles {
     /// We wrote to it. (To be said after each write: what was noted during it may be older.)
     pub fn wrote(&self, number: usize, file: &File) {
         let stamp = self.stamp_of(file).unwrap_or(0);
-        let known = &mut self.lock()[number];
+        let known = &mut lock(&self.files)[number];
         known.stamp = 0;
         if known.left != SPOILT {
             known.left = stamp;
@@ -85,12 +86,12 @@ impl KnownFiles {
 
     /// The disk lost what was written to it: it is never again as we left it.
     pub fn lost(&self, number: usize) {
-        self.lock()[number].left = SPOILT;
+        lock(&self.files)[number].left = SPOILT;
     }
 
     /// Whether a file is as we left it, as far as that is known.
     pub fn is_as_left(&self, number: usize, file: &File) -> bool {
-        let left = self.lock()[number].left;
+        let left = lock(&self.files)[number].left;
         left == 0 || left != SPOILT && self.stamp_of(file).is_none_or(|stamp| stamp == left)
     }
 
@@ -102,11 +103,7 @@ impl KnownFiles {
     /// Whether it is time to look at it.
     fn is_due(&self, file: usize) -> bool {
         let seconds = self.began.elapsed().as_secs() as u32;
-        seconds >= self.lock()[file].looked + LOOK_EVERY_SECONDS
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Known>> {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+        seconds >= lock(&self.files)[file].looked + LOOK_EVERY_SECONDS
     }
 
     /// As if it were a minute later.
@@ -143,7 +140,7 @@ impl Content {
             return Ok(());
         }
         let found = self.found(file)?;
-        let (Known { stamp: proven, left, .. }, now) = (self.known.lock()[file], stamp(&found));
+        let (Known { stamp: proven, left, .. }, now) = (lock(&self.known.files)[file], stamp(&found));
         if [proven, left].iter().any(|before| *before != 0 && *before != now) {
             return Err(self.changed(file, "another program changed it"));
         }
@@ -156,7 +153,7 @@ impl Content {
     pub fn note_proven(&self, piece: u32) -> Result<(), ContentError> {
         let size = self.metainfo.piece_size(piece) as u64;
         // What another thread is writing must not come between the look and the note.
-        let _turn = self.write_turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = lock(&self.write_turn);
         for file in self.files_of(self.piece_offset(piece), size).filter(|file| self.wants(*file)) {
             self.known.note(file, &self.found(file)?);
         }
@@ -241,7 +238,9 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, part(&metainfo, &bytes, file)).unwrap();
         }
-        let opened = Content::open(0, metainfo.clone(), dir.path(), Default::default(), false).unwrap();
+        let opened =
+            Content::open(crate::storage::TorrentId(0), metainfo.clone(), dir.path(), Default::default(), false)
+                .unwrap();
         let mut content = opened.choose(Some(Choice::new(&metainfo, vec![true, false])));
         assert!(content.size_on_disk(0).is_some() && content.size_on_disk(1).is_some());
         content.known.wait_a_minute();

@@ -4,6 +4,7 @@
 //! end before the piece does, are not read at all; nor are those of files that are as they were when the
 //! [state](super::resume) of the last run was saved.
 
+use super::TorrentId;
 use super::cache::FileCache;
 use super::content::{Content, ContentError};
 use super::resume::{Known, StateDir, look_at};
@@ -13,10 +14,11 @@ use crate::engine::input::Input;
 use crate::engine::{Config, Duty, Job, Notice};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::resume::Record;
+use crate::sys::{lock, unlocked};
 use crossbeam_channel::Sender;
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// Bytes read at a time: the calls cost little beside the hash, and a thread's allocator keeps what its thread once used.
@@ -26,8 +28,8 @@ pub const READ_BYTES: usize = 32 * 1024;
 pub enum Check {
     /// For the first time.
     New {
-        /// The torrent's number.
-        torrent: usize,
+        /// The torrent.
+        torrent: TorrentId,
         /// The torrent, and where its content is or goes.
         job: Box<Job>,
         /// Counts the pieces that were looked at.
@@ -165,7 +167,7 @@ pub fn check(
                     _ => is_had(content, piece, &sizes, &mut buffer, &hashed),
                 };
                 if right {
-                    have.lock().unwrap_or_else(PoisonError::into_inner).set(piece);
+                    lock(&have).set(piece);
                 }
                 progress.fetch_add(1, Ordering::Relaxed);
             }
@@ -177,8 +179,8 @@ pub fn check(
         // A worker that panicked proved nothing; its pieces stay missing.
         workers.into_iter().for_each(|worker| drop(worker.join()));
     });
-    let hashed = hashed.into_inner().unwrap_or_else(PoisonError::into_inner);
-    (have.into_inner().unwrap_or_else(PoisonError::into_inner), hashed)
+    let hashed = unlocked(hashed);
+    (unlocked(have), hashed)
 }
 
 fn files_of_piece(content: &Content, piece: u32) -> impl Iterator<Item = usize> + '_ {
@@ -212,7 +214,7 @@ fn is_there(content: &Content, piece: u32, sizes: &[u64]) -> bool {
 /// Whether the hash of `piece` is right; its bytes are counted as `hashed`. A piece that can't be read is not right: it
 /// is fetched again, and the others are used.
 pub fn is_right(content: &Content, piece: u32, buffer: &mut [u8], hashed: &Mutex<u64>) -> bool {
-    *hashed.lock().unwrap_or_else(PoisonError::into_inner) += content.metainfo.piece_size(piece) as u64;
+    *lock(hashed) += content.metainfo.piece_size(piece) as u64;
     let mut hash = Sha1::new();
     let (mut offset, mut left) = (content.piece_offset(piece), content.metainfo.piece_size(piece) as usize);
     while left > 0 {

@@ -3,15 +3,17 @@
 //! Floor 3. Reads and writes go to offsets of the torrent (BEP 3: the files one after another) by `pread` and `pwrite`,
 //! so threads need no lock. Padding files (BEP 47) are not on disk: they read as zeros and swallow what is written.
 
+use super::TorrentId;
 use super::cache::FileCache;
 use super::changes::KnownFiles;
 use super::parts::Parts;
 use crate::base::sha1::Digest;
-use crate::engine::{Duty, in_words};
+use crate::engine::Duty;
 use crate::proto::choice::Choice;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::sys::beneath::{Folder, For};
+use crate::sys::in_words;
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::{Errno, pwritev};
 use std::fmt;
@@ -75,8 +77,8 @@ impl std::error::Error for ContentError {}
 
 /// The content of one torrent.
 pub struct Content {
-    /// The torrent's number in the process.
-    pub torrent: usize,
+    /// The torrent in the process.
+    pub torrent: TorrentId,
     /// The torrent.
     pub metainfo: Metainfo,
     pub(super) dir: PathBuf,
@@ -112,7 +114,7 @@ pub struct Content {
 impl Content {
     /// The content of `metainfo` in `dir`, which must exist. Nothing is made yet.
     pub fn open(
-        torrent: usize,
+        torrent: TorrentId,
         metainfo: Metainfo,
         dir: &Path,
         files: Arc<FileCache>,

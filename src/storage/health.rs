@@ -4,10 +4,10 @@
 //! pass by itself (a folder or a link stands where a file should be) ends the torrent.
 
 use super::content::{Content, ContentError, Doing};
-use crate::engine::in_words;
 use crate::proto::peer::message::BlockSpec;
 use crate::swarm::torrent::waiting::DiskTrouble;
 use crate::sys::beneath::Folder;
+use crate::sys::in_words;
 use rustix::io::Errno;
 use std::io;
 use std::sync::atomic::Ordering;

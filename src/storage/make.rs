@@ -6,11 +6,11 @@
 use super::hashing::{self, Layout, Unread};
 use super::tree::{Found, Stamp, TreeError};
 use crate::base::sha1::Digest;
-use crate::engine::in_words;
 use crate::proto::metainfo::{Files, HASH_BYTES};
+use crate::sys::{in_words, lock, unlocked};
 use std::fs::{self, File};
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// The files of a torrent that is to be made, with padding between them if they are to be aligned: then each but the
 /// first begins with a piece (BEP 47).
@@ -54,26 +54,26 @@ pub fn hash(
     let problem = Mutex::new(None);
     let take = |piece: u32, digest: Result<Digest, Unread>| match digest {
         Ok(digest) => {
-            let mut hashes = hashes.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut hashes = lock(&hashes);
             hashes[piece as usize * HASH_BYTES..][..HASH_BYTES].copy_from_slice(&digest);
             true
         }
         Err(unread) => {
             let path = found[places[unread.file]].path.clone();
             let error = TreeError { path, problem: in_words(&unread.error) };
-            problem.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            lock(&problem).get_or_insert(error);
             false
         }
     };
     hashing::hash(&layout, threads, &take, tick);
-    if let Some(problem) = problem.into_inner().unwrap_or_else(PoisonError::into_inner) {
+    if let Some(problem) = unlocked(problem) {
         return Err(problem);
     }
     for file in found {
         still(fs::metadata(&file.path), &file.stamp)
             .map_err(|error| TreeError { path: file.path.clone(), problem: in_words(&error) })?;
     }
-    Ok(hashes.into_inner().unwrap_or_else(PoisonError::into_inner))
+    Ok(unlocked(hashes))
 }
 
 fn open(found: &Found) -> io::Result<File> {

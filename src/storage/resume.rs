@@ -34,10 +34,11 @@
 
 use super::content::{Content, ContentError, Doing};
 use crate::base::sha1::{Digest, sha1};
-use crate::engine::in_words;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::resume::{MAX_RESUME_BYTES, Record, Resume, Stamp, file_name, is_file_name};
 use crate::sys::beneath::{Folder, For};
+use crate::sys::in_words;
+use crate::sys::replace::{Sync, is_unfinished, replace};
 use rustix::fs::{Access, Advice, AtFlags, StatxFlags, access, fadvise, statx};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};
@@ -64,8 +65,6 @@ const COARSE_TICK: Duration = Duration::from_millis(2020);
 const UNIQUE_MOUNT: StatxFlags = StatxFlags::from_bits_retain(0x4000);
 /// The kernel's random name for the time since it was started (random(4)).
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
-/// A new state has this behind its name until it is whole.
-const UNFINISHED: &str = ".new";
 
 /// The folder of the states.
 #[derive(Debug)]
@@ -121,15 +120,8 @@ impl StateDir {
 
     /// Puts `bytes` in the place of the state `name`.
     pub fn write(&self, name: &str, bytes: &[u8], sync: bool) -> io::Result<()> {
-        let unfinished = format!("{name}{UNFINISHED}");
-        let mut file = self.folder.file(&unfinished, For::Writing)?;
-        // One may be left from a run that was killed.
-        file.set_len(0)?;
-        file.write_all(bytes)?;
-        if sync {
-            file.sync_all()?;
-        }
-        self.folder.rename(&unfinished, name)
+        let sync = if sync { Sync::First } else { Sync::Later };
+        replace(&self.path.join(name), sync, |file| file.write_all(bytes))
     }
 }
 
@@ -137,7 +129,7 @@ impl StateDir {
 fn remove_old(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)?.flatten() {
         let name = entry.file_name();
-        let is_ours = name.to_str().is_some_and(|name| is_file_name(name.strip_suffix(UNFINISHED).unwrap_or(name)));
+        let is_ours = name.to_str().is_some_and(is_file_name) || is_unfinished(&name);
         let changed = || entry.metadata().and_then(|metadata| metadata.modified()).ok();
         let is_old = || changed()?.elapsed().ok().map(|age| age > OLD);
         if is_ours && is_old() == Some(true) {

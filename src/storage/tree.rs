@@ -5,7 +5,7 @@
 
 use crate::base::path::{for_terminal, safe_component};
 use crate::base::sort::sorted;
-use crate::engine::in_words;
+use crate::sys::in_words;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, Metadata};

@@ -7,8 +7,9 @@ use super::check::{Found, READ_BYTES, is_right};
 use super::content::{Content, ContentError, Doing};
 use crate::engine::Duty;
 use crate::proto::peer::bitfield::Bitfield;
+use crate::sys::lock;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// What was found, if it can be served.
 pub fn whole(found: Found) -> Result<Found, ContentError> {
@@ -52,14 +53,14 @@ impl Content {
     pub fn prove(&self, piece: u32) -> Result<(), ContentError> {
         let Some(proven) = &self.proven else { return Ok(()) };
         // Two writers may prove the same piece: that is no worse than one that waits for the other.
-        if proven.lock().unwrap_or_else(PoisonError::into_inner).get(piece) {
+        if lock(proven).get(piece) {
             return Ok(());
         }
         if !is_right(self, piece, &mut vec![0; READ_BYTES], &Mutex::new(0)) {
             let wrong = format!("piece {piece} is not what the torrent says; without --no-check all are looked at");
             return Err(refused(self, wrong));
         }
-        proven.lock().unwrap_or_else(PoisonError::into_inner).set(piece);
+        lock(proven).set(piece);
         Ok(())
     }
 }

@@ -6,14 +6,14 @@
 
 use super::hashing::{self, Layout, Unread};
 use crate::base::sha1::Digest;
-use crate::engine::in_words;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::sys::beneath::{Folder, For};
+use crate::sys::{in_words, lock, unlocked};
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// How a file stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,12 +146,12 @@ pub fn verify<'a>(
     let take = |piece: u32, digest: Result<Digest, Unread>| {
         match digest {
             Ok(digest) if digest == *metainfo.piece_hash(piece) => {
-                right.lock().unwrap_or_else(PoisonError::into_inner).set(piece);
+                lock(&right).set(piece);
             }
             Ok(_) => {}
             Err(unread) if found[unread.file].is_err() || ends_early(&unread.error) => {}
             Err(unread) => {
-                let mut list = unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut list = lock(&unreadable);
                 if list.iter().all(|(file, _)| *file != unread.file) {
                     list.push((unread.file, in_words(&unread.error)));
                 }
@@ -161,8 +161,8 @@ pub fn verify<'a>(
     };
     let layout = Layout { files: &metainfo.files, piece_length: metainfo.piece_length, open: &open };
     hashing::hash(&layout, threads, &take, tick);
-    let right = right.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let unreadable = unreadable.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let right = unlocked(right);
+    let unreadable = unlocked(unreadable);
     let had = (0..metainfo.piece_count()).filter(|piece| right.get(*piece));
     let had = had.map(|piece| u64::from(metainfo.piece_size(piece))).sum();
     Ok(Report { metainfo, found, right, unreadable, had })

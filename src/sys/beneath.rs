@@ -6,7 +6,7 @@
 //! it (Linux 5.6), else component by component with `O_NOFOLLOW`. (libtorrent#8344 shows what happens otherwise.)
 
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, ResolveFlags, fstat, fstatfs, fstatvfs, mkdirat, openat, openat2, renameat, unlinkat,
+    AtFlags, CWD, Mode, OFlags, ResolveFlags, fstat, fstatfs, fstatvfs, mkdirat, openat, openat2, unlinkat,
 };
 use rustix::io::Errno;
 use std::fs::File;
@@ -97,11 +97,6 @@ impl Folder {
     /// Makes the folder at `path`, and those above it.
     pub fn make_folder(&self, path: &str) -> io::Result<()> {
         self.make_folders_of(&format!("{path}/."))
-    }
-
-    /// Puts the file `from` in the place of `to`; both are names in this very folder.
-    pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        Ok(renameat(&self.fd, from, &self.fd, to)?)
     }
 
     /// Removes the file `name`, which lies in the folder itself. (A link in its place is removed, not followed.)

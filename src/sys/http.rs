@@ -98,7 +98,7 @@ pub fn ask(address: &str, limit: u64, deadline: Duration, family: IpFamily) -> R
 /// ureq's words without its own prefixes ("io: Connection refused (os error 111)").
 fn plain(error: &ureq::Error) -> String {
     match error {
-        ureq::Error::Io(error) => crate::engine::in_words(error),
+        ureq::Error::Io(error) => super::in_words(error),
         ureq::Error::HostNotFound => "no such host".into(),
         ureq::Error::Timeout(_) => "no answer in time".into(),
         ureq::Error::TooManyRedirects => "too many redirects".into(),

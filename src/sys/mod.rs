@@ -1,8 +1,44 @@
-//! Floor 3, the cellar of I/O: what Linux offers, in safe calls. It knows no torrent.
+//! Floor 3, the lowest room of I/O: what Linux offers, in safe calls. It knows no torrent.
 
 pub mod beneath;
 pub mod http;
+pub mod limits;
+pub mod listen;
 pub mod lookup;
+pub mod random;
+pub mod replace;
 pub mod send;
 #[cfg(test)]
 pub mod testkit;
+
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// The system's description of an error, without its number ("No space left on device").
+pub fn in_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words).to_string()
+}
+
+/// Locks a mutex, also a poisoned one.
+///
+/// A lock is poisoned if a thread panicked while it held the lock. Nothing in this crate panics between two changes that
+/// belong together, so the data is whole. (The released program ends at a panic anyway.)
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks for reading; like [`lock`], poisoned or not.
+pub fn lock_to_read<T>(guarded: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    guarded.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks for writing; like [`lock`], poisoned or not.
+pub fn lock_to_write<T>(guarded: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    guarded.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a mutex guarded that no thread shares any more; like [`lock`], poisoned or not.
+pub fn unlocked<T>(mutex: Mutex<T>) -> T {
+    mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
+}

@@ -13,11 +13,11 @@ pub mod files;
 pub mod nat;
 pub mod registry;
 pub mod shared;
-pub mod sockets;
 pub mod stats;
 pub mod udp;
 pub mod web;
 
+use crate::sys::{limits, listen};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use registry::Limits;
 use shared::Shared;
@@ -28,6 +28,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Descriptors the tracker asks the system for: each connection takes one.
+const DESCRIPTORS: u64 = 16_384;
+/// Descriptors that are not for connections: files, the sockets that listen, connections that `--nat-check` opens.
+const OTHER_DESCRIPTORS: usize = 64;
+/// Fewest connections that are taken in, however low the limit is.
+const LEAST_CONNECTIONS: usize = 16;
 /// How often what is gone is dropped, and what may have changed is read again (mainline re-reads the folder so often).
 const MINUTE: Duration = Duration::from_secs(60);
 /// Minutes between savings of the state (mainline: 5).
@@ -112,14 +118,15 @@ pub fn run(config: Config, wishes: &Receiver<Wish>, ready: impl FnOnce(u16)) -> 
         let doing = doing.to_string();
         move |error| TrackerError { doing, error, no_input: false }
     };
-    sockets::raise_limit();
-    let sockets = sockets::bind(config.bind, config.port)
+    limits::raise_descriptors(DESCRIPTORS);
+    let sockets = listen::tcp_and_udp(config.bind, config.port)
         .map_err(failed(&format!("listen on port {} (--port names another)", config.port)))?;
     let port = sockets.port;
     let shared = Arc::new(Shared::new(config)?);
     nat::start(&shared).map_err(failed("start a thread"))?;
     udp::start(sockets.udp, &shared).map_err(failed("start a thread for UDP"))?;
-    self::web::server::start(sockets.tcp, &shared).map_err(failed("start a thread for HTTP"))?;
+    let most = limits::descriptors().min(DESCRIPTORS as usize).saturating_sub(OTHER_DESCRIPTORS).max(LEAST_CONNECTIONS);
+    self::web::server::start(sockets.tcp, &shared, most).map_err(failed("start a thread for HTTP"))?;
     ready(port);
     let mut next = Instant::now() + MINUTE;
     let mut minutes = 0u64;

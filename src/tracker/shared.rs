@@ -10,9 +10,9 @@ use super::registry::Registry;
 use super::stats::Stats;
 use super::{Config, TrackerError};
 use crate::swarm::Time;
+use crate::sys::{lock, lock_to_read, lock_to_write, random};
 use core::net::SocketAddr;
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 use std::time::Instant;
 
 /// All of it.
@@ -39,7 +39,7 @@ impl Shared {
             let doing = format!("read {what} {}", path.display());
             move |error| TrackerError { doing, error, no_input: true }
         };
-        let mut registry = Registry::new(config.limits.clone(), random());
+        let mut registry = Registry::new(config.limits.clone(), random::bits());
         let allowed = match &config.allowed_dir {
             Some(dir) => Some(Allowed::read(dir, None).map_err(unreadable("the folder", dir))?),
             None => None,
@@ -83,17 +83,17 @@ impl Shared {
 
     /// The registry, for as short as can be: everybody else waits.
     pub fn registry(&self) -> MutexGuard<'_, Registry> {
-        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.registry)
     }
 
     /// The torrents that are tracked; none if all are.
     pub fn allowed(&self) -> RwLockReadGuard<'_, Option<Allowed>> {
-        self.allowed.read().unwrap_or_else(PoisonError::into_inner)
+        lock_to_read(&self.allowed)
     }
 
     /// The passkeys; none if there is no need of one.
     pub fn passkeys(&self) -> RwLockReadGuard<'_, Option<Passkeys>> {
-        self.passkeys.read().unwrap_or_else(PoisonError::into_inner)
+        lock_to_read(&self.passkeys)
     }
 
     /// Reads the folder and the passkeys again. What can't be read now stays as it was.
@@ -106,14 +106,14 @@ impl Shared {
                     if !same {
                         self.registry().retain(|hash| now.contains(hash));
                     }
-                    *self.allowed.write().unwrap_or_else(PoisonError::into_inner) = Some(now);
+                    *lock_to_write(&self.allowed) = Some(now);
                 }
                 Err(error) => log::error!("can't read the folder {}: {error}", dir.display()),
             }
         }
         if let Some(file) = &self.config.passkeys_file {
             match Passkeys::read(file) {
-                Ok(now) => *self.passkeys.write().unwrap_or_else(PoisonError::into_inner) = Some(now),
+                Ok(now) => *lock_to_write(&self.passkeys) = Some(now),
                 Err(error) => log::error!("can't read the passkeys {}: {error}", file.display()),
             }
         }
@@ -123,7 +123,7 @@ impl Shared {
     pub fn reopen_log(&self) {
         let Some(file) = &self.config.log_file else { return };
         match AccessLog::open(file) {
-            Ok(anew) => *self.log.lock().unwrap_or_else(PoisonError::into_inner) = Some(anew),
+            Ok(anew) => *lock(&self.log) = Some(anew),
             Err(error) => log::error!("can't open the log {}: {error}", file.display()),
         }
     }
@@ -133,7 +133,7 @@ impl Shared {
         if self.config.log_file.is_none() {
             return;
         }
-        if let Some(log) = self.log.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        if let Some(log) = lock(&self.log).as_mut() {
             log.line(from.ip(), request, status, bytes, agent);
         }
     }
@@ -141,7 +141,7 @@ impl Shared {
     /// Saves the swarms, if they changed.
     pub fn save(&self) -> Result<(), TrackerError> {
         let Some(file) = &self.config.state_file else { return Ok(()) };
-        let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut saved = lock(&self.saved);
         let changes = self.registry().changes();
         if changes == *saved && file.exists() {
             return Ok(());
@@ -153,9 +153,4 @@ impl Shared {
         *saved = changes;
         Ok(())
     }
-}
-
-/// 64 random bits from the system, by way of the seed that std gives its hash maps.
-pub fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
 }

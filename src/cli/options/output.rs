@@ -1,14 +1,13 @@
 //! Writing a .torrent file: whole or not at all.
 //!
-//! Floor 4. It is written under another name beside its place and then renamed, so that nobody ever reads half of it, and
-//! a failure leaves what was there.
 
 use crate::base::path::for_terminal;
 use crate::cli::exit::{Exit, Failure};
-use crate::engine::in_words;
-use std::fs::{self, File};
+use crate::sys::in_words;
+use crate::sys::replace::{Sync, replace};
+use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What a path is called in messages.
 pub fn shown(path: &Path) -> String {
@@ -35,32 +34,9 @@ pub fn check_free(path: &Path, force: bool) -> Result<(), Failure> {
 
 /// Puts `bytes` at `path`, in place of what was there.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let aside = beside(path);
-    let written = write_new(&aside, bytes, fs::metadata(path).ok()).and_then(|()| fs::rename(&aside, path));
-    written.map_err(|error| {
-        // It may not have come to be at all.
-        let _ = fs::remove_file(&aside);
-        cant_write(path, &error)
-    })
+    replace(path, Sync::First, |file| file.write_all(bytes)).map_err(|error| cant_write(path, &error))
 }
 
 fn cant_write(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Exit::CantCreate, format!("can't write {}: {}", shown(path), in_words(error)))
-}
-
-/// A name that nobody else takes: hidden, and with the number of this process.
-fn beside(path: &Path) -> PathBuf {
-    let mut name = std::ffi::OsString::from(".swarmlet-");
-    name.push(std::process::id().to_string());
-    name.push(".torrent");
-    path.with_file_name(name)
-}
-
-fn write_new(path: &Path, bytes: &[u8], before: Option<fs::Metadata>) -> io::Result<()> {
-    let mut file = File::create_new(path)?;
-    if let Some(before) = before {
-        file.set_permissions(before.permissions())?;
-    }
-    file.write_all(bytes)?;
-    file.sync_all()
 }

@@ -7,8 +7,8 @@ use super::run::path;
 use crate::cli::exit::Failure;
 use crate::cli::say;
 use crate::cli::show::view::warning;
-use crate::engine::in_words;
 use crate::storage::resume::StateDir;
+use crate::sys::in_words;
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -5,8 +5,8 @@
 
 use crate::base::path::for_terminal;
 use crate::cli::exit::{Exit, Failure};
-use crate::engine::in_words;
 use crate::swarm::meeting::blocklist::Blocklist;
+use crate::sys::in_words;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;

@@ -3,6 +3,7 @@
 //! Floor 4. The modes found are put back on each way out: the end of the run, a signal, a panic, a stop by ^Z. What only
 //! the foreground may do is done in the foreground alone, so that a job in the background is never stopped for it.
 
+use crate::sys::lock;
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use std::io::{self, IsTerminal};
 use std::panic;
@@ -99,5 +100,5 @@ pub fn size() -> (usize, usize) {
 }
 
 fn hold() -> MutexGuard<'static, Hold> {
-    HOLD.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(&HOLD)
 }

@@ -8,8 +8,12 @@ use crate::base::width::{pad, shorten_end, shorten_middle};
 use crate::swarm::meeting::source::Source;
 use crate::swarm::torrent::peer_list::PeerStatus;
 
-/// What the letters mean, for `--help` and the screen. (The letters are transmission's, which libtorrent's users know.)
+/// What the flags mean, in one row of the screen. (The letters are transmission's, which many users know.)
 pub const FLAGS: &str = "D sends, d chokes, U/u we send/choke, K idle, S silent, T tracker, I incoming";
+/// The same, for the help.
+pub const FLAGS_HELP: &str = "Flags in the peers view: D it sends to us, d it chokes us, U we send to it, u we choke \
+                              it, K it unchokes us but has nothing we want, S snubbed: it stopped sending, I \
+                              incoming connection.";
 
 /// Columns of the client's name.
 const CLIENT: usize = 18;

@@ -183,7 +183,7 @@ impl Exchange {
 }
 
 fn unreachable(error: io::Error) -> UdpError {
-    UdpError::Http(HttpError::Unreachable(crate::engine::in_words(&error)))
+    UdpError::Http(HttpError::Unreachable(crate::sys::in_words(&error)))
 }
 
 fn refusal(reply: Reply) -> UdpError {

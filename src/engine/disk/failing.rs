@@ -7,7 +7,7 @@ use crate::engine::input::Input;
 use crate::proto::peer::message::BlockSpec;
 use crate::storage::content::{Content, ContentError};
 use crate::swarm::event::{DiskEvent, Event};
-use std::sync::PoisonError;
+use crate::sys::lock;
 
 impl Worker {
     /// Tries whether the disk works again, and tells. It takes the turn of writing until that is told: so a write that
@@ -15,7 +15,7 @@ impl Worker {
     /// waits for what is written here. (No probe begins while there is a check: `swarm/waiting.rs` orders one or the
     /// other, and nothing before the answer.)
     pub(super) fn probe(&self, content: &Content, block: Option<BlockSpec>, left: u64) {
-        let _turn = content.write_turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = lock(&content.write_turn);
         let event = match content.probe(block, left) {
             Ok(doubtful) => Event::Disk(DiskEvent::Healed { doubtful }),
             Err(trouble) => Event::Disk(DiskEvent::Trouble { block, trouble }),

@@ -40,23 +40,29 @@ struct Told {
 impl Told {
     fn note(&mut self, input: Input) {
         match input {
-            Input::Torrent { torrent: 0, event: Event::Disk(DiskEvent::Written { bytes }) } => self.written += bytes,
-            Input::Torrent { torrent: 0, event: Event::Disk(DiskEvent::Checked { piece, good }) } => {
+            Input::Torrent { torrent: TorrentId(0), event: Event::Disk(DiskEvent::Written { bytes }) } => {
+                self.written += bytes
+            }
+            Input::Torrent { torrent: TorrentId(0), event: Event::Disk(DiskEvent::Checked { piece, good }) } => {
                 self.checked.push((piece, good))
             }
-            Input::Torrent { torrent: 0, event: Event::Disk(DiskEvent::FoundWrong { piece, begins }) } => {
+            Input::Torrent { torrent: TorrentId(0), event: Event::Disk(DiskEvent::FoundWrong { piece, begins }) } => {
                 assert!(!self.checked.contains(&(piece, true)), "it comes too late");
                 self.found_wrong.push((piece, begins));
             }
-            Input::DiskFailed { torrent: 0, error } => self.failed.push(error),
-            Input::Torrent { torrent: 0, event: Event::Disk(DiskEvent::Trouble { trouble, .. }) } => {
+            Input::DiskFailed { torrent: TorrentId(0), error } => self.failed.push(error),
+            Input::Torrent { torrent: TorrentId(0), event: Event::Disk(DiskEvent::Trouble { trouble, .. }) } => {
                 self.trouble.push(trouble.text)
             }
-            Input::Torrent { torrent: 0, event: Event::Disk(DiskEvent::Doubted { text }) } => self.trouble.push(text),
-            Input::Torrent { torrent: 0, event: Event::Disk(DiskEvent::Healed { .. }) } => {
+            Input::Torrent { torrent: TorrentId(0), event: Event::Disk(DiskEvent::Doubted { text }) } => {
+                self.trouble.push(text)
+            }
+            Input::Torrent { torrent: TorrentId(0), event: Event::Disk(DiskEvent::Healed { .. }) } => {
                 self.trouble.push("healed".into())
             }
-            Input::Torrent { torrent: 0, event: Event::Disk(DiskEvent::Unwritten { .. }) } => self.unwritten += 1,
+            Input::Torrent { torrent: TorrentId(0), event: Event::Disk(DiskEvent::Unwritten { .. }) } => {
+                self.unwritten += 1
+            }
             Input::DiskDone => self.done += 1,
             _ => panic!("a disk thread says something else"),
         }
@@ -93,7 +99,7 @@ impl Bench {
     }
 
     fn restart(&mut self, piece: u32) {
-        self.disk.give(piece, DiskJob::Restart { torrent: 0, piece });
+        self.disk.give(piece, DiskJob::Restart { torrent: TorrentId(0), piece });
     }
 
     /// Listens until enough was told.
@@ -217,7 +223,7 @@ fn digests_of_failed_pieces_are_bounded_and_go_with_their_torrent() {
     assert_eq!(failed.len(), MOST_DIGESTS);
     assert_eq!(failed.wrong_blocks(&content, 0), [], "nothing has changed");
     assert_eq!(failed.len(), MOST_DIGESTS - 1);
-    failed.forget(0);
+    failed.forget(TorrentId(0));
     assert_eq!(failed.len(), 0);
 }
 
@@ -310,7 +316,7 @@ fn a_torrent_that_ended_leaves_nothing_behind() {
     let given = ahead.len() as u64 * BLOCK as u64;
     bench.listen(&mut told, "what is not kept", |told| given - told.written <= BUDGET / KEPT_SHARE);
     assert!(told.written < given);
-    bench.disk.forget(0);
+    bench.disk.forget(TorrentId(0));
     bench.listen(&mut told, "what was kept", |told| told.written == given);
     // Were anything remembered, the first blocks alone would make the pieces whole.
     (0..10).for_each(|piece| bench.give((piece, 0)));
@@ -342,7 +348,7 @@ fn the_room_for_what_is_kept_is_counted_to_the_byte() {
     write(0, 0, 100);
     write(0, 2, 100);
     write(1, 1, block + 100);
-    worker.forget(0, 1);
+    worker.forget(TorrentId(0), 1);
     assert_eq!((worker.kept_bytes, worker.pieces.len()), (0, 0));
     let mut told = Told::default();
     worker.report();

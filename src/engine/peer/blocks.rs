@@ -5,7 +5,8 @@
 //! one given back last is taken first: it is still in the processor's cache.
 
 use crate::proto::peer::message::BLOCK_BYTES;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use crate::sys::lock;
+use std::sync::{Arc, Mutex};
 
 /// A stock of block buffers; clones share it.
 #[derive(Clone)]
@@ -22,21 +23,17 @@ impl Blocks {
 
     /// A buffer of `length` bytes, whose content is anything.
     pub fn take(&self, length: usize) -> Vec<u8> {
-        let mut block = self.lock().pop().unwrap_or_else(|| Vec::with_capacity(BLOCK_BYTES as usize));
+        let mut block = lock(&self.stock).pop().unwrap_or_else(|| Vec::with_capacity(BLOCK_BYTES as usize));
         block.resize(length, 0);
         block
     }
 
     /// Gives a buffer back; when the stock is full it is freed.
     pub fn give(&self, block: Vec<u8>) {
-        let mut stock = self.lock();
+        let mut stock = lock(&self.stock);
         if stock.len() < self.most {
             stock.push(block);
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
-        self.stock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -54,6 +51,6 @@ mod tests {
         let again = blocks.take(BLOCK_BYTES as usize);
         assert_eq!(again.as_ptr(), address);
         assert_eq!(blocks.take(5), [0; 5]);
-        assert!(blocks.lock().is_empty());
+        assert!(lock(&blocks.stock).is_empty());
     }
 }

@@ -4,8 +4,9 @@
 //! the manager puts a new list in place, all of it at once.
 
 use crate::swarm::meeting::blocklist::Blocklist;
+use crate::sys::{lock_to_read, lock_to_write};
 use core::net::IpAddr;
-use std::sync::{PoisonError, RwLock};
+use std::sync::RwLock;
 
 /// The blocklist that holds just now.
 #[derive(Default)]
@@ -20,12 +21,12 @@ impl Gate {
     /// Whether a peer at `ip` is not to be talked to.
     pub fn blocks(&self, ip: IpAddr) -> bool {
         // A lock is poisoned by a panic between two moves: what it guards is whole.
-        self.0.read().unwrap_or_else(PoisonError::into_inner).blocks(ip)
+        lock_to_read(&self.0).blocks(ip)
     }
 
     /// From now on `list` holds.
     pub fn put(&self, list: Blocklist) {
-        let before = std::mem::replace(&mut *self.0.write().unwrap_or_else(PoisonError::into_inner), list);
+        let before = std::mem::replace(&mut *lock_to_write(&self.0), list);
         // Out of the lock: giving a large list back takes a while.
         drop(before);
     }

@@ -7,13 +7,14 @@ use crate::proto::id::InfoHash;
 use crate::storage::content::Content;
 use crate::swarm::event::PeerOrder;
 use crate::swarm::peer::PeerKey;
+use crate::sys::lock;
 use core::net::SocketAddr;
 use core::num::NonZeroU32;
 use crossbeam_channel::Sender;
 use std::collections::BTreeMap;
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// The manager's end of a connection.
 #[derive(Debug)]
@@ -61,28 +62,24 @@ pub struct Directory {
 impl Directory {
     /// A torrent joined its swarm.
     pub fn add(&self, content: Arc<Content>) {
-        self.lock().insert(content.metainfo.info_hash, content);
+        lock(&self.torrents).insert(content.metainfo.info_hash, content);
     }
 
     /// A torrent ended, and with it the connections that are being opened for it.
     pub fn remove(&self, info_hash: &InfoHash) {
-        self.lock().remove(info_hash);
+        lock(&self.torrents).remove(info_hash);
         self.opening.end(info_hash);
     }
 
     /// The torrent with this info-hash.
     pub fn find(&self, info_hash: &InfoHash) -> Option<Arc<Content>> {
-        self.lock().get(info_hash).cloned()
+        lock(&self.torrents).get(info_hash).cloned()
     }
 
     /// A name for a new connection. Four thousand million of them pass before a name comes again.
     pub fn name_peer(&self) -> PeerKey {
         let number = self.last_peer.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         PeerKey(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<InfoHash, Arc<Content>>> {
-        self.torrents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

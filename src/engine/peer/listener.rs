@@ -5,8 +5,9 @@
 
 use super::reader::{self, STACK_BYTES, Surroundings};
 use super::shaking::Places;
-use crate::engine::{EngineError, in_words};
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use crate::engine::EngineError;
+use crate::sys::{in_words, listen};
+use core::net::SocketAddr;
 use std::io;
 use std::net::TcpListener;
 use std::ops::RangeInclusive;
@@ -17,35 +18,16 @@ use std::time::Duration;
 /// How long to wait when the system has no descriptor or memory for a connection: trying at once would spin.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Listens on the first free of `ports`, on all addresses. Most systems serve both families by one IPv6 socket.
+/// Listens on the first free port of `ports`, on all addresses. Returns the port too.
 pub fn bind(ports: &RangeInclusive<u16>) -> Result<(Vec<TcpListener>, u16), EngineError> {
     let mut last = io::Error::other("no port was named");
     for port in ports.clone() {
-        match bind_port(port) {
-            Ok(listeners) => {
-                let port = listeners.first().and_then(|first| first.local_addr().ok()).map_or(port, |at| at.port());
-                return Ok((listeners, port));
-            }
+        match listen::tcp(port) {
+            Ok(bound) => return Ok(bound),
             Err(error) => last = error,
         }
     }
     Err(EngineError::NoPort(ports.clone(), last))
-}
-
-fn bind_port(port: u16) -> io::Result<Vec<TcpListener>> {
-    let v6 = match TcpListener::bind((IpAddr::from(Ipv6Addr::UNSPECIFIED), port)) {
-        Ok(listener) => Some(listener),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(error),
-        // No IPv6 here.
-        Err(_) => None,
-    };
-    let port = v6.as_ref().and_then(|v6| v6.local_addr().ok()).map_or(port, |addr| addr.port());
-    match (v6, TcpListener::bind((IpAddr::from(Ipv4Addr::UNSPECIFIED), port))) {
-        (Some(v6), Ok(v4)) => Ok(vec![v6, v4]),
-        // The IPv6 socket holds the port for IPv4 too.
-        (Some(v6), Err(_)) => Ok(vec![v6]),
-        (None, v4) => Ok(vec![v4?]),
-    }
 }
 
 /// Starts a thread for each listener.

@@ -5,10 +5,11 @@
 
 use crate::proto::id::InfoHash;
 use crate::swarm::meeting::host::{host, is_near};
+use crate::sys::lock;
 use core::net::IpAddr;
 use std::collections::BTreeMap;
 use std::net::{Shutdown, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Strangers that may be shaking hands at once; further ones are closed at once.
 pub const MOST_SHAKING: usize = 64;
@@ -77,11 +78,6 @@ impl Opening {
             let _ = socket.shutdown(Shutdown::Both);
         }
     }
-}
-
-/// A poisoned lock means that a thread panicked between two plain moves: what it guards is whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -193,6 +193,6 @@ fn every_error_says_what_was_done_to_which_file() {
     assert_eq!((short.doing, &short.path), (Doing::Reading, &first));
 
     let nowhere = dir.path().join("nowhere");
-    let Err(error) = Content::open(0, metainfo, &nowhere, Arc::default(), false) else { panic!("opened") };
+    let Err(error) = Content::open(TorrentId(0), metainfo, &nowhere, Arc::default(), false) else { panic!("opened") };
     assert_eq!((error.doing, error.path, error.error.kind()), (Doing::Reading, nowhere, io::ErrorKind::NotFound));
 }

@@ -8,14 +8,14 @@ use crate::proto::bencode::{Value, decode};
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::tracker::compact::{V4_BYTES, V6_BYTES};
 use crate::swarm::Time;
+use crate::sys::replace::{Sync, replace, try_place};
 use crate::tracker::TrackerError;
 use crate::tracker::registry::peers::{Facts, Peers};
-use crate::tracker::registry::{Registry, tick};
-use std::ffi::OsString;
-use std::fs::{self, File};
+use crate::tracker::registry::{Registry, Swarm, tick};
+use std::fs;
 use std::io::{self, Write};
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Bytes written while the registry is held.
 const PORTION: usize = 64 << 10;
@@ -36,20 +36,22 @@ pub fn load(path: &Path, registry: &mut Registry) -> Result<(), TrackerError> {
     };
     let bytes = bytes.map_err(failed(format!("read the state {shown}")))?;
     if restore(&bytes, registry).is_none() {
-        let aside = beside(path, ".damaged");
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(".damaged");
         let moved = fs::rename(path, &aside);
         moved.map_err(failed(format!("set the damaged state {shown} aside")))?;
-        log::error!("{shown} is damaged and was set aside as {}; the tracker begins anew", aside.display());
+        log::error!(
+            "{shown} is damaged and was set aside as {}; the tracker starts empty",
+            Path::new(&aside).display()
+        );
     }
     Ok(())
 }
 
 /// Refuses a path where no state could be saved later.
 pub fn prove_place(path: &Path) -> Result<(), TrackerError> {
-    let new = beside(path, ".new");
-    let tried = File::create(&new).and_then(|_| fs::remove_file(&new));
     let doing = format!("save the state as {}", path.display());
-    tried.map_err(|error| TrackerError { doing, error, no_input: false })
+    try_place(path).map_err(|error| TrackerError { doing, error, no_input: false })
 }
 
 /// None if it is no state.
@@ -77,36 +79,37 @@ fn restore(bytes: &[u8], registry: &mut Registry) -> Option<()> {
 
 /// Saves the registry, which `lock` gives, as `path`.
 pub fn save<R: Deref<Target = Registry>>(path: &Path, lock: impl Fn() -> R, now: Time) -> io::Result<()> {
-    let new = beside(path, ".new");
-    let mut file = File::create(&new)?;
-    let mut after = None;
-    let mut out = b"d6:swarmsd".to_vec();
-    loop {
-        let registry = lock();
-        for (hash, swarm) in registry.swarms_after(after) {
-            out.extend_from_slice(b"20:");
-            out.extend_from_slice(&hash.0);
-            let (seeds4, seeds6) = (swarm.v4.seeds(), swarm.v6.seeds());
-            let head = format!("d1:ci{}e2:s4i{seeds4}e2:s6i{seeds6}e", swarm.completed);
-            out.extend_from_slice(head.as_bytes());
-            push_peers("2:v4", &swarm.v4, now, &mut out);
-            push_peers("2:v6", &swarm.v6, now, &mut out);
-            out.push(b'e');
-            after = Some(*hash);
-            if out.len() >= PORTION {
-                break;
+    replace(path, Sync::First, |file| {
+        let mut after = None;
+        let mut out = b"d6:swarmsd".to_vec();
+        loop {
+            let registry = lock();
+            for (hash, swarm) in registry.swarms_after(after) {
+                push_swarm(hash, swarm, now, &mut out);
+                after = Some(*hash);
+                if out.len() >= PORTION {
+                    break;
+                }
             }
+            drop(registry);
+            if out.is_empty() {
+                return file.write_all(b"e7:versioni1ee");
+            }
+            file.write_all(&out)?;
+            out.clear();
         }
-        drop(registry);
-        if out.is_empty() {
-            break;
-        }
-        file.write_all(&out)?;
-        out.clear();
-    }
-    file.write_all(b"e7:versioni1ee")?;
-    file.sync_all()?;
-    fs::rename(&new, path)
+    })
+}
+
+fn push_swarm(hash: &InfoHash, swarm: &Swarm, now: Time, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"20:");
+    out.extend_from_slice(&hash.0);
+    let (seeds4, seeds6) = (swarm.v4.seeds(), swarm.v6.seeds());
+    let head = format!("d1:ci{}e2:s4i{seeds4}e2:s6i{seeds6}e", swarm.completed);
+    out.extend_from_slice(head.as_bytes());
+    push_peers("2:v4", &swarm.v4, now, out);
+    push_peers("2:v6", &swarm.v6, now, out);
+    out.push(b'e');
 }
 
 fn push_peers(key: &str, peers: &Peers, now: Time, out: &mut Vec<u8>) {
@@ -118,13 +121,6 @@ fn push_peers(key: &str, peers: &Peers, now: Time, out: &mut Vec<u8>) {
         out.extend_from_slice(&tick(now).wrapping_sub(peers.seen(number)).to_be_bytes());
         out.extend_from_slice(&peers.tag(number).to_be_bytes());
     }
-}
-
-/// `path` with `more` behind its name.
-fn beside(path: &Path, more: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(more);
-    name.into()
 }
 
 #[cfg(test)]

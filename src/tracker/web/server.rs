@@ -6,7 +6,6 @@
 
 use super::connection::{Connection, Waits};
 use crate::tracker::shared::Shared;
-use crate::tracker::sockets;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fd::OwnedFd;
@@ -38,8 +37,8 @@ struct Worker {
     swept: Instant,
 }
 
-/// Starts the workers.
-pub fn start(listeners: Vec<TcpListener>, shared: &Arc<Shared>) -> io::Result<()> {
+/// Starts the workers, which take in at most `most` connections.
+pub fn start(listeners: Vec<TcpListener>, shared: &Arc<Shared>, most: usize) -> io::Result<()> {
     let listeners = Arc::new(listeners);
     let workers = thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);
     for _ in 0..workers {
@@ -54,7 +53,7 @@ pub fn start(listeners: Vec<TcpListener>, shared: &Arc<Shared>) -> io::Result<()
             shared: Arc::clone(shared),
             connections: Vec::new(),
             free: Vec::new(),
-            most: sockets::most_connections() / workers,
+            most: most / workers,
             swept: Instant::now(),
         };
         thread::Builder::new().name("http".into()).stack_size(STACK_BYTES).spawn(move || worker.run())?;

@@ -6,7 +6,7 @@ use crate::engine::testkit::{PATIENCE, surroundings, wait_until};
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::peer::handshake::{self, Handshake, Reserved};
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
 
 /// The handshake of the process itself: the only one that is answered where there is no torrent.
 fn ours() -> [u8; handshake::LEN] {
