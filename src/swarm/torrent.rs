@@ -40,7 +40,7 @@ use crate::proto::id::InfoHash;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::Message;
-use crate::proto::tracker::announce::{AnnounceRequest, key_text};
+use crate::proto::tracker::announce::AnnounceRequest;
 use std::collections::BTreeMap;
 
 /// Silence after which we send a keep-alive: most programs close after 120 s without a word (BEP 3: "generally two
@@ -290,7 +290,7 @@ impl Torrent {
             left: self.left,
             event: None,
             numwant: Some(if self.has_room_for_peers() { NUMWANT } else { 0 }),
-            key: Some(key_text(self.settings.tracker_key)),
+            key: Some(self.settings.tracker_key),
             compact: true,
             no_peer_id: true,
             tracker_id: None,

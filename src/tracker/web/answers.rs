@@ -5,7 +5,6 @@
 
 use super::page;
 use super::request::Request;
-use crate::base::rng::Rng;
 use crate::base::url::percent_decode;
 use crate::proto::id::InfoHash;
 use crate::proto::tracker::announce::{AnnounceReply, AnnounceRequest, RetryIn, emit_failure};
@@ -114,7 +113,7 @@ fn announce(shared: &Shared, passkey: &str, query: &str, from: IpAddr) -> Answer
         info_hash: request.info_hash,
         peer_id: request.peer_id,
         addr: SocketAddr::new(ip.to_canonical(), request.port),
-        key: request.key.as_deref().map_or(0, key_number),
+        key: request.key.unwrap_or(0),
         seed: request.left == 0,
         event: request.event,
         want: wanted(shared, request.numwant),
@@ -160,14 +159,6 @@ pub fn take_in(shared: &Shared, asked: &Asked, udp: bool) -> Result<Told, (&'sta
         shared.checks.want(asked.info_hash, asked.addr);
     }
     Ok(told)
-}
-
-/// A number made of a `key`. Programs send 32 bits as hex digits over HTTP, and as they are over UDP: the same number for
-/// both; other keys are hashed.
-fn key_number(key: &[u8]) -> u32 {
-    let hex =
-        str::from_utf8(key).ok().filter(|text| text.len() <= 8).and_then(|text| u32::from_str_radix(text, 16).ok());
-    hex.unwrap_or_else(|| key.iter().fold(1, |sum, &byte| Rng::new(sum ^ u64::from(byte)).bits()) as u32)
 }
 
 /// The reply in compact form. Written by hand, its keys in order: it is what a tracker does all day.
