@@ -71,10 +71,17 @@ static: ## builds one file that needs no library: with musl if its Rust target i
 # The programs of 2004 (src/cli/old.rs, track.rs), each also with `.py`. What is there and no link of ours stays.
 OLD_NAMES = bttrack btmakemetafile btcompletedir btshowmetainfo btreannounce btrename btdownloadcurses btdownloadheadless btlaunchmany btlaunchmanycurses
 
-install: all ## installs the program below DESTDIR and PREFIX (/usr/local)
+MAN = $(DESTDIR)$(PREFIX)/share/man/man1
+SHARE = $(DESTDIR)$(PREFIX)/share
+install: all ## installs the program, man pages and completions below DESTDIR and PREFIX (/usr/local)
 	install -D -m 755 $(TARGET_DIR)/release/swarmlet $(DESTDIR)$(PREFIX)/bin/swarmlet
 	@cd $(DESTDIR)$(PREFIX)/bin && for name in $(OLD_NAMES) $(OLD_NAMES:=.py); do \
 	if [ "$$(readlink $$name)" = swarmlet ] || [ ! -e $$name ]; then ln -sf swarmlet $$name; else echo "install: left $$name as it is"; fi; done
+	@install -d $(MAN) $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
+	$(TARGET_DIR)/release/swarmlet man --dir $(MAN)
+	$(TARGET_DIR)/release/swarmlet completions bash > $(SHARE)/bash-completion/completions/swarmlet
+	$(TARGET_DIR)/release/swarmlet completions zsh > $(SHARE)/zsh/site-functions/_swarmlet
+	$(TARGET_DIR)/release/swarmlet completions fish > $(SHARE)/fish/vendor_completions.d/swarmlet.fish
 	@echo "install: $(DESTDIR)$(PREFIX)/bin/swarmlet"
 
 book: ## builds the book: the manual, and the sources as pages

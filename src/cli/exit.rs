@@ -29,22 +29,30 @@ pub enum Exit {
     Interrupted,
 }
 
-/// Those that `get`, `seed` and `many` can have, in the order of their numbers.
-pub const EXITS: [Exit; 8] = [
-    Exit::Whole,
-    Exit::Usage,
-    Exit::BadTorrent,
-    Exit::NoInput,
-    Exit::Unavailable,
-    Exit::CantCreate,
-    Exit::Io,
-    Exit::Interrupted,
+/// The exit codes of `get`, `seed` and `many`, and what they mean there.
+pub const RUN_EXITS: &[(Exit, &str)] = &[
+    (Exit::Whole, "every torrent is complete"),
+    (Exit::Usage, "the command line is wrong"),
+    (Exit::BadTorrent, "a file is not a torrent, or an invalid one"),
+    (Exit::NoInput, "a file does not exist or cannot be read"),
+    (Exit::Unavailable, "a server does not deliver the torrent, or no port is free"),
+    (Exit::CantCreate, "files or folders cannot be created"),
+    (Exit::Io, "reading or writing failed"),
+    (Exit::Interrupted, "interrupted or given up before every torrent was complete; the same command resumes"),
 ];
 
-/// A line of `--help` for each of `exits`.
-pub fn describe(exits: &[Exit]) -> String {
-    exits.iter().map(|exit| format!("  {:2}  {}\n", exit.code(), exit.meaning())).collect()
-}
+/// The exit codes of commands that read torrents, and what they mean there.
+pub const READ_EXITS: &[(Exit, &str)] = &[
+    (Exit::Whole, "success"),
+    (Exit::Usage, "the command line is wrong"),
+    (Exit::BadTorrent, "a file is not a torrent, or an invalid one"),
+    (Exit::NoInput, "a file does not exist or cannot be read"),
+    (Exit::Unavailable, "a server does not deliver the torrent"),
+];
+
+/// A note about them, where a command takes several torrents.
+pub const SEVERAL: &str =
+    "With several torrents, the exit code is that of the first failure, and the other torrents go on.";
 
 impl Exit {
     /// The number that the shell sees.
@@ -59,21 +67,6 @@ impl Exit {
             Exit::CantCreate => 73,
             Exit::Io => 74,
             Exit::Interrupted => 75,
-        }
-    }
-
-    /// What `--help` says about it.
-    pub const fn meaning(self) -> &'static str {
-        match self {
-            Exit::Whole => "all torrents are whole",
-            Exit::NotWhole => "content is not whole",
-            Exit::Usage => "the command line is wrong",
-            Exit::BadTorrent => "not a torrent, or a bad one",
-            Exit::NoInput => "a torrent file is not there or can't be read",
-            Exit::Unavailable => "a server does not give the torrent, or no port is free",
-            Exit::CantCreate => "files or folders can't be made",
-            Exit::Io => "reading or writing failed",
-            Exit::Interrupted => "interrupted or given up before all was whole: the same command goes on",
         }
     }
 }
@@ -119,6 +112,7 @@ mod tests {
 
     #[test]
     fn the_codes_are_those_of_sysexits() {
-        assert_eq!(EXITS.map(Exit::code), [0, 64, 65, 66, 69, 73, 74, 75]);
+        let codes: Vec<u8> = RUN_EXITS.iter().map(|(exit, _)| exit.code()).collect();
+        assert_eq!(codes, [0, 64, 65, 66, 69, 73, 74, 75]);
     }
 }

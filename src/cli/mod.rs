@@ -1,7 +1,8 @@
 //! Floor 4: what a person types and sees.
 //!
-//! Here is the table of commands; [`commands::get`] is the first to read. A command has a help text and a function that takes what
-//! was typed behind its name. What goes wrong comes back as a [`Failure`] and is told here, in one place.
+//! [`commands`] has the table of commands, and [`commands::get`] is the first to read. A command is a description
+//! ([`options::command`]), which names the function that does the work. Here the command is found and called. An error
+//! comes back as a [`Failure`] and is printed in one place.
 
 pub mod commands;
 pub mod exit;
@@ -12,73 +13,13 @@ pub mod say;
 pub mod show;
 
 use crate::base::nearest::nearest;
+use commands::COMMANDS;
 use exit::{Exit, Failure};
+use options::command::Command;
+use options::help;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::ExitCode;
-
-/// A command: its name, a line about it, and its work once it is there.
-struct Command {
-    name: &'static str,
-    about: &'static str,
-    work: Option<Work>,
-}
-
-/// What a command that is there consists of.
-#[derive(Clone, Copy)]
-struct Work {
-    run: fn(&[OsString]) -> Result<Exit, Failure>,
-    help: fn() -> String,
-}
-
-const COMMANDS: [Command; 10] = [
-    Command {
-        name: "get",
-        about: "fetch torrents",
-        work: Some(Work { run: self::commands::get::run, help: self::commands::get::help }),
-    },
-    Command {
-        name: "seed",
-        about: "serve what is there already",
-        work: Some(Work { run: self::commands::seed::run, help: self::commands::seed::help }),
-    },
-    Command {
-        name: "many",
-        about: "fetch and serve the torrents of a folder",
-        work: Some(Work { run: self::commands::many::run, help: self::commands::many::help }),
-    },
-    Command {
-        name: "track",
-        about: "be a tracker",
-        work: Some(Work { run: self::commands::track::run, help: self::commands::track::help }),
-    },
-    Command {
-        name: "make",
-        about: "make a .torrent file",
-        work: Some(Work { run: self::commands::make::run, help: self::commands::make::help }),
-    },
-    Command {
-        name: "show",
-        about: "show what is in a .torrent file",
-        work: Some(Work { run: self::commands::show::run, help: self::commands::show::help }),
-    },
-    Command {
-        name: "check",
-        about: "check content against its torrent",
-        work: Some(Work { run: self::commands::check::run, help: self::commands::check::help }),
-    },
-    Command {
-        name: "edit",
-        about: "change a .torrent file",
-        work: Some(Work { run: self::commands::edit::run, help: self::commands::edit::help }),
-    },
-    Command {
-        name: "link",
-        about: "make and read magnet links",
-        work: Some(Work { run: self::commands::link::run, help: self::commands::link::help }),
-    },
-    Command { name: "demo", about: "a whole swarm on this machine", work: None },
-];
 
 /// The whole program: reads the arguments, runs the command, gives the exit code.
 pub fn main() -> ExitCode {
@@ -108,28 +49,28 @@ fn run_as(called: &OsStr, arguments: &[OsString]) -> Result<Exit, Failure> {
 fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     let Some((first, rest)) = arguments.split_first() else {
         return Err(Failure::usage(
-            "do what? `swarmlet get FILE.torrent` fetches a torrent;\n`swarmlet --help` tells more",
+            "no command given; try `swarmlet get FILE.torrent`\n`swarmlet --help` lists the commands",
         ));
     };
     let first = first.to_string_lossy();
     match first.replace('_', "-").as_str() {
-        "--help" | "-h" => Ok(say::print(&help())),
+        "--help" | "-h" => Ok(say::print(&help::of_all(COMMANDS))),
         "--version" | "-V" => Ok(say::print(concat!("swarmlet ", env!("CARGO_PKG_VERSION"), "\n"))),
         "help" => match rest.first() {
-            None => Ok(say::print(&help())),
-            Some(name) => Ok(say::print(&(find(&name.to_string_lossy())?.help)())),
+            None => Ok(say::print(&help::of_all(COMMANDS))),
+            Some(name) => Ok(say::print(&help::of(find(&name.to_string_lossy())?))),
         },
-        _ => (find(&first)?.run)(rest),
+        _ => {
+            let command = find(&first)?;
+            let given = command.parse(rest)?;
+            if given.has("help") { Ok(say::print(&help::of(command))) } else { (command.run)(&given) }
+        }
     }
 }
 
-/// The work of the command that is called `name`.
-fn find(name: &str) -> Result<Work, Failure> {
-    match COMMANDS.iter().find(|command| command.name == name) {
-        Some(Command { work: Some(work), .. }) => Ok(*work),
-        Some(_) => Err(Failure::usage(format!("'{name}' comes with a later version"))),
-        None => Err(Failure::usage(unknown(name))),
-    }
+/// The command that is called `name`.
+fn find(name: &str) -> Result<&'static Command, Failure> {
+    COMMANDS.iter().find(|command| command.name == name).ok_or_else(|| Failure::usage(unknown(name)))
 }
 
 fn unknown(name: &str) -> String {
@@ -137,10 +78,10 @@ fn unknown(name: &str) -> String {
         return format!("unknown option {name}; did you mean --{near}?");
     }
     if name.starts_with('-') && name.len() > 1 {
-        return format!("{name}: options come behind a command: swarmlet get {name} TORRENT...");
+        return format!("{name}: an option needs a command before it: swarmlet get {name} TORRENT...");
     }
     if name == "-" || name.ends_with(".torrent") || name.contains("://") {
-        return format!("'{name}' is no command; to fetch it: swarmlet get {name}");
+        return format!("'{name}' is not a command; to download it: swarmlet get {name}");
     }
     match nearest(name, COMMANDS.iter().map(|command| command.name)) {
         Some(near) => format!("unknown command '{name}'; did you mean '{near}'?"),
@@ -148,31 +89,10 @@ fn unknown(name: &str) -> String {
     }
 }
 
-fn help() -> String {
-    let line = |command: &Command| {
-        let later = if command.work.is_some() { "" } else { " (comes with a later version)" };
-        format!("  {:6} {}{later}\n", command.name, command.about)
-    };
-    format!(
-        "swarmlet {}: BitTorrent in one small binary.
-
-Usage: swarmlet COMMAND [OPTION]... [ARGUMENT]...
-       swarmlet COMMAND --help
-       swarmlet --help | --version
-
-Commands:
-{}
-Example: swarmlet get --dir /srv/iso debian.torrent
-",
-        env!("CARGO_PKG_VERSION"),
-        COMMANDS.iter().map(line).collect::<String>(),
-    )
-}
-
 #[cfg(test)]
 mod tests {
-    use super::commands::{check, edit, get, link, make, many, seed, show, track};
-    use super::options::flags;
+    use super::options::completion::{self, SHELLS};
+    use super::options::man;
     use super::*;
     use std::collections::BTreeSet;
 
@@ -183,13 +103,12 @@ mod tests {
     }
 
     #[test]
-    fn commands_that_are_not_there_are_named() {
-        assert_eq!(complaint(&["demo", "x"]), "'demo' comes with a later version");
+    fn unknown_commands_are_reported_with_a_hint() {
         assert_eq!(complaint(&["gte"]), "unknown command 'gte'; did you mean 'get'?");
         assert_eq!(complaint(&["xyzzy"]), "unknown command 'xyzzy'; `swarmlet --help` lists the commands");
-        assert_eq!(complaint(&["a.torrent"]), "'a.torrent' is no command; to fetch it: swarmlet get a.torrent");
+        assert_eq!(complaint(&["a.torrent"]), "'a.torrent' is not a command; to download it: swarmlet get a.torrent");
         assert_eq!(complaint(&["--versoin"]), "unknown option --versoin; did you mean --version?");
-        assert!(complaint(&["--seed", "get"]).starts_with("--seed: options come behind a command"));
+        assert!(complaint(&["--seed", "get"]).starts_with("--seed: an option needs a command before it"));
         assert!(complaint(&["help", "gte"]).contains("did you mean 'get'?"));
         assert!(complaint(&[]).contains("--help"));
     }
@@ -217,24 +136,68 @@ mod tests {
 
     #[test]
     fn the_book_names_every_option_of_every_command_and_no_other() {
-        let commands: [(&str, &[flags::Flag]); 9] = [
-            ("get", &get::FLAGS),
-            ("seed", &seed::FLAGS),
-            ("many", &many::FLAGS),
-            ("track", &track::FLAGS),
-            ("make", &make::FLAGS),
-            ("show", &show::FLAGS),
-            ("check", &check::FLAGS),
-            ("edit", &edit::FLAGS),
-            ("link", &link::FLAGS),
-        ];
-        for (command, flags) in commands {
-            assert_eq!(documented(command), flags.iter().map(|flag| flag.long).collect(), "{command}");
+        // The commands that describe the others have no chapter.
+        for command in COMMANDS.iter().filter(|command| !["completions", "man"].contains(&command.name)) {
+            let options: BTreeSet<&str> = command.flags().map(|flag| flag.long).collect();
+            assert_eq!(documented(command.name), options, "{}", command.name);
         }
     }
 
     #[test]
-    fn the_help_lists_every_command() {
-        assert!(COMMANDS.iter().all(|command| help().contains(&format!("\n  {:6} {}", command.name, command.about))));
+    fn every_description_says_everything_there_is() {
+        let all = help::of_all(COMMANDS);
+        for command in COMMANDS {
+            assert!(all.contains(&format!("\n  {:11}  {}\n", command.name, command.summary)), "{all}");
+            let help = help::of(command);
+            for flag in command.flags() {
+                assert!(help.contains(&format!("--{}", flag.long)), "{help}");
+                assert!(!flag.help.ends_with('.'), "{}", flag.help);
+            }
+            assert!(command.exits.iter().all(|(exit, _)| help.contains(&format!("\n  {:2}  ", exit.code()))), "{help}");
+            let is_example = |line: &str| command.examples.contains(&line.trim());
+            assert!(help.lines().all(|line| line.chars().count() <= 80 || is_example(line)), "{help}");
+        }
+    }
+
+    #[test]
+    fn names_of_options_are_unique_in_a_command() {
+        for command in COMMANDS {
+            let names = command.flags().flat_map(|flag| [flag.long, flag.short]).filter(|name| !name.is_empty());
+            let names: Vec<&str> = names.collect();
+            assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{}: {names:?}", command.name);
+        }
+    }
+
+    #[test]
+    fn no_line_of_a_man_page_is_a_macro_by_accident() {
+        let macros = [".TH ", ".nh", ".ad l", ".SH ", ".SS ", ".TP", ".PP", ".EX", ".EE", ".BR "];
+        for command in COMMANDS {
+            let page = man::of(command, "2026-11-28");
+            let dots = page.lines().filter(|line| line.starts_with(['.', '\'']));
+            dots.for_each(|line| assert!(macros.iter().any(|name| line.starts_with(name)), "{line}"));
+            let is_example = |line: &str| line.starts_with("swarmlet") || line.starts_with("curl");
+            assert!(page.lines().all(|line| line.len() <= 80 || is_example(line)), "{page}");
+        }
+    }
+
+    /// What bash completes at the end of `line`.
+    fn completed(line: &str) -> String {
+        let script = completion::of("bash", COMMANDS).unwrap_or_default();
+        let asked =
+            "compopt() { :; }; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _swarmlet; echo \"${COMPREPLY[*]}\"";
+        let words = line.split(' ');
+        let bash = std::process::Command::new("bash").arg("-c").arg(script + asked).arg("bash").args(words).output();
+        String::from_utf8(bash.expect("bash runs").stdout).unwrap_or_default().trim().into()
+    }
+
+    #[test]
+    fn bash_completes_commands_options_and_values() {
+        assert_eq!(completed("swarmlet ge"), "get");
+        assert_eq!(completed("swarmlet get --max-up"), "--max-upload-rate --max-uploads");
+        assert_eq!(completed("swarmlet completions "), SHELLS.join(" "));
+        assert_eq!(completed("swarmlet get --dir sr"), "src");
+        assert_eq!(completed("swarmlet get --dir = sr"), "src");
+        assert_eq!(completed("swarmlet get --blocklist Cargo.to"), "Cargo.toml");
+        assert_eq!(completed("swarmlet get --port "), "");
     }
 }

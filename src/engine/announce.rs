@@ -12,8 +12,10 @@ use crate::base::url::{self, redact};
 use crate::proto::tracker::announce::{
     AnnounceEvent, MAX_REPLY_BYTES, ReplyError, RetryIn, parse_reply, parse_scrape, scrape_url,
 };
+use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement, Outcome};
+use crate::swarm::meeting::source::Source;
 use crate::sys::http::{self, HttpError};
 use crate::sys::lookup;
 use crate::sys::{lock, random};
@@ -45,7 +47,7 @@ const REPLY_BYTES: u64 = MAX_REPLY_BYTES as u64;
 const STACK_BYTES: usize = 256 * 1024;
 
 /// An announce of a torrent.
-type Job = (usize, Box<Announcement>);
+type Job = (TorrentId, Box<Announcement>);
 
 /// What the threads share.
 #[derive(Default)]
@@ -73,7 +75,7 @@ impl Announcers {
     }
 
     /// Makes an announce for `torrent` soon. Given back: no thread could be started, and none is there to do it later.
-    pub fn announce(&self, torrent: usize, announcement: Box<Announcement>) -> Result<(), Box<Announcement>> {
+    pub fn announce(&self, torrent: TorrentId, announcement: Box<Announcement>) -> Result<(), Box<Announcement>> {
         self.announce_on(torrent, announcement, |worker| {
             let builder = thread::Builder::new().name("announce".into()).stack_size(STACK_BYTES);
             builder.spawn(move || worker.run()).map(drop)
@@ -82,7 +84,7 @@ impl Announcers {
 
     fn announce_on(
         &self,
-        torrent: usize,
+        torrent: TorrentId,
         announcement: Box<Announcement>,
         spawn: impl FnOnce(Announcers) -> std::io::Result<()>,
     ) -> Result<(), Box<Announcement>> {
@@ -112,8 +114,14 @@ impl Announcers {
             let scrapes = usize::from(announcement.scrape);
             pool.scrapes += scrapes;
             drop(pool);
-            let outcome = Box::new(announce(&announcement));
-            let event = Event::Announced { announcement, outcome };
+            let mut outcome = announce(&announcement);
+            if let Ok(reply) = &mut outcome
+                && !reply.peers.is_empty()
+            {
+                let event = Event::Found { source: Source::Tracker, addrs: std::mem::take(&mut reply.peers) };
+                let _ = self.manager.send(Input::Torrent { torrent, event });
+            }
+            let event = Event::Announced { announcement, outcome: Box::new(outcome) };
             let _ = self.manager.send(Input::Torrent { torrent, event });
             pool = lock(&self.pool);
             pool.scrapes -= scrapes;

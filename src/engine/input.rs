@@ -6,6 +6,7 @@ use super::Job;
 use super::Watch;
 use super::peer::link::Link;
 use crate::proto::peer::handshake::Handshake;
+use crate::storage::TorrentId;
 use crate::storage::check::Found;
 use crate::storage::content::ContentError;
 use crate::swarm::event::{Event, PeerEvent};
@@ -15,12 +16,12 @@ use core::net::SocketAddr;
 
 /// Something for the manager.
 pub enum Input {
-    /// A person gave a torrent.
-    Add(Box<Job>),
+    /// A person added a torrent.
+    Add(TorrentId, Box<Job>),
     /// The content of a torrent was checked.
     Checked {
-        /// The torrent's number.
-        torrent: usize,
+        /// The torrent.
+        torrent: TorrentId,
         /// The content and the pieces that are there; or why not.
         result: Result<Box<Found>, ContentError>,
     },
@@ -28,8 +29,8 @@ pub enum Input {
     Connected {
         /// The connection's name.
         peer: PeerKey,
-        /// The torrent's number.
-        torrent: usize,
+        /// The torrent.
+        torrent: TorrentId,
         /// Where the peer is.
         addr: SocketAddr,
         /// We opened the connection.
@@ -48,30 +49,40 @@ pub enum Input {
     },
     /// Something else happened to a torrent.
     Torrent {
-        /// The torrent's number.
-        torrent: usize,
+        /// The torrent.
+        torrent: TorrentId,
         /// What.
         event: Event,
     },
     /// The disk did not do what was asked of it.
     DiskFailed {
-        /// The torrent's number.
-        torrent: usize,
+        /// The torrent.
+        torrent: TorrentId,
         /// Why.
         error: ContentError,
     },
     /// The person wants no more than so many bytes a second.
     LimitDownload(Option<u64>),
+    /// A disk thread has written bytes that were on their way to the disk, or has no more use for them.
+    Written {
+        /// Its device.
+        device: u64,
+        /// How many.
+        bytes: u64,
+    },
     /// A disk thread has done all that came before [`Disk::finish`](super::disk::Disk::finish).
-    DiskDone,
+    DiskDone {
+        /// Its device.
+        device: u64,
+    },
     /// The person wants a pause of all torrents, or wants to go on.
     Pause(bool),
     /// The person wants a pause of one torrent, or wants it to go on.
-    PauseOrResume(usize),
+    PauseOrResume(TorrentId),
     /// What the person looks at has changed.
     Watch(Watch),
     /// The person takes a torrent away.
-    Remove(usize),
+    Remove(TorrentId),
     /// The person wants another limit of all uploads, in bytes a second.
     LimitUpload(Option<u64>),
     /// The person has another blocklist.

@@ -6,13 +6,16 @@
 //! windows, the number of peers), so giving never waits. What peers get is in `orders.rs`, how torrents come and go in
 //! `queue.rs`, how they and all of it end in `ending.rs`.
 
+mod agenda;
 mod ending;
 mod mending;
+mod news;
 mod orders;
 mod queue;
 pub mod slot;
 
 use super::announce::Announcers;
+use super::checker::{self, Check};
 use super::disk::Disk;
 use super::input::Input;
 use super::keeper::Keeper;
@@ -21,20 +24,20 @@ use super::peer::gate::Gate;
 use super::peer::link::Directory;
 use super::peer::listener;
 use super::peer::reader::{self, Surroundings};
-use super::{Config, Notice, Phase, Problem, ProblemKind, Report, Watch, most_connections};
+use super::{Config, Notice, Watch, most_connections};
 use crate::base::rng::Rng;
-use crate::storage::check::{self, Check};
-use crate::storage::content::Content;
+use crate::storage::TorrentId;
 use crate::swarm::Time;
-use crate::swarm::event::{Action, Event, News, PeerEvent, sooner};
+use crate::swarm::event::{Action, Event, PeerEvent, sooner};
 use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::picking::budget::{Budget, LEAST_BYTES};
-use crate::swarm::torrent::{Settings, Shared, Turn};
+use crate::swarm::torrent::{Settings, Shared, Torrent, Turn};
+use agenda::Agenda;
 use crossbeam_channel::{Receiver, Sender};
 use orders::Connection;
 use slot::{Slot, State};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -59,16 +62,20 @@ struct Manager {
     announcers: Announcers,
     checks: Sender<Check>,
     shared: Shared,
-    torrents: Vec<Slot>,
+    torrents: BTreeMap<TorrentId, Slot>,
+    agenda: Agenda,
+    /// Torrents that ended while a tracker was being asked. Each stays until the answer comes: the tracker would list us
+    /// for hours if it heard no `stopped` after it.
+    parting: BTreeMap<TorrentId, Box<Torrent>>,
     peers: HashMap<PeerKey, Connection>,
     /// Peers that have orders waiting.
     talked_to: Vec<PeerKey>,
     actions: Vec<Action>,
     /// Events of addresses that were not tried: they are on the blocklist, or no thread could be started. (Not through the
     /// inbox: we are the one who empties it.)
-    unreached: Vec<(usize, Event)>,
+    unreached: Vec<(TorrentId, Event)>,
     /// Announces that no thread could be started for.
-    unannounced: Vec<(usize, Box<Announcement>)>,
+    unannounced: Vec<(TorrentId, Box<Announcement>)>,
     /// A download ended in this batch: another may begin.
     completed: bool,
     /// Announces without an answer yet.
@@ -82,8 +89,6 @@ struct Manager {
     status_at: Option<Time>,
     /// When we end, goodbyes answered or not.
     end_at: Option<Time>,
-    /// Disk threads that have something to write before we end.
-    disks_busy: usize,
     keeper: Keeper,
 }
 
@@ -112,14 +117,16 @@ pub fn start(
         started: Instant::now(),
         settings,
         inbox,
-        disk: Disk::start(&sender, &blocks, config.memory_bytes.max(LEAST_BYTES))?,
+        disk: Disk::new(&sender, &blocks, config.memory_bytes.max(LEAST_BYTES)),
         announcers: Announcers::new(sender.clone()),
-        checks: check::start(sender.clone(), notices.clone(), &config)?,
-        keeper: Keeper::start(&config, sender.clone(), notices.clone())?,
+        checks: checker::start(sender.clone(), notices.clone(), &config)?,
+        keeper: Keeper::new(&config, sender.clone(), notices.clone()),
         notices,
         around,
         shared,
-        torrents: Vec::new(),
+        torrents: BTreeMap::new(),
+        agenda: Agenda::default(),
+        parting: BTreeMap::new(),
         peers: HashMap::new(),
         talked_to: Vec::new(),
         actions: Vec::new(),
@@ -133,7 +140,6 @@ pub fn start(
         status_every: config.status_every,
         status_at: config.status_every.map(|_| Time::ZERO),
         end_at: None,
-        disks_busy: 0,
     };
     thread::Builder::new().name("manager".into()).spawn(move || manager.run())?;
     Ok(sender)
@@ -160,25 +166,27 @@ impl Manager {
                 let outcome = Box::new(Err(AnnounceFailure { reason, retry_in: None, refused: false }));
                 self.take(Input::Torrent { torrent, event: Event::Announced { announcement, outcome } }, now);
             }
-            self.keeper.save_due(&mut self.torrents, now);
+            for torrent in self.agenda.to_save(now) {
+                self.save(torrent, now, false);
+                self.plan(torrent, now);
+            }
             self.disk.send();
             self.send_orders();
             if self.status_at.is_some_and(|at| at <= now) {
                 self.status_at = self.status_every.map(|every| now + every);
                 let _ = self.notices.send(Notice::Status(self.reports(now)));
             }
-            if self.end_at.is_some_and(|at| at <= now || self.announcing + self.disks_busy == 0) {
+            if self.end_at.is_some_and(|at| at <= now || (self.announcing == 0 && self.disk.busy().is_empty())) {
                 break;
             }
         }
-        self.torrents.iter().for_each(|slot| self.around.directory.remove(&slot.info_hash));
+        self.torrents.values().for_each(|slot| self.around.directory.remove(&slot.info_hash));
         self.end();
     }
 
     /// Waits for something to come, or for the next moment anybody waits for: `Some(None)`. `None`: it is over.
     fn wait(&self) -> Option<Option<Input>> {
-        let wakes = self.torrents.iter().map(|slot| sooner(slot.wake, slot.save_at)).fold(None, sooner);
-        match sooner(wakes, sooner(self.status_at, self.end_at)) {
+        match sooner(self.agenda.next(), sooner(self.status_at, self.end_at)) {
             None => self.inbox.recv().ok().map(Some),
             Some(at) => Some(self.inbox.recv_deadline(self.started + at).ok()),
         }
@@ -187,15 +195,12 @@ impl Manager {
     fn take(&mut self, input: Input, now: Time) {
         match input {
             Input::Peer { peer, events } => {
-                for event in events {
-                    // Looked up each time: one of the events may lead us to close the connection.
-                    let Some(torrent) = self.peers.get(&peer).map(|connection| connection.torrent) else { break };
-                    let gone = matches!(event, PeerEvent::Gone);
-                    self.handle(torrent, Event::Peer(peer, event), now);
-                    if gone && let Some(connection) = self.peers.remove(&peer) {
-                        // The reader has ended; the writer may still be sending.
-                        connection.link.close();
-                    }
+                let Some(torrent) = self.peers.get(&peer).map(|connection| connection.torrent) else { return };
+                let gone = matches!(events.last(), Some(PeerEvent::Gone));
+                self.handle_all(torrent, events.into_iter().map(|event| Event::Peer(peer, event)), now);
+                if gone && let Some(connection) = self.peers.remove(&peer) {
+                    // The reader has ended; the writer may still be sending.
+                    connection.link.close();
                 }
             }
             Input::Torrent { torrent, event } => {
@@ -228,7 +233,7 @@ impl Manager {
                     now,
                 );
             }
-            Input::Add(job) => self.add(job),
+            Input::Add(torrent, job) => self.add(torrent, job),
             Input::Checked { .. } if self.end_at.is_some() => {}
             Input::Checked { torrent, result } if self.is_running(torrent) => self.checked_again(torrent, result, now),
             Input::Checked { torrent, result } => match result {
@@ -238,76 +243,91 @@ impl Manager {
             Input::DiskFailed { torrent, error } => self.disk_failed(torrent, error, now),
             Input::LimitDownload(rate) => {
                 self.shared.download.set_rate(rate, now);
-                (0..self.torrents.len()).for_each(|number| self.handle(number, Event::BudgetFreed, now));
+                self.ids().into_iter().for_each(|torrent| self.handle(torrent, Event::BudgetFreed, now));
             }
-            Input::DiskDone => self.disk_done(now),
+            Input::Written { device, bytes } => self.shared.budget.written_to(device, bytes),
+            Input::DiskDone { device } => self.disk_done(device, now),
             Input::Pause(paused) => self.pause_all(paused, now),
-            Input::PauseOrResume(number) => self.pause_or_resume(number, now),
+            Input::PauseOrResume(torrent) => self.pause_or_resume(torrent, now),
             Input::Watch(watch) => {
                 self.watch = watch;
                 self.status_at = self.status_every.map(|_| now);
             }
-            Input::Remove(number) => self.remove(number, now),
+            Input::Remove(torrent) => self.remove(torrent, now),
             Input::LimitUpload(rate) => {
                 self.shared.upload.set_rate(rate, now);
-                (0..self.torrents.len()).for_each(|number| self.handle(number, Event::Timer, now));
+                self.ids().into_iter().for_each(|torrent| self.handle(torrent, Event::Timer, now));
             }
             Input::Block(list) => self.block(list),
             Input::Stop => self.stop(now),
         }
     }
 
-    fn is_running(&self, number: usize) -> bool {
-        matches!(self.torrents.get(number), Some(Slot { state: State::Running(..), .. })) && self.end_at.is_none()
+    fn is_running(&self, torrent: TorrentId) -> bool {
+        matches!(self.torrents.get(&torrent), Some(Slot { state: State::Running(..), .. })) && self.end_at.is_none()
+    }
+
+    fn ids(&self) -> Vec<TorrentId> {
+        self.torrents.keys().copied().collect()
     }
 
     /// Hands an event to its torrent, and does what it decides.
-    fn handle(&mut self, number: usize, event: Event, now: Time) {
-        let Some(slot) = self.torrents.get_mut(number) else { return };
-        let announced = matches!(event, Event::Announced { .. });
-        let torrent = match &mut slot.state {
-            State::Running(torrent, _) => torrent,
-            State::Failed(_, Some((torrent, _))) if announced => torrent,
-            _ => return self.give_back(event),
-        };
-        torrent.handle(event, &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions });
-        slot.wake = torrent.next_wake(now, &self.shared);
-        self.keeper.plan(slot);
-        self.carry_out(number);
-        if let State::Failed(_, parting) = &mut self.torrents[number].state {
-            parting.take_if(|(torrent, _)| !torrent.is_announcing());
+    fn handle(&mut self, torrent: TorrentId, event: Event, now: Time) {
+        self.handle_all(torrent, std::iter::once(event), now);
+    }
+
+    /// Hands events to a torrent, and does what it decides.
+    fn handle_all(&mut self, id: TorrentId, events: impl IntoIterator<Item = Event>, now: Time) {
+        let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
+        match self.torrents.get_mut(&id).map(|slot| &mut slot.state) {
+            Some(State::Running(torrent, content)) => {
+                turn.shared.budget.turn_to(content.device(), self.disk.devices() > 1);
+                events.into_iter().for_each(|event| torrent.handle(event, turn));
+            }
+            _ => return events.into_iter().for_each(|event| self.handle_late(id, event, now)),
+        }
+        self.carry_out(id);
+        self.plan(id, now);
+    }
+
+    /// Puts on the agenda what a torrent needs next.
+    fn plan(&mut self, id: TorrentId, now: Time) {
+        if let Some(slot) = self.torrents.get_mut(&id) {
+            let next = slot.next_plan(now, &self.shared, self.keeper.every());
+            self.agenda.change(id, &mut slot.plan, next);
         }
     }
 
     fn wake_torrents(&mut self, now: Time) {
-        for number in self.by_turns() {
-            if self.torrents[number].wake.is_some_and(|wake| wake <= now) {
-                self.handle(number, Event::Timer, now);
-            }
+        let due = self.agenda.to_wake(now);
+        self.by_turns(due).into_iter().for_each(|torrent| self.handle(torrent, Event::Timer, now));
+    }
+
+    /// Another torrent is the first each time, because there may not be enough of what they share for all of them.
+    fn by_turns(&mut self, mut torrents: Vec<TorrentId>) -> Vec<TorrentId> {
+        if torrents.len() > 1 {
+            let first = self.shared.rng.below(torrents.len());
+            torrents.rotate_left(first);
         }
+        torrents
     }
 
-    /// All torrents; another is the first each time, for what they share may not suffice for all.
-    fn by_turns(&mut self) -> impl Iterator<Item = usize> + use<> {
-        let count = self.torrents.len();
-        let first = if count > 1 { self.shared.rng.below(count) } else { 0 };
-        (first..count).chain(0..first)
-    }
-
-    /// Lets torrents that wait for memory ask again.
+    /// Lets torrents that wait for memory request blocks again.
     fn share_budget(&mut self, now: Time) {
-        let waits = |slot: &Slot| matches!(&slot.state, State::Running(torrent, _) if torrent.waits_for_budget());
-        for number in self.by_turns() {
-            if waits(&self.torrents[number]) {
-                self.handle(number, Event::BudgetFreed, now);
+        if self.agenda.want_memory.is_empty() || self.shared.budget.is_used_up() {
+            return;
+        }
+        let waiting = self.agenda.want_memory.iter().copied().collect();
+        for torrent in self.by_turns(waiting) {
+            self.handle(torrent, Event::BudgetFreed, now);
+            if self.shared.budget.is_used_up() {
+                break;
             }
         }
     }
 
-    fn carry_out(&mut self, number: usize) {
-        let (State::Running(_, content) | State::Failed(_, Some((_, content)))) = &self.torrents[number].state else {
-            return;
-        };
+    fn carry_out(&mut self, number: TorrentId) {
+        let Some(State::Running(_, content)) = self.torrents.get(&number).map(|slot| &slot.state) else { return };
         let content = Arc::clone(content);
         let mut actions = std::mem::take(&mut self.actions);
         for action in actions.drain(..) {
@@ -331,74 +351,18 @@ impl Manager {
                         self.unreached.push((number, Event::ConnectFailed { addr, our_fault: true }));
                     }
                 }
-                Action::Announce(announcement) => {
-                    // Nobody stays for the answer to a scrape.
-                    self.announcing += usize::from(!announcement.scrape);
-                    if let Err(announcement) = self.announcers.announce(number, announcement) {
-                        self.unannounced.push((number, announcement));
-                    }
-                }
+                Action::Announce(announcement) => self.announce(number, announcement),
             }
         }
         self.actions = actions;
     }
 
-    /// Tells the person what became of a torrent.
-    fn tell(&mut self, number: usize, content: &Arc<Content>, news: News) {
-        match news {
-            News::Complete => {
-                // The last figures first, so that whoever shows the end shows the whole.
-                if self.status_every.is_some() {
-                    let _ = self.notices.send(Notice::Status(self.reports(self.started.elapsed())));
-                }
-                let _ = self.notices.send(Notice::Complete { torrent: number });
-                self.completed = true;
-            }
-            News::Waiting { trouble } => {
-                log::warn!("{}: waiting for disk: {}", content.metainfo.name, trouble.text);
-                self.tell_standing(number);
-                let _ = self.notices.send(Notice::Waiting { torrent: number, trouble });
-            }
-            News::Resumed => {
-                self.tell_standing(number);
-                let _ = self.notices.send(Notice::Resumed { torrent: number });
-            }
-            News::GaveUp { problem: text, status } => {
-                log::error!("{}: {text}", content.metainfo.name);
-                let _ = self.notices.send(Notice::Stood { torrent: number, status: Arc::new(*status) });
-                self.failed(number, Problem { kind: ProblemKind::GaveUp, text });
-            }
-            News::Failed { problem } => log::error!("{}: {problem}", content.metainfo.name),
+    fn announce(&mut self, torrent: TorrentId, announcement: Box<Announcement>) {
+        // Nobody waits for the answer to a scrape.
+        self.announcing += usize::from(!announcement.scrape);
+        if let Err(announcement) = self.announcers.announce(torrent, announcement) {
+            self.unannounced.push((torrent, announcement));
         }
-    }
-
-    /// So that what is told next does not contradict the last numbers, which are older.
-    fn tell_standing(&self, number: usize) {
-        if let Phase::Running(status) = self.report(number, self.started.elapsed()).phase {
-            let _ = self.notices.send(Notice::Stood { torrent: number, status });
-        }
-    }
-
-    /// Tells the person which trackers changed between answering and failing.
-    fn tell_of_trackers(&mut self, number: usize) {
-        let slot = &mut self.torrents[number];
-        let State::Running(torrent, _) = &slot.state else { return };
-        for (tracker, told) in torrent.trackers().iter().zip(&mut slot.told) {
-            if tracker.problem != *told {
-                *told = tracker.problem.clone();
-                let (url, problem) = (tracker.url.clone(), tracker.problem.clone());
-                let _ = self.notices.send(Notice::Tracker { torrent: number, url, problem, refuses: tracker.refuses });
-            }
-        }
-    }
-
-    fn reports(&self, now: Time) -> Vec<Report> {
-        (0..self.torrents.len()).map(|number| self.report(number, now)).collect()
-    }
-
-    fn report(&self, number: usize, now: Time) -> Report {
-        let peers_of = self.watch.peers_of.filter(|&watched| watched == number);
-        self.torrents[number].report(now, Watch { peers_of, ..self.watch })
     }
 }
 

@@ -5,15 +5,17 @@
 //! | [`manager`] | one | its channel |
 //! | peer reader ([`peer::reader`]) | one a peer | its socket |
 //! | peer writer ([`peer::writer`]) | one a peer | its channel, its socket |
-//! | [`disk`] | as many as cores, at most 4 | its channel, the disk |
+//! | [`disk`] | for each device as many as cores, at most 4 | its channel, the disk |
 //! | [`peer::listener`] | one or two | its socket |
 //! | [`announce`] | none when nothing is announced, at most 32 | a tracker |
 //! | [`lookup`](crate::sys::lookup) | none when no host is looked up, at most 32 | the resolver |
-//! | [`keeper`] | one, where states are kept | its channel, the disk |
-//! | [`check`](crate::storage::check) | as many as cores, while content is checked | the disk |
+//! | [`keeper`] | one for each device, where states are kept | its channel, the disk |
+//! | [`checker`] | one; while content is checked, one more for each device, and as many as cores to help it | its channel, the disk |
 //! | [`hashing`](crate::storage::hashing) | as many as cores, while a torrent is made or content proven | the disk |
 
 pub mod announce;
+pub mod checker;
+pub mod devices;
 pub mod disk;
 pub mod input;
 pub mod keeper;
@@ -23,16 +25,18 @@ pub mod peer;
 #[cfg(test)]
 pub mod testkit;
 
+pub use crate::storage::TorrentId;
 pub use notice::{Notice, Phase, Problem, ProblemKind, Report, Watch};
 
 use crate::proto::choice::Choice;
 use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
+pub use crate::storage::Duty;
 use crate::storage::resume::StateDir;
 use crate::swarm::meeting::blocklist::Blocklist;
 pub use crate::swarm::settings::MAX_PEERS as DEFAULT_MAX_PEERS;
 use crate::swarm::settings::Settings;
-use crate::sys::{in_words, limits, random};
+use crate::sys::{in_words, limits, lock, random};
 use crossbeam_channel::{Receiver, Sender};
 use input::Input;
 use std::fmt;
@@ -40,7 +44,7 @@ use std::io;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// The ports that are tried when none is named: those that BEP 3 began with, and the hundred the field added.
@@ -131,18 +135,6 @@ pub struct Job {
     pub duty: Duty,
 }
 
-/// What is to be done with a torrent's content.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Duty {
-    /// What is missing is fetched.
-    #[default]
-    Fetch,
-    /// It must be whole, and is only read.
-    Serve,
-    /// The same; but it is not looked at beforehand: each piece is proven when it is first read.
-    Trust,
-}
-
 impl Job {
     /// Bytes of content that are wanted.
     pub fn length(&self) -> u64 {
@@ -184,6 +176,8 @@ impl std::error::Error for EngineError {}
 pub struct Engine {
     manager: Sender<Input>,
     port: u16,
+    /// The next torrent's number. (A lock, because many routers' processors have no 64-bit atomics.)
+    next: Mutex<u64>,
 }
 
 impl Engine {
@@ -205,7 +199,7 @@ impl Engine {
         };
         log::info!("we are {} on port {port}", settings.peer_id);
         let manager = manager::start(config, settings, listeners, notices).map_err(EngineError::NoThread)?;
-        Ok((Engine { manager, port }, notice_receiver))
+        Ok((Engine { manager, port, next: Mutex::new(0) }, notice_receiver))
     }
 
     /// The port that is listened on.
@@ -213,14 +207,18 @@ impl Engine {
         self.port
     }
 
-    /// Takes a torrent in: its content is checked, then it joins its swarm.
-    pub fn add(&self, job: Job) {
-        // The manager lives as long as the process; were it gone, the notices' end would tell.
-        let _ = self.manager.send(Input::Add(Box::new(job)));
+    /// Adds a torrent: its content is checked, then it joins its swarm.
+    pub fn add(&self, job: Job) -> TorrentId {
+        let mut next = lock(&self.next);
+        let torrent = TorrentId(*next);
+        *next += 1;
+        // The manager lives as long as the process. If it were gone, the channel of notices would be closed.
+        let _ = self.manager.send(Input::Add(torrent, Box::new(job)));
+        torrent
     }
 
-    /// Takes a torrent away: the trackers hear it, its content stays. [`Notice::Removed`] comes.
-    pub fn remove(&self, torrent: usize) {
+    /// Removes a torrent: its trackers are told, its content stays. [`Notice::Removed`] follows.
+    pub fn remove(&self, torrent: TorrentId) {
         let _ = self.manager.send(Input::Remove(torrent));
     }
 
@@ -250,7 +248,7 @@ impl Engine {
     }
 
     /// Pauses one torrent, or lets it go on. New numbers come at once.
-    pub fn pause_or_resume(&self, torrent: usize) {
+    pub fn pause_or_resume(&self, torrent: TorrentId) {
         let _ = self.manager.send(Input::PauseOrResume(torrent));
     }
 

@@ -3,12 +3,13 @@
 //! Floor 3. Whoever shows it ([`cli`](crate::cli)) reads it from a channel.
 
 use crate::proto::id::InfoHash;
+use crate::storage::TorrentId;
 use crate::storage::content::ContentError;
 use crate::swarm::figures::Status;
 use crate::swarm::torrent::waiting::DiskTrouble;
 use std::sync::Arc;
 
-/// Something to tell the person. Torrents are numbered as they were added, from 0.
+/// Something to tell the person.
 #[derive(Debug)]
 pub enum Notice {
     /// How all torrents stand; it comes each `status_every`.
@@ -16,7 +17,7 @@ pub enum Notice {
     /// The content that was there is checked and the torrent joins its swarm.
     Joined {
         /// Which.
-        torrent: usize,
+        torrent: TorrentId,
         /// Bytes that were there already, of those that are wanted.
         had_bytes: u64,
         /// Bytes that were read and hashed to know that; the others are trusted, or not there.
@@ -27,43 +28,43 @@ pub enum Notice {
     /// Every piece that is wanted is had and proven.
     Complete {
         /// Which.
-        torrent: usize,
+        torrent: TorrentId,
     },
     /// The disk is full, read-only or away, or what is on it is checked again: the torrent waits. Each new reason comes.
     Waiting {
         /// Which.
-        torrent: usize,
+        torrent: TorrentId,
         /// Why.
         trouble: DiskTrouble,
     },
     /// The torrent goes on after it waited.
     Resumed {
         /// Which.
-        torrent: usize,
+        torrent: TorrentId,
     },
     /// The torrent was taken away.
     Removed {
         /// Which.
-        torrent: usize,
+        torrent: TorrentId,
     },
     /// How a torrent stands, or stood when it was given up: `Waiting`, `Resumed` or `Failed` follows.
     Stood {
         /// Which.
-        torrent: usize,
+        torrent: TorrentId,
         /// How.
         status: Arc<Status>,
     },
     /// The torrent ended by itself.
     Failed {
         /// Which.
-        torrent: usize,
+        torrent: TorrentId,
         /// Why.
         problem: Problem,
     },
     /// A tracker answered after it did not, or the other way round.
     Tracker {
         /// Whose.
-        torrent: usize,
+        torrent: TorrentId,
         /// Its announce URL.
         url: String,
         /// `None`: it answers now.
@@ -86,12 +87,14 @@ pub struct Watch {
     /// Cells of the map of the pieces, of each torrent that is not whole; 0: no map.
     pub cells: usize,
     /// The torrent whose peers are listed.
-    pub peers_of: Option<usize>,
+    pub peers_of: Option<TorrentId>,
 }
 
 /// One torrent on the screen.
 #[derive(Clone, Debug)]
 pub struct Report {
+    /// The torrent.
+    pub torrent: TorrentId,
     /// The name, safe for a file but not for a terminal.
     pub name: String,
     /// Which.

@@ -220,7 +220,7 @@ mod tests {
                 }
             }
             if fate == 3 {
-                content.files.forget_all(content.number);
+                content.files.forget_all(content.key);
             }
             let said = content.look(0).unwrap_err();
             assert!(said.tells_of_a_change(), "{said}");
@@ -238,7 +238,9 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, part(&metainfo, &bytes, file)).unwrap();
         }
-        let opened = Content::open(0, metainfo.clone(), dir.path(), Default::default(), false).unwrap();
+        let opened =
+            Content::open(crate::storage::TorrentId(0), metainfo.clone(), dir.path(), Default::default(), false)
+                .unwrap();
         let mut content = opened.choose(Some(Choice::new(&metainfo, vec![true, false])));
         assert!(content.size_on_disk(0).is_some() && content.size_on_disk(1).is_some());
         content.known.wait_a_minute();

@@ -67,7 +67,9 @@ pub fn check_all(content: &Content, progress: &AtomicU32) -> Result<Bitfield, Co
 
 /// The content of `metainfo` in `dir`.
 pub fn open(metainfo: &Metainfo, dir: &Path, preallocate: bool) -> Arc<Content> {
-    Arc::new(Content::open(0, metainfo.clone(), dir, Arc::new(FileCache::new()), preallocate).unwrap())
+    Arc::new(
+        Content::open(super::TorrentId(0), metainfo.clone(), dir, Arc::new(FileCache::new()), preallocate).unwrap(),
+    )
 }
 
 /// The bytes of file number `file`.

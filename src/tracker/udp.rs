@@ -92,7 +92,7 @@ fn answer(packet: &[u8], from: SocketAddr, shared: &Shared, secret: &RandomState
                     info_hash: announce.info_hash,
                     peer_id: announce.peer_id,
                     addr: SocketAddr::new(from.ip(), announce.port),
-                    key: announce.key,
+                    key: announce.key.unwrap_or(0),
                     seed: announce.left == 0,
                     event: announce.event,
                     want: peers_wanted(shared, announce.numwant).min(fitting(family)),
@@ -105,7 +105,7 @@ fn answer(packet: &[u8], from: SocketAddr, shared: &Shared, secret: &RandomState
                     Reply::Error { transaction, message: message.into() }
                 });
                 if shared.config.log_file.is_some() {
-                    let line = format!("UDP {}?{announce}", url(&url_data));
+                    let line = format!("UDP {}?{}", url(&url_data), announce.to_log());
                     shared.log(from, line.as_bytes(), 200, reply.emit().len(), b"");
                 }
                 reply

@@ -6,9 +6,11 @@ use super::show::{each, in_portions};
 use crate::base::json::{self, Object};
 use crate::base::path::for_terminal;
 use crate::base::units::{count, of, percent, seconds};
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::options::flags::{self, Flag, Parsed};
+use crate::cli::exit::{Exit, Failure, SEVERAL};
+use crate::cli::options::command::{Command, Completes, Group, Part, Section};
+use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::make::threads;
+use crate::cli::options::run::{HELP, JSON, THREADS};
 use crate::cli::options::{output, source};
 use crate::cli::say;
 use crate::cli::show::bar::Bar;
@@ -22,63 +24,78 @@ use std::time::Duration;
 /// So many runs of pieces of a file are told to a person; a program is told all.
 const MOST_RUNS: usize = 8;
 
-/// The options.
-pub const FLAGS: [Flag; 5] = [
-    Flag { short: "d", long: "dir", value: Some("DIR"), help: "The folder that the content is in (default: here)." },
-    Flag { short: "t", long: "threads", value: Some("N"), help: "Hash with N threads (default: one a core)." },
-    Flag { short: "q", long: "quiet", value: None, help: "Tell only what is not whole." },
-    Flag { short: "", long: "json", value: None, help: "One JSON object a torrent." },
-    Flag { short: "h", long: "help", value: None, help: "Show this." },
-];
+/// `check`, described.
+pub const COMMAND: Command = Command {
+    name: "check",
+    summary: "verify content against its torrent",
+    usage: "[OPTION]... TORRENT...",
+    completes: Completes::Torrents,
+    about: &[
+        "Verify content against its torrent, and print the state of each file. Nothing is changed.",
+        "TORRENT is a .torrent file, the http or https URL of one, or - for standard input.",
+    ],
+    options: &[Group {
+        title: "Options",
+        flags: &[
+            Flag::with("dir", "DIR", "The folder that contains the torrent's file or folder")
+                .short("d")
+                .default("the current folder"),
+            THREADS,
+            Flag::switch("quiet", "Print only files that are not whole").short("q"),
+            JSON,
+            HELP,
+        ],
+    }],
+    exits: &[
+        (Exit::Whole, "everything is whole"),
+        (Exit::NotWhole, "some content is missing or corrupt"),
+        (Exit::Usage, "the command line is wrong"),
+        (Exit::BadTorrent, "a file is not a torrent, or an invalid one"),
+        (Exit::NoInput, "a file does not exist or cannot be read"),
+        (Exit::Unavailable, "a server does not deliver the torrent"),
+    ],
+    exit_note: SEVERAL,
+    sections: &[
+        Section {
+            title: "States",
+            parts: &[Part::Terms(&[
+                ("whole", "every byte is correct"),
+                ("damaged", "some bytes are corrupt, or the file ends too early; which pieces and bytes is printed"),
+                ("missing", "the file does not exist"),
+                ("too long", "every byte is correct, and more bytes follow"),
+                ("unproven", "it shares pieces with files that are missing or end too early; the rest is correct"),
+                ("unreadable", "the system does not let swarmlet read it"),
+            ])],
+        },
+        Section {
+            title: "JSON (--json)",
+            parts: &[Part::Text(
+                "One object per torrent: event (checked), torrent (as given on the command line), name, info_hash, \
+                 whole, size, had (bytes of correct pieces), seconds, files: path, size, found (bytes on disk, or \
+                 null), state (as above), pieces (ranges [first, last] that are not correct), bytes (ranges [first, \
+                 last] of the file), problem (null: none).",
+            )],
+        },
+    ],
+    examples: &[
+        "swarmlet check Aishah.torrent",
+        "swarmlet check --quiet --dir /srv/iso *.torrent",
+        "swarmlet check --json a.torrent | jq -r '.files[] | select(.state != \"whole\").path'",
+    ],
+    run,
+};
 
-/// What `--help` says.
-pub fn help() -> String {
-    format!(
-        "Proves content against its torrent, and says of each file how it stands. Nothing is changed.
-
-Usage: swarmlet check [OPTION]... TORRENT...
-
-TORRENT is a .torrent file, - (standard input) or an http(s) URL of one.
-
-  whole       every byte is right
-  damaged     bytes are wrong, or it ends too early: which pieces, and which bytes of the file
-  missing     it is not there
-  too long    every byte is right, and more follow
-  unproven    it shares pieces with files that are missing or end too early; the rest is right
-  unreadable  the system does not let us read it
-
-Options:
-{}
-Exit codes: 0 all is whole, 1 it is not, 64 the command line is wrong, 65 not a torrent, 66 it is not there.
-
-JSON (--json): one object a torrent: event (checked), torrent (as it was named), name, info_hash, whole, size,
-  had (bytes of good pieces), seconds, files: path, size, found (bytes on disk, or null), state (as above), pieces
-  (runs [first, last] that are not right), bytes (runs [first, last] of the file), problem (null: none)
-
-Examples:
-  swarmlet check Aishah.torrent
-  swarmlet check --quiet --dir /srv/iso *.torrent
-  swarmlet check --json a.torrent | jq -r '.files[] | select(.state != \"whole\").path'
-",
-        flags::describe(&FLAGS)
-    )
-}
-
-/// Runs the command with what was typed behind it.
-pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
-    let given = flags::parse("check", &FLAGS, arguments)?;
-    if given.has("help") {
-        return Ok(say::print(&help()));
-    }
+/// Runs the command.
+fn run(given: &Parsed) -> Result<Exit, Failure> {
     let sources = given.arguments();
     if sources.is_empty() {
         return Err(Failure::usage("check what? name a .torrent file: swarmlet check TORRENT... [--dir DIR]"));
     }
     let dir = given.value("dir").map_or_else(|| PathBuf::from("."), PathBuf::from);
-    let threads = threads(&given)?;
+    let threads = threads(given)?;
     let mut whole = true;
     let exit = each(&sources, &mut |(_, source): (usize, &OsString)| {
-        whole &= check_one(source, &dir, threads, &given)?;
+        whole &= check_one(source, &dir, threads, given)?;
         Ok(())
     })?;
     Ok(if exit == Exit::Whole && !whole { Exit::NotWhole } else { exit })

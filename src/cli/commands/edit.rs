@@ -6,9 +6,11 @@
 use super::show::each;
 use crate::base::json::{self, Object};
 use crate::base::path::{for_terminal, safe_component};
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::options::flags::{self, Flag, Parsed};
+use crate::cli::exit::{Exit, Failure, SEVERAL};
+use crate::cli::options::command::{Command, Completes, Group, Part, Section};
+use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::make::{tracker, web_seed};
+use crate::cli::options::run::{HELP, JSON, QUIET};
 use crate::cli::options::{output, source};
 use crate::cli::say;
 use crate::proto::bencode::{Bencode, Value, decode_metainfo};
@@ -19,76 +21,91 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The options.
-pub const FLAGS: [Flag; 16] = [
-    Flag {
-        short: "a",
-        long: "announce",
-        value: Some("URL[,URL]..."),
-        help: "A tier of trackers, in place of all that are there; given again, the next.",
-    },
-    Flag {
-        short: "",
-        long: "add-announce",
-        value: Some("URL[,URL]..."),
-        help: "A tier of trackers behind the others.",
-    },
-    Flag { short: "", long: "no-announce", value: None, help: "Take all trackers out." },
-    Flag { short: "w", long: "webseed", value: Some("URL..."), help: "A web seed, in place of all that are there." },
-    Flag { short: "", long: "no-webseed", value: None, help: "Take all web seeds out." },
-    Flag { short: "c", long: "comment", value: Some("TEXT"), help: "The comment (empty: none)." },
-    Flag { short: "", long: "name", value: Some("NAME"), help: "The name of the file or folder; needs --rehash." },
-    Flag { short: "p", long: "private", value: None, help: "Private; needs --rehash." },
-    Flag { short: "", long: "no-private", value: None, help: "Not private; needs --rehash." },
-    Flag { short: "s", long: "source", value: Some("TEXT"), help: "`source` (empty: none); needs --rehash." },
-    Flag { short: "", long: "rehash", value: None, help: "Let the info-hash change: it is another torrent then." },
-    Flag { short: "o", long: "output", value: Some("FILE"), help: "Write it there instead (-: standard output)." },
-    Flag { short: "f", long: "force", value: None, help: "Replace what is at --output." },
-    Flag { short: "q", long: "quiet", value: None, help: "Show only errors." },
-    Flag { short: "", long: "json", value: None, help: "One JSON object a torrent." },
-    Flag { short: "h", long: "help", value: None, help: "Show this." },
-];
+/// `edit`, described.
+pub const COMMAND: Command = Command {
+    name: "edit",
+    summary: "change a .torrent file",
+    usage: "OPTION... TORRENT...",
+    completes: Completes::Torrents,
+    about: &[
+        "Change .torrent files. Everything that no option names stays as it is, byte for byte, and so does the \
+         info-hash.",
+        "TORRENT is a .torrent file, or -: then the torrent is read from standard input and written to standard \
+         output.",
+    ],
+    options: &[
+        Group {
+            title: "Outside the info-hash",
+            flags: &[
+                Flag::with(
+                    "announce",
+                    "URL[,URL]...",
+                    "A tier of trackers, which replaces all existing tiers; given again, the next tier",
+                )
+                .short("a"),
+                Flag::with("add-announce", "URL[,URL]...", "A tier of trackers after the existing tiers"),
+                Flag::switch("no-announce", "Remove all trackers"),
+                Flag::with("webseed", "URL...", "A web seed; replaces all existing web seeds").short("w"),
+                Flag::switch("no-webseed", "Remove all web seeds"),
+                Flag::with("comment", "TEXT", "Comment; empty: none").short("c"),
+            ],
+        },
+        Group {
+            title: "Part of the info-hash",
+            flags: &[
+                Flag::switch("rehash", "Allow the info-hash to change: the result is a different torrent"),
+                Flag::with("name", "NAME", "Name of the file or folder"),
+                Flag::switch("private", "Make it private").short("p"),
+                Flag::switch("no-private", "Make it public"),
+                Flag::with("source", "TEXT", "Name of the source; empty: none").short("s"),
+            ],
+        },
+        Group {
+            title: "Output",
+            flags: &[
+                Flag::with("output", "FILE", "Write the result to this file, or to standard output (-)")
+                    .short("o")
+                    .default("the torrent itself"),
+                Flag::switch("force", "Replace an existing file at --output").short("f"),
+                QUIET,
+                JSON,
+                HELP,
+            ],
+        },
+    ],
+    exits: &[
+        (Exit::Whole, "success"),
+        (Exit::Usage, "the command line is wrong"),
+        (Exit::BadTorrent, "a file is not a torrent, or an invalid one"),
+        (Exit::NoInput, "a file does not exist or cannot be read"),
+        (Exit::CantCreate, "the result cannot be written, or a file is in its place"),
+    ],
+    exit_note: SEVERAL,
+    sections: &[Section {
+        title: "JSON (--json)",
+        parts: &[Part::Text(
+            "One object per torrent: event (edited), path, changed (the keys), info_hash, info_hash_before.",
+        )],
+    }],
+    examples: &[
+        "swarmlet edit --announce http://tracker.example:6969/announce *.torrent",
+        "swarmlet edit --add-announce udp://b.example:80 --comment 'two trackers' a.torrent",
+        "swarmlet edit --private --rehash a.torrent --output private.torrent",
+    ],
+    run,
+};
 
-/// What `--help` says.
-pub fn help() -> String {
-    format!(
-        "Changes .torrent files. All that is not named stays byte for byte, so the info-hash does too.
-
-Usage: swarmlet edit [OPTION]... TORRENT...
-
-TORRENT is a .torrent file; or -, then it is read from standard input and written to standard output.
-
-Options:
-{}
-Exit codes: 0 done, 64 the command line is wrong, 65 not a torrent, or a bad one, 66 not there, 73 can't be written.
-  With several, that of the first failure; the others are changed.
-
-JSON (--json): event (edited), path, changed (the keys), info_hash, info_hash_before
-
-Examples:
-  swarmlet edit --announce http://tracker.example:6969/announce *.torrent
-  swarmlet edit --add-announce udp://b.example:80 --comment 'two trackers' a.torrent
-  swarmlet edit --private --rehash a.torrent --output private.torrent
-",
-        flags::describe(&FLAGS)
-    )
-}
-
-/// Runs the command with what was typed behind it.
-pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
-    let given = flags::parse("edit", &FLAGS, arguments)?;
-    if given.has("help") {
-        return Ok(say::print(&help()));
-    }
+/// Runs the command.
+fn run(given: &Parsed) -> Result<Exit, Failure> {
     let sources = given.arguments();
-    let wanted = Wanted::read(&given)?;
+    let wanted = Wanted::read(given)?;
     if sources.is_empty() {
         return Err(Failure::usage("edit what? name a .torrent file: swarmlet edit OPTION... TORRENT..."));
     }
     if sources.len() > 1 && given.has("output") {
         return Err(Failure::usage("--output takes one torrent, and there are several"));
     }
-    each(&sources, &mut |(_, source): (usize, &OsString)| edit_one(source, &wanted, &given))
+    each(&sources, &mut |(_, source): (usize, &OsString)| edit_one(source, &wanted, given))
 }
 
 /// What is to be changed.

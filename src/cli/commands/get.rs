@@ -5,13 +5,11 @@
 
 use super::list;
 use crate::base::path::for_terminal;
-use crate::cli::exit::{self, Exit, Failure};
+use crate::cli::exit::{Exit, Failure, RUN_EXITS};
 use crate::cli::options::choice::Files;
-use crate::cli::options::flags::{self, Flag, Parsed};
-use crate::cli::options::run::{
-    self, BLOCKLIST, DISPLAY_INTERVAL, HELP, IP, JSON, MAX_PEERS, MAX_UPLOAD_RATE, MAX_UPLOADS,
-};
-use crate::cli::options::run::{PORT, QUIET, STATE, VERBOSE, connect, rate};
+use crate::cli::options::command::{Command, Completes, Group, Part, Section};
+use crate::cli::options::flags::{Flag, Parsed};
+use crate::cli::options::run::{self, connect, rate};
 use crate::cli::options::{source, states};
 use crate::cli::run::keys;
 use crate::cli::run::running::{self, Until, Watched};
@@ -20,7 +18,6 @@ use crate::cli::show::view::View;
 use crate::cli::show::{objects, peers};
 use crate::engine::{Config, DEFAULT_MEMORY_BYTES, Duty, Job};
 use crate::sys::in_words;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,130 +27,110 @@ const MOST_MEMORY_MIB: u64 = 16 << 10;
 const MOST_TIMEOUT_SECONDS: u64 = 365 * 24 * 3600;
 const MIB: u64 = 1 << 20;
 
-/// The options.
-pub const FLAGS: [Flag; 23] = [
-    Flag {
-        short: "d",
-        long: "dir",
-        value: Some("DIR"),
-        help: "Where the content goes, made if absent (default: here).",
-    },
-    PORT,
-    Flag { short: "s", long: "seed", value: None, help: "Go on seeding when all is whole, until interrupted." },
-    Flag {
-        short: "",
-        long: "files",
-        value: Some("LIST"),
-        help: "Only the files with these numbers, such as 1,3-5 (one TORRENT alone).",
-    },
-    Flag {
-        short: "",
-        long: "exclude",
-        value: Some("GLOB..."),
-        help: "No files whose path in the torrent fits, such as '*.nfo' or 'extras/';\n\
-               may be given several times.",
-    },
-    Flag {
-        short: "",
-        long: "list",
-        value: None,
-        help: "Show the files with their numbers (*: would be fetched), and end.",
-    },
-    Flag { short: "", long: "sequential", value: None, help: "Fetch pieces in order, first to last." },
-    MAX_PEERS,
-    Flag {
-        short: "",
-        long: "memory",
-        value: Some("MIB"),
-        help: "Most MiB of blocks asked for or on their way to disk (default: 3).",
-    },
-    MAX_UPLOAD_RATE,
-    MAX_UPLOADS,
-    IP,
-    Flag {
-        short: "",
-        long: "max-download-rate",
-        value: Some("KB/s"),
-        help: "Most that all torrents download, in 1024 bytes a second; 0: any (the default).",
-    },
-    Flag {
-        short: "",
-        long: "stop-timeout",
-        value: Some("SEC"),
-        help: "Give a torrent up that makes no progress for so many seconds, also while it\n\
-               waits for a full disk, but not while content is checked (default: never).",
-    },
-    Flag {
-        short: "",
-        long: "preallocate",
-        value: None,
-        help: "Reserve the space of files first (default: sparse files).",
-    },
-    STATE,
-    Flag { short: "", long: "check", value: None, help: "Check all content, whatever the state says." },
-    BLOCKLIST,
-    DISPLAY_INTERVAL,
-    QUIET,
-    VERBOSE,
-    JSON,
-    HELP,
-];
+/// `get`, described.
+pub const COMMAND: Command = Command {
+    name: "get",
+    summary: "download torrents",
+    usage: "[OPTION]... TORRENT...",
+    completes: Completes::Torrents,
+    about: &[
+        "Download torrents, and exit when all of them are complete.",
+        "TORRENT is a .torrent file, the http or https URL of one, or - for standard input. Content that is already in \
+         the download folder is verified and used, so the same command resumes after an interruption. Files whose \
+         size and modification time have not changed since the last run are not read again.",
+        "A GLOB without / matches names in any folder. A GLOB with / is matched against the whole path that --list \
+         shows. A GLOB that matches a folder matches everything in it. Files that are not wanted are neither created \
+         nor changed. Pieces that contain parts of both wanted and unwanted files are also stored in the hidden file \
+         .INFOHASH.swarmlet, until a later run wants all files.",
+    ],
+    options: &[
+        Group {
+            title: "Content",
+            flags: &[
+                Flag::with("dir", "DIR", "Download folder; created if it does not exist")
+                    .short("d")
+                    .default("the current folder"),
+                Flag::with(
+                    "files",
+                    "LIST",
+                    "Download only the files with these numbers, such as 1,3-5; one TORRENT only",
+                ),
+                Flag::with(
+                    "exclude",
+                    "GLOB...",
+                    "Leave out files whose path in the torrent matches, such as '*.nfo' or 'extras/'; may be given \
+                     several times",
+                ),
+                Flag::switch("list", "List the files with their numbers (*: would be downloaded) and exit"),
+                Flag::switch("sequential", "Download pieces in order, first to last").default("rarest first"),
+                Flag::switch("preallocate", "Reserve disk space before downloading").default("sparse files"),
+                run::STATE,
+                Flag::switch("check", "Verify all content, whatever the resume state says"),
+            ],
+        },
+        Group {
+            title: "When to exit",
+            flags: &[
+                Flag::switch("seed", "Keep seeding when every torrent is complete, until interrupted").short("s"),
+                Flag::with(
+                    "stop-timeout",
+                    "SEC",
+                    "Give up a torrent that makes no progress for this many seconds. Waiting for a full disk counts, \
+                     checking content does not",
+                )
+                .default("never"),
+            ],
+        },
+        Group {
+            title: "Limits",
+            flags: &[
+                run::MAX_UPLOAD_RATE,
+                Flag::with(
+                    "max-download-rate",
+                    "KB/s",
+                    "Download limit of all torrents together, in units of 1024 bytes per second",
+                )
+                .default("0, no limit"),
+                run::MAX_UPLOADS,
+                run::MAX_PEERS,
+                Flag::with(
+                    "memory",
+                    "MIB",
+                    "Limit on blocks in flight, in MiB: requested from peers or waiting to be written",
+                )
+                .default("3"),
+            ],
+        },
+        run::NETWORK,
+        run::OUTPUT,
+    ],
+    exits: RUN_EXITS,
+    exit_note: "With several torrents, the exit code is that of the first failure, and the other torrents go on. But if \
+                a torrent cannot be read, the run ends before any download begins.",
+    sections: &[
+        Section { title: "Keys on the live screen", parts: &[Part::Terms(keys::HELP), Part::Text(peers::FLAGS_HELP)] },
+        objects::EVENTS,
+        objects::FILES,
+    ],
+    examples: &[
+        "swarmlet get debian.torrent",
+        "swarmlet get --dir /srv/iso --seed *.torrent",
+        "swarmlet get --list a.torrent",
+        "swarmlet get --files 1,3-5 --exclude '*.nfo' a.torrent",
+        "curl https://example.org/a.torrent | swarmlet get -",
+        "swarmlet get --json a.torrent | jq -r 'select(.event == \"complete\").name'",
+    ],
+    run,
+};
 
-/// What `--help` says.
-pub fn help() -> String {
-    let exits = exit::describe(&exit::EXITS);
-    format!(
-        "Fetches torrents, and ends when all of them are whole.
-
-Usage: swarmlet get [OPTION]... TORRENT...
-
-TORRENT is a .torrent file, - (standard input) or an http(s) URL of one. Content that is in the folder
-already is checked and used, so the same command goes on after an interruption. Files that have the size
-and the time of change of the last run are not read again.
-
-A GLOB without / fits names in any folder, one with / begins where the torrent does, and one that fits a
-folder takes all that is in it. Files that are not wanted are never made nor changed; what pieces hold of
-them lies in the hidden file .INFOHASH.swarmlet, until a later run wants all.
-
-Options:
-{}
-Exit codes:
-{exits}  With several torrents, that of the first failure; the others go on. (One that can't be read
-  ends the run before anything is begun.)
-
-Keys, on the live screen:
-{}  flags: {}
-
-JSON (--json):
-{}{}
-Examples:
-  swarmlet get debian.torrent
-  swarmlet get --dir /srv/iso --seed *.torrent
-  swarmlet get --list a.torrent
-  swarmlet get --files 1,3-5 --exclude '*.nfo' a.torrent
-  curl https://example.org/a.torrent | swarmlet get -
-  swarmlet get --json a.torrent | jq -r 'select(.event == \"complete\").name'
-",
-        flags::describe(&FLAGS),
-        keys::HELP,
-        peers::FLAGS,
-        objects::HELP,
-        objects::LIST_HELP,
-    )
-}
-
-/// Runs the command with what was typed behind it.
-pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
-    let given = flags::parse("get", &FLAGS, arguments)?;
-    if given.has("help") {
-        return Ok(say::print(&help()));
-    }
-    let files = Files::read(&given, given.arguments().len())?;
-    let view = run::view(&given)?;
-    let mut config = configure(&given, &view)?;
-    let state = states::dir(&given)?;
-    let dir = run::dir(&given)?.unwrap_or_else(|| PathBuf::from("."));
-    let torrents = run::torrents("get", &given)?;
+/// Runs the command.
+fn run(given: &Parsed) -> Result<Exit, Failure> {
+    let files = Files::read(given, given.arguments().len())?;
+    let view = run::view(given)?;
+    let mut config = configure(given, &view)?;
+    let state = states::dir(given)?;
+    let dir = run::dir(given)?.unwrap_or_else(|| PathBuf::from("."));
+    let torrents = run::torrents("get", given)?;
     let mut choices = Vec::new();
     for (source, metainfo) in &torrents {
         match files.of(metainfo, &source::shown(source)) {
@@ -185,7 +162,7 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
         config,
         view,
         &if given.has("seed") { Until::Ended } else { Until::Whole },
-        Watched { folder: None, blocklist: run::blocklist(&given) },
+        Watched { folder: None, blocklist: run::blocklist(given) },
     )
 }
 
@@ -214,10 +191,12 @@ fn make_dir(dir: &Path) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsString;
 
     fn complaint(arguments: &[&str]) -> (u8, String) {
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-        run(&arguments).err().map_or((0, String::new()), |failure| (failure.exit.code(), failure.text))
+        let run = COMMAND.parse(&arguments).and_then(|given| run(&given));
+        run.err().map_or((0, String::new()), |failure| (failure.exit.code(), failure.text))
     }
 
     #[test]
@@ -250,13 +229,5 @@ mod tests {
         assert_eq!(complaint(&["--dir", &dir_text, "/dev/null"]).0, 65);
         assert_eq!(complaint(&["--dir", &dir_text, "/no/such"]).0, 66);
         assert!(!dir.exists());
-    }
-
-    #[test]
-    fn the_help_names_every_option_and_exit_code() {
-        let help = help();
-        assert!(FLAGS.iter().all(|flag| help.contains(&format!("--{}", flag.long))));
-        assert!(help.contains("  75  interrupted"));
-        assert!(help.lines().all(|line| line.len() <= 110), "{help}");
     }
 }

@@ -3,63 +3,52 @@
 //! Floor 4.
 
 use super::show::{self, Shown, each};
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::options::flags::{self, Flag};
+use crate::cli::exit::{Exit, Failure, READ_EXITS, SEVERAL};
+use crate::cli::options::command::{Command, Completes, Group, Part, Section};
+use crate::cli::options::flags::{Flag, Parsed};
+use crate::cli::options::run::HELP;
 use crate::cli::options::source;
 use crate::cli::say;
 use crate::proto::magnet::Magnet;
 use std::ffi::OsString;
 
-/// The options.
-pub const FLAGS: [Flag; 5] = [
-    Flag {
-        short: "",
-        long: "bare",
-        value: None,
-        help: "The info-hash alone in it: no name, size, trackers, web seeds.",
-    },
-    Flag { short: "", long: "peer", value: Some("HOST:PORT..."), help: "Name a peer in it." },
-    Flag {
-        short: "",
-        long: "select",
-        value: Some("FILES"),
-        help: "Have only these files fetched: 0,2,4-6, counted from 0 (BEP 53).",
-    },
-    Flag { short: "", long: "json", value: None, help: "One JSON object a torrent or link." },
-    Flag { short: "h", long: "help", value: None, help: "Show this." },
-];
+/// `link`, described.
+pub const COMMAND: Command = Command {
+    name: "link",
+    summary: "make and explain magnet links",
+    usage: "[OPTION]... TORRENT|MAGNET...",
+    completes: Completes::Torrents,
+    about: &[
+        "Make the magnet link of a torrent, or explain a magnet link.",
+        "TORRENT is a .torrent file, the http or https URL of one, or - for standard input; its link is printed. A \
+         MAGNET link is explained line by line, and printed as swarmlet would write it.",
+    ],
+    options: &[Group {
+        title: "Options",
+        flags: &[
+            Flag::switch("bare", "Put only the info-hash into the link: no name, size, trackers or web seeds"),
+            Flag::with("peer", "HOST:PORT...", "Put the address of a peer into the link"),
+            Flag::with("select", "FILES", "Choose files in the link: 0,2,4-6, counted from 0 (BEP 53)"),
+            Flag::switch("json", "Write one JSON object per torrent or link to standard output"),
+            HELP,
+        ],
+    }],
+    exits: READ_EXITS,
+    exit_note: SEVERAL,
+    sections: &[Section {
+        title: "JSON (--json)",
+        parts: &[Part::Text("The fields are those of `swarmlet show --json` for a magnet link.")],
+    }],
+    examples: &[
+        "swarmlet link debian.torrent",
+        "swarmlet link --peer 192.168.1.2:6881 --bare debian.torrent",
+        "swarmlet link 'magnet:?xt=urn:btih:a2e914fed73839f22b6b0850fadf2036d4af38f2'",
+    ],
+    run,
+};
 
-/// What `--help` says.
-pub fn help() -> String {
-    format!(
-        "Makes a magnet link of a torrent, and explains one.
-
-Usage: swarmlet link [OPTION]... TORRENT|MAGNET...
-
-Of a TORRENT (a .torrent file, - or a URL) the link is printed. Of a MAGNET link what it says is shown, line by
-line, and the link as swarmlet would write it.
-
-Options:
-{}
-Exit codes: 0 done, 64 the command line is wrong, 65 not a torrent or link, or a bad one, 66 not there.
-
-JSON (--json): as `swarmlet show --json` of a link.
-
-Examples:
-  swarmlet link debian.torrent
-  swarmlet link --peer 192.168.1.2:6881 --bare debian.torrent
-  swarmlet link 'magnet:?xt=urn:btih:a2e914fed73839f22b6b0850fadf2036d4af38f2'
-",
-        flags::describe(&FLAGS)
-    )
-}
-
-/// Runs the command with what was typed behind it.
-pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
-    let given = flags::parse("link", &FLAGS, arguments)?;
-    if given.has("help") {
-        return Ok(say::print(&help()));
-    }
+/// Runs the command.
+fn run(given: &Parsed) -> Result<Exit, Failure> {
     let sources = given.arguments();
     if sources.is_empty() {
         return Err(Failure::usage("link to what? name a .torrent file or a magnet link: swarmlet link TORRENT..."));

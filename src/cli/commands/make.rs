@@ -8,9 +8,11 @@ use crate::base::json::Object;
 use crate::base::path::for_terminal;
 use crate::base::units::{count, duration, size};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::options::flags::{self, Flag};
+use crate::cli::options::command::{Command, Completes, Group, Part, Section};
+use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::make::{Wanted, read};
 use crate::cli::options::output;
+use crate::cli::options::run::{HELP, JSON, QUIET, THREADS};
 use crate::cli::say;
 use crate::cli::show::bar::Bar;
 use crate::proto::id::InfoHash;
@@ -19,7 +21,6 @@ use crate::proto::metainfo::piece_length::automatic;
 use crate::proto::metainfo::{HASH_BYTES, MAX_PIECES, Metainfo};
 use crate::storage::make;
 use crate::storage::tree::{self, Choice, Found};
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -27,90 +28,94 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// The program that is named in what it makes.
 const CREATED_BY: &str = concat!("swarmlet/", env!("CARGO_PKG_VERSION"));
 
-/// The options.
-pub const FLAGS: [Flag; 24] = [
-    Flag {
-        short: "a",
-        long: "announce",
-        value: Some("URL[,URL]..."),
-        help: "A tier of trackers; given again, the next tier, which is asked when\n\
-               all of the one before fail.",
-    },
-    Flag { short: "w", long: "webseed", value: Some("URL..."), help: "A web server that has the content (BEP 19)." },
-    Flag { short: "n", long: "node", value: Some("HOST:PORT..."), help: "A node of the DHT to begin with (BEP 5)." },
-    Flag { short: "p", long: "private", value: None, help: "Peers come from the trackers alone (BEP 27)." },
-    Flag { short: "c", long: "comment", value: Some("TEXT"), help: "What people are told." },
-    Flag { short: "s", long: "source", value: Some("TEXT"), help: "Whose torrent it is; changes the info-hash." },
-    Flag { short: "", long: "created-by", value: Some("TEXT"), help: "The program that is named (empty: none)." },
-    Flag { short: "d", long: "no-date", value: None, help: "Leave out when it was made." },
-    Flag {
-        short: "l",
-        long: "piece-length",
-        value: Some("SIZE"),
-        help: "A power of two from 16 KiB to 16 MiB: 262144, 256K, 1M\n\
-               (default: so that there are 1,000 to 2,000 pieces).",
-    },
-    Flag { short: "", long: "pad", value: None, help: "Let each file begin with a piece (BEP 47)." },
-    Flag {
-        short: "o",
-        long: "output",
-        value: Some("FILE"),
-        help: "Where it goes: a file, a folder, or - for standard output\n(default: PATH.torrent).",
-    },
-    Flag { short: "f", long: "force", value: None, help: "Replace a file that is there." },
-    Flag { short: "", long: "each", value: None, help: "Of several paths make a torrent each." },
-    Flag { short: "", long: "include", value: Some("GLOB..."), help: "Take only these files; hidden ones too." },
-    Flag { short: "", long: "exclude", value: Some("GLOB..."), help: "Leave out these files and folders." },
-    Flag { short: "", long: "follow-symlinks", value: None, help: "Take what symbolic links lead to." },
-    Flag { short: "", long: "dry-run", value: None, help: "Write nothing; hash, and tell." },
-    Flag { short: "m", long: "magnet", value: None, help: "Print the magnet link to standard output." },
-    Flag { short: "t", long: "threads", value: Some("N"), help: "Hash with N threads (default: one a core)." },
-    Flag { short: "q", long: "quiet", value: None, help: "Show only errors." },
-    Flag { short: "", long: "json", value: None, help: "Tell on standard output, one JSON object a torrent." },
-    Flag { short: "", long: "skip-there", value: None, help: "Skip a path whose torrent is there, and is no failure." },
-    Flag { short: "v", long: "verbose", value: None, help: "Name the files, too." },
-    Flag { short: "h", long: "help", value: None, help: "Show this." },
-];
+/// `make`, described.
+pub const COMMAND: Command = Command {
+    name: "make",
+    summary: "make a .torrent file",
+    usage: "[OPTION]... PATH... [ANNOUNCE...]",
+    completes: Completes::Paths,
+    about: &[
+        "Make a .torrent file of a file or a folder.",
+        "ANNOUNCE is the URL of a tracker; each URL is a tier of its own. Hidden files, CVS and core are left out of a \
+         folder, symbolic links are refused, and files are sorted by the bytes of their paths. A GLOB without / \
+         matches at any depth: '*.nfo', 'Extras/**', '[!a-m]*'.",
+    ],
+    options: &[
+        Group {
+            title: "Content",
+            flags: &[
+                Flag::with("include", "GLOB...", "Take only matching files, even hidden files"),
+                Flag::with("exclude", "GLOB...", "Leave out matching files and folders"),
+                Flag::switch("follow-symlinks", "Follow symbolic links"),
+                Flag::switch("each", "Make one torrent for each PATH"),
+                Flag::with("piece-length", "SIZE", "A power of two from 16 KiB to 16 MiB, such as 262144, 256K or 1M")
+                    .short("l")
+                    .default("for 1,000 to 2,000 pieces"),
+                Flag::switch("pad", "Start each file at a piece boundary (BEP 47)"),
+            ],
+        },
+        Group {
+            title: "What the torrent says",
+            flags: &[
+                Flag::with(
+                    "announce",
+                    "URL[,URL]...",
+                    "A tier of trackers; given again, the next tier, which is asked when the tiers before it fail",
+                )
+                .short("a"),
+                Flag::with("webseed", "URL...", "A web server that has the content (BEP 19)").short("w"),
+                Flag::with("node", "HOST:PORT...", "A node of the DHT (BEP 5)").short("n"),
+                Flag::switch("private", "Peers come only from the trackers (BEP 27)").short("p"),
+                Flag::with("comment", "TEXT", "Comment").short("c"),
+                Flag::with("source", "TEXT", "Name of the source; changes the info-hash").short("s"),
+                Flag::with("created-by", "TEXT", "Name of the creating program; empty: none").default("swarmlet"),
+                Flag::switch("no-date", "Omit the creation date").short("d"),
+            ],
+        },
+        Group {
+            title: "Output",
+            flags: &[
+                Flag::with("output", "FILE", "Output file or folder, or - for standard output")
+                    .short("o")
+                    .default("PATH.torrent"),
+                Flag::switch("force", "Replace an existing file").short("f"),
+                Flag::switch("skip-there", "Skip a PATH whose torrent exists"),
+                Flag::switch("dry-run", "Hash and report, but write nothing"),
+                Flag::switch("magnet", "Print the magnet link to standard output").short("m"),
+                THREADS,
+                QUIET,
+                Flag::switch("verbose", "Also name the files").short("v"),
+                JSON,
+                HELP,
+            ],
+        },
+    ],
+    exits: &[
+        (Exit::Whole, "success"),
+        (Exit::Usage, "the command line is wrong"),
+        (Exit::NoInput, "a file does not exist, cannot be read, or changed while it was read"),
+        (Exit::CantCreate, "the .torrent file exists already or cannot be written"),
+    ],
+    exit_note: "",
+    sections: &[Section {
+        title: "JSON (--json)",
+        parts: &[Part::Text(
+            "One object per torrent: event (made), path (null: not written), name, info_hash, size, files, pieces, \
+             piece_length, private, magnet, bytes (of the .torrent file), seconds.",
+        )],
+    }],
+    examples: &[
+        "swarmlet make Aishah http://tracker.example:6969/announce",
+        "swarmlet make -a http://a.example/announce,http://b.example/announce Aishah",
+        "swarmlet make --magnet --exclude '*.nfo' Aishah",
+        "swarmlet make --each --output /srv/torrents *.iso udp://tracker.example:6969",
+    ],
+    run,
+};
 
-/// What `--help` says.
-pub fn help() -> String {
-    format!(
-        "Makes a .torrent file of a file or a folder.
-
-Usage: swarmlet make [OPTION]... PATH... [ANNOUNCE...]
-
-ANNOUNCE is the URL of a tracker; each is a tier of its own. Without any, peers find each other by other ways.
-In a folder hidden files, CVS and core are left out, symbolic links are refused, and files stand in the order
-of their paths. A GLOB without / is looked for at any depth: '*.nfo', 'Extras/**', '[!a-m]*'.
-
-Options:
-{}
-Exit codes:
-   0  made
-  64  the command line is wrong
-  66  a file is not there, can't be read, or has changed meanwhile
-  73  the .torrent file is there already, or can't be written
-
-JSON (--json): one object a torrent: event (made), path (null: not written), name, info_hash, size, files,
-  pieces, piece_length, private, magnet, bytes (of the .torrent file), seconds
-
-Examples:
-  swarmlet make Aishah http://tracker.example:6969/announce
-  swarmlet make -a http://a.example/announce,http://b.example/announce -a udp://c.example:80 Aishah
-  swarmlet make --magnet --exclude '*.nfo' Aishah
-  swarmlet make --each --output /srv/torrents *.iso http://tracker.example:6969/announce
-",
-        flags::describe(&FLAGS)
-    )
-}
-
-/// Runs the command with what was typed behind it.
-pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
-    let given = flags::parse("make", &FLAGS, arguments)?;
-    if given.has("help") {
-        return Ok(say::print(&help()));
-    }
-    let wanted = read(&given)?;
+/// Runs the command.
+fn run(given: &Parsed) -> Result<Exit, Failure> {
+    let wanted = read(given)?;
     let mut exit = Exit::Whole;
     for path in &wanted.paths {
         if let Err(failure) = make_one(path, &wanted) {

@@ -2,18 +2,16 @@
 //!
 //! Floor 4. What it sees there is [`folder`](crate::cli::run::folder)'s.
 
-use crate::cli::exit::{self, EXITS, Exit, Failure};
-use crate::cli::options::flags::{self, Flag};
-use crate::cli::options::run::{self, BLOCKLIST, DISPLAY_INTERVAL, HELP, IP, JSON, MAX_PEERS, MAX_UPLOADS, PORT};
-use crate::cli::options::run::{QUIET, STATE, VERBOSE, connect, rate};
+use crate::cli::exit::{Exit, Failure, RUN_EXITS};
+use crate::cli::options::command::{Command, Completes, Group, Part, Section};
+use crate::cli::options::flags::{Flag, Parsed};
+use crate::cli::options::run::{self, connect, rate};
 use crate::cli::options::states;
 use crate::cli::run::folder::Folder;
 use crate::cli::run::keys;
 use crate::cli::run::running::{self, Until, Watched};
-use crate::cli::say;
 use crate::cli::show::objects;
 use crate::engine::Config;
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Most torrents that can be asked for to download at once.
@@ -21,113 +19,91 @@ const MOST_DOWNLOADS: u64 = 10_000;
 /// Torrents that download at once when no number is named: more of them would share a line in slices too thin.
 const DOWNLOADS: u64 = 5;
 
-/// The options.
-pub const FLAGS: [Flag; 16] = [
-    Flag {
-        short: "d",
-        long: "dir",
-        value: Some("DIR"),
-        help: "Where the content is and goes (default: beside each torrent).",
-    },
-    PORT,
-    MAX_PEERS,
-    MAX_UPLOADS,
-    IP,
-    Flag {
-        short: "",
-        long: "max-upload-rate",
-        value: Some("KB/s"),
-        help: "Most that each torrent uploads, in 1024 bytes a second (default: any).",
-    },
-    Flag {
-        short: "",
-        long: "total-upload-rate",
-        value: Some("KB/s"),
-        help: "Most that all of them upload (default: any).",
-    },
-    Flag {
-        short: "",
-        long: "total-download-rate",
-        value: Some("KB/s"),
-        help: "Most that all of them download (default: any).",
-    },
-    Flag {
-        short: "",
-        long: "max-downloads",
-        value: Some("N"),
-        help: "Most torrents that download at once (default: 5).",
-    },
-    STATE,
-    BLOCKLIST,
-    DISPLAY_INTERVAL,
-    QUIET,
-    VERBOSE,
-    JSON,
-    HELP,
-];
+/// `many`, described.
+pub const COMMAND: Command = Command {
+    name: "many",
+    summary: "download and seed the torrents of a folder",
+    usage: "[OPTION]... FOLDER",
+    completes: Completes::Folders,
+    about: &[
+        "Download and seed every .torrent file in a folder and its subfolders, until interrupted.",
+        "A new .torrent file is picked up within 10 seconds. When a file is taken away, its torrent is dropped, and its \
+         content stays. A file that is half written is read again until it is a valid torrent; an invalid one is \
+         reported once. A file that is overwritten in place is noticed within 5 minutes. SIGHUP triggers a full \
+         rescan, and makes swarmlet read the blocklist again.",
+    ],
+    options: &[
+        Group {
+            title: "Content",
+            flags: &[
+                Flag::with("dir", "DIR", "Folder of the content").short("d").default("beside each torrent"),
+                run::STATE,
+            ],
+        },
+        Group {
+            title: "Limits",
+            flags: &[
+                Flag::with(
+                    "max-downloads",
+                    "N",
+                    "Torrents that download at the same time; the others wait, and neither download nor upload",
+                )
+                .default("5"),
+                Flag::with(
+                    "max-upload-rate",
+                    "KB/s",
+                    "Upload limit of each torrent, in units of 1024 bytes per second",
+                )
+                .default("0, no limit"),
+                Flag::with("total-upload-rate", "KB/s", "Upload limit of all torrents together").default("0, no limit"),
+                Flag::with("total-download-rate", "KB/s", "Download limit of all torrents together")
+                    .default("0, no limit"),
+                run::MAX_UPLOADS,
+                run::MAX_PEERS,
+            ],
+        },
+        run::NETWORK,
+        run::OUTPUT,
+    ],
+    exits: RUN_EXITS,
+    exit_note: "",
+    sections: &[Section { title: "Keys on the live screen", parts: &[Part::Terms(keys::LIST_HELP)] }, objects::EVENTS],
+    examples: &[
+        "swarmlet many .",
+        "swarmlet many --dir /srv/content --max-upload-rate 4 /srv/torrents",
+        "swarmlet many --total-upload-rate 1000 --json /srv/torrents",
+    ],
+    run,
+};
 
-/// What `--help` says.
-pub fn help() -> String {
-    let exits = exit::describe(&EXITS);
-    format!(
-        "Fetches and serves every torrent in a folder and below, until it is interrupted.
-
-Usage: swarmlet many [OPTION]... FOLDER
-
-New .torrent files are picked up within 10 seconds, those that are taken away are dropped (their content
-stays). One that is half written is waited for; one that is bad is named once. One that is written over in
-place is noticed within 5 minutes. SIGHUP has all of them looked at at once, and the blocklist read again.
-
-Options:
-{}
-Exit codes:
-{exits}
-Keys, on the live screen:
-{}
-JSON (--json):
-{}
-Examples:
-  swarmlet many .
-  swarmlet many --dir /srv/content --max-upload-rate 4 /srv/torrents
-  swarmlet many --total-upload-rate 1000 --json /srv/torrents
-",
-        flags::describe(&FLAGS),
-        keys::LIST_HELP,
-        objects::HELP,
-    )
-}
-
-/// Runs the command with what was typed behind it.
-pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
-    let given = flags::parse("many", &FLAGS, arguments)?;
-    if given.has("help") {
-        return Ok(say::print(&help()));
-    }
+/// Runs the command.
+fn run(given: &Parsed) -> Result<Exit, Failure> {
     let folders = given.arguments();
     let [dir] = folders.as_slice() else {
-        return Err(Failure::usage("many what? name one folder: swarmlet many FOLDER"));
+        return Err(Failure::usage("expected one folder: swarmlet many FOLDER"));
     };
-    let content = run::dir(&given)?;
+    let content = run::dir(given)?;
     let dir = PathBuf::from(dir);
     run::must_be_there(&dir)?;
     content.iter().try_for_each(|content| run::must_be_there(content))?;
-    let view = run::view(&given)?;
+    let view = run::view(given)?;
     let downloads = given.number("max-downloads", 1..=MOST_DOWNLOADS, "torrents")?.unwrap_or(DOWNLOADS);
     let config = Config {
-        upload_rate: rate(&given, "max-upload-rate")?,
-        total_upload_rate: rate(&given, "total-upload-rate")?,
-        download_rate: rate(&given, "total-download-rate")?,
+        upload_rate: rate(given, "max-upload-rate")?,
+        total_upload_rate: rate(given, "total-upload-rate")?,
+        download_rate: rate(given, "total-download-rate")?,
         max_downloads: Some(downloads as usize),
-        states: states::open(states::dir(&given)?, given.has("quiet")),
-        ..connect(&given, &view)?
+        states: states::open(states::dir(given)?, given.has("quiet")),
+        ..connect(given, &view)?
     };
-    let watched = Watched { folder: Some(Folder::new(dir, content)), blocklist: run::blocklist(&given) };
+    let watched = Watched { folder: Some(Folder::new(dir, content)), blocklist: run::blocklist(given) };
     running::run(Vec::new(), config, view.as_list(), &Until::Interrupted, watched)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsString;
 
     #[test]
     fn what_was_typed_is_looked_at_first() {
@@ -140,7 +116,8 @@ mod tests {
             (&["--total-upload-rat", "5", "/"], Exit::Usage),
         ] {
             let arguments: Vec<OsString> = wrong.iter().map(OsString::from).collect();
-            assert_eq!(run(&arguments).err().map(|failure| failure.exit), Some(exit), "{wrong:?}");
+            let run = COMMAND.parse(&arguments).and_then(|given| run(&given));
+            assert_eq!(run.err().map(|failure| failure.exit), Some(exit), "{wrong:?}");
         }
     }
 }

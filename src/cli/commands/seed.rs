@@ -2,17 +2,13 @@
 //!
 //! Floor 4. It is looked at first, or with `--no-check` believed and proven piece by piece as it is read.
 
-use crate::cli::exit::{self, EXITS, Exit, Failure};
-use crate::cli::options::flags::{self, Flag, Parsed};
-use crate::cli::options::run::{
-    self, BLOCKLIST, DISPLAY_INTERVAL, HELP, IP, JSON, MAX_PEERS, MAX_UPLOAD_RATE, MAX_UPLOADS,
-};
-use crate::cli::options::run::{PORT, QUIET, VERBOSE, connect};
+use crate::cli::exit::{Exit, Failure, RUN_EXITS};
+use crate::cli::options::command::{Command, Completes, Group};
+use crate::cli::options::flags::{Flag, Parsed};
+use crate::cli::options::run::{self, connect};
 use crate::cli::run::running::{self, Until, Watched};
-use crate::cli::say;
 use crate::cli::show::objects;
 use crate::engine::{Duty, Job};
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,93 +17,74 @@ const MOST_MINUTES: u64 = 100 * 366 * 24 * 60;
 /// How often it is looked how much was sent, where somebody wants to know.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// The options.
-pub const FLAGS: [Flag; 16] = [
-    Flag {
-        short: "d",
-        long: "dir",
-        value: Some("DIR"),
-        help: "Where the content is: the folder that holds the torrent's file or folder\n(default: here).",
-    },
-    PORT,
-    MAX_PEERS,
-    MAX_UPLOAD_RATE,
-    MAX_UPLOADS,
-    IP,
-    Flag {
-        short: "",
-        long: "no-check",
-        value: None,
-        help: "Believe that the content is whole; each piece is proven when it is first read.",
-    },
-    Flag {
-        short: "",
-        long: "super-seed",
-        value: None,
-        help: "Show each peer one piece at a time, and the next when others have that one: a\nfirst seed sends hardly more than one copy until all is out.",
-    },
-    Flag {
-        short: "",
-        long: "ratio",
-        value: Some("R"),
-        help: "End when of each torrent R times its size was sent, such as 1.5.",
-    },
-    Flag { short: "", long: "time", value: Some("MIN"), help: "End after so many minutes of seeding." },
-    BLOCKLIST,
-    DISPLAY_INTERVAL,
-    QUIET,
-    VERBOSE,
-    JSON,
-    HELP,
-];
+/// `seed`, described.
+pub const COMMAND: Command = Command {
+    name: "seed",
+    summary: "upload content that is complete",
+    usage: "[OPTION]... TORRENT...",
+    completes: Completes::Torrents,
+    about: &[
+        "Upload content that is complete, until interrupted. Nothing is written to the content.",
+        "TORRENT is a .torrent file, the http or https URL of one, or - for standard input. Its content is verified \
+         first. Incomplete content is not uploaded: `swarmlet get --seed` downloads what is missing.",
+    ],
+    options: &[
+        Group {
+            title: "Content",
+            flags: &[
+                Flag::with("dir", "DIR", "The folder that contains the torrent's file or folder")
+                    .short("d")
+                    .default("the current folder"),
+                Flag::switch(
+                    "no-check",
+                    "Trust that the content is complete, and verify each piece when it is first read",
+                ),
+                Flag::switch(
+                    "super-seed",
+                    "Show each peer one piece at a time, and the next piece when other peers have that one: a first \
+                     seed uploads hardly more than one copy until everything is out",
+                ),
+            ],
+        },
+        Group {
+            title: "When to exit",
+            flags: &[
+                Flag::with("ratio", "R", "Exit when R times the size of each torrent is uploaded, such as 1.5")
+                    .default("never"),
+                Flag::with("time", "MIN", "Exit after this many minutes of seeding").default("never"),
+            ],
+        },
+        Group { title: "Limits", flags: &[run::MAX_UPLOAD_RATE, run::MAX_UPLOADS, run::MAX_PEERS] },
+        run::NETWORK,
+        run::OUTPUT,
+    ],
+    exits: RUN_EXITS,
+    exit_note: "",
+    sections: &[objects::EVENTS],
+    examples: &[
+        "swarmlet seed --dir /srv/iso debian.torrent",
+        "swarmlet seed --ratio 2 --max-upload-rate 500 *.torrent",
+        "swarmlet seed --super-seed --max-upload-rate 100 new.torrent",
+        "swarmlet seed --no-check --time 60 --json a.torrent",
+    ],
+    run,
+};
 
-/// What `--help` says.
-pub fn help() -> String {
-    let exits = exit::describe(&EXITS);
-    format!(
-        "Serves content that is there already, until it is interrupted. Nothing is written.
-
-Usage: swarmlet seed [OPTION]... TORRENT...
-
-TORRENT is a .torrent file, - (standard input) or an http(s) URL of one. Its content is looked at first;
-what is not whole is not served: `swarmlet get --seed` fetches what is missing.
-
-Options:
-{}
-Exit codes:
-{exits}
-JSON (--json):
-{}
-Examples:
-  swarmlet seed --dir /srv/iso debian.torrent
-  swarmlet seed --ratio 2 --max-upload-rate 500 *.torrent
-  swarmlet seed --super-seed --max-upload-rate 100 new.torrent
-  swarmlet seed --no-check --time 60 --json a.torrent
-",
-        flags::describe(&FLAGS),
-        objects::HELP,
-    )
-}
-
-/// Runs the command with what was typed behind it.
-pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
-    let given = flags::parse("seed", &FLAGS, arguments)?;
-    if given.has("help") {
-        return Ok(say::print(&help()));
-    }
-    let dir = run::dir(&given)?.unwrap_or_else(|| PathBuf::from("."));
+/// Runs the command.
+fn run(given: &Parsed) -> Result<Exit, Failure> {
+    let dir = run::dir(given)?.unwrap_or_else(|| PathBuf::from("."));
     run::must_be_there(&dir)?;
-    let view = run::view(&given)?;
-    let until = until(&given)?;
-    let mut config = connect(&given, &view)?;
+    let view = run::view(given)?;
+    let until = until(given)?;
+    let mut config = connect(given, &view)?;
     config.super_seed = given.has("super-seed");
     if let Until::Served { ratio: Some(_), .. } = until {
         config.status_every = Some(config.status_every.map_or(LOOK_EVERY, |every| every.min(LOOK_EVERY)));
     }
-    let torrents = run::torrents("seed", &given)?;
+    let torrents = run::torrents("seed", given)?;
     let duty = if given.has("no-check") { Duty::Trust } else { Duty::Serve };
     let job = |(_, metainfo)| Job { metainfo, dir: dir.clone(), choice: None, duty };
-    let watched = Watched { folder: None, blocklist: run::blocklist(&given) };
+    let watched = Watched { folder: None, blocklist: run::blocklist(given) };
     running::run(torrents.into_iter().map(job).collect(), config, view, &until, watched)
 }
 
@@ -120,6 +97,7 @@ fn until(given: &Parsed) -> Result<Until, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsString;
 
     #[test]
     fn what_was_typed_is_looked_at_before_anything_is_read() {
@@ -133,7 +111,8 @@ mod tests {
             &[],
         ] {
             let arguments: Vec<OsString> = wrong.iter().map(OsString::from).collect();
-            assert_eq!(run(&arguments).err().map(|failure| failure.exit), Some(Exit::Usage), "{wrong:?}");
+            let run = COMMAND.parse(&arguments).and_then(|given| run(&given));
+            assert_eq!(run.err().map(|failure| failure.exit), Some(Exit::Usage), "{wrong:?}");
         }
     }
 }

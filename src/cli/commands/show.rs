@@ -7,8 +7,10 @@ use crate::base::hex::to_hex;
 use crate::base::json::{self, Object};
 use crate::base::path::for_terminal;
 use crate::base::units::{count, size};
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::options::flags::{self, Flag, Parsed};
+use crate::cli::exit::{Exit, Failure, READ_EXITS, SEVERAL};
+use crate::cli::options::command::{Command, Completes, Group, Part, Section};
+use crate::cli::options::flags::{Flag, Parsed};
+use crate::cli::options::run::{HELP, JSON};
 use crate::cli::options::source;
 use crate::cli::say;
 use crate::cli::show::tree::Tree;
@@ -19,58 +21,56 @@ use std::ffi::{OsStr, OsString};
 /// Output is written whenever so much of it has come together, so that a torrent of 100,000 files takes no memory twice.
 const WRITE_BYTES: usize = 64 << 10;
 
-/// The options.
-pub const FLAGS: [Flag; 6] = [
-    Flag { short: "", long: "files", value: None, help: "The files alone: size and path, one a line." },
-    Flag { short: "m", long: "magnet", value: None, help: "The magnet link alone." },
-    Flag { short: "", long: "hash", value: None, help: "The info-hash alone." },
-    Flag { short: "b", long: "bytes", value: None, help: "Sizes in bytes." },
-    Flag { short: "", long: "json", value: None, help: "One JSON object a torrent." },
-    Flag { short: "h", long: "help", value: None, help: "Show this." },
-];
+/// `show`, described.
+pub const COMMAND: Command = Command {
+    name: "show",
+    summary: "show what is in a .torrent file or a magnet link",
+    usage: "[OPTION]... TORRENT|MAGNET...",
+    completes: Completes::Torrents,
+    about: &[
+        "Show what is in a .torrent file or a magnet link.",
+        "TORRENT is a .torrent file, the http or https URL of one, or - for standard input.",
+    ],
+    options: &[Group {
+        title: "Options",
+        flags: &[
+            Flag::switch("files", "Print only the files: size and path, one per line"),
+            Flag::switch("magnet", "Print only the magnet link").short("m"),
+            Flag::switch("hash", "Print only the info-hash"),
+            Flag::switch("bytes", "Print sizes in bytes").short("b"),
+            JSON,
+            HELP,
+        ],
+    }],
+    exits: READ_EXITS,
+    exit_note: SEVERAL,
+    sections: &[Section {
+        title: "JSON (--json)",
+        parts: &[
+            Part::Text(
+                "Of a torrent: torrent (as given on the command line), name, info_hash, info_hash_v2 (null: not \
+                 hybrid), size, pieces, piece_length, private, folder (false: a single file), comment, source, \
+                 created_by, creation_date (seconds since 1970), trackers (a list for each tier), web_seeds, nodes, \
+                 magnet, warnings, files (path, size, padding).",
+            ),
+            Part::Text(
+                "Of a magnet link: torrent, name, info_hash, info_hash_v2, size, trackers, web_seeds, peers, \
+                 select_only, magnet. A value that is not known is null.",
+            ),
+        ],
+    }],
+    examples: &[
+        "swarmlet show debian.torrent",
+        "swarmlet show --files --bytes debian.torrent",
+        "swarmlet show --hash *.torrent",
+        "curl https://example.org/a.torrent | swarmlet show -",
+        "swarmlet show --json a.torrent | jq -r '.files[].path'",
+    ],
+    run,
+};
 
-/// The fields, for `--help`.
-const JSON_HELP: &str = "\
-  torrent (as it was named), name, info_hash, info_hash_v2 (null: not hybrid), size, pieces, piece_length,
-  private, folder (false: a single file), comment, source, created_by, creation_date (seconds since 1970),
-  trackers (a list for each tier), web_seeds, nodes, magnet, warnings, files (path, size, padding).
-  Of a magnet link: torrent, name, info_hash, info_hash_v2, size, trackers, web_seeds, peers, select_only,
-  magnet. What is not known is null.
-";
-
-/// What `--help` says.
-pub fn help() -> String {
-    format!(
-        "Shows what is in a .torrent file or a magnet link.
-
-Usage: swarmlet show [OPTION]... TORRENT|MAGNET...
-
-TORRENT is a .torrent file, - (standard input) or an http(s) URL of one.
-
-Options:
-{}
-Exit codes: 0 shown, 64 the command line is wrong, 65 not a torrent, or a bad one, 66 not there.
-  With several, that of the first failure; the others are shown.
-
-JSON (--json):
-{JSON_HELP}
-Examples:
-  swarmlet show debian.torrent
-  swarmlet show --files --bytes debian.torrent
-  swarmlet show --hash *.torrent
-  curl https://example.org/a.torrent | swarmlet show -
-  swarmlet show --json a.torrent | jq -r '.files[].path'
-",
-        flags::describe(&FLAGS)
-    )
-}
-
-/// Runs the command with what was typed behind it.
-pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
-    let given = flags::parse("show", &FLAGS, arguments)?;
-    if given.has("help") {
-        return Ok(say::print(&help()));
-    }
+/// Runs the command.
+fn run(given: &Parsed) -> Result<Exit, Failure> {
     let sources = given.arguments();
     if sources.is_empty() {
         return Err(Failure::usage("show what? name a .torrent file, - or a magnet link: swarmlet show TORRENT..."));
@@ -86,7 +86,7 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
             say::write_out("\n")?;
         }
         shown = true;
-        show_one(source, read, &given)
+        show_one(source, read, given)
     };
     each(&sources, &mut show)
 }

@@ -4,8 +4,9 @@
 
 use crate::base::path::for_terminal;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::command::{Command, Completes, Group, Part, Section};
 use crate::cli::options::flags::{self, Flag, Parsed};
-use crate::cli::options::run::path;
+use crate::cli::options::run::{HELP, QUIET, path};
 use crate::cli::run::log;
 use crate::cli::say;
 use crate::swarm::Time;
@@ -33,83 +34,112 @@ const DEFAULT_PEERS: u64 = 1_000_000;
 /// Peers of one swarm: beyond that an index is so large that to make it anew takes noticeable time.
 const MOST_SWARM_PEERS: usize = 200_000;
 
-/// The options.
-pub const FLAGS: [Flag; 19] = [
-    Flag {
-        short: "p",
-        long: "port",
-        value: Some("PORT"),
-        help: "Listen on this port, for HTTP and UDP; 0: the system chooses (default: 6969).",
-    },
-    Flag { short: "", long: "bind", value: Some("ADDR"), help: "Listen on this address alone (default: all)." },
-    Flag {
-        short: "",
-        long: "dfile",
-        value: Some("FILE"),
-        help: "Keep the swarms in this file over restarts; saved each 5 minutes and at the end.",
-    },
-    Flag {
-        short: "",
-        long: "logfile",
-        value: Some("FILE"),
-        help: "Write a line for each request, in combined log format; SIGHUP opens it anew.",
-    },
-    Flag {
-        short: "",
-        long: "allowed-dir",
-        value: Some("DIR"),
-        help: "Track the .torrent files of this folder only, and hand them out;\nread again each minute and on SIGHUP.",
-    },
-    Flag {
-        short: "",
-        long: "interval",
-        value: Some("SEC"),
-        help: "Have peers announce each so many seconds (default: 1800).",
-    },
-    Flag { short: "", long: "min-interval", value: Some("SEC"), help: "... and not before (default: half of it)." },
-    Flag {
-        short: "",
-        long: "response-size",
-        value: Some("N"),
-        help: "Peers in an answer to who does not say how many (default: 50, at most 200).",
-    },
-    Flag {
-        short: "",
-        long: "max-peers",
-        value: Some("N"),
-        help: "Most peers of all swarms together; swarms are at most a tenth (default: 1000000).",
-    },
-    Flag {
-        short: "",
-        long: "passkeys",
-        value: Some("FILE"),
-        help: "Only who knows a line of this file may announce: at /PASSKEY/announce.",
-    },
-    Flag { short: "", long: "trust-ip", value: None, help: "Believe `ip=`: where all who announce are trusted." },
-    Flag {
-        short: "",
-        long: "trusted-proxy",
-        value: Some("ADDR"),
-        help: "Believe X-Forwarded-For from this proxy, or several with commas.",
-    },
-    Flag {
-        short: "",
-        long: "nat-check",
-        value: None,
-        help: "Connect to each peer first; who can't be reached is kept out of answers.",
-    },
-    Flag { short: "", long: "full-scrape", value: None, help: "Tell of all swarms to who scrapes without info_hash." },
-    Flag { short: "", long: "no-page", value: None, help: "No page at /, and no figures at /stats.json and /metrics." },
-    Flag { short: "", long: "stats-json", value: None, help: "Figures also with --no-page." },
-    Flag { short: "q", long: "quiet", value: None, help: "Show only errors." },
-    Flag {
-        short: "v",
-        long: "verbose",
-        value: None,
-        help: "Log to standard error what is done; twice: every decision.",
-    },
-    Flag { short: "h", long: "help", value: None, help: "Show this." },
-];
+/// `track`, described.
+pub const COMMAND: Command = Command {
+    name: "track",
+    summary: "run a tracker",
+    usage: "[OPTION]...",
+    completes: Completes::Nothing,
+    about: &[
+        "Run a tracker, which introduces peers to each other, over HTTP and UDP, until interrupted.",
+        "Peers announce at http://HOST:6969/announce and udp://HOST:6969. There is a web page at http://HOST:6969/. \
+         SIGINT and SIGTERM save the swarms and end the tracker; a second one ends it immediately. SIGHUP makes it \
+         read its files again and reopen its log.",
+        "If it is called bttrack or bttrack.py, through a link, it takes the options that bttrack had in 2004.",
+    ],
+    options: &[
+        Group {
+            title: "Network",
+            flags: &[
+                Flag::with("port", "PORT", "Port for HTTP and UDP; 0: the system chooses").short("p").default("6969"),
+                Flag::with("bind", "ADDR", "Listen only on this address").default("all addresses"),
+                Flag::with("trusted-proxy", "ADDR", "Accept X-Forwarded-For from this proxy; several with commas"),
+                Flag::switch("trust-ip", "Accept the address in `ip=`: for networks in which every client is trusted"),
+                Flag::switch("nat-check", "Connect to each peer first, and leave unreachable peers out of replies"),
+            ],
+        },
+        Group {
+            title: "Files",
+            flags: &[
+                Flag::with("dfile", "FILE", "Keep the swarms over restarts; saved every 5 minutes and at the end"),
+                Flag::with("logfile", "FILE", "Write a line for each request, in combined log format"),
+                Flag::with(
+                    "allowed-dir",
+                    "DIR",
+                    "Track only the .torrent files of this folder, and serve them; the folder is read again every \
+                     minute and on SIGHUP",
+                ),
+                Flag::with(
+                    "passkeys",
+                    "FILE",
+                    "Accept only the passkeys in this file, one per line; peers announce at /PASSKEY/announce",
+                ),
+            ],
+        },
+        Group {
+            title: "Limits",
+            flags: &[
+                Flag::with("interval", "SEC", "How often peers should announce").default("1800"),
+                Flag::with("min-interval", "SEC", "How often peers may announce").default("half of --interval"),
+                Flag::with(
+                    "response-size",
+                    "N",
+                    "Peers per reply when the client names no number; clients that ask for more get at most 200",
+                )
+                .default("50"),
+                Flag::with(
+                    "max-peers",
+                    "N",
+                    "Limit on the peers of all swarms together; there are at most a tenth as many swarms",
+                )
+                .default("1000000"),
+            ],
+        },
+        Group {
+            title: "What is published",
+            flags: &[
+                Flag::switch("full-scrape", "Answer a scrape without info_hash with every swarm"),
+                Flag::switch("no-page", "Serve no page at / and no figures at /stats.json and /metrics"),
+                Flag::switch("stats-json", "Serve the figures even with --no-page"),
+            ],
+        },
+        Group {
+            title: "Output",
+            flags: &[
+                QUIET,
+                Flag::switch("verbose", "Log to standard error; given twice, log every decision").short("v"),
+                HELP,
+            ],
+        },
+    ],
+    exits: &[
+        (Exit::Whole, "the tracker was ended by a signal"),
+        (Exit::Usage, "the command line is wrong"),
+        (Exit::NoInput, "a file or folder does not exist or cannot be read"),
+        (Exit::Unavailable, "the port cannot be used: it is taken, or it is below 1024 and needs privileges"),
+        (Exit::CantCreate, "a file cannot be created"),
+        (Exit::Io, "the system refuses to report signals"),
+        (Exit::Interrupted, "a second signal ended the tracker immediately"),
+    ],
+    exit_note: "",
+    sections: &[Section {
+        title: "Fields of /stats.json",
+        parts: &[Part::Terms(&[
+            ("uptime", "seconds since the start"),
+            ("swarms, peers", "how many there are now"),
+            ("http_announces, udp_announces, scrapes, refused", "requests since the start"),
+            ("announces_a_minute", "announces of each of the last 60 minutes; the current minute is last"),
+            ("torrents", "a list of info_hash, seeds, leechers, completed, name, size"),
+        ])],
+    }],
+    examples: &[
+        "swarmlet track",
+        "swarmlet track --dfile state --allowed-dir /srv/torrents --logfile tracker.log",
+        "swarmlet track --bind 127.0.0.1 --trusted-proxy 127.0.0.1",
+        "bttrack.py --dfile dfile.log --logfile track.log --port 6969",
+    ],
+    run,
+};
 
 /// The options of `bttrack` of 2004 that mean the same today; each has a value there.
 const OLD_FLAGS: [Flag; 10] = [
@@ -126,7 +156,7 @@ const OLD_FLAGS: [Flag; 10] = [
 ];
 
 const fn old(long: &'static str) -> Flag {
-    Flag { short: "", long, value: Some("VALUE"), help: "As in 2004." }
+    Flag::with(long, "VALUE", "As in 2004")
 }
 
 /// Those that are understood and have no effect: what they set is done otherwise today.
@@ -149,53 +179,22 @@ const IDLE_FLAGS: [&str; 16] = [
     "scrape-allowed",
 ];
 
-/// What `--help` says.
-pub fn help() -> String {
-    format!(
-        "Is a tracker: introduces peers to each other, over HTTP and UDP, until it is interrupted.
-
-Usage: swarmlet track [OPTION]...
-
-Announce URLs are http://HOST:6969/announce and udp://HOST:6969. A page for people is at http://HOST:6969/.
-A port below 1024 and an address that is taken are refused by the system (exit code 69).
-
-Options:
-{}
-SIGINT and SIGTERM save the state and end it (exit code 0); SIGHUP reads files again.
-/stats.json has: uptime (seconds), swarms, peers, http_announces, udp_announces, scrapes, refused,
-  announces_a_minute (60, the present one last), torrents (info_hash, seeds, leechers, completed, name, size).
-Called bttrack or bttrack.py, by a link, it takes the options that bttrack had in 2004.
-
-Examples:
-  swarmlet track
-  swarmlet track --dfile /var/lib/tracker/state --allowed-dir /srv/torrents --logfile /var/log/tracker.log
-  swarmlet track --bind 127.0.0.1 --trusted-proxy 127.0.0.1
-  bttrack.py --dfile dfile.log --logfile track.log --port 6969
-",
-        flags::describe(&FLAGS)
-    )
-}
-
-/// Runs the command with what was typed behind it.
-pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
-    let given = flags::parse("track", &FLAGS, arguments)?;
-    if given.has("help") {
-        return Ok(say::print(&help()));
-    }
-    nothing_else(&given)?;
+/// Runs the command.
+fn run(given: &Parsed) -> Result<Exit, Failure> {
+    nothing_else(given)?;
     let interval = given.number("interval", 30..=36_000, "seconds")?.unwrap_or(DEFAULT_INTERVAL);
     let min_interval = given.number("min-interval", 1..=interval, "seconds")?.unwrap_or(interval / 2);
     let page = !given.has("no-page");
     let config = Config {
-        passkeys_file: path(&given, "passkeys", "a file")?,
+        passkeys_file: path(given, "passkeys", "a file")?,
         min_interval: min_interval as u32,
         trust_ip: given.has("trust-ip"),
-        trusted_proxies: addresses(&given, "trusted-proxy")?,
+        trusted_proxies: addresses(given, "trusted-proxy")?,
         nat_check: given.has("nat-check"),
         page,
         figures: page || given.has("stats-json"),
         full_scrape: given.has("full-scrape"),
-        ..common(&given, interval, given.number("max-peers", 1..=100_000_000, "peers")?.unwrap_or(DEFAULT_PEERS))?
+        ..common(given, interval, given.number("max-peers", 1..=100_000_000, "peers")?.unwrap_or(DEFAULT_PEERS))?
     };
     track(config, given.times("verbose"), given.has("quiet"))
 }
@@ -203,7 +202,7 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
 /// The command as it was called in 2004.
 pub fn run_old(arguments: &[OsString]) -> Result<Exit, Failure> {
     let flags: Vec<Flag> = OLD_FLAGS.into_iter().chain(IDLE_FLAGS.map(old)).collect();
-    let given = flags::parse("track", &flags, arguments)?;
+    let given = flags::parse("track", &flags.iter().collect::<Vec<_>>(), arguments)?;
     nothing_else(&given)?;
     // As then: who just wants to see what it does gets no tracker.
     if !given.has("dfile") {
@@ -338,6 +337,7 @@ mod tests {
 
     #[test]
     fn what_was_typed_is_looked_at_first() {
+        let run = |arguments: &[OsString]| COMMAND.parse(arguments).and_then(|given| run(&given));
         for wrong in [
             &["--port", "65536"][..],
             &["--bind", "here"],
@@ -360,12 +360,5 @@ mod tests {
             let failure = run_old(&arguments).expect_err("then, too, it began nothing without --dfile");
             assert!(failure.exit == Exit::Usage && failure.text.contains("--dfile"), "{}", failure.text);
         }
-    }
-
-    #[test]
-    fn the_help_names_every_option() {
-        let help = help();
-        assert!(FLAGS.iter().all(|flag| help.contains(&format!("--{}", flag.long))));
-        assert!(help.lines().all(|line| line.len() <= 110), "{help}");
     }
 }

@@ -104,7 +104,6 @@ fn numbers(text: &str) -> Result<Vec<RangeInclusive<usize>>, String> {
 mod tests {
     use super::*;
     use crate::cli::commands::get;
-    use crate::cli::options::flags;
     use crate::proto::bencode::Bencode;
 
     /// A folder of `a.txt`, padding, `b/c.nfo` and an empty `b/d`; or a single file.
@@ -126,7 +125,7 @@ mod tests {
 
     fn chosen(arguments: &[&str], is_folder: bool) -> Result<Option<Vec<usize>>, String> {
         let arguments: Vec<OsString> = arguments.iter().map(Into::into).collect();
-        let given = flags::parse("get", &get::FLAGS, &arguments).map_err(|failure| failure.text)?;
+        let given = get::COMMAND.parse(&arguments).map_err(|failure| failure.text)?;
         let choice = Files::read(&given, 1).and_then(|files| files.of(&torrent(is_folder), "x.torrent"));
         let wanted = |choice: Choice| (0..9).filter(|file| choice.wants(*file)).collect();
         choice.map(|choice| choice.map(wanted)).map_err(|failure| failure.text)

@@ -1,7 +1,8 @@
-//! Options of a command: one table says how they are parsed, how they are explained and what may have been meant.
+//! Options, and the parser that reads them from the command line.
 //!
-//! Floor 4. Parsing is by `getopts`. Before it sees the arguments, `_` becomes `-` in the names of options, and only
-//! there; and arguments that are not UTF-8, as names of files may be, are put aside.
+//! Floor 4. `getopts` does the parsing. It knows no `_` in the names of options and takes only UTF-8. So before it sees
+//! the arguments, `_` becomes `-` in names of options, and only there; and arguments that are not UTF-8, as names of
+//! files may be, are set aside.
 
 use crate::base::nearest::nearest;
 use crate::cli::exit::Failure;
@@ -12,15 +13,47 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// An option.
 pub struct Flag {
-    /// One letter; empty for none.
+    /// One letter; empty if there is none.
     pub short: &'static str,
-    /// The long name, with `-`.
+    /// The long name, with `-` between words.
     pub long: &'static str,
-    /// What the value is called in the help; `None` for an option without value. With `...` at the end the option may
-    /// be given several times.
+    /// What the value is called in the help; `None` for an option without a value. If it ends with `...`, the option
+    /// may be given several times.
     pub value: Option<&'static str>,
-    /// A line for the help.
+    /// What it does, without a period at the end.
     pub help: &'static str,
+    /// What holds if the option is not given; empty if that is obvious.
+    pub default: &'static str,
+}
+
+impl Flag {
+    /// An option without a value.
+    pub const fn switch(long: &'static str, help: &'static str) -> Flag {
+        Flag { short: "", long, value: None, help, default: "" }
+    }
+
+    /// An option with a value, which is called `value` in the help.
+    pub const fn with(long: &'static str, value: &'static str, help: &'static str) -> Flag {
+        Flag { short: "", long, value: Some(value), help, default: "" }
+    }
+
+    /// The same option, also by a letter.
+    pub const fn short(self, short: &'static str) -> Flag {
+        Flag { short, ..self }
+    }
+
+    /// The same option, with a default that the help names.
+    pub const fn default(self, default: &'static str) -> Flag {
+        Flag { default, ..self }
+    }
+
+    /// What it does, and what holds without it.
+    pub fn help_and_default(&self) -> String {
+        match self.default {
+            "" => self.help.into(),
+            default => format!("{} (default: {default})", self.help),
+        }
+    }
 }
 
 /// What was typed behind a command.
@@ -91,7 +124,7 @@ impl Parsed {
 }
 
 /// Parses what follows `command`, of which `flags` are the options.
-pub fn parse(command: &str, flags: &[Flag], arguments: &[OsString]) -> Result<Parsed, Failure> {
+pub fn parse(command: &str, flags: &[&Flag], arguments: &[OsString]) -> Result<Parsed, Failure> {
     let mut aside = Vec::new();
     let texts: Vec<String> = arguments.iter().map(|argument| put_aside(argument, &mut aside)).collect();
     let mut options = Options::new();
@@ -120,19 +153,8 @@ fn hundredths(text: &str) -> Option<u64> {
     (hundredths > 0).then_some(hundredths)
 }
 
-/// The options' part of a help text.
-pub fn describe(flags: &[Flag]) -> String {
-    let left = |flag: &Flag| {
-        let short = if flag.short.is_empty() { "    ".to_string() } else { format!("-{}, ", flag.short) };
-        format!("  {short}--{}{}", flag.long, flag.value.map_or(String::new(), |value| format!(" {value}")))
-    };
-    let width = flags.iter().map(|flag| left(flag).len()).max().unwrap_or(0);
-    let indented = format!("\n{:width$}  ", "");
-    flags.iter().map(|flag| format!("{:width$}  {}\n", left(flag), flag.help.replace('\n', &indented))).collect()
-}
-
 /// `--max_peers` is `--max-peers`. Values, and all that follows `--`, stay as they are.
-fn normalise(flags: &[Flag], arguments: Vec<String>) -> Vec<String> {
+fn normalise(flags: &[&Flag], arguments: Vec<String>) -> Vec<String> {
     let mut done = false;
     let mut is_value = false;
     let one = |argument: String| {
@@ -157,7 +179,7 @@ fn normalise(flags: &[Flag], arguments: Vec<String>) -> Vec<String> {
 }
 
 /// Whether the value of an option in `-letters` is the next argument: its letter is the last one.
-fn wants_value(flags: &[Flag], letters: &str) -> bool {
+fn wants_value(flags: &[&Flag], letters: &str) -> bool {
     let takes_value =
         |letter: char| flags.iter().any(|flag| flag.value.is_some() && flag.short.chars().eq(std::iter::once(letter)));
     letters.find(takes_value).is_some_and(|at| letters[at..].chars().count() == 1)
@@ -177,7 +199,7 @@ fn put_aside(argument: &OsStr, aside: &mut Vec<OsString>) -> String {
     format!("{name}\0{}", aside.len() - 1)
 }
 
-fn explain(command: &str, flags: &[Flag], fail: &Fail) -> String {
+fn explain(command: &str, flags: &[&Flag], fail: &Fail) -> String {
     let shown = |name: &str| if name.chars().count() == 1 { format!("-{name}") } else { format!("--{name}") };
     match fail {
         Fail::UnrecognizedOption(name) => {
@@ -188,7 +210,7 @@ fn explain(command: &str, flags: &[Flag], fail: &Fail) -> String {
             format!("unknown option {}; {hint}", shown(name))
         }
         Fail::ArgumentMissing(name) => {
-            let of_name = |flag: &&Flag| flag.long == name || flag.short == name;
+            let of_name = |flag: &&&Flag| flag.long == name || flag.short == name;
             let value = flags.iter().find(of_name).and_then(|flag| flag.value).unwrap_or("VALUE");
             format!("{0} needs a value: {0} {value}", shown(name))
         }
@@ -202,11 +224,11 @@ fn explain(command: &str, flags: &[Flag], fail: &Fail) -> String {
 mod tests {
     use super::*;
 
-    const FLAGS: [Flag; 4] = [
-        Flag { short: "d", long: "dir", value: Some("DIR"), help: "Where." },
-        Flag { short: "", long: "max-peers", value: Some("N"), help: "Most." },
-        Flag { short: "", long: "sequential", value: None, help: "In order,\nfirst to last." },
-        Flag { short: "v", long: "verbose", value: None, help: "More." },
+    const FLAGS: [&Flag; 4] = [
+        &Flag::with("dir", "DIR", "Where").short("d"),
+        &Flag::with("max-peers", "N", "Most"),
+        &Flag::switch("sequential", "In order"),
+        &Flag::switch("verbose", "More").short("v"),
     ];
 
     fn normal(arguments: &[&str]) -> Vec<String> {
@@ -267,11 +289,5 @@ mod tests {
         assert_eq!(complaint(&["--dir", "a", "-d", "b"]), "--dir is given twice");
         assert_eq!(complaint(&["--verbose=3"]), "--verbose takes no value");
         assert_eq!(complaint(&["--max-peers", "-1"]), "");
-    }
-
-    #[test]
-    fn the_help_is_a_table() {
-        let help = describe(&FLAGS);
-        assert!(help.starts_with("  -d, --dir DIR      Where.\n      --max-peers N  Most.\n"), "{help}");
     }
 }

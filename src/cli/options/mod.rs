@@ -1,8 +1,12 @@
 //! Options: how they are described and read, and what the groups of options of several commands mean.
 
 pub mod choice;
+pub mod command;
+pub mod completion;
 pub mod flags;
+pub mod help;
 pub mod make;
+pub mod man;
 pub mod output;
 pub mod run;
 pub mod source;

@@ -2,6 +2,7 @@
 //!
 //! Floor 4.
 
+use super::command::Group;
 use super::flags::{Flag, Parsed};
 use super::source;
 use crate::base::path::for_terminal;
@@ -26,77 +27,64 @@ const LATEST: Duration = Duration::from_secs(3600);
 const MOST_PEERS: u64 = 10_000;
 /// Fastest limit that can be asked for: 1 TiB a second.
 const MOST_RATE_KIB: u64 = 1 << 30;
-/// The option for the port that is listened on.
-pub const PORT: Flag = Flag {
-    short: "p",
-    long: "port",
-    value: Some("PORT"),
-    help: "Listen on this port, or the first free one of a range such as 7000-7010;\n\
-           0: the system chooses (default: 6881-6999).",
-};
-/// The option that limits connections.
-pub const MAX_PEERS: Flag =
-    Flag { short: "", long: "max-peers", value: Some("N"), help: "Most connections of a torrent (default: 50)." };
-/// The option that limits what all torrents upload.
-pub const MAX_UPLOAD_RATE: Flag = Flag {
-    short: "",
-    long: "max-upload-rate",
-    value: Some("KB/s"),
-    help: "Most that all torrents upload, in 1024 bytes a second; 0: any (the default).",
+/// `--max-peers`.
+pub const MAX_PEERS: Flag = Flag::with("max-peers", "N", "Maximum number of connections of a torrent").default("50");
+/// `--max-upload-rate`, for all torrents together.
+pub const MAX_UPLOAD_RATE: Flag =
+    Flag::with("max-upload-rate", "KB/s", "Upload limit of all torrents together, in units of 1024 bytes per second")
+        .default("0, no limit");
+/// `--max-uploads`.
+pub const MAX_UPLOADS: Flag =
+    Flag::with("max-uploads", "N", "Upload slots of a torrent").default("depends on the upload rate");
+/// `--state`.
+pub const STATE: Flag = Flag::with(
+    "state",
+    "DIR",
+    "Folder for resume states, which remember what is verified, so that the next start need not check it again",
+)
+.default("$XDG_STATE_HOME/swarmlet, or ~/.local/state/swarmlet");
+/// `--quiet`.
+pub const QUIET: Flag = Flag::switch("quiet", "Print only errors").short("q");
+/// `--json`, of a command that writes an object for each torrent.
+pub const JSON: Flag = Flag::switch("json", "Write one JSON object per torrent to standard output");
+/// `--threads`.
+pub const THREADS: Flag = Flag::with("threads", "N", "Number of hashing threads").short("t").default("one per core");
+/// `--help`.
+pub const HELP: Flag = Flag::switch("help", "Print this help").short("h");
+
+/// How peers are reached, and which.
+pub const NETWORK: Group = Group {
+    title: "Network",
+    flags: &[
+        Flag::with(
+            "port",
+            "PORT",
+            "Listen on this port, or on the first free port of a range such as 7000-7010; 0: the system chooses",
+        )
+        .short("p")
+        .default("6881-6999"),
+        Flag::with("ip", "ADDR", "Ask HTTP trackers to give this address to other peers; many trackers ignore it"),
+        Flag::with(
+            "blocklist",
+            "FILE",
+            "Never talk to peers whose address is in this file. A line is 1.2.3.0/24, 1.2.3.4-1.2.3.9 or \
+             2001:db8::/32, or a comment after #. SIGHUP makes swarmlet read it again",
+        ),
+    ],
 };
 
-/// The option that says how many peers are served at once.
-pub const MAX_UPLOADS: Flag = Flag {
-    short: "",
-    long: "max-uploads",
-    value: Some("N"),
-    help: "Peers of a torrent that are served at once (default: by the upload rate).",
-};
-/// The option that says where others find us.
-pub const IP: Flag = Flag {
-    short: "",
-    long: "ip",
-    value: Some("ADDR"),
-    help: "Have HTTP trackers tell others this address of us (many ignore it).",
-};
-/// The option that says how often new numbers are shown.
-pub const DISPLAY_INTERVAL: Flag = Flag {
-    short: "",
-    long: "display-interval",
-    value: Some("SEC"),
-    help: "Show new numbers so often, such as 0.5 (default: 1, in plain lines 10).",
-};
-/// The option that shows less.
-pub const QUIET: Flag = Flag { short: "q", long: "quiet", value: None, help: "Show only errors." };
-/// The option that shows more.
-pub const VERBOSE: Flag = Flag {
-    short: "v",
-    long: "verbose",
-    value: None,
-    help: "Log to standard error what is done; twice: decisions; thrice: every message.",
-};
-/// The option for programs.
-pub const JSON: Flag =
-    Flag { short: "", long: "json", value: None, help: "Write events to standard output, one JSON object a line." };
-/// The option that explains the others.
-pub const HELP: Flag = Flag { short: "h", long: "help", value: None, help: "Show this." };
-
-/// The option that names whom not to talk to.
-pub const BLOCKLIST: Flag = Flag {
-    short: "",
-    long: "blocklist",
-    value: Some("FILE"),
-    help: "Talk to no peer whose address is on this list; it is read again at SIGHUP.\n\
-           Lines: 1.2.3.0/24, 1.2.3.4-1.2.3.9, 2001:db8::/32; # comments.",
-};
-
-/// The option that says where it is remembered what is had.
-pub const STATE: Flag = Flag {
-    short: "",
-    long: "state",
-    value: Some("DIR"),
-    help: "Where is kept what was fetched, so that it need not be checked again\n\
-           (default: $XDG_STATE_HOME/swarmlet, or ~/.local/state/swarmlet).",
+/// What a run shows.
+pub const OUTPUT: Group = Group {
+    title: "Output",
+    flags: &[
+        Flag::with("display-interval", "SEC", "Update the display this often, such as 0.5")
+            .default("1; plain lines 10"),
+        QUIET,
+        Flag::switch("verbose", "Log to standard error; given twice, log decisions too; three times, every message")
+            .short("v"),
+        Flag::switch("json", "Write events to standard output, one JSON object per line"),
+        HELP,
+    ],
 };
 
 /// The file that `--blocklist` names.
@@ -219,7 +207,8 @@ mod tests {
 
     fn given(arguments: &[&str]) -> Parsed {
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-        flags::parse("get", &[IP, DISPLAY_INTERVAL], &arguments).unwrap()
+        let flags: Vec<&Flag> = NETWORK.flags.iter().chain(OUTPUT.flags).collect();
+        flags::parse("get", &flags, &arguments).unwrap()
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use super::changes::Changes;
 use crate::base::path::for_terminal;
 use crate::cli::options::source;
-use crate::engine::Job;
+use crate::engine::{Job, TorrentId};
 use crate::proto::id::InfoHash;
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -28,8 +28,8 @@ type Stamp = (Option<SystemTime>, u64);
 
 /// What became of a file.
 enum Fate {
-    /// It is the torrent with this number, whose content has this name.
-    Runs { torrent: usize, info_hash: InfoHash, name: Box<str> },
+    /// It is this torrent, whose content has this name.
+    Runs { torrent: TorrentId, info_hash: InfoHash, name: Box<str> },
     /// It was no torrent when it was last looked at.
     Unsure,
     /// It can't be used, and the person knows why.
@@ -63,13 +63,13 @@ impl Folder {
         self.next
     }
 
-    /// Looks, if it is time or somebody wants it (then at everything): `start` gets torrents that came and gives them
-    /// numbers, `stop` gets the numbers of those that are gone. What the person must know comes back.
+    /// Looks, if it is time or somebody wants it (then at everything): `start` adds the torrents that came,
+    /// `stop` removes those that are gone. What the person must know comes back.
     pub fn look(
         &mut self,
         at_once: bool,
-        start: &mut dyn FnMut(Job) -> usize,
-        stop: &mut dyn FnMut(usize),
+        start: &mut dyn FnMut(Job) -> TorrentId,
+        stop: &mut dyn FnMut(TorrentId),
     ) -> Vec<String> {
         if !at_once && Instant::now() < self.next {
             return Vec::new();
@@ -79,7 +79,7 @@ impl Folder {
         let mut told = Vec::new();
         // Also of the last look: what was in the way of one may have gone after that was looked at.
         let some_went = Cell::new(std::mem::take(&mut self.some_went));
-        let stop: &mut dyn FnMut(usize) = &mut |torrent| {
+        let stop: &mut dyn FnMut(TorrentId) = &mut |torrent| {
             some_went.set(true);
             stop(torrent);
         };
@@ -107,7 +107,7 @@ impl Folder {
     }
 
     /// The torrent files that may have changed. Those that are gone are stopped.
-    fn find(&mut self, all: bool, stop: &mut dyn FnMut(usize)) -> BTreeMap<PathBuf, Stamp> {
+    fn find(&mut self, all: bool, stop: &mut dyn FnMut(TorrentId)) -> BTreeMap<PathBuf, Stamp> {
         let found = self.changes.look(all);
         let mut files: BTreeMap<PathBuf, Stamp> = BTreeMap::new();
         let mut room = MOST_TORRENTS.saturating_sub(self.seen.len());
@@ -147,8 +147,8 @@ impl Folder {
         &mut self,
         path: &Path,
         same: bool,
-        start: &mut dyn FnMut(Job) -> usize,
-        stop: &mut dyn FnMut(usize),
+        start: &mut dyn FnMut(Job) -> TorrentId,
+        stop: &mut dyn FnMut(TorrentId),
         told: &mut Vec<String>,
     ) -> Fate {
         let metainfo = match source::read(path.as_os_str()) {
@@ -225,14 +225,14 @@ mod tests {
     }
 
     /// Looks, and says what came and went.
-    fn look(folder: &mut Folder, count: &mut usize) -> (Vec<String>, Vec<usize>) {
+    fn look(folder: &mut Folder, count: &mut u64) -> (Vec<String>, Vec<u64>) {
         let (mut came, mut gone) = (Vec::new(), Vec::new());
         let mut start = |job: Job| {
             came.push(job.metainfo.name);
             *count += 1;
-            *count - 1
+            TorrentId(*count - 1)
         };
-        folder.look(true, &mut start, &mut |number| gone.push(number));
+        folder.look(true, &mut start, &mut |torrent: TorrentId| gone.push(torrent.0));
         (came, gone)
     }
 
@@ -246,7 +246,7 @@ mod tests {
         };
         write(&vec![b'x'; whole.len()]);
         let mut folder = Folder::new(temp.path().into(), None);
-        let told = (0..4).map(|_| folder.look(true, &mut |_| 0, &mut |_| {}).len());
+        let told = (0..4).map(|_| folder.look(true, &mut |_| TorrentId(0), &mut |_| {}).len());
         assert_eq!(told.collect::<Vec<usize>>(), [0, 1, 0, 0]);
         write(&whole);
         assert_eq!(look(&mut folder, &mut 0).0, ["a"]);
@@ -264,7 +264,7 @@ mod tests {
         fs::write(dir.join("twice.torrent"), torrent("a")).unwrap();
         fs::write(dir.join("notes.txt"), "no torrent").unwrap();
         let mut folder = Folder::new(dir.into(), None);
-        let none: (Vec<String>, Vec<usize>) = Default::default();
+        let none: (Vec<String>, Vec<u64>) = Default::default();
         assert_eq!(look(&mut folder, &mut count), (vec!["a".into(), "b".into()], vec![]));
         assert_eq!(look(&mut folder, &mut count), none);
         fs::write(dir.join("half.torrent"), &whole).unwrap();

@@ -70,25 +70,28 @@ pub const LIST_KEYS: [&str; 2] = [
     "q p:pause a:all s:sort +- down >< up",
 ];
 
-/// The keys, for `--help`.
-pub const HELP: &str = "  q  quits, as ^C does: the first ends the run well, the second at once
-  p  pauses all torrents, and lets them go on
-  + and - raise and lower the limit of the download rate of all torrents together
-  > and < raise and lower that of the upload rate
-  v  shows the peers: of the next torrent each time, and then all torrents again
-  ?  shows the keys in a line (h does too)
-";
+/// The keys, for the help.
+pub const HELP: &[(&str, &str)] = &[
+    ("q", "quit, like ^C: the first time the run ends cleanly, the second time immediately"),
+    ("p", "pause or resume all torrents"),
+    ("+ -", "raise or lower the download limit of all torrents together"),
+    ("> <", "raise or lower the upload limit of all torrents together"),
+    ("v", "show the peers of the next torrent; after the last torrent, the normal screen again"),
+    ("? h", "show the keys in one line, and in the peers view the meaning of the flags"),
+];
 
-/// The keys of a list of torrents, for `--help`.
-pub const LIST_HELP: &str = "  q  quits, as ^C does: the first ends the run well, the second at once
-  up, down, page up, page down, home, end, j and k  select a torrent
-  s  sorts by name, progress, download rate, upload rate, peers
-  p  pauses the torrent that is selected, and lets it go on; a all of them
-  + and - raise and lower the limit of the download rate of all torrents together
-  > and < raise and lower that of the upload rate
-  v  shows the peers of the torrent that is selected, and then the list again
-  ?  hides the keys
-";
+/// The keys of a list of torrents, for the help.
+pub const LIST_HELP: &[(&str, &str)] = &[
+    ("q", "quit, like ^C: the first time the run ends cleanly, the second time immediately"),
+    ("arrows, j, k", "select a torrent; so do page up, page down, home and end"),
+    ("s", "sort by name, progress, download rate, upload rate or number of peers"),
+    ("p", "pause or resume the selected torrent"),
+    ("a", "pause or resume all torrents"),
+    ("+ -", "raise or lower the download limit of all torrents together"),
+    ("> <", "raise or lower the upload limit of all torrents together"),
+    ("v", "show the peers of the selected torrent, then the list again"),
+    ("?", "hide the line of keys"),
+];
 
 /// Starts the thread, if there is somebody who may type.
 pub fn watch(wishes: &Sender<Wish>) {

@@ -67,9 +67,9 @@ impl Person {
                 engine.limit_upload(session.upload_limit);
                 view.redraw(session, false);
             }
-            Key::Peers => view.pressed(key, session.entries.len()),
+            Key::Peers => view.pressed(key, session),
             Key::Help | Key::Move(_) | Key::Sort => {
-                view.pressed(key, session.entries.len());
+                view.pressed(key, session);
                 view.redraw(session, false);
             }
         }

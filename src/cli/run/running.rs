@@ -40,7 +40,7 @@ impl Until {
                 Until::Ended | Until::Interrupted => false,
                 Until::Served { ratio, time } => {
                     time.is_some_and(|time| settled.elapsed() >= time)
-                        || ratio.is_some_and(|ratio| session.entries.iter().all(|entry| has_served(entry, ratio)))
+                        || ratio.is_some_and(|ratio| session.entries.values().all(|entry| has_served(entry, ratio)))
                 }
             }
     }
@@ -72,9 +72,11 @@ pub fn run(jobs: Vec<Job>, config: Config, mut view: View, until: &Until, watche
     let started = Engine::start(config);
     let (engine, notices) = started.map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
     let mut person = Person::listen(view.is_live(), watched.folder.is_some() || watched.blocklist.is_some())?;
-    let mut session = Session::new(&jobs, engine.port());
+    let mut session = Session::new(engine.port());
     (session.limit, session.upload_limit) = (limit, upload_limit);
-    jobs.into_iter().for_each(|job| engine.add(job));
+    for job in jobs {
+        session.add(job, &engine);
+    }
     let result = watch(session, &engine, &notices, &mut view, &mut person, until, watched);
     terminal::release();
     result
@@ -110,12 +112,11 @@ fn watch(
         }
         if let Some(folder) = watched.folder.as_mut().filter(|_| !stopping) {
             let mut start = |job: Job| {
-                let number = session.add(&job);
-                events.push(Event::Added(number));
-                engine.add(job);
-                number
+                let torrent = session.add(job, engine);
+                events.push(Event::Added(torrent));
+                torrent
             };
-            let told = folder.look(look_at_once, &mut start, &mut |number| engine.remove(number));
+            let told = folder.look(look_at_once, &mut start, &mut |torrent| engine.remove(torrent));
             events.extend(told.into_iter().map(Event::Problem));
         }
         if !stopping && (until.is_over(&session) || interrupted || reader_gone.is_some()) {
@@ -126,6 +127,9 @@ fn watch(
         for event in &events {
             if reader_gone.is_none() {
                 reader_gone = view.show(event, &session).err();
+            }
+            if let Event::Removed(torrent) = event {
+                session.forget(*torrent);
             }
         }
         person.look(engine, view);
@@ -197,7 +201,7 @@ mod tests {
         assert!(run.settled.is_none() || over(&run, Some(150), Some(1)));
         // One that failed is not waited for.
         run.settled = Some(Instant::now());
-        run.entries[1].problem = Some(Problem { kind: ProblemKind::Io, text: "gone".into() });
+        run.at(1).problem = Some(Problem { kind: ProblemKind::Io, text: "gone".into() });
         assert!(over(&run, Some(150), None));
     }
 }

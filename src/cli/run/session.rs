@@ -6,10 +6,11 @@ use crate::base::units::sum;
 use crate::base::url;
 use crate::cli::exit::Exit;
 use crate::cli::show::words;
-use crate::engine::{Job, Notice, Phase, Problem, ProblemKind, Report};
+use crate::engine::{Engine, Job, Notice, Phase, Problem, ProblemKind, Report, TorrentId};
 use crate::swarm::figures::Status;
 use crate::swarm::torrent::Standing;
 use crate::swarm::torrent::waiting::DiskTrouble;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,11 +28,11 @@ pub struct Entry {
     pub whole: Option<Instant>,
     /// Why it ended by itself.
     pub problem: Option<Problem>,
-    /// It was taken away.
+    /// It was removed, and will be forgotten when that has been shown.
     pub removed: bool,
 }
 
-/// Something changed that is worth showing. Torrents are numbered.
+/// Something changed that is worth showing.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
     /// The engine runs; nothing is known yet.
@@ -39,28 +40,28 @@ pub enum Event {
     /// New numbers.
     Ticked,
     /// The content that was there is checked.
-    Checked(usize),
+    Checked(TorrentId),
     /// Nothing that is wanted is missing any more.
-    Complete(usize),
+    Complete(TorrentId),
     /// A torrent waits for its disk.
     Waiting {
         /// Which.
-        torrent: usize,
+        torrent: TorrentId,
         /// Why.
         trouble: DiskTrouble,
     },
     /// It goes on.
-    Resumed(usize),
+    Resumed(TorrentId),
     /// A torrent came later than the others.
-    Added(usize),
+    Added(TorrentId),
     /// A torrent was taken away.
-    Removed(usize),
+    Removed(TorrentId),
     /// A torrent ended by itself.
-    Failed(usize),
+    Failed(TorrentId),
     /// A tracker fails (and why) or answers again.
     Tracker {
         /// Whose.
-        torrent: usize,
+        torrent: TorrentId,
         /// Its host: the rest of its URL may be secret.
         host: String,
         /// `None`: it answers.
@@ -91,14 +92,19 @@ pub struct Session {
     pub limit: Option<u64>,
     /// The limit of what all torrents upload.
     pub upload_limit: Option<u64>,
-    /// In the order of the command line.
-    pub entries: Vec<Entry>,
+    /// The torrents, in the order in which they were added.
+    pub entries: BTreeMap<TorrentId, Entry>,
     /// When the last torrent became whole or failed.
     pub settled: Option<Instant>,
     first_failure: Option<Exit>,
 }
 
 impl Entry {
+    /// A torrent of which nothing else is known yet.
+    fn new(report: Report) -> Entry {
+        Entry { report, status: None, joined: None, hashed: 0, whole: None, problem: None, removed: false }
+    }
+
     /// Bytes that are there and proven.
     pub fn had(&self) -> u64 {
         match (&self.status, self.joined) {
@@ -142,13 +148,12 @@ impl Entry {
 }
 
 impl Session {
-    /// The torrents of `jobs` before anything is known about them.
-    pub fn new(jobs: &[Job], port: u16) -> Session {
-        let entries = jobs.iter().map(entry).collect();
+    /// A run that begins now, without any torrent.
+    pub fn new(port: u16) -> Session {
         Session {
             began: Instant::now(),
             port,
-            entries,
+            entries: BTreeMap::new(),
             settled: None,
             limit: None,
             upload_limit: None,
@@ -156,11 +161,20 @@ impl Session {
         }
     }
 
-    /// One more torrent came; its number.
-    pub fn add(&mut self, job: &Job) -> usize {
-        self.entries.push(entry(job));
+    /// Has the engine add a torrent.
+    pub fn add(&mut self, job: Job, engine: &Engine) -> TorrentId {
+        let (name, info_hash) = (job.metainfo.name.clone(), job.metainfo.info_hash);
+        let (length, size) = (job.length(), job.metainfo.length);
+        let torrent = engine.add(job);
+        let report = Report { torrent, name, info_hash, length, size, phase: Phase::Checking(0) };
+        self.entries.insert(torrent, Entry::new(report));
         self.settled = None;
-        self.entries.len() - 1
+        torrent
+    }
+
+    /// Drops a torrent that was removed, after that was shown.
+    pub fn forget(&mut self, torrent: TorrentId) {
+        self.entries.remove(&torrent);
     }
 
     /// Takes a notice in; what is to be shown of it comes back.
@@ -172,7 +186,7 @@ impl Session {
                 events.push(Event::Ticked);
             }
             Notice::Joined { torrent, had_bytes, hashed_bytes, whole } => {
-                if let Some(entry) = self.entries.get_mut(torrent) {
+                if let Some(entry) = self.entries.get_mut(&torrent) {
                     entry.hashed = hashed_bytes;
                     entry.joined = Some((now, had_bytes));
                     events.push(Event::Checked(torrent));
@@ -182,26 +196,26 @@ impl Session {
                 }
             }
             Notice::Complete { torrent } => self.complete(torrent, now, &mut events),
-            Notice::Waiting { torrent, trouble } if torrent < self.entries.len() => {
+            Notice::Waiting { torrent, trouble } if self.entries.contains_key(&torrent) => {
                 events.push(Event::Waiting { torrent, trouble });
             }
-            Notice::Resumed { torrent } if torrent < self.entries.len() => events.push(Event::Resumed(torrent)),
+            Notice::Resumed { torrent } if self.entries.contains_key(&torrent) => events.push(Event::Resumed(torrent)),
             Notice::Waiting { .. } | Notice::Resumed { .. } => {}
             Notice::Removed { torrent } => {
-                if let Some(entry) = self.entries.get_mut(torrent) {
+                if let Some(entry) = self.entries.get_mut(&torrent) {
                     entry.removed = true;
                     events.push(Event::Removed(torrent));
                 }
             }
             Notice::Stood { torrent, status } => {
-                if let Some(entry) = self.entries.get_mut(torrent) {
+                if let Some(entry) = self.entries.get_mut(&torrent) {
                     entry.status = Some(Arc::clone(&status));
                     entry.report.phase = Phase::Running(status);
                 }
             }
             Notice::Failed { torrent, problem } => self.fail(torrent, problem, &mut events),
             Notice::Tracker { torrent, url, problem, refuses } => {
-                if torrent < self.entries.len() {
+                if self.entries.contains_key(&torrent) {
                     let problem = problem.map(|problem| without_url(&problem, &url));
                     events.push(Event::Tracker { torrent, host: host(&url), problem, refuses });
                 }
@@ -212,7 +226,7 @@ impl Session {
                 events.push(Event::Ended);
             }
         }
-        if self.settled.is_none() && self.entries.iter().all(Entry::is_settled) {
+        if self.settled.is_none() && self.entries.values().all(Entry::is_settled) {
             self.settled = Some(now);
         }
         events
@@ -220,45 +234,43 @@ impl Session {
 
     /// Torrents of which nothing is missing.
     pub fn whole(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.whole.is_some() && entry.problem.is_none() && !entry.removed).count()
+        self.entries.values().filter(|entry| entry.whole.is_some() && entry.problem.is_none()).count()
     }
 
-    /// Torrents that ended by themselves, and are still there.
+    /// Torrents that ended by themselves.
     pub fn failed(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.problem.is_some() && !entry.removed).count()
+        self.entries.values().filter(|entry| entry.problem.is_some()).count()
     }
 
     /// What all torrents download, in bytes a second.
     pub fn down_rate(&self) -> u64 {
-        sum(self.entries.iter().filter_map(|entry| Some(entry.running()?.down_rate)))
+        sum(self.entries.values().filter_map(|entry| Some(entry.running()?.down_rate)))
     }
 
     /// What all torrents upload, in bytes a second.
     pub fn up_rate(&self) -> u64 {
-        sum(self.entries.iter().filter_map(|entry| Some(entry.running()?.up_rate)))
+        sum(self.entries.values().filter_map(|entry| Some(entry.running()?.up_rate)))
     }
 
     /// Whether some tracker is to be told goodbye.
     pub fn has_trackers(&self) -> bool {
         let answers = |status: &Status| status.trackers.iter().any(|tracker| tracker.knows_us);
-        self.entries.iter().filter_map(|entry| entry.status.as_deref()).any(answers)
+        self.entries.values().filter_map(|entry| entry.status.as_deref()).any(answers)
     }
 
     /// The exit code, were this the end.
     pub fn exit(&self) -> Exit {
         match self.first_failure {
             Some(exit) => exit,
-            None if !self.entries.iter().all(Entry::is_settled) => Exit::Interrupted,
+            None if !self.entries.values().all(Entry::is_settled) => Exit::Interrupted,
             None => Exit::Whole,
         }
     }
 
     fn renew(&mut self, reports: Vec<Report>, now: Instant, events: &mut Vec<Event>) {
-        for (torrent, report) in reports.into_iter().enumerate().take(self.entries.len()) {
-            let entry = &mut self.entries[torrent];
-            if entry.removed {
-                continue;
-            }
+        for report in reports {
+            let torrent = report.torrent;
+            let Some(entry) = self.entries.get_mut(&torrent) else { continue };
             entry.report = report;
             let Phase::Running(status) = &entry.report.phase else { continue };
             let is_whole = status.standing == Standing::Seeding;
@@ -274,15 +286,15 @@ impl Session {
         }
     }
 
-    fn complete(&mut self, torrent: usize, now: Instant, events: &mut Vec<Event>) {
-        if let Some(entry) = self.entries.get_mut(torrent).filter(|entry| entry.whole.is_none()) {
+    fn complete(&mut self, torrent: TorrentId, now: Instant, events: &mut Vec<Event>) {
+        if let Some(entry) = self.entries.get_mut(&torrent).filter(|entry| entry.whole.is_none()) {
             entry.whole = Some(now);
             events.push(Event::Complete(torrent));
         }
     }
 
-    fn fail(&mut self, torrent: usize, mut problem: Problem, events: &mut Vec<Event>) {
-        if let Some(entry) = self.entries.get_mut(torrent) {
+    fn fail(&mut self, torrent: TorrentId, mut problem: Problem, events: &mut Vec<Event>) {
+        if let Some(entry) = self.entries.get_mut(&torrent) {
             if let (ProblemKind::GaveUp, Some(status)) = (problem.kind, entry.running()) {
                 problem.text += ": ";
                 problem.text += &words::why_waiting(status);
@@ -291,25 +303,6 @@ impl Session {
             entry.problem = Some(problem);
             events.push(Event::Failed(torrent));
         }
-    }
-}
-
-/// A torrent of which nothing is known yet.
-fn entry(job: &Job) -> Entry {
-    Entry {
-        report: Report {
-            name: job.metainfo.name.clone(),
-            info_hash: job.metainfo.info_hash,
-            length: job.length(),
-            size: job.metainfo.length,
-            phase: Phase::Checking(0),
-        },
-        status: None,
-        joined: None,
-        hashed: 0,
-        whole: None,
-        problem: None,
-        removed: false,
     }
 }
 

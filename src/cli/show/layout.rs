@@ -57,14 +57,14 @@ const REASON_ROWS: usize = 3;
 
 /// The rows for a session as it stands. `ended`: for the last time.
 pub fn draw(session: &Session, look: Look, ended: bool) -> Vec<Row> {
-    let entries = &session.entries;
+    let entries: Vec<&Entry> = session.entries.values().collect();
     let alone = entries.len() == 1;
     // The total has a row, and so have those that are left out, if any are.
     let room = look.rows.saturating_sub(usize::from(!alone));
     let mut rows = if entries.len() <= room {
-        blocks_or_lines(entries, look, room, ended)
+        blocks_or_lines(&entries, look, room, ended)
     } else {
-        most_interesting(entries, look, room.saturating_sub(1), ended)
+        most_interesting(&entries, look, room.saturating_sub(1), ended)
     };
     if !alone {
         rows.push(total(session, look, ended));
@@ -74,12 +74,12 @@ pub fn draw(session: &Session, look: Look, ended: bool) -> Vec<Row> {
 }
 
 /// A row for each torrent, and a block for as many as there is room: first for those that are not whole.
-fn blocks_or_lines(entries: &[Entry], look: Look, room: usize, ended: bool) -> Vec<Row> {
+fn blocks_or_lines(entries: &[&Entry], look: Look, room: usize, ended: bool) -> Vec<Row> {
     let mut shown: Vec<Vec<Row>> = entries.iter().map(|entry| vec![line(entry, look, ended)]).collect();
     let mut spare = room - shown.len();
     let (open, whole): (Vec<usize>, Vec<usize>) = (0..entries.len()).partition(|&at| entries[at].whole.is_none());
     for torrent in open.into_iter().chain(whole) {
-        let block = block(&entries[torrent], look, entries.len() == 1, ended);
+        let block = block(entries[torrent], look, entries.len() == 1, ended);
         if block.len() <= spare + 1 {
             spare -= block.len() - 1;
             shown[torrent] = block;
@@ -89,13 +89,13 @@ fn blocks_or_lines(entries: &[Entry], look: Look, room: usize, ended: bool) -> V
 }
 
 /// A row each for `room` torrents, and one that tells of the others.
-fn most_interesting(entries: &[Entry], look: Look, room: usize, ended: bool) -> Vec<Row> {
+fn most_interesting(entries: &[&Entry], look: Look, room: usize, ended: bool) -> Vec<Row> {
     let mut chosen: Vec<usize> = (0..entries.len()).collect();
-    chosen.sort_by_key(|&torrent| std::cmp::Reverse(interest(&entries[torrent])));
+    chosen.sort_by_key(|&torrent| std::cmp::Reverse(interest(entries[torrent])));
     let left_out = chosen.split_off(room.min(chosen.len()));
     chosen.sort_unstable();
-    let mut rows: Vec<Row> = chosen.iter().map(|&torrent| line(&entries[torrent], look, ended)).collect();
-    rows.push(plain(more(left_out.iter().map(|&torrent| &entries[torrent]), ended), look));
+    let mut rows: Vec<Row> = chosen.iter().map(|&torrent| line(entries[torrent], look, ended)).collect();
+    rows.push(plain(more(left_out.iter().map(|&torrent| entries[torrent]), ended), look));
     rows
 }
 
@@ -259,7 +259,7 @@ fn more<'a>(entries: impl Iterator<Item = &'a Entry>, ended: bool) -> String {
 
 /// All torrents in one row: as much of it as has room.
 pub fn total(session: &Session, look: Look, ended: bool) -> Row {
-    let entries = || session.entries.iter().filter(|entry| !entry.removed);
+    let entries = || session.entries.values();
     let running = || entries().filter_map(Entry::running);
     let (down, up) = (session.down_rate(), session.up_rate());
     // What came of those that are whole, or wait, says nothing of the rest.

@@ -6,6 +6,7 @@ use super::words;
 use crate::base::units::{count, duration, of, percent, rate, sum, time_left};
 use crate::cli::run::session::{Entry, Event, Session};
 use crate::cli::say;
+use crate::engine::TorrentId;
 use crate::swarm::torrent::waiting::DiskTrouble;
 use std::time::Instant;
 
@@ -18,34 +19,34 @@ pub fn show(event: &Event, session: &Session) {
 }
 
 /// What went wrong with a torrent: told even by those who are quiet.
-pub fn problem(torrent: usize, session: &Session) {
-    let Some(entry) = session.entries.get(torrent) else { return };
+pub fn problem(torrent: TorrentId, session: &Session) {
+    let Some(entry) = session.entries.get(&torrent) else { return };
     if let Some(problem) = &entry.problem {
         say::problem(&format!("{}: {}", entry.report.name, problem.text));
     }
 }
 
 /// A torrent waits for its disk: a person must do something, so even those who are quiet are told.
-pub fn waiting(torrent: usize, trouble: &DiskTrouble, session: &Session) {
-    let Some(entry) = session.entries.get(torrent) else { return };
+pub fn waiting(torrent: TorrentId, trouble: &DiskTrouble, session: &Session) {
+    let Some(entry) = session.entries.get(&torrent) else { return };
     say::problem(&format!("{}: {}", entry.report.name, words::waiting_for_disk(trouble)));
 }
 
 fn lines(event: &Event, session: &Session, now: Instant) -> Vec<String> {
-    let name = |torrent: usize| session.entries[torrent].report.name.as_str();
+    let name = |torrent: TorrentId| session.entries[&torrent].report.name.as_str();
     match event {
         Event::Started => vec![format!("listening on port {}", session.port)],
         Event::Ticked => progress(session),
         Event::Added(torrent) => vec![format!("{}: added", name(*torrent))],
         Event::Removed(torrent) => vec![format!("{}: removed", name(*torrent))],
         Event::Checked(torrent) => {
-            let entry = &session.entries[*torrent];
+            let entry = &session.entries[torrent];
             let had = entry.joined.map_or(0, |(_, had)| had);
             let how = if had > 0 && entry.hashed == 0 { "as it was left" } else { "checked" };
             vec![format!("{}: {how}, {} there", name(*torrent), of(had, entry.report.length))]
         }
         Event::Complete(torrent) => {
-            vec![format!("{}: complete, {}", name(*torrent), words::fetched(&session.entries[*torrent]))]
+            vec![format!("{}: complete, {}", name(*torrent), words::fetched(&session.entries[torrent]))]
         }
         Event::Waiting { torrent, trouble } => {
             vec![format!("{}: {}", name(*torrent), words::waiting_for_disk(trouble))]
@@ -68,8 +69,7 @@ fn lines(event: &Event, session: &Session, now: Instant) -> Vec<String> {
 
 /// How far those have come that are on their way.
 fn progress(session: &Session) -> Vec<String> {
-    let under_way =
-        || session.entries.iter().filter(|entry| entry.whole.is_none() && entry.problem.is_none() && !entry.removed);
+    let under_way = || session.entries.values().filter(|entry| entry.whole.is_none() && entry.problem.is_none());
     let number = under_way().count();
     if number > MOST_LINES {
         let length = sum(under_way().map(|entry| entry.report.length));
@@ -118,16 +118,16 @@ mod tests {
         let run = session(vec![("a", 659 << 20, Phase::Running(status(247 << 20).into()))]);
         let line = "a: 62.5 %, 412 of 659 MiB, 5.21 MiB/s down, 120 KiB/s up, 48 s left, 12 peers, 8 seeds";
         assert_eq!(lines(&Event::Ticked, &run, run.began), [line]);
-        assert_eq!(lines(&Event::Checked(0), &run, run.began), ["a: checked, 0 of 659 MiB there"]);
+        assert_eq!(lines(&Event::Checked(TorrentId(0)), &run, run.began), ["a: checked, 0 of 659 MiB there"]);
         let mut run = run;
-        run.entries[0].joined = Some((run.began, 412 << 20));
-        assert_eq!(lines(&Event::Checked(0), &run, run.began), ["a: as it was left, 412 of 659 MiB there"]);
+        run.at(0).joined = Some((run.began, 412 << 20));
+        assert_eq!(lines(&Event::Checked(TorrentId(0)), &run, run.began), ["a: as it was left, 412 of 659 MiB there"]);
     }
 
     #[test]
     fn a_seeder_is_silent() {
         let mut run = session(vec![("a", 659 << 20, Phase::Running(status(0).into()))]);
-        run.entries[0].whole = Some(run.began);
+        run.at(0).whole = Some(run.began);
         assert_eq!(lines(&Event::Ticked, &run, run.began), Vec::<String>::new());
     }
 

@@ -13,7 +13,7 @@ use crate::cli::run::keys::{KEYS, Key, LIST_KEYS};
 use crate::cli::run::session::{Event, Session};
 use crate::cli::run::terminal;
 use crate::cli::say;
-use crate::engine::Watch;
+use crate::engine::{TorrentId, Watch};
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -36,7 +36,7 @@ pub struct Screen {
     /// The keys are shown, or are not: by wish.
     keys: Option<bool>,
     /// The torrent whose peers are shown.
-    peers_of: Option<usize>,
+    peers_of: Option<TorrentId>,
     /// All torrents in a list; without it each has as many rows as there is room for.
     list: Option<Roster>,
 }
@@ -64,7 +64,7 @@ impl Screen {
     }
 
     /// The torrent that is selected in the list.
-    pub fn selected(&self) -> Option<usize> {
+    pub fn selected(&self) -> Option<TorrentId> {
         self.list.as_ref().and_then(Roster::selected)
     }
 
@@ -75,8 +75,8 @@ impl Screen {
         Watch { cells, peers_of: self.peers_of }
     }
 
-    /// A key was pressed, in a run of so many torrents.
-    pub fn pressed(&mut self, key: Key, torrents: usize) {
+    /// A key was pressed.
+    pub fn pressed(&mut self, key: Key, session: &Session) {
         match (key, &mut self.list) {
             (Key::Help, None) => self.keys = Some(self.keys != Some(true)),
             // A list has them shown from the start.
@@ -88,7 +88,8 @@ impl Screen {
             }
             (Key::Peers, Some(list)) => self.peers_of = if self.peers_of.is_some() { None } else { list.selected() },
             (Key::Peers, None) => {
-                self.peers_of = Some(self.peers_of.map_or(0, |torrent| torrent + 1)).filter(|&n| n < torrents)
+                let mut torrents = session.entries.keys().copied();
+                self.peers_of = torrents.find(|torrent| self.peers_of.is_none_or(|shown| *torrent > shown));
             }
             _ => {}
         }
@@ -164,7 +165,7 @@ impl Screen {
         // Were the terminal gone, there would be nobody to tell.
         let _ = io::stderr().lock().write_all(out.as_bytes());
         if ended {
-            (0..session.entries.len()).for_each(|torrent| lines::problem(torrent, session));
+            session.entries.keys().for_each(|torrent| lines::problem(*torrent, session));
             let closing = words::closing(session, Instant::now());
             width::wrap(&closing, look.columns, CLOSING_ROWS, "").iter().for_each(|row| say::line(row));
         }
@@ -185,7 +186,7 @@ impl Screen {
         }
         below.extend(width::wrap(self.goodbye, look.columns, CLOSING_ROWS, ""));
         let room = Look { rows: look.rows.saturating_sub(below.len()), ..look };
-        let mut rows = match self.peers_of.and_then(|torrent| session.entries.get(torrent)).filter(|_| !ended) {
+        let mut rows = match self.peers_of.and_then(|torrent| session.entries.get(&torrent)).filter(|_| !ended) {
             None => match &mut self.list {
                 None => draw(session, room, ended),
                 Some(list) => list.draw(session, room, ended),
@@ -280,7 +281,7 @@ mod tests {
     use crate::swarm::figures::Status;
 
     /// A screen on which everything is shown that can be.
-    fn full(peers_of: Option<usize>, list: Option<Roster>) -> (Screen, Session) {
+    fn full(peers_of: Option<TorrentId>, list: Option<Roster>) -> (Screen, Session) {
         let (goodbye, keys) = (goodbye(true, true), Some(true));
         let screen = Screen { utf8: true, bold: true, drawn: Vec::new(), size: (0, 0), goodbye, keys, peers_of, list };
         let peer_list = vec![peer("[2001:db8::1]:6881"), peer("10.0.0.1:6881")];
@@ -292,7 +293,7 @@ mod tests {
 
     #[test]
     fn nothing_is_too_wide_or_too_high_on_the_smallest_of_terminals() {
-        for (peers_of, list) in [(None, None), (Some(0), None), (None, Some(Roster::default()))] {
+        for (peers_of, list) in [(None, None), (Some(TorrentId(0)), None), (None, Some(Roster::default()))] {
             let (mut screen, session) = full(peers_of, list);
             for (columns, rows) in (0..100).flat_map(|columns| (0..26).map(move |rows| (columns, rows))) {
                 let drawn = screen.rows(&session, Look { columns, rows, utf8: true }, false, true);
@@ -304,7 +305,7 @@ mod tests {
 
     #[test]
     fn what_the_flags_mean_is_a_row_at_80_columns() {
-        let (mut screen, session) = full(Some(0), None);
+        let (mut screen, session) = full(Some(TorrentId(0)), None);
         let rows = screen.rows(&session, Look { columns: 79, rows: 23, utf8: true }, false, true);
         assert!(rows.iter().any(|row| row.text == peers::FLAGS), "{rows:#?}");
     }
@@ -319,9 +320,9 @@ mod tests {
 
     #[test]
     fn where_there_are_no_peers_to_show_the_reason_is() {
-        let (mut screen, mut session) = full(Some(0), None);
+        let (mut screen, mut session) = full(Some(TorrentId(0)), None);
         let nobody = Status { peers: 0, useful: 0, askable: 0, known: 0, down_rate: 0, ..status(50 << 20) };
-        session.entries[0].report.phase = Phase::Running(nobody.into());
+        session.at(0).report.phase = Phase::Running(nobody.into());
         let rows = screen.rows(&session, Look { columns: 79, rows: 23, utf8: true }, false, true);
         assert!(rows.iter().any(|row| row.text == "  no peers: the tracker knows none"), "{rows:#?}");
     }

@@ -7,40 +7,70 @@ use super::words;
 use crate::base::json::Object;
 use crate::base::units;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::command::{Part, Section};
 use crate::cli::run::session::{Entry, Event, Session, exit_of};
 use crate::cli::say;
+use crate::engine::TorrentId;
+use crate::swarm::meeting::source::Source;
 use std::time::Instant;
 
-/// The fields, for `--help`.
-pub const HELP: &str = "\
-Every object has: event, time (seconds since the start), info_hash, name, size, wanted (bytes of it),
-had (bytes of those, proven), state, waits_for, downloaded, uploaded, ratio (of uploaded to size), wasted,
-down_rate, up_rate, peers, seeds, eta (null: unknown).
-Sizes are bytes, rates bytes a second, times seconds. Fields may be added, and are never renamed.
-  event      comes                                     and has also
-  start      for each torrent, at the beginning        port
-  checked    what was there is checked                 hashed (bytes that were read for that)
-  status     each second, for each torrent             checked (bytes looked at), known (peers), unchoking,
-                                                        under_way (bytes), why (nothing comes; null: it does),
-                                                        swarm_seeds, swarm_leechers, swarm_completed (what
-                                                        trackers count; null: none says)
-  tracker    a tracker fails, or answers again         tracker (its host), problem (null: it answers)
-  waiting    the disk does not work, and each reason   problem, short (bytes of space; 0: that is not it)
-  resumed    the disk works again                      -
-  complete   once, when nothing wanted is missing      seconds, fetched (bytes)
-  removed    its file was taken away (many)            -
-  failed     the torrent ended by itself               problem, exit_code
-  stopped    for each torrent, at the end              whole (true or false)
-  state is checking, waiting, paused, downloading, seeding, failed or removed. waits_for is null, or of a
-  torrent that is waiting: disk, turn (others download first), peers (nobody is connected), pieces (nobody
-  connected has what is missing), unchoke (all who have it choke us), blocks (asked for, none came yet).
-";
+/// The events, for the help.
+pub const EVENTS: Section = Section {
+    title: "JSON events (--json)",
+    parts: &[
+        Part::Text(
+            "Every object has: event, time (seconds since the start), info_hash, name, size, wanted (bytes to \
+             download), had (bytes of those that are verified), state, waits_for, downloaded, uploaded, ratio \
+             (uploaded divided by size), wasted, down_rate, up_rate, peers, seeds, eta (null: unknown). Sizes are in \
+             bytes, rates in bytes per second, times in seconds. Fields may be added, but are never renamed. The \
+             events, and their additional fields:",
+        ),
+        Part::Terms(&[
+            ("start", "for each torrent, at the beginning: port"),
+            ("checked", "after the existing content was checked: hashed (bytes that were read for this)"),
+            (
+                "status",
+                "every second, for each torrent: checked (bytes checked so far), under_way (bytes that arrived but \
+                 are not verified yet), why (the reason why nothing arrives; null: something arrives), known (peers \
+                 that can be tried), unchoking (peers that unchoke us), sources (how many connected peers are from a \
+                 tracker, and how many incoming), swarm_seeds, swarm_leechers, swarm_completed \
+                 (of the whole swarm, as trackers count; null: no tracker says)",
+            ),
+            ("tracker", "a tracker fails, or answers again: tracker (its host), problem (null: it answers)"),
+            (
+                "waiting",
+                "the disk stopped working, or there is a new reason: problem, short (bytes of missing disk space; 0: \
+                 another reason)",
+            ),
+            ("resumed", "the disk works again"),
+            ("complete", "once, when no wanted piece is missing: seconds, fetched (bytes)"),
+            ("removed", "the .torrent file was taken away (many)"),
+            ("failed", "the torrent ended because of an error: problem, exit_code"),
+            ("stopped", "for each torrent, at the end: whole (true or false)"),
+        ]),
+        Part::Text(
+            "state is checking, waiting, paused, downloading, seeding, failed or removed. waits_for is null unless \
+             state is waiting. Otherwise the torrent waits",
+        ),
+        Part::Terms(&[
+            ("disk", "until its disk works"),
+            ("turn", "until other torrents complete their downloads"),
+            ("peers", "for a peer to connect to"),
+            ("pieces", "for a peer that has a missing piece"),
+            ("unchoke", "for a peer that has a missing piece to unchoke us"),
+            ("blocks", "for requested blocks"),
+        ]),
+    ],
+};
 
-/// The same of `get --list`.
-pub const LIST_HELP: &str = "\
-  With --list there is an object for each file and no other: event (file), info_hash, name, number,
-  path (in the torrent), size, wanted (true or false).
-";
+/// The objects of `get --list`, for the help.
+pub const FILES: Section = Section {
+    title: "JSON of --list",
+    parts: &[Part::Text(
+        "One object for each file, and nothing else: event (file), info_hash, name (of the torrent), number, path \
+         (inside the torrent), size, wanted (true or false).",
+    )],
+};
 
 /// Writes what happened to standard output.
 pub fn show(event: &Event, session: &Session) -> Result<(), Failure> {
@@ -50,12 +80,11 @@ pub fn show(event: &Event, session: &Session) -> Result<(), Failure> {
 
 fn objects(event: &Event, session: &Session, now: Instant) -> String {
     let all = |name: &str, more: fn(&mut Object, &Session, &Entry)| -> String {
-        // Of one that was taken away all is said.
-        let entries = session.entries.iter().filter(|entry| !entry.removed);
+        let entries = session.entries.values();
         entries.map(|entry| object(name, session, entry, now, |object| more(object, session, entry))).collect()
     };
-    let one = |name: &str, torrent: usize, more: &dyn Fn(&mut Object, &Entry)| {
-        let entry = &session.entries[torrent];
+    let one = |name: &str, torrent: TorrentId, more: &dyn Fn(&mut Object, &Entry)| {
+        let entry = &session.entries[&torrent];
         object(name, session, entry, now, |object| more(object, entry))
     };
     match event {
@@ -67,6 +96,13 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
             object.text_or_null("why", words::why(entry).as_deref());
             object.number("known", running.map_or(0, |status| status.known as u64));
             object.number("unchoking", running.map_or(0, |status| status.unchoking as u64));
+            let mut sources = Object::plain();
+            for (source, &peers) in Source::ALL.iter().zip(running.iter().flat_map(|status| &status.sources)) {
+                if peers > 0 {
+                    sources.number(source.name(), peers as u64);
+                }
+            }
+            object.raw("sources", &(sources.so_far() + "}"));
             let trackers = running.map_or(&[][..], |status| &status.trackers);
             object.number_or_null("swarm_seeds", words::most(trackers, |tracker| tracker.seeds));
             object.number_or_null("swarm_leechers", words::most(trackers, |tracker| tracker.leechers));
@@ -142,7 +178,7 @@ mod tests {
             "{{\"event\":\"status\",\"time\":0.000,\"info_hash\":\"{}\",\"name\":\"a\\\"b\",\"size\":691011584,\
              \"wanted\":691011584,\"had\":432013312,\"state\":\"downloading\",\"waits_for\":null,\"downloaded\":432000000,\"uploaded\":9000000,\"ratio\":0.01,\"wasted\":0,\
              \"down_rate\":5460000,\"up_rate\":122880,\"peers\":12,\"seeds\":8,\"eta\":48,\"checked\":691011584,\
-             \"under_way\":0,\"why\":null,\"known\":40,\"unchoking\":3,\
+             \"under_way\":0,\"why\":null,\"known\":40,\"unchoking\":3,\"sources\":{{\"tracker\":8,\"incoming\":4}},\
              \"swarm_seeds\":12,\"swarm_leechers\":3,\"swarm_completed\":null}}\n",
             "ab".repeat(20)
         );
@@ -154,11 +190,11 @@ mod tests {
         let problem = Problem { kind: ProblemKind::Io, text: "disk full".into() };
         let run = session(vec![("a", 5, Phase::Failed(problem))]);
         let told = |event: Event| objects(&event, &run, run.began);
-        assert!(told(Event::Failed(0)).contains("\"state\":\"failed\""));
-        assert!(told(Event::Failed(0)).contains("\"problem\":\"disk full\",\"exit_code\":74}"));
+        assert!(told(Event::Failed(TorrentId(0))).contains("\"state\":\"failed\""));
+        assert!(told(Event::Failed(TorrentId(0))).contains("\"problem\":\"disk full\",\"exit_code\":74}"));
         assert!(told(Event::Started).ends_with("\"eta\":null,\"port\":6881}\n"));
         assert!(told(Event::Ended).ends_with("\"whole\":false}\n"));
-        let tracker = Event::Tracker { torrent: 0, host: "t.example".into(), problem: None, refuses: false };
+        let tracker = Event::Tracker { torrent: TorrentId(0), host: "t.example".into(), problem: None, refuses: false };
         assert!(told(tracker).ends_with("\"tracker\":\"t.example\",\"problem\":null}\n"));
         assert_eq!(told(Event::Stopping { interrupted: true }), "");
     }
@@ -188,16 +224,16 @@ mod tests {
     #[test]
     fn the_book_has_every_field_of_every_event() {
         let run = session(vec![("a", 5, Phase::Running(status(2).into()))]);
-        let (torrent, host) = (0, "t.example".to_string());
+        let (torrent, host) = (TorrentId(0), "t.example".to_string());
         let events = [
             Event::Started,
             Event::Ticked,
-            Event::Checked(0),
-            Event::Complete(0),
+            Event::Checked(TorrentId(0)),
+            Event::Complete(TorrentId(0)),
             Event::Waiting { torrent, trouble: DiskTrouble { text: "full".into(), short_bytes: 5 } },
-            Event::Resumed(0),
-            Event::Removed(0),
-            Event::Failed(0),
+            Event::Resumed(TorrentId(0)),
+            Event::Removed(TorrentId(0)),
+            Event::Failed(TorrentId(0)),
             Event::Tracker { torrent, host, problem: Some("down".into()), refuses: false },
             Event::Ended,
         ];
@@ -212,6 +248,11 @@ mod tests {
         }
         assert_eq!(documented(), written);
         let all = written.iter().flat_map(|(event, fields)| fields.iter().chain([event]));
-        all.for_each(|word| assert!(HELP.contains(word.as_str()), "{word} is not in the help"));
+        let text = |part: &Part| match part {
+            Part::Text(text) => text.to_string(),
+            Part::Terms(terms) => terms.iter().map(|(term, meaning)| format!("{term} {meaning} ")).collect(),
+        };
+        let help: String = EVENTS.parts.iter().map(text).collect();
+        all.for_each(|word| assert!(help.contains(word.as_str()), "{word} is not in the help"));
     }
 }

@@ -9,7 +9,9 @@ use crate::base::units::{per_mille, percent, rate};
 use crate::base::width::{columns, pad, shorten_end, shorten_middle};
 use crate::cli::run::keys::Move;
 use crate::cli::run::session::{Entry, Session};
+use crate::engine::TorrentId;
 use std::cmp::{Ordering, Reverse};
+use std::collections::BTreeMap;
 
 /// From so many columns on all numbers go into a row.
 const WIDE: usize = 68;
@@ -37,8 +39,8 @@ enum Order {
 #[derive(Default)]
 pub struct Roster {
     order: Order,
-    /// The number of the torrent that is selected: it stays selected when the others move around it.
-    selected: usize,
+    /// The torrent that is selected: it stays selected when the others move around it.
+    selected: Option<TorrentId>,
     /// The person selected it; else it is the first, whichever that is.
     chosen: bool,
     /// The row in which it is.
@@ -47,14 +49,14 @@ pub struct Roster {
     top: usize,
     /// Rows that are seen.
     height: usize,
-    /// The torrents' numbers, as they are sorted.
-    sorted: Vec<u32>,
+    /// The torrents, as they are sorted.
+    sorted: Vec<TorrentId>,
 }
 
 impl Roster {
     /// The torrent that is selected, if there is one.
-    pub fn selected(&self) -> Option<usize> {
-        (!self.sorted.is_empty()).then_some(self.selected)
+    pub fn selected(&self) -> Option<TorrentId> {
+        self.selected
     }
 
     /// Sorts by something else.
@@ -81,9 +83,7 @@ impl Roster {
             Move::Last => usize::MAX,
         };
         self.at = at.min(self.sorted.len().saturating_sub(1));
-        if let Some(&number) = self.sorted.get(self.at) {
-            self.selected = number as usize;
-        }
+        self.selected = self.sorted.get(self.at).copied();
     }
 
     /// The rows for a session as it stands. `ended`: for the last time, when the sum is enough.
@@ -95,8 +95,8 @@ impl Roster {
         self.height = look.rows.saturating_sub(OTHERS);
         self.scroll();
         let seen = self.sorted.iter().enumerate().skip(self.top).take(self.height);
-        let row = |(at, &number): (usize, &u32)| {
-            let mut row = plain(line(&session.entries[number as usize], look, at == self.at), look);
+        let row = |(at, torrent): (usize, &TorrentId)| {
+            let mut row = plain(line(&session.entries[torrent], look, at == self.at), look);
             if at == self.at {
                 // The bar is as wide as the screen.
                 row = Row { text: pad(&row.text, look.columns), selected: true, ..row };
@@ -108,7 +108,7 @@ impl Roster {
         if self.sorted.is_empty() && self.height > 0 {
             rows.push(plain(" no torrents yet: they are looked for every few seconds".into(), look));
         }
-        let chosen = self.selected().and_then(|number| session.entries.get(number));
+        let chosen = self.selected.and_then(|torrent| session.entries.get(&torrent));
         rows.push(plain(chosen.map_or(String::new(), |entry| detail(entry, look)), look));
         rows.push(total(session, look, false));
         rows.truncate(look.rows);
@@ -116,19 +116,16 @@ impl Roster {
     }
 
     /// Sorts the torrents, and finds again the one that is selected; if it is gone, whichever is in its place.
-    fn sort(&mut self, entries: &[Entry]) {
-        self.sorted.clear();
-        self.sorted.extend((0u32..).zip(entries).filter(|(_, entry)| !entry.removed).map(|(number, _)| number));
-        let entry = |number: u32| &entries[number as usize];
+    fn sort(&mut self, entries: &BTreeMap<TorrentId, Entry>) {
+        let mut sorted: Vec<(&TorrentId, &Entry)> = entries.iter().collect();
         let order = self.order;
-        self.sorted.sort_unstable_by(|&a, &b| compare(order, entry(a), entry(b)).then(a.cmp(&b)));
-        match self.sorted.iter().position(|&number| number as usize == self.selected) {
+        sorted.sort_unstable_by(|(a, one), (b, other)| compare(order, one, other).then(a.cmp(b)));
+        self.sorted = sorted.into_iter().map(|(torrent, _)| *torrent).collect();
+        match self.sorted.iter().position(|&torrent| Some(torrent) == self.selected) {
             Some(at) if self.chosen => self.at = at,
             _ => self.at = self.at.min(self.sorted.len().saturating_sub(1)),
         }
-        if let Some(&number) = self.sorted.get(self.at) {
-            self.selected = number as usize;
-        }
+        self.selected = self.sorted.get(self.at).copied();
     }
 
     /// What is selected is seen, and no row is left empty.

@@ -8,7 +8,7 @@ use crate::cli::exit::Failure;
 use crate::cli::run::keys::Key;
 use crate::cli::run::session::{Event, Session};
 use crate::cli::say;
-use crate::engine::Watch;
+use crate::engine::{TorrentId, Watch};
 use std::time::Duration;
 
 /// How often a screen or a program hears how things stand.
@@ -70,17 +70,17 @@ impl View {
     }
 
     /// The torrent that is selected, where torrents are in a list.
-    pub fn selected(&self) -> Option<usize> {
+    pub fn selected(&self) -> Option<TorrentId> {
         match self {
             View::Screen(screen) => screen.selected(),
             _ => None,
         }
     }
 
-    /// A key for the screen was pressed, in a run of so many torrents.
-    pub fn pressed(&mut self, key: Key, torrents: usize) {
+    /// A key for the screen was pressed.
+    pub fn pressed(&mut self, key: Key, session: &Session) {
         if let View::Screen(screen) = self {
-            screen.pressed(key, torrents);
+            screen.pressed(key, session);
         }
     }
 

@@ -203,14 +203,15 @@ fn came(missing: u64, length: u64, time: Duration) -> String {
 
 /// The last line of a run.
 pub fn closing(session: &Session, now: Instant) -> String {
-    let entries = &session.entries;
-    let length = sum(entries.iter().map(|entry| entry.report.length));
-    let had = sum(entries.iter().map(Entry::had));
-    let sent = sum(entries.iter().filter_map(|entry| Some(entry.status.as_ref()?.uploaded)));
+    let entries = session.entries.values();
+    let length = sum(entries.clone().map(|entry| entry.report.length));
+    let had = sum(entries.clone().map(Entry::had));
+    let sent = sum(entries.clone().filter_map(|entry| Some(entry.status.as_ref()?.uploaded)));
     let (whole, failed) = (session.whole(), session.failed());
     let there = format!("{} ({})", percent(had, length), of(had, length));
     // Of what was given up nothing is spoilt.
-    let spoilt = entries.iter().filter(|entry| entry.problem.as_ref().is_some_and(|it| it.kind != ProblemKind::GaveUp));
+    let spoilt =
+        entries.clone().filter(|entry| entry.problem.as_ref().is_some_and(|it| it.kind != ProblemKind::GaveUp));
     let again = if whole + spoilt.count() < entries.len() { "; the same command goes on from here" } else { "" };
     if failed > 0 && entries.len() > 1 {
         return format!("{whole} of {} torrents are whole, {failed} failed{again}", entries.len());
@@ -219,8 +220,8 @@ pub fn closing(session: &Session, now: Instant) -> String {
         return format!("{} at {there}{again}", if again.is_empty() { "failed" } else { "given up" });
     }
     let Some(settled) = session.settled else { return format!("interrupted at {there}{again}") };
-    let joined = entries.iter().filter_map(|entry| Some(entry.joined?.0)).min().unwrap_or(session.began);
-    let missing = sum(entries.iter().filter_map(|entry| Some(entry.fetched()?.1)));
+    let joined = entries.clone().filter_map(|entry| Some(entry.joined?.0)).min().unwrap_or(session.began);
+    let missing = sum(entries.clone().filter_map(|entry| Some(entry.fetched()?.1)));
     let done = match missing {
         0 => format!("done: all {} were there", size(length)),
         _ => format!("done: {}", came(missing, length, settled.saturating_duration_since(joined))),
@@ -229,7 +230,7 @@ pub fn closing(session: &Session, now: Instant) -> String {
     if sent == 0 {
         return done;
     }
-    let size_of_all = sum(entries.iter().map(|entry| entry.report.size));
+    let size_of_all = sum(entries.clone().map(|entry| entry.report.size));
     format!("{done}; {} sent (ratio {}){}", size(sent), ratio(sent, size_of_all), seeding_time(seeded))
 }
 
@@ -242,7 +243,7 @@ fn seeding_time(seeded: Duration) -> String {
 mod tests {
     use super::*;
     use crate::cli::run::session::tests::{session, status, trackers};
-    use crate::engine::{Phase, Problem};
+    use crate::engine::{Phase, Problem, TorrentId};
 
     /// Numbers of a torrent to which nothing comes.
     fn idle() -> Status {
@@ -286,10 +287,13 @@ mod tests {
             (Status { known: 9, ..idle() }, "peers"),
         ] {
             let run = session(vec![("a", 100, Phase::Running(status.into()))]);
-            assert_eq!((state(&run.entries[0]), waits_for(&run.entries[0])), ("waiting", Some(word)));
+            assert_eq!(
+                (state(&run.entries[&TorrentId(0)]), waits_for(&run.entries[&TorrentId(0)])),
+                ("waiting", Some(word))
+            );
         }
         let mut run = session(vec![("a", 100, Phase::Running(Status { paused: true, ..idle() }.into()))]);
-        let entry = &mut run.entries[0];
+        let (began, entry) = (run.began, run.at(0));
         assert_eq!((state(entry), waits_for(entry)), ("paused", None));
         entry.report.phase = Phase::Running(Status { queued: true, ..idle() }.into());
         assert_eq!((state(entry), waits_for(entry)), ("waiting", Some("turn")));
@@ -298,7 +302,7 @@ mod tests {
         entry.report.phase = Phase::Running(Status { down_rate: 9, ..idle() }.into());
         assert_eq!((state(entry), waits_for(entry), time_left(entry)), ("waiting", Some("peers"), None));
         // A seed whose disk is away does not seed.
-        entry.whole = Some(run.began);
+        entry.whole = Some(began);
         entry.report.phase = Phase::Running(disk.into());
         assert_eq!((state(entry), waits_for(entry)), ("waiting", Some("disk")));
     }
@@ -337,7 +341,7 @@ mod tests {
     fn who_is_given_up_may_go_on() {
         let given_up = |kind| Phase::Failed(Problem { kind, text: "no progress".into() });
         let mut one = session(vec![("a", 100 << 20, given_up(ProblemKind::GaveUp))]);
-        one.entries[0].status = Some(status(60 << 20).into());
+        one.at(0).status = Some(status(60 << 20).into());
         let told = "given up at 40.0 % (40.0 of 100 MiB); the same command goes on from here";
         assert_eq!(closing(&one, one.began), told);
         let many = |second| session(vec![("a", 1, given_up(ProblemKind::Io)), ("b", 1, given_up(second))]);
@@ -354,12 +358,12 @@ mod tests {
         let end = begin + Duration::from_secs(10);
         let interrupted = "interrupted at 40.0 % (40.0 of 100 MiB); the same command goes on from here";
         assert_eq!(closing(&run, end), interrupted);
-        (run.entries[0].whole, run.settled) = (Some(end), Some(end));
-        run.entries[0].status = None;
+        (run.at(0).whole, run.settled) = (Some(end), Some(end));
+        run.at(0).status = None;
         assert_eq!(closing(&run, end), "done: 100 MiB in 10 s, 10.0 MiB/s on average");
-        run.entries[0].joined = Some((begin, 80 << 20));
+        run.at(0).joined = Some((begin, 80 << 20));
         assert_eq!(closing(&run, end), "done: the missing 20.0 of 100 MiB in 10 s, 2.00 MiB/s on average");
-        run.entries[0].joined = Some((begin, 100 << 20));
+        run.at(0).joined = Some((begin, 100 << 20));
         assert_eq!(closing(&run, end), "done: all 100 MiB were there");
     }
 }

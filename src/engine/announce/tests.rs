@@ -103,7 +103,7 @@ fn all_come(inbox: &Receiver<Input>, count: usize) {
     for _ in 0..count {
         match inbox.recv_deadline(end).expect("every job has an outcome") {
             Input::Torrent { torrent, event: Event::Announced { .. } } => {
-                assert!(!std::mem::replace(&mut seen[torrent], true), "twice");
+                assert!(!std::mem::replace(&mut seen[torrent.0 as usize], true), "twice");
             }
             _ => panic!("something else comes"),
         }
@@ -131,7 +131,7 @@ fn more_jobs_than_threads_are_all_done_and_then_no_thread_is_left() {
     let announcers = Announcers::new(manager);
     let count = 2 * MOST_THREADS;
     for torrent in 0..count {
-        announcers.announce(torrent, announcement(format!("http://{addr}/{torrent}"))).unwrap();
+        announcers.announce(TorrentId(torrent as u64), announcement(format!("http://{addr}/{torrent}"))).unwrap();
     }
     wait_until("all threads ask", || now.load(Ordering::SeqCst) == MOST_THREADS);
     assert_eq!(lock(&announcers.pool).waiting.len(), count - MOST_THREADS);
@@ -140,7 +140,7 @@ fn more_jobs_than_threads_are_all_done_and_then_no_thread_is_left() {
     wait_until("no thread is left", || lock(&announcers.pool).threads == 0);
     assert_eq!(most.load(Ordering::SeqCst), MOST_THREADS);
     // And it goes on after that.
-    announcers.announce(0, announcement(format!("http://{addr}/"))).unwrap();
+    announcers.announce(TorrentId(0), announcement(format!("http://{addr}/"))).unwrap();
     all_come(&inbox, 1);
 }
 
@@ -151,16 +151,16 @@ fn a_tracker_that_hangs_holds_up_few_threads_and_delays_no_other() {
     let announcers = Announcers::new(manager);
     let many = 3 * MOST_THREADS;
     for torrent in 0..many {
-        announcers.announce(torrent, announcement(format!("http://{hangs}/announce"))).unwrap();
+        announcers.announce(TorrentId(torrent as u64), announcement(format!("http://{hangs}/announce"))).unwrap();
     }
     wait_until("it hangs", || now.load(Ordering::SeqCst) == MOST_A_TRACKER);
     let answers = serve_bytes(http("200 OK", "d5:peers0:e"));
     for torrent in many..many + 10 {
-        announcers.announce(torrent, announcement(format!("http://{answers}/announce"))).unwrap();
+        announcers.announce(TorrentId(torrent as u64), announcement(format!("http://{answers}/announce"))).unwrap();
     }
     for _ in 0..10 {
         match inbox.recv_timeout(PATIENCE).unwrap() {
-            Input::Torrent { torrent, .. } => assert!(torrent >= many),
+            Input::Torrent { torrent, .. } => assert!(torrent.0 >= many as u64),
             _ => panic!("something else comes"),
         }
     }
@@ -175,16 +175,16 @@ fn an_announce_that_no_thread_can_be_started_for_is_given_back() {
     let (manager, inbox) = crossbeam_channel::unbounded();
     let announcers = Announcers::new(manager);
     let none = |_: Announcers| Err(std::io::Error::from(std::io::ErrorKind::OutOfMemory));
-    let back = announcers.announce_on(7, announcement("ftp://nowhere:1".into()), none).unwrap_err();
+    let back = announcers.announce_on(TorrentId(7), announcement("ftp://nowhere:1".into()), none).unwrap_err();
     assert_eq!(back.url, "ftp://nowhere:1");
     let left = lock(&announcers.pool);
     assert_eq!((left.threads, left.waiting.len()), (0, 0));
     drop(left);
     // While another runs it is that one's to do.
     let (addr, gate, now, _) = gated();
-    announcers.announce(0, announcement(format!("http://{addr}/"))).unwrap();
+    announcers.announce(TorrentId(0), announcement(format!("http://{addr}/"))).unwrap();
     wait_until("it is asked", || now.load(Ordering::SeqCst) == 1);
-    announcers.announce_on(1, announcement("ftp://nowhere:1".into()), none).unwrap();
+    announcers.announce_on(TorrentId(1), announcement("ftp://nowhere:1".into()), none).unwrap();
     drop(gate);
     all_come(&inbox, 2);
 }
@@ -197,7 +197,9 @@ fn the_count_of_threads_stays_right_when_jobs_come_as_threads_end() {
     for _ in 0..100 {
         let count = 2 * MOST_THREADS;
         for torrent in 0..count {
-            announcers.announce(torrent, announcement(format!("ftp://nowhere:{}", torrent % 5))).unwrap();
+            announcers
+                .announce(TorrentId(torrent as u64), announcement(format!("ftp://nowhere:{}", torrent % 5)))
+                .unwrap();
         }
         all_come(&inbox, count);
     }
@@ -271,22 +273,22 @@ fn no_announce_waits_for_a_scrape() {
     let announcers = Announcers::new(manager);
     let url = || format!("http://{addr}/announce");
     for torrent in 0..10 {
-        announcers.announce(torrent, scrape_of(url())).unwrap();
+        announcers.announce(TorrentId(torrent as u64), scrape_of(url())).unwrap();
     }
     let scrapes = MOST_THREADS + 20;
     for torrent in 10..scrapes {
-        announcers.announce(torrent, scrape_of(format!("http://{addr}/{torrent}/announce"))).unwrap();
+        announcers.announce(TorrentId(torrent as u64), scrape_of(format!("http://{addr}/{torrent}/announce"))).unwrap();
     }
     wait_until("as many hang as may", || {
         let pool = lock(&announcers.pool);
         pool.asked.len() == pool.threads
     });
     for torrent in scrapes..scrapes + 10 {
-        announcers.announce(torrent, announcement(url())).unwrap();
+        announcers.announce(TorrentId(torrent as u64), announcement(url())).unwrap();
     }
     for _ in 0..10 {
         match inbox.recv_timeout(PATIENCE).expect("it is made") {
-            Input::Torrent { torrent, .. } => assert!(torrent >= scrapes),
+            Input::Torrent { torrent, .. } => assert!(torrent.0 >= scrapes as u64),
             _ => panic!("something else comes"),
         }
     }

@@ -5,6 +5,7 @@
 //! that looks like the right one; 64 bits are enough to tell two blocks apart.
 
 use crate::proto::peer::message::BLOCK_BYTES;
+use crate::storage::TorrentId;
 use crate::storage::content::{Content, ContentError};
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
@@ -17,7 +18,7 @@ pub(super) const MOST_DIGESTS: usize = 8192;
 pub struct Failed {
     key: RandomState,
     /// By torrent and piece, the first try of each: only that one came from several peers.
-    tries: BTreeMap<(usize, u32), Vec<u64>>,
+    tries: BTreeMap<(TorrentId, u32), Vec<u64>>,
 }
 
 impl Failed {
@@ -41,7 +42,7 @@ impl Failed {
     }
 
     /// A torrent ended.
-    pub fn forget(&mut self, torrent: usize) {
+    pub fn forget(&mut self, torrent: TorrentId) {
         self.tries.retain(|(of, _), _| *of != torrent);
     }
 

@@ -2,8 +2,10 @@
 //!
 //! Floor 3, a part of [`manager`](super). What is decided stands in `swarm/waiting.rs`.
 
+use super::queue::no_thread;
 use super::{Check, Manager, State};
 use crate::engine::disk::DiskJob;
+use crate::storage::TorrentId;
 use crate::storage::check::Found;
 use crate::storage::content::{Content, ContentError};
 use crate::swarm::Time;
@@ -14,34 +16,38 @@ use std::sync::atomic::Ordering;
 
 impl Manager {
     /// Carries out what a torrent wants of its disk.
-    pub(super) fn have_disk_do(&mut self, number: usize, content: &Arc<Content>, order: DiskOrder) {
+    pub(super) fn have_disk_do(&mut self, number: TorrentId, content: &Arc<Content>, order: DiskOrder) {
         match order {
             DiskOrder::Write { piece, begin, data } => {
-                self.disk.give(piece, DiskJob::Write { content: Arc::clone(content), piece, begin, data });
+                self.disk.give(number, piece, DiskJob::Write { content: Arc::clone(content), piece, begin, data });
             }
-            DiskOrder::Restart { piece } => self.disk.give(piece, DiskJob::Restart { torrent: number, piece }),
+            DiskOrder::Restart { piece } => self.disk.give(number, piece, DiskJob::Restart { torrent: number, piece }),
             DiskOrder::Probe { block, left } => {
                 let (piece, content) = (block.map_or(0, |block| block.piece), Arc::clone(content));
-                self.disk.give(piece, DiskJob::Probe { content, block, left });
+                self.disk.give(number, piece, DiskJob::Probe { content, block, left });
             }
             DiskOrder::CheckAgain => {
                 // What is still on its way to it must not be written over what is proven.
                 content.in_trouble.store(true, Ordering::Relaxed);
-                self.disk.forget(number);
+                self.disk.forget(content);
                 let _ = self.checks.send(Check::Again { content: Arc::clone(content) });
             }
         }
     }
 
     /// Content that was in doubt was opened and checked anew, or could not be.
-    pub(super) fn checked_again(&mut self, number: usize, result: Result<Box<Found>, ContentError>, now: Time) {
+    pub(super) fn checked_again(&mut self, number: TorrentId, result: Result<Box<Found>, ContentError>, now: Time) {
         match result {
             Ok(found) => {
                 let Found { content, have, known, .. } = *found;
-                self.keeper.begin(number, Arc::clone(&content), known);
+                if let Err(error) = self.disk.begin(&content) {
+                    return self.failed(number, no_thread(error));
+                }
+                self.keeper.begin(&content, known);
+                let Some(slot) = self.torrents.get_mut(&number) else { return };
                 // The state that was saved is of files as they were before.
-                self.torrents[number].saved.pieces = None;
-                if let State::Running(_, before) = &mut self.torrents[number].state {
+                slot.saved.pieces = None;
+                if let State::Running(_, before) = &mut slot.state {
                     *before = Arc::clone(&content);
                     self.around.directory.add(content);
                     self.handle(number, Event::Disk(DiskEvent::CheckedAgain { have }), now);
@@ -56,7 +62,7 @@ impl Manager {
     }
 
     /// What will not pass ends the torrent.
-    pub(super) fn disk_failed(&mut self, number: usize, error: ContentError, now: Time) {
+    pub(super) fn disk_failed(&mut self, number: TorrentId, error: ContentError, now: Time) {
         self.handle(number, Event::Disk(DiskEvent::Failed { problem: error.to_string() }), now);
         self.failed(number, error.into());
     }

@@ -5,13 +5,14 @@
 
 use super::Manager;
 use crate::engine::peer::link::Link;
+use crate::storage::TorrentId;
 use crate::swarm::event::PeerOrder;
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::peer::PeerKey;
 
 /// A connected peer.
 pub(super) struct Connection {
-    pub(super) torrent: usize,
+    pub(super) torrent: TorrentId,
     pub(super) link: Link,
     /// What it is to be sent when this batch is over.
     pub(super) orders: Vec<PeerOrder>,

@@ -1,13 +1,16 @@
-//! A torrent's place in the process, from the moment it is given until the end.
+//! What the manager knows of one torrent, from the moment it is added until it is removed.
 //!
-//! Floor 3, the [`manager`](crate::engine::manager)'s. Content is checked before a torrent joins its swarm; one that failed
-//! keeps its place, so that the person can read why.
+//! Floor 3, part of the [`manager`](super). Content is checked before a torrent joins its swarm. A torrent that failed
+//! keeps its slot, so that a person can read why.
 
+use super::agenda::Plan;
 use crate::engine::{Phase, Problem, Report, Watch};
 use crate::proto::id::InfoHash;
+use crate::storage::TorrentId;
 use crate::storage::content::Content;
 use crate::storage::resume::{SAVE_TOTALS_EVERY, SAVE_WHOLE_AFTER, Save};
 use crate::swarm::Time;
+use crate::swarm::shared::Shared;
 use crate::swarm::torrent::Torrent;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -31,14 +34,12 @@ pub struct Slot {
     pub paused: bool,
     /// It waits until others have ended their downloads.
     pub queued: bool,
-    /// When the torrent wants to be woken.
-    pub wake: Option<Time>,
     /// The last problem of each tracker that the person was told of.
     pub told: Vec<Option<String>>,
     /// When its state was last saved, and what it said then.
     pub saved: Saved,
-    /// When its state is to be saved.
-    pub save_at: Option<Time>,
+    /// What the manager's agenda holds of it.
+    pub plan: Plan,
 }
 
 /// What the last saved state said.
@@ -58,27 +59,37 @@ pub enum State {
     Checking(Arc<AtomicU32>),
     /// It is in its swarm.
     Running(Box<Torrent>, Arc<Content>),
-    /// It ended by itself. The torrent stays while trackers are still to hear of it: one may be asked just now, and
-    /// would list us for hours if it got no `stopped` after its answer.
-    Failed(Problem, Option<(Box<Torrent>, Arc<Content>)>),
+    /// It ended by itself.
+    Failed(Problem),
 }
 
 impl Slot {
-    /// Plans when the state is to be saved, for something may have changed that it says.
-    pub fn plan_save(&mut self, every: Duration) {
-        let State::Running(torrent, _) = &self.state else { return };
+    /// What it needs from now on. `save_every`: the least time between two saves of its state; `None`: no state is kept.
+    pub fn next_plan(&self, now: Time, shared: &Shared, save_every: Option<Duration>) -> Plan {
+        let State::Running(torrent, _) = &self.state else { return Plan::default() };
+        let downloads = torrent.is_downloading() && !self.paused && !self.queued;
+        Plan {
+            wake: torrent.next_wake(now, shared),
+            save: save_every.and_then(|every| self.save_at(torrent, every)),
+            wants_memory: torrent.waits_for_budget(),
+            downloads,
+            queued: self.queued && !self.paused,
+        }
+    }
+
+    /// When the state is to be saved: only if what it says has changed.
+    fn save_at(&self, torrent: &Torrent, every: Duration) -> Option<Time> {
         let pause = if self.saved.pieces != Some(torrent.have().count()) {
             let as_it_was = torrent.have().is_full() && torrent.totals().1 == 0;
             Some(if as_it_was { every.min(SAVE_WHOLE_AFTER) } else { every })
         } else {
             (self.saved.uploaded != torrent.totals().0).then_some(SAVE_TOTALS_EVERY)
         };
-        self.save_at = pause.map(|pause| self.saved.at + pause);
+        pause.map(|pause| self.saved.at + pause)
     }
 
     /// What its state is to say.
     pub fn save(&mut self, now: Time, in_haste: bool) -> Option<Save> {
-        self.save_at = None;
         let State::Running(torrent, content) = &self.state else { return None };
         if torrent.is_in_doubt() || content.doubtful.load(Ordering::Relaxed) {
             // What was had may not be there, and the files as they are now must not vouch for it. The state that was
@@ -91,8 +102,8 @@ impl Slot {
         Some(Save { have, uploaded, downloaded, in_haste })
     }
 
-    /// How it stands at `now`, for those who `watch` this.
-    pub fn report(&self, now: Time, watch: Watch) -> Report {
+    /// How it stands at `now`, with the details that `watch` asks for.
+    pub fn report(&self, id: TorrentId, now: Time, watch: Watch) -> Report {
         let phase = match &self.state {
             State::Checking(pieces) => {
                 let bytes = pieces.load(Ordering::Relaxed) as u64 * self.piece_length as u64;
@@ -108,14 +119,15 @@ impl Slot {
                 if status.left > 0 {
                     status.map = torrent.piece_map(watch.cells);
                 }
-                if watch.peers_of.is_some() {
+                if watch.peers_of == Some(id) {
                     status.peer_list = torrent.peer_list(now);
                 }
                 Phase::Running(Arc::new(status))
             }
-            State::Failed(problem, _) => Phase::Failed(problem.clone()),
+            State::Failed(problem) => Phase::Failed(problem.clone()),
         };
-        Report { name: self.name.clone(), info_hash: self.info_hash, length: self.length, size: self.size, phase }
+        let (name, info_hash) = (self.name.clone(), self.info_hash);
+        Report { torrent: id, name, info_hash, length: self.length, size: self.size, phase }
     }
 }
 
@@ -149,10 +161,9 @@ mod tests {
             state: State::Running(Box::new(one), Arc::clone(&content)),
             paused: false,
             queued: false,
-            wake: None,
             told: Vec::new(),
             saved: Saved::default(),
-            save_at: None,
+            plan: Plan::default(),
         };
         (slot, content)
     }
@@ -178,19 +189,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
         let (mut slot, _) = slot(dir.path(), &mut shared);
-        let planned = |slot: &mut Slot| {
-            slot.plan_save(EVERY);
-            slot.save_at
-        };
+        let planned = |slot: &Slot, shared: &Shared| slot.next_plan(Time::ZERO, shared, Some(EVERY)).save;
         slot.saved.at = Time::from_secs(100);
-        assert_eq!(planned(&mut slot), Some(Time::from_secs(105)), "it was whole when it was found");
+        assert_eq!(planned(&slot, &shared), Some(Time::from_secs(105)), "it was whole when it was found");
         slot.save(Time::from_secs(105), false).unwrap();
-        assert_eq!(planned(&mut slot), None);
+        assert_eq!(planned(&slot, &shared), None);
         let peer = join(&mut slot, &mut shared);
         happen(&mut slot, &mut shared, Event::Peer(peer, PeerEvent::Uploaded { bytes: 1 }));
-        assert_eq!(planned(&mut slot), Some(Time::from_secs(105) + SAVE_TOTALS_EVERY));
+        assert_eq!(planned(&slot, &shared), Some(Time::from_secs(105) + SAVE_TOTALS_EVERY));
         happen(&mut slot, &mut shared, Event::Disk(DiskEvent::Unreadable { piece: 2 }));
-        assert_eq!(planned(&mut slot), Some(Time::from_secs(105) + EVERY));
+        assert_eq!(planned(&slot, &shared), Some(Time::from_secs(105) + EVERY));
     }
 
     #[test]
@@ -213,7 +221,7 @@ mod tests {
         let (mut slot, _) = slot(dir.path(), &mut shared);
         let peer = join(&mut slot, &mut shared);
         happen(&mut slot, &mut shared, Event::Peer(peer, PeerEvent::Uploaded { bytes: 100_000 }));
-        let rate = |slot: &Slot| match slot.report(Time::from_secs(1), Watch::default()).phase {
+        let rate = |slot: &Slot| match slot.report(TorrentId(0), Time::from_secs(1), Watch::default()).phase {
             Phase::Running(status) => status.up_rate,
             _ => unreachable!(),
         };

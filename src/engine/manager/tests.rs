@@ -2,7 +2,7 @@
 
 use super::super::Job;
 use super::super::testkit::{PATIENCE, http, serve, socket_pair, torrent};
-use super::super::{Engine, EngineError, GOODBYE, Phase, ProblemKind};
+use super::super::{Engine, EngineError, GOODBYE, Phase, ProblemKind, Report};
 use super::*;
 use crate::engine::peer::link::Link;
 use crate::proto::bencode::Bencode;
@@ -38,7 +38,7 @@ fn at(engine: &Engine) -> SocketAddr {
 
 /// What a tracker says of these peers.
 fn reply(peers: &[SocketAddr]) -> Vec<u8> {
-    let reply = Bencode::dict([("interval", 900i64.into()), ("peers", compact::emit_v4(peers).into())]);
+    let reply = Bencode::dict([("interval", 900i64.into()), ("peers", compact::tests::emit_v4(peers).into())]);
     http("200 OK", reply.encode())
 }
 
@@ -64,8 +64,9 @@ fn next<T>(notices: &Receiver<Notice>, what: &str, find: impl Fn(&Notice) -> Opt
     }
 }
 
-fn complete(notices: &Receiver<Notice>, number: usize) {
-    let find = |notice: &Notice| matches!(notice, Notice::Complete { torrent } if *torrent == number).then_some(());
+fn complete(notices: &Receiver<Notice>, number: u64) {
+    let find =
+        |notice: &Notice| matches!(notice, Notice::Complete { torrent } if *torrent == TorrentId(number)).then_some(());
     next(notices, "it is complete", find);
 }
 
@@ -200,7 +201,7 @@ fn torrents_that_fail_give_their_memory_back_to_the_others() {
         fs::create_dir(&leech_dir).unwrap();
         if number == FAILING {
             add(&leech, &metainfo, &leech_dir);
-            complete(&notices, number);
+            complete(&notices, number as u64);
             assert!(fs::read(leech_dir.join("whole")).unwrap() == bytes);
             break;
         }
@@ -208,7 +209,7 @@ fn torrents_that_fail_give_their_memory_back_to_the_others() {
         fs::create_dir(leech_dir.join("whole")).unwrap();
         add(&leech, &metainfo, &leech_dir);
         let problem = next(&notices, "it fails", |notice| match notice {
-            Notice::Failed { torrent, problem } if *torrent == number => Some(problem.clone()),
+            Notice::Failed { torrent, problem } if *torrent == TorrentId(number as u64) => Some(problem.clone()),
             _ => None,
         });
         assert!(
@@ -232,7 +233,7 @@ fn how_a_torrent_stands_is_told_before_its_wait_and_the_end_of_it() {
     for (event, standing) in
         [(trouble, waiting), (Event::Disk(DiskEvent::Healed { doubtful: false }), Standing::Downloading)]
     {
-        engine.manager.send(Input::Torrent { torrent: 0, event }).unwrap();
+        engine.manager.send(Input::Torrent { torrent: TorrentId(0), event }).unwrap();
         let stood = next(&notices, "it stands otherwise", |notice| match notice {
             Notice::Stood { status, .. } => Some(status.clone()),
             _ => None,
@@ -243,7 +244,7 @@ fn how_a_torrent_stands_is_told_before_its_wait_and_the_end_of_it() {
     }
 }
 
-fn fail(engine: &Engine, torrent: usize) {
+fn fail(engine: &Engine, torrent: TorrentId) {
     let error = ContentError { doing: Doing::Writing, path: "whole".into(), error: io::Error::other("spoilt") };
     engine.manager.send(Input::DiskFailed { torrent, error }).unwrap();
 }
@@ -262,8 +263,8 @@ fn a_torrent_that_fails_leaves_the_places_of_its_connections_to_others() {
     add(&engine, &torrent(PIECE, &[], PIECE, &trackers).0, dir.path());
     let sixteen = || -> Vec<TcpStream> { (0..16).map(|_| accepted.recv_timeout(PATIENCE).unwrap()).collect() };
     let sockets = sixteen();
-    fail(&engine, 0);
-    next(&notices, "it fails", |notice| matches!(notice, Notice::Failed { torrent: 0, .. }).then_some(()));
+    fail(&engine, TorrentId(0));
+    next(&notices, "it fails", |notice| matches!(notice, Notice::Failed { torrent: TorrentId(0), .. }).then_some(()));
     // They need say nothing for that: their connections end with the torrent.
     let begun = Instant::now();
     for mut socket in sockets {
@@ -294,8 +295,8 @@ fn a_tracker_that_answers_when_the_torrent_has_failed_hears_that_it_stopped() {
     add(&engine, &torrent(PIECE, &[], PIECE, &[format!("http://{addr}/")]).0, dir.path());
     let heard = || asked.recv_timeout(PATIENCE).unwrap();
     assert_eq!(heard(), "started");
-    fail(&engine, 0);
-    next(&notices, "it fails", |notice| matches!(notice, Notice::Failed { torrent: 0, .. }).then_some(()));
+    fail(&engine, TorrentId(0));
+    next(&notices, "it fails", |notice| matches!(notice, Notice::Failed { torrent: TorrentId(0), .. }).then_some(()));
     drop(gate);
     assert_eq!(heard(), "stopped");
 }
@@ -307,14 +308,17 @@ fn a_peer_that_comes_when_its_torrent_has_failed_is_let_go() {
     let (metainfo, _) = torrent(PIECE, &[], PIECE, &[]);
     add(&engine, &metainfo, dir.path());
     joined(&notices);
-    fail(&engine, 0);
+    fail(&engine, TorrentId(0));
     let (mut near, far) = socket_pair();
     let (orders, receiver) = crossbeam_channel::unbounded();
     let (peer, addr) = (PeerKey(NonZeroU32::MIN), near.local_addr().unwrap());
     let handshake = Handshake { reserved: Reserved::ours(), info_hash: metainfo.info_hash, peer_id: PeerId([7; 20]) };
     let far = Arc::new(far);
     let link = Link { addr, socket: Arc::clone(&far), orders, waiting: Arc::default() };
-    engine.manager.send(Input::Connected { peer, torrent: 0, addr, outgoing: false, handshake, link }).unwrap();
+    engine
+        .manager
+        .send(Input::Connected { peer, torrent: TorrentId(0), addr, outgoing: false, handshake, link })
+        .unwrap();
     // Its reader has the socket too, and must wake.
     assert_eq!(near.read(&mut [0]).unwrap(), 0, "its reader's end");
     let ended = receiver.recv_timeout(PATIENCE).map(drop);

@@ -12,6 +12,7 @@ use crate::engine::input::Input;
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::peer::handshake::{self, Handshake, Reserved};
 use crate::proto::peer::message::Limits;
+use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use core::net::SocketAddr;
 use crossbeam_channel::Sender;
@@ -50,7 +51,7 @@ pub struct Surroundings {
 }
 
 /// Opens a connection for a torrent, on a thread of its own. The manager hears how it went, unless there is no thread.
-pub fn connect(around: &Surroundings, torrent: usize, info_hash: InfoHash, addr: SocketAddr) -> io::Result<()> {
+pub fn connect(around: &Surroundings, torrent: TorrentId, info_hash: InfoHash, addr: SocketAddr) -> io::Result<()> {
     let around = around.clone();
     let run = move || match shake_first(&around, info_hash, addr) {
         Ok((socket, handshake)) => run(&around, torrent, addr, socket, handshake, None),
@@ -60,7 +61,7 @@ pub fn connect(around: &Surroundings, torrent: usize, info_hash: InfoHash, addr:
     Ok(())
 }
 
-fn connect_failed(around: &Surroundings, torrent: usize, addr: SocketAddr, error: &io::Error, our_fault: bool) {
+fn connect_failed(around: &Surroundings, torrent: TorrentId, addr: SocketAddr, error: &io::Error, our_fault: bool) {
     log::debug!("{addr}: can't connect: {error}");
     let _ = around.manager.send(Input::Torrent { torrent, event: Event::ConnectFailed { addr, our_fault } });
 }
@@ -155,7 +156,7 @@ fn hear_handshake(mut socket: &TcpStream, deadline: Instant) -> io::Result<Hands
 /// Both have shaken hands: starts the writer, tells the manager, reads to the end. Who came to us has a `place`.
 fn run(
     around: &Surroundings,
-    torrent: usize,
+    torrent: TorrentId,
     addr: SocketAddr,
     socket: Arc<TcpStream>,
     handshake: Handshake,

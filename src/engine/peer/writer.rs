@@ -168,7 +168,7 @@ mod tests {
         let addr = near.local_addr().unwrap();
         let link = start(&around, PeerKey(NonZeroU32::MIN), addr, Arc::new(far), content).unwrap();
         assert!(link.give(vec![PeerOrder::Upload(BlockSpec { piece: 1, begin: 0, length: 1000 })]));
-        let Input::Torrent { torrent: 0, event: Event::Disk(DiskEvent::Doubted { text }) } =
+        let Input::Torrent { event: Event::Disk(DiskEvent::Doubted { text }), .. } =
             inbox.recv_timeout(PATIENCE).unwrap()
         else {
             panic!("something else is told")

@@ -164,7 +164,7 @@ fn reading_asks_for_no_right_to_write() {
     content.read(0, &mut found).unwrap();
     assert_eq!(found, bytes);
     // Root may write to anything: so look at how the file was opened.
-    let file = content.files.get((0, 0), &content.folder, &"whole", For::Reading).unwrap();
+    let file = content.files.get((content.key, 0), &content.folder, &"whole", For::Reading).unwrap();
     let flags = rustix::fs::fcntl_getfl(&*file).unwrap();
     assert_eq!(flags & rustix::fs::OFlags::ACCMODE, rustix::fs::OFlags::RDONLY);
 }
@@ -193,6 +193,6 @@ fn every_error_says_what_was_done_to_which_file() {
     assert_eq!((short.doing, &short.path), (Doing::Reading, &first));
 
     let nowhere = dir.path().join("nowhere");
-    let Err(error) = Content::open(0, metainfo, &nowhere, Arc::default(), false) else { panic!("opened") };
+    let Err(error) = Content::open(TorrentId(0), metainfo, &nowhere, Arc::default(), false) else { panic!("opened") };
     assert_eq!((error.doing, error.path, error.error.kind()), (Doing::Reading, nowhere, io::ErrorKind::NotFound));
 }

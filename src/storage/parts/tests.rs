@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicU32;
 const PIECE: usize = 16384;
 
 fn open(metainfo: &Metainfo, dir: &Path, wanted: &[bool]) -> Content {
-    let content = Content::open(0, metainfo.clone(), dir, Arc::default(), false).unwrap();
+    let content = Content::open(crate::storage::TorrentId(0), metainfo.clone(), dir, Arc::default(), false).unwrap();
     let all = metainfo.files.iter().zip(wanted).all(|(file, wanted)| *wanted || file.padding);
     content.choose((!all).then(|| Choice::new(metainfo, wanted.to_vec())))
 }

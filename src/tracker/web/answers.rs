@@ -4,7 +4,6 @@
 //! status 200 and a `failure reason`, because many clients do not read the body of any other status.
 
 use super::page;
-use crate::base::rng::Rng;
 use crate::base::url::percent_decode;
 use crate::proto::id::InfoHash;
 use crate::proto::tracker::announce::{AnnounceReply, AnnounceRequest, RetryIn, emit_failure};
@@ -81,7 +80,7 @@ fn announce(shared: &Shared, passkey: &str, query: &str, from: IpAddr) -> Answer
         info_hash: request.info_hash,
         peer_id: request.peer_id,
         addr: SocketAddr::new(ip.to_canonical(), request.port),
-        key: request.key.as_deref().map_or(0, key_number),
+        key: request.key.unwrap_or(0),
         seed: request.left == 0,
         event: request.event,
         want: peers_wanted(shared, request.numwant),
@@ -95,14 +94,6 @@ fn announce(shared: &Shared, passkey: &str, query: &str, from: IpAddr) -> Answer
     };
     let form = if request.compact { compact_reply } else { list_reply };
     bencoded(form(shared, &response, ip))
-}
-
-/// The number that stands for a `key`. Clients send the same 32 bits as hex digits over HTTP and in binary over UDP, so hex
-/// digits become that number. Other keys are hashed.
-fn key_number(key: &[u8]) -> u32 {
-    let hex =
-        str::from_utf8(key).ok().filter(|text| text.len() <= 8).and_then(|text| u32::from_str_radix(text, 16).ok());
-    hex.unwrap_or_else(|| key.iter().fold(1, |sum, &byte| Rng::new(sum ^ u64::from(byte)).bits()) as u32)
 }
 
 /// The reply in compact form, its keys in order.

@@ -5,6 +5,7 @@ use crate::base::rng::Rng;
 use crate::proto::id::{InfoHash, PeerId};
 use crate::swarm::Time;
 use crate::swarm::meeting::announcer::{Announcer, Tracker};
+use crate::swarm::meeting::source::Source;
 use crate::swarm::torrent::peer_list::PeerStatus;
 
 /// Numbers of a torrent of which `left` bytes are missing.
@@ -24,6 +25,7 @@ pub fn status(left: u64) -> Status {
         down_rate: if left == 0 { 0 } else { 5_460_000 },
         up_rate: 122_880,
         peers: 12,
+        sources: [8, 0, 0, 0, 0, 4],
         seeds: 8,
         unchoking: 3,
         useful: 9,
@@ -43,7 +45,7 @@ pub fn peer(addr: &str) -> PeerStatus {
     PeerStatus {
         addr: addr.parse().unwrap(),
         id: PeerId(*b"-TR4060-abcdefghijkl"),
-        incoming: true,
+        source: Source::Incoming,
         chokes_us: false,
         we_are_interested: true,
         we_choke: true,
@@ -69,17 +71,25 @@ pub fn trackers(urls: &[&str]) -> Vec<Tracker> {
 /// A session of torrents with these names, sizes and phases.
 pub fn session(torrents: Vec<(&str, u64, Phase)>) -> Session {
     let now = Instant::now();
-    let entry = |(name, length, phase): (&str, u64, Phase)| Entry {
-        status: if let Phase::Running(status) = &phase { Some(Arc::clone(status)) } else { None },
-        joined: if let Phase::Running(_) = &phase { Some((now, 0)) } else { None },
-        hashed: 0,
-        whole: None,
-        removed: false,
-        problem: if let Phase::Failed(problem) = &phase { Some(problem.clone()) } else { None },
-        report: Report { name: name.into(), info_hash: InfoHash([0xab; 20]), length, size: length, phase },
+    let entry = |(number, (name, length, phase)): (u64, (&str, u64, Phase))| {
+        let (torrent, name, info_hash) = (TorrentId(number), name.into(), InfoHash([0xab; 20]));
+        let mut entry = Entry::new(Report { torrent, name, info_hash, length, size: length, phase: phase.clone() });
+        match phase {
+            Phase::Checking(_) => {}
+            Phase::Running(status) => (entry.status, entry.joined) = (Some(status), Some((now, 0))),
+            Phase::Failed(problem) => entry.problem = Some(problem),
+        }
+        (torrent, entry)
     };
-    let entries = torrents.into_iter().map(entry).collect();
+    let entries = (0..).zip(torrents).map(entry).collect();
     Session { began: now, port: 6881, entries, settled: None, limit: None, upload_limit: None, first_failure: None }
+}
+
+impl Session {
+    /// The torrent that was added as the `number`th, from 0.
+    pub fn at(&mut self, number: u64) -> &mut Entry {
+        self.entries.get_mut(&TorrentId(number)).unwrap()
+    }
 }
 
 fn two() -> Session {
@@ -93,19 +103,19 @@ fn problem(kind: ProblemKind) -> Problem {
 #[test]
 fn completion_is_told_once() {
     let (mut session, now) = (two(), Instant::now());
-    let joined = Notice::Joined { torrent: 0, had_bytes: 100, hashed_bytes: 100, whole: true };
-    assert_eq!(session.take_in(joined, now), [Event::Checked(0), Event::Complete(0)]);
-    assert_eq!(session.take_in(Notice::Complete { torrent: 0 }, now), []);
+    let joined = Notice::Joined { torrent: TorrentId(0), had_bytes: 100, hashed_bytes: 100, whole: true };
+    assert_eq!(session.take_in(joined, now), [Event::Checked(TorrentId(0)), Event::Complete(TorrentId(0))]);
+    assert_eq!(session.take_in(Notice::Complete { torrent: TorrentId(0) }, now), []);
     assert_eq!((session.exit(), session.settled), (Exit::Interrupted, None));
-    assert_eq!(session.take_in(Notice::Complete { torrent: 1 }, now), [Event::Complete(1)]);
+    assert_eq!(session.take_in(Notice::Complete { torrent: TorrentId(1) }, now), [Event::Complete(TorrentId(1))]);
     assert_eq!((session.exit(), session.settled), (Exit::Whole, Some(now)));
 }
 
 #[test]
 fn the_first_failure_decides_the_exit_code() {
     let (mut session, now) = (two(), Instant::now());
-    session.take_in(Notice::Failed { torrent: 1, problem: problem(ProblemKind::CantCreate) }, now);
-    session.take_in(Notice::Failed { torrent: 0, problem: problem(ProblemKind::Io) }, now);
+    session.take_in(Notice::Failed { torrent: TorrentId(1), problem: problem(ProblemKind::CantCreate) }, now);
+    session.take_in(Notice::Failed { torrent: TorrentId(0), problem: problem(ProblemKind::Io) }, now);
     assert_eq!(session.exit(), Exit::CantCreate);
     assert!(session.settled.is_some());
 }
@@ -115,53 +125,65 @@ fn who_is_given_up_has_a_reason() {
     let (mut session, now) = (two(), Instant::now());
     let trouble = DiskTrouble { text: "no space left on /srv".into(), short_bytes: 1_288_490_189 };
     let waiting = Status { standing: Standing::WaitingForDisk(Box::new(trouble)), ..status(50) };
-    session.take_in(Notice::Stood { torrent: 1, status: Arc::new(waiting) }, now);
+    session.take_in(Notice::Stood { torrent: TorrentId(1), status: Arc::new(waiting) }, now);
     let gave_up = Problem { kind: ProblemKind::GaveUp, text: "given up, no progress for 60 s".into() };
-    assert_eq!(session.take_in(Notice::Failed { torrent: 1, problem: gave_up }, now), [Event::Failed(1)]);
-    let told = session.entries[1].problem.as_ref().map(|problem| problem.text.as_str());
+    assert_eq!(
+        session.take_in(Notice::Failed { torrent: TorrentId(1), problem: gave_up }, now),
+        [Event::Failed(TorrentId(1))]
+    );
+    let told = session.at(1).problem.as_ref().map(|problem| problem.text.clone());
     let words = "given up, no progress for 60 s: waiting for disk: no space left on /srv, 1.20 GiB short";
-    assert_eq!((told, session.exit(), session.entries[1].had()), (Some(words), Exit::Interrupted, 50));
+    assert_eq!((told, session.at(1).had()), (Some(words.into()), 50));
+    assert_eq!(session.exit(), Exit::Interrupted);
 }
 
 #[test]
 fn a_report_that_overtakes_the_notice_completes_too() {
     let mut session = two();
-    let mut report = session.entries[0].report.clone();
+    let mut report = session.at(0).report.clone();
     report.phase = Phase::Running(status(0).into());
     let events = session.take_in(Notice::Status(vec![report]), Instant::now());
-    assert_eq!(events, [Event::Complete(0), Event::Ticked]);
-    assert_eq!(session.entries[0].had(), 100);
+    assert_eq!(events, [Event::Complete(TorrentId(0)), Event::Ticked]);
+    assert_eq!(session.at(0).had(), 100);
 }
 
 /// Somebody removed a file of what was whole.
 #[test]
 fn what_was_whole_and_is_not_any_more_is_not_called_whole() {
     let (mut session, now) = (two(), Instant::now());
-    session.take_in(Notice::Complete { torrent: 0 }, now);
-    let mut report = session.entries[0].report.clone();
+    session.take_in(Notice::Complete { torrent: TorrentId(0) }, now);
+    let mut report = session.at(0).report.clone();
     report.phase = Phase::Running(status(40).into());
     session.take_in(Notice::Status(vec![report]), now);
-    assert_eq!((session.whole(), session.entries[0].had()), (0, 60));
-    assert_eq!(session.take_in(Notice::Complete { torrent: 0 }, now), [Event::Complete(0)], "and told again");
+    assert_eq!((session.whole(), session.at(0).had()), (0, 60));
+    assert_eq!(
+        session.take_in(Notice::Complete { torrent: TorrentId(0) }, now),
+        [Event::Complete(TorrentId(0))],
+        "and told again"
+    );
 }
 
 #[test]
 fn numbers_out_of_range_and_unknown_torrents_are_harmless() {
     let mut session = two();
-    assert_eq!(session.take_in(Notice::Complete { torrent: 9 }, Instant::now()), []);
-    let mut report = session.entries[0].report.clone();
+    assert_eq!(session.take_in(Notice::Complete { torrent: TorrentId(9) }, Instant::now()), []);
+    let mut report = session.at(0).report.clone();
     report.phase = Phase::Running(status(1000).into());
     session.take_in(Notice::Status(vec![report.clone(), report.clone(), report]), Instant::now());
-    assert_eq!(session.entries[0].had(), 0);
+    assert_eq!(session.at(0).had(), 0);
 }
 
 #[test]
 fn passkeys_stay_secret() {
     let url = "http://tracker.example/0123456789abcdef/announce";
-    let told =
-        Notice::Tracker { torrent: 0, url: url.into(), problem: Some(format!("GET {url}: refused")), refuses: false };
+    let told = Notice::Tracker {
+        torrent: TorrentId(0),
+        url: url.into(),
+        problem: Some(format!("GET {url}: refused")),
+        refuses: false,
+    };
     let expected = Event::Tracker {
-        torrent: 0,
+        torrent: TorrentId(0),
         host: "tracker.example".into(),
         problem: Some("GET tracker.example: refused".into()),
         refuses: false,

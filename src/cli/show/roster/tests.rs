@@ -105,15 +105,15 @@ fn what_is_selected_stays_so_while_others_move_and_is_always_seen() {
     list.go(Move::Down);
     is(marked(&mut list, &session), ["t59", "60 of 60", "t54", "t59"]);
     // One before it goes.
-    session.entries[3].removed = true;
+    session.forget(TorrentId(3));
     is(marked(&mut list, &session), ["t59", "59 of 59", "t54", "t59"]);
     // It goes itself: whichever is in its place.
-    session.entries[59].removed = true;
+    session.forget(TorrentId(59));
     is(marked(&mut list, &session), ["t58", "58 of 58", "t53", "t58"]);
-    assert_eq!(list.selected(), Some(58));
+    assert_eq!(list.selected(), Some(TorrentId(58)));
     list.go(Move::First);
     is(marked(&mut list, &session), ["t00", "1 of 58", "t00", "t06"]);
-    session.entries.iter_mut().for_each(|entry| entry.removed = true);
+    session.entries.clear();
     texts(&mut list, &session, 39, 9);
     list.go(Move::PageDown);
     assert_eq!(list.selected(), None);

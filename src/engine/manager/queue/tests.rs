@@ -1,7 +1,7 @@
 //! Tests of pauses and of turns, by an engine without peers.
 
 use super::super::super::testkit::{PATIENCE, torrent};
-use super::super::super::{Config, Engine, Job, Notice, Phase, Report};
+use super::super::super::{Config, Engine, Job, Notice, Phase, Report, TorrentId};
 use crossbeam_channel::Receiver;
 use std::time::{Duration, Instant};
 
@@ -47,8 +47,8 @@ fn a_pause_of_one_gives_its_turn_to_another_and_a_pause_of_all_is_for_those_to_c
     add(&["downloads"]);
     add(&["downloads", "turn"]);
     add(&["downloads", "turn", "turn"]);
-    let press = |torrent, wanted: &[&str]| {
-        engine.pause_or_resume(torrent);
+    let press = |torrent: u64, wanted: &[&str]| {
+        engine.pause_or_resume(TorrentId(torrent));
         wait_for(&notices, wanted);
     };
     press(0, &["paused", "downloads", "turn"]);
@@ -59,10 +59,10 @@ fn a_pause_of_one_gives_its_turn_to_another_and_a_pause_of_all_is_for_those_to_c
     wait_for(&notices, &["paused"; 3]);
     add(&["paused"; 4]);
     press(3, &["paused", "paused", "paused", "downloads"]);
-    // A number that is none is nobody's.
-    engine.pause_or_resume(9);
+    // There is no such torrent.
+    engine.pause_or_resume(TorrentId(9));
     engine.pause(false);
     wait_for(&notices, &["turn", "turn", "turn", "downloads"]);
-    engine.remove(3);
-    wait_for(&notices, &["downloads", "turn", "turn", "checked"]);
+    engine.remove(TorrentId(3));
+    wait_for(&notices, &["downloads", "turn", "turn"]);
 }

@@ -119,7 +119,8 @@ fn a_welcome_peer_is_told_of_and_reads_go_on_to_its_end() {
     let addr = near.local_addr().unwrap();
     let surroundings = around.clone();
     let reader = thread::spawn(move || accept(&surroundings, far, addr, a_place()));
-    let Input::Connected { peer, torrent: 0, outgoing: false, handshake: heard, link, .. } = next(&inbox) else {
+    let Input::Connected { peer, torrent: TorrentId(0), outgoing: false, handshake: heard, link, .. } = next(&inbox)
+    else {
         panic!("not told of")
     };
     assert_eq!(heard, handshake(metainfo.info_hash, 2));
@@ -135,7 +136,7 @@ fn a_welcome_peer_is_told_of_and_reads_go_on_to_its_end() {
 fn connect_to(around: &Surroundings, inbox: &Receiver<Input>, ours: InfoHash, answer: &[u8]) -> bool {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let addr = listener.local_addr().unwrap();
-    connect(around, 0, ours, addr).unwrap();
+    connect(around, TorrentId(0), ours, addr).unwrap();
     let (mut socket, _) = listener.accept().unwrap();
     let mut heard = [0; handshake::LEN];
     socket.read_exact(&mut heard).unwrap();
@@ -143,7 +144,7 @@ fn connect_to(around: &Surroundings, inbox: &Receiver<Input>, ours: InfoHash, an
     socket.write_all(answer).unwrap();
     drop(socket);
     match next(inbox) {
-        Input::Torrent { torrent: 0, event: Event::ConnectFailed { addr: failed, .. } } => failed == addr,
+        Input::Torrent { torrent: TorrentId(0), event: Event::ConnectFailed { addr: failed, .. } } => failed == addr,
         Input::Connected { addr: connected, outgoing: true, .. } => {
             assert_eq!(connected, addr);
             assert!(matches!(next(inbox), Input::Peer { .. }), "its end");
@@ -169,7 +170,7 @@ fn every_connection_we_open_is_reported_once_as_open_or_as_failed() {
         if ended {
             around.directory.remove(&ours);
         }
-        connect(&around, 0, ours, addr).unwrap();
+        connect(&around, TorrentId(0), ours, addr).unwrap();
         let Input::Torrent { event: Event::ConnectFailed { addr: failed, .. }, .. } = next(&inbox) else { panic!() };
         assert_eq!(failed, addr);
     }
@@ -188,7 +189,7 @@ fn who_does_not_even_answer_is_let_go_when_the_torrent_ends() {
     let addr = listener.local_addr().unwrap();
     let timeout = Duration::from_millis(200);
     let _waiting: Vec<TcpStream> = (0..8).map_while(|_| TcpStream::connect_timeout(&addr, timeout).ok()).collect();
-    connect(&around, 0, ours, addr).unwrap();
+    connect(&around, TorrentId(0), ours, addr).unwrap();
     assert!(inbox.recv_timeout(timeout).is_err(), "it is still being connected to");
     let begun = Instant::now();
     around.directory.remove(&ours);
@@ -205,13 +206,13 @@ fn nothing_is_left_to_connect_with() {
     let (around, inbox, metainfo, _dir) = one_torrent();
     let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
     let taken: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
-    connect(&around, 0, metainfo.info_hash, addr).unwrap();
+    connect(&around, TorrentId(0), metainfo.info_hash, addr).unwrap();
     let said = next(&inbox);
     drop(taken);
     let Input::Torrent { event: Event::ConnectFailed { addr: failed, our_fault }, .. } = said else { panic!() };
     assert_eq!((failed, our_fault), (addr, true));
     // Nobody listens there, and that is no lack of ours.
-    connect(&around, 0, metainfo.info_hash, addr).unwrap();
+    connect(&around, TorrentId(0), metainfo.info_hash, addr).unwrap();
     let Input::Torrent { event: Event::ConnectFailed { our_fault, .. }, .. } = next(&inbox) else { panic!() };
     assert!(!our_fault);
 }

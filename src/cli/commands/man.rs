@@ -1,0 +1,72 @@
+//! `swarmlet man`: prints or writes the man pages.
+//!
+//! Floor 4.
+
+use crate::base::date::date;
+use crate::base::path::for_terminal;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::command::{Command, Completes, Group};
+use crate::cli::options::flags::{Flag, Parsed};
+use crate::cli::options::man;
+use crate::cli::options::output;
+use crate::cli::options::run::{HELP, path};
+use crate::cli::say;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// `man`, described. The table of commands adds what it does.
+pub const COMMAND: Command = Command {
+    name: "man",
+    summary: "print a man page",
+    usage: "[OPTION]... [COMMAND]",
+    completes: Completes::Nothing,
+    about: &[
+        "Print the man page of a command, or of swarmlet itself.",
+        "`make install` installs all of them. SOURCE_DATE_EPOCH in the environment sets their date.",
+    ],
+    options: &[Group {
+        title: "Options",
+        flags: &[Flag::with("dir", "DIR", "Write all pages into this folder instead").short("d"), HELP],
+    }],
+    exits: &[
+        (Exit::Whole, "success"),
+        (Exit::Usage, "the command line is wrong"),
+        (Exit::CantCreate, "a page cannot be written"),
+    ],
+    exit_note: "",
+    sections: &[],
+    examples: &["swarmlet man get | man -l -", "swarmlet man --dir ~/.local/share/man/man1"],
+    run: |_| Ok(Exit::Whole),
+};
+
+/// Prints the page that is named, or writes all pages.
+pub fn run(given: &Parsed, commands: &[Command]) -> Result<Exit, Failure> {
+    let arguments = given.arguments();
+    if let Some(dir) = path(given, "dir", "a folder")? {
+        output::write(&dir.join("swarmlet.1"), man::of_all(commands, &today()).as_bytes())?;
+        for command in commands {
+            let page = man::of(command, &today());
+            output::write(&dir.join(format!("swarmlet-{}.1", command.name)), page.as_bytes())?;
+        }
+        return Ok(Exit::Whole);
+    }
+    let page = match arguments.as_slice() {
+        [] => Some(man::of_all(commands, &today())),
+        [name] => commands.iter().find(|command| name == command.name).map(|command| man::of(command, &today())),
+        _ => return Err(Failure::usage("expected one command: swarmlet man [COMMAND]")),
+    };
+    match page {
+        Some(page) => say::write_out(&page).map(|()| Exit::Whole),
+        None => {
+            let name = for_terminal(&arguments[0].to_string_lossy());
+            Err(Failure::usage(format!("unknown command '{name}'; `swarmlet --help` lists the commands")))
+        }
+    }
+}
+
+/// The date of the pages: <https://reproducible-builds.org/specs/source-date-epoch/>, or now.
+fn today() -> String {
+    let chosen = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|seconds| seconds.parse().ok());
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_secs()).ok());
+    let date = date(chosen.or_else(now).unwrap_or(0));
+    date.split(' ').next().unwrap_or_default().into()
+}

@@ -1,0 +1,110 @@
+//! Which torrent needs attention next, and when: so that a batch of events costs what it touches, however many torrents
+//! there are.
+//!
+//! Floor 3, part of the [`manager`](super).
+
+use crate::storage::TorrentId;
+use crate::swarm::Time;
+use crate::swarm::event::sooner;
+use std::collections::BTreeSet;
+
+/// What one torrent needs. Its slot keeps a copy of what the [`Agenda`] holds, so the sets are touched only on a change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// When its timer fires.
+    pub wake: Option<Time>,
+    /// When its resume state is saved.
+    pub save: Option<Time>,
+    /// It could request more blocks if memory were free.
+    pub wants_memory: bool,
+    /// It is downloading: it takes one of the places that `--max-downloads` limits.
+    pub downloads: bool,
+    /// It waits for such a place.
+    pub queued: bool,
+}
+
+/// The plans of all torrents, sorted by what has to be found.
+#[derive(Default)]
+pub struct Agenda {
+    wakes: BTreeSet<(Time, TorrentId)>,
+    saves: BTreeSet<(Time, TorrentId)>,
+    /// Torrents that could request more blocks if memory were free.
+    pub want_memory: BTreeSet<TorrentId>,
+    /// Torrents that are downloading.
+    pub downloading: BTreeSet<TorrentId>,
+    /// Torrents that wait until others have finished, in the order in which they were added.
+    pub queued: BTreeSet<TorrentId>,
+}
+
+impl Agenda {
+    /// Replaces the plan of a torrent. `plan` is the slot's copy; [`Plan::default`] takes the torrent off the agenda.
+    pub fn change(&mut self, torrent: TorrentId, plan: &mut Plan, next: Plan) {
+        let before = std::mem::replace(plan, next);
+        if before == next {
+            return;
+        }
+        move_to(&mut self.wakes, torrent, before.wake, next.wake);
+        move_to(&mut self.saves, torrent, before.save, next.save);
+        for (set, was, is) in [
+            (&mut self.want_memory, before.wants_memory, next.wants_memory),
+            (&mut self.downloading, before.downloads, next.downloads),
+            (&mut self.queued, before.queued, next.queued),
+        ] {
+            if was != is {
+                let _ = if is { set.insert(torrent) } else { set.remove(&torrent) };
+            }
+        }
+    }
+
+    /// The next moment at which some torrent needs attention.
+    pub fn next(&self) -> Option<Time> {
+        sooner(self.wakes.first().map(|(at, _)| *at), self.saves.first().map(|(at, _)| *at))
+    }
+
+    /// The torrents whose timer fires by `now`.
+    pub fn to_wake(&self, now: Time) -> Vec<TorrentId> {
+        due(&self.wakes, now)
+    }
+
+    /// The torrents whose state is to be saved by `now`.
+    pub fn to_save(&self, now: Time) -> Vec<TorrentId> {
+        due(&self.saves, now)
+    }
+}
+
+fn move_to(times: &mut BTreeSet<(Time, TorrentId)>, torrent: TorrentId, before: Option<Time>, next: Option<Time>) {
+    if before != next {
+        if let Some(at) = before {
+            times.remove(&(at, torrent));
+        }
+        times.extend(next.map(|at| (at, torrent)));
+    }
+}
+
+fn due(times: &BTreeSet<(Time, TorrentId)>, now: Time) -> Vec<TorrentId> {
+    times.iter().take_while(|(at, _)| *at <= now).map(|(_, torrent)| *torrent).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn torrents_come_up_when_they_are_due_and_leave_no_trace() {
+        let (mut agenda, at) = (Agenda::default(), Time::from_secs);
+        let mut plans = [Plan::default(); 3];
+        for (number, wake) in [(0, 30), (1, 10), (2, 20)] {
+            let plan = Plan { wake: Some(at(wake)), save: Some(at(40)), wants_memory: true, ..Plan::default() };
+            agenda.change(TorrentId(number), &mut plans[number as usize], plan);
+        }
+        assert_eq!((agenda.next(), agenda.to_wake(at(9))), (Some(at(10)), vec![]));
+        assert_eq!(agenda.to_wake(at(20)), [TorrentId(1), TorrentId(2)]);
+        let later = Plan { wake: Some(at(50)), ..plans[1] };
+        agenda.change(TorrentId(1), &mut plans[1], later);
+        assert_eq!((agenda.next(), agenda.to_wake(at(20))), (Some(at(20)), vec![TorrentId(2)]));
+        for (number, plan) in (0..).zip(&mut plans) {
+            agenda.change(TorrentId(number), plan, Plan::default());
+        }
+        assert_eq!((agenda.next(), agenda.to_save(at(99)), agenda.want_memory.len()), (None, vec![], 0));
+    }
+}
