@@ -11,6 +11,8 @@ pub mod asker;
 pub mod bencode;
 pub mod content;
 pub mod folder;
+#[allow(dead_code)] // Only the stories that run alone use it.
+pub mod fuse;
 pub mod hostile;
 pub mod http;
 pub mod json;
