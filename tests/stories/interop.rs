@@ -110,13 +110,13 @@ fn japanese_names_by_transmission_create_and_libtorrent() {
 }
 
 /// transmission decides only every 10 s which peers to unchoke, so it may begin late. The others are so slow that it
-/// still has a part to send half a minute later, and it is slow enough to leave them their parts if it begins at once.
+/// still has a part to send a minute later, and it is slow enough to leave them their parts if it begins at once.
 #[test]
 fn three_seeds_at_once_each_send_a_part() {
     if !here(&[Tool::Aria2, Tool::Transmission, Tool::Libtorrent, Tool::Opentracker, Tool::Mktorrent]) {
         return;
     }
-    let limit = |program| if program == Program::Transmission { 2_000_000 } else { 350_000 };
+    let limit = |program| if program == Program::Transmission { 1_500_000 } else { 150_000 };
     let scratch = tempfile::tempdir().unwrap();
     let address = Opentracker::address();
     let content = a_file(36);

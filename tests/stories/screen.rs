@@ -88,7 +88,7 @@ fn no_row_wraps_in_any_terminal_size_and_locale() {
         assert!(words(&rows).contains(keys), "{rows:#?}");
         tmux.press("v");
         let seed = format!("  127.0.0.1:{} ", line.port);
-        let rows = tmux.wait_for("the peers", |rows| has(rows, &seed) && has(rows, " D "));
+        let rows = tmux.wait_for("the peers", |rows| has(rows, &seed) && has(rows, " DT "));
         tmux.assert_nothing_wraps();
         assert_eq!(has(&rows, "swarmlet 0.1"), size == WIDE, "{rows:#?}");
         tmux.press("q");
@@ -112,7 +112,7 @@ fn no_row_wraps_on_twenty_columns() {
     assert!(words(&rows).contains("iB/s down"), "{rows:#?}");
     tmux.assert_nothing_wraps();
     tmux.press("v");
-    let rows = tmux.wait_for("the peers", |rows| rows.iter().any(|row| row.contains("127") && row.contains(" D")));
+    let rows = tmux.wait_for("the peers", |rows| rows.iter().any(|row| row.contains("127") && row.contains(" DT")));
     tmux.assert_nothing_wraps();
     assert_eq!(
         rows.iter().filter(|row| row.contains("downloading")).count(),
@@ -157,7 +157,7 @@ fn keys_pause_show_and_quit() {
     tmux.press("v");
     let address = format!("127.0.0.1:{} ", line.port);
     let is_seed = |row: &String| {
-        row.contains(&address) && row.contains("swarmlet 0.1.0") && row.contains("  D ") && row.contains(" 100 % ")
+        row.contains(&address) && row.contains("swarmlet 0.1.0") && row.contains("  DT ") && row.contains(" 100 % ")
     };
     tmux.wait_for("the seed that sends", |rows| rows.iter().any(is_seed));
     tmux.press("v");
