@@ -9,7 +9,7 @@ use super::nat::Checks;
 use super::registry::Registry;
 use super::stats::Stats;
 use super::{Config, TrackerError};
-use crate::swarm::Time;
+use crate::base::time::Time;
 use crate::sys::{lock, lock_to_read, lock_to_write, random};
 use core::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard};

@@ -6,9 +6,9 @@
 use super::registry::Asked;
 use super::shared::Shared;
 use super::web::answers;
+use crate::base::time::Time;
 use crate::proto::tracker::announce::RetryIn;
 use crate::proto::tracker::udp::{PACKET_BYTES, Reply, Request};
-use crate::swarm::Time;
 use core::net::{IpAddr, SocketAddr};
 use std::hash::{BuildHasher, RandomState};
 use std::io;

@@ -3,13 +3,13 @@
 //! Floor 3, a part of [`manager`](super). What is decided stands in `swarm/waiting.rs`.
 
 use super::{Check, Manager, State};
+use crate::base::time::Time;
 use crate::engine::disk::DiskJob;
 use crate::storage::TorrentId;
 use crate::storage::check::Found;
 use crate::storage::content::{Content, ContentError};
-use crate::swarm::Time;
 use crate::swarm::event::{DiskEvent, DiskOrder, Event};
-use crate::swarm::torrent::waiting::DiskTrouble;
+use crate::swarm::standing::DiskTrouble;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 

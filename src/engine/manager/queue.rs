@@ -8,12 +8,13 @@ use super::super::{Job, Notice};
 use super::Manager;
 use super::agenda::Plan;
 use super::slot::{Saved, Slot, State};
+use crate::base::time::Time;
 use crate::storage::TorrentId;
 use crate::storage::check::{Check, Found};
-use crate::swarm::Time;
 use crate::swarm::event::Event;
 use crate::swarm::figures::Status;
-use crate::swarm::torrent::{Standing, Torrent};
+use crate::swarm::standing::Standing;
+use crate::swarm::torrent::Torrent;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
