@@ -9,7 +9,7 @@
 use crate::proto::id::InfoHash;
 use crate::proto::tracker::announce::{AnnounceReply, AnnounceRequest, MAX_REPLY_PEERS, ReplyError};
 use crate::proto::tracker::compact;
-use crate::proto::tracker::udp::{Announce, PACKET_BYTES, Reply, Request};
+use crate::proto::tracker::udp::{PACKET_BYTES, Reply, Request};
 use crate::sys::http::HttpError;
 use core::net::SocketAddr;
 use std::io;
@@ -58,18 +58,8 @@ fn announce_with(
         let good_until = Instant::now() + ID_AGE;
         // Another number: a late reply to the first exchange is none to this.
         let transaction = transaction.wrapping_add(1);
-        let announce = Announce {
-            info_hash: request.info_hash,
-            peer_id: request.peer_id,
-            downloaded: request.downloaded,
-            left: request.left,
-            uploaded: request.uploaded,
-            event: request.event,
-            key: request.key.as_deref().map_or(0, key_number),
-            numwant: request.numwant,
-            port: request.port,
-        };
-        let packet = Request::Announce { connection, transaction, announce, url_data: url_data.to_vec() };
+        let (announce, url_data) = (request.clone(), url_data.to_vec());
+        let packet = Request::Announce { connection, transaction, announce, url_data };
         exchange.until = exchange.end.min(good_until);
         match exchange.ask(&packet) {
             Ok(Reply::Announce { interval, leechers, seeds, peers, .. }) => {
@@ -191,11 +181,6 @@ fn refusal(reply: Reply) -> UdpError {
         Reply::Error { message, .. } => UdpError::Reply(ReplyError::Failure { reason: message, retry_in: None }),
         _ => UdpError::Http(HttpError::Unreachable("its answer is of another kind than what was asked".into())),
     }
-}
-
-/// Our own key, which is eight hex digits, as the number they stand for.
-fn key_number(key: &[u8]) -> u32 {
-    str::from_utf8(key).ok().and_then(|text| u32::from_str_radix(text, 16).ok()).unwrap_or(0)
 }
 
 #[cfg(test)]

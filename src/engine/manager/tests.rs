@@ -38,7 +38,7 @@ fn at(engine: &Engine) -> SocketAddr {
 
 /// What a tracker says of these peers.
 fn reply(peers: &[SocketAddr]) -> Vec<u8> {
-    let reply = Bencode::dict([("interval", 900i64.into()), ("peers", compact::emit_v4(peers).into())]);
+    let reply = Bencode::dict([("interval", 900i64.into()), ("peers", compact::tests::emit_v4(peers).into())]);
     http("200 OK", reply.encode())
 }
 

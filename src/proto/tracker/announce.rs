@@ -13,7 +13,7 @@ pub use self::reply::{
     AnnounceReply, Damage, MAX_HOST_PEERS, MAX_REPLY_BYTES, MAX_REPLY_PEERS, ReplyError, RetryIn, emit_failure,
     parse_reply,
 };
-pub use self::request::{AnnounceRequest, LEFT_UNKNOWN, MAX_KEY_BYTES, RequestError, key_text};
+pub use self::request::{AnnounceRequest, LEFT_UNKNOWN, RequestError};
 pub use self::scrape::{parse_scrape, scrape_url};
 use std::fmt;
 

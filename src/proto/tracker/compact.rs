@@ -32,30 +32,6 @@ pub fn parse_v6(bytes: &[u8], most: usize) -> CompactPeers {
     parse(bytes, most, V6_BYTES)
 }
 
-/// The IPv4 peers of `peers` (IPv4-mapped ones are too), packed.
-pub fn emit_v4(peers: &[SocketAddr]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for peer in peers {
-        if let IpAddr::V4(ip) = peer.ip().to_canonical() {
-            out.extend(ip.octets());
-            out.extend(peer.port().to_be_bytes());
-        }
-    }
-    out
-}
-
-/// The IPv6 peers of `peers`, packed: all that [`emit_v4`] leaves out.
-pub fn emit_v6(peers: &[SocketAddr]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for peer in peers {
-        if let IpAddr::V6(ip) = peer.ip().to_canonical() {
-            out.extend(ip.octets());
-            out.extend(peer.port().to_be_bytes());
-        }
-    }
-    out
-}
-
 /// Could there be a peer at `peer`? Not at port 0, nor at an address that names nobody or many.
 pub fn usable(peer: &SocketAddr) -> bool {
     let broadcast = peer.ip() == IpAddr::V4(Ipv4Addr::BROADCAST);
@@ -93,4 +69,4 @@ fn parse_entry(entry: &[u8]) -> Option<SocketAddr> {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -3,8 +3,7 @@
 //! Floor 1. Both directions of both. All numbers are in network order. A request is 16 bytes or more, and what answers
 //! the first of them, a connect, is no larger: so nobody can be drowned by replies to packets that bear his address.
 
-use super::announce::AnnounceEvent;
-use crate::base::url::percent_encode;
+use super::announce::{AnnounceEvent, AnnounceRequest};
 use crate::proto::id::{InfoHash, PeerId};
 use std::fmt;
 
@@ -31,8 +30,8 @@ pub enum Request {
         connection: u64,
         /// Comes back in the reply.
         transaction: u32,
-        /// What it says.
-        announce: Announce,
+        /// What it says; only the fields that BEP 15 has, and not its `ip`, which could name anybody.
+        announce: AnnounceRequest,
         /// Path and query of the announce URL (BEP 41).
         url_data: Vec<u8>,
     },
@@ -45,29 +44,6 @@ pub enum Request {
         /// Which, at most [`MOST_SCRAPED`].
         hashes: Vec<InfoHash>,
     },
-}
-
-/// What an announce says. Its `ip` is left out: it would name anybody.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Announce {
-    /// The torrent.
-    pub info_hash: InfoHash,
-    /// Who asks.
-    pub peer_id: PeerId,
-    /// Bytes got from peers.
-    pub downloaded: u64,
-    /// Bytes it has yet to get.
-    pub left: u64,
-    /// Bytes sent to peers.
-    pub uploaded: u64,
-    /// Why now.
-    pub event: Option<AnnounceEvent>,
-    /// What proves that it is the same client at another address.
-    pub key: u32,
-    /// Peers wanted; none leaves it to the tracker.
-    pub numwant: Option<u32>,
-    /// The TCP port it listens on.
-    pub port: u16,
 }
 
 /// What a tracker sends.
@@ -117,20 +93,19 @@ impl Request {
         match action {
             0 => (connection == MAGIC).then_some(Request::Connect { transaction }),
             1 => {
-                let (info_hash, peer_id) = (InfoHash(fields.take()?), PeerId(fields.take()?));
-                let (downloaded, left, uploaded) = (fields.u64()?, fields.u64()?, fields.u64()?);
-                let event = match fields.u32()? {
+                let mut announce = AnnounceRequest::new(InfoHash(fields.take()?), PeerId(fields.take()?), 0);
+                (announce.downloaded, announce.left, announce.uploaded) = (fields.u64()?, fields.u64()?, fields.u64()?);
+                announce.event = match fields.u32()? {
                     1 => Some(AnnounceEvent::Completed),
                     2 => Some(AnnounceEvent::Started),
                     3 => Some(AnnounceEvent::Stopped),
                     _ => None,
                 };
                 let _ip: [u8; 4] = fields.take()?;
+                announce.key = Some(fields.u32()?);
                 // -1 means as many as you like; other negative numbers mean nothing.
-                let (key, numwant) = (fields.u32()?, fields.u32()?);
-                let numwant = Some(numwant).filter(|&want| want <= i32::MAX as u32);
-                let port = u16::from_be_bytes(fields.take()?);
-                let announce = Announce { info_hash, peer_id, downloaded, left, uploaded, event, key, numwant, port };
+                announce.numwant = Some(fields.u32()?).filter(|&want| want <= i32::MAX as u32);
+                announce.port = u16::from_be_bytes(fields.take()?);
                 Some(Request::Announce { connection, transaction, announce, url_data: fields.url_data() })
             }
             2 => {
@@ -163,7 +138,7 @@ impl Request {
                     Some(AnnounceEvent::Started) => 2,
                     Some(AnnounceEvent::Stopped) => 3,
                 };
-                for number in [event, 0, announce.key, announce.numwant.unwrap_or(u32::MAX)] {
+                for number in [event, 0, announce.key.unwrap_or(0), announce.numwant.unwrap_or(u32::MAX)] {
                     out.extend(number.to_be_bytes());
                 }
                 out.extend(announce.port.to_be_bytes());
@@ -296,24 +271,13 @@ impl fmt::Display for Request {
         match self {
             Request::Connect { transaction } => write!(f, "connect transaction {transaction:08x}"),
             Request::Announce { transaction, announce, .. } => {
-                let Announce { info_hash, port, left, .. } = announce;
+                let AnnounceRequest { info_hash, port, left, .. } = announce;
                 write!(f, "announce transaction {transaction:08x} info-hash {info_hash} port {port} left {left}")
             }
             Request::Scrape { transaction, hashes, .. } => {
                 write!(f, "scrape transaction {transaction:08x} of {} torrents", hashes.len())
             }
         }
-    }
-}
-
-impl fmt::Display for Announce {
-    /// The same, as the query of a URL would have it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Announce { info_hash, peer_id, port, uploaded, downloaded, left, .. } = self;
-        let (hash, id) = (percent_encode(&info_hash.0), percent_encode(&peer_id.0));
-        write!(f, "info_hash={hash}&peer_id={id}&port={port}")?;
-        write!(f, "&uploaded={uploaded}&downloaded={downloaded}&left={left}")?;
-        self.event.map_or(Ok(()), |event| write!(f, "&event={event}"))
     }
 }
 

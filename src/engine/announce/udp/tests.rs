@@ -20,7 +20,7 @@ fn request() -> AnnounceRequest {
         left: 3,
         event: Some(AnnounceEvent::Started),
         numwant: Some(50),
-        key: Some(b"0000ABCD".to_vec()),
+        key: Some(0xabcd),
         compact: true,
         no_peer_id: true,
         tracker_id: None,
@@ -51,7 +51,7 @@ fn honest(request: &Request) -> Reply {
     match request {
         Request::Connect { transaction } => Reply::Connect { transaction: *transaction, connection: 77 },
         Request::Announce { connection, transaction, announce, url_data } => {
-            assert_eq!((*connection, announce.key, announce.left), (77, 0xabcd, 3));
+            assert_eq!((*connection, announce.key, announce.left), (77, Some(0xabcd), 3));
             assert_eq!(url_data, b"/announce?passkey=1");
             let peers = vec![10, 0, 0, 1, 0x1a, 0xe1, 0, 0, 0, 0, 0, 0];
             Reply::Announce { transaction: *transaction, interval: 900, leechers: 4, seeds: 5, peers }

@@ -139,16 +139,6 @@ pub(super) fn unpack(body: &[u8]) -> Option<Cow<'_, [u8]>> {
 }
 
 impl AnnounceReply {
-    /// The bencoded reply with its peers in compact form (BEP 23, BEP 7). Host names do not fit that form.
-    pub fn emit_compact(&self) -> Vec<u8> {
-        let peers6 = compact::emit_v6(&self.peers);
-        let mut entries = vec![("peers", Bencode::Bytes(compact::emit_v4(&self.peers)))];
-        if !peers6.is_empty() {
-            entries.push(("peers6", Bencode::Bytes(peers6)));
-        }
-        self.emit_with(entries)
-    }
-
     /// The bencoded reply with its peers as a list of dicts (BEP 3). `peer_ids` are those of `peers`, in the same
     /// order; peers beyond its end stand without: an empty slice is the answer to `no_peer_id`.
     pub fn emit_list(&self, peer_ids: &[PeerId]) -> Vec<u8> {
@@ -156,18 +146,15 @@ impl AnnounceReply {
         let ids = peer_ids.iter().map(Some).chain(std::iter::repeat(None));
         let with_ids = addresses.zip(ids).map(|((ip, port), id)| peer_dict(ip, port, id));
         let by_name = self.host_peers.iter().map(|(host, port)| peer_dict(host.clone(), *port, None));
-        self.emit_with(vec![("peers", Bencode::List(with_ids.chain(by_name).collect()))])
-    }
-
-    /// The dict of `entries` and all that is not peers.
-    fn emit_with(&self, mut entries: Vec<(&'static str, Bencode)>) -> Vec<u8> {
+        let peers = Bencode::List(with_ids.chain(by_name).collect());
         // Bencode's numbers are signed: an interval beyond them is as good as for ever.
         let int = |number: u64| Bencode::Int(i64::try_from(number).unwrap_or(i64::MAX));
         let octets = |ip: IpAddr| match ip {
             IpAddr::V4(ip) => ip.octets().to_vec(),
             IpAddr::V6(ip) => ip.octets().to_vec(),
         };
-        let rest = [
+        let entries = [
+            ("peers", Some(peers)),
             ("interval", self.interval.map(int)),
             ("min interval", self.min_interval.map(int)),
             ("complete", self.seeds.map(|seeds| Bencode::Int(seeds.into()))),
@@ -177,8 +164,7 @@ impl AnnounceReply {
             ("warning message", self.warning.clone().map(|words| Bencode::Bytes(words.into_bytes()))),
             ("external ip", self.external_ip.map(|ip| Bencode::Bytes(octets(ip)))),
         ];
-        entries.extend(rest.into_iter().filter_map(|(key, value)| Some((key, value?))));
-        Bencode::dict(entries).encode()
+        Bencode::dict(entries.into_iter().filter_map(|(key, value)| Some((key, value?)))).encode()
     }
 }
 

@@ -7,6 +7,7 @@
 mod tests;
 
 use super::AnnounceEvent;
+use crate::base::rng::Rng;
 use crate::base::url::{join_query, percent_decode, percent_encode};
 use crate::proto::id::{InfoHash, PeerId};
 use core::net::IpAddr;
@@ -15,10 +16,6 @@ use std::fmt;
 /// The `left` of a download whose size is not known yet: large, because 0 would say seed; and no larger than what
 /// trackers that count in signed numbers can read (transmission sends the same).
 pub const LEFT_UNKNOWN: u64 = i64::MAX as u64;
-
-/// Bytes of a `key` kept from a request. Programs send 8; a tracker keeps one for every peer, so a longer one is
-/// cut, which leaves it as good a proof.
-pub const MAX_KEY_BYTES: usize = 32;
 
 /// What a client tells a tracker.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,9 +36,8 @@ pub struct AnnounceRequest {
     pub event: Option<AnnounceEvent>,
     /// Peers wanted; none leaves it to the tracker. A request of a stranger may say four billion.
     pub numwant: Option<u32>,
-    /// What proves that it is the same client though its address changed; a secret. Any bytes from others, from us
-    /// 8 hex digits: see [`key_text`].
-    pub key: Option<Vec<u8>>,
+    /// What proves that it is the same client although its address changed; a secret (BEP 7: 32 bits).
+    pub key: Option<u32>,
     /// Wants the compact form of BEP 23 (or does not say: BEP 23 suggests to send it then).
     pub compact: bool,
     /// Wants no peer ids in the form that is not compact.
@@ -52,12 +48,26 @@ pub struct AnnounceRequest {
     pub ip: Option<IpAddr>,
 }
 
-/// A `key` as we send it: 8 hex digits (BEP 7 asks for 32 bits).
-pub fn key_text(key: u32) -> Vec<u8> {
-    format!("{key:08X}").into_bytes()
-}
-
 impl AnnounceRequest {
+    /// A request with nothing in it but what is demanded.
+    pub fn new(info_hash: InfoHash, peer_id: PeerId, port: u16) -> AnnounceRequest {
+        AnnounceRequest {
+            info_hash,
+            peer_id,
+            port,
+            uploaded: 0,
+            downloaded: 0,
+            left: LEFT_UNKNOWN,
+            event: None,
+            numwant: None,
+            key: None,
+            compact: true,
+            no_peer_id: false,
+            tracker_id: None,
+            ip: None,
+        }
+    }
+
     /// The URL to get, for a tracker announced at `announce_url`.
     pub fn to_url(&self, announce_url: &str) -> String {
         let mut query = format!(
@@ -80,8 +90,8 @@ impl AnnounceRequest {
         if let Some(numwant) = self.numwant {
             query.push_str(&format!("&numwant={numwant}"));
         }
-        if let Some(key) = &self.key {
-            query.push_str(&format!("&key={}", percent_encode(key)));
+        if let Some(key) = self.key {
+            query.push_str(&format!("&key={key:08X}"));
         }
         if let Some(tracker_id) = &self.tracker_id {
             query.push_str(&format!("&trackerid={}", percent_encode(tracker_id)));
@@ -95,53 +105,49 @@ impl AnnounceRequest {
     /// Reads the query of a URL, what stands behind its `?`. Unknown parameters are ignored; of one given twice the
     /// last counts. Only what a swarm cannot do without is demanded: info-hash, peer id and port.
     pub fn parse_query(query: &str) -> Result<AnnounceRequest, RequestError> {
-        let mut fields = Fields::default();
+        let mut request = AnnounceRequest::new(InfoHash([0; 20]), PeerId([0; 20]), 0);
+        let (mut info_hash, mut peer_id) = (None, None);
         for parameter in query.split('&') {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            // An escape that is none spoils its parameter only if that one is of any use.
+            // A bad escape matters only in a parameter that is of any use.
             let bytes = || percent_decode(value).ok_or(RequestError::BadEscape { parameter: known(name) });
             match name {
-                "info_hash" => fields.info_hash = Some(twenty("info_hash", &bytes()?)?),
-                "peer_id" => fields.peer_id = Some(twenty("peer_id", &bytes()?)?),
-                "port" => fields.port = Some(port(value)?),
-                // Negative counters are those of clients that overflowed: what they mean is lost.
-                "uploaded" => fields.uploaded = number("uploaded", value)?.unwrap_or(0),
-                "downloaded" => fields.downloaded = number("downloaded", value)?.unwrap_or(0),
-                "left" => fields.left = number("left", value)?,
-                "event" => fields.event = AnnounceEvent::from_word(&bytes()?),
+                "info_hash" => info_hash = Some(twenty("info_hash", &bytes()?)?),
+                "peer_id" => peer_id = Some(twenty("peer_id", &bytes()?)?),
+                "port" => request.port = port(value)?,
+                // Clients whose counters overflowed send negative ones: what they mean is lost.
+                "uploaded" => request.uploaded = number("uploaded", value)?.unwrap_or(0),
+                "downloaded" => request.downloaded = number("downloaded", value)?.unwrap_or(0),
+                // A client that does not say (or says -1) is no seed: that would keep peers from it.
+                "left" => request.left = number("left", value)?.unwrap_or(LEFT_UNKNOWN),
+                "event" => request.event = AnnounceEvent::from_word(&bytes()?),
                 // Negative is how the UDP protocol says "as you like" (BEP 15), and clients carry it over.
                 "numwant" => {
-                    fields.numwant = number("numwant", value)?.map(|want| u32::try_from(want).unwrap_or(u32::MAX));
+                    request.numwant = number("numwant", value)?.map(|want| u32::try_from(want).unwrap_or(u32::MAX));
                 }
-                "key" => {
-                    let mut key = bytes()?;
-                    key.truncate(MAX_KEY_BYTES);
-                    fields.key = Some(key).filter(|key| !key.is_empty());
-                }
-                "compact" => fields.not_compact = value == "0",
-                "no_peer_id" => fields.no_peer_id = value == "1",
-                "trackerid" => fields.tracker_id = Some(bytes()?).filter(|id| !id.is_empty()),
+                "key" => request.key = key_number(&bytes()?),
+                "compact" => request.compact = value != "0",
+                "no_peer_id" => request.no_peer_id = value == "1",
+                "trackerid" => request.tracker_id = Some(bytes()?).filter(|id| !id.is_empty()),
                 // A host name, which BEP 3 allows, is not looked up for a stranger.
-                "ip" => fields.ip = str::from_utf8(&bytes()?).ok().and_then(|ip| ip.parse().ok()),
+                "ip" => request.ip = str::from_utf8(&bytes()?).ok().and_then(|ip| ip.parse().ok()),
                 _ => {}
             }
         }
-        Ok(AnnounceRequest {
-            info_hash: InfoHash(fields.info_hash.ok_or(RequestError::Missing { parameter: "info_hash" })?),
-            peer_id: PeerId(fields.peer_id.ok_or(RequestError::Missing { parameter: "peer_id" })?),
-            port: fields.port.ok_or(RequestError::Missing { parameter: "port" })?,
-            uploaded: fields.uploaded,
-            downloaded: fields.downloaded,
-            // Who does not say (or says -1) is no seed: that would keep peers from it.
-            left: fields.left.unwrap_or(LEFT_UNKNOWN),
-            event: fields.event,
-            numwant: fields.numwant,
-            key: fields.key,
-            compact: !fields.not_compact,
-            no_peer_id: fields.no_peer_id,
-            tracker_id: fields.tracker_id,
-            ip: fields.ip,
-        })
+        request.info_hash = InfoHash(info_hash.ok_or(RequestError::Missing { parameter: "info_hash" })?);
+        request.peer_id = PeerId(peer_id.ok_or(RequestError::Missing { parameter: "peer_id" })?);
+        // A port that was named is not 0.
+        if request.port == 0 { Err(RequestError::Missing { parameter: "port" }) } else { Ok(request) }
+    }
+
+    /// The fields that HTTP and UDP share, as the query of a URL, for the tracker's log: without the key, a secret.
+    pub fn to_log(&self) -> String {
+        let (hash, id) = (percent_encode(&self.info_hash.0), percent_encode(&self.peer_id.0));
+        let AnnounceRequest { port, uploaded, downloaded, left, .. } = self;
+        let event = self.event.map_or(String::new(), |event| format!("&event={event}"));
+        format!(
+            "info_hash={hash}&peer_id={id}&port={port}&uploaded={uploaded}&downloaded={downloaded}&left={left}{event}"
+        )
     }
 }
 
@@ -208,24 +214,6 @@ impl fmt::Display for RequestError {
 
 impl std::error::Error for RequestError {}
 
-/// What a query has said so far.
-#[derive(Default)]
-struct Fields {
-    info_hash: Option<[u8; 20]>,
-    peer_id: Option<[u8; 20]>,
-    port: Option<u16>,
-    uploaded: u64,
-    downloaded: u64,
-    left: Option<u64>,
-    event: Option<AnnounceEvent>,
-    numwant: Option<u32>,
-    key: Option<Vec<u8>>,
-    not_compact: bool,
-    no_peer_id: bool,
-    tracker_id: Option<Vec<u8>>,
-    ip: Option<IpAddr>,
-}
-
 /// The names of the parameters that are decoded, as words for an error.
 fn known(name: &str) -> &'static str {
     ["info_hash", "peer_id", "event", "key", "trackerid", "ip"]
@@ -237,6 +225,14 @@ fn known(name: &str) -> &'static str {
 /// The 20 bytes of an info-hash or peer id.
 fn twenty(parameter: &'static str, bytes: &[u8]) -> Result<[u8; 20], RequestError> {
     bytes.try_into().map_err(|_| RequestError::WrongLength { parameter, bytes: bytes.len() })
+}
+
+/// The number that a `key` stands for; `None` if it is empty. Programs send 32 bits as hex digits; other keys are hashed.
+fn key_number(key: &[u8]) -> Option<u32> {
+    let digits = str::from_utf8(key).ok().filter(|digits| digits.len() <= 8 && !digits.starts_with('+'));
+    let hex = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+    let hash = || key.iter().fold(1, |sum, &byte| Rng::new(sum ^ u64::from(byte)).bits()) as u32;
+    (!key.is_empty()).then(|| hex.unwrap_or_else(hash))
 }
 
 /// A decimal number; none if it is empty or negative; one too large for 64 bits is the largest.

@@ -1,5 +1,23 @@
+//! Lists as trackers send them, and as nobody should.
+
 use super::*;
 use proptest::prelude::*;
+
+/// The peers of `peers` that have an IPv4 address (as an IPv4-mapped one does), packed. (Our tracker keeps its peers packed.)
+pub fn emit_v4(peers: &[SocketAddr]) -> Vec<u8> {
+    emit(peers, |ip| if let IpAddr::V4(ip) = ip { Some(ip.octets().to_vec()) } else { None })
+}
+
+/// The others, packed.
+pub fn emit_v6(peers: &[SocketAddr]) -> Vec<u8> {
+    emit(peers, |ip| if let IpAddr::V6(ip) = ip { Some(ip.octets().to_vec()) } else { None })
+}
+
+fn emit(peers: &[SocketAddr], octets: impl Fn(IpAddr) -> Option<Vec<u8>>) -> Vec<u8> {
+    let entry =
+        |peer: &SocketAddr| [octets(peer.ip().to_canonical())?, peer.port().to_be_bytes().to_vec()].concat().into();
+    peers.iter().filter_map(entry).collect::<Vec<Vec<u8>>>().concat()
+}
 
 /// Reads a socket address a person wrote.
 fn peer(text: &str) -> SocketAddr {

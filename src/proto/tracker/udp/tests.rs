@@ -1,17 +1,14 @@
 use super::*;
 use proptest::prelude::*;
 
-fn announce() -> Announce {
-    Announce {
-        info_hash: InfoHash([1; 20]),
-        peer_id: PeerId([2; 20]),
+fn announce() -> AnnounceRequest {
+    AnnounceRequest {
         downloaded: 3,
         left: 4,
         uploaded: 5,
         event: Some(AnnounceEvent::Started),
-        key: 6,
-        numwant: None,
-        port: 6881,
+        key: Some(6),
+        ..AnnounceRequest::new(InfoHash([1; 20]), PeerId([2; 20]), 6881)
     }
 }
 

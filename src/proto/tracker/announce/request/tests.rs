@@ -7,18 +7,10 @@ use proptest::prelude::*;
 fn sample() -> AnnounceRequest {
     AnnounceRequest {
         info_hash: InfoHash(*b"\x12\x34\x56\x78\x9a\xbc\xde\xf1\x23\x45\x67\x89\xab\xcd\xef\x12\x34\x56\x78\x9a"),
-        peer_id: PeerId(*b"-SW0100-abcdefghijkl"),
-        port: 6881,
         uploaded: 1,
         downloaded: 2,
         left: 3,
-        event: None,
-        numwant: None,
-        key: None,
-        compact: true,
-        no_peer_id: false,
-        tracker_id: None,
-        ip: None,
+        ..AnnounceRequest::new(InfoHash([0; 20]), PeerId(*b"-SW0100-abcdefghijkl"), 6881)
     }
 }
 
@@ -42,7 +34,7 @@ fn the_url_says_what_bep_3_wants() {
     let all = AnnounceRequest {
         event: Some(AnnounceEvent::Started),
         numwant: Some(0),
-        key: Some(key_text(0xbeef)),
+        key: Some(0xbeef),
         compact: false,
         no_peer_id: true,
         tracker_id: Some(b"a&b".to_vec()),
@@ -131,10 +123,15 @@ fn absurd_numbers_are_bounded() {
 }
 
 #[test]
-fn keys_are_any_bytes_but_not_too_many() {
-    assert_eq!(parsed("key=x%00y").key.unwrap(), b"x\0y");
-    assert_eq!(parsed(&format!("key={}", "k".repeat(99))).key.unwrap().len(), MAX_KEY_BYTES);
-    assert_eq!(key_text(0x0012_abcd), b"0012ABCD");
+fn keys_are_32_bits_or_hashed_to_them() {
+    assert_eq!(parsed("key=0012ABCD").key, Some(0x0012_abcd));
+    assert_eq!(parsed("key=ff").key, Some(255));
+    let hashed = |key: &str| parsed(&format!("key={key}")).key.unwrap();
+    for (one, other) in [("x%00y", "x%00z"), ("+1", "+2"), ("0012ABCDE", "0012ABCDF")] {
+        assert_eq!(hashed(one), hashed(one));
+        assert_ne!(hashed(one), hashed(other));
+    }
+    assert_ne!(hashed(&"k".repeat(99)), hashed(&"k".repeat(98)));
 }
 
 #[test]
@@ -148,13 +145,14 @@ fn only_addresses_are_taken_for_addresses() {
 
 #[test]
 fn prints_on_one_line_without_the_key() {
-    let request = AnnounceRequest { key: Some(b"sesame".to_vec()), event: Some(AnnounceEvent::Stopped), ..sample() };
+    let request = AnnounceRequest { key: Some(0x5e5a), event: Some(AnnounceEvent::Stopped), ..sample() };
     let line = request.to_string();
     assert!(line.starts_with("announce info-hash 123456789abcdef1"), "{line}");
+    assert!(!request.to_log().contains("key"));
     assert!(line.ends_with("port 6881 uploaded 1 downloaded 2 left 3 event stopped"), "{line}");
 }
 
-/// Any request that comes back as it went: keys and tracker ids that are there are not empty.
+/// Any request that comes back as it went: a tracker id that is there is not empty.
 fn any_request() -> impl Strategy<Value = AnnounceRequest> {
     let event = prop::option::of(prop::sample::select(vec![
         AnnounceEvent::Started,
@@ -164,7 +162,7 @@ fn any_request() -> impl Strategy<Value = AnnounceRequest> {
     let bytes = |most| prop::option::of(prop::collection::vec(any::<u8>(), 1..most));
     let who = (any::<[u8; 20]>(), any::<[u8; 20]>(), 1u16..);
     let flags = (any::<bool>(), any::<bool>(), any::<Option<IpAddr>>());
-    (who, any::<[u64; 3]>(), event, any::<Option<u32>>(), bytes(MAX_KEY_BYTES), bytes(50), flags).prop_map(
+    (who, any::<[u64; 3]>(), event, any::<Option<u32>>(), any::<Option<u32>>(), bytes(50), flags).prop_map(
         |((info_hash, peer_id, port), counters, event, numwant, key, tracker_id, (compact, no_peer_id, ip))| {
             let [uploaded, downloaded, left] = counters;
             let (info_hash, peer_id) = (InfoHash(info_hash), PeerId(peer_id));
