@@ -24,7 +24,7 @@ pub mod peer;
 pub mod testkit;
 
 pub use crate::storage::TorrentId;
-pub use notice::{Notice, Phase, Problem, ProblemKind, Report, Watch};
+pub use notice::{Notice, Phase, Problem, ProblemKind, RateLimits, Report, Watch};
 
 use crate::proto::choice::Choice;
 use crate::proto::id::PeerId;
@@ -231,14 +231,9 @@ impl Engine {
         let _ = self.manager.send(Input::Remove(torrent));
     }
 
-    /// From now on all torrents together upload no more than so many bytes a second.
-    pub fn limit_upload(&self, rate: Option<u64>) {
-        let _ = self.manager.send(Input::LimitUpload(rate));
-    }
-
-    /// From now on all torrents together download no more than so many bytes a second.
-    pub fn limit_download(&self, rate: Option<u64>) {
-        let _ = self.manager.send(Input::LimitDownload(rate));
+    /// Limits what all torrents together transfer. New figures follow at once.
+    pub fn limit(&self, limits: RateLimits) {
+        let _ = self.manager.send(Input::Limit(limits));
     }
 
     /// From now on no peer is talked to that is on `list`; those that are connected are let go.
@@ -251,13 +246,9 @@ impl Engine {
         let _ = self.manager.send(Input::Stop);
     }
 
-    /// Pauses all torrents, or lets them go on. New numbers come at once.
-    pub fn pause(&self, paused: bool) {
-        let _ = self.manager.send(Input::Pause(paused));
-    }
-
-    /// Pauses one torrent, or lets it go on. New numbers come at once.
-    pub fn pause_or_resume(&self, torrent: TorrentId) {
+    /// Pauses a torrent, or resumes it if it is paused. `None`: pauses all, including those that are added later; or, if
+    /// all are paused, resumes all. New figures follow at once.
+    pub fn pause_or_resume(&self, torrent: Option<TorrentId>) {
         let _ = self.manager.send(Input::PauseOrResume(torrent));
     }
 

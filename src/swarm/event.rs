@@ -8,6 +8,7 @@ use super::Time;
 use super::figures::Status;
 use super::meeting::announcer::{Announcement, Outcome};
 use super::peer::PeerKey;
+use super::problem::Problem;
 use super::torrent::waiting::DiskTrouble;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::handshake::Handshake;
@@ -131,10 +132,7 @@ pub enum DiskEvent {
         piece: u32,
     },
     /// The disk failed in a way that will not pass: the torrent can't go on.
-    Failed {
-        /// What was being done, to what, and what to do about it.
-        problem: String,
-    },
+    Failed(Problem),
 }
 
 /// Something is to be done.
@@ -215,17 +213,12 @@ pub enum News {
     Resumed,
     /// Every wanted piece is had and proven.
     Complete,
-    /// The torrent stopped by itself because it made no progress for too long.
-    GaveUp {
-        /// In words.
-        problem: String,
-        /// How it stood.
-        status: Box<Status>,
-    },
-    /// The torrent stopped by itself.
+    /// The torrent ended by itself.
     Failed {
         /// Why.
-        problem: String,
+        problem: Problem,
+        /// How it stood before that.
+        status: Box<Status>,
     },
 }
 

@@ -9,6 +9,7 @@ pub mod giving;
 pub mod meeting;
 pub mod peer;
 pub mod picking;
+pub mod problem;
 pub mod rate;
 pub mod settings;
 pub mod shared;

@@ -32,6 +32,7 @@ use super::meeting::bans::Bans;
 use super::meeting::candidates::Candidates;
 use super::peer::{Peer, PeerKey};
 use super::picking::picker::Picker;
+use super::problem::Problem;
 use super::rate::{Meter, TokenBucket};
 pub use super::settings::Settings;
 pub use super::shared::Shared;
@@ -70,8 +71,8 @@ pub enum Standing {
     Seeding,
     /// The disk is full, read-only or away, or is being checked: nothing is asked for until it works again.
     WaitingForDisk(Box<DiskTrouble>),
-    /// It ended by itself; nothing moves. The reason is for people.
-    Failed(String),
+    /// It ended by itself: nothing moves any more. [`News::Failed`] said why.
+    Failed,
 }
 
 /// One torrent.
@@ -255,15 +256,17 @@ impl Torrent {
         peers.into_iter().for_each(|peer| self.close(peer, "we stop", turn));
     }
 
-    /// The torrent can't go on: the peers are let go, the trackers hear it, the person reads why.
-    fn fail(&mut self, problem: String, turn: &mut Turn) {
+    /// The torrent can't go on: its connections are closed, its trackers are told, and the person reads why.
+    fn fail(&mut self, problem: Problem, turn: &mut Turn) {
+        // How it stands helps the person to see why; afterwards nobody is connected.
+        let status = Box::new(self.status(turn.now));
         self.stop(turn);
-        self.standing = Standing::Failed(problem.clone());
-        turn.actions.push(Action::News(News::Failed { problem }));
+        self.standing = Standing::Failed;
+        turn.actions.push(Action::News(News::Failed { problem, status }));
     }
 
     pub(super) fn has_failed(&self) -> bool {
-        matches!(self.standing, Standing::Failed(_))
+        self.standing == Standing::Failed
     }
 
     /// Whether pieces are missing and are to be fetched.

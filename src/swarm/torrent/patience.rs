@@ -6,9 +6,10 @@
 //! wanted himself (a pause).
 
 use super::waiting::Wait;
-use super::{Shared, Standing, Torrent, Turn};
+use super::{Shared, Torrent, Turn};
 use crate::swarm::Time;
-use crate::swarm::event::{Action, News, sooner};
+use crate::swarm::event::sooner;
+use crate::swarm::problem::{Problem, ProblemKind};
 
 impl Torrent {
     /// The next end of what is waited for: the disk, tokens for requests, anything at all.
@@ -29,12 +30,8 @@ impl Torrent {
     /// Gives the torrent up, if it is time for that.
     pub(super) fn give_up(&mut self, turn: &mut Turn) {
         if self.gives_up_at().is_some_and(|at| at <= turn.now) {
-            let problem = format!("given up, no progress for {} s", (turn.now - self.progressed).as_secs());
-            // How it stands tells the person why; afterwards nobody is connected.
-            let status = Box::new(self.status(turn.now));
-            self.stop(turn);
-            self.standing = Standing::Failed(problem.clone());
-            turn.actions.push(Action::News(News::GaveUp { problem, status }));
+            let text = format!("given up, no progress for {} s", (turn.now - self.progressed).as_secs());
+            self.fail(Problem { kind: ProblemKind::GaveUp, text }, turn);
         }
     }
 }

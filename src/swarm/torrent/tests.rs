@@ -367,12 +367,12 @@ fn blocks_that_were_not_asked_for_are_not_written() {
 }
 
 #[test]
-fn a_disk_that_fails_ends_the_torrent_with_its_reason() {
+fn a_disk_that_fails_ends_the_torrent() {
     let mut swarm = Swarm::new(&[nothing(), everything()]);
     swarm.connect(0, 1);
-    swarm.happen(0, Event::Disk(DiskEvent::Failed { problem: "can't write x: no space".into() }));
+    swarm.happen(0, Event::Disk(DiskEvent::Failed(Problem::io("can't write x: no space"))));
     let torrent = &swarm.members[0].torrent;
-    assert_eq!(torrent.standing, Standing::Failed("can't write x: no space".into()));
+    assert_eq!(torrent.standing, Standing::Failed);
     assert!(torrent.peers.is_empty() && torrent.next_wake(Time::ZERO, &swarm.members[0].shared).is_none());
 }
 

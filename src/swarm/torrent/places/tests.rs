@@ -118,7 +118,7 @@ fn the_process_has_a_limit_for_all_torrents_and_counts_right() {
     assert_eq!(stage.connecting, [], "no place to connect for");
     stage.happen(Event::Peer(key(2), PeerEvent::Gone));
     assert_eq!((stage.connecting.len(), stage.shared.connected), (1, 2));
-    stage.happen(Event::Disk(DiskEvent::Failed { problem: "spoilt".into() }));
+    stage.happen(Event::Disk(DiskEvent::Failed(crate::swarm::problem::Problem::io("spoilt"))));
     assert_eq!(stage.shared.connected, 1);
 }
 
