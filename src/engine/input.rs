@@ -61,8 +61,18 @@ pub enum Input {
         /// Why.
         error: ContentError,
     },
+    /// A disk thread has written bytes that were on their way to the disk, or has no more use for them.
+    Written {
+        /// Its device.
+        device: u64,
+        /// How many.
+        bytes: u64,
+    },
     /// A disk thread has done all that came before [`Disk::finish`](super::disk::Disk::finish).
-    DiskDone,
+    DiskDone {
+        /// Its device.
+        device: u64,
+    },
     /// A person pauses or resumes a torrent, or all.
     PauseOrResume(Option<TorrentId>),
     /// What the person looks at has changed.
