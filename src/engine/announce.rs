@@ -15,6 +15,7 @@ use crate::proto::tracker::announce::{
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement, Outcome};
+use crate::swarm::meeting::source::Source;
 use crate::sys::http::{self, HttpError};
 use crate::sys::lookup;
 use crate::sys::{lock, random};
@@ -113,8 +114,14 @@ impl Announcers {
             let scrapes = usize::from(announcement.scrape);
             pool.scrapes += scrapes;
             drop(pool);
-            let outcome = Box::new(announce(&announcement));
-            let event = Event::Announced { announcement, outcome };
+            let mut outcome = announce(&announcement);
+            if let Ok(reply) = &mut outcome
+                && !reply.peers.is_empty()
+            {
+                let event = Event::Found { source: Source::Tracker, addrs: std::mem::take(&mut reply.peers) };
+                let _ = self.manager.send(Input::Torrent { torrent, event });
+            }
+            let event = Event::Announced { announcement, outcome: Box::new(outcome) };
             let _ = self.manager.send(Input::Torrent { torrent, event });
             pool = lock(&self.pool);
             pool.scrapes -= scrapes;

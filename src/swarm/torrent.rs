@@ -78,6 +78,8 @@ pub enum Standing {
 /// One torrent.
 pub struct Torrent {
     pub(super) info_hash: InfoHash,
+    /// Only trackers introduce peers to it (BEP 27).
+    pub(super) private: bool,
     pub(super) settings: Settings,
     pub(super) standing: Standing,
     pub(super) picker: Picker,
@@ -141,6 +143,7 @@ impl Torrent {
         let standing = if have.is_full() { Standing::Seeding } else { Standing::Downloading };
         Torrent {
             info_hash: metainfo.info_hash,
+            private: metainfo.private,
             standing,
             super_seeding: SuperSeeding::new(&settings, &have, now),
             picker: Picker::new(metainfo.length, metainfo.piece_length, have, settings.sequential, rng),
@@ -196,16 +199,11 @@ impl Torrent {
         match event {
             Event::Announced { announcement, outcome } => {
                 self.announcer.answered(&announcement, &outcome, turn.now);
-                if let Ok(reply) = *outcome {
-                    // Who sends more than was asked for leaves no room for what others send. (Some take the number as
-                    // of each family.)
-                    let peers = reply.peers.iter().take(2 * NUMWANT as usize);
-                    peers.for_each(|&addr| self.candidates.add(addr, turn.now));
-                }
             }
             Event::ConnectFailed { addr, our_fault } => self.connect_failed(addr, our_fault, turn),
             Event::Disk(DiskEvent::Written { bytes }) => turn.shared.budget.written(bytes),
             _ if self.has_failed() => {}
+            Event::Found { source, addrs } => self.found(source, &addrs, turn.now),
             Event::Peer(peer, event) => self.peer_did(peer, event, turn),
             Event::Disk(event) => self.disk_did(event, turn),
             Event::Paused(paused) => self.pause(paused, turn),
