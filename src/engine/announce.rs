@@ -6,7 +6,7 @@
 
 pub mod udp;
 
-use super::GOODBYE;
+use super::config::GOODBYE;
 use super::input::Input;
 use crate::base::url::{self, redact};
 use crate::proto::tracker::announce::{

@@ -6,7 +6,8 @@
 //! the folder.
 
 use super::input::Input;
-use super::{Config, Job, Notice};
+use super::config::{Config, Job};
+use super::notice::Notice;
 use crate::storage::TorrentId;
 use crate::storage::cache::FileCache;
 use crate::storage::check::{self, Found};

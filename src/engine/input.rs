@@ -2,8 +2,8 @@
 //!
 //! Floor 3. All of it goes through one channel, so the manager sees one thing after another.
 
-use super::Job;
-use super::{RateLimits, Watch};
+use super::config::Job;
+use super::notice::{RateLimits, Watch};
 use super::peer::link::Link;
 use crate::proto::peer::handshake::Handshake;
 use crate::storage::TorrentId;

@@ -5,7 +5,8 @@
 
 use super::devices::Devices;
 use super::input::Input;
-use super::{Config, Notice};
+use super::config::Config;
+use super::notice::Notice;
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
 use crate::storage::resume::{Known, Save, StateDir};
