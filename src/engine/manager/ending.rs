@@ -2,9 +2,9 @@
 //!
 //! Floor 3, part of the [`manager`](super).
 
+use super::Manager;
 use super::agenda::Plan;
 use super::slot::{Slot, State};
-use super::Manager;
 use crate::engine::config::GOODBYE;
 use crate::engine::notice::{Notice, Problem};
 use crate::storage::TorrentId;

@@ -3,9 +3,9 @@
 //! Floor 3, part of the [`manager`](super). A torrent that has to wait for others is paused: it is in its swarm, but
 //! requests nothing and serves nothing.
 
+use super::Manager;
 use super::agenda::Plan;
 use super::slot::{Saved, Slot, State};
-use super::Manager;
 use crate::engine::checker::Check;
 use crate::engine::config::Job;
 use crate::engine::notice::Notice;
