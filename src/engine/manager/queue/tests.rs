@@ -64,7 +64,7 @@ fn a_pause_of_one_gives_its_turn_to_another_and_a_pause_of_all_is_for_those_to_c
     engine.pause_or_resume(None);
     wait_for(&notices, &["paused"; 4]);
     engine.pause_or_resume(None);
-    wait_for(&notices, &["turn", "turn", "turn", "downloads"]);
-    engine.remove(TorrentId(3));
+    wait_for(&notices, &["downloads", "turn", "turn", "turn"]);
+    engine.remove(TorrentId(0));
     wait_for(&notices, &["downloads", "turn", "turn"]);
 }
