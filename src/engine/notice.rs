@@ -6,8 +6,8 @@ use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::storage::content::ContentError;
 use crate::swarm::figures::Status;
-pub use crate::swarm::problem::{Problem, ProblemKind};
-use crate::swarm::torrent::waiting::DiskTrouble;
+use crate::swarm::standing::DiskTrouble;
+pub use crate::swarm::standing::{Problem, ProblemKind};
 use std::sync::Arc;
 
 /// Something to tell the person. What happened to a torrent comes with its figures at that moment.

@@ -9,13 +9,10 @@ pub mod giving;
 pub mod meeting;
 pub mod peer;
 pub mod picking;
-pub mod problem;
 pub mod rate;
 pub mod settings;
 pub mod shared;
 #[cfg(test)]
 mod simulation;
+pub mod standing;
 pub mod torrent;
-
-/// A moment: what has passed since the process began. It is handed in; nothing here reads a clock.
-pub type Time = core::time::Duration;

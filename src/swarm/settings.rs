@@ -2,7 +2,7 @@
 //!
 //! Floor 2.
 
-use super::Time;
+use crate::base::time::Time;
 use crate::proto::id::PeerId;
 use core::net::IpAddr;
 

@@ -4,15 +4,15 @@
 //! Floor 3, part of the [`manager`](super). What is done about a disk in trouble is decided in `swarm/torrent/waiting.rs`.
 
 use super::slot::Slot;
+use crate::base::time::Time;
 use crate::engine::checker::Check;
 use crate::engine::disk::{Disk, DiskJob};
 use crate::engine::keeper::Keeper;
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
 use crate::storage::resume::Known;
-use crate::swarm::Time;
 use crate::swarm::event::DiskOrder;
-use crate::swarm::problem::Problem;
+use crate::swarm::standing::Problem;
 use crossbeam_channel::Sender;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

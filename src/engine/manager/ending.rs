@@ -5,12 +5,12 @@
 use super::Manager;
 use super::agenda::Plan;
 use super::slot::{Slot, State};
+use crate::base::time::Time;
 use crate::engine::config::GOODBYE;
 use crate::engine::notice::{Notice, Problem};
 use crate::storage::TorrentId;
-use crate::swarm::Time;
 use crate::swarm::event::Event;
-use crate::swarm::torrent::Turn;
+use crate::swarm::shared::Turn;
 
 impl Manager {
     /// A torrent can't join its swarm.

@@ -3,9 +3,9 @@
 //! Floor 3, part of the [`manager`](super).
 
 use super::slot::{Slot, State};
+use crate::base::time::Time;
 use crate::engine::notice::{Notice, Problem, RateLimits, Report, Watch};
 use crate::storage::TorrentId;
-use crate::swarm::Time;
 use crate::swarm::event::News;
 use crossbeam_channel::Sender;
 use std::collections::BTreeMap;

@@ -6,17 +6,18 @@
 use super::Manager;
 use super::agenda::Plan;
 use super::slot::{Saved, Slot, State};
+use crate::base::time::Time;
 use crate::engine::checker::Check;
 use crate::engine::config::Job;
 use crate::engine::notice::Notice;
 use crate::storage::TorrentId;
 use crate::storage::check::Found;
 use crate::storage::content::ContentError;
-use crate::swarm::Time;
 use crate::swarm::event::{DiskEvent, Event};
 use crate::swarm::figures::Status;
-use crate::swarm::torrent::waiting::DiskTrouble;
-use crate::swarm::torrent::{Standing, Torrent};
+use crate::swarm::standing::DiskTrouble;
+use crate::swarm::standing::Standing;
+use crate::swarm::torrent::Torrent;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 

@@ -8,7 +8,8 @@ use crate::engine::announce::Announcers;
 use crate::storage::TorrentId;
 use crate::swarm::event::{Action, Event};
 use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement};
-use crate::swarm::torrent::{Torrent, Turn};
+use crate::swarm::shared::Turn;
+use crate::swarm::torrent::Torrent;
 use std::collections::BTreeMap;
 
 /// The announces of all torrents.

@@ -1,13 +1,13 @@
 //! Who gets a place, and who loses it.
 
-use super::MOST_CONNECTING;
+use crate::base::time::Time;
 use crate::proto::id::PeerId;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
-use crate::swarm::Time;
 use crate::swarm::event::{DiskEvent, Event, PeerEvent};
 use crate::swarm::meeting::source::Source;
 use crate::swarm::simulation::stage::{Stage, key};
+use crate::swarm::torrent::places::MOST_CONNECTING;
 
 const ENOUGH: &str = "there are enough peers";
 const GAVE_WAY: &str = "others have more use for its place";
@@ -119,7 +119,7 @@ fn the_process_has_a_limit_for_all_torrents_and_counts_right() {
     assert_eq!(stage.connecting, [], "no place to connect for");
     stage.happen(Event::Peer(key(2), PeerEvent::Gone));
     assert_eq!((stage.connecting.len(), stage.shared.connected), (1, 2));
-    stage.happen(Event::Disk(DiskEvent::Failed(crate::swarm::problem::Problem::io("spoilt"))));
+    stage.happen(Event::Disk(DiskEvent::Failed(crate::swarm::standing::Problem::io("spoilt"))));
     assert_eq!(stage.shared.connected, 1);
 }
 
