@@ -1,8 +1,8 @@
-//! Announce threads: they ask trackers, over HTTP or UDP, so that nobody else waits for them.
+//! Announce threads: they ask trackers, so that nothing else waits for an answer.
 //!
-//! Floor 3. BEP 3. A thread is started when something is to be announced and ends when nothing is, so an idle program
-//! has none. A tracker that hangs holds up [`MOST_A_TRACKER`] threads of [`MOST_THREADS`] for [`DEADLINE`] at most,
-//! whatever the number of torrents: so it never delays another.
+//! A thread is started when there is something to ask and ends when there is nothing, so an idle program has none. A tracker
+//! that hangs holds up at most [`MOST_A_TRACKER`] threads of [`MOST_THREADS`], and only until the deadline of one question,
+//! whatever the number of torrents: so it never delays another. How one question is asked stands in [`asking`].
 
 mod asking;
 pub mod udp;
@@ -12,7 +12,9 @@ use super::input::Input;
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use crate::swarm::meeting::announcer::Announcement;
+use crate::swarm::meeting::source::Source;
 use crate::sys::lock;
+use core::net::SocketAddr;
 use crossbeam_channel::Sender;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -96,9 +98,17 @@ impl Announcers {
             let scrapes = usize::from(announcement.is_scrape());
             pool.scrapes += scrapes;
             drop(pool);
-            let outcome = Box::new(announce(&announcement));
-            let event = Event::Announced { announcement, outcome };
-            let _ = self.manager.send(Input::Torrent { torrent, event });
+            let tell = |event| {
+                // The manager is gone only when the process ends.
+                let _ = self.manager.send(Input::Torrent { torrent, event });
+            };
+            let found = |addrs: Vec<SocketAddr>| {
+                if !addrs.is_empty() {
+                    tell(Event::Found { source: Source::Tracker, addrs });
+                }
+            };
+            let outcome = Box::new(asking::ask(&announcement, &self.one_family, &found));
+            tell(Event::Announced { announcement, outcome });
             pool = lock(&self.pool);
             pool.scrapes -= scrapes;
             if let Some(at) = pool.asked.iter().position(|asked| *asked == url) {

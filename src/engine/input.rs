@@ -63,8 +63,18 @@ pub enum Input {
     },
     /// The person wants no more than so many bytes a second.
     LimitDownload(Option<u64>),
+    /// A disk thread has written bytes that were on their way to the disk, or has no more use for them.
+    Written {
+        /// Its device.
+        device: u64,
+        /// How many.
+        bytes: u64,
+    },
     /// A disk thread has done all that came before [`Disk::finish`](super::disk::Disk::finish).
-    DiskDone,
+    DiskDone {
+        /// Its device.
+        device: u64,
+    },
     /// The person wants a pause of all torrents, or wants to go on.
     Pause(bool),
     /// The person wants a pause of one torrent, or wants it to go on.

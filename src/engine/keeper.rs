@@ -1,20 +1,23 @@
-//! The keeper: a thread that writes the [resume states](crate::storage::resume), so that the manager need not wait for the disk.
+//! The keepers: a thread for each device that writes the [resume states](crate::storage::resume) of the torrents on it, so
+//! that the manager need not wait for the disk.
 //!
 //! Floor 3. The manager says when a state is due, and what it is to say; the keeper looks at the files and writes.
 
+use super::devices::Devices;
 use super::input::Input;
 use super::{Config, Notice};
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
 use crate::storage::resume::{Known, Save, StateDir};
 use crate::swarm::event::{DiskEvent, Event};
-use crate::sys::in_words;
-use crossbeam_channel::{Receiver, Sender};
+use crate::sys::{in_words, lock};
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long the last saves may take.
 const LAST_SAVES: Duration = Duration::from_secs(10);
@@ -29,68 +32,103 @@ enum Order {
     End(TorrentId),
 }
 
-/// The manager's end of the keeper.
+/// The manager's end of the keepers.
 pub struct Keeper {
-    /// `None`: no states are kept, or the last ones were ordered.
-    orders: Option<Sender<Order>>,
-    /// Its end tells that all is written.
-    ended: Receiver<()>,
+    /// `None`: no states are kept.
+    states: Option<Arc<StateDir>>,
+    manager: Sender<Input>,
+    notices: Sender<Notice>,
     every: Duration,
+    troubles: Arc<Troubles>,
+    devices: Devices<Thread>,
+    /// Of threads that were let go: the end of this channel tells that all is written.
+    ending: Vec<(u64, Receiver<()>)>,
+}
+
+/// What went wrong so far, on all devices.
+#[derive(Default)]
+struct Troubles {
+    /// The person was warned.
+    warned: AtomicBool,
+    /// Torrents of which a disk lost something.
+    lossy: Mutex<BTreeSet<TorrentId>>,
+}
+
+/// The keeper of one device.
+struct Thread {
+    orders: Sender<Order>,
+    ended: Receiver<()>,
 }
 
 impl Keeper {
-    /// Starts the thread, if states are to be kept. What goes wrong is told in a notice, once.
-    pub fn start(config: &Config, manager: Sender<Input>, notices: Sender<Notice>) -> io::Result<Keeper> {
-        let (orders, receiver) = crossbeam_channel::unbounded();
-        let (end, ended) = crossbeam_channel::bounded(1);
-        let mut keeper = Keeper { orders: None, ended, every: config.save_every };
-        if let Some(states) = config.states.clone() {
-            let (torrents, lossy) = (BTreeMap::new(), BTreeSet::new());
-            let worker = Worker { states, manager, notices, torrents, lossy, warned: false };
-            let run = move || {
-                worker.run(&receiver);
-                drop(end);
-            };
-            thread::Builder::new().name("keeper".into()).stack_size(STACK_BYTES).spawn(run)?;
-            keeper.orders = Some(orders);
-        }
-        Ok(keeper)
+    /// No thread yet. What goes wrong will be told in a notice, once.
+    pub fn new(config: &Config, manager: Sender<Input>, notices: Sender<Notice>) -> Keeper {
+        let (states, every) = (config.states.clone(), config.save_every);
+        let (troubles, devices, ending) = (Arc::default(), Devices::default(), Vec::new());
+        Keeper { states, manager, notices, every, troubles, devices, ending }
     }
 
-    /// A torrent begins.
-    pub fn begin(&self, torrent: TorrentId, content: Arc<Content>, known: Option<Box<Known>>) {
-        if let (Some(orders), Some(known)) = (&self.orders, known) {
-            let _ = orders.send(Order::Begin(torrent, content, known));
+    /// A torrent begins: starts the thread of its device, unless it runs already.
+    pub fn begin(&mut self, content: &Arc<Content>, known: Option<Box<Known>>) {
+        let (Some(states), Some(known)) = (&self.states, known) else { return };
+        let torrent = content.torrent;
+        let worker = || Worker {
+            states: Arc::clone(states),
+            manager: self.manager.clone(),
+            notices: self.notices.clone(),
+            troubles: Arc::clone(&self.troubles),
+            torrents: BTreeMap::new(),
+        };
+        match self.devices.begin(torrent, content.device(), || Thread::start(worker())) {
+            Ok((thread, _)) => drop(thread.orders.send(Order::Begin(torrent, Arc::clone(content), known))),
+            Err(error) => log::warn!("can't start a thread to save states: {error}"),
         }
+    }
+
+    /// A torrent has ended. Its last state was saved before.
+    pub fn end(&mut self, torrent: TorrentId) {
+        let Some((thread, _)) = self.devices.of(torrent) else { return };
+        let _ = thread.orders.send(Order::End(torrent));
+        self.ending.retain(|(_, ended)| ended.try_recv() == Err(TryRecvError::Empty));
+        self.ending.extend(self.devices.end(torrent).map(|(device, thread)| (device, thread.ended)));
     }
 
     /// The least time between two saves of a torrent's state; `None`: no states are kept.
     pub fn every(&self) -> Option<Duration> {
-        self.orders.as_ref().map(|_| self.every)
+        self.states.as_ref().map(|_| self.every)
+    }
+
+    /// Whether the disk of a torrent hangs, or has too much to do: more orders would only take memory.
+    pub fn is_behind(&mut self, torrent: TorrentId) -> bool {
+        self.devices.of(torrent).is_some_and(|(thread, torrents)| thread.orders.len() > *torrents)
     }
 
     /// Saves a torrent's state.
-    pub fn save(&self, torrent: TorrentId, save: Save) {
-        if let Some(orders) = &self.orders {
-            let _ = orders.send(Order::Save(torrent, save));
+    pub fn save(&mut self, torrent: TorrentId, save: Save) {
+        if let Some((thread, _)) = self.devices.of(torrent) {
+            let _ = thread.orders.send(Order::Save(torrent, save));
         }
     }
 
-    /// A torrent ended: nothing of it is saved any more.
-    pub fn end(&self, torrent: TorrentId) {
-        if let Some(orders) = &self.orders {
-            let _ = orders.send(Order::End(torrent));
+    /// Waits until the last states are written; not for those of `hung` devices, and not for ever.
+    pub fn wait(&self, hung: &[u64]) {
+        let until = Instant::now() + LAST_SAVES;
+        for (_, ended) in self.ending.iter().filter(|(device, _)| !hung.contains(device)) {
+            let _ = ended.recv_deadline(until);
         }
     }
+}
 
-    /// No state is saved after this.
-    pub fn finish(&mut self) {
-        self.orders = None;
-    }
-
-    /// Waits until the last states are written, but not forever.
-    pub fn wait(&self) {
-        let _ = self.ended.recv_timeout(LAST_SAVES);
+impl Thread {
+    fn start(worker: Worker) -> io::Result<Thread> {
+        let (orders, receiver) = crossbeam_channel::unbounded();
+        let (end, ended) = crossbeam_channel::bounded(0);
+        let run = move || {
+            worker.run(&receiver);
+            drop(end);
+        };
+        thread::Builder::new().name("keeper".into()).stack_size(STACK_BYTES).spawn(run)?;
+        Ok(Thread { orders, ended })
     }
 }
 
@@ -98,10 +136,8 @@ struct Worker {
     states: Arc<StateDir>,
     manager: Sender<Input>,
     notices: Sender<Notice>,
+    troubles: Arc<Troubles>,
     torrents: BTreeMap<TorrentId, (Arc<Content>, Box<Known>)>,
-    /// Torrents of which a disk lost something.
-    lossy: BTreeSet<TorrentId>,
-    warned: bool,
 }
 
 impl Worker {
@@ -110,10 +146,7 @@ impl Worker {
             match order {
                 Order::Begin(torrent, content, known) => drop(self.torrents.insert(torrent, (content, known))),
                 Order::Save(torrent, save) => self.save(torrent, save),
-                Order::End(torrent) => {
-                    self.torrents.remove(&torrent);
-                    self.lossy.remove(&torrent);
-                }
+                Order::End(torrent) => drop(self.torrents.remove(&torrent)),
             }
         }
     }
@@ -125,10 +158,12 @@ impl Worker {
         if let Some(error) = known.take_lost() {
             // A disk that was pulled out may come back, and what is missing then is fetched again. But what is lost
             // once more then would be fetched for ever.
-            let input = match self.lossy.insert(torrent) {
+            let mut lossy = lock(&self.troubles.lossy);
+            let input = match lossy.insert(torrent) {
                 true => Input::Torrent { torrent, event: Event::Disk(DiskEvent::Doubted { text: error.to_string() }) },
                 false => Input::DiskFailed { torrent, error },
             };
+            drop(lossy);
             let _ = self.manager.send_timeout(input, TELL);
         }
         let Some((name, bytes)) = state else { return };
@@ -136,10 +171,9 @@ impl Worker {
         known.not_written();
         let (path, error) = (self.states.path().display(), in_words(&error));
         let text = format!("can't save states in {path}: {error}; the next start will check all content");
-        if self.warned {
+        if self.troubles.warned.swap(true, Ordering::Relaxed) {
             log::warn!("{text}");
         } else {
-            self.warned = true;
             let _ = self.notices.send(Notice::Warning { text });
         }
     }
@@ -162,8 +196,7 @@ mod tests {
         let (notices, told) = crossbeam_channel::unbounded();
         let torrents = BTreeMap::from([(TorrentId(0), (content, known))]);
         let (manager, _inbox) = crossbeam_channel::unbounded();
-        let lossy = BTreeSet::new();
-        let mut worker = Worker { states, manager, notices, torrents, lossy, warned: false };
+        let mut worker = Worker { states, manager, notices, torrents, troubles: Arc::default() };
         let mut save = |uploaded| {
             worker.save(TorrentId(0), Save { have: Bitfield::new(3), uploaded, downloaded: 0, in_haste: false });
         };

@@ -15,6 +15,7 @@ mod queue;
 pub mod slot;
 
 use super::announce::Announcers;
+use super::checker::{self, Check};
 use super::disk::Disk;
 use super::input::Input;
 use super::keeper::Keeper;
@@ -26,7 +27,6 @@ use super::peer::reader::{self, Surroundings};
 use super::{Config, Notice, Watch, most_connections};
 use crate::base::rng::Rng;
 use crate::storage::TorrentId;
-use crate::storage::check::{self, Check};
 use crate::swarm::Time;
 use crate::swarm::event::{Action, Event, PeerEvent, sooner};
 use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement};
@@ -89,8 +89,6 @@ struct Manager {
     status_at: Option<Time>,
     /// When we end, goodbyes answered or not.
     end_at: Option<Time>,
-    /// Disk threads that have something to write before we end.
-    disks_busy: usize,
     keeper: Keeper,
 }
 
@@ -119,10 +117,10 @@ pub fn start(
         started: Instant::now(),
         settings,
         inbox,
-        disk: Disk::start(&sender, &blocks, config.memory_bytes.max(LEAST_BYTES))?,
+        disk: Disk::new(&sender, &blocks, config.memory_bytes.max(LEAST_BYTES)),
         announcers: Announcers::new(sender.clone()),
-        checks: check::start(sender.clone(), notices.clone(), &config)?,
-        keeper: Keeper::start(&config, sender.clone(), notices.clone())?,
+        checks: checker::start(sender.clone(), notices.clone(), &config)?,
+        keeper: Keeper::new(&config, sender.clone(), notices.clone()),
         notices,
         around,
         shared,
@@ -142,7 +140,6 @@ pub fn start(
         status_every: config.status_every,
         status_at: config.status_every.map(|_| Time::ZERO),
         end_at: None,
-        disks_busy: 0,
     };
     thread::Builder::new().name("manager".into()).spawn(move || manager.run())?;
     Ok(sender)
@@ -179,7 +176,7 @@ impl Manager {
                 self.status_at = self.status_every.map(|every| now + every);
                 let _ = self.notices.send(Notice::Status(self.reports(now)));
             }
-            if self.end_at.is_some_and(|at| at <= now || self.announcing + self.disks_busy == 0) {
+            if self.end_at.is_some_and(|at| at <= now || (self.announcing == 0 && self.disk.busy().is_empty())) {
                 break;
             }
         }
@@ -207,7 +204,7 @@ impl Manager {
                 }
             }
             Input::Torrent { torrent, event } => {
-                let announced = matches!(&event, Event::Announced { announcement, .. } if !announcement.scrape);
+                let announced = matches!(&event, Event::Announced { announcement, .. } if !announcement.is_scrape());
                 self.announcing -= announced as usize;
                 self.handle(torrent, event, now);
                 if announced {
@@ -248,7 +245,8 @@ impl Manager {
                 self.shared.download.set_rate(rate, now);
                 self.ids().into_iter().for_each(|torrent| self.handle(torrent, Event::BudgetFreed, now));
             }
-            Input::DiskDone => self.disk_done(now),
+            Input::Written { device, bytes } => self.shared.budget.written_to(device, bytes),
+            Input::DiskDone { device } => self.disk_done(device, now),
             Input::Pause(paused) => self.pause_all(paused, now),
             Input::PauseOrResume(torrent) => self.pause_or_resume(torrent, now),
             Input::Watch(watch) => {
@@ -282,7 +280,10 @@ impl Manager {
     fn handle_all(&mut self, id: TorrentId, events: impl IntoIterator<Item = Event>, now: Time) {
         let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
         match self.torrents.get_mut(&id).map(|slot| &mut slot.state) {
-            Some(State::Running(torrent, _)) => events.into_iter().for_each(|event| torrent.handle(event, turn)),
+            Some(State::Running(torrent, content)) => {
+                turn.shared.budget.turn_to(content.device(), self.disk.devices() > 1);
+                events.into_iter().for_each(|event| torrent.handle(event, turn));
+            }
             _ => return events.into_iter().for_each(|event| self.handle_late(id, event, now)),
         }
         self.carry_out(id);
@@ -313,13 +314,13 @@ impl Manager {
 
     /// Lets torrents that wait for memory request blocks again.
     fn share_budget(&mut self, now: Time) {
-        if self.agenda.want_memory.is_empty() || self.shared.budget.free() == 0 {
+        if self.agenda.want_memory.is_empty() || self.shared.budget.is_used_up() {
             return;
         }
         let waiting = self.agenda.want_memory.iter().copied().collect();
         for torrent in self.by_turns(waiting) {
             self.handle(torrent, Event::BudgetFreed, now);
-            if self.shared.budget.free() == 0 {
+            if self.shared.budget.is_used_up() {
                 break;
             }
         }
@@ -358,7 +359,7 @@ impl Manager {
 
     fn announce(&mut self, torrent: TorrentId, announcement: Box<Announcement>) {
         // Nobody waits for the answer to a scrape.
-        self.announcing += usize::from(!announcement.scrape);
+        self.announcing += usize::from(!announcement.is_scrape());
         if let Err(announcement) = self.announcers.announce(torrent, announcement) {
             self.unannounced.push((torrent, announcement));
         }

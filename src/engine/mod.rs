@@ -5,15 +5,17 @@
 //! | [`manager`] | one | its channel |
 //! | peer reader ([`peer::reader`]) | one a peer | its socket |
 //! | peer writer ([`peer::writer`]) | one a peer | its channel, its socket |
-//! | [`disk`] | as many as cores, at most 4 | its channel, the disk |
+//! | [`disk`] | for each device as many as cores, at most 4 | its channel, the disk |
 //! | [`peer::listener`] | one or two | its socket |
 //! | [`announce`] | none when nothing is announced, at most 32 | a tracker |
 //! | [`lookup`](crate::sys::lookup) | none when no host is looked up, at most 32 | the resolver |
-//! | [`keeper`] | one, where states are kept | its channel, the disk |
-//! | [`check`](crate::storage::check) | as many as cores, while content is checked | the disk |
+//! | [`keeper`] | one for each device, where states are kept | its channel, the disk |
+//! | [`checker`] | one; while content is checked, one more for each device, and as many as cores to help it | its channel, the disk |
 //! | [`hashing`](crate::storage::hashing) | as many as cores, while a torrent is made or content proven | the disk |
 
 pub mod announce;
+pub mod checker;
+pub mod devices;
 pub mod disk;
 pub mod input;
 pub mod keeper;
@@ -29,6 +31,7 @@ pub use notice::{Notice, Phase, Problem, ProblemKind, Report, Watch};
 use crate::proto::choice::Choice;
 use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
+pub use crate::storage::Duty;
 use crate::storage::resume::StateDir;
 use crate::swarm::meeting::blocklist::Blocklist;
 pub use crate::swarm::settings::MAX_PEERS as DEFAULT_MAX_PEERS;
@@ -130,18 +133,6 @@ pub struct Job {
     pub choice: Option<Choice>,
     /// What is to be done with it.
     pub duty: Duty,
-}
-
-/// What is to be done with a torrent's content.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Duty {
-    /// What is missing is fetched.
-    #[default]
-    Fetch,
-    /// It must be whole, and is only read.
-    Serve,
-    /// The same; but it is not looked at beforehand: each piece is proven when it is first read.
-    Trust,
 }
 
 impl Job {

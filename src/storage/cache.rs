@@ -1,28 +1,45 @@
 //! A bounded number of open files, shared by all torrents and threads.
 //!
-//! Floor 3. A torrent may have a hundred thousand files and the system may allow us 64 descriptors, so files are opened
-//! when they are needed, and the one that was not used for longest is closed for it.
+//! Floor 3. A torrent may have a hundred thousand files and the system may allow us 64 descriptors, so a file is opened
+//! when it is needed, and the least recently used one is closed in its place.
+//!
+//! Opening and closing may hang, when a disk does not answer. Neither is done under the lock, and a file is closed only
+//! by a thread that needs another one on the same device. So a disk that hangs stops only the threads that use it.
 
 use crate::sys::beneath::{Folder, For};
 use crate::sys::{limits, lock};
 use rustix::io::Errno;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 
 /// Most files open at once where the system allows many.
 const MOST_OPEN: usize = 64;
-/// Fewest: one each for the disk threads and some writers.
+/// The fewest, and the fewest of each device: one each for its disk threads and some writers.
 const LEAST_OPEN: usize = 8;
 /// Files may take one in this many of the descriptors we are allowed; the rest is for peers.
 const SHARE_OF_DESCRIPTORS: usize = 8;
 
-/// A file of a torrent: the [number](FileCache::number) of its content and the file's.
-pub type FileKey = (usize, usize);
+/// Content whose files are cached. No two have the same key, not even two of the same torrent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContentKey {
+    device: u64,
+    number: usize,
+}
+
+impl ContentKey {
+    /// The device that the content is on (`st_dev`).
+    pub fn device(self) -> u64 {
+        self.device
+    }
+}
+
+/// A file of some content: which content, and the file's place in its torrent.
+pub type FileKey = (ContentKey, usize);
 
 struct Open {
     key: FileKey,
@@ -30,9 +47,19 @@ struct Open {
     file: Arc<File>,
 }
 
-/// The open files, the one used last at the end.
+#[derive(Default)]
+struct Files {
+    /// The open files, the one used last at the end.
+    open: Vec<Open>,
+    /// The files that a thread is opening.
+    opening: Vec<FileKey>,
+}
+
+/// The cache of open files.
 pub struct FileCache {
-    open: Mutex<Vec<Open>>,
+    files: Mutex<Files>,
+    /// A thread has ended its attempt to open a file.
+    attempted: Condvar,
     /// The folders in use: a thousand torrents in one share its descriptor.
     folders: Mutex<BTreeMap<PathBuf, Weak<Folder>>>,
     most: usize,
@@ -42,31 +69,45 @@ pub struct FileCache {
 impl FileCache {
     /// A cache of as many files as the limit of descriptors allows.
     pub fn new() -> FileCache {
-        let most = (limits::descriptors() / SHARE_OF_DESCRIPTORS).clamp(LEAST_OPEN, MOST_OPEN);
+        FileCache::of((limits::descriptors() / SHARE_OF_DESCRIPTORS).clamp(LEAST_OPEN, MOST_OPEN))
+    }
+
+    fn of(most: usize) -> FileCache {
         FileCache {
-            open: Mutex::new(Vec::with_capacity(most)),
+            files: Mutex::default(),
+            attempted: Condvar::new(),
             folders: Mutex::default(),
             most,
             numbers: AtomicUsize::new(0),
         }
     }
 
-    /// A number for content: what is opened for one is never taken for another's, though both be of one torrent.
-    pub fn number(&self) -> usize {
-        self.numbers.fetch_add(1, Ordering::Relaxed)
+    /// A key for content on `device`.
+    pub fn key(&self, device: u64) -> ContentKey {
+        ContentKey { device, number: self.numbers.fetch_add(1, Ordering::Relaxed) }
     }
 
-    /// Closes the files of a content.
-    pub fn forget_all(&self, number: usize) {
-        lock(&self.open).retain(|open| open.key.0 != number);
+    /// Closes the files of some content.
+    pub fn forget_all(&self, content: ContentKey) {
+        self.close(|open| open.key.0 == content);
+    }
+
+    /// Closes a file that is to be removed: as long as it is open, it takes space.
+    pub fn forget(&self, key: FileKey) {
+        self.close(|open| open.key == key);
+    }
+
+    fn close(&self, which: impl Fn(&Open) -> bool) {
+        let closed: Vec<Open> = lock(&self.files).open.extract_if(.., |open| which(open)).collect();
+        drop(closed);
     }
 
     /// The folder `dir`, opened now, or in use already if it is still the same.
     pub fn folder(&self, dir: &Path) -> io::Result<Arc<Folder>> {
-        let mut folders = lock(&self.folders);
-        folders.retain(|_, folder| folder.strong_count() > 0);
+        lock(&self.folders).retain(|_, folder| folder.strong_count() > 0);
         let opened = Folder::open(dir)?;
-        let same = |folder: &Arc<Folder>| folder.identity().ok() == opened.identity().ok();
+        let mut folders = lock(&self.folders);
+        let same = |folder: &Arc<Folder>| folder.identity() == opened.identity();
         if let Some(folder) = folders.get(dir).and_then(Weak::upgrade).filter(same) {
             return Ok(folder);
         }
@@ -77,34 +118,70 @@ impl FileCache {
 
     /// The file `key` at `path` beneath `folder`, from the cache or opened now.
     pub fn get(&self, key: FileKey, folder: &Folder, path: &dyn fmt::Display, purpose: For) -> io::Result<Arc<File>> {
-        // A poisoned lock means that a thread panicked between two plain moves: the list itself is whole.
-        let mut open = lock(&self.open);
-        if let Some(at) = open.iter().position(|open| open.key == key) {
-            let found = open.remove(at);
-            if found.purpose == For::Writing || purpose == For::Reading {
-                let file = Arc::clone(&found.file);
-                open.push(found);
+        let mut files = lock(&self.files);
+        loop {
+            if let Some(file) = files.find(key, purpose) {
                 return Ok(file);
             }
+            if !files.opening.contains(&key) {
+                break;
+            }
+            files = self.attempted.wait(files).unwrap_or_else(PoisonError::into_inner);
         }
-        if open.len() >= self.most {
-            open.remove(0);
-        }
-        let file = loop {
+        files.opening.push(key);
+        drop(files);
+        let opened = self.open(key, folder, path, purpose);
+        let mut files = lock(&self.files);
+        files.opening.retain(|other| *other != key);
+        let file = opened.as_ref().ok().map(Arc::clone);
+        let closed = file.map(|file| files.put(Open { key, purpose, file }, self.most));
+        drop(files);
+        self.attempted.notify_all();
+        drop(closed);
+        opened
+    }
+
+    fn open(&self, key: FileKey, folder: &Folder, path: &dyn fmt::Display, purpose: For) -> io::Result<Arc<File>> {
+        loop {
             match folder.file(&path.to_string(), purpose) {
                 // The process has no descriptor left: peers may have taken more than their share. One file makes room
                 // (a thread may still be using it, then the next one).
-                Err(error) if is_out_of_descriptors(&error) && !open.is_empty() => drop(open.remove(0)),
-                opened => break Arc::new(opened?),
+                Err(error) if is_out_of_descriptors(&error) => {
+                    let least_used = lock(&self.files).take_first(|open| open.key.0.device == key.0.device);
+                    drop(least_used.ok_or(error)?);
+                }
+                opened => return opened.map(Arc::new),
             }
-        };
-        open.push(Open { key, purpose, file: Arc::clone(&file) });
-        Ok(file)
+        }
+    }
+}
+
+impl Files {
+    fn find(&mut self, key: FileKey, purpose: For) -> Option<Arc<File>> {
+        let fits = |open: &Open| open.key == key && (open.purpose == For::Writing || purpose == For::Reading);
+        let found = self.take_first(fits)?;
+        let file = Arc::clone(&found.file);
+        self.open.push(found);
+        Some(file)
     }
 
-    /// Closes a file that is to be removed: open, it would go on taking space.
-    pub fn forget(&self, key: FileKey) {
-        lock(&self.open).retain(|open| open.key != key);
+    fn take_first(&mut self, which: impl Fn(&Open) -> bool) -> Option<Open> {
+        let at = self.open.iter().position(which)?;
+        Some(self.open.remove(at))
+    }
+
+    /// Takes in a file. What is returned is to be closed, without the lock: the file that this one replaces, and the
+    /// least recently used one if the device has its share of the `most` there may be.
+    fn put(&mut self, new: Open, most: usize) -> [Option<Open>; 2] {
+        let device = new.key.0.device;
+        let replaced = self.take_first(|open| open.key == new.key);
+        let of_device = |open: &Open| open.key.0.device == device;
+        let devices: BTreeSet<u64> = self.open.iter().map(|open| open.key.0.device).chain([device]).collect();
+        let share = (most / devices.len()).max(most.min(LEAST_OPEN));
+        let is_full = self.open.iter().filter(|open| of_device(open)).count() >= share;
+        let least_used = if is_full { self.take_first(of_device) } else { None };
+        self.open.push(new);
+        [replaced, least_used]
     }
 }
 
@@ -139,18 +216,55 @@ mod tests {
     fn never_more_than_allowed_and_a_reader_becomes_a_writer() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::open(dir.path()).unwrap();
-        let cache =
-            FileCache { open: Mutex::default(), folders: Mutex::default(), most: 3, numbers: AtomicUsize::default() };
+        let cache = FileCache::of(3);
+        let (one, other) = (cache.key(7), cache.key(7));
         for file in 0..10 {
-            cache.get((0, file), &folder, &file, For::Writing).unwrap();
-            assert!(cache.open.lock().unwrap().len() <= 3);
+            cache.get((one, file), &folder, &file, For::Writing).unwrap();
+            assert!(lock(&cache.files).open.len() <= 3);
         }
-        assert!(cache.get((1, 0), &folder, &"new", For::Reading).is_err());
-        let reader = cache.get((0, 5), &folder, &"5", For::Reading).unwrap();
-        let writer = cache.get((0, 5), &folder, &"5", For::Writing).unwrap();
+        assert!(cache.get((other, 0), &folder, &"new", For::Reading).is_err());
+        let reader = cache.get((one, 5), &folder, &"5", For::Reading).unwrap();
+        let writer = cache.get((one, 5), &folder, &"5", For::Writing).unwrap();
         assert!(!Arc::ptr_eq(&reader, &writer));
-        let again = cache.get((0, 5), &folder, &"5", For::Reading).unwrap();
+        let again = cache.get((one, 5), &folder, &"5", For::Reading).unwrap();
         assert!(Arc::ptr_eq(&again, &writer), "a writer can read too");
+    }
+
+    #[test]
+    fn a_disk_that_hangs_keeps_its_share_of_the_files_and_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        let cache = FileCache::of(32);
+        let (hung, sound) = (cache.key(1), cache.key(2));
+        let open = |content: ContentKey| lock(&cache.files).open.iter().filter(|open| open.key.0 == content).count();
+        for file in 0..40 {
+            cache.get((hung, file), &folder, &file, For::Writing).unwrap();
+        }
+        assert_eq!(open(hung), 32);
+        for file in 0..40 {
+            cache.get((sound, file), &folder, &file, For::Writing).unwrap();
+        }
+        assert_eq!((open(hung), open(sound)), (32, 16), "its files are not closed for another disk's");
+    }
+
+    /// Whoever needs a file that is being opened waits for it; whoever needs another one does not.
+    #[test]
+    fn a_file_that_takes_long_to_open_holds_up_only_those_that_need_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        let cache = FileCache::of(32);
+        let (one, other) = (cache.key(1), cache.key(2));
+        lock(&cache.files).opening.push((one, 0));
+        cache.get((one, 1), &folder, &"1", For::Writing).unwrap();
+        cache.get((other, 0), &folder, &"0", For::Writing).unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| tell.send(cache.get((one, 0), &folder, &"0", For::Writing).is_ok()));
+            assert!(told.recv_timeout(std::time::Duration::from_millis(50)).is_err(), "it waits");
+            lock(&cache.files).opening.clear();
+            cache.attempted.notify_all();
+            assert_eq!(told.recv_timeout(crate::sys::testkit::PATIENCE), Ok(true));
+        });
     }
 
     #[test]
@@ -158,12 +272,12 @@ mod tests {
     fn a_hundred_files_one_after_the_other() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::open(dir.path()).unwrap();
-        let cache =
-            FileCache { open: Mutex::default(), folders: Mutex::default(), most: 100, numbers: AtomicUsize::default() };
+        let cache = FileCache::of(100);
+        let one = cache.key(7);
         for file in 0..100 {
-            cache.get((0, file), &folder, &file, For::Writing).unwrap();
+            cache.get((one, file), &folder, &file, For::Writing).unwrap();
         }
-        assert!(cache.open.lock().unwrap().len() < 100, "it was not short of descriptors");
+        assert!(lock(&cache.files).open.len() < 100, "it was not short of descriptors");
     }
 
     #[test]

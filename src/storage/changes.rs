@@ -220,7 +220,7 @@ mod tests {
                 }
             }
             if fate == 3 {
-                content.files.forget_all(content.number);
+                content.files.forget_all(content.key);
             }
             let said = content.look(0).unwrap_err();
             assert!(said.tells_of_a_change(), "{said}");

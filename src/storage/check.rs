@@ -4,43 +4,20 @@
 //! end before the piece does, are not read at all; nor are those of files that are as they were when the
 //! [state](super::resume) of the last run was saved.
 
-use super::TorrentId;
-use super::cache::FileCache;
+use super::Duty;
 use super::content::{Content, ContentError};
 use super::resume::{Known, StateDir, look_at};
 use super::trust;
 use crate::base::sha1::Sha1;
-use crate::engine::input::Input;
-use crate::engine::{Config, Duty, Job, Notice};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::resume::Record;
 use crate::sys::{lock, unlocked};
-use crossbeam_channel::Sender;
-use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// Bytes read at a time: the calls cost little beside the hash, and a thread's allocator keeps what its thread once used.
 pub const READ_BYTES: usize = 32 * 1024;
-
-/// Content to be opened and checked.
-pub enum Check {
-    /// For the first time.
-    New {
-        /// The torrent.
-        torrent: TorrentId,
-        /// The torrent, and where its content is or goes.
-        job: Box<Job>,
-        /// Counts the pieces that were looked at.
-        progress: Arc<AtomicU32>,
-    },
-    /// Its files were changed by others, or its disk was away.
-    Again {
-        /// As it was open before.
-        content: Arc<Content>,
-    },
-}
 
 /// Content that was opened and checked.
 pub struct Found {
@@ -54,49 +31,25 @@ pub struct Found {
     pub known: Option<Box<Known>>,
 }
 
-/// Starts the thread that opens and checks content, one torrent after another; results go to `manager`, and what a
-/// person should hear to `notices`.
-pub fn start(manager: Sender<Input>, notices: Sender<Notice>, config: &Config) -> io::Result<Sender<Check>> {
-    let (sender, checks) = crossbeam_channel::unbounded::<Check>();
-    let files = Arc::new(FileCache::new());
-    let (preallocate, check_all, states) = (config.preallocate, config.check_all, config.states.clone());
-    let run = move || {
-        for check in checks {
-            let (torrent, opened, all, progress) = match check {
-                Check::New { torrent, job, progress } => {
-                    let Job { metainfo, dir, choice, duty } = *job;
-                    let opened = Content::open(torrent, metainfo, &dir, Arc::clone(&files), preallocate);
-                    let opened = opened.map(|mut content| {
-                        content.duty = duty;
-                        content.choose(choice)
-                    });
-                    (torrent, opened, check_all, progress)
-                }
-                Check::Again { content } => {
-                    // A write that has begun ends first; no other begins, for the content is marked as in trouble.
-                    drop(content.write_turn.lock());
-                    (content.torrent, content.open_again(), false, Arc::default())
-                }
-            };
-            let result = opened.and_then(|content| {
-                if content.duty == Duty::Trust {
-                    return trust::trust(content);
-                }
-                let found = find(content, states.as_deref(), all, &notices, &progress)?;
-                if found.content.duty.only_serves() {
-                    return trust::whole(found);
-                }
-                found.content.prepare()?;
-                found.content.move_parts()?;
-                Ok(found)
-            });
-            if manager.send(Input::Checked { torrent, result: result.map(Box::new) }).is_err() {
-                return;
-            }
-        }
-    };
-    thread::Builder::new().name("checker".into()).spawn(run)?;
-    Ok(sender)
+/// Finds what of `content` is there, and makes it ready for what is to be done with it. `check_all`: whatever the state of
+/// the last run says. `warn` is told of a state that can't be used; `progress` counts the pieces that were looked at.
+pub fn begin(
+    content: Content,
+    states: Option<&StateDir>,
+    check_all: bool,
+    warn: impl FnMut(String),
+    progress: &AtomicU32,
+) -> Result<Found, ContentError> {
+    if content.duty == Duty::Trust {
+        return trust::trust(content);
+    }
+    let found = find(content, states, check_all, warn, progress)?;
+    if found.content.duty.only_serves() {
+        return trust::whole(found);
+    }
+    found.content.prepare()?;
+    found.content.move_parts()?;
+    Ok(found)
 }
 
 /// Finds what of `content` is there: by the state of the last run where that holds, else by reading it.
@@ -104,7 +57,7 @@ fn find(
     content: Content,
     states: Option<&StateDir>,
     check_all: bool,
-    notices: &Sender<Notice>,
+    warn: impl FnMut(String),
     progress: &AtomicU32,
 ) -> Result<Found, ContentError> {
     // Looked at before anything is read: what somebody writes meanwhile shows next time.
@@ -113,7 +66,6 @@ fn find(
     let sizes: Vec<u64> = files.clone().map(|file| content.size_on_disk(file).unwrap_or(0)).collect();
     content.refuse_too_long(&sizes)?;
     let seen: Vec<Option<Record>> = files.clone().map(look).collect();
-    let warn = |text| drop(notices.send(Notice::Warning { text }));
     let mut known = states.map(|states| (states, Box::new(Known::load(states, &content, warn))));
     let trusts = |file| {
         let holds = |(states, known): &(&StateDir, Box<Known>)| known.trusts(states, file, seen[file].as_ref());

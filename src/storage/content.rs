@@ -3,12 +3,11 @@
 //! Floor 3. Reads and writes go to offsets of the torrent (BEP 3: the files one after another) by `pread` and `pwrite`,
 //! so threads need no lock. Padding files (BEP 47) are not on disk: they read as zeros and swallow what is written.
 
-use super::TorrentId;
-use super::cache::FileCache;
+use super::cache::{ContentKey, FileCache};
 use super::changes::KnownFiles;
 use super::parts::Parts;
+use super::{Duty, TorrentId};
 use crate::base::sha1::Digest;
-use crate::engine::Duty;
 use crate::proto::choice::Choice;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::peer::bitfield::Bitfield;
@@ -84,8 +83,7 @@ pub struct Content {
     pub(super) dir: PathBuf,
     pub(super) folder: Arc<Folder>,
     pub(super) files: Arc<FileCache>,
-    /// Its number in the file cache.
-    pub(super) number: usize,
+    pub(super) key: ContentKey,
     preallocate: bool,
     /// The disk did not do what was asked: nothing is written until it is [found to work](Content::probe).
     pub in_trouble: AtomicBool,
@@ -125,6 +123,8 @@ impl Content {
             path: dir.to_path_buf(),
             error,
         })?;
+        // What is there already may be a mount of its own.
+        let device = folder.identity_of(&metainfo.name).map_or(folder.identity().0, |(device, _)| device);
         let none = || metainfo.files.iter().map(|_| AtomicBool::new(false)).collect();
         let (sized, touched, file_count) = (none(), none(), metainfo.files.len());
         let known = KnownFiles::new(file_count, &folder);
@@ -134,7 +134,7 @@ impl Content {
             metainfo,
             dir: dir.to_path_buf(),
             folder,
-            number: files.number(),
+            key: files.key(device),
             files,
             preallocate,
             in_trouble: AtomicBool::new(false),
@@ -153,7 +153,7 @@ impl Content {
 
     /// The same content, opened anew: its folder may be another by now.
     pub fn open_again(&self) -> Result<Content, ContentError> {
-        self.files.forget_all(self.number);
+        self.files.forget_all(self.key);
         let files = Arc::clone(&self.files);
         let mut opened = Content::open(self.torrent, self.metainfo.clone(), &self.dir, files, self.preallocate)?;
         // Once doubted, it is not trusted any more.
@@ -227,6 +227,11 @@ impl Content {
     /// The file, opened for reading.
     pub fn open_file(&self, file: usize) -> io::Result<File> {
         self.folder.file(&self.metainfo.files.at(file).path(), For::Reading)
+    }
+
+    /// The device that the content is on (`st_dev`).
+    pub fn device(&self) -> u64 {
+        self.key.device()
     }
 
     /// The folder that the content is in.
@@ -317,7 +322,7 @@ impl Content {
 
     /// The file, opened for reading.
     pub(super) fn reader(&self, index: usize) -> io::Result<Arc<File>> {
-        self.files.get((self.number, index), &self.folder, &self.metainfo.files.at(index), For::Reading)
+        self.files.get((self.key, index), &self.folder, &self.metainfo.files.at(index), For::Reading)
     }
 
     /// The files that hold anything of a run of bytes, padding left out.
@@ -348,7 +353,7 @@ impl Content {
     /// The file, opened for writing; when it is made by this, it gets its size at once.
     pub(super) fn writable(&self, index: usize) -> Result<Arc<File>, ContentError> {
         let entry = self.metainfo.files.at(index);
-        let file = self.files.get((self.number, index), &self.folder, &entry, For::Writing);
+        let file = self.files.get((self.key, index), &self.folder, &entry, For::Writing);
         let file = file.map_err(|error| self.error(Doing::Making, &entry.path(), error))?;
         self.touch(index);
         self.known.will_write(index, &file);
@@ -381,6 +386,12 @@ impl Content {
 
     pub(super) fn error(&self, doing: Doing, path: &str, error: io::Error) -> ContentError {
         ContentError { doing, path: self.dir.join(path), error }
+    }
+}
+
+impl Drop for Content {
+    fn drop(&mut self) {
+        self.files.forget_all(self.key);
     }
 }
 

@@ -90,8 +90,8 @@ impl Content {
             _ => words(format!("can't open {}: {}", self.dir.display(), in_words(&error))),
         })?;
         // What is open may be of a disk that is away.
-        self.files.forget_all(self.number);
-        if there.identity().ok() != self.folder.identity().ok() {
+        self.files.forget_all(self.key);
+        if there.identity() != self.folder.identity() {
             // A bare mount point must not be filled; whoever wants that starts anew.
             let is_bare = (0..self.metainfo.files.len()).all(|file| self.is_missing_from(&there, file));
             if is_bare && left < self.metainfo.length {

@@ -18,3 +18,22 @@ pub mod verify;
 /// Identifies a torrent for as long as the process runs. A number is never used twice, and later torrents have higher ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TorrentId(pub u64);
+
+/// What is to be done with a torrent's content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Duty {
+    /// What is missing is fetched.
+    #[default]
+    Fetch,
+    /// It must be whole, and is only read.
+    Serve,
+    /// The same, but it is not checked beforehand: each piece is verified when it is first read.
+    Trust,
+}
+
+impl Duty {
+    /// Whether content is only read.
+    pub fn only_serves(self) -> bool {
+        self != Duty::Fetch
+    }
+}

@@ -150,7 +150,7 @@ impl Content {
             place.used.store(place.split, Ordering::Relaxed);
         }
         if parts.found > 0 && !parts.places.iter().any(|place| place.split) {
-            self.files.forget((self.number, PART_FILE));
+            self.files.forget((self.key, PART_FILE));
             if let Err(error) = self.folder.remove(&parts.name) {
                 log::warn!("can't remove {}: {error}", parts.name);
             }
@@ -163,7 +163,7 @@ impl Content {
         self.each_file(offset, bytes.len(), |index, at, from, to| {
             let entry = self.metainfo.files.at(index);
             let mut there = vec![0; to - from];
-            let file = self.files.get((self.number, index), &self.folder, &entry, For::Reading);
+            let file = self.files.get((self.key, index), &self.folder, &entry, For::Reading);
             let is_right = file.and_then(|file| file.read_exact_at(&mut there, at)).is_ok() && there == bytes[from..to];
             if is_right || !self.wants(index) {
                 return Ok(());
@@ -219,7 +219,7 @@ impl Content {
     }
 
     fn part_file(&self, name: &str, purpose: For) -> Result<Arc<File>, ContentError> {
-        let file = self.files.get((self.number, PART_FILE), &self.folder, &name, purpose);
+        let file = self.files.get((self.key, PART_FILE), &self.folder, &name, purpose);
         let doing = if purpose == For::Writing { Doing::Making } else { Doing::Reading };
         file.map_err(|error| self.error(doing, name, error))
     }

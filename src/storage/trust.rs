@@ -1,11 +1,10 @@
 //! Content that is served and never written: what `seed` does with it.
 //!
-//! Floor 3. It must be whole. With [`Duty::Trust`] that is believed where the sizes are right, and each piece is proven
+//! Floor 3. It must be whole. With [`Duty::Trust`](super::Duty::Trust) that is believed where the sizes are right, and each piece is proven
 //! when it is first read: so nobody is ever sent a byte that is wrong, and nobody waits for a terabyte to be hashed.
 
 use super::check::{Found, READ_BYTES, is_right};
 use super::content::{Content, ContentError, Doing};
-use crate::engine::Duty;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::sys::lock;
 use std::io;
@@ -67,11 +66,4 @@ impl Content {
 
 fn refused(content: &Content, wrong: String) -> ContentError {
     content.error(Doing::Serving, &content.metainfo.name, io::Error::other(wrong))
-}
-
-impl Duty {
-    /// Whether content is only read.
-    pub fn only_serves(self) -> bool {
-        self != Duty::Fetch
-    }
 }

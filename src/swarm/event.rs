@@ -7,6 +7,7 @@
 use super::Time;
 use super::figures::Status;
 use super::meeting::announcer::{Announcement, Outcome};
+use super::meeting::source::Source;
 use super::peer::PeerKey;
 use super::torrent::waiting::DiskTrouble;
 use crate::proto::peer::bitfield::Bitfield;
@@ -26,11 +27,18 @@ pub enum Event {
         /// The peer is not to blame: we have no descriptor, thread or memory left.
         our_fault: bool,
     },
+    /// Addresses of peers were found.
+    Found {
+        /// How.
+        source: Source,
+        /// Which.
+        addrs: Vec<SocketAddr>,
+    },
     /// A tracker answered, or did not.
     Announced {
         /// Which, as named in [`Action::Announce`].
         announcement: Box<Announcement>,
-        /// What came of it.
+        /// What came of it. (The peers of the answer come as [`Event::Found`].)
         outcome: Box<Outcome>,
     },
     /// The disk did something, or failed to.

@@ -4,6 +4,7 @@
 
 use super::Time;
 use super::meeting::announcer::Tracker;
+use super::meeting::source::Source;
 use super::torrent::peer_list::PeerStatus;
 use super::torrent::piece_map::Share;
 use super::torrent::{Standing, Torrent};
@@ -39,6 +40,8 @@ pub struct Status {
     pub up_rate: u64,
     /// Peers that are connected.
     pub peers: usize,
+    /// Of them, how many we learned of from each source, in the order of [`Source::ALL`].
+    pub sources: [usize; Source::ALL.len()],
     /// Of them, those that have everything.
     pub seeds: usize,
     /// Of them, those that let us ask.
@@ -74,6 +77,12 @@ impl Torrent {
         self.announcer.trackers()
     }
 
+    fn sources(&self) -> [usize; Source::ALL.len()] {
+        let mut sources = [0; Source::ALL.len()];
+        self.peers.values().for_each(|peer| sources[peer.source as usize] += 1);
+        sources
+    }
+
     /// How the torrent stands at `now`.
     pub fn status(&self, now: Time) -> Status {
         let peers = || self.peers.values();
@@ -101,6 +110,7 @@ impl Torrent {
             down_rate: self.down.rate(now),
             up_rate: self.up.rate(now),
             peers: self.peers.len(),
+            sources: self.sources(),
             seeds: peers().filter(|peer| peer.has.is_full()).count(),
             unchoking: peers().filter(|peer| !peer.chokes_us).count(),
             useful: useful().count(),

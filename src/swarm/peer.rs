@@ -3,6 +3,7 @@
 //! Floor 2. Plain state; what is decided with it stands in `joining.rs`, `downloading.rs` and `uploading.rs`.
 
 use super::Time;
+use super::meeting::source::Source;
 use super::picking::pace::Pace;
 use super::picking::window::Window;
 use super::rate::Meter;
@@ -26,6 +27,8 @@ pub struct PeerKey(pub NonZeroU32);
 pub struct Peer {
     /// Where it is.
     pub addr: SocketAddr,
+    /// How we learned of it.
+    pub source: Source,
     /// What it calls itself.
     pub id: PeerId,
     /// What it speaks.
@@ -111,9 +114,18 @@ pub struct Peer {
 
 impl Peer {
     /// A peer that connected at `now` to a torrent of `pieces` pieces.
-    pub fn new(addr: SocketAddr, id: PeerId, reserved: Reserved, outgoing: bool, pieces: u32, now: Time) -> Peer {
+    pub fn new(
+        addr: SocketAddr,
+        source: Source,
+        id: PeerId,
+        reserved: Reserved,
+        outgoing: bool,
+        pieces: u32,
+        now: Time,
+    ) -> Peer {
         Peer {
             addr,
+            source,
             id,
             reserved,
             outgoing,

@@ -27,7 +27,7 @@ use super::event::{Action, DiskEvent, Event, News, PeerOrder, sooner};
 use super::giving::choker::Choker;
 use super::giving::spreading::Spreading;
 use super::giving::super_seeding::SuperSeeding;
-use super::meeting::announcer::{Announcer, Facts};
+use super::meeting::announcer::Announcer;
 use super::meeting::bans::Bans;
 use super::meeting::candidates::Candidates;
 use super::peer::{Peer, PeerKey};
@@ -77,6 +77,8 @@ pub enum Standing {
 /// One torrent.
 pub struct Torrent {
     pub(super) info_hash: InfoHash,
+    /// Only trackers introduce peers to it (BEP 27).
+    pub(super) private: bool,
     pub(super) settings: Settings,
     pub(super) standing: Standing,
     pub(super) picker: Picker,
@@ -140,6 +142,7 @@ impl Torrent {
         let standing = if have.is_full() { Standing::Seeding } else { Standing::Downloading };
         Torrent {
             info_hash: metainfo.info_hash,
+            private: metainfo.private,
             standing,
             super_seeding: SuperSeeding::new(&settings, &have, now),
             picker: Picker::new(metainfo.length, metainfo.piece_length, have, settings.sequential, rng),
@@ -195,16 +198,11 @@ impl Torrent {
         match event {
             Event::Announced { announcement, outcome } => {
                 self.announcer.answered(&announcement, &outcome, turn.now);
-                if let Ok(reply) = *outcome {
-                    // Who sends more than was asked for leaves no room for what others send. (Some take the number as
-                    // of each family.)
-                    let peers = reply.peers.iter().take(2 * NUMWANT as usize);
-                    peers.for_each(|&addr| self.candidates.add(addr, turn.now));
-                }
             }
             Event::ConnectFailed { addr, our_fault } => self.connect_failed(addr, our_fault, turn),
             Event::Disk(DiskEvent::Written { bytes }) => turn.shared.budget.written(bytes),
             _ if self.has_failed() => {}
+            Event::Found { source, addrs } => self.found(source, &addrs, turn.now),
             Event::Peer(peer, event) => self.peer_did(peer, event, turn),
             Event::Disk(event) => self.disk_did(event, turn),
             Event::Paused(paused) => self.pause(paused, turn),
@@ -280,23 +278,18 @@ impl Torrent {
         wants && self.peers.len() < FEW_PEERS.min(self.settings.max_peers)
     }
 
-    /// What trackers are told.
-    pub(super) fn facts(&self) -> Facts {
+    /// What trackers are told; the announcer adds the event.
+    pub(super) fn announce_request(&self) -> AnnounceRequest {
         AnnounceRequest {
-            info_hash: self.info_hash,
-            peer_id: self.settings.peer_id,
-            port: self.settings.port,
             uploaded: self.up.total(),
             downloaded: self.down.total(),
             // Also what we don't want: who says 0 is counted as a seed, and many trackers introduce no seeds to it.
             left: self.left,
-            event: None,
             numwant: Some(if self.has_room_for_peers() { NUMWANT } else { 0 }),
             key: Some(self.settings.tracker_key),
-            compact: true,
             no_peer_id: true,
-            tracker_id: None,
             ip: self.settings.ip,
+            ..AnnounceRequest::new(self.info_hash, self.settings.peer_id, self.settings.port)
         }
     }
 
@@ -305,8 +298,8 @@ impl Torrent {
         if !self.announcer.has_something_to_say(turn.now, early) {
             return;
         }
-        let facts = self.facts();
-        for announcement in self.announcer.due(turn.now, early, &facts) {
+        let request = self.announce_request();
+        for announcement in self.announcer.due(turn.now, early, &request) {
             turn.actions.push(Action::Announce(Box::new(announcement)));
         }
     }

@@ -21,10 +21,14 @@ const FOLDER_MODE: Mode = Mode::from_raw_mode(0o777);
 
 const IRREGULAR: &str = "it is not a regular file";
 
+/// The device and the inode of a file or folder: while it is open, nothing else has the same two.
+pub type Identity = (u64, u64);
+
 /// A folder beneath which files are opened.
 #[derive(Debug)]
 pub struct Folder {
     fd: OwnedFd,
+    identity: Identity,
     /// The kernel has no `openat2`, or a sandbox forbids it.
     by_component: AtomicBool,
 }
@@ -42,17 +46,17 @@ impl Folder {
     /// Opens the folder itself; the person named it, so links on the way to it are followed.
     pub fn open(path: &Path) -> io::Result<Folder> {
         let fd = openat(CWD, path, OFlags::DIRECTORY | OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-        Ok(Folder { fd, by_component: AtomicBool::new(false) })
+        let found = fstat(&fd)?;
+        Ok(Folder { fd, identity: (found.st_dev, found.st_ino), by_component: AtomicBool::new(false) })
     }
 
-    /// Which folder it is: two that are the same have the same, for as long as one of them is open.
-    pub fn identity(&self) -> io::Result<(u64, u64)> {
-        let found = fstat(&self.fd)?;
-        Ok((found.st_dev, found.st_ino))
+    /// Which folder it is. The disk is not asked for that.
+    pub fn identity(&self) -> Identity {
+        self.identity
     }
 
     /// The same, of what stands at `path` beneath it: a file, a folder, or a link, which is not followed.
-    pub fn identity_of(&self, path: &str) -> io::Result<(u64, u64)> {
+    pub fn identity_of(&self, path: &str) -> io::Result<Identity> {
         let opened = self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC).map_err(explain)?;
         let found = fstat(opened)?;
         Ok((found.st_dev, found.st_ino))

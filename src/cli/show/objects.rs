@@ -11,6 +11,7 @@ use crate::cli::options::command::{Part, Section};
 use crate::cli::run::session::{Entry, Event, Session, exit_of};
 use crate::cli::say;
 use crate::engine::TorrentId;
+use crate::swarm::meeting::source::Source;
 use std::time::Instant;
 
 /// The events, for the help.
@@ -31,7 +32,8 @@ pub const EVENTS: Section = Section {
                 "status",
                 "every second, for each torrent: checked (bytes checked so far), under_way (bytes that arrived but \
                  are not verified yet), why (the reason why nothing arrives; null: something arrives), known (peers \
-                 that can be tried), unchoking (peers that unchoke us), swarm_seeds, swarm_leechers, swarm_completed \
+                 that can be tried), unchoking (peers that unchoke us), sources (how many connected peers are from a \
+                 tracker, and how many incoming), swarm_seeds, swarm_leechers, swarm_completed \
                  (of the whole swarm, as trackers count; null: no tracker says)",
             ),
             ("tracker", "a tracker fails, or answers again: tracker (its host), problem (null: it answers)"),
@@ -94,6 +96,13 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
             object.text_or_null("why", words::why(entry).as_deref());
             object.number("known", running.map_or(0, |status| status.known as u64));
             object.number("unchoking", running.map_or(0, |status| status.unchoking as u64));
+            let mut sources = Object::plain();
+            for (source, &peers) in Source::ALL.iter().zip(running.iter().flat_map(|status| &status.sources)) {
+                if peers > 0 {
+                    sources.number(source.name(), peers as u64);
+                }
+            }
+            object.raw("sources", &(sources.so_far() + "}"));
             let trackers = running.map_or(&[][..], |status| &status.trackers);
             object.number_or_null("swarm_seeds", words::most(trackers, |tracker| tracker.seeds));
             object.number_or_null("swarm_leechers", words::most(trackers, |tracker| tracker.leechers));
@@ -169,7 +178,7 @@ mod tests {
             "{{\"event\":\"status\",\"time\":0.000,\"info_hash\":\"{}\",\"name\":\"a\\\"b\",\"size\":691011584,\
              \"wanted\":691011584,\"had\":432013312,\"state\":\"downloading\",\"waits_for\":null,\"downloaded\":432000000,\"uploaded\":9000000,\"ratio\":0.01,\"wasted\":0,\
              \"down_rate\":5460000,\"up_rate\":122880,\"peers\":12,\"seeds\":8,\"eta\":48,\"checked\":691011584,\
-             \"under_way\":0,\"why\":null,\"known\":40,\"unchoking\":3,\
+             \"under_way\":0,\"why\":null,\"known\":40,\"unchoking\":3,\"sources\":{{\"tracker\":8,\"incoming\":4}},\
              \"swarm_seeds\":12,\"swarm_leechers\":3,\"swarm_completed\":null}}\n",
             "ab".repeat(20)
         );

@@ -5,10 +5,11 @@
 use super::layout::{Look, Row, ellipsis, plain, shown};
 use crate::base::units::rate;
 use crate::base::width::{pad, shorten_end, shorten_middle};
+use crate::swarm::meeting::source::Source;
 use crate::swarm::torrent::peer_list::PeerStatus;
 
 /// What the flags mean, in one row of the screen. (The letters are transmission's, which many users know.)
-pub const FLAGS: &str = "D sends, d chokes us, U we send, u we choke, K has nothing, S silent, I it came";
+pub const FLAGS: &str = "D sends, d chokes, U/u we send/choke, K idle, S silent, T tracker, I incoming";
 /// The same, for the help.
 pub const FLAGS_HELP: &str = "Flags in the peers view: D it sends to us, d it chokes us, U we send to it, u we choke \
                               it, K it unchokes us but has nothing we want, S snubbed: it stopped sending, I \
@@ -75,7 +76,15 @@ fn flags(peer: &PeerStatus) -> String {
         (true, true) => "u",
         (false, _) => "",
     };
-    [down, up, if peer.snubbed { "S" } else { "" }, if peer.incoming { "I" } else { "" }].concat()
+    let source = match peer.source {
+        Source::Tracker => "T",
+        Source::Dht => "H",
+        Source::Pex => "X",
+        Source::Lsd => "L",
+        Source::Link => "M",
+        Source::Incoming => "I",
+    };
+    [down, up, if peer.snubbed { "S" } else { "" }, source].concat()
 }
 
 #[cfg(test)]
@@ -107,11 +116,11 @@ mod tests {
     #[test]
     fn flags_tell_who_wants_and_who_lets() {
         let mut it = peer("10.0.0.1:1");
-        (it.snubbed, it.we_choke, it.incoming) = (true, false, false);
-        assert_eq!(flags(&it), "DUS");
+        (it.snubbed, it.we_choke, it.source) = (true, false, Source::Tracker);
+        assert_eq!(flags(&it), "DUST");
         (it.we_are_interested, it.is_interested, it.snubbed) = (false, false, false);
-        assert_eq!(flags(&it), "K");
+        assert_eq!(flags(&it), "KT");
         it.chokes_us = true;
-        assert_eq!(flags(&it), "");
+        assert_eq!(flags(&it), "T");
     }
 }

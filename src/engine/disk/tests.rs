@@ -3,11 +3,15 @@
 mod trouble;
 
 use super::super::testkit::{PATIENCE, Part, open, part, torrent};
-use super::tries::MOST_DIGESTS;
+use super::tries::{Failed, MOST_DIGESTS};
+use super::worker::{KEPT_SHARE, REPORT_SHARE, Run, Worker};
 use super::*;
 use crate::base::rng::Rng;
 use crate::proto::metainfo::Metainfo;
+use crate::proto::peer::message::BLOCK_BYTES;
 use crate::storage::content::ContentError;
+use crate::swarm::event::{DiskEvent, Event};
+use crossbeam_channel::Receiver;
 use proptest::prelude::*;
 use std::fs;
 use std::path::Path;
@@ -40,9 +44,7 @@ struct Told {
 impl Told {
     fn note(&mut self, input: Input) {
         match input {
-            Input::Torrent { torrent: TorrentId(0), event: Event::Disk(DiskEvent::Written { bytes }) } => {
-                self.written += bytes
-            }
+            Input::Written { bytes, .. } => self.written += bytes,
             Input::Torrent { torrent: TorrentId(0), event: Event::Disk(DiskEvent::Checked { piece, good }) } => {
                 self.checked.push((piece, good))
             }
@@ -63,7 +65,7 @@ impl Told {
             Input::Torrent { torrent: TorrentId(0), event: Event::Disk(DiskEvent::Unwritten { .. }) } => {
                 self.unwritten += 1
             }
-            Input::DiskDone => self.done += 1,
+            Input::DiskDone { .. } => self.done += 1,
             _ => panic!("a disk thread says something else"),
         }
     }
@@ -72,8 +74,10 @@ impl Told {
 impl Bench {
     fn new(metainfo: &Metainfo, bytes: &[u8], dir: &Path) -> Bench {
         let (manager, inbox) = crossbeam_channel::unbounded();
-        let disk = Disk::start(&manager, &Blocks::new(BUDGET), BUDGET).unwrap();
-        Bench { disk, inbox, content: open(metainfo, dir, false), bytes: bytes.to_vec() }
+        let mut disk = Disk::new(&manager, &Blocks::new(BUDGET), BUDGET);
+        let content = open(metainfo, dir, false);
+        disk.begin(&content).unwrap();
+        Bench { disk, inbox, content, bytes: bytes.to_vec() }
     }
 
     /// Where the blocks of a piece begin.
@@ -91,7 +95,7 @@ impl Bench {
         let at = self.content.piece_offset(piece) as usize + begin as usize;
         let mut data = self.bytes[at..at + length].to_vec();
         spoil(&mut data);
-        self.disk.give(piece, DiskJob::Write { content: Arc::clone(&self.content), piece, begin, data });
+        self.disk.give(TorrentId(0), piece, DiskJob::Write { content: Arc::clone(&self.content), piece, begin, data });
     }
 
     fn give(&mut self, block: (u32, u32)) {
@@ -99,7 +103,7 @@ impl Bench {
     }
 
     fn restart(&mut self, piece: u32) {
-        self.disk.give(piece, DiskJob::Restart { torrent: TorrentId(0), piece });
+        self.disk.give(TorrentId(0), piece, DiskJob::Restart { torrent: TorrentId(0), piece });
     }
 
     /// Listens until enough was told.
@@ -316,7 +320,7 @@ fn a_torrent_that_ended_leaves_nothing_behind() {
     let given = ahead.len() as u64 * BLOCK as u64;
     bench.listen(&mut told, "what is not kept", |told| given - told.written <= BUDGET / KEPT_SHARE);
     assert!(told.written < given);
-    bench.disk.forget(TorrentId(0));
+    bench.disk.forget(&bench.content);
     bench.listen(&mut told, "what was kept", |told| told.written == given);
     // Were anything remembered, the first blocks alone would make the pieces whole.
     (0..10).for_each(|piece| bench.give((piece, 0)));
@@ -328,10 +332,8 @@ fn the_room_for_what_is_kept_is_counted_to_the_byte() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(6 * BLOCK + 100, &[], 4 * BLOCK, &[]);
     let (manager, inbox) = crossbeam_channel::unbounded();
-    let may_keep = 2 * BLOCK as u64;
-    let (pieces, unreported, blocks) = (BTreeMap::new(), BTreeMap::new(), Blocks::new(BUDGET));
-    let failed = Failed::default();
-    let mut worker = Worker { manager, blocks, pieces, failed, kept_bytes: 0, may_keep, unreported, may_hold_back: 0 };
+    let room = Room { budget_bytes: KEPT_SHARE * 2 * BLOCK as u64, threads: Arc::default() };
+    let mut worker = Worker::new(0, manager, Blocks::new(BUDGET), room);
     let content = open(&metainfo, dir.path(), false);
     let mut write = |piece: u32, block: usize, kept: u64| {
         let at = piece as usize * 4 * BLOCK + block * BLOCK;
@@ -362,9 +364,13 @@ fn all_that_came_before_is_done_when_the_threads_say_so() {
     let (metainfo, bytes) = torrent(12 * 4 * BLOCK, &[], 4 * BLOCK, &[]);
     let mut bench = Bench::new(&metainfo, &bytes, dir.path());
     bench.all_blocks().into_iter().for_each(|block| bench.give(block));
-    let threads = bench.disk.finish();
+    bench.disk.finish();
+    let (device, threads) = (bench.content.device(), bench.disk.devices.of(TorrentId(0)).unwrap().0.threads.len());
     let mut told = Told::default();
     bench.listen(&mut told, "all threads are done", |told| told.done == threads);
+    assert_eq!(bench.disk.busy(), [device]);
+    (0..threads).for_each(|_| bench.disk.done(device));
+    assert_eq!(bench.disk.busy(), []);
     assert_eq!((told.checked.len(), told.written), (12, metainfo.length));
     files_are_right(&metainfo, &bytes, dir.path());
 }

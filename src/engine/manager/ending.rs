@@ -8,7 +8,7 @@ use super::agenda::Plan;
 use super::slot::{Slot, State};
 use crate::storage::TorrentId;
 use crate::swarm::Time;
-use crate::swarm::event::{Action, DiskEvent, Event};
+use crate::swarm::event::{Action, Event};
 use crate::swarm::torrent::Turn;
 
 impl Manager {
@@ -32,7 +32,7 @@ impl Manager {
         if let State::Running(torrent, content) = slot.state {
             self.keeper.end(id);
             self.around.directory.remove(&content.metainfo.info_hash);
-            self.disk.forget(id);
+            self.disk.end(&content);
             if torrent.is_announcing() {
                 self.parting.insert(id, torrent);
             }
@@ -48,7 +48,6 @@ impl Manager {
         match event {
             // It gives back what all torrents share.
             Event::ConnectFailed { .. } => self.shared.connecting = self.shared.connecting.saturating_sub(1),
-            Event::Disk(DiskEvent::Written { bytes }) => self.shared.budget.written(bytes),
             Event::Announced { .. } => {
                 let Some(torrent) = self.parting.get_mut(&id) else { return };
                 torrent.handle(event, &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions });
@@ -68,7 +67,7 @@ impl Manager {
 
     pub(super) fn stop(&mut self, now: Time) {
         self.end_at = Some(now + GOODBYE);
-        self.disks_busy = self.disk.finish();
+        self.disk.finish();
         self.ids().into_iter().for_each(|torrent| self.say_goodbye(torrent, now));
     }
 
@@ -81,23 +80,28 @@ impl Manager {
     }
 
     /// A disk thread has written all that came before we were told to stop.
-    pub(super) fn disk_done(&mut self, now: Time) {
-        self.disks_busy = self.disks_busy.saturating_sub(1);
-        if self.disks_busy == 0 {
+    pub(super) fn disk_done(&mut self, device: u64, now: Time) {
+        self.disk.done(device);
+        if self.disk.busy().is_empty() {
             // While the goodbyes are on their way.
             self.save_all(now);
         }
     }
 
     pub(super) fn save(&mut self, torrent: TorrentId, now: Time, in_haste: bool) {
-        if let Some(save) = self.torrents.get_mut(&torrent).and_then(|slot| slot.save(now, in_haste)) {
+        let Some(slot) = self.torrents.get_mut(&torrent) else { return };
+        if !in_haste && self.keeper.is_behind(torrent) {
+            slot.saved.at = now;
+        } else if let Some(save) = slot.save(now, in_haste) {
             self.keeper.save(torrent, save);
         }
     }
 
     fn save_all(&mut self, now: Time) {
-        self.ids().into_iter().for_each(|torrent| self.save(torrent, now, true));
-        self.keeper.finish();
+        for torrent in self.ids() {
+            self.save(torrent, now, true);
+            self.keeper.end(torrent);
+        }
     }
 
     /// The end: nothing comes any more.
@@ -105,7 +109,7 @@ impl Manager {
         self.peers.values().for_each(|connection| connection.link.close());
         self.save_all(self.started.elapsed());
         // This is the only time that this thread waits for a disk: nobody waits for it any more.
-        self.keeper.wait();
+        self.keeper.wait(&self.disk.busy());
         let _ = self.notices.send(Notice::Stopped(self.reports(self.started.elapsed())));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Floor 3, a part of [`manager`](super). What is decided stands in `swarm/waiting.rs`.
 
+use super::queue::no_thread;
 use super::{Check, Manager, State};
 use crate::engine::disk::DiskJob;
 use crate::storage::TorrentId;
@@ -18,17 +19,17 @@ impl Manager {
     pub(super) fn have_disk_do(&mut self, number: TorrentId, content: &Arc<Content>, order: DiskOrder) {
         match order {
             DiskOrder::Write { piece, begin, data } => {
-                self.disk.give(piece, DiskJob::Write { content: Arc::clone(content), piece, begin, data });
+                self.disk.give(number, piece, DiskJob::Write { content: Arc::clone(content), piece, begin, data });
             }
-            DiskOrder::Restart { piece } => self.disk.give(piece, DiskJob::Restart { torrent: number, piece }),
+            DiskOrder::Restart { piece } => self.disk.give(number, piece, DiskJob::Restart { torrent: number, piece }),
             DiskOrder::Probe { block, left } => {
                 let (piece, content) = (block.map_or(0, |block| block.piece), Arc::clone(content));
-                self.disk.give(piece, DiskJob::Probe { content, block, left });
+                self.disk.give(number, piece, DiskJob::Probe { content, block, left });
             }
             DiskOrder::CheckAgain => {
                 // What is still on its way to it must not be written over what is proven.
                 content.in_trouble.store(true, Ordering::Relaxed);
-                self.disk.forget(number);
+                self.disk.forget(content);
                 let _ = self.checks.send(Check::Again { content: Arc::clone(content) });
             }
         }
@@ -39,7 +40,10 @@ impl Manager {
         match result {
             Ok(found) => {
                 let Found { content, have, known, .. } = *found;
-                self.keeper.begin(number, Arc::clone(&content), known);
+                if let Err(error) = self.disk.begin(&content) {
+                    return self.failed(number, no_thread(error));
+                }
+                self.keeper.begin(&content, known);
                 let Some(slot) = self.torrents.get_mut(&number) else { return };
                 // The state that was saved is of files as they were before.
                 slot.saved.pieces = None;

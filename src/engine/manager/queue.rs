@@ -8,12 +8,15 @@ use super::super::{Job, Notice};
 use super::Manager;
 use super::agenda::Plan;
 use super::slot::{Saved, Slot, State};
+use crate::engine::checker::Check;
+use crate::engine::{Problem, ProblemKind};
 use crate::storage::TorrentId;
-use crate::storage::check::{Check, Found};
+use crate::storage::check::Found;
 use crate::swarm::Time;
 use crate::swarm::event::Event;
 use crate::swarm::figures::Status;
 use crate::swarm::torrent::{Standing, Torrent};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
@@ -45,7 +48,10 @@ impl Manager {
             return;
         }
         let Found { content, have, hashed_bytes, known } = found;
-        self.keeper.begin(id, Arc::clone(&content), known);
+        if let Err(error) = self.disk.begin(&content) {
+            return self.failed(id, no_thread(error));
+        }
+        self.keeper.begin(&content, known);
         let mut torrent = Torrent::new(&content.metainfo, have, self.settings.clone(), now, &mut self.shared.rng);
         if let Some(choice) = &content.choice {
             torrent.want_only(choice.pieces());
@@ -123,6 +129,11 @@ impl Manager {
             self.handle(torrent, Event::Paused(queued), now);
         }
     }
+}
+
+/// Why a torrent whose disk has no threads can't begin.
+pub(super) fn no_thread(error: io::Error) -> Problem {
+    Problem { kind: ProblemKind::Io, text: format!("can't start a thread for its disk: {error}") }
 }
 
 #[cfg(test)]

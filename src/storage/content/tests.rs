@@ -164,7 +164,7 @@ fn reading_asks_for_no_right_to_write() {
     content.read(0, &mut found).unwrap();
     assert_eq!(found, bytes);
     // Root may write to anything: so look at how the file was opened.
-    let file = content.files.get((0, 0), &content.folder, &"whole", For::Reading).unwrap();
+    let file = content.files.get((content.key, 0), &content.folder, &"whole", For::Reading).unwrap();
     let flags = rustix::fs::fcntl_getfl(&*file).unwrap();
     assert_eq!(flags & rustix::fs::OFlags::ACCMODE, rustix::fs::OFlags::RDONLY);
 }

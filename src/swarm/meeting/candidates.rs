@@ -5,6 +5,7 @@
 //! Where there are as many as are kept, one that failed makes room: peers that come and go, each with an address of its
 //! own, must not keep out those that a tracker names.
 
+use super::source::Source;
 use crate::base::rng::Rng;
 use crate::swarm::Time;
 use core::net::SocketAddr;
@@ -35,6 +36,7 @@ enum State {
 struct Candidate {
     state: State,
     failures: u32,
+    source: Source,
 }
 
 /// The addresses of a torrent.
@@ -61,16 +63,21 @@ impl Candidates {
         self.known.values().filter(|candidate| candidate.state != State::Barred).count()
     }
 
-    /// A tracker told of `addr`. What can't be connected to is left out.
-    pub fn add(&mut self, addr: SocketAddr, now: Time) {
+    /// `source` named `addr`. An address that nothing can listen on is ignored; one that is known keeps its source.
+    pub fn add(&mut self, addr: SocketAddr, source: Source, now: Time) {
         let ip = addr.ip();
         if addr.port() == 0 || ip.is_unspecified() || ip.is_multicast() || !self.has_room_for(addr) {
             return;
         }
         self.known.entry(addr).or_insert_with(|| {
             self.soonest = self.soonest.min(now);
-            Candidate { state: State::Waiting(now), failures: 0 }
+            Candidate { state: State::Waiting(now), failures: 0, source }
         });
+    }
+
+    /// Where `addr` is from. An address that nobody named is that of a peer that came to us.
+    pub fn source(&self, addr: SocketAddr) -> Source {
+        self.known.get(&addr).map_or(Source::Incoming, |candidate| candidate.source)
     }
 
     /// Whether `addr` may be remembered; who failed most often is forgotten for it.
@@ -127,7 +134,8 @@ impl Candidates {
     /// `addr` is a seed, and so are we. That is remembered also of one that came to us: a tracker will tell of it.
     pub fn part(&mut self, addr: SocketAddr) {
         if !self.is_barred(addr) && self.has_room_for(addr) {
-            self.known.insert(addr, Candidate { state: State::Parted, failures: 0 });
+            let source = self.source(addr);
+            self.known.insert(addr, Candidate { state: State::Parted, failures: 0, source });
         }
     }
 
@@ -140,7 +148,7 @@ impl Candidates {
 
     /// `addr` could not be connected to, or did not shake hands.
     pub fn failed(&mut self, addr: SocketAddr, now: Time) {
-        let Some(Candidate { state, failures }) = self.known.get(&addr).copied() else { return };
+        let Some(Candidate { state, failures, source }) = self.known.get(&addr).copied() else { return };
         if state == State::Barred {
             return;
         }
@@ -149,14 +157,14 @@ impl Candidates {
             return;
         }
         let state = self.wait(now + FIRST_RETRY * 2u32.pow(failures));
-        self.known.insert(addr, Candidate { state, failures: failures + 1 });
+        self.known.insert(addr, Candidate { state, failures: failures + 1, source });
     }
 
     /// `addr` could not be tried, and that is not its fault: it is as good as before.
     pub fn untried(&mut self, addr: SocketAddr, now: Time) {
-        if let Some(Candidate { state: State::Busy, failures }) = self.known.get(&addr).copied() {
+        if let Some(Candidate { state: State::Busy, failures, source }) = self.known.get(&addr).copied() {
             let state = self.wait(now);
-            self.known.insert(addr, Candidate { state, failures });
+            self.known.insert(addr, Candidate { state, failures, source });
         }
     }
 
@@ -164,16 +172,17 @@ impl Candidates {
     pub fn left(&mut self, addr: SocketAddr, was_of_use: bool, now: Time) {
         if !was_of_use {
             self.failed(addr, now);
-        } else if self.known.get(&addr).is_some_and(|candidate| candidate.state != State::Barred) {
+        } else if let Some(source) = self.known.get(&addr).filter(|it| it.state != State::Barred).map(|it| it.source) {
             let state = self.wait(now + RECONNECT);
-            self.known.insert(addr, Candidate { state, failures: 0 });
+            self.known.insert(addr, Candidate { state, failures: 0, source });
         }
     }
 
     /// `addr` is ourselves, or a liar: never again.
     pub fn bar(&mut self, addr: SocketAddr) {
         if self.has_room_for(addr) {
-            self.known.insert(addr, Candidate { state: State::Barred, failures: 0 });
+            let source = self.source(addr);
+            self.known.insert(addr, Candidate { state: State::Barred, failures: 0, source });
         }
     }
 
@@ -194,9 +203,9 @@ mod tests {
     #[test]
     fn each_address_is_tried_once_and_then_waits_longer_and_longer() {
         let (mut known, mut rng, mut now) = (Candidates::new(), Rng::new(1), Time::ZERO);
-        known.add(addr(1), now);
-        known.add(addr(1), now);
-        known.add(addr(0), now);
+        known.add(addr(1), Source::Tracker, now);
+        known.add(addr(1), Source::Tracker, now);
+        known.add(addr(0), Source::Tracker, now);
         assert_eq!(known.known.len(), 1);
         for wait in [10, 20, 40, 80, 160] {
             assert_eq!(known.next(now, &mut rng), Some(addr(1)));
@@ -214,7 +223,7 @@ mod tests {
     #[test]
     fn who_was_of_use_and_left_is_tried_again_but_not_at_once() {
         let (mut known, mut rng, now) = (Candidates::new(), Rng::new(1), Time::from_secs(100));
-        known.add(addr(1), now);
+        known.add(addr(1), Source::Tracker, now);
         known.next(now, &mut rng).unwrap();
         known.left(addr(1), true, now);
         assert_eq!((known.next(now, &mut rng), known.next_due()), (None, Some(now + RECONNECT)));
@@ -225,7 +234,7 @@ mod tests {
     fn ourselves_are_never_tried_even_when_a_tracker_insists() {
         let (mut known, mut rng) = (Candidates::new(), Rng::new(1));
         known.bar(addr(9));
-        known.add(addr(9), Time::ZERO);
+        known.add(addr(9), Source::Tracker, Time::ZERO);
         known.left(addr(9), true, Time::ZERO);
         assert_eq!(known.next(Time::MAX, &mut rng), None);
         assert!(known.is_barred(addr(9)) && known.next_due().is_none());
@@ -234,7 +243,7 @@ mod tests {
     #[test]
     fn a_flood_of_addresses_is_bounded() {
         let mut known = Candidates::new();
-        (1..=5000).for_each(|port| known.add(addr(port), Time::ZERO));
+        (1..=5000).for_each(|port| known.add(addr(port), Source::Tracker, Time::ZERO));
         assert_eq!(known.known.len(), MOST_CANDIDATES);
     }
 
@@ -243,12 +252,12 @@ mod tests {
     fn addresses_that_failed_make_room_for_others() {
         let (mut known, mut rng) = (Candidates::new(), Rng::new(1));
         for port in 1..=5000 {
-            known.add(addr(port), Time::ZERO);
+            known.add(addr(port), Source::Tracker, Time::ZERO);
             known.busy(addr(port));
             known.left(addr(port), false, Time::ZERO);
         }
         let honest = SocketAddr::from(([10, 0, 0, 2], 1));
-        known.add(honest, Time::ZERO);
+        known.add(honest, Source::Tracker, Time::ZERO);
         assert_eq!(known.known.len(), MOST_CANDIDATES);
         assert_eq!(known.next(Time::ZERO, &mut rng), Some(honest));
         // Ourselves are known again though all others wait.

@@ -6,3 +6,4 @@ pub mod bans;
 pub mod blocklist;
 pub mod candidates;
 pub mod host;
+pub mod source;

@@ -13,53 +13,117 @@ pub const LEAST_BYTES: u64 = 256 * 1024;
 const UNTRIED_SHARE: u64 = 4;
 
 /// The bytes that are under way, against their limit.
+///
+/// Disks share it. A disk that hangs keeps what it has got, and must not take what the others need: so where there are
+/// several, a disk may have at most twice as much as is left. However many of them hang, the next one finds something,
+/// and what one hangs with it could not have kept from the others before. (Two that work have two fifths each; one alone
+/// has all.)
 #[derive(Clone, Debug)]
 pub struct Budget {
     limit: u64,
+    /// What is under way to each disk that has anything, and to the one whose torrent has its turn.
+    disks: Vec<UnderWay>,
+    /// The place in `disks` of the one whose torrent has its turn.
+    turn: usize,
+    /// There are torrents on several disks.
+    several: bool,
+}
+
+/// Bytes that are under way to one disk.
+#[derive(Clone, Debug, Default)]
+struct UnderWay {
+    disk: u64,
     asked: u64,
     to_disk: u64,
 }
 
+impl UnderWay {
+    fn sum(&self) -> u64 {
+        self.asked + self.to_disk
+    }
+}
+
 impl Budget {
-    /// A budget of `limit` bytes, at least [`LEAST_BYTES`].
+    /// A budget of `limit` bytes, at least [`LEAST_BYTES`]; there is one disk.
     pub fn new(limit: u64) -> Budget {
-        Budget { limit: limit.max(LEAST_BYTES), asked: 0, to_disk: 0 }
+        Budget { limit: limit.max(LEAST_BYTES), disks: vec![UnderWay::default()], turn: 0, several: false }
+    }
+
+    /// From now on what is asked and said is of a torrent on `disk`. `several`: there are torrents on others too.
+    pub fn turn_to(&mut self, disk: u64, several: bool) {
+        self.several = several;
+        if self.disks[self.turn].disk != disk {
+            self.disks.retain(|one| one.disk == disk || one.sum() > 0);
+            self.turn = self.place(disk);
+        }
+    }
+
+    fn place(&mut self, disk: u64) -> usize {
+        self.disks.iter().position(|one| one.disk == disk).unwrap_or_else(|| {
+            self.disks.push(UnderWay { disk, ..UnderWay::default() });
+            self.disks.len() - 1
+        })
     }
 
     /// How many more bytes may be asked of peers.
     pub fn free(&self) -> u64 {
-        self.limit.saturating_sub(self.asked + self.to_disk)
+        let (left, own) = (self.left(), self.disks[self.turn].sum());
+        match self.several {
+            true => ((2 * left).saturating_sub(own) / 3).max(LEAST_BYTES.saturating_sub(own)),
+            false => left,
+        }
     }
 
     /// How many more bytes may be asked of peers that are [not tried](super::window::Window::is_tried): together they
     /// must not hold what those need that do answer.
     pub fn free_for_untried(&self) -> u64 {
-        (self.limit / UNTRIED_SHARE).saturating_sub(self.asked + self.to_disk)
+        let under_way = if self.several { self.disks[self.turn].sum() } else { self.limit - self.left() };
+        (self.limit / UNTRIED_SHARE).saturating_sub(under_way).min(self.free())
     }
 
     /// Whether the disk alone has used the budget up.
     pub fn disk_is_behind(&self) -> bool {
-        self.to_disk >= self.limit
+        let most = if self.several { (2 * self.left()).clamp(LEAST_BYTES, self.limit) } else { self.limit };
+        self.disks[self.turn].to_disk >= most
+    }
+
+    /// Whether no torrent may ask for anything.
+    pub fn is_used_up(&self) -> bool {
+        !self.several && self.left() == 0
+    }
+
+    /// What nobody has.
+    fn left(&self) -> u64 {
+        self.limit.saturating_sub(self.disks.iter().map(UnderWay::sum).sum())
     }
 
     /// `bytes` were asked of a peer.
     pub fn ask(&mut self, bytes: u64) {
-        self.asked += bytes;
+        self.disks[self.turn].asked += bytes;
     }
 
     /// `bytes` that were asked for will not come, or have come.
     pub fn unask(&mut self, bytes: u64) {
-        self.asked = self.asked.saturating_sub(bytes);
+        let asked = &mut self.disks[self.turn].asked;
+        *asked = asked.saturating_sub(bytes);
     }
 
     /// `bytes` came and were handed to the disk.
     pub fn hand_to_disk(&mut self, bytes: u64) {
-        self.to_disk += bytes;
+        self.disks[self.turn].to_disk += bytes;
     }
 
     /// The disk has `bytes`.
     pub fn written(&mut self, bytes: u64) {
-        self.to_disk = self.to_disk.saturating_sub(bytes);
+        let disk = self.disks[self.turn].disk;
+        self.written_to(disk, bytes);
+    }
+
+    /// The same of any disk.
+    pub fn written_to(&mut self, disk: u64, bytes: u64) {
+        if let Some(one) = self.disks.iter_mut().find(|one| one.disk == disk) {
+            one.to_disk = one.to_disk.saturating_sub(bytes);
+        }
     }
 }
 
@@ -70,7 +134,7 @@ mod tests {
     impl Budget {
         /// Bytes that were asked for, for audits.
         pub(in crate::swarm) fn asked(&self) -> u64 {
-            self.asked
+            self.disks.iter().map(|one| one.asked).sum()
         }
     }
 
@@ -85,5 +149,50 @@ mod tests {
         budget.written(1 << 19);
         assert_eq!((budget.free(), budget.disk_is_behind()), (1 << 19, false));
         assert_eq!(Budget::new(0).free(), LEAST_BYTES);
+    }
+
+    /// `budget` as a torrent on a disk uses it up that takes nothing: the disk.
+    fn hang(budget: &mut Budget, disk: u64) {
+        budget.turn_to(disk, true);
+        while budget.free() >= 16 * 1024 {
+            budget.ask(16 * 1024);
+            budget.unask(16 * 1024);
+            budget.hand_to_disk(16 * 1024);
+        }
+    }
+
+    #[test]
+    fn disks_that_hang_leave_others_what_they_had_before() {
+        let mut budget = Budget::new(3 << 20);
+        hang(&mut budget, 1);
+        budget.turn_to(2, true);
+        let before = budget.free();
+        assert!(before >= (2 << 20) / 3 - 16 * 1024, "{before}");
+        budget.ask(before);
+        budget.turn_to(1, true);
+        assert!(budget.free() < 16 * 1024, "what others give back is theirs");
+        budget.turn_to(2, true);
+        budget.unask(before);
+        assert_eq!(budget.free(), before);
+        for disk in 2..9 {
+            hang(&mut budget, disk);
+            // A few peers had nothing else to do.
+            budget.hand_to_disk(4 * 16 * 1024);
+            assert!(budget.disk_is_behind());
+        }
+        budget.turn_to(9, true);
+        assert!(budget.free() >= LEAST_BYTES && !budget.disk_is_behind());
+    }
+
+    #[test]
+    fn what_is_written_counts_for_its_own_disk() {
+        let mut budget = Budget::new(3 << 20);
+        hang(&mut budget, 1);
+        budget.turn_to(2, true);
+        let before = budget.free();
+        budget.written_to(1, 3 << 20);
+        assert!(budget.free() > before);
+        budget.turn_to(1, false);
+        assert_eq!(budget.free(), 3 << 20, "one alone has all");
     }
 }

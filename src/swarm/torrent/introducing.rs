@@ -6,6 +6,7 @@
 use super::uploading::MOST_WANTED;
 use super::{Torrent, Turn};
 use crate::proto::peer::extended::{Extended, ExtendedHandshake, Extension, Incoming};
+use crate::swarm::meeting::source::Source;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
 
@@ -54,7 +55,7 @@ impl Torrent {
         if let Some(port) = told.port.filter(|_| state.listens.is_none()) {
             let listens = SocketAddr::new(state.addr.ip(), port);
             state.listens = Some(listens);
-            self.candidates.add(listens, turn.now);
+            self.found(Source::Incoming, &[listens], turn.now);
             self.candidates.busy(listens);
         }
         if let Some(upload_only) = told.upload_only {

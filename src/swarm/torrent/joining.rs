@@ -8,6 +8,7 @@ use crate::proto::peer::handshake::Handshake;
 use crate::proto::peer::message::Message;
 use crate::swarm::Time;
 use crate::swarm::event::{Action, PeerOrder};
+use crate::swarm::meeting::source::Source;
 use crate::swarm::peer::{Peer, PeerKey};
 use core::net::SocketAddr;
 
@@ -50,7 +51,8 @@ impl Torrent {
             return;
         }
         let pieces = self.picker.have().len();
-        let mut state = Peer::new(addr, handshake.peer_id, handshake.reserved, outgoing, pieces, turn.now);
+        let source = if outgoing { self.candidates.source(addr) } else { Source::Incoming };
+        let mut state = Peer::new(addr, source, handshake.peer_id, handshake.reserved, outgoing, pieces, turn.now);
         state.sees_little = self.is_super_seeding();
         self.peers.insert(peer, state);
         turn.shared.connected += 1;

@@ -5,6 +5,7 @@
 use super::Torrent;
 use crate::proto::id::PeerId;
 use crate::swarm::Time;
+use crate::swarm::meeting::source::Source;
 use core::net::SocketAddr;
 
 /// One connected peer at one moment. Bytes a second.
@@ -14,8 +15,8 @@ pub struct PeerStatus {
     pub addr: SocketAddr,
     /// What it calls itself.
     pub id: PeerId,
-    /// It opened the connection.
-    pub incoming: bool,
+    /// How we learned of it.
+    pub source: Source,
     /// It chokes us.
     pub chokes_us: bool,
     /// It has something we lack.
@@ -40,7 +41,7 @@ impl Torrent {
         let peer = |peer: &crate::swarm::peer::Peer| PeerStatus {
             addr: peer.addr,
             id: peer.id,
-            incoming: !peer.outgoing,
+            source: peer.source,
             chokes_us: peer.chokes_us,
             we_are_interested: peer.we_are_interested,
             we_choke: peer.we_choke,

@@ -9,16 +9,20 @@
 //! use at all. Where all of 50 places are taken by peers that never let us ask, and 50 more of them wait beside one honest
 //! address, that one is tried after 116 s; where there are 4 places, after 24 s (`places/tests.rs`).
 
-use super::{Shared, Standing, Torrent, Turn};
+use super::{NUMWANT, Shared, Standing, Torrent, Turn};
 use crate::swarm::Time;
 use crate::swarm::event::{Action, sooner};
 use crate::swarm::meeting::host::{host, is_near};
+use crate::swarm::meeting::source::Source;
 use crate::swarm::peer::{Peer, PeerKey};
 use core::cmp::Reverse;
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 
 /// Connections being opened at once by the process: cheap routers choke on more (libtorrent, transmission: 8 to 30).
 pub(super) const MOST_CONNECTING: usize = 16;
+/// Addresses taken at once: an answer that is longer than what was asked for leaves no room for the answers of others.
+/// (Some trackers take the number as that of each address family.)
+const MOST_FOUND: usize = 2 * NUMWANT as usize;
 /// One host that is not near may have this share of a torrent's places ...
 const SHARE_OF_HOST: usize = 4;
 /// ... and this many in any case: several peers behind one address are normal.
@@ -49,6 +53,14 @@ impl Torrent {
             && !self.paused
             && !self.announcer.is_stopping()
             && self.peers.len() + self.connecting < self.settings.max_peers
+    }
+
+    /// Addresses were found. All come through here, so this is the place where a private torrent refuses those that no
+    /// tracker answers for (BEP 27).
+    pub(super) fn found(&mut self, source: Source, addrs: &[SocketAddr], now: Time) {
+        if !self.private || source.is_for_private() {
+            addrs.iter().take(MOST_FOUND).for_each(|&addr| self.candidates.add(addr, source, now));
+        }
     }
 
     /// Opens connections while there are places and addresses.

@@ -5,6 +5,7 @@ use crate::base::rng::Rng;
 use crate::proto::id::{InfoHash, PeerId};
 use crate::swarm::Time;
 use crate::swarm::meeting::announcer::{Announcer, Tracker};
+use crate::swarm::meeting::source::Source;
 use crate::swarm::torrent::peer_list::PeerStatus;
 
 /// Numbers of a torrent of which `left` bytes are missing.
@@ -24,6 +25,7 @@ pub fn status(left: u64) -> Status {
         down_rate: if left == 0 { 0 } else { 5_460_000 },
         up_rate: 122_880,
         peers: 12,
+        sources: [8, 0, 0, 0, 0, 4],
         seeds: 8,
         unchoking: 3,
         useful: 9,
@@ -43,7 +45,7 @@ pub fn peer(addr: &str) -> PeerStatus {
     PeerStatus {
         addr: addr.parse().unwrap(),
         id: PeerId(*b"-TR4060-abcdefghijkl"),
-        incoming: true,
+        source: Source::Incoming,
         chokes_us: false,
         we_are_interested: true,
         we_choke: true,

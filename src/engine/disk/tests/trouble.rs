@@ -21,7 +21,7 @@ fn a_folder_that_was_removed_is_told_too() {
         let (content, before) = (Arc::clone(&bench.content), told.trouble.len());
         let left = content.metainfo.length - had;
         let block = Some(BlockSpec { piece: 0, begin: 0, length: BLOCK_BYTES });
-        bench.disk.give(0, DiskJob::Probe { content, block, left });
+        bench.disk.give(TorrentId(0), 0, DiskJob::Probe { content, block, left });
         bench.listen(told, "an answer", |told| told.trouble.len() > before);
         told.trouble.last().unwrap().clone()
     };
@@ -101,7 +101,7 @@ fn a_probe_waits_for_its_turn_and_keeps_it_until_it_has_told() {
     content.in_trouble.store(true, Ordering::Relaxed);
     let turn = content.write_turn.lock().unwrap();
     let block = Some(BlockSpec { piece: 0, begin: 0, length: BLOCK_BYTES });
-    bench.disk.give(0, DiskJob::Probe { content: Arc::clone(&content), block, left: metainfo.length });
+    bench.disk.give(TorrentId(0), 0, DiskJob::Probe { content: Arc::clone(&content), block, left: metainfo.length });
     bench.disk.send();
     let early = bench.inbox.recv_timeout(Duration::from_millis(200));
     assert!(early.is_err() && !dir.path().join("whole").exists(), "it did not wait for its turn");

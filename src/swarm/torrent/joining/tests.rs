@@ -2,10 +2,10 @@
 
 use crate::proto::id::PeerId;
 use crate::proto::peer::bitfield::Bitfield;
-use crate::proto::tracker::announce::AnnounceReply;
+
 use crate::swarm::Time;
 use crate::swarm::event::{Event, PeerEvent};
-use crate::swarm::meeting::announcer::Announcement;
+use crate::swarm::meeting::source::Source;
 use crate::swarm::simulation::stage::{Stage, key};
 use crate::swarm::torrent::Settings;
 use core::net::SocketAddr;
@@ -54,11 +54,39 @@ fn who_gives_is_not_driven_out_by_one_that_has_its_name() {
 #[test]
 fn of_a_tracker_no_more_addresses_are_taken_than_it_was_asked_for() {
     let mut stage = Stage::new(8, 50);
-    let peers = (0..2000).map(|port| SocketAddr::from(([10, 0, 0, 1], 1000 + port))).collect();
-    let request = stage.torrent.facts();
-    let url = "http://10.0.0.9/announce".to_string();
-    let announcement = Box::new(Announcement { tracker: 0, url, other_family: false, scrape: false, request });
-    let outcome = Box::new(Ok(AnnounceReply { peers, ..AnnounceReply::default() }));
-    stage.happen(Event::Announced { announcement, outcome });
+    let addrs = (0..2000).map(|port| SocketAddr::from(([10, 0, 0, 1], 1000 + port))).collect();
+    stage.happen(Event::Found { source: Source::Tracker, addrs });
     assert_eq!(stage.torrent.candidates.usable(), 400);
+}
+
+#[test]
+fn a_private_torrent_takes_addresses_only_from_its_trackers_and_the_person() {
+    let taken = |private| {
+        let mut stage = Stage::new(8, 50);
+        stage.torrent.private = private;
+        let found = |source: &Source| {
+            let before = stage.torrent.candidates.usable();
+            let addr = SocketAddr::from(([10, 0, 0, *source as u8], 6881));
+            stage.happen(Event::Found { source: *source, addrs: vec![addr] });
+            stage.torrent.candidates.usable() > before
+        };
+        Source::ALL.into_iter().filter(found).collect::<Vec<Source>>()
+    };
+    assert_eq!(taken(false), Source::ALL);
+    assert_eq!(taken(true), [Source::Tracker, Source::Link, Source::Incoming]);
+}
+
+#[test]
+fn a_peer_keeps_the_source_of_its_address() {
+    let mut stage = Stage::new(8, 50);
+    let addrs = [1, 2].map(|port| SocketAddr::from(([10, 0, 0, 1], port)));
+    stage.happen(Event::Found { source: Source::Pex, addrs: vec![addrs[0]] });
+    stage.happen(Event::Found { source: Source::Tracker, addrs: addrs.to_vec() });
+    stage.join(1, [10, 0, 0, 1], 5, true);
+    stage.join(2, [10, 0, 0, 1], 6, true);
+    stage.join(3, [10, 0, 0, 1], 7, false);
+    let mut sources: Vec<(u16, Source)> =
+        stage.torrent.peer_list(stage.now).iter().map(|peer| (peer.addr.port(), peer.source)).collect();
+    sources.sort_by_key(|(port, _)| *port);
+    assert_eq!(sources, [(1, Source::Pex), (2, Source::Tracker), (3, Source::Incoming)]);
 }

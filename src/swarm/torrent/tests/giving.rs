@@ -3,6 +3,7 @@
 use super::*;
 use crate::proto::peer::allowed_fast::allowed_fast;
 use crate::proto::peer::extended::{Extended, ExtendedHandshake, Incoming};
+use crate::swarm::meeting::source::Source;
 
 fn message(message: Message) -> Event {
     Event::Peer(key(1), PeerEvent::Message(message))
@@ -118,7 +119,7 @@ fn a_seed_parts_from_a_peer_that_fetches_nothing_and_does_not_come_back() {
     swarm.happen(0, message(upload_only.message()));
     assert_eq!(swarm.members[0].closed.len(), 1);
     let candidates = &mut swarm.members[0].torrent.candidates;
-    candidates.add(addr(1), Time::from_secs(1000));
+    candidates.add(addr(1), Source::Tracker, Time::from_secs(1000));
     assert_eq!(candidates.next_due(), None, "a tracker that tells of it again changes nothing");
 }
 

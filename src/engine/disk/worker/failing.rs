@@ -1,6 +1,6 @@
 //! What a disk thread does when something can't be written or read: it forgets the piece, and tells what that means.
 //!
-//! Floor 3, a part of [`disk`](super). What may pass and what will not is [`trouble`](crate::storage::health)'s to say.
+//! Floor 3, a part of [`worker`](super). What may pass and what will not is [`trouble`](crate::storage::health)'s to say.
 
 use super::Worker;
 use crate::engine::input::Input;

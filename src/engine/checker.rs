@@ -1,0 +1,191 @@
+//! The checker: opens content and finds what of it is there, so that the manager need not wait for the disk.
+//!
+//! Floor 3. On each device one torrent is checked after another, so that a disk need not jump between them; devices are
+//! checked side by side. So a disk that hangs stops only its own torrents. Which device a folder is on is known only when
+//! it is open, and opening it may hang too: so the torrents of one folder are opened one after another, on a thread of
+//! the folder.
+
+use super::input::Input;
+use super::{Config, Job, Notice};
+use crate::storage::TorrentId;
+use crate::storage::cache::FileCache;
+use crate::storage::check::{self, Found};
+use crate::storage::content::{Content, ContentError};
+use crate::storage::resume::StateDir;
+use crate::sys::lock;
+use crossbeam_channel::{Receiver, Sender};
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+
+/// Threads at once: more folders than this on disks that hang, and all torrents that come later wait for them.
+const MOST_THREADS: usize = 64;
+
+/// Content to be opened and checked.
+pub enum Check {
+    /// For the first time.
+    New {
+        /// The torrent.
+        torrent: TorrentId,
+        /// The torrent, and where its content is or goes.
+        job: Box<Job>,
+        /// Counts the pieces that were looked at.
+        progress: Arc<AtomicU32>,
+    },
+    /// Its files were changed by others, or its disk was away.
+    Again {
+        /// As it was open before.
+        content: Arc<Content>,
+    },
+}
+
+/// Content that is open, and is to be checked.
+struct Opened {
+    content: Content,
+    /// Whatever the state of the last run says.
+    check_all: bool,
+    progress: Arc<AtomicU32>,
+}
+
+/// What the threads share.
+struct Checker {
+    manager: Sender<Input>,
+    notices: Sender<Notice>,
+    states: Option<Arc<StateDir>>,
+    check_all: bool,
+    preallocate: bool,
+    files: Arc<FileCache>,
+    /// Content to be opened, by its folder.
+    folders: Lines<PathBuf, Check>,
+    /// Content to be checked, by its device.
+    devices: Lines<u64, Opened>,
+}
+
+/// Starts the checker; results go to `manager`, and what a person should hear to `notices`.
+pub fn start(manager: Sender<Input>, notices: Sender<Notice>, config: &Config) -> io::Result<Sender<Check>> {
+    let (sender, checks) = crossbeam_channel::unbounded::<Check>();
+    let checker = Arc::new(Checker {
+        manager,
+        notices,
+        states: config.states.clone(),
+        check_all: config.check_all,
+        preallocate: config.preallocate,
+        files: Arc::new(FileCache::new()),
+        folders: Lines::default(),
+        devices: Lines::default(),
+    });
+    thread::Builder::new().name("checker".into()).spawn(move || checker.run(&checks))?;
+    Ok(sender)
+}
+
+impl Checker {
+    fn run(self: Arc<Checker>, checks: &Receiver<Check>) {
+        let (take_place, leave_place) = crossbeam_channel::bounded::<()>(MOST_THREADS);
+        for check in checks {
+            let folder = match &check {
+                Check::New { job, .. } => job.dir.clone(),
+                Check::Again { content } => content.dir().to_path_buf(),
+            };
+            if !self.folders.join(folder.clone(), check) {
+                continue;
+            }
+            let _ = take_place.send(());
+            let (checker, of, leave) = (Arc::clone(&self), folder.clone(), leave_place.clone());
+            let run = move || {
+                checker.serve(&of);
+                let _ = leave.recv();
+            };
+            if thread::Builder::new().name("check".into()).spawn(run).is_err() {
+                // Where no thread can be made, this one must do.
+                self.serve(&folder);
+                let _ = leave_place.recv();
+            }
+        }
+    }
+
+    /// Opens the content of a folder. If nobody checks on its device, checks it too, and what comes to the device
+    /// meanwhile.
+    fn serve(&self, folder: &PathBuf) {
+        while let Some(check) = self.folders.next(folder) {
+            let (torrent, opened) = self.open(check);
+            match opened {
+                Err(error) => self.tell(torrent, Err(error)),
+                Ok(opened) => {
+                    let device = opened.content.device();
+                    if self.devices.join(device, opened) {
+                        while let Some(opened) = self.devices.next(&device) {
+                            self.tell(opened.content.torrent, self.check(opened));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn open(&self, check: Check) -> (TorrentId, Result<Opened, ContentError>) {
+        let (torrent, content, check_all, progress) = match check {
+            Check::New { torrent, job, progress } => {
+                let Job { metainfo, dir, choice, duty } = *job;
+                let content = Content::open(torrent, metainfo, &dir, Arc::clone(&self.files), self.preallocate);
+                let content = content.map(|mut content| {
+                    content.duty = duty;
+                    content.choose(choice)
+                });
+                (torrent, content, self.check_all, progress)
+            }
+            Check::Again { content } => {
+                // A write that has begun ends first; no other begins, because the content is marked as in trouble.
+                drop(content.write_turn.lock());
+                (content.torrent, content.open_again(), false, Arc::default())
+            }
+        };
+        (torrent, content.map(|content| Opened { content, check_all, progress }))
+    }
+
+    fn check(&self, opened: Opened) -> Result<Found, ContentError> {
+        let Opened { content, check_all, progress } = opened;
+        let warn = |text| drop(self.notices.send(Notice::Warning { text }));
+        check::begin(content, self.states.as_deref(), check_all, warn, &progress)
+    }
+
+    fn tell(&self, torrent: TorrentId, result: Result<Found, ContentError>) {
+        // The manager is gone only when the process ends.
+        let _ = self.manager.send(Input::Checked { torrent, result: result.map(Box::new) });
+    }
+}
+
+/// Things that wait in lines: each line has one who serves it, for as long as anything is in it.
+struct Lines<K, T>(Mutex<BTreeMap<K, VecDeque<T>>>);
+
+impl<K: Ord, T> Lines<K, T> {
+    /// Puts `thing` at the end of the line `key`. True: the line is new, and it is the caller's to serve.
+    fn join(&self, key: K, thing: T) -> bool {
+        let mut lines = self.lock();
+        let is_new = !lines.contains_key(&key);
+        lines.entry(key).or_default().push_back(thing);
+        is_new
+    }
+
+    /// The first thing of a line. `None`: there is none, and with that the line has ended.
+    fn next(&self, key: &K) -> Option<T> {
+        let mut lines = self.lock();
+        let next = lines.get_mut(key).and_then(VecDeque::pop_front);
+        if next.is_none() {
+            lines.remove(key);
+        }
+        next
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<K, VecDeque<T>>> {
+        lock(&self.0)
+    }
+}
+
+impl<K, T> Default for Lines<K, T> {
+    fn default() -> Lines<K, T> {
+        Lines(Mutex::default())
+    }
+}

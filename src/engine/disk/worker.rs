@@ -1,0 +1,279 @@
+//! One disk thread: writes blocks in runs, hashes them, and compares the hash of each piece that is whole.
+//!
+//! Floor 3, a part of [`disk`](super). While blocks come in order a running SHA-1 takes them straight from memory. A block
+//! that comes ahead of its turn is written and, for a while, kept: peers answer requests out of order as a matter of
+//! course, and reading it back would cost more. Only [`KEPT_BYTES`] are kept; what is beyond is read back when its turn
+//! has come. A piece is never held whole.
+
+mod failing;
+
+use super::tries::Failed;
+use super::{DiskJob, Room};
+use crate::base::sha1::Sha1;
+use crate::engine::input::Input;
+use crate::engine::peer::blocks::Blocks;
+use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
+use crate::storage::TorrentId;
+use crate::storage::content::Content;
+use crate::swarm::event::{DiskEvent, Event};
+use crate::sys::lock;
+use crossbeam_channel::{Receiver, Sender};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Blocks ahead of their turn that one thread keeps in memory: 90 were seen from libtorrent with 256 requests out, but
+/// most wait only for the next few. They count as on their way to disk ...
+const KEPT_BYTES: u64 = 512 * 1024;
+/// ... so that all threads together must leave room in the budget for the blocks they wait for.
+pub(super) const KEPT_SHARE: u64 = 2;
+/// The manager hears of written bytes when a thread has this much to tell, or a piece is whole: each time it is woken
+/// costs as much as a block ...
+const REPORT_BYTES: u64 = 256 * 1024;
+/// ... and all threads together hold back this share of the budget at most.
+pub(super) const REPORT_SHARE: u64 = 4;
+/// Blocks written by one call at most: beyond this the call costs next to nothing, and the other threads wait.
+const RUN_BLOCKS: usize = 16;
+/// A piece that is coming.
+#[derive(Default)]
+pub(super) struct Coming {
+    hash: Sha1,
+    /// Bytes of the piece that are hashed: all before this.
+    hashed: u32,
+    /// Bytes of the piece that are written.
+    written: u32,
+    /// Blocks ahead of their turn, by where they begin.
+    kept: BTreeMap<u32, Vec<u8>>,
+}
+
+impl Coming {
+    fn hash_blocks(&mut self, blocks: &[Vec<u8>]) {
+        for block in blocks {
+            self.hash.update(block);
+            self.hashed += block.len() as u32;
+        }
+    }
+}
+
+/// Blocks of one piece that follow each other: they are written by one call.
+pub(super) struct Run {
+    pub(super) content: Arc<Content>,
+    pub(super) piece: u32,
+    pub(super) begin: u32,
+    pub(super) blocks: Vec<Vec<u8>>,
+}
+
+impl Run {
+    /// Whether a block continues this run.
+    fn takes(&self, content: &Arc<Content>, piece: u32, begin: u32) -> bool {
+        // All blocks but a piece's last one have the same size.
+        let end = self.begin + self.blocks.len() as u32 * BLOCK_BYTES;
+        Arc::ptr_eq(content, &self.content) && piece == self.piece && begin == end && self.blocks.len() < RUN_BLOCKS
+    }
+}
+
+pub(super) struct Worker {
+    device: u64,
+    manager: Sender<Input>,
+    blocks: Blocks,
+    room: Room,
+    pub(super) pieces: BTreeMap<(TorrentId, u32), Coming>,
+    failed: Failed,
+    pub(super) kept_bytes: u64,
+    /// Bytes that are written, whose memory is free, and that are not yet told of.
+    unreported: u64,
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.room.threads.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Worker {
+    pub(super) fn new(device: u64, manager: Sender<Input>, blocks: Blocks, room: Room) -> Worker {
+        room.threads.fetch_add(1, Ordering::Relaxed);
+        let (pieces, failed) = (BTreeMap::new(), Failed::default());
+        Worker { device, manager, blocks, room, pieces, failed, kept_bytes: 0, unreported: 0 }
+    }
+
+    pub(super) fn run(mut self, jobs: &Receiver<Vec<DiskJob>>) {
+        // A run: blocks of one piece that follow each other.
+        let mut run: Option<Run> = None;
+        while let Ok(batch) = jobs.recv() {
+            for job in std::iter::once(batch).chain(jobs.try_iter()).flatten() {
+                match job {
+                    DiskJob::Write { content, piece, begin, data } => match &mut run {
+                        Some(run) if run.takes(&content, piece, begin) => run.blocks.push(data),
+                        _ => {
+                            let next = Run { content, piece, begin, blocks: vec![data] };
+                            run.replace(next).into_iter().for_each(|run| self.write(run));
+                        }
+                    },
+                    DiskJob::Restart { torrent, piece } => {
+                        run.take().into_iter().for_each(|run| self.write(run));
+                        self.forget(torrent, piece);
+                        self.report();
+                    }
+                    DiskJob::Probe { content, block, left } => {
+                        run.take().into_iter().for_each(|run| self.write(run));
+                        self.probe(&content, block, left);
+                    }
+                    DiskJob::Forget { content } => {
+                        run.take().into_iter().for_each(|run| self.write(run));
+                        let torrent = content.torrent;
+                        let pieces = self.pieces.range((torrent, 0)..=(torrent, u32::MAX));
+                        let pieces: Vec<u32> = pieces.map(|((_, piece), _)| *piece).collect();
+                        pieces.into_iter().for_each(|piece| self.forget(torrent, piece));
+                        self.failed.forget(torrent);
+                        self.report();
+                    }
+                    DiskJob::Finish => {
+                        run.take().into_iter().for_each(|run| self.write(run));
+                        let _ = self.manager.send(Input::DiskDone { device: self.device });
+                    }
+                }
+            }
+            run.take().into_iter().for_each(|run| self.write(run));
+        }
+    }
+
+    /// Writes and hashes a run, in whichever order does not wait for the other disk threads.
+    pub(super) fn write(&mut self, run: Run) {
+        let Run { content, piece, begin, blocks } = run;
+        let torrent = content.torrent;
+        let length: usize = blocks.iter().map(Vec::len).sum();
+        let offset = content.piece_offset(piece) + begin as u64;
+        let mut coming = self.pieces.remove(&(torrent, piece)).unwrap_or_default();
+        let in_order = begin == coming.hashed;
+        let write = || match content.in_trouble.load(Ordering::Relaxed) {
+            true => Ok(false),
+            false => content.write(offset, &blocks).map(|()| true),
+        };
+        let result = if let Ok(_turn) = content.write_turn.try_lock() {
+            write()
+        } else {
+            if in_order {
+                coming.hash_blocks(&blocks);
+            }
+            let _turn = lock(&content.write_turn);
+            write()
+        };
+        if in_order && begin == coming.hashed {
+            coming.hash_blocks(&blocks);
+        }
+        self.put_away(&mut coming, begin, blocks, in_order);
+        coming.written += length as u32;
+        let complete = coming.written == content.metainfo.piece_size(piece);
+        self.pieces.insert((torrent, piece), coming);
+        if self.unreported >= REPORT_BYTES.min(self.room.part_of(REPORT_SHARE)) {
+            self.report();
+        }
+        match result {
+            Err(error) => {
+                let length = (content.metainfo.piece_size(piece) - begin).min(length as u32);
+                self.fail(&content, BlockSpec { piece, begin, length }, error);
+            }
+            Ok(false) => self.unwritten(&content, piece),
+            Ok(true) if complete => self.prove(&content, piece),
+            Ok(true) => {}
+        }
+    }
+
+    /// Blocks that are written and hashed go back to the stock, and those that waited for them are hashed now; blocks
+    /// ahead of their turn are kept, if there is room.
+    fn put_away(&mut self, coming: &mut Coming, begin: u32, blocks: Vec<Vec<u8>>, hashed: bool) {
+        let may_keep = KEPT_BYTES.min(self.room.part_of(KEPT_SHARE));
+        let mut at = begin;
+        for block in blocks {
+            let length = block.len() as u32;
+            if hashed || self.kept_bytes + length as u64 > may_keep {
+                self.free(block);
+            } else {
+                self.kept_bytes += length as u64;
+                coming.kept.insert(at, block);
+            }
+            at += length;
+        }
+        while let Some(block) = coming.kept.remove(&coming.hashed) {
+            coming.hash_blocks(std::slice::from_ref(&block));
+            self.free_kept(block);
+        }
+    }
+
+    fn free_kept(&mut self, block: Vec<u8>) {
+        self.kept_bytes -= block.len() as u64;
+        self.free(block);
+    }
+
+    /// A block is written and its memory not needed any more.
+    fn free(&mut self, block: Vec<u8>) {
+        self.unreported += block.len() as u64;
+        self.blocks.give(block);
+    }
+
+    /// All of a piece is written: hashes the rest, compares, tells.
+    fn prove(&mut self, content: &Content, piece: u32) {
+        let Some(mut coming) = self.pieces.remove(&(content.torrent, piece)) else { return };
+        let size = content.metainfo.piece_size(piece);
+        let mut block = self.blocks.take(BLOCK_BYTES as usize);
+        while coming.hashed < size {
+            if let Some(kept) = coming.kept.remove(&coming.hashed) {
+                coming.hash_blocks(std::slice::from_ref(&kept));
+                self.free_kept(kept);
+                continue;
+            }
+            block.resize((size - coming.hashed).min(BLOCK_BYTES) as usize, 0);
+            let offset = content.piece_offset(piece) + coming.hashed as u64;
+            if let Err(error) = content.read(offset, &mut block) {
+                let spec = BlockSpec { piece, begin: coming.hashed, length: block.len() as u32 };
+                self.pieces.insert((content.torrent, piece), coming);
+                return self.fail(content, spec, error);
+            }
+            coming.hash_blocks(std::slice::from_ref(&block));
+        }
+        self.blocks.give(block);
+        self.report();
+        let good = coming.hash.finish() == *content.digest(piece);
+        if content.in_trouble.load(Ordering::Relaxed) {
+            return self.unwritten(content, piece);
+        }
+        if let Err(error) = content.note_proven(piece) {
+            let spec = BlockSpec { piece, begin: 0, length: size.min(BLOCK_BYTES) };
+            return self.fail(content, spec, error);
+        }
+        self.look_for_liars(content, piece, good);
+        self.tell(content.torrent, Event::Disk(DiskEvent::Checked { piece, good }));
+    }
+
+    /// Of a piece that failed it is remembered how it was; when it is right, it is told what was wrong.
+    fn look_for_liars(&mut self, content: &Content, piece: u32, good: bool) {
+        if !good {
+            if let Err(error) = self.failed.remember(content, piece) {
+                log::debug!("piece {piece} is wrong, and can't be looked at: {error}");
+            }
+            return;
+        }
+        let begins = self.failed.wrong_blocks(content, piece);
+        if !begins.is_empty() {
+            self.tell(content.torrent, Event::Disk(DiskEvent::FoundWrong { piece, begins }));
+        }
+    }
+
+    pub(super) fn forget(&mut self, torrent: TorrentId, piece: u32) {
+        let Some(coming) = self.pieces.remove(&(torrent, piece)) else { return };
+        coming.kept.into_values().for_each(|block| self.free_kept(block));
+    }
+
+    pub(super) fn report(&mut self) {
+        let bytes = std::mem::take(&mut self.unreported);
+        if bytes > 0 {
+            let _ = self.manager.send(Input::Written { device: self.device, bytes });
+        }
+    }
+
+    fn tell(&self, torrent: TorrentId, event: Event) {
+        // The manager is gone only when the process ends.
+        let _ = self.manager.send(Input::Torrent { torrent, event });
+    }
+}

@@ -1,0 +1,44 @@
+//! How we learned of a peer.
+//!
+//! Floor 2. Every address keeps its source from the moment it is found until the peer is gone.
+
+/// How we learned of a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A tracker named it.
+    Tracker,
+    /// The DHT named it (BEP 5).
+    Dht,
+    /// Another peer named it (BEP 11).
+    Pex,
+    /// It announced itself in the local network (BEP 14).
+    Lsd,
+    /// The link that the person gave names it (BEP 9, `x.pe`).
+    Link,
+    /// It connected to us.
+    Incoming,
+}
+
+impl Source {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Source; 6] =
+        [Source::Tracker, Source::Dht, Source::Pex, Source::Lsd, Source::Link, Source::Incoming];
+
+    /// Its name in `--json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Source::Tracker => "tracker",
+            Source::Dht => "dht",
+            Source::Pex => "pex",
+            Source::Lsd => "lsd",
+            Source::Link => "link",
+            Source::Incoming => "incoming",
+        }
+    }
+
+    /// Whether peers of a private torrent may come from it: only the tracker decides who takes part (BEP 27). An
+    /// incoming peer was told of us by the tracker, and a link is what the person typed.
+    pub fn is_for_private(self) -> bool {
+        matches!(self, Source::Tracker | Source::Link | Source::Incoming)
+    }
+}
