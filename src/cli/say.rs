@@ -17,6 +17,11 @@ pub fn problem(text: &str) {
     text.lines().for_each(|part| line(&format!("swarmlet: {part}")));
 }
 
+/// A warning, to be written with [`problem`] or on the screen.
+pub fn warning(text: &str) -> String {
+    format!("warning: {text}")
+}
+
 /// `text` on standard output, as help is; a reader that has seen enough is no failure.
 pub fn print(text: &str) -> Exit {
     match write_out(text) {

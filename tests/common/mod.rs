@@ -10,6 +10,7 @@ pub mod aria2;
 pub mod asker;
 pub mod bencode;
 pub mod content;
+pub mod fuse;
 pub mod hostile;
 pub mod http;
 pub mod lftp;

@@ -34,6 +34,8 @@ pub enum Tool {
     NpmTracker,
     /// tmux, a terminal that can be looked at.
     Tmux,
+    /// File systems in a process: /dev/fuse, and fusepy from PyPI.
+    Fuse,
 }
 
 impl Tool {
@@ -52,12 +54,17 @@ impl Tool {
             Tool::Wrk => ("wrk", "apt-get install wrk"),
             Tool::NpmTracker => ("npm's bittorrent-tracker", "npm install -g --ignore-scripts bittorrent-tracker@9"),
             Tool::Tmux => ("tmux", "apt-get install tmux"),
+            Tool::Fuse => ("/dev/fuse or fusepy", "apt-get install fuse3 libfuse2; pip install fusepy"),
         }
     }
 
     fn is_here(self) -> bool {
         match self {
             Tool::Libtorrent | Tool::NpmTracker => !self.version().is_empty(),
+            Tool::Fuse => {
+                let library = Command::new("python3").args(["-c", "import fuse"]).output();
+                Path::new("/dev/fuse").exists() && library.is_ok_and(|output| output.status.success())
+            }
             _ => env::split_paths(&env::var_os("PATH").unwrap_or_default())
                 .any(|dir| dir.join(self.program_and_source().0).is_file()),
         }
@@ -72,7 +79,7 @@ impl Tool {
             Tool::TransmissionCreate => return Tool::Transmission.version(),
             Tool::Libtorrent => Command::new("python3"),
             Tool::NpmTracker => npm_tracker(),
-            Tool::Mktorrent | Tool::Opentracker | Tool::Strace | Tool::Tmux | Tool::Wrk => {
+            Tool::Mktorrent | Tool::Opentracker | Tool::Strace | Tool::Tmux | Tool::Fuse | Tool::Wrk => {
                 return String::new();
             }
         };

@@ -8,10 +8,9 @@
 //! follows.
 
 use crate::base::rng::Rng;
+use crate::base::time::{Time, sooner};
 use crate::proto::id::InfoHash;
 use crate::proto::tracker::announce::{AnnounceEvent, AnnounceReply, AnnounceRequest, RetryIn};
-use crate::swarm::Time;
-use crate::swarm::event::sooner;
 
 /// Between announces when the tracker names no interval (every tracker we know uses half an hour or less).
 const DEFAULT_INTERVAL: Time = Time::from_secs(1800);

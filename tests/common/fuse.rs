@@ -1,0 +1,51 @@
+//! A disk that hangs on command: a file system in a process (FUSE) that can be stopped.
+
+use super::process::Process;
+use super::wait::{PATIENCE, wait_until};
+use rustix::process::Signal;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A file system of its own. When dropped it is unmounted, and whoever still waits for it gets an error.
+pub struct HangingDisk {
+    at: PathBuf,
+    process: Process,
+}
+
+impl HangingDisk {
+    /// Mounts it at `at`, a folder that is made for it. Its files lie in `at` with `.behind` added.
+    pub fn mount(at: &Path, scratch: &Path) -> HangingDisk {
+        let behind = at.with_extension("behind");
+        [at, &behind].iter().for_each(|dir| fs::create_dir_all(dir).expect("the folder can be made"));
+        let device = |path: &Path| fs::metadata(path).map(|found| found.dev()).ok();
+        let before = device(at);
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common/hanging_fs.py");
+        let mut command = Command::new("python3");
+        let mut process = Process::start("disk", command.arg(script).arg(&behind).arg(at), scratch);
+        wait_until("the file system is mounted", PATIENCE, || {
+            process.must_run();
+            device(at) != before
+        });
+        HangingDisk { at: at.into(), process }
+    }
+
+    /// From now on it does not answer.
+    pub fn hang(&mut self) {
+        self.process.signal(Signal::STOP);
+    }
+
+    /// It answers again.
+    pub fn recover(&mut self) {
+        self.process.signal(Signal::CONT);
+    }
+}
+
+impl Drop for HangingDisk {
+    fn drop(&mut self) {
+        // A process that is stopped ends too.
+        self.process.signal(Signal::KILL);
+        let _ = Command::new("umount").arg("-l").arg(&self.at).output();
+    }
+}

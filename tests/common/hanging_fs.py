@@ -1,0 +1,65 @@
+"""A file system that shows one folder as another, mounted in place: hanging_fs.py FOLDER MOUNTPOINT.
+
+While this process is stopped (SIGSTOP), nothing on the file system gets an answer: a disk that hangs.
+"""
+
+import os
+import sys
+
+from fuse import FUSE, FuseOSError, Operations
+
+
+class Mirror(Operations):
+    def __init__(self, root):
+        self.root = root
+
+    def __call__(self, op, path, *args):
+        try:
+            return super().__call__(op, self.root + path, *args)
+        except OSError as error:
+            raise FuseOSError(error.errno)
+
+    def getattr(self, path, fh=None):
+        found = os.lstat(path)
+        keys = "st_atime st_ctime st_gid st_mode st_mtime st_nlink st_size st_uid st_blocks".split()
+        return {key: getattr(found, key) for key in keys}
+
+    def readdir(self, path, fh):
+        return [".", ".."] + os.listdir(path)
+
+    def mkdir(self, path, mode):
+        return os.mkdir(path, mode)
+
+    def unlink(self, path):
+        return os.unlink(path)
+
+    def create(self, path, mode, fi=None):
+        return os.open(path, os.O_RDWR | os.O_CREAT, mode)
+
+    def open(self, path, flags):
+        return os.open(path, flags & (os.O_ACCMODE | os.O_TRUNC))
+
+    def release(self, path, fh):
+        return os.close(fh)
+
+    def read(self, path, size, offset, fh):
+        return os.pread(fh, size, offset)
+
+    def write(self, path, data, offset, fh):
+        return os.pwrite(fh, data, offset)
+
+    def truncate(self, path, length, fh=None):
+        return os.truncate(path, length)
+
+    def fsync(self, path, datasync, fh):
+        return os.fsync(fh)
+
+    def utimens(self, path, times=None):
+        return os.utime(path, times)
+
+    def statfs(self, path):
+        found = os.statvfs(path)
+        return {key: getattr(found, key) for key in "f_bavail f_bfree f_blocks f_bsize f_frsize f_namemax".split()}
+
+
+FUSE(Mirror(os.path.realpath(sys.argv[1])), sys.argv[2], foreground=True, nothreads=True)
