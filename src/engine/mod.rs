@@ -94,7 +94,7 @@ impl Engine {
         let _ = self.manager.send(Input::Block(list));
     }
 
-    /// Says goodbye to trackers and peers, within [`GOODBYE`], and saves the states; then [`Notice::Stopped`] comes.
+    /// Says goodbye to trackers and peers, within [`GOODBYE`](config::GOODBYE), and saves the states; then [`Notice::Stopped`] comes.
     pub fn stop(&self) {
         let _ = self.manager.send(Input::Stop);
     }

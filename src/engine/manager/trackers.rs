@@ -30,7 +30,7 @@ impl TrackerOffice {
 
     /// Asks a tracker. If that can't even be tried, returns the event that says so.
     pub fn announce(&mut self, torrent: TorrentId, announcement: Box<Announcement>) -> Option<Event> {
-        self.unanswered += usize::from(!announcement.scrape);
+        self.unanswered += usize::from(!announcement.is_scrape());
         let announcement = self.announcers.announce(torrent, announcement).err()?;
         let reason = "no thread could be started to ask it".to_string();
         let outcome = Box::new(Err(AnnounceFailure { reason, retry_in: None, refused: false }));
@@ -39,7 +39,7 @@ impl TrackerOffice {
 
     /// A tracker answered, or did not.
     pub fn answered(&mut self, announcement: &Announcement) {
-        self.unanswered -= usize::from(!announcement.scrape);
+        self.unanswered -= usize::from(!announcement.is_scrape());
     }
 
     /// Whether no answer is awaited.
