@@ -32,7 +32,7 @@ use super::picking::picker::Picker;
 use super::rate::{Meter, TokenBucket};
 use super::settings::Settings;
 use super::shared::{Shared, Turn};
-use super::standing::Standing;
+use super::standing::{Problem, Standing};
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
 use crate::proto::id::InfoHash;
@@ -194,10 +194,7 @@ impl Torrent {
                 turns: 0,
                 up: Meter::new(now),
             },
-            showing: Showing {
-                spreading: Spreading::new(metainfo.piece_count()),
-                super_seeding,
-            },
+            showing: Showing { spreading: Spreading::new(metainfo.piece_count()), super_seeding },
             disk: DiskWait { wait: None, healed: None },
             picker,
             settings,
@@ -280,10 +277,12 @@ impl Torrent {
     }
 
     /// The torrent can't go on: the peers are let go, the trackers hear it, the person reads why.
-    fn fail(&mut self, problem: String, turn: &mut Turn) {
+    fn fail(&mut self, problem: Problem, turn: &mut Turn) {
+        // How it stands tells the person why; afterwards nobody is connected.
+        let status = Box::new(self.status(turn.now));
         self.stop(turn);
         self.standing = Standing::Failed(problem.clone());
-        turn.actions.push(Action::News(News::Failed { problem }));
+        turn.actions.push(Action::News(News::Failed { problem, status }));
     }
 
     pub(super) fn has_failed(&self) -> bool {

@@ -20,6 +20,7 @@ use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use crate::swarm::event::{DiskOrder, PeerEvent, PeerOrder};
 use crate::swarm::picking::budget::Budget;
+use crate::swarm::standing::ProblemKind;
 use core::net::SocketAddr;
 use core::num::NonZeroU32;
 use std::collections::BTreeSet;
@@ -203,6 +204,14 @@ impl Swarm {
     fn whole(&self, number: usize) -> bool {
         self.members[number].torrent.is_whole()
     }
+}
+
+fn spoilt(text: &str) -> Problem {
+    Problem { kind: ProblemKind::Io, text: text.into() }
+}
+
+fn given_up() -> Standing {
+    Standing::Failed(Problem { kind: ProblemKind::GaveUp, text: "given up, no progress for 60 s".into() })
 }
 
 fn nothing() -> Bitfield {
@@ -401,9 +410,9 @@ fn blocks_that_were_not_asked_for_are_not_written() {
 fn a_disk_that_fails_ends_the_torrent_with_its_reason() {
     let mut swarm = Swarm::new(&[nothing(), everything()]);
     swarm.connect(0, 1);
-    swarm.happen(0, Event::Disk(DiskEvent::Failed { problem: "can't write x: no space".into() }));
+    swarm.happen(0, Event::Disk(DiskEvent::Failed { problem: spoilt("can't write x: no space") }));
     let torrent = &swarm.members[0].torrent;
-    assert_eq!(torrent.standing, Standing::Failed("can't write x: no space".into()));
+    assert_eq!(torrent.standing, Standing::Failed(spoilt("can't write x: no space")));
     assert!(torrent.peers.is_empty() && torrent.next_wake(Time::ZERO, &swarm.members[0].shared).is_none());
 }
 

@@ -43,7 +43,7 @@ fn a_torrent_for_which_nothing_comes_is_given_up_in_time() {
     swarm.run(last + Time::from_secs(59), |_| false);
     assert_eq!(swarm.members[0].torrent.standing, Standing::Downloading);
     swarm.run(last + Time::from_secs(62), |_| false);
-    assert_eq!(swarm.members[0].torrent.standing, Standing::Failed("given up, no progress for 60 s".into()));
+    assert_eq!(swarm.members[0].torrent.standing, given_up());
 }
 
 /// What the person wanted himself, and work that is going on, is no want of progress.
@@ -61,5 +61,5 @@ fn a_pause_and_a_check_take_as_long_as_they_take() {
     stage.pass(Time::from_secs(59));
     assert_eq!(stage.torrent.standing, Standing::Downloading);
     stage.pass(Time::from_secs(1));
-    assert_eq!(stage.torrent.standing, Standing::Failed("given up, no progress for 60 s".into()));
+    assert_eq!(stage.torrent.standing, given_up());
 }

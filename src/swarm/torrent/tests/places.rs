@@ -1,5 +1,6 @@
 //! Who gets a place, and who loses it.
 
+use super::spoilt;
 use crate::base::time::Time;
 use crate::proto::id::PeerId;
 use crate::proto::peer::handshake::{Handshake, Reserved};
@@ -119,7 +120,7 @@ fn the_process_has_a_limit_for_all_torrents_and_counts_right() {
     assert_eq!(stage.connecting, [], "no place to connect for");
     stage.happen(Event::Peer(key(2), PeerEvent::Gone));
     assert_eq!((stage.connecting.len(), stage.shared.connected), (1, 2));
-    stage.happen(Event::Disk(DiskEvent::Failed { problem: "spoilt".into() }));
+    stage.happen(Event::Disk(DiskEvent::Failed { problem: spoilt("spoilt") }));
     assert_eq!(stage.shared.connected, 1);
 }
 

@@ -201,7 +201,7 @@ fn a_seed_that_waits_for_its_disk_is_not_given_up() {
     let mut swarm = Swarm::new(&[everything()]);
     swarm.members[0].torrent.settings.stop_timeout = Some(Time::from_secs(10));
     swarm.now = Time::from_secs(1000);
-    let gives_up = |action: &Action| matches!(action, Action::News(News::GaveUp { .. }));
+    let gives_up = |action: &Action| matches!(action, Action::News(News::Failed { .. }));
     decides(&mut swarm, Event::Disk(DiskEvent::Doubted { text: "changed".into() }));
     assert_eq!(count(&decides(&mut swarm, Event::Timer), gives_up), 0);
     let mut have = everything();
@@ -228,9 +228,9 @@ fn a_download_that_waits_for_its_disk_is_given_up_in_time() {
             if is_probe(&action) {
                 decides(&mut swarm, Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: trouble("full") }));
             }
-            if let Action::News(News::GaveUp { problem, status }) = action {
+            if let Action::News(News::Failed { problem, status }) = action {
                 assert_eq!(status.standing, Standing::WaitingForDisk(Box::new(trouble("full"))));
-                assert_eq!((problem.as_str(), status.peers), ("given up, no progress for 100 s", 1));
+                assert_eq!((problem.text.as_str(), status.peers), ("given up, no progress for 100 s", 1));
             }
         }
         if swarm.members[0].torrent.has_failed() {
