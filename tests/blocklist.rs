@@ -94,7 +94,7 @@ fn who_is_on_the_list_is_not_let_in_and_not_kept_when_it_changes() {
     // What can't be read changes nothing.
     fs::remove_file(&stage.list).unwrap();
     seed.signal(Signal::HUP);
-    let stays = "list: No such file or directory; the list that was read before stays";
+    let stays = "list: No such file or directory; the list that was read before stays in force";
     wait_until("that is told", PATIENCE, || seed.stderr().contains(stays));
     assert!(!is_let_in(BAD, port, &stage.torrent));
     stage.write("127.0.0.3\n");

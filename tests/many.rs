@@ -128,7 +128,7 @@ fn what_is_half_written_is_waited_for_and_what_is_bad_is_named_once() {
     wait_until("the bad ones are named", PATIENCE, || {
         many.must_run();
         let told = many.stderr();
-        ["bad.torrent", "slow.torrent", "b-twin.torrent is left out"].iter().all(|name| told.contains(name))
+        ["bad.torrent", "slow.torrent", "b-twin.torrent is not used"].iter().all(|name| told.contains(name))
     });
     // It was named, for nobody wrote on it for a while; then somebody does. Its folder does not change by that.
     fs::write(&file, &bytes).unwrap();

@@ -5,6 +5,8 @@ pub mod content;
 pub mod error;
 pub mod hashing;
 pub mod health;
+// Feature: make.
+#[cfg(feature = "make")]
 pub mod make;
 pub mod resume;
 #[cfg(test)]

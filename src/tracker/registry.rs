@@ -14,10 +14,10 @@ pub mod peers;
 
 use self::peers::{Facts, Peers};
 use crate::base::rng::Rng;
+use crate::base::time::Time;
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::tracker::announce::AnnounceEvent;
 use crate::proto::tracker::compact::{V4_BYTES, V6_BYTES};
-use crate::swarm::Time;
 use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ pub struct Limits {
 
 /// An announce, whichever way it came.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct Announce {
     /// The swarm.
     pub info_hash: InfoHash,
     /// Who asks.
@@ -64,9 +64,9 @@ pub struct Asked {
     pub unproven: bool,
 }
 
-/// What it is told.
+/// What it is response.
 #[derive(Clone, Debug, Default)]
-pub struct Told {
+pub struct Response {
     /// How the swarm stands.
     pub counts: Counts,
     /// Peers over IPv4, in compact form (BEP 23).
@@ -75,7 +75,7 @@ pub struct Told {
     pub v6: Vec<u8>,
     /// The ids of these, if they were wanted: first of the IPv4 peers, then of the others.
     pub ids: Vec<PeerId>,
-    /// Others are not told of it: see [`Registry::prove`].
+    /// Others are not told of it: see [`Registry::set_reachable`].
     pub hidden: bool,
 }
 
@@ -126,30 +126,30 @@ impl Registry {
     }
 
     /// Takes an announce in and answers it.
-    pub fn announce(&mut self, asked: &Asked, now: Time) -> Result<Told, Full> {
+    pub fn announce(&mut self, announce: &Announce, now: Time) -> Result<Response, Full> {
         self.changes += 1;
-        let (mut buffer, mut told) = ([0; V6_BYTES], Told::default());
-        let address = pack(asked.addr, &mut buffer);
-        if asked.event == Some(AnnounceEvent::Stopped) {
-            self.leave(asked, address);
-            told.counts = self.counts(&asked.info_hash).unwrap_or_default();
-            return Ok(told);
+        let (mut buffer, mut response) = ([0; V6_BYTES], Response::default());
+        let address = pack(announce.addr, &mut buffer);
+        if announce.event == Some(AnnounceEvent::Stopped) {
+            self.leave(announce, address);
+            response.counts = self.counts(&announce.info_hash).unwrap_or_default();
+            return Ok(response);
         }
         let full = self.peers >= self.limits.peers;
-        let swarm = match self.swarms.get_mut(&asked.info_hash) {
+        let swarm = match self.swarms.get_mut(&announce.info_hash) {
             Some(swarm) => swarm,
             None => {
-                self.found(asked.info_hash)?;
-                self.swarms.get_mut(&asked.info_hash).ok_or(Full)?
+                self.found(announce.info_hash)?;
+                self.swarms.get_mut(&announce.info_hash).ok_or(Full)?
             }
         };
         let is_v6 = address.len() == V6_BYTES;
         let (peers, others) = if is_v6 { (&mut swarm.v6, &mut swarm.v4) } else { (&mut swarm.v4, &mut swarm.v6) };
-        let facts = Facts { peer_id: &asked.peer_id, seed: asked.seed, seen: tick(now), key: asked.key };
+        let facts = Facts { peer_id: &announce.peer_id, seed: announce.seed, seen: tick(now), key: announce.key };
         let number = match peers.find(address, self.secret) {
             Some(number) => peers.update(number, &facts, self.secret),
             None => {
-                let moved = peers.find_moved(&asked.peer_id, asked.key);
+                let moved = peers.find_moved(&announce.peer_id, announce.key);
                 let crowded = full || peers.len() >= self.limits.swarm_peers;
                 if let Some(out) = moved.or_else(|| crowded.then(|| self.rng.below(peers.len()))) {
                     if peers.is_empty() {
@@ -160,25 +160,26 @@ impl Registry {
                 }
                 let number = peers.insert(address, &facts, self.secret);
                 self.peers += 1;
-                peers.hide(number, asked.unproven);
+                peers.hide(number, announce.unproven);
                 number
             }
         };
-        if asked.event == Some(AnnounceEvent::Completed) && peers.count_completed(number) {
+        if announce.event == Some(AnnounceEvent::Completed) && peers.count_completed(number) {
             swarm.completed = swarm.completed.saturating_add(1);
         }
-        let (near, far) = if is_v6 { (&mut told.v6, &mut told.v4) } else { (&mut told.v4, &mut told.v6) };
+        let (near, far) =
+            if is_v6 { (&mut response.v6, &mut response.v4) } else { (&mut response.v4, &mut response.v6) };
         let (mut near_ids, mut far_ids) = (Vec::new(), Vec::new());
-        let ids = asked.ids.then_some(&mut near_ids);
-        peers.pick(asked.want, !asked.seed, Some(number), &mut self.rng, near, ids);
-        let left = asked.want - near.len() / address.len();
-        if asked.both_families && left > 0 {
-            others.pick(left, !asked.seed, None, &mut self.rng, far, asked.ids.then_some(&mut far_ids));
+        let ids = announce.ids.then_some(&mut near_ids);
+        peers.pick(announce.want, !announce.seed, Some(number), &mut self.rng, near, ids);
+        let left = announce.want - near.len() / address.len();
+        if announce.both_families && left > 0 {
+            others.pick(left, !announce.seed, None, &mut self.rng, far, announce.ids.then_some(&mut far_ids));
         }
-        told.hidden = peers.is_hidden(number);
-        told.counts = swarm.counts();
-        told.ids = if is_v6 { [far_ids, near_ids] } else { [near_ids, far_ids] }.concat();
-        Ok(told)
+        response.hidden = peers.is_hidden(number);
+        response.counts = swarm.counts();
+        response.ids = if is_v6 { [far_ids, near_ids] } else { [near_ids, far_ids] }.concat();
+        Ok(response)
     }
 
     /// How the swarm of `info_hash` stands; none if nobody knows it.
@@ -235,7 +236,7 @@ impl Registry {
     }
 
     /// From now on the peer at `addr` is told to others, or kept from them.
-    pub fn prove(&mut self, info_hash: &InfoHash, addr: SocketAddr, reachable: bool) {
+    pub fn set_reachable(&mut self, info_hash: &InfoHash, addr: SocketAddr, reachable: bool) {
         let mut buffer = [0; V6_BYTES];
         let address = pack(addr, &mut buffer);
         let Some(swarm) = self.swarms.get_mut(info_hash) else { return };
@@ -296,10 +297,10 @@ impl Registry {
     }
 
     /// A peer says goodbye. What another peer says at its address is not its own goodbye.
-    fn leave(&mut self, asked: &Asked, address: &[u8]) {
-        let Some(swarm) = self.swarms.get_mut(&asked.info_hash) else { return };
+    fn leave(&mut self, announce: &Announce, address: &[u8]) {
+        let Some(swarm) = self.swarms.get_mut(&announce.info_hash) else { return };
         let peers = if address.len() == V6_BYTES { &mut swarm.v6 } else { &mut swarm.v4 };
-        if let Some(number) = peers.find(address, self.secret).filter(|&at| peers.peer_id(at) == asked.peer_id) {
+        if let Some(number) = peers.find(address, self.secret).filter(|&at| peers.peer_id(at) == announce.peer_id) {
             peers.remove(number, self.secret);
             self.peers -= 1;
         }

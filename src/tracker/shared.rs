@@ -1,39 +1,43 @@
-//! What the tracker's threads share: the registry, what was read from files, the log and the figures.
+//! What the tracker's threads share: the registry, what was read from files, the log, and the figures.
 //!
 //! Floor 3.
 
+use super::config::{Config, TrackerError};
 use super::files::access_log::AccessLog;
 use super::files::allowed::{Allowed, Passkeys};
 use super::files::state;
-use super::nat::Checks;
 use super::registry::Registry;
 use super::stats::Stats;
-use super::{Config, TrackerError};
-use crate::swarm::Time;
+use crate::base::time::Time;
+use crate::proto::id::InfoHash;
 use crate::sys::{lock, lock_to_read, lock_to_write, random};
 use core::net::SocketAddr;
+use crossbeam_channel::{Receiver, Sender};
 use std::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 use std::time::Instant;
 
-/// All of it.
+/// Most peers that wait to be checked by [`nat`](super::nat).
+const MOST_CHECKS: usize = 1000;
+
+/// What the threads share.
 pub struct Shared {
     /// How the tracker was started.
     pub config: Config,
     /// The figures.
     pub stats: Stats,
-    /// Peers to be connected to.
+    /// Peers that wait to be checked.
     pub checks: Checks,
     registry: Mutex<Registry>,
     allowed: RwLock<Option<Allowed>>,
     passkeys: RwLock<Option<Passkeys>>,
     log: Mutex<Option<AccessLog>>,
-    /// What the registry counted when it was saved last.
+    /// The registry's count of changes when it was last saved.
     saved: Mutex<u64>,
     started: Instant,
 }
 
 impl Shared {
-    /// Reads what is to be read, and puts back what was saved.
+    /// Reads the files, and restores the saved swarms.
     pub fn new(config: Config) -> Result<Shared, TrackerError> {
         let unreadable = |what: &str, path: &std::path::Path| {
             let doing = format!("read {what} {}", path.display());
@@ -76,27 +80,27 @@ impl Shared {
         })
     }
 
-    /// The time since the start; no clock that somebody sets.
+    /// The time since the start. Nobody can set this clock.
     pub fn now(&self) -> Time {
         self.started.elapsed()
     }
 
-    /// The registry, for as short as can be: everybody else waits.
+    /// Locks the registry. Hold it briefly, because all other threads wait.
     pub fn registry(&self) -> MutexGuard<'_, Registry> {
         lock(&self.registry)
     }
 
-    /// The torrents that are tracked; none if all are.
+    /// The torrents that are tracked; `None`: all torrents.
     pub fn allowed(&self) -> RwLockReadGuard<'_, Option<Allowed>> {
         lock_to_read(&self.allowed)
     }
 
-    /// The passkeys; none if there is no need of one.
+    /// The passkeys; `None`: no passkey is needed.
     pub fn passkeys(&self) -> RwLockReadGuard<'_, Option<Passkeys>> {
         lock_to_read(&self.passkeys)
     }
 
-    /// Reads the folder and the passkeys again. What can't be read now stays as it was.
+    /// Reads the folder and the passkeys again. If one can't be read, it stays as it was.
     pub fn reread(&self) {
         if let Some(dir) = &self.config.allowed_dir {
             let now = Allowed::read(dir, self.allowed().as_ref());
@@ -119,16 +123,16 @@ impl Shared {
         }
     }
 
-    /// Opens the log anew: whoever rotates logs has moved it.
+    /// Opens the log again, because a log rotation has moved the file.
     pub fn reopen_log(&self) {
         let Some(file) = &self.config.log_file else { return };
         match AccessLog::open(file) {
-            Ok(anew) => *lock(&self.log) = Some(anew),
+            Ok(opened) => *lock(&self.log) = Some(opened),
             Err(error) => log::error!("can't open the log {}: {error}", file.display()),
         }
     }
 
-    /// Writes a line to the log, where there is one.
+    /// Writes a line to the log, if there is one.
     pub fn log(&self, from: SocketAddr, request: &[u8], status: u16, bytes: usize, agent: &[u8]) {
         if self.config.log_file.is_none() {
             return;
@@ -152,5 +156,30 @@ impl Shared {
         })?;
         *saved = changes;
         Ok(())
+    }
+}
+
+/// The queue of peers that wait to be checked.
+pub struct Checks {
+    requests: Sender<(InfoHash, SocketAddr)>,
+    waiting: Receiver<(InfoHash, SocketAddr)>,
+}
+
+impl Default for Checks {
+    fn default() -> Checks {
+        let (requests, waiting) = crossbeam_channel::bounded(MOST_CHECKS);
+        Checks { requests, waiting }
+    }
+}
+
+impl Checks {
+    /// Asks for a check of this peer. Does nothing if too many wait.
+    pub fn request(&self, info_hash: InfoHash, addr: SocketAddr) {
+        let _ = self.requests.try_send((info_hash, addr));
+    }
+
+    /// Waits for a peer to check.
+    pub fn next(&self) -> Option<(InfoHash, SocketAddr)> {
+        self.waiting.recv().ok()
     }
 }

@@ -1,14 +1,14 @@
 //! The tracker over UDP (BEP 15): a packet in, a packet out.
 //!
-//! Floor 3. A connection id is a keyed hash of the asker's address and of the time, so that none has to be kept: it proves
-//! that whoever uses it receives what is sent to that address. Before it is proven nobody is sent more than he sent.
+//! Floor 3. A connection id is a keyed hash of the client's address and the time, so the tracker does not store any. A client
+//! that sends a valid id has received it, so it did not forge its address. Before that, no reply is larger than its request:
+//! the tracker can't be used to flood others.
 
-use super::registry::Asked;
+use super::admission::{admit, check_passkey, peers_wanted};
+use super::registry::Announce;
 use super::shared::Shared;
-use super::web::answers;
-use crate::proto::tracker::announce::RetryIn;
+use crate::base::time::Time;
 use crate::proto::tracker::udp::{PACKET_BYTES, Reply, Request};
-use crate::swarm::Time;
 use core::net::{IpAddr, SocketAddr};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -18,13 +18,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 
-/// An id is good for two to three of these (BEP 15: two minutes at the tracker).
+/// A connection id is valid for two to three of these (BEP 15: the tracker accepts it for two minutes).
 const PERIOD: Time = Time::from_secs(60);
-/// Stack of a thread: a packet is read and answered on it.
+/// Stack of a thread, which reads and answers packets.
 const STACK_BYTES: usize = 256 << 10;
-/// How long to wait when the system refuses to receive: trying at once would spin.
+/// How long to wait if the system refuses to receive. Trying again at once would keep a core busy.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Peers that fit a packet beside its head of 20 bytes.
+/// How many addresses of this length fit into a packet, after its head of 20 bytes.
 const fn fitting(address_bytes: usize) -> usize {
     (PACKET_BYTES - 20) / address_bytes
 }
@@ -49,13 +49,13 @@ fn listen(socket: &UdpSocket, shared: &Shared, secret: &RandomState) {
     loop {
         match socket.recv_from(&mut packet) {
             Ok((length, from)) => {
-                let asker = SocketAddr::new(from.ip().to_canonical(), from.port());
-                if let Some(reply) = answer(&packet[..length], asker, shared, secret) {
-                    // A reply that does not go out is a packet lost, as any may be.
+                let client = SocketAddr::new(from.ip().to_canonical(), from.port());
+                if let Some(reply) = answer(&packet[..length], client, shared, secret) {
+                    // Any packet may get lost; so may one that can't be sent.
                     let _ = socket.send_to(&reply.emit(), from);
                 }
             }
-            // What could not be delivered to somebody else comes back as an error here.
+            // A reply that could not be delivered to another client is reported here.
             Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::Interrupted) => {}
             Err(error) => {
                 log::warn!("can't receive packets: {error}");
@@ -67,21 +67,19 @@ fn listen(socket: &UdpSocket, shared: &Shared, secret: &RandomState) {
 
 fn answer(packet: &[u8], from: SocketAddr, shared: &Shared, secret: &RandomState) -> Option<Reply> {
     let now = shared.now();
-    // No announce has a source port of 0, but a liar's may.
+    // No real packet has source port 0, but a forged one may.
     if from.port() == 0 {
         return None;
     }
     let request = Request::parse(packet)?;
-    let proven = |connection: u64, transaction: u32| {
-        let is_of = |then| connection_id(from.ip(), then, secret) == connection;
-        let good = (0..3).any(|age| now.checked_sub(PERIOD * age).is_some_and(is_of));
-        // Not larger than the smallest request that is answered so.
+    let checked = |connection: u64, transaction: u32, reply: &mut dyn FnMut() -> Reply| {
+        let issued_at = |then| connection_id(from.ip(), then, secret) == connection;
+        if (0..3).any(|age| now.checked_sub(PERIOD * age).is_some_and(issued_at)) {
+            return Some(reply());
+        }
         let message = "bad connection".to_string();
-        if good { Ok(()) } else { Err(Reply::Error { transaction, message }) }
-    };
-    let checked = |connection, transaction, reply: &mut dyn FnMut() -> Reply| match proven(connection, transaction) {
-        Ok(()) => Some(reply()),
-        Err(error) => (packet.len() >= 8 + "bad connection".len()).then_some(error),
+        let fits = packet.len() >= 8 + message.len();
+        fits.then_some(Reply::Error { transaction, message })
     };
     match request {
         Request::Connect { transaction } => {
@@ -90,14 +88,14 @@ fn answer(packet: &[u8], from: SocketAddr, shared: &Shared, secret: &RandomState
         Request::Announce { connection, transaction, announce, url_data } => {
             checked(connection, transaction, &mut || {
                 let family = if from.is_ipv4() { 6 } else { 18 };
-                let asked = Asked {
+                let asked = Announce {
                     info_hash: announce.info_hash,
                     peer_id: announce.peer_id,
                     addr: SocketAddr::new(from.ip(), announce.port),
                     key: announce.key.unwrap_or(0),
                     seed: announce.left == 0,
                     event: announce.event,
-                    want: answers::wanted(shared, announce.numwant).min(fitting(family)),
+                    want: peers_wanted(shared, announce.numwant).min(fitting(family)),
                     both_families: false,
                     ids: false,
                     unproven: shared.config.nat_check,
@@ -123,20 +121,20 @@ fn answer(packet: &[u8], from: SocketAddr, shared: &Shared, secret: &RandomState
     }
 }
 
-fn take_in(shared: &Shared, asked: &Asked, url_data: &[u8], transaction: u32) -> Result<Reply, &'static str> {
+fn take_in(shared: &Shared, announce: &Announce, url_data: &[u8], transaction: u32) -> Result<Reply, &'static str> {
     let url = url(url_data);
     let path = url.split('?').next().unwrap_or("");
-    answers::check_passkey(shared, path.strip_suffix("/announce").unwrap_or(""))?;
-    if asked.addr.port() == 0 {
+    check_passkey(shared, path.strip_suffix("/announce").unwrap_or(""))?;
+    if announce.addr.port() == 0 {
         return Err("port must be 1 to 65535");
     }
-    let told = answers::take_in(shared, asked, true).map_err(|(reason, _): (_, RetryIn)| reason)?;
-    let (leechers, seeds, interval) = (told.counts.leechers, told.counts.seeds, shared.config.interval);
-    let peers = if asked.addr.is_ipv4() { told.v4 } else { told.v6 };
+    let response = admit(shared, announce, true).map_err(|(reason, _)| reason)?;
+    let (leechers, seeds, interval) = (response.counts.leechers, response.counts.seeds, shared.config.interval);
+    let peers = if announce.addr.is_ipv4() { response.v4 } else { response.v6 };
     Ok(Reply::Announce { transaction, interval, leechers, seeds, peers })
 }
 
-/// Path and query of the announce URL (BEP 41), as they are in the log.
+/// Path and query of the announce URL (BEP 41), for the log.
 fn url(url_data: &[u8]) -> String {
     String::from_utf8_lossy(url_data).into_owned()
 }

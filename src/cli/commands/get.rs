@@ -12,7 +12,7 @@ use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::run::{self, connect, rate};
 use crate::cli::options::{source, states};
 use crate::cli::run::keys;
-use crate::cli::run::running::{self, Until, Watched};
+use crate::cli::run::{Until, Watched, run_engine};
 use crate::cli::say;
 use crate::cli::show::view::View;
 use crate::cli::show::{objects, peers};
@@ -157,7 +157,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     }
     make_dir(&dir)?;
     config.states = states::open(state, given.has("quiet"));
-    running::run(
+    run_engine(
         torrents.map(|(metainfo, choice)| Job { metainfo, dir: dir.clone(), choice, duty: Duty::Fetch }).collect(),
         config,
         view,

@@ -9,7 +9,7 @@ use crate::cli::options::run::{self, connect, rate};
 use crate::cli::options::states;
 use crate::cli::run::folder::Folder;
 use crate::cli::run::keys;
-use crate::cli::run::running::{self, Until, Watched};
+use crate::cli::run::{Until, Watched, run_engine};
 use crate::cli::show::objects;
 use crate::engine::Config;
 use std::path::PathBuf;
@@ -97,7 +97,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
         ..connect(given, &view)?
     };
     let watched = Watched { folder: Some(Folder::new(dir, content)), blocklist: run::blocklist(given) };
-    running::run(Vec::new(), config, view.as_list(), &Until::Interrupted, watched)
+    run_engine(Vec::new(), config, view.as_list(), &Until::Interrupted, watched)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::cli::exit::{Exit, Failure, RUN_EXITS};
 use crate::cli::options::command::{Command, Completes, Group};
 use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::run::{self, connect};
-use crate::cli::run::running::{self, Until, Watched};
+use crate::cli::run::{Until, Watched, run_engine};
 use crate::cli::show::objects;
 use crate::engine::{Duty, Job};
 use std::path::PathBuf;
@@ -85,7 +85,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     let duty = if given.has("no-check") { Duty::Trust } else { Duty::Serve };
     let job = |(_, metainfo)| Job { metainfo, dir: dir.clone(), choice: None, duty };
     let watched = Watched { folder: None, blocklist: run::blocklist(given) };
-    running::run(torrents.into_iter().map(job).collect(), config, view, &until, watched)
+    run_engine(torrents.into_iter().map(job).collect(), config, view, &until, watched)
 }
 
 fn until(given: &Parsed) -> Result<Until, Failure> {

@@ -3,16 +3,16 @@
 //! Floor 4.
 
 use crate::base::path::for_terminal;
+use crate::base::time::Time;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::command::{Command, Completes, Group, Part, Section};
 use crate::cli::options::flags::{self, Flag, Parsed};
 use crate::cli::options::run::{HELP, QUIET, path};
 use crate::cli::run::log;
 use crate::cli::say;
-use crate::swarm::Time;
 use crate::sys::in_words;
 use crate::tracker::registry::Limits;
-use crate::tracker::{self, Config, TrackerError, Wish};
+use crate::tracker::{self, Config, Signal, TrackerError};
 use ::log::LevelFilter;
 use crossbeam_channel::Receiver;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -285,7 +285,7 @@ fn addresses(given: &Parsed, long: &str) -> Result<Vec<IpAddr>, Failure> {
 
 fn track(config: Config, verbosity: usize, quiet: bool) -> Result<Exit, Failure> {
     log::begin_at([LevelFilter::Warn, LevelFilter::Info, LevelFilter::Debug][verbosity.min(2)]);
-    let wishes = watch()?;
+    let signals = watch()?;
     let host = config.bind.map_or("this machine, all addresses".to_string(), |ip| ip.to_string());
     let ready = |port| {
         if !quiet {
@@ -294,15 +294,15 @@ fn track(config: Config, verbosity: usize, quiet: bool) -> Result<Exit, Failure>
             ));
         }
     };
-    tracker::run(config, &wishes, ready).map_err(explain)?;
+    tracker::run(config, &signals, ready).map_err(explain)?;
     Ok(Exit::Whole)
 }
 
 /// What signals ask for: SIGHUP to read again, SIGINT and SIGTERM to end; two of these end it at once.
-fn watch() -> Result<Receiver<Wish>, Failure> {
+fn watch() -> Result<Receiver<Signal>, Failure> {
     let refused = |error| Failure::new(Exit::Io, format!("can't watch for signals: {error}"));
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(refused)?;
-    let (wish, wishes) = crossbeam_channel::unbounded();
+    let (sender, receiver) = crossbeam_channel::unbounded();
     let wait = move || {
         let mut ending = false;
         for signal in signals.forever() {
@@ -310,11 +310,11 @@ fn watch() -> Result<Receiver<Wish>, Failure> {
                 std::process::exit(Exit::Interrupted.code().into());
             }
             // Were the receiver gone, the tracker would have ended.
-            let _ = wish.send(if signal == SIGHUP { Wish::Reload } else { Wish::Stop });
+            let _ = sender.send(if signal == SIGHUP { Signal::Reload } else { Signal::Stop });
         }
     };
     Builder::new().name("signals".into()).stack_size(64 << 10).spawn(wait).map_err(refused)?;
-    Ok(wishes)
+    Ok(receiver)
 }
 
 fn explain(error: TrackerError) -> Failure {

@@ -6,7 +6,6 @@ use super::flags::Parsed;
 use super::run::path;
 use crate::cli::exit::Failure;
 use crate::cli::say;
-use crate::cli::show::view::warning;
 use crate::storage::resume::StateDir;
 use crate::sys::in_words;
 use std::path::PathBuf;
@@ -33,7 +32,7 @@ pub fn open(dir: Option<PathBuf>, quiet: bool) -> Option<Arc<StateDir>> {
     if let (Err(problem), false) = (&opened, quiet) {
         let text =
             format!("can't keep states {problem}; name a folder with --state, or the next start checks all content");
-        say::problem(&warning(&text));
+        say::problem(&say::warning(&text));
     }
     opened.ok().map(Arc::new)
 }

@@ -1,11 +1,10 @@
 //! The keys of the live screen, and the thread that waits for them.
 //!
-//! Floor 4. The thread blocks on the terminal, and reads only while we are in the foreground: a job that reads in the
-//! background is stopped by the kernel. So it waits for input first, and then looks whose terminal it is.
+//! Floor 4. The thread waits for input, and then reads it only if the program is in the foreground: the kernel stops a
+//! job that reads from the terminal in the background.
 
-use super::person::Wish;
-use super::signals::interrupt;
 use super::terminal;
+use super::wish::{Key, Limit, Move, Wish};
 use crossbeam_channel::Sender;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -14,53 +13,6 @@ use std::thread::Builder;
 
 /// The thread calls nothing deep.
 const STACK_BYTES: usize = 64 << 10;
-
-/// What a key asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Key {
-    /// To quit, as ^C does.
-    Quit,
-    /// A pause, or an end to it: of the torrent that is selected, or where none is, of all.
-    Pause,
-    /// The same, of all.
-    PauseAll,
-    /// Another limit of what all torrents download or upload.
-    Limit(Limit),
-    /// To see the peers, of the next torrent each time, or of the one that is selected.
-    Peers,
-    /// To see what the keys are.
-    Help,
-    /// To select another torrent.
-    Move(Move),
-    /// To sort the torrents by something else.
-    Sort,
-}
-
-/// Another limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit {
-    /// Of uploads; else of downloads.
-    pub uploads: bool,
-    /// A higher one, or none; else a lower one.
-    pub faster: bool,
-}
-
-/// Where to go in a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Move {
-    /// To the row above.
-    Up,
-    /// To the row below.
-    Down,
-    /// As many rows up as are seen.
-    PageUp,
-    /// As many rows down.
-    PageDown,
-    /// To the first row.
-    First,
-    /// To the last one.
-    Last,
-}
 
 /// The keys in a line, for the screen, and where that has few columns.
 pub const KEYS: [&str; 2] = ["q quit, p pause, +/- down, >/< up, v peers, ?", "q p:pause +- down >< up v:peers ?"];
@@ -93,20 +45,20 @@ pub const LIST_HELP: &[(&str, &str)] = &[
     ("?", "hide the line of keys"),
 ];
 
-/// Starts the thread, if there is somebody who may type.
-pub fn watch(wishes: &Sender<Wish>) {
+/// Starts the thread, if standard input is a terminal.
+pub fn listen(wishes: &Sender<Wish>) {
     let wishes = wishes.clone();
     if terminal::has_keys() {
-        let listen = move || {
-            let _ = listen(&wishes);
+        let work = move || {
+            let _ = read(&wishes);
         };
-        // Without it there are no keys, and ^C still ends the run.
-        let _ = Builder::new().name("keys".into()).stack_size(STACK_BYTES).spawn(listen);
+        // Without the thread there are no keys, but ^C still ends the run.
+        let _ = Builder::new().name("keys".into()).stack_size(STACK_BYTES).spawn(work);
     }
 }
 
 /// Sends what is typed until the terminal is gone.
-fn listen(wishes: &Sender<Wish>) -> rustix::io::Result<()> {
+fn read(wishes: &Sender<Wish>) -> rustix::io::Result<()> {
     let terminal = io::stdin();
     let mut bytes = [0; 32];
     let mut typed = Typed::default();
@@ -127,10 +79,8 @@ fn listen(wishes: &Sender<Wish>) -> rustix::io::Result<()> {
         if count == 0 {
             return Ok(());
         }
-        for key in typed.keys(&bytes[..count]) {
-            if key == Key::Quit {
-                interrupt(wishes);
-            } else if wishes.send(Wish::Key(key)).is_err() {
+        for wish in typed.wishes(&bytes[..count]) {
+            if wishes.send(wish).is_err() {
                 return Ok(());
             }
         }
@@ -150,16 +100,16 @@ enum Typed {
 }
 
 impl Typed {
-    /// The keys among what was typed. A sequence may go on in the next portion; an ESC at the end was the key itself.
-    fn keys(&mut self, typed: &[u8]) -> Vec<Key> {
-        let keys = typed.iter().filter_map(|&byte| self.key(byte)).collect();
+    /// What the typed keys stand for. A sequence may go on in the next portion; an ESC at the end was the key itself.
+    fn wishes(&mut self, typed: &[u8]) -> Vec<Wish> {
+        let wishes = typed.iter().filter_map(|&byte| self.wish(byte)).collect();
         if matches!(self, Typed::Escape) {
             *self = Typed::Letter;
         }
-        keys
+        wishes
     }
 
-    fn key(&mut self, byte: u8) -> Option<Key> {
+    fn wish(&mut self, byte: u8) -> Option<Wish> {
         match (std::mem::take(self), byte) {
             (_, 0x1b) => *self = Typed::Escape,
             (Typed::Letter, letter) => return of_letter(letter),
@@ -178,10 +128,10 @@ impl Typed {
     }
 }
 
-fn of_letter(letter: u8) -> Option<Key> {
+fn of_letter(letter: u8) -> Option<Wish> {
     let limit = |uploads, faster| Key::Limit(Limit { uploads, faster });
-    Some(match letter.to_ascii_lowercase() {
-        b'q' => Key::Quit,
+    Some(Wish::Key(match letter.to_ascii_lowercase() {
+        b'q' => return Some(Wish::Interrupt),
         b'p' => Key::Pause,
         b'a' => Key::PauseAll,
         b'+' | b'=' => limit(false, true),
@@ -194,12 +144,12 @@ fn of_letter(letter: u8) -> Option<Key> {
         b'j' => Key::Move(Move::Down),
         b'k' => Key::Move(Move::Up),
         _ => return None,
-    })
+    }))
 }
 
 /// What terminals send for the keys without letters (xterm, VT220, the console of Linux).
-fn of_sequence(number: u8, end: u8) -> Option<Key> {
-    Some(Key::Move(match (number, end) {
+fn of_sequence(number: u8, end: u8) -> Option<Wish> {
+    Some(Wish::Key(Key::Move(match (number, end) {
         (_, b'A') => Move::Up,
         (_, b'B') => Move::Down,
         (5, b'~') => Move::PageUp,
@@ -207,40 +157,41 @@ fn of_sequence(number: u8, end: u8) -> Option<Key> {
         (1 | 7, b'~') | (_, b'H') => Move::First,
         (4 | 8, b'~') | (_, b'F') => Move::Last,
         _ => return None,
-    }))
+    })))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn typed(typed: &[u8]) -> Vec<Key> {
-        Typed::default().keys(typed)
+    fn typed(typed: &[u8]) -> Vec<Wish> {
+        Typed::default().wishes(typed)
     }
 
     #[test]
     fn keys_are_letters() {
-        let limit = |uploads, faster| Key::Limit(Limit { uploads, faster });
-        assert_eq!(typed(b"pVx\n?h"), [Key::Pause, Key::Peers, Key::Help, Key::Help]);
+        let limit = |uploads, faster| Wish::Key(Key::Limit(Limit { uploads, faster }));
+        assert_eq!(typed(b"pVx\n?h"), [Key::Pause, Key::Peers, Key::Help, Key::Help].map(Wish::Key));
         assert_eq!(
             typed(b"+-q>,"),
-            [limit(false, true), limit(false, false), Key::Quit, limit(true, true), limit(true, false)]
+            [limit(false, true), limit(false, false), Wish::Interrupt, limit(true, true), limit(true, false)]
         );
         assert_eq!(typed(&[0, 0xff]), []);
     }
 
     #[test]
-    fn arrows_and_their_like_are_sequences() {
-        let moves = |moves: &[Move]| moves.iter().map(|&to| Key::Move(to)).collect::<Vec<Key>>();
+    fn arrows_and_similar_keys_are_sequences() {
+        let moves = |moves: &[Move]| moves.iter().map(|&to| Wish::Key(Key::Move(to))).collect::<Vec<Wish>>();
         assert_eq!(typed(b"\x1b[A\x1bOBjk"), moves(&[Move::Up, Move::Down, Move::Down, Move::Up]));
         assert_eq!(typed(b"\x1b[5~\x1b[6~"), moves(&[Move::PageUp, Move::PageDown]));
         assert_eq!(typed(b"\x1b[H\x1b[1~\x1bOF\x1b[4~"), moves(&[Move::First, Move::First, Move::Last, Move::Last]));
-        // With a key pressed along; keys that mean nothing; an ESC alone.
-        assert_eq!(typed(b"\x1b[1;5A\x1bOq\x1b[15~\x1b[3~q"), [Key::Move(Move::Up), Key::Quit]);
+        // An arrow with a modifier; keys without a meaning; a lone ESC.
+        let with_others = typed(b"\x1b[1;5A\x1bOq\x1b[15~\x1b[3~q");
+        assert_eq!(with_others, [moves(&[Move::Up]), vec![Wish::Interrupt]].concat());
         let mut split = Typed::default();
-        assert_eq!(split.keys(b"\x1b[6"), []);
-        assert_eq!(split.keys(b"~"), moves(&[Move::PageDown]));
-        assert_eq!(split.keys(b"\x1b"), []);
-        assert_eq!(split.keys(b"q"), [Key::Quit]);
+        assert_eq!(split.wishes(b"\x1b[6"), []);
+        assert_eq!(split.wishes(b"~"), moves(&[Move::PageDown]));
+        assert_eq!(split.wishes(b"\x1b"), []);
+        assert_eq!(split.wishes(b"q"), [Wish::Interrupt]);
     }
 }

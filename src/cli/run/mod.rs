@@ -1,4 +1,7 @@
-//! A run of `get`, `seed` or `many`: the session, the person at the terminal, signals, keys and watched folders.
+//! A run of `get`, `seed` or `many`: starts the engine, shows what it reports, and carries out what the person wishes.
+//!
+//! Floor 4. One thread does all of this. It waits only for its channels: the engine's notices, the wishes of the person
+//! and what the watcher has seen. So the screen and ^C answer even if a disk hangs.
 
 pub mod blocklist;
 pub mod changes;
@@ -6,7 +9,246 @@ pub mod folder;
 pub mod keys;
 pub mod log;
 pub mod person;
-pub mod running;
 pub mod session;
 pub mod signals;
 pub mod terminal;
+pub mod watcher;
+pub mod wish;
+
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::show::view::View;
+use crate::engine::{Config, Engine, Job, Notice, TorrentId};
+use crossbeam_channel::{Receiver, Select};
+use folder::{Change, Folder};
+use person::Person;
+use session::{Entry, Event, Session};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use watcher::{Seen, Watcher};
+use wish::{ONE_WISH, Wish};
+
+/// When a run ends by itself. Except with `Interrupted`, it also ends when all torrents have failed.
+pub enum Until {
+    /// When all torrents are complete.
+    Whole,
+    /// Never: complete torrents are seeded.
+    Ended,
+    /// Never, even if all torrents have failed: others may come.
+    Interrupted,
+    /// When every torrent has reached the ratio, or after the time, whichever comes first.
+    Served {
+        /// Bytes uploaded of each torrent, in hundredths of its size.
+        ratio: Option<u64>,
+        /// The time since all torrents were complete.
+        time: Option<Duration>,
+    },
+}
+
+impl Until {
+    fn is_over(&self, session: &Session) -> bool {
+        let Some(settled) = session.settled else { return false };
+        let failed = session.failed() == session.entries.len();
+        failed && !matches!(self, Until::Interrupted)
+            || match self {
+                Until::Whole => true,
+                Until::Ended | Until::Interrupted => false,
+                Until::Served { ratio, time } => {
+                    time.is_some_and(|time| settled.elapsed() >= time)
+                        || ratio.is_some_and(|ratio| session.entries.values().all(|entry| has_served(entry, ratio)))
+                }
+            }
+    }
+
+    /// When to ask [`is_over`](Until::is_over) again, if nothing happens before.
+    fn deadline(&self, session: &Session) -> Option<Instant> {
+        let Until::Served { time: Some(time), .. } = self else { return None };
+        session.settled.map(|settled| settled + *time)
+    }
+}
+
+/// Files that are watched during a run.
+pub struct Watched {
+    /// A folder of torrents.
+    pub folder: Option<Folder>,
+    /// The blocklist; it was read for the start already.
+    pub blocklist: Option<PathBuf>,
+}
+
+/// Whether a torrent has reached a ratio, in hundredths. A failed torrent never will, so it is not waited for.
+fn has_served(entry: &Entry, ratio: u64) -> bool {
+    let sent = entry.status.as_ref().map_or(0, |status| status.uploaded);
+    entry.problem.is_some() || u128::from(sent) * 100 >= u128::from(entry.report.size) * u128::from(ratio)
+}
+
+/// Runs the engine until it is over, or until it is interrupted.
+pub fn run_engine(
+    jobs: Vec<Job>,
+    config: Config,
+    view: View,
+    until: &Until,
+    watched: Watched,
+) -> Result<Exit, Failure> {
+    let (limit, upload_limit) = (config.download_rate, config.total_upload_rate);
+    let started = Engine::start(config);
+    let (engine, notices) = started.map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
+    let watcher = Watcher::start(watched.folder, watched.blocklist)?;
+    let person = Person::listen(view.is_live(), watcher.is_watching())?;
+    let mut session = Session::new(engine.port());
+    (session.limit, session.upload_limit) = (limit, upload_limit);
+    for job in jobs {
+        session.add(job, &engine);
+    }
+    let files = BTreeMap::new();
+    let run = Run { session, engine, view, person, watcher, files, stopping: false, interrupted: None };
+    let result = run.go(&notices, until);
+    terminal::release();
+    result
+}
+
+/// A run under way.
+struct Run {
+    session: Session,
+    engine: Engine,
+    view: View,
+    person: Person,
+    watcher: Watcher,
+    /// The torrents of the watched folder, by their files.
+    files: BTreeMap<PathBuf, TorrentId>,
+    /// The engine was told to stop.
+    stopping: bool,
+    /// When the person asked for the end.
+    interrupted: Option<Instant>,
+}
+
+/// What wakes the run.
+enum Heard {
+    Notice(Notice),
+    Wish(Wish),
+    Seen(Seen),
+    /// The deadline has passed.
+    Nothing,
+}
+
+impl Run {
+    /// Runs until the engine has stopped.
+    fn go(mut self, notices: &Receiver<Notice>, until: &Until) -> Result<Exit, Failure> {
+        let mut reader_gone = self.view.show(&Event::Started, &self.session).err();
+        loop {
+            let deadline = until.deadline(&self.session).filter(|_| !self.stopping);
+            let Some(heard) = hear(notices, &self.person.wishes, &self.watcher.seen, deadline) else { break };
+            let mut events = match heard {
+                Heard::Notice(notice) => self.session.take_in(notice, Instant::now()),
+                Heard::Wish(wish) => self.fulfil(wish),
+                Heard::Seen(seen) if !self.stopping => self.take(seen),
+                Heard::Seen(_) | Heard::Nothing => Vec::new(),
+            };
+            if !self.stopping && (until.is_over(&self.session) || self.interrupted.is_some() || reader_gone.is_some()) {
+                self.stopping = true;
+                self.engine.stop();
+                events.push(Event::Stopping { interrupted: self.interrupted.is_some() });
+            }
+            for event in &events {
+                if reader_gone.is_none() {
+                    reader_gone = self.view.show(event, &self.session).err();
+                }
+                if let Event::Removed(torrent) = event {
+                    self.session.forget(*torrent);
+                }
+            }
+            self.person.look(&self.engine, &self.view);
+            if events.contains(&Event::Ended) {
+                return reader_gone.map_or(Ok(self.session.exit()), Err);
+            }
+        }
+        Err(Failure::new(Exit::Io, "the engine ended unexpectedly; the same command goes on from here"))
+    }
+
+    fn fulfil(&mut self, wish: Wish) -> Vec<Event> {
+        match wish {
+            Wish::Interrupt => match self.interrupted {
+                None => self.interrupted = Some(Instant::now()),
+                Some(at) if at.elapsed() < ONE_WISH => {}
+                Some(_) => terminal::exit_at_once(Exit::Interrupted),
+            },
+            Wish::Rescan => self.watcher.rescan(),
+            Wish::Redraw => self.view.redraw(&self.session, true),
+            Wish::Key(key) => self.person.pressed(key, &self.engine, &mut self.view, &mut self.session),
+        }
+        Vec::new()
+    }
+
+    /// Takes in what the watcher has seen.
+    fn take(&mut self, seen: Seen) -> Vec<Event> {
+        match seen {
+            Seen::Change(Change::Came(path, job)) => {
+                let torrent = self.session.add(*job, &self.engine);
+                self.files.insert(path, torrent);
+                vec![Event::Added(torrent)]
+            }
+            Seen::Change(Change::Went(path)) => {
+                self.files.remove(&path).into_iter().for_each(|torrent| self.engine.remove(torrent));
+                Vec::new()
+            }
+            Seen::Change(Change::Bad(text)) | Seen::Problem(text) => vec![Event::Problem(text)],
+            Seen::Blocklist(list) => {
+                self.engine.block(list);
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// Waits for the next thing, or until the deadline; `None` when the engine is gone.
+fn hear(
+    notices: &Receiver<Notice>,
+    wishes: &Receiver<Wish>,
+    seen: &Receiver<Seen>,
+    deadline: Option<Instant>,
+) -> Option<Heard> {
+    let mut select = Select::new();
+    let of_engine = select.recv(notices);
+    let of_person = select.recv(wishes);
+    select.recv(seen);
+    let ready = match deadline {
+        None => select.select(),
+        Some(at) => match select.select_deadline(at) {
+            Ok(ready) => ready,
+            Err(_) => return Some(Heard::Nothing),
+        },
+    };
+    match ready.index() {
+        index if index == of_engine => ready.recv(notices).ok().map(Heard::Notice),
+        // The threads behind the other two live as long as the run.
+        index if index == of_person => ready.recv(wishes).ok().map(Heard::Wish),
+        _ => ready.recv(seen).ok().map(Heard::Seen),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::session::tests::{session, status};
+    use super::*;
+    use crate::engine::{Phase, Problem, ProblemKind};
+    use crate::swarm::figures::Status;
+    use std::sync::Arc;
+
+    #[test]
+    fn seeding_ends_by_ratio_or_by_time_whichever_comes_first() {
+        let sent = |uploaded| Phase::Running(Arc::new(Status { uploaded, ..status(0) }));
+        let mut run = session(vec![("a", 1000, sent(1500)), ("b", 1000, sent(1499))]);
+        let over = |run: &Session, ratio, minutes: Option<u64>| {
+            Until::Served { ratio, time: minutes.map(|minutes| Duration::from_secs(minutes * 60)) }.is_over(run)
+        };
+        assert!(!over(&run, Some(1), Some(0)), "it does not seed yet");
+        run.settled = Some(Instant::now());
+        assert!(over(&run, Some(149), None) && !over(&run, Some(150), None), "each torrent must reach the ratio");
+        assert!(over(&run, Some(150), Some(0)) && !over(&run, Some(150), Some(1)) && !over(&run, None, None));
+        run.settled = Some(Instant::now() - Duration::from_secs(61));
+        assert!(over(&run, Some(150), Some(1)));
+        // A torrent that failed is not waited for.
+        run.settled = Some(Instant::now());
+        run.at(1).problem = Some(Problem { kind: ProblemKind::Io, text: "gone".into() });
+        assert!(over(&run, Some(150), None));
+    }
+}

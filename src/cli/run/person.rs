@@ -1,55 +1,39 @@
-//! What the person at the terminal asks for during a run, and what comes of it.
+//! The person at the terminal: the wishes that come from signals and keys, and what the keys change.
 //!
-//! Floor 4. The threads for signals and keys say what is wished; here it is handed to the engine and to the view.
+//! Floor 4.
 
-use super::keys::{self, Key, Limit};
 use super::session::Session;
-use super::signals;
-use super::terminal;
+use super::wish::{Key, Limit, Wish};
+use super::{keys, signals, terminal};
 use crate::cli::exit::Failure;
 use crate::cli::show::view::View;
 use crate::engine::{Engine, Watch};
 use crossbeam_channel::Receiver;
 
-/// Something is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
-    /// The end of the run.
-    Interrupt,
-    /// What was drawn may be gone.
-    Redraw,
-    /// The folder and the blocklist are to be looked at.
-    Look,
-    /// A key was pressed.
-    Key(Key),
-}
-
 /// The person, and what was asked for so far.
 pub struct Person {
-    /// What is asked for, as it comes.
+    /// The wishes, as they come.
     pub wishes: Receiver<Wish>,
     paused: bool,
     watch: Watch,
 }
 
 impl Person {
-    /// Begins to listen: to signals (`looks`: one has us look at a folder), and where the screen is live to keys.
-    pub fn listen(live: bool, looks: bool) -> Result<Person, Failure> {
+    /// Begins to listen to signals and, with a live screen, to keys. `rescans`: SIGHUP asks for a rescan.
+    pub fn listen(live: bool, rescans: bool) -> Result<Person, Failure> {
         let (sender, wishes) = crossbeam_channel::unbounded();
-        signals::watch(&sender, live, looks)?;
+        signals::listen(&sender, live, rescans)?;
         if live {
             terminal::release_on_panic();
             terminal::take();
-            keys::watch(&sender);
+            keys::listen(&sender);
         }
         Ok(Person { wishes, paused: false, watch: Watch::default() })
     }
 
-    /// Does what a key asks for; the answer comes with the next numbers.
+    /// Does what a key stands for. The engine reports the result with its next figures.
     pub fn pressed(&mut self, key: Key, engine: &Engine, view: &mut View, session: &mut Session) {
         match key {
-            // The thread for keys has seen to it.
-            Key::Quit => {}
             Key::Pause if view.selected().is_some() => {
                 view.selected().into_iter().for_each(|torrent| engine.pause_or_resume(torrent));
             }
@@ -75,7 +59,7 @@ impl Person {
         }
     }
 
-    /// Tells the engine what is looked at now, if that has changed.
+    /// Tells the engine which details are shown now, if that has changed.
     pub fn look(&mut self, engine: &Engine, view: &View) {
         let watch = view.watch();
         if watch != self.watch {

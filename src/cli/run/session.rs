@@ -5,11 +5,10 @@
 use crate::base::units::sum;
 use crate::base::url;
 use crate::cli::exit::Exit;
-use crate::cli::show::words;
 use crate::engine::{Engine, Job, Notice, Phase, Problem, ProblemKind, Report, TorrentId};
 use crate::swarm::figures::Status;
-use crate::swarm::torrent::Standing;
-use crate::swarm::torrent::waiting::DiskTrouble;
+use crate::swarm::standing::DiskTrouble;
+use crate::swarm::standing::Standing;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -293,12 +292,8 @@ impl Session {
         }
     }
 
-    fn fail(&mut self, torrent: TorrentId, mut problem: Problem, events: &mut Vec<Event>) {
+    fn fail(&mut self, torrent: TorrentId, problem: Problem, events: &mut Vec<Event>) {
         if let Some(entry) = self.entries.get_mut(&torrent) {
-            if let (ProblemKind::GaveUp, Some(status)) = (problem.kind, entry.running()) {
-                problem.text += ": ";
-                problem.text += &words::why_waiting(status);
-            }
             self.first_failure.get_or_insert(exit_of(&problem));
             entry.problem = Some(problem);
             events.push(Event::Failed(torrent));

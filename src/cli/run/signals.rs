@@ -1,28 +1,27 @@
-//! The signals of a run: the first that wants its end ends it well, the second at once; and with a live screen those
-//! that stop it and let it go on (^Z, `fg`).
+//! The signals of a run: the first one that asks for the end ends it cleanly, the second one at once. With a live screen,
+//! also those that stop the program and resume it (^Z, `fg`).
 //!
-//! Floor 4. A terminal that is closed (SIGHUP) ends the run as ^C does; under nohup, which has SIGHUP ignored, it does not.
+//! Floor 4. A terminal that is closed (SIGHUP) ends the run like ^C. nohup ignores SIGHUP, so there it does not.
 
-use super::person::Wish;
 use super::terminal;
+use super::wish::{ONE_WISH, Wish};
 use crate::cli::exit::{Exit, Failure};
 use crossbeam_channel::Sender;
 use rustix::process::{Signal, getpid, kill_process};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
-use std::sync::OnceLock;
 use std::thread::Builder;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// The thread only waits; the deepest it calls is a channel's `send`.
+/// The thread only waits and sends into a channel, so it needs little stack.
 const STACK_BYTES: usize = 64 << 10;
 
-/// Says what signals ask for. `live`: the terminal's modes are to be put back when we stop or end. `looks`: SIGHUP
-/// has us look at the folder and at the blocklist, as it has others read their settings.
-pub fn watch(wishes: &Sender<Wish>, live: bool, looks: bool) -> Result<(), Failure> {
-    let refused = |error| Failure::new(Exit::Io, format!("can't watch for signals: {error}"));
-    // A file that is to be larger than this process may make one (`ulimit -f`) is an error to be told, not the end.
+/// Starts the thread that turns signals into wishes. `live`: it also puts back the terminal's modes when the program stops
+/// or ends. `rescans`: SIGHUP asks for a rescan, as it asks other programs to read their settings again.
+pub fn listen(wishes: &Sender<Wish>, live: bool, rescans: bool) -> Result<(), Failure> {
+    let refused = |error| Failure::new(Exit::Io, format!("can't listen for signals: {error}"));
+    // SIGXFSZ: a file would become larger than `ulimit -f` allows. That is an error to report, not the end.
     let mut wanted = vec![SIGINT, SIGTERM, SIGXFSZ];
     if !is_ignored(SIGHUP, &std::fs::read_to_string("/proc/self/status").unwrap_or_default()) {
         wanted.push(SIGHUP);
@@ -33,16 +32,26 @@ pub fn watch(wishes: &Sender<Wish>, live: bool, looks: bool) -> Result<(), Failu
     let mut signals = Signals::new(wanted).map_err(refused)?;
     let wishes = wishes.clone();
     let wait = move || {
+        let mut asked: Option<Instant> = None;
         for signal in signals.forever() {
             match signal {
-                // A terminal that was closed ends the run all the same.
-                SIGHUP if looks && !(live && terminal::is_gone()) => drop(wishes.send(Wish::Look)),
-                SIGINT | SIGTERM | SIGHUP => interrupt(&wishes),
+                // If the terminal was closed, the run ends all the same.
+                SIGHUP if rescans && !(live && terminal::is_gone()) => drop(wishes.send(Wish::Rescan)),
+                SIGINT | SIGTERM | SIGHUP => match asked {
+                    None => {
+                        asked = Some(Instant::now());
+                        // If the receiver were gone, the run would be over.
+                        let _ = wishes.send(Wish::Interrupt);
+                    }
+                    Some(at) if at.elapsed() < ONE_WISH => {}
+                    // Not as a wish: the thread that takes wishes may hang in a write to the terminal.
+                    Some(_) => terminal::exit_at_once(Exit::Interrupted),
+                },
                 SIGXFSZ => {}
                 SIGTSTP => {
                     terminal::release();
-                    // Not SIGSTOP: that would stop us even where there is no shell to let us go on, from which kernels
-                    // spare a process with all other signals of this kind. When we go on SIGCONT comes.
+                    // Not SIGSTOP, which would stop the program even if there is no shell that could resume it. The
+                    // kernel spares such a process from the other stop signals. SIGCONT resumes the program.
                     let _ = kill_process(getpid(), Signal::TTOU);
                 }
                 SIGCONT => {
@@ -60,26 +69,7 @@ pub fn watch(wishes: &Sender<Wish>, live: bool, looks: bool) -> Result<(), Failu
     Ok(())
 }
 
-/// Signals that come so close together are one: `timeout` sends its own to the process and to its group, a terminal that
-/// is closed may bring SIGHUP and SIGTERM. Nobody presses ^C twice that fast.
-const ONE_WISH: Duration = Duration::from_millis(50);
-
-/// Somebody wants the end: the first time the run is told, the second time it ends at once.
-pub fn interrupt(wishes: &Sender<Wish>) {
-    static ASKED: OnceLock<Instant> = OnceLock::new();
-    if let Some(asked) = ASKED.get() {
-        if asked.elapsed() < ONE_WISH {
-            return;
-        }
-        terminal::release();
-        std::process::exit(Exit::Interrupted.code().into());
-    }
-    let _ = ASKED.set(Instant::now());
-    // Were the receiver gone, the run would be over.
-    let _ = wishes.send(Wish::Interrupt);
-}
-
-/// Whether whoever started us has the signal ignored, by what `/proc/self/status` says (proc(5)): a mask in hex, the
+/// Whether the program was started with the signal ignored. `/proc/self/status` says so (proc(5)), in a mask in hex with the
 /// lowest bit for signal 1.
 fn is_ignored(signal: i32, status: &str) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -92,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_mask_of_ignored_signals_is_read() {
+    fn ignored_signals_are_read_from_the_mask() {
         let status = "Name:\tx\nSigBlk:\t0000000000000001\nSigIgn:\t0000000000001001\nSigCgt:\t0\n";
         assert!(is_ignored(SIGHUP, status));
         assert!(!is_ignored(SIGINT, status));

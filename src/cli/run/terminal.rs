@@ -3,6 +3,7 @@
 //! Floor 4. The modes found are put back on each way out: the end of the run, a signal, a panic, a stop by ^Z. What only
 //! the foreground may do is done in the foreground alone, so that a job in the background is never stopped for it.
 
+use crate::cli::exit::Exit;
 use crate::sys::lock;
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use std::io::{self, IsTerminal};
@@ -55,6 +56,12 @@ pub fn release() {
     {
         let _ = termios::tcsetattr(io::stderr(), OptionalActions::Now, found);
     }
+}
+
+/// Ends the process at once, with the terminal as it was found.
+pub fn exit_at_once(exit: Exit) -> ! {
+    release();
+    std::process::exit(exit.code().into());
 }
 
 /// Has the modes put back by a panic too.

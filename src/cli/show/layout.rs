@@ -3,6 +3,7 @@
 //! Floor 4. Pure: no terminal is touched here. Where there is room each torrent has a block of a few rows; else a row
 //! each; and when these are too many, only those of which there is most to see.
 
+use super::doing::Doing;
 use super::pieces::{bar, map};
 use super::words;
 use crate::base::path::for_terminal;
@@ -52,6 +53,17 @@ const TRACKER_ROWS: usize = 3;
 const PIECES: &str = "pieces ";
 /// The widest of `  16.0 MiB under way`.
 const UNDER_WAY: usize = 20;
+/// What torrents without a row of their own can be doing, in the order in which that is told.
+const KINDS: [Doing; 8] = [
+    Doing::Downloading,
+    Doing::Paused,
+    Doing::Waiting,
+    Doing::Checking,
+    Doing::Stopped,
+    Doing::Failed,
+    Doing::Seeding,
+    Doing::Complete,
+];
 /// Rows for the reason of a failure or of a wait.
 const REASON_ROWS: usize = 3;
 
@@ -120,7 +132,7 @@ pub fn head(entry: &Entry, look: Look, ended: bool) -> Vec<Row> {
 
 /// `name                downloading`.
 fn title(entry: &Entry, look: Look, ended: bool) -> Row {
-    let state = state(entry, ended);
+    let state = doing(entry, ended).word();
     let room = look.columns.saturating_sub(state.len() + 2);
     let name = shorten_middle(&shown(&entry.report.name, look), room, ellipsis(look));
     let mut row = plain(format!("{}  {state}", pad(&name, room)), look);
@@ -129,12 +141,8 @@ fn title(entry: &Entry, look: Look, ended: bool) -> Row {
 }
 
 /// What the torrent is doing, or how it ended.
-fn state(entry: &Entry, ended: bool) -> &'static str {
-    match words::state(entry) {
-        state if !ended || state == "failed" => state,
-        _ if entry.whole.is_some() => "complete",
-        _ => "stopped",
-    }
+fn doing(entry: &Entry, ended: bool) -> Doing {
+    if ended { Doing::at_end(entry) } else { Doing::of(entry) }
 }
 
 /// The time until a torrent is whole.
@@ -174,14 +182,14 @@ pub fn reason(text: &str, look: Look) -> Vec<String> {
 /// Rates, peers, pieces and trackers; or why nothing comes. At the end that is past, and failures are told below.
 fn details(entry: &Entry, look: Look, alone: bool, ended: bool) -> Vec<String> {
     let inner = look.columns.saturating_sub(2);
-    if let Some(problem) = entry.problem.as_ref().filter(|_| !ended) {
-        return reason(&problem.text, look);
+    if let Some(problem) = words::problem(entry).filter(|_| !ended) {
+        return reason(&problem, look);
     }
     let Some(status) = entry.running().filter(|_| !ended) else { return Vec::new() };
     let up = format!("{} up", rate(status.up_rate));
     let why = words::why(entry).map_or(String::new(), |why| shown(&why, look));
-    let mut rows = match words::state(entry) {
-        "seeding" => flow(vec![up, format!("{} sent", size(status.uploaded)), words::peers(status)], inner),
+    let mut rows = match Doing::of(entry) {
+        Doing::Seeding => flow(vec![up, format!("{} sent", size(status.uploaded)), words::peers(status)], inner),
         _ if why.is_empty() => flow(vec![format!("{} down", rate(status.down_rate)), up, words::peers(status)], inner),
         _ => reason(&why, look),
     };
@@ -229,14 +237,14 @@ fn flow(items: Vec<String>, width: usize) -> Vec<String> {
 /// A torrent in one row.
 fn line(entry: &Entry, look: Look, ended: bool) -> Row {
     let (done, length) = (entry.checking().unwrap_or_else(|| entry.had()), entry.length());
-    let note = match (state(entry, ended), entry.running()) {
-        ("downloading", Some(status)) => rate(status.down_rate),
-        (state, _) => state.into(),
+    let note = match (doing(entry, ended), entry.running()) {
+        (Doing::Downloading, Some(status)) => rate(status.down_rate),
+        (doing, _) => doing.word().into(),
     };
     let mut right = format!("  {:>PERCENT$}  {note:<NOTE$}", percent(done, length));
-    if let Some(problem) = entry.problem.as_ref().filter(|_| !ended) {
+    if let Some(problem) = words::problem(entry).filter(|_| !ended) {
         let room = look.columns / 2;
-        right = format!("  failed: {}", shorten_end(&shown(&problem.text, look), room, ellipsis(look)));
+        right = format!("  failed: {}", shorten_end(&shown(&problem, look), room, ellipsis(look)));
     }
     if look.columns >= WIDE && (ended || entry.problem.is_none()) {
         let (full, half) = shares(entry);
@@ -250,10 +258,10 @@ fn line(entry: &Entry, look: Look, ended: bool) -> Row {
 
 /// `… and 12 more: 10 seeding, 2 waiting`.
 fn more<'a>(entries: impl Iterator<Item = &'a Entry>, ended: bool) -> String {
-    let states: Vec<&str> = entries.map(|entry| state(entry, ended)).collect();
-    let number = |state: &str| states.iter().filter(|&&other| other == state).count();
-    let kinds = ["downloading", "paused", "waiting", "checking", "stopped", "failed", "seeding", "complete"];
-    let kinds = kinds.iter().filter(|state| number(state) > 0).map(|state| format!("{} {state}", number(state)));
+    let states: Vec<Doing> = entries.map(|entry| doing(entry, ended)).collect();
+    let number = |state: Doing| states.iter().filter(|&&other| other == state).count();
+    let kinds = KINDS.into_iter().filter(|&kind| number(kind) > 0);
+    let kinds = kinds.map(|kind| format!("{} {}", number(kind), kind.word()));
     format!("... and {} more: {}", states.len(), kinds.collect::<Vec<_>>().join(", "))
 }
 
@@ -263,7 +271,7 @@ pub fn total(session: &Session, look: Look, ended: bool) -> Row {
     let running = || entries().filter_map(Entry::running);
     let (down, up) = (session.down_rate(), session.up_rate());
     // What came of those that are whole, or wait, says nothing of the rest.
-    let coming = entries().filter(|entry| words::state(entry) == "downloading").filter_map(Entry::running);
+    let coming = entries().filter(|entry| Doing::of(entry) == Doing::Downloading).filter_map(Entry::running);
     let left = time_left(sum(running().map(|status| status.left)), sum(coming.map(|status| status.down_rate)));
     // What is being checked is not known to be missing yet.
     let checking = entries().any(|entry| entry.checking().is_some());
@@ -287,11 +295,11 @@ pub fn total(session: &Session, look: Look, ended: bool) -> Row {
 /// How much there is to see of a torrent: the highest is shown first.
 fn interest(entry: &Entry) -> (u8, u64) {
     let rates = entry.running().map_or(0, |status| status.down_rate.max(status.up_rate));
-    match words::state(entry) {
-        "downloading" => (4, rates),
-        "checking" => (3, 0),
-        "failed" => (2, 0),
-        "waiting" | "paused" => (1, 0),
+    match Doing::of(entry) {
+        Doing::Downloading => (4, rates),
+        Doing::Checking => (3, 0),
+        Doing::Failed => (2, 0),
+        Doing::Waiting | Doing::Paused => (1, 0),
         _ => (if rates > 0 { 2 } else { 0 }, rates),
     }
 }

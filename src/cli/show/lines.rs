@@ -2,12 +2,13 @@
 //!
 //! Floor 4. A seeder to which nothing happens says nothing.
 
+use super::doing::waits_for_disk;
 use super::words;
 use crate::base::units::{count, duration, of, percent, rate, sum, time_left};
 use crate::cli::run::session::{Entry, Event, Session};
 use crate::cli::say;
 use crate::engine::TorrentId;
-use crate::swarm::torrent::waiting::DiskTrouble;
+use crate::swarm::standing::DiskTrouble;
 use std::time::Instant;
 
 /// So many torrents that are not whole have a line each; more of them are told in one.
@@ -21,8 +22,8 @@ pub fn show(event: &Event, session: &Session) {
 /// What went wrong with a torrent: told even by those who are quiet.
 pub fn problem(torrent: TorrentId, session: &Session) {
     let Some(entry) = session.entries.get(&torrent) else { return };
-    if let Some(problem) = &entry.problem {
-        say::problem(&format!("{}: {}", entry.report.name, problem.text));
+    if let Some(problem) = words::problem(entry) {
+        say::problem(&format!("{}: {problem}", entry.report.name));
     }
 }
 
@@ -92,7 +93,7 @@ fn one(entry: &Entry) -> Option<String> {
     let part = format!("{name}: {}, {}", percent(entry.had(), length), of(entry.had(), length));
     Some(match entry.running() {
         Some(status) => match words::why(entry) {
-            Some(why) if words::waits_for_disk(status) => format!("{part}, {why}"),
+            Some(why) if waits_for_disk(status) => format!("{part}, {why}"),
             Some(why) => format!("{part}, waiting: {why}"),
             None => {
                 let rates = format!("{} down, {} up", rate(status.down_rate), rate(status.up_rate));

@@ -6,12 +6,12 @@
 
 use super::layout::{Look, Row, draw, head, map_columns, plain, reason, shown};
 use super::roster::Roster;
-use super::view::warning;
 use super::{lines, peers, words};
 use crate::base::width;
-use crate::cli::run::keys::{KEYS, Key, LIST_KEYS};
+use crate::cli::run::keys::{KEYS, LIST_KEYS};
 use crate::cli::run::session::{Event, Session};
 use crate::cli::run::terminal;
+use crate::cli::run::wish::Key;
 use crate::cli::say;
 use crate::engine::{TorrentId, Watch};
 use std::io::{self, IsTerminal, Write};
@@ -146,7 +146,7 @@ impl Screen {
             self.size = size;
         }
         let told = match event {
-            Event::Warning(text) => warning(text),
+            Event::Warning(text) => say::warning(text),
             Event::Problem(text) => text.clone(),
             _ => String::new(),
         };

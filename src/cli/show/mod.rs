@@ -1,6 +1,7 @@
 //! What a run shows: the live screen, plain lines, or JSON objects.
 
 pub mod bar;
+pub mod doing;
 pub mod layout;
 pub mod lines;
 pub mod live;

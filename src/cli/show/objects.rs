@@ -3,6 +3,7 @@
 //! Floor 4. RFC 8259, written by hand: a flat object needs no library. Names of fields stay as they are from version to
 //! version; new ones may come. Sizes are bytes, rates bytes a second, times seconds.
 
+use super::doing::Doing;
 use super::words;
 use crate::base::json::Object;
 use crate::base::units;
@@ -122,7 +123,7 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
         }),
         Event::Resumed(torrent) => one("resumed", *torrent, &|_, _| {}),
         Event::Failed(torrent) => one("failed", *torrent, &|object, entry| {
-            object.text("problem", entry.problem.as_ref().map_or("", |problem| &problem.text));
+            object.text("problem", &words::problem(entry).unwrap_or_default());
             let exit = entry.problem.as_ref().map_or(Exit::Whole, exit_of);
             object.number("exit_code", exit.code().into());
         }),
@@ -144,7 +145,7 @@ fn object(event: &str, session: &Session, entry: &Entry, now: Instant, more: imp
     object.number("size", entry.report.size);
     object.number("wanted", entry.report.length);
     object.number("had", entry.had());
-    object.text("state", words::state(entry));
+    object.text("state", Doing::of(entry).word());
     object.text_or_null("waits_for", words::waits_for(entry));
     let (last, running) = (entry.status.as_ref(), entry.running());
     object.number("downloaded", last.map_or(0, |status| status.downloaded));
@@ -168,7 +169,7 @@ mod tests {
     use super::*;
     use crate::cli::run::session::tests::{session, status};
     use crate::engine::{Phase, Problem, ProblemKind};
-    use crate::swarm::torrent::waiting::DiskTrouble;
+    use crate::swarm::standing::DiskTrouble;
     use std::collections::{BTreeMap, BTreeSet};
 
     #[test]

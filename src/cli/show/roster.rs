@@ -3,12 +3,13 @@
 //! Floor 4. Pure: no terminal is touched here. Only the rows that are seen are made, so a thousand torrents cost one
 //! sort.
 
+use super::doing::Doing;
 use super::layout::{Look, Row, ellipsis, plain, shown, total};
 use super::words;
 use crate::base::units::{per_mille, percent, rate};
 use crate::base::width::{columns, pad, shorten_end, shorten_middle};
-use crate::cli::run::keys::Move;
 use crate::cli::run::session::{Entry, Session};
+use crate::cli::run::wish::Move;
 use crate::engine::TorrentId;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
@@ -174,12 +175,12 @@ fn compare(order: Order, a: &Entry, b: &Entry) -> Ordering {
 
 /// The rank of what a torrent is doing, and how far it is.
 fn progress(entry: &Entry) -> (u8, u64) {
-    let rank = match words::state(entry) {
-        "failed" => 0,
-        "checking" => 1,
-        "downloading" => 2,
-        "waiting" => 3,
-        "paused" => 4,
+    let rank = match Doing::of(entry) {
+        Doing::Failed => 0,
+        Doing::Checking => 1,
+        Doing::Downloading => 2,
+        Doing::Waiting => 3,
+        Doing::Paused => 4,
         _ => 5,
     };
     (rank, per_mille(done(entry), entry.length()))
@@ -192,7 +193,7 @@ fn done(entry: &Entry) -> u64 {
 
 /// A torrent in one row. One that is selected is known without colours too.
 fn line(entry: &Entry, look: Look, selected: bool) -> String {
-    let state = words::state(entry);
+    let state = Doing::of(entry).word();
     let done = percent(done(entry), entry.length());
     let flow = |of: fn(&crate::swarm::figures::Status) -> u64| {
         entry.running().map(of).filter(|&now| now > 0).map_or(String::new(), rate)
@@ -222,8 +223,8 @@ fn behind(left: String, right: String, look: Look) -> String {
 
 /// What is the matter with the torrent that is selected: why it failed or gets nothing, or what its trackers say.
 fn detail(entry: &Entry, look: Look) -> String {
-    let text = match (&entry.problem, words::why(entry), entry.running()) {
-        (Some(problem), ..) => problem.text.clone(),
+    let text = match (words::problem(entry), words::why(entry), entry.running()) {
+        (Some(problem), ..) => problem,
         (None, Some(why), _) => why,
         (None, None, Some(status)) if status.trackers.is_empty() => words::peers(status),
         (None, None, Some(status)) => {

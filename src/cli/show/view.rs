@@ -5,8 +5,8 @@
 use super::live::Screen;
 use super::{lines, objects};
 use crate::cli::exit::Failure;
-use crate::cli::run::keys::Key;
 use crate::cli::run::session::{Event, Session};
+use crate::cli::run::wish::Key;
 use crate::cli::say;
 use crate::engine::{TorrentId, Watch};
 use std::time::Duration;
@@ -100,7 +100,7 @@ impl View {
             lines::waiting(*torrent, trouble, session);
         }
         if let (Event::Warning(text), View::Lines | View::Json) = (event, &self) {
-            say::problem(&warning(text));
+            say::problem(&say::warning(text));
         }
         if let (Event::Problem(text), View::Lines | View::Json | View::Quiet) = (event, &self) {
             say::problem(text);
@@ -113,9 +113,4 @@ impl View {
         }
         Ok(())
     }
-}
-
-/// A warning as it is written.
-pub fn warning(text: &str) -> String {
-    format!("warning: {text}")
 }

@@ -2,54 +2,41 @@
 //!
 //! Floor 4. Nothing here is made safe for a terminal yet; whoever writes it does that.
 
+use super::doing::{Doing, waits_for_disk};
 use crate::base::units::{self, average, count, duration, of, percent, rate, ratio, size, sum};
 use crate::cli::run::session::{Entry, Session, host, without_url};
 use crate::engine::ProblemKind;
 use crate::swarm::figures::Status;
 use crate::swarm::meeting::announcer::Tracker;
-use crate::swarm::torrent::Standing;
-use crate::swarm::torrent::waiting::DiskTrouble;
+use crate::swarm::standing::DiskTrouble;
+use crate::swarm::standing::Standing;
 use std::time::{Duration, Instant};
 
-/// What the torrent is doing, in one word.
-pub fn state(entry: &Entry) -> &'static str {
-    match entry.running() {
-        _ if entry.removed => "removed",
-        _ if entry.problem.is_some() => "failed",
-        Some(status) if status.paused => "paused",
-        Some(status) if status.queued => "waiting",
-        // A seed too: it can't serve what its disk does not read.
-        Some(status) if waits_for_disk(status) => "waiting",
-        _ if entry.whole.is_some() => "seeding",
-        // What the last one sent is part of the rate for some seconds after it is gone.
-        Some(status) if status.down_rate > 0 && status.peers > 0 => "downloading",
-        Some(_) => "waiting",
-        None if entry.joined.is_some() => "downloading",
-        None => "checking",
-    }
-}
-
-/// Whether it is the disk that keeps the torrent from going on.
-pub fn waits_for_disk(status: &Status) -> bool {
-    matches!(status.standing, Standing::WaitingForDisk(_))
+/// Why the torrent failed; of one that was given up, also why nothing came.
+pub fn problem(entry: &Entry) -> Option<String> {
+    let problem = entry.problem.as_ref()?;
+    Some(match &entry.status {
+        Some(status) if problem.kind == ProblemKind::GaveUp => format!("{}: {}", problem.text, why_waiting(status)),
+        _ => problem.text.clone(),
+    })
 }
 
 /// Why nothing comes, where something is to come.
 pub fn why(entry: &Entry) -> Option<String> {
-    let waits = matches!(state(entry), "waiting" | "paused");
+    let waits = matches!(Doing::of(entry), Doing::Waiting | Doing::Paused);
     let status = entry.running().filter(|_| waits)?;
     Some(why_waiting(status))
 }
 
 /// The time until a torrent is whole, while something comes. What came before a wait says nothing of its end.
 pub fn time_left(entry: &Entry) -> Option<Duration> {
-    let status = entry.running().filter(|_| state(entry) == "downloading")?;
+    let status = entry.running().filter(|_| Doing::of(entry) == Doing::Downloading)?;
     units::time_left(status.left, status.down_rate)
 }
 
 /// What a torrent waits for, in one word for programs; the words for people are [`why`].
 pub fn waits_for(entry: &Entry) -> Option<&'static str> {
-    let status = entry.running().filter(|_| state(entry) == "waiting")?;
+    let status = entry.running().filter(|_| Doing::of(entry) == Doing::Waiting)?;
     Some(if waits_for_disk(status) {
         "disk"
     } else if status.queued {
@@ -288,23 +275,23 @@ mod tests {
         ] {
             let run = session(vec![("a", 100, Phase::Running(status.into()))]);
             assert_eq!(
-                (state(&run.entries[&TorrentId(0)]), waits_for(&run.entries[&TorrentId(0)])),
-                ("waiting", Some(word))
+                (Doing::of(&run.entries[&TorrentId(0)]), waits_for(&run.entries[&TorrentId(0)])),
+                (Doing::Waiting, Some(word))
             );
         }
         let mut run = session(vec![("a", 100, Phase::Running(Status { paused: true, ..idle() }.into()))]);
         let (began, entry) = (run.began, run.at(0));
-        assert_eq!((state(entry), waits_for(entry)), ("paused", None));
+        assert_eq!((Doing::of(entry), waits_for(entry)), (Doing::Paused, None));
         entry.report.phase = Phase::Running(Status { queued: true, ..idle() }.into());
-        assert_eq!((state(entry), waits_for(entry)), ("waiting", Some("turn")));
+        assert_eq!((Doing::of(entry), waits_for(entry)), (Doing::Waiting, Some("turn")));
         assert_eq!(why(entry).as_deref(), Some("waits for its turn: as many download as may (--max-downloads)"));
         // Nobody is there to send, whatever the rate of the last seconds was.
         entry.report.phase = Phase::Running(Status { down_rate: 9, ..idle() }.into());
-        assert_eq!((state(entry), waits_for(entry), time_left(entry)), ("waiting", Some("peers"), None));
+        assert_eq!((Doing::of(entry), waits_for(entry), time_left(entry)), (Doing::Waiting, Some("peers"), None));
         // A seed whose disk is away does not seed.
         entry.whole = Some(began);
         entry.report.phase = Phase::Running(disk.into());
-        assert_eq!((state(entry), waits_for(entry)), ("waiting", Some("disk")));
+        assert_eq!((Doing::of(entry), waits_for(entry)), (Doing::Waiting, Some("disk")));
     }
 
     #[test]
@@ -338,7 +325,19 @@ mod tests {
     }
 
     #[test]
-    fn who_is_given_up_may_go_on() {
+    fn a_torrent_that_was_given_up_says_why_nothing_came() {
+        let text = "given up, no progress for 60 s".into();
+        let gave_up = Problem { kind: ProblemKind::GaveUp, text };
+        let mut run = session(vec![("a", 100, Phase::Failed(gave_up))]);
+        let trouble = DiskTrouble { text: "no space left on /srv".into(), short_bytes: 1_288_490_189 };
+        let waiting = Status { standing: Standing::WaitingForDisk(Box::new(trouble)), ..status(50) };
+        run.at(0).status = Some(waiting.into());
+        let words = "given up, no progress for 60 s: waiting for disk: no space left on /srv, 1.20 GiB short";
+        assert_eq!(problem(run.at(0)).as_deref(), Some(words));
+    }
+
+    #[test]
+    fn torrents_that_were_given_up_can_be_resumed() {
         let given_up = |kind| Phase::Failed(Problem { kind, text: "no progress".into() });
         let mut one = session(vec![("a", 100 << 20, given_up(ProblemKind::GaveUp))]);
         one.at(0).status = Some(status(60 << 20).into());

@@ -6,7 +6,7 @@ use super::Content;
 use crate::proto::peer::message::BlockSpec;
 use crate::storage::error::ContentError;
 use crate::storage::health::WriteTurn;
-use crate::swarm::torrent::waiting::DiskTrouble;
+use crate::swarm::standing::DiskTrouble;
 use crate::sys::beneath::Folder;
 use crate::sys::in_words;
 use std::io;

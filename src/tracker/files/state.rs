@@ -4,12 +4,12 @@
 //! seeds: the first) and `v4`, `v6` (peers: address, id, seconds / 4 since they were heard of, tag). Written swarm by swarm
 //! to a file beside, which then takes the place of the old one; so neither memory nor anybody who asks has to wait.
 
+use crate::base::time::Time;
 use crate::proto::bencode::{Value, decode};
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::tracker::compact::{V4_BYTES, V6_BYTES};
-use crate::swarm::Time;
 use crate::sys::replace::{Sync, replace, try_place};
-use crate::tracker::TrackerError;
+use crate::tracker::config::TrackerError;
 use crate::tracker::registry::peers::{Facts, Peers};
 use crate::tracker::registry::{Registry, Swarm, tick};
 use std::fs;
@@ -127,14 +127,14 @@ fn push_peers(key: &str, peers: &Peers, now: Time, out: &mut Vec<u8>) {
 mod tests {
     use super::*;
     use crate::proto::tracker::announce::AnnounceEvent;
-    use crate::tracker::registry::{Asked, Limits};
+    use crate::tracker::registry::{Announce, Limits};
 
     fn registry() -> Registry {
         Registry::new(Limits { peers: 10_000, swarm_peers: 10_000, swarms: 1000, age: Time::from_secs(3600) }, 1)
     }
 
-    fn asked(number: u16) -> Asked {
-        Asked {
+    fn asked(number: u16) -> Announce {
+        Announce {
             info_hash: InfoHash([(number % 50) as u8; 20]),
             peer_id: PeerId([number as u8; 20]),
             addr: match number % 3 {

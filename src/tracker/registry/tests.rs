@@ -15,10 +15,10 @@ fn at(last: u8, port: u16) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, last], port))
 }
 
-fn asked(addr: SocketAddr, seed: bool) -> Asked {
+fn announce(addr: SocketAddr, seed: bool) -> Announce {
     let peer_id = PeerId([addr.port() as u8; 20]);
     let (event, key) = (Some(AnnounceEvent::Started), 0);
-    Asked {
+    Announce {
         info_hash: HASH,
         peer_id,
         addr,
@@ -37,10 +37,10 @@ fn secs(seconds: u64) -> Time {
 }
 
 /// The addresses of a list in compact form.
-fn listed(told: &Told) -> BTreeSet<SocketAddr> {
-    let v4 = crate::proto::tracker::compact::parse_v4(&told.v4, 1000).peers;
-    let v6 = crate::proto::tracker::compact::parse_v6(&told.v6, 1000).peers;
-    assert_eq!(told.ids.len(), v4.len() + v6.len());
+fn listed(response: &Response) -> BTreeSet<SocketAddr> {
+    let v4 = crate::proto::tracker::compact::parse_v4(&response.v4, 1000).peers;
+    let v6 = crate::proto::tracker::compact::parse_v6(&response.v6, 1000).peers;
+    assert_eq!(response.ids.len(), v4.len() + v6.len());
     v4.into_iter().chain(v6).collect()
 }
 
@@ -51,16 +51,16 @@ fn counts(seeds: u32, leechers: u32, completed: u32) -> Counts {
 #[test]
 fn peers_are_introduced_to_each_other_and_never_to_themselves() {
     let mut registry = registry();
-    assert!(listed(&registry.announce(&asked(at(1, 1), true), secs(0)).unwrap()).is_empty());
-    let told = registry.announce(&asked(at(2, 2), false), secs(1)).unwrap();
-    assert_eq!((listed(&told), told.counts), ([at(1, 1)].into(), counts(1, 1, 0)));
-    let again = registry.announce(&asked(at(2, 2), false), secs(2)).unwrap();
+    assert!(listed(&registry.announce(&announce(at(1, 1), true), secs(0)).unwrap()).is_empty());
+    let response = registry.announce(&announce(at(2, 2), false), secs(1)).unwrap();
+    assert_eq!((listed(&response), response.counts), ([at(1, 1)].into(), counts(1, 1, 0)));
+    let again = registry.announce(&announce(at(2, 2), false), secs(2)).unwrap();
     assert_eq!(listed(&again), [at(1, 1)].into(), "not itself");
-    let seed = registry.announce(&asked(at(3, 3), true), secs(3)).unwrap();
+    let seed = registry.announce(&announce(at(3, 3), true), secs(3)).unwrap();
     assert_eq!(listed(&seed), [at(2, 2)].into(), "a seed has no use for seeds");
-    let none = registry.announce(&Asked { want: 0, ..asked(at(2, 2), false) }, secs(4)).unwrap();
+    let none = registry.announce(&Announce { want: 0, ..announce(at(2, 2), false) }, secs(4)).unwrap();
     assert!(none.v4.is_empty());
-    let elsewhere = Asked { info_hash: InfoHash([2; 20]), ..asked(at(2, 2), false) };
+    let elsewhere = Announce { info_hash: InfoHash([2; 20]), ..announce(at(2, 2), false) };
     assert!(listed(&registry.announce(&elsewhere, secs(5)).unwrap()).is_empty());
 }
 
@@ -69,27 +69,27 @@ fn peers_are_introduced_to_each_other_and_never_to_themselves() {
 fn families_meet_where_there_is_room() {
     let mut registry = registry();
     let v6 = SocketAddr::from(([0xfd00, 0, 0, 0, 0, 0, 0, 1], 6));
-    registry.announce(&asked(v6, true), secs(0)).unwrap();
-    registry.announce(&asked(at(1, 1), true), secs(0)).unwrap();
-    let told = registry.announce(&asked(at(2, 2), false), secs(0)).unwrap();
-    assert_eq!((listed(&told), told.counts), ([at(1, 1), v6].into(), counts(2, 1, 0)));
-    let one = registry.announce(&Asked { want: 1, ..asked(at(2, 2), false) }, secs(0)).unwrap();
+    registry.announce(&announce(v6, true), secs(0)).unwrap();
+    registry.announce(&announce(at(1, 1), true), secs(0)).unwrap();
+    let response = registry.announce(&announce(at(2, 2), false), secs(0)).unwrap();
+    assert_eq!((listed(&response), response.counts), ([at(1, 1), v6].into(), counts(2, 1, 0)));
+    let one = registry.announce(&Announce { want: 1, ..announce(at(2, 2), false) }, secs(0)).unwrap();
     assert_eq!(listed(&one), [at(1, 1)].into());
-    let only = registry.announce(&Asked { both_families: false, ..asked(at(2, 2), false) }, secs(0)).unwrap();
+    let only = registry.announce(&Announce { both_families: false, ..announce(at(2, 2), false) }, secs(0)).unwrap();
     assert_eq!(listed(&only), [at(1, 1)].into());
     // An IPv4 address in the clothes of IPv6 is IPv4.
     let mapped = SocketAddr::new("::ffff:10.0.0.1".parse().unwrap(), 1);
-    assert_eq!(registry.announce(&asked(mapped, true), secs(0)).unwrap().counts, counts(2, 1, 0));
+    assert_eq!(registry.announce(&announce(mapped, true), secs(0)).unwrap().counts, counts(2, 1, 0));
 }
 
 #[test]
 fn a_leecher_becomes_a_seed_and_is_counted_once() {
     let mut registry = registry();
-    registry.announce(&asked(at(1, 1), false), secs(0)).unwrap();
-    let completed = Asked { event: Some(AnnounceEvent::Completed), ..asked(at(1, 1), true) };
+    registry.announce(&announce(at(1, 1), false), secs(0)).unwrap();
+    let completed = Announce { event: Some(AnnounceEvent::Completed), ..announce(at(1, 1), true) };
     assert_eq!(registry.announce(&completed, secs(1)).unwrap().counts, counts(1, 0, 1));
     assert_eq!(registry.announce(&completed, secs(2)).unwrap().counts, counts(1, 0, 1));
-    let stopped = Asked { event: Some(AnnounceEvent::Stopped), ..completed };
+    let stopped = Announce { event: Some(AnnounceEvent::Stopped), ..completed };
     assert_eq!(registry.announce(&stopped, secs(3)).unwrap().counts, counts(0, 0, 1));
     assert_eq!(registry.announce(&stopped, secs(4)).unwrap().counts, counts(0, 0, 1));
     assert_eq!(registry.counts(&HASH), Some(counts(0, 0, 1)));
@@ -99,16 +99,16 @@ fn a_leecher_becomes_a_seed_and_is_counted_once() {
 #[test]
 fn nobody_says_goodbye_for_another() {
     let mut registry = registry();
-    let victim = Asked { key: 0xabc0, ..asked(at(1, 1), true) };
+    let victim = Announce { key: 0xabc0, ..announce(at(1, 1), true) };
     registry.announce(&victim, secs(0)).unwrap();
     // From another address, with its id and even its key; and at its address under another name.
-    let elsewhere = Asked { addr: at(9, 1), event: Some(AnnounceEvent::Stopped), ..victim.clone() };
+    let elsewhere = Announce { addr: at(9, 1), event: Some(AnnounceEvent::Stopped), ..victim.clone() };
     registry.announce(&elsewhere, secs(1)).unwrap();
-    let renamed = Asked { peer_id: PeerId([9; 20]), event: Some(AnnounceEvent::Stopped), ..victim.clone() };
+    let renamed = Announce { peer_id: PeerId([9; 20]), event: Some(AnnounceEvent::Stopped), ..victim.clone() };
     registry.announce(&renamed, secs(1)).unwrap();
     assert_eq!(registry.counts(&HASH), Some(counts(1, 0, 0)));
     // With another key it is another peer, not the same one moved.
-    let liar = Asked { addr: at(9, 1), key: 0xdef0, ..victim.clone() };
+    let liar = Announce { addr: at(9, 1), key: 0xdef0, ..victim.clone() };
     registry.announce(&liar, secs(2)).unwrap();
     assert_eq!(registry.counts(&HASH), Some(counts(2, 0, 0)));
 }
@@ -116,24 +116,26 @@ fn nobody_says_goodbye_for_another() {
 #[test]
 fn who_proves_its_key_has_moved() {
     let mut registry = registry();
-    let before = Asked { key: 0xabc0, ..asked(at(1, 1), true) };
+    let before = Announce { key: 0xabc0, ..announce(at(1, 1), true) };
     registry.announce(&before, secs(0)).unwrap();
-    registry.announce(&Asked { addr: at(2, 1), ..before }, secs(1)).unwrap();
-    let told = registry.announce(&asked(at(3, 3), false), secs(2)).unwrap();
-    assert_eq!(listed(&told), [at(2, 1)].into());
+    registry.announce(&Announce { addr: at(2, 1), ..before }, secs(1)).unwrap();
+    let response = registry.announce(&announce(at(3, 3), false), secs(2)).unwrap();
+    assert_eq!(listed(&response), [at(2, 1)].into());
 }
 
 #[test]
 fn who_is_silent_for_too_long_is_gone_in_small_portions() {
     let mut registry = registry();
     for port in 1..=300 {
-        registry.announce(&asked(at(1, port), port % 2 == 0), secs(0)).unwrap();
+        registry.announce(&announce(at(1, port), port % 2 == 0), secs(0)).unwrap();
     }
     for port in 1..=100 {
-        registry.announce(&asked(at(1, port), port % 2 == 0), secs(3000)).unwrap();
+        registry.announce(&announce(at(1, port), port % 2 == 0), secs(3000)).unwrap();
     }
     for number in 2..50 {
-        registry.announce(&Asked { info_hash: InfoHash([number; 20]), ..asked(at(1, 1), false) }, secs(0)).unwrap();
+        registry
+            .announce(&Announce { info_hash: InfoHash([number; 20]), ..announce(at(1, 1), false) }, secs(0))
+            .unwrap();
     }
     assert!(registry.expire(secs(3590), usize::MAX));
     assert_eq!(registry.peers(), 300 + 48, "none yet");
@@ -148,7 +150,7 @@ fn who_is_silent_for_too_long_is_gone_in_small_portions() {
     // The clock of 16 bits goes round and nothing happens.
     let later = secs(3000 + 65_536 * 4 * 5);
     for port in 1..=100 {
-        registry.announce(&asked(at(1, port), false), later).unwrap();
+        registry.announce(&announce(at(1, port), false), later).unwrap();
     }
     assert!(registry.expire(later, usize::MAX));
     assert_eq!(registry.peers(), 100);
@@ -157,13 +159,13 @@ fn who_is_silent_for_too_long_is_gone_in_small_portions() {
 #[test]
 fn a_flood_of_swarms_drives_out_itself() {
     let mut registry = registry();
-    registry.announce(&asked(at(1, 1), true), secs(0)).unwrap();
-    registry.announce(&asked(at(2, 2), false), secs(0)).unwrap();
+    registry.announce(&announce(at(1, 1), true), secs(0)).unwrap();
+    registry.announce(&announce(at(2, 2), false), secs(0)).unwrap();
     let mut rng = Rng::new(5);
     for _ in 0..5000 {
         let mut hash = [0; 20];
         hash.iter_mut().for_each(|byte| *byte = rng.bits() as u8);
-        let _ = registry.announce(&Asked { info_hash: InfoHash(hash), ..asked(at(9, 9), false) }, secs(1));
+        let _ = registry.announce(&Announce { info_hash: InfoHash(hash), ..announce(at(9, 9), false) }, secs(1));
         assert!(registry.swarms() <= 100 && registry.peers() <= 101);
     }
     assert_eq!(registry.counts(&HASH), Some(counts(1, 1, 0)), "what lives stays");
@@ -174,12 +176,12 @@ fn a_flood_of_swarms_drives_out_itself() {
 fn a_flood_of_peers_is_held_by_the_caps() {
     let mut registry = registry();
     for number in 0..5000u16 {
-        registry.announce(&asked(at((number % 250) as u8, number + 1), false), secs(0)).unwrap();
+        registry.announce(&announce(at((number % 250) as u8, number + 1), false), secs(0)).unwrap();
     }
     assert_eq!(registry.peers(), 500, "a swarm's");
     for number in 0..5000u16 {
         let swarm = InfoHash([(number % 20) as u8 + 2; 20]);
-        let _ = registry.announce(&Asked { info_hash: swarm, ..asked(at(1, number + 1), false) }, secs(0));
+        let _ = registry.announce(&Announce { info_hash: swarm, ..announce(at(1, number + 1), false) }, secs(0));
         assert!(registry.peers() <= 1000);
     }
     assert_eq!(registry.peers(), 1000, "all of them");
@@ -188,12 +190,12 @@ fn a_flood_of_peers_is_held_by_the_caps() {
 #[test]
 fn who_cannot_be_reached_is_kept_from_others() {
     let mut registry = registry();
-    registry.announce(&Asked { unproven: true, ..asked(at(1, 1), true) }, secs(0)).unwrap();
-    let mut seen = || listed(&registry.announce(&asked(at(2, 2), false), secs(1)).unwrap()).len();
+    registry.announce(&Announce { unproven: true, ..announce(at(1, 1), true) }, secs(0)).unwrap();
+    let mut seen = || listed(&registry.announce(&announce(at(2, 2), false), secs(1)).unwrap()).len();
     assert_eq!(seen(), 0);
-    registry.prove(&HASH, at(1, 1), true);
-    assert_eq!(listed(&registry.announce(&asked(at(2, 2), false), secs(1)).unwrap()).len(), 1);
-    registry.prove(&HASH, at(7, 7), true);
-    registry.announce(&asked(at(1, 1), true), secs(2)).unwrap();
-    assert_eq!(listed(&registry.announce(&asked(at(2, 2), false), secs(1)).unwrap()).len(), 1, "it stays so");
+    registry.set_reachable(&HASH, at(1, 1), true);
+    assert_eq!(listed(&registry.announce(&announce(at(2, 2), false), secs(1)).unwrap()).len(), 1);
+    registry.set_reachable(&HASH, at(7, 7), true);
+    registry.announce(&announce(at(1, 1), true), secs(2)).unwrap();
+    assert_eq!(listed(&registry.announce(&announce(at(2, 2), false), secs(1)).unwrap()).len(), 1, "it stays so");
 }

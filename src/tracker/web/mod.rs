@@ -1,7 +1,4 @@
-//! What the tracker says over HTTP: announces, scrapes, pages and files.
+//! What the tracker answers over HTTP: announces, scrapes, files, and a page for people.
 
 pub mod answers;
-pub mod connection;
 pub mod page;
-pub mod request;
-pub mod server;

@@ -3,12 +3,12 @@
 //! Floor 3. No script; styles from a file of their own, so that the page's Content-Security-Policy can forbid all else.
 //! What strangers named stands there as text.
 
-use super::answers::Answer;
 use crate::base::json::{Object, array};
 use crate::base::path::for_terminal;
 use crate::base::units::size;
 use crate::base::url::percent_encode;
 use crate::proto::id::InfoHash;
+use crate::sys::web::answer::Answer;
 use crate::tracker::files::allowed::Allowed;
 use crate::tracker::registry::Counts;
 use crate::tracker::shared::Shared;
@@ -96,10 +96,8 @@ pub fn page(shared: &Shared, host: &str) -> Answer {
     }
     out.push_str("</tbody></table></div></body></html>\n");
     let mut answer = Answer::of("200 OK", "text/html; charset=utf-8", out.into_bytes());
-    answer.headers =
-        "Content-Security-Policy: default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; \
-                      frame-ancestors 'none'\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
-            .into();
+    answer.headers = "Content-Security-Policy: default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n";
     answer
 }
 

@@ -1,23 +1,22 @@
-//! One connection of a browser or BitTorrent program to the tracker: bytes in, answers out, and never a wait.
+//! One HTTP connection: requests in, answers out, and never a wait.
 //!
-//! Floor 3. RFC 9112 with keep-alive and pipelining. A request has [`DEADLINE`] to be whole from when the connection came
-//! or the last answer went; nothing is read while an answer can't go out; memory is bounded by a request, the answers
-//! that fit [`MOST_OUTPUT`], and one more.
+//! Floor 3. RFC 9112 with keep-alive and pipelining. A request must be complete within [`DEADLINE`] after the connection
+//! was accepted or the last answer was sent. Nothing is read while an answer can't be sent. A connection takes the memory
+//! of one request, of the answers that fit [`MOST_OUTPUT`], and of one more answer.
 
-use super::answers::{self, Answer, Body};
+use super::answer::{Answer, Body, Service};
 use super::request::{self, MOST_BYTES, Parsed};
-use crate::tracker::shared::Shared;
 use core::net::SocketAddr;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-/// How long a request may take, and an answer that does not move.
+/// Longest time for a request to arrive, and for an answer of which the other side takes nothing.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// How long a whole connection may go on taking files.
+/// Longest time that a connection may spend taking files.
 const MOST_TIME: Duration = Duration::from_secs(600);
-/// Bytes of answers that may wait to go out before the next request is looked at.
+/// Bytes of answers that may wait to be sent before the next request is parsed.
 const MOST_OUTPUT: usize = 16 << 10;
 /// Bytes of a file that are in memory.
 const FILE_BYTES: usize = 64 << 10;
@@ -29,13 +28,13 @@ pub enum Waits {
     Read,
     /// Room to write.
     Write,
-    /// Nothing: it is over.
+    /// Nothing: the connection is over.
     Over,
 }
 
-/// The connection.
+/// A connection.
 pub struct Connection {
-    /// Its socket; nonblocking.
+    /// Its socket, which never blocks.
     pub socket: TcpStream,
     /// What it waits for now.
     pub waits: Waits,
@@ -43,35 +42,32 @@ pub struct Connection {
     input: Vec<u8>,
     output: Vec<u8>,
     sent: usize,
-    /// What follows the output.
+    /// The file that is sent after the output, and how many bytes of it.
     file: Option<(File, u64)>,
-    /// No request is answered any more.
+    /// No further request is answered.
     last: bool,
-    /// And what still comes is read and dropped.
+    /// What still arrives is read and dropped.
     drain: bool,
     began: Instant,
-    /// When it is closed, whatever it waits for.
+    /// When the connection is closed, whatever it waits for.
     deadline: Instant,
 }
 
 impl Connection {
-    /// A connection that just came from `from`.
+    /// A connection that was just accepted from `from`.
     pub fn new(socket: TcpStream, from: SocketAddr, now: Instant) -> Connection {
-        let from = SocketAddr::new(from.ip().to_canonical(), from.port());
-        let (input, output) = (Vec::new(), Vec::new());
-        let (began, deadline) = (now, now + DEADLINE);
         Connection {
             socket,
             waits: Waits::Read,
-            from,
-            input,
-            output,
+            from: SocketAddr::new(from.ip().to_canonical(), from.port()),
+            input: Vec::new(),
+            output: Vec::new(),
             sent: 0,
             file: None,
             last: false,
             drain: false,
-            began,
-            deadline,
+            began: now,
+            deadline: now + DEADLINE,
         }
     }
 
@@ -81,18 +77,18 @@ impl Connection {
         now >= self.deadline || too_long
     }
 
-    /// How long it has been waiting, for comparison.
+    /// When its time is up. The connection that has waited longest has the earliest deadline.
     pub fn deadline(&self) -> Instant {
         self.deadline
     }
 
-    /// Its socket is ready: reads once, answers what is there, writes what goes.
-    pub fn ready(&mut self, shared: &Shared, now: Instant) -> Waits {
-        self.waits = self.go_on(shared, now);
+    /// The socket is ready: reads once, answers complete requests, and writes as much as the socket takes.
+    pub fn ready(&mut self, service: &Service, now: Instant) -> Waits {
+        self.waits = self.go_on(service, now);
         self.waits
     }
 
-    fn go_on(&mut self, shared: &Shared, now: Instant) -> Waits {
+    fn go_on(&mut self, service: &Service, now: Instant) -> Waits {
         if self.waits == Waits::Read && !self.read() {
             return Waits::Over;
         }
@@ -105,42 +101,45 @@ impl Connection {
                 return Waits::Over;
             }
             if self.last {
-                // The rest of a request that is too long is read and dropped: closing at once would take the answer away
-                // from who still sends.
+                // The rest of a request that is too long is read and dropped. If the connection were closed at once, the
+                // other side, which is still sending, would lose the answer.
                 let _ = self.socket.shutdown(Shutdown::Write);
                 self.input.clear();
                 return Waits::Read;
             }
-            let mut answered = 0;
-            while self.output.len() < MOST_OUTPUT && self.file.is_none() && !self.last {
-                match request::parse(&self.input[answered..]) {
-                    Parsed::Whole(request, length) => {
-                        let from = answers::who_asks(shared, &request, self.from);
-                        let answer = answers::answer(shared, &request, from.ip());
-                        let (keep_alive, head) = (request.keep_alive, request.head);
-                        shared.log(from, request.line, answer.status_code(), answer.length(), request.agent);
-                        self.put(answer, keep_alive, head);
-                        answered += length;
-                        self.deadline = now + DEADLINE;
-                    }
-                    Parsed::Partial => break,
-                    Parsed::Wrong(status) => {
-                        self.put(Answer::words(status, status), false, false);
-                        self.drain = true;
-                    }
-                }
-            }
-            self.input.drain(..answered);
+            self.answer(service, now);
             if self.output.is_empty() {
                 return Waits::Read;
             }
         }
     }
 
-    /// Takes in what is there; `false`: it is over.
+    /// Answers the complete requests of the input, as many as the output has room for.
+    fn answer(&mut self, service: &Service, now: Instant) {
+        let mut answered = 0;
+        while self.output.len() < MOST_OUTPUT && self.file.is_none() && !self.last {
+            match request::parse(&self.input[answered..]) {
+                Parsed::Whole(request, length) => {
+                    let answer = service(&request, self.from);
+                    let (keep_alive, head) = (request.keep_alive, request.head);
+                    self.put(answer, keep_alive, head);
+                    answered += length;
+                    self.deadline = now + DEADLINE;
+                }
+                Parsed::Partial => break,
+                Parsed::Wrong(status) => {
+                    self.put(Answer::words(status, status), false, false);
+                    self.drain = true;
+                }
+            }
+        }
+        self.input.drain(..answered);
+    }
+
+    /// Reads what has arrived. Returns `false` if the connection is over.
     fn read(&mut self) -> bool {
         let mut buffer = [0; MOST_BYTES];
-        // A request that leaves no room was refused.
+        // There is always room, because a request that fills the input was refused.
         let room = MOST_BYTES.saturating_sub(self.input.len()).max(1);
         match self.socket.read(&mut buffer[..room]) {
             Ok(0) => false,
@@ -154,7 +153,7 @@ impl Connection {
         }
     }
 
-    /// Writes what waits; [`Waits::Read`] when nothing is left.
+    /// Writes the output and the file. Returns [`Waits::Read`] if nothing is left.
     fn write(&mut self, now: Instant) -> Waits {
         loop {
             if self.sent == self.output.len() {
@@ -178,7 +177,7 @@ impl Connection {
         }
     }
 
-    /// The next bytes of a file; none when there is none, `false` when it has become shorter.
+    /// Reads the next bytes of the file. Returns `None` if there is no file, `false` if it has become shorter.
     fn next_of_file(&mut self) -> Option<bool> {
         let (file, left) = self.file.as_mut().filter(|(_, left)| *left > 0)?;
         let count = file.take((*left).min(FILE_BYTES as u64)).read_to_end(&mut self.output).unwrap_or(0);
@@ -189,21 +188,19 @@ impl Connection {
         Some(count > 0)
     }
 
+    /// Adds an answer to the output; only its head if `head` is set.
     fn put(&mut self, answer: Answer, keep_alive: bool, head: bool) {
         let length = answer.length();
         let Answer { status, kind, headers, body } = answer;
         let connection = if keep_alive { "keep-alive" } else { "close" };
-        let out = &mut self.output;
-        for text in ["HTTP/1.1 ", status, "\r\nContent-Type: ", kind, "\r\nContent-Length: "] {
-            out.extend_from_slice(text.as_bytes());
-        }
-        answers::push_number(out, length as u64);
-        for text in ["\r\nConnection: ", connection, "\r\n", &headers, "\r\n"] {
-            out.extend_from_slice(text.as_bytes());
-        }
+        // Writing to a vector can't fail.
+        let _ = write!(
+            self.output,
+            "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: {connection}\r\n{headers}\r\n"
+        );
         match body {
             _ if head => {}
-            Body::Bytes(bytes) => out.extend_from_slice(&bytes),
+            Body::Bytes(bytes) => self.output.extend_from_slice(&bytes),
             Body::File(file, length) => self.file = Some((file, length)),
         }
         self.last = !keep_alive;

@@ -1,45 +1,45 @@
-//! One HTTP request, as much of it as a tracker needs.
+//! Parses an HTTP request without a body (GET or HEAD).
 //!
-//! Floor 3. RFC 9112, by httparse, which reads what is in memory and keeps nothing.
+//! Floor 3. RFC 9112, by httparse, which parses in place and allocates nothing.
 
 use core::net::IpAddr;
 
-/// A request with all its headers is at most so long (HOSTILE: more is no announce).
+/// Longest request with all its headers, in bytes. (The longest URLs that people meet have some 2,000; nginx allows 8 KiB.)
 pub const MOST_BYTES: usize = 8 << 10;
-/// Headers that are looked at.
+/// Most headers of a request.
 const MOST_HEADERS: usize = 64;
 
 /// A request.
 #[derive(Debug)]
 pub struct Request<'a> {
-    /// The first line, for the log.
+    /// The first line, as it was received.
     pub line: &'a [u8],
-    /// Path and query, raw.
+    /// Path and query, not decoded.
     pub target: &'a str,
-    /// Only the head of the answer is wanted.
+    /// The method is HEAD: the answer must have no body.
     pub head: bool,
-    /// Another request may follow.
+    /// The connection stays open for another request.
     pub keep_alive: bool,
-    /// Whom a proxy speaks for, as it says.
+    /// The last address of `X-Forwarded-For`: the client, as the nearest proxy saw it.
     pub forwarded: Option<IpAddr>,
-    /// What the one who asks calls us; empty if it is no name or address with a port.
+    /// The name or address by which the client reached us, with the port. Empty if it is malformed.
     pub host: &'a str,
-    /// The program that asks.
+    /// The client program (`User-Agent`).
     pub agent: &'a [u8],
 }
 
-/// What the bytes so far are.
+/// What the bytes received so far are.
 #[derive(Debug)]
 pub enum Parsed<'a> {
-    /// A request, and how many bytes it takes.
+    /// A complete request and its length in bytes.
     Whole(Request<'a>, usize),
-    /// The beginning of one.
+    /// The beginning of a request.
     Partial,
-    /// No request that we answer: the status that says so.
+    /// A request that is refused, with this status.
     Wrong(&'static str),
 }
 
-/// Reads the request that `bytes` begin with.
+/// Parses the request at the beginning of `bytes`.
 pub fn parse(bytes: &[u8]) -> Parsed<'_> {
     let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
@@ -60,7 +60,7 @@ pub fn parse(bytes: &[u8]) -> Parsed<'_> {
                 |word: &[u8]| header.value.split(|&b| b == b',').any(|v| v.trim_ascii().eq_ignore_ascii_case(word));
             keep_alive = !says(b"close") && (keep_alive || says(b"keep-alive"));
         } else if header.name.eq_ignore_ascii_case("x-forwarded-for") {
-            // The last one is what the proxy itself has seen; those before it anybody may have written.
+            // The proxy itself wrote the last one. Anybody may have written those before it.
             let last = header.value.rsplit(|&byte| byte == b',').next().unwrap_or_default();
             forwarded = str::from_utf8(last.trim_ascii()).ok().and_then(|ip| ip.parse().ok());
         } else if header.name.eq_ignore_ascii_case("host") {
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_refused_with_a_status() {
+    fn a_bad_request_is_refused_with_a_status() {
         assert!(matches!(parse(b"GET /announce HT"), Parsed::Partial));
         assert!(matches!(parse(b""), Parsed::Partial));
         assert!(wrong("POST / HTTP/1.1\r\n\r\n").starts_with("405"));

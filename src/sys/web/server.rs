@@ -1,11 +1,11 @@
-//! The tracker over HTTP: a few threads, each with many connections.
+//! The HTTP server's threads, with many connections each.
 //!
-//! Floor 3. A thread a connection would be plainer, and would let a thousand idle connections stop the tracker: so each
-//! worker waits for all of its own at once (epoll), and none of them waits for one. A worker owns what it accepted; the
-//! workers share nothing but the listeners.
+//! Floor 3. One thread per connection would be simpler, but then a thousand idle connections would stop the server. So
+//! each worker waits for all its connections at once (epoll) and never for one of them. A worker owns the connections it
+//! accepted; the workers share only the listeners and the service.
 
+use super::answer::Service;
 use super::connection::{Connection, Waits};
-use crate::tracker::shared::Shared;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fd::OwnedFd;
@@ -16,29 +16,34 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Stack of a worker: a request is read and answered on it.
+/// Stack of a worker, which reads and answers requests.
 const STACK_BYTES: usize = 256 << 10;
-/// Events taken at once.
+/// Most events that are taken from epoll at once.
 const BATCH: usize = 64;
-/// Connections accepted before the others have their turn.
+/// Most connections that are accepted in a row before the existing ones have their turn.
 const ACCEPTS: usize = 16;
-/// How often connections whose time is up are looked for, while there are any.
+/// How often a worker looks for connections whose time is up. Without connections it does not wake up.
 const SWEEP: Duration = Duration::from_millis(500);
-/// The names of listeners begin here; below are those of connections.
+/// In epoll's events, listeners are numbered from here, connections from 0.
 const LISTENERS: u64 = 1 << 32;
 
 struct Worker {
     epoll: OwnedFd,
     listeners: Arc<Vec<TcpListener>>,
-    shared: Arc<Shared>,
+    service: Arc<Service>,
     connections: Vec<Option<Connection>>,
     free: Vec<usize>,
     most: usize,
     swept: Instant,
 }
 
-/// Starts the workers, which take in at most `most` connections.
-pub fn start(listeners: Vec<TcpListener>, shared: &Arc<Shared>, most: usize) -> io::Result<()> {
+/// Starts the workers. Together they accept at most `most` connections; a further one replaces the one that has waited
+/// longest.
+pub fn start(listeners: Vec<TcpListener>, service: &Arc<Service>, most: usize) -> io::Result<()> {
+    for listener in &listeners {
+        // All workers may wake up for the same connection, but only one of them gets it.
+        listener.set_nonblocking(true)?;
+    }
     let listeners = Arc::new(listeners);
     let workers = thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);
     for _ in 0..workers {
@@ -50,7 +55,7 @@ pub fn start(listeners: Vec<TcpListener>, shared: &Arc<Shared>, most: usize) -> 
         let mut worker = Worker {
             epoll,
             listeners: Arc::clone(&listeners),
-            shared: Arc::clone(shared),
+            service: Arc::clone(service),
             connections: Vec::new(),
             free: Vec::new(),
             most: most / workers,
@@ -65,7 +70,7 @@ impl Worker {
     fn run(&mut self) {
         let mut events = Vec::with_capacity(BATCH);
         loop {
-            // With nobody there, nothing wakes us but somebody who comes.
+            // Without connections, only a new one wakes the worker.
             let sweep = Timespec { tv_sec: 0, tv_nsec: SWEEP.subsec_nanos().into() };
             let timeout = (self.connections.len() > self.free.len()).then_some(&sweep);
             events.clear();
@@ -78,12 +83,12 @@ impl Worker {
             }
             let now = Instant::now();
             for event in &events {
-                let name = event.data.u64();
-                if name < LISTENERS {
-                    self.ready(name as usize, now);
+                let number = event.data.u64();
+                if number < LISTENERS {
+                    self.ready(number as usize, now);
                 }
             }
-            // After those that are there: a new one may get the name of one that has just gone.
+            // After the existing connections, because a new one may get the number of one that has just ended.
             for event in &events {
                 if let Some(number) = event.data.u64().checked_sub(LISTENERS) {
                     self.accept(number as usize, now);
@@ -96,15 +101,15 @@ impl Worker {
         }
     }
 
-    fn ready(&mut self, name: usize, now: Instant) {
-        let Some(Some(connection)) = self.connections.get_mut(name) else { return };
+    fn ready(&mut self, number: usize, now: Instant) {
+        let Some(Some(connection)) = self.connections.get_mut(number) else { return };
         let before = connection.waits;
-        let after = connection.ready(&self.shared, now);
-        let data = EventData::new_u64(name as u64);
+        let after = connection.ready(&*self.service, now);
+        let data = EventData::new_u64(number as u64);
         if after == Waits::Over
             || (after != before && epoll::modify(&self.epoll, &connection.socket, data, flags(after)).is_err())
         {
-            self.close(name);
+            self.close(number);
         }
     }
 
@@ -117,15 +122,15 @@ impl Worker {
                 Err(rustix::io::Errno::AGAIN) => return,
                 Err(rustix::io::Errno::CONNABORTED | rustix::io::Errno::INTR) => continue,
                 Err(error) => {
-                    log::warn!("can't take in a connection: {error}");
-                    // For want of descriptors, most likely: then the one that waited longest makes room.
+                    log::warn!("can't accept a connection: {error}");
+                    // Most likely no descriptor is left. Closing the connection that has waited longest frees one.
                     return self.drop_oldest();
                 }
             };
             let Ok(from) = SocketAddr::try_from(from) else { continue };
-            // Most requests are there with their connection: such a one needs no place and no waiting.
+            // Most requests arrive together with their connection: then it is answered without being kept.
             let mut connection = Connection::new(socket, from, now);
-            if connection.ready(&self.shared, now) != Waits::Over {
+            if connection.ready(&*self.service, now) != Waits::Over {
                 self.keep(connection);
             }
         }
@@ -135,21 +140,21 @@ impl Worker {
         if self.connections.len() - self.free.len() >= self.most {
             self.drop_oldest();
         }
-        let name = self.free.pop().unwrap_or_else(|| {
+        let number = self.free.pop().unwrap_or_else(|| {
             self.connections.push(None);
             self.connections.len() - 1
         });
-        let data = EventData::new_u64(name as u64);
+        let data = EventData::new_u64(number as u64);
         match epoll::add(&self.epoll, &connection.socket, data, flags(connection.waits)) {
-            Ok(()) => self.connections[name] = Some(connection),
-            Err(_) => self.free.push(name),
+            Ok(()) => self.connections[number] = Some(connection),
+            Err(_) => self.free.push(number),
         }
     }
 
     fn sweep(&mut self, now: Instant) {
-        for name in 0..self.connections.len() {
-            if self.connections[name].as_ref().is_some_and(|connection| connection.is_late(now)) {
-                self.close(name);
+        for number in 0..self.connections.len() {
+            if self.connections[number].as_ref().is_some_and(|connection| connection.is_late(now)) {
+                self.close(number);
             }
         }
         if self.free.len() == self.connections.len() {
@@ -158,22 +163,25 @@ impl Worker {
     }
 
     fn drop_oldest(&mut self) {
-        let taken =
-            self.connections.iter().enumerate().filter_map(|(name, taken)| Some((taken.as_ref()?.deadline(), name)));
-        if let Some((_, name)) = taken.min() {
-            self.close(name);
+        let taken = self
+            .connections
+            .iter()
+            .enumerate()
+            .filter_map(|(number, taken)| Some((taken.as_ref()?.deadline(), number)));
+        if let Some((_, number)) = taken.min() {
+            self.close(number);
         }
     }
 
-    /// Closing a socket takes it out of the epoll.
-    fn close(&mut self, name: usize) {
-        if self.connections[name].take().is_some() {
-            self.free.push(name);
+    /// Closes a connection. The kernel removes a closed socket from epoll.
+    fn close(&mut self, number: usize) {
+        if self.connections[number].take().is_some() {
+            self.free.push(number);
         }
     }
 }
 
-/// What the system is to wake us for.
+/// What epoll has to report.
 fn flags(waits: Waits) -> EventFlags {
     match waits {
         Waits::Write => EventFlags::OUT,

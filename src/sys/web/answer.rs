@@ -1,0 +1,55 @@
+//! What a service answers to an HTTP request.
+//!
+//! Floor 3.
+
+use super::request::Request;
+use core::net::SocketAddr;
+use std::fs::File;
+
+/// Answers a request from the given address. It must not block, because its thread serves other connections too.
+pub type Service = dyn Fn(&Request, SocketAddr) -> Answer + Send + Sync;
+
+/// An answer.
+pub struct Answer {
+    /// The status code and its reason, such as `200 OK`.
+    pub status: &'static str,
+    /// The media type of the body.
+    pub kind: &'static str,
+    /// Further headers, each with its line end.
+    pub headers: &'static str,
+    /// The body.
+    pub body: Body,
+}
+
+/// The body of an answer.
+pub enum Body {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// The beginning of this file, up to this length in bytes.
+    File(File, u64),
+}
+
+impl Answer {
+    /// An answer in plain text.
+    pub fn words(status: &'static str, words: &str) -> Answer {
+        Answer::of(status, "text/plain; charset=utf-8", format!("{words}\n").into_bytes())
+    }
+
+    /// An answer of these bytes.
+    pub fn of(status: &'static str, kind: &'static str, bytes: Vec<u8>) -> Answer {
+        Answer { status, kind, headers: "", body: Body::Bytes(bytes) }
+    }
+
+    /// The status code, such as 200.
+    pub fn status_code(&self) -> u16 {
+        self.status.split(' ').next().and_then(|code| code.parse().ok()).unwrap_or(0)
+    }
+
+    /// The length of the body, in bytes.
+    pub fn length(&self) -> usize {
+        match &self.body {
+            Body::Bytes(bytes) => bytes.len(),
+            Body::File(_, length) => usize::try_from(*length).unwrap_or(usize::MAX),
+        }
+    }
+}
