@@ -209,7 +209,7 @@ impl Manager {
             Input::Checked { .. } if self.end_at.is_some() => {}
             Input::Checked { torrent, result } => self.checked(torrent, result, now),
             Input::DiskFailed { torrent, error } => {
-                self.handle(torrent, Event::Disk(DiskEvent::Failed(error.into())), now);
+                self.handle(torrent, Event::Disk(DiskEvent::Failed { problem: error.into() }), now);
             }
             Input::Written { device, bytes } => self.shared.budget.written_to(device, bytes),
             Input::DiskDone { device } => self.disk_done(device, now),

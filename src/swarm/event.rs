@@ -138,7 +138,10 @@ pub enum DiskEvent {
         piece: u32,
     },
     /// The disk failed in a way that will not pass: the torrent can't go on.
-    Failed(Problem),
+    Failed {
+        /// Why.
+        problem: Problem,
+    },
 }
 
 /// Something is to be done.
@@ -223,7 +226,7 @@ pub enum News {
     Failed {
         /// Why.
         problem: Problem,
-        /// How it stood before that.
+        /// How it stood just before.
         status: Box<Status>,
     },
 }

@@ -1,4 +1,4 @@
-//! Where a torrent stands, and what is the matter with it.
+//! Where a torrent stands.
 //!
 //! Floor 2. Plain data.
 
@@ -11,8 +11,8 @@ pub enum Standing {
     Seeding,
     /// The disk is full, read-only or away, or is being checked: nothing is asked for until it works again.
     WaitingForDisk(Box<DiskTrouble>),
-    /// It ended by itself: nothing moves any more. [`News::Failed`](super::event::News::Failed) said why.
-    Failed,
+    /// It ended by itself; nothing moves.
+    Failed(Problem),
 }
 
 /// What is the matter with a disk.
@@ -24,12 +24,12 @@ pub struct DiskTrouble {
     pub short_bytes: u64,
 }
 
-/// Why a torrent ended by itself, for people.
+/// Why a torrent ended by itself, and of which kind that is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// What kind of problem it is.
+    /// Of which kind it is.
     pub kind: ProblemKind,
-    /// What was being done, to what, and what went wrong.
+    /// In words: what was being done, to what, what went wrong.
     pub text: String,
 }
 
@@ -43,7 +43,7 @@ impl Problem {
 /// The kinds of problems that end a torrent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProblemKind {
-    /// Files could not be created.
+    /// Files could not be made.
     CantCreate,
     /// Files could not be read or written.
     Io,

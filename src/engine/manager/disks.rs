@@ -15,7 +15,6 @@ use crate::swarm::event::DiskOrder;
 use crate::swarm::standing::Problem;
 use crossbeam_channel::Sender;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// The disks of all torrents.
@@ -63,7 +62,7 @@ impl DiskOffice {
             }
             DiskOrder::CheckAgain => {
                 // Blocks that are still on their way to the disk must not be written over verified ones.
-                content.in_trouble.store(true, Ordering::Relaxed);
+                content.health.doubt();
                 self.disk.forget(content);
                 self.check(Check::Again { content: same() });
             }

@@ -12,7 +12,7 @@ use crate::engine::config::Job;
 use crate::engine::notice::Notice;
 use crate::storage::TorrentId;
 use crate::storage::check::Found;
-use crate::storage::content::ContentError;
+use crate::storage::error::ContentError;
 use crate::swarm::event::{DiskEvent, Event};
 use crate::swarm::figures::Status;
 use crate::swarm::standing::DiskTrouble;
@@ -54,7 +54,7 @@ impl Manager {
                 self.handle(torrent, Event::Disk(DiskEvent::Trouble { block: None, trouble }), now);
             }
             (State::Running(..), Err(error)) => {
-                self.handle(torrent, Event::Disk(DiskEvent::Failed(error.into())), now);
+                self.handle(torrent, Event::Disk(DiskEvent::Failed { problem: error.into() }), now);
             }
             (State::Failed(_), _) => {}
         }
@@ -89,7 +89,7 @@ impl Manager {
     fn go_on(&mut self, id: TorrentId, found: Found, now: Time) {
         let Found { content, have, known, .. } = found;
         if let Err(problem) = self.disks.begin(&content, known) {
-            return self.handle(id, Event::Disk(DiskEvent::Failed(problem)), now);
+            return self.handle(id, Event::Disk(DiskEvent::Failed { problem }), now);
         }
         let Some(slot) = self.torrents.get_mut(&id) else { return };
         // The state that was saved describes the files as they were before.

@@ -11,7 +11,7 @@ use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::tracker::compact;
-use crate::storage::content::{ContentError, Doing};
+use crate::storage::error::{ContentError, Doing};
 use crate::swarm::event::DiskEvent;
 use crate::swarm::peer::PeerKey;
 use crate::swarm::standing::DiskTrouble;

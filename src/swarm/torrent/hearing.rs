@@ -35,7 +35,7 @@ impl Torrent {
             DiskEvent::Doubted { text } => self.doubted(text, turn),
             DiskEvent::CheckedAgain { have } => self.checked_again(have, turn),
             DiskEvent::Unreadable { piece } => self.lost(piece, turn),
-            DiskEvent::Failed(problem) => self.fail(problem, turn),
+            DiskEvent::Failed { problem } => self.fail(problem, turn),
         }
     }
 
