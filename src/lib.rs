@@ -104,4 +104,5 @@ pub mod proto;
 pub mod storage;
 pub mod swarm;
 pub mod sys;
+#[cfg(feature = "tracker")]
 pub mod tracker;

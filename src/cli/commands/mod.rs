@@ -11,6 +11,7 @@ pub mod man;
 pub mod many;
 pub mod seed;
 pub mod show;
+#[cfg(feature = "tracker")]
 pub mod track;
 
 use super::options::command::Command;
@@ -20,6 +21,7 @@ pub static COMMANDS: &[Command] = &[
     get::COMMAND,
     seed::COMMAND,
     many::COMMAND,
+    #[cfg(feature = "tracker")]
     track::COMMAND,
     make::COMMAND,
     show::COMMAND,
