@@ -11,6 +11,7 @@ pub mod rng;
 pub mod sha1;
 pub mod sha256;
 pub mod sort;
+pub mod time;
 pub mod units;
 pub mod url;
 pub mod width;

@@ -6,7 +6,7 @@ use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::storage::content::ContentError;
 use crate::swarm::figures::Status;
-use crate::swarm::torrent::waiting::DiskTrouble;
+use crate::swarm::standing::DiskTrouble;
 use std::sync::Arc;
 
 /// Something to tell the person.

@@ -5,7 +5,7 @@
 
 use super::content::{Content, ContentError, Doing};
 use crate::proto::peer::message::BlockSpec;
-use crate::swarm::torrent::waiting::DiskTrouble;
+use crate::swarm::standing::DiskTrouble;
 use crate::sys::beneath::Folder;
 use crate::sys::in_words;
 use rustix::io::Errno;

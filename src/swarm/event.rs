@@ -4,12 +4,11 @@
 //! into I/O; a simulation does the same with virtual time. Both are grouped by the office that deals with them: peers,
 //! the disk, trackers, the person. Each group is matched exhaustively where it is carried out.
 
-use super::Time;
 use super::figures::Status;
 use super::meeting::announcer::{Announcement, Outcome};
 use super::meeting::source::Source;
 use super::peer::PeerKey;
-use super::torrent::waiting::DiskTrouble;
+use super::standing::DiskTrouble;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::handshake::Handshake;
 use crate::proto::peer::message::{BlockSpec, Message};
@@ -235,12 +234,4 @@ pub enum News {
         /// Why.
         problem: String,
     },
-}
-
-/// The sooner of two moments; `None` is never.
-pub fn sooner(a: Option<Time>, b: Option<Time>) -> Option<Time> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    }
 }

@@ -2,12 +2,11 @@
 //!
 //! Floor 2. A plain copy, taken when somebody wants to look.
 
-use super::Time;
 use super::meeting::announcer::Tracker;
 use super::meeting::source::Source;
-use super::torrent::peer_list::PeerStatus;
-use super::torrent::piece_map::Share;
-use super::torrent::{Standing, Torrent};
+use super::standing::Standing;
+use crate::proto::id::PeerId;
+use core::net::SocketAddr;
 
 /// One torrent at one moment. Bytes, and bytes a second.
 #[derive(Clone, Debug)]
@@ -66,62 +65,48 @@ pub struct Status {
     pub peer_list: Vec<PeerStatus>,
 }
 
-impl Torrent {
-    /// Bytes of content sent, and bytes that came.
-    pub fn totals(&self) -> (u64, u64) {
-        (self.up.total(), self.down.total())
-    }
+/// One connected peer at one moment. Bytes a second.
+#[derive(Clone, Debug)]
+pub struct PeerStatus {
+    /// Where it is.
+    pub addr: SocketAddr,
+    /// What it calls itself.
+    pub id: PeerId,
+    /// How we learned of it.
+    pub source: Source,
+    /// It chokes us.
+    pub chokes_us: bool,
+    /// It has something we lack.
+    pub we_are_interested: bool,
+    /// We choke it.
+    pub we_choke: bool,
+    /// It wants something of us.
+    pub is_interested: bool,
+    /// It owes us blocks and has sent none for long.
+    pub snubbed: bool,
+    /// The pieces it has, in thousandths, rounded down.
+    pub per_mille: u16,
+    /// Content from it.
+    pub down_rate: u64,
+    /// Content to it.
+    pub up_rate: u64,
+}
 
-    /// The trackers and how they stand.
-    pub fn trackers(&self) -> &[Tracker] {
-        self.announcer.trackers()
-    }
-
-    fn sources(&self) -> [usize; Source::ALL.len()] {
-        let mut sources = [0; Source::ALL.len()];
-        self.peers.values().for_each(|peer| sources[peer.source as usize] += 1);
-        sources
-    }
-
-    /// How the torrent stands at `now`.
-    pub fn status(&self, now: Time) -> Status {
-        let peers = || self.peers.values();
-        let useful = || peers().filter(|peer| peer.useful_pieces > 0);
-        let askable = || useful().filter(|peer| !peer.chokes_us);
-        let have = self.picker.have();
-        let settled = self.picker.settled();
-        let pieces_missing = settled.len() - settled.count();
-        let last_piece = match pieces_missing {
-            1 => (0..settled.len()).find(|&piece| !settled.get(piece)),
-            _ => None,
-        };
-        Status {
-            standing: self.standing.clone(),
-            left: self.left - self.left_out,
-            pieces: have.count() + pieces_missing,
-            pieces_missing,
-            last_piece,
-            under_way: self.picker.under_way(),
-            paused: self.paused,
-            queued: false,
-            downloaded: self.down.total(),
-            uploaded: self.up.total(),
-            wasted: self.wasted,
-            down_rate: self.down.rate(now),
-            up_rate: self.up.rate(now),
-            peers: self.peers.len(),
-            sources: self.sources(),
-            seeds: peers().filter(|peer| peer.has.is_full()).count(),
-            unchoking: peers().filter(|peer| !peer.chokes_us).count(),
-            useful: useful().count(),
-            askable: askable().count(),
-            snubbed: askable().filter(|peer| peer.window.is_snubbed()).count(),
-            connecting: self.connecting,
-            known: self.candidates.usable(),
-            liars: self.bans.liars(),
-            trackers: self.announcer.trackers().to_vec(),
-            map: Vec::new(),
-            peer_list: Vec::new(),
-        }
-    }
+/// How the pieces of one cell of the map stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// All that are wanted are had.
+    Had,
+    /// None is had, and none is wanted.
+    LeftOut,
+    /// Half of the wanted ones are had, or more.
+    Most,
+    /// Fewer are had, or on their way.
+    Few,
+    /// None is had; several peers have each, or we can't tell yet.
+    Missing,
+    /// One is missing that only one of several peers has.
+    Rare,
+    /// One is missing that no connected peer has.
+    Nobody,
 }

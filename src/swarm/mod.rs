@@ -14,7 +14,5 @@ pub mod settings;
 pub mod shared;
 #[cfg(test)]
 mod simulation;
+pub mod standing;
 pub mod torrent;
-
-/// A moment: what has passed since the process began. It is handed in; nothing here reads a clock.
-pub type Time = core::time::Duration;

@@ -2,11 +2,11 @@
 //!
 //! Floor 2. Plain state; what is decided with it stands in `joining.rs`, `downloading.rs` and `uploading.rs`.
 
-use super::Time;
 use super::meeting::source::Source;
 use super::picking::pace::Pace;
 use super::picking::window::Window;
 use super::rate::Meter;
+use crate::base::time::Time;
 use crate::proto::id::PeerId;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::extended;
@@ -206,5 +206,22 @@ impl Peer {
         let owes = !self.asked.is_empty() || self.refused;
         let waiting = if owes { now.saturating_sub(self.answered) } else { Time::ZERO };
         self.pace.rate(waiting)
+    }
+}
+
+/// Enough of a peer to ban it.
+#[derive(Clone, Copy)]
+pub struct Identity {
+    /// Where it is.
+    pub addr: SocketAddr,
+    /// What it calls itself.
+    pub id: PeerId,
+    /// We opened the connection.
+    pub outgoing: bool,
+}
+
+impl From<&Peer> for Identity {
+    fn from(peer: &Peer) -> Identity {
+        Identity { addr: peer.addr, id: peer.id, outgoing: peer.outgoing }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Floor 2. Both are told the time and keep no timer: an idle meter costs nothing.
 
-use super::Time;
+use crate::base::time::Time;
 use crate::proto::peer::message::BLOCK_BYTES;
 
 /// Seconds over which a rate is averaged: long enough to be steady on the screen and for choosing peers,

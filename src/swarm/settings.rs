@@ -2,7 +2,7 @@
 //!
 //! Floor 2. The same for all torrents of a run.
 
-use super::Time;
+use crate::base::time::Time;
 use crate::proto::id::PeerId;
 use core::net::IpAddr;
 

@@ -2,10 +2,14 @@
 //!
 //! Floor 2. It is handed to a torrent with each event.
 
-use super::Time;
+use super::event::Action;
 use super::picking::budget::Budget;
 use super::rate::TokenBucket;
 use crate::base::rng::Rng;
+use crate::base::time::Time;
+
+/// When it has no descriptor or thread left for one more, none is opened for so long: somebody may leave meanwhile.
+const HOLD: Time = Time::from_secs(10);
 
 /// What all torrents of a process share.
 pub struct Shared {
@@ -54,4 +58,24 @@ impl Shared {
         self.budget.unask(bytes);
         self.download.give_back(bytes);
     }
+
+    /// Whether the process may have one more connection.
+    pub(super) fn has_room(&self) -> bool {
+        self.connected + self.connecting < self.most_connected
+    }
+
+    /// Nothing is left for one more connection.
+    pub(super) fn hold_connecting(&mut self, now: Time) {
+        self.hold = now + HOLD;
+    }
+}
+
+/// One call of [`Torrent::handle`](super::torrent::Torrent::handle): when it is, what is shared, and where the actions go.
+pub struct Turn<'a> {
+    /// The time.
+    pub now: Time,
+    /// What all torrents share.
+    pub shared: &'a mut Shared,
+    /// What is to be done, in this order.
+    pub actions: &'a mut Vec<Action>,
 }

@@ -14,32 +14,31 @@ mod joining;
 mod lying;
 mod patience;
 mod pausing;
-pub mod peer_list;
-pub mod piece_map;
 mod places;
+mod report;
+mod showing;
 mod uploading;
-pub mod waiting;
+mod waiting;
 
-use self::lying::Identity;
-use self::waiting::{DiskTrouble, Wait};
-use super::Time;
-use super::event::{Action, DiskEvent, Event, News, PeerOrder, sooner};
+use super::event::{Action, DiskEvent, Event, News, PeerOrder};
 use super::giving::choker::Choker;
 use super::giving::spreading::Spreading;
 use super::giving::super_seeding::SuperSeeding;
 use super::meeting::announcer::{Announcer, Facts};
 use super::meeting::bans::Bans;
 use super::meeting::candidates::Candidates;
-use super::peer::{Peer, PeerKey};
+use super::peer::{Identity, Peer, PeerKey};
 use super::picking::picker::Picker;
 use super::rate::{Meter, TokenBucket};
-pub use super::settings::Settings;
-pub use super::shared::Shared;
+use super::settings::Settings;
+use super::shared::{Shared, Turn};
+use super::standing::Standing;
 use crate::base::rng::Rng;
+use crate::base::time::{Time, sooner};
 use crate::proto::id::InfoHash;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
-use crate::proto::peer::message::Message;
+use crate::proto::peer::message::{BlockSpec, Message};
 use crate::proto::tracker::announce::AnnounceRequest;
 use std::collections::BTreeMap;
 
@@ -51,88 +50,81 @@ const FEW_PEERS: usize = 20;
 /// Peers to ask a tracker for (libtorrent, rain).
 const NUMWANT: u32 = 200;
 
-/// One call of [`Torrent::handle`]: when it is, what is shared, and where the actions go.
-pub struct Turn<'a> {
-    /// The time.
-    pub now: Time,
-    /// What all torrents share.
-    pub shared: &'a mut Shared,
-    /// What is to be done, in this order.
-    pub actions: &'a mut Vec<Action>,
-}
-
-/// Where a torrent stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// Pieces are missing.
-    Downloading,
-    /// All that is wanted is had and proven.
-    Seeding,
-    /// The disk is full, read-only or away, or is being checked: nothing is asked for until it works again.
-    WaitingForDisk(Box<DiskTrouble>),
-    /// It ended by itself; nothing moves. The reason is for people.
-    Failed(String),
+/// What a torrent that waits for its disk waits for.
+struct Wait {
+    /// What could not be written; the disk works when it can.
+    block: Option<BlockSpec>,
+    /// When the disk is tried again; `None`: it is being tried, or the content is being checked.
+    probe_at: Option<Time>,
+    /// The pause before the next try.
+    pause: Time,
+    /// What is there is in doubt: it is being checked, or will be when the disk works.
+    doubtful: bool,
+    /// It is being checked, and nothing but that tells how to go on.
+    checking: bool,
+    /// All that is wanted was had when this began, or has come since, and that was told.
+    whole: bool,
 }
 
 /// One torrent.
 pub struct Torrent {
-    pub(super) info_hash: InfoHash,
+    info_hash: InfoHash,
     /// Only trackers introduce peers to it (BEP 27).
-    pub(super) private: bool,
-    pub(super) settings: Settings,
-    pub(super) standing: Standing,
-    pub(super) picker: Picker,
-    pub(super) peers: BTreeMap<PeerKey, Peer>,
-    pub(super) candidates: Candidates,
-    pub(super) bans: Bans,
+    private: bool,
+    settings: Settings,
+    standing: Standing,
+    picker: Picker,
+    peers: BTreeMap<PeerKey, Peer>,
+    candidates: Candidates,
+    bans: Bans,
     /// Peers that are gone, and sent blocks that are not proven yet.
-    pub(super) departed: BTreeMap<PeerKey, Identity>,
-    pub(super) announcer: Announcer,
+    departed: BTreeMap<PeerKey, Identity>,
+    announcer: Announcer,
     /// Connections being opened.
-    pub(super) connecting: usize,
+    connecting: usize,
     /// When a peer last gave way to an address.
-    pub(super) made_room: Time,
+    made_room: Time,
     /// Bytes that are not proven yet, wanted or not.
-    pub(super) left: u64,
+    left: u64,
     /// The disk does not work: what is waited for. And when it worked again last, after which pause.
-    pub(super) wait: Option<Wait>,
-    pub(super) healed: Option<(Time, Time)>,
+    wait: Option<Wait>,
+    healed: Option<(Time, Time)>,
     /// Trackers were told that it is complete, or it was so at the start: they hear it once.
-    pub(super) completed: bool,
+    completed: bool,
     /// Bytes of them that nobody here wants.
-    pub(super) left_out: u64,
+    left_out: u64,
     /// The pieces that somebody here wants; `None`: all.
-    pub(super) wanted: Option<Bitfield>,
+    wanted: Option<Bitfield>,
     /// The person wants a pause.
-    pub(super) paused: bool,
+    paused: bool,
     /// Some peer could be asked for more if there were memory.
-    pub(super) waits_for_budget: bool,
+    waits_for_budget: bool,
     /// Some peer could be asked for more if the limit of downloads allowed.
-    pub(super) waits_for_rate: bool,
+    waits_for_rate: bool,
     /// The limit of this torrent's uploads.
-    pub(super) upload: TokenBucket,
+    upload: TokenBucket,
     /// Requests wait for the limits.
-    pub(super) waits_for_tokens: bool,
+    waits_for_tokens: bool,
     /// Whose turn it is under a limit, and how many bytes more he gets.
-    pub(super) in_turn: (Option<PeerKey>, u64),
+    in_turn: (Option<PeerKey>, u64),
     /// Turns that were given.
-    pub(super) turns: u32,
+    turns: u32,
     /// Who is served.
-    pub(super) choker: Choker,
+    choker: Choker,
     /// As a seed: which pieces to suggest or show next.
-    pub(super) spreading: Spreading,
+    spreading: Spreading,
     /// As a seed that shows little.
-    pub(super) super_seeding: Option<SuperSeeding>,
+    super_seeding: Option<SuperSeeding>,
     /// Everything that any peer has is asked for.
-    pub(super) endgame: bool,
+    endgame: bool,
     /// When it was last seen to that nobody is idle who could help.
-    pub(super) looked: Time,
-    pub(super) down: Meter,
-    pub(super) up: Meter,
+    looked: Time,
+    down: Meter,
+    up: Meter,
     /// When it began, or something of use came last.
-    pub(super) progressed: Time,
+    progressed: Time,
     /// Bytes that came in vain: twice, unasked, or of a piece that failed.
-    pub(super) wasted: u64,
+    wasted: u64,
 }
 
 impl Torrent {
@@ -144,7 +136,7 @@ impl Torrent {
             info_hash: metainfo.info_hash,
             private: metainfo.private,
             standing,
-            super_seeding: SuperSeeding::new(&settings, &have, now),
+            super_seeding: SuperSeeding::new(settings.super_seed, &have, now),
             picker: Picker::new(metainfo.length, metainfo.piece_length, have, settings.sequential, rng),
             peers: BTreeMap::new(),
             candidates: Candidates::new(),

@@ -14,10 +14,10 @@ pub mod peers;
 
 use self::peers::{Facts, Peers};
 use crate::base::rng::Rng;
+use crate::base::time::Time;
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::tracker::announce::AnnounceEvent;
 use crate::proto::tracker::compact::{V4_BYTES, V6_BYTES};
-use crate::swarm::Time;
 use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
 

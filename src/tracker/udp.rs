@@ -7,8 +7,8 @@
 use super::admission::{admit, check_passkey, peers_wanted};
 use super::registry::Announce;
 use super::shared::Shared;
+use crate::base::time::Time;
 use crate::proto::tracker::udp::{PACKET_BYTES, Reply, Request};
-use crate::swarm::Time;
 use core::net::{IpAddr, SocketAddr};
 use std::hash::{BuildHasher, RandomState};
 use std::io;

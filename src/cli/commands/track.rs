@@ -3,13 +3,13 @@
 //! Floor 4.
 
 use crate::base::path::for_terminal;
+use crate::base::time::Time;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::command::{Command, Completes, Group, Part, Section};
 use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::run::{HELP, QUIET, path};
 use crate::cli::run::log;
 use crate::cli::say;
-use crate::swarm::Time;
 use crate::sys::in_words;
 use crate::tracker::registry::Limits;
 use crate::tracker::{self, Config, Signal, TrackerError};

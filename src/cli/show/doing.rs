@@ -4,7 +4,7 @@
 
 use crate::cli::run::session::Entry;
 use crate::swarm::figures::Status;
-use crate::swarm::torrent::Standing;
+use crate::swarm::standing::Standing;
 
 /// What a torrent is doing, or how it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use crate::base::units::{count, duration, of, percent, rate, sum, time_left};
 use crate::cli::run::session::{Entry, Event, Session};
 use crate::cli::say;
 use crate::engine::TorrentId;
-use crate::swarm::torrent::waiting::DiskTrouble;
+use crate::swarm::standing::DiskTrouble;
 use std::time::Instant;
 
 /// So many torrents that are not whole have a line each; more of them are told in one.

@@ -169,7 +169,7 @@ mod tests {
     use super::*;
     use crate::cli::run::session::tests::{session, status};
     use crate::engine::{Phase, Problem, ProblemKind};
-    use crate::swarm::torrent::waiting::DiskTrouble;
+    use crate::swarm::standing::DiskTrouble;
     use std::collections::{BTreeMap, BTreeSet};
 
     #[test]

@@ -5,8 +5,8 @@
 use super::layout::{Look, Row, ellipsis, plain, shown};
 use crate::base::units::rate;
 use crate::base::width::{pad, shorten_end, shorten_middle};
+use crate::swarm::figures::PeerStatus;
 use crate::swarm::meeting::source::Source;
-use crate::swarm::torrent::peer_list::PeerStatus;
 
 /// What the flags mean, in one row of the screen. (The letters are transmission's, which many users know.)
 pub const FLAGS: &str = "D sends, d chokes, U/u we send/choke, K idle, S silent, T tracker, I incoming";

@@ -2,7 +2,7 @@
 //!
 //! Floor 4. Pure. Where the terminal shows no more than ASCII there are other characters for the same.
 
-use crate::swarm::torrent::piece_map::Share;
+use crate::swarm::figures::Share;
 
 /// A bar of `width` columns: so many thousandths of it are full, so many more half full.
 pub fn bar(full: u64, half: u64, width: usize, utf8: bool) -> String {

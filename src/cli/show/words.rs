@@ -8,8 +8,8 @@ use crate::cli::run::session::{Entry, Session, host, without_url};
 use crate::engine::ProblemKind;
 use crate::swarm::figures::Status;
 use crate::swarm::meeting::announcer::Tracker;
-use crate::swarm::torrent::Standing;
-use crate::swarm::torrent::waiting::DiskTrouble;
+use crate::swarm::standing::DiskTrouble;
+use crate::swarm::standing::Standing;
 use std::time::{Duration, Instant};
 
 /// Why the torrent failed; of one that was given up, also why nothing came.

@@ -3,9 +3,8 @@
 //!
 //! Floor 3, part of the [`manager`](super).
 
+use crate::base::time::{Time, sooner};
 use crate::storage::TorrentId;
-use crate::swarm::Time;
-use crate::swarm::event::sooner;
 use std::collections::BTreeSet;
 
 /// What one torrent needs. Its slot keeps a copy of what the [`Agenda`] holds, so the sets are touched only on a change.

@@ -6,10 +6,10 @@ use super::super::{GOODBYE, Notice, Problem};
 use super::Manager;
 use super::agenda::Plan;
 use super::slot::{Slot, State};
+use crate::base::time::Time;
 use crate::storage::TorrentId;
-use crate::swarm::Time;
 use crate::swarm::event::{Action, Event};
-use crate::swarm::torrent::Turn;
+use crate::swarm::shared::Turn;
 
 impl Manager {
     pub(super) fn failed(&mut self, torrent: TorrentId, problem: Problem) {

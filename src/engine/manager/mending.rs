@@ -4,13 +4,13 @@
 
 use super::queue::no_thread;
 use super::{Check, Manager, State};
+use crate::base::time::Time;
 use crate::engine::disk::DiskJob;
 use crate::storage::TorrentId;
 use crate::storage::check::Found;
 use crate::storage::content::{Content, ContentError};
-use crate::swarm::Time;
 use crate::swarm::event::{DiskEvent, DiskOrder, Event};
-use crate::swarm::torrent::waiting::DiskTrouble;
+use crate::swarm::standing::DiskTrouble;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 

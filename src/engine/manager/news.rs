@@ -3,10 +3,10 @@
 //! Floor 3, part of the [`manager`](super).
 
 use super::{Manager, Notice, State};
+use crate::base::time::Time;
 use crate::engine::{Phase, Problem, ProblemKind, Report};
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
-use crate::swarm::Time;
 use crate::swarm::event::News;
 use std::sync::Arc;
 

@@ -4,12 +4,12 @@
 //! keeps its slot, so that a person can read why.
 
 use super::agenda::Plan;
+use crate::base::time::Time;
 use crate::engine::{Phase, Problem, Report, Watch};
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
 use crate::storage::resume::{SAVE_TOTALS_EVERY, SAVE_WHOLE_AFTER, Save};
-use crate::swarm::Time;
 use crate::swarm::shared::Shared;
 use crate::swarm::torrent::Torrent;
 use std::sync::Arc;
@@ -142,7 +142,8 @@ mod tests {
     use crate::swarm::event::{DiskEvent, Event, PeerEvent};
     use crate::swarm::peer::PeerKey;
     use crate::swarm::picking::budget::Budget;
-    use crate::swarm::torrent::{Settings, Shared, Turn};
+    use crate::swarm::settings::Settings;
+    use crate::swarm::shared::{Shared, Turn};
     use std::num::NonZeroU32;
     use std::path::Path;
 

@@ -21,7 +21,7 @@
 //! Between rounds a slot that becomes free is filled at once: in a small swarm a round is an eternity.
 
 use crate::base::rng::Rng;
-use crate::swarm::Time;
+use crate::base::time::Time;
 use crate::swarm::peer::PeerKey;
 
 /// The time between two choices (BEP 3: long enough for TCP to get up to speed).

@@ -9,10 +9,9 @@
 //! Where an answer leaves out seeds, leechers or completed downloads (BEP 15 has no place for these), a scrape follows (BEP 48).
 
 use crate::base::rng::Rng;
+use crate::base::time::{Time, sooner};
 use crate::base::url;
 use crate::proto::tracker::announce::{AnnounceEvent, AnnounceReply, AnnounceRequest, RetryIn};
-use crate::swarm::Time;
-use crate::swarm::event::sooner;
 use core::net::IpAddr;
 
 /// Between announces when the tracker names no interval (every tracker we know uses half an hour or less).

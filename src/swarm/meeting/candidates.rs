@@ -7,7 +7,7 @@
 
 use super::source::Source;
 use crate::base::rng::Rng;
-use crate::swarm::Time;
+use crate::base::time::Time;
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
 

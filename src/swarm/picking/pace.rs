@@ -3,8 +3,8 @@
 //! Floor 2. A peer that has nothing to do brings nothing, and is not slow for that: time counts only while requests are
 //! out. So a fast peer that was idle is still known to be fast when somebody must take over from a slow one.
 
+use crate::base::time::Time;
 use crate::proto::peer::message::BLOCK_BYTES;
-use crate::swarm::Time;
 
 /// What was longer ago than about this counts half: time to notice that a line has become slow.
 const MEMORY: Time = Time::from_secs(10);

@@ -19,9 +19,9 @@ mod retry;
 
 use super::rarity::Rarity;
 use crate::base::rng::Rng;
+use crate::base::time::Time;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
-use crate::swarm::Time;
 use crate::swarm::peer::PeerKey;
 use std::collections::BTreeMap;
 

@@ -4,8 +4,8 @@
 //! Floor 2. The rule is libtorrent's: begin small and add one for each block that comes (which doubles the window
 //! every round trip), until the rate no longer grows; from then on what comes in [`AHEAD_SECONDS`].
 
+use crate::base::time::Time;
 use crate::proto::peer::message::BLOCK_BYTES;
-use crate::swarm::Time;
 
 /// Requests to begin with: two round trips of a modem, half of one of a fast line.
 const FIRST: u32 = 4;

@@ -7,16 +7,18 @@
 
 use super::world::metainfo;
 use crate::base::rng::Rng;
+use crate::base::time::{Time, sooner};
 use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
-use crate::swarm::Time;
-use crate::swarm::event::{Action, DiskEvent, DiskOrder, Event, News, PeerEvent, PeerOrder, sooner};
+use crate::swarm::event::{Action, DiskEvent, DiskOrder, Event, News, PeerEvent, PeerOrder};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::picking::budget::Budget;
-use crate::swarm::torrent::{Settings, Shared, Torrent, Turn};
+use crate::swarm::settings::Settings;
+use crate::swarm::shared::{Shared, Turn};
+use crate::swarm::torrent::Torrent;
 use core::net::SocketAddr;
 use core::num::NonZeroU32;
 use std::collections::BTreeMap;

@@ -3,8 +3,8 @@
 use super::peers::Manners;
 use super::world::{World, metainfo};
 use crate::base::rng::Rng;
+use crate::base::time::Time;
 use crate::proto::peer::message::BLOCK_BYTES;
-use crate::swarm::Time;
 
 /// How many random swarms: what a debug build runs in less than two seconds.
 const SEEDS: u64 = 250;

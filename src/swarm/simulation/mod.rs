@@ -4,7 +4,6 @@
 //! [`bound`] measures how near a swarm comes to what mathematics allows.
 
 mod bound;
-mod fuzz;
 mod misbehaving;
 mod near_the_bound;
 mod peers;

@@ -4,7 +4,7 @@
 //! was made: in `choker.rs`, `spreading.rs` and `uploading.rs`.
 
 use super::bound::Trial;
-use crate::swarm::Time;
+use crate::base::time::Time;
 
 const SMALL: Trial = Trial {
     seed: 0,

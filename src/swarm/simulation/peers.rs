@@ -4,11 +4,11 @@
 
 use super::world::{Happening, World};
 use crate::base::rng::Rng;
+use crate::base::time::Time;
 use crate::proto::id::PeerId;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BlockSpec, Message};
-use crate::swarm::Time;
 use crate::swarm::event::{Event, PeerEvent};
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;

@@ -4,15 +4,17 @@
 
 use super::world::metainfo;
 use crate::base::rng::Rng;
-use crate::proto::id::PeerId;
+use crate::base::time::Time;
+use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BlockSpec, Message};
-use crate::swarm::Time;
 use crate::swarm::event::{Action, DiskOrder, Event, PeerEvent, PeerOrder};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::picking::budget::Budget;
-use crate::swarm::torrent::{Settings, Shared, Torrent, Turn};
+use crate::swarm::settings::Settings;
+use crate::swarm::shared::{Shared, Turn};
+use crate::swarm::torrent::Torrent;
 use core::net::{IpAddr, SocketAddr};
 use core::num::NonZeroU32;
 use std::collections::BTreeMap;
@@ -27,6 +29,7 @@ pub struct Stage {
     /// What time it is.
     pub now: Time,
     pub torrent: Torrent,
+    pub info_hash: InfoHash,
     pub shared: Shared,
     /// What each peer is asked for.
     pub asked: Vec<(PeerKey, BlockSpec)>,
@@ -52,10 +55,22 @@ impl Stage {
     /// A torrent of which `have` is there.
     pub fn of(have: Bitfield, settings: Settings) -> Stage {
         let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
-        let torrent = Torrent::new(&metainfo(have.len(), 4, 0), have, settings, Time::ZERO, &mut shared.rng);
+        let metainfo = metainfo(have.len(), 4, 0);
+        let torrent = Torrent::new(&metainfo, have, settings, Time::ZERO, &mut shared.rng);
         let (asked, closed, connecting, told) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (now, disk) = (Time::from_secs(1), BTreeMap::new());
-        Stage { now, torrent, shared, asked, closed, connecting, told, disk, unwritten: 0 }
+        Stage {
+            now,
+            torrent,
+            info_hash: metainfo.info_hash,
+            shared,
+            asked,
+            closed,
+            connecting,
+            told,
+            disk,
+            unwritten: 0,
+        }
     }
 
     pub fn happen(&mut self, event: Event) {
@@ -86,8 +101,7 @@ impl Stage {
 
     /// Connection `number` stands, from the port of this number, to a peer that calls itself `id`.
     pub fn join(&mut self, number: u32, ip: impl Into<IpAddr>, id: u8, outgoing: bool) {
-        let info_hash = self.torrent.info_hash;
-        let handshake = Handshake { reserved: Reserved::ours(), info_hash, peer_id: PeerId([id; 20]) };
+        let handshake = Handshake { reserved: Reserved::ours(), info_hash: self.info_hash, peer_id: PeerId([id; 20]) };
         let addr = SocketAddr::from((ip.into(), number as u16));
         self.happen(Event::Peer(key(number), PeerEvent::Connected { addr, outgoing, handshake: Box::new(handshake) }));
     }

@@ -5,17 +5,19 @@
 
 use super::peers::{Deed, Manners, Remote};
 use crate::base::rng::Rng;
+use crate::base::time::{Time, sooner};
 use crate::proto::bencode::Bencode;
 use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
-use crate::swarm::Time;
-use crate::swarm::event::{Action, DiskEvent, DiskOrder, Event, PeerOrder, sooner};
+use crate::swarm::event::{Action, DiskEvent, DiskOrder, Event, PeerOrder};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::picking::budget::Budget;
-use crate::swarm::torrent::waiting::DiskTrouble;
-use crate::swarm::torrent::{Settings, Shared, Torrent, Turn};
+use crate::swarm::settings::Settings;
+use crate::swarm::shared::{Shared, Turn};
+use crate::swarm::standing::DiskTrouble;
+use crate::swarm::torrent::Torrent;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Events between two audits: a prime, so that they fall into every phase of what repeats itself.
@@ -131,7 +133,7 @@ impl World {
         while !self.torrents.iter().all(|torrent| torrent.is_whole()) {
             let next = self.ahead.keys().next().map(|(at, _)| *at);
             let at = self.wakes.iter().copied().fold(next, sooner).unwrap_or(Time::MAX);
-            let left: Vec<u64> = self.torrents.iter().map(|torrent| torrent.left).collect();
+            let left: Vec<u64> = self.torrents.iter().map(|torrent| torrent.status(self.now).left).collect();
             assert!(at <= deadline, "not whole at {deadline:?}: bytes left {left:?}, stalled since {:?}", self.now);
             self.now = self.now.max(at);
             for number in 0..self.torrents.len() {
@@ -270,24 +272,8 @@ impl World {
         self.plan(self.disk_delay, Happening::Reaches(torrent, event));
     }
 
-    /// What is believed in several places must agree.
     fn audit(&self) {
-        let mut asked = 0;
-        for torrent in &self.torrents {
-            let mut out: BTreeMap<(u32, u32), u16> = BTreeMap::new();
-            for peer in torrent.peers.values() {
-                assert_eq!(peer.useful_pieces, peer.has.count_lacked_by(torrent.picker.have()), "useful pieces");
-                assert_eq!(peer.we_are_interested, peer.useful_pieces > 0, "interest");
-                let of_this: BTreeSet<(u32, u32)> = peer.asked.iter().map(|block| (block.piece, block.begin)).collect();
-                assert!(of_this.len() == peer.asked.len(), "a peer is asked twice for one block");
-                of_this.into_iter().for_each(|block| *out.entry(block).or_default() += 1);
-                asked += peer.asked.iter().map(|block| block.length as u64).sum::<u64>();
-            }
-            for (piece, begin, askers) in torrent.picker.audit() {
-                let really = out.get(&(piece, begin)).copied().unwrap_or(0);
-                assert_eq!(askers, really, "askers of the block at {begin} of piece {piece}");
-            }
-        }
+        let asked: u64 = self.torrents.iter().map(Torrent::audit).sum();
         assert_eq!(self.shared.budget.asked(), asked, "bytes asked for");
     }
 }

@@ -3,8 +3,8 @@
 //! Floor 2, a way of [`Torrent`]. The choice itself is [`choker`](crate::swarm::giving::choker)'s.
 
 use super::{Shared, Torrent, Turn};
+use crate::base::time::Time;
 use crate::proto::peer::message::{BlockSpec, Message};
-use crate::swarm::Time;
 use crate::swarm::giving::choker::{Contender, slots};
 use crate::swarm::giving::spreading::OFFERS;
 use crate::swarm::peer::{Peer, PeerKey};

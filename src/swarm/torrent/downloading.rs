@@ -6,8 +6,8 @@
 //! for does not come, and no socket is left unread until its buffers are full.
 
 use super::{Standing, Torrent, Turn};
+use crate::base::time::Time;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
-use crate::swarm::Time;
 use crate::swarm::event::{Action, DiskOrder, News, PeerOrder};
 use crate::swarm::peer::{Peer, PeerKey};
 use crate::swarm::picking::pace::Pace;
@@ -16,16 +16,16 @@ use core::cmp::Reverse;
 use std::collections::VecDeque;
 
 /// A peer that owes us blocks and sends none for this long is snubbed (libtorrent, rain: 20 s).
-const SNUB_AFTER: Time = Time::from_secs(20);
+pub(super) const SNUB_AFTER: Time = Time::from_secs(20);
 /// A peer that brings a whole piece within this many seconds gets pieces of its own (libtorrent's
 /// `whole_pieces_threshold`).
 const FAST_SECONDS: u64 = 20;
 /// Blocks a peer may send that it was never asked for, or long ago, before it is closed.
-const MOST_UNASKED: u32 = 64;
+pub(super) const MOST_UNASKED: u32 = 64;
 /// Allowed fast pieces of a peer that are remembered (BEP 6 proposes 10).
-const MOST_ALLOWED: usize = 32;
+pub(super) const MOST_ALLOWED: usize = 32;
 /// Suggestions of a peer that are remembered: the latest.
-const MOST_SUGGESTED: usize = 8;
+pub(super) const MOST_SUGGESTED: usize = 8;
 /// While something is asked for and somebody is idle, it is looked so often whether he could help by now: the one who is
 /// asked may have become slow.
 const LOOK_EVERY: Time = Time::from_secs(1);
@@ -373,6 +373,3 @@ impl Torrent {
         self.ask_all(turn);
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -3,10 +3,10 @@
 //! Floor 2, a way of [`Torrent`]. BEP 3, BEP 6 (have all, have none), and the field's rules for double connections.
 
 use super::{Torrent, Turn};
+use crate::base::time::Time;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::handshake::Handshake;
 use crate::proto::peer::message::Message;
-use crate::swarm::Time;
 use crate::swarm::event::{Action, PeerOrder};
 use crate::swarm::meeting::source::Source;
 use crate::swarm::peer::{Peer, PeerKey};
@@ -205,6 +205,3 @@ impl Torrent {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

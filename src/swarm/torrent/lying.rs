@@ -4,27 +4,11 @@
 //! come together. Whoever is proven a liar is closed, banned, and what it sent of other pieces is fetched again.
 
 use super::{Torrent, Turn};
-use crate::proto::id::PeerId;
 use crate::swarm::event::{Action, DiskOrder};
-use crate::swarm::peer::{Peer, PeerKey};
-use core::net::SocketAddr;
+use crate::swarm::peer::{Identity, Peer, PeerKey};
 
 /// Peers that are gone, and may yet be proven liars; the oldest is forgotten for one more.
-const MOST_DEPARTED: usize = 256;
-
-/// Enough of a peer to ban it.
-#[derive(Clone, Copy)]
-pub(in crate::swarm) struct Identity {
-    addr: SocketAddr,
-    id: PeerId,
-    outgoing: bool,
-}
-
-impl From<&Peer> for Identity {
-    fn from(peer: &Peer) -> Identity {
-        Identity { addr: peer.addr, id: peer.id, outgoing: peer.outgoing }
-    }
-}
+pub(super) const MOST_DEPARTED: usize = 256;
 
 impl Torrent {
     /// A piece is wrong; if all of it came from one peer, that one lied.
@@ -69,6 +53,3 @@ impl Torrent {
         self.departed.insert(peer, state.into());
     }
 }
-
-#[cfg(test)]
-mod tests;

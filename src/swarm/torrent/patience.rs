@@ -5,10 +5,9 @@
 //! so a wait for a full disk counts too. What does not count is work that is going on (a check), and what the person
 //! wanted himself (a pause).
 
-use super::waiting::Wait;
-use super::{Shared, Standing, Torrent, Turn};
-use crate::swarm::Time;
-use crate::swarm::event::{Action, News, sooner};
+use super::{Shared, Standing, Torrent, Turn, Wait};
+use crate::base::time::{Time, sooner};
+use crate::swarm::event::{Action, News};
 
 impl Torrent {
     /// The next end of what is waited for: the disk, tokens for requests, anything at all.

@@ -10,8 +10,8 @@
 //! address, that one is tried after 116 s; where there are 4 places, after 24 s (`places/tests.rs`).
 
 use super::{NUMWANT, Shared, Standing, Torrent, Turn};
-use crate::swarm::Time;
-use crate::swarm::event::{Action, sooner};
+use crate::base::time::{Time, sooner};
+use crate::swarm::event::Action;
 use crate::swarm::meeting::host::{host, is_near};
 use crate::swarm::meeting::source::Source;
 use crate::swarm::peer::{Peer, PeerKey};
@@ -43,8 +43,6 @@ const MAKE_ROOM_IN_NEED_EVERY: Time = Time::from_secs(2);
 const LOOK_AGAIN: Time = Time::from_secs(1);
 /// ... and when the process has as many as it may, after this.
 const LOOK_AGAIN_WHEN_FULL: Time = Time::from_secs(60);
-/// When it has no descriptor or thread left for one more, none is opened for so long: somebody may leave meanwhile.
-const HOLD: Time = Time::from_secs(10);
 
 impl Torrent {
     pub(super) fn has_room_for_peers(&self) -> bool {
@@ -164,18 +162,3 @@ impl Torrent {
         idle.min_by_key(|(_, peer)| worth(peer)).map(|(key, _)| *key)
     }
 }
-
-impl Shared {
-    /// Whether the process may have one more connection.
-    fn has_room(&self) -> bool {
-        self.connected + self.connecting < self.most_connected
-    }
-
-    /// Nothing is left for one more connection.
-    pub(super) fn hold_connecting(&mut self, now: Time) {
-        self.hold = now + HOLD;
-    }
-}
-
-#[cfg(test)]
-mod tests;

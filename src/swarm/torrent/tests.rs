@@ -1,8 +1,16 @@
 //! A swarm in virtual time: real torrents, wires with a delay, disks that are at once.
 
 mod choice;
+mod downloading;
+mod fuzz;
 mod giving;
+mod joining;
 mod limit;
+mod lying;
+mod pausing;
+mod places;
+mod report;
+mod showing;
 mod waiting;
 
 use super::*;
@@ -14,6 +22,26 @@ use crate::swarm::event::{DiskOrder, PeerEvent, PeerOrder};
 use crate::swarm::picking::budget::Budget;
 use core::net::SocketAddr;
 use core::num::NonZeroU32;
+use std::collections::BTreeSet;
+
+impl Torrent {
+    /// Checks that what is kept in several places agrees. Returns the bytes that are asked for.
+    pub fn audit(&self) -> u64 {
+        let mut out: BTreeMap<(u32, u32), u16> = BTreeMap::new();
+        for peer in self.peers.values() {
+            assert_eq!(peer.useful_pieces, peer.has.count_lacked_by(self.picker.have()), "useful pieces");
+            assert_eq!(peer.we_are_interested, peer.useful_pieces > 0, "interest");
+            let of_this: BTreeSet<(u32, u32)> = peer.asked.iter().map(|block| (block.piece, block.begin)).collect();
+            assert!(of_this.len() == peer.asked.len(), "a peer is asked twice for one block");
+            of_this.into_iter().for_each(|block| *out.entry(block).or_default() += 1);
+        }
+        for (piece, begin, askers) in self.picker.audit() {
+            let really = out.get(&(piece, begin)).copied().unwrap_or(0);
+            assert_eq!(askers, really, "askers of the block at {begin} of piece {piece}");
+        }
+        self.peers.values().flat_map(|peer| &peer.asked).map(|block| block.length as u64).sum()
+    }
+}
 
 const PIECES: u32 = 24;
 const PIECE: u32 = 2 * BLOCK_BYTES;

@@ -4,9 +4,9 @@
 //! what is already there.
 
 use super::{Shared, Torrent, Turn};
+use crate::base::time::Time;
 use crate::proto::peer::allowed_fast::{self, allowed_fast};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
-use crate::swarm::Time;
 use crate::swarm::event::{Action, PeerOrder};
 use crate::swarm::peer::{Peer, PeerKey};
 use core::net::IpAddr;

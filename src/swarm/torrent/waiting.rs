@@ -5,42 +5,18 @@
 //! itself is in doubt (somebody changed a file, a disk is back that was away), nobody is told of any piece before all
 //! that changed is proven again.
 
-use super::{Standing, Torrent, Turn};
+use super::{Standing, Torrent, Turn, Wait};
+use crate::base::time::Time;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BlockSpec, Message};
-use crate::swarm::Time;
 use crate::swarm::event::{Action, DiskOrder, News};
 use crate::swarm::peer::PeerKey;
+use crate::swarm::standing::DiskTrouble;
 
 /// The disk is tried again after this ...
 const FIRST_PAUSE: Time = Time::from_secs(5);
 /// ... and then after twice as long each time, up to this: a person who has made room does not want to wait for more.
 const LONGEST_PAUSE: Time = Time::from_secs(60);
-
-/// What is the matter with a disk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DiskTrouble {
-    /// In words: "no space left on /srv".
-    pub text: String,
-    /// How many bytes of space are lacking; 0 where space is not what it lacks.
-    pub short_bytes: u64,
-}
-
-/// What a torrent that waits for its disk waits for.
-pub(in crate::swarm) struct Wait {
-    /// What could not be written; the disk works when it can.
-    block: Option<BlockSpec>,
-    /// When the disk is tried again; `None`: it is being tried, or the content is being checked.
-    probe_at: Option<Time>,
-    /// The pause before the next try.
-    pause: Time,
-    /// What is there is in doubt: it is being checked, or will be when the disk works.
-    pub(super) doubtful: bool,
-    /// It is being checked, and nothing but that tells how to go on.
-    checking: bool,
-    /// All that is wanted was had when this began, or has come since, and that was told.
-    pub(super) whole: bool,
-}
 
 impl Torrent {
     pub(super) fn waits_for_disk(&self) -> bool {

@@ -4,10 +4,10 @@
 //! seeds: the first) and `v4`, `v6` (peers: address, id, seconds / 4 since they were heard of, tag). Written swarm by swarm
 //! to a file beside, which then takes the place of the old one; so neither memory nor anybody who asks has to wait.
 
+use crate::base::time::Time;
 use crate::proto::bencode::{Value, decode};
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::tracker::compact::{V4_BYTES, V6_BYTES};
-use crate::swarm::Time;
 use crate::sys::replace::{Sync, replace, try_place};
 use crate::tracker::config::TrackerError;
 use crate::tracker::registry::peers::{Facts, Peers};

@@ -2,11 +2,11 @@
 
 use super::*;
 use crate::base::rng::Rng;
+use crate::base::time::Time;
 use crate::proto::id::{InfoHash, PeerId};
-use crate::swarm::Time;
+use crate::swarm::figures::PeerStatus;
 use crate::swarm::meeting::announcer::{Announcer, Tracker};
 use crate::swarm::meeting::source::Source;
-use crate::swarm::torrent::peer_list::PeerStatus;
 
 /// Numbers of a torrent of which `left` bytes are missing.
 pub fn status(left: u64) -> Status {

@@ -3,8 +3,8 @@
 use super::*;
 use crate::cli::run::session::tests::{session, status, trackers};
 use crate::engine::{Phase, Problem, ProblemKind};
-use crate::swarm::torrent::Standing;
-use crate::swarm::torrent::waiting::DiskTrouble;
+use crate::swarm::standing::DiskTrouble;
+use crate::swarm::standing::Standing;
 use proptest::prelude::*;
 
 const MIB: u64 = 1 << 20;

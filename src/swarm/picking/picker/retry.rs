@@ -9,8 +9,8 @@
 //! only when it has nothing else to do.
 
 use super::{Begun, Block, Picker, Wish};
+use crate::base::time::Time;
 use crate::proto::peer::message::BLOCK_BYTES;
-use crate::swarm::Time;
 use crate::swarm::peer::PeerKey;
 
 /// An owner that chokes us, and from whom nothing came for this long, does not keep its piece: somewhat more than a

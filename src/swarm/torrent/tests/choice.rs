@@ -1,7 +1,7 @@
 //! Torrents of which some pieces are wanted, in the swarm of `torrent/tests.rs`.
 
 use super::*;
-use crate::swarm::torrent::piece_map::Share;
+use crate::swarm::figures::Share;
 
 fn bits_of<const N: usize>(ones: [u32; N]) -> Bitfield {
     let mut bits = Bitfield::new(PIECES);

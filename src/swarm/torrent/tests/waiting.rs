@@ -1,7 +1,7 @@
 //! A torrent whose disk fails, in virtual time.
 
 use super::*;
-use crate::swarm::torrent::waiting::DiskTrouble;
+use crate::swarm::standing::DiskTrouble;
 
 fn trouble(text: &str) -> DiskTrouble {
     DiskTrouble { text: text.into(), short_bytes: 5 }

@@ -1,13 +1,13 @@
 //! Who gets a place, and who loses it.
 
-use super::MOST_CONNECTING;
+use crate::base::time::Time;
 use crate::proto::id::PeerId;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
-use crate::swarm::Time;
 use crate::swarm::event::{DiskEvent, Event, PeerEvent};
 use crate::swarm::meeting::source::Source;
 use crate::swarm::simulation::stage::{Stage, key};
+use crate::swarm::torrent::places::MOST_CONNECTING;
 
 const ENOUGH: &str = "there are enough peers";
 const GAVE_WAY: &str = "others have more use for its place";

@@ -4,6 +4,7 @@ use super::*;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use crate::swarm::event::{DiskEvent, Event, PeerEvent};
 use crate::swarm::simulation::stage::{Stage, key};
+use crate::swarm::torrent::lying::MOST_DEPARTED;
 
 /// Where the block begins that the liar sent.
 const WRONG: u32 = 2 * BLOCK_BYTES;

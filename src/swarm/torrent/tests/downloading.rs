@@ -3,6 +3,7 @@
 use super::*;
 use crate::swarm::event::{DiskEvent, Event, PeerEvent};
 use crate::swarm::simulation::stage::{Stage, key};
+use crate::swarm::torrent::downloading::{MOST_ALLOWED, MOST_SUGGESTED, MOST_UNASKED, SNUB_AFTER};
 
 impl Stage {
     /// How many blocks connection `number` is asked for now.

@@ -3,11 +3,11 @@
 use crate::proto::id::PeerId;
 use crate::proto::peer::bitfield::Bitfield;
 
-use crate::swarm::Time;
+use crate::base::time::Time;
 use crate::swarm::event::{Event, PeerEvent};
 use crate::swarm::meeting::source::Source;
+use crate::swarm::settings::Settings;
 use crate::swarm::simulation::stage::{Stage, key};
-use crate::swarm::torrent::Settings;
 use core::net::SocketAddr;
 
 /// Peer ids are no secret: who calls himself after a seed and comes first does not keep it out.

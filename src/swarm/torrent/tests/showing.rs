@@ -6,7 +6,9 @@ use crate::proto::peer::extended::Incoming;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use crate::swarm::event::{Event, PeerEvent, PeerOrder};
+use crate::swarm::giving::super_seeding::MOST_PIECES;
 use crate::swarm::simulation::stage::{Stage, key};
+use crate::swarm::torrent::showing::IDLE;
 use proptest::prelude::{prop_assert, proptest};
 
 fn seed(pieces: u32) -> Stage {

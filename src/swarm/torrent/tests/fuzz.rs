@@ -1,9 +1,9 @@
 //! Whatever peers say, in whatever order: no panic, nothing that grows without bound, and books that are right.
 
-use super::stage::{Stage, key};
+use crate::base::time::Time;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
-use crate::swarm::Time;
 use crate::swarm::event::{DiskEvent, Event, PeerEvent};
+use crate::swarm::simulation::stage::{Stage, key};
 use proptest::prelude::*;
 
 const PIECES: u32 = 6;

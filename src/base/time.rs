@@ -1,0 +1,12 @@
+//! Moments.
+
+/// A moment: how much time has passed since the process began. It is an argument everywhere; nothing pure reads a clock.
+pub type Time = core::time::Duration;
+
+/// The sooner of two moments; `None` is never.
+pub fn sooner(a: Option<Time>, b: Option<Time>) -> Option<Time> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

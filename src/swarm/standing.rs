@@ -1,0 +1,25 @@
+//! Where a torrent stands.
+//!
+//! Floor 2. Plain data.
+
+/// Where a torrent stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Pieces are missing.
+    Downloading,
+    /// All that is wanted is had and proven.
+    Seeding,
+    /// The disk is full, read-only or away, or is being checked: nothing is asked for until it works again.
+    WaitingForDisk(Box<DiskTrouble>),
+    /// It ended by itself; nothing moves. The reason is for people.
+    Failed(String),
+}
+
+/// What is the matter with a disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiskTrouble {
+    /// In words: "no space left on /srv".
+    pub text: String,
+    /// How many bytes of space are lacking; 0 where space is not what it lacks.
+    pub short_bytes: u64,
+}

@@ -1,0 +1,130 @@
+//! How a torrent stands, for the screen and for `--json`: figures, peers, the map of its pieces.
+//!
+//! Floor 2, a way of [`Torrent`]. It is computed when somebody looks.
+
+use super::Torrent;
+use crate::base::time::Time;
+use crate::swarm::figures::{PeerStatus, Share, Status};
+use crate::swarm::meeting::announcer::Tracker;
+use crate::swarm::meeting::source::Source;
+use crate::swarm::peer::Peer;
+use core::cmp::Reverse;
+
+impl Torrent {
+    /// Bytes of content sent, and bytes that came.
+    pub fn totals(&self) -> (u64, u64) {
+        (self.up.total(), self.down.total())
+    }
+
+    /// The trackers and how they stand.
+    pub fn trackers(&self) -> &[Tracker] {
+        self.announcer.trackers()
+    }
+
+    fn sources(&self) -> [usize; Source::ALL.len()] {
+        let mut sources = [0; Source::ALL.len()];
+        self.peers.values().for_each(|peer| sources[peer.source as usize] += 1);
+        sources
+    }
+
+    /// How the torrent stands at `now`.
+    pub fn status(&self, now: Time) -> Status {
+        let peers = || self.peers.values();
+        let useful = || peers().filter(|peer| peer.useful_pieces > 0);
+        let askable = || useful().filter(|peer| !peer.chokes_us);
+        let have = self.picker.have();
+        let settled = self.picker.settled();
+        let pieces_missing = settled.len() - settled.count();
+        let last_piece = match pieces_missing {
+            1 => (0..settled.len()).find(|&piece| !settled.get(piece)),
+            _ => None,
+        };
+        Status {
+            standing: self.standing.clone(),
+            left: self.left - self.left_out,
+            pieces: have.count() + pieces_missing,
+            pieces_missing,
+            last_piece,
+            under_way: self.picker.under_way(),
+            paused: self.paused,
+            queued: false,
+            downloaded: self.down.total(),
+            uploaded: self.up.total(),
+            wasted: self.wasted,
+            down_rate: self.down.rate(now),
+            up_rate: self.up.rate(now),
+            peers: self.peers.len(),
+            sources: self.sources(),
+            seeds: peers().filter(|peer| peer.has.is_full()).count(),
+            unchoking: peers().filter(|peer| !peer.chokes_us).count(),
+            useful: useful().count(),
+            askable: askable().count(),
+            snubbed: askable().filter(|peer| peer.window.is_snubbed()).count(),
+            connecting: self.connecting,
+            known: self.candidates.usable(),
+            liars: self.bans.liars(),
+            trackers: self.announcer.trackers().to_vec(),
+            map: Vec::new(),
+            peer_list: Vec::new(),
+        }
+    }
+
+    /// The connected peers, the fastest first.
+    pub fn peer_list(&self, now: Time) -> Vec<PeerStatus> {
+        let peer = |peer: &Peer| PeerStatus {
+            addr: peer.addr,
+            id: peer.id,
+            source: peer.source,
+            chokes_us: peer.chokes_us,
+            we_are_interested: peer.we_are_interested,
+            we_choke: peer.we_choke,
+            is_interested: peer.is_interested,
+            snubbed: peer.window.is_snubbed(),
+            // At most 1000.
+            per_mille: (u64::from(peer.has.count()) * 1000 / u64::from(peer.has.len().max(1))) as u16,
+            down_rate: peer.down.rate(now),
+            up_rate: peer.up.rate(now),
+        };
+        let mut peers: Vec<PeerStatus> = self.peers.values().map(peer).collect();
+        peers.sort_by_key(|peer| Reverse(peer.down_rate + peer.up_rate));
+        peers
+    }
+
+    /// The map in at most `cells` cells, each for the same share of the pieces, the first ones first.
+    pub fn piece_map(&self, cells: usize) -> Vec<Share> {
+        let pieces = self.picker.have().len() as usize;
+        let cells = cells.min(pieces);
+        let border = |cell: usize| (cell * pieces / cells) as u32;
+        let mut map: Vec<Share> = (0..cells).map(|cell| self.share(border(cell)..border(cell + 1))).collect();
+        // Begun pieces are few: so they are looked for here, and not at each piece.
+        for piece in self.picker.begun() {
+            // The last cell whose border is not behind the piece.
+            let cell = ((piece as usize + 1) * cells).saturating_sub(1) / pieces;
+            if let Some(share @ (Share::Missing | Share::Rare)) = map.get_mut(cell) {
+                *share = Share::Few;
+            }
+        }
+        map
+    }
+
+    fn share(&self, pieces: core::ops::Range<u32>) -> Share {
+        let (mut had, mut lacking, mut rarest) = (0, 0, u32::MAX);
+        for piece in pieces {
+            if self.picker.have().get(piece) {
+                had += 1;
+            } else if !self.picker.settled().get(piece) {
+                lacking += 1;
+                rarest = rarest.min(self.picker.peers_with(piece));
+            }
+        }
+        match (lacking, rarest) {
+            (0, _) if had == 0 => Share::LeftOut,
+            (0, _) => Share::Had,
+            (_, 0) if !self.peers.is_empty() => Share::Nobody,
+            _ if had >= lacking => Share::Most,
+            _ if had > 0 => Share::Few,
+            (_, 1) if self.peers.len() > 1 => Share::Rare,
+            _ => Share::Missing,
+        }
+    }
+}
