@@ -4,16 +4,16 @@
 //! ([`options::command`]), which names the function that does the work. Here the command is found and called. An error
 //! comes back as a [`Failure`] and is printed in one place.
 
-pub mod commands;
-pub mod exit;
-pub mod old;
-pub mod options;
-pub mod run;
-pub mod say;
-pub mod show;
+pub(crate) mod commands;
+pub(crate) mod exit;
+pub(crate) mod old;
+pub(crate) mod options;
+pub(crate) mod run;
+pub(crate) mod say;
+pub(crate) mod show;
 
 use crate::base::nearest::nearest;
-use commands::COMMANDS;
+use commands::{COMMANDS, OPTIONAL};
 use exit::{Exit, Failure};
 use options::command::Command;
 use options::help;
@@ -70,6 +70,9 @@ fn find(name: &str) -> Result<&'static Command, Failure> {
 }
 
 fn unknown(name: &str) -> String {
+    if let Some((_, feature)) = OPTIONAL.iter().find(|(optional, _)| *optional == name) {
+        return format!("this swarmlet was built without '{name}' (the feature `{feature}`)");
+    }
     if let Some(near) = name.strip_prefix("--").and_then(|typed| nearest(typed, ["help", "version"])) {
         return format!("unknown option {name}; did you mean --{near}?");
     }

@@ -33,15 +33,10 @@ pub fn print(text: &str) -> Exit {
     }
 }
 
-/// `text` on standard output. A reader that has gone is a failure without words.
-pub fn write_out(text: &str) -> Result<(), Failure> {
-    write_bytes(text.as_bytes())
-}
-
-/// The same of what is no text.
-pub fn write_bytes(bytes: &[u8]) -> Result<(), Failure> {
+/// Writes to standard output. If the reader of a pipe is gone, that is a failure without words.
+pub fn write_out(bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
+    match out.write_all(bytes.as_ref()).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::new(Exit::Io, "")),
         Err(error) => Err(Failure::new(Exit::Io, format!("can't write to standard output: {error}"))),

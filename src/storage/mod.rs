@@ -6,11 +6,14 @@ pub mod check;
 pub mod content;
 pub mod hashing;
 pub mod health;
+// Feature: make.
+#[cfg(feature = "make")]
 pub mod make;
 pub mod parts;
 pub mod resume;
 #[cfg(test)]
 pub mod testkit;
+#[cfg(feature = "make")]
 pub mod tree;
 pub mod trust;
 pub mod verify;

@@ -9,7 +9,7 @@ use crate::base::path::{for_terminal, safe_component};
 use crate::cli::exit::{Exit, Failure, SEVERAL};
 use crate::cli::options::command::{Command, Completes, Group, Part, Section};
 use crate::cli::options::flags::{Flag, Parsed};
-use crate::cli::options::make::{tracker, web_seed};
+use crate::cli::options::make::{check_free, tracker, web_seed};
 use crate::cli::options::run::{HELP, JSON, QUIET};
 use crate::cli::options::{output, source};
 use crate::cli::say;
@@ -239,7 +239,7 @@ fn edit_one(source: &OsStr, wanted: &Wanted, given: &Parsed) -> Result<(), Failu
         // What is as it was need not be written.
         Some(target) if edited != bytes || given.has("output") => output::write(target, &edited)?,
         Some(_) => {}
-        None => say::write_bytes(&edited)?,
+        None => say::write_out(&edited)?,
     }
     // As the person named it, though it led there through a link.
     let output = given.value("output");
@@ -273,7 +273,7 @@ fn target(source: &OsStr, given: &Parsed) -> Result<Option<PathBuf>, Failure> {
         Some(output) if output == "-" => Ok(None),
         Some(output) => {
             let path = PathBuf::from(output);
-            output::check_free(&path, given.has("force"))?;
+            check_free(&path, given.has("force"))?;
             Ok(Some(path))
         }
         // Through a link: the file it leads to is changed, and the link stays.

@@ -10,7 +10,7 @@ use crate::base::units::{count, duration, size};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::command::{Command, Completes, Group, Part, Section};
 use crate::cli::options::flags::{Flag, Parsed};
-use crate::cli::options::make::{Wanted, read};
+use crate::cli::options::make::{Wanted, check_free, read};
 use crate::cli::options::output;
 use crate::cli::options::run::{HELP, JSON, QUIET, THREADS};
 use crate::cli::say;
@@ -137,7 +137,7 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
         if wanted.skip_there && target.exists() {
             return Ok(());
         }
-        output::check_free(target, wanted.force)?;
+        check_free(target, wanted.force)?;
     }
     let found = find(path, target.as_deref(), wanted).map_err(refused)?;
     let is_folder = path.is_dir();
@@ -190,7 +190,7 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
     if !wanted.dry_run {
         match &target {
             Some(target) => output::write(target, &bytes)?,
-            None => say::write_bytes(&bytes)?,
+            None => say::write_out(&bytes)?,
         }
     }
     let written = target.filter(|_| !wanted.dry_run);

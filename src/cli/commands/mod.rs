@@ -1,16 +1,22 @@
 //! The commands, one file each, and the table of them. [`get`] is the first to read.
+//!
+//! Floor 4. Some commands can be left out of a build: see `[features]` in Cargo.toml.
 
 pub mod check;
 pub mod completions;
+// Feature: make.
+#[cfg(feature = "make")]
 pub mod edit;
 pub mod get;
 pub mod link;
 pub mod list;
+#[cfg(feature = "make")]
 pub mod make;
 pub mod man;
 pub mod many;
 pub mod seed;
 pub mod show;
+// Feature: tracker.
 #[cfg(feature = "tracker")]
 pub mod track;
 
@@ -21,14 +27,20 @@ pub static COMMANDS: &[Command] = &[
     get::COMMAND,
     seed::COMMAND,
     many::COMMAND,
+    // Feature: tracker.
     #[cfg(feature = "tracker")]
     track::COMMAND,
+    #[cfg(feature = "make")]
     make::COMMAND,
     show::COMMAND,
     check::COMMAND,
+    #[cfg(feature = "make")]
     edit::COMMAND,
     link::COMMAND,
     // What describes all commands needs this table.
     Command { run: |given| completions::run(given, COMMANDS), ..completions::COMMAND },
     Command { run: |given| man::run(given, COMMANDS), ..man::COMMAND },
 ];
+
+/// Commands that a build can leave out, each with its Cargo feature.
+pub const OPTIONAL: &[(&str, &str)] = &[("make", "make"), ("edit", "make"), ("track", "tracker")];

@@ -3,18 +3,17 @@
 //! Floor 4.
 
 use super::flags::Parsed;
-use super::output::shown;
+use super::output::{cant_write, shown};
+use super::run::threads;
 use crate::base::glob::Glob;
 use crate::base::path::for_terminal;
 use crate::base::url;
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Exit, Failure};
 use crate::proto::metainfo::piece_length::{LEAST_PIECE_LENGTH, MOST_PIECE_LENGTH};
 use std::ffi::OsString;
+use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
-
-/// Most threads that can be asked for.
-const MOST_THREADS: u64 = 256;
 
 /// What is to be made, of what, and how.
 pub struct Wanted {
@@ -118,11 +117,24 @@ pub fn read(given: &Parsed) -> Result<Wanted, Failure> {
     Ok(wanted)
 }
 
-/// How many threads are to hash: as many as there are cores, unless a number was given.
-pub fn threads(given: &Parsed) -> Result<usize, Failure> {
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-    let threads = given.number("threads", 1..=MOST_THREADS, "threads")?;
-    Ok(threads.map_or(cores, |threads| threads as usize))
+/// Refuses a path that is taken, unless `force` allows to replace what is there, and a path in a folder that does not
+/// exist: before the work is done, not after it.
+pub fn check_free(path: &Path, force: bool) -> Result<(), Failure> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    // The `.` makes this fail if the folder is a file.
+    if let Some(Err(error)) = folder.map(|folder| fs::metadata(folder.join("."))) {
+        return Err(cant_write(path, &error));
+    }
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => {
+            Err(Failure::new(Exit::CantCreate, format!("{}: this is a folder, expected a file", shown(path))))
+        }
+        Ok(_) if !force => {
+            let text = format!("{} exists already; --force replaces it, --output names another file", shown(path));
+            Err(Failure::new(Exit::CantCreate, text))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What contradicts itself.

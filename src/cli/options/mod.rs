@@ -5,6 +5,8 @@ pub mod command;
 pub mod completion;
 pub mod flags;
 pub mod help;
+// Feature: make.
+#[cfg(feature = "make")]
 pub mod make;
 pub mod man;
 pub mod output;

@@ -25,6 +25,8 @@ const LATEST: Duration = Duration::from_secs(3600);
 
 /// Most connections that can be asked for: two threads each, and a file descriptor.
 const MOST_PEERS: u64 = 10_000;
+/// Most threads that can be asked for.
+const MOST_THREADS: u64 = 256;
 /// Fastest limit that can be asked for: 1 TiB a second.
 const MOST_RATE_KIB: u64 = 1 << 30;
 /// `--max-peers`.
@@ -166,6 +168,13 @@ pub fn path(given: &Parsed, long: &str, expected: &str) -> Result<Option<PathBuf
         Some(path) if path.is_empty() => Err(Failure::usage(format!("--{long} is empty, expected {expected}"))),
         path => Ok(path.map(PathBuf::from)),
     }
+}
+
+/// The number of hashing threads: one per core, unless `--threads` is given.
+pub fn threads(given: &Parsed) -> Result<usize, Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let threads = given.number("threads", 1..=MOST_THREADS, "threads")?;
+    Ok(threads.map_or(cores, |threads| threads as usize))
 }
 
 /// Refuses a folder that is to be read and is not there.
