@@ -206,7 +206,7 @@ impl Manager {
                 }
             }
             Input::Torrent { torrent, event } => {
-                let announced = matches!(&event, Event::Announced { announcement, .. } if !announcement.scrape);
+                let announced = matches!(&event, Event::Announced { announcement, .. } if !announcement.is_scrape());
                 self.announcing -= announced as usize;
                 self.handle(torrent, event, now);
                 if announced {
@@ -361,7 +361,7 @@ impl Manager {
 
     fn announce(&mut self, torrent: TorrentId, announcement: Box<Announcement>) {
         // Nobody waits for the answer to a scrape.
-        self.announcing += usize::from(!announcement.scrape);
+        self.announcing += usize::from(!announcement.is_scrape());
         if let Err(announcement) = self.announcers.announce(torrent, announcement) {
             self.unannounced.push((torrent, announcement));
         }

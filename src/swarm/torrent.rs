@@ -24,7 +24,7 @@ use super::event::{Action, DiskEvent, Event, News, PeerOrder};
 use super::giving::choker::Choker;
 use super::giving::spreading::Spreading;
 use super::giving::super_seeding::SuperSeeding;
-use super::meeting::announcer::{Announcer, Facts};
+use super::meeting::announcer::Announcer;
 use super::meeting::bans::Bans;
 use super::meeting::candidates::Candidates;
 use super::peer::{Identity, Peer, PeerKey};
@@ -270,23 +270,18 @@ impl Torrent {
         wants && self.peers.len() < FEW_PEERS.min(self.settings.max_peers)
     }
 
-    /// What trackers are told.
-    pub(super) fn facts(&self) -> Facts {
+    /// What trackers are told; the announcer adds the event.
+    pub(super) fn announce_request(&self) -> AnnounceRequest {
         AnnounceRequest {
-            info_hash: self.info_hash,
-            peer_id: self.settings.peer_id,
-            port: self.settings.port,
             uploaded: self.up.total(),
             downloaded: self.down.total(),
             // Also what we don't want: who says 0 is counted as a seed, and many trackers introduce no seeds to it.
             left: self.left,
-            event: None,
             numwant: Some(if self.has_room_for_peers() { NUMWANT } else { 0 }),
             key: Some(self.settings.tracker_key),
-            compact: true,
             no_peer_id: true,
-            tracker_id: None,
             ip: self.settings.ip,
+            ..AnnounceRequest::new(self.info_hash, self.settings.peer_id, self.settings.port)
         }
     }
 
@@ -295,8 +290,8 @@ impl Torrent {
         if !self.announcer.has_something_to_say(turn.now, early) {
             return;
         }
-        let facts = self.facts();
-        for announcement in self.announcer.due(turn.now, early, &facts) {
+        let request = self.announce_request();
+        for announcement in self.announcer.due(turn.now, early, &request) {
             turn.actions.push(Action::Announce(Box::new(announcement)));
         }
     }
