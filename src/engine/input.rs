@@ -8,7 +8,7 @@ use super::peer::link::Link;
 use crate::proto::peer::handshake::Handshake;
 use crate::storage::TorrentId;
 use crate::storage::check::Found;
-use crate::storage::content::ContentError;
+use crate::storage::error::ContentError;
 use crate::swarm::event::{Event, PeerEvent};
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::peer::PeerKey;

@@ -4,7 +4,7 @@
 
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
-use crate::storage::content::ContentError;
+use crate::storage::error::ContentError;
 use crate::swarm::figures::Status;
 use crate::swarm::standing::DiskTrouble;
 use std::sync::Arc;

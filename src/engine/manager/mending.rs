@@ -8,11 +8,11 @@ use crate::base::time::Time;
 use crate::engine::disk::DiskJob;
 use crate::storage::TorrentId;
 use crate::storage::check::Found;
-use crate::storage::content::{Content, ContentError};
+use crate::storage::content::Content;
+use crate::storage::error::ContentError;
 use crate::swarm::event::{DiskEvent, DiskOrder, Event};
 use crate::swarm::standing::DiskTrouble;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 impl Manager {
     /// Carries out what a torrent wants of its disk.
@@ -28,7 +28,7 @@ impl Manager {
             }
             DiskOrder::CheckAgain => {
                 // What is still on its way to it must not be written over what is proven.
-                content.in_trouble.store(true, Ordering::Relaxed);
+                content.health.doubt();
                 self.disk.forget(content);
                 let _ = self.checks.send(Check::Again { content: Arc::clone(content) });
             }

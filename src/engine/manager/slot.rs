@@ -91,7 +91,7 @@ impl Slot {
     /// What its state is to say.
     pub fn save(&mut self, now: Time, in_haste: bool) -> Option<Save> {
         let State::Running(torrent, content) = &self.state else { return None };
-        if torrent.is_in_doubt() || content.doubtful.load(Ordering::Relaxed) {
+        if torrent.is_in_doubt() || content.health.is_doubtful() {
             // What was had may not be there, and the files as they are now must not vouch for it. The state that was
             // saved last does not: they are others than it says.
             self.saved.at = now;
@@ -206,13 +206,13 @@ mod tests {
     fn nobody_vouches_for_content_in_doubt() {
         let dir = tempfile::tempdir().unwrap();
         let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
-        let (mut slot, content) = slot(dir.path(), &mut shared);
-        assert!(slot.save(Time::ZERO, true).is_some());
-        content.doubtful.store(true, Ordering::Relaxed);
-        assert!(slot.save(Time::ZERO, true).is_none(), "what was written may be lost");
-        content.doubtful.store(false, Ordering::Relaxed);
-        happen(&mut slot, &mut shared, Event::Disk(DiskEvent::Doubted { text: "changed".into() }));
-        assert!(slot.save(Time::ZERO, true).is_none(), "somebody changed it");
+        let (mut changed, _) = slot(dir.path(), &mut shared);
+        assert!(changed.save(Time::ZERO, true).is_some());
+        happen(&mut changed, &mut shared, Event::Disk(DiskEvent::Doubted { text: "changed".into() }));
+        assert!(changed.save(Time::ZERO, true).is_none(), "another program changed it");
+        let (mut lost, content) = slot(dir.path(), &mut shared);
+        content.health.doubt();
+        assert!(lost.save(Time::ZERO, true).is_none(), "what was written may be lost");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::tracker::compact;
-use crate::storage::content::{ContentError, Doing};
+use crate::storage::error::{ContentError, Doing};
 use crate::swarm::event::DiskEvent;
 use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
