@@ -28,7 +28,7 @@ use super::{Config, Notice, Watch, most_connections};
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
 use crate::storage::TorrentId;
-use crate::swarm::event::{Action, Event, PeerEvent};
+use crate::swarm::event::{Action, DiskEvent, Event, PeerEvent};
 use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::picking::budget::{Budget, LEAST_BYTES};
@@ -240,9 +240,11 @@ impl Manager {
             Input::Checked { torrent, result } if self.is_running(torrent) => self.checked_again(torrent, result, now),
             Input::Checked { torrent, result } => match result {
                 Ok(found) => self.join(torrent, *found, now),
-                Err(error) => self.failed(torrent, error.into()),
+                Err(error) => self.failed(torrent, error.into(), None),
             },
-            Input::DiskFailed { torrent, error } => self.disk_failed(torrent, error, now),
+            Input::DiskFailed { torrent, error } => {
+                self.handle(torrent, Event::Disk(DiskEvent::Failed { problem: error.into() }), now);
+            }
             Input::LimitDownload(rate) => {
                 self.shared.download.set_rate(rate, now);
                 self.ids().into_iter().for_each(|torrent| self.handle(torrent, Event::BudgetFreed, now));

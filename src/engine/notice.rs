@@ -7,6 +7,7 @@ use crate::storage::TorrentId;
 use crate::storage::error::ContentError;
 use crate::swarm::figures::Status;
 use crate::swarm::standing::DiskTrouble;
+pub use crate::swarm::standing::{Problem, ProblemKind};
 use std::sync::Arc;
 
 /// Something to tell the person.
@@ -36,23 +37,20 @@ pub enum Notice {
         torrent: TorrentId,
         /// Why.
         trouble: DiskTrouble,
+        /// How it stands now.
+        status: Arc<Status>,
     },
     /// The torrent goes on after it waited.
     Resumed {
         /// Which.
         torrent: TorrentId,
+        /// How it stands now.
+        status: Arc<Status>,
     },
     /// The torrent was taken away.
     Removed {
         /// Which.
         torrent: TorrentId,
-    },
-    /// How a torrent stands, or stood when it was given up: `Waiting`, `Resumed` or `Failed` follows.
-    Stood {
-        /// Which.
-        torrent: TorrentId,
-        /// How.
-        status: Arc<Status>,
     },
     /// The torrent ended by itself.
     Failed {
@@ -60,6 +58,8 @@ pub enum Notice {
         torrent: TorrentId,
         /// Why.
         problem: Problem,
+        /// How it stood just before; `None`: it had not joined its swarm.
+        status: Option<Arc<Status>>,
     },
     /// A tracker answered after it did not, or the other way round.
     Tracker {
@@ -116,26 +116,6 @@ pub enum Phase {
     Running(Arc<Status>),
     /// It ended by itself.
     Failed(Problem),
-}
-
-/// Why a torrent ended by itself, and of which kind that is.
-#[derive(Clone, Debug)]
-pub struct Problem {
-    /// Of which kind it is.
-    pub kind: ProblemKind,
-    /// In words: what was being done, to what, what went wrong.
-    pub text: String,
-}
-
-/// The kinds of problems that end a torrent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProblemKind {
-    /// Files could not be made.
-    CantCreate,
-    /// Files could not be read or written.
-    Io,
-    /// It made no progress for too long.
-    GaveUp,
 }
 
 impl From<ContentError> for Problem {

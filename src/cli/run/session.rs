@@ -195,24 +195,28 @@ impl Session {
                 }
             }
             Notice::Complete { torrent } => self.complete(torrent, now, &mut events),
-            Notice::Waiting { torrent, trouble } if self.entries.contains_key(&torrent) => {
-                events.push(Event::Waiting { torrent, trouble });
+            Notice::Waiting { torrent, trouble, status } => {
+                if self.stands(torrent, status) {
+                    events.push(Event::Waiting { torrent, trouble });
+                }
             }
-            Notice::Resumed { torrent } if self.entries.contains_key(&torrent) => events.push(Event::Resumed(torrent)),
-            Notice::Waiting { .. } | Notice::Resumed { .. } => {}
+            Notice::Resumed { torrent, status } => {
+                if self.stands(torrent, status) {
+                    events.push(Event::Resumed(torrent));
+                }
+            }
             Notice::Removed { torrent } => {
                 if let Some(entry) = self.entries.get_mut(&torrent) {
                     entry.removed = true;
                     events.push(Event::Removed(torrent));
                 }
             }
-            Notice::Stood { torrent, status } => {
-                if let Some(entry) = self.entries.get_mut(&torrent) {
-                    entry.status = Some(Arc::clone(&status));
-                    entry.report.phase = Phase::Running(status);
+            Notice::Failed { torrent, problem, status } => {
+                if let Some(status) = status {
+                    self.stands(torrent, status);
                 }
+                self.fail(torrent, problem, &mut events);
             }
-            Notice::Failed { torrent, problem } => self.fail(torrent, problem, &mut events),
             Notice::Tracker { torrent, url, problem, refuses } => {
                 if self.entries.contains_key(&torrent) {
                     let problem = problem.map(|problem| without_url(&problem, &url));
@@ -290,6 +294,14 @@ impl Session {
             entry.whole = Some(now);
             events.push(Event::Complete(torrent));
         }
+    }
+
+    /// Takes in how a torrent stands. Returns whether the torrent is still shown.
+    fn stands(&mut self, torrent: TorrentId, status: Arc<Status>) -> bool {
+        let Some(entry) = self.entries.get_mut(&torrent) else { return false };
+        entry.status = Some(Arc::clone(&status));
+        entry.report.phase = Phase::Running(status);
+        true
     }
 
     fn fail(&mut self, torrent: TorrentId, problem: Problem, events: &mut Vec<Event>) {

@@ -9,12 +9,15 @@ use super::slot::{Slot, State};
 use crate::base::time::Time;
 use crate::storage::TorrentId;
 use crate::swarm::event::{Action, Event};
+use crate::swarm::figures::Status;
 use crate::swarm::shared::Turn;
+use std::sync::Arc;
 
 impl Manager {
-    pub(super) fn failed(&mut self, torrent: TorrentId, problem: Problem) {
+    /// A torrent ended by itself. `status`: how it stood, if it had joined its swarm.
+    pub(super) fn failed(&mut self, torrent: TorrentId, problem: Problem, status: Option<Arc<Status>>) {
         if self.end_torrent(torrent, Some(problem.clone())) {
-            let _ = self.notices.send(Notice::Failed { torrent, problem });
+            let _ = self.notices.send(Notice::Failed { torrent, problem, status });
         }
         self.next_in_queue(self.started.elapsed());
     }

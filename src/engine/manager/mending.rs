@@ -41,7 +41,8 @@ impl Manager {
             Ok(found) => {
                 let Found { content, have, known, .. } = *found;
                 if let Err(error) = self.disk.begin(&content) {
-                    return self.failed(number, no_thread(error));
+                    let problem = no_thread(error);
+                    return self.handle(number, Event::Disk(DiskEvent::Failed { problem }), now);
                 }
                 self.keeper.begin(&content, known);
                 let Some(slot) = self.torrents.get_mut(&number) else { return };
@@ -57,13 +58,7 @@ impl Manager {
                 let trouble = DiskTrouble { text: error.to_string(), short_bytes: 0 };
                 self.handle(number, Event::Disk(DiskEvent::Trouble { block: None, trouble }), now);
             }
-            Err(error) => self.disk_failed(number, error, now),
+            Err(error) => self.handle(number, Event::Disk(DiskEvent::Failed { problem: error.into() }), now),
         }
-    }
-
-    /// What will not pass ends the torrent.
-    pub(super) fn disk_failed(&mut self, number: TorrentId, error: ContentError, now: Time) {
-        self.handle(number, Event::Disk(DiskEvent::Failed { problem: error.to_string() }), now);
-        self.failed(number, error.into());
     }
 }

@@ -4,10 +4,11 @@
 
 use super::{Manager, Notice, State};
 use crate::base::time::Time;
-use crate::engine::{Phase, Problem, ProblemKind, Report};
+use crate::engine::{Phase, Report};
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
 use crate::swarm::event::News;
+use crate::swarm::figures::Status;
 use std::sync::Arc;
 
 impl Manager {
@@ -22,29 +23,30 @@ impl Manager {
                 let _ = self.notices.send(Notice::Complete { torrent: number });
                 self.completed = true;
             }
+            // What is told of a wait must not contradict the last numbers, so it comes with new ones.
             News::Waiting { trouble } => {
                 log::warn!("{}: waiting for disk: {}", content.metainfo.name, trouble.text);
-                self.tell_standing(number);
-                let _ = self.notices.send(Notice::Waiting { torrent: number, trouble });
+                if let Some(status) = self.status(number) {
+                    let _ = self.notices.send(Notice::Waiting { torrent: number, trouble, status });
+                }
             }
             News::Resumed => {
-                self.tell_standing(number);
-                let _ = self.notices.send(Notice::Resumed { torrent: number });
+                if let Some(status) = self.status(number) {
+                    let _ = self.notices.send(Notice::Resumed { torrent: number, status });
+                }
             }
-            News::GaveUp { problem: text, status } => {
-                log::error!("{}: {text}", content.metainfo.name);
-                let _ = self.notices.send(Notice::Stood { torrent: number, status: Arc::new(*status) });
-                self.failed(number, Problem { kind: ProblemKind::GaveUp, text });
+            News::Failed { problem, status } => {
+                log::error!("{}: {}", content.metainfo.name, problem.text);
+                self.failed(number, problem, Some(Arc::new(*status)));
             }
-            News::Failed { problem } => log::error!("{}: {problem}", content.metainfo.name),
         }
     }
 
-    /// So that what is told next does not contradict the last numbers, which are older.
-    fn tell_standing(&self, number: TorrentId) {
-        let Some(slot) = self.torrents.get(&number) else { return };
-        if let Phase::Running(status) = slot.report(number, self.started.elapsed(), self.watch).phase {
-            let _ = self.notices.send(Notice::Stood { torrent: number, status });
+    /// How a torrent in its swarm stands.
+    fn status(&self, number: TorrentId) -> Option<Arc<Status>> {
+        match self.torrents.get(&number)?.report(number, self.started.elapsed(), self.watch).phase {
+            Phase::Running(status) => Some(status),
+            Phase::Checking(_) | Phase::Failed(_) => None,
         }
     }
 

@@ -50,7 +50,7 @@ impl Manager {
         }
         let Found { content, have, hashed_bytes, known } = found;
         if let Err(error) = self.disk.begin(&content) {
-            return self.failed(id, no_thread(error));
+            return self.failed(id, no_thread(error), None);
         }
         self.keeper.begin(&content, known);
         let mut torrent = Torrent::new(&content.metainfo, have, self.settings.clone(), now, &mut self.shared.rng);

@@ -114,8 +114,11 @@ fn completion_is_told_once() {
 #[test]
 fn the_first_failure_decides_the_exit_code() {
     let (mut session, now) = (two(), Instant::now());
-    session.take_in(Notice::Failed { torrent: TorrentId(1), problem: problem(ProblemKind::CantCreate) }, now);
-    session.take_in(Notice::Failed { torrent: TorrentId(0), problem: problem(ProblemKind::Io) }, now);
+    session.take_in(
+        Notice::Failed { torrent: TorrentId(1), problem: problem(ProblemKind::CantCreate), status: None },
+        now,
+    );
+    session.take_in(Notice::Failed { torrent: TorrentId(0), problem: problem(ProblemKind::Io), status: None }, now);
     assert_eq!(session.exit(), Exit::CantCreate);
     assert!(session.settled.is_some());
 }
@@ -125,10 +128,10 @@ fn a_torrent_that_was_given_up_keeps_its_last_figures() {
     let (mut session, now) = (two(), Instant::now());
     let trouble = DiskTrouble { text: "no space left on /srv".into(), short_bytes: 1_288_490_189 };
     let waiting = Status { standing: Standing::WaitingForDisk(Box::new(trouble)), ..status(50) };
-    session.take_in(Notice::Stood { torrent: TorrentId(1), status: Arc::new(waiting) }, now);
+    let status = Some(Arc::new(waiting));
     let gave_up = Problem { kind: ProblemKind::GaveUp, text: "given up, no progress for 60 s".into() };
     assert_eq!(
-        session.take_in(Notice::Failed { torrent: TorrentId(1), problem: gave_up }, now),
+        session.take_in(Notice::Failed { torrent: TorrentId(1), problem: gave_up, status }, now),
         [Event::Failed(TorrentId(1))]
     );
     assert_eq!((session.at(1).had(), session.exit()), (50, Exit::Interrupted));
