@@ -55,7 +55,7 @@ impl<T> Devices<T> {
     }
 
     /// How many devices there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.devices.len()
     }
 }
@@ -82,7 +82,7 @@ mod tests {
         assert_eq!(begin(&mut devices, TorrentId(1), 5), (50, 2), "it goes on");
         assert_eq!(begin(&mut devices, TorrentId(1), 6), (60, 1), "it moves");
         assert_eq!(
-            (devices.len(), devices.of(TorrentId(0)).copied(), devices.of(TorrentId(2))),
+            (devices.count(), devices.of(TorrentId(0)).copied(), devices.of(TorrentId(2))),
             (2, Some((50, 1)), None)
         );
         assert!(devices.begin(TorrentId(2), 7, || Err("no thread")).is_err());

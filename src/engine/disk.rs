@@ -124,7 +124,7 @@ impl Disk {
 
     /// How many devices have torrents.
     pub fn devices(&self) -> usize {
-        self.devices.len()
+        self.devices.count()
     }
 
     /// A job for the thread of its piece, which gets it with the next [`Disk::send`].

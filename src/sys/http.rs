@@ -4,6 +4,7 @@
 //! reads at most as much as its caller allows.
 
 use crate::base::url;
+use core::net::SocketAddr;
 use std::fmt;
 use std::io::Read;
 use std::time::Duration;
@@ -17,6 +18,24 @@ const INPUT_BYTES: usize = 16 * 1024;
 const OUTPUT_BYTES: usize = 16 * 1024;
 /// Redirects that are followed (what browsers' forebears took; loops are longer).
 const MOST_REDIRECTS: u32 = 5;
+
+/// The addresses by which a server may be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Those that the system prefers.
+    Any,
+    /// IPv4 alone.
+    V4,
+    /// IPv6 alone.
+    V6,
+}
+
+impl Family {
+    /// The family of an address.
+    pub fn of(addr: SocketAddr) -> Family {
+        if addr.is_ipv4() { Family::V4 } else { Family::V6 }
+    }
+}
 
 /// A server's answer.
 #[derive(Debug)]
@@ -55,14 +74,14 @@ impl std::error::Error for HttpError {}
 
 /// Fetches `address` and expects status 200; the body has at most `limit` bytes, and all is over within `deadline`.
 pub fn get(address: &str, limit: u64, deadline: Duration) -> Result<Vec<u8>, HttpError> {
-    match ask(address, limit, deadline, IpFamily::Any)? {
+    match ask(address, limit, deadline, Family::Any)? {
         Answer { status: 200, body } => Ok(body),
         Answer { status, .. } => Err(HttpError::Status(status)),
     }
 }
 
 /// Fetches `address` over this family of addresses, whatever the status.
-pub fn ask(address: &str, limit: u64, deadline: Duration, family: IpFamily) -> Result<Answer, HttpError> {
+pub fn ask(address: &str, limit: u64, deadline: Duration, family: Family) -> Result<Answer, HttpError> {
     match url::scheme(address) {
         Some("http") => {}
         Some("https") if cfg!(feature = "tls") => {}
@@ -73,7 +92,11 @@ pub fn ask(address: &str, limit: u64, deadline: Duration, family: IpFamily) -> R
         .timeout_global(Some(deadline))
         .timeout_resolve(Some(CONNECT_TIMEOUT))
         .timeout_connect(Some(CONNECT_TIMEOUT))
-        .ip_family(family)
+        .ip_family(match family {
+            Family::Any => IpFamily::Any,
+            Family::V4 => IpFamily::Ipv4Only,
+            Family::V6 => IpFamily::Ipv6Only,
+        })
         .input_buffer_size(INPUT_BYTES)
         .max_response_header_size(INPUT_BYTES - 1)
         .output_buffer_size(OUTPUT_BYTES)

@@ -4,31 +4,30 @@ use super::super::testkit::{PATIENCE, http, serve, serve_bytes, wait_until};
 use super::*;
 use crate::base::url::percent_encode;
 use crate::proto::id::{InfoHash, PeerId};
-use crate::proto::tracker::announce::{AnnounceRequest, RetryIn};
+use crate::proto::tracker::announce::{AnnounceEvent, AnnounceReply, AnnounceRequest, RetryIn};
+use crate::swarm::meeting::announcer::{Ask, Outcome};
+use crate::sys::lookup;
 use core::net::SocketAddr;
 use crossbeam_channel::{Receiver, Sender};
 use std::io::Write;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 fn announcement(url: String) -> Box<Announcement> {
-    let request = AnnounceRequest {
-        info_hash: InfoHash([0xab; 20]),
-        peer_id: PeerId([b'p'; 20]),
-        port: 6881,
-        uploaded: 1,
-        downloaded: 2,
-        left: 3,
-        event: None,
-        numwant: Some(50),
-        key: None,
-        compact: true,
-        no_peer_id: true,
-        tracker_id: None,
-        ip: None,
-    };
-    Box::new(Announcement { tracker: 0, url, other_family: false, scrape: false, request })
+    let request = AnnounceRequest::new(InfoHash([0xab; 20]), PeerId([b'p'; 20]), 6881);
+    Box::new(Announcement { tracker: 0, url, ask: Ask::Announce(request) })
+}
+
+/// What comes of it, with all peers that were found.
+fn announce(announcement: &Announcement) -> Outcome {
+    announce_with(announcement, &OneFamily::default())
+}
+
+fn announce_with(announcement: &Announcement, one_family: &OneFamily) -> Outcome {
+    let peers = Mutex::new(Vec::new());
+    let outcome = asking::ask(announcement, one_family, &|found| lock(&peers).extend(found));
+    outcome.map(|reply| AnnounceReply { peers: lock(&peers).clone(), ..reply })
 }
 
 /// What comes of an announce that `answer` is the answer to.
@@ -73,7 +72,7 @@ fn without_words_the_status_is_the_reason() {
     assert!(reason(http("200 OK", page)).contains("a web page"));
     assert!(reason(http("200 OK", "")).contains("is empty"));
     assert!(reason(http("200 OK", "d".repeat(100_000))).contains("is not bencoded"));
-    assert!(reason(http("200 OK", "x".repeat(REPLY_BYTES as usize + 1))).contains("more than 1048576 bytes"));
+    assert!(reason(http("200 OK", "x".repeat(asking::REPLY_BYTES as usize + 1))).contains("more than 1048576 bytes"));
 }
 
 #[test]
@@ -89,11 +88,12 @@ fn peers_named_by_host_are_looked_up() {
 fn a_goodbye_waits_only_as_long_as_we_do() {
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let mut goodbye = announcement(format!("http://{}/", silent.local_addr().unwrap()));
-    goodbye.request.event = Some(AnnounceEvent::Stopped);
+    let Ask::Announce(request) = &mut goodbye.ask else { panic!("an announce") };
+    request.event = Some(AnnounceEvent::Stopped);
     let begun = Instant::now();
     let failure = announce(&goodbye).unwrap_err();
     assert_eq!(failure.reason, "no answer in time");
-    assert!(begun.elapsed() < DEADLINE);
+    assert!(begun.elapsed() < asking::DEADLINE);
 }
 
 /// Takes in outcomes until each of `count` jobs had its one.
@@ -208,19 +208,42 @@ fn the_count_of_threads_stays_right_when_jobs_come_as_threads_end() {
     assert!(left.waiting.is_empty() && left.asked.is_empty());
 }
 
-/// BEP 7: a tracker with addresses of both families is asked by each; one with addresses of one family only once.
+/// BEP 7: a tracker with addresses of both families is asked over both, and over one alone while the other is down.
 #[test]
-fn the_other_family_is_asked_where_there_is_one() {
-    let addr = serve_bytes(http("200 OK", "d8:intervali900e5:peers0:e"));
-    let other = |host: &str| {
-        let mut announcement = announcement(format!("http://{host}:{}/announce", addr.port()));
-        announcement.other_family = true;
-        announce(&announcement)
+fn both_families_are_asked_where_there_are_both() {
+    let peer =
+        |addr: SocketAddr| http("200 OK", [b"d5:peers6:\x0a\0\0\x01", &addr.port().to_be_bytes()[..], b"e"].concat());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let serve_on = |listener: TcpListener| {
+        let (asked, answer) = (Arc::clone(&asked), peer(listener.local_addr().unwrap()));
+        thread::spawn(move || {
+            for socket in listener.incoming() {
+                asked.fetch_add(1, Ordering::SeqCst);
+                let mut socket = socket.unwrap();
+                let _ = std::io::Read::read(&mut socket, &mut [0; 2000]);
+                let _ = socket.write_all(&answer);
+            }
+        });
     };
-    assert_eq!(other("127.0.0.1").unwrap_err().retry_in, Some(RetryIn::Never));
-    // Of `localhost` the system prefers ::1 where it knows both; then 127.0.0.1 is the other, and answers.
+    let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = v4.local_addr().unwrap().port();
+    serve_on(v4);
+    let (localhost, one_family) = (announcement(format!("http://localhost:{port}/announce")), OneFamily::default());
+    let ask = || {
+        let outcome = announce_with(&localhost, &one_family);
+        (outcome.map(|reply| reply.peers.len()).map_err(|failure| failure.reason), asked.swap(0, Ordering::SeqCst))
+    };
+    // Nobody answers over IPv6: that is no failure.
+    assert_eq!(ask(), (Ok(1), 1));
+    assert_eq!(ask(), (Ok(1), 1));
     let both = lookup::look_up(vec![("localhost".into(), 1)]).iter().any(SocketAddr::is_ipv6);
-    assert_eq!(other("localhost").is_ok(), both);
+    match TcpListener::bind((Ipv6Addr::LOCALHOST, port)) {
+        Ok(v6) if both => serve_on(v6),
+        _ => return,
+    }
+    assert_eq!(ask(), (Ok(1), 1), "for an hour IPv6 is left alone");
+    let outcome = announce(&localhost);
+    assert_eq!((outcome.unwrap().peers.len(), asked.load(Ordering::SeqCst)), (2, 2));
 }
 
 #[test]
@@ -236,7 +259,7 @@ fn udp_trackers_need_a_port_and_a_host_that_is() {
 }
 
 fn scrape_of(url: String) -> Box<Announcement> {
-    Box::new(Announcement { scrape: true, ..*announcement(url) })
+    Box::new(Announcement { ask: Ask::Scrape(InfoHash([0xab; 20])), ..*announcement(url) })
 }
 
 /// BEP 48: the same tracker by another path, and whoever knows no such path is not asked again.
@@ -299,6 +322,6 @@ fn no_announce_waits_for_a_scrape() {
 /// BEP 15: after 15 s and 30 s of silence comes a wait of a minute.
 #[test]
 fn a_silent_tracker_over_udp_has_a_minute() {
-    let failure = udp_failure(UdpError::Silent);
+    let failure = asking::udp_failure(udp::UdpError::Silent);
     assert_eq!((failure.reason.as_str(), failure.retry_in), ("no answer in time", Some(RetryIn::Minutes(1))));
 }

@@ -7,11 +7,12 @@
 //! another transaction id is not for us.
 
 use crate::proto::id::InfoHash;
-use crate::proto::tracker::announce::{AnnounceReply, AnnounceRequest, MAX_REPLY_PEERS, ReplyError};
+use crate::proto::tracker::announce::{AnnounceReply, AnnounceRequest, MAX_REPLY_PEERS};
 use crate::proto::tracker::compact;
 use crate::proto::tracker::udp::{PACKET_BYTES, Reply, Request};
-use crate::sys::http::HttpError;
+use crate::sys::in_words;
 use core::net::SocketAddr;
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::time::{Duration, Instant};
@@ -23,14 +24,27 @@ const WAITS: u32 = 2;
 /// How long a connection id may be used (BEP 15).
 const ID_AGE: Duration = Duration::from_secs(60);
 
-/// Why there are no peers.
+/// Why there is no answer.
 pub enum UdpError {
-    /// The tracker can't be reached, or does not answer.
-    Http(HttpError),
-    /// It says no.
-    Reply(ReplyError),
-    /// It says nothing.
+    /// The tracker cannot be reached.
+    Unreachable(io::Error),
+    /// It refuses, in its own words.
+    Refused(String),
+    /// It does not answer.
     Silent,
+    /// It answers another question.
+    WrongReply,
+}
+
+impl fmt::Display for UdpError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            UdpError::Unreachable(error) => f.write_str(&in_words(error)),
+            UdpError::Refused(reason) => write!(f, "the tracker says: {reason}"),
+            UdpError::Silent => f.write_str("no answer in time"),
+            UdpError::WrongReply => f.write_str("its answer is of another kind than what was asked"),
+        }
+    }
 }
 
 /// Announces to the tracker at `to`, within `deadline`. `url_data` is path and query of its URL, `transaction` a random number.
@@ -52,7 +66,7 @@ fn announce_with(
     transaction: u32,
     first_wait: Duration,
 ) -> Result<AnnounceReply, UdpError> {
-    let mut exchange = Exchange::open(to, first_wait, Instant::now() + deadline).map_err(unreachable)?;
+    let mut exchange = Exchange::open(to, first_wait, Instant::now() + deadline).map_err(UdpError::Unreachable)?;
     loop {
         let connection = exchange.connect(transaction)?;
         let good_until = Instant::now() + ID_AGE;
@@ -89,7 +103,7 @@ pub fn scrape(
     deadline: Duration,
     transaction: u32,
 ) -> Result<AnnounceReply, UdpError> {
-    let mut exchange = Exchange::open(to, FIRST_WAIT, Instant::now() + deadline).map_err(unreachable)?;
+    let mut exchange = Exchange::open(to, FIRST_WAIT, Instant::now() + deadline).map_err(UdpError::Unreachable)?;
     let connection = exchange.connect(transaction)?;
     let transaction = transaction.wrapping_add(1);
     match exchange.ask(&Request::Scrape { connection, transaction, hashes: vec![info_hash] })? {
@@ -148,14 +162,14 @@ impl Exchange {
         };
         let mut buffer = [0; PACKET_BYTES * 4];
         while self.has_time() && Instant::now() < self.until {
-            self.socket.send(&packet).map_err(unreachable)?;
+            self.socket.send(&packet).map_err(UdpError::Unreachable)?;
             let wait_until = (Instant::now() + self.first_wait * (1 << self.waits)).min(self.until);
             loop {
                 let wait = wait_until.saturating_duration_since(Instant::now());
                 if wait.is_zero() {
                     break;
                 }
-                self.socket.set_read_timeout(Some(wait)).map_err(unreachable)?;
+                self.socket.set_read_timeout(Some(wait)).map_err(UdpError::Unreachable)?;
                 match self.socket.recv(&mut buffer) {
                     Ok(length) => match Reply::parse(&buffer[..length]) {
                         Some(reply) if reply.transaction() == transaction => return Ok(reply),
@@ -163,7 +177,7 @@ impl Exchange {
                     },
                     Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => break,
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) => return Err(unreachable(error)),
+                    Err(error) => return Err(UdpError::Unreachable(error)),
                 }
             }
             self.waits += 1;
@@ -172,14 +186,10 @@ impl Exchange {
     }
 }
 
-fn unreachable(error: io::Error) -> UdpError {
-    UdpError::Http(HttpError::Unreachable(crate::sys::in_words(&error)))
-}
-
 fn refusal(reply: Reply) -> UdpError {
     match reply {
-        Reply::Error { message, .. } => UdpError::Reply(ReplyError::Failure { reason: message, retry_in: None }),
-        _ => UdpError::Http(HttpError::Unreachable("its answer is of another kind than what was asked".into())),
+        Reply::Error { message, .. } => UdpError::Refused(message),
+        _ => UdpError::WrongReply,
     }
 }
 

@@ -1,18 +1,16 @@
-//! When to ask which tracker: tiers, intervals, failover, back-off, and the events a tracker must hear.
+//! When to ask which tracker: tiers, intervals, failover, back-off, and the events that a tracker must hear.
 //!
-//! Floor 2. BEP 3 for the events and intervals, BEP 12 for tiers, BEP 31 for `retry in`. Within a tier the trackers
-//! are shuffled once, tried in order, and the one that answers goes to the front (BEP 12). Where BEP 12 would ask the
-//! next tier only when all before it have failed, each tier is asked on its own, as transmission and libtorrent do:
-//! torrents of today list every tracker as a tier, peers of one are often unknown to another, and a dead tracker must
-//! not delay the rest. A tracker that is named by a host may have addresses of both families (BEP 7), and peers of one are
-//! not told of those of the other: so it is asked by its other family too, in a tier of its own, of which nothing is shown.
-//! Where an answer leaves out seeds, leechers or completed downloads (BEP 15 has no place for these), a scrape follows (BEP 48).
+//! BEP 3 for the events and intervals, BEP 12 for tiers, BEP 31 for `retry in`, BEP 48 for scrapes. Within a tier the
+//! trackers are shuffled once and tried in order, and the one that answers moves to the front (BEP 12). BEP 12 would ask a
+//! tier only when all before it have failed. Here each tier is asked on its own, as transmission and libtorrent do: today's
+//! torrents list every tracker as a tier, the peers of one are often unknown to another, and a dead tracker must not delay
+//! the rest. Where an answer leaves out seeds, leechers or completed downloads (BEP 15 has no place for the last), a scrape
+//! follows.
 
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
-use crate::base::url;
+use crate::proto::id::InfoHash;
 use crate::proto::tracker::announce::{AnnounceEvent, AnnounceReply, AnnounceRequest, RetryIn};
-use core::net::IpAddr;
 
 /// Between announces when the tracker names no interval (every tracker we know uses half an hour or less).
 const DEFAULT_INTERVAL: Time = Time::from_secs(1800);
@@ -26,19 +24,40 @@ const EARLY_INTERVAL: Time = Time::from_secs(300);
 const RETRY_STEP: Time = Time::from_secs(5);
 /// ... but not later than this.
 const MOST_RETRY: Time = Time::from_secs(3600);
-/// An announce that is to be made, and who is to get it.
+
+/// What a tracker is to be asked.
 #[derive(Clone, Debug)]
 pub struct Announcement {
     /// The tracker's number within the torrent.
     pub tracker: usize,
     /// Its announce URL, as the torrent has it.
     pub url: String,
-    /// By an address of the family that the system would not choose first.
-    pub other_family: bool,
-    /// It is a scrape: only how the swarm stands is asked. It may wait for all else, and brings no peers.
-    pub scrape: bool,
-    /// What to say.
-    pub request: AnnounceRequest,
+    /// The question.
+    pub ask: Ask,
+}
+
+/// A question to a tracker.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    /// We announce ourselves and want peers.
+    Announce(AnnounceRequest),
+    /// How many seeds, leechers and completed downloads does it count? This may wait for everything else.
+    Scrape(InfoHash),
+}
+
+impl Announcement {
+    /// Whether it is a scrape.
+    pub fn is_scrape(&self) -> bool {
+        matches!(self.ask, Ask::Scrape(_))
+    }
+
+    /// The event of an announce.
+    pub fn event(&self) -> Option<AnnounceEvent> {
+        match &self.ask {
+            Ask::Announce(request) => request.event,
+            Ask::Scrape(_) => None,
+        }
+    }
 }
 
 /// Why an announce brought nothing.
@@ -52,11 +71,8 @@ pub struct AnnounceFailure {
     pub retry_in: Option<RetryIn>,
 }
 
-/// What came of an announce.
+/// What came of a question. The answer to a scrape has counts and nothing else.
 pub type Outcome = Result<AnnounceReply, AnnounceFailure>;
-
-/// What of the torrent a tracker is told; the announcer adds the event.
-pub type Facts = AnnounceRequest;
 
 /// One tracker, and how it stands with us.
 #[derive(Clone, Debug)]
@@ -75,8 +91,6 @@ pub struct Tracker {
     pub leechers: Option<u32>,
     /// Downloads it saw completed.
     pub completed: Option<u32>,
-    /// The same tracker by its other family.
-    other_family: bool,
     tracker_id: Option<Vec<u8>>,
     /// When it is to be asked for the counts that its answer left out.
     scrape_at: Option<Time>,
@@ -105,8 +119,6 @@ struct Tier {
 /// The trackers of a torrent.
 pub struct Announcer {
     trackers: Vec<Tracker>,
-    /// The first so many are those of the torrent; behind them are the same by their other family.
-    shown: usize,
     tiers: Vec<Tier>,
     /// We are leaving: only goodbyes are said.
     stopping: bool,
@@ -115,38 +127,25 @@ pub struct Announcer {
 impl Announcer {
     /// The trackers of `tiers`, all due at once.
     pub fn new(tiers: &[Vec<String>], now: Time, rng: &mut Rng) -> Announcer {
-        let mut announcer = Announcer { trackers: Vec::new(), shown: 0, tiers: Vec::new(), stopping: false };
-        for urls in tiers {
-            announcer.add_tier(urls.iter(), false, now, rng);
-        }
-        announcer.shown = announcer.trackers.len();
-        for urls in tiers {
-            announcer.add_tier(urls.iter().filter(|url| is_named(url)), true, now, rng);
-        }
-        announcer
-    }
-
-    fn add_tier<'a>(&mut self, urls: impl Iterator<Item = &'a String>, other_family: bool, now: Time, rng: &mut Rng) {
-        let first = self.trackers.len();
-        self.trackers.extend(urls.map(|url| Tracker {
-            url: url.clone(),
-            knows_us: false,
-            problem: None,
-            seeds: None,
-            leechers: None,
-            completed: None,
-            other_family,
-            tracker_id: None,
-            scrape_at: None,
-            // Its counts are not shown.
-            no_scrape: other_family,
-            refuses: false,
-            silenced: false,
-        }));
-        let mut order: Vec<usize> = (first..self.trackers.len()).collect();
-        if !order.is_empty() {
+        let mut announcer = Announcer { trackers: Vec::new(), tiers: Vec::new(), stopping: false };
+        for urls in tiers.iter().filter(|urls| !urls.is_empty()) {
+            let first = announcer.trackers.len();
+            announcer.trackers.extend(urls.iter().map(|url| Tracker {
+                url: url.clone(),
+                knows_us: false,
+                problem: None,
+                seeds: None,
+                leechers: None,
+                completed: None,
+                tracker_id: None,
+                scrape_at: None,
+                no_scrape: false,
+                refuses: false,
+                silenced: false,
+            }));
+            let mut order: Vec<usize> = (first..announcer.trackers.len()).collect();
             rng.shuffle(&mut order);
-            self.tiers.push(Tier {
+            announcer.tiers.push(Tier {
                 order,
                 turn: 0,
                 due: now,
@@ -156,17 +155,19 @@ impl Announcer {
                 completed: false,
             });
         }
+        announcer
     }
 
     /// The trackers, for the screen.
     pub fn trackers(&self) -> &[Tracker] {
-        &self.trackers[..self.shown]
+        &self.trackers
     }
 
-    /// The announces to make now. `hungry`: more peers are wanted than there are.
-    pub fn due(&mut self, now: Time, hungry: bool, facts: &Facts) -> Vec<Announcement> {
+    /// What to ask now. `hungry`: more peers are wanted than there are. The announcer fills the event, `numwant` of a goodbye
+    /// and the tracker id into `template`.
+    pub fn due(&mut self, now: Time, hungry: bool, template: &AnnounceRequest) -> Vec<Announcement> {
         if self.stopping {
-            return self.goodbyes(facts);
+            return self.goodbyes(template);
         }
         let mut announcements = Vec::new();
         for tier in self.tiers.iter_mut().filter(|tier| !tier.in_flight && tier.next(hungry) <= now) {
@@ -182,11 +183,12 @@ impl Announcer {
                 (true, false) => None,
             };
             tier.in_flight = true;
-            announcements.push(tracker.announcement(number, facts, event));
+            announcements.push(tracker.announcement(number, template, event));
         }
         for (number, tracker) in self.trackers.iter_mut().enumerate() {
             if tracker.scrape_at.take_if(|at| *at <= now).is_some() {
-                announcements.push(Announcement { scrape: true, ..tracker.announcement(number, facts, None) });
+                let ask = Ask::Scrape(template.info_hash);
+                announcements.push(Announcement { tracker: number, url: tracker.url.clone(), ask });
             }
         }
         announcements
@@ -210,12 +212,12 @@ impl Announcer {
     /// An announce has an outcome.
     pub fn answered(&mut self, announcement: &Announcement, outcome: &Outcome, now: Time) {
         let Some(tracker) = self.trackers.get_mut(announcement.tracker) else { return };
-        let event = announcement.request.event;
+        let event = match &announcement.ask {
+            Ask::Scrape(_) => return tracker.scraped(outcome),
+            Ask::Announce(request) => request.event,
+        };
         if event == Some(AnnounceEvent::Stopped) {
             return;
-        }
-        if announcement.scrape {
-            return tracker.scraped(outcome);
         }
         let Some(tier) = self.tiers.iter_mut().find(|tier| tier.order.contains(&announcement.tracker)) else { return };
         tier.in_flight = false;
@@ -279,13 +281,13 @@ impl Announcer {
 
     /// Goodbyes to the trackers that know us; where an answer is under way, after that: a tracker that got `completed`
     /// behind `stopped` would list us for ever.
-    fn goodbyes(&mut self, facts: &Facts) -> Vec<Announcement> {
+    fn goodbyes(&mut self, template: &AnnounceRequest) -> Vec<Announcement> {
         let mut announcements = Vec::new();
         for &number in self.tiers.iter().filter(|tier| !tier.in_flight).flat_map(|tier| &tier.order) {
             let tracker = &mut self.trackers[number];
             if tracker.knows_us {
                 tracker.knows_us = false;
-                announcements.push(tracker.announcement(number, facts, Some(AnnounceEvent::Stopped)));
+                announcements.push(tracker.announcement(number, template, Some(AnnounceEvent::Stopped)));
             }
         }
         announcements
@@ -293,15 +295,14 @@ impl Announcer {
 }
 
 impl Tracker {
-    fn announcement(&self, number: usize, facts: &Facts, event: Option<AnnounceEvent>) -> Announcement {
+    fn announcement(&self, number: usize, template: &AnnounceRequest, event: Option<AnnounceEvent>) -> Announcement {
         let request = AnnounceRequest {
             event,
-            numwant: if event == Some(AnnounceEvent::Stopped) { Some(0) } else { facts.numwant },
+            numwant: if event == Some(AnnounceEvent::Stopped) { Some(0) } else { template.numwant },
             tracker_id: self.tracker_id.clone(),
-            ..facts.clone()
+            ..template.clone()
         };
-        let (url, other_family) = (self.url.clone(), self.other_family);
-        Announcement { tracker: number, url, other_family, scrape: false, request }
+        Announcement { tracker: number, url: self.url.clone(), ask: Ask::Announce(request) }
     }
 
     /// Notes what it counts. What it does not say again stays as it was.
@@ -351,11 +352,6 @@ impl Tier {
         }
         self.early = self.due;
     }
-}
-
-/// Whether the tracker is named by a host: an address has one family.
-fn is_named(url: &str) -> bool {
-    url::host(url).is_some_and(|host| host.parse::<IpAddr>().is_err())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::sys::testkit::{PATIENCE, http, serve, serve_bytes};
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -16,7 +16,7 @@ fn url(addr: SocketAddr, path: &str) -> String {
 }
 
 fn ask_for(bytes: impl Into<Vec<u8>>) -> Result<Answer, HttpError> {
-    ask(&url(serve_bytes(bytes), "/"), LIMIT, PATIENCE, IpFamily::Any)
+    ask(&url(serve_bytes(bytes), "/"), LIMIT, PATIENCE, Family::Any)
 }
 
 fn body(bytes: impl Into<Vec<u8>>) -> String {
@@ -48,7 +48,7 @@ fn five_redirects_are_followed_and_loops_are_not() {
     assert_eq!(asked.load(Ordering::Relaxed), 6);
 
     let (addr, asked) = redirecting(usize::MAX);
-    let error = ask(&url(addr, "/0"), LIMIT, PATIENCE, IpFamily::Any).unwrap_err();
+    let error = ask(&url(addr, "/0"), LIMIT, PATIENCE, Family::Any).unwrap_err();
     assert_eq!(error.to_string(), "too many redirects");
     assert_eq!(asked.load(Ordering::Relaxed), 6, "the first, and five more");
 }
@@ -87,14 +87,14 @@ fn an_answer_without_end_is_cut_at_the_limit() {
         let _ = socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
         while socket.write_all(&[b'x'; 4096]).is_ok() {}
     });
-    let error = ask(&url(addr, "/"), LIMIT, PATIENCE, IpFamily::Any).unwrap_err();
+    let error = ask(&url(addr, "/"), LIMIT, PATIENCE, Family::Any).unwrap_err();
     assert!(matches!(error, HttpError::TooLarge(LIMIT)), "{error}");
     // A head without end is not kept either.
     let addr = serve(|_, socket| {
         let _ = socket.write_all(b"HTTP/1.1 200 OK\r\n");
         while socket.write_all(b"X-Header: this goes on and on\r\n").is_ok() {}
     });
-    assert!(matches!(ask(&url(addr, "/"), LIMIT, PATIENCE, IpFamily::Any), Err(HttpError::Unreachable(_))));
+    assert!(matches!(ask(&url(addr, "/"), LIMIT, PATIENCE, Family::Any), Err(HttpError::Unreachable(_))));
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn whoever_keeps_us_waiting_has_until_the_deadline_for_all_of_it() {
     let (head, body) = (drip(b"HTTP/1.1 200 OK\r\nX-Slow: "), drip(b"HTTP/1.1 200 OK\r\n\r\n"));
     for addr in [silent.local_addr().unwrap(), head, body] {
         let begun = Instant::now();
-        let error = ask(&url(addr, "/"), LIMIT, Duration::from_millis(200), IpFamily::Any).unwrap_err();
+        let error = ask(&url(addr, "/"), LIMIT, Duration::from_millis(200), Family::Any).unwrap_err();
         assert_eq!(error.to_string(), "no answer in time");
         let took = begun.elapsed();
         assert!(took >= Duration::from_millis(200) && took < PATIENCE, "{took:?}");
@@ -148,10 +148,10 @@ fn what_is_not_http_is_an_error() {
         assert!(matches!(ask_for(bytes), Err(HttpError::Unreachable(_))), "{bytes:?}");
     }
     let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
-    let error = ask(&url(closed, "/"), LIMIT, PATIENCE, IpFamily::Any).unwrap_err();
+    let error = ask(&url(closed, "/"), LIMIT, PATIENCE, Family::Any).unwrap_err();
     assert!(error.to_string().contains("refused"), "{error}");
     for address in ["ftp://localhost/", "file:///etc/passwd", "localhost/announce", "udp://localhost:80", ""] {
-        assert!(matches!(ask(address, LIMIT, PATIENCE, IpFamily::Any), Err(HttpError::Unsupported(_))), "{address}");
+        assert!(matches!(ask(address, LIMIT, PATIENCE, Family::Any), Err(HttpError::Unsupported(_))), "{address}");
     }
 }
 

@@ -64,11 +64,7 @@ fn honest(request: &Request) -> Reply {
 }
 
 fn ask(to: SocketAddr, deadline: Duration) -> Result<AnnounceReply, String> {
-    announce_with(to, &request(), b"/announce?passkey=1", deadline, 1000, BRIEF).map_err(|error| match error {
-        UdpError::Http(error) => error.to_string(),
-        UdpError::Reply(error) => error.to_string(),
-        UdpError::Silent => "no answer in time".into(),
-    })
+    announce_with(to, &request(), b"/announce?passkey=1", deadline, 1000, BRIEF).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -160,5 +156,5 @@ fn a_scrape_brings_the_counts() {
         Request::Scrape { transaction, .. } => vec![Reply::Error { transaction, message: "no".into() }],
         request => vec![honest(&request)],
     });
-    assert!(matches!(scrape(addr, InfoHash([0xab; 20]), PATIENCE, 1000), Err(UdpError::Reply(_))));
+    assert!(matches!(scrape(addr, InfoHash([0xab; 20]), PATIENCE, 1000), Err(UdpError::Refused(_))));
 }

@@ -1,22 +1,8 @@
 use super::*;
 use crate::proto::id::{InfoHash, PeerId};
 
-fn facts() -> Facts {
-    AnnounceRequest {
-        info_hash: InfoHash([1; 20]),
-        peer_id: PeerId([2; 20]),
-        port: 6881,
-        uploaded: 0,
-        downloaded: 0,
-        left: 5,
-        event: None,
-        numwant: None,
-        key: None,
-        compact: true,
-        no_peer_id: true,
-        tracker_id: None,
-        ip: None,
-    }
+fn template() -> AnnounceRequest {
+    AnnounceRequest { left: 5, ..AnnounceRequest::new(InfoHash([1; 20]), PeerId([2; 20]), 6881) }
 }
 
 fn secs(seconds: u64) -> Time {
@@ -39,9 +25,13 @@ fn failure(retry_in: Option<RetryIn>) -> Outcome {
 
 /// Asks once and gives the outcome; returns the URL and event that were used.
 fn ask(announcer: &mut Announcer, now: Time, outcome: &Outcome) -> Vec<(String, Option<AnnounceEvent>)> {
-    let made = announcer.due(now, false, &facts());
+    let made = announcer.due(now, false, &template());
     made.iter().for_each(|announcement| announcer.answered(announcement, outcome, now));
-    made.into_iter().map(|announcement| (announcement.url, announcement.request.event)).collect()
+    let event = |announcement: &Announcement| match &announcement.ask {
+        Ask::Announce(request) => request.event,
+        Ask::Scrape(_) => panic!("a scrape"),
+    };
+    made.into_iter().map(|announcement| (announcement.url.clone(), event(&announcement))).collect()
 }
 
 #[test]
@@ -55,10 +45,10 @@ fn started_then_nothing_then_completed_once_then_stopped() {
     assert_eq!(ask(&mut announcer, secs(220), &reply(100)), [("a".into(), None)]);
     announcer.stop();
     assert_eq!(announcer.next_due(true), None);
-    let stopped = announcer.due(secs(221), false, &facts());
-    assert_eq!(stopped.len(), 1);
-    assert_eq!((stopped[0].request.event, stopped[0].request.numwant), (Some(AnnounceEvent::Stopped), Some(0)));
-    assert!(announcer.due(secs(999), true, &facts()).is_empty());
+    let stopped = announcer.due(secs(221), false, &template());
+    let [Announcement { ask: Ask::Announce(goodbye), .. }] = &stopped[..] else { panic!("{stopped:?}") };
+    assert_eq!((goodbye.event, goodbye.numwant), (Some(AnnounceEvent::Stopped), Some(0)));
+    assert!(announcer.due(secs(999), true, &template()).is_empty());
 }
 
 #[test]
@@ -66,9 +56,9 @@ fn goodbye_waits_for_the_answer_that_is_under_way() {
     let mut announcer = Announcer::new(&tiers(&[&["a"]]), Time::ZERO, &mut Rng::new(1));
     ask(&mut announcer, secs(0), &reply(100));
     announcer.complete(secs(1));
-    let completed = announcer.due(secs(1), false, &facts());
+    let completed = announcer.due(secs(1), false, &template());
     announcer.stop();
-    assert!(announcer.due(secs(1), false, &facts()).is_empty());
+    assert!(announcer.due(secs(1), false, &template()).is_empty());
     announcer.answered(&completed[0], &reply(100), secs(2));
     assert_eq!(ask(&mut announcer, secs(2), &reply(100)), [("a".into(), Some(AnnounceEvent::Stopped))]);
 }
@@ -101,10 +91,10 @@ fn a_tier_is_tried_in_order_and_the_one_that_answers_goes_first() {
 #[test]
 fn tiers_do_not_wait_for_each_other() {
     let mut announcer = Announcer::new(&tiers(&[&["a"], &[], &["b"]]), Time::ZERO, &mut Rng::new(1));
-    let made = announcer.due(Time::ZERO, true, &facts());
+    let made = announcer.due(Time::ZERO, true, &template());
     assert_eq!(made.iter().map(|a| a.url.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     announcer.answered(&made[1], &reply(1000), secs(1));
-    assert!(announcer.due(secs(100), true, &facts()).is_empty(), "a is in flight, b rests");
+    assert!(announcer.due(secs(100), true, &template()).is_empty(), "a is in flight, b rests");
 }
 
 #[test]
@@ -181,22 +171,6 @@ fn a_clock_that_jumps_by_a_year_brings_no_storm() {
     assert!(asked <= 4, "every tracker once, not {asked} times");
 }
 
-/// BEP 7: by each family a tracker hears us once, and only the one is shown.
-#[test]
-fn a_tracker_that_is_named_is_asked_by_both_families_apart() {
-    let urls = [&["http://tracker.example/a", "udp://10.0.0.1:80"][..], &["http://[fd00::1]/a"]];
-    let mut announcer = Announcer::new(&tiers(&urls), Time::ZERO, &mut Rng::new(1));
-    assert_eq!(announcer.trackers().len(), 3);
-    let made = announcer.due(Time::ZERO, false, &facts());
-    let other: Vec<&Announcement> = made.iter().filter(|announcement| announcement.other_family).collect();
-    assert_eq!((made.len(), other.len(), other[0].url.as_str()), (3, 1, "http://tracker.example/a"));
-    // It fails, without a word and without delaying the rest; when it has no such address it is asked no more.
-    announcer.answered(other[0], &failure(Some(RetryIn::Never)), Time::ZERO);
-    assert!(announcer.trackers().iter().all(|tracker| tracker.problem.is_none()));
-    announcer.answered(&made[0], &reply(100), Time::ZERO);
-    assert!(announcer.due(secs(3000), true, &facts()).iter().all(|announcement| !announcement.other_family));
-}
-
 /// BEP 48: what an answer leaves out a scrape brings, which is no announce: nothing waits for it, and it fails in silence.
 #[test]
 fn a_scrape_brings_what_an_answer_leaves_out() {
@@ -207,25 +181,22 @@ fn a_scrape_brings_what_an_answer_leaves_out() {
     let over_udp = reply(100).map(|reply| AnnounceReply { downloaded: None, seeds: Some(7), ..reply });
     ask(&mut announcer, secs(100), &over_udp);
     assert!(announcer.has_something_to_say(secs(100), false));
-    let scrapes = announcer.due(secs(100), false, &facts());
-    assert!(
-        scrapes.len() == 1 && scrapes[0].scrape && !scrapes[0].other_family,
-        "once, and by one family: {scrapes:?}"
-    );
-    assert!(announcer.due(secs(100), false, &facts()).is_empty());
+    let scrapes = announcer.due(secs(100), false, &template());
+    assert!(scrapes.len() == 1 && scrapes[0].is_scrape(), "once: {scrapes:?}");
+    assert!(announcer.due(secs(100), false, &template()).is_empty());
     // It fails: nothing is said of it, and nothing was forgotten.
     announcer.answered(&scrapes[0], &failure(None), secs(101));
     let tracker = &announcer.trackers()[0];
     assert_eq!((counted(tracker), &tracker.problem), ((Some(7), Some(0), Some(0)), &None));
     assert_eq!(announcer.next_due(false), Some(secs(200)), "it is not tried again for its own sake");
     ask(&mut announcer, secs(200), &over_udp);
-    let scrape = announcer.due(secs(200), false, &facts()).remove(0);
+    let scrape = announcer.due(secs(200), false, &template()).remove(0);
     let told = AnnounceReply { seeds: Some(8), leechers: Some(2), downloaded: Some(40), ..AnnounceReply::default() };
     announcer.answered(&scrape, &Ok(told), secs(201));
     assert_eq!(counted(&announcer.trackers()[0]), (Some(8), Some(2), Some(40)));
     // Who has no such thing is not asked for it again.
     ask(&mut announcer, secs(300), &over_udp);
-    let scrape = announcer.due(secs(300), false, &facts()).remove(0);
+    let scrape = announcer.due(secs(300), false, &template()).remove(0);
     announcer.answered(&scrape, &failure(Some(RetryIn::Never)), secs(301));
     assert!(announcer.trackers()[0].problem.is_none());
     ask(&mut announcer, secs(400), &over_udp);
@@ -234,5 +205,5 @@ fn a_scrape_brings_what_an_answer_leaves_out() {
     let mut announcer = Announcer::new(&tiers(&[&["udp://10.0.0.1:1"]]), Time::ZERO, &mut Rng::new(1));
     ask(&mut announcer, Time::ZERO, &over_udp);
     announcer.stop();
-    assert!(announcer.due(secs(1), false, &facts()).iter().all(|goodbye| !goodbye.scrape));
+    assert!(announcer.due(secs(1), false, &template()).iter().all(|goodbye| !goodbye.is_scrape()));
 }

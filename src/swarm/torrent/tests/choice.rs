@@ -29,7 +29,7 @@ fn who_wants_some_pieces_fetches_those_alone_and_serves_them() {
     assert_eq!(*torrent.picker.have(), had);
     assert_eq!(swarm.members[0].uploaded, 4 * PIECE as u64 - 100);
     // Nothing it wants is left; but the tracker must not take it for a seed.
-    assert_eq!((torrent.status(swarm.now).left, torrent.facts().left), (0, 19 * PIECE as u64));
+    assert_eq!((torrent.status(swarm.now).left, torrent.announce_request().left), (0, 19 * PIECE as u64));
     assert!(swarm.run(Time::from_secs(90), |swarm| !swarm.members[1].closed.is_empty()), "seeds are of no use to it");
 
     // Who has only what is not wanted is served, and asked for nothing.

@@ -1,0 +1,183 @@
+//! One question to a tracker, from the URL to the reply, over HTTP (BEP 3) or UDP (BEP 15).
+//!
+//! A tracker with addresses of both families is asked over both at the same time (BEP 7), because it tells the peers of
+//! one family only about each other. The two answers become one: the better one. If one family does not work, that is
+//! remembered for a while, so that it costs nothing.
+
+use super::udp::{self, UdpError};
+use crate::base::url::{self, redact};
+use crate::engine::config::GOODBYE;
+use crate::proto::id::InfoHash;
+use crate::proto::tracker::announce::{
+    AnnounceEvent, AnnounceRequest, MAX_REPLY_BYTES, ReplyError, RetryIn, parse_reply, parse_scrape, scrape_url,
+};
+use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement, Ask, Outcome};
+use crate::sys::http::{self, Family};
+use crate::sys::{lock, lookup, random};
+use core::net::{IpAddr, SocketAddr};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a tracker may take to answer (libtorrent: 40 s, transmission: 60 s).
+pub const DEADLINE: Duration = Duration::from_secs(30);
+/// How long a tracker over UDP may take: two waits of BEP 15, 15 s and 30 s.
+const UDP_DEADLINE: Duration = Duration::from_secs(45);
+/// The wait that follows these in BEP 15: a minute.
+const SILENT_MINUTES: u64 = 1;
+/// How long the answer to a scrape may take, which is only nice to know: one wait of BEP 15.
+const SCRAPE_DEADLINE: Duration = Duration::from_secs(15);
+pub const REPLY_BYTES: u64 = MAX_REPLY_BYTES as u64;
+/// How long a tracker is asked over one family alone after the other one failed: an outage should not cost much more.
+const ONE_FAMILY: Duration = Duration::from_secs(3600);
+/// Trackers for which that is remembered: many times those of the torrents on one machine.
+const MOST_TRACKERS: usize = 1000;
+
+/// The trackers that work over one family of addresses only.
+#[derive(Default)]
+pub struct OneFamily(Mutex<BTreeMap<String, (Family, Instant)>>);
+
+impl OneFamily {
+    /// The family over which the tracker at `url` is to be asked, if it is one alone.
+    fn get(&self, url: &str) -> Option<Family> {
+        lock(&self.0).get(url).filter(|(_, until)| Instant::now() < *until).map(|(family, _)| *family)
+    }
+
+    fn set(&self, url: &str, family: Family) {
+        let mut trackers = lock(&self.0);
+        if trackers.len() >= MOST_TRACKERS {
+            trackers.clear();
+        }
+        trackers.insert(url.to_string(), (family, Instant::now() + ONE_FAMILY));
+    }
+}
+
+/// Asks what `announcement` says. `found` is given peers as soon as they are known, perhaps by two threads.
+pub fn ask(announcement: &Announcement, one_family: &OneFamily, found: &(dyn Fn(Vec<SocketAddr>) + Sync)) -> Outcome {
+    let url = &announcement.url;
+    let request = match &announcement.ask {
+        Ask::Scrape(hash) => return scrape(url, hash),
+        Ask::Announce(request) => request,
+    };
+    log::info!(
+        "{}: announce {}, left {}",
+        redact(url),
+        request.event.map_or("again", AnnounceEvent::as_str),
+        request.left
+    );
+    let over = |to: Option<SocketAddr>| {
+        let mut reply = announce(url, request, to)?;
+        let hosts = std::mem::take(&mut reply.host_peers);
+        reply.peers.extend(lookup::look_up(hosts));
+        log::info!("{}: {} peers", redact(url), reply.peers.len());
+        if let Some(warning) = &reply.warning {
+            log::warn!("{}: the tracker warns: {}", redact(url), url::hide_secrets(warning, url));
+        }
+        found(std::mem::take(&mut reply.peers));
+        Ok(reply)
+    };
+    let (first, second) = match addresses(url, one_family)?[..] {
+        [first, second] => (first, second),
+        ref one => return over(one.first().copied()),
+    };
+    let (by_first, by_second) = thread::scope(|scope| {
+        let builder = thread::Builder::new().name("announce".into()).stack_size(super::STACK_BYTES);
+        let by_second = builder.spawn_scoped(scope, || over(Some(second)));
+        let by_first = over(Some(first));
+        // Without a second thread there is one family.
+        (by_first, by_second.ok().and_then(|thread| thread.join().ok()))
+    });
+    let (reply, failure, works) = match (by_first, by_second) {
+        (Ok(reply), Some(Err(failure))) => (reply, failure, first),
+        (Err(failure), Some(Ok(reply))) => (reply, failure, second),
+        (outcome, _) => return outcome,
+    };
+    log::debug!("{}: only {} answers: {}", redact(url), works.ip(), failure.reason);
+    if !failure.refused {
+        one_family.set(url, Family::of(works));
+    }
+    Ok(reply)
+}
+
+/// The addresses over which to ask the tracker at `url`: one of each family that works, the system's choice first. None: let
+/// the system choose, or say what is wrong.
+fn addresses(url: &str, one_family: &OneFamily) -> Result<Vec<SocketAddr>, AnnounceFailure> {
+    let usual_port = match url::scheme(url) {
+        Some("udp") => None,
+        // To look up a host, any port will do.
+        Some("http" | "https") => Some(80),
+        _ => return Ok(Vec::new()),
+    };
+    let host = url::host(url).ok_or_else(|| failure("its URL names no host"))?;
+    let port = url::port(url).or(usual_port).ok_or_else(|| failure("its URL names no port, as those of udp must"))?;
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(ip, port)]);
+    }
+    let found = lookup::look_up(vec![(host.to_string(), port)]);
+    let Some(first) = found.first() else { return Ok(found) };
+    let second = found.iter().find(|addr| addr.is_ipv4() != first.is_ipv4());
+    let works = one_family.get(url);
+    let wanted = |addr: &&SocketAddr| works.is_none_or(|works| works == Family::of(**addr));
+    Ok([Some(first), second].into_iter().flatten().filter(wanted).copied().collect())
+}
+
+/// Announces to the tracker at the address `to` of its URL.
+fn announce(url: &str, request: &AnnounceRequest, to: Option<SocketAddr>) -> Outcome {
+    let deadline = |usual| if request.event == Some(AnnounceEvent::Stopped) { GOODBYE } else { usual };
+    if url::scheme(url) == Some("udp") {
+        let (to, data) = (to.ok_or_else(|| failure("no such host"))?, url::path_and_query(url));
+        let announced = udp::announce(to, request, data.as_bytes(), deadline(UDP_DEADLINE), random::bits() as u32);
+        return announced.map_err(udp_failure);
+    }
+    let family = to.map_or(Family::Any, Family::of);
+    let answer = http::ask(&request.to_url(url), REPLY_BYTES, deadline(DEADLINE), family).map_err(failure)?;
+    // The tracker's own words say more than the HTTP status.
+    match parse_reply(&answer.body) {
+        Err(refused @ ReplyError::Failure { .. }) => Err(refusal(refused)),
+        _ if answer.status != 200 => Err(failure(http::HttpError::Status(answer.status))),
+        reply => reply.map_err(refusal),
+    }
+}
+
+/// Asks how the swarm stands. A tracker that answers anything else is not asked again.
+fn scrape(url: &str, hash: &InfoHash) -> Outcome {
+    log::debug!("{}: scrape", redact(url));
+    let never = || AnnounceFailure { retry_in: Some(RetryIn::Never), ..failure("no scrape") };
+    if url::scheme(url) == Some("udp") {
+        let addrs = addresses(url, &OneFamily::default())?;
+        let to = addrs.first().ok_or_else(|| failure("no such host"))?;
+        return udp::scrape(*to, *hash, SCRAPE_DEADLINE, random::bits() as u32).map_err(|error| match error {
+            UdpError::Refused(_) => never(),
+            error => udp_failure(error),
+        });
+    }
+    let url = scrape_url(url, hash).ok_or_else(never)?;
+    let answer = http::ask(&url, REPLY_BYTES, SCRAPE_DEADLINE, Family::Any).map_err(failure)?;
+    parse_scrape(&answer.body, hash).filter(|_| answer.status == 200).ok_or_else(never)
+}
+
+/// The tracker was not reached, or what came is no answer.
+fn failure(reason: impl ToString) -> AnnounceFailure {
+    AnnounceFailure { reason: reason.to_string(), refused: false, retry_in: None }
+}
+
+/// The tracker refused, or wrote what cannot be read.
+fn refusal(error: ReplyError) -> AnnounceFailure {
+    match error {
+        ReplyError::Failure { reason, retry_in } => {
+            let reason = if reason.trim().is_empty() { "it does not say why".into() } else { reason };
+            AnnounceFailure { reason, refused: true, retry_in }
+        }
+        damaged => failure(damaged),
+    }
+}
+
+pub(super) fn udp_failure(error: UdpError) -> AnnounceFailure {
+    let reason = error.to_string();
+    match error {
+        UdpError::Refused(reason) => refusal(ReplyError::Failure { reason, retry_in: None }),
+        UdpError::Silent => AnnounceFailure { retry_in: Some(RetryIn::Minutes(SILENT_MINUTES)), ..failure(reason) },
+        UdpError::Unreachable(_) | UdpError::WrongReply => failure(reason),
+    }
+}
