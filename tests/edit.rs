@@ -42,7 +42,7 @@ fn what_is_not_named_stays_byte_for_byte() {
     let told =
         edit(dir, &["-a", "http://c/,http://d/", "-a", "udp://e:1", "--webseed", "http://w/", "t"]).code(0).stderr;
     // It is called what the person called it.
-    assert!(told.starts_with("t: changed announce, announce-list, url-list; info-hash still "), "{told}");
+    assert!(told.starts_with("t: changed announce, announce-list, url-list; info-hash unchanged: "), "{told}");
     assert_eq!(key(dir, "t", "announce"), "9:http://c/");
     assert_eq!(key(dir, "t", "announce-list"), "ll9:http://c/9:http://d/el9:udp://e:1ee");
     assert_eq!(key(dir, "t", "url-list"), "l9:http://w/e");
@@ -55,7 +55,7 @@ fn what_is_not_named_stays_byte_for_byte() {
     edit(dir, &["--no-announce", "--comment", "", "t"]).code(0);
     assert_eq!((key(dir, "t", "announce").as_str(), key(dir, "t", "comment").as_str()), ("-", "-"));
     assert_eq!((key(dir, "t", "info"), key(dir, "t", "zzz").as_str()), (info, "li1e1:xe"));
-    assert!(edit(dir, &["--no-announce", "t"]).code(0).stderr.contains("t: nothing to change; info-hash still"));
+    assert!(edit(dir, &["--no-announce", "t"]).code(0).stderr.contains("t: nothing changed; info-hash unchanged:"));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn it_is_written_whole_or_not_at_all() {
     odd(dir);
     edit(dir, &["--comment", "y", "t", "-o", "new"]).code(0);
     assert_eq!((key(dir, "t", "comment").as_str(), key(dir, "new", "comment").as_str()), ("3:old", "1:y"));
-    edit(dir, &["--comment", "z", "t", "-o", "new"]).refused(73, "new is there already; --force replaces it");
+    edit(dir, &["--comment", "z", "t", "-o", "new"]).refused(73, "new exists already; --force replaces it");
     let ran = with_stdin(dir, &["edit", "--comment", "z", "-"], ODD).code(0);
     assert!(ran.text().contains("7:comment1:z"));
     fs::write(dir.join("bad"), b"d4:infoe").unwrap();
@@ -104,8 +104,8 @@ fn it_is_written_whole_or_not_at_all() {
         (&b"d4:infoe"[..], "1:z")
     );
     for (args, words) in [
-        (&["t"][..], "change what?"),
-        (&["--comment", "x"], "edit what?"),
+        (&["t"][..], "no change given"),
+        (&["--comment", "x"], "no torrent given"),
         (&["--announce", "x", "t"], "x: expected the URL of a tracker"),
         (&["--announce", "http://a/", "--no-announce", "t"], "contradict each other"),
         (&["--comment", "x", "-o", "y", "t", "new"], "--output takes one torrent"),

@@ -120,7 +120,7 @@ fn files_are_chosen_and_aligned() {
         aligned.starts_with("ld6:lengthi20000e4:pathl5:1.mp3eed4:attr1:p6:lengthi12768e4:pathl4:.pad5:12768ee"),
         "{aligned}"
     );
-    make(dir, &["f", "--force", "--include", "*.flac"]).refused(66, "f: no file in it to be shared");
+    make(dir, &["f", "--force", "--include", "*.flac"]).refused(66, "f: contains no file to share");
     make(dir, &["f", "--exclude", "[z-a]"]).refused(64, "--exclude [z-a]: a range");
     symlink("1.mp3", dir.join("f/link")).unwrap();
     make(dir, &["f", "--force"]).refused(66, "f/link: a symbolic link; --follow-symlinks");
@@ -141,7 +141,7 @@ fn it_goes_where_it_is_told_to_and_replaces_nothing_unasked() {
 
     make(dir, &["in/a"]).code(0);
     let first = fs::read(dir.join("in/a.torrent")).expect("it is beside the content");
-    make(dir, &["in/a", "-c", "other"]).refused(73, "in/a.torrent is there already; --force replaces it");
+    make(dir, &["in/a", "-c", "other"]).refused(73, "in/a.torrent exists already; --force replaces it");
     // Told before it is looked what there is to be hashed: nothing, in `out`.
     make(dir, &["out", "-o", "none/a.torrent"]).refused(73, "can't write none/a.torrent: No such file or directory");
     make(dir, &["out", "-o", "in/a/b.torrent"]).refused(73, "can't write in/a/b.torrent: Not a directory");
@@ -201,8 +201,8 @@ fn what_cannot_be_is_told_before_anything_is_read() {
     let dir = scratch.path();
     Content::one_file("a", 10).write_to(dir);
     for (args, words) in [
-        (&[][..], "make a torrent of what?"),
-        (&[URL], "make a torrent of what?"),
+        (&[][..], "no file or folder given"),
+        (&[URL], "no file or folder given"),
         (&["a", "gopher://x/"], "gopher://x/: expected the URL of a tracker (http, https, udp, ws, wss)"),
         (&["a", "-a", "t.example"], "t.example: expected the URL of a tracker"),
         (&["a", "-w", "x"], "x: expected the URL of a web seed (http, https, ftp)"),

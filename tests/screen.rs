@@ -162,7 +162,7 @@ fn keys_pause_show_and_quit() {
     // Enter, and all that means nothing, leaves no trace on the screen.
     ["Enter", "Enter", "x", "Up", "Enter"].into_iter().for_each(|key| tmux.press(key));
     tmux.press("p");
-    let rows = tmux.wait_for_text("paused: nothing is asked for");
+    let rows = tmux.wait_for_text("paused: nothing is requested");
     assert_eq!(rows.iter().filter(|row| row.starts_with("a file.bin")).count(), 1, "{rows:#?}");
     assert_eq!(rows.iter().filter(|row| row.contains("pieces ")).count(), 1, "{rows:#?}");
     assert!(has(&rows, "  paused"), "{rows:#?}");
@@ -244,7 +244,7 @@ fn peers_that_choke_or_have_nothing_are_the_reason() {
     waits_because(peers(&choking), 8, "connected to 2 peers, all choke us");
     let poor = [part(0, true), part(0, false), part(0, true)];
     waits_because(peers(&poor), 8, "connected to 3 peers, none has any piece");
-    waits_because(peers(&[part(0xff, true)]), 8, "asked 1 peer, nothing came yet");
+    waits_because(peers(&[part(0xff, true)]), 8, "requested from 1 peer, nothing has arrived yet");
 }
 
 /// Of a torrent that is whole but for one piece, the piece is named.
@@ -282,7 +282,7 @@ fn without_a_tracker_no_goodbye_is_said() {
     wait_for_words(&tmux, "no peers: 127.0.0.1 fails: Connection refused");
     tmux.press("q");
     let rows = tmux.wait_for("the prompt", |rows| rows.iter().any(|row| row.trim_end() == PROMPT));
-    assert!(!words(&rows).contains("goodbye"), "{rows:#?}");
+    assert!(!words(&rows).contains("notifying the trackers"), "{rows:#?}");
 }
 
 /// Whatever ends or stops the program, the terminal is as it was: dash would not mend it.

@@ -199,7 +199,7 @@ fn by_its_old_name_it_takes_the_old_options() {
         Track::by(command, port, scratch.path()).arg("--show_names").arg("1").start()
     };
     let track = start();
-    assert!(track.stderr().contains("--show-names has no effect"), "{}", track.stderr());
+    assert!(track.stderr().contains("--show-names no longer has an effect"), "{}", track.stderr());
     assert_eq!(number(&track.get(&query(HASH, 1001, 0, "")).body, "interval"), 600);
     assert_eq!(track.end(Signal::INT), Some(0));
     let track = start();

@@ -67,7 +67,7 @@ pub fn translate(program: &OsStr, arguments: &[OsString]) -> Option<Result<Vec<O
     let old = OLD.iter().find(|old| old.name == name)?;
     let asks = arguments.iter().any(|word| word == "--help" || word == "-h");
     if !old.words.contains(&arguments.len()) && !asks {
-        let text = format!("usage: {called} {}\n`{called} --help` tells what it is today", old.usage);
+        let text = format!("usage: {called} {}\n`{called} --help` shows today's command", old.usage);
         return Some(Err(Failure::usage(text)));
     }
     Some(Ok((old.today)(arguments.to_vec())))
@@ -134,7 +134,7 @@ fn downloaded(arguments: Vec<OsString>) -> Vec<OsString> {
             "--maxport" => most = value(),
             "--bind" | "--min-uploads" => {
                 value();
-                super::say::problem(&format!("{option} is left out: it has no counterpart today"));
+                super::say::problem(&format!("{option} is ignored: it has no counterpart today"));
             }
             _ => today.push(argument),
         }
@@ -220,7 +220,7 @@ mod tests {
         );
         assert_eq!(today("btrename.py", &["a.torrent", "new"]), "edit --rehash --name new a.torrent");
         assert_eq!(today("swarmlet", &["btrename"]), "-");
-        let usage = "usage: btrename.py TORRENT NAME\n`btrename.py --help` tells what it is today";
+        let usage = "usage: btrename.py TORRENT NAME\n`btrename.py --help` shows today's command";
         for wrong in [&[][..], &["a.torrent"], &["a.torrent", "new", "more"]] {
             assert_eq!(today("btrename.py", wrong), usage);
         }

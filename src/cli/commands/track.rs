@@ -206,12 +206,12 @@ pub fn run_old(arguments: &[OsString]) -> Result<Exit, Failure> {
     nothing_else(&given)?;
     // As then: who just wants to see what it does gets no tracker.
     if !given.has("dfile") {
-        let why = if arguments.is_empty() { "bttrack what?" } else { "--dfile is missing:" };
+        let why = if arguments.is_empty() { "no state file given:" } else { "--dfile is missing:" };
         let example = "bttrack.py --dfile dfile.log --port 6969";
-        return Err(Failure::usage(format!("{why} name the file that keeps the state: {example}")));
+        return Err(Failure::usage(format!("{why} try `{example}`")));
     }
     for idle in IDLE_FLAGS.into_iter().chain(["min-time-between-log-flushes"]).filter(|flag| given.has(flag)) {
-        say::problem(&format!("--{idle} has no effect any more"));
+        say::problem(&format!("--{idle} no longer has an effect"));
     }
     let interval = given.number("reannounce-interval", 30..=36_000, "seconds")?.unwrap_or(DEFAULT_INTERVAL);
     let page = given.number("show-infopage", 0..=1, "0 or 1")? != Some(0);
@@ -230,7 +230,7 @@ fn common(given: &Parsed, interval: u64, max_peers: u64) -> Result<Config, Failu
     let peers = usize::try_from(max_peers).unwrap_or(usize::MAX);
     let bind = addresses(given, "bind")?;
     if bind.len() > 1 {
-        return Err(Failure::usage("--bind takes one address"));
+        return Err(Failure::usage("--bind takes only one address"));
     }
     let response_size = given.number("response-size", 0..=MOST_RESPONSE as u64, "peers")?.unwrap_or(DEFAULT_RESPONSE);
     Ok(Config {
@@ -268,7 +268,7 @@ fn nothing_else(given: &Parsed) -> Result<(), Failure> {
         Some(argument) => {
             let name = for_terminal(&argument.to_string_lossy());
             Err(Failure::usage(format!(
-                "'{name}': track takes options only; a folder of torrents is --allowed-dir {name}"
+                "'{name}': track takes only options; to track the torrents of a folder: --allowed-dir {name}"
             )))
         }
     }
@@ -300,7 +300,7 @@ fn track(config: Config, verbosity: usize, quiet: bool) -> Result<Exit, Failure>
 
 /// What signals ask for: SIGHUP to read again, SIGINT and SIGTERM to end; two of these end it at once.
 fn watch() -> Result<Receiver<Signal>, Failure> {
-    let refused = |error| Failure::new(Exit::Io, format!("can't watch for signals: {error}"));
+    let refused = |error| Failure::new(Exit::Io, format!("can't listen for signals: {error}"));
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(refused)?;
     let (sender, receiver) = crossbeam_channel::unbounded();
     let wait = move || {
