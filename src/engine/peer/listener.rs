@@ -6,7 +6,7 @@
 use super::around::{STACK_BYTES, Surroundings};
 use super::reader;
 use super::shaking::Places;
-use crate::engine::EngineError;
+use crate::engine::config::EngineError;
 use crate::sys::{in_words, listen};
 use core::net::SocketAddr;
 use std::io;
