@@ -42,7 +42,7 @@
 //! 8. [`tracker::registry`], [`tracker::web::answers`], [`tracker::udp`]: the other end of the announce.
 //! 9. [`cli`]: what a person types and sees.
 //!
-//! Torrent files are another way in: [`storage::tree`] finds what is to be shared, [`storage::hashing`] hashes it on all
+//! Torrent files are another way in: [`storage::make::tree`] finds what is to be shared, [`storage::hashing`] hashes it on all
 //! cores, [`proto::metainfo::emit`] writes it down; [`storage::verify`] proves it, file by file.
 //!
 //! ## The story of one block
@@ -73,7 +73,7 @@
 //! 6. *It is written and hashed.* Blocks that follow each other are written by one call. The piece's running SHA-1
 //!    takes them from memory while they come in order; what came ahead of its turn waits a little, or is read back.
 //!    The buffer goes back to the stock, and its bytes back to the budget.
-//!    (What wanted files share with files that nobody wants goes to the [part file](storage::parts) too.)
+//!    (What wanted files share with files that nobody wants goes to the [part file](storage::content::part_file) too.)
 //! 7. *It is proven.* With the last block of the piece the hash is compared. [`Event::Checked`](swarm::event::Event::Checked)
 //!    makes the piece ours: all peers are told that we have it, and may ask for it. If the hash is wrong, the piece is
 //!    fetched again from one peer alone; the blocks that differ then show who lied (`lying.rs`).
@@ -104,4 +104,6 @@ pub mod proto;
 pub mod storage;
 pub mod swarm;
 pub mod sys;
+// Feature: tracker.
+#[cfg(feature = "tracker")]
 pub mod tracker;

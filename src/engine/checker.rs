@@ -5,12 +5,14 @@
 //! it is open, and opening it may hang too: so the torrents of one folder are opened one after another, on a thread of
 //! the folder.
 
+use super::config::{Config, Job};
 use super::input::Input;
-use super::{Config, Job, Notice};
+use super::notice::Notice;
 use crate::storage::TorrentId;
-use crate::storage::cache::FileCache;
 use crate::storage::check::{self, Found};
-use crate::storage::content::{Content, ContentError};
+use crate::storage::content::Content;
+use crate::storage::content::cache::FileCache;
+use crate::storage::error::ContentError;
 use crate::storage::resume::StateDir;
 use crate::sys::lock;
 use crossbeam_channel::{Receiver, Sender};
@@ -137,8 +139,8 @@ impl Checker {
                 (torrent, content, self.check_all, progress)
             }
             Check::Again { content } => {
-                // A write that has begun ends first; no other begins, because the content is marked as in trouble.
-                drop(content.write_turn.lock());
+                // A write that has begun ends first; no other begins, because the content is in doubt.
+                drop(content.health.take_turn());
                 (content.torrent, content.open_again(), false, Arc::default())
             }
         };

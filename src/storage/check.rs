@@ -4,10 +4,12 @@
 //! end before the piece does, are not read at all; nor are those of files that are as they were when the
 //! [state](super::resume) of the last run was saved.
 
+pub mod trust;
+
 use super::Duty;
-use super::content::{Content, ContentError};
+use super::content::Content;
+use super::error::ContentError;
 use super::resume::{Known, StateDir, look_at};
-use super::trust;
 use crate::base::sha1::Sha1;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::resume::Record;

@@ -3,19 +3,26 @@
 //! Floor 3. Reads and writes go to offsets of the torrent (BEP 3: the files one after another) by `pread` and `pwrite`,
 //! so threads need no lock. Padding files (BEP 47) are not on disk: they read as zeros and swallow what is written.
 
-use super::cache::{ContentKey, FileCache};
-use super::changes::KnownFiles;
-use super::parts::Parts;
+pub mod cache;
+mod changes;
+mod known_files;
+pub mod part_file;
+mod parts;
+mod probe;
+
+use super::error::{ContentError, Doing};
+use super::health::{Health, WriteTurn};
 use super::{Duty, TorrentId};
 use crate::base::sha1::Digest;
 use crate::proto::choice::Choice;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::sys::beneath::{Folder, For};
-use crate::sys::in_words;
+use cache::{ContentKey, FileCache};
+use known_files::KnownFiles;
+use part_file::PartFile;
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::{Errno, pwritev};
-use std::fmt;
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -23,80 +30,27 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// What could not be done to which file.
-#[derive(Debug)]
-pub struct ContentError {
-    /// What was being done.
-    pub doing: Doing,
-    /// To which file.
-    pub path: PathBuf,
-    /// What the system said.
-    pub error: io::Error,
-}
-
-/// What was being done when it failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doing {
-    /// Making a file or folder.
-    Making,
-    /// Reserving space.
-    Reserving,
-    /// Taking what is there for ours.
-    Using,
-    /// Reading.
-    Reading,
-    /// Writing.
-    Writing,
-    /// Serving what must be whole for that.
-    Serving,
-}
-
-impl ContentError {
-    /// Whether files could not be made, rather than used.
-    pub fn is_creation(&self) -> bool {
-        matches!(self.doing, Doing::Making | Doing::Reserving | Doing::Using)
-    }
-}
-
-impl fmt::Display for ContentError {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let doing = match self.doing {
-            Doing::Making => "make",
-            Doing::Reserving => "reserve space for",
-            Doing::Using => "use",
-            Doing::Reading => "read",
-            Doing::Writing => "write",
-            Doing::Serving => "serve",
-        };
-        write!(f, "can't {doing} {}: {}", self.path.display(), in_words(&self.error))
-    }
-}
-
-impl std::error::Error for ContentError {}
-
 /// The content of one torrent.
 pub struct Content {
     /// The torrent in the process.
     pub torrent: TorrentId,
     /// The torrent.
     pub metainfo: Metainfo,
-    pub(super) dir: PathBuf,
-    pub(super) folder: Arc<Folder>,
-    pub(super) files: Arc<FileCache>,
-    pub(super) key: ContentKey,
+    dir: PathBuf,
+    folder: Arc<Folder>,
+    files: Arc<FileCache>,
+    key: ContentKey,
     preallocate: bool,
-    /// The disk did not do what was asked: nothing is written until it is [found to work](Content::probe).
-    pub in_trouble: AtomicBool,
-    /// What was written may be lost.
-    pub(crate) doubtful: AtomicBool,
+    /// Whether it may be written to.
+    pub health: Health,
     /// Which files are wanted; `None`: all.
-    pub(crate) choice: Option<Choice>,
+    pub choice: Option<Choice>,
     /// Where the bytes of other files go.
-    pub(super) parts: Option<Parts>,
+    parts: Option<PartFile>,
     /// Which files are known to have their size, so that it is not asked for at each write.
     sized: Vec<AtomicBool>,
     /// Which files were written to since their last record; see [`super::resume`].
-    touched: Vec<AtomicBool>,
+    dirty: Vec<AtomicBool>,
     has_padding: bool,
     /// Whether what is missing is fetched, or nothing is ever written.
     pub duty: Duty,
@@ -104,9 +58,6 @@ pub struct Content {
     pub(super) proven: Option<Mutex<Bitfield>>,
     /// What the files were like when they were proven.
     pub(crate) known: KnownFiles,
-    /// Held while writing. The system lets one write to a file at a time, and spins while it waits: two disk threads
-    /// lost a tenth of the whole CPU time on that. With this they see it beforehand, and hash meanwhile.
-    pub write_turn: Mutex<()>,
 }
 
 impl Content {
@@ -126,7 +77,7 @@ impl Content {
         // What is there already may be a mount of its own.
         let device = folder.identity_of(&metainfo.name).map_or(folder.identity().0, |(device, _)| device);
         let none = || metainfo.files.iter().map(|_| AtomicBool::new(false)).collect();
-        let (sized, touched, file_count) = (none(), none(), metainfo.files.len());
+        let (sized, dirty, file_count) = (none(), none(), metainfo.files.len());
         let known = KnownFiles::new(file_count, &folder);
         let has_padding = metainfo.files.iter().any(|entry| entry.padding);
         Ok(Content {
@@ -137,17 +88,15 @@ impl Content {
             key: files.key(device),
             files,
             preallocate,
-            in_trouble: AtomicBool::new(false),
-            doubtful: AtomicBool::new(false),
+            health: Health::default(),
             known,
             choice: None,
             parts: None,
             sized,
-            touched,
+            dirty,
             has_padding,
             duty: Duty::Fetch,
             proven: None,
-            write_turn: Mutex::new(()),
         })
     }
 
@@ -208,13 +157,13 @@ impl Content {
     }
 
     /// Whether a file is not in `folder`, which may be another than ours by now.
-    pub(super) fn is_missing_from(&self, folder: &Folder, file: usize) -> bool {
+    fn is_missing_from(&self, folder: &Folder, file: usize) -> bool {
         let entry = self.metainfo.files.at(file);
         entry.padding || entry.length == 0 || !self.wants(file) || folder.file(&entry.path(), For::Reading).is_err()
     }
 
     /// Bytes of a file for which it has no space on disk yet.
-    pub(super) fn unreserved_bytes(&self, file: usize) -> u64 {
+    fn unreserved_bytes(&self, file: usize) -> u64 {
         let entry = self.metainfo.files.at(file);
         if entry.padding || !self.wants(file) {
             return 0;
@@ -240,13 +189,13 @@ impl Content {
     }
 
     /// Notes that a file was written to.
-    pub fn touch(&self, file: usize) {
-        self.touched[file].store(true, Ordering::Relaxed);
+    pub fn mark_dirty(&self, file: usize) {
+        self.dirty[file].store(true, Ordering::Relaxed);
     }
 
     /// Whether a file was written to since this was last asked.
-    pub fn take_touched(&self, file: usize) -> bool {
-        self.touched[file].swap(false, Ordering::Relaxed)
+    pub fn take_dirty(&self, file: usize) -> bool {
+        self.dirty[file].swap(false, Ordering::Relaxed)
     }
 
     /// Whether any of a file's pieces, and whether all of them, are in `have`. Of one that is not on disk, none.
@@ -262,7 +211,7 @@ impl Content {
 
     /// Writes blocks that follow each other, the first one at `offset` of the torrent; in one call of the system where
     /// they lie in one file, which costs half of what a call for each does.
-    pub fn write(&self, offset: u64, blocks: &[Vec<u8>]) -> Result<(), ContentError> {
+    pub fn write(&self, _turn: &WriteTurn<'_>, offset: u64, blocks: &[Vec<u8>]) -> Result<(), ContentError> {
         let length: usize = blocks.iter().map(Vec::len).sum();
         let mut files = self.files_of(offset, length as u64);
         let is_plain = !self.has_padding && self.goes_to_files(offset);
@@ -321,7 +270,7 @@ impl Content {
     }
 
     /// The file, opened for reading.
-    pub(super) fn reader(&self, index: usize) -> io::Result<Arc<File>> {
+    fn reader(&self, index: usize) -> io::Result<Arc<File>> {
         self.files.get((self.key, index), &self.folder, &self.metainfo.files.at(index), For::Reading)
     }
 
@@ -335,7 +284,7 @@ impl Content {
     }
 
     /// Calls `act(file, offset in it, from, to)` for each file that holds bytes `from..to` of the run.
-    pub(super) fn each_file(
+    fn each_file(
         &self,
         offset: u64,
         length: usize,
@@ -351,11 +300,11 @@ impl Content {
     }
 
     /// The file, opened for writing; when it is made by this, it gets its size at once.
-    pub(super) fn writable(&self, index: usize) -> Result<Arc<File>, ContentError> {
+    fn writable(&self, index: usize) -> Result<Arc<File>, ContentError> {
         let entry = self.metainfo.files.at(index);
         let file = self.files.get((self.key, index), &self.folder, &entry, For::Writing);
         let file = file.map_err(|error| self.error(Doing::Making, &entry.path(), error))?;
-        self.touch(index);
+        self.mark_dirty(index);
         self.known.will_write(index, &file);
         if !self.sized[index].load(Ordering::Relaxed) {
             let found = file.metadata().map_err(|error| self.error(Doing::Making, &entry.path(), error))?;

@@ -3,14 +3,16 @@
 //! Floor 3. A file that changes meanwhile would be in the torrent half as it was and half as it is, and nobody could
 //! ever fetch it: so that ends the work.
 
+pub mod tree;
+
 use super::hashing::{self, Layout, Unread};
-use super::tree::{Found, Stamp, TreeError};
 use crate::base::sha1::Digest;
 use crate::proto::metainfo::{Files, HASH_BYTES};
 use crate::sys::{in_words, lock, unlocked};
 use std::fs::{self, File};
 use std::io;
 use std::sync::Mutex;
+use tree::{Found, Stamp, TreeError};
 
 /// The files of a torrent that is to be made, with padding between them if they are to be aligned: then each but the
 /// first begins with a piece (BEP 47).

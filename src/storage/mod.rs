@@ -1,21 +1,16 @@
 //! Floor 3: the content of a torrent on a disk. It knows no peer and owns no thread of its own.
 
-pub mod cache;
-pub mod changes;
 pub mod check;
 pub mod content;
+pub mod error;
 pub mod hashing;
 pub mod health;
 // Feature: make.
 #[cfg(feature = "make")]
 pub mod make;
-pub mod parts;
 pub mod resume;
 #[cfg(test)]
 pub mod testkit;
-#[cfg(feature = "make")]
-pub mod tree;
-pub mod trust;
 pub mod verify;
 
 /// Identifies a torrent for as long as the process runs. A number is never used twice, and later torrents have higher ones.

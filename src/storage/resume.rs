@@ -32,7 +32,8 @@
 //! * *The state itself* has a digest. It is synced before it is renamed, but not at the end, when somebody waits: a power
 //!   cut right after may leave it empty; it is refused then, and everything checked.
 
-use super::content::{Content, ContentError, Doing};
+use super::content::Content;
+use super::error::{ContentError, Doing};
 use crate::base::sha1::{Digest, sha1};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::resume::{MAX_RESUME_BYTES, Record, Resume, Stamp, file_name, is_file_name};
@@ -248,14 +249,14 @@ impl Known {
                 continue;
             }
             // Asked before the look: what is written behind it is for the next one.
-            let touched = content.take_touched(file);
+            let dirty = content.take_dirty(file);
             let wants_sync =
                 |record: &Record| !record.on_disk && if in_haste { no_boot || record.mount == 0 } else { all };
-            if !touched && !record.as_ref().is_some_and(wants_sync) {
+            if !dirty && !record.as_ref().is_some_and(wants_sync) {
                 continue;
             }
             let examined = content.open_file(file).and_then(|opened| {
-                let before = record.filter(|_| !touched);
+                let before = record.filter(|_| !dirty);
                 let now =
                     before.map_or_else(|| look_when_quiet(&opened, all || in_haste), |before| Ok(Some(before)))?;
                 // Where somebody else wrote, its time vouches for nothing. (Where we write, it will the next time.)
@@ -281,7 +282,7 @@ impl Known {
             });
             if record.is_none() {
                 // Next time, perhaps.
-                content.touch(file);
+                content.mark_dirty(file);
             }
         }
         self.resume.have = have;

@@ -2,9 +2,10 @@
 //!
 //! Floor 3, tests only.
 
-use super::cache::FileCache;
 use super::check::check;
-use super::content::{Content, ContentError};
+use super::content::Content;
+use super::content::cache::FileCache;
+use super::error::ContentError;
 use super::resume::look_at;
 use crate::base::rng::Rng;
 use crate::base::sha1::sha1;
@@ -76,4 +77,9 @@ pub fn open(metainfo: &Metainfo, dir: &Path, preallocate: bool) -> Arc<Content> 
 pub fn part<'a>(metainfo: &Metainfo, content: &'a [u8], file: usize) -> &'a [u8] {
     let entry = metainfo.files.at(file);
     &content[entry.offset as usize..entry.end() as usize]
+}
+
+/// Writes blocks, as a disk thread does.
+pub fn write_blocks(content: &Content, offset: u64, blocks: &[Vec<u8>]) -> Result<(), ContentError> {
+    content.write(&content.health.begin_writing().expect("nothing is the matter"), offset, blocks)
 }

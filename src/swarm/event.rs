@@ -8,7 +8,7 @@ use super::figures::Status;
 use super::meeting::announcer::{Announcement, Outcome};
 use super::meeting::source::Source;
 use super::peer::PeerKey;
-use super::standing::DiskTrouble;
+use super::standing::{DiskTrouble, Problem};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::handshake::Handshake;
 use crate::proto::peer::message::{BlockSpec, Message};
@@ -139,8 +139,8 @@ pub enum DiskEvent {
     },
     /// The disk failed in a way that will not pass: the torrent can't go on.
     Failed {
-        /// What was being done, to what, and what to do about it.
-        problem: String,
+        /// Why.
+        problem: Problem,
     },
 }
 
@@ -222,16 +222,11 @@ pub enum News {
     Resumed,
     /// Every wanted piece is had and proven.
     Complete,
-    /// The torrent stopped by itself because it made no progress for too long.
-    GaveUp {
-        /// In words.
-        problem: String,
-        /// How it stood.
-        status: Box<Status>,
-    },
-    /// The torrent stopped by itself.
+    /// The torrent ended by itself.
     Failed {
         /// Why.
-        problem: String,
+        problem: Problem,
+        /// How it stood just before.
+        status: Box<Status>,
     },
 }

@@ -32,7 +32,7 @@ use super::picking::picker::Picker;
 use super::rate::{Meter, TokenBucket};
 use super::settings::Settings;
 use super::shared::{Shared, Turn};
-use super::standing::Standing;
+use super::standing::{Problem, Standing};
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
 use crate::proto::id::InfoHash;
@@ -50,22 +50,6 @@ const FEW_PEERS: usize = 20;
 /// Peers to ask a tracker for (libtorrent, rain).
 const NUMWANT: u32 = 200;
 
-/// What a torrent that waits for its disk waits for.
-struct Wait {
-    /// What could not be written; the disk works when it can.
-    block: Option<BlockSpec>,
-    /// When the disk is tried again; `None`: it is being tried, or the content is being checked.
-    probe_at: Option<Time>,
-    /// The pause before the next try.
-    pause: Time,
-    /// What is there is in doubt: it is being checked, or will be when the disk works.
-    doubtful: bool,
-    /// It is being checked, and nothing but that tells how to go on.
-    checking: bool,
-    /// All that is wanted was had when this began, or has come since, and that was told.
-    whole: bool,
-}
-
 /// One torrent.
 pub struct Torrent {
     info_hash: InfoHash,
@@ -73,8 +57,19 @@ pub struct Torrent {
     private: bool,
     settings: Settings,
     standing: Standing,
+    /// The person wants a pause.
+    paused: bool,
     picker: Picker,
     peers: BTreeMap<PeerKey, Peer>,
+    meeting: Meeting,
+    fetching: Fetching,
+    giving: Giving,
+    showing: Showing,
+    disk: DiskWait,
+}
+
+/// Where peers come from, and which of them are not wanted.
+struct Meeting {
     candidates: Candidates,
     bans: Bans,
     /// Peers that are gone, and sent blocks that are not proven yet.
@@ -84,47 +79,77 @@ pub struct Torrent {
     connecting: usize,
     /// When a peer last gave way to an address.
     made_room: Time,
+    /// Trackers were told that the torrent is complete, or it was so at the start: they hear it once.
+    completed: bool,
+}
+
+/// What is still to come, and what holds it up.
+struct Fetching {
     /// Bytes that are not proven yet, wanted or not.
     left: u64,
-    /// The disk does not work: what is waited for. And when it worked again last, after which pause.
-    wait: Option<Wait>,
-    healed: Option<(Time, Time)>,
-    /// Trackers were told that it is complete, or it was so at the start: they hear it once.
-    completed: bool,
-    /// Bytes of them that nobody here wants.
+    /// The part of `left` that is not wanted.
     left_out: u64,
-    /// The pieces that somebody here wants; `None`: all.
+    /// The pieces that are wanted; `None`: all.
     wanted: Option<Bitfield>,
-    /// The person wants a pause.
-    paused: bool,
     /// Some peer could be asked for more if there were memory.
     waits_for_budget: bool,
     /// Some peer could be asked for more if the limit of downloads allowed.
     waits_for_rate: bool,
+    /// Everything that any peer has is requested.
+    endgame: bool,
+    /// When idle peers were last given work.
+    looked: Time,
+    /// When the torrent began, or something useful last arrived.
+    progressed: Time,
+    /// Bytes that came in vain: twice, unrequested, or of a piece that failed.
+    wasted: u64,
+    down: Meter,
+}
+
+/// Which peers are served, and how fast.
+struct Giving {
+    choker: Choker,
     /// The limit of this torrent's uploads.
     upload: TokenBucket,
     /// Requests wait for the limits.
     waits_for_tokens: bool,
-    /// Whose turn it is under a limit, and how many bytes more he gets.
+    /// The peer whose turn it is under a limit, and how many more bytes it gets.
     in_turn: (Option<PeerKey>, u64),
     /// Turns that were given.
     turns: u32,
-    /// Who is served.
-    choker: Choker,
-    /// As a seed: which pieces to suggest or show next.
-    spreading: Spreading,
-    /// As a seed that shows little.
-    super_seeding: Option<SuperSeeding>,
-    /// Everything that any peer has is asked for.
-    endgame: bool,
-    /// When it was last seen to that nobody is idle who could help.
-    looked: Time,
-    down: Meter,
     up: Meter,
-    /// When it began, or something of use came last.
-    progressed: Time,
-    /// Bytes that came in vain: twice, unasked, or of a piece that failed.
-    wasted: u64,
+}
+
+/// What a seed shows to peers.
+struct Showing {
+    /// Which pieces to suggest or show next.
+    spreading: Spreading,
+    /// Where the torrent is super-seeded.
+    super_seeding: Option<SuperSeeding>,
+}
+
+/// The torrent's wait for its disk.
+struct DiskWait {
+    /// What is waited for; `None`: the disk works.
+    wait: Option<Wait>,
+    /// When the disk worked again last, and after which pause.
+    healed: Option<(Time, Time)>,
+}
+
+/// What a torrent that waits for its disk waits for.
+struct Wait {
+    /// What could not be written; the disk works when it can.
+    block: Option<BlockSpec>,
+    /// When the disk is probed next; `None`: it is being probed, or the content is being checked.
+    probe_at: Option<Time>,
+    /// The pause before the next probe.
+    pause: Time,
+    /// What is there is in doubt: it is being checked, or will be when the disk works.
+    doubtful: bool,
+    /// The content is being checked, and only the result tells how to go on.
+    checking: bool,
+    /// All that is wanted was had when this began, or has come since, and that was told.
+    whole: bool,
 }
 
 impl Torrent {
@@ -132,51 +157,57 @@ impl Torrent {
     pub fn new(metainfo: &Metainfo, have: Bitfield, settings: Settings, now: Time, rng: &mut Rng) -> Torrent {
         let had: u64 = have.iter_ones().map(|piece| metainfo.piece_size(piece) as u64).sum();
         let standing = if have.is_full() { Standing::Seeding } else { Standing::Downloading };
+        let super_seeding = SuperSeeding::new(settings.super_seed, &have, now);
+        let picker = Picker::new(metainfo.length, metainfo.piece_length, have, settings.sequential, rng);
         Torrent {
             info_hash: metainfo.info_hash,
             private: metainfo.private,
             standing,
-            super_seeding: SuperSeeding::new(settings.super_seed, &have, now),
-            picker: Picker::new(metainfo.length, metainfo.piece_length, have, settings.sequential, rng),
-            peers: BTreeMap::new(),
-            candidates: Candidates::new(),
-            bans: Bans::default(),
-            departed: BTreeMap::new(),
-            announcer: Announcer::new(&metainfo.tiers, now, rng),
-            wait: None,
-            healed: None,
-            completed: had == metainfo.length,
-            connecting: 0,
-            made_room: now,
-            left: metainfo.length - had,
-            left_out: 0,
-            wanted: None,
             paused: false,
-            waits_for_budget: false,
-            waits_for_rate: false,
-            upload: TokenBucket::new(settings.upload_rate, now),
-            waits_for_tokens: false,
-            in_turn: (None, 0),
-            turns: 0,
-            choker: Choker::new(now),
-            spreading: Spreading::new(metainfo.piece_count()),
-            endgame: false,
-            looked: now,
-            down: Meter::new(now),
-            up: Meter::new(now),
-            progressed: now,
-            wasted: 0,
+            peers: BTreeMap::new(),
+            meeting: Meeting {
+                candidates: Candidates::new(),
+                bans: Bans::default(),
+                departed: BTreeMap::new(),
+                announcer: Announcer::new(&metainfo.tiers, now, rng),
+                connecting: 0,
+                made_room: now,
+                completed: had == metainfo.length,
+            },
+            fetching: Fetching {
+                left: metainfo.length - had,
+                left_out: 0,
+                wanted: None,
+                waits_for_budget: false,
+                waits_for_rate: false,
+                endgame: false,
+                looked: now,
+                progressed: now,
+                wasted: 0,
+                down: Meter::new(now),
+            },
+            giving: Giving {
+                choker: Choker::new(now),
+                upload: TokenBucket::new(settings.upload_rate, now),
+                waits_for_tokens: false,
+                in_turn: (None, 0),
+                turns: 0,
+                up: Meter::new(now),
+            },
+            showing: Showing { spreading: Spreading::new(metainfo.piece_count()), super_seeding },
+            disk: DiskWait { wait: None, healed: None },
+            picker,
             settings,
         }
     }
 
     /// Only these pieces are wanted from now on. It is said before the torrent hears of any peer.
     pub fn want_only(&mut self, wanted: &Bitfield) {
-        self.wanted = Some(wanted.clone());
-        self.left_out = 0;
+        self.fetching.wanted = Some(wanted.clone());
+        self.fetching.left_out = 0;
         for piece in (0..wanted.len()).filter(|&piece| !wanted.get(piece)) {
             if !self.picker.have().get(piece) {
-                self.left_out += self.picker.piece_size(piece) as u64;
+                self.fetching.left_out += self.picker.piece_size(piece) as u64;
             }
             self.picker.leave_out(piece);
         }
@@ -189,7 +220,7 @@ impl Torrent {
     pub fn handle(&mut self, event: Event, turn: &mut Turn) {
         match event {
             Event::Announced { announcement, outcome } => {
-                self.announcer.answered(&announcement, &outcome, turn.now);
+                self.meeting.announcer.answered(&announcement, &outcome, turn.now);
             }
             Event::ConnectFailed { addr, our_fault } => self.connect_failed(addr, our_fault, turn),
             Event::Disk(DiskEvent::Written { bytes }) => turn.shared.budget.written(bytes),
@@ -207,7 +238,7 @@ impl Torrent {
 
     /// When [`Event::Timer`] is to come, seen from `now`.
     pub fn next_wake(&self, now: Time, shared: &Shared) -> Option<Time> {
-        let mut wake = self.announcer.next_due(self.wants_peers_early());
+        let mut wake = self.meeting.announcer.next_due(self.wants_peers_early());
         if self.has_failed() {
             return wake;
         }
@@ -229,27 +260,29 @@ impl Torrent {
 
     /// Whether the answer of a tracker is still to come.
     pub fn is_announcing(&self) -> bool {
-        self.announcer.is_announcing()
+        self.meeting.announcer.is_announcing()
     }
 
     /// Whether memory that becomes free is of use here (then [`Event::BudgetFreed`] is to come).
     pub fn waits_for_budget(&self) -> bool {
-        self.waits_for_budget
+        self.fetching.waits_for_budget
     }
 
     /// Says goodbye to the trackers and lets the peers go.
     pub fn stop(&mut self, turn: &mut Turn) {
-        self.announcer.stop();
+        self.meeting.announcer.stop();
         self.announce_due(turn);
         let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
         peers.into_iter().for_each(|peer| self.close(peer, "we stop", turn));
     }
 
     /// The torrent can't go on: the peers are let go, the trackers hear it, the person reads why.
-    fn fail(&mut self, problem: String, turn: &mut Turn) {
+    fn fail(&mut self, problem: Problem, turn: &mut Turn) {
+        // How it stands tells the person why; afterwards nobody is connected.
+        let status = Box::new(self.status(turn.now));
         self.stop(turn);
         self.standing = Standing::Failed(problem.clone());
-        turn.actions.push(Action::News(News::Failed { problem }));
+        turn.actions.push(Action::News(News::Failed { problem, status }));
     }
 
     pub(super) fn has_failed(&self) -> bool {
@@ -273,10 +306,10 @@ impl Torrent {
     /// What trackers are told; the announcer adds the event.
     pub(super) fn announce_request(&self) -> AnnounceRequest {
         AnnounceRequest {
-            uploaded: self.up.total(),
-            downloaded: self.down.total(),
+            uploaded: self.giving.up.total(),
+            downloaded: self.fetching.down.total(),
             // Also what we don't want: who says 0 is counted as a seed, and many trackers introduce no seeds to it.
-            left: self.left,
+            left: self.fetching.left,
             numwant: Some(if self.has_room_for_peers() { NUMWANT } else { 0 }),
             key: Some(self.settings.tracker_key),
             no_peer_id: true,
@@ -287,11 +320,11 @@ impl Torrent {
 
     fn announce_due(&mut self, turn: &mut Turn) {
         let early = self.wants_peers_early();
-        if !self.announcer.has_something_to_say(turn.now, early) {
+        if !self.meeting.announcer.has_something_to_say(turn.now, early) {
             return;
         }
         let request = self.announce_request();
-        for announcement in self.announcer.due(turn.now, early, &request) {
+        for announcement in self.meeting.announcer.due(turn.now, early, &request) {
             turn.actions.push(Action::Announce(Box::new(announcement)));
         }
     }
@@ -305,10 +338,10 @@ impl Torrent {
         self.choose_whom_to_serve(turn);
         self.probe_disk(turn);
         self.give_up(turn);
-        if self.waits_for_rate {
+        if self.fetching.waits_for_rate {
             self.ask_all(turn);
         }
-        if self.waits_for_tokens {
+        if self.giving.waits_for_tokens {
             self.serve_by_turns(turn);
         }
         self.look_for_work(turn);

@@ -20,7 +20,7 @@ use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::piece_length::automatic;
 use crate::proto::metainfo::{HASH_BYTES, MAX_PIECES, Metainfo};
 use crate::storage::make;
-use crate::storage::tree::{self, Choice, Found};
+use crate::storage::make::tree::{self, Choice, Found};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -275,7 +275,7 @@ fn tell(
         object.text("magnet", &magnet);
         object.number("bytes", bytes as u64);
         object.raw("seconds", &crate::base::units::seconds(time));
-        return say::write_out(&object.end());
+        return say::write_out(object.end());
     }
     if !wanted.quiet {
         let what = match written {

@@ -8,7 +8,7 @@ use crate::base::units;
 use crate::base::url;
 use crate::cli::exit::{Exit, Failure};
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
-use crate::storage::parts;
+use crate::storage::content::part_file;
 use crate::sys::http::{self, HttpError};
 use crate::sys::in_words;
 use std::borrow::Cow;
@@ -62,7 +62,7 @@ pub fn shown(source: &OsStr) -> String {
 /// Refuses torrents that are named twice, that would write the same file, or that of a part file.
 pub fn check_distinct(torrents: &[(OsString, Metainfo)]) -> Result<(), Failure> {
     for (at, (source, metainfo)) in torrents.iter().enumerate() {
-        if parts::is_name(&metainfo.name) {
+        if part_file::is_name(&metainfo.name) {
             let (source, name) = (shown(source), &metainfo.name);
             return Err(Failure::new(Exit::BadTorrent, format!("{source}: {name} is the name of a part file of ours")));
         }

@@ -2,14 +2,14 @@
 
 mod trouble;
 
-use super::super::testkit::{PATIENCE, Part, open, part, torrent};
+use super::super::testkit::{PATIENCE, Part, open, part, torrent, write_blocks};
 use super::tries::{Failed, MOST_DIGESTS};
 use super::worker::{KEPT_SHARE, REPORT_SHARE, Run, Worker};
 use super::*;
 use crate::base::rng::Rng;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::message::BLOCK_BYTES;
-use crate::storage::content::ContentError;
+use crate::storage::error::ContentError;
 use crate::swarm::event::{DiskEvent, Event};
 use crossbeam_channel::Receiver;
 use proptest::prelude::*;
@@ -221,7 +221,7 @@ fn digests_of_failed_pieces_are_bounded_and_go_with_their_torrent() {
     let pieces = 2 * MOST_DIGESTS;
     let (metainfo, bytes) = torrent(pieces * 10, &[], 10, &[]);
     let content = open(&metainfo, dir.path(), false);
-    content.write(0, &[bytes]).unwrap();
+    write_blocks(&content, 0, &[bytes]).unwrap();
     let mut failed = Failed::default();
     (0..pieces as u32).for_each(|piece| failed.remember(&content, piece).unwrap());
     assert_eq!(failed.len(), MOST_DIGESTS);
@@ -283,7 +283,7 @@ fn what_is_read_back_is_what_the_disk_says() {
     let kept = BUDGET / KEPT_SHARE;
     bench.listen(&mut told, "most blocks are written", |told| told.written >= 39 * BLOCK as u64 - kept);
     // The last block is beyond what is kept. Somebody changes it before the piece is whole.
-    bench.content.write(39 * BLOCK as u64, &[vec![0; BLOCK]]).unwrap();
+    write_blocks(&bench.content, 39 * BLOCK as u64, &[vec![0; BLOCK]]).unwrap();
     bench.give((0, 0));
     assert_eq!(bench.end(told).checked, [(0, false)]);
 }

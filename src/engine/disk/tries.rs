@@ -6,7 +6,8 @@
 
 use crate::proto::peer::message::BLOCK_BYTES;
 use crate::storage::TorrentId;
-use crate::storage::content::{Content, ContentError};
+use crate::storage::content::Content;
+use crate::storage::error::ContentError;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 

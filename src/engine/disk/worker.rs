@@ -16,7 +16,6 @@ use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
 use crate::swarm::event::{DiskEvent, Event};
-use crate::sys::lock;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -146,19 +145,13 @@ impl Worker {
         let offset = content.piece_offset(piece) + begin as u64;
         let mut coming = self.pieces.remove(&(torrent, piece)).unwrap_or_default();
         let in_order = begin == coming.hashed;
-        let write = || match content.in_trouble.load(Ordering::Relaxed) {
-            true => Ok(false),
-            false => content.write(offset, &blocks).map(|()| true),
-        };
-        let result = if let Ok(_turn) = content.write_turn.try_lock() {
-            write()
-        } else {
+        let turn = content.health.try_begin_writing().unwrap_or_else(|| {
             if in_order {
                 coming.hash_blocks(&blocks);
             }
-            let _turn = lock(&content.write_turn);
-            write()
-        };
+            content.health.begin_writing()
+        });
+        let result = turn.ok().map(|turn| content.write(&turn, offset, &blocks));
         if in_order && begin == coming.hashed {
             coming.hash_blocks(&blocks);
         }
@@ -170,13 +163,13 @@ impl Worker {
             self.report();
         }
         match result {
-            Err(error) => {
+            Some(Err(error)) => {
                 let length = (content.metainfo.piece_size(piece) - begin).min(length as u32);
                 self.fail(&content, BlockSpec { piece, begin, length }, error);
             }
-            Ok(false) => self.unwritten(&content, piece),
-            Ok(true) if complete => self.prove(&content, piece),
-            Ok(true) => {}
+            None => self.unwritten(&content, piece),
+            Some(Ok(())) if complete => self.prove(&content, piece),
+            Some(Ok(())) => {}
         }
     }
 
@@ -235,7 +228,7 @@ impl Worker {
         self.blocks.give(block);
         self.report();
         let good = coming.hash.finish() == *content.digest(piece);
-        if content.in_trouble.load(Ordering::Relaxed) {
+        if !content.health.is_sound() {
             return self.unwritten(content, piece);
         }
         if let Err(error) = content.note_proven(piece) {

@@ -5,11 +5,12 @@
 
 use super::agenda::Plan;
 use crate::base::time::Time;
-use crate::engine::{Phase, Problem, Report, Watch};
+use crate::engine::notice::{Phase, Problem, Report, Watch};
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
 use crate::storage::resume::{SAVE_TOTALS_EVERY, SAVE_WHOLE_AFTER, Save};
+use crate::swarm::figures::Status;
 use crate::swarm::shared::Shared;
 use crate::swarm::torrent::Torrent;
 use std::sync::Arc;
@@ -91,7 +92,7 @@ impl Slot {
     /// What its state is to say.
     pub fn save(&mut self, now: Time, in_haste: bool) -> Option<Save> {
         let State::Running(torrent, content) = &self.state else { return None };
-        if torrent.is_in_doubt() || content.doubtful.load(Ordering::Relaxed) {
+        if torrent.is_in_doubt() || content.health.is_doubtful() {
             // What was had may not be there, and the files as they are now must not vouch for it. The state that was
             // saved last does not: they are others than it says.
             self.saved.at = now;
@@ -102,6 +103,23 @@ impl Slot {
         Some(Save { have, uploaded, downloaded, in_haste })
     }
 
+    /// The figures of `torrent`, which runs in this slot, with the details that `watch` asks for.
+    pub fn status(&self, id: TorrentId, torrent: &Torrent, now: Time, watch: Watch) -> Arc<Status> {
+        let mut status = torrent.status(now);
+        (status.paused, status.queued) = (self.paused, self.queued);
+        if self.paused || self.queued {
+            // The meters look back for a while, but nothing is transferred any more.
+            (status.down_rate, status.up_rate) = (0, 0);
+        }
+        if status.left > 0 {
+            status.map = torrent.piece_map(watch.cells);
+        }
+        if watch.peers_of == Some(id) {
+            status.peer_list = torrent.peer_list(now);
+        }
+        Arc::new(status)
+    }
+
     /// How it stands at `now`, with the details that `watch` asks for.
     pub fn report(&self, id: TorrentId, now: Time, watch: Watch) -> Report {
         let phase = match &self.state {
@@ -109,21 +127,7 @@ impl Slot {
                 let bytes = pieces.load(Ordering::Relaxed) as u64 * self.piece_length as u64;
                 Phase::Checking(bytes.min(self.size))
             }
-            State::Running(torrent, _) => {
-                let mut status = torrent.status(now);
-                (status.paused, status.queued) = (self.paused, self.queued);
-                if self.paused || self.queued {
-                    // The meters look back for a while; nothing more comes or goes.
-                    (status.down_rate, status.up_rate) = (0, 0);
-                }
-                if status.left > 0 {
-                    status.map = torrent.piece_map(watch.cells);
-                }
-                if watch.peers_of == Some(id) {
-                    status.peer_list = torrent.peer_list(now);
-                }
-                Phase::Running(Arc::new(status))
-            }
+            State::Running(torrent, _) => Phase::Running(self.status(id, torrent, now, watch)),
             State::Failed(problem) => Phase::Failed(problem.clone()),
         };
         let (name, info_hash) = (self.name.clone(), self.info_hash);
@@ -206,13 +210,13 @@ mod tests {
     fn nobody_vouches_for_content_in_doubt() {
         let dir = tempfile::tempdir().unwrap();
         let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
-        let (mut slot, content) = slot(dir.path(), &mut shared);
-        assert!(slot.save(Time::ZERO, true).is_some());
-        content.doubtful.store(true, Ordering::Relaxed);
-        assert!(slot.save(Time::ZERO, true).is_none(), "what was written may be lost");
-        content.doubtful.store(false, Ordering::Relaxed);
-        happen(&mut slot, &mut shared, Event::Disk(DiskEvent::Doubted { text: "changed".into() }));
-        assert!(slot.save(Time::ZERO, true).is_none(), "somebody changed it");
+        let (mut changed, _) = slot(dir.path(), &mut shared);
+        assert!(changed.save(Time::ZERO, true).is_some());
+        happen(&mut changed, &mut shared, Event::Disk(DiskEvent::Doubted { text: "changed".into() }));
+        assert!(changed.save(Time::ZERO, true).is_none(), "another program changed it");
+        let (mut lost, content) = slot(dir.path(), &mut shared);
+        content.health.doubt();
+        assert!(lost.save(Time::ZERO, true).is_none(), "what was written may be lost");
     }
 
     #[test]

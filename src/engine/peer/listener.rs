@@ -5,7 +5,7 @@
 
 use super::reader::{self, STACK_BYTES, Surroundings};
 use super::shaking::Places;
-use crate::engine::EngineError;
+use crate::engine::config::EngineError;
 use crate::sys::{in_words, listen};
 use core::net::SocketAddr;
 use std::io;

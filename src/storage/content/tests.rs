@@ -1,7 +1,7 @@
 //! Content on real files against one flat buffer.
 
 use super::*;
-use crate::storage::testkit::{Part, noise, open, part, torrent};
+use crate::storage::testkit::{Part, noise, open, part, torrent, write_blocks};
 use proptest::prelude::*;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -49,7 +49,7 @@ proptest! {
                 blocks.push(block.to_vec());
                 rest = behind;
             }
-            content.write(start as u64, &blocks).unwrap();
+            write_blocks(&content, start as u64, &blocks).unwrap();
             flat[start..start + bytes.len()].copy_from_slice(&bytes);
             for (entry, touched) in metainfo.files.iter().zip(&mut touched) {
                 let (from, to) = (entry.offset as usize, (entry.offset + entry.length) as usize);
@@ -84,7 +84,7 @@ proptest! {
 fn one_byte_makes_the_file_as_long_as_it_will_be_without_its_blocks() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, _) = torrent(8 << 20, &[], PIECE, &[]);
-    open(&metainfo, dir.path(), false).write(5, &[vec![1]]).unwrap();
+    write_blocks(&open(&metainfo, dir.path(), false), 5, &[vec![1]]).unwrap();
     let found = fs::metadata(dir.path().join("whole")).unwrap();
     assert_eq!(found.len(), 8 << 20);
     assert!(found.blocks() * 512 < 1 << 20, "{} blocks", found.blocks());
@@ -178,12 +178,12 @@ fn every_error_says_what_was_done_to_which_file() {
 
     let missing = content.read(50, &mut [0; 100]).unwrap_err();
     assert_eq!((missing.doing, &missing.path), (Doing::Reading, &first));
-    content.write(0, &[vec![1; 100]]).unwrap();
+    write_blocks(&content, 0, &[vec![1; 100]]).unwrap();
     let missing = content.read(50, &mut [0; 100]).unwrap_err();
     assert_eq!((missing.doing, &missing.path), (Doing::Reading, &second));
 
     fs::create_dir_all(&second).unwrap();
-    let folder = content.write(50, &[vec![1; 100]]).unwrap_err();
+    let folder = write_blocks(&content, 50, &[vec![1; 100]]).unwrap_err();
     assert_eq!((folder.doing, &folder.path), (Doing::Making, &second));
     let text = folder.to_string();
     assert_eq!(text, format!("can't make {}: a folder stands where the file should be", second.display()));

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::base::sha1::sha1;
+use crate::storage::make::tree::{Choice, find};
 use crate::storage::testkit::noise;
-use crate::storage::tree::{Choice, find};
 use proptest::prelude::*;
 use std::os::unix::fs::symlink;
 use std::path::Path;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::proto::bencode::Bencode;
 use crate::proto::metainfo::Metainfo;
-use crate::storage::testkit::{Part, open, part, torrent};
+use crate::storage::testkit::{Part, open, part, torrent, write_blocks};
 use std::fs::FileTimes;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -83,12 +83,12 @@ fn ago(milliseconds: u64) -> SystemTime {
 fn what_we_wrote_is_trusted_once_it_is_saved_and_no_longer_when_more_is_written() {
     let stage = Stage::new();
     let (content, mut known) = stage.open();
-    content.write(0, &[stage.bytes[..4 * PIECE].to_vec()]).unwrap();
+    write_blocks(&content, 0, &[stage.bytes[..4 * PIECE].to_vec()]).unwrap();
     assert!(stage.save(&content, &mut known, &[0, 1, 2, 3], true));
     assert_eq!(stage.trusted(), [true, true]);
     assert!(!stage.save(&content, &mut known, &[0, 1, 2, 3], true), "nothing changed, and it is written again");
     // As kill -9 leaves it: the last state is older than the last write.
-    content.write(4 * PIECE as u64, &[stage.bytes[4 * PIECE..5 * PIECE].to_vec()]).unwrap();
+    write_blocks(&content, 4 * PIECE as u64, &[stage.bytes[4 * PIECE..5 * PIECE].to_vec()]).unwrap();
     assert_eq!(stage.trusted(), [true, false]);
     assert!(stage.save(&content, &mut known, &[0, 1, 2, 3, 4], true));
     assert_eq!(stage.trusted(), [true, true]);
@@ -98,7 +98,7 @@ fn what_we_wrote_is_trusted_once_it_is_saved_and_no_longer_when_more_is_written(
 fn a_file_that_is_being_written_to_has_no_record() {
     let stage = Stage::new();
     let (content, mut known) = stage.open();
-    content.write(0, &[stage.bytes[..2 * PIECE].to_vec()]).unwrap();
+    write_blocks(&content, 0, &[stage.bytes[..2 * PIECE].to_vec()]).unwrap();
     // As if the clock were a tick of FAT's behind: whatever is written next may have the same time.
     stage.as_if_written_at(SystemTime::UNIX_EPOCH + Duration::from_secs(unix_seconds()), &content, 0);
     assert!(stage.save(&content, &mut known, &[0, 1], false));
@@ -135,13 +135,13 @@ fn what_others_write_to_a_file_of_ours_is_never_vouched_for() {
     for written_after in [false, true] {
         let stage = Stage::new();
         let (content, mut known) = stage.open();
-        content.write(0, &[stage.bytes[..2 * PIECE].to_vec()]).unwrap();
-        content.write(3 * PIECE as u64, &[stage.bytes[3 * PIECE..].to_vec()]).unwrap();
+        write_blocks(&content, 0, &[stage.bytes[..2 * PIECE].to_vec()]).unwrap();
+        write_blocks(&content, 3 * PIECE as u64, &[stage.bytes[3 * PIECE..].to_vec()]).unwrap();
         thread::sleep(2 * TICK);
         File::options().write(true).open(stage.path(0)).unwrap().write_all_at(&[!stage.bytes[5]], 5).unwrap();
         if written_after {
             thread::sleep(2 * TICK);
-            content.write(2 * PIECE as u64, &[stage.bytes[2 * PIECE..3 * PIECE].to_vec()]).unwrap();
+            write_blocks(&content, 2 * PIECE as u64, &[stage.bytes[2 * PIECE..3 * PIECE].to_vec()]).unwrap();
         }
         for in_haste in [false, true] {
             stage.save(&content, &mut known, &[0, 1, 3, 4, 5], in_haste);
@@ -154,7 +154,7 @@ fn what_others_write_to_a_file_of_ours_is_never_vouched_for() {
 fn only_whole_files_are_synced_and_only_when_nobody_waits() {
     let stage = Stage::new();
     let (content, mut known) = stage.open();
-    content.write(0, &[stage.bytes[..4 * PIECE].to_vec()]).unwrap();
+    write_blocks(&content, 0, &[stage.bytes[..4 * PIECE].to_vec()]).unwrap();
     let on_disk = |known: &Known| [0, 1].map(|file| known.resume.files[file].map(|record| record.on_disk));
     stage.save(&content, &mut known, &[0, 1, 2, 3], true);
     let mounts_are_unique = known.resume.files[0].unwrap().mount != 0;
@@ -173,7 +173,7 @@ fn only_whole_files_are_synced_and_only_when_nobody_waits() {
 fn of_a_file_without_a_piece_nothing_is_said() {
     let stage = Stage::new();
     let (content, mut known) = stage.open();
-    content.write(3 * PIECE as u64, &[stage.bytes[3 * PIECE..].to_vec()]).unwrap();
+    write_blocks(&content, 3 * PIECE as u64, &[stage.bytes[3 * PIECE..].to_vec()]).unwrap();
     stage.save(&content, &mut known, &[], true);
     assert_eq!(known.resume.files, [None, None]);
 }
@@ -235,7 +235,7 @@ fn where_nothing_can_be_synced_nothing_is_lost() {
     let states = StateDir::open(dir.path()).unwrap();
     let content = open(&metainfo, Path::new("/proc"), false);
     let mut known = Known::load(&states, &content, |warning| panic!("{warning}"));
-    content.touch(0);
+    content.mark_dirty(0);
     known.take_in(&content, Save { have: Bitfield::full(1), uploaded: 0, downloaded: 0, in_haste: false }).unwrap();
     assert!(known.take_lost().is_none());
     assert_eq!(known.resume.files, [None], "but nobody vouches for it");

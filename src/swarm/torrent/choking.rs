@@ -38,8 +38,8 @@ impl Torrent {
 
     /// How many peers are served at once: as somebody says, by the limit, or by what goes out.
     fn slots(&self, shared: &Shared, now: Time) -> usize {
-        let limits = [self.upload.rate(), shared.upload.rate()];
-        let by_rate = || slots(self.up.rate(now)).max(UNLIMITED_SLOTS);
+        let limits = [self.giving.upload.rate(), shared.upload.rate()];
+        let by_rate = || slots(self.giving.up.rate(now)).max(UNLIMITED_SLOTS);
         self.settings.upload_slots.unwrap_or_else(|| limits.into_iter().flatten().min().map_or_else(by_rate, slots))
     }
 
@@ -76,14 +76,14 @@ impl Torrent {
         }
         let mut waiting = self.wanting(turn.now);
         waiting.retain(|contender| self.peers.get(&contender.peer).is_some_and(|peer| peer.we_choke));
-        let chosen = self.choker.fill(waiting, self.is_whole(), free, turn.now, &mut turn.shared.rng);
+        let chosen = self.giving.choker.fill(waiting, self.is_whole(), free, turn.now, &mut turn.shared.rng);
         chosen.into_iter().for_each(|peer| self.unchoke(peer, turn));
     }
 
     /// When the choker has to choose: only if more peers want something than are served.
     pub(super) fn round_at(&self) -> Option<Time> {
         let choice = self.peers.values().any(|peer| peer.is_interested && peer.we_choke);
-        (choice && !self.paused).then(|| self.choker.next_round())
+        (choice && !self.paused).then(|| self.giving.choker.next_round())
     }
 
     /// A round of the choker, if it is time.
@@ -92,7 +92,7 @@ impl Torrent {
             return;
         }
         let (slots, wanting) = (self.slots(turn.shared, turn.now), self.wanting(turn.now));
-        let chosen = self.choker.round(wanting, self.is_whole(), slots, turn.now, &mut turn.shared.rng);
+        let chosen = self.giving.choker.round(wanting, self.is_whole(), slots, turn.now, &mut turn.shared.rng);
         let served = self.peers.iter().filter(|(key, peer)| !peer.we_choke && !chosen.contains(key));
         let losers: Vec<PeerKey> = served.map(|(key, _)| *key).collect();
         losers.into_iter().for_each(|peer| self.choke(peer, turn));
@@ -127,7 +127,7 @@ impl Torrent {
             && state.reserved.fast()
             && !state.sees_little
             && state.suggested_to.len() < OFFERS
-            && let Some(piece) = self.spreading.next(&state.has)
+            && let Some(piece) = self.showing.spreading.next(&state.has)
         {
             state.suggested_to.push(piece);
             self.send(peer, Message::Suggest { piece }, turn);

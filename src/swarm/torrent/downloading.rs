@@ -56,12 +56,12 @@ impl Torrent {
         let mut blocks = room.min(affordable);
         if blocks < bunch && blocks < room && out > 0 && out >= bunch.min(window / 2) {
             // Who is not tried gets more when he answers.
-            self.waits_for_budget |= tried;
+            self.fetching.waits_for_budget |= tried;
             return;
         }
         if blocks == 0 {
             let behind = budget.disk_is_behind();
-            self.waits_for_budget |= tried || behind;
+            self.fetching.waits_for_budget |= tried || behind;
             if out > 0 || behind {
                 return;
             }
@@ -69,8 +69,8 @@ impl Torrent {
             blocks = 1;
         }
         // Under a limit everybody waits together, so that requests go out in lots and not one by one.
-        if self.waits_for_rate || !turn.shared.download.is_ready(turn.now) {
-            self.waits_for_rate = true;
+        if self.fetching.waits_for_rate || !turn.shared.download.is_ready(turn.now) {
+            self.fetching.waits_for_rate = true;
             return;
         }
         blocks = blocks.min(turn.shared.download.ready_blocks());
@@ -94,8 +94,8 @@ impl Torrent {
             turn.actions.push(Action::Peer(peer, PeerOrder::Message(Message::Request(block))));
         }
         let endgame = self.picker.nothing_is_free();
-        let begins = endgame && !self.endgame;
-        self.endgame = endgame;
+        let begins = endgame && !self.fetching.endgame;
+        self.fetching.endgame = endgame;
         if begins {
             // Whoever was idle before had no reason to hear of it.
             self.ask_all(turn);
@@ -104,11 +104,11 @@ impl Torrent {
 
     /// Asks everybody, those that answer before those that are snubbed.
     pub(super) fn ask_all(&mut self, turn: &mut Turn) {
-        self.waits_for_budget = false;
-        if self.waits_for_rate && !turn.shared.download.is_ready(turn.now) {
+        self.fetching.waits_for_budget = false;
+        if self.fetching.waits_for_rate && !turn.shared.download.is_ready(turn.now) {
             return;
         }
-        self.waits_for_rate = false;
+        self.fetching.waits_for_rate = false;
         // The idle first, the fastest of them before all: what only one may do is best done by that one.
         let order = |peer: &Peer| {
             let speed = if peer.asked.is_empty() { peer.speed(turn.now) } else { 0 };
@@ -125,8 +125,8 @@ impl Torrent {
     /// When to look again whether an idle peer can help; `None`: nobody is idle, or nothing is to be done.
     pub(super) fn look_at(&self) -> Option<Time> {
         let idle = |peer: &Peer| peer.asked.is_empty() && !peer.chokes_us && !peer.refused && peer.useful_pieces > 0;
-        let some_idle = !self.waits_for_budget && !self.paused && self.peers.values().any(idle);
-        some_idle.then_some(self.looked + LOOK_EVERY)
+        let some_idle = !self.fetching.waits_for_budget && !self.paused && self.peers.values().any(idle);
+        some_idle.then_some(self.fetching.looked + LOOK_EVERY)
     }
 
     /// Asks the idle when it is time: others may have become slow, and what they are asked for may be taken over.
@@ -134,7 +134,7 @@ impl Torrent {
         if self.look_at().is_none_or(|at| at > turn.now) {
             return;
         }
-        self.looked = turn.now;
+        self.fetching.looked = turn.now;
         for (&peer, state) in &mut self.peers {
             if !self.picker.pace(peer, state.speed(turn.now), state.brought, turn.now) {
                 // What it was once does not count any more.
@@ -160,7 +160,7 @@ impl Torrent {
             turn.shared.download.take(bytes);
             late = true;
         } else {
-            self.wasted += bytes;
+            self.fetching.wasted += bytes;
             state.unasked += 1;
             if state.unasked > MOST_UNASKED {
                 self.close(peer, "it sends blocks that were not asked for", turn);
@@ -171,19 +171,19 @@ impl Torrent {
         state.down.add(bytes, turn.now);
         let rate = state.down.rate(turn.now);
         state.window.block_came(rate, turn.now);
-        self.down.add(bytes, turn.now);
+        self.fetching.down.add(bytes, turn.now);
         if self.waits_for_disk() {
             // It was on its way when the disk failed; it will be asked for again.
-            self.wasted += bytes;
+            self.fetching.wasted += bytes;
             return;
         }
         match self.picker.arrived(block, peer, late) {
-            Arrival::Unwanted => self.wasted += bytes,
+            Arrival::Unwanted => self.fetching.wasted += bytes,
             Arrival::Wanted { others } => {
                 if others {
                     self.cancel_elsewhere(block, turn);
                 }
-                self.progressed = turn.now;
+                self.fetching.progressed = turn.now;
                 turn.shared.budget.hand_to_disk(bytes);
                 turn.actions.push(Action::Disk(DiskOrder::Write { piece, begin, data }));
             }
@@ -202,7 +202,7 @@ impl Torrent {
                 turn.actions.push(Action::Peer(peer, PeerOrder::Message(Message::Cancel(block))));
             }
         }
-        self.waits_for_budget = true;
+        self.fetching.waits_for_budget = true;
     }
 
     /// Of a piece that begins anew, the disk forgets what it has, and nobody need send what he was asked for before:
@@ -222,7 +222,7 @@ impl Torrent {
                     turn.actions.push(Action::Peer(peer, PeerOrder::Message(Message::Cancel(block))));
                 }
             }
-            self.waits_for_budget = true;
+            self.fetching.waits_for_budget = true;
         }
     }
 
@@ -232,7 +232,7 @@ impl Torrent {
         if !self.picker.proven(piece) {
             return;
         }
-        self.left -= size;
+        self.fetching.left -= size;
         let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
         for peer in peers {
             let Some(state) = self.peers.get_mut(&peer) else { continue };
@@ -253,12 +253,12 @@ impl Torrent {
     /// Nothing that is wanted is missing any more: trackers, peers and the person hear it.
     pub(super) fn complete(&mut self, turn: &mut Turn) {
         self.standing = Standing::Seeding;
-        if let Some(wait) = &mut self.wait {
+        if let Some(wait) = &mut self.disk.wait {
             wait.whole = true;
         }
         // Files may have been left out: then the tracker must not count a seed.
-        if self.left == 0 && !core::mem::replace(&mut self.completed, true) {
-            self.announcer.complete(turn.now);
+        if self.fetching.left == 0 && !core::mem::replace(&mut self.meeting.completed, true) {
+            self.meeting.announcer.complete(turn.now);
         }
         turn.actions.push(Action::News(News::Complete));
         let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
@@ -329,7 +329,7 @@ impl Torrent {
             state.refused = true;
             turn.shared.unask(block.length as u64);
             self.picker.unask(block);
-            self.waits_for_budget = true;
+            self.fetching.waits_for_budget = true;
         }
     }
 

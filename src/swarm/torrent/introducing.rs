@@ -56,7 +56,7 @@ impl Torrent {
             let listens = SocketAddr::new(state.addr.ip(), port);
             state.listens = Some(listens);
             self.found(Source::Incoming, &[listens], turn.now);
-            self.candidates.busy(listens);
+            self.meeting.candidates.busy(listens);
         }
         if let Some(upload_only) = told.upload_only {
             self.told_upload_only(peer, upload_only, turn);

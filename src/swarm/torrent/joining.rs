@@ -18,17 +18,17 @@ const STAYED: Time = Time::from_secs(60);
 impl Torrent {
     /// A connection that was being opened is open, or failed.
     fn connecting_ended(&mut self, turn: &mut Turn) {
-        self.connecting = self.connecting.saturating_sub(1);
+        self.meeting.connecting = self.meeting.connecting.saturating_sub(1);
         turn.shared.connecting = turn.shared.connecting.saturating_sub(1);
     }
 
     pub(super) fn connect_failed(&mut self, addr: SocketAddr, our_fault: bool, turn: &mut Turn) {
         self.connecting_ended(turn);
         if our_fault {
-            self.candidates.untried(addr, turn.now);
+            self.meeting.candidates.untried(addr, turn.now);
             turn.shared.hold_connecting(turn.now);
         } else {
-            self.candidates.failed(addr, turn.now);
+            self.meeting.candidates.failed(addr, turn.now);
         }
     }
 
@@ -46,12 +46,12 @@ impl Torrent {
         if let Some(reason) = self.unwelcome(addr, outgoing, &handshake, turn) {
             turn.actions.push(Action::Close { peer, reason });
             if outgoing {
-                self.candidates.left(addr, false, turn.now);
+                self.meeting.candidates.left(addr, false, turn.now);
             }
             return;
         }
         let pieces = self.picker.have().len();
-        let source = if outgoing { self.candidates.source(addr) } else { Source::Incoming };
+        let source = if outgoing { self.meeting.candidates.source(addr) } else { Source::Incoming };
         let mut state = Peer::new(addr, source, handshake.peer_id, handshake.reserved, outgoing, pieces, turn.now);
         state.sees_little = self.is_super_seeding();
         self.peers.insert(peer, state);
@@ -86,14 +86,14 @@ impl Torrent {
         let ours = self.settings.peer_id;
         if handshake.peer_id == ours {
             if outgoing {
-                self.candidates.bar(addr);
+                self.meeting.candidates.bar(addr);
             }
             return Some("it is ourselves");
         }
         if self.is_in_doubt() {
             return Some("what we have is being checked again");
         }
-        if self.candidates.is_barred(addr) || self.bans.hold(addr.ip(), handshake.peer_id, outgoing) {
+        if self.meeting.candidates.is_barred(addr) || self.meeting.bans.hold(addr.ip(), handshake.peer_id, outgoing) {
             return Some("it is banned");
         }
         let double = self.peers.iter().find(|(_, other)| other.id == handshake.peer_id);
@@ -113,7 +113,7 @@ impl Torrent {
                 return Some("it is connected already");
             }
             self.close(other, "the other connection with it stays", turn);
-            self.candidates.busy(addr);
+            self.meeting.candidates.busy(addr);
         }
         self.turned_away(addr.ip(), outgoing, turn)
     }
@@ -171,7 +171,7 @@ impl Torrent {
         if self.is_whole() && (state.has.is_full() || state.upload_only) {
             let listens = state.listens;
             self.close(peer, "it has everything, and we have all we want", turn);
-            listens.into_iter().for_each(|addr| self.candidates.part(addr));
+            listens.into_iter().for_each(|addr| self.meeting.candidates.part(addr));
         }
     }
 
@@ -196,7 +196,7 @@ impl Torrent {
         }
         if let Some(addr) = state.listens {
             let was_of_use = state.down.total() + state.up.total() > 0 || turn.now - state.joined > STAYED;
-            self.candidates.left(addr, was_of_use, turn.now);
+            self.meeting.candidates.left(addr, was_of_use, turn.now);
         }
         if !self.has_failed() {
             self.take_back(&state, turn);

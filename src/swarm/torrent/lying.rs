@@ -13,7 +13,7 @@ pub(super) const MOST_DEPARTED: usize = 256;
 impl Torrent {
     /// A piece is wrong; if all of it came from one peer, that one lied.
     pub(super) fn piece_failed(&mut self, piece: u32, turn: &mut Turn) {
-        self.wasted += self.picker.piece_size(piece) as u64;
+        self.fetching.wasted += self.picker.piece_size(piece) as u64;
         let sole = self.picker.failed(piece);
         self.forget_restarted(turn);
         sole.into_iter().for_each(|liar| self.ban(liar, "it sent a piece whose hash is wrong", turn));
@@ -31,14 +31,14 @@ impl Torrent {
         for piece in self.picker.distrust(liar) {
             turn.actions.push(Action::Disk(DiskOrder::Restart { piece }));
         }
-        let known = self.peers.get(&liar).map(Identity::from).or_else(|| self.departed.remove(&liar));
+        let known = self.peers.get(&liar).map(Identity::from).or_else(|| self.meeting.departed.remove(&liar));
         self.close(liar, reason, turn);
         let Some(Identity { addr, id, outgoing }) = known else { return };
-        self.departed.remove(&liar);
-        self.bans.add(addr.ip(), id);
+        self.meeting.departed.remove(&liar);
+        self.meeting.bans.add(addr.ip(), id);
         // Of one that came to us we know no port it listens on.
         if outgoing {
-            self.candidates.bar(addr);
+            self.meeting.candidates.bar(addr);
         }
     }
 
@@ -47,9 +47,9 @@ impl Torrent {
         if !self.picker.awaits_proof_of(peer) {
             return;
         }
-        if self.departed.len() >= MOST_DEPARTED {
-            self.departed.pop_first();
+        if self.meeting.departed.len() >= MOST_DEPARTED {
+            self.meeting.departed.pop_first();
         }
-        self.departed.insert(peer, state.into());
+        self.meeting.departed.insert(peer, state.into());
     }
 }

@@ -11,7 +11,7 @@ impl Torrent {
     pub(super) fn pause(&mut self, paused: bool, turn: &mut Turn) {
         self.paused = paused;
         if !paused {
-            self.progressed = turn.now;
+            self.fetching.progressed = turn.now;
             self.unchoke_waiting(turn);
             return self.ask_all(turn);
         }

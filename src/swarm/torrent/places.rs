@@ -49,15 +49,15 @@ impl Torrent {
         !self.has_failed()
             && !self.is_in_doubt()
             && !self.paused
-            && !self.announcer.is_stopping()
-            && self.peers.len() + self.connecting < self.settings.max_peers
+            && !self.meeting.announcer.is_stopping()
+            && self.peers.len() + self.meeting.connecting < self.settings.max_peers
     }
 
     /// Addresses were found. All come through here, so this is the place where a private torrent refuses those that no
     /// tracker answers for (BEP 27).
     pub(super) fn found(&mut self, source: Source, addrs: &[SocketAddr], now: Time) {
         if !self.private || source.is_for_private() {
-            addrs.iter().take(MOST_FOUND).for_each(|&addr| self.candidates.add(addr, source, now));
+            addrs.iter().take(MOST_FOUND).for_each(|&addr| self.meeting.candidates.add(addr, source, now));
         }
     }
 
@@ -65,8 +65,8 @@ impl Torrent {
     pub(super) fn connect_more(&mut self, turn: &mut Turn) {
         let may = |shared: &Shared| shared.connecting < MOST_CONNECTING && shared.has_room() && shared.hold <= turn.now;
         while self.has_room_for_peers() && may(turn.shared) {
-            let Some(addr) = self.candidates.next(turn.now, &mut turn.shared.rng) else { break };
-            self.connecting += 1;
+            let Some(addr) = self.meeting.candidates.next(turn.now, &mut turn.shared.rng) else { break };
+            self.meeting.connecting += 1;
             turn.shared.connecting += 1;
             turn.actions.push(Action::Connect { addr });
         }
@@ -74,7 +74,7 @@ impl Torrent {
 
     /// When to look for places again.
     pub(super) fn connect_at(&self, now: Time, shared: &Shared) -> Option<Time> {
-        let due = self.candidates.next_due()?.max(shared.hold);
+        let due = self.meeting.candidates.next_due()?.max(shared.hold);
         if !self.has_room_for_peers() {
             return self.make_room_at().map(|at| at.max(due));
         }
@@ -109,11 +109,11 @@ impl Torrent {
 
     /// Lets a peer go for an address that is waiting to be tried: those who come to us must not take all places.
     pub(super) fn make_room(&mut self, turn: &mut Turn) {
-        let waiting = self.candidates.next_due().is_some_and(|due| due <= turn.now);
+        let waiting = self.meeting.candidates.next_due().is_some_and(|due| due <= turn.now);
         if self.has_room_for_peers() || !waiting || self.make_room_at().is_none_or(|at| at > turn.now) {
             return;
         }
-        self.made_room = turn.now;
+        self.meeting.made_room = turn.now;
         if let Some(least) = self.least_useful(turn.now) {
             self.close(least, "others have more use for its place", turn);
         }
@@ -122,8 +122,8 @@ impl Torrent {
     fn make_room_at(&self) -> Option<Time> {
         let ways = self.peers.values().map(|peer| self.gives_way_at(peer));
         let soonest = ways.fold(None, sooner).filter(|_| self.standing == Standing::Downloading && !self.paused)?;
-        let in_need = (self.made_room + MAKE_ROOM_IN_NEED_EVERY).max(self.progressed + USELESS_AFTER);
-        Some(soonest.max(in_need.min(self.made_room + MAKE_ROOM_EVERY)))
+        let in_need = (self.meeting.made_room + MAKE_ROOM_IN_NEED_EVERY).max(self.fetching.progressed + USELESS_AFTER);
+        Some(soonest.max(in_need.min(self.meeting.made_room + MAKE_ROOM_EVERY)))
     }
 
     /// From when on a peer may have to give way, if nothing is exchanged until then; `None`: it is in use, or waits for
@@ -144,7 +144,7 @@ impl Torrent {
         Some(if !is_useful && !peer.is_interested {
             peer.exchanged + USELESS_AFTER
         } else if is_useful && (peer.chokes_us || peer.window.is_snubbed()) {
-            idle.min(peer.exchanged.max(self.progressed) + USELESS_AFTER)
+            idle.min(peer.exchanged.max(self.fetching.progressed) + USELESS_AFTER)
         } else {
             idle
         })

@@ -13,12 +13,12 @@ use core::cmp::Reverse;
 impl Torrent {
     /// Bytes of content sent, and bytes that came.
     pub fn totals(&self) -> (u64, u64) {
-        (self.up.total(), self.down.total())
+        (self.giving.up.total(), self.fetching.down.total())
     }
 
     /// The trackers and how they stand.
     pub fn trackers(&self) -> &[Tracker] {
-        self.announcer.trackers()
+        self.meeting.announcer.trackers()
     }
 
     fn sources(&self) -> [usize; Source::ALL.len()] {
@@ -41,18 +41,18 @@ impl Torrent {
         };
         Status {
             standing: self.standing.clone(),
-            left: self.left - self.left_out,
+            left: self.fetching.left - self.fetching.left_out,
             pieces: have.count() + pieces_missing,
             pieces_missing,
             last_piece,
             under_way: self.picker.under_way(),
             paused: self.paused,
             queued: false,
-            downloaded: self.down.total(),
-            uploaded: self.up.total(),
-            wasted: self.wasted,
-            down_rate: self.down.rate(now),
-            up_rate: self.up.rate(now),
+            downloaded: self.fetching.down.total(),
+            uploaded: self.giving.up.total(),
+            wasted: self.fetching.wasted,
+            down_rate: self.fetching.down.rate(now),
+            up_rate: self.giving.up.rate(now),
             peers: self.peers.len(),
             sources: self.sources(),
             seeds: peers().filter(|peer| peer.has.is_full()).count(),
@@ -60,10 +60,10 @@ impl Torrent {
             useful: useful().count(),
             askable: askable().count(),
             snubbed: askable().filter(|peer| peer.window.is_snubbed()).count(),
-            connecting: self.connecting,
-            known: self.candidates.usable(),
-            liars: self.bans.liars(),
-            trackers: self.announcer.trackers().to_vec(),
+            connecting: self.meeting.connecting,
+            known: self.meeting.candidates.usable(),
+            liars: self.meeting.bans.liars(),
+            trackers: self.meeting.announcer.trackers().to_vec(),
             map: Vec::new(),
             peer_list: Vec::new(),
         }

@@ -20,6 +20,7 @@ use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use crate::swarm::event::{DiskOrder, PeerEvent, PeerOrder};
 use crate::swarm::picking::budget::Budget;
+use crate::swarm::standing::ProblemKind;
 use core::net::SocketAddr;
 use core::num::NonZeroU32;
 use std::collections::BTreeSet;
@@ -205,6 +206,14 @@ impl Swarm {
     }
 }
 
+fn spoilt(text: &str) -> Problem {
+    Problem { kind: ProblemKind::Io, text: text.into() }
+}
+
+fn given_up() -> Standing {
+    Standing::Failed(Problem { kind: ProblemKind::GaveUp, text: "given up, no progress for 60 s".into() })
+}
+
 fn nothing() -> Bitfield {
     Bitfield::new(PIECES)
 }
@@ -227,7 +236,7 @@ fn a_swarm_of_nine_is_whole_and_the_leechers_did_most_of_it() {
     let by_leechers: u64 = given - swarm.members[0].uploaded;
     assert!(by_leechers > size, "whoever fetches serves: {by_leechers} of {given}");
     for member in &swarm.members[1..] {
-        assert_eq!(member.torrent.left, 0);
+        assert_eq!(member.torrent.fetching.left, 0);
         assert_eq!(member.shared.budget.free(), 1 << 20, "every byte of the budget came back");
     }
     swarm.run(swarm.now + Time::from_secs(1), |_| false);
@@ -254,7 +263,7 @@ fn a_liar_is_found_out_and_the_honest_stay() {
     let wrong = "it sent a piece whose hash is wrong";
     let banned: Vec<usize> = swarm.members[0].closed.iter().filter(|c| c.1 == wrong).map(|c| c.0).collect();
     assert!(banned.iter().all(|number| *number == 1), "honest peers were banned: {banned:?}");
-    assert!(swarm.members[0].torrent.wasted > 0);
+    assert!(swarm.members[0].torrent.fetching.wasted > 0);
 }
 
 #[test]
@@ -299,7 +308,7 @@ fn our_own_connection_and_a_second_one_are_closed() {
     };
     swarm.happen(0, connected(0, 0, true));
     assert_eq!(swarm.members[0].closed.last(), Some(&(0, "it is ourselves")));
-    assert!(swarm.members[0].torrent.candidates.is_barred(addr(0)));
+    assert!(swarm.members[0].torrent.meeting.candidates.is_barred(addr(0)));
 
     swarm.happen(0, connected(1, 1, true));
     swarm.happen(0, connected(1, 1, true));
@@ -391,16 +400,19 @@ fn blocks_that_were_not_asked_for_are_not_written() {
     let data = vec![0; BLOCK_BYTES as usize];
     swarm.happen(0, Event::Peer(key(1), PeerEvent::Block { piece: 3, begin: 0, data }));
     assert_eq!(swarm.members[0].written, [0; PIECES as usize]);
-    assert_eq!((swarm.members[0].torrent.wasted, swarm.members[0].torrent.down.total()), (BLOCK_BYTES as u64, 0));
+    assert_eq!(
+        (swarm.members[0].torrent.fetching.wasted, swarm.members[0].torrent.fetching.down.total()),
+        (BLOCK_BYTES as u64, 0)
+    );
 }
 
 #[test]
 fn a_disk_that_fails_ends_the_torrent_with_its_reason() {
     let mut swarm = Swarm::new(&[nothing(), everything()]);
     swarm.connect(0, 1);
-    swarm.happen(0, Event::Disk(DiskEvent::Failed { problem: "can't write x: no space".into() }));
+    swarm.happen(0, Event::Disk(DiskEvent::Failed { problem: spoilt("can't write x: no space") }));
     let torrent = &swarm.members[0].torrent;
-    assert_eq!(torrent.standing, Standing::Failed("can't write x: no space".into()));
+    assert_eq!(torrent.standing, Standing::Failed(spoilt("can't write x: no space")));
     assert!(torrent.peers.is_empty() && torrent.next_wake(Time::ZERO, &swarm.members[0].shared).is_none());
 }
 

@@ -84,7 +84,7 @@ impl Torrent {
         }
         state.wants.push_back(block);
         state.suggested_to.retain(|suggested| *suggested != piece);
-        self.spreading.gave(piece);
+        self.showing.spreading.gave(piece);
         self.suggest(peer, turn);
         self.serve(peer, turn);
     }
@@ -101,7 +101,7 @@ impl Torrent {
     /// Hands waiting requests to the peer's writer, a little ahead of what it has sent; under a limit, everybody's by
     /// turns.
     fn serve(&mut self, peer: PeerKey, turn: &mut Turn) {
-        if self.upload.rate().is_some() || turn.shared.upload.rate().is_some() {
+        if self.giving.upload.rate().is_some() || turn.shared.upload.rate().is_some() {
             return self.serve_by_turns(turn);
         }
         while self.serve_one(peer, turn).is_some() {}
@@ -120,38 +120,39 @@ impl Torrent {
     /// Serves the peers by turns while the limits allow. In his turn a peer gets [`TURN_BYTES`]: whole pieces, one
     /// after another, can be passed on sooner than pieces that all come at once and slowly.
     pub(super) fn serve_by_turns(&mut self, turn: &mut Turn) {
-        self.waits_for_tokens = false;
+        self.giving.waits_for_tokens = false;
         loop {
             let ready = |peer: &Peer| !peer.wants.is_empty() && peer.sending < SENDING_BYTES;
-            let last = self.in_turn.0;
-            let goes_on = last.filter(|peer| self.in_turn.1 > 0 && self.peers.get(peer).is_some_and(ready));
+            let last = self.giving.in_turn.0;
+            let goes_on = last.filter(|peer| self.giving.in_turn.1 > 0 && self.peers.get(peer).is_some_and(ready));
             let gives = |peer: &Peer| self.is_whole() || peer.gave() > 0;
-            let to_any = self.turns.is_multiple_of(OPTIMISTIC_TURNS)
+            let to_any = self.giving.turns.is_multiple_of(OPTIMISTIC_TURNS)
                 || !self.peers.values().any(|peer| ready(peer) && gives(peer));
             let ready = |peer: &Peer| ready(peer) && (to_any || gives(peer));
             let after = |&(key, _): &(&PeerKey, &Peer)| last.is_none_or(|last| *key > last);
             let mut waiting = self.peers.iter().filter(|(_, peer)| ready(peer));
             let next = goes_on.or_else(|| waiting.clone().find(after).or_else(|| waiting.next()).map(|(key, _)| *key));
             let Some(peer) = next else { return };
-            if !self.upload.is_ready(turn.now) || !turn.shared.upload.is_ready(turn.now) {
-                self.waits_for_tokens = true;
+            if !self.giving.upload.is_ready(turn.now) || !turn.shared.upload.is_ready(turn.now) {
+                self.giving.waits_for_tokens = true;
                 return;
             }
             if goes_on.is_none() {
-                let limit = self.upload.rate().into_iter().chain(turn.shared.upload.rate()).min().unwrap_or(u64::MAX);
-                self.in_turn = (next, TURN_BYTES.min(limit / TURNS_A_SECOND).max(1));
-                self.turns = self.turns.wrapping_add(1);
+                let limit =
+                    self.giving.upload.rate().into_iter().chain(turn.shared.upload.rate()).min().unwrap_or(u64::MAX);
+                self.giving.in_turn = (next, TURN_BYTES.min(limit / TURNS_A_SECOND).max(1));
+                self.giving.turns = self.giving.turns.wrapping_add(1);
             }
             let bytes = self.serve_one(peer, turn).unwrap_or(0);
-            self.in_turn.1 = self.in_turn.1.saturating_sub(bytes);
-            self.upload.take(bytes);
+            self.giving.in_turn.1 = self.giving.in_turn.1.saturating_sub(bytes);
+            self.giving.upload.take(bytes);
             turn.shared.upload.take(bytes);
         }
     }
 
     /// When requests that wait for the limits can be served.
     pub(super) fn tokens_at(&self, shared: &Shared) -> Option<Time> {
-        self.waits_for_tokens.then(|| self.upload.ready_at().max(shared.upload.ready_at()))
+        self.giving.waits_for_tokens.then(|| self.giving.upload.ready_at().max(shared.upload.ready_at()))
     }
 
     /// The writer sent blocks.
@@ -160,8 +161,8 @@ impl Torrent {
         state.sending = state.sending.saturating_sub(bytes);
         state.exchanged = turn.now;
         state.up.add(bytes, turn.now);
-        self.up.add(bytes, turn.now);
-        self.super_seeding.iter_mut().for_each(|seeding| seeding.busy = turn.now);
+        self.giving.up.add(bytes, turn.now);
+        self.showing.super_seeding.iter_mut().for_each(|seeding| seeding.busy = turn.now);
         if self.peers.get(&peer).is_some_and(|state| !state.we_choke && self.only_takes(state, turn.now)) {
             self.choke(peer, turn);
             self.unchoke_waiting(turn);

@@ -25,12 +25,12 @@ impl Torrent {
 
     /// What is there is in doubt: nobody can be told of it.
     pub fn is_in_doubt(&self) -> bool {
-        self.wait.as_ref().is_some_and(|wait| wait.doubtful)
+        self.disk.wait.as_ref().is_some_and(|wait| wait.doubtful)
     }
 
     /// When the disk is to be tried again.
     pub(super) fn probe_at(&self) -> Option<Time> {
-        self.wait.as_ref().and_then(|wait| wait.probe_at)
+        self.disk.wait.as_ref().and_then(|wait| wait.probe_at)
     }
 
     /// The disk did not write `block`, or still does not work.
@@ -38,7 +38,7 @@ impl Torrent {
         if let Some(block) = block {
             self.unwritten(block.piece, turn);
         }
-        match &mut self.wait {
+        match &mut self.disk.wait {
             // Others fail for the same reason; the first has said it. And what fails while all is checked anew (the
             // check itself names no block) began before.
             Some(wait) if wait.probe_at.is_some() || (wait.checking && block.is_some()) => {}
@@ -51,10 +51,10 @@ impl Torrent {
             }
             None => {
                 // A disk that fails again at once works no better than before.
-                let relapse = self.healed.filter(|(at, _)| turn.now < *at + LONGEST_PAUSE);
+                let relapse = self.disk.healed.filter(|(at, _)| turn.now < *at + LONGEST_PAUSE);
                 let pause = relapse.map_or(FIRST_PAUSE, |(_, pause)| (pause * 2).min(LONGEST_PAUSE));
                 let (probe_at, whole) = (Some(turn.now + pause), self.is_whole());
-                self.wait = Some(Wait { block, probe_at, pause, doubtful: false, checking: false, whole });
+                self.disk.wait = Some(Wait { block, probe_at, pause, doubtful: false, checking: false, whole });
                 self.begin_waiting(trouble, turn);
             }
         }
@@ -86,17 +86,18 @@ impl Torrent {
 
     /// The time for a try may have come.
     pub(super) fn probe_disk(&mut self, turn: &mut Turn) {
-        if let Some(wait) = self.wait.as_mut().filter(|wait| wait.probe_at.is_some_and(|at| at <= turn.now)) {
+        if let Some(wait) = self.disk.wait.as_mut().filter(|wait| wait.probe_at.is_some_and(|at| at <= turn.now)) {
             wait.probe_at = None;
             // What is had by now must not be written over.
             let block = wait.block.filter(|block| !self.picker.have().get(block.piece));
-            turn.actions.push(Action::Disk(DiskOrder::Probe { block, left: self.left - self.left_out }));
+            turn.actions
+                .push(Action::Disk(DiskOrder::Probe { block, left: self.fetching.left - self.fetching.left_out }));
         }
     }
 
     /// The disk works again. `doubtful`: it was away, or lost something; what was had may not be there.
     pub(super) fn disk_healed(&mut self, doubtful: bool, turn: &mut Turn) {
-        match &self.wait {
+        match &self.disk.wait {
             None => {}
             Some(wait) if wait.checking => {}
             Some(wait) if doubtful || wait.doubtful => {
@@ -108,7 +109,7 @@ impl Torrent {
 
     /// Somebody changed what is there.
     pub(super) fn doubted(&mut self, text: String, turn: &mut Turn) {
-        match &mut self.wait {
+        match &mut self.disk.wait {
             Some(wait) if wait.doubtful => {}
             // The disk is being tried, and what that writes must not come between: the check begins when it is over.
             Some(wait) if wait.probe_at.is_none() => wait.doubtful = true,
@@ -118,8 +119,9 @@ impl Torrent {
 
     /// What is there is in doubt: the peers are let go, for what we told them may not be true, and it is checked again.
     fn begin_check(&mut self, text: String, turn: &mut Turn) {
-        let (pause, whole) = self.wait.as_ref().map_or((FIRST_PAUSE, self.is_whole()), |wait| (wait.pause, wait.whole));
-        self.wait = Some(Wait { block: None, probe_at: None, pause, doubtful: true, checking: true, whole });
+        let (pause, whole) =
+            self.disk.wait.as_ref().map_or((FIRST_PAUSE, self.is_whole()), |wait| (wait.pause, wait.whole));
+        self.disk.wait = Some(Wait { block: None, probe_at: None, pause, doubtful: true, checking: true, whole });
         self.begin_waiting(DiskTrouble { text, short_bytes: 0 }, turn);
         let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
         peers.into_iter().for_each(|peer| self.close(peer, "what we have is being checked again", turn));
@@ -129,13 +131,13 @@ impl Torrent {
     /// The content was checked again.
     pub(super) fn checked_again(&mut self, have: Bitfield, turn: &mut Turn) {
         self.picker.begin_with(have, &mut turn.shared.rng);
-        self.left = self.picker.lacked_bytes();
-        if let Some(wanted) = self.wanted.take() {
+        self.fetching.left = self.picker.lacked_bytes();
+        if let Some(wanted) = self.fetching.wanted.take() {
             self.want_only(&wanted);
         }
-        self.candidates.hurry(turn.now);
-        if self.completed && self.left > 0 {
-            self.announcer.hurry(turn.now);
+        self.meeting.candidates.hurry(turn.now);
+        if self.meeting.completed && self.fetching.left > 0 {
+            self.meeting.announcer.hurry(turn.now);
         }
         self.go_on(turn);
     }
@@ -144,16 +146,16 @@ impl Torrent {
     pub(super) fn lost(&mut self, piece: u32, turn: &mut Turn) {
         if self.picker.lose(piece, &mut turn.shared.rng) {
             let size = self.picker.piece_size(piece) as u64;
-            self.left += size;
-            if self.wanted.as_ref().is_some_and(|wanted| !wanted.get(piece)) {
-                self.left_out += size;
+            self.fetching.left += size;
+            if self.fetching.wanted.as_ref().is_some_and(|wanted| !wanted.get(piece)) {
+                self.fetching.left_out += size;
                 return self.picker.leave_out(piece);
             }
             self.end_super_seeding(turn);
             if self.is_whole() {
                 self.standing = Standing::Downloading;
-                self.progressed = turn.now;
-                self.candidates.hurry(turn.now);
+                self.fetching.progressed = turn.now;
+                self.meeting.candidates.hurry(turn.now);
             }
             let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
             for peer in peers {
@@ -166,10 +168,10 @@ impl Torrent {
     }
 
     fn go_on(&mut self, turn: &mut Turn) {
-        let before = self.wait.take();
-        self.healed = before.as_ref().map(|wait| (turn.now, wait.pause));
+        let before = self.disk.wait.take();
+        self.disk.healed = before.as_ref().map(|wait| (turn.now, wait.pause));
         self.standing = if self.picker.is_whole() { Standing::Seeding } else { Standing::Downloading };
-        self.progressed = turn.now;
+        self.fetching.progressed = turn.now;
         turn.actions.push(Action::News(News::Resumed));
         if self.is_whole() && before.is_some_and(|wait| !wait.whole) {
             // Somebody put there what was missing, or a piece was proven too late to be believed.

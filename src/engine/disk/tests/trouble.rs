@@ -1,6 +1,7 @@
 //! What the disk threads tell when files and folders go away beneath them.
 
 use super::*;
+use crate::storage::error::Doing;
 
 #[test]
 fn a_folder_that_was_removed_is_told_too() {
@@ -30,7 +31,7 @@ fn a_folder_that_was_removed_is_told_too() {
     let bare = format!("what was in {} is not there (is its disk mounted?)", below.display());
     assert_eq!(probe(&mut bench, &mut told, BLOCK as u64), bare, "a bare mount point is filled");
     assert_eq!(probe(&mut bench, &mut told, 0), "healed");
-    assert!(bench.content.in_trouble.load(Ordering::Relaxed), "it is another folder: the content must be opened anew");
+    assert!(!bench.content.health.is_sound(), "it is another folder: the content must be opened anew");
     let told = bench.end(told);
     assert!(told.checked.is_empty() && told.failed.is_empty());
     assert_eq!(told.written, 2 * BLOCK as u64, "its memory is free again");
@@ -42,7 +43,7 @@ fn nothing_is_written_before_the_trouble_is_over_though_the_disk_works() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(2 * BLOCK, &[], BLOCK, &[]);
     let mut bench = Bench::new(&metainfo, &bytes, dir.path());
-    bench.content.in_trouble.store(true, Ordering::Relaxed);
+    bench.content.health.doubt();
     bench.give((0, 0));
     let mut told = Told::default();
     bench.listen(&mut told, "it is not written", |told| told.unwritten == 1);
@@ -98,8 +99,9 @@ fn a_probe_waits_for_its_turn_and_keeps_it_until_it_has_told() {
     let (metainfo, bytes) = torrent(2 * BLOCK, &[], BLOCK, &[]);
     let mut bench = Bench::new(&metainfo, &bytes, dir.path());
     let content = Arc::clone(&bench.content);
-    content.in_trouble.store(true, Ordering::Relaxed);
-    let turn = content.write_turn.lock().unwrap();
+    let error = ContentError { doing: Doing::Writing, path: "whole".into(), error: rustix::io::Errno::NOSPC.into() };
+    assert!(content.begin_trouble(&error).is_some());
+    let turn = content.health.take_turn();
     let block = Some(BlockSpec { piece: 0, begin: 0, length: BLOCK_BYTES });
     bench.disk.give(TorrentId(0), 0, DiskJob::Probe { content: Arc::clone(&content), block, left: metainfo.length });
     bench.disk.send();
@@ -108,6 +110,6 @@ fn a_probe_waits_for_its_turn_and_keeps_it_until_it_has_told() {
     drop(turn);
     let mut told = Told::default();
     bench.listen(&mut told, "an answer", |told| told.trouble == ["healed"]);
-    assert!(!content.in_trouble.load(Ordering::Relaxed));
+    assert!(content.health.is_sound());
     assert!(bench.end(told).failed.is_empty());
 }

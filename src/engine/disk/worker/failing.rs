@@ -5,9 +5,9 @@
 use super::Worker;
 use crate::engine::input::Input;
 use crate::proto::peer::message::BlockSpec;
-use crate::storage::content::{Content, ContentError};
+use crate::storage::content::Content;
+use crate::storage::error::ContentError;
 use crate::swarm::event::{DiskEvent, Event};
-use crate::sys::lock;
 
 impl Worker {
     /// Tries whether the disk works again, and tells. It takes the turn of writing until that is told: so a write that
@@ -15,8 +15,8 @@ impl Worker {
     /// waits for what is written here. (No probe begins while there is a check: `swarm/waiting.rs` orders one or the
     /// other, and nothing before the answer.)
     pub(super) fn probe(&self, content: &Content, block: Option<BlockSpec>, left: u64) {
-        let _turn = lock(&content.write_turn);
-        let event = match content.probe(block, left) {
+        let turn = content.health.take_turn();
+        let event = match content.probe(&turn, block, left) {
             Ok(doubtful) => Event::Disk(DiskEvent::Healed { doubtful }),
             Err(trouble) => Event::Disk(DiskEvent::Trouble { block, trouble }),
         };

@@ -118,7 +118,7 @@ fn a_seed_parts_from_a_peer_that_fetches_nothing_and_does_not_come_back() {
     let upload_only = ExtendedHandshake { upload_only: Some(true), ..ExtendedHandshake::default() };
     swarm.happen(0, message(upload_only.message()));
     assert_eq!(swarm.members[0].closed.len(), 1);
-    let candidates = &mut swarm.members[0].torrent.candidates;
+    let candidates = &mut swarm.members[0].torrent.meeting.candidates;
     candidates.add(addr(1), Source::Tracker, Time::from_secs(1000));
     assert_eq!(candidates.next_due(), None, "a tracker that tells of it again changes nothing");
 }
@@ -175,7 +175,7 @@ fn suggestions_spread_what_a_seed_has_without_repeating() {
 #[test]
 fn a_limit_is_kept_from_the_first_block_on_and_nobody_polls() {
     let mut swarm = Swarm::new(&[everything(), nothing(), nothing()]);
-    swarm.members[0].torrent.upload.set_rate(Some(64 << 10), Time::ZERO);
+    swarm.members[0].torrent.giving.upload.set_rate(Some(64 << 10), Time::ZERO);
     swarm.connect(1, 0);
     swarm.connect(2, 0);
     for seconds in [1, 2, 5, 10] {

@@ -56,7 +56,7 @@ fn of_a_tracker_no_more_addresses_are_taken_than_it_was_asked_for() {
     let mut stage = Stage::new(8, 50);
     let addrs = (0..2000).map(|port| SocketAddr::from(([10, 0, 0, 1], 1000 + port))).collect();
     stage.happen(Event::Found { source: Source::Tracker, addrs });
-    assert_eq!(stage.torrent.candidates.usable(), 400);
+    assert_eq!(stage.torrent.meeting.candidates.usable(), 400);
 }
 
 #[test]
@@ -65,10 +65,10 @@ fn a_private_torrent_takes_addresses_only_from_its_trackers_and_the_person() {
         let mut stage = Stage::new(8, 50);
         stage.torrent.private = private;
         let found = |source: &Source| {
-            let before = stage.torrent.candidates.usable();
+            let before = stage.torrent.meeting.candidates.usable();
             let addr = SocketAddr::from(([10, 0, 0, *source as u8], 6881));
             stage.happen(Event::Found { source: *source, addrs: vec![addr] });
-            stage.torrent.candidates.usable() > before
+            stage.torrent.meeting.candidates.usable() > before
         };
         Source::ALL.into_iter().filter(found).collect::<Vec<Source>>()
     };

@@ -13,7 +13,7 @@ fn what_comes_in_ten_seconds_is_what_the_limit_allows() {
         swarm.members[0].shared.download.set_rate(Some(rate), Time::ZERO);
         (1..=seeds).for_each(|to| swarm.connect(0, to));
         swarm.run(Time::from_secs(10), |_| false);
-        let percent = swarm.members[0].torrent.down.total() * 100 / (10 * rate);
+        let percent = swarm.members[0].torrent.fetching.down.total() * 100 / (10 * rate);
         assert!((97..=100).contains(&percent), "{seeds} seeds: {percent} %");
         assert!(swarm.run(Time::from_secs(13), |swarm| swarm.whole(0)), "{seeds} seeds: it stalls");
     }
@@ -37,13 +37,13 @@ fn a_torrent_for_which_nothing_comes_is_given_up_in_time() {
     let mut swarm = Swarm::new(&[nothing(), everything()]);
     swarm.members[0].torrent.settings.stop_timeout = Some(Time::from_secs(60));
     swarm.connect(0, 1);
-    swarm.run(Time::from_secs(1), |swarm| swarm.members[0].torrent.down.total() > 200_000);
+    swarm.run(Time::from_secs(1), |swarm| swarm.members[0].torrent.fetching.down.total() > 200_000);
     swarm.members[1].mute = true;
     let last = swarm.now;
     swarm.run(last + Time::from_secs(59), |_| false);
     assert_eq!(swarm.members[0].torrent.standing, Standing::Downloading);
     swarm.run(last + Time::from_secs(62), |_| false);
-    assert_eq!(swarm.members[0].torrent.standing, Standing::Failed("given up, no progress for 60 s".into()));
+    assert_eq!(swarm.members[0].torrent.standing, given_up());
 }
 
 /// What the person wanted himself, and work that is going on, is no want of progress.
@@ -61,5 +61,5 @@ fn a_pause_and_a_check_take_as_long_as_they_take() {
     stage.pass(Time::from_secs(59));
     assert_eq!(stage.torrent.standing, Standing::Downloading);
     stage.pass(Time::from_secs(1));
-    assert_eq!(stage.torrent.standing, Standing::Failed("given up, no progress for 60 s".into()));
+    assert_eq!(stage.torrent.standing, given_up());
 }

@@ -77,7 +77,7 @@ fn what_a_liar_sent_of_other_pieces_is_fetched_again() {
     assert_eq!((piece, begin), (1, 0));
     stage.happen(Event::Disk(DiskEvent::Checked { piece: 0, good: false }));
     assert_eq!(stage.closed, [(key(2), "it sent a piece whose hash is wrong")]);
-    assert!(stage.torrent.candidates.is_barred(([10, 0, 0, 1], 2).into()));
+    assert!(stage.torrent.meeting.candidates.is_barred(([10, 0, 0, 1], 2).into()));
     let status = stage.torrent.status(stage.now);
     assert_eq!((status.known, status.liars), (0, 1), "why there is nobody to ask");
     stage.asked.clear();
@@ -93,11 +93,11 @@ fn the_memory_of_those_who_left_is_bounded() {
     for number in 2..2 + 2 * MOST_DEPARTED as u32 {
         stage.seed_comes(number, number as u8, false);
         let asked = stage.asked.drain(..).find(|(peer, _)| *peer == key(number));
-        if let Some((peer, BlockSpec { piece, begin, length })) = asked.filter(|_| stage.torrent.left > 0) {
+        if let Some((peer, BlockSpec { piece, begin, length })) = asked.filter(|_| stage.torrent.fetching.left > 0) {
             stage.happen(Event::Peer(peer, PeerEvent::Block { piece, begin, data: vec![0; length as usize] }));
             stage.happen(Event::Disk(DiskEvent::Written { bytes: length as u64 }));
         }
         stage.happen(Event::Peer(key(number), PeerEvent::Gone));
     }
-    assert_eq!(stage.torrent.departed.len(), MOST_DEPARTED);
+    assert_eq!(stage.torrent.meeting.departed.len(), MOST_DEPARTED);
 }

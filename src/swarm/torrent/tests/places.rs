@@ -1,5 +1,6 @@
 //! Who gets a place, and who loses it.
 
+use super::spoilt;
 use crate::base::time::Time;
 use crate::proto::id::PeerId;
 use crate::proto::peer::handshake::{Handshake, Reserved};
@@ -54,7 +55,7 @@ fn of_those_that_do_nothing_the_least_useful_gives_way() {
 fn an_address_that_waits_gets_the_place_of_one_that_does_nothing() {
     let mut stage = full(4);
     let addr = ([9, 9, 9, 9], 6881).into();
-    stage.torrent.candidates.add(addr, Source::Tracker, stage.now);
+    stage.torrent.meeting.candidates.add(addr, Source::Tracker, stage.now);
     stage.pass(Time::from_secs(19));
     assert_eq!((&stage.closed[..], &stage.connecting[..]), (&[][..], &[][..]));
     stage.pass(Time::from_secs(2));
@@ -114,12 +115,12 @@ fn the_process_has_a_limit_for_all_torrents_and_counts_right() {
         stage.join(number, [10, 0, 0, number as u8], number as u8, false);
     }
     assert_eq!((&stage.closed[..], stage.shared.connected), (&[(key(4), ENOUGH)][..], 3));
-    stage.torrent.candidates.add(([10, 0, 0, 9], 1).into(), Source::Tracker, stage.now);
+    stage.torrent.meeting.candidates.add(([10, 0, 0, 9], 1).into(), Source::Tracker, stage.now);
     stage.pass(Time::from_secs(10));
     assert_eq!(stage.connecting, [], "no place to connect for");
     stage.happen(Event::Peer(key(2), PeerEvent::Gone));
     assert_eq!((stage.connecting.len(), stage.shared.connected), (1, 2));
-    stage.happen(Event::Disk(DiskEvent::Failed { problem: "spoilt".into() }));
+    stage.happen(Event::Disk(DiskEvent::Failed { problem: spoilt("spoilt") }));
     assert_eq!(stage.shared.connected, 1);
 }
 
@@ -128,7 +129,7 @@ fn the_process_has_a_limit_for_all_torrents_and_counts_right() {
 fn an_address_is_not_blamed_for_what_we_lack() {
     let mut stage = Stage::new(1, 50);
     let addr = ([9, 9, 9, 9], 6881).into();
-    stage.torrent.candidates.add(addr, Source::Tracker, stage.now);
+    stage.torrent.meeting.candidates.add(addr, Source::Tracker, stage.now);
     // More often than an address may fail.
     for time in 1..20 {
         stage.pass(Time::from_secs(10));
@@ -140,7 +141,7 @@ fn an_address_is_not_blamed_for_what_we_lack() {
     stage.pass(Time::from_secs(1));
     stage.happen(Event::ConnectFailed { addr, our_fault: false });
     stage.pass(Time::from_secs(9));
-    assert_eq!((stage.torrent.candidates.usable(), stage.connecting.len()), (1, 20), "its first failure");
+    assert_eq!((stage.torrent.meeting.candidates.usable(), stage.connecting.len()), (1, 20), "its first failure");
     stage.pass(Time::from_secs(1));
     assert_eq!(stage.connecting.len(), 21);
 }
@@ -151,9 +152,9 @@ fn seconds_until_tried(places: u32) -> u64 {
     let mut stage = full(places);
     (2..2 + places).for_each(|number| stage.hear(number, Message::HaveAll));
     let honest = ([9, 9, 9, 9], 6881).into();
-    stage.torrent.candidates.add(honest, Source::Tracker, stage.now);
+    stage.torrent.meeting.candidates.add(honest, Source::Tracker, stage.now);
     (0..places).for_each(|host| {
-        stage.torrent.candidates.add(([7, 7, 7, host as u8], 6881).into(), Source::Tracker, stage.now)
+        stage.torrent.meeting.candidates.add(([7, 7, 7, host as u8], 6881).into(), Source::Tracker, stage.now)
     });
     let (began, mut came) = (stage.now, 2 + places);
     while !stage.connecting.contains(&honest) {
@@ -194,7 +195,7 @@ fn nobody_is_sent_away_early_while_others_give() {
     let mut stage = full(8);
     (2..10).for_each(|number| stage.hear(number, Message::HaveAll));
     stage.hear(2, Message::Unchoke);
-    stage.torrent.candidates.add(([9, 9, 9, 9], 6881).into(), Source::Tracker, stage.now);
+    stage.torrent.meeting.candidates.add(([9, 9, 9, 9], 6881).into(), Source::Tracker, stage.now);
     for second in 0..58 {
         stage.pass(Time::from_secs(1));
         let (peer, BlockSpec { piece, begin, length }) = stage.asked.remove(0);
@@ -210,7 +211,9 @@ fn nobody_is_sent_away_early_while_others_give() {
 #[test]
 fn sixteen_connections_are_opened_at_once_and_no_more() {
     let mut stage = Stage::new(1, 50);
-    (1..=40).for_each(|host| stage.torrent.candidates.add(([9, 9, 9, host], 6881).into(), Source::Tracker, stage.now));
+    (1..=40).for_each(|host| {
+        stage.torrent.meeting.candidates.add(([9, 9, 9, host], 6881).into(), Source::Tracker, stage.now)
+    });
     stage.pass(Time::from_secs(5));
     assert_eq!((stage.connecting.len(), stage.shared.connecting), (MOST_CONNECTING, MOST_CONNECTING));
     // Each that fails makes room for the next.

@@ -134,11 +134,11 @@ fn content_in_doubt_is_offered_to_nobody_until_it_is_checked() {
     have.clear(7);
     decides(&mut swarm, Event::Disk(DiskEvent::CheckedAgain { have }));
     let torrent = &swarm.members[0].torrent;
-    assert_eq!((&torrent.standing, torrent.left), (&Standing::Downloading, PIECE as u64));
+    assert_eq!((&torrent.standing, torrent.fetching.left), (&Standing::Downloading, PIECE as u64));
     // The piece comes from a seed, and trackers do not hear twice that it is complete.
     swarm.connect(0, 2);
     assert!(swarm.run(swarm.now + Time::from_secs(9), |swarm| swarm.whole(0)));
-    assert!(swarm.members[0].torrent.completed);
+    assert!(swarm.members[0].torrent.meeting.completed);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_disk_that_was_away_is_checked_and_one_that_cannot_be_is_waited_for() {
     decides(&mut swarm, Event::Disk(DiskEvent::Checked { piece: block.piece, good: true }));
     decides(&mut swarm, Event::Disk(DiskEvent::CheckedAgain { have: nothing() }));
     let torrent = &swarm.members[0].torrent;
-    assert_eq!((&torrent.standing, torrent.left), (&Standing::Downloading, metainfo().length));
+    assert_eq!((&torrent.standing, torrent.fetching.left), (&Standing::Downloading, metainfo().length));
     assert!(torrent.picker.have().is_empty());
 }
 
@@ -201,7 +201,7 @@ fn a_seed_that_waits_for_its_disk_is_not_given_up() {
     let mut swarm = Swarm::new(&[everything()]);
     swarm.members[0].torrent.settings.stop_timeout = Some(Time::from_secs(10));
     swarm.now = Time::from_secs(1000);
-    let gives_up = |action: &Action| matches!(action, Action::News(News::GaveUp { .. }));
+    let gives_up = |action: &Action| matches!(action, Action::News(News::Failed { .. }));
     decides(&mut swarm, Event::Disk(DiskEvent::Doubted { text: "changed".into() }));
     assert_eq!(count(&decides(&mut swarm, Event::Timer), gives_up), 0);
     let mut have = everything();
@@ -217,7 +217,7 @@ fn a_seed_that_waits_for_its_disk_is_not_given_up() {
 fn a_download_that_waits_for_its_disk_is_given_up_in_time() {
     let (mut swarm, block) = under_way();
     swarm.members[0].torrent.settings.stop_timeout = Some(Time::from_secs(100));
-    let progressed = swarm.members[0].torrent.progressed;
+    let progressed = swarm.members[0].torrent.fetching.progressed;
     decides(&mut swarm, Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: trouble("full") }));
     let mut seconds = 0;
     let given_up = loop {
@@ -228,9 +228,9 @@ fn a_download_that_waits_for_its_disk_is_given_up_in_time() {
             if is_probe(&action) {
                 decides(&mut swarm, Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: trouble("full") }));
             }
-            if let Action::News(News::GaveUp { problem, status }) = action {
+            if let Action::News(News::Failed { problem, status }) = action {
                 assert_eq!(status.standing, Standing::WaitingForDisk(Box::new(trouble("full"))));
-                assert_eq!((problem.as_str(), status.peers), ("given up, no progress for 100 s", 1));
+                assert_eq!((problem.text.as_str(), status.peers), ("given up, no progress for 100 s", 1));
             }
         }
         if swarm.members[0].torrent.has_failed() {
@@ -248,7 +248,7 @@ fn a_piece_that_cannot_be_read_is_fetched_again_and_not_offered() {
     swarm.happen(0, Event::Disk(DiskEvent::Unreadable { piece: 3 }));
     swarm.happen(0, Event::Disk(DiskEvent::Unreadable { piece: 3 }));
     let torrent = &swarm.members[0].torrent;
-    assert_eq!((&torrent.standing, torrent.left), (&Standing::Downloading, PIECE as u64));
+    assert_eq!((&torrent.standing, torrent.fetching.left), (&Standing::Downloading, PIECE as u64));
     let block = BlockSpec { piece: 3, begin: 0, length: BLOCK_BYTES };
     swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(Message::Request(block))));
     assert_eq!(swarm.members[1].heard.iter().filter(|(_, said)| *said == Message::Reject(block)).count(), 1);

@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn when_no_descriptor_is_left_a_file_is_closed_for_the_next() {
         let this = std::env::current_exe().unwrap();
-        let name = "storage::cache::tests::a_hundred_files_one_after_the_other";
+        let name = "storage::content::cache::tests::a_hundred_files_one_after_the_other";
         let mut shell = std::process::Command::new("sh");
         shell.args(["-c", "ulimit -n 40; exec \"$0\" --ignored --exact \"$1\""]).arg(this).arg(name);
         let output = shell.output().unwrap();

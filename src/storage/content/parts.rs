@@ -1,95 +1,27 @@
-//! The part file: where pieces lie that wanted files share with files that nobody wants.
+//! What is written to the [part file](super::part_file) and read from it.
 //!
-//! Floor 3. A piece can be proven and served only as a whole, but an unwanted file is never made, nor changed where it is
-//! there already. So a piece with bytes of such a file is written twice: what belongs to wanted files goes to these, and
-//! all of it to the hidden file `.INFOHASH.swarmlet` in the download folder. All, and not the unwanted bytes alone (as
-//! libtorrent does): so the hash proves what lies there, whichever files were wanted when it was written. It costs less
-//! than a piece for each place where wanted and unwanted files meet.
-//!
-//! Where a piece lies depends on the torrent alone: only pieces in which several files meet have a place, one behind the
-//! other. Nothing else is in the file, and nothing in it is trusted before its hash is compared.
+//! Floor 3, a part of [`content`](super).
 
-use super::content::{Content, ContentError, Doing};
+use super::Content;
+use super::part_file::PartFile;
 use crate::proto::choice::Choice;
-use crate::proto::id::InfoHash;
-use crate::proto::metainfo::Metainfo;
+use crate::storage::error::{ContentError, Doing};
 use crate::sys::beneath::For;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 /// The part file among the torrent's files in the [cache](super::cache::FileCache).
 const PART_FILE: usize = usize::MAX;
 /// Bytes moved at a time from the part file to the files.
 const MOVE_BYTES: usize = 64 * 1024;
 
-/// What the part file is called in the download folder. Its own torrent can't be called so, for the name is part of what
-/// is hashed; of others [`is_name`] tells. (`.INFOHASH.parts` is libtorrent's, laid out in another way.)
-pub fn name(info_hash: &InfoHash) -> String {
-    format!(".{info_hash}.swarmlet")
-}
-
-/// Whether a file called so may be the part file of some torrent. (Of either case: file systems may not see it.)
-pub fn is_name(name: &str) -> bool {
-    let hash = name.strip_prefix('.').and_then(|name| name.split_once('.'));
-    hash.is_some_and(|(hash, rest)| {
-        hash.len() == 40 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) && rest.eq_ignore_ascii_case("swarmlet")
-    })
-}
-
-/// The part file of a torrent.
-pub struct Parts {
-    name: String,
-    /// The pieces in which several files meet, in order: each has the place in the part file that it has here.
-    places: Vec<Place>,
-    /// How long the part file was when it was looked at first.
-    found: u64,
-}
-
-struct Place {
-    piece: u32,
-    /// An unwanted file is among them.
-    split: bool,
-    /// The piece is read from here and not from its files.
-    used: AtomicBool,
-}
-
-impl Parts {
-    /// The part file of a torrent of which `choice` is wanted; it is not made yet.
-    fn new(metainfo: &Metainfo, choice: Option<&Choice>) -> Parts {
-        let mut places: Vec<Place> = Vec::new();
-        let wants = |file: usize| choice.is_none_or(|choice| choice.wants(file));
-        let piece_of = |offset: u64| (offset / metainfo.piece_length as u64) as u32;
-        // Of the file before: its last piece, and whether that has unwanted bytes so far.
-        let mut before: Option<(u32, bool)> = None;
-        for (file, entry) in metainfo.files.iter().enumerate().filter(|(_, entry)| !entry.padding && entry.length > 0) {
-            let (first, last) = (piece_of(entry.offset), piece_of(entry.end() - 1));
-            let mut split = !wants(file);
-            if let Some((piece, split_before)) = before.filter(|(piece, _)| *piece == first) {
-                let split_here = split | split_before;
-                match places.last_mut().filter(|place| place.piece == piece) {
-                    Some(place) => place.split = split_here,
-                    None => places.push(Place { piece, split: split_here, used: AtomicBool::new(false) }),
-                }
-                split = if first == last { split_here } else { split };
-            }
-            before = Some((last, split));
-        }
-        Parts { name: name(&metainfo.info_hash), places, found: 0 }
-    }
-
-    fn place(&self, piece: u32) -> Option<(usize, &Place)> {
-        let number = self.places.binary_search_by_key(&piece, |place| place.piece).ok()?;
-        Some((number, &self.places[number]))
-    }
-}
-
 impl Content {
     /// Of the torrent's files only those of `choice` are wanted. It is said before anything is read or written.
     pub fn choose(mut self, choice: Option<Choice>) -> Content {
-        let mut parts = Parts::new(&self.metainfo, choice.as_ref());
+        let mut parts = PartFile::new(&self.metainfo, choice.as_ref());
         let found = self.folder.file(&parts.name, For::Reading).and_then(|file| file.metadata());
         parts.found = found.map_or(0, |metadata| metadata.len());
         let has_use = !parts.places.is_empty() && (choice.is_some() || parts.found > 0);
@@ -178,7 +110,7 @@ impl Content {
     /// Whether what is written at `offset` goes to the torrent's files and nowhere else.
     pub(super) fn goes_to_files(&self, offset: u64) -> bool {
         let piece = self.piece_at(offset);
-        let is_split = |parts: &Parts| parts.place(piece).is_some_and(|(_, place)| place.split);
+        let is_split = |parts: &PartFile| parts.place(piece).is_some_and(|(_, place)| place.split);
         self.choice
             .as_ref()
             .is_none_or(|choice| choice.pieces().get(piece) && !self.parts.as_ref().is_some_and(is_split))
@@ -212,7 +144,7 @@ impl Content {
         self.used_place(offset).is_some()
     }
 
-    fn used_place(&self, offset: u64) -> Option<(&Parts, usize)> {
+    fn used_place(&self, offset: u64) -> Option<(&PartFile, usize)> {
         let parts = self.parts.as_ref()?;
         let (number, place) = parts.place(self.piece_at(offset))?;
         place.used.load(Ordering::Relaxed).then_some((parts, number))

@@ -1,8 +1,10 @@
 //! Part files on real disks: what is fetched of a choice, and what another choice makes of it.
 
+use super::super::part_file::{is_name, name};
 use super::*;
+use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
-use crate::storage::testkit::{Part, check_all, noise, part, torrent};
+use crate::storage::testkit::{Part, check_all, noise, part, torrent, write_blocks};
 use proptest::prelude::*;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -33,7 +35,7 @@ fn fetch(content: &Content, have: &mut Bitfield, bytes: &[u8]) {
     for piece in wanted.iter_ones().filter(|piece| have.set(*piece)) {
         let (start, size) = (content.piece_offset(piece) as usize, content.metainfo.piece_size(piece) as usize);
         let blocks: Vec<Vec<u8>> = bytes[start..start + size].chunks(5000).map(<[u8]>::to_vec).collect();
-        content.write(start as u64, &blocks).unwrap();
+        write_blocks(&content, start as u64, &blocks).unwrap();
     }
 }
 
@@ -80,7 +82,7 @@ proptest! {
             let found = fs::read(path(file)).ok();
             prop_assert_eq!(found, first[file].then(|| part(&metainfo, &bytes, file).to_vec()), "file {}", file);
         }
-        let places = Parts::new(&metainfo, None).places.len();
+        let places = PartFile::new(&metainfo, None).places.len();
         let length = fs::metadata(part_file(&metainfo, dir.path())).map_or(0, |found| found.len());
         prop_assert!(length <= (places * PIECE) as u64 && places < parts.len());
 
@@ -129,7 +131,7 @@ fn only_the_shared_pieces_are_in_the_part_file() {
     let blocks = fs::metadata(part_file(&metainfo, dir.path())).unwrap().blocks();
     assert!(blocks * 512 <= PIECE as u64 + 8192, "{blocks} blocks");
     assert!(!dir.path().join(&paths[0]).exists() && !dir.path().join(&paths[1]).exists());
-    let error = content.write(0, &[bytes[..100].to_vec()]).unwrap_err();
+    let error = write_blocks(&content, 0, &[bytes[..100].to_vec()]).unwrap_err();
     assert!(error.to_string().contains("nobody wants it"), "nothing is had that is not written: {error}");
 }
 

@@ -1,11 +1,12 @@
 //! Content that is served and never written: what `seed` does with it.
 //!
-//! Floor 3. It must be whole. With [`Duty::Trust`](super::Duty::Trust) that is believed where the sizes are right, and each piece is proven
+//! Floor 3. It must be whole. With [`Duty::Trust`](crate::storage::Duty::Trust) that is believed where the sizes are right, and each piece is proven
 //! when it is first read: so nobody is ever sent a byte that is wrong, and nobody waits for a terabyte to be hashed.
 
-use super::check::{Found, READ_BYTES, is_right};
-use super::content::{Content, ContentError, Doing};
+use super::{Found, READ_BYTES, is_right};
 use crate::proto::peer::bitfield::Bitfield;
+use crate::storage::content::Content;
+use crate::storage::error::{ContentError, Doing};
 use crate::sys::lock;
 use std::io;
 use std::sync::{Arc, Mutex};

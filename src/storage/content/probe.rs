@@ -1,0 +1,103 @@
+//! Whether a disk in trouble works again, and what is the matter with it, in words.
+//!
+//! Floor 3, a part of [`content`](super).
+
+use super::Content;
+use crate::proto::peer::message::BlockSpec;
+use crate::storage::error::ContentError;
+use crate::storage::health::WriteTurn;
+use crate::swarm::standing::DiskTrouble;
+use crate::sys::beneath::Folder;
+use crate::sys::in_words;
+use std::io;
+
+/// Space that must be free before a full disk is written to again, if so much is lacking: with less, the torrent would
+/// stop again in a moment, and what was asked for meanwhile would come in vain.
+const WORTHWHILE_BYTES: u64 = 64 << 20;
+
+impl Content {
+    /// The disk did not do what was asked: nothing is written from now on until it works again. Says in words why, unless
+    /// that was said already.
+    pub fn begin_trouble(&self, error: &ContentError) -> Option<DiskTrouble> {
+        self.health.trouble(error).then(|| self.describe(error, u64::MAX))
+    }
+
+    fn describe(&self, error: &ContentError, left: u64) -> DiskTrouble {
+        if !error.is_no_space() {
+            return DiskTrouble { text: error.to_string(), short_bytes: 0 };
+        }
+        self.full(self.lacking(left).0)
+    }
+
+    fn full(&self, short_bytes: u64) -> DiskTrouble {
+        DiskTrouble { text: format!("no space left on {}", self.dir.display()), short_bytes }
+    }
+
+    /// Tries whether the disk works again, by writing nothing of worth in the place of `block`, of which nothing is had.
+    /// `left`: bytes of the torrent that are not had. If it works, says whether what was written is in doubt; then it is to
+    /// be opened and checked again, and nothing is written to it as it is. To be called with the
+    /// [turn of writing](Content::write_turn).
+    pub fn probe(&self, turn: &WriteTurn, block: Option<BlockSpec>, left: u64) -> Result<bool, DiskTrouble> {
+        let words = |text: String| DiskTrouble { text, short_bytes: 0 };
+        let there = Folder::open(&self.dir).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => words(format!("{} is not there", self.dir.display())),
+            _ => words(format!("can't open {}: {}", self.dir.display(), in_words(&error))),
+        })?;
+        // What is open may be of a disk that is away.
+        self.files.forget_all(self.key);
+        if there.identity() != self.folder.identity() {
+            // A bare mount point must not be filled; whoever wants that starts anew.
+            let is_bare = (0..self.metainfo.files.len()).all(|file| self.is_missing_from(&there, file));
+            if is_bare && left < self.metainfo.length {
+                return Err(words(format!("what was in {} is not there (is its disk mounted?)", self.dir.display())));
+            }
+            self.health.doubt();
+            return Ok(true);
+        }
+        if let Some(BlockSpec { piece, begin, length }) = block {
+            let (offset, mut nothing) = (self.piece_offset(piece) + begin as u64, vec![0; length as usize]);
+            let tried = self.write(turn, offset, std::slice::from_ref(&nothing));
+            tried.and_then(|()| self.read(offset, &mut nothing)).map_err(|error| self.describe(&error, left))?;
+            let (short, free) = self.lacking(left);
+            if short > 0 && free < WORTHWHILE_BYTES {
+                return Err(self.full(short));
+            }
+        }
+        Ok(self.health.probed())
+    }
+
+    /// How much more space the torrent needs than there is, and how much there is. Space is needed for what is `left`,
+    /// but not where files have it already.
+    fn lacking(&self, left: u64) -> (u64, u64) {
+        let free = self.folder.free_bytes(&self.metainfo.name).unwrap_or(u64::MAX);
+        let unreserved = (0..self.metainfo.files.len()).map(|file| self.unreserved_bytes(file)).sum::<u64>();
+        (unreserved.min(left).saturating_sub(free), free)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::storage::error::Doing;
+    use crate::storage::testkit::{open, torrent};
+    use rustix::io::Errno;
+
+    #[test]
+    fn after_some_troubles_what_was_written_is_in_doubt_though_the_disk_works() {
+        let (metainfo, _) = torrent(3000, &[], 1000, &[]);
+        for (errno, doubtful) in [
+            (Errno::NOSPC, false),
+            (Errno::ACCESS, false),
+            (Errno::ROFS, true),
+            (Errno::IO, true),
+            (Errno::NOENT, true),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let content = open(&metainfo, dir.path(), false);
+            let error = || content.error(Doing::Writing, "whole", errno.into());
+            assert!(error().may_pass() && content.begin_trouble(&error()).is_some());
+            assert_eq!(content.begin_trouble(&error()), None, "it is told once");
+            assert_eq!(content.probe(&content.health.take_turn(), None, 3000), Ok(doubtful), "{errno}");
+            assert_eq!(content.health.begin_writing().is_err(), doubtful, "{errno}");
+        }
+    }
+}
