@@ -224,7 +224,7 @@ fn a_link_in_the_place_of_the_part_file_is_not_followed() {
     symlink(&precious, part_file(&stage, &get)).unwrap();
     let outcome = get.run();
     outcome.assert_refused(73);
-    assert!(outcome.stderr.contains("a symbolic link stands in the way"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("there is a symbolic link in the path"), "{}", outcome.stderr);
     assert_eq!(fs::read(&precious).unwrap(), b"as it was");
 }
 
