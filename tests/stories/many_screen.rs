@@ -134,7 +134,8 @@ fn sixty_torrents_can_be_scrolled_on_a_small_screen() {
     (0..60).for_each(|number| folder.put_whole(&format!("t{number:02}"), 100 + number));
     for (size, seen) in [(NARROW, 5), (WIDE, 19)] {
         let tmux = watch(&folder, size, &[]);
-        let rows = tmux.wait_for("sixty seeds", |rows| rows.iter().any(|row| row.starts_with("60 torrents, 60 complete")));
+        let rows =
+            tmux.wait_for("sixty seeds", |rows| rows.iter().any(|row| row.starts_with("60 torrents, 60 complete")));
         tmux.assert_nothing_wraps();
         let expected = |from: usize| (from..from + seen).map(|number| format!("t{number:02}")).collect::<Vec<_>>();
         assert_eq!(names(&rows), expected(0));
