@@ -19,9 +19,11 @@ all: ## builds the program with the default features
 demo: ## runs a whole swarm on this machine to watch (half a minute)
 	$(CARGO) test --locked --test demo
 
+# Stories wait most of the time, so four of them share a processor. RUST_TEST_THREADS=N sets another number.
+test: export RUST_TEST_THREADS ?= $(shell echo $$((4 * $$(nproc))))
 test: ## runs every test, with other BitTorrent programs if they are installed
 	@$(CARGO) test --locked --quiet
-	@echo "test: every story came out as told"
+	@echo "test: all tests passed"
 
 # Builds that must be free of warnings besides the usual one: without any optional feature, and with one of them.
 BUILDS = "--no-default-features" "--no-default-features --features tracker" "--no-default-features --features make" \

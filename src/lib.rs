@@ -104,4 +104,6 @@ pub mod proto;
 pub mod storage;
 pub mod swarm;
 pub mod sys;
+// Feature: tracker.
+#[cfg(feature = "tracker")]
 pub mod tracker;

@@ -1,9 +1,10 @@
-//! `make demo`: a whole swarm on this machine, to be watched.
+//! `make demo`: a whole swarm on this machine to watch.
 //!
-//! `swarmlet track` introduces one seed, behind a slow line, and three leechers. The screen of the first leecher is the
-//! person's: on a terminal it lives, elsewhere it is plain lines. In the end the hashes of all copies are compared.
-//! Everything stays on loopback, and is gone afterwards.
+//! `swarmlet track` introduces one seed, behind a slow line, and three leechers to each other. The first leecher shows
+//! its screen: live on a terminal, plain lines elsewhere. At the end the hashes of all copies are compared. All traffic
+//! stays on loopback, and every file is deleted afterwards.
 
+#[allow(dead_code)] // The demo uses only some of it.
 mod common;
 
 use common::content::Content;
@@ -27,12 +28,12 @@ const MIB: usize = 1024 * 1024;
 const SIZE: usize = 24 * MIB;
 /// The seed's line: it takes 6 s to send the content once, 18 s to send it to each of three leechers.
 const RATE: u64 = 4 * MIB as u64;
-/// A demo that lasts longer is none.
+/// A demo that lasts longer has failed.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
-    // `cargo test` runs this as it runs the stories, with the words it gives to all of them.
+    // `cargo test` runs this program with the same arguments as the others.
     if args.iter().any(|arg| arg == "--list") {
         println!("demo: test");
         return ExitCode::SUCCESS;
@@ -40,7 +41,7 @@ fn main() -> ExitCode {
     if args.iter().any(|arg| !arg.starts_with('-') && !"demo".contains(arg.as_str())) {
         return ExitCode::SUCCESS;
     }
-    // Ctrl-C reaches the whole swarm, which then ends by itself; this one stays to tidy up.
+    // Ctrl-C reaches the whole swarm, which then ends by itself. This process stays to clean up.
     let interrupted = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(SIGINT, interrupted.clone()).expect("SIGINT can be handled");
     let begin = Instant::now();
@@ -56,12 +57,12 @@ fn main() -> ExitCode {
         RATE / MIB as u64
     );
 
-    // The seed tells no tracker where it is: the tracker is told of its line instead.
+    // The seed announces itself to no tracker. The tracker gets the address of its line instead.
     let silent = make_with_tiers(&content, &scratch.path().join("silent.torrent"), 128 * 1024, &[]);
     let seed = Get::new("seed", scratch.path()).in_dir(&source).torrent(&silent).arg("--seed").arg("--json");
     let line = Throttle::before(seed.port, RATE);
     let mut seed = seed.start();
-    wait_until("the seed has looked at its content", DEADLINE, || {
+    wait_until("the seed has checked its content", DEADLINE, || {
         seed.must_run();
         seed.stdout().contains("\"event\":\"checked\"")
     });

@@ -18,7 +18,6 @@ use exit::{Exit, Failure};
 use options::command::Command;
 use options::help;
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
 use std::process::ExitCode;
 
 /// The whole program: reads the arguments, runs the command, gives the exit code.
@@ -35,14 +34,11 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// By a link with one of the names of 2004 the program is what had that name.
+/// Called through a link with a name of 2004, it does what the program of that name did.
 fn run_as(called: &OsStr, arguments: &[OsString]) -> Result<Exit, Failure> {
-    match Path::new(called).file_name().and_then(OsStr::to_str) {
-        Some("bttrack" | "bttrack.py") => self::commands::track::run_old(arguments),
-        _ => match old::translate(called, arguments) {
-            Some(today) => run(&today?),
-            None => run(arguments),
-        },
+    match old::translate(called, arguments) {
+        Some(today) => run(&today?),
+        None => run(arguments),
     }
 }
 

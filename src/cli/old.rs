@@ -20,7 +20,8 @@ struct Old {
     today: fn(Vec<OsString>) -> Vec<OsString>,
 }
 
-const OLD: [Old; 9] = [
+const OLD: [Old; 10] = [
+    Old { name: "bttrack", usage: "--dfile FILE [OPTION]...", words: 1..=usize::MAX, today: tracked },
     Old {
         name: "btmakemetafile",
         usage: "FILE ANNOUNCE [OPTION]...",
@@ -66,7 +67,10 @@ pub fn translate(program: &OsStr, arguments: &[OsString]) -> Option<Result<Vec<O
     let name = called.strip_suffix(".py").unwrap_or(called);
     let old = OLD.iter().find(|old| old.name == name)?;
     let asks = arguments.iter().any(|word| word == "--help" || word == "-h");
-    if !old.words.contains(&arguments.len()) && !asks {
+    // The tracker of 2004 needed this option. So does this one by that name: a call without arguments must not start it.
+    let has_file = || arguments.iter().any(|word| word.to_string_lossy().starts_with("--dfile"));
+    let complete = old.words.contains(&arguments.len()) && (old.name != "bttrack" || has_file());
+    if !complete && !asks {
         let text = format!("usage: {called} {}\n`{called} --help` tells what it is today", old.usage);
         return Some(Err(Failure::usage(text)));
     }
@@ -77,28 +81,90 @@ fn words(first: &[&str], rest: Vec<OsString>) -> Vec<OsString> {
     first.iter().map(OsString::from).chain(rest).collect()
 }
 
-/// The options of BitTorrent 3.4 and BitTornado that `make` calls otherwise.
+/// What was typed, option by option.
+struct Typed(std::vec::IntoIter<OsString>);
+
+impl Typed {
+    /// The next argument, and its option in today's spelling (`-` for `_`, without a value).
+    fn next(&mut self) -> Option<(OsString, String)> {
+        let argument = self.0.next()?;
+        let text = argument.to_string_lossy();
+        let option = text.split('=').next().unwrap_or_default().replace('_', "-");
+        drop(text);
+        Some((argument, option))
+    }
+
+    /// The value of the option that begins `argument`: what follows its `=`, or else the next argument.
+    fn value(&mut self, argument: &OsStr) -> Option<OsString> {
+        match argument.to_string_lossy().split_once('=') {
+            Some((_, value)) => Some(value.into()),
+            None => self.0.next(),
+        }
+    }
+}
+
+/// The options of `bttrack` that have no effect today, because the tracker does differently what they set. Each has a value.
+const IDLE: [&str; 17] = [
+    "--socket-timeout",
+    "--save-dfile-interval",
+    "--timeout-downloaders-interval",
+    "--timeout-check-interval",
+    "--max-give",
+    "--min-time-between-log-flushes",
+    "--only-local-override-ip",
+    "--allow-get",
+    "--parse-allowed-interval",
+    "--show-names",
+    "--keep-dead",
+    "--favicon",
+    "--hupmonitor",
+    "--http-timeout",
+    "--ipv6-enabled",
+    "--allowed-controls",
+    "--scrape-allowed",
+];
+
+/// The options of `bttrack`.
+fn tracked(arguments: Vec<OsString>) -> Vec<OsString> {
+    let mut today = words(&["track"], Vec::new());
+    let mut typed = Typed(arguments.into_iter());
+    while let Some((argument, option)) = typed.next() {
+        match option.as_str() {
+            "--reannounce-interval" => {
+                today.extend([Some("--interval".into()), typed.value(&argument)].into_iter().flatten())
+            }
+            "--show-infopage" if typed.value(&argument).is_some_and(|value| value == "0") => {
+                today.push("--no-page".into())
+            }
+            // A number above 1 was how often a peer was tried.
+            "--nat-check" if typed.value(&argument).is_some_and(|value| value != "0") => today.push(option.into()),
+            "--show-infopage" | "--nat-check" => {}
+            _ if IDLE.contains(&option.as_str()) => {
+                typed.value(&argument);
+                super::say::problem(&format!("{option} has no effect any more"));
+            }
+            _ => today.push(argument),
+        }
+    }
+    today
+}
+
+/// The options of BitTorrent 3.4 and BitTornado that have another name in `make`.
 fn made(arguments: Vec<OsString>) -> Vec<OsString> {
     let mut today = Vec::new();
-    let mut rest = arguments.into_iter();
-    while let Some(argument) = rest.next() {
-        let text = argument.to_string_lossy().replace('_', "-");
-        let (option, joined) = text.split_once('=').map_or((text.as_str(), None), |(option, _)| (option, Some(())));
-        let mut value = || match joined {
-            // As it was typed: `_` may be part of it.
-            Some(()) => argument.to_string_lossy().split_once('=').map(|(_, value)| value.to_string()),
-            None => rest.next().map(|value| value.to_string_lossy().into_owned()),
-        };
-        match option {
-            "--target" => today.extend(["--output".to_string(), value().unwrap_or_default()].map(OsString::from)),
-            // 0 was: choose yourself.
-            "--piece-size-pow2" => match value() {
-                Some(power) if power == "0" => {}
-                power => today.extend(["--piece-length".to_string(), power.unwrap_or_default()].map(OsString::from)),
+    let mut typed = Typed(arguments.into_iter());
+    while let Some((argument, option)) = typed.next() {
+        match option.as_str() {
+            "--target" => today.extend(["--output".into(), typed.value(&argument).unwrap_or_default()]),
+            // With 0, the program chose.
+            "--piece-size-pow2" => match typed.value(&argument).unwrap_or_default() {
+                power if power == "0" => {}
+                power => today.extend(["--piece-length".into(), power]),
             },
-            // Tiers stood between bars.
+            // Tiers were separated by bars.
             "--announce-list" => {
-                for tier in value().unwrap_or_default().split('|').filter(|tier| !tier.is_empty()) {
+                let tiers = typed.value(&argument).unwrap_or_default().to_string_lossy().into_owned();
+                for tier in tiers.split('|').filter(|tier| !tier.is_empty()) {
                     today.extend(["--announce", tier].map(OsString::from));
                 }
             }
@@ -108,32 +174,27 @@ fn made(arguments: Vec<OsString>) -> Vec<OsString> {
     today
 }
 
-/// The ports of 2004, where only one end was named: the defaults of `--minport` and `--maxport` in BitTorrent 3.4.2.
+/// The default ports of BitTorrent 3.4.2 (`--minport` and `--maxport`), for a call that names only one of them.
 const PORTS: [&str; 2] = ["6881", "6999"];
 
-/// The options of the programs that download. What has no counterpart is left out with a word about it; unknown ones are
-/// for today's command to complain about.
+/// The options of the programs that download. An option without a counterpart is dropped with a warning; today's command
+/// reports unknown ones.
 fn downloaded(arguments: Vec<OsString>) -> Vec<OsString> {
     let mut today = Vec::new();
     let (mut least, mut most) = (None, None);
-    let mut rest = arguments.into_iter();
-    while let Some(argument) = rest.next() {
-        let text = argument.to_string_lossy().replace('_', "-");
-        let (option, joined) = text.split_once('=').map_or((text.as_str(), false), |(option, _)| (option, true));
-        let mut value = || match joined {
-            true => argument.to_string_lossy().split_once('=').map(|(_, value)| OsString::from(value)),
-            false => rest.next(),
-        };
-        match option {
-            // Where to get the torrent.
-            "--responsefile" | "--url" => today.extend(value()),
+    let mut typed = Typed(arguments.into_iter());
+    while let Some((argument, option)) = typed.next() {
+        match option.as_str() {
+            // The torrent itself.
+            "--responsefile" | "--url" => today.extend(typed.value(&argument)),
             "--saveas" => {
-                today.extend(value().into_iter().flat_map(|place| [OsString::from("--dir"), folder_of(place)]))
+                let place = typed.value(&argument);
+                today.extend(place.into_iter().flat_map(|place| [OsString::from("--dir"), folder_of(place)]))
             }
-            "--minport" => least = value(),
-            "--maxport" => most = value(),
+            "--minport" => least = typed.value(&argument),
+            "--maxport" => most = typed.value(&argument),
             "--bind" | "--min-uploads" => {
-                value();
+                typed.value(&argument);
                 super::say::problem(&format!("{option} is left out: it has no counterpart today"));
             }
             _ => today.push(argument),
@@ -236,15 +297,19 @@ mod tests {
         let expected = "get --seed http://a/b_c --dir /new --max_uploads 9 --max_upload_rat 4";
         assert_eq!(today("btdownloadcurses", &options), expected);
         assert_eq!(today("btlaunchmany.py", &["./", "--max_upload_rate", "4"]), "many ./ --max_upload_rate 4");
+        let options = ["--dfile", "a_b", "--reannounce_interval=60", "--nat_check", "3", "--show_infopage", "0"];
+        let expected = "track --dfile a_b --interval 60 --nat-check --no-page --no_such 1";
+        assert_eq!(today("bttrack.py", &[&options[..], &["--max_give", "9", "--no_such", "1"]].concat()), expected);
+        assert_eq!(today("bttrack", &["--dfile=d", "--nat_check=0", "--show_infopage=1"]), "track --dfile=d");
+        for wrong in [&[][..], &["--port", "0"]] {
+            assert!(today("bttrack", wrong).starts_with("usage: bttrack --dfile FILE [OPTION]..."), "{wrong:?}");
+        }
     }
 
     #[test]
     fn make_install_makes_a_link_of_each_name() {
         let makefile = include_str!("../../Makefile");
         let line = makefile.lines().find_map(|line| line.strip_prefix("OLD_NAMES = ")).unwrap_or_default();
-        let (track, others) = line.split_once(' ').unwrap_or_default();
-        assert_eq!(others.split_whitespace().collect::<Vec<_>>(), OLD.map(|old| old.name));
-        // Of which the tracker itself knows what was meant.
-        assert_eq!(track, "bttrack");
+        assert_eq!(line.split_whitespace().collect::<Vec<_>>(), OLD.map(|old| old.name));
     }
 }

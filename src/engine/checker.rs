@@ -5,8 +5,9 @@
 //! it is open, and opening it may hang too: so the torrents of one folder are opened one after another, on a thread of
 //! the folder.
 
+use super::config::{Config, Job};
 use super::input::Input;
-use super::{Config, Job, Notice};
+use super::notice::Notice;
 use crate::storage::TorrentId;
 use crate::storage::check::{self, Found};
 use crate::storage::content::Content;

@@ -2,8 +2,8 @@
 //!
 //! Floor 3. All of it goes through one channel, so the manager sees one thing after another.
 
-use super::Job;
-use super::Watch;
+use super::config::Job;
+use super::notice::{RateLimits, Watch};
 use super::peer::link::Link;
 use crate::proto::peer::handshake::Handshake;
 use crate::storage::TorrentId;
@@ -61,8 +61,6 @@ pub enum Input {
         /// Why.
         error: ContentError,
     },
-    /// The person wants no more than so many bytes a second.
-    LimitDownload(Option<u64>),
     /// A disk thread has written bytes that were on their way to the disk, or has no more use for them.
     Written {
         /// Its device.
@@ -75,16 +73,14 @@ pub enum Input {
         /// Its device.
         device: u64,
     },
-    /// The person wants a pause of all torrents, or wants to go on.
-    Pause(bool),
-    /// The person wants a pause of one torrent, or wants it to go on.
-    PauseOrResume(TorrentId),
+    /// A person pauses or resumes a torrent, or all.
+    PauseOrResume(Option<TorrentId>),
     /// What the person looks at has changed.
     Watch(Watch),
     /// The person takes a torrent away.
     Remove(TorrentId),
-    /// The person wants another limit of all uploads, in bytes a second.
-    LimitUpload(Option<u64>),
+    /// A person limits what all torrents together transfer.
+    Limit(RateLimits),
     /// The person has another blocklist.
     Block(Blocklist),
     /// The person wants to stop.

@@ -3,9 +3,10 @@
 //!
 //! Floor 3. The manager says when a state is due, and what it is to say; the keeper looks at the files and writes.
 
+use super::config::Config;
 use super::devices::Devices;
 use super::input::Input;
-use super::{Config, Notice};
+use super::notice::Notice;
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
 use crate::storage::resume::{Known, Save, StateDir};

@@ -1,6 +1,6 @@
 //! What the engine tells the person: notices of what happened, and reports of how the torrents stand.
 //!
-//! Floor 3. Whoever shows it ([`cli`](crate::cli)) reads it from a channel.
+//! Floor 3. Whatever shows it ([`cli`](crate::cli)) reads it from a channel.
 
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
@@ -10,94 +10,111 @@ use crate::swarm::standing::DiskTrouble;
 pub use crate::swarm::standing::{Problem, ProblemKind};
 use std::sync::Arc;
 
-/// Something to tell the person.
+/// Something to tell the person. What happened to a torrent comes with its figures at that moment.
 #[derive(Debug)]
 pub enum Notice {
-    /// How all torrents stand; it comes each `status_every`.
-    Status(Vec<Report>),
+    /// How everything stands. It comes every `status_every`, and at once after a person changed something.
+    Status {
+        /// All torrents.
+        reports: Vec<Report>,
+        /// The limits of all torrents together.
+        limits: RateLimits,
+    },
     /// The content that was there is checked and the torrent joins its swarm.
     Joined {
-        /// Which.
+        /// The torrent.
         torrent: TorrentId,
-        /// Bytes that were there already, of those that are wanted.
+        /// Wanted bytes that were there already.
         had_bytes: u64,
         /// Bytes that were read and hashed to know that; the others are trusted, or not there.
         hashed_bytes: u64,
         /// Nothing that is wanted is missing.
         whole: bool,
     },
-    /// Every piece that is wanted is had and proven.
+    /// Every wanted piece is there and verified.
     Complete {
-        /// Which.
+        /// The torrent.
         torrent: TorrentId,
+        /// Its figures.
+        status: Arc<Status>,
     },
-    /// The disk is full, read-only or away, or what is on it is checked again: the torrent waits. Each new reason comes.
+    /// The disk is full, read-only or away, or its content is being checked again: the torrent waits. Each new reason is
+    /// reported.
     Waiting {
-        /// Which.
+        /// The torrent.
         torrent: TorrentId,
-        /// Why.
+        /// Why it waits.
         trouble: DiskTrouble,
-        /// How it stands now.
+        /// Its figures.
         status: Arc<Status>,
     },
     /// The torrent goes on after it waited.
     Resumed {
-        /// Which.
+        /// The torrent.
         torrent: TorrentId,
-        /// How it stands now.
+        /// Its figures.
         status: Arc<Status>,
     },
-    /// The torrent was taken away.
+    /// The torrent was removed.
     Removed {
-        /// Which.
+        /// The torrent.
         torrent: TorrentId,
     },
     /// The torrent ended by itself.
     Failed {
-        /// Which.
+        /// The torrent.
         torrent: TorrentId,
         /// Why.
         problem: Problem,
-        /// How it stood just before; `None`: it had not joined its swarm.
+        /// Its figures before it ended; `None`: it had not joined its swarm.
         status: Option<Arc<Status>>,
     },
-    /// A tracker answered after it did not, or the other way round.
+    /// A tracker failed after it had answered, or the other way round.
     Tracker {
-        /// Whose.
+        /// The torrent.
         torrent: TorrentId,
-        /// Its announce URL.
+        /// The tracker's announce URL.
         url: String,
         /// `None`: it answers now.
         problem: Option<String>,
-        /// The problem is in its own words.
+        /// The tracker itself gave that reason.
         refuses: bool,
     },
     /// Something went wrong that stops no torrent.
     Warning {
-        /// In words: what, and what comes of it.
+        /// What went wrong, and what comes of it.
         text: String,
     },
-    /// After [`Engine::stop`](super::Engine::stop): the trackers were told, the last report follows; nothing comes after this.
+    /// The engine [has stopped](super::Engine::stop) and trackers were told. This is the last notice, with the last reports.
     Stopped(Vec<Report>),
 }
 
-/// What of the torrents costs something to tell, and is told only to those who look at it.
+/// The limits of what all torrents together transfer, in bytes a second; `None`: no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RateLimits {
+    /// The limit of downloads.
+    pub download: Option<u64>,
+    /// The limit of uploads.
+    pub upload: Option<u64>,
+}
+
+/// Expensive details, which are computed only while something shows them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Watch {
-    /// Cells of the map of the pieces, of each torrent that is not whole; 0: no map.
+    /// Cells of the map of pieces, of each torrent that is not complete; 0: no map.
     pub cells: usize,
     /// The torrent whose peers are listed.
     pub peers_of: Option<TorrentId>,
 }
 
-/// One torrent on the screen.
+/// How one torrent stands.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The torrent.
     pub torrent: TorrentId,
     /// The name, safe for a file but not for a terminal.
     pub name: String,
-    /// Which.
+    /// The info-hash.
     pub info_hash: InfoHash,
     /// Bytes of content that are wanted.
     pub length: u64,
@@ -110,7 +127,7 @@ pub struct Report {
 /// What a torrent is doing.
 #[derive(Clone, Debug)]
 pub enum Phase {
-    /// Content that is there is being checked, or waits for that: bytes looked at so far.
+    /// The content that is there is being checked, or waits for that: bytes checked so far.
     Checking(u64),
     /// It is in its swarm.
     Running(Arc<Status>),

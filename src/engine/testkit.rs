@@ -3,9 +3,9 @@
 //! Floor 3, tests only.
 
 use super::input::Input;
+use super::peer::around::Surroundings;
 use super::peer::blocks::Blocks;
-use super::peer::link::Directory;
-use super::peer::reader::Surroundings;
+use super::peer::directory::Directory;
 use crate::proto::id::PeerId;
 pub use crate::storage::testkit::*;
 use crossbeam_channel::Receiver;

@@ -9,6 +9,7 @@ pub mod trust;
 use super::Duty;
 use super::content::Content;
 use super::error::ContentError;
+use super::hashing;
 use super::resume::{Known, StateDir, look_at};
 use crate::base::sha1::Sha1;
 use crate::proto::peer::bitfield::Bitfield;
@@ -96,45 +97,28 @@ pub fn check(
     if sizes.iter().all(|size| *size == 0) && !content.has_old_parts() && pieces > 0 {
         return (Bitfield::new(pieces), 0);
     }
-    let next = AtomicU32::new(0);
-    let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
-    thread::scope(|scope| {
-        let worker = || {
-            let mut buffer = vec![0; READ_BYTES];
-            // (Of a piece of padding alone no file says anything.)
-            let holds = |piece, trusted: &[bool]| {
-                let mut files = files_of_piece(content, piece).peekable();
-                files.peek().is_some() && files.all(|file| trusted[file])
-            };
-            loop {
-                let piece = next.fetch_add(1, Ordering::Relaxed);
-                if piece >= pieces {
-                    return;
-                }
-                let right = match last {
-                    // One that was in the part file may be there still: only its hash can tell.
-                    Some((have, trusted))
-                        if holds(piece, trusted) && (have.get(piece) || !content.may_be_in_part(piece)) =>
-                    {
-                        have.get(piece)
-                    }
-                    _ => is_had(content, piece, &sizes, &mut buffer, &hashed),
-                };
-                if right {
-                    lock(&have).set(piece);
-                }
-                progress.fetch_add(1, Ordering::Relaxed);
+    // (Of a piece of padding alone no file says anything.)
+    let holds = |piece, trusted: &[bool]| {
+        let mut files = files_of_piece(content, piece).peekable();
+        files.peek().is_some() && files.all(|file| trusted[file])
+    };
+    let work = |buffer: &mut Vec<u8>, piece| {
+        let right = match last {
+            // One that was in the part file may be there still: only its hash can tell.
+            Some((have, trusted)) if holds(piece, trusted) && (have.get(piece) || !content.may_be_in_part(piece)) => {
+                have.get(piece)
             }
+            _ => is_had(content, piece, &sizes, buffer, &hashed),
         };
-        // Where no thread can be made, fewer must do.
-        let spawn = |_| thread::Builder::new().name("check".into()).spawn_scoped(scope, worker).ok();
-        let workers: Vec<_> = (1..cores).filter_map(spawn).collect();
-        worker();
-        // A worker that panicked proved nothing; its pieces stay missing.
-        workers.into_iter().for_each(|worker| drop(worker.join()));
-    });
-    let hashed = unlocked(hashed);
-    (unlocked(have), hashed)
+        if right {
+            lock(&have).set(piece);
+        }
+        progress.fetch_add(1, Ordering::Relaxed);
+        true
+    };
+    let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
+    hashing::each_piece(pieces, cores, &|| vec![0; READ_BYTES], &work, &mut || {});
+    (unlocked(have), unlocked(hashed))
 }
 
 fn files_of_piece(content: &Content, piece: u32) -> impl Iterator<Item = usize> + '_ {

@@ -62,16 +62,31 @@ pub fn hash(
     take: &(dyn Fn(u32, Result<Digest, Unread>) -> bool + Sync),
     tick: &mut dyn FnMut(u64),
 ) {
-    let (next, done, stopped) = (AtomicU32::new(0), AtomicU64::new(0), AtomicBool::new(false));
-    let count = layout.piece_count();
+    let done = AtomicU64::new(0);
+    let reader = || Reader { layout, open: None, buffer: vec![0; READ_BYTES], done: &done };
+    let work = |reader: &mut Reader, piece| take(piece, reader.digest(piece, threads));
+    each_piece(layout.piece_count(), threads, &reader, &work, &mut || tick(done.load(Ordering::Relaxed)));
+    tick(done.load(Ordering::Relaxed));
+}
+
+/// Has `threads` threads do `work` for each of `pieces`, until one of them says not to go on. A thread begins with what
+/// `tools` makes. `tick` is called now and then meanwhile.
+pub fn each_piece<T>(
+    pieces: u32,
+    threads: usize,
+    tools: &(dyn Fn() -> T + Sync),
+    work: &(dyn Fn(&mut T, u32) -> bool + Sync),
+    tick: &mut dyn FnMut(),
+) {
+    let (next, stopped) = (AtomicU32::new(0), AtomicBool::new(false));
     let worker = || {
-        let mut reader = Reader { layout, open: None, buffer: vec![0; READ_BYTES], done: &done };
+        let mut tools = tools();
         while !stopped.load(Ordering::Relaxed) {
             let piece = next.fetch_add(1, Ordering::Relaxed);
-            if piece >= count {
+            if piece >= pieces {
                 return;
             }
-            if !take(piece, reader.digest(piece, threads)) {
+            if !work(&mut tools, piece) {
                 stopped.store(true, Ordering::Relaxed);
             }
         }
@@ -79,7 +94,7 @@ pub fn hash(
     let (working, ended) = crossbeam_channel::bounded::<()>(0);
     thread::scope(|scope| {
         let mut started = 0;
-        for _ in 0..threads.min(count as usize).max(1) {
+        for _ in 0..threads.min(pieces as usize).max(1) {
             let (worker, working) = (&worker, working.clone());
             let work = move || {
                 worker();
@@ -94,10 +109,9 @@ pub fn hash(
         // Nothing is ever sent: it ends when the last thread has dropped its end.
         drop(working);
         while ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-            tick(done.load(Ordering::Relaxed));
+            tick();
         }
     });
-    tick(done.load(Ordering::Relaxed));
 }
 
 /// One thread's hand in it.

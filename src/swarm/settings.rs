@@ -1,6 +1,6 @@
-//! How a torrent is to be fetched and served, and who we are.
+//! How a torrent is downloaded and seeded, and who we are.
 //!
-//! Floor 2. The same for all torrents of a run.
+//! Floor 2.
 
 use crate::base::time::Time;
 use crate::proto::id::PeerId;
@@ -11,7 +11,7 @@ const PORT: u16 = 6881;
 /// Connections of a torrent when nobody says another number (transmission's).
 pub const MAX_PEERS: usize = 50;
 
-/// What is the same for all torrents of a run.
+/// The settings of a torrent.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Our peer id.
@@ -36,8 +36,15 @@ pub struct Settings {
     pub stop_timeout: Option<Time>,
 }
 
+impl Default for Settings {
+    /// The defaults of the command line, with a peer id of zeros.
+    fn default() -> Settings {
+        Settings::new(PeerId([0; 20]))
+    }
+}
+
 impl Settings {
-    /// Of one that calls itself `peer_id`, and nothing else is said.
+    /// The defaults, for the peer id that we use.
     pub fn new(peer_id: PeerId) -> Settings {
         Settings {
             peer_id,

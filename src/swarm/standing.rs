@@ -48,6 +48,13 @@ pub struct Problem {
     pub text: String,
 }
 
+impl Problem {
+    /// Content could not be read or written.
+    pub fn io(text: impl Into<String>) -> Problem {
+        Problem { kind: ProblemKind::Io, text: text.into() }
+    }
+}
+
 /// The kinds of problems that end a torrent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProblemKind {

@@ -1,13 +1,14 @@
 //! `make bench`: how fast and how small swarmlet is, beside aria2, on the machine it runs on.
 //!
-//! Everything is measured from outside, as any program can be: the kernel's figures of a process, the blocks of a file.
-//! What is compared runs in turn in one run, since only ratios within one run mean anything. The table is for people
-//! and for the README (standard output, Markdown); how it goes on is told on standard error. A missed target is
-//! reported and no failure; a copy that differs, or a peer that never came, is one.
+//! Every program is measured from outside, with the kernel's figures of a process and the blocks of a file. Programs
+//! that are compared take turns in one run, because only ratios within one run mean anything. The table goes to
+//! standard output (Markdown), and the progress to standard error. A missed target is reported and is not a failure. A
+//! copy that differs, or a peer that never came, is a failure.
 //!
 //! `size=MIB` (default 1024), `rounds=N` (default 3), `only=speed|serve|memory|idle|make|tracker|size`.
 
-// A bench is no test: it lies where cargo looks for neither, and shares what the tests are told with.
+// It lies where cargo does not look for tests, and shares the helpers of the stories.
+#[allow(dead_code)] // The bench uses only some of it.
 #[path = "../common/mod.rs"]
 mod common;
 
@@ -36,13 +37,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// What can be measured, in this order.
+/// The sections, in this order.
 const SECTIONS: [&str; 7] = ["speed", "serve", "memory", "idle", "make", "tracker", "size"];
-/// What must be installed for all but `size`.
+/// The tools that every section except `size` needs.
 const TOOLS: [Tool; 7] =
     [Tool::Aria2, Tool::Rtorrent, Tool::Libtorrent, Tool::Opentracker, Tool::Strace, Tool::Mktorrent, Tool::Wrk];
 
-/// What was asked for.
+/// The options of a run.
 struct Settings {
     size_mib: u64,
     rounds: usize,
@@ -72,7 +73,7 @@ impl Settings {
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
-    // cargo says `--bench` when it is to measure; `cargo test --all-targets` does not, and has no minutes to spare.
+    // `cargo bench` passes `--bench`. `cargo test --all-targets` does not, and must not take minutes.
     if !args.iter().any(|arg| arg == "--bench") {
         say("nothing is measured here: `make bench` does");
         return ExitCode::SUCCESS;
@@ -90,7 +91,7 @@ fn main() -> ExitCode {
         missing.iter().for_each(|(program, source)| say(&format!("{program} is missing ({source})")));
         return ExitCode::FAILURE;
     }
-    // Ctrl-C ends the peers, then this run for want of them: so it can tidy up gigabytes first.
+    // Ctrl-C ends the peers, and then this run fails without them. So it can delete gigabytes first.
     signal_hook::flag::register(SIGINT, Arc::new(AtomicBool::new(false))).expect("SIGINT can be handled");
     run(&settings);
     ExitCode::SUCCESS

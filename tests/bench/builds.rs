@@ -1,4 +1,4 @@
-//! The three builds that are measured, each with the profile that people get.
+//! The three builds that are measured, each with the profile that users get.
 
 use super::common::tools::say;
 use std::env;
@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Where they are.
+/// Their paths.
 pub struct Builds {
     /// `cargo build --release`.
     pub default: PathBuf,
@@ -17,7 +17,7 @@ pub struct Builds {
 }
 
 impl Builds {
-    /// Builds them, or sees that nothing has changed.
+    /// Builds them if something has changed.
     pub fn make() -> Builds {
         let target = target_dir();
         let hw_target = target.join("bench-hw");
@@ -33,12 +33,12 @@ impl Builds {
     }
 }
 
-/// Bytes of a program.
+/// The size of a program in bytes.
 pub fn bytes(program: &Path) -> u64 {
     fs::metadata(program).unwrap_or_else(|e| panic!("{} was not built: {e}", program.display())).len()
 }
 
-/// Where cargo builds: it gives us a folder in there for large files.
+/// The target folder of cargo, with a folder for our large files.
 fn target_dir() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it lies in the target folder").into()
 }
@@ -52,13 +52,13 @@ fn cargo(target: &Path) -> Command {
 
 fn make_small(target: &Path) -> Command {
     let mut command = Command::new("make");
-    // Not this run's words and job slots: they are for the make that started us.
+    // The variables of the `make` that started us are not for the one that we start.
     command.args(["--silent", "small"]).env("CARGO_TARGET_DIR", target).env_remove("MAKEFLAGS");
     command
 }
 
 fn build(command: &mut Command) {
-    // What it prints is no part of the table.
+    // Its output must not appear in the table.
     let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output();
     let output = output.unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
     let said = String::from_utf8_lossy(&output.stderr);

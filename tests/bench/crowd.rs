@@ -1,5 +1,5 @@
-//! Many leechers in one process, written in a few lines (BEP 3): they throw away what comes, so what is measured is what
-//! many connections cost the seed.
+//! Many small leechers in one process (BEP 3). They drop what they receive, so that the cost of many connections for
+//! the seed can be measured.
 
 use super::farm::{REQUEST, UNCHOKE, handshake, message};
 use std::io::{self, BufReader, Read, Write};
@@ -13,20 +13,20 @@ const PIECE: u8 = 7;
 const BLOCK: u32 = 16 * 1024;
 /// Bytes of a piece of the torrent that is fetched.
 const PIECE_BYTES: u32 = 1 << 20;
-/// Blocks that each has asked for at a time.
+/// The requests that each leecher has outstanding.
 const ASKED: u32 = 64;
-/// Nothing comes for so long: it will not come any more.
+/// If nothing arrives for this long, nothing will.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// So many connections at once fetch `size` bytes, whole pieces, together. Says how many came.
+/// Fetches `size` bytes in whole pieces over many connections at once. Returns how many bytes arrived.
 pub fn fetch(seed: SocketAddr, info_hash: &[u8; 20], size: u64, connections: usize) -> u64 {
     let pieces = (size / u64::from(PIECE_BYTES)) as u32;
-    // One after the other: nobody lets in fifty strangers of one address who shake hands at once.
+    // One after the other, because no seed accepts fifty handshakes from one address at once.
     let greeted = |number| greet(seed, info_hash, number).unwrap_or_else(|error| panic!("{number}: {error}"));
     let sockets: Vec<TcpStream> = (0..connections).map(greeted).collect();
     thread::scope(|scope| {
         let each = |(number, socket): (usize, TcpStream)| {
-            // The pieces by turns: so all are busy to the end.
+            // The connections take turns with the pieces, so that all are busy to the end.
             let mine: Vec<u32> = (number as u32..pieces).step_by(connections).collect();
             scope.spawn(move || leech(socket, &mine).unwrap_or_else(|error| panic!("{number}: {error}")))
         };
@@ -61,7 +61,7 @@ fn leech(mut socket: TcpStream, pieces: &[u32]) -> io::Result<u64> {
             Some(&PIECE) => came += 1,
             _ => continue,
         }
-        // Half of them at a time, as programs do.
+        // Half of them at a time, as clients do.
         if asked - came <= ASKED / 2 {
             let upto = blocks.min(came + ASKED);
             let requests: Vec<Vec<u8>> = (asked..upto).map(|block| request(pieces, block)).collect();
@@ -72,7 +72,7 @@ fn leech(mut socket: TcpStream, pieces: &[u32]) -> io::Result<u64> {
     Ok(u64::from(came) * u64::from(BLOCK))
 }
 
-/// The message that asks for a block, by its number in the pieces that are ours.
+/// The request for a block, by its number in our pieces.
 fn request(pieces: &[u32], block: u32) -> Vec<u8> {
     let per_piece = PIECE_BYTES / BLOCK;
     let numbers = [pieces[(block / per_piece) as usize], block % per_piece * BLOCK, BLOCK];

@@ -1,5 +1,5 @@
-//! Many seeds in one process, written in a few lines (BEP 3): fifty programs of others would need the machine for
-//! themselves, and what is measured is what fifty connections with data on them cost the leecher.
+//! Many small seeds in one process (BEP 3). Fifty real programs would need the whole machine, and only the cost of
+//! fifty busy connections for the leecher is measured.
 
 use super::common::http::{percent_encode, request};
 use super::common::torrent::Torrent;
@@ -14,9 +14,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const BITFIELD: u8 = 5;
-/// The message that lets ask.
+/// The unchoke message.
 pub const UNCHOKE: u8 = 1;
-/// The message that asks for a block.
+/// The request message.
 pub const REQUEST: u8 = 6;
 const PIECE: u8 = 7;
 /// No message to a seed is longer: a bitfield of a million pieces.
@@ -28,7 +28,7 @@ pub struct Farm {
     shared: Arc<Shared>,
 }
 
-/// What all seeds of a farm share.
+/// State that all seeds of a farm share.
 struct Shared {
     content: File,
     info_hash: [u8; 20],
@@ -41,14 +41,14 @@ struct Shared {
 struct Seed {
     number: usize,
     port: u16,
-    /// Bytes a second; none for all it can.
+    /// Bytes a second; none means no limit.
     rate: Option<u64>,
     sent: AtomicU64,
     shared: Arc<Shared>,
 }
 
 impl Farm {
-    /// `count` seeds of `torrent`; `rate` says how much each of them sends a second.
+    /// `count` seeds of `torrent`. `rate` gives the bytes a second of each.
     pub fn start(
         source: &Source,
         torrent: &Torrent,
@@ -68,7 +68,7 @@ impl Farm {
         Farm { seeds, shared }
     }
 
-    /// Tells the tracker of all of them.
+    /// Announces all of them.
     pub fn announce(&self, tracker: SocketAddr) {
         for seed in &self.seeds {
             let (hash, id) = (percent_encode(&self.shared.info_hash), percent_encode(&peer_id(seed.number)));
@@ -83,7 +83,7 @@ impl Farm {
         self.seeds.iter().filter(|seed| seed.sent.load(Ordering::Relaxed) > 0).count()
     }
 
-    /// The most connections there were at a time.
+    /// The largest number of connections at one time.
     pub fn most_connected(&self) -> usize {
         self.shared.most_connected.load(Ordering::Relaxed)
     }
@@ -99,7 +99,7 @@ impl Seed {
             for stream in listener.incoming().flatten() {
                 let now = serving.shared.connected.fetch_add(1, Ordering::Relaxed) + 1;
                 serving.shared.most_connected.fetch_max(now, Ordering::Relaxed);
-                // The leecher hangs up when it has all.
+                // The leecher hangs up when it has everything.
                 let _ = serving.serve(stream);
                 serving.shared.connected.fetch_sub(1, Ordering::Relaxed);
             }
@@ -129,7 +129,7 @@ impl Seed {
         }
     }
 
-    /// The message that brings a block.
+    /// The piece message with a block.
     fn block(&self, index: u32, begin: u32, length: u32) -> io::Result<Vec<u8>> {
         let mut body = vec![0; 8 + length as usize];
         body[..4].copy_from_slice(&index.to_be_bytes());
@@ -140,7 +140,7 @@ impl Seed {
     }
 }
 
-/// Our side of a handshake: no extension.
+/// Our side of a handshake, without extensions.
 pub fn handshake(info_hash: &[u8; 20], number: usize) -> Vec<u8> {
     [b"\x13BitTorrent protocol\0\0\0\0\0\0\0\0", info_hash.as_slice(), &peer_id(number)].concat()
 }
@@ -164,7 +164,7 @@ fn all_ones(pieces: usize) -> Vec<u8> {
     bits
 }
 
-/// A message without its length: its kind and body, or nothing for a keep-alive.
+/// A message without its length: its id and body, or nothing for a keep-alive.
 fn read_message(from: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut length = [0; 4];
     from.read_exact(&mut length)?;

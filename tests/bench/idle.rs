@@ -1,4 +1,4 @@
-//! How quiet: the system calls of a seed that nobody asks for anything.
+//! How quiet: the system calls of a seed without requests.
 
 use super::builds::Builds;
 use super::common::process::Process;
@@ -15,19 +15,19 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long it is watched.
+/// How long it is traced.
 const WATCHED: Duration = Duration::from_secs(10);
-/// A process is idle when none of its threads has run for so long: what was proven is saved five seconds later.
+/// A process is idle when none of its threads has run for this long. (Verified pieces are saved after five seconds.)
 const QUIET: Duration = Duration::from_secs(6);
-/// What a thread that waits for a moment in time does; anything else has another reason.
+/// The system calls of a thread that waits for a timer. Any other call has another reason.
 const TIMERS: [&str; 6] = ["futex", "restart_syscall", "clock_nanosleep", "epoll_wait", "poll", "ppoll"];
-/// A timer a second, with the call that follows each, is the most that still is rest.
+/// One timer a second, with the call that follows it, still counts as idle.
 const MOST_CALLS: u64 = 2 * WATCHED.as_secs();
 
-/// Measures with nobody connected, and with one peer that says nothing.
+/// Measures without a peer, and with one silent peer.
 pub fn measure(report: &mut Report, builds: &Builds, source: &mut Source) {
     let mut rows = Vec::new();
-    for (what, with_peer) in [("nobody connected", false), ("one idle peer connected", true)] {
+    for (what, with_peer) in [("no peer connected", false), ("one idle peer connected", true)] {
         let calls = watch(source, builds, with_peer);
         let names: Vec<String> = calls.iter().map(|(name, count)| format!("{name} {count}")).collect();
         let names = if names.is_empty() { "none".into() } else { names.join(", ") };
@@ -56,7 +56,7 @@ fn watch(source: &mut Source, builds: &Builds, with_peer: bool) -> Vec<(String, 
     calls
 }
 
-/// A peer that shakes hands and says no more. It hangs up when dropped.
+/// A peer that shakes hands and sends nothing more. It hangs up when dropped.
 fn connect(port: u16, info_hash: &[u8; 20]) -> TcpStream {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the seed listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("a second is a time");
@@ -65,7 +65,7 @@ fn connect(port: u16, info_hash: &[u8; 20]) -> TcpStream {
     stream
 }
 
-/// Waits until no thread has run for a while: the check, the announce and the greetings are over.
+/// Waits until no thread has run for a while, so that the check, the announce and the handshakes are over.
 fn wait_until_idle(seed: &mut Process) {
     let (mut last, mut since) = (0, Instant::now());
     wait_until("the seed is idle", PATIENCE, || {
@@ -96,7 +96,7 @@ fn strace(seed: &Process, swarm: &Swarm) -> Vec<(String, u64)> {
         strace.must_run();
         strace.stderr().contains("attached")
     });
-    // The time itself is what is asked about here.
+    // Here the time itself is measured.
     thread::sleep(WATCHED);
     strace.signal(Signal::INT);
     strace.wait(PATIENCE);

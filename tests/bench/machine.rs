@@ -1,4 +1,4 @@
-//! What was measured, and where: a figure without it means nothing.
+//! The programs and the machine. A figure means nothing without them.
 
 use super::builds::Builds;
 use super::common::tools::Tool;
@@ -22,8 +22,8 @@ pub fn describe(builds: &Builds, tools: &[Tool], load: &str) -> String {
     format!("{programs}.  \n{cores} cores of {model}, {sha}; Linux {}; load before: {load}.", kernel.trim())
 }
 
-/// How many programs of others have run at a time in the last minute. To be asked before we build anything ourselves:
-/// who shares the machine spoils the figures, and the reader should know.
+/// How many other programs were running at a time in the last minute. They spoil the figures, so the reader should
+/// know. Ask before our own builds start.
 pub fn load() -> String {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     load.split_whitespace().next().unwrap_or("unknown").to_owned()

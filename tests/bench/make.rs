@@ -1,5 +1,5 @@
-//! How fast torrents are made and content is checked: beside mktorrent with two threads, beside imdl where it is, and
-//! from a disk beside `cat`.
+//! How fast torrents are made and content is checked: beside mktorrent with two threads, beside imdl if it is
+//! installed, and from a disk beside `cat`.
 
 use super::builds::Builds;
 use super::common::tools::say;
@@ -12,12 +12,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// The most memory, in MiB.
+/// The memory limit, in MiB.
 const MEMORY: u64 = 8;
 /// 2^20: pieces of 1 MiB.
 const POWER: &str = "20";
 
-/// What is measured: a name, and how it is started on the content.
+/// A program that is measured: its name, and how it is started on the content.
 struct Contender {
     name: &'static str,
     command: Command,
@@ -70,7 +70,7 @@ fn judge(report: &mut Report, all: &[Contender]) {
         ("make, of imdl", time("make"), time("imdl"), 0.6),
         ("check with hw-sha1, of make", time("check, hw-sha1"), time("make, hw-sha1"), 1.1),
         ("check, of make", time("check"), time("make"), 1.1),
-        // Or as fast as the processor hashes, if that is slower: then it is that time that counts.
+        // If the processor hashes more slowly than the disk reads, that time counts.
         (
             "make with hw-sha1 from the disk, of cat or of the page cache",
             cold("make, hw-sha1"),
@@ -107,7 +107,7 @@ fn contenders(builds: &Builds, dir: &Path) -> Vec<Contender> {
     };
     let make = ["make", "--force", "-l", POWER, "-o", "made.torrent", NAME];
     let check = ["check", "checked.torrent"];
-    // mktorrent replaces nothing.
+    // mktorrent does not replace files.
     let mktorrent = format!("rm -f mk.torrent; exec mktorrent -t 2 -l {POWER} -o mk.torrent {NAME}");
     add("mktorrent -t 2", Path::new("sh"), &["-c", &mktorrent]);
     if Command::new("imdl").arg("--version").output().is_ok() {

@@ -1,4 +1,4 @@
-//! One leecher measured from outside, whatever program it is: its time, its processor seconds, its memory.
+//! Any leecher, measured from outside: its time, its processor time, its memory.
 
 use super::common::process::Process;
 use super::common::wait::wait_until;
@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 /// Longer than any leecher takes for a GiB on loopback.
 const DEADLINE: Duration = Duration::from_secs(180);
-/// What must be on disk before a transfer counts as begun: so files that are only created do not.
+/// A transfer has begun when this much is on disk. A file that is only created does not count.
 const BEGUN_BYTES: u64 = 1 << 20;
 /// Ticks of the kernel's process times per second: USER_HZ, 100 on every Linux that Debian builds.
 const TICKS: u32 = 100;
 
-/// What a leecher took.
+/// The figures of a leecher.
 #[derive(Clone, Copy)]
 pub struct Figures {
     /// From its first MiB on disk until all of it.
@@ -24,11 +24,11 @@ pub struct Figures {
     pub whole: Duration,
     /// User and system time from its start until its end.
     pub cpu: Duration,
-    /// The most memory it had at a time, in KiB.
+    /// Its peak memory, in KiB.
     pub peak_kib: u64,
 }
 
-/// Starts a leecher by `start`, which must end by itself when it has the `size` bytes of `file`.
+/// Starts a leecher with `start`. It must end by itself when it has the `size` bytes of `file`.
 pub fn leecher(file: &Path, size: u64, start: impl FnOnce() -> Process) -> Figures {
     let cpu_before = children_cpu();
     let begin = Instant::now();
@@ -40,7 +40,7 @@ pub fn leecher(file: &Path, size: u64, start: impl FnOnce() -> Process) -> Figur
         let on_disk = fs::metadata(file).map_or(0, |data| data.blocks() * 512);
         first = first.or_else(|| (on_disk > BEGUN_BYTES).then(Instant::now));
         last = last.or_else(|| (on_disk >= size).then(Instant::now));
-        // What it had at its very end is not seen, nor does it matter: all is on disk by then.
+        // The memory of its last moments is missed, but by then everything is on disk.
         peak_kib = peak_kib.max(peak_memory(process.id()));
         status = process.ended();
         status.is_some()
@@ -53,14 +53,14 @@ pub fn leecher(file: &Path, size: u64, start: impl FnOnce() -> Process) -> Figur
     Figures { transfer, whole: end - begin, cpu: children_cpu() - cpu_before, peak_kib }
 }
 
-/// Runs `command` to its end, which must be good.
+/// Runs `command`, which must succeed.
 pub fn command(command: &mut Command) -> Figures {
     let cpu_before = children_cpu();
     let begin = Instant::now();
     let mut child = command.spawn().unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
     let mut peak_kib = 0;
     let status = loop {
-        // Every millisecond: what is measured takes hundreds, and this hardly any.
+        // Every millisecond: the command takes hundreds of them, and this look hardly any time.
         std::thread::sleep(Duration::from_millis(1));
         peak_kib = peak_kib.max(peak_memory(child.id()));
         if let Some(status) = child.try_wait().expect("the child is ours to wait for") {
@@ -72,8 +72,8 @@ pub fn command(command: &mut Command) -> Figures {
     Figures { transfer: whole, whole, cpu: children_cpu() - cpu_before, peak_kib }
 }
 
-/// The processor time of all children that have ended and were waited for (proc(5): cutime and cstime): so no tick
-/// of a child's last moment is missed.
+/// The processor time of all children that have ended and were waited for (proc(5): cutime and cstime). It includes
+/// their last moments.
 fn children_cpu() -> Duration {
     times("self", [13, 14])
 }
@@ -83,7 +83,7 @@ pub fn cpu(id: u32) -> Duration {
     times(&id.to_string(), [11, 12])
 }
 
-/// The sum of two times of `process`, counted behind its name.
+/// The sum of two time fields of `process`, counted after its name.
 fn times(process: &str, fields: [usize; 2]) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("the process runs");
     // The name, in parentheses, may hold anything.
@@ -99,7 +99,7 @@ pub fn peak_memory(id: u32) -> u64 {
     peak.unwrap_or(0)
 }
 
-/// The middle one; of an even number the lower of both.
+/// The median; of an even number, the lower of the two.
 pub fn median<T: Ord + Copy>(values: impl Iterator<Item = T>) -> T {
     let mut values: Vec<T> = values.collect();
     values.sort();

@@ -12,10 +12,10 @@ const MIB: u64 = 1 << 20;
 /// Targets, in MiB.
 const WITH_ONE: u64 = 8;
 const WITH_FIFTY: u64 = 14;
-/// As many as `get` connects to if not told otherwise.
+/// The default limit of `get` for connections.
 const MANY: usize = 50;
 
-/// Who gives.
+/// The seeds.
 #[derive(Clone, Copy)]
 enum Givers {
     /// One libtorrent.
@@ -26,7 +26,7 @@ enum Givers {
     Unbridled,
 }
 
-/// Measures all of it.
+/// Measures everything.
 pub fn measure(report: &mut Report, builds: &Builds, source: &mut Source) {
     let mut rows = Vec::new();
     for givers in [Givers::One, Givers::Uneven, Givers::Unbridled] {
@@ -45,13 +45,13 @@ pub fn measure(report: &mut Report, builds: &Builds, source: &mut Source) {
             rows.push(vec![what, format!("<= {limit}"), peak, verdict, gave, cpu, whole]);
         }
     }
-    // A single piece of 16 MiB is five times what may be under way, and more than all of the process may take.
+    // One piece of 16 MiB is five times what may be under way, and more than the whole process may take.
     let what = "Memory: peak of the default build, with the default --memory 3 (MiB under way), while it fetches";
     report.section(&format!("{what} {} MiB", source.size_mib));
     report.table(&["target", "MiB", "measured", "", "at once (gave)", "CPU s", "start to end s"], &rows);
 }
 
-/// One transfer, and how many peers there were at a time and gave something.
+/// One transfer, and the number of peers that were connected at a time and that sent something.
 fn fetch(source: &mut Source, builds: &Builds, givers: Givers, piece_mib: u64) -> (Figures, String) {
     let mut swarm = source.swarm();
     let torrent = if piece_mib == 1 { &source.torrent } else { &source.torrent_16 };

@@ -1,4 +1,5 @@
-//! How cheap it is to give: libtorrent fetches from aria2, rtorrent and us in turn; then one connection, and fifty.
+//! The cost of uploading: libtorrent fetches from aria2, rtorrent and us in turn, then over one connection and over
+//! fifty.
 
 use super::builds::Builds;
 use super::common::aria2;
@@ -17,20 +18,20 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// The most of the better one's processor time that ours may take.
+/// The limit of our processor time, as a share of the better of the other two.
 const CPU_SHARE: f64 = 0.5;
-/// Most memory, in MiB: with one leecher; with many connections.
+/// Memory limits in MiB: with one leecher, and with many connections.
 const WITH_ONE: u64 = 4;
 const WITH_MANY: u64 = 14;
-/// As many as `seed` lets in if not told otherwise.
+/// The default limit of `seed` for connections.
 const MANY: usize = 50;
-/// Longer than any seed takes to look at a GiB, or to give it.
+/// Longer than any seed takes to check or to upload a GiB.
 const DEADLINE: Duration = Duration::from_secs(180);
 
-/// Who gives.
+/// The seeds.
 const SEEDS: [&str; 4] = ["aria2", "rtorrent", "swarmlet", "swarmlet of `make small`"];
 
-/// What giving all of it took.
+/// The cost of uploading everything once.
 #[derive(Clone, Copy)]
 struct Given {
     cpu: Duration,
@@ -38,7 +39,7 @@ struct Given {
     peak_kib: u64,
 }
 
-/// Measures `rounds` rounds of all of it.
+/// Measures `rounds` rounds.
 pub fn measure(report: &mut Report, builds: &Builds, source: &mut Source, rounds: usize) {
     let mut given: [Vec<Given>; 4] = Default::default();
     let mut crowds: [Vec<Given>; 2] = Default::default();
@@ -93,7 +94,7 @@ pub fn measure(report: &mut Report, builds: &Builds, source: &mut Source, rounds
     report.table(&["target", "", "measured", ""], &rows);
 }
 
-/// libtorrent fetches all from a seed by the number it has in [`SEEDS`].
+/// libtorrent fetches everything from the seed with this number in [`SEEDS`].
 fn to_libtorrent(source: &mut Source, builds: &Builds, number: usize) -> Given {
     let mut swarm = source.swarm();
     let mut seed = match number {
@@ -111,7 +112,7 @@ fn to_libtorrent(source: &mut Source, builds: &Builds, number: usize) -> Given {
     given
 }
 
-/// So many connections fetch all from us, each its share.
+/// Many connections fetch everything from us, each its share.
 fn to_crowd(source: &mut Source, builds: &Builds, connections: usize) -> Given {
     let mut swarm = source.swarm();
     let port = free_port();

@@ -1,4 +1,4 @@
-//! What is fetched: one file of random bytes, its torrents, the tracker that introduces, and the place for copies.
+//! The content of the transfers: one file of random bytes, its torrents, a tracker, and a place for copies.
 
 use super::common::libtorrent;
 use super::common::opentracker::Opentracker;
@@ -18,7 +18,7 @@ const MIB: u64 = 1 << 20;
 /// The file's name.
 pub const NAME: &str = "bench.bin";
 
-/// The file and its torrents, gone when dropped.
+/// The file and its torrents. They are deleted when dropped.
 pub struct Source {
     /// Its size in MiB.
     pub size_mib: u64,
@@ -34,7 +34,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// Writes the file in cargo's folder for large files, which is on a disk where /tmp may be memory.
+    /// Writes the file into the folder of cargo for large files, because /tmp may be in memory.
     pub fn make(size_mib: u64) -> Source {
         say(&format!("making {size_mib} MiB of content and two torrents of it"));
         let scratch = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("there is a place for large files");
@@ -43,7 +43,7 @@ impl Source {
         let mut file = File::create(dir.join(NAME)).expect("the file is new");
         let random = File::open("/dev/urandom").expect("the kernel has random bytes");
         io::copy(&mut random.take(size_mib * MIB), &mut file).expect("there is room for the content");
-        // Else the disk is busy with it during the first run.
+        // Otherwise the disk is busy with it during the first run.
         file.sync_all().expect("the content can be written");
         let tracker = Opentracker::address();
         let torrent = make_torrent(&dir, 1, tracker, scratch.path());
@@ -51,7 +51,7 @@ impl Source {
         Source { size_mib, dir, torrent, torrent_16, tracker, swarms: 0, scratch }
     }
 
-    /// A swarm of its own: a new tracker and a new folder.
+    /// A new swarm, with a new tracker and a new folder.
     pub fn swarm(&mut self) -> Swarm {
         self.swarms += 1;
         let scratch = self.scratch.path().join(format!("swarm-{}", self.swarms));
@@ -81,11 +81,11 @@ impl Source {
     }
 }
 
-/// A tracker, a folder, and whoever is started in it.
+/// A tracker, a folder, and the peers that are started in it.
 pub struct Swarm {
     /// The tracker.
     pub tracker: Opentracker,
-    /// Where the tracker is.
+    /// The address of the tracker.
     pub address: SocketAddr,
     /// For logs and settings.
     pub scratch: PathBuf,
@@ -94,7 +94,7 @@ pub struct Swarm {
 }
 
 impl Swarm {
-    /// A seed that nobody here wrote, known to the tracker.
+    /// A seed by another program, known to the tracker.
     pub fn libtorrent_seed(&mut self, source: &Source, torrent: &Torrent) -> Peer {
         let mut seed = Plan::seed(Program::Libtorrent, torrent, &source.dir, &self.scratch).start();
         self.tracker.wait_for_seeds(torrent, 1, || seed.must_run());
@@ -110,7 +110,7 @@ impl Swarm {
 
 impl Drop for Swarm {
     fn drop(&mut self) {
-        // A run makes many copies; a failing one is shown by the panic that follows, not by what it left.
+        // A run makes many copies. The panic that follows shows a failure, so the copy is not needed.
         let _ = fs::remove_dir_all(&self.copies);
     }
 }

@@ -11,7 +11,7 @@ use super::source::{NAME, Source, Swarm};
 use std::path::Path;
 use std::time::Duration;
 
-/// A target as a share of what aria2 takes.
+/// A target as a share of the figure of aria2.
 struct Target {
     leecher: usize,
     what: &'static str,
@@ -26,7 +26,7 @@ const TARGETS: [Target; 4] = [
     Target { leecher: 1, what: "time, default", limit: 0.8, value: |figures| figures.transfer },
 ];
 
-/// Who fetches: aria2, or a build of ours.
+/// The leecher: aria2, or one of our builds.
 const LEECHERS: [&str; 3] = ["aria2", "swarmlet", "swarmlet hw-sha1"];
 
 /// Measures `rounds` rounds.
@@ -73,8 +73,7 @@ fn judge(report: &mut Report, target: &Target, figures: &[Vec<Figures>; 3]) -> V
     vec![target.what.into(), format!("<= {:.2}", target.limit), format!("{ratio:.2}"), verdict]
 }
 
-/// One transfer, in a swarm of its own, by a program of ours or by aria2; and the processor time of the seed, which a
-/// fast leecher on the same cores waits for.
+/// One transfer in a new swarm, and the processor time of the seed, for which a fast leecher on the same cores waits.
 fn fetch(source: &mut Source, ours: Option<&Path>) -> (Figures, Duration) {
     let mut swarm = source.swarm();
     let mut seed = swarm.libtorrent_seed(source, &source.torrent);

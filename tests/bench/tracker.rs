@@ -1,5 +1,6 @@
-//! The tracker under load, beside opentracker: HTTP by wrk, UDP by the few lines below; a million peers; and how long the
-//! longest answer takes while they expire, and while they do not: machines stand still by themselves, too.
+//! The tracker under load, beside opentracker: HTTP with wrk, and UDP with the generator below. With a million peers,
+//! the longest delay of a reply is measured while they expire and while they do not, because any machine pauses at
+//! times.
 
 use super::common::ports::free_port;
 use super::common::process::Process;
@@ -17,10 +18,10 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long each is loaded.
+/// How long each one is loaded.
 const LOADED: Duration = Duration::from_secs(5);
 const SWARMS: u32 = 10_000;
-/// Packets under way from each of the generator's threads.
+/// The outstanding packets of each thread of the generator.
 const UNDER_WAY: usize = 32;
 const PEERS: u32 = 1_000_000;
 /// Seconds between announces where expiry is watched, and how long: two of these a peer lives, then a pass comes.
@@ -55,7 +56,7 @@ pub fn measure(report: &mut Report, swarmlet: &Path, rounds: usize) {
         let ratio = format!("{:.2}, target {target}", ours / theirs);
         rows.push(vec![what.into(), format!("{theirs:.0}"), format!("{ours:.0}"), ratio, verdict]);
     }
-    // No target, but less in the way of others who share the machine than the rate is.
+    // There is no target. Other programs on the machine disturb this figure less than the rate.
     let ([theirs, ours], what) = (cpus, "UDP, CPU microseconds an answer (less is better)");
     let ratio = format!("{:.2}", theirs / ours);
     rows.push(vec![what.into(), format!("{theirs:.2}"), format!("{ours:.2}"), ratio, String::new()]);
@@ -73,7 +74,7 @@ fn million(report: &mut Report, swarmlet: &Path, scratch: &Path) {
     let (left, held) = (tracker.rss_mib(), tracker.longest_portion());
     let usual = without[without.len() / 2];
     let pause = without[without.len() - 1];
-    // Where machines share a processor each stands still now and then, expiry or not.
+    // A virtual machine pauses now and then, with or without expiry.
     let (or_pause, good) = ("20 ms, or as without", |time: Duration| time.as_millis() < 20 || time <= pause);
     let peers = format!("{PEERS} peers in {SWARMS} swarms");
     let rows = [
@@ -158,7 +159,7 @@ impl Tracker {
         rate
     }
 
-    /// Answers a second over UDP, and CPU microseconds each: for so long, or until so many announces were answered.
+    /// Replies a second over UDP, and CPU microseconds for each, until the time or the number of announces is reached.
     fn udp(&self, long: Duration, most: u32) -> (f64, f64) {
         let (begin, before) = (Instant::now(), cpu(self.process.id()));
         let threads: Vec<_> = (0..2u32)
@@ -174,7 +175,7 @@ impl Tracker {
         (rate, cpu_each)
     }
 
-    /// The longest that anybody had to wait for a portion of expiry, as the tracker itself says.
+    /// The longest pause for a portion of expiry, as the tracker itself reports.
     fn longest_portion(&self) -> Duration {
         let text = self.process.stderr();
         let portions =
@@ -188,7 +189,7 @@ impl Tracker {
         line.trim().split(' ').next().and_then(|kib| kib.parse::<f64>().ok()).expect("a number") / 1024.0
     }
 
-    /// The longest that an announce had to wait while peers expire; and in each other time as long, the shortest first.
+    /// The longest delay of an announce while peers expire, and in each other period of that length, shortest first.
     fn longest_answers(&self, watched: Duration) -> (Duration, Vec<Duration>) {
         let asker = UdpAsker::new(Ipv4Addr::LOCALHOST.into(), self.port);
         let (begin, mut with, mut without) = (Instant::now(), Duration::ZERO, BTreeMap::new());
@@ -199,7 +200,7 @@ impl Tracker {
             }
             let asked = Instant::now();
             asker.ask(&udp_announce(id, hash(1), 1, 0, 50)).expect("it answers");
-            // A little more, for when it began is known from outside alone.
+            // A little more, because its start is only known from outside.
             let time = asked.duration_since(self.started) + PASS / 4;
             let (second, pass) = (time.as_secs(), PASS.as_secs());
             let expires = second >= PASSES.as_secs() && second % PASSES.as_secs() < pass;
@@ -220,7 +221,7 @@ fn hash(number: u32) -> [u8; 20] {
     hash
 }
 
-/// Announces of ever new peers, one connect before every announce as a client needs; the answers that came.
+/// Announces of new peers, each after a connect, as a client needs it. Returns the number of replies.
 fn generate(port: u16, half: u32, long: Duration, most: u32) -> u32 {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
     socket.connect((Ipv4Addr::LOCALHOST, port)).expect("loopback");
@@ -243,7 +244,7 @@ fn generate(port: u16, half: u32, long: Duration, most: u32) -> u32 {
                 answers += 1;
             }
         }
-        // To fill it, many announces with an id; to load it, one.
+        // Many announces share a connection id to fill the tracker. Under load each has its own.
         for _ in 0..if fill { 100 } else { 1 } {
             for id in &ids[..known] {
                 number += 1;

@@ -1,19 +1,19 @@
-//! A peer that plays a part: it has what it is told to have, and unchokes or does not.
+//! A peer that plays a part: it claims to have given pieces, and unchokes or does not.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread;
 
-/// What a peer plays.
+/// The part of such a peer.
 #[derive(Clone)]
 pub struct Part {
     /// The pieces it has: the body of a message `bitfield`.
     pub bitfield: Vec<u8>,
-    /// Whether it lets others ask; what they ask for it never sends.
+    /// Whether it unchokes others. It never sends a block.
     pub unchokes: bool,
 }
 
-/// Plays `part` for whoever connects to the port that is returned, until the process ends.
+/// Plays `part` for every peer that connects to the returned port, until the process ends.
 pub fn play(part: Part) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port of the system's choice is free");
     let port = listener.local_addr().expect("a bound socket has an address").port();
@@ -29,7 +29,7 @@ pub fn play(part: Part) -> u16 {
 fn serve(mut stream: TcpStream, part: &Part, port: u16) -> io::Result<()> {
     let mut handshake = [0; 68];
     stream.read_exact(&mut handshake)?;
-    // No extensions; its own name, the same in every connection.
+    // No extensions, and the same peer id in every connection.
     handshake[20..28].fill(0);
     handshake[48..].copy_from_slice(format!("-XX0001-{port:012}").as_bytes());
     stream.write_all(&handshake)?;

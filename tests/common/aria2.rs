@@ -14,7 +14,7 @@ pub fn start(plan: &Plan) -> Process {
     command.env("HOME", plan.home()).arg("--no-conf").arg("--dir").arg(plan.dir);
     command.arg(format!("--listen-port={}", plan.port));
     command.args(["--enable-dht6=false", "--bt-enable-lpd=false"]);
-    // Its UDP trackers use the socket of its DHT, which knows nobody here and so speaks to nobody.
+    // For UDP trackers it uses the socket of its DHT. That DHT knows no node here, so it sends nothing.
     let torrent = std::fs::read(&plan.torrent.file).expect("the torrent is there");
     if torrent.windows(6).any(|part| part == b"udp://") {
         command.arg(format!("--dht-listen-port={}", free_port()));
@@ -28,7 +28,7 @@ pub fn start(plan: &Plan) -> Process {
     command.args(["--enable-rpc", &format!("--rpc-listen-port={}", plan.rpc_port)]);
     match plan.role {
         Role::Seed => command.arg("--seed-ratio=0.0"),
-        // With the remote control aria2 outlives its downloads: without, it ends with the last.
+        // With its remote control aria2 would not end after its downloads.
         Role::Fetch => command.args(["--seed-time=0", "--enable-rpc=false"]),
     };
     if let Some(limit) = plan.upload_limit {
@@ -37,12 +37,12 @@ pub fn start(plan: &Plan) -> Process {
     Process::start("aria2", command.arg(&plan.torrent.file), plan.scratch)
 }
 
-/// The bytes it sent, asked by JSON-RPC.
+/// The bytes that it sent, by JSON-RPC.
 pub fn uploaded(rpc_port: u16) -> u64 {
     let question = r#"{"jsonrpc":"2.0","id":"1","method":"aria2.tellActive","params":[["uploadLength"]]}"#;
     let answer = request((Ipv4Addr::LOCALHOST, rpc_port).into(), "/jsonrpc", "", Some(question))
         .unwrap_or_else(|e| panic!("aria2 does not answer: {e}"));
     let answer: Value = serde_json::from_slice(&answer.body).expect("aria2 answers in JSON");
     let uploaded = answer["result"][0]["uploadLength"].as_str().and_then(|number| number.parse().ok());
-    uploaded.unwrap_or_else(|| panic!("aria2 does not say what it sent: {answer}"))
+    uploaded.unwrap_or_else(|| panic!("aria2 does not report what it sent: {answer}"))
 }

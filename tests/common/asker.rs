@@ -1,4 +1,4 @@
-//! A peer of a few lines that fetches by hand: a story says what it asks for and when it reads.
+//! A small peer that fetches step by step: the story decides when it requests and when it reads.
 
 use super::torrent::Torrent;
 use super::wait::PATIENCE;
@@ -9,13 +9,13 @@ use std::time::Instant;
 /// Bytes of a block.
 pub const BLOCK: u32 = 16 * 1024;
 
-/// A connection to a peer that is to be asked.
+/// A connection to a peer.
 pub struct Asker {
     stream: TcpStream,
 }
 
 impl Asker {
-    /// Connects to the peer on `port` and shakes hands as number `name`, with the fast extension or without any.
+    /// Connects to the peer on `port` and shakes hands as number `name`, with the fast extension or without extensions.
     pub fn connect(port: u16, torrent: &Torrent, name: u32, fast: bool) -> Asker {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the peer listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
@@ -47,12 +47,12 @@ impl Asker {
         self.stream.write_all(&message)
     }
 
-    /// Asks for a block.
+    /// Requests a block.
     pub fn ask(&mut self, piece: u32, begin: u32) -> io::Result<()> {
         self.send(6, &[piece, begin, BLOCK].map(u32::to_be_bytes).concat())
     }
 
-    /// The next message that is no keep-alive: its id and body.
+    /// The next message that is not a keep-alive: its id and body.
     pub fn hear(&mut self) -> io::Result<(u8, Vec<u8>)> {
         loop {
             let mut length = [0; 4];
@@ -65,7 +65,7 @@ impl Asker {
         }
     }
 
-    /// Reads until a block comes; its bytes.
+    /// Reads until a block arrives. Returns its bytes.
     pub fn block(&mut self) -> io::Result<Vec<u8>> {
         loop {
             let (id, mut body) = self.hear()?;
@@ -75,7 +75,7 @@ impl Asker {
         }
     }
 
-    /// Fetches blocks of `piece`, with `ahead` requests out, until `end`; bytes of content and when they came.
+    /// Fetches blocks of `piece` until `end`, with `ahead` requests outstanding. Returns when bytes of content arrived.
     pub fn fetch_until(&mut self, piece: u32, blocks: u32, ahead: u32, end: Instant) -> Vec<(Instant, u64)> {
         let mut came = Vec::new();
         let mut asked = 0;

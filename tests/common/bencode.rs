@@ -1,4 +1,4 @@
-//! As much bencoding (BEP 3) as the stories need, written apart from the program's: a second opinion.
+//! As much bencoding (BEP 3) as the stories need. It shares no code with the program, so that it is a second opinion.
 
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ fn encode_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(bytes);
 }
 
-/// The raw bytes of the value at `key` in the dictionary that `data` is: what an info-hash is the hash of.
+/// The raw bytes of the value at `key` in the dictionary `data`. An info-hash is the hash of such bytes.
 pub fn raw<'a>(data: &'a [u8], key: &str) -> Option<&'a [u8]> {
     let mut rest = data.strip_prefix(b"d")?;
     while !rest.starts_with(b"e") {

@@ -1,4 +1,4 @@
-//! Content to share: pseudo-random, the same at every run, written to a folder and compared with what arrived.
+//! Content to share. It is pseudo-random, the same in every run, and compared with what arrived.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,8 +26,8 @@ impl Content {
         Content { name: name.into(), files }
     }
 
-    /// 300 files in nested folders, about 9 MiB: every tenth is empty, most are so small that a piece spans many of
-    /// them, some are so large that they span many pieces, and the very first and last are empty.
+    /// 300 files in nested folders, about 9 MiB. Every tenth is empty, and so are the first and the last. Most are so
+    /// small that a piece spans many of them; some are so large that they span many pieces.
     pub fn tree(name: &str) -> Content {
         let mut files = Vec::new();
         for i in 0..300_usize {
@@ -83,14 +83,14 @@ impl Content {
         dir.join(&self.name)
     }
 
-    /// Panics unless the same bytes lie below `dir`, and in a folder of many files nothing else does.
+    /// Panics unless the same bytes lie below `dir`. A folder of many files must hold no other file.
     pub fn assert_same_in(&self, dir: &Path) {
         if let Some(difference) = self.difference_in(dir) {
             panic!("the content differs: {difference}");
         }
     }
 
-    /// What differs from this content below `dir`, if anything.
+    /// The first difference between this content and the files below `dir`.
     pub fn difference_in(&self, dir: &Path) -> Option<String> {
         let mut expected = BTreeSet::new();
         for (path, data) in &self.files {
@@ -102,7 +102,7 @@ impl Content {
             if found != *data {
                 let first = found.iter().zip(data).position(|(a, b)| a != b);
                 return Some(format!(
-                    "{} has {} bytes of {}, the first wrong one at {first:?}",
+                    "{} has {} bytes of {}; the first wrong one is at {first:?}",
                     path.display(),
                     found.len(),
                     data.len()
@@ -111,7 +111,7 @@ impl Content {
             expected.insert(path);
         }
         let stranger = files_below(&dir.join(&self.name)).into_iter().find(|path| !expected.contains(path));
-        stranger.map(|path| format!("{} is not of this torrent", path.display()))
+        stranger.map(|path| format!("{} does not belong to this torrent", path.display()))
     }
 
     fn path_of(&self, dir: &Path, path: Option<&str>) -> PathBuf {

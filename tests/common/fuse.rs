@@ -8,14 +8,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A file system of its own. When dropped it is unmounted, and whoever still waits for it gets an error.
+/// A file system in a process. It is unmounted when dropped, and calls that still wait for it get an error.
 pub struct HangingDisk {
     at: PathBuf,
     process: Process,
 }
 
 impl HangingDisk {
-    /// Mounts it at `at`, a folder that is made for it. Its files lie in `at` with `.behind` added.
+    /// Mounts it at `at`, which is created. Its files lie in the folder `at` with `.behind` added.
     pub fn mount(at: &Path, scratch: &Path) -> HangingDisk {
         let behind = at.with_extension("behind");
         [at, &behind].iter().for_each(|dir| fs::create_dir_all(dir).expect("the folder can be made"));

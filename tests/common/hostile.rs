@@ -1,7 +1,8 @@
-//! Peers that misbehave, in a few lines that speak bytes: each does one thing that HOSTILE peers do, for as long as its
-//! story lasts.
+//! Peers that misbehave. Each does one hostile thing for as long as its story lasts, and remembers the blocks that it
+//! was asked for.
 
 use super::http::{percent_encode, request};
+use super::stage::Stage;
 use super::tracker::Tracker;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -13,45 +14,52 @@ use std::time::{Duration, Instant};
 /// Bytes of a block.
 pub const BLOCK: usize = 16 * 1024;
 
-/// What such a peer does, all of them saying that they have everything.
+/// What such a peer does. Each claims to have everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
-    /// Sends what it is asked for, and dies after so many blocks.
+    /// Nothing hostile: sends every block that it is asked for.
+    Serves,
+    /// Sends this many blocks, then closes the connection.
     DiesAfter(u32),
-    /// Never lets anybody ask.
+    /// Never unchokes.
     NeverUnchokes,
-    /// Lets everybody ask, and never sends.
+    /// Unchokes, and never sends.
     NeverSends,
     /// Sends a block a second.
     Drips,
-    /// Of so many blocks, one is wrong.
+    /// One of this many blocks is wrong.
     Corrupts(u32),
-    /// The same, at a block each 200 ms, so that others send the rest of the piece.
+    /// The same at one block each 200 ms, so that others send the rest of the piece.
     CorruptsSlowly(u32),
     /// Chokes and unchokes four times a second, and never sends.
     Toggles,
-    /// Sends blocks that nobody asked for.
+    /// Sends blocks that were not requested.
     Floods,
-    /// Takes the connection, and never says a word.
+    /// Accepts the connection, and never sends a byte.
     SaysNothing,
     /// Sends noise after the handshake.
     Babbles,
-    /// Wants everything at once, and never reads it.
+    /// Requests everything at once, and never reads it.
     NeverReads,
 }
 
-/// The content that is asked for.
+/// The content that it claims to have.
 #[derive(Clone)]
 pub struct Prey {
     /// The torrent.
     pub info_hash: [u8; 20],
-    /// All bytes of it.
+    /// All of its bytes.
     pub bytes: Arc<Vec<u8>>,
     /// Bytes of a piece.
     pub piece: usize,
 }
 
 impl Prey {
+    /// The content of `stage`, in pieces of `piece` bytes.
+    pub fn of(stage: &Stage, piece: usize) -> Prey {
+        Prey { info_hash: stage.torrent.info_hash, bytes: Arc::new(stage.content.concatenated()), piece }
+    }
+
     /// The body of a message `bitfield` that claims everything.
     pub fn everything(&self) -> Vec<u8> {
         let pieces = self.bytes.len().div_ceil(self.piece);
@@ -61,21 +69,26 @@ impl Prey {
     }
 }
 
-/// A peer that listens, known to the tracker as a seed. Dropped, it closes its connections and listens no more.
+/// A peer that listens. The tracker knows it as a seed. When dropped, it closes its connections and its port.
 pub struct Hostile {
     /// Where it listens.
     pub port: u16,
     over: Arc<AtomicBool>,
     sockets: Arc<Mutex<Vec<TcpStream>>>,
+    asked: Asked,
 }
 
+/// The blocks that it was asked for, in order: piece and first byte.
+type Asked = Arc<Mutex<Vec<(u32, u32)>>>;
+
 impl Hostile {
-    /// Does `deed` to everybody who comes.
+    /// Does `deed` to every peer that connects.
     pub fn start(deed: Deed, prey: &Prey, tracker: &Tracker) -> Hostile {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port of the system's choice is free");
         let port = listener.local_addr().expect("a bound socket has an address").port();
         let (over, sockets) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
-        let hostile = Hostile { port, over: Arc::clone(&over), sockets: Arc::clone(&sockets) };
+        let asked = Asked::default();
+        let hostile = Hostile { port, over: over.clone(), sockets: sockets.clone(), asked: asked.clone() };
         let prey = prey.clone();
         announce(tracker, &prey.info_hash, port);
         thread::spawn(move || {
@@ -84,12 +97,17 @@ impl Hostile {
                     return;
                 }
                 sockets.lock().expect("nobody panics with it").extend(socket.try_clone());
-                let prey = prey.clone();
-                // A connection that breaks is what most of them want.
-                thread::spawn(move || meet(socket, deed, &prey, port));
+                let (prey, asked) = (prey.clone(), asked.clone());
+                // Most of them make the connection break.
+                thread::spawn(move || meet(socket, deed, &prey, port, &asked));
             }
         });
         hostile
+    }
+
+    /// The blocks that it was asked for, in order: piece and first byte.
+    pub fn asked(&self) -> Vec<(u32, u32)> {
+        self.asked.lock().expect("nobody panics with it").clone()
     }
 }
 
@@ -99,12 +117,12 @@ impl Drop for Hostile {
         for socket in self.sockets.lock().expect("nobody panics with it").iter() {
             let _ = socket.shutdown(Shutdown::Both);
         }
-        // So that the listener sees that it is over.
+        // This wakes the listener.
         let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
     }
 }
 
-/// Tells the tracker of a seed on `port`.
+/// Announces a seed on `port`.
 fn announce(tracker: &Tracker, info_hash: &[u8; 20], port: u16) {
     let url = tracker.url();
     let address: SocketAddr = url["http://".len()..].split('/').next().expect("a host").parse().expect("an address");
@@ -113,7 +131,7 @@ fn announce(tracker: &Tracker, info_hash: &[u8; 20], port: u16) {
     request(address, &target, "", None).expect("the tracker answers");
 }
 
-/// The handshake of a peer that calls itself after `number`.
+/// The handshake of a peer whose id ends with `number`.
 pub fn handshake(info_hash: &[u8; 20], number: u32) -> Vec<u8> {
     let mut bytes = b"\x13BitTorrent protocol\0\0\0\0\0\0\0\0".to_vec();
     bytes.extend(info_hash);
@@ -136,7 +154,7 @@ fn block(piece: u32, begin: u32, data: &[u8]) -> Vec<u8> {
     message(7, &[&numbers(&[piece, begin]), data].concat())
 }
 
-fn meet(mut socket: TcpStream, deed: Deed, prey: &Prey, port: u16) -> io::Result<()> {
+fn meet(mut socket: TcpStream, deed: Deed, prey: &Prey, port: u16, asked: &Asked) -> io::Result<()> {
     if deed == Deed::SaysNothing {
         return io::copy(&mut socket, &mut io::sink()).map(drop);
     }
@@ -169,7 +187,7 @@ fn meet(mut socket: TcpStream, deed: Deed, prey: &Prey, port: u16) -> io::Result
             for piece in (0..10_000).map(|number| number % (prey.bytes.len() / prey.piece) as u32) {
                 writer.write_all(&message(6, &numbers(&[piece, 0, BLOCK as u32])))?;
             }
-            // Until it is closed, which only a write notices.
+            // Only a write notices that the connection is closed.
             loop {
                 thread::sleep(Duration::from_secs(1));
                 writer.write_all(&0u32.to_be_bytes())?;
@@ -177,11 +195,15 @@ fn meet(mut socket: TcpStream, deed: Deed, prey: &Prey, port: u16) -> io::Result
         }
         _ => socket.write_all(&message(1, &[]))?,
     }
-    answer_requests(socket, deed, prey)
+    answer(socket, deed, prey, asked)
 }
 
-/// Reads to the end; what is asked for is answered as the deed will have it.
-pub fn answer_requests(mut socket: TcpStream, deed: Deed, prey: &Prey) -> io::Result<()> {
+/// Reads until the connection ends, and answers requests as `deed` says.
+pub fn answer_requests(socket: TcpStream, deed: Deed, prey: &Prey) -> io::Result<()> {
+    answer(socket, deed, prey, &Asked::default())
+}
+
+fn answer(mut socket: TcpStream, deed: Deed, prey: &Prey, asked: &Asked) -> io::Result<()> {
     let mut sent = 0;
     loop {
         let mut length = [0; 4];
@@ -193,6 +215,7 @@ pub fn answer_requests(mut socket: TcpStream, deed: Deed, prey: &Prey) -> io::Re
             continue;
         }
         let (piece, begin, length) = (number(1), number(5), number(9) as usize);
+        asked.lock().expect("nobody panics with it").push((piece, begin));
         let at = piece as usize * prey.piece + begin as usize;
         let mut data = prey.bytes[at..at + length].to_vec();
         match deed {
@@ -212,7 +235,7 @@ pub fn answer_requests(mut socket: TcpStream, deed: Deed, prey: &Prey) -> io::Re
     }
 }
 
-/// Comes to `port` as a peer with a number of its own, and shakes hands; what it is told is read.
+/// Connects to `port` as a peer with a new number, and shakes hands. Returns the other handshake too.
 pub fn come(port: u16, info_hash: &[u8; 20]) -> io::Result<(TcpStream, [u8; 68])> {
     static NUMBER: AtomicU32 = AtomicU32::new(1_000_000);
     let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
@@ -223,7 +246,7 @@ pub fn come(port: u16, info_hash: &[u8; 20]) -> io::Result<(TcpStream, [u8; 68])
     Ok((socket, theirs))
 }
 
-/// Whether the other end closes the connection before `deadline`, whatever it says until then.
+/// Whether the other end closes the connection before `deadline`, even if it sends something first.
 pub fn is_closed(socket: &mut TcpStream, deadline: Duration) -> bool {
     let end = Instant::now() + deadline;
     let mut buffer = [0; 4096];

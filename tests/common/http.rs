@@ -1,4 +1,4 @@
-//! HTTP in a few lines: a server that answers each request with a function, and a request for the peers' remote control.
+//! A small HTTP server that answers each request with a function, and a small client.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use std::time::Duration;
 /// How long either side waits for the other.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A server on a port the system chose; it ends when dropped.
+/// A server on a port that the system chose. It ends when dropped.
 pub struct Server {
     address: SocketAddr,
     stop: Arc<AtomicBool>,
@@ -18,7 +18,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves on `ip`: `answer` gets the target (path and query, raw) and who asks, and gives the body, or `None` for 404.
+    /// Serves on `ip`. `answer` takes the raw target (path and query) and the client, and returns the body, or `None`
+    /// for 404.
     pub fn start(ip: IpAddr, answer: impl Fn(&str, IpAddr) -> Option<Vec<u8>> + Send + Sync + 'static) -> Server {
         Server::raw((ip, 0).into(), move |target, stream| {
             let from = stream.peer_addr()?.ip();
@@ -28,7 +29,7 @@ impl Server {
         })
     }
 
-    /// Serves at `address`: `answer` gets the target and writes what it likes, head and all.
+    /// Serves at `address`. `answer` takes the target and writes the whole reply, including the head.
     pub fn raw(
         address: SocketAddr,
         answer: impl Fn(&str, &mut TcpStream) -> io::Result<()> + Send + Sync + 'static,
@@ -43,7 +44,7 @@ impl Server {
                     return;
                 }
                 let answer = answer.clone();
-                // A client that hangs up half-way is its own story's matter, not the server's.
+                // It is not the server's concern if a client hangs up half-way.
                 thread::spawn(move || stream.and_then(|stream| serve(stream, answer.as_ref())));
             }
         });
@@ -59,7 +60,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        // Wakes the accept; if even that fails there is nothing left to wake.
+        // This wakes the accept. If it fails, there is nothing left to wake.
         let woken = TcpStream::connect(self.address).is_ok();
         if let Some(thread) = self.thread.take().filter(|_| woken) {
             let _ = thread.join();
@@ -95,7 +96,7 @@ impl Answer {
     }
 }
 
-/// One request; `headers` end with `\r\n` each. A body makes it a POST.
+/// Sends one request. Each of the `headers` ends with `\r\n`. A body makes it a POST.
 pub fn request(address: SocketAddr, target: &str, headers: &str, body: Option<&str>) -> io::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;

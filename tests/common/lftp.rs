@@ -1,16 +1,16 @@
-//! lftp as a peer: a BitTorrent of its own, which writes no empty files.
+//! lftp as a peer. It has its own BitTorrent code, and writes no empty files.
 
 use super::peers::{Plan, Role};
 use super::process::Process;
 use std::fs;
 use std::process::Command;
 
-/// Starts lftp. A seed believes its content; a leecher ends when it has all.
+/// Starts lftp. A seed does not check its content; a leecher ends when it has everything.
 pub fn start(plan: &Plan) -> Process {
     assert!(plan.upload_limit.is_none(), "no story limits lftp");
-    // Into a folder that is not there it writes nothing, and says nothing.
+    // If the folder does not exist, it writes nothing and prints no error.
     fs::create_dir_all(plan.dir).expect("the folder can be made");
-    // In the background it would outlive its story.
+    // Otherwise it would move to the background and outlive its story.
     let mut script = format!(
         "set cmd:move-background no; set torrent:use-dht no; set torrent:port-range {port}-{port}; ",
         port = plan.port

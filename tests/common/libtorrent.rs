@@ -1,11 +1,11 @@
-//! libtorrent (rasterbar) as a peer, through a script of a few lines.
+//! libtorrent (rasterbar) as a peer, through a small Python script.
 
 use super::peers::{Plan, Role};
 use super::process::Process;
 use std::path::Path;
 use std::process::Command;
 
-/// Python with the script, to be told what to do.
+/// Python with the script. Arguments say what it does.
 pub fn python() -> Command {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common/lt_peer.py");
     let mut command = Command::new("python3");
@@ -21,7 +21,7 @@ pub fn start(plan: &Plan) -> Process {
     Process::start("libtorrent", &mut command, plan.scratch)
 }
 
-/// The bytes it sent, as the script printed them last.
+/// The bytes that it sent, as the script printed last.
 pub fn uploaded(process: &Process) -> u64 {
     let said = process.stdout();
     let numbers = said.lines().filter_map(|line| line.strip_prefix("uploaded ")?.parse().ok());

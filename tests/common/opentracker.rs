@@ -1,5 +1,4 @@
-//! opentracker, the tracker of others: as Debian builds it, closed (it needs a list of the torrents it allows) and
-//! for IPv4 alone.
+//! opentracker as Debian builds it: it needs a list of the torrents that it allows, and has no IPv6.
 
 use super::http::{percent_encode, request};
 use super::ports::free_port;
@@ -12,14 +11,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-/// An opentracker on 127.0.0.1; it ends when dropped.
+/// An opentracker on 127.0.0.1. It ends when dropped.
 pub struct Opentracker {
     process: Process,
     address: SocketAddr,
 }
 
 impl Opentracker {
-    /// Where an opentracker can be started: a torrent must know the address before it can be allowed.
+    /// A free address for an opentracker. A torrent holds it before the tracker can allow that torrent.
     pub fn address() -> SocketAddr {
         (Ipv4Addr::LOCALHOST, free_port()).into()
     }
@@ -35,8 +34,8 @@ impl Opentracker {
         fs::create_dir(&dir).expect("the folder is new");
         let hex = |torrent: &&Torrent| torrent.info_hash.iter().map(|b| format!("{b:02x}")).collect::<String>() + "\n";
         fs::write(dir.join("allowed"), torrents.iter().map(hex).collect::<String>()).expect("the list can be written");
-        // Started as root it changes root to `-d` and becomes nobody before it reads the list, whose path is therefore
-        // seen from there; started as another it does neither: then the path is seen from where it runs.
+        // Started by root, it changes its root to `-d` and becomes `nobody` before it reads the list. Started by
+        // another user, it does neither. The path of the list is right in both cases.
         fs::set_permissions(&dir, Permissions::from_mode(0o755)).expect("the folder is ours");
         fs::set_permissions(dir.join("allowed"), Permissions::from_mode(0o644)).expect("the list is ours");
         let (ip, port) = (address.ip().to_string(), address.port().to_string());
@@ -50,7 +49,7 @@ impl Opentracker {
         Opentracker { process, address }
     }
 
-    /// The peers it knows that have the whole of `torrent`.
+    /// How many seeds of `torrent` it knows.
     pub fn seeds(&self, torrent: &Torrent) -> usize {
         let target = format!("/scrape?info_hash={}", percent_encode(&torrent.info_hash));
         let Ok(answer) = request(self.address, &target, "", None) else { return 0 };
@@ -59,7 +58,7 @@ impl Opentracker {
         number.and_then(Result::ok).unwrap_or(0)
     }
 
-    /// Waits until `count` seeds of `torrent` announced themselves; `alive` panics if one of them cannot any more.
+    /// Waits until `count` seeds of `torrent` have announced themselves. `alive` panics if one of them has ended.
     pub fn wait_for_seeds(&mut self, torrent: &Torrent, count: usize, mut alive: impl FnMut()) {
         wait_until(&format!("opentracker knows {count} seeds"), PATIENCE, || {
             self.process.must_run();

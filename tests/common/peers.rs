@@ -1,4 +1,4 @@
-//! Peers nobody here wrote, each driven as its own command line wants it.
+//! Peers by other people, each started with its own command line.
 
 use super::process::Process;
 use super::tools::Tool;
@@ -15,7 +15,7 @@ use std::time::Duration;
 pub enum Program {
     /// aria2c.
     Aria2,
-    /// transmission-daemon. It never connects to a loopback address; whoever wants its pieces connects to it.
+    /// transmission-daemon. It never connects to a loopback address, so other peers must connect to it.
     Transmission,
     /// libtorrent in Python.
     Libtorrent,
@@ -26,10 +26,10 @@ pub enum Program {
 }
 
 impl Program {
-    /// Those that can say what they sent, and be limited.
+    /// The programs that report what they sent, and have a rate limit.
     pub const ALL: [Program; 3] = [Program::Aria2, Program::Transmission, Program::Libtorrent];
 
-    /// What must be installed.
+    /// The tool that must be installed.
     pub fn tool(self) -> Tool {
         match self {
             Program::Aria2 => Tool::Aria2,
@@ -46,12 +46,12 @@ impl Program {
     }
 }
 
-/// What a peer is there for.
+/// What a peer does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// To give the content it has.
+    /// It uploads the content that it has.
     Seed,
-    /// To fetch the content and end.
+    /// It fetches the content and ends.
     Fetch,
 }
 
@@ -59,17 +59,17 @@ pub enum Role {
 pub struct Plan<'a> {
     /// The program.
     pub program: Program,
-    /// What it is there for.
+    /// What it does.
     pub role: Role,
     /// The torrent.
     pub torrent: &'a Torrent,
-    /// The folder with the content, or for it.
+    /// The folder of the content.
     pub dir: &'a Path,
     /// A folder for its settings and logs.
     pub scratch: &'a Path,
     /// The most it may upload, in bytes a second.
     pub upload_limit: Option<u64>,
-    /// Whether the swarm meets on ::1.
+    /// Whether it uses ::1.
     pub ipv6: bool,
     /// The port it listens on for peers.
     pub port: u16,
@@ -99,7 +99,7 @@ impl<'a> Plan<'a> {
         Plan { upload_limit: Some(limit), ..self }
     }
 
-    /// Starts it. A seed is ready when the tracker knows it as one: wait there.
+    /// Starts it. A seed is ready when the tracker knows it as a seed.
     pub fn start(&self) -> Peer {
         let process = match self.program {
             Program::Aria2 => aria2::start(self),
@@ -125,7 +125,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// A running peer; it ends when dropped.
+/// A running peer. It ends when dropped.
 pub struct Peer {
     /// The program.
     pub program: Program,
@@ -141,30 +141,31 @@ impl Peer {
             Program::Aria2 => aria2::uploaded(self.rpc_port),
             Program::Transmission => transmission::uploaded(self.rpc_port),
             Program::Libtorrent => libtorrent::uploaded(&self.process),
-            Program::Rtorrent | Program::Lftp => panic!("{:?} does not say what it sent", self.program),
+            Program::Rtorrent | Program::Lftp => panic!("{:?} does not report what it sent", self.program),
         }
     }
 
     /// Its process id.
+    #[allow(dead_code)] // Only the bench asks.
     pub fn id(&self) -> u32 {
         self.process.id()
     }
 
-    /// Asks it to end, as Ctrl-C does, and waits until it has.
+    /// Asks it to end, as Ctrl-C does, and waits until it has ended.
     pub fn interrupt(mut self) {
         self.process.signal(Signal::INT);
         self.process.wait(PATIENCE);
     }
 
-    /// Panics if it has ended: for use inside a wait.
+    /// Panics if it has ended. A wait calls this.
     pub fn must_run(&mut self) {
         self.process.must_run();
     }
 
-    /// Waits until it has fetched all and ended well; transmission goes on.
+    /// Waits until it has fetched everything and ended without an error. (transmission does not end by itself.)
     pub fn wait_until_fetched(&mut self, deadline: Duration) {
         if self.program == Program::Transmission {
-            return wait_until("transmission has fetched all", deadline, || {
+            return wait_until("transmission has fetched everything", deadline, || {
                 self.process.must_run();
                 transmission::has_all(self.rpc_port)
             });

@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// A running program, its output in two files or on the person's terminal. Dropped, it is killed.
+/// A running program. Its output goes to two files or to the user's terminal. It is killed when dropped.
 pub struct Process {
     name: String,
     child: Child,
-    /// Standard output and error; none if the person sees them.
+    /// Standard output and error; none if they go to the terminal.
     logs: Option<[PathBuf; 2]>,
 }
 
@@ -34,7 +34,7 @@ impl Process {
         Process { name: name.into(), child, logs: Some([out, err]) }
     }
 
-    /// The same with the terminal, or whatever the story itself was started with, as its input and output.
+    /// The same with the input and output of the story itself, for example the terminal.
     pub fn start_in_sight(name: &str, command: &mut Command) -> Process {
         Process { name: name.into(), child: spawn(name, command), logs: None }
     }
@@ -54,7 +54,7 @@ impl Process {
         self.child.try_wait().expect("the child is ours to wait for")
     }
 
-    /// Panics if it has ended: for use inside a wait for something that only a running program can do.
+    /// Panics if it has ended. A wait for something that only a running program can do calls this.
     pub fn must_run(&mut self) {
         if let Some(status) = self.ended() {
             panic!("{} ended too early: {status}", self.name);
@@ -77,12 +77,12 @@ impl Process {
         kill_process(Pid::from_child(&self.child), signal).expect("the child is ours to signal");
     }
 
-    /// What it wrote to standard output so far.
+    /// Its standard output so far.
     pub fn stdout(&self) -> String {
         self.log(0)
     }
 
-    /// What it wrote to standard error so far.
+    /// Its standard error so far.
     pub fn stderr(&self) -> String {
         self.log(1)
     }
@@ -97,7 +97,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         let ended = self.child.try_wait().ok().flatten();
         if ended.is_none() {
-            // It may end by itself in between: then there is nothing to kill, and the wait takes its status.
+            // It may end by itself just now. Then there is nothing to kill, and `wait` takes its status.
             let _ = self.child.kill();
             let _ = self.child.wait();
         }

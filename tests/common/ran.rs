@@ -1,5 +1,6 @@
-//! Our own program, run to its end: for commands that talk to nobody.
+//! Our own program, run to its end, for commands that use no network.
 
+use super::json;
 use super::swarmlet::program;
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -7,13 +8,13 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// How it ended, and what it wrote.
+/// How it ended, and its output.
 pub struct Ran {
     /// The exit code; none if a signal killed it.
     pub code: Option<i32>,
-    /// What it wrote to standard output.
+    /// Its standard output.
     pub stdout: Vec<u8>,
-    /// What it wrote to standard error.
+    /// Its standard error.
     pub stderr: String,
 }
 
@@ -31,10 +32,10 @@ pub fn with_stdin<A: AsRef<OsStr>>(dir: &Path, args: &[A], input: &[u8]) -> Ran 
 pub fn run(command: &mut Command, input: &[u8]) -> Ran {
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
-    // It may have ended without reading.
+    // It may have ended before it read everything.
     let _ = child.stdin.take().expect("it has an input").write_all(input);
     let output = child.wait_with_output().expect("it ends");
-    let stderr = String::from_utf8(output.stderr).expect("what people read is text");
+    let stderr = String::from_utf8(output.stderr).expect("messages are text");
     assert!(!stderr.contains("panicked"), "{command:?} panicked:\n{stderr}");
     Ran { code: output.status.code(), stdout: output.stdout, stderr }
 }
@@ -43,26 +44,25 @@ impl Ran {
     /// Panics unless it ended with `code`.
     #[track_caller]
     pub fn code(self, code: i32) -> Ran {
-        assert_eq!(self.code, Some(code), "another exit code; it said:\n{}{}", self.text(), self.stderr);
+        assert_eq!(self.code, Some(code), "another exit code; output:\n{}{}", self.text(), self.stderr);
         self
     }
 
-    /// Panics unless it ended with `code` and told the person `words`.
+    /// Panics unless it ended with `code` and `words` on standard error.
     #[track_caller]
     pub fn refused(self, code: i32, words: &str) -> Ran {
         let ran = self.code(code);
-        assert!(ran.stderr.contains(words), "it does not say {words:?}:\n{}", ran.stderr);
+        assert!(ran.stderr.contains(words), "{words:?} is not in its output:\n{}", ran.stderr);
         ran
     }
 
-    /// What it wrote to standard output, as text.
+    /// Its standard output as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 
-    /// The objects it wrote, one a line.
+    /// The objects on its standard output, one a line.
     pub fn objects(&self) -> Vec<Value> {
-        let text = self.text();
-        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+        json::objects(&self.text())
     }
 }

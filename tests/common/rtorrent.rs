@@ -1,11 +1,11 @@
-//! rtorrent as a peer, without its screen. Its libtorrent (rakshasa's) has no code in common with the other of that name.
+//! rtorrent as a peer, without its screen. Its libtorrent (rakshasa's) shares no code with libtorrent (rasterbar).
 
 use super::peers::{Plan, Role};
 use super::process::Process;
 use std::fs;
 use std::process::Command;
 
-/// Starts rtorrent. A seed checks its content first, then announces itself; a leecher ends when it has all.
+/// Starts rtorrent. A seed checks its content first, then announces itself; a leecher ends when it has everything.
 pub fn start(plan: &Plan) -> Process {
     assert!(plan.upload_limit.is_none(), "no story limits rtorrent");
     let (home, session) = (plan.home(), plan.home().join("session"));

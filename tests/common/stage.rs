@@ -1,4 +1,4 @@
-//! What most stories are played on: a tracker, a torrent that it serves, and its content in a folder to seed from.
+//! Where most stories begin: a tracker, a torrent that it serves, and the content in a folder to seed from.
 
 use super::content::Content;
 use super::swarmlet::{Get, Swarmlet};
@@ -8,15 +8,15 @@ use super::tracker::{Announce, Tracker};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// The stage of a story. All that is on it lies in a folder that goes with it.
+/// The stage of a story. Everything on it lies in one folder, which is deleted at the end.
 pub struct Stage {
     /// That folder.
     pub scratch: TempDir,
-    /// Introduces whoever plays.
+    /// Introduces the peers to each other.
     pub tracker: Tracker,
-    /// What the torrent describes.
+    /// The content that the torrent describes.
     pub content: Content,
-    /// The folder that holds all of it.
+    /// The folder that holds all of the content.
     pub source: PathBuf,
     /// The torrent.
     pub torrent: Torrent,
@@ -32,7 +32,7 @@ impl Stage {
         Stage { scratch, tracker, content, source, torrent }
     }
 
-    /// Where the stage is.
+    /// The folder of the stage.
     pub fn path(&self) -> &Path {
         self.scratch.path()
     }
@@ -42,12 +42,12 @@ impl Stage {
         Get::new(name, self.path()).torrent(&self.torrent)
     }
 
-    /// A running seed, known to the tracker.
+    /// A running seed that the tracker knows.
     pub fn seed(&self) -> Swarmlet {
         self.start_seed(&self.get("seed").in_dir(&self.source).arg("--seed"))
     }
 
-    /// The same behind a line that lets through so many bytes a second.
+    /// The same behind a line that lets `rate` bytes a second through.
     pub fn slow_seed(&self, rate: u64) -> (Swarmlet, Throttle) {
         let get = self.get("seed").in_dir(&self.source).arg("--seed");
         let line = Throttle::before(get.port, rate);
@@ -55,7 +55,7 @@ impl Stage {
         (self.start_seed(&get), line)
     }
 
-    /// The same by `swarmlet seed` with these options, and its port.
+    /// The same by `swarmlet seed` with these options. Returns its port too.
     pub fn serve(&self, options: &[&str]) -> (Swarmlet, u16) {
         let get = Get::seed("seed", self.path(), &self.source).torrent(&self.torrent).args(options);
         (self.start_seed(&get), get.port)
@@ -68,7 +68,7 @@ impl Stage {
         seed
     }
 
-    /// What the tracker heard from `get`, the oldest first.
+    /// The announces of `get` that the tracker received, oldest first.
     pub fn announces_from(&self, get: &Get) -> Vec<Announce> {
         self.tracker.announces_from(&self.torrent.info_hash, get.port)
     }

@@ -1,7 +1,8 @@
-//! Our own program, as a person starts it.
+//! Our own program, as a user starts it.
 //!
-//! It is the binary cargo built for the tests, or the one SWARMLET_BIN names: the small build, the static one.
+//! It is the binary that cargo built for the tests, or the one that SWARMLET_BIN names, for example the static build.
 
+use super::json;
 use super::ports::free_port;
 use super::process::Process;
 use super::torrent::Torrent;
@@ -18,7 +19,7 @@ pub fn program() -> OsString {
     env::var_os("SWARMLET_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_swarmlet").into())
 }
 
-/// A `swarmlet get` to be.
+/// A `swarmlet get` that is not started yet.
 pub struct Get {
     program: OsString,
     command: &'static str,
@@ -46,17 +47,18 @@ impl Get {
         Get { command: "seed", ..Get::new(name, scratch).in_dir(dir) }
     }
 
-    /// `many` instead of `get`: the torrents of `folder`, with the content beside them.
+    /// `many` instead of `get`: the torrents of `folder`, with their content beside them.
     pub fn many(name: &str, scratch: &Path, folder: &Path) -> Get {
         Get { command: "many", ..Get::new(name, scratch).in_dir(folder) }.arg(folder)
     }
 
     /// Another build of the program.
+    #[allow(dead_code)] // Only the bench compares builds.
     pub fn program(self, program: &Path) -> Get {
         Get { program: program.into(), ..self }
     }
 
-    /// Fetches `torrent` too.
+    /// Adds `torrent`.
     pub fn torrent(self, torrent: &Torrent) -> Get {
         let file = torrent.file.clone();
         self.arg(file)
@@ -85,11 +87,11 @@ impl Get {
         self
     }
 
-    /// Its command line, for a story that starts it in its own way.
+    /// Its command line, for a story that starts it in another way.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.arg(self.command).args(&self.args).arg("--dir").arg(&self.dir).args(["--port", &self.port.to_string()]);
-        // A story's states are its own.
+        // Each story keeps its own states.
         command.env("XDG_STATE_HOME", self.scratch.join("state"));
         command
     }
@@ -106,6 +108,16 @@ impl Get {
         };
         let process = Process::start_with_stdin(&self.name, &mut self.command(), &self.scratch, stdin);
         Swarmlet { process }
+    }
+
+    /// Starts it from a shell that runs `script` first, for example to set a limit.
+    pub fn start_after(&self, script: &str) -> Swarmlet {
+        let command = self.command();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{script}; exec \"$@\""), "sh"]);
+        shell.arg(command.get_program()).args(command.get_args());
+        shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Swarmlet { process: Process::start(&self.name, &mut shell, &self.scratch) }
     }
 
     /// Starts it and waits for its end.
@@ -126,27 +138,32 @@ impl Swarmlet {
         Outcome { code, stdout: self.process.stdout(), stderr: self.process.stderr(), process: self.process }
     }
 
-    /// What it wrote to standard output so far.
+    /// Its standard output so far.
     pub fn stdout(&self) -> String {
         self.process.stdout()
     }
 
-    /// Asks it to end, as `kill` does, and waits until it has.
+    /// Asks it to end, as `kill` does, and waits until it has ended.
     pub fn terminate(mut self) -> Outcome {
         self.process.signal(Signal::TERM);
         self.wait()
     }
 
-    /// Asks it to end, as Ctrl-C does, and waits until it has.
+    /// Asks it to end, as Ctrl-C does, and waits until it has ended.
     pub fn interrupt(mut self) -> Outcome {
         self.process.signal(Signal::INT);
         self.wait()
     }
 
-    /// Ends it as kill -9 does: it has no say in it.
+    /// Ends it as `kill -9` does.
     pub fn kill(mut self) {
         self.process.signal(Signal::KILL);
         self.process.wait(PATIENCE);
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&mut self, signal: Signal) {
+        self.process.signal(signal);
     }
 
     /// Its process id.
@@ -154,30 +171,30 @@ impl Swarmlet {
         self.process.id()
     }
 
-    /// Ends it as a terminal does that is closed, and waits until it has.
+    /// Ends it as a terminal does when it is closed, and waits until it has ended.
     pub fn hang_up(mut self) -> Outcome {
         self.process.signal(Signal::HUP);
         self.wait()
     }
 
-    /// What it wrote to standard error so far.
+    /// Its standard error so far.
     pub fn stderr(&self) -> String {
         self.process.stderr()
     }
 
-    /// Panics if it has ended: for use inside a wait.
+    /// Panics if it has ended. A wait calls this.
     pub fn must_run(&mut self) {
         self.process.must_run();
     }
 }
 
-/// How it ended. While a story holds this, a failure prints what the program wrote.
+/// How it ended. As long as a story holds this, a failure prints the output of the program.
 pub struct Outcome {
     /// The exit code; none if a signal killed it.
     pub code: Option<i32>,
-    /// What it wrote to standard output.
+    /// Its standard output.
     pub stdout: String,
-    /// What it wrote to standard error.
+    /// Its standard error.
     pub stderr: String,
     process: Process,
 }
@@ -188,17 +205,16 @@ impl Outcome {
         assert_eq!(self.code, Some(code), "{} ended with another exit code", self.process.name());
     }
 
-    /// Of the objects that it wrote with `--json`, the last one of this event.
+    /// The last object of this event that it wrote with `--json`.
     pub fn json(&self, event: &str) -> serde_json::Value {
-        let mut objects = self.stdout.lines().filter_map(|line| serde_json::from_str(line).ok());
-        let last = objects.rfind(|object: &serde_json::Value| object["event"] == event);
-        last.unwrap_or_else(|| panic!("{} told of nothing {event}", self.process.name()))
+        let last = json::last(&self.stdout, event);
+        last.unwrap_or_else(|| panic!("{} reported no event {event}", self.process.name()))
     }
 
-    /// Panics unless it ended with `code` and told the person something on standard error, without panicking.
+    /// Panics unless it ended with `code` and a message on standard error, without a panic.
     pub fn assert_refused(&self, code: i32) {
         self.assert_code(code);
-        assert!(!self.stderr.trim().is_empty(), "it refused without a word");
+        assert!(!self.stderr.trim().is_empty(), "it refused without a message");
         assert!(!self.stderr.contains("panicked"), "it panicked");
     }
 }

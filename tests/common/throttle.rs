@@ -1,6 +1,6 @@
-//! A slow line: a TCP forwarder that lets through so many bytes a second in all.
+//! A slow line: a TCP forwarder with a limited rate for all its connections together.
 //!
-//! On loopback a swarm is over before anybody has seen it; behind a slow line a seed gives its content out once or so,
+//! On loopback a download ends before a story can look at it. Behind a slow line a seed uploads its content about once,
 //! and the leechers have to give each other the rest.
 
 use std::io::{self, Read, Write};
@@ -18,7 +18,7 @@ pub struct Throttle {
 }
 
 impl Throttle {
-    /// Forwards connections to `port` on 127.0.0.1; what comes back is limited to `rate` bytes a second, together.
+    /// Forwards connections to `port` on 127.0.0.1. Their replies together are limited to `rate` bytes a second.
     pub fn before(port: u16, rate: u64) -> Throttle {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port of the system's choice is free");
         let line = Line { rate, free_at: Arc::new(Mutex::new(Instant::now())), passed: Arc::default() };
@@ -29,14 +29,14 @@ impl Throttle {
         thread::spawn(move || {
             for guest in listener.incoming().flatten() {
                 let line = line.clone();
-                // A connection that breaks is the peers' matter.
+                // The peers see for themselves that a connection breaks.
                 thread::spawn(move || line.forward(guest, port));
             }
         });
         throttle
     }
 
-    /// The bytes that came back so far.
+    /// The bytes of replies that passed so far.
     pub fn passed(&self) -> u64 {
         self.passed.load(Ordering::Relaxed)
     }
@@ -76,7 +76,7 @@ impl Line {
         }
     }
 
-    /// When `count` bytes may pass: the line takes one after the other, at its rate.
+    /// When the next `count` bytes may pass.
     fn turn(&self, count: u64) -> Instant {
         let mut free_at = self.free_at.lock().expect("no turn panics");
         let turn = (*free_at).max(Instant::now());

@@ -1,7 +1,7 @@
-//! A terminal of a chosen size, to look at what is really on the screen: tmux, on a socket of its own, with a shell.
+//! A terminal of a chosen size whose screen can be read: tmux, on its own socket, with a shell.
 //!
-//! The shell is dash (`sh` where that is something else): unlike others it repairs no terminal modes after a program, so
-//! that a story sees what the program left behind.
+//! The shell is dash if it is installed. Unlike other shells it does not repair the modes of the terminal after a
+//! program, so that a story sees what the program left behind.
 
 use super::wait::{PATIENCE, wait_until};
 use std::ffi::OsStr;
@@ -12,20 +12,18 @@ use std::{fs, thread};
 /// The prompt of the shell.
 pub const PROMPT: &str = "ready$";
 
-/// The terminal; it ends when dropped, with all that runs in it.
+/// The terminal. It ends when dropped, with everything that runs in it.
 pub struct Tmux {
     socket: PathBuf,
-    /// Its width.
-    pub columns: usize,
 }
 
 impl Tmux {
-    /// A terminal with a shell, in the folder `scratch`. `locale` is what the programs in it are told.
+    /// A terminal with a shell, in the folder `scratch`, with this locale.
     pub fn start(scratch: &Path, (columns, rows): (usize, usize), locale: &str) -> Tmux {
         let (socket, settings) = (scratch.join("tmux"), scratch.join("tmux.conf"));
         fs::write(&settings, "set -g status off\nset -g default-terminal screen\n")
             .expect("the settings can be written");
-        let tmux = Tmux { socket, columns };
+        let tmux = Tmux { socket };
         let shell = if Path::new("/bin/dash").exists() { "dash" } else { "sh" };
         let prompt = format!("PS1={PROMPT} ");
         let all = ["LC_ALL", "LC_CTYPE", "ENV", "NO_COLOR"].iter().flat_map(|name| ["-u", name]);
@@ -51,7 +49,8 @@ impl Tmux {
         self.press("Enter");
     }
 
-    /// Clears the screen and runs `command` with `behind` it in the shell. (By a file: the line would be a long one.)
+    /// Clears the screen and runs `command` in the shell, with `behind` after it. (The line is long, so it is in a
+    /// file.)
     pub fn run_there(&self, command: &Command, behind: &str) {
         let words = std::iter::once(command.get_program()).chain(command.get_args());
         let words = words.map(|word| format!("'{}'", word.to_string_lossy()));
@@ -62,17 +61,17 @@ impl Tmux {
         self.type_line("clear; . ./go");
     }
 
-    /// Presses a key, named as tmux does: `q`, `C-c`, `Enter`.
+    /// Presses a key. Its name is one of tmux: `q`, `C-c`, `Enter`.
     pub fn press(&self, key: &str) {
         self.run(self.command().args(["send-keys", key]));
     }
 
-    /// What is on the screen, row by row.
+    /// The rows of the screen.
     pub fn rows(&self) -> Vec<String> {
         self.capture(&[])
     }
 
-    /// Waits until what is on the screen is as it should be, and returns it.
+    /// Waits until the screen is as `wanted` says, and returns its rows.
     pub fn wait_for(&self, what: &str, wanted: impl Fn(&[String]) -> bool) -> Vec<String> {
         let mut rows = Vec::new();
         let shown = Shown(self);
@@ -89,7 +88,7 @@ impl Tmux {
         self.wait_for(&format!("the screen shows {text:?}"), |rows| rows.iter().any(|row| row.contains(text)))
     }
 
-    /// Runs a line in the shell and returns what it printed; the shell must be waiting for it.
+    /// Runs a line in the shell, which must be idle, and returns its output.
     pub fn ask(&self, line: &str) -> Vec<String> {
         self.run(self.command().args(["send-keys", "-l", &format!("clear; {line}; echo end''ed")]));
         self.press("Enter");
@@ -99,7 +98,7 @@ impl Tmux {
     /// Panics if a row was too long for the terminal.
     pub fn assert_nothing_wraps(&self) {
         let trimmed = |rows: Vec<String>| rows.iter().map(|row| row.trim_end().to_string()).collect::<Vec<String>>();
-        // The screen may be drawn anew between the two looks.
+        // The program may draw between the two looks.
         self.wait_for("no row is wrapped", |rows| trimmed(rows.to_vec()) == trimmed(self.capture(&["-J"])));
     }
 
@@ -121,7 +120,7 @@ impl Tmux {
     }
 }
 
-/// Prints the screen when a wait is in vain.
+/// Prints the screen when a wait fails.
 struct Shown<'a>(&'a Tmux);
 
 impl Drop for Shown<'_> {
@@ -139,7 +138,7 @@ impl Drop for Tmux {
     }
 }
 
-/// The process that runs the story's `swarmlet` in a terminal, by the port it listens on.
+/// The `swarmlet` process with this port on its command line.
 pub fn pid_of(port: u16) -> Option<i32> {
     let wanted = port.to_string();
     let listens = |pid: &i32| {

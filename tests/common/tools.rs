@@ -1,11 +1,11 @@
-//! The programs of others that stories need, and what to do where one is missing.
+//! The programs by other people that stories need, and what happens where one is missing.
 
 use std::env;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
 
-/// A program of others.
+/// A program by other people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tool {
     /// aria2c, a peer.
@@ -26,15 +26,17 @@ pub enum Tool {
     Imdl,
     /// opentracker, a tracker.
     Opentracker,
-    /// strace, which counts system calls.
+    /// strace, which records system calls.
     Strace,
-    /// wrk, which asks web servers as fast as they answer.
+    /// wrk, which loads web servers with requests.
+    #[allow(dead_code)] // Only the bench uses it.
     Wrk,
-    /// bittorrent-tracker from npm, a tracker and a client of trackers.
+    /// bittorrent-tracker from npm, a tracker and a tracker client.
     NpmTracker,
-    /// tmux, a terminal that can be looked at.
+    /// tmux, a terminal whose screen can be read.
     Tmux,
     /// File systems in a process: /dev/fuse, and fusepy from PyPI.
+    #[allow(dead_code)] // Only the stories that run alone use it.
     Fuse,
 }
 
@@ -70,7 +72,7 @@ impl Tool {
         }
     }
 
-    /// Its name and version, as it says them itself; empty where it cannot.
+    /// Its name and version in its own words; empty if it has no option that prints them.
     pub fn version(self) -> String {
         let mut command = match self {
             Tool::Aria2 | Tool::Rtorrent | Tool::Lftp | Tool::Transmission | Tool::Imdl => {
@@ -93,39 +95,53 @@ impl Tool {
         if !output.status.success() && matches!(self, Tool::Libtorrent | Tool::NpmTracker) {
             return String::new();
         }
-        // transmission says it on standard error.
+        // transmission prints it on standard error.
         let said = [output.stdout, output.stderr].concat();
         String::from_utf8_lossy(&said).lines().next().unwrap_or_default().to_owned()
     }
 }
 
-/// node with the script that knows npm's bittorrent-tracker, to be told what to do.
+/// node with the script that uses npm's bittorrent-tracker. Arguments say what it does.
 pub fn npm_tracker() -> Command {
     let mut command = Command::new("node");
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common/npm_tracker.js"));
     command
 }
 
-/// Whether all of `tools` are here. If not, the story that asks is skipped, loudly; with CI=true it fails instead,
-/// so that a story cannot be lost there without anybody noticing.
+/// Whether all of `tools` are installed. If not, the story is skipped (see [`skip`]).
 pub fn here(tools: &[Tool]) -> bool {
     let missing = missing(tools);
     for (program, source) in &missing {
-        let line = format!("SKIPPED: {program} is missing ({source})");
-        assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "{line}");
-        say(&line);
+        skip(&format!("{program} is missing ({source})"));
     }
     missing.is_empty()
 }
 
-/// Those of `tools` that are not here: the program, and how to install it.
+/// Says that the story is skipped, and why. With CI=true the story fails instead, so that none is lost without notice.
+pub fn skip(reason: &str) {
+    let line = format!("SKIPPED: {reason}");
+    assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "{line}");
+    say(&line);
+}
+
+/// Whether `unshare` (of util-linux) can give a process these namespaces. If not, the story is skipped (see [`skip`]).
+pub fn can_unshare(options: &[&str]) -> bool {
+    let output = Command::new("unshare").args(options).arg("true").output();
+    let can = output.is_ok_and(|output| output.status.success());
+    if !can {
+        skip(&format!("unshare {} does not work here", options.join(" ")));
+    }
+    can
+}
+
+/// Those of `tools` that are not installed: the program, and how to install it.
 pub fn missing(tools: &[Tool]) -> Vec<(&'static str, &'static str)> {
     tools.iter().filter(|tool| !tool.is_here()).map(|tool| tool.program_and_source()).collect()
 }
 
-/// Prints a line even where the test harness captures output: it takes `println!` only.
+/// Prints a line that the test harness does not capture: it captures only `println!` and its kin.
 pub fn say(line: &str) {
     let story = std::thread::current().name().unwrap_or("main").to_owned();
-    // A line nobody can read is no reason to fail.
+    // A closed standard error is no reason to fail.
     let _ = writeln!(io::stderr(), "{story}: {line}");
 }

@@ -1,4 +1,4 @@
-//! Torrent files, by the makers of others and by our own few lines.
+//! Torrent files, made by programs of other people or by this file.
 
 use super::bencode::{Value, raw};
 use super::content::Content;
@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Who makes the torrent.
+/// The program that makes the torrent.
 #[derive(Clone, Copy, Debug)]
 pub enum Maker {
     /// mktorrent: piece lengths are powers of two from 32 KiB.
@@ -19,7 +19,7 @@ pub enum Maker {
     TransmissionCreate,
     /// libtorrent through Python: piece lengths are powers of two from 16 KiB.
     Libtorrent,
-    /// The few lines below: any piece length.
+    /// This file: any piece length.
     Ours,
 }
 
@@ -34,10 +34,10 @@ impl Maker {
         }
     }
 
-    /// What of `content` a torrent by this maker describes.
+    /// The part of `content` that a torrent by this maker describes.
     pub fn described(self, content: &Content) -> Content {
         match self {
-            // It leaves empty files out without a word.
+            // It leaves out empty files without a warning.
             Maker::TransmissionCreate => content.without_empty_files(),
             _ => content.clone(),
         }
@@ -64,7 +64,7 @@ impl Maker {
         }
         let torrent = Torrent::read(&file);
         let made_length = raw(&torrent.info, "piece length").and_then(super::bencode::int);
-        assert_eq!(made_length, Some(piece_length as i64), "{self:?} did not make the pieces it was asked for");
+        assert_eq!(made_length, Some(piece_length as i64), "{self:?} made pieces of another length");
         torrent
     }
 }
@@ -80,7 +80,7 @@ pub fn make_with_tiers(content: &Content, file: &Path, piece_length: usize, tier
 
 /// A torrent file.
 pub struct Torrent {
-    /// Where it lies.
+    /// Its path.
     pub file: PathBuf,
     /// The hash of its info dictionary.
     pub info_hash: [u8; 20],
@@ -102,7 +102,7 @@ fn ours(content: &Content, piece_length: usize, announce: &str) -> Vec<u8> {
     Value::Dict(torrent).encode()
 }
 
-/// The torrent without any tracker.
+/// The torrent without trackers.
 fn described(content: &Content, piece_length: usize) -> BTreeMap<&'static str, Value> {
     let pieces = content.concatenated().chunks(piece_length).flat_map(sha1).collect();
     let mut info = BTreeMap::from([

@@ -1,4 +1,4 @@
-//! Our own tracker, as a person starts it, and as much of its protocols as the stories speak.
+//! Our own tracker, as a user starts it, and as much of the tracker protocols as the stories need.
 
 use super::bencode::{int, raw};
 use super::http::{Answer, percent_encode, request};
@@ -14,14 +14,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// A running tracker; it ends when dropped.
+/// A running tracker. It ends when dropped.
 pub struct Track {
     process: Process,
     /// Its port, for HTTP and UDP.
     pub port: u16,
 }
 
-/// A tracker to be.
+/// A tracker that is not started yet.
 pub struct Start {
     command: Command,
     scratch: PathBuf,
@@ -60,12 +60,12 @@ impl Track {
         Start { command, scratch: scratch.into(), port }
     }
 
-    /// Another command that is to listen on `port`.
+    /// Another command that starts a tracker on `port`.
     pub fn by(command: Command, port: u16, scratch: &Path) -> Start {
         Start { command, scratch: scratch.into(), port }
     }
 
-    /// Where it is.
+    /// Its address.
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
@@ -85,7 +85,20 @@ impl Track {
         request(self.address(), target, "", None).expect("the tracker answers")
     }
 
-    /// The same from another address of loopback, with headers.
+    /// Scrapes this torrent.
+    pub fn scrape(&self, info_hash: &[u8; 20]) -> Vec<u8> {
+        self.get(&format!("/scrape?info_hash={}", percent_encode(info_hash))).body
+    }
+
+    /// Waits until it knows a seed of this torrent. `alive` panics if the seed has ended.
+    pub fn wait_for_a_seed(&self, info_hash: &[u8; 20], mut alive: impl FnMut()) {
+        wait_until("the tracker knows a seed", PATIENCE, || {
+            alive();
+            counts_seeds(&self.scrape(info_hash), 1)
+        });
+    }
+
+    /// GETs a path from another address of loopback, with headers. Returns the body.
     pub fn get_from(&self, from: Ipv4Addr, target: &str, headers: &str) -> Vec<u8> {
         use std::io::{Read, Write};
         let socket =
@@ -111,7 +124,7 @@ impl Track {
         self.process.wait(PATIENCE).code()
     }
 
-    /// What it wrote to standard error.
+    /// Its standard error so far.
     pub fn stderr(&self) -> String {
         self.process.stderr()
     }
@@ -119,11 +132,6 @@ impl Track {
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.process.id()
-    }
-
-    /// Panics if it has ended.
-    pub fn must_run(&mut self) {
-        self.process.must_run();
     }
 }
 
@@ -159,26 +167,32 @@ pub fn number(reply: &[u8], key: &str) -> i64 {
     value.unwrap_or_else(|| panic!("no {key} in {}", String::from_utf8_lossy(reply)))
 }
 
+/// Whether the reply to a scrape of one torrent counts this many seeds.
+pub fn counts_seeds(reply: &[u8], count: usize) -> bool {
+    let wanted = format!("8:completei{count}e");
+    reply.windows(wanted.len()).any(|part| part == wanted.as_bytes())
+}
+
 /// Seeds, leechers and completed downloads of a torrent in the reply to a scrape.
 pub fn scraped(reply: &[u8], hash: &[u8; 20]) -> [i64; 3] {
     let at = reply.windows(20).position(|part| part == hash).expect("the torrent is in the reply");
     ["complete", "incomplete", "downloaded"].map(|key| number(&reply[at + 20..], key))
 }
 
-/// The reason of a refusal.
+/// The failure reason of a reply.
 pub fn failure(reply: &[u8]) -> String {
     let value = raw(reply, "failure reason");
     let text = value.unwrap_or_else(|| panic!("no failure in {}", String::from_utf8_lossy(reply)));
     String::from_utf8_lossy(text).split_once(':').expect("a string").1.into()
 }
 
-/// Somebody who speaks BEP 15, written apart from the program's.
+/// A client of BEP 15. It shares no code with the program.
 pub struct UdpAsker {
     socket: UdpSocket,
 }
 
 impl UdpAsker {
-    /// On `ip`, for the tracker at `port` of the same address family's loopback.
+    /// A client on `ip`, for the tracker on `port` of the loopback address of the same family.
     pub fn new(ip: IpAddr, port: u16) -> UdpAsker {
         let socket = UdpSocket::bind((ip, 0)).unwrap();
         let tracker: IpAddr = if ip.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { "::1".parse().unwrap() };
@@ -195,7 +209,7 @@ impl UdpAsker {
         Ok(reply[..length].to_vec())
     }
 
-    /// Sends a packet that nobody is to answer: what comes is the answer to a connect behind it.
+    /// Whether a packet gets no reply: the next reply must be the one to a connect that follows.
     pub fn gets_no_reply(&self, packet: &[u8]) -> bool {
         self.socket.send(packet).unwrap();
         self.ask(&connect(0x5eed)).unwrap()[..8] == [0, 0, 0, 0, 0, 0, 0x5e, 0xed]
@@ -209,12 +223,12 @@ impl UdpAsker {
     }
 }
 
-/// A connect.
+/// A connect request.
 pub fn connect(transaction: u32) -> Vec<u8> {
     [&0x0417_2710_1980_u64.to_be_bytes()[..], &[0; 4], &transaction.to_be_bytes()].concat()
 }
 
-/// An announce with this number of peers wanted.
+/// An announce that asks for `want` peers.
 pub fn udp_announce(connection: [u8; 8], hash: [u8; 20], port: u16, left: u64, want: i32) -> Vec<u8> {
     let mut packet = [&connection[..], &[0, 0, 0, 1, 0, 0, 0, 9], &hash, &peer_id(port), &[0; 8]].concat();
     packet.extend(left.to_be_bytes());

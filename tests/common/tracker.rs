@@ -1,4 +1,4 @@
-//! A tracker of a few lines (BEP 3, 7, 23): it introduces peers on loopback and remembers every announce it got.
+//! A small tracker (BEP 3, 7, 23). It introduces peers on loopback to each other and remembers every announce.
 
 use super::bencode::Value;
 use super::http::{Server, percent_decode};
@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// What a tracker tells its peers to wait between announces; no story lasts so long, so peers meet by the first one.
+/// The interval between announces. No story lasts so long, so each peer must find the others by its first announce.
 const INTERVAL_SECONDS: i64 = 1800;
 
 /// An announce as it came.
@@ -21,11 +21,11 @@ pub struct Announce {
     pub peer_id: Vec<u8>,
     /// The port it listens on.
     pub port: u16,
-    /// Bytes it says it sent.
+    /// The bytes that it sent, by its own count.
     pub uploaded: u64,
-    /// Bytes it says it received.
+    /// The bytes that it received, by its own count.
     pub downloaded: u64,
-    /// Bytes it says it lacks.
+    /// The bytes that it lacks, by its own count.
     pub left: u64,
     /// `started`, `completed`, `stopped`, or empty.
     pub event: String,
@@ -34,15 +34,15 @@ pub struct Announce {
 #[derive(Default)]
 struct State {
     announces: Vec<Announce>,
-    /// Where each peer of a torrent is and what it lacks, by its port: all of them are on this machine.
+    /// The address of each peer of a torrent and the bytes that it lacks, by its port. All peers are on this machine.
     swarms: HashMap<Vec<u8>, BTreeMap<u16, (IpAddr, u64)>>,
-    /// Ports to tell others instead of the announced ones.
+    /// The port that other peers are told instead of the announced one.
     aliases: HashMap<u16, u16>,
-    /// Peers that learn of nobody.
+    /// Peers that are told of no other peer.
     alone: HashSet<u16>,
 }
 
-/// The tracker; it ends when dropped.
+/// The tracker. It ends when dropped.
 pub struct Tracker {
     server: Server,
     state: Arc<Mutex<State>>,
@@ -74,7 +74,7 @@ impl Tracker {
         format!("http://{}/announce", self.server.address())
     }
 
-    /// All announces of `info_hash` so far, the oldest first.
+    /// All announces of `info_hash` so far, oldest first.
     pub fn announces(&self, info_hash: &[u8; 20]) -> Vec<Announce> {
         self.state().announces.iter().filter(|announce| announce.info_hash == info_hash).cloned().collect()
     }
@@ -84,13 +84,13 @@ impl Tracker {
         self.announces(info_hash).into_iter().filter(|announce| announce.port == port).collect()
     }
 
-    /// The peers in the swarm of `info_hash` that lack nothing.
+    /// How many peers of `info_hash` lack nothing.
     pub fn seeds(&self, info_hash: &[u8; 20]) -> usize {
         let state = self.state();
         state.swarms.get(info_hash.as_slice()).map_or(0, |swarm| swarm.values().filter(|(_, left)| *left == 0).count())
     }
 
-    /// Waits until a seed announced itself; `alive` panics if it cannot any more.
+    /// Waits until a seed has announced itself. `alive` panics if it has ended.
     pub fn wait_for_a_seed(&self, info_hash: &[u8; 20], mut alive: impl FnMut()) {
         wait_until("a seed announces itself", PATIENCE, || {
             alive();
@@ -98,7 +98,7 @@ impl Tracker {
         });
     }
 
-    /// From now on others learn of the peer on `port` as of one on `alias`, and it learns of nobody: they come to it.
+    /// From now on the peer on `port` is told of no other peer, and the others are told that it is on `alias`.
     pub fn introduce_as(&self, port: u16, alias: u16) {
         let mut state = self.state();
         state.aliases.insert(port, alias);
@@ -122,7 +122,7 @@ impl State {
         let asker = announce.port;
         let whole = announce.left == 0;
         if !self.alone.contains(&asker) {
-            // Seeds have no use for seeds.
+            // A seed is not told of other seeds.
             for (port, (ip, _)) in swarm.iter().filter(|(port, (_, left))| **port != asker && !(whole && *left == 0)) {
                 let port = self.aliases.get(port).unwrap_or(port).to_be_bytes();
                 match ip {

@@ -1,5 +1,5 @@
-//! transmission-daemon as a peer. It refuses loopback addresses that a tracker tells it, but accepts who comes from one:
-//! a leecher must have announced itself before those come that it is to fetch from.
+//! transmission-daemon as a peer. It never connects to a loopback address, but accepts connections from one. So a
+//! leecher must have announced itself before the peers start from which it will fetch.
 
 use super::http::request;
 use super::peers::Plan;
@@ -10,7 +10,7 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 
-/// Starts transmission, waits for its remote control and gives it the torrent, whose content it checks first.
+/// Starts transmission, waits for its remote control and gives it the torrent. It checks the content first.
 pub fn start(plan: &Plan) -> Process {
     let home = plan.home();
     let settings = json!({
@@ -31,14 +31,14 @@ pub fn start(plan: &Plan) -> Process {
     process
 }
 
-/// The bytes it sent, asked by its remote control.
+/// The bytes that it sent, by its remote control.
 pub fn uploaded(rpc_port: u16) -> u64 {
     let answer = ask(rpc_port, "torrent-get", &json!({ "fields": ["uploadedEver"] })).expect("transmission answers");
     let uploaded = answer["torrents"][0]["uploadedEver"].as_u64();
-    uploaded.unwrap_or_else(|| panic!("transmission does not say what it sent: {answer}"))
+    uploaded.unwrap_or_else(|| panic!("transmission does not report what it sent: {answer}"))
 }
 
-/// Whether it has all; it does not end by itself.
+/// Whether it has everything. It does not end by itself.
 pub fn has_all(rpc_port: u16) -> bool {
     let answer = ask(rpc_port, "torrent-get", &json!({ "fields": ["leftUntilDone", "percentDone"] }));
     answer.is_some_and(|answer| {
@@ -47,11 +47,11 @@ pub fn has_all(rpc_port: u16) -> bool {
     })
 }
 
-/// The arguments of its answer, if it answers and is content.
+/// The arguments of its answer, if it answers with success.
 fn ask(rpc_port: u16, method: &str, arguments: &Value) -> Option<Value> {
     let address: SocketAddr = (Ipv4Addr::LOCALHOST, rpc_port).into();
     let question = json!({ "method": method, "arguments": arguments }).to_string();
-    // The first answer is a refusal that tells the session's token.
+    // The first answer is a refusal with the token of the session.
     let refusal = request(address, "/transmission/rpc", "", Some(&question)).ok()?;
     let token = format!("X-Transmission-Session-Id: {}\r\n", refusal.header("X-Transmission-Session-Id")?);
     let answer = request(address, "/transmission/rpc", &token, Some(&question)).ok()?;

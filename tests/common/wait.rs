@@ -1,17 +1,18 @@
-//! Waiting for a condition, with a deadline: the only way a story lets time pass.
+//! Waiting for a condition, with a deadline. A story lets time pass in no other way.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What a healthy machine does in a second or two, a busy one may take this long for: only a failing story waits it out.
+/// The deadline of most waits. A healthy machine needs a second or two, a busy one may need much more. Only a story
+/// that fails waits for all of it.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Returns as soon as `done` says so; panics with `what` was waited for when the deadline passes first.
-/// The logs of the processes in the story follow, as the panic drops them.
+/// Returns as soon as `done` is true. If the deadline passes first, panics with `what` was expected; the logs of the
+/// processes follow, because the panic drops them.
 pub fn wait_until(what: &str, deadline: Duration, mut done: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !done() {
-        assert!(begin.elapsed() < deadline, "waited {deadline:?} in vain until {what}");
+        assert!(begin.elapsed() < deadline, "not so after {deadline:?}: {what}");
         thread::sleep(Duration::from_millis(10));
     }
 }

@@ -120,12 +120,12 @@ fn tell_person(metainfo: &Metainfo, report: &Report, dir: &Path, quiet: bool) ->
     in_portions(&mut told.map(|file| line(metainfo, &file)))?;
     let name = for_terminal(&metainfo.name);
     if report.is_whole() {
-        return if quiet { Ok(()) } else { say::write_out(&format!("{name}: whole\n")) };
+        return if quiet { Ok(()) } else { say::write_out(format!("{name}: whole\n")) };
     }
     let whole = report.files().filter(|file| file.state == State::Whole).count();
     let (had, length) = (report.had, metainfo.length);
     let share = format!("{}, {}", percent(had, length), of(had, length));
-    say::write_out(&format!("{name}: {whole} of {} whole; {share}\n", count(metainfo.files.count(), "file")))?;
+    say::write_out(format!("{name}: {whole} of {} whole; {share}\n", count(metainfo.files.count(), "file")))?;
     if report.files().all(|file| file.state == State::Missing) {
         let dir = output::shown(dir);
         say::line(&format!("nothing of {name} is in {dir}: --dir names the folder that {name} is in"));
@@ -174,7 +174,7 @@ fn tell_program(source: &str, metainfo: &Metainfo, report: &Report, time: Durati
     object.number("had", report.had);
     object.raw("seconds", &seconds(time));
     object.key("files");
-    say::write_out(&object.so_far())?;
+    say::write_out(object.so_far())?;
     let files = report.files().enumerate().map(|(place, file)| {
         let glue = if place == 0 { "[" } else { "," };
         [glue, file_json(metainfo, &file).trim_end()].concat()

@@ -251,7 +251,7 @@ fn edit_one(source: &OsStr, wanted: &Wanted, given: &Parsed) -> Result<(), Failu
         object.raw("changed", &json::array(&mut changed.iter().map(|key| json::string(key))));
         object.text("info_hash", &after.info_hash.to_string());
         object.text("info_hash_before", &before.info_hash.to_string());
-        return say::write_out(&object.end());
+        return say::write_out(object.end());
     }
     if !given.has("quiet") {
         let what =

@@ -16,7 +16,7 @@ use crate::cli::run::{Until, Watched, run_engine};
 use crate::cli::say;
 use crate::cli::show::view::View;
 use crate::cli::show::{objects, peers};
-use crate::engine::{Config, DEFAULT_MEMORY_BYTES, Duty, Job};
+use crate::engine::{Config, DEFAULT_MEMORY_BYTES, Duty, Job, RateLimits, Settings};
 use crate::sys::in_words;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -169,14 +169,18 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
 fn configure(given: &Parsed, view: &View) -> Result<Config, Failure> {
     let memory = given.number("memory", 1..=MOST_MEMORY_MIB, "MiB")?;
     let timeout = given.number("stop-timeout", 1..=MOST_TIMEOUT_SECONDS, "seconds")?;
+    let common = connect(given, view)?;
     Ok(Config {
         memory_bytes: memory.map_or(DEFAULT_MEMORY_BYTES, |mebibytes| mebibytes * MIB),
         preallocate: given.has("preallocate"),
-        sequential: given.has("sequential"),
-        download_rate: rate(given, "max-download-rate")?,
-        stop_timeout: timeout.map(Duration::from_secs),
+        limits: RateLimits { download: rate(given, "max-download-rate")?, ..common.limits },
+        torrent: Settings {
+            sequential: given.has("sequential"),
+            stop_timeout: timeout.map(Duration::from_secs),
+            ..common.torrent
+        },
         check_all: given.has("check"),
-        ..connect(given, view)?
+        ..common
     })
 }
 

@@ -93,9 +93,9 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
         magnet.peers.extend(more.peers.iter().cloned());
         magnet.select_only.extend(more.select_only.iter().cloned());
         match (given.has("json"), explain) {
-            (true, _) => say::write_out(&show::link_json(&source::shown(source), &magnet)),
-            (false, true) => say::write_out(&show::link(&magnet, false)),
-            (false, false) => say::write_out(&format!("{magnet}\n")),
+            (true, _) => say::write_out(show::link_json(&source::shown(source), &magnet)),
+            (false, true) => say::write_out(show::link(&magnet, false)),
+            (false, false) => say::write_out(format!("{magnet}\n")),
         }
     })
 }

@@ -275,7 +275,7 @@ fn tell(
         object.text("magnet", &magnet);
         object.number("bytes", bytes as u64);
         object.raw("seconds", &crate::base::units::seconds(time));
-        return say::write_out(&object.end());
+        return say::write_out(object.end());
     }
     if !wanted.quiet {
         let what = match written {

@@ -11,7 +11,7 @@ use crate::cli::run::folder::Folder;
 use crate::cli::run::keys;
 use crate::cli::run::{Until, Watched, run_engine};
 use crate::cli::show::objects;
-use crate::engine::Config;
+use crate::engine::{Config, RateLimits, Settings};
 use std::path::PathBuf;
 
 /// Most torrents that can be asked for to download at once.
@@ -88,13 +88,13 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     content.iter().try_for_each(|content| run::must_be_there(content))?;
     let view = run::view(given)?;
     let downloads = given.number("max-downloads", 1..=MOST_DOWNLOADS, "torrents")?.unwrap_or(DOWNLOADS);
+    let common = connect(given, &view)?;
     let config = Config {
-        upload_rate: rate(given, "max-upload-rate")?,
-        total_upload_rate: rate(given, "total-upload-rate")?,
-        download_rate: rate(given, "total-download-rate")?,
+        torrent: Settings { upload_rate: rate(given, "max-upload-rate")?, ..common.torrent },
+        limits: RateLimits { upload: rate(given, "total-upload-rate")?, download: rate(given, "total-download-rate")? },
         max_downloads: Some(downloads as usize),
         states: states::open(states::dir(given)?, given.has("quiet")),
-        ..connect(given, &view)?
+        ..common
     };
     let watched = Watched { folder: Some(Folder::new(dir, content)), blocklist: run::blocklist(given) };
     run_engine(Vec::new(), config, view.as_list(), &Until::Interrupted, watched)

@@ -16,6 +16,8 @@ pub mod man;
 pub mod many;
 pub mod seed;
 pub mod show;
+// Feature: tracker.
+#[cfg(feature = "tracker")]
 pub mod track;
 
 use super::options::command::Command;
@@ -25,6 +27,8 @@ pub static COMMANDS: &[Command] = &[
     get::COMMAND,
     seed::COMMAND,
     many::COMMAND,
+    // Feature: tracker.
+    #[cfg(feature = "tracker")]
     track::COMMAND,
     #[cfg(feature = "make")]
     make::COMMAND,
@@ -39,4 +43,4 @@ pub static COMMANDS: &[Command] = &[
 ];
 
 /// Commands that a build can leave out, each with its Cargo feature.
-pub const OPTIONAL: &[(&str, &str)] = &[("make", "make"), ("edit", "make")];
+pub const OPTIONAL: &[(&str, &str)] = &[("make", "make"), ("edit", "make"), ("track", "tracker")];

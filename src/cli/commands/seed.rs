@@ -77,7 +77,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     let view = run::view(given)?;
     let until = until(given)?;
     let mut config = connect(given, &view)?;
-    config.super_seed = given.has("super-seed");
+    config.torrent.super_seed = given.has("super-seed");
     if let Until::Served { ratio: Some(_), .. } = until {
         config.status_every = Some(config.status_every.map_or(LOOK_EVERY, |every| every.min(LOOK_EVERY)));
     }

@@ -137,17 +137,17 @@ fn show_one(source: &OsStr, read: Shown, given: &Parsed) -> Result<(), Failure> 
     let name = source::shown(source);
     match read {
         Shown::Torrent(metainfo) if given.has("json") => torrent_json(&name, &metainfo),
-        Shown::Link(magnet) if given.has("json") => say::write_out(&link_json(&name, &magnet)),
-        Shown::Torrent(metainfo) if given.has("magnet") => say::write_out(&format!("{}\n", Magnet::of(&metainfo))),
-        Shown::Link(magnet) if given.has("magnet") => say::write_out(&format!("{magnet}\n")),
-        Shown::Torrent(metainfo) if given.has("hash") => say::write_out(&format!("{}\n", metainfo.info_hash)),
-        Shown::Link(magnet) if given.has("hash") => say::write_out(&format!("{}\n", hashes(&magnet).join("\n"))),
+        Shown::Link(magnet) if given.has("json") => say::write_out(link_json(&name, &magnet)),
+        Shown::Torrent(metainfo) if given.has("magnet") => say::write_out(format!("{}\n", Magnet::of(&metainfo))),
+        Shown::Link(magnet) if given.has("magnet") => say::write_out(format!("{magnet}\n")),
+        Shown::Torrent(metainfo) if given.has("hash") => say::write_out(format!("{}\n", metainfo.info_hash)),
+        Shown::Link(magnet) if given.has("hash") => say::write_out(format!("{}\n", hashes(&magnet).join("\n"))),
         Shown::Torrent(metainfo) if given.has("files") => files(&metainfo, bytes),
         Shown::Link(_) if given.has("files") => {
             Err(Failure::new(Exit::BadTorrent, "a magnet link says nothing about files: they come with the metainfo"))
         }
         Shown::Torrent(metainfo) => torrent(&metainfo, bytes),
-        Shown::Link(magnet) => say::write_out(&link(&magnet, bytes)),
+        Shown::Link(magnet) => say::write_out(link(&magnet, bytes)),
     }
 }
 
@@ -275,7 +275,7 @@ fn torrent_json(source: &str, metainfo: &Metainfo) -> Result<(), Failure> {
     object.text("magnet", &Magnet::of(metainfo).to_string());
     object.raw("warnings", &strings(&metainfo.warnings));
     object.key("files");
-    say::write_out(&object.so_far())?;
+    say::write_out(object.so_far())?;
     let file = |(place, file): (usize, crate::proto::metainfo::FileEntry)| {
         let mut object = Object::plain();
         object.text("path", &file.path());

@@ -1,4 +1,4 @@
-//! `swarmlet track`: a tracker; and what it is called `bttrack` or `bttrack.py` for: the same with the options of 2004.
+//! `swarmlet track`: runs a tracker.
 //!
 //! Floor 4.
 
@@ -6,7 +6,7 @@ use crate::base::path::for_terminal;
 use crate::base::time::Time;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::command::{Command, Completes, Group, Part, Section};
-use crate::cli::options::flags::{self, Flag, Parsed};
+use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::run::{HELP, QUIET, path};
 use crate::cli::run::log;
 use crate::cli::say;
@@ -17,7 +17,6 @@ use ::log::LevelFilter;
 use crossbeam_channel::Receiver;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use std::ffi::OsString;
 use std::net::IpAddr;
 use std::thread::Builder;
 
@@ -25,13 +24,13 @@ use std::thread::Builder;
 const DEFAULT_PORT: u64 = 6969;
 /// Seconds between announces (mainline).
 const DEFAULT_INTERVAL: u64 = 1800;
-/// Peers in an answer when no number is asked for (mainline).
+/// Peers per reply if the client names no number (mainline).
 const DEFAULT_RESPONSE: u64 = 50;
-/// Peers in an answer to who asks for more (mainline).
+/// Most peers per reply, whatever number the client names (mainline).
 const MOST_RESPONSE: usize = 200;
-/// Peers when no number is named: they take some 40 MB.
+/// Most peers of all swarms together. They take some 40 MB.
 const DEFAULT_PEERS: u64 = 1_000_000;
-/// Peers of one swarm: beyond that an index is so large that to make it anew takes noticeable time.
+/// Most peers of one swarm. Building the index of a larger swarm again would take noticeable time.
 const MOST_SWARM_PEERS: usize = 200_000;
 
 /// `track`, described.
@@ -141,125 +140,47 @@ pub const COMMAND: Command = Command {
     run,
 };
 
-/// The options of `bttrack` of 2004 that mean the same today; each has a value there.
-const OLD_FLAGS: [Flag; 10] = [
-    old("dfile"),
-    old("logfile"),
-    old("port"),
-    old("bind"),
-    old("allowed-dir"),
-    old("reannounce-interval"),
-    old("response-size"),
-    old("nat-check"),
-    old("show-infopage"),
-    old("min-time-between-log-flushes"),
-];
-
-const fn old(long: &'static str) -> Flag {
-    Flag::with(long, "VALUE", "As in 2004")
-}
-
-/// Those that are understood and have no effect: what they set is done otherwise today.
-const IDLE_FLAGS: [&str; 16] = [
-    "socket-timeout",
-    "save-dfile-interval",
-    "timeout-downloaders-interval",
-    "timeout-check-interval",
-    "max-give",
-    "only-local-override-ip",
-    "allow-get",
-    "parse-allowed-interval",
-    "show-names",
-    "keep-dead",
-    "favicon",
-    "hupmonitor",
-    "http-timeout",
-    "ipv6-enabled",
-    "allowed-controls",
-    "scrape-allowed",
-];
-
 /// Runs the command.
 fn run(given: &Parsed) -> Result<Exit, Failure> {
     nothing_else(given)?;
     let interval = given.number("interval", 30..=36_000, "seconds")?.unwrap_or(DEFAULT_INTERVAL);
     let min_interval = given.number("min-interval", 1..=interval, "seconds")?.unwrap_or(interval / 2);
-    let page = !given.has("no-page");
-    let config = Config {
-        passkeys_file: path(given, "passkeys", "a file")?,
-        min_interval: min_interval as u32,
-        trust_ip: given.has("trust-ip"),
-        trusted_proxies: addresses(given, "trusted-proxy")?,
-        nat_check: given.has("nat-check"),
-        page,
-        figures: page || given.has("stats-json"),
-        full_scrape: given.has("full-scrape"),
-        ..common(given, interval, given.number("max-peers", 1..=100_000_000, "peers")?.unwrap_or(DEFAULT_PEERS))?
-    };
-    track(config, given.times("verbose"), given.has("quiet"))
-}
-
-/// The command as it was called in 2004.
-pub fn run_old(arguments: &[OsString]) -> Result<Exit, Failure> {
-    let flags: Vec<Flag> = OLD_FLAGS.into_iter().chain(IDLE_FLAGS.map(old)).collect();
-    let given = flags::parse("track", &flags.iter().collect::<Vec<_>>(), arguments)?;
-    nothing_else(&given)?;
-    // As then: who just wants to see what it does gets no tracker.
-    if !given.has("dfile") {
-        let why = if arguments.is_empty() { "bttrack what?" } else { "--dfile is missing:" };
-        let example = "bttrack.py --dfile dfile.log --port 6969";
-        return Err(Failure::usage(format!("{why} name the file that keeps the state: {example}")));
-    }
-    for idle in IDLE_FLAGS.into_iter().chain(["min-time-between-log-flushes"]).filter(|flag| given.has(flag)) {
-        say::problem(&format!("--{idle} has no effect any more"));
-    }
-    let interval = given.number("reannounce-interval", 30..=36_000, "seconds")?.unwrap_or(DEFAULT_INTERVAL);
-    let page = given.number("show-infopage", 0..=1, "0 or 1")? != Some(0);
-    let config = Config {
-        // More than 1 was how many tries a peer had.
-        nat_check: given.number("nat-check", 0..=1000, "0 or 1")?.unwrap_or(0) > 0,
-        page,
-        figures: page,
-        ..common(&given, interval, DEFAULT_PEERS)?
-    };
-    track(config, 0, false)
-}
-
-/// What both ways to call it have.
-fn common(given: &Parsed, interval: u64, max_peers: u64) -> Result<Config, Failure> {
+    let max_peers = given.number("max-peers", 1..=100_000_000, "peers")?.unwrap_or(DEFAULT_PEERS);
     let peers = usize::try_from(max_peers).unwrap_or(usize::MAX);
     let bind = addresses(given, "bind")?;
     if bind.len() > 1 {
         return Err(Failure::usage("--bind takes one address"));
     }
     let response_size = given.number("response-size", 0..=MOST_RESPONSE as u64, "peers")?.unwrap_or(DEFAULT_RESPONSE);
-    Ok(Config {
+    let page = !given.has("no-page");
+    let config = Config {
         // The range says that it is a port.
         port: given.number("port", 0..=65_535, "a port")?.unwrap_or(DEFAULT_PORT) as u16,
         bind: bind.first().copied(),
         state_file: path(given, "dfile", "a file")?,
         log_file: path(given, "logfile", "a file")?,
         allowed_dir: path(given, "allowed-dir", "a folder")?,
-        passkeys_file: None,
-        // The range says that they fit.
+        passkeys_file: path(given, "passkeys", "a file")?,
+        // The ranges say that they fit.
         interval: interval as u32,
-        min_interval: interval as u32 / 2,
+        min_interval: min_interval as u32,
         response_size: response_size as usize,
         most_response_size: MOST_RESPONSE,
         limits: Limits {
             peers,
             swarm_peers: peers.min(MOST_SWARM_PEERS),
             swarms: (peers / 10).max(100),
-            // Who missed one announce may be late; who missed two is gone.
+            // A peer that missed one announce may be late; one that missed two is gone.
             age: Time::from_secs(2 * interval),
         },
-        trust_ip: false,
-        trusted_proxies: Vec::new(),
-        nat_check: false,
-        page: true,
-        figures: true,
-        full_scrape: false,
-    })
+        trust_ip: given.has("trust-ip"),
+        trusted_proxies: addresses(given, "trusted-proxy")?,
+        nat_check: given.has("nat-check"),
+        page,
+        figures: page || given.has("stats-json"),
+        full_scrape: given.has("full-scrape"),
+    };
+    track(config, given.times("verbose"), given.has("quiet"))
 }
 
 fn nothing_else(given: &Parsed) -> Result<(), Failure> {
@@ -277,7 +198,7 @@ fn nothing_else(given: &Parsed) -> Result<(), Failure> {
 fn addresses(given: &Parsed, long: &str) -> Result<Vec<IpAddr>, Failure> {
     let Some(text) = given.value(long) else { return Ok(Vec::new()) };
     let text = text.to_string_lossy();
-    // An empty --bind was how bttrack said all.
+    // An empty --bind means all addresses, as in 2004.
     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
     let parsed: Result<Vec<IpAddr>, _> = parts.map(str::parse).collect();
     parsed.map_err(|_| Failure::usage(format!("--{long} {text}: expected an IP address, such as 127.0.0.1")))
@@ -298,7 +219,7 @@ fn track(config: Config, verbosity: usize, quiet: bool) -> Result<Exit, Failure>
     Ok(Exit::Whole)
 }
 
-/// What signals ask for: SIGHUP to read again, SIGINT and SIGTERM to end; two of these end it at once.
+/// Starts to watch for signals: SIGHUP means reload, SIGINT and SIGTERM mean stop; a second one ends the process at once.
 fn watch() -> Result<Receiver<Signal>, Failure> {
     let refused = |error| Failure::new(Exit::Io, format!("can't watch for signals: {error}"));
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(refused)?;
@@ -309,7 +230,7 @@ fn watch() -> Result<Receiver<Signal>, Failure> {
             if signal != SIGHUP && std::mem::replace(&mut ending, true) {
                 std::process::exit(Exit::Interrupted.code().into());
             }
-            // Were the receiver gone, the tracker would have ended.
+            // The receiver is dropped only when the tracker ends.
             let _ = sender.send(if signal == SIGHUP { Signal::Reload } else { Signal::Stop });
         }
     };
@@ -329,15 +250,16 @@ fn explain(error: TrackerError) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsString;
 
-    fn complaint(run: fn(&[OsString]) -> Result<Exit, Failure>, arguments: &[&str]) -> u8 {
+    fn complaint(arguments: &[&str]) -> u8 {
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-        run(&arguments).err().map_or(0, |failure| failure.exit.code())
+        let outcome = COMMAND.parse(&arguments).and_then(|given| run(&given));
+        outcome.err().map_or(0, |failure| failure.exit.code())
     }
 
     #[test]
-    fn what_was_typed_is_looked_at_first() {
-        let run = |arguments: &[OsString]| COMMAND.parse(arguments).and_then(|given| run(&given));
+    fn the_command_line_is_checked_first() {
         for wrong in [
             &["--port", "65536"][..],
             &["--bind", "here"],
@@ -349,16 +271,9 @@ mod tests {
             &["--trusted-proxy", "proxy.example"],
             &["folder"],
         ] {
-            assert_eq!(complaint(run, wrong), 64, "{wrong:?}");
+            assert_eq!(complaint(wrong), 64, "{wrong:?}");
         }
-        assert_eq!(complaint(run, &["--port", "0", "--allowed-dir", "/no/such"]), 66);
-        assert_eq!(complaint(run, &["--port", "0", "--logfile", "/no/such/log"]), 73);
-        assert_eq!(complaint(run_old, &["--no_such", "1"]), 64);
-        assert_eq!(complaint(run_old, &["--dfile", "d", "--nat_check", "x"]), 64);
-        for arguments in [&[][..], &["--port", "0"]] {
-            let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-            let failure = run_old(&arguments).expect_err("then, too, it began nothing without --dfile");
-            assert!(failure.exit == Exit::Usage && failure.text.contains("--dfile"), "{}", failure.text);
-        }
+        assert_eq!(complaint(&["--port", "0", "--allowed-dir", "/no/such"]), 66);
+        assert_eq!(complaint(&["--port", "0", "--logfile", "/no/such/log"]), 73);
     }
 }

@@ -10,7 +10,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::run::{blocklist, log};
 use crate::cli::say;
 use crate::cli::show::view::View;
-use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_PORTS};
+use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_PORTS, RateLimits, Settings};
 use crate::proto::metainfo::Metainfo;
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -103,10 +103,13 @@ pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
     Ok(Config {
         blocklist,
         ports: given.value("port").map_or(Ok(DEFAULT_PORTS), |text| ports(&text.to_string_lossy()))?,
-        max_peers: max_peers.map_or(DEFAULT_MAX_PEERS, |number| number as usize),
-        total_upload_rate: rate(given, "max-upload-rate")?,
-        upload_slots: given.number("max-uploads", 1..=MOST_PEERS, "peers")?.map(|number| number as usize),
-        ip: ip(given)?,
+        torrent: Settings {
+            max_peers: max_peers.map_or(DEFAULT_MAX_PEERS, |number| number as usize),
+            upload_slots: given.number("max-uploads", 1..=MOST_PEERS, "peers")?.map(|number| number as usize),
+            ip: ip(given)?,
+            ..Settings::default()
+        },
+        limits: RateLimits { upload: rate(given, "max-upload-rate")?, download: None },
         status_every: display_interval(given, view)?,
         ..Config::default()
     })

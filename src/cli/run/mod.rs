@@ -78,7 +78,7 @@ pub struct Watched {
 /// Whether a torrent has reached a ratio, in hundredths. A failed torrent never will, so it is not waited for.
 fn has_served(entry: &Entry, ratio: u64) -> bool {
     let sent = entry.status.as_ref().map_or(0, |status| status.uploaded);
-    entry.problem.is_some() || u128::from(sent) * 100 >= u128::from(entry.report.size) * u128::from(ratio)
+    entry.problem().is_some() || u128::from(sent) * 100 >= u128::from(entry.report.size) * u128::from(ratio)
 }
 
 /// Runs the engine until it is over, or until it is interrupted.
@@ -89,13 +89,11 @@ pub fn run_engine(
     until: &Until,
     watched: Watched,
 ) -> Result<Exit, Failure> {
-    let (limit, upload_limit) = (config.download_rate, config.total_upload_rate);
     let started = Engine::start(config);
     let (engine, notices) = started.map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
     let watcher = Watcher::start(watched.folder, watched.blocklist)?;
     let person = Person::listen(view.is_live(), watcher.is_watching())?;
     let mut session = Session::new(engine.port());
-    (session.limit, session.upload_limit) = (limit, upload_limit);
     for job in jobs {
         session.add(job, &engine);
     }
@@ -173,7 +171,7 @@ impl Run {
             },
             Wish::Rescan => self.watcher.rescan(),
             Wish::Redraw => self.view.redraw(&self.session, true),
-            Wish::Key(key) => self.person.pressed(key, &self.engine, &mut self.view, &mut self.session),
+            Wish::Key(key) => self.person.pressed(key, &self.engine, &mut self.view, &self.session),
         }
         Vec::new()
     }
@@ -229,7 +227,7 @@ fn hear(
 mod tests {
     use super::session::tests::{session, status};
     use super::*;
-    use crate::engine::{Phase, Problem, ProblemKind};
+    use crate::engine::{Phase, Problem};
     use crate::swarm::figures::Status;
     use std::sync::Arc;
 
@@ -248,7 +246,7 @@ mod tests {
         assert!(over(&run, Some(150), Some(1)));
         // A torrent that failed is not waited for.
         run.settled = Some(Instant::now());
-        run.at(1).problem = Some(Problem { kind: ProblemKind::Io, text: "gone".into() });
+        run.at(1).report.phase = Phase::Failed(Problem::io("gone"));
         assert!(over(&run, Some(150), None));
     }
 }

@@ -14,7 +14,6 @@ use crossbeam_channel::Receiver;
 pub struct Person {
     /// The wishes, as they come.
     pub wishes: Receiver<Wish>,
-    paused: bool,
     watch: Watch,
 }
 
@@ -28,28 +27,21 @@ impl Person {
             terminal::take();
             keys::listen(&sender);
         }
-        Ok(Person { wishes, paused: false, watch: Watch::default() })
+        Ok(Person { wishes, watch: Watch::default() })
     }
 
     /// Does what a key stands for. The engine reports the result with its next figures.
-    pub fn pressed(&mut self, key: Key, engine: &Engine, view: &mut View, session: &mut Session) {
+    pub fn pressed(&mut self, key: Key, engine: &Engine, view: &mut View, session: &Session) {
         match key {
-            Key::Pause if view.selected().is_some() => {
-                view.selected().into_iter().for_each(|torrent| engine.pause_or_resume(torrent));
-            }
-            Key::Pause | Key::PauseAll => {
-                self.paused = !self.paused;
-                engine.pause(self.paused);
-            }
-            Key::Limit(Limit { uploads: false, faster }) => {
-                session.limit = step(session.limit, session.down_rate(), faster);
-                engine.limit_download(session.limit);
-                view.redraw(session, false);
-            }
-            Key::Limit(Limit { uploads: true, faster }) => {
-                session.upload_limit = step(session.upload_limit, session.up_rate(), faster);
-                engine.limit_upload(session.upload_limit);
-                view.redraw(session, false);
+            Key::Pause => engine.pause_or_resume(view.selected()),
+            Key::PauseAll => engine.pause_or_resume(None),
+            Key::Limit(Limit { uploads, faster }) => {
+                let mut limits = session.limits;
+                match uploads {
+                    false => limits.download = step(limits.download, session.down_rate(), faster),
+                    true => limits.upload = step(limits.upload, session.up_rate(), faster),
+                }
+                engine.limit(limits);
             }
             Key::Peers => view.pressed(key, session),
             Key::Help | Key::Move(_) | Key::Sort => {

@@ -5,7 +5,7 @@
 use crate::base::units::sum;
 use crate::base::url;
 use crate::cli::exit::Exit;
-use crate::engine::{Engine, Job, Notice, Phase, Problem, ProblemKind, Report, TorrentId};
+use crate::engine::{Engine, Job, Notice, Phase, Problem, ProblemKind, RateLimits, Report, TorrentId};
 use crate::swarm::figures::Status;
 use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
@@ -25,8 +25,6 @@ pub struct Entry {
     pub hashed: u64,
     /// When nothing was missing any more.
     pub whole: Option<Instant>,
-    /// Why it ended by itself.
-    pub problem: Option<Problem>,
     /// It was removed, and will be forgotten when that has been shown.
     pub removed: bool,
 }
@@ -87,10 +85,8 @@ pub struct Session {
     pub began: Instant,
     /// The port that is listened on.
     pub port: u16,
-    /// The limit of what all torrents download, in bytes a second.
-    pub limit: Option<u64>,
-    /// The limit of what all torrents upload.
-    pub upload_limit: Option<u64>,
+    /// The limits of all torrents together.
+    pub limits: RateLimits,
     /// The torrents, in the order in which they were added.
     pub entries: BTreeMap<TorrentId, Entry>,
     /// When the last torrent became whole or failed.
@@ -101,7 +97,7 @@ pub struct Session {
 impl Entry {
     /// A torrent of which nothing else is known yet.
     fn new(report: Report) -> Entry {
-        Entry { report, status: None, joined: None, hashed: 0, whole: None, problem: None, removed: false }
+        Entry { report, status: None, joined: None, hashed: 0, whole: None, removed: false }
     }
 
     /// Bytes that are there and proven.
@@ -117,7 +113,15 @@ impl Entry {
     /// The numbers of a torrent that is in its swarm.
     pub fn running(&self) -> Option<&Status> {
         match &self.report.phase {
-            Phase::Running(status) if self.problem.is_none() => Some(status),
+            Phase::Running(status) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// Why it ended by itself.
+    pub fn problem(&self) -> Option<&Problem> {
+        match &self.report.phase {
+            Phase::Failed(problem) => Some(problem),
             _ => None,
         }
     }
@@ -130,7 +134,7 @@ impl Entry {
     /// Bytes looked at, while what is there is being checked.
     pub fn checking(&self) -> Option<u64> {
         match self.report.phase {
-            Phase::Checking(bytes) if self.joined.is_none() && self.problem.is_none() => Some(bytes),
+            Phase::Checking(bytes) if self.joined.is_none() => Some(bytes),
             _ => None,
         }
     }
@@ -142,7 +146,7 @@ impl Entry {
     }
 
     fn is_settled(&self) -> bool {
-        self.whole.is_some() || self.problem.is_some() || self.removed
+        self.whole.is_some() || self.problem().is_some() || self.removed
     }
 }
 
@@ -154,8 +158,7 @@ impl Session {
             port,
             entries: BTreeMap::new(),
             settled: None,
-            limit: None,
-            upload_limit: None,
+            limits: RateLimits::default(),
             first_failure: None,
         }
     }
@@ -176,11 +179,12 @@ impl Session {
         self.entries.remove(&torrent);
     }
 
-    /// Takes a notice in; what is to be shown of it comes back.
+    /// Takes in a notice. Returns what is to be shown of it.
     pub fn take_in(&mut self, notice: Notice, now: Instant) -> Vec<Event> {
         let mut events = Vec::new();
         match notice {
-            Notice::Status(reports) => {
+            Notice::Status { reports, limits } => {
+                self.limits = limits;
                 self.renew(reports, now, &mut events);
                 events.push(Event::Ticked);
             }
@@ -194,16 +198,15 @@ impl Session {
                     self.complete(torrent, now, &mut events);
                 }
             }
-            Notice::Complete { torrent } => self.complete(torrent, now, &mut events),
+            Notice::Complete { torrent, status } => {
+                self.stands(torrent, status);
+                self.complete(torrent, now, &mut events);
+            }
             Notice::Waiting { torrent, trouble, status } => {
-                if self.stands(torrent, status) {
-                    events.push(Event::Waiting { torrent, trouble });
-                }
+                events.extend(self.stands(torrent, status).map(|_| Event::Waiting { torrent, trouble }));
             }
             Notice::Resumed { torrent, status } => {
-                if self.stands(torrent, status) {
-                    events.push(Event::Resumed(torrent));
-                }
+                events.extend(self.stands(torrent, status).map(|_| Event::Resumed(torrent)));
             }
             Notice::Removed { torrent } => {
                 if let Some(entry) = self.entries.get_mut(&torrent) {
@@ -212,10 +215,12 @@ impl Session {
                 }
             }
             Notice::Failed { torrent, problem, status } => {
-                if let Some(status) = status {
-                    self.stands(torrent, status);
+                if let Some(entry) = self.entries.get_mut(&torrent) {
+                    self.first_failure.get_or_insert(exit_of(&problem));
+                    entry.status = status.or(entry.status.take());
+                    entry.report.phase = Phase::Failed(problem);
+                    events.push(Event::Failed(torrent));
                 }
-                self.fail(torrent, problem, &mut events);
             }
             Notice::Tracker { torrent, url, problem, refuses } => {
                 if self.entries.contains_key(&torrent) {
@@ -237,12 +242,12 @@ impl Session {
 
     /// Torrents of which nothing is missing.
     pub fn whole(&self) -> usize {
-        self.entries.values().filter(|entry| entry.whole.is_some() && entry.problem.is_none()).count()
+        self.entries.values().filter(|entry| entry.whole.is_some() && entry.problem().is_none()).count()
     }
 
     /// Torrents that ended by themselves.
     pub fn failed(&self) -> usize {
-        self.entries.values().filter(|entry| entry.problem.is_some()).count()
+        self.entries.values().filter(|entry| entry.problem().is_some()).count()
     }
 
     /// What all torrents download, in bytes a second.
@@ -270,20 +275,28 @@ impl Session {
         }
     }
 
+    /// These are the figures of a torrent now.
+    fn stands(&mut self, torrent: TorrentId, status: Arc<Status>) -> Option<&mut Entry> {
+        let entry = self.entries.get_mut(&torrent)?;
+        if status.left > 0 {
+            // Another program may have removed a file of a complete torrent.
+            entry.whole = None;
+        }
+        entry.status = Some(Arc::clone(&status));
+        entry.report.phase = Phase::Running(status);
+        Some(entry)
+    }
+
     fn renew(&mut self, reports: Vec<Report>, now: Instant, events: &mut Vec<Event>) {
         for report in reports {
             let torrent = report.torrent;
-            let Some(entry) = self.entries.get_mut(&torrent) else { continue };
-            entry.report = report;
-            let Phase::Running(status) = &entry.report.phase else { continue };
+            let Phase::Running(status) = report.phase else {
+                self.entries.entry(torrent).and_modify(|entry| entry.report = report);
+                continue;
+            };
             let is_whole = status.standing == Standing::Seeding;
-            if status.left > 0 {
-                // What was had may be lost: somebody removed a file.
-                entry.whole = None;
-            }
-            entry.status = Some(Arc::clone(status));
             // The notice may have been overtaken.
-            if is_whole {
+            if self.stands(torrent, status).is_some() && is_whole {
                 self.complete(torrent, now, events);
             }
         }
@@ -293,22 +306,6 @@ impl Session {
         if let Some(entry) = self.entries.get_mut(&torrent).filter(|entry| entry.whole.is_none()) {
             entry.whole = Some(now);
             events.push(Event::Complete(torrent));
-        }
-    }
-
-    /// Takes in how a torrent stands. Returns whether the torrent is still shown.
-    fn stands(&mut self, torrent: TorrentId, status: Arc<Status>) -> bool {
-        let Some(entry) = self.entries.get_mut(&torrent) else { return false };
-        entry.status = Some(Arc::clone(&status));
-        entry.report.phase = Phase::Running(status);
-        true
-    }
-
-    fn fail(&mut self, torrent: TorrentId, problem: Problem, events: &mut Vec<Event>) {
-        if let Some(entry) = self.entries.get_mut(&torrent) {
-            self.first_failure.get_or_insert(exit_of(&problem));
-            entry.problem = Some(problem);
-            events.push(Event::Failed(torrent));
         }
     }
 }

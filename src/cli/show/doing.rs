@@ -34,7 +34,7 @@ impl Doing {
     pub fn of(entry: &Entry) -> Doing {
         match entry.running() {
             _ if entry.removed => Doing::Removed,
-            _ if entry.problem.is_some() => Doing::Failed,
+            _ if entry.problem().is_some() => Doing::Failed,
             Some(status) if status.paused => Doing::Paused,
             Some(status) if status.queued => Doing::Waiting,
             // Even if it is complete: it can't upload what its disk does not read.

@@ -246,7 +246,7 @@ fn line(entry: &Entry, look: Look, ended: bool) -> Row {
         let room = look.columns / 2;
         right = format!("  failed: {}", shorten_end(&shown(&problem, look), room, ellipsis(look)));
     }
-    if look.columns >= WIDE && (ended || entry.problem.is_none()) {
+    if look.columns >= WIDE && (ended || entry.problem().is_none()) {
         let (full, half) = shares(entry);
         let bar = bar(full, half, look.columns / 6, look.utf8);
         right = format!("  {bar}{right}  {:<NOTE$}", left(entry, ended).map_or(String::new(), duration));

@@ -70,7 +70,7 @@ fn lines(event: &Event, session: &Session, now: Instant) -> Vec<String> {
 
 /// How far those have come that are on their way.
 fn progress(session: &Session) -> Vec<String> {
-    let under_way = || session.entries.values().filter(|entry| entry.whole.is_none() && entry.problem.is_none());
+    let under_way = || session.entries.values().filter(|entry| entry.whole.is_none() && entry.problem().is_none());
     let number = under_way().count();
     if number > MOST_LINES {
         let length = sum(under_way().map(|entry| entry.report.length));

@@ -176,8 +176,10 @@ impl Screen {
         let mut below = Vec::new();
         let limit =
             |limit: Option<u64>, way| limit.filter(|_| !ended).map(|limit| format!("{} KiB/s {way}", limit >> 10));
-        let limits: Vec<String> =
-            [limit(session.limit, "down"), limit(session.upload_limit, "up")].into_iter().flatten().collect();
+        let limits: Vec<String> = [limit(session.limits.download, "down"), limit(session.limits.upload, "up")]
+            .into_iter()
+            .flatten()
+            .collect();
         if !limits.is_empty() {
             below.extend(width::wrap(&format!("limited to {}", limits.join(", ")), look.columns, CLOSING_ROWS, ""));
         }
@@ -287,7 +289,7 @@ mod tests {
         let peer_list = vec![peer("[2001:db8::1]:6881"), peer("10.0.0.1:6881")];
         let running = Phase::Running(Status { peer_list, ..status(50 << 20) }.into());
         let mut session = session(vec![("東京 a long name.iso", 100 << 20, running)]);
-        session.limit = Some(1000 << 10);
+        session.limits.download = Some(1000 << 10);
         (screen, session)
     }
 
@@ -313,7 +315,7 @@ mod tests {
     #[test]
     fn limits_are_shown_in_the_units_in_which_they_are_given() {
         let (mut screen, mut session) = full(None, None);
-        session.upload_limit = Some(5 << 10);
+        session.limits.upload = Some(5 << 10);
         let rows = screen.rows(&session, Look { columns: 79, rows: 23, utf8: true }, false, false);
         assert!(rows.iter().any(|row| row.text == "limited to 1000 KiB/s down, 5 KiB/s up"), "{rows:#?}");
     }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// Why the torrent failed; of one that was given up, also why nothing came.
 pub fn problem(entry: &Entry) -> Option<String> {
-    let problem = entry.problem.as_ref()?;
+    let problem = entry.problem()?;
     Some(match &entry.status {
         Some(status) if problem.kind == ProblemKind::GaveUp => format!("{}: {}", problem.text, why_waiting(status)),
         _ => problem.text.clone(),
@@ -197,8 +197,7 @@ pub fn closing(session: &Session, now: Instant) -> String {
     let (whole, failed) = (session.whole(), session.failed());
     let there = format!("{} ({})", percent(had, length), of(had, length));
     // Of what was given up nothing is spoilt.
-    let spoilt =
-        entries.clone().filter(|entry| entry.problem.as_ref().is_some_and(|it| it.kind != ProblemKind::GaveUp));
+    let spoilt = entries.clone().filter(|entry| entry.problem().is_some_and(|it| it.kind != ProblemKind::GaveUp));
     let again = if whole + spoilt.count() < entries.len() { "; the same command goes on from here" } else { "" };
     if failed > 0 && entries.len() > 1 {
         return format!("{whole} of {} torrents are whole, {failed} failed{again}", entries.len());

@@ -6,7 +6,7 @@
 
 use super::udp::{self, UdpError};
 use crate::base::url::{self, redact};
-use crate::engine::GOODBYE;
+use crate::engine::config::GOODBYE;
 use crate::proto::id::InfoHash;
 use crate::proto::tracker::announce::{
     AnnounceEvent, AnnounceRequest, MAX_REPLY_BYTES, ReplyError, RetryIn, parse_reply, parse_scrape, scrape_url,

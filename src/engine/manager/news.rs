@@ -1,69 +1,91 @@
-//! What the person is told: what became of a torrent, which trackers fail, how all torrents stand.
+//! The office for news: what the person is told about torrents and trackers, and how often figures are reported.
 //!
 //! Floor 3, part of the [`manager`](super).
 
-use super::{Manager, Notice, State};
+use super::slot::{Slot, State};
 use crate::base::time::Time;
-use crate::engine::{Phase, Report};
+use crate::engine::notice::{Notice, Problem, RateLimits, Report, Watch};
 use crate::storage::TorrentId;
-use crate::storage::content::Content;
 use crate::swarm::event::News;
-use crate::swarm::figures::Status;
+use crossbeam_channel::Sender;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-impl Manager {
-    /// Tells the person what became of a torrent.
-    pub(super) fn tell(&mut self, number: TorrentId, content: &Arc<Content>, news: News) {
+/// The notices about all torrents.
+pub struct NewsOffice {
+    notices: Sender<Notice>,
+    watch: Watch,
+    every: Option<Duration>,
+    /// When all figures are reported next; `None`: never.
+    pub due: Option<Time>,
+}
+
+impl NewsOffice {
+    /// All figures are reported every `every`.
+    pub fn new(notices: Sender<Notice>, every: Option<Duration>) -> NewsOffice {
+        NewsOffice { notices, watch: Watch::default(), every, due: every.map(|_| Time::ZERO) }
+    }
+
+    /// Tells the person something.
+    pub fn tell(&self, notice: Notice) {
+        // If nobody listens any more, the process is about to end.
+        let _ = self.notices.send(notice);
+    }
+
+    /// The person looks at other details.
+    pub fn watch(&mut self, watch: Watch, now: Time) {
+        self.watch = watch;
+        self.hurry(now);
+    }
+
+    /// A person changed something, and wants to see it at once.
+    pub fn hurry(&mut self, now: Time) {
+        self.due = self.every.map(|_| now);
+    }
+
+    /// Tells what became of a torrent. If it ended, returns why.
+    pub fn report(&self, torrent: TorrentId, slot: &Slot, news: News, now: Time) -> Option<Problem> {
+        let State::Running(running, _) = &slot.state else { return None };
+        let status = || slot.status(torrent, running, now, self.watch);
         match news {
-            News::Complete => {
-                // The last figures first, so that whoever shows the end shows the whole.
-                if self.status_every.is_some() {
-                    let _ = self.notices.send(Notice::Status(self.reports(self.started.elapsed())));
-                }
-                let _ = self.notices.send(Notice::Complete { torrent: number });
-                self.completed = true;
-            }
-            // What is told of a wait must not contradict the last numbers, so it comes with new ones.
+            News::Complete => self.tell(Notice::Complete { torrent, status: status() }),
             News::Waiting { trouble } => {
-                log::warn!("{}: waiting for disk: {}", content.metainfo.name, trouble.text);
-                if let Some(status) = self.status(number) {
-                    let _ = self.notices.send(Notice::Waiting { torrent: number, trouble, status });
-                }
+                log::warn!("{}: waiting for disk: {}", slot.name, trouble.text);
+                self.tell(Notice::Waiting { torrent, trouble, status: status() });
             }
-            News::Resumed => {
-                if let Some(status) = self.status(number) {
-                    let _ = self.notices.send(Notice::Resumed { torrent: number, status });
-                }
-            }
+            News::Resumed => self.tell(Notice::Resumed { torrent, status: status() }),
             News::Failed { problem, status } => {
-                log::error!("{}: {}", content.metainfo.name, problem.text);
-                self.failed(number, problem, Some(Arc::new(*status)));
+                log::error!("{}: {}", slot.name, problem.text);
+                self.tell(Notice::Failed { torrent, problem: problem.clone(), status: Some(Arc::new(*status)) });
+                return Some(problem);
             }
         }
+        None
     }
 
-    /// How a torrent in its swarm stands.
-    fn status(&self, number: TorrentId) -> Option<Arc<Status>> {
-        match self.torrents.get(&number)?.report(number, self.started.elapsed(), self.watch).phase {
-            Phase::Running(status) => Some(status),
-            Phase::Checking(_) | Phase::Failed(_) => None,
-        }
-    }
-
-    /// Tells the person which trackers changed between answering and failing.
-    pub(super) fn tell_of_trackers(&mut self, number: TorrentId) {
-        let Some(slot) = self.torrents.get_mut(&number) else { return };
+    /// Tells which trackers of a torrent began to fail, or to answer.
+    pub fn report_trackers(&self, id: TorrentId, slot: &mut Slot) {
         let State::Running(torrent, _) = &slot.state else { return };
         for (tracker, told) in torrent.trackers().iter().zip(&mut slot.told) {
             if tracker.problem != *told {
-                *told = tracker.problem.clone();
+                told.clone_from(&tracker.problem);
                 let (url, problem) = (tracker.url.clone(), tracker.problem.clone());
-                let _ = self.notices.send(Notice::Tracker { torrent: number, url, problem, refuses: tracker.refuses });
+                self.tell(Notice::Tracker { torrent: id, url, problem, refuses: tracker.refuses });
             }
         }
     }
 
-    pub(super) fn reports(&self, now: Time) -> Vec<Report> {
-        self.torrents.iter().map(|(id, slot)| slot.report(*id, now, self.watch)).collect()
+    /// Reports all figures, if that is due.
+    pub fn report_all(&mut self, torrents: &BTreeMap<TorrentId, Slot>, limits: RateLimits, now: Time) {
+        if self.due.is_some_and(|due| due <= now) {
+            self.due = self.every.map(|every| now + every);
+            self.tell(Notice::Status { reports: self.reports(torrents, now), limits });
+        }
+    }
+
+    /// How all torrents stand.
+    pub fn reports(&self, torrents: &BTreeMap<TorrentId, Slot>, now: Time) -> Vec<Report> {
+        torrents.iter().map(|(id, slot)| slot.report(*id, now, self.watch)).collect()
     }
 }

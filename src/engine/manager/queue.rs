@@ -1,23 +1,23 @@
-//! Torrents that are added and removed while the process runs, paused and resumed; and how many of them may download
-//! at once.
+//! Torrents are added, checked, paused, resumed and removed while the process runs; and only so many download at once.
 //!
 //! Floor 3, part of the [`manager`](super). A torrent that has to wait for others is paused: it is in its swarm, but
 //! requests nothing and serves nothing.
 
-use super::super::{Job, Notice};
 use super::Manager;
 use super::agenda::Plan;
 use super::slot::{Saved, Slot, State};
 use crate::base::time::Time;
 use crate::engine::checker::Check;
-use crate::engine::{Problem, ProblemKind};
+use crate::engine::config::Job;
+use crate::engine::notice::Notice;
 use crate::storage::TorrentId;
 use crate::storage::check::Found;
-use crate::swarm::event::Event;
+use crate::storage::error::ContentError;
+use crate::swarm::event::{DiskEvent, Event};
 use crate::swarm::figures::Status;
+use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
 use crate::swarm::torrent::Torrent;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
@@ -38,33 +38,46 @@ impl Manager {
             plan: Plan::default(),
         };
         self.torrents.insert(torrent, slot);
-        let _ = self.checks.send(Check::New { torrent, job, progress });
+        self.disks.check(Check::New { torrent, job, progress });
     }
 
-    /// The content is checked: the torrent joins its swarm.
-    pub(super) fn join(&mut self, id: TorrentId, found: Found, now: Time) {
-        // The torrent may have been removed meanwhile.
-        let Some(slot) = self.torrents.get_mut(&id) else { return };
-        if self.end_at.is_some() || !matches!(slot.state, State::Checking(_)) {
-            return;
+    /// The content of a torrent was checked, for the first time or again.
+    pub(super) fn checked(&mut self, torrent: TorrentId, result: Result<Box<Found>, ContentError>, now: Time) {
+        // A torrent that was removed meanwhile has no slot.
+        let Some(slot) = self.torrents.get(&torrent) else { return };
+        match (&slot.state, result) {
+            (State::Checking(_), Ok(found)) => self.join(torrent, *found, now),
+            (State::Checking(_), Err(error)) => self.failed_at_start(torrent, error.into()),
+            (State::Running(..), Ok(found)) => self.go_on(torrent, *found, now),
+            (State::Running(..), Err(error)) if error.may_pass() => {
+                let trouble = DiskTrouble { text: error.to_string(), short_bytes: 0 };
+                self.handle(torrent, Event::Disk(DiskEvent::Trouble { block: None, trouble }), now);
+            }
+            (State::Running(..), Err(error)) => {
+                self.handle(torrent, Event::Disk(DiskEvent::Failed { problem: error.into() }), now);
+            }
+            (State::Failed(_), _) => {}
         }
+    }
+
+    /// A torrent joins its swarm.
+    fn join(&mut self, id: TorrentId, found: Found, now: Time) {
         let Found { content, have, hashed_bytes, known } = found;
-        if let Err(error) = self.disk.begin(&content) {
-            return self.failed(id, no_thread(error), None);
+        if let Err(problem) = self.disks.begin(&content, known) {
+            return self.failed_at_start(id, problem);
         }
-        self.keeper.begin(&content, known);
+        let Some(slot) = self.torrents.get_mut(&id) else { return };
         let mut torrent = Torrent::new(&content.metainfo, have, self.settings.clone(), now, &mut self.shared.rng);
         if let Some(choice) = &content.choice {
             torrent.want_only(choice.pieces());
         }
         let Status { left, standing, .. } = torrent.status(now);
-        let (had_bytes, whole) = (slot.length - left, standing == Standing::Seeding);
+        let (had_bytes, whole, paused) = (slot.length - left, standing == Standing::Seeding, slot.paused);
         slot.told = vec![None; torrent.trackers().len()];
         slot.saved.at = now;
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
-        let paused = slot.paused;
-        self.around.directory.add(content);
-        let _ = self.notices.send(Notice::Joined { torrent: id, had_bytes, hashed_bytes, whole });
+        self.peers.begin(content);
+        self.news.tell(Notice::Joined { torrent: id, had_bytes, hashed_bytes, whole });
         self.handle(id, Event::Timer, now);
         if paused {
             self.handle(id, Event::Paused(true), now);
@@ -72,22 +85,37 @@ impl Manager {
         self.queue(id, now);
     }
 
+    /// The content of a running torrent was in doubt, and is open and checked again.
+    fn go_on(&mut self, id: TorrentId, found: Found, now: Time) {
+        let Found { content, have, known, .. } = found;
+        if let Err(problem) = self.disks.begin(&content, known) {
+            return self.handle(id, Event::Disk(DiskEvent::Failed { problem }), now);
+        }
+        let Some(slot) = self.torrents.get_mut(&id) else { return };
+        // The state that was saved describes the files as they were before.
+        slot.saved.pieces = None;
+        if let State::Running(_, before) = &mut slot.state {
+            *before = Arc::clone(&content);
+            self.peers.begin(content);
+            self.handle(id, Event::Disk(DiskEvent::CheckedAgain { have }), now);
+        }
+    }
+
     /// A person removes a torrent: its trackers are told, its content stays.
     pub(super) fn remove(&mut self, torrent: TorrentId, now: Time) {
         self.say_goodbye(torrent, now);
         if self.end_torrent(torrent, None) {
-            let _ = self.notices.send(Notice::Removed { torrent });
-            self.next_in_queue(now);
+            self.news.tell(Notice::Removed { torrent });
         }
     }
 
-    /// A person pauses all torrents, including those that are added later; or resumes all.
-    pub(super) fn pause_all(&mut self, paused: bool, now: Time) {
-        self.paused = paused;
+    /// A person pauses all torrents, including those that are added later; or resumes all if all are paused.
+    pub(super) fn pause_or_resume_all(&mut self, now: Time) {
+        let all_paused = self.torrents.values().all(|slot| slot.paused);
+        self.paused = if self.torrents.is_empty() { !self.paused } else { !all_paused };
         // All of them are marked first, so that no torrent that is paused takes the place of another.
-        self.torrents.values_mut().for_each(|slot| slot.paused = paused);
+        self.torrents.values_mut().for_each(|slot| slot.paused = self.paused);
         self.ids().into_iter().for_each(|torrent| self.paused_or_resumed(torrent, now));
-        self.next_in_queue(now);
     }
 
     /// A person pauses a torrent, or resumes it.
@@ -95,28 +123,28 @@ impl Manager {
         if let Some(slot) = self.torrents.get_mut(&torrent) {
             slot.paused = !slot.paused;
             self.paused_or_resumed(torrent, now);
-            // It may have left its place to another, or may find one.
-            self.next_in_queue(now);
         }
     }
 
     fn paused_or_resumed(&mut self, torrent: TorrentId, now: Time) {
-        self.plan(torrent, now);
+        self.carry_out(torrent, now);
         self.queue(torrent, now);
         let is_paused = self.torrents.get(&torrent).is_some_and(|slot| slot.paused || slot.queued);
         self.handle(torrent, Event::Paused(is_paused), now);
-        self.status_at = self.status_every.map(|_| now);
+        // It may have left its place to another, or may find one.
+        self.place_left = true;
+        self.news.hurry(now);
     }
 
     /// A torrent begins to download: it has to wait if as many as may are downloading already.
-    pub(super) fn queue(&mut self, torrent: TorrentId, now: Time) {
+    fn queue(&mut self, torrent: TorrentId, now: Time) {
         let downloading = &self.agenda.downloading;
         if self.max_downloads.is_some_and(|most| downloading.len() > most) && downloading.contains(&torrent) {
             self.put_in_queue(torrent, true, now);
         }
     }
 
-    /// A download ended: the next may begin.
+    /// A place among those that download is free: the torrents that waited longest get it.
     pub(super) fn next_in_queue(&mut self, now: Time) {
         let Some(most) = self.max_downloads else { return };
         let places = most.saturating_sub(self.agenda.downloading.len());
@@ -130,11 +158,6 @@ impl Manager {
             self.handle(torrent, Event::Paused(queued), now);
         }
     }
-}
-
-/// Why a torrent whose disk has no threads can't begin.
-pub(super) fn no_thread(error: io::Error) -> Problem {
-    Problem { kind: ProblemKind::Io, text: format!("can't start a thread for its disk: {error}") }
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@
 
 use super::agenda::Plan;
 use crate::base::time::Time;
-use crate::engine::{Phase, Problem, Report, Watch};
+use crate::engine::notice::{Phase, Problem, Report, Watch};
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
 use crate::storage::resume::{SAVE_TOTALS_EVERY, SAVE_WHOLE_AFTER, Save};
+use crate::swarm::figures::Status;
 use crate::swarm::shared::Shared;
 use crate::swarm::torrent::Torrent;
 use std::sync::Arc;
@@ -102,6 +103,23 @@ impl Slot {
         Some(Save { have, uploaded, downloaded, in_haste })
     }
 
+    /// The figures of `torrent`, which runs in this slot, with the details that `watch` asks for.
+    pub fn status(&self, id: TorrentId, torrent: &Torrent, now: Time, watch: Watch) -> Arc<Status> {
+        let mut status = torrent.status(now);
+        (status.paused, status.queued) = (self.paused, self.queued);
+        if self.paused || self.queued {
+            // The meters look back for a while, but nothing is transferred any more.
+            (status.down_rate, status.up_rate) = (0, 0);
+        }
+        if status.left > 0 {
+            status.map = torrent.piece_map(watch.cells);
+        }
+        if watch.peers_of == Some(id) {
+            status.peer_list = torrent.peer_list(now);
+        }
+        Arc::new(status)
+    }
+
     /// How it stands at `now`, with the details that `watch` asks for.
     pub fn report(&self, id: TorrentId, now: Time, watch: Watch) -> Report {
         let phase = match &self.state {
@@ -109,21 +127,7 @@ impl Slot {
                 let bytes = pieces.load(Ordering::Relaxed) as u64 * self.piece_length as u64;
                 Phase::Checking(bytes.min(self.size))
             }
-            State::Running(torrent, _) => {
-                let mut status = torrent.status(now);
-                (status.paused, status.queued) = (self.paused, self.queued);
-                if self.paused || self.queued {
-                    // The meters look back for a while; nothing more comes or goes.
-                    (status.down_rate, status.up_rate) = (0, 0);
-                }
-                if status.left > 0 {
-                    status.map = torrent.piece_map(watch.cells);
-                }
-                if watch.peers_of == Some(id) {
-                    status.peer_list = torrent.peer_list(now);
-                }
-                Phase::Running(Arc::new(status))
-            }
+            State::Running(torrent, _) => Phase::Running(self.status(id, torrent, now, watch)),
             State::Failed(problem) => Phase::Failed(problem.clone()),
         };
         let (name, info_hash) = (self.name.clone(), self.info_hash);

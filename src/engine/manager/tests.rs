@@ -1,8 +1,9 @@
 //! The whole floor at work: engines that meet over a tracker of a few lines.
 
 use super::super::Job;
+use super::super::config::GOODBYE;
 use super::super::testkit::{PATIENCE, http, serve, socket_pair, torrent};
-use super::super::{Engine, EngineError, GOODBYE, Phase, ProblemKind, Report};
+use super::super::{Engine, EngineError, Phase, ProblemKind, Report, Watch};
 use super::*;
 use crate::engine::peer::link::Link;
 use crate::proto::bencode::Bencode;
@@ -12,6 +13,7 @@ use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::tracker::compact;
 use crate::storage::error::{ContentError, Doing};
 use crate::swarm::event::DiskEvent;
+use crate::swarm::peer::PeerKey;
 use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
 use core::net::SocketAddr;
@@ -20,6 +22,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
+use std::time::Duration;
 
 const PIECE: usize = 32 * 1024;
 
@@ -65,8 +68,9 @@ fn next<T>(notices: &Receiver<Notice>, what: &str, find: impl Fn(&Notice) -> Opt
 }
 
 fn complete(notices: &Receiver<Notice>, number: u64) {
-    let find =
-        |notice: &Notice| matches!(notice, Notice::Complete { torrent } if *torrent == TorrentId(number)).then_some(());
+    let find = |notice: &Notice| {
+        matches!(notice, Notice::Complete { torrent, .. } if *torrent == TorrentId(number)).then_some(())
+    };
     next(notices, "it is complete", find);
 }
 
@@ -218,13 +222,14 @@ fn torrents_that_fail_give_their_memory_back_to_the_others() {
     }
 }
 
+/// So what is shown of a wait does not contradict the figures beside it.
 #[test]
-fn a_wait_and_its_end_are_told_with_how_the_torrent_stands() {
+fn a_wait_and_its_end_are_reported_with_the_figures_of_that_moment() {
     let (engine, notices) = engine(1 << 20);
     let dir = tempfile::tempdir().unwrap();
     add(&engine, &torrent(3 * PIECE, &[], PIECE, &[]).0, dir.path());
     joined(&notices);
-    engine.pause(true);
+    engine.pause_or_resume(None);
     engine.watch(Watch { cells: 3, ..Watch::default() });
     let trouble = DiskTrouble { text: "full".into(), short_bytes: 5 };
     let waiting = Standing::WaitingForDisk(Box::new(trouble.clone()));
@@ -233,7 +238,7 @@ fn a_wait_and_its_end_are_told_with_how_the_torrent_stands() {
         [(trouble, waiting), (Event::Disk(DiskEvent::Healed { doubtful: false }), Standing::Downloading)]
     {
         engine.manager.send(Input::Torrent { torrent: TorrentId(0), event }).unwrap();
-        let stood = next(&notices, "it stands otherwise", |notice| match notice {
+        let stood = next(&notices, "it is reported", |notice| match notice {
             Notice::Waiting { status, .. } | Notice::Resumed { status, .. } => Some(status.clone()),
             _ => None,
         });

@@ -2,19 +2,12 @@
 //!
 //! Floor 3. Shutting the socket wakes the reader; dropping the sender ends the writer. The three share one descriptor.
 
-use super::shaking::Opening;
-use crate::proto::id::InfoHash;
-use crate::storage::content::Content;
 use crate::swarm::event::PeerOrder;
-use crate::swarm::peer::PeerKey;
-use crate::sys::lock;
 use core::net::SocketAddr;
-use core::num::NonZeroU32;
 use crossbeam_channel::Sender;
-use std::collections::BTreeMap;
 use std::net::{Shutdown, TcpStream};
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The manager's end of a connection.
 #[derive(Debug)]
@@ -47,39 +40,6 @@ impl Link {
     pub fn close(&self) {
         // An error means that it is closed already.
         let _ = self.socket.shutdown(Shutdown::Both);
-    }
-}
-
-/// The torrents that peers may ask for by info-hash, for the threads that shake hands.
-#[derive(Default)]
-pub struct Directory {
-    torrents: Mutex<BTreeMap<InfoHash, Arc<Content>>>,
-    last_peer: AtomicU32,
-    /// Connections that are being opened for them.
-    pub opening: Opening,
-}
-
-impl Directory {
-    /// A torrent joined its swarm.
-    pub fn add(&self, content: Arc<Content>) {
-        lock(&self.torrents).insert(content.metainfo.info_hash, content);
-    }
-
-    /// A torrent ended, and with it the connections that are being opened for it.
-    pub fn remove(&self, info_hash: &InfoHash) {
-        lock(&self.torrents).remove(info_hash);
-        self.opening.end(info_hash);
-    }
-
-    /// The torrent with this info-hash.
-    pub fn find(&self, info_hash: &InfoHash) -> Option<Arc<Content>> {
-        lock(&self.torrents).get(info_hash).cloned()
-    }
-
-    /// A name for a new connection. Four thousand million of them pass before a name comes again.
-    pub fn name_peer(&self) -> PeerKey {
-        let number = self.last_peer.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-        PeerKey(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))
     }
 }
 

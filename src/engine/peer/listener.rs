@@ -3,9 +3,10 @@
 //! Floor 3. One port for all torrents: the handshake says which is meant. A peer gets its thread at once, so that a
 //! slow handshake holds up nobody; how many may be shaking hands at a time is bounded.
 
-use super::reader::{self, STACK_BYTES, Surroundings};
+use super::around::{STACK_BYTES, Surroundings};
+use super::reader;
 use super::shaking::Places;
-use crate::engine::EngineError;
+use crate::engine::config::EngineError;
 use crate::sys::{in_words, listen};
 use core::net::SocketAddr;
 use std::io;

@@ -2,20 +2,17 @@
 //!
 //! Floor 3. It blocks on its socket alone. How bytes become messages is [`wire`](super::wire)'s.
 
-use super::blocks::Blocks;
-use super::gate::Gate;
-use super::link::Directory;
+use super::around::{STACK_BYTES, Surroundings, WRITE_TIMEOUT, our_handshake};
 use super::shaking::Place;
 use super::wire::Wire;
 use super::writer;
 use crate::engine::input::Input;
-use crate::proto::id::{InfoHash, PeerId};
-use crate::proto::peer::handshake::{self, Handshake, Reserved};
+use crate::proto::id::InfoHash;
+use crate::proto::peer::handshake::{self, Handshake};
 use crate::proto::peer::message::Limits;
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use core::net::SocketAddr;
-use crossbeam_channel::Sender;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use std::io::{self, Read, Write};
@@ -30,26 +27,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// Silence after which a peer is dropped: others send keep-alives at least each 120 s.
 const SILENCE: Duration = Duration::from_secs(180);
-/// How long a peer may take to make room for what we send.
-pub const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Stack of a peer's threads: a few frames and small buffers.
-pub const STACK_BYTES: usize = 64 * 1024;
-
-/// What every peer's threads need.
-#[derive(Clone)]
-pub struct Surroundings {
-    /// The manager's channel.
-    pub manager: Sender<Input>,
-    /// The torrents there are.
-    pub directory: Arc<Directory>,
-    /// Buffers for blocks.
-    pub blocks: Blocks,
-    /// Whom we do not talk to.
-    pub gate: Arc<Gate>,
-    /// Who we are.
-    pub peer_id: PeerId,
-}
-
 /// Opens a connection for a torrent, on a thread of its own. The manager hears how it went, unless there is no thread.
 pub fn connect(around: &Surroundings, torrent: TorrentId, info_hash: InfoHash, addr: SocketAddr) -> io::Result<()> {
     let around = around.clone();
@@ -126,11 +103,6 @@ fn shake_on(
         return Err(io::Error::other("it answers with another info-hash"));
     }
     Ok(handshake)
-}
-
-/// The bytes of our handshake.
-pub fn our_handshake(around: &Surroundings, info_hash: InfoHash) -> [u8; handshake::LEN] {
-    Handshake { reserved: Reserved::ours(), info_hash, peer_id: around.peer_id }.emit()
 }
 
 /// Reads a handshake, all of it before `deadline`.

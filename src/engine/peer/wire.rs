@@ -4,8 +4,8 @@
 //! which it goes to disk; lengths are checked before anything is allocated ([`message`] says what may come). What was
 //! there to read goes to the manager together: it is woken once for many blocks.
 
+use super::around::Surroundings;
 use super::blocks::Blocks;
-use super::reader::Surroundings;
 use crate::engine::input::Input;
 use crate::proto::peer::extended::{self, Extended};
 use crate::proto::peer::message::{self, BodyKind, Limits, Message, PIECE_HEADER_BYTES, PieceHeader};

@@ -4,8 +4,8 @@
 //! when the manager drops the channel's other end, or when the socket fails; then it shuts the socket, which ends the
 //! reader too.
 
+use super::around::{STACK_BYTES, Surroundings, WRITE_TIMEOUT, our_handshake};
 use super::link::Link;
-use super::reader::{STACK_BYTES, Surroundings, WRITE_TIMEOUT, our_handshake};
 use crate::engine::input::Input;
 use crate::proto::peer::message::{BlockSpec, Message, emit_piece_header};
 use crate::storage::content::Content;

@@ -75,14 +75,13 @@ pub fn session(torrents: Vec<(&str, u64, Phase)>) -> Session {
         let (torrent, name, info_hash) = (TorrentId(number), name.into(), InfoHash([0xab; 20]));
         let mut entry = Entry::new(Report { torrent, name, info_hash, length, size: length, phase: phase.clone() });
         match phase {
-            Phase::Checking(_) => {}
             Phase::Running(status) => (entry.status, entry.joined) = (Some(status), Some((now, 0))),
-            Phase::Failed(problem) => entry.problem = Some(problem),
+            Phase::Checking(_) | Phase::Failed(_) => {}
         }
         (torrent, entry)
     };
     let entries = (0..).zip(torrents).map(entry).collect();
-    Session { began: now, port: 6881, entries, settled: None, limit: None, upload_limit: None, first_failure: None }
+    Session { began: now, port: 6881, entries, settled: None, limits: RateLimits::default(), first_failure: None }
 }
 
 impl Session {
@@ -96,8 +95,18 @@ fn two() -> Session {
     session(vec![("a", 100, Phase::Checking(0)), ("b", 100, Phase::Checking(0))])
 }
 
-fn problem(kind: ProblemKind) -> Problem {
-    Problem { kind, text: "disk full".into() }
+fn complete(torrent: u64) -> Notice {
+    Notice::Complete { torrent: TorrentId(torrent), status: status(0).into() }
+}
+
+fn failed(torrent: u64, kind: ProblemKind) -> Notice {
+    let problem = Problem { kind, text: "disk full".into() };
+    Notice::Failed { torrent: TorrentId(torrent), problem, status: None }
+}
+
+/// The figures of these torrents.
+fn figures(reports: Vec<Report>) -> Notice {
+    Notice::Status { reports, limits: RateLimits::default() }
 }
 
 #[test]
@@ -105,20 +114,17 @@ fn completion_is_told_once() {
     let (mut session, now) = (two(), Instant::now());
     let joined = Notice::Joined { torrent: TorrentId(0), had_bytes: 100, hashed_bytes: 100, whole: true };
     assert_eq!(session.take_in(joined, now), [Event::Checked(TorrentId(0)), Event::Complete(TorrentId(0))]);
-    assert_eq!(session.take_in(Notice::Complete { torrent: TorrentId(0) }, now), []);
+    assert_eq!(session.take_in(complete(0), now), []);
     assert_eq!((session.exit(), session.settled), (Exit::Interrupted, None));
-    assert_eq!(session.take_in(Notice::Complete { torrent: TorrentId(1) }, now), [Event::Complete(TorrentId(1))]);
+    assert_eq!(session.take_in(complete(1), now), [Event::Complete(TorrentId(1))]);
     assert_eq!((session.exit(), session.settled), (Exit::Whole, Some(now)));
 }
 
 #[test]
 fn the_first_failure_decides_the_exit_code() {
     let (mut session, now) = (two(), Instant::now());
-    session.take_in(
-        Notice::Failed { torrent: TorrentId(1), problem: problem(ProblemKind::CantCreate), status: None },
-        now,
-    );
-    session.take_in(Notice::Failed { torrent: TorrentId(0), problem: problem(ProblemKind::Io), status: None }, now);
+    session.take_in(failed(1, ProblemKind::CantCreate), now);
+    session.take_in(failed(0, ProblemKind::Io), now);
     assert_eq!(session.exit(), Exit::CantCreate);
     assert!(session.settled.is_some());
 }
@@ -126,14 +132,9 @@ fn the_first_failure_decides_the_exit_code() {
 #[test]
 fn a_torrent_that_was_given_up_keeps_its_last_figures() {
     let (mut session, now) = (two(), Instant::now());
-    let trouble = DiskTrouble { text: "no space left on /srv".into(), short_bytes: 1_288_490_189 };
-    let waiting = Status { standing: Standing::WaitingForDisk(Box::new(trouble)), ..status(50) };
-    let status = Some(Arc::new(waiting));
-    let gave_up = Problem { kind: ProblemKind::GaveUp, text: "given up, no progress for 60 s".into() };
-    assert_eq!(
-        session.take_in(Notice::Failed { torrent: TorrentId(1), problem: gave_up, status }, now),
-        [Event::Failed(TorrentId(1))]
-    );
+    let problem = Problem { kind: ProblemKind::GaveUp, text: "given up, no progress for 60 s".into() };
+    let gave_up = Notice::Failed { torrent: TorrentId(1), problem, status: Some(status(50).into()) };
+    assert_eq!(session.take_in(gave_up, now), [Event::Failed(TorrentId(1))]);
     assert_eq!((session.at(1).had(), session.exit()), (50, Exit::Interrupted));
 }
 
@@ -142,7 +143,7 @@ fn a_report_that_overtakes_the_notice_completes_too() {
     let mut session = two();
     let mut report = session.at(0).report.clone();
     report.phase = Phase::Running(status(0).into());
-    let events = session.take_in(Notice::Status(vec![report]), Instant::now());
+    let events = session.take_in(figures(vec![report]), Instant::now());
     assert_eq!(events, [Event::Complete(TorrentId(0)), Event::Ticked]);
     assert_eq!(session.at(0).had(), 100);
 }
@@ -151,25 +152,21 @@ fn a_report_that_overtakes_the_notice_completes_too() {
 #[test]
 fn what_was_whole_and_is_not_any_more_is_not_called_whole() {
     let (mut session, now) = (two(), Instant::now());
-    session.take_in(Notice::Complete { torrent: TorrentId(0) }, now);
+    session.take_in(complete(0), now);
     let mut report = session.at(0).report.clone();
     report.phase = Phase::Running(status(40).into());
-    session.take_in(Notice::Status(vec![report]), now);
+    session.take_in(figures(vec![report]), now);
     assert_eq!((session.whole(), session.at(0).had()), (0, 60));
-    assert_eq!(
-        session.take_in(Notice::Complete { torrent: TorrentId(0) }, now),
-        [Event::Complete(TorrentId(0))],
-        "and told again"
-    );
+    assert_eq!(session.take_in(complete(0), now), [Event::Complete(TorrentId(0))], "and told again");
 }
 
 #[test]
 fn numbers_out_of_range_and_unknown_torrents_are_harmless() {
     let mut session = two();
-    assert_eq!(session.take_in(Notice::Complete { torrent: TorrentId(9) }, Instant::now()), []);
+    assert_eq!(session.take_in(complete(9), Instant::now()), []);
     let mut report = session.at(0).report.clone();
     report.phase = Phase::Running(status(1000).into());
-    session.take_in(Notice::Status(vec![report.clone(), report.clone(), report]), Instant::now());
+    session.take_in(figures(vec![report.clone(), report.clone(), report]), Instant::now());
     assert_eq!(session.at(0).had(), 0);
 }
 

@@ -19,7 +19,7 @@ fn wait_for(notices: &Receiver<Notice>, wanted: &[&str]) {
     let (end, mut last) = (Instant::now() + PATIENCE, Vec::new());
     while last != wanted {
         let notice = notices.recv_deadline(end).unwrap_or_else(|_| panic!("{last:?} in place of {wanted:?}"));
-        if let Notice::Status(reports) = notice {
+        if let Notice::Status { reports, .. } = notice {
             last = reports.iter().map(standing).collect();
         }
     }
@@ -48,21 +48,23 @@ fn a_pause_of_one_gives_its_turn_to_another_and_a_pause_of_all_is_for_those_to_c
     add(&["downloads", "turn"]);
     add(&["downloads", "turn", "turn"]);
     let press = |torrent: u64, wanted: &[&str]| {
-        engine.pause_or_resume(TorrentId(torrent));
+        engine.pause_or_resume(Some(TorrentId(torrent)));
         wait_for(&notices, wanted);
     };
     press(0, &["paused", "downloads", "turn"]);
     press(0, &["turn", "downloads", "turn"]);
     press(2, &["turn", "downloads", "paused"]);
     press(1, &["downloads", "paused", "paused"]);
-    engine.pause(true);
+    engine.pause_or_resume(None);
     wait_for(&notices, &["paused"; 3]);
     add(&["paused"; 4]);
     press(3, &["paused", "paused", "paused", "downloads"]);
     // There is no such torrent.
-    engine.pause_or_resume(TorrentId(9));
-    engine.pause(false);
-    wait_for(&notices, &["turn", "turn", "turn", "downloads"]);
-    engine.remove(TorrentId(3));
+    engine.pause_or_resume(Some(TorrentId(9)));
+    engine.pause_or_resume(None);
+    wait_for(&notices, &["paused"; 4]);
+    engine.pause_or_resume(None);
+    wait_for(&notices, &["downloads", "turn", "turn", "turn"]);
+    engine.remove(TorrentId(0));
     wait_for(&notices, &["downloads", "turn", "turn"]);
 }

@@ -3,7 +3,9 @@
 use super::*;
 use crate::engine::peer::shaking::Places;
 use crate::engine::testkit::{PATIENCE, open, socket_pair, surroundings, torrent};
+use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
+use crate::proto::peer::handshake::Reserved;
 use crate::swarm::event::PeerEvent;
 use crossbeam_channel::Receiver;
 use std::net::{Ipv4Addr, TcpListener};

@@ -1,0 +1,85 @@
+//! The office for disks: blocks are written, disks in trouble are tried again, content is opened and checked, resume
+//! states are saved.
+//!
+//! Floor 3, part of the [`manager`](super). What is done about a disk in trouble is decided in `swarm/torrent/waiting.rs`.
+
+use super::slot::Slot;
+use crate::base::time::Time;
+use crate::engine::checker::Check;
+use crate::engine::disk::{Disk, DiskJob};
+use crate::engine::keeper::Keeper;
+use crate::storage::TorrentId;
+use crate::storage::content::Content;
+use crate::storage::resume::Known;
+use crate::swarm::event::DiskOrder;
+use crate::swarm::standing::Problem;
+use crossbeam_channel::Sender;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The disks of all torrents.
+pub struct DiskOffice {
+    /// The disk threads.
+    pub disk: Disk,
+    /// To the checker.
+    pub checks: Sender<Check>,
+    /// The keepers.
+    pub keeper: Keeper,
+}
+
+impl DiskOffice {
+    /// Has content checked. The result comes as [`Input::Checked`](crate::engine::input::Input::Checked).
+    pub fn check(&self, check: Check) {
+        // The checker runs for as long as the process.
+        let _ = self.checks.send(check);
+    }
+
+    /// The content of a torrent is open: it may be written to and saved from now on.
+    pub fn begin(&mut self, content: &Arc<Content>, known: Option<Box<Known>>) -> Result<(), Problem> {
+        let begun = self.disk.begin(content);
+        begun.map_err(|error| Problem::io(format!("can't start a thread for its disk: {error}")))?;
+        self.keeper.begin(content, known);
+        Ok(())
+    }
+
+    /// A torrent ended, and its state is saved.
+    pub fn end(&mut self, content: &Arc<Content>) {
+        self.keeper.end(content.torrent);
+        self.disk.end(content);
+    }
+
+    /// Does what a torrent wants of its disk.
+    pub fn order(&mut self, content: &Arc<Content>, order: DiskOrder) {
+        let (torrent, same) = (content.torrent, || Arc::clone(content));
+        match order {
+            DiskOrder::Write { piece, begin, data } => {
+                self.disk.give(torrent, piece, DiskJob::Write { content: same(), piece, begin, data });
+            }
+            DiskOrder::Restart { piece } => self.disk.give(torrent, piece, DiskJob::Restart { torrent, piece }),
+            DiskOrder::Probe { block, left } => {
+                let piece = block.map_or(0, |block| block.piece);
+                self.disk.give(torrent, piece, DiskJob::Probe { content: same(), block, left });
+            }
+            DiskOrder::CheckAgain => {
+                // Blocks that are still on their way to the disk must not be written over verified ones.
+                content.health.doubt();
+                self.disk.forget(content);
+                self.check(Check::Again { content: same() });
+            }
+        }
+    }
+
+    /// The least time between two saves of a torrent's state; `None`: no states are kept.
+    pub fn save_every(&self) -> Option<Duration> {
+        self.keeper.every()
+    }
+
+    /// Saves a torrent's state. `in_haste`: nothing comes after it, and somebody waits.
+    pub fn save(&mut self, torrent: TorrentId, slot: &mut Slot, now: Time, in_haste: bool) {
+        if !in_haste && self.keeper.is_behind(torrent) {
+            slot.saved.at = now;
+        } else if let Some(save) = slot.save(now, in_haste) {
+            self.keeper.save(torrent, save);
+        }
+    }
+}

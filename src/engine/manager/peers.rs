@@ -1,0 +1,132 @@
+//! The office for peers: which connections there are, what they are to be sent, and who is kept out by the blocklist.
+//! What peers are to be sent is gathered while a batch is taken in, and given to their writers together.
+//!
+//! Floor 3, part of the [`manager`](super).
+
+use crate::engine::peer::around::Surroundings;
+use crate::engine::peer::link::Link;
+use crate::engine::peer::reader;
+use crate::storage::TorrentId;
+use crate::storage::content::Content;
+use crate::swarm::event::{Event, PeerOrder};
+use crate::swarm::meeting::blocklist::Blocklist;
+use crate::swarm::peer::PeerKey;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// The connections of all torrents.
+pub struct PeerOffice {
+    around: Surroundings,
+    connections: HashMap<PeerKey, Connection>,
+    /// Peers that have orders waiting.
+    talked_to: Vec<PeerKey>,
+}
+
+/// A connected peer.
+struct Connection {
+    torrent: TorrentId,
+    link: Link,
+    /// What it is to be sent when this batch is over.
+    orders: Vec<PeerOrder>,
+}
+
+impl PeerOffice {
+    /// No connection yet.
+    pub fn new(around: Surroundings) -> PeerOffice {
+        PeerOffice { around, connections: HashMap::new(), talked_to: Vec::new() }
+    }
+
+    /// A torrent joins its swarm, or its content was opened again: peers may ask for it.
+    pub fn begin(&self, content: Arc<Content>) {
+        self.around.directory.add(content);
+    }
+
+    /// A torrent ended: connections that are being opened for it end too.
+    pub fn end(&self, content: &Content) {
+        self.around.directory.remove(&content.metainfo.info_hash);
+    }
+
+    /// The torrent that a peer is connected for.
+    pub fn torrent_of(&self, peer: PeerKey) -> Option<TorrentId> {
+        self.connections.get(&peer).map(|connection| connection.torrent)
+    }
+
+    /// Whether the blocklist names an address.
+    pub fn blocks(&self, addr: IpAddr) -> bool {
+        self.around.gate.blocks(addr)
+    }
+
+    /// A peer is connected.
+    pub fn connected(&mut self, peer: PeerKey, torrent: TorrentId, link: Link) {
+        self.connections.insert(peer, Connection { torrent, link, orders: Vec::new() });
+    }
+
+    /// A peer's reader has ended. Its writer may still be sending.
+    pub fn gone(&mut self, peer: PeerKey) {
+        if let Some(connection) = self.connections.remove(&peer) {
+            connection.link.close();
+        }
+    }
+
+    /// Closes a connection.
+    pub fn close(&mut self, peer: PeerKey, reason: &str) {
+        if let Some(connection) = self.connections.remove(&peer) {
+            log::debug!("{}: we close: {reason}", connection.link.addr);
+            connection.link.close();
+        }
+    }
+
+    /// Opens a connection. If that can't even be tried, returns the event that says so.
+    pub fn connect(&self, content: &Content, addr: SocketAddr) -> Option<Event> {
+        if self.blocks(addr.ip()) {
+            log::debug!("{addr}: not tried: it is on the blocklist");
+            return Some(Event::ConnectFailed { addr, our_fault: false });
+        }
+        let error = reader::connect(&self.around, content.torrent, content.metainfo.info_hash, addr).err()?;
+        log::warn!("{addr}: can't start a thread: {error}");
+        Some(Event::ConnectFailed { addr, our_fault: true })
+    }
+
+    /// Has something sent to a peer when the batch is over.
+    pub fn order(&mut self, peer: PeerKey, order: PeerOrder) {
+        let Some(connection) = self.connections.get_mut(&peer) else { return };
+        let addr = connection.link.addr;
+        match &order {
+            PeerOrder::Message(message) => log::trace!("{addr} < {message}"),
+            PeerOrder::Upload(block) => log::trace!("{addr} < {block}"),
+            PeerOrder::Haves(pieces) => log::trace!("{addr} < have, for each of {} pieces", pieces.len()),
+            PeerOrder::Handshake => {}
+        }
+        if connection.orders.is_empty() {
+            self.talked_to.push(peer);
+        }
+        connection.orders.push(order);
+    }
+
+    /// Gives the writers what was gathered.
+    pub fn send(&mut self) {
+        for peer in self.talked_to.drain(..) {
+            if let Some(connection) = self.connections.get_mut(&peer)
+                && !connection.link.give(std::mem::take(&mut connection.orders))
+            {
+                log::debug!("{}: we close: it does not read what we send", connection.link.addr);
+                connection.link.close();
+            }
+        }
+    }
+
+    /// Replaces the blocklist, and closes the connections to addresses on the new one. Their readers report the end.
+    pub fn block(&mut self, list: Blocklist) {
+        self.around.gate.put(list);
+        for Connection { link, .. } in self.connections.values().filter(|one| self.blocks(one.link.addr.ip())) {
+            log::debug!("{}: we close: it is on the blocklist", link.addr);
+            link.close();
+        }
+    }
+
+    /// Closes all connections.
+    pub fn close_all(&self) {
+        self.connections.values().for_each(|connection| connection.link.close());
+    }
+}

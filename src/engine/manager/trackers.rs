@@ -1,0 +1,74 @@
+//! The office for trackers: who is asked, how many answers are still to come, and torrents that have ended but must still
+//! say goodbye.
+//!
+//! Floor 3, part of the [`manager`](super). Which tracker is asked when is decided by each torrent's
+//! [`Announcer`](crate::swarm::meeting::announcer::Announcer).
+
+use crate::engine::announce::Announcers;
+use crate::storage::TorrentId;
+use crate::swarm::event::{Action, Event};
+use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement};
+use crate::swarm::shared::Turn;
+use crate::swarm::torrent::Torrent;
+use std::collections::BTreeMap;
+
+/// The announces of all torrents.
+pub struct TrackerOffice {
+    announcers: Announcers,
+    /// Announces without an answer yet, goodbyes included. Nobody waits for scrapes.
+    unanswered: usize,
+    /// Torrents that ended while a tracker was being asked. Each stays until the answer comes: the tracker would list us
+    /// for hours if it heard no `stopped` after it.
+    parting: BTreeMap<TorrentId, Box<Torrent>>,
+}
+
+impl TrackerOffice {
+    /// Nothing is announced yet.
+    pub fn new(announcers: Announcers) -> TrackerOffice {
+        TrackerOffice { announcers, unanswered: 0, parting: BTreeMap::new() }
+    }
+
+    /// Asks a tracker. If that can't even be tried, returns the event that says so.
+    pub fn announce(&mut self, torrent: TorrentId, announcement: Box<Announcement>) -> Option<Event> {
+        self.unanswered += usize::from(!announcement.is_scrape());
+        let announcement = self.announcers.announce(torrent, announcement).err()?;
+        let reason = "no thread could be started to ask it".to_string();
+        let outcome = Box::new(Err(AnnounceFailure { reason, retry_in: None, refused: false }));
+        Some(Event::Announced { announcement, outcome })
+    }
+
+    /// A tracker answered, or did not.
+    pub fn answered(&mut self, announcement: &Announcement) {
+        self.unanswered -= usize::from(!announcement.is_scrape());
+    }
+
+    /// Whether no answer is awaited.
+    pub fn is_idle(&self) -> bool {
+        self.unanswered == 0
+    }
+
+    /// A torrent ended, and has told its trackers.
+    pub fn part(&mut self, id: TorrentId, torrent: Box<Torrent>) {
+        if torrent.is_announcing() {
+            self.parting.insert(id, torrent);
+        }
+    }
+
+    /// A tracker answered a torrent that has ended: it is told goodbye now. Returns what could not be done, as
+    /// [`announce`](TrackerOffice::announce) does.
+    pub fn answered_late(&mut self, id: TorrentId, event: Event, turn: &mut Turn) -> Option<Event> {
+        let torrent = self.parting.get_mut(&id)?;
+        torrent.handle(event, turn);
+        if !torrent.is_announcing() {
+            self.parting.remove(&id);
+        }
+        // Such a torrent has no peers and writes nothing: all it can want is to tell its trackers.
+        let mut undone = None;
+        for action in turn.actions.drain(..) {
+            if let Action::Announce(announcement) = action {
+                undone = self.announce(id, announcement).or(undone);
+            }
+        }
+        undone
+    }
+}

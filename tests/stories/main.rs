@@ -1,0 +1,35 @@
+//! The stories: what people do with swarmlet, one file per story of use, in one program so that they build once and
+//! wait side by side.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod blocklist;
+mod check;
+mod choice;
+mod corpus;
+mod disk;
+mod download;
+mod edit;
+mod ending;
+mod hostile;
+mod interop;
+mod interop_make;
+mod interop_more;
+mod interop_npm;
+mod interop_swarm;
+mod interop_track;
+mod limits;
+mod make;
+mod many;
+mod many_screen;
+mod resume;
+mod screen;
+mod secrets;
+mod serving;
+mod show;
+mod super_seed;
+mod track;
+mod track_running;
+mod trackers;
+mod tutorial;
