@@ -66,9 +66,9 @@ fn a_refusal_without_words_is_told_in_ours() {
 #[test]
 fn without_words_the_status_is_the_reason() {
     let page = "<html><body>Not Found</body></html>";
-    assert_eq!(reason(http("404 Not Found", page)), "the server answers with HTTP status 404");
+    assert_eq!(reason(http("404 Not Found", page)), "the server returned HTTP status 404");
     // Peers of an error are not taken.
-    assert_eq!(reason(http("500 Oops", "d5:peers0:e")), "the server answers with HTTP status 500");
+    assert_eq!(reason(http("500 Oops", "d5:peers0:e")), "the server returned HTTP status 500");
     assert!(reason(http("200 OK", page)).contains("a web page"));
     assert!(reason(http("200 OK", "")).contains("is empty"));
     assert!(reason(http("200 OK", "d".repeat(100_000))).contains("is not bencoded"));

@@ -303,7 +303,7 @@ fn a_write_that_fails_is_told_with_the_name_of_the_file() {
     for error in &told.failed {
         assert_eq!(
             error.to_string(),
-            format!("can't make {}: a folder stands where the file should be", path.display())
+            format!("can't make {}: there is a folder where the file should be", path.display())
         );
     }
     assert_eq!(told.written, metainfo.length, "its memory is free again");

@@ -1,15 +1,15 @@
-//! Changing a .torrent file without touching what is not to be changed.
+//! Changes some keys of a .torrent file and leaves everything else byte for byte.
 //!
-//! Floor 1. Other programs put keys into torrents that we know nothing of, and some do not sort them. All of that stays
-//! byte for byte, and so does `info`, of which the info-hash is made; only the keys named are replaced.
+//! Other programs put keys into torrents that we do not know, and some do not sort them. All of that stays, and so does
+//! `info`, because the info-hash is made of its bytes.
 
 use crate::proto::bencode::{Bencode, Value};
 
-/// A key, and its new value; `None` takes it out.
+/// A key and its new value; `None` removes it.
 pub type Change<'a> = (&'a [u8], Option<Bencode>);
 
-/// `dict` with some of its keys changed; `changes` are in the order of their keys. A new key goes where it belongs in that
-/// order; of a key that stands there twice one is left. What is no dict stays as it is.
+/// Returns `dict` with some of its keys changed; `changes` are in the order of their keys. A new key goes to its place in that
+/// order. If a key is there twice, one is left. A value that is not a dict stays as it is.
 pub fn change(dict: Value<'_>, changes: &[Change<'_>]) -> Vec<u8> {
     let Some(entries) = dict.entries() else { return dict.raw().to_vec() };
     debug_assert!(changes.is_sorted_by_key(|(key, _)| *key));

@@ -186,7 +186,7 @@ fn every_error_says_what_was_done_to_which_file() {
     let folder = write_blocks(&content, 50, &[vec![1; 100]]).unwrap_err();
     assert_eq!((folder.doing, &folder.path), (Doing::Making, &second));
     let text = folder.to_string();
-    assert_eq!(text, format!("can't make {}: a folder stands where the file should be", second.display()));
+    assert_eq!(text, format!("can't make {}: there is a folder where the file should be", second.display()));
 
     File::options().write(true).open(&first).unwrap().set_len(10).unwrap();
     let short = content.read(0, &mut [0; 50]).unwrap_err();
