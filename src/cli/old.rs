@@ -71,7 +71,7 @@ pub fn translate(program: &OsStr, arguments: &[OsString]) -> Option<Result<Vec<O
     let has_file = || arguments.iter().any(|word| word.to_string_lossy().starts_with("--dfile"));
     let complete = old.words.contains(&arguments.len()) && (old.name != "bttrack" || has_file());
     if !complete && !asks {
-        let text = format!("usage: {called} {}\n`{called} --help` tells what it is today", old.usage);
+        let text = format!("usage: {called} {}\n`{called} --help` shows today's command", old.usage);
         return Some(Err(Failure::usage(text)));
     }
     Some(Ok((old.today)(arguments.to_vec())))
@@ -141,7 +141,7 @@ fn tracked(arguments: Vec<OsString>) -> Vec<OsString> {
             "--show-infopage" | "--nat-check" => {}
             _ if IDLE.contains(&option.as_str()) => {
                 typed.value(&argument);
-                super::say::problem(&format!("{option} has no effect any more"));
+                super::say::problem(&format!("{option} no longer has an effect"));
             }
             _ => today.push(argument),
         }
@@ -195,7 +195,7 @@ fn downloaded(arguments: Vec<OsString>) -> Vec<OsString> {
             "--maxport" => most = typed.value(&argument),
             "--bind" | "--min-uploads" => {
                 typed.value(&argument);
-                super::say::problem(&format!("{option} is left out: it has no counterpart today"));
+                super::say::problem(&format!("{option} is ignored: it has no counterpart today"));
             }
             _ => today.push(argument),
         }
@@ -281,7 +281,7 @@ mod tests {
         );
         assert_eq!(today("btrename.py", &["a.torrent", "new"]), "edit --rehash --name new a.torrent");
         assert_eq!(today("swarmlet", &["btrename"]), "-");
-        let usage = "usage: btrename.py TORRENT NAME\n`btrename.py --help` tells what it is today";
+        let usage = "usage: btrename.py TORRENT NAME\n`btrename.py --help` shows today's command";
         for wrong in [&[][..], &["a.torrent"], &["a.torrent", "new", "more"]] {
             assert_eq!(today("btrename.py", wrong), usage);
         }

@@ -88,7 +88,7 @@ pub const COMMAND: Command = Command {
 fn run(given: &Parsed) -> Result<Exit, Failure> {
     let sources = given.arguments();
     if sources.is_empty() {
-        return Err(Failure::usage("check what? name a .torrent file: swarmlet check TORRENT... [--dir DIR]"));
+        return Err(Failure::usage("no torrent given; try `swarmlet check FILE.torrent`"));
     }
     let dir = given.value("dir").map_or_else(|| PathBuf::from("."), PathBuf::from);
     let threads = threads(given)?;
@@ -128,7 +128,7 @@ fn tell_person(metainfo: &Metainfo, report: &Report, dir: &Path, quiet: bool) ->
     say::write_out(format!("{name}: {whole} of {} whole; {share}\n", count(metainfo.files.count(), "file")))?;
     if report.files().all(|file| file.state == State::Missing) {
         let dir = output::shown(dir);
-        say::line(&format!("nothing of {name} is in {dir}: --dir names the folder that {name} is in"));
+        say::line(&format!("no file of {name} is in {dir}; --dir names the folder that contains {name}"));
     }
     Ok(())
 }
@@ -154,7 +154,7 @@ fn line(metainfo: &Metainfo, report: &FileReport) -> String {
             line += &format!("{glue}{pieces} (bytes {})", dash(bytes.start(), bytes.end()));
         }
         if report.pieces.len() > MOST_RUNS {
-            line += &format!(" and {} more runs", report.pieces.len() - MOST_RUNS);
+            line += &format!(" and {} more ranges", report.pieces.len() - MOST_RUNS);
         }
     }
     line + "\n"

@@ -100,10 +100,10 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     let sources = given.arguments();
     let wanted = Wanted::read(given)?;
     if sources.is_empty() {
-        return Err(Failure::usage("edit what? name a .torrent file: swarmlet edit OPTION... TORRENT..."));
+        return Err(Failure::usage("no torrent given; try `swarmlet edit --comment TEXT FILE.torrent`"));
     }
     if sources.len() > 1 && given.has("output") {
-        return Err(Failure::usage("--output takes one torrent, and there are several"));
+        return Err(Failure::usage("--output takes one torrent, but several are given"));
     }
     each(&sources, &mut |(_, source): (usize, &OsString)| edit_one(source, &wanted, given))
 }
@@ -161,7 +161,7 @@ impl Wanted {
         let of_info = self.name.is_some() || self.private.is_some() || self.source.is_some();
         let outside = self.tiers.is_some() || !self.more_tiers.is_empty() || self.web_seeds.is_some();
         if !of_info && !outside && self.comment.is_none() {
-            return Err(Failure::usage("change what? name it by options: `swarmlet edit --help` lists them"));
+            return Err(Failure::usage("no change given; `swarmlet edit --help` lists the options"));
         }
         if of_info && !rehash {
             return Err(Failure::usage(
@@ -172,7 +172,7 @@ impl Wanted {
         match self.name.as_deref().map(|name| (name, safe_component(name.as_bytes()))) {
             Some((name, Err(problem))) => Err(Failure::usage(format!("--name {}: {problem}", for_terminal(name)))),
             Some((name, Ok(safe))) if safe != name => {
-                Err(Failure::usage(format!("--name {}: control characters in it", for_terminal(name))))
+                Err(Failure::usage(format!("--name {}: contains control characters", for_terminal(name))))
             }
             _ => Ok(()),
         }
@@ -225,7 +225,7 @@ fn edit_one(source: &OsStr, wanted: &Wanted, given: &Parsed) -> Result<(), Failu
     let bytes = source::bytes(source)?;
     let before = source::parse(source, &bytes)?;
     if before.hybrid && wanted.name.is_some() {
-        let text = format!("{name}: a hybrid torrent, which has its name in two places: --name can't change it");
+        let text = format!("{name}: a hybrid torrent stores its name in two places, which --name can't change");
         return Err(Failure::new(Exit::BadTorrent, text));
     }
     // It was read just now, so it can be walked.
@@ -255,8 +255,8 @@ fn edit_one(source: &OsStr, wanted: &Wanted, given: &Parsed) -> Result<(), Failu
     }
     if !given.has("quiet") {
         let what =
-            if changed.is_empty() { "nothing to change".into() } else { format!("changed {}", changed.join(", ")) };
-        let hash = if after.info_hash == before.info_hash { "info-hash still" } else { "new info-hash" };
+            if changed.is_empty() { "nothing changed".into() } else { format!("changed {}", changed.join(", ")) };
+        let hash = if after.info_hash == before.info_hash { "info-hash unchanged:" } else { "new info-hash" };
         let name = named.map_or("standard output".into(), |path| output::shown(Path::new(path)));
         say::line(&format!("{name}: {what}; {hash} {}", after.info_hash));
     }
@@ -268,7 +268,7 @@ fn target(source: &OsStr, given: &Parsed) -> Result<Option<PathBuf>, Failure> {
     let output = given.value("output").or_else(|| (source == "-").then(|| "-".into()));
     match output {
         Some(output) if output == "-" && given.has("json") => {
-            Err(Failure::usage("standard output takes the torrent: leave out --json"))
+            Err(Failure::usage("the torrent goes to standard output, so --json can't be used"))
         }
         Some(output) if output == "-" => Ok(None),
         Some(output) => {
@@ -280,7 +280,7 @@ fn target(source: &OsStr, given: &Parsed) -> Result<Option<PathBuf>, Failure> {
         None => match fs::canonicalize(source) {
             Ok(path) => Ok(Some(path)),
             Err(_) if source.to_str().is_some_and(|text| text.contains("://")) => Err(Failure::usage(format!(
-                "{}: a URL can't be changed; name a file with --output",
+                "{}: a URL can't be changed; name an output file with --output",
                 source::shown(source)
             ))),
             // The reading will tell.

@@ -144,11 +144,11 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
         }
     }
     if choices.iter().all(Option::is_none) {
-        return Err(Failure::usage("nothing is left to fetch of any torrent"));
+        return Err(Failure::usage("the options leave nothing to download"));
     }
     if !given.has("quiet") {
         for pattern in files.idle(&torrents) {
-            say::problem(&format!("warning: --exclude {pattern} fits no file"));
+            say::problem(&format!("warning: --exclude {pattern} matches no file"));
         }
     }
     let torrents = torrents.into_iter().zip(choices).filter_map(|((_, metainfo), choice)| Some((metainfo, choice?)));
@@ -188,7 +188,7 @@ fn make_dir(dir: &Path) -> Result<(), Failure> {
     let made = std::fs::create_dir_all(dir);
     made.map_err(|error| {
         let name = for_terminal(&dir.to_string_lossy());
-        Failure::new(Exit::CantCreate, format!("can't make the folder {name}: {}", in_words(&error)))
+        Failure::new(Exit::CantCreate, format!("can't create the folder {name}: {}", in_words(&error)))
     })
 }
 
@@ -221,7 +221,7 @@ mod tests {
         ] {
             assert_eq!(complaint(wrong).0, 64, "{wrong:?}");
         }
-        assert_eq!(complaint(&[""]).1, "'' names no torrent; expected a .torrent file, - or a URL");
+        assert_eq!(complaint(&[""]).1, "'' is not a torrent; expected a .torrent file, a URL or -");
         assert_eq!(complaint(&["--memory", "0", "x"]).1, "--memory 0: expected a number from 1 to 16384 (MiB)");
     }
 

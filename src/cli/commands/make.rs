@@ -142,7 +142,7 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
     let found = find(path, target.as_deref(), wanted).map_err(refused)?;
     let is_folder = path.is_dir();
     if found.is_empty() {
-        return Err(Failure::new(Exit::NoInput, format!("{}: no file in it to be shared", output::shown(path))));
+        return Err(Failure::new(Exit::NoInput, format!("{}: contains no file to share", output::shown(path))));
     }
     let content: u64 = found.iter().map(|file| file.length).sum();
     let piece_length = wanted.piece_length.unwrap_or_else(|| automatic(content));
@@ -223,10 +223,10 @@ fn name_and_place(path: &Path) -> Result<(String, PathBuf), Failure> {
         None => fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()),
     };
     let refused = |what: &str| Failure::new(Exit::NoInput, format!("{}: {what}", output::shown(path)));
-    let Some(name) = real.file_name() else { return Err(refused("it has no name that a torrent could have")) };
-    let Some(name) = name.to_str() else { return Err(refused("its name is not UTF-8 text; rename it")) };
+    let Some(name) = real.file_name() else { return Err(refused("has no name that a torrent could use")) };
+    let Some(name) = name.to_str() else { return Err(refused("the name is not UTF-8 text; rename it")) };
     if crate::base::path::safe_component(name.as_bytes()).as_deref() != Ok(name) {
-        return Err(refused("its name has control characters; rename it"));
+        return Err(refused("the name contains control characters; rename it"));
     }
     Ok((name.to_string(), real.with_file_name(format!("{name}.torrent"))))
 }
@@ -235,7 +235,7 @@ fn check_count(path: &Path, length: u64, piece_length: u32) -> Result<(), Failur
     let pieces = length.div_ceil(piece_length.into());
     if pieces > MAX_PIECES {
         return Err(Failure::usage(format!(
-            "{}: {pieces} pieces of {}, expected at most {MAX_PIECES}: choose a longer --piece-length",
+            "{}: {pieces} pieces of {}, expected at most {MAX_PIECES}; choose a longer --piece-length",
             output::shown(path),
             size(piece_length.into())
         )));

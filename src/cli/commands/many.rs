@@ -97,7 +97,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
         ..common
     };
     let watched = Watched { folder: Some(Folder::new(dir, content)), blocklist: run::blocklist(given) };
-    run_engine(Vec::new(), config, view.as_list(), &Until::Interrupted, watched)
+    run_engine(Vec::new(), config, view.into_list(), &Until::Interrupted, watched)
 }
 
 #[cfg(test)]

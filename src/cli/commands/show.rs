@@ -73,10 +73,10 @@ pub const COMMAND: Command = Command {
 fn run(given: &Parsed) -> Result<Exit, Failure> {
     let sources = given.arguments();
     if sources.is_empty() {
-        return Err(Failure::usage("show what? name a .torrent file, - or a magnet link: swarmlet show TORRENT..."));
+        return Err(Failure::usage("no torrent given; try `swarmlet show FILE.torrent`"));
     }
     if ["files", "magnet", "hash", "json"].iter().filter(|way| given.has(way)).count() > 1 {
-        return Err(Failure::usage("--files, --magnet, --hash and --json are ways to show it: choose one"));
+        return Err(Failure::usage("--files, --magnet, --hash and --json exclude each other"));
     }
     let plain = !["files", "magnet", "hash", "json"].iter().any(|way| given.has(way));
     let mut shown = false;
@@ -144,7 +144,7 @@ fn show_one(source: &OsStr, read: Shown, given: &Parsed) -> Result<(), Failure> 
         Shown::Link(magnet) if given.has("hash") => say::write_out(format!("{}\n", hashes(&magnet).join("\n"))),
         Shown::Torrent(metainfo) if given.has("files") => files(&metainfo, bytes),
         Shown::Link(_) if given.has("files") => {
-            Err(Failure::new(Exit::BadTorrent, "a magnet link says nothing about files: they come with the metainfo"))
+            Err(Failure::new(Exit::BadTorrent, "a magnet link does not list files; they are in the .torrent file"))
         }
         Shown::Torrent(metainfo) => torrent(&metainfo, bytes),
         Shown::Link(magnet) => say::write_out(link(&magnet, bytes)),
@@ -188,7 +188,7 @@ fn torrent(metainfo: &Metainfo, bytes: bool) -> Result<(), Failure> {
         &if metainfo.is_folder { format!("a folder of {}", count(files, "file")) } else { "a file".into() },
     );
     if metainfo.private {
-        lines.put("private", "yes: peers come from the trackers alone");
+        lines.put("private", "yes: peers come only from the trackers");
     }
     lines.put_some("made", metainfo.creation_date.map(date).as_deref());
     lines.put_some("by", metainfo.created_by.as_deref());
@@ -239,7 +239,7 @@ pub fn link(magnet: &Magnet, bytes: bool) -> String {
     magnet.web_seeds.iter().for_each(|url| lines.put("web seed", url));
     magnet.peers.iter().for_each(|peer| lines.put("peer", peer));
     if !magnet.select_only.is_empty() {
-        lines.put("files", &format!("{} alone (counted from 0)", magnet.selection()));
+        lines.put("files", &format!("only {} (counted from 0)", magnet.selection()));
     }
     lines.put("magnet", &magnet.to_string());
     lines.0

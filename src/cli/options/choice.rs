@@ -27,7 +27,7 @@ impl Files {
         let numbers = match given.value("files") {
             Some(_) if torrents != 1 => {
                 return Err(Failure::usage(format!(
-                    "--files is for one torrent, and {torrents} are named: each has numbers of its own"
+                    "--files takes one torrent, but {torrents} are given: each has its own numbers"
                 )));
             }
             Some(list) => Some(numbers(&list.to_string_lossy()).map_err(Failure::usage)?),
@@ -51,9 +51,9 @@ impl Files {
         let mut wanted = vec![false; metainfo.files.len()];
         for range in self.numbers.as_deref().unwrap_or(&[1..=last]) {
             if *range.end() > last {
-                let there = if last == 1 { "1 alone".into() } else { format!("1 to {last}") };
+                let there = if last == 1 { "only 1".into() } else { format!("1 to {last}") };
                 let there = format!("{name} has {}, numbered {there}", count(last, "file"));
-                return Err(Failure::usage(format!("--files {}: {there}; --list alone shows them", range.end())));
+                return Err(Failure::usage(format!("--files {}: {there}; --list shows them", range.end())));
             }
             files[range.start() - 1..*range.end()].iter().for_each(|index| wanted[*index] = true);
         }
@@ -62,7 +62,7 @@ impl Files {
         }
         let left = files.iter().filter(|index| wanted[**index]).count();
         match left {
-            0 => Err(Failure::usage(format!("{name}: nothing is left to fetch; --list alone shows the files"))),
+            0 => Err(Failure::usage(format!("{name}: the options leave nothing to download; --list shows the files"))),
             _ if left == last => Ok(None),
             _ => Ok(Some(Choice::new(metainfo, wanted))),
         }
@@ -92,7 +92,7 @@ fn numbers(text: &str) -> Result<Vec<RangeInclusive<usize>>, String> {
             (Some(first), Some(last)) if first <= last => return Ok(first..=last),
             (Some(_), Some(_)) => "runs backwards",
             _ if part.is_empty() => "a number is missing",
-            _ => "is no number from 1 on",
+            _ => "is not a number from 1 up",
         };
         let part = if part == text || part.is_empty() { String::new() } else { format!("{part} ") };
         Err(format!("--files {text}: {part}{why}, expected numbers and ranges such as 1,3-5"))
@@ -142,14 +142,14 @@ mod tests {
         assert_eq!(chosen(&["--files", "1-2", "--exclude", "b/"], true), Ok(Some(vec![0])));
         assert_eq!(chosen(&["--files", "1"], false), Ok(None));
         assert_eq!(chosen(&["--exclude", "*.nfo"], false), Ok(None));
-        let nothing = Err("x.torrent: nothing is left to fetch; --list alone shows the files".to_string());
+        let nothing = Err("x.torrent: the options leave nothing to download; --list shows the files".to_string());
         assert_eq!(
             (chosen(&["--exclude", "name"], false), chosen(&["--exclude", "?*"], true)),
             (nothing.clone(), nothing)
         );
-        let beyond = "--files 4: x.torrent has 3 files, numbered 1 to 3; --list alone shows them";
+        let beyond = "--files 4: x.torrent has 3 files, numbered 1 to 3; --list shows them";
         assert_eq!(chosen(&["--files", "1-4"], true), Err(beyond.into()));
-        assert!(chosen(&["--files", "2"], false).unwrap_err().contains("has 1 file, numbered 1 alone"));
+        assert!(chosen(&["--files", "2"], false).unwrap_err().contains("has 1 file, numbered only 1"));
     }
 
     #[test]

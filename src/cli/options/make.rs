@@ -142,25 +142,25 @@ fn check(wanted: &Wanted, each: bool) -> Result<(), Failure> {
     let refuse = |text: &str| Err(Failure::usage(text));
     let to_stdout = wanted.output.as_ref().is_some_and(|output| output == "-");
     match wanted.paths.as_slice() {
-        [] => refuse("make a torrent of what? name a file or a folder: swarmlet make PATH [ANNOUNCE...]"),
+        [] => refuse("no file or folder given; try `swarmlet make PATH ANNOUNCE`"),
         [_, second, ..] if !each => Err(Failure::usage(format!(
-            "{}: a second path; --each makes a torrent of each; to make one of all, put them into a folder",
+            "{}: a second path; --each makes one torrent for each path; for one torrent of all, put them into a folder",
             shown(second)
         ))),
-        [_, _, ..] if to_stdout => refuse("--output -: standard output takes one torrent, and there are several paths"),
+        [_, _, ..] if to_stdout => refuse("--output -: standard output takes one torrent, but several paths are given"),
         [_, _, ..] if wanted.output.as_ref().is_some_and(|output| !Path::new(output).is_dir()) => {
-            refuse("--output: expected a folder that is there, since there are several paths")
+            refuse("--output: expected an existing folder, because several paths are given")
         }
         _ if wanted.output.as_ref().is_some_and(|output| output.is_empty()) => {
             refuse("--output is empty, expected a file, a folder or -")
         }
         _ if to_stdout && !wanted.dry_run && (wanted.magnet || wanted.json) => {
-            refuse("--output - fills standard output already: leave out --magnet and --json")
+            refuse("the torrent goes to standard output, so --magnet and --json can't be used")
         }
         _ if to_stdout && !wanted.dry_run && io::stdout().is_terminal() => {
-            refuse("--output -: a .torrent file is not text; send it into a file or a pipe")
+            refuse("--output -: a .torrent file is not text; redirect it to a file or a pipe")
         }
-        _ if wanted.magnet && wanted.json => refuse("--json tells the magnet link already: leave out --magnet"),
+        _ if wanted.magnet && wanted.json => refuse("--json includes the magnet link; leave out --magnet"),
         _ if wanted.quiet && wanted.verbose => refuse("--quiet and --verbose contradict each other"),
         _ => Ok(()),
     }

@@ -186,7 +186,7 @@ pub fn must_be_there(dir: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     let name = for_terminal(&dir.to_string_lossy());
-    Err(Failure::new(Exit::NoInput, format!("{name}: no folder, expected one")))
+    Err(Failure::new(Exit::NoInput, format!("{name}: not a folder, expected one")))
 }
 
 /// The torrents that are named, for the command `command`; with what they were called by. What is odd about them is told.
@@ -197,7 +197,7 @@ pub fn torrents(command: &str, given: &Parsed) -> Result<Vec<(OsString, Metainfo
         return Err(Failure::usage(format!("{command} what? {how}")));
     }
     if sources.iter().filter(|source| *source == "-").count() > 1 {
-        return Err(Failure::usage("- (standard input) is named twice"));
+        return Err(Failure::usage("- (standard input) is given twice"));
     }
     let mut torrents = Vec::new();
     for source in sources {

@@ -31,7 +31,7 @@ pub fn read(source: &OsStr) -> Result<Metainfo, Failure> {
 pub fn bytes(source: &OsStr) -> Result<Vec<u8>, Failure> {
     match address(source) {
         _ if source == "-" => read_stdin(),
-        _ if source.is_empty() => Err(Failure::usage("'' names no torrent; expected a .torrent file, - or a URL")),
+        _ if source.is_empty() => Err(Failure::usage("'' is not a torrent; expected a .torrent file, a URL or -")),
         Some(url) => fetch(url),
         None => read_file(source),
     }
@@ -64,13 +64,16 @@ pub fn check_distinct(torrents: &[(OsString, Metainfo)]) -> Result<(), Failure> 
     for (at, (source, metainfo)) in torrents.iter().enumerate() {
         if part_file::is_name(&metainfo.name) {
             let (source, name) = (shown(source), &metainfo.name);
-            return Err(Failure::new(Exit::BadTorrent, format!("{source}: {name} is the name of a part file of ours")));
+            return Err(Failure::new(
+                Exit::BadTorrent,
+                format!("{source}: {name} is a name that swarmlet uses for its own hidden files"),
+            ));
         }
         let same = |(_, other): &&(OsString, Metainfo)| other.info_hash == metainfo.info_hash;
         if let Some((other, _)) = torrents[..at].iter().find(same) {
             let (a, b) = (shown(other), shown(source));
             return Err(Failure::usage(format!(
-                "{a} and {b} are the same torrent, {}: name it once",
+                "{a} and {b} are the same torrent, {}; give it only once",
                 metainfo.info_hash
             )));
         }
@@ -89,7 +92,7 @@ pub fn check_distinct(torrents: &[(OsString, Metainfo)]) -> Result<(), Failure> 
 
 fn same_path(a: &OsStr, b: &OsStr, path: &str) -> Failure {
     let (a, b, path) = (shown(a), shown(b), for_terminal(path));
-    Failure::usage(format!("{a} and {b} would both write {path}: fetch them one by one, each with a --dir of its own"))
+    Failure::usage(format!("{a} and {b} would both write {path}: download them one by one, each with its own --dir"))
 }
 
 /// `source` if it is a URL and no file.
@@ -113,7 +116,7 @@ fn read_file(source: &OsStr) -> Result<Vec<u8>, Failure> {
 fn read_stdin() -> Result<Vec<u8>, Failure> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
-        return Err(Failure::usage("`-` reads a torrent from standard input: swarmlet get - < FILE.torrent"));
+        return Err(Failure::usage("- reads a torrent from standard input; try `swarmlet get - < FILE.torrent`"));
     }
     read_all(stdin.lock(), "standard input", 0)
 }
@@ -139,7 +142,7 @@ fn fetch(url: &str) -> Result<Vec<u8>, Failure> {
             let text = format!("{name}: this swarmlet was built without https (the feature `tls`)");
             return Err(Failure::new(Exit::Unavailable, text));
         }
-        "magnet" => return Err(Failure::usage("magnet links come with a later version; name a .torrent file")),
+        "magnet" => return Err(Failure::usage("magnet links are not supported yet; expected a .torrent file")),
         _ => return Err(Failure::usage(format!("{name}: expected a file or an http or https URL"))),
     }
     http::get(url, MAX_METAINFO_BYTES as u64, FETCH_DEADLINE).map_err(|error| match error {
@@ -154,7 +157,7 @@ fn fetch(url: &str) -> Result<Vec<u8>, Failure> {
 
 fn too_large(name: &str) -> Failure {
     let most = units::size(MAX_METAINFO_BYTES as u64);
-    Failure::new(Exit::BadTorrent, format!("{name}: over {most}, expected a .torrent file"))
+    Failure::new(Exit::BadTorrent, format!("{name}: larger than {most}, expected a .torrent file"))
 }
 
 #[cfg(test)]
@@ -185,7 +188,7 @@ mod tests {
         assert_eq!(failure("/no/such.torrent"), (66, "/no/such.torrent: No such file or directory".into()));
         assert_eq!(failure("/"), (66, "/: a folder, expected a .torrent file".into()));
         assert_eq!(failure("/dev/null"), (65, "/dev/null: empty, expected a .torrent file".into()));
-        assert_eq!(failure("/dev/zero"), (65, "/dev/zero: over 32.0 MiB, expected a .torrent file".into()));
+        assert_eq!(failure("/dev/zero"), (65, "/dev/zero: larger than 32.0 MiB, expected a .torrent file".into()));
         assert_eq!(failure("magnet:?xt=urn:btih:0").0, 64);
         assert_eq!(failure("ftp://host/a.torrent").0, 64);
         assert_eq!(failure("a\x1b[2Jb"), (66, "a\\x1b[2Jb: No such file or directory".into()));

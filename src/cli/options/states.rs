@@ -30,8 +30,9 @@ pub fn open(dir: Option<PathBuf>, quiet: bool) -> Option<Arc<StateDir>> {
         None => Err("anywhere: HOME is not set".into()),
     };
     if let (Err(problem), false) = (&opened, quiet) {
-        let text =
-            format!("can't keep states {problem}; name a folder with --state, or the next start checks all content");
+        let text = format!(
+            "can't keep resume states {problem}; name a folder with --state, or the next start checks all content"
+        );
         say::problem(&say::warning(&text));
     }
     opened.ok().map(Arc::new)

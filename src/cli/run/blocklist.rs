@@ -52,10 +52,10 @@ pub fn read(path: &Path) -> Result<(Blocklist, Vec<String>), Failure> {
     }
     list.finish().map_err(refused)?;
     if list.is_empty() && wrong > 0 {
-        return Err(refused("no line of it is a range of addresses, expected such as 1.2.3.0/24"));
+        return Err(refused("no line is a range of addresses, expected lines such as 1.2.3.0/24"));
     }
     if wrong > told.len() {
-        told.push(format!("{name}: {} more lines are wrong", wrong - told.len()));
+        told.push(format!("{name}: {} more lines are invalid", wrong - told.len()));
     }
     log::info!("{name}: {} ranges of addresses are blocked", list.len());
     Ok((list, told))
@@ -90,7 +90,7 @@ mod tests {
         assert!(told.len() == 3 && told.iter().zip(beginnings).all(|(line, from)| line.starts_with(from)), "{told:?}");
         let many = [&b"1.1.1.1\n"[..], &b"x\n".repeat(30)].concat();
         let (_, told) = of(&many);
-        assert_eq!((told.len(), told[10].as_str()), (11, "/list: 20 more lines are wrong"));
+        assert_eq!((told.len(), told[10].as_str()), (11, "/list: 20 more lines are invalid"));
         let long = [&b"1.1.1.1\n"[..], &b"y".repeat(5000), b"\n2.2.2.2\n", &b"z".repeat(1024)].concat();
         assert_eq!(
             of(&long),
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn what_is_no_list_is_refused() {
         let (_, told) = of(&b"\x1f\x8b\x08 binary \n".repeat(9));
-        assert!(told[0].starts_with("the blocklist /list: no line of it is"), "{told:?}");
+        assert!(told[0].starts_with("the blocklist /list: no line is"), "{told:?}");
         let (_, told) = of(&vec![b'\n'; (MOST_BYTES + 1) as usize]);
         assert_eq!(told, ["the blocklist /list: larger than 64 MiB"]);
         assert_eq!(read(Path::new("/no/such")).unwrap_err().text, "the blocklist /no/such: No such file or directory");

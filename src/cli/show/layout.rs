@@ -281,7 +281,7 @@ pub fn total(session: &Session, look: Look, ended: bool) -> Row {
         0 => String::new(),
         failed => format!(", {failed} failed"),
     };
-    let torrents = format!("{}, {} whole{failed}", count(entries().count(), "torrent"), session.whole());
+    let torrents = format!("{}, {} complete{failed}", count(entries().count(), "torrent"), session.whole());
     let rates = [format!("{} down", rate(down)), format!("{} up", rate(up)), left];
     let mut text = torrents;
     for part in rates.into_iter().filter(|_| !ended) {

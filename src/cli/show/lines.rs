@@ -43,8 +43,8 @@ fn lines(event: &Event, session: &Session, now: Instant) -> Vec<String> {
         Event::Checked(torrent) => {
             let entry = &session.entries[torrent];
             let had = entry.joined.map_or(0, |(_, had)| had);
-            let how = if had > 0 && entry.hashed == 0 { "as it was left" } else { "checked" };
-            vec![format!("{}: {how}, {} there", name(*torrent), of(had, entry.report.length))]
+            let how = if had > 0 && entry.hashed == 0 { "resumed" } else { "checked" };
+            vec![format!("{}: {how}, {} present", name(*torrent), of(had, entry.report.length))]
         }
         Event::Complete(torrent) => {
             vec![format!("{}: complete, {}", name(*torrent), words::fetched(&session.entries[torrent]))]
@@ -52,7 +52,7 @@ fn lines(event: &Event, session: &Session, now: Instant) -> Vec<String> {
         Event::Waiting { torrent, trouble } => {
             vec![format!("{}: {}", name(*torrent), words::waiting_for_disk(trouble))]
         }
-        Event::Resumed(torrent) => vec![format!("{}: the disk works, it goes on", name(*torrent))],
+        Event::Resumed(torrent) => vec![format!("{}: the disk works again", name(*torrent))],
         // Errors, and written as such.
         Event::Failed(_) | Event::Warning(_) | Event::Problem(_) => Vec::new(),
         Event::Tracker { torrent, host, problem: Some(problem), refuses } => {
@@ -60,7 +60,7 @@ fn lines(event: &Event, session: &Session, now: Instant) -> Vec<String> {
         }
         Event::Tracker { torrent, host, problem: None, .. } => vec![format!("{}: {host} answers", name(*torrent))],
         Event::Stopping { interrupted: true } if session.has_trackers() => {
-            vec!["interrupted: telling the trackers goodbye".into()]
+            vec!["interrupted: notifying the trackers".into()]
         }
         Event::Stopping { interrupted: true } => vec!["interrupted".into()],
         Event::Stopping { interrupted: false } => Vec::new(),
@@ -119,10 +119,10 @@ mod tests {
         let run = session(vec![("a", 659 << 20, Phase::Running(status(247 << 20).into()))]);
         let line = "a: 62.5 %, 412 of 659 MiB, 5.21 MiB/s down, 120 KiB/s up, 48 s left, 12 peers, 8 seeds";
         assert_eq!(lines(&Event::Ticked, &run, run.began), [line]);
-        assert_eq!(lines(&Event::Checked(TorrentId(0)), &run, run.began), ["a: checked, 0 of 659 MiB there"]);
+        assert_eq!(lines(&Event::Checked(TorrentId(0)), &run, run.began), ["a: checked, 0 of 659 MiB present"]);
         let mut run = run;
         run.at(0).joined = Some((run.began, 412 << 20));
-        assert_eq!(lines(&Event::Checked(TorrentId(0)), &run, run.began), ["a: as it was left, 412 of 659 MiB there"]);
+        assert_eq!(lines(&Event::Checked(TorrentId(0)), &run, run.began), ["a: resumed, 412 of 659 MiB present"]);
     }
 
     #[test]

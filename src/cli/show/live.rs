@@ -59,7 +59,7 @@ impl Screen {
     }
 
     /// The same, with all torrents in a list.
-    pub fn as_list(self) -> Screen {
+    pub fn into_list(self) -> Screen {
         Screen { list: Some(Roster::default()), ..self }
     }
 
@@ -254,9 +254,9 @@ impl Screen {
 /// What is said while the run comes to its end.
 fn goodbye(interrupted: bool, trackers: bool) -> &'static str {
     match (interrupted, trackers) {
-        (true, true) => "stopping: telling the trackers goodbye; interrupt again to end at once",
-        (true, false) => "stopping; interrupt again to end at once",
-        (false, true) => "telling the trackers goodbye",
+        (true, true) => "stopping: notifying the trackers; interrupt again to quit immediately",
+        (true, false) => "stopping; interrupt again to quit immediately",
+        (false, true) => "notifying the trackers",
         (false, false) => "",
     }
 }

@@ -12,8 +12,8 @@ use crate::swarm::meeting::source::Source;
 pub const FLAGS: &str = "D sends, d chokes, U/u we send/choke, K idle, S silent, T tracker, I incoming";
 /// The same, for the help.
 pub const FLAGS_HELP: &str = "Flags in the peers view: D it sends to us, d it chokes us, U we send to it, u we choke \
-                              it, K it unchokes us but has nothing we want, S snubbed: it stopped sending, I \
-                              incoming connection.";
+                              it, K it unchokes us but has nothing we want, S snubbed: it stopped sending, T its \
+                              address came from a tracker, I it connected to us.";
 
 /// Columns of the client's name.
 const CLIENT: usize = 18;

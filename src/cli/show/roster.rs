@@ -107,7 +107,7 @@ impl Roster {
         let mut rows = vec![plain(self.titles(look), look)];
         rows.extend(seen.map(row));
         if self.sorted.is_empty() && self.height > 0 {
-            rows.push(plain(" no torrents yet: they are looked for every few seconds".into(), look));
+            rows.push(plain(" no torrents yet: the folder is scanned every few seconds".into(), look));
         }
         let chosen = self.selected.and_then(|torrent| session.entries.get(&torrent));
         rows.push(plain(chosen.map_or(String::new(), |entry| detail(entry, look)), look));

@@ -40,9 +40,9 @@ impl View {
     }
 
     /// The same; a live screen has all torrents in a list.
-    pub fn as_list(self) -> View {
+    pub fn into_list(self) -> View {
         match self {
-            View::Screen(screen) => View::Screen(screen.as_list()),
+            View::Screen(screen) => View::Screen(screen.into_list()),
             other => other,
         }
     }

@@ -59,19 +59,19 @@ pub fn why_waiting(status: &Status) -> String {
         return waiting_for_disk(trouble);
     }
     if status.paused {
-        "paused: nothing is asked for, nothing is sent".into()
+        "paused: nothing is requested or sent".into()
     } else if status.queued {
-        "waits for its turn: as many download as may (--max-downloads)".into()
+        "queued: the maximum number of torrents is downloading (--max-downloads)".into()
     } else if status.snubbed > 0 && status.snubbed == status.askable {
-        format!("asked {}, nothing comes for a while", count(status.snubbed, "peer"))
+        format!("requested from {}, nothing has arrived for a while", count(status.snubbed, "peer"))
     } else if status.askable > 0 {
-        format!("asked {}, nothing came yet", count(status.askable, "peer"))
+        format!("requested from {}, nothing has arrived yet", count(status.askable, "peer"))
     } else if status.useful > 0 && status.useful == status.peers {
         format!("connected to {peers}, {}", if status.peers == 1 { "which chokes us" } else { "all choke us" })
     } else if status.useful == 1 {
-        format!("connected to {peers}; the one that has what we lack chokes us")
+        format!("connected to {peers}; the one that has missing pieces chokes us")
     } else if status.useful > 0 {
-        format!("connected to {peers}; the {} that have what we lack choke us", status.useful)
+        format!("connected to {peers}; the {} that have missing pieces choke us", status.useful)
     } else if status.peers > 0 {
         let none = if status.peers == 1 { "which does not have" } else { "none has" };
         format!("connected to {peers}, {none} {}", missing(status))
@@ -81,7 +81,7 @@ pub fn why_waiting(status: &Status) -> String {
     } else if status.known > 0 {
         format!("none of {} can be reached now", count(status.known, "known peer"))
     } else if status.liars > 0 {
-        format!("no peers but {} that sent wrong bytes", status.liars)
+        format!("no peers except {} that sent corrupt data", status.liars)
     } else {
         why_no_peers(&status.trackers)
     }
@@ -102,10 +102,10 @@ fn why_no_peers(trackers: &[Tracker]) -> String {
     let failing_count = failing.clone().count();
     let answering = trackers.iter().filter(|tracker| answers(tracker)).count();
     match (failing.clone().next(), all) {
-        (_, 0) => "no peers: the torrent names no tracker, they must come to us".into(),
+        (_, 0) => "no peers: the torrent names no tracker, so peers must connect to us".into(),
         (Some(only), 1) => format!("no peers: {}", tracker(only)),
         (Some(first), _) if failing_count == all => format!("no peers: all {all} trackers fail; {}", tracker(first)),
-        _ if failing_count + answering < all => "no peers yet: asking for them".into(),
+        _ if failing_count + answering < all => "no peers yet: asking the trackers".into(),
         (None, 1) => "no peers: the tracker knows none".into(),
         (None, _) => format!("no peers: {all} trackers asked, none knows a peer"),
         _ => format!("no peers: {answering} of {all} trackers answer, none knows a peer"),
@@ -178,7 +178,7 @@ fn answers(tracker: &Tracker) -> bool {
 pub fn fetched(entry: &Entry) -> String {
     match entry.fetched() {
         Some((time, missing)) if missing > 0 => came(missing, entry.report.length, time),
-        _ => format!("all {} were there", size(entry.report.length)),
+        _ => format!("all {} were present", size(entry.report.length)),
     }
 }
 
@@ -198,9 +198,9 @@ pub fn closing(session: &Session, now: Instant) -> String {
     let there = format!("{} ({})", percent(had, length), of(had, length));
     // Of what was given up nothing is spoilt.
     let spoilt = entries.clone().filter(|entry| entry.problem().is_some_and(|it| it.kind != ProblemKind::GaveUp));
-    let again = if whole + spoilt.count() < entries.len() { "; the same command goes on from here" } else { "" };
+    let again = if whole + spoilt.count() < entries.len() { "; the same command resumes from here" } else { "" };
     if failed > 0 && entries.len() > 1 {
-        return format!("{whole} of {} torrents are whole, {failed} failed{again}", entries.len());
+        return format!("{whole} of {} torrents are complete, {failed} failed{again}", entries.len());
     }
     if failed > 0 {
         return format!("{} at {there}{again}", if again.is_empty() { "failed" } else { "given up" });
@@ -209,7 +209,7 @@ pub fn closing(session: &Session, now: Instant) -> String {
     let joined = entries.clone().filter_map(|entry| Some(entry.joined?.0)).min().unwrap_or(session.began);
     let missing = sum(entries.clone().filter_map(|entry| Some(entry.fetched()?.1)));
     let done = match missing {
-        0 => format!("done: all {} were there", size(length)),
+        0 => format!("done: all {} were present", size(length)),
         _ => format!("done: {}", came(missing, length, settled.saturating_duration_since(joined))),
     };
     let seeded = now.saturating_duration_since(settled);
@@ -239,12 +239,12 @@ mod tests {
     #[test]
     fn peers_may_be_the_reason() {
         for (useful, askable, snubbed, peers, reason) in [
-            (2, 1, 0, 3, "asked 1 peer, nothing came yet"),
-            (2, 2, 2, 3, "asked 2 peers, nothing comes for a while"),
-            (2, 2, 1, 3, "asked 2 peers, nothing came yet"),
+            (2, 1, 0, 3, "requested from 1 peer, nothing has arrived yet"),
+            (2, 2, 2, 3, "requested from 2 peers, nothing has arrived for a while"),
+            (2, 2, 1, 3, "requested from 2 peers, nothing has arrived yet"),
             (3, 0, 0, 3, "connected to 3 peers, all choke us"),
             (1, 0, 0, 1, "connected to 1 peer, which chokes us"),
-            (2, 0, 0, 3, "connected to 3 peers; the 2 that have what we lack choke us"),
+            (2, 0, 0, 3, "connected to 3 peers; the 2 that have missing pieces choke us"),
             (0, 0, 0, 3, "connected to 3 peers, none has any of the 4 missing pieces"),
         ] {
             let status = Status { useful, askable, snubbed, peers, pieces: 10, pieces_missing: 4, ..idle() };
@@ -258,7 +258,7 @@ mod tests {
         assert_eq!(why_waiting(&Status { known: 40, ..idle() }), "none of 40 known peers can be reached now");
         assert!(why_waiting(&Status { paused: true, ..status(100) }).starts_with("paused"));
         let only_liars = Status { liars: 2, trackers: trackers(&["http://a.example/x"]), ..idle() };
-        assert_eq!(why_waiting(&only_liars), "no peers but 2 that sent wrong bytes");
+        assert_eq!(why_waiting(&only_liars), "no peers except 2 that sent corrupt data");
     }
 
     #[test]
@@ -283,7 +283,10 @@ mod tests {
         assert_eq!((Doing::of(entry), waits_for(entry)), (Doing::Paused, None));
         entry.report.phase = Phase::Running(Status { queued: true, ..idle() }.into());
         assert_eq!((Doing::of(entry), waits_for(entry)), (Doing::Waiting, Some("turn")));
-        assert_eq!(why(entry).as_deref(), Some("waits for its turn: as many download as may (--max-downloads)"));
+        assert_eq!(
+            why(entry).as_deref(),
+            Some("queued: the maximum number of torrents is downloading (--max-downloads)")
+        );
         // Nobody is there to send, whatever the rate of the last seconds was.
         entry.report.phase = Phase::Running(Status { down_rate: 9, ..idle() }.into());
         assert_eq!((Doing::of(entry), waits_for(entry), time_left(entry)), (Doing::Waiting, Some("peers"), None));
@@ -296,7 +299,7 @@ mod tests {
     #[test]
     fn trackers_may_be_the_reason() {
         let mut all = trackers(&["http://a.example/x", "http://b.example/x", "http://c.example/x"]);
-        assert_eq!(why_no_peers(&[]), "no peers: the torrent names no tracker, they must come to us");
+        assert_eq!(why_no_peers(&[]), "no peers: the torrent names no tracker, so peers must connect to us");
         assert_eq!(why_no_peers(&all[..1]), "no peers: the tracker knows none");
         assert_eq!(why_no_peers(&all), "no peers: 3 trackers asked, none knows a peer");
         (all[0].problem, all[0].refuses) = (Some("not registered".into()), true);
@@ -305,7 +308,7 @@ mod tests {
         all[1].problem = Some("no answer in time".into());
         all[2].knows_us = false;
         all[2].seeds = None;
-        assert_eq!(why_no_peers(&all), "no peers yet: asking for them");
+        assert_eq!(why_no_peers(&all), "no peers yet: asking the trackers");
         assert_eq!(why_no_peers(&all[..2]), "no peers: all 2 trackers fail; a.example refuses: not registered");
     }
 
@@ -340,12 +343,12 @@ mod tests {
         let given_up = |kind| Phase::Failed(Problem { kind, text: "no progress".into() });
         let mut one = session(vec![("a", 100 << 20, given_up(ProblemKind::GaveUp))]);
         one.at(0).status = Some(status(60 << 20).into());
-        let told = "given up at 40.0 % (40.0 of 100 MiB); the same command goes on from here";
+        let told = "given up at 40.0 % (40.0 of 100 MiB); the same command resumes from here";
         assert_eq!(closing(&one, one.began), told);
         let many = |second| session(vec![("a", 1, given_up(ProblemKind::Io)), ("b", 1, given_up(second))]);
         let told = |run: Session| closing(&run, run.began);
-        assert_eq!(told(many(ProblemKind::Io)), "0 of 2 torrents are whole, 2 failed");
-        let goes_on = "0 of 2 torrents are whole, 2 failed; the same command goes on from here";
+        assert_eq!(told(many(ProblemKind::Io)), "0 of 2 torrents are complete, 2 failed");
+        let goes_on = "0 of 2 torrents are complete, 2 failed; the same command resumes from here";
         assert_eq!(told(many(ProblemKind::GaveUp)), goes_on);
     }
 
@@ -354,7 +357,7 @@ mod tests {
         let mut run = session(vec![("a", 100 << 20, Phase::Running(status(60 << 20).into()))]);
         let begin = run.began;
         let end = begin + Duration::from_secs(10);
-        let interrupted = "interrupted at 40.0 % (40.0 of 100 MiB); the same command goes on from here";
+        let interrupted = "interrupted at 40.0 % (40.0 of 100 MiB); the same command resumes from here";
         assert_eq!(closing(&run, end), interrupted);
         (run.at(0).whole, run.settled) = (Some(end), Some(end));
         run.at(0).status = None;
@@ -362,6 +365,6 @@ mod tests {
         run.at(0).joined = Some((begin, 80 << 20));
         assert_eq!(closing(&run, end), "done: the missing 20.0 of 100 MiB in 10 s, 2.00 MiB/s on average");
         run.at(0).joined = Some((begin, 100 << 20));
-        assert_eq!(closing(&run, end), "done: all 100 MiB were there");
+        assert_eq!(closing(&run, end), "done: all 100 MiB were present");
     }
 }

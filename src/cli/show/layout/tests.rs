@@ -65,7 +65,7 @@ fn what_came_of_a_torrent_that_is_whole_says_nothing_of_the_others() {
     let mut run = session(phases.to_vec());
     run.at(0).whole = Some(run.began);
     let total = texts(&run, 79, 9, true).pop().unwrap();
-    assert!(total.starts_with("2 torrents, 1 whole  5.21 MiB/s down") && !total.contains("left"), "{total}");
+    assert!(total.starts_with("2 torrents, 1 complete  5.21 MiB/s down") && !total.contains("left"), "{total}");
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn many_torrents_have_a_row_each_and_the_rest_a_number() {
     assert_eq!(rows.len(), 9);
     assert!(rows[6].starts_with("busy ") && rows[6].contains("62.5 %  5.21 MiB/s   48 s"), "{rows:?}");
     assert_eq!(rows[7], "... and 14 more: 14 seeding");
-    assert!(rows[8].starts_with("21 torrents, 20 whole  5.21 MiB/s down"), "{}", rows[8]);
+    assert!(rows[8].starts_with("21 torrents, 20 complete  5.21 MiB/s down"), "{}", rows[8]);
 }
 
 #[test]

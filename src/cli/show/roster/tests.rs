@@ -44,7 +44,7 @@ fn three_torrents_at_80_columns() {
         " b                        downloading  40.0 % 5.00 MiB/s  614 KiB/s       2",
         " c                        downloading  90.0 % 1.00 MiB/s  102 KiB/s       7",
         "disk full",
-        "3 torrents, 0 whole, 1 failed  6.00 MiB/s down  717 KiB/s up  12 s left",
+        "3 torrents, 0 complete, 1 failed  6.00 MiB/s down  717 KiB/s up  12 s left",
     ];
     let squeezed = |row: &str| row.split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(rows.iter().map(|row| squeezed(row)).collect::<Vec<_>>(), expected.map(squeezed));
