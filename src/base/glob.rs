@@ -1,30 +1,30 @@
-//! Patterns for paths, as shells and `.gitignore` write them.
+//! Patterns for paths, as in shells and `.gitignore`.
 //!
-//! Floor 1. `*` is any run of characters within a name, `?` any one of them, `[a-z]` one of a class and `[!a-z]` one that
-//! is not; `**` is any run across folders, and `**/` any number of folders, none too. `\` takes the next character as it
-//! is. A pattern without `/` is looked for at any depth, one with `/` begins where the torrent does; one that fits a
-//! folder fits all that is in it.
+//! `*` matches any run of characters within a name, `?` any one character, `[a-z]` a character of a class and `[!a-z]` one
+//! that is not in it. `**` matches any run across folders, and `**/` any number of folders, including none. `\` takes the next
+//! character literally. A pattern without `/` matches at any depth, one with `/` starts at the torrent's folder. A pattern
+//! that matches a folder matches everything in it.
 //!
-//! A pattern comes from a person and the paths from a stranger, so nothing is tried and taken back: all ways to go on
-//! are followed at once, a character at a time (Thompson's way). The time is that of the path's length times the
-//! pattern's, whatever they are.
+//! The paths come from a stranger, so there is no backtracking: all possible continuations are followed at the same time, one
+//! character after the other (Thompson's method). The time is proportional to the length of the path times that of the
+//! pattern.
 
 use std::fmt;
 
-/// A pattern that was read and found good.
+/// A valid pattern.
 #[derive(Clone, Debug)]
 pub struct Glob {
     steps: Vec<Step>,
 }
 
-/// Why a text is no pattern.
+/// Why a text is not a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GlobError {
-    /// There is nothing in it but slashes.
+    /// It has nothing but slashes.
     Empty,
     /// A `[` without its `]`.
     OpenClass,
-    /// A class such as `[z-a]`, in which nothing is.
+    /// A class such as `[z-a]`, which is empty.
     BackwardRange,
     /// A `\` at the end.
     EndsInBackslash,
@@ -43,14 +43,14 @@ impl fmt::Display for GlobError {
 
 impl std::error::Error for GlobError {}
 
-/// What a path must have next.
+/// What must come next in a path.
 #[derive(Clone, Debug)]
 enum Step {
     /// This character.
     Literal(char),
     /// Any character but `/`: `?`.
     Any,
-    /// One in, or with `outside` not in, one of the ranges: never `/`.
+    /// A character that is in one of the ranges or, with `outside`, in none. Never `/`.
     Class { ranges: Vec<(char, char)>, outside: bool },
     /// Any run of characters without `/`: `*`.
     Run,
@@ -97,17 +97,17 @@ impl Glob {
             }
             begins_name = character == '/';
         }
-        // What ends in `/` is a folder: something must be in it.
+        // A pattern that ends in `/` matches a folder, so something must follow.
         if pattern.ends_with('/') {
             steps.extend([Step::Literal('/'), Step::Across]);
         }
         Ok(Glob { steps })
     }
 
-    /// Whether `path`, or a folder on the way to it, fits.
+    /// Whether the pattern matches `path`, or a folder on the way to it.
     pub fn matches(&self, path: &str) -> bool {
         let end = self.steps.len();
-        // The steps that may be next, as marks; the one past the last: all is there.
+        // Marks on the steps that may be next. The mark after the last step means a match.
         let mut now = vec![false; end + 1];
         let mut then = vec![false; end + 1];
         now[0] = true;
@@ -136,7 +136,7 @@ impl Glob {
         now[end]
     }
 
-    /// Marks what may be next besides, because the steps before it may stand for nothing.
+    /// Also marks the steps that may be next because those before them may match nothing.
     fn skip_empty(&self, marks: &mut [bool]) {
         for (at, step) in self.steps.iter().enumerate() {
             if marks[at] && matches!(step, Step::Run | Step::Across | Step::TwoOrNone) {
@@ -154,7 +154,7 @@ fn push_folders(steps: &mut Vec<Step>) {
     steps.extend([Step::TwoOrNone, Step::Across, Step::Literal('/')]);
 }
 
-/// The class behind a `[`. A `]` that comes first is one of its characters.
+/// Reads the class after a `[`. A `]` at its start is one of its characters.
 fn read_class(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<Step, GlobError> {
     let outside = rest.next_if(|next| matches!(next, '!' | '^')).is_some();
     let mut ranges = Vec::new();
@@ -165,7 +165,7 @@ fn read_class(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<Ste
             first => first,
         };
         let mut last = first;
-        // A `-` that comes last is one of its characters.
+        // A `-` at its end is one of its characters.
         if rest.peek() == Some(&'-') && rest.clone().nth(1).is_some_and(|next| next != ']') {
             rest.next();
             last = match rest.next() {

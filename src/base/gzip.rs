@@ -1,16 +1,16 @@
-//! gzip (RFC 1952) and what is in it (RFC 1951), as far as the replies of trackers need: some compress though not asked to.
+//! Unpacks gzip (RFC 1952) and the deflate format in it (RFC 1951), because some trackers compress their replies unasked.
 //!
-//! Floor 1. Only taken apart, and all at once: a reply is small, and its size was bounded before. How the loops go is from
-//! Mark Adler's `puff.c`, which is made to be read.
+//! It unpacks everything at once: a reply is small, and its size was checked before. The loops follow Mark Adler's `puff.c`,
+//! which was written to be read.
 
 use std::cell::LazyCell;
 
 /// Bits of the longest code.
 const MOST_BITS: usize = 15;
-/// The order in which the lengths of the code for lengths stand (RFC 1951, 3.2.7).
+/// The order of the lengths of the code for lengths (RFC 1951, 3.2.7).
 const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
-/// What `bytes` are when decompressed; none if they are no whole gzip, or of more than `most` bytes.
+/// Unpacks `bytes`; `None` if they are not a whole gzip file, or if it has more than `most` bytes unpacked.
 pub fn gunzip(bytes: &[u8], most: usize) -> Option<Vec<u8>> {
     let mut input = Bits { bytes, at: 0 };
     let [a, b, method, flags, ..] = *input.take(10)? else { return None };
@@ -32,12 +32,12 @@ pub fn gunzip(bytes: &[u8], most: usize) -> Option<Vec<u8>> {
     inflate(&mut input, &mut out, most)?;
     input.at = input.at.next_multiple_of(8);
     let sum = input.take(4)?;
-    // The length, too, as 32 bits say it.
+    // The length counts modulo 2^32.
     let good = sum == crc32(&out).to_le_bytes() && input.take(4)? == (out.len() as u32).to_le_bytes();
     good.then_some(out)
 }
 
-/// Bits, of each byte the lowest first.
+/// The input as bits, the lowest of each byte first.
 struct Bits<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -54,7 +54,7 @@ impl<'a> Bits<'a> {
         Some(value)
     }
 
-    /// Whole bytes, from a whole byte on.
+    /// Whole bytes. The position must be at the start of a byte.
     fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let begin = self.at / 8;
         self.at += 8 * count;
@@ -62,18 +62,18 @@ impl<'a> Bits<'a> {
     }
 }
 
-/// A canonical Huffman code: how many codes there are of each length, and their symbols in order.
+/// A canonical Huffman code: the number of codes of each length, and their symbols in order.
 struct Code {
     counts: [u16; MOST_BITS + 1],
     symbols: Vec<u16>,
 }
 
 impl Code {
-    /// The code whose symbols have codes of these lengths; 0 for those that have none.
+    /// The code whose symbols have codes of these lengths; 0 means that a symbol has no code.
     fn new(lengths: &[u8]) -> Option<Code> {
         let mut counts = [0; MOST_BITS + 1];
         lengths.iter().filter(|length| **length > 0).for_each(|&length| counts[usize::from(length)] += 1);
-        // More codes than bits can tell apart. Were there too few, that would show when one comes that is none.
+        // Fails if there are more codes than bits can distinguish. Too few codes show when an unused one is read.
         let mut left = 1i32;
         for &count in &counts[1..] {
             left = 2 * left - i32::from(count);
@@ -108,7 +108,7 @@ impl Code {
 }
 
 fn inflate(input: &mut Bits, out: &mut Vec<u8>, most: usize) -> Option<()> {
-    // Made once: a million blocks without anything in them, of ten bits each, are not to cost a million of these.
+    // Made once, so that a million empty blocks of ten bits each do not cost a million tables.
     let fixed = LazyCell::new(|| {
         let lengths: [u8; 288] = std::array::from_fn(|symbol| match symbol {
             0..144 | 280.. => 8,
@@ -142,7 +142,7 @@ fn inflate(input: &mut Bits, out: &mut Vec<u8>, most: usize) -> Option<()> {
     }
 }
 
-/// The codes that stand in front of a block.
+/// Reads the codes at the start of a block.
 fn codes(input: &mut Bits) -> Option<(Code, Code)> {
     let (literals, distances, given) = (input.bits(5)? + 257, input.bits(5)? + 1, input.bits(4)? + 4);
     let mut lengths = [0; 19];
@@ -161,12 +161,12 @@ fn codes(input: &mut Bits) -> Option<(Code, Code)> {
         };
         lengths.extend(std::iter::repeat_n(length, times));
     }
-    // A repetition must not run over the end.
+    // A repetition must not run past the end.
     let (literals, distances) = (lengths.len() == literals + distances).then(|| lengths.split_at(literals))?;
     Some((Code::new(literals)?, Code::new(distances)?))
 }
 
-/// Bytes as they are, and repetitions of what came before.
+/// Unpacks a block: literal bytes, and repetitions of earlier bytes.
 fn block(input: &mut Bits, out: &mut Vec<u8>, most: usize, literals: &Code, distances: &Code) -> Option<()> {
     loop {
         let symbol = literals.read(input)?;
@@ -193,7 +193,7 @@ fn block(input: &mut Bits, out: &mut Vec<u8>, most: usize, literals: &Code, dist
             _ => return None,
         };
         let from = out.len().checked_sub(distance).filter(|_| length <= most - out.len())?;
-        // It may run into what it has just written.
+        // A repetition may overlap the bytes that it writes.
         (from..from + length).for_each(|at| out.push(out[at]));
     }
 }

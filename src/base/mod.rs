@@ -1,4 +1,4 @@
-//! Floor 1, the cellar: bytes and text, without any knowledge of torrents. Pure.
+//! Bytes and text, without any knowledge of torrents. Pure.
 
 pub mod date;
 pub mod glob;

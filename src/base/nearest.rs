@@ -1,11 +1,11 @@
-//! What a person may have meant: the nearest word to a mistyped one.
+//! Finds the word that a person may have meant, given a mistyped one.
 //!
-//! Floor 4. Optimal string alignment: a letter too many, too few, wrong, or two swapped each count one.
+//! By optimal string alignment: an additional, missing or wrong letter and two swapped letters each count one.
 
-/// The word of `words` that `typed` is most like, if it is like any.
+/// The word of `words` that is most like `typed`, if one is like it at all.
 pub fn nearest<'a>(typed: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let typed: Vec<char> = typed.chars().take(MOST_CHARS).collect();
-    // A beginning is as good as a typing error: `--seq` means `--sequential`.
+    // The beginning of a word counts as one typing error: `--seq` means `--sequential`.
     let mistakes = |word: &str| {
         let word: Vec<char> = word.chars().collect();
         if typed.len() > 1 && word.starts_with(&typed) { 1 } else { distance(&typed, &word) }
@@ -14,7 +14,7 @@ pub fn nearest<'a>(typed: &str, words: impl IntoIterator<Item = &'a str>) -> Opt
     near.filter(|&(mistakes, word)| mistakes <= 1 + word.chars().count() / 4).map(|(_, word)| word)
 }
 
-/// What is longer than this is no mistyped word of ours.
+/// A word with more characters is not one of ours, mistyped.
 const MOST_CHARS: usize = 40;
 
 /// How many typing errors lie between two words.

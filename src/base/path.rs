@@ -1,7 +1,7 @@
-//! Names that strangers chose: made safe as file names, and safe to print on a terminal.
+//! Makes names that strangers chose safe as file names, and safe on a terminal.
 //!
-//! Floor 1. BEP 3 says a path is a list of components and nothing about what is in them; the rules here are
-//! those of the file system (Linux) and of not being fooled.
+//! BEP 3 says that a path is a list of components and nothing about their characters. The rules here are those of the file
+//! system (Linux), and some that keep a name from misleading people.
 
 use crate::base::hex::percent;
 use std::fmt::{self, Write};
@@ -9,21 +9,21 @@ use std::fmt::{self, Write};
 /// The longest file name, in bytes: NAME_MAX of Linux and of nearly every file system.
 pub const MAX_COMPONENT_BYTES: usize = 255;
 
-/// The longest path, in bytes: PATH_MAX of Linux, beyond which no program could open the file by name.
+/// The longest path, in bytes: PATH_MAX of Linux. No program could open a longer one by its name.
 pub const MAX_PATH_BYTES: usize = 4096;
 
-/// Why a component of a path can't be the name of a file.
+/// Why a component of a path cannot be the name of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathProblem {
     /// No bytes at all.
     Empty,
-    /// `.` or `..`, which name a folder that is there already.
+    /// `.` or `..`, which name a folder that exists already.
     Dots,
-    /// A `/` inside a component, which would make it two.
+    /// A `/` inside a component, which would make two of it.
     Slash,
     /// A NUL byte, which ends a name for the system.
     Nul,
-    /// More than [`MAX_COMPONENT_BYTES`], as it stands or once escaped; the number of bytes.
+    /// More than [`MAX_COMPONENT_BYTES`], as it is or after escaping; the number of bytes.
     TooLong(usize),
 }
 
@@ -43,8 +43,8 @@ impl std::error::Error for PathProblem {}
 
 /// The file name for one component of a torrent's path.
 ///
-/// What could lead elsewhere is refused, never repaired: a repaired name is a name that nobody chose. What
-/// is only ugly (control and bidi characters, bytes that are not UTF-8) is written as `%XX`, byte by byte.
+/// A component that could lead elsewhere is refused, never repaired, because nobody chose the repaired name. What is only
+/// ugly (control and bidi characters, bytes that are not UTF-8) is written as `%XX`, byte by byte.
 pub fn safe_component(bytes: &[u8]) -> Result<String, PathProblem> {
     if bytes.is_empty() {
         return Err(PathProblem::Empty);
@@ -58,7 +58,7 @@ pub fn safe_component(bytes: &[u8]) -> Result<String, PathProblem> {
     if bytes.contains(&0) {
         return Err(PathProblem::Nul);
     }
-    // Before escaping too, so that a name of megabytes costs nothing.
+    // Checked before escaping too, so that a name of megabytes costs nothing.
     if bytes.len() > MAX_COMPONENT_BYTES {
         return Err(PathProblem::TooLong(bytes.len()));
     }
@@ -72,7 +72,7 @@ pub fn safe_component(bytes: &[u8]) -> Result<String, PathProblem> {
     Ok(name)
 }
 
-/// The characters of the file name, or of a whole path, that `bytes` stand for.
+/// The characters of the file name, or of a whole path, that is made of `bytes`.
 pub fn escaped(bytes: &[u8]) -> impl Iterator<Item = char> {
     bytes.utf8_chunks().flat_map(|run| {
         let characters = run.valid().chars().flat_map(|character| {
@@ -85,7 +85,7 @@ pub fn escaped(bytes: &[u8]) -> impl Iterator<Item = char> {
     })
 }
 
-/// The file name or path that `bytes` stand for, if nothing in it is to be escaped.
+/// The file name or path that is made of `bytes`, if nothing in it has to be escaped.
 pub fn plain(bytes: &[u8]) -> Option<&str> {
     str::from_utf8(bytes).ok().filter(|text| !text.chars().any(is_ugly))
 }
@@ -106,8 +106,8 @@ pub fn for_terminal(text: &str) -> String {
     shown
 }
 
-/// Whether a character must not reach a terminal as it is: controls (C0, DEL, C1), line and paragraph
-/// separators, and invisible format characters.
+/// Whether a character must not reach a terminal as it is: control characters (C0, DEL, C1), line and paragraph separators,
+/// and invisible format characters.
 pub fn is_unprintable(character: char) -> bool {
     character.is_control()
         || overrides_direction(character)
@@ -132,14 +132,14 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn honest_names_stay_as_they_are() {
+    fn honest_names_stay_unchanged() {
         for name in ["foo... bar", "...", ".hidden", "a\\b", "100%", "日本語のファイル.txt", "-rf", "C:", "~"] {
             assert_eq!(safe_component(name.as_bytes()).as_deref(), Ok(name));
         }
     }
 
     #[test]
-    fn what_leads_elsewhere_is_refused() {
+    fn names_that_lead_elsewhere_are_refused() {
         let cases: [(&[u8], PathProblem); 7] = [
             (b"", PathProblem::Empty),
             (b".", PathProblem::Dots),
@@ -156,13 +156,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_can_be_too_long_once_escaped() {
+    fn a_name_can_be_too_long_after_escaping() {
         assert!(safe_component(&[1; 85]).is_ok());
         assert_eq!(safe_component(&[1; 86]), Err(PathProblem::TooLong(258)));
     }
 
     #[test]
-    fn ugly_bytes_are_written_as_percent() {
+    fn ugly_bytes_are_percent_encoded() {
         let name = |bytes: &[u8]| safe_component(bytes).unwrap();
         assert_eq!(name(b"a\n\x1b[2J\x7f"), "a%0A%1B[2J%7F");
         assert_eq!(name("\u{85}x\u{202e}fdp".as_bytes()), "%C2%85x%E2%80%AEfdp");

@@ -1,7 +1,7 @@
 //! Random numbers for decisions: which piece first, which tracker of a tier, when to try again.
 //!
-//! Floor 2. The generator is seeded from outside, so a run can be replayed. It is splitmix64 (Steele, Lea and
-//! Flood 2014): eight bytes of state, good enough to break ties, not meant for secrets.
+//! The generator is seeded from outside, so a run can be replayed. It is splitmix64 (Steele, Lea and Flood 2014): eight bytes
+//! of state, good enough to break ties, not meant for secrets.
 
 /// A seeded generator; the same seed gives the same numbers.
 #[derive(Clone, Debug)]
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_seed_gives_the_same_numbers_and_they_are_spread() {
+    fn the_same_seed_gives_the_same_numbers_evenly_spread() {
         let (mut a, mut b) = (Rng::new(7), Rng::new(7));
         let mut seen = [0u32; 10];
         for _ in 0..10_000 {

@@ -1,12 +1,12 @@
 //! SHA-1, the hash of pieces and of the info dictionary (BEP 3).
 //!
-//! Floor 1. Two implementations with the same face: `sha1_smol`, small and free of dependencies, is the
-//! default; with the feature `hw-sha1` the crate `sha1` uses the processor's own SHA instructions.
+//! There are two implementations behind one interface. `sha1_smol`, which is small and has no dependencies, is the default;
+//! with the feature `hw-sha1` the crate `sha1` uses the SHA instructions of the processor.
 
 /// The 20 bytes of a SHA-1 digest.
 pub type Digest = [u8; 20];
 
-/// A running SHA-1: bytes go in by any number of [`update`](Sha1::update)s, the digest comes out once.
+/// A running SHA-1: add bytes by any number of [`update`](Sha1::update)s, then take the digest once.
 #[derive(Clone, Default)]
 pub struct Sha1 {
     #[cfg(not(feature = "hw-sha1"))]
@@ -16,12 +16,12 @@ pub struct Sha1 {
 }
 
 impl Sha1 {
-    /// A hash of no bytes yet.
+    /// Starts with no bytes.
     pub fn new() -> Sha1 {
         Sha1::default()
     }
 
-    /// Adds `bytes` to what is hashed.
+    /// Adds bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         #[cfg(not(feature = "hw-sha1"))]
         self.state.update(bytes);
@@ -52,7 +52,7 @@ mod tests {
 
     /// The vectors of FIPS 180: "abc" and a million times "a", the latter in uneven strides.
     #[test]
-    fn agrees_with_the_standard() {
+    fn the_vectors_of_the_standard() {
         assert_eq!(to_hex(&sha1(b"abc")), "a9993e364706816aba3e25717850c26c9cd0d89d");
         let million = vec![b'a'; 1_000_000];
         let mut hash = Sha1::new();

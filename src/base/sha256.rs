@@ -1,6 +1,6 @@
-//! SHA-256 (FIPS 180-4), of which version 2 of the protocol makes its info-hash (BEP 52).
+//! SHA-256 (FIPS 180-4), for the info-hash of version 2 of the protocol (BEP 52).
 //!
-//! Floor 1. Only small things are hashed with it, so it is short rather than fast.
+//! It only hashes small things, so it is short rather than fast.
 
 /// The bytes of a block.
 const BLOCK: usize = 64;
@@ -23,7 +23,7 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut state = [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19u32];
     let (blocks, rest) = bytes.as_chunks::<BLOCK>();
     blocks.iter().for_each(|block| compress(&mut state, block));
-    // Behind the content a bit, zeros, and at the end of the last block the length in bits.
+    // The content is followed by a one bit, zeros, and at the end of the last block its length in bits.
     let mut end = [0; 2 * BLOCK];
     end[..rest.len()].copy_from_slice(rest);
     end[rest.len()] = 0x80;
@@ -67,7 +67,7 @@ mod tests {
 
     /// The vectors of FIPS 180, and lengths around the end of a block.
     #[test]
-    fn agrees_with_the_standard() {
+    fn the_vectors_of_the_standard() {
         let hex = |bytes: &[u8]| to_hex(&sha256(bytes));
         assert_eq!(hex(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         assert_eq!(hex(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");

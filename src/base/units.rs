@@ -1,12 +1,11 @@
-//! Sizes, rates and durations as people read them.
-//!
-//! Floor 4. Sizes are in KiB, MiB, GiB (IEC 80000-13), three digits, the rate a second.
+//! Sizes, rates and durations for people. Sizes are in KiB, MiB, GiB (IEC 80000-13) with three digits, rates in those per
+//! second.
 
 use std::time::Duration;
 
 /// The units, each 1024 times the one before.
 const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-/// More than this is not an estimate but a guess, and is not shown.
+/// A longer time left is not an estimate but a guess, and is not shown.
 const MOST_LEFT: Duration = Duration::from_secs(100 * 24 * 3600);
 
 /// `1.20 GiB`.
@@ -32,13 +31,13 @@ pub fn of(part: u64, whole: u64) -> String {
     }
 }
 
-/// `62.4 %`, rounded down: 100.0 % is said of what is whole, and of nothing else.
+/// `62.4 %`, rounded down, so that only a whole has 100.0 %.
 pub fn percent(part: u64, whole: u64) -> String {
     let thousandths = per_mille(part, whole);
     format!("{}.{} %", thousandths / 10, thousandths % 10)
 }
 
-/// The share in thousandths, rounded down; all of nothing is all.
+/// The share in thousandths, rounded down; 1000 if the whole is 0.
 pub fn per_mille(part: u64, whole: u64) -> u64 {
     match whole {
         0 => 1000,
@@ -61,18 +60,18 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
-/// The whole seconds until `left` bytes have come at `rate` bytes a second; `None` where nobody can say.
+/// The whole seconds until `left` bytes have come at `rate` bytes per second; `None` if that cannot be told.
 pub fn time_left(left: u64, rate: u64) -> Option<Duration> {
     (rate > 0).then(|| Duration::from_secs(left.div_ceil(rate))).filter(|&time| time <= MOST_LEFT)
 }
 
-/// Bytes a second over a time.
+/// Bytes per second over a time.
 pub fn average(bytes: u64, time: Duration) -> u64 {
     let milliseconds = time.as_millis().max(1);
     u64::try_from(u128::from(bytes) * 1000 / milliseconds).unwrap_or(u64::MAX)
 }
 
-/// The sum of numbers that strangers may have made up.
+/// The sum of numbers that strangers may have invented, without overflow.
 pub fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
     numbers.fold(0, u64::saturating_add)
 }
@@ -82,13 +81,13 @@ pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// `12.345`: seconds with three decimals. (Whole numbers only, here and below: the formatting of floating-point numbers
-/// would be a fiftieth of the smallest build.)
+/// `12.345`: seconds with three decimals. (This file uses whole numbers only, because the code that formats floating-point
+/// numbers would be a fiftieth of the smallest build.)
 pub fn seconds(time: Duration) -> String {
     format!("{}.{:03}", time.as_secs(), time.subsec_millis())
 }
 
-/// How often `whole` is `sent`, with two places: `1.50`. Of nothing, nothing is sent.
+/// `sent` divided by `whole`, with two decimals: `1.50`.
 pub fn ratio(sent: u64, whole: u64) -> String {
     let hundredths = u128::from(sent) * 100 / u128::from(whole.max(1));
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
@@ -99,7 +98,7 @@ fn parts(bytes: u64) -> (String, &'static str) {
     let mut unit_bytes: u128 = 1;
     let hundredths = loop {
         let hundredths = (u128::from(bytes) * 100 + unit_bytes / 2) / unit_bytes;
-        // Not 1024: four digits would take a column more.
+        // Not 1024, because four digits would take one column more.
         if hundredths < 99_950 || unit + 1 == UNITS.len() {
             break hundredths as u64;
         }

@@ -1,22 +1,22 @@
-//! What we do to URLs: escape, join, show and mend them (RFC 3986).
+//! Escapes, joins, shows and mends URLs (RFC 3986).
 //!
-//! Floor 1. Announce URLs come from torrents and carry secrets (passkeys), queries of their own, and now and then
-//! characters no URL may hold. They are never taken apart and put together again: trackers compare them byte by
-//! byte, so all that is not ours to change stays as it is.
+//! Announce URLs come from torrents. They have secrets (passkeys), queries of their own, and sometimes characters that no URL
+//! may have. They are never taken apart and put together again, because trackers compare them byte by byte: everything that
+//! does not have to change stays as it is.
 
 use crate::base::hex::{self, percent};
 
-/// How a secret is shown.
+/// What is shown in place of a secret.
 const HIDDEN: &str = "…";
 
-/// Characters in a row from which on a piece of a path is taken for a passkey. The shortest in use have 16 hex
-/// digits; words of paths (`announce.php`) are shorter.
+/// A part of a path with this number of characters or more is taken for a passkey. The shortest passkeys in use have 16 hex
+/// digits; the words of paths (`announce.php`) are shorter.
 const PASSKEY_CHARS: usize = 16;
 
-/// Characters of a value or a password from which on it is looked for in texts: a shorter one is part of many words.
+/// A value or a password with fewer characters is not searched for in texts, because it is part of many words.
 const SECRET_CHARS: usize = 6;
 
-/// Bytes percent-encoded, but for the unreserved ones (RFC 3986, section 2.3): for a value of a query.
+/// Percent-encodes all bytes except the unreserved ones (RFC 3986, section 2.3), for a value of a query.
 pub fn percent_encode(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() * 3);
     for &byte in bytes {
@@ -28,8 +28,8 @@ pub fn percent_encode(bytes: &[u8]) -> String {
     out
 }
 
-/// The bytes that percent-encoded `text` stands for; none if a `%` is not followed by two hex digits. A `+` is a
-/// plus: that it means a space is a custom of web forms, and info-hashes are no forms.
+/// The bytes that percent-encoded `text` stands for; `None` if a `%` is not followed by two hex digits. A `+` is a plus. It
+/// means a space only in web forms, and info-hashes are not from forms.
 pub fn percent_decode(text: &str) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -45,8 +45,8 @@ pub fn percent_decode(text: &str) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// `base` with the parameters `query` (`a=1&b=2`) added behind a `?`, or behind an `&` where `base` has a query
-/// already, as URLs with a passkey do. A `#fragment` is for browsers, and dropped.
+/// Adds the parameters `query` (`a=1&b=2`) to `base`, after a `?`, or after an `&` if `base` has a query already, as URLs with
+/// a passkey do. A `#fragment` is for browsers and is dropped.
 pub fn join_query(base: &str, query: &str) -> String {
     let base = without_fragment(base);
     let glue = match base.split_once('?') {
@@ -58,7 +58,7 @@ pub fn join_query(base: &str, query: &str) -> String {
     [base, glue, query].concat()
 }
 
-/// The scheme of `url`, as it is written there (compare without regard to case); none if it has none.
+/// The scheme of `url`, as it is written there (compare it without regard to case). `None` if it has none.
 pub fn scheme(url: &str) -> Option<&str> {
     let (scheme, _) = url.split_once("://")?;
     let mut chars = scheme.chars();
@@ -67,7 +67,7 @@ pub fn scheme(url: &str) -> Option<&str> {
     good.then_some(scheme)
 }
 
-/// The host of `url`: a name or an address (IPv6 without its brackets). None if there is none.
+/// The host of `url`: a name or an address (IPv6 without its brackets). `None` if there is none.
 pub fn host(url: &str) -> Option<&str> {
     scheme(url)?;
     let (authority, _) = split_authority(url);
@@ -79,21 +79,21 @@ pub fn host(url: &str) -> Option<&str> {
     (!host.is_empty()).then_some(host)
 }
 
-/// The port that `url` names. None if it names none.
+/// The port that `url` names. `None` if it names none.
 pub fn port(url: &str) -> Option<u16> {
     let (authority, _) = split_authority(url);
     let (host, port) = authority.rsplit_once(':')?;
-    // The colons of an IPv6 address stand inside of brackets.
+    // The colons of an IPv6 address are inside brackets.
     (!host.is_empty() && !port.ends_with(']')).then(|| port.parse().ok())?
 }
 
-/// Path and query of `url`: what stands behind host and port.
+/// Path and query of `url`: the part after host and port.
 pub fn path_and_query(url: &str) -> &str {
     split_authority(without_fragment(url)).1
 }
 
-/// `url` for logs and screens, its secrets hidden: user and password, every value of the query, and what looks like
-/// a passkey in the path. Nothing a request needs is left in it. Not made safe for a terminal.
+/// `url` for logs and screens, with its secrets hidden: user and password, every value of the query, and what looks like a
+/// passkey in the path. The result is not made safe for a terminal.
 pub fn redact(url: &str) -> String {
     let url = without_fragment(url);
     let (front, path) = match scheme(url) {
@@ -114,7 +114,7 @@ pub fn redact(url: &str) -> String {
                 out.push('=');
                 out.push_str(HIDDEN);
             }
-            // A passkey may stand alone: `announce.php?0123456789abcdef`.
+            // A passkey may be the whole parameter: `announce.php?0123456789abcdef`.
             None if !parameter.is_empty() => out.push_str(HIDDEN),
             None => {}
         }
@@ -122,7 +122,7 @@ pub fn redact(url: &str) -> String {
     out
 }
 
-/// `text`, in which a server may repeat the `url` it was asked by or a secret of it, with neither.
+/// `text` of a server, without the `url` by which the server was asked and without the secrets in that.
 pub fn hide_secrets(text: &str, url: &str) -> String {
     let (authority, path) = split_authority(url);
     let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
@@ -134,11 +134,11 @@ pub fn hide_secrets(text: &str, url: &str) -> String {
     rows.chain(values).fold(hidden, |hidden, secret| hidden.replace(secret, HIDDEN))
 }
 
-/// `url` as strict parsers take it: without blanks around it, and with all that a URL may not hold (spaces, `|`,
-/// letters that are not ASCII, a `%` that begins no escape) percent-encoded. A good URL stays as it is.
+/// `url` as strict parsers accept it: without blanks around it, and with everything percent-encoded that a URL may not have
+/// (spaces, `|`, letters that are not ASCII, a `%` that begins no escape). A good URL stays as it is.
 pub fn sanitize(url: &str) -> String {
     let url = url.trim_matches(|c: char| c.is_whitespace() || c.is_control());
-    // Brackets are good around an IPv6 address and nowhere else.
+    // Brackets are allowed around an IPv6 address and nowhere else.
     let brackets_end = scheme(url).map_or(0, |scheme| scheme.len() + "://".len() + split_authority(url).0.len());
     let mut out = String::with_capacity(url.len());
     for (place, &byte) in url.as_bytes().iter().enumerate() {
@@ -163,18 +163,18 @@ fn without_fragment(url: &str) -> &str {
     url.split_once('#').map_or(url, |(url, _)| url)
 }
 
-/// The part of `url` between `://` and the path, query or fragment; and those.
+/// Splits `url` after its `://` into host and port, and the rest: path, query and fragment.
 fn split_authority(url: &str) -> (&str, &str) {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()))
 }
 
-/// Whether passkeys are made of `c`.
+/// Whether `c` can be part of a passkey.
 fn of_passkey(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '%')
 }
 
-/// Appends `path`, every long row of characters that passkeys are made of hidden.
+/// Appends `path` with everything hidden that looks like a passkey.
 fn push_without_passkeys(out: &mut String, path: &str) {
     let mut rest = path;
     while let Some(first) = rest.chars().next() {

@@ -1,7 +1,7 @@
-//! How many columns text takes on a terminal, and text cut to fit.
+//! How many columns text takes on a terminal, and how to make it fit.
 //!
-//! Floor 4. Unicode Standard Annex 11 (East Asian Width), as far as names of files need it. Where it is a matter of
-//! taste we count a column too many: a line that is too short is pretty, one that is too long breaks the screen.
+//! Unicode Standard Annex 11 (East Asian Width), as far as names of files need it. In doubtful cases this counts a column too
+//! many: a line that is too short looks fine, one that is too long breaks the screen.
 
 /// Characters of two columns: East Asian wide and full-width ones, and emoji.
 const WIDE: [(char, char); 15] = [
@@ -22,7 +22,7 @@ const WIDE: [(char, char); 15] = [
     ('\u{20000}', '\u{3fffd}'),
 ];
 
-/// Characters of no column of their own: combining marks that file names have, joiners and variation selectors.
+/// Characters that take no column of their own: combining marks that file names have, joiners and variation selectors.
 const NARROW: [(char, char); 6] = [
     ('\u{0300}', '\u{036f}'),
     ('\u{1ab0}', '\u{1aff}'),
@@ -51,7 +51,7 @@ pub fn columns(text: &str) -> usize {
     text.chars().map(of_char).sum()
 }
 
-/// `text` in at most `most` columns, what is too much taken out of the middle: the end of a name tells its kind.
+/// `text` in at most `most` columns, cut in the middle, because the end of a file name tells its type.
 pub fn shorten_middle(text: &str, most: usize, ellipsis: &str) -> String {
     if columns(text) <= most {
         return text.to_string();
@@ -66,7 +66,7 @@ pub fn shorten_middle(text: &str, most: usize, ellipsis: &str) -> String {
         if taken > tail_room {
             break;
         }
-        // A mark without the letter it stands on would sit on the ellipsis.
+        // A combining mark without its letter would be drawn over the ellipsis.
         if of_char(character) > 0 {
             tail = at;
         }
@@ -85,13 +85,13 @@ pub fn shorten_end(text: &str, most: usize, ellipsis: &str) -> String {
     if columns(&short) <= most { short } else { String::new() }
 }
 
-/// `text` with spaces behind it up to `most` columns.
+/// `text` with spaces after it, up to `most` columns.
 pub fn pad(text: &str, most: usize) -> String {
     let spaces = most.saturating_sub(columns(text));
     [text, &" ".repeat(spaces)].concat()
 }
 
-/// `text` in lines of at most `most` columns, broken at spaces; what does not go into `lines` of them is cut off.
+/// `text` in at most `lines` lines of at most `most` columns, broken at spaces; the rest is cut off.
 pub fn wrap(text: &str, most: usize, lines: usize, ellipsis: &str) -> Vec<String> {
     let mut wrapped = Vec::new();
     let mut rest = text.trim();
@@ -112,7 +112,7 @@ pub fn wrap(text: &str, most: usize, lines: usize, ellipsis: &str) -> Vec<String
     wrapped
 }
 
-/// Where the characters end that fit into `room` columns, in bytes.
+/// The bytes of the characters that fit into `room` columns.
 fn fit(characters: impl Iterator<Item = (usize, char)>, room: usize) -> usize {
     let mut taken = 0;
     let mut end = 0;
@@ -161,7 +161,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_shortened_fits(text in ".*", most in 0usize..50) {
+        fn shortened_text_fits(text in ".*", most in 0usize..50) {
             prop_assert!(columns(&shorten_middle(&text, most, "…")) <= most);
             prop_assert!(columns(&shorten_end(&text, most, "..")) <= most);
         }

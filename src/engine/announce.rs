@@ -2,7 +2,7 @@
 //!
 //! A thread is started when there is something to ask and ends when there is nothing, so an idle program has none. A tracker
 //! that hangs holds up at most [`MOST_A_TRACKER`] threads of [`MOST_THREADS`], and only until the deadline of one question,
-//! whatever the number of torrents: so it never delays another. How one question is asked stands in [`asking`].
+//! whatever the number of torrents: so it never delays another. The file `asking` asks one question.
 
 mod asking;
 pub mod udp;
@@ -20,16 +20,16 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// Announces at once: torrents of today list twenty trackers, most of them dead, and none is to wait for those.
+/// Questions at the same time. Today's torrents list twenty trackers, most of them dead, and no torrent should wait for those.
 const MOST_THREADS: usize = 32;
-/// Announces at once to one tracker.
+/// Announces to one tracker at the same time.
 const MOST_A_TRACKER: usize = 2;
-/// Scrapes at once: most threads are always there for announces, though all scrapes hang.
+/// Scrapes at the same time, so that most threads remain for announces even if all scrapes hang.
 const MOST_SCRAPES: usize = 8;
-/// Stack of an announce thread: TLS needs some.
+/// Stack of an announce thread, in bytes: TLS needs some.
 const STACK_BYTES: usize = 256 * 1024;
 
-/// An announce of a torrent.
+/// A question of a torrent.
 type Job = (TorrentId, Box<Announcement>);
 
 /// What the threads share.
@@ -38,9 +38,9 @@ struct Pool {
     waiting: VecDeque<Job>,
     /// The announce URL that each running thread asks.
     asked: Vec<String>,
-    /// So many of these are scrapes.
+    /// How many of these are scrapes.
     scrapes: usize,
-    /// Threads that are running; one more than `asked` has while one looks for its next job.
+    /// Threads that are running: one more than there are in `asked` while one of them gets its next job.
     threads: usize,
 }
 
@@ -53,12 +53,13 @@ pub struct Announcers {
 }
 
 impl Announcers {
-    /// No thread yet; outcomes will go to `manager`.
+    /// Starts no thread yet. Outcomes will go to `manager`.
     pub fn new(manager: Sender<Input>) -> Announcers {
         Announcers { pool: Arc::default(), one_family: Arc::default(), manager }
     }
 
-    /// Makes an announce for `torrent` soon. Given back: no thread could be started, and none is there to do it later.
+    /// Asks a tracker soon, for `torrent`. Returns the question if no thread could be started and none runs that could ask it
+    /// later.
     pub fn announce(&self, torrent: TorrentId, announcement: Box<Announcement>) -> Result<(), Box<Announcement>> {
         self.announce_on(torrent, announcement, |worker| {
             let builder = thread::Builder::new().name("announce".into()).stack_size(STACK_BYTES);
@@ -84,7 +85,7 @@ impl Announcers {
         let mut pool = lock(&self.pool);
         pool.threads -= 1;
         match pool.threads {
-            // Nobody runs, so nobody has taken it: it is the last, and but for it nothing waits.
+            // No thread runs, so none has taken the job: it is the last one, and the only one that waits.
             0 => pool.waiting.pop_back().map_or(Ok(()), |(_, announcement)| Err(announcement)),
             _ => Ok(()),
         }
@@ -120,14 +121,14 @@ impl Announcers {
 }
 
 impl Pool {
-    /// The first job that may be done now. One whose tracker is busy waits for a thread that is asking it, which looks
-    /// again when it is done.
+    /// The first job that may be done now. If its tracker is busy, a job waits for the thread that asks that tracker, which calls
+    /// this again when it is done.
     fn next(&self) -> Option<usize> {
         let count = |url: &String| self.asked.iter().filter(|asked| *asked == url).count();
         let first = |scrape, most| {
             self.waiting.iter().position(|(_, waiting)| waiting.is_scrape() == scrape && count(&waiting.url) < most)
         };
-        // No announce waits for a scrape: these come last, and leave threads for others, to ask the same tracker too.
+        // No announce waits for a scrape. Scrapes come last, and leave threads for announces, also to the same tracker.
         let scrape = || if self.scrapes < MOST_SCRAPES { first(true, 1) } else { None };
         first(false, MOST_A_TRACKER).or_else(scrape)
     }

@@ -1,9 +1,31 @@
 //! Bencode, the encoding of .torrent files, tracker replies and extension messages (BEP 3).
 //!
-//! Floor 1. Reading is borrowed and allocates nothing: [`decode`] checks the whole input once, strictly, and
-//! gives a [`Value`], which is a span of that input and is walked when asked. So the raw bytes of any value
-//! are at hand, which the info-hash needs, and hostile input costs no more memory than it has bytes.
-//! Writing goes by [`Bencode`], which is canonical by construction.
+//! Reading borrows and allocates nothing: [`decode`] checks the whole input once, strictly, and returns a [`Value`], a span
+//! of that input that is walked when it is asked. So the raw bytes of every value are at hand, which the info-hash needs,
+//! and hostile input costs no more memory than it has bytes. A [`Bencode`] is what is written; it is canonical by
+//! construction.
+//!
+//! ```
+//! use swarmlet::proto::bencode::{Bencode, decode};
+//!
+//! let reply = decode(b"d8:intervali1800e5:peersl4:spamee")?;
+//! assert_eq!(reply.to_string(), r#"{interval: 1800, peers: ["spam"]}"#);
+//! assert_eq!(reply.get(b"interval").and_then(|interval| interval.as_int()), Some(1800));
+//!
+//! // Several keys in one walk. The bytes of a value are there as they stand in the input.
+//! let [peers, warning] = reply.get_all([&b"peers"[..], b"warning message"]).expect("a dict");
+//! assert_eq!(peers.map(|peers| peers.raw()), Some(&b"l4:spame"[..]));
+//! assert!(warning.is_none());
+//!
+//! // What is written is sorted, whatever the order it was given in.
+//! let written = Bencode::dict([("peers", Bencode::list(["spam"])), ("interval", 1800u32.into())]);
+//! assert_eq!(written.encode(), reply.raw());
+//!
+//! // Bad input is refused with the place and the reason, and nothing is reserved for what it only claims to have.
+//! assert_eq!(decode(b"d3:agei-0ee").unwrap_err().to_string(), "byte 6: integer -0");
+//! assert!(decode(b"9999999999:x").is_err());
+//! # Ok::<(), swarmlet::proto::bencode::DecodeError>(())
+//! ```
 
 mod encode;
 mod scan;
@@ -23,15 +45,15 @@ pub fn decode(input: &[u8]) -> Result<Value<'_>, DecodeError> {
     }
 }
 
-/// As [`decode`], for a metainfo file: below the key `info` of the outermost dict, which comes from other
-/// programs and must stay as it is, [`MAX_INFO_DEPTH`] holds; and white space may follow, which mail and editors add.
+/// Decodes a metainfo file. Below the key `info` of the outermost dict, which other programs made and which must stay as it
+/// is, the limit is [`MAX_INFO_DEPTH`]. White space may follow, because mail and editors add it.
 pub fn decode_metainfo(input: &[u8]) -> Result<Value<'_>, DecodeError> {
     let (raw, rest) = input.split_at(scan::scan(input, MAX_INFO_DEPTH)?);
     let value = Value { raw, offset: 0 };
     if rest.iter().all(u8::is_ascii_whitespace) { Ok(value) } else { trailing(value, rest) }
 }
 
-/// Decodes the value that the input begins with; gives it and the bytes after it.
+/// Decodes the value at the start of the input; returns it and the bytes after it.
 pub fn decode_prefix(input: &[u8]) -> Result<(Value<'_>, &[u8]), DecodeError> {
     let (raw, rest) = input.split_at(scan::scan(input, MAX_DEPTH)?);
     Ok((Value { raw, offset: 0 }, rest))
@@ -43,11 +65,11 @@ fn trailing<'a>(value: Value<'a>, rest: &[u8]) -> Result<Value<'a>, DecodeError>
 
 /// One value of a decoded input: an integer, a string of bytes, a list or a dict. Small, and free to copy.
 ///
-/// Dict keys may stand in any order and, when not next to each other, even twice: other programs made such
-/// torrents, and their info-hash is of the bytes as they stand.
+/// Dict keys may be in any order, and even be there twice if they are not next to each other: other programs made such
+/// torrents, and their info-hash is that of the bytes as they stand.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Value<'a> {
-    /// Exactly the bytes of this value, found good by [`scan::scan`].
+    /// Exactly the bytes of this value, which [`scan::scan`] has checked.
     raw: &'a [u8],
     offset: usize,
 }
@@ -94,14 +116,14 @@ impl<'a> Value<'a> {
         self.inside(b'd').map(Entries)
     }
 
-    /// The value of the first `key` of the dict; `None` too if this is no dict. Looks at every key before it,
-    /// so to read several take [`get_all`](Value::get_all).
+    /// The value of the first `key` of the dict; also `None` if this is no dict. It looks at every key before that one, so
+    /// use [`get_all`](Value::get_all) to read several.
     pub fn get(self, key: &[u8]) -> Option<Value<'a>> {
         self.entries()?.find(|(name, _)| *name == key).map(|(_, value)| value)
     }
 
-    /// The values of the first of each of `keys`, in the order asked for and found in one walk; `None` if
-    /// this is no dict.
+    /// For each of `keys` the value of its first occurrence, in the order of `keys`, found in one walk; `None` if this is
+    /// no dict.
     pub fn get_all<const N: usize>(self, keys: [&[u8]; N]) -> Option<[Option<Value<'a>>; N]> {
         let mut found = [None; N];
         for (name, value) in self.entries()? {
@@ -129,7 +151,7 @@ impl<'a> Iterator for Items<'a> {
     type Item = Value<'a>;
 
     fn next(&mut self) -> Option<Value<'a>> {
-        // At the end stands an `e`, which begins no value.
+        // At the end there is an `e`, which begins no value.
         let (raw, rest) = self.rest.split_at_checked(scan::span(self.rest)?)?;
         let value = Value { raw, offset: self.offset };
         self.rest = rest;
@@ -154,7 +176,7 @@ impl<'a> Iterator for Entries<'a> {
 const SHOWN_BYTES: usize = 60;
 /// How many values of a list or dict a line shows.
 const SHOWN_VALUES: usize = 12;
-/// How deep a line shows lists and dicts; so `Display` never recurses deeper than this.
+/// How deep a line shows lists and dicts: `Display` never recurses deeper than this.
 const SHOWN_DEPTH: usize = 4;
 
 /// One line, for people: `{interval: 1800, peers: <120 bytes>}`. Long or deep values are cut with `…`. Safe

@@ -1,12 +1,12 @@
 //! Which files of a torrent are wanted, and so which pieces.
 //!
-//! Floor 2. A piece is wanted when a byte of it belongs to a wanted file: it can be proven only as a whole, so what it
-//! holds of other files comes with it.
+//! A piece is wanted if a byte of it belongs to a wanted file. It can only be verified as a whole, so its parts of other files
+//! are downloaded too.
 
 use super::metainfo::Metainfo;
 use super::peer::bitfield::Bitfield;
 
-/// Files of choice. (Where all are wanted there is none.)
+/// The wanted files of a torrent. (If all are wanted, there is no choice.)
 #[derive(Clone, Debug)]
 pub struct Choice {
     files: Vec<bool>,
@@ -15,7 +15,7 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// Of the torrent's files those are wanted whose number is true in `files`.
+    /// Wants the files whose number is true in `files`.
     pub fn new(metainfo: &Metainfo, files: Vec<bool>) -> Choice {
         let mut pieces = Bitfield::new(metainfo.piece_count());
         let wanted = metainfo.files.iter().zip(&files).filter(|(file, wanted)| **wanted && !file.padding);
@@ -29,7 +29,7 @@ impl Choice {
         Choice { files, pieces, bytes }
     }
 
-    /// Whether file number `file`, from 0 and with padding counted, is wanted.
+    /// Whether a file is wanted. Its number counts from 0 and includes padding.
     pub fn wants(&self, file: usize) -> bool {
         self.files.get(file).is_some_and(|wanted| *wanted)
     }
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_is_wanted_with_any_byte_of_it() {
+    fn a_piece_is_wanted_if_any_byte_of_it_is() {
         // Pieces of 10: file 0 has piece 0 and half of 1, file 1 is empty, 2 lies within piece 1, 3 has the rest to 3.
         let torrent = torrent(&[15, 0, 2, 20], 10);
         let pieces = |files: [bool; 4]| Choice::new(&torrent, files.into()).pieces.iter_ones().collect::<Vec<u32>>();

@@ -1,11 +1,10 @@
-//! The two 20-byte names of the protocol: what is shared (info-hash) and who shares it (peer id).
-//!
-//! Floor 1. BEP 3; the conventions of peer ids are those of BEP 20.
+//! The two 20-byte names of the protocol: the info-hash of a torrent and the id of a peer (BEP 3; the conventions of peer ids
+//! are those of BEP 20).
 
 use crate::base::hex::{from_hex, to_hex};
 use std::fmt;
 
-/// How our peer ids begin: Azureus style (BEP 20), `SW` for swarmlet, version 0.1.0.
+/// The start of our peer ids: Azureus style (BEP 20), `SW` for swarmlet, version 0.1.0.
 pub const PEER_ID_PREFIX: &[u8; 8] = b"-SW0100-";
 
 /// The SHA-1 of a torrent's info dictionary: the torrent's name everywhere in the protocol.
@@ -32,12 +31,12 @@ impl fmt::Debug for InfoHash {
     }
 }
 
-/// The name a peer gives itself for one run. Nothing proves it.
+/// The name that a peer gives itself for one run. Nothing proves it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId(pub [u8; 20]);
 
 impl PeerId {
-    /// Our own id: [`PEER_ID_PREFIX`], then 12 random bytes, the same for every torrent and tracker of a run.
+    /// An id of ours: [`PEER_ID_PREFIX`] and 12 random bytes. It is the same for all torrents and trackers of a run.
     pub fn new(random: [u8; 12]) -> PeerId {
         let mut id = [0; 20];
         id[..8].copy_from_slice(PEER_ID_PREFIX);
@@ -45,8 +44,8 @@ impl PeerId {
         PeerId(id)
     }
 
-    /// The program that the peer says it is, with its version: `Transmission 4.0.6`. Of a program that is
-    /// not known, what its id shows of it, escaped: `-XX1234-`, or all 20 bytes. Printable ASCII always.
+    /// The program and the version that the peer claims: `Transmission 4.0.6`. For an unknown program the part of the id that
+    /// names it, escaped: `-XX1234-`, or all 20 bytes. Always printable ASCII.
     pub fn client(&self) -> String {
         if let Some((code, version)) = self.azureus() {
             return match azureus_name(&code) {
@@ -62,7 +61,7 @@ impl PeerId {
         self.0.escape_ascii().to_string()
     }
 
-    /// The two letters and the four characters of version of an Azureus-style id, `-XX1234-`.
+    /// The two letters and the four characters of the version of an Azureus-style id, `-XX1234-`.
     fn azureus(&self) -> Option<([u8; 2], [u8; 4])> {
         let [b'-', a, b, v @ .., b'-'] = self.0.first_chunk::<8>()? else { return None };
         (a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric() && v.iter().all(u8::is_ascii_graphic))
@@ -70,7 +69,7 @@ impl PeerId {
     }
 }
 
-/// `SW 0100 ` and the other 12 bytes escaped if the id is Azureus style, all 20 bytes escaped if not.
+/// `SW 0100 ` and the other 12 bytes escaped if the id is Azureus style, otherwise all 20 bytes escaped.
 impl fmt::Display for PeerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.azureus() {
@@ -116,14 +115,14 @@ fn azureus_name(code: &[u8; 2]) -> Option<&'static str> {
     })
 }
 
-/// One number a character, letters counting on from 10; the fourth is left out when it is 0 or no number.
-/// Transmission had a minor version of two digits before 4, and BitComet always has.
+/// Each character is a number, and letters count on from 10. The fourth is left out if it is 0 or no number. Transmission
+/// before 4 and BitComet have a minor version of two digits.
 fn azureus_version(code: &[u8; 2], version: &[u8; 4]) -> String {
     let [a, b, c, d] = version.map(|character| char::from(character).to_digit(36));
     match (a, b, c, d) {
         (Some(a), Some(b), Some(c), _) if code == b"TR" && a < 4 => format!("{a}.{b}{c}"),
         (Some(a), Some(b), Some(c), Some(d)) if code == b"BC" => format!("{}.{c}{d}", a * 10 + b),
-        // Transmission's fourth says stable, beta or in development.
+        // Transmission's fourth character says stable, beta or in development.
         (Some(a), Some(b), Some(c), Some(d @ 1..)) if code != b"TR" => format!("{a}.{b}.{c}.{d}"),
         (Some(a), Some(b), Some(c), _) => format!("{a}.{b}.{c}"),
         _ => version.escape_ascii().to_string(),
@@ -169,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_id_names_us() {
+    fn our_own_id_is_that_of_swarmlet() {
         let ours = PeerId::new(*b"abcdefgh\x00\xff\x1b'");
         assert_eq!(&ours.0[..8], PEER_ID_PREFIX);
         assert_eq!(ours.client(), "swarmlet 0.1.0");

@@ -1,7 +1,7 @@
-//! Magnet links: a torrent's info-hash, and what helps to find it, in one line (BEP 9; `so` of BEP 53).
+//! Magnet links: the info-hash of a torrent, and what helps to find its peers, in one line (BEP 9; `so` of BEP 53).
 //!
-//! Floor 1. A link comes from a web page or a mail, so everything in it is a stranger's word; what is not known in it is
-//! passed over, as other programs do.
+//! A link comes from a web page or a mail, so a stranger wrote everything in it. Unknown parameters are ignored, as in other
+//! programs.
 
 use super::id::InfoHash;
 use super::metainfo::Metainfo;
@@ -10,13 +10,13 @@ use crate::base::url::{percent_decode, percent_encode};
 use std::fmt;
 use std::ops::RangeInclusive;
 
-/// The longest link that is read, in bytes: hundreds of trackers go into it.
+/// The longest link that is read, in bytes: it has room for hundreds of trackers.
 pub const MAX_LINK_BYTES: usize = 64 * 1024;
 
 /// The most trackers, web seeds, peers or ranges that are kept of a link.
 const MAX_ENTRIES: usize = 1000;
 
-/// How a SHA-256 is announced in a multihash (`btmh`, BEP 52): its code and its length.
+/// The start of a multihash (`btmh`, BEP 52) that is a SHA-256: its code and its length.
 const SHA256: &str = "1220";
 
 /// What a magnet link says.
@@ -26,9 +26,9 @@ pub struct Magnet {
     pub info_hash: Option<InfoHash>,
     /// `xt=urn:btmh:`: the info-hash of version 2 (BEP 52).
     pub info_hash_v2: Option<[u8; 32]>,
-    /// `dn`: what to call it until its metainfo has come.
+    /// `dn`: its name until its metainfo is there.
     pub name: Option<String>,
-    /// `xl`: how many bytes it has.
+    /// `xl`: its size in bytes.
     pub length: Option<u64>,
     /// `tr`: trackers.
     pub trackers: Vec<String>,
@@ -36,22 +36,22 @@ pub struct Magnet {
     pub web_seeds: Vec<String>,
     /// `x.pe`: peers, as `host:port`.
     pub peers: Vec<String>,
-    /// `so`: fetch these files only, counted from 0 (BEP 53).
+    /// `so`: download these files only, counted from 0 (BEP 53).
     pub select_only: Vec<RangeInclusive<u32>>,
 }
 
-/// Why a text is no magnet link that can be used. Safe on a terminal.
+/// Why a text is not a usable magnet link. The message is safe on a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MagnetError {
     /// It does not begin with `magnet:?`.
     NotMagnet,
-    /// It has so many bytes, more than [`MAX_LINK_BYTES`].
+    /// It has this many bytes, more than [`MAX_LINK_BYTES`].
     TooLong(usize),
-    /// No `xt=urn:btih:` or `urn:btmh:` in it.
+    /// It has no `xt=urn:btih:` or `urn:btmh:`.
     NoHash,
-    /// A hash of so many characters, or with characters that do not belong there.
+    /// A hash has the wrong length, which is given in characters, or wrong characters.
     BadHash(usize),
-    /// Two different info-hashes of one version.
+    /// It has two different info-hashes of one version.
     TwoHashes,
 }
 
@@ -98,19 +98,19 @@ impl Magnet {
         let start = link.get(..8).filter(|start| start.eq_ignore_ascii_case("magnet:?"));
         let Some(query) = start.map(|start| &link[start.len()..]) else { return Err(MagnetError::NotMagnet) };
         let mut magnet = Magnet::default();
-        // `&amp;` is what a link copied from the source of a web page has.
+        // A link that was copied from the source of a web page has `&amp;`.
         for parameter in query.split('&').map(|parameter| parameter.trim_start_matches("amp;")) {
             let Some((key, value)) = parameter.split_once('=') else { continue };
             let key = key.to_ascii_lowercase();
-            // Several of a kind may be numbered: `tr.1`, `tr.2`.
+            // Several parameters of a kind may be numbered: `tr.1`, `tr.2`.
             let kind = key.split_once('.').filter(|(kind, _)| *kind != "x").map_or(key.as_str(), |(kind, _)| kind);
             let bytes = percent_decode(value).unwrap_or_else(|| value.into());
-            // What is not UTF-8, or breaks a line, is no URL and no name.
+            // A URL or a name is UTF-8.
             let text = String::from_utf8(bytes).ok().map(|text| text.trim().to_string());
             let Some(text) = text.filter(|text| !text.is_empty()) else { continue };
             match kind {
                 "xt" => magnet.take_topic(&text)?,
-                // Here a `+` is a space, as forms write it: a plus is written `%2B` by everybody.
+                // Here a `+` is a space, as in web forms: all programs write a plus as `%2B`.
                 "dn" if magnet.name.is_none() => {
                     let spaced = percent_decode(&value.replace('+', " ")).and_then(|name| String::from_utf8(name).ok());
                     magnet.name = Some(spaced.unwrap_or(text));
@@ -129,7 +129,7 @@ impl Magnet {
         }
     }
 
-    /// Another topic than BitTorrent's is passed over: a link may be for several networks.
+    /// Reads a topic. One of another network is ignored, because a link may be for several networks.
     fn take_topic(&mut self, topic: &str) -> Result<(), MagnetError> {
         let prefixed = |prefix: &str| {
             let start = topic.get(..prefix.len()).filter(|start| start.eq_ignore_ascii_case(prefix))?;
@@ -147,7 +147,7 @@ impl Magnet {
     }
 }
 
-/// The link. Hashes come first and as they are; what could end a parameter is escaped.
+/// The link. The hashes come first, unescaped; characters that could end a parameter are escaped.
 impl fmt::Display for Magnet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut glue = "magnet:?";

@@ -1,8 +1,33 @@
-//! The metainfo: what a .torrent file says is shared, and how each piece of it is known.
+//! The metainfo: what a .torrent file says about its content, and the hash of each piece.
 //!
-//! Floor 1. BEP 3, with announce-list (BEP 12), url-list (BEP 19), private (BEP 27), padding files (BEP 47)
-//! and the version 1 half of hybrid torrents (BEP 52). Everything is checked here, once: whoever holds a
-//! [`Metainfo`] holds safe paths, lengths that add up and a hash for every piece.
+//! BEP 3, with announce-list (BEP 12), url-list (BEP 19), private (BEP 27), padding files (BEP 47) and the version 1 half of
+//! hybrid torrents (BEP 52). Everything is checked here, once: a [`Metainfo`] has safe paths, lengths that add up and a hash
+//! for every piece.
+//!
+//! **A new key of a .torrent file goes here:** a field of [`Metainfo`], its key and its reading in [`Metainfo::parse`], and
+//! its writing, in the order of the keys, in [`emit`].
+//!
+//! ```
+//! use swarmlet::base::sha1::sha1;
+//! use swarmlet::proto::metainfo::Metainfo;
+//!
+//! let info = format!("d6:lengthi40000e4:name5:a.txt12:piece lengthi16384e6:pieces60:{}e", "x".repeat(60));
+//! let torrent = Metainfo::parse(format!("d8:announce18:http://t.example/a4:info{info}e").as_bytes())?;
+//! assert_eq!((torrent.name.as_str(), torrent.length, torrent.private), ("a.txt", 40_000, false));
+//! assert_eq!(torrent.tiers, [["http://t.example/a"]]);
+//!
+//! // Three pieces, of which the last is short. The info-hash is that of `info` as it stands in the file.
+//! assert_eq!((torrent.piece_count(), torrent.piece_size(0), torrent.piece_size(2)), (3, 16_384, 7_232));
+//! assert_eq!(torrent.piece_hash(2), b"xxxxxxxxxxxxxxxxxxxx");
+//! assert_eq!(torrent.info_hash.0, sha1(info.as_bytes()));
+//! assert_eq!(Metainfo::parse(&torrent.emit())?, torrent);
+//!
+//! // A name that leads out of the folder is refused.
+//! let outside = info.replace("5:a.txt", "2:..");
+//! let error = Metainfo::parse(format!("d4:info{outside}e").as_bytes()).unwrap_err();
+//! assert!(error.to_string().starts_with("info.name: \"..\" is a name of dots"));
+//! # Ok::<(), swarmlet::proto::metainfo::MetainfoError>(())
+//! ```
 
 mod collide;
 pub mod edit;
@@ -33,21 +58,21 @@ pub const MAX_PIECES: u64 = 2_097_152;
 /// The longest piece, in bytes: 512 MiB, several times what any program makes.
 pub const MAX_PIECE_LENGTH: u32 = 512 * 1024 * 1024;
 
-/// The most bytes of a text that is only shown, a comment for one: more than a page of a book, and escaped for a terminal
-/// it becomes four times as long.
+/// The most bytes of a text that is only shown, such as a comment: more than a page of a book. Escaped for a terminal it can
+/// become four times as long.
 const MAX_TEXT_BYTES: usize = 65_536;
 
 /// The bytes of a piece's SHA-1.
 pub const HASH_BYTES: usize = 20;
 
-/// A torrent that was read and found good.
+/// A torrent that was read and checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metainfo {
     /// The SHA-1 of the raw bytes of `info`, as they stand in the file.
     pub info_hash: InfoHash,
     /// The name of the file, or of the folder: one safe component, made of `name.utf-8` or `name`.
     pub name: String,
-    /// Whether the content is a folder, though it be of one file.
+    /// Whether the content is a folder, even if it has only one file.
     pub is_folder: bool,
     /// The files in the order of the torrent, padding included; at least one is not padding.
     pub files: Files,
@@ -55,7 +80,7 @@ pub struct Metainfo {
     pub length: u64,
     /// The bytes of every piece but the last, 1 to [`MAX_PIECE_LENGTH`].
     pub piece_length: u32,
-    /// The SHA-1s of the pieces, 20 bytes each: exactly as many as `length` needs, so none for empty content.
+    /// The SHA-1s of the pieces, 20 bytes each: exactly those that `length` needs, so none for empty content.
     pub hashes: Vec<u8>,
     /// The trackers' URLs by tier (BEP 12), none twice, no tier empty. Empty for a torrent without tracker.
     pub tiers: Vec<Vec<String>>,
@@ -65,19 +90,19 @@ pub struct Metainfo {
     pub nodes: Vec<(String, u16)>,
     /// Peers come from the torrent's own trackers only (BEP 27).
     pub private: bool,
-    /// A stranger's words, as are the next: escape them for terminals.
+    /// A comment. The author of the torrent chose it and the next texts: escape them for terminals.
     pub comment: Option<String>,
     /// The program that made the torrent.
     pub created_by: Option<String>,
     /// When it was made, in seconds since 1970.
     pub creation_date: Option<i64>,
-    /// `source` of `info`, with which trackers make a torrent their own.
+    /// `source` of `info`, by which trackers give a torrent an info-hash of its own.
     pub source: Option<String>,
-    /// It is a BEP 52 torrent as well, and used here as version 1.
+    /// It is a version 2 torrent as well (BEP 52), used here as version 1.
     pub hybrid: bool,
-    /// If so: the SHA-256 of the raw bytes of `info`.
+    /// The SHA-256 of the raw bytes of `info`, if it is hybrid.
     pub info_hash_v2: Option<[u8; 32]>,
-    /// What is odd about the torrent but does not keep it from being used; lines that are safe on terminals.
+    /// What is odd about the torrent without making it unusable; lines that are safe on terminals.
     pub warnings: Vec<String>,
 }
 
@@ -168,14 +193,14 @@ impl Metainfo {
         (self.hashes.len() / HASH_BYTES) as u32
     }
 
-    /// The bytes of a piece: `piece_length` but for the last; 0 of a piece that the torrent has not.
+    /// The bytes of a piece: `piece_length`, except for the last one; 0 if there is no such piece.
     pub fn piece_size(&self, piece: u32) -> u32 {
         let begin = u64::from(piece) * u64::from(self.piece_length);
         // At most piece_length, which is a u32.
         self.length.saturating_sub(begin).min(self.piece_length.into()) as u32
     }
 
-    /// The SHA-1 of a piece; of a piece that the torrent has not, zeros, which no content is known to have.
+    /// The SHA-1 of a piece; zeros, which no content is known to have, if there is no such piece.
     pub fn piece_hash(&self, piece: u32) -> &[u8; 20] {
         self.hashes.as_chunks().0.get(piece as usize).unwrap_or(&[0; HASH_BYTES])
     }
@@ -206,8 +231,8 @@ fn read_name(utf8: Option<Value<'_>>, name: Option<Value<'_>>) -> Result<String,
     }
 }
 
-/// Whether a flag is set. libtorrent and transmission take any number but 0 for yes, and no string; but some programs write
-/// a string, and a secret that is kept for nothing harms less than one that is told.
+/// Whether a flag is set. libtorrent and transmission read every number except 0 as yes, and no string. But some programs
+/// write a string, and a torrent that is private by mistake does less harm than one that is public by mistake.
 fn is_set(flag: Value<'_>) -> bool {
     flag.as_int().map_or(!matches!(flag.as_bytes(), None | Some(b"" | b"0")), |number| number != 0)
 }
@@ -243,7 +268,8 @@ fn check_piece_count(length: u64, piece_length: u32, hashes: &[u8]) -> Result<()
     Ok(())
 }
 
-/// Text that is only shown: `utf8` if it is, else `plain` with what is not UTF-8 replaced; the beginning of what is long.
+/// A text that is only shown: `utf8` if it is UTF-8, otherwise `plain` with the bytes that are not UTF-8 replaced. Of a long
+/// text only the beginning is kept.
 fn read_text(
     field: &str,
     utf8: Option<Value<'_>>,
@@ -256,7 +282,7 @@ fn read_text(
     };
     let mut shown = bytes;
     if bytes.len() > MAX_TEXT_BYTES {
-        // Not within a character, which is at most four bytes: the first of them has its two highest bits unlike `10`.
+        // Not cut within a character, which has at most four bytes; all but the first begin with the bits `10`.
         let end = (MAX_TEXT_BYTES - 3..=MAX_TEXT_BYTES).rev().find(|at| bytes[*at] & 0xc0 != 0x80);
         shown = &bytes[..end.unwrap_or(MAX_TEXT_BYTES)];
         warnings.push(format!("{field} has {} bytes; the first {} are shown", bytes.len(), shown.len()));

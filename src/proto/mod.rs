@@ -1,4 +1,4 @@
-//! Floor 1: what the bytes mean. Pure values: no sockets, no files, no clocks, no randomness.
+//! What the bytes of the protocol mean. Pure values: no sockets, files, clocks or randomness.
 
 pub mod bencode;
 pub mod choice;

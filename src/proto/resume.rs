@@ -1,8 +1,8 @@
-//! The resume state: what a torrent had when it was last looked at, so that it need not be read and hashed again.
+//! The resume state: which pieces of a torrent were on the disk in the last run, so that they need not be hashed again.
 //!
-//! Floor 1. A file of our own, in bencode; no BEP has one. Nothing in it is believed unless all of it is as it was
-//! written (the digest), it is of this torrent and this folder, and every number fits the torrent. Then a piece counts
-//! as had if each of its files has still the size and the time of change it had when the state was taken.
+//! It is a bencoded file of our own; no BEP defines one. It is used only if its digest shows that it is as it was written, if
+//! it belongs to this torrent and this folder, and if every number fits the torrent. Then a piece counts as had if each of
+//! its files still has the size and the time of change that were recorded.
 //!
 //! ```text
 //! d 6:digest 20:SHA-1 of the value of `state`, as it stands
@@ -21,11 +21,11 @@ use crate::proto::bencode::{self, Bencode, Value};
 use crate::proto::id::InfoHash;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
 
-/// The largest state that is read, in bytes. A record of a file is shorter than what the metainfo says of the file, and
-/// the bits of all pieces shorter than their hashes; so a state is never larger than its torrent.
+/// The largest state that is read, in bytes. The record of a file is shorter than its entry in the metainfo, and the bits of
+/// all pieces are shorter than their hashes. So a state is never larger than its .torrent file.
 pub const MAX_RESUME_BYTES: usize = MAX_METAINFO_BYTES;
 
-/// The layout above; a state of another one is not read.
+/// The version of the layout above; a state of another version is not read.
 const VERSION: i64 = 1;
 
 /// Bytes of a file's record: size 8, seconds 8, nanoseconds 4, mount 8, kind 1; numbers are big-endian.
@@ -37,58 +37,58 @@ const IN_MEMORY: u8 = 1;
 /// ... and of one that is known to be on the disk itself.
 const ON_DISK: u8 = 2;
 
-/// What tells whether a file was written to since: its size and the time of its last change.
+/// Size and time of the last change of a file, which show whether it was written to since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// In bytes.
     pub size: u64,
-    /// The time of the last change, in seconds since 1970; may be before.
+    /// The time of the last change, in seconds since 1970; it may be negative.
     pub seconds: i64,
-    /// And its nanoseconds.
+    /// The nanoseconds of that time.
     pub nanos: u32,
 }
 
-/// How a file was when its pieces were known to be right.
+/// The state of a file when its pieces were last known to be right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {
     /// Its size and time of change.
     pub stamp: Stamp,
-    /// The kernel's number of the mount it lies on, never given twice between two starts of the system; 0: unknown.
+    /// The kernel's number of the mount that it is on, which is never used twice between two starts of the system; 0: unknown.
     pub mount: u64,
-    /// What was written to it is on the disk itself: a loss of power takes nothing away.
+    /// Everything written to it is on the disk itself, so a loss of power loses nothing.
     pub on_disk: bool,
 }
 
 /// The state of a torrent in one folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resume {
-    /// Which torrent.
+    /// The torrent.
     pub info_hash: InfoHash,
     /// The path of the folder, with all links resolved.
     pub folder: Vec<u8>,
-    /// The time between two starts of the system in which the state was taken; empty: unknown.
+    /// The kernel's name for the run of the system in which the state was recorded; empty: unknown.
     pub boot: Vec<u8>,
-    /// The pieces that were proven.
+    /// The verified pieces.
     pub have: Bitfield,
-    /// For each file of the torrent how it was, if anything of it may be trusted.
+    /// A record for each file of the torrent, if its pieces may be trusted at all.
     pub files: Vec<Option<Record>>,
     /// Bytes of content sent, in all runs.
     pub uploaded: u64,
-    /// Bytes of content that came, in all runs.
+    /// Bytes of content received, in all runs.
     pub downloaded: u64,
 }
 
-/// The name of the file with the state of `info_hash` in `folder`: the same torrent may lie in several folders.
+/// The name of the file with the state of `info_hash` in `folder`. (The same torrent may be in several folders.)
 pub fn file_name(info_hash: &InfoHash, folder: &[u8]) -> String {
     let digest = sha1(folder);
     let short = to_hex(&digest[..8]);
     format!("{info_hash}-{short}{FILE_NAME_END}")
 }
 
-/// How the names of states end.
+/// The end of the names of states.
 pub const FILE_NAME_END: &str = ".resume";
 
-/// Whether a file of this name is a state.
+/// Whether this is the name of a state.
 pub fn is_file_name(name: &str) -> bool {
     let hex = |text: &str, digits| text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let parts = name.strip_suffix(FILE_NAME_END).and_then(|name| name.split_once('-'));
@@ -96,7 +96,7 @@ pub fn is_file_name(name: &str) -> bool {
 }
 
 impl Resume {
-    /// Nothing is known yet of `metainfo` in `folder`.
+    /// The state of a torrent of which nothing is known yet in `folder`.
     pub fn new(metainfo: &Metainfo, folder: Vec<u8>) -> Resume {
         Resume {
             info_hash: metainfo.info_hash,
@@ -127,7 +127,7 @@ impl Resume {
         Bencode::dict([("digest", digest.as_slice().into()), ("state", Bencode::Raw(state))]).encode()
     }
 
-    /// Reads the bytes of a file, which must be the state of `metainfo` in `folder`; else, what is wrong with it.
+    /// Reads the bytes of a file, which must be the state of `metainfo` in `folder`. An error says what is wrong with it.
     pub fn decode(bytes: &[u8], metainfo: &Metainfo, folder: &[u8]) -> Result<Resume, String> {
         let outer = bencode::decode(bytes).map_err(|error| error.to_string())?;
         let [digest, state] = outer.get_all([b"digest", b"state"]).unwrap_or_default();
@@ -164,8 +164,8 @@ impl Resume {
         })
     }
 
-    /// Whether what the state says of a file's pieces still holds, when it is now as `now` says and the system has been
-    /// running since `boot`: nobody wrote to it, and what we wrote was not lost on the way to the disk.
+    /// Whether the recorded pieces of a file are still there, if the file is `now` in this state and the system runs since
+    /// `boot`: nothing wrote to it, and what we wrote was not lost on its way to the disk.
     pub fn trusts(&self, file: usize, now: Option<&Record>, boot: &[u8]) -> bool {
         let (Some(then), Some(now)) = (self.files.get(file).and_then(Option::as_ref), now) else { return false };
         let never_left = then.mount != 0 && then.mount == now.mount && !boot.is_empty() && self.boot == boot;
@@ -185,7 +185,7 @@ fn record_bytes(record: &Option<Record>) -> [u8; RECORD_BYTES] {
     bytes
 }
 
-/// `None`: it is no record at all.
+/// `None`: these bytes are not a record.
 fn read_record(bytes: &[u8; RECORD_BYTES]) -> Option<Option<Record>> {
     let (size, rest) = bytes.split_first_chunk()?;
     let (seconds, rest) = rest.split_first_chunk()?;

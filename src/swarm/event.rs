@@ -85,11 +85,6 @@ pub enum PeerEvent {
 /// What the disk did, and what became of the content on it.
 #[derive(Debug)]
 pub enum DiskEvent {
-    /// Blocks are on disk.
-    Written {
-        /// How many bytes.
-        bytes: u64,
-    },
     /// All blocks of a piece came and its hash was compared.
     Checked {
         /// The piece.

@@ -1,6 +1,24 @@
 //! What is known of one peer of a torrent.
 //!
-//! Floor 2. Plain state; what is decided with it stands in `joining.rs`, `downloading.rs` and `uploading.rs`.
+//! Floor 2. Plain state; the files of `torrent/` decide with it. Each side of a connection is choked or not, interested
+//! or not, and both begin choked and not interested:
+//!
+//! ```text
+//! what we download from it                           what it downloads from us
+//!
+//!   not interested <------+                            not interested <-------+
+//!        | it has a piece | it has nothing                  | it says          | it says
+//!        v that we lack   | that we lack                    v `interested`     | `not interested`
+//!   interested, choked ---+                            interested, choked -----+
+//!        |            ^                                     |            ^     |
+//!        | `unchoke`  | `choke`                  a slot for | the choker |     |
+//!        v            |                          it is free v gives the  |     |
+//!   asked for blocks -+                                served   slot away +-----+
+//!        |       ^
+//!   20 s | no    | a block
+//!        v block |
+//!   snubbed: asked for one block at a time
+//! ```
 
 use super::meeting::source::Source;
 use super::picking::pace::Pace;
@@ -16,52 +34,59 @@ use core::net::SocketAddr;
 use core::num::NonZeroU32;
 use std::collections::VecDeque;
 
-/// Requests given up that are remembered for each peer: two windows. An answer to an older one was not asked for.
+/// Requests given up that are remembered for each peer: two windows. A block that answers an older one counts as
+/// unrequested.
 const MOST_LATE: usize = 512;
 
-/// The name of a connection within the process; not used again for four thousand million others.
+/// The name of a connection within the process. It is not used again before four thousand million others.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct PeerKey(pub NonZeroU32);
 
 /// A peer that is connected.
 pub struct Peer {
-    /// Where it is.
-    pub addr: SocketAddr,
+    /// The name of its connection.
+    pub key: PeerKey,
+    /// Enough to recognise it.
+    pub identity: Identity,
     /// How we learned of it.
     pub source: Source,
-    /// What it calls itself.
-    pub id: PeerId,
     /// What it speaks.
     pub reserved: Reserved,
-    /// We opened the connection.
-    pub outgoing: bool,
+    /// The extended messages that it understands (BEP 10).
+    pub extended: extended::Ids,
+    /// Where it listens, if that is known.
+    pub listens: Option<SocketAddr>,
+    /// When it connected.
+    pub joined: Time,
+    /// When a block last went either way.
+    pub exchanged: Time,
+    /// When something was last sent to it.
+    pub spoken: Time,
     /// The pieces it has.
     pub has: Bitfield,
-    /// It was counted as one that has all, not piece by piece.
+    /// It was counted as a peer that has all pieces, not piece by piece.
     pub counted_as_seed: bool,
-    /// It sent its bitfield, or a have: a bitfield must not come any more.
+    /// It sent its bitfield, or a have.
     pub told_pieces: bool,
+
+    // What we download from it.
     /// How many pieces it has that we lack.
     pub useful_pieces: u32,
-
     /// It chokes us: it answers no request.
     pub chokes_us: bool,
-    /// We told that we want something.
+    /// We told it that we are interested.
     pub we_are_interested: bool,
     /// When that last changed.
     pub interested_at: Time,
-    /// We choke it.
-    pub we_choke: bool,
-    /// It wants something.
-    pub is_interested: bool,
-
-    /// What it is asked for, oldest first.
+    /// It says that it downloads nothing (BEP 21).
+    pub upload_only: bool,
+    /// The blocks it is asked for, oldest first.
     pub asked: VecDeque<BlockSpec>,
-    /// What it was asked for, given up, but may still come.
+    /// Blocks it was asked for that we gave up, but that may still come.
     pub late: VecDeque<BlockSpec>,
-    /// How many blocks it sent that it was not asked for.
+    /// How many unrequested blocks it sent.
     pub unasked: u32,
-    /// When it last sent a block or, with nothing asked before, was asked for one.
+    /// When it last sent a block or, if nothing was asked before, was asked for one.
     pub answered: Time,
     /// When it last sent a block that it was asked for.
     pub brought: Time,
@@ -71,64 +96,53 @@ pub struct Peer {
     pub refused: bool,
     /// Pieces it would like to be asked for (BEP 6), the latest last.
     pub suggested: Vec<u32>,
-    /// Pieces it may be asked for though it chokes us (BEP 6).
-    pub allows: Vec<u32>,
-    /// The extended messages that it understands (BEP 10).
-    pub extended: extended::Ids,
-    /// It says that it downloads nothing (BEP 21).
-    pub upload_only: bool,
-    /// Where it listens, if that is known.
-    pub listens: Option<SocketAddr>,
+    /// Pieces that we may request although it chokes us (BEP 6).
+    pub fast_set_from_peer: Vec<u32>,
     /// How many requests it gets.
     pub window: Window,
-    /// When it connected.
-    pub joined: Time,
-    /// When a block last went either way.
-    pub exchanged: Time,
     /// Bytes of content from it.
     pub down: Meter,
-    /// Bytes that had come from it at the last two rounds of the choker, the earlier first.
+    /// The total of `down` at the last two rounds of the choker, the earlier first.
     pub gave_before: [u64; 2],
-    /// Bytes that it had got by then.
-    pub got_before: [u64; 2],
 
-    /// Pieces that we suggested to it (BEP 6) and it did not ask for yet.
-    pub suggested_to: Vec<u32>,
-    /// It sees but a piece at a time of what we have (BEP 16).
-    pub sees_little: bool,
-    /// Pieces that it was shown then, and that no other has yet.
-    pub shown: Vec<u32>,
-    /// Pieces that it may ask us for though we choke it (BEP 6).
-    pub allowed: Vec<u32>,
-    /// How many bytes of them it has not asked for so far.
-    pub allowed_bytes: u64,
-    /// What it asks for, oldest first.
+    // What it downloads from us.
+    /// We choke it.
+    pub we_choke: bool,
+    /// It wants something.
+    pub is_interested: bool,
+    /// The blocks it asks for, oldest first.
     pub wants: VecDeque<BlockSpec>,
-    /// Bytes handed to its writer and not yet sent.
+    /// Pieces that it may request although we choke it (BEP 6).
+    pub fast_set_for_peer: Vec<u32>,
+    /// How many bytes of them it may still request.
+    pub fast_set_bytes: u64,
+    /// Pieces that we suggested to it (BEP 6) and it has not requested yet.
+    pub suggested_to: Vec<u32>,
+    /// It sees only a piece at a time of what we have (BEP 16).
+    pub sees_little: bool,
+    /// Pieces that it was shown then, and that no other peer has yet.
+    pub shown: Vec<u32>,
+    /// Bytes handed to its writer and not sent yet.
     pub sending: u64,
     /// Bytes of content to it.
     pub up: Meter,
-    /// When something was last sent to it, for the keep-alive.
-    pub spoken: Time,
+    /// The total of `up` at the last two rounds of the choker, the earlier first.
+    pub got_before: [u64; 2],
 }
 
 impl Peer {
     /// A peer that connected at `now` to a torrent of `pieces` pieces.
-    pub fn new(
-        addr: SocketAddr,
-        source: Source,
-        id: PeerId,
-        reserved: Reserved,
-        outgoing: bool,
-        pieces: u32,
-        now: Time,
-    ) -> Peer {
+    pub fn new(key: PeerKey, identity: Identity, source: Source, reserved: Reserved, pieces: u32, now: Time) -> Peer {
         Peer {
-            addr,
+            key,
+            identity,
             source,
-            id,
             reserved,
-            outgoing,
+            extended: extended::Ids::default(),
+            listens: identity.outgoing.then_some(identity.addr),
+            joined: now,
+            exchanged: now,
+            spoken: now,
             has: Bitfield::new(pieces),
             counted_as_seed: false,
             told_pieces: false,
@@ -136,8 +150,7 @@ impl Peer {
             chokes_us: true,
             we_are_interested: false,
             interested_at: now,
-            we_choke: true,
-            is_interested: false,
+            upload_only: false,
             asked: VecDeque::new(),
             late: VecDeque::new(),
             unasked: 0,
@@ -146,29 +159,25 @@ impl Peer {
             pace: Pace::default(),
             refused: false,
             suggested: Vec::new(),
-            allows: Vec::new(),
-            extended: extended::Ids::default(),
-            upload_only: false,
-            listens: outgoing.then_some(addr),
+            fast_set_from_peer: Vec::new(),
             window: Window::new(now),
-            joined: now,
-            exchanged: now,
             down: Meter::new(now),
             gave_before: [0; 2],
-            got_before: [0; 2],
+            we_choke: true,
+            is_interested: false,
+            wants: VecDeque::new(),
+            fast_set_for_peer: Vec::new(),
+            fast_set_bytes: 0,
             suggested_to: Vec::new(),
             sees_little: false,
             shown: Vec::new(),
-            allowed: Vec::new(),
-            allowed_bytes: 0,
-            wants: VecDeque::new(),
             sending: 0,
             up: Meter::new(now),
-            spoken: now,
+            got_before: [0; 2],
         }
     }
 
-    /// Bytes it gave us in the last two rounds of the choker; 0 when it has snubbed us.
+    /// Bytes it gave us in the last two rounds of the choker; 0 while it is snubbed.
     pub fn gave(&self) -> u64 {
         if self.window.is_snubbed() { 0 } else { self.down.total() - self.gave_before[0] }
     }
@@ -178,16 +187,21 @@ impl Peer {
         self.up.total() - self.got_before[0]
     }
 
+    /// Bytes of content that went either way.
+    pub fn total(&self) -> u64 {
+        self.down.total() + self.up.total()
+    }
+
     /// A round of the choker is over.
     pub fn round_is_over(&mut self) {
         self.gave_before = [self.gave_before[1], self.down.total()];
         self.got_before = [self.got_before[1], self.up.total()];
     }
 
-    /// The pieces it has and that it may be asked for though it chokes us.
+    /// The pieces it has and that we may request although it chokes us.
     pub fn allowed(&self) -> Bitfield {
         let mut allowed = Bitfield::new(self.has.len());
-        for &piece in self.allows.iter().filter(|&&piece| self.has.get(piece)) {
+        for &piece in self.fast_set_from_peer.iter().filter(|&&piece| self.has.get(piece)) {
             allowed.set(piece);
         }
         allowed
@@ -201,7 +215,7 @@ impl Peer {
         self.late.push_back(block);
     }
 
-    /// How fast it answers, by `now`: bytes a second.
+    /// How fast it answers, as seen at `now`, in bytes a second.
     pub fn speed(&self, now: Time) -> u64 {
         let owes = !self.asked.is_empty() || self.refused;
         let waiting = if owes { now.saturating_sub(self.answered) } else { Time::ZERO };
@@ -209,19 +223,13 @@ impl Peer {
     }
 }
 
-/// Enough of a peer to ban it.
+/// Enough of a peer to recognise and ban it.
 #[derive(Clone, Copy)]
 pub struct Identity {
     /// Where it is.
     pub addr: SocketAddr,
-    /// What it calls itself.
+    /// Its peer id.
     pub id: PeerId,
     /// We opened the connection.
     pub outgoing: bool,
-}
-
-impl From<&Peer> for Identity {
-    fn from(peer: &Peer) -> Identity {
-        Identity { addr: peer.addr, id: peer.id, outgoing: peer.outgoing }
-    }
 }

@@ -1,15 +1,30 @@
 //! Where a torrent stands.
 //!
 //! Floor 2. Plain data.
+//!
+//! ```text
+//!           +--------------+   all wanted pieces are proven    +---------+
+//!   start ->| Downloading  |---------------------------------->| Seeding |<- start
+//!           |              |<----------------------------------|         |
+//!           +--------------+   a piece can't be read any more  +---------+
+//!               |      ^                                          |   ^
+//!   the disk    |      | it works again                           |   |
+//!   fails, or   v      | (checked: what is there decides which)   v   |
+//!   content  +------------------------------------------------------------+
+//!   is in    |                        WaitingForDisk                      |
+//!   doubt    +------------------------------------------------------------+
+//!
+//!   From each of them: Failed, when the disk fails for good or patience ends. Nothing leads out of it.
+//! ```
 
 /// Where a torrent stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Pieces are missing.
+    /// Wanted pieces are missing.
     Downloading,
-    /// All that is wanted is had and proven.
+    /// All wanted pieces are proven.
     Seeding,
-    /// The disk is full, read-only or away, or is being checked: nothing is asked for until it works again.
+    /// The disk is full, read-only or away, or is being checked: no block is requested until it works again.
     WaitingForDisk(Box<DiskTrouble>),
     /// It ended by itself; nothing moves.
     Failed(Problem),
@@ -20,11 +35,11 @@ pub enum Standing {
 pub struct DiskTrouble {
     /// In words: "no space left on /srv".
     pub text: String,
-    /// How many bytes of space are lacking; 0 where space is not what it lacks.
+    /// How many bytes of space are lacking; 0 if space is not what it lacks.
     pub short_bytes: u64,
 }
 
-/// Why a torrent ended by itself, and of which kind that is.
+/// Why a torrent ended by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Of which kind it is.
@@ -43,7 +58,7 @@ impl Problem {
 /// The kinds of problems that end a torrent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProblemKind {
-    /// Files could not be made.
+    /// Files could not be created.
     CantCreate,
     /// Files could not be read or written.
     Io,

@@ -1,10 +1,17 @@
 //! The central piece manager: one torrent as a state machine, `(event, now) -> actions`.
 //!
-//! Floor 2. It owns all the state of a torrent and is the only place that decides. Its ways stand in files of
-//! their own: `joining.rs` and `places.rs` (who is connected), `introducing.rs` (what programs tell of themselves),
-//! `downloading.rs` (whom to ask for what), `lying.rs` (whose blocks were wrong), `choking.rs` (who is served),
-//! `uploading.rs` (with what, and how fast), `super_seeding.rs` (what they are shown) and `waiting.rs` (when the disk does not work).
-//! BEP 3 for the protocol; each idea it decides with has a file of its own on this floor.
+//! Floor 2. It owns all the state of a torrent and is the only place that decides. What it does is in the files of
+//! `torrent/`, in groups:
+//!
+//! - `hearing`: each event goes to the file that decides about it.
+//! - `joining`, `places`, `introducing`: which peers are connected.
+//! - `downloading`, `lying`: which peer is asked for what, and which peer sent a corrupt block.
+//! - `choking`, `uploading`, `showing`: which peers are served, with what, how fast, and what they are shown.
+//! - `waiting`, `pausing`, `patience`: when nothing moves.
+//! - `report`: how the torrent stands, for people.
+//!
+//! The ideas they decide with are in [`picking`](super::picking), [`giving`](super::giving) and
+//! [`meeting`](super::meeting). BEP 3 describes the protocol.
 
 mod choking;
 mod downloading;
@@ -20,7 +27,7 @@ mod showing;
 mod uploading;
 mod waiting;
 
-use super::event::{Action, DiskEvent, Event, News, PeerOrder};
+use super::event::{Action, Event, News, PeerOrder};
 use super::giving::choker::Choker;
 use super::giving::spreading::Spreading;
 use super::giving::super_seeding::SuperSeeding;
@@ -42,12 +49,12 @@ use crate::proto::peer::message::{BlockSpec, Message};
 use crate::proto::tracker::announce::AnnounceRequest;
 use std::collections::BTreeMap;
 
-/// Silence after which we send a keep-alive: most programs close after 120 s without a word (BEP 3: "generally two
-/// minutes").
+/// We send a keep-alive after this silence: most programs close a connection that is silent for 120 s (BEP 3:
+/// "generally two minutes").
 const KEEP_ALIVE_AFTER: Time = Time::from_secs(100);
 /// Below this many peers a download asks its trackers early (mainline's `min_peers` is 20, its re-announce mark 40).
 const FEW_PEERS: usize = 20;
-/// Peers to ask a tracker for (libtorrent, rain).
+/// How many peers a tracker is asked for (libtorrent, rain).
 const NUMWANT: u32 = 200;
 
 /// One torrent.
@@ -201,7 +208,7 @@ impl Torrent {
         }
     }
 
-    /// Only these pieces are wanted from now on. It is said before the torrent hears of any peer.
+    /// From now on only the pieces in `wanted` are wanted. It is called before the torrent knows any peer.
     pub fn want_only(&mut self, wanted: &Bitfield) {
         self.fetching.wanted = Some(wanted.clone());
         self.fetching.left_out = 0;
@@ -216,17 +223,31 @@ impl Torrent {
         }
     }
 
-    /// Takes in what happened and decides what to do.
+    /// Takes in an event and decides what to do.
+    ///
+    /// The contract with the caller:
+    ///
+    /// - Time never goes back from one call to the next.
+    /// - The first event of a peer is [`Connected`](super::event::PeerEvent::Connected), the last is
+    ///   [`Gone`](super::event::PeerEvent::Gone), and each comes once. After [`Action::Close`] the events of that peer
+    ///   need not come any more; those that still come are ignored.
+    /// - Each [`Action::Connect`] is answered once, by `Connected` with `outgoing` or by [`Event::ConnectFailed`]; each
+    ///   [`Action::Announce`] by one [`Event::Announced`]. This also holds after the torrent has ended.
+    /// - Actions are carried out in their order: to each peer, and for each piece on the disk. The bytes of each
+    ///   [`Write`](super::event::DiskOrder::Write) are given back to [`Shared::budget`] when they have left memory.
+    /// - After the last byte of a piece is written, [`Checked`](super::event::DiskEvent::Checked) follows, or an event
+    ///   that says why not.
+    /// - After each call the caller asks [`next_wake`](Torrent::next_wake) and
+    ///   [`waits_for_budget`](Torrent::waits_for_budget) again. A [`Event::Timer`] that comes too early does no harm.
     pub fn handle(&mut self, event: Event, turn: &mut Turn) {
         match event {
             Event::Announced { announcement, outcome } => {
                 self.meeting.announcer.answered(&announcement, &outcome, turn.now);
             }
             Event::ConnectFailed { addr, our_fault } => self.connect_failed(addr, our_fault, turn),
-            Event::Disk(DiskEvent::Written { bytes }) => turn.shared.budget.written(bytes),
             _ if self.has_failed() => {}
             Event::Found { source, addrs } => self.found(source, &addrs, turn.now),
-            Event::Peer(peer, event) => self.peer_did(peer, event, turn),
+            Event::Peer(key, event) => self.peer_did(key, event, turn),
             Event::Disk(event) => self.disk_did(event, turn),
             Event::Paused(paused) => self.pause(paused, turn),
             Event::BudgetFreed => self.ask_all(turn),
@@ -236,21 +257,22 @@ impl Torrent {
         self.connect_more(turn);
     }
 
-    /// When [`Event::Timer`] is to come, seen from `now`.
+    /// When [`Event::Timer`] is to come, as seen at `now`.
     pub fn next_wake(&self, now: Time, shared: &Shared) -> Option<Time> {
-        let mut wake = self.meeting.announcer.next_due(self.wants_peers_early());
+        let announce = self.meeting.announcer.next_due(self.wants_peers_early());
         if self.has_failed() {
-            return wake;
+            return announce;
         }
-        wake = sooner(wake, self.connect_at(now, shared));
-        for peer in self.peers.values() {
-            wake = sooner(wake, Some(peer.spoken + KEEP_ALIVE_AFTER));
-            wake = sooner(wake, self.snub_at(peer));
-        }
-        wake = sooner(wake, self.round_at());
-        wake = sooner(wake, self.look_at());
-        wake = sooner(wake, self.idle_at());
-        sooner(sooner(wake, self.tokens_at(shared)), self.patience_ends(shared))
+        let others = [
+            self.connect_at(now, shared),
+            self.round_at(),
+            self.look_at(),
+            self.idle_at(),
+            self.tokens_at(shared),
+            self.patience_ends(shared),
+        ];
+        let peers = self.peers.values().flat_map(|peer| [Some(peer.spoken + KEEP_ALIVE_AFTER), Torrent::snub_at(peer)]);
+        others.into_iter().chain(peers).fold(announce, sooner)
     }
 
     /// The pieces that are proven.
@@ -258,12 +280,12 @@ impl Torrent {
         self.picker.have()
     }
 
-    /// Whether the answer of a tracker is still to come.
+    /// Whether a tracker still has to answer.
     pub fn is_announcing(&self) -> bool {
         self.meeting.announcer.is_announcing()
     }
 
-    /// Whether memory that becomes free is of use here (then [`Event::BudgetFreed`] is to come).
+    /// Whether memory that becomes free is of use here. If so, [`Event::BudgetFreed`] is to come.
     pub fn waits_for_budget(&self) -> bool {
         self.fetching.waits_for_budget
     }
@@ -272,24 +294,23 @@ impl Torrent {
     pub fn stop(&mut self, turn: &mut Turn) {
         self.meeting.announcer.stop();
         self.announce_due(turn);
-        let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
-        peers.into_iter().for_each(|peer| self.close(peer, "we stop", turn));
+        self.keys().into_iter().for_each(|key| self.close(key, "we stop", turn));
     }
 
-    /// The torrent can't go on: the peers are let go, the trackers hear it, the person reads why.
+    /// The torrent can't go on: peers are let go, trackers and the person are told.
     fn fail(&mut self, problem: Problem, turn: &mut Turn) {
-        // How it stands tells the person why; afterwards nobody is connected.
+        // How it stands tells the person why. After the stop no peer is connected.
         let status = Box::new(self.status(turn.now));
         self.stop(turn);
         self.standing = Standing::Failed(problem.clone());
         turn.actions.push(Action::News(News::Failed { problem, status }));
     }
 
-    pub(super) fn has_failed(&self) -> bool {
+    fn has_failed(&self) -> bool {
         matches!(self.standing, Standing::Failed(_))
     }
 
-    /// Whether pieces are missing and are to be fetched.
+    /// Whether wanted pieces are missing and nothing holds the download up.
     pub fn is_downloading(&self) -> bool {
         self.standing == Standing::Downloading
     }
@@ -299,16 +320,17 @@ impl Torrent {
     }
 
     fn wants_peers_early(&self) -> bool {
-        let wants = self.standing == Standing::Downloading && !self.paused;
-        wants && self.peers.len() < FEW_PEERS.min(self.settings.max_peers)
+        let few = FEW_PEERS.min(self.settings.max_peers);
+        self.is_downloading() && !self.paused && self.peers.len() < few
     }
 
     /// What trackers are told; the announcer adds the event.
-    pub(super) fn announce_request(&self) -> AnnounceRequest {
+    fn announce_request(&self) -> AnnounceRequest {
         AnnounceRequest {
             uploaded: self.giving.up.total(),
             downloaded: self.fetching.down.total(),
-            // Also what we don't want: who says 0 is counted as a seed, and many trackers introduce no seeds to it.
+            // Unwanted bytes count too: a client that says 0 is counted as a seed, and many trackers introduce no seeds
+            // to a seed.
             left: self.fetching.left,
             numwant: Some(if self.has_room_for_peers() { NUMWANT } else { 0 }),
             key: Some(self.settings.tracker_key),
@@ -320,20 +342,20 @@ impl Torrent {
 
     fn announce_due(&mut self, turn: &mut Turn) {
         let early = self.wants_peers_early();
-        if !self.meeting.announcer.has_something_to_say(turn.now, early) {
-            return;
-        }
-        let request = self.announce_request();
-        for announcement in self.meeting.announcer.due(turn.now, early, &request) {
-            turn.actions.push(Action::Announce(Box::new(announcement)));
+        if self.meeting.announcer.has_something_to_say(turn.now, early) {
+            let request = self.announce_request();
+            let due = self.meeting.announcer.due(turn.now, early, &request);
+            turn.actions.extend(due.into_iter().map(|announcement| Action::Announce(Box::new(announcement))));
         }
     }
 
-    /// What time brings: silence is broken, and peers that do not answer lose their requests.
+    /// What is due by now.
     fn timer(&mut self, turn: &mut Turn) {
-        let quiet = |peer: &Peer| turn.now.saturating_sub(peer.spoken) >= KEEP_ALIVE_AFTER;
-        let quiet: Vec<PeerKey> = self.peers.iter().filter(|(_, peer)| quiet(peer)).map(|(key, _)| *key).collect();
-        quiet.into_iter().for_each(|peer| self.send(peer, Message::KeepAlive, turn));
+        for peer in self.peers.values_mut() {
+            if turn.now.saturating_sub(peer.spoken) >= KEEP_ALIVE_AFTER {
+                send(peer, Message::KeepAlive, turn);
+            }
+        }
         self.snub_the_silent(turn);
         self.choose_whom_to_serve(turn);
         self.probe_disk(turn);
@@ -349,13 +371,21 @@ impl Torrent {
         self.show_more_when_idle(turn);
     }
 
-    /// Sends a message to a connected peer.
-    pub(super) fn send(&mut self, peer: PeerKey, message: Message, turn: &mut Turn) {
-        if let Some(state) = self.peers.get_mut(&peer) {
-            state.spoken = turn.now;
-            turn.actions.push(Action::Peer(peer, PeerOrder::Message(message)));
-        }
+    /// The connected peers. (What is decided about one of them may close others.)
+    fn keys(&self) -> Vec<PeerKey> {
+        self.peers.keys().copied().collect()
     }
+
+    /// The connected peers that are as `is` says.
+    fn keys_of(&self, is: impl Fn(&Peer) -> bool) -> Vec<PeerKey> {
+        self.peers.values().filter(|peer| is(peer)).map(|peer| peer.key).collect()
+    }
+}
+
+/// Sends a message to a peer.
+fn send(peer: &mut Peer, message: Message, turn: &mut Turn) {
+    peer.spoken = turn.now;
+    turn.actions.push(Action::Peer(peer.key, PeerOrder::Message(message)));
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
-//! Opening files beneath the download folder, and nowhere else.
+//! Opens files beneath a folder, and nowhere else.
 //!
-//! Floor 3. A torrent's paths are checked when it is read ([`crate::base::path`]); what stands on the disk is not ours
-//! to trust either: somebody may have planted a symbolic link where a file is to go. So every file is opened relative
-//! to the folder's own descriptor and through no link at all: by `openat2` with `RESOLVE_BENEATH` where the kernel has
-//! it (Linux 5.6), else component by component with `O_NOFOLLOW`. (libtorrent#8344 shows what happens otherwise.)
+//! Floor 3. The paths themselves are checked on paper ([`crate::base::path`]). The disk can't be trusted either: another
+//! user may have put a symbolic link where a file is to be written. So every file is opened relative to the descriptor of
+//! its folder, and no link is followed: by `openat2` with `RESOLVE_BENEATH` if the kernel has it (Linux 5.6), else
+//! component by component with `O_NOFOLLOW`. (libtorrent#8344 shows what happens otherwise.)
 
 use rustix::fs::{
     AtFlags, CWD, Mode, OFlags, ResolveFlags, fstat, fstatfs, fstatvfs, mkdirat, openat, openat2, unlinkat,
@@ -36,33 +36,33 @@ pub struct Folder {
 /// What a file is opened for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum For {
-    /// Reading what is there.
+    /// Reading a file that exists.
     Reading,
-    /// Reading and writing; it and its folders are made where they are missing.
+    /// Reading and writing. The file and its folders are created if they do not exist.
     Writing,
 }
 
 impl Folder {
-    /// Opens the folder itself; the person named it, so links on the way to it are followed.
+    /// Opens the folder itself. The user named it, so links in its path are followed.
     pub fn open(path: &Path) -> io::Result<Folder> {
         let fd = openat(CWD, path, OFlags::DIRECTORY | OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
         let found = fstat(&fd)?;
         Ok(Folder { fd, identity: (found.st_dev, found.st_ino), by_component: AtomicBool::new(false) })
     }
 
-    /// Which folder it is. The disk is not asked for that.
+    /// Device and inode of the folder, without a disk access.
     pub fn identity(&self) -> Identity {
         self.identity
     }
 
-    /// The same, of what stands at `path` beneath it: a file, a folder, or a link, which is not followed.
+    /// Device and inode of the file, folder or link at `path`. The link is not followed.
     pub fn identity_of(&self, path: &str) -> io::Result<Identity> {
         let opened = self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC).map_err(explain)?;
         let found = fstat(opened)?;
         Ok((found.st_dev, found.st_ino))
     }
 
-    /// Bytes that may still be written to the file or folder at `path`, or where it will be.
+    /// Free bytes of the file system that holds the file or folder at `path`, or that will hold it.
     pub fn free_bytes(&self, path: &str) -> io::Result<u64> {
         let found = match self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC) {
             Ok(there) => fstatvfs(there)?,
@@ -71,18 +71,18 @@ impl Folder {
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
 
-    /// The kind of its file system, by the number that Linux gave it (statfs(2)).
+    /// The type of its file system, as a number of statfs(2).
     pub fn kind(&self) -> io::Result<u32> {
         Ok(fstatfs(&self.fd)?.f_type as u32)
     }
 
-    /// Opens the file at `path`, whose components are separated by `/`, each already checked.
+    /// Opens the file at `path`. Its components, separated by `/`, must have been checked.
     pub fn file(&self, path: &str, purpose: For) -> io::Result<File> {
         let flags = match purpose {
             For::Reading => OFlags::RDONLY,
             For::Writing => OFlags::RDWR | OFlags::CREATE,
         };
-        // NONBLOCK: a pipe planted in the place of a file must not hang us.
+        // NONBLOCK, because opening a pipe would wait for the other end.
         let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let opened = match self.open_beneath(path, flags) {
             Err(Errno::NOENT) if purpose == For::Writing => {
@@ -98,12 +98,12 @@ impl Folder {
         Ok(file)
     }
 
-    /// Makes the folder at `path`, and those above it.
+    /// Creates the folder at `path` and those above it.
     pub fn make_folder(&self, path: &str) -> io::Result<()> {
         self.make_folders_of(&format!("{path}/."))
     }
 
-    /// Removes the file `name`, which lies in the folder itself. (A link in its place is removed, not followed.)
+    /// Removes the file `name` in the folder itself. (A link of this name is removed, not followed.)
     pub fn remove(&self, name: &str) -> io::Result<()> {
         unlinkat(&self.fd, name, AtFlags::empty()).map_err(explain)
     }
@@ -128,7 +128,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Goes down `folders`, one at a time and through no link, making them where asked to.
+    /// Opens `folders` one after the other, follows no link, and creates missing folders if `make` is set.
     fn walk(&self, folders: &str, make: bool) -> Result<OwnedFd, Errno> {
         let flags = OFlags::DIRECTORY | OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut at = openat(&self.fd, ".", flags, Mode::empty())?;
@@ -145,13 +145,15 @@ impl Folder {
     }
 }
 
-/// The kernel's words for "a link stands in the way" are about loops; ours are not.
+/// Replaces the kernel's message for a link that is not followed, which speaks of loops.
 fn explain(error: Errno) -> io::Error {
     match error {
-        Errno::LOOP | Errno::XDEV => io::Error::other("a symbolic link stands in the way, and links are not followed"),
-        Errno::NOTDIR => io::Error::other("a file or a symbolic link stands where a folder should be"),
-        Errno::ISDIR => io::Error::other("a folder stands where the file should be"),
-        // A socket, or a device that has no driver: no disk that is away.
+        Errno::LOOP | Errno::XDEV => {
+            io::Error::other("there is a symbolic link in the path, and links are not followed")
+        }
+        Errno::NOTDIR => io::Error::other("there is a file or a symbolic link where a folder should be"),
+        Errno::ISDIR => io::Error::other("there is a folder where the file should be"),
+        // A socket, or a device without a driver. A disk that is gone has another error.
         Errno::NXIO => io::Error::other(IRREGULAR),
         error => error.into(),
     }
@@ -165,7 +167,7 @@ mod tests {
     use std::io::{Read, Write};
     use std::os::unix::fs::symlink;
 
-    /// Each way of opening must refuse the same things.
+    /// Both ways of opening must refuse the same.
     fn both_ways(test: impl Fn(&Folder, &Path)) {
         for by_component in [false, true] {
             let dir = tempfile::tempdir().unwrap();
@@ -194,7 +196,7 @@ mod tests {
             let outside = tempfile::tempdir().unwrap();
             symlink(outside.path(), dir.join("folder")).unwrap();
             symlink(outside.path().join("new"), dir.join("file")).unwrap();
-            // Nor one that leads to another place inside.
+            // Not even one that leads to another place inside the folder.
             std::fs::create_dir(dir.join("inside")).unwrap();
             symlink("inside", dir.join("other")).unwrap();
             for path in ["folder/x", "file", "other/x"] {
@@ -220,8 +222,8 @@ mod tests {
                 assert_eq!(error.to_string(), "it is not a regular file");
             }
             std::fs::write(dir.join("plain"), "").unwrap();
-            assert!(folder.file("plain/x", For::Writing).unwrap_err().to_string().contains("stands where"));
-            // A pipe that nobody writes to would have us wait for ever; the test's other end lets us go on then.
+            assert!(folder.file("plain/x", For::Writing).unwrap_err().to_string().contains("where a folder should be"));
+            // Opening a pipe without a writer would block. If it does, the second open below ends the test.
             mknodat(CWD, dir.join("pipe"), FileType::Fifo, FILE_MODE, 0).unwrap();
             let (tell, told) = std::sync::mpsc::channel();
             std::thread::scope(|scope| {

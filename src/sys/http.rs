@@ -1,7 +1,7 @@
-//! HTTP GET: for trackers, and for .torrent files named by URL.
+//! HTTP GET, with limits.
 //!
-//! Floor 3, over ureq (blocking). Every request has a deadline for the whole of it, follows at most five redirects and
-//! reads at most as much as its caller allows.
+//! Floor 3, over ureq (blocking). A request has one deadline for everything, follows at most five redirects, and reads no
+//! more bytes than its caller allows.
 
 use crate::base::url;
 use core::net::SocketAddr;
@@ -10,23 +10,23 @@ use std::io::Read;
 use std::time::Duration;
 use ureq::config::{AutoHeaderValue, IpFamily};
 
-/// How long finding and reaching a server may take, so that one that is down does not use up the whole deadline.
+/// How long the name lookup and the connection may take, so that a dead server does not use up the whole deadline.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A server's headers must have room in the one, the longest line of our request in the other. (ureq's own are 128 KiB
-/// each, which stay with a process that has asked once.)
+/// Most bytes of a response's headers, and of the longest line of our request. (ureq's own buffers have 128 KiB each, which
+/// the process would keep after its first request.)
 const INPUT_BYTES: usize = 16 * 1024;
 const OUTPUT_BYTES: usize = 16 * 1024;
-/// Redirects that are followed (what browsers' forebears took; loops are longer).
+/// Most redirects that are followed (the limit of RFC 2068; more are a loop).
 const MOST_REDIRECTS: u32 = 5;
 
-/// The addresses by which a server may be reached.
+/// Which of a server's addresses are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
-    /// Those that the system prefers.
+    /// All, in the system's order of preference.
     Any,
-    /// IPv4 alone.
+    /// Only IPv4.
     V4,
-    /// IPv6 alone.
+    /// Only IPv6.
     V6,
 }
 
@@ -46,12 +46,12 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// Why there is no answer.
+/// Why a request failed.
 #[derive(Debug)]
 pub enum HttpError {
-    /// The URL can't be asked for by this build or at all.
+    /// This build does not support the URL, or none does.
     Unsupported(String),
-    /// The server can't be reached, or does not speak HTTP.
+    /// The server can't be reached, or what it sends is not HTTP.
     Unreachable(String),
     /// The answer is larger than the limit, in bytes.
     TooLarge(u64),
@@ -64,15 +64,15 @@ impl fmt::Display for HttpError {
         match self {
             HttpError::Unsupported(reason) => write!(f, "{reason}"),
             HttpError::Unreachable(reason) => write!(f, "{reason}"),
-            HttpError::TooLarge(limit) => write!(f, "the answer has more than {limit} bytes"),
-            HttpError::Status(status) => write!(f, "the server answers with HTTP status {status}"),
+            HttpError::TooLarge(limit) => write!(f, "the response has more than {limit} bytes"),
+            HttpError::Status(status) => write!(f, "the server returned HTTP status {status}"),
         }
     }
 }
 
 impl std::error::Error for HttpError {}
 
-/// Fetches `address` and expects status 200; the body has at most `limit` bytes, and all is over within `deadline`.
+/// Gets `address`, within `deadline`. Any status but 200 and a body of more than `limit` bytes are errors.
 pub fn get(address: &str, limit: u64, deadline: Duration) -> Result<Vec<u8>, HttpError> {
     match ask(address, limit, deadline, Family::Any)? {
         Answer { status: 200, body } => Ok(body),
@@ -80,13 +80,14 @@ pub fn get(address: &str, limit: u64, deadline: Duration) -> Result<Vec<u8>, Htt
     }
 }
 
-/// Fetches `address` over this family of addresses, whatever the status.
+/// Gets `address` over a family of addresses, within `deadline`. Every status is an answer; a body of more than `limit`
+/// bytes is an error.
 pub fn ask(address: &str, limit: u64, deadline: Duration, family: Family) -> Result<Answer, HttpError> {
     match url::scheme(address) {
         Some("http") => {}
         Some("https") if cfg!(feature = "tls") => {}
         Some("https") => return Err(HttpError::Unsupported("this build has no https (feature tls)".into())),
-        _ => return Err(HttpError::Unsupported("its URL is not of http or https".into())),
+        _ => return Err(HttpError::Unsupported("the URL is neither http nor https".into())),
     }
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(deadline))
@@ -118,7 +119,7 @@ pub fn ask(address: &str, limit: u64, deadline: Duration, family: Family) -> Res
     Ok(Answer { status, body })
 }
 
-/// ureq's words without its own prefixes ("io: Connection refused (os error 111)").
+/// The text of an error without ureq's prefixes ("io: Connection refused (os error 111)").
 fn plain(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Io(error) => super::in_words(error),

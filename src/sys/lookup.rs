@@ -1,25 +1,25 @@
-//! Looks up host names, of trackers and of peers that a tracker names so, for so long and no longer.
+//! Looks up host names within a deadline.
 //!
-//! Floor 3. BEP 3 allows such peers. The system's resolver can't be told when to give up, so a thread asks it and is left to
-//! itself when time is up; there are only so many of these.
+//! Floor 3. The system's resolver has no deadline. So a thread asks it, and is left behind if it takes too long. The number
+//! of such threads is limited.
 
-use crate::proto::tracker::compact::canonical;
 use core::net::SocketAddr;
 use std::net::ToSocketAddrs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Host names in one reply that are looked up; each may take long.
+/// Most host names that are looked up at once.
 const MOST_HOSTS: usize = 8;
-/// How long a reply may wait for its host names: those of live peers are found in less.
+/// How long a lookup may take. Usually it takes less than a second.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Threads that look names up, or have yet to hear that nobody waits any more.
+/// Most threads that look up names, with those that were left behind.
 const MOST_THREADS: usize = 32;
-/// Stack of such a thread: the resolver of the C library takes its buffers from there.
+/// Stack of such a thread. The C library's resolver has its buffers there.
 const STACK_BYTES: usize = 128 * 1024;
 
-/// The addresses of `hosts`, as many as are found in time; those of one host in the system's order of preference.
+/// The addresses of `hosts` (name and port) that are found in time. Those of one host are in the system's order of
+/// preference.
 pub fn look_up(hosts: Vec<(String, u16)>) -> Vec<SocketAddr> {
     static THREADS: AtomicUsize = AtomicUsize::new(0);
     look_up_with(&THREADS, hosts, DEADLINE, |host, port| {
@@ -45,7 +45,7 @@ fn look_up_with(
     let (found, finds) = crossbeam_channel::bounded(MOST_HOSTS);
     let run = move || {
         for (host, port) in hosts {
-            // Whoever asked may have gone.
+            // The caller may have given up.
             if found.send(resolve(&host, port)).is_err() {
                 break;
             }
@@ -56,11 +56,11 @@ fn look_up_with(
         log::warn!("can't start a thread to look up host names: {error}");
         threads.fetch_sub(1, Ordering::Relaxed);
     }
-    let mut peers = Vec::new();
+    let mut found = Vec::new();
     while let Ok(addrs) = finds.recv_deadline(end) {
-        peers.extend(addrs.into_iter().map(canonical));
+        found.extend(addrs.into_iter().map(|addr| SocketAddr::new(addr.ip().to_canonical(), addr.port())));
     }
-    peers
+    found
 }
 
 #[cfg(test)]
@@ -70,12 +70,12 @@ mod tests {
     static THREADS: AtomicUsize = AtomicUsize::new(0);
 
     #[test]
-    fn names_are_looked_up_but_only_so_many_and_for_so_long() {
+    fn lookups_are_limited_in_number_and_time() {
         let one = SocketAddr::from(([10, 0, 0, 1], 1));
         let hosts = |count: usize| vec![("host".to_string(), 1); count];
         assert_eq!(look_up_with(&THREADS, hosts(20), DEADLINE, move |_, _| vec![one]).len(), MOST_HOSTS);
         assert!(look_up_with(&THREADS, hosts(0), DEADLINE, move |_, _| vec![one]).is_empty());
-        // A resolver that finds one name and hangs at the next: what was found counts, and it is left to itself.
+        // A resolver that finds one name and hangs at the next one: its thread is left behind, and the first name counts.
         let (gate, hang) = crossbeam_channel::bounded::<()>(0);
         let begun = Instant::now();
         for _ in 0..2 * MOST_THREADS {
@@ -89,7 +89,7 @@ mod tests {
             let peers =
                 look_up_with(&THREADS, vec![("a".into(), 1), ("b".into(), 2)], Duration::from_millis(20), resolve);
             assert!(peers.len() <= 1);
-            assert!(THREADS.load(Ordering::Relaxed) <= MOST_THREADS, "no more threads than there may be");
+            assert!(THREADS.load(Ordering::Relaxed) <= MOST_THREADS, "no more threads than allowed");
         }
         assert!(begun.elapsed() < DEADLINE);
         drop(gate);

@@ -1,4 +1,4 @@
-//! Random numbers from the kernel, for everything that nobody else may guess: ids, keys, tokens.
+//! Random numbers from the kernel, for everything that must not be guessed: ids, keys, tokens.
 //!
 //! Floor 3. What only has to be spread well comes from [`crate::base::rng`] instead, which can be replayed.
 

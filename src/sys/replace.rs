@@ -1,6 +1,6 @@
 //! Writes a file whole or not at all.
 //!
-//! Floor 3. The content goes to a new file beside the old one, which then takes the old one's name. So nobody ever reads
+//! Floor 3. The content goes to a new file beside the old one, which then takes the old one's name. So no reader ever sees
 //! half of it, and after a failure the old file is still there.
 
 use std::ffi::OsStr;

@@ -1,7 +1,7 @@
-//! How bytes get to a peer's socket: from memory, or from a file by the system itself.
+//! Sends bytes to a socket, from memory or directly from a file.
 //!
-//! Floor 3. `sendfile(2)` gives the socket the pages of the file as they lie in the system's cache: nobody copies them.
-//! Measured in turn, 1 GiB to libtorrent over loopback took 0.9 s of processor time so, and 2.4 s by reading and sending.
+//! Floor 3. `sendfile(2)` hands the pages of the file in the kernel's cache to the socket without copying them. Measured in
+//! turn, 1 GiB to libtorrent over loopback took 0.9 s of processor time with it, and 2.4 s with reading and sending.
 
 use rustix::fs::sendfile;
 use rustix::io::Errno;
@@ -11,17 +11,17 @@ use std::io;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// Most bytes of a file that one call of the system is to send: it does not return before all went.
+/// Most bytes of a file per system call, which does not return before all of them are sent.
 const MOST_AT_ONCE: usize = 64 * 1024;
 
-/// Sends all of `bytes` within `deadline`; with `more`, what follows at once may go with them.
+/// Sends all of `bytes` within `deadline`. With `more`, they may be sent together with what follows.
 pub fn send_all(socket: &TcpStream, bytes: &[u8], more: bool, deadline: Duration) -> io::Result<()> {
     let flags = if more { SendFlags::NOSIGNAL | SendFlags::MORE } else { SendFlags::NOSIGNAL };
     repeat(bytes.len(), deadline, |sent| send(socket, &bytes[sent..], flags)).map(drop)
 }
 
-/// Sends `length` bytes of `file` from `offset` on, within `deadline`. Says how many went: fewer where the file can't be
-/// sent like this, or not be read at all, which who reads it will see.
+/// Sends `length` bytes of `file` from `offset` on, within `deadline`. Returns how many were sent. That is fewer if the file
+/// is shorter or can't be sent this way; a caller that reads the rest of the file learns why.
 pub fn send_from_file(
     socket: &TcpStream,
     file: &File,
@@ -36,8 +36,8 @@ pub fn send_from_file(
     })
 }
 
-/// Has `act(sent)` send until `length` bytes went, or none. One call of the system ends after the socket's timeout at the
-/// latest, but a peer that reads a byte a minute would have us begin another one again and again.
+/// Calls `act(sent)` until `length` bytes are sent, or no byte is. A single system call ends after the socket's timeout at
+/// the latest. The deadline is for a peer that reads a byte per minute, which would cause one call after the other.
 fn repeat(
     length: usize,
     deadline: Duration,
@@ -46,9 +46,9 @@ fn repeat(
     let mut sent = 0;
     let mut end = None;
     while sent < length {
-        // All goes at once, as a rule: then nobody looks at the clock.
+        // Usually the first call sends everything. Then the clock is not read.
         if sent > 0 && Instant::now() >= *end.get_or_insert_with(|| Instant::now() + deadline) {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "it reads too slowly"));
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "the peer reads too slowly"));
         }
         match act(sent) {
             Ok(0) => break,
@@ -69,14 +69,14 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn a_peer_that_reads_a_few_bytes_at_a_time_does_not_hold_its_thread_for_ever() {
+    fn a_slow_reader_does_not_block_a_thread_for_ever() {
         let scratch = tempfile::tempfile().unwrap();
         scratch.set_len(1 << 28).unwrap();
         for from_file in [false, true] {
             let (mut near, far) = socket_pair();
             far.set_write_timeout(Some(Duration::from_millis(700))).unwrap();
             let reader = thread::spawn(move || {
-                // Enough at a time that each write of the other end moves something.
+                // Reads enough at a time for each write of the other end to make progress.
                 let mut buffer = vec![0; 64 * 1024];
                 while near.read(&mut buffer).is_ok_and(|count| count > 0) {
                     thread::sleep(Duration::from_millis(5));
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_too_short_or_cannot_be_sent_is_no_fault_of_the_peer() {
+    fn a_file_that_is_too_short_or_cannot_be_sent_is_not_the_peers_fault() {
         let (mut near, far) = socket_pair();
         let mut scratch = tempfile::tempfile().unwrap();
         scratch.write_all(b"ten bytes!").unwrap();

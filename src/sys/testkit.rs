@@ -1,4 +1,4 @@
-//! What tests of this floor share: the ends of a connection, a wait with a deadline, a web server of a few lines.
+//! What the tests of floor 3 share: the two ends of a connection, a wait with a deadline, a small web server.
 //!
 //! Floor 3, tests only. Nothing here waits longer than [`PATIENCE`].
 
@@ -7,10 +7,10 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a test waits for what must come: far longer than it takes on a busy machine.
+/// How long a test waits for something that must happen. Much longer than it takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Two ends of a connection over the loopback; a read of the first fails after [`PATIENCE`].
+/// The two ends of a connection over loopback. Reading from the first one fails after [`PATIENCE`].
 pub fn socket_pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -19,7 +19,7 @@ pub fn socket_pair() -> (TcpStream, TcpStream) {
     (near, listener.accept().unwrap().0)
 }
 
-/// Asks `met` until it says yes.
+/// Calls `met` until it returns true.
 pub fn wait_until(what: &str, met: impl Fn() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !met() {
@@ -28,7 +28,7 @@ pub fn wait_until(what: &str, met: impl Fn() -> bool) {
     }
 }
 
-/// A web server: each request's path and query go to `answer`, on a thread of its own, with the way back.
+/// A web server that calls `answer` with the path and query of each request, on a thread of its own.
 pub fn serve(answer: impl Fn(&str, &mut TcpStream) + Clone + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let addr = listener.local_addr().unwrap();
@@ -52,14 +52,14 @@ pub fn serve(answer: impl Fn(&str, &mut TcpStream) + Clone + Send + 'static) -> 
     addr
 }
 
-/// A server that gives the same bytes to everybody.
+/// A server that sends the same bytes to every client.
 pub fn serve_bytes(bytes: impl Into<Vec<u8>>) -> SocketAddr {
     let bytes = bytes.into();
-    // The client may leave in the middle.
+    // The client may close the connection early.
     serve(move |_, socket| drop(socket.write_all(&bytes)))
 }
 
-/// An answer of HTTP with its length.
+/// An HTTP response with its length.
 pub fn http(status: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let mut answer = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();

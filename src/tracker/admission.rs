@@ -1,4 +1,4 @@
-//! Who may announce here, and what an announce gets: the same over HTTP and UDP.
+//! Which announces are accepted, and how many peers they get. The same over HTTP and UDP.
 //!
 //! Floor 3.
 

@@ -1,14 +1,14 @@
-//! Who is in which swarm: announces in, answers out.
+//! Which peers are in which swarm: takes announces and answers them.
 //!
-//! Floor 3, but pure: time is handed in, chance comes from a seeded generator, nothing here touches a socket. BEP 3 for
-//! the events, BEP 7 for the two families, BEP 48 for the scrape.
+//! Floor 3, but pure: time is an argument, random numbers come from a seeded generator, and nothing here touches a socket.
+//! BEP 3 for the events, BEP 7 for the two address families, BEP 48 for the scrape.
 //!
-//! A peer is an address and port in a swarm: nobody can speak for an address that is not its own. `key` is what it is for
-//! in BEP 7: who has the same id and key at another address has moved, and its old address is dropped.
+//! A peer is identified by its address and port in a swarm, so no client can speak for another address than its own. `key`
+//! is used as in BEP 7: a client with the same peer id and key at another address has moved, and its old address is dropped.
 //!
-//! Memory is bounded. An IPv4 peer takes 32 bytes, with what grows ahead and the index of large swarms at most 40; an
-//! IPv6 peer 12 more. Beyond [`Limits`] a new peer takes the place of another of its swarm, chosen at random; a new swarm
-//! takes that of one with at most one peer, so a flood of invented swarms drives out itself, and never a swarm that lives.
+//! Memory is bounded. An IPv4 peer takes 32 bytes, and at most 40 with spare capacity and the index of large swarms. An IPv6
+//! peer takes 12 more. Beyond the [`Limits`], a new peer replaces a random peer of its swarm, and a new swarm replaces one
+//! with at most one peer. So a flood of fake swarms evicts only fake swarms.
 
 pub mod peers;
 
@@ -21,86 +21,86 @@ use crate::proto::tracker::compact::{V4_BYTES, V6_BYTES};
 use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
 
-/// The step of the clock that peers are stamped with: 16 bits of it are three days.
+/// The resolution of the times kept with peers. With 16 bits, the clock wraps around after three days.
 const TICK: Time = Time::from_secs(4);
-/// Swarms looked at to find one whose place can be taken.
+/// How many swarms are examined to find one that can be replaced.
 const LOOKED_AT: usize = 16;
 
-/// How much there may be.
+/// How much the registry may keep.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Peers in all swarms.
+    /// Most peers of all swarms together.
     pub peers: usize,
-    /// Peers in one.
+    /// Most peers of one swarm.
     pub swarm_peers: usize,
-    /// Swarms.
+    /// Most swarms.
     pub swarms: usize,
-    /// A peer not heard of for so long is gone; at most a day.
+    /// A peer that has not announced for this long is gone. At most a day.
     pub age: Time,
 }
 
-/// An announce, whichever way it came.
+/// An announce, over HTTP or UDP.
 #[derive(Clone, Debug)]
 pub struct Announce {
-    /// The swarm.
+    /// The torrent.
     pub info_hash: InfoHash,
-    /// Who asks.
+    /// The peer id of the client.
     pub peer_id: PeerId,
-    /// Where others can connect to it.
+    /// The address at which other peers can connect to it.
     pub addr: SocketAddr,
-    /// A number made of its `key`; 0 for none.
+    /// The number that stands for its `key`; 0: it has none.
     pub key: u32,
-    /// It has everything.
+    /// It has the whole torrent.
     pub seed: bool,
-    /// Why it asks now.
+    /// The event of the announce.
     pub event: Option<AnnounceEvent>,
-    /// How many peers it may be told of.
+    /// Most peers in the response.
     pub want: usize,
-    /// Peers of the other family are of use where there is room.
+    /// The response may also contain peers of the other address family, if there is room.
     pub both_families: bool,
-    /// The answer is to name the ids of peers.
+    /// The response must contain the peer ids.
     pub ids: bool,
-    /// It is not to be told to others before somebody has connected to it.
+    /// A new peer is hidden from others until it is known to be reachable.
     pub unproven: bool,
 }
 
-/// What it is response.
+/// The answer to an announce.
 #[derive(Clone, Debug, Default)]
 pub struct Response {
-    /// How the swarm stands.
+    /// The size of the swarm.
     pub counts: Counts,
     /// Peers over IPv4, in compact form (BEP 23).
     pub v4: Vec<u8>,
     /// Peers over IPv6 (BEP 7).
     pub v6: Vec<u8>,
-    /// The ids of these, if they were wanted: first of the IPv4 peers, then of the others.
+    /// The peer ids, if the announce asked for them: those of the IPv4 peers first.
     pub ids: Vec<PeerId>,
-    /// Others are not told of it: see [`Registry::set_reachable`].
+    /// The client is hidden from other peers: see [`Registry::set_reachable`].
     pub hidden: bool,
 }
 
-/// How a swarm stands.
+/// The size of a swarm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Counts {
-    /// Peers that have everything.
+    /// Peers that have the whole torrent.
     pub seeds: u32,
-    /// Peers that do not.
+    /// Peers that do not have it yet.
     pub leechers: u32,
-    /// Downloads that were completed.
+    /// Completed downloads.
     pub completed: u32,
 }
 
-/// There is no place for another swarm.
+/// There is no room for another swarm or peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
-/// One swarm.
+/// A swarm.
 pub struct Swarm {
-    /// Its peers over IPv4.
+    /// Its IPv4 peers.
     pub v4: Peers,
-    /// Its peers over IPv6.
+    /// Its IPv6 peers.
     pub v6: Peers,
-    /// Downloads that were completed.
+    /// Completed downloads.
     pub completed: u32,
 }
 
@@ -111,21 +111,22 @@ pub struct Registry {
     peers: usize,
     rng: Rng,
     secret: u64,
-    /// Where the search for peers that are gone goes on: below this number of this family of this swarm.
+    /// Where [`expire`](Registry::expire) continues: the swarm, whether it is at its IPv6 peers, and the number below which
+    /// the peers are still to be examined.
     cursor: Option<(InfoHash, bool, usize)>,
-    /// Counts every change, so that whoever keeps a copy knows whether it is of yesterday.
+    /// Counts every change, so that the owner of a saved copy knows whether it is up to date.
     changes: u64,
 }
 
 impl Registry {
-    /// No swarm yet. `seed` is to be a random number.
+    /// An empty registry. `seed` must be a random number that clients can't guess.
     pub fn new(limits: Limits, seed: u64) -> Registry {
         let mut rng = Rng::new(seed);
         let secret = rng.bits();
         Registry { swarms: BTreeMap::new(), limits, peers: 0, rng, secret, cursor: None, changes: 0 }
     }
 
-    /// Takes an announce in and answers it.
+    /// Registers the client of an announce, and answers with peers.
     pub fn announce(&mut self, announce: &Announce, now: Time) -> Result<Response, Full> {
         self.changes += 1;
         let (mut buffer, mut response) = ([0; V6_BYTES], Response::default());
@@ -139,7 +140,7 @@ impl Registry {
         let swarm = match self.swarms.get_mut(&announce.info_hash) {
             Some(swarm) => swarm,
             None => {
-                self.found(announce.info_hash)?;
+                self.add_swarm(announce.info_hash)?;
                 self.swarms.get_mut(&announce.info_hash).ok_or(Full)?
             }
         };
@@ -182,13 +183,13 @@ impl Registry {
         Ok(response)
     }
 
-    /// How the swarm of `info_hash` stands; none if nobody knows it.
+    /// The size of the swarm of `info_hash`; `None` if there is no such swarm.
     pub fn counts(&self, info_hash: &InfoHash) -> Option<Counts> {
         self.swarms.get(info_hash).map(Swarm::counts)
     }
 
-    /// Drops peers that are gone, of the next `most` that are looked at. `false`: there are more to look at; so no answer
-    /// has to wait for the whole.
+    /// Examines the next `most` peers and drops those that are gone. Returns `false` if some are still to be examined: in
+    /// small portions, no announce has to wait for the whole.
     pub fn expire(&mut self, now: Time, most: usize) -> bool {
         let (tick, age) = (tick(now), ticks(self.limits.age));
         let mut left = most;
@@ -202,7 +203,7 @@ impl Registry {
             };
             if let Some(swarm) = self.swarms.get_mut(&hash) {
                 let peers = if is_v6 { &mut swarm.v6 } else { &mut swarm.v4 };
-                // From the last to the first: what takes the place of one that goes has been looked at.
+                // From the last to the first, because a dropped peer is replaced by one that was already examined.
                 let mut number = below.min(peers.len());
                 while number > 0 && left > 0 {
                     number -= 1;
@@ -235,7 +236,7 @@ impl Registry {
         false
     }
 
-    /// From now on the peer at `addr` is told to others, or kept from them.
+    /// Shows the peer at `addr` to other peers, or hides it from them.
     pub fn set_reachable(&mut self, info_hash: &InfoHash, addr: SocketAddr, reachable: bool) {
         let mut buffer = [0; V6_BYTES];
         let address = pack(addr, &mut buffer);
@@ -246,43 +247,43 @@ impl Registry {
         }
     }
 
-    /// The swarms that follow `after` in the order of their info-hashes; all of them after `None`.
+    /// The swarms that follow `after` in the order of their info-hashes; all swarms after `None`.
     pub fn swarms_after(&self, after: Option<InfoHash>) -> impl Iterator<Item = (&InfoHash, &Swarm)> {
         use core::ops::Bound::{Excluded, Unbounded};
         self.swarms.range((after.map_or(Unbounded, Excluded), Unbounded))
     }
 
-    /// Drops the swarms that are not `wanted` any more.
+    /// Drops the swarms that are not `wanted`.
     pub fn retain(&mut self, wanted: impl Fn(&InfoHash) -> bool) {
         self.swarms.retain(|hash, _| wanted(hash));
         self.peers = self.swarms.values().map(Swarm::len).sum();
         self.changes += 1;
     }
 
-    /// How many swarms there are.
+    /// The number of swarms.
     pub fn swarms(&self) -> usize {
         self.swarms.len()
     }
 
-    /// How many peers there are in all of them.
+    /// The number of peers of all swarms together.
     pub fn peers(&self) -> usize {
         self.peers
     }
 
-    /// Changes so far.
+    /// The number of changes so far.
     pub fn changes(&self) -> u64 {
         self.changes
     }
 
-    /// Puts back what was saved of a swarm.
+    /// Restores a saved swarm, without its peers.
     pub fn restore_swarm(&mut self, info_hash: InfoHash, completed: u32) {
-        if self.swarms.contains_key(&info_hash) || self.found(info_hash).is_ok() {
-            let swarm = self.swarms.get_mut(&info_hash);
-            swarm.into_iter().for_each(|swarm| swarm.completed = completed);
+        let exists = self.swarms.contains_key(&info_hash) || self.add_swarm(info_hash).is_ok();
+        if exists && let Some(swarm) = self.swarms.get_mut(&info_hash) {
+            swarm.completed = completed;
         }
     }
 
-    /// Puts back what was saved of a peer: `address` in compact form, and how long ago it was heard of.
+    /// Restores a saved peer of a restored swarm. `address` is in compact form.
     pub fn restore_peer(&mut self, info_hash: &InfoHash, address: &[u8], facts: &Facts, tag: u32) {
         let Some(swarm) = self.swarms.get_mut(info_hash) else { return };
         let peers = if address.len() == V6_BYTES { &mut swarm.v6 } else { &mut swarm.v4 };
@@ -296,7 +297,7 @@ impl Registry {
         }
     }
 
-    /// A peer says goodbye. What another peer says at its address is not its own goodbye.
+    /// Removes a peer that stopped. A client with another peer id at the same address can't remove it.
     fn leave(&mut self, announce: &Announce, address: &[u8]) {
         let Some(swarm) = self.swarms.get_mut(&announce.info_hash) else { return };
         let peers = if address.len() == V6_BYTES { &mut swarm.v6 } else { &mut swarm.v4 };
@@ -306,8 +307,8 @@ impl Registry {
         }
     }
 
-    /// Makes a swarm, in the place of another where there is no other place.
-    fn found(&mut self, info_hash: InfoHash) -> Result<(), Full> {
+    /// Adds a swarm, which replaces another if there are too many.
+    fn add_swarm(&mut self, info_hash: InfoHash) -> Result<(), Full> {
         if self.swarms.len() >= self.limits.swarms {
             let mut from = [0; 20];
             from.chunks_mut(8).for_each(|part| part.copy_from_slice(&self.rng.bits().to_ne_bytes()[..part.len()]));
@@ -323,7 +324,7 @@ impl Registry {
 }
 
 impl Swarm {
-    /// How it stands.
+    /// Its size.
     pub fn counts(&self) -> Counts {
         let seeds = self.v4.seeds() + self.v6.seeds();
         Counts { seeds: seeds as u32, leechers: (self.len() - seeds) as u32, completed: self.completed }
@@ -338,13 +339,13 @@ impl Swarm {
     }
 }
 
-/// The moment in ticks, which wrap around.
+/// A moment in ticks, which wrap around.
 pub fn tick(now: Time) -> u16 {
-    // The low 16 bits are what is meant.
+    // Only the low 16 bits are kept.
     (now.as_secs() / TICK.as_secs()) as u16
 }
 
-/// A duration in ticks; half of what the clock can tell at most.
+/// A duration in ticks, at most half of the range of the clock.
 fn ticks(time: Time) -> u16 {
     u16::try_from(time.as_secs() / TICK.as_secs()).unwrap_or(u16::MAX).min(u16::MAX / 2)
 }

@@ -61,7 +61,7 @@ impl Shared {
         };
         if let Some(file) = &config.state_file {
             state::load(file, &mut registry)?;
-            state::prove_place(file)?;
+            state::check_place(file)?;
             if let Some(allowed) = &allowed {
                 registry.retain(|hash| allowed.contains(hash));
             }
@@ -80,7 +80,7 @@ impl Shared {
         })
     }
 
-    /// The time since the start. Nobody can set this clock.
+    /// The time since the start. This clock can't be set.
     pub fn now(&self) -> Time {
         self.started.elapsed()
     }

@@ -1,25 +1,25 @@
-//! The tracker's figures: what was asked since the start, and announces a minute over the last hour.
+//! The tracker's figures: requests since the start, and announces per minute over the last hour.
 //!
 //! Floor 3.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
-/// Minutes that are remembered.
+/// How many minutes are kept.
 pub const MINUTES: usize = 60;
 
-/// The figures.
+/// The tracker's figures.
 pub struct Stats {
     /// Announces over HTTP.
     pub http_announces: AtomicU64,
     /// Announces over UDP.
     pub udp_announces: AtomicU64,
-    /// Scrapes, over both.
+    /// Scrapes, over both protocols.
     pub scrapes: AtomicU64,
-    /// What was refused: bad requests, torrents that are not tracked, missing passkeys.
+    /// Refused requests: malformed ones, torrents that are not tracked, missing passkeys.
     pub refused: AtomicU64,
-    /// Announces of each minute, in a ring.
+    /// Announces of each minute, in a ring buffer.
     minutes: [AtomicU32; MINUTES],
-    /// The minute that is counted now.
+    /// The number of the current minute.
     minute: AtomicU64,
 }
 
@@ -44,14 +44,14 @@ impl Stats {
         self.minutes[self.minute.load(Relaxed) as usize % MINUTES].fetch_add(1, Relaxed);
     }
 
-    /// A minute is over.
+    /// Starts the next minute.
     pub fn next_minute(&self) {
         let next = self.minute.load(Relaxed) + 1;
         self.minutes[next as usize % MINUTES].store(0, Relaxed);
         self.minute.store(next, Relaxed);
     }
 
-    /// Announces a minute, the oldest first, the one that is not over yet last.
+    /// Announces of each of the last minutes, the oldest first. The last one is not over yet.
     pub fn last_hour(&self) -> [u32; MINUTES] {
         let now = self.minute.load(Relaxed) as usize;
         std::array::from_fn(|at| self.minutes[(now + 1 + at) % MINUTES].load(Relaxed))
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_hour_is_remembered() {
+    fn an_hour_is_kept() {
         let stats = Stats::default();
         for minute in 0..70u32 {
             (0..minute).for_each(|_| stats.announced(minute % 2 == 0));

@@ -88,7 +88,7 @@ fn several_torrents_are_checked_and_a_missing_one_is_reported() {
     assert_eq!(ran.text(), "damaged     g  pieces 0 (bytes 0-0)\ng: 0 of 1 file whole; 0.0 %, 0 of 1 B\n");
     check(dir, &["-q", "none.torrent", "g.torrent"]).refused(66, "none.torrent: No such file");
     check(dir, &["g.torrent", "--dir", "none"]).refused(66, "--dir none: No such file or directory");
-    check(dir, &[]).refused(64, "check what?");
+    check(dir, &[]).refused(64, "no torrent given");
     assert!(check(dir, &["--help"]).code(0).text().contains("Examples:"));
     // A check creates and changes nothing.
     fs::remove_dir_all(dir.join("f")).unwrap();

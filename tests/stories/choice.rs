@@ -248,7 +248,7 @@ fn a_pattern_applies_to_all_torrents() {
     let get = get.torrent(&torrent);
     let outcome = get.run();
     outcome.assert_code(0);
-    assert!(outcome.stderr.contains("nothing is left to fetch"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("the options leave nothing to download"), "{}", outcome.stderr);
     assert!(!get.dir.join("notes").exists() && get.dir.join("album").exists());
 }
 
@@ -279,13 +279,13 @@ fn a_choice_without_sense_is_refused_with_an_explanation() {
     assert!(outcome.stderr.contains("--files is for one torrent, and 2 are named"), "{}", outcome.stderr);
     for (options, words) in [
         (&["--files", "5"][..], "album: 4 files"),
-        (&["--files", "1-99999999999"], "numbered 1 to 4; --list alone shows them"),
-        (&["--files", "0"], "is no number from 1 on"),
+        (&["--files", "1-99999999999"], "numbered 1 to 4; --list shows them"),
+        (&["--files", "0"], "is not a number from 1 up"),
         (&["--files", "3-1"], "runs backwards"),
         (&["--files", ""], "a number is missing"),
         (&["--files", "1,,2"], "a number is missing"),
-        (&["--files", "4", "--exclude", "*.nfo"], "nothing is left to fetch"),
-        (&["--exclude", "**"], "nothing is left to fetch"),
+        (&["--files", "4", "--exclude", "*.nfo"], "the options leave nothing to download"),
+        (&["--exclude", "**"], "the options leave nothing to download"),
         (&["--exclude", "a[b"], "a [ without its ]"),
         (&["--exclude", ""], "an empty pattern"),
         (&["--files", "1", "--files", "2"], "given twice"),

@@ -347,7 +347,10 @@ fn a_torrent_takes_no_more_memory_than_twice_its_size_even_with_many_files() {
         fs::write(dir.join("big"), &bytes).unwrap();
         let allowed = enough + 2 * (bytes.len() as u64 >> 10);
         assert!(answers_within(dir, allowed, "big", 0), "{what}: more than twice its size");
-        assert!(!answers_within(dir, enough + (bytes.len() as u64 >> 10), "big", 0), "{what}: the limit has no effect");
+        assert!(
+            !answers_within(dir, enough + (bytes.len() as u64 >> 10), "big", 0),
+            "{what}: the limit no longer has an effect"
+        );
     }
 }
 
@@ -377,7 +380,7 @@ fn a_refused_torrent_takes_no_more_memory_than_twice_its_size() {
         assert!(answers_within(dir, allowed, "big", 65), "{what}: more than twice its size");
         assert!(
             !answers_within(dir, enough + (bytes.len() as u64 >> 11), "big", 65),
-            "{what}: the limit has no effect"
+            "{what}: the limit no longer has an effect"
         );
     }
 }

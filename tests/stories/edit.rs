@@ -53,7 +53,7 @@ fn everything_that_is_not_edited_stays_byte_for_byte() {
     edit(dir, &["--no-announce", "--comment", "", "t"]).code(0);
     assert_eq!((key(dir, "t", "announce").as_str(), key(dir, "t", "comment").as_str()), ("-", "-"));
     assert_eq!((key(dir, "t", "info"), key(dir, "t", "zzz").as_str()), (info, "li1e1:xe"));
-    assert!(edit(dir, &["--no-announce", "t"]).code(0).stderr.contains("t: nothing to change"));
+    assert!(edit(dir, &["--no-announce", "t"]).code(0).stderr.contains("t: nothing changed"));
 }
 
 #[test]
@@ -102,8 +102,8 @@ fn a_torrent_is_written_whole_or_not_at_all() {
         (&b"d4:infoe"[..], "1:z")
     );
     for (args, words) in [
-        (&["t"][..], "change what?"),
-        (&["--comment", "x"], "edit what?"),
+        (&["t"][..], "no change given"),
+        (&["--comment", "x"], "no torrent given"),
         (&["--announce", "x", "t"], "x: expected the URL of a tracker"),
         (&["--announce", "http://a/", "--no-announce", "t"], "contradict each other"),
         (&["--comment", "x", "-o", "y", "t", "new"], "--output takes one torrent"),

@@ -199,8 +199,8 @@ fn a_wrong_command_line_is_refused_before_anything_is_read() {
     let dir = scratch.path();
     Content::one_file("a", 10).write_to(dir);
     for (args, words) in [
-        (&[][..], "make a torrent of what?"),
-        (&[URL], "make a torrent of what?"),
+        (&[][..], "no file or folder given"),
+        (&[URL], "no file or folder given"),
         (&["a", "gopher://x/"], "gopher://x/: expected the URL of a tracker (http, https, udp, ws, wss)"),
         (&["a", "-a", "t.example"], "t.example: expected the URL of a tracker"),
         (&["a", "-w", "x"], "x: expected the URL of a web seed (http, https, ftp)"),

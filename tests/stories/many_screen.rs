@@ -58,7 +58,7 @@ fn three_torrents_can_be_sorted_paused_and_limited() {
     assert!(rows[0].starts_with(" [name] 1 of 3 ") && rows[0].trim_end().ends_with("peers"), "{rows:#?}");
     assert_eq!(names(&rows), ["a-seeds", "b-comes", "c-waits"]);
     assert!(selected(&rows).starts_with(">a-seeds "), "{rows:#?}");
-    assert!(rows.iter().any(|row| row.starts_with("3 torrents, 1 whole  ")), "{rows:#?}");
+    assert!(rows.iter().any(|row| row.starts_with("3 torrents, 1 complete  ")), "{rows:#?}");
     assert!(rows.iter().any(|row| row.starts_with("q quit, p pause, a all, s sort, ")), "{rows:#?}");
 
     // Only the selected torrent is paused. Then it continues.
@@ -134,7 +134,8 @@ fn sixty_torrents_can_be_scrolled_on_a_small_screen() {
     (0..60).for_each(|number| folder.put_whole(&format!("t{number:02}"), 100 + number));
     for (size, seen) in [(NARROW, 5), (WIDE, 19)] {
         let tmux = watch(&folder, size, &[]);
-        let rows = tmux.wait_for("sixty seeds", |rows| rows.iter().any(|row| row.starts_with("60 torrents, 60 whole")));
+        let rows =
+            tmux.wait_for("sixty seeds", |rows| rows.iter().any(|row| row.starts_with("60 torrents, 60 complete")));
         tmux.assert_nothing_wraps();
         let expected = |from: usize| (from..from + seen).map(|number| format!("t{number:02}")).collect::<Vec<_>>();
         assert_eq!(names(&rows), expected(0));
@@ -180,11 +181,11 @@ fn a_closed_terminal_ends_the_run_and_sighup_alone_does_not() {
     let tmux = Tmux::start(&terminal, WIDE, "C.UTF-8");
     let many = folder.many(&[]);
     tmux.run_there(&many.command(), "");
-    tmux.wait_for_text("1 torrent, 1 whole");
+    tmux.wait_for_text("1 torrent, 1 complete");
     folder.put_whole("second", PIECE);
     let pid = pid_of(many.port).expect("it runs");
     kill_process(Pid::from_raw(pid).unwrap(), Signal::HUP).unwrap();
-    tmux.wait_for_text("2 torrents, 2 whole");
+    tmux.wait_for_text("2 torrents, 2 complete");
     assert_eq!(pid_of(many.port), Some(pid));
     drop(tmux);
     wait_until("it has ended with its terminal", PATIENCE, || pid_of(many.port).is_none());

@@ -219,7 +219,7 @@ fn the_screen_says_that_peers_choke_or_have_nothing() {
     waits_because(peers(&choking), 8, "connected to 2 peers, all choke us");
     let poor = [part(0, true), part(0, false), part(0, true)];
     waits_because(peers(&poor), 8, "connected to 3 peers, none has any piece");
-    waits_because(peers(&[part(0xff, true)]), 8, "asked 1 peer, nothing came yet");
+    waits_because(peers(&[part(0xff, true)]), 8, "requested from 1 peer, nothing has arrived yet");
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn without_a_tracker_no_goodbye_is_shown() {
     wait_for_words(&tmux, "Connection refused");
     tmux.press("q");
     let rows = tmux.wait_for("the prompt", |rows| rows.iter().any(|row| row.trim_end() == PROMPT));
-    assert!(!words(&rows).contains("goodbye"), "{rows:#?}");
+    assert!(!words(&rows).contains("notifying the trackers"), "{rows:#?}");
 }
 
 /// dash would not repair the terminal.

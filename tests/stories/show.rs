@@ -61,7 +61,7 @@ fn show_prints_everything_in_a_torrent() {
         "size       309 KiB, 11.0 KiB of it padding",
         "pieces     20 pieces of 16.0 KiB",
         "content    a folder of 3 files",
-        "private    yes: peers come from the trackers alone",
+        "private    yes: peers come only from the trackers",
         "comment    first\\x0asecond\\x1b[2J",
         "source     SRC",
         "tier 1     http://a.example/a?k=v",
@@ -150,8 +150,8 @@ fn an_input_that_cannot_be_shown_gets_a_clear_message() {
     let refused = |args: &[&str], code, words| {
         swarmlet(dir, args).refused(code, words);
     };
-    refused(&["show"], 64, "show what?");
-    refused(&["link"], 64, "link to what?");
+    refused(&["show"], 64, "no torrent given");
+    refused(&["link"], 64, "no torrent given");
     refused(&["show", "--hash", "--json", "x"], 64, "choose one");
     refused(&["link", "--select", "x", "a"], 64, "--select: expected numbers");
     refused(&["show", "none"], 66, "none: No such file");
@@ -162,7 +162,7 @@ fn an_input_that_cannot_be_shown_gets_a_clear_message() {
     rich(dir);
     let both: Ran = swarmlet(dir, &["show", "none", "Aishah.torrent"]).refused(66, "none: No such file");
     assert!(both.text().starts_with("name ") && both.text().contains("Aishah"), "{}", both.text());
-    refused(&["link", "--select", "0,30", "Aishah.torrent"], 64, "there is no file 30, the last");
+    refused(&["link", "--select", "0,30", "Aishah.torrent"], 64, "there is no file 30; the last");
     refused(&["link", "--select", "0,x", "Aishah.torrent"], 64, "--select: expected numbers");
     refused(&["link", "--peer", "foo", "Aishah.torrent"], 64, "--peer: HOST:PORT");
     for command in ["show", "link"] {

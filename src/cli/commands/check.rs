@@ -1,4 +1,4 @@
-//! `swarmlet check`: proves content against its torrent.
+//! `swarmlet check`: verifies content against its torrent.
 //!
 //! Floor 4.
 
@@ -20,7 +20,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// So many runs of pieces of a file are told to a person; a program is told all.
+/// Ranges of corrupt pieces that are printed for each file. JSON has all of them.
 const MOST_RUNS: usize = 8;
 
 /// `check`, described.
@@ -88,7 +88,7 @@ pub const COMMAND: Command = Command {
 fn run(given: &Parsed) -> Result<Exit, Failure> {
     let sources = given.arguments();
     if sources.is_empty() {
-        return Err(Failure::usage("check what? name a .torrent file: swarmlet check TORRENT... [--dir DIR]"));
+        return Err(Failure::usage("no torrent given; try `swarmlet check FILE.torrent`"));
     }
     let dir = given.value("dir").map_or_else(|| PathBuf::from("."), PathBuf::from);
     let threads = threads(given)?;
@@ -128,12 +128,12 @@ fn tell_person(metainfo: &Metainfo, report: &Report, dir: &Path, quiet: bool) ->
     say::write_out(format!("{name}: {whole} of {} whole; {share}\n", count(metainfo.files.count(), "file")))?;
     if report.files().all(|file| file.state == State::Missing) {
         let dir = output::shown(dir);
-        say::line(&format!("nothing of {name} is in {dir}: --dir names the folder that {name} is in"));
+        say::line(&format!("no file of {name} is in {dir}; --dir names the folder that contains {name}"));
     }
     Ok(())
 }
 
-/// `damaged     Aishah/2.mp3  pieces 12-13 (bytes 196608-229375)`.
+/// A line such as `damaged     Aishah/2.mp3  pieces 12-13 (bytes 196608-229375)`.
 fn line(metainfo: &Metainfo, report: &FileReport) -> String {
     let entry = metainfo.files.at(report.file);
     let mut line = format!("{:10}  {}", report.state.word(), for_terminal(&entry.path()));
@@ -154,7 +154,7 @@ fn line(metainfo: &Metainfo, report: &FileReport) -> String {
             line += &format!("{glue}{pieces} (bytes {})", dash(bytes.start(), bytes.end()));
         }
         if report.pieces.len() > MOST_RUNS {
-            line += &format!(" and {} more runs", report.pieces.len() - MOST_RUNS);
+            line += &format!(" and {} more ranges", report.pieces.len() - MOST_RUNS);
         }
     }
     line + "\n"

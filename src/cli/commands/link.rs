@@ -1,4 +1,4 @@
-//! `swarmlet link`: makes a magnet link of a torrent, and explains one.
+//! `swarmlet link`: makes and explains magnet links.
 //!
 //! Floor 4.
 
@@ -51,9 +51,9 @@ pub const COMMAND: Command = Command {
 fn run(given: &Parsed) -> Result<Exit, Failure> {
     let sources = given.arguments();
     if sources.is_empty() {
-        return Err(Failure::usage("link to what? name a .torrent file or a magnet link: swarmlet link TORRENT..."));
+        return Err(Failure::usage("no torrent given; try `swarmlet link FILE.torrent`"));
     }
-    // What is put into a link is read as a link is.
+    // The added parts are parsed as parts of a link.
     let mut more = String::new();
     for peer in given.values("peer") {
         more += &format!("&x.pe={}", crate::base::url::percent_encode(peer.to_string_lossy().as_bytes()));
@@ -71,7 +71,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     let ranges = given.text("select")?.map_or(0, |files| files.split(',').count());
     if more.peers.len() != named || !more.peers.iter().all(is_place) || more.select_only.len() != ranges {
         return Err(Failure::usage(
-            "--select: expected numbers of files such as 0,2,4-6; --peer: HOST:PORT, each once",
+            "--select: expected numbers of files such as 0,2,4-6; --peer: expected HOST:PORT, each only once",
         ));
     }
     each(&sources, &mut |(_, source): (usize, &OsString)| {
@@ -80,7 +80,9 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
                 let last = (metainfo.files.len() as u32).saturating_sub(1);
                 if let Some(range) = more.select_only.iter().find(|range| *range.end() > last) {
                     let number = range.end();
-                    return Err(Failure::usage(format!("--select: there is no file {number}, the last one is {last}")));
+                    return Err(Failure::usage(format!(
+                        "--select: there is no file {number}; the last file is {last}"
+                    )));
                 }
                 (Magnet::of(&metainfo), false)
             }

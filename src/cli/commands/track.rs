@@ -149,7 +149,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     let peers = usize::try_from(max_peers).unwrap_or(usize::MAX);
     let bind = addresses(given, "bind")?;
     if bind.len() > 1 {
-        return Err(Failure::usage("--bind takes one address"));
+        return Err(Failure::usage("--bind takes only one address"));
     }
     let response_size = given.number("response-size", 0..=MOST_RESPONSE as u64, "peers")?.unwrap_or(DEFAULT_RESPONSE);
     let page = !given.has("no-page");
@@ -189,7 +189,7 @@ fn nothing_else(given: &Parsed) -> Result<(), Failure> {
         Some(argument) => {
             let name = for_terminal(&argument.to_string_lossy());
             Err(Failure::usage(format!(
-                "'{name}': track takes options only; a folder of torrents is --allowed-dir {name}"
+                "'{name}': track takes only options; to track the torrents of a folder: --allowed-dir {name}"
             )))
         }
     }
@@ -219,9 +219,10 @@ fn track(config: Config, verbosity: usize, quiet: bool) -> Result<Exit, Failure>
     Ok(Exit::Whole)
 }
 
-/// Starts to watch for signals: SIGHUP means reload, SIGINT and SIGTERM mean stop; a second one ends the process at once.
+/// Starts to watch for signals: SIGHUP means reload, SIGINT and SIGTERM mean stop; a second one ends the process at
+/// once.
 fn watch() -> Result<Receiver<Signal>, Failure> {
-    let refused = |error| Failure::new(Exit::Io, format!("can't watch for signals: {error}"));
+    let refused = |error| Failure::new(Exit::Io, format!("can't listen for signals: {error}"));
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(refused)?;
     let (sender, receiver) = crossbeam_channel::unbounded();
     let wait = move || {

@@ -1,7 +1,7 @@
-//! Files of choice: what `--files` and `--exclude` say about the files of a torrent.
+//! Which files of a torrent `--files` and `--exclude` choose.
 //!
-//! Floor 4. Files are numbered from 1 in the order of the torrent, as `--list` shows them; padding has no number.
-//! Patterns ([`Glob`]) see the path inside the torrent, without the name of its folder.
+//! Floor 4. Files are numbered from 1 in the order of the torrent, as `--list` shows them. Padding has no number.
+//! Patterns ([`Glob`]) are matched against the path inside the torrent, without the name of its folder.
 
 use super::flags::Parsed;
 use crate::base::glob::Glob;
@@ -13,21 +13,21 @@ use crate::proto::metainfo::{FileEntry, Metainfo};
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
 
-/// What was typed about files.
+/// The options that choose files.
 pub struct Files {
-    /// What is wanted; `None`: all.
+    /// The numbers of wanted files; `None`: all.
     numbers: Option<Vec<RangeInclusive<usize>>>,
-    /// What of that is not, as typed and as read.
+    /// The patterns of unwanted files, as typed and as parsed.
     excluded: Vec<(String, Glob)>,
 }
 
 impl Files {
-    /// Reads `--files` and `--exclude`, given for so many torrents.
+    /// Reads `--files` and `--exclude`. `torrents`: the number of torrents on the command line.
     pub fn read(given: &Parsed, torrents: usize) -> Result<Files, Failure> {
         let numbers = match given.value("files") {
             Some(_) if torrents != 1 => {
                 return Err(Failure::usage(format!(
-                    "--files is for one torrent, and {torrents} are named: each has numbers of its own"
+                    "--files takes one torrent, but {torrents} are given: each has its own numbers"
                 )));
             }
             Some(list) => Some(numbers(&list.to_string_lossy()).map_err(Failure::usage)?),
@@ -44,16 +44,16 @@ impl Files {
         Ok(Files { numbers, excluded })
     }
 
-    /// Which files of the torrent are wanted; `None`: all. `name` is what the torrent is called in messages.
+    /// The wanted files of a torrent; `None`: all. Messages call the torrent `name`.
     pub fn of(&self, metainfo: &Metainfo, name: &str) -> Result<Option<Choice>, Failure> {
         let files: Vec<usize> = numbered(metainfo).map(|(index, _)| index).collect();
         let last = files.len();
         let mut wanted = vec![false; metainfo.files.len()];
         for range in self.numbers.as_deref().unwrap_or(&[1..=last]) {
             if *range.end() > last {
-                let there = if last == 1 { "1 alone".into() } else { format!("1 to {last}") };
+                let there = if last == 1 { "only 1".into() } else { format!("1 to {last}") };
                 let there = format!("{name} has {}, numbered {there}", count(last, "file"));
-                return Err(Failure::usage(format!("--files {}: {there}; --list alone shows them", range.end())));
+                return Err(Failure::usage(format!("--files {}: {there}; --list shows them", range.end())));
             }
             files[range.start() - 1..*range.end()].iter().for_each(|index| wanted[*index] = true);
         }
@@ -62,13 +62,13 @@ impl Files {
         }
         let left = files.iter().filter(|index| wanted[**index]).count();
         match left {
-            0 => Err(Failure::usage(format!("{name}: nothing is left to fetch; --list alone shows the files"))),
+            0 => Err(Failure::usage(format!("{name}: the options leave nothing to download; --list shows the files"))),
             _ if left == last => Ok(None),
             _ => Ok(Some(Choice::new(metainfo, wanted))),
         }
     }
 
-    /// Patterns that fit no file of any torrent: the person meant something else.
+    /// The patterns that match no file of any torrent: probably a mistake.
     pub fn idle(&self, torrents: &[(OsString, Metainfo)]) -> Vec<&str> {
         let mut idle = self.excluded.iter().collect::<Vec<_>>();
         for (_, metainfo) in torrents {
@@ -78,12 +78,12 @@ impl Files {
     }
 }
 
-/// The files that have a number, in order, and where each is among the torrent's files.
+/// The files that have a number, each with its index among all files of the torrent.
 pub fn numbered(metainfo: &Metainfo) -> impl Iterator<Item = (usize, FileEntry<'_>)> {
     metainfo.files.iter().enumerate().filter(|(_, file)| !file.padding)
 }
 
-/// `1,3-5`.
+/// Parses a list such as `1,3-5`.
 fn numbers(text: &str) -> Result<Vec<RangeInclusive<usize>>, String> {
     let number = |text: &str| text.parse().ok().filter(|number| *number > 0 && !text.starts_with('+'));
     let range = |part: &str| {
@@ -92,7 +92,7 @@ fn numbers(text: &str) -> Result<Vec<RangeInclusive<usize>>, String> {
             (Some(first), Some(last)) if first <= last => return Ok(first..=last),
             (Some(_), Some(_)) => "runs backwards",
             _ if part.is_empty() => "a number is missing",
-            _ => "is no number from 1 on",
+            _ => "is not a number from 1 up",
         };
         let part = if part == text || part.is_empty() { String::new() } else { format!("{part} ") };
         Err(format!("--files {text}: {part}{why}, expected numbers and ranges such as 1,3-5"))
@@ -106,7 +106,7 @@ mod tests {
     use crate::cli::commands::get;
     use crate::proto::bencode::Bencode;
 
-    /// A folder of `a.txt`, padding, `b/c.nfo` and an empty `b/d`; or a single file.
+    /// A folder of `a.txt`, padding, `b/c.nfo` and an empty `b/d`, or a single file.
     fn torrent(is_folder: bool) -> Metainfo {
         let file = |path: &[&str], length: i64, attr: &str| {
             let path = Bencode::list(path.iter().copied());
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn padding_has_no_number_and_patterns_see_the_path_inside() {
+    fn padding_has_no_number_and_patterns_match_the_path_inside() {
         assert_eq!(chosen(&[], true), Ok(None));
         assert_eq!(chosen(&["--files", "1-3"], true), Ok(None), "all is no choice");
         assert_eq!(chosen(&["--files", "2"], true), Ok(Some(vec![2])));
@@ -142,14 +142,14 @@ mod tests {
         assert_eq!(chosen(&["--files", "1-2", "--exclude", "b/"], true), Ok(Some(vec![0])));
         assert_eq!(chosen(&["--files", "1"], false), Ok(None));
         assert_eq!(chosen(&["--exclude", "*.nfo"], false), Ok(None));
-        let nothing = Err("x.torrent: nothing is left to fetch; --list alone shows the files".to_string());
+        let nothing = Err("x.torrent: the options leave nothing to download; --list shows the files".to_string());
         assert_eq!(
             (chosen(&["--exclude", "name"], false), chosen(&["--exclude", "?*"], true)),
             (nothing.clone(), nothing)
         );
-        let beyond = "--files 4: x.torrent has 3 files, numbered 1 to 3; --list alone shows them";
+        let beyond = "--files 4: x.torrent has 3 files, numbered 1 to 3; --list shows them";
         assert_eq!(chosen(&["--files", "1-4"], true), Err(beyond.into()));
-        assert!(chosen(&["--files", "2"], false).unwrap_err().contains("has 1 file, numbered 1 alone"));
+        assert!(chosen(&["--files", "2"], false).unwrap_err().contains("has 1 file, numbered only 1"));
     }
 
     #[test]

@@ -159,7 +159,7 @@ impl Run {
                 return reader_gone.map_or(Ok(self.session.exit()), Err);
             }
         }
-        Err(Failure::new(Exit::Io, "the engine ended unexpectedly; the same command goes on from here"))
+        Err(Failure::new(Exit::Io, "the engine ended unexpectedly; the same command resumes from here"))
     }
 
     fn fulfil(&mut self, wish: Wish) -> Vec<Event> {

@@ -1,6 +1,6 @@
-//! How a torrent stands, in words: the same ones on the screen and in plain lines.
+//! The state of a torrent in words, for the screen and for plain lines.
 //!
-//! Floor 4. Nothing here is made safe for a terminal yet; whoever writes it does that.
+//! Floor 4. Nothing here is safe for a terminal yet; the functions that write it make it safe.
 
 use super::doing::{Doing, waits_for_disk};
 use crate::base::units::{self, average, count, duration, of, percent, rate, ratio, size, sum};
@@ -12,7 +12,7 @@ use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
 use std::time::{Duration, Instant};
 
-/// Why the torrent failed; of one that was given up, also why nothing came.
+/// Why a torrent failed. If it was given up, also why nothing arrived.
 pub fn problem(entry: &Entry) -> Option<String> {
     let problem = entry.problem()?;
     Some(match &entry.status {
@@ -21,20 +21,20 @@ pub fn problem(entry: &Entry) -> Option<String> {
     })
 }
 
-/// Why nothing comes, where something is to come.
+/// Why nothing arrives, if something is missing.
 pub fn why(entry: &Entry) -> Option<String> {
     let waits = matches!(Doing::of(entry), Doing::Waiting | Doing::Paused);
     let status = entry.running().filter(|_| waits)?;
     Some(why_waiting(status))
 }
 
-/// The time until a torrent is whole, while something comes. What came before a wait says nothing of its end.
+/// The time until a torrent is complete; `None` while nothing arrives.
 pub fn time_left(entry: &Entry) -> Option<Duration> {
     let status = entry.running().filter(|_| Doing::of(entry) == Doing::Downloading)?;
     units::time_left(status.left, status.down_rate)
 }
 
-/// What a torrent waits for, in one word for programs; the words for people are [`why`].
+/// What a torrent waits for, in one word for programs. The words for people are [`why`].
 pub fn waits_for(entry: &Entry) -> Option<&'static str> {
     let status = entry.running().filter(|_| Doing::of(entry) == Doing::Waiting)?;
     Some(if waits_for_disk(status) {
@@ -52,26 +52,26 @@ pub fn waits_for(entry: &Entry) -> Option<&'static str> {
     })
 }
 
-/// Why nothing comes, though something is missing.
+/// Why nothing arrives, although something is missing.
 pub fn why_waiting(status: &Status) -> String {
     let peers = count(status.peers, "peer");
     if let Standing::WaitingForDisk(trouble) = &status.standing {
         return waiting_for_disk(trouble);
     }
     if status.paused {
-        "paused: nothing is asked for, nothing is sent".into()
+        "paused: nothing is requested or sent".into()
     } else if status.queued {
-        "waits for its turn: as many download as may (--max-downloads)".into()
+        "queued: the maximum number of torrents is downloading (--max-downloads)".into()
     } else if status.snubbed > 0 && status.snubbed == status.askable {
-        format!("asked {}, nothing comes for a while", count(status.snubbed, "peer"))
+        format!("requested from {}, nothing has arrived for a while", count(status.snubbed, "peer"))
     } else if status.askable > 0 {
-        format!("asked {}, nothing came yet", count(status.askable, "peer"))
+        format!("requested from {}, nothing has arrived yet", count(status.askable, "peer"))
     } else if status.useful > 0 && status.useful == status.peers {
         format!("connected to {peers}, {}", if status.peers == 1 { "which chokes us" } else { "all choke us" })
     } else if status.useful == 1 {
-        format!("connected to {peers}; the one that has what we lack chokes us")
+        format!("connected to {peers}; the one that has missing pieces chokes us")
     } else if status.useful > 0 {
-        format!("connected to {peers}; the {} that have what we lack choke us", status.useful)
+        format!("connected to {peers}; the {} that have missing pieces choke us", status.useful)
     } else if status.peers > 0 {
         let none = if status.peers == 1 { "which does not have" } else { "none has" };
         format!("connected to {peers}, {none} {}", missing(status))
@@ -81,7 +81,7 @@ pub fn why_waiting(status: &Status) -> String {
     } else if status.known > 0 {
         format!("none of {} can be reached now", count(status.known, "known peer"))
     } else if status.liars > 0 {
-        format!("no peers but {} that sent wrong bytes", status.liars)
+        format!("no peers except {} that sent corrupt data", status.liars)
     } else {
         why_no_peers(&status.trackers)
     }
@@ -96,16 +96,16 @@ fn missing(status: &Status) -> String {
     }
 }
 
-/// Why nobody is known.
+/// Why no peer is known.
 fn why_no_peers(trackers: &[Tracker]) -> String {
     let (all, failing) = (trackers.len(), trackers.iter().filter(|tracker| tracker.problem.is_some()));
     let failing_count = failing.clone().count();
     let answering = trackers.iter().filter(|tracker| answers(tracker)).count();
     match (failing.clone().next(), all) {
-        (_, 0) => "no peers: the torrent names no tracker, they must come to us".into(),
+        (_, 0) => "no peers: the torrent names no tracker, so peers must connect to us".into(),
         (Some(only), 1) => format!("no peers: {}", tracker(only)),
         (Some(first), _) if failing_count == all => format!("no peers: all {all} trackers fail; {}", tracker(first)),
-        _ if failing_count + answering < all => "no peers yet: asking for them".into(),
+        _ if failing_count + answering < all => "no peers yet: asking the trackers".into(),
         (None, 1) => "no peers: the tracker knows none".into(),
         (None, _) => format!("no peers: {all} trackers asked, none knows a peer"),
         _ => format!("no peers: {answering} of {all} trackers answer, none knows a peer"),
@@ -137,7 +137,7 @@ pub fn tracker(tracker: &Tracker) -> String {
     }
 }
 
-/// `12 seeds, 3 leechers, 40 completed`: what is known of it.
+/// `12 seeds, 3 leechers, 40 completed`, as far as it is known.
 fn counts(trackers: &[Tracker]) -> String {
     let seeds = most(trackers, |tracker| tracker.seeds).map(|seeds| count(seeds as usize, "seed"));
     let leechers = most(trackers, |tracker| tracker.leechers).map(|leechers| count(leechers as usize, "leecher"));
@@ -146,17 +146,17 @@ fn counts(trackers: &[Tracker]) -> String {
     [seeds, leechers, completed].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// What the trackers that answer count: not the sum, for most peers are known to all of them.
+/// The largest number that any answering tracker reports. Not the sum, because most peers are known to all trackers.
 pub fn most(trackers: &[Tracker], number: fn(&Tracker) -> Option<u32>) -> Option<u32> {
     trackers.iter().filter(|tracker| answers(tracker)).filter_map(number).max()
 }
 
-/// What is said of a tracker that fails.
+/// A tracker that fails.
 pub fn tracker_fails(host: &str, problem: &str, refuses: bool) -> String {
     format!("{host} {}: {problem}", if refuses { "refuses" } else { "fails" })
 }
 
-/// Many trackers in one line: `2 of 5 trackers answer: 12 seeds, 3 leechers`; when none does, one says why.
+/// Many trackers in one line: `2 of 5 trackers answer: 12 seeds, 3 leechers`. If none answers, one says why.
 pub fn trackers_together(trackers: &[Tracker]) -> String {
     let answering = || trackers.iter().filter(|tracker| answers(tracker));
     let all = count(trackers.len(), "tracker");
@@ -174,11 +174,11 @@ fn answers(tracker: &Tracker) -> bool {
     tracker.problem.is_none() && (tracker.knows_us || tracker.seeds.is_some())
 }
 
-/// What was fetched, in which time: said once of a torrent that is complete.
+/// What was downloaded, and in which time.
 pub fn fetched(entry: &Entry) -> String {
     match entry.fetched() {
         Some((time, missing)) if missing > 0 => came(missing, entry.report.length, time),
-        _ => format!("all {} were there", size(entry.report.length)),
+        _ => format!("all {} were present", size(entry.report.length)),
     }
 }
 
@@ -196,11 +196,11 @@ pub fn closing(session: &Session, now: Instant) -> String {
     let sent = sum(entries.clone().filter_map(|entry| Some(entry.status.as_ref()?.uploaded)));
     let (whole, failed) = (session.whole(), session.failed());
     let there = format!("{} ({})", percent(had, length), of(had, length));
-    // Of what was given up nothing is spoilt.
-    let spoilt = entries.clone().filter(|entry| entry.problem().is_some_and(|it| it.kind != ProblemKind::GaveUp));
-    let again = if whole + spoilt.count() < entries.len() { "; the same command goes on from here" } else { "" };
+    // A torrent that was given up can be resumed.
+    let lost = entries.clone().filter(|entry| entry.problem().is_some_and(|it| it.kind != ProblemKind::GaveUp));
+    let again = if whole + lost.count() < entries.len() { "; the same command resumes from here" } else { "" };
     if failed > 0 && entries.len() > 1 {
-        return format!("{whole} of {} torrents are whole, {failed} failed{again}", entries.len());
+        return format!("{whole} of {} torrents are complete, {failed} failed{again}", entries.len());
     }
     if failed > 0 {
         return format!("{} at {there}{again}", if again.is_empty() { "failed" } else { "given up" });
@@ -209,7 +209,7 @@ pub fn closing(session: &Session, now: Instant) -> String {
     let joined = entries.clone().filter_map(|entry| Some(entry.joined?.0)).min().unwrap_or(session.began);
     let missing = sum(entries.clone().filter_map(|entry| Some(entry.fetched()?.1)));
     let done = match missing {
-        0 => format!("done: all {} were there", size(length)),
+        0 => format!("done: all {} were present", size(length)),
         _ => format!("done: {}", came(missing, length, settled.saturating_duration_since(joined))),
     };
     let seeded = now.saturating_duration_since(settled);
@@ -220,7 +220,7 @@ pub fn closing(session: &Session, now: Instant) -> String {
     format!("{done}; {} sent (ratio {}){}", size(sent), ratio(sent, size_of_all), seeding_time(seeded))
 }
 
-/// Said only of those who stayed to seed: the goodbyes take a moment too.
+/// Only if the run stayed to seed: notifying the trackers takes a moment, too.
 fn seeding_time(seeded: Duration) -> String {
     if seeded < Duration::from_secs(10) { String::new() } else { format!(", seeded for {}", duration(seeded)) }
 }
@@ -231,20 +231,20 @@ mod tests {
     use crate::cli::run::session::tests::{session, status, trackers};
     use crate::engine::{Phase, Problem, TorrentId};
 
-    /// Numbers of a torrent to which nothing comes.
+    /// Figures of a torrent that gets nothing.
     fn idle() -> Status {
         Status { useful: 0, askable: 0, unchoking: 0, peers: 0, seeds: 0, known: 0, down_rate: 0, ..status(100) }
     }
 
     #[test]
-    fn peers_may_be_the_reason() {
+    fn the_reason_may_be_the_peers() {
         for (useful, askable, snubbed, peers, reason) in [
-            (2, 1, 0, 3, "asked 1 peer, nothing came yet"),
-            (2, 2, 2, 3, "asked 2 peers, nothing comes for a while"),
-            (2, 2, 1, 3, "asked 2 peers, nothing came yet"),
+            (2, 1, 0, 3, "requested from 1 peer, nothing has arrived yet"),
+            (2, 2, 2, 3, "requested from 2 peers, nothing has arrived for a while"),
+            (2, 2, 1, 3, "requested from 2 peers, nothing has arrived yet"),
             (3, 0, 0, 3, "connected to 3 peers, all choke us"),
             (1, 0, 0, 1, "connected to 1 peer, which chokes us"),
-            (2, 0, 0, 3, "connected to 3 peers; the 2 that have what we lack choke us"),
+            (2, 0, 0, 3, "connected to 3 peers; the 2 that have missing pieces choke us"),
             (0, 0, 0, 3, "connected to 3 peers, none has any of the 4 missing pieces"),
         ] {
             let status = Status { useful, askable, snubbed, peers, pieces: 10, pieces_missing: 4, ..idle() };
@@ -258,11 +258,11 @@ mod tests {
         assert_eq!(why_waiting(&Status { known: 40, ..idle() }), "none of 40 known peers can be reached now");
         assert!(why_waiting(&Status { paused: true, ..status(100) }).starts_with("paused"));
         let only_liars = Status { liars: 2, trackers: trackers(&["http://a.example/x"]), ..idle() };
-        assert_eq!(why_waiting(&only_liars), "no peers but 2 that sent wrong bytes");
+        assert_eq!(why_waiting(&only_liars), "no peers except 2 that sent corrupt data");
     }
 
     #[test]
-    fn programs_hear_what_is_waited_for_in_a_word() {
+    fn programs_get_the_reason_of_a_wait_as_one_word() {
         let trouble = DiskTrouble { text: "full".into(), short_bytes: 0 };
         let disk = Status { standing: Standing::WaitingForDisk(Box::new(trouble)), peers: 3, ..idle() };
         for (status, word) in [
@@ -283,20 +283,23 @@ mod tests {
         assert_eq!((Doing::of(entry), waits_for(entry)), (Doing::Paused, None));
         entry.report.phase = Phase::Running(Status { queued: true, ..idle() }.into());
         assert_eq!((Doing::of(entry), waits_for(entry)), (Doing::Waiting, Some("turn")));
-        assert_eq!(why(entry).as_deref(), Some("waits for its turn: as many download as may (--max-downloads)"));
-        // Nobody is there to send, whatever the rate of the last seconds was.
+        assert_eq!(
+            why(entry).as_deref(),
+            Some("queued: the maximum number of torrents is downloading (--max-downloads)")
+        );
+        // No peer is connected, whatever the rate of the last seconds was.
         entry.report.phase = Phase::Running(Status { down_rate: 9, ..idle() }.into());
         assert_eq!((Doing::of(entry), waits_for(entry), time_left(entry)), (Doing::Waiting, Some("peers"), None));
-        // A seed whose disk is away does not seed.
+        // A seed does not seed if its disk is gone.
         entry.whole = Some(began);
         entry.report.phase = Phase::Running(disk.into());
         assert_eq!((Doing::of(entry), waits_for(entry)), (Doing::Waiting, Some("disk")));
     }
 
     #[test]
-    fn trackers_may_be_the_reason() {
+    fn the_reason_may_be_the_trackers() {
         let mut all = trackers(&["http://a.example/x", "http://b.example/x", "http://c.example/x"]);
-        assert_eq!(why_no_peers(&[]), "no peers: the torrent names no tracker, they must come to us");
+        assert_eq!(why_no_peers(&[]), "no peers: the torrent names no tracker, so peers must connect to us");
         assert_eq!(why_no_peers(&all[..1]), "no peers: the tracker knows none");
         assert_eq!(why_no_peers(&all), "no peers: 3 trackers asked, none knows a peer");
         (all[0].problem, all[0].refuses) = (Some("not registered".into()), true);
@@ -305,7 +308,7 @@ mod tests {
         all[1].problem = Some("no answer in time".into());
         all[2].knows_us = false;
         all[2].seeds = None;
-        assert_eq!(why_no_peers(&all), "no peers yet: asking for them");
+        assert_eq!(why_no_peers(&all), "no peers yet: asking the trackers");
         assert_eq!(why_no_peers(&all[..2]), "no peers: all 2 trackers fail; a.example refuses: not registered");
     }
 
@@ -340,21 +343,21 @@ mod tests {
         let given_up = |kind| Phase::Failed(Problem { kind, text: "no progress".into() });
         let mut one = session(vec![("a", 100 << 20, given_up(ProblemKind::GaveUp))]);
         one.at(0).status = Some(status(60 << 20).into());
-        let told = "given up at 40.0 % (40.0 of 100 MiB); the same command goes on from here";
+        let told = "given up at 40.0 % (40.0 of 100 MiB); the same command resumes from here";
         assert_eq!(closing(&one, one.began), told);
         let many = |second| session(vec![("a", 1, given_up(ProblemKind::Io)), ("b", 1, given_up(second))]);
         let told = |run: Session| closing(&run, run.began);
-        assert_eq!(told(many(ProblemKind::Io)), "0 of 2 torrents are whole, 2 failed");
-        let goes_on = "0 of 2 torrents are whole, 2 failed; the same command goes on from here";
+        assert_eq!(told(many(ProblemKind::Io)), "0 of 2 torrents are complete, 2 failed");
+        let goes_on = "0 of 2 torrents are complete, 2 failed; the same command resumes from here";
         assert_eq!(told(many(ProblemKind::GaveUp)), goes_on);
     }
 
     #[test]
-    fn the_end_is_told_in_one_line() {
+    fn the_closing_line_sums_up_the_run() {
         let mut run = session(vec![("a", 100 << 20, Phase::Running(status(60 << 20).into()))]);
         let begin = run.began;
         let end = begin + Duration::from_secs(10);
-        let interrupted = "interrupted at 40.0 % (40.0 of 100 MiB); the same command goes on from here";
+        let interrupted = "interrupted at 40.0 % (40.0 of 100 MiB); the same command resumes from here";
         assert_eq!(closing(&run, end), interrupted);
         (run.at(0).whole, run.settled) = (Some(end), Some(end));
         run.at(0).status = None;
@@ -362,6 +365,6 @@ mod tests {
         run.at(0).joined = Some((begin, 80 << 20));
         assert_eq!(closing(&run, end), "done: the missing 20.0 of 100 MiB in 10 s, 2.00 MiB/s on average");
         run.at(0).joined = Some((begin, 100 << 20));
-        assert_eq!(closing(&run, end), "done: all 100 MiB were there");
+        assert_eq!(closing(&run, end), "done: all 100 MiB were present");
     }
 }

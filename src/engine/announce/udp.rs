@@ -1,10 +1,10 @@
-//! The announce over UDP (BEP 15), with the URL's path and query behind it (BEP 41).
+//! The announce over UDP (BEP 15), followed by the URL's path and query (BEP 41).
 //!
-//! Floor 3. Two exchanges: for a connection id, and with it. A packet may be lost, so each is sent again when no reply came
-//! after 15 s, then 30 s, as BEP 15 says. Its next wait would be a minute, and the last one more than an hour: by then the
-//! tracker has failed, which the person reads, and another of its tier is asked; where there is none, the
-//! [announcer](crate::swarm::meeting::announcer) waits that minute at least, and longer with each failure. What comes from elsewhere the system keeps from us, for the socket is connected; what bears
-//! another transaction id is not for us.
+//! There are two exchanges: one for a connection id, and one with it. A packet may be lost, so each is sent again if no reply
+//! came after 15 s and then after 30 s, as BEP 15 says. Its next wait would be a minute, and the last one more than an hour.
+//! Here the tracker has failed by then: the user can read that, and another tracker of its tier is asked. If there is none,
+//! the [announcer](crate::swarm::meeting::announcer) waits for at least that minute, and longer with each failure. The socket
+//! is connected, so the system drops packets from other addresses; packets with another transaction id are ignored.
 
 use crate::proto::id::InfoHash;
 use crate::proto::tracker::announce::{AnnounceReply, AnnounceRequest, MAX_REPLY_PEERS};
@@ -19,9 +19,9 @@ use std::time::{Duration, Instant};
 
 /// The first wait for a reply; it doubles (BEP 15).
 const FIRST_WAIT: Duration = Duration::from_secs(15);
-/// Waits in all.
+/// How often a reply is waited for.
 const WAITS: u32 = 2;
-/// How long a connection id may be used (BEP 15).
+/// How long a connection id is valid (BEP 15).
 const ID_AGE: Duration = Duration::from_secs(60);
 
 /// Why there is no answer.
@@ -70,7 +70,7 @@ fn announce_with(
     loop {
         let connection = exchange.connect(transaction)?;
         let good_until = Instant::now() + ID_AGE;
-        // Another number: a late reply to the first exchange is none to this.
+        // Another number, so that a late reply to the first exchange does not count here.
         let transaction = transaction.wrapping_add(1);
         let (announce, url_data) = (request.clone(), url_data.to_vec());
         let packet = Request::Announce { connection, transaction, announce, url_data };
@@ -89,14 +89,14 @@ fn announce_with(
                 });
             }
             Ok(other) => return Err(refusal(other)),
-            // The id has become too old while packets were lost: a new one.
+            // The id became too old while packets were lost: get a new one.
             Err(_) if exchange.has_time() => exchange.until = exchange.end,
             Err(error) => return Err(error),
         }
     }
 }
 
-/// Asks the tracker at `to` how the swarm of `info_hash` stands.
+/// Asks the tracker at `to` for the counts of the swarm of `info_hash`.
 pub fn scrape(
     to: SocketAddr,
     info_hash: InfoHash,
@@ -116,15 +116,15 @@ pub fn scrape(
     }
 }
 
-/// Packets to one tracker and back.
+/// The packets to one tracker and back.
 struct Exchange {
     socket: UdpSocket,
     first_wait: Duration,
-    /// Waits that passed in vain.
+    /// Waits without a reply so far.
     waits: u32,
-    /// When all is over.
+    /// When everything has to be over.
     end: Instant,
-    /// When the present exchange is.
+    /// When the present exchange has to be over.
     until: Instant,
 }
 
@@ -135,7 +135,7 @@ impl Exchange {
             SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
         };
         let socket = UdpSocket::bind(from)?;
-        // From now on only what comes from there comes here.
+        // From now on only packets from there come here.
         socket.connect(to)?;
         Ok(Exchange { socket, first_wait, waits: 0, end, until: end })
     }
@@ -152,7 +152,7 @@ impl Exchange {
         }
     }
 
-    /// Sends `request`, again where no reply comes, and waits for the reply.
+    /// Sends `request`, again if no reply comes, and waits for the reply.
     fn ask(&mut self, request: &Request) -> Result<Reply, UdpError> {
         let packet = request.emit();
         let transaction = match request {

@@ -3,8 +3,9 @@
 //!
 //! Floor 3, part of the [`manager`](super).
 
+use crate::engine::peer::around::Surroundings;
 use crate::engine::peer::link::Link;
-use crate::engine::peer::reader::{self, Surroundings};
+use crate::engine::peer::reader;
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
 use crate::swarm::event::{Event, PeerOrder};

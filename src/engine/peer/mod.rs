@@ -1,6 +1,8 @@
 //! A peer's connection: the threads that listen, shake hands, read and write, and what they share.
 
+pub mod around;
 pub mod blocks;
+pub mod directory;
 pub mod gate;
 pub mod link;
 pub mod listener;

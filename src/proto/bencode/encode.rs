@@ -1,7 +1,7 @@
 //! Writing bencode (BEP 3): a value is built, then encoded.
 //!
-//! Floor 1. What is built here is canonical by construction (a dict is sorted and has no key twice), but for
-//! [`Bencode::Raw`], which keeps another program's bytes as they are.
+//! The result is canonical by construction (a dict is sorted and has no key twice), except for [`Bencode::Raw`], which keeps
+//! another program's bytes as they are.
 
 use super::Value;
 use std::collections::BTreeMap;
@@ -17,14 +17,14 @@ pub enum Bencode {
     List(Vec<Bencode>),
     /// A dict; its keys come out sorted as raw bytes, as BEP 3 demands.
     Dict(BTreeMap<Vec<u8>, Bencode>),
-    /// A value that is encoded already and goes in verbatim, so that `info` can stay byte for byte. It must
-    /// be exactly one value, as [`Value::raw`] gives it.
+    /// A value that is encoded already and is copied verbatim, so that `info` can stay byte for byte. It must be exactly
+    /// one value, as [`Value::raw`] returns it.
     Raw(Vec<u8>),
 }
 
 impl Bencode {
-    /// A dict of these keys and values: `Bencode::dict([("interval", 1800.into())])`. Of a key given twice
-    /// the last stays.
+    /// A dict of these keys and values: `Bencode::dict([("interval", 1800.into())])`. If a key is given twice,
+    /// the last one counts.
     pub fn dict<K: Into<Vec<u8>>>(entries: impl IntoIterator<Item = (K, Bencode)>) -> Bencode {
         Bencode::Dict(entries.into_iter().map(|(key, value)| (key.into(), value)).collect())
     }
@@ -41,7 +41,7 @@ impl Bencode {
         out
     }
 
-    /// Recursion is no danger: a `Bencode` is as deep as our own code has built it.
+    /// Recursion is no danger here: a `Bencode` is only as deep as our own code builds it.
     fn encode_into(&self, out: &mut Vec<u8>) {
         match self {
             Bencode::Int(number) => out.extend_from_slice(format!("i{number}e").as_bytes()),

@@ -1,7 +1,7 @@
 //! The strict check that an input is bencode, and the two scanners that reading it needs afterwards.
 //!
-//! Floor 1. No recursion and no allocation: nesting is a small array, so an input can neither overflow the
-//! stack (CVE-2020-8437) nor make us reserve what it only claims to hold. Time is linear in the input.
+//! There is no recursion and no allocation: nesting is a small array, so an input can neither overflow the stack
+//! (CVE-2020-8437) nor make us reserve what it only claims to hold. The time is linear in the input.
 
 use std::fmt;
 
@@ -26,15 +26,15 @@ pub struct DecodeError {
 pub enum Problem {
     /// The input ends within a value.
     Truncated,
-    /// So many bytes follow the value.
+    /// This number of bytes follows the value.
     TrailingBytes(usize),
     /// Lists and dicts nest deeper than this limit.
     TooDeep(usize),
-    /// A byte that begins no value.
+    /// A byte that no value begins with.
     NotAValue(u8),
     /// An integer without digits.
     EmptyInteger,
-    /// A byte in an integer that is no digit.
+    /// A byte in an integer that is not a digit.
     NotADigit(u8),
     /// `i-0e`.
     NegativeZero,
@@ -44,7 +44,7 @@ pub enum Problem {
     IntegerTooLarge,
     /// A byte other than `:` after a string's length.
     NoColon(u8),
-    /// A string that claims so many bytes (2^64-1: or more), past the end of the input.
+    /// A string that claims this many bytes (2^64-1: or more), past the end of the input.
     StringTooLong(u64),
     /// A dict key that is not a string.
     KeyNotString,
@@ -68,7 +68,7 @@ impl fmt::Display for Problem {
             Problem::Truncated => f.write_str("the input ends within a value"),
             Problem::TrailingBytes(count) => write!(f, "{count} bytes follow the value"),
             Problem::TooDeep(limit) => write!(f, "lists and dicts nest deeper than {limit}"),
-            Problem::NotAValue(byte) => write!(f, "'{}' begins no value", byte.escape_ascii()),
+            Problem::NotAValue(byte) => write!(f, "no value begins with '{}'", byte.escape_ascii()),
             Problem::EmptyInteger => f.write_str("integer without digits"),
             Problem::NotADigit(byte) => write!(f, "'{}' in an integer", byte.escape_ascii()),
             Problem::NegativeZero => f.write_str("integer -0"),
@@ -89,7 +89,7 @@ impl fmt::Display for Problem {
 #[derive(Clone, Copy)]
 struct Level<'a> {
     expects: Expects,
-    /// Of a dict, the key last read.
+    /// In a dict, the key that was read last.
     key: Option<&'a [u8]>,
 }
 
@@ -103,7 +103,7 @@ enum Expects {
     Value,
 }
 
-/// Checks the value that `input` begins with, and gives its length in bytes. Nesting is limited to
+/// Checks the value at the start of `input` and returns its length in bytes. Nesting is limited to
 /// [`MAX_DEPTH`], and to `info_depth` below the outermost dict's key `info`.
 pub(super) fn scan(input: &[u8], info_depth: usize) -> Result<usize, DecodeError> {
     let mut levels = [Level { expects: Expects::Item, key: None }; MAX_INFO_DEPTH];
@@ -155,8 +155,8 @@ pub(super) fn scan(input: &[u8], info_depth: usize) -> Result<usize, DecodeError
     }
 }
 
-/// The length in bytes of the value that `bytes`, the inside of an input that [`scan`] found good, begins
-/// with; `None` at the end of a list or dict.
+/// The length in bytes of the value at the start of `bytes`, the inside of an input that [`scan`] has checked; `None` at
+/// the end of a list or dict.
 pub(super) fn span(bytes: &[u8]) -> Option<usize> {
     let mut depth = 0usize;
     let mut at = 0;
@@ -179,7 +179,7 @@ pub(super) fn span(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// The integer at `start`, where an `i` stands, and the place after it.
+/// The integer at `start`, where there is an `i`, and the place after it.
 pub(super) fn integer(input: &[u8], start: usize) -> Result<(i64, usize), DecodeError> {
     let mut at = start + 1;
     let negative = byte_at(input, at)? == b'-';
@@ -211,7 +211,7 @@ pub(super) fn integer(input: &[u8], start: usize) -> Result<(i64, usize), Decode
     }
 }
 
-/// The bytes of the string at `start`, where a digit stands, and the place after it.
+/// The bytes of the string at `start`, where there is a digit, and the place after it.
 pub(super) fn string(input: &[u8], start: usize) -> Result<(&[u8], usize), DecodeError> {
     let mut at = start;
     let mut length = 0u64;

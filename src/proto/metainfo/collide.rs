@@ -1,7 +1,7 @@
-//! Whether all files of a torrent can be on one disk: two must not have one path, and none can be another's
-//! folder.
+//! Whether all files of a torrent can be on one disk: no two may have the same path, and no file may be the folder of
+//! another.
 //!
-//! Floor 1. By sorting places in the list, so 100,000 files take 400 KB and no copy of their paths.
+//! This sorts places in the list, so 100,000 files take 400 KB and no copy of their paths.
 
 use super::error::refuse;
 use super::{FileEntry, Files, MetainfoError};
@@ -9,15 +9,15 @@ use crate::base::path::{escaped, for_terminal};
 use crate::base::sort::sort;
 use std::cmp::Ordering;
 
-/// Refuses paths that collide. Paths that collide only where upper and lower case are one (Windows, macOS, a
-/// memory card) are a warning.
+/// Refuses paths that collide. Returns a warning for paths that collide only where upper and lower case are the same (on
+/// Windows, macOS or a memory card).
 pub(super) fn check(files: &Files) -> Result<Option<String>, MetainfoError> {
     // A file takes at least 20 bytes of the metainfo, so their number fits a u32.
     let mut order: Vec<u32> = (0..files.len() as u32).filter(|place| !files.at(*place as usize).padding).collect();
     let shown = |place: u32| for_terminal(&files.at(place as usize).path());
 
     sort(&mut order, &|a, b| files.at(a).order(&files.at(b)));
-    // A file's namesake, or what is in a folder of its name, comes right after it.
+    // A file of the same path, or in a folder of that path, comes right after it.
     for (&first, &next) in order.iter().zip(order.iter().skip(1)) {
         match clash(files.at(first as usize), files.at(next as usize), |character| [character]) {
             None => {}
@@ -41,23 +41,23 @@ pub(super) fn check(files: &Files) -> Result<Option<String>, MetainfoError> {
     }))
 }
 
-/// The order of two paths by their components, each character seen through `fold`.
+/// The order of two paths by their components, each character mapped by `fold`.
 pub(super) fn compare<F: IntoIterator<Item = char>>(a: FileEntry, b: FileEntry, fold: fn(char) -> F) -> Ordering {
-    // What both begin with decides nothing; most paths of a torrent begin alike.
+    // A common beginning decides nothing, and most paths of a torrent have one.
     let begin = begin_of_difference(a.raw, b.raw);
     folded(escaped(&a.raw[begin..]), fold).cmp(folded(escaped(&b.raw[begin..]), fold))
 }
 
-/// Where the first character that differs begins, or one before it, whatever of these bytes is UTF-8.
+/// Where the first character that differs begins, or one before it; also if the bytes are not UTF-8.
 fn begin_of_difference(a: &[u8], b: &[u8]) -> usize {
     let alike = a.iter().zip(b).take_while(|(a, b)| a == b).count();
     let continues = |bytes: &[u8], at| matches!(bytes.get(at), Some(0x80..0xc0));
-    // A character has at most four bytes; so behind more of those that only continue one, each is for itself.
+    // A character has at most four bytes. After more bytes than that which only continue one, each stands for itself.
     let mut ends = (alike.saturating_sub(3)..=alike).rev();
     ends.find(|&at| !continues(a, at) && !continues(b, at)).unwrap_or(alike)
 }
 
-/// `/` becomes NUL, which no name contains and which sorts first: so a folder's files stand together.
+/// `/` becomes NUL, which no name contains and which sorts first, so that the files of a folder are together.
 fn folded<F: IntoIterator<Item = char>>(
     text: impl Iterator<Item = char>,
     fold: fn(char) -> F,
@@ -65,15 +65,15 @@ fn folded<F: IntoIterator<Item = char>>(
     text.map(|character| if character == '/' { '\0' } else { character }).flat_map(fold)
 }
 
-/// Why two files can't be on one disk.
+/// Why two files cannot be on one disk.
 enum Clash {
-    /// They have one path.
+    /// They have the same path.
     Same,
-    /// One is in a folder that has the other's path.
+    /// One is in a folder that has the path of the other.
     Folder,
 }
 
-/// Whether the second, which comes behind the first in the order of this `fold`, is in its way.
+/// Whether two files clash. The second comes after the first in the order of this `fold`.
 fn clash<F: IntoIterator<Item = char>>(a: FileEntry, b: FileEntry, fold: fn(char) -> F) -> Option<Clash> {
     let begin = begin_of_difference(a.raw, b.raw);
     let mut rest = folded(escaped(&b.raw[begin..]), fold);

@@ -1,15 +1,15 @@
 //! Writing a .torrent file: the other half of [`Metainfo::parse`].
 //!
-//! Floor 1. BEP 3, with `nodes` (BEP 5), announce-list (BEP 12), url-list (BEP 19), private (BEP 27) and padding files
-//! (BEP 47). Keys that say nothing are left out, so that the info-hash is the one that mktorrent, libtorrent and imdl
-//! come to for the same content. It is written straight down, keys in their order: a torrent may have 100,000 files.
+//! BEP 3, with `nodes` (BEP 5), announce-list (BEP 12), url-list (BEP 19), private (BEP 27) and padding files (BEP 47). Keys
+//! without a value are left out, so that mktorrent, libtorrent and imdl get the same info-hash for the same content. The keys
+//! are written directly, in their order, because a torrent may have 100,000 files.
 
 use super::{FileEntry, Metainfo};
 use crate::proto::bencode::Bencode;
 
 impl Metainfo {
-    /// The bytes of a .torrent file that says this. `info` is written anew: a torrent of another program may come to
-    /// have another info-hash.
+    /// The bytes of a .torrent file for this metainfo. `info` is written from scratch, so a torrent that another program made
+    /// may get another info-hash.
     pub fn emit(&self) -> Vec<u8> {
         let (announce, announce_list) = emit_tiers(&self.tiers);
         let text = |text: &Option<String>| text.as_deref().map(Bencode::from);
@@ -70,7 +70,7 @@ pub fn emit_tiers(tiers: &[Vec<String>]) -> (Option<Bencode>, Option<Bencode>) {
     (first.map(|url| url.as_str().into()), several.then(list))
 }
 
-/// `url-list` (BEP 19): a list, as most programs write it though it be of one.
+/// `url-list` (BEP 19): a list, as most programs write it even for a single URL.
 pub fn emit_urls(urls: &[String]) -> Option<Bencode> {
     (!urls.is_empty()).then(|| Bencode::list(urls.iter().map(String::as_str)))
 }
@@ -81,7 +81,7 @@ pub fn emit_nodes(nodes: &[(String, u16)]) -> Option<Bencode> {
     (!nodes.is_empty()).then(|| Bencode::List(nodes.iter().map(node).collect()))
 }
 
-/// Sizes of files fit: the system's own are signed.
+/// Sizes of files fit, because those of the system are signed too.
 fn size(bytes: u64) -> Bencode {
     Bencode::Int(i64::try_from(bytes).unwrap_or(i64::MAX))
 }
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_written_that_says_nothing() {
+    fn keys_without_a_value_are_left_out() {
         let bytes = b"d4:infod6:lengthi1e4:name4:name12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaaee";
         assert_eq!(example().emit(), bytes);
     }
@@ -120,7 +120,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_again(
+        fn what_is_written_can_be_read_again(
             sizes in proptest::collection::vec((0..100_000u64, any::<bool>()), 0..20),
             tiers in proptest::collection::vec(proptest::collection::vec("[a-z]{1,8}://[a-z]{8}", 1..4), 0..3),
             texts: [Option<u8>; 4],

@@ -1,6 +1,4 @@
 //! Why a .torrent file is refused, in words that name the field, the value and what was expected.
-//!
-//! Floor 1.
 
 use super::MAX_METAINFO_BYTES;
 use crate::proto::bencode::{DecodeError, Value};
@@ -9,17 +7,17 @@ use std::fmt;
 /// Why a .torrent file is refused. Its text is safe on a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MetainfoError {
-    /// The file has so many bytes, more than [`MAX_METAINFO_BYTES`].
+    /// The file has this many bytes, more than [`MAX_METAINFO_BYTES`].
     TooLarge(usize),
     /// The file is not bencode.
     NotBencode(DecodeError),
-    /// A field has a value that it can't have.
+    /// A field has a value that is not allowed.
     Field {
         /// Where: `info.files[3].path`, the first file being 0.
         field: String,
-        /// What stands there, or `missing`.
+        /// Its value, or `missing`.
         found: String,
-        /// What ought to stand there.
+        /// What was expected.
         expected: String,
     },
     /// The torrent has no version 1 in it (BEP 52).
@@ -51,7 +49,7 @@ impl std::error::Error for MetainfoError {
     }
 }
 
-/// Refuses what was found in a field. `found` must be safe on a terminal.
+/// Refuses the torrent because of what was found in a field. `found` must be safe on a terminal.
 pub(super) fn refuse<T>(
     field: impl Into<String>,
     found: impl Into<String>,
@@ -60,7 +58,7 @@ pub(super) fn refuse<T>(
     Err(MetainfoError::Field { field: field.into(), found: found.into(), expected: expected.into() })
 }
 
-/// Refuses the value of a field, or that it is missing.
+/// Refuses the torrent because a field has this value, or is missing.
 pub(super) fn refuse_value<T>(
     field: impl Into<String>,
     value: Option<Value<'_>>,

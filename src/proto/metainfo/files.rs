@@ -1,9 +1,9 @@
 //! The files of a torrent, in little memory.
 //!
-//! Floor 1. A torrent may have a million of them: so all paths stand one behind the other, without the torrent's name, with
-//! which each begins, and of a file is kept only where it ends there and where its content begins. They stand there as in
-//! the .torrent file, and are escaped when they are asked for: escaped, names that are not UTF-8 are three times as long.
-//! A .torrent file takes more for each, so that this never takes more than it.
+//! A torrent may have a million of them. So all paths are in one buffer, without the torrent's name, with which each begins;
+//! and a file is only the place where its path ends there and the place where its content begins. The paths are kept as they
+//! are in the .torrent file and escaped when they are asked for, because escaped names that are not UTF-8 are three times as
+//! long. All of this never takes more memory than the .torrent file has bytes.
 
 use super::collide::compare;
 use crate::base::path;
@@ -14,7 +14,7 @@ use std::fmt;
 /// The files of a torrent in its order, without gaps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Files {
-    /// The torrent's name if it is of a folder, else empty.
+    /// The torrent's name if the content is a folder, otherwise empty.
     folder: String,
     /// The paths within the folder, one after the other, nothing escaped.
     paths: Vec<u8>,
@@ -28,9 +28,9 @@ pub struct Files {
 struct Entry {
     /// Where its content begins; it ends where the next one's begins.
     offset: u64,
-    /// Where its path ends in the text; it begins where the one before ends.
+    /// Where its path ends in the buffer; it begins where the one before ends.
     path_end: u32,
-    /// Nothing in its path is to be escaped.
+    /// Nothing in its path has to be escaped.
     plain: bool,
     padding: bool,
 }
@@ -38,7 +38,7 @@ struct Entry {
 /// One file of a torrent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileEntry<'a> {
-    /// The folder's name; empty if the torrent is of a single file.
+    /// The folder's name; empty if the content is a single file.
     folder: &'a str,
     /// What [`inside`](FileEntry::inside) is made of.
     pub(super) raw: &'a [u8],
@@ -52,18 +52,18 @@ pub struct FileEntry<'a> {
 }
 
 impl<'a> FileEntry<'a> {
-    /// The path within the torrent's folder, safe components joined by `/`; of a single file its name, of padding nothing.
+    /// The path within the torrent's folder, safe components joined by `/`. A single file has its name here, padding nothing.
     pub fn inside(&self) -> Cow<'a, str> {
         let plain = str::from_utf8(self.raw).ok().filter(|_| self.plain);
         plain.map_or_else(|| path::escaped(self.raw).collect::<String>().into(), Cow::Borrowed)
     }
 
-    /// Which of two comes first when they are sorted by the components of their paths.
+    /// The order of two files by the components of their paths.
     pub fn order(&self, other: &FileEntry) -> Ordering {
         compare(*self, *other, |character| [character])
     }
 
-    /// The path, beginning with the torrent's name. Of padding `name/.pad/LENGTH`, which several may share.
+    /// The path, beginning with the torrent's name. That of padding is `name/.pad/LENGTH`, which several files may share.
     pub fn path(&self) -> String {
         self.to_string()
     }
@@ -86,7 +86,7 @@ impl fmt::Display for FileEntry<'_> {
 }
 
 impl Files {
-    /// A folder with nothing in it so far, and room for so many files and bytes of paths.
+    /// An empty folder, with room for this many files and bytes of paths.
     pub fn of_folder(name: &str, files: usize, paths_bytes: usize) -> Files {
         Files {
             folder: name.to_string(),
@@ -103,18 +103,18 @@ impl Files {
         files
     }
 
-    /// Adds a file behind the others. `inside` is its path within the folder, of components that are safe once escaped.
+    /// Adds a file after the others. `inside` is its path within the folder, whose components are safe once they are escaped.
     pub fn push(&mut self, inside: &[u8], length: u64, padding: bool) {
         self.paths.extend_from_slice(inside);
-        // Neither 4 GiB of paths nor 2^64 bytes of content can be in a .torrent file that is read; whoever makes one of
-        // such a folder reads it again before anything comes of it.
+        // A .torrent file that is read has neither 4 GiB of paths nor 2^64 bytes of content; and one that is made of such
+        // a folder is read again before it is used.
         let path_end = u32::try_from(self.paths.len()).unwrap_or(u32::MAX);
         let plain = path::plain(inside).is_some();
         self.entries.push(Entry { offset: self.length, path_end, plain, padding });
         self.length = self.length.saturating_add(length);
     }
 
-    /// Gives back room that was not needed.
+    /// Frees memory that was not needed.
     pub fn shrink(&mut self) {
         self.paths.shrink_to_fit();
         self.entries.shrink_to_fit();
@@ -140,7 +140,7 @@ impl Files {
         self.entries.iter().filter(|entry| !entry.padding).count()
     }
 
-    /// The file at a place of the list. At a place that the list has not there is an empty one without a name.
+    /// The file at a place of the list; behind the end, an empty file without a name.
     pub fn at(&self, place: usize) -> FileEntry<'_> {
         let ends = Entry { offset: self.length, path_end: u32::MAX, plain: true, padding: false };
         let entry = self.entries.get(place).unwrap_or(&ends);
@@ -162,7 +162,7 @@ impl Files {
         (0..self.entries.len()).map(|place| self.at(place))
     }
 
-    /// The place of the first file that ends behind `offset` of the content; behind all of them, the number of files.
+    /// The place of the first file that ends after `offset` of the content; the number of files if none does.
     pub fn first_behind(&self, offset: u64) -> usize {
         let others = self.entries.get(1..).unwrap_or_default();
         let ended = others.partition_point(|entry| entry.offset <= offset);
@@ -205,7 +205,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn files_are_in_the_order_of_their_names_as_they_are_on_the_disk(
+        fn files_are_ordered_by_their_names_on_the_disk(
             a in vec(select(BYTES), 0..12), b in vec(select(BYTES), 0..12), both in vec(select(BYTES), 0..8),
         ) {
             let mut files = Files::of_folder("name", 0, 0);

@@ -1,25 +1,23 @@
-//! How long the pieces of a new torrent are.
-//!
-//! Floor 1. A power of two, since some programs take no other.
+//! How long the pieces of a new torrent are: a power of two, because some programs accept nothing else.
 
 use super::HASH_BYTES;
 
-/// The shortest piece that is made, in bytes: a block, below which nothing is asked for.
+/// The shortest piece that is made, in bytes: one block, the unit of requests.
 pub const LEAST_PIECE_LENGTH: u32 = 16 * 1024;
 
-/// The longest, in bytes. Programs of others have trouble with more, and who is sent a bad byte fetches all this again.
+/// The longest piece that is made, in bytes. Some programs have trouble with more, and one bad byte costs a whole piece.
 pub const MOST_PIECE_LENGTH: u32 = 16 * 1024 * 1024;
 
-/// The most pieces that are made as long as pieces can get longer. Their hashes take 40 KB: so the .torrent file stays
-/// below 100 KiB where the names of its files take no more than 60, and it goes by mail and on any web server; and a
-/// peer's bitfield is 250 bytes.
+/// The most pieces that are made while pieces can still get longer. Their hashes take 40 KB: if the names of the files take
+/// no more than 60 KB, the .torrent file stays below 100 KiB, which mail and every web server accept. A bitfield has 250
+/// bytes.
 const MOST_PIECES: u64 = 2_000;
 
 const _: () = assert!(MOST_PIECES as usize * HASH_BYTES <= 40_000);
 
-/// The piece length for content of `length` bytes: the shortest with which there are at most [`MOST_PIECES`], so from
-/// 16 MB to 31 GiB there are 1,000 to 2,000 pieces. With fewer a peer has nothing to give until it has got more than a
-/// thousandth, and there is less that is rare; short pieces are passed on, and proven, early.
+/// The piece length for content of `length` bytes: the shortest with which there are at most [`MOST_PIECES`] pieces, so
+/// content of 16 MB to 31 GiB has 1,000 to 2,000 of them. Short pieces are verified, and passed on, early. With fewer pieces
+/// a peer would have nothing to give before it has more than a thousandth, and rarity would say less.
 pub fn automatic(length: u64) -> u32 {
     let mut piece_length = LEAST_PIECE_LENGTH;
     while piece_length < MOST_PIECE_LENGTH && length.div_ceil(piece_length.into()) > MOST_PIECES {

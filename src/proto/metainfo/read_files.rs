@@ -1,6 +1,4 @@
-//! The files of a torrent: `length` or `files` of `info` (BEP 3), padding files and symlinks (BEP 47).
-//!
-//! Floor 1.
+//! Reads the files of a torrent: `length` or `files` of `info` (BEP 3), padding files and symlinks (BEP 47).
 
 use super::error::{refuse, refuse_value};
 use super::{Files, MetainfoError, collide};
@@ -10,10 +8,10 @@ use crate::proto::bencode::Value;
 /// What is expected of a name.
 pub(super) const A_NAME: &str = "the plain name of a file, at most 255 bytes";
 
-/// How BitComet names padding files, which it made before there was `attr`.
+/// How BitComet names padding files, which it made before `attr` existed.
 const BITCOMET_PADDING: &[u8] = b"_____padding_file";
 
-/// The least that a file takes in a .torrent file besides its path, in bytes: `d6:lengthi1e4:pathlee`.
+/// The fewest bytes that a file takes in a .torrent file besides its path: `d6:lengthi1e4:pathlee`.
 const LEAST_ENTRY_BYTES: usize = 21;
 
 /// The content of a torrent of one file, which has `length` and no `files`.
@@ -27,8 +25,8 @@ pub(super) fn single(length: Option<Value<'_>>, attr: Option<Value<'_>>, name: &
 
 /// The content of a torrent of a folder, which has `files`.
 ///
-/// If it has `length` as well `files` holds, as in libtorrent, transmission and aria2 (tried with each), and
-/// another reading would find other content under the same info-hash.
+/// If it has `length` as well, `files` counts, as in libtorrent, transmission and aria2 (each was tried): read in another way
+/// it would be other content under the same info-hash.
 pub(super) fn folder(
     list: Value<'_>,
     length: Option<Value<'_>>,
@@ -41,7 +39,7 @@ pub(super) fn folder(
     if length.is_some() {
         warnings.push("info has both length and files; length is ignored".into());
     }
-    // Room for all of them at once: what grows step by step takes twice as much at times.
+    // Room for all of them at once, because a buffer that grows takes twice the memory while it is moved.
     let count = items.clone().count();
     let paths_bytes = list.raw().len().saturating_sub(count * LEAST_ENTRY_BYTES);
     let mut files = Files::of_folder(name, count, paths_bytes);
@@ -67,15 +65,15 @@ pub(super) fn folder(
     Ok(files)
 }
 
-/// The file at `place` of the list, or `None` if it is a symlink: its path in the folder, whose name has so many bytes, its
-/// length, and whether it is padding.
+/// The file at `place` of the list: its path in the folder, its length, and whether it is padding; `None` if it is a symlink.
+/// `name` is the number of bytes of the folder's name.
 fn read_file(item: Value<'_>, place: usize, name: usize) -> Result<Option<(Vec<u8>, u64, bool)>, MetainfoError> {
     let field = |key: &str| format!("info.files[{place}]{key}");
     let Some([length_value, path_utf8, plain_path, attr]) = item.get_all([b"length", b"path.utf-8", b"path", b"attr"])
     else {
         return refuse_value(field(""), Some(item), "a dict");
     };
-    // A symlink is never made, lest it lead out of the folder; having no content, it isn't missed either.
+    // A symlink is never made, because it could lead out of the folder. It has no content, so nothing is missing without it.
     if has_attr(attr, b'l') {
         return match length_value.map(Value::as_int) {
             None | Some(Some(0)) => Ok(None),
@@ -100,7 +98,7 @@ fn read_length(value: Option<Value<'_>>, field: impl Fn() -> String) -> Result<u
     }
 }
 
-/// The path as it stands in the torrent, joined by `/`; it is found good as it will be when it is escaped.
+/// The path as it is in the torrent, joined by `/`. It is checked in its escaped form.
 fn read_path(list: Option<Value<'_>>, name: usize, field: impl Fn() -> String) -> Result<Vec<u8>, MetainfoError> {
     let Some(items) = list.and_then(Value::items) else {
         return refuse_value(field(), list, "a list of names");
@@ -122,7 +120,7 @@ fn read_path(list: Option<Value<'_>>, name: usize, field: impl Fn() -> String) -
     Ok(path)
 }
 
-/// The safe name that stands in a field.
+/// The safe name in a field.
 pub(super) fn read_component(value: Value<'_>, field: impl Fn() -> String) -> Result<String, MetainfoError> {
     match value.as_bytes().map(path::safe_component) {
         Some(Ok(name)) => Ok(name),

@@ -1,6 +1,6 @@
 //! The addresses in a torrent: trackers (BEP 3, 12), web seeds (BEP 19), nodes of the DHT (BEP 5).
 //!
-//! Floor 1. They are kept as they stand, trimmed; which of them can be used is for whoever uses them.
+//! They are kept as they are, trimmed. Whether one of them can be used is decided where it is used.
 
 use crate::proto::bencode::Value;
 use std::collections::BTreeSet;
@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 /// The most URLs of a kind that are kept: no torrent is known to have hundreds, and each costs memory.
 const MAX_URLS: usize = 1000;
 
-/// The longest URL that is kept, in bytes: what servers take, 8 KiB as a rule, and no tracker is known to come near.
+/// The longest URL that is kept, in bytes: 8 KiB is what most servers accept, and no known tracker comes near it.
 const MAX_URL_BYTES: usize = 8192;
 
 /// The trackers by tier. `announce` counts only without an announce-list (BEP 12), or one without a URL.
@@ -47,7 +47,7 @@ pub(super) fn web_seeds(url_list: Option<Value<'_>>, warnings: &mut Vec<String>)
     web_seeds
 }
 
-/// The nodes: a list of pairs of host and port. What is no such pair is left out; nobody depends on it.
+/// The nodes: a list of pairs of host and port. Anything else in it is left out, because nothing depends on it.
 pub(super) fn nodes(list: Option<Value<'_>>) -> Vec<(String, u16)> {
     let node = |pair: Value<'_>| {
         let mut items = pair.items()?;
@@ -65,7 +65,7 @@ struct Urls<'a> {
 }
 
 impl<'a> Urls<'a> {
-    /// The URL, unless it is empty, there already, or not to be had as text.
+    /// The URL, unless it is empty, was there before, or is not text.
     fn take(&mut self, value: Value<'a>) -> Option<String> {
         // A line break within a URL would let it write headers of its own into a request.
         let url =

@@ -1,8 +1,8 @@
-//! The allowed fast set (BEP 6): the few pieces that a newcomer may ask for although it is choked, so that it soon has
+//! The allowed fast set (BEP 6): the few pieces that a newcomer may request although it is choked, so that it soon has
 //! something to give.
 //!
-//! Floor 1. The set follows from the newcomer's address and the torrent, so that everybody allows the same pieces, and
-//! nobody gets more of them by asking many.
+//! The set follows from the newcomer's address and the torrent. So all peers allow it the same pieces, and it gets no more of
+//! them by asking many peers.
 
 use crate::base::sha1::sha1;
 use crate::proto::id::InfoHash;
@@ -11,11 +11,11 @@ use core::net::Ipv4Addr;
 /// Pieces of the set (BEP 6: "we currently set k to 10").
 pub const PIECES: usize = 10;
 
-/// The first `count` pieces that a peer at `ip` may ask for while it is choked, of a torrent of `pieces`.
+/// The first `count` pieces that a peer at `ip` may request while it is choked, of a torrent of `pieces` pieces.
 pub fn allowed_fast(ip: Ipv4Addr, info_hash: &InfoHash, pieces: u32, count: usize) -> Vec<u32> {
     let count = count.min(pieces as usize);
     let mut allowed = Vec::with_capacity(count);
-    // Of an address the network counts, not the host: who has several gets no more than who has one.
+    // Only the network part of the address counts, so that several addresses get no more than one.
     let [a, b, c, _] = ip.octets();
     let mut hash = sha1(&[&[a, b, c, 0], info_hash.0.as_slice()].concat());
     while allowed.len() < count {

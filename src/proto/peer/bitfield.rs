@@ -1,12 +1,12 @@
-//! The bitfield: which pieces somebody has (BEP 3).
+//! The bitfield: a set of pieces (BEP 3).
 //!
-//! Floor 1. One bit a piece, the first piece in the highest bit of the first byte, as the message `bitfield`
-//! carries it; the spare bits at the end are always zero. The number of pieces had is kept beside the bits, so
-//! that asking "how many" and "all?" costs nothing however often it is done.
+//! It has one bit for each piece, in the layout of the message `bitfield`: the first piece is the highest bit of the first
+//! byte, and the spare bits at the end are zero. The number of pieces in the set is kept beside the bits, so that asking for
+//! it costs nothing.
 
 use std::fmt;
 
-/// A set of pieces out of a fixed number of them, laid out as the message `bitfield` is.
+/// A set of pieces of one torrent.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Bitfield {
     bytes: Box<[u8]>,
@@ -14,17 +14,17 @@ pub struct Bitfield {
     ones: u32,
 }
 
-/// Why some bytes are not a bitfield of the torrent at hand. The peer that sent them is closed (BEP 3).
+/// Why bytes are not a bitfield of this torrent. The connection is closed (BEP 3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BitfieldError {
     /// The number of bytes is not the number of pieces divided by eight, rounded up.
     WrongLength {
         /// Bytes that came.
         bytes: usize,
-        /// Bytes there should be.
+        /// Bytes that were expected.
         expected: usize,
     },
-    /// A bit after that of the last piece is set.
+    /// A bit after the last piece is set.
     SpareBitsSet,
 }
 
@@ -75,12 +75,12 @@ impl Bitfield {
         Ok(Bitfield { bytes, len, ones })
     }
 
-    /// Is piece `index` had? A piece that does not exist is not.
+    /// Whether piece `index` is in the set. A piece that does not exist is not.
     pub fn get(&self, index: u32) -> bool {
         index < self.len && self.bytes[(index / 8) as usize] & bit(index) != 0
     }
 
-    /// Notes that piece `index` is had. True if that is news; false too if there is no such piece.
+    /// Adds piece `index`. True if it was not in the set; also false if there is no such piece.
     pub fn set(&mut self, index: u32) -> bool {
         if index >= self.len || self.get(index) {
             return false;
@@ -90,7 +90,7 @@ impl Bitfield {
         true
     }
 
-    /// Notes that piece `index` is not had. True if that is news.
+    /// Removes piece `index`. True if it was in the set.
     pub fn clear(&mut self, index: u32) -> bool {
         if !self.get(index) {
             return false;
@@ -100,46 +100,46 @@ impl Bitfield {
         true
     }
 
-    /// Pieces had.
+    /// How many pieces are in the set.
     pub fn count(&self) -> u32 {
         self.ones
     }
 
-    /// Pieces there are, had or not.
+    /// How many pieces the torrent has.
     pub fn len(&self) -> u32 {
         self.len
     }
 
-    /// Are all pieces had?
+    /// Whether all pieces are in the set.
     pub fn is_full(&self) -> bool {
         self.ones == self.len
     }
 
-    /// Is no piece had? (Of the bits, not of [`len`](Bitfield::len).)
+    /// Whether no piece is in the set. (This is not about [`len`](Bitfield::len).)
     pub fn is_empty(&self) -> bool {
         self.ones == 0
     }
 
-    /// The pieces had, in rising order. Eight bytes without a bit cost one comparison.
+    /// The pieces in the set, in rising order. Eight zero bytes cost one comparison.
     pub fn iter_ones(&self) -> impl Iterator<Item = u32> + '_ {
         words(&self.bytes).enumerate().flat_map(|(at, word)| ones_of(word, at as u32 * 64))
     }
 
-    /// The pieces had here that `other` lacks, in rising order.
+    /// The pieces in this set that `other` lacks, in rising order.
     pub fn iter_lacked_by<'a>(&'a self, other: &'a Bitfield) -> impl Iterator<Item = u32> + 'a {
         self.words_lacked_by(other).enumerate().flat_map(|(at, word)| ones_of(word, at as u32 * 64))
     }
 
-    /// Is there a piece here that `other` lacks? What decides whether we are interested in a peer.
+    /// Whether there is a piece in this set that `other` lacks. It decides whether we are interested in a peer.
     pub fn has_any_lacked_by(&self, other: &Bitfield) -> bool {
-        // Most peers are seeds or have nothing: both are known without a look at the bits.
+        // Most peers are seeds or have nothing; then there is no need to compare bits.
         if self.is_empty() || (other.is_full() && other.len >= self.len) {
             return false;
         }
         self.ones > other.ones || self.words_lacked_by(other).any(|word| word != 0)
     }
 
-    /// How many pieces there are here that `other` lacks.
+    /// How many pieces of this set `other` lacks.
     pub fn count_lacked_by(&self, other: &Bitfield) -> u32 {
         self.words_lacked_by(other).map(u64::count_ones).sum()
     }
@@ -162,7 +162,7 @@ impl fmt::Display for Bitfield {
 }
 
 impl fmt::Debug for Bitfield {
-    /// As [`Display`](fmt::Display) does: a list of 100,000 bytes in a log helps nobody.
+    /// Like [`Display`](fmt::Display), because a list of 100,000 bytes in a log is of no use.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Bitfield({self})")
     }

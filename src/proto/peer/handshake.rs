@@ -1,7 +1,7 @@
 //! The handshake: the first 68 bytes of every connection between peers (BEP 3).
 //!
-//! Floor 1. A length byte and the name of the protocol, eight reserved bytes whose bits say which extensions the
-//! sender speaks (BEP 4 lists them), the info-hash, the peer id.
+//! It has a length byte and the name of the protocol, eight reserved bytes whose bits name the extensions that the sender
+//! speaks (BEP 4 lists them), the info-hash and the peer id.
 
 use crate::proto::id::{InfoHash, PeerId};
 use std::fmt;
@@ -9,7 +9,7 @@ use std::fmt;
 /// Bytes of a handshake (BEP 3).
 pub const LEN: usize = 68;
 
-/// How every handshake begins: the length of the protocol's name, and the name (BEP 3).
+/// The start of every handshake: the length of the protocol's name, and the name (BEP 3).
 pub const PROTOCOL: [u8; 20] = *b"\x13BitTorrent protocol";
 
 /// The reserved bytes of a handshake: a bit for each extension its sender speaks.
@@ -24,29 +24,29 @@ impl Reserved {
     /// The DHT (BEP 5): byte 7, bit 0x01.
     const DHT: u8 = 0x01;
 
-    /// What we speak. A bit set here is a promise: peers send us the messages that belong to it.
+    /// The extensions we speak. A bit that is set here is a promise, because peers send us the messages that belong to it.
     pub fn ours() -> Reserved {
         Reserved([0, 0, 0, 0, 0, Reserved::EXTENSION, 0, Reserved::FAST])
     }
 
-    /// Speaks the fast extension (BEP 6)?
+    /// Whether the sender speaks the fast extension (BEP 6).
     pub fn fast(self) -> bool {
         self.0[7] & Reserved::FAST != 0
     }
 
-    /// Speaks the extension protocol (BEP 10)?
+    /// Whether the sender speaks the extension protocol (BEP 10).
     pub fn extension(self) -> bool {
         self.0[5] & Reserved::EXTENSION != 0
     }
 
-    /// Runs a DHT node (BEP 5)?
+    /// Whether the sender runs a DHT node (BEP 5).
     pub fn dht(self) -> bool {
         self.0[7] & Reserved::DHT != 0
     }
 }
 
 impl fmt::Display for Reserved {
-    /// The extensions we know the names of, as in `fast+dht`; `none` if there are none.
+    /// The known extensions, as in `fast+dht`; `none` if there are none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let known = [(self.fast(), "fast"), (self.extension(), "extension"), (self.dht(), "dht")];
         let names: Vec<&str> = known.into_iter().filter(|(spoken, _)| *spoken).map(|(_, name)| name).collect();
@@ -54,14 +54,14 @@ impl fmt::Display for Reserved {
     }
 }
 
-/// A handshake, without what is the same in all of them.
+/// A handshake, without the part that is the same in all of them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Handshake {
     /// The extensions the sender speaks.
     pub reserved: Reserved,
-    /// The torrent it is about. Close if we have no such torrent, or if it is not the one we asked for.
+    /// The torrent it is about. Close the connection if we have no such torrent, or if it is not the one we asked for.
     pub info_hash: InfoHash,
-    /// Who sends it. Our own means that we reached ourselves.
+    /// The sender. Our own id means that we connected to ourselves.
     pub peer_id: PeerId,
 }
 
@@ -98,9 +98,9 @@ impl fmt::Display for Handshake {
 /// Why 68 bytes are not a handshake. The connection is closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum HandshakeError {
-    /// They do not begin with [`PROTOCOL`]: encryption we do not speak, or no BitTorrent at all.
+    /// They do not begin with [`PROTOCOL`]: this is encryption, which we do not speak, or not BitTorrent at all.
     OtherProtocol {
-        /// How they begin.
+        /// Their first bytes.
         begin: [u8; 20],
     },
 }
@@ -117,7 +117,7 @@ impl fmt::Display for HandshakeError {
 
 impl std::error::Error for HandshakeError {}
 
-/// The `N` bytes from `from` on. Every call in this file has `from + N <= LEN`.
+/// The `N` bytes at `from`. Every call in this file has `from + N <= LEN`.
 fn take<const N: usize>(bytes: &[u8; LEN], from: usize) -> [u8; N] {
     let mut out = [0; N];
     out.copy_from_slice(&bytes[from..from + N]);

@@ -1,4 +1,4 @@
-//! What peers say to each other: the handshake, the messages, and what travels in them. BEP 3, 6 and 10.
+//! The protocol between peers: the handshake, the messages, and what they carry (BEP 3, 6 and 10).
 
 pub mod allowed_fast;
 pub mod bitfield;

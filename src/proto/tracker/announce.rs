@@ -1,9 +1,41 @@
-//! The announce over HTTP: what a client asks a tracker and what it answers (BEP 3, 7, 23, 24, 31, 48).
+//! The announce: what a client asks a tracker and what the tracker answers (BEP 3, 7, 23, 24, 31, 48).
 //!
-//! Floor 1. Both directions of both: what our client sends, our tracker reads, and the other way round. The request
-//! is the query of a URL ([`AnnounceRequest`]), the reply a bencoded dict ([`AnnounceReply`], or a [`ReplyError`]
-//! that says in words why not). Numbers come out as the other side wrote them, only never overflowing; what is a
-//! sensible interval or number of peers is for floors 2 and 3 to decide.
+//! Requests and replies are both read and written here, because our client and our tracker both use them. Over HTTP the
+//! request is the query of a URL ([`AnnounceRequest`]) and the reply a bencoded dict ([`AnnounceReply`], or a [`ReplyError`]
+//! that says why not); [`udp`](super::udp) carries the same facts. Numbers are those that the other side wrote, except that
+//! they cannot overflow. What is a sensible interval or number of peers is decided in `swarm` and in the tracker.
+//!
+//! **A new field goes here:** into [`AnnounceRequest`], its `to_url` and `parse_query`; or into [`AnnounceReply`],
+//! [`parse_reply`] and `emit_list`. Our tracker writes compact replies in `tracker/web/answers.rs`.
+//!
+//! ```
+//! use swarmlet::proto::id::{InfoHash, PeerId};
+//! use swarmlet::proto::tracker::announce::{
+//!     AnnounceEvent, AnnounceReply, AnnounceRequest, emit_failure, parse_reply,
+//! };
+//!
+//! // A client asks ...
+//! let request = AnnounceRequest {
+//!     left: 1000,
+//!     event: Some(AnnounceEvent::Started),
+//!     ..AnnounceRequest::new(InfoHash([b'h'; 20]), PeerId(*b"-SW0100-abcdefghijkl"), 6881)
+//! };
+//! let url = request.to_url("http://t.example/announce?passkey=secret");
+//! assert!(url.starts_with("http://t.example/announce?passkey=secret&info_hash=hhhhhhhhhhhhhhhhhhhh&peer_id=-SW0100-"));
+//!
+//! // ... a tracker reads that, and answers ...
+//! let (_, query) = url.split_once('?').unwrap();
+//! assert_eq!(AnnounceRequest::parse_query(query)?, request);
+//! let peers = vec!["10.0.0.1:6881".parse().unwrap()];
+//! let reply = AnnounceReply { interval: Some(1800), seeds: Some(1), peers, ..AnnounceReply::default() };
+//! let body = reply.emit_list(&[]);
+//!
+//! // ... and the client reads the answer, or why there is none.
+//! assert_eq!(parse_reply(&body), Ok(reply));
+//! let refused = parse_reply(&emit_failure("unknown passkey", None)).unwrap_err();
+//! assert_eq!(refused.to_string(), "the tracker says: unknown passkey");
+//! # Ok::<(), swarmlet::proto::tracker::announce::RequestError>(())
+//! ```
 
 mod reply;
 mod request;
@@ -17,14 +49,14 @@ pub use self::request::{AnnounceRequest, LEFT_UNKNOWN, RequestError};
 pub use self::scrape::{parse_scrape, scrape_url};
 use std::fmt;
 
-/// Why a client announces, when it is not just time to (BEP 3).
+/// Why a client announces, if not only because the interval is over (BEP 3).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum AnnounceEvent {
-    /// It begins: the first announce of a run.
+    /// It starts: the first announce of a run.
     Started,
-    /// It has just got the last piece. Never of a torrent that was whole at the start.
+    /// It has just got the last piece. Never sent if the torrent was complete at the start.
     Completed,
-    /// It goes.
+    /// It leaves.
     Stopped,
 }
 
@@ -38,8 +70,8 @@ impl AnnounceEvent {
         }
     }
 
-    /// The event a query's word names. None for the others: the empty one, which BEP 3 allows, and those of later
-    /// BEPs (`paused` of BEP 21), which are announces like any other.
+    /// The event that a word of a query names. `None` for other words: the empty one, which BEP 3 allows, and those of
+    /// later BEPs (`paused` of BEP 21), which are announces like any other.
     pub fn from_word(word: &[u8]) -> Option<AnnounceEvent> {
         [AnnounceEvent::Started, AnnounceEvent::Completed, AnnounceEvent::Stopped]
             .into_iter()

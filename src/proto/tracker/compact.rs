@@ -1,7 +1,7 @@
-//! Compact peer lists: six bytes an IPv4 peer (BEP 23), eighteen an IPv6 peer (BEP 7).
+//! Compact peer lists: six bytes for an IPv4 peer (BEP 23), eighteen for an IPv6 peer (BEP 7).
 //!
-//! Floor 1. Address and port in network order, one entry behind the other. Trackers, peer exchange and the DHT all
-//! use this form. A list comes from strangers: entries no one could connect to are skipped, the rest is kept.
+//! An entry is an address and a port in network order. Trackers, peer exchange and the DHT all use this form. A list comes
+//! from strangers, so entries that nothing can connect to are skipped and the rest is kept.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -14,11 +14,11 @@ pub const V6_BYTES: usize = 18;
 /// What a compact list holds.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct CompactPeers {
-    /// Peers one could connect to, in the order of the list. IPv4-mapped IPv6 addresses stand as IPv4.
+    /// The [usable] peers, in the order of the list. IPv4-mapped IPv6 addresses become IPv4 addresses.
     pub peers: Vec<SocketAddr>,
-    /// Whole entries left out: not [usable], or beyond the most that were asked for.
+    /// Whole entries that were left out: not [usable], or more than were asked for.
     pub skipped: usize,
-    /// Bytes after the last whole entry. Not zero means that the list is damaged or was cut short.
+    /// Bytes after the last whole entry. If there are any, the list is damaged or was cut short.
     pub leftover: usize,
 }
 
@@ -32,14 +32,14 @@ pub fn parse_v6(bytes: &[u8], most: usize) -> CompactPeers {
     parse(bytes, most, V6_BYTES)
 }
 
-/// Could there be a peer at `peer`? Not at port 0, nor at an address that names nobody or many.
+/// Whether a peer can be at this address: not at port 0, and not at an address that stands for no host or for several.
 pub fn usable(peer: &SocketAddr) -> bool {
     let broadcast = peer.ip() == IpAddr::V4(Ipv4Addr::BROADCAST);
     peer.port() != 0 && !peer.ip().is_unspecified() && !peer.ip().is_multicast() && !broadcast
 }
 
-/// `peer` with an IPv4-mapped IPv6 address (`::ffff:10.0.0.1`) turned into the IPv4 address it means, so that a
-/// peer has one name; without the scope and flow label, which mean nothing to another machine.
+/// Turns an IPv4-mapped IPv6 address (`::ffff:10.0.0.1`) into the IPv4 address, so that a peer has one address only, and drops
+/// scope and flow label, which mean nothing to another machine.
 pub fn canonical(peer: SocketAddr) -> SocketAddr {
     SocketAddr::new(peer.ip().to_canonical(), peer.port())
 }
@@ -57,7 +57,7 @@ fn parse(bytes: &[u8], most: usize, entry_bytes: usize) -> CompactPeers {
     found
 }
 
-/// The peer of one entry; none if it has the length of neither kind.
+/// The peer of one entry; `None` if it has another length.
 fn parse_entry(entry: &[u8]) -> Option<SocketAddr> {
     let (ip, port) = entry.split_last_chunk::<2>()?;
     let ip = match ip.len() {

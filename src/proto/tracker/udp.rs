@@ -1,92 +1,92 @@
-//! The announce over UDP: four kinds of packets each way (BEP 15; the URL's path and query behind an announce, BEP 41).
+//! The announce over UDP: four kinds of packets each way (BEP 15; the URL's path and query after an announce, BEP 41).
 //!
-//! Floor 1. Both directions of both. All numbers are in network order. A request is 16 bytes or more, and what answers
-//! the first of them, a connect, is no larger: so nobody can be drowned by replies to packets that bear his address.
+//! Requests and replies are both read and written here. All numbers are in network order. A request has 16 bytes or more, and
+//! the reply to the first of them, a connect, is not larger. So a forged address cannot be flooded with replies.
 
 use super::announce::{AnnounceEvent, AnnounceRequest};
 use crate::proto::id::{InfoHash, PeerId};
 use std::fmt;
 
-/// What stands in a connect where others have the connection id.
+/// A connect has this number where other requests have the connection id.
 const MAGIC: u64 = 0x0417_2710_1980;
 /// Bytes of an announce without the options of BEP 41.
 pub const ANNOUNCE_BYTES: usize = 98;
-/// Torrents that one scrape may ask for (BEP 15: "up to about 74").
+/// Torrents in one scrape at most (BEP 15: "up to about 74").
 pub const MOST_SCRAPED: usize = 74;
-/// The largest packet of ours and of others that is of use: what Ethernet carries in one piece.
+/// Bytes of the largest packet: what Ethernet carries in one piece.
 pub const PACKET_BYTES: usize = 1472;
 
-/// What a client sends.
+/// A packet of a client.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Request {
     /// It asks for a connection id.
     Connect {
-        /// Comes back in the reply.
+        /// The reply repeats it.
         transaction: u32,
     },
     /// It announces itself.
     Announce {
-        /// The id it got.
+        /// The id that the tracker gave.
         connection: u64,
-        /// Comes back in the reply.
+        /// The reply repeats it.
         transaction: u32,
-        /// What it says; only the fields that BEP 15 has, and not its `ip`, which could name anybody.
+        /// What it says: the fields that BEP 15 has, except `ip`, which could name anyone.
         announce: AnnounceRequest,
         /// Path and query of the announce URL (BEP 41).
         url_data: Vec<u8>,
     },
-    /// It asks how swarms stand.
+    /// It asks for the counts of swarms.
     Scrape {
-        /// The id it got.
+        /// The id that the tracker gave.
         connection: u64,
-        /// Comes back in the reply.
+        /// The reply repeats it.
         transaction: u32,
-        /// Which, at most [`MOST_SCRAPED`].
+        /// The torrents, at most [`MOST_SCRAPED`].
         hashes: Vec<InfoHash>,
     },
 }
 
-/// What a tracker sends.
+/// A packet of a tracker.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
     /// The connection id to use from now on.
     Connect {
-        /// That of the request.
+        /// The transaction of the request.
         transaction: u32,
-        /// The id; good for a minute (BEP 15).
+        /// The id; it is valid for a minute (BEP 15).
         connection: u64,
     },
     /// The answer to an announce.
     Announce {
-        /// That of the request.
+        /// The transaction of the request.
         transaction: u32,
-        /// Seconds until the next.
+        /// Seconds until the next announce.
         interval: u32,
-        /// Peers that do not have everything.
+        /// How many leechers there are.
         leechers: u32,
-        /// Peers that do.
+        /// How many seeds there are.
         seeds: u32,
-        /// Peers in compact form, of the family that the packet came by.
+        /// Peers in compact form, of the address family of the packet.
         peers: Vec<u8>,
     },
     /// The answer to a scrape: seeds, completed downloads and leechers of each torrent, in the order asked for.
     Scrape {
-        /// That of the request.
+        /// The transaction of the request.
         transaction: u32,
-        /// One for each.
+        /// One entry for each torrent.
         counts: Vec<[u32; 3]>,
     },
-    /// The tracker says no.
+    /// The tracker refuses.
     Error {
-        /// That of the request.
+        /// The transaction of the request.
         transaction: u32,
-        /// Its words. A stranger's: not safe for a terminal.
+        /// Its reason. A stranger wrote it: it is not safe on a terminal.
         message: String,
     },
 }
 
 impl Request {
-    /// Reads a packet; none if it is no request.
+    /// Reads a packet; `None` if it is no request.
     pub fn parse(packet: &[u8]) -> Option<Request> {
         let mut fields = Fields(packet);
         let (connection, action, transaction) = (fields.u64()?, fields.u32()?, fields.u32()?);
@@ -103,7 +103,7 @@ impl Request {
                 };
                 let _ip: [u8; 4] = fields.take()?;
                 announce.key = Some(fields.u32()?);
-                // -1 means as many as you like; other negative numbers mean nothing.
+                // -1 leaves the number to the tracker; other negative numbers mean nothing.
                 announce.numwant = Some(fields.u32()?).filter(|&want| want <= i32::MAX as u32);
                 announce.port = u16::from_be_bytes(fields.take()?);
                 Some(Request::Announce { connection, transaction, announce, url_data: fields.url_data() })
@@ -143,7 +143,7 @@ impl Request {
                 }
                 out.extend(announce.port.to_be_bytes());
                 for part in url_data.chunks(255) {
-                    // At most 255: its length fits the byte.
+                    // A part has at most 255 bytes, so its length fits a byte.
                     out.extend([2, part.len() as u8]);
                     out.extend(part);
                 }
@@ -159,7 +159,7 @@ impl Request {
 }
 
 impl Reply {
-    /// Reads a packet; none if it is no reply.
+    /// Reads a packet; `None` if it is no reply.
     pub fn parse(packet: &[u8]) -> Option<Reply> {
         let mut fields = Fields(packet);
         let (action, transaction) = (fields.u32()?, fields.u32()?);
@@ -206,7 +206,7 @@ impl Reply {
         out
     }
 
-    /// The number that says which request it answers.
+    /// The transaction of the request that it answers.
     pub fn transaction(&self) -> u32 {
         match self {
             Reply::Connect { transaction, .. }
@@ -226,7 +226,7 @@ fn head(connection: u64, action: u32, transaction: u32) -> Vec<u8> {
     out
 }
 
-/// What is left of a packet.
+/// The rest of a packet.
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
@@ -266,7 +266,7 @@ impl Fields<'_> {
 }
 
 impl fmt::Display for Request {
-    /// One line, without the key, which is a secret, and the URL data, which may be one.
+    /// One line, without the key, which is a secret, and without the URL data, which may be one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Request::Connect { transaction } => write!(f, "connect transaction {transaction:08x}"),

@@ -12,15 +12,16 @@ use crate::base::time::{Time, sooner};
 use crate::proto::id::InfoHash;
 use crate::proto::tracker::announce::{AnnounceEvent, AnnounceReply, AnnounceRequest, RetryIn};
 
-/// Between announces when the tracker names no interval (every tracker we know uses half an hour or less).
+/// Between announces if the tracker names no interval. (Every tracker we know uses half an hour or less.)
 const DEFAULT_INTERVAL: Time = Time::from_secs(1800);
-/// No tracker makes us ask more often than this, whatever it says.
+/// No tracker can make us announce more often than this.
 const LEAST_INTERVAL: Time = Time::from_secs(60);
-/// No tracker silences us for longer than this.
+/// No tracker can silence us for longer than this.
 const MOST_INTERVAL: Time = Time::from_secs(24 * 3600);
-/// With too few peers we ask before the interval is over, but no sooner than this (mainline) or the tracker's minimum.
+/// With too few peers we announce before the interval is over, but not sooner than this (mainline) and not before the
+/// tracker's minimum.
 const EARLY_INTERVAL: Time = Time::from_secs(300);
-/// When all of a tier failed n times in a row, the next try is after n x n times this (libtorrent) ...
+/// If all trackers of a tier failed n times in a row, the next try is after n x n times this (libtorrent) ...
 const RETRY_STEP: Time = Time::from_secs(5);
 /// ... but not later than this.
 const MOST_RETRY: Time = Time::from_secs(3600);
@@ -60,59 +61,59 @@ impl Announcement {
     }
 }
 
-/// Why an announce brought nothing.
+/// Why a question got no answer.
 #[derive(Clone, Debug)]
 pub struct AnnounceFailure {
-    /// In words: what the tracker said, or why it could not be reached.
+    /// What the tracker said, or why it could not be reached.
     pub reason: String,
-    /// These are the tracker's own words: it refuses us.
+    /// The reason is the tracker's own: it refuses us.
     pub refused: bool,
-    /// When it wants to be asked again (BEP 31), or may be.
+    /// When it wants to be asked again (BEP 31), or may be asked again.
     pub retry_in: Option<RetryIn>,
 }
 
 /// What came of a question. The answer to a scrape has counts and nothing else.
 pub type Outcome = Result<AnnounceReply, AnnounceFailure>;
 
-/// One tracker, and how it stands with us.
+/// One tracker, and what is known of it.
 #[derive(Clone, Debug)]
 pub struct Tracker {
     /// Its announce URL.
     pub url: String,
-    /// It heard `started` and not `stopped` since.
+    /// It answered an announce of ours, and we have not said goodbye since.
     pub knows_us: bool,
-    /// The failure of the last announce; `None` after a good one.
+    /// Why the last announce failed; `None` after a good one.
     pub problem: Option<String>,
-    /// That failure was the tracker's own word.
+    /// The last announce failed because the tracker refused it.
     pub refuses: bool,
-    /// Seeds and leechers it counts, where it said so.
+    /// How many seeds it counts, if it says so.
     pub seeds: Option<u32>,
-    /// See `seeds`.
+    /// How many leechers it counts, if it says so.
     pub leechers: Option<u32>,
-    /// Downloads it saw completed.
+    /// How many completed downloads it counts, if it says so.
     pub completed: Option<u32>,
     tracker_id: Option<Vec<u8>>,
-    /// When it is to be asked for the counts that its answer left out.
+    /// When to ask it for the counts that its answer left out.
     scrape_at: Option<Time>,
-    /// It has no such thing.
+    /// It does not answer scrapes.
     no_scrape: bool,
-    /// Never to be asked again, by its own word.
+    /// It said never to ask it again.
     silenced: bool,
 }
 
-/// Trackers of which one is asked at a time.
+/// Trackers of which only one is asked at a time.
 struct Tier {
-    /// Numbers of its trackers, in the order to try them.
+    /// The numbers of its trackers, in the order to try them.
     order: Vec<usize>,
-    /// Which of `order` is next.
+    /// The place in `order` of the next one.
     turn: usize,
     due: Time,
-    /// From when on it may be asked early, for want of peers.
+    /// From then on it may be asked early if there are too few peers.
     early: Time,
     in_flight: bool,
-    /// How often all of it failed in a row.
+    /// How often all of its trackers failed in a row.
     failed_rounds: u32,
-    /// `completed` is still to be said.
+    /// It has yet to hear `completed`.
     completed: bool,
 }
 
@@ -120,7 +121,7 @@ struct Tier {
 pub struct Announcer {
     trackers: Vec<Tracker>,
     tiers: Vec<Tier>,
-    /// We are leaving: only goodbyes are said.
+    /// We are leaving: only goodbyes are sent.
     stopping: bool,
 }
 
@@ -194,7 +195,7 @@ impl Announcer {
         announcements
     }
 
-    /// Whether [`due`](Announcer::due) may give something now.
+    /// Whether [`due`](Announcer::due) may return something now.
     pub fn has_something_to_say(&self, now: Time, hungry: bool) -> bool {
         self.stopping || self.next_due(hungry).is_some_and(|due| due <= now)
     }
@@ -209,7 +210,7 @@ impl Announcer {
         waiting.chain(self.trackers.iter().map(|tracker| tracker.scrape_at)).fold(None, sooner)
     }
 
-    /// An announce has an outcome.
+    /// Takes the outcome of a question.
     pub fn answered(&mut self, announcement: &Announcement, outcome: &Outcome, now: Time) {
         let Some(tracker) = self.trackers.get_mut(announcement.tracker) else { return };
         let event = match &announcement.ask {
@@ -249,7 +250,7 @@ impl Announcer {
         }
     }
 
-    /// The last piece came: every tracker hears it, once.
+    /// The last piece came: tells every tracker, once.
     pub fn complete(&mut self, now: Time) {
         for tier in &mut self.tiers {
             tier.completed = true;
@@ -259,12 +260,12 @@ impl Announcer {
         }
     }
 
-    /// What was had is lost: the trackers took us for a seed, and must send us to others.
+    /// We lost pieces, and need peers again: announces soon.
     pub fn hurry(&mut self, now: Time) {
         self.tiers.iter_mut().filter(|tier| tier.failed_rounds == 0).for_each(|tier| tier.due = now);
     }
 
-    /// From now on only goodbyes are [`due`](Announcer::due).
+    /// From now on, only goodbyes are [`due`](Announcer::due).
     pub fn stop(&mut self) {
         self.stopping = true;
     }
@@ -274,13 +275,13 @@ impl Announcer {
         self.stopping
     }
 
-    /// Whether an answer is still to come, that of a goodbye left out: nothing follows it.
+    /// Whether an answer is under way, other than to a goodbye, after which nothing follows.
     pub fn is_announcing(&self) -> bool {
         self.tiers.iter().any(|tier| tier.in_flight)
     }
 
-    /// Goodbyes to the trackers that know us; where an answer is under way, after that: a tracker that got `completed`
-    /// behind `stopped` would list us for ever.
+    /// Goodbyes to the trackers that know us. If an answer is under way, the goodbye waits for it, because a tracker that gets
+    /// `completed` after `stopped` would list us for ever.
     fn goodbyes(&mut self, template: &AnnounceRequest) -> Vec<Announcement> {
         let mut announcements = Vec::new();
         for &number in self.tiers.iter().filter(|tier| !tier.in_flight).flat_map(|tier| &tier.order) {
@@ -305,14 +306,14 @@ impl Tracker {
         Announcement { tracker: number, url: self.url.clone(), ask: Ask::Announce(request) }
     }
 
-    /// Notes what it counts. What it does not say again stays as it was.
+    /// Takes its counts. A count that it leaves out stays as it was.
     fn count(&mut self, reply: &AnnounceReply) {
         self.seeds = reply.seeds.or(self.seeds);
         self.leechers = reply.leechers.or(self.leechers);
         self.completed = reply.downloaded.or(self.completed);
     }
 
-    /// A scrape has an outcome. That it failed is no news: it is tried again after the next announce, if ever.
+    /// Takes the outcome of a scrape. A failure is not shown: the next try follows the next announce.
     fn scraped(&mut self, outcome: &Outcome) {
         match outcome {
             Ok(reply) => self.count(reply),
@@ -326,7 +327,7 @@ impl Tier {
         if hungry { self.due.min(self.early) } else { self.due }
     }
 
-    /// A tracker answered: it goes to the front, and the tier rests for its interval.
+    /// A tracker answered: it moves to the front, and the tier rests for its interval.
     fn answered(&mut self, tracker: usize, reply: &AnnounceReply, now: Time) {
         if let Some(at) = self.order.iter().position(|&number| number == tracker) {
             self.order[..=at].rotate_right(1);
@@ -340,7 +341,7 @@ impl Tier {
         self.early = now + interval.min(EARLY_INTERVAL.max(least));
     }
 
-    /// A tracker failed: the next one has its turn at once; after the last all rest.
+    /// A tracker failed: the next one is tried at once. After the last one, all rest.
     fn try_next(&mut self, now: Time) {
         self.turn += 1;
         self.due = now;

@@ -1,20 +1,19 @@
-//! Who lied, and is not let in again.
+//! Bans peers that sent corrupt blocks.
 //!
-//! Floor 2. A liar that we connected to is known by its address and port, and [`candidates`](super::candidates) never
-//! tries that again. One that came to us comes back from another port, and a peer id is whatever it says. So who lied is
-//! remembered by host and peer id; and when [`HOSTS_LIARS`] have come from a host, nobody that comes from there is let in
-//! any more. That may be hard on the honest behind the same address (several peers on one are normal: NAT, loopback), so
-//! it holds only for those who come to us: whom we connect to can be told from the liar by its port, and is welcome.
+//! If we connected to such a liar, its address and port are known, and [`candidates`](super::candidates) never tries them
+//! again. A liar that connected to us comes back from another port, and can claim any peer id. So liars are remembered by host
+//! and peer id; and after [`HOSTS_LIARS`] liars from one host, no peer that comes from there is accepted any more. That can be
+//! hard on honest peers behind the same address (several peers on one address are normal: NAT, loopback), so it holds only for
+//! peers that connect to us. A peer that we connect to can be told from the liar by its port, and is welcome.
 
 use super::host::host;
 use crate::proto::id::PeerId;
 use core::net::IpAddr;
 use std::collections::BTreeMap;
 
-/// Liars from one host after which all that comes from there is turned away: one may be unlucky with its disk, two may
-/// be neighbours.
+/// Liars from one host after which all peers from there are refused: one may have a bad disk, two may be neighbours.
 const HOSTS_LIARS: usize = 3;
-/// Hosts that are remembered.
+/// Hosts that are remembered at most.
 const MOST_HOSTS: usize = 1000;
 
 /// The liars of a torrent.
@@ -24,7 +23,7 @@ pub struct Bans {
 }
 
 impl Bans {
-    /// The peer that calls itself `id` lied.
+    /// Bans the peer that calls itself `id`.
     pub fn add(&mut self, ip: IpAddr, id: PeerId) {
         let host = host(ip);
         if self.hosts.len() >= MOST_HOSTS && !self.hosts.contains_key(&host) {
@@ -36,12 +35,12 @@ impl Bans {
         }
     }
 
-    /// How many are remembered.
+    /// How many liars are remembered.
     pub fn liars(&self) -> usize {
         self.hosts.values().map(Vec::len).sum()
     }
 
-    /// Whether a peer must not stay. `outgoing`: we know where it listens.
+    /// Whether a peer is banned. `outgoing`: we connected to it, so we know where it listens.
     pub fn hold(&self, ip: IpAddr, id: PeerId, outgoing: bool) -> bool {
         let liars = self.hosts.get(&host(ip));
         liars.is_some_and(|liars| liars.contains(&id) || (!outgoing && liars.len() >= HOSTS_LIARS))
@@ -58,15 +57,15 @@ mod tests {
     }
 
     #[test]
-    fn a_liar_is_known_again_and_three_of_them_close_the_door_to_their_host() {
+    fn a_liar_is_recognised_and_three_of_them_ban_their_host() {
         let (mut bans, home) = (Bans::default(), IpAddr::from([10, 0, 0, 1]));
         bans.add(home, id(1));
         bans.add(home, id(1));
         assert!(bans.hold(home, id(1), false) && bans.hold(home, id(1), true));
         assert!(!bans.hold(home, id(9), false) && !bans.hold([10, 0, 0, 2].into(), id(1), false));
         (2..4).for_each(|number| bans.add(home, id(number)));
-        assert!(bans.hold(home, id(9), false), "whoever comes from there");
-        assert!(!bans.hold(home, id(9), true), "but one may be connected to");
+        assert!(bans.hold(home, id(9), false), "every peer that comes from there");
+        assert!(!bans.hold(home, id(9), true), "but we may connect to one");
     }
 
     #[test]

@@ -1,17 +1,17 @@
-//! Which addresses are not to be talked to: lists as people pass them around, and the question whether one is on it.
+//! Reads blocklists, and tells whether an address is on one.
 //!
-//! Floor 2. A list may have a million ranges. They are kept sorted and merged, eight bytes each (32 for IPv6), and looked
-//! up by halving. Whoever is asked about is asked about by IPv4 where his IPv6 address only wraps one (RFC 4291, 2.5.5.2).
+//! A list may have a million ranges. They are kept sorted and merged, eight bytes each (32 for IPv6), and found by binary
+//! search. An IPv6 address that only wraps an IPv4 address (RFC 4291, 2.5.5.2) counts as the latter.
 //!
-//! A line is `1.2.3.0/24`, `2001:db8::/32`, `1.2.3.4-1.2.3.9`, or one address. What the field's lists have beside that is
-//! understood: `name:1.2.3.4-1.2.3.9` (PeerGuardian's P2P) and `001.002.003.004 - 001.002.003.009 , 100 , name` (eMule's
-//! .dat, where a level above 127 allows). Behind `#` stand comments.
+//! A line is `1.2.3.0/24`, `2001:db8::/32`, `1.2.3.4-1.2.3.9`, or one address. The other common forms are understood too:
+//! `name:1.2.3.4-1.2.3.9` (PeerGuardian's P2P) and `001.002.003.004 - 001.002.003.009 , 100 , name` (eMule's .dat, in which a
+//! level above 127 means allowed). Comments follow a `#`.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Ranges that are kept: four times as many as the largest lists that are passed around have; 8 MiB, of IPv6 32.
+/// Ranges that are kept at most: four times the largest lists in use. They take 8 MiB, or 32 MiB if they are IPv6.
 const MOST_RANGES: usize = 1 << 20;
-/// From this level on eMule lets an address through.
+/// eMule allows an address from this level on.
 const ALLOWED_LEVEL: u32 = 128;
 
 /// A range of addresses of one family, both ends included.
@@ -21,7 +21,7 @@ enum Range {
     V6(u128, u128),
 }
 
-/// Addresses that are not talked to.
+/// Addresses that we do not connect to or accept.
 #[derive(Clone, Debug, Default)]
 pub struct Blocklist {
     v4: Vec<(u32, u32)>,
@@ -42,12 +42,12 @@ impl Blocklist {
         self.v4.len() + self.v6.len()
     }
 
-    /// Whether nobody is on it.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// One more line of a list; what is wrong with it comes back. Only after [`Blocklist::finish`] may it be asked.
+    /// Adds a line of a list; an error says what is wrong with it. Call [`Blocklist::finish`] before [`Blocklist::blocks`].
     pub fn add_line(&mut self, line: &str) -> Result<(), &'static str> {
         match range_of_line(line)? {
             Some(Range::V4(first, last)) => self.v4.push((first, last)),
@@ -57,12 +57,13 @@ impl Blocklist {
         Ok(())
     }
 
-    /// To be called after each line; an error ends the list. One that repeats itself needs no more memory than others.
+    /// Call this after each line; an error means that the list is too long. A list that repeats itself needs no more memory
+    /// than others.
     pub fn make_room(&mut self) -> Result<(), &'static str> {
         if self.len() < 2 * MOST_RANGES { Ok(()) } else { self.merge() }
     }
 
-    /// The last line was added.
+    /// Call this after the last line.
     pub fn finish(&mut self) -> Result<(), &'static str> {
         self.merge()?;
         self.v4.shrink_to_fit();
@@ -77,16 +78,16 @@ impl Blocklist {
     }
 }
 
-/// Whether one of the sorted `ranges`, which do not overlap, holds `ip`.
+/// Whether `ip` is in one of the `ranges`, which are sorted and do not overlap.
 fn holds<T: Copy + Ord>(ranges: &[(T, T)], ip: T) -> bool {
     let behind = ranges.partition_point(|&(first, _)| first <= ip);
     behind > 0 && ranges[behind - 1].1 >= ip
 }
 
-/// Sorts the ranges and makes one of those that overlap or touch.
+/// Sorts the ranges and joins those that overlap or touch.
 fn merge<T: Copy + Ord>(ranges: &mut Vec<(T, T)>, next: fn(T) -> T) {
     ranges.sort_unstable();
-    // The second of two neighbours goes if it goes into the first.
+    // The second of two neighbours is removed if it could be joined to the first.
     ranges.dedup_by(|second, first| {
         let touches = second.0 <= next(first.1);
         if touches {
@@ -96,14 +97,14 @@ fn merge<T: Copy + Ord>(ranges: &mut Vec<(T, T)>, next: fn(T) -> T) {
     });
 }
 
-/// What a line says: `None` for nothing.
+/// The range that a line blocks; `None` if it blocks nothing.
 fn range_of_line(line: &str) -> Result<Option<Range>, &'static str> {
     let bare = line.split('#').next().unwrap_or("").trim();
     if bare.is_empty() {
         return Ok(None);
     }
     match range(bare) {
-        // It may be in one of the other forms, in which names hold anything, `#` too.
+        // It may have one of the other forms, in which a name may have any character, also `#`.
         Err(Wrong::NoAddress) => match of_p2p(line.trim()).or_else(|| of_p2p(bare)) {
             Some(range) => Ok(Some(range)),
             None => of_dat(bare),
@@ -114,7 +115,7 @@ fn range_of_line(line: &str) -> Result<Option<Range>, &'static str> {
 }
 
 enum Wrong {
-    /// It begins with no address: it may be something else.
+    /// It does not begin with an address, so it may have another form.
     NoAddress,
     Other(&'static str),
 }
@@ -125,20 +126,20 @@ fn range(text: &str) -> Result<Range, Wrong> {
         let ip = address(first).ok_or(Wrong::NoAddress)?;
         let most = if ip.is_ipv4() { 32 } else { 128 };
         let bits = bits.trim().parse().ok().filter(|&bits: &u32| bits <= most);
-        let bits = bits.ok_or(Wrong::Other("expected a number of bits behind /: at most 32, of IPv6 128"))?;
+        let bits = bits.ok_or(Wrong::Other("expected a number of bits after /: at most 32, or 128 for IPv6"))?;
         return Ok(block(ip, bits));
     }
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let (first, last) = address(first).zip(address(last)).ok_or(Wrong::NoAddress)?;
     let wrong = match (first, last) {
-        _ if first.is_ipv4() != last.is_ipv4() => "a range from one family of addresses to the other",
+        _ if first.is_ipv4() != last.is_ipv4() => "a range from IPv4 to IPv6 addresses",
         _ if first > last => "the range ends before it begins",
         _ => return Ok(between(first, last)),
     };
     Err(Wrong::Other(wrong))
 }
 
-/// From `first` to `last`, of one family. IPv6 addresses that wrap IPv4 ones count as these.
+/// From `first` to `last`, which are of one family. IPv6 addresses that wrap IPv4 addresses count as those.
 fn between(first: IpAddr, last: IpAddr) -> Range {
     match (first.to_canonical(), last.to_canonical()) {
         (IpAddr::V4(first), IpAddr::V4(last)) => Range::V4(first.to_bits(), last.to_bits()),
@@ -168,7 +169,7 @@ fn block(ip: IpAddr, bits: u32) -> Range {
     }
 }
 
-/// An address. Numbers may have zeros in front, as in .dat files, and are decimal all the same.
+/// An address. Its numbers may have leading zeros, as in .dat files, and are decimal nevertheless.
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     if text.contains(':') {
@@ -186,7 +187,7 @@ fn address(text: &str) -> Option<IpAddr> {
     numbers.next().is_none().then_some(IpAddr::V4(Ipv4Addr::from(bytes)))
 }
 
-/// `name:1.2.3.4-1.2.3.9`. The name may hold colons, and so may the range.
+/// `name:1.2.3.4-1.2.3.9`. The name may have colons, and so may the range.
 fn of_p2p(line: &str) -> Option<Range> {
     let tails = line.match_indices(':').map(|(at, _)| &line[at + 1..]);
     tails.filter(|tail| tail.contains('-')).find_map(|tail| range(tail).ok())

@@ -1,9 +1,9 @@
-//! Whom to connect to next: the addresses that trackers told us of.
+//! The addresses that a torrent may connect to, and which of them is next.
 //!
-//! Floor 2. An address is tried, left alone for longer each time it fails, and forgotten after
-//! [`MOST_FAILURES`] in a row unless a tracker names it again. Ourselves, once met, and the banned are never tried.
-//! Where there are as many as are kept, one that failed makes room: peers that come and go, each with an address of its
-//! own, must not keep out those that a tracker names.
+//! An address is tried, left alone for longer each time it fails, and forgotten after [`MOST_FAILURES`] failures in a row,
+//! until something names it again. Our own address, once we met ourselves, and banned ones are never tried. If the list is
+//! full, an address that failed makes room, so that peers that come and go, each with another address, cannot keep out those
+//! that a tracker names.
 
 use super::source::Source;
 use crate::base::rng::Rng;
@@ -13,11 +13,11 @@ use std::collections::BTreeMap;
 
 /// Addresses kept for a torrent: enough for the largest answers of several trackers.
 const MOST_CANDIDATES: usize = 1000;
-/// Failures in a row after which an address is forgotten.
+/// An address is forgotten after this number of failures in a row.
 const MOST_FAILURES: u32 = 6;
-/// Wait after the first failure; it doubles with each further one. (A peer behind a full queue answers soon.)
+/// The wait after the first failure; it doubles with each further one. (A peer behind a full queue answers soon.)
 const FIRST_RETRY: Time = Time::from_secs(10);
-/// Wait before a peer that was connected and left is tried again.
+/// The wait before a peer that was connected and left is tried again.
 const RECONNECT: Time = Time::from_secs(30);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ enum State {
     Waiting(Time),
     /// Being tried, or connected.
     Busy,
-    /// It has everything, as we have: not to be tried, as long as that is so.
+    /// It is a seed, and so are we: not to be tried while that is so.
     Parted,
     /// Never to be tried: ourselves, or banned.
     Barred,
@@ -42,7 +42,7 @@ struct Candidate {
 /// The addresses of a torrent.
 pub struct Candidates {
     known: BTreeMap<SocketAddr, Candidate>,
-    /// Nobody is due before this: so that whoever asks at each event need not look at all of them.
+    /// No address is due before this, so that not every event has to look at all of them.
     soonest: Time,
 }
 
@@ -53,7 +53,7 @@ impl Default for Candidates {
 }
 
 impl Candidates {
-    /// Nobody yet.
+    /// No addresses.
     pub fn new() -> Candidates {
         Candidates { known: BTreeMap::new(), soonest: Time::MAX }
     }
@@ -75,12 +75,12 @@ impl Candidates {
         });
     }
 
-    /// Where `addr` is from. An address that nobody named is that of a peer that came to us.
+    /// The source of `addr`. An address that is not in the list is that of a peer that connected to us.
     pub fn source(&self, addr: SocketAddr) -> Source {
         self.known.get(&addr).map_or(Source::Incoming, |candidate| candidate.source)
     }
 
-    /// Whether `addr` may be remembered; who failed most often is forgotten for it.
+    /// Whether `addr` may be remembered; the address that failed most often is forgotten for it.
     fn has_room_for(&mut self, addr: SocketAddr) -> bool {
         if self.known.len() < MOST_CANDIDATES || self.known.contains_key(&addr) {
             return true;
@@ -91,7 +91,7 @@ impl Candidates {
         worst.is_some_and(|worst| self.known.remove(&worst).is_some())
     }
 
-    /// An address to connect to now, at random among those that are due; it is busy from now on.
+    /// An address to connect to now, chosen at random among those that are due. It is busy from now on.
     pub fn next(&mut self, now: Time, rng: &mut Rng) -> Option<SocketAddr> {
         if self.soonest > now {
             return None;
@@ -118,20 +118,20 @@ impl Candidates {
         (self.soonest < Time::MAX).then_some(self.soonest)
     }
 
-    /// A candidate waits from now on, until `at`.
+    /// The state of a candidate that waits until `at`.
     fn wait(&mut self, at: Time) -> State {
         self.soonest = self.soonest.min(at);
         State::Waiting(at)
     }
 
-    /// `addr` is connected to us: it need not be tried.
+    /// `addr` is connected: it need not be tried.
     pub fn busy(&mut self, addr: SocketAddr) {
         if let Some(candidate) = self.known.get_mut(&addr).filter(|candidate| candidate.state != State::Barred) {
             candidate.state = State::Busy;
         }
     }
 
-    /// `addr` is a seed, and so are we. That is remembered also of one that came to us: a tracker will tell of it.
+    /// `addr` is a seed, and so are we. This is also remembered of a peer that connected to us, because a tracker will name it.
     pub fn part(&mut self, addr: SocketAddr) {
         if !self.is_barred(addr) && self.has_room_for(addr) {
             let source = self.source(addr);
@@ -139,14 +139,14 @@ impl Candidates {
         }
     }
 
-    /// We lost what we had, or the peers: those that wait their turn, and other seeds, are due at once.
+    /// We lost pieces or peers: all waiting addresses, and those of seeds, are due at once.
     pub fn hurry(&mut self, now: Time) {
         let waits = |candidate: &&mut Candidate| matches!(candidate.state, State::Waiting(_) | State::Parted);
         self.known.values_mut().filter(waits).for_each(|candidate| candidate.state = State::Waiting(now));
         self.soonest = now;
     }
 
-    /// `addr` could not be connected to, or did not shake hands.
+    /// `addr` could not be connected to, or sent no handshake.
     pub fn failed(&mut self, addr: SocketAddr, now: Time) {
         let Some(Candidate { state, failures, source }) = self.known.get(&addr).copied() else { return };
         if state == State::Barred {
@@ -160,7 +160,7 @@ impl Candidates {
         self.known.insert(addr, Candidate { state, failures: failures + 1, source });
     }
 
-    /// `addr` could not be tried, and that is not its fault: it is as good as before.
+    /// `addr` could not be tried, which was not its fault: it is as good as before.
     pub fn untried(&mut self, addr: SocketAddr, now: Time) {
         if let Some(Candidate { state: State::Busy, failures, source }) = self.known.get(&addr).copied() {
             let state = self.wait(now);
@@ -168,7 +168,7 @@ impl Candidates {
         }
     }
 
-    /// `addr` was connected, and is not any more. If it was of no use, that counts as a failure: it may be full.
+    /// `addr` was connected and is not any more. If it was of no use, that counts as a failure, because it may be full.
     pub fn left(&mut self, addr: SocketAddr, was_of_use: bool, now: Time) {
         if !was_of_use {
             self.failed(addr, now);
@@ -178,7 +178,7 @@ impl Candidates {
         }
     }
 
-    /// `addr` is ourselves, or a liar: never again.
+    /// `addr` is our own or that of a liar: never try it again.
     pub fn bar(&mut self, addr: SocketAddr) {
         if self.has_room_for(addr) {
             let source = self.source(addr);
@@ -186,7 +186,7 @@ impl Candidates {
         }
     }
 
-    /// Whether `addr` must not be talked to.
+    /// Whether `addr` is never to be tried.
     pub fn is_barred(&self, addr: SocketAddr) -> bool {
         self.known.get(&addr).is_some_and(|candidate| candidate.state == State::Barred)
     }
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn each_address_is_tried_once_and_then_waits_longer_and_longer() {
+    fn a_failing_address_is_tried_ever_more_rarely() {
         let (mut known, mut rng, mut now) = (Candidates::new(), Rng::new(1), Time::ZERO);
         known.add(addr(1), Source::Tracker, now);
         known.add(addr(1), Source::Tracker, now);
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_of_use_and_left_is_tried_again_but_not_at_once() {
+    fn a_useful_peer_that_left_is_tried_again_but_not_at_once() {
         let (mut known, mut rng, now) = (Candidates::new(), Rng::new(1), Time::from_secs(100));
         known.add(addr(1), Source::Tracker, now);
         known.next(now, &mut rng).unwrap();
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn ourselves_are_never_tried_even_when_a_tracker_insists() {
+    fn our_own_address_is_never_tried_even_if_a_tracker_insists() {
         let (mut known, mut rng) = (Candidates::new(), Rng::new(1));
         known.bar(addr(9));
         known.add(addr(9), Source::Tracker, Time::ZERO);
@@ -260,7 +260,7 @@ mod tests {
         known.add(honest, Source::Tracker, Time::ZERO);
         assert_eq!(known.known.len(), MOST_CANDIDATES);
         assert_eq!(known.next(Time::ZERO, &mut rng), Some(honest));
-        // Ourselves are known again though all others wait.
+        // Our own address is remembered although all others wait.
         known.bar(addr(9999));
         assert!(known.is_barred(addr(9999)) && known.known.len() == MOST_CANDIDATES);
     }

@@ -1,10 +1,9 @@
-//! Who an address belongs to, as far as that can be told.
-//!
-//! Floor 2. Limits and bans are by host, so that one host can't pass for many.
+//! Which host an address belongs to, as far as that can be told. Limits and bans are by host, so that one host cannot pass for
+//! many.
 
 use core::net::{IpAddr, Ipv6Addr};
 
-/// Whoever is at an address: of IPv6 the first 64 bits, the rest is for everybody to choose (RFC 4291).
+/// The host at an address. For IPv6 that is the first 64 bits, because a host can choose the others freely (RFC 4291).
 pub fn host(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(_) => ip,
@@ -12,8 +11,8 @@ pub fn host(ip: IpAddr) -> IpAddr {
     }
 }
 
-/// Whether an address is of this machine or its net: many peers behind it are nothing special (containers, a proxy, a
-/// gateway that hides its guests, a swarm on one desk).
+/// Whether an address belongs to this machine or its local network, where many peers at one address are normal (containers,
+/// a proxy, a gateway, a test swarm).
 pub fn is_near(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
@@ -34,7 +33,7 @@ mod tests {
     }
 
     #[test]
-    fn near_is_what_no_stranger_has() {
+    fn only_local_addresses_are_near() {
         let near = |text: &str| is_near(text.parse().unwrap());
         assert!(["127.0.0.9", "192.168.1.1", "169.254.0.1", "::1", "fd00::1", "fe80::1"].into_iter().all(near));
         assert!(!["8.8.8.8", "172.32.0.1", "2001:db8::1", "::"].into_iter().any(near));

@@ -1,6 +1,7 @@
 //! Meeting: how a torrent finds peers and which of them it talks to.
 //!
-//! Announces to trackers, addresses that wait for a connection, bans and the blocklist. Floor 2, pure.
+//! Announces to trackers, addresses that wait for a connection, bans and the blocklist.
+
 pub mod announcer;
 pub mod bans;
 pub mod blocklist;

@@ -1,6 +1,4 @@
-//! How we learned of a peer.
-//!
-//! Floor 2. Every address keeps its source from the moment it is found until the peer is gone.
+//! How we learned of a peer. Every address keeps its source from the moment it is found until the peer is gone.
 
 /// How we learned of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

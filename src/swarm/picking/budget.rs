@@ -113,13 +113,7 @@ impl Budget {
         self.disks[self.turn].to_disk += bytes;
     }
 
-    /// The disk has `bytes`.
-    pub fn written(&mut self, bytes: u64) {
-        let disk = self.disks[self.turn].disk;
-        self.written_to(disk, bytes);
-    }
-
-    /// The same of any disk.
+    /// `disk` has `bytes`: they have left memory.
     pub fn written_to(&mut self, disk: u64, bytes: u64) {
         if let Some(one) = self.disks.iter_mut().find(|one| one.disk == disk) {
             one.to_disk = one.to_disk.saturating_sub(bytes);
@@ -132,6 +126,12 @@ mod tests {
     use super::*;
 
     impl Budget {
+        /// The disk has `bytes`.
+        pub(in crate::swarm) fn written(&mut self, bytes: u64) {
+            let disk = self.disks[self.turn].disk;
+            self.written_to(disk, bytes);
+        }
+
         /// Bytes that were asked for, for audits.
         pub(in crate::swarm) fn asked(&self) -> u64 {
             self.disks.iter().map(|one| one.asked).sum()

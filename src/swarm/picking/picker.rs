@@ -161,16 +161,24 @@ impl Picker {
         (self.length - piece as u64 * self.piece_length as u64).min(self.piece_length as u64) as u32
     }
 
-    /// Peers have pieces, or have them no more (`joined` false).
-    pub fn count(&mut self, pieces: &Bitfield, joined: bool, rng: &mut Rng) {
-        for piece in pieces.iter_ones() {
-            if joined { self.rarity.more(piece, rng) } else { self.rarity.fewer(piece, rng) }
-        }
+    /// A peer has these pieces.
+    pub fn count(&mut self, pieces: &Bitfield, rng: &mut Rng) {
+        pieces.iter_ones().for_each(|piece| self.rarity.more(piece, rng));
     }
 
-    /// A peer has every piece, or is gone (`joined` false).
-    pub fn count_seed(&mut self, joined: bool) {
-        self.seeds = if joined { self.seeds + 1 } else { self.seeds.saturating_sub(1) };
+    /// A peer that had these pieces is gone.
+    pub fn discount(&mut self, pieces: &Bitfield, rng: &mut Rng) {
+        pieces.iter_ones().for_each(|piece| self.rarity.fewer(piece, rng));
+    }
+
+    /// A peer has every piece.
+    pub fn seed_came(&mut self) {
+        self.seeds += 1;
+    }
+
+    /// A peer that had every piece is gone.
+    pub fn seed_left(&mut self) {
+        self.seeds = self.seeds.saturating_sub(1);
     }
 
     /// A peer tells that it has `piece`.

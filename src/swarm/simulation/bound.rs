@@ -223,7 +223,7 @@ impl SimulatedSwarm {
                 let written = self.members[from].written.entry(piece).or_default();
                 *written += bytes as u32;
                 let complete = *written == self.metainfo.piece_size(piece);
-                self.plan(Time::ZERO, from, Event::Disk(DiskEvent::Written { bytes }));
+                self.members[from].shared.budget.written(bytes);
                 if complete {
                     if self.out.set(piece) && self.out.is_full() {
                         self.sent_until_out = self.members[0].uploaded;

@@ -27,6 +27,8 @@ const ARRIVALS_MS: usize = 3_000;
 pub(super) enum Happening {
     /// Something reaches one of our torrents.
     Reaches(usize, Event),
+    /// Bytes are on disk.
+    Written(u64),
     /// A remote peer does something, if its connection (the key) is still the same.
     Does(usize, Option<PeerKey>, Deed),
 }
@@ -151,8 +153,8 @@ impl World {
             }
         }
         for happening in core::mem::take(&mut self.ahead).into_values() {
-            if let Happening::Reaches(number, event @ Event::Disk(DiskEvent::Written { .. })) = happening {
-                self.reach(number, event);
+            if let Happening::Written(bytes) = happening {
+                self.shared.budget.written(bytes);
             }
         }
         self.audit();
@@ -180,6 +182,7 @@ impl World {
     fn happen(&mut self, happening: Happening) {
         match happening {
             Happening::Reaches(torrent, event) => self.reach(torrent, event),
+            Happening::Written(bytes) => self.shared.budget.written(bytes),
             Happening::Does(number, key, deed) if self.remotes[number].key == key => self.deed(number, deed),
             Happening::Does(..) => {}
         }
@@ -232,10 +235,7 @@ impl World {
         corrupt.extend((data[0] == 1).then_some(begin));
         assert!(*bytes <= size, "a block of piece {piece} was written twice");
         let complete = *bytes == size;
-        self.plan(
-            self.disk_delay,
-            Happening::Reaches(torrent, Event::Disk(DiskEvent::Written { bytes: data.len() as u64 })),
-        );
+        self.plan(self.disk_delay, Happening::Written(data.len() as u64));
         if complete && let Some((_, begins)) = self.written.remove(&(torrent, piece)) {
             let good = begins.is_empty();
             if !good {
@@ -252,10 +252,7 @@ impl World {
 
     fn do_not_write(&mut self, torrent: usize, block: BlockSpec) {
         self.written.remove(&(torrent, block.piece));
-        self.plan(
-            self.disk_delay,
-            Happening::Reaches(torrent, Event::Disk(DiskEvent::Written { bytes: block.length as u64 })),
-        );
+        self.plan(self.disk_delay, Happening::Written(block.length as u64));
         let event = match self.broken.insert(torrent) {
             true => Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: no_space() }),
             false => Event::Disk(DiskEvent::Unwritten { piece: block.piece }),

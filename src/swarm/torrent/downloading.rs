@@ -1,17 +1,20 @@
-//! Whom to ask for what, and what to make of what comes.
+//! Which peer is asked for what, and what becomes of the blocks that arrive.
 //!
-//! Floor 2, a way of [`Torrent`]. BEP 3 for interest and requests, BEP 6 for rejects, Cohen 2003 for snubbing. Which
-//! block is [`picker`](crate::swarm::picking::picker)'s, how many is [`window`](crate::swarm::picking::window)'s, how much memory is
-//! [`budget`](crate::swarm::picking::budget)'s to say. A limit of the rate is kept by asking for no more than it allows: what is not asked
-//! for does not come, and no socket is left unread until its buffers are full.
+//! A part of [`Torrent`]. BEP 3 for interest and requests, BEP 6 for rejects, Cohen 2003 for snubbing. The
+//! [`picker`](crate::swarm::picking::picker) says which block is requested, the [`window`](crate::swarm::picking::window)
+//! how many, the [`budget`](crate::swarm::picking::budget) how much memory there is. The limit of the rate is kept by
+//! requesting no more than it allows: what is not requested does not come, and no socket is left unread until its
+//! buffers are full.
 
-use super::{Standing, Torrent, Turn};
+use super::introducing::tell_upload_only;
+use super::{Torrent, Turn, send};
 use crate::base::time::Time;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
-use crate::swarm::event::{Action, DiskOrder, News, PeerOrder};
+use crate::swarm::event::{Action, DiskOrder, News};
 use crate::swarm::peer::{Peer, PeerKey};
 use crate::swarm::picking::pace::Pace;
 use crate::swarm::picking::picker::{Arrival, Wish};
+use crate::swarm::standing::Standing;
 use core::cmp::Reverse;
 use std::collections::VecDeque;
 
@@ -20,42 +23,50 @@ pub(super) const SNUB_AFTER: Time = Time::from_secs(20);
 /// A peer that brings a whole piece within this many seconds gets pieces of its own (libtorrent's
 /// `whole_pieces_threshold`).
 const FAST_SECONDS: u64 = 20;
-/// Blocks a peer may send that it was never asked for, or long ago, before it is closed.
+/// Unrequested blocks after which a peer is closed. (A block that answers a request given up long ago counts as well.)
 pub(super) const MOST_UNASKED: u32 = 64;
 /// Allowed fast pieces of a peer that are remembered (BEP 6 proposes 10).
 pub(super) const MOST_ALLOWED: usize = 32;
 /// Suggestions of a peer that are remembered: the latest.
 pub(super) const MOST_SUGGESTED: usize = 8;
-/// While something is asked for and somebody is idle, it is looked so often whether he could help by now: the one who is
-/// asked may have become slow.
+/// How often we look whether an idle peer can help by now: the peer that was asked may have become slow.
 const LOOK_EVERY: Time = Time::from_secs(1);
-/// Requests are sent in bunches: a write to the socket each would cost more than the request itself.
+/// Requests are sent in bunches: one write to the socket for each would cost more than the request itself.
 const BUNCH: usize = 32;
 
+/// Which requests to a peer are given up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Requests {
+    /// All of them.
+    All,
+    /// Those that a peer does not answer while it chokes us: all but those for its allowed fast set (BEP 6).
+    Choked,
+}
+
 impl Torrent {
-    /// Asks `peer` for as much as it, the window and the memory allow.
-    pub(super) fn ask_more(&mut self, peer: PeerKey, turn: &mut Turn) {
-        if self.waits_for_disk() {
+    /// Asks the peer for as much as it, its window and the memory allow.
+    pub(super) fn ask_more(&mut self, key: PeerKey, turn: &mut Turn) {
+        if self.paused || self.waits_for_disk() {
             return;
         }
-        let Some(state) = self.peers.get_mut(&peer) else { return };
-        let chokes = state.chokes_us && state.allows.is_empty();
-        if self.paused || chokes || state.refused || state.useful_pieces == 0 {
+        let Some(peer) = self.peers.get(&key) else { return };
+        let chokes = peer.chokes_us && peer.fast_set_from_peer.is_empty();
+        if chokes || peer.refused || peer.useful_pieces == 0 {
             return;
         }
-        let (out, window) = (state.asked.len(), state.window.size() as usize);
+        let (out, window) = (peer.asked.len(), peer.window.size() as usize);
         let bunch = (window / 4).clamp(1, BUNCH);
         let room = window.saturating_sub(out);
         if room == 0 || (room < bunch && out >= bunch) {
             return;
         }
         let budget = &turn.shared.budget;
-        let tried = state.window.is_tried();
+        let tried = peer.window.is_tried();
         let free = if tried { budget.free() } else { budget.free_for_untried() };
         let affordable = (free / BLOCK_BYTES as u64) as usize;
         let mut blocks = room.min(affordable);
         if blocks < bunch && blocks < room && out > 0 && out >= bunch.min(window / 2) {
-            // Who is not tried gets more when he answers.
+            // A peer that is not tried gets more when it answers.
             self.fetching.waits_for_budget |= tried;
             return;
         }
@@ -68,116 +79,111 @@ impl Torrent {
             // However many peers there are, none is left out: one block each is always affordable.
             blocks = 1;
         }
-        // Under a limit everybody waits together, so that requests go out in lots and not one by one.
+        // Under a limit all peers wait together, so that requests go out in lots and not one by one.
         if self.fetching.waits_for_rate || !turn.shared.download.is_ready(turn.now) {
             self.fetching.waits_for_rate = true;
             return;
         }
         blocks = blocks.min(turn.shared.download.ready_blocks());
-        let piece_size = self.picker.piece_size(0) as u64;
-        let rate = state.speed(turn.now);
-        let fast = rate * FAST_SECONDS >= piece_size;
-        let suggested = &state.suggested;
-        let allowed = state.chokes_us.then(|| state.allowed());
-        let wish =
-            Wish { peer, has: allowed.as_ref().unwrap_or(&state.has), blocks, rate, fast, idle: out == 0, suggested };
+        let rate = peer.speed(turn.now);
+        let fast = rate * FAST_SECONDS >= self.picker.piece_size(0) as u64;
+        let allowed = peer.chokes_us.then(|| peer.allowed());
+        let has = allowed.as_ref().unwrap_or(&peer.has);
+        let wish = Wish { peer: key, has, blocks, rate, fast, idle: out == 0, suggested: &peer.suggested };
         let picked = self.picker.pick(&wish, &mut turn.shared.rng);
         self.forget_restarted(turn);
-        let Some(state) = self.peers.get_mut(&peer) else { return };
+        let Some(peer) = self.peers.get_mut(&key) else { return };
         if out == 0 {
-            state.answered = turn.now;
+            peer.answered = turn.now;
         }
         for block in picked {
             turn.shared.ask(block.length as u64);
-            state.asked.push_back(block);
-            state.spoken = turn.now;
-            turn.actions.push(Action::Peer(peer, PeerOrder::Message(Message::Request(block))));
+            peer.asked.push_back(block);
+            send(peer, Message::Request(block), turn);
         }
         let endgame = self.picker.nothing_is_free();
         let begins = endgame && !self.fetching.endgame;
         self.fetching.endgame = endgame;
         if begins {
-            // Whoever was idle before had no reason to hear of it.
+            // The peers that were idle before had no reason to be asked.
             self.ask_all(turn);
         }
     }
 
-    /// Asks everybody, those that answer before those that are snubbed.
+    /// Asks all peers, those that answer before those that are snubbed.
     pub(super) fn ask_all(&mut self, turn: &mut Turn) {
         self.fetching.waits_for_budget = false;
         if self.fetching.waits_for_rate && !turn.shared.download.is_ready(turn.now) {
             return;
         }
         self.fetching.waits_for_rate = false;
-        // The idle first, the fastest of them before all: what only one may do is best done by that one.
+        // The idle first, and the fastest of them before all others: what only one peer may do is best done by that one.
         let order = |peer: &Peer| {
             let speed = if peer.asked.is_empty() { peer.speed(turn.now) } else { 0 };
             (peer.window.is_snubbed(), Reverse(speed))
         };
-        let mut peers: Vec<_> = self.peers.iter().map(|(key, peer)| (order(peer), *key)).collect();
-        // Memory may not suffice for all: the first to be asked is another each time.
+        let mut peers: Vec<_> = self.peers.values().map(|peer| (order(peer), peer.key)).collect();
+        // There may not be enough memory for all, so another peer is asked first each time.
         let first = turn.shared.rng.below(peers.len());
         peers.rotate_left(first);
         peers.sort_by_key(|(order, _)| *order);
-        peers.into_iter().for_each(|(_, peer)| self.ask_more(peer, turn));
+        peers.into_iter().for_each(|(_, key)| self.ask_more(key, turn));
     }
 
-    /// When to look again whether an idle peer can help; `None`: nobody is idle, or nothing is to be done.
+    /// When to look again whether an idle peer can help; `None`: no peer is idle, or there is nothing to do.
     pub(super) fn look_at(&self) -> Option<Time> {
         let idle = |peer: &Peer| peer.asked.is_empty() && !peer.chokes_us && !peer.refused && peer.useful_pieces > 0;
         let some_idle = !self.fetching.waits_for_budget && !self.paused && self.peers.values().any(idle);
         some_idle.then_some(self.fetching.looked + LOOK_EVERY)
     }
 
-    /// Asks the idle when it is time: others may have become slow, and what they are asked for may be taken over.
+    /// Asks idle peers when it is time: others may have become slow, and their requests may be taken over.
     pub(super) fn look_for_work(&mut self, turn: &mut Turn) {
         if self.look_at().is_none_or(|at| at > turn.now) {
             return;
         }
         self.fetching.looked = turn.now;
-        for (&peer, state) in &mut self.peers {
-            if !self.picker.pace(peer, state.speed(turn.now), state.brought, turn.now) {
-                // What it was once does not count any more.
-                state.pace = Pace::default();
+        for peer in self.peers.values_mut() {
+            if !self.picker.pace(peer.key, peer.speed(turn.now), peer.brought, turn.now) {
+                // How fast it once was does not count any more.
+                peer.pace = Pace::default();
             }
         }
         self.ask_all(turn);
     }
 
-    /// A block came. It is written only if it was asked for and is not had yet.
-    pub(super) fn block_came(&mut self, peer: PeerKey, piece: u32, begin: u32, data: Vec<u8>, turn: &mut Turn) {
-        let Some(state) = self.peers.get_mut(&peer) else { return };
+    /// A block came. It is written only if it was requested and we do not have it yet.
+    pub(super) fn block_came(&mut self, key: PeerKey, piece: u32, begin: u32, data: Vec<u8>, turn: &mut Turn) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
         let block = BlockSpec { piece, begin, length: data.len() as u32 };
         let bytes = data.len() as u64;
         let mut late = false;
-        if let Some(at) = state.asked.iter().position(|asked| *asked == block) {
-            state.asked.remove(at);
+        if take_out(&mut peer.asked, block) {
             turn.shared.budget.unask(bytes);
-            state.pace.came(bytes, turn.now.saturating_sub(state.answered));
-            state.brought = turn.now;
-        } else if let Some(at) = state.late.iter().position(|late| *late == block) {
-            state.late.remove(at);
+            peer.pace.came(bytes, turn.now.saturating_sub(peer.answered));
+            peer.brought = turn.now;
+        } else if take_out(&mut peer.late, block) {
             turn.shared.download.take(bytes);
             late = true;
         } else {
             self.fetching.wasted += bytes;
-            state.unasked += 1;
-            if state.unasked > MOST_UNASKED {
-                self.close(peer, "it sends blocks that were not asked for", turn);
+            peer.unasked += 1;
+            if peer.unasked > MOST_UNASKED {
+                self.close(key, "it sends blocks that were not asked for", turn);
             }
             return;
         }
-        (state.answered, state.exchanged, state.refused) = (turn.now, turn.now, false);
-        state.down.add(bytes, turn.now);
-        let rate = state.down.rate(turn.now);
-        state.window.block_came(rate, turn.now);
+        (peer.answered, peer.exchanged, peer.refused) = (turn.now, turn.now, false);
+        peer.down.add(bytes, turn.now);
+        let rate = peer.down.rate(turn.now);
+        peer.window.block_came(rate, turn.now);
         self.fetching.down.add(bytes, turn.now);
         if self.waits_for_disk() {
-            // It was on its way when the disk failed; it will be asked for again.
+            // It was on its way when the disk failed. It will be requested again.
             self.fetching.wasted += bytes;
             return;
         }
-        match self.picker.arrived(block, peer, late) {
+        match self.picker.arrived(block, key, late) {
             Arrival::Unwanted => self.fetching.wasted += bytes,
             Arrival::Wanted { others } => {
                 if others {
@@ -188,39 +194,30 @@ impl Torrent {
                 turn.actions.push(Action::Disk(DiskOrder::Write { piece, begin, data }));
             }
         }
-        self.ask_more(peer, turn);
+        self.ask_more(key, turn);
     }
 
-    /// Endgame: somebody was faster; the others need not send the block.
+    /// Endgame: one peer was faster, the others need not send the block.
     fn cancel_elsewhere(&mut self, block: BlockSpec, turn: &mut Turn) {
-        for (&peer, state) in &mut self.peers {
-            if let Some(at) = state.asked.iter().position(|asked| *asked == block) {
-                state.asked.remove(at);
-                state.give_up(block);
-                state.spoken = turn.now;
-                turn.shared.unask(block.length as u64);
-                turn.actions.push(Action::Peer(peer, PeerOrder::Message(Message::Cancel(block))));
+        for peer in self.peers.values_mut() {
+            if take_out(&mut peer.asked, block) {
+                withdraw(peer, block, turn);
             }
         }
         self.fetching.waits_for_budget = true;
     }
 
-    /// Of a piece that begins anew, the disk forgets what it has, and nobody need send what he was asked for before:
-    /// it would come in vain, and its request would pass for one of the new beginning.
+    /// If a piece starts over, the disk forgets what it has of it, and no peer need send what it was asked for before:
+    /// that block would come in vain, and its request would pass for one of the new try.
     pub(super) fn forget_restarted(&mut self, turn: &mut Turn) {
         for piece in self.picker.take_restarted() {
             turn.actions.push(Action::Disk(DiskOrder::Restart { piece }));
-            for (&peer, state) in &mut self.peers {
-                let asked = core::mem::take(&mut state.asked);
+            for peer in self.peers.values_mut() {
+                let asked = core::mem::take(&mut peer.asked);
                 let (vain, kept): (VecDeque<BlockSpec>, VecDeque<BlockSpec>) =
                     asked.into_iter().partition(|block| block.piece == piece);
-                state.asked = kept;
-                for block in vain {
-                    state.give_up(block);
-                    state.spoken = turn.now;
-                    turn.shared.unask(block.length as u64);
-                    turn.actions.push(Action::Peer(peer, PeerOrder::Message(Message::Cancel(block))));
-                }
+                peer.asked = kept;
+                vain.into_iter().for_each(|block| withdraw(peer, block, turn));
             }
             self.fetching.waits_for_budget = true;
         }
@@ -228,21 +225,16 @@ impl Torrent {
 
     /// All blocks of a piece came, and its hash is right.
     pub(super) fn proven(&mut self, piece: u32, turn: &mut Turn) {
-        let size = self.picker.piece_size(piece) as u64;
         if !self.picker.proven(piece) {
             return;
         }
-        self.fetching.left -= size;
-        let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
-        for peer in peers {
-            let Some(state) = self.peers.get_mut(&peer) else { continue };
-            if state.has.get(piece) {
-                state.useful_pieces = state.useful_pieces.saturating_sub(1);
-                self.tell_interest(peer, turn);
-            }
-            // Who has it need not know.
-            if self.peers.get(&peer).is_some_and(|state| !state.has.get(piece)) {
-                self.send(peer, Message::Have { piece }, turn);
+        self.fetching.left -= self.picker.piece_size(piece) as u64;
+        for peer in self.peers.values_mut() {
+            if peer.has.get(piece) {
+                peer.useful_pieces = peer.useful_pieces.saturating_sub(1);
+                tell_interest(peer, turn);
+            } else {
+                send(peer, Message::Have { piece }, turn);
             }
         }
         if self.picker.is_whole() {
@@ -250,126 +242,140 @@ impl Torrent {
         }
     }
 
-    /// Nothing that is wanted is missing any more: trackers, peers and the person hear it.
+    /// No wanted piece is missing any more: trackers, peers and the person are told.
     pub(super) fn complete(&mut self, turn: &mut Turn) {
         self.standing = Standing::Seeding;
         if let Some(wait) = &mut self.disk.wait {
             wait.whole = true;
         }
-        // Files may have been left out: then the tracker must not count a seed.
+        // If files were left out, the tracker must not count a seed.
         if self.fetching.left == 0 && !core::mem::replace(&mut self.meeting.completed, true) {
             self.meeting.announcer.complete(turn.now);
         }
         turn.actions.push(Action::News(News::Complete));
-        let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
-        for peer in peers {
-            self.tell_upload_only(peer, turn);
-            self.part_from_seed(peer, turn);
+        for key in self.keys() {
+            if let Some(peer) = self.peers.get_mut(&key) {
+                tell_upload_only(peer, turn);
+            }
+            self.part_from_seed(key, turn);
         }
     }
 
-    /// Keeps our interest true: a peer must know at all times whether we would ask it.
-    pub(super) fn tell_interest(&mut self, peer: PeerKey, turn: &mut Turn) {
-        let Some(state) = self.peers.get_mut(&peer) else { return };
-        let interested = state.useful_pieces > 0;
-        if interested != state.we_are_interested {
-            (state.we_are_interested, state.interested_at) = (interested, turn.now);
-            self.send(peer, if interested { Message::Interested } else { Message::NotInterested }, turn);
+    pub(super) fn unchoked(&mut self, key: PeerKey, turn: &mut Turn) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        (peer.chokes_us, peer.refused) = (false, false);
+        self.ask_more(key, turn);
+    }
+
+    pub(super) fn choked(&mut self, key: PeerKey, turn: &mut Turn) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if !core::mem::replace(&mut peer.chokes_us, true) {
+            self.give_up_requests(key, Requests::Choked, turn);
+            self.ask_all(turn);
         }
     }
 
-    pub(super) fn unchoked(&mut self, peer: PeerKey, turn: &mut Turn) {
-        let Some(state) = self.peers.get_mut(&peer) else { return };
-        (state.chokes_us, state.refused) = (false, false);
-        self.ask_more(peer, turn);
-    }
-
-    pub(super) fn choked(&mut self, peer: PeerKey, turn: &mut Turn) {
-        let Some(state) = self.peers.get_mut(&peer) else { return };
-        if state.chokes_us {
-            return;
-        }
-        state.chokes_us = true;
-        self.give_up_requests(peer, false, turn);
-        self.ask_all(turn);
-    }
-
-    /// The peer may be asked for a piece though it chokes us (BEP 6).
-    pub(super) fn allowed(&mut self, peer: PeerKey, piece: u32, turn: &mut Turn) {
-        let Some(state) = self.peers.get_mut(&peer) else { return };
-        if piece < self.picker.have().len() && state.allows.len() < MOST_ALLOWED && !state.allows.contains(&piece) {
-            state.allows.push(piece);
-            self.ask_more(peer, turn);
+    /// We may request a piece although the peer chokes us (BEP 6).
+    pub(super) fn got_allowed_fast(&mut self, key: PeerKey, piece: u32, turn: &mut Turn) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let set = &mut peer.fast_set_from_peer;
+        if piece < self.picker.have().len() && set.len() < MOST_ALLOWED && !set.contains(&piece) {
+            set.push(piece);
+            self.ask_more(key, turn);
         }
     }
 
     /// The peer would like to be asked for a piece (BEP 6).
-    pub(super) fn suggested(&mut self, peer: PeerKey, piece: u32) {
-        let Some(state) = self.peers.get_mut(&peer) else { return };
-        if piece < self.picker.have().len() && !self.picker.have().get(piece) {
-            state.suggested.retain(|suggested| *suggested != piece && !self.picker.have().get(*suggested));
-            if state.suggested.len() >= MOST_SUGGESTED {
-                state.suggested.remove(0);
+    pub(super) fn suggested(&mut self, key: PeerKey, piece: u32) {
+        let (Some(peer), have) = (self.peers.get_mut(&key), self.picker.have()) else { return };
+        if piece < have.len() && !have.get(piece) {
+            peer.suggested.retain(|suggested| *suggested != piece && !have.get(*suggested));
+            if peer.suggested.len() >= MOST_SUGGESTED {
+                peer.suggested.remove(0);
             }
-            state.suggested.push(piece);
+            peer.suggested.push(piece);
         }
     }
 
     /// The peer will not send a block (BEP 6). It is asked again with its next block, or when the snub time is over:
     /// asking at once could go on for ever.
-    pub(super) fn rejected(&mut self, peer: PeerKey, block: BlockSpec, turn: &mut Turn) {
-        let Some(state) = self.peers.get_mut(&peer) else { return };
-        // A request that was given up was the earlier one: this is its answer.
-        if let Some(at) = state.late.iter().position(|late| *late == block) {
-            state.late.remove(at);
-            return;
-        }
-        if let Some(at) = state.asked.iter().position(|asked| *asked == block) {
-            state.asked.remove(at);
-            state.refused = true;
+    pub(super) fn rejected(&mut self, key: PeerKey, block: BlockSpec, turn: &mut Turn) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        // If the same block was given up before and requested again, this answers the earlier request.
+        if !take_out(&mut peer.late, block) && take_out(&mut peer.asked, block) {
+            peer.refused = true;
             turn.shared.unask(block.length as u64);
             self.picker.unask(block);
             self.fetching.waits_for_budget = true;
         }
     }
 
-    /// Takes from a peer what it was asked for; others may be asked for it. What still comes is taken.
-    pub(super) fn give_up_requests(&mut self, peer: PeerKey, gone: bool, turn: &mut Turn) {
-        let Some(state) = self.peers.get_mut(&peer) else { return };
-        if !state.asked.is_empty() {
-            // It may choke us so often that nothing ever comes: what we waited counts.
-            state.pace.came(0, turn.now.saturating_sub(state.answered));
+    /// Frees what a peer was asked for, so that others can be asked. If it still comes, it is taken.
+    pub(super) fn give_up_requests(&mut self, key: PeerKey, requests: Requests, turn: &mut Turn) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if !peer.asked.is_empty() {
+            // It may choke us so often that nothing ever comes, so the time that we waited counts.
+            peer.pace.came(0, turn.now.saturating_sub(peer.answered));
         }
-        // Of the pieces it allows though it chokes us it still sends what it was asked for.
-        let stays = |block: &BlockSpec| !gone && state.allows.contains(&block.piece);
-        let (kept, asked): (VecDeque<BlockSpec>, VecDeque<BlockSpec>) = state.asked.drain(..).partition(stays);
-        state.asked = kept;
-        for &block in &asked {
+        let stays = |block: &BlockSpec| requests == Requests::Choked && peer.fast_set_from_peer.contains(&block.piece);
+        let (kept, given_up): (VecDeque<BlockSpec>, VecDeque<BlockSpec>) = peer.asked.drain(..).partition(stays);
+        peer.asked = kept;
+        for block in given_up {
             turn.shared.unask(block.length as u64);
             self.picker.unask(block);
+            peer.give_up(block);
         }
-        asked.into_iter().for_each(|block| state.give_up(block));
-        self.picker.leave(peer, gone);
+        self.picker.leave(key, requests == Requests::All);
+    }
+
+    /// Gives up all requests to a peer and tells it.
+    pub(super) fn withdraw_requests(&mut self, key: PeerKey, turn: &mut Turn) {
+        let asked = self.peers.get(&key).map(|peer| peer.asked.clone()).unwrap_or_default();
+        self.give_up_requests(key, Requests::All, turn);
+        if let Some(peer) = self.peers.get_mut(&key) {
+            asked.into_iter().for_each(|block| send(peer, Message::Cancel(block), turn));
+        }
     }
 
     /// When a peer will have been silent for too long.
-    pub(super) fn snub_at(&self, peer: &Peer) -> Option<Time> {
+    pub(super) fn snub_at(peer: &Peer) -> Option<Time> {
         (!peer.asked.is_empty() || peer.refused).then_some(peer.answered + SNUB_AFTER)
     }
 
     /// Peers that owe blocks and send none lose their requests to others, and keep one to show that they live.
     pub(super) fn snub_the_silent(&mut self, turn: &mut Turn) {
-        let silent = |peer: &Peer| self.snub_at(peer).is_some_and(|at| at <= turn.now);
-        let silent: Vec<PeerKey> = self.peers.iter().filter(|(_, peer)| silent(peer)).map(|(key, _)| *key).collect();
+        let silent = self.keys_of(|peer| Torrent::snub_at(peer).is_some_and(|at| at <= turn.now));
         if silent.is_empty() {
             return;
         }
-        for &peer in &silent {
-            self.give_up_requests(peer, true, turn);
-            let Some(state) = self.peers.get_mut(&peer) else { continue };
-            (state.answered, state.refused) = (turn.now, false);
-            state.window.snub(turn.now);
+        for key in silent {
+            self.give_up_requests(key, Requests::All, turn);
+            let Some(peer) = self.peers.get_mut(&key) else { continue };
+            (peer.answered, peer.refused) = (turn.now, false);
+            peer.window.snub(turn.now);
         }
         self.ask_all(turn);
     }
+}
+
+/// Keeps our interest true: a peer must know at all times whether we would ask it.
+pub(super) fn tell_interest(peer: &mut Peer, turn: &mut Turn) {
+    let interested = peer.useful_pieces > 0;
+    if interested != peer.we_are_interested {
+        (peer.we_are_interested, peer.interested_at) = (interested, turn.now);
+        send(peer, if interested { Message::Interested } else { Message::NotInterested }, turn);
+    }
+}
+
+/// A request that is no longer in `asked` is taken back. The picker knows that already.
+fn withdraw(peer: &mut Peer, block: BlockSpec, turn: &mut Turn) {
+    peer.give_up(block);
+    turn.shared.unask(block.length as u64);
+    send(peer, Message::Cancel(block), turn);
+}
+
+/// Removes `block` from `blocks`. Returns whether it was there.
+pub(super) fn take_out(blocks: &mut VecDeque<BlockSpec>, block: BlockSpec) -> bool {
+    let at = blocks.iter().position(|other| *other == block);
+    at.is_some_and(|at| blocks.remove(at).is_some())
 }

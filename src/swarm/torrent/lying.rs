@@ -1,26 +1,29 @@
-//! Who lied about a block, and what becomes of it.
+//! Peers that sent corrupt blocks, and what becomes of them.
 //!
-//! Floor 2, a way of [`Torrent`]. The [picker](crate::swarm::picking::picker) knows who sent what, the disk what was wrong; here the two
-//! come together. Whoever is proven a liar is closed, banned, and what it sent of other pieces is fetched again.
+//! A part of [`Torrent`]. The [picker](crate::swarm::picking::picker) knows which peer sent each block, the disk finds
+//! out which blocks were wrong; here the two come together. A peer that is proven a liar is closed and banned, and what it
+//! sent of other pieces is fetched again.
 
 use super::{Torrent, Turn};
 use crate::swarm::event::{Action, DiskOrder};
 use crate::swarm::peer::{Identity, Peer, PeerKey};
 
-/// Peers that are gone, and may yet be proven liars; the oldest is forgotten for one more.
+/// Peers that are gone and may yet be proven liars. When there is one more, the oldest is forgotten.
 pub(super) const MOST_DEPARTED: usize = 256;
 
 impl Torrent {
-    /// A piece is wrong; if all of it came from one peer, that one lied.
+    /// The hash of a piece is wrong. If one peer sent all of it, that peer lied.
     pub(super) fn piece_failed(&mut self, piece: u32, turn: &mut Turn) {
         self.fetching.wasted += self.picker.piece_size(piece) as u64;
         let sole = self.picker.failed(piece);
         self.forget_restarted(turn);
-        sole.into_iter().for_each(|liar| self.ban(liar, "it sent a piece whose hash is wrong", turn));
+        if let Some(liar) = sole {
+            self.ban(liar, "it sent a piece whose hash is wrong", turn);
+        }
         self.ask_all(turn);
     }
 
-    /// Blocks that several peers sent of a piece that failed: now it is known which of them were wrong.
+    /// Several peers sent blocks of a piece that failed. Now it is known which of the blocks were wrong.
     pub(super) fn found_wrong(&mut self, piece: u32, begins: &[u32], turn: &mut Turn) {
         for liar in self.picker.senders_of(piece, begins) {
             self.ban(liar, "it sent a block that was wrong", turn);
@@ -31,25 +34,25 @@ impl Torrent {
         for piece in self.picker.distrust(liar) {
             turn.actions.push(Action::Disk(DiskOrder::Restart { piece }));
         }
-        let known = self.peers.get(&liar).map(Identity::from).or_else(|| self.meeting.departed.remove(&liar));
+        let connected = self.peers.get(&liar).map(|peer| peer.identity);
         self.close(liar, reason, turn);
-        let Some(Identity { addr, id, outgoing }) = known else { return };
-        self.meeting.departed.remove(&liar);
+        let departed = self.meeting.departed.remove(&liar);
+        let Some(Identity { addr, id, outgoing }) = connected.or(departed) else { return };
         self.meeting.bans.add(addr.ip(), id);
-        // Of one that came to us we know no port it listens on.
+        // We do not know the port that an incoming peer listens on.
         if outgoing {
             self.meeting.candidates.bar(addr);
         }
     }
 
-    /// A peer is gone: if it sent a block of a piece that is not proven yet, it may be found a liar later.
-    pub(super) fn remember(&mut self, peer: PeerKey, state: &Peer) {
-        if !self.picker.awaits_proof_of(peer) {
+    /// A peer is gone. If it sent a block of a piece that is not proven yet, it may be found a liar later.
+    pub(super) fn remember(&mut self, peer: &Peer) {
+        if !self.picker.awaits_proof_of(peer.key) {
             return;
         }
         if self.meeting.departed.len() >= MOST_DEPARTED {
             self.meeting.departed.pop_first();
         }
-        self.meeting.departed.insert(peer, state.into());
+        self.meeting.departed.insert(peer.key, peer.identity);
     }
 }

@@ -1,10 +1,8 @@
-//! Pausing: nothing is asked for and nothing sent, but the connections stay.
+//! Pausing: nothing is requested and nothing sent, but the connections stay.
 //!
-//! Floor 2, a way of [`Torrent`]. What peers sent before they heard of it is taken.
+//! A part of [`Torrent`]. What peers sent before they heard of the pause is taken.
 
 use super::{Torrent, Turn};
-use crate::proto::peer::message::{BlockSpec, Message};
-use crate::swarm::peer::PeerKey;
 
 impl Torrent {
     /// The person wants a pause, or wants to go on.
@@ -15,15 +13,7 @@ impl Torrent {
             self.unchoke_waiting(turn);
             return self.ask_all(turn);
         }
-        let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
-        for peer in peers {
-            let Some(state) = self.peers.get(&peer) else { continue };
-            let (asked, served): (Vec<BlockSpec>, bool) = (state.asked.iter().copied().collect(), !state.we_choke);
-            asked.into_iter().for_each(|block| self.send(peer, Message::Cancel(block), turn));
-            self.give_up_requests(peer, true, turn);
-            if served {
-                self.choke(peer, turn);
-            }
-        }
+        self.keys().into_iter().for_each(|key| self.withdraw_requests(key, turn));
+        self.keys_of(|peer| !peer.we_choke).into_iter().for_each(|key| self.choke(key, turn));
     }
 }

@@ -9,7 +9,7 @@
 //! use at all. Where all of 50 places are taken by peers that never let us ask, and 50 more of them wait beside one honest
 //! address, that one is tried after 116 s; where there are 4 places, after 24 s (`places/tests.rs`).
 
-use super::{NUMWANT, Shared, Standing, Torrent, Turn};
+use super::{NUMWANT, Shared, Torrent, Turn};
 use crate::base::time::{Time, sooner};
 use crate::swarm::event::Action;
 use crate::swarm::meeting::host::{host, is_near};
@@ -90,14 +90,14 @@ impl Torrent {
 
     /// Why there is no place for one more peer from `ip`. One that gives way is closed for it.
     pub(super) fn turned_away(&mut self, ip: IpAddr, outgoing: bool, turn: &mut Turn) -> Option<&'static str> {
-        let from_there = self.peers.values().filter(|peer| host(peer.addr.ip()) == host(ip)).count();
+        let from_there = self.peers.values().filter(|peer| host(peer.identity.addr.ip()) == host(ip)).count();
         let most = (self.settings.max_peers / SHARE_OF_HOST).max(LEAST_OF_HOST);
         if !outgoing && !is_near(ip) && from_there >= most {
             return Some("there are enough peers from its address");
         }
         let places = self.settings.max_peers;
         let own = if self.is_whole() { 0 } else { places / OWN_SHARE };
-        let incoming = self.peers.values().filter(|peer| !peer.outgoing).count();
+        let incoming = self.peers.values().filter(|peer| !peer.identity.outgoing).count();
         let full = self.peers.len() >= places || (!outgoing && incoming >= places - own);
         if !full && turn.shared.connected < turn.shared.most_connected {
             return None;
@@ -121,7 +121,7 @@ impl Torrent {
 
     fn make_room_at(&self) -> Option<Time> {
         let ways = self.peers.values().map(|peer| self.gives_way_at(peer));
-        let soonest = ways.fold(None, sooner).filter(|_| self.standing == Standing::Downloading && !self.paused)?;
+        let soonest = ways.fold(None, sooner).filter(|_| self.is_downloading() && !self.paused)?;
         let in_need = (self.meeting.made_room + MAKE_ROOM_IN_NEED_EVERY).max(self.fetching.progressed + USELESS_AFTER);
         Some(soonest.max(in_need.min(self.meeting.made_room + MAKE_ROOM_EVERY)))
     }
@@ -136,8 +136,8 @@ impl Torrent {
             return None;
         }
         let idle = peer.exchanged + GIVE_WAY_AFTER;
-        let asks = self.standing == Standing::Downloading && !self.paused;
-        if !asks || peer.down.total() + peer.up.total() > 0 {
+        let asks = self.is_downloading() && !self.paused;
+        if !asks || peer.total() > 0 {
             return Some(idle);
         }
         let is_useful = peer.useful_pieces > 0;
@@ -155,10 +155,10 @@ impl Torrent {
     fn least_useful(&self, now: Time) -> Option<PeerKey> {
         let idle = |peer: &Peer| self.gives_way_at(peer).is_some_and(|at| at <= now);
         let worth = |peer: &Peer| {
-            let total = peer.down.total() + peer.up.total();
+            let total = peer.total();
             (peer.useful_pieces > 0, peer.is_interested, total, Reverse(now.saturating_sub(peer.joined)))
         };
-        let idle = self.peers.iter().filter(|(_, peer)| idle(peer));
-        idle.min_by_key(|(_, peer)| worth(peer)).map(|(key, _)| *key)
+        let idle = self.peers.values().filter(|peer| idle(peer));
+        idle.min_by_key(|peer| worth(peer)).map(|peer| peer.key)
     }
 }

@@ -72,8 +72,8 @@ impl Torrent {
     /// The connected peers, the fastest first.
     pub fn peer_list(&self, now: Time) -> Vec<PeerStatus> {
         let peer = |peer: &Peer| PeerStatus {
-            addr: peer.addr,
-            id: peer.id,
+            addr: peer.identity.addr,
+            id: peer.identity.id,
             source: peer.source,
             chokes_us: peer.chokes_us,
             we_are_interested: peer.we_are_interested,

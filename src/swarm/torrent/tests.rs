@@ -18,7 +18,7 @@ use crate::proto::bencode::Bencode;
 use crate::proto::id::PeerId;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
-use crate::swarm::event::{DiskOrder, PeerEvent, PeerOrder};
+use crate::swarm::event::{DiskEvent, DiskOrder, PeerEvent, PeerOrder};
 use crate::swarm::picking::budget::Budget;
 use crate::swarm::standing::ProblemKind;
 use core::net::SocketAddr;
@@ -164,7 +164,7 @@ impl Swarm {
                 // A corrupt byte is carried in the count's high bit.
                 *written = (*written + data.len() as u32) | if data[0] == 1 { 1 << 31 } else { 0 };
                 let (complete, good) = (*written & !(1 << 31), *written >> 31 == 0);
-                self.later(from, Event::Disk(DiskEvent::Written { bytes: data.len() as u64 }));
+                member.shared.budget.written(data.len() as u64);
                 if complete == metainfo().piece_size(piece) {
                     self.later(from, Event::Disk(DiskEvent::Checked { piece, good }));
                 }

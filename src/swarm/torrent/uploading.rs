@@ -1,149 +1,136 @@
-//! What those get that are served, and how fast.
+//! What the served peers get, and how fast.
 //!
-//! Floor 2, a way of [`Torrent`]. BEP 3 for requests, BEP 6 for rejects and the allowed fast set. Whoever fetches serves
-//! what is already there.
+//! A part of [`Torrent`]. BEP 3 for requests, BEP 6 for rejects and the allowed fast set. A leecher serves the pieces
+//! that it has.
 
-use super::{Shared, Torrent, Turn};
+use super::choking::{reject, suggest};
+use super::downloading::take_out;
+use super::{Torrent, Turn, send};
 use crate::base::time::Time;
 use crate::proto::peer::allowed_fast::{self, allowed_fast};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::event::{Action, PeerOrder};
 use crate::swarm::peer::{Peer, PeerKey};
+use crate::swarm::shared::Shared;
 use core::net::IpAddr;
 
-/// Requests a peer may have waiting with us, and is told so (BEP 10, `reqq`): libtorrent's number. transmission 3.00
-/// refills its requests once a second: told 512 it fetched 8 MiB/s from us and no more.
+/// Requests a peer may have waiting with us; the peer is told so (BEP 10, `reqq`). libtorrent's number. (transmission 3.00
+/// refills its requests once a second: when it was told 512, it downloaded 8 MiB/s from us and no more.)
 pub(super) const MOST_WANTED: usize = 2000;
 /// Bytes a peer's writer is given ahead: enough to keep a fast line busy, few enough that a choke or a cancel bites.
 const SENDING_BYTES: u64 = 16 * BLOCK_BYTES as u64;
-/// Under a limit, a peer gets at most so many bytes in its turn: a piece of usual length...
+/// Under a limit, a peer gets at most this many bytes in its turn, a piece of usual length ...
 const TURN_BYTES: u64 = 16 * BLOCK_BYTES as u64;
-/// ... but not more than the limit allows in a second over this: nobody waits for long.
+/// ... but not more than the limit allows in a second divided by this, so that no peer waits for long.
 const TURNS_A_SECOND: u64 = 2;
-/// Who fetches gives each turn to those that give, but one in so many to whomever it is (the optimistic unchoke of a
-/// program that shares out its limit by turns).
+/// A leecher gives each turn to peers that give, except that one in so many goes to any peer. (It is the optimistic
+/// unchoke of a program that shares out its limit by turns.)
 const OPTIMISTIC_TURNS: u32 = 8;
 
 impl Torrent {
-    /// A request will not be served: those that speak BEP 6 are told.
-    pub(super) fn reject(&mut self, peer: PeerKey, block: BlockSpec, turn: &mut Turn) {
-        if self.peers.get(&peer).is_some_and(|state| state.reserved.fast()) {
-            self.send(peer, Message::Reject(block), turn);
-        }
-    }
-
-    /// A newcomer that finds no slot free is told which pieces it may have though it is choked. (One that finds a slot is
-    /// not: the seed of 20 leechers then sent them what they could have had from each other, 1.70 in place of 1.32 times
-    /// the bound, in the simulation.)
-    pub(super) fn allow_fast(&mut self, peer: PeerKey, turn: &mut Turn) {
-        let Some(state) = self.peers.get_mut(&peer) else { return };
-        let IpAddr::V4(ip) = state.addr.ip().to_canonical() else { return };
-        let newcomer = state.has.count() < allowed_fast::PIECES as u32;
-        let waits = state.we_choke && state.is_interested && !state.sees_little;
-        if !waits || !newcomer || !state.reserved.fast() || !state.allowed.is_empty() || self.picker.have().count() == 0
-        {
+    /// A newcomer that finds no free slot is told which pieces it may have although it is choked. (One that finds a slot
+    /// is not told: the seed of 20 leechers then sent them what they could have had from each other, which took 1.70
+    /// times the bound instead of 1.32 in the simulation.)
+    pub(super) fn send_fast_set(&mut self, key: PeerKey, turn: &mut Turn) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let IpAddr::V4(ip) = peer.identity.addr.ip().to_canonical() else { return };
+        let pieces = self.picker.have();
+        let newcomer = peer.has.count() < allowed_fast::PIECES as u32;
+        let waits = peer.we_choke && peer.is_interested && !peer.sees_little && peer.fast_set_for_peer.is_empty();
+        if !waits || !newcomer || !peer.reserved.fast() || pieces.count() == 0 {
             return;
         }
-        let set = allowed_fast(ip, &self.info_hash, self.picker.have().len(), allowed_fast::PIECES);
-        state.allowed = set.into_iter().filter(|&piece| !state.has.get(piece)).collect();
-        state.allowed_bytes = state.allowed.iter().map(|&piece| self.picker.piece_size(piece) as u64).sum();
-        for piece in state.allowed.clone() {
-            self.send(peer, Message::AllowedFast { piece }, turn);
-        }
+        let mut set = allowed_fast(ip, &self.info_hash, pieces.len(), allowed_fast::PIECES);
+        set.retain(|&piece| !peer.has.get(piece));
+        peer.fast_set_bytes = set.iter().map(|&piece| self.picker.piece_size(piece) as u64).sum();
+        set.iter().for_each(|&piece| send(peer, Message::AllowedFast { piece }, turn));
+        peer.fast_set_for_peer = set;
     }
 
     /// The peer asks for a block.
-    pub(super) fn requested(&mut self, peer: PeerKey, block: BlockSpec, turn: &mut Turn) {
+    pub(super) fn requested(&mut self, key: PeerKey, block: BlockSpec, turn: &mut Turn) {
         let BlockSpec { piece, begin, length } = block;
         let exists = piece < self.picker.have().len()
             && (1..=BLOCK_BYTES).contains(&length)
             && begin as u64 + length as u64 <= self.picker.piece_size(piece) as u64;
         if !exists {
-            return self.close(peer, "it asks for a block that does not exist", turn);
+            return self.close(key, "it asks for a block that does not exist", turn);
         }
-        let here = self.picker.have().get(piece) && !self.hides(peer, piece);
-        let Some(state) = self.peers.get_mut(&peer) else { return };
-        if !here && !state.reserved.fast() {
-            // We had it and lost it. This peer can't be told but by a new bitfield.
-            return self.close(peer, "it asks for a piece that is not here", turn);
+        let here = self.picker.have().get(piece) && !self.hides(key, piece);
+        let is_whole = self.is_whole();
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if !here && !peer.reserved.fast() {
+            // We had it and lost it. This peer could learn that only from a new bitfield.
+            return self.close(key, "it asks for a piece that is not here", turn);
         }
-        if state.we_choke {
-            // To who has begun, the set is of no more use: it is small, and so is what it may cost us.
-            let newcomer = state.has.count() <= allowed_fast::PIECES as u32;
-            let allowed =
-                newcomer && !self.paused && state.allowed.contains(&piece) && state.allowed_bytes >= length as u64;
-            if !allowed {
-                return self.reject(peer, block, turn);
+        if peer.we_choke {
+            // The set is of no more use to a peer that has begun: it is small, and so is what it may cost us.
+            let newcomer = peer.has.count() <= allowed_fast::PIECES as u32;
+            let in_set = peer.fast_set_for_peer.contains(&piece) && peer.fast_set_bytes >= length as u64;
+            if self.paused || !newcomer || !in_set {
+                return reject(peer, block, turn);
             }
         }
-        if !here || state.wants.len() >= MOST_WANTED {
-            return self.reject(peer, block, turn);
+        if !here || peer.wants.len() >= MOST_WANTED {
+            return reject(peer, block, turn);
         }
-        if state.we_choke {
-            state.allowed_bytes -= length as u64;
+        if peer.we_choke {
+            peer.fast_set_bytes -= length as u64;
         }
-        state.wants.push_back(block);
-        state.suggested_to.retain(|suggested| *suggested != piece);
+        peer.wants.push_back(block);
+        peer.suggested_to.retain(|suggested| *suggested != piece);
         self.showing.spreading.gave(piece);
-        self.suggest(peer, turn);
-        self.serve(peer, turn);
+        if is_whole {
+            suggest(peer, &mut self.showing.spreading, turn);
+        }
+        self.serve(key, turn);
     }
 
     /// The peer does not want a block any more.
-    pub(super) fn cancelled(&mut self, peer: PeerKey, block: BlockSpec, turn: &mut Turn) {
-        let Some(state) = self.peers.get_mut(&peer) else { return };
-        if let Some(at) = state.wants.iter().position(|wanted| *wanted == block) {
-            state.wants.remove(at);
-            self.reject(peer, block, turn);
+    pub(super) fn cancelled(&mut self, key: PeerKey, block: BlockSpec, turn: &mut Turn) {
+        if let Some(peer) = self.peers.get_mut(&key)
+            && take_out(&mut peer.wants, block)
+        {
+            reject(peer, block, turn);
         }
     }
 
-    /// Hands waiting requests to the peer's writer, a little ahead of what it has sent; under a limit, everybody's by
-    /// turns.
-    fn serve(&mut self, peer: PeerKey, turn: &mut Turn) {
+    /// Hands waiting requests to the peer's writer, a little ahead of what it has sent. Under a limit, all peers are
+    /// served by turns.
+    fn serve(&mut self, key: PeerKey, turn: &mut Turn) {
         if self.giving.upload.rate().is_some() || turn.shared.upload.rate().is_some() {
-            return self.serve_by_turns(turn);
+            self.serve_by_turns(turn);
+        } else if let Some(peer) = self.peers.get_mut(&key) {
+            while serve_one(peer, turn) > 0 {}
         }
-        while self.serve_one(peer, turn).is_some() {}
     }
 
-    /// Hands one waiting request to the peer's writer. Returns its bytes.
-    fn serve_one(&mut self, peer: PeerKey, turn: &mut Turn) -> Option<u64> {
-        let state = self.peers.get_mut(&peer).filter(|state| state.sending < SENDING_BYTES)?;
-        let block = state.wants.pop_front()?;
-        state.sending += block.length as u64;
-        state.spoken = turn.now;
-        turn.actions.push(Action::Peer(peer, PeerOrder::Upload(block)));
-        Some(block.length as u64)
-    }
-
-    /// Serves the peers by turns while the limits allow. In his turn a peer gets [`TURN_BYTES`]: whole pieces, one
-    /// after another, can be passed on sooner than pieces that all come at once and slowly.
+    /// Serves the peers by turns while the limits allow it. A peer gets [`TURN_BYTES`] in its turn: whole pieces that
+    /// come one after another can be passed on sooner than pieces that all come at once and slowly.
     pub(super) fn serve_by_turns(&mut self, turn: &mut Turn) {
         self.giving.waits_for_tokens = false;
         loop {
             let ready = |peer: &Peer| !peer.wants.is_empty() && peer.sending < SENDING_BYTES;
-            let last = self.giving.in_turn.0;
-            let goes_on = last.filter(|peer| self.giving.in_turn.1 > 0 && self.peers.get(peer).is_some_and(ready));
+            let (last, bytes_left) = self.giving.in_turn;
+            let goes_on = last.filter(|key| bytes_left > 0 && self.peers.get(key).is_some_and(ready));
             let gives = |peer: &Peer| self.is_whole() || peer.gave() > 0;
             let to_any = self.giving.turns.is_multiple_of(OPTIMISTIC_TURNS)
                 || !self.peers.values().any(|peer| ready(peer) && gives(peer));
-            let ready = |peer: &Peer| ready(peer) && (to_any || gives(peer));
-            let after = |&(key, _): &(&PeerKey, &Peer)| last.is_none_or(|last| *key > last);
-            let mut waiting = self.peers.iter().filter(|(_, peer)| ready(peer));
-            let next = goes_on.or_else(|| waiting.clone().find(after).or_else(|| waiting.next()).map(|(key, _)| *key));
-            let Some(peer) = next else { return };
+            let mut waiting = self.peers.values().filter(|peer| ready(peer) && (to_any || gives(peer)));
+            let after = |peer: &&Peer| last.is_none_or(|last| peer.key > last);
+            let next = goes_on.or_else(|| waiting.clone().find(after).or_else(|| waiting.next()).map(|peer| peer.key));
+            let Some(peer) = next.and_then(|key| self.peers.get_mut(&key)) else { return };
             if !self.giving.upload.is_ready(turn.now) || !turn.shared.upload.is_ready(turn.now) {
                 self.giving.waits_for_tokens = true;
                 return;
             }
+            let bytes = serve_one(peer, turn);
             if goes_on.is_none() {
-                let limit =
-                    self.giving.upload.rate().into_iter().chain(turn.shared.upload.rate()).min().unwrap_or(u64::MAX);
+                let limits = [self.giving.upload.rate(), turn.shared.upload.rate()];
+                let limit = limits.into_iter().flatten().min().unwrap_or(u64::MAX);
                 self.giving.in_turn = (next, TURN_BYTES.min(limit / TURNS_A_SECOND).max(1));
                 self.giving.turns = self.giving.turns.wrapping_add(1);
             }
-            let bytes = self.serve_one(peer, turn).unwrap_or(0);
             self.giving.in_turn.1 = self.giving.in_turn.1.saturating_sub(bytes);
             self.giving.upload.take(bytes);
             turn.shared.upload.take(bytes);
@@ -156,17 +143,31 @@ impl Torrent {
     }
 
     /// The writer sent blocks.
-    pub(super) fn uploaded(&mut self, peer: PeerKey, bytes: u64, turn: &mut Turn) {
-        let Some(state) = self.peers.get_mut(&peer) else { return };
-        state.sending = state.sending.saturating_sub(bytes);
-        state.exchanged = turn.now;
-        state.up.add(bytes, turn.now);
+    pub(super) fn uploaded(&mut self, key: PeerKey, bytes: u64, turn: &mut Turn) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        peer.sending = peer.sending.saturating_sub(bytes);
+        peer.exchanged = turn.now;
+        peer.up.add(bytes, turn.now);
         self.giving.up.add(bytes, turn.now);
-        self.showing.super_seeding.iter_mut().for_each(|seeding| seeding.busy = turn.now);
-        if self.peers.get(&peer).is_some_and(|state| !state.we_choke && self.only_takes(state, turn.now)) {
-            self.choke(peer, turn);
+        if let Some(seeding) = &mut self.showing.super_seeding {
+            seeding.busy = turn.now;
+        }
+        if self.peers.get(&key).is_some_and(|peer| !peer.we_choke && self.only_takes(peer, turn.now)) {
+            self.choke(key, turn);
             self.unchoke_waiting(turn);
         }
-        self.serve(peer, turn);
+        self.serve(key, turn);
     }
+}
+
+/// Hands one waiting request to the peer's writer. Returns its bytes; 0: none waits, or the writer has enough.
+fn serve_one(peer: &mut Peer, turn: &mut Turn) -> u64 {
+    if peer.sending >= SENDING_BYTES {
+        return 0;
+    }
+    let Some(block) = peer.wants.pop_front() else { return 0 };
+    peer.sending += block.length as u64;
+    peer.spoken = turn.now;
+    turn.actions.push(Action::Peer(peer.key, PeerOrder::Upload(block)));
+    block.length as u64
 }

@@ -1,21 +1,21 @@
-//! What a torrent does while its disk does not work: it waits, says why, tries again, and goes on by itself.
+//! What a torrent does while its disk does not work: it waits, says why, probes the disk, and goes on by itself.
 //!
-//! Floor 2, a way of [`Torrent`]. Peers stay connected and may fetch what can still be read, but nothing is asked of
-//! them: it could not be written. What could not be written is forgotten, so it is asked for again. Where the content
-//! itself is in doubt (somebody changed a file, a disk is back that was away), nobody is told of any piece before all
-//! that changed is proven again.
+//! A part of [`Torrent`]. Peers stay connected and may download what can still be read. Nothing is requested from them,
+//! because it could not be written. Blocks that could not be written are forgotten and requested again later. If the
+//! content itself is in doubt (another program changed a file, or a disk is back that was away), no peer is told of any
+//! piece until all that changed is verified again.
 
-use super::{Standing, Torrent, Turn, Wait};
+use super::downloading::tell_interest;
+use super::{Torrent, Turn, Wait};
 use crate::base::time::Time;
 use crate::proto::peer::bitfield::Bitfield;
-use crate::proto::peer::message::{BlockSpec, Message};
+use crate::proto::peer::message::BlockSpec;
 use crate::swarm::event::{Action, DiskOrder, News};
-use crate::swarm::peer::PeerKey;
-use crate::swarm::standing::DiskTrouble;
+use crate::swarm::standing::{DiskTrouble, Standing};
 
-/// The disk is tried again after this ...
+/// The disk is probed after this ...
 const FIRST_PAUSE: Time = Time::from_secs(5);
-/// ... and then after twice as long each time, up to this: a person who has made room does not want to wait for more.
+/// ... and then after twice as long each time, up to this: a person who has made room does not want to wait longer.
 const LONGEST_PAUSE: Time = Time::from_secs(60);
 
 impl Torrent {
@@ -23,12 +23,12 @@ impl Torrent {
         matches!(self.standing, Standing::WaitingForDisk(_))
     }
 
-    /// What is there is in doubt: nobody can be told of it.
+    /// Whether the content is in doubt: then no peer is told what we have.
     pub fn is_in_doubt(&self) -> bool {
         self.disk.wait.as_ref().is_some_and(|wait| wait.doubtful)
     }
 
-    /// When the disk is to be tried again.
+    /// When the disk is probed next.
     pub(super) fn probe_at(&self) -> Option<Time> {
         self.disk.wait.as_ref().and_then(|wait| wait.probe_at)
     }
@@ -39,8 +39,8 @@ impl Torrent {
             self.unwritten(block.piece, turn);
         }
         match &mut self.disk.wait {
-            // Others fail for the same reason; the first has said it. And what fails while all is checked anew (the
-            // check itself names no block) began before.
+            // Other blocks fail for the same reason, which was told with the first. And a write that fails while
+            // everything is checked again began before the check (which itself names no block).
             Some(wait) if wait.probe_at.is_some() || (wait.checking && block.is_some()) => {}
             Some(wait) => {
                 wait.checking = false;
@@ -60,7 +60,7 @@ impl Torrent {
         }
     }
 
-    /// Blocks of `piece` could not be written, and all that came of it is forgotten.
+    /// Blocks of `piece` could not be written: what was received of the piece is forgotten.
     pub(super) fn unwritten(&mut self, piece: u32, turn: &mut Turn) {
         self.picker.forget(piece);
         self.forget_restarted(turn);
@@ -69,14 +69,9 @@ impl Torrent {
         }
     }
 
-    /// Nothing is asked any more, and what was asked is withdrawn.
+    /// Nothing is requested any more, and requests are withdrawn.
     fn begin_waiting(&mut self, trouble: DiskTrouble, turn: &mut Turn) {
-        let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
-        for peer in peers {
-            let asked = self.peers.get(&peer).map(|state| state.asked.clone()).unwrap_or_default();
-            self.give_up_requests(peer, true, turn);
-            asked.into_iter().for_each(|block| self.send(peer, Message::Cancel(block), turn));
-        }
+        self.keys().into_iter().for_each(|key| self.withdraw_requests(key, turn));
         let standing = Standing::WaitingForDisk(Box::new(trouble.clone()));
         if self.standing != standing {
             self.standing = standing;
@@ -84,18 +79,20 @@ impl Torrent {
         }
     }
 
-    /// The time for a try may have come.
+    /// Probes the disk if it is time.
     pub(super) fn probe_disk(&mut self, turn: &mut Turn) {
-        if let Some(wait) = self.disk.wait.as_mut().filter(|wait| wait.probe_at.is_some_and(|at| at <= turn.now)) {
+        if let Some(wait) = &mut self.disk.wait
+            && wait.probe_at.is_some_and(|at| at <= turn.now)
+        {
             wait.probe_at = None;
-            // What is had by now must not be written over.
+            // A piece that we have by now must not be written over.
             let block = wait.block.filter(|block| !self.picker.have().get(block.piece));
-            turn.actions
-                .push(Action::Disk(DiskOrder::Probe { block, left: self.fetching.left - self.fetching.left_out }));
+            let left = self.fetching.left - self.fetching.left_out;
+            turn.actions.push(Action::Disk(DiskOrder::Probe { block, left }));
         }
     }
 
-    /// The disk works again. `doubtful`: it was away, or lost something; what was had may not be there.
+    /// The disk works again. `doubtful`: it was away or lost something, so pieces that we had may be gone.
     pub(super) fn disk_healed(&mut self, doubtful: bool, turn: &mut Turn) {
         match &self.disk.wait {
             None => {}
@@ -107,24 +104,23 @@ impl Torrent {
         }
     }
 
-    /// Somebody changed what is there.
+    /// Another program changed the content.
     pub(super) fn doubted(&mut self, text: String, turn: &mut Turn) {
         match &mut self.disk.wait {
             Some(wait) if wait.doubtful => {}
-            // The disk is being tried, and what that writes must not come between: the check begins when it is over.
+            // The disk is being probed, and the check must not run while the probe writes: it begins after it.
             Some(wait) if wait.probe_at.is_none() => wait.doubtful = true,
             _ => self.begin_check(format!("{text}; what is there is checked again"), turn),
         }
     }
 
-    /// What is there is in doubt: the peers are let go, for what we told them may not be true, and it is checked again.
+    /// The content is checked again. The peers are let go, because what we told them may not be true.
     fn begin_check(&mut self, text: String, turn: &mut Turn) {
         let (pause, whole) =
             self.disk.wait.as_ref().map_or((FIRST_PAUSE, self.is_whole()), |wait| (wait.pause, wait.whole));
         self.disk.wait = Some(Wait { block: None, probe_at: None, pause, doubtful: true, checking: true, whole });
         self.begin_waiting(DiskTrouble { text, short_bytes: 0 }, turn);
-        let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
-        peers.into_iter().for_each(|peer| self.close(peer, "what we have is being checked again", turn));
+        self.keys().into_iter().for_each(|key| self.close(key, "what we have is being checked again", turn));
         turn.actions.push(Action::Disk(DiskOrder::CheckAgain));
     }
 
@@ -142,28 +138,28 @@ impl Torrent {
         self.go_on(turn);
     }
 
-    /// A piece that was had can't be read any more: it is fetched again. A peer that asks for it hears so then.
-    pub(super) fn lost(&mut self, piece: u32, turn: &mut Turn) {
-        if self.picker.lose(piece, &mut turn.shared.rng) {
-            let size = self.picker.piece_size(piece) as u64;
-            self.fetching.left += size;
-            if self.fetching.wanted.as_ref().is_some_and(|wanted| !wanted.get(piece)) {
-                self.fetching.left_out += size;
-                return self.picker.leave_out(piece);
-            }
-            self.end_super_seeding(turn);
-            if self.is_whole() {
-                self.standing = Standing::Downloading;
-                self.fetching.progressed = turn.now;
-                self.meeting.candidates.hurry(turn.now);
-            }
-            let peers: Vec<PeerKey> = self.peers.keys().copied().collect();
-            for peer in peers {
-                let Some(state) = self.peers.get_mut(&peer).filter(|state| state.has.get(piece)) else { continue };
-                state.useful_pieces += 1;
-                self.tell_interest(peer, turn);
-                self.ask_more(peer, turn);
-            }
+    /// A piece that we had can't be read any more: it is fetched again. A peer that requests it is told so then.
+    pub(super) fn piece_unreadable(&mut self, piece: u32, turn: &mut Turn) {
+        if !self.picker.lose(piece, &mut turn.shared.rng) {
+            return;
+        }
+        let size = self.picker.piece_size(piece) as u64;
+        self.fetching.left += size;
+        if self.fetching.wanted.as_ref().is_some_and(|wanted| !wanted.get(piece)) {
+            self.fetching.left_out += size;
+            return self.picker.leave_out(piece);
+        }
+        self.end_super_seeding(turn);
+        if self.is_whole() {
+            self.standing = Standing::Downloading;
+            self.fetching.progressed = turn.now;
+            self.meeting.candidates.hurry(turn.now);
+        }
+        for key in self.keys_of(|peer| peer.has.get(piece)) {
+            let Some(peer) = self.peers.get_mut(&key) else { continue };
+            peer.useful_pieces += 1;
+            tell_interest(peer, turn);
+            self.ask_more(key, turn);
         }
     }
 
@@ -174,7 +170,7 @@ impl Torrent {
         self.fetching.progressed = turn.now;
         turn.actions.push(Action::News(News::Resumed));
         if self.is_whole() && before.is_some_and(|wait| !wait.whole) {
-            // Somebody put there what was missing, or a piece was proven too late to be believed.
+            // Another program put the missing files there, or a piece was proven too late to be believed.
             return self.complete(turn);
         }
         self.ask_all(turn);

@@ -1,4 +1,4 @@
-//! Servers that mean well, badly, or nothing at all.
+//! Well-behaved, broken and silent servers.
 
 use super::*;
 use crate::sys::testkit::{PATIENCE, http, serve, serve_bytes};
@@ -25,7 +25,7 @@ fn body(bytes: impl Into<Vec<u8>>) -> String {
     String::from_utf8(answer.body).unwrap()
 }
 
-/// A server that sends everybody from `/N` to `/N+1`, `most` times; it counts who comes.
+/// A server that redirects from `/N` to `/N+1`, `most` times, and counts its requests.
 fn redirecting(most: usize) -> (SocketAddr, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
@@ -54,20 +54,20 @@ fn five_redirects_are_followed_and_loops_are_not() {
 }
 
 #[test]
-fn a_long_head_is_refused_in_words_and_a_long_url_is_asked_for() {
+fn a_long_head_is_refused_and_a_long_url_is_requested() {
     let head = |bytes: usize| format!("HTTP/1.1 200 OK\r\nX: {}\r\nContent-Length: 4\r\n\r\nhere", "x".repeat(bytes));
     assert_eq!(body(head(15_000)), "here");
     let words = ask_for(head(17_000)).unwrap_err().to_string();
     assert!(words.contains("header is too big"), "{words}");
 
-    // As long as one in a torrent may be, and what an announce adds.
+    // As long as a URL in a torrent may be, with the parameters of an announce.
     let addr = serve_bytes(http("200 OK", "here"));
     let long = url(addr, &format!("/{}", "x".repeat(9000)));
     assert_eq!(get(&long, LIMIT, PATIENCE).unwrap(), b"here");
 }
 
 #[test]
-fn an_answer_may_be_as_long_as_the_limit_and_not_a_byte_longer() {
+fn an_answer_may_be_as_long_as_the_limit_but_no_longer() {
     for head in ["Content-Length: LENGTH\r\n", "Connection: close\r\n"] {
         for (length, fits) in [(LIMIT, true), (LIMIT + 1, false)] {
             let head = format!("HTTP/1.1 200 OK\r\n{}\r\n", head.replace("LENGTH", &length.to_string()));
@@ -89,7 +89,7 @@ fn an_answer_without_end_is_cut_at_the_limit() {
     });
     let error = ask(&url(addr, "/"), LIMIT, PATIENCE, Family::Any).unwrap_err();
     assert!(matches!(error, HttpError::TooLarge(LIMIT)), "{error}");
-    // A head without end is not kept either.
+    // A head without an end is limited too.
     let addr = serve(|_, socket| {
         let _ = socket.write_all(b"HTTP/1.1 200 OK\r\n");
         while socket.write_all(b"X-Header: this goes on and on\r\n").is_ok() {}
@@ -98,7 +98,7 @@ fn an_answer_without_end_is_cut_at_the_limit() {
 }
 
 #[test]
-fn whoever_keeps_us_waiting_has_until_the_deadline_for_all_of_it() {
+fn the_deadline_is_for_the_whole_request() {
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let drip = |head: &'static [u8]| {
         serve(move |_, socket| {
@@ -125,25 +125,25 @@ fn bodies_come_in_all_forms_of_http() {
     assert_eq!(body("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nto the end"), "to the end");
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\na;x=y\r\n0123456789\r\n0\r\n\r\n";
     assert_eq!(body(chunked), "abc0123456789");
-    assert_eq!(body("HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok"), "ok", "no words behind the status");
+    assert_eq!(body("HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok"), "ok", "no reason after the status");
     assert_eq!(body(http("200 OK", "")), "");
 }
 
 #[test]
-fn lines_may_end_as_scripts_write_them() {
+fn lines_may_end_without_a_carriage_return() {
     assert_eq!(body("HTTP/1.0 200 OK\nContent-Type: text/plain\n\nbody"), "body");
 }
 
 #[test]
-fn the_body_of_an_error_is_kept_and_get_wants_none() {
+fn ask_returns_the_body_of_an_error_and_get_returns_the_error() {
     let answer = ask_for(http("404 Not Found", "d14:failure reason4:gonee")).unwrap();
     assert_eq!((answer.status, &answer.body[..]), (404, &b"d14:failure reason4:gonee"[..]));
     let error = get(&url(serve_bytes(http("404 Not Found", "page")), "/"), LIMIT, PATIENCE).unwrap_err();
-    assert_eq!(error.to_string(), "the server answers with HTTP status 404");
+    assert_eq!(error.to_string(), "the server returned HTTP status 404");
 }
 
 #[test]
-fn what_is_not_http_is_an_error() {
+fn anything_but_http_is_an_error() {
     for bytes in ["", "220 ftp.example ready\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"] {
         assert!(matches!(ask_for(bytes), Err(HttpError::Unreachable(_))), "{bytes:?}");
     }
@@ -156,13 +156,13 @@ fn what_is_not_http_is_an_error() {
 }
 
 #[test]
-fn nobody_is_redirected_out_of_http() {
+fn redirects_to_other_schemes_are_refused() {
     let answer = ask_for("HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n");
     assert!(answer.is_err(), "{answer:?}");
 }
 
 #[test]
-fn the_query_goes_out_as_it_is_and_says_who_asks() {
+fn the_query_is_sent_unchanged() {
     let (sender, heard) = crossbeam_channel::unbounded();
     let addr = serve(move |path, socket| {
         sender.send(path.to_string()).unwrap();

@@ -1,7 +1,7 @@
-//! The log of announces and scrapes: a line each, in the combined format of web servers.
+//! The access log: a line per request, in the combined log format of web servers.
 //!
-//! Floor 3. `host - - [day/month/year:time +0000] "request" status bytes "-" "user agent"`. What a stranger sent can't
-//! end a line or a field: all but plain characters is written as `%XX`.
+//! Floor 3. `host - - [day/month/year:time +0000] "request" status bytes "-" "user agent"`. What a client sent
+//! can't end a line or a field, because everything but plain characters is written as `%XX`.
 
 use crate::base::date::log_date;
 use crate::base::hex::percent;
@@ -11,18 +11,18 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Bytes of a user agent that are kept.
+/// Most bytes of a user agent that are logged.
 const MOST_AGENT: usize = 200;
 
-/// The log.
+/// The access log.
 pub struct AccessLog {
     file: File,
-    /// The log could not be written to: said once.
+    /// The log could not be written. This is reported once.
     failed: bool,
 }
 
 impl AccessLog {
-    /// Opens `path` to be written on at its end.
+    /// Opens the file at `path`, to append to it.
     pub fn open(path: &Path) -> io::Result<AccessLog> {
         Ok(AccessLog { file: File::options().create(true).append(true).open(path)?, failed: false })
     }
@@ -33,7 +33,7 @@ impl AccessLog {
         let (request, agent) = (plain(request), plain(&agent[..agent.len().min(MOST_AGENT)]));
         let agent = if agent.is_empty() { "-" } else { &agent };
         let line = format!("{from} - - [{}] \"{request}\" {status} {bytes} \"-\" \"{agent}\"\n", log_date(seconds));
-        // One write a line: lines of several threads do not mix, and none is lost when the process dies.
+        // One write per line, so that no line is lost if the process is killed.
         match self.file.write_all(line.as_bytes()) {
             Err(error) if !self.failed => {
                 self.failed = true;
@@ -44,7 +44,7 @@ impl AccessLog {
     }
 }
 
-/// `bytes` without what could end a line or a field.
+/// `bytes` with everything escaped that could end a line or a field.
 fn plain(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for &byte in bytes {
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_writes_lines_of_his_own() {
+    fn no_client_can_write_a_line_of_its_own() {
         assert_eq!(plain(b"GET /\" 200\n1.2.3.4 - -\xff"), "GET /%22 200%0A1.2.3.4 - -%FF");
     }
 }

@@ -1,4 +1,4 @@
-//! What the person lays down in files: the torrents that are tracked (`--allowed-dir`), and the passkeys.
+//! What the operator allows: the torrents that are tracked (`--allowed-dir`) and the passkeys (`--passkeys`).
 //!
 //! Floor 3.
 
@@ -10,14 +10,14 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// The largest file of passkeys: a quarter of a million of them.
+/// Most bytes that are read from the file of passkeys: some 250,000 passkeys of 64 characters.
 const MOST_PASSKEY_BYTES: u64 = 16 << 20;
 
 /// The torrents of a folder.
 pub struct Allowed {
-    /// By file name.
+    /// The files, by name.
     files: BTreeMap<String, Entry>,
-    /// The file of each info-hash.
+    /// The file name of each info-hash.
     names: BTreeMap<InfoHash, String>,
 }
 
@@ -26,7 +26,7 @@ pub struct Allowed {
 struct Entry {
     length: u64,
     modified: Option<SystemTime>,
-    /// None if it is no torrent: it is not read again before it changes.
+    /// `None` if it is not a valid torrent. It is not read again until it changes.
     torrent: Option<Torrent>,
 }
 
@@ -35,22 +35,22 @@ struct Entry {
 pub struct Torrent {
     /// Its info-hash.
     pub info_hash: InfoHash,
-    /// Its name. A stranger's.
+    /// Its name, which can't be trusted.
     pub name: String,
-    /// Bytes of content.
+    /// The length of its content, in bytes.
     pub length: u64,
-    /// Where it lies.
+    /// The path of its file.
     pub path: PathBuf,
 }
 
 impl Allowed {
-    /// Reads the folder `dir`; files that did not change since `before` are not read again.
+    /// Reads the folder `dir`. Files that did not change since `before` are not read again.
     pub fn read(dir: &Path, before: Option<&Allowed>) -> io::Result<Allowed> {
         let mut allowed = Allowed { files: BTreeMap::new(), names: BTreeMap::new() };
         for file in fs::read_dir(dir)? {
             let file = file?;
             let Ok(name) = file.file_name().into_string() else { continue };
-            // Of a link, what it leads to.
+            // Links are followed.
             let Ok(metadata) = fs::metadata(file.path()) else { continue };
             if !name.ends_with(".torrent") || !metadata.is_file() {
                 continue;
@@ -75,18 +75,18 @@ impl Allowed {
         self.names.contains_key(info_hash)
     }
 
-    /// The torrent, and the name of its file.
+    /// The name of the torrent's file, and the torrent.
     pub fn get(&self, info_hash: &InfoHash) -> Option<(&str, &Torrent)> {
         let name = self.names.get(info_hash)?;
         Some((name, self.file(name)?))
     }
 
-    /// The torrent in the file of this name.
+    /// The torrent in the file with this name.
     pub fn file(&self, name: &str) -> Option<&Torrent> {
         self.files.get(name)?.torrent.as_ref()
     }
 
-    /// All of them, by info-hash.
+    /// The info-hashes of all torrents, in order.
     pub fn hashes(&self) -> impl Iterator<Item = &InfoHash> {
         self.names.keys()
     }
@@ -109,11 +109,11 @@ fn read_torrent(path: &Path) -> Option<Torrent> {
     }
 }
 
-/// The passkeys: who knows one may announce.
+/// The passkeys. A client that knows one may announce.
 pub struct Passkeys(BTreeSet<String>);
 
 impl Passkeys {
-    /// Reads a file of one passkey a line; empty lines and those that begin with `#` are for people.
+    /// Reads a file with one passkey per line. Empty lines and lines that begin with `#` are ignored.
     pub fn read(path: &Path) -> io::Result<Passkeys> {
         let mut text = String::new();
         File::open(path)?.take(MOST_PASSKEY_BYTES).read_to_string(&mut text)?;

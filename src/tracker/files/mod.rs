@@ -1,4 +1,4 @@
-//! What the tracker keeps in files: its state, the torrents that it allows, the access log.
+//! The tracker's files: its state, the torrents and passkeys it accepts, and its access log.
 
 pub mod access_log;
 pub mod allowed;

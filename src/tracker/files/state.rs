@@ -1,8 +1,8 @@
-//! The state file (`--dfile`): the swarms, kept over restarts.
+//! The state file (`--dfile`), which keeps the swarms over restarts.
 //!
-//! Floor 3. A bencoded dict: `swarms`, by info-hash, each with `c` (completed), `s4`, `s6` (how many of the peers are
-//! seeds: the first) and `v4`, `v6` (peers: address, id, seconds / 4 since they were heard of, tag). Written swarm by swarm
-//! to a file beside, which then takes the place of the old one; so neither memory nor anybody who asks has to wait.
+//! Floor 3. It is a bencoded dictionary. `swarms` has a dictionary for each info-hash: `c` (completed downloads), `s4` and
+//! `s6` (how many of the peers are seeds; they come first), `v4` and `v6` (the peers: address, peer id, time since the last
+//! announce in units of 4 seconds, tag). It is written in portions, so it takes little memory, and clients do not wait.
 
 use crate::base::time::Time;
 use crate::proto::bencode::{Value, decode};
@@ -17,44 +17,41 @@ use std::io::{self, Write};
 use std::ops::Deref;
 use std::path::Path;
 
-/// Bytes written while the registry is held.
+/// Bytes that are collected while the registry is locked.
 const PORTION: usize = 64 << 10;
-/// The largest file that is read: as many peers as fit any memory.
+/// The largest file that is read: some 30 million peers.
 const MOST_BYTES: u64 = 1 << 30;
-/// Of a peer, beside its address: id, age, tag.
+/// Bytes of a peer after its address: peer id, time, tag.
 const REST_BYTES: usize = 26;
 
-/// Puts back what `path` holds. No such file: nothing to put back. A damaged one is set aside.
+/// Restores the swarms from the file at `path`, if there is one. A damaged file is renamed.
 pub fn load(path: &Path, registry: &mut Registry) -> Result<(), TrackerError> {
     let failed = |doing: String| move |error| TrackerError { doing, error, no_input: true };
     let shown = path.display();
     let bytes = match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Ok(metadata) if metadata.len() == 0 => return Ok(()),
-        Ok(metadata) if metadata.len() > MOST_BYTES => Err(io::Error::other("it is too large for a state")),
+        Ok(metadata) if metadata.len() > MOST_BYTES => Err(io::Error::other("it is too large for a state file")),
         _ => fs::read(path),
     };
-    let bytes = bytes.map_err(failed(format!("read the state {shown}")))?;
+    let bytes = bytes.map_err(failed(format!("read the state file {shown}")))?;
     if restore(&bytes, registry).is_none() {
         let mut aside = path.as_os_str().to_owned();
         aside.push(".damaged");
         let moved = fs::rename(path, &aside);
-        moved.map_err(failed(format!("set the damaged state {shown} aside")))?;
-        log::error!(
-            "{shown} is damaged and was set aside as {}; the tracker starts empty",
-            Path::new(&aside).display()
-        );
+        moved.map_err(failed(format!("rename the damaged state file {shown}")))?;
+        log::error!("{shown} is damaged and was renamed to {}; the tracker starts empty", Path::new(&aside).display());
     }
     Ok(())
 }
 
-/// Refuses a path where no state could be saved later.
-pub fn prove_place(path: &Path) -> Result<(), TrackerError> {
+/// Refuses a path at which no state could be saved later.
+pub fn check_place(path: &Path) -> Result<(), TrackerError> {
     let doing = format!("save the state as {}", path.display());
     try_place(path).map_err(|error| TrackerError { doing, error, no_input: false })
 }
 
-/// None if it is no state.
+/// Restores the swarms. Returns `None` if the bytes are not a valid state.
 fn restore(bytes: &[u8], registry: &mut Registry) -> Option<()> {
     let swarms = decode(bytes).ok()?.get(b"swarms")?;
     for (hash, swarm) in swarms.entries()? {
@@ -77,7 +74,7 @@ fn restore(bytes: &[u8], registry: &mut Registry) -> Option<()> {
     Some(())
 }
 
-/// Saves the registry, which `lock` gives, as `path`.
+/// Saves the registry at `path`. `lock` locks the registry; it is called for each portion.
 pub fn save<R: Deref<Target = Registry>>(path: &Path, lock: impl Fn() -> R, now: Time) -> io::Result<()> {
     replace(path, Sync::First, |file| {
         let mut after = None;
@@ -152,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_is_put_back() {
+    fn saved_swarms_are_restored() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("dfile");
         let mut before = registry();
@@ -167,18 +164,18 @@ mod tests {
         for (hash, swarm) in before.swarms_after(None) {
             assert_eq!(after.counts(hash), Some(swarm.counts()));
         }
-        // What was old is old; what was counted once is not counted again.
+        // Old peers are still old, and what was counted is not counted again.
         assert!(after.expire(Time::from_secs(1600), usize::MAX));
-        assert_eq!(after.peers(), 3000 - 1000, "those of before 1000 s are gone");
+        assert_eq!(after.peers(), 3000 - 1000, "those that announced before 1000 s are gone");
         let again = after.announce(&asked(2904), Time::from_secs(1)).unwrap();
         assert_eq!(Some(again.counts.completed), before.counts(&asked(2904).info_hash).map(|counts| counts.completed));
-        // And the registry can still be saved, and read again to the same.
+        // A restored registry can be saved again.
         save(&path, || &after, now).unwrap();
         assert!(decode(&fs::read(&path).unwrap()).is_ok());
     }
 
     #[test]
-    fn what_is_damaged_is_set_aside() {
+    fn a_damaged_file_is_renamed() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("dfile");
         load(&path, &mut registry()).unwrap();
@@ -190,6 +187,6 @@ mod tests {
         }
         fs::write(&path, "").unwrap();
         load(&path, &mut registry()).unwrap();
-        assert!(path.exists(), "as touch makes it: nothing to put back, nothing wrong");
+        assert!(path.exists(), "an empty file, as touch makes it, is not damaged");
     }
 }

@@ -1,21 +1,21 @@
-//! The peers of one swarm and one address family, packed: 32 bytes an IPv4 peer, 44 an IPv6 peer.
+//! The peers of one swarm and one address family, packed: 32 bytes per IPv4 peer, 44 per IPv6 peer.
 //!
-//! Floor 3, but pure: bytes in, bytes out. Entries lie one behind the other, seeds first, so that a seed can be answered
-//! with leechers alone. An entry begins with the address as a reply's compact list has it (BEP 23, BEP 7): to answer is
-//! to copy. A swarm is small as a rule, and looking through it is as fast as any index; only a large one gets one.
+//! Floor 3, but pure: bytes in, bytes out. The entries follow each other, seeds first, so that a seed can get leechers only.
+//! An entry begins with the address in compact form (BEP 23, BEP 7), so a reply is made by copying. Most swarms are small,
+//! and searching them from end to end is as fast as any index. Only a large swarm gets an index.
 
 use crate::base::rng::Rng;
 use crate::proto::id::PeerId;
 
-/// Behind the address: peer id, when it was last heard of, and its tag.
+/// Bytes of an entry after the address: peer id, time of the last announce, tag.
 const REST_BYTES: usize = 20 + 2 + 4;
-/// Up to so many peers are looked through one by one: 4 KiB, some tenths of a microsecond.
+/// Up to this many peers are searched one by one: 4 KiB, a few tenths of a microsecond.
 const SMALL: usize = 128;
-/// Of a tag: `completed` was counted.
+/// Bit of a tag: the event `completed` was counted.
 const COUNTED: u32 = 1;
-/// Of a tag: answers leave it out, for nobody can connect to it.
+/// Bit of a tag: the peer is not shown to others, because nobody can connect to it.
 const HIDDEN: u32 = 2;
-/// Of a tag: the rest, which stands for the peer's `key`; 0 for none.
+/// Bits of a tag that stand for the peer's `key`; 0: it has none.
 const KEY: u32 = !3;
 
 /// The peers.
@@ -23,26 +23,26 @@ pub struct Peers {
     /// Bytes of an address: 6 or 18.
     address_bytes: usize,
     entries: Vec<u8>,
-    /// The first so many have everything.
+    /// How many of them are seeds. These are the first ones.
     seeds: usize,
-    /// Numbers of entries, counted from 1, by the hash of their address: open addressing, 0 is free. Empty while few.
+    /// The numbers of entries, counted from 1, in a hash table by address with open addressing; 0: free. Empty for few peers.
     index: Vec<u32>,
 }
 
-/// What is kept of a peer beside its address.
+/// What is stored with the address of a peer.
 pub struct Facts<'a> {
-    /// Its name.
+    /// Its peer id.
     pub peer_id: &'a PeerId,
-    /// It has everything.
+    /// It is a seed.
     pub seed: bool,
-    /// When it was heard of, in ticks that wrap around.
+    /// When it last announced, in ticks that wrap around.
     pub seen: u16,
-    /// Stands for its `key`; 0 for none.
+    /// The number that stands for its `key`; 0: it has none.
     pub key: u32,
 }
 
 impl Peers {
-    /// None yet, with addresses of so many bytes: 6 or 18.
+    /// No peers yet. An address has 6 or 18 bytes.
     pub fn new(address_bytes: usize) -> Peers {
         Peers { address_bytes, entries: Vec::new(), seeds: 0, index: Vec::new() }
     }
@@ -52,26 +52,26 @@ impl Peers {
         self.address_bytes
     }
 
-    /// How many there are.
+    /// The number of peers.
     pub fn len(&self) -> usize {
         self.entries.len() / self.stride()
     }
 
-    /// Whether there is none.
+    /// Whether there are no peers.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// How many of them have everything: those with the lowest numbers.
+    /// The number of seeds. They have the lowest numbers.
     pub fn seeds(&self) -> usize {
         self.seeds
     }
 
-    /// The number of the peer at `address`. Numbers hold until the next change. `secret` is the same at each call: who
-    /// does not know it can't choose addresses that fall together.
+    /// The number of the peer at `address`, valid until the next change. `secret` must be the same in every call. A client
+    /// that does not know it can't choose addresses that collide in the index.
     pub fn find(&self, address: &[u8], secret: u64) -> Option<usize> {
         if self.index.is_empty() {
-            // Six bytes whose number the compiler knows are compared at once, and not by a call each.
+            // Arrays of a known length are compared by one instruction, slices by a call.
             return match <&[u8; 6]>::try_from(address) {
                 Ok(address) => self.all().position(|entry| entry.first_chunk() == Some(address)),
                 Err(_) => self.all().position(|entry| entry.starts_with(address)),
@@ -80,7 +80,7 @@ impl Peers {
         self.slot(address, secret).map(|slot| self.index[slot] as usize - 1)
     }
 
-    /// The number of the peer that has this id and this key, were its address another; looked for only among few.
+    /// The number of the peer with this peer id and key, whatever its address. Large swarms are not searched.
     pub fn find_moved(&self, peer_id: &PeerId, key: u32) -> Option<usize> {
         if key & KEY == 0 || self.len() > SMALL {
             return None;
@@ -88,11 +88,11 @@ impl Peers {
         (0..self.len()).find(|&number| self.tag(number) & KEY == key & KEY && self.peer_id(number) == *peer_id)
     }
 
-    /// Adds a peer whose address is not here yet; its number.
+    /// Adds a peer whose address is not stored yet. Returns its number.
     pub fn insert(&mut self, address: &[u8], facts: &Facts, secret: u64) -> usize {
         let stride = self.stride();
         if self.entries.capacity() - self.entries.len() < stride {
-            // A twentieth more: doubling would leave a quarter of all memory unused.
+            // Grows by a twentieth, because doubling would leave a quarter of the memory unused on average.
             self.entries.reserve_exact(stride * (self.len() / 20).max(1));
         }
         self.entries.extend_from_slice(address);
@@ -108,7 +108,8 @@ impl Peers {
         self.set_seed(number, facts.seed, secret)
     }
 
-    /// Notes what peer `number` says now. Another id at the same address is another peer.
+    /// Stores the latest announce of peer `number`. Another peer id at the same address is another peer. Returns the new
+    /// number.
     pub fn update(&mut self, number: usize, facts: &Facts, secret: u64) -> usize {
         let flags = if self.peer_id(number) == *facts.peer_id { self.tag(number) & !KEY } else { 0 };
         let at = number * self.stride() + self.address_bytes;
@@ -118,8 +119,8 @@ impl Peers {
         self.set_seed(number, facts.seed, secret)
     }
 
-    /// Takes peer `number` out. Those with higher numbers may get other numbers, those with lower ones keep theirs, but
-    /// for a seed's sake: the last seed takes its place.
+    /// Removes peer `number`. Peers with lower numbers keep their numbers; those with higher ones may not. If it is a seed,
+    /// the last seed takes its number.
     pub fn remove(&mut self, mut number: usize, secret: u64) {
         if number < self.seeds {
             self.swap(number, self.seeds - 1, secret);
@@ -136,8 +137,8 @@ impl Peers {
         }
     }
 
-    /// Appends the addresses of up to `count` peers at random to `addresses`, and their ids to `ids` if these are wanted;
-    /// seeds among them if `seeds`, and not peer `but`.
+    /// Appends the addresses of up to `count` random peers to `addresses`, and their peer ids to `ids` if it is given.
+    /// Includes seeds only if `seeds` is set, and never peer `but`.
     pub fn pick(
         &self,
         count: usize,
@@ -150,12 +151,12 @@ impl Peers {
         let first = if seeds { 0 } else { self.seeds };
         let among = self.len() - first;
         let mut left = count;
-        // One more, for the asker may be among them. Each of as many equal parts gives one: no two are the same, and
-        // each peer has the same chance.
+        // One part more than wanted, because the client itself may be picked. One peer is picked from each of these equal
+        // parts, so none is picked twice and all have the same chance.
         let parts = (count + 1).min(among);
         addresses.reserve_exact(count.min(among) * self.address_bytes);
-        // A part's length in 2^-32 of a peer, rounded up, so that the last one ends with the last peer: a division in all,
-        // and not four a peer.
+        // The length of a part in units of 2^-32 peers, rounded up, so that the last part ends with the last peer. This is
+        // the only division; the obvious way needs four per peer.
         let length = ((among as u64) << 32).div_ceil(parts.max(1) as u64);
         let begin = |part: usize| ((part as u64 * length) >> 32) as usize;
         let turn = rng.below(parts);
@@ -171,25 +172,25 @@ impl Peers {
         }
     }
 
-    /// Counts a completed download of peer `number`: whether it is the first.
+    /// Notes a completed download of peer `number`. Returns whether it is the first one.
     pub fn count_completed(&mut self, number: usize) -> bool {
         let tag = self.tag(number);
         self.set_tag(number, tag | COUNTED);
         tag & COUNTED == 0
     }
 
-    /// From now on answers leave peer `number` out, or take it in.
+    /// Hides peer `number` from others, or shows it.
     pub fn hide(&mut self, number: usize, hidden: bool) {
         let tag = self.tag(number);
         self.set_tag(number, if hidden { tag | HIDDEN } else { tag & !HIDDEN });
     }
 
-    /// Whether answers leave peer `number` out.
+    /// Whether peer `number` is hidden from others.
     pub fn is_hidden(&self, number: usize) -> bool {
         self.tag(number) & HIDDEN != 0
     }
 
-    /// When peer `number` was heard of last.
+    /// When peer `number` last announced.
     pub fn seen(&self, number: usize) -> u16 {
         let at = number * self.stride() + self.address_bytes + 20;
         u16::from_ne_bytes([self.entries[at], self.entries[at + 1]])
@@ -201,7 +202,7 @@ impl Peers {
         &self.entries[at..at + self.address_bytes]
     }
 
-    /// The id of peer `number`.
+    /// The peer id of peer `number`.
     pub fn peer_id(&self, number: usize) -> PeerId {
         let at = number * self.stride() + self.address_bytes;
         let mut id = [0; 20];
@@ -209,13 +210,13 @@ impl Peers {
         PeerId(id)
     }
 
-    /// What stands for the key of peer `number`, and whether `completed` was counted: to be kept over a restart.
+    /// The tag of peer `number`: its key, whether it is hidden, and whether `completed` was counted. Kept over a restart.
     pub fn tag(&self, number: usize) -> u32 {
         let at = (number + 1) * self.stride() - 4;
         u32::from_ne_bytes([self.entries[at], self.entries[at + 1], self.entries[at + 2], self.entries[at + 3]])
     }
 
-    /// The other way round.
+    /// Sets what [`tag`](Peers::tag) returns.
     pub fn set_tag(&mut self, number: usize, tag: u32) {
         let end = (number + 1) * self.stride();
         self.entries[end - 4..end].copy_from_slice(&tag.to_ne_bytes());
@@ -229,7 +230,7 @@ impl Peers {
         self.entries.chunks_exact(self.stride())
     }
 
-    /// Puts peer `number` among the seeds or the leechers; its new number.
+    /// Moves peer `number` to the seeds or to the leechers. Returns its new number.
     fn set_seed(&mut self, number: usize, seed: bool, secret: u64) -> usize {
         match (number < self.seeds, seed) {
             (false, true) => {
@@ -260,7 +261,7 @@ impl Peers {
         }
     }
 
-    /// The slot of the peer at `address`.
+    /// The place of the peer at `address` in the index.
     fn slot(&self, address: &[u8], secret: u64) -> Option<usize> {
         let mut slot = self.home(address, secret);
         while let Some(number) = (self.index[slot] as usize).checked_sub(1) {
@@ -277,11 +278,12 @@ impl Peers {
         while self.index[slot] != 0 {
             slot = (slot + 1) % self.index.len();
         }
-        // Counted from 1; a swarm has never so many that 32 bits do not hold them.
+        // Counted from 1. The limits keep the number far below 2^32.
         self.index[slot] = number as u32 + 1;
     }
 
-    /// Takes peer `number` out of the index, and moves up what had to give way to it (Knuth, volume 3, 6.4, algorithm R).
+    /// Removes peer `number` from the index, and moves entries back that it had displaced (Knuth, volume 3, 6.4,
+    /// algorithm R).
     fn leave(&mut self, number: usize, secret: u64) {
         if self.index.is_empty() {
             return;
@@ -303,11 +305,11 @@ impl Peers {
 
     /// Where the search for `address` begins in the index, which must not be empty.
     fn home(&self, address: &[u8], secret: u64) -> usize {
-        // The product's upper half is below the length.
+        // The upper half of the product is less than the length.
         ((u128::from(hash(address, secret)) * self.index.len() as u128) >> 64) as usize
     }
 
-    /// Makes the index anew, two thirds full; it grows when five sixths are. None for few.
+    /// Builds the index again, two thirds full. It is built again when it is five sixths full. Few peers get none.
     fn build_index(&mut self, secret: u64) {
         self.index = Vec::new();
         if self.len() > SMALL {
@@ -317,12 +319,12 @@ impl Peers {
     }
 }
 
-/// A number below `end`, which is less than 2^32: as [`Rng::below`], without a division.
+/// A random number below `end`, which is less than 2^32: like [`Rng::below`], but without a division.
 fn below(rng: &mut Rng, end: usize) -> usize {
     (((rng.bits() >> 32) * end as u64) >> 32) as usize
 }
 
-/// A hash of an address that nobody can foresee who does not know the secret (the finish of splitmix64).
+/// A hash of an address that can't be predicted without the secret (the last step of splitmix64).
 fn hash(address: &[u8], secret: u64) -> u64 {
     let mut state = secret;
     for part in address.chunks(8) {

@@ -57,16 +57,16 @@ fn peers_are_introduced_to_each_other_and_never_to_themselves() {
     let again = registry.announce(&announce(at(2, 2), false), secs(2)).unwrap();
     assert_eq!(listed(&again), [at(1, 1)].into(), "not itself");
     let seed = registry.announce(&announce(at(3, 3), true), secs(3)).unwrap();
-    assert_eq!(listed(&seed), [at(2, 2)].into(), "a seed has no use for seeds");
+    assert_eq!(listed(&seed), [at(2, 2)].into(), "a seed gets no seeds");
     let none = registry.announce(&Announce { want: 0, ..announce(at(2, 2), false) }, secs(4)).unwrap();
     assert!(none.v4.is_empty());
     let elsewhere = Announce { info_hash: InfoHash([2; 20]), ..announce(at(2, 2), false) };
     assert!(listed(&registry.announce(&elsewhere, secs(5)).unwrap()).is_empty());
 }
 
-/// BEP 7: both families are one swarm; the asker's own comes first.
+/// BEP 7: peers of both families are one swarm. Those of the client's own family come first.
 #[test]
-fn families_meet_where_there_is_room() {
+fn peers_of_the_other_family_fill_the_response() {
     let mut registry = registry();
     let v6 = SocketAddr::from(([0xfd00, 0, 0, 0, 0, 0, 0, 1], 6));
     registry.announce(&announce(v6, true), secs(0)).unwrap();
@@ -77,7 +77,7 @@ fn families_meet_where_there_is_room() {
     assert_eq!(listed(&one), [at(1, 1)].into());
     let only = registry.announce(&Announce { both_families: false, ..announce(at(2, 2), false) }, secs(0)).unwrap();
     assert_eq!(listed(&only), [at(1, 1)].into());
-    // An IPv4 address in the clothes of IPv6 is IPv4.
+    // An IPv4-mapped IPv6 address is the IPv4 address.
     let mapped = SocketAddr::new("::ffff:10.0.0.1".parse().unwrap(), 1);
     assert_eq!(registry.announce(&announce(mapped, true), secs(0)).unwrap().counts, counts(2, 1, 0));
 }
@@ -97,24 +97,24 @@ fn a_leecher_becomes_a_seed_and_is_counted_once() {
 }
 
 #[test]
-fn nobody_says_goodbye_for_another() {
+fn no_client_can_remove_another() {
     let mut registry = registry();
     let victim = Announce { key: 0xabc0, ..announce(at(1, 1), true) };
     registry.announce(&victim, secs(0)).unwrap();
-    // From another address, with its id and even its key; and at its address under another name.
+    // From another address with the same peer id and key, and from the same address with another peer id.
     let elsewhere = Announce { addr: at(9, 1), event: Some(AnnounceEvent::Stopped), ..victim.clone() };
     registry.announce(&elsewhere, secs(1)).unwrap();
     let renamed = Announce { peer_id: PeerId([9; 20]), event: Some(AnnounceEvent::Stopped), ..victim.clone() };
     registry.announce(&renamed, secs(1)).unwrap();
     assert_eq!(registry.counts(&HASH), Some(counts(1, 0, 0)));
-    // With another key it is another peer, not the same one moved.
+    // With another key, it is another peer and not the same one that moved.
     let liar = Announce { addr: at(9, 1), key: 0xdef0, ..victim.clone() };
     registry.announce(&liar, secs(2)).unwrap();
     assert_eq!(registry.counts(&HASH), Some(counts(2, 0, 0)));
 }
 
 #[test]
-fn who_proves_its_key_has_moved() {
+fn a_peer_with_the_same_key_has_moved() {
     let mut registry = registry();
     let before = Announce { key: 0xabc0, ..announce(at(1, 1), true) };
     registry.announce(&before, secs(0)).unwrap();
@@ -124,7 +124,7 @@ fn who_proves_its_key_has_moved() {
 }
 
 #[test]
-fn who_is_silent_for_too_long_is_gone_in_small_portions() {
+fn silent_peers_are_dropped_in_small_portions() {
     let mut registry = registry();
     for port in 1..=300 {
         registry.announce(&announce(at(1, port), port % 2 == 0), secs(0)).unwrap();
@@ -147,7 +147,7 @@ fn who_is_silent_for_too_long_is_gone_in_small_portions() {
     assert!(portions > 30, "{portions}");
     assert_eq!((registry.peers(), registry.swarms()), (100, 1));
     assert_eq!(registry.counts(&HASH), Some(counts(50, 50, 0)));
-    // The clock of 16 bits goes round and nothing happens.
+    // The 16-bit clock wraps around without an effect.
     let later = secs(3000 + 65_536 * 4 * 5);
     for port in 1..=100 {
         registry.announce(&announce(at(1, port), false), later).unwrap();
@@ -157,7 +157,7 @@ fn who_is_silent_for_too_long_is_gone_in_small_portions() {
 }
 
 #[test]
-fn a_flood_of_swarms_drives_out_itself() {
+fn a_flood_of_fake_swarms_evicts_only_fake_swarms() {
     let mut registry = registry();
     registry.announce(&announce(at(1, 1), true), secs(0)).unwrap();
     registry.announce(&announce(at(2, 2), false), secs(0)).unwrap();
@@ -168,27 +168,27 @@ fn a_flood_of_swarms_drives_out_itself() {
         let _ = registry.announce(&Announce { info_hash: InfoHash(hash), ..announce(at(9, 9), false) }, secs(1));
         assert!(registry.swarms() <= 100 && registry.peers() <= 101);
     }
-    assert_eq!(registry.counts(&HASH), Some(counts(1, 1, 0)), "what lives stays");
-    assert_eq!(registry.swarms(), 100, "newcomers get a place");
+    assert_eq!(registry.counts(&HASH), Some(counts(1, 1, 0)), "the real swarm stays");
+    assert_eq!(registry.swarms(), 100, "there is room for newcomers");
 }
 
 #[test]
-fn a_flood_of_peers_is_held_by_the_caps() {
+fn a_flood_of_peers_is_limited() {
     let mut registry = registry();
     for number in 0..5000u16 {
         registry.announce(&announce(at((number % 250) as u8, number + 1), false), secs(0)).unwrap();
     }
-    assert_eq!(registry.peers(), 500, "a swarm's");
+    assert_eq!(registry.peers(), 500, "the limit of a swarm");
     for number in 0..5000u16 {
         let swarm = InfoHash([(number % 20) as u8 + 2; 20]);
         let _ = registry.announce(&Announce { info_hash: swarm, ..announce(at(1, number + 1), false) }, secs(0));
         assert!(registry.peers() <= 1000);
     }
-    assert_eq!(registry.peers(), 1000, "all of them");
+    assert_eq!(registry.peers(), 1000, "the limit of all swarms");
 }
 
 #[test]
-fn who_cannot_be_reached_is_kept_from_others() {
+fn unreachable_peers_are_hidden() {
     let mut registry = registry();
     registry.announce(&Announce { unproven: true, ..announce(at(1, 1), true) }, secs(0)).unwrap();
     let mut seen = || listed(&registry.announce(&announce(at(2, 2), false), secs(1)).unwrap()).len();
@@ -197,5 +197,5 @@ fn who_cannot_be_reached_is_kept_from_others() {
     assert_eq!(listed(&registry.announce(&announce(at(2, 2), false), secs(1)).unwrap()).len(), 1);
     registry.set_reachable(&HASH, at(7, 7), true);
     registry.announce(&announce(at(1, 1), true), secs(2)).unwrap();
-    assert_eq!(listed(&registry.announce(&announce(at(2, 2), false), secs(1)).unwrap()).len(), 1, "it stays so");
+    assert_eq!(listed(&registry.announce(&announce(at(2, 2), false), secs(1)).unwrap()).len(), 1, "it stays visible");
 }

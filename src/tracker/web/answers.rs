@@ -74,7 +74,7 @@ fn announce(shared: &Shared, passkey: &str, query: &str, from: IpAddr) -> Answer
         Err(error) => return refused(shared, &error.to_string(), None),
     };
     let config = &shared.config;
-    // Otherwise a client could name another address and have strangers connect to it.
+    // By default `ip` is ignored, because a client could name a victim's address, to which others would then connect.
     let ip = request.ip.filter(|_| config.trust_ip).unwrap_or(from);
     let announce = Announce {
         info_hash: request.info_hash,

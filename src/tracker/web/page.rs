@@ -1,7 +1,7 @@
-//! The page at `/` for people, and the same for programs: `/stats.json` and `/metrics`.
+//! The page at `/` for people, and its figures for programs: `/stats.json` and `/metrics`.
 //!
-//! Floor 3. No script; styles from a file of their own, so that the page's Content-Security-Policy can forbid all else.
-//! What strangers named stands there as text.
+//! Floor 3. The page has no scripts, and its styles are in a file of their own, so that its Content-Security-Policy can
+//! forbid everything else. Names of torrents can't be trusted and are escaped.
 
 use crate::base::json::{Object, array};
 use crate::base::path::for_terminal;
@@ -15,18 +15,18 @@ use crate::tracker::shared::Shared;
 use std::fmt::Write;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Swarms looked at for a page, when no folder says which matter.
+/// Most swarms that are considered for the page if all torrents are tracked.
 const MOST_SWARMS: usize = 2000;
-/// Rows of the page.
+/// Most rows of the page.
 const MOST_ROWS: usize = 500;
-/// The height of the picture, in its own units.
+/// The height of the chart, in its own units.
 const HEIGHT: u32 = 100;
 
 /// A swarm on the page.
 struct Row {
     hash: InfoHash,
     counts: Counts,
-    /// File, name and size of the torrent, where it is in the folder.
+    /// The torrent's file name, name and length, if it is in the folder.
     torrent: Option<(String, String, u64)>,
 }
 
@@ -49,7 +49,7 @@ fn rows(shared: &Shared) -> Vec<Row> {
     rows
 }
 
-/// The page; `host` is what the browser calls us, for magnet links.
+/// The page. `host` is the name by which the browser reached us; magnet links need it.
 pub fn page(shared: &Shared, host: &str) -> Answer {
     let rows = rows(shared);
     let (swarms, peers) = {
@@ -63,8 +63,8 @@ pub fn page(shared: &Shared, host: &str) -> Answer {
          <h1>BitTorrent tracker</h1>",
     );
     let announces = shared.stats.http_announces.load(Relaxed) + shared.stats.udp_announces.load(Relaxed);
-    let _ = write!(out, "<p>Swarms: {swarms}. Peers: {peers}. Announces since the start: {announces}.</p>");
-    picture(&hour, &mut out);
+    let _ = write!(out, "<p>Swarms: {swarms}. Peers: {peers}. Announces since start: {announces}.</p>");
+    chart(&hour, &mut out);
     out.push_str(
         "<div><table><thead><tr><th>Torrent<th>Size<th>Seeds<th>Leechers<th>Completed\
          <th>Traffic</tr></thead><tbody>",
@@ -79,7 +79,7 @@ pub fn page(shared: &Shared, host: &str) -> Answer {
                 let _ = write!(out, "<a href=\"/torrents/{link}\">{}</a> ", text(name));
                 let tracker = percent_encode(format!("http://{host}/announce").as_bytes());
                 let name = percent_encode(name.as_bytes());
-                // A passkey is not ours to tell: then the link has no tracker.
+                // The page must not publish a passkey, and without one the address of the tracker is useless.
                 let tracker = if shared.passkeys().is_some() { String::new() } else { format!("&amp;tr={tracker}") };
                 let _ = write!(
                     out,
@@ -101,18 +101,18 @@ pub fn page(shared: &Shared, host: &str) -> Answer {
     answer
 }
 
-/// How the page looks.
+/// The styles of the page.
 pub fn style() -> Answer {
     Answer::of("200 OK", "text/css; charset=utf-8", include_bytes!("style.css").to_vec())
 }
 
-/// Announces a minute, as bars.
-fn picture(hour: &[u32], out: &mut String) {
+/// A bar chart of the announces per minute.
+fn chart(hour: &[u32], out: &mut String) {
     let most = hour.iter().copied().max().unwrap_or(0);
     let _ = write!(
         out,
-        "<p>Announces a minute in the last hour, at most {most}:</p>\
-         <svg viewBox=\"0 0 {} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"announces a minute\">",
+        "<p>Announces per minute in the last hour (maximum {most}):</p>\
+         <svg viewBox=\"0 0 {} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"announces per minute\">",
         10 * hour.len(),
     );
     for (at, &count) in hour.iter().enumerate() {
@@ -127,7 +127,7 @@ fn picture(hour: &[u32], out: &mut String) {
     out.push_str("</svg>");
 }
 
-/// The same as JSON: sizes in bytes, times in seconds.
+/// The figures as JSON: sizes in bytes, times in seconds.
 pub fn json(shared: &Shared) -> Answer {
     let (swarms, peers) = {
         let registry = shared.registry();
@@ -159,7 +159,7 @@ pub fn json(shared: &Shared) -> Answer {
     Answer::of("200 OK", "application/json", out.end().into_bytes())
 }
 
-/// The same for Prometheus.
+/// The figures in the text format of Prometheus.
 pub fn metrics(shared: &Shared) -> Answer {
     let (swarms, peers) = {
         let registry = shared.registry();
@@ -184,7 +184,7 @@ pub fn metrics(shared: &Shared) -> Answer {
     Answer::of("200 OK", "text/plain; version=0.0.4", out.into_bytes())
 }
 
-/// `name` as text of HTML.
+/// `name` escaped for HTML.
 fn text(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for character in for_terminal(name).chars() {
@@ -205,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_text() {
+    fn names_are_escaped() {
         assert_eq!(
             text("<script>alert('\"&')</script>\u{202e}"),
             "&lt;script&gt;alert(&#39;&quot;&amp;&#39;)&lt;/script&gt;\\u{202e}"

@@ -1,7 +1,7 @@
 //! The reply to an announce: a bencoded dict.
 //!
-//! Floor 1 (BEP 3; compact peers BEP 23 and 7; `external ip` BEP 24; `retry in` BEP 31). Trackers write it in many
-//! ways; what cannot be read is left out, and only a reply that is no dict at all is refused.
+//! BEP 3; compact peers BEP 23 and 7; `external ip` BEP 24; `retry in` BEP 31. Trackers write it in many ways. A field that
+//! cannot be read is left out, and only a reply that is no dict at all is refused.
 
 #[cfg(test)]
 mod tests;
@@ -14,87 +14,87 @@ use core::net::{IpAddr, SocketAddr};
 use std::borrow::Cow;
 use std::fmt;
 
-/// Peers kept from a reply, ten times what a client asks for: the rest is a tracker that means no good.
+/// Peers kept from a reply: ten times what a client asks for. A tracker that sends more means no good.
 pub const MAX_REPLY_PEERS: usize = 2000;
 
-/// Peers kept that are given by host name: each costs a look-up of a name, so a reply may not ask for many.
+/// Peers kept that have a host name instead of an address: each costs a look-up, so a reply must not have many.
 pub const MAX_HOST_PEERS: usize = 32;
 
-/// Bytes of a reply: thousands of peers, and no more memory than a router can spare. Also when it is unpacked.
+/// Bytes of a reply, also when it is unpacked: thousands of peers, and no more memory than a router can spare.
 pub const MAX_REPLY_BYTES: usize = 1 << 20;
 
-/// Characters kept of the words of a tracker: enough for a reason, too few to flood a log.
+/// Characters kept of a message of a tracker: enough for a reason, too few to flood a log.
 const MAX_WORDS_CHARS: usize = 500;
 
-/// What a tracker tells a client. Numbers are the tracker's own, not made sensible; negative ones are 0.
+/// What a tracker tells a client. The numbers are the tracker's own and may be absurd; negative ones become 0.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct AnnounceReply {
     /// Seconds until the client should announce again.
     pub interval: Option<u64>,
-    /// Seconds before which it must not.
+    /// Seconds before which the client must not announce again.
     pub min_interval: Option<u64>,
-    /// Peers one could connect to, at most [`MAX_REPLY_PEERS`].
+    /// Peers with an address that is [usable](compact::usable), at most [`MAX_REPLY_PEERS`].
     pub peers: Vec<SocketAddr>,
-    /// Peers that are given by host name and port, at most [`MAX_HOST_PEERS`].
+    /// Peers with a host name and a port, at most [`MAX_HOST_PEERS`].
     pub host_peers: Vec<(String, u16)>,
-    /// Entries of the list of peers that were left out: damaged, of no use, or too many.
+    /// Entries of the list of peers that were left out: damaged, useless, or too many.
     pub skipped: usize,
-    /// Peers that have everything (`complete`).
+    /// How many seeds there are (`complete`).
     pub seeds: Option<u32>,
-    /// Peers that do not (`incomplete`).
+    /// How many leechers there are (`incomplete`).
     pub leechers: Option<u32>,
-    /// How often the torrent was downloaded in all.
+    /// How often the torrent was downloaded completely.
     pub downloaded: Option<u32>,
     /// To be sent back in the next announce.
     pub tracker_id: Option<Vec<u8>>,
-    /// Words for the person at the client (`warning message`). A stranger's: not safe for a terminal.
+    /// A message for the user (`warning message`). A stranger wrote it: it is not safe on a terminal.
     pub warning: Option<String>,
     /// The address the tracker sees the client at (BEP 24).
     pub external_ip: Option<IpAddr>,
 }
 
-/// Why a reply gives no peers.
+/// Why there is no reply.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ReplyError {
-    /// The tracker says no.
+    /// The tracker refuses.
     Failure {
-        /// Its words. A stranger's: not safe for a terminal.
+        /// Its reason. A stranger wrote it: it is not safe on a terminal.
         reason: String,
         /// When to ask again, if it says so.
         retry_in: Option<RetryIn>,
     },
-    /// It is no reply at all.
+    /// The body is no reply at all.
     Damaged(Damage),
 }
 
-/// When to ask a tracker again that said no (BEP 31).
+/// When to ask a tracker again that refused (BEP 31).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RetryIn {
-    /// After so many minutes, at the earliest.
+    /// After this number of minutes, at the earliest.
     Minutes(u64),
     /// Never again.
     Never,
 }
 
-/// What is wrong with a body that is no reply.
+/// Why a body is no reply.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Damage {
-    /// It holds nothing.
+    /// It is empty.
     Empty,
-    /// It begins as gzip does, and is none, or none of [`MAX_REPLY_BYTES`] at most.
+    /// It begins like gzip, but is damaged or has more than [`MAX_REPLY_BYTES`] unpacked.
     Gzip,
-    /// It is a web page: the URL is not a tracker's, or the tracker's server is in trouble.
+    /// It is a web page: the URL is not that of a tracker, or its server has a problem.
     WebPage,
-    /// It is no bencode.
+    /// It is not bencoded.
     Bencode(DecodeError),
-    /// It is bencode, but no dict.
+    /// It is bencoded, but not a dict.
     NoDict,
 }
 
-/// Reads the body of a tracker's answer. Read it whatever the HTTP status: failures come with 200 and with 400.
+/// Reads the body of a tracker's answer. Use it whatever the HTTP status is, because failures come with 200 and with 400.
 pub fn parse_reply(body: &[u8]) -> Result<AnnounceReply, ReplyError> {
     let damaged = |damage| Err(ReplyError::Damaged(damage));
-    // Scripts leave line ends around what they print. A dict begins and ends with a letter, so none is its own.
+    // Scripts print line ends around the dict, which itself begins and ends with a letter.
     let Some(body) = unpack(body) else { return damaged(Damage::Gzip) };
     let body = body.trim_ascii();
     if body.is_empty() {
@@ -130,7 +130,7 @@ pub fn parse_reply(body: &[u8]) -> Result<AnnounceReply, ReplyError> {
     }
 }
 
-/// The body as it was before somebody compressed it, which some do without being asked to; none if it can't be unpacked.
+/// The body, unpacked if it is gzip, which some trackers send unasked; `None` if it cannot be unpacked.
 pub(super) fn unpack(body: &[u8]) -> Option<Cow<'_, [u8]>> {
     match body {
         [0x1f, 0x8b, ..] => gunzip(body, MAX_REPLY_BYTES).map(Cow::Owned),
@@ -139,15 +139,15 @@ pub(super) fn unpack(body: &[u8]) -> Option<Cow<'_, [u8]>> {
 }
 
 impl AnnounceReply {
-    /// The bencoded reply with its peers as a list of dicts (BEP 3). `peer_ids` are those of `peers`, in the same
-    /// order; peers beyond its end stand without: an empty slice is the answer to `no_peer_id`.
+    /// The bencoded reply with its peers as a list of dicts (BEP 3). `peer_ids` are those of `peers`, in the same order; peers
+    /// beyond its end get none, so an empty slice is the answer to `no_peer_id`.
     pub fn emit_list(&self, peer_ids: &[PeerId]) -> Vec<u8> {
         let addresses = self.peers.iter().map(|peer| (peer.ip().to_canonical().to_string(), peer.port()));
         let ids = peer_ids.iter().map(Some).chain(std::iter::repeat(None));
         let with_ids = addresses.zip(ids).map(|((ip, port), id)| peer_dict(ip, port, id));
         let by_name = self.host_peers.iter().map(|(host, port)| peer_dict(host.clone(), *port, None));
         let peers = Bencode::List(with_ids.chain(by_name).collect());
-        // Bencode's numbers are signed: an interval beyond them is as good as for ever.
+        // Numbers in bencode are signed. An interval beyond them is as good as never.
         let int = |number: u64| Bencode::Int(i64::try_from(number).unwrap_or(i64::MAX));
         let octets = |ip: IpAddr| match ip {
             IpAddr::V4(ip) => ip.octets().to_vec(),
@@ -168,7 +168,7 @@ impl AnnounceReply {
     }
 }
 
-/// The bencoded reply that says no, and when to ask again.
+/// The bencoded reply that refuses, and says when to ask again.
 pub fn emit_failure(reason: &str, retry_in: Option<RetryIn>) -> Vec<u8> {
     let mut entries = vec![("failure reason", Bencode::Bytes(reason.as_bytes().to_vec()))];
     match retry_in {
@@ -190,8 +190,7 @@ fn peer_dict(ip: String, port: u16, id: Option<&PeerId>) -> Bencode {
     Bencode::dict(entries)
 }
 
-/// Adds the peers of `peers`, whichever of its forms it has; an empty list is also what some trackers send for an
-/// empty string.
+/// Adds the peers of `peers`, whichever form it has. (Some trackers send an empty list where an empty string is meant.)
 fn read_peers(reply: &mut AnnounceReply, value: Value<'_>) {
     let Some(items) = value.items() else { return read_compact(reply, value, compact::parse_v4) };
     for item in items {
@@ -233,8 +232,8 @@ fn read_compact(reply: &mut AnnounceReply, value: Value<'_>, parse: fn(&[u8], us
     reply.skipped += found.skipped + usize::from(found.leftover > 0);
 }
 
-/// Could this be the name of a host? The last label of one never begins with a digit, but those of the strange
-/// spellings of addresses do (`127.1`, `0x7f000001`), which resolvers take and which nobody sends in good faith.
+/// Whether this can be the name of a host. Its last label never begins with a digit. That of an address in a strange
+/// spelling does (`127.1`, `0x7f000001`); resolvers accept those, but no honest tracker sends them.
 fn is_host_name(text: &str) -> bool {
     let last = text.trim_end_matches('.').rsplit('.').next().unwrap_or("");
     // 253 characters are the most a name can have on the wire (RFC 1035).
@@ -243,8 +242,8 @@ fn is_host_name(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
 
-/// A number, or a string of digits: some trackers are written in languages that do not tell them apart. Negative
-/// numbers are 0, larger ones than 64 bits hold are the largest.
+/// A number, or a string of digits, because some trackers are written in languages that do not distinguish the two. Negative
+/// numbers become 0; numbers too large for 64 bits become the largest.
 fn number(value: Value<'_>) -> Option<u64> {
     if let Some(number) = value.as_int() {
         return Some(u64::try_from(number).unwrap_or(0));
@@ -259,7 +258,7 @@ pub(super) fn small(value: Value<'_>) -> Option<u32> {
     number(value).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
 }
 
-/// Words for people; what is not UTF-8 in them is replaced.
+/// A message for people; bytes that are not UTF-8 are replaced.
 fn words(value: Value<'_>) -> Option<String> {
     Some(String::from_utf8_lossy(value.as_bytes()?).chars().take(MAX_WORDS_CHARS).collect())
 }
@@ -280,7 +279,7 @@ fn parse_external_ip(value: Value<'_>) -> Option<IpAddr> {
 }
 
 impl fmt::Display for AnnounceReply {
-    /// One line: how many there are, and when to ask again.
+    /// One line: how many peers there are, and when to ask again.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "reply {} peers", self.peers.len() + self.host_peers.len())?;
         let numbers = [("seeds", self.seeds), ("leechers", self.leechers), ("downloaded", self.downloaded)];

@@ -1,7 +1,7 @@
 //! The request of an announce: the query of a URL.
 //!
-//! Floor 1 (BEP 3; `compact` BEP 23; `key` BEP 7). The tracker's side is lenient where clients in the field are
-//! sloppy and a wrong guess harms nobody, and says in words what is wrong where it would.
+//! BEP 3; `compact` BEP 23; `key` BEP 7. The tracker's side is lenient where clients are sloppy and a wrong guess does no
+//! harm; otherwise it says what is wrong.
 
 #[cfg(test)]
 mod tests;
@@ -13,8 +13,8 @@ use crate::proto::id::{InfoHash, PeerId};
 use core::net::IpAddr;
 use std::fmt;
 
-/// The `left` of a download whose size is not known yet: large, because 0 would say seed; and no larger than what
-/// trackers that count in signed numbers can read (transmission sends the same).
+/// The `left` of a download whose size is not known yet: large, because 0 would mean a seed, and not larger than what
+/// trackers with signed numbers can read (transmission sends the same).
 pub const LEFT_UNKNOWN: u64 = i64::MAX as u64;
 
 /// What a client tells a tracker.
@@ -22,34 +22,34 @@ pub const LEFT_UNKNOWN: u64 = i64::MAX as u64;
 pub struct AnnounceRequest {
     /// The torrent.
     pub info_hash: InfoHash,
-    /// Who asks.
+    /// The client.
     pub peer_id: PeerId,
-    /// The TCP port it listens on; never 0 in a request that was parsed.
+    /// The TCP port it listens on; never 0 in a query that was parsed.
     pub port: u16,
-    /// Bytes sent to peers since `started`.
+    /// Bytes sent to peers since the event `started`.
     pub uploaded: u64,
-    /// Bytes got from peers since `started`.
+    /// Bytes received from peers since the event `started`.
     pub downloaded: u64,
-    /// Bytes it has yet to get; 0 means that it seeds, [`LEFT_UNKNOWN`] that nobody knows.
+    /// Bytes it still lacks; 0 means that it is a seed, [`LEFT_UNKNOWN`] that it does not know.
     pub left: u64,
-    /// Why now; none at the usual time.
+    /// Why it announces; `None` at the usual time.
     pub event: Option<AnnounceEvent>,
-    /// Peers wanted; none leaves it to the tracker. A request of a stranger may say four billion.
+    /// Peers wanted; `None` leaves it to the tracker. A stranger may ask for four billion.
     pub numwant: Option<u32>,
     /// What proves that it is the same client although its address changed; a secret (BEP 7: 32 bits).
     pub key: Option<u32>,
-    /// Wants the compact form of BEP 23 (or does not say: BEP 23 suggests to send it then).
+    /// It wants the compact form of BEP 23 (or does not say, and BEP 23 suggests to send it then).
     pub compact: bool,
-    /// Wants no peer ids in the form that is not compact.
+    /// It wants no peer ids in the form that is not compact.
     pub no_peer_id: bool,
-    /// What the tracker gave as `tracker id` in an earlier reply.
+    /// The `tracker id` of an earlier reply.
     pub tracker_id: Option<Vec<u8>>,
-    /// The address it says it has. Anyone can say anything: ignore it unless told to trust it.
+    /// The address it says it has. Anyone can say anything, so ignore it unless the operator wants to trust it.
     pub ip: Option<IpAddr>,
 }
 
 impl AnnounceRequest {
-    /// A request with nothing in it but what is demanded.
+    /// A request with the mandatory fields only.
     pub fn new(info_hash: InfoHash, peer_id: PeerId, port: u16) -> AnnounceRequest {
         AnnounceRequest {
             info_hash,
@@ -102,8 +102,8 @@ impl AnnounceRequest {
         join_query(announce_url, &query)
     }
 
-    /// Reads the query of a URL, what stands behind its `?`. Unknown parameters are ignored; of one given twice the
-    /// last counts. Only what a swarm cannot do without is demanded: info-hash, peer id and port.
+    /// Reads the query of a URL: the part after its `?`. Unknown parameters are ignored; if one is there twice, the last
+    /// counts. Only info-hash, peer id and port are mandatory, because a swarm cannot do without them.
     pub fn parse_query(query: &str) -> Result<AnnounceRequest, RequestError> {
         let mut request = AnnounceRequest::new(InfoHash([0; 20]), PeerId([0; 20]), 0);
         let (mut info_hash, mut peer_id) = (None, None);
@@ -152,7 +152,7 @@ impl AnnounceRequest {
 }
 
 impl fmt::Display for AnnounceRequest {
-    /// One line, without the key, which is a secret.
+    /// One line, without the key, because that is a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let AnnounceRequest { info_hash, peer_id, port, uploaded, downloaded, left, .. } = self;
         write!(f, "announce info-hash {info_hash} peer-id {peer_id} port {port}")?;
@@ -167,10 +167,10 @@ impl fmt::Display for AnnounceRequest {
     }
 }
 
-/// Why a query is no announce. Its words are for the tracker's `failure reason`.
+/// Why a query is not an announce. Its words go into the tracker's `failure reason`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RequestError {
-    /// A parameter that must be there is not.
+    /// A mandatory parameter is missing.
     Missing {
         /// Its name.
         parameter: &'static str,
@@ -187,12 +187,12 @@ pub enum RequestError {
         /// The parameter's name.
         parameter: &'static str,
     },
-    /// A number that is none.
+    /// A number with other characters than digits.
     BadNumber {
         /// The parameter's name.
         parameter: &'static str,
     },
-    /// A port that is not in 1..65535: nobody could connect to it.
+    /// A port that is not in 1..65535, to which no peer could connect.
     BadPort,
 }
 
@@ -235,7 +235,7 @@ fn key_number(key: &[u8]) -> Option<u32> {
     (!key.is_empty()).then(|| hex.unwrap_or_else(hash))
 }
 
-/// A decimal number; none if it is empty or negative; one too large for 64 bits is the largest.
+/// A decimal number; `None` if it is empty or negative. A number that is too large for 64 bits becomes the largest.
 fn number(parameter: &'static str, text: &str) -> Result<Option<u64>, RequestError> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) || (digits.is_empty() && !text.is_empty()) {
@@ -244,11 +244,11 @@ fn number(parameter: &'static str, text: &str) -> Result<Option<u64>, RequestErr
     if text.is_empty() || text.starts_with('-') {
         return Ok(None);
     }
-    // Digits and nothing else: all that can be wrong with them is that they are too many.
+    // These are digits only, so `parse` fails only if there are too many.
     Ok(Some(digits.parse().unwrap_or(u64::MAX)))
 }
 
-/// A port that one can connect to.
+/// A port that a peer can connect to.
 fn port(text: &str) -> Result<u16, RequestError> {
     match number("port", text)?.map(u16::try_from) {
         Some(Ok(port)) if port != 0 => Ok(port),

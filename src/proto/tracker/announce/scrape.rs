@@ -1,7 +1,7 @@
-//! The scrape over HTTP (BEP 48): how a swarm stands, without taking part in it.
+//! The scrape over HTTP (BEP 48): the counts of a swarm, without taking part in it.
 //!
-//! Floor 1. What our client asks for where an announce leaves something open. Of the answer only the counts are of use, so
-//! it is given as what an announce would have said.
+//! Our client asks for it if the reply to an announce leaves a count out. Only the counts are of use, so the answer is
+//! returned as the reply that an announce would have had.
 
 use super::AnnounceReply;
 use super::reply::{small, unpack};
@@ -9,17 +9,17 @@ use crate::base::url::{join_query, path_and_query, percent_encode};
 use crate::proto::bencode::decode;
 use crate::proto::id::InfoHash;
 
-/// The URL that tells how the swarm of `info_hash` stands, for a tracker announced at `announce_url`; none where that is
-/// of a kind for which BEP 48 knows none: its last `/` must stand before `announce`.
+/// The URL of the scrape of `info_hash`, for a tracker with this `announce_url`. `None` if BEP 48 defines none for it: its
+/// last `/` must be before `announce`.
 pub fn scrape_url(announce_url: &str, info_hash: &InfoHash) -> Option<String> {
-    // A host may have any name.
+    // The `/` must not be one of those before the host, which may be called `announce` too.
     let (before, last) = announce_url.rsplit_once('/').filter(|_| path_and_query(announce_url).contains('/'))?;
     let rest = last.strip_prefix("announce")?;
     let query = format!("info_hash={}", percent_encode(&info_hash.0));
     Some(join_query(&format!("{before}/scrape{rest}"), &query))
 }
 
-/// Reads the answer; none if it says nothing of `info_hash`.
+/// Reads the answer; `None` if it has nothing about `info_hash`.
 pub fn parse_scrape(body: &[u8], info_hash: &InfoHash) -> Option<AnnounceReply> {
     let [seeds, leechers, downloaded] = decode(unpack(body)?.trim_ascii())
         .ok()?
@@ -38,7 +38,7 @@ mod tests {
 
     /// The examples of BEP 48.
     #[test]
-    fn the_url_follows_from_that_of_announces() {
+    fn the_url_follows_from_the_announce_url() {
         let hash = format!("info_hash={}", "h".repeat(20));
         for (announce, scrape) in [
             ("http://example.com/announce", Some("http://example.com/scrape?")),
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_is_read_whatever_else_stands_there() {
+    fn the_answer_is_read_whatever_else_it_has() {
         let other = format!("20:{}d8:completei9ee", "a".repeat(20));
         let ours = format!("20:{}d8:completei5e10:downloadedi50e10:incompletei10ee", "h".repeat(20));
         let body = format!("d5:filesd{other}{ours}e5:flagsd20:min_request_intervali3600eee\n");

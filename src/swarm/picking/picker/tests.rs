@@ -30,7 +30,7 @@ fn picker(pieces: u32, had: u32) -> (Picker, Rng) {
         have.set(piece);
     }
     let mut picker = Picker::new(pieces as u64 * PIECE as u64, PIECE, have, false, &mut rng);
-    picker.count_seed(true);
+    picker.seed_came();
     (picker, rng)
 }
 
@@ -70,12 +70,12 @@ fn a_piece_is_ended_before_the_next_is_begun() {
 fn the_rarest_comes_first_once_four_are_had() {
     let (mut picker, mut rng) = picker(10, 4);
     for common in [4, 5, 6, 8, 9] {
-        picker.count(&bits(10, &[common]), true, &mut rng);
+        picker.count(&bits(10, &[common]), &mut rng);
     }
     assert_eq!(picker.pick(&wish(1, &Bitfield::full(10), 1), &mut rng)[0].piece, 7);
     // And one that was begun and left does not go before a rarer one.
-    picker.count(&bits(10, &[7, 7]), true, &mut rng);
-    picker.count(&bits(10, &[7]), true, &mut rng);
+    picker.count(&bits(10, &[7, 7]), &mut rng);
+    picker.count(&bits(10, &[7]), &mut rng);
     assert_ne!(picker.pick(&wish(2, &Bitfield::full(10), 1), &mut rng)[0].piece, 7);
 }
 
@@ -98,7 +98,7 @@ fn when_many_pieces_were_begun_and_left_they_go_before_a_rarer_one() {
     for left in [MOST_LEFT_BEGUN, MOST_LEFT_BEGUN + 1] {
         let (mut picker, mut rng) = picker(30, 4);
         let common = bits(30, &(4..29).collect::<Vec<u32>>());
-        picker.count(&common, true, &mut rng);
+        picker.count(&common, &mut rng);
         for number in 1..=left as u32 {
             picker.pick(&Wish { fast: true, ..wish(number, &common, 1) }, &mut rng);
         }
@@ -252,7 +252,7 @@ fn what_is_left_out_is_asked_of_nobody_not_even_in_the_endgame() {
     for sequential in [false, true] {
         let mut rng = Rng::new(5);
         let mut picker = Picker::new(6 * PIECE as u64, PIECE, bits(6, &[0]), sequential, &mut rng);
-        picker.count_seed(true);
+        picker.seed_came();
         picker.count_one(3, &mut rng);
         [2, 3, 5].into_iter().for_each(|piece| picker.leave_out(piece));
         picker.count_one(2, &mut rng);

@@ -83,7 +83,7 @@ fn those_that_never_answer_do_not_hold_the_memory_of_those_that_do() {
         let block = stage.torrent.peers[&key(50)].asked[0];
         let data = vec![0; BLOCK_BYTES as usize];
         stage.happen(Event::Peer(key(50), PeerEvent::Block { piece: block.piece, begin: block.begin, data }));
-        stage.happen(Event::Disk(DiskEvent::Written { bytes: u64::from(BLOCK_BYTES) }));
+        stage.shared.budget.written(u64::from(BLOCK_BYTES));
         stage.happen(Event::BudgetFreed);
     }
     let (held, asked) = (held(&stage), stage.asked_of(50));
@@ -126,7 +126,7 @@ fn what_a_peer_allows_and_suggests_is_remembered_within_bounds() {
         stage.hear(2, Message::Suggest { piece });
     }
     let peer = &stage.torrent.peers[&key(2)];
-    assert_eq!(peer.allows.len(), MOST_ALLOWED);
+    assert_eq!(peer.fast_set_from_peer.len(), MOST_ALLOWED);
     assert_eq!(peer.suggested, (100 - MOST_SUGGESTED as u32..100).collect::<Vec<u32>>(), "the latest");
 }
 

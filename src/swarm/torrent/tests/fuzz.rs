@@ -105,7 +105,7 @@ impl Stage {
         let BlockSpec { piece, begin, length } = block;
         self.happen(Event::Peer(key(number), PeerEvent::Block { piece, begin, data: vec![0; length as usize] }));
         let bytes = std::mem::take(&mut self.unwritten);
-        self.happen(Event::Disk(DiskEvent::Written { bytes }));
+        self.shared.budget.written(bytes);
     }
 
     fn audit(&self) {

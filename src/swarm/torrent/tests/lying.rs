@@ -95,7 +95,7 @@ fn the_memory_of_those_who_left_is_bounded() {
         let asked = stage.asked.drain(..).find(|(peer, _)| *peer == key(number));
         if let Some((peer, BlockSpec { piece, begin, length })) = asked.filter(|_| stage.torrent.fetching.left > 0) {
             stage.happen(Event::Peer(peer, PeerEvent::Block { piece, begin, data: vec![0; length as usize] }));
-            stage.happen(Event::Disk(DiskEvent::Written { bytes: length as u64 }));
+            stage.shared.budget.written(length as u64);
         }
         stage.happen(Event::Peer(key(number), PeerEvent::Gone));
     }

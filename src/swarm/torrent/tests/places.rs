@@ -44,7 +44,7 @@ fn of_those_that_do_nothing_the_least_useful_gives_way() {
         stage.pass(Time::from_secs(1));
         let (peer, BlockSpec { piece, begin, length }) = stage.asked.remove(0);
         stage.happen(Event::Peer(peer, PeerEvent::Block { piece, begin, data: vec![0; length as usize] }));
-        stage.happen(Event::Disk(DiskEvent::Written { bytes: BLOCK_BYTES as u64 }));
+        stage.shared.budget.written(BLOCK_BYTES as u64);
     }
     let gone: Vec<_> = (60..64).flat_map(|number| one_more(&mut stage, number)).collect();
     assert_eq!(gone, [(5, GAVE_WAY), (4, GAVE_WAY), (3, GAVE_WAY), (63, ENOUGH)]);
@@ -200,7 +200,7 @@ fn nobody_is_sent_away_early_while_others_give() {
         stage.pass(Time::from_secs(1));
         let (peer, BlockSpec { piece, begin, length }) = stage.asked.remove(0);
         stage.happen(Event::Peer(peer, PeerEvent::Block { piece, begin, data: vec![0; length as usize] }));
-        stage.happen(Event::Disk(DiskEvent::Written { bytes: BLOCK_BYTES as u64 }));
+        stage.shared.budget.written(BLOCK_BYTES as u64);
         assert_eq!(stage.closed, [], "after {second} s");
     }
     stage.pass(Time::from_secs(3));

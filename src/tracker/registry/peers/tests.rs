@@ -12,7 +12,7 @@ fn facts(peer_id: &PeerId, seed: bool) -> Facts<'_> {
     Facts { peer_id, seed, seen: 5, key: 0xffff_fff0 }
 }
 
-/// The addresses that are picked; each with its id, which here is of the number at its end.
+/// The picked addresses. Each peer id is made of the number at the end of its address.
 fn pick(peers: &Peers, count: usize, seeds: bool, but: Option<usize>, rng: &mut Rng) -> Vec<Vec<u8>> {
     let (mut addresses, mut ids) = (Vec::new(), Vec::new());
     peers.pick(count, seeds, but, rng, &mut addresses, Some(&mut ids));
@@ -21,12 +21,12 @@ fn pick(peers: &Peers, count: usize, seeds: bool, but: Option<usize>, rng: &mut 
     addresses
 }
 
-/// Held against a plain map through thousands of random changes, small and large.
+/// Compares with a plain map after thousands of random changes, while small and while large.
 #[test]
-fn it_is_a_map_of_addresses_with_the_seeds_in_front() {
+fn peers_are_a_map_with_the_seeds_first() {
     let (mut peers, mut model, mut rng) = (Peers::new(6), BTreeMap::new(), Rng::new(3));
     for round in 0..30_000u32 {
-        // It grows to some hundreds, and shrinks again.
+        // It grows to some hundred peers and shrinks again.
         let range = if round < 20_000 { 1000 } else { 100_000 };
         let name = rng.below(range) as u32;
         let at = address(name % 1000);
@@ -65,17 +65,17 @@ fn it_is_a_map_of_addresses_with_the_seeds_in_front() {
 }
 
 #[test]
-fn picks_are_distinct_fair_and_without_the_asker() {
+fn picks_are_distinct_and_fair_and_leave_the_client_out() {
     let (mut peers, mut rng) = (Peers::new(6), Rng::new(1));
     for number in 0..50 {
         let id = PeerId([number as u8; 20]);
         let at = peers.insert(&address(number), &facts(&id, number < 20), SECRET);
         assert_eq!((peers.address(at), peers.peer_id(at)), (&address(number)[..], id));
     }
-    let asker = peers.find(&address(31), SECRET);
+    let client = peers.find(&address(31), SECRET);
     let mut chosen = BTreeMap::new();
     for _ in 0..5000 {
-        let mut picked = pick(&peers, 10, true, asker, &mut rng);
+        let mut picked = pick(&peers, 10, true, client, &mut rng);
         assert_eq!(picked.len(), 10);
         picked.sort();
         picked.dedup();
@@ -83,19 +83,19 @@ fn picks_are_distinct_fair_and_without_the_asker() {
         picked.into_iter().for_each(|at| *chosen.entry(at).or_insert(0) += 1);
     }
     assert_eq!(chosen.len(), 49);
-    // 50,000 picks among 49: a thousand each.
+    // 50,000 picks from 49 peers: about a thousand each.
     assert!(chosen.values().all(|&times| (800..1250).contains(&times)), "{:?}", chosen.values());
-    // Seeds get leechers, all of them where few are.
+    // A seed gets leechers only, and all of them if they are few.
     let mut picked = pick(&peers, 100, false, None, &mut rng);
     picked.sort();
     assert_eq!(picked, (20..50).map(|number| address(number).to_vec()).collect::<Vec<_>>());
-    assert!(pick(&peers, 0, true, None, &mut rng).is_empty(), "nobody was asked for");
-    assert!(pick(&Peers::new(6), 9, true, None, &mut rng).is_empty(), "nobody is there");
+    assert!(pick(&peers, 0, true, None, &mut rng).is_empty(), "no peer was asked for");
+    assert!(pick(&Peers::new(6), 9, true, None, &mut rng).is_empty(), "there are no peers");
 }
 
-/// Whatever the numbers, the first and the last peer too have their turn, and nobody has two.
+/// Whatever the numbers, each peer is picked once, also the first and the last.
 #[test]
-fn who_wants_all_gets_all() {
+fn all_peers_are_picked_if_all_are_wanted() {
     let (mut peers, mut rng) = (Peers::new(6), Rng::new(5));
     for number in 0..250u32 {
         peers.insert(&address(number), &facts(&PeerId([number as u8; 20]), false), SECRET);
@@ -107,7 +107,7 @@ fn who_wants_all_gets_all() {
     }
 }
 
-/// The figure of the README: a peer beyond its swarm.
+/// The book says so.
 #[test]
 fn a_peer_takes_at_most_forty_bytes() {
     for count in [100u32, 1000, 1100, 1200, 20_000] {

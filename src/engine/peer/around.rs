@@ -1,0 +1,38 @@
+//! What all threads of peers share: the way to the manager, the torrents, and limits of time and stack.
+//!
+//! Floor 3.
+
+use super::blocks::Blocks;
+use super::directory::Directory;
+use super::gate::Gate;
+use crate::engine::input::Input;
+use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::peer::handshake::{self, Handshake, Reserved};
+use crossbeam_channel::Sender;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a peer may take to make room for what we send.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Stack size of a peer's threads: a few frames and small buffers.
+pub const STACK_BYTES: usize = 64 * 1024;
+
+/// What every peer's threads need.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The manager's channel.
+    pub manager: Sender<Input>,
+    /// The torrents that are running.
+    pub directory: Arc<Directory>,
+    /// Buffers for blocks.
+    pub blocks: Blocks,
+    /// The blocklist.
+    pub gate: Arc<Gate>,
+    /// Our own peer id.
+    pub peer_id: PeerId,
+}
+
+/// The bytes of our handshake.
+pub fn our_handshake(around: &Surroundings, info_hash: InfoHash) -> [u8; handshake::LEN] {
+    Handshake { reserved: Reserved::ours(), info_hash, peer_id: around.peer_id }.emit()
+}
