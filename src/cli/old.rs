@@ -1,7 +1,8 @@
-//! The programs of 2004, by their old names: who is called `btmakemetafile.py` does what that did.
+//! The programs of 2004: if the program is called by an old name, such as `btmakemetafile.py`, it does what that
+//! program did.
 //!
-//! Floor 4. `make install` makes links of these names. What was typed is put into the words of today's commands: the
-//! order of arguments has changed over the years, so an address is taken for one wherever it stands.
+//! Floor 4. `make install` creates links with these names. The old command line is translated into one of today. The
+//! order of arguments has changed over the years, so a URL is taken for a tracker wherever it stands.
 
 use super::exit::Failure;
 use crate::base::sort::sorted;
@@ -10,12 +11,12 @@ use std::fs;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-/// A program of then: its name without `.py`, and what its arguments are in today's words, the command first.
+/// A program of 2004: its name without `.py`, and the translation of its arguments, which begins with today's command.
 struct Old {
     name: &'static str,
-    /// What it was told, for whoever gives too little or too much.
+    /// Its arguments, for the error message.
     usage: &'static str,
-    /// How many words that takes, options among them.
+    /// The number of words that it takes, including options.
     words: RangeInclusive<usize>,
     today: fn(Vec<OsString>) -> Vec<OsString>,
 }
@@ -42,7 +43,7 @@ const OLD: [Old; 10] = [
         today: |arguments| words(&["edit", "--announce"], arguments),
     },
     Old { name: "btrename", usage: "TORRENT NAME", words: 2..=2, today: rename },
-    // Who had fetched all went on serving.
+    // A complete download went on seeding.
     Old {
         name: "btdownloadcurses",
         usage: "TORRENT [OPTION]...",
@@ -61,13 +62,14 @@ const OLD: [Old; 10] = [
 
 const LAUNCH: &str = "FOLDER [OPTION]...";
 
-/// Today's words for what was typed, if the program was called by an old name.
+/// The translated command line, if the program was called by an old name.
 pub fn translate(program: &OsStr, arguments: &[OsString]) -> Option<Result<Vec<OsString>, Failure>> {
     let called = Path::new(program).file_name()?.to_str()?;
     let name = called.strip_suffix(".py").unwrap_or(called);
     let old = OLD.iter().find(|old| old.name == name)?;
     let asks = arguments.iter().any(|word| word == "--help" || word == "-h");
-    // The tracker of 2004 needed this option. So does this one by that name: a call without arguments must not start it.
+    // The tracker of 2004 needed this option. So does this one by that name: a call without arguments must not start
+    // it.
     let has_file = || arguments.iter().any(|word| word.to_string_lossy().starts_with("--dfile"));
     let complete = old.words.contains(&arguments.len()) && (old.name != "bttrack" || has_file());
     if !complete && !asks {
@@ -81,7 +83,7 @@ fn words(first: &[&str], rest: Vec<OsString>) -> Vec<OsString> {
     first.iter().map(OsString::from).chain(rest).collect()
 }
 
-/// What was typed, option by option.
+/// The old command line, option by option.
 struct Typed(std::vec::IntoIter<OsString>);
 
 impl Typed {
@@ -103,7 +105,7 @@ impl Typed {
     }
 }
 
-/// The options of `bttrack` that have no effect today, because the tracker does differently what they set. Each has a value.
+/// The options of `bttrack` that have no effect today. Each has a value.
 const IDLE: [&str; 17] = [
     "--socket-timeout",
     "--save-dfile-interval",
@@ -177,8 +179,8 @@ fn made(arguments: Vec<OsString>) -> Vec<OsString> {
 /// The default ports of BitTorrent 3.4.2 (`--minport` and `--maxport`), for a call that names only one of them.
 const PORTS: [&str; 2] = ["6881", "6999"];
 
-/// The options of the programs that download. An option without a counterpart is dropped with a warning; today's command
-/// reports unknown ones.
+/// The options of the programs that download. An option without a counterpart is dropped with a warning; today's
+/// command reports unknown ones.
 fn downloaded(arguments: Vec<OsString>) -> Vec<OsString> {
     let mut today = Vec::new();
     let (mut least, mut most) = (None, None);
@@ -208,7 +210,7 @@ fn downloaded(arguments: Vec<OsString>) -> Vec<OsString> {
     today
 }
 
-/// `--saveas` named the folder to save in, or what was saved itself: then it is the folder around that.
+/// `--saveas` named the download folder, or the content itself; then this is the folder that contains it.
 fn folder_of(place: OsString) -> OsString {
     let path = Path::new(&place);
     match path.parent() {
@@ -218,7 +220,7 @@ fn folder_of(place: OsString) -> OsString {
     }
 }
 
-/// A torrent for each thing in the folders that has none yet.
+/// A torrent for each file or folder in the folders that has none yet.
 fn complete_dir(arguments: Vec<OsString>) -> Vec<OsString> {
     let mut today = words(&["make", "--each", "--skip-there"], Vec::new());
     for argument in made(arguments) {
@@ -263,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn old_names_are_todays_commands() {
+    fn old_names_mean_todays_commands() {
         assert_eq!(
             today("/usr/bin/btmakemetafile.py", &["Aishah", "http://a/"]),
             "make --force --each Aishah http://a/"

@@ -56,7 +56,7 @@ pub struct Content {
     /// What is to be done with it.
     pub duty: Duty,
     /// With [`Duty::Trust`], the pieces that were verified so far; see [`super::check::trust`].
-    pub(super) proven: Option<Mutex<Bitfield>>,
+    pub(super) verified: Option<Mutex<Bitfield>>,
     /// What the files were like when their pieces were verified.
     pub(crate) known: KnownFiles,
 }
@@ -97,7 +97,7 @@ impl Content {
             dirty,
             has_padding,
             duty: Duty::Fetch,
-            proven: None,
+            verified: None,
         })
     }
 

@@ -91,13 +91,13 @@ impl Report<'_> {
     fn judge(&self, file: usize) -> FileReport {
         let metainfo = self.metainfo;
         let entry = metainfo.files.at(file);
-        let (mut pieces, mut proven_wrong) = (Vec::<RangeInclusive<u32>>::new(), false);
+        let (mut pieces, mut has_corrupt) = (Vec::<RangeInclusive<u32>>::new(), false);
         for piece in pieces_of(metainfo, entry).filter(|piece| !self.right.get(*piece)) {
             match pieces.last_mut() {
                 Some(run) if *run.end() + 1 == piece => *run = *run.start()..=piece,
                 _ => pieces.push(piece..=piece),
             }
-            proven_wrong |= !lacks_bytes(metainfo, &self.found, piece);
+            has_corrupt |= !lacks_bytes(metainfo, &self.found, piece);
         }
         let found = &self.found[file];
         let problem = self.unreadable.iter().find(|(other, _)| *other == file).map(|(_, problem)| problem.clone());
@@ -106,7 +106,7 @@ impl Report<'_> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => (State::Missing, None),
             Err(error) => (State::Unreadable, Some(in_words(error))),
             Ok(_) if problem.is_some() => (State::Unreadable, problem),
-            Ok(size) if proven_wrong || *size < entry.length => (State::Damaged, None),
+            Ok(size) if has_corrupt || *size < entry.length => (State::Damaged, None),
             Ok(_) if !pieces.is_empty() => (State::Unproven, None),
             Ok(size) if *size > entry.length => (State::TooLong, None),
             Ok(_) => (State::Whole, None),

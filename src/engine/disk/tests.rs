@@ -49,7 +49,7 @@ impl Told {
                 self.checked.push((piece, good))
             }
             Input::Torrent { torrent: TorrentId(0), event: Event::Disk(DiskEvent::FoundWrong { piece, begins }) } => {
-                assert!(!self.checked.contains(&(piece, true)), "it comes too late");
+                assert!(!self.checked.contains(&(piece, true)), "it is reported too late");
                 self.found_wrong.push((piece, begins));
             }
             Input::DiskFailed { torrent: TorrentId(0), error } => self.failed.push(error),
@@ -141,7 +141,7 @@ fn files_are_right(metainfo: &Metainfo, bytes: &[u8], dir: &Path) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
-    fn in_whatever_order_blocks_come_every_piece_is_proven_once(
+    fn every_piece_is_verified_once_whatever_the_order_of_blocks(
         parts in proptest::collection::vec((0..300_000usize, any::<bool>()), 0..4),
         last in 1..300_000usize,
         piece_length in prop_oneof![Just(BLOCK), Just(4 * BLOCK), 1..9 * BLOCK],
@@ -172,7 +172,7 @@ proptest! {
 }
 
 #[test]
-fn a_wrong_byte_is_seen_and_the_piece_may_come_again() {
+fn a_corrupt_byte_is_noticed_and_the_piece_may_come_again() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(0, &[(70_000, false), (100_000, false)], 5 * BLOCK, &[]);
     let mut bench = Bench::new(&metainfo, &bytes, dir.path());
@@ -190,19 +190,19 @@ fn a_wrong_byte_is_seen_and_the_piece_may_come_again() {
         }
     }
     let mut told = Told::default();
-    bench.listen(&mut told, "ten wrong pieces", |told| told.checked.len() == 10);
+    bench.listen(&mut told, "ten corrupt pieces", |told| told.checked.len() == 10);
     assert_eq!(told.checked, [(0, false); 10]);
     bench.all_blocks().into_iter().for_each(|block| bench.give(block));
     let mut told = bench.end(Told::default());
     told.checked.sort();
     assert_eq!(told.checked, [(0, true), (1, true), (2, true)]);
-    assert_eq!(told.found_wrong, [(0, vec![0])], "of the first try");
+    assert_eq!(told.found_wrong, [(0, vec![0])], "only the first try counts");
     files_are_right(&metainfo, &bytes, dir.path());
 }
 
 /// The last block of the last piece is short, and the first piece is never corrupt.
 #[test]
-fn when_a_piece_is_right_it_is_told_which_blocks_were_wrong_before() {
+fn a_correct_piece_tells_which_blocks_were_corrupt_before() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(7 * BLOCK + 100, &[], 4 * BLOCK, &[]);
     let mut bench = Bench::new(&metainfo, &bytes, dir.path());
@@ -216,7 +216,7 @@ fn when_a_piece_is_right_it_is_told_which_blocks_were_wrong_before() {
 }
 
 #[test]
-fn digests_of_failed_pieces_are_bounded_and_go_with_their_torrent() {
+fn digests_of_corrupt_pieces_are_limited_and_go_with_their_torrent() {
     let dir = tempfile::tempdir().unwrap();
     let pieces = 2 * MOST_DIGESTS;
     let (metainfo, bytes) = torrent(pieces * 10, &[], 10, &[]);
@@ -232,7 +232,7 @@ fn digests_of_failed_pieces_are_bounded_and_go_with_their_torrent() {
 }
 
 #[test]
-fn a_piece_begun_anew_forgets_what_came_of_it() {
+fn a_piece_that_starts_over_forgets_its_blocks() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(4 * BLOCK, &[], 4 * BLOCK, &[]);
     let mut bench = Bench::new(&metainfo, &bytes, dir.path());
@@ -244,12 +244,12 @@ fn a_piece_begun_anew_forgets_what_came_of_it() {
     bench.all_blocks().into_iter().for_each(|block| bench.give(block));
     let told = bench.end(Told::default());
     assert_eq!(told.checked, [(0, true)]);
-    assert_eq!(told.written, 6 * BLOCK as u64, "what was forgotten is free again");
+    assert_eq!(told.written, 6 * BLOCK as u64, "the memory of forgotten blocks is free again");
     files_are_right(&metainfo, &bytes, dir.path());
 }
 
 #[test]
-fn what_waits_for_a_first_block_and_what_is_not_yet_told_take_three_quarters_of_the_budget_at_most() {
+fn kept_and_unreported_blocks_take_three_quarters_of_the_budget_at_most() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(6 * 40 * BLOCK + 1, &[], 40 * BLOCK, &[]);
     let mut bench = Bench::new(&metainfo, &bytes, dir.path());
@@ -262,7 +262,7 @@ fn what_waits_for_a_first_block_and_what_is_not_yet_told_take_three_quarters_of_
     let mut told = Told::default();
     let enough = |told: &Told| given - told.written <= BUDGET / KEPT_SHARE + BUDGET / REPORT_SHARE;
     bench.listen(&mut told, "all but the kept blocks are written", enough);
-    assert!(told.written < given, "what came ahead is not kept at all");
+    assert!(told.written < given, "no block ahead of its turn is kept");
     assert!(told.checked.is_empty() && told.failed.is_empty());
     // A block is on disk before its turn comes, so it can be read back.
     first.iter().for_each(|&block| bench.give(block));
@@ -274,7 +274,7 @@ fn what_waits_for_a_first_block_and_what_is_not_yet_told_take_three_quarters_of_
 }
 
 #[test]
-fn what_is_read_back_is_what_the_disk_says() {
+fn blocks_are_read_back_from_the_disk() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(40 * BLOCK, &[], 40 * BLOCK, &[]);
     let mut bench = Bench::new(&metainfo, &bytes, dir.path());
@@ -289,7 +289,7 @@ fn what_is_read_back_is_what_the_disk_says() {
 }
 
 #[test]
-fn a_write_that_fails_is_told_with_the_name_of_the_file() {
+fn a_failed_write_is_reported_with_the_name_of_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(0, &[(2 * BLOCK, false), (2 * BLOCK, false)], BLOCK, &[]);
     let mut bench = Bench::new(&metainfo, &bytes, dir.path());
@@ -298,7 +298,7 @@ fn a_write_that_fails_is_told_with_the_name_of_the_file() {
     bench.all_blocks().into_iter().for_each(|block| bench.give(block));
     let mut told = bench.end(Told::default());
     told.checked.sort();
-    assert_eq!(told.checked, [(0, true), (1, true)], "what is written is proven, what is not is not");
+    assert_eq!(told.checked, [(0, true), (1, true)], "only what is written is verified");
     assert_eq!(told.failed.len(), 2);
     for error in &told.failed {
         assert_eq!(
@@ -318,17 +318,17 @@ fn a_torrent_that_ended_leaves_nothing_behind() {
     ahead.iter().for_each(|&block| bench.give(block));
     let mut told = Told::default();
     let given = ahead.len() as u64 * BLOCK as u64;
-    bench.listen(&mut told, "what is not kept", |told| given - told.written <= BUDGET / KEPT_SHARE);
+    bench.listen(&mut told, "all but the kept blocks", |told| given - told.written <= BUDGET / KEPT_SHARE);
     assert!(told.written < given);
     bench.disk.forget(&bench.content);
-    bench.listen(&mut told, "what was kept", |told| told.written == given);
+    bench.listen(&mut told, "the kept blocks", |told| told.written == given);
     // If anything were remembered, the first blocks alone would complete the pieces.
     (0..10).for_each(|piece| bench.give((piece, 0)));
     assert!(bench.end(told).checked.is_empty());
 }
 
 #[test]
-fn the_room_for_what_is_kept_is_counted_to_the_byte() {
+fn the_room_for_kept_blocks_is_counted_to_the_byte() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(6 * BLOCK + 100, &[], 4 * BLOCK, &[]);
     let (manager, inbox) = crossbeam_channel::unbounded();
@@ -359,7 +359,7 @@ fn the_room_for_what_is_kept_is_counted_to_the_byte() {
 }
 
 #[test]
-fn all_that_came_before_is_done_when_the_threads_say_so() {
+fn everything_before_is_done_when_the_threads_say_so() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(12 * 4 * BLOCK, &[], 4 * BLOCK, &[]);
     let mut bench = Bench::new(&metainfo, &bytes, dir.path());

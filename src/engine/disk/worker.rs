@@ -169,7 +169,7 @@ impl Worker {
                 self.fail(&content, BlockSpec { piece, begin, length }, error);
             }
             None => self.unwritten(&content, piece),
-            Some(Ok(())) if complete => self.prove(&content, piece),
+            Some(Ok(())) if complete => self.verify(&content, piece),
             Some(Ok(())) => {}
         }
     }
@@ -207,7 +207,7 @@ impl Worker {
     }
 
     /// All of a piece is written: hashes the rest, compares the hash, and reports.
-    fn prove(&mut self, content: &Content, piece: u32) {
+    fn verify(&mut self, content: &Content, piece: u32) {
         let Some(mut coming) = self.pieces.remove(&(content.torrent, piece)) else { return };
         let size = content.metainfo.piece_size(piece);
         let mut block = self.blocks.take(BLOCK_BYTES as usize);
@@ -232,7 +232,7 @@ impl Worker {
         if !content.health.is_sound() {
             return self.unwritten(content, piece);
         }
-        if let Err(error) = content.note_proven(piece) {
+        if let Err(error) = content.note_verified(piece) {
             let spec = BlockSpec { piece, begin: 0, length: size.min(BLOCK_BYTES) };
             return self.fail(content, spec, error);
         }

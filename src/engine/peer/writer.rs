@@ -96,7 +96,7 @@ impl Writer {
     fn upload(&mut self, block: BlockSpec) -> io::Result<()> {
         let length = block.length as usize;
         let offset = self.content.piece_offset(block.piece) + block.begin as u64;
-        if let Err(error) = self.content.prove(block.piece) {
+        if let Err(error) = self.content.verify(block.piece) {
             // The trusted content is corrupt: none of it is uploaded.
             let words = io::Error::other(error.to_string());
             let _ = self.around.manager.send(Input::DiskFailed { torrent: self.content.torrent, error });

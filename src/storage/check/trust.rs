@@ -45,23 +45,23 @@ pub fn trust(mut content: Content) -> Result<Found, ContentError> {
         }
     }
     let pieces = content.metainfo.piece_count();
-    content.proven = Some(Mutex::new(Bitfield::new(pieces)));
+    content.verified = Some(Mutex::new(Bitfield::new(pieces)));
     Ok(Found { content: Arc::new(content), have: Bitfield::full(pieces), hashed_bytes: 0, known: None })
 }
 
 impl Content {
     /// Verifies `piece` before it is uploaded for the first time, if that was not done before.
-    pub fn prove(&self, piece: u32) -> Result<(), ContentError> {
-        let Some(proven) = &self.proven else { return Ok(()) };
+    pub fn verify(&self, piece: u32) -> Result<(), ContentError> {
+        let Some(verified) = &self.verified else { return Ok(()) };
         // Two threads may verify the same piece. That is no worse than one that waits for the other.
-        if lock(proven).get(piece) {
+        if lock(verified).get(piece) {
             return Ok(());
         }
         if !is_right(self, piece, &mut vec![0; READ_BYTES], &Mutex::new(0)) {
             let wrong = format!("piece {piece} is not what the torrent says; without --no-check all are looked at");
             return Err(refused(self, wrong));
         }
-        lock(proven).set(piece);
+        lock(verified).set(piece);
         Ok(())
     }
 }

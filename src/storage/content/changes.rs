@@ -41,7 +41,7 @@ impl Content {
 
     /// A piece was just verified: remembers what its files are like. The open files must be those that everybody sees;
     /// a file that was deleted or moved still exists for programs that have it open.
-    pub fn note_proven(&self, piece: u32) -> Result<(), ContentError> {
+    pub fn note_verified(&self, piece: u32) -> Result<(), ContentError> {
         let size = self.metainfo.piece_size(piece) as u64;
         // No other thread may write between the look at the file and the note.
         let _turn = self.health.take_turn();
@@ -170,7 +170,7 @@ mod tests {
         write_blocks(&content, 0, &[bytes[..PIECE].to_vec()]).unwrap();
         content.look(0).unwrap();
         write_blocks(&content, 0, &[bytes[..PIECE].to_vec()]).unwrap();
-        content.note_proven(0).unwrap();
+        content.note_verified(0).unwrap();
         content.look(0).unwrap();
     }
 
@@ -187,7 +187,7 @@ mod tests {
             file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
             if written_after {
                 write_blocks(&content, PIECE as u64, &[bytes[PIECE..2 * PIECE].to_vec()]).unwrap();
-                content.note_proven(1).unwrap();
+                content.note_verified(1).unwrap();
             }
             let said = content.look(0).unwrap_err();
             assert!(said.tells_of_a_change(), "{said}");

@@ -93,8 +93,8 @@ impl KnownFiles {
 
     /// Whether a file that looks like this differs from what was verified, or from what we left.
     pub fn differs(&self, file: usize, found: &Metadata) -> bool {
-        let (Known { stamp: proven, left, .. }, now) = (lock(&self.files)[file], stamp(found));
-        [proven, left].iter().any(|before| *before != 0 && *before != now)
+        let (Known { stamp: verified, left, .. }, now) = (lock(&self.files)[file], stamp(found));
+        [verified, left].iter().any(|before| *before != 0 && *before != now)
     }
 
     /// Whether a file is due for a check.
