@@ -1,14 +1,13 @@
-//! What is known about the torrents of this run: the engine's notices, put together.
+//! What is known about the torrents of this run, collected from the engine's notices.
 //!
-//! Floor 4. Whoever shows something (the screen, plain lines, JSON) reads it here, and hears of changes as [`Event`]s.
+//! Floor 4. Everything that is shown (on the screen, in plain lines, as JSON) is read from here. Changes come as [`Event`]s.
 
 use crate::base::units::sum;
 use crate::base::url;
 use crate::cli::exit::Exit;
 use crate::engine::{Engine, Job, Notice, Phase, Problem, ProblemKind, RateLimits, Report, TorrentId};
 use crate::swarm::figures::Status;
-use crate::swarm::standing::DiskTrouble;
-use crate::swarm::standing::Standing;
+use crate::swarm::standing::{DiskTrouble, Standing};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,65 +16,65 @@ use std::time::{Duration, Instant};
 pub struct Entry {
     /// The last report.
     pub report: Report,
-    /// The last numbers, which outlast a failure.
+    /// The last figures. They stay after a failure.
     pub status: Option<Arc<Status>>,
-    /// When it joined its swarm, and what was there then, in bytes.
+    /// When it joined its swarm, and how many wanted bytes were there then.
     pub joined: Option<(Instant, u64)>,
-    /// Bytes that were read and hashed to know what was there.
+    /// Bytes that were read and hashed for the check.
     pub hashed: u64,
-    /// When nothing was missing any more.
+    /// When it became complete.
     pub whole: Option<Instant>,
-    /// It was removed, and will be forgotten when that has been shown.
+    /// It was removed; the session drops it when that has been shown.
     pub removed: bool,
 }
 
 /// Something changed that is worth showing.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The engine runs; nothing is known yet.
+    /// The engine has started; nothing is known yet.
     Started,
-    /// New numbers.
+    /// There are new figures.
     Ticked,
-    /// The content that was there is checked.
+    /// The content of a torrent was checked.
     Checked(TorrentId),
-    /// Nothing that is wanted is missing any more.
+    /// A torrent is complete: no wanted byte is missing.
     Complete(TorrentId),
     /// A torrent waits for its disk.
     Waiting {
-        /// Which.
+        /// The torrent.
         torrent: TorrentId,
-        /// Why.
+        /// What is the matter with the disk.
         trouble: DiskTrouble,
     },
-    /// It goes on.
+    /// A torrent goes on after it waited for its disk.
     Resumed(TorrentId),
-    /// A torrent came later than the others.
+    /// A torrent was added during the run.
     Added(TorrentId),
-    /// A torrent was taken away.
+    /// A torrent was removed.
     Removed(TorrentId),
     /// A torrent ended by itself.
     Failed(TorrentId),
-    /// A tracker fails (and why) or answers again.
+    /// A tracker began to fail, or to answer again.
     Tracker {
-        /// Whose.
+        /// The torrent.
         torrent: TorrentId,
-        /// Its host: the rest of its URL may be secret.
+        /// The tracker's host. The rest of its URL may be secret.
         host: String,
-        /// `None`: it answers.
+        /// Why it fails; `None`: it answers.
         problem: Option<String>,
-        /// The problem is in its own words.
+        /// The tracker itself gave that reason.
         refuses: bool,
     },
     /// Something went wrong that stops no torrent.
     Warning(String),
-    /// Something that was to be read can't be used.
+    /// A file can't be used: a .torrent file, or the blocklist.
     Problem(String),
-    /// Goodbyes are said.
+    /// The run is ending: trackers and peers are told.
     Stopping {
-        /// By a signal; else because all that was to be done is done.
+        /// A signal or a key ended it; otherwise everything is done.
         interrupted: bool,
     },
-    /// Nothing comes any more.
+    /// The run has ended.
     Ended,
 }
 
@@ -89,18 +88,18 @@ pub struct Session {
     pub limits: RateLimits,
     /// The torrents, in the order in which they were added.
     pub entries: BTreeMap<TorrentId, Entry>,
-    /// When the last torrent became whole or failed.
+    /// When the last torrent became complete or failed.
     pub settled: Option<Instant>,
     first_failure: Option<Exit>,
 }
 
 impl Entry {
-    /// A torrent of which nothing else is known yet.
+    /// A torrent about which nothing else is known yet.
     fn new(report: Report) -> Entry {
         Entry { report, status: None, joined: None, hashed: 0, whole: None, removed: false }
     }
 
-    /// Bytes that are there and proven.
+    /// Wanted bytes that are there and verified.
     pub fn had(&self) -> u64 {
         match (&self.status, self.joined) {
             _ if self.whole.is_some() => self.report.length,
@@ -110,7 +109,7 @@ impl Entry {
         }
     }
 
-    /// The numbers of a torrent that is in its swarm.
+    /// The figures, if the torrent is in its swarm.
     pub fn running(&self) -> Option<&Status> {
         match &self.report.phase {
             Phase::Running(status) => Some(status),
@@ -118,7 +117,7 @@ impl Entry {
         }
     }
 
-    /// Why it ended by itself.
+    /// Why the torrent ended by itself, if it did.
     pub fn problem(&self) -> Option<&Problem> {
         match &self.report.phase {
             Phase::Failed(problem) => Some(problem),
@@ -126,12 +125,12 @@ impl Entry {
         }
     }
 
-    /// The bytes there are to look at, or to have.
+    /// The bytes to check or, after that, to download.
     pub fn length(&self) -> u64 {
         self.checking().map_or(self.report.length, |_| self.report.size)
     }
 
-    /// Bytes looked at, while what is there is being checked.
+    /// Bytes checked so far, if the content is being checked.
     pub fn checking(&self) -> Option<u64> {
         match self.report.phase {
             Phase::Checking(bytes) if self.joined.is_none() => Some(bytes),
@@ -139,7 +138,7 @@ impl Entry {
         }
     }
 
-    /// How long it took from joining the swarm until it was whole, and the bytes that were missing.
+    /// The time from joining the swarm until it was complete, and the bytes that were missing.
     pub fn fetched(&self) -> Option<(Duration, u64)> {
         let (joined, had) = self.joined?;
         Some((self.whole?.saturating_duration_since(joined), self.report.length.saturating_sub(had)))
@@ -174,12 +173,12 @@ impl Session {
         torrent
     }
 
-    /// Drops a torrent that was removed, after that was shown.
+    /// Drops a torrent whose removal has been shown.
     pub fn forget(&mut self, torrent: TorrentId) {
         self.entries.remove(&torrent);
     }
 
-    /// Takes in a notice. Returns what is to be shown of it.
+    /// Takes in a notice. Returns what is to be shown.
     pub fn take_in(&mut self, notice: Notice, now: Instant) -> Vec<Event> {
         let mut events = Vec::new();
         match notice {
@@ -240,33 +239,33 @@ impl Session {
         events
     }
 
-    /// Torrents of which nothing is missing.
+    /// The number of complete torrents.
     pub fn whole(&self) -> usize {
         self.entries.values().filter(|entry| entry.whole.is_some() && entry.problem().is_none()).count()
     }
 
-    /// Torrents that ended by themselves.
+    /// The number of torrents that ended by themselves.
     pub fn failed(&self) -> usize {
         self.entries.values().filter(|entry| entry.problem().is_some()).count()
     }
 
-    /// What all torrents download, in bytes a second.
+    /// The download rate of all torrents, in bytes per second.
     pub fn down_rate(&self) -> u64 {
         sum(self.entries.values().filter_map(|entry| Some(entry.running()?.down_rate)))
     }
 
-    /// What all torrents upload, in bytes a second.
+    /// The upload rate of all torrents, in bytes per second.
     pub fn up_rate(&self) -> u64 {
         sum(self.entries.values().filter_map(|entry| Some(entry.running()?.up_rate)))
     }
 
-    /// Whether some tracker is to be told goodbye.
+    /// Whether any tracker has to be told goodbye.
     pub fn has_trackers(&self) -> bool {
         let answers = |status: &Status| status.trackers.iter().any(|tracker| tracker.knows_us);
         self.entries.values().filter_map(|entry| entry.status.as_deref()).any(answers)
     }
 
-    /// The exit code, were this the end.
+    /// The exit code if the run ended now.
     pub fn exit(&self) -> Exit {
         match self.first_failure {
             Some(exit) => exit,
@@ -275,7 +274,7 @@ impl Session {
         }
     }
 
-    /// These are the figures of a torrent now.
+    /// Takes in the figures of a torrent. Returns its entry.
     fn stands(&mut self, torrent: TorrentId, status: Arc<Status>) -> Option<&mut Entry> {
         let entry = self.entries.get_mut(&torrent)?;
         if status.left > 0 {
@@ -295,7 +294,7 @@ impl Session {
                 continue;
             };
             let is_whole = status.standing == Standing::Seeding;
-            // The notice may have been overtaken.
+            // The report may have come before the notice.
             if self.stands(torrent, status).is_some() && is_whole {
                 self.complete(torrent, now, events);
             }
@@ -319,12 +318,12 @@ pub fn exit_of(problem: &Problem) -> Exit {
     }
 }
 
-/// What a tracker is called: its host alone, for passkeys may stand anywhere behind it.
+/// The name of a tracker: only its host, because the rest of the URL may contain a passkey.
 pub fn host(announce: &str) -> String {
     url::host(announce).unwrap_or("a tracker without a host").to_string()
 }
 
-/// A tracker's failure in words that do not repeat its secret URL.
+/// A tracker's failure, without its URL, which may be secret.
 pub fn without_url(problem: &str, announce: &str) -> String {
     url::hide_secrets(problem, announce)
 }

@@ -1,4 +1,4 @@
-//! Tests of the session, and sessions for the tests of those who show them. Floor 4.
+//! Tests of the session, and sessions for the tests of everything that shows them. Floor 4.
 
 use super::*;
 use crate::base::rng::Rng;
@@ -8,7 +8,7 @@ use crate::swarm::figures::PeerStatus;
 use crate::swarm::meeting::announcer::{Announcer, Tracker};
 use crate::swarm::meeting::source::Source;
 
-/// Numbers of a torrent of which `left` bytes are missing.
+/// The figures of a torrent of which `left` bytes are missing.
 pub fn status(left: u64) -> Status {
     Status {
         standing: if left == 0 { Standing::Seeding } else { Standing::Downloading },
@@ -40,7 +40,7 @@ pub fn status(left: u64) -> Status {
     }
 }
 
-/// A peer that sends and wants to be sent something.
+/// A peer that uploads to us and is interested in us.
 pub fn peer(addr: &str) -> PeerStatus {
     PeerStatus {
         addr: addr.parse().unwrap(),
@@ -110,7 +110,7 @@ fn figures(reports: Vec<Report>) -> Notice {
 }
 
 #[test]
-fn completion_is_told_once() {
+fn completion_is_reported_once() {
     let (mut session, now) = (two(), Instant::now());
     let joined = Notice::Joined { torrent: TorrentId(0), had_bytes: 100, hashed_bytes: 100, whole: true };
     assert_eq!(session.take_in(joined, now), [Event::Checked(TorrentId(0)), Event::Complete(TorrentId(0))]);
@@ -139,7 +139,7 @@ fn a_torrent_that_was_given_up_keeps_its_last_figures() {
 }
 
 #[test]
-fn a_report_that_overtakes_the_notice_completes_too() {
+fn a_report_that_comes_before_the_notice_completes_too() {
     let mut session = two();
     let mut report = session.at(0).report.clone();
     report.phase = Phase::Running(status(0).into());
@@ -148,20 +148,20 @@ fn a_report_that_overtakes_the_notice_completes_too() {
     assert_eq!(session.at(0).had(), 100);
 }
 
-/// Somebody removed a file of what was whole.
+/// Another program removed a file of a complete torrent.
 #[test]
-fn what_was_whole_and_is_not_any_more_is_not_called_whole() {
+fn a_torrent_that_is_no_longer_complete_is_not_called_so() {
     let (mut session, now) = (two(), Instant::now());
     session.take_in(complete(0), now);
     let mut report = session.at(0).report.clone();
     report.phase = Phase::Running(status(40).into());
     session.take_in(figures(vec![report]), now);
     assert_eq!((session.whole(), session.at(0).had()), (0, 60));
-    assert_eq!(session.take_in(complete(0), now), [Event::Complete(TorrentId(0))], "and told again");
+    assert_eq!(session.take_in(complete(0), now), [Event::Complete(TorrentId(0))], "it is reported again");
 }
 
 #[test]
-fn numbers_out_of_range_and_unknown_torrents_are_harmless() {
+fn figures_out_of_range_and_unknown_torrents_do_no_harm() {
     let mut session = two();
     assert_eq!(session.take_in(complete(9), Instant::now()), []);
     let mut report = session.at(0).report.clone();
@@ -171,7 +171,7 @@ fn numbers_out_of_range_and_unknown_torrents_are_harmless() {
 }
 
 #[test]
-fn passkeys_stay_secret() {
+fn passkeys_are_not_shown() {
     let url = "http://tracker.example/0123456789abcdef/announce";
     let told = Notice::Tracker {
         torrent: TorrentId(0),
