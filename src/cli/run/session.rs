@@ -1,13 +1,14 @@
-//! What is known about the torrents of this run, collected from the engine's notices.
+//! The state of all torrents of a run, collected from the notices of the engine.
 //!
-//! Floor 4. Everything that is shown (on the screen, in plain lines, as JSON) is read from here. Changes come as [`Event`]s.
+//! Floor 4. The views (the screen, plain lines, JSON) read it, and get its changes as [`Event`]s.
 
 use crate::base::units::sum;
 use crate::base::url;
 use crate::cli::exit::Exit;
 use crate::engine::{Engine, Job, Notice, Phase, Problem, ProblemKind, RateLimits, Report, TorrentId};
 use crate::swarm::figures::Status;
-use crate::swarm::standing::{DiskTrouble, Standing};
+use crate::swarm::standing::DiskTrouble;
+use crate::swarm::standing::Standing;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,88 +19,88 @@ pub struct Entry {
     pub report: Report,
     /// The last figures. They stay after a failure.
     pub status: Option<Arc<Status>>,
-    /// When it joined its swarm, and how many wanted bytes were there then.
+    /// When it joined its swarm, and the verified bytes at that time.
     pub joined: Option<(Instant, u64)>,
-    /// Bytes that were read and hashed for the check.
+    /// Bytes that were read and hashed before it joined.
     pub hashed: u64,
     /// When it became complete.
     pub whole: Option<Instant>,
-    /// It was removed; the session drops it when that has been shown.
+    /// It was removed, and will be forgotten after that is shown.
     pub removed: bool,
 }
 
-/// Something changed that is worth showing.
+/// A change that is worth showing.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The engine has started; nothing is known yet.
+    /// The engine has started.
     Started,
     /// There are new figures.
     Ticked,
-    /// The content of a torrent was checked.
+    /// The existing content was checked.
     Checked(TorrentId),
-    /// A torrent is complete: no wanted byte is missing.
+    /// No wanted piece is missing.
     Complete(TorrentId),
     /// A torrent waits for its disk.
     Waiting {
         /// The torrent.
         torrent: TorrentId,
-        /// What is the matter with the disk.
+        /// The reason.
         trouble: DiskTrouble,
     },
-    /// A torrent goes on after it waited for its disk.
+    /// The disk works again.
     Resumed(TorrentId),
     /// A torrent was added during the run.
     Added(TorrentId),
     /// A torrent was removed.
     Removed(TorrentId),
-    /// A torrent ended by itself.
+    /// A torrent failed.
     Failed(TorrentId),
-    /// A tracker began to fail, or to answer again.
+    /// A tracker fails, or answers again.
     Tracker {
         /// The torrent.
         torrent: TorrentId,
-        /// The tracker's host. The rest of its URL may be secret.
+        /// The host of the tracker. The rest of its URL may be secret.
         host: String,
         /// Why it fails; `None`: it answers.
         problem: Option<String>,
-        /// The tracker itself gave that reason.
+        /// The tracker refuses the torrent, and `problem` is its message.
         refuses: bool,
     },
-    /// Something went wrong that stops no torrent.
+    /// A problem that stops no torrent.
     Warning(String),
-    /// A file can't be used: a .torrent file, or the blocklist.
+    /// A file can't be used.
     Problem(String),
-    /// The run is ending: trackers and peers are told.
+    /// The run ends, and trackers are notified.
     Stopping {
-        /// A signal or a key ended it; otherwise everything is done.
+        /// The person asked for the end; otherwise the work is done.
         interrupted: bool,
     },
-    /// The run has ended.
+    /// The engine has stopped. This is the last event.
     Ended,
 }
 
 /// The torrents of this run.
 pub struct Session {
-    /// When it began.
+    /// When the run began.
     pub began: Instant,
-    /// The port that is listened on.
+    /// The listening port.
     pub port: u16,
     /// The limits of all torrents together.
     pub limits: RateLimits,
     /// The torrents, in the order in which they were added.
     pub entries: BTreeMap<TorrentId, Entry>,
-    /// When the last torrent became complete or failed.
+    /// When the last torrent became complete or failed; `None` while some are neither.
     pub settled: Option<Instant>,
     first_failure: Option<Exit>,
 }
 
 impl Entry {
-    /// A torrent about which nothing else is known yet.
+    /// A torrent of which nothing else is known.
     fn new(report: Report) -> Entry {
         Entry { report, status: None, joined: None, hashed: 0, whole: None, removed: false }
     }
 
-    /// Wanted bytes that are there and verified.
+    /// Verified bytes.
     pub fn had(&self) -> u64 {
         match (&self.status, self.joined) {
             _ if self.whole.is_some() => self.report.length,
@@ -109,7 +110,7 @@ impl Entry {
         }
     }
 
-    /// The figures, if the torrent is in its swarm.
+    /// The figures of a torrent that has joined its swarm.
     pub fn running(&self) -> Option<&Status> {
         match &self.report.phase {
             Phase::Running(status) => Some(status),
@@ -117,7 +118,7 @@ impl Entry {
         }
     }
 
-    /// Why the torrent ended by itself, if it did.
+    /// Why it failed.
     pub fn problem(&self) -> Option<&Problem> {
         match &self.report.phase {
             Phase::Failed(problem) => Some(problem),
@@ -125,12 +126,12 @@ impl Entry {
         }
     }
 
-    /// The bytes to check or, after that, to download.
+    /// The bytes to check, or to download.
     pub fn length(&self) -> u64 {
         self.checking().map_or(self.report.length, |_| self.report.size)
     }
 
-    /// Bytes checked so far, if the content is being checked.
+    /// Bytes checked so far, while the existing content is being checked.
     pub fn checking(&self) -> Option<u64> {
         match self.report.phase {
             Phase::Checking(bytes) if self.joined.is_none() => Some(bytes),
@@ -162,7 +163,7 @@ impl Session {
         }
     }
 
-    /// Has the engine add a torrent.
+    /// Adds a torrent, here and in the engine.
     pub fn add(&mut self, job: Job, engine: &Engine) -> TorrentId {
         let (name, info_hash) = (job.metainfo.name.clone(), job.metainfo.info_hash);
         let (length, size) = (job.length(), job.metainfo.length);
@@ -173,12 +174,12 @@ impl Session {
         torrent
     }
 
-    /// Drops a torrent whose removal has been shown.
+    /// Forgets a removed torrent, after its removal was shown.
     pub fn forget(&mut self, torrent: TorrentId) {
         self.entries.remove(&torrent);
     }
 
-    /// Takes in a notice. Returns what is to be shown.
+    /// Takes in a notice, and returns what the views should show.
     pub fn take_in(&mut self, notice: Notice, now: Instant) -> Vec<Event> {
         let mut events = Vec::new();
         match notice {
@@ -244,22 +245,22 @@ impl Session {
         self.entries.values().filter(|entry| entry.whole.is_some() && entry.problem().is_none()).count()
     }
 
-    /// The number of torrents that ended by themselves.
+    /// The number of failed torrents.
     pub fn failed(&self) -> usize {
         self.entries.values().filter(|entry| entry.problem().is_some()).count()
     }
 
-    /// The download rate of all torrents, in bytes per second.
+    /// The download rate of all torrents together, in bytes per second.
     pub fn down_rate(&self) -> u64 {
         sum(self.entries.values().filter_map(|entry| Some(entry.running()?.down_rate)))
     }
 
-    /// The upload rate of all torrents, in bytes per second.
+    /// The upload rate of all torrents together, in bytes per second.
     pub fn up_rate(&self) -> u64 {
         sum(self.entries.values().filter_map(|entry| Some(entry.running()?.up_rate)))
     }
 
-    /// Whether any tracker has to be told goodbye.
+    /// Whether some tracker knows us, and must be notified at the end.
     pub fn has_trackers(&self) -> bool {
         let answers = |status: &Status| status.trackers.iter().any(|tracker| tracker.knows_us);
         self.entries.values().filter_map(|entry| entry.status.as_deref()).any(answers)
@@ -274,7 +275,7 @@ impl Session {
         }
     }
 
-    /// Takes in the figures of a torrent. Returns its entry.
+    /// Takes in new figures of a torrent.
     fn stands(&mut self, torrent: TorrentId, status: Arc<Status>) -> Option<&mut Entry> {
         let entry = self.entries.get_mut(&torrent)?;
         if status.left > 0 {
@@ -294,7 +295,7 @@ impl Session {
                 continue;
             };
             let is_whole = status.standing == Standing::Seeding;
-            // The report may have come before the notice.
+            // The notice may have been overtaken.
             if self.stands(torrent, status).is_some() && is_whole {
                 self.complete(torrent, now, events);
             }
@@ -309,7 +310,7 @@ impl Session {
     }
 }
 
-/// The exit code of a torrent that ended by itself.
+/// The exit code of a failed torrent.
 pub fn exit_of(problem: &Problem) -> Exit {
     match problem.kind {
         ProblemKind::CantCreate => Exit::CantCreate,
@@ -318,12 +319,12 @@ pub fn exit_of(problem: &Problem) -> Exit {
     }
 }
 
-/// The name of a tracker: only its host, because the rest of the URL may contain a passkey.
+/// A tracker as it is shown: only its host, because the rest of its URL may contain a passkey.
 pub fn host(announce: &str) -> String {
     url::host(announce).unwrap_or("a tracker without a host").to_string()
 }
 
-/// A tracker's failure, without its URL, which may be secret.
+/// The error message of a tracker, without its secret URL.
 pub fn without_url(problem: &str, announce: &str) -> String {
     url::hide_secrets(problem, announce)
 }

@@ -1,4 +1,4 @@
-//! Tests of the session, and sessions for the tests of everything that shows them. Floor 4.
+//! Tests of the session, and sessions for the tests of the views. Floor 4.
 
 use super::*;
 use crate::base::rng::Rng;
@@ -8,7 +8,7 @@ use crate::swarm::figures::PeerStatus;
 use crate::swarm::meeting::announcer::{Announcer, Tracker};
 use crate::swarm::meeting::source::Source;
 
-/// The figures of a torrent of which `left` bytes are missing.
+/// Figures of a torrent of which `left` bytes are missing.
 pub fn status(left: u64) -> Status {
     Status {
         standing: if left == 0 { Standing::Seeding } else { Standing::Downloading },
@@ -40,7 +40,7 @@ pub fn status(left: u64) -> Status {
     }
 }
 
-/// A peer that uploads to us and is interested in us.
+/// A peer that unchokes us and is interested in us.
 pub fn peer(addr: &str) -> PeerStatus {
     PeerStatus {
         addr: addr.parse().unwrap(),
@@ -139,7 +139,7 @@ fn a_torrent_that_was_given_up_keeps_its_last_figures() {
 }
 
 #[test]
-fn a_report_that_comes_before_the_notice_completes_too() {
+fn a_report_that_overtakes_the_notice_completes_too() {
     let mut session = two();
     let mut report = session.at(0).report.clone();
     report.phase = Phase::Running(status(0).into());
@@ -150,18 +150,18 @@ fn a_report_that_comes_before_the_notice_completes_too() {
 
 /// Another program removed a file of a complete torrent.
 #[test]
-fn a_torrent_that_is_no_longer_complete_is_not_called_so() {
+fn a_torrent_that_lost_a_file_is_no_longer_complete() {
     let (mut session, now) = (two(), Instant::now());
     session.take_in(complete(0), now);
     let mut report = session.at(0).report.clone();
     report.phase = Phase::Running(status(40).into());
     session.take_in(figures(vec![report]), now);
     assert_eq!((session.whole(), session.at(0).had()), (0, 60));
-    assert_eq!(session.take_in(complete(0), now), [Event::Complete(TorrentId(0))], "it is reported again");
+    assert_eq!(session.take_in(complete(0), now), [Event::Complete(TorrentId(0))], "and told again");
 }
 
 #[test]
-fn figures_out_of_range_and_unknown_torrents_do_no_harm() {
+fn impossible_figures_and_unknown_torrents_are_harmless() {
     let mut session = two();
     assert_eq!(session.take_in(complete(9), Instant::now()), []);
     let mut report = session.at(0).report.clone();
@@ -171,7 +171,7 @@ fn figures_out_of_range_and_unknown_torrents_do_no_harm() {
 }
 
 #[test]
-fn passkeys_are_not_shown() {
+fn passkeys_stay_secret() {
     let url = "http://tracker.example/0123456789abcdef/announce";
     let told = Notice::Tracker {
         torrent: TorrentId(0),
