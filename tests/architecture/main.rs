@@ -110,7 +110,6 @@ fn files_are_short_and_introduce_themselves() {
 }
 
 #[test]
-#[ignore = "not yet"]
 fn a_folder_is_seen_at_a_glance() {
     for folder in folders() {
         let names = fs::read_dir(&folder).unwrap().count();

@@ -6,6 +6,7 @@
 use super::uploading::MOST_WANTED;
 use super::{Torrent, Turn, send};
 use crate::proto::peer::extended::{Extended, ExtendedHandshake, Extension, Incoming};
+use crate::proto::peer::message::Message;
 use crate::swarm::meeting::source::Source;
 use crate::swarm::peer::{Peer, PeerKey};
 use core::net::SocketAddr;
@@ -27,7 +28,7 @@ impl Torrent {
             upload_only: (is_whole && !peer.sees_little).then_some(true),
             ..ExtendedHandshake::ours()
         };
-        send(peer, handshake.message(), turn);
+        send(peer, Message::Extended(handshake.message()), turn);
     }
 
     /// An extended message came. One that cannot be read is ignored.
@@ -68,6 +69,6 @@ pub(super) fn tell_upload_only(peer: &mut Peer, turn: &mut Turn) {
     if peer.reserved.extension() {
         let handshake = || ExtendedHandshake { upload_only: Some(true), ..ExtendedHandshake::ours() }.message();
         let message = peer.extended.message(Extension::UploadOnly, vec![1]).unwrap_or_else(handshake);
-        send(peer, message, turn);
+        send(peer, Message::Extended(message), turn);
     }
 }
