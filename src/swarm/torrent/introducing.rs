@@ -3,12 +3,11 @@
 //! A way of [`Torrent`]. Which extended messages there are is decided in [`extended`](crate::proto::peer::extended); what
 //! is done with each, here.
 
-use super::uploading::MOST_WANTED;
 use super::{Torrent, Turn, send};
 use crate::proto::peer::extended::{Extended, ExtendedHandshake, Extension, Incoming};
 use crate::proto::peer::message::Message;
 use crate::swarm::meeting::source::Source;
-use crate::swarm::peer::{Peer, PeerKey};
+use crate::swarm::peer::{MOST_WANTED, Peer, PeerKey};
 use core::net::SocketAddr;
 
 /// What we call ourselves.
