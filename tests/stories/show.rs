@@ -164,7 +164,7 @@ fn an_input_that_cannot_be_shown_gets_a_clear_message() {
     assert!(both.text().starts_with("name ") && both.text().contains("Aishah"), "{}", both.text());
     refused(&["link", "--select", "0,30", "Aishah.torrent"], 64, "there is no file 30; the last");
     refused(&["link", "--select", "0,x", "Aishah.torrent"], 64, "--select: expected numbers");
-    refused(&["link", "--peer", "foo", "Aishah.torrent"], 64, "--peer: HOST:PORT");
+    refused(&["link", "--peer", "foo", "Aishah.torrent"], 64, "--peer: expected HOST:PORT");
     for command in ["show", "link"] {
         assert!(told(dir, &[command, "--help"]).contains("Examples:"));
     }
