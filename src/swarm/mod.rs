@@ -17,9 +17,9 @@
 //! use swarmlet::swarm::{shared::{Shared, Turn}, torrent::Torrent};
 //!
 //! let info = Bencode::dict([
-//!     ("length", 40_000.into()),
+//!     ("length", 40_000i64.into()),
 //!     ("name", "blob".into()),
-//!     ("piece length", 65_536.into()),
+//!     ("piece length", 65_536i64.into()),
 //!     ("pieces", vec![7; 20].into()),
 //! ]);
 //! let metainfo = Metainfo::parse(&Bencode::dict([("info", info)]).encode()).unwrap();
