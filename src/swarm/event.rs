@@ -59,7 +59,8 @@ pub enum PeerEvent {
         addr: SocketAddr,
         /// We opened the connection, and sent our handshake already.
         outgoing: bool,
-        /// What the peer said. (In a box: each event takes the space of the largest, and requests come by the thousand.)
+        /// What the peer said. (In a box: each event takes the space of the largest, and requests come by the
+        /// thousand.)
         handshake: Box<Handshake>,
     },
     /// A message other than a block came.

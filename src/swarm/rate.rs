@@ -69,9 +69,9 @@ impl Meter {
 
 /// A limit in bytes a second: tokens drip in, each transfer takes some out, and waits if there are none.
 ///
-/// The caller asks [`is_ready`](TokenBucket::is_ready) first and then takes. So a block that must pass two buckets (that
-/// of its torrent and that of the process) takes from both or from none. A block may overdraw the bucket, and the next
-/// one waits longer: the average is exact, and no block is too large for a small limit.
+/// The caller asks [`is_ready`](TokenBucket::is_ready) first and then takes. So a block that must pass two buckets
+/// (that of its torrent and that of the process) takes from both or from none. A block may overdraw the bucket, and the
+/// next one waits longer: the average is exact, and no block is too large for a small limit.
 #[derive(Clone, Debug)]
 pub struct TokenBucket {
     /// Bytes a second; `None` is no limit.

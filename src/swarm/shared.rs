@@ -8,8 +8,8 @@ use super::rate::TokenBucket;
 use crate::base::rng::Rng;
 use crate::base::time::Time;
 
-/// If the process has no descriptor or thread left for one more connection, none is opened for this long: a peer may leave
-/// meanwhile.
+/// If the process has no descriptor or thread left for one more connection, none is opened for this long: a peer may
+/// leave meanwhile.
 const HOLD: Time = Time::from_secs(10);
 
 /// What all torrents of a process share.
@@ -71,7 +71,8 @@ impl Shared {
     }
 }
 
-/// One call of [`Torrent::handle`](super::torrent::Torrent::handle): when it is, what is shared, and where the actions go.
+/// One call of [`Torrent::handle`](super::torrent::Torrent::handle): when it is, what is shared, and where the actions
+/// go.
 pub struct Turn<'a> {
     /// The time.
     pub now: Time,

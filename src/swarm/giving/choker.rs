@@ -4,12 +4,12 @@
 //! of the interested peers are served at once ([`slots`]), each of them fast. A round chooses them every [`ROUND`]:
 //!
 //! - *Reciprocation*: a leecher serves the peers that gave it most in the last two rounds.
-//! - *Optimistic unchoke*: one slot goes to a peer regardless of what it gives, to find better ones and to let newcomers
-//!   begin; for [`OPTIMISTIC_ROUNDS`] rounds, and newcomers are [`NEW_PEERS_FAVOURED`] times as likely.
-//! - *Anti-snubbing*: a peer that gave nothing for too long is served only by an optimistic unchoke. The slots that this
-//!   frees become further optimistic ones.
-//! - *As a seed* no peer can reciprocate: the peer that got least from us goes first. Simulation (24 leechers of 128 KiB/s and a seed,
-//!   32 MiB, 8 slots, four runs each; the time until the last is whole, in multiples of the bound):
+//! - *Optimistic unchoke*: one slot goes to a peer regardless of what it gives, to find better ones and to let
+//!   newcomers begin; for [`OPTIMISTIC_ROUNDS`] rounds, and newcomers are [`NEW_PEERS_FAVOURED`] times as likely.
+//! - *Anti-snubbing*: a peer that gave nothing for too long is served only by an optimistic unchoke. The slots that
+//!   this frees become further optimistic ones.
+//! - *As a seed* no peer can reciprocate: the peer that got least from us goes first. Simulation (24 leechers of 128
+//!   KiB/s and a seed, 32 MiB, 8 slots, four runs each; the time until the last is whole, in multiples of the bound):
 //!
 //!   | rule | all alike | half a quarter as fast | coming 5 s apart | a quarter gives nothing |
 //!   |---|---|---|---|---|

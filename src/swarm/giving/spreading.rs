@@ -3,8 +3,8 @@
 //!
 //! Floor 2. In [super-seeding](super::super_seeding) these pieces are not suggested; they are all that a peer is shown.
 //!
-//! At first the seed is the only source, and the whole swarm waits for its upload. Leechers choose the rarest piece, but
-//! do not know what the others choose at the same moment. Without suggestions a seed of 8 leechers sent half of the
+//! At first the seed is the only source, and the whole swarm waits for its upload. Leechers choose the rarest piece,
+//! but do not know what the others choose at the same moment. Without suggestions a seed of 8 leechers sent half of the
 //! content twice before all of it was out (`simulation/near_the_bound.rs`), and the swarm took 1.49 times the bound.
 
 use crate::proto::peer::bitfield::Bitfield;

@@ -1,13 +1,14 @@
 //! Super-seeding: a seed that shows each peer one piece, and the next one when another peer has the first.
 //!
-//! Floor 2; BEP 16. It is for the first seed of a torrent if its upload is slow. To each peer it looks like a peer that has
-//! nothing yet and gets a piece now and then, a different one for each peer. So no peer can request what others have,
-//! whatever its program does, and a peer that passes nothing on gets nothing more. `torrent/showing.rs` carries it out.
+//! Floor 2; BEP 16. It is for the first seed of a torrent if its upload is slow. To each peer it looks like a peer that
+//! has nothing yet and gets a piece now and then, a different one for each peer. So no peer can request what others
+//! have, whatever its program does, and a peer that passes nothing on gets nothing more. `torrent/showing.rs` carries
+//! it out.
 //!
 //! [`spreading`](super::spreading) chooses the pieces in either case. A usual seed suggests them (BEP 6); swarmlet
-//! and libtorrent follow suggestions, many programs do not. In the simulation (1 MiB/s each, pieces of 256 KiB, four runs), the first figure
-//! is what the seed sent until every piece was out, as a multiple of the content; the second is when the last leecher was
-//! whole, as a multiple of the bound:
+//! and libtorrent follow suggestions, many programs do not. In the simulation (1 MiB/s each, pieces of 256 KiB, four
+//! runs), the first figure is what the seed sent until every piece was out, as a multiple of the content; the second is
+//! when the last leecher was whole, as a multiple of the bound:
 //!
 //! | leechers, content | usual seed, no suggestions followed | usual seed | super-seeding, none followed |
 //! |---|---|---|---|
@@ -21,8 +22,8 @@
 use crate::base::time::Time;
 use crate::proto::peer::bitfield::Bitfield;
 
-/// A torrent of more pieces is served as usual. The reason is that all pieces are shown one by one in the end (BEP 6 allows
-/// "have all" only at the beginning), which takes 64 KiB for each peer until its writer has sent them.
+/// A torrent of more pieces is served as usual. The reason is that all pieces are shown one by one in the end (BEP 6
+/// allows "have all" only at the beginning), which takes 64 KiB for each peer until its writer has sent them.
 pub const MOST_PIECES: u32 = 16 * 1024;
 
 /// The state of a torrent that is super-seeded.
@@ -34,7 +35,8 @@ pub struct SuperSeeding {
 }
 
 impl SuperSeeding {
-    /// For a torrent that begins with `have`; `None`: super-seeding is not wanted, or the torrent is not whole or too large.
+    /// For a torrent that begins with `have`; `None`: super-seeding is not wanted, or the torrent is not whole or too
+    /// large.
     pub fn new(wanted: bool, have: &Bitfield, now: Time) -> Option<SuperSeeding> {
         let does = wanted && have.is_full() && have.len() <= MOST_PIECES;
         does.then(|| SuperSeeding { out: Bitfield::new(have.len()), busy: now })

@@ -2,21 +2,21 @@
 //!
 //! Floor 2, one for the whole process. A block costs memory from the moment it may arrive, that is from its request,
 //! until the disk has it. So both are counted against one limit (`--memory`), and memory is bounded whatever the piece
-//! length or the speed of the disk is. (Each peer may have one block beyond it, so that none is left out.) If the disk is
-//! slow, `to_disk` fills the budget and nothing more is requested until the disk has caught up.
+//! length or the speed of the disk is. (Each peer may have one block beyond it, so that none is left out.) If the disk
+//! is slow, `to_disk` fills the budget and nothing more is requested until the disk has caught up.
 
 /// The smallest useful limit: a block each for a few peers.
 pub const LEAST_BYTES: u64 = 256 * 1024;
 /// Peers that may never answer are asked while less than this share of the budget is used: a quarter. (Each has a block
-/// in any case. 38 peers that unchoked us and sent nothing held 153 of the 192 blocks of 3 MiB. Until they were snubbed,
-/// for 20 s, a seed of 8 MiB/s was asked for a block at a time.)
+/// in any case. 38 peers that unchoked us and sent nothing held 153 of the 192 blocks of 3 MiB. Until they were
+/// snubbed, for 20 s, a seed of 8 MiB/s was asked for a block at a time.)
 const UNTRIED_SHARE: u64 = 4;
 
 /// The bytes that are under way, and their limit.
 ///
 /// Disks share it. A disk that hangs keeps what it has got and must not take what the others need. So if there are
-/// several disks, each may have at most twice as much as is left. However many of them hang, there is something left for
-/// the next one. (Two disks that work get two fifths each; one alone gets all.)
+/// several disks, each may have at most twice as much as is left. However many of them hang, there is something left
+/// for the next one. (Two disks that work get two fifths each; one alone gets all.)
 #[derive(Clone, Debug)]
 pub struct Budget {
     limit: u64,
@@ -73,8 +73,8 @@ impl Budget {
         }
     }
 
-    /// How many more bytes may be requested from peers that are [not tried](super::window::Window::is_tried): together they
-    /// must not hold what peers that do answer need.
+    /// How many more bytes may be requested from peers that are [not tried](super::window::Window::is_tried): together
+    /// they must not hold what peers that do answer need.
     pub fn free_for_untried(&self) -> u64 {
         let under_way = if self.several { self.disks[self.turn].sum() } else { self.limit - self.left() };
         (self.limit / UNTRIED_SHARE).saturating_sub(under_way).min(self.free())
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn disks_that_hang_leave_others_what_they_had_before() {
+    fn disks_that_hang_leave_memory_to_the_others() {
         let mut budget = Budget::new(3 << 20);
         hang(&mut budget, 1);
         budget.turn_to(2, true);
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_counts_for_its_own_disk() {
+    fn written_bytes_count_for_their_own_disk() {
         let mut budget = Budget::new(3 << 20);
         hang(&mut budget, 1);
         budget.turn_to(2, true);

@@ -1,7 +1,7 @@
 //! How fast a peer answers: what it sends while it owes us blocks.
 //!
-//! Floor 2. A peer without requests sends nothing, which does not make it slow: time counts only while requests are out. So
-//! a peer that was idle is still known to be fast when it is needed to take over from a slow one.
+//! Floor 2. A peer without requests sends nothing, which does not make it slow: time counts only while requests are
+//! out. So a peer that was idle is still known to be fast when it is needed to take over from a slow one.
 
 use crate::base::time::Time;
 use crate::proto::peer::message::BLOCK_BYTES;
@@ -29,8 +29,8 @@ impl Pace {
         }
     }
 
-    /// Bytes a second, if we have been waiting for the next block for this long. However fast the peer was before, by now
-    /// it is not faster than one block in all that time.
+    /// Bytes a second, if we have been waiting for the next block for this long. However fast the peer was before, by
+    /// now it is not faster than one block in all that time.
     pub fn rate(&self, waiting: Time) -> u64 {
         let in_all = |bytes: u64, time: Time| (bytes as u128 * 1000 / time.as_millis()) as u64;
         let rate = in_all(self.bytes, self.waited.max(LEAST));

@@ -6,12 +6,13 @@
 //!
 //! 1. The piece this peer has begun: a piece from one peer is whole soonest, and if it is corrupt
 //!    we know which peer lied.
-//! 2. Until we have [`RANDOM_FIRST_PIECES`], any piece at random: rare pieces come slowly, and we need something to give.
+//! 2. Until we have [`RANDOM_FIRST_PIECES`], any piece at random: rare pieces come slowly, and we need something to
+//!    give.
 //! 3. The rarest piece the peer has; among equally rare pieces, one that was begun and left. (If begun pieces came
 //!    before rarer ones, the seed, which is the scarce source, would be asked for what others have too.)
 //! 4. A piece that another peer is fetching, if some of its blocks are not requested.
-//! 5. Endgame: everything is requested. A peer with nothing to do is asked for blocks that others were asked for too; when
-//!    one peer brings such a block, the others are told to cancel.
+//! 5. Endgame: everything is requested. A peer with nothing to do is asked for blocks that others were asked for
+//!    too; when one peer brings such a block, the others are told to cancel.
 //!
 //! A piece whose hash was wrong is fetched again by rules of its own: [`retry`].
 

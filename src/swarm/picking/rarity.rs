@@ -1,11 +1,11 @@
 //! The pieces that are not begun, in order of rarity: the first is the one that the fewest peers have.
 //!
-//! Floor 2. "Rarest first" (Cohen 2003, "Incentives Build Robustness in BitTorrent") needs the rarest piece that a peer has,
-//! at each pick, among up to two million pieces. So the order is kept and never sorted: pieces of the same availability
-//! are together in a bucket. When a peer joins, leaves or announces a piece, that piece swaps places with the one at its
-//! bucket's border, and the border moves: O(1). A piece that is begun crosses the borders above it, at most as many as
-//! there are peers. Within a bucket the order is random, so that peers with the same view do not all download the same
-//! piece.
+//! Floor 2. "Rarest first" (Cohen 2003, "Incentives Build Robustness in BitTorrent") needs the rarest piece that a peer
+//! has, at each pick, among up to two million pieces. So the order is kept and never sorted: pieces of the same
+//! availability are together in a bucket. When a peer joins, leaves or announces a piece, that piece swaps places with
+//! the one at its bucket's border, and the border moves: O(1). A piece that is begun crosses the borders above it, at
+//! most as many as there are peers. Within a bucket the order is random, so that peers with the same view do not all
+//! download the same piece.
 
 use crate::base::rng::Rng;
 
@@ -21,7 +21,8 @@ pub struct Rarity {
     counted: u64,
     /// The pieces in the order, rarest first.
     order: Vec<u32>,
-    /// The place of each piece in `order`, or [`NOWHERE`]. Empty while `order` is, so that idle seeds need no memory for it.
+    /// The place of each piece in `order`, or [`NOWHERE`]. Empty while `order` is, so that idle seeds need no memory
+    /// for it.
     place: Vec<u32>,
     /// Where in `order` the bucket of each availability starts; the bucket ends where the next one starts.
     starts: Vec<u32>,
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn taking_pieces_out_opens_no_buckets() {
+    fn removing_pieces_opens_no_buckets() {
         let mut rng = Rng::new(1);
         let mut rarity = Rarity::new(100_000, &mut rng);
         rarity.more(5, &mut rng);

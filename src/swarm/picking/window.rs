@@ -15,7 +15,8 @@ const LEAST: u32 = 2;
 const MOST: u32 = 500;
 /// Blocks in a row that show that a peer answers.
 const TRIAL: u32 = 4;
-/// The most requests for a peer that did not say (`reqq` of BEP 10): libtorrent assumes 250, and no program we know takes fewer.
+/// The most requests for a peer that did not say (`reqq` of BEP 10): libtorrent assumes 250, and no program we know
+/// takes fewer.
 const REQQ_UNTOLD: u32 = 250;
 /// How many seconds ahead a peer is asked, at its rate (libtorrent's `request_queue_time`).
 const AHEAD_SECONDS: u64 = 3;

@@ -1,13 +1,13 @@
 //! Places for connections: which peers get one, and which give way.
 //!
-//! A part of [`Torrent`]. Places are limited in the torrent (`--max-peers`), in the process, and for each host. When all
-//! are taken, the least useful peer makes room for a new one, so that nobody can fill a torrent with connections that do
-//! nothing.
+//! A part of [`Torrent`]. Places are limited in the torrent (`--max-peers`), in the process, and for each host. When
+//! all are taken, the least useful peer makes room for a new one, so that nobody can fill a torrent with connections
+//! that do nothing.
 //!
 //! libtorrent lets the slowest 4 % of all peers go every 5 minutes when nine tenths of the places are taken and others
-//! wait. Here a peer that gives or takes stays, and idle peers go: sooner if there is reason to think that they are of no
-//! use at all. If all of 50 places are taken by peers that never unchoke us, and 50 more of them wait beside one honest
-//! address, the honest one is tried after 116 s; if there are 4 places, after 24 s (`tests/places.rs`).
+//! wait. Here a peer that gives or takes stays, and idle peers go: sooner if there is reason to think that they are of
+//! no use at all. If all of 50 places are taken by peers that never unchoke us, and 50 more of them wait beside one
+//! honest address, the honest one is tried after 116 s; if there are 4 places, after 24 s (`tests/places.rs`).
 
 use super::{NUMWANT, Shared, Torrent, Turn};
 use crate::base::time::{Time, sooner};
@@ -21,20 +21,20 @@ use core::net::{IpAddr, SocketAddr};
 /// Connections being opened at once by the process: cheap routers fail at more (libtorrent, transmission: 8 to 30).
 pub(super) const MOST_CONNECTING: usize = 16;
 /// Addresses taken at once: a longer answer than was asked for would leave no room for the answers of others. (Some
-/// trackers give so many of each address family.)
+/// trackers give that many of each address family.)
 const MOST_FOUND: usize = 2 * NUMWANT as usize;
 /// One host that is not near may have this share of a torrent's places ...
 const SHARE_OF_HOST: usize = 4;
 /// ... and this many in any case: several peers behind one address are normal.
 const LEAST_OF_HOST: usize = 4;
-/// While we download, one place in so many is kept for peers that we find ourselves: the first peers that connect to us
-/// must not get them all.
+/// While we download, one place in this many is kept for peers that we find ourselves: the first peers that connect to
+/// us must not get them all.
 const OWN_SHARE: usize = 4;
 /// A peer with which nothing is exchanged for this long may have to give way: two rounds of optimistic unchoking.
 const GIVE_WAY_AFTER: Time = Time::from_secs(60);
-/// A peer gives way sooner if nothing was ever exchanged with it and (a) neither side has a piece that the other wants, or
-/// (b) it chokes us or owes us blocks while no other peer delivers. (In an honest swarm of 50, some unchoke a newcomer
-/// within this time.)
+/// A peer gives way sooner if nothing was ever exchanged with it and (a) neither side has a piece that the other wants,
+/// or (b) it chokes us or owes us blocks while no other peer delivers. (In an honest swarm of 50, some unchoke a
+/// newcomer within this time.)
 const USELESS_AFTER: Time = Time::from_secs(20);
 /// Time between two peers that give way to an address that was not even tried ...
 const MAKE_ROOM_EVERY: Time = Time::from_secs(10);
@@ -54,8 +54,8 @@ impl Torrent {
             && self.peers.len() + self.meeting.connecting < self.settings.max_peers
     }
 
-    /// Takes in addresses. All of them come through here, so this is the place where a private torrent refuses those that
-    /// may be from strangers (BEP 27).
+    /// Takes in addresses. All of them come through here, so this is the place where a private torrent refuses those
+    /// that may be from strangers (BEP 27).
     pub(super) fn found(&mut self, source: Source, addrs: &[SocketAddr], now: Time) {
         if !self.private || source.is_for_private() {
             addrs.iter().take(MOST_FOUND).for_each(|&addr| self.meeting.candidates.add(addr, source, now));
@@ -127,8 +127,8 @@ impl Torrent {
         Some(soonest.max(in_need.min(self.meeting.made_room + MAKE_ROOM_EVERY)))
     }
 
-    /// When a peer may have to give way if nothing is exchanged until then; `None`: it is in use, or waits for a seed to
-    /// serve it.
+    /// When a peer may have to give way if nothing is exchanged until then; `None`: it is in use, or waits for a seed
+    /// to serve it.
     fn gives_way_at(&self, peer: &Peer) -> Option<Time> {
         let in_use =
             (!peer.asked.is_empty() && !peer.window.is_snubbed()) || !peer.wants.is_empty() || peer.sending > 0;

@@ -1,9 +1,9 @@
 //! A piece whose hash was wrong: it is fetched again from one peer alone, which shows which peer lied.
 //!
-//! Floor 2, a part of the [picker](super). If one peer sent all of a corrupt piece, it is proven a liar. If several peers
-//! sent it, none is; so the piece is fetched again from one peer. If it is corrupt again, that peer lied. If it is right,
-//! the blocks of the failed try that differ from it were corrupt, and their senders lied (libtorrent's `smart_ban`). Each
-//! try finds at least one liar, so no number of liars can make it go on for ever.
+//! Floor 2, a part of the [picker](super). If one peer sent all of a corrupt piece, it is proven a liar. If several
+//! peers sent it, none is; so the piece is fetched again from one peer. If it is corrupt again, that peer lied. If it
+//! is right, the blocks of the failed try that differ from it were corrupt, and their senders lied (libtorrent's
+//! `smart_ban`). Each try finds at least one liar, so no number of liars can make it go on for ever.
 //!
 //! A fast peer fetches such a piece before all others, because a liar that is not found out spoils more pieces. A slow
 //! peer fetches it only if it has nothing else to do.
@@ -19,8 +19,8 @@ use crate::swarm::peer::PeerKey;
 const OWNER_PATIENCE: Time = Time::from_secs(40);
 
 impl Picker {
-    /// A piece that must come from one peer comes from one that is too slow: a peer that has nothing else to do and is more
-    /// than twice as fast takes it over, from its first block on. (Twice as fast, so that this comes to an end.)
+    /// A piece that must come from one peer comes from one that is too slow: a peer that has nothing else to do and is
+    /// more than twice as fast takes it over, from its first block on. (Twice as fast, so that this comes to an end.)
     pub(super) fn take_over(&mut self, wish: &Wish) -> Option<u32> {
         let others = |begun: &Begun| begun.alone && begun.missing > 0 && begun.owner != Some(wish.peer);
         let slow = |begun: &Begun| others(begun) && wish.rate / 2 > begun.owner_rate;
@@ -30,8 +30,8 @@ impl Picker {
         Some(piece)
     }
 
-    /// Takes in how fast `owner` is by now and when it last `brought` a block, so that a faster peer may take over. Returns
-    /// whether to wait for it any longer.
+    /// Takes in how fast `owner` is by now and when it last `brought` a block, so that a faster peer may take over.
+    /// Returns whether to wait for it any longer.
     pub fn pace(&mut self, owner: PeerKey, rate: u64, brought: Time, now: Time) -> bool {
         let mut patient = true;
         for begun in self.begun.values_mut().filter(|begun| begun.alone && begun.owner == Some(owner)) {
@@ -42,16 +42,16 @@ impl Picker {
         patient
     }
 
-    /// A peer chokes us, is silent or `gone`: others may work on its pieces. A piece that must come from one peer waits a
-    /// while if that peer only chokes us.
+    /// A peer chokes us, is silent or `gone`: others may work on its pieces. A piece that must come from one peer waits
+    /// a while if that peer only chokes us.
     pub fn leave(&mut self, peer: PeerKey, gone: bool) {
         for begun in self.begun.values_mut().filter(|begun| begun.owner == Some(peer) && (gone || !begun.alone)) {
             begun.owner = None;
         }
     }
 
-    /// The hash of `piece` is wrong: it is fetched again, now from one peer. Returns the peer that sent all of it, if one
-    /// did.
+    /// The hash of `piece` is wrong: it is fetched again, now from one peer. Returns the peer that sent all of it, if
+    /// one did.
     pub fn failed(&mut self, piece: u32) -> Option<PeerKey> {
         let senders: Vec<Option<PeerKey>> = match self.begun.get(&piece) {
             Some(begun) => begun.blocks.iter().map(|block| block.from).collect(),
@@ -82,8 +82,8 @@ impl Picker {
         self.begun.values().any(|begun| begun.blocks.iter().any(sent) || begun.suspects.contains(&Some(peer)))
     }
 
-    /// `liar` is proven a liar: the unfinished pieces that it sent a block of start over. Peers that were asked for a block
-    /// go on with it. Returns those pieces, which the disk is to forget.
+    /// `liar` is proven a liar: the unfinished pieces that it sent a block of start over. Peers that were asked for a
+    /// block go on with it. Returns those pieces, which the disk is to forget.
     pub fn distrust(&mut self, liar: PeerKey) -> Vec<u32> {
         let mut spoilt = Vec::new();
         for (&piece, begun) in self.begun.iter_mut().filter(|(_, begun)| begun.missing > 0) {
