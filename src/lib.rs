@@ -1,53 +1,84 @@
 //! # swarmlet: a complete BitTorrent system in one small binary
 //!
-//! This page is the front of a book: the program's own sources, made to be read. It is synchronous: a thread per peer,
-//! a central piece manager, channels between them, no async runtime. `make book` builds it with all that is private.
+//! This page is the front page of a book: the sources of the program, written to be read. The program is synchronous. Each
+//! peer has two threads, a central piece manager decides, and channels connect them. There is no async runtime. `make
+//! book` builds these pages with everything that is private. [The manual](book) is part of the book.
+//!
+//! ## Twelve words
+//!
+//! | word | meaning |
+//! |---|---|
+//! | torrent | content (a file or a folder of files) that is shared, cut into pieces; also the `.torrent` file that describes it |
+//! | metainfo | what a `.torrent` file says: names, lengths, the hashes of the pieces, trackers |
+//! | info-hash | the SHA-1 of the `info` part of the metainfo; it names the torrent everywhere |
+//! | piece | the unit that has a hash: 16 KiB to 16 MiB of content |
+//! | block | the unit that is requested: 16 KiB of a piece |
+//! | peer | another program that shares the same torrent, and the connection to it |
+//! | seed, leecher | a peer that has every piece; a peer that lacks some |
+//! | swarm | all peers of a torrent |
+//! | tracker | a server that tells peers about each other |
+//! | announce, scrape | to tell a tracker about oneself and get addresses of peers; to ask it only for numbers |
+//! | choke, unchoke | to refuse a peer's requests; to serve them. "Interested" means: the other side has a piece that we lack |
+//! | snubbed | said of a peer that unchoked us, owes us blocks and sends nothing for a minute |
 //!
 //! ## The house
 //!
-//! One crate, one binary, one library; four floors. A floor uses only floors below it, and `tests/architecture.rs` sees
-//! to that.
+//! The crate is one library and one binary on four floors. A floor uses only the floors below it, and inside floors 1
+//! and 3 the rooms have an order too. `tests/architecture` enforces this, forbids circles of imports, and limits the size
+//! of files and folders.
 //!
 //! ```text
-//! floor 4  cli/     what a person types and sees          get, make, show, check, edit, the screen, JSON
+//! floor 4  cli/      commands/ options/ run/ show/              what a person types and sees
 //!             |
-//! floor 3  engine/  threads, sockets, disks: does I/O     manager, reader, writer, disk, announce, listener
-//!          tracker/ introduces peers: does I/O            registry (pure), http, udp, page, state
+//! floor 3  engine/   manager/ peer/ disk/ announce/             threads: turn I/O into events, and actions into I/O
+//!          tracker/  registry/ web/ files/                      the tracker server
+//!          storage/  content on a disk: check, hash, resume     owns no thread
+//!          sys/      what Linux offers                          knows no torrent
 //!             |
-//! floor 2  swarm/   what to do next: pure decisions       torrent, picker, choker, window, budget, rate, announcer
+//! floor 2  swarm/    torrent/ picking/ giving/ meeting/         decides what to do next; pure
 //!             |
-//! floor 1  proto/   what the bytes mean: pure values      bencode, metainfo, handshake, message, announce, compact
+//! floor 1  proto/    bencode/ metainfo/ peer/ tracker/          what the bytes mean; pure
+//!          base/     bytes and text                             knows no torrent; pure
 //! ```
 //!
-//! Floors 1 and 2 touch no socket, file, thread, clock or random device: time comes in as an argument, random numbers
-//! from a seeded generator, bytes as slices. So each decision can be tested, replayed and simulated in virtual time
-//! (`src/swarm/torrent/tests.rs` runs a swarm of nine in a blink, with the picker that runs on the router;
-//! `src/swarm/simulation/misbehaving.rs` runs hundreds whose peers misbehave, and audits the books as they go;
-//! `src/swarm/simulation/bound.rs` measures how near a swarm comes to what mathematics allows).
+//! *Pure* means: no sockets, files, threads, clocks or random device. Time is an argument, random numbers come from a
+//! seeded generator that is passed in, and bytes are slices. So each decision can be tested, replayed and simulated in
+//! virtual time: `src/swarm/simulation` runs hundreds of swarms whose peers misbehave, and checks all accounts while they
+//! run.
 //!
 //! ## Where to read first
 //!
-//! 1. [`proto::bencode`]: the four kinds of values that all of BitTorrent is written in.
-//! 2. [`proto::metainfo`]: what a `.torrent` file says, and all the ways in which it may lie.
+//! 1. [`proto::bencode`]: the four kinds of values that BitTorrent is written in.
+//! 2. [`proto::metainfo`]: what a `.torrent` file says, and the ways in which it can be wrong.
 //! 3. [`proto::peer::handshake`] and [`proto::peer::message`]: what peers say to each other.
-//! 4. [`swarm::event`]: all that can happen to a torrent, and all that it can want done. Then [`swarm::torrent`], the
-//!    central piece manager, and its ways beside it: `joining.rs`, `introducing.rs`, `places.rs`, `downloading.rs`,
-//!    `lying.rs`, `choking.rs`, `uploading.rs`.
-//! 5. [`swarm::picking::picker`]: which block to ask for, the heart of the paper "Incentives Build Robustness in BitTorrent"
-//!    (Cohen 2003), and [`swarm::giving::choker`], whom to serve, its other half; [`swarm::picking::window`]: how many
-//!    at once; [`swarm::picking::budget`]: with how much memory; [`swarm::giving::spreading`] and [`swarm::giving::super_seeding`]: what the first
-//!    seed does so that nothing leaves it twice before all has left it once.
-//! 6. [`swarm::meeting::announcer`] and [`proto::tracker::announce`]: how peers find each other.
-//! 7. [`engine::manager`], [`engine::peer::reader`], [`engine::disk`]: the threads that carry it out.
-//! 8. [`tracker::registry`], [`tracker::web::answers`], [`tracker::udp`]: the other end of the announce.
-//! 9. [`cli`]: what a person types and sees.
+//! 4. [`swarm::event`]: everything that can happen to a torrent, and everything that it can want done. Then
+//!    [`swarm::torrent`], the central piece manager; the files in its folder hold its decisions, one subject each.
+//! 5. [`swarm::picking`] and [`swarm::giving`]: which block to request, and which peer to serve. These are the two halves
+//!    of the paper "Incentives Build Robustness in BitTorrent" (Cohen 2003).
+//! 6. [`swarm::meeting`] and [`proto::tracker`]: how peers find each other.
+//! 7. [`engine::manager`], [`engine::peer`], [`engine::disk`]: the threads that carry out the decisions.
+//! 8. [`storage::content`]: many files as one run of bytes.
+//! 9. [`tracker`]: the other end of the announce. Begin with [`tracker::registry`].
+//! 10. [`cli`]: what a person types and sees.
 //!
-//! Torrent files are another way in: [`storage::make::tree`] finds what is to be shared, [`storage::hashing`] hashes it on all
-//! cores, [`proto::metainfo::emit`] writes it down; [`storage::verify`] proves it, file by file.
+//! Torrent files are another way in: [`storage::make::tree`] finds the files to share, [`storage::hashing`] hashes them on all
+//! cores, [`proto::metainfo::emit`] writes the result, and [`storage::verify`] verifies content against it.
+//!
+//! ## Where a new part goes
+//!
+//! | new part | place |
+//! |---|---|
+//! | a message of BEP 10 between peers | a row in the table of [`proto::peer::extended`]; its format in a file beside it; what to do about it in `swarm/torrent/introducing.rs` or a file beside that |
+//! | a field that a tracker sends | [`proto::tracker::announce`] reads it, [`swarm::meeting::announcer`] acts on it |
+//! | a field that a tracker is told | `proto/tracker/announce/request.rs` for HTTP, [`proto::tracker::udp`] for UDP |
+//! | a key of the `.torrent` file | [`proto::metainfo`] reads it, [`proto::metainfo::emit`] writes it, `swarmlet show` prints it |
+//! | a key that a person presses | `cli/run/keys.rs` names it, `cli/run/person.rs` acts on it |
+//! | an option of a command | the command's list of options in `cli/commands`; help, manual page and completions follow from it |
+//! | an optional capability | a Cargo feature with at most three marked places; see `Cargo.toml` |
 //!
 //! ## The story of one block
 //!
-//! Follow 16 KiB of a file from a stranger's disk to ours.
+//! Follow 16 KiB of a file from another peer's disk to ours, and on to the next peer.
 //!
 //! ```text
 //! socket -> reader -> [Event] -> manager: swarm::Torrent::handle(event, now) -> [Action] -> writer -> socket
@@ -55,44 +86,44 @@
 //!                                                                          \-> announce thread -> [Event]
 //! ```
 //!
-//! 1. *A peer is found.* A tracker answered; [`swarm::meeting::candidates`] keeps the address until there is a place, and
-//!    `places.rs` gives [`Action::Connect`](swarm::event::Action::Connect). The engine starts a [reader](engine::peer::reader):
-//!    it connects, sends our [handshake](proto::peer::handshake), reads theirs, starts the [writer](engine::peer::writer).
-//! 2. *We want something.* The peer's [bitfield](proto::peer::bitfield) shows pieces that we lack: we tell it that we are
-//!    interested. It unchokes us.
-//! 3. *The block is asked for.* `ask_more` in `downloading.rs` looks at the peer's [window](swarm::picking::window) and at the
-//!    [budget](swarm::picking::budget), has the [picker](swarm::picking::picker) choose, and gives one request a block. The block counts
-//!    against the budget from here on: it may arrive at any moment.
-//! 4. *It arrives.* The [wire](engine::peer::wire) has checked the message's length before it allocates, and reads the bytes
-//!    from the kernel straight into a [buffer of the stock](engine::peer::blocks). With others that were there to read, the
-//!    block goes to the [manager](engine::manager) as [`Event::Block`](swarm::event::Event::Block). From now on it is
+//! 1. *A peer is found.* A tracker has answered. [`swarm::meeting::candidates`] keeps the address until there is room, and
+//!    `places.rs` decides to connect. The engine starts a [reader](engine::peer::reader) thread: it connects, sends our
+//!    [handshake](proto::peer::handshake), reads theirs, and starts the [writer](engine::peer::writer) thread.
+//! 2. *We want something.* The peer's [bitfield](proto::peer::bitfield) shows pieces that we lack, so we tell the peer that
+//!    we are interested. It unchokes us.
+//! 3. *The block is requested.* `downloading.rs` looks at the peer's [window](swarm::picking::window) and at the
+//!    [budget](swarm::picking::budget), lets the [picker](swarm::picking::picker) choose, and sends one request per block.
+//!    The block counts against the budget from here on, because it may arrive at any moment.
+//! 4. *It arrives.* The [wire](engine::peer::wire) checks the length of the message before anything is allocated, and
+//!    reads the bytes from the kernel straight into a [buffer of the stock](engine::peer::blocks). The block goes to the
+//!    [manager](engine::manager) as an event, together with others that arrived at the same time. From here on it is
 //!    moved, never copied.
-//! 5. *It is taken.* `block_came` in `downloading.rs` finds the request it answers; were there none, the block would be
-//!    dropped. The picker says whether it is still missing. Then [`Action::Write`](swarm::event::Action::Write): the
-//!    block moves on, to the [disk thread](engine::disk) of its piece.
-//! 6. *It is written and hashed.* Blocks that follow each other are written by one call. The piece's running SHA-1
-//!    takes them from memory while they come in order; what came ahead of its turn waits a little, or is read back.
-//!    The buffer goes back to the stock, and its bytes back to the budget.
-//!    (What wanted files share with files that nobody wants goes to the [part file](storage::content::part_file) too.)
-//! 7. *It is proven.* With the last block of the piece the hash is compared. [`Event::Checked`](swarm::event::Event::Checked)
-//!    makes the piece ours: all peers are told that we have it, and may ask for it. If the hash is wrong, the piece is
-//!    fetched again from one peer alone; the blocks that differ then show who lied (`lying.rs`).
-//! 8. *It is passed on.* A peer asks for the block; `uploading.rs` checks that it exists and that the peer is unchoked,
-//!    and hands [`Action::Upload`](swarm::event::Action::Upload) to its writer, which has the system send the block from its file.
-//!    Whoever fetches, serves.
+//! 5. *It is accepted.* `downloading.rs` finds the request that the block answers; a block without a request is dropped.
+//!    The picker says whether it is still missing. Then the block moves on to the [disk thread](engine::disk) of its
+//!    piece.
+//! 6. *It is written and hashed.* Blocks that follow each other are written with one call. The running SHA-1 of the piece
+//!    takes them from memory while they arrive in order; a block that arrives early waits a little, or is read back. The
+//!    buffer returns to the stock, and its bytes to the budget.
+//! 7. *It is verified.* After the last block of the piece, its hash is compared. If it is right, we have the piece: all
+//!    peers are told, and may request it. If it is wrong, the piece is fetched again from one peer alone. The blocks that
+//!    differ then show which peer sent corrupt data (`lying.rs`).
+//! 8. *It is passed on.* A peer requests the block. `uploading.rs` checks that we have it and that the peer is unchoked,
+//!    and the peer's writer lets the kernel send the block from its file. A peer that downloads also uploads.
 //!
 //! ## What is never trusted
 //!
-//! A length before it is checked against a limit; a path before every component is checked, on paper
-//! ([`base::path`]) and on the disk ([`sys::beneath`]); a block that was not asked for; a piece before its hash; a
-//! peer's or a tracker's number before it is clamped; what an earlier run left, before files have the size and the time of
-//! change that its [state](storage::resume) says.
+//! - A length, before it is checked against a limit.
+//! - A path, before each component is checked, on paper ([`base::path`]) and on the disk ([`sys::beneath`]).
+//! - A block that was not requested, and a piece before its hash is compared.
+//! - A number from a peer or a tracker, before it is clamped.
+//! - What an earlier run left, before the files agree with its [resume state](storage::resume).
 //!
 //! ## What blocks on what
 //!
-//! The manager blocks on its channel alone. A reader blocks on its socket, a writer on its channel, its socket and the disk
-//! that it sends from, a disk thread on its channel and the disk. Shutting a socket wakes its reader; dropping a channel ends
-//! its writer. Nobody polls, nobody sleeps in a loop: an idle process makes no system calls but for the manager's next timer.
+//! The manager blocks only on its channel. A reader blocks on its socket. A writer blocks on its channel, its socket, and
+//! the disk that it sends from. A disk thread blocks on its channel and its disk. Shutting down a socket wakes its reader;
+//! dropping a channel ends its writer. Nothing polls and nothing sleeps in a loop: an idle process makes no system calls
+//! except for the manager's next timer.
 #![forbid(unsafe_code)]
 
 pub mod base;

@@ -132,14 +132,14 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn honest_names_stay_as_they_are() {
+    fn honest_names_stay_unchanged() {
         for name in ["foo... bar", "...", ".hidden", "a\\b", "100%", "日本語のファイル.txt", "-rf", "C:", "~"] {
             assert_eq!(safe_component(name.as_bytes()).as_deref(), Ok(name));
         }
     }
 
     #[test]
-    fn what_leads_elsewhere_is_refused() {
+    fn names_that_lead_elsewhere_are_refused() {
         let cases: [(&[u8], PathProblem); 7] = [
             (b"", PathProblem::Empty),
             (b".", PathProblem::Dots),
@@ -156,13 +156,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_can_be_too_long_once_escaped() {
+    fn a_name_can_be_too_long_after_escaping() {
         assert!(safe_component(&[1; 85]).is_ok());
         assert_eq!(safe_component(&[1; 86]), Err(PathProblem::TooLong(258)));
     }
 
     #[test]
-    fn ugly_bytes_are_written_as_percent() {
+    fn ugly_bytes_are_percent_encoded() {
         let name = |bytes: &[u8]| safe_component(bytes).unwrap();
         assert_eq!(name(b"a\n\x1b[2J\x7f"), "a%0A%1B[2J%7F");
         assert_eq!(name("\u{85}x\u{202e}fdp".as_bytes()), "%C2%85x%E2%80%AEfdp");

@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_seed_gives_the_same_numbers_and_they_are_spread() {
+    fn the_same_seed_gives_the_same_numbers_evenly_spread() {
         let (mut a, mut b) = (Rng::new(7), Rng::new(7));
         let mut seen = [0u32; 10];
         for _ in 0..10_000 {

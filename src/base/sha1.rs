@@ -52,7 +52,7 @@ mod tests {
 
     /// The vectors of FIPS 180: "abc" and a million times "a", the latter in uneven strides.
     #[test]
-    fn agrees_with_the_standard() {
+    fn the_vectors_of_the_standard() {
         assert_eq!(to_hex(&sha1(b"abc")), "a9993e364706816aba3e25717850c26c9cd0d89d");
         let million = vec![b'a'; 1_000_000];
         let mut hash = Sha1::new();

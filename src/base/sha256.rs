@@ -67,7 +67,7 @@ mod tests {
 
     /// The vectors of FIPS 180, and lengths around the end of a block.
     #[test]
-    fn agrees_with_the_standard() {
+    fn the_vectors_of_the_standard() {
         let hex = |bytes: &[u8]| to_hex(&sha256(bytes));
         assert_eq!(hex(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         assert_eq!(hex(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");

@@ -161,7 +161,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_shortened_fits(text in ".*", most in 0usize..50) {
+        fn shortened_text_fits(text in ".*", most in 0usize..50) {
             prop_assert!(columns(&shorten_middle(&text, most, "…")) <= most);
             prop_assert!(columns(&shorten_end(&text, most, "..")) <= most);
         }

@@ -1,7 +1,7 @@
 //! How the program ends: its exit codes, and the error that carries one.
 //!
-//! Floor 4. The codes are those of sysexits.h (4.3BSD), so that a script can tell what to do next: mend the command,
-//! mend the file, or try again.
+//! Floor 4. The codes are those of sysexits.h (4.3BSD), so that a script can tell what to do next: correct the command,
+//! replace the file, or try again.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -9,9 +9,9 @@ use std::process::ExitCode;
 /// Why the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// All that was asked for is done.
+    /// Success.
     Whole,
-    /// Content is not whole: what `check` was asked to find out. Not of sysexits.h, which has no code for an answer "no".
+    /// `check` found missing or corrupt content. This is not in sysexits.h, which has no code for the answer "no".
     NotWhole,
     /// EX_USAGE.
     Usage,
@@ -50,7 +50,7 @@ pub const READ_EXITS: &[(Exit, &str)] = &[
     (Exit::Unavailable, "a server does not deliver the torrent"),
 ];
 
-/// A note about them, where a command takes several torrents.
+/// A note about exit codes, for commands that take several torrents.
 pub const SEVERAL: &str =
     "With several torrents, the exit code is that of the first failure, and the other torrents go on.";
 
@@ -77,17 +77,17 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// What went wrong on this floor: the exit code, and the words for the person, of one or two lines.
+/// An error of this floor: the exit code, and a message of one or two lines.
 #[derive(Debug)]
 pub struct Failure {
-    /// With which code the program ends.
+    /// The code with which the program ends.
     pub exit: Exit,
-    /// Which file, URL or option; what is wrong; what was expected.
+    /// Names the file, URL or option, says what is wrong, and what was expected.
     pub text: String,
 }
 
 impl Failure {
-    /// A failure with these words.
+    /// A failure with this message.
     pub fn new(exit: Exit, text: impl Into<String>) -> Failure {
         Failure { exit, text: text.into() }
     }

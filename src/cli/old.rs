@@ -1,4 +1,5 @@
-//! The programs of 2004, by their old names: who is called `btmakemetafile.py` does what that did.
+//! The programs of 2004: if the program is called by an old name, such as `btmakemetafile.py`, it does what that
+//! program did.
 //!
 //! Floor 4. `make install` makes links of these names. What was typed is put into the words of today's commands: the
 //! order of arguments has changed over the years, so an address is taken for one wherever it stands.
@@ -42,7 +43,7 @@ const OLD: [Old; 10] = [
         today: |arguments| words(&["edit", "--announce"], arguments),
     },
     Old { name: "btrename", usage: "TORRENT NAME", words: 2..=2, today: rename },
-    // Who had fetched all went on serving.
+    // A complete download went on seeding.
     Old {
         name: "btdownloadcurses",
         usage: "TORRENT [OPTION]...",
@@ -67,7 +68,8 @@ pub fn translate(program: &OsStr, arguments: &[OsString]) -> Option<Result<Vec<O
     let name = called.strip_suffix(".py").unwrap_or(called);
     let old = OLD.iter().find(|old| old.name == name)?;
     let asks = arguments.iter().any(|word| word == "--help" || word == "-h");
-    // The tracker of 2004 needed this option. So does this one by that name: a call without arguments must not start it.
+    // The tracker of 2004 needed this option. So does this one by that name: a call without arguments must not start
+    // it.
     let has_file = || arguments.iter().any(|word| word.to_string_lossy().starts_with("--dfile"));
     let complete = old.words.contains(&arguments.len()) && (old.name != "bttrack" || has_file());
     if !complete && !asks {
@@ -103,7 +105,8 @@ impl Typed {
     }
 }
 
-/// The options of `bttrack` that have no effect today, because the tracker does differently what they set. Each has a value.
+/// The options of `bttrack` that have no effect today, because the tracker does differently what they set. Each has a
+/// value.
 const IDLE: [&str; 17] = [
     "--socket-timeout",
     "--save-dfile-interval",
@@ -177,8 +180,8 @@ fn made(arguments: Vec<OsString>) -> Vec<OsString> {
 /// The default ports of BitTorrent 3.4.2 (`--minport` and `--maxport`), for a call that names only one of them.
 const PORTS: [&str; 2] = ["6881", "6999"];
 
-/// The options of the programs that download. An option without a counterpart is dropped with a warning; today's command
-/// reports unknown ones.
+/// The options of the programs that download. An option without a counterpart is dropped with a warning; today's
+/// command reports unknown ones.
 fn downloaded(arguments: Vec<OsString>) -> Vec<OsString> {
     let mut today = Vec::new();
     let (mut least, mut most) = (None, None);
@@ -263,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn old_names_are_todays_commands() {
+    fn old_names_mean_todays_commands() {
         assert_eq!(
             today("/usr/bin/btmakemetafile.py", &["Aishah", "http://a/"]),
             "make --force --each Aishah http://a/"

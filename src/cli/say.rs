@@ -1,18 +1,19 @@
-//! Writing to standard output and standard error, whatever is at the other end.
+//! Writing to standard output and standard error.
 //!
-//! Floor 4. `println!` panics when the reader of a pipe is gone; here that is an answer like any other. A line is one
-//! write, so that lines of several threads do not mix.
+//! Floor 4. `println!` panics if the reader of a pipe is gone; these functions do not. Each line is one write, so lines
+//! of several threads do not mix.
 
 use super::exit::{Exit, Failure};
 use crate::base::path::for_terminal;
 use std::io::{self, ErrorKind, Write};
 
-/// A line on standard error, made safe for a terminal. When nobody can read it there is nobody to tell.
+/// Writes a line to standard error, made safe for a terminal. Errors are ignored, because there is nowhere to report
+/// them.
 pub fn line(text: &str) {
     let _ = io::stderr().lock().write_all((for_terminal(text) + "\n").as_bytes());
 }
 
-/// What went wrong, on standard error: each line of `text` behind the program's name.
+/// Writes a message to standard error, with the program's name before each line.
 pub fn problem(text: &str) {
     text.lines().for_each(|part| line(&format!("swarmlet: {part}")));
 }
@@ -22,7 +23,7 @@ pub fn warning(text: &str) -> String {
     format!("warning: {text}")
 }
 
-/// `text` on standard output, as help is; a reader that has seen enough is no failure.
+/// Writes text such as a help to standard output. It is not an error if the reader of a pipe does not read all of it.
 pub fn print(text: &str) -> Exit {
     match write_out(text) {
         Ok(()) => Exit::Whole,

@@ -2,7 +2,7 @@
 //!
 //! A thread is started when there is something to ask and ends when there is nothing, so an idle program has none. A tracker
 //! that hangs holds up at most [`MOST_A_TRACKER`] threads of [`MOST_THREADS`], and only until the deadline of one question,
-//! whatever the number of torrents: so it never delays another. How one question is asked stands in [`asking`].
+//! whatever the number of torrents: so it never delays another. The file `asking` asks one question.
 
 mod asking;
 pub mod udp;

@@ -1,9 +1,9 @@
-//! The checker: opens content and finds what of it is there, so that the manager need not wait for the disk.
+//! The checker: opens content and finds out which pieces it has, so that the manager does not wait for the disk.
 //!
-//! Floor 3. On each device one torrent is checked after another, so that a disk need not jump between them; devices are
-//! checked side by side. So a disk that hangs stops only its own torrents. Which device a folder is on is known only when
-//! it is open, and opening it may hang too: so the torrents of one folder are opened one after another, on a thread of
-//! the folder.
+//! Floor 3. The torrents of one device are checked one after another, so that a disk does not jump between them;
+//! different devices are checked side by side. So a disk that hangs stops only its own torrents. The device of a folder
+//! is known only after the folder was opened, and opening it may hang too. So the torrents of one folder are opened one
+//! after another, on a thread of the folder.
 
 use super::config::{Config, Job};
 use super::input::Input;
@@ -23,7 +23,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
-/// Threads at once: more folders than this on disks that hang, and all torrents that come later wait for them.
+/// Most threads at once. If more folders than this are on disks that hang, all later torrents wait for them.
 const MOST_THREADS: usize = 64;
 
 /// Content to be opened and checked.
@@ -34,10 +34,10 @@ pub enum Check {
         torrent: TorrentId,
         /// The torrent, and where its content is or goes.
         job: Box<Job>,
-        /// Counts the pieces that were looked at.
+        /// Counts the pieces that are done.
         progress: Arc<AtomicU32>,
     },
-    /// Its files were changed by others, or its disk was away.
+    /// Another program changed its files, or its disk was gone.
     Again {
         /// As it was open before.
         content: Arc<Content>,
@@ -47,7 +47,7 @@ pub enum Check {
 /// Content that is open, and is to be checked.
 struct Opened {
     content: Content,
-    /// Whatever the state of the last run says.
+    /// Do not trust the state of the last run.
     check_all: bool,
     progress: Arc<AtomicU32>,
 }
@@ -66,7 +66,7 @@ struct Checker {
     devices: Lines<u64, Opened>,
 }
 
-/// Starts the checker; results go to `manager`, and what a person should hear to `notices`.
+/// Starts the checker. Results go to `manager`, warnings for the person to `notices`.
 pub fn start(manager: Sender<Input>, notices: Sender<Notice>, config: &Config) -> io::Result<Sender<Check>> {
     let (sender, checks) = crossbeam_channel::unbounded::<Check>();
     let checker = Arc::new(Checker {
@@ -101,15 +101,15 @@ impl Checker {
                 let _ = leave.recv();
             };
             if thread::Builder::new().name("check".into()).spawn(run).is_err() {
-                // Where no thread can be made, this one must do.
+                // If no thread can be started, this one does the work.
                 self.serve(&folder);
                 let _ = leave_place.recv();
             }
         }
     }
 
-    /// Opens the content of a folder. If nobody checks on its device, checks it too, and what comes to the device
-    /// meanwhile.
+    /// Opens the content of a folder. If no other thread checks content of its device, checks it and what is added to
+    /// the device meanwhile.
     fn serve(&self, folder: &PathBuf) {
         while let Some(check) = self.folders.next(folder) {
             let (torrent, opened) = self.open(check);
@@ -139,7 +139,7 @@ impl Checker {
                 (torrent, content, self.check_all, progress)
             }
             Check::Again { content } => {
-                // A write that has begun ends first; no other begins, because the content is in doubt.
+                // A write that has begun ends first. No other begins, because the content is in doubt.
                 drop(content.health.take_turn());
                 (content.torrent, content.open_again(), false, Arc::default())
             }
@@ -159,11 +159,11 @@ impl Checker {
     }
 }
 
-/// Things that wait in lines: each line has one who serves it, for as long as anything is in it.
+/// Things that wait in lines. Each line has one thread that serves it, until it is empty.
 struct Lines<K, T>(Mutex<BTreeMap<K, VecDeque<T>>>);
 
 impl<K: Ord, T> Lines<K, T> {
-    /// Puts `thing` at the end of the line `key`. True: the line is new, and it is the caller's to serve.
+    /// Adds `thing` at the end of the line `key`. Returns whether the line is new: then the caller must serve it.
     fn join(&self, key: K, thing: T) -> bool {
         let mut lines = self.lock();
         let is_new = !lines.contains_key(&key);
@@ -171,7 +171,7 @@ impl<K: Ord, T> Lines<K, T> {
         is_new
     }
 
-    /// The first thing of a line. `None`: there is none, and with that the line has ended.
+    /// Takes the first thing of a line. `None`: it was empty and has ended.
     fn next(&self, key: &K) -> Option<T> {
         let mut lines = self.lock();
         let next = lines.get_mut(key).and_then(VecDeque::pop_front);

@@ -1,6 +1,6 @@
-//! What each device has for itself, for as long as torrents are on it: its disk threads, its keeper.
+//! What each device has for itself while torrents are on it: its disk threads, its keeper.
 //!
-//! Floor 3. A disk that hangs takes the threads that wait for it; so no two devices share any.
+//! Floor 3. A disk that hangs blocks every thread that uses it, so devices share no threads.
 
 use crate::storage::TorrentId;
 use std::collections::BTreeMap;
@@ -15,7 +15,8 @@ pub struct Devices<T> {
 }
 
 impl<T> Devices<T> {
-    /// A torrent begins on `device`, or goes on there; if it is the first, the device gets what `make` makes.
+    /// A torrent begins on `device`, moves there, or stays there. If it is the first one, `make` makes what the device
+    /// has.
     pub fn begin<E>(
         &mut self,
         torrent: TorrentId,
@@ -33,7 +34,7 @@ impl<T> Devices<T> {
         Ok(of_device)
     }
 
-    /// A torrent ends. If it was the last on its device, that and what it had are returned.
+    /// A torrent ends. If it was the last one of its device, returns the device and what it had.
     pub fn end(&mut self, torrent: TorrentId) -> Option<(u64, T)> {
         let device = self.torrents.remove(&torrent)?;
         let (_, torrents) = self.devices.get_mut(&device)?;

@@ -1,7 +1,8 @@
-//! Disk threads: they write blocks and prove pieces. Each device has its own, so a disk that hangs stops only its torrents.
+//! Disk threads: they write blocks and verify pieces. Each device has its own, so a disk that hangs stops only its own
+//! torrents.
 //!
-//! Floor 3. A piece always goes to the same thread, so its blocks need no lock. Here is the manager's end of the threads;
-//! what they do is in `disk/worker.rs`.
+//! Floor 3. A piece always goes to the same thread, so its blocks need no lock. This file is the manager's side of the
+//! threads; what they do is in `disk/worker.rs`.
 
 mod tries;
 mod worker;
@@ -19,14 +20,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use worker::Worker;
 
-/// Most disk threads of a device: hashing is all they do at length, and few machines we run on have more cores to spare.
+/// Most disk threads of a device. Hashing is all they do at length, and few of the machines we run on have more cores
+/// to spare.
 const MOST_THREADS: usize = 4;
-/// Their stacks: a SHA-1 and a few frames.
+/// The size of their stacks: a SHA-1 and a few frames.
 const STACK_BYTES: usize = 64 * 1024;
 
 /// Work for a disk thread.
 pub enum DiskJob {
-    /// Write a block; with the last one of a piece, compare its hash.
+    /// Write a block. If it was the last one of its piece, compare the hash.
     Write {
         /// The torrent's content.
         content: Arc<Content>,
@@ -37,29 +39,29 @@ pub enum DiskJob {
         /// The block.
         data: Vec<u8>,
     },
-    /// Forget what came of a piece.
+    /// Forget what was received of a piece.
     Restart {
         /// The torrent.
         torrent: TorrentId,
         /// The piece.
         piece: u32,
     },
-    /// Try whether a disk in trouble works again; see [`Content::probe`].
+    /// Probe whether a disk in trouble works again; see [`Content::probe`].
     Probe {
         /// The torrent's content.
         content: Arc<Content>,
-        /// What was not written.
+        /// The block that was not written.
         block: Option<BlockSpec>,
-        /// Bytes of the torrent that are not had.
+        /// Bytes of the torrent that are missing.
         left: u64,
     },
-    /// Forget all that came of a torrent: it ended, or is checked again. (If nobody else uses its content any more, that
-    /// is closed here, where it may take as long as it likes.)
+    /// Forget everything of a torrent: it ended, or is checked again. (The thread may be the last one that uses the
+    /// content; then the files are closed here, however long that takes.)
     Forget {
         /// The torrent's content.
         content: Arc<Content>,
     },
-    /// Tell when all that came before is done.
+    /// Report when everything before this is done.
     Finish,
 }
 
@@ -75,59 +77,60 @@ pub struct Disk {
 #[derive(Default)]
 struct Pool {
     threads: Vec<Thread>,
-    /// Threads that have not yet done all that came before [`Disk::finish`].
+    /// Threads that have not yet done everything that came before [`Disk::finish`].
     busy: usize,
 }
 
-/// The manager's end of a disk thread.
+/// The manager's side of a disk thread.
 struct Thread {
     sender: Sender<Vec<DiskJob>>,
-    /// Jobs that go to it together: it is woken once for many blocks.
+    /// Jobs that are sent to it together, so that it is woken once for many blocks.
     gathered: Vec<DiskJob>,
 }
 
-/// Memory that all disk threads share.
+/// The memory that all disk threads share.
 #[derive(Clone)]
 struct Room {
     budget_bytes: u64,
-    /// Disk threads that run.
+    /// How many disk threads run.
     threads: Arc<AtomicUsize>,
 }
 
 impl Room {
-    /// One thread's part of that share of the budget which all threads may use together.
+    /// One thread's part of the given share of the budget, which all threads together may use.
     fn part_of(&self, share: u64) -> u64 {
         self.budget_bytes / share / self.threads.load(Ordering::Relaxed).max(1) as u64
     }
 }
 
 impl Disk {
-    /// No threads yet. What they will have done goes to `manager`. `budget_bytes`: the most that may be on its way to disk.
+    /// Starts no threads yet. Their results will go to `manager`. `budget_bytes`: the most that may be on its way to
+    /// disk.
     pub fn new(manager: &Sender<Input>, blocks: &Blocks, budget_bytes: u64) -> Disk {
         let room = Room { budget_bytes, threads: Arc::default() };
         Disk { manager: manager.clone(), blocks: blocks.clone(), room, devices: Devices::default() }
     }
 
-    /// A torrent begins: starts the threads of its device, unless they run already.
+    /// A torrent begins. Starts the threads of its device unless they run already.
     pub fn begin(&mut self, content: &Content) -> io::Result<()> {
         let device = content.device();
         let start = || Pool::start(device, &self.manager, &self.blocks, &self.room);
         self.devices.begin(content.torrent, device, start).map(drop)
     }
 
-    /// A torrent has ended: all that came of it is forgotten. The threads end with the last torrent of their device.
+    /// A torrent has ended: everything of it is forgotten. The threads end with the last torrent of their device.
     pub fn end(&mut self, content: &Arc<Content>) {
         self.forget(content);
         self.send();
         self.devices.end(content.torrent);
     }
 
-    /// How many devices have torrents.
+    /// How many devices torrents are on.
     pub fn devices(&self) -> usize {
         self.devices.count()
     }
 
-    /// A job for the thread of its piece, which gets it with the next [`Disk::send`].
+    /// Gives a job to the thread of its piece, which gets it with the next [`Disk::send`].
     pub fn give(&mut self, torrent: TorrentId, piece: u32, job: DiskJob) {
         if let Some((pool, _)) = self.devices.of(torrent) {
             let number = piece as usize % pool.threads.len();
@@ -135,14 +138,14 @@ impl Disk {
         }
     }
 
-    /// Lets all threads forget what came of a torrent: what they keep for it is memory that others wait for.
+    /// Lets all threads forget what was received of a torrent: what they keep of it is memory that others wait for.
     pub fn forget(&mut self, content: &Arc<Content>) {
         for thread in self.devices.of(content.torrent).into_iter().flat_map(|(pool, _)| &mut pool.threads) {
             thread.gathered.push(DiskJob::Forget { content: Arc::clone(content) });
         }
     }
 
-    /// Has each thread say when it has done all that came before: [`Input::DiskDone`], then [`Disk::done`].
+    /// Has each thread report when it has done everything before this: [`Input::DiskDone`], then [`Disk::done`].
     pub fn finish(&mut self) {
         for (_, pool) in self.devices.iter_mut() {
             pool.threads.iter_mut().for_each(|thread| thread.gathered.push(DiskJob::Finish));
@@ -150,19 +153,19 @@ impl Disk {
         }
     }
 
-    /// A thread of `device` has done all that came before [`Disk::finish`].
+    /// A thread of `device` has done everything that came before [`Disk::finish`].
     pub fn done(&mut self, device: u64) {
         for (_, pool) in self.devices.iter_mut().filter(|(other, _)| *other == device) {
             pool.busy -= 1;
         }
     }
 
-    /// The devices whose threads have not yet done all that came before [`Disk::finish`].
+    /// The devices whose threads have not yet done everything that came before [`Disk::finish`].
     pub fn busy(&mut self) -> Vec<u64> {
         self.devices.iter_mut().filter(|(_, pool)| pool.busy > 0).map(|(device, _)| device).collect()
     }
 
-    /// Sends the threads what has gathered. (Their queues are bounded by the budget that every block was counted in.)
+    /// Sends the gathered jobs to the threads. (The budget, in which every block is counted, limits their queues.)
     pub fn send(&mut self) {
         for thread in self.devices.iter_mut().flat_map(|(_, pool)| &mut pool.threads) {
             if !thread.gathered.is_empty() {

@@ -1,7 +1,8 @@
-//! The keepers: a thread for each device that writes the [resume states](crate::storage::resume) of the torrents on it, so
-//! that the manager need not wait for the disk.
+//! Keepers: a thread for each device that writes the [resume states](crate::storage::resume) of its torrents, so that
+//! the manager does not wait for the disk.
 //!
-//! Floor 3. The manager says when a state is due, and what it is to say; the keeper looks at the files and writes.
+//! Floor 3. The manager decides when a state is due and what it contains; the keeper looks at the files and writes the
+//! state.
 
 use super::config::Config;
 use super::devices::Devices;
@@ -22,7 +23,7 @@ use std::time::{Duration, Instant};
 
 /// How long the last saves may take.
 const LAST_SAVES: Duration = Duration::from_secs(10);
-/// How long the manager may take to hear of a loss: at the end it waits for us.
+/// How long a keeper waits for the manager to take a report of lost bytes: at the end the manager waits for the keeper.
 const TELL: Duration = Duration::from_secs(1);
 /// The keeper's stack: a digest, a path and a few frames.
 const STACK_BYTES: usize = 128 * 1024;
@@ -33,7 +34,7 @@ enum Order {
     End(TorrentId),
 }
 
-/// The manager's end of the keepers.
+/// The manager's side of the keepers.
 pub struct Keeper {
     /// `None`: no states are kept.
     states: Option<Arc<StateDir>>,
@@ -42,7 +43,7 @@ pub struct Keeper {
     every: Duration,
     troubles: Arc<Troubles>,
     devices: Devices<Thread>,
-    /// Of threads that were let go: the end of this channel tells that all is written.
+    /// The threads that were dismissed. The end of the channel means that everything is written.
     ending: Vec<(u64, Receiver<()>)>,
 }
 
@@ -51,7 +52,7 @@ pub struct Keeper {
 struct Troubles {
     /// The person was warned.
     warned: AtomicBool,
-    /// Torrents of which a disk lost something.
+    /// Torrents that lost something on their way to the disk.
     lossy: Mutex<BTreeSet<TorrentId>>,
 }
 
@@ -62,14 +63,14 @@ struct Thread {
 }
 
 impl Keeper {
-    /// No thread yet. What goes wrong will be told in a notice, once.
+    /// Starts no thread yet. Failures will be reported in one notice.
     pub fn new(config: &Config, manager: Sender<Input>, notices: Sender<Notice>) -> Keeper {
         let (states, every) = (config.states.clone(), config.save_every);
         let (troubles, devices, ending) = (Arc::default(), Devices::default(), Vec::new());
         Keeper { states, manager, notices, every, troubles, devices, ending }
     }
 
-    /// A torrent begins: starts the thread of its device, unless it runs already.
+    /// A torrent begins. Starts the thread of its device unless it runs already.
     pub fn begin(&mut self, content: &Arc<Content>, known: Option<Box<Known>>) {
         let (Some(states), Some(known)) = (&self.states, known) else { return };
         let torrent = content.torrent;
@@ -86,7 +87,7 @@ impl Keeper {
         }
     }
 
-    /// A torrent has ended. Its last state was saved before.
+    /// A torrent has ended. Its last state must have been saved before.
     pub fn end(&mut self, torrent: TorrentId) {
         let Some((thread, _)) = self.devices.of(torrent) else { return };
         let _ = thread.orders.send(Order::End(torrent));
@@ -99,7 +100,7 @@ impl Keeper {
         self.states.as_ref().map(|_| self.every)
     }
 
-    /// Whether the disk of a torrent hangs, or has too much to do: more orders would only take memory.
+    /// Whether a torrent's disk hangs or has too much to do: further orders would only take memory.
     pub fn is_behind(&mut self, torrent: TorrentId) -> bool {
         self.devices.of(torrent).is_some_and(|(thread, torrents)| thread.orders.len() > *torrents)
     }
@@ -111,7 +112,7 @@ impl Keeper {
         }
     }
 
-    /// Waits until the last states are written; not for those of `hung` devices, and not for ever.
+    /// Waits until the last states are written, but not for `hung` devices and not forever.
     pub fn wait(&self, hung: &[u64]) {
         let until = Instant::now() + LAST_SAVES;
         for (_, ended) in self.ending.iter().filter(|(device, _)| !hung.contains(device)) {
@@ -157,8 +158,8 @@ impl Worker {
         let sync = !save.in_haste;
         let state = known.take_in(content, save);
         if let Some(error) = known.take_lost() {
-            // A disk that was pulled out may come back, and what is missing then is fetched again. But what is lost
-            // once more then would be fetched for ever.
+            // A disk that was pulled out may come back, and what is missing then is downloaded again. If it is lost
+            // once more, it would be downloaded forever.
             let mut lossy = lock(&self.troubles.lossy);
             let input = match lossy.insert(torrent) {
                 true => Input::Torrent { torrent, event: Event::Disk(DiskEvent::Doubted { text: error.to_string() }) },

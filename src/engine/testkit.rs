@@ -1,4 +1,4 @@
-//! What tests of the engine share: a peer's surroundings.
+//! What tests of the engine share.
 //!
 //! Floor 3, tests only.
 
@@ -11,7 +11,7 @@ pub use crate::storage::testkit::*;
 use crossbeam_channel::Receiver;
 use std::sync::Arc;
 
-/// What a peer's threads need, of a process that calls itself `id`; and what they tell the manager.
+/// What a peer's threads need, in a process with the peer id `id`, and the other end of its channel to the manager.
 pub fn surroundings(id: u8) -> (Surroundings, Receiver<Input>) {
     let (manager, inbox) = crossbeam_channel::unbounded();
     let directory = Arc::new(Directory::default());

@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_is_wanted_with_any_byte_of_it() {
+    fn a_piece_is_wanted_if_any_byte_of_it_is() {
         // Pieces of 10: file 0 has piece 0 and half of 1, file 1 is empty, 2 lies within piece 1, 3 has the rest to 3.
         let torrent = torrent(&[15, 0, 2, 20], 10);
         let pieces = |files: [bool; 4]| Choice::new(&torrent, files.into()).pieces.iter_ones().collect::<Vec<u32>>();

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_id_names_us() {
+    fn our_own_id_is_that_of_swarmlet() {
         let ours = PeerId::new(*b"abcdefgh\x00\xff\x1b'");
         assert_eq!(&ours.0[..8], PEER_ID_PREFIX);
         assert_eq!(ours.client(), "swarmlet 0.1.0");

@@ -1,8 +1,8 @@
-//! Checks the content that is there already, on all cores.
+//! Finds out which pieces are on the disk already, on all cores.
 //!
-//! Floor 3. Threads take the next piece by turns, read it and compare its hash. Pieces of files that are not there, or
-//! end before the piece does, are not read at all; nor are those of files that are as they were when the
-//! [state](super::resume) of the last run was saved.
+//! Floor 3. Threads take turns: each reads the next piece and compares its hash. A piece is not read if one of its
+//! files does not exist or ends before the piece does, nor if its files are unchanged since the [resume
+//! state](super::resume) of the last run was saved.
 
 pub mod trust;
 
@@ -19,23 +19,24 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// Bytes read at a time: the calls cost little beside the hash, and a thread's allocator keeps what its thread once used.
+/// Bytes read at a time. The calls cost little compared with the hash, and a thread's allocator keeps the memory that
+/// its thread has used once.
 pub const READ_BYTES: usize = 32 * 1024;
 
 /// Content that was opened and checked.
 pub struct Found {
     /// The content.
     pub content: Arc<Content>,
-    /// The pieces that are there.
+    /// The pieces that it has.
     pub have: Bitfield,
-    /// Bytes that were read and hashed for that.
+    /// Bytes that were read and hashed to find out.
     pub hashed_bytes: u64,
-    /// What is known of its files; `None` where no states are kept.
+    /// What is known of its files; `None` if no states are kept.
     pub known: Option<Box<Known>>,
 }
 
-/// Finds what of `content` is there, and makes it ready for what is to be done with it. `check_all`: whatever the state of
-/// the last run says. `warn` is told of a state that can't be used; `progress` counts the pieces that were looked at.
+/// Finds out what `content` has, and prepares it for its [`Duty`]. With `check_all` the state of the last run is not
+/// trusted. `warn` gets the reason why a state cannot be used; `progress` counts the pieces that are done.
 pub fn begin(
     content: Content,
     states: Option<&StateDir>,
@@ -55,7 +56,7 @@ pub fn begin(
     Ok(found)
 }
 
-/// Finds what of `content` is there: by the state of the last run where that holds, else by reading it.
+/// Finds out what `content` has: from the state of the last run as far as that is valid, otherwise by reading.
 fn find(
     content: Content,
     states: Option<&StateDir>,
@@ -63,7 +64,8 @@ fn find(
     warn: impl FnMut(String),
     progress: &AtomicU32,
 ) -> Result<Found, ContentError> {
-    // Looked at before anything is read: what somebody writes meanwhile shows next time.
+    // The files are looked at before anything is read, so that a write by another program meanwhile shows the next
+    // time.
     let look = |file| content.open_file(file).and_then(|file| look_at(&file)).ok();
     let files = 0..content.metainfo.files.len();
     let sizes: Vec<u64> = files.clone().map(|file| content.size_on_disk(file).unwrap_or(0)).collect();
@@ -83,8 +85,8 @@ fn find(
     Ok(Found { content: Arc::new(content), have, hashed_bytes, known: known.map(|(_, known)| known) })
 }
 
-/// The pieces of `content` that are there, and how many bytes had to be read for that. `last`: the pieces that were
-/// there in the last run, and of which files that still holds. `progress` counts the pieces that were looked at.
+/// Returns the pieces that `content` has, and how many bytes were read to find out. `last`: the pieces of the last run,
+/// and for which files that still holds. `progress` counts the pieces that are done.
 pub fn check(
     content: &Content,
     seen: &[Option<Record>],
@@ -97,14 +99,14 @@ pub fn check(
     if sizes.iter().all(|size| *size == 0) && !content.has_old_parts() && pieces > 0 {
         return (Bitfield::new(pieces), 0);
     }
-    // (Of a piece of padding alone no file says anything.)
+    // (A piece that is all padding has no file to vouch for it.)
     let holds = |piece, trusted: &[bool]| {
         let mut files = files_of_piece(content, piece).peekable();
         files.peek().is_some() && files.all(|file| trusted[file])
     };
     let work = |buffer: &mut Vec<u8>, piece| {
         let right = match last {
-            // One that was in the part file may be there still: only its hash can tell.
+            // A piece that was in the part file may still be there: only its hash can tell.
             Some((have, trusted)) if holds(piece, trusted) && (have.get(piece) || !content.may_be_in_part(piece)) => {
                 have.get(piece)
             }
@@ -125,7 +127,7 @@ fn files_of_piece(content: &Content, piece: u32) -> impl Iterator<Item = usize> 
     content.files_of(content.piece_offset(piece), content.metainfo.piece_size(piece) as u64)
 }
 
-/// Whether `piece` is right, in its files or in the part file.
+/// Whether `piece` is correct, in its files or in the part file.
 fn is_had(content: &Content, piece: u32, sizes: &[u64], buffer: &mut [u8], hashed: &Mutex<u64>) -> bool {
     if is_there(content, piece, sizes) && is_right(content, piece, buffer, hashed) {
         return true;
@@ -149,8 +151,8 @@ fn is_there(content: &Content, piece: u32, sizes: &[u64]) -> bool {
     })
 }
 
-/// Whether the hash of `piece` is right; its bytes are counted as `hashed`. A piece that can't be read is not right: it
-/// is fetched again, and the others are used.
+/// Whether the hash of `piece` is correct; its bytes are added to `hashed`. A piece that cannot be read counts as
+/// missing: it is downloaded again, and the others are used.
 pub fn is_right(content: &Content, piece: u32, buffer: &mut [u8], hashed: &Mutex<u64>) -> bool {
     *lock(hashed) += content.metainfo.piece_size(piece) as u64;
     let mut hash = Sha1::new();

@@ -1,7 +1,8 @@
 //! The content of a torrent on disk: a run of bytes that lies in one file or across many.
 //!
-//! Floor 3. Reads and writes go to offsets of the torrent (BEP 3: the files one after another) by `pread` and `pwrite`,
-//! so threads need no lock. Padding files (BEP 47) are not on disk: they read as zeros and swallow what is written.
+//! Floor 3. Reads and writes take offsets in the torrent (BEP 3: the files one after another) and use `pread` and
+//! `pwrite`, so threads need no lock. Padding files (BEP 47) are not on disk: they read as zeros, and what is written
+//! to them is dropped.
 
 pub mod cache;
 mod changes;
@@ -32,36 +33,36 @@ use std::sync::{Arc, Mutex};
 
 /// The content of one torrent.
 pub struct Content {
-    /// The torrent in the process.
+    /// Which torrent it is in this process.
     pub torrent: TorrentId,
-    /// The torrent.
+    /// What the torrent describes.
     pub metainfo: Metainfo,
     dir: PathBuf,
     folder: Arc<Folder>,
     files: Arc<FileCache>,
     key: ContentKey,
     preallocate: bool,
-    /// Whether it may be written to.
+    /// Whether it may be written to, and by whom.
     pub health: Health,
     /// Which files are wanted; `None`: all.
     pub choice: Option<Choice>,
-    /// Where the bytes of other files go.
+    /// Where the bytes of unwanted files go.
     parts: Option<PartFile>,
-    /// Which files are known to have their size, so that it is not asked for at each write.
+    /// Which files are known to have their full size, so that it need not be checked at each write.
     sized: Vec<AtomicBool>,
     /// Which files were written to since their last record; see [`super::resume`].
     dirty: Vec<AtomicBool>,
     has_padding: bool,
-    /// Whether what is missing is fetched, or nothing is ever written.
+    /// What is to be done with it.
     pub duty: Duty,
-    /// The pieces that were proven by being read, where that was not done beforehand; see [`super::trust`].
-    pub(super) proven: Option<Mutex<Bitfield>>,
-    /// What the files were like when they were proven.
+    /// With [`Duty::Trust`], the pieces that were verified so far; see [`super::check::trust`].
+    pub(super) verified: Option<Mutex<Bitfield>>,
+    /// What the files were like when their pieces were verified.
     pub(crate) known: KnownFiles,
 }
 
 impl Content {
-    /// The content of `metainfo` in `dir`, which must exist. Nothing is made yet.
+    /// Opens the content of `metainfo` in `dir`, which must exist. Nothing is created yet.
     pub fn open(
         torrent: TorrentId,
         metainfo: Metainfo,
@@ -74,7 +75,7 @@ impl Content {
             path: dir.to_path_buf(),
             error,
         })?;
-        // What is there already may be a mount of its own.
+        // The torrent's own file or folder may be a mount point.
         let device = folder.identity_of(&metainfo.name).map_or(folder.identity().0, |(device, _)| device);
         let none = || metainfo.files.iter().map(|_| AtomicBool::new(false)).collect();
         let (sized, dirty, file_count) = (none(), none(), metainfo.files.len());
@@ -96,16 +97,16 @@ impl Content {
             dirty,
             has_padding,
             duty: Duty::Fetch,
-            proven: None,
+            verified: None,
         })
     }
 
-    /// The same content, opened anew: its folder may be another by now.
+    /// Opens the same content again: its folder may be a different one by now.
     pub fn open_again(&self) -> Result<Content, ContentError> {
         self.files.forget_all(self.key);
         let files = Arc::clone(&self.files);
         let mut opened = Content::open(self.torrent, self.metainfo.clone(), &self.dir, files, self.preallocate)?;
-        // Once doubted, it is not trusted any more.
+        // What was in doubt once is not trusted any more.
         opened.duty = if self.duty == Duty::Trust { Duty::Serve } else { self.duty };
         Ok(opened.choose(self.choice.clone()))
     }
@@ -120,8 +121,8 @@ impl Content {
         piece as u64 * self.metainfo.piece_length as u64
     }
 
-    /// A file that is there and longer than it should be is not ours to cut: it is named. `sizes` are those of all
-    /// files on disk.
+    /// Refuses a file that is longer than the torrent says: swarmlet does not truncate files of others. `sizes` are
+    /// those of all files on disk.
     pub fn refuse_too_long(&self, sizes: &[u64]) -> Result<(), ContentError> {
         let mut files = self.metainfo.files.iter().zip(sizes).enumerate();
         let too_long = files.find(|(file, (entry, size))| **size > entry.length && !entry.padding && self.wants(*file));
@@ -133,7 +134,8 @@ impl Content {
         Err(self.error(Doing::Using, &entry.path(), io::Error::other(wrong)))
     }
 
-    /// Makes what a download needs from the start: the folder, the empty files, with `preallocate` all files.
+    /// Creates what a download needs from the start: the folder, the empty files, and all files if space is to be
+    /// reserved.
     pub fn prepare(&self) -> Result<(), ContentError> {
         if self.metainfo.is_folder {
             let made = self.folder.make_folder(&self.metainfo.name);
@@ -141,7 +143,7 @@ impl Content {
         }
         let files = self.metainfo.files.iter().enumerate();
         for (index, entry) in files.filter(|(index, entry)| !entry.padding && self.wants(*index)) {
-            // What is there need not be opened for writing: the disk may be read-only.
+            // An existing file need not be opened for writing: the disk may be read-only.
             if self.preallocate || (entry.length == 0 && self.size_on_disk(index).is_none()) {
                 self.writable(index)?;
             }
@@ -149,20 +151,20 @@ impl Content {
         Ok(())
     }
 
-    /// How long the file is on disk; `None` where it is not there, or can't be read. What it is like is noted.
+    /// The size of the file on disk; `None` if it does not exist or cannot be read. Remembers what the file is like.
     pub fn size_on_disk(&self, file: usize) -> Option<u64> {
         let found = self.open_file(file).ok()?.metadata().ok()?;
         self.known.note(file, &found);
         Some(found.len())
     }
 
-    /// Whether a file is not in `folder`, which may be another than ours by now.
+    /// Whether a file does not exist in `folder`, which may be a different one than ours by now.
     fn is_missing_from(&self, folder: &Folder, file: usize) -> bool {
         let entry = self.metainfo.files.at(file);
         entry.padding || entry.length == 0 || !self.wants(file) || folder.file(&entry.path(), For::Reading).is_err()
     }
 
-    /// Bytes of a file for which it has no space on disk yet.
+    /// Bytes of a file that have no space on disk yet.
     fn unreserved_bytes(&self, file: usize) -> u64 {
         let entry = self.metainfo.files.at(file);
         if entry.padding || !self.wants(file) {
@@ -173,7 +175,7 @@ impl Content {
         entry.length.saturating_sub(found.map_or(0, |found| found.blocks() * 512))
     }
 
-    /// The file, opened for reading.
+    /// Opens the file for reading.
     pub fn open_file(&self, file: usize) -> io::Result<File> {
         self.folder.file(&self.metainfo.files.at(file).path(), For::Reading)
     }
@@ -183,22 +185,22 @@ impl Content {
         self.key.device()
     }
 
-    /// The folder that the content is in.
+    /// The folder that holds the content.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Notes that a file was written to.
+    /// Remembers that a file was written to.
     pub fn mark_dirty(&self, file: usize) {
         self.dirty[file].store(true, Ordering::Relaxed);
     }
 
-    /// Whether a file was written to since this was last asked.
+    /// Whether a file was written to since this was last called.
     pub fn take_dirty(&self, file: usize) -> bool {
         self.dirty[file].swap(false, Ordering::Relaxed)
     }
 
-    /// Whether any of a file's pieces, and whether all of them, are in `have`. Of one that is not on disk, none.
+    /// Whether any, and whether all, of a file's pieces are in `have`. For a file without bytes on disk: no.
     pub fn has_of(&self, file: usize, have: &Bitfield) -> (bool, bool) {
         let entry = self.metainfo.files.at(file);
         if entry.padding || entry.length == 0 {
@@ -209,8 +211,8 @@ impl Content {
         (pieces.clone().any(|piece| have.get(piece)), pieces.all(|piece| have.get(piece)))
     }
 
-    /// Writes blocks that follow each other, the first one at `offset` of the torrent; in one call of the system where
-    /// they lie in one file, which costs half of what a call for each does.
+    /// Writes blocks that follow each other, the first one at `offset` of the torrent. If they are in one file, this is
+    /// one system call, which costs half as much as one call per block.
     pub fn write(&self, _turn: &WriteTurn<'_>, offset: u64, blocks: &[Vec<u8>]) -> Result<(), ContentError> {
         let length: usize = blocks.iter().map(Vec::len).sum();
         let mut files = self.files_of(offset, length as u64);
@@ -223,7 +225,7 @@ impl Content {
             self.known.wrote(index, &file);
             match done {
                 Ok(written) if written == length => return Ok(()),
-                // Less was written: what is left fails by itself, or is written below.
+                // Fewer bytes were written. The loop below writes all of them again, or gets the error.
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(self.error(Doing::Writing, &entry.path(), error.into())),
             }
@@ -269,12 +271,12 @@ impl Content {
         })
     }
 
-    /// The file, opened for reading.
+    /// The file from the cache, open for reading.
     fn reader(&self, index: usize) -> io::Result<Arc<File>> {
         self.files.get((self.key, index), &self.folder, &self.metainfo.files.at(index), For::Reading)
     }
 
-    /// The files that hold anything of a run of bytes, padding left out.
+    /// The files that hold any byte of a range, without padding.
     pub fn files_of(&self, offset: u64, length: u64) -> impl Iterator<Item = usize> + '_ {
         let files = &self.metainfo.files;
         let first = files.first_behind(offset);
@@ -283,7 +285,7 @@ impl Content {
             .filter(|&index| !files.at(index).padding && files.at(index).length > 0)
     }
 
-    /// Calls `act(file, offset in it, from, to)` for each file that holds bytes `from..to` of the run.
+    /// Calls `act(file, offset in it, from, to)` for each file that holds bytes `from..to` of the range.
     fn each_file(
         &self,
         offset: u64,
@@ -299,7 +301,7 @@ impl Content {
         Ok(())
     }
 
-    /// The file, opened for writing; when it is made by this, it gets its size at once.
+    /// Opens the file for writing. If it is new, it gets its size.
     fn writable(&self, index: usize) -> Result<Arc<File>, ContentError> {
         let entry = self.metainfo.files.at(index);
         let file = self.files.get((self.key, index), &self.folder, &entry, For::Writing);
@@ -319,7 +321,7 @@ impl Content {
         Ok(file)
     }
 
-    /// Gives a file its size: sparse, or with its space reserved. Where the file system can't reserve, sparse must do.
+    /// Gives a file its size, with its space reserved if that is wanted and if the file system can do it.
     fn reserve(&self, file: &File, entry: FileEntry) -> Result<(), ContentError> {
         if self.preallocate {
             match fallocate(file, FallocateFlags::empty(), 0, entry.length) {
@@ -345,7 +347,7 @@ impl Drop for Content {
 }
 
 impl Content {
-    /// The file that holds all of these bytes, and where; `None` where they lie in several, or in the part file.
+    /// The file that holds all of these bytes, and where; `None` if they are in several files or in the part file.
     pub fn one_file(&self, offset: u64, length: u64) -> Option<(Arc<File>, u64)> {
         let index = self.files_of(offset, length).next().filter(|_| self.parts.is_none())?;
         let entry = self.metainfo.files.at(index);

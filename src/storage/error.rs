@@ -1,7 +1,7 @@
-//! What can go wrong with content: what was being done to which file, and whether that may pass.
+//! Errors of content: what was being done to which file, and whether the error may pass.
 //!
-//! Floor 3. A full, read-only or removed disk is no end: a torrent waits for it. What will not pass by itself (a folder or
-//! a link is in the place of a file) ends the torrent.
+//! Floor 3. A full, read-only or removed disk does not end a torrent: the torrent waits. An error that does not pass by
+//! itself (a folder or a link is in the place of a file) ends the torrent.
 
 use crate::sys::in_words;
 use rustix::io::Errno;
@@ -9,10 +9,11 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// What may pass and says nothing against what is written: no space, no leave, no descriptor, no memory.
+/// Errors that may pass and do no harm to what was written: no space, no permission, no descriptor, no memory.
 const HARMLESS: [Errno; 8] =
     [Errno::NOSPC, Errno::DQUOT, Errno::ACCESS, Errno::PERM, Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::BUSY];
-/// What may pass, but what was written may be lost: the disk is read-only (after an error?), failing, or away.
+/// Errors that may pass, but what was written may be lost: the disk is read-only (perhaps after an error), failing, or
+/// gone.
 const DOUBTFUL: [Errno; 9] = [
     Errno::ROFS,
     Errno::IO,
@@ -32,29 +33,29 @@ pub struct ContentError {
     pub doing: Doing,
     /// To which file.
     pub path: PathBuf,
-    /// What the system said.
+    /// The system's error.
     pub error: io::Error,
 }
 
 /// What was being done when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doing {
-    /// Making a file or folder.
+    /// Creating a file or folder.
     Making,
     /// Reserving space.
     Reserving,
-    /// Taking what is there for ours.
+    /// Taking an existing file for ours.
     Using,
     /// Reading.
     Reading,
     /// Writing.
     Writing,
-    /// Serving what must be whole for that.
+    /// Uploading content that must be whole for that.
     Serving,
 }
 
 impl ContentError {
-    /// Whether files could not be made, rather than used.
+    /// Whether a file could not be created, rather than used.
     pub fn is_creation(&self) -> bool {
         matches!(self.doing, Doing::Making | Doing::Reserving | Doing::Using)
     }
@@ -82,7 +83,7 @@ fn is_one_of(error: &io::Error, list: &[Errno]) -> bool {
 }
 
 impl ContentError {
-    /// Whether it may pass by itself, or when a person makes room, mounts, plugs in.
+    /// Whether it may pass by itself, or when a person makes room, mounts a disk or plugs one in.
     pub fn may_pass(&self) -> bool {
         is_one_of(&self.error, &HARMLESS) || is_one_of(&self.error, &DOUBTFUL)
     }
@@ -92,7 +93,7 @@ impl ContentError {
         !is_one_of(&self.error, &HARMLESS)
     }
 
-    /// Whether it says that the file is another than it was: shorter, gone, no file. (Of an error in reading.)
+    /// Whether a read failed because the file is not what it was: it is shorter, gone, or no file.
     pub fn tells_of_a_change(&self) -> bool {
         let gone = is_one_of(&self.error, &[Errno::NOENT]);
         self.doing == Doing::Reading && (gone || self.error.raw_os_error().is_none())
@@ -103,7 +104,7 @@ impl ContentError {
         is_one_of(&self.error, &[Errno::NOSPC])
     }
 
-    /// Whether a single piece can't be read, rather than nothing for the moment.
+    /// Whether a read failed in a way that concerns one piece, rather than everything for the moment.
     pub fn tells_of_a_loss(&self) -> bool {
         self.doing == Doing::Reading && !is_one_of(&self.error, &HARMLESS)
     }

@@ -1,8 +1,8 @@
 //! Hashes content piece by piece, on all cores.
 //!
-//! Floor 3. Threads take the next piece by turns and run it through SHA-1 in short reads, so that none holds more than
-//! [`READ_BYTES`] of it, however long it is. The one who asked sees the numbers grow meanwhile. Of what a thread will
-//! read next the system is told beforehand, so that the disk works while it hashes.
+//! Floor 3. Threads take turns: each runs the next piece through SHA-1 in short reads, so that none holds more than
+//! [`READ_BYTES`] of it, however long it is. The caller sees the numbers grow meanwhile. The system is told in advance
+//! what a thread will probably read next, so that the disk works while the thread hashes.
 
 use crate::base::sha1::{Digest, Sha1};
 use crate::proto::metainfo::Files;
@@ -16,28 +16,28 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// Bytes read at a time: large enough for the system to be rarely asked, small enough for a second-level cache.
+/// Bytes read at a time: large enough for few system calls, small enough for a second-level cache.
 pub const READ_BYTES: usize = 128 * 1024;
 
-/// How often who waits is told how far it is: five times a second, which eyes take for steady.
+/// How often the caller is told how far it is: five times a second looks steady.
 const TICK: Duration = Duration::from_millis(200);
 
-/// Content as it lies on the disk.
+/// Content on the disk.
 pub struct Layout<'a> {
-    /// Its files, in their order, without gaps.
+    /// Its files in order, without gaps.
     pub files: &'a Files,
-    /// The bytes of every piece but the last, at least 1.
+    /// The length of every piece but the last, at least 1.
     pub piece_length: u32,
-    /// Opens a file, given by its place in `files`. It is never asked for padding or for an empty file.
+    /// Opens the file with this place in `files`. It is never called for padding or for an empty file.
     pub open: &'a (dyn Fn(usize) -> io::Result<File> + Sync),
 }
 
-/// A piece that could not be read: in which file, and why.
+/// A piece that could not be read: which file failed, and why.
 #[derive(Debug)]
 pub struct Unread {
     /// The place of the file.
     pub file: usize,
-    /// What the system said.
+    /// The system's error.
     pub error: io::Error,
 }
 
@@ -47,15 +47,15 @@ impl Layout<'_> {
         u32::try_from(self.files.length().div_ceil(self.piece_length.into())).unwrap_or(u32::MAX)
     }
 
-    /// Where a piece begins and how many bytes it has.
+    /// Where a piece begins, and its length.
     pub fn piece(&self, piece: u32) -> (u64, u64) {
         let begin = u64::from(piece) * u64::from(self.piece_length);
         (begin, self.files.length().saturating_sub(begin).min(self.piece_length.into()))
     }
 }
 
-/// Hashes every piece with `threads` threads, in no certain order. `take` is given each, by the thread that hashed it,
-/// and says whether to go on. `tick` is told the bytes done, now and then and at the end.
+/// Hashes every piece with `threads` threads, in no particular order. `take` gets each digest on the thread that made
+/// it, and returns whether to go on. `tick` gets the number of bytes done, now and then and at the end.
 pub fn hash(
     layout: &Layout,
     threads: usize,
@@ -69,8 +69,8 @@ pub fn hash(
     tick(done.load(Ordering::Relaxed));
 }
 
-/// Has `threads` threads do `work` for each of `pieces`, until one of them says not to go on. A thread begins with what
-/// `tools` makes. `tick` is called now and then meanwhile.
+/// Has `threads` threads do `work` for each piece, until one of them returns that there is no need to go on. Each
+/// thread begins with what `tools` makes. `tick` is called now and then meanwhile.
 pub fn each_piece<T>(
     pieces: u32,
     threads: usize,
@@ -102,11 +102,11 @@ pub fn each_piece<T>(
             };
             started += usize::from(thread::Builder::new().name("hash".into()).spawn_scoped(scope, work).is_ok());
         }
-        // Where no thread can be made, this one must do.
+        // If no thread can be started, this one does the work.
         if started == 0 {
             worker();
         }
-        // Nothing is ever sent: it ends when the last thread has dropped its end.
+        // Nothing is ever sent: the channel ends when the last thread has dropped its end.
         drop(working);
         while ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
             tick();
@@ -114,10 +114,10 @@ pub fn each_piece<T>(
     });
 }
 
-/// One thread's hand in it.
+/// What one thread works with.
 struct Reader<'a> {
     layout: &'a Layout<'a>,
-    /// The file read last: the next piece is in it, as a rule.
+    /// The file that was read last: usually the next piece is in it.
     open: Option<(usize, File)>,
     buffer: Vec<u8>,
     done: &'a AtomicU64,
@@ -153,11 +153,12 @@ impl Reader<'_> {
         Ok(hash.finish())
     }
 
-    /// Opens the file unless it is, and asks for the piece that this thread is likely to read after the one at `begin`.
+    /// Opens the file unless it is open, and announces the piece that this thread will probably read after the one at
+    /// `begin`.
     fn read_ahead(&mut self, file: usize, begin: u64, threads: usize) -> io::Result<()> {
         if self.open.as_ref().is_none_or(|(open, _)| *open != file) {
             let opened = (self.layout.open)(file)?;
-            // Advice: where it is not taken, all goes on as well.
+            // This is only advice: an error does no harm.
             let _ = fadvise(&opened, 0, None, Advice::Sequential);
             self.open = Some((file, opened));
         }
@@ -171,10 +172,10 @@ impl Reader<'_> {
     }
 }
 
-/// The end of a file before its time is told in our words.
+/// Replaces the system's words for a file that ends early.
 fn explain(error: io::Error) -> io::Error {
     match error.kind() {
-        io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "it has become shorter meanwhile"),
+        io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "it became shorter meanwhile"),
         _ => error,
     }
 }

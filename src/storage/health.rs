@@ -9,7 +9,7 @@
 //!     +------ probed -------+          (opened and checked again: it is other content then)
 //! ```
 //!
-//! Nothing is written but with a [`WriteTurn`], and while content is not sound only a probe gets one.
+//! Nothing is written without a [`WriteTurn`]. While content is not sound, only a probe gets one.
 
 use super::error::ContentError;
 use crate::sys::lock;
@@ -19,23 +19,23 @@ use std::sync::{Mutex, MutexGuard, TryLockError};
 #[derive(Default)]
 pub struct Health {
     state: Mutex<State>,
-    /// The system lets one write to a file at a time, and spins while it waits: two disk threads lost a tenth of the whole
-    /// CPU time on that. With this they see it beforehand, and hash meanwhile.
+    /// The system lets one thread at a time write to a file and makes the others spin: two disk threads lost a tenth of
+    /// all processor time to that. With this lock they notice it beforehand, and hash meanwhile.
     writing: Mutex<()>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum State {
-    /// The disk does what it should.
+    /// The disk works.
     #[default]
     Sound,
-    /// The disk did not do what was asked of it.
+    /// The disk failed to do something, and what was written before is safe.
     Troubled,
     /// What was written may be lost, or another program changed it.
     Doubtful,
 }
 
-/// The right to write. Nobody else writes while it is held.
+/// The right to write. No other thread writes while this is held.
 pub struct WriteTurn<'a>(#[expect(dead_code, reason = "it is held, not used")] MutexGuard<'a, ()>);
 
 /// Nothing may be written: the disk is in trouble, or the content in doubt.
@@ -43,19 +43,19 @@ pub struct WriteTurn<'a>(#[expect(dead_code, reason = "it is held, not used")] M
 pub struct NotNow;
 
 impl Health {
-    /// Waits for its turn to write.
+    /// Waits for a turn to write.
     pub fn begin_writing(&self) -> Result<WriteTurn<'_>, NotNow> {
         let turn = self.take_turn();
         if self.is_sound() { Ok(turn) } else { Err(NotNow) }
     }
 
-    /// The same without waiting. `None`: somebody else is writing.
+    /// The same without waiting. `None`: another thread is writing.
     pub fn try_begin_writing(&self) -> Option<Result<WriteTurn<'_>, NotNow>> {
         let turn = self.try_take_turn()?;
         Some(if self.is_sound() { Ok(turn) } else { Err(NotNow) })
     }
 
-    /// Waits until nobody writes, and lets nobody write; for those who try a disk, or look at files.
+    /// Waits until no thread writes, and keeps all from writing, whatever the state: for probes, and to look at files.
     pub fn take_turn(&self) -> WriteTurn<'_> {
         WriteTurn(lock(&self.writing))
     }
@@ -69,7 +69,7 @@ impl Health {
         }
     }
 
-    /// The disk did not do what was asked of it. Returns whether it was sound before.
+    /// The disk failed to do something. Returns whether all was sound before.
     pub(super) fn trouble(&self, error: &ContentError) -> bool {
         let worse = if error.is_doubtful() { State::Doubtful } else { State::Troubled };
         let mut state = lock(&self.state);
@@ -78,12 +78,12 @@ impl Health {
         before == State::Sound
     }
 
-    /// What is there is in doubt: nothing is written before it was opened and checked again.
+    /// The content is in doubt: nothing is written before it was opened and checked again.
     pub fn doubt(&self) {
         *lock(&self.state) = State::Doubtful;
     }
 
-    /// The disk works again. Returns whether what is there is in doubt; it stays so.
+    /// The disk works again. Returns whether the content is in doubt; it stays so.
     pub(super) fn probed(&self) -> bool {
         let mut state = lock(&self.state);
         if *state == State::Troubled {
@@ -92,12 +92,12 @@ impl Health {
         *state == State::Doubtful
     }
 
-    /// Whether the disk does what it should, and nobody doubts what is on it.
+    /// Whether the disk works and the content is not in doubt.
     pub fn is_sound(&self) -> bool {
         *lock(&self.state) == State::Sound
     }
 
-    /// Whether what is there is in doubt.
+    /// Whether the content is in doubt.
     pub fn is_doubtful(&self) -> bool {
         *lock(&self.state) == State::Doubtful
     }

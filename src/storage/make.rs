@@ -1,7 +1,7 @@
-//! Makes a torrent of what is on the disk: the files in their order, each piece hashed.
+//! Makes a torrent of files on the disk: puts the files in order and hashes each piece.
 //!
-//! Floor 3. A file that changes meanwhile would be in the torrent half as it was and half as it is, and nobody could
-//! ever fetch it: so that ends the work.
+//! Floor 3. If a file changes meanwhile, the torrent would describe a mixture of its old and its new content, which
+//! nobody could ever download. So a change is an error.
 
 pub mod tree;
 
@@ -14,10 +14,10 @@ use std::io;
 use std::sync::Mutex;
 use tree::{Found, Stamp, TreeError};
 
-/// The files of a torrent that is to be made, with padding between them if they are to be aligned: then each but the
-/// first begins with a piece (BEP 47).
+/// The files of a torrent to be made. If they are aligned, padding is put between them so that each file but the first
+/// begins at the start of a piece (BEP 47).
 pub fn lay_out(name: &str, found: &[Found], align: Option<u32>) -> Files {
-    // A file that is shared alone has no path in a folder.
+    // A single file has no path in a folder.
     if let [file] = found
         && file.name.is_empty()
     {
@@ -35,7 +35,7 @@ pub fn lay_out(name: &str, found: &[Found], align: Option<u32>) -> Files {
     files
 }
 
-/// The hashes of all pieces of `files`, which [`lay_out`] made of `found`. `tick` is told the bytes done.
+/// Hashes all pieces of `files`, which [`lay_out`] made of `found`. `tick` gets the number of bytes done.
 pub fn hash(
     files: &Files,
     found: &[Found],
@@ -43,7 +43,7 @@ pub fn hash(
     threads: usize,
     tick: &mut dyn FnMut(u64),
 ) -> Result<Vec<u8>, TreeError> {
-    // Padding stands between files, so a file's place among the found is its place without the padding before it.
+    // Padding is between files, so a file's place in `found` is its place in `files` without the padding before it.
     let mut places = Vec::with_capacity(files.len());
     let mut place = 0;
     for file in files.iter() {
@@ -84,7 +84,7 @@ fn open(found: &Found) -> io::Result<File> {
     Ok(file)
 }
 
-/// Whether a file is as it was found.
+/// Fails if a file is not as it was found.
 fn still(metadata: io::Result<fs::Metadata>, stamp: &Stamp) -> io::Result<()> {
     match metadata {
         Ok(metadata) if Stamp::of(&metadata) == *stamp => Ok(()),

@@ -1,36 +1,36 @@
-//! The resume states on disk, and when they are believed.
+//! Resume states on disk, and when they are trusted.
 //!
-//! Floor 3; what the bytes mean stands in [`crate::proto::resume`], and the thread that writes them is the
-//! [keeper](crate::engine::keeper). A state is written when pieces came since the last one, at most once in [`SAVE_EVERY`], and
-//! at the end. It is read when a torrent is added: pieces of files that have still the size and the time of change of
-//! their record are had or not had as the state says, and not read. All others are hashed, whatever it says of them.
+//! Floor 3. The format is described in [`crate::proto::resume`]; the keeper of the engine writes the states. A state is
+//! written if pieces came since the last one, at most once in [`SAVE_EVERY`], and at the end. It is read when a torrent
+//! is added. If a file still has the size and the modification time of its record, its pieces are had or missing as the
+//! state says, and they are not read. All other pieces are hashed, whatever the state says.
 //!
-//! ## Why no wrong byte is taken for right
+//! ## Why no corrupt byte is taken for correct
 //!
-//! * *Order.* The manager copies the pieces that are proven (so all their bytes were written), then the keeper looks at
-//!   the files. A piece that is had is never written again. So what we write after the look can only move a time on,
-//!   which costs a check, or be missed, which costs a fetch; it harms no piece of the state.
-//! * *kill -9.* What was written is in the system's cache, which outlives us. A state is written beside the old one and
-//!   renamed over it: one of the two is there, whole. A file that we wrote to after the state was taken has another
-//!   time, so its pieces are hashed: what came since is found, but for pieces that were not complete.
-//! * *Other programs.* A file is looked at again only when we wrote to it, so what others do to files we have no part in
-//!   shows as another time or size. Of a file that we write to a record is taken only if it always was [as we left
-//!   it](super::changes), before each write and at the end; so what others do to it meanwhile shows too. (Not on file
-//!   systems of other machines, where times may come late; nor within one tick of the clock between two writes of
-//!   ours.) A write within the same tick of the file system's clock would leave the time as it is: so a record is taken
-//!   only of a file that has been quiet for longer than a tick.
-//! * *Loss of power, a disk pulled out.* They take what was not on the disk yet, while the file's time may be there. A
-//!   record says whether the file is known to be on the disk: files are synced once, when all their pieces are had, by
-//!   the keeper, for which nobody waits. A record of another file is trusted only while the system has not been started
-//!   again and the file lies on the very same mount. (Linux 6.8 gives mounts numbers that never come again. Before, or
-//!   without /proc, nobody can tell, so at the end files are synced, however long it takes.)
-//! * *A disk that fails later.* What the system can't bring to it is told once, to who syncs first, and then forgotten:
-//!   the next sync succeeds. So of a file of which it lost something no record is taken any more: all is checked
-//!   again, what is missing is fetched again, and if that is lost too the torrent ends.
-//! * *The [part file](super::parts)* has no record: pieces that are read from it do not count as had, and are hashed at
-//!   each start.
-//! * *The state itself* has a digest. It is synced before it is renamed, but not at the end, when somebody waits: a power
-//!   cut right after may leave it empty; it is refused then, and everything checked.
+//! * *Order.* The manager copies the set of verified pieces, all of whose bytes were written, and then the keeper looks
+//!   at the files. A piece that is had is never written again. So a write after the look can only change a modification
+//!   time, which costs a check, or be missed, which costs a download. It does no harm to the pieces of the state.
+//! * *kill -9.* What was written is in the system's cache, which outlives the process. A state is written beside the
+//!   old one and renamed over it, so one of the two is always whole. If a file was written to after the state was
+//!   taken, it has a different time and its pieces are hashed. So everything is found except incomplete pieces.
+//! * *Other programs.* If another program writes to a file that swarmlet does not write to, its time or size differs
+//!   from the record. If swarmlet writes to the file, a record is taken only if the file always was [as we left
+//!   it](crate::storage::content), before each write and at the end, so that writes of others show too. (This does not
+//!   work on file systems of other machines, whose times may arrive late, nor within one tick of the clock between two
+//!   of our writes.) A write within the same tick of the file system's clock would not change the time, so a record is
+//!   taken only of a file that has been quiet for longer than a tick.
+//! * *Loss of power, a disk pulled out.* What was not on the disk yet is lost, while the file's time may be there. So a
+//!   record says whether the file is known to be on the disk: the keeper syncs a file once, when all its pieces are
+//!   had. The record of another file is trusted only as long as the system was not restarted and the file is on the
+//!   very same mount. (Since Linux 6.8 mounts have numbers that are never used again. Without them, or without /proc,
+//!   files are synced at the end, however long it takes.)
+//! * *A disk that fails later.* The system reports a failed write only to the first sync, and the next sync succeeds.
+//!   So no record is taken any more of a file that lost something: it is checked again, and what is missing is
+//!   downloaded again. If that is lost too, the torrent ends.
+//! * *The [part file](crate::storage::content::part_file)* has no record: the state does not count pieces that are read
+//!   from it, and they are hashed at each start.
+//! * *The state itself* has a digest. It is synced before it is renamed, but not at the end, when a person waits. A
+//!   power cut right after may leave it empty; then it is refused, and everything is checked.
 
 use super::content::Content;
 use super::error::{ContentError, Doing};
@@ -49,22 +49,22 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-/// Between two saves of a torrent's state: flash wears out, and a check of the rest is no disaster.
+/// Least time between two saves of a torrent's state: flash wears out, and checking the rest is not bad.
 pub const SAVE_EVERY: Duration = Duration::from_secs(60);
-/// What was whole when it was found, and stays so, is saved sooner, and once: a process that idles then writes nothing.
+/// Content that is whole from the beginning is saved sooner, and once, so that an idle process writes nothing.
 pub const SAVE_WHOLE_AFTER: Duration = Duration::from_secs(5);
-/// Between two saves when nothing changed but how much was sent.
+/// Time between two saves if only the number of uploaded bytes has changed.
 pub const SAVE_TOTALS_EVERY: Duration = Duration::from_secs(3600);
-/// States that nobody wrote for so long are removed: a year, after which few torrents are missed.
+/// States that were not written for this long are deleted: a year, after which few torrents are missed.
 const OLD: Duration = Duration::from_secs(365 * 24 * 3600);
-/// Times of change stand still for so long at most where they have nanoseconds: a tick of the slowest Linux (HZ=100) is
-/// 10 ms; twice that.
+/// How long a modification time may stand still on file systems with nanoseconds: a tick of the slowest Linux (HZ=100)
+/// is 10 ms; this is twice as long.
 const TICK: Duration = Duration::from_millis(20);
-/// And where they have none: FAT counts in steps of 2 s.
+/// The same on file systems without: FAT counts in steps of 2 s.
 const COARSE_TICK: Duration = Duration::from_millis(2020);
-/// `STATX_MNT_ID_UNIQUE` (linux/stat.h, 6.8): mounts by a number that is never given twice.
+/// `STATX_MNT_ID_UNIQUE` (linux/stat.h, 6.8): numbers of mounts that are never used twice.
 const UNIQUE_MOUNT: StatxFlags = StatxFlags::from_bits_retain(0x4000);
-/// The kernel's random name for the time since it was started (random(4)).
+/// The kernel's random name for the time since it booted (random(4)).
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// The folder of the states.
@@ -76,7 +76,7 @@ pub struct StateDir {
 }
 
 impl StateDir {
-    /// Opens the folder, makes it where it is missing, for our eyes only, and clears away what is old.
+    /// Opens the folder, creates it if necessary, for our eyes only, and deletes old states.
     pub fn open(path: &Path) -> io::Result<StateDir> {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
         access(path, Access::WRITE_OK | Access::EXEC_OK)?;
@@ -85,9 +85,9 @@ impl StateDir {
         Ok(StateDir { folder: Folder::open(path)?, path: path.to_path_buf(), boot })
     }
 
-    /// What was known of `content`, and why it is of no use, if it is.
+    /// Reads what is known of `content`. If there is a state that cannot be used, also returns why.
     fn load(&self, content: &Content) -> (Resume, Option<Digest>, Option<String>) {
-        // The folder was opened a moment ago. Were its path gone, it would be as good a name as any.
+        // The folder was opened a moment ago. If its path is gone now, it is still a good name.
         let folder = fs::canonicalize(content.dir()).unwrap_or_else(|_| content.dir().to_path_buf());
         let mut unknown = Resume::new(&content.metainfo, folder.as_os_str().as_bytes().to_vec());
         unknown.boot.clone_from(&self.boot);
@@ -119,14 +119,14 @@ impl StateDir {
         &self.path
     }
 
-    /// Puts `bytes` in the place of the state `name`.
+    /// Replaces the state `name` by `bytes`.
     pub fn write(&self, name: &str, bytes: &[u8], sync: bool) -> io::Result<()> {
         let sync = if sync { Sync::First } else { Sync::Later };
         replace(&self.path.join(name), sync, |file| file.write_all(bytes))
     }
 }
 
-/// Removes states that nobody wrote for long. (Of torrents that are still there all is checked, once.)
+/// Deletes states that were not written for long. (If their torrents are still there, they are checked once.)
 fn remove_old(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)?.flatten() {
         let name = entry.file_name();
@@ -141,7 +141,7 @@ fn remove_old(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// How `file` is now.
+/// What `file` is like now.
 pub fn look_at(file: &File) -> io::Result<Record> {
     if let Ok(found) = statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS | UNIQUE_MOUNT) {
         let told = found.stx_mask & UNIQUE_MOUNT.bits() != 0;
@@ -153,40 +153,40 @@ pub fn look_at(file: &File) -> io::Result<Record> {
     Ok(Record { stamp, mount: 0, on_disk: false })
 }
 
-/// Whether whatever is written to the file from now on gives it another time.
+/// Whether any write to the file from now on gives it a different time.
 fn is_quiet(stamp: &Stamp) -> bool {
     let Ok(seconds) = u64::try_from(stamp.seconds) else { return true };
     let changed = SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, stamp.nanos.min(999_999_999)));
     let tick = if stamp.nanos == 0 { COARSE_TICK } else { TICK };
-    // A time that is still to come tells nothing.
+    // A time in the future proves nothing.
     changed.and_then(|changed| changed.elapsed().ok()).is_some_and(|age| age > tick)
 }
 
-/// What a state is to say.
+/// The contents of a state.
 pub struct Save {
-    /// The pieces that are proven.
+    /// The pieces that are verified.
     pub have: Bitfield,
-    /// Bytes sent in this run.
+    /// Bytes uploaded in this run.
     pub uploaded: u64,
-    /// Bytes that came in this run.
+    /// Bytes downloaded in this run.
     pub downloaded: u64,
-    /// Somebody waits for it, and nothing comes after it.
+    /// A person waits for it, and it is the last.
     pub in_haste: bool,
 }
 
 /// What is known of a torrent's files, from before their check until the end.
 pub struct Known {
     resume: Resume,
-    /// Of all runs before this one.
+    /// Bytes uploaded and downloaded in all runs before this one.
     totals: (u64, u64),
-    /// Of the state that is on the disk.
+    /// The digest of the state on the disk.
     written: Option<Digest>,
-    /// What was written is not on the disk, and never will be.
+    /// Why written bytes were lost on their way to the disk.
     lost: Option<ContentError>,
 }
 
 impl Known {
-    /// What is known of `content` from earlier runs. `warn` hears why a state that is there is of no use.
+    /// Reads what earlier runs knew of `content`. `warn` gets the reason why a state cannot be used.
     pub fn load(states: &StateDir, content: &Content, warn: impl FnMut(String)) -> Known {
         let (resume, written, problem) = states.load(content);
         problem.into_iter().for_each(warn);
@@ -198,12 +198,12 @@ impl Known {
         &self.resume.have
     }
 
-    /// Whether what is known of a file still holds, when it is now as `seen`.
+    /// Whether what is known of a file still holds if it looks like `seen` now.
     pub fn trusts(&self, states: &StateDir, file: usize, seen: Option<&Record>) -> bool {
         self.resume.trusts(file, seen, &states.boot)
     }
 
-    /// The content was checked: its files were as `seen` before that, and `trusted` where nothing needed a check.
+    /// The content was checked. Its files looked like `seen` before that; those in `trusted` were not read.
     pub fn checked(&mut self, states: &StateDir, seen: Vec<Option<Record>>, trusted: &[bool]) {
         let records = seen.into_iter().enumerate().map(|(file, seen)| {
             let on_disk = trusted[file] && self.resume.files[file].is_some_and(|record| record.on_disk);
@@ -213,8 +213,7 @@ impl Known {
         self.resume.boot.clone_from(&states.boot);
     }
 
-    /// Brings the state up to date: the pieces `have` are had, and in this run so much was sent and came. What is to
-    /// be written, if it is not what was written last: the name and the bytes.
+    /// Updates the state. If it differs from what was written last, returns the name and the bytes to write.
     pub fn take_in(&mut self, content: &Content, save: Save) -> Option<(String, Vec<u8>)> {
         self.resume.uploaded = self.totals.0.saturating_add(save.uploaded);
         self.resume.downloaded = self.totals.1.saturating_add(save.downloaded);
@@ -225,7 +224,7 @@ impl Known {
         is_new.then(|| (file_name(&self.resume.info_hash, &self.resume.folder), bytes))
     }
 
-    /// Why what was written is lost, once.
+    /// Why written bytes were lost. Returned once.
     pub fn take_lost(&mut self) -> Option<ContentError> {
         self.lost.take()
     }
@@ -235,9 +234,9 @@ impl Known {
         self.written = None;
     }
 
-    /// Looks at the files that were written to, now that the pieces `have` are had.
+    /// Looks at the files that were written to, now that the pieces in `have` are had.
     fn update(&mut self, content: &Content, mut have: Bitfield, in_haste: bool) {
-        // The files say nothing of those in the part file: these are hashed each time, there are few.
+        // The files do not vouch for pieces in the part file. These are few, and hashed at each start.
         for piece in content.pieces_in_part() {
             have.clear(piece);
         }
@@ -248,7 +247,7 @@ impl Known {
                 *record = None;
                 continue;
             }
-            // Asked before the look: what is written behind it is for the next one.
+            // This comes before the look: a write after it is for the next time.
             let dirty = content.take_dirty(file);
             let wants_sync =
                 |record: &Record| !record.on_disk && if in_haste { no_boot || record.mount == 0 } else { all };
@@ -259,17 +258,18 @@ impl Known {
                 let before = record.filter(|_| !dirty);
                 let now =
                     before.map_or_else(|| look_when_quiet(&opened, all || in_haste), |before| Ok(Some(before)))?;
-                // Where somebody else wrote, its time vouches for nothing. (Where we write, it will the next time.)
+                // If another program wrote, the file's time vouches for nothing. (If we are writing, it will next
+                // time.)
                 let now = now.filter(|_| before.is_some() || content.known.is_as_left(file, &opened));
                 let on_disk = now.as_ref().is_some_and(wants_sync);
                 if on_disk && let Err(error) = opened.sync_all() {
                     let error = content.error(Doing::Writing, &content.metainfo.files.at(file).path(), error);
                     if !error.may_pass() {
-                        // No word of a disk: some file systems can't sync (EINVAL), and lose nothing by that.
+                        // This is no failed disk: some file systems cannot sync (EINVAL), and lose nothing by that.
                         return Err(error.error);
                     }
                     content.known.lost(file);
-                    // The system may still have in memory what the disk lacks: who reads it must see what is there.
+                    // The system may still have in memory what the disk lacks. A reader must see what is on the disk.
                     let _ = fadvise(&opened, 0, None, Advice::DontNeed);
                     self.lost = Some(error);
                     return Ok(None);
@@ -281,7 +281,7 @@ impl Known {
                 None
             });
             if record.is_none() {
-                // Next time, perhaps.
+                // It may work the next time.
                 content.mark_dirty(file);
             }
         }
@@ -289,7 +289,7 @@ impl Known {
     }
 }
 
-/// How `file` is now, if it is quiet. `wait`: nothing more will come, so it will be in a moment.
+/// What `file` is like now, if it is quiet. `wait`: no more writes will come, so it will be quiet in a moment.
 fn look_when_quiet(file: &File, wait: bool) -> io::Result<Option<Record>> {
     let now = look_at(file)?;
     if is_quiet(&now.stamp) {

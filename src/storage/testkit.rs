@@ -1,4 +1,4 @@
-//! What tests of content on a disk share: content, torrents of it, and where it lies.
+//! What tests of storage share: content, torrents of it, and folders.
 //!
 //! Floor 3, tests only.
 
@@ -18,16 +18,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
-/// `length` bytes that no compression, hole or slip of a block makes again.
+/// Returns `length` bytes of noise, so that a hole, a shift or a swapped block is always noticed.
 pub fn noise(length: usize, seed: u64) -> Vec<u8> {
     let mut rng = Rng::new(seed);
     (0..length.div_ceil(8)).flat_map(|_| rng.bits().to_le_bytes()).take(length).collect()
 }
 
-/// A file of a folder's torrent: its length, and whether it is padding.
+/// A file in the torrent of a folder: its length, and whether it is padding.
 pub type Part = (usize, bool);
 
-/// The torrent "whole" and its content: one file where `parts` is empty, else a folder.
+/// The torrent "whole" and its content: a single file if `parts` is empty, otherwise a folder.
 pub fn torrent(length: usize, parts: &[Part], piece_length: usize, trackers: &[String]) -> (Metainfo, Vec<u8>) {
     let length = if parts.is_empty() { length } else { parts.iter().map(|part| part.0).sum() };
     let mut content = noise(length, length as u64 + piece_length as u64);
@@ -59,14 +59,14 @@ pub fn torrent(length: usize, parts: &[Part], piece_length: usize, trackers: &[S
     (Metainfo::parse(&bytes).unwrap(), content)
 }
 
-/// The pieces of `content` that are there, whatever was there before.
+/// The pieces that `content` has, whatever it had before.
 pub fn check_all(content: &Content, progress: &AtomicU32) -> Result<Bitfield, ContentError> {
     let look = |file| content.open_file(file).and_then(|file| look_at(&file)).ok();
     let seen: Vec<Option<Record>> = (0..content.metainfo.files.len()).map(look).collect();
     Ok(check(content, &seen, None, progress).0)
 }
 
-/// The content of `metainfo` in `dir`.
+/// Opens the content of `metainfo` in `dir`.
 pub fn open(metainfo: &Metainfo, dir: &Path, preallocate: bool) -> Arc<Content> {
     Arc::new(
         Content::open(super::TorrentId(0), metainfo.clone(), dir, Arc::new(FileCache::new()), preallocate).unwrap(),
@@ -81,5 +81,5 @@ pub fn part<'a>(metainfo: &Metainfo, content: &'a [u8], file: usize) -> &'a [u8]
 
 /// Writes blocks, as a disk thread does.
 pub fn write_blocks(content: &Content, offset: u64, blocks: &[Vec<u8>]) -> Result<(), ContentError> {
-    content.write(&content.health.begin_writing().expect("nothing is the matter"), offset, blocks)
+    content.write(&content.health.begin_writing().expect("the disk works"), offset, blocks)
 }

@@ -1,8 +1,8 @@
-//! Proves content against its torrent and says of each file how it stands.
+//! Verifies content against its torrent, and says what state each file is in.
 //!
-//! Floor 3. Nothing is changed on the disk. What is hashed are pieces, what people have are files: a wrong piece is held
-//! against every file that it is of, and a piece that cannot be read against those that lack bytes of it; the others it
-//! is of are then neither right nor wrong.
+//! Floor 3. Nothing on the disk is changed. Pieces are hashed, but people have files. A corrupt piece counts against
+//! every file that it is part of. A piece that cannot be read counts only against the files that lack bytes of it; its
+//! other files are neither correct nor damaged.
 
 use super::hashing::{self, Layout, Unread};
 use crate::base::sha1::Digest;
@@ -15,20 +15,20 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Mutex;
 
-/// How a file stands.
+/// The state of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// All its bytes are right.
+    /// All its bytes are correct.
     Whole,
-    /// Some are wrong, or it ends too early.
+    /// Some bytes are corrupt, or it ends too early.
     Damaged,
-    /// It is not there.
+    /// It does not exist.
     Missing,
-    /// All its bytes are right, and more follow.
+    /// All its bytes are correct, and more follow.
     TooLong,
-    /// What can be proven is right; the rest shares pieces with files that are missing or end too early.
+    /// What can be verified is correct; the rest shares pieces with files that are missing or end too early.
     Unproven,
-    /// The system does not let us read it.
+    /// The system does not let swarmlet read it.
     Unreadable,
 }
 
@@ -46,38 +46,38 @@ impl State {
     }
 }
 
-/// What was found of a file.
+/// What was found out about a file.
 #[derive(Debug)]
 pub struct FileReport {
     /// Its place in the torrent.
     pub file: usize,
-    /// How it stands.
+    /// Its state.
     pub state: State,
-    /// Its bytes on the disk; `None`: it is not there, or can't be opened.
+    /// Its size on the disk; `None` if it does not exist or cannot be opened.
     pub found: Option<u64>,
-    /// Runs of pieces that are not right, or could not be proven.
+    /// Ranges of pieces that are corrupt or could not be verified.
     pub pieces: Vec<RangeInclusive<u32>>,
     /// Why it can't be read.
     pub problem: Option<String>,
 }
 
-/// What was found of a torrent's content.
+/// What was found out about the content of a torrent.
 #[derive(Debug)]
 pub struct Report<'a> {
     metainfo: &'a Metainfo,
-    /// Of each file, padding included, its bytes on the disk.
+    /// The size of each file on the disk, padding included.
     found: Vec<io::Result<u64>>,
-    /// The pieces that are right.
+    /// The pieces that are correct.
     right: Bitfield,
     /// The files that could not be read to the end, and why.
     unreadable: Vec<(usize, String)>,
-    /// The bytes of all pieces that are right.
+    /// The bytes of all correct pieces.
     pub had: u64,
 }
 
 impl Report<'_> {
-    /// Each file, padding left out, in the order of the torrent. They are judged as they are asked for: a torrent may have
-    /// a million of them.
+    /// Each file but padding, in the order of the torrent. A file is judged when it is asked for, because a torrent may
+    /// have a million of them.
     pub fn files(&self) -> impl Iterator<Item = FileReport> {
         (0..self.found.len()).filter(|file| !self.metainfo.files.at(*file).padding).map(|file| self.judge(file))
     }
@@ -87,17 +87,17 @@ impl Report<'_> {
         self.files().all(|file| file.state == State::Whole)
     }
 
-    /// How a file stands.
+    /// The state of a file.
     fn judge(&self, file: usize) -> FileReport {
         let metainfo = self.metainfo;
         let entry = metainfo.files.at(file);
-        let (mut pieces, mut proven_wrong) = (Vec::<RangeInclusive<u32>>::new(), false);
+        let (mut pieces, mut has_corrupt) = (Vec::<RangeInclusive<u32>>::new(), false);
         for piece in pieces_of(metainfo, entry).filter(|piece| !self.right.get(*piece)) {
             match pieces.last_mut() {
                 Some(run) if *run.end() + 1 == piece => *run = *run.start()..=piece,
                 _ => pieces.push(piece..=piece),
             }
-            proven_wrong |= !lacks_bytes(metainfo, &self.found, piece);
+            has_corrupt |= !lacks_bytes(metainfo, &self.found, piece);
         }
         let found = &self.found[file];
         let problem = self.unreadable.iter().find(|(other, _)| *other == file).map(|(_, problem)| problem.clone());
@@ -106,7 +106,7 @@ impl Report<'_> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => (State::Missing, None),
             Err(error) => (State::Unreadable, Some(in_words(error))),
             Ok(_) if problem.is_some() => (State::Unreadable, problem),
-            Ok(size) if proven_wrong || *size < entry.length => (State::Damaged, None),
+            Ok(size) if has_corrupt || *size < entry.length => (State::Damaged, None),
             Ok(_) if !pieces.is_empty() => (State::Unproven, None),
             Ok(size) if *size > entry.length => (State::TooLong, None),
             Ok(_) => (State::Whole, None),
@@ -115,7 +115,7 @@ impl Report<'_> {
     }
 }
 
-/// The bytes of a file that a run of pieces holds, counted from its beginning: first and last.
+/// The first and the last byte of a file that are in a range of pieces, counted from the beginning of the file.
 pub fn bytes_of(metainfo: &Metainfo, file: FileEntry, pieces: &RangeInclusive<u32>) -> RangeInclusive<u64> {
     let piece_length = u64::from(metainfo.piece_length);
     let begin = (u64::from(*pieces.start()) * piece_length).saturating_sub(file.offset);
@@ -123,7 +123,7 @@ pub fn bytes_of(metainfo: &Metainfo, file: FileEntry, pieces: &RangeInclusive<u3
     begin..=end.saturating_sub(1)
 }
 
-/// Reads what there is of `metainfo` in `dir`, with `threads` threads. `tick` is told the bytes done.
+/// Reads what exists of `metainfo` in `dir`, with `threads` threads. `tick` gets the number of bytes done.
 pub fn verify<'a>(
     metainfo: &'a Metainfo,
     dir: &Path,
@@ -138,7 +138,7 @@ pub fn verify<'a>(
     let found: Vec<io::Result<u64>> = metainfo.files.iter().map(look).collect();
     let open = |file: usize| match &found[file] {
         Ok(_) => folder.file(&metainfo.files.at(file).path(), For::Reading),
-        // It was tried: no piece of it needs to be tried again.
+        // It could not be opened before: no piece of it need be tried again.
         Err(error) => Err(error.kind().into()),
     };
     let right = Mutex::new(Bitfield::new(metainfo.piece_count()));
@@ -168,16 +168,16 @@ pub fn verify<'a>(
     Ok(Report { metainfo, found, right, unreadable, had })
 }
 
-/// The pieces that a file has bytes in.
+/// The pieces that hold bytes of a file.
 fn pieces_of(metainfo: &Metainfo, file: FileEntry) -> std::ops::Range<u32> {
     let piece_length = u64::from(metainfo.piece_length);
-    // Below the number of pieces, which fits.
+    // Both are at most the number of pieces, which fits.
     let first = (file.offset / piece_length) as u32;
     let end = file.end().div_ceil(piece_length) as u32;
     if file.length == 0 { first..first } else { first..end }
 }
 
-/// Whether a file of `piece` is not there, or ends before the piece does.
+/// Whether a file of `piece` does not exist, or ends before the piece does.
 fn lacks_bytes(metainfo: &Metainfo, found: &[io::Result<u64>], piece: u32) -> bool {
     let begin = u64::from(piece) * u64::from(metainfo.piece_length);
     let end = begin + u64::from(metainfo.piece_size(piece));

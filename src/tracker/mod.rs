@@ -123,7 +123,7 @@ impl Pass {
             let (left, portions, longest) = (registry.peers(), self.portions, self.longest.as_micros());
             drop(registry);
             log::debug!(
-                "dropped the peers that are gone in {portions} portions, the longest took {longest} us; {left} peers are left"
+                "examined all peers in {portions} portions, the longest took {longest} us; {left} peers are left"
             );
         }
         over

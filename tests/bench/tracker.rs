@@ -179,7 +179,7 @@ impl Tracker {
     fn longest_portion(&self) -> Duration {
         let text = self.process.stderr();
         let portions =
-            text.lines().filter_map(|line| line.split_once("the longest of ")?.1.split(' ').next()?.parse().ok());
+            text.lines().filter_map(|line| line.split_once("the longest took ")?.1.split(' ').next()?.parse().ok());
         Duration::from_micros(portions.max().expect("it says so each minute"))
     }
 

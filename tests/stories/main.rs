@@ -22,6 +22,7 @@ mod interop_track;
 mod limits;
 mod make;
 mod many;
+mod many_come_and_go;
 mod many_screen;
 mod resume;
 mod screen;

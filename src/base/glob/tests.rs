@@ -1,4 +1,4 @@
-//! Patterns against paths, and against a slow matcher that tries everything.
+//! Patterns and paths, and a comparison with a slow matcher that tries everything.
 
 use super::*;
 use proptest::prelude::*;
@@ -15,21 +15,21 @@ fn check(pattern: &str, fits: &[&str], does_not: &[&str]) {
 }
 
 #[test]
-fn a_pattern_without_slash_fits_at_any_depth() {
+fn a_pattern_without_slash_matches_at_any_depth() {
     check("*.nfo", &["a.nfo", "b/c/a.nfo", ".nfo"], &["a.nfos", "a.NFO", "nfo"]);
     check("a?c", &["abc", "x/aéc"], &["ac", "abbc", "a/c"]);
     check("readme", &["readme", "x/readme"], &["readme2", "my readme"]);
 }
 
 #[test]
-fn a_pattern_with_slash_begins_where_the_torrent_does() {
+fn a_pattern_with_slash_starts_at_the_torrents_folder() {
     check("a/*.txt", &["a/b.txt"], &["b/a/b.txt", "a/b/c.txt", "b.txt"]);
     check("/a.txt", &["a.txt"], &["b/a.txt"]);
     check("a/?/c", &["a/b/c"], &["a//c", "a/bb/c"]);
 }
 
 #[test]
-fn a_folder_fits_with_all_that_is_in_it() {
+fn a_folder_matches_with_everything_in_it() {
     check("extras", &["extras/a", "x/extras/y/z", "extras"], &["extras2/a", "x/my extras/a"]);
     check("extras/", &["extras/a", "x/extras/y"], &["extras", "x/extras"]);
     check("a/b", &["a/b", "a/b/c/d"], &["a/bc", "x/a/b"]);
@@ -37,7 +37,7 @@ fn a_folder_fits_with_all_that_is_in_it() {
 }
 
 #[test]
-fn two_stars_go_across_folders() {
+fn two_stars_match_across_folders() {
     check("a/**/z", &["a/z", "a/b/z", "a/b/c/z"], &["a/bz", "z", "az"]);
     check("**/z/a", &["z/a", "x/z/a", "x/y/z/a"], &["xz/a"]);
     check("a/**", &["a/b", "a/b/c"], &["a", "b/a/c"]);
@@ -57,13 +57,13 @@ fn classes_are_sets_of_characters() {
 }
 
 #[test]
-fn a_backslash_takes_away_the_meaning() {
+fn a_backslash_makes_the_next_character_literal() {
     check(r"\[Group\] \*", &["[Group] *"], &["G", "[Group] x"]);
     check(r"a\\b", &[r"a\b"], &["ab"]);
 }
 
 #[test]
-fn what_is_no_pattern_says_why() {
+fn an_invalid_pattern_says_why() {
     for (pattern, why) in [
         ("", GlobError::Empty),
         ("//", GlobError::Empty),
@@ -79,15 +79,15 @@ fn what_is_no_pattern_says_why() {
     }
 }
 
-/// With a matcher that tries one way after another this would not end in a lifetime.
+/// A backtracking matcher would not finish this in a lifetime.
 #[test]
-fn no_pattern_takes_longer_than_its_length_times_that_of_the_path() {
+fn matching_time_is_bounded() {
     let pattern = "a*".repeat(100) + "**/b".repeat(20).as_str() + "*c";
     let path = "a".repeat(2000) + &"/b/a".repeat(500);
     assert!(!Glob::new(&pattern).unwrap().matches(&path));
 }
 
-/// Patterns of few characters, in all ways that can be told in three lines.
+/// A backtracking matcher for simple patterns.
 fn slow(pattern: &[char], path: &[char]) -> bool {
     match pattern {
         [] => path.is_empty() || path[0] == '/',
@@ -99,9 +99,9 @@ fn slow(pattern: &[char], path: &[char]) -> bool {
 }
 
 proptest! {
-    /// (`**/` is left to the tests above: it is more than its characters.)
+    /// (`**/` is left to the tests above.)
     #[test]
-    fn all_ways_at_once_find_what_one_after_another_does(pattern in "/[ab*?/]{0,6}", path in "[ab/]{0,8}") {
+    fn the_matcher_agrees_with_a_backtracking_one(pattern in "/[ab*?/]{0,6}", path in "[ab/]{0,8}") {
         let path = path.trim_matches('/');
         let characters: Vec<char> = pattern.trim_matches('/').chars().collect();
         if !characters.is_empty() && !pattern.ends_with('/') && !pattern.contains("**/") && !pattern.contains("***") {

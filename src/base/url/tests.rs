@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 #[test]
-fn encodes_all_but_the_unreserved() {
+fn all_but_unreserved_characters_are_encoded() {
     assert_eq!(percent_encode(b"Az09-._~"), "Az09-._~");
     assert_eq!(percent_encode(b"\x00 +/%\xff"), "%00%20%2B%2F%25%FF");
     assert_eq!(percent_decode("%00%20+%2f%25%fF").unwrap(), b"\x00 +/%\xff");
@@ -12,7 +12,7 @@ fn encodes_all_but_the_unreserved() {
 }
 
 #[test]
-fn joins_with_what_fits() {
+fn queries_are_joined_with_the_right_character() {
     for (base, joined) in [
         ("http://t.example/announce", "http://t.example/announce?a=1&b=2"),
         ("http://t.example/announce?passkey=x", "http://t.example/announce?passkey=x&a=1&b=2"),
@@ -27,7 +27,7 @@ fn joins_with_what_fits() {
 }
 
 #[test]
-fn tells_scheme_and_host() {
+fn scheme_and_host_are_found() {
     for (url, its_scheme, its_host) in [
         ("http://t.example/announce", Some("http"), Some("t.example")),
         ("HTTPS://u:p@t.example:443?x=http://other/", Some("HTTPS"), Some("t.example")),
@@ -46,7 +46,7 @@ fn tells_scheme_and_host() {
 }
 
 #[test]
-fn hides_what_is_secret() {
+fn secrets_are_hidden() {
     for (url, shown) in [
         ("http://t.example/0123456789abcdef0123456789abcdef/announce", "http://t.example/…/announce"),
         ("http://t.example:80/announce.php?passkey=abc&x=1", "http://t.example:80/announce.php?passkey=…&x=…"),
@@ -64,7 +64,7 @@ fn hides_what_is_secret() {
 }
 
 #[test]
-fn servers_may_repeat_no_secret() {
+fn secrets_in_the_words_of_servers_are_hidden() {
     for (url, text, shown) in [
         ("http://t.example/announce?passkey=hunter2&x=1", "no such passkey: hunter2 (1)", "no such passkey: … (1)"),
         ("http://t.example/0123456789abcdef/a", "0123456789abcdef is unknown in a", "… is unknown in a"),
@@ -76,7 +76,7 @@ fn servers_may_repeat_no_secret() {
 }
 
 #[test]
-fn mends_what_no_url_may_hold() {
+fn invalid_characters_are_escaped() {
     for (url, mended) in [
         (" http://t.example/a b|c\r\n", "http://t.example/a%20b%7Cc"),
         ("http://t.example/ü?q={\"}", "http://t.example/%C3%BC?q=%7B%22%7D"),
@@ -91,13 +91,13 @@ fn mends_what_no_url_may_hold() {
 
 proptest! {
     #[test]
-    fn bytes_come_back_as_they_went(bytes: Vec<u8>) {
+    fn encoded_bytes_are_decoded_again(bytes: Vec<u8>) {
         let text = percent_encode(&bytes);
         prop_assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte)));
         prop_assert_eq!(percent_decode(&text), Some(bytes));
     }
 
-    /// Mending is done once; and no text, good or bad, makes any of these panic.
+    /// Sanitizing twice changes nothing more, and no text makes any of these functions panic.
     #[test]
     fn any_text_is_survived(url in "[ -~é…\u{0}]{0,40}", wild: String) {
         for text in [url, wild, "http://".to_string()] {
@@ -128,7 +128,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_joined_is_found_again(path in "[a-z/]{0,9}", had in "[a-z=&]{0,9}", value: Vec<u8>) {
+    fn a_joined_query_is_found_again(path in "[a-z/]{0,9}", had in "[a-z=&]{0,9}", value: Vec<u8>) {
         let url = join_query(&format!("http://t.example/{path}?{had}"), &format!("k={}", percent_encode(&value)));
         let (_, query) = url.split_once('?').unwrap();
         let last = query.rsplit('&').next().unwrap().strip_prefix("k=").unwrap();

@@ -1,4 +1,4 @@
-//! `swarmlet check`: proves content against its torrent.
+//! `swarmlet check`: verifies content against its torrent.
 //!
 //! Floor 4.
 
@@ -20,7 +20,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// So many runs of pieces of a file are told to a person; a program is told all.
+/// Ranges of corrupt pieces that are printed for each file. JSON has all of them.
 const MOST_RUNS: usize = 8;
 
 /// `check`, described.
@@ -133,7 +133,7 @@ fn tell_person(metainfo: &Metainfo, report: &Report, dir: &Path, quiet: bool) ->
     Ok(())
 }
 
-/// `damaged     Aishah/2.mp3  pieces 12-13 (bytes 196608-229375)`.
+/// A line such as `damaged     Aishah/2.mp3  pieces 12-13 (bytes 196608-229375)`.
 fn line(metainfo: &Metainfo, report: &FileReport) -> String {
     let entry = metainfo.files.at(report.file);
     let mut line = format!("{:10}  {}", report.state.word(), for_terminal(&entry.path()));

@@ -1,7 +1,7 @@
 //! `swarmlet edit`: changes .torrent files.
 //!
-//! Floor 4. What is not named stays byte for byte, `info` above all: so the info-hash stays, and with it the swarm. What
-//! would change it is refused unless it is said that this is wanted.
+//! Floor 4. Everything else stays as it is, byte for byte. So the info-hash stays, and with it the swarm. A change of
+//! the info-hash needs `--rehash`.
 
 use super::show::each;
 use crate::base::json::{self, Object};
@@ -108,15 +108,15 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     each(&sources, &mut |(_, source): (usize, &OsString)| edit_one(source, &wanted, given))
 }
 
-/// What is to be changed.
+/// The changes.
 struct Wanted {
-    /// All tiers anew.
+    /// Replaces all tiers.
     tiers: Option<Vec<Vec<String>>>,
-    /// Tiers behind those that are there.
+    /// Added after the existing tiers.
     more_tiers: Vec<Vec<String>>,
     web_seeds: Option<Vec<String>>,
     comment: Option<String>,
-    /// Of `info`.
+    /// This and the following are part of `info`.
     name: Option<String>,
     private: Option<bool>,
     source: Option<String>,
@@ -178,7 +178,7 @@ impl Wanted {
         }
     }
 
-    /// What changes in the file, in the order of keys; `info` is the new one.
+    /// The changes of the file, in the order of its keys. `info`: the new value of that key.
     fn outside(&self, before: &Metainfo, info: Option<Vec<u8>>) -> Vec<Change<'static>> {
         let mut changes: Vec<Change> = Vec::new();
         let tiers = match &self.tiers {
@@ -199,7 +199,7 @@ impl Wanted {
         changes
     }
 
-    /// What changes in `info`, in the order of keys.
+    /// The changes of `info`, in the order of its keys.
     fn inside(&self) -> Vec<Change<'static>> {
         let mut changes: Vec<Change> = Vec::new();
         if let Some(name) = &self.name {
@@ -228,7 +228,7 @@ fn edit_one(source: &OsStr, wanted: &Wanted, given: &Parsed) -> Result<(), Failu
         let text = format!("{name}: a hybrid torrent stores its name in two places, which --name can't change");
         return Err(Failure::new(Exit::BadTorrent, text));
     }
-    // It was read just now, so it can be walked.
+    // It was parsed before, so this does not fail.
     let bad = |error: MetainfoError| Failure::new(Exit::BadTorrent, format!("{name}: {error}"));
     let file = decode_metainfo(&bytes).map_err(|error| bad(MetainfoError::NotBencode(error)))?;
     let inside = wanted.inside();
@@ -236,12 +236,12 @@ fn edit_one(source: &OsStr, wanted: &Wanted, given: &Parsed) -> Result<(), Failu
     let edited = change(file, &wanted.outside(&before, info.map(|info| change(info, &inside))));
     let after = Metainfo::parse(&edited).map_err(bad)?;
     match &target {
-        // What is as it was need not be written.
+        // An unchanged file is not written.
         Some(target) if edited != bytes || given.has("output") => output::write(target, &edited)?,
         Some(_) => {}
         None => say::write_out(&edited)?,
     }
-    // As the person named it, though it led there through a link.
+    // The path as it was typed, even if it is a symbolic link.
     let output = given.value("output");
     let named = target.is_some().then(|| output.as_deref().unwrap_or(source));
     let changed = changed_keys(file, &edited, info, &inside);
@@ -263,7 +263,7 @@ fn edit_one(source: &OsStr, wanted: &Wanted, given: &Parsed) -> Result<(), Failu
     Ok(())
 }
 
-/// Where it goes; `None`: to standard output.
+/// The output file; `None`: standard output.
 fn target(source: &OsStr, given: &Parsed) -> Result<Option<PathBuf>, Failure> {
     let output = given.value("output").or_else(|| (source == "-").then(|| "-".into()));
     match output {
@@ -276,20 +276,20 @@ fn target(source: &OsStr, given: &Parsed) -> Result<Option<PathBuf>, Failure> {
             check_free(&path, given.has("force"))?;
             Ok(Some(path))
         }
-        // Through a link: the file it leads to is changed, and the link stays.
+        // If it is a symbolic link, its target is changed, and the link stays.
         None => match fs::canonicalize(source) {
             Ok(path) => Ok(Some(path)),
             Err(_) if source.to_str().is_some_and(|text| text.contains("://")) => Err(Failure::usage(format!(
                 "{}: a URL can't be changed; name an output file with --output",
                 source::shown(source)
             ))),
-            // The reading will tell.
+            // The read will fail with a better message.
             Err(_) => Ok(Some(source.into())),
         },
     }
 }
 
-/// The keys of which the value is another now.
+/// The keys whose value has changed.
 fn changed_keys(before: Value<'_>, after: &[u8], info: Option<Value<'_>>, inside: &[Change]) -> Vec<String> {
     let Ok(after) = decode_metainfo(after) else { return Vec::new() };
     let mut changed = Vec::new();

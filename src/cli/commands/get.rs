@@ -1,7 +1,7 @@
-//! `swarmlet get`: fetches torrents until all are whole.
+//! `swarmlet get`: downloads torrents until all are complete.
 //!
-//! Floor 4. First everything that was typed is looked at, and every torrent read: whatever is wrong there is told before
-//! anything is made. Then the engine runs, and what it says is shown until it has stopped.
+//! Floor 4. First the options are checked and every torrent is read, so that errors are reported before anything is
+//! created. Then the engine runs until all torrents are complete.
 
 use super::list;
 use crate::base::path::for_terminal;
@@ -21,9 +21,9 @@ use crate::sys::in_words;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Most memory that can be asked for, in MiB: beyond any line's bandwidth times delay.
+/// Largest `--memory`, in MiB: more than the bandwidth times the delay of any line.
 const MOST_MEMORY_MIB: u64 = 16 << 10;
-/// Longest time without progress that can be asked for: a year.
+/// Largest `--stop-timeout`: a year.
 const MOST_TIMEOUT_SECONDS: u64 = 365 * 24 * 3600;
 const MIB: u64 = 1 << 20;
 
@@ -135,7 +135,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     for (source, metainfo) in &torrents {
         match files.of(metainfo, &source::shown(source)) {
             Ok(choice) => choices.push(Some(choice)),
-            // Of several torrents the others are fetched.
+            // The other torrents are downloaded.
             Err(failure) if torrents.len() > 1 => {
                 say::problem(&failure.text);
                 choices.push(None);
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_typed_is_looked_at_before_anything_is_read() {
+    fn options_are_checked_before_anything_is_read() {
         for wrong in [
             &["--max_peers", "0", "/no/such"][..],
             &["--memory=99999", "/no/such"],
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_made_when_a_torrent_is_bad() {
+    fn nothing_is_created_if_a_torrent_is_invalid() {
         let temp = tempfile::tempdir().unwrap();
         let dir = temp.path().join("new");
         let dir_text = dir.to_string_lossy();

@@ -1,4 +1,4 @@
-//! `swarmlet link`: makes a magnet link of a torrent, and explains one.
+//! `swarmlet link`: makes and explains magnet links.
 //!
 //! Floor 4.
 
@@ -53,7 +53,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     if sources.is_empty() {
         return Err(Failure::usage("no torrent given; try `swarmlet link FILE.torrent`"));
     }
-    // What is put into a link is read as a link is.
+    // The added parts are parsed as parts of a link.
     let mut more = String::new();
     for peer in given.values("peer") {
         more += &format!("&x.pe={}", crate::base::url::percent_encode(peer.to_string_lossy().as_bytes()));

@@ -1,4 +1,4 @@
-//! `get --list`: the files of torrents with their numbers and sizes, and which of them would be fetched.
+//! `get --list`: the files of torrents with their numbers and sizes, and which of them would be downloaded.
 //!
 //! Floor 4.
 
@@ -11,7 +11,7 @@ use crate::cli::options::choice::numbered;
 use crate::proto::choice::Choice;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 
-/// Shows the files of torrents on standard output: for people, or as JSON.
+/// Prints the files of torrents, for people or as JSON.
 pub fn show(torrents: impl Iterator<Item = (Metainfo, Option<Choice>)>, json: bool) -> Result<Exit, Failure> {
     let list = if json { objects } else { table };
     for (metainfo, choice) in torrents {
@@ -20,7 +20,7 @@ pub fn show(torrents: impl Iterator<Item = (Metainfo, Option<Choice>)>, json: bo
     Ok(Exit::Whole)
 }
 
-/// A head, and a line for each file: `*` if it would be fetched, its number, its size, its path.
+/// A heading, and a line for each file: `*` if it would be downloaded, its number, its size, its path.
 fn table(metainfo: &Metainfo, choice: Option<&Choice>) -> Result<(), Failure> {
     let is_wanted = |file: usize| choice.is_none_or(|choice| choice.wants(file));
     let (mut wanted, mut part, mut whole) = (0, 0, 0);

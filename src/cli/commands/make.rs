@@ -1,7 +1,7 @@
 //! `swarmlet make`: makes a .torrent file of a file or a folder.
 //!
-//! Floor 4. What was typed is looked at first ([`crate::cli::options::make`] holds what it asks for), then the disk, and all that can
-//! be refused is refused before gigabytes are hashed. The .torrent file appears when it is finished, or never.
+//! Floor 4. First the options are checked ([`options::make`](crate::cli::options::make)), then the disk, so that errors
+//! are reported before gigabytes are hashed. The .torrent file appears when it is complete, or never.
 
 use crate::base::glob::Glob;
 use crate::base::json::Object;
@@ -25,7 +25,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The program that is named in what it makes.
+/// The default of `created by`.
 const CREATED_BY: &str = concat!("swarmlet/", env!("CARGO_PKG_VERSION"));
 
 /// `make`, described.
@@ -173,7 +173,7 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
         info_hash_v2: None,
         warnings: Vec::new(),
     };
-    // What cannot be read again is not given to anybody, and that is known before it is hashed.
+    // A torrent that swarmlet itself would refuse is refused now, before the hashing.
     let read = |bytes: &[u8]| {
         let refused = |error| Failure::new(Exit::NoInput, format!("{}: {error}", output::shown(path)));
         Metainfo::parse(bytes).map_err(refused)
@@ -206,7 +206,7 @@ fn find(path: &Path, target: Option<&Path>, wanted: &Wanted) -> Result<Vec<Found
         exclude: &|name| fits(&wanted.exclude, name),
     };
     let mut found = tree::find(path, &choice)?;
-    // A .torrent file that is about to be replaced is no part of what it is of.
+    // The .torrent file that is about to be replaced is not part of the content.
     if let Some(target) = target.and_then(|target| fs::canonicalize(target).ok()).filter(|_| path.is_dir()) {
         found.retain(|file| {
             file.path.file_name() != target.file_name() || fs::canonicalize(&file.path).ok().as_ref() != Some(&target)
@@ -215,9 +215,9 @@ fn find(path: &Path, target: Option<&Path>, wanted: &Wanted) -> Result<Vec<Found
     Ok(found)
 }
 
-/// The name of what is at `path`, and where its torrent goes: beside it.
+/// The name of the content at `path`, and the path of its torrent: beside it.
 fn name_and_place(path: &Path) -> Result<(String, PathBuf), Failure> {
-    // `.` and `a/..` have a name only once it is known where they are.
+    // `.` and `a/..` have a name only after they are resolved.
     let real = match path.file_name() {
         Some(_) => path.to_path_buf(),
         None => fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()),

@@ -1,6 +1,6 @@
-//! `swarmlet many`: fetches and serves the torrents of a folder, as they come and go.
+//! `swarmlet many`: downloads and seeds the torrents of a folder, as they come and go.
 //!
-//! Floor 4. What it sees there is [`folder`](crate::cli::run::folder)'s.
+//! Floor 4. [`folder`](crate::cli::run::folder) finds the torrents.
 
 use crate::cli::exit::{Exit, Failure, RUN_EXITS};
 use crate::cli::options::command::{Command, Completes, Group, Part, Section};
@@ -14,9 +14,9 @@ use crate::cli::show::objects;
 use crate::engine::{Config, RateLimits, Settings};
 use std::path::PathBuf;
 
-/// Most torrents that can be asked for to download at once.
+/// Largest `--max-downloads`.
 const MOST_DOWNLOADS: u64 = 10_000;
-/// Torrents that download at once when no number is named: more of them would share a line in slices too thin.
+/// Default of `--max-downloads`: with more torrents, each would get too little of the line.
 const DOWNLOADS: u64 = 5;
 
 /// `many`, described.
@@ -106,7 +106,7 @@ mod tests {
     use std::ffi::OsString;
 
     #[test]
-    fn what_was_typed_is_looked_at_first() {
+    fn options_are_checked_first() {
         for (wrong, exit) in [
             (&[][..], Exit::Usage),
             (&["a", "b"], Exit::Usage),

@@ -1,6 +1,6 @@
-//! `swarmlet seed`: serves content that is there already, and never writes to it.
+//! `swarmlet seed`: uploads complete content, and never writes to it.
 //!
-//! Floor 4. It is looked at first, or with `--no-check` believed and proven piece by piece as it is read.
+//! Floor 4. The content is verified first; with `--no-check`, each piece is verified when it is first read.
 
 use crate::cli::exit::{Exit, Failure, RUN_EXITS};
 use crate::cli::options::command::{Command, Completes, Group};
@@ -12,9 +12,9 @@ use crate::engine::{Duty, Job};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The longest time that can be asked for, in minutes: a hundred years.
+/// Largest `--time`, in minutes: a hundred years.
 const MOST_MINUTES: u64 = 100 * 366 * 24 * 60;
-/// How often it is looked how much was sent, where somebody wants to know.
+/// How often the ratio is compared with `--ratio`.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// `seed`, described.
@@ -100,7 +100,7 @@ mod tests {
     use std::ffi::OsString;
 
     #[test]
-    fn what_was_typed_is_looked_at_before_anything_is_read() {
+    fn options_are_checked_before_anything_is_read() {
         for wrong in [
             &["--ratio", "x", "/no/such"][..],
             &["--ratio", "0", "/no/such"],

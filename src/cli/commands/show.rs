@@ -1,6 +1,6 @@
-//! `swarmlet show`: says what is in a .torrent file or a magnet link.
+//! `swarmlet show`: shows what is in a .torrent file or a magnet link.
 //!
-//! Floor 4. What is shown is a stranger's: on a terminal nothing of it can move the cursor, and in JSON all is text.
+//! Floor 4. The content comes from strangers. Nothing of it can move the cursor of a terminal.
 
 use crate::base::date::date;
 use crate::base::hex::to_hex;
@@ -18,7 +18,7 @@ use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
 use std::ffi::{OsStr, OsString};
 
-/// Output is written whenever so much of it has come together, so that a torrent of 100,000 files takes no memory twice.
+/// Output is written in portions of this size, so that a torrent of 100,000 files does not take its memory twice.
 const WRITE_BYTES: usize = 64 << 10;
 
 /// `show`, described.
@@ -91,7 +91,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     each(&sources, &mut show)
 }
 
-/// Does the same with each source; of several, the others go on when one fails.
+/// Calls `act` for each source. If one of several sources fails, the others go on.
 pub fn each(sources: &[OsString], act: impl FnMut((usize, &OsString)) -> Result<(), Failure>) -> Result<Exit, Failure> {
     let mut exit = Exit::Whole;
     for result in sources.iter().enumerate().map(act) {
@@ -107,15 +107,13 @@ pub fn each(sources: &[OsString], act: impl FnMut((usize, &OsString)) -> Result<
     Ok(exit)
 }
 
-/// What a source holds.
+/// What a source contains.
 pub enum Shown {
-    /// A .torrent file.
     Torrent(Box<Metainfo>),
-    /// A magnet link.
     Link(Magnet),
 }
 
-/// Reads a torrent or a link; a link can come by standard input or in a file, too.
+/// Reads a torrent or a magnet link. A link can also be in a file or on standard input.
 pub fn read(source: &OsStr) -> Result<Shown, Failure> {
     let is_link = |bytes: &[u8]| bytes.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"magnet:"));
     let link = |text: &str| {
@@ -151,12 +149,12 @@ fn show_one(source: &OsStr, read: Shown, given: &Parsed) -> Result<(), Failure> 
     }
 }
 
-/// Lines of a name and a value, the values below each other.
+/// Lines of names and values, with the values below each other.
 #[derive(Default)]
 struct Lines(String);
 
 impl Lines {
-    /// Of several values the first alone has the name before it.
+    /// If several lines in a row have the same name, only the first one shows it.
     fn put(&mut self, name: &str, value: &str) {
         let again = self.0.lines().rev().find_map(|line| line.split("  ").next().filter(|name| !name.is_empty()));
         let name = if again == Some(name) { "" } else { name };
@@ -211,7 +209,7 @@ fn files(metainfo: &Metainfo, bytes: bool) -> Result<(), Failure> {
     in_portions(&mut files.map(|file| format!("{:>11}  {}\n", amount(file.length, bytes), for_terminal(&file.path()))))
 }
 
-/// Writes to standard output what comes in small parts.
+/// Writes small parts to standard output, in larger portions.
 pub fn in_portions(parts: &mut dyn Iterator<Item = String>) -> Result<(), Failure> {
     let mut out = String::new();
     for part in parts {
@@ -228,7 +226,7 @@ fn host_port((host, port): &(String, u16)) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
-/// A magnet link explained.
+/// Explains a magnet link.
 pub fn link(magnet: &Magnet, bytes: bool) -> String {
     let mut lines = Lines::default();
     lines.put_some("name", magnet.name.as_deref());
@@ -286,7 +284,7 @@ fn torrent_json(source: &str, metainfo: &Metainfo) -> Result<(), Failure> {
     in_portions(&mut metainfo.files.iter().enumerate().map(file).chain(["]}\n".to_string()]))
 }
 
-/// The same of a link, as a line.
+/// The JSON object of a magnet link.
 pub fn link_json(source: &str, magnet: &Magnet) -> String {
     let mut object = Object::plain();
     object.text("torrent", source);
@@ -294,7 +292,7 @@ pub fn link_json(source: &str, magnet: &Magnet) -> String {
     object.text_or_null("info_hash", magnet.info_hash.map(|hash| hash.to_string()).as_deref());
     object.text_or_null("info_hash_v2", magnet.info_hash_v2.map(|hash| to_hex(&hash)).as_deref());
     object.raw("size", &magnet.length.map_or("null".into(), |length| length.to_string()));
-    // As in a torrent a list for each tier; in a link every tracker is one.
+    // A list for each tier, as in a torrent. In a link, every tracker is its own tier.
     let alone = |url: &String| json::array(&mut [json::string(url)].into_iter());
     object.raw("trackers", &json::array(&mut magnet.trackers.iter().map(alone)));
     object.raw("web_seeds", &strings(&magnet.web_seeds));

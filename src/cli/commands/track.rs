@@ -219,7 +219,8 @@ fn track(config: Config, verbosity: usize, quiet: bool) -> Result<Exit, Failure>
     Ok(Exit::Whole)
 }
 
-/// Starts to watch for signals: SIGHUP means reload, SIGINT and SIGTERM mean stop; a second one ends the process at once.
+/// Starts to watch for signals: SIGHUP means reload, SIGINT and SIGTERM mean stop; a second one ends the process at
+/// once.
 fn watch() -> Result<Receiver<Signal>, Failure> {
     let refused = |error| Failure::new(Exit::Io, format!("can't listen for signals: {error}"));
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(refused)?;

@@ -1,7 +1,7 @@
-//! Files of choice: what `--files` and `--exclude` say about the files of a torrent.
+//! Which files of a torrent `--files` and `--exclude` choose.
 //!
-//! Floor 4. Files are numbered from 1 in the order of the torrent, as `--list` shows them; padding has no number.
-//! Patterns ([`Glob`]) see the path inside the torrent, without the name of its folder.
+//! Floor 4. Files are numbered from 1 in the order of the torrent, as `--list` shows them. Padding has no number.
+//! Patterns ([`Glob`]) are matched against the path inside the torrent, without the name of its folder.
 
 use super::flags::Parsed;
 use crate::base::glob::Glob;
@@ -13,16 +13,16 @@ use crate::proto::metainfo::{FileEntry, Metainfo};
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
 
-/// What was typed about files.
+/// The options that choose files.
 pub struct Files {
-    /// What is wanted; `None`: all.
+    /// The numbers of wanted files; `None`: all.
     numbers: Option<Vec<RangeInclusive<usize>>>,
-    /// What of that is not, as typed and as read.
+    /// The patterns of unwanted files, as typed and as parsed.
     excluded: Vec<(String, Glob)>,
 }
 
 impl Files {
-    /// Reads `--files` and `--exclude`, given for so many torrents.
+    /// Reads `--files` and `--exclude`. `torrents`: the number of torrents on the command line.
     pub fn read(given: &Parsed, torrents: usize) -> Result<Files, Failure> {
         let numbers = match given.value("files") {
             Some(_) if torrents != 1 => {
@@ -44,7 +44,7 @@ impl Files {
         Ok(Files { numbers, excluded })
     }
 
-    /// Which files of the torrent are wanted; `None`: all. `name` is what the torrent is called in messages.
+    /// The wanted files of a torrent; `None`: all. Messages call the torrent `name`.
     pub fn of(&self, metainfo: &Metainfo, name: &str) -> Result<Option<Choice>, Failure> {
         let files: Vec<usize> = numbered(metainfo).map(|(index, _)| index).collect();
         let last = files.len();
@@ -68,7 +68,7 @@ impl Files {
         }
     }
 
-    /// Patterns that fit no file of any torrent: the person meant something else.
+    /// The patterns that match no file of any torrent: probably a mistake.
     pub fn idle(&self, torrents: &[(OsString, Metainfo)]) -> Vec<&str> {
         let mut idle = self.excluded.iter().collect::<Vec<_>>();
         for (_, metainfo) in torrents {
@@ -78,12 +78,12 @@ impl Files {
     }
 }
 
-/// The files that have a number, in order, and where each is among the torrent's files.
+/// The files that have a number, each with its index among all files of the torrent.
 pub fn numbered(metainfo: &Metainfo) -> impl Iterator<Item = (usize, FileEntry<'_>)> {
     metainfo.files.iter().enumerate().filter(|(_, file)| !file.padding)
 }
 
-/// `1,3-5`.
+/// Parses a list such as `1,3-5`.
 fn numbers(text: &str) -> Result<Vec<RangeInclusive<usize>>, String> {
     let number = |text: &str| text.parse().ok().filter(|number| *number > 0 && !text.starts_with('+'));
     let range = |part: &str| {
@@ -106,7 +106,7 @@ mod tests {
     use crate::cli::commands::get;
     use crate::proto::bencode::Bencode;
 
-    /// A folder of `a.txt`, padding, `b/c.nfo` and an empty `b/d`; or a single file.
+    /// A folder of `a.txt`, padding, `b/c.nfo` and an empty `b/d`, or a single file.
     fn torrent(is_folder: bool) -> Metainfo {
         let file = |path: &[&str], length: i64, attr: &str| {
             let path = Bencode::list(path.iter().copied());
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn padding_has_no_number_and_patterns_see_the_path_inside() {
+    fn padding_has_no_number_and_patterns_match_the_path_inside() {
         assert_eq!(chosen(&[], true), Ok(None));
         assert_eq!(chosen(&["--files", "1-3"], true), Ok(None), "all is no choice");
         assert_eq!(chosen(&["--files", "2"], true), Ok(Some(vec![2])));

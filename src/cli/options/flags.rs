@@ -56,10 +56,10 @@ impl Flag {
     }
 }
 
-/// What was typed behind a command.
+/// The parsed command line of a command.
 pub struct Parsed {
     matches: Matches,
-    /// Arguments that are not UTF-8; see `put_aside`.
+    /// Arguments that are not UTF-8; see `set_aside`.
     aside: Vec<OsString>,
 }
 
@@ -112,7 +112,7 @@ impl Parsed {
         self.value(long).map(parse).transpose()
     }
 
-    /// The arguments that are no options.
+    /// The arguments that are not options.
     pub fn arguments(&self) -> Vec<OsString> {
         self.matches.free.iter().map(|text| self.take_back(text)).collect()
     }
@@ -123,10 +123,10 @@ impl Parsed {
     }
 }
 
-/// Parses what follows `command`, of which `flags` are the options.
+/// Parses the arguments of `command`, which takes the options `flags`.
 pub fn parse(command: &str, flags: &[&Flag], arguments: &[OsString]) -> Result<Parsed, Failure> {
     let mut aside = Vec::new();
-    let texts: Vec<String> = arguments.iter().map(|argument| put_aside(argument, &mut aside)).collect();
+    let texts: Vec<String> = arguments.iter().map(|argument| set_aside(argument, &mut aside)).collect();
     let mut options = Options::new();
     for flag in flags {
         match flag.value {
@@ -141,7 +141,7 @@ pub fn parse(command: &str, flags: &[&Flag], arguments: &[OsString]) -> Result<P
     }
 }
 
-/// `1.5` is 150: without floating point, which would make the program larger.
+/// `1.5` becomes 150. Floating point would make the program larger.
 fn hundredths(text: &str) -> Option<u64> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -153,7 +153,7 @@ fn hundredths(text: &str) -> Option<u64> {
     (hundredths > 0).then_some(hundredths)
 }
 
-/// `--max_peers` is `--max-peers`. Values, and all that follows `--`, stay as they are.
+/// Turns `--max_peers` into `--max-peers`. Values, and everything after `--`, stay as they are.
 fn normalise(flags: &[&Flag], arguments: Vec<String>) -> Vec<String> {
     let mut done = false;
     let mut is_value = false;
@@ -178,16 +178,16 @@ fn normalise(flags: &[&Flag], arguments: Vec<String>) -> Vec<String> {
     arguments.into_iter().map(one).collect()
 }
 
-/// Whether the value of an option in `-letters` is the next argument: its letter is the last one.
+/// Whether the next argument is the value of an option in `-letters`. It is if the letter of that option comes last.
 fn wants_value(flags: &[&Flag], letters: &str) -> bool {
     let takes_value =
         |letter: char| flags.iter().any(|flag| flag.value.is_some() && flag.short.chars().eq(std::iter::once(letter)));
     letters.find(takes_value).is_some_and(|at| letters[at..].chars().count() == 1)
 }
 
-/// `getopts` takes UTF-8 only. Of an argument that is not, the bytes are put aside and stand there as NUL and a number:
-/// no argument can hold a NUL. The name of an option stays.
-fn put_aside(argument: &OsStr, aside: &mut Vec<OsString>) -> String {
+/// `getopts` takes only UTF-8. The bytes of any other argument are set aside, and a NUL with a number takes their
+/// place, which no real argument can contain. The name of an option stays.
+fn set_aside(argument: &OsStr, aside: &mut Vec<OsString>) -> String {
     if let Some(text) = argument.to_str() {
         return text.to_string();
     }
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn hundredths_are_numbers_with_two_places_at_most() {
+    fn hundredths_have_at_most_two_decimal_places() {
         let numbers = [("2", 200), ("1.5", 150), ("0.05", 5), (".5", 50), ("3.", 300), ("007", 700)];
         numbers.iter().for_each(|(text, expected)| assert_eq!(hundredths(text), Some(*expected), "{text}"));
         for wrong in ["", ".", "0", "0.00", "-1", "1e3", "1.234", "x", "1,5", "99999999999999999999"] {
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn complaints_name_what_was_meant() {
+    fn error_messages_suggest_what_was_meant() {
         assert_eq!(complaint(&["--sequental"]), "unknown option --sequental; did you mean --sequential?");
         assert_eq!(complaint(&["-x"]), "unknown option -x; `swarmlet get --help` lists the options");
         assert_eq!(complaint(&["--dir"]), "--dir needs a value: --dir DIR");

@@ -1,4 +1,4 @@
-//! What was asked of `swarmlet make`, read from its options and looked at.
+//! What `swarmlet make` was asked to do, read from its options and checked.
 //!
 //! Floor 4.
 
@@ -15,57 +15,40 @@ use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
-/// What is to be made, of what, and how.
+/// What to make, of which files, and how.
 pub struct Wanted {
-    /// What is to be shared.
     pub paths: Vec<PathBuf>,
-    /// The trackers.
     pub tiers: Vec<Vec<String>>,
-    /// The web seeds.
     pub web_seeds: Vec<String>,
-    /// The nodes of the DHT.
+    /// Nodes of the DHT: host and port.
     pub nodes: Vec<(String, u16)>,
-    /// Private.
     pub private: bool,
-    /// The comment.
     pub comment: Option<String>,
-    /// `source`.
     pub source: Option<String>,
-    /// Who made it, if it is not to be us.
+    /// The name of the creating program, if it is not swarmlet.
     pub created_by: Option<String>,
-    /// Without a date.
     pub no_date: bool,
-    /// The bytes of a piece, if not chosen by us.
+    /// In bytes; `None`: chosen by the size of the content.
     pub piece_length: Option<u32>,
-    /// Align the files.
+    /// Start each file at a piece boundary.
     pub pad: bool,
     output: Option<OsString>,
-    /// Replace what is there.
     pub force: bool,
-    /// Skip what is there.
+    /// Skip paths whose torrent exists.
     pub skip_there: bool,
-    /// Only these files.
     pub include: Vec<Glob>,
-    /// Not these.
     pub exclude: Vec<Glob>,
-    /// Follow symbolic links.
     pub follow_links: bool,
-    /// Write nothing.
     pub dry_run: bool,
-    /// Print the link.
     pub magnet: bool,
-    /// Tell a program.
     pub json: bool,
-    /// How many hash.
     pub threads: usize,
-    /// Say nothing.
     pub quiet: bool,
-    /// Name the files.
     pub verbose: bool,
 }
 
 impl Wanted {
-    /// Where the torrent goes that is called `name`, `beside` being its place if none was named; `None`: standard output.
+    /// The output file of the torrent `name`; `beside` if no output was given. `None`: standard output.
     pub fn target(&self, name: &str, beside: &Path) -> Option<PathBuf> {
         match &self.output {
             None => Some(beside.to_path_buf()),
@@ -78,7 +61,7 @@ impl Wanted {
     }
 }
 
-/// What was asked for.
+/// Reads and checks the options.
 pub fn read(given: &Parsed) -> Result<Wanted, Failure> {
     let (urls, paths): (Vec<OsString>, Vec<OsString>) = given.arguments().into_iter().partition(is_url);
     let mut tiers = Vec::new();
@@ -137,7 +120,7 @@ pub fn check_free(path: &Path, force: bool) -> Result<(), Failure> {
     }
 }
 
-/// What contradicts itself.
+/// Refuses options that contradict each other.
 fn check(wanted: &Wanted, each: bool) -> Result<(), Failure> {
     let refuse = |text: &str| Err(Failure::usage(text));
     let to_stdout = wanted.output.as_ref().is_some_and(|output| output == "-");
@@ -166,7 +149,7 @@ fn check(wanted: &Wanted, each: bool) -> Result<(), Failure> {
     }
 }
 
-/// Whether an argument is the URL of a tracker and not a file.
+/// Whether an argument is a URL, and not the name of a file.
 fn is_url(argument: &OsString) -> bool {
     argument.to_str().is_some_and(|text| url::scheme(text).is_some()) && !Path::new(argument).exists()
 }
@@ -179,12 +162,12 @@ fn all<T>(given: &Parsed, option: &str, read: impl Fn(&str) -> Result<T, Failure
     given.values(option).iter().map(|value| read(&text(value, option)?)).collect()
 }
 
-/// The URL of a tracker.
+/// Checks the URL of a tracker.
 pub fn tracker(text: &str) -> Result<String, Failure> {
     address(text, &["http", "https", "udp", "ws", "wss"], "a tracker", "http://tracker.example:6969/announce")
 }
 
-/// The URL of a web seed.
+/// Checks the URL of a web seed.
 pub fn web_seed(text: &str) -> Result<String, Failure> {
     address(text, &["http", "https", "ftp"], "a web seed", "http://example.org/files/")
 }
@@ -202,7 +185,7 @@ fn address(text: &str, schemes: &[&str], what: &str, example: &str) -> Result<St
     Ok(text.to_string())
 }
 
-/// `host:port`, an IPv6 address in brackets.
+/// Parses `host:port`, with an IPv6 address in brackets.
 fn node(text: &str) -> Result<(String, u16), Failure> {
     let parts =
         text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok().filter(|port| *port > 0)?)));
@@ -217,7 +200,7 @@ fn glob(option: &str, text: &str) -> Result<Glob, Failure> {
     Glob::new(text).map_err(|error| Failure::usage(format!("--{option} {}: {error}", for_terminal(text))))
 }
 
-/// `262144`, `256K`, `1M`; also `18`, which is 2^18 with mktorrent and was in 2004.
+/// Parses `262144`, `256K`, `1M`, and also `18`, which means 2^18 as in mktorrent and in 2004.
 fn piece_length(text: &str) -> Result<u32, Failure> {
     let lower = text.trim().to_ascii_lowercase();
     let digits = lower.trim_end_matches(|c: char| !c.is_ascii_digit());
@@ -258,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_looked_at() {
+    fn invalid_addresses_are_refused() {
         assert_eq!(tracker(" udp://t.example:80 ").unwrap(), "udp://t.example:80");
         for wrong in ["t.example", "ftp://t.example/", "http://", "http://a\nb/", ""] {
             assert!(tracker(wrong).is_err(), "{wrong}");

@@ -1,7 +1,7 @@
 //! Man pages, from the descriptions of the commands.
 //!
-//! Floor 4. The language is that of man(7), which groff, mandoc and others read. A page has the sections that man-pages(7)
-//! wants, in its order.
+//! Floor 4. The language is that of man(7), which groff, mandoc and others read. A page has the sections that
+//! man-pages(7) wants, in its order.
 
 use super::command::{Command, Part};
 use super::flags::Flag;

@@ -1,4 +1,4 @@
-//! What the commands that run the engine have in common on the command line: `get`, `seed` and `many`.
+//! Options that several commands have in common, most of them `get`, `seed` and `many`.
 //!
 //! Floor 4.
 
@@ -18,16 +18,16 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// New numbers are shown no more often than a person can read them ...
+/// The shortest display interval: nobody reads faster.
 const SOONEST: Duration = Duration::from_millis(100);
-/// ... and at least once an hour.
+/// The longest display interval.
 const LATEST: Duration = Duration::from_secs(3600);
 
-/// Most connections that can be asked for: two threads each, and a file descriptor.
+/// Largest `--max-peers`: each connection takes two threads and a file descriptor.
 const MOST_PEERS: u64 = 10_000;
-/// Most threads that can be asked for.
+/// Largest `--threads`.
 const MOST_THREADS: u64 = 256;
-/// Fastest limit that can be asked for: 1 TiB a second.
+/// Largest rate limit: 1 TiB per second.
 const MOST_RATE_KIB: u64 = 1 << 30;
 /// `--max-peers`.
 pub const MAX_PEERS: Flag = Flag::with("max-peers", "N", "Maximum number of connections of a torrent").default("50");
@@ -54,7 +54,7 @@ pub const THREADS: Flag = Flag::with("threads", "N", "Number of hashing threads"
 /// `--help`.
 pub const HELP: Flag = Flag::switch("help", "Print this help").short("h");
 
-/// How peers are reached, and which.
+/// How peers are reached, and which peers.
 pub const NETWORK: Group = Group {
     title: "Network",
     flags: &[
@@ -89,12 +89,12 @@ pub const OUTPUT: Group = Group {
     ],
 };
 
-/// The file that `--blocklist` names.
+/// The file of `--blocklist`.
 pub fn blocklist(given: &Parsed) -> Option<PathBuf> {
     given.value("blocklist").map(PathBuf::from)
 }
 
-/// What all commands have that connect to peers.
+/// The configuration that all commands with peers have in common.
 pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
     let max_peers = given.number("max-peers", 1..=MOST_PEERS, "connections")?;
     let path = path(given, "blocklist", "a file")?;
@@ -115,7 +115,7 @@ pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
     })
 }
 
-/// `7000`, `7000-7010`, or `0`.
+/// Parses `7000`, `7000-7010` or `0`.
 pub fn ports(text: &str) -> Result<RangeInclusive<u16>, Failure> {
     let range = match text.split_once('-') {
         Some((first, last)) => first.parse().ok().zip(last.parse().ok()).filter(|&(first, _)| first > 0),
@@ -129,13 +129,14 @@ pub fn ports(text: &str) -> Result<RangeInclusive<u16>, Failure> {
     }
 }
 
-/// A limit in units of 1024 bytes a second, as bytes a second. 0 is none, as in 2004.
+/// A rate limit, in bytes per second. The option is in units of 1024 bytes per second, and 0 means no limit, as in
+/// 2004.
 pub fn rate(given: &Parsed, option: &str) -> Result<Option<u64>, Failure> {
     let kibibytes = given.number(option, 0..=MOST_RATE_KIB, "units of 1024 bytes a second")?;
     Ok(kibibytes.filter(|rate| *rate > 0).map(|rate| rate << 10))
 }
 
-/// How the run is to be shown; the log begins.
+/// Chooses the view, and starts the log.
 pub fn view(given: &Parsed) -> Result<View, Failure> {
     if given.has("quiet") && given.has("verbose") {
         return Err(Failure::usage("--quiet and --verbose contradict each other"));
@@ -144,7 +145,7 @@ pub fn view(given: &Parsed) -> Result<View, Failure> {
     Ok(View::choose(given.has("json"), given.has("quiet"), given.has("verbose")))
 }
 
-/// The address that `--ip` names.
+/// The address of `--ip`.
 pub fn ip(given: &Parsed) -> Result<Option<IpAddr>, Failure> {
     let parse = |text: String| {
         let wrong = || Failure::usage(format!("--ip {}: expected an address such as 203.0.113.7", for_terminal(&text)));
@@ -153,19 +154,19 @@ pub fn ip(given: &Parsed) -> Result<Option<IpAddr>, Failure> {
     given.text("ip")?.map(parse).transpose()
 }
 
-/// How often new numbers are to be shown; `view` has its own idea.
+/// How often the display is updated; by default, as often as `view` wants.
 pub fn display_interval(given: &Parsed, view: &View) -> Result<Option<Duration>, Failure> {
     let interval = given.hundredths("display-interval", "seconds such as 5 or 0.5")?;
     let interval = interval.map(|hundredths| Duration::from_millis(hundredths.saturating_mul(10)));
     Ok(view.every().map(|every| interval.map_or(every, |interval| interval.clamp(SOONEST, LATEST))))
 }
 
-/// The folder that `--dir` names.
+/// The folder of `--dir`.
 pub fn dir(given: &Parsed) -> Result<Option<PathBuf>, Failure> {
     path(given, "dir", "a folder")
 }
 
-/// What the option `long` names. An empty name is most often a variable of the shell that is not set.
+/// The path of the option `long`. It must not be empty: that is usually an unset variable of the shell.
 pub fn path(given: &Parsed, long: &str, expected: &str) -> Result<Option<PathBuf>, Failure> {
     match given.value(long) {
         Some(path) if path.is_empty() => Err(Failure::usage(format!("--{long} is empty, expected {expected}"))),
@@ -180,7 +181,7 @@ pub fn threads(given: &Parsed) -> Result<usize, Failure> {
     Ok(threads.map_or(cores, |threads| threads as usize))
 }
 
-/// Refuses a folder that is to be read and is not there.
+/// Refuses a folder that does not exist.
 pub fn must_be_there(dir: &Path) -> Result<(), Failure> {
     if dir.is_dir() {
         return Ok(());
@@ -189,7 +190,7 @@ pub fn must_be_there(dir: &Path) -> Result<(), Failure> {
     Err(Failure::new(Exit::NoInput, format!("{name}: not a folder, expected one")))
 }
 
-/// The torrents that are named, for the command `command`; with what they were called by. What is odd about them is told.
+/// Reads the torrents on the command line, and prints the warnings about them. Each comes with its argument.
 pub fn torrents(command: &str, given: &Parsed) -> Result<Vec<(OsString, Metainfo)>, Failure> {
     let sources = given.arguments();
     if sources.is_empty() {
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_are_one_or_a_range_or_none() {
+    fn ports_are_a_number_a_range_or_zero() {
         assert_eq!(ports("7000").unwrap(), 7000..=7000);
         assert_eq!(ports("7000-7010").unwrap(), 7000..=7010);
         assert_eq!(ports("0").unwrap(), 0..=0);
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_shown_as_often_as_somebody_says() {
+    fn the_display_interval_is_clamped_and_has_a_default() {
         let every = |text: &str, view: View| display_interval(&given(&["--display_interval", text]), &view).ok();
         let millis = |millis| Some(Some(Duration::from_millis(millis)));
         assert_eq!(every("0.5", View::Lines), millis(500));
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_an_address() {
+    fn ip_takes_only_an_address() {
         assert_eq!(ip(&given(&["--ip", "2001:db8::7"])).unwrap(), Some("2001:db8::7".parse().unwrap()));
         assert_eq!(ip(&given(&["--ip", "me.example"])).unwrap_err().exit, Exit::Usage);
     }

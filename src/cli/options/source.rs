@@ -1,6 +1,6 @@
-//! Where a torrent is read from: a file, standard input or a URL.
+//! Reading a torrent from a file, standard input or a URL.
 //!
-//! Floor 4. Each failure says which of them it was, what is wrong with it and what was expected.
+//! Floor 4. Each failure names the source, says what is wrong, and what was expected.
 
 use super::choice::numbered;
 use crate::base::path::for_terminal;
@@ -19,15 +19,15 @@ use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 use std::time::Duration;
 
-/// Until a server has sent the whole .torrent file: of a slow one too.
+/// The time in which a server must send the whole .torrent file, even a slow server.
 const FETCH_DEADLINE: Duration = Duration::from_secs(60);
 
-/// Reads the torrent that is called `source` on the command line.
+/// Reads the torrent that the argument `source` names.
 pub fn read(source: &OsStr) -> Result<Metainfo, Failure> {
     parse(source, &bytes(source)?)
 }
 
-/// The bytes of the torrent that is called `source`, whatever they are.
+/// Reads the bytes that the argument `source` names, without parsing them.
 pub fn bytes(source: &OsStr) -> Result<Vec<u8>, Failure> {
     match address(source) {
         _ if source == "-" => read_stdin(),
@@ -37,7 +37,7 @@ pub fn bytes(source: &OsStr) -> Result<Vec<u8>, Failure> {
     }
 }
 
-/// The torrent that `bytes` are, which came from `source`.
+/// Parses a torrent that was read from `source`.
 pub fn parse(source: &OsStr, bytes: &[u8]) -> Result<Metainfo, Failure> {
     Metainfo::parse(bytes).map_err(|error| {
         let name = shown(source);
@@ -50,7 +50,7 @@ pub fn parse(source: &OsStr, bytes: &[u8]) -> Result<Metainfo, Failure> {
     })
 }
 
-/// What `source` is called in messages: safe on a terminal, and without the secrets of URLs.
+/// `source` as messages name it: safe for a terminal, and without the secrets of a URL.
 pub fn shown(source: &OsStr) -> String {
     match address(source) {
         _ if source == "-" => "standard input".into(),
@@ -59,7 +59,7 @@ pub fn shown(source: &OsStr) -> String {
     }
 }
 
-/// Refuses torrents that are named twice, that would write the same file, or that of a part file.
+/// Refuses torrents that are given twice, that would write to the same file, or to a file that swarmlet uses itself.
 pub fn check_distinct(torrents: &[(OsString, Metainfo)]) -> Result<(), Failure> {
     for (at, (source, metainfo)) in torrents.iter().enumerate() {
         if part_file::is_name(&metainfo.name) {
@@ -95,7 +95,7 @@ fn same_path(a: &OsStr, b: &OsStr, path: &str) -> Failure {
     Failure::usage(format!("{a} and {b} would both write {path}: download them one by one, each with its own --dir"))
 }
 
-/// `source` if it is a URL and no file.
+/// `source`, if it is a URL and not the name of a file.
 fn address(source: &OsStr) -> Option<&str> {
     let text = source.to_str()?;
     let is_url = url::scheme(text).is_some() || text.starts_with("magnet:");
@@ -121,7 +121,7 @@ fn read_stdin() -> Result<Vec<u8>, Failure> {
     read_all(stdin.lock(), "standard input", 0)
 }
 
-/// `size`: so many bytes it is said to have, so that there is room for them at once.
+/// `size`: the expected number of bytes, for which room is made at once.
 fn read_all(from: impl Read, name: &str, size: u64) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::with_capacity(size.min(MAX_METAINFO_BYTES as u64) as usize);
     let read = from.take(MAX_METAINFO_BYTES as u64 + 1).read_to_end(&mut bytes);
@@ -147,7 +147,7 @@ fn fetch(url: &str) -> Result<Vec<u8>, Failure> {
     }
     http::get(url, MAX_METAINFO_BYTES as u64, FETCH_DEADLINE).map_err(|error| match error {
         HttpError::TooLarge(_) => too_large(&name),
-        // The error may repeat the URL, secrets and all.
+        // The error may repeat the URL with its secrets.
         _ => {
             let error = for_terminal(&error.to_string().replace(url, "it"));
             Failure::new(Exit::Unavailable, format!("{name}: {error}"))
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_say_what_was_wrong_with_which_source() {
+    fn failures_name_the_source_and_the_problem() {
         assert_eq!(failure("/no/such.torrent"), (66, "/no/such.torrent: No such file or directory".into()));
         assert_eq!(failure("/"), (66, "/: a folder, expected a .torrent file".into()));
         assert_eq!(failure("/dev/null"), (65, "/dev/null: empty, expected a .torrent file".into()));
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn torrents_that_clash_are_refused() {
+    fn conflicting_torrents_are_refused() {
         assert_eq!(conflict(&[torrent("a", None, 0), torrent("b", None, 1), torrent("c", Some("a"), 2)]), "");
         assert_eq!(conflict(&[torrent("c", Some("a"), 0), torrent("c", Some("b"), 1)]), "");
         assert!(conflict(&[torrent("a", None, 0), torrent("a", None, 0)]).contains("are the same torrent"));

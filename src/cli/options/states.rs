@@ -1,6 +1,6 @@
-//! Where resume states are kept: the folder that is named, or the one where programs keep such things.
+//! The folder of the resume states.
 //!
-//! Floor 4. XDG Base Directory Specification.
+//! Floor 4.
 
 use super::flags::Parsed;
 use super::run::path;
@@ -11,19 +11,18 @@ use crate::sys::in_words;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The folder for states: the one that is named, or where programs keep such things (XDG Base Directory Specification).
-/// `None`: nobody says where our home is.
+/// The folder of `--state`, or the one of the XDG Base Directory Specification. `None`: the home folder is unknown.
 pub fn dir(given: &Parsed) -> Result<Option<PathBuf>, Failure> {
     if let Some(dir) = path(given, "state", "a folder")? {
         return Ok(Some(dir));
     }
-    // The specification wants relative paths ignored.
+    // The specification says that relative paths are ignored.
     let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let home = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")));
     Ok(home.map(|home| home.join("swarmlet")))
 }
 
-/// Opens the folder for states. A download can do without.
+/// Opens the folder. Without it, the run goes on with a warning.
 pub fn open(dir: Option<PathBuf>, quiet: bool) -> Option<Arc<StateDir>> {
     let opened = match &dir {
         Some(dir) => StateDir::open(dir).map_err(|error| format!("in {}: {}", dir.display(), in_words(&error))),

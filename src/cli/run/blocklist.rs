@@ -1,7 +1,7 @@
-//! The file that `--blocklist` names: read at the start, and again at SIGHUP.
+//! The file of `--blocklist`: read at the start, and again on SIGHUP.
 //!
-//! Floor 4. What its lines mean is [`blocklist`](crate::swarm::meeting::blocklist)'s. A list is taken only when all of it was read;
-//! lines that are wrong are left out, and told of by their numbers.
+//! Floor 4. [`blocklist`](crate::swarm::meeting::blocklist) parses the lines. A list is used only if the whole file
+//! could be read. Invalid lines are skipped and reported with their numbers.
 
 use crate::base::path::for_terminal;
 use crate::cli::exit::{Exit, Failure};
@@ -11,14 +11,14 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-/// The largest file that is read: the largest lists that are passed around have a third of it.
+/// The largest file that is read: three times the size of the largest public lists.
 const MOST_BYTES: u64 = 64 << 20;
 /// The longest line: addresses, and a name.
 const MOST_LINE_BYTES: u64 = 1024;
-/// Wrong lines that are told of one by one.
+/// Invalid lines that are reported one by one.
 const MOST_TOLD: usize = 10;
 
-/// Reads the list, and says what is wrong with lines of it. A file of which nothing can be understood is a failure.
+/// Reads the list. Also returns messages about invalid lines. It fails if no line is valid.
 pub fn read(path: &Path) -> Result<(Blocklist, Vec<String>), Failure> {
     let name = for_terminal(&path.to_string_lossy());
     let refused = |why: &str| Failure::new(Exit::NoInput, format!("the blocklist {name}: {why}"));
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
     use std::fs;
 
-    /// What is read of a file of `bytes`: the number of ranges and what is told, or why it is refused.
+    /// Reads a file of `bytes`: the number of ranges and the messages.
     fn of(bytes: &[u8]) -> (usize, Vec<String>) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("list");
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_are_wrong_are_told_of_by_number() {
+    fn invalid_lines_are_reported_by_number() {
         let text = b"# mine\r\n1.2.3.4\r\n\r\nnonsense\n5.0.0.0/8\n5.6.7.8/40\n\xff:9.0.0.1-9.0.0.2\nlast";
         let (ranges, told) = of(text);
         assert_eq!(ranges, 3);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_refused() {
+    fn a_file_that_is_not_a_list_is_refused() {
         let (_, told) = of(&b"\x1f\x8b\x08 binary \n".repeat(9));
         assert!(told[0].starts_with("the blocklist /list: no line is"), "{told:?}");
         let (_, told) = of(&vec![b'\n'; (MOST_BYTES + 1) as usize]);

@@ -1,9 +1,10 @@
-//! Which folders have changed since they were last looked at: so that a folder in which nothing happens costs one call.
+//! Which folders have changed since the last look. An unchanged folder costs one system call.
 //!
-//! Floor 4. A file that comes, goes or is renamed changes its folder's time of change, and that is all that is asked for,
-//! past what a network disk has in its cache. What it does not show, a file that is written over in place, is seen at the
-//! next look at everything. File systems in user space (FUSE) may keep no such times: there all is read each time.
-//! A folder that can't be read for the moment (a network disk does not answer, no descriptor is left) stays as it was.
+//! Floor 4. A file that comes, goes or is renamed changes the modification time of its folder. Only that is asked for,
+//! past the cache of a network disk. A file that is overwritten in place does not change it, and is noticed at the next
+//! full rescan. File systems in user space (FUSE) may not keep such times, so everything is read there each time. A
+//! folder that can't be read for the moment (a network disk does not answer, no descriptor is left) counts as
+//! unchanged.
 
 use rustix::fs::{AtFlags, CWD, StatxFlags};
 use std::collections::BTreeMap;
@@ -12,16 +13,16 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Folders within folders that are looked into.
+/// Greatest depth of subfolders.
 const MOST_DEEP: usize = 8;
-/// Folders that are looked into.
+/// Most folders that are watched.
 const MOST_FOLDERS: usize = 20_000;
-/// A folder that changed so recently may change again within the same tick of the file system's clock (FAT's has 2 s).
+/// A folder that changed this recently may change again within the same tick of the file system's clock (2 s with FAT).
 const TICK: Duration = Duration::from_secs(3);
 /// FUSE_SUPER_MAGIC of Linux's magic.h.
 const FUSE: u32 = 0x6573_5546;
 
-/// By what a change of a folder is seen: which it is, and when it changed.
+/// Inode number and modification time of a folder: if they change, the folder has changed.
 type Stamp = (u64, Duration);
 
 /// A folder as it was when it was last read.
@@ -35,34 +36,34 @@ struct Read {
 pub struct Changes {
     root: PathBuf,
     read: BTreeMap<PathBuf, Read>,
-    /// The times of change mean something.
+    /// The file system keeps modification times of folders.
     told: bool,
 }
 
-/// What was found at one look.
+/// The result of one look.
 #[derive(Default)]
 pub struct Found {
     /// The torrent files of the folders that have changed.
     pub torrents: Vec<PathBuf>,
-    /// The folders that have not, as far as can be told.
+    /// The folders that have not changed, as far as is known.
     pub unchanged: Vec<PathBuf>,
 }
 
 impl Found {
-    /// Whether a file that was found before may be there still, though it was not found now.
+    /// Whether a file that was found at an earlier look may still exist, although this look did not find it.
     pub fn left_alone(&self, file: &Path) -> bool {
         file.parent().is_some_and(|parent| self.unchanged.binary_search_by(|other| (**other).cmp(parent)).is_ok())
     }
 }
 
 impl Changes {
-    /// All in `root` and below is new.
+    /// Everything in `root` and its subfolders counts as new.
     pub fn new(root: PathBuf) -> Changes {
         let told = rustix::fs::statfs(&root).is_ok_and(|about| about.f_type as u32 != FUSE);
         Changes { root, read: BTreeMap::new(), told }
     }
 
-    /// What has changed since the last look, or `everything`.
+    /// Finds what has changed since the last look, or `everything`.
     pub fn look(&mut self, everything: bool) -> Found {
         let mut found = Found::default();
         let before = std::mem::take(&mut self.read);
@@ -72,7 +73,7 @@ impl Changes {
         found
     }
 
-    /// Folders behind links are left out: they may lead in circles.
+    /// Symbolic links to folders are not followed, because they may form circles.
     fn look_into(&mut self, dir: PathBuf, deep: usize, all: bool, before: &BTreeMap<PathBuf, Read>, found: &mut Found) {
         if self.read.len() >= MOST_FOLDERS {
             return;
@@ -91,7 +92,8 @@ impl Changes {
     }
 }
 
-/// The folders below `dir`; its torrent files are added to `torrents`. `None`: it is there, and can't be read to its end.
+/// Returns the subfolders of `dir` and adds its torrent files to `torrents`. `None`: it exists, but can't be read
+/// completely.
 fn read(dir: &Path, deep: usize, torrents: &mut Vec<PathBuf>) -> Option<Vec<PathBuf>> {
     let mut below = Vec::new();
     let entries = match fs::read_dir(dir) {
@@ -115,7 +117,7 @@ fn read(dir: &Path, deep: usize, torrents: &mut Vec<PathBuf>) -> Option<Vec<Path
     Some(below)
 }
 
-/// The stamp of a folder, fresh from the disk or the server. Where the system does not tell, it is read each time.
+/// The stamp of a folder, directly from the disk or the server. Without a stamp, the folder is read at each look.
 fn stamp(dir: &Path) -> Option<Stamp> {
     let wanted = StatxFlags::INO | StatxFlags::MTIME;
     let about = rustix::fs::statx(CWD, dir, AtFlags::STATX_FORCE_SYNC, wanted).ok()?;
@@ -133,7 +135,7 @@ mod tests {
     use std::fs::{File, FileTimes};
     use std::os::unix::fs::symlink;
 
-    /// Has a folder look as if it had last changed so many seconds ago.
+    /// Sets the modification time of a folder.
     fn changed_ago(dir: &Path, seconds: u64) {
         let times = FileTimes::new().set_modified(SystemTime::now() - Duration::from_secs(seconds));
         File::open(dir).unwrap().set_times(times).unwrap();
@@ -147,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_has_changed_is_read() {
+    fn only_changed_folders_are_read() {
         let temp = tempfile::tempdir().unwrap();
         let (root, below) = (temp.path(), temp.path().join("below/deeper"));
         fs::create_dir_all(&below).unwrap();
@@ -157,7 +159,7 @@ mod tests {
         symlink(root, root.join("link")).unwrap();
         let mut changes = Changes::new(root.into());
         assert_eq!(names(&changes.look(false)), ["a.torrent", "b.torrent", "c.torrent"]);
-        // They changed a moment ago, and may do so again within the same tick.
+        // They changed a moment ago, and may change again within the same tick.
         assert_eq!(names(&changes.look(false)), ["a.torrent", "b.torrent", "c.torrent"]);
         [root, &root.join("below"), &below].into_iter().for_each(|dir| changed_ago(dir, 100));
         changes.look(false);
@@ -179,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_for_the_moment_is_not_gone() {
+    fn a_folder_that_cannot_be_read_now_is_not_gone() {
         let temp = tempfile::tempdir().unwrap();
         let (real, root) = (temp.path().join("real"), temp.path().join("root"));
         fs::create_dir_all(real.join("below")).unwrap();
@@ -188,7 +190,7 @@ mod tests {
         symlink(&real, &root).unwrap();
         let mut changes = Changes::new(root.clone());
         assert_eq!(names(&changes.look(false)), ["a.torrent", "b.torrent"]);
-        // A link to itself leads nowhere, and yet is there: one of the errors that pass.
+        // A symbolic link to itself exists, but can't be opened: an error that may pass.
         fs::remove_file(&root).unwrap();
         symlink(&root, &root).unwrap();
         let found = changes.look(true);

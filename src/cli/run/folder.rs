@@ -1,8 +1,8 @@
 //! The torrents of a folder, as they come and go.
 //!
-//! Floor 4, the eyes of [`many`](crate::cli::commands::many). The folder is looked at every few seconds, because network disks do not report
-//! changes. A file that is not a torrent may be half written: it is reported only if it stayed the same from one look to
-//! the next, and only once.
+//! Floor 4, the eyes of [`many`](crate::cli::commands::many). The folder is looked at every few seconds, because
+//! network disks do not report changes. A file that is not a torrent may be half written: it is reported only if it
+//! stayed the same from one look to the next, and only once.
 
 use super::changes::Changes;
 use crate::base::path::for_terminal;

@@ -11,12 +11,12 @@ use rustix::io::Errno;
 use std::io;
 use std::thread::Builder;
 
-/// The thread calls nothing deep.
+/// The thread needs little stack.
 const STACK_BYTES: usize = 64 << 10;
 
-/// The keys in a line, for the screen, and where that has few columns.
+/// The keys in one line of the screen: wide, and for few columns.
 pub const KEYS: [&str; 2] = ["q quit, p pause, +/- down, >/< up, v peers, ?", "q p:pause +- down >< up v:peers ?"];
-/// The same, where torrents are in a list, and where that has few columns.
+/// The same for a list of torrents.
 pub const LIST_KEYS: [&str; 2] = [
     "q quit, p pause, a all, s sort, +/- down, >/< up, arrows move, v peers, ?",
     "q p:pause a:all s:sort +- down >< up",
@@ -57,7 +57,7 @@ pub fn listen(wishes: &Sender<Wish>) {
     }
 }
 
-/// Sends what is typed until the terminal is gone.
+/// Sends wishes until the terminal is gone.
 fn read(wishes: &Sender<Wish>) -> rustix::io::Result<()> {
     let terminal = io::stdin();
     let mut bytes = [0; 32];
@@ -68,7 +68,7 @@ fn read(wishes: &Sender<Wish>) -> rustix::io::Result<()> {
             Err(Errno::INTR) => continue,
             other => other?,
         };
-        // What was typed may be for the shell.
+        // The input may be for the shell.
         if terminal::in_background() {
             continue;
         }
@@ -87,15 +87,15 @@ fn read(wishes: &Sender<Wish>) -> rustix::io::Result<()> {
     }
 }
 
-/// Where in what is typed we are: keys without a letter are sequences that begin with ESC (ECMA-48).
+/// The state of the parser. Keys without a letter are sequences that begin with ESC (ECMA-48).
 #[derive(Default)]
 enum Typed {
     #[default]
     Letter,
     Escape,
-    /// Behind ESC O.
+    /// After ESC O.
     Single,
-    /// Behind ESC [, and a number if there was one.
+    /// After ESC [ and a number, or 0.
     Sequence(u8),
 }
 
@@ -120,7 +120,7 @@ impl Typed {
             (Typed::Sequence(number), digit @ b'0'..=b'9') => {
                 *self = Typed::Sequence(number.saturating_mul(10).saturating_add(digit - b'0'));
             }
-            // What is pressed along with the key does not count.
+            // Modifier keys are ignored.
             (Typed::Sequence(number), b' '..=b'?') => *self = Typed::Sequence(number),
             (Typed::Sequence(number), end) => return of_sequence(number, end),
         }

@@ -1,6 +1,6 @@
-//! What the floors below say with the `log` crate, as lines on standard error: for `--verbose`.
+//! The log of `--verbose`: what the floors below write with the `log` crate, as lines on standard error.
 //!
-//! Floor 4. Only our own modules: the HTTP library logs whole URLs, and these hold passkeys.
+//! Floor 4. Only swarmlet's own modules are logged: the HTTP library logs whole URLs, which contain passkeys.
 
 use crate::base::units;
 use crate::cli::say;
@@ -19,7 +19,7 @@ impl Log for Lines {
 
     fn log(&self, record: &Record) {
         if self.enabled(record.metadata()) {
-            // Since the start: std knows no time zones, and differences are what a log is read for.
+            // Seconds since the start: std knows no time zones, and a log is read for the differences.
             let seconds = units::seconds(self.began.elapsed());
             let target = record.target().trim_start_matches("swarmlet::");
             let level = record.level().as_str().to_ascii_lowercase();
@@ -30,7 +30,7 @@ impl Log for Lines {
     fn flush(&self) {}
 }
 
-/// Begins to write the log: the main steps at 1, every decision at 2, every message at 3; nothing at 0.
+/// Starts the log. 0: nothing; 1: the main steps; 2: every decision; 3: every message.
 pub fn begin(verbosity: usize) {
     let level = match verbosity {
         0 => return,
@@ -41,9 +41,9 @@ pub fn begin(verbosity: usize) {
     begin_at(level);
 }
 
-/// Begins to write the log, as much of it as `level` says.
+/// Starts the log at a level.
 pub fn begin_at(level: LevelFilter) {
-    // It fails only if there is a log already, and then there is one.
+    // It fails only if a log was started already.
     if log::set_boxed_logger(Box::new(Lines { began: Instant::now() })).is_ok() {
         log::set_max_level(level);
     }

@@ -10,7 +10,7 @@ use crate::cli::show::view::View;
 use crate::engine::{Engine, Watch};
 use crossbeam_channel::Receiver;
 
-/// The person, and what was asked for so far.
+/// The person at the terminal.
 pub struct Person {
     /// The wishes, as they come.
     pub wishes: Receiver<Wish>,
@@ -61,8 +61,8 @@ impl Person {
     }
 }
 
-/// The next limit of a rate, in bytes a second: 1, 2, 5, 10, 20, 50 ... KiB/s. Above the last there is none,
-/// and the first below none is the one below the present `rate`.
+/// The next limit of a rate, in bytes per second: 1, 2, 5, 10, 20, 50 ... KiB/s. Above the last limit there is none.
+/// The first limit below "none" is the one below the present `rate`.
 fn step(limit: Option<u64>, rate: u64, faster: bool) -> Option<u64> {
     let mut steps = (0..6).flat_map(|power| [1, 2, 5].map(|digit| (digit * 10u64.pow(power)) << 10));
     match (limit, faster) {
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_go_by_steps() {
+    fn limits_change_in_steps() {
         let kib = |limit: Option<u64>| limit.map(|limit| limit >> 10);
         assert_eq!(kib(step(None, 700 << 10, false)), Some(500));
         assert_eq!(kib(step(None, 0, false)), Some(500_000));

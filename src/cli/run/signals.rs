@@ -1,5 +1,5 @@
-//! The signals of a run: the first one that asks for the end ends it cleanly, the second one at once. With a live screen,
-//! also those that stop the program and resume it (^Z, `fg`).
+//! The signals of a run: the first one that asks for the end ends it cleanly, the second one at once. With a live
+//! screen, also those that stop the program and resume it (^Z, `fg`).
 //!
 //! Floor 4. A terminal that is closed (SIGHUP) ends the run like ^C. nohup ignores SIGHUP, so there it does not.
 
@@ -17,8 +17,8 @@ use std::time::Instant;
 /// The thread only waits and sends into a channel, so it needs little stack.
 const STACK_BYTES: usize = 64 << 10;
 
-/// Starts the thread that turns signals into wishes. `live`: it also puts back the terminal's modes when the program stops
-/// or ends. `rescans`: SIGHUP asks for a rescan, as it asks other programs to read their settings again.
+/// Starts the thread that turns signals into wishes. `live`: it also puts back the terminal's modes when the program
+/// stops or ends. `rescans`: SIGHUP asks for a rescan, as it asks other programs to read their settings again.
 pub fn listen(wishes: &Sender<Wish>, live: bool, rescans: bool) -> Result<(), Failure> {
     let refused = |error| Failure::new(Exit::Io, format!("can't listen for signals: {error}"));
     // SIGXFSZ: a file would become larger than `ulimit -f` allows. That is an error to report, not the end.
@@ -69,8 +69,8 @@ pub fn listen(wishes: &Sender<Wish>, live: bool, rescans: bool) -> Result<(), Fa
     Ok(())
 }
 
-/// Whether the program was started with the signal ignored. `/proc/self/status` says so (proc(5)), in a mask in hex with the
-/// lowest bit for signal 1.
+/// Whether the program was started with the signal ignored. `/proc/self/status` says so (proc(5)), in a mask in hex
+/// with the lowest bit for signal 1.
 fn is_ignored(signal: i32, status: &str) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());

@@ -1,7 +1,7 @@
-//! The terminal's modes while the screen is live: what is typed comes key by key and is not echoed into the screen.
+//! The modes of the terminal while the screen is live: keys arrive one by one, and are not echoed into the screen.
 //!
-//! Floor 4. The modes found are put back on each way out: the end of the run, a signal, a panic, a stop by ^Z. What only
-//! the foreground may do is done in the foreground alone, so that a job in the background is never stopped for it.
+//! Floor 4. The old modes are restored whenever the program ends or stops: at the end of the run, by a signal, a panic
+//! or ^Z. The modes are changed only in the foreground, because the kernel stops a background job that changes them.
 
 use crate::cli::exit::Exit;
 use crate::sys::lock;
@@ -10,20 +10,20 @@ use std::io::{self, IsTerminal};
 use std::panic;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Whether the terminal is ours just now, and the modes to be put back then.
+/// Whether the program has changed the modes, and the modes to restore.
 struct Hold {
     ours: bool,
     found: Option<Termios>,
 }
 
 static HOLD: Mutex<Hold> = Mutex::new(Hold { ours: false, found: None });
-/// The terminal has become ours.
+/// Signalled when `ours` becomes true.
 static TAKEN: Condvar = Condvar::new();
 
-/// Columns and rows of a terminal that does not tell.
+/// Columns and rows of a terminal that does not report them.
 const USUAL_SIZE: (usize, usize) = (80, 24);
 
-/// Takes the terminal if it is there for us: at the start, and again when we come back to the foreground.
+/// Changes the modes, if the program is in the foreground: at the start, and again when it returns to the foreground.
 pub fn take() {
     let Ok(modes) = termios::tcgetattr(io::stderr()) else { return };
     if in_background() {
@@ -34,7 +34,7 @@ pub fn take() {
     if modes.local_modes.intersects(to_change) {
         let mut ours = modes.clone();
         ours.local_modes.remove(to_change);
-        // A read returns with the first key.
+        // A read returns as soon as a key was pressed.
         ours.special_codes[SpecialCodeIndex::VMIN] = 1;
         ours.special_codes[SpecialCodeIndex::VTIME] = 0;
         if termios::tcsetattr(io::stderr(), OptionalActions::Now, &ours).is_err() {
@@ -46,10 +46,10 @@ pub fn take() {
     TAKEN.notify_all();
 }
 
-/// Puts the modes back that were found.
+/// Restores the old modes.
 pub fn release() {
     let mut hold = hold();
-    // In the background they are another's by now.
+    // In the background, the terminal belongs to another program.
     if std::mem::take(&mut hold.ours)
         && !in_background()
         && let Some(found) = &hold.found
@@ -64,7 +64,7 @@ pub fn exit_at_once(exit: Exit) -> ! {
     std::process::exit(exit.code().into());
 }
 
-/// Has the modes put back by a panic too.
+/// Makes a panic restore the old modes, too.
 pub fn release_on_panic() {
     let tell = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
@@ -73,27 +73,27 @@ pub fn release_on_panic() {
     }));
 }
 
-/// Waits until the terminal is ours.
+/// Waits until the program has changed the modes and is in the foreground.
 pub fn wait_for() {
     let mut hold = hold();
-    // What was taken may have been lost since, by a stop that we did not hear of.
+    // The program may have been stopped by a signal that it can't catch.
     while !hold.ours || in_background() {
         hold.ours = false;
         hold = TAKEN.wait(hold).unwrap_or_else(PoisonError::into_inner);
     }
 }
 
-/// Whether the terminal belongs to another job now, in which we would scribble.
+/// Whether the terminal belongs to another job now, whose output must not be disturbed.
 pub fn in_background() -> bool {
     termios::tcgetpgrp(io::stderr()).is_ok_and(|group| group != rustix::process::getpgrp())
 }
 
-/// Whether the terminal was closed, or its line broke.
+/// Whether the terminal was closed, or its connection was lost.
 pub fn is_gone() -> bool {
     termios::tcgetattr(io::stderr()).is_err_and(|error| error == rustix::io::Errno::IO)
 }
 
-/// Whether somebody may type to us.
+/// Whether standard input is a terminal.
 pub fn has_keys() -> bool {
     io::stdin().is_terminal()
 }

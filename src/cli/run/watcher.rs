@@ -59,7 +59,7 @@ impl Watcher {
     }
 }
 
-/// Watches until nobody listens any more.
+/// Watches until the run is over.
 fn watch(mut folder: Option<Folder>, blocklist: Option<&Path>, asked: &Receiver<()>, sender: &Sender<Seen>) {
     let mut rescan = false;
     loop {

@@ -1,7 +1,7 @@
-//! How far hashing has come: a live bar on a terminal, a line now and then in a log.
+//! The progress of hashing: a live bar on a terminal, a line now and then in a log.
 //!
-//! Floor 4. Like the screen of a download it leaves the cursor in an empty line below itself, and changes no mode of the
-//! terminal. What is over at once is not shown.
+//! Floor 4. The bar leaves the cursor in an empty line below itself, and changes no mode of the terminal. Work that
+//! ends at once is not shown.
 
 use super::live;
 use super::pieces::bar;
@@ -13,14 +13,14 @@ use crate::cli::say;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-/// How often a log hears of it.
+/// How often a line is written to a log.
 const LOGGED: Duration = Duration::from_secs(10);
 /// The widest bar.
 const MOST_BAR: usize = 30;
-/// The narrowest that says anything.
+/// The narrowest bar that is useful.
 const LEAST_BAR: usize = 5;
 
-/// The bar of one piece of work.
+/// The progress of one job.
 pub struct Bar {
     name: String,
     total: u64,
@@ -29,16 +29,15 @@ pub struct Bar {
 }
 
 enum Way {
-    /// Live; whether there is something drawn.
+    /// A live bar; whether it is drawn now.
     Live(bool),
-    /// A line at times; when the last one came.
+    /// A line now and then; when the last line was written.
     Lines(Instant),
-    /// Not at all.
     Quiet,
 }
 
 impl Bar {
-    /// The bar of work on `total` bytes that is called `name`.
+    /// The progress of the job `name`, which has `total` bytes.
     pub fn new(name: &str, total: u64, quiet: bool) -> Bar {
         let began = Instant::now();
         let way = match quiet {
@@ -49,7 +48,7 @@ impl Bar {
         Bar { name: for_terminal(name), total, began, way }
     }
 
-    /// `done` bytes are done.
+    /// Reports that `done` bytes are done.
     pub fn tick(&mut self, done: u64) {
         let left = done < self.total;
         match &mut self.way {
@@ -68,7 +67,7 @@ impl Bar {
         }
     }
 
-    /// The bar is taken away; the time it took.
+    /// Removes the bar. Returns how long the job took.
     pub fn end(&mut self) -> Duration {
         if matches!(self.way, Way::Live(true)) {
             write("\r\x1b[1A\x1b[J");
@@ -78,7 +77,7 @@ impl Bar {
     }
 }
 
-/// Whoever fails meanwhile tells why in a clean line.
+/// If the job fails, its error message gets a clean line.
 impl Drop for Bar {
     fn drop(&mut self) {
         self.end();
@@ -86,7 +85,7 @@ impl Drop for Bar {
 }
 
 fn write(text: &str) {
-    // Were the terminal gone, there would be nobody to tell.
+    // If the terminal is gone, there is nowhere to report that.
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
@@ -97,7 +96,7 @@ fn numbers(done: u64, total: u64, time: Duration) -> Vec<String> {
     numbers
 }
 
-/// `Aishah  ██████░░░░  46.0 %  62.8 of 136 MiB  590 MiB/s  2 s left`, on so many columns.
+/// `Aishah  ██████░░░░  46.0 %  62.8 of 136 MiB  590 MiB/s  2 s left`, in at most `columns` columns.
 fn row(name: &str, done: u64, total: u64, time: Duration, columns: usize, utf8: bool) -> String {
     let numbers = numbers(done, total, time).join("  ");
     let room = columns.saturating_sub(numbers.len() + 2);
@@ -116,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_fits_whatever_the_width() {
+    fn a_row_fits_any_width() {
         let shown = |columns| row("日本語のファイル", 62 << 20, 136 << 20, Duration::from_millis(100), columns, true);
         assert_eq!(shown(80), "日本語…ファイル  ███████░░░░░░░░░░  45.5 %  62.0 of 136 MiB  620 MiB/s  1 s left");
         for columns in 0..200 {

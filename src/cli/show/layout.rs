@@ -1,7 +1,7 @@
-//! The live screen as rows of text: what is shown of the torrents on so many columns and rows.
+//! The live screen as rows of text, for a given number of columns and rows.
 //!
-//! Floor 4. Pure: no terminal is touched here. Where there is room each torrent has a block of a few rows; else a row
-//! each; and when these are too many, only those of which there is most to see.
+//! Floor 4. Pure: this does not touch the terminal. If there is room, each torrent has a block of a few rows; otherwise
+//! it has one row. If even that is too much, only the most interesting torrents are shown.
 
 use super::doing::Doing;
 use super::pieces::{bar, map};
@@ -13,47 +13,45 @@ use crate::cli::run::session::{Entry, Session};
 use crate::swarm::figures::Status;
 use std::time::Duration;
 
-/// What the terminal is like.
+/// What the terminal can show.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
-    /// Columns that may be written to.
     pub columns: usize,
-    /// Rows that may be written to.
     pub rows: usize,
-    /// It shows more than ASCII.
+    /// It shows UTF-8; otherwise only ASCII.
     pub utf8: bool,
 }
 
 /// One row of the screen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Row {
-    /// At most as wide as the look says, and safe for a terminal.
+    /// At most as wide as the terminal, and safe for it.
     pub text: String,
-    /// So many bytes at its beginning are to stand out.
+    /// Number of bytes at the beginning that are drawn bold.
     pub strong: usize,
-    /// All of it is to: it is selected.
+    /// The row is selected, and drawn inverted.
     pub selected: bool,
 }
 
-/// The widest bar: beyond it a longer one says no more.
+/// The widest bar: a longer bar would say no more.
 const MOST_BAR: usize = 60;
-/// From so many columns on the bar and the numbers beside it go into one row.
+/// With at least this many columns, the bar and the figures share a row.
 const WIDE: usize = 68;
-/// The widest of `800 KiB of 1.20 GiB` and its like.
+/// Columns of the widest text such as `800 KiB of 1.20 GiB`.
 const SIZES: usize = 19;
-/// The widest of `59 min 59 s left` and its like.
+/// Columns of the widest text such as `59 min 59 s left`.
 const LEFT: usize = 16;
-/// The widest of `100.0 %`.
+/// Columns of `100.0 %`.
 const PERCENT: usize = 7;
-/// The widest of `5.21 MiB/s` and `downloading`.
+/// Columns of the widest text such as `5.21 MiB/s` or `downloading`.
 const NOTE: usize = 11;
-/// So many trackers of a torrent that is alone have a row each.
+/// If there is only one torrent, up to this many trackers have a row each.
 const TRACKER_ROWS: usize = 3;
-/// What stands before the map of the pieces.
+/// The text before the map of pieces.
 const PIECES: &str = "pieces ";
-/// The widest of `  16.0 MiB under way`.
+/// Columns of the widest text such as `  16.0 MiB under way`.
 const UNDER_WAY: usize = 20;
-/// What torrents without a row of their own can be doing, in the order in which that is told.
+/// What torrents without their own row can be doing, in the order in which they are counted.
 const KINDS: [Doing; 8] = [
     Doing::Downloading,
     Doing::Paused,
@@ -64,14 +62,14 @@ const KINDS: [Doing; 8] = [
     Doing::Seeding,
     Doing::Complete,
 ];
-/// Rows for the reason of a failure or of a wait.
+/// Most rows for the reason of a failure or of a wait.
 const REASON_ROWS: usize = 3;
 
-/// The rows for a session as it stands. `ended`: for the last time.
+/// The rows of a session. `ended`: for the last time.
 pub fn draw(session: &Session, look: Look, ended: bool) -> Vec<Row> {
     let entries: Vec<&Entry> = session.entries.values().collect();
     let alone = entries.len() == 1;
-    // The total has a row, and so have those that are left out, if any are.
+    // The total has a row, and so has the number of torrents that are not shown.
     let room = look.rows.saturating_sub(usize::from(!alone));
     let mut rows = if entries.len() <= room {
         blocks_or_lines(&entries, look, room, ended)
@@ -85,7 +83,7 @@ pub fn draw(session: &Session, look: Look, ended: bool) -> Vec<Row> {
     rows
 }
 
-/// A row for each torrent, and a block for as many as there is room: first for those that are not whole.
+/// A row for each torrent, and blocks as long as there is room, first for torrents that are not complete.
 fn blocks_or_lines(entries: &[&Entry], look: Look, room: usize, ended: bool) -> Vec<Row> {
     let mut shown: Vec<Vec<Row>> = entries.iter().map(|entry| vec![line(entry, look, ended)]).collect();
     let mut spare = room - shown.len();
@@ -100,7 +98,7 @@ fn blocks_or_lines(entries: &[&Entry], look: Look, room: usize, ended: bool) -> 
     shown.concat()
 }
 
-/// A row each for `room` torrents, and one that tells of the others.
+/// A row for each of `room` torrents, and one row about the others.
 fn most_interesting(entries: &[&Entry], look: Look, room: usize, ended: bool) -> Vec<Row> {
     let mut chosen: Vec<usize> = (0..entries.len()).collect();
     chosen.sort_by_key(|&torrent| std::cmp::Reverse(interest(entries[torrent])));
@@ -111,7 +109,7 @@ fn most_interesting(entries: &[&Entry], look: Look, room: usize, ended: bool) ->
     rows
 }
 
-/// Text made safe for this terminal.
+/// Makes text safe for this terminal.
 pub fn shown(text: &str, look: Look) -> String {
     let safe = for_terminal(text);
     if look.utf8 { safe } else { safe.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect() }
@@ -124,7 +122,7 @@ fn block(entry: &Entry, look: Look, alone: bool, ended: bool) -> Vec<Row> {
     rows
 }
 
-/// What a torrent is called, and how far it is.
+/// The name of a torrent, and its progress.
 pub fn head(entry: &Entry, look: Look, ended: bool) -> Vec<Row> {
     let progress = progress(entry, look, ended).into_iter().map(|text| plain(format!("  {text}"), look));
     std::iter::once(title(entry, look, ended)).chain(progress).collect()
@@ -145,18 +143,18 @@ fn doing(entry: &Entry, ended: bool) -> Doing {
     if ended { Doing::at_end(entry) } else { Doing::of(entry) }
 }
 
-/// The time until a torrent is whole.
+/// The time until a torrent is complete.
 fn left(entry: &Entry, ended: bool) -> Option<Duration> {
     words::time_left(entry).filter(|_| !ended)
 }
 
-/// What is proven, or looked at, and what came besides, in thousandths.
+/// What is verified or checked, and what has arrived but is not verified yet, in thousandths.
 fn shares(entry: &Entry) -> (u64, u64) {
     let (length, done) = (entry.length(), entry.checking().unwrap_or_else(|| entry.had()));
     (per_mille(done, length), per_mille(entry.running().map_or(0, |status| status.under_way), length))
 }
 
-/// The bar and the numbers beside or below it.
+/// The bar, and the figures beside or below it.
 fn progress(entry: &Entry, look: Look, ended: bool) -> Vec<String> {
     let length = entry.length();
     let done = entry.checking().unwrap_or_else(|| entry.had());
@@ -174,12 +172,13 @@ fn progress(entry: &Entry, look: Look, ended: bool) -> Vec<String> {
     vec![format!("{bar}  {percent:>PERCENT$}"), format!("{sizes}  {left}")]
 }
 
-/// Why nothing comes, in a few rows, to be indented.
+/// The reason why nothing arrives, in a few rows.
 pub fn reason(text: &str, look: Look) -> Vec<String> {
     wrap(&shown(text, look), look.columns.saturating_sub(2), REASON_ROWS, ellipsis(look))
 }
 
-/// Rates, peers, pieces and trackers; or why nothing comes. At the end that is past, and failures are told below.
+/// Rates, peers, pieces and trackers; or the reason why nothing arrives. Empty at the end of a run, when failures are
+/// printed below the screen.
 fn details(entry: &Entry, look: Look, alone: bool, ended: bool) -> Vec<String> {
     let inner = look.columns.saturating_sub(2);
     if let Some(problem) = words::problem(entry).filter(|_| !ended) {
@@ -201,12 +200,12 @@ fn details(entry: &Entry, look: Look, alone: bool, ended: bool) -> Vec<String> {
         few if few.len() == 1 || alone && few.len() <= TRACKER_ROWS => few.iter().map(words::tracker).collect(),
         many => vec![words::trackers_together(many)],
     };
-    // What is the reason need not be told twice.
+    // A tracker that is named in the reason is not shown twice.
     rows.extend(trackers.iter().map(|text| shown(text, look)).filter(|text| !why.contains(text.as_str())));
     rows
 }
 
-/// The map of the pieces, and what came of those that are not proven yet.
+/// The map of pieces, and the bytes that are not verified yet.
 fn pieces(status: &Status, look: Look) -> String {
     let map = map(&status.map, look.utf8);
     match status.under_way {
@@ -216,13 +215,13 @@ fn pieces(status: &Status, look: Look) -> String {
     }
 }
 
-/// The columns that the map of the pieces gets.
+/// The columns of the map of pieces.
 pub fn map_columns(look: Look) -> usize {
     let beside = if look.columns >= WIDE { UNDER_WAY } else { 0 };
     look.columns.saturating_sub(2 + PIECES.len() + beside)
 }
 
-/// Items side by side, in columns that stay where they are while numbers change, on as many rows as they need.
+/// Puts items side by side, on as many rows as they need. The columns stay in place while the figures change.
 fn flow(items: Vec<String>, width: usize) -> Vec<String> {
     let mut rows: Vec<String> = Vec::new();
     for item in items {
@@ -265,15 +264,15 @@ fn more<'a>(entries: impl Iterator<Item = &'a Entry>, ended: bool) -> String {
     format!("... and {} more: {}", states.len(), kinds.collect::<Vec<_>>().join(", "))
 }
 
-/// All torrents in one row: as much of it as has room.
+/// The sum of all torrents in one row, as much as there is room for.
 pub fn total(session: &Session, look: Look, ended: bool) -> Row {
     let entries = || session.entries.values();
     let running = || entries().filter_map(Entry::running);
     let (down, up) = (session.down_rate(), session.up_rate());
-    // What came of those that are whole, or wait, says nothing of the rest.
+    // The rates of complete or waiting torrents say nothing about the others.
     let coming = entries().filter(|entry| Doing::of(entry) == Doing::Downloading).filter_map(Entry::running);
     let left = time_left(sum(running().map(|status| status.left)), sum(coming.map(|status| status.down_rate)));
-    // What is being checked is not known to be missing yet.
+    // While content is checked, it is not known how much is missing.
     let checking = entries().any(|entry| entry.checking().is_some());
     let left =
         left.filter(|_| session.settled.is_none() && !checking).map_or(String::new(), |left| duration(left) + " left");
@@ -292,7 +291,7 @@ pub fn total(session: &Session, look: Look, ended: bool) -> Row {
     plain(text, look)
 }
 
-/// How much there is to see of a torrent: the highest is shown first.
+/// How interesting a torrent is. The most interesting torrents are shown.
 fn interest(entry: &Entry) -> (u8, u64) {
     let rates = entry.running().map_or(0, |status| status.down_rate.max(status.up_rate));
     match Doing::of(entry) {
@@ -304,12 +303,12 @@ fn interest(entry: &Entry) -> (u8, u64) {
     }
 }
 
-/// A row in which nothing stands out.
+/// A row without bold text.
 pub fn plain(text: String, look: Look) -> Row {
     Row { text: shorten_end(text.trim_end(), look.columns, ellipsis(look)), ..Row::default() }
 }
 
-/// What stands for what was cut off.
+/// The sign for text that was cut off.
 pub fn ellipsis(look: Look) -> &'static str {
     if look.utf8 { "…" } else { ".." }
 }

@@ -1,6 +1,6 @@
-//! Plain lines for logs, pipes and `--verbose`: one at each change, and one now and then while something comes.
+//! Plain lines for logs, pipes and `--verbose`: one at each change, and one now and then during a download.
 //!
-//! Floor 4. A seeder to which nothing happens says nothing.
+//! Floor 4. An idle seed writes nothing.
 
 use super::doing::waits_for_disk;
 use super::words;
@@ -11,15 +11,15 @@ use crate::engine::TorrentId;
 use crate::swarm::standing::DiskTrouble;
 use std::time::Instant;
 
-/// So many torrents that are not whole have a line each; more of them are told in one.
+/// Up to this many incomplete torrents have a line each; more torrents share one line.
 const MOST_LINES: usize = 4;
 
-/// Writes the lines about what happened.
+/// Writes the lines of an event.
 pub fn show(event: &Event, session: &Session) {
     lines(event, session, Instant::now()).iter().for_each(|line| say::line(line));
 }
 
-/// What went wrong with a torrent: told even by those who are quiet.
+/// Writes why a torrent failed, even with `--quiet`.
 pub fn problem(torrent: TorrentId, session: &Session) {
     let Some(entry) = session.entries.get(&torrent) else { return };
     if let Some(problem) = words::problem(entry) {
@@ -27,7 +27,7 @@ pub fn problem(torrent: TorrentId, session: &Session) {
     }
 }
 
-/// A torrent waits for its disk: a person must do something, so even those who are quiet are told.
+/// Writes that a torrent waits for its disk, even with `--quiet`, because the person must do something.
 pub fn waiting(torrent: TorrentId, trouble: &DiskTrouble, session: &Session) {
     let Some(entry) = session.entries.get(&torrent) else { return };
     say::problem(&format!("{}: {}", entry.report.name, words::waiting_for_disk(trouble)));
@@ -53,7 +53,7 @@ fn lines(event: &Event, session: &Session, now: Instant) -> Vec<String> {
             vec![format!("{}: {}", name(*torrent), words::waiting_for_disk(trouble))]
         }
         Event::Resumed(torrent) => vec![format!("{}: the disk works again", name(*torrent))],
-        // Errors, and written as such.
+        // These are errors, which are written elsewhere.
         Event::Failed(_) | Event::Warning(_) | Event::Problem(_) => Vec::new(),
         Event::Tracker { torrent, host, problem: Some(problem), refuses } => {
             vec![format!("{}: {}", name(*torrent), words::tracker_fails(host, problem, *refuses))]
@@ -68,7 +68,7 @@ fn lines(event: &Event, session: &Session, now: Instant) -> Vec<String> {
     }
 }
 
-/// How far those have come that are on their way.
+/// The progress of incomplete torrents.
 fn progress(session: &Session) -> Vec<String> {
     let under_way = || session.entries.values().filter(|entry| entry.whole.is_none() && entry.problem().is_none());
     let number = under_way().count();
@@ -84,7 +84,7 @@ fn progress(session: &Session) -> Vec<String> {
     under_way().filter_map(one).collect()
 }
 
-/// How far one torrent has come; nothing before its check has begun.
+/// The progress of one torrent; `None` before its check has begun.
 fn one(entry: &Entry) -> Option<String> {
     let (name, length) = (&entry.report.name, entry.length());
     if let Some(checked) = entry.checking() {
@@ -115,7 +115,7 @@ mod tests {
     use crate::engine::Phase;
 
     #[test]
-    fn a_download_is_told_in_a_line() {
+    fn a_download_has_one_line() {
         let run = session(vec![("a", 659 << 20, Phase::Running(status(247 << 20).into()))]);
         let line = "a: 62.5 %, 412 of 659 MiB, 5.21 MiB/s down, 120 KiB/s up, 48 s left, 12 peers, 8 seeds";
         assert_eq!(lines(&Event::Ticked, &run, run.began), [line]);
@@ -126,14 +126,14 @@ mod tests {
     }
 
     #[test]
-    fn a_seeder_is_silent() {
+    fn an_idle_seed_is_silent() {
         let mut run = session(vec![("a", 659 << 20, Phase::Running(status(0).into()))]);
         run.at(0).whole = Some(run.began);
         assert_eq!(lines(&Event::Ticked, &run, run.began), Vec::<String>::new());
     }
 
     #[test]
-    fn many_are_told_in_one_line() {
+    fn many_torrents_share_one_line() {
         let run = session((0..9).map(|_| ("a", 100 << 20, Phase::Running(status(50 << 20).into()))).collect());
         let told = lines(&Event::Ticked, &run, run.began);
         assert_eq!(told, ["9 torrents under way: 50.0 %, 450 of 900 MiB, 46.9 MiB/s down, 10 s left"]);

@@ -1,8 +1,8 @@
-//! The live screen: drawn in place at each change, on standard error.
+//! The live screen on standard error: drawn in place at each change.
 //!
-//! Floor 4. After each drawing the cursor is in an empty line below the screen, so that whatever ends the program leaves
-//! a tidy terminal; its modes are [`terminal`]'s. Each drawing is one write and overwrites row by row,
-//! so that nothing flickers.
+//! Floor 4. After each drawing the cursor is in an empty line below the screen, so that the terminal is tidy however
+//! the program ends. [`terminal`] changes the modes. Each drawing is one write and overwrites row by row, so nothing
+//! flickers.
 
 use super::layout::{Look, Row, draw, head, map_columns, plain, reason, shown};
 use super::roster::Roster;
@@ -17,27 +17,28 @@ use crate::engine::{TorrentId, Watch};
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-/// Rows for the closing words, on the narrowest of terminals.
+/// Most rows for the closing words.
 const CLOSING_ROWS: usize = 3;
 
-/// The keys are told for so long, until somebody asks for them.
+/// The keys are shown for this long at the start.
 const INTRODUCTION: Duration = Duration::from_secs(10);
 
-/// The screen, and what it shows just now.
+/// The screen, and what it shows now.
 pub struct Screen {
     utf8: bool,
     bold: bool,
-    /// The columns of each row drawn last, to know how many rows they take when the terminal has become narrower.
+    /// The columns of each row that is drawn, from which follows how many rows they take if the terminal becomes
+    /// narrower.
     drawn: Vec<usize>,
-    /// The terminal's size then.
+    /// The size of the terminal when they were drawn.
     size: (usize, usize),
-    /// Said below it from when on the run comes to its end.
+    /// Shown below the torrents while the run ends.
     goodbye: &'static str,
-    /// The keys are shown, or are not: by wish.
+    /// Whether the person wants to see the keys; `None`: not asked for yet.
     keys: Option<bool>,
     /// The torrent whose peers are shown.
     peers_of: Option<TorrentId>,
-    /// All torrents in a list; without it each has as many rows as there is room for.
+    /// The list of all torrents; `None`: each torrent has as many rows as there is room for.
     list: Option<Roster>,
 }
 
@@ -58,7 +59,7 @@ impl Screen {
         })
     }
 
-    /// The same, with all torrents in a list.
+    /// Changes to a screen that shows all torrents in a list.
     pub fn into_list(self) -> Screen {
         Screen { list: Some(Roster::default()), ..self }
     }
@@ -68,18 +69,18 @@ impl Screen {
         self.list.as_ref().and_then(Roster::selected)
     }
 
-    /// What of the torrents is looked at.
+    /// The details that are shown now.
     pub fn watch(&self) -> Watch {
-        // A list has no maps.
+        // A list has no maps of pieces.
         let cells = if self.list.is_some() { 0 } else { map_columns(self.look()) };
         Watch { cells, peers_of: self.peers_of }
     }
 
-    /// A key was pressed.
+    /// Does what a key stands for.
     pub fn pressed(&mut self, key: Key, session: &Session) {
         match (key, &mut self.list) {
             (Key::Help, None) => self.keys = Some(self.keys != Some(true)),
-            // A list has them shown from the start.
+            // With a list, they are shown from the start.
             (Key::Help, Some(_)) => self.keys = Some(self.keys == Some(false)),
             (Key::Sort, Some(list)) => list.sort_otherwise(),
             (Key::Move(to), Some(list)) => {
@@ -95,7 +96,7 @@ impl Screen {
         }
     }
 
-    /// Draws as things stand. `lost`: what was drawn may be gone, so this is drawn below all that is there.
+    /// Draws the screen again. `lost`: the old drawing may be gone, so nothing is overwritten.
     pub fn redraw(&mut self, session: &Session, lost: bool) {
         if lost {
             self.drawn.clear();
@@ -103,13 +104,13 @@ impl Screen {
         self.show(&Event::Ticked, session);
     }
 
-    /// The last column is left free, for terminals wrap there; and so is the row of the cursor.
+    /// The last column stays free, because terminals wrap there, and so does the row of the cursor.
     fn look(&self) -> Look {
         let (columns, rows) = terminal::size();
         Look { columns: columns.saturating_sub(1), rows: rows.saturating_sub(1), utf8: self.utf8 }
     }
 
-    /// Shows what happened.
+    /// Shows an event.
     pub fn show(&mut self, event: &Event, session: &Session) {
         let ended = *event == Event::Ended;
         match event {
@@ -117,8 +118,8 @@ impl Screen {
             Event::Ended => self.goodbye = "",
             _ => {}
         }
-        // Of a thousand torrents that come at once each would have all of them sorted: what concerns one has time until
-        // the next second.
+        // If a thousand torrents came at once, the list would be sorted a thousand times. Events of a single torrent
+        // wait for the next tick.
         let of_all = matches!(
             event,
             Event::Started
@@ -131,17 +132,17 @@ impl Screen {
         if self.list.is_some() && !of_all {
             return;
         }
-        // A job in the background keeps quiet, but tells its end.
+        // A job in the background draws nothing, except at its end.
         if !ended && terminal::in_background() {
             return;
         }
-        // It may have come back from there.
+        // The program may have returned to the foreground.
         terminal::take();
         let look = self.look();
         let size = (look.columns + 1, look.rows + 1);
         let mut out = self.back(size.0);
         if self.size != size {
-            // A terminal that was resized has broken rows in two, and some remember that.
+            // Some terminals wrap rows when they are resized.
             out += "\x1b[J";
             self.size = size;
         }
@@ -151,7 +152,7 @@ impl Screen {
             _ => String::new(),
         };
         if !told.is_empty() {
-            // Above the screen, where it stays.
+            // Messages are written above the screen, and stay there.
             for text in width::wrap(&shown(&told, look), look.columns, CLOSING_ROWS, "") {
                 out += &self.paint(&Row { text, ..Row::default() });
             }
@@ -162,7 +163,7 @@ impl Screen {
         }
         out += "\x1b[J";
         self.drawn = drawing.iter().map(|row| width::columns(&row.text)).collect();
-        // Were the terminal gone, there would be nobody to tell.
+        // If the terminal is gone, there is nowhere to report that.
         let _ = io::stderr().lock().write_all(out.as_bytes());
         if ended {
             session.entries.keys().for_each(|torrent| lines::problem(*torrent, session));
@@ -171,7 +172,7 @@ impl Screen {
         }
     }
 
-    /// All that is drawn: the torrents or the peers of one, and what is said below. None is wider than the screen.
+    /// All rows: the torrents or the peers of one, and the lines below. None is wider than the screen.
     fn rows(&mut self, session: &Session, look: Look, ended: bool, has_keys: bool) -> Vec<Row> {
         let mut below = Vec::new();
         let limit =
@@ -211,7 +212,7 @@ impl Screen {
         rows
     }
 
-    /// What the keys are; and with the peers, for those who ask, what their flags mean.
+    /// The keys; in the peers view also the meaning of the flags, if the person asked for it.
     fn keys(&self, session: &Session, look: Look) -> Vec<String> {
         let shown = || self.list.is_some() || session.began.elapsed() < INTRODUCTION;
         if !self.keys.unwrap_or_else(shown) {
@@ -222,7 +223,7 @@ impl Screen {
         let mut rows = width::wrap(keys, look.columns, CLOSING_ROWS, "");
         if self.peers_of.is_some() && self.keys == Some(true) {
             let flags = width::wrap(peers::FLAGS, look.columns, CLOSING_ROWS, "");
-            // They get a sixth of the rows at most: the peers themselves come first.
+            // They get at most a sixth of the rows, because the peers are more important.
             if flags.len() * 6 <= look.rows {
                 rows.extend(flags);
             }
@@ -230,7 +231,7 @@ impl Screen {
         rows
     }
 
-    /// The cursor back to where the last drawing began.
+    /// Moves the cursor to where the last drawing began.
     fn back(&self, columns: usize) -> String {
         match self.drawn.iter().map(|width| width.div_ceil(columns.max(1)).max(1)).sum() {
             0usize => "\r".into(),
@@ -251,7 +252,7 @@ impl Screen {
     }
 }
 
-/// What is said while the run comes to its end.
+/// The line that is shown while the run ends.
 fn goodbye(interrupted: bool, trackers: bool) -> &'static str {
     match (interrupted, trackers) {
         (true, true) => "stopping: notifying the trackers; interrupt again to quit immediately",
@@ -267,7 +268,7 @@ pub fn is_there() -> bool {
     io::stderr().is_terminal() && moves
 }
 
-/// Whether the locale says UTF-8: the first of these variables that is set decides (POSIX).
+/// Whether the locale is UTF-8. The first of these variables that is set decides (POSIX).
 pub fn is_utf8() -> bool {
     let set = |name: &&str| std::env::var(name).is_ok_and(|value| !value.is_empty());
     let name = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find(|name| set(name));
@@ -282,7 +283,7 @@ mod tests {
     use crate::engine::Phase;
     use crate::swarm::figures::Status;
 
-    /// A screen on which everything is shown that can be.
+    /// A screen that shows everything it can show.
     fn full(peers_of: Option<TorrentId>, list: Option<Roster>) -> (Screen, Session) {
         let (goodbye, keys) = (goodbye(true, true), Some(true));
         let screen = Screen { utf8: true, bold: true, drawn: Vec::new(), size: (0, 0), goodbye, keys, peers_of, list };
@@ -294,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_too_wide_or_too_high_on_the_smallest_of_terminals() {
+    fn everything_fits_the_smallest_terminal() {
         for (peers_of, list) in [(None, None), (Some(TorrentId(0)), None), (None, Some(Roster::default()))] {
             let (mut screen, session) = full(peers_of, list);
             for (columns, rows) in (0..100).flat_map(|columns| (0..26).map(move |rows| (columns, rows))) {
@@ -306,14 +307,14 @@ mod tests {
     }
 
     #[test]
-    fn what_the_flags_mean_is_a_row_at_80_columns() {
+    fn the_meaning_of_the_flags_fits_one_row_of_80_columns() {
         let (mut screen, session) = full(Some(TorrentId(0)), None);
         let rows = screen.rows(&session, Look { columns: 79, rows: 23, utf8: true }, false, true);
         assert!(rows.iter().any(|row| row.text == peers::FLAGS), "{rows:#?}");
     }
 
     #[test]
-    fn limits_are_shown_in_the_units_in_which_they_are_given() {
+    fn limits_are_shown_in_the_units_of_the_options() {
         let (mut screen, mut session) = full(None, None);
         session.limits.upload = Some(5 << 10);
         let rows = screen.rows(&session, Look { columns: 79, rows: 23, utf8: true }, false, false);
@@ -321,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn where_there_are_no_peers_to_show_the_reason_is() {
+    fn without_peers_the_peers_view_shows_the_reason() {
         let (mut screen, mut session) = full(Some(TorrentId(0)), None);
         let nobody = Status { peers: 0, useful: 0, askable: 0, known: 0, down_rate: 0, ..status(50 << 20) };
         session.at(0).report.phase = Phase::Running(nobody.into());

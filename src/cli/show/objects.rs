@@ -1,7 +1,7 @@
-//! What happens, as JSON for programs: one object a line on standard output.
+//! The events of a run as JSON, for programs: one object per line on standard output.
 //!
-//! Floor 4. RFC 8259, written by hand: a flat object needs no library. Names of fields stay as they are from version to
-//! version; new ones may come. Sizes are bytes, rates bytes a second, times seconds.
+//! Floor 4. The names of fields never change; new fields may be added. Sizes are in bytes, rates in bytes per second,
+//! times in seconds.
 
 use super::doing::Doing;
 use super::words;
@@ -73,7 +73,7 @@ pub const FILES: Section = Section {
     )],
 };
 
-/// Writes what happened to standard output.
+/// Writes the objects of an event to standard output.
 pub fn show(event: &Event, session: &Session) -> Result<(), Failure> {
     let text = objects(event, session, Instant::now());
     if text.is_empty() { Ok(()) } else { say::write_out(&text) }
@@ -136,7 +136,7 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
     }
 }
 
-/// The object of one torrent: the fields that all have, and then more.
+/// The object of one torrent: the common fields, then those of the event.
 fn object(event: &str, session: &Session, entry: &Entry, now: Instant, more: impl Fn(&mut Object)) -> String {
     let mut object = Object::new(event);
     object.raw("time", &units::seconds(now.saturating_duration_since(session.began)));

@@ -1,6 +1,6 @@
 //! The peers of one torrent, as rows of the live screen.
 //!
-//! Floor 4. Pure: no terminal is touched here.
+//! Floor 4. Pure: this does not touch the terminal.
 
 use super::layout::{Look, Row, ellipsis, plain, shown};
 use crate::base::units::rate;
@@ -17,18 +17,18 @@ pub const FLAGS_HELP: &str = "Flags in the peers view: D it sends to us, d it ch
 
 /// Columns of the client's name.
 const CLIENT: usize = 18;
-/// Columns of the flags: more than four never come together.
+/// Columns of the flags.
 const FLAG_COLUMNS: usize = 4;
-/// The widest of `1000 KiB/s`.
+/// Columns of `1000 KiB/s`.
 const RATE: usize = 10;
-/// The widest of `100 %`.
+/// Columns of `100 %`.
 const PERCENT: usize = 5;
-/// From so many columns on the client and both rates go into the row.
+/// With at least this many columns, a row also has the client and the upload rate.
 const WIDE: usize = 74;
-/// And from so many on what it has and its rate; on less than that where it is, and its flags.
+/// With at least this many, a row has the progress and the download rate; otherwise only the address and the flags.
 const NARROW: usize = 36;
 
-/// At most `room` rows: a peer each, and one that tells of those that are left out.
+/// At most `room` rows: one for each peer, and one with the number of the others.
 pub fn draw(peers: &[PeerStatus], look: Look, room: usize) -> Vec<Row> {
     if peers.is_empty() {
         return vec![plain("  no peers".into(), look)];
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn those_without_room_are_counted() {
+    fn peers_without_room_are_counted() {
         let look = Look { columns: 79, rows: 23, utf8: false };
         let peers: Vec<PeerStatus> = (0..5).map(|_| peer("10.0.0.1:1")).collect();
         let rows = draw(&peers, look, 3);
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_tell_who_wants_and_who_lets() {
+    fn flags_show_interest_and_choking() {
         let mut it = peer("10.0.0.1:1");
         (it.snubbed, it.we_choke, it.source) = (true, false, Source::Tracker);
         assert_eq!(flags(&it), "DUST");

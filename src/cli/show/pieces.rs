@@ -1,10 +1,10 @@
-//! How far a torrent is: the bar, and the map of its pieces below.
+//! The progress bar of a torrent, and the map of its pieces.
 //!
-//! Floor 4. Pure. Where the terminal shows no more than ASCII there are other characters for the same.
+//! Floor 4. Pure. If the terminal shows only ASCII, other characters are used.
 
 use crate::swarm::figures::Share;
 
-/// A bar of `width` columns: so many thousandths of it are full, so many more half full.
+/// A bar of `width` columns, of which `full` thousandths are full and `half` more are half full.
 pub fn bar(full: u64, half: u64, width: usize, utf8: bool) -> String {
     let cells = if utf8 { width } else { width.saturating_sub(2) };
     let upto = |per_mille: u64| cells * per_mille.min(1000) as usize / 1000;
@@ -16,7 +16,7 @@ pub fn bar(full: u64, half: u64, width: usize, utf8: bool) -> String {
     [begin, &part("█", "#", full_cells), &part("▒", "+", half_cells), &part("░", "-", rest), end].concat()
 }
 
-/// The map, a column a cell.
+/// The map, with one column per cell.
 pub fn map(shares: &[Share], utf8: bool) -> String {
     let cell = |share: &Share| match (share, utf8) {
         (Share::Had, true) => '█',

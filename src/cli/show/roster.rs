@@ -1,7 +1,6 @@
-//! The live screen of [`many`](crate::cli::commands::many): all torrents in a list that can be sorted and gone through.
+//! The live screen of [`many`](crate::cli::commands::many): a list of all torrents, which can be sorted and scrolled.
 //!
-//! Floor 4. Pure: no terminal is touched here. Only the rows that are seen are made, so a thousand torrents cost one
-//! sort.
+//! Floor 4. Pure: this does not touch the terminal. Only visible rows are made, so a thousand torrents cost one sort.
 
 use super::doing::Doing;
 use super::layout::{Look, Row, ellipsis, plain, shown, total};
@@ -14,53 +13,54 @@ use crate::engine::TorrentId;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
 
-/// From so many columns on all numbers go into a row.
+/// With at least this many columns, a row has all figures.
 const WIDE: usize = 68;
-/// Columns of `downloading`; and of `100 KiB/s`, of `100.0 %`, of a number of peers, or their titles in brackets.
+/// Columns of `downloading`; then of `100 KiB/s`, of `100.0 %`, and of a number of peers, or of their titles in
+/// brackets.
 const STATE: usize = 11;
 const RATE: usize = 10;
 const PERCENT: usize = 7;
 const PEERS: usize = 7;
-/// Rows that are not of torrents: the titles, what is the matter with the one that is selected, the sum.
+/// Rows besides the torrents: the titles, a line about the selected torrent, the sum.
 const OTHERS: usize = 3;
 
-/// By what the torrents are sorted.
+/// The column by which the torrents are sorted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Order {
     #[default]
     Name,
-    /// Those that failed or have the most to do first.
+    /// Failed torrents first, then the least complete.
     Progress,
     Down,
     Up,
     Peers,
 }
 
-/// The list, and where in it the person is.
+/// The list, and the position in it.
 #[derive(Default)]
 pub struct Roster {
     order: Order,
-    /// The torrent that is selected: it stays selected when the others move around it.
+    /// The selected torrent. It stays selected when the order changes.
     selected: Option<TorrentId>,
-    /// The person selected it; else it is the first, whichever that is.
+    /// The person selected it. Otherwise the first row is selected, whichever torrent it is.
     chosen: bool,
-    /// The row in which it is.
+    /// The row of the selected torrent.
     at: usize,
-    /// The first row that is seen.
+    /// The first visible row.
     top: usize,
-    /// Rows that are seen.
+    /// The number of visible rows.
     height: usize,
-    /// The torrents, as they are sorted.
+    /// The torrents in their order.
     sorted: Vec<TorrentId>,
 }
 
 impl Roster {
-    /// The torrent that is selected, if there is one.
+    /// The selected torrent, if there is one.
     pub fn selected(&self) -> Option<TorrentId> {
         self.selected
     }
 
-    /// Sorts by something else.
+    /// Sorts by the next column.
     pub fn sort_otherwise(&mut self) {
         self.order = match self.order {
             Order::Name => Order::Progress,
@@ -87,7 +87,7 @@ impl Roster {
         self.selected = self.sorted.get(self.at).copied();
     }
 
-    /// The rows for a session as it stands. `ended`: for the last time, when the sum is enough.
+    /// The rows of a session. `ended`: for the last time, when only the sum is shown.
     pub fn draw(&mut self, session: &Session, look: Look, ended: bool) -> Vec<Row> {
         if ended {
             return vec![total(session, look, true)];
@@ -99,7 +99,7 @@ impl Roster {
         let row = |(at, torrent): (usize, &TorrentId)| {
             let mut row = plain(line(&session.entries[torrent], look, at == self.at), look);
             if at == self.at {
-                // The bar is as wide as the screen.
+                // The inverted row is as wide as the screen.
                 row = Row { text: pad(&row.text, look.columns), selected: true, ..row };
             }
             row
@@ -116,7 +116,7 @@ impl Roster {
         rows
     }
 
-    /// Sorts the torrents, and finds again the one that is selected; if it is gone, whichever is in its place.
+    /// Sorts the torrents and finds the selected one. If it is gone, the torrent in its place is selected.
     fn sort(&mut self, entries: &BTreeMap<TorrentId, Entry>) {
         let mut sorted: Vec<(&TorrentId, &Entry)> = entries.iter().collect();
         let order = self.order;
@@ -129,14 +129,14 @@ impl Roster {
         self.selected = self.sorted.get(self.at).copied();
     }
 
-    /// What is selected is seen, and no row is left empty.
+    /// Scrolls so that the selected row is visible and no row is empty.
     fn scroll(&mut self) {
         let last_top = self.sorted.len().saturating_sub(self.height);
         let least = (self.at + 1).saturating_sub(self.height);
         self.top = self.top.clamp(least.min(self.at), self.at).min(last_top);
     }
 
-    /// The titles of the columns, that by which is sorted in brackets; and which of the torrents is selected.
+    /// The titles of the columns, with the sorted one in brackets, and the position of the selected torrent.
     fn titles(&self, look: Look) -> String {
         let position = format!("{} of {}", (self.at + 1).min(self.sorted.len()), self.sorted.len());
         let title = |order: Order, text: &str| if order == self.order { format!("[{text}]") } else { text.to_string() };
@@ -157,7 +157,7 @@ impl Roster {
     }
 }
 
-/// Who comes first.
+/// Which torrent comes first.
 fn compare(order: Order, a: &Entry, b: &Entry) -> Ordering {
     let number = |entry: &Entry| {
         entry.running().map_or(0, |status| match order {
@@ -173,7 +173,7 @@ fn compare(order: Order, a: &Entry, b: &Entry) -> Ordering {
     }
 }
 
-/// The rank of what a torrent is doing, and how far it is.
+/// The sort key of the column "done": what a torrent is doing, and its progress.
 fn progress(entry: &Entry) -> (u8, u64) {
     let rank = match Doing::of(entry) {
         Doing::Failed => 0,
@@ -186,12 +186,12 @@ fn progress(entry: &Entry) -> (u8, u64) {
     (rank, per_mille(done(entry), entry.length()))
 }
 
-/// Bytes had, or looked at.
+/// Bytes that are verified, or checked so far.
 fn done(entry: &Entry) -> u64 {
     entry.checking().unwrap_or_else(|| entry.had())
 }
 
-/// A torrent in one row. One that is selected is known without colours too.
+/// A torrent in one row. The selected row is also marked without colours.
 fn line(entry: &Entry, look: Look, selected: bool) -> String {
     let state = Doing::of(entry).word();
     let done = percent(done(entry), entry.length());
@@ -216,12 +216,12 @@ fn numbers(state: &str, done: &str, down: &str, up: &str, peers: &str) -> String
     format!(" {state:<STATE$} {done:>PERCENT$} {down:>RATE$} {up:>RATE$} {peers:>PEERS$}")
 }
 
-/// Something at the left, and at the right the columns of numbers.
+/// Puts text at the left, and the columns of figures at the right.
 fn behind(left: String, right: String, look: Look) -> String {
     pad(&left, look.columns.saturating_sub(columns(&right))) + &right
 }
 
-/// What is the matter with the torrent that is selected: why it failed or gets nothing, or what its trackers say.
+/// A line about the selected torrent: why it failed or gets nothing, or what its trackers say.
 fn detail(entry: &Entry, look: Look) -> String {
     let text = match (words::problem(entry), words::why(entry), entry.running()) {
         (Some(problem), ..) => problem,

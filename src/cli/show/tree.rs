@@ -1,30 +1,31 @@
-//! The files of a torrent as a tree: each folder once, with the bytes of all that is in it.
+//! The files of a torrent as a tree: each folder once, with the total size of its files.
 //!
-//! Floor 4. A torrent may list its files in any order, so they are sorted first, by their places: no path is copied.
+//! Floor 4. A torrent may list its files in any order, so their indices are sorted first; no path is copied.
 
 use crate::base::path::for_terminal;
 use crate::base::sort::sorted;
 use crate::proto::metainfo::{FileEntry, Files, Metainfo};
 
-/// Deeper than this, folders have no rows of their own: else a short file of deep paths would make gigabytes of spaces.
+/// Deeper folders have no rows of their own. Otherwise a small torrent with deep paths could produce gigabytes of
+/// spaces.
 const DEEPEST: usize = 16;
 
 /// A row of the tree.
 pub struct Row {
     /// The bytes of the file, or of all files in the folder.
     pub bytes: u64,
-    /// The name, indented; of a folder with a `/` behind it. Safe on a terminal.
+    /// The name, indented, safe for a terminal. The name of a folder ends with `/`.
     pub text: String,
 }
 
 /// The rows of a torrent's files, from the top.
 pub struct Tree<'a> {
     files: &'a Files,
-    /// The places of the files, padding left out, in the order of their paths' components.
+    /// The indices of the files without padding, in the order of their paths.
     order: Vec<u32>,
-    /// The file whose row, or whose folders' rows, come next.
+    /// The file whose row comes next, or the rows of its folders.
     next: usize,
-    /// So many of its folders have their row.
+    /// How many of its folders have had their row.
     depth: usize,
 }
 
@@ -37,7 +38,7 @@ impl<'a> Tree<'a> {
         Tree { files, order, next: 0, depth: 0 }
     }
 
-    /// The file at a place of the order.
+    /// The file at a position of the order.
     fn file(&self, at: usize) -> Option<FileEntry<'a>> {
         Some(self.files.at(*self.order.get(at)? as usize))
     }
@@ -53,7 +54,7 @@ impl Iterator for Tree<'_> {
         let slash = |place: usize| path.match_indices('/').nth(place).map(|(at, _)| at);
         let below = self.depth.checked_sub(1).and_then(slash).map_or(0, |at| at + 1);
         if let Some(end) = slash(self.depth).filter(|_| self.depth < DEEPEST) {
-            // A folder: all that is in it follows.
+            // A folder. The files in it follow.
             let inside = file.inside();
             let folder = inside.get(..(end + 1 + inside.len()).saturating_sub(path.len())).unwrap_or_default();
             let inside =
@@ -64,7 +65,7 @@ impl Iterator for Tree<'_> {
         }
         let row = Row { bytes: file.length, text: indent + &for_terminal(&path[below..]) };
         self.next += 1;
-        // The folders that the next file shares with this one have their rows.
+        // The folders that the next file shares with this one have had their rows.
         if let Some(next) = self.file(self.next) {
             let (this, that) = (path.split('/'), next.path());
             self.depth = this.zip(that.split('/')).take_while(|(a, b)| a == b).count().min(self.depth);
@@ -78,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_come_once_with_all_that_is_in_them() {
+    fn each_folder_comes_once_with_its_total_size() {
         let paths = ["t/b", "t/a/x/2", "t/a b", "t/a/1", "t/.pad/9", "t/a/x/10"];
         let list: String = paths
             .iter()

@@ -1,4 +1,4 @@
-//! Which of the ways to show a run is taken: the live screen, plain lines, JSON, or errors alone.
+//! The ways to show a run: the live screen, plain lines, JSON, or only errors.
 //!
 //! Floor 4.
 
@@ -11,9 +11,9 @@ use crate::cli::say;
 use crate::engine::{TorrentId, Watch};
 use std::time::Duration;
 
-/// How often a screen or a program hears how things stand.
+/// How often the screen is updated, and how often JSON is written.
 const LIVE: Duration = Duration::from_secs(1);
-/// How often a log does.
+/// How often plain lines are written.
 const LOGGED: Duration = Duration::from_secs(10);
 
 /// A way to show a run.
@@ -24,12 +24,12 @@ pub enum View {
     Lines,
     /// Objects on standard output.
     Json,
-    /// Only what went wrong.
+    /// Only errors.
     Quiet,
 }
 
 impl View {
-    /// The way that fits the options and standard error. Log lines would tear a screen apart.
+    /// The view that fits the options and standard error. A log would disturb a live screen.
     pub fn choose(json: bool, quiet: bool, verbose: bool) -> View {
         match (json, quiet, verbose) {
             (true, _, _) => View::Json,
@@ -39,7 +39,7 @@ impl View {
         }
     }
 
-    /// The same; a live screen has all torrents in a list.
+    /// The same view; a live screen shows all torrents in a list.
     pub fn into_list(self) -> View {
         match self {
             View::Screen(screen) => View::Screen(screen.into_list()),
@@ -47,7 +47,7 @@ impl View {
         }
     }
 
-    /// How often new numbers are wanted.
+    /// How often the view wants new figures.
     pub fn every(&self) -> Option<Duration> {
         match self {
             View::Screen(_) | View::Json => Some(LIVE),
@@ -56,12 +56,12 @@ impl View {
         }
     }
 
-    /// Whether somebody may watch it and press keys.
+    /// Whether it is a live screen, on which keys can be pressed.
     pub fn is_live(&self) -> bool {
         matches!(self, View::Screen(_))
     }
 
-    /// What of the torrents is looked at.
+    /// The details that are shown now.
     pub fn watch(&self) -> Watch {
         match self {
             View::Screen(screen) => screen.watch(),
@@ -69,7 +69,7 @@ impl View {
         }
     }
 
-    /// The torrent that is selected, where torrents are in a list.
+    /// The selected torrent, if torrents are in a list.
     pub fn selected(&self) -> Option<TorrentId> {
         match self {
             View::Screen(screen) => screen.selected(),
@@ -77,21 +77,21 @@ impl View {
         }
     }
 
-    /// A key for the screen was pressed.
+    /// Does what a key of the screen stands for.
     pub fn pressed(&mut self, key: Key, session: &Session) {
         if let View::Screen(screen) = self {
             screen.pressed(key, session);
         }
     }
 
-    /// Draws the screen anew. `lost`: what was drawn may be gone.
+    /// Draws the screen again. `lost`: the old drawing may be gone.
     pub fn redraw(&mut self, session: &Session, lost: bool) {
         if let View::Screen(screen) = self {
             screen.redraw(session, lost);
         }
     }
 
-    /// Shows what happened. It fails only where somebody's program was to read it.
+    /// Shows an event. It fails only if a program that reads the JSON is gone.
     pub fn show(&mut self, event: &Event, session: &Session) -> Result<(), Failure> {
         if let (Event::Failed(torrent), View::Lines | View::Json | View::Quiet) = (event, &self) {
             lines::problem(*torrent, session);

@@ -1,6 +1,6 @@
-//! How a torrent stands, in words: the same ones on the screen and in plain lines.
+//! The state of a torrent in words, for the screen and for plain lines.
 //!
-//! Floor 4. Nothing here is made safe for a terminal yet; whoever writes it does that.
+//! Floor 4. Nothing here is safe for a terminal yet; the functions that write it make it safe.
 
 use super::doing::{Doing, waits_for_disk};
 use crate::base::units::{self, average, count, duration, of, percent, rate, ratio, size, sum};
@@ -12,7 +12,7 @@ use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
 use std::time::{Duration, Instant};
 
-/// Why the torrent failed; of one that was given up, also why nothing came.
+/// Why a torrent failed. If it was given up, also why nothing arrived.
 pub fn problem(entry: &Entry) -> Option<String> {
     let problem = entry.problem()?;
     Some(match &entry.status {
@@ -21,20 +21,20 @@ pub fn problem(entry: &Entry) -> Option<String> {
     })
 }
 
-/// Why nothing comes, where something is to come.
+/// Why nothing arrives, if something is missing.
 pub fn why(entry: &Entry) -> Option<String> {
     let waits = matches!(Doing::of(entry), Doing::Waiting | Doing::Paused);
     let status = entry.running().filter(|_| waits)?;
     Some(why_waiting(status))
 }
 
-/// The time until a torrent is whole, while something comes. What came before a wait says nothing of its end.
+/// The time until a torrent is complete; `None` while nothing arrives.
 pub fn time_left(entry: &Entry) -> Option<Duration> {
     let status = entry.running().filter(|_| Doing::of(entry) == Doing::Downloading)?;
     units::time_left(status.left, status.down_rate)
 }
 
-/// What a torrent waits for, in one word for programs; the words for people are [`why`].
+/// What a torrent waits for, in one word for programs. The words for people are [`why`].
 pub fn waits_for(entry: &Entry) -> Option<&'static str> {
     let status = entry.running().filter(|_| Doing::of(entry) == Doing::Waiting)?;
     Some(if waits_for_disk(status) {
@@ -52,7 +52,7 @@ pub fn waits_for(entry: &Entry) -> Option<&'static str> {
     })
 }
 
-/// Why nothing comes, though something is missing.
+/// Why nothing arrives, although something is missing.
 pub fn why_waiting(status: &Status) -> String {
     let peers = count(status.peers, "peer");
     if let Standing::WaitingForDisk(trouble) = &status.standing {
@@ -96,7 +96,7 @@ fn missing(status: &Status) -> String {
     }
 }
 
-/// Why nobody is known.
+/// Why no peer is known.
 fn why_no_peers(trackers: &[Tracker]) -> String {
     let (all, failing) = (trackers.len(), trackers.iter().filter(|tracker| tracker.problem.is_some()));
     let failing_count = failing.clone().count();
@@ -137,7 +137,7 @@ pub fn tracker(tracker: &Tracker) -> String {
     }
 }
 
-/// `12 seeds, 3 leechers, 40 completed`: what is known of it.
+/// `12 seeds, 3 leechers, 40 completed`, as far as it is known.
 fn counts(trackers: &[Tracker]) -> String {
     let seeds = most(trackers, |tracker| tracker.seeds).map(|seeds| count(seeds as usize, "seed"));
     let leechers = most(trackers, |tracker| tracker.leechers).map(|leechers| count(leechers as usize, "leecher"));
@@ -146,17 +146,17 @@ fn counts(trackers: &[Tracker]) -> String {
     [seeds, leechers, completed].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// What the trackers that answer count: not the sum, for most peers are known to all of them.
+/// The largest number that any answering tracker reports. Not the sum, because most peers are known to all trackers.
 pub fn most(trackers: &[Tracker], number: fn(&Tracker) -> Option<u32>) -> Option<u32> {
     trackers.iter().filter(|tracker| answers(tracker)).filter_map(number).max()
 }
 
-/// What is said of a tracker that fails.
+/// A tracker that fails.
 pub fn tracker_fails(host: &str, problem: &str, refuses: bool) -> String {
     format!("{host} {}: {problem}", if refuses { "refuses" } else { "fails" })
 }
 
-/// Many trackers in one line: `2 of 5 trackers answer: 12 seeds, 3 leechers`; when none does, one says why.
+/// Many trackers in one line: `2 of 5 trackers answer: 12 seeds, 3 leechers`. If none answers, one says why.
 pub fn trackers_together(trackers: &[Tracker]) -> String {
     let answering = || trackers.iter().filter(|tracker| answers(tracker));
     let all = count(trackers.len(), "tracker");
@@ -174,7 +174,7 @@ fn answers(tracker: &Tracker) -> bool {
     tracker.problem.is_none() && (tracker.knows_us || tracker.seeds.is_some())
 }
 
-/// What was fetched, in which time: said once of a torrent that is complete.
+/// What was downloaded, and in which time.
 pub fn fetched(entry: &Entry) -> String {
     match entry.fetched() {
         Some((time, missing)) if missing > 0 => came(missing, entry.report.length, time),
@@ -196,9 +196,9 @@ pub fn closing(session: &Session, now: Instant) -> String {
     let sent = sum(entries.clone().filter_map(|entry| Some(entry.status.as_ref()?.uploaded)));
     let (whole, failed) = (session.whole(), session.failed());
     let there = format!("{} ({})", percent(had, length), of(had, length));
-    // Of what was given up nothing is spoilt.
-    let spoilt = entries.clone().filter(|entry| entry.problem().is_some_and(|it| it.kind != ProblemKind::GaveUp));
-    let again = if whole + spoilt.count() < entries.len() { "; the same command resumes from here" } else { "" };
+    // A torrent that was given up can be resumed.
+    let lost = entries.clone().filter(|entry| entry.problem().is_some_and(|it| it.kind != ProblemKind::GaveUp));
+    let again = if whole + lost.count() < entries.len() { "; the same command resumes from here" } else { "" };
     if failed > 0 && entries.len() > 1 {
         return format!("{whole} of {} torrents are complete, {failed} failed{again}", entries.len());
     }
@@ -220,7 +220,7 @@ pub fn closing(session: &Session, now: Instant) -> String {
     format!("{done}; {} sent (ratio {}){}", size(sent), ratio(sent, size_of_all), seeding_time(seeded))
 }
 
-/// Said only of those who stayed to seed: the goodbyes take a moment too.
+/// Only if the run stayed to seed: notifying the trackers takes a moment, too.
 fn seeding_time(seeded: Duration) -> String {
     if seeded < Duration::from_secs(10) { String::new() } else { format!(", seeded for {}", duration(seeded)) }
 }
@@ -231,13 +231,13 @@ mod tests {
     use crate::cli::run::session::tests::{session, status, trackers};
     use crate::engine::{Phase, Problem, TorrentId};
 
-    /// Numbers of a torrent to which nothing comes.
+    /// Figures of a torrent that gets nothing.
     fn idle() -> Status {
         Status { useful: 0, askable: 0, unchoking: 0, peers: 0, seeds: 0, known: 0, down_rate: 0, ..status(100) }
     }
 
     #[test]
-    fn peers_may_be_the_reason() {
+    fn the_reason_may_be_the_peers() {
         for (useful, askable, snubbed, peers, reason) in [
             (2, 1, 0, 3, "requested from 1 peer, nothing has arrived yet"),
             (2, 2, 2, 3, "requested from 2 peers, nothing has arrived for a while"),
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_hear_what_is_waited_for_in_a_word() {
+    fn programs_get_the_reason_of_a_wait_as_one_word() {
         let trouble = DiskTrouble { text: "full".into(), short_bytes: 0 };
         let disk = Status { standing: Standing::WaitingForDisk(Box::new(trouble)), peers: 3, ..idle() };
         for (status, word) in [
@@ -287,17 +287,17 @@ mod tests {
             why(entry).as_deref(),
             Some("queued: the maximum number of torrents is downloading (--max-downloads)")
         );
-        // Nobody is there to send, whatever the rate of the last seconds was.
+        // No peer is connected, whatever the rate of the last seconds was.
         entry.report.phase = Phase::Running(Status { down_rate: 9, ..idle() }.into());
         assert_eq!((Doing::of(entry), waits_for(entry), time_left(entry)), (Doing::Waiting, Some("peers"), None));
-        // A seed whose disk is away does not seed.
+        // A seed does not seed if its disk is gone.
         entry.whole = Some(began);
         entry.report.phase = Phase::Running(disk.into());
         assert_eq!((Doing::of(entry), waits_for(entry)), (Doing::Waiting, Some("disk")));
     }
 
     #[test]
-    fn trackers_may_be_the_reason() {
+    fn the_reason_may_be_the_trackers() {
         let mut all = trackers(&["http://a.example/x", "http://b.example/x", "http://c.example/x"]);
         assert_eq!(why_no_peers(&[]), "no peers: the torrent names no tracker, so peers must connect to us");
         assert_eq!(why_no_peers(&all[..1]), "no peers: the tracker knows none");
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_told_in_one_line() {
+    fn the_closing_line_sums_up_the_run() {
         let mut run = session(vec![("a", 100 << 20, Phase::Running(status(60 << 20).into()))]);
         let begin = run.began;
         let end = begin + Duration::from_secs(10);

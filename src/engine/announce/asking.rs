@@ -140,7 +140,7 @@ fn announce(url: &str, request: &AnnounceRequest, to: Option<SocketAddr>) -> Out
     }
 }
 
-/// Asks how the swarm stands. A tracker that answers anything else is not asked again.
+/// Asks for the counts of a swarm. A tracker that answers anything else is not asked again.
 fn scrape(url: &str, hash: &InfoHash) -> Outcome {
     log::debug!("{}: scrape", redact(url));
     let never = || AnnounceFailure { retry_in: Some(RetryIn::Never), ..failure("no scrape") };

@@ -1,4 +1,4 @@
-//! Announces to trackers of a few lines, and the threads that make them.
+//! Announces to simple trackers, and the threads that make them.
 
 use super::super::testkit::{PATIENCE, http, serve, serve_bytes, wait_until};
 use super::*;
@@ -19,7 +19,7 @@ fn announcement(url: String) -> Box<Announcement> {
     Box::new(Announcement { tracker: 0, url, ask: Ask::Announce(request) })
 }
 
-/// What comes of it, with all peers that were found.
+/// The outcome, with all peers that were found.
 fn announce(announcement: &Announcement) -> Outcome {
     announce_with(announcement, &OneFamily::default())
 }
@@ -30,7 +30,7 @@ fn announce_with(announcement: &Announcement, one_family: &OneFamily) -> Outcome
     outcome.map(|reply| AnnounceReply { peers: lock(&peers).clone(), ..reply })
 }
 
-/// What comes of an announce that `answer` is the answer to.
+/// The outcome of an announce to which `answer` is the answer.
 fn outcome(answer: impl Into<Vec<u8>>) -> Outcome {
     announce(&announcement(format!("http://{}/announce", serve_bytes(answer))))
 }
@@ -46,7 +46,7 @@ fn a_reply_brings_peers() {
 }
 
 #[test]
-fn a_tracker_s_own_words_say_more_than_its_status() {
+fn the_trackers_reason_is_preferred_to_the_http_status() {
     for status in ["400 Bad Request", "403 Forbidden", "200 OK"] {
         let failure = outcome(http(status, "d14:failure reason8:not heree")).unwrap_err();
         assert_eq!((failure.reason.as_str(), failure.retry_in), ("not here", None));
@@ -56,7 +56,7 @@ fn a_tracker_s_own_words_say_more_than_its_status() {
 }
 
 #[test]
-fn a_refusal_without_words_is_told_in_ours() {
+fn a_refusal_without_a_reason_gets_one() {
     for none in ["le", "0:", "2: \n"] {
         let failure = outcome(http("200 OK", format!("d14:failure reason{none}e"))).unwrap_err();
         assert_eq!((failure.reason.as_str(), failure.refused), ("it does not say why", true));
@@ -64,10 +64,10 @@ fn a_refusal_without_words_is_told_in_ours() {
 }
 
 #[test]
-fn without_words_the_status_is_the_reason() {
+fn without_a_reason_the_http_status_is_shown() {
     let page = "<html><body>Not Found</body></html>";
     assert_eq!(reason(http("404 Not Found", page)), "the server returned HTTP status 404");
-    // Peers of an error are not taken.
+    // Peers in an error page are ignored.
     assert_eq!(reason(http("500 Oops", "d5:peers0:e")), "the server returned HTTP status 500");
     assert!(reason(http("200 OK", page)).contains("a web page"));
     assert!(reason(http("200 OK", "")).contains("is empty"));
@@ -85,7 +85,7 @@ fn peers_named_by_host_are_looked_up() {
 }
 
 #[test]
-fn a_goodbye_waits_only_as_long_as_we_do() {
+fn a_goodbye_has_a_short_deadline() {
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let mut goodbye = announcement(format!("http://{}/", silent.local_addr().unwrap()));
     let Ask::Announce(request) = &mut goodbye.ask else { panic!("an announce") };
@@ -96,7 +96,7 @@ fn a_goodbye_waits_only_as_long_as_we_do() {
     assert!(begun.elapsed() < asking::DEADLINE);
 }
 
-/// Takes in outcomes until each of `count` jobs had its one.
+/// Waits until each of `count` jobs had exactly one outcome.
 fn all_come(inbox: &Receiver<Input>, count: usize) {
     let mut seen = vec![false; count];
     let end = Instant::now() + PATIENCE;
@@ -110,7 +110,7 @@ fn all_come(inbox: &Receiver<Input>, count: usize) {
     }
 }
 
-/// A tracker that answers nobody before the gate is open, and how many it keeps waiting: now, and at most so far.
+/// A tracker that answers only when the gate is open, and how many requests wait there: now, and at most so far.
 fn gated() -> (SocketAddr, Sender<()>, Arc<AtomicUsize>, Arc<AtomicUsize>) {
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (gate, opened) = crossbeam_channel::bounded::<()>(0);
@@ -125,7 +125,7 @@ fn gated() -> (SocketAddr, Sender<()>, Arc<AtomicUsize>, Arc<AtomicUsize>) {
 }
 
 #[test]
-fn more_jobs_than_threads_are_all_done_and_then_no_thread_is_left() {
+fn more_jobs_than_threads_are_all_done_and_then_the_threads_end() {
     let (addr, gate, now, most) = gated();
     let (manager, inbox) = crossbeam_channel::unbounded();
     let announcers = Announcers::new(manager);
@@ -139,7 +139,7 @@ fn more_jobs_than_threads_are_all_done_and_then_no_thread_is_left() {
     all_come(&inbox, count);
     wait_until("no thread is left", || lock(&announcers.pool).threads == 0);
     assert_eq!(most.load(Ordering::SeqCst), MOST_THREADS);
-    // And it goes on after that.
+    // New jobs are done after that.
     announcers.announce(TorrentId(0), announcement(format!("http://{addr}/"))).unwrap();
     all_come(&inbox, 1);
 }
@@ -171,7 +171,7 @@ fn a_tracker_that_hangs_holds_up_few_threads_and_delays_no_other() {
 }
 
 #[test]
-fn an_announce_that_no_thread_can_be_started_for_is_given_back() {
+fn an_announce_is_returned_if_no_thread_can_be_started() {
     let (manager, inbox) = crossbeam_channel::unbounded();
     let announcers = Announcers::new(manager);
     let none = |_: Announcers| Err(std::io::Error::from(std::io::ErrorKind::OutOfMemory));
@@ -180,7 +180,7 @@ fn an_announce_that_no_thread_can_be_started_for_is_given_back() {
     let left = lock(&announcers.pool);
     assert_eq!((left.threads, left.waiting.len()), (0, 0));
     drop(left);
-    // While another runs it is that one's to do.
+    // If another thread runs, that one does it.
     let (addr, gate, now, _) = gated();
     announcers.announce(TorrentId(0), announcement(format!("http://{addr}/"))).unwrap();
     wait_until("it is asked", || now.load(Ordering::SeqCst) == 1);
@@ -193,7 +193,7 @@ fn an_announce_that_no_thread_can_be_started_for_is_given_back() {
 fn the_count_of_threads_stays_right_when_jobs_come_as_threads_end() {
     let (manager, inbox) = crossbeam_channel::unbounded();
     let announcers = Announcers::new(manager);
-    // Jobs that are over at once: threads end all the time.
+    // These jobs are over at once, so threads end all the time.
     for _ in 0..100 {
         let count = 2 * MOST_THREADS;
         for torrent in 0..count {
@@ -210,7 +210,7 @@ fn the_count_of_threads_stays_right_when_jobs_come_as_threads_end() {
 
 /// BEP 7: a tracker with addresses of both families is asked over both, and over one alone while the other is down.
 #[test]
-fn both_families_are_asked_where_there_are_both() {
+fn both_families_are_asked_if_the_tracker_has_both() {
     let peer =
         |addr: SocketAddr| http("200 OK", [b"d5:peers6:\x0a\0\0\x01", &addr.port().to_be_bytes()[..], b"e"].concat());
     let asked = Arc::new(AtomicUsize::new(0));
@@ -233,7 +233,7 @@ fn both_families_are_asked_where_there_are_both() {
         let outcome = announce_with(&localhost, &one_family);
         (outcome.map(|reply| reply.peers.len()).map_err(|failure| failure.reason), asked.swap(0, Ordering::SeqCst))
     };
-    // Nobody answers over IPv6: that is no failure.
+    // There is no answer over IPv6, which is no failure.
     assert_eq!(ask(), (Ok(1), 1));
     assert_eq!(ask(), (Ok(1), 1));
     let both = lookup::look_up(vec![("localhost".into(), 1)]).iter().any(SocketAddr::is_ipv6);
@@ -247,7 +247,7 @@ fn both_families_are_asked_where_there_are_both() {
 }
 
 #[test]
-fn udp_trackers_need_a_port_and_a_host_that_is() {
+fn udp_trackers_need_a_port_and_a_host_that_exists() {
     for (url, words) in [
         ("udp://127.0.0.1/announce", "names no port"),
         ("udp://no-such-host.invalid:1/announce", "no such host"),
@@ -262,9 +262,9 @@ fn scrape_of(url: String) -> Box<Announcement> {
     Box::new(Announcement { ask: Ask::Scrape(InfoHash([0xab; 20])), ..*announcement(url) })
 }
 
-/// BEP 48: the same tracker by another path, and whoever knows no such path is not asked again.
+/// BEP 48: the same tracker by another path. A tracker without such a path is not asked again.
 #[test]
-fn a_scrape_asks_how_the_swarm_stands() {
+fn a_scrape_gets_the_counts_of_the_swarm() {
     let addr = serve(|target, socket| {
         let escaped = percent_encode(&[0xab; 20]);
         let known = target == format!("/scrape?key=1&info_hash={escaped}");
@@ -282,7 +282,7 @@ fn a_scrape_asks_how_the_swarm_stands() {
     assert_eq!(announce(&scrape_of(format!("http://{down}/announce"))).unwrap_err().retry_in, None, "it may come back");
 }
 
-/// However many scrapes hang, of however many trackers, an announce is made, to the same tracker too.
+/// Announces are made although many scrapes hang, at any number of trackers, also at the same tracker.
 #[test]
 fn no_announce_waits_for_a_scrape() {
     let (hangs, opened) = crossbeam_channel::bounded::<()>(0);
@@ -319,9 +319,9 @@ fn no_announce_waits_for_a_scrape() {
     all_come(&inbox, scrapes);
 }
 
-/// BEP 15: after 15 s and 30 s of silence comes a wait of a minute.
+/// BEP 15: after 15 s and 30 s without an answer follows a wait of a minute.
 #[test]
-fn a_silent_tracker_over_udp_has_a_minute() {
+fn a_silent_udp_tracker_is_asked_again_after_a_minute() {
     let failure = asking::udp_failure(udp::UdpError::Silent);
     assert_eq!((failure.reason.as_str(), failure.retry_in), ("no answer in time", Some(RetryIn::Minutes(1))));
 }

@@ -1,4 +1,4 @@
-//! The announce over UDP (BEP 15), with the URL's path and query behind it (BEP 41).
+//! The announce over UDP (BEP 15), followed by the URL's path and query (BEP 41).
 //!
 //! There are two exchanges: one for a connection id, and one with it. A packet may be lost, so each is sent again if no reply
 //! came after 15 s and then after 30 s, as BEP 15 says. Its next wait would be a minute, and the last one more than an hour.

@@ -1,4 +1,4 @@
-//! Blocks in every order, told apart by what comes to the manager and what lies on disk.
+//! Tests with blocks in every order. They look at what the manager gets and what is on the disk.
 
 mod trouble;
 
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 const BLOCK: usize = BLOCK_BYTES as usize;
 const BUDGET: u64 = 256 * 1024;
 
-/// The disk threads at work on one torrent.
+/// The disk threads, working on one torrent.
 struct Bench {
     disk: Disk,
     inbox: Receiver<Input>,
@@ -28,14 +28,14 @@ struct Bench {
     bytes: Vec<u8>,
 }
 
-/// What came of it.
+/// What they reported.
 #[derive(Default)]
 struct Told {
     written: u64,
     checked: Vec<(u32, bool)>,
     found_wrong: Vec<(u32, Vec<u32>)>,
     failed: Vec<ContentError>,
-    /// What the disk has or lacks, in words, and how often nothing was written for it.
+    /// Trouble in words, and how often blocks were not written because of it.
     trouble: Vec<String>,
     unwritten: usize,
     done: usize,
@@ -49,7 +49,7 @@ impl Told {
                 self.checked.push((piece, good))
             }
             Input::Torrent { torrent: TorrentId(0), event: Event::Disk(DiskEvent::FoundWrong { piece, begins }) } => {
-                assert!(!self.checked.contains(&(piece, true)), "it comes too late");
+                assert!(!self.checked.contains(&(piece, true)), "it is reported too late");
                 self.found_wrong.push((piece, begins));
             }
             Input::DiskFailed { torrent: TorrentId(0), error } => self.failed.push(error),
@@ -80,7 +80,7 @@ impl Bench {
         Bench { disk, inbox, content, bytes: bytes.to_vec() }
     }
 
-    /// Where the blocks of a piece begin.
+    /// The places of a piece's blocks.
     fn blocks(&self, piece: u32) -> impl Iterator<Item = (u32, u32)> + use<> {
         (0..self.content.metainfo.piece_size(piece)).step_by(BLOCK).map(move |begin| (piece, begin))
     }
@@ -89,7 +89,7 @@ impl Bench {
         (0..self.content.metainfo.piece_count()).flat_map(|piece| self.blocks(piece)).collect()
     }
 
-    /// Gives a block with the torrent's bytes, after `spoil` was done to them.
+    /// Gives the disk a block of the torrent, changed by `spoil`.
     fn give_spoilt(&mut self, (piece, begin): (u32, u32), spoil: impl Fn(&mut Vec<u8>)) {
         let length = (self.content.metainfo.piece_size(piece) - begin).min(BLOCK_BYTES) as usize;
         let at = self.content.piece_offset(piece) as usize + begin as usize;
@@ -106,7 +106,7 @@ impl Bench {
         self.disk.give(TorrentId(0), piece, DiskJob::Restart { torrent: TorrentId(0), piece });
     }
 
-    /// Listens until enough was told.
+    /// Listens until `enough` returns true.
     fn listen(&mut self, told: &mut Told, what: &str, enough: impl Fn(&Told) -> bool) {
         self.disk.send();
         let end = Instant::now() + PATIENCE;
@@ -115,7 +115,7 @@ impl Bench {
         }
     }
 
-    /// Lets the threads end, and listens to all they have to say.
+    /// Lets the threads end, and returns everything that they reported.
     fn end(self, mut told: Told) -> Told {
         let mut disk = self.disk;
         disk.send();
@@ -141,7 +141,7 @@ fn files_are_right(metainfo: &Metainfo, bytes: &[u8], dir: &Path) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
-    fn in_whatever_order_blocks_come_every_piece_is_proven_once(
+    fn every_piece_is_verified_once_whatever_the_order_of_blocks(
         parts in proptest::collection::vec((0..300_000usize, any::<bool>()), 0..4),
         last in 1..300_000usize,
         piece_length in prop_oneof![Just(BLOCK), Just(4 * BLOCK), 1..9 * BLOCK],
@@ -150,12 +150,12 @@ proptest! {
     ) {
         let mut parts: Vec<Part> = parts;
         parts.push((last, false));
-        // Tiny pieces would be a hundred thousand.
+        // With tiny pieces there would be a hundred thousand.
         let piece_length = piece_length.max(4000);
         let (metainfo, bytes) = torrent(0, &parts, piece_length, &[]);
         let dir = tempfile::tempdir().unwrap();
         let mut bench = Bench::new(&metainfo, &bytes, dir.path());
-        // In order, nearly in order, or in none.
+        // In order, nearly in order, or in no order.
         let (mut blocks, mut rng) = (bench.all_blocks(), Rng::new(seed));
         for group in blocks.chunks_mut(order.max(1)) {
             rng.shuffle(group);
@@ -172,11 +172,11 @@ proptest! {
 }
 
 #[test]
-fn a_wrong_byte_is_seen_and_the_piece_may_come_again() {
+fn a_corrupt_byte_is_noticed_and_the_piece_may_come_again() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(0, &[(70_000, false), (100_000, false)], 5 * BLOCK, &[]);
     let mut bench = Bench::new(&metainfo, &bytes, dir.path());
-    // Each block of a piece once, hashed in order, ahead of its turn, or read back: last to first.
+    // Each block of a piece is corrupt once: hashed in order, kept ahead of its turn, or read back.
     for spoilt in 0..5 {
         for backwards in [false, true] {
             let mut blocks: Vec<_> = bench.blocks(0).collect();
@@ -190,19 +190,19 @@ fn a_wrong_byte_is_seen_and_the_piece_may_come_again() {
         }
     }
     let mut told = Told::default();
-    bench.listen(&mut told, "ten wrong pieces", |told| told.checked.len() == 10);
+    bench.listen(&mut told, "ten corrupt pieces", |told| told.checked.len() == 10);
     assert_eq!(told.checked, [(0, false); 10]);
     bench.all_blocks().into_iter().for_each(|block| bench.give(block));
     let mut told = bench.end(Told::default());
     told.checked.sort();
     assert_eq!(told.checked, [(0, true), (1, true), (2, true)]);
-    assert_eq!(told.found_wrong, [(0, vec![0])], "of the first try");
+    assert_eq!(told.found_wrong, [(0, vec![0])], "only the first try counts");
     files_are_right(&metainfo, &bytes, dir.path());
 }
 
-/// The last block of the last piece is short, and the first piece is never wrong.
+/// The last block of the last piece is short, and the first piece is never corrupt.
 #[test]
-fn when_a_piece_is_right_it_is_told_which_blocks_were_wrong_before() {
+fn a_correct_piece_tells_which_blocks_were_corrupt_before() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(7 * BLOCK + 100, &[], 4 * BLOCK, &[]);
     let mut bench = Bench::new(&metainfo, &bytes, dir.path());
@@ -216,7 +216,7 @@ fn when_a_piece_is_right_it_is_told_which_blocks_were_wrong_before() {
 }
 
 #[test]
-fn digests_of_failed_pieces_are_bounded_and_go_with_their_torrent() {
+fn digests_of_corrupt_pieces_are_limited_and_go_with_their_torrent() {
     let dir = tempfile::tempdir().unwrap();
     let pieces = 2 * MOST_DIGESTS;
     let (metainfo, bytes) = torrent(pieces * 10, &[], 10, &[]);
@@ -232,11 +232,11 @@ fn digests_of_failed_pieces_are_bounded_and_go_with_their_torrent() {
 }
 
 #[test]
-fn a_piece_begun_anew_forgets_what_came_of_it() {
+fn a_piece_that_starts_over_forgets_its_blocks() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(4 * BLOCK, &[], 4 * BLOCK, &[]);
     let mut bench = Bench::new(&metainfo, &bytes, dir.path());
-    // Hashed, and ahead of its turn; both wrong.
+    // One hashed, the other ahead of its turn; both corrupt.
     for begin in [0, 2 * BLOCK_BYTES] {
         bench.give_spoilt((0, begin), |data| data.fill(0));
     }
@@ -244,17 +244,17 @@ fn a_piece_begun_anew_forgets_what_came_of_it() {
     bench.all_blocks().into_iter().for_each(|block| bench.give(block));
     let told = bench.end(Told::default());
     assert_eq!(told.checked, [(0, true)]);
-    assert_eq!(told.written, 6 * BLOCK as u64, "what was forgotten is free again");
+    assert_eq!(told.written, 6 * BLOCK as u64, "the memory of forgotten blocks is free again");
     files_are_right(&metainfo, &bytes, dir.path());
 }
 
 #[test]
-fn what_waits_for_a_first_block_and_what_is_not_yet_told_take_three_quarters_of_the_budget_at_most() {
+fn kept_and_unreported_blocks_take_three_quarters_of_the_budget_at_most() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(6 * 40 * BLOCK + 1, &[], 40 * BLOCK, &[]);
     let mut bench = Bench::new(&metainfo, &bytes, dir.path());
     let (first, others): (Vec<_>, Vec<_>) = bench.all_blocks().into_iter().partition(|(_, begin)| *begin == 0);
-    // Piece by piece, and block by block of all pieces: what is kept is of all of them.
+    // The blocks come round by round, so that blocks of all pieces are kept.
     let mut others = others;
     others.sort_by_key(|(_, begin)| *begin);
     others.iter().for_each(|&block| bench.give(block));
@@ -262,9 +262,9 @@ fn what_waits_for_a_first_block_and_what_is_not_yet_told_take_three_quarters_of_
     let mut told = Told::default();
     let enough = |told: &Told| given - told.written <= BUDGET / KEPT_SHARE + BUDGET / REPORT_SHARE;
     bench.listen(&mut told, "all but the kept blocks are written", enough);
-    assert!(told.written < given, "what came ahead is not kept at all");
+    assert!(told.written < given, "no block ahead of its turn is kept");
     assert!(told.checked.is_empty() && told.failed.is_empty());
-    // Before its turn comes, a block is on disk: so it is read back.
+    // A block is on disk before its turn comes, so it can be read back.
     first.iter().for_each(|&block| bench.give(block));
     let mut told = bench.end(told);
     told.checked.sort();
@@ -274,7 +274,7 @@ fn what_waits_for_a_first_block_and_what_is_not_yet_told_take_three_quarters_of_
 }
 
 #[test]
-fn what_is_read_back_is_what_the_disk_says() {
+fn blocks_are_read_back_from_the_disk() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(40 * BLOCK, &[], 40 * BLOCK, &[]);
     let mut bench = Bench::new(&metainfo, &bytes, dir.path());
@@ -282,14 +282,14 @@ fn what_is_read_back_is_what_the_disk_says() {
     let mut told = Told::default();
     let kept = BUDGET / KEPT_SHARE;
     bench.listen(&mut told, "most blocks are written", |told| told.written >= 39 * BLOCK as u64 - kept);
-    // The last block is beyond what is kept. Somebody changes it before the piece is whole.
+    // The last block is beyond what is kept. Its bytes are changed before the piece is complete.
     write_blocks(&bench.content, 39 * BLOCK as u64, &[vec![0; BLOCK]]).unwrap();
     bench.give((0, 0));
     assert_eq!(bench.end(told).checked, [(0, false)]);
 }
 
 #[test]
-fn a_write_that_fails_is_told_with_the_name_of_the_file() {
+fn a_failed_write_is_reported_with_the_name_of_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(0, &[(2 * BLOCK, false), (2 * BLOCK, false)], BLOCK, &[]);
     let mut bench = Bench::new(&metainfo, &bytes, dir.path());
@@ -298,7 +298,7 @@ fn a_write_that_fails_is_told_with_the_name_of_the_file() {
     bench.all_blocks().into_iter().for_each(|block| bench.give(block));
     let mut told = bench.end(Told::default());
     told.checked.sort();
-    assert_eq!(told.checked, [(0, true), (1, true)], "what is written is proven, what is not is not");
+    assert_eq!(told.checked, [(0, true), (1, true)], "only what is written is verified");
     assert_eq!(told.failed.len(), 2);
     for error in &told.failed {
         assert_eq!(
@@ -318,17 +318,17 @@ fn a_torrent_that_ended_leaves_nothing_behind() {
     ahead.iter().for_each(|&block| bench.give(block));
     let mut told = Told::default();
     let given = ahead.len() as u64 * BLOCK as u64;
-    bench.listen(&mut told, "what is not kept", |told| given - told.written <= BUDGET / KEPT_SHARE);
+    bench.listen(&mut told, "all but the kept blocks", |told| given - told.written <= BUDGET / KEPT_SHARE);
     assert!(told.written < given);
     bench.disk.forget(&bench.content);
-    bench.listen(&mut told, "what was kept", |told| told.written == given);
-    // Were anything remembered, the first blocks alone would make the pieces whole.
+    bench.listen(&mut told, "the kept blocks", |told| told.written == given);
+    // If anything were remembered, the first blocks alone would complete the pieces.
     (0..10).for_each(|piece| bench.give((piece, 0)));
     assert!(bench.end(told).checked.is_empty());
 }
 
 #[test]
-fn the_room_for_what_is_kept_is_counted_to_the_byte() {
+fn the_room_for_kept_blocks_is_counted_to_the_byte() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(6 * BLOCK + 100, &[], 4 * BLOCK, &[]);
     let (manager, inbox) = crossbeam_channel::unbounded();
@@ -346,7 +346,7 @@ fn the_room_for_what_is_kept_is_counted_to_the_byte() {
     write(0, 1, block);
     write(1, 2, block + 100);
     write(0, 3, block + 100);
-    // Hashed in their turn, and read back when all is there.
+    // Hashed in their turn, or read back when everything has arrived.
     write(0, 0, 100);
     write(0, 2, 100);
     write(1, 1, block + 100);
@@ -359,7 +359,7 @@ fn the_room_for_what_is_kept_is_counted_to_the_byte() {
 }
 
 #[test]
-fn all_that_came_before_is_done_when_the_threads_say_so() {
+fn everything_before_is_done_when_the_threads_say_so() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(12 * 4 * BLOCK, &[], 4 * BLOCK, &[]);
     let mut bench = Bench::new(&metainfo, &bytes, dir.path());

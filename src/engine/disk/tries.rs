@@ -1,8 +1,8 @@
-//! What the blocks of a failed try looked like: a digest of each, to be compared when the piece is right.
+//! Digests of the blocks of a corrupt piece. When the piece is correct, they tell which blocks were corrupt.
 //!
-//! Floor 3, the [disk threads'](crate::engine::disk). It costs nothing while pieces are right: a failed piece is read back before
-//! it is written over, and once more when it is proven. The digest has a secret key, so nobody can send a wrong block
-//! that looks like the right one; 64 bits are enough to tell two blocks apart.
+//! Floor 3, used by the [disk threads](crate::engine::disk). This costs nothing while pieces are correct: a corrupt
+//! piece is read back before it is overwritten, and once more when it is verified. The digest has a secret key, so a
+//! peer cannot send a corrupt block with the digest of the correct one; 64 bits are enough to tell two blocks apart.
 
 use crate::proto::peer::message::BLOCK_BYTES;
 use crate::storage::TorrentId;
@@ -11,19 +11,19 @@ use crate::storage::error::ContentError;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 
-/// Digests that one disk thread keeps, 64 KiB of them: 8 pieces of 16 MiB. Of what is beyond, no liar is found.
+/// Most digests that one disk thread keeps: 64 KiB, for 8 pieces of 16 MiB. Beyond this, corrupt blocks are not found.
 pub(super) const MOST_DIGESTS: usize = 8192;
 
-/// The failed tries of one disk thread.
+/// The corrupt pieces of one disk thread.
 #[derive(Default)]
 pub struct Failed {
     key: RandomState,
-    /// By torrent and piece, the first try of each: only that one came from several peers.
+    /// The first try of each piece: only that one came from several peers.
     tries: BTreeMap<(TorrentId, u32), Vec<u64>>,
 }
 
 impl Failed {
-    /// The hash of `piece` is wrong: remembers what its blocks look like.
+    /// The hash of `piece` is wrong: remembers its blocks.
     pub fn remember(&mut self, content: &Content, piece: u32) -> Result<(), ContentError> {
         let place = (content.torrent, piece);
         let blocks = content.metainfo.piece_size(piece).div_ceil(BLOCK_BYTES) as usize;
@@ -33,16 +33,16 @@ impl Failed {
         Ok(())
     }
 
-    /// The hash of `piece` is right: where the blocks begin that were wrong in the try before.
+    /// The hash of `piece` is correct: returns where the blocks begin that were corrupt before.
     pub fn wrong_blocks(&mut self, content: &Content, piece: u32) -> Vec<u32> {
         let Some(before) = self.tries.remove(&(content.torrent, piece)) else { return Vec::new() };
-        // What can't be read now proves nothing.
+        // A failure to read proves nothing.
         let now = self.digests(content, piece).unwrap_or_default();
         let pairs = (0..).step_by(BLOCK_BYTES as usize).zip(before.iter().zip(&now));
         pairs.filter(|(_, (before, now))| before != now).map(|(begin, _)| begin).collect()
     }
 
-    /// A torrent ended.
+    /// Forgets a torrent.
     pub fn forget(&mut self, torrent: TorrentId) {
         self.tries.retain(|(of, _), _| *of != torrent);
     }

@@ -1,9 +1,9 @@
-//! One disk thread: writes blocks in runs, hashes them, and compares the hash of each piece that is whole.
+//! One disk thread: it writes blocks in runs, hashes them, and compares the hash of each complete piece.
 //!
-//! Floor 3, a part of [`disk`](super). While blocks come in order a running SHA-1 takes them straight from memory. A block
-//! that comes ahead of its turn is written and, for a while, kept: peers answer requests out of order as a matter of
-//! course, and reading it back would cost more. Only [`KEPT_BYTES`] are kept; what is beyond is read back when its turn
-//! has come. A piece is never held whole.
+//! Floor 3, a part of [`disk`](super). While blocks come in order, a running SHA-1 takes them straight from memory. A
+//! block that comes ahead of its turn is written and kept for a while: peers answer requests out of order as a matter
+//! of course, and reading the block back would cost more. At most [`KEPT_BYTES`] are kept; blocks beyond that are read
+//! back in their turn. A piece is never held whole.
 
 mod failing;
 
@@ -21,27 +21,28 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Blocks ahead of their turn that one thread keeps in memory: 90 were seen from libtorrent with 256 requests out, but
-/// most wait only for the next few. They count as on their way to disk ...
+/// Blocks ahead of their turn that one thread keeps in memory. libtorrent was seen to send 90 with 256 requests out,
+/// but most of them wait only for the next few. They count as on their way to disk ...
 const KEPT_BYTES: u64 = 512 * 1024;
-/// ... so that all threads together must leave room in the budget for the blocks they wait for.
+/// ... so all threads together may use only this part of the budget, to leave room for the blocks that they wait for.
 pub(super) const KEPT_SHARE: u64 = 2;
-/// The manager hears of written bytes when a thread has this much to tell, or a piece is whole: each time it is woken
+/// A thread reports written bytes when there are this many, or when a piece is complete, because waking the manager
 /// costs as much as a block ...
 const REPORT_BYTES: u64 = 256 * 1024;
-/// ... and all threads together hold back this share of the budget at most.
+/// ... and all threads together hold back at most this part of the budget.
 pub(super) const REPORT_SHARE: u64 = 4;
-/// Blocks written by one call at most: beyond this the call costs next to nothing, and the other threads wait.
+/// Most blocks written by one system call. Beyond this the call costs next to nothing, and the other threads would
+/// wait.
 const RUN_BLOCKS: usize = 16;
-/// A piece that is coming.
+/// A piece that is being received.
 #[derive(Default)]
 pub(super) struct Coming {
     hash: Sha1,
-    /// Bytes of the piece that are hashed: all before this.
+    /// How many bytes are hashed, from the beginning of the piece.
     hashed: u32,
-    /// Bytes of the piece that are written.
+    /// How many bytes are written.
     written: u32,
-    /// Blocks ahead of their turn, by where they begin.
+    /// Blocks ahead of their turn, by their offset in the piece.
     kept: BTreeMap<u32, Vec<u8>>,
 }
 
@@ -54,7 +55,7 @@ impl Coming {
     }
 }
 
-/// Blocks of one piece that follow each other: they are written by one call.
+/// Consecutive blocks of one piece, which are written by one system call.
 pub(super) struct Run {
     pub(super) content: Arc<Content>,
     pub(super) piece: u32,
@@ -79,7 +80,7 @@ pub(super) struct Worker {
     pub(super) pieces: BTreeMap<(TorrentId, u32), Coming>,
     failed: Failed,
     pub(super) kept_bytes: u64,
-    /// Bytes that are written, whose memory is free, and that are not yet told of.
+    /// Bytes that are written and not yet reported.
     unreported: u64,
 }
 
@@ -97,7 +98,7 @@ impl Worker {
     }
 
     pub(super) fn run(mut self, jobs: &Receiver<Vec<DiskJob>>) {
-        // A run: blocks of one piece that follow each other.
+        // Consecutive blocks of one piece.
         let mut run: Option<Run> = None;
         while let Ok(batch) = jobs.recv() {
             for job in std::iter::once(batch).chain(jobs.try_iter()).flatten() {
@@ -137,7 +138,7 @@ impl Worker {
         }
     }
 
-    /// Writes and hashes a run, in whichever order does not wait for the other disk threads.
+    /// Writes and hashes a run, in the order that avoids waiting for the other disk threads.
     pub(super) fn write(&mut self, run: Run) {
         let Run { content, piece, begin, blocks } = run;
         let torrent = content.torrent;
@@ -168,13 +169,13 @@ impl Worker {
                 self.fail(&content, BlockSpec { piece, begin, length }, error);
             }
             None => self.unwritten(&content, piece),
-            Some(Ok(())) if complete => self.prove(&content, piece),
+            Some(Ok(())) if complete => self.verify(&content, piece),
             Some(Ok(())) => {}
         }
     }
 
-    /// Blocks that are written and hashed go back to the stock, and those that waited for them are hashed now; blocks
-    /// ahead of their turn are kept, if there is room.
+    /// Frees the blocks of a run that are hashed, and keeps the others if there is room. Hashes the kept blocks whose
+    /// turn has come.
     fn put_away(&mut self, coming: &mut Coming, begin: u32, blocks: Vec<Vec<u8>>, hashed: bool) {
         let may_keep = KEPT_BYTES.min(self.room.part_of(KEPT_SHARE));
         let mut at = begin;
@@ -199,14 +200,14 @@ impl Worker {
         self.free(block);
     }
 
-    /// A block is written and its memory not needed any more.
+    /// Gives back the buffer of a written block.
     fn free(&mut self, block: Vec<u8>) {
         self.unreported += block.len() as u64;
         self.blocks.give(block);
     }
 
-    /// All of a piece is written: hashes the rest, compares, tells.
-    fn prove(&mut self, content: &Content, piece: u32) {
+    /// All of a piece is written: hashes the rest, compares the hash, and reports.
+    fn verify(&mut self, content: &Content, piece: u32) {
         let Some(mut coming) = self.pieces.remove(&(content.torrent, piece)) else { return };
         let size = content.metainfo.piece_size(piece);
         let mut block = self.blocks.take(BLOCK_BYTES as usize);
@@ -231,7 +232,7 @@ impl Worker {
         if !content.health.is_sound() {
             return self.unwritten(content, piece);
         }
-        if let Err(error) = content.note_proven(piece) {
+        if let Err(error) = content.note_verified(piece) {
             let spec = BlockSpec { piece, begin: 0, length: size.min(BLOCK_BYTES) };
             return self.fail(content, spec, error);
         }
@@ -239,7 +240,7 @@ impl Worker {
         self.tell(content.torrent, Event::Disk(DiskEvent::Checked { piece, good }));
     }
 
-    /// Of a piece that failed it is remembered how it was; when it is right, it is told what was wrong.
+    /// Remembers what a corrupt piece looked like. When it is correct, reports which blocks were corrupt before.
     fn look_for_liars(&mut self, content: &Content, piece: u32, good: bool) {
         if !good {
             if let Err(error) = self.failed.remember(content, piece) {

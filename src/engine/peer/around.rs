@@ -1,4 +1,4 @@
-//! What all threads of peers share: the ways to the manager and the torrents, and how long and how large things may be.
+//! What all threads of peers share: the way to the manager, the torrents, and limits of time and stack.
 //!
 //! Floor 3.
 
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// How long a peer may take to make room for what we send.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Stack of a peer's threads: a few frames and small buffers.
+/// Stack size of a peer's threads: a few frames and small buffers.
 pub const STACK_BYTES: usize = 64 * 1024;
 
 /// What every peer's threads need.
@@ -22,13 +22,13 @@ pub const STACK_BYTES: usize = 64 * 1024;
 pub struct Surroundings {
     /// The manager's channel.
     pub manager: Sender<Input>,
-    /// The torrents there are.
+    /// The torrents that are running.
     pub directory: Arc<Directory>,
     /// Buffers for blocks.
     pub blocks: Blocks,
-    /// Whom we do not talk to.
+    /// The blocklist.
     pub gate: Arc<Gate>,
-    /// Who we are.
+    /// Our own peer id.
     pub peer_id: PeerId,
 }
 

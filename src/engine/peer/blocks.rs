@@ -1,14 +1,14 @@
-//! Buffers of one block each, used again and again.
+//! Reusable buffers of one block each.
 //!
 //! Floor 3. A block is read from the socket into one of these, moved through the manager to its disk thread, and given
-//! back. So the memory of blocks stays what it once was at most, and no allocator keeps a hoard for each thread. The
-//! one given back last is taken first: it is still in the processor's cache.
+//! back. So the memory for blocks never exceeds its highest use, and the allocator does not keep a reserve for each
+//! thread. The buffer that was given back last is used first: it is still in the processor's cache.
 
 use crate::proto::peer::message::BLOCK_BYTES;
 use crate::sys::lock;
 use std::sync::{Arc, Mutex};
 
-/// A stock of block buffers; clones share it.
+/// A stock of block buffers; its clones share them.
 #[derive(Clone)]
 pub struct Blocks {
     stock: Arc<Mutex<Vec<Vec<u8>>>>,
@@ -16,19 +16,19 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// A stock that keeps buffers of up to `bytes` in all.
+    /// A stock that keeps up to `bytes` of buffers.
     pub fn new(bytes: u64) -> Blocks {
         Blocks { stock: Arc::default(), most: (bytes / BLOCK_BYTES as u64).max(1) as usize }
     }
 
-    /// A buffer of `length` bytes, whose content is anything.
+    /// Returns a buffer of `length` bytes with unspecified contents.
     pub fn take(&self, length: usize) -> Vec<u8> {
         let mut block = lock(&self.stock).pop().unwrap_or_else(|| Vec::with_capacity(BLOCK_BYTES as usize));
         block.resize(length, 0);
         block
     }
 
-    /// Gives a buffer back; when the stock is full it is freed.
+    /// Gives a buffer back. If the stock is full, the buffer is freed.
     pub fn give(&self, block: Vec<u8>) {
         let mut stock = lock(&self.stock);
         if stock.len() < self.most {

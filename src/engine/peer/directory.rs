@@ -1,4 +1,4 @@
-//! The torrents that peers may ask for, the connections that are being opened for them, and names for connections.
+//! The torrents that peers may ask for, the connections that are being opened for them, and keys for connections.
 //!
 //! Floor 3.
 
@@ -12,12 +12,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// The torrents that peers may ask for by info-hash, for the threads that shake hands.
+/// The torrents that peers may ask for by info-hash, for threads that are shaking hands.
 #[derive(Default)]
 pub struct Directory {
     torrents: Mutex<BTreeMap<InfoHash, Arc<Content>>>,
     last_peer: AtomicU32,
-    /// Connections that are being opened for them.
+    /// Connections that are being opened for the torrents.
     pub opening: Opening,
 }
 
@@ -38,7 +38,7 @@ impl Directory {
         lock(&self.torrents).get(info_hash).cloned()
     }
 
-    /// A name for a new connection. Four thousand million of them pass before a name comes again.
+    /// A key for a new connection. A key is used again only after four thousand million others.
     pub fn name_peer(&self) -> PeerKey {
         let number = self.last_peer.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         PeerKey(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))

@@ -1,14 +1,14 @@
-//! The gate to peers: who is on the blocklist is not let in, not connected to, and not kept.
+//! The gate: keeps out peers that are on the blocklist.
 //!
-//! Floor 3. The list itself is [`blocklist`](crate::swarm::meeting::blocklist)'s. Whoever takes in or opens connections asks here;
-//! the manager puts a new list in place, all of it at once.
+//! Floor 3. The list itself is in [`blocklist`](crate::swarm::meeting::blocklist). Threads that accept or open
+//! connections ask here. The manager replaces the whole list at once.
 
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::sys::{lock_to_read, lock_to_write};
 use core::net::IpAddr;
 use std::sync::RwLock;
 
-/// The blocklist that holds just now.
+/// The current blocklist.
 #[derive(Default)]
 pub struct Gate(RwLock<Blocklist>);
 
@@ -18,16 +18,16 @@ impl Gate {
         Gate(RwLock::new(list))
     }
 
-    /// Whether a peer at `ip` is not to be talked to.
+    /// Whether a peer at `ip` is to be kept out.
     pub fn blocks(&self, ip: IpAddr) -> bool {
         // A lock is poisoned by a panic between two moves: what it guards is whole.
         lock_to_read(&self.0).blocks(ip)
     }
 
-    /// From now on `list` holds.
+    /// Replaces the list.
     pub fn put(&self, list: Blocklist) {
         let before = std::mem::replace(&mut *lock_to_write(&self.0), list);
-        // Out of the lock: giving a large list back takes a while.
+        // This is after the lock is released, because freeing a large list takes a while.
         drop(before);
     }
 }

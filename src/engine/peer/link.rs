@@ -1,6 +1,7 @@
-//! What a connection needs beside its two threads: its socket, to shut it, and the way to its writer.
+//! The manager's side of a connection: the socket, to shut it down, and the way to its writer.
 //!
-//! Floor 3. Shutting the socket wakes the reader; dropping the sender ends the writer. The three share one descriptor.
+//! Floor 3. Shutting down the socket wakes the reader; dropping the sender ends the writer. All three share one
+//! descriptor.
 
 use crate::swarm::event::PeerOrder;
 use core::net::SocketAddr;
@@ -9,34 +10,34 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The manager's end of a connection.
+/// The manager's side of a connection.
 #[derive(Debug)]
 pub struct Link {
-    /// Where the peer is, for the log.
+    /// The peer's address, for the log.
     pub addr: SocketAddr,
     /// The socket.
     pub socket: Arc<TcpStream>,
     /// The way to the writer.
     pub orders: Sender<Vec<PeerOrder>>,
-    /// Orders the writer has not carried out.
+    /// How many orders the writer has not carried out.
     pub waiting: Arc<AtomicUsize>,
 }
 
-/// Orders that may wait for a peer's writer: a peer that does not read what we send is closed when there are more. (At
-/// a have for each of a thousand small pieces a second, it may be deaf for four seconds, beside what the system holds.
-/// Four times as many let thirty deaf peers that ask and ask take 21 MiB.)
+/// Most orders that may wait for a peer's writer. With more, the peer does not read what we send, and its connection is
+/// closed. (At a have message for each of a thousand small pieces a second, it may stop reading for four seconds, plus
+/// what the system buffers. With four times as many, thirty peers that request blocks and never read took 21 MiB.)
 const MOST_WAITING: usize = 4 * 1024;
 
 impl Link {
-    /// Gives orders to the writer; says whether the peer still reads.
+    /// Gives orders to the writer. Returns whether the peer still reads.
     pub fn give(&self, orders: Vec<PeerOrder>) -> bool {
         let waiting = self.waiting.fetch_add(orders.len(), Ordering::Relaxed) + orders.len();
-        // The writer is gone when its socket failed: the reader will report that.
+        // The writer is gone if its socket failed. The reader will report that.
         let _ = self.orders.send(orders);
         waiting <= MOST_WAITING
     }
 
-    /// Ends the connection: both threads notice.
+    /// Ends the connection; both threads notice.
     pub fn close(&self) {
         // An error means that it is closed already.
         let _ = self.socket.shutdown(Shutdown::Both);

@@ -1,7 +1,7 @@
-//! Takes in the connections that others open to us, over IPv4 and IPv6.
+//! Accepts connections from peers, over IPv4 and IPv6.
 //!
-//! Floor 3. One port for all torrents: the handshake says which is meant. A peer gets its thread at once, so that a
-//! slow handshake holds up nobody; how many may be shaking hands at a time is bounded.
+//! Floor 3. All torrents share one port: the handshake says which one is meant. Each peer gets its own thread at once,
+//! so that a slow handshake delays no other peer. The number of peers that are shaking hands is limited.
 
 use super::around::{STACK_BYTES, Surroundings};
 use super::reader;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-/// How long to wait when the system has no descriptor or memory for a connection: trying at once would spin.
+/// How long to wait if the system has no descriptor or memory for a connection; trying again at once would spin.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Listens on the first free port of `ports`, on all addresses. Returns the port too.
@@ -43,7 +43,7 @@ pub fn start(listeners: Vec<TcpListener>, around: &Surroundings) -> io::Result<(
 }
 
 fn listen(listener: &TcpListener, around: &Surroundings, places: &Arc<Places>) {
-    // What is in the way of the next one is said once.
+    // A failure is logged once until a connection is accepted again.
     let mut in_trouble = false;
     loop {
         let (socket, addr) = match listener.accept() {

@@ -1,6 +1,6 @@
-//! A peer's reader thread: connects or is connected, shakes hands, then reads messages until the end.
+//! A peer's reader thread: opens or accepts the connection, shakes hands, then reads messages until the end.
 //!
-//! Floor 3. It blocks on its socket alone. How bytes become messages is [`wire`](super::wire)'s.
+//! Floor 3. It blocks only on its socket. [`wire`](super::wire) turns bytes into messages.
 
 use super::around::{STACK_BYTES, Surroundings, WRITE_TIMEOUT, our_handshake};
 use super::shaking::Place;
@@ -23,11 +23,12 @@ use std::time::{Duration, Instant};
 
 /// How long opening a connection may take (libtorrent: 10 to 15 s).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the whole handshake may take, however it drips in (libtorrent, rain: 10 s).
+/// How long the whole handshake may take, however slowly it arrives (libtorrent, rain: 10 s).
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
-/// Silence after which a peer is dropped: others send keep-alives at least each 120 s.
+/// Silence after which a peer is dropped. Others send keep-alives at least every 120 s.
 const SILENCE: Duration = Duration::from_secs(180);
-/// Opens a connection for a torrent, on a thread of its own. The manager hears how it went, unless there is no thread.
+/// Opens a connection for a torrent, on its own thread. The result goes to the manager. An error means that no thread
+/// could be started.
 pub fn connect(around: &Surroundings, torrent: TorrentId, info_hash: InfoHash, addr: SocketAddr) -> io::Result<()> {
     let around = around.clone();
     let run = move || match shake_first(&around, info_hash, addr) {
@@ -43,17 +44,17 @@ fn connect_failed(around: &Surroundings, torrent: TorrentId, addr: SocketAddr, e
     let _ = around.manager.send(Input::Torrent { torrent, event: Event::ConnectFailed { addr, our_fault } });
 }
 
-/// Whether we lack what a connection takes, so that nobody else is to blame.
+/// Whether this machine lacks what a connection needs, so that the peer is not to blame.
 fn is_our_fault(error: &io::Error) -> bool {
     let lacking = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
     lacking.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
-/// Takes in a connection that somebody opened to us; to be called on a thread of its own. Its place is free again when
-/// the handshake is over, and if that was well, the manager knows.
+/// Handles a connection that a peer opened; to be called on its own thread. `place` is free again when the handshake is
+/// over and, if it succeeded, the manager knows about the connection.
 pub fn accept(around: &Surroundings, socket: TcpStream, addr: SocketAddr, place: Place) {
     match hear_handshake(&socket, Instant::now() + HANDSHAKE_DEADLINE) {
-        // It is our own connection come back to us: the end of us that opened it learns so from the answer.
+        // This is our own connection: the thread that opened it learns this from the answer.
         Ok(handshake) if handshake.peer_id == around.peer_id => {
             let _ = (&socket).write_all(&our_handshake(around, handshake.info_hash));
             log::debug!("{addr}: it is ourselves");
@@ -66,7 +67,7 @@ pub fn accept(around: &Surroundings, socket: TcpStream, addr: SocketAddr, place:
     }
 }
 
-/// Connects, sends our handshake, reads theirs; until the torrent ends.
+/// Connects, sends our handshake and reads the peer's. Ends early if the torrent ends.
 fn shake_first(
     around: &Surroundings,
     info_hash: InfoHash,
@@ -91,7 +92,7 @@ fn shake_on(
     if around.directory.find(&info_hash).is_none() {
         return Err(io::Error::other("the torrent ended"));
     }
-    // Linux takes the write timeout for connecting too, and says that it is still in progress.
+    // Linux uses the write timeout for connecting too, and reports EINPROGRESS when it expires.
     socket.set_write_timeout(Some(CONNECT_TIMEOUT))?;
     rustix::net::connect(socket, &addr).map_err(|error| match error {
         Errno::INPROGRESS | Errno::AGAIN => io::ErrorKind::TimedOut.into(),
@@ -105,7 +106,7 @@ fn shake_on(
     Ok(handshake)
 }
 
-/// Reads a handshake, all of it before `deadline`.
+/// Reads a handshake that must be complete before `deadline`.
 fn hear_handshake(mut socket: &TcpStream, deadline: Instant) -> io::Result<Handshake> {
     let mut bytes = [0; handshake::LEN];
     let mut filled = 0;
@@ -125,7 +126,8 @@ fn hear_handshake(mut socket: &TcpStream, deadline: Instant) -> io::Result<Hands
     Handshake::parse(&bytes).map_err(io::Error::other)
 }
 
-/// Both have shaken hands: starts the writer, tells the manager, reads to the end. Who came to us has a `place`.
+/// The handshake is complete: starts the writer, tells the manager, and reads until the end. An incoming connection has
+/// a `place`.
 fn run(
     around: &Surroundings,
     torrent: TorrentId,
@@ -147,7 +149,7 @@ fn run(
     });
     let (link, limits) = match prepared {
         Ok(prepared) => prepared,
-        // It has shaken hands; what is missing now (a thread, or the torrent) is missing here.
+        // The peer did its part; what is missing now (a thread, or the torrent) is missing here.
         Err(error) if outgoing => return connect_failed(around, torrent, addr, &error, true),
         Err(error) => return log::debug!("{addr}: {error}"),
     };

@@ -1,7 +1,7 @@
-//! Connections that are not shaken hands on yet: how many there may be, and how they end with their torrent.
+//! Connections before their handshake is complete: how many there may be, and how they end with their torrent.
 //!
-//! Floor 3. A stranger costs a thread from the moment he is let in, so places are bounded, in all and for each host: one
-//! that opens a thousand connections and says nothing keeps nobody else out.
+//! Floor 3. Each accepted connection costs a thread, so places are limited, in all and for each host. A host that opens
+//! a thousand connections and sends nothing does not keep others out.
 
 use crate::proto::id::InfoHash;
 use crate::swarm::meeting::host::{host, is_near};
@@ -11,27 +11,27 @@ use std::collections::BTreeMap;
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// Strangers that may be shaking hands at once; further ones are closed at once.
+/// Most incoming connections that may be shaking hands at once. Further ones are closed immediately.
 pub const MOST_SHAKING: usize = 64;
-/// Of them, from one host: an honest one has shaken hands after a round trip.
+/// Most of these from one host. An honest host completes its handshakes after a round trip.
 pub const MOST_OF_HOST: usize = 16;
-/// Of them, from an address of this machine or its net, behind which a whole swarm may be.
+/// Most of these from an address of this machine or its network, behind which there may be a whole swarm.
 pub const MOST_OF_NEAR: usize = 48;
 
-/// The places of strangers that came to us.
+/// The places of incoming connections.
 #[derive(Default)]
 pub struct Places {
     taken: Mutex<BTreeMap<IpAddr, usize>>,
 }
 
-/// A place among those who shake hands. It is free again when this is dropped.
+/// A place of one connection. Dropping it makes it free again.
 pub struct Place {
     places: Arc<Places>,
     host: IpAddr,
 }
 
 impl Places {
-    /// A place for a connection from `ip`, if there is one.
+    /// Returns a place for a connection from `ip` if there is one.
     pub fn take(self: &Arc<Places>, ip: IpAddr) -> Option<Place> {
         let host = host(ip);
         let mut taken = lock(&self.taken);
@@ -67,12 +67,12 @@ impl Opening {
         lock(&self.sockets).push((info_hash, Arc::clone(socket)));
     }
 
-    /// It is connected and shaken hands on, or was not.
+    /// Its handshake is complete, or failed.
     pub fn remove(&self, socket: &Arc<TcpStream>) {
         lock(&self.sockets).retain(|(_, other)| !Arc::ptr_eq(other, socket));
     }
 
-    /// The torrent ended: whoever waits on these sockets wakes up.
+    /// The torrent ended: wakes the threads that wait on its sockets.
     pub fn end(&self, info_hash: &InfoHash) {
         for (_, socket) in lock(&self.sockets).iter().filter(|(of, _)| of == info_hash) {
             let _ = socket.shutdown(Shutdown::Both);

@@ -1,8 +1,8 @@
-//! The bytes a peer sends, cut into messages.
+//! Cuts the bytes that a peer sends into messages.
 //!
 //! Floor 3, the inner part of [`reader`](super::reader). A block is read from the kernel straight into the buffer in
-//! which it goes to disk; lengths are checked before anything is allocated ([`message`] says what may come). What was
-//! there to read goes to the manager together: it is woken once for many blocks.
+//! which it goes to disk. Lengths are checked before anything is allocated ([`message`] says what may come). Messages
+//! that arrived together are reported together, so that the manager is woken once for many blocks.
 
 use super::around::Surroundings;
 use super::blocks::Blocks;
@@ -19,41 +19,42 @@ use std::io::{self, IoSliceMut};
 use std::net::TcpStream;
 use std::thread;
 
-/// Bytes read ahead: several dozen requests or haves.
+/// Bytes read ahead: several dozen requests or have messages.
 const AHEAD_BYTES: usize = 1024;
-/// Bytes read behind a block: the head of the next message, and nothing of its data, which would have to be copied.
+/// Bytes read after a block: the head of the next message, and none of its data, which would have to be copied.
 const HEAD_BYTES: usize = 4 + 1 + PIECE_HEADER_BYTES as usize;
-/// Events reported together at most: further ones would only wait.
+/// Most events that are reported together: further ones would only wait.
 const BATCH: usize = 16;
-/// Bytes of messages other than blocks that are held back for that: a flood of the longest ones, for which the manager
-/// has no use, would otherwise take many MiB from a few peers. (A program's introduction has some hundred.)
+/// Bytes of messages other than blocks that are gathered for this. A flood of the longest messages, for which the
+/// manager has no use, would otherwise take many MiB from a few peers. (A program's extended handshake has some
+/// hundred.)
 const BATCH_BYTES: usize = 4 * 1024;
 
-/// A peer's end of the wire.
+/// Reads a peer's socket.
 pub struct Wire<'a> {
     source: Source<'a>,
     addr: SocketAddr,
     limits: Limits,
     blocks: &'a Blocks,
-    /// Bytes that were read and not yet used: `start..end`.
+    /// Bytes that were read and not used yet: `start..end`.
     ahead: [u8; AHEAD_BYTES],
     start: usize,
     end: usize,
 }
 
-/// Where the bytes come from, and where what they mean goes to.
+/// Where the bytes come from, and where the events go.
 struct Source<'a> {
     socket: &'a TcpStream,
     peer: PeerKey,
     manager: &'a Sender<Input>,
-    /// What came and is not yet reported.
+    /// Events that are not reported yet.
     events: Vec<PeerEvent>,
-    /// Bytes of messages in it.
+    /// Bytes of the messages in `events`.
     gathered: usize,
 }
 
 impl Wire<'_> {
-    /// The wire of `peer`, whose handshake is read.
+    /// Begins after the handshake of `peer`.
     pub fn new<'a>(
         socket: &'a TcpStream,
         addr: SocketAddr,
@@ -65,7 +66,7 @@ impl Wire<'_> {
         Wire { source, addr, limits, blocks: &around.blocks, ahead: [0; AHEAD_BYTES], start: 0, end: 0 }
     }
 
-    /// Reads and reports until the connection ends, and why it did.
+    /// Reads and reports until the connection ends, and returns the reason.
     pub fn run(&mut self) -> io::Error {
         loop {
             match self.next() {
@@ -82,7 +83,7 @@ impl Wire<'_> {
         }
     }
 
-    /// The next message, as an event.
+    /// Returns the next message as an event.
     fn next(&mut self) -> io::Result<PeerEvent> {
         loop {
             let length = message::parse_length(self.bytes()?).map_err(io::Error::other)?;
@@ -125,7 +126,7 @@ impl Wire<'_> {
         }
     }
 
-    /// The next `N` bytes; `N` is at most [`HEAD_BYTES`].
+    /// Returns the next `N` bytes; `N` is at most [`HEAD_BYTES`].
     fn bytes<const N: usize>(&mut self) -> io::Result<[u8; N]> {
         if self.end - self.start < N {
             self.ahead.copy_within(self.start..self.end, 0);
@@ -140,7 +141,7 @@ impl Wire<'_> {
         Ok(bytes)
     }
 
-    /// Fills `body` with the next bytes. What comes in the same read behind it is the head of the next message.
+    /// Fills `body` with the next bytes. Bytes that come after it in the same read are the head of the next message.
     fn fill(&mut self, body: &mut [u8]) -> io::Result<()> {
         let mut filled = body.len().min(self.end - self.start);
         body[..filled].copy_from_slice(&self.ahead[self.start..self.start + filled]);
@@ -157,7 +158,7 @@ impl Wire<'_> {
         Ok(())
     }
 
-    /// Forgets the next `count` bytes.
+    /// Skips the next `count` bytes.
     fn skip(&mut self, mut count: usize) -> io::Result<()> {
         loop {
             let now = count.min(self.end - self.start);
@@ -174,7 +175,7 @@ impl Wire<'_> {
 }
 
 impl Source<'_> {
-    /// Reads what is there, 1 byte or more; reports what came before it has to wait for more.
+    /// Reads what has arrived, at least one byte. Reports earlier events before it waits.
     fn read(&mut self, buffers: &mut [IoSliceMut]) -> io::Result<usize> {
         let mut yielded = false;
         loop {
@@ -183,8 +184,8 @@ impl Source<'_> {
                 Ok(read) if read.bytes == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(read) => return Ok(read.bytes),
                 Err(Errno::INTR) => {}
-                // More may be a moment away: letting others run first halves how often threads are switched. (Without it,
-                // giving took 0.52 to 0.60 s a GiB instead of 0.47.)
+                // More may arrive in a moment: letting others run first halves the number of thread switches. (Without
+                // it, uploading took 0.52 to 0.60 s per GiB instead of 0.47.)
                 Err(Errno::AGAIN) if !self.events.is_empty() && !yielded => {
                     thread::yield_now();
                     yielded = true;

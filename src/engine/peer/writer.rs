@@ -1,8 +1,8 @@
-//! A peer's writer thread: sends what the manager orders, and the blocks it uploads from disk itself.
+//! A peer's writer thread: sends what the manager orders, and reads the blocks that it uploads from disk.
 //!
-//! Floor 3. It blocks on its channel and on its socket, so a slow line or a slow disk holds up this peer alone. It ends
-//! when the manager drops the channel's other end, or when the socket fails; then it shuts the socket, which ends the
-//! reader too.
+//! Floor 3. It blocks on its channel, its socket and its torrent's disk, so a slow line or disk delays only this peer.
+//! It ends when the manager drops the other end of the channel, or when the socket fails; then it shuts down the
+//! socket, which ends the reader too.
 
 use super::around::{STACK_BYTES, Surroundings, WRITE_TIMEOUT, our_handshake};
 use super::link::Link;
@@ -22,14 +22,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// Bytes gathered before they are sent: a few blocks a system call, and little enough for hundreds of peers.
+/// Bytes that are gathered before they are sent: a few blocks per system call, and little enough for hundreds of peers.
 const GATHER_BYTES: usize = 64 * 1024;
 
-/// How long sending what was gathered may take after the first write did not take it all: a modem of 1998 needs half of
-/// that.
+/// How long sending the gathered bytes may take if the first write does not take them all: a modem of 1998 needs half
+/// of that.
 const FLUSH_DEADLINE: Duration = WRITE_TIMEOUT;
 
-/// Starts the writer of a peer, and gives the manager's end of the connection.
+/// Starts the writer of a peer, and returns the manager's side of the connection.
 pub fn start(
     around: &Surroundings,
     peer: PeerKey,
@@ -50,12 +50,12 @@ struct Writer {
     peer: PeerKey,
     addr: SocketAddr,
     socket: Arc<TcpStream>,
-    /// Orders not carried out.
+    /// How many orders are not carried out yet.
     waiting: Arc<AtomicUsize>,
     content: Arc<Content>,
     /// Bytes to be sent.
     out: Vec<u8>,
-    /// How many of them are content.
+    /// How many of these are content.
     uploaded: u64,
 }
 
@@ -91,12 +91,13 @@ impl Writer {
         self.flush()
     }
 
-    /// Sends a block behind its head. A block that can't be read ends the connection: its peer would wait.
+    /// Sends a block after its header. If the block cannot be read, the connection ends, because the peer would wait
+    /// for it.
     fn upload(&mut self, block: BlockSpec) -> io::Result<()> {
         let length = block.length as usize;
         let offset = self.content.piece_offset(block.piece) + block.begin as u64;
-        if let Err(error) = self.content.prove(block.piece) {
-            // What was trusted is wrong: nobody gets any of it.
+        if let Err(error) = self.content.verify(block.piece) {
+            // The trusted content is corrupt: none of it is uploaded.
             let words = io::Error::other(error.to_string());
             let _ = self.around.manager.send(Input::DiskFailed { torrent: self.content.torrent, error });
             return Err(words);
@@ -119,7 +120,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Tells the manager what this means for the content.
+    /// Reports what this error means for the content.
     fn cannot_serve(&self, block: BlockSpec, error: ContentError) -> io::Error {
         log::warn!("{error}");
         let event = if error.tells_of_a_change() || self.content.duty.only_serves() {
@@ -153,7 +154,8 @@ mod tests {
     use std::io::Read;
     use std::time::SystemTime;
 
-    /// Its size may be the same, and its bytes others: nobody gets any of it, and the manager has all checked again.
+    /// Its size may be the same and its bytes different: none of it is uploaded, and the manager has everything checked
+    /// again.
     #[test]
     fn a_file_that_another_program_changed_is_not_served() {
         let dir = tempfile::tempdir().unwrap();

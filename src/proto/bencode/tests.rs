@@ -20,7 +20,7 @@ fn reads_each_kind() {
     assert_eq!(text("de").entries().unwrap().count(), 0);
     let list = text("l4:spami-3eld0:leeee");
     assert_eq!(list.items().unwrap().map(|item| item.offset()).collect::<Vec<_>>(), [1, 7, 11]);
-    // A kind asked for as another is none.
+    // A value of one kind cannot be read as another.
     for value in [text("i1e"), text("1:a"), text("le"), text("de")] {
         let kinds =
             [value.as_int().is_some(), value.as_bytes().is_some(), value.items().is_some(), value.entries().is_some()];
@@ -29,7 +29,7 @@ fn reads_each_kind() {
 }
 
 #[test]
-fn walks_a_dict_in_any_order() {
+fn keys_are_found_in_any_order() {
     let dict = text("d3:zzzi1e1:ald1:ki2eee1:bi3e3:zzzi4ee");
     assert_eq!(dict.get(b"b").and_then(Value::as_int), Some(3));
     assert_eq!(dict.get(b"zzz").and_then(Value::as_int), Some(1), "the first of two");
@@ -44,7 +44,7 @@ fn walks_a_dict_in_any_order() {
 }
 
 #[test]
-fn refuses_with_the_place() {
+fn errors_have_the_right_place() {
     let cases: [(&[u8], usize, Problem); 29] = [
         (b"", 0, Problem::Truncated),
         (b"i12", 3, Problem::Truncated),
@@ -86,7 +86,7 @@ fn refuses_with_the_place() {
 }
 
 #[test]
-fn leaves_what_follows_a_prefix() {
+fn the_rest_after_a_prefix_is_returned() {
     let (value, rest) = decode_prefix(b"d8:msg_typei1eeRAW").unwrap();
     assert_eq!(value.get(b"msg_type").and_then(Value::as_int), Some(1));
     assert_eq!(rest, b"RAW");
@@ -111,7 +111,7 @@ fn nesting_has_a_limit() {
     assert!(decode(&torrent("info", MAX_DEPTH + 1)).is_err());
 }
 
-/// A test's thread has 2 MiB of stack: with a frame a level, a million levels would not fit.
+/// The thread of a test has 2 MiB of stack. With a frame for each level, a million levels would not fit.
 #[test]
 fn deep_nesting_needs_no_stack() {
     for input in [nested("l", 1_000_000, "e"), b"d4:info".repeat(1_000_000), b"d0:".repeat(1_000_000)] {
@@ -121,7 +121,7 @@ fn deep_nesting_needs_no_stack() {
     assert!(decode(&deepest).unwrap().to_string().ends_with("{…}}}}}"));
 }
 
-/// Four million values, numbers and keys of megabytes: in quadratic time this test would not end.
+/// Four million values, and numbers and keys of megabytes: in quadratic time this test would not end.
 #[test]
 fn time_is_linear() {
     let list = [b"l".to_vec(), b"i1e".repeat(4_000_000), b"e".to_vec()].concat();
@@ -134,7 +134,7 @@ fn time_is_linear() {
 }
 
 #[test]
-fn shows_itself_in_a_line() {
+fn a_value_is_shown_in_one_line() {
     let shown = |input: &[u8]| decode(input).unwrap().to_string();
     assert_eq!(shown(b"d8:intervali1800e5:peers6:\x7f\0\0\x01\x1a\xe1e"), "{interval: 1800, peers: <6 bytes>}");
     assert_eq!(shown(b"l4:spami-3edelee"), "[\"spam\", -3, {}, []]");
@@ -147,7 +147,7 @@ fn shows_itself_in_a_line() {
 }
 
 #[test]
-fn writes_sorted_and_keeps_the_raw() {
+fn dicts_are_sorted_and_raw_values_are_kept() {
     let raw = b"d1:zi1e1:ai2ee";
     let value = Bencode::dict([
         ("info", decode(raw).unwrap().into()),
@@ -207,7 +207,7 @@ fn never_panics(input: &[u8]) {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read(value in any_value()) {
+    fn what_is_written_can_be_read(value in any_value()) {
         let encoded = value.encode();
         let read = decode(&encoded).unwrap();
         prop_assert!(same(&value, read));
@@ -237,7 +237,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_of_the_alphabet_never_panic(text in "[ilde0-9:a-]{0,60}") {
+    fn any_text_like_bencode_never_panics(text in "[ilde0-9:a-]{0,60}") {
         never_panics(text.as_bytes());
     }
 }

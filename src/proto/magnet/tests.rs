@@ -1,4 +1,4 @@
-//! Links as they are found on web pages, and as nobody should send them.
+//! Good and bad links.
 
 use super::*;
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ fn hash() -> Option<InfoHash> {
 }
 
 #[test]
-fn a_link_says_what_it_says() {
+fn every_parameter_of_a_link_is_read() {
     let link = format!(
         "magnet:?xt=urn:btih:{HEX}&dn=Aishah%20%281%29+2&xl=123&tr=http%3A%2F%2Ft.example%3A6969%2Fannounce%3Fk%3Dv&\
          tr.1=udp://u.example:80&ws=http%3A%2F%2Fw.example%2F&x.pe=127.0.0.1:6881&so=0,2,4-6&foo=bar"
@@ -44,7 +44,7 @@ fn hashes_come_in_hex_and_base32_and_in_either_case() {
 }
 
 #[test]
-fn what_is_odd_is_passed_over_and_what_is_wrong_told() {
+fn odd_parameters_are_ignored_and_wrong_ones_refused() {
     let parse = |rest: &str| Magnet::parse(&format!("magnet:?xt=urn:btih:{HEX}{rest}"));
     let plain = parse("").unwrap();
     for odd in ["&", "&dn", "&dn=", "&xt=urn:sha1:ABC", "&tr=%ff", "&tr=a%0d%0ab", "&so=x,-,5-2", "&xl=-1", "&&=&=x"] {
@@ -76,7 +76,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_is_read_again(name in "[^\\s\\p{C}][^\\p{C}]{0,20}[^\\s\\p{C}]", trackers in proptest::collection::vec("[a-z]+://[^\\s\\p{C}]{1,20}", 0..4), bytes: [u8; 20], length: u64) {
+    fn what_is_written_can_be_read_again(name in "[^\\s\\p{C}][^\\p{C}]{0,20}[^\\s\\p{C}]", trackers in proptest::collection::vec("[a-z]+://[^\\s\\p{C}]{1,20}", 0..4), bytes: [u8; 20], length: u64) {
         let mut trackers = trackers;
         trackers.sort();
         trackers.dedup();

@@ -51,9 +51,9 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_named_is_changed() {
+    fn only_the_named_keys_change() {
         let new = |text: &str| Some(Bencode::from(text));
-        // Unsorted, and with a key that stands there twice: others make such.
+        // Unsorted, and with a key that is there twice: other programs make such dicts.
         let dict = "d1:ci1e1:ai2e1:ci3e1:xl1:yee";
         assert_eq!(changed(dict, &[]), dict);
         assert_eq!(changed(dict, &[(b"x", new("n"))]), "d1:ci1e1:ai2e1:ci3e1:x1:ne");
@@ -67,30 +67,30 @@ mod tests {
     const VALUES: [&str; 6] = ["i7e", "i-12e", "3:abc", "d1:xle1:ai5ee", "l2:abe", "0:"];
 
     proptest! {
-        /// Keys in any order, some twice, and values of any kind, as no program of ours would write them.
+        /// Keys in any order, some of them twice, and values of any kind, as our own code never writes them.
         #[test]
-        fn all_else_stays_byte_for_byte(
+        fn all_other_keys_stay_byte_for_byte(
             entries in proptest::collection::vec(("[a-e]{1,2}", proptest::sample::select(&VALUES[..])), 0..8),
             named in "[a-e]{1,2}",
             out: bool,
         ) {
             let text: String = entries.iter().map(|(key, value)| format!("{}:{key}{value}", key.len())).collect();
             let dict = format!("d{text}e");
-            // The same key twice in a row is no bencode of ours to read.
+            // The same key twice in a row is refused.
             let Ok(before) = decode(dict.as_bytes()) else { return Ok(()) };
             let after = change(before, &[(named.as_bytes(), (!out).then_some(Bencode::Int(2)))]);
             let others = |value: Value<'_>| -> Vec<(Vec<u8>, Vec<u8>)> {
                 let others = value.entries().unwrap().filter(|(key, _)| *key != named.as_bytes());
                 others.map(|(key, value)| (key.to_vec(), value.raw().to_vec())).collect()
             };
-            // Two of one key may have become neighbours, which is refused when it is read, by `edit` too.
+            // Two equal keys may have become neighbours, which is refused when it is read.
             if let Ok(after) = decode(&after) {
                 prop_assert_eq!(others(after), others(before));
             }
         }
 
         #[test]
-        fn a_changed_dict_is_a_dict_that_says_so(keys in proptest::collection::btree_set("[a-d]{1,2}", 0..6), named in "[a-d]{1,2}", out: bool) {
+        fn a_changed_dict_has_the_new_value(keys in proptest::collection::btree_set("[a-d]{1,2}", 0..6), named in "[a-d]{1,2}", out: bool) {
             let dict = Bencode::dict(keys.iter().map(|key| (key.as_bytes(), Bencode::Int(1)))).encode();
             let value = (!out).then_some(Bencode::Int(2));
             let after = change(decode(&dict).unwrap(), &[(named.as_bytes(), value)]);

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_written_that_says_nothing() {
+    fn keys_without_a_value_are_left_out() {
         let bytes = b"d4:infod6:lengthi1e4:name4:name12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaaee";
         assert_eq!(example().emit(), bytes);
     }
@@ -120,7 +120,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_again(
+        fn what_is_written_can_be_read_again(
             sizes in proptest::collection::vec((0..100_000u64, any::<bool>()), 0..20),
             tiers in proptest::collection::vec(proptest::collection::vec("[a-z]{1,8}://[a-z]{8}", 1..4), 0..3),
             texts: [Option<u8>; 4],

@@ -205,7 +205,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn files_are_in_the_order_of_their_names_as_they_are_on_the_disk(
+        fn files_are_ordered_by_their_names_on_the_disk(
             a in vec(select(BYTES), 0..12), b in vec(select(BYTES), 0..12), both in vec(select(BYTES), 0..8),
         ) {
             let mut files = Files::of_folder("name", 0, 0);

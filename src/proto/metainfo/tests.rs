@@ -1,4 +1,4 @@
-//! Tests of the metainfo: each rule once, then (in `damage`) properties of torrents that were tampered with.
+//! Tests of the metainfo: each rule once, then (in `damage`) properties of damaged torrents.
 
 use super::*;
 use crate::proto::bencode::Bencode;
@@ -53,7 +53,7 @@ fn entry(attr: &str, length: i64, path: Option<&[&str]>) -> Bencode {
     Bencode::dict(pairs)
 }
 
-/// A .torrent file of this `info`, and these keys beside it.
+/// A .torrent file with this `info` and these keys beside it.
 fn torrent(info: Pairs, beside: Pairs) -> Vec<u8> {
     Bencode::dict(with(beside, "info", Bencode::dict(info))).encode()
 }
@@ -106,7 +106,7 @@ fn reads_a_torrent_of_a_folder() {
     assert_eq!(paths(&meta), ["folder/a", "folder/empty", "folder/sub/b... c"]);
     assert_eq!(meta.files.iter().map(|file| file.offset).collect::<Vec<_>>(), [0, 10_000, 10_000]);
     assert_eq!((meta.is_folder, meta.length, meta.piece_count()), (true, 20_000, 2));
-    assert!(parse(folder(&[(&["a"], 1)])).is_folder, "of one file as well");
+    assert!(parse(folder(&[(&["a"], 1)])).is_folder, "also with a single file");
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn japanese_names_and_utf8_keys() {
     let meta = parse(with(folder(&[(&["音楽", "一.flac"], 5)]), "name", "アルバム"));
     assert_eq!((meta.name.as_str(), paths(&meta)), ("アルバム", vec!["アルバム/音楽/一.flac".to_string()]));
 
-    // The plain keys in Shift-JIS, as old programs wrote them.
+    // The plain keys are in Shift-JIS, as old programs wrote them.
     let old = |utf8: Bencode| {
         let path = Bencode::list([vec![0x88u8, 0xea]]);
         Bencode::dict([("length", 5i64.into()), ("path", path), ("path.utf-8", utf8)])
@@ -122,7 +122,7 @@ fn japanese_names_and_utf8_keys() {
     let name = vec![0x89u8, 0xb9];
     let info = with(folder_of(vec![old(Bencode::list(["一"]))], 5), "name", name.clone());
     assert_eq!(paths(&parse(with(info, "name.utf-8", "音"))), ["音/一"]);
-    // Preferred only when they are what they say.
+    // They are preferred only if they are UTF-8.
     for bad in [Bencode::list([vec![0xff]]), Bencode::list([1i64]), Bencode::list::<i64>([]), 1i64.into()] {
         let info = with(folder_of(vec![old(bad)], 5), "name", name.clone());
         assert_eq!(paths(&parse(with(info, "name.utf-8", vec![0xff]))), ["%89%B9/%88%EA"]);
@@ -130,14 +130,14 @@ fn japanese_names_and_utf8_keys() {
 }
 
 #[test]
-fn the_info_hash_is_of_the_bytes_as_they_stand() {
+fn the_info_hash_is_that_of_the_bytes_in_the_file() {
     let unsorted =
         b"d6:pieces20:aaaaaaaaaaaaaaaaaaaa12:piece lengthi16384e7:unknownl3:abcd1:xi1eee4:name1:n6:lengthi5ee";
     let file = [b"d4:infa3:odd4:info", &unsorted[..], b"8:announce9:http://t/e"].concat();
     let meta = Metainfo::parse(&file).unwrap();
     assert_eq!(meta.info_hash.0, sha1::sha1(unsorted));
     assert_eq!((meta.length, meta.tiers.len()), (5, 1));
-    // Ugly names change the file's name and not the hash.
+    // An ugly name changes the file name but not the hash.
     let info = with(one_file(), "name", "a\x1b[2J\u{202e}");
     let meta = parse(info.clone());
     assert_eq!(meta.name, "a%1B[2J%E2%80%AE");
@@ -145,7 +145,7 @@ fn the_info_hash_is_of_the_bytes_as_they_stand() {
 }
 
 #[test]
-fn refuses_what_does_not_add_up() {
+fn refuses_lengths_that_do_not_add_up() {
     let text = |key, value: Bencode| error(with(one_file(), key, value));
     assert_eq!(text("pieces", vec![0; 41].into()), "info.pieces: 41 bytes, expected a multiple of 20");
     assert_eq!(
@@ -192,7 +192,7 @@ fn refuses_what_is_missing() {
 }
 
 #[test]
-fn version_2_only_is_told_apart_from_hybrid() {
+fn version_2_torrents_are_distinguished_from_hybrid_ones() {
     let version2 = with(with(one_file(), "meta version", 2i64), "file tree", Bencode::dict::<&str>([]));
     assert!(parse(version2.clone()).hybrid);
     let only = without(without(version2, "pieces"), "length");
@@ -201,7 +201,7 @@ fn version_2_only_is_told_apart_from_hybrid() {
 }
 
 #[test]
-fn private_is_one_as_number_or_text() {
+fn private_may_be_a_number_or_a_string() {
     for (value, private) in [(Bencode::Int(1), true), ("1".into(), true), (Bencode::Int(0), false), ("".into(), false)]
     {
         assert_eq!(parse(with(one_file(), "private", value)).private, private);
@@ -224,7 +224,7 @@ fn trackers_come_in_tiers() {
     let full = list(&[&["http://b/", " ", "udp://c:1"], &[], &["", "http://b/"], &["http://d/"]]);
     let expected = owned(&[&["http://b/", "udp://c:1"], &["http://d/"]]);
     assert_eq!(tiers(vec![announce.clone(), ("announce-list", full)]), (expected, 0));
-    // Without a URL in it the list counts as absent; a plain list makes a tier of each.
+    // A list without a URL counts as absent; in a plain list each URL is a tier.
     assert_eq!(tiers(vec![announce.clone(), ("announce-list", list(&[&[""], &[]]))]), (owned(&[&["http://a/"]]), 0));
     assert_eq!(tiers(vec![("announce-list", Bencode::list(["x", "y"]))]), (owned(&[&["x"], &["y"]]), 0));
     let bad = Bencode::List(vec![Bencode::list([vec![0xff], b"http://h/\r\nX: y".to_vec()]), 5i64.into()]);
@@ -234,7 +234,7 @@ fn trackers_come_in_tiers() {
 }
 
 #[test]
-fn web_seeds_are_a_list_or_one() {
+fn web_seeds_are_a_list_or_a_single_url() {
     let seeds = |value: Bencode| Metainfo::parse(&torrent(one_file(), vec![("url-list", value)])).unwrap().web_seeds;
     assert_eq!(seeds(Bencode::list(["http://a/", "", "http://b/x y", "http://a/"])), ["http://a/", "http://b/x y"]);
     assert_eq!(seeds("http://a/".into()), ["http://a/"]);
@@ -242,7 +242,7 @@ fn web_seeds_are_a_list_or_one() {
 }
 
 #[test]
-fn odd_text_is_repaired_for_showing() {
+fn odd_text_is_repaired() {
     let beside = vec![("comment", vec![b'a', 0xff].into()), ("created by", "".into())];
     let meta = Metainfo::parse(&torrent(one_file(), beside)).unwrap();
     assert_eq!((meta.comment.as_deref(), meta.created_by), (Some("a\u{fffd}"), None));
@@ -260,7 +260,7 @@ fn deep_info_is_read_and_deeper_refused() {
 }
 
 #[test]
-fn long_texts_and_urls_take_little() {
+fn long_texts_and_urls_take_little_memory() {
     let long = "é".repeat(100_000);
     let url = format!("http://t/{long}");
     let beside = vec![("comment", long.as_str().into()), ("announce", url.as_str().into()), ("created by", "x".into())];

@@ -1,7 +1,7 @@
 //! The extension protocol (BEP 10): messages beyond those of [`message`](super::message), each with a name. In the
 //! extended handshake a peer says under `m` which of them it understands, and by which id it wants to be sent each.
 //!
-//! **A new extended message goes here:** a variant of [`Extension`], its row in [`Extension::row`], a variant of
+//! **A new extended message goes here:** a variant of [`Extension`], its row in `Extension::row`, a variant of
 //! [`Incoming`] and its reading in [`Extended::parse`]. What to do with it goes into `swarm/torrent/introducing.rs`. The
 //! rest follows from the table: our handshake offers it, a longer one than its limit is skipped before anything is
 //! allocated, and it can be sent only to a peer whose `m` names it.

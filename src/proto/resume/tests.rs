@@ -1,11 +1,11 @@
-//! States that come back as they were written, and states that do not.
+//! States that are read as they were written, and states that are refused.
 
 use super::*;
 use proptest::prelude::*;
 
 const FOLDER: &[u8] = b"/srv/\xff iso";
 
-/// A torrent of so many files, of 40 bytes each, in pieces of 16.
+/// A torrent with this number of files of 40 bytes each, in pieces of 16.
 fn metainfo(files: usize) -> Metainfo {
     let file =
         |number: usize| Bencode::dict([("length", 40i64.into()), ("path", Bencode::list([&*number.to_string()]))]);
@@ -44,7 +44,7 @@ fn resume() -> impl Strategy<Value = (Metainfo, Resume)> {
     })
 }
 
-/// The state as it was written, with `key` another value, and its digest right.
+/// The state with another value for `key`, and a correct digest.
 fn with(resume: &Resume, key: &str, value: Bencode) -> Vec<u8> {
     let bytes = resume.encode();
     let state = bencode::decode(&bytes).unwrap().get(b"state").unwrap();
@@ -57,12 +57,12 @@ fn with(resume: &Resume, key: &str, value: Bencode) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read_again((metainfo, resume) in resume()) {
+    fn what_is_written_can_be_read_again((metainfo, resume) in resume()) {
         prop_assert_eq!(Resume::decode(&resume.encode(), &metainfo, FOLDER).unwrap(), resume);
     }
 
     #[test]
-    fn no_bit_of_it_can_change_unnoticed((metainfo, resume) in resume(), at: prop::sample::Index, bit in 0..8u8) {
+    fn every_changed_bit_is_noticed((metainfo, resume) in resume(), at: prop::sample::Index, bit in 0..8u8) {
         let mut bytes = resume.encode();
         let at = at.index(bytes.len());
         bytes[at] ^= 1u8 << bit;
@@ -76,7 +76,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_makes_it_panic(bytes: Vec<u8>, key in "[a-z ]{4,10}", value: Vec<u8>, number: i64) {
+    fn any_bytes_are_survived(bytes: Vec<u8>, key in "[a-z ]{4,10}", value: Vec<u8>, number: i64) {
         let metainfo = metainfo(3);
         prop_assert!(Resume::decode(&bytes, &metainfo, FOLDER).is_err());
         let resume = Resume::new(&metainfo, FOLDER.to_vec());
@@ -114,7 +114,7 @@ fn every_field_is_checked() {
 }
 
 #[test]
-fn a_file_is_trusted_only_as_it_was() {
+fn only_an_unchanged_file_is_trusted() {
     let metainfo = metainfo(1);
     let stamp = Stamp { size: 40, seconds: 1_700_000_000, nanos: 5 };
     let then = Record { stamp, mount: 9, on_disk: false };
@@ -130,14 +130,14 @@ fn a_file_is_trusted_only_as_it_was() {
         assert!(!resume.trusts(0, Some(&Record { stamp: other, ..then }), b"b"), "{other:?}");
     }
     resume.files[0] = Some(Record { mount: 0, ..then });
-    assert!(!resume.trusts(0, Some(&Record { mount: 0, ..then }), b"b"), "nobody knows whether it was pulled out");
+    assert!(!resume.trusts(0, Some(&Record { mount: 0, ..then }), b"b"), "it may have been pulled out");
     resume.files[0] = Some(Record { on_disk: true, ..then });
     assert!(resume.trusts(0, Some(&Record { mount: 10, ..then }), b"c"), "it is on the disk");
     assert!(!resume.trusts(0, Some(&Record { stamp: Stamp { size: 1, ..stamp }, ..then }), b"b"));
 }
 
 #[test]
-fn names_tell_folders_apart() {
+fn each_folder_has_its_own_file_name() {
     let hash = InfoHash([0xab; 20]);
     let name = file_name(&hash, b"/a");
     assert!(name.starts_with(&"ab".repeat(20)) && is_file_name(&name), "{name}");

@@ -1,4 +1,4 @@
-//! Content that is there by half.
+//! Checks of incomplete content.
 
 use super::{READ_BYTES, Record, is_right, look_at};
 use crate::proto::metainfo::Metainfo;
@@ -23,9 +23,9 @@ fn put(dir: &Path, metainfo: &Metainfo, file: usize, bytes: &[u8]) {
 enum Fate {
     Whole,
     Missing,
-    /// Cut after this share of it.
+    /// Truncated after this share of it.
     Cut(f64),
-    /// One byte, at this share of it, is another.
+    /// One byte, at this share of it, is corrupt.
     Spoilt(f64),
 }
 
@@ -41,7 +41,7 @@ fn fate() -> impl Strategy<Value = Fate> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(80))]
     #[test]
-    fn exactly_the_pieces_whose_bytes_are_all_there_are_found(
+    fn exactly_the_pieces_with_all_their_bytes_are_found(
         parts in proptest::collection::vec((0..3500usize, any::<bool>(), fate()), 1..8),
     ) {
         let mut files: Vec<Part> = parts.iter().map(|(length, padding, _)| (*length, *padding)).collect();
@@ -80,7 +80,7 @@ proptest! {
 }
 
 #[test]
-fn pieces_longer_than_the_buffer_are_compared_whole() {
+fn pieces_longer_than_the_buffer_are_compared_as_a_whole() {
     let dir = tempfile::tempdir().unwrap();
     let piece = 2 * READ_BYTES + 77;
     let (metainfo, mut bytes) = torrent(3 * piece - 5, &[], piece, &[]);
@@ -92,21 +92,21 @@ fn pieces_longer_than_the_buffer_are_compared_whole() {
 }
 
 #[test]
-fn a_missing_file_costs_no_read_and_nothing_is_made() {
+fn a_missing_file_is_not_read_and_nothing_is_created() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, _) = torrent(0, &[(50 * PIECE, false), (10, false)], PIECE, &[]);
     let content = open(&metainfo, dir.path(), false);
     let progress = AtomicU32::new(0);
     assert!(check(&content, &progress).unwrap().is_empty());
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
-    // A read of the file that is not there would be an error.
+    // Reading the missing file would be an error.
     put(dir.path(), &metainfo, 1, &[0; 10]);
     assert!(check(&content, &progress).unwrap().is_empty());
     assert_eq!(progress.into_inner(), metainfo.piece_count());
 }
 
 #[test]
-fn a_piece_of_padding_alone_is_had_though_no_state_says_so() {
+fn a_piece_that_is_all_padding_is_had_without_a_state() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(0, &[(10, false), (3 * PIECE, true), (10, false)], PIECE, &[]);
     [0, 2].into_iter().for_each(|file| put(dir.path(), &metainfo, file, part(&metainfo, &bytes, file)));
@@ -126,7 +126,7 @@ fn empty_content_is_whole() {
 }
 
 #[test]
-fn a_piece_that_cannot_be_read_is_missing_and_the_others_are_not() {
+fn a_piece_that_cannot_be_read_counts_as_missing_and_the_others_do_not() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(3 * PIECE, &[], PIECE, &[]);
     fs::write(dir.path().join("whole"), &bytes[..2 * PIECE]).unwrap();

@@ -1,7 +1,8 @@
-//! Content that is served and never written: what `seed` does with it.
+//! Content that is only uploaded and never written: what `seed` does.
 //!
-//! Floor 3. It must be whole. With [`Duty::Trust`](crate::storage::Duty::Trust) that is believed where the sizes are right, and each piece is proven
-//! when it is first read: so nobody is ever sent a byte that is wrong, and nobody waits for a terabyte to be hashed.
+//! Floor 3. It must be whole. With [`Duty::Trust`](crate::storage::Duty::Trust) this is assumed if the sizes are right,
+//! and each piece is verified when it is first read. So no peer gets a corrupt byte, and the person need not wait until
+//! a terabyte is hashed.
 
 use super::{Found, READ_BYTES, is_right};
 use crate::proto::peer::bitfield::Bitfield;
@@ -11,7 +12,7 @@ use crate::sys::lock;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-/// What was found, if it can be served.
+/// Returns what was found if it is whole, otherwise an error.
 pub fn whole(found: Found) -> Result<Found, ContentError> {
     let (had, all) = (found.have.count(), found.have.len());
     if had == all {
@@ -32,7 +33,7 @@ pub fn whole(found: Found) -> Result<Found, ContentError> {
     Err(refused(&found.content, format!("{wrong}; `swarmlet get` fetches what is missing")))
 }
 
-/// Content that is believed to be whole: nothing of it is read.
+/// Takes content for whole without reading it.
 pub fn trust(mut content: Content) -> Result<Found, ContentError> {
     let files = content.metainfo.files.iter().enumerate().filter(|(_, entry)| !entry.padding);
     for (file, entry) in files {
@@ -44,23 +45,23 @@ pub fn trust(mut content: Content) -> Result<Found, ContentError> {
         }
     }
     let pieces = content.metainfo.piece_count();
-    content.proven = Some(Mutex::new(Bitfield::new(pieces)));
+    content.verified = Some(Mutex::new(Bitfield::new(pieces)));
     Ok(Found { content: Arc::new(content), have: Bitfield::full(pieces), hashed_bytes: 0, known: None })
 }
 
 impl Content {
-    /// Proves `piece` before it is sent for the first time, if that was not done before.
-    pub fn prove(&self, piece: u32) -> Result<(), ContentError> {
-        let Some(proven) = &self.proven else { return Ok(()) };
-        // Two writers may prove the same piece: that is no worse than one that waits for the other.
-        if lock(proven).get(piece) {
+    /// Verifies `piece` before it is uploaded for the first time, if that was not done before.
+    pub fn verify(&self, piece: u32) -> Result<(), ContentError> {
+        let Some(verified) = &self.verified else { return Ok(()) };
+        // Two threads may verify the same piece. That is no worse than one that waits for the other.
+        if lock(verified).get(piece) {
             return Ok(());
         }
         if !is_right(self, piece, &mut vec![0; READ_BYTES], &Mutex::new(0)) {
             let wrong = format!("piece {piece} is not what the torrent says; without --no-check all are looked at");
             return Err(refused(self, wrong));
         }
-        lock(proven).set(piece);
+        lock(verified).set(piece);
         Ok(())
     }
 }

@@ -1,10 +1,10 @@
 //! A bounded number of open files, shared by all torrents and threads.
 //!
-//! Floor 3. A torrent may have a hundred thousand files and the system may allow us 64 descriptors, so a file is opened
-//! when it is needed, and the least recently used one is closed in its place.
+//! Floor 3. A torrent may have a hundred thousand files, and the system may allow us 64 descriptors. So a file is
+//! opened when it is needed, and the least recently used one is closed in its place.
 //!
-//! Opening and closing may hang, when a disk does not answer. Neither is done under the lock, and a file is closed only
-//! by a thread that needs another one on the same device. So a disk that hangs stops only the threads that use it.
+//! Opening and closing may hang if a disk does not answer. Neither is done while the lock is held, and a thread closes
+//! a file only to open another one on the same device. So a disk that hangs stops only the threads that use it.
 
 use crate::sys::beneath::{Folder, For};
 use crate::sys::{limits, lock};
@@ -17,14 +17,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 
-/// Most files open at once where the system allows many.
+/// Most files open at once if the system allows many.
 const MOST_OPEN: usize = 64;
-/// The fewest, and the fewest of each device: one each for its disk threads and some writers.
+/// The fewest, in all and for each device: one for each of its disk threads and a few writers.
 const LEAST_OPEN: usize = 8;
-/// Files may take one in this many of the descriptors we are allowed; the rest is for peers.
+/// Files may take one in this many of our descriptors; the rest is for peers.
 const SHARE_OF_DESCRIPTORS: usize = 8;
 
-/// Content whose files are cached. No two have the same key, not even two of the same torrent.
+/// Identifies content whose files are cached. No two have the same key, not even two of the same torrent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContentKey {
     device: u64,
@@ -38,7 +38,7 @@ impl ContentKey {
     }
 }
 
-/// A file of some content: which content, and the file's place in its torrent.
+/// A file: its content, and its place in the torrent.
 pub type FileKey = (ContentKey, usize);
 
 struct Open {
@@ -49,7 +49,7 @@ struct Open {
 
 #[derive(Default)]
 struct Files {
-    /// The open files, the one used last at the end.
+    /// The open files; the most recently used one is the last.
     open: Vec<Open>,
     /// The files that a thread is opening.
     opening: Vec<FileKey>,
@@ -58,9 +58,9 @@ struct Files {
 /// The cache of open files.
 pub struct FileCache {
     files: Mutex<Files>,
-    /// A thread has ended its attempt to open a file.
+    /// Signalled when a thread has opened a file, or failed to.
     attempted: Condvar,
-    /// The folders in use: a thousand torrents in one share its descriptor.
+    /// The folders in use: a thousand torrents in one folder share its descriptor.
     folders: Mutex<BTreeMap<PathBuf, Weak<Folder>>>,
     most: usize,
     numbers: AtomicUsize,
@@ -87,12 +87,12 @@ impl FileCache {
         ContentKey { device, number: self.numbers.fetch_add(1, Ordering::Relaxed) }
     }
 
-    /// Closes the files of some content.
+    /// Closes all files of some content.
     pub fn forget_all(&self, content: ContentKey) {
         self.close(|open| open.key.0 == content);
     }
 
-    /// Closes a file that is to be removed: as long as it is open, it takes space.
+    /// Closes a file that is about to be deleted: while it is open, it takes space.
     pub fn forget(&self, key: FileKey) {
         self.close(|open| open.key == key);
     }
@@ -102,7 +102,7 @@ impl FileCache {
         drop(closed);
     }
 
-    /// The folder `dir`, opened now, or in use already if it is still the same.
+    /// Opens the folder `dir`, or shares it if it is in use and still the same.
     pub fn folder(&self, dir: &Path) -> io::Result<Arc<Folder>> {
         lock(&self.folders).retain(|_, folder| folder.strong_count() > 0);
         let opened = Folder::open(dir)?;
@@ -144,8 +144,8 @@ impl FileCache {
     fn open(&self, key: FileKey, folder: &Folder, path: &dyn fmt::Display, purpose: For) -> io::Result<Arc<File>> {
         loop {
             match folder.file(&path.to_string(), purpose) {
-                // The process has no descriptor left: peers may have taken more than their share. One file makes room
-                // (a thread may still be using it, then the next one).
+                // The process has no descriptor left: peers may have taken more than their share. Closing one file
+                // makes room, unless another thread still uses it; then the next one is closed.
                 Err(error) if is_out_of_descriptors(&error) => {
                     let least_used = lock(&self.files).take_first(|open| open.key.0.device == key.0.device);
                     drop(least_used.ok_or(error)?);
@@ -170,8 +170,8 @@ impl Files {
         Some(self.open.remove(at))
     }
 
-    /// Takes in a file. What is returned is to be closed, without the lock: the file that this one replaces, and the
-    /// least recently used one if the device has its share of the `most` there may be.
+    /// Adds a file. The caller closes what is returned, without the lock: the file that this one replaces, and the
+    /// least recently used file of the device if the device has its share of `most`.
     fn put(&mut self, new: Open, most: usize) -> [Option<Open>; 2] {
         let device = new.key.0.device;
         let replaced = self.take_first(|open| open.key == new.key);
@@ -185,7 +185,7 @@ impl Files {
     }
 }
 
-/// Neither the process nor the system may have one more descriptor.
+/// Whether the process or the system has no more descriptors.
 fn is_out_of_descriptors(error: &io::Error) -> bool {
     let number = error.raw_os_error();
     number == Some(Errno::MFILE.raw_os_error()) || number == Some(Errno::NFILE.raw_os_error())
@@ -209,11 +209,11 @@ mod tests {
         assert!(Arc::ptr_eq(&one, &other));
         drop((one, other));
         assert!(cache.folder(&dir.path().join("none")).is_err());
-        assert!(cache.folders.lock().unwrap().is_empty(), "none is kept that nobody uses");
+        assert!(cache.folders.lock().unwrap().is_empty(), "an unused folder is not kept");
     }
 
     #[test]
-    fn never_more_than_allowed_and_a_reader_becomes_a_writer() {
+    fn there_are_never_more_files_than_allowed_and_a_reader_becomes_a_writer() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::open(dir.path()).unwrap();
         let cache = FileCache::of(3);
@@ -247,9 +247,9 @@ mod tests {
         assert_eq!((open(hung), open(sound)), (32, 16), "its files are not closed for another disk's");
     }
 
-    /// Whoever needs a file that is being opened waits for it; whoever needs another one does not.
+    /// A thread that needs a file which is being opened waits for it; a thread that needs another file does not.
     #[test]
-    fn a_file_that_takes_long_to_open_holds_up_only_those_that_need_it() {
+    fn a_file_that_takes_long_to_open_delays_only_threads_that_need_it() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::open(dir.path()).unwrap();
         let cache = FileCache::of(32);
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "for the test below, which starts it with few descriptors"]
+    #[ignore = "the test below starts it with few descriptors"]
     fn a_hundred_files_one_after_the_other() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::open(dir.path()).unwrap();
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn when_no_descriptor_is_left_a_file_is_closed_for_the_next() {
+    fn when_no_descriptor_is_left_a_file_is_closed_to_open_the_next() {
         let this = std::env::current_exe().unwrap();
         let name = "storage::content::cache::tests::a_hundred_files_one_after_the_other";
         let mut shell = std::process::Command::new("sh");

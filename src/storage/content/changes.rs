@@ -1,13 +1,13 @@
-//! Whether somebody else touched the files: what is served must be what was proven.
+//! Whether another program changed the files: only bytes that were verified may be uploaded.
 //!
-//! Floor 3. Of each file its size, time of change and inode are remembered as they were when its pieces were proven. A
-//! file that is served is looked at once a minute; when it is another than it was, all its pieces are in doubt. While we
-//! write to a file ourselves nothing is remembered for that, until the next piece is proven.
+//! Floor 3. When the pieces of a file are verified, its size, modification time and inode are remembered. A file that
+//! is uploaded from is checked once a minute. If it differs, all its pieces are in doubt. While swarmlet writes to the
+//! file itself, nothing is remembered until the next piece is verified.
 //!
-//! Our own writes move the time on, and with it hide what somebody else wrote before. So a file is looked at before and
-//! after each write: of one that is not as we left it all pieces are in doubt too, the next time it is looked at, and it is
-//! not vouched for in the [resume state](super::resume). (Two calls of about half a microsecond, beside 18 for a write of
-//! 64 KiB to the page cache.)
+//! Our own writes change the modification time, and this would hide what another program wrote before. So a file is
+//! checked before and after each write. If it is not as we left it, all its pieces are in doubt at the next check, and
+//! the [resume state](crate::storage::resume) does not vouch for it. (These two calls take about half a microsecond
+//! each; a write of 64 KiB to the page cache takes 18.)
 
 use super::Content;
 use crate::storage::error::{ContentError, Doing};
@@ -16,10 +16,10 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 
 impl Content {
-    /// Before these bytes are served: looks, now and then, whether the files are still what they were.
+    /// Before these bytes are uploaded: checks, once a minute, whether the files are still what they were.
     pub fn look_if_due(&self, offset: u64, length: u64) -> Result<(), ContentError> {
         let in_part = self.is_in_part(offset);
-        // A file that nobody wants may be there all the same, and what is right of it is served.
+        // An unwanted file may exist all the same, and its correct pieces are uploaded.
         for file in self.files_of(offset, length).filter(|file| self.wants(*file) || !in_part) {
             if self.known.is_due(file) {
                 self.look(file)?;
@@ -29,7 +29,7 @@ impl Content {
     }
 
     fn look(&self, file: usize) -> Result<(), ContentError> {
-        // While we write ourselves nothing can be told; before the next block is served it is tried again.
+        // While we write, the times change. The next upload tries again.
         let Some(_turn) = self.health.try_take_turn() else { return Ok(()) };
         let found = self.found(file)?;
         if self.known.differs(file, &found) {
@@ -39,11 +39,11 @@ impl Content {
         Ok(())
     }
 
-    /// All of a piece lies in these files, and was just proven: notes what they are like. They must be those that
-    /// everybody sees; a file that was removed or moved lives on for those who have it open.
-    pub fn note_proven(&self, piece: u32) -> Result<(), ContentError> {
+    /// A piece was just verified: remembers what its files are like. The open files must be those that everybody sees;
+    /// a file that was deleted or moved still exists for programs that have it open.
+    pub fn note_verified(&self, piece: u32) -> Result<(), ContentError> {
         let size = self.metainfo.piece_size(piece) as u64;
-        // What another thread is writing must not come between the look and the note.
+        // No other thread may write between the look at the file and the note.
         let _turn = self.health.take_turn();
         for file in self.files_of(self.piece_offset(piece), size).filter(|file| self.wants(*file)) {
             self.known.note(file, &self.found(file)?);
@@ -58,10 +58,10 @@ impl Content {
         if found.nlink() == 0 {
             return Err(self.changed(file, "another program removed it"));
         }
-        // It, or a folder above it, may have another name by now. (Three calls, once a piece.)
+        // The file, or a folder above it, may have another name by now. (Three calls per piece.)
         let moved = match self.folder.identity_of(&path) {
             Ok(there) => there != (found.dev(), found.ino()),
-            // Whoever can't tell, for lack of a descriptor for example, has no reason to doubt.
+            // An error such as a lack of descriptors is no reason for doubt.
             Err(error) => error.kind() == io::ErrorKind::NotFound || error.raw_os_error().is_none(),
         };
         if moved { Err(self.changed(file, "another program moved it away")) } else { Ok(found) }
@@ -85,7 +85,7 @@ mod tests {
     const PIECE: usize = 1000;
 
     #[test]
-    fn a_file_that_was_changed_replaced_or_removed_is_not_what_was_proven() {
+    fn a_file_that_was_changed_replaced_or_deleted_is_noticed() {
         let (metainfo, bytes) = torrent(3 * PIECE, &[], PIECE, &[]);
         for fate in 0..5 {
             let dir = tempfile::tempdir().unwrap();
@@ -99,13 +99,13 @@ mod tests {
                 0 => {
                     let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
                     file.write_all_at(&[!bytes[5]], 5).unwrap();
-                    // The clock of file times may stand still between two writes.
+                    // The clock of file times may not advance between two writes.
                     file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
                 }
                 1 => fs::remove_file(&path).unwrap(),
                 4 => fs::rename(&path, &other).unwrap(),
                 _ => {
-                    // The one that is open is gone; it may be opened again.
+                    // The file that is open was replaced; it may be opened again.
                     fs::write(&other, &bytes).unwrap();
                     fs::rename(&other, &path).unwrap();
                 }
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_nobody_wants_is_looked_at_too_unless_the_part_file_has_its_bytes() {
+    fn an_unwanted_file_is_checked_too_unless_the_part_file_has_its_bytes() {
         let (metainfo, bytes) = torrent(0, &[(PIECE + PIECE / 2, false), (2 * PIECE, false)], PIECE, &[]);
         let dir = tempfile::tempdir().unwrap();
         for file in 0..2 {
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_served_is_looked_at_once_a_minute() {
+    fn a_file_that_is_uploaded_from_is_checked_once_a_minute() {
         let (metainfo, bytes) = torrent(3 * PIECE, &[], PIECE, &[]);
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("whole");
@@ -155,13 +155,13 @@ mod tests {
         let mut content = open(&metainfo, dir.path(), false);
         content.size_on_disk(0).unwrap();
         fs::OpenOptions::new().write(true).open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
-        content.look_if_due(0, 1).expect("it was looked at a moment ago");
+        content.look_if_due(0, 1).expect("it was checked a moment ago");
         Arc::get_mut(&mut content).unwrap().known.wait_a_minute();
         assert!(content.look_if_due(0, 1).unwrap_err().tells_of_a_change());
     }
 
     #[test]
-    fn what_we_write_ourselves_is_no_change() {
+    fn our_own_writes_are_no_change() {
         let (metainfo, bytes) = torrent(3 * PIECE, &[], PIECE, &[]);
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("whole"), &bytes).unwrap();
@@ -170,12 +170,12 @@ mod tests {
         write_blocks(&content, 0, &[bytes[..PIECE].to_vec()]).unwrap();
         content.look(0).unwrap();
         write_blocks(&content, 0, &[bytes[..PIECE].to_vec()]).unwrap();
-        content.note_proven(0).unwrap();
+        content.note_verified(0).unwrap();
         content.look(0).unwrap();
     }
 
     #[test]
-    fn what_we_write_hides_nothing_that_others_wrote() {
+    fn our_writes_do_not_hide_what_another_program_wrote() {
         let (metainfo, bytes) = torrent(3 * PIECE, &[], PIECE, &[]);
         for written_after in [false, true] {
             let dir = tempfile::tempdir().unwrap();
@@ -187,7 +187,7 @@ mod tests {
             file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
             if written_after {
                 write_blocks(&content, PIECE as u64, &[bytes[PIECE..2 * PIECE].to_vec()]).unwrap();
-                content.note_proven(1).unwrap();
+                content.note_verified(1).unwrap();
             }
             let said = content.look(0).unwrap_err();
             assert!(said.tells_of_a_change(), "{said}");
@@ -195,17 +195,17 @@ mod tests {
     }
 
     #[test]
-    fn nor_is_what_we_are_writing() {
+    fn a_write_of_ours_that_is_under_way_is_no_change() {
         let (metainfo, bytes) = torrent(3 * PIECE, &[], PIECE, &[]);
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("whole"), &bytes).unwrap();
         let content = open(&metainfo, dir.path(), false);
         content.size_on_disk(0).unwrap();
-        // The system sets the time when a write begins, which a slow disk may hold up for long.
+        // The system sets the time when a write begins, and a slow disk may delay the write for long.
         let turn = content.health.take_turn();
         content.writable(0).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
         content.look(0).unwrap();
         drop(turn);
-        assert!(content.look(0).unwrap_err().tells_of_a_change(), "nobody says that he wrote");
+        assert!(content.look(0).unwrap_err().tells_of_a_change(), "no write of ours explains it");
     }
 }

@@ -1,6 +1,6 @@
-//! What is known of the files of some content: how they were when their pieces were proven, and how we left them.
+//! What is known of the files of some content: how they were when their pieces were verified, and how we left them.
 //!
-//! Floor 3, a part of [`content`](super). What follows from it is in [`changes`](super::changes).
+//! Floor 3, a part of [`content`](super). What follows from it is in `content/changes.rs`.
 
 use crate::sys::beneath::Folder;
 use crate::sys::lock;
@@ -10,43 +10,43 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::Mutex;
 use std::time::Instant;
 
-/// A file that is served is looked at so often.
+/// Seconds between two checks of a file that is uploaded from.
 const LOOK_EVERY_SECONDS: u32 = 60;
 
-/// File systems on which a time of change is another machine's, or another process's, and may come later (statfs(2)):
-/// NFS, SMB (all three), FUSE, 9P, Ceph, AFS.
+/// File systems whose modification times are set by another machine or process, and may arrive late (statfs(2)): NFS,
+/// SMB (all three), FUSE, 9P, Ceph, AFS.
 const ELSEWHERE: [u32; 8] =
     [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x6573_5546, 0x0102_1997, 0x00c3_6400, 0x5346_414f];
-/// Of a file that is not as we left it.
+/// Marks a file that was not as we left it.
 const SPOILT: u64 = u64::MAX;
 
-/// What is known of one file. (There may be a hundred thousand: 24 bytes each.)
+/// What is known of one file. (There may be a hundred thousand; each takes 24 bytes.)
 #[derive(Clone, Copy, Default)]
 struct Known {
-    /// A digest of what the system says of it; 0: nothing is known.
+    /// A digest of its size, modification time and inode when its pieces were verified; 0: unknown.
     stamp: u64,
-    /// The same, as we left it after a write, or found it before; [`SPOILT`]: it was another before the next write.
+    /// The same after our last write, or as we found it; [`SPOILT`]: it had changed before our next write.
     left: u64,
-    /// When it was looked at, in seconds since the content was opened.
+    /// When it was last checked, in seconds since the content was opened.
     looked: u32,
 }
 
-/// What is known of the files of a content.
+/// What is known of all files of some content.
 pub struct KnownFiles {
     files: Mutex<Vec<Known>>,
-    /// Times of change are this machine's.
+    /// Modification times are set by this machine.
     local: bool,
     began: Instant,
 }
 
 impl KnownFiles {
-    /// Nothing is known of `count` files in `folder`.
+    /// Knows nothing yet of `count` files in `folder`.
     pub fn new(count: usize, folder: &Folder) -> KnownFiles {
         let local = folder.kind().is_ok_and(|kind| !ELSEWHERE.contains(&kind));
         KnownFiles { files: Mutex::new(vec![Known::default(); count]), local, began: Instant::now() }
     }
 
-    /// It was found so, and what is in it will be, or is, proven.
+    /// A file was found like this, and its content is verified or will be.
     pub fn note(&self, file: usize, found: &Metadata) {
         let looked = self.began.elapsed().as_secs() as u32;
         let known = &mut lock(&self.files)[file];
@@ -56,7 +56,7 @@ impl KnownFiles {
         }
     }
 
-    /// We are about to write to it: it should be as we left it.
+    /// We are about to write to a file: it should be as we left it.
     pub fn will_write(&self, number: usize, file: &File) {
         let Some(stamp) = self.stamp_of(file) else { return };
         let left = &mut lock(&self.files)[number].left;
@@ -65,7 +65,7 @@ impl KnownFiles {
         }
     }
 
-    /// We wrote to it. (To be said after each write: what was noted during it may be older.)
+    /// We wrote to a file. (Call this after each write, because what was noted during the write may be older.)
     pub fn wrote(&self, number: usize, file: &File) {
         let stamp = self.stamp_of(file).unwrap_or(0);
         let known = &mut lock(&self.files)[number];
@@ -75,7 +75,7 @@ impl KnownFiles {
         }
     }
 
-    /// The disk lost what was written to it: it is never again as we left it.
+    /// The disk lost what was written to a file: it is never again as we left it.
     pub fn lost(&self, number: usize) {
         lock(&self.files)[number].left = SPOILT;
     }
@@ -87,23 +87,23 @@ impl KnownFiles {
     }
 
     fn stamp_of(&self, file: &File) -> Option<u64> {
-        // Not elsewhere: there it would also have to wait until all is sent.
+        // Not on other machines' file systems: there the call would also wait until all data is sent.
         file.metadata().ok().filter(|_| self.local).map(|found| stamp(&found))
     }
 
-    /// Whether a file that is found so is another than the one that was proven, or that we left.
+    /// Whether a file that looks like this differs from what was verified, or from what we left.
     pub fn differs(&self, file: usize, found: &Metadata) -> bool {
-        let (Known { stamp: proven, left, .. }, now) = (lock(&self.files)[file], stamp(found));
-        [proven, left].iter().any(|before| *before != 0 && *before != now)
+        let (Known { stamp: verified, left, .. }, now) = (lock(&self.files)[file], stamp(found));
+        [verified, left].iter().any(|before| *before != 0 && *before != now)
     }
 
-    /// Whether it is time to look at it.
+    /// Whether a file is due for a check.
     pub(super) fn is_due(&self, file: usize) -> bool {
         let seconds = self.began.elapsed().as_secs() as u32;
         seconds >= lock(&self.files)[file].looked + LOOK_EVERY_SECONDS
     }
 
-    /// As if it were a minute later.
+    /// Acts as if it were a minute later.
     #[cfg(test)]
     pub fn wait_a_minute(&mut self) {
         let minute = std::time::Duration::from_secs(LOOK_EVERY_SECONDS.into());

@@ -1,26 +1,28 @@
-//! The part file: where pieces lie that wanted files share with files that nobody wants.
+//! The part file: it holds the pieces that wanted files share with unwanted files.
 //!
-//! Floor 3. A piece can be proven and served only as a whole, but an unwanted file is never made, nor changed where it is
-//! there already. So a piece with bytes of such a file is written twice: what belongs to wanted files goes to these, and
-//! all of it to the hidden file `.INFOHASH.swarmlet` in the download folder. All, and not the unwanted bytes alone (as
-//! libtorrent does): so the hash proves what lies there, whichever files were wanted when it was written. It costs less
-//! than a piece for each place where wanted and unwanted files meet.
+//! Floor 3. A piece can be verified and uploaded only as a whole, but an unwanted file is never created or changed. So
+//! a piece with bytes of an unwanted file is written twice: the bytes of wanted files go to these files, and the whole
+//! piece goes to the hidden file `.INFOHASH.swarmlet` in the download folder. The whole piece, and not only the
+//! unwanted bytes (as in libtorrent), so that its hash can be compared whichever files were wanted when it was written.
+//! This costs less than one piece for each place where wanted and unwanted files meet.
 //!
-//! Where a piece lies depends on the torrent alone: only pieces in which several files meet have a place, one behind the
-//! other. Nothing else is in the file, and nothing in it is trusted before its hash is compared.
+//! Where a piece is in the part file depends only on the torrent: only pieces that hold bytes of several files have a
+//! place, one after the other. The file holds nothing else, and nothing in it is trusted before its hash is compared.
 
 use crate::proto::choice::Choice;
 use crate::proto::id::InfoHash;
 use crate::proto::metainfo::Metainfo;
 use std::sync::atomic::AtomicBool;
 
-/// What the part file is called in the download folder. Its own torrent can't be called so, for the name is part of what
-/// is hashed; of others [`is_name`] tells. (`.INFOHASH.parts` is libtorrent's, laid out in another way.)
+/// The name of the part file in the download folder. The torrent itself cannot have this name, because its name is part
+/// of what is hashed; [`is_name`] recognizes the part files of other torrents. (`.INFOHASH.parts` is libtorrent's, with
+/// another layout.)
 pub fn name(info_hash: &InfoHash) -> String {
     format!(".{info_hash}.swarmlet")
 }
 
-/// Whether a file called so may be the part file of some torrent. (Of either case: file systems may not see it.)
+/// Whether a file of this name may be the part file of some torrent, in upper or lower case: some file systems do not
+/// tell them apart.
 pub fn is_name(name: &str) -> bool {
     let hash = name.strip_prefix('.').and_then(|name| name.split_once('.'));
     hash.is_some_and(|(hash, rest)| {
@@ -31,27 +33,28 @@ pub fn is_name(name: &str) -> bool {
 /// The part file of a torrent.
 pub struct PartFile {
     pub(super) name: String,
-    /// The pieces in which several files meet, in order: each has the place in the part file that it has here.
+    /// The pieces that hold bytes of several files, in order. The place of a piece in this list is its place in the
+    /// part file.
     pub(super) places: Vec<Place>,
-    /// How long the part file was when it was looked at first.
+    /// The size of the part file when this run began.
     pub(super) found: u64,
 }
 
 pub(super) struct Place {
     pub(super) piece: u32,
-    /// An unwanted file is among them.
+    /// One of its files is unwanted.
     pub(super) split: bool,
-    /// The piece is read from here and not from its files.
+    /// The piece is read from the part file and not from its files.
     pub(super) used: AtomicBool,
 }
 
 impl PartFile {
-    /// The part file of a torrent of which `choice` is wanted; it is not made yet.
+    /// The part file of a torrent of which only `choice` is wanted. It is not created yet.
     pub(super) fn new(metainfo: &Metainfo, choice: Option<&Choice>) -> PartFile {
         let mut places: Vec<Place> = Vec::new();
         let wants = |file: usize| choice.is_none_or(|choice| choice.wants(file));
         let piece_of = |offset: u64| (offset / metainfo.piece_length as u64) as u32;
-        // Of the file before: its last piece, and whether that has unwanted bytes so far.
+        // The last piece of the file before, and whether this piece has unwanted bytes so far.
         let mut before: Option<(u32, bool)> = None;
         for (file, entry) in metainfo.files.iter().enumerate().filter(|(_, entry)| !entry.padding && entry.length > 0) {
             let (first, last) = (piece_of(entry.offset), piece_of(entry.end() - 1));

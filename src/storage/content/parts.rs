@@ -1,4 +1,4 @@
-//! What is written to the [part file](super::part_file) and read from it.
+//! Writes to the [part file](super::part_file), and reads from it.
 //!
 //! Floor 3, a part of [`content`](super).
 
@@ -13,13 +13,13 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// The part file among the torrent's files in the [cache](super::cache::FileCache).
+/// The place of the part file among the torrent's files in the [cache](super::cache::FileCache).
 const PART_FILE: usize = usize::MAX;
-/// Bytes moved at a time from the part file to the files.
+/// Bytes that are moved at a time from the part file to the files.
 const MOVE_BYTES: usize = 64 * 1024;
 
 impl Content {
-    /// Of the torrent's files only those of `choice` are wanted. It is said before anything is read or written.
+    /// Limits what is wanted to `choice`. To be called before anything is read or written.
     pub fn choose(mut self, choice: Option<Choice>) -> Content {
         let mut parts = PartFile::new(&self.metainfo, choice.as_ref());
         let found = self.folder.file(&parts.name, For::Reading).and_then(|file| file.metadata());
@@ -30,17 +30,18 @@ impl Content {
         self
     }
 
-    /// Whether a file, numbered with padding, is wanted.
+    /// Whether a file is wanted; padding counts in its number.
     pub fn wants(&self, file: usize) -> bool {
         self.choice.as_ref().is_none_or(|choice| choice.wants(file))
     }
 
-    /// Whether a part file was there from an earlier run.
+    /// Whether an earlier run left a part file.
     pub fn has_old_parts(&self) -> bool {
         self.parts.as_ref().is_some_and(|parts| parts.found > 0)
     }
 
-    /// From now on `piece` is read from the part file, if it may be there: the caller compares the hash.
+    /// If the part file is long enough to hold `piece`, it is read from there from now on; the caller compares the
+    /// hash.
     pub fn try_part(&self, piece: u32) -> bool {
         let place = self.parts.as_ref().and_then(|parts| Some((parts, parts.place(piece)?)));
         let Some((parts, (number, place))) = place else { return false };
@@ -49,7 +50,7 @@ impl Content {
         end <= parts.found
     }
 
-    /// Whether `piece` may lie in the part file.
+    /// Whether `piece` has a place in the part file.
     pub fn may_be_in_part(&self, piece: u32) -> bool {
         self.parts.as_ref().is_some_and(|parts| parts.place(piece).is_some())
     }
@@ -60,15 +61,15 @@ impl Content {
         places.filter(|place| place.used.load(Ordering::Relaxed)).map(|place| place.piece)
     }
 
-    /// The hash was wrong: what the part file has of `piece` is of no use.
+    /// The hash was wrong: `piece` is not read from the part file any more.
     pub fn drop_part(&self, piece: u32) {
         if let Some((_, place)) = self.parts.as_ref().and_then(|parts| parts.place(piece)) {
             place.used.store(false, Ordering::Relaxed);
         }
     }
 
-    /// Of the pieces that are proven in the part file, moves to each wanted file what is its own; a part file that is
-    /// of no more use is removed. Whatever moment this is ended at, the next run does the rest.
+    /// Copies the verified pieces of the part file to those wanted files that lack them, and deletes a part file that
+    /// is of no more use. If this is interrupted, the next run does the rest.
     pub fn move_parts(&self) -> Result<(), ContentError> {
         let Some(parts) = &self.parts else { return Ok(()) };
         let mut buffer = vec![0; MOVE_BYTES];
@@ -90,7 +91,7 @@ impl Content {
         Ok(())
     }
 
-    /// Writes to each wanted file what it has not got of a run: one that is right keeps its time of change.
+    /// Writes to each wanted file what it lacks of a range. A file that has it keeps its modification time.
     fn give_to_files(&self, offset: u64, bytes: &[u8]) -> Result<(), ContentError> {
         self.each_file(offset, bytes.len(), |index, at, from, to| {
             let entry = self.metainfo.files.at(index);
@@ -107,7 +108,7 @@ impl Content {
         })
     }
 
-    /// Whether what is written at `offset` goes to the torrent's files and nowhere else.
+    /// Whether what is written at `offset` goes only to the torrent's files.
     pub(super) fn goes_to_files(&self, offset: u64) -> bool {
         let piece = self.piece_at(offset);
         let is_split = |parts: &PartFile| parts.place(piece).is_some_and(|(_, place)| place.split);
@@ -116,12 +117,12 @@ impl Content {
             .is_none_or(|choice| choice.pieces().get(piece) && !self.parts.as_ref().is_some_and(is_split))
     }
 
-    /// Writes a block to the part file, if its piece is shared with an unwanted file.
+    /// Writes a block to the part file if its piece is shared with an unwanted file.
     pub(super) fn write_part(&self, offset: u64, block: &[u8]) -> Result<(), ContentError> {
         let Some((choice, parts)) = self.choice.as_ref().zip(self.parts.as_ref()) else { return Ok(()) };
         let piece = self.piece_at(offset);
         if !choice.pieces().get(piece) {
-            let error = io::Error::other("nobody wants it");
+            let error = io::Error::other("the piece is not wanted");
             return Err(self.error(Doing::Writing, &parts.name, error));
         }
         let Some((number, place)) = parts.place(piece).filter(|(_, place)| place.split) else { return Ok(()) };
@@ -131,7 +132,7 @@ impl Content {
         done.map_err(|error| self.error(Doing::Writing, &parts.name, error))
     }
 
-    /// Fills `bytes`, all of one piece, if that is read from the part file; says whether it is.
+    /// Fills `bytes`, all of one piece, if this piece is read from the part file. Returns whether it is.
     pub(super) fn read_part(&self, offset: u64, bytes: &mut [u8]) -> Result<bool, ContentError> {
         let Some((parts, number)) = self.used_place(offset) else { return Ok(false) };
         let at = self.place_offset(number) + offset - self.piece_offset(self.piece_at(offset));
@@ -139,7 +140,7 @@ impl Content {
         done.map_err(|error| self.error(Doing::Reading, &parts.name, error)).map(|()| true)
     }
 
-    /// Whether what lies at `offset` is read from the part file.
+    /// Whether what is at `offset` is read from the part file.
     pub(super) fn is_in_part(&self, offset: u64) -> bool {
         self.used_place(offset).is_some()
     }

@@ -1,4 +1,4 @@
-//! Whether a disk in trouble works again, and what is the matter with it, in words.
+//! Whether a disk in trouble works again, and if not, the reason in words.
 //!
 //! Floor 3, a part of [`content`](super).
 
@@ -11,13 +11,13 @@ use crate::sys::beneath::Folder;
 use crate::sys::in_words;
 use std::io;
 
-/// Space that must be free before a full disk is written to again, if so much is lacking: with less, the torrent would
-/// stop again in a moment, and what was asked for meanwhile would come in vain.
+/// Free space that a full disk must have before it is written to again, if the torrent lacks that much. With less, the
+/// torrent would stop again in a moment, and the blocks requested meanwhile would be wasted.
 const WORTHWHILE_BYTES: u64 = 64 << 20;
 
 impl Content {
-    /// The disk did not do what was asked: nothing is written from now on until it works again. Says in words why, unless
-    /// that was said already.
+    /// Reports that the disk failed: nothing is written from now on until it works again. Returns the reason in words,
+    /// unless another thread has reported trouble before.
     pub fn begin_trouble(&self, error: &ContentError) -> Option<DiskTrouble> {
         self.health.trouble(error).then(|| self.describe(error, u64::MAX))
     }
@@ -33,20 +33,19 @@ impl Content {
         DiskTrouble { text: format!("no space left on {}", self.dir.display()), short_bytes }
     }
 
-    /// Tries whether the disk works again, by writing nothing of worth in the place of `block`, of which nothing is had.
-    /// `left`: bytes of the torrent that are not had. If it works, says whether what was written is in doubt; then it is to
-    /// be opened and checked again, and nothing is written to it as it is. To be called with the
-    /// [turn of writing](Content::write_turn).
+    /// Probes the disk by writing zeros in the place of `block`, of which nothing is had. `left`: the bytes of the
+    /// torrent that are missing. If the disk works, returns whether what was written before is in doubt: then the
+    /// content must be opened and checked again, and nothing is written to it as it is.
     pub fn probe(&self, turn: &WriteTurn, block: Option<BlockSpec>, left: u64) -> Result<bool, DiskTrouble> {
         let words = |text: String| DiskTrouble { text, short_bytes: 0 };
         let there = Folder::open(&self.dir).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => words(format!("{} is not there", self.dir.display())),
             _ => words(format!("can't open {}: {}", self.dir.display(), in_words(&error))),
         })?;
-        // What is open may be of a disk that is away.
+        // The open files may be on a disk that is gone.
         self.files.forget_all(self.key);
         if there.identity() != self.folder.identity() {
-            // A bare mount point must not be filled; whoever wants that starts anew.
+            // An empty mount point must not be filled. A person who wants that starts swarmlet again.
             let is_bare = (0..self.metainfo.files.len()).all(|file| self.is_missing_from(&there, file));
             if is_bare && left < self.metainfo.length {
                 return Err(words(format!("what was in {} is not there (is its disk mounted?)", self.dir.display())));
@@ -66,8 +65,8 @@ impl Content {
         Ok(self.health.probed())
     }
 
-    /// How much more space the torrent needs than there is, and how much there is. Space is needed for what is `left`,
-    /// but not where files have it already.
+    /// How many bytes of space the torrent lacks, and how many are free. Space is needed for the bytes that are `left`,
+    /// except where files have it already.
     fn lacking(&self, left: u64) -> (u64, u64) {
         let free = self.folder.free_bytes(&self.metainfo.name).unwrap_or(u64::MAX);
         let unreserved = (0..self.metainfo.files.len()).map(|file| self.unreserved_bytes(file)).sum::<u64>();
@@ -82,7 +81,7 @@ mod tests {
     use rustix::io::Errno;
 
     #[test]
-    fn after_some_troubles_what_was_written_is_in_doubt_though_the_disk_works() {
+    fn after_some_errors_what_was_written_is_in_doubt_even_if_the_disk_works() {
         let (metainfo, _) = torrent(3000, &[], 1000, &[]);
         for (errno, doubtful) in [
             (Errno::NOSPC, false),
@@ -95,7 +94,7 @@ mod tests {
             let content = open(&metainfo, dir.path(), false);
             let error = || content.error(Doing::Writing, "whole", errno.into());
             assert!(error().may_pass() && content.begin_trouble(&error()).is_some());
-            assert_eq!(content.begin_trouble(&error()), None, "it is told once");
+            assert_eq!(content.begin_trouble(&error()), None, "it is reported once");
             assert_eq!(content.probe(&content.health.take_turn(), None, 3000), Ok(doubtful), "{errno}");
             assert_eq!(content.health.begin_writing().is_err(), doubtful, "{errno}");
         }

@@ -1,4 +1,4 @@
-//! Content on real files against one flat buffer.
+//! Compares content in real files with one flat buffer.
 
 use super::*;
 use crate::storage::testkit::{Part, noise, open, part, torrent, write_blocks};
@@ -13,7 +13,7 @@ fn length() -> impl Strategy<Value = usize> {
     prop_oneof![Just(0), 1..50usize, 1..40_000usize]
 }
 
-/// No parts are a single file; else a folder in which something is not padding.
+/// No parts mean a single file, otherwise a folder in which something is not padding.
 fn layout() -> impl Strategy<Value = (usize, Vec<Part>)> {
     let folder = (proptest::collection::vec((length(), any::<bool>()), 0..6), length(), 0..6usize);
     let folder = folder.prop_map(|(mut parts, length, at): (Vec<Part>, _, usize)| {
@@ -33,7 +33,7 @@ fn writes() -> impl Strategy<Value = Vec<Write>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
     #[test]
-    fn whatever_is_written_reads_as_from_one_flat_buffer(layout in layout(), writes in writes()) {
+    fn what_is_written_is_read_back_as_from_one_flat_buffer(layout in layout(), writes in writes()) {
         let (metainfo, _) = torrent(layout.0, &layout.1, PIECE, &[]);
         let dir = tempfile::tempdir().unwrap();
         let content = open(&metainfo, dir.path(), false);
@@ -60,14 +60,14 @@ proptest! {
                 }
             }
         }
-        // Made are the files that were written to, with their whole size and exactly their bytes; padding never.
+        // The files that were written to exist, with their full size and exactly their bytes; padding does not.
         for (index, entry) in metainfo.files.iter().enumerate() {
             let found = fs::read(dir.path().join(entry.path())).ok();
             let expected = touched[index].then(|| part(&metainfo, &flat, index).to_vec());
             prop_assert_eq!(found, expected, "{}", entry);
         }
         prop_assert!(!dir.path().join("whole/.pad").exists());
-        // Every file, and every run of three files, reads as the buffer does; what was not made is an error.
+        // Every file, and every three files in a row, read like the buffer; a missing file is an error.
         for first in 0..metainfo.files.len() {
             for last in first..metainfo.files.len().min(first + 3) {
                 let (from, to) = (metainfo.files.at(first).offset, metainfo.files.at(last).offset + metainfo.files.at(last).length);
@@ -81,7 +81,7 @@ proptest! {
 }
 
 #[test]
-fn one_byte_makes_the_file_as_long_as_it_will_be_without_its_blocks() {
+fn the_first_byte_gives_the_file_its_size_but_no_space() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, _) = torrent(8 << 20, &[], PIECE, &[]);
     write_blocks(&open(&metainfo, dir.path(), false), 5, &[vec![1]]).unwrap();
@@ -106,19 +106,19 @@ fn preallocation_reserves_the_space_of_every_file_before_the_first_byte() {
 }
 
 #[test]
-fn preallocation_keeps_what_is_there_of_a_shorter_file() {
+fn preallocation_keeps_the_bytes_of_a_shorter_file() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, content) = torrent(3 << 20, &[], PIECE, &[]);
     fs::write(dir.path().join("whole"), &content[..1000]).unwrap();
     open(&metainfo, dir.path(), true).prepare().unwrap();
     let found = fs::read(dir.path().join("whole")).unwrap();
     assert_eq!(found.len(), content.len());
-    assert_eq!(found[..1000], content[..1000], "what was there stays");
+    assert_eq!(found[..1000], content[..1000], "earlier bytes stay");
     assert!(found[1000..].iter().all(|byte| *byte == 0));
 }
 
 #[test]
-fn a_longer_file_is_refused_and_left_as_it_is() {
+fn a_file_that_is_too_long_is_refused_and_not_changed() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, _) = torrent(0, &[(10, false), (20, false), (0, false)], PIECE, &[]);
     for (file, length) in [(1, 21), (2, 1)] {
@@ -138,7 +138,7 @@ fn a_longer_file_is_refused_and_left_as_it_is() {
 }
 
 #[test]
-fn the_folder_and_the_empty_files_are_made_at_once_and_nothing_else() {
+fn only_the_folder_and_the_empty_files_are_created_at_the_start() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, _) = torrent(0, &[(0, false), (5, false)], PIECE, &[]);
     open(&metainfo, dir.path(), false).prepare().unwrap();
@@ -152,7 +152,7 @@ fn the_folder_and_the_empty_files_are_made_at_once_and_nothing_else() {
 }
 
 #[test]
-fn reading_asks_for_no_right_to_write() {
+fn reading_opens_files_without_write_permission() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(30_000, &[], PIECE, &[]);
     let path = dir.path().join("whole");
@@ -163,14 +163,14 @@ fn reading_asks_for_no_right_to_write() {
     let mut found = vec![0; bytes.len()];
     content.read(0, &mut found).unwrap();
     assert_eq!(found, bytes);
-    // Root may write to anything: so look at how the file was opened.
+    // Root may write to anything, so look at how the file was opened.
     let file = content.files.get((content.key, 0), &content.folder, &"whole", For::Reading).unwrap();
     let flags = rustix::fs::fcntl_getfl(&*file).unwrap();
     assert_eq!(flags & rustix::fs::OFlags::ACCMODE, rustix::fs::OFlags::RDONLY);
 }
 
 #[test]
-fn every_error_says_what_was_done_to_which_file() {
+fn every_error_names_the_action_and_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, _) = torrent(0, &[(100, false), (100, false)], PIECE, &[]);
     let content = open(&metainfo, dir.path(), false);

@@ -1,4 +1,4 @@
-//! Torrents of what is on the disk, and of what does not stay as it was.
+//! Torrents of files on the disk, some of which change meanwhile.
 
 use super::*;
 use crate::base::sha1::sha1;
@@ -29,7 +29,7 @@ fn refusal(dir: &Path, choice: &Choice) -> String {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
     #[test]
-    fn the_hashes_are_those_of_all_bytes_in_a_row(
+    fn the_hashes_are_those_of_the_concatenated_files(
         sizes in proptest::collection::vec(prop_oneof![Just(0usize), 1..5000usize, 300_000..400_000usize], 1..7),
         piece in prop_oneof![Just(1000u32), Just(16_384), Just(262_144)],
         threads in 1..5usize,
@@ -55,7 +55,7 @@ proptest! {
 }
 
 #[test]
-fn files_stand_in_the_order_of_their_paths() {
+fn files_are_in_the_order_of_their_paths() {
     let dir = tempfile::tempdir().unwrap();
     for name in ["b", "a/2", "a/10", "a.txt", "a b", "a-b", "a0", "é", "Z", "z/y/x"] {
         put(dir.path(), name, b"x");
@@ -78,7 +78,7 @@ fn what_was_left_out_in_2004_still_is_unless_it_is_asked_for() {
 }
 
 #[test]
-fn links_are_refused_or_followed_but_never_round_in_a_circle() {
+fn links_are_refused_or_followed_but_never_in_a_circle() {
     let dir = tempfile::tempdir().unwrap();
     put(dir.path(), "in/a/1", b"x");
     symlink("a", dir.path().join("in/link")).unwrap();
@@ -89,17 +89,17 @@ fn links_are_refused_or_followed_but_never_round_in_a_circle() {
     let not_link = |name: &str| name == "link";
     assert_eq!(names(&inside, &Choice { exclude: &not_link, ..all() }), ["a/1"]);
     symlink("..", dir.path().join("in/a/up")).unwrap();
-    assert!(refusal(&inside, &follow()).contains("there is no end to it"));
+    assert!(refusal(&inside, &follow()).contains("this would never end"));
     symlink("/no/such", dir.path().join("in/a/up2")).unwrap();
     fs::remove_file(dir.path().join("in/a/up")).unwrap();
     assert!(refusal(&inside, &follow()).contains("up2: No such file"));
-    // What the person named is followed: it was named.
+    // A link that the person named is followed.
     symlink(dir.path().join("in/a"), dir.path().join("named")).unwrap();
     assert_eq!(names(&dir.path().join("named"), &Choice { exclude: &|name| name == "up2", ..all() }), ["1"]);
 }
 
 #[test]
-fn what_nobody_could_write_is_refused_with_its_name() {
+fn a_name_that_other_programs_cannot_write_is_refused() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
     for (name, told) in [(&b"a\nb"[..], "a\\x0ab: not every program"), (b"caf\xe9", "caf\u{fffd}: not every program")] {
@@ -114,12 +114,12 @@ fn what_nobody_could_write_is_refused_with_its_name() {
 }
 
 #[test]
-fn a_file_that_does_not_stay_as_it_was_ends_it() {
+fn a_file_that_changes_is_an_error() {
     type Change = fn(&Path);
     let changes: [(&str, Change); 3] = [
         ("it has changed meanwhile", |path| fs::write(path, noise(50_001, 2)).unwrap()),
         ("it has changed meanwhile", |path| {
-            // As long as before, and written a moment later or long ago.
+            // The same length, written a moment later or long ago.
             fs::write(path, noise(50_000, 3)).unwrap();
             let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
             File::options().append(true).open(path).unwrap().set_modified(then).unwrap();
@@ -137,9 +137,9 @@ fn a_file_that_does_not_stay_as_it_was_ends_it() {
     }
 }
 
-/// After it was opened, and when all of it had been read.
+/// It changes after it was opened, when all of it was read.
 #[test]
-fn a_change_behind_our_back_is_noticed_at_the_end() {
+fn a_change_after_reading_is_noticed_at_the_end() {
     let dir = tempfile::tempdir().unwrap();
     put(dir.path(), "a", &noise(100_000, 0));
     let found = find(dir.path(), &all()).unwrap();
@@ -156,6 +156,6 @@ fn a_change_behind_our_back_is_noticed_at_the_end() {
         true
     };
     hashing::hash(&layout, 1, &take, &mut |_| {});
-    let shorter = || "it has become shorter meanwhile".to_string();
+    let shorter = || "it became shorter meanwhile".to_string();
     assert_eq!(told.into_inner().unwrap(), [(0, shorter()), (1, shorter())]);
 }

@@ -1,7 +1,8 @@
-//! The files of a folder that are to be shared: found, chosen, and put in order.
+//! Finds the files of a folder that are to be shared, and puts them in order.
 //!
-//! Floor 3. What was left out in 2004 still is: names that begin with a dot, and `CVS` and `core`, which lie about where
-//! programmers work. Symbolic links are refused, lest a torrent hold what is elsewhere by mistake; or followed, if asked.
+//! Floor 3. As in 2004, names that begin with a dot are left out, and `CVS` and `core`, which are found where
+//! programmers work. Symbolic links are refused, because a torrent might otherwise contain files from elsewhere by
+//! mistake; they are followed on request.
 
 use crate::base::path::{for_terminal, safe_component};
 use crate::base::sort::sorted;
@@ -19,15 +20,15 @@ use std::path::{Path, PathBuf};
 pub struct Found {
     /// Where it is.
     pub path: PathBuf,
-    /// Its path in the folder, the components joined by `/`; empty for a file that is shared alone.
+    /// Its path in the folder, the components joined by `/`; empty for a single file.
     pub name: String,
-    /// Its bytes.
+    /// Its length in bytes.
     pub length: u64,
-    /// As it was when it was found.
+    /// What it was like when it was found.
     pub stamp: Stamp,
 }
 
-/// What of a file changes when it is written to or replaced.
+/// What changes when a file is written to or replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     length: u64,
@@ -37,7 +38,7 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// The stamp of a file of which the system says this.
+    /// The stamp of a file with this metadata.
     pub fn of(metadata: &Metadata) -> Stamp {
         Stamp {
             length: metadata.len(),
@@ -52,13 +53,13 @@ impl Stamp {
 pub struct Choice<'a> {
     /// Symbolic links are followed.
     pub follow_links: bool,
-    /// Only files of these paths (within the folder), and of them those with a dot, `CVS` and `core` too; `None`: all.
+    /// If given, only files with these paths within the folder; they may have names with a dot, `CVS` and `core`.
     pub include: Option<&'a dyn Fn(&str) -> bool>,
-    /// Neither files nor folders of these paths.
+    /// No files and no folders with these paths.
     pub exclude: &'a dyn Fn(&str) -> bool,
 }
 
-/// What keeps a folder from being shared. Its text is safe on a terminal.
+/// The reason why a folder cannot be shared. Its text is safe for a terminal.
 #[derive(Debug)]
 pub struct TreeError {
     /// Which file or folder.
@@ -75,10 +76,10 @@ impl fmt::Display for TreeError {
 
 impl std::error::Error for TreeError {}
 
-/// The files at `path`: itself, if it is a file; else those in it that are wanted, in the order of their paths as bytes,
-/// as mktorrent and transmission put them (`a b`, `a.txt`, `a/1`), so that the info-hash is the same.
+/// Returns the files at `path`: itself if it is a file, otherwise the wanted files in it. They are sorted by the bytes
+/// of their paths, as mktorrent and transmission sort them (`a b`, `a.txt`, `a/1`), so that the info-hash is the same.
 pub fn find(path: &Path, choice: &Choice) -> Result<Vec<Found>, TreeError> {
-    // The person named it, so links on the way to it are followed.
+    // The person named this path, so links on the way to it are followed.
     let metadata = fs::metadata(path).map_err(|error| refuse(path, in_words(&error)))?;
     if !metadata.is_dir() {
         return Ok(vec![file(path, String::new(), &metadata)?]);
@@ -90,7 +91,7 @@ pub fn find(path: &Path, choice: &Choice) -> Result<Vec<Found>, TreeError> {
     Ok(order.into_iter().filter_map(|place| found[place as usize].take()).collect())
 }
 
-/// `above`: the folders that this one is in, itself the last.
+/// `above`: the folders that contain this one, and itself as the last.
 fn descend(
     folder: &Path,
     prefix: &str,
@@ -99,7 +100,8 @@ fn descend(
     found: &mut Vec<Found>,
 ) -> Result<(), TreeError> {
     let failed = |error: io::Error| refuse(folder, in_words(&error));
-    // All names first: so the folder is closed again before those in it are opened, however deep it goes.
+    // All names are read first, so that this folder is closed before those in it are opened, however deep they are
+    // nested.
     let names: io::Result<Vec<OsString>> =
         fs::read_dir(folder).map_err(failed)?.map(|entry| Ok(entry?.file_name())).collect();
     for file_name in names.map_err(failed)? {
@@ -122,7 +124,7 @@ fn descend(
                 "a symbolic link; --follow-symlinks takes what it leads to, --exclude leaves it out",
             ));
         }
-        // Who fetches it would write another name, and its seeder not find it.
+        // A downloader would write the file under a different name, and its seeder would not find it.
         if safe_component(file_name.as_bytes()).as_deref() != Ok(&*shown) {
             return Err(refuse(
                 &path,
@@ -136,7 +138,7 @@ fn descend(
         }
         let identity = (metadata.dev(), metadata.ino());
         if above.contains(&identity) {
-            return Err(refuse(&path, "a symbolic link to a folder that it is in: there is no end to it"));
+            return Err(refuse(&path, "a symbolic link to a folder that contains it: this would never end"));
         }
         above.push(identity);
         descend(&path, &format!("{name}/"), choice, above, found)?;

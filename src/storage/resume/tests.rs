@@ -1,4 +1,4 @@
-//! What becomes of records when files are written to: by us, by others, a moment ago.
+//! What happens to records when files are written to: by us, by other programs, a moment ago.
 
 use super::*;
 use crate::proto::bencode::Bencode;
@@ -41,13 +41,13 @@ impl Stage {
         (content, known)
     }
 
-    /// As if our last write to a file had been at `time`.
+    /// Acts as if our last write to a file had been at `time`.
     fn as_if_written_at(&self, time: SystemTime, content: &Content, file: usize) {
         age(&self.path(file), time);
         content.known.wrote(file, &File::open(self.path(file)).unwrap());
     }
 
-    /// How the files are now.
+    /// What the files are like now.
     fn seen(&self) -> Vec<Option<Record>> {
         (0..2).map(|file| look_at(&File::open(self.path(file)).ok()?).ok()).collect()
     }
@@ -61,7 +61,7 @@ impl Stage {
         true
     }
 
-    /// Which files the next run trusts.
+    /// The files that the next run trusts.
     fn trusted(&self) -> [bool; 2] {
         let content = open(&self.metainfo, self.dir.path(), false);
         let known = Known::load(&self.states, &content, |warning| panic!("{warning}"));
@@ -70,7 +70,7 @@ impl Stage {
     }
 }
 
-/// Gives a file another time of change.
+/// Sets a file's modification time.
 fn age(path: &Path, time: SystemTime) {
     File::options().write(true).open(path).unwrap().set_times(FileTimes::new().set_modified(time)).unwrap();
 }
@@ -80,14 +80,14 @@ fn ago(milliseconds: u64) -> SystemTime {
 }
 
 #[test]
-fn what_we_wrote_is_trusted_once_it_is_saved_and_no_longer_when_more_is_written() {
+fn written_files_are_trusted_after_a_save_until_the_next_write() {
     let stage = Stage::new();
     let (content, mut known) = stage.open();
     write_blocks(&content, 0, &[stage.bytes[..4 * PIECE].to_vec()]).unwrap();
     assert!(stage.save(&content, &mut known, &[0, 1, 2, 3], true));
     assert_eq!(stage.trusted(), [true, true]);
-    assert!(!stage.save(&content, &mut known, &[0, 1, 2, 3], true), "nothing changed, and it is written again");
-    // As kill -9 leaves it: the last state is older than the last write.
+    assert!(!stage.save(&content, &mut known, &[0, 1, 2, 3], true), "nothing changed, but it is written again");
+    // As after kill -9: the last state is older than the last write.
     write_blocks(&content, 4 * PIECE as u64, &[stage.bytes[4 * PIECE..5 * PIECE].to_vec()]).unwrap();
     assert_eq!(stage.trusted(), [true, false]);
     assert!(stage.save(&content, &mut known, &[0, 1, 2, 3, 4], true));
@@ -99,12 +99,12 @@ fn a_file_that_is_being_written_to_has_no_record() {
     let stage = Stage::new();
     let (content, mut known) = stage.open();
     write_blocks(&content, 0, &[stage.bytes[..2 * PIECE].to_vec()]).unwrap();
-    // As if the clock were a tick of FAT's behind: whatever is written next may have the same time.
+    // As if the clock were one tick of FAT behind: the next write may have the same time.
     stage.as_if_written_at(SystemTime::UNIX_EPOCH + Duration::from_secs(unix_seconds()), &content, 0);
     assert!(stage.save(&content, &mut known, &[0, 1], false));
     assert_eq!(known.resume.files, [None, None]);
     assert_eq!(stage.trusted(), [false, false]);
-    // Later it is quiet, though nothing was written to it since.
+    // Later it is quiet, without another write.
     stage.as_if_written_at(ago(1000), &content, 0);
     assert!(stage.save(&content, &mut known, &[0, 1], false));
     assert_eq!(stage.trusted(), [true, false]);
@@ -114,9 +114,9 @@ fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// Others may write to a file that we have no part in: the record stays what it was, and the next run notices.
+/// Another program may write to a file that we do not write to. The record stays, and the next run notices.
 #[test]
-fn what_others_write_while_we_run_is_noticed() {
+fn writes_of_other_programs_while_we_run_are_noticed() {
     let stage = Stage::new();
     for file in 0..2 {
         fs::create_dir_all(stage.path(file).parent().unwrap()).unwrap();
@@ -129,9 +129,10 @@ fn what_others_write_while_we_run_is_noticed() {
     assert_eq!(stage.trusted(), [true, false]);
 }
 
-/// Between our writes and the state, and before our next write, which moves the time of change on, others write.
+/// Another program writes between our writes and the state, or before our next write, which changes the modification
+/// time.
 #[test]
-fn what_others_write_to_a_file_of_ours_is_never_vouched_for() {
+fn a_file_of_ours_that_another_program_wrote_to_has_no_record() {
     for written_after in [false, true] {
         let stage = Stage::new();
         let (content, mut known) = stage.open();
@@ -151,7 +152,7 @@ fn what_others_write_to_a_file_of_ours_is_never_vouched_for() {
 }
 
 #[test]
-fn only_whole_files_are_synced_and_only_when_nobody_waits() {
+fn only_whole_files_are_synced_and_only_while_no_person_waits() {
     let stage = Stage::new();
     let (content, mut known) = stage.open();
     write_blocks(&content, 0, &[stage.bytes[..4 * PIECE].to_vec()]).unwrap();
@@ -170,7 +171,7 @@ fn only_whole_files_are_synced_and_only_when_nobody_waits() {
 }
 
 #[test]
-fn of_a_file_without_a_piece_nothing_is_said() {
+fn a_file_without_a_piece_has_no_record() {
     let stage = Stage::new();
     let (content, mut known) = stage.open();
     write_blocks(&content, 3 * PIECE as u64, &[stage.bytes[3 * PIECE..].to_vec()]).unwrap();
@@ -189,7 +190,7 @@ fn totals_are_of_all_runs() {
 }
 
 #[test]
-fn times_of_change_are_told_from_those_that_may_come_again() {
+fn a_modification_time_counts_only_if_the_next_write_changes_it() {
     let stamp = |time: SystemTime| {
         let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap();
         Stamp { size: 1, seconds: since.as_secs() as i64, nanos: since.subsec_nanos() }
@@ -197,14 +198,14 @@ fn times_of_change_are_told_from_those_that_may_come_again() {
     let whole_second = |seconds| Stamp { size: 1, seconds: unix_seconds() as i64 - seconds, nanos: 0 };
     assert!(!is_quiet(&stamp(ago(0))));
     assert!(is_quiet(&stamp(ago(500))));
-    assert!(!is_quiet(&stamp(SystemTime::now() + Duration::from_secs(9))), "it is still to come");
+    assert!(!is_quiet(&stamp(SystemTime::now() + Duration::from_secs(9))), "it is in the future");
     assert!(!is_quiet(&whole_second(1)), "a clock of 2 s");
     assert!(is_quiet(&whole_second(4)));
     assert!(is_quiet(&Stamp { size: 1, seconds: -5, nanos: 0 }));
 }
 
 #[test]
-fn a_state_is_for_our_eyes_and_takes_the_place_of_the_last_one() {
+fn a_state_is_private_and_replaces_the_last_one() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a/b");
     let states = StateDir::open(&path).unwrap();
@@ -214,10 +215,10 @@ fn a_state_is_for_our_eyes_and_takes_the_place_of_the_last_one() {
     states.write("x", b"two", false).unwrap();
     assert_eq!(states.read("x").unwrap(), b"two");
     assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
-    // However large it is, it takes only so much memory.
+    // It takes only so much memory, however large the file is.
     File::create(path.join("huge")).unwrap().set_len(MAX_RESUME_BYTES as u64 + 1).unwrap();
     assert!(states.read("huge").unwrap_err().to_string().contains("too large"));
-    // Nobody makes us write elsewhere.
+    // No planted link makes us write elsewhere.
     fs::write(dir.path().join("elsewhere"), "theirs").unwrap();
     std::os::unix::fs::symlink(dir.path().join("elsewhere"), path.join("y")).unwrap();
     states.write("y", b"ours", false).unwrap();
@@ -225,9 +226,9 @@ fn a_state_is_for_our_eyes_and_takes_the_place_of_the_last_one() {
     assert_eq!(fs::read(dir.path().join("elsewhere")).unwrap(), b"theirs");
 }
 
-/// What is in /proc can't be synced: nobody lost it for that.
+/// A file in /proc cannot be synced, but loses nothing by that.
 #[test]
-fn where_nothing_can_be_synced_nothing_is_lost() {
+fn a_file_system_that_cannot_sync_loses_nothing() {
     let pieces = ("pieces", vec![0u8; 20].into());
     let info = [("length", 10i64.into()), ("name", "version".into()), ("piece length", 16384i64.into()), pieces];
     let metainfo = Metainfo::parse(&Bencode::dict([("info", Bencode::dict(info))]).encode()).unwrap();
@@ -238,5 +239,5 @@ fn where_nothing_can_be_synced_nothing_is_lost() {
     content.mark_dirty(0);
     known.take_in(&content, Save { have: Bitfield::full(1), uploaded: 0, downloaded: 0, in_haste: false }).unwrap();
     assert!(known.take_lost().is_none());
-    assert_eq!(known.resume.files, [None], "but nobody vouches for it");
+    assert_eq!(known.resume.files, [None], "but it has no record");
 }

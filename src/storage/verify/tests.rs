@@ -1,18 +1,18 @@
-//! Content that is there by half, in every way.
+//! Verifies content that is incomplete in every way.
 
 use super::*;
 use crate::storage::testkit::{Part, part, torrent};
 use proptest::prelude::*;
 use std::fs;
 
-/// What is done to a file before it is looked at.
+/// What is done to a file before it is verified.
 #[derive(Clone, Copy, Debug)]
 enum Fate {
     Left,
     Missing,
-    /// Cut after this share of it, in percent.
+    /// Truncated after this share of it, in percent.
     Cut(usize),
-    /// One byte, at this share of it, is another.
+    /// One byte, at this share of it, is corrupt.
     Spoilt(usize),
     Longer,
 }
@@ -30,7 +30,7 @@ fn fate() -> impl Strategy<Value = Fate> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
     #[test]
-    fn every_file_is_judged_by_its_own_bytes(
+    fn each_file_is_judged_by_its_own_bytes(
         parts in proptest::collection::vec((0..3500usize, any::<bool>(), fate()), 1..8),
         threads in 1..4usize,
     ) {
@@ -40,7 +40,7 @@ proptest! {
         let (metainfo, content) = torrent(0, &files, PIECE, &[]);
         let dir = tempfile::tempdir().unwrap();
         let fates: Vec<Fate> = parts.iter().map(|(_, _, fate)| *fate).chain([Fate::Left]).collect();
-        // Of each byte whether it is right, and whether it is there.
+        // For each byte: whether it is correct, and whether it exists.
         let (mut right, mut there) = (vec![true; content.len()], vec![true; content.len()]);
         for (file, entry) in metainfo.files.iter().enumerate().filter(|(_, entry)| !entry.padding) {
             let mut bytes = part(&metainfo, &content, file).to_vec();
@@ -103,7 +103,7 @@ proptest! {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_and_links_are_not_followed() {
+fn unreadable_files_are_reported_and_links_are_not_followed() {
     let (metainfo, content) = torrent(0, &[(1500, false), (1500, false), (1500, false)], 1000, &[]);
     let dir = tempfile::tempdir().unwrap();
     for (file, entry) in metainfo.files.iter().enumerate() {

@@ -126,13 +126,13 @@ fn range(text: &str) -> Result<Range, Wrong> {
         let ip = address(first).ok_or(Wrong::NoAddress)?;
         let most = if ip.is_ipv4() { 32 } else { 128 };
         let bits = bits.trim().parse().ok().filter(|&bits: &u32| bits <= most);
-        let bits = bits.ok_or(Wrong::Other("expected a number of bits behind /: at most 32, of IPv6 128"))?;
+        let bits = bits.ok_or(Wrong::Other("expected a number of bits after /: at most 32, or 128 for IPv6"))?;
         return Ok(block(ip, bits));
     }
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let (first, last) = address(first).zip(address(last)).ok_or(Wrong::NoAddress)?;
     let wrong = match (first, last) {
-        _ if first.is_ipv4() != last.is_ipv4() => "a range from one family of addresses to the other",
+        _ if first.is_ipv4() != last.is_ipv4() => "a range from IPv4 to IPv6 addresses",
         _ if first > last => "the range ends before it begins",
         _ => return Ok(between(first, last)),
     };

@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn each_address_is_tried_once_and_then_waits_longer_and_longer() {
+    fn a_failing_address_is_tried_ever_more_rarely() {
         let (mut known, mut rng, mut now) = (Candidates::new(), Rng::new(1), Time::ZERO);
         known.add(addr(1), Source::Tracker, now);
         known.add(addr(1), Source::Tracker, now);

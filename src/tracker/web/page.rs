@@ -79,7 +79,7 @@ pub fn page(shared: &Shared, host: &str) -> Answer {
                 let _ = write!(out, "<a href=\"/torrents/{link}\">{}</a> ", text(name));
                 let tracker = percent_encode(format!("http://{host}/announce").as_bytes());
                 let name = percent_encode(name.as_bytes());
-                // The page must not tell a passkey, and without one the tracker's address is of no use.
+                // The page must not publish a passkey, and without one the address of the tracker is useless.
                 let tracker = if shared.passkeys().is_some() { String::new() } else { format!("&amp;tr={tracker}") };
                 let _ = write!(
                     out,

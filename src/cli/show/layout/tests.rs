@@ -47,7 +47,7 @@ fn one_torrent_at_40_columns_in_ascii_with_a_wide_name() {
 }
 
 #[test]
-fn nobody_says_how_long_a_wait_for_the_disk_takes() {
+fn a_wait_for_the_disk_has_no_remaining_time() {
     let trouble = DiskTrouble { text: "no space left on /srv".into(), short_bytes: 0 };
     let full = Status { standing: Standing::WaitingForDisk(Box::new(trouble)), ..status(247 * MIB) };
     let rows = texts(&session(vec![("a", 659 * MIB, Phase::Running(full.into()))]), 78, 23, true);
@@ -58,7 +58,7 @@ fn nobody_says_how_long_a_wait_for_the_disk_takes() {
 }
 
 #[test]
-fn what_came_of_a_torrent_that_is_whole_says_nothing_of_the_others() {
+fn the_rate_of_a_complete_torrent_does_not_count_for_the_others() {
     let whole = Status { down_rate: 5_460_000, ..status(0) };
     let waits = Status { down_rate: 0, ..status(247 * MIB) };
     let phases = [("a", whole), ("b", waits)].map(|(name, status)| (name, 659 * MIB, Phase::Running(status.into())));
@@ -69,7 +69,7 @@ fn what_came_of_a_torrent_that_is_whole_says_nothing_of_the_others() {
 }
 
 #[test]
-fn many_torrents_have_a_row_each_and_the_rest_a_number() {
+fn of_many_torrents_some_have_a_row_and_the_rest_are_counted() {
     let mut many: Vec<(&str, u64, Phase)> = (0..20).map(|_| ("idle", MIB, Phase::Running(status(0).into()))).collect();
     many.push(running("busy"));
     let mut many = session(many);
@@ -82,7 +82,7 @@ fn many_torrents_have_a_row_each_and_the_rest_a_number() {
 }
 
 #[test]
-fn those_that_come_have_blocks_where_there_is_room() {
+fn downloading_torrents_have_blocks_if_there_is_room() {
     let mut three =
         session(vec![("whole", MIB, Phase::Running(status(0).into())), running("first"), running("second")]);
     three.at(0).whole = Some(three.began);
@@ -113,7 +113,7 @@ fn many_trackers_are_summed_up() {
 
 proptest! {
     #[test]
-    fn nothing_is_ever_too_wide_or_too_high(
+    fn rows_fit_every_size(
         names in prop::collection::vec(".{0,60}", 1..8),
         width in 0usize..130,
         height in 0usize..30,

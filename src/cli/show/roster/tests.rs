@@ -48,7 +48,7 @@ fn three_torrents_at_80_columns() {
     ];
     let squeezed = |row: &str| row.split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(rows.iter().map(|row| squeezed(row)).collect::<Vec<_>>(), expected.map(squeezed));
-    // The numbers stand below their titles.
+    // The figures stand below their titles.
     let end = |row: &str, text: &str| row.find(text).map(|at| at + text.len());
     assert_eq!(end(&rows[0], "down"), end(&rows[2], "5.00 MiB/s"));
     assert_eq!(end(&rows[0], "peers"), end(&rows[3], "  7"));
@@ -63,7 +63,7 @@ fn three_torrents_at_40_columns() {
 }
 
 #[test]
-fn it_is_sorted_by_one_column_after_another() {
+fn each_sort_uses_the_next_column() {
     let (mut list, session) = (Roster::default(), three());
     let mut seen = Vec::new();
     for _ in 0..6 {
@@ -78,7 +78,7 @@ fn it_is_sorted_by_one_column_after_another() {
 }
 
 #[test]
-fn what_is_selected_stays_so_while_others_move_and_is_always_seen() {
+fn the_selected_torrent_stays_selected_and_visible() {
     let names: Vec<String> = (0..60).map(|number| format!("t{number:02}")).collect();
     let mut session = session(names.iter().map(|name| (name.as_str(), MIB, running(0, 0, 0))).collect());
     let mut list = Roster::default();
@@ -104,10 +104,10 @@ fn what_is_selected_stays_so_while_others_move_and_is_always_seen() {
     is(marked(&mut list, &session), ["t59", "60 of 60", "t54", "t59"]);
     list.go(Move::Down);
     is(marked(&mut list, &session), ["t59", "60 of 60", "t54", "t59"]);
-    // One before it goes.
+    // A torrent before it goes.
     session.forget(TorrentId(3));
     is(marked(&mut list, &session), ["t59", "59 of 59", "t54", "t59"]);
-    // It goes itself: whichever is in its place.
+    // The selected torrent goes: the torrent in its place is selected.
     session.forget(TorrentId(59));
     is(marked(&mut list, &session), ["t58", "58 of 58", "t53", "t58"]);
     assert_eq!(list.selected(), Some(TorrentId(58)));
@@ -121,7 +121,7 @@ fn what_is_selected_stays_so_while_others_move_and_is_always_seen() {
 
 proptest! {
     #[test]
-    fn nothing_is_ever_too_wide_or_too_high(
+    fn rows_fit_every_size(
         names in prop::collection::vec(".{0,60}", 0..8),
         width in 0usize..130,
         height in 0usize..30,

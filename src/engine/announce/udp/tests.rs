@@ -1,4 +1,4 @@
-//! Trackers of a few packets: honest, deaf, and lying.
+//! Simple UDP trackers: honest, silent, and lying.
 
 use super::*;
 use crate::engine::testkit::PATIENCE;
@@ -28,7 +28,7 @@ fn request() -> AnnounceRequest {
     }
 }
 
-/// A tracker that answers each packet with what `answer` gives: it sends these from its own address.
+/// A tracker that answers each packet with the replies of `answer`, from its own address.
 fn tracker(answer: impl Fn(usize, Request) -> Vec<Reply> + Send + 'static) -> (SocketAddr, Arc<AtomicUsize>) {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let addr = socket.local_addr().unwrap();
@@ -46,7 +46,7 @@ fn tracker(answer: impl Fn(usize, Request) -> Vec<Reply> + Send + 'static) -> (S
     (addr, count)
 }
 
-/// What an honest tracker says.
+/// The reply of an honest tracker.
 fn honest(request: &Request) -> Reply {
     match request {
         Request::Connect { transaction } => Reply::Connect { transaction: *transaction, connection: 77 },
@@ -68,7 +68,7 @@ fn ask(to: SocketAddr, deadline: Duration) -> Result<AnnounceReply, String> {
 }
 
 #[test]
-fn peers_come_by_two_exchanges() {
+fn peers_come_after_two_exchanges() {
     let (addr, count) = tracker(|_, request| vec![honest(&request)]);
     let reply = ask(addr, PATIENCE).unwrap();
     assert_eq!((reply.interval, reply.seeds, reply.leechers, reply.skipped), (Some(900), Some(5), Some(4), 1));
@@ -77,14 +77,14 @@ fn peers_come_by_two_exchanges() {
 }
 
 #[test]
-fn what_is_lost_is_sent_again_and_not_for_ever() {
+fn lost_packets_are_sent_again_but_not_for_ever() {
     let (addr, count) = tracker(|number, request| if number == 0 { vec![] } else { vec![honest(&request)] });
     assert!(ask(addr, PATIENCE).is_ok());
     assert_eq!(count.load(Ordering::SeqCst), 3);
     let (addr, count) = tracker(|_, _| vec![]);
     assert_eq!(ask(addr, PATIENCE).unwrap_err(), "no answer in time");
     assert_eq!(count.load(Ordering::SeqCst), WAITS as usize);
-    // Who leaves does not wait that long.
+    // A goodbye does not wait that long.
     let begun = Instant::now();
     let error = announce(addr, &request(), b"", BRIEF, 1).err();
     assert!(matches!(error, Some(UdpError::Silent)) && begun.elapsed() < FIRST_WAIT);
@@ -92,7 +92,7 @@ fn what_is_lost_is_sent_again_and_not_for_ever() {
 
 /// HOSTILE: another transaction id, another kind of reply, and packets from elsewhere.
 #[test]
-fn what_answers_nothing_of_ours_is_ignored() {
+fn packets_that_answer_no_request_of_ours_are_ignored() {
     let stranger = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let (addr, _) = tracker(move |_, request| {
         let mut forged = honest(&request);
@@ -106,7 +106,7 @@ fn what_answers_nothing_of_ours_is_ignored() {
         }
         vec![forged, Reply::Scrape { transaction: 5, counts: vec![] }, honest(&request)]
     });
-    // What a stranger sends to our port is kept from us; we learn that port by a proxy's eyes.
+    // The system drops what a stranger sends to our port, which it learns from a relay.
     let relay = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let at = relay.local_addr().unwrap();
     let onward = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -133,11 +133,11 @@ fn what_answers_nothing_of_ours_is_ignored() {
 }
 
 #[test]
-fn refusals_are_in_its_own_words() {
+fn a_refusal_has_the_trackers_reason() {
     let no = |request: Request| match request {
         Request::Connect { .. } => honest(&request),
         Request::Announce { transaction, .. } => Reply::Error { transaction, message: "not here".into() },
-        Request::Scrape { .. } => panic!("nobody scrapes"),
+        Request::Scrape { .. } => panic!("there was no scrape"),
     };
     let (addr, _) = tracker(move |_, request| vec![no(request)]);
     assert_eq!(ask(addr, PATIENCE).unwrap_err(), "the tracker says: not here");
@@ -147,7 +147,7 @@ fn refusals_are_in_its_own_words() {
 
 /// BEP 15: seeds, completed downloads and leechers, in this order.
 #[test]
-fn a_scrape_brings_the_counts() {
+fn a_scrape_gets_the_counts() {
     let (addr, count) = tracker(|_, request| vec![honest(&request)]);
     let reply = scrape(addr, InfoHash([0xab; 20]), PATIENCE, 1000).ok().unwrap();
     assert_eq!((reply.seeds, reply.downloaded, reply.leechers), (Some(5), Some(50), Some(10)));

@@ -1,10 +1,10 @@
-//! What the disk threads tell when files and folders go away beneath them.
+//! What the disk threads report when files and folders are deleted.
 
 use super::*;
 use crate::storage::error::Doing;
 
 #[test]
-fn a_folder_that_was_removed_is_told_too() {
+fn a_deleted_folder_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let below = dir.path().join("below");
     fs::create_dir(&below).unwrap();
@@ -29,17 +29,17 @@ fn a_folder_that_was_removed_is_told_too() {
     assert_eq!(probe(&mut bench, &mut told, 0), format!("{} is not there", below.display()));
     fs::create_dir(&below).unwrap();
     let bare = format!("what was in {} is not there (is its disk mounted?)", below.display());
-    assert_eq!(probe(&mut bench, &mut told, BLOCK as u64), bare, "a bare mount point is filled");
+    assert_eq!(probe(&mut bench, &mut told, BLOCK as u64), bare, "an empty mount point would be filled");
     assert_eq!(probe(&mut bench, &mut told, 0), "healed");
-    assert!(!bench.content.health.is_sound(), "it is another folder: the content must be opened anew");
+    assert!(!bench.content.health.is_sound(), "it is another folder: the content must be opened again");
     let told = bench.end(told);
     assert!(told.checked.is_empty() && told.failed.is_empty());
     assert_eq!(told.written, 2 * BLOCK as u64, "its memory is free again");
 }
 
-/// What is written where a disk came back may be written over what others put there: first all is checked.
+/// A write to a disk that came back might overwrite files of other programs, so everything is checked first.
 #[test]
-fn nothing_is_written_before_the_trouble_is_over_though_the_disk_works() {
+fn nothing_is_written_before_the_trouble_is_over_even_if_the_disk_works() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(2 * BLOCK, &[], BLOCK, &[]);
     let mut bench = Bench::new(&metainfo, &bytes, dir.path());
@@ -52,7 +52,7 @@ fn nothing_is_written_before_the_trouble_is_over_though_the_disk_works() {
 }
 
 #[test]
-fn a_file_that_was_removed_or_moved_takes_no_more_pieces() {
+fn no_more_pieces_count_for_a_file_that_was_deleted_or_moved() {
     for moved in [false, true] {
         let dir = tempfile::tempdir().unwrap();
         let (metainfo, bytes) = torrent(4 * BLOCK, &[], 2 * BLOCK, &[]);
@@ -67,16 +67,16 @@ fn a_file_that_was_removed_or_moved_takes_no_more_pieces() {
         bench.listen(&mut told, "it is noticed", |told| !told.trouble.is_empty());
         let words = if moved { "another program moved it away" } else { "another program removed it" };
         assert!(told.trouble[0].ends_with(words), "{:?}", told.trouble);
-        assert_eq!(bench.end(told).checked, [(0, true)], "a piece counts that nobody sees");
+        assert_eq!(bench.end(told).checked, [(0, true)], "a piece counts although its file is gone");
     }
 }
 
 #[test]
-fn a_file_that_lost_its_end_before_it_was_read_back_is_told() {
+fn a_file_that_lost_its_end_before_it_was_read_back_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(40 * BLOCK, &[], 40 * BLOCK, &[]);
     let mut bench = Bench::new(&metainfo, &bytes, dir.path());
-    // What is kept is the end of the piece.
+    // The end of the piece is kept.
     (1..40).rev().for_each(|block| bench.give((0, block * BLOCK_BYTES)));
     let mut told = Told::default();
     let kept = BUDGET / KEPT_SHARE;
@@ -92,9 +92,9 @@ fn a_file_that_lost_its_end_before_it_was_read_back_is_told() {
     assert_eq!(told.written, metainfo.length, "its memory is free again");
 }
 
-/// A check that begins anew takes the turn of writing: what a probe writes must not come between.
+/// A new check takes the turn to write, so that no probe writes meanwhile.
 #[test]
-fn a_probe_waits_for_its_turn_and_keeps_it_until_it_has_told() {
+fn a_probe_waits_for_its_turn_and_keeps_it_until_it_has_reported() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(2 * BLOCK, &[], BLOCK, &[]);
     let mut bench = Bench::new(&metainfo, &bytes, dir.path());

@@ -1,6 +1,6 @@
-//! What a disk thread does when something can't be written or read: it forgets the piece, and tells what that means.
+//! What a disk thread does after an error: it forgets the piece, and reports what the error means.
 //!
-//! Floor 3, a part of [`worker`](super). What may pass and what will not is [`trouble`](crate::storage::health)'s to say.
+//! Floor 3, a part of [`worker`](super). Which errors may pass is decided in [`error`](crate::storage::error).
 
 use super::Worker;
 use crate::engine::input::Input;
@@ -10,10 +10,10 @@ use crate::storage::error::ContentError;
 use crate::swarm::event::{DiskEvent, Event};
 
 impl Worker {
-    /// Tries whether the disk works again, and tells. It takes the turn of writing until that is told: so a write that
-    /// fails because of a relapse tells so after the manager heard that the disk works, and a check that begins anew
-    /// waits for what is written here. (No probe begins while there is a check: `swarm/waiting.rs` orders one or the
-    /// other, and nothing before the answer.)
+    /// Probes the disk and reports the result. It holds the turn to write until it has reported. So a write that fails
+    /// afterwards is reported after the manager heard that the disk works, and a new check waits for what is written
+    /// here. (A probe and a check never overlap: the torrent orders one or the other, and nothing more before the
+    /// answer.)
     pub(super) fn probe(&self, content: &Content, block: Option<BlockSpec>, left: u64) {
         let turn = content.health.take_turn();
         let event = match content.probe(&turn, block, left) {
@@ -23,14 +23,14 @@ impl Worker {
         self.tell(content.torrent, event);
     }
 
-    /// Blocks of a piece were not written: what came of it is forgotten, and fetched again.
+    /// Blocks of a piece were not written: forgets the piece, which will be downloaded again.
     pub(super) fn unwritten(&mut self, content: &Content, piece: u32) {
         self.forget(content.torrent, piece);
         self.report();
         self.tell(content.torrent, Event::Disk(DiskEvent::Unwritten { piece }));
     }
 
-    /// Something could not be done; what it means is told.
+    /// Something failed: reports what that means.
     pub(super) fn fail(&mut self, content: &Content, block: BlockSpec, error: ContentError) {
         let torrent = content.torrent;
         self.forget(torrent, block.piece);

@@ -1,4 +1,4 @@
-//! Ports, families, and more callers than there are places.
+//! Ports, address families, and more connections than places.
 
 use super::*;
 use crate::engine::peer::shaking::MOST_OF_NEAR;
@@ -8,12 +8,12 @@ use crate::proto::peer::handshake::{self, Handshake, Reserved};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
 
-/// The handshake of the process itself: the only one that is answered where there is no torrent.
+/// The process's own handshake: the only one that is answered without a torrent.
 fn ours() -> [u8; handshake::LEN] {
     Handshake { reserved: Reserved::ours(), info_hash: InfoHash([3; 20]), peer_id: PeerId([1; 20]) }.emit()
 }
 
-/// Whether somebody takes the connection in and shakes hands.
+/// Whether the connection is accepted and the handshake answered.
 fn is_served(addr: SocketAddr) -> bool {
     let mut socket = TcpStream::connect_timeout(&addr, PATIENCE).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -33,7 +33,7 @@ fn both_families_reach_the_one_port() {
 }
 
 #[test]
-fn the_first_free_port_is_taken_and_none_is_an_error() {
+fn the_first_free_port_is_used_and_no_free_port_is_an_error() {
     // Two ports in a row, the first of them taken.
     let (taken, first) = (0..100)
         .find_map(|_| {
@@ -61,16 +61,16 @@ fn a_port_that_only_ipv4_uses_is_not_free() {
 }
 
 #[test]
-fn callers_that_say_nothing_are_bounded_and_their_places_are_given_back() {
+fn silent_connections_are_limited_and_their_places_are_given_back() {
     let (listeners, port) = bind(&(0..=0)).unwrap();
     start(listeners, &surroundings(1).0).unwrap();
     let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut silent: Vec<TcpStream> = (0..MOST_OF_NEAR).map(|_| TcpStream::connect(addr).unwrap()).collect();
-    // They are taken in one after another: the next one finds all places taken.
+    // They are accepted one after another: the next one finds no place.
     let mut next = TcpStream::connect(addr).unwrap();
     next.set_read_timeout(Some(PATIENCE)).unwrap();
     assert_eq!(next.read(&mut [0]).unwrap(), 0, "it is closed at once");
-    // Those that have a place keep it.
+    // Those with a place keep it.
     let mut answer = [0; handshake::LEN];
     silent[MOST_OF_NEAR - 1].write_all(&ours()).unwrap();
     silent[MOST_OF_NEAR - 1].read_exact(&mut answer).unwrap();

@@ -1,4 +1,4 @@
-//! Shaking hands with the slow, the strange and ourselves.
+//! Handshakes with slow peers, strange peers and ourselves.
 
 use super::*;
 use crate::engine::peer::shaking::Places;
@@ -27,7 +27,7 @@ fn a_place() -> Place {
     Arc::new(Places::default()).take(Ipv4Addr::LOCALHOST.into()).unwrap()
 }
 
-/// Lets `around` take in a connection on which `bytes` come, then nothing; says what it answers before it closes.
+/// Lets `around` accept a connection that sends `bytes` and nothing more. Returns the answer.
 fn answer_to(around: &Surroundings, bytes: &[u8]) -> Vec<u8> {
     let (mut near, far) = socket_pair();
     near.write_all(bytes).unwrap();
@@ -41,7 +41,7 @@ fn answer_to(around: &Surroundings, bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_handshake_that_drips_in_gets_no_more_time_than_others() {
+fn a_slow_handshake_gets_no_more_time_than_others() {
     let (mut near, far) = socket_pair();
     let drip = thread::spawn(move || {
         // Three seconds in all, never a pause longer than the deadline.
@@ -63,7 +63,7 @@ fn a_handshake_that_drips_in_gets_no_more_time_than_others() {
 }
 
 #[test]
-fn a_handshake_in_pieces_is_heard_within_its_time() {
+fn a_handshake_in_pieces_is_read_within_its_time() {
     let (mut near, far) = socket_pair();
     let sent = handshake(InfoHash([1; 20]), 2);
     let sender = thread::spawn(move || {
@@ -74,12 +74,12 @@ fn a_handshake_in_pieces_is_heard_within_its_time() {
     assert_eq!(hear_handshake(&far, Instant::now() + PATIENCE).unwrap(), sent);
     let mut next = [0; 4];
     (&far).read_exact(&mut next).unwrap();
-    assert_eq!(&next, b"next", "what comes behind it is left for the wire");
+    assert_eq!(&next, b"next", "the bytes after it are left for the wire");
     drop(sender.join().unwrap());
 }
 
 #[test]
-fn what_is_no_handshake_is_an_error() {
+fn bytes_that_are_no_handshake_are_an_error() {
     for bytes in
         [&b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: somebody\r\nAccept: */*\r\n\r\n"[..], b"\x13Bit", b""]
     {
@@ -91,7 +91,7 @@ fn what_is_no_handshake_is_an_error() {
 }
 
 #[test]
-fn our_own_connection_come_back_is_answered_so_that_its_other_end_knows() {
+fn a_connection_to_ourselves_is_answered_so_that_its_other_end_knows() {
     let (around, inbox, metainfo, _dir) = one_torrent();
     let ours = handshake(metainfo.info_hash, 1).emit();
     assert_eq!(answer_to(&around, &ours), ours);
@@ -99,7 +99,7 @@ fn our_own_connection_come_back_is_answered_so_that_its_other_end_knows() {
 }
 
 #[test]
-fn a_peer_that_asks_for_what_is_not_here_is_closed_without_a_word() {
+fn a_peer_that_asks_for_another_torrent_is_closed_without_an_answer() {
     let (around, inbox, metainfo, _dir) = one_torrent();
     assert_eq!(answer_to(&around, &handshake(InfoHash([9; 20]), 2).emit()), []);
     around.directory.remove(&metainfo.info_hash);
@@ -114,7 +114,7 @@ fn next(inbox: &Receiver<Input>) -> Input {
 }
 
 #[test]
-fn a_welcome_peer_is_told_of_and_reads_go_on_to_its_end() {
+fn a_peer_is_reported_and_read_until_it_ends() {
     let (around, inbox, metainfo, _dir) = one_torrent();
     let (mut near, far) = socket_pair();
     near.write_all(&handshake(metainfo.info_hash, 2).emit()).unwrap();
@@ -127,14 +127,14 @@ fn a_welcome_peer_is_told_of_and_reads_go_on_to_its_end() {
     };
     assert_eq!(heard, handshake(metainfo.info_hash, 2));
     let (silence, deafness) = (link.socket.read_timeout().unwrap(), link.socket.write_timeout().unwrap());
-    assert_eq!((silence, deafness), (Some(SILENCE), Some(WRITE_TIMEOUT)), "nobody holds its threads for ever");
+    assert_eq!((silence, deafness), (Some(SILENCE), Some(WRITE_TIMEOUT)), "no peer holds its threads forever");
     link.close();
     let Input::Peer { peer: gone, events } = next(&inbox) else { panic!("its end is not reported") };
     assert!(gone == peer && matches!(events[..], [PeerEvent::Gone]));
     reader.join().unwrap();
 }
 
-/// What is reported of an address that `answer` serves, once; and whether that is that it failed.
+/// What is reported about an address that `answer` serves once, and whether it is a failure.
 fn connect_to(around: &Surroundings, inbox: &Receiver<Input>, ours: InfoHash, answer: &[u8]) -> bool {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let addr = listener.local_addr().unwrap();
@@ -166,7 +166,7 @@ fn every_connection_we_open_is_reported_once_as_open_or_as_failed() {
     around.directory.add(open(&other, dir.path(), false));
     assert!(connect_to(&around, &inbox, ours, &handshake(other.info_hash, 2).emit()), "another of ours");
     assert!(connect_to(&around, &inbox, ours, b"\x13BitTorrent prot"), "a part of a handshake");
-    // Nobody listens; and then the torrent has ended.
+    // Nothing listens there; then the torrent has ended.
     let addr = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
     for ended in [false, true] {
         if ended {
@@ -180,7 +180,7 @@ fn every_connection_we_open_is_reported_once_as_open_or_as_failed() {
 }
 
 #[test]
-fn who_does_not_even_answer_is_let_go_when_the_torrent_ends() {
+fn an_unanswered_connection_attempt_ends_with_the_torrent() {
     let (around, inbox, metainfo, _dir) = one_torrent();
     let ours = metainfo.info_hash;
     // A listener whose queue is full answers no further connection.
@@ -201,10 +201,10 @@ fn who_does_not_even_answer_is_let_go_when_the_torrent_ends() {
     assert!(begun.elapsed() < CONNECT_TIMEOUT / 2, "only the timeout ended it");
 }
 
-/// The rest of the process has taken all descriptors: that says nothing about the address.
+/// The rest of the process has all descriptors, which says nothing about the address.
 #[test]
 #[ignore = "for the test below, which starts it with few descriptors"]
-fn nothing_is_left_to_connect_with() {
+fn connect_without_a_descriptor() {
     let (around, inbox, metainfo, _dir) = one_torrent();
     let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
     let taken: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
@@ -213,16 +213,16 @@ fn nothing_is_left_to_connect_with() {
     drop(taken);
     let Input::Torrent { event: Event::ConnectFailed { addr: failed, our_fault }, .. } = said else { panic!() };
     assert_eq!((failed, our_fault), (addr, true));
-    // Nobody listens there, and that is no lack of ours.
+    // Nothing listens there, and that is no lack of ours.
     connect(&around, TorrentId(0), metainfo.info_hash, addr).unwrap();
     let Input::Torrent { event: Event::ConnectFailed { our_fault, .. }, .. } = next(&inbox) else { panic!() };
     assert!(!our_fault);
 }
 
 #[test]
-fn being_out_of_descriptors_is_no_fault_of_the_address() {
+fn a_lack_of_descriptors_is_not_the_fault_of_the_address() {
     let this = std::env::current_exe().unwrap();
-    let name = "engine::peer::reader::tests::nothing_is_left_to_connect_with";
+    let name = "engine::peer::reader::tests::connect_without_a_descriptor";
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", "ulimit -n 40; exec \"$0\" --ignored --exact \"$1\""]).arg(this).arg(name);
     let output = shell.output().unwrap();

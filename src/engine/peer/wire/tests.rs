@@ -53,7 +53,7 @@ fn extended(id: u8, payload: Vec<u8>) -> Sent {
     }
 }
 
-/// A wire on a thread of its own: our end of the connection, what it reports, and why it ended.
+/// A wire on its own thread: our end of the connection, what it reports, and why it ended.
 fn wire() -> (TcpStream, Receiver<Input>, thread::JoinHandle<io::Error>) {
     let (near, far) = socket_pair();
     let (around, inbox) = surroundings(1);
@@ -63,7 +63,7 @@ fn wire() -> (TcpStream, Receiver<Input>, thread::JoinHandle<io::Error>) {
     (near, inbox, thread::spawn(run))
 }
 
-/// All that is reported until the end; the last of it must be that the peer is gone.
+/// Everything that is reported until the end. The last report must be that the peer is gone.
 fn heard(inbox: &Receiver<Input>) -> Vec<Sent> {
     let end = Instant::now() + PATIENCE;
     let mut messages = Vec::new();
@@ -85,10 +85,10 @@ fn heard(inbox: &Receiver<Input>) -> Vec<Sent> {
     }
 }
 
-/// What is heard of `bytes`, and why it ended.
+/// What is reported for `bytes`, and why it ended.
 fn heard_of(bytes: &[u8]) -> (Vec<Sent>, io::Error) {
     let (mut near, inbox, wire) = wire();
-    // Where the wire ends before, it may close on us.
+    // If the wire ends earlier, it may close the connection.
     let _ = near.write_all(bytes);
     let _ = near.shutdown(Shutdown::Write);
     (heard(&inbox), wire.join().unwrap())
@@ -141,14 +141,14 @@ fn other_message() -> impl Strategy<Value = Message> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
     #[test]
-    fn what_is_sent_is_heard_in_order_wherever_it_is_cut(
+    fn messages_arrive_in_order_wherever_they_are_cut(
         messages in proptest::collection::vec(message(), 0..60),
         cuts in proptest::collection::vec(prop_oneof![1..20usize, 1..3000usize, 20_000..60_000usize], 1..40),
         end in 0..30usize,
     ) {
         let mut bytes = Vec::new();
         messages.iter().for_each(|message| message.emit(&mut bytes));
-        // The last thing heard of this peer may be a part of a message.
+        // The last message of this peer may be incomplete.
         Sent::Block { piece: 1, begin: 0, data: vec![0; 17] }.emit(&mut bytes);
         bytes.truncate(bytes.len() - 30 + end);
         let (mut near, inbox, wire) = wire();
@@ -159,7 +159,7 @@ proptest! {
             }
             let (now, later) = rest.split_at((*cut).min(rest.len()));
             near.write_all(now).unwrap();
-            // Small cuts reach the other end one by one.
+            // Small parts reach the other end one by one.
             thread::yield_now();
             rest = later;
         }
@@ -173,7 +173,7 @@ proptest! {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
-    /// Valid streams with some bytes changed, or no sense at all: the wire ends or goes on, and never panics.
+    /// With valid streams with some bytes changed, or with noise, the wire ends or goes on, and never panics.
     #[test]
     fn no_bytes_break_the_wire(
         messages in proptest::collection::vec(message(), 0..20),
@@ -187,12 +187,12 @@ proptest! {
             let at = at.index(bytes.len());
             bytes[at] = byte;
         }
-        // `heard_of` fails where the wire's thread panics, or where it does not report its end.
+        // `heard_of` fails if the wire's thread panics or does not report its end.
         heard_of(&bytes);
     }
 }
 
-/// What came before is reported, then that the peer is gone; and `wrong` is why.
+/// Earlier messages are reported, then that the peer is gone; and `wrong` is the reason.
 fn ends_the_connection(wrong: &[u8]) {
     let mut bytes = Vec::new();
     let before = [Message::Unchoke, Message::Have { piece: 5 }].map(Sent::Message);
@@ -205,7 +205,7 @@ fn ends_the_connection(wrong: &[u8]) {
 }
 
 #[test]
-fn lengths_that_are_not_allowed_end_the_connection() {
+fn forbidden_lengths_end_the_connection() {
     ends_the_connection(&[0xff; 4]);
     ends_the_connection(&(MAX_MESSAGE_BYTES + 1).to_be_bytes());
     let head = |id: u8, body: u32| [&(body + 1).to_be_bytes()[..], &[id]].concat();
@@ -221,10 +221,10 @@ fn lengths_that_are_not_allowed_end_the_connection() {
 }
 
 #[test]
-fn a_length_of_four_gib_is_refused_before_a_byte_of_it_came() {
+fn a_length_of_four_gib_is_refused_before_its_first_byte() {
     let (mut near, inbox, wire) = wire();
     near.write_all(&[0xff, 0xff, 0xff, 0xff]).unwrap();
-    // We neither send more nor close.
+    // We neither send more nor close the connection.
     assert_eq!(heard(&inbox), []);
     assert_eq!(wire.join().unwrap().kind(), ErrorKind::Other);
 }
@@ -246,7 +246,7 @@ fn a_long_unknown_message_is_skipped() {
 
 /// Fifty peers that send nothing but the longest messages cost a few MiB.
 #[test]
-fn long_messages_are_not_held_back_for_others() {
+fn long_messages_are_reported_soon() {
     let (mut near, inbox, _wire) = wire();
     let mut bytes = Vec::new();
     extended(0, vec![0; 32 * 1024]).emit(&mut bytes);
@@ -260,7 +260,7 @@ fn long_messages_are_not_held_back_for_others() {
 }
 
 #[test]
-fn what_came_is_reported_while_the_rest_of_a_message_is_waited_for() {
+fn earlier_messages_are_reported_while_a_message_is_incomplete() {
     let (mut near, inbox, _wire) = wire();
     let mut bytes = Vec::new();
     Message::Have { piece: 1 }.emit(&mut bytes);
@@ -276,7 +276,7 @@ fn what_came_is_reported_while_the_rest_of_a_message_is_waited_for() {
 }
 
 #[test]
-fn a_silent_peer_is_gone_when_its_time_is_over() {
+fn a_silent_peer_is_dropped_in_time() {
     let (near, far) = socket_pair();
     let (around, inbox) = surroundings(1);
     far.set_read_timeout(Some(std::time::Duration::from_millis(30))).unwrap();

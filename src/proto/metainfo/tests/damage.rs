@@ -1,9 +1,9 @@
-//! Whatever is done to a torrent, it is refused or read soundly, and nothing panics.
+//! A damaged torrent is refused or read correctly, and nothing panics.
 
 use super::*;
 use proptest::prelude::*;
 
-/// A folder with everything in it.
+/// A folder with every kind of entry.
 fn rich() -> Vec<u8> {
     let files = vec![
         entry("x", 20_000, Some(&["sub", "一.flac"])),
@@ -21,7 +21,7 @@ fn rich() -> Vec<u8> {
     torrent(with(info, "private", 1i64), beside)
 }
 
-/// What every torrent that is read must hold.
+/// What must be true for every torrent that is read.
 fn is_sound(meta: &Metainfo) {
     let mut end = 0;
     for file in meta.files.iter() {

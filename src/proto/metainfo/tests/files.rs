@@ -29,7 +29,7 @@ fn refuses_paths_that_lead_elsewhere() {
 fn refuses_paths_that_collide() {
     let text = error(folder(&[(&["a", "b"], 1), (&["c"], 1), (&["a", "b"], 1)]));
     assert_eq!(text, "info.files: two files \"folder/a/b\", expected every path once");
-    // Others sort between `a` and `a/b` byte by byte.
+    // Byte by byte, other paths sort between `a` and `a/b`.
     for files in [[&["a"][..], &["a b"], &["a", "b"], &["a!"]], [&["a", "b", "c"], &["a.x"], &["a-"], &["a", "b"]]] {
         let text = error(folder(&files.map(|path| (path, 1))));
         assert!(text.contains("is a file and a folder"), "{text}");
@@ -61,7 +61,7 @@ fn empty_content_has_no_pieces() {
 }
 
 #[test]
-fn files_holds_over_length() {
+fn files_counts_if_length_is_there_too() {
     let meta = parse(with(folder(&[(&["a"], 5)]), "length", 70_000u32));
     assert_eq!((meta.length, meta.is_folder, meta.warnings.len()), (5, true, 1));
 }
@@ -95,18 +95,18 @@ fn symlinks_are_left_out() {
 }
 
 #[test]
-fn a_hundred_thousand_files() {
+fn a_hundred_thousand_files_are_read() {
     let names: Vec<String> = (0..100_000u64).map(|n| format!("{:05}.jpg", n * 77_773 % 100_000)).collect();
     let files = names.iter().map(|name| entry("", 1, Some(&["pictures", name]))).collect();
     let meta = parse(folder_of(files, 100_000));
     assert_eq!((meta.files.len(), meta.files.at(99_999).offset, meta.warnings.len()), (100_000, 99_999, 0));
 }
 
-/// However long they become when they are escaped, which old torrents in Shift JIS are by the thousand.
+/// Also if they become long when they are escaped, as in old torrents in Shift JIS.
 #[test]
-fn paths_take_no_more_than_they_do_in_the_file() {
+fn paths_take_no_more_memory_than_in_the_file() {
     let entry = |path: Bencode| Bencode::dict([("length", 1i64.into()), ("path", Bencode::List(vec![path]))]);
-    // The torrent's name is before each of them, and is kept once.
+    // Each path begins with the torrent's name, which is kept once.
     let files = (0..30_000).map(|place| entry(place.to_string().as_str().into())).collect();
     let meta = parse(with(folder_of(files, 30_000), "name", "x".repeat(255).as_str()));
     assert_eq!(meta.files.at(29_999).path().len(), 261);

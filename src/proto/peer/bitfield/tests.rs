@@ -22,7 +22,7 @@ fn the_first_piece_is_the_highest_bit() {
 }
 
 #[test]
-fn setting_twice_and_clearing_twice_is_no_news() {
+fn setting_and_clearing_twice_changes_nothing() {
     let mut field = Bitfield::new(3);
     assert!(field.set(1));
     assert!(!field.set(1));
@@ -32,7 +32,7 @@ fn setting_twice_and_clearing_twice_is_no_news() {
 }
 
 #[test]
-fn pieces_that_do_not_exist_are_not_had_nor_set() {
+fn pieces_that_do_not_exist_cannot_be_set() {
     let mut field = Bitfield::full(3);
     for beyond in [3, 7, 8, u32::MAX] {
         assert!(!field.get(beyond) && !field.set(beyond) && !field.clear(beyond));
@@ -76,9 +76,9 @@ fn errors_say_what_came_and_what_was_expected() {
 }
 
 proptest! {
-    /// Whatever is set and cleared, a plain set of numbers tells the same story.
+    /// After any steps, a plain set of numbers has the same pieces.
     #[test]
-    fn agrees_with_a_set(len in 0u32..300, steps in prop::collection::vec((any::<bool>(), 0u32..310), 0..200)) {
+    fn a_bitfield_agrees_with_a_set(len in 0u32..300, steps in prop::collection::vec((any::<bool>(), 0u32..310), 0..200)) {
         let (mut field, mut model) = (Bitfield::new(len), BTreeSet::new());
         for (set, piece) in steps {
             if set {

@@ -14,7 +14,7 @@ fn payload(handshake: &ExtendedHandshake) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_told_is_read() {
+fn a_handshake_that_is_written_is_read_again() {
     let all = ExtendedHandshake {
         ids: Ids::default(),
         reqq: Some(512),
@@ -44,7 +44,7 @@ fn the_example_of_bep_10_and_nonsense() {
 }
 
 #[test]
-fn our_handshake_offers_the_table_and_every_id_of_it_is_taken() {
+fn our_handshake_offers_the_table_and_each_of_its_ids_is_accepted() {
     assert_eq!(payload(&ExtendedHandshake::ours()), b"d1:md11:upload_onlyi3eee");
     for (place, extension) in Extension::ALL.into_iter().enumerate() {
         let row = extension.row();

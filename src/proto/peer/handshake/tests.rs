@@ -1,13 +1,13 @@
 use super::*;
 use proptest::prelude::*;
 
-/// A handshake that names nothing in particular.
+/// An arbitrary handshake.
 fn sample(reserved: Reserved) -> Handshake {
     Handshake { reserved, info_hash: InfoHash([0xab; 20]), peer_id: PeerId(*b"-SW0100-abcdefghijkl") }
 }
 
 #[test]
-fn stands_on_the_wire_as_bep_3_says() {
+fn a_handshake_has_the_bytes_of_bep_3() {
     let bytes = sample(Reserved::ours()).emit();
     assert_eq!(bytes[0], 19);
     assert_eq!(&bytes[1..20], b"BitTorrent protocol");
@@ -47,14 +47,14 @@ fn prints_on_one_line() {
 
 proptest! {
     #[test]
-    fn comes_back_as_it_went(reserved: [u8; 8], info_hash: [u8; 20], peer_id: [u8; 20]) {
+    fn what_is_written_is_read_again(reserved: [u8; 8], info_hash: [u8; 20], peer_id: [u8; 20]) {
         let sent =
             Handshake { reserved: Reserved(reserved), info_hash: InfoHash(info_hash), peer_id: PeerId(peer_id) };
         prop_assert_eq!(Handshake::parse(&sent.emit()), Ok(sent));
         prop_assert!(!sent.to_string().contains('\n'));
     }
 
-    /// Any change of the first 20 bytes is noticed, and none panics.
+    /// Any change of the first 20 bytes is noticed, and there is no panic.
     #[test]
     fn the_name_of_the_protocol_must_be_exact(place in 0usize..20, change in 1u8..) {
         let mut bytes = sample(Reserved::ours()).emit();

@@ -33,7 +33,8 @@ impl Sent {
     }
 }
 
-/// What a reader at a socket does, step by step: the first message of `stream` and its bytes; `None` while it is not whole.
+/// Does what a reader at a socket does, step by step. Returns the first message of `stream` and its length in bytes; `None` if
+/// it is incomplete.
 fn read(stream: &[u8], limits: &Limits) -> Result<Option<(Sent, usize)>, MessageError> {
     let Some((prefix, rest)) = stream.split_first_chunk::<4>() else { return Ok(None) };
     let length = parse_length(*prefix)?;
@@ -78,7 +79,7 @@ fn read_all(mut stream: &[u8]) -> Result<Vec<Sent>, MessageError> {
 }
 
 #[test]
-fn stand_on_the_wire_as_the_beps_say() {
+fn messages_have_the_bytes_of_the_beps() {
     let spec = BlockSpec { piece: 7, begin: 0x4000, length: 0x4000 };
     let spec_bytes = [0, 0, 0, 7, 0, 0, 0x40, 0, 0, 0, 0x40, 0];
     let with_spec = |id: u8| [&[0, 0, 0, 13, id][..], &spec_bytes].concat();
@@ -122,7 +123,7 @@ fn four_gigabytes_are_refused_at_the_length() {
     assert_eq!(parse_length([0xff; 4]), Err(MessageError::TooLong { length: u32::MAX }));
     assert_eq!(parse_length([0, 0x10, 0, 0]), Ok(MAX_MESSAGE_BYTES));
     assert!(parse_length([0, 0x10, 0, 1]).is_err());
-    assert!(body_kind(99, u32::MAX, &LIMITS).is_err(), "nor by one who forgets to ask for the length");
+    assert!(body_kind(99, u32::MAX, &LIMITS).is_err(), "also if `parse_length` was not called");
     assert!(read(&[0xff; 4], &LIMITS).is_err());
     assert_eq!(
         parse_length([0xff; 4]).unwrap_err().to_string(),
@@ -190,14 +191,14 @@ fn unknown_messages_are_skipped_and_extended_ones_have_an_id() {
 }
 
 #[test]
-fn a_message_that_is_not_whole_waits() {
+fn an_incomplete_message_waits() {
     let whole = emitted(&Message::Have { piece: 3 });
     for cut in 0..whole.len() {
         assert_eq!(read(&whole[..cut], &LIMITS), Ok(None));
     }
 }
 
-/// Any block a peer may ask for.
+/// Any block that a peer may request.
 fn any_spec() -> impl Strategy<Value = BlockSpec> {
     (any::<u32>(), 0..=u32::MAX - BLOCK_BYTES, 1..=BLOCK_BYTES).prop_map(|(piece, begin, length)| BlockSpec {
         piece,
@@ -237,7 +238,7 @@ fn any_message() -> impl Strategy<Value = Sent> {
 
 proptest! {
     #[test]
-    fn come_back_as_they_went(messages in prop::collection::vec(any_message(), 0..20)) {
+    fn messages_that_are_written_are_read_again(messages in prop::collection::vec(any_message(), 0..20)) {
         let stream: Vec<u8> = messages.iter().flat_map(Sent::bytes).collect();
         let read = read_all(&stream);
         prop_assert_eq!(read.as_ref(), Ok(&messages));
@@ -246,7 +247,7 @@ proptest! {
         }
     }
 
-    /// Any bytes: no panic; and what is taken for a message goes out again with the same length.
+    /// Any bytes: there is no panic, and what is read as a message is written with the same length.
     #[test]
     fn any_bytes_are_a_message_or_an_error(
         length in 0u32..40, id in 0u8..25, body in prop::collection::vec(any::<u8>(), 0..60), pieces in 0u32..300,

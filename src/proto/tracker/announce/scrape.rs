@@ -38,7 +38,7 @@ mod tests {
 
     /// The examples of BEP 48.
     #[test]
-    fn the_url_follows_from_that_of_announces() {
+    fn the_url_follows_from_the_announce_url() {
         let hash = format!("info_hash={}", "h".repeat(20));
         for (announce, scrape) in [
             ("http://example.com/announce", Some("http://example.com/scrape?")),
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_is_read_whatever_else_stands_there() {
+    fn the_answer_is_read_whatever_else_it_has() {
         let other = format!("20:{}d8:completei9ee", "a".repeat(20));
         let ours = format!("20:{}d8:completei5e10:downloadedi50e10:incompletei10ee", "h".repeat(20));
         let body = format!("d5:filesd{other}{ours}e5:flagsd20:min_request_intervali3600eee\n");

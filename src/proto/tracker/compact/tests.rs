@@ -1,4 +1,4 @@
-//! Lists as trackers send them, and as nobody should.
+//! Good and bad compact lists.
 
 use super::*;
 use proptest::prelude::*;
@@ -19,19 +19,19 @@ fn emit(peers: &[SocketAddr], octets: impl Fn(IpAddr) -> Option<Vec<u8>>) -> Vec
     peers.iter().filter_map(entry).collect::<Vec<Vec<u8>>>().concat()
 }
 
-/// Reads a socket address a person wrote.
+/// Reads a socket address.
 fn peer(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
 #[test]
-fn stands_as_bep_23_says() {
+fn entries_have_the_bytes_of_bep_23() {
     assert_eq!(emit_v4(&[peer("10.1.2.3:6881")]), [10, 1, 2, 3, 0x1a, 0xe1]);
     assert_eq!(parse_v4(&[10, 1, 2, 3, 0x1a, 0xe1], 9).peers, [peer("10.1.2.3:6881")]);
 }
 
 #[test]
-fn stands_as_bep_7_says() {
+fn entries_have_the_bytes_of_bep_7() {
     let bytes = emit_v6(&[peer("[2001:db8::1]:6881")]);
     assert_eq!(bytes, [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0x1a, 0xe1]);
     assert_eq!(parse_v6(&bytes, 9).peers, [peer("[2001:db8::1]:6881")]);
@@ -49,13 +49,13 @@ fn mapped_addresses_become_ipv4() {
     let mut bytes = [0; 18];
     bytes[10..].copy_from_slice(&[0xff, 0xff, 10, 0, 0, 1, 0, 7]);
     assert_eq!(parse_v6(&bytes, 9).peers, [peer("10.0.0.1:7")]);
-    // Mapped and of no use: what is skipped as IPv4 is skipped as this too.
+    // An address that is skipped as IPv4 is also skipped if it is mapped.
     bytes[12] = 224;
     assert_eq!(parse_v6(&bytes, 9), CompactPeers { skipped: 1, ..CompactPeers::default() });
 }
 
 #[test]
-fn entries_of_no_use_are_skipped_and_counted() {
+fn useless_entries_are_skipped_and_counted() {
     let bad = ["10.0.0.1:0", "0.0.0.0:6881", "239.1.1.1:6881", "255.255.255.255:6881"].map(peer);
     let mut bytes = emit_v4(&bad);
     bytes.extend(emit_v4(&[peer("10.0.0.9:9")]));
@@ -65,36 +65,36 @@ fn entries_of_no_use_are_skipped_and_counted() {
 }
 
 #[test]
-fn a_torn_list_keeps_its_whole_entries_and_tells() {
+fn whole_entries_of_a_torn_list_are_kept() {
     let found = parse_v4(&[10, 0, 0, 1, 0, 7, 99], 9);
     assert_eq!(found, CompactPeers { peers: vec![peer("10.0.0.1:7")], skipped: 0, leftover: 1 });
     assert_eq!(parse_v6(&[1; 17], 9), CompactPeers { leftover: 17, ..CompactPeers::default() });
 }
 
 #[test]
-fn no_more_are_kept_than_asked_for() {
+fn the_number_of_entries_is_limited() {
     let found = parse_v4(&[1; 600], 3);
     assert_eq!((found.peers.len(), found.skipped), (3, 97));
 }
 
 proptest! {
     #[test]
-    fn comes_back_as_it_went(ips in prop::collection::vec((any::<u32>(), 1u16..), 0..50)) {
+    fn what_is_written_is_read_again(ips in prop::collection::vec((any::<u32>(), 1u16..), 0..50)) {
         let peers: Vec<SocketAddr> =
             ips.into_iter().map(|(ip, port)| SocketAddr::new(Ipv4Addr::from(ip).into(), port)).filter(usable).collect();
         prop_assert_eq!(parse_v4(&emit_v4(&peers), usize::MAX).peers, peers);
     }
 
     #[test]
-    fn comes_back_as_it_went_v6(ips in prop::collection::vec((any::<u128>(), 1u16..), 0..50)) {
+    fn what_is_written_is_read_again_v6(ips in prop::collection::vec((any::<u128>(), 1u16..), 0..50)) {
         let peers: Vec<SocketAddr> =
             ips.into_iter().map(|(ip, port)| SocketAddr::new(Ipv6Addr::from(ip).into(), port)).filter(usable).collect();
         prop_assert_eq!(parse_v6(&emit_v6(&peers), usize::MAX).peers, peers);
     }
 
-    /// Any bytes: every entry is accounted for, and what is kept is usable.
+    /// Any bytes: every entry is accounted for, and all that are kept are usable.
     #[test]
-    fn accounts_for_every_byte(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn every_byte_is_accounted_for(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         for (found, entry) in [(parse_v4(&bytes, 5), V4_BYTES), (parse_v6(&bytes, 5), V6_BYTES)] {
             prop_assert_eq!((found.peers.len() + found.skipped) * entry + found.leftover, bytes.len());
             prop_assert!(found.peers.len() <= 5 && found.peers.iter().all(usable));

@@ -14,7 +14,7 @@ fn announce() -> AnnounceRequest {
 
 /// The tables of BEP 15.
 #[test]
-fn packets_stand_on_the_wire_as_bep_15_says() {
+fn packets_have_the_bytes_of_bep_15() {
     let connect = Request::Connect { transaction: 0x0102_0304 }.emit();
     assert_eq!(connect, [0, 0, 4, 0x17, 0x27, 0x10, 0x19, 0x80, 0, 0, 0, 0, 1, 2, 3, 4]);
     let url_data = Vec::new();
@@ -23,15 +23,15 @@ fn packets_stand_on_the_wire_as_bep_15_says() {
     assert_eq!((&packet[8..16], &packet[80..84]), (&[0, 0, 0, 1, 0, 0, 0, 8][..], &[0, 0, 0, 2][..]));
     assert_eq!(packet[84..98], [0, 0, 0, 0, 0, 0, 0, 6, 255, 255, 255, 255, 0x1a, 0xe1]);
     let reply = Reply::Connect { transaction: 1, connection: 2 }.emit();
-    assert_eq!(reply.len(), 16, "no larger than what it answers");
+    assert_eq!(reply.len(), 16, "not larger than the request");
     let (leechers, seeds, peers) = (2, 3, vec![10, 0, 0, 1, 0x1a, 0xe1]);
     let reply = Reply::Announce { transaction: 1, interval: 900, leechers, seeds, peers }.emit();
     assert_eq!(reply[..20], [0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 3, 132, 0, 0, 0, 2, 0, 0, 0, 3]);
 }
 
-/// BEP 41's own example of a long URL is cut at 255 bytes.
+/// A long URL is cut at 255 bytes, as in the example of BEP 41.
 #[test]
-fn url_data_is_put_together() {
+fn url_data_is_joined() {
     for data in [&b""[..], b"/announce?passkey=x", &[b'x'; 300]] {
         let request =
             Request::Announce { connection: 1, transaction: 2, announce: announce(), url_data: data.to_vec() };
@@ -41,11 +41,11 @@ fn url_data_is_put_together() {
     let mut odd = plain.emit();
     odd.splice(ANNOUNCE_BYTES..ANNOUNCE_BYTES, [1, 1, 77, 2, 9, 9]);
     odd.extend([0, 2, 1, b'z']);
-    assert_eq!(Request::parse(&odd), Some(plain), "padding, options of later, and what stands behind the end");
+    assert_eq!(Request::parse(&odd), Some(plain), "padding, unknown options, and bytes after the end");
 }
 
 #[test]
-fn what_is_no_packet_is_none() {
+fn invalid_packets_are_refused() {
     let mut wrong = Request::Connect { transaction: 1 }.emit();
     wrong[0] = 1;
     assert_eq!(Request::parse(&wrong), None, "without the magic number");
@@ -66,7 +66,7 @@ proptest! {
     }
 
     #[test]
-    fn replies_come_back_as_they_went(
+    fn replies_that_are_written_are_read_again(
         transaction: u32, numbers: [u32; 3], peers: Vec<u8>, counts: Vec<[u32; 3]>, message in ".{0,50}",
     ) {
         let [interval, leechers, seeds] = numbers;

@@ -1,4 +1,4 @@
-//! Part files on real disks: what is fetched of a choice, and what another choice makes of it.
+//! Part files on real disks: what a choice of files downloads, and what a different choice does with it.
 
 use super::super::part_file::{is_name, name};
 use super::*;
@@ -19,7 +19,7 @@ fn open(metainfo: &Metainfo, dir: &Path, wanted: &[bool]) -> Content {
     content.choose((!all).then(|| Choice::new(metainfo, wanted.to_vec())))
 }
 
-/// As a run begins: the pieces that are there, and everything in its place.
+/// Begins a run: finds the pieces and puts everything in its place.
 fn begin(metainfo: &Metainfo, dir: &Path, wanted: &[bool]) -> (Content, Bitfield) {
     let content = open(metainfo, dir, wanted);
     let have = check_all(&content, &AtomicU32::new(0)).unwrap();
@@ -28,7 +28,7 @@ fn begin(metainfo: &Metainfo, dir: &Path, wanted: &[bool]) -> (Content, Bitfield
     (content, have)
 }
 
-/// As peers would bring it: the wanted pieces that are missing, in blocks.
+/// Writes the wanted pieces that are missing, in blocks, as if peers had sent them.
 fn fetch(content: &Content, have: &mut Bitfield, bytes: &[u8]) {
     let all = Bitfield::full(have.len());
     let wanted = content.choice.as_ref().map_or(&all, Choice::pieces);
@@ -43,7 +43,7 @@ fn part_file(metainfo: &Metainfo, dir: &Path) -> PathBuf {
     dir.join(name(&metainfo.info_hash))
 }
 
-/// Each piece that is had must read as it should, wherever it lies.
+/// Each piece that is had must be read correctly, wherever it lies.
 fn assert_served(content: &Content, have: &Bitfield, bytes: &[u8]) {
     for piece in have.iter_ones() {
         let start = content.piece_offset(piece) as usize;
@@ -53,7 +53,7 @@ fn assert_served(content: &Content, have: &Bitfield, bytes: &[u8]) {
     }
 }
 
-/// Files of a torrent: small and large ones, padding among them; and two choices of them.
+/// The files of a torrent, small and large, with padding among them, and two choices.
 fn layout() -> impl Strategy<Value = Vec<(Part, bool, bool)>> {
     let length = prop_oneof![Just(0), 1..50usize, 1..60_000usize];
     proptest::collection::vec(((length, any::<u8>().prop_map(|of| of < 30)), any::<bool>(), any::<bool>()), 1..12)
@@ -62,7 +62,7 @@ fn layout() -> impl Strategy<Value = Vec<(Part, bool, bool)>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
     #[test]
-    fn whatever_is_wanted_first_and_then_nothing_unwanted_is_made_and_nothing_fetched_is_lost(layout in layout()) {
+    fn no_unwanted_file_is_created_and_nothing_is_lost_when_the_choice_changes(layout in layout()) {
         let mut parts: Vec<Part> = layout.iter().map(|(part, ..)| *part).collect();
         parts.push((100, false));
         let mut first: Vec<bool> = layout.iter().map(|(_, wanted, _)| *wanted).collect();
@@ -86,7 +86,7 @@ proptest! {
         let length = fs::metadata(part_file(&metainfo, dir.path())).map_or(0, |found| found.len());
         prop_assert!(length <= (places * PIECE) as u64 && places < parts.len());
 
-        // Another choice: all that was fetched is still had. Nobody changes what the first one made.
+        // With a different choice everything downloaded is still had, and files of the first choice do not change.
         let fetched = have;
         let (content, mut have) = begin(&metainfo, dir.path(), &second);
         prop_assert_eq!(fetched.count_lacked_by(&have), 0);
@@ -98,7 +98,7 @@ proptest! {
             prop_assert_eq!(found, there.then(|| part(&metainfo, &bytes, file).to_vec()), "file {}", file);
         }
 
-        // And then all.
+        // Then everything is wanted.
         let fetched = have;
         let (content, mut have) = begin(&metainfo, dir.path(), &vec![true; parts.len()]);
         prop_assert_eq!(fetched.count_lacked_by(&have), 0);
@@ -119,24 +119,24 @@ fn three() -> (Metainfo, Vec<u8>, [PathBuf; 3]) {
 }
 
 #[test]
-fn only_the_shared_pieces_are_in_the_part_file() {
+fn the_part_file_holds_only_shared_pieces() {
     let (metainfo, bytes, paths) = three();
     let dir = tempfile::tempdir().unwrap();
     let (content, mut have) = begin(&metainfo, dir.path(), &[false, false, true]);
     fetch(&content, &mut have, &bytes);
     assert_eq!(have.iter_ones().collect::<Vec<u32>>(), [3, 4, 5]);
     let found = fs::read(part_file(&metainfo, dir.path())).unwrap();
-    // The first place is that of piece 1, which nobody wants: a hole.
+    // The first place belongs to piece 1, which is unwanted: a hole.
     assert!(found[..PIECE] == vec![0; PIECE] && found[PIECE..] == bytes[3 * PIECE..4 * PIECE]);
     let blocks = fs::metadata(part_file(&metainfo, dir.path())).unwrap().blocks();
     assert!(blocks * 512 <= PIECE as u64 + 8192, "{blocks} blocks");
     assert!(!dir.path().join(&paths[0]).exists() && !dir.path().join(&paths[1]).exists());
     let error = write_blocks(&content, 0, &[bytes[..100].to_vec()]).unwrap_err();
-    assert!(error.to_string().contains("nobody wants it"), "nothing is had that is not written: {error}");
+    assert!(error.to_string().contains("the piece is not wanted"), "{error}");
 }
 
 #[test]
-fn a_part_file_with_wrong_bytes_or_too_few_is_not_believed() {
+fn a_part_file_with_corrupt_or_missing_bytes_is_not_trusted() {
     let (metainfo, bytes, paths) = three();
     let wanted = [true, false, true];
     for (name, spoil) in [
@@ -161,16 +161,16 @@ fn a_part_file_with_wrong_bytes_or_too_few_is_not_believed() {
 }
 
 #[test]
-fn an_unwanted_file_that_is_there_is_read_and_never_changed() {
+fn an_existing_unwanted_file_is_read_and_never_changed() {
     let (metainfo, bytes, paths) = three();
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir_all(dir.path().join(&paths[1]).parent().unwrap()).unwrap();
-    // Right but for its end, and longer than it should be.
+    // Correct except for its end, and longer than it should be.
     let mut middle = [&bytes[25_000..55_000], b"more"].concat();
     middle[29_999] ^= 1;
     fs::write(dir.path().join(&paths[1]), &middle).unwrap();
     let (content, mut have) = begin(&metainfo, dir.path(), &[false, false, true]);
-    assert_eq!(have.iter_ones().collect::<Vec<u32>>(), [2], "what lies in it alone is had");
+    assert_eq!(have.iter_ones().collect::<Vec<u32>>(), [2], "only the piece that lies in it alone is had");
     fetch(&content, &mut have, &bytes);
     assert_served(&content, &have, &bytes);
     let (content, have) = begin(&metainfo, dir.path(), &[true, false, true]);
@@ -180,12 +180,12 @@ fn an_unwanted_file_that_is_there_is_read_and_never_changed() {
 }
 
 #[test]
-fn a_move_that_was_cut_short_is_ended_by_the_next_run() {
+fn a_move_that_was_interrupted_is_completed_by_the_next_run() {
     let (metainfo, bytes, paths) = three();
     let dir = tempfile::tempdir().unwrap();
     let (content, mut have) = begin(&metainfo, dir.path(), &[true, false, true]);
     fetch(&content, &mut have, &bytes);
-    // The middle file was made by its last piece, and the run was killed before its first one was moved.
+    // The middle file was created by its last piece, and the run was killed before its first piece was moved.
     fs::create_dir_all(dir.path().join(&paths[1]).parent().unwrap()).unwrap();
     let middle = File::create(dir.path().join(&paths[1])).unwrap();
     middle.set_len(30_000).unwrap();
@@ -198,7 +198,7 @@ fn a_move_that_was_cut_short_is_ended_by_the_next_run() {
 }
 
 #[test]
-fn the_file_that_was_fetched_and_lost_is_made_again_of_what_the_part_file_has() {
+fn a_file_that_was_lost_is_restored_from_the_part_file() {
     let (metainfo, bytes, paths) = three();
     let dir = tempfile::tempdir().unwrap();
     let (content, mut have) = begin(&metainfo, dir.path(), &[true, false, false]);
@@ -210,7 +210,7 @@ fn the_file_that_was_fetched_and_lost_is_made_again_of_what_the_part_file_has() 
 }
 
 #[test]
-fn part_files_have_names_that_are_known() {
+fn names_of_part_files_are_recognized() {
     let (metainfo, ..) = three();
     assert!(is_name(&name(&metainfo.info_hash)));
     let hash = "0123456789abcdefABCDEF012345678901234567";

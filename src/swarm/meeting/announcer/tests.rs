@@ -23,7 +23,7 @@ fn failure(retry_in: Option<RetryIn>) -> Outcome {
     Err(AnnounceFailure { reason: "no".into(), refused: retry_in.is_some(), retry_in })
 }
 
-/// Asks once and gives the outcome; returns the URL and event that were used.
+/// Makes the announces that are due and takes `outcome` for each; returns their URLs and events.
 fn ask(announcer: &mut Announcer, now: Time, outcome: &Outcome) -> Vec<(String, Option<AnnounceEvent>)> {
     let made = announcer.due(now, false, &template());
     made.iter().for_each(|announcement| announcer.answered(announcement, outcome, now));
@@ -128,7 +128,7 @@ fn absurd_intervals_are_clamped() {
 }
 
 #[test]
-fn want_of_peers_asks_early_but_not_before_the_minimum() {
+fn too_few_peers_cause_an_early_announce_but_not_before_the_minimum() {
     let mut announcer = Announcer::new(&tiers(&[&["a"]]), Time::ZERO, &mut Rng::new(1));
     ask(&mut announcer, Time::ZERO, &reply(1800));
     assert_eq!((announcer.next_due(true), announcer.next_due(false)), (Some(secs(300)), Some(secs(1800))));
@@ -141,7 +141,7 @@ fn want_of_peers_asks_early_but_not_before_the_minimum() {
 }
 
 #[test]
-fn retry_in_is_heeded() {
+fn retry_in_is_respected() {
     let mut announcer = Announcer::new(&tiers(&[&["a"]]), Time::ZERO, &mut Rng::new(1));
     ask(&mut announcer, Time::ZERO, &failure(Some(RetryIn::Minutes(30))));
     assert_eq!(announcer.next_due(false), Some(secs(1800)));
@@ -153,16 +153,16 @@ fn retry_in_is_heeded() {
     assert_eq!(ask(&mut announcer, secs(3000), &reply(100)), [], "never again");
 }
 
-/// A machine that was asleep, or whose clock was set: time leaps, and still each tier is asked once.
+/// The machine was asleep, or its clock was set: time jumps, but each tier is asked only once.
 #[test]
-fn a_clock_that_jumps_by_a_year_brings_no_storm() {
+fn a_clock_that_jumps_by_a_year_causes_no_storm() {
     let mut announcer = Announcer::new(&tiers(&[&["a"], &["b", "c"], &["d"]]), Time::ZERO, &mut Rng::new(1));
     ask(&mut announcer, Time::ZERO, &reply(1800));
     let later = secs(366 * 24 * 3600);
     assert_eq!(ask(&mut announcer, later, &reply(1800)).len(), 3, "each tier once");
     assert_eq!(ask(&mut announcer, later, &reply(1800)), []);
     assert_eq!(announcer.next_due(false), Some(later + secs(1800)));
-    // Where failures add up, the wait is bounded and so is what is made up for.
+    // Many failures in a row: the wait is limited, and so is the number of announces after the jump.
     ask(&mut announcer, later + secs(1800), &failure(None));
     let (now, mut asked) = (later + secs(366 * 24 * 3600), 0);
     while announcer.next_due(true).is_some_and(|due| due <= now) {
@@ -171,9 +171,9 @@ fn a_clock_that_jumps_by_a_year_brings_no_storm() {
     assert!(asked <= 4, "every tracker once, not {asked} times");
 }
 
-/// BEP 48: what an answer leaves out a scrape brings, which is no announce: nothing waits for it, and it fails in silence.
+/// BEP 48. A scrape is no announce: nothing waits for it, and its failure is not shown.
 #[test]
-fn a_scrape_brings_what_an_answer_leaves_out() {
+fn a_scrape_gets_the_counts_that_an_answer_leaves_out() {
     let mut announcer = Announcer::new(&tiers(&[&["udp://tracker.example:1"]]), Time::ZERO, &mut Rng::new(1));
     ask(&mut announcer, Time::ZERO, &reply(100));
     assert_eq!(announcer.next_due(false), Some(secs(100)), "nothing was left out");
@@ -184,24 +184,24 @@ fn a_scrape_brings_what_an_answer_leaves_out() {
     let scrapes = announcer.due(secs(100), false, &template());
     assert!(scrapes.len() == 1 && scrapes[0].is_scrape(), "once: {scrapes:?}");
     assert!(announcer.due(secs(100), false, &template()).is_empty());
-    // It fails: nothing is said of it, and nothing was forgotten.
+    // It fails: that is not shown, and the old counts stay.
     announcer.answered(&scrapes[0], &failure(None), secs(101));
     let tracker = &announcer.trackers()[0];
     assert_eq!((counted(tracker), &tracker.problem), ((Some(7), Some(0), Some(0)), &None));
-    assert_eq!(announcer.next_due(false), Some(secs(200)), "it is not tried again for its own sake");
+    assert_eq!(announcer.next_due(false), Some(secs(200)), "the next scrape follows the next announce");
     ask(&mut announcer, secs(200), &over_udp);
     let scrape = announcer.due(secs(200), false, &template()).remove(0);
     let told = AnnounceReply { seeds: Some(8), leechers: Some(2), downloaded: Some(40), ..AnnounceReply::default() };
     announcer.answered(&scrape, &Ok(told), secs(201));
     assert_eq!(counted(&announcer.trackers()[0]), (Some(8), Some(2), Some(40)));
-    // Who has no such thing is not asked for it again.
+    // A tracker that knows no scrapes is not asked for one again.
     ask(&mut announcer, secs(300), &over_udp);
     let scrape = announcer.due(secs(300), false, &template()).remove(0);
     announcer.answered(&scrape, &failure(Some(RetryIn::Never)), secs(301));
     assert!(announcer.trackers()[0].problem.is_none());
     ask(&mut announcer, secs(400), &over_udp);
     assert_eq!(announcer.next_due(false), Some(secs(500)));
-    // And who leaves scrapes nobody.
+    // After the goodbye there is no scrape.
     let mut announcer = Announcer::new(&tiers(&[&["udp://10.0.0.1:1"]]), Time::ZERO, &mut Rng::new(1));
     ask(&mut announcer, Time::ZERO, &over_udp);
     announcer.stop();

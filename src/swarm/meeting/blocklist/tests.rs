@@ -1,4 +1,4 @@
-//! Tests of the blocklist, by examples and against a list that is looked through from end to end. Floor 2.
+//! Tests of the blocklist, by examples and in comparison with a plain list.
 
 use super::*;
 use proptest::prelude::*;
@@ -42,7 +42,7 @@ fn every_form_is_understood() {
 }
 
 #[test]
-fn what_is_wrong_is_said() {
+fn invalid_lines_are_explained() {
     for (line, expected) in [
         ("1.2.3", "expected an address"),
         ("1.2.3.4.5", "expected an address"),
@@ -68,14 +68,14 @@ fn what_is_wrong_is_said() {
 }
 
 #[test]
-fn ranges_that_touch_are_one() {
+fn touching_ranges_are_joined() {
     let list = list(&["1.0.0.0/9", "1.128.0.0/9", "1.5.0.0/16", "3.0.0.0/8", "::/1", "8000::/1"]);
     assert_eq!(list.len(), 3);
     assert_eq!(size_of_val(list.v4.as_slice()), 16);
 }
 
 #[test]
-fn there_is_an_end_to_it() {
+fn the_number_of_ranges_is_limited() {
     let mut list = Blocklist::default();
     let mut add = |number: u32| {
         list.add_line(&Ipv4Addr::from_bits(number).to_string()).unwrap();
@@ -83,13 +83,13 @@ fn there_is_an_end_to_it() {
         assert!(list.v4.capacity() <= 2 * MOST_RANGES);
         room
     };
-    // The same again and again needs nothing.
+    // Repeating a range needs no memory.
     (0..3 * MOST_RANGES as u32).for_each(|number| add(number % 7 * 2).unwrap());
     let full = (0..3 * MOST_RANGES as u32).find_map(|number| add(number * 2 + 100).err());
     assert_eq!(full, Some("more than 1048576 ranges"));
 }
 
-/// Ranges near each other, so that they meet; as they are written, and as they are meant.
+/// Ranges close together, so that they overlap: as text and as numbers.
 fn v4() -> impl Strategy<Value = (String, u128, u128)> {
     let of = |number: u32| Ipv4Addr::from_bits(number ^ 0xffff_ff00);
     prop_oneof![
@@ -116,7 +116,7 @@ fn v6() -> impl Strategy<Value = (String, u128, u128)> {
 
 proptest! {
     #[test]
-    fn it_says_what_a_plain_list_says(
+    fn a_blocklist_agrees_with_a_plain_list(
         four in prop::collection::vec(v4(), 0..20),
         six in prop::collection::vec(v6(), 0..20),
         asked in prop::collection::vec(0u32..700, 30),
@@ -132,13 +132,13 @@ proptest! {
                 prop_assert_eq!(list.blocks(Ipv6Addr::from_bits(bits).into()), holds(&six, bits));
             }
         }
-        // What is kept is sorted, and nothing touches.
+        // The ranges are sorted and do not touch.
         prop_assert!(list.v4.windows(2).all(|two| two[0].1 < u32::MAX && two[0].1 + 1 < two[1].0));
         prop_assert!(list.v6.windows(2).all(|two| two[0].1 < u128::MAX && two[0].1 + 1 < two[1].0));
     }
 
     #[test]
-    fn no_line_is_too_strange(line in ".{0,80}") {
+    fn any_line_is_survived(line in ".{0,80}") {
         let _ = Blocklist::default().add_line(&line);
     }
 }

@@ -5,17 +5,17 @@ use crate::proto::tracker::compact::tests::{emit_v4, emit_v6};
 use core::net::{IpAddr, SocketAddr};
 use proptest::prelude::*;
 
-/// Reads a socket address a person wrote.
+/// Reads a socket address.
 fn peer(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
-/// The reply that is no failure.
+/// The reply in a body that is no failure.
 fn parsed(body: &[u8]) -> AnnounceReply {
     parse_reply(body).unwrap()
 }
 
-/// The reply with its peers in compact form (BEP 23, BEP 7), made of the one that lists them.
+/// The reply with its peers in compact form (BEP 23, BEP 7), made from the one with a list.
 fn compact(reply: &AnnounceReply) -> Vec<u8> {
     let listed = reply.emit_list(&[]);
     let entries = decode(&listed).unwrap();
@@ -31,7 +31,7 @@ fn compact(reply: &AnnounceReply) -> Vec<u8> {
     [out, b"e".to_vec()].concat()
 }
 
-/// What is wrong with a reply, as people read it.
+/// What is wrong with a body, in words.
 fn wrong(body: &[u8]) -> String {
     parse_reply(body).unwrap_err().to_string()
 }
@@ -55,7 +55,7 @@ fn every_form_of_the_list_is_read() {
         let reply = parsed(none);
         assert_eq!((reply.peers.len(), reply.host_peers.len(), reply.skipped), (0, 0, 0));
     }
-    // Two kinds at once: an empty list for IPv4, a string for IPv6.
+    // Two forms in one reply: an empty list for IPv4, a string for IPv6.
     let both = [&b"d5:peersle6:peers618:"[..], &[1; 18], b"e"].concat();
     assert_eq!(parsed(&both).peers.len(), 1);
 }
@@ -88,13 +88,13 @@ fn bad_entries_are_skipped_and_the_rest_is_kept() {
 }
 
 #[test]
-fn a_torn_string_of_peers_keeps_its_whole_entries_and_tells() {
+fn whole_entries_of_a_torn_string_of_peers_are_kept() {
     let reply = parsed(b"d5:peers7:\x0a\x00\x00\x01\x00\x01\x0ae");
     assert_eq!((reply.peers, reply.skipped), (vec![peer("10.0.0.1:1")], 1));
 }
 
 #[test]
-fn host_names_stand_apart() {
+fn host_names_are_kept_apart() {
     let reply = parsed(b"d5:peersld2:ip12:peer.example4:port4:6881ed2:ip9:localhost4:porti1eed2:ip5:[::1]4:porti2eeee");
     assert_eq!(reply.host_peers, [("peer.example".to_string(), 6881), ("localhost".to_string(), 1)]);
     assert_eq!(reply.peers, [peer("[::1]:2")]);
@@ -104,7 +104,7 @@ fn host_names_stand_apart() {
 }
 
 #[test]
-fn no_more_peers_are_kept_than_are_of_use() {
+fn the_number_of_peers_is_limited() {
     let string = [&b"d5:peers60000:"[..], &[1; 60000], b"6:peers618:", &[1; 18], b"e"].concat();
     assert_eq!((parsed(&string).peers.len(), parsed(&string).skipped), (MAX_REPLY_PEERS, 10_001 - MAX_REPLY_PEERS));
     let list = format!("d5:peersl{}ee", "d2:ip8:10.0.0.14:porti1ee".repeat(3000));
@@ -122,7 +122,7 @@ fn numbers_are_the_trackers_own_and_do_not_overflow() {
 }
 
 #[test]
-fn the_rest_is_read_too() {
+fn all_other_fields_are_read() {
     let reply = parsed(
         b"d8:completei3e10:downloadedi9e11:external ip4:\x0a\x00\x00\x0710:incompletei4e8:intervali900e\
           12:min intervali300e5:peers0:10:tracker id2:xy15:warning message5:slow!e",
@@ -152,16 +152,16 @@ fn failures_say_why_and_when_to_ask_again() {
         let body = format!("d14:failure reason3:bad5:peers0:8:retry in{retry}e");
         assert_eq!(wrong(body.as_bytes()), format!("the tracker says: bad{said}"));
     }
-    // A failure without words is one nevertheless; and words are not without end.
+    // A failure without a reason is a failure too, and a reason has a limit.
     assert!(matches!(parse_reply(b"d14:failure reasonlee"), Err(ReplyError::Failure { .. })));
     assert!(wrong(&emit_failure(&"é".repeat(100_000), None)).chars().count() < 600);
 }
 
-/// FACTS trap 5: some compress though nobody asked them to. (What gzip can do is told beside it.)
+/// FACTS trap 5: some trackers compress unasked. (The tests of gzip are in base.)
 #[test]
 fn a_reply_may_be_compressed() {
     let body = b"d8:completei5e8:intervali900e5:peers6:\x0a\x00\x00\x01\x1a\xe1e\n";
-    // As `gzip -1` stores it.
+    // A stored block, as `gzip -1` writes it.
     let mut packed = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 3, 1, body.len() as u8, 0, !(body.len() as u8), 0xff];
     packed.extend(body);
     packed.extend([0xc4, 0x61, 0x60, 0x13, body.len() as u8, 0, 0, 0]);
@@ -170,7 +170,7 @@ fn a_reply_may_be_compressed() {
 }
 
 #[test]
-fn what_is_no_reply_is_named() {
+fn a_body_that_is_no_reply_is_described() {
     assert_eq!(wrong(b""), "the tracker's reply is empty");
     assert_eq!(wrong(b" \r\n"), "the tracker's reply is empty");
     assert!(wrong(b"\x1f\x8b\x08\0\0").contains("gzip"));
@@ -182,7 +182,7 @@ fn what_is_no_reply_is_named() {
 }
 
 #[test]
-fn stands_on_the_wire_as_the_beps_say() {
+fn replies_have_the_bytes_of_the_beps() {
     let reply = AnnounceReply {
         interval: Some(1800),
         peers: vec![peer("10.0.0.1:6881"), peer("[::1]:6882")],
@@ -205,12 +205,12 @@ fn stands_on_the_wire_as_the_beps_say() {
     assert_eq!(emit_failure("no", Some(RetryIn::Never)), b"d14:failure reason2:no8:retry in5:nevere");
 }
 
-/// Any reply a tracker of ours may give.
+/// Any reply that our tracker can give.
 fn any_reply() -> impl Strategy<Value = AnnounceReply> {
     let peers = prop::collection::vec((any::<IpAddr>(), 1u16..), 0..30).prop_map(|peers| {
         let all = peers.into_iter().map(|(ip, port)| SocketAddr::new(ip.to_canonical(), port));
         let mut usable: Vec<SocketAddr> = all.filter(crate::proto::tracker::compact::usable).collect();
-        // As two strings hold them: IPv4 first.
+        // IPv4 first, because the two families are two strings.
         usable.sort_by_key(SocketAddr::is_ipv6);
         usable
     });
@@ -229,7 +229,7 @@ fn any_reply() -> impl Strategy<Value = AnnounceReply> {
 
 proptest! {
     #[test]
-    fn comes_back_as_it_went(
+    fn what_is_written_is_read_again(
         reply in any_reply(), hosts in prop::collection::vec(("[a-z]{1,9}[.]example", 1u16..), 0..9),
     ) {
         prop_assert_eq!(parse_reply(&compact(&reply)), Ok(reply.clone()));
@@ -241,13 +241,13 @@ proptest! {
     }
 
     #[test]
-    fn failures_come_back_as_they_went(reason in ".{0,99}", minutes: Option<u32>, never: bool) {
+    fn failures_that_are_written_are_read_again(reason in ".{0,99}", minutes: Option<u32>, never: bool) {
         let retry_in = if never { Some(RetryIn::Never) } else { minutes.map(|m| RetryIn::Minutes(m.into())) };
         let sent = ReplyError::Failure { reason: reason.clone(), retry_in };
         prop_assert_eq!(parse_reply(&emit_failure(&reason, retry_in)), Err(sent));
     }
 
-    /// Any bytes, and any damage to a good reply: no panic, and whatever peers come out are usable.
+    /// Any bytes, and any damage to a good reply: there is no panic, and all peers are usable.
     #[test]
     fn any_bytes_are_survived(
         reply in any_reply(), noise: Vec<u8>, place: prop::sample::Index, change: u8, cut: prop::sample::Index,

@@ -14,18 +14,18 @@ fn sample() -> AnnounceRequest {
     }
 }
 
-/// A query with all that is demanded, and `more`.
+/// A query with the mandatory parameters and `more`.
 fn query(more: &str) -> String {
     format!("info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=6881&{more}")
 }
 
-/// What the tracker makes of [`query`].
+/// The request that the tracker reads from [`query`].
 fn parsed(more: &str) -> AnnounceRequest {
     AnnounceRequest::parse_query(&query(more)).unwrap()
 }
 
 #[test]
-fn the_url_says_what_bep_3_wants() {
+fn the_url_has_the_parameters_of_bep_3() {
     assert_eq!(
         sample().to_url("http://t.example/announce"),
         "http://t.example/announce?info_hash=%124Vx%9A%BC%DE%F1%23Eg%89%AB%CD%EF%124Vx%9A\
@@ -49,7 +49,7 @@ fn the_url_says_what_bep_3_wants() {
 }
 
 #[test]
-fn no_event_no_parameter() {
+fn without_an_event_there_is_no_parameter() {
     assert!(!sample().to_url("http://t.example/").contains("event"));
 }
 
@@ -66,7 +66,7 @@ fn the_examples_of_beps_7_and_23_are_read() {
 }
 
 #[test]
-fn what_is_not_said_is_harmless() {
+fn missing_parameters_have_harmless_defaults() {
     let request = parsed("");
     assert_eq!((request.uploaded, request.downloaded, request.left), (0, 0, LEFT_UNKNOWN));
     assert_eq!((request.event, request.numwant, &request.key, &request.tracker_id), (None, None, &None, &None));
@@ -75,7 +75,7 @@ fn what_is_not_said_is_harmless() {
 }
 
 #[test]
-fn events_are_known_and_others_are_none() {
+fn known_events_are_read_and_others_ignored() {
     for event in [AnnounceEvent::Started, AnnounceEvent::Completed, AnnounceEvent::Stopped] {
         assert_eq!(parsed(&format!("event={event}")).event, Some(event));
     }
@@ -85,7 +85,7 @@ fn events_are_known_and_others_are_none() {
 }
 
 #[test]
-fn what_a_swarm_cannot_do_without_is_demanded() {
+fn mandatory_parameters_are_checked() {
     for (query, said) in [
         ("", "info_hash is missing"),
         ("info_hash=aaaaaaaaaaaaaaaaaaaa", "peer_id is missing"),
@@ -100,7 +100,7 @@ fn what_a_swarm_cannot_do_without_is_demanded() {
 }
 
 #[test]
-fn ports_one_cannot_connect_to_are_refused() {
+fn useless_ports_are_refused() {
     for port in ["0", "65536", "-1", "", "99999999999999999999999"] {
         let error = AnnounceRequest::parse_query(&query(&format!("port={port}"))).unwrap_err();
         assert_eq!(error.to_string(), "port must be 1 to 65535");
@@ -135,7 +135,7 @@ fn keys_are_32_bits_or_hashed_to_them() {
 }
 
 #[test]
-fn only_addresses_are_taken_for_addresses() {
+fn only_an_address_is_read_as_ip() {
     assert_eq!(parsed("ip=10.0.0.1").ip, Some("10.0.0.1".parse().unwrap()));
     assert_eq!(parsed("ip=%3A%3A1").ip, Some("::1".parse().unwrap()));
     for no_address in ["victim.example", "%ff", "", "10.0.0.1%3A80"] {
@@ -152,7 +152,7 @@ fn prints_on_one_line_without_the_key() {
     assert!(line.ends_with("port 6881 uploaded 1 downloaded 2 left 3 event stopped"), "{line}");
 }
 
-/// Any request that comes back as it went: a tracker id that is there is not empty.
+/// Any request that can be written: a tracker id that is there is not empty.
 fn any_request() -> impl Strategy<Value = AnnounceRequest> {
     let event = prop::option::of(prop::sample::select(vec![
         AnnounceEvent::Started,
@@ -175,7 +175,7 @@ fn any_request() -> impl Strategy<Value = AnnounceRequest> {
 
 proptest! {
     #[test]
-    fn comes_back_as_it_went(request in any_request()) {
+    fn what_is_written_is_read_again(request in any_request()) {
         for announce_url in ["http://t.example/announce", "http://t.example/a?passkey=x&y", "http://t.example#f"] {
             let url = request.to_url(announce_url);
             prop_assert!(url.bytes().all(|byte| byte.is_ascii_graphic()));
@@ -185,9 +185,9 @@ proptest! {
         prop_assert!(!request.to_string().contains('\n'));
     }
 
-    /// Any text after every parameter: a request or words, no panic.
+    /// Any text in every parameter gives a request or an error, and no panic.
     #[test]
-    fn any_query_is_survived(value: String, name in "[a-z_]{0,9}") {
+    fn any_query_is_read_or_refused(value: String, name in "[a-z_]{0,9}") {
         let names = ["info_hash", "peer_id", "port", "uploaded", "left", "event", "numwant", "key", "trackerid", "ip"];
         for name in names.into_iter().chain([&name[..], ""]) {
             match AnnounceRequest::parse_query(&query(&format!("{name}={value}"))) {
