@@ -31,7 +31,8 @@
 //! floor 4  cli/      commands/ options/ run/ show/              what a person types and sees
 //!             |
 //! floor 3  engine/   manager/ peer/ disk/ announce/             threads: turn I/O into events, and actions into I/O
-//!          tracker/  registry/ web/ files/                      the tracker server
+//!          tracker/  registry/ web/ files/                      the tracker server (optional)
+//!          maker/    web/                                       makes torrents; an HTTP server (both optional)
 //!          storage/  content on a disk: check, hash, resume     owns no thread
 //!          sys/      what Linux offers                          knows no torrent
 //!             |
@@ -61,7 +62,7 @@
 //! 9. [`tracker`]: the other end of the announce. Begin with [`tracker::registry`].
 //! 10. [`cli`]: what a person types and sees.
 //!
-//! Torrent files are another way in: [`storage::make::tree`] finds the files to share, [`storage::hashing`] hashes them on all
+//! Torrent files are another way in: [`maker::tree`] finds the files to share, [`storage::hashing`] hashes them on all
 //! cores, [`proto::metainfo::emit`] writes the result, and [`storage::verify`] verifies content against it.
 //!
 //! ## Where a new part goes
@@ -131,6 +132,9 @@ pub mod base;
 pub mod book;
 pub mod cli;
 pub mod engine;
+// Feature: make.
+#[cfg(feature = "make")]
+pub mod maker;
 pub mod proto;
 pub mod storage;
 pub mod swarm;
@@ -138,3 +142,6 @@ pub mod sys;
 // Feature: tracker.
 #[cfg(feature = "tracker")]
 pub mod tracker;
+// Feature: tracker.
+#[cfg(feature = "tracker")]
+pub mod web;

@@ -5,9 +5,6 @@ pub mod content;
 pub mod error;
 pub mod hashing;
 pub mod health;
-// Feature: make.
-#[cfg(feature = "make")]
-pub mod make;
 pub mod resume;
 #[cfg(test)]
 pub mod testkit;

@@ -10,7 +10,6 @@ pub mod replace;
 pub mod send;
 #[cfg(test)]
 pub mod testkit;
-pub mod web;
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};

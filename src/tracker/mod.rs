@@ -2,7 +2,7 @@
 //!
 //! | thread | how many | blocks on |
 //! |---|---|---|
-//! | HTTP ([`crate::sys::web::server`]) | one per core, 2 to 8 | all its connections at once (epoll) |
+//! | HTTP ([`crate::web::server`]) | one per core, 2 to 8 | all its connections at once (epoll) |
 //! | [`udp`] | one per core and socket | its socket |
 //! | housekeeping ([`run`]) | one | a signal, or the next minute or portion |
 //! | [`nat`] | 4 with `--nat-check`, else none | a peer |
@@ -21,8 +21,8 @@ pub mod web;
 
 pub use config::{Config, TrackerError};
 
-use crate::sys::web::server;
 use crate::sys::{limits, listen};
+use crate::web::server;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use shared::Shared;
 use std::sync::Arc;

@@ -11,8 +11,8 @@ use std::fs;
 use std::path::Path;
 
 /// The rooms from the ground up. A room uses those in the rows below it; those in one row stand side by side.
-const ROOMS: [&[&str]; 7] =
-    [&["base"], &["proto"], &["swarm"], &["sys"], &["storage"], &["engine", "tracker"], &["cli"]];
+const ROOMS: [&[&str]; 8] =
+    [&["base"], &["proto"], &["swarm"], &["sys"], &["storage", "web"], &["maker"], &["engine", "tracker"], &["cli"]];
 /// The rooms that do no I/O, and the pure part of the tracker.
 const PURE: [&str; 4] = ["base/", "proto/", "swarm/", "tracker/registry"];
 /// What a pure room must not name: sockets, files, threads, clocks, channels, chance.

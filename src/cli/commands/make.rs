@@ -15,12 +15,13 @@ use crate::cli::options::output;
 use crate::cli::options::run::{HELP, JSON, QUIET, THREADS};
 use crate::cli::say;
 use crate::cli::show::bar::Bar;
+use crate::maker;
+use crate::maker::tree;
+use crate::maker::tree::{Choice, Found};
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::piece_length::automatic;
 use crate::proto::metainfo::{HASH_BYTES, MAX_PIECES, Metainfo};
-use crate::storage::make;
-use crate::storage::make::tree::{self, Choice, Found};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -146,7 +147,7 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
     }
     let content: u64 = found.iter().map(|file| file.length).sum();
     let piece_length = wanted.piece_length.unwrap_or_else(|| automatic(content));
-    let files = make::lay_out(&name, &found, (wanted.pad && is_folder).then_some(piece_length));
+    let files = maker::lay_out(&name, &found, (wanted.pad && is_folder).then_some(piece_length));
     let length = files.length();
     check_count(path, length, piece_length)?;
     if wanted.verbose {
@@ -182,7 +183,7 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
 
     let mut bar = Bar::new(&metainfo.name, length, wanted.quiet || wanted.json);
     let mut tick = |done| bar.tick(done);
-    metainfo.hashes = make::hash(&metainfo.files, &found, piece_length, wanted.threads, &mut tick).map_err(refused)?;
+    metainfo.hashes = maker::hash(&metainfo.files, &found, piece_length, wanted.threads, &mut tick).map_err(refused)?;
     let time = bar.end();
 
     let bytes = metainfo.emit();

@@ -8,10 +8,10 @@ use crate::base::path::for_terminal;
 use crate::base::units::size;
 use crate::base::url::percent_encode;
 use crate::proto::id::InfoHash;
-use crate::sys::web::answer::Answer;
 use crate::tracker::files::allowed::Allowed;
 use crate::tracker::registry::Counts;
 use crate::tracker::shared::Shared;
+use crate::web::answer::Answer;
 use std::fmt::Write;
 use std::sync::atomic::Ordering::Relaxed;
 

@@ -1,8 +1,8 @@
 //! Torrents of files on the disk, some of which change meanwhile.
 
+use super::tree::{Choice, find};
 use super::*;
 use crate::base::sha1::sha1;
-use crate::storage::make::tree::{Choice, find};
 use crate::storage::testkit::noise;
 use proptest::prelude::*;
 use std::os::unix::fs::symlink;

@@ -5,14 +5,15 @@
 
 pub mod tree;
 
-use super::hashing::{self, Layout, Unread};
+use self::tree::{Found, Stamp, TreeError};
 use crate::base::sha1::Digest;
 use crate::proto::metainfo::{Files, HASH_BYTES};
+use crate::storage::hashing;
+use crate::storage::hashing::{Layout, Unread};
 use crate::sys::{in_words, lock, unlocked};
 use std::fs::{self, File};
 use std::io;
 use std::sync::Mutex;
-use tree::{Found, Stamp, TreeError};
 
 /// The files of a torrent to be made. If they are aligned, padding is put between them so that each file but the first
 /// begins at the start of a piece (BEP 47).

@@ -5,7 +5,8 @@
 //! of one request, of the answers that fit [`MOST_OUTPUT`], and of one more answer.
 
 use super::answer::{Answer, Body, Service};
-use super::request::{self, MOST_BYTES, Parsed};
+use super::request;
+use super::request::{MOST_BYTES, Parsed};
 use core::net::SocketAddr;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
