@@ -1,7 +1,7 @@
 //! What programs say about themselves after the handshake: the extension protocol (BEP 10).
 //!
-//! A way of [`Torrent`]. Which extended messages there are is decided in [`extended`](crate::proto::peer::extended); what
-//! is done with each, here.
+//! A way of [`Torrent`]. Which extended messages there are is decided in [`extended`](crate::proto::peer::extended);
+//! what is done with each, here.
 
 use super::{Torrent, Turn, send};
 use crate::proto::peer::extended::{Extended, ExtendedHandshake, Extension, Incoming};

@@ -1,4 +1,4 @@
-//! A swarm in virtual time: real torrents, wires with a delay, disks that are at once.
+//! A swarm in virtual time: real torrents, wires with a delay, disks without one.
 
 mod choice;
 mod downloading;
@@ -26,7 +26,7 @@ use core::num::NonZeroU32;
 use std::collections::BTreeSet;
 
 impl Torrent {
-    /// Checks that what is kept in several places agrees. Returns the bytes that are asked for.
+    /// Checks that facts that are kept in several places agree. Returns the bytes that are requested.
     pub fn audit(&self) -> u64 {
         let mut out: BTreeMap<(u32, u32), u16> = BTreeMap::new();
         for peer in self.peers.values() {
@@ -81,7 +81,7 @@ struct Member {
     /// Bytes of each piece that are written.
     written: Vec<u32>,
     uploaded: u64,
-    /// What was sent to it, for the tests to look at.
+    /// The messages that were sent to it.
     heard: Vec<(usize, Message)>,
     closed: Vec<(usize, &'static str)>,
     mute: bool,
@@ -91,7 +91,7 @@ struct Member {
 struct Swarm {
     now: Time,
     members: Vec<Member>,
-    /// What will happen: when, to whom, what; kept in order.
+    /// Events to come: when, to which member, which event.
     ahead: Vec<(Time, usize, Event)>,
 }
 
@@ -132,7 +132,7 @@ impl Swarm {
         self.happen(to, event(from, false));
     }
 
-    /// Lets something happen to a member now, and sends what it decides on its way.
+    /// Hands an event to a member now, and carries out what it decides.
     fn happen(&mut self, number: usize, event: Event) {
         let mut actions = Vec::new();
         let member = &mut self.members[number];
@@ -161,7 +161,7 @@ impl Swarm {
             Action::Disk(DiskOrder::Write { piece, data, .. }) => {
                 let member = &mut self.members[from];
                 let written = &mut member.written[piece as usize];
-                // A corrupt byte is carried in the count's high bit.
+                // The high bit of the count says that a block was corrupt.
                 *written = (*written + data.len() as u32) | if data[0] == 1 { 1 << 31 } else { 0 };
                 let (complete, good) = (*written & !(1 << 31), *written >> 31 == 0);
                 member.shared.budget.written(data.len() as u64);
@@ -178,7 +178,7 @@ impl Swarm {
         }
     }
 
-    /// Runs until `done`, or `limit`; says whether it was done.
+    /// Runs until `done`, or `limit`; returns whether it was done.
     fn run(&mut self, limit: Time, done: impl Fn(&Swarm) -> bool) -> bool {
         while !done(self) {
             let next_event = self.ahead.iter().map(|(at, ..)| *at).min();
@@ -234,7 +234,7 @@ fn a_swarm_of_nine_is_whole_and_the_leechers_did_most_of_it() {
     let size = metainfo().length;
     let given: u64 = swarm.members.iter().map(|member| member.uploaded).sum();
     let by_leechers: u64 = given - swarm.members[0].uploaded;
-    assert!(by_leechers > size, "whoever fetches serves: {by_leechers} of {given}");
+    assert!(by_leechers > size, "leechers serve too: {by_leechers} of {given}");
     for member in &swarm.members[1..] {
         assert_eq!(member.torrent.fetching.left, 0);
         assert_eq!(member.shared.budget.free(), 1 << 20, "every byte of the budget came back");
@@ -267,7 +267,7 @@ fn a_liar_is_found_out_and_the_honest_stay() {
 }
 
 #[test]
-fn requests_of_a_piece_that_begins_anew_are_withdrawn_and_their_rejects_spare_the_new_ones() {
+fn requests_for_a_piece_that_starts_over_are_withdrawn_and_their_rejects_do_not_hit_new_ones() {
     let mut swarm = Swarm::new(&[nothing(), everything()]);
     swarm.members[1].mute = true;
     swarm.connect(0, 1);
@@ -354,7 +354,7 @@ fn nonsense_ends_the_connection_and_nothing_else() {
 }
 
 #[test]
-fn a_later_bitfield_that_adds_is_taken() {
+fn a_later_bitfield_that_adds_pieces_is_taken() {
     let mut swarm = Swarm::new(&[nothing(), nothing()]);
     swarm.connect(1, 0);
     let heard = [Message::HaveNone, Message::Have { piece: 3 }, Message::Bitfield(vec![0b1001_0000, 0, 1])];
@@ -367,7 +367,7 @@ fn a_later_bitfield_that_adds_is_taken() {
 }
 
 #[test]
-fn a_bitfield_after_the_unchoke_is_no_stall() {
+fn a_bitfield_after_the_unchoke_does_not_stall_the_download() {
     let mut swarm = Swarm::new(&[nothing(), nothing()]);
     swarm.connect(1, 0);
     for message in [Message::Unchoke, Message::HaveAll] {
@@ -394,7 +394,7 @@ fn ten_thousand_requests_are_bounded_and_the_excess_is_rejected() {
 }
 
 #[test]
-fn blocks_that_were_not_asked_for_are_not_written() {
+fn unrequested_blocks_are_not_written() {
     let mut swarm = Swarm::new(&[nothing(), everything()]);
     swarm.connect(0, 1);
     let data = vec![0; BLOCK_BYTES as usize];

@@ -20,14 +20,14 @@ const SENDING_BYTES: u64 = 16 * BLOCK_BYTES as u64;
 const TURN_BYTES: u64 = 16 * BLOCK_BYTES as u64;
 /// ... but not more than the limit allows in a second divided by this, so that no peer waits for long.
 const TURNS_A_SECOND: u64 = 2;
-/// A leecher gives each turn to peers that give, except that one in so many goes to any peer. (It is the optimistic
+/// A leecher gives each turn to peers that give, except that one in this many goes to any peer. (It is the optimistic
 /// unchoke of a program that shares out its limit by turns.)
 const OPTIMISTIC_TURNS: u32 = 8;
 
 impl Torrent {
-    /// A newcomer that finds no free slot is told which pieces it may have although it is choked. (One that finds a slot
-    /// is not told: the seed of 20 leechers then sent them what they could have had from each other, which took 1.70
-    /// times the bound instead of 1.32 in the simulation.)
+    /// A newcomer that finds no free slot is told which pieces it may have although it is choked. (One that finds a
+    /// slot is not told: the seed of 20 leechers then sent them what they could have had from each other, which took
+    /// 1.70 times the bound instead of 1.32 in the simulation.)
     pub(super) fn send_fast_set(&mut self, key: PeerKey, turn: &mut Turn) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         let IpAddr::V4(ip) = peer.identity.addr.ip().to_canonical() else { return };
