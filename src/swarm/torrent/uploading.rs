@@ -10,13 +10,10 @@ use crate::base::time::Time;
 use crate::proto::peer::allowed_fast::{self, allowed_fast};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::event::{Action, PeerOrder};
-use crate::swarm::peer::{Peer, PeerKey};
+use crate::swarm::peer::{MOST_WANTED, Peer, PeerKey};
 use crate::swarm::shared::Shared;
 use core::net::IpAddr;
 
-/// Requests a peer may have waiting with us; the peer is told so (BEP 10, `reqq`). libtorrent's number. (transmission
-/// 3.00 refills its requests once a second: when it was told 512, it downloaded 8 MiB/s from us and no more.)
-pub(super) const MOST_WANTED: usize = 2000;
 /// Bytes a peer's writer is given ahead: enough to keep a fast line busy, few enough that a choke or a cancel bites.
 const SENDING_BYTES: u64 = 16 * BLOCK_BYTES as u64;
 /// Under a limit, a peer gets at most this many bytes in its turn, a piece of usual length ...

@@ -116,7 +116,7 @@ fn a_seed_parts_from_a_peer_that_downloads_nothing_and_does_not_reconnect() {
     let mut swarm = Swarm::new(&[everything(), nothing()]);
     swarm.connect(0, 1);
     let upload_only = ExtendedHandshake { upload_only: Some(true), ..ExtendedHandshake::default() };
-    swarm.happen(0, message(upload_only.message()));
+    swarm.happen(0, message(Message::Extended(upload_only.message())));
     assert_eq!(swarm.members[0].closed.len(), 1);
     let candidates = &mut swarm.members[0].torrent.meeting.candidates;
     candidates.add(addr(1), Source::Tracker, Time::from_secs(1000));
@@ -128,7 +128,7 @@ fn statements_of_peers_are_taken_and_nonsense_is_ignored() {
     let mut swarm = Swarm::new(&[nothing(), everything()]);
     swarm.connect(1, 0);
     let told = ExtendedHandshake { reqq: Some(1), port: Some(7000), ..ExtendedHandshake::default() };
-    swarm.happen(0, message(told.message()));
+    swarm.happen(0, message(Message::Extended(told.message())));
     for (id, payload) in [(0, &b"nonsense"[..]), (0, b""), (1, b"de"), (200, &[0xff; 100])] {
         swarm.happen(0, message(Message::Extended(Extended::received(id, payload.to_vec()))));
     }
