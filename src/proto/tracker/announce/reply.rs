@@ -7,7 +7,7 @@
 mod tests;
 
 use crate::base::gzip::gunzip;
-use crate::proto::bencode::{Bencode, DecodeError, Value, decode};
+use crate::proto::bencode::{Bencode, Value, decode};
 use crate::proto::id::PeerId;
 use crate::proto::tracker::compact::{self, CompactPeers};
 use core::net::{IpAddr, SocketAddr};
@@ -63,8 +63,8 @@ pub enum ReplyError {
         /// When to ask again, if it says so.
         retry_in: Option<RetryIn>,
     },
-    /// The body is no reply at all.
-    Damaged(Damage),
+    /// The body is no reply at all: what it is instead.
+    Damaged(String),
 }
 
 /// When to ask a tracker again that refused (BEP 31).
@@ -76,36 +76,21 @@ pub enum RetryIn {
     Never,
 }
 
-/// Why a body is no reply.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Damage {
-    /// It is empty.
-    Empty,
-    /// It begins like gzip, but is damaged or has more than [`MAX_REPLY_BYTES`] unpacked.
-    Gzip,
-    /// It is a web page: the URL is not that of a tracker, or its server has a problem.
-    WebPage,
-    /// It is not bencoded.
-    Bencode(DecodeError),
-    /// It is bencoded, but not a dict.
-    NoDict,
-}
-
 /// Reads the body of a tracker's answer. Use it whatever the HTTP status is, because failures come with 200 and with 400.
 pub fn parse_reply(body: &[u8]) -> Result<AnnounceReply, ReplyError> {
-    let damaged = |damage| Err(ReplyError::Damaged(damage));
+    let damaged = |what: &str| Err(ReplyError::Damaged(what.into()));
     // Scripts print line ends around the dict, which itself begins and ends with a letter.
-    let Some(body) = unpack(body) else { return damaged(Damage::Gzip) };
+    let Some(body) = unpack(body) else { return damaged("is compressed (gzip), and damaged or too large") };
     let body = body.trim_ascii();
     if body.is_empty() {
-        return damaged(Damage::Empty);
+        return damaged("is empty");
     }
     let dict = match decode(body) {
         Ok(dict) => dict,
-        Err(_) if body.starts_with(b"<") => return damaged(Damage::WebPage),
-        Err(error) => return damaged(Damage::Bencode(error)),
+        Err(_) if body.starts_with(b"<") => return damaged("is a web page: is this the URL of a tracker?"),
+        Err(error) => return damaged(&format!("is not bencoded: {error}")),
     };
-    let Some(entries) = dict.entries() else { return damaged(Damage::NoDict) };
+    let Some(entries) = dict.entries() else { return damaged("is bencoded, but not a dict") };
     let (mut reply, mut failure, mut retry_in) = (AnnounceReply::default(), None, None);
     for (key, value) in entries {
         match key {
@@ -278,20 +263,6 @@ fn parse_external_ip(value: Value<'_>) -> Option<IpAddr> {
     v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok().map(|ip| ip.to_canonical())
 }
 
-impl fmt::Display for AnnounceReply {
-    /// One line: how many peers there are, and when to ask again.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "reply {} peers", self.peers.len() + self.host_peers.len())?;
-        let numbers = [("seeds", self.seeds), ("leechers", self.leechers), ("downloaded", self.downloaded)];
-        for (name, number) in numbers.into_iter().filter_map(|(name, number)| Some((name, number?))) {
-            write!(f, " {name} {number}")?;
-        }
-        self.interval.map_or(Ok(()), |seconds| write!(f, " interval {seconds} s"))?;
-        self.min_interval.map_or(Ok(()), |seconds| write!(f, " min interval {seconds} s"))?;
-        if self.skipped > 0 { write!(f, " skipped {}", self.skipped) } else { Ok(()) }
-    }
-}
-
 impl fmt::Display for ReplyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -303,18 +274,6 @@ impl fmt::Display for ReplyError {
                 write!(f, "the tracker says: {reason} (never ask again)")
             }
             ReplyError::Damaged(damage) => write!(f, "the tracker's reply {damage}"),
-        }
-    }
-}
-
-impl fmt::Display for Damage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Damage::Empty => write!(f, "is empty"),
-            Damage::Gzip => write!(f, "is compressed (gzip), and damaged or too large"),
-            Damage::WebPage => write!(f, "is a web page: is this the URL of a tracker?"),
-            Damage::Bencode(error) => write!(f, "is not bencoded: {error}"),
-            Damage::NoDict => write!(f, "is bencoded, but not a dict"),
         }
     }
 }
