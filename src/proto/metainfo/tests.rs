@@ -11,9 +11,9 @@ type Pairs = Vec<(&'static str, Bencode)>;
 /// One file of 70,000 bytes in five pieces.
 fn one_file() -> Pairs {
     vec![
-        ("length", 70_000u32.into()),
+        ("length", 70_000u64.into()),
         ("name", "name.bin".into()),
-        ("piece length", 16_384u32.into()),
+        ("piece length", 16_384u64.into()),
         ("pieces", vec![7; 5 * HASH_BYTES].into()),
     ]
 }
@@ -31,7 +31,7 @@ fn folder_of(files: Vec<Bencode>, length: i64) -> Pairs {
     vec![
         ("files", Bencode::List(files)),
         ("name", "folder".into()),
-        ("piece length", 16_384u32.into()),
+        ("piece length", 16_384u64.into()),
         ("pieces", vec![7; pieces.max(0) as usize * HASH_BYTES].into()),
     ]
 }
@@ -158,7 +158,10 @@ fn refuses_lengths_that_do_not_add_up() {
         );
     }
     let huge = with(one_file(), "length", i64::from(MAX_PIECE_LENGTH));
-    assert_eq!(parse(with(with(huge, "piece length", MAX_PIECE_LENGTH), "pieces", vec![0; 20])).piece_count(), 1);
+    assert_eq!(
+        parse(with(with(huge, "piece length", u64::from(MAX_PIECE_LENGTH)), "pieces", vec![0; 20])).piece_count(),
+        1
+    );
     assert_eq!(text("length", (-1i64).into()), "info.length: -1, expected a number of bytes");
     assert_eq!(text("length", "70000".into()), "info.length: \"70000\", expected a number of bytes");
     assert!(text("length", i64::MAX.into()).contains("make 562949953421312 pieces, expected at most 2097152"));

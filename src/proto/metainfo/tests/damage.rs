@@ -1,6 +1,7 @@
 //! A damaged torrent is refused or read correctly, and nothing panics.
 
 use super::*;
+use crate::base::path;
 use proptest::prelude::*;
 
 /// A folder with every kind of entry.

@@ -62,7 +62,7 @@ fn empty_content_has_no_pieces() {
 
 #[test]
 fn files_counts_if_length_is_there_too() {
-    let meta = parse(with(folder(&[(&["a"], 5)]), "length", 70_000u32));
+    let meta = parse(with(folder(&[(&["a"], 5)]), "length", 70_000u64));
     assert_eq!((meta.length, meta.is_folder, meta.warnings.len()), (5, true, 1));
 }
 
