@@ -61,7 +61,7 @@ impl fmt::Display for Message {
 impl fmt::Display for MessageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            MessageError::TooLong { length } => {
+            MessageError::TooLong(length) => {
                 write!(f, "message of {length} bytes, at most {MAX_MESSAGE_BYTES} are accepted")
             }
             MessageError::WrongLength { id, body, least, most } => {
@@ -69,7 +69,7 @@ impl fmt::Display for MessageError {
                 if least == most { Ok(()) } else { write!(f, " to {most}") }
             }
             MessageError::NoBlock { id, spec } => write!(f, "{} of {spec}: there can be no such block", name(*id)),
-            MessageError::NotGathered { id } => write!(f, "{}: its body is read in another way", name(*id)),
+            MessageError::NotGathered(id) => write!(f, "{}: its body is read in another way", name(*id)),
         }
     }
 }

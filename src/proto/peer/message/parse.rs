@@ -8,7 +8,7 @@ use super::{
 /// Reads the length that a message begins with: the bytes of id and body that follow, or zero for a keep-alive.
 pub fn parse_length(prefix: [u8; 4]) -> Result<u32, MessageError> {
     let length = u32::from_be_bytes(prefix);
-    if length > MAX_MESSAGE_BYTES { Err(MessageError::TooLong { length }) } else { Ok(length) }
+    if length > MAX_MESSAGE_BYTES { Err(MessageError::TooLong(length)) } else { Ok(length) }
 }
 
 /// Says what to do with the body of message `id`, whose `length` (which counts the id) is 1 or more.
@@ -50,7 +50,7 @@ pub fn parse_body(id: u8, body: &[u8]) -> Result<Message, MessageError> {
         id::HAVE_NONE => Message::HaveNone,
         id::REJECT => Message::Reject(parse_spec(id, body)?),
         id::ALLOWED_FAST => Message::AllowedFast { piece: number(body, 0) },
-        _ => return Err(MessageError::NotGathered { id }),
+        _ => return Err(MessageError::NotGathered(id)),
     })
 }
 
