@@ -19,14 +19,11 @@ const NARROW: [u32; 12] =
 fn of_char(character: char) -> usize {
     let within =
         |ranges: &[u32]| ranges.as_chunks().0.iter().any(|&[first, last]| (first..=last).contains(&character.into()));
-    if character < '\u{300}' || character == '…' {
-        1
-    } else if within(&NARROW) {
-        0
-    } else if within(&WIDE) {
-        2
-    } else {
-        1
+    match character {
+        '\0'..'\u{300}' | '…' => 1,
+        _ if within(&NARROW) => 0,
+        _ if within(&WIDE) => 2,
+        _ => 1,
     }
 }
 

@@ -250,13 +250,8 @@ pub enum MessageError {
         /// The most there should be.
         most: u32,
     },
-    /// A request, cancel or reject of no bytes, of more than a block, or beyond the offsets that a piece can have.
-    NoBlock {
-        /// The id.
-        id: u8,
-        /// The block it named.
-        spec: BlockSpec,
-    },
+    /// A request, cancel or reject (the id) names a block of no bytes, of more than a block, or beyond the offsets that a piece can have.
+    NoBlock(u8, BlockSpec),
     /// The body of a message with this id is not for [`parse_body`]; see [`BodyKind`].
     NotGathered(u8),
 }

@@ -68,7 +68,7 @@ impl fmt::Display for MessageError {
                 write!(f, "{} with a body of {body} bytes, expected {least}", name(*id))?;
                 if least == most { Ok(()) } else { write!(f, " to {most}") }
             }
-            MessageError::NoBlock { id, spec } => write!(f, "{} of {spec}: there can be no such block", name(*id)),
+            MessageError::NoBlock(id, spec) => write!(f, "{} of {spec}: there can be no such block", name(*id)),
             MessageError::NotGathered(id) => write!(f, "{}: its body is read in another way", name(*id)),
         }
     }

@@ -66,7 +66,7 @@ impl PieceHeader {
 fn parse_spec(id: u8, body: &[u8]) -> Result<BlockSpec, MessageError> {
     let spec = BlockSpec { piece: number(body, 0), begin: number(body, 4), length: number(body, 8) };
     if spec.length == 0 || spec.length > BLOCK_BYTES || spec.end() > u64::from(u32::MAX) {
-        return Err(MessageError::NoBlock { id, spec });
+        return Err(MessageError::NoBlock(id, spec));
     }
     Ok(spec)
 }

@@ -169,7 +169,7 @@ fn requests_of_no_block_are_refused() {
     for (begin, length) in [(0, 0), (0, BLOCK_BYTES + 1), (0, u32::MAX), (u32::MAX, 1), (u32::MAX - 10, 16384)] {
         for message in [Message::Request, Message::Cancel, Message::Reject] {
             let bytes = emitted(&message(BlockSpec { piece: 0, begin, length }));
-            assert!(matches!(read(&bytes, &LIMITS), Err(MessageError::NoBlock { .. })), "{begin} {length}");
+            assert!(matches!(read(&bytes, &LIMITS), Err(MessageError::NoBlock(..))), "{begin} {length}");
         }
     }
     let error = read_all(&emitted(&Message::Request(BlockSpec { piece: 1, begin: 2, length: 0 }))).unwrap_err();

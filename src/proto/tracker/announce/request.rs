@@ -80,24 +80,17 @@ impl AnnounceRequest {
             self.left,
             u8::from(self.compact),
         );
-        if self.no_peer_id {
-            query.push_str("&no_peer_id=1");
-        }
-        // No event, no `event=`: some trackers refuse an empty one (FACTS trap 3).
-        if let Some(event) = self.event {
-            query.push_str(&format!("&event={event}"));
-        }
-        if let Some(numwant) = self.numwant {
-            query.push_str(&format!("&numwant={numwant}"));
-        }
-        if let Some(key) = self.key {
-            query.push_str(&format!("&key={key:08X}"));
-        }
-        if let Some(tracker_id) = &self.tracker_id {
-            query.push_str(&format!("&trackerid={}", percent_encode(tracker_id)));
-        }
-        if let Some(ip) = self.ip {
-            query.push_str(&format!("&ip={}", percent_encode(ip.to_string().as_bytes())));
+        let optional = [
+            ("no_peer_id", self.no_peer_id.then(|| "1".into())),
+            // No event, no `event=`: some trackers refuse an empty one (FACTS trap 3).
+            ("event", self.event.map(|event| event.to_string())),
+            ("numwant", self.numwant.map(|numwant| numwant.to_string())),
+            ("key", self.key.map(|key| format!("{key:08X}"))),
+            ("trackerid", self.tracker_id.as_deref().map(percent_encode)),
+            ("ip", self.ip.map(|ip| percent_encode(ip.to_string().as_bytes()))),
+        ];
+        for (name, value) in optional.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+            query.push_str(&format!("&{name}={value}"));
         }
         join_query(announce_url, &query)
     }
