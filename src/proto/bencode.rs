@@ -34,7 +34,7 @@ mod tests;
 
 use crate::base::path;
 pub use encode::Bencode;
-pub use scan::{DecodeError, MAX_DEPTH, MAX_INFO_DEPTH, Problem};
+pub use scan::{DecodeError, MAX_DEPTH, MAX_INFO_DEPTH};
 use std::fmt;
 
 /// Decodes an input that is exactly one value, nested at most [`MAX_DEPTH`] deep.
@@ -60,7 +60,7 @@ pub fn decode_prefix(input: &[u8]) -> Result<(Value<'_>, &[u8]), DecodeError> {
 }
 
 fn trailing<'a>(value: Value<'a>, rest: &[u8]) -> Result<Value<'a>, DecodeError> {
-    Err(DecodeError { offset: value.raw.len(), problem: Problem::TrailingBytes(rest.len()) })
+    scan::problem(value.raw.len(), format!("{} bytes follow the value", rest.len()))
 }
 
 /// One value of a decoded input: an integer, a string of bytes, a list or a dict. Small, and free to copy.

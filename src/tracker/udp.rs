@@ -52,7 +52,7 @@ fn listen(socket: &UdpSocket, shared: &Shared, secret: &RandomState) {
                 let client = SocketAddr::new(from.ip().to_canonical(), from.port());
                 if let Some(reply) = answer(&packet[..length], client, shared, secret) {
                     // Any packet may get lost; so may one that can't be sent.
-                    let _ = socket.send_to(&reply.emit(), from);
+                    let _ = socket.send_to(&reply, from);
                 }
             }
             // A reply that could not be delivered to another client is reported here.
@@ -65,63 +65,60 @@ fn listen(socket: &UdpSocket, shared: &Shared, secret: &RandomState) {
     }
 }
 
-fn answer(packet: &[u8], from: SocketAddr, shared: &Shared, secret: &RandomState) -> Option<Reply> {
+fn answer(packet: &[u8], from: SocketAddr, shared: &Shared, secret: &RandomState) -> Option<Vec<u8>> {
     let now = shared.now();
     // No real packet has source port 0, but a forged one may.
     if from.port() == 0 {
         return None;
     }
-    let request = Request::parse(packet)?;
-    let checked = |connection: u64, transaction: u32, reply: &mut dyn FnMut() -> Reply| {
+    let (transaction, request) = Request::parse(packet)?;
+    let checked = |connection: u64, reply: &mut dyn FnMut() -> Reply| {
         let issued_at = |then| connection_id(from.ip(), then, secret) == connection;
         if (0..3).any(|age| now.checked_sub(PERIOD * age).is_some_and(issued_at)) {
             return Some(reply());
         }
         let message = "bad connection".to_string();
         let fits = packet.len() >= 8 + message.len();
-        fits.then_some(Reply::Error { transaction, message })
+        fits.then_some(Reply::Error(message))
     };
-    match request {
-        Request::Connect { transaction } => {
-            Some(Reply::Connect { transaction, connection: connection_id(from.ip(), now, secret) })
-        }
-        Request::Announce { connection, transaction, announce, url_data } => {
-            checked(connection, transaction, &mut || {
-                let family = if from.is_ipv4() { 6 } else { 18 };
-                let asked = Announce {
-                    info_hash: announce.info_hash,
-                    peer_id: announce.peer_id,
-                    addr: SocketAddr::new(from.ip(), announce.port),
-                    key: announce.key.unwrap_or(0),
-                    seed: announce.left == 0,
-                    event: announce.event,
-                    want: peers_wanted(shared, announce.numwant).min(fitting(family)),
-                    both_families: false,
-                    ids: false,
-                    unproven: shared.config.nat_check,
-                };
-                let reply = take_in(shared, &asked, &url_data, transaction).unwrap_or_else(|message| {
-                    shared.stats.refused.fetch_add(1, Relaxed);
-                    Reply::Error { transaction, message: message.into() }
-                });
-                if shared.config.log_file.is_some() {
-                    let line = format!("UDP {}?{}", url(&url_data), announce.to_log());
-                    shared.log(from, line.as_bytes(), 200, reply.emit().len(), b"");
-                }
-                reply
-            })
-        }
-        Request::Scrape { connection, transaction, hashes } => checked(connection, transaction, &mut || {
+    let reply = match request {
+        Request::Connect => Reply::Connect(connection_id(from.ip(), now, secret)),
+        Request::Announce { connection, announce, url_data } => checked(connection, &mut || {
+            let family = if from.is_ipv4() { 6 } else { 18 };
+            let asked = Announce {
+                info_hash: announce.info_hash,
+                peer_id: announce.peer_id,
+                addr: SocketAddr::new(from.ip(), announce.port),
+                key: announce.key.unwrap_or(0),
+                seed: announce.left == 0,
+                event: announce.event,
+                want: peers_wanted(shared, announce.numwant).min(fitting(family)),
+                both_families: false,
+                ids: false,
+                unproven: shared.config.nat_check,
+            };
+            let reply = take_in(shared, &asked, &url_data).unwrap_or_else(|message| {
+                shared.stats.refused.fetch_add(1, Relaxed);
+                Reply::Error(message.into())
+            });
+            if shared.config.log_file.is_some() {
+                let line = format!("UDP {}?{}", url(&url_data), announce.to_log());
+                shared.log(from, line.as_bytes(), 200, reply.emit(transaction).len(), b"");
+            }
+            reply
+        })?,
+        Request::Scrape { connection, hashes } => checked(connection, &mut || {
             shared.stats.scrapes.fetch_add(1, Relaxed);
             let registry = shared.registry();
             let counts = hashes.iter().map(|hash| registry.counts(hash).unwrap_or_default());
             let counts = counts.map(|counts| [counts.seeds, counts.completed, counts.leechers]).collect();
-            Reply::Scrape { transaction, counts }
-        }),
-    }
+            Reply::Scrape(counts)
+        })?,
+    };
+    Some(reply.emit(transaction))
 }
 
-fn take_in(shared: &Shared, announce: &Announce, url_data: &[u8], transaction: u32) -> Result<Reply, &'static str> {
+fn take_in(shared: &Shared, announce: &Announce, url_data: &[u8]) -> Result<Reply, &'static str> {
     let url = url(url_data);
     let path = url.split('?').next().unwrap_or("");
     check_passkey(shared, path.strip_suffix("/announce").unwrap_or(""))?;
@@ -131,7 +128,7 @@ fn take_in(shared: &Shared, announce: &Announce, url_data: &[u8], transaction: u
     let response = admit(shared, announce, true).map_err(|(reason, _)| reason)?;
     let (leechers, seeds, interval) = (response.counts.leechers, response.counts.seeds, shared.config.interval);
     let peers = if announce.addr.is_ipv4() { response.v4 } else { response.v6 };
-    Ok(Reply::Announce { transaction, interval, leechers, seeds, peers })
+    Ok(Reply::Announce { interval, leechers, seeds, peers })
 }
 
 /// Path and query of the announce URL (BEP 41), for the log.

@@ -73,10 +73,10 @@ fn announce_with(
         // Another number, so that a late reply to the first exchange does not count here.
         let transaction = transaction.wrapping_add(1);
         let (announce, url_data) = (request.clone(), url_data.to_vec());
-        let packet = Request::Announce { connection, transaction, announce, url_data };
+        let packet = Request::Announce { connection, announce, url_data };
         exchange.until = exchange.end.min(good_until);
-        match exchange.ask(&packet) {
-            Ok(Reply::Announce { interval, leechers, seeds, peers, .. }) => {
+        match exchange.ask(&packet, transaction) {
+            Ok(Reply::Announce { interval, leechers, seeds, peers }) => {
                 let parse = if to.is_ipv4() { compact::parse_v4 } else { compact::parse_v6 };
                 let found = parse(&peers, MAX_REPLY_PEERS);
                 return Ok(AnnounceReply {
@@ -106,8 +106,8 @@ pub fn scrape(
     let mut exchange = Exchange::open(to, FIRST_WAIT, Instant::now() + deadline).map_err(UdpError::Unreachable)?;
     let connection = exchange.connect(transaction)?;
     let transaction = transaction.wrapping_add(1);
-    match exchange.ask(&Request::Scrape { connection, transaction, hashes: vec![info_hash] })? {
-        Reply::Scrape { counts, .. } => {
+    match exchange.ask(&Request::Scrape { connection, hashes: vec![info_hash] }, transaction)? {
+        Reply::Scrape(counts) => {
             let counts = counts.first();
             let [seeds, downloaded, leechers] = std::array::from_fn(|at| counts.map(|counts| counts[at]));
             Ok(AnnounceReply { seeds, downloaded, leechers, ..AnnounceReply::default() })
@@ -146,20 +146,15 @@ impl Exchange {
 
     /// Gets a connection id.
     fn connect(&mut self, transaction: u32) -> Result<u64, UdpError> {
-        match self.ask(&Request::Connect { transaction })? {
-            Reply::Connect { connection, .. } => Ok(connection),
+        match self.ask(&Request::Connect, transaction)? {
+            Reply::Connect(connection) => Ok(connection),
             other => Err(refusal(other)),
         }
     }
 
     /// Sends `request`, again if no reply comes, and waits for the reply.
-    fn ask(&mut self, request: &Request) -> Result<Reply, UdpError> {
-        let packet = request.emit();
-        let transaction = match request {
-            Request::Connect { transaction }
-            | Request::Announce { transaction, .. }
-            | Request::Scrape { transaction, .. } => *transaction,
-        };
+    fn ask(&mut self, request: &Request, transaction: u32) -> Result<Reply, UdpError> {
+        let packet = request.emit(transaction);
         let mut buffer = [0; PACKET_BYTES * 4];
         while self.has_time() && Instant::now() < self.until {
             self.socket.send(&packet).map_err(UdpError::Unreachable)?;
@@ -172,7 +167,7 @@ impl Exchange {
                 self.socket.set_read_timeout(Some(wait)).map_err(UdpError::Unreachable)?;
                 match self.socket.recv(&mut buffer) {
                     Ok(length) => match Reply::parse(&buffer[..length]) {
-                        Some(reply) if reply.transaction() == transaction => return Ok(reply),
+                        Some((answered, reply)) if answered == transaction => return Ok(reply),
                         _ => log::debug!("a packet that answers nothing of ours"),
                     },
                     Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => break,
@@ -188,7 +183,7 @@ impl Exchange {
 
 fn refusal(reply: Reply) -> UdpError {
     match reply {
-        Reply::Error { message, .. } => UdpError::Refused(message),
+        Reply::Error(message) => UdpError::Refused(message),
         _ => UdpError::WrongReply,
     }
 }

@@ -9,7 +9,6 @@ use super::writer;
 use crate::engine::input::Input;
 use crate::proto::id::InfoHash;
 use crate::proto::peer::handshake::{self, Handshake};
-use crate::proto::peer::message::Limits;
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use core::net::SocketAddr;
@@ -144,10 +143,10 @@ fn run(
         socket.set_read_timeout(Some(SILENCE))?;
         socket.set_write_timeout(Some(WRITE_TIMEOUT))?;
         socket.set_nodelay(true)?;
-        let limits = Limits { pieces: content.metainfo.piece_count() };
-        Ok((writer::start(around, peer, addr, Arc::clone(&socket), content)?, limits))
+        let pieces = content.metainfo.piece_count();
+        Ok((writer::start(around, peer, addr, Arc::clone(&socket), content)?, pieces))
     });
-    let (link, limits) = match prepared {
+    let (link, pieces) = match prepared {
         Ok(prepared) => prepared,
         // The peer did its part; what is missing now (a thread, or the torrent) is missing here.
         Err(error) if outgoing => return connect_failed(around, torrent, addr, &error, true),
@@ -156,7 +155,7 @@ fn run(
     log::debug!("{addr} > {handshake}");
     let _ = around.manager.send(Input::Connected { peer, torrent, addr, outgoing, handshake, link });
     drop(place);
-    let mut wire = Wire::new(&socket, addr, peer, limits, around);
+    let mut wire = Wire::new(&socket, addr, peer, pieces, around);
     let ended = wire.run();
     log::debug!("{addr}: closed: {ended}");
 }

@@ -8,7 +8,7 @@ use super::around::Surroundings;
 use super::blocks::Blocks;
 use crate::engine::input::Input;
 use crate::proto::peer::extended::{self, Extended};
-use crate::proto::peer::message::{self, BodyKind, Limits, Message, PIECE_HEADER_BYTES, PieceHeader};
+use crate::proto::peer::message::{self, BodyKind, Message, PIECE_HEADER_BYTES, PieceHeader};
 use crate::swarm::event::PeerEvent;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
@@ -34,7 +34,8 @@ const BATCH_BYTES: usize = 4 * 1024;
 pub struct Wire<'a> {
     source: Source<'a>,
     addr: SocketAddr,
-    limits: Limits,
+    /// Pieces of the torrent.
+    pieces: u32,
     blocks: &'a Blocks,
     /// Bytes that were read and not used yet: `start..end`.
     ahead: [u8; AHEAD_BYTES],
@@ -59,11 +60,11 @@ impl Wire<'_> {
         socket: &'a TcpStream,
         addr: SocketAddr,
         peer: PeerKey,
-        limits: Limits,
+        pieces: u32,
         around: &'a Surroundings,
     ) -> Wire<'a> {
         let source = Source { socket, peer, manager: &around.manager, events: Vec::new(), gathered: 0 };
-        Wire { source, addr, limits, blocks: &around.blocks, ahead: [0; AHEAD_BYTES], start: 0, end: 0 }
+        Wire { source, addr, pieces, blocks: &around.blocks, ahead: [0; AHEAD_BYTES], start: 0, end: 0 }
     }
 
     /// Reads and reports until the connection ends, and returns the reason.
@@ -92,7 +93,7 @@ impl Wire<'_> {
                 return Ok(PeerEvent::Message(Message::KeepAlive));
             }
             let [id] = self.bytes()?;
-            match message::body_kind(id, length, &self.limits).map_err(io::Error::other)? {
+            match message::body_kind(id, length, self.pieces).map_err(io::Error::other)? {
                 BodyKind::Gather(count) => {
                     let mut body = vec![0; count as usize];
                     self.fill(&mut body)?;

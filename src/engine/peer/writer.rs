@@ -80,7 +80,7 @@ impl Writer {
                 }
                 PeerOrder::Message(message) => message.emit(&mut self.out),
                 PeerOrder::Haves(pieces) => {
-                    pieces.into_iter().for_each(|piece| Message::Have { piece }.emit(&mut self.out));
+                    pieces.into_iter().for_each(|piece| Message::Have(piece).emit(&mut self.out));
                 }
                 PeerOrder::Upload(block) => self.upload(block)?,
             }

@@ -13,45 +13,12 @@ pub const MAX_DEPTH: usize = 32;
 pub const MAX_INFO_DEPTH: usize = 100;
 
 /// Why an input is not (strict) bencode, and where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecodeError {
     /// The byte of the input where the trouble begins, counted from 0.
     pub offset: usize,
-    /// What is wrong there.
-    pub problem: Problem,
-}
-
-/// What is wrong with an input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Problem {
-    /// The input ends within a value.
-    Truncated,
-    /// This number of bytes follows the value.
-    TrailingBytes(usize),
-    /// Lists and dicts nest deeper than this limit.
-    TooDeep(usize),
-    /// A byte that no value begins with.
-    NotAValue(u8),
-    /// An integer without digits.
-    EmptyInteger,
-    /// A byte in an integer that is not a digit.
-    NotADigit(u8),
-    /// `i-0e`.
-    NegativeZero,
-    /// A leading zero in an integer or a string's length.
-    LeadingZero,
-    /// An integer outside of -2^63 ..= 2^63-1.
-    IntegerTooLarge,
-    /// A byte other than `:` after a string's length.
-    NoColon(u8),
-    /// A string that claims this many bytes (2^64-1: or more), past the end of the input.
-    StringTooLong(u64),
-    /// A dict key that is not a string.
-    KeyNotString,
-    /// A dict that ends after a key.
-    NoValue,
-    /// The same dict key twice, one after the other.
-    DuplicateKey,
+    /// What is wrong there, in words that are safe on a terminal.
+    pub problem: String,
 }
 
 impl fmt::Display for DecodeError {
@@ -61,29 +28,6 @@ impl fmt::Display for DecodeError {
 }
 
 impl std::error::Error for DecodeError {}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Problem::Truncated => f.write_str("the input ends within a value"),
-            Problem::TrailingBytes(count) => write!(f, "{count} bytes follow the value"),
-            Problem::TooDeep(limit) => write!(f, "lists and dicts nest deeper than {limit}"),
-            Problem::NotAValue(byte) => write!(f, "no value begins with '{}'", byte.escape_ascii()),
-            Problem::EmptyInteger => f.write_str("integer without digits"),
-            Problem::NotADigit(byte) => write!(f, "'{}' in an integer", byte.escape_ascii()),
-            Problem::NegativeZero => f.write_str("integer -0"),
-            Problem::LeadingZero => f.write_str("number with a leading zero"),
-            Problem::IntegerTooLarge => f.write_str("integer does not fit 64 bits"),
-            Problem::NoColon(byte) => write!(f, "'{}' where a string's ':' belongs", byte.escape_ascii()),
-            Problem::StringTooLong(length) => {
-                write!(f, "string of {length} bytes runs past the end of the input")
-            }
-            Problem::KeyNotString => f.write_str("dict key is not a string"),
-            Problem::NoValue => f.write_str("dict ends after a key"),
-            Problem::DuplicateKey => f.write_str("the same dict key twice"),
-        }
-    }
-}
 
 /// A list or dict that has begun and not ended.
 #[derive(Clone, Copy)]
@@ -113,7 +57,7 @@ pub(super) fn scan(input: &[u8], info_depth: usize) -> Result<usize, DecodeError
         let byte = byte_at(input, at)?;
         let expects = if depth > 0 { levels[depth - 1].expects } else { Expects::Item };
         match (byte, expects) {
-            (b'e', Expects::Value) => return problem(at, Problem::NoValue),
+            (b'e', Expects::Value) => return problem(at, "dict ends after a key"),
             (b'e', _) if depth > 0 => {
                 depth -= 1;
                 at += 1;
@@ -122,18 +66,18 @@ pub(super) fn scan(input: &[u8], info_depth: usize) -> Result<usize, DecodeError
                 let (key, end) = string(input, at)?;
                 let level = &mut levels[depth - 1];
                 if level.key == Some(key) {
-                    return problem(at, Problem::DuplicateKey);
+                    return problem(at, "the same dict key twice");
                 }
                 *level = Level { expects: Expects::Value, key: Some(key) };
                 at = end;
                 continue;
             }
-            (_, Expects::Key) => return problem(at, Problem::KeyNotString),
+            (_, Expects::Key) => return problem(at, "dict key is not a string"),
             (b'l' | b'd', _) => {
                 let in_info = depth > 0 && levels[0].key == Some(b"info");
                 let limit = if in_info { info_depth.min(MAX_INFO_DEPTH) } else { MAX_DEPTH };
                 if depth >= limit {
-                    return problem(at, Problem::TooDeep(limit));
+                    return problem(at, format!("lists and dicts nest deeper than {limit}"));
                 }
                 let expects = if byte == b'l' { Expects::Item } else { Expects::Key };
                 levels[depth] = Level { expects, key: None };
@@ -143,7 +87,7 @@ pub(super) fn scan(input: &[u8], info_depth: usize) -> Result<usize, DecodeError
             }
             (b'i', _) => at = integer(input, at)?.1,
             (b'0'..=b'9', _) => at = string(input, at)?.1,
-            _ => return problem(at, Problem::NotAValue(byte)),
+            _ => return problem(at, format!("no value begins with '{}'", byte.escape_ascii())),
         }
         // A value has just ended.
         if depth == 0 {
@@ -191,10 +135,10 @@ pub(super) fn integer(input: &[u8], start: usize) -> Result<(i64, usize), Decode
     loop {
         let byte = byte_at(input, at)?;
         match byte {
-            b'e' if at == first => return problem(start, Problem::EmptyInteger),
-            b'e' if negative && value == 0 => return problem(start, Problem::NegativeZero),
+            b'e' if at == first => return problem(start, "integer without digits"),
+            b'e' if negative && value == 0 => return problem(start, "integer -0"),
             b'e' => return Ok((value, at + 1)),
-            b'0'..=b'9' if at > first && input[first] == b'0' => return problem(start, Problem::LeadingZero),
+            b'0'..=b'9' if at > first && input[first] == b'0' => return problem(start, "number with a leading zero"),
             b'0'..=b'9' => {
                 let digit = i64::from(byte - b'0');
                 // Towards its own sign, because -2^63 has no positive counterpart.
@@ -202,10 +146,10 @@ pub(super) fn integer(input: &[u8], start: usize) -> Result<(i64, usize), Decode
                     true => tens.checked_sub(digit),
                     false => tens.checked_add(digit),
                 });
-                let Some(next) = next else { return problem(start, Problem::IntegerTooLarge) };
+                let Some(next) = next else { return problem(start, "integer does not fit 64 bits") };
                 value = next;
             }
-            _ => return problem(at, Problem::NotADigit(byte)),
+            _ => return problem(at, format!("'{}' in an integer", byte.escape_ascii())),
         }
         at += 1;
     }
@@ -219,23 +163,26 @@ pub(super) fn string(input: &[u8], start: usize) -> Result<(&[u8], usize), Decod
         let byte = byte_at(input, at)?;
         match byte {
             b':' if at > start => break,
-            b'0'..=b'9' if at > start && input[start] == b'0' => return problem(start, Problem::LeadingZero),
+            b'0'..=b'9' if at > start && input[start] == b'0' => return problem(start, "number with a leading zero"),
             b'0'..=b'9' => length = length.saturating_mul(10).saturating_add(u64::from(byte - b'0')),
-            _ => return problem(at, Problem::NoColon(byte)),
+            _ => return problem(at, format!("'{}' where a string's ':' belongs", byte.escape_ascii())),
         }
         at += 1;
     }
     let rest = &input[at + 1..];
     match usize::try_from(length).ok().and_then(|length| rest.get(..length)) {
         Some(bytes) => Ok((bytes, at + 1 + bytes.len())),
-        None => problem(start, Problem::StringTooLong(length)),
+        None => problem(start, format!("string of {length} bytes runs past the end of the input")),
     }
 }
 
 fn byte_at(input: &[u8], at: usize) -> Result<u8, DecodeError> {
-    input.get(at).copied().ok_or(DecodeError { offset: input.len(), problem: Problem::Truncated })
+    match input.get(at) {
+        Some(byte) => Ok(*byte),
+        None => problem(input.len(), "the input ends within a value"),
+    }
 }
 
-fn problem<T>(offset: usize, problem: Problem) -> Result<T, DecodeError> {
-    Err(DecodeError { offset, problem })
+pub(super) fn problem<T>(offset: usize, problem: impl Into<String>) -> Result<T, DecodeError> {
+    Err(DecodeError { offset, problem: problem.into() })
 }

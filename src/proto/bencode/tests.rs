@@ -45,40 +45,40 @@ fn keys_are_found_in_any_order() {
 
 #[test]
 fn errors_have_the_right_place() {
-    let cases: [(&[u8], usize, Problem); 29] = [
-        (b"", 0, Problem::Truncated),
-        (b"i12", 3, Problem::Truncated),
-        (b"i-", 2, Problem::Truncated),
-        (b"12", 2, Problem::Truncated),
-        (b"l4:spam", 7, Problem::Truncated),
-        (b"d1:a", 4, Problem::Truncated),
-        (b"i1ei2e", 3, Problem::TrailingBytes(3)),
-        (b"4:spam\n", 6, Problem::TrailingBytes(1)),
-        (b"x", 0, Problem::NotAValue(b'x')),
-        (b"e", 0, Problem::NotAValue(b'e')),
-        (b"l-e", 1, Problem::NotAValue(b'-')),
-        (b"ie", 0, Problem::EmptyInteger),
-        (b"i-e", 0, Problem::EmptyInteger),
-        (b"i 1e", 1, Problem::NotADigit(b' ')),
-        (b"i+1e", 1, Problem::NotADigit(b'+')),
-        (b"i1.5e", 2, Problem::NotADigit(b'.')),
-        (b"i-0e", 0, Problem::NegativeZero),
-        (b"i007e", 0, Problem::LeadingZero),
-        (b"i-01e", 0, Problem::LeadingZero),
-        (b"01:a", 0, Problem::LeadingZero),
-        (b"i9223372036854775808e", 0, Problem::IntegerTooLarge),
-        (b"i-9223372036854775809e", 0, Problem::IntegerTooLarge),
-        (b"4spam", 1, Problem::NoColon(b's')),
-        (b"l6:spame", 1, Problem::StringTooLong(6)),
-        (b"99999999999999999999999:a", 0, Problem::StringTooLong(u64::MAX)),
-        (b"di1ei2ee", 1, Problem::KeyNotString),
-        (b"dlei2ee", 1, Problem::KeyNotString),
-        (b"d1:ae", 4, Problem::NoValue),
-        (b"d1:ai1e1:ai2ee", 7, Problem::DuplicateKey),
+    let cases: [(&[u8], usize, &str); 29] = [
+        (b"", 0, "the input ends within a value"),
+        (b"i12", 3, "the input ends within a value"),
+        (b"i-", 2, "the input ends within a value"),
+        (b"12", 2, "the input ends within a value"),
+        (b"l4:spam", 7, "the input ends within a value"),
+        (b"d1:a", 4, "the input ends within a value"),
+        (b"i1ei2e", 3, "3 bytes follow the value"),
+        (b"4:spam\n", 6, "1 bytes follow the value"),
+        (b"x", 0, "no value begins with 'x'"),
+        (b"e", 0, "no value begins with 'e'"),
+        (b"l-e", 1, "no value begins with '-'"),
+        (b"ie", 0, "integer without digits"),
+        (b"i-e", 0, "integer without digits"),
+        (b"i 1e", 1, "' ' in an integer"),
+        (b"i+1e", 1, "'+' in an integer"),
+        (b"i1.5e", 2, "'.' in an integer"),
+        (b"i-0e", 0, "integer -0"),
+        (b"i007e", 0, "number with a leading zero"),
+        (b"i-01e", 0, "number with a leading zero"),
+        (b"01:a", 0, "number with a leading zero"),
+        (b"i9223372036854775808e", 0, "integer does not fit 64 bits"),
+        (b"i-9223372036854775809e", 0, "integer does not fit 64 bits"),
+        (b"4spam", 1, "'s' where a string's ':' belongs"),
+        (b"l6:spame", 1, "string of 6 bytes runs past the end of the input"),
+        (b"99999999999999999999999:a", 0, "string of 18446744073709551615 bytes runs past the end of the input"),
+        (b"di1ei2ee", 1, "dict key is not a string"),
+        (b"dlei2ee", 1, "dict key is not a string"),
+        (b"d1:ae", 4, "dict ends after a key"),
+        (b"d1:ai1e1:ai2ee", 7, "the same dict key twice"),
     ];
     for (input, offset, problem) in cases {
         let error = decode(input).unwrap_err();
-        assert_eq!(error, DecodeError { offset, problem }, "{}: {error}", input.escape_ascii());
+        assert_eq!((error.offset, error.problem.as_str()), (offset, problem), "{}", input.escape_ascii());
     }
     assert!(decode(b"d0:i1e0:i2ee").is_err(), "an empty key is a key");
     let error = decode(b"l14:aaaaaaaaaaaaaa400:ae").unwrap_err();
@@ -101,7 +101,7 @@ fn nested(open: &str, depth: usize, close: &str) -> Vec<u8> {
 fn nesting_has_a_limit() {
     assert!(decode(&nested("l", MAX_DEPTH, "e")).is_ok());
     let error = decode(&nested("l", MAX_DEPTH + 1, "e")).unwrap_err();
-    assert_eq!(error, DecodeError { offset: MAX_DEPTH, problem: Problem::TooDeep(MAX_DEPTH) });
+    assert_eq!(error.to_string(), "byte 32: lists and dicts nest deeper than 32");
 
     let torrent = |key: &str, depth| [format!("d4:{key}").into(), nested("l", depth - 1, "e"), vec![b'e']].concat();
     assert!(decode_metainfo(&torrent("info", MAX_INFO_DEPTH)).is_ok());
@@ -115,7 +115,7 @@ fn nesting_has_a_limit() {
 #[test]
 fn deep_nesting_needs_no_stack() {
     for input in [nested("l", 1_000_000, "e"), b"d4:info".repeat(1_000_000), b"d0:".repeat(1_000_000)] {
-        assert!(matches!(decode_metainfo(&input).unwrap_err().problem, Problem::TooDeep(_)));
+        assert!(decode_metainfo(&input).unwrap_err().problem.starts_with("lists and dicts nest deeper than "));
     }
     let deepest = [b"d0:".repeat(MAX_DEPTH - 1), b"de".to_vec(), b"e".repeat(MAX_DEPTH - 1)].concat();
     assert!(decode(&deepest).unwrap().to_string().ends_with("{…}}}}}"));

@@ -12,7 +12,7 @@
 //! Whether a piece exists, was requested and may be served is decided in `swarm`.
 //!
 //! ```
-//! use swarmlet::proto::peer::message::{BlockSpec, BodyKind, Limits, Message, body_kind, parse_body, parse_length};
+//! use swarmlet::proto::peer::message::{BlockSpec, BodyKind, Message, body_kind, parse_body, parse_length};
 //!
 //! // A peer requests the first 16 KiB of piece 7.
 //! let request = Message::Request(BlockSpec { piece: 7, begin: 0, length: 16384 });
@@ -24,13 +24,13 @@
 //! let (length, rest) = bytes.split_first_chunk::<4>().unwrap();
 //! let length = parse_length(*length)?;
 //! let (id, body) = rest.split_first().unwrap();
-//! assert_eq!(body_kind(*id, length, &Limits { pieces: 1000 })?, BodyKind::Gather(12));
+//! assert_eq!(body_kind(*id, length, 1000)?, BodyKind::Gather(12));
 //! assert_eq!(parse_body(*id, body)?, request);
 //! assert_eq!(request.to_string(), "request piece 7 begin 0 length 16384");
 //!
 //! // A message of 4 GiB is refused at its length, and a bitfield of the wrong size at its id.
 //! assert!(parse_length([0xff; 4]).is_err());
-//! assert!(body_kind(5, 1 + 200, &Limits { pieces: 1000 }).is_err());
+//! assert!(body_kind(5, 1 + 200, 1000).is_err());
 //! # Ok::<(), swarmlet::proto::peer::message::MessageError>(())
 //! ```
 
@@ -148,10 +148,7 @@ pub enum Message {
     /// You have no piece I want.
     NotInterested,
     /// I have this piece now.
-    Have {
-        /// Index of the piece.
-        piece: u32,
-    },
+    Have(u32),
     /// I have these pieces: the bytes of a [`Bitfield`](super::bitfield::Bitfield). The first message, or never sent.
     Bitfield(Vec<u8>),
     /// Send me this block.
@@ -161,10 +158,7 @@ pub enum Message {
     /// The UDP port of my DHT node (BEP 5).
     Port(u16),
     /// You might like this piece (BEP 6).
-    Suggest {
-        /// Index of the piece.
-        piece: u32,
-    },
+    Suggest(u32),
     /// I have every piece; instead of a bitfield (BEP 6).
     HaveAll,
     /// I have no piece; instead of a bitfield (BEP 6).
@@ -172,10 +166,7 @@ pub enum Message {
     /// I will not send this block (BEP 6).
     Reject(BlockSpec),
     /// You may request this piece although I choke you (BEP 6).
-    AllowedFast {
-        /// Index of the piece.
-        piece: u32,
-    },
+    AllowedFast(u32),
     /// A message of the extension protocol (BEP 10).
     Extended(Extended),
 }
@@ -189,26 +180,19 @@ impl Message {
             Message::Unchoke => id::UNCHOKE,
             Message::Interested => id::INTERESTED,
             Message::NotInterested => id::NOT_INTERESTED,
-            Message::Have { .. } => id::HAVE,
+            Message::Have(_) => id::HAVE,
             Message::Bitfield(_) => id::BITFIELD,
             Message::Request(_) => id::REQUEST,
             Message::Cancel(_) => id::CANCEL,
             Message::Port(_) => id::PORT,
-            Message::Suggest { .. } => id::SUGGEST,
+            Message::Suggest(_) => id::SUGGEST,
             Message::HaveAll => id::HAVE_ALL,
             Message::HaveNone => id::HAVE_NONE,
             Message::Reject(_) => id::REJECT,
-            Message::AllowedFast { .. } => id::ALLOWED_FAST,
+            Message::AllowedFast(_) => id::ALLOWED_FAST,
             Message::Extended(_) => id::EXTENDED,
         })
     }
-}
-
-/// What a torrent tells a reader about the messages of its peers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Limits {
-    /// Pieces of the torrent.
-    pub pieces: u32,
 }
 
 /// What a reader does with the body of a message: the bytes after the id.

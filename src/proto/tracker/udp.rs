@@ -19,16 +19,11 @@ pub const PACKET_BYTES: usize = 1472;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Request {
     /// It asks for a connection id.
-    Connect {
-        /// The reply repeats it.
-        transaction: u32,
-    },
+    Connect,
     /// It announces itself.
     Announce {
         /// The id that the tracker gave.
         connection: u64,
-        /// The reply repeats it.
-        transaction: u32,
         /// What it says: the fields that BEP 15 has, except `ip`, which could name anyone.
         announce: AnnounceRequest,
         /// Path and query of the announce URL (BEP 41).
@@ -38,8 +33,6 @@ pub enum Request {
     Scrape {
         /// The id that the tracker gave.
         connection: u64,
-        /// The reply repeats it.
-        transaction: u32,
         /// The torrents, at most [`MOST_SCRAPED`].
         hashes: Vec<InfoHash>,
     },
@@ -48,17 +41,10 @@ pub enum Request {
 /// A packet of a tracker.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
-    /// The connection id to use from now on.
-    Connect {
-        /// The transaction of the request.
-        transaction: u32,
-        /// The id; it is valid for a minute (BEP 15).
-        connection: u64,
-    },
+    /// The connection id to use from now on; it is valid for a minute (BEP 15).
+    Connect(u64),
     /// The answer to an announce.
     Announce {
-        /// The transaction of the request.
-        transaction: u32,
         /// Seconds until the next announce.
         interval: u32,
         /// How many leechers there are.
@@ -69,28 +55,18 @@ pub enum Reply {
         peers: Vec<u8>,
     },
     /// The answer to a scrape: seeds, completed downloads and leechers of each torrent, in the order asked for.
-    Scrape {
-        /// The transaction of the request.
-        transaction: u32,
-        /// One entry for each torrent.
-        counts: Vec<[u32; 3]>,
-    },
-    /// The tracker refuses.
-    Error {
-        /// The transaction of the request.
-        transaction: u32,
-        /// Its reason. A stranger wrote it: it is not safe on a terminal.
-        message: String,
-    },
+    Scrape(Vec<[u32; 3]>),
+    /// The tracker refuses, for this reason. A stranger wrote it: it is not safe on a terminal.
+    Error(String),
 }
 
 impl Request {
-    /// Reads a packet; `None` if it is no request.
-    pub fn parse(packet: &[u8]) -> Option<Request> {
+    /// Reads a packet, and its transaction, which the reply repeats; `None` if it is no request.
+    pub fn parse(packet: &[u8]) -> Option<(u32, Request)> {
         let mut fields = Fields(packet);
         let (connection, action, transaction) = (fields.u64()?, fields.u32()?, fields.u32()?);
-        match action {
-            0 => (connection == MAGIC).then_some(Request::Connect { transaction }),
+        let request = match action {
+            0 if connection == MAGIC => Request::Connect,
             1 => {
                 let mut announce = AnnounceRequest::new(InfoHash(fields.take()?), PeerId(fields.take()?), 0);
                 (announce.downloaded, announce.left, announce.uploaded) = (fields.u64()?, fields.u64()?, fields.u64()?);
@@ -105,7 +81,7 @@ impl Request {
                 // -1 leaves the number to the tracker; other negative numbers mean nothing.
                 announce.numwant = Some(fields.u32()?).filter(|&want| want <= i32::MAX as u32);
                 announce.port = u16::from_be_bytes(fields.take()?);
-                Some(Request::Announce { connection, transaction, announce, url_data: fields.url_data() })
+                Request::Announce { connection, announce, url_data: fields.url_data() }
             }
             2 => {
                 let mut hashes = Vec::new();
@@ -114,18 +90,19 @@ impl Request {
                         hashes.push(InfoHash(hash));
                     }
                 }
-                Some(Request::Scrape { connection, transaction, hashes })
+                Request::Scrape { connection, hashes }
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some((transaction, request))
     }
 
     /// The packet.
-    pub fn emit(&self) -> Vec<u8> {
+    pub fn emit(&self, transaction: u32) -> Vec<u8> {
         match self {
-            Request::Connect { transaction } => head(MAGIC, 0, *transaction),
-            Request::Announce { connection, transaction, announce, url_data } => {
-                let mut out = head(*connection, 1, *transaction);
+            Request::Connect => head(MAGIC, 0, transaction),
+            Request::Announce { connection, announce, url_data } => {
+                let mut out = head(*connection, 1, transaction);
                 out.extend(announce.info_hash.0);
                 out.extend(announce.peer_id.0);
                 for number in [announce.downloaded, announce.left, announce.uploaded] {
@@ -148,8 +125,8 @@ impl Request {
                 }
                 out
             }
-            Request::Scrape { connection, transaction, hashes } => {
-                let mut out = head(*connection, 2, *transaction);
+            Request::Scrape { connection, hashes } => {
+                let mut out = head(*connection, 2, transaction);
                 hashes.iter().for_each(|hash| out.extend(hash.0));
                 out
             }
@@ -158,61 +135,55 @@ impl Request {
 }
 
 impl Reply {
-    /// Reads a packet; `None` if it is no reply.
-    pub fn parse(packet: &[u8]) -> Option<Reply> {
+    /// Reads a packet, and the transaction of the request that it answers; `None` if it is no reply.
+    pub fn parse(packet: &[u8]) -> Option<(u32, Reply)> {
         let mut fields = Fields(packet);
         let (action, transaction) = (fields.u32()?, fields.u32()?);
-        Some(match action {
-            0 => Reply::Connect { transaction, connection: fields.u64()? },
+        let reply = match action {
+            0 => Reply::Connect(fields.u64()?),
             1 => {
                 let (interval, leechers, seeds) = (fields.u32()?, fields.u32()?, fields.u32()?);
-                Reply::Announce { transaction, interval, leechers, seeds, peers: fields.0.to_vec() }
+                Reply::Announce { interval, leechers, seeds, peers: fields.0.to_vec() }
             }
             2 => {
                 let mut counts = Vec::new();
                 while let (Some(seeds), Some(completed), Some(leechers)) = (fields.u32(), fields.u32(), fields.u32()) {
                     counts.push([seeds, completed, leechers]);
                 }
-                Reply::Scrape { transaction, counts }
+                Reply::Scrape(counts)
             }
-            3 => Reply::Error { transaction, message: String::from_utf8_lossy(fields.0).into_owned() },
+            3 => Reply::Error(String::from_utf8_lossy(fields.0).into_owned()),
             _ => return None,
-        })
+        };
+        Some((transaction, reply))
     }
 
     /// The packet.
-    pub fn emit(&self) -> Vec<u8> {
-        let (action, bytes) = match self {
-            Reply::Connect { .. } => (0u32, 8),
-            Reply::Announce { peers, .. } => (1, 12 + peers.len()),
-            Reply::Scrape { counts, .. } => (2, 12 * counts.len()),
-            Reply::Error { message, .. } => (3, message.len()),
-        };
-        let mut out = Vec::with_capacity(8 + bytes);
-        out.extend(action.to_be_bytes());
-        out.extend(self.transaction().to_be_bytes());
-        match self {
-            Reply::Connect { connection, .. } => out.extend(connection.to_be_bytes()),
-            Reply::Announce { interval, leechers, seeds, peers, .. } => {
+    pub fn emit(&self, transaction: u32) -> Vec<u8> {
+        let mut out = Vec::with_capacity(PACKET_BYTES);
+        out.extend([0; 4]);
+        out.extend(transaction.to_be_bytes());
+        let action = match self {
+            Reply::Connect(connection) => {
+                out.extend(connection.to_be_bytes());
+                0u32
+            }
+            Reply::Announce { interval, leechers, seeds, peers } => {
                 [interval, leechers, seeds].into_iter().for_each(|number| out.extend(number.to_be_bytes()));
                 out.extend_from_slice(peers);
+                1
             }
-            Reply::Scrape { counts, .. } => {
+            Reply::Scrape(counts) => {
                 counts.iter().flatten().for_each(|number| out.extend(number.to_be_bytes()));
+                2
             }
-            Reply::Error { message, .. } => out.extend_from_slice(message.as_bytes()),
-        }
+            Reply::Error(message) => {
+                out.extend_from_slice(message.as_bytes());
+                3
+            }
+        };
+        out[..4].copy_from_slice(&action.to_be_bytes());
         out
-    }
-
-    /// The transaction of the request that it answers.
-    pub fn transaction(&self) -> u32 {
-        match self {
-            Reply::Connect { transaction, .. }
-            | Reply::Announce { transaction, .. }
-            | Reply::Scrape { transaction, .. }
-            | Reply::Error { transaction, .. } => *transaction,
-        }
     }
 }
 

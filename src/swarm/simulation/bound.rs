@@ -202,13 +202,13 @@ impl SimulatedSwarm {
     fn carry_out(&mut self, from: usize, action: Action) {
         match action {
             Action::Peer(_, PeerOrder::Message(Message::Unchoke)) if !self.members[from].gives => {}
-            Action::Peer(_, PeerOrder::Message(Message::Suggest { .. })) if self.deaf => {}
+            Action::Peer(_, PeerOrder::Message(Message::Suggest(_))) if self.deaf => {}
             Action::Peer(peer, PeerOrder::Message(message)) => {
                 self.plan(DELAY, number_of(peer), Event::Peer(key(from), PeerEvent::Message(message)));
             }
             Action::Peer(peer, PeerOrder::Haves(pieces)) => {
                 for piece in pieces {
-                    let message = Message::Have { piece };
+                    let message = Message::Have(piece);
                     self.plan(DELAY, number_of(peer), Event::Peer(key(from), PeerEvent::Message(message)));
                 }
             }

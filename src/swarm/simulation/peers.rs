@@ -144,7 +144,7 @@ impl World {
             Deed::GetPiece => {
                 let piece = self.rng.below(self.remotes[number].has.len() as usize) as u32;
                 if self.remotes[number].has.set(piece) {
-                    self.say(number, Message::Have { piece });
+                    self.say(number, Message::Have(piece));
                 }
                 self.will_do(number, NEW_PIECE, Deed::GetPiece);
             }

@@ -81,7 +81,7 @@ impl Stage {
                 Action::Peer(peer, PeerOrder::Message(Message::Request(block))) => self.asked.push((peer, block)),
                 Action::Peer(peer, PeerOrder::Message(message)) => self.told.push((peer.0.get(), message)),
                 Action::Peer(peer, PeerOrder::Haves(pieces)) => {
-                    self.told.extend(pieces.into_iter().map(|piece| (peer.0.get(), Message::Have { piece })));
+                    self.told.extend(pieces.into_iter().map(|piece| (peer.0.get(), Message::Have(piece))));
                 }
                 Action::Close { peer, reason } => self.closed.push((peer, reason)),
                 Action::Connect { addr } => self.connecting.push(addr),

@@ -131,7 +131,7 @@ pub(super) fn suggest(peer: &mut Peer, spreading: &mut Spreading, turn: &mut Tur
         && let Some(piece) = spreading.next(&peer.has)
     {
         peer.suggested_to.push(piece);
-        send(peer, Message::Suggest { piece }, turn);
+        send(peer, Message::Suggest(piece), turn);
     }
 }
 

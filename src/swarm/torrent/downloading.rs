@@ -234,7 +234,7 @@ impl Torrent {
                 peer.useful_pieces = peer.useful_pieces.saturating_sub(1);
                 tell_interest(peer, turn);
             } else {
-                send(peer, Message::Have { piece }, turn);
+                send(peer, Message::Have(piece), turn);
             }
         }
         if self.picker.is_whole() {

@@ -45,8 +45,8 @@ impl Torrent {
             Message::HaveAll
             | Message::HaveNone
             | Message::Reject(_)
-            | Message::Suggest { .. }
-            | Message::AllowedFast { .. }
+            | Message::Suggest(_)
+            | Message::AllowedFast(_)
                 if !fast =>
             {
                 self.close(key, "it sends messages of the fast extension, which it did not promise", turn);
@@ -57,16 +57,16 @@ impl Torrent {
             },
             Message::HaveAll => self.got_bitfield(key, Bitfield::full(pieces), turn),
             Message::HaveNone => self.got_bitfield(key, Bitfield::new(pieces), turn),
-            Message::Have { piece } => self.got_have(key, piece, turn),
+            Message::Have(piece) => self.got_have(key, piece, turn),
             Message::Choke => self.choked(key, turn),
             Message::Unchoke => self.unchoked(key, turn),
             Message::Reject(block) => self.rejected(key, block, turn),
-            Message::Suggest { piece } => self.suggested(key, piece),
+            Message::Suggest(piece) => self.suggested(key, piece),
             Message::Interested => self.interest(key, true, turn),
             Message::NotInterested => self.interest(key, false, turn),
             Message::Request(block) => self.requested(key, block, turn),
             Message::Cancel(block) => self.cancelled(key, block, turn),
-            Message::AllowedFast { piece } => self.got_allowed_fast(key, piece, turn),
+            Message::AllowedFast(piece) => self.got_allowed_fast(key, piece, turn),
             Message::Extended(message) => self.extended(key, &message, turn),
             Message::KeepAlive | Message::Port(_) => {}
         }

@@ -39,7 +39,7 @@ impl Torrent {
             seeding.busy = turn.now;
             self.showing.spreading.gave(piece);
             peer.shown.push(piece);
-            send(peer, Message::Have { piece }, turn);
+            send(peer, Message::Have(piece), turn);
         }
     }
 

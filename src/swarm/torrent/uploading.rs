@@ -40,7 +40,7 @@ impl Torrent {
         let mut set = allowed_fast(ip, &self.info_hash, pieces.len(), allowed_fast::PIECES);
         set.retain(|&piece| !peer.has.get(piece));
         peer.fast_set_bytes = set.iter().map(|&piece| self.picker.piece_size(piece) as u64).sum();
-        set.iter().for_each(|&piece| send(peer, Message::AllowedFast { piece }, turn));
+        set.iter().for_each(|&piece| send(peer, Message::AllowedFast(piece), turn));
         peer.fast_set_for_peer = set;
     }
 

@@ -28,8 +28,11 @@ fn request() -> AnnounceRequest {
     }
 }
 
+/// A transaction, and what was asked in it.
+type Asked = (u32, Request);
+
 /// A tracker that answers each packet with the replies of `answer`, from its own address.
-fn tracker(answer: impl Fn(usize, Request) -> Vec<Reply> + Send + 'static) -> (SocketAddr, Arc<AtomicUsize>) {
+fn tracker(answer: impl Fn(usize, Asked) -> Vec<(u32, Reply)> + Send + 'static) -> (SocketAddr, Arc<AtomicUsize>) {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let addr = socket.local_addr().unwrap();
     let count = Arc::new(AtomicUsize::new(0));
@@ -38,8 +41,10 @@ fn tracker(answer: impl Fn(usize, Request) -> Vec<Reply> + Send + 'static) -> (S
         let mut buffer = [0; 2000];
         while let Ok((length, from)) = socket.recv_from(&mut buffer) {
             let number = counted.fetch_add(1, Ordering::SeqCst);
-            for reply in answer(number, Request::parse(&buffer[..length]).expect("we send packets of the protocol")) {
-                socket.send_to(&reply.emit(), from).unwrap();
+            for (transaction, reply) in
+                answer(number, Request::parse(&buffer[..length]).expect("we send packets of the protocol"))
+            {
+                socket.send_to(&reply.emit(transaction), from).unwrap();
             }
         }
     });
@@ -47,20 +52,21 @@ fn tracker(answer: impl Fn(usize, Request) -> Vec<Reply> + Send + 'static) -> (S
 }
 
 /// The reply of an honest tracker.
-fn honest(request: &Request) -> Reply {
-    match request {
-        Request::Connect { transaction } => Reply::Connect { transaction: *transaction, connection: 77 },
-        Request::Announce { connection, transaction, announce, url_data } => {
+fn honest((transaction, request): &Asked) -> (u32, Reply) {
+    let reply = match request {
+        Request::Connect => Reply::Connect(77),
+        Request::Announce { connection, announce, url_data } => {
             assert_eq!((*connection, announce.key, announce.left), (77, Some(0xabcd), 3));
             assert_eq!(url_data, b"/announce?passkey=1");
             let peers = vec![10, 0, 0, 1, 0x1a, 0xe1, 0, 0, 0, 0, 0, 0];
-            Reply::Announce { transaction: *transaction, interval: 900, leechers: 4, seeds: 5, peers }
+            Reply::Announce { interval: 900, leechers: 4, seeds: 5, peers }
         }
-        Request::Scrape { connection, transaction, hashes } => {
+        Request::Scrape { connection, hashes } => {
             assert_eq!((*connection, hashes.as_slice()), (77, &[InfoHash([0xab; 20])][..]));
-            Reply::Scrape { transaction: *transaction, counts: vec![[5, 50, 10]] }
+            Reply::Scrape(vec![[5, 50, 10]])
         }
-    }
+    };
+    (*transaction, reply)
 }
 
 fn ask(to: SocketAddr, deadline: Duration) -> Result<AnnounceReply, String> {
@@ -96,15 +102,13 @@ fn packets_that_answer_no_request_of_ours_are_ignored() {
     let stranger = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let (addr, _) = tracker(move |_, request| {
         let mut forged = honest(&request);
-        match &mut forged {
-            Reply::Connect { transaction, connection } => (*transaction, *connection) = (*transaction ^ 1, 666),
-            Reply::Announce { transaction, peers, .. } => {
-                *transaction ^= 1;
-                peers.fill(6);
-            }
+        forged.0 ^= 1;
+        match &mut forged.1 {
+            Reply::Connect(connection) => *connection = 666,
+            Reply::Announce { peers, .. } => peers.fill(6),
             _ => {}
         }
-        vec![forged, Reply::Scrape { transaction: 5, counts: vec![] }, honest(&request)]
+        vec![forged, (5, Reply::Scrape(vec![])), honest(&request)]
     });
     // The system drops what a stranger sends to our port, which it learns from a relay.
     let relay = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -116,11 +120,11 @@ fn packets_that_answer_no_request_of_ours_are_ignored() {
         let mut buffer = [0; 2000];
         while let Ok((length, from)) = relay.recv_from(&mut buffer) {
             let lie = match Request::parse(&buffer[..length]) {
-                Some(Request::Connect { transaction }) => Reply::Connect { transaction, connection: 666 },
-                Some(Request::Announce { transaction, .. }) => Reply::Error { transaction, message: "lie".into() },
+                Some((transaction, Request::Connect)) => Reply::Connect(666).emit(transaction),
+                Some((transaction, Request::Announce { .. })) => Reply::Error("lie".into()).emit(transaction),
                 _ => continue,
             };
-            stranger.send_to(&lie.emit(), from).unwrap();
+            stranger.send_to(&lie, from).unwrap();
             onward.send(&buffer[..length]).unwrap();
             for _ in 0..3 {
                 let length = onward.recv(&mut buffer).unwrap();
@@ -134,9 +138,9 @@ fn packets_that_answer_no_request_of_ours_are_ignored() {
 
 #[test]
 fn a_refusal_has_the_trackers_reason() {
-    let no = |request: Request| match request {
-        Request::Connect { .. } => honest(&request),
-        Request::Announce { transaction, .. } => Reply::Error { transaction, message: "not here".into() },
+    let no = |asked: Asked| match asked.1 {
+        Request::Connect => honest(&asked),
+        Request::Announce { .. } => (asked.0, Reply::Error("not here".into())),
         Request::Scrape { .. } => panic!("there was no scrape"),
     };
     let (addr, _) = tracker(move |_, request| vec![no(request)]);
@@ -153,7 +157,7 @@ fn a_scrape_gets_the_counts() {
     assert_eq!((reply.seeds, reply.downloaded, reply.leechers), (Some(5), Some(50), Some(10)));
     assert_eq!(count.load(Ordering::SeqCst), 2);
     let (addr, _) = tracker(|_, request| match request {
-        Request::Scrape { transaction, .. } => vec![Reply::Error { transaction, message: "no".into() }],
+        (transaction, Request::Scrape { .. }) => vec![(transaction, Reply::Error("no".into()))],
         request => vec![honest(&request)],
     });
     assert!(matches!(scrape(addr, InfoHash([0xab; 20]), PATIENCE, 1000), Err(UdpError::Refused(_))));

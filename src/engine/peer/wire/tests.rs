@@ -59,7 +59,7 @@ fn wire() -> (TcpStream, Receiver<Input>, thread::JoinHandle<io::Error>) {
     let (around, inbox) = surroundings(1);
     far.set_read_timeout(Some(PATIENCE)).unwrap();
     let addr = near.local_addr().unwrap();
-    let run = move || Wire::new(&far, addr, PEER, Limits { pieces: PIECES }, &around).run();
+    let run = move || Wire::new(&far, addr, PEER, PIECES, &around).run();
     (near, inbox, thread::spawn(run))
 }
 
@@ -127,9 +127,9 @@ fn other_message() -> impl Strategy<Value = Message> {
         Just(Message::NotInterested),
         Just(Message::HaveAll),
         Just(Message::HaveNone),
-        any::<u32>().prop_map(|piece| Message::Have { piece }),
-        any::<u32>().prop_map(|piece| Message::Suggest { piece }),
-        any::<u32>().prop_map(|piece| Message::AllowedFast { piece }),
+        any::<u32>().prop_map(|piece| Message::Have(piece)),
+        any::<u32>().prop_map(|piece| Message::Suggest(piece)),
+        any::<u32>().prop_map(|piece| Message::AllowedFast(piece)),
         any::<u16>().prop_map(Message::Port),
         any::<u64>().prop_map(|seed| Message::Bitfield(noise(PIECES.div_ceil(8) as usize, seed))),
         block().prop_map(Message::Request),
@@ -195,7 +195,7 @@ proptest! {
 /// Earlier messages are reported, then that the peer is gone; and `wrong` is the reason.
 fn ends_the_connection(wrong: &[u8]) {
     let mut bytes = Vec::new();
-    let before = [Message::Unchoke, Message::Have { piece: 5 }].map(Sent::Message);
+    let before = [Message::Unchoke, Message::Have(5)].map(Sent::Message);
     before.iter().for_each(|message| message.emit(&mut bytes));
     bytes.extend(wrong);
     Message::Interested.emit(&mut bytes);
@@ -239,7 +239,7 @@ fn a_long_unknown_message_is_skipped() {
     extended(200, vec![0; 1]).emit(&mut bytes);
     extended(3, vec![0; 2]).emit(&mut bytes);
     assert!(bytes.len() > MAX_MESSAGE_BYTES as usize);
-    let after = Sent::Message(Message::Have { piece: 7 });
+    let after = Sent::Message(Message::Have(7));
     after.emit(&mut bytes);
     assert_eq!(heard_of(&bytes).0, [after]);
 }
@@ -263,12 +263,12 @@ fn long_messages_are_reported_soon() {
 fn earlier_messages_are_reported_while_a_message_is_incomplete() {
     let (mut near, inbox, _wire) = wire();
     let mut bytes = Vec::new();
-    Message::Have { piece: 1 }.emit(&mut bytes);
+    Message::Have(1).emit(&mut bytes);
     Sent::Block { piece: 2, begin: 0, data: vec![3; 1000] }.emit(&mut bytes);
     let (now, later) = bytes.split_at(100);
     near.write_all(now).unwrap();
     let Ok(Input::Peer { events, .. }) = inbox.recv_timeout(PATIENCE) else { panic!("nothing is reported") };
-    assert!(matches!(events[..], [PeerEvent::Message(Message::Have { piece: 1 })]), "{events:?}");
+    assert!(matches!(events[..], [PeerEvent::Message(Message::Have(1))]), "{events:?}");
     near.write_all(later).unwrap();
     let Ok(Input::Peer { events, .. }) = inbox.recv_timeout(PATIENCE) else { panic!("nothing is reported") };
     let [PeerEvent::Block { piece: 2, begin: 0, data, .. }] = &events[..] else { panic!("{events:?}") };
@@ -281,7 +281,7 @@ fn a_silent_peer_is_dropped_in_time() {
     let (around, inbox) = surroundings(1);
     far.set_read_timeout(Some(std::time::Duration::from_millis(30))).unwrap();
     let addr = near.local_addr().unwrap();
-    let error = Wire::new(&far, addr, PEER, Limits { pieces: PIECES }, &around).run();
+    let error = Wire::new(&far, addr, PEER, PIECES, &around).run();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
     drop(around);
     assert_eq!(heard(&inbox), []);

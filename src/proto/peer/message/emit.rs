@@ -10,7 +10,7 @@ impl Message {
         out.extend([0; 4]);
         out.extend(self.id());
         match self {
-            Message::Have { piece } | Message::Suggest { piece } | Message::AllowedFast { piece } => {
+            Message::Have(piece) | Message::Suggest(piece) | Message::AllowedFast(piece) => {
                 out.extend(piece.to_be_bytes());
             }
             Message::Request(spec) | Message::Cancel(spec) | Message::Reject(spec) => {
@@ -46,7 +46,7 @@ impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.id().map_or("keep-alive", name))?;
         match self {
-            Message::Have { piece } | Message::Suggest { piece } | Message::AllowedFast { piece } => {
+            Message::Have(piece) | Message::Suggest(piece) | Message::AllowedFast(piece) => {
                 write!(f, " piece {piece}")
             }
             Message::Request(spec) | Message::Cancel(spec) | Message::Reject(spec) => write!(f, " {spec}"),

@@ -1,8 +1,8 @@
 //! Bytes off the wire as messages (BEP 3, BEP 6, BEP 10).
 
 use super::{
-    BLOCK_BYTES, BlockSpec, Body, BodyKind, Limits, MAX_MESSAGE_BYTES, Message, MessageError, PIECE_HEADER_BYTES,
-    PieceHeader, id, row,
+    BLOCK_BYTES, BlockSpec, Body, BodyKind, MAX_MESSAGE_BYTES, Message, MessageError, PIECE_HEADER_BYTES, PieceHeader,
+    id, row,
 };
 
 /// Reads the length that a message begins with: the bytes of id and body that follow, or zero for a keep-alive.
@@ -11,13 +11,14 @@ pub fn parse_length(prefix: [u8; 4]) -> Result<u32, MessageError> {
     if length > MAX_MESSAGE_BYTES { Err(MessageError::TooLong(length)) } else { Ok(length) }
 }
 
-/// Says what to do with the body of message `id`, whose `length` (which counts the id) is 1 or more.
-pub fn body_kind(id: u8, length: u32, limits: &Limits) -> Result<BodyKind, MessageError> {
+/// Says what to do with the body of message `id`, whose `length` (which counts the id) is 1 or more, in a torrent of
+/// this many `pieces`.
+pub fn body_kind(id: u8, length: u32, pieces: u32) -> Result<BodyKind, MessageError> {
     let body = parse_length(length.to_be_bytes())?.saturating_sub(1);
     let (least, most, kind) = match row(id) {
         None => return Ok(BodyKind::Skip(body)),
         Some((_, Body::Exactly(bytes))) => (bytes, bytes, BodyKind::Gather(body)),
-        Some((_, Body::Bitfield)) => (limits.pieces.div_ceil(8), limits.pieces.div_ceil(8), BodyKind::Gather(body)),
+        Some((_, Body::Bitfield)) => (pieces.div_ceil(8), pieces.div_ceil(8), BodyKind::Gather(body)),
         Some((_, Body::Piece)) => {
             let data = body.saturating_sub(PIECE_HEADER_BYTES);
             (PIECE_HEADER_BYTES + 1, PIECE_HEADER_BYTES + BLOCK_BYTES, BodyKind::Piece(data))
@@ -40,16 +41,16 @@ pub fn parse_body(id: u8, body: &[u8]) -> Result<Message, MessageError> {
         id::UNCHOKE => Message::Unchoke,
         id::INTERESTED => Message::Interested,
         id::NOT_INTERESTED => Message::NotInterested,
-        id::HAVE => Message::Have { piece: number(body, 0) },
+        id::HAVE => Message::Have(number(body, 0)),
         id::BITFIELD => Message::Bitfield(body.to_vec()),
         id::REQUEST => Message::Request(parse_spec(id, body)?),
         id::CANCEL => Message::Cancel(parse_spec(id, body)?),
         id::PORT => Message::Port(u16::from_be_bytes([body[0], body[1]])),
-        id::SUGGEST => Message::Suggest { piece: number(body, 0) },
+        id::SUGGEST => Message::Suggest(number(body, 0)),
         id::HAVE_ALL => Message::HaveAll,
         id::HAVE_NONE => Message::HaveNone,
         id::REJECT => Message::Reject(parse_spec(id, body)?),
-        id::ALLOWED_FAST => Message::AllowedFast { piece: number(body, 0) },
+        id::ALLOWED_FAST => Message::AllowedFast(number(body, 0)),
         _ => return Err(MessageError::NotGathered(id)),
     })
 }

@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 /// A torrent of a thousand pieces: its bitfield is 125 bytes.
-const LIMITS: Limits = Limits { pieces: 1000 };
+const PIECES: u32 = 1000;
 
 /// The bytes of one message.
 fn emitted(message: &Message) -> Vec<u8> {
@@ -35,14 +35,14 @@ impl Sent {
 
 /// Does what a reader at a socket does, step by step. Returns the first message of `stream` and its length in bytes; `None` if
 /// it is incomplete.
-fn read(stream: &[u8], limits: &Limits) -> Result<Option<(Sent, usize)>, MessageError> {
+fn read(stream: &[u8], pieces: u32) -> Result<Option<(Sent, usize)>, MessageError> {
     let Some((prefix, rest)) = stream.split_first_chunk::<4>() else { return Ok(None) };
     let length = parse_length(*prefix)?;
     if length == 0 {
         return Ok(Some((Sent::Message(Message::KeepAlive), 4)));
     }
     let Some((&id, rest)) = rest.split_first() else { return Ok(None) };
-    let kind = body_kind(id, length, limits)?;
+    let kind = body_kind(id, length, pieces)?;
     let Some(body) = rest.get(..length as usize - 1) else { return Ok(None) };
     let sent = match kind {
         BodyKind::Gather(bytes) => {
@@ -70,7 +70,7 @@ fn read(stream: &[u8], limits: &Limits) -> Result<Option<(Sent, usize)>, Message
 /// All messages of `stream`, or the first error.
 fn read_all(mut stream: &[u8]) -> Result<Vec<Sent>, MessageError> {
     let mut messages = Vec::new();
-    while let Some((message, bytes)) = read(stream, &LIMITS)? {
+    while let Some((message, bytes)) = read(stream, PIECES)? {
         messages.push(message);
         stream = &stream[bytes..];
     }
@@ -89,16 +89,16 @@ fn messages_have_the_bytes_of_the_beps() {
         (Message::Unchoke, vec![0, 0, 0, 1, 1], "unchoke"),
         (Message::Interested, vec![0, 0, 0, 1, 2], "interested"),
         (Message::NotInterested, vec![0, 0, 0, 1, 3], "not interested"),
-        (Message::Have { piece: 258 }, vec![0, 0, 0, 5, 4, 0, 0, 1, 2], "have piece 258"),
+        (Message::Have(258), vec![0, 0, 0, 5, 4, 0, 0, 1, 2], "have piece 258"),
         (Message::Bitfield(vec![0xff; 125]), [&[0, 0, 0, 126, 5][..], &[0xff; 125]].concat(), "bitfield 125 bytes"),
         (Message::Request(spec), with_spec(6), "request piece 7 begin 16384 length 16384"),
         (Message::Cancel(spec), with_spec(8), "cancel piece 7 begin 16384 length 16384"),
         (Message::Port(6881), vec![0, 0, 0, 3, 9, 0x1a, 0xe1], "port 6881"),
-        (Message::Suggest { piece: 1 }, vec![0, 0, 0, 5, 13, 0, 0, 0, 1], "suggest piece 1"),
+        (Message::Suggest(1), vec![0, 0, 0, 5, 13, 0, 0, 0, 1], "suggest piece 1"),
         (Message::HaveAll, vec![0, 0, 0, 1, 14], "have all"),
         (Message::HaveNone, vec![0, 0, 0, 1, 15], "have none"),
         (Message::Reject(spec), with_spec(16), "reject piece 7 begin 16384 length 16384"),
-        (Message::AllowedFast { piece: 1 }, vec![0, 0, 0, 5, 17, 0, 0, 0, 1], "allowed fast piece 1"),
+        (Message::AllowedFast(1), vec![0, 0, 0, 5, 17, 0, 0, 0, 1], "allowed fast piece 1"),
         (
             Message::Extended(Extended::received(0, b"de".to_vec())),
             b"\0\0\0\x04\x14\0de".to_vec(),
@@ -107,7 +107,7 @@ fn messages_have_the_bytes_of_the_beps() {
     ];
     for (message, bytes, line) in &table {
         assert_eq!(emitted(message), *bytes, "{message}");
-        assert_eq!(read(bytes, &LIMITS), Ok(Some((Sent::Message(message.clone()), bytes.len()))));
+        assert_eq!(read(bytes, PIECES), Ok(Some((Sent::Message(message.clone()), bytes.len()))));
         assert_eq!(message.to_string(), *line);
     }
     let block = Sent::Block(BlockSpec { piece: 7, begin: 16384, length: 2 }, b"ab".to_vec());
@@ -123,8 +123,8 @@ fn four_gigabytes_are_refused_at_the_length() {
     assert_eq!(parse_length([0xff; 4]), Err(MessageError::TooLong(u32::MAX)));
     assert_eq!(parse_length([0, 0x10, 0, 0]), Ok(MAX_MESSAGE_BYTES));
     assert!(parse_length([0, 0x10, 0, 1]).is_err());
-    assert!(body_kind(99, u32::MAX, &LIMITS).is_err(), "also if `parse_length` was not called");
-    assert!(read(&[0xff; 4], &LIMITS).is_err());
+    assert!(body_kind(99, u32::MAX, PIECES).is_err(), "also if `parse_length` was not called");
+    assert!(read(&[0xff; 4], PIECES).is_err());
     assert_eq!(
         parse_length([0xff; 4]).unwrap_err().to_string(),
         "message of 4294967295 bytes, at most 1048576 are accepted"
@@ -134,11 +134,11 @@ fn four_gigabytes_are_refused_at_the_length() {
 #[test]
 fn every_known_message_has_its_exact_length() {
     for (id, body) in [(0, 0), (1, 0), (2, 0), (3, 0), (4, 4), (6, 12), (8, 12), (9, 2), (13, 4), (14, 0), (15, 0)] {
-        assert_eq!(body_kind(id, body + 1, &LIMITS), Ok(BodyKind::Gather(body)));
+        assert_eq!(body_kind(id, body + 1, PIECES), Ok(BodyKind::Gather(body)));
         for wrong in [body.wrapping_sub(1), body + 1, 1000] {
             let error = MessageError::WrongLength { id, body: wrong, least: body, most: body };
             if wrong < MAX_MESSAGE_BYTES {
-                assert_eq!(body_kind(id, wrong + 1, &LIMITS), Err(error));
+                assert_eq!(body_kind(id, wrong + 1, PIECES), Err(error));
                 assert_eq!(parse_body(id, &vec![0; wrong as usize]), Err(error));
             }
         }
@@ -147,20 +147,20 @@ fn every_known_message_has_its_exact_length() {
 
 #[test]
 fn a_bitfield_has_a_bit_for_each_piece() {
-    assert_eq!(body_kind(id::BITFIELD, 126, &LIMITS), Ok(BodyKind::Gather(125)));
-    let error = body_kind(id::BITFIELD, 127, &LIMITS).unwrap_err();
+    assert_eq!(body_kind(id::BITFIELD, 126, PIECES), Ok(BodyKind::Gather(125)));
+    let error = body_kind(id::BITFIELD, 127, PIECES).unwrap_err();
     assert_eq!(error.to_string(), "bitfield with a body of 126 bytes, expected 125");
-    assert!(body_kind(id::BITFIELD, 125, &LIMITS).is_err());
+    assert!(body_kind(id::BITFIELD, 125, PIECES).is_err());
 }
 
 #[test]
 fn a_block_has_one_byte_to_sixteen_kibibytes() {
-    assert_eq!(body_kind(id::PIECE, 1 + 8 + 1, &LIMITS), Ok(BodyKind::Piece(1)));
-    assert_eq!(body_kind(id::PIECE, 1 + 8 + BLOCK_BYTES, &LIMITS), Ok(BodyKind::Piece(BLOCK_BYTES)));
+    assert_eq!(body_kind(id::PIECE, 1 + 8 + 1, PIECES), Ok(BodyKind::Piece(1)));
+    assert_eq!(body_kind(id::PIECE, 1 + 8 + BLOCK_BYTES, PIECES), Ok(BodyKind::Piece(BLOCK_BYTES)));
     for length in [1, 8, 9, 1 + 8 + BLOCK_BYTES + 1] {
-        assert!(body_kind(id::PIECE, length, &LIMITS).is_err(), "{length}");
+        assert!(body_kind(id::PIECE, length, PIECES).is_err(), "{length}");
     }
-    let error = body_kind(id::PIECE, 9, &LIMITS).unwrap_err();
+    let error = body_kind(id::PIECE, 9, PIECES).unwrap_err();
     assert_eq!(error.to_string(), "piece with a body of 8 bytes, expected 9 to 16392");
 }
 
@@ -169,7 +169,7 @@ fn requests_of_no_block_are_refused() {
     for (begin, length) in [(0, 0), (0, BLOCK_BYTES + 1), (0, u32::MAX), (u32::MAX, 1), (u32::MAX - 10, 16384)] {
         for message in [Message::Request, Message::Cancel, Message::Reject] {
             let bytes = emitted(&message(BlockSpec { piece: 0, begin, length }));
-            assert!(matches!(read(&bytes, &LIMITS), Err(MessageError::NoBlock(..))), "{begin} {length}");
+            assert!(matches!(read(&bytes, PIECES), Err(MessageError::NoBlock(..))), "{begin} {length}");
         }
     }
     let error = read_all(&emitted(&Message::Request(BlockSpec { piece: 1, begin: 2, length: 0 }))).unwrap_err();
@@ -180,11 +180,11 @@ fn requests_of_no_block_are_refused() {
 
 #[test]
 fn unknown_messages_are_skipped_and_extended_ones_have_an_id() {
-    assert_eq!(body_kind(99, MAX_MESSAGE_BYTES, &LIMITS), Ok(BodyKind::Skip(MAX_MESSAGE_BYTES - 1)));
-    assert_eq!(body_kind(99, 1, &LIMITS), Ok(BodyKind::Skip(0)));
-    assert_eq!(body_kind(id::EXTENDED, 2, &LIMITS), Ok(BodyKind::Extended(0)));
-    assert_eq!(body_kind(id::EXTENDED, MAX_MESSAGE_BYTES, &LIMITS), Ok(BodyKind::Extended(MAX_MESSAGE_BYTES - 2)));
-    assert!(body_kind(id::EXTENDED, 1, &LIMITS).is_err(), "without its extended id");
+    assert_eq!(body_kind(99, MAX_MESSAGE_BYTES, PIECES), Ok(BodyKind::Skip(MAX_MESSAGE_BYTES - 1)));
+    assert_eq!(body_kind(99, 1, PIECES), Ok(BodyKind::Skip(0)));
+    assert_eq!(body_kind(id::EXTENDED, 2, PIECES), Ok(BodyKind::Extended(0)));
+    assert_eq!(body_kind(id::EXTENDED, MAX_MESSAGE_BYTES, PIECES), Ok(BodyKind::Extended(MAX_MESSAGE_BYTES - 2)));
+    assert!(body_kind(id::EXTENDED, 1, PIECES).is_err(), "without its extended id");
     for id in [id::PIECE, id::EXTENDED, 99] {
         assert_eq!(parse_body(id, &[0; 20]), Err(MessageError::NotGathered(id)));
     }
@@ -192,9 +192,9 @@ fn unknown_messages_are_skipped_and_extended_ones_have_an_id() {
 
 #[test]
 fn an_incomplete_message_waits() {
-    let whole = emitted(&Message::Have { piece: 3 });
+    let whole = emitted(&Message::Have(3));
     for cut in 0..whole.len() {
-        assert_eq!(read(&whole[..cut], &LIMITS), Ok(None));
+        assert_eq!(read(&whole[..cut], PIECES), Ok(None));
     }
 }
 
@@ -220,9 +220,9 @@ fn any_message() -> impl Strategy<Value = Sent> {
             Message::HaveAll,
             Message::HaveNone,
         ]),
-        any::<u32>().prop_map(|piece| Message::Have { piece }),
-        any::<u32>().prop_map(|piece| Message::Suggest { piece }),
-        any::<u32>().prop_map(|piece| Message::AllowedFast { piece }),
+        any::<u32>().prop_map(|piece| Message::Have(piece)),
+        any::<u32>().prop_map(|piece| Message::Suggest(piece)),
+        any::<u32>().prop_map(|piece| Message::AllowedFast(piece)),
         any::<u16>().prop_map(Message::Port),
         bytes(125..126).prop_map(Message::Bitfield),
         any_spec().prop_map(Message::Request),
@@ -255,7 +255,7 @@ proptest! {
         let mut input = length.to_be_bytes().to_vec();
         input.push(id);
         input.extend(body);
-        match read(&input, &Limits { pieces }) {
+        match read(&input, pieces) {
             Ok(Some((message, taken))) => prop_assert_eq!(message.bytes().len(), taken),
             Ok(None) => {}
             Err(error) => prop_assert!(!error.to_string().is_empty()),

@@ -15,17 +15,17 @@ fn announce() -> AnnounceRequest {
 /// The tables of BEP 15.
 #[test]
 fn packets_have_the_bytes_of_bep_15() {
-    let connect = Request::Connect { transaction: 0x0102_0304 }.emit();
+    let connect = Request::Connect.emit(0x0102_0304);
     assert_eq!(connect, [0, 0, 4, 0x17, 0x27, 0x10, 0x19, 0x80, 0, 0, 0, 0, 1, 2, 3, 4]);
     let url_data = Vec::new();
-    let packet = Request::Announce { connection: 7, transaction: 8, announce: announce(), url_data }.emit();
+    let packet = Request::Announce { connection: 7, announce: announce(), url_data }.emit(8);
     assert_eq!(packet.len(), ANNOUNCE_BYTES);
     assert_eq!((&packet[8..16], &packet[80..84]), (&[0, 0, 0, 1, 0, 0, 0, 8][..], &[0, 0, 0, 2][..]));
     assert_eq!(packet[84..98], [0, 0, 0, 0, 0, 0, 0, 6, 255, 255, 255, 255, 0x1a, 0xe1]);
-    let reply = Reply::Connect { transaction: 1, connection: 2 }.emit();
+    let reply = Reply::Connect(2).emit(1);
     assert_eq!(reply.len(), 16, "not larger than the request");
     let (leechers, seeds, peers) = (2, 3, vec![10, 0, 0, 1, 0x1a, 0xe1]);
-    let reply = Reply::Announce { transaction: 1, interval: 900, leechers, seeds, peers }.emit();
+    let reply = Reply::Announce { interval: 900, leechers, seeds, peers }.emit(1);
     assert_eq!(reply[..20], [0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 3, 132, 0, 0, 0, 2, 0, 0, 0, 3]);
 }
 
@@ -33,27 +33,26 @@ fn packets_have_the_bytes_of_bep_15() {
 #[test]
 fn url_data_is_joined() {
     for data in [&b""[..], b"/announce?passkey=x", &[b'x'; 300]] {
-        let request =
-            Request::Announce { connection: 1, transaction: 2, announce: announce(), url_data: data.to_vec() };
-        assert_eq!(Request::parse(&request.emit()), Some(request));
+        let request = Request::Announce { connection: 1, announce: announce(), url_data: data.to_vec() };
+        assert_eq!(Request::parse(&request.emit(2)), Some((2, request)));
     }
-    let plain = Request::Announce { connection: 1, transaction: 2, announce: announce(), url_data: b"/a".to_vec() };
-    let mut odd = plain.emit();
+    let plain = Request::Announce { connection: 1, announce: announce(), url_data: b"/a".to_vec() };
+    let mut odd = plain.emit(2);
     odd.splice(ANNOUNCE_BYTES..ANNOUNCE_BYTES, [1, 1, 77, 2, 9, 9]);
     odd.extend([0, 2, 1, b'z']);
-    assert_eq!(Request::parse(&odd), Some(plain), "padding, unknown options, and bytes after the end");
+    assert_eq!(Request::parse(&odd), Some((2, plain)), "padding, unknown options, and bytes after the end");
 }
 
 #[test]
 fn invalid_packets_are_refused() {
-    let mut wrong = Request::Connect { transaction: 1 }.emit();
+    let mut wrong = Request::Connect.emit(1);
     wrong[0] = 1;
     assert_eq!(Request::parse(&wrong), None, "without the magic number");
-    let packet = Request::Announce { connection: 7, transaction: 8, announce: announce(), url_data: Vec::new() };
-    assert!((0..ANNOUNCE_BYTES).all(|cut| Request::parse(&packet.emit()[..cut]).is_none()));
-    let many = Request::Scrape { connection: 1, transaction: 2, hashes: vec![InfoHash([3; 20]); 90] };
-    match Request::parse(&many.emit()) {
-        Some(Request::Scrape { hashes, .. }) => assert_eq!(hashes.len(), MOST_SCRAPED),
+    let packet = Request::Announce { connection: 7, announce: announce(), url_data: Vec::new() };
+    assert!((0..ANNOUNCE_BYTES).all(|cut| Request::parse(&packet.emit(8)[..cut]).is_none()));
+    let many = Request::Scrape { connection: 1, hashes: vec![InfoHash([3; 20]); 90] };
+    match Request::parse(&many.emit(2)) {
+        Some((2, Request::Scrape { hashes, .. })) => assert_eq!(hashes.len(), MOST_SCRAPED),
         other => panic!("{other:?}"),
     }
 }
@@ -62,7 +61,7 @@ proptest! {
     #[test]
     fn any_bytes_are_survived(packet: Vec<u8>) {
         let _ = Request::parse(&packet);
-        let _ = Reply::parse(&packet).map(|reply| reply.transaction());
+        let _ = Reply::parse(&packet);
     }
 
     #[test]
@@ -71,12 +70,12 @@ proptest! {
     ) {
         let [interval, leechers, seeds] = numbers;
         for reply in [
-            Reply::Connect { transaction, connection: interval.into() },
-            Reply::Announce { transaction, interval, leechers, seeds, peers },
-            Reply::Scrape { transaction, counts },
-            Reply::Error { transaction, message },
+            Reply::Connect(interval.into()),
+            Reply::Announce { interval, leechers, seeds, peers },
+            Reply::Scrape(counts),
+            Reply::Error(message),
         ] {
-            prop_assert_eq!(Reply::parse(&reply.emit()), Some(reply));
+            prop_assert_eq!(Reply::parse(&reply.emit(transaction)), Some((transaction, reply)));
         }
     }
 }

@@ -45,7 +45,7 @@ fn a_have_of_an_unwanted_piece_does_not_make_us_interested() {
     swarm.members[1].torrent.want_only(&bits_of([3]));
     swarm.connect(1, 0);
     for (piece, interested) in [(5, false), (3, true)] {
-        swarm.happen(1, Event::Peer(key(0), PeerEvent::Message(Message::Have { piece })));
+        swarm.happen(1, Event::Peer(key(0), PeerEvent::Message(Message::Have(piece))));
         let told = swarm.members[0].heard.iter().any(|(_, message)| *message == Message::Interested);
         assert_eq!(told, interested, "piece {piece}");
     }

@@ -40,7 +40,7 @@ fn idle_peers_are_asked_when_the_endgame_begins_elsewhere() {
     stage.seed_comes(2, 2, false);
     assert_eq!(stage.asked_of(2), 4, "all of piece 0");
     stage.join(3, [10, 0, 0, 1], 3, false);
-    for message in [Message::HaveNone, Message::Have { piece: 0 }, Message::Unchoke] {
+    for message in [Message::HaveNone, Message::Have(0), Message::Unchoke] {
         stage.hear(3, message);
     }
     assert_eq!(stage.asked_of(3), 0, "piece 1 is free, though not for this peer");
@@ -122,8 +122,8 @@ fn allowed_and_suggested_pieces_are_remembered_within_bounds() {
     let mut stage = Stage::new(100, 50);
     stage.join(2, [10, 0, 0, 1], 2, false);
     for piece in 0..100 {
-        stage.hear(2, Message::AllowedFast { piece });
-        stage.hear(2, Message::Suggest { piece });
+        stage.hear(2, Message::AllowedFast(piece));
+        stage.hear(2, Message::Suggest(piece));
     }
     let peer = &stage.torrent.peers[&key(2)];
     assert_eq!(peer.fast_set_from_peer.len(), MOST_ALLOWED);

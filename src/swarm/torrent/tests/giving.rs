@@ -15,11 +15,11 @@ fn heard<T>(swarm: &Swarm, number: usize, of: impl Fn(&Message) -> Option<T>) ->
 }
 
 fn haves(message: &Message) -> Option<u32> {
-    if let Message::Have { piece } = message { Some(*piece) } else { None }
+    if let Message::Have(piece) = message { Some(*piece) } else { None }
 }
 
 fn allowed(message: &Message) -> Option<u32> {
-    if let Message::AllowedFast { piece } = message { Some(*piece) } else { None }
+    if let Message::AllowedFast(piece) = message { Some(*piece) } else { None }
 }
 
 fn introductions(message: &Message) -> Option<ExtendedHandshake> {
@@ -72,7 +72,7 @@ fn a_peer_that_chokes_us_is_asked_for_its_allowed_fast_set() {
     swarm.connect(1, 0);
     swarm.happen(0, message(Message::HaveAll));
     assert!(swarm.members[0].torrent.peers[&key(1)].asked.is_empty());
-    swarm.happen(0, message(Message::AllowedFast { piece: 7 }));
+    swarm.happen(0, message(Message::AllowedFast(7)));
     let pieces = |swarm: &Swarm| -> Vec<u32> {
         swarm.members[0].torrent.peers[&key(1)].asked.iter().map(|block| block.piece).collect()
     };
@@ -81,7 +81,7 @@ fn a_peer_that_chokes_us_is_asked_for_its_allowed_fast_set() {
     assert!(pieces(&swarm).len() > 2);
     swarm.happen(0, message(Message::Choke));
     assert_eq!(pieces(&swarm), [7, 7], "the allowed piece still comes");
-    swarm.happen(0, message(Message::AllowedFast { piece: PIECES }));
+    swarm.happen(0, message(Message::AllowedFast(PIECES)));
     assert_eq!(swarm.members[0].torrent.peers.len(), 1, "advice about nothing is ignored");
 }
 
@@ -90,7 +90,7 @@ fn a_peer_that_has_a_piece_is_not_told_that_we_have_it_too() {
     let mut swarm = Swarm::new(&[nothing(), nothing(), nothing()]);
     swarm.connect(1, 0);
     swarm.connect(2, 0);
-    swarm.happen(0, message(Message::Have { piece: 3 }));
+    swarm.happen(0, message(Message::Have(3)));
     for piece in [3, 4] {
         swarm.happen(0, Event::Disk(DiskEvent::Checked { piece, good: true }));
     }
@@ -164,7 +164,7 @@ fn the_number_of_slots_can_be_set() {
 #[test]
 fn suggestions_spread_what_a_seed_has_without_repeating() {
     let swarm = full_house();
-    let suggested = |message: &Message| if let Message::Suggest { piece } = message { Some(*piece) } else { None };
+    let suggested = |message: &Message| if let Message::Suggest(piece) = message { Some(*piece) } else { None };
     let mut all: Vec<u32> = (3..=10).flat_map(|number| heard(&swarm, number, suggested)).collect();
     assert_eq!(all.len(), 16, "two for each of eight");
     all.sort();

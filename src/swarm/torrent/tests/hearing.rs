@@ -11,11 +11,11 @@ fn nonsense_ends_the_connection_and_nothing_else() {
     let nothing_at_all = BlockSpec { piece: 0, begin: 0, length: 0 };
     let too_long = BlockSpec { piece: 0, begin: 0, length: BLOCK_BYTES + 1 };
     let messages = [
-        vec![Message::Have { piece: PIECES }],
+        vec![Message::Have(PIECES)],
         vec![Message::Bitfield(vec![0; 2])],
         vec![Message::HaveNone, Message::HaveNone],
         vec![Message::Bitfield(vec![128, 0, 0]), Message::Bitfield(vec![128, 0, 0])],
-        vec![Message::Have { piece: 1 }, Message::Bitfield(vec![128, 0, 0])],
+        vec![Message::Have(1), Message::Bitfield(vec![128, 0, 0])],
         vec![Message::Request(beyond)],
         vec![Message::Request(over_the_end)],
         vec![Message::Request(overflow)],
@@ -38,7 +38,7 @@ fn nonsense_ends_the_connection_and_nothing_else() {
 fn a_later_bitfield_that_adds_pieces_is_taken() {
     let mut swarm = Swarm::new(&[nothing(), nothing()]);
     swarm.connect(1, 0);
-    let heard = [Message::HaveNone, Message::Have { piece: 3 }, Message::Bitfield(vec![0b1001_0000, 0, 1])];
+    let heard = [Message::HaveNone, Message::Have(3), Message::Bitfield(vec![0b1001_0000, 0, 1])];
     for message in heard {
         swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(message)));
     }

@@ -25,7 +25,7 @@ fn comes(stage: &mut Stage, number: u32) {
 /// The pieces that it was shown since the last call.
 fn shown(stage: &mut Stage, number: u32) -> Vec<u32> {
     let haves = |(to, message): &(u32, Message)| match message {
-        Message::Have { piece } if *to == number => Some(*piece),
+        Message::Have(piece) if *to == number => Some(*piece),
         _ => None,
     };
     let pieces = stage.told.iter().filter_map(haves).collect();
@@ -44,7 +44,7 @@ fn each_peer_is_shown_a_different_piece_and_the_next_when_another_peer_has_it() 
     (1..=3).for_each(|number| comes(&mut stage, number));
     assert!(stage.told.contains(&(1, Message::HaveNone)), "it looks like a peer that has nothing");
     let tells = |(_, message): &(u32, Message)| match message {
-        Message::Bitfield(_) | Message::HaveAll | Message::Suggest { .. } | Message::AllowedFast { .. } => true,
+        Message::Bitfield(_) | Message::HaveAll | Message::Suggest(_) | Message::AllowedFast(_) => true,
         Message::Extended(message) => match message.parse().unwrap() {
             Incoming::Handshake(told) => told.upload_only.is_some(),
             Incoming::UploadOnly(_) => true,
@@ -54,9 +54,9 @@ fn each_peer_is_shown_a_different_piece_and_the_next_when_another_peer_has_it() 
     assert!(!stage.told.iter().any(tells), "{:?}", stage.told);
     assert_eq!([1, 2, 3].map(|number| shown(&mut stage, number)), [[0], [1], [2]]);
     fetches(&mut stage, 1, 0);
-    stage.hear(1, Message::Have { piece: 0 });
+    stage.hear(1, Message::Have(0));
     assert!(shown(&mut stage, 1).is_empty(), "only the peer that was shown it has it");
-    stage.hear(2, Message::Have { piece: 0 });
+    stage.hear(2, Message::Have(0));
     assert_eq!([1, 2, 3].map(|number| shown(&mut stage, number)), [vec![3], vec![], vec![]]);
 }
 
@@ -71,7 +71,7 @@ fn a_piece_that_was_not_shown_is_not_served() {
     let rejected = |(to, message): &(u32, Message)| matches!(message, Message::Reject(_)).then_some(*to);
     assert_eq!(stage.told.iter().filter_map(rejected).collect::<Vec<u32>>(), [1]);
     // Once it is out there is nothing to hide.
-    stage.hear(2, Message::Have { piece: 0 });
+    stage.hear(2, Message::Have(0));
     fetches(&mut stage, 1, 0);
     assert_eq!(stage.told.iter().filter_map(rejected).count(), 1);
     // A peer without BEP 6 can't be told.
@@ -191,7 +191,7 @@ proptest! {
                 comes(&mut stage, number);
             }
             match step {
-                0 | 1 => stage.hear(number, Message::Have { piece }),
+                0 | 1 => stage.hear(number, Message::Have(piece)),
                 2 => fetches(&mut stage, number, piece),
                 3 => stage.hear(number, Message::NotInterested),
                 4 => stage.hear(number, Message::Interested),
