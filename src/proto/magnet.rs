@@ -40,41 +40,6 @@ pub struct Magnet {
     pub select_only: Vec<RangeInclusive<u32>>,
 }
 
-/// Why a text is not a usable magnet link. The message is safe on a terminal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MagnetError {
-    /// It does not begin with `magnet:?`.
-    NotMagnet,
-    /// It has this many bytes, more than [`MAX_LINK_BYTES`].
-    TooLong(usize),
-    /// It has no `xt=urn:btih:` or `urn:btmh:`.
-    NoHash,
-    /// A hash has the wrong length, which is given in characters, or wrong characters.
-    BadHash(usize),
-    /// It has two different info-hashes of one version.
-    TwoHashes,
-}
-
-impl fmt::Display for MagnetError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            MagnetError::NotMagnet => f.write_str("not a magnet link, which begins with magnet:?"),
-            MagnetError::TooLong(bytes) => {
-                write!(f, "a magnet link of {bytes} bytes, expected at most {MAX_LINK_BYTES}")
-            }
-            MagnetError::NoHash => f.write_str("a magnet link without xt=urn:btih:, so for another network"),
-            MagnetError::BadHash(length) => write!(
-                f,
-                "an info-hash of {length} characters, expected 40 hex digits or 32 of base32 (for urn:btmh: {SHA256} and 64 \
-                 hex digits)"
-            ),
-            MagnetError::TwoHashes => f.write_str("two different info-hashes in one magnet link"),
-        }
-    }
-}
-
-impl std::error::Error for MagnetError {}
-
 impl Magnet {
     /// The link to a torrent.
     pub fn of(metainfo: &Metainfo) -> Magnet {
@@ -89,14 +54,14 @@ impl Magnet {
         }
     }
 
-    /// Reads a link.
-    pub fn parse(link: &str) -> Result<Magnet, MagnetError> {
+    /// Reads a link. An error says why it cannot be used, and is safe on a terminal.
+    pub fn parse(link: &str) -> Result<Magnet, String> {
         let link = link.trim();
         if link.len() > MAX_LINK_BYTES {
-            return Err(MagnetError::TooLong(link.len()));
+            return Err(format!("a magnet link of {} bytes, expected at most {MAX_LINK_BYTES}", link.len()));
         }
         let start = link.get(..8).filter(|start| start.eq_ignore_ascii_case("magnet:?"));
-        let Some(query) = start.map(|start| &link[start.len()..]) else { return Err(MagnetError::NotMagnet) };
+        let query = start.map(|start| &link[start.len()..]).ok_or("not a magnet link, which begins with magnet:?")?;
         let mut magnet = Magnet::default();
         // A link that was copied from the source of a web page has `&amp;`.
         for parameter in query.split('&').map(|parameter| parameter.trim_start_matches("amp;")) {
@@ -124,24 +89,24 @@ impl Magnet {
             }
         }
         match (magnet.info_hash, magnet.info_hash_v2) {
-            (None, None) => Err(MagnetError::NoHash),
+            (None, None) => Err("a magnet link without xt=urn:btih:, so for another network".into()),
             _ => Ok(magnet),
         }
     }
 
     /// Reads a topic. One of another network is ignored, because a link may be for several networks.
-    fn take_topic(&mut self, topic: &str) -> Result<(), MagnetError> {
+    fn take_topic(&mut self, topic: &str) -> Result<(), String> {
         let prefixed = |prefix: &str| {
             let start = topic.get(..prefix.len()).filter(|start| start.eq_ignore_ascii_case(prefix))?;
             topic.get(start.len()..)
         };
         if let Some(text) = prefixed("urn:btih:") {
             let hash = InfoHash::from_hex(text).or_else(|| from_base32(text).map(InfoHash));
-            return set(&mut self.info_hash, hash.ok_or(MagnetError::BadHash(text.chars().count()))?);
+            return set(&mut self.info_hash, hash.ok_or_else(|| bad_hash(text))?);
         }
         if let Some(text) = prefixed("urn:btmh:") {
             let hash = text.strip_prefix(SHA256).and_then(from_hex);
-            return set(&mut self.info_hash_v2, hash.ok_or(MagnetError::BadHash(text.chars().count()))?);
+            return set(&mut self.info_hash_v2, hash.ok_or_else(|| bad_hash(text))?);
         }
         Ok(())
     }
@@ -189,9 +154,16 @@ impl Magnet {
     }
 }
 
-fn set<T: PartialEq>(place: &mut Option<T>, value: T) -> Result<(), MagnetError> {
+fn bad_hash(text: &str) -> String {
+    let length = text.chars().count();
+    format!(
+        "an info-hash of {length} characters, expected 40 hex digits or 32 of base32 (for urn:btmh: {SHA256} and 64 hex digits)"
+    )
+}
+
+fn set<T: PartialEq>(place: &mut Option<T>, value: T) -> Result<(), String> {
     match place {
-        Some(had) if *had != value => Err(MagnetError::TwoHashes),
+        Some(had) if *had != value => Err("two different info-hashes in one magnet link".into()),
         _ => {
             *place = Some(value);
             Ok(())

@@ -146,7 +146,7 @@ impl Resume {
         if text(info_hash) != metainfo.info_hash.0 || text(found_folder) != folder {
             return Err("it is of another torrent or folder".into());
         }
-        let have = Bitfield::from_bytes(text(have), metainfo.piece_count()).map_err(|error| error.to_string())?;
+        let have = Bitfield::from_bytes(text(have), metainfo.piece_count())?;
         let records = text(files);
         if records.len() != metainfo.files.len() * RECORD_BYTES {
             return Err(format!("{} bytes do not describe {} files", records.len(), metainfo.files.len()));

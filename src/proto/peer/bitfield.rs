@@ -14,33 +14,6 @@ pub struct Bitfield {
     ones: u32,
 }
 
-/// Why bytes are not a bitfield of this torrent. The connection is closed (BEP 3).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum BitfieldError {
-    /// The number of bytes is not the number of pieces divided by eight, rounded up.
-    WrongLength {
-        /// Bytes that came.
-        bytes: usize,
-        /// Bytes that were expected.
-        expected: usize,
-    },
-    /// A bit after the last piece is set.
-    SpareBitsSet,
-}
-
-impl fmt::Display for BitfieldError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            BitfieldError::WrongLength { bytes, expected } => {
-                write!(f, "bitfield is {bytes} bytes, expected {expected}")
-            }
-            BitfieldError::SpareBitsSet => write!(f, "bitfield has a bit set beyond the last piece"),
-        }
-    }
-}
-
-impl std::error::Error for BitfieldError {}
-
 /// Bytes a bitfield of `pieces` pieces takes.
 pub fn bytes_for(pieces: u32) -> usize {
     pieces.div_ceil(8) as usize
@@ -61,15 +34,16 @@ impl Bitfield {
         Bitfield { bytes: bytes.into(), len, ones: len }
     }
 
-    /// The pieces that `bytes`, the body of a message `bitfield`, says of a torrent of `len` pieces.
-    pub fn from_bytes(bytes: impl Into<Box<[u8]>>, len: u32) -> Result<Bitfield, BitfieldError> {
+    /// The pieces that `bytes`, the body of a message `bitfield`, says of a torrent of `len` pieces. An error says why they cannot be:
+    /// then the connection is closed (BEP 3).
+    pub fn from_bytes(bytes: impl Into<Box<[u8]>>, len: u32) -> Result<Bitfield, String> {
         let bytes = bytes.into();
         let expected = bytes_for(len);
         if bytes.len() != expected {
-            return Err(BitfieldError::WrongLength { bytes: bytes.len(), expected });
+            return Err(format!("bitfield is {} bytes, expected {expected}", bytes.len()));
         }
         if bytes.last().is_some_and(|last| last & spare_bits(len) != 0) {
-            return Err(BitfieldError::SpareBitsSet);
+            return Err("bitfield has a bit set beyond the last piece".into());
         }
         let ones = words(&bytes).map(u64::count_ones).sum();
         Ok(Bitfield { bytes, len, ones })

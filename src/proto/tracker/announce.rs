@@ -34,7 +34,7 @@
 //! assert_eq!(parse_reply(&body), Ok(reply));
 //! let refused = parse_reply(&emit_failure("unknown passkey", None)).unwrap_err();
 //! assert_eq!(refused.to_string(), "the tracker says: unknown passkey");
-//! # Ok::<(), swarmlet::proto::tracker::announce::RequestError>(())
+//! # Ok::<(), String>(())
 //! ```
 
 mod reply;
@@ -44,7 +44,7 @@ mod scrape;
 pub use self::reply::{
     AnnounceReply, MAX_HOST_PEERS, MAX_REPLY_BYTES, MAX_REPLY_PEERS, ReplyError, RetryIn, emit_failure, parse_reply,
 };
-pub use self::request::{AnnounceRequest, LEFT_UNKNOWN, RequestError};
+pub use self::request::{AnnounceRequest, LEFT_UNKNOWN};
 pub use self::scrape::{parse_scrape, scrape_url};
 use std::fmt;
 

@@ -11,7 +11,6 @@ use crate::base::rng::Rng;
 use crate::base::url::{join_query, percent_decode, percent_encode};
 use crate::proto::id::{InfoHash, PeerId};
 use core::net::IpAddr;
-use std::fmt;
 
 /// The `left` of a download whose size is not known yet: large, because 0 would mean a seed, and not larger than what
 /// trackers with signed numbers can read (transmission sends the same).
@@ -96,14 +95,17 @@ impl AnnounceRequest {
     }
 
     /// Reads the query of a URL: the part after its `?`. Unknown parameters are ignored; if one is there twice, the last
-    /// counts. Only info-hash, peer id and port are mandatory, because a swarm cannot do without them.
-    pub fn parse_query(query: &str) -> Result<AnnounceRequest, RequestError> {
+    /// counts. Only info-hash, peer id and port are mandatory, because a swarm cannot do without them. An error names the
+    /// parameter; its words go into the tracker's `failure reason`.
+    pub fn parse_query(query: &str) -> Result<AnnounceRequest, String> {
         let mut request = AnnounceRequest::new(InfoHash([0; 20]), PeerId([0; 20]), 0);
         let (mut info_hash, mut peer_id) = (None, None);
         for parameter in query.split('&') {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             // A bad escape matters only in a parameter that is of any use.
-            let bytes = || percent_decode(value).ok_or(RequestError::BadEscape(known(name)));
+            let bytes = || {
+                percent_decode(value).ok_or_else(|| format!("{name} has a % that is not followed by two hex digits"))
+            };
             match name {
                 "info_hash" => info_hash = Some(twenty("info_hash", &bytes()?)?),
                 "peer_id" => peer_id = Some(twenty("peer_id", &bytes()?)?),
@@ -127,10 +129,10 @@ impl AnnounceRequest {
                 _ => {}
             }
         }
-        request.info_hash = InfoHash(info_hash.ok_or(RequestError::Missing("info_hash"))?);
-        request.peer_id = PeerId(peer_id.ok_or(RequestError::Missing("peer_id"))?);
+        request.info_hash = InfoHash(info_hash.ok_or("info_hash is missing")?);
+        request.peer_id = PeerId(peer_id.ok_or("peer_id is missing")?);
         // A port that was named is not 0.
-        if request.port == 0 { Err(RequestError::Missing("port")) } else { Ok(request) }
+        if request.port == 0 { Err("port is missing".into()) } else { Ok(request) }
     }
 
     /// The fields that HTTP and UDP share, as the query of a URL, for the tracker's log: without the key, a secret.
@@ -144,50 +146,9 @@ impl AnnounceRequest {
     }
 }
 
-/// Why a query is not an announce, with the name of the parameter. Its words go into the tracker's `failure reason`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum RequestError {
-    /// A mandatory parameter is missing.
-    Missing(&'static str),
-    /// An info-hash or peer id that is not 20 bytes, but this many.
-    WrongLength(&'static str, usize),
-    /// A `%` that is not followed by two hex digits.
-    BadEscape(&'static str),
-    /// A number with other characters than digits.
-    BadNumber(&'static str),
-    /// A port that is not in 1..65535, to which no peer could connect.
-    BadPort,
-}
-
-impl fmt::Display for RequestError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            RequestError::Missing(parameter) => write!(f, "{parameter} is missing"),
-            RequestError::WrongLength(parameter, bytes) => {
-                write!(f, "{parameter} is {bytes} bytes, it must be 20")
-            }
-            RequestError::BadEscape(parameter) => {
-                write!(f, "{parameter} has a % that is not followed by two hex digits")
-            }
-            RequestError::BadNumber(parameter) => write!(f, "{parameter} is not a number"),
-            RequestError::BadPort => write!(f, "port must be 1 to 65535"),
-        }
-    }
-}
-
-impl std::error::Error for RequestError {}
-
-/// The names of the parameters that are decoded, as words for an error.
-fn known(name: &str) -> &'static str {
-    ["info_hash", "peer_id", "event", "key", "trackerid", "ip"]
-        .into_iter()
-        .find(|known| *known == name)
-        .unwrap_or("a parameter")
-}
-
 /// The 20 bytes of an info-hash or peer id.
-fn twenty(parameter: &'static str, bytes: &[u8]) -> Result<[u8; 20], RequestError> {
-    bytes.try_into().map_err(|_| RequestError::WrongLength(parameter, bytes.len()))
+fn twenty(parameter: &str, bytes: &[u8]) -> Result<[u8; 20], String> {
+    bytes.try_into().map_err(|_| format!("{parameter} is {} bytes, it must be 20", bytes.len()))
 }
 
 /// The number that a `key` stands for; `None` if it is empty. Programs send 32 bits as hex digits; other keys are hashed.
@@ -199,10 +160,10 @@ fn key_number(key: &[u8]) -> Option<u32> {
 }
 
 /// A decimal number; `None` if it is empty or negative. A number that is too large for 64 bits becomes the largest.
-fn number(parameter: &'static str, text: &str) -> Result<Option<u64>, RequestError> {
+fn number(parameter: &str, text: &str) -> Result<Option<u64>, String> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) || (digits.is_empty() && !text.is_empty()) {
-        return Err(RequestError::BadNumber(parameter));
+        return Err(format!("{parameter} is not a number"));
     }
     if text.is_empty() || text.starts_with('-') {
         return Ok(None);
@@ -212,9 +173,9 @@ fn number(parameter: &'static str, text: &str) -> Result<Option<u64>, RequestErr
 }
 
 /// A port that a peer can connect to.
-fn port(text: &str) -> Result<u16, RequestError> {
+fn port(text: &str) -> Result<u16, String> {
     match number("port", text)?.map(u16::try_from) {
         Some(Ok(port)) if port != 0 => Ok(port),
-        _ => Err(RequestError::BadPort),
+        _ => Err("port must be 1 to 65535".into()),
     }
 }
