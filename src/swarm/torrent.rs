@@ -71,8 +71,14 @@ pub struct Torrent {
     meeting: Meeting,
     fetching: Fetching,
     giving: Giving,
-    showing: Showing,
-    disk: DiskWait,
+    /// As a seed: which pieces to suggest or show next.
+    spreading: Spreading,
+    /// Where the torrent is super-seeded.
+    super_seeding: Option<SuperSeeding>,
+    /// What is waited for; `None`: the disk works.
+    wait: Option<Wait>,
+    /// When the disk worked again last, and after which pause.
+    healed: Option<(Time, Time)>,
 }
 
 /// Where peers come from, and which of them are not wanted.
@@ -125,22 +131,6 @@ struct Giving {
     /// Turns that were given.
     turns: u32,
     up: Meter,
-}
-
-/// What a seed shows to peers.
-struct Showing {
-    /// Which pieces to suggest or show next.
-    spreading: Spreading,
-    /// Where the torrent is super-seeded.
-    super_seeding: Option<SuperSeeding>,
-}
-
-/// The torrent's wait for its disk.
-struct DiskWait {
-    /// What is waited for; `None`: the disk works.
-    wait: Option<Wait>,
-    /// When the disk worked again last, and after which pause.
-    healed: Option<(Time, Time)>,
 }
 
 /// What a torrent that waits for its disk waits for.
@@ -201,8 +191,10 @@ impl Torrent {
                 turns: 0,
                 up: Meter::new(now),
             },
-            showing: Showing { spreading: Spreading::new(metainfo.piece_count()), super_seeding },
-            disk: DiskWait { wait: None, healed: None },
+            spreading: Spreading::new(metainfo.piece_count()),
+            super_seeding,
+            wait: None,
+            healed: None,
             picker,
             settings,
         }

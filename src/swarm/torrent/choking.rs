@@ -105,7 +105,7 @@ impl Torrent {
             // From now on it has time to ask.
             peer.exchanged = turn.now;
             if is_whole {
-                suggest(peer, &mut self.showing.spreading, turn);
+                suggest(peer, &mut self.spreading, turn);
             }
             send(peer, Message::Unchoke, turn);
         }
