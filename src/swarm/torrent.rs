@@ -152,10 +152,10 @@ struct Wait {
 impl Torrent {
     /// The torrent of `metainfo`, of which the pieces `have` are there and proven.
     pub fn new(metainfo: &Metainfo, have: Bitfield, settings: Settings, now: Time, rng: &mut Rng) -> Torrent {
-        let had: u64 = have.iter_ones().map(|piece| metainfo.piece_size(piece) as u64).sum();
         let standing = if have.is_full() { Standing::Seeding } else { Standing::Downloading };
         let super_seeding = SuperSeeding::new(settings.super_seed, &have, now);
         let picker = Picker::new(metainfo.length, metainfo.piece_length, have, settings.sequential, rng);
+        let left = picker.lacked_bytes();
         Torrent {
             info_hash: metainfo.info_hash,
             private: metainfo.private,
@@ -169,10 +169,10 @@ impl Torrent {
                 announcer: Announcer::new(&metainfo.tiers, now, rng),
                 connecting: 0,
                 made_room: now,
-                completed: had == metainfo.length,
+                completed: left == 0,
             },
             fetching: Fetching {
-                left: metainfo.length - had,
+                left,
                 left_out: 0,
                 wanted: None,
                 waits_for_budget: false,

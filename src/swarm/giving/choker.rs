@@ -56,8 +56,8 @@ pub struct Contender {
 
 /// Chooses from round to round which peers are served.
 pub struct Choker {
-    /// When the next round is.
-    next_round: Time,
+    /// When the next round is due.
+    pub next_round: Time,
     /// The peer that is served whatever it gives, and for how many more rounds.
     optimistic: Option<(PeerKey, u32)>,
 }
@@ -66,11 +66,6 @@ impl Choker {
     /// The first round comes one [`ROUND`] after `now`.
     pub fn new(now: Time) -> Choker {
         Choker { next_round: now + ROUND, optimistic: None }
-    }
-
-    /// When the next round is due.
-    pub fn next_round(&self) -> Time {
-        self.next_round
     }
 
     /// Holds a round. Returns the peers to serve from now on, at most `slots`.

@@ -289,7 +289,7 @@ impl Picker {
         let begun = self.begun.entry(piece).or_insert_with(|| Begun::new(blocks));
         let left_by_another = begun.alone && begun.owner.is_none() && begun.missing < blocks;
         if left_by_another {
-            self.start_over(piece);
+            self.start_over(piece, true);
         }
         if let Some(begun) = self.begun.get_mut(&piece).filter(|begun| begun.owner.is_none())
             && (wish.fast || begun.alone)

@@ -121,7 +121,7 @@ impl Torrent {
         // one.
         let order = |peer: &Peer| {
             let speed = if peer.asked.is_empty() { peer.speed(turn.now) } else { 0 };
-            (peer.window.is_snubbed(), Reverse(speed))
+            (peer.window.snubbed, Reverse(speed))
         };
         let mut peers: Vec<_> = self.peers.values().map(|peer| (order(peer), peer.key)).collect();
         // There may not be enough memory for all, so another peer is asked first each time.

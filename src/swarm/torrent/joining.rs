@@ -15,6 +15,9 @@ use core::net::SocketAddr;
 
 /// A peer that stays connected for this long did not just turn us away.
 const STAYED: Time = Time::from_secs(60);
+/// If the process has no descriptor or thread left for one more connection, none is opened for this long: a peer may
+/// leave meanwhile.
+const HOLD: Time = Time::from_secs(10);
 
 impl Torrent {
     /// A connection that was being opened is open, or failed.
@@ -27,7 +30,7 @@ impl Torrent {
         self.connecting_ended(turn);
         if our_fault {
             self.meeting.candidates.untried(addr, turn.now);
-            turn.shared.hold_connecting(turn.now);
+            turn.shared.hold = turn.now + HOLD;
         } else {
             self.meeting.candidates.failed(addr, turn.now);
         }
@@ -146,7 +149,7 @@ impl Torrent {
             tell_interest(peer, turn);
             self.ask_more(key, turn);
         }
-        self.seen_at(key, &[piece], turn);
+        self.seen(&[piece], Some(key), turn);
         self.part_from_seed(key, turn);
     }
 

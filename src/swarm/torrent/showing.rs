@@ -37,7 +37,7 @@ impl Torrent {
         let next = self.spreading.next(&peer.has).or_else(|| others().find(in_one_hand).copied());
         if let (Some(piece), Some(peer)) = (next, self.peers.get_mut(&key)) {
             seeding.busy = turn.now;
-            self.spreading.gave(piece);
+            self.spreading.given.set(piece);
             peer.shown.push(piece);
             send(peer, Message::Have { piece }, turn);
         }
@@ -47,21 +47,17 @@ impl Torrent {
     pub(super) fn saw_all_it_has(&mut self, key: PeerKey, turn: &mut Turn) {
         if self.super_seeding.is_some() {
             let pieces: Vec<u32> = self.peers.get(&key).iter().flat_map(|peer| peer.has.iter_ones()).collect();
-            self.are_out(&pieces, None, turn);
+            self.seen(&pieces, None, turn);
         }
     }
 
-    /// The peer has these pieces now: the other peers that were shown one of them are shown the next.
-    pub(super) fn seen_at(&mut self, key: PeerKey, pieces: &[u32], turn: &mut Turn) {
-        self.are_out(pieces, Some(key), turn);
-    }
-
-    /// Some peer has these pieces. All that were shown one of them have passed it on, except `from_us`: we sent it.
-    fn are_out(&mut self, pieces: &[u32], from_us: Option<PeerKey>, turn: &mut Turn) {
+    /// Some peer has these pieces. All peers that were shown one of them have passed it on and are shown the next,
+    /// except `from_us`: we sent it to that peer.
+    pub(super) fn seen(&mut self, pieces: &[u32], from_us: Option<PeerKey>, turn: &mut Turn) {
         let Some(seeding) = &mut self.super_seeding else { return };
         for &piece in pieces {
             seeding.out.set(piece);
-            self.spreading.gave(piece);
+            self.spreading.given.set(piece);
         }
         if seeding.out.is_full() {
             return self.end_super_seeding(turn);
@@ -77,7 +73,7 @@ impl Torrent {
     pub(super) fn has_what_it_was_shown(&mut self, key: PeerKey, turn: &mut Turn) {
         if self.super_seeding.is_some() {
             let shown = self.peers.get(&key).map(|peer| peer.shown.clone()).unwrap_or_default();
-            self.seen_at(key, &shown, turn);
+            self.seen(&shown, Some(key), turn);
         }
     }
 
@@ -86,7 +82,7 @@ impl Torrent {
         let Some(seeding) = &self.super_seeding else { return };
         let held = |piece: u32| seeding.out.get(piece) || self.peers.values().any(|peer| peer.shown.contains(&piece));
         for &piece in left.shown.iter().filter(|piece| !held(**piece)) {
-            self.spreading.take_back(piece);
+            self.spreading.given.clear(piece);
         }
         self.show_to_the_waiting(turn);
     }

@@ -76,7 +76,7 @@ impl Torrent {
         }
         peer.wants.push_back(block);
         peer.suggested_to.retain(|suggested| *suggested != piece);
-        self.spreading.gave(piece);
+        self.spreading.given.set(piece);
         if is_whole {
             suggest(peer, &mut self.spreading, turn);
         }
