@@ -54,13 +54,6 @@ pub enum Input {
         /// What.
         event: Event,
     },
-    /// The disk did not do what was asked of it.
-    DiskFailed {
-        /// The torrent.
-        torrent: TorrentId,
-        /// Why.
-        error: ContentError,
-    },
     /// A disk thread has written bytes that were on their way to the disk, or has no more use for them.
     Written {
         /// Its device.

@@ -24,13 +24,11 @@ use super::keeper::Keeper;
 use super::notice::{Notice, RateLimits};
 use super::peer::around::Surroundings;
 use super::peer::blocks::Blocks;
-use super::peer::directory::Directory;
-use super::peer::gate::Gate;
 use super::peer::listener;
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
 use crate::storage::TorrentId;
-use crate::swarm::event::{Action, DiskEvent, Event, News, PeerEvent};
+use crate::swarm::event::{Action, Event, News, PeerEvent};
 use crate::swarm::picking::budget::{Budget, LEAST_BYTES};
 use crate::swarm::settings::Settings;
 use crate::swarm::shared::{Shared, Turn};
@@ -44,7 +42,7 @@ use slot::{Slot, State};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::thread;
 use std::time::Instant;
 use trackers::TrackerOffice;
@@ -95,9 +93,9 @@ pub fn start(
     let blocks = Blocks::new(config.memory_bytes);
     let around = Surroundings {
         manager: sender.clone(),
-        directory: Arc::new(Directory::default()),
+        directory: Arc::default(),
         blocks: blocks.clone(),
-        gate: Arc::new(Gate::new(std::mem::take(&mut config.blocklist))),
+        blocklist: Arc::new(RwLock::new(std::mem::take(&mut config.blocklist))),
         peer_id: settings.peer_id,
     };
     listener::start(listeners, &around)?;
@@ -208,9 +206,6 @@ impl Manager {
             Input::Add(torrent, job) => self.add(torrent, job),
             Input::Checked { .. } if self.end_at.is_some() => {}
             Input::Checked { torrent, result } => self.checked(torrent, result, now),
-            Input::DiskFailed { torrent, error } => {
-                self.handle(torrent, Event::Disk(DiskEvent::Failed { problem: error.into() }), now);
-            }
             Input::Written { device, bytes } => self.shared.budget.written_to(device, bytes),
             Input::DiskDone { device } => self.disk_done(device, now),
             Input::PauseOrResume(Some(torrent)) => self.pause_or_resume(torrent, now),

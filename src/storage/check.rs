@@ -77,7 +77,7 @@ fn find(
         !check_all && known.as_ref().is_some_and(holds)
     };
     let trusted: Vec<bool> = files.map(trusts).collect();
-    let last = known.as_ref().filter(|_| !check_all).map(|(_, known)| known.have());
+    let last = known.as_ref().filter(|_| !check_all).map(|(_, known)| &known.resume.have);
     let (have, hashed_bytes) = check(&content, &seen, last.map(|have| (have, trusted.as_slice())), progress);
     if let Some((states, known)) = &mut known {
         known.checked(states, seen, &trusted);
@@ -167,7 +167,7 @@ pub fn is_right(content: &Content, piece: u32, buffer: &mut [u8], hashed: &Mutex
         offset += count as u64;
         left -= count;
     }
-    hash.finish() == *content.digest(piece)
+    hash.finish() == *content.metainfo.piece_hash(piece)
 }
 
 #[cfg(test)]

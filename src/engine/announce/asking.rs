@@ -108,7 +108,9 @@ fn addresses(url: &str, one_family: &OneFamily) -> Result<Vec<SocketAddr>, Annou
         _ => return Ok(Vec::new()),
     };
     let host = url::host(url).ok_or_else(|| AnnounceFailure::unanswered("its URL names no host"))?;
-    let port = url::port(url).or(usual_port).ok_or_else(|| AnnounceFailure::unanswered("its URL names no port, as those of udp must"))?;
+    let port = url::port(url)
+        .or(usual_port)
+        .ok_or_else(|| AnnounceFailure::unanswered("its URL names no port, as those of udp must"))?;
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
     }
@@ -128,7 +130,8 @@ fn announce(url: &str, request: &AnnounceRequest, to: Option<SocketAddr>) -> Out
         return Exchange::open(to, deadline(UDP_DEADLINE))?.announce(request, data.as_bytes());
     }
     let family = to.map_or(Family::Any, Family::of);
-    let answer = http::ask(&request.to_url(url), REPLY_BYTES, deadline(DEADLINE), family).map_err(AnnounceFailure::unanswered)?;
+    let answer = http::ask(&request.to_url(url), REPLY_BYTES, deadline(DEADLINE), family)
+        .map_err(AnnounceFailure::unanswered)?;
     // The tracker's own words say more than the HTTP status.
     match parse_reply(&answer.body) {
         Err(refused @ ReplyError::Failure { .. }) => Err(refusal(refused)),

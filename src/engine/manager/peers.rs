@@ -11,6 +11,7 @@ use crate::storage::content::Content;
 use crate::swarm::event::{Event, PeerOrder};
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::peer::PeerKey;
+use crate::sys::lock_to_write;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -54,7 +55,7 @@ impl PeerOffice {
 
     /// Whether the blocklist names an address.
     pub fn blocks(&self, addr: IpAddr) -> bool {
-        self.around.gate.blocks(addr)
+        self.around.blocks(addr)
     }
 
     /// A peer is connected.
@@ -118,7 +119,9 @@ impl PeerOffice {
 
     /// Replaces the blocklist, and closes the connections to addresses on the new one. Their readers report the end.
     pub fn block(&mut self, list: Blocklist) {
-        self.around.gate.put(list);
+        let before = std::mem::replace(&mut *lock_to_write(&self.around.blocklist), list);
+        // This is after the lock is released, because freeing a large list takes a while.
+        drop(before);
         for Connection { link, .. } in self.connections.values().filter(|one| self.blocks(one.link.addr.ip())) {
             log::debug!("{}: we close: it is on the blocklist", link.addr);
             link.close();

@@ -248,7 +248,8 @@ fn a_wait_and_its_end_are_reported_with_the_figures_of_that_moment() {
 
 fn fail(engine: &Engine, torrent: TorrentId) {
     let error = ContentError { doing: Doing::Writing, path: "whole".into(), error: io::Error::other("spoilt") };
-    engine.manager.send(Input::DiskFailed { torrent, error }).unwrap();
+    let event = Event::Disk(DiskEvent::Failed { problem: error.into() });
+    engine.manager.send(Input::Torrent { torrent, event }).unwrap();
 }
 
 #[test]

@@ -3,11 +3,10 @@
 //! Floor 3, a part of [`worker`](super). Which errors may pass is decided in [`error`](crate::storage::error).
 
 use super::Worker;
-use crate::engine::input::Input;
 use crate::proto::peer::message::BlockSpec;
 use crate::storage::content::Content;
 use crate::storage::error::ContentError;
-use crate::swarm::event::{DiskEvent, Event};
+use crate::swarm::event::DiskEvent;
 
 impl Worker {
     /// Probes the disk and reports the result. It holds the turn to write until it has reported. So a write that fails
@@ -17,8 +16,8 @@ impl Worker {
     pub(super) fn probe(&self, content: &Content, block: Option<BlockSpec>, left: u64) {
         let turn = content.health.take_turn();
         let event = match content.probe(&turn, block, left) {
-            Ok(doubtful) => Event::Disk(DiskEvent::Healed { doubtful }),
-            Err(trouble) => Event::Disk(DiskEvent::Trouble { block, trouble }),
+            Ok(doubtful) => DiskEvent::Healed { doubtful },
+            Err(trouble) => DiskEvent::Trouble { block, trouble },
         };
         self.tell(content.torrent, event);
     }
@@ -27,7 +26,7 @@ impl Worker {
     pub(super) fn unwritten(&mut self, content: &Content, piece: u32) {
         self.forget(content.torrent, piece);
         self.report();
-        self.tell(content.torrent, Event::Disk(DiskEvent::Unwritten { piece }));
+        self.tell(content.torrent, DiskEvent::Unwritten { piece });
     }
 
     /// Something failed: reports what that means.
@@ -36,18 +35,17 @@ impl Worker {
         self.forget(torrent, block.piece);
         self.report();
         if error.tells_of_a_change() {
-            self.tell(torrent, Event::Disk(DiskEvent::Unwritten { piece: block.piece }));
-            return self.tell(torrent, Event::Disk(DiskEvent::Doubted { text: error.to_string() }));
+            self.tell(torrent, DiskEvent::Unwritten { piece: block.piece });
+            return self.tell(torrent, DiskEvent::Doubted { text: error.to_string() });
         }
         if !error.may_pass() {
-            let _ = self.manager.send(Input::DiskFailed { torrent, error });
-            return;
+            return self.tell(torrent, DiskEvent::Failed { problem: error.into() });
         }
         self.tell(
             torrent,
             match content.begin_trouble(&error) {
-                Some(trouble) => Event::Disk(DiskEvent::Trouble { block: Some(block), trouble }),
-                None => Event::Disk(DiskEvent::Unwritten { piece: block.piece }),
+                Some(trouble) => DiskEvent::Trouble { block: Some(block), trouble },
+                None => DiskEvent::Unwritten { piece: block.piece },
             },
         );
     }
