@@ -41,12 +41,13 @@ pub struct Disk {
     manager: Sender<Input>,
     blocks: Blocks,
     room: Room,
-    devices: Devices<Pool>,
+    /// The threads of each device that torrents are on.
+    pub devices: Devices<Pool>,
 }
 
 /// The disk threads of a device.
 #[derive(Default)]
-struct Pool {
+pub struct Pool {
     threads: Vec<Thread>,
     /// Threads that have not yet done everything that came before [`Disk::finish`].
     busy: usize,
@@ -94,11 +95,6 @@ impl Disk {
         self.forget(content);
         self.send();
         self.devices.end(content.torrent);
-    }
-
-    /// How many devices torrents are on.
-    pub fn devices(&self) -> usize {
-        self.devices.count()
     }
 
     /// Gives an order to the thread of its piece, which gets it with the next [`Disk::send`].

@@ -184,24 +184,22 @@ impl Manager {
                 }
             }
             Input::Torrent { torrent, event } => self.handle(torrent, event, now),
-            Input::Connected { torrent, addr, outgoing, link, .. } if !self.is_running(torrent) => {
-                log::debug!("{addr}: we close: its torrent has ended");
-                link.close();
-                // There is one less connection being opened.
-                self.shared.connecting = self.shared.connecting.saturating_sub(outgoing as usize);
-            }
-            // It was put on the list while it shook hands.
-            Input::Connected { torrent, addr, outgoing, link, .. } if self.peers.blocks(addr.ip()) => {
-                log::debug!("{addr}: we close: it is on the blocklist");
+            Input::Connected { peer, torrent, addr, outgoing, handshake, link } => {
+                let reason = match self.is_running(torrent) {
+                    false => "its torrent has ended",
+                    // It was put on the list while it shook hands.
+                    true if self.peers.around.blocks(addr.ip()) => "it is on the blocklist",
+                    true => {
+                        self.peers.connected(peer, torrent, link);
+                        let connected = PeerEvent::Connected { addr, outgoing, handshake: Box::new(handshake) };
+                        return self.handle(torrent, Event::Peer(peer, connected), now);
+                    }
+                };
+                log::debug!("{addr}: we close: {reason}");
                 link.close();
                 if outgoing {
                     self.handle(torrent, Event::ConnectFailed { addr, our_fault: false }, now);
                 }
-            }
-            Input::Connected { peer, torrent, addr, outgoing, handshake, link } => {
-                self.peers.connected(peer, torrent, link);
-                let connected = PeerEvent::Connected { addr, outgoing, handshake: Box::new(handshake) };
-                self.handle(torrent, Event::Peer(peer, connected), now);
             }
             Input::Add(torrent, job) => self.add(torrent, job),
             Input::Checked { .. } if self.end_at.is_some() => {}
@@ -241,7 +239,7 @@ impl Manager {
         let Some(State::Running(torrent, content)) = self.torrents.get_mut(&id).map(|slot| &mut slot.state) else {
             return events.into_iter().for_each(|event| self.handle_late(id, event, now));
         };
-        self.shared.budget.turn_to(content.device(), self.disks.disk.devices() > 1);
+        self.shared.budget.turn_to(content.device(), self.disks.disk.devices.count() > 1);
         let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
         events.into_iter().for_each(|event| torrent.handle(event, turn));
         self.carry_out(id, now);
@@ -269,7 +267,7 @@ impl Manager {
                 }
             }
         }
-        let next = slot.next_plan(now, &self.shared, self.disks.save_every());
+        let next = slot.next_plan(now, &self.shared, self.disks.keeper.every());
         self.agenda.change(id, &mut slot.plan, next);
         if let Some(problem) = ended {
             self.end_torrent(id, Some(problem));

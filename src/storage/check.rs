@@ -35,8 +35,9 @@ pub struct Found {
     pub known: Option<Box<Known>>,
 }
 
-/// Finds out what `content` has, and prepares it for its [`Duty`]. With `check_all` the state of the last run is not
-/// trusted. `warn` gets the reason why a state cannot be used; `progress` counts the pieces that are done.
+/// Finds out what `content` has, from the state of the last run as far as that is valid, otherwise by reading, and
+/// prepares it for its [`Duty`]. With `check_all` that state is not trusted. `warn` gets the reason why a state cannot
+/// be used; `progress` counts the pieces that are done.
 pub fn begin(
     content: Content,
     states: Option<&StateDir>,
@@ -47,23 +48,6 @@ pub fn begin(
     if content.duty == Duty::Trust {
         return trust::trust(content);
     }
-    let found = find(content, states, check_all, warn, progress)?;
-    if found.content.duty.only_serves() {
-        return trust::whole(found);
-    }
-    found.content.prepare()?;
-    found.content.move_parts()?;
-    Ok(found)
-}
-
-/// Finds out what `content` has: from the state of the last run as far as that is valid, otherwise by reading.
-fn find(
-    content: Content,
-    states: Option<&StateDir>,
-    check_all: bool,
-    warn: impl FnMut(String),
-    progress: &AtomicU32,
-) -> Result<Found, ContentError> {
     // The files are looked at before anything is read, so that a write by another program meanwhile shows the next
     // time.
     let look = |file| content.open_file(file).and_then(|file| look_at(&file)).ok();
@@ -82,7 +66,13 @@ fn find(
     if let Some((states, known)) = &mut known {
         known.checked(states, seen, &trusted);
     }
-    Ok(Found { content: Arc::new(content), have, hashed_bytes, known: known.map(|(_, known)| known) })
+    let found = Found { content: Arc::new(content), have, hashed_bytes, known: known.map(|(_, known)| known) };
+    if found.content.duty.only_serves() {
+        return trust::whole(found);
+    }
+    found.content.prepare()?;
+    found.content.move_parts()?;
+    Ok(found)
 }
 
 /// Returns the pieces that `content` has, and how many bytes were read to find out. `last`: the pieces of the last run,

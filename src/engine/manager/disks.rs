@@ -15,7 +15,6 @@ use crate::swarm::event::DiskOrder;
 use crate::swarm::standing::Problem;
 use crossbeam_channel::Sender;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The disks of all torrents.
 pub struct DiskOffice {
@@ -56,11 +55,6 @@ impl DiskOffice {
             self.check(Check::Again { content: Arc::clone(content) });
         }
         self.disk.give(content, order);
-    }
-
-    /// The least time between two saves of a torrent's state; `None`: no states are kept.
-    pub fn save_every(&self) -> Option<Duration> {
-        self.keeper.every()
     }
 
     /// Saves a torrent's state. `in_haste`: nothing comes after it, and somebody waits.

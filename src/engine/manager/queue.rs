@@ -75,7 +75,7 @@ impl Manager {
         slot.told = vec![None; torrent.trackers().len()];
         slot.saved.at = now;
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
-        self.peers.begin(content);
+        self.peers.around.directory.add(content);
         self.news.tell(Notice::Joined { torrent: id, had_bytes, hashed_bytes, whole });
         self.handle(id, Event::Timer, now);
         if paused {
@@ -95,7 +95,7 @@ impl Manager {
         slot.saved.pieces = None;
         if let State::Running(_, before) = &mut slot.state {
             *before = Arc::clone(&content);
-            self.peers.begin(content);
+            self.peers.around.directory.add(content);
             self.handle(id, Event::Disk(DiskEvent::CheckedAgain { have }), now);
         }
     }

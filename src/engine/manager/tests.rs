@@ -36,7 +36,7 @@ fn add(engine: &Engine, metainfo: &Metainfo, dir: &Path) {
 }
 
 fn at(engine: &Engine) -> SocketAddr {
-    (Ipv4Addr::LOCALHOST, engine.port()).into()
+    (Ipv4Addr::LOCALHOST, engine.port).into()
 }
 
 /// What a tracker says of these peers.
@@ -97,7 +97,7 @@ fn a_torrent_comes_over_and_the_tracker_hears_of_it_in_order() {
     let (leech, notices) = engine(1 << 20);
     let (sender, announced) = crossbeam_channel::unbounded();
     let (gate, opened) = crossbeam_channel::bounded::<()>(0);
-    let (seed_port, peers) = (format!("port={}&", seed.port()), [at(&seed), at(&leech)]);
+    let (seed_port, peers) = (format!("port={}&", seed.port), [at(&seed), at(&leech)]);
     let addr = serve(move |path, socket| {
         if !path.contains(&seed_port) {
             let _ = sender.send(event_of(path));
@@ -331,7 +331,7 @@ fn a_peer_that_comes_when_its_torrent_has_failed_is_let_go() {
 #[test]
 fn no_port_is_said_with_the_ports() {
     let (engine, _notices) = engine(1 << 20);
-    let config = Config { ports: engine.port()..=engine.port(), ..Config::default() };
+    let config = Config { ports: engine.port..=engine.port, ..Config::default() };
     let Err(error @ EngineError::NoPort(..)) = Engine::start(config) else { panic!("it starts") };
-    assert!(error.to_string().contains(&format!("can't listen on port {}", engine.port())));
+    assert!(error.to_string().contains(&format!("can't listen on port {}", engine.port)));
 }
