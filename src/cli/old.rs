@@ -1,8 +1,8 @@
 //! The programs of 2004: if the program is called by an old name, such as `btmakemetafile.py`, it does what that
 //! program did.
 //!
-//! Floor 4. `make install` makes links of these names. What was typed is put into the words of today's commands: the
-//! order of arguments has changed over the years, so an address is taken for one wherever it stands.
+//! Floor 4. `make install` creates links with these names. The old command line is translated into one of today. The
+//! order of arguments has changed over the years, so a URL is taken for a tracker wherever it stands.
 
 use super::exit::Failure;
 use crate::base::sort::sorted;
@@ -11,12 +11,12 @@ use std::fs;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-/// A program of then: its name without `.py`, and what its arguments are in today's words, the command first.
+/// A program of 2004: its name without `.py`, and the translation of its arguments, which begins with today's command.
 struct Old {
     name: &'static str,
-    /// What it was told, for whoever gives too little or too much.
+    /// Its arguments, for the error message.
     usage: &'static str,
-    /// How many words that takes, options among them.
+    /// The number of words that it takes, including options.
     words: RangeInclusive<usize>,
     today: fn(Vec<OsString>) -> Vec<OsString>,
 }
@@ -62,7 +62,7 @@ const OLD: [Old; 10] = [
 
 const LAUNCH: &str = "FOLDER [OPTION]...";
 
-/// Today's words for what was typed, if the program was called by an old name.
+/// The translated command line, if the program was called by an old name.
 pub fn translate(program: &OsStr, arguments: &[OsString]) -> Option<Result<Vec<OsString>, Failure>> {
     let called = Path::new(program).file_name()?.to_str()?;
     let name = called.strip_suffix(".py").unwrap_or(called);
@@ -83,7 +83,7 @@ fn words(first: &[&str], rest: Vec<OsString>) -> Vec<OsString> {
     first.iter().map(OsString::from).chain(rest).collect()
 }
 
-/// What was typed, option by option.
+/// The old command line, option by option.
 struct Typed(std::vec::IntoIter<OsString>);
 
 impl Typed {
@@ -105,8 +105,7 @@ impl Typed {
     }
 }
 
-/// The options of `bttrack` that have no effect today, because the tracker does differently what they set. Each has a
-/// value.
+/// The options of `bttrack` that have no effect today. Each has a value.
 const IDLE: [&str; 17] = [
     "--socket-timeout",
     "--save-dfile-interval",
@@ -211,7 +210,7 @@ fn downloaded(arguments: Vec<OsString>) -> Vec<OsString> {
     today
 }
 
-/// `--saveas` named the folder to save in, or what was saved itself: then it is the folder around that.
+/// `--saveas` named the download folder, or the content itself; then this is the folder that contains it.
 fn folder_of(place: OsString) -> OsString {
     let path = Path::new(&place);
     match path.parent() {
@@ -221,7 +220,7 @@ fn folder_of(place: OsString) -> OsString {
     }
 }
 
-/// A torrent for each thing in the folders that has none yet.
+/// A torrent for each file or folder in the folders that has none yet.
 fn complete_dir(arguments: Vec<OsString>) -> Vec<OsString> {
     let mut today = words(&["make", "--each", "--skip-there"], Vec::new());
     for argument in made(arguments) {

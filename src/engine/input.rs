@@ -1,6 +1,6 @@
-//! What comes to the manager from the other threads.
+//! What the other threads send to the manager.
 //!
-//! Floor 3. All of it goes through one channel, so the manager sees one thing after another.
+//! Floor 3. All of it goes through one channel, so the manager deals with one thing after another.
 
 use super::config::Job;
 use super::notice::{RateLimits, Watch};
@@ -14,7 +14,7 @@ use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
 
-/// Something for the manager.
+/// A message to the manager.
 pub enum Input {
     /// A person added a torrent.
     Add(TorrentId, Box<Job>),
@@ -22,10 +22,10 @@ pub enum Input {
     Checked {
         /// The torrent.
         torrent: TorrentId,
-        /// The content and the pieces that are there; or why not.
+        /// The content and its verified pieces, or why it could not be checked.
         result: Result<Box<Found>, ContentError>,
     },
-    /// A connection stands, and the peer's handshake is read.
+    /// A connection is open, and the peer's handshake was read.
     Connected {
         /// The connection's name.
         peer: PeerKey,
@@ -35,47 +35,47 @@ pub enum Input {
         addr: SocketAddr,
         /// We opened the connection.
         outgoing: bool,
-        /// What the peer said.
+        /// The peer's handshake.
         handshake: Handshake,
-        /// The ways to it.
+        /// The manager's end of the connection.
         link: Link,
     },
-    /// A peer sent something, or is gone.
+    /// A peer sent something, or its connection ended.
     Peer {
-        /// Who.
+        /// The peer.
         peer: PeerKey,
-        /// What, in the order in which it came.
+        /// What happened, in this order. [`PeerEvent::Gone`] is always the last.
         events: Vec<PeerEvent>,
     },
     /// Something else happened to a torrent.
     Torrent {
         /// The torrent.
         torrent: TorrentId,
-        /// What.
+        /// What happened.
         event: Event,
     },
     /// A disk thread has written bytes that were on their way to the disk, or has no more use for them.
     Written {
-        /// Its device.
+        /// The thread's device.
         device: u64,
-        /// How many.
+        /// How many bytes.
         bytes: u64,
     },
     /// A disk thread has done all that came before [`Disk::finish`](super::disk::Disk::finish).
     DiskDone {
-        /// Its device.
+        /// The thread's device.
         device: u64,
     },
     /// A person pauses or resumes a torrent, or all.
     PauseOrResume(Option<TorrentId>),
-    /// What the person looks at has changed.
+    /// Other details are shown now.
     Watch(Watch),
-    /// The person takes a torrent away.
+    /// A person removes a torrent.
     Remove(TorrentId),
     /// A person limits what all torrents together transfer.
     Limit(RateLimits),
-    /// The person has another blocklist.
+    /// A person replaces the blocklist.
     Block(Blocklist),
-    /// The person wants to stop.
+    /// A person ends the process.
     Stop,
 }

@@ -1,17 +1,17 @@
-//! Floor 3: threads, sockets, disks. It decides nothing: I/O becomes events, actions become I/O.
+//! Floor 3: threads, sockets, disks. The engine decides nothing: it turns I/O into events, and actions into I/O.
 //!
-//! | thread | how many | blocks on |
+//! | thread | how many | waits for |
 //! |---|---|---|
 //! | [`manager`] | one | its channel |
-//! | peer reader ([`peer::reader`]) | one a peer | its socket |
-//! | peer writer ([`peer::writer`]) | one a peer | its channel, its socket |
-//! | [`disk`] | for each device as many as cores, at most 4 | its channel, the disk |
+//! | peer reader ([`peer::reader`]) | one per peer | its socket |
+//! | peer writer ([`peer::writer`]) | one per peer | its channel, its socket |
+//! | [`disk`] | per device, as many as cores, at most 4 | its channel, the disk |
 //! | [`peer::listener`] | one or two | its socket |
-//! | [`announce`] | none when nothing is announced, at most 32 | a tracker |
-//! | [`lookup`](crate::sys::lookup) | none when no host is looked up, at most 32 | the resolver |
-//! | [`keeper`] | one for each device, where states are kept | its channel, the disk |
-//! | [`checker`] | one; while content is checked, one more for each device, and as many as cores to help it | its channel, the disk |
-//! | [`hashing`](crate::storage::hashing) | as many as cores, while a torrent is made or content proven | the disk |
+//! | [`announce`] | at most 32; none while nothing is announced | a tracker |
+//! | [`lookup`](crate::sys::lookup) | at most 32; none while no host is looked up | the resolver |
+//! | [`keeper`] | one per device, if states are kept | its channel, the disk |
+//! | [`checker`] | one; while content is checked, one more per device, and as many helpers as cores | its channel, the disk |
+//! | [`hashing`](crate::storage::hashing) | as many as cores, while a torrent is created or content verified | the disk |
 
 pub mod announce;
 pub mod checker;
@@ -42,7 +42,7 @@ use std::sync::Mutex;
 /// The running engine: a handle to its manager thread.
 pub struct Engine {
     manager: Sender<Input>,
-    /// The port that is listened on.
+    /// The port that the engine listens on.
     pub port: u16,
     /// The next torrent's number. (A lock, because many routers' processors have no 64-bit atomics.)
     next: Mutex<u64>,
@@ -85,12 +85,13 @@ impl Engine {
         let _ = self.manager.send(Input::Limit(limits));
     }
 
-    /// From now on no peer is talked to that is on `list`; those that are connected are let go.
+    /// Replaces the blocklist. Connections to addresses on the new one are closed.
     pub fn block(&self, list: Blocklist) {
         let _ = self.manager.send(Input::Block(list));
     }
 
-    /// Says goodbye to trackers and peers, within [`GOODBYE`](config::GOODBYE), and saves the states; then [`Notice::Stopped`] comes.
+    /// Says goodbye to trackers and peers, within [`GOODBYE`](config::GOODBYE), and saves the states.
+    /// [`Notice::Stopped`] follows.
     pub fn stop(&self) {
         let _ = self.manager.send(Input::Stop);
     }
@@ -101,7 +102,7 @@ impl Engine {
         let _ = self.manager.send(Input::PauseOrResume(torrent));
     }
 
-    /// Says what is looked at. New numbers come at once.
+    /// Says which details are shown now. New figures follow at once.
     pub fn watch(&self, watch: Watch) {
         let _ = self.manager.send(Input::Watch(watch));
     }

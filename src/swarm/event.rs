@@ -19,7 +19,7 @@ use core::net::SocketAddr;
 pub enum Event {
     /// A connection did something.
     Peer(PeerKey, PeerEvent),
-    /// An address that was to be connected to could not be.
+    /// We could not connect to an address.
     ConnectFailed {
         /// The address.
         addr: SocketAddr,
@@ -28,23 +28,23 @@ pub enum Event {
     },
     /// Addresses of peers were found.
     Found {
-        /// How.
+        /// How they were found.
         source: Source,
-        /// Which.
+        /// The addresses.
         addrs: Vec<SocketAddr>,
     },
-    /// A tracker answered, or did not.
+    /// A tracker answered, or failed to.
     Announced {
-        /// Which, as named in [`Action::Announce`].
+        /// The announce of [`Action::Announce`].
         announcement: Box<Announcement>,
-        /// What came of it. (The peers of the answer come as [`Event::Found`].)
+        /// The result. (The peers of the answer come as [`Event::Found`].)
         outcome: Box<Outcome>,
     },
     /// The disk did something, or failed to.
     Disk(DiskEvent),
-    /// The person wants a pause; `false`: to go on.
+    /// The person wants a pause; `false`: the person wants to go on.
     Paused(bool),
-    /// Memory that others used is free again.
+    /// Memory that other torrents used is free again.
     BudgetFreed,
     /// The moment that [`next_wake`](super::torrent::Torrent::next_wake) named has come.
     Timer,
@@ -59,7 +59,8 @@ pub enum PeerEvent {
         addr: SocketAddr,
         /// We opened the connection, and sent our handshake already.
         outgoing: bool,
-        /// What the peer said. (In a box: each event takes the space of the largest, and requests come by the thousand.)
+        /// What the peer said. (In a box: each event takes the space of the largest, and requests come by the
+        /// thousand.)
         handshake: Box<Handshake>,
     },
     /// A message other than a block came.
@@ -75,7 +76,7 @@ pub enum PeerEvent {
     },
     /// Blocks were sent to the peer.
     Uploaded {
-        /// How many bytes of content.
+        /// The bytes of content.
         bytes: u64,
     },
     /// The connection is over.
@@ -85,7 +86,7 @@ pub enum PeerEvent {
 /// What the disk did, and what became of the content on it.
 #[derive(Debug)]
 pub enum DiskEvent {
-    /// All blocks of a piece came and its hash was compared.
+    /// All blocks of a piece were received, and its hash was compared.
     Checked {
         /// The piece.
         piece: u32,
@@ -114,20 +115,20 @@ pub enum DiskEvent {
     },
     /// The disk works again.
     Healed {
-        /// What was had may not be there any more.
+        /// Pieces that we had may be gone.
         doubtful: bool,
     },
-    /// Another program changed or removed files: what is there is in doubt.
+    /// Another program changed or removed files: the content is in doubt.
     Doubted {
         /// What was found.
         text: String,
     },
     /// The content was checked again.
     CheckedAgain {
-        /// The pieces that are there.
+        /// The pieces that we have.
         have: Bitfield,
     },
-    /// A piece that was had can't be read any more.
+    /// A piece that we had can't be read any more.
     Unreadable {
         /// The piece.
         piece: u32,
@@ -139,19 +140,19 @@ pub enum DiskEvent {
     },
 }
 
-/// Something is to be done.
+/// Something to do.
 #[derive(Debug)]
 pub enum Action {
     /// Open a connection and shake hands.
     Connect {
-        /// To where.
+        /// The address.
         addr: SocketAddr,
     },
     /// Send something to a peer.
     Peer(PeerKey, PeerOrder),
     /// End a connection.
     Close {
-        /// With whom.
+        /// Which.
         peer: PeerKey,
         /// Why, for the log.
         reason: &'static str,
@@ -215,7 +216,7 @@ pub enum News {
     },
     /// The torrent waits no more.
     Resumed,
-    /// Every wanted piece is had and proven.
+    /// Every wanted piece is proven.
     Complete,
     /// The torrent ended by itself.
     Failed {

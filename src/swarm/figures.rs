@@ -1,6 +1,6 @@
 //! How a torrent stands, as numbers for the screen and for `--json`.
 //!
-//! Floor 2. A plain copy, taken when somebody wants to look.
+//! Floor 2. Plain data, filled by `torrent/report.rs` for somebody who looks.
 
 use super::meeting::announcer::Tracker;
 use super::meeting::source::Source;
@@ -8,30 +8,30 @@ use super::standing::Standing;
 use crate::proto::id::PeerId;
 use core::net::SocketAddr;
 
-/// One torrent at one moment. Bytes, and bytes a second.
+/// One torrent at one moment. Sizes are in bytes, rates in bytes a second.
 #[derive(Clone, Debug)]
 pub struct Status {
-    /// Downloading, seeding, or failed.
+    /// Downloading, seeding, waiting or failed.
     pub standing: Standing,
-    /// Bytes that are wanted and not proven yet.
+    /// Wanted bytes that are not proven yet.
     pub left: u64,
-    /// Pieces that are proven, or wanted.
+    /// Pieces that are proven or wanted.
     pub pieces: u32,
-    /// Pieces that are wanted and not proven yet.
+    /// Wanted pieces that are not proven yet.
     pub pieces_missing: u32,
-    /// The one that is missing, where it is the last.
+    /// The missing piece, if only one is missing.
     pub last_piece: Option<u32>,
-    /// Bytes that came and are not proven yet.
+    /// Bytes that were received and are not proven yet.
     pub under_way: u64,
-    /// The person wants a pause: nothing is asked for, nothing sent.
+    /// The person wants a pause: nothing is requested and nothing sent.
     pub paused: bool,
-    /// It waits until others have ended their downloads. (Who counts them says so.)
+    /// It waits until other torrents have ended their downloads. (The engine sets it.)
     pub queued: bool,
-    /// Bytes of content that came.
+    /// Bytes of content that were received.
     pub downloaded: u64,
-    /// Bytes of content sent.
+    /// Bytes of content that were sent.
     pub uploaded: u64,
-    /// Of the downloaded, those that came in vain.
+    /// Received bytes that were of no use.
     pub wasted: u64,
     /// Download rate.
     pub down_rate: u64,
@@ -41,36 +41,36 @@ pub struct Status {
     pub peers: usize,
     /// Of them, how many we learned of from each source, in the order of [`Source::ALL`].
     pub sources: [usize; Source::ALL.len()],
-    /// Of them, those that have everything.
+    /// Of them, those that have all pieces.
     pub seeds: usize,
-    /// Of them, those that let us ask.
+    /// Of them, those that unchoke us.
     pub unchoking: usize,
     /// Peers that have something we lack.
     pub useful: usize,
-    /// Of these, those that let us ask.
+    /// Of these, those that unchoke us.
     pub askable: usize,
     /// Of these, those that do not answer.
     pub snubbed: usize,
     /// Connections being opened.
     pub connecting: usize,
-    /// Addresses known that may be tried.
+    /// Known addresses that may be tried.
     pub known: usize,
-    /// Peers that sent wrong bytes, and are not talked to any more.
+    /// Peers that are banned because they sent corrupt blocks.
     pub liars: usize,
     /// The trackers.
     pub trackers: Vec<Tracker>,
-    /// The map of the pieces, where somebody looks at it.
+    /// The map of the pieces, if somebody looks at it.
     pub map: Vec<Share>,
-    /// The peers, where somebody looks at them.
+    /// The peers, if somebody looks at them.
     pub peer_list: Vec<PeerStatus>,
 }
 
-/// One connected peer at one moment. Bytes a second.
+/// One connected peer at one moment. Rates are in bytes a second.
 #[derive(Clone, Debug)]
 pub struct PeerStatus {
     /// Where it is.
     pub addr: SocketAddr,
-    /// What it calls itself.
+    /// Its peer id.
     pub id: PeerId,
     /// How we learned of it.
     pub source: Source,
@@ -80,32 +80,32 @@ pub struct PeerStatus {
     pub we_are_interested: bool,
     /// We choke it.
     pub we_choke: bool,
-    /// It wants something of us.
+    /// It is interested.
     pub is_interested: bool,
-    /// It owes us blocks and has sent none for long.
+    /// It owes us blocks and has sent none for a while.
     pub snubbed: bool,
     /// The pieces it has, in thousandths, rounded down.
     pub per_mille: u16,
-    /// Content from it.
+    /// The rate of content from it.
     pub down_rate: u64,
-    /// Content to it.
+    /// The rate of content to it.
     pub up_rate: u64,
 }
 
-/// How the pieces of one cell of the map stand.
+/// The state of the pieces in one cell of the map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
-    /// All that are wanted are had.
+    /// We have all wanted ones.
     Had,
-    /// None is had, and none is wanted.
+    /// We have none, and want none.
     LeftOut,
-    /// Half of the wanted ones are had, or more.
+    /// We have half of the wanted ones, or more.
     Most,
-    /// Fewer are had, or on their way.
+    /// We have fewer, or some are on their way.
     Few,
-    /// None is had; several peers have each, or we can't tell yet.
+    /// We have none; several peers have each of them, or we can't tell yet.
     Missing,
-    /// One is missing that only one of several peers has.
+    /// One is missing that only one of several connected peers has.
     Rare,
     /// One is missing that no connected peer has.
     Nobody,

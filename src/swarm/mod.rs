@@ -1,8 +1,8 @@
 //! Floor 2: what to do next. Pure decisions.
 //!
-//! Time, random numbers and bytes are arguments, so every decision can be tested, replayed and simulated in virtual time.
-//! [`torrent`] is the central piece manager; the other modules are the ideas that it decides with, one in each file.
-//! Events go in and actions come out ([`event`]); the engine turns I/O into events and actions into I/O.
+//! Time, random numbers and bytes are arguments, so every decision can be tested, replayed and simulated in virtual
+//! time. [`torrent`] is the central piece manager; the other modules are the ideas that it decides with, one in each
+//! file. Events go in and actions come out ([`event`]); the engine turns I/O into events and actions into I/O.
 //!
 //! Here a torrent of one piece finds a seed, and downloads from it in virtual time:
 //!
@@ -17,9 +17,9 @@
 //! use swarmlet::swarm::{shared::{Shared, Turn}, torrent::Torrent};
 //!
 //! let info = Bencode::dict([
-//!     ("length", 40_000.into()),
+//!     ("length", 40_000i64.into()),
 //!     ("name", "blob".into()),
-//!     ("piece length", 65_536.into()),
+//!     ("piece length", 65_536i64.into()),
 //!     ("pieces", vec![7; 20].into()),
 //! ]);
 //! let metainfo = Metainfo::parse(&Bencode::dict([("info", info)]).encode()).unwrap();

@@ -4,20 +4,22 @@
 //! or not, and both begin choked and not interested:
 //!
 //! ```text
-//! what we download from it                           what it downloads from us
+//! what we download from it                       what it downloads from us
 //!
-//!   not interested <------+                            not interested <-------+
-//!        | it has a piece | it has nothing                  | it says          | it says
-//!        v that we lack   | that we lack                    v `interested`     | `not interested`
-//!   interested, choked ---+                            interested, choked -----+
-//!        |            ^                                     |            ^     |
-//!        | `unchoke`  | `choke`                  a slot for | the choker |     |
-//!        v            |                          it is free v gives the  |     |
-//!   asked for blocks -+                                served   slot away +-----+
-//!        |       ^
-//!   20 s | no    | a block
-//!        v block |
-//!   snubbed: asked for one block at a time
+//!   not interested                                 not interested
+//!      |  ^                                           |  ^
+//!      |  | it has nothing that we lack               |  | it says `not interested`
+//!      v  | (any more)                                v  | (from either state below)
+//!   interested, choked                             interested, choked
+//!      |  ^                                           |  ^
+//!      |  | `choke`                                   |  | the choker gives its slot to another,
+//!      v  |                                           |  | or it only takes
+//!   asked for blocks                                  v  |
+//!      |  ^                                        served
+//!      |  | a block comes
+//!      v  |
+//!   snubbed: no block came for 20 s, so it
+//!   is asked for only one at a time
 //! ```
 
 use super::meeting::source::Source;
@@ -33,6 +35,10 @@ use crate::proto::peer::message::BlockSpec;
 use core::net::SocketAddr;
 use core::num::NonZeroU32;
 use std::collections::VecDeque;
+
+/// Requests a peer may have waiting with us; the peer is told so (BEP 10, `reqq`). libtorrent's number. (transmission
+/// 3.00 refills its requests once a second: when it was told 512, it downloaded 8 MiB/s from us and no more.)
+pub const MOST_WANTED: usize = 2000;
 
 /// Requests given up that are remembered for each peer: two windows. A block that answers an older one counts as
 /// unrequested.

@@ -1,19 +1,19 @@
-//! How fast bytes go by ([`Meter`]), and how fast they may ([`TokenBucket`]).
+//! How fast bytes are transferred ([`Meter`]), and how fast they may be ([`TokenBucket`]).
 //!
 //! Floor 2. Both are told the time and keep no timer: an idle meter costs nothing.
 
 use crate::base::time::Time;
 use crate::proto::peer::message::BLOCK_BYTES;
 
-/// Seconds over which a rate is averaged: long enough to be steady on the screen and for choosing peers,
-/// short enough that a peer that stops is noticed (BEP 3 proposes a rolling 20 s average; libtorrent takes 5).
+/// Seconds over which a rate is averaged: long enough to be steady on the screen and for choosing peers, short enough
+/// that a stalled peer is noticed (BEP 3 proposes a rolling 20 s average; libtorrent takes 5).
 const METER_SECONDS: usize = 5;
 
-/// Counts bytes and knows how many a second went by of late.
+/// Counts bytes, and knows how many came in each of the last seconds.
 #[derive(Clone, Debug)]
 pub struct Meter {
     total: u64,
-    /// Bytes of each of the last seconds; the second `s` stands at `s % len`.
+    /// Bytes of each of the last seconds; the second `s` is at `s % len`.
     seconds: [u64; METER_SECONDS + 1],
     newest: u64,
     began: Time,
@@ -33,12 +33,12 @@ impl Meter {
         self.seconds[(self.newest % slots) as usize] += bytes;
     }
 
-    /// All bytes ever counted.
+    /// All bytes that were ever counted.
     pub fn total(&self) -> u64 {
         self.total
     }
 
-    /// Bytes a second over the last [`METER_SECONDS`], or since the meter began where that is shorter
+    /// Bytes a second over the last [`METER_SECONDS`], or since the meter began if that is shorter
     /// (but at least one second, so that the first bytes do not look like a flood).
     pub fn rate(&self, now: Time) -> u64 {
         let slots = self.seconds.len() as u64;
@@ -67,11 +67,11 @@ impl Meter {
     }
 }
 
-/// A limit in bytes a second: tokens drip in, sending takes them out, and what is not there must wait.
+/// A limit in bytes a second: tokens drip in, each transfer takes some out, and waits if there are none.
 ///
-/// Whoever wants to pass asks [`is_ready`](TokenBucket::is_ready), then takes; so one that must pass two buckets (that
-/// of its torrent and that of the process) takes from both or from none. A block may overdraw the bucket, and the next
-/// waits the longer for it: the average is exact, and no block is too large for a small limit.
+/// The caller asks [`is_ready`](TokenBucket::is_ready) first and then takes. So a block that must pass two buckets
+/// (that of its torrent and that of the process) takes from both or from none. A block may overdraw the bucket, and the
+/// next one waits longer: the average is exact, and no block is too large for a small limit.
 #[derive(Clone, Debug)]
 pub struct TokenBucket {
     /// Bytes a second; `None` is no limit.
@@ -82,12 +82,12 @@ pub struct TokenBucket {
 
 /// How much may be saved up, in seconds of the rate: enough to make up for a late wake-up, too little to hurt others.
 const BURST_SECONDS: f64 = 0.25;
-/// Who waits for tokens waits this much longer, so that some blocks go together and timers stay below 200 a second.
+/// A wait for tokens takes this much longer, so that some blocks go together and timers stay below 200 a second.
 const LOT: Time = Time::from_millis(5);
 
 impl TokenBucket {
-    /// A bucket for `rate` bytes a second, or without a limit. It begins with the debt of one block: so that never,
-    /// from the first moment on, more passed than the rate allows.
+    /// A bucket for `rate` bytes a second, or without a limit. It begins with a debt of one block, so that
+    /// from the first moment on no more passes than the rate allows.
     pub fn new(rate: Option<u64>, now: Time) -> TokenBucket {
         TokenBucket { rate, tokens: -f64::from(BLOCK_BYTES), filled: now }
     }

@@ -6,9 +6,9 @@ use crate::base::time::Time;
 use crate::proto::id::PeerId;
 use core::net::IpAddr;
 
-/// The port when nobody says another: the first of BEP 3.
+/// The default port: the first of BEP 3.
 const PORT: u16 = 6881;
-/// Connections of a torrent when nobody says another number (transmission's).
+/// The default limit of a torrent's connections (transmission's).
 pub const MAX_PEERS: usize = 50;
 
 /// The settings of a torrent.
@@ -18,21 +18,21 @@ pub struct Settings {
     pub peer_id: PeerId,
     /// The port we listen on.
     pub port: u16,
-    /// The `key` for trackers: tells them that we are the same after our address changed.
+    /// The `key` for trackers: it tells them that we are the same client after our address changed.
     pub tracker_key: u32,
-    /// Most connections of a torrent.
+    /// The most connections of a torrent.
     pub max_peers: usize,
-    /// Pieces in order, first to last.
+    /// Pieces are downloaded in order, first to last.
     pub sequential: bool,
     /// The limit of what a torrent uploads, in bytes a second.
     pub upload_rate: Option<u64>,
     /// How many peers are served at once; `None`: as many as the upload is good for.
     pub upload_slots: Option<usize>,
-    /// Where trackers are to tell others that we are; `None`: where we come from.
+    /// The address that trackers are to tell others; `None`: the one that they see.
     pub ip: Option<IpAddr>,
-    /// What is whole at the beginning is super-seeded.
+    /// A torrent that is whole at the beginning is super-seeded.
     pub super_seed: bool,
-    /// Given up when nothing came for so long.
+    /// A torrent that makes no progress for this long is given up.
     pub stop_timeout: Option<Time>,
 }
 

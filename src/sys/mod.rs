@@ -1,4 +1,4 @@
-//! Floor 3, the lowest room of I/O: what Linux offers, in safe calls. It knows no torrent.
+//! Floor 3, its lowest room: the services of Linux in safe calls. It does not know what a torrent is.
 
 pub mod beneath;
 pub mod http;
@@ -44,7 +44,7 @@ pub fn lock_to_write<T>(guarded: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
     guarded.write().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a mutex guarded that no thread shares any more; like [`lock`], poisoned or not.
+/// The data of a mutex that no other thread uses any more; like [`lock`], poisoned or not.
 pub fn unlocked<T>(mutex: Mutex<T>) -> T {
     mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,6 @@
 //! Random numbers from the kernel, for everything that must not be guessed: ids, keys, tokens.
 //!
-//! Floor 3. What only has to be spread well comes from [`crate::base::rng`] instead, which can be replayed.
+//! Floor 3. Choices that need no secrecy use [`crate::base::rng`] instead, so that a test can replay them.
 
 use rustix::io::Errno;
 use rustix::rand::{GetRandomFlags, getrandom};

@@ -82,7 +82,6 @@ fn a_room_uses_only_rooms_below_it() {
 }
 
 #[test]
-#[ignore = "not yet"]
 fn files_do_not_import_each_other_in_a_circle() {
     let imports = imports(&sources());
     let circles: Vec<String> = circles(&imports).iter().map(|circle| circle.join(", ")).collect();
@@ -110,7 +109,6 @@ fn files_are_short_and_introduce_themselves() {
 }
 
 #[test]
-#[ignore = "not yet"]
 fn a_folder_is_seen_at_a_glance() {
     for folder in folders() {
         let names = fs::read_dir(&folder).unwrap().count();

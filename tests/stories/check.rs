@@ -69,7 +69,7 @@ f: 0 of 5 files whole; 70.8 %, 156 of 220 KiB
 
     let nothing = check(dir, &["--dir", "/proc/self/fdinfo", "f.torrent"]).code(1);
     assert!(
-        nothing.stderr.contains("nothing of f is in /proc/self/fdinfo: --dir names the folder that f is in"),
+        nothing.stderr.contains("no file of f is in /proc/self/fdinfo; --dir names the folder that contains f"),
         "{}",
         nothing.stderr
     );

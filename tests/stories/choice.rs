@@ -276,7 +276,7 @@ fn a_choice_without_sense_is_refused_with_an_explanation() {
     let twice = stage.get("two torrents").args(&["--files", "1"]).arg(second);
     let outcome = twice.run();
     outcome.assert_refused(64);
-    assert!(outcome.stderr.contains("--files is for one torrent, and 2 are named"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("--files takes one torrent, but 2 are given"), "{}", outcome.stderr);
     for (options, words) in [
         (&["--files", "5"][..], "album: 4 files"),
         (&["--files", "1-99999999999"], "numbered 1 to 4; --list shows them"),
@@ -305,5 +305,5 @@ fn a_torrent_with_the_name_of_a_part_file_is_refused() {
     let stage = Stage::new(Content::one_file(&format!(".{hash}.Swarmlet"), 5), PIECE);
     let outcome = stage.get("leecher").run();
     outcome.assert_refused(65);
-    assert!(outcome.stderr.contains("part file"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("swarmlet uses for its own hidden files"), "{}", outcome.stderr);
 }

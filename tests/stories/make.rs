@@ -207,7 +207,7 @@ fn a_wrong_command_line_is_refused_before_anything_is_read() {
         (&["a", "-n", "x"], "--node x: expected HOST:PORT"),
         (&["a", "-l", "100000"], "--piece-length 100000: expected a power of two from 16K to 16M"),
         (&["a", "-t", "0"], "--threads 0: expected a number from 1"),
-        (&["a", "-o", "-", "--json"], "--output - fills standard output already"),
+        (&["a", "-o", "-", "--json"], "the torrent goes to standard output"),
         (&["a", "--magnets"], "unknown option --magnets; did you mean --magnet?"),
     ] {
         make(dir, args).refused(64, words);

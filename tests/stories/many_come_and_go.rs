@@ -35,13 +35,13 @@ fn wait_for(many: &mut Process, what: &str, torrents: usize) {
 }
 
 #[test]
-fn ten_thousand_torrents_that_come_and_go_leave_no_memory_behind() {
+fn five_thousand_torrents_that_come_and_go_leave_no_memory_behind() {
     let folder = Folder::new();
     // Else the torrents of each round would be in another of several arenas, one of which glibc gives to each new thread.
     let mut command = folder.many(&[]).command();
     let mut many = Process::start("many", command.env("MALLOC_ARENA_MAX", "1"), folder.path());
     let mut after = Vec::new();
-    for round in 0..3 {
+    for round in 0..2 {
         let files: Vec<_> = (0..TORRENTS).map(|number| folder.dir.join(format!("{round}-{number}.torrent"))).collect();
         for file in &files {
             fs::write(file, torrent(&file.file_stem().unwrap().to_string_lossy())).unwrap();
@@ -54,8 +54,8 @@ fn ten_thousand_torrents_that_come_and_go_leave_no_memory_behind() {
         after.push(proc::status(many.id(), "VmRSS"));
     }
     // The first round brings the process to its size, because the allocator returns little to the system.
-    let grown = after[2].saturating_sub(after[0]) * 1024;
-    assert!(grown < 2 * TORRENTS as u64 * SLACK, "KiB after each round: {after:?}");
+    let grown = after[1].saturating_sub(after[0]) * 1024;
+    assert!(grown < TORRENTS as u64 * SLACK, "KiB after each round: {after:?}");
     many.signal(Signal::INT);
     assert_eq!(many.wait(PATIENCE).code(), Some(0));
 }

@@ -122,7 +122,7 @@ fn a_magnet_link_is_explained_and_normalized() {
     let better = format!("magnet:?xt=urn:btih:{hash}&dn=A%20b%1B&tr=http%3A%2F%2Ft%2F&x.pe=1.2.3.4%3A5&so=0,4-6");
     let explained = format!(
         "name       A b\\x1b\ninfo-hash  {hash}\ntracker    http://t/\npeer       1.2.3.4:5\n\
-         files      0,4-6 alone (counted from 0)\nmagnet     {better}\n"
+         files      only 0,4-6 (counted from 0)\nmagnet     {better}\n"
     );
     assert_eq!(told(dir, &["link", link]), explained);
     assert_eq!(told(dir, &["show", link]), explained);
@@ -152,19 +152,19 @@ fn an_input_that_cannot_be_shown_gets_a_clear_message() {
     };
     refused(&["show"], 64, "no torrent given");
     refused(&["link"], 64, "no torrent given");
-    refused(&["show", "--hash", "--json", "x"], 64, "choose one");
+    refused(&["show", "--hash", "--json", "x"], 64, "exclude each other");
     refused(&["link", "--select", "x", "a"], 64, "--select: expected numbers");
     refused(&["show", "none"], 66, "none: No such file");
     refused(&["show", "/dev/null"], 65, "/dev/null: empty, expected a .torrent file");
     refused(&["show", "magnet:?dn=x"], 65, "a magnet link without xt=urn:btih:");
     refused(&["show", "magnet:?xt=urn:btih:xyz"], 65, "an info-hash of 3 characters");
-    refused(&["show", "--files", &format!("magnet:?xt=urn:btih:{}", "0".repeat(40))], 65, "says nothing about files");
+    refused(&["show", "--files", &format!("magnet:?xt=urn:btih:{}", "0".repeat(40))], 65, "does not list files");
     rich(dir);
     let both: Ran = swarmlet(dir, &["show", "none", "Aishah.torrent"]).refused(66, "none: No such file");
     assert!(both.text().starts_with("name ") && both.text().contains("Aishah"), "{}", both.text());
     refused(&["link", "--select", "0,30", "Aishah.torrent"], 64, "there is no file 30; the last");
     refused(&["link", "--select", "0,x", "Aishah.torrent"], 64, "--select: expected numbers");
-    refused(&["link", "--peer", "foo", "Aishah.torrent"], 64, "--peer: HOST:PORT");
+    refused(&["link", "--peer", "foo", "Aishah.torrent"], 64, "--peer: expected HOST:PORT");
     for command in ["show", "link"] {
         assert!(told(dir, &[command, "--help"]).contains("Examples:"));
     }

@@ -113,7 +113,7 @@ fn each_bad_tracker_is_reported_with_its_fault_and_the_good_one_is_used() {
         (7, "refused"),
         (8, ""),
         (9, "is not bencoded"),
-        (10, "not of http"),
+        (10, "neither http nor https"),
     ];
     let heard = |out: &str, number: u8, words: &str| {
         let name = format!("\"tracker\":\"{}\"", host(number));

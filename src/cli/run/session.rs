@@ -1,6 +1,6 @@
-//! What is known about the torrents of this run: the engine's notices, put together.
+//! The state of all torrents of a run, collected from the notices of the engine.
 //!
-//! Floor 4. Whoever shows something (the screen, plain lines, JSON) reads it here, and hears of changes as [`Event`]s.
+//! Floor 4. The views (the screen, plain lines, JSON) read it, and get its changes as [`Event`]s.
 
 use crate::base::units::sum;
 use crate::base::url;
@@ -17,90 +17,90 @@ use std::time::{Duration, Instant};
 pub struct Entry {
     /// The last report.
     pub report: Report,
-    /// The last numbers, which outlast a failure.
+    /// The last figures. They stay after a failure.
     pub status: Option<Arc<Status>>,
-    /// When it joined its swarm, and what was there then, in bytes.
+    /// When it joined its swarm, and the verified bytes at that time.
     pub joined: Option<(Instant, u64)>,
-    /// Bytes that were read and hashed to know what was there.
+    /// Bytes that were read and hashed before it joined.
     pub hashed: u64,
-    /// When nothing was missing any more.
+    /// When it became complete.
     pub whole: Option<Instant>,
-    /// It was removed, and will be forgotten when that has been shown.
+    /// It was removed, and will be forgotten after that is shown.
     pub removed: bool,
 }
 
-/// Something changed that is worth showing.
+/// A change that is worth showing.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The engine runs; nothing is known yet.
+    /// The engine has started.
     Started,
-    /// New numbers.
+    /// There are new figures.
     Ticked,
-    /// The content that was there is checked.
+    /// The existing content was checked.
     Checked(TorrentId),
-    /// Nothing that is wanted is missing any more.
+    /// No wanted piece is missing.
     Complete(TorrentId),
     /// A torrent waits for its disk.
     Waiting {
-        /// Which.
+        /// The torrent.
         torrent: TorrentId,
-        /// Why.
+        /// The reason.
         trouble: DiskTrouble,
     },
-    /// It goes on.
+    /// The disk works again.
     Resumed(TorrentId),
-    /// A torrent came later than the others.
+    /// A torrent was added during the run.
     Added(TorrentId),
-    /// A torrent was taken away.
+    /// A torrent was removed.
     Removed(TorrentId),
-    /// A torrent ended by itself.
+    /// A torrent failed.
     Failed(TorrentId),
-    /// A tracker fails (and why) or answers again.
+    /// A tracker fails, or answers again.
     Tracker {
-        /// Whose.
+        /// The torrent.
         torrent: TorrentId,
-        /// Its host: the rest of its URL may be secret.
+        /// The host of the tracker. The rest of its URL may be secret.
         host: String,
-        /// `None`: it answers.
+        /// Why it fails; `None`: it answers.
         problem: Option<String>,
-        /// The problem is in its own words.
+        /// The tracker refuses the torrent, and `problem` is its message.
         refuses: bool,
     },
-    /// Something went wrong that stops no torrent.
+    /// A problem that stops no torrent.
     Warning(String),
-    /// Something that was to be read can't be used.
+    /// A file can't be used.
     Problem(String),
-    /// Goodbyes are said.
+    /// The run ends, and trackers are notified.
     Stopping {
-        /// By a signal; else because all that was to be done is done.
+        /// The person asked for the end; otherwise the work is done.
         interrupted: bool,
     },
-    /// Nothing comes any more.
+    /// The engine has stopped. This is the last event.
     Ended,
 }
 
 /// The torrents of this run.
 pub struct Session {
-    /// When it began.
+    /// When the run began.
     pub began: Instant,
-    /// The port that is listened on.
+    /// The listening port.
     pub port: u16,
     /// The limits of all torrents together.
     pub limits: RateLimits,
     /// The torrents, in the order in which they were added.
     pub entries: BTreeMap<TorrentId, Entry>,
-    /// When the last torrent became whole or failed.
+    /// When the last torrent became complete or failed; `None` while some are neither.
     pub settled: Option<Instant>,
     first_failure: Option<Exit>,
 }
 
 impl Entry {
-    /// A torrent of which nothing else is known yet.
+    /// A torrent of which nothing else is known.
     fn new(report: Report) -> Entry {
         Entry { report, status: None, joined: None, hashed: 0, whole: None, removed: false }
     }
 
-    /// Bytes that are there and proven.
+    /// Verified bytes.
     pub fn had(&self) -> u64 {
         match (&self.status, self.joined) {
             _ if self.whole.is_some() => self.report.length,
@@ -110,7 +110,7 @@ impl Entry {
         }
     }
 
-    /// The numbers of a torrent that is in its swarm.
+    /// The figures of a torrent that has joined its swarm.
     pub fn running(&self) -> Option<&Status> {
         match &self.report.phase {
             Phase::Running(status) => Some(status),
@@ -118,7 +118,7 @@ impl Entry {
         }
     }
 
-    /// Why it ended by itself.
+    /// Why it failed.
     pub fn problem(&self) -> Option<&Problem> {
         match &self.report.phase {
             Phase::Failed(problem) => Some(problem),
@@ -126,12 +126,12 @@ impl Entry {
         }
     }
 
-    /// The bytes there are to look at, or to have.
+    /// The bytes to check, or to download.
     pub fn length(&self) -> u64 {
         self.checking().map_or(self.report.length, |_| self.report.size)
     }
 
-    /// Bytes looked at, while what is there is being checked.
+    /// Bytes checked so far, while the existing content is being checked.
     pub fn checking(&self) -> Option<u64> {
         match self.report.phase {
             Phase::Checking(bytes) if self.joined.is_none() => Some(bytes),
@@ -139,7 +139,7 @@ impl Entry {
         }
     }
 
-    /// How long it took from joining the swarm until it was whole, and the bytes that were missing.
+    /// The time from joining the swarm until it was complete, and the bytes that were missing.
     pub fn fetched(&self) -> Option<(Duration, u64)> {
         let (joined, had) = self.joined?;
         Some((self.whole?.saturating_duration_since(joined), self.report.length.saturating_sub(had)))
@@ -163,7 +163,7 @@ impl Session {
         }
     }
 
-    /// Has the engine add a torrent.
+    /// Adds a torrent, here and in the engine.
     pub fn add(&mut self, job: Job, engine: &Engine) -> TorrentId {
         let (name, info_hash) = (job.metainfo.name.clone(), job.metainfo.info_hash);
         let (length, size) = (job.length(), job.metainfo.length);
@@ -174,12 +174,12 @@ impl Session {
         torrent
     }
 
-    /// Drops a torrent that was removed, after that was shown.
+    /// Forgets a removed torrent, after its removal was shown.
     pub fn forget(&mut self, torrent: TorrentId) {
         self.entries.remove(&torrent);
     }
 
-    /// Takes in a notice. Returns what is to be shown of it.
+    /// Takes in a notice, and returns what the views should show.
     pub fn take_in(&mut self, notice: Notice, now: Instant) -> Vec<Event> {
         let mut events = Vec::new();
         match notice {
@@ -240,33 +240,33 @@ impl Session {
         events
     }
 
-    /// Torrents of which nothing is missing.
+    /// The number of complete torrents.
     pub fn whole(&self) -> usize {
         self.entries.values().filter(|entry| entry.whole.is_some() && entry.problem().is_none()).count()
     }
 
-    /// Torrents that ended by themselves.
+    /// The number of failed torrents.
     pub fn failed(&self) -> usize {
         self.entries.values().filter(|entry| entry.problem().is_some()).count()
     }
 
-    /// What all torrents download, in bytes a second.
+    /// The download rate of all torrents together, in bytes per second.
     pub fn down_rate(&self) -> u64 {
         sum(self.entries.values().filter_map(|entry| Some(entry.running()?.down_rate)))
     }
 
-    /// What all torrents upload, in bytes a second.
+    /// The upload rate of all torrents together, in bytes per second.
     pub fn up_rate(&self) -> u64 {
         sum(self.entries.values().filter_map(|entry| Some(entry.running()?.up_rate)))
     }
 
-    /// Whether some tracker is to be told goodbye.
+    /// Whether some tracker knows us, and must be notified at the end.
     pub fn has_trackers(&self) -> bool {
         let answers = |status: &Status| status.trackers.iter().any(|tracker| tracker.knows_us);
         self.entries.values().filter_map(|entry| entry.status.as_deref()).any(answers)
     }
 
-    /// The exit code, were this the end.
+    /// The exit code if the run ended now.
     pub fn exit(&self) -> Exit {
         match self.first_failure {
             Some(exit) => exit,
@@ -275,7 +275,7 @@ impl Session {
         }
     }
 
-    /// These are the figures of a torrent now.
+    /// Takes in new figures of a torrent.
     fn stands(&mut self, torrent: TorrentId, status: Arc<Status>) -> Option<&mut Entry> {
         let entry = self.entries.get_mut(&torrent)?;
         if status.left > 0 {
@@ -310,7 +310,7 @@ impl Session {
     }
 }
 
-/// The exit code of a torrent that ended by itself.
+/// The exit code of a failed torrent.
 pub fn exit_of(problem: &Problem) -> Exit {
     match problem.kind {
         ProblemKind::CantCreate => Exit::CantCreate,
@@ -319,12 +319,12 @@ pub fn exit_of(problem: &Problem) -> Exit {
     }
 }
 
-/// What a tracker is called: its host alone, for passkeys may stand anywhere behind it.
+/// A tracker as it is shown: only its host, because the rest of its URL may contain a passkey.
 pub fn host(announce: &str) -> String {
     url::host(announce).unwrap_or("a tracker without a host").to_string()
 }
 
-/// A tracker's failure in words that do not repeat its secret URL.
+/// The error message of a tracker, without its secret URL.
 pub fn without_url(problem: &str, announce: &str) -> String {
     url::hide_secrets(problem, announce)
 }

@@ -1,5 +1,5 @@
-//! The office for disks: blocks are written, disks in trouble are tried again, content is opened and checked, resume
-//! states are saved.
+//! The office for disks: it has blocks written, disks in trouble tried again, content opened and checked, and resume
+//! states saved.
 //!
 //! Floor 3, part of the [`manager`](super). What is done about a disk in trouble is decided in `swarm/torrent/waiting.rs`.
 

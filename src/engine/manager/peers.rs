@@ -1,5 +1,5 @@
-//! The office for peers: which connections there are, what they are to be sent, and who is kept out by the blocklist.
-//! What peers are to be sent is gathered while a batch is taken in, and given to their writers together.
+//! The office for peers: it keeps the connections, applies the blocklist, and passes on what peers are to be sent. That is
+//! gathered while a batch is taken in, and then given to each writer at once.
 //!
 //! Floor 3, part of the [`manager`](super).
 
@@ -74,7 +74,7 @@ impl PeerOffice {
         Some(Event::ConnectFailed { addr, our_fault: true })
     }
 
-    /// Has something sent to a peer when the batch is over.
+    /// Sends something to a peer when the batch is over.
     pub fn order(&mut self, peer: PeerKey, order: PeerOrder) {
         let Some(connection) = self.connections.get_mut(&peer) else { return };
         let addr = connection.link.addr;

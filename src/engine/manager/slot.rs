@@ -17,27 +17,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// A torrent in the process.
+/// A torrent of the process.
 pub struct Slot {
-    /// Its name, for people.
+    /// The torrent's name, for people.
     pub name: String,
-    /// Which it is.
+    /// The torrent's info-hash.
     pub info_hash: InfoHash,
     /// Bytes of content that are wanted.
     pub length: u64,
     /// Bytes of content in all.
     pub size: u64,
-    /// Bytes of a piece.
+    /// Bytes per piece.
     pub piece_length: u32,
     /// What it is doing.
     pub state: State,
-    /// The person wants a pause of it.
+    /// A person has paused it.
     pub paused: bool,
-    /// It waits until others have ended their downloads.
+    /// It waits until others have finished downloading.
     pub queued: bool,
-    /// The last problem of each tracker that the person was told of.
+    /// For each tracker, the problem that the person was told last.
     pub told: Vec<Option<String>>,
-    /// When its state was last saved, and what it said then.
+    /// When its resume state was last saved, and what that said.
     pub saved: Saved,
     /// What the manager's agenda holds of it.
     pub plan: Plan,
@@ -46,17 +46,18 @@ pub struct Slot {
 /// What the last saved state said.
 #[derive(Default)]
 pub struct Saved {
-    /// When that was, or the torrent joined its swarm.
+    /// When it was saved, or the torrent joined its swarm.
     pub at: Time,
-    /// Pieces had; `None`: no state was saved in this run, or none of the files as they are.
+    /// The number of verified pieces; `None`: no state was saved in this run, or the files have changed since.
     pub pieces: Option<u32>,
-    /// Bytes sent.
+    /// Bytes uploaded.
     pub uploaded: u64,
 }
 
 /// What a torrent is doing.
 pub enum State {
-    /// Its content is being checked; the pieces looked at. (32 bits: many routers' processors have no larger atomics.)
+    /// Its content is being checked: the number of pieces checked so far. (32 bits, because many routers' processors have no
+    /// larger atomics.)
     Checking(Arc<AtomicU32>),
     /// It is in its swarm.
     Running(Box<Torrent>, Arc<Content>),
@@ -89,12 +90,12 @@ impl Slot {
         pause.map(|pause| self.saved.at + pause)
     }
 
-    /// What its state is to say.
+    /// What its state says now. `None`: no state may be saved. `in_haste`: nothing comes after it, and somebody waits.
     pub fn save(&mut self, now: Time, in_haste: bool) -> Option<Save> {
         let State::Running(torrent, content) = &self.state else { return None };
         if torrent.is_in_doubt() || content.health.is_doubtful() {
-            // What was had may not be there, and the files as they are now must not vouch for it. The state that was
-            // saved last does not: they are others than it says.
+            // Pieces may be missing, and a state with the files' present stamps would vouch for them. The state that was
+            // saved last does not: its stamps are others.
             self.saved.at = now;
             return None;
         }
@@ -151,7 +152,7 @@ mod tests {
     use std::num::NonZeroU32;
     use std::path::Path;
 
-    /// A torrent of three pieces that are there.
+    /// A complete torrent of three pieces.
     fn slot(dir: &Path, shared: &mut Shared) -> (Slot, Arc<Content>) {
         let (metainfo, _) = torrent(3000, &[], 1000, &[]);
         let content = open(&metainfo, dir, false);
@@ -178,7 +179,7 @@ mod tests {
         one.handle(event, &mut Turn { now: Time::ZERO, shared, actions: &mut Vec::new() });
     }
 
-    /// A peer comes.
+    /// A peer connects.
     fn join(slot: &mut Slot, shared: &mut Shared) -> PeerKey {
         let (peer, addr) = (PeerKey(NonZeroU32::MIN), ([127, 0, 0, 1], 6881).into());
         let handshake =
@@ -187,7 +188,7 @@ mod tests {
         peer
     }
 
-    /// Flash wears out: what did not change is not saved again, and what changed not at once.
+    /// Flash memory wears out.
     #[test]
     fn a_state_is_saved_only_when_it_changed_and_not_too_often() {
         const EVERY: Duration = Duration::from_secs(60);
@@ -196,7 +197,7 @@ mod tests {
         let (mut slot, _) = slot(dir.path(), &mut shared);
         let planned = |slot: &Slot, shared: &Shared| slot.next_plan(Time::ZERO, shared, Some(EVERY)).save;
         slot.saved.at = Time::from_secs(100);
-        assert_eq!(planned(&slot, &shared), Some(Time::from_secs(105)), "it was whole when it was found");
+        assert_eq!(planned(&slot, &shared), Some(Time::from_secs(105)), "it was complete when it was checked");
         slot.save(Time::from_secs(105), false).unwrap();
         assert_eq!(planned(&slot, &shared), None);
         let peer = join(&mut slot, &mut shared);
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_vouches_for_content_in_doubt() {
+    fn no_state_is_saved_of_content_in_doubt() {
         let dir = tempfile::tempdir().unwrap();
         let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
         let (mut changed, _) = slot(dir.path(), &mut shared);
@@ -216,11 +217,11 @@ mod tests {
         assert!(changed.save(Time::ZERO, true).is_none(), "another program changed it");
         let (mut lost, content) = slot(dir.path(), &mut shared);
         content.health.doubt();
-        assert!(lost.save(Time::ZERO, true).is_none(), "what was written may be lost");
+        assert!(lost.save(Time::ZERO, true).is_none(), "blocks that were written may be lost");
     }
 
     #[test]
-    fn what_is_paused_or_waits_for_its_turn_shows_no_rates() {
+    fn a_torrent_that_is_paused_or_queued_shows_no_rates() {
         let dir = tempfile::tempdir().unwrap();
         let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
         let (mut slot, _) = slot(dir.path(), &mut shared);

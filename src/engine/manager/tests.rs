@@ -1,4 +1,4 @@
-//! The whole floor at work: engines that meet over a tracker of a few lines.
+//! Tests of the whole engine: engines that find each other through a tracker of a few lines.
 
 use super::super::Job;
 use super::super::config::GOODBYE;
@@ -39,27 +39,27 @@ fn at(engine: &Engine) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, engine.port).into()
 }
 
-/// What a tracker says of these peers.
+/// The reply of a tracker that knows these peers.
 fn reply(peers: &[SocketAddr]) -> Vec<u8> {
     let reply = Bencode::dict([("interval", 900i64.into()), ("peers", compact::tests::emit_v4(peers).into())]);
     http("200 OK", reply.encode())
 }
 
-/// The word of an announce's event; "" for none.
+/// The event of an announce; "" for none.
 fn event_of(path: &str) -> String {
     path.split(['?', '&']).find_map(|field| field.strip_prefix("event=")).unwrap_or("").to_string()
 }
 
-/// A tracker that sends everybody to `peers`.
+/// A tracker that knows only `peers`.
 fn tracker(peers: Vec<SocketAddr>) -> String {
     format!("http://{}/announce", serve(move |_, socket| drop(socket.write_all(&reply(&peers)))))
 }
 
-/// The next notice that `find` wants; others are passed over, but for failures that nobody wants.
+/// Waits for a notice that `find` accepts. Others are skipped, but an unexpected failure panics.
 fn next<T>(notices: &Receiver<Notice>, what: &str, find: impl Fn(&Notice) -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
-        let notice = notices.recv_deadline(end).unwrap_or_else(|_| panic!("waited in vain: {what}"));
+        let notice = notices.recv_deadline(end).unwrap_or_else(|_| panic!("waited in vain until {what}"));
         if let Some(found) = find(&notice) {
             return found;
         }
@@ -92,7 +92,7 @@ fn stopped(notices: &Receiver<Notice>) -> Vec<Report> {
 }
 
 #[test]
-fn a_torrent_comes_over_and_the_tracker_hears_of_it_in_order() {
+fn a_torrent_is_downloaded_and_the_tracker_is_told_in_order() {
     let (seed, seed_notices) = engine(1 << 20);
     let (leech, notices) = engine(1 << 20);
     let (sender, announced) = crossbeam_channel::unbounded();
@@ -103,14 +103,14 @@ fn a_torrent_comes_over_and_the_tracker_hears_of_it_in_order() {
             let _ = sender.send(event_of(path));
         }
         if event_of(path) == "completed" {
-            // Not answered before the gate is open.
+            // It is not answered before the gate opens.
             let _ = opened.recv();
             let _ = sender.send("completed is answered".into());
         }
         let _ = socket.write_all(&reply(&peers));
     });
     let (seed_dir, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    // A URL that nobody scrapes: all that comes is an announce.
+    // This URL has no scrape URL, so every request is an announce.
     let (metainfo, bytes) = torrent(20 * PIECE + 5, &[], PIECE, &[format!("http://{addr}/a")]);
     fs::write(seed_dir.path().join("whole"), &bytes).unwrap();
     add(&seed, &metainfo, seed_dir.path());
@@ -123,7 +123,7 @@ fn a_torrent_comes_over_and_the_tracker_hears_of_it_in_order() {
     let heard = || announced.recv_timeout(PATIENCE).unwrap();
     assert_eq!([heard(), heard()], ["started", "completed"]);
     leech.stop();
-    // A tracker that got `completed` behind `stopped` would list us for ever.
+    // A tracker that got `completed` after `stopped` would list us for hours.
     assert!(announced.recv_timeout(Duration::from_millis(100)).is_err(), "it says more before it has an answer");
     drop(gate);
     let reports = stopped(&notices);
@@ -136,7 +136,7 @@ fn a_torrent_comes_over_and_the_tracker_hears_of_it_in_order() {
 }
 
 #[test]
-fn a_tracker_that_is_silent_holds_up_no_goodbye() {
+fn a_silent_tracker_does_not_delay_the_end() {
     let peer = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let (sender, asked) = crossbeam_channel::unbounded();
     let peers = [peer.local_addr().unwrap()];
@@ -152,14 +152,14 @@ fn a_tracker_that_is_silent_holds_up_no_goodbye() {
     let dir = tempfile::tempdir().unwrap();
     add(&engine, &torrent(PIECE, &[], PIECE, &[format!("http://{addr}/")]).0, dir.path());
     joined(&notices);
-    // Who connects has read the answer.
+    // A peer is connected to only after the answer was read.
     let mut socket = peer.accept().unwrap().0;
     let begun = Instant::now();
     engine.stop();
     stopped(&notices);
     let took = begun.elapsed();
     assert!(took >= GOODBYE / 2 && took < PATIENCE, "{took:?}");
-    // Nor does what was being connected to go on.
+    // Connections that were being opened end too.
     let (begun, mut heard) = (Instant::now(), Vec::new());
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     assert!(socket.read_to_end(&mut heard).is_err() || heard.len() == 68, "our handshake, and the end");
@@ -169,15 +169,15 @@ fn a_tracker_that_is_silent_holds_up_no_goodbye() {
 }
 
 #[test]
-fn who_has_said_goodbye_need_not_wait() {
+fn the_end_comes_as_soon_as_all_goodbyes_are_answered() {
     let peer = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let trackers = [tracker(vec![peer.local_addr().unwrap()])];
     let dir = tempfile::tempdir().unwrap();
-    // The machine may be slow, but hardly each time.
+    // The machine may be slow, but hardly every time.
     let stops_at_once = || {
         let (engine, notices) = engine(1 << 20);
         add(&engine, &torrent(PIECE, &[], PIECE, &trackers).0, dir.path());
-        // Who connects has read the answer.
+        // A peer is connected to only after the answer was read.
         let _socket = peer.accept().unwrap();
         let begun = Instant::now();
         engine.stop();
@@ -190,7 +190,7 @@ fn who_has_said_goodbye_need_not_wait() {
 #[test]
 fn torrents_that_fail_give_their_memory_back_to_the_others() {
     let (seed, seed_notices) = engine(4 << 20);
-    // The least that is possible: 16 blocks.
+    // The least memory that is possible: 16 blocks.
     let (leech, notices) = engine(0);
     let trackers = [tracker(vec![at(&seed)])];
     let dir = tempfile::tempdir().unwrap();
@@ -222,7 +222,7 @@ fn torrents_that_fail_give_their_memory_back_to_the_others() {
     }
 }
 
-/// So what is shown of a wait does not contradict the figures beside it.
+/// What is shown of a wait must not contradict the figures beside it.
 #[test]
 fn a_wait_and_its_end_are_reported_with_the_figures_of_that_moment() {
     let (engine, notices) = engine(1 << 20);
@@ -253,8 +253,8 @@ fn fail(engine: &Engine, torrent: TorrentId) {
 }
 
 #[test]
-fn a_torrent_that_fails_leaves_the_places_of_its_connections_to_others() {
-    // Peers that never shake hands, as many as may be connected to at once.
+fn a_failed_torrent_leaves_its_share_of_connections_to_others() {
+    // Peers that never shake hands, as many as can be opened at once.
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     let peers: Vec<SocketAddr> = (1..=16).map(|host| ([127, 0, 0, host], port).into()).collect();
@@ -268,7 +268,7 @@ fn a_torrent_that_fails_leaves_the_places_of_its_connections_to_others() {
     let sockets = sixteen();
     fail(&engine, TorrentId(0));
     next(&notices, "it fails", |notice| matches!(notice, Notice::Failed { torrent: TorrentId(0), .. }).then_some(()));
-    // They need say nothing for that: their connections end with the torrent.
+    // Their connections end with the torrent, whether they say anything or not.
     let begun = Instant::now();
     for mut socket in sockets {
         let mut heard = Vec::new();
@@ -282,13 +282,13 @@ fn a_torrent_that_fails_leaves_the_places_of_its_connections_to_others() {
 }
 
 #[test]
-fn a_tracker_that_answers_when_the_torrent_has_failed_hears_that_it_stopped() {
+fn a_tracker_that_answers_after_the_torrent_failed_is_told_that_it_stopped() {
     let (sender, asked) = crossbeam_channel::unbounded();
     let (gate, opened) = crossbeam_channel::bounded::<()>(0);
     let addr = serve(move |path, socket| {
         let _ = sender.send(event_of(path));
         if event_of(path) == "started" {
-            // Not answered before the gate is open.
+            // It is not answered before the gate opens.
             let _ = opened.recv();
         }
         let _ = socket.write_all(&reply(&[]));
@@ -305,7 +305,7 @@ fn a_tracker_that_answers_when_the_torrent_has_failed_hears_that_it_stopped() {
 }
 
 #[test]
-fn a_peer_that_comes_when_its_torrent_has_failed_is_let_go() {
+fn a_peer_that_connects_after_its_torrent_failed_is_closed() {
     let (engine, notices) = engine(1 << 20);
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, _) = torrent(PIECE, &[], PIECE, &[]);
@@ -322,14 +322,14 @@ fn a_peer_that_comes_when_its_torrent_has_failed_is_let_go() {
         .manager
         .send(Input::Connected { peer, torrent: TorrentId(0), addr, outgoing: false, handshake, link })
         .unwrap();
-    // Its reader has the socket too, and must wake.
+    // Its reader uses the same socket, and must wake.
     assert_eq!(near.read(&mut [0]).unwrap(), 0, "its reader's end");
     let ended = receiver.recv_timeout(PATIENCE).map(drop);
     assert_eq!(ended, Err(crossbeam_channel::RecvTimeoutError::Disconnected), "its writer's");
 }
 
 #[test]
-fn no_port_is_said_with_the_ports() {
+fn an_error_about_ports_names_them() {
     let (engine, _notices) = engine(1 << 20);
     let config = Config { ports: engine.port..=engine.port, ..Config::default() };
     let Err(error @ EngineError::NoPort(..)) = Engine::start(config) else { panic!("it starts") };

@@ -1,5 +1,5 @@
-//! The office for trackers: who is asked, how many answers are still to come, and torrents that have ended but must still
-//! say goodbye.
+//! The office for trackers: it has them asked, counts the answers that are still to come, and keeps torrents that have ended
+//! until they have said goodbye.
 //!
 //! Floor 3, part of the [`manager`](super). Which tracker is asked when is decided by each torrent's
 //! [`Announcer`](crate::swarm::meeting::announcer::Announcer).

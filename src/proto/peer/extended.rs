@@ -6,7 +6,6 @@
 //! rest follows from the table: our handshake offers it, a longer one than its limit is skipped before anything is
 //! allocated, and it can be sent only to a peer whose `m` names it.
 
-use super::message::Message;
 use crate::proto::bencode::{self, Bencode, Value};
 use core::net::IpAddr;
 use std::fmt;
@@ -78,9 +77,9 @@ impl Ids {
 
     /// The extended message for the peer that gave these ids; `None` if it does not understand it. There is no other way to
     /// make one.
-    pub fn message(&self, extension: Extension, payload: Vec<u8>) -> Option<Message> {
+    pub fn message(&self, extension: Extension, payload: Vec<u8>) -> Option<Extended> {
         let id = self.0[extension as usize].filter(|id| *id != HANDSHAKE)?;
-        Some(Message::Extended(Extended { id, payload }))
+        Some(Extended { id, payload })
     }
 
     fn parse(m: Value) -> Ids {
@@ -164,7 +163,7 @@ impl ExtendedHandshake {
     }
 
     /// The message.
-    pub fn message(&self) -> Message {
+    pub fn message(&self) -> Extended {
         let mut entries = vec![("m", self.ids.emit())];
         entries.extend(self.reqq.map(|count| ("reqq", count.into())));
         entries.extend(self.version.as_deref().map(|version| ("v", version.into())));
@@ -174,7 +173,7 @@ impl ExtendedHandshake {
             IpAddr::V4(ip) => ("yourip", ip.octets().as_slice().into()),
             IpAddr::V6(ip) => ("yourip", ip.octets().as_slice().into()),
         }));
-        Message::Extended(Extended { id: HANDSHAKE, payload: Bencode::dict(entries).encode() })
+        Extended { id: HANDSHAKE, payload: Bencode::dict(entries).encode() }
     }
 
     /// Reads the payload; `None` if it is no dict.

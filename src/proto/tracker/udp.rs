@@ -5,7 +5,6 @@
 
 use super::announce::{AnnounceEvent, AnnounceRequest};
 use crate::proto::id::{InfoHash, PeerId};
-use std::fmt;
 
 /// A connect has this number where other requests have the connection id.
 const MAGIC: u64 = 0x0417_2710_1980;
@@ -262,22 +261,6 @@ impl Fields<'_> {
             }
         }
         data
-    }
-}
-
-impl fmt::Display for Request {
-    /// One line, without the key, which is a secret, and without the URL data, which may be one.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Request::Connect { transaction } => write!(f, "connect transaction {transaction:08x}"),
-            Request::Announce { transaction, announce, .. } => {
-                let AnnounceRequest { info_hash, port, left, .. } = announce;
-                write!(f, "announce transaction {transaction:08x} info-hash {info_hash} port {port} left {left}")
-            }
-            Request::Scrape { transaction, hashes, .. } => {
-                write!(f, "scrape transaction {transaction:08x} of {} torrents", hashes.len())
-            }
-        }
     }
 }
 

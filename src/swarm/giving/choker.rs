@@ -1,24 +1,23 @@
-//! Whom to upload to: the choker.
+//! The choker: which peers we upload to.
 //!
-//! Floor 2, after BEP 3 and Cohen 2003, "Incentives Build Robustness in BitTorrent". Of the peers that want something
-//! only a few are served at once ([`slots`]), each of them fast. A round each [`ROUND`] chooses them:
+//! Floor 2, after BEP 3 and Cohen 2003, "Incentives Build Robustness in BitTorrent". Only a few
+//! of the interested peers are served at once ([`slots`]), each of them fast. A round chooses them every [`ROUND`]:
 //!
-//! - *Reciprocation*: who fetches serves those that gave him most in the last two rounds.
-//! - *Optimistic unchoke*: one slot goes to a peer regardless of what it gives, to find better ones and to let newcomers
-//!   begin; for [`OPTIMISTIC_ROUNDS`] rounds, and newcomers are [`NEW_PEERS_FAVOURED`] times as likely.
-//! - *Anti-snubbing*: who gave nothing for too long is served by an optimistic unchoke alone; the slots that become free
-//!   by that are further optimistic ones.
-//! - *As a seed* nobody reciprocates: who got least of us goes first. Simulation (24 leechers of 128 KiB/s and a seed,
-//!   32 MiB, 8 slots, four runs each; the time until the last is whole, in multiples of the bound):
+//! - *Reciprocation*: a leecher serves the peers that gave it most in the last two rounds.
+//! - *Optimistic unchoke*: one slot goes to a peer regardless of what it gives, to find better ones and to let
+//!   newcomers begin; for [`OPTIMISTIC_ROUNDS`] rounds, and newcomers are [`NEW_PEERS_FAVOURED`] times as likely.
+//! - *Anti-snubbing*: a peer that gave nothing for too long is served only by an optimistic unchoke. The slots that
+//!   this frees become further optimistic ones.
+//! - *As a seed* no peer can reciprocate: the peer that got least from us goes first. Simulation (24 leechers of 128
+//!   KiB/s and a seed, 32 MiB, 8 slots, four runs each; the time until the last is whole, in multiples of the bound):
 //!
 //!   | rule | all alike | half a quarter as fast | coming 5 s apart | a quarter gives nothing |
 //!   |---|---|---|---|---|
 //!   | round robin | 1.14 | 1.08 | 1.24 | 1.28 |
-//!   | who fetches fastest | 1.16 | 1.09 | 1.25 | 1.27 |
-//!   | who got least | 1.12 | 1.07 | 1.23 | 1.42 |
+//!   | the fastest downloader | 1.16 | 1.09 | 1.25 | 1.27 |
+//!   | the one that got least | 1.12 | 1.07 | 1.23 | 1.42 |
 //!
-//!
-//! Between rounds a slot that becomes free is filled at once: in a small swarm a round is an eternity.
+//! Between rounds a slot that becomes free is filled at once: in a small swarm a round is a very long time.
 
 use crate::base::rng::Rng;
 use crate::base::time::Time;
@@ -30,24 +29,24 @@ const ROUND: Time = Time::from_secs(10);
 const OPTIMISTIC_ROUNDS: u32 = 3;
 /// A newcomer is this many times as likely to be unchoked optimistically (BEP 3).
 const NEW_PEERS_FAVOURED: usize = 3;
-/// Who connected within this time is a newcomer: the time in which every newcomer has a chance.
+/// A peer that connected within this time is a newcomer: long enough for each newcomer to have a chance.
 const NEW: Time = Time::from_secs(60);
 
 /// The fewest slots: three that reciprocate and an optimistic one (Cohen 2003, mainline, rain).
 const LEAST_SLOTS: usize = 4;
 
-/// How many peers to serve at once when `rate` bytes a second can be uploaded.
+/// How many peers to serve at once if `rate` bytes a second can be uploaded.
 pub fn slots(rate: u64) -> usize {
     let kibibytes = rate / 1024;
     LEAST_SLOTS.max((kibibytes * 3 / 5).isqrt() as usize)
 }
 
-/// A peer that wants something, as the choker sees it.
+/// An interested peer, as the choker sees it.
 #[derive(Clone, Debug)]
 pub struct Contender {
-    /// Who.
+    /// Which.
     pub peer: PeerKey,
-    /// Bytes it gave us in the last two rounds; 0 when we are snubbed.
+    /// Bytes it gave us in the last two rounds; 0 if it is snubbed.
     pub gave: u64,
     /// Bytes it got from us.
     pub got: u64,
@@ -55,16 +54,16 @@ pub struct Contender {
     pub joined: Time,
 }
 
-/// Who is served, from round to round.
+/// Chooses from round to round which peers are served.
 pub struct Choker {
     /// When the next round is.
     next_round: Time,
-    /// The peer that is served whatever it gives, and for how many rounds more.
+    /// The peer that is served whatever it gives, and for how many more rounds.
     optimistic: Option<(PeerKey, u32)>,
 }
 
 impl Choker {
-    /// A choker whose first round is one [`ROUND`] after `now`.
+    /// The first round comes one [`ROUND`] after `now`.
     pub fn new(now: Time) -> Choker {
         Choker { next_round: now + ROUND, optimistic: None }
     }
@@ -74,7 +73,7 @@ impl Choker {
         self.next_round
     }
 
-    /// A round: who is to be served from now on, at most `slots`.
+    /// Holds a round. Returns the peers to serve from now on, at most `slots`.
     pub fn round(
         &mut self,
         mut wanting: Vec<Contender>,
@@ -108,7 +107,7 @@ impl Choker {
         chosen
     }
 
-    /// Between two rounds `free` slots are free: which of the `choked` get them.
+    /// Between two rounds, `free` slots are free. Returns the `choked` peers that get them.
     pub fn fill(
         &self,
         mut choked: Vec<Contender>,
@@ -131,7 +130,7 @@ impl Choker {
     }
 }
 
-/// Puts first whom to serve first; who is equal stands by chance.
+/// Sorts the peers: those to be served first come first. Equal ones are in random order.
 fn sort(peers: &mut [Contender], seeding: bool, rng: &mut Rng) {
     rng.shuffle(peers);
     peers.sort_by_key(|peer| if seeding { peer.got } else { u64::MAX - peer.gave });

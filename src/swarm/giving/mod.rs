@@ -1,4 +1,4 @@
-//! Giving: which peers are unchoked, and what a seed shows to whom.
+//! Giving: which peers are unchoked, and what a seed shows to which peer.
 //!
 //! The other half of the paper "Incentives Build Robustness in BitTorrent" (Cohen 2003). Floor 2, pure.
 pub mod choker;

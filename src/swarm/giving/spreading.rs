@@ -1,21 +1,20 @@
-//! What a seed does so that it sends no piece twice before every piece is out once: it suggests other pieces to each
-//! peer (BEP 6, "suggest piece").
+//! How a seed sends each piece once before it sends any piece twice: it suggests different pieces to each peer (BEP 6,
+//! "suggest piece").
 //!
-//! Floor 2. With [super-seeding](super::super_seeding) these pieces are not suggested but all that a peer is shown.
+//! Floor 2. In [super-seeding](super::super_seeding) these pieces are not suggested; they are all that a peer is shown.
 //!
-//! At first the seed is the only source, and the whole swarm waits for its upload. Leechers choose the rarest
-//! piece, but do not know what the others are just choosing: without this a seed of 8 leechers sent half of the
-//! content twice before all of it was out (simulation in `simulation/near_the_bound.rs`), and the swarm took 1.49 times
-//! as long as it must.
+//! At first the seed is the only source, and the whole swarm waits for its upload. Leechers choose the rarest piece,
+//! but do not know what the others choose at the same moment. Without suggestions a seed of 8 leechers sent half of the
+//! content twice before all of it was out (`simulation/near_the_bound.rs`), and the swarm took 1.49 times the bound.
 
 use crate::proto::peer::bitfield::Bitfield;
 
-/// Suggestions that a peer has not followed yet: what it asks for ahead, and one more.
+/// Suggestions that a peer may have before it follows one: what it requests ahead, and one more.
 pub const OFFERS: usize = 2;
 
 /// Which pieces are out, and which to suggest next.
 pub struct Spreading {
-    /// Pieces that somebody has asked us for.
+    /// Pieces that a peer has requested from us.
     given: Bitfield,
     next: u32,
 }
@@ -26,7 +25,7 @@ impl Spreading {
         Spreading { given: Bitfield::new(pieces), next: 0 }
     }
 
-    /// Somebody asked for `piece`.
+    /// A peer requested `piece`.
     pub fn gave(&mut self, piece: u32) {
         self.given.set(piece);
     }
@@ -36,7 +35,7 @@ impl Spreading {
         self.given.clear(piece);
     }
 
-    /// A piece that is not out yet and that the peer lacks; the next time another. None when all are out.
+    /// A piece that is not out yet and that the peer lacks, another one each time; `None` if there is none.
     pub fn next(&mut self, has: &Bitfield) -> Option<u32> {
         if self.given.is_full() {
             return None;

@@ -132,7 +132,7 @@ fn range(text: &str) -> Result<Range, Wrong> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let (first, last) = address(first).zip(address(last)).ok_or(Wrong::NoAddress)?;
     let wrong = match (first, last) {
-        _ if first.is_ipv4() != last.is_ipv4() => "a range from IPv4 to IPv6 addresses",
+        _ if first.is_ipv4() != last.is_ipv4() => "a range from one address family to the other",
         _ if first > last => "the range ends before it begins",
         _ => return Ok(between(first, last)),
     };

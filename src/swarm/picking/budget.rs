@@ -1,29 +1,28 @@
-//! Back-pressure is a number, not a lock: how many bytes may be asked for or on their way to disk at once.
+//! Back-pressure is a number, not a lock: how many bytes may be requested or on their way to disk at once.
 //!
 //! Floor 2, one for the whole process. A block costs memory from the moment it may arrive, that is from its request,
 //! until the disk has it. So both are counted against one limit (`--memory`), and memory is bounded whatever the piece
-//! length or the speed of the card in the slot. (Each peer may have one block beyond it, so that none is left out.) When
-//! the disk is slow, `to_disk` fills the budget and nobody is asked for more; when it has caught up, asking goes on.
+//! length or the speed of the disk is. (Each peer may have one block beyond it, so that none is left out.) If the disk
+//! is slow, `to_disk` fills the budget and nothing more is requested until the disk has caught up.
 
-/// The least limit that still moves: a block each for a few peers.
+/// The smallest useful limit: a block each for a few peers.
 pub const LEAST_BYTES: u64 = 256 * 1024;
 /// Peers that may never answer are asked while less than this share of the budget is used: a quarter. (Each has a block
-/// in any case. 38 that let us ask and send nothing held 153 of the 192 blocks of 3 MiB: until they were snubbed, for
-/// 20 s, a seed of 8 MiB/s was asked for a block at a time.)
+/// in any case. 38 peers that unchoked us and sent nothing held 153 of the 192 blocks of 3 MiB. Until they were
+/// snubbed, for 20 s, a seed of 8 MiB/s was asked for a block at a time.)
 const UNTRIED_SHARE: u64 = 4;
 
-/// The bytes that are under way, against their limit.
+/// The bytes that are under way, and their limit.
 ///
-/// Disks share it. A disk that hangs keeps what it has got, and must not take what the others need: so where there are
-/// several, a disk may have at most twice as much as is left. However many of them hang, the next one finds something,
-/// and what one hangs with it could not have kept from the others before. (Two that work have two fifths each; one alone
-/// has all.)
+/// Disks share it. A disk that hangs keeps what it has got and must not take what the others need. So if there are
+/// several disks, each may have at most twice as much as is left. However many of them hang, there is something left
+/// for the next one. (Two disks that work get two fifths each; one alone gets all.)
 #[derive(Clone, Debug)]
 pub struct Budget {
     limit: u64,
-    /// What is under way to each disk that has anything, and to the one whose torrent has its turn.
+    /// The bytes under way to each disk that has any, and to the disk of the torrent that is handled now.
     disks: Vec<UnderWay>,
-    /// The place in `disks` of the one whose torrent has its turn.
+    /// The place in `disks` of the disk of the torrent that is handled now.
     turn: usize,
     /// There are torrents on several disks.
     several: bool,
@@ -49,7 +48,7 @@ impl Budget {
         Budget { limit: limit.max(LEAST_BYTES), disks: vec![UnderWay::default()], turn: 0, several: false }
     }
 
-    /// From now on what is asked and said is of a torrent on `disk`. `several`: there are torrents on others too.
+    /// From now on a torrent on `disk` is handled. `several`: there are torrents on other disks too.
     pub fn turn_to(&mut self, disk: u64, several: bool) {
         self.several = several;
         if self.disks[self.turn].disk != disk {
@@ -65,7 +64,7 @@ impl Budget {
         })
     }
 
-    /// How many more bytes may be asked of peers.
+    /// How many more bytes may be requested.
     pub fn free(&self) -> u64 {
         let (left, own) = (self.left(), self.disks[self.turn].sum());
         match self.several {
@@ -74,8 +73,8 @@ impl Budget {
         }
     }
 
-    /// How many more bytes may be asked of peers that are [not tried](super::window::Window::is_tried): together they
-    /// must not hold what those need that do answer.
+    /// How many more bytes may be requested from peers that are [not tried](super::window::Window::is_tried): together
+    /// they must not hold what peers that do answer need.
     pub fn free_for_untried(&self) -> u64 {
         let under_way = if self.several { self.disks[self.turn].sum() } else { self.limit - self.left() };
         (self.limit / UNTRIED_SHARE).saturating_sub(under_way).min(self.free())
@@ -87,22 +86,22 @@ impl Budget {
         self.disks[self.turn].to_disk >= most
     }
 
-    /// Whether no torrent may ask for anything.
+    /// Whether no torrent may request anything.
     pub fn is_used_up(&self) -> bool {
         !self.several && self.left() == 0
     }
 
-    /// What nobody has.
+    /// The bytes that no disk has.
     fn left(&self) -> u64 {
         self.limit.saturating_sub(self.disks.iter().map(UnderWay::sum).sum())
     }
 
-    /// `bytes` were asked of a peer.
+    /// `bytes` were requested from a peer.
     pub fn ask(&mut self, bytes: u64) {
         self.disks[self.turn].asked += bytes;
     }
 
-    /// `bytes` that were asked for will not come, or have come.
+    /// `bytes` that were requested will not come, or have come.
     pub fn unask(&mut self, bytes: u64) {
         let asked = &mut self.disks[self.turn].asked;
         *asked = asked.saturating_sub(bytes);
@@ -132,7 +131,7 @@ mod tests {
             self.written_to(disk, bytes);
         }
 
-        /// Bytes that were asked for, for audits.
+        /// Bytes that are requested, for audits.
         pub(in crate::swarm) fn asked(&self) -> u64 {
             self.disks.iter().map(|one| one.asked).sum()
         }
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn disks_that_hang_leave_others_what_they_had_before() {
+    fn disks_that_hang_leave_memory_to_the_others() {
         let mut budget = Budget::new(3 << 20);
         hang(&mut budget, 1);
         budget.turn_to(2, true);
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_counts_for_its_own_disk() {
+    fn written_bytes_count_for_their_own_disk() {
         let mut budget = Budget::new(3 << 20);
         hang(&mut budget, 1);
         budget.turn_to(2, true);

@@ -1,14 +1,14 @@
-//! How fast a peer answers: what it brings while it owes us something.
+//! How fast a peer answers: what it sends while it owes us blocks.
 //!
-//! Floor 2. A peer that has nothing to do brings nothing, and is not slow for that: time counts only while requests are
-//! out. So a fast peer that was idle is still known to be fast when somebody must take over from a slow one.
+//! Floor 2. A peer without requests sends nothing, which does not make it slow: time counts only while requests are
+//! out. So a peer that was idle is still known to be fast when it is needed to take over from a slow one.
 
 use crate::base::time::Time;
 use crate::proto::peer::message::BLOCK_BYTES;
 
-/// What was longer ago than about this counts half: time to notice that a line has become slow.
+/// What is older than about this counts half: long enough to notice that a line has become slow.
 const MEMORY: Time = Time::from_secs(10);
-/// The first blocks that come at once are no flood.
+/// The shortest time that counts, so that the first blocks do not look like a flood.
 const LEAST: Time = Time::from_secs(1);
 
 /// The pace of one peer.
@@ -29,8 +29,8 @@ impl Pace {
         }
     }
 
-    /// Bytes a second, when we have been waiting for the next block for so long: however fast it was before, by now it
-    /// is not faster than this one block in all that time.
+    /// Bytes a second, if we have been waiting for the next block for this long. However fast the peer was before, by
+    /// now it is not faster than one block in all that time.
     pub fn rate(&self, waiting: Time) -> u64 {
         let in_all = |bytes: u64, time: Time| (bytes as u128 * 1000 / time.as_millis()) as u64;
         let rate = in_all(self.bytes, self.waited.max(LEAST));

@@ -1,18 +1,20 @@
-//! Which block to ask a peer for: the piece picker.
+//! The piece picker: which block to request from a peer.
 //!
-//! Floor 2, after Cohen 2003: random first pieces, then the rarest; a piece that is begun is ended first; whole pieces
-//! from one fast peer; in the end the last blocks are asked of several ("endgame"). The order in which a peer's wishes
-//! are tried, and why:
+//! Floor 2, after Cohen 2003: random first pieces, then the rarest; a piece that is begun is finished first; a
+//! fast peer gets whole pieces; the last blocks are requested from several peers ("endgame"). The picker tries in this
+//! order:
 //!
-//! 1. The piece this peer has begun: a piece from one peer is whole soonest, and if it is bad we know whom to blame.
-//! 2. Until [`RANDOM_FIRST_PIECES`] are had, any piece at random: rare ones come slowly, and we need something to give.
-//! 3. The rarest piece the peer has; among the equally rare, one that was begun and left. (Begun before rare would ask
-//!    the seed, the scarce source, for what others have too.)
-//! 4. A piece that another peer is fetching and has not asked for all of.
-//! 5. Endgame: everything is asked for. A peer with nothing to do is asked for blocks that others were asked for too;
-//!    who brings one first wins, the rest are told to cancel.
+//! 1. The piece this peer has begun: a piece from one peer is whole soonest, and if it is corrupt
+//!    we know which peer lied.
+//! 2. Until we have [`RANDOM_FIRST_PIECES`], any piece at random: rare pieces come slowly, and we need something to
+//!    give.
+//! 3. The rarest piece the peer has; among equally rare pieces, one that was begun and left. (If begun pieces came
+//!    before rarer ones, the seed, which is the scarce source, would be asked for what others have too.)
+//! 4. A piece that another peer is fetching, if some of its blocks are not requested.
+//! 5. Endgame: everything is requested. A peer with nothing to do is asked for blocks that others were asked for
+//!    too; when one peer brings such a block, the others are told to cancel.
 //!
-//! A piece whose hash was wrong comes again by rules of its own: [`retry`].
+//! A piece whose hash was wrong is fetched again by rules of its own: [`retry`].
 
 mod loss;
 mod retry;
@@ -27,28 +29,28 @@ use std::collections::BTreeMap;
 
 /// Pieces picked at random before rarity counts (libtorrent's and mainline's number).
 const RANDOM_FIRST_PIECES: u32 = 4;
-/// Begun pieces that no peer works on, from which on they go before rarer ones: each holds back a `have`.
+/// If more begun pieces than this are left by their peers, they go before rarer ones: each holds back a `have`.
 const MOST_LEFT_BEGUN: usize = 16;
-/// Blocks a peer gets at a time in the endgame: some are in vain, so few.
+/// Blocks a peer gets at a time in the endgame: few, because some are in vain.
 const ENDGAME_BLOCKS: usize = 4;
 
 /// One block of a begun piece.
 #[derive(Clone, Copy, Default)]
 struct Block {
-    /// How many peers are being asked for it.
+    /// How many peers are asked for it now.
     askers: u16,
     /// The peer it came from.
     from: Option<PeerKey>,
 }
 
-/// A piece that is begun and not yet proven.
+/// A piece that is begun and not proven yet.
 struct Begun {
     blocks: Vec<Block>,
-    /// Blocks that have not come and are asked of nobody.
+    /// Blocks that have not come and are requested from no peer.
     free: u32,
     /// Blocks that have not come.
     missing: u32,
-    /// The fast peer that fetches this piece whole; `None`: anybody may join.
+    /// The fast peer that fetches this piece whole; `None`: any peer may help.
     owner: Option<PeerKey>,
     /// How fast the owner is, in bytes a second.
     owner_rate: u64,
@@ -56,12 +58,12 @@ struct Begun {
     owned_since: Option<Time>,
     /// The piece failed its hash before: now it comes from one peer only, so that the liar is known.
     alone: bool,
-    /// Who sent the blocks of the try that failed.
+    /// The senders of the blocks of the failed try.
     suspects: Vec<Option<PeerKey>>,
 }
 
 impl Begun {
-    /// A piece of `blocks` blocks, of which nothing came.
+    /// A piece of `blocks` blocks, none of which came.
     fn new(blocks: u32) -> Begun {
         Begun {
             blocks: vec![Block::default(); blocks as usize],
@@ -76,42 +78,43 @@ impl Begun {
     }
 }
 
-/// Who asks, and how much.
+/// A peer that can be asked for blocks.
 pub struct Wish<'a> {
-    /// The peer.
+    /// Which.
     pub peer: PeerKey,
     /// What it has.
     pub has: &'a Bitfield,
-    /// How many blocks it may be asked for.
+    /// How many blocks may be requested.
     pub blocks: usize,
     /// How fast it is, in bytes a second.
     pub rate: u64,
-    /// It brings a whole piece soon: it gets pieces of its own.
+    /// It brings a whole piece soon, so it gets pieces of its own.
     pub fast: bool,
-    /// Nothing is asked of it now: it may take part in the endgame.
+    /// Nothing is requested from it now, so it may take part in the endgame.
     pub idle: bool,
-    /// Pieces it would like to be asked for (BEP 6): a seed names to each peer others, so that it sends none twice.
+    /// Pieces it would like to be asked for (BEP 6): a seed names different ones to each peer, so that it sends none
+    /// twice.
     pub suggested: &'a [u32],
 }
 
 /// What the arrival of a block means.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Arrival {
-    /// It was had, or its piece is not being fetched: it must not be written.
+    /// We have it, or its piece is not being fetched: it must not be written.
     Unwanted,
-    /// It is the first of its kind; `others`: more peers were asked for it and should be told to cancel.
+    /// It is needed, and was not received before.
     Wanted {
-        /// Others were asked for it too.
+        /// More peers were asked for it and should be told to cancel.
         others: bool,
     },
 }
 
-/// The pieces of a torrent: had, begun, and to be begun.
+/// The pieces of a torrent: those we have, those that are begun, and those that are not.
 pub struct Picker {
     piece_length: u32,
     length: u64,
     have: Bitfield,
-    /// Pieces that need not be fetched: those that are had, and those nobody here wants.
+    /// Pieces that need not be fetched: those that we have, and those that are not wanted.
     settled: Bitfield,
     rarity: Rarity,
     begun: BTreeMap<u32, Begun>,
@@ -123,7 +126,7 @@ pub struct Picker {
 }
 
 impl Picker {
-    /// A picker for a torrent of `length` bytes in pieces of `piece_length`, of which `have` is there already.
+    /// A picker for a torrent of `length` bytes in pieces of `piece_length`, of which we have `have`.
     pub fn new(length: u64, piece_length: u32, have: Bitfield, sequential: bool, rng: &mut Rng) -> Picker {
         let mut rarity = if have.is_full() { Rarity::of_none(have.len()) } else { Rarity::new(have.len(), rng) };
         have.iter_ones().for_each(|piece| rarity.remove(piece));
@@ -145,7 +148,7 @@ impl Picker {
         &self.have
     }
 
-    /// The pieces that we want of nobody: those that are proven, and those that were left out.
+    /// The pieces that need not be fetched: those that are proven, and those that were left out.
     pub fn settled(&self) -> &Bitfield {
         &self.settled
     }
@@ -196,17 +199,17 @@ impl Picker {
         self.begun.keys().copied()
     }
 
-    /// Bytes that came of them.
+    /// Bytes of them that were received.
     pub fn under_way(&self) -> u64 {
         let came = |(&piece, begun): (&u32, &Begun)| {
-            // The last block may be shorter, and then the piece is what it can be at most.
+            // The last block may be shorter, so the sum is at most the size of the piece.
             let blocks = begun.blocks.len() as u64 - u64::from(begun.missing);
             (blocks * u64::from(BLOCK_BYTES)).min(u64::from(self.piece_size(piece)))
         };
         self.begun.iter().map(came).sum()
     }
 
-    /// Blocks to ask of a peer, at most as many as it wishes; they count as asked.
+    /// Blocks to request from a peer. From now on they count as requested.
     pub fn pick(&mut self, wish: &Wish, rng: &mut Rng) -> Vec<BlockSpec> {
         let mut picked = Vec::with_capacity(wish.blocks);
         while picked.len() < wish.blocks {
@@ -219,7 +222,7 @@ impl Picker {
         picked
     }
 
-    /// Everything that any peer has is asked for.
+    /// Whether everything that any peer has is requested.
     pub fn nothing_is_free(&self) -> bool {
         let had_by_some = |&piece: &u32| self.seeds > 0 || self.rarity.availability(piece) > 0;
         // The last of the order is the most common one.
@@ -227,7 +230,7 @@ impl Picker {
             && self.begun.values().all(|begun| begun.free == 0 || begun.alone)
     }
 
-    /// A begun piece with free blocks, or a new one that is begun with this.
+    /// A begun piece with free blocks, or a new one, which is begun by this call.
     fn next_piece(&mut self, wish: &Wish, rng: &mut Rng) -> Option<u32> {
         let open = |(piece, begun): &(&u32, &Begun)| begun.free > 0 && wish.has.get(**piece);
         let open_begun = || self.begun.iter().filter(open);
@@ -256,7 +259,7 @@ impl Picker {
         Some(piece)
     }
 
-    /// What comes first: the rarest, or with `sequential` the foremost.
+    /// The order of pieces: the rarest first, or with `sequential` the first.
     fn order_of(&self, piece: u32) -> u32 {
         if self.sequential { piece } else { self.rarity.availability(piece) as u32 }
     }
@@ -281,14 +284,14 @@ impl Picker {
         Some(rarest)
     }
 
-    /// Opens `piece` where it is new, and gives it to a peer that will fetch it whole.
+    /// Begins `piece` if it is new, and makes the peer its owner if it is to fetch all of it.
     fn begin(&mut self, piece: u32, wish: &Wish) {
         let blocks = self.piece_size(piece).div_ceil(BLOCK_BYTES);
         self.rarity.remove(piece);
         let begun = self.begun.entry(piece).or_insert_with(|| Begun::new(blocks));
         let left_by_another = begun.alone && begun.owner.is_none() && begun.missing < blocks;
         if left_by_another {
-            self.begin_anew(piece);
+            self.start_over(piece);
         }
         if let Some(begun) = self.begun.get_mut(&piece).filter(|begun| begun.owner.is_none())
             && (wish.fast || begun.alone)
@@ -331,7 +334,7 @@ impl Picker {
         }
     }
 
-    /// A block that was asked of a peer will not come from it.
+    /// A block that was requested from a peer will not come from it.
     pub fn unask(&mut self, spec: BlockSpec) {
         let Some(begun) = self.begun.get_mut(&spec.piece) else { return };
         let Some(block) = begun.blocks.get_mut((spec.begin / BLOCK_BYTES) as usize) else { return };
@@ -343,12 +346,12 @@ impl Picker {
         }
     }
 
-    /// The pieces that begin anew since this was last asked: what came of them is to be forgotten.
+    /// The pieces that started over since the last call: the disk is to forget their blocks.
     pub fn take_restarted(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.restarted)
     }
 
-    /// A block came from a peer that was asked for it; its request is over by this, or was given up before (`late`).
+    /// A block came from a peer that was asked for it; its request ends now, or was given up before (`late`).
     pub fn arrived(&mut self, spec: BlockSpec, from: PeerKey, late: bool) -> Arrival {
         let Some(begun) = self.begun.get_mut(&spec.piece) else { return Arrival::Unwanted };
         if begun.alone && begun.owner != Some(from) {
@@ -362,12 +365,12 @@ impl Picker {
         }
         block.from = Some(from);
         begun.missing -= 1;
-        // An answer to a request that was given up: nobody else need be asked.
+        // It answers a request that was given up, so no other peer need be asked.
         begun.free -= was_free as u32;
         Arrival::Wanted { others: block.askers > 0 }
     }
 
-    /// The hash of `piece` is right: it is had. Says whether it was new.
+    /// The hash of `piece` is right: now we have it. Returns whether we lacked it.
     pub fn proven(&mut self, piece: u32) -> bool {
         self.begun.remove(&piece);
         self.rarity.remove(piece);
@@ -375,7 +378,7 @@ impl Picker {
         self.have.set(piece)
     }
 
-    /// Whether every piece that is wanted is had.
+    /// Whether we have every wanted piece.
     pub fn is_whole(&self) -> bool {
         self.settled.is_full()
     }

@@ -1,11 +1,11 @@
-//! The pieces nobody has begun, kept in order of rarity: the first is the one that fewest peers have.
+//! The pieces that are not begun, in order of rarity: the first is the one that the fewest peers have.
 //!
-//! Floor 2. "Rarest first" (Cohen 2003, "Incentives Build Robustness in BitTorrent") asks for the rarest piece a peer
-//! has, at each pick, over up to two million pieces. So the order is not sorted anew but kept: pieces of the same
-//! availability stand together in a bucket, and when a peer joins, leaves or tells of a piece, that piece swaps places
-//! with the one at its bucket's border and the border moves: O(1); one that is begun crosses the borders above it, as
-//! many as there are peers at most. Within a bucket the order is random, so that peers
-//! with the same view do not all fetch the same piece.
+//! Floor 2. "Rarest first" (Cohen 2003, "Incentives Build Robustness in BitTorrent") needs the rarest piece that a peer
+//! has, at each pick, among up to two million pieces. So the order is kept and never sorted: pieces of the same
+//! availability are together in a bucket. When a peer joins, leaves or announces a piece, that piece swaps places with
+//! the one at its bucket's border, and the border moves: O(1). A piece that is begun crosses the borders above it, at
+//! most as many as there are peers. Within a bucket the order is random, so that peers with the same view do not all
+//! download the same piece.
 
 use crate::base::rng::Rng;
 
@@ -15,20 +15,21 @@ const NOWHERE: u32 = u32::MAX;
 /// Pieces in order of their availability.
 pub struct Rarity {
     pieces: u32,
-    /// How many peers have each piece; peers that have all are not counted here. Empty while that is nobody.
+    /// How many peers have each piece; peers that have all are not counted here. Empty while no peer is counted.
     availability: Vec<u16>,
     /// The sum of it.
     counted: u64,
     /// The pieces in the order, rarest first.
     order: Vec<u32>,
-    /// Where each piece stands in `order`, or [`NOWHERE`]. Empty while none does: a thousand seeds that idle need none.
+    /// The place of each piece in `order`, or [`NOWHERE`]. Empty while `order` is, so that idle seeds need no memory
+    /// for it.
     place: Vec<u32>,
     /// Where in `order` the bucket of each availability starts; the bucket ends where the next one starts.
     starts: Vec<u32>,
 }
 
 impl Rarity {
-    /// All of `pieces` pieces, in random order, had by no peer yet.
+    /// All of `pieces` pieces, in random order. No peer has any yet.
     pub fn new(pieces: u32, rng: &mut Rng) -> Rarity {
         let mut order: Vec<u32> = (0..pieces).collect();
         rng.shuffle(&mut order);
@@ -37,7 +38,7 @@ impl Rarity {
         Rarity { pieces, availability: Vec::new(), counted: 0, order, place, starts: vec![0] }
     }
 
-    /// The same with none of the pieces in the order: all are had.
+    /// The same, but none of the pieces is in the order: we have them all.
     pub fn of_none(pieces: u32) -> Rarity {
         let (order, place) = (Vec::new(), Vec::new());
         Rarity { pieces, availability: Vec::new(), counted: 0, order, place, starts: vec![0] }
@@ -52,7 +53,7 @@ impl Rarity {
         self.place.get(piece as usize).copied().unwrap_or(NOWHERE)
     }
 
-    /// Whether `piece` is in the order: neither begun nor had.
+    /// Whether `piece` is in the order: it is missing and not begun.
     pub fn is_in_order(&self, piece: u32) -> bool {
         self.place(piece) != NOWHERE
     }
@@ -62,7 +63,7 @@ impl Rarity {
         self.order.iter().copied()
     }
 
-    /// The pieces of the order as they stand, to pick one at random.
+    /// The pieces in their order.
     pub fn in_order(&self) -> &[u32] {
         &self.order
     }
@@ -99,7 +100,7 @@ impl Rarity {
         }
     }
 
-    /// Takes `piece` out of the order (it is begun, or had); its availability is counted on.
+    /// Takes `piece` out of the order, because it is begun or we have it. Its availability is still counted.
     pub fn remove(&mut self, piece: u32) {
         if !self.is_in_order(piece) {
             return;
@@ -107,7 +108,7 @@ impl Rarity {
         for bucket in self.availability(piece) as usize..self.starts.len() - 1 {
             self.up(piece, bucket);
         }
-        // Past the last border: with the last of all it changes places, and goes.
+        // It is past the last border: it swaps places with the very last one and is removed.
         self.swap(self.place[piece as usize], self.order.len() as u32 - 1);
         self.order.pop();
         self.place[piece as usize] = NOWHERE;
@@ -116,7 +117,7 @@ impl Rarity {
         }
     }
 
-    /// Puts `piece`, which was taken out, into the order again: it is wanted again.
+    /// Puts `piece` into the order again.
     pub fn put(&mut self, piece: u32, rng: &mut Rng) {
         if self.is_in_order(piece) {
             return;
@@ -126,7 +127,7 @@ impl Rarity {
         self.open_bucket(bucket);
         self.place[piece as usize] = self.order.len() as u32;
         self.order.push(piece);
-        // Now it stands at the end, in the last bucket; it goes down to its own.
+        // Now it is at the end, in the last bucket, and goes down to its own.
         for above in (bucket + 1..self.starts.len()).rev() {
             self.down(piece, above);
         }
@@ -181,7 +182,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever happens, the order is sorted and holds just what was put in.
+        /// Whatever happens, the order is sorted and holds exactly what was put in.
         #[test]
         fn stays_sorted(steps in proptest::collection::vec((0u8..10, 0u32..20), 0..400)) {
             let mut rng = Rng::new(3);
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn taking_pieces_out_opens_no_buckets() {
+    fn removing_pieces_opens_no_buckets() {
         let mut rng = Rng::new(1);
         let mut rarity = Rarity::new(100_000, &mut rng);
         rarity.more(5, &mut rng);

@@ -1,23 +1,24 @@
-//! How many requests a peer gets ahead of its answers: too few and the line runs dry, too many and a slow peer
-//! sits on blocks that others would bring sooner.
+//! How many requests a peer gets ahead of its answers: with too few the line runs dry, with too many a slow peer
+//! holds blocks that others would bring sooner.
 //!
-//! Floor 2. The rule is libtorrent's: begin small and add one for each block that comes (which doubles the window
-//! every round trip), until the rate no longer grows; from then on what comes in [`AHEAD_SECONDS`].
+//! Floor 2. The rule is libtorrent's: begin small and add one request for each block that comes (which doubles the
+//! window every round trip) until the rate no longer grows; from then on, as many as are answered in [`AHEAD_SECONDS`].
 
 use crate::base::time::Time;
 use crate::proto::peer::message::BLOCK_BYTES;
 
 /// Requests to begin with: two round trips of a modem, half of one of a fast line.
 const FIRST: u32 = 4;
-/// The least a peer gets that is not snubbed: one on its way while the other is answered.
+/// The least for a peer that is not snubbed: one request is on its way while the other is answered.
 const LEAST: u32 = 2;
 /// The most: libtorrent's `max_out_request_queue`. At 16 KiB it fills 8 MiB of line.
 const MOST: u32 = 500;
 /// Blocks in a row that show that a peer answers.
 const TRIAL: u32 = 4;
-/// What a peer takes that did not tell (`reqq` of BEP 10): libtorrent assumes 250, and no program we know takes fewer.
+/// The most requests for a peer that did not say (`reqq` of BEP 10): libtorrent assumes 250, and no program we know
+/// takes fewer.
 const REQQ_UNTOLD: u32 = 250;
-/// Seconds of its rate that a peer is asked ahead (libtorrent's `request_queue_time`).
+/// How many seconds ahead a peer is asked, at its rate (libtorrent's `request_queue_time`).
 const AHEAD_SECONDS: u64 = 3;
 /// The slow start ends when a second brings less than this many percent more than the one before.
 const GROWTH_PERCENT: u64 = 10;
@@ -31,7 +32,7 @@ pub struct Window {
     snubbed: bool,
     /// Blocks that came since it connected or was snubbed, at most [`TRIAL`].
     came: u32,
-    /// What the peer takes at most.
+    /// The most requests that the peer takes.
     reqq: u32,
 }
 
@@ -41,13 +42,13 @@ impl Window {
         Window { size: FIRST, slow_start: Some((now, 0)), snubbed: false, came: 0, reqq: REQQ_UNTOLD }
     }
 
-    /// The peer told how many requests it lets wait (BEP 10).
+    /// The peer said how many requests it lets wait (BEP 10).
     pub fn set_reqq(&mut self, reqq: u32) {
         self.reqq = reqq.max(1);
         self.size = self.size.min(self.reqq);
     }
 
-    /// A block came, and blocks come at `rate` bytes a second of late.
+    /// A block came, and blocks now come at `rate` bytes a second.
     pub fn block_came(&mut self, rate: u64, now: Time) {
         self.snubbed = false;
         self.came = (self.came + 1).min(TRIAL);
@@ -81,7 +82,7 @@ impl Window {
         self.snubbed
     }
 
-    /// Whether the peer is known to answer: so much came since it connected, or since it was snubbed.
+    /// Whether the peer is known to answer: enough came since it connected or was snubbed.
     pub fn is_tried(&self) -> bool {
         self.came == TRIAL
     }

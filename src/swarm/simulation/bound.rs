@@ -2,8 +2,8 @@
 //! allows?
 //!
 //! Floor 2, tests only. The cap is the torrents' own limit. The bound is Kumar and Ross 2006, "Peer-Assisted File
-//! Distribution: The Minimum Distribution Time": with a seed and `n` leechers of the same upload `u`, nobody
-//! can distribute `F` bytes sooner than max(F/u, n F/((n + 1) u)).
+//! Distribution: The Minimum Distribution Time": with a seed and `n` leechers of the same upload `u`, no
+//! scheme distributes `F` bytes sooner than max(F/u, n F/((n + 1) u)).
 
 use super::world::metainfo;
 use crate::base::rng::Rng;
@@ -35,7 +35,7 @@ pub struct Trial {
     pub seed: u64,
     /// Leechers, all but the free-riders like the seed.
     pub leechers: usize,
-    /// Leechers that unchoke nobody (the odd ones), or that give a KiB a second; counted among them, they are the last.
+    /// Leechers that unchoke no peer (the odd ones) or give a KiB a second. They are the last of the leechers.
     pub free_riders: usize,
     /// MiB of content.
     pub mebibytes: u32,
@@ -45,9 +45,9 @@ pub struct Trial {
     pub rate: u64,
     /// The leechers come one after another, so far apart.
     pub apart: Time,
-    /// The seed shows each a piece at a time (BEP 16).
+    /// The seed shows each leecher one piece at a time (BEP 16).
     pub super_seed: bool,
-    /// The leechers follow no suggestions, as most programs.
+    /// The leechers follow no suggestions, like most programs.
     pub deaf: bool,
 }
 
@@ -81,7 +81,7 @@ fn number_of(key: PeerKey) -> usize {
     key.0.get() as usize - 1
 }
 
-/// What came of a trial: for each leecher when it was whole, as a multiple of the bound.
+/// The result of a trial: when each leecher was whole, as a multiple of the bound.
 pub struct Outcome {
     pub ratios: Vec<f64>,
     /// Bytes of the content that the seed sent, as a multiple of the content.

@@ -1,4 +1,4 @@
-//! Downloads among peers that misbehave at random, each seed another swarm, and two swarms that were hard once.
+//! Downloads among peers that misbehave at random (each seed gives another swarm), and swarms that once failed.
 
 use super::peers::Manners;
 use super::world::{World, metainfo};
@@ -6,13 +6,13 @@ use crate::base::rng::Rng;
 use crate::base::time::Time;
 use crate::proto::peer::message::BLOCK_BYTES;
 
-/// How many random swarms: what a debug build runs in less than two seconds.
+/// How many random swarms: a debug build runs them in less than two seconds.
 const SEEDS: u64 = 250;
-/// Memory that no swarm of a test uses up.
+/// More memory than any swarm of a test uses.
 const AMPLE: u64 = 4 << 20;
 
-/// By when a random swarm must be done: this often the time its honest seeds alone would need, and somewhat more for the
-/// seed that comes late and the peers that must be waited for until they are snubbed.
+/// By when a random swarm must be done: this often the time its honest seeds alone would need, and somewhat more for
+/// the seed that comes late and the peers that must be waited for until they are snubbed.
 const PATIENCE: u32 = 5;
 const ALLOWANCE: Time = Time::from_secs(10);
 
@@ -106,7 +106,7 @@ fn time_among_choking_peers(with_liar: bool) -> Time {
 }
 
 #[test]
-fn a_piece_that_failed_comes_from_one_peer_though_it_chokes_us_by_turns() {
+fn a_piece_that_failed_comes_from_one_peer_although_it_chokes_us_by_turns() {
     let (without, with) = (time_among_choking_peers(false), time_among_choking_peers(true));
     assert!(with < without * 6, "{without:?} without the liar, {with:?} with it");
 }
@@ -125,7 +125,7 @@ fn a_piece_that_failed_does_not_wait_for_a_peer_that_is_slow() {
     }
 }
 
-/// How long five honest seeds need for 16 MiB, at 400 KiB/s each, among these others.
+/// How long five honest seeds of 400 KiB/s need for 16 MiB if these `others` are there too.
 fn time_of_five_seeds_among(others: &[Manners], seed: u64) -> Time {
     let honest = Manners { honest: true, block_time: milliseconds(40), fast_extension: true, ..Manners::default() };
     let mut peers = vec![(0, honest); 5];
@@ -136,16 +136,16 @@ fn time_of_five_seeds_among(others: &[Manners], seed: u64) -> Time {
 }
 
 #[test]
-fn twenty_hostile_peers_among_five_honest_ones_cost_less_than_a_third() {
+fn twenty_hostile_peers_among_five_honest_ones_cost_less_than_a_third_of_the_time() {
     let kind = |block_time| Manners { block_time: milliseconds(block_time), ..Manners::default() };
     let kinds = [
         Manners { never_unchokes: true, ..kind(5) },
-        // Unchoked, and never sends.
+        // It unchokes us and never sends.
         Manners { ignore_percent: 100, ..kind(5) },
-        // A block a second; and a wrong one.
+        // It sends a block a second, or corrupt ones.
         kind(1000),
         Manners { corrupt_percent: 50, ..kind(1000) },
-        // Lies always, at times, and runs.
+        // It lies always, at times, or runs away after it.
         Manners { corrupt_percent: 100, ..kind(10) },
         Manners { corrupt_percent: 10, leaves: true, ..kind(50) },
         Manners { corrupt_percent: 50, hits_and_runs: true, ..kind(20) },

@@ -1,4 +1,4 @@
-//! How near a swarm of ours comes to the bound, and what the choker and the picker owe it.
+//! How near a swarm of our torrents comes to the bound.
 //!
 //! The bounds asserted are what was measured and a little more; the figures of the alternatives stand where the choice
 //! was made: in `choker.rs`, `spreading.rs` and `uploading.rs`.
@@ -34,7 +34,7 @@ fn eight_leechers_of_a_larger_one_are_nearly_at_the_bound() {
 }
 
 #[test]
-fn slow_leechers_and_late_ones_hold_nobody_back() {
+fn slow_and_late_leechers_hold_no_others_back() {
     let slow = Trial { leechers: 12, slow: 6, mebibytes: 48, ..SMALL }.run();
     assert!(slow.last() < 1.2, "{:.2} x the bound", slow.last());
     let late = Trial { apart: Time::from_millis(250), ..SMALL }.run();
@@ -42,8 +42,8 @@ fn slow_leechers_and_late_ones_hold_nobody_back() {
 }
 
 #[test]
-fn a_free_rider_ends_last() {
-    // One that unchokes nobody, and one that gives a KiB a second.
+fn a_free_rider_finishes_last() {
+    // One unchokes no peer, and one gives a KiB a second.
     for leechers in [8, 9] {
         let mut ratios = Trial { leechers, free_riders: 1, mebibytes: 24, ..SMALL }.run().ratios;
         let rider = ratios.pop().unwrap();
@@ -54,9 +54,9 @@ fn a_free_rider_ends_last() {
 }
 
 #[test]
-fn a_super_seed_sends_little_more_than_each_piece_once_whatever_the_leechers_speak() {
+fn a_super_seed_sends_little_more_than_each_piece_once_whatever_the_leechers_support() {
     let usual = Trial { deaf: true, ..SMALL }.run();
-    assert!(usual.sent_until_out > 1.2, "{:.2}: then nobody needs it", usual.sent_until_out);
+    assert!(usual.sent_until_out > 1.2, "{:.2}: then super-seeding is not needed", usual.sent_until_out);
     for (free_riders, mebibytes) in [(0, 16), (1, 24)] {
         let mut outcome = Trial { deaf: true, super_seed: true, free_riders, mebibytes, ..SMALL }.run();
         assert!(outcome.sent_until_out < 1.05, "{:.2} x the content", outcome.sent_until_out);

@@ -1,4 +1,4 @@
-//! The peers of a [simulation](super::world): no torrents, but what a torrent must put up with.
+//! The peers of a [simulation](super::world): they do everything that a torrent must cope with.
 //!
 //! Floor 2, tests only. They choke, refuse, ignore, lie, repeat themselves, fall silent, leave and come back.
 
@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 const WIRE_DELAY: Time = Time::from_millis(20);
 /// A peer that leaves or goes silent does so within this time, and stays away for at most as long.
 const MOOD_MS: usize = 30_000;
-/// A peer that does not have all gets (perhaps) another piece so often.
+/// A peer that lacks pieces gets another one this often (perhaps).
 const NEW_PIECE: Time = Time::from_secs(3);
 
 /// How a peer behaves. The default is a seed without fault that answers at once.
@@ -31,13 +31,13 @@ pub struct Manners {
     pub block_time: Time,
     /// It speaks the fast extension, so it says what it refuses.
     pub fast_extension: bool,
-    /// Of a hundred blocks, so many are wrong.
+    /// How many blocks in a hundred are corrupt.
     pub corrupt_percent: usize,
-    /// Of a hundred requests, so many are refused.
+    /// How many requests in a hundred are refused.
     pub reject_percent: usize,
-    /// Of a hundred requests, so many are never answered.
+    /// How many requests in a hundred are never answered.
     pub ignore_percent: usize,
-    /// It chokes and unchokes about so often.
+    /// It chokes or unchokes us about this often.
     pub chokes_every: Option<Time>,
     /// It answers what was asked before it choked.
     pub answers_after_choke: bool,
@@ -49,11 +49,11 @@ pub struct Manners {
     pub has_some: bool,
     /// It sends blocks twice.
     pub repeats: bool,
-    /// It says it has all, and never lets anybody ask.
+    /// It says it has all, and never unchokes us.
     pub never_unchokes: bool,
     /// It leaves as soon as it has sent a wrong block, and comes back from elsewhere.
     pub hits_and_runs: bool,
-    /// With each block come others that nobody asked for.
+    /// It sends unrequested blocks with each block.
     pub floods: bool,
 }
 
@@ -183,7 +183,7 @@ impl World {
         }
     }
 
-    /// The connection is over, by either side; all but the honest come back, from another port.
+    /// One side ended the connection. All but the honest peers come back, from another port.
     pub(super) fn part(&mut self, number: usize) {
         let remote = &mut self.remotes[number];
         (remote.key, remote.chokes, remote.busy) = (None, true, false);
@@ -210,7 +210,7 @@ impl World {
                 if self.remotes[number].chokes || self.chance(manners.reject_percent) {
                     return self.refuse(number, block);
                 }
-                // Many programs take a request that waits already for the same.
+                // Many programs ignore a request that is waiting already.
                 if self.chance(manners.ignore_percent) || self.remotes[number].queue.contains(&block) {
                     return;
                 }

@@ -1,4 +1,4 @@
-//! One torrent on a stage, for tests that tell it event by event what happens.
+//! One torrent on a stage, for tests that hand it one event after another.
 //!
 //! Floor 2, tests only.
 
@@ -33,26 +33,26 @@ pub struct Stage {
     pub shared: Shared,
     /// What each peer is asked for.
     pub asked: Vec<(PeerKey, BlockSpec)>,
-    /// Who was closed, and why.
+    /// The peers that were closed, and why.
     pub closed: Vec<(PeerKey, &'static str)>,
-    /// Where connections were to be opened to.
+    /// The addresses to connect to.
     pub connecting: Vec<SocketAddr>,
-    /// What peers were told else.
+    /// The other messages to peers.
     pub told: Vec<(u32, Message)>,
-    /// What the disk was given of each piece, in bytes.
+    /// The bytes of each piece that the disk was given.
     pub disk: BTreeMap<u32, u32>,
-    /// Bytes that it was given and has not told of, of pieces too that began anew.
+    /// Bytes that it was given and has not reported, also of pieces that started over.
     pub unwritten: u64,
 }
 
 impl Stage {
-    /// A torrent of so many pieces of four blocks, first to last, with so many places.
+    /// A torrent of `pieces` pieces of four blocks, which are downloaded in order.
     pub fn new(pieces: u32, max_peers: usize) -> Stage {
         let settings = Settings { max_peers, sequential: true, ..Settings::new(PeerId([1; 20])) };
         Stage::of(Bitfield::new(pieces), settings)
     }
 
-    /// A torrent of which `have` is there.
+    /// A torrent that has the pieces `have`.
     pub fn of(have: Bitfield, settings: Settings) -> Stage {
         let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
         let metainfo = metainfo(have.len(), 4, 0);
@@ -99,21 +99,21 @@ impl Stage {
         self.happen(Event::Peer(key(number), PeerEvent::Message(message)));
     }
 
-    /// Connection `number` stands, from the port of this number, to a peer that calls itself `id`.
+    /// A peer with the peer id `id` connects, as connection `number` and from the port of this number.
     pub fn join(&mut self, number: u32, ip: impl Into<IpAddr>, id: u8, outgoing: bool) {
         let handshake = Handshake { reserved: Reserved::ours(), info_hash: self.info_hash, peer_id: PeerId([id; 20]) };
         let addr = SocketAddr::from((ip.into(), number as u16));
         self.happen(Event::Peer(key(number), PeerEvent::Connected { addr, outgoing, handshake: Box::new(handshake) }));
     }
 
-    /// A seed comes that lets us ask.
+    /// A seed connects and unchokes us.
     pub fn seed_comes(&mut self, number: u32, id: u8, outgoing: bool) {
         self.join(number, [10, 0, 0, 1], id, outgoing);
         self.hear(number, Message::HaveAll);
         self.hear(number, Message::Unchoke);
     }
 
-    /// Lets time pass, waking the torrent whenever it wants to be.
+    /// Lets time pass, and wakes the torrent whenever it asked for it.
     pub fn pass(&mut self, time: Time) {
         let end = self.now + time;
         while let Some(at) = self.torrent.next_wake(self.now, &self.shared).filter(|at| *at <= end) {

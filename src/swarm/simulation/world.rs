@@ -1,7 +1,7 @@
 //! A world in virtual time for the tests: real torrents, and peers that misbehave in every way we know.
 //!
 //! Floor 2, tests only. After every few events the books are audited: what the torrents, the picker and the budget
-//! believe must agree. The peers are in `simulated_peers.rs`.
+//! believe must agree. The peers are in `peers.rs`.
 
 use super::peers::{Deed, Manners, Remote};
 use crate::base::rng::Rng;
@@ -20,12 +20,12 @@ use crate::swarm::standing::DiskTrouble;
 use crate::swarm::torrent::Torrent;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Events between two audits: a prime, so that they fall into every phase of what repeats itself.
+/// Events between two audits: a prime, so that they fall into every phase of a repeating pattern.
 const AUDIT_EVERY: u64 = 7;
 /// All peers come within this time.
 const ARRIVALS_MS: usize = 3_000;
 pub(super) enum Happening {
-    /// Something reaches one of our torrents.
+    /// An event reaches one of our torrents.
     Reaches(usize, Event),
     /// Bytes are on disk.
     Written(u64),
@@ -33,7 +33,7 @@ pub(super) enum Happening {
     Does(usize, Option<PeerKey>, Deed),
 }
 
-/// A torrent's pieces that are being written: bytes, and where the blocks that are corrupt begin.
+/// The pieces that are being written: their bytes, and where their corrupt blocks begin.
 type Written = BTreeMap<(usize, u32), (u32, Vec<u32>)>;
 
 /// Torrents that share a budget, and the peers they meet.
@@ -55,16 +55,16 @@ pub struct World {
     events: u64,
     pub(super) connections: u32,
     written: Written,
-    /// Where the corrupt blocks of pieces begin that failed.
+    /// Where the corrupt blocks of failed pieces begin.
     failed: BTreeMap<(usize, u32), Vec<u32>>,
     disk_delay: Time,
-    /// Of a hundred writes so many fail, and all after that until the disk is found to work.
+    /// How many writes in a hundred fail. All later ones fail too until a probe finds that the disk works.
     pub disk_fails_percent: usize,
     /// The torrents whose disk does not work.
     broken: BTreeSet<usize>,
 }
 
-/// The metainfo of a torrent of `pieces` pieces of `blocks` blocks, of which the last lacks `lacking` bytes.
+/// The metainfo of a torrent of `pieces` pieces of `blocks` blocks; the last piece is shorter by `lacking` bytes.
 pub fn metainfo(pieces: u32, blocks: u32, lacking: u32) -> Metainfo {
     let piece = blocks * BLOCK_BYTES;
     let info = Bencode::dict([
@@ -81,8 +81,8 @@ fn no_space() -> DiskTrouble {
 }
 
 impl World {
-    /// A world with a torrent for each of `metainfos` and, for each of `peers`, one that has content of the torrent so
-    /// numbered.
+    /// A world with a torrent for each of `metainfos`, and a remote peer for each of `peers`, which names its torrent
+    /// by number.
     pub fn new(
         seed: u64,
         metainfos: Vec<Metainfo>,
@@ -102,7 +102,7 @@ impl World {
             Remote::new(number, torrent, manners, metainfos[torrent].piece_count(), &mut rng)
         };
         let remotes: Vec<Remote> = peers.iter().enumerate().map(remote).collect();
-        // No disk to speak of, a good one, and the worst of memory cards.
+        // A disk without delay, a good one, and the worst of memory cards.
         let disk_delay = Time::from_millis([0, 5, 200][rng.below(3)]);
         let mut world = World {
             now: Time::ZERO,
@@ -130,7 +130,8 @@ impl World {
         world
     }
 
-    /// Runs until all torrents are whole and all is on disk; panics when they are not at `deadline`, or a book is wrong.
+    /// Runs until all torrents are whole and all is on disk; panics if they are not at `deadline`, or if the books are
+    /// wrong.
     pub fn run(&mut self, deadline: Time) {
         while !self.torrents.iter().all(|torrent| torrent.is_whole()) {
             let next = self.ahead.keys().next().map(|(at, _)| *at);
@@ -188,7 +189,7 @@ impl World {
         }
     }
 
-    /// Lets a torrent take in an event now, and carries out what it decides.
+    /// Hands a torrent an event now, and carries out what it decides.
     pub(super) fn reach(&mut self, number: usize, event: Event) {
         let mut actions = Vec::new();
         let mut turn = Turn { now: self.now, shared: &mut self.shared, actions: &mut actions };
@@ -223,8 +224,8 @@ impl World {
         }
     }
 
-    /// The disk: a piece of which all blocks are written is checked, and is good if no block was corrupt. If it failed
-    /// before, what was wrong then is known now.
+    /// The disk: a piece is checked when all its blocks are written, and is good if no block was corrupt. If it failed
+    /// before, the disk now knows which blocks were corrupt.
     fn write(&mut self, torrent: usize, piece: u32, begin: u32, data: &[u8]) {
         if self.broken.contains(&torrent) || (self.disk_fails_percent > 0 && self.chance(self.disk_fails_percent)) {
             return self.do_not_write(torrent, BlockSpec { piece, begin, length: data.len() as u32 });
@@ -260,7 +261,7 @@ impl World {
         self.plan(self.disk_delay, Happening::Reaches(torrent, event));
     }
 
-    /// Every second time a disk that failed works again.
+    /// Half of the probes find that the disk works again.
     fn probe(&mut self, torrent: usize, block: Option<BlockSpec>) {
         let event = match self.chance(50) {
             true => Event::Disk(DiskEvent::Healed { doubtful: !self.broken.remove(&torrent) }),

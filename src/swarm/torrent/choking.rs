@@ -17,7 +17,7 @@ const UNLIMITED_SLOTS: usize = 8;
 const CREDIT_PIECES: u64 = 2;
 /// ... but at least this many bytes.
 const LEAST_CREDIT: u64 = 512 << 10;
-/// A peer that gives less than one byte for so many only takes.
+/// A peer only takes if it gives less than one byte for this many.
 const LEAST_RETURN: u64 = 16;
 /// How long a peer may have something that we want before it must give.
 const TIME_TO_GIVE: Time = Time::from_secs(3);

@@ -1,10 +1,10 @@
 //! Which peer is asked for what, and what becomes of the blocks that arrive.
 //!
 //! A part of [`Torrent`]. BEP 3 for interest and requests, BEP 6 for rejects, Cohen 2003 for snubbing. The
-//! [`picker`](crate::swarm::picking::picker) says which block is requested, the [`window`](crate::swarm::picking::window)
-//! how many, the [`budget`](crate::swarm::picking::budget) how much memory there is. The limit of the rate is kept by
-//! requesting no more than it allows: what is not requested does not come, and no socket is left unread until its
-//! buffers are full.
+//! [`picker`](crate::swarm::picking::picker) says which block is requested, the
+//! [`window`](crate::swarm::picking::window) how many, the [`budget`](crate::swarm::picking::budget) how much memory
+//! there is. The limit of the rate is kept by requesting no more than it allows: what is not requested does not come,
+//! and no socket is left unread until its buffers are full.
 
 use super::introducing::tell_upload_only;
 use super::{Torrent, Turn, send};
@@ -117,7 +117,8 @@ impl Torrent {
             return;
         }
         self.fetching.waits_for_rate = false;
-        // The idle first, and the fastest of them before all others: what only one peer may do is best done by that one.
+        // The idle first, and the fastest of them before all others: what only one peer may do is best done by that
+        // one.
         let order = |peer: &Peer| {
             let speed = if peer.asked.is_empty() { peer.speed(turn.now) } else { 0 };
             (peer.window.is_snubbed(), Reverse(speed))

@@ -1,13 +1,13 @@
 //! What programs say about themselves after the handshake: the extension protocol (BEP 10).
 //!
-//! A way of [`Torrent`]. Which extended messages there are is decided in [`extended`](crate::proto::peer::extended); what
-//! is done with each, here.
+//! A way of [`Torrent`]. Which extended messages there are is decided in [`extended`](crate::proto::peer::extended);
+//! what is done with each, here.
 
-use super::uploading::MOST_WANTED;
 use super::{Torrent, Turn, send};
 use crate::proto::peer::extended::{Extended, ExtendedHandshake, Extension, Incoming};
+use crate::proto::peer::message::Message;
 use crate::swarm::meeting::source::Source;
-use crate::swarm::peer::{Peer, PeerKey};
+use crate::swarm::peer::{MOST_WANTED, Peer, PeerKey};
 use core::net::SocketAddr;
 
 /// What we call ourselves.
@@ -27,7 +27,7 @@ impl Torrent {
             upload_only: (is_whole && !peer.sees_little).then_some(true),
             ..ExtendedHandshake::ours()
         };
-        send(peer, handshake.message(), turn);
+        send(peer, Message::Extended(handshake.message()), turn);
     }
 
     /// An extended message came. One that cannot be read is ignored.
@@ -68,6 +68,6 @@ pub(super) fn tell_upload_only(peer: &mut Peer, turn: &mut Turn) {
     if peer.reserved.extension() {
         let handshake = || ExtendedHandshake { upload_only: Some(true), ..ExtendedHandshake::ours() }.message();
         let message = peer.extended.message(Extension::UploadOnly, vec![1]).unwrap_or_else(handshake);
-        send(peer, message, turn);
+        send(peer, Message::Extended(message), turn);
     }
 }

@@ -93,8 +93,8 @@ impl Torrent {
         }
         if let Some(other) = self.peers.values().find(|other| other.identity.id == id) {
             // Both sides must keep the same one of two connections: the one that the side with the greater peer id
-            // opened. Peer ids are no secret, though: a connection from another address could be from anybody, who
-            // could keep the only seed out for good by taking its name first. So the old connection stays, unless it
+            // opened. Peer ids are no secret, though: a connection from another address could be from anybody, and
+            // could keep the only seed out for good by taking its peer id first. So the old connection stays, unless it
             // brought nothing so far and the new one goes to an address that we were told of. (A seed does not wait for
             // blocks: for a seed, an old connection that took nothing gives way.)
             let keep_new = if other.identity.addr.ip() == addr.ip() {

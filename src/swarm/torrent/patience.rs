@@ -2,8 +2,8 @@
 //!
 //! A part of [`Torrent`]. It happens only if the person set a time for it (`--stop-timeout`, like aria2's
 //! `--bt-stop-timeout`), because a swarm that is dead today may be alive tomorrow. A person who sets it wants an end,
-//! whatever the cause is, so a wait for a full disk counts too. Work that is going on (a check) does not count, nor does
-//! a pause that the person wanted.
+//! whatever the cause is, so a wait for a full disk counts too. Work that is going on (a check) does not count, nor
+//! does a pause that the person wanted.
 
 use super::{Torrent, Turn, Wait};
 use crate::base::time::{Time, sooner};

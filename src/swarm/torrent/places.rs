@@ -1,13 +1,13 @@
-//! For whom there is a place, and who gives way.
+//! Places for connections: which peers get one, and which give way.
 //!
-//! Floor 2, a way of [`Torrent`]. Places are bounded in the torrent (`--max-peers`), in the process, and for each host.
-//! When all are taken, the least useful peer makes room for a new one: so nobody can fill a torrent with connections
+//! A part of [`Torrent`]. Places are limited in the torrent (`--max-peers`), in the process, and for each host. When
+//! all are taken, the least useful peer makes room for a new one, so that nobody can fill a torrent with connections
 //! that do nothing.
 //!
-//! libtorrent lets 4 % of all peers go each 5 minutes, the slowest, when nine tenths of the places are taken and others
-//! wait. Here whoever gives or takes stays; the idle go, and sooner where there is reason to think that they are of no
-//! use at all. Where all of 50 places are taken by peers that never let us ask, and 50 more of them wait beside one honest
-//! address, that one is tried after 116 s; where there are 4 places, after 24 s (`places/tests.rs`).
+//! libtorrent lets the slowest 4 % of all peers go every 5 minutes when nine tenths of the places are taken and others
+//! wait. Here a peer that gives or takes stays, and idle peers go: sooner if there is reason to think that they are of
+//! no use at all. If all of 50 places are taken by peers that never unchoke us, and 50 more of them wait beside one
+//! honest address, the honest one is tried after 116 s; if there are 4 places, after 24 s (`tests/places.rs`).
 
 use super::{NUMWANT, Shared, Torrent, Turn};
 use crate::base::time::{Time, sooner};
@@ -18,30 +18,31 @@ use crate::swarm::peer::{Peer, PeerKey};
 use core::cmp::Reverse;
 use core::net::{IpAddr, SocketAddr};
 
-/// Connections being opened at once by the process: cheap routers choke on more (libtorrent, transmission: 8 to 30).
+/// Connections being opened at once by the process: cheap routers fail at more (libtorrent, transmission: 8 to 30).
 pub(super) const MOST_CONNECTING: usize = 16;
-/// Addresses taken at once: an answer that is longer than what was asked for leaves no room for the answers of others.
-/// (Some trackers take the number as that of each address family.)
+/// Addresses taken at once: a longer answer than was asked for would leave no room for the answers of others. (Some
+/// trackers give that many of each address family.)
 const MOST_FOUND: usize = 2 * NUMWANT as usize;
 /// One host that is not near may have this share of a torrent's places ...
 const SHARE_OF_HOST: usize = 4;
 /// ... and this many in any case: several peers behind one address are normal.
 const LEAST_OF_HOST: usize = 4;
-/// While we download, one place in so many is kept for peers that we find ourselves: whoever comes first must not have
-/// them all.
+/// While we download, one place in this many is kept for peers that we find ourselves: the first peers that connect to
+/// us must not get them all.
 const OWN_SHARE: usize = 4;
 /// A peer with which nothing is exchanged for this long may have to give way: two rounds of optimistic unchoking.
 const GIVE_WAY_AFTER: Time = Time::from_secs(60);
-/// Sooner gives way with whom never anything was exchanged, if neither has anything for the other, or it owes or
-/// chokes and from all the others nothing comes either. (In an honest swarm of 50, some unchoke a newcomer within this.)
+/// A peer gives way sooner if nothing was ever exchanged with it and (a) neither side has a piece that the other wants,
+/// or (b) it chokes us or owes us blocks while no other peer delivers. (In an honest swarm of 50, some unchoke a
+/// newcomer within this time.)
 const USELESS_AFTER: Time = Time::from_secs(20);
 /// Time between two peers that give way to an address that was not even tried ...
 const MAKE_ROOM_EVERY: Time = Time::from_secs(10);
-/// ... and while nothing comes from anybody.
+/// ... and the same while no peer delivers.
 const MAKE_ROOM_IN_NEED_EVERY: Time = Time::from_secs(2);
-/// When as many connections are being opened as may be, places are looked for again after this ...
+/// If as many connections are being opened as may be, we look for places again after this ...
 const LOOK_AGAIN: Time = Time::from_secs(1);
-/// ... and when the process has as many as it may, after this.
+/// ... and if the process has as many connections as it may have, after this.
 const LOOK_AGAIN_WHEN_FULL: Time = Time::from_secs(60);
 
 impl Torrent {
@@ -53,8 +54,8 @@ impl Torrent {
             && self.peers.len() + self.meeting.connecting < self.settings.max_peers
     }
 
-    /// Addresses were found. All come through here, so this is the place where a private torrent refuses those that no
-    /// tracker answers for (BEP 27).
+    /// Takes in addresses. All of them come through here, so this is the place where a private torrent refuses those
+    /// that may be from strangers (BEP 27).
     pub(super) fn found(&mut self, source: Source, addrs: &[SocketAddr], now: Time) {
         if !self.private || source.is_for_private() {
             addrs.iter().take(MOST_FOUND).for_each(|&addr| self.meeting.candidates.add(addr, source, now));
@@ -88,7 +89,7 @@ impl Torrent {
         Some(due.max(now + wait))
     }
 
-    /// Why there is no place for one more peer from `ip`. One that gives way is closed for it.
+    /// Why there is no place for one more peer from `ip`. If another peer gives way for it, that one is closed.
     pub(super) fn turned_away(&mut self, ip: IpAddr, outgoing: bool, turn: &mut Turn) -> Option<&'static str> {
         let from_there = self.peers.values().filter(|peer| host(peer.identity.addr.ip()) == host(ip)).count();
         let most = (self.settings.max_peers / SHARE_OF_HOST).max(LEAST_OF_HOST);
@@ -107,7 +108,7 @@ impl Torrent {
         None
     }
 
-    /// Lets a peer go for an address that is waiting to be tried: those who come to us must not take all places.
+    /// Lets a peer go for an address that waits to be tried: peers that connect to us must not take all places.
     pub(super) fn make_room(&mut self, turn: &mut Turn) {
         let waiting = self.meeting.candidates.next_due().is_some_and(|due| due <= turn.now);
         if self.has_room_for_peers() || !waiting || self.make_room_at().is_none_or(|at| at > turn.now) {
@@ -126,8 +127,8 @@ impl Torrent {
         Some(soonest.max(in_need.min(self.meeting.made_room + MAKE_ROOM_EVERY)))
     }
 
-    /// From when on a peer may have to give way, if nothing is exchanged until then; `None`: it is in use, or waits for
-    /// its turn to be served by a seed.
+    /// When a peer may have to give way if nothing is exchanged until then; `None`: it is in use, or waits for a seed
+    /// to serve it.
     fn gives_way_at(&self, peer: &Peer) -> Option<Time> {
         let in_use =
             (!peer.asked.is_empty() && !peer.window.is_snubbed()) || !peer.wants.is_empty() || peer.sending > 0;
@@ -150,8 +151,8 @@ impl Torrent {
         })
     }
 
-    /// Who is missed the least: of those with which nothing was exchanged for long, one that has nothing for us, wants
-    /// nothing, and with which the least was exchanged before.
+    /// The peer that is missed the least. Of the peers with which nothing was exchanged for long, it is one that has
+    /// nothing for us, wants nothing, and exchanged the least before.
     fn least_useful(&self, now: Time) -> Option<PeerKey> {
         let idle = |peer: &Peer| self.gives_way_at(peer).is_some_and(|at| at <= now);
         let worth = |peer: &Peer| {

@@ -1,6 +1,6 @@
 //! How a torrent stands, for the screen and for `--json`: figures, peers, the map of its pieces.
 //!
-//! Floor 2, a way of [`Torrent`]. It is computed when somebody looks.
+//! A part of [`Torrent`]. It is computed only for somebody who looks.
 
 use super::Torrent;
 use crate::base::time::Time;
@@ -11,7 +11,7 @@ use crate::swarm::peer::Peer;
 use core::cmp::Reverse;
 
 impl Torrent {
-    /// Bytes of content sent, and bytes that came.
+    /// Bytes of content that were sent, and bytes that were received.
     pub fn totals(&self) -> (u64, u64) {
         (self.giving.up.total(), self.fetching.down.total())
     }
@@ -21,6 +21,7 @@ impl Torrent {
         self.meeting.announcer.trackers()
     }
 
+    /// How many peers are from each source.
     fn sources(&self) -> [usize; Source::ALL.len()] {
         let mut sources = [0; Source::ALL.len()];
         self.peers.values().for_each(|peer| sources[peer.source as usize] += 1);
@@ -90,13 +91,13 @@ impl Torrent {
         peers
     }
 
-    /// The map in at most `cells` cells, each for the same share of the pieces, the first ones first.
+    /// The map of the pieces in at most `cells` cells of equal size, the first pieces first.
     pub fn piece_map(&self, cells: usize) -> Vec<Share> {
         let pieces = self.picker.have().len() as usize;
         let cells = cells.min(pieces);
         let border = |cell: usize| (cell * pieces / cells) as u32;
         let mut map: Vec<Share> = (0..cells).map(|cell| self.share(border(cell)..border(cell + 1))).collect();
-        // Begun pieces are few: so they are looked for here, and not at each piece.
+        // Begun pieces are few, so they are looked up here and not for each piece.
         for piece in self.picker.begun() {
             // The last cell whose border is not behind the piece.
             let cell = ((piece as usize + 1) * cells).saturating_sub(1) / pieces;

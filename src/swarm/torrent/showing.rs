@@ -26,8 +26,8 @@ impl Torrent {
         !seeding.out.get(piece) && !self.peers.get(&key).is_some_and(sees)
     }
 
-    /// Shows a peer one more piece: one that no peer has and no other was shown. If there is none, a piece that only one
-    /// peer has, as far as we know.
+    /// Shows a peer one more piece: one that no peer has and no other was shown. If there is none, a piece that only
+    /// one peer has, as far as we know.
     pub(super) fn show_another(&mut self, key: PeerKey, turn: &mut Turn) {
         let Some(seeding) = &mut self.showing.super_seeding else { return };
         let Some(peer) = self.peers.get(&key).filter(|peer| peer.sees_little) else { return };
@@ -72,7 +72,8 @@ impl Torrent {
         self.show_to_the_waiting(turn);
     }
 
-    /// The peer wants nothing any more, so it has all that it was shown. (It need not say so: we showed that we have it.)
+    /// The peer wants nothing any more, so it has all that it was shown. (It need not say so: we showed that we have
+    /// it.)
     pub(super) fn has_what_it_was_shown(&mut self, key: PeerKey, turn: &mut Turn) {
         if self.showing.super_seeding.is_some() {
             let shown = self.peers.get(&key).map(|peer| peer.shown.clone()).unwrap_or_default();
@@ -98,8 +99,8 @@ impl Torrent {
         (idle && self.is_whole() && !self.paused).then_some(seeding.busy + IDLE)
     }
 
-    /// No peer asks for what it was shown, or all have passed it on: there is upload to spare. A peer that is alone sees
-    /// everything.
+    /// No peer asks for what it was shown, or all have passed it on: there is upload to spare. A peer that is alone
+    /// sees everything.
     pub(super) fn show_more_when_idle(&mut self, turn: &mut Turn) {
         if self.idle_at().is_none_or(|at| at > turn.now) {
             return;

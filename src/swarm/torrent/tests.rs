@@ -1,9 +1,10 @@
-//! A swarm in virtual time: real torrents, wires with a delay, disks that are at once.
+//! A swarm in virtual time: real torrents, wires with a delay, disks without one.
 
 mod choice;
 mod downloading;
 mod fuzz;
 mod giving;
+mod hearing;
 mod joining;
 mod limit;
 mod lying;
@@ -26,7 +27,7 @@ use core::num::NonZeroU32;
 use std::collections::BTreeSet;
 
 impl Torrent {
-    /// Checks that what is kept in several places agrees. Returns the bytes that are asked for.
+    /// Checks that facts that are kept in several places agree. Returns the bytes that are requested.
     pub fn audit(&self) -> u64 {
         let mut out: BTreeMap<(u32, u32), u16> = BTreeMap::new();
         for peer in self.peers.values() {
@@ -81,7 +82,7 @@ struct Member {
     /// Bytes of each piece that are written.
     written: Vec<u32>,
     uploaded: u64,
-    /// What was sent to it, for the tests to look at.
+    /// The messages that were sent to it.
     heard: Vec<(usize, Message)>,
     closed: Vec<(usize, &'static str)>,
     mute: bool,
@@ -91,7 +92,7 @@ struct Member {
 struct Swarm {
     now: Time,
     members: Vec<Member>,
-    /// What will happen: when, to whom, what; kept in order.
+    /// Events to come: when, to which member, which event.
     ahead: Vec<(Time, usize, Event)>,
 }
 
@@ -132,7 +133,7 @@ impl Swarm {
         self.happen(to, event(from, false));
     }
 
-    /// Lets something happen to a member now, and sends what it decides on its way.
+    /// Hands an event to a member now, and carries out what it decides.
     fn happen(&mut self, number: usize, event: Event) {
         let mut actions = Vec::new();
         let member = &mut self.members[number];
@@ -161,7 +162,7 @@ impl Swarm {
             Action::Disk(DiskOrder::Write { piece, data, .. }) => {
                 let member = &mut self.members[from];
                 let written = &mut member.written[piece as usize];
-                // A corrupt byte is carried in the count's high bit.
+                // The high bit of the count says that a block was corrupt.
                 *written = (*written + data.len() as u32) | if data[0] == 1 { 1 << 31 } else { 0 };
                 let (complete, good) = (*written & !(1 << 31), *written >> 31 == 0);
                 member.shared.budget.written(data.len() as u64);
@@ -178,7 +179,7 @@ impl Swarm {
         }
     }
 
-    /// Runs until `done`, or `limit`; says whether it was done.
+    /// Runs until `done`, or `limit`; returns whether it was done.
     fn run(&mut self, limit: Time, done: impl Fn(&Swarm) -> bool) -> bool {
         while !done(self) {
             let next_event = self.ahead.iter().map(|(at, ..)| *at).min();
@@ -234,7 +235,7 @@ fn a_swarm_of_nine_is_whole_and_the_leechers_did_most_of_it() {
     let size = metainfo().length;
     let given: u64 = swarm.members.iter().map(|member| member.uploaded).sum();
     let by_leechers: u64 = given - swarm.members[0].uploaded;
-    assert!(by_leechers > size, "whoever fetches serves: {by_leechers} of {given}");
+    assert!(by_leechers > size, "leechers serve too: {by_leechers} of {given}");
     for member in &swarm.members[1..] {
         assert_eq!(member.torrent.fetching.left, 0);
         assert_eq!(member.shared.budget.free(), 1 << 20, "every byte of the budget came back");
@@ -267,7 +268,7 @@ fn a_liar_is_found_out_and_the_honest_stay() {
 }
 
 #[test]
-fn requests_of_a_piece_that_begins_anew_are_withdrawn_and_their_rejects_spare_the_new_ones() {
+fn requests_for_a_piece_that_starts_over_are_withdrawn_and_their_rejects_do_not_hit_new_ones() {
     let mut swarm = Swarm::new(&[nothing(), everything()]);
     swarm.members[1].mute = true;
     swarm.connect(0, 1);
@@ -321,80 +322,8 @@ fn our_own_connection_and_a_second_one_are_closed() {
     assert_eq!(swarm.members[0].torrent.peers.keys().collect::<Vec<_>>(), [&key(2)]);
 }
 
-/// Each line: what a peer sends, and why it is closed for it.
 #[test]
-fn nonsense_ends_the_connection_and_nothing_else() {
-    let beyond = BlockSpec { piece: PIECES, begin: 0, length: 16 };
-    let over_the_end = BlockSpec { piece: PIECES - 1, begin: PIECE - 100, length: 1 };
-    let overflow = BlockSpec { piece: 0, begin: u32::MAX, length: BLOCK_BYTES };
-    let nothing_at_all = BlockSpec { piece: 0, begin: 0, length: 0 };
-    let too_long = BlockSpec { piece: 0, begin: 0, length: BLOCK_BYTES + 1 };
-    let messages = [
-        vec![Message::Have { piece: PIECES }],
-        vec![Message::Bitfield(vec![0; 2])],
-        vec![Message::HaveNone, Message::HaveNone],
-        vec![Message::Bitfield(vec![128, 0, 0]), Message::Bitfield(vec![128, 0, 0])],
-        vec![Message::Have { piece: 1 }, Message::Bitfield(vec![128, 0, 0])],
-        vec![Message::Request(beyond)],
-        vec![Message::Request(over_the_end)],
-        vec![Message::Request(overflow)],
-        vec![Message::Request(nothing_at_all)],
-        vec![Message::Request(too_long)],
-    ];
-    for sent in messages {
-        let mut swarm = Swarm::new(&[everything(), nothing(), nothing()]);
-        swarm.connect(1, 0);
-        swarm.connect(2, 0);
-        for message in &sent {
-            swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(message.clone())));
-        }
-        assert_eq!(swarm.members[0].closed.len(), 1, "{sent:?}");
-        assert_eq!(swarm.members[0].torrent.peers.len(), 1, "{sent:?}");
-    }
-}
-
-#[test]
-fn a_later_bitfield_that_adds_is_taken() {
-    let mut swarm = Swarm::new(&[nothing(), nothing()]);
-    swarm.connect(1, 0);
-    let heard = [Message::HaveNone, Message::Have { piece: 3 }, Message::Bitfield(vec![0b1001_0000, 0, 1])];
-    for message in heard {
-        swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(message)));
-    }
-    let peer = &swarm.members[0].torrent.peers[&key(1)];
-    assert_eq!(peer.has.iter_ones().collect::<Vec<_>>(), [0, 3, 23]);
-    assert_eq!(peer.useful_pieces, 3);
-}
-
-#[test]
-fn a_bitfield_after_the_unchoke_is_no_stall() {
-    let mut swarm = Swarm::new(&[nothing(), nothing()]);
-    swarm.connect(1, 0);
-    for message in [Message::Unchoke, Message::HaveAll] {
-        swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(message)));
-    }
-    assert!(!swarm.members[0].torrent.peers[&key(1)].asked.is_empty());
-}
-
-#[test]
-fn ten_thousand_requests_are_bounded_and_the_excess_is_rejected() {
-    let mut swarm = Swarm::new(&[everything(), nothing()]);
-    swarm.members[0].mute = true;
-    swarm.connect(1, 0);
-    swarm.run(Time::from_secs(1), |_| false);
-    let block = BlockSpec { piece: 0, begin: 0, length: BLOCK_BYTES };
-    swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(Message::Interested)));
-    for _ in 0..10_000 {
-        swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(Message::Request(block))));
-    }
-    let waiting = swarm.members[0].torrent.peers[&key(1)].wants.len();
-    let rejected = swarm.members[1].heard.iter().filter(|(_, m)| *m == Message::Reject(block)).count();
-    assert!((1900..=2000).contains(&waiting), "{waiting}");
-    assert!(rejected > 7_900, "{rejected}");
-}
-
-#[test]
-fn blocks_that_were_not_asked_for_are_not_written() {
+fn unrequested_blocks_are_not_written() {
     let mut swarm = Swarm::new(&[nothing(), everything()]);
     swarm.connect(0, 1);
     let data = vec![0; BLOCK_BYTES as usize];

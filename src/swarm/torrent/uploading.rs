@@ -10,27 +10,24 @@ use crate::base::time::Time;
 use crate::proto::peer::allowed_fast::{self, allowed_fast};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::event::{Action, PeerOrder};
-use crate::swarm::peer::{Peer, PeerKey};
+use crate::swarm::peer::{MOST_WANTED, Peer, PeerKey};
 use crate::swarm::shared::Shared;
 use core::net::IpAddr;
 
-/// Requests a peer may have waiting with us; the peer is told so (BEP 10, `reqq`). libtorrent's number. (transmission 3.00
-/// refills its requests once a second: when it was told 512, it downloaded 8 MiB/s from us and no more.)
-pub(super) const MOST_WANTED: usize = 2000;
 /// Bytes a peer's writer is given ahead: enough to keep a fast line busy, few enough that a choke or a cancel bites.
 const SENDING_BYTES: u64 = 16 * BLOCK_BYTES as u64;
 /// Under a limit, a peer gets at most this many bytes in its turn, a piece of usual length ...
 const TURN_BYTES: u64 = 16 * BLOCK_BYTES as u64;
 /// ... but not more than the limit allows in a second divided by this, so that no peer waits for long.
 const TURNS_A_SECOND: u64 = 2;
-/// A leecher gives each turn to peers that give, except that one in so many goes to any peer. (It is the optimistic
+/// A leecher gives each turn to peers that give, except that one in this many goes to any peer. (It is the optimistic
 /// unchoke of a program that shares out its limit by turns.)
 const OPTIMISTIC_TURNS: u32 = 8;
 
 impl Torrent {
-    /// A newcomer that finds no free slot is told which pieces it may have although it is choked. (One that finds a slot
-    /// is not told: the seed of 20 leechers then sent them what they could have had from each other, which took 1.70
-    /// times the bound instead of 1.32 in the simulation.)
+    /// A newcomer that finds no free slot is told which pieces it may have although it is choked. (One that finds a
+    /// slot is not told: the seed of 20 leechers then sent them what they could have had from each other, which took
+    /// 1.70 times the bound instead of 1.32 in the simulation.)
     pub(super) fn send_fast_set(&mut self, key: PeerKey, turn: &mut Turn) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         let IpAddr::V4(ip) = peer.identity.addr.ip().to_canonical() else { return };

@@ -1,4 +1,4 @@
-//! What the tracker answers over HTTP.
+//! The tracker's answers over HTTP.
 //!
 //! Floor 3. BEP 3 (announce), 7 and 23 (the forms of peers), 24 (`external ip`), 31 (`retry in`), 48 (scrape). A refusal has
 //! status 200 and a `failure reason`, because many clients do not read the body of any other status.

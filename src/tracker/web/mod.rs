@@ -1,4 +1,4 @@
-//! What the tracker answers over HTTP: announces, scrapes, files, and a page for people.
+//! The tracker over HTTP: announces, scrapes, .torrent files, and a page for people.
 
 pub mod answers;
 pub mod page;

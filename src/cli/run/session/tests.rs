@@ -1,4 +1,4 @@
-//! Tests of the session, and sessions for the tests of those who show them. Floor 4.
+//! Tests of the session, and sessions for the tests of the views. Floor 4.
 
 use super::*;
 use crate::base::rng::Rng;
@@ -8,7 +8,7 @@ use crate::swarm::figures::PeerStatus;
 use crate::swarm::meeting::announcer::{Announcer, Tracker};
 use crate::swarm::meeting::source::Source;
 
-/// Numbers of a torrent of which `left` bytes are missing.
+/// Figures of a torrent of which `left` bytes are missing.
 pub fn status(left: u64) -> Status {
     Status {
         standing: if left == 0 { Standing::Seeding } else { Standing::Downloading },
@@ -40,7 +40,7 @@ pub fn status(left: u64) -> Status {
     }
 }
 
-/// A peer that sends and wants to be sent something.
+/// A peer that unchokes us and is interested in us.
 pub fn peer(addr: &str) -> PeerStatus {
     PeerStatus {
         addr: addr.parse().unwrap(),
@@ -110,7 +110,7 @@ fn figures(reports: Vec<Report>) -> Notice {
 }
 
 #[test]
-fn completion_is_told_once() {
+fn completion_is_reported_once() {
     let (mut session, now) = (two(), Instant::now());
     let joined = Notice::Joined { torrent: TorrentId(0), had_bytes: 100, hashed_bytes: 100, whole: true };
     assert_eq!(session.take_in(joined, now), [Event::Checked(TorrentId(0)), Event::Complete(TorrentId(0))]);
@@ -148,9 +148,9 @@ fn a_report_that_overtakes_the_notice_completes_too() {
     assert_eq!(session.at(0).had(), 100);
 }
 
-/// Somebody removed a file of what was whole.
+/// Another program removed a file of a complete torrent.
 #[test]
-fn what_was_whole_and_is_not_any_more_is_not_called_whole() {
+fn a_torrent_that_lost_a_file_is_no_longer_complete() {
     let (mut session, now) = (two(), Instant::now());
     session.take_in(complete(0), now);
     let mut report = session.at(0).report.clone();
@@ -161,7 +161,7 @@ fn what_was_whole_and_is_not_any_more_is_not_called_whole() {
 }
 
 #[test]
-fn numbers_out_of_range_and_unknown_torrents_are_harmless() {
+fn impossible_figures_and_unknown_torrents_are_harmless() {
     let mut session = two();
     assert_eq!(session.take_in(complete(9), Instant::now()), []);
     let mut report = session.at(0).report.clone();

@@ -1,11 +1,11 @@
-//! Tests of pauses and of turns, by an engine without peers.
+//! Tests of pausing and of the limit of downloads at once, with an engine that has no peers.
 
 use super::super::super::testkit::{PATIENCE, torrent};
 use super::super::super::{Config, Engine, Job, Notice, Phase, Report, TorrentId};
 use crossbeam_channel::Receiver;
 use std::time::{Duration, Instant};
 
-/// Of each torrent: it is checked, `paused`, waits for its `turn`, or `downloads`.
+/// What a torrent is doing: it is `checked`, is `paused`, waits for its `turn`, or `downloads`.
 fn standing(report: &Report) -> &'static str {
     match &report.phase {
         Phase::Running(status) if status.paused => "paused",
@@ -18,7 +18,7 @@ fn standing(report: &Report) -> &'static str {
 fn wait_for(notices: &Receiver<Notice>, wanted: &[&str]) {
     let (end, mut last) = (Instant::now() + PATIENCE, Vec::new());
     while last != wanted {
-        let notice = notices.recv_deadline(end).unwrap_or_else(|_| panic!("{last:?} in place of {wanted:?}"));
+        let notice = notices.recv_deadline(end).unwrap_or_else(|_| panic!("{last:?} instead of {wanted:?}"));
         if let Notice::Status { reports, .. } = notice {
             last = reports.iter().map(standing).collect();
         }
@@ -26,7 +26,7 @@ fn wait_for(notices: &Receiver<Notice>, wanted: &[&str]) {
 }
 
 #[test]
-fn a_pause_of_one_gives_its_turn_to_another_and_a_pause_of_all_is_for_those_to_come_too() {
+fn a_paused_torrent_gives_its_turn_to_another_and_pausing_all_includes_later_ones() {
     let config = Config {
         ports: 0..=0,
         max_downloads: Some(1),

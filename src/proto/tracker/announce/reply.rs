@@ -278,20 +278,6 @@ fn parse_external_ip(value: Value<'_>) -> Option<IpAddr> {
     v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok().map(|ip| ip.to_canonical())
 }
 
-impl fmt::Display for AnnounceReply {
-    /// One line: how many peers there are, and when to ask again.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "reply {} peers", self.peers.len() + self.host_peers.len())?;
-        let numbers = [("seeds", self.seeds), ("leechers", self.leechers), ("downloaded", self.downloaded)];
-        for (name, number) in numbers.into_iter().filter_map(|(name, number)| Some((name, number?))) {
-            write!(f, " {name} {number}")?;
-        }
-        self.interval.map_or(Ok(()), |seconds| write!(f, " interval {seconds} s"))?;
-        self.min_interval.map_or(Ok(()), |seconds| write!(f, " min interval {seconds} s"))?;
-        if self.skipped > 0 { write!(f, " skipped {}", self.skipped) } else { Ok(()) }
-    }
-}
-
 impl fmt::Display for ReplyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

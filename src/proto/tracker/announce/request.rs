@@ -151,22 +151,6 @@ impl AnnounceRequest {
     }
 }
 
-impl fmt::Display for AnnounceRequest {
-    /// One line, without the key, because that is a secret.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let AnnounceRequest { info_hash, peer_id, port, uploaded, downloaded, left, .. } = self;
-        write!(f, "announce info-hash {info_hash} peer-id {peer_id} port {port}")?;
-        write!(f, " uploaded {uploaded} downloaded {downloaded} left {left}")?;
-        if let Some(event) = self.event {
-            write!(f, " event {event}")?;
-        }
-        if let Some(numwant) = self.numwant {
-            write!(f, " numwant {numwant}")?;
-        }
-        Ok(())
-    }
-}
-
 /// Why a query is not an announce. Its words go into the tracker's `failure reason`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RequestError {

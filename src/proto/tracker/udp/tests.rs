@@ -61,7 +61,7 @@ fn invalid_packets_are_refused() {
 proptest! {
     #[test]
     fn any_bytes_are_survived(packet: Vec<u8>) {
-        let _ = Request::parse(&packet).map(|request| request.to_string());
+        let _ = Request::parse(&packet);
         let _ = Reply::parse(&packet).map(|reply| reply.transaction());
     }
 

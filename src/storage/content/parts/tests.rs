@@ -35,7 +35,7 @@ fn fetch(content: &Content, have: &mut Bitfield, bytes: &[u8]) {
     for piece in wanted.iter_ones().filter(|piece| have.set(*piece)) {
         let (start, size) = (content.piece_offset(piece) as usize, content.metainfo.piece_size(piece) as usize);
         let blocks: Vec<Vec<u8>> = bytes[start..start + size].chunks(5000).map(<[u8]>::to_vec).collect();
-        write_blocks(&content, start as u64, &blocks).unwrap();
+        write_blocks(content, start as u64, &blocks).unwrap();
     }
 }
 

@@ -1,4 +1,4 @@
-//! Rounds of the choker, one idea of the paper a test.
+//! Rounds of the choker: each test shows one idea of the paper.
 
 use super::*;
 use core::num::NonZeroU32;
@@ -9,7 +9,7 @@ fn key(number: u32) -> PeerKey {
     PeerKey(NonZeroU32::new(number).unwrap())
 }
 
-/// A peer that gave and got so many bytes, connected for long.
+/// A peer that gave and got these bytes, and connected long ago.
 fn peer(number: u32, gave: u64, got: u64) -> Contender {
     Contender { peer: key(number), gave, got, joined: Time::ZERO }
 }
@@ -20,7 +20,7 @@ fn round(choker: &mut Choker, wanting: &[Contender], seeding: bool, slots: usize
 }
 
 #[test]
-fn who_gives_most_is_served_and_one_slot_goes_to_luck() {
+fn the_peers_that_give_most_are_served_and_one_slot_is_random() {
     let wanting: Vec<Contender> = (1..=9).map(|number| peer(number, number as u64 * 100, 0)).collect();
     let (mut choker, mut rng) = (Choker::new(Time::ZERO), Rng::new(1));
     let chosen = round(&mut choker, &wanting, false, 4, &mut rng);
@@ -49,21 +49,21 @@ fn newcomers_are_three_times_as_likely() {
 }
 
 #[test]
-fn slots_of_those_who_snub_us_are_further_optimistic_ones() {
+fn slots_of_peers_that_snub_us_become_optimistic_ones() {
     let wanting = [peer(1, 0, 0), peer(2, 0, 0), peer(3, 9, 0), peer(4, 0, 0), peer(5, 0, 0)];
     let chosen = round(&mut Choker::new(Time::ZERO), &wanting, false, 4, &mut Rng::new(4));
     assert!(chosen.len() == 4 && chosen[0] == 3, "{chosen:?}");
 }
 
 #[test]
-fn a_seed_serves_who_got_least() {
+fn a_seed_serves_the_peers_that_got_least() {
     let wanting: Vec<Contender> = (1..=9).map(|number| peer(number, 0, number as u64)).collect();
     let chosen = round(&mut Choker::new(Time::ZERO), &wanting, true, 4, &mut Rng::new(5));
     assert_eq!(chosen, [1, 2, 3, 4]);
 }
 
 #[test]
-fn a_free_slot_goes_to_who_gives_and_else_to_luck() {
+fn a_free_slot_goes_to_a_peer_that_gives_or_else_to_a_random_one() {
     let (choker, mut rng) = (Choker::new(Time::ZERO), Rng::new(6));
     let fill = |peers: &[Contender], free, rng: &mut Rng| choker.fill(peers.to_vec(), false, free, LONG_AGO, rng);
     assert_eq!(fill(&[peer(1, 0, 0), peer(2, 7, 0), peer(3, 5, 0)], 2, &mut rng), [key(2), key(3)]);

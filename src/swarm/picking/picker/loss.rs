@@ -1,4 +1,4 @@
-//! Pieces that the disk did not take, or lost: they are to be fetched again.
+//! Pieces that the disk did not take, or lost: they are fetched again.
 //!
 //! Floor 2, a part of the [picker](super).
 
@@ -7,16 +7,18 @@ use crate::base::rng::Rng;
 use crate::proto::peer::bitfield::Bitfield;
 
 impl Picker {
-    /// What came of `piece` could not be written: it is fetched again, from whomever.
+    /// Blocks of `piece` could not be written: it is fetched again, from any peer.
     pub fn forget(&mut self, piece: u32) {
         if let Some(begun) = self.begun.get(&piece) {
             let alone = begun.alone;
-            self.begin_anew(piece);
-            self.begun.get_mut(&piece).into_iter().for_each(|begun| begun.alone = alone);
+            self.start_over(piece);
+            if let Some(begun) = self.begun.get_mut(&piece) {
+                begun.alone = alone;
+            }
         }
     }
 
-    /// `piece` was had and is not any more. Says whether that is new.
+    /// We do not have `piece` any more. Returns whether we had it.
     pub fn lose(&mut self, piece: u32, rng: &mut Rng) -> bool {
         let lost = self.have.clear(piece);
         if lost {
@@ -26,8 +28,7 @@ impl Picker {
         lost
     }
 
-    /// Begins from the beginning: `have` is there, all else is wanted, and nothing is begun. Of peers it knows what it
-    /// knew.
+    /// Starts over: `have` is there, everything else is wanted, and nothing is begun. The availability of pieces stays.
     pub fn begin_with(&mut self, have: Bitfield, rng: &mut Rng) {
         self.begun.clear();
         for piece in 0..have.len() {
@@ -37,7 +38,7 @@ impl Picker {
         self.have = have;
     }
 
-    /// Bytes of the pieces that are not had.
+    /// Bytes of the pieces that we lack.
     pub fn lacked_bytes(&self) -> u64 {
         let had: u64 = self.have.iter_ones().map(|piece| self.piece_size(piece) as u64).sum();
         self.length - had

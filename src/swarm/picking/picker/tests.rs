@@ -4,8 +4,8 @@ use core::num::NonZeroU32;
 const PIECE: u32 = 4 * BLOCK_BYTES;
 
 impl Picker {
-    /// Audits the counts of every begun piece, and tells of each block that has not come: its piece, where it begins
-    /// and how many peers are being asked for it.
+    /// Checks the counts of every begun piece. Returns for each missing block its piece, where it begins, and how many
+    /// peers are asked for it.
     pub(in crate::swarm) fn audit(&self) -> Vec<(u32, u32, u16)> {
         let mut waiting = Vec::new();
         for (&piece, begun) in &self.begun {
@@ -54,7 +54,7 @@ fn bits(len: u32, ones: &[u32]) -> Bitfield {
 }
 
 #[test]
-fn a_piece_is_ended_before_the_next_is_begun() {
+fn a_piece_is_finished_before_the_next_is_begun() {
     let (mut picker, mut rng) = picker(10, 4);
     let all = Bitfield::full(10);
     let first = picker.pick(&wish(1, &all, 3), &mut rng);
@@ -67,13 +67,13 @@ fn a_piece_is_ended_before_the_next_is_begun() {
 }
 
 #[test]
-fn the_rarest_comes_first_once_four_are_had() {
+fn the_rarest_piece_comes_first_once_we_have_four() {
     let (mut picker, mut rng) = picker(10, 4);
     for common in [4, 5, 6, 8, 9] {
         picker.count(&bits(10, &[common]), &mut rng);
     }
     assert_eq!(picker.pick(&wish(1, &Bitfield::full(10), 1), &mut rng)[0].piece, 7);
-    // And one that was begun and left does not go before a rarer one.
+    // A piece that was begun and left does not go before a rarer one.
     picker.count(&bits(10, &[7, 7]), &mut rng);
     picker.count(&bits(10, &[7]), &mut rng);
     assert_ne!(picker.pick(&wish(2, &Bitfield::full(10), 1), &mut rng)[0].piece, 7);
@@ -92,7 +92,7 @@ fn the_first_pieces_are_random() {
     assert!((0..20).map(first).collect::<std::collections::BTreeSet<_>>().len() > 5);
 }
 
-/// Each piece that is begun and not ended is one that nobody can have of us.
+/// A piece that is begun and not finished is of no use to other peers.
 #[test]
 fn when_many_pieces_were_begun_and_left_they_go_before_a_rarer_one() {
     for left in [MOST_LEFT_BEGUN, MOST_LEFT_BEGUN + 1] {
@@ -117,7 +117,7 @@ fn sequential_means_first_to_last() {
 }
 
 #[test]
-fn a_fast_peer_gets_a_piece_of_its_own_and_others_join_only_in_need() {
+fn a_fast_peer_gets_a_piece_of_its_own_and_others_join_only_if_nothing_else_is_left() {
     let (mut picker, mut rng) = picker(6, 4);
     let all = Bitfield::full(6);
     let fast = |number| Wish { fast: true, ..wish(number, &all, 1) };
@@ -152,7 +152,7 @@ fn there_is_no_endgame_while_something_can_be_begun_elsewhere() {
 }
 
 #[test]
-fn what_a_lost_peer_was_asked_for_is_free_again() {
+fn requests_to_a_peer_that_left_are_free_again() {
     let (mut picker, mut rng) = picker(5, 4);
     let all = Bitfield::full(5);
     let asked = picker.pick(&wish(1, &all, 4), &mut rng);
@@ -162,14 +162,14 @@ fn what_a_lost_peer_was_asked_for_is_free_again() {
 }
 
 #[test]
-fn a_late_answer_to_a_given_up_request_is_taken_and_not_asked_again() {
+fn a_late_answer_to_a_given_up_request_is_taken_and_not_requested_again() {
     let (mut picker, mut rng) = picker(5, 4);
     let all = Bitfield::full(5);
     let asked = picker.pick(&wish(1, &all, 4), &mut rng);
     picker.unask(asked[0]);
     picker.unask(asked[1]);
     assert_eq!(picker.arrived(asked[0], peer(1), true), Arrival::Wanted { others: false });
-    // Where another peer was asked meanwhile, that request stands, and is to be cancelled.
+    // If another peer was asked meanwhile, that request is still out and must be cancelled.
     let again = picker.pick(&Wish { idle: false, ..wish(2, &all, 9) }, &mut rng);
     assert_eq!(again, [asked[1]]);
     assert_eq!(picker.arrived(asked[1], peer(1), true), Arrival::Wanted { others: true });
@@ -177,7 +177,7 @@ fn a_late_answer_to_a_given_up_request_is_taken_and_not_asked_again() {
 }
 
 #[test]
-fn a_piece_that_failed_comes_again_from_one_peer_alone() {
+fn a_piece_that_failed_is_fetched_again_from_one_peer_alone() {
     let (mut picker, mut rng) = picker(5, 4);
     let all = Bitfield::full(5);
     for (number, block) in [1, 2, 1, 2].into_iter().zip(picker.pick(&wish(1, &all, 4), &mut rng)) {
@@ -187,7 +187,7 @@ fn a_piece_that_failed_comes_again_from_one_peer_alone() {
     let first = picker.pick(&wish(1, &all, 2), &mut rng);
     assert_eq!(first.len(), 2);
     assert!(picker.pick(&wish(2, &all, 2), &mut rng).is_empty(), "not even in the endgame");
-    assert_eq!(picker.arrived(first[0], peer(2), false), Arrival::Unwanted, "an old request of another");
+    assert_eq!(picker.arrived(first[0], peer(2), false), Arrival::Unwanted, "another peer answers an old request");
     assert_eq!(picker.arrived(first[0], peer(1), false), Arrival::Wanted { others: false });
     assert_eq!(picker.take_restarted(), [4]);
     picker.leave(peer(1), false);
@@ -199,12 +199,12 @@ fn a_piece_that_failed_comes_again_from_one_peer_alone() {
     assert_eq!(picker.arrived(first[0], peer(3), false), Arrival::Wanted { others: false });
     first.iter().for_each(|&block| picker.unask(block));
     picker.leave(peer(3), true);
-    assert_eq!(picker.pick(&wish(2, &all, 9), &mut rng).len(), 4, "left half done by one that is gone: anew");
+    assert_eq!(picker.pick(&wish(2, &all, 9), &mut rng).len(), 4, "its peer left it half done, so it starts over");
     assert_eq!(picker.take_restarted(), [4]);
     assert!(picker.proven(4) && !picker.proven(4) && picker.is_whole());
 }
 
-/// What the disk remembers is the first try: whoever failed alone after that sent none of its blocks.
+/// The disk remembers the first try, so a peer that failed alone after that sent none of its blocks.
 #[test]
 fn the_senders_of_the_first_try_are_remembered_when_the_second_fails_too() {
     let (mut picker, mut rng) = picker(5, 4);
@@ -243,12 +243,12 @@ fn a_peer_that_became_faster_does_not_take_over_its_own_piece() {
         picker.arrived(block, peer(2), false);
     }
     let faster = Wish { rate: 1 << 20, ..wish(2, &all, 4) };
-    assert_eq!(picker.pick(&faster, &mut rng).len(), 2, "what is missing, and nothing twice");
+    assert_eq!(picker.pick(&faster, &mut rng).len(), 2, "the missing blocks, and none twice");
     assert_eq!(picker.take_restarted(), []);
 }
 
 #[test]
-fn what_is_left_out_is_asked_of_nobody_not_even_in_the_endgame() {
+fn unwanted_pieces_are_never_requested_not_even_in_the_endgame() {
     for sequential in [false, true] {
         let mut rng = Rng::new(5);
         let mut picker = Picker::new(6 * PIECE as u64, PIECE, bits(6, &[0]), sequential, &mut rng);

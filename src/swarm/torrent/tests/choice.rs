@@ -1,4 +1,4 @@
-//! Torrents of which some pieces are wanted, in the swarm of `torrent/tests.rs`.
+//! Torrents with unwanted pieces, in the swarm of `torrent/tests.rs`.
 
 use super::*;
 use crate::swarm::figures::Share;
@@ -10,7 +10,7 @@ fn bits_of<const N: usize>(ones: [u32; N]) -> Bitfield {
 }
 
 #[test]
-fn who_wants_some_pieces_fetches_those_alone_and_serves_them() {
+fn only_wanted_pieces_are_downloaded_and_they_are_served() {
     let wanted = bits_of([3, 4, 9, 23]);
     let mut swarm = Swarm::new(&[everything(), bits_of([7]), bits_of([5])]);
     swarm.members[1].torrent.want_only(&wanted);
@@ -28,11 +28,11 @@ fn who_wants_some_pieces_fetches_those_alone_and_serves_them() {
     had.set(7);
     assert_eq!(*torrent.picker.have(), had);
     assert_eq!(swarm.members[0].uploaded, 4 * PIECE as u64 - 100);
-    // Nothing it wants is left; but the tracker must not take it for a seed.
+    // It has all it wants, but the tracker must not take it for a seed.
     assert_eq!((torrent.status(swarm.now).left, torrent.announce_request().left), (0, 19 * PIECE as u64));
     assert!(swarm.run(Time::from_secs(90), |swarm| !swarm.members[1].closed.is_empty()), "seeds are of no use to it");
 
-    // Who has only what is not wanted is served, and asked for nothing.
+    // A peer that has only unwanted pieces is served, and nothing is requested from it.
     swarm.connect(2, 1);
     assert!(swarm.run(Time::from_secs(150), |swarm| swarm.members[2].torrent.picker.have().count() == 6));
     assert!(swarm.members[2].heard.iter().any(|(_, message)| *message == Message::Unchoke));
@@ -40,7 +40,7 @@ fn who_wants_some_pieces_fetches_those_alone_and_serves_them() {
 }
 
 #[test]
-fn a_have_of_a_piece_that_is_not_wanted_interests_nobody() {
+fn a_have_of_an_unwanted_piece_does_not_make_us_interested() {
     let mut swarm = Swarm::new(&[nothing(), nothing()]);
     swarm.members[1].torrent.want_only(&bits_of([3]));
     swarm.connect(1, 0);

@@ -1,4 +1,4 @@
-//! Nobody who could help is left idle, and nobody is asked, heard or remembered without end.
+//! Every peer that can help is asked, and no peer is asked, heard or remembered without end.
 
 use super::*;
 use crate::swarm::event::{DiskEvent, Event, PeerEvent};
@@ -17,8 +17,8 @@ impl Stage {
         self.happen(Event::Peer(key(number), PeerEvent::Block { piece, begin, data }));
     }
 
-    /// Peers 2 and 3 have brought the one piece together, and it was wrong: one of them is to bring it again. Returns that
-    /// one and the other.
+    /// Peers 2 and 3 have sent the one piece together, and it was corrupt: one of them is to send it again. Returns
+    /// that one and the other.
     fn to_be_brought_again() -> (Stage, u32, u32) {
         let mut stage = Stage::new(1, 50);
         stage.seed_comes(2, 2, false);
@@ -35,7 +35,7 @@ impl Stage {
 }
 
 #[test]
-fn when_the_end_begins_elsewhere_the_idle_hear_of_it() {
+fn idle_peers_are_asked_when_the_endgame_begins_elsewhere() {
     let mut stage = Stage::new(2, 50);
     stage.seed_comes(2, 2, false);
     assert_eq!(stage.asked_of(2), 4, "all of piece 0");
@@ -50,7 +50,7 @@ fn when_the_end_begins_elsewhere_the_idle_hear_of_it() {
 }
 
 #[test]
-fn who_became_slow_is_relieved_by_one_that_is_idle() {
+fn an_idle_peer_takes_over_from_one_that_became_slow() {
     let (mut stage, owner, other) = Stage::to_be_brought_again();
     stage.pass(Time::from_millis(900));
     assert_eq!(stage.asked_of(other), 0);
@@ -59,7 +59,7 @@ fn who_became_slow_is_relieved_by_one_that_is_idle() {
 }
 
 #[test]
-fn who_chokes_us_keeps_its_piece_for_a_while_and_not_for_ever() {
+fn a_peer_that_chokes_us_keeps_its_piece_for_a_while_but_not_for_ever() {
     let (mut stage, owner, other) = Stage::to_be_brought_again();
     stage.hear(owner, Message::Choke);
     stage.pass(Time::from_secs(30));
@@ -70,14 +70,14 @@ fn who_chokes_us_keeps_its_piece_for_a_while_and_not_for_ever() {
 
 /// The stage has memory for 64 blocks.
 #[test]
-fn those_that_never_answer_do_not_hold_the_memory_of_those_that_do() {
+fn peers_that_never_answer_do_not_hold_the_memory_for_those_that_do() {
     let mut stage = Stage::new(100, 50);
     for number in 2..40 {
         stage.seed_comes(number, number as u8, true);
     }
     let held = |stage: &Stage| (2..40).map(|number| stage.asked_of(number)).sum::<usize>();
     assert!((38..38 + 16).contains(&held(&stage)), "a block each and a quarter of the memory: {}", held(&stage));
-    // One more that answers gets the rest.
+    // One more peer, which answers, gets the rest.
     stage.seed_comes(50, 50, true);
     for _ in 0..50 {
         let block = stage.torrent.peers[&key(50)].asked[0];
@@ -91,7 +91,7 @@ fn those_that_never_answer_do_not_hold_the_memory_of_those_that_do() {
 }
 
 #[test]
-fn what_comes_late_is_taken_and_who_goes_on_with_what_nobody_asked_for_is_closed() {
+fn late_blocks_are_taken_and_a_peer_that_keeps_sending_unrequested_ones_is_closed() {
     let mut stage = Stage::new(30, 50);
     stage.seed_comes(2, 2, false);
     let (_, block) = stage.asked[0];
@@ -106,7 +106,7 @@ fn what_comes_late_is_taken_and_who_goes_on_with_what_nobody_asked_for_is_closed
 }
 
 #[test]
-fn who_rejects_a_request_is_not_asked_again_at_once() {
+fn a_peer_that_rejects_a_request_is_not_asked_again_at_once() {
     let mut stage = Stage::new(1, 50);
     stage.seed_comes(2, 2, false);
     let asked: Vec<BlockSpec> = stage.asked.drain(..).map(|(_, block)| block).collect();
@@ -118,7 +118,7 @@ fn who_rejects_a_request_is_not_asked_again_at_once() {
 }
 
 #[test]
-fn what_a_peer_allows_and_suggests_is_remembered_within_bounds() {
+fn allowed_and_suggested_pieces_are_remembered_within_bounds() {
     let mut stage = Stage::new(100, 50);
     stage.join(2, [10, 0, 0, 1], 2, false);
     for piece in 0..100 {
@@ -131,7 +131,7 @@ fn what_a_peer_allows_and_suggests_is_remembered_within_bounds() {
 }
 
 #[test]
-fn who_owes_blocks_and_is_silent_is_told_of_as_such() {
+fn a_silent_peer_that_owes_blocks_is_reported_as_snubbed() {
     let mut stage = Stage::new(1, 50);
     stage.seed_comes(2, 2, false);
     let snubbed = |stage: &Stage| stage.torrent.status(stage.now).snubbed;

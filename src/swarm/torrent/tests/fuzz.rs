@@ -1,4 +1,4 @@
-//! Whatever peers say, in whatever order: no panic, nothing that grows without bound, and books that are right.
+//! Whatever peers say in whatever order: nothing panics, nothing grows without bound, and the books are right.
 
 use crate::base::time::Time;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
@@ -22,7 +22,7 @@ enum Step {
     Sends(u32, BlockSpec),
     /// The first block that it is asked for.
     Answers(u32),
-    /// The disk has looked at what is complete.
+    /// The disk has verified what is complete.
     Checks(bool),
     FindsWrong(u32, Vec<u32>),
     Passes(u64),

@@ -1,4 +1,4 @@
-//! What peers hear of one that gives: allowed fast pieces, haves, who it is, chokes.
+//! What peers are told by one that serves them: allowed fast pieces, haves, its extended handshake, chokes.
 
 use super::*;
 use crate::proto::peer::allowed_fast::allowed_fast;
@@ -9,7 +9,7 @@ fn message(message: Message) -> Event {
     Event::Peer(key(1), PeerEvent::Message(message))
 }
 
-/// What member `number` heard from member 0, of the kind that `of` takes.
+/// What member `number` heard from member 0, if `of` takes it.
 fn heard<T>(swarm: &Swarm, number: usize, of: impl Fn(&Message) -> Option<T>) -> Vec<T> {
     swarm.members[number].heard.iter().filter(|(from, _)| *from == 0).filter_map(|(_, message)| of(message)).collect()
 }
@@ -30,7 +30,7 @@ fn introductions(message: &Message) -> Option<ExtendedHandshake> {
     }
 }
 
-/// A seed all of whose slots are taken, and one more leecher, member 1, that wants something.
+/// A seed whose slots are all taken, and one more interested leecher, member 1.
 fn full_house() -> Swarm {
     let mut swarm = Swarm::new(&vec![everything(); 1].into_iter().chain(vec![nothing(); 10]).collect::<Vec<_>>());
     swarm.members[0].mute = true;
@@ -43,11 +43,11 @@ fn full_house() -> Swarm {
 }
 
 #[test]
-fn a_newcomer_without_a_slot_may_ask_for_the_allowed_fast_set_and_no_more() {
+fn a_newcomer_without_a_slot_may_request_the_allowed_fast_set_and_no_more() {
     let mut swarm = full_house();
     let set = allowed_fast([10, 0, 0, 1].into(), &metainfo().info_hash, PIECES, 10);
     assert_eq!(heard(&swarm, 1, allowed), set);
-    assert!(heard(&swarm, 9, allowed).is_empty(), "who has a slot needs no set");
+    assert!(heard(&swarm, 9, allowed).is_empty(), "a peer that has a slot needs no set");
     let block = |piece| BlockSpec { piece, begin: 0, length: BLOCK_BYTES };
     let other = (0..PIECES).find(|piece| !set.contains(piece)).unwrap();
     swarm.happen(0, message(Message::Request(block(set[0]))));
@@ -56,18 +56,18 @@ fn a_newcomer_without_a_slot_may_ask_for_the_allowed_fast_set_and_no_more() {
         |swarm: &Swarm| heard(swarm, 1, |m| if let Message::Reject(spec) = m { Some(spec.piece) } else { None });
     assert_eq!(rejected(&swarm), [other]);
     assert_eq!(swarm.members[0].torrent.peers[&key(1)].sending, BLOCK_BYTES as u64, "it is served");
-    // The whole set once is all there is.
+    // It gets the whole set once and no more.
     for _ in 0..2 {
         for &piece in set.iter().filter(|piece| **piece < PIECES - 1) {
             swarm.happen(0, message(Message::Request(block(piece))));
             swarm.happen(0, message(Message::Request(BlockSpec { begin: BLOCK_BYTES, ..block(piece) })));
         }
     }
-    assert!(rejected(&swarm).len() > 16, "nobody lives on the set for ever");
+    assert!(rejected(&swarm).len() > 16, "a peer can't live on the set for ever");
 }
 
 #[test]
-fn of_a_peer_that_chokes_us_we_ask_what_it_allows() {
+fn a_peer_that_chokes_us_is_asked_for_its_allowed_fast_set() {
     let mut swarm = Swarm::new(&[nothing(), nothing()]);
     swarm.connect(1, 0);
     swarm.happen(0, message(Message::HaveAll));
@@ -80,13 +80,13 @@ fn of_a_peer_that_chokes_us_we_ask_what_it_allows() {
     swarm.happen(0, message(Message::Unchoke));
     assert!(pieces(&swarm).len() > 2);
     swarm.happen(0, message(Message::Choke));
-    assert_eq!(pieces(&swarm), [7, 7], "what is allowed still comes");
+    assert_eq!(pieces(&swarm), [7, 7], "the allowed piece still comes");
     swarm.happen(0, message(Message::AllowedFast { piece: PIECES }));
     assert_eq!(swarm.members[0].torrent.peers.len(), 1, "advice about nothing is ignored");
 }
 
 #[test]
-fn who_has_a_piece_does_not_hear_that_we_have_it_too() {
+fn a_peer_that_has_a_piece_is_not_told_that_we_have_it_too() {
     let mut swarm = Swarm::new(&[nothing(), nothing(), nothing()]);
     swarm.connect(1, 0);
     swarm.connect(2, 0);
@@ -98,7 +98,7 @@ fn who_has_a_piece_does_not_hear_that_we_have_it_too() {
 }
 
 #[test]
-fn programs_introduce_themselves_and_tell_when_they_have_all() {
+fn programs_introduce_themselves_and_say_when_they_have_all_pieces() {
     let mut swarm = Swarm::new(&[nothing(), everything(), nothing()]);
     swarm.connect(0, 1);
     swarm.connect(2, 0);
@@ -106,29 +106,29 @@ fn programs_introduce_themselves_and_tell_when_they_have_all() {
     assert_eq!((told.reqq, told.port, told.upload_only), (Some(2000), Some(6881), None));
     assert_eq!(told.version.as_deref(), Some(concat!("swarmlet ", env!("CARGO_PKG_VERSION"))));
     assert_eq!(told.your_ip, Some(addr(1).ip()));
-    assert_eq!(heard(&swarm, 2, introductions)[0].port, None, "who came to us knows our port");
+    assert_eq!(heard(&swarm, 2, introductions)[0].port, None, "a peer that connected to us knows our port");
     assert!(swarm.run(Time::from_secs(60), |swarm| swarm.whole(0)));
     assert_eq!(heard(&swarm, 2, introductions).last().unwrap().upload_only, Some(true));
 }
 
 #[test]
-fn a_seed_parts_from_a_peer_that_fetches_nothing_and_does_not_come_back() {
+fn a_seed_parts_from_a_peer_that_downloads_nothing_and_does_not_reconnect() {
     let mut swarm = Swarm::new(&[everything(), nothing()]);
     swarm.connect(0, 1);
     let upload_only = ExtendedHandshake { upload_only: Some(true), ..ExtendedHandshake::default() };
-    swarm.happen(0, message(upload_only.message()));
+    swarm.happen(0, message(Message::Extended(upload_only.message())));
     assert_eq!(swarm.members[0].closed.len(), 1);
     let candidates = &mut swarm.members[0].torrent.meeting.candidates;
     candidates.add(addr(1), Source::Tracker, Time::from_secs(1000));
-    assert_eq!(candidates.next_due(), None, "a tracker that tells of it again changes nothing");
+    assert_eq!(candidates.next_due(), None, "a tracker that names it again changes nothing");
 }
 
 #[test]
-fn what_is_told_is_taken_and_nonsense_ignored() {
+fn statements_of_peers_are_taken_and_nonsense_is_ignored() {
     let mut swarm = Swarm::new(&[nothing(), everything()]);
     swarm.connect(1, 0);
     let told = ExtendedHandshake { reqq: Some(1), port: Some(7000), ..ExtendedHandshake::default() };
-    swarm.happen(0, message(told.message()));
+    swarm.happen(0, message(Message::Extended(told.message())));
     for (id, payload) in [(0, &b"nonsense"[..]), (0, b""), (1, b"de"), (200, &[0xff; 100])] {
         swarm.happen(0, message(Message::Extended(Extended::received(id, payload.to_vec()))));
     }
@@ -149,7 +149,7 @@ fn a_slot_that_becomes_free_is_filled_at_once() {
 }
 
 #[test]
-fn who_says_how_many_are_served_at_once_is_heeded() {
+fn the_number_of_slots_can_be_set() {
     let mut swarm = Swarm::new(&[everything(), nothing(), nothing(), nothing()]);
     swarm.members[0].torrent.settings.upload_slots = Some(2);
     for number in 1..=3 {
@@ -173,7 +173,7 @@ fn suggestions_spread_what_a_seed_has_without_repeating() {
 }
 
 #[test]
-fn a_limit_is_kept_from_the_first_block_on_and_nobody_polls() {
+fn a_limit_holds_from_the_first_block_on_and_nothing_polls() {
     let mut swarm = Swarm::new(&[everything(), nothing(), nothing()]);
     swarm.members[0].torrent.giving.upload.set_rate(Some(64 << 10), Time::ZERO);
     swarm.connect(1, 0);

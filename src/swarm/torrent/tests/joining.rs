@@ -1,4 +1,4 @@
-//! Connections that are two, names that are lent, and addresses beyond number.
+//! Double connections, stolen peer ids, floods of addresses, and where addresses are from.
 
 use crate::proto::id::PeerId;
 use crate::proto::peer::bitfield::Bitfield;
@@ -10,22 +10,22 @@ use crate::swarm::settings::Settings;
 use crate::swarm::simulation::stage::{Stage, key};
 use core::net::SocketAddr;
 
-/// Peer ids are no secret: who calls himself after a seed and comes first does not keep it out.
+/// Peer ids are no secret: a peer that takes the id of a seed and connects first does not keep the seed out.
 #[test]
-fn who_comes_under_another_s_name_keeps_nobody_out() {
+fn a_peer_under_a_stolen_peer_id_keeps_no_other_out() {
     let mut stage = Stage::new(8, 50);
     stage.join(1, [10, 0, 0, 66], 2, false);
     stage.join(2, [10, 0, 0, 1], 2, true);
     assert_eq!(stage.closed, [(key(1), "the other connection with it stays")]);
-    // Nor does he come in between.
+    // Nor does it get in later.
     stage.join(3, [10, 0, 0, 66], 2, false);
     assert_eq!(stage.closed.last(), Some(&(key(3), "it is connected already")));
     assert_eq!(stage.torrent.peers.keys().collect::<Vec<_>>(), [&key(2)]);
 }
 
-/// Nor does it help him to take what we have.
+/// Nor does it help such a peer to download from us.
 #[test]
-fn who_only_takes_keeps_nobody_out_where_something_is_missing() {
+fn a_peer_that_only_takes_keeps_no_other_out_while_pieces_are_missing() {
     for (whole, closed) in
         [(false, (key(1), "the other connection with it stays")), (true, (key(2), "it is connected already"))]
     {
@@ -39,7 +39,7 @@ fn who_only_takes_keeps_nobody_out_where_something_is_missing() {
 }
 
 #[test]
-fn who_gives_is_not_driven_out_by_one_that_has_its_name() {
+fn a_peer_that_gives_is_not_driven_out_by_one_with_its_peer_id() {
     let mut stage = Stage::new(8, 50);
     stage.seed_comes(1, 2, false);
     let (peer, block) = stage.asked[0];
@@ -50,9 +50,9 @@ fn who_gives_is_not_driven_out_by_one_that_has_its_name() {
     assert_eq!(stage.closed, [(key(2), "it is connected already")]);
 }
 
-/// We ask for 200, which may be of each family: who sends thousands is not to fill the list.
+/// We ask for 200, perhaps of each family: a tracker that sends thousands must not fill the list.
 #[test]
-fn of_a_tracker_no_more_addresses_are_taken_than_it_was_asked_for() {
+fn no_more_addresses_are_taken_from_a_tracker_than_were_asked_for() {
     let mut stage = Stage::new(8, 50);
     let addrs = (0..2000).map(|port| SocketAddr::from(([10, 0, 0, 1], 1000 + port))).collect();
     stage.happen(Event::Found { source: Source::Tracker, addrs });
@@ -60,7 +60,7 @@ fn of_a_tracker_no_more_addresses_are_taken_than_it_was_asked_for() {
 }
 
 #[test]
-fn a_private_torrent_takes_addresses_only_from_its_trackers_and_the_person() {
+fn a_private_torrent_takes_addresses_only_from_trackers_links_and_incoming_peers() {
     let taken = |private| {
         let mut stage = Stage::new(8, 50);
         stage.torrent.private = private;

@@ -1,10 +1,10 @@
-//! Limits of what comes, in virtual time.
+//! Download limits and timeouts, in virtual time.
 
 use super::*;
 use crate::swarm::simulation::stage::Stage;
 
 #[test]
-fn what_comes_in_ten_seconds_is_what_the_limit_allows() {
+fn as_much_comes_in_ten_seconds_as_the_limit_allows() {
     let rate = 64 * 1024;
     for seeds in 1..4 {
         let mut haves = vec![everything(); seeds + 1];
@@ -20,7 +20,7 @@ fn what_comes_in_ten_seconds_is_what_the_limit_allows() {
 }
 
 #[test]
-fn what_was_asked_in_vain_is_not_counted() {
+fn requests_in_vain_do_not_count_against_the_limit() {
     let mut swarm = Swarm::new(&[nothing(), everything()]);
     swarm.members[0].shared.download.set_rate(Some(64 * 1024), Time::ZERO);
     swarm.members[1].mute = true;
@@ -29,11 +29,14 @@ fn what_was_asked_in_vain_is_not_counted() {
     let (block, now) = (swarm.members[0].torrent.peers[&key(1)].asked[0], swarm.now);
     assert!(!swarm.members[0].shared.download.is_ready(now));
     swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(Message::Reject(block))));
-    assert!(swarm.members[0].shared.download.is_ready(now), "the next must wait for a block that never came");
+    assert!(
+        swarm.members[0].shared.download.is_ready(now),
+        "the next request must not wait for a block that never came"
+    );
 }
 
 #[test]
-fn a_torrent_for_which_nothing_comes_is_given_up_in_time() {
+fn a_torrent_without_progress_is_given_up_in_time() {
     let mut swarm = Swarm::new(&[nothing(), everything()]);
     swarm.members[0].torrent.settings.stop_timeout = Some(Time::from_secs(60));
     swarm.connect(0, 1);
@@ -46,7 +49,7 @@ fn a_torrent_for_which_nothing_comes_is_given_up_in_time() {
     assert_eq!(swarm.members[0].torrent.standing, given_up());
 }
 
-/// What the person wanted himself, and work that is going on, is no want of progress.
+/// A pause that the person wanted and a check that is going on do not count as lack of progress.
 #[test]
 fn a_pause_and_a_check_take_as_long_as_they_take() {
     let settings = Settings { stop_timeout: Some(Time::from_secs(60)), ..Settings::new(PeerId([1; 20])) };

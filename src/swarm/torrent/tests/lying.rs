@@ -1,4 +1,4 @@
-//! One piece of four blocks, and two peers who bring it together.
+//! One piece of four blocks, and two peers that send it together.
 
 use super::*;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
@@ -6,11 +6,11 @@ use crate::swarm::event::{DiskEvent, Event, PeerEvent};
 use crate::swarm::simulation::stage::{Stage, key};
 use crate::swarm::torrent::lying::MOST_DEPARTED;
 
-/// Where the block begins that the liar sent.
+/// Where the corrupt block begins.
 const WRONG: u32 = 2 * BLOCK_BYTES;
 
 impl Stage {
-    /// All that `number` is asked for of piece 0 comes, from `first` on.
+    /// The blocks of piece 0 that `number` is asked for come, from `first` on.
     fn send(&mut self, number: u32, first: u32) {
         let (now, later): (Vec<_>, Vec<_>) = core::mem::take(&mut self.asked)
             .into_iter()
@@ -21,16 +21,16 @@ impl Stage {
         }
     }
 
-    /// Peers 2 and 3 have brought piece 0 together; it was wrong.
+    /// Peers 2 and 3 have sent piece 0 together; it was corrupt.
     fn after_a_failure(liar_id: u8) -> Stage {
         let mut stage = Stage::new(1, 50);
         stage.seed_comes(2, 2, false);
         stage.seed_comes(3, liar_id, false);
-        // The end has come: both were asked for all.
+        // It is the endgame: both were asked for everything.
         stage.send(3, WRONG);
         stage.send(2, 0);
         stage.happen(Event::Disk(DiskEvent::Checked { piece: 0, good: false }));
-        assert_eq!(stage.closed, [], "it may have been either");
+        assert_eq!(stage.closed, [], "either may have lied");
         stage
     }
 
@@ -42,21 +42,21 @@ impl Stage {
 }
 
 #[test]
-fn of_two_senders_the_one_whose_block_differs_lied() {
+fn the_sender_whose_block_differs_lied() {
     let mut stage = Stage::after_a_failure(3);
     stage.is_right_now();
     assert_eq!(stage.closed[0], (key(3), "it sent a block that was wrong"));
     assert!(!stage.closed.contains(&(key(2), "it sent a block that was wrong")));
     stage.closed.clear();
     stage.seed_comes(5, 3, false);
-    assert_eq!(stage.closed, [(key(5), "it is banned")], "from another port, as itself");
+    assert_eq!(stage.closed, [(key(5), "it is banned")], "from another port, with the same peer id");
     stage.seed_comes(6, 6, false);
-    assert_eq!(stage.closed.len(), 2, "from the same address, as another: {:?}", stage.closed);
+    assert_eq!(stage.closed.len(), 2, "from the same address, with another peer id: {:?}", stage.closed);
     assert_eq!(stage.closed[1].1, "it has everything, and we have all we want");
 }
 
 #[test]
-fn a_liar_that_ran_away_is_known_when_it_comes_back() {
+fn a_liar_that_ran_away_is_recognised_when_it_comes_back() {
     let mut stage = Stage::after_a_failure(3);
     stage.happen(Event::Peer(key(3), PeerEvent::Gone));
     stage.is_right_now();
@@ -66,7 +66,7 @@ fn a_liar_that_ran_away_is_known_when_it_comes_back() {
 }
 
 #[test]
-fn what_a_liar_sent_of_other_pieces_is_fetched_again() {
+fn blocks_of_other_pieces_from_a_liar_are_fetched_again() {
     let mut stage = Stage::new(3, 50);
     stage.seed_comes(2, 2, true);
     assert_eq!(stage.asked.len(), 4);
@@ -79,7 +79,7 @@ fn what_a_liar_sent_of_other_pieces_is_fetched_again() {
     assert_eq!(stage.closed, [(key(2), "it sent a piece whose hash is wrong")]);
     assert!(stage.torrent.meeting.candidates.is_barred(([10, 0, 0, 1], 2).into()));
     let status = stage.torrent.status(stage.now);
-    assert_eq!((status.known, status.liars), (0, 1), "why there is nobody to ask");
+    assert_eq!((status.known, status.liars), (0, 1), "so there is no peer to ask");
     stage.asked.clear();
     stage.seed_comes(3, 3, false);
     stage.send(3, 0);
@@ -88,7 +88,7 @@ fn what_a_liar_sent_of_other_pieces_is_fetched_again() {
 }
 
 #[test]
-fn the_memory_of_those_who_left_is_bounded() {
+fn the_memory_of_departed_peers_is_bounded() {
     let mut stage = Stage::new(100, 50);
     for number in 2..2 + 2 * MOST_DEPARTED as u32 {
         stage.seed_comes(number, number as u8, false);

@@ -3,13 +3,13 @@
 use super::*;
 use crate::swarm::simulation::stage::Stage;
 
-/// How many of the messages that were sent since this was asked last are `wanted`.
+/// How many of the messages since the last call are `wanted`.
 fn sent(stage: &mut Stage, wanted: fn(&Message) -> bool) -> usize {
     core::mem::take(&mut stage.told).iter().filter(|(_, message)| wanted(message)).count()
 }
 
 #[test]
-fn a_pause_takes_requests_back_and_chokes_and_then_all_goes_on() {
+fn a_pause_withdraws_requests_and_chokes_and_afterwards_all_goes_on() {
     let is_unchoke = |message: &Message| *message == Message::Unchoke;
     let mut stage = Stage::of(Bitfield::from_bytes([0b1000_0000], 8).unwrap(), Settings::new(peer_id(0)));
     stage.join(1, [10, 0, 0, 1], 2, false);

@@ -1,4 +1,4 @@
-//! Who gets a place, and who loses it.
+//! Which peers get a place, and which lose it.
 
 use super::spoilt;
 use crate::base::time::Time;
@@ -24,16 +24,16 @@ fn full(places: u32) -> Stage {
     stage
 }
 
-/// One more comes, from a host of its own.
+/// One more peer connects, from a host of its own.
 fn one_more(stage: &mut Stage, number: u32) -> Vec<(u32, &'static str)> {
     stage.join(number, [8, 8, 9, number as u8], number as u8, false);
     stage.closed.drain(..).map(|(peer, reason)| (peer.0.get(), reason)).collect()
 }
 
 #[test]
-fn of_those_that_do_nothing_the_least_useful_gives_way() {
+fn the_least_useful_of_the_idle_peers_gives_way() {
     let mut stage = full(4);
-    assert_eq!(one_more(&mut stage, 50), [(50, ENOUGH)], "nobody has been here for long");
+    assert_eq!(one_more(&mut stage, 50), [(50, ENOUGH)], "no peer has been here for long");
     // Peer 2 is asked for blocks and sends them, 3 has something for us, 4 wants something, 5 does nothing.
     for number in [2, 3] {
         stage.hear(number, Message::HaveAll);
@@ -61,11 +61,11 @@ fn an_address_that_waits_gets_the_place_of_one_that_does_nothing() {
     stage.pass(Time::from_secs(2));
     assert_eq!((&stage.closed[..], &stage.connecting[..]), (&[(key(2), GAVE_WAY)][..], &[addr][..]));
     stage.pass(Time::from_secs(600));
-    assert_eq!(stage.closed.len(), 1, "nobody else waits");
+    assert_eq!(stage.closed.len(), 1, "no other address waits");
 }
 
 #[test]
-fn a_seed_keeps_those_that_wait_for_their_turn() {
+fn a_seed_keeps_peers_that_wait_for_their_turn() {
     let mut stage = full(10);
     for number in 2..12 {
         stage.hear(number, Message::Interested);
@@ -81,7 +81,7 @@ fn a_seed_keeps_those_that_wait_for_their_turn() {
 }
 
 #[test]
-fn a_quarter_of_the_places_is_kept_for_those_we_find_ourselves() {
+fn a_quarter_of_the_places_is_kept_for_peers_that_we_find_ourselves() {
     let mut stage = Stage::new(1, 8);
     for number in 2..10 {
         stage.join(number, [8, 8, 8, number as u8], number as u8, false);
@@ -93,14 +93,14 @@ fn a_quarter_of_the_places_is_kept_for_those_we_find_ourselves() {
 }
 
 #[test]
-fn one_host_gets_a_part_of_the_places_unless_it_is_near() {
+fn a_host_gets_only_a_part_of_the_places_unless_it_is_near() {
     let mut stage = Stage::new(1, 40);
     for number in 2..102 {
         stage.join(number, [8, 8, 8, 8], number as u8, false);
     }
     assert_eq!(stage.torrent.peers.len(), 10);
     assert!(stage.closed.iter().all(|(_, reason)| *reason == "there are enough peers from its address"));
-    // Those we connect to ourselves are not counted out, nor is this machine.
+    // This limit does not hold for outgoing connections, nor for this machine.
     stage.join(200, [8, 8, 8, 8], 200, true);
     (102..110).for_each(|number| stage.join(number, [127, 0, 0, 1], number as u8, false));
     assert_eq!(stage.torrent.peers.len(), 19);
@@ -117,14 +117,14 @@ fn the_process_has_a_limit_for_all_torrents_and_counts_right() {
     assert_eq!((&stage.closed[..], stage.shared.connected), (&[(key(4), ENOUGH)][..], 3));
     stage.torrent.meeting.candidates.add(([10, 0, 0, 9], 1).into(), Source::Tracker, stage.now);
     stage.pass(Time::from_secs(10));
-    assert_eq!(stage.connecting, [], "no place to connect for");
+    assert_eq!(stage.connecting, [], "there is no place");
     stage.happen(Event::Peer(key(2), PeerEvent::Gone));
     assert_eq!((stage.connecting.len(), stage.shared.connected), (1, 2));
     stage.happen(Event::Disk(DiskEvent::Failed { problem: spoilt("spoilt") }));
     assert_eq!(stage.shared.connected, 1);
 }
 
-/// For want of a descriptor nothing is tried for a while, and the address is tried as if nothing had been.
+/// Without a descriptor no address is tried for a while, and then the address is tried as if nothing had happened.
 #[test]
 fn an_address_is_not_blamed_for_what_we_lack() {
     let mut stage = Stage::new(1, 50);
@@ -146,8 +146,8 @@ fn an_address_is_not_blamed_for_what_we_lack() {
     assert_eq!(stage.connecting.len(), 21);
 }
 
-/// How long it takes until `honest` is tried, where all `places` are taken by peers that have all and never let us ask,
-/// and as many of that kind wait beside it.
+/// How long it takes until `honest` is tried if all `places` are taken by peers that have all pieces and never unchoke
+/// us, and as many of that kind wait beside it.
 fn seconds_until_tried(places: u32) -> u64 {
     let mut stage = full(places);
     (2..2 + places).for_each(|number| stage.hear(number, Message::HaveAll));
@@ -160,7 +160,7 @@ fn seconds_until_tried(places: u32) -> u64 {
     while !stage.connecting.contains(&honest) {
         assert!(stage.now < began + Time::from_secs(3600), "it is never tried");
         stage.pass(Time::from_secs(1));
-        // Whoever else is tried is of the kind that we have already.
+        // The other addresses are of the same kind as the connected peers.
         for addr in std::mem::take(&mut stage.connecting) {
             if addr == honest {
                 return (stage.now - began).as_secs();
@@ -181,7 +181,7 @@ fn seconds_until_tried(places: u32) -> u64 {
 }
 
 #[test]
-fn peers_that_give_nothing_are_out_in_two_minutes() {
+fn peers_that_give_nothing_are_replaced_within_two_minutes() {
     for places in [4, 20, 50] {
         let seconds = seconds_until_tried(places);
         println!("{places} places: tried after {seconds} s");
@@ -189,9 +189,9 @@ fn peers_that_give_nothing_are_out_in_two_minutes() {
     }
 }
 
-/// As long as blocks come, who chokes a newcomer may well unchoke it: two rounds of that are given to it.
+/// While blocks come from others, a peer that chokes us may still unchoke us: it has two rounds of time.
 #[test]
-fn nobody_is_sent_away_early_while_others_give() {
+fn no_peer_is_sent_away_early_while_others_give() {
     let mut stage = full(8);
     (2..10).for_each(|number| stage.hear(number, Message::HaveAll));
     stage.hear(2, Message::Unchoke);
@@ -207,7 +207,7 @@ fn nobody_is_sent_away_early_while_others_give() {
     assert_eq!(stage.closed, [(key(3), GAVE_WAY)]);
 }
 
-/// Half-open connections are what cheap routers choke on.
+/// Cheap routers fail at many half-open connections.
 #[test]
 fn sixteen_connections_are_opened_at_once_and_no_more() {
     let mut stage = Stage::new(1, 50);
@@ -216,7 +216,7 @@ fn sixteen_connections_are_opened_at_once_and_no_more() {
     });
     stage.pass(Time::from_secs(5));
     assert_eq!((stage.connecting.len(), stage.shared.connecting), (MOST_CONNECTING, MOST_CONNECTING));
-    // Each that fails makes room for the next.
+    // Each connection that fails makes room for the next.
     for addr in stage.connecting.clone() {
         stage.happen(Event::ConnectFailed { addr, our_fault: false });
     }

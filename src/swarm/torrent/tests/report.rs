@@ -4,7 +4,7 @@ use super::*;
 use crate::swarm::figures::Share::{Few, Had, LeftOut, Missing, Most, Nobody, Rare};
 use crate::swarm::simulation::stage::Stage;
 
-/// A torrent of eight pieces, of which those in `have` are had.
+/// A torrent of eight pieces that has those in `have`.
 fn of(have: u8) -> Stage {
     Stage::of(Bitfield::from_bytes([have], 8).unwrap(), Settings::new(peer_id(0)))
 }
@@ -16,7 +16,7 @@ fn joins(stage: &mut Stage, number: u8, pieces: u8) {
 }
 
 #[test]
-fn what_nobody_has_is_seen() {
+fn pieces_that_no_peer_has_are_shown() {
     let mut stage = of(0b1100_0000);
     let map = |stage: &Stage, cells| stage.torrent.piece_map(cells);
     assert_eq!(map(&stage, 100), [Had, Had, Missing, Missing, Missing, Missing, Missing, Missing]);
@@ -25,7 +25,7 @@ fn what_nobody_has_is_seen() {
     assert_eq!(
         map(&stage, 8),
         [Had, Had, Missing, Missing, Missing, Nobody, Nobody, Nobody],
-        "of one peer all is rare"
+        "with one peer every piece is rare"
     );
     joins(&mut stage, 2, 0b0001_1000);
     assert_eq!(map(&stage, 8), [Had, Had, Rare, Missing, Missing, Nobody, Nobody, Nobody]);
@@ -48,7 +48,7 @@ fn a_piece_falls_into_its_own_cell() {
         joins(&mut stage, 1, 0b0000_0100);
         joins(&mut stage, 2, 0b0000_0100);
         stage.hear(1, Message::Unchoke);
-        // The only piece that is begun is number 5; where its cell holds others, nobody has those.
+        // The only piece that is begun is number 5; no peer has the other pieces of its cell.
         let alone = |cell: &usize| (cell * 8 / cells, (cell + 1) * 8 / cells) == (5, 6);
         let map = stage.torrent.piece_map(cells);
         assert_eq!(map.iter().position(|share| *share == Few), (0..cells).find(alone), "{map:?}");

@@ -22,7 +22,7 @@ fn comes(stage: &mut Stage, number: u32) {
     stage.hear(number, Message::Interested);
 }
 
-/// The pieces that it was shown since this was asked last.
+/// The pieces that it was shown since the last call.
 fn shown(stage: &mut Stage, number: u32) -> Vec<u32> {
     let haves = |(to, message): &(u32, Message)| match message {
         Message::Have { piece } if *to == number => Some(*piece),
@@ -39,10 +39,10 @@ fn fetches(stage: &mut Stage, number: u32, piece: u32) {
 }
 
 #[test]
-fn each_sees_another_piece_and_the_next_when_that_is_seen_at_another() {
+fn each_peer_is_shown_a_different_piece_and_the_next_when_another_peer_has_it() {
     let mut stage = seed(8);
     (1..=3).for_each(|number| comes(&mut stage, number));
-    assert!(stage.told.contains(&(1, Message::HaveNone)), "it looks like one that has nothing");
+    assert!(stage.told.contains(&(1, Message::HaveNone)), "it looks like a peer that has nothing");
     let tells = |(_, message): &(u32, Message)| match message {
         Message::Bitfield(_) | Message::HaveAll | Message::Suggest { .. } | Message::AllowedFast { .. } => true,
         Message::Extended(message) => match message.parse().unwrap() {
@@ -55,13 +55,13 @@ fn each_sees_another_piece_and_the_next_when_that_is_seen_at_another() {
     assert_eq!([1, 2, 3].map(|number| shown(&mut stage, number)), [[0], [1], [2]]);
     fetches(&mut stage, 1, 0);
     stage.hear(1, Message::Have { piece: 0 });
-    assert!(shown(&mut stage, 1).is_empty(), "it is at the one alone that was shown it");
+    assert!(shown(&mut stage, 1).is_empty(), "only the peer that was shown it has it");
     stage.hear(2, Message::Have { piece: 0 });
     assert_eq!([1, 2, 3].map(|number| shown(&mut stage, number)), [vec![3], vec![], vec![]]);
 }
 
 #[test]
-fn what_was_not_shown_is_not_there() {
+fn a_piece_that_was_not_shown_is_not_served() {
     let mut stage = seed(8);
     comes(&mut stage, 1);
     comes(&mut stage, 2);
@@ -74,7 +74,7 @@ fn what_was_not_shown_is_not_there() {
     stage.hear(2, Message::Have { piece: 0 });
     fetches(&mut stage, 1, 0);
     assert_eq!(stage.told.iter().filter_map(rejected).count(), 1);
-    // Without BEP 6 it can't be told.
+    // A peer without BEP 6 can't be told.
     let handshake =
         Handshake { reserved: Reserved::default(), info_hash: stage.torrent.info_hash, peer_id: PeerId([9; 20]) };
     let addr = ([10, 0, 0, 9], 9).into();
@@ -88,7 +88,7 @@ fn what_was_not_shown_is_not_there() {
 }
 
 #[test]
-fn who_has_something_or_goes_leaves_its_piece_to_others() {
+fn a_peer_that_leaves_leaves_its_piece_to_others() {
     let mut stage = seed(8);
     comes(&mut stage, 1);
     stage.join(2, [10, 0, 0, 2], 3, false);
@@ -102,16 +102,16 @@ fn who_has_something_or_goes_leaves_its_piece_to_others() {
 }
 
 #[test]
-fn who_wants_no_more_has_what_it_was_shown() {
+fn a_peer_that_wants_nothing_more_has_what_it_was_shown() {
     let mut stage = seed(2);
     (1..=3).for_each(|number| comes(&mut stage, number));
-    // The last piece that is in one hand alone is shown a second time, and not a third.
+    // The last piece that only one peer was shown is shown a second time, but not a third time.
     comes(&mut stage, 4);
     let pieces = [1, 2, 3, 4].map(|number| shown(&mut stage, number));
     assert_eq!(pieces, [[0], [1], [0], [1]]);
     comes(&mut stage, 5);
     assert!(shown(&mut stage, 5).is_empty());
-    // Nobody says that he has it: each was told that we do.
+    // No peer says that it has the piece, because each was told that we have it.
     stage.hear(1, Message::NotInterested);
     stage.hear(4, Message::NotInterested);
     assert!(stage.torrent.showing.super_seeding.is_none(), "all pieces are out");
@@ -119,7 +119,7 @@ fn who_wants_no_more_has_what_it_was_shown() {
 }
 
 #[test]
-fn when_another_seed_comes_it_is_an_ordinary_one() {
+fn when_another_seed_comes_super_seeding_ends() {
     let mut stage = seed(4);
     comes(&mut stage, 1);
     stage.join(2, [10, 0, 0, 2], 3, false);
@@ -130,7 +130,7 @@ fn when_another_seed_comes_it_is_an_ordinary_one() {
 }
 
 #[test]
-fn thousands_of_pieces_are_shown_in_one_go() {
+fn thousands_of_pieces_are_shown_at_once() {
     let mut stage = seed(MOST_PIECES);
     comes(&mut stage, 1);
     stage.join(2, [10, 0, 0, 2], 3, false);
@@ -146,7 +146,7 @@ fn thousands_of_pieces_are_shown_in_one_go() {
 }
 
 #[test]
-fn who_is_alone_sees_all_when_it_has_the_first() {
+fn a_peer_that_is_alone_sees_everything_once_it_has_the_first_piece() {
     let mut stage = seed(4);
     comes(&mut stage, 1);
     assert_eq!(shown(&mut stage, 1), [0]);
@@ -177,14 +177,14 @@ fn peers_that_pass_nothing_on_are_shown_more_while_there_is_nothing_else_to_send
     all.iter_mut().for_each(|pieces| pieces.sort());
     assert!(all.iter().all(|pieces| pieces.len() >= 3), "{all:?}");
     assert!(stage.torrent.peers.values().all(|state| !state.sees_little), "in the end they see all");
-    assert_eq!(stage.torrent.idle_at(), None, "nobody waits for time to pass");
+    assert_eq!(stage.torrent.idle_at(), None, "no peer waits for time to pass");
 }
 
 proptest! {
-    /// Whatever peers do: a piece that is not out is in two hands at most, who sees all waits for nothing, and at last,
-    /// when nothing happens any more, everybody sees all.
+    /// Whatever peers do: a piece that is not out was shown to at most two peers, a peer that sees all waits for
+    /// nothing, and at last, when nothing happens any more, everybody sees all.
     #[test]
-    fn whatever_peers_do_nobody_waits_for_ever(steps in proptest::collection::vec((0u8..7, 1u32..6, 0u32..12), 1..80)) {
+    fn whatever_peers_do_no_peer_waits_for_ever(steps in proptest::collection::vec((0u8..7, 1u32..6, 0u32..12), 1..80)) {
         let mut stage = seed(12);
         for (step, number, piece) in steps {
             if !stage.torrent.peers.contains_key(&key(number)) {

@@ -35,7 +35,7 @@ fn is_probe(action: &Action) -> bool {
 }
 
 #[test]
-fn when_the_disk_is_full_all_is_withdrawn_and_asked_again_when_it_is_not() {
+fn when_the_disk_is_full_requests_are_withdrawn_and_sent_again_when_it_works() {
     let (mut swarm, block) = under_way();
     let asked = swarm.members[0].torrent.peers[&key(1)].asked.len();
     let actions = decides(&mut swarm, Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: trouble("full") }));
@@ -69,7 +69,7 @@ fn when_the_disk_is_full_all_is_withdrawn_and_asked_again_when_it_is_not() {
 }
 
 #[test]
-fn the_disk_is_tried_again_after_longer_and_longer_pauses() {
+fn the_disk_is_probed_again_after_longer_and_longer_pauses() {
     let (mut swarm, block) = under_way();
     decides(&mut swarm, Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: trouble("full") }));
     for (pause, short_bytes) in [5, 10, 20, 40, 60, 60].into_iter().zip(6..) {
@@ -90,7 +90,7 @@ fn the_disk_is_tried_again_after_longer_and_longer_pauses() {
 
 /// A piece that failed may be proven before the disk is tried: nothing is written over it.
 #[test]
-fn the_disk_is_not_tried_in_the_place_of_what_is_had() {
+fn a_probe_does_not_write_over_a_piece_that_we_have() {
     let (mut swarm, block) = under_way();
     decides(&mut swarm, Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: trouble("full") }));
     decides(&mut swarm, Event::Disk(DiskEvent::Checked { piece: block.piece, good: true }));
@@ -119,7 +119,7 @@ fn a_disk_that_fails_again_at_once_is_given_more_time() {
 }
 
 #[test]
-fn content_in_doubt_is_offered_to_nobody_until_it_is_checked() {
+fn content_in_doubt_is_not_offered_until_it_is_checked() {
     let mut swarm = Swarm::new(&[everything(), nothing(), everything()]);
     swarm.connect(1, 0);
     swarm.connect(0, 2);
@@ -160,7 +160,7 @@ fn a_disk_that_was_away_is_checked_and_one_that_cannot_be_is_waited_for() {
 }
 
 #[test]
-fn what_is_whole_after_a_check_is_complete_and_told_once() {
+fn a_torrent_that_is_whole_after_a_check_is_reported_complete_once() {
     let (mut swarm, block) = under_way();
     decides(&mut swarm, Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: trouble("away") }));
     decides(&mut swarm, Event::Disk(DiskEvent::Healed { doubtful: true }));
@@ -178,7 +178,7 @@ fn what_is_whole_after_a_check_is_complete_and_told_once() {
 }
 
 #[test]
-fn what_was_begun_before_a_check_does_not_begin_another() {
+fn writes_that_began_before_a_check_do_not_start_another() {
     let (mut swarm, block) = under_way();
     let is_check = |action: &Action| matches!(action, Action::Disk(DiskOrder::CheckAgain));
     decides(&mut swarm, Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: trouble("full") }));
@@ -212,9 +212,9 @@ fn a_seed_that_waits_for_its_disk_is_not_given_up() {
     assert_eq!(count(&decides(&mut swarm, Event::Timer), gives_up), 1);
 }
 
-/// Whoever set a time wants an end: a disk that stays full is no excuse, and the reason is told.
+/// A person who set a time wants an end: a disk that stays full is no excuse, and the reason is told.
 #[test]
-fn a_download_that_waits_for_its_disk_is_given_up_in_time() {
+fn a_download_that_waits_too_long_for_its_disk_is_given_up() {
     let (mut swarm, block) = under_way();
     swarm.members[0].torrent.settings.stop_timeout = Some(Time::from_secs(100));
     let progressed = swarm.members[0].torrent.fetching.progressed;
@@ -259,7 +259,7 @@ fn a_piece_that_cannot_be_read_is_fetched_again_and_not_offered() {
 /// Whatever happens in whatever order, the disk is tried by one at a time, and never while its content is checked: what
 /// a try writes would come between, and a check that is over would be one of the past.
 #[test]
-fn the_disk_is_never_tried_while_it_is_checked_nor_twice_at_once() {
+fn the_disk_is_never_probed_during_a_check_nor_twice_at_once() {
     let (mut tried, mut checked) = (0, 0);
     for seed in 0..20 {
         let (mut swarm, block) = under_way();

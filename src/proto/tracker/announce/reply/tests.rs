@@ -131,7 +131,6 @@ fn all_other_fields_are_read() {
     assert_eq!((reply.seeds, reply.leechers, reply.downloaded), (Some(3), Some(4), Some(9)));
     assert_eq!((reply.external_ip, reply.min_interval), (Some(ip), Some(300)));
     assert_eq!((reply.tracker_id.as_deref(), reply.warning.as_deref()), (Some(&b"xy"[..]), Some("slow!")));
-    assert_eq!(reply.to_string(), "reply 0 peers seeds 3 leechers 4 downloaded 9 interval 900 s min interval 300 s");
     let odd = parsed(b"d11:external ip5:abcde10:tracker id0:15:warning message2:\xff\xffe");
     assert_eq!((odd.external_ip, odd.tracker_id), (None, None));
     assert_eq!(odd.warning.as_deref(), Some("\u{fffd}\u{fffd}"));
@@ -237,7 +236,6 @@ proptest! {
         let reply = AnnounceReply { host_peers: hosts, ..reply };
         prop_assert_eq!(parse_reply(&reply.emit_list(&ids)), Ok(reply.clone()));
         prop_assert_eq!(parse_reply(&reply.emit_list(&[])), Ok(reply.clone()));
-        prop_assert!(!reply.to_string().contains('\n'));
     }
 
     #[test]
