@@ -188,7 +188,7 @@ impl Manager {
                 let reason = match self.is_running(torrent) {
                     false => "its torrent has ended",
                     // It was put on the list while it shook hands.
-                    true if self.peers.around.blocks(addr.ip()) => "it is on the blocklist",
+                    true if self.peers.around.keeps_out(addr.ip()) => "it is on the blocklist",
                     true => {
                         self.peers.connected(peer, torrent, link);
                         let connected = PeerEvent::Connected { addr, outgoing, handshake: Box::new(handshake) };
@@ -275,7 +275,7 @@ impl Manager {
     }
 
     fn wake_torrents(&mut self, now: Time) {
-        let due = self.agenda.to_wake(now);
+        let due = agenda::due(&self.agenda.wakes, now);
         self.by_turns(due).into_iter().for_each(|torrent| self.handle(torrent, Event::Timer, now));
     }
 

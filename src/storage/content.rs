@@ -70,34 +70,28 @@ impl Content {
         files: Arc<FileCache>,
         preallocate: bool,
     ) -> Result<Content, ContentError> {
-        let folder = files.folder(dir).map_err(|error| ContentError {
-            doing: Doing::Reading,
-            path: dir.to_path_buf(),
-            error,
-        })?;
+        let folder = files.folder(dir);
+        let folder = folder.map_err(|error| ContentError { doing: Doing::Reading, path: dir.to_path_buf(), error })?;
         // The torrent's own file or folder may be a mount point.
         let device = folder.identity_of(&metainfo.name).map_or(folder.identity().0, |(device, _)| device);
         let none = || metainfo.files.iter().map(|_| AtomicBool::new(false)).collect();
-        let (sized, dirty, file_count) = (none(), none(), metainfo.files.len());
-        let known = KnownFiles::new(file_count, &folder);
-        let has_padding = metainfo.files.iter().any(|entry| entry.padding);
         Ok(Content {
             torrent,
-            metainfo,
             dir: dir.to_path_buf(),
+            known: KnownFiles::new(metainfo.files.len(), &folder),
             folder,
             key: files.key(device),
             files,
             preallocate,
             health: Health::default(),
-            known,
             choice: None,
             parts: None,
-            sized,
-            dirty,
-            has_padding,
+            sized: none(),
+            dirty: none(),
+            has_padding: metainfo.files.iter().any(|entry| entry.padding),
             duty: Duty::Fetch,
             verified: None,
+            metainfo,
         })
     }
 

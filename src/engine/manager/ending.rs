@@ -3,7 +3,7 @@
 //! Floor 3, part of the [`manager`](super).
 
 use super::Manager;
-use super::agenda::Plan;
+use super::agenda::{Plan, due};
 use super::slot::{Slot, State};
 use crate::base::time::Time;
 use crate::engine::config::GOODBYE;
@@ -78,7 +78,7 @@ impl Manager {
 
     /// Saves the states that are due.
     pub(super) fn save_due(&mut self, now: Time) {
-        for torrent in self.agenda.to_save(now) {
+        for torrent in due(&self.agenda.saves, now) {
             if let Some(slot) = self.torrents.get_mut(&torrent) {
                 self.disks.save(torrent, slot, now, false);
             }

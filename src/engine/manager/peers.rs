@@ -65,7 +65,7 @@ impl PeerOffice {
 
     /// Opens a connection. If that can't even be tried, returns the event that says so.
     pub fn connect(&self, content: &Content, addr: SocketAddr) -> Option<Event> {
-        if self.around.blocks(addr.ip()) {
+        if self.around.keeps_out(addr.ip()) {
             log::debug!("{addr}: not tried: it is on the blocklist");
             return Some(Event::ConnectFailed { addr, our_fault: false });
         }
@@ -107,7 +107,8 @@ impl PeerOffice {
         let before = std::mem::replace(&mut *lock_to_write(&self.around.blocklist), list);
         // This is after the lock is released, because freeing a large list takes a while.
         drop(before);
-        for Connection { link, .. } in self.connections.values().filter(|one| self.around.blocks(one.link.addr.ip())) {
+        for Connection { link, .. } in self.connections.values().filter(|one| self.around.keeps_out(one.link.addr.ip()))
+        {
             log::debug!("{}: we close: it is on the blocklist", link.addr);
             link.close();
         }

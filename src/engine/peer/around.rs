@@ -40,8 +40,8 @@ impl Surroundings {
         Handshake { reserved: Reserved::ours(), info_hash, peer_id: self.peer_id }.emit()
     }
 
-    /// Whether a peer at `ip` is kept out by the blocklist.
-    pub fn blocks(&self, ip: IpAddr) -> bool {
+    /// Whether a peer at `ip` is on the blocklist.
+    pub fn keeps_out(&self, ip: IpAddr) -> bool {
         lock_to_read(&self.blocklist).blocks(ip)
     }
 }

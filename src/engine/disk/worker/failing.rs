@@ -31,22 +31,19 @@ impl Worker {
 
     /// Something failed: reports what that means.
     pub(super) fn fail(&mut self, content: &Content, block: BlockSpec, error: ContentError) {
-        let torrent = content.torrent;
-        self.forget(torrent, block.piece);
+        let (torrent, piece) = (content.torrent, block.piece);
+        self.forget(torrent, piece);
         self.report();
-        if error.tells_of_a_change() {
-            self.tell(torrent, DiskEvent::Unwritten { piece: block.piece });
-            return self.tell(torrent, DiskEvent::Doubted { text: error.to_string() });
-        }
-        if !error.may_pass() {
-            return self.tell(torrent, DiskEvent::Failed { problem: error.into() });
-        }
-        self.tell(
-            torrent,
-            match content.begin_trouble(&error) {
-                Some(trouble) => DiskEvent::Trouble { block: Some(block), trouble },
-                None => DiskEvent::Unwritten { piece: block.piece },
-            },
-        );
+        let event = if error.tells_of_a_change() {
+            self.tell(torrent, DiskEvent::Unwritten { piece });
+            DiskEvent::Doubted { text: error.to_string() }
+        } else if !error.may_pass() {
+            DiskEvent::Failed { problem: error.into() }
+        } else if let Some(trouble) = content.begin_trouble(&error) {
+            DiskEvent::Trouble { block: Some(block), trouble }
+        } else {
+            DiskEvent::Unwritten { piece }
+        };
+        self.tell(torrent, event);
     }
 }
