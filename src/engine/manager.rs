@@ -67,7 +67,7 @@ struct Manager {
     trackers: TrackerOffice,
     disks: DiskOffice,
     news: NewsOffice,
-    /// What the torrent that was handled last decided. (Empty between two calls; kept for its memory.)
+    /// What the last handled torrent decided. (Empty between two calls; kept for its memory.)
     actions: Vec<Action>,
     /// What became of actions that could not even be tried: it is taken in when the batch is over. (It can't go through the
     /// inbox, because the thread that would wait for room there is the one that makes room.)
@@ -76,9 +76,9 @@ struct Manager {
     paused: bool,
     /// Most torrents that download at once.
     max_downloads: Option<usize>,
-    /// A torrent may have left its place among these to another.
+    /// A torrent no longer downloads, so another one may begin.
     place_left: bool,
-    /// When the process ends, whether goodbyes were answered or not.
+    /// When the process ends at the latest, even if goodbyes are unanswered.
     end_at: Option<Time>,
 }
 

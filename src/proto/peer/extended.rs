@@ -1,9 +1,9 @@
 //! The extension protocol (BEP 10): messages beyond those of [`message`](super::message), each with a name. In the
 //! extended handshake a peer says under `m` which of them it understands, and by which id it wants to be sent each.
 //!
-//! **A new extended message goes here:** a variant of [`Extension`], its row in `Extension::row`, a variant of
-//! [`Incoming`] and its reading in [`Extended::parse`]. What to do with it goes into `swarm/torrent/introducing.rs`. The
-//! rest follows from the table: our handshake offers it, a longer one than its limit is skipped before anything is
+//! **A new extended message goes here:** a variant of [`Extension`], its place in [`Extension::ALL`] and its row in
+//! `Extension::row`; a variant of [`Incoming`], and how [`Extended::parse`] reads it. `Torrent::extended` in
+//! `swarm/torrent/introducing.rs` decides what to do about it. The rest follows from the table: our handshake offers it, a longer one than its limit is skipped before anything is
 //! allocated, and it can be sent only to a peer whose `m` names it.
 
 use crate::proto::bencode::{self, Bencode, Value};
@@ -13,7 +13,8 @@ use std::fmt;
 /// The id of the extended handshake.
 const HANDSHAKE: u8 = 0;
 
-/// Bytes of the longest extended handshake that is read. They have some hundred; rqbit takes as much of any message.
+/// Bytes of the longest extended handshake that is read. A usual one has a few hundred. rqbit allows as many for any
+/// message.
 const MAX_HANDSHAKE_BYTES: u32 = 32 * 1024;
 
 /// The extended messages that we understand, besides the handshake.
@@ -58,7 +59,8 @@ pub fn limit(id: u8) -> Option<u32> {
     Extension::of_our_id(id).map(|extension| extension.row().most_bytes)
 }
 
-/// The ids that a peer gives to extended messages: what is under `m` in its handshake. 0 is an id that it takes back.
+/// The ids that a peer gives to extended messages: what is under `m` in its handshake. Id 0: the peer no longer
+/// accepts this message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ids([Option<u8>; Extension::ALL.len()]);
 

@@ -48,7 +48,7 @@ use std::fmt;
 pub const BLOCK_BYTES: u32 = 16 * 1024;
 
 /// Bytes of the longest message we accept, not counting its length prefix (libtorrent's limit). The longest useful one
-/// is the bitfield of a torrent of eight million pieces.
+/// is the bitfield of a torrent of two million pieces.
 pub const MAX_MESSAGE_BYTES: u32 = 1024 * 1024;
 
 /// Bytes of the body of a message `piece` before the data: piece and begin.

@@ -126,7 +126,7 @@ struct Tier {
     in_flight: bool,
     /// How often all of its trackers failed in a row.
     failed_rounds: u32,
-    /// It has yet to hear `completed`.
+    /// We still have to send it `completed`.
     completed: bool,
 }
 

@@ -14,7 +14,7 @@ use core::net::{IpAddr, SocketAddr};
 use std::borrow::Cow;
 use std::fmt;
 
-/// Peers kept from a reply: ten times what a client asks for. A tracker that sends more means no good.
+/// Peers kept from a reply: ten times what a client asks for. A tracker that sends more is hostile.
 pub const MAX_REPLY_PEERS: usize = 2000;
 
 /// Peers kept that have a host name instead of an address: each costs a look-up, so a reply must not have many.
