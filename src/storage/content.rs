@@ -75,6 +75,7 @@ impl Content {
         // The torrent's own file or folder may be a mount point.
         let device = folder.identity_of(&metainfo.name).map_or(folder.identity().0, |(device, _)| device);
         let none = || metainfo.files.iter().map(|_| AtomicBool::new(false)).collect();
+        let has_padding = metainfo.files.iter().any(|entry| entry.padding);
         Ok(Content {
             torrent,
             dir: dir.to_path_buf(),
@@ -88,7 +89,7 @@ impl Content {
             parts: None,
             sized: none(),
             dirty: none(),
-            has_padding: metainfo.files.iter().any(|entry| entry.padding),
+            has_padding,
             duty: Duty::Fetch,
             verified: None,
             metainfo,
