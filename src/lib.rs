@@ -109,7 +109,7 @@
 //!    buffer returns to the stock, and its bytes to the budget.
 //! 7. *It is verified.* After the last block of the piece, its hash is compared. If it is right, we have the piece: the
 //!    peers that lack it are told, and may request it. If it is wrong, the piece is fetched again from one peer alone. The
-//!    [disk thread](engine::disk::tries) compares the two tries, and `lying.rs` bans the peers whose blocks were corrupt.
+//!    disk thread (`engine/disk/tries.rs`) compares the two tries, and `lying.rs` bans the peers whose blocks were corrupt.
 //! 8. *It is passed on.* A peer requests the block. `uploading.rs` checks that we have it and that the peer may ask
 //!    for it, and the peer's writer lets the kernel send the block from its file. A peer that downloads also uploads.
 //!

@@ -173,7 +173,7 @@ impl Torrent {
             paused: false,
             peers: BTreeMap::new(),
             meeting: Meeting {
-                candidates: Candidates::new(),
+                candidates: Candidates::default(),
                 bans: Bans::default(),
                 departed: BTreeMap::new(),
                 announcer: Announcer::new(&metainfo.tiers, now, rng),

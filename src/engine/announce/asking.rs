@@ -12,7 +12,7 @@ use crate::proto::tracker::announce::{
     AnnounceEvent, AnnounceRequest, MAX_REPLY_BYTES, ReplyError, RetryIn, parse_reply, parse_scrape, scrape_url,
 };
 use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement, Ask, Outcome};
-use crate::sys::http::{self, Family};
+use crate::sys::http::{self, Family, family_of};
 use crate::sys::{lock, lookup};
 use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
@@ -93,7 +93,7 @@ pub fn ask(announcement: &Announcement, one_family: &OneFamily, found: &(dyn Fn(
     };
     log::debug!("{}: only {} answers: {}", redact(url), works.ip(), failure.reason);
     if !failure.refused {
-        one_family.set(url, Family::of(works));
+        one_family.set(url, family_of(works));
     }
     Ok(reply)
 }
@@ -118,7 +118,7 @@ fn addresses(url: &str, one_family: &OneFamily) -> Result<Vec<SocketAddr>, Annou
     let Some(first) = found.first() else { return Ok(found) };
     let second = found.iter().find(|addr| addr.is_ipv4() != first.is_ipv4());
     let works = one_family.get(url);
-    let wanted = |addr: &&SocketAddr| works.is_none_or(|works| works == Family::of(**addr));
+    let wanted = |addr: &&SocketAddr| works.is_none_or(|works| works == family_of(**addr));
     Ok([Some(first), second].into_iter().flatten().filter(wanted).copied().collect())
 }
 
@@ -129,7 +129,7 @@ fn announce(url: &str, request: &AnnounceRequest, to: Option<SocketAddr>) -> Out
         let (to, data) = (to.ok_or_else(|| AnnounceFailure::unanswered("no such host"))?, url::path_and_query(url));
         return Exchange::open(to, deadline(UDP_DEADLINE))?.announce(request, data.as_bytes());
     }
-    let family = to.map_or(Family::Any, Family::of);
+    let family = to.map_or(Family::Any, family_of);
     let answer = http::ask(&request.to_url(url), REPLY_BYTES, deadline(DEADLINE), family)
         .map_err(AnnounceFailure::unanswered)?;
     // The tracker's own words say more than the HTTP status.

@@ -68,7 +68,7 @@ impl Manager {
         let Some(slot) = self.torrents.get_mut(&id) else { return };
         let mut torrent = Torrent::new(&content.metainfo, have, self.settings.clone(), now, &mut self.shared.rng);
         if let Some(choice) = &content.choice {
-            torrent.want_only(choice.pieces());
+            torrent.want_only(&choice.pieces);
         }
         let Status { left, standing, .. } = torrent.status(now);
         let (had_bytes, whole, paused) = (slot.length - left, standing == Standing::Seeding, slot.paused);

@@ -7,6 +7,7 @@
 //! allocated, and it can be sent only to a peer whose `m` names it.
 
 use crate::proto::bencode::{self, Bencode, Value};
+use crate::proto::tracker::compact;
 use core::net::IpAddr;
 use std::fmt;
 
@@ -91,7 +92,7 @@ impl Ids {
 
     fn emit(&self) -> Bencode {
         let ids = Extension::ALL.into_iter().zip(self.0);
-        Bencode::dict(ids.filter_map(|(extension, id)| Some((extension.row().name, u32::from(id?).into()))))
+        Bencode::dict(ids.filter_map(|(extension, id)| Some((extension.row().name, u64::from(id?).into()))))
     }
 }
 
@@ -167,14 +168,11 @@ impl ExtendedHandshake {
     /// The message.
     pub fn message(&self) -> Extended {
         let mut entries = vec![("m", self.ids.emit())];
-        entries.extend(self.reqq.map(|count| ("reqq", count.into())));
+        entries.extend(self.reqq.map(|count| ("reqq", u64::from(count).into())));
         entries.extend(self.version.as_deref().map(|version| ("v", version.into())));
-        entries.extend(self.port.map(|port| ("p", u32::from(port).into())));
-        entries.extend(self.upload_only.map(|only| ("upload_only", u32::from(only).into())));
-        entries.extend(self.your_ip.map(|ip| match ip.to_canonical() {
-            IpAddr::V4(ip) => ("yourip", ip.octets().as_slice().into()),
-            IpAddr::V6(ip) => ("yourip", ip.octets().as_slice().into()),
-        }));
+        entries.extend(self.port.map(|port| ("p", u64::from(port).into())));
+        entries.extend(self.upload_only.map(|only| ("upload_only", u64::from(only).into())));
+        entries.extend(self.your_ip.map(|ip| ("yourip", compact::octets(ip.to_canonical()).into())));
         Extended { id: HANDSHAKE, payload: Bencode::dict(entries).encode() }
     }
 
@@ -184,15 +182,12 @@ impl ExtendedHandshake {
         let [m, reqq, version, port, ip, only] =
             dict.get_all([b"m", b"reqq", b"v", b"p", b"yourip", b"upload_only"])?;
         let number = |value: Option<Value>| value.and_then(Value::as_int);
-        let ip = ip.and_then(Value::as_bytes);
-        let four = |bytes: &[u8]| <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from);
-        let sixteen = |bytes: &[u8]| <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from);
         Some(ExtendedHandshake {
             ids: m.map(Ids::parse).unwrap_or_default(),
             reqq: number(reqq).filter(|count| *count > 0).map(|count| u32::try_from(count).unwrap_or(u32::MAX)),
             version: version.and_then(Value::as_text).map(str::to_string),
             port: number(port).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0),
-            your_ip: ip.and_then(|bytes| four(bytes).or_else(|| sixteen(bytes))),
+            your_ip: ip.and_then(Value::as_bytes).and_then(compact::address),
             upload_only: number(only).map(|only| only != 0),
         })
     }

@@ -105,16 +105,14 @@ impl Content {
     pub(super) fn goes_to_files(&self, offset: u64) -> bool {
         let piece = self.piece_at(offset);
         let is_split = |parts: &PartFile| parts.place(piece).is_some_and(|(_, place)| place.split);
-        self.choice
-            .as_ref()
-            .is_none_or(|choice| choice.pieces().get(piece) && !self.parts.as_ref().is_some_and(is_split))
+        self.choice.as_ref().is_none_or(|choice| choice.pieces.get(piece) && !self.parts.as_ref().is_some_and(is_split))
     }
 
     /// Writes a block to the part file if its piece is shared with an unwanted file.
     pub(super) fn write_part(&self, offset: u64, block: &[u8]) -> Result<(), ContentError> {
         let Some((choice, parts)) = self.choice.as_ref().zip(self.parts.as_ref()) else { return Ok(()) };
         let piece = self.piece_at(offset);
-        if !choice.pieces().get(piece) {
+        if !choice.pieces.get(piece) {
             let error = io::Error::other("the piece is not wanted");
             return Err(self.error(Doing::Writing, &parts.name, error));
         }

@@ -51,14 +51,6 @@ impl Announcement {
     pub fn is_scrape(&self) -> bool {
         matches!(self.ask, Ask::Scrape(_))
     }
-
-    /// The event of an announce.
-    pub fn event(&self) -> Option<AnnounceEvent> {
-        match &self.ask {
-            Ask::Announce(request) => request.event,
-            Ask::Scrape(_) => None,
-        }
-    }
 }
 
 /// Why a question got no answer.
@@ -89,7 +81,7 @@ impl AnnounceFailure {
 pub type Outcome = Result<AnnounceReply, AnnounceFailure>;
 
 /// One tracker, and what is known of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Tracker {
     /// Its announce URL.
     pub url: String,
@@ -115,6 +107,7 @@ pub struct Tracker {
 }
 
 /// Trackers of which only one is asked at a time.
+#[derive(Default)]
 struct Tier {
     /// The numbers of its trackers, in the order to try them.
     order: Vec<usize>,
@@ -144,30 +137,10 @@ impl Announcer {
         let mut announcer = Announcer { trackers: Vec::new(), tiers: Vec::new(), stopping: false };
         for urls in tiers.iter().filter(|urls| !urls.is_empty()) {
             let first = announcer.trackers.len();
-            announcer.trackers.extend(urls.iter().map(|url| Tracker {
-                url: url.clone(),
-                knows_us: false,
-                problem: None,
-                seeds: None,
-                leechers: None,
-                completed: None,
-                tracker_id: None,
-                scrape_at: None,
-                no_scrape: false,
-                refuses: false,
-                silenced: false,
-            }));
+            announcer.trackers.extend(urls.iter().map(|url| Tracker { url: url.clone(), ..Tracker::default() }));
             let mut order: Vec<usize> = (first..announcer.trackers.len()).collect();
             rng.shuffle(&mut order);
-            announcer.tiers.push(Tier {
-                order,
-                turn: 0,
-                due: now,
-                early: now,
-                in_flight: false,
-                failed_rounds: 0,
-                completed: false,
-            });
+            announcer.tiers.push(Tier { order, due: now, early: now, ..Tier::default() });
         }
         announcer
     }
