@@ -81,7 +81,8 @@ impl Ids {
     /// The extended message for the peer that gave these ids; `None` if it does not understand it. There is no other way to
     /// make one.
     pub fn message(&self, extension: Extension, payload: Vec<u8>) -> Option<Extended> {
-        let id = self.0[extension as usize].filter(|id| *id != HANDSHAKE)?;
+        let place = Extension::ALL.iter().position(|other| *other == extension)?;
+        let id = self.0[place].filter(|id| *id != HANDSHAKE)?;
         Some(Extended { id, payload })
     }
 

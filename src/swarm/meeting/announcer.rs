@@ -120,7 +120,7 @@ struct Tier {
     /// How often all of its trackers failed in a row.
     failed_rounds: u32,
     /// We still have to send it `completed`.
-    completed: bool,
+    owes_completed: bool,
 }
 
 /// The trackers of a torrent.
@@ -164,7 +164,7 @@ impl Announcer {
                 tier.try_next(now);
                 continue;
             }
-            let event = match (tracker.knows_us, tier.completed) {
+            let event = match (tracker.knows_us, tier.owes_completed) {
                 (false, _) => Some(AnnounceEvent::Started),
                 (true, true) => Some(AnnounceEvent::Completed),
                 (true, false) => None,
@@ -219,8 +219,8 @@ impl Announcer {
                 tracker.tracker_id = reply.tracker_id.clone().or(tracker.tracker_id.take());
                 tier.answered(announcement.tracker, reply, now);
                 if event == Some(AnnounceEvent::Completed) {
-                    tier.completed = false;
-                } else if tier.completed {
+                    tier.owes_completed = false;
+                } else if tier.owes_completed {
                     tier.due = now;
                 }
             }
@@ -239,7 +239,7 @@ impl Announcer {
     /// The last piece came: tells every tracker, once.
     pub fn complete(&mut self, now: Time) {
         for tier in &mut self.tiers {
-            tier.completed = true;
+            tier.owes_completed = true;
             if tier.failed_rounds == 0 {
                 tier.due = now;
             }
