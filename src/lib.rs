@@ -11,7 +11,7 @@
 //! | torrent | content (a file or a folder of files) that is shared, cut into pieces; also the `.torrent` file that describes it |
 //! | metainfo | what a `.torrent` file says: names, lengths, the hashes of the pieces, trackers |
 //! | info-hash | the SHA-1 of the `info` part of the metainfo; it names the torrent everywhere |
-//! | piece | the unit that has a hash: 16 KiB to 16 MiB of content |
+//! | piece | the unit that has a hash: usually 16 KiB to 16 MiB of content |
 //! | block | the unit that is requested: 16 KiB of a piece |
 //! | peer | another program that shares the same torrent, and the connection to it |
 //! | seed, leecher | a peer that has every piece; a peer that lacks some |
@@ -19,7 +19,7 @@
 //! | tracker | a server that tells peers about each other |
 //! | announce, scrape | to tell a tracker about oneself and get addresses of peers; to ask it only for numbers |
 //! | choke, unchoke | to refuse a peer's requests; to serve them. "Interested" means: the other side has a piece that we lack |
-//! | snubbed | said of a peer that unchoked us, owes us blocks and sends nothing for a minute |
+//! | snubbed | said of a peer that unchoked us, owes us blocks and has sent nothing for 20 seconds |
 //!
 //! ## The house
 //!
@@ -32,8 +32,9 @@
 //!             |
 //! floor 3  engine/   manager/ peer/ disk/ announce/             threads: turn I/O into events, and actions into I/O
 //!          tracker/  registry/ web/ files/                      the tracker server (optional)
-//!          maker/    web/                                       makes torrents; an HTTP server (both optional)
-//!          storage/  content on a disk: check, hash, resume     owns no thread
+//!          maker/    files on a disk become a torrent           (optional)
+//!          web/      an HTTP server                             knows no tracker (optional)
+//!          storage/  content on a disk: check, hash, resume     keeps no thread of its own
 //!          sys/      what Linux offers                          knows no torrent
 //!             |
 //! floor 2  swarm/    torrent/ picking/ giving/ meeting/         decides what to do next; pure
@@ -69,22 +70,23 @@
 //!
 //! | new part | place |
 //! |---|---|
-//! | a message of BEP 10 between peers | a row in the table of [`proto::peer::extended`]; its format in a file beside it; what to do about it in `swarm/torrent/introducing.rs` or a file beside that |
-//! | a field that a tracker sends | [`proto::tracker::announce`] reads it, [`swarm::meeting::announcer`] acts on it |
-//! | a field that a tracker is told | `proto/tracker/announce/request.rs` for HTTP, [`proto::tracker::udp`] for UDP |
-//! | a key of the `.torrent` file | [`proto::metainfo`] reads it, [`proto::metainfo::emit`] writes it, `swarmlet show` prints it |
-//! | a key that a person presses | `cli/run/keys.rs` names it, `cli/run/person.rs` acts on it |
-//! | an option of a command | the command's list of options in `cli/commands`; help, manual page and completions follow from it |
-//! | an optional capability | a Cargo feature with at most three marked places; see `Cargo.toml` |
+//! | an extended message (BEP 10) | [`proto::peer::extended`] lists the steps: a row in its table and how to read the message; `Torrent::extended` in `swarm/torrent/introducing.rs` decides what to do about it |
+//! | a field in a tracker's reply | `proto/tracker/announce/reply.rs` reads it (UDP: `engine/announce/udp.rs`); `engine/announce/asking.rs` turns peers into events, [`swarm::meeting::announcer`] acts on intervals and errors; our own tracker writes it in `tracker/web/answers.rs` |
+//! | a parameter that we send to a tracker | `proto/tracker/announce/request.rs` for HTTP, [`proto::tracker::udp`] for UDP; `Torrent::facts` in `swarm/torrent.rs` fills it in |
+//! | a key of the `.torrent` file | [`proto::metainfo`] reads it, [`proto::metainfo::emit`] writes it in the order of keys; `cli/commands/show.rs` prints it; `cli/options/make.rs` and `cli/commands/make.rs` set it |
+//! | a key on the keyboard | `cli/run/wish.rs` names it, `cli/run/keys.rs` reads it and has the lines of help, `cli/run/person.rs` or `cli/show/live.rs` acts on it |
+//! | an option of a command | the command's file in `cli/commands`; help, man page and completions follow from it, and a test asks for its row in the book |
+//! | an optional capability | a room or files of its own and a Cargo feature, which at most three other files name; see `Cargo.toml` |
 //!
 //! ## The story of one block
 //!
-//! Follow 16 KiB of a file from another peer's disk to ours, and on to the next peer.
+//! Follow 16 KiB of a file from another peer's disk to ours, and on to the next peer. Files without a folder are in
+//! `swarm/torrent`.
 //!
 //! ```text
-//! socket -> reader -> [Event] -> manager: swarm::Torrent::handle(event, now) -> [Action] -> writer -> socket
-//!                                                                          \-> disk thread -> [Event]
-//!                                                                          \-> announce thread -> [Event]
+//! socket -> reader -> [Event] -> manager: Torrent::handle(event, turn) -> [Action] -> writer -> socket
+//!                                                                   \-> disk thread -> [Event]
+//!                                                                   \-> announce thread -> [Event]
 //! ```
 //!
 //! 1. *A peer is found.* A tracker has answered. [`swarm::meeting::candidates`] keeps the address until there is room, and
@@ -99,17 +101,17 @@
 //!    reads the bytes from the kernel straight into a [buffer of the stock](engine::peer::blocks). The block goes to the
 //!    [manager](engine::manager) as an event, together with others that arrived at the same time. From here on it is
 //!    moved, never copied.
-//! 5. *It is accepted.* `downloading.rs` finds the request that the block answers; a block without a request is dropped.
+//! 5. *It is accepted.* `downloading.rs` finds the request that the block answers; a block that was never requested is dropped.
 //!    The picker says whether it is still missing. Then the block moves on to the [disk thread](engine::disk) of its
 //!    piece.
 //! 6. *It is written and hashed.* Blocks that follow each other are written with one call. The running SHA-1 of the piece
 //!    takes them from memory while they arrive in order; a block that arrives early waits a little, or is read back. The
 //!    buffer returns to the stock, and its bytes to the budget.
-//! 7. *It is verified.* After the last block of the piece, its hash is compared. If it is right, we have the piece: all
-//!    peers are told, and may request it. If it is wrong, the piece is fetched again from one peer alone. The blocks that
-//!    differ then show which peer sent corrupt data (`lying.rs`).
-//! 8. *It is passed on.* A peer requests the block. `uploading.rs` checks that we have it and that the peer is unchoked,
-//!    and the peer's writer lets the kernel send the block from its file. A peer that downloads also uploads.
+//! 7. *It is verified.* After the last block of the piece, its hash is compared. If it is right, we have the piece: the
+//!    peers that lack it are told, and may request it. If it is wrong, the piece is fetched again from one peer alone. The
+//!    disk thread (`engine/disk/tries.rs`) compares the two tries, and `lying.rs` bans the peers whose blocks were corrupt.
+//! 8. *It is passed on.* A peer requests the block. `uploading.rs` checks that we have it and that the peer may ask
+//!    for it, and the peer's writer lets the kernel send the block from its file. A peer that downloads also uploads.
 //!
 //! ## What is never trusted
 //!
@@ -124,7 +126,7 @@
 //! The manager blocks only on its channel. A reader blocks on its socket. A writer blocks on its channel, its socket, and
 //! the disk that it sends from. A disk thread blocks on its channel and its disk. Shutting down a socket wakes its reader;
 //! dropping a channel ends its writer. Nothing polls and nothing sleeps in a loop: an idle process makes no system calls
-//! except for the manager's next timer.
+//! except for the manager's next timer. (`many` looks at its folders every few seconds.)
 #![forbid(unsafe_code)]
 
 pub mod base;

@@ -33,24 +33,17 @@ impl Object {
 
     /// Writes a number, or null.
     pub fn number_or_null(&mut self, key: &str, number: Option<u32>) {
-        match number {
-            Some(number) => self.number(key, number.into()),
-            None => self.raw(key, "null"),
-        }
+        self.raw(key, &number.map_or("null".into(), |number| number.to_string()));
     }
 
     /// Writes a string.
     pub fn text(&mut self, key: &str, text: &str) {
-        self.key(key);
-        push_string(&mut self.0, text);
+        self.raw(key, &string(text));
     }
 
     /// Writes a string, or null.
     pub fn text_or_null(&mut self, key: &str, text: Option<&str>) {
-        match text {
-            Some(text) => self.text(key, text),
-            None => self.raw(key, "null"),
-        }
+        self.raw(key, &text.map_or("null".into(), string));
     }
 
     /// Writes true or false.
@@ -80,17 +73,10 @@ pub fn array(items: &mut dyn Iterator<Item = String>) -> String {
     format!("[{}]", items.collect::<Vec<_>>().join(","))
 }
 
-/// A JSON string.
-pub fn string(text: &str) -> String {
-    let mut out = String::new();
-    push_string(&mut out, text);
-    out
-}
-
-/// Appends a JSON string. Besides what JSON wants escaped, everything that could deceive a terminal is: people look at the
+/// A JSON string. Besides what JSON wants escaped, everything that could deceive a terminal is: people look at the
 /// output too.
-fn push_string(out: &mut String, text: &str) {
-    out.push('"');
+pub fn string(text: &str) -> String {
+    let mut out = String::from("\"");
     for character in text.chars() {
         match character {
             '"' => out.push_str("\\\""),
@@ -106,7 +92,7 @@ fn push_string(out: &mut String, text: &str) {
             _ => out.push(character),
         }
     }
-    out.push('"');
+    out + "\""
 }
 
 #[cfg(test)]

@@ -46,21 +46,14 @@ impl std::error::Error for PathProblem {}
 /// A component that could lead elsewhere is refused, never repaired, because nobody chose the repaired name. What is only
 /// ugly (control and bidi characters, bytes that are not UTF-8) is written as `%XX`, byte by byte.
 pub fn safe_component(bytes: &[u8]) -> Result<String, PathProblem> {
-    if bytes.is_empty() {
-        return Err(PathProblem::Empty);
-    }
-    if bytes == b"." || bytes == b".." {
-        return Err(PathProblem::Dots);
-    }
-    if bytes.contains(&b'/') {
-        return Err(PathProblem::Slash);
-    }
-    if bytes.contains(&0) {
-        return Err(PathProblem::Nul);
-    }
-    // Checked before escaping too, so that a name of megabytes costs nothing.
-    if bytes.len() > MAX_COMPONENT_BYTES {
-        return Err(PathProblem::TooLong(bytes.len()));
+    match bytes {
+        b"" => return Err(PathProblem::Empty),
+        b"." | b".." => return Err(PathProblem::Dots),
+        _ if bytes.contains(&b'/') => return Err(PathProblem::Slash),
+        _ if bytes.contains(&0) => return Err(PathProblem::Nul),
+        // Checked before escaping too, so that a name of megabytes costs nothing.
+        _ if bytes.len() > MAX_COMPONENT_BYTES => return Err(PathProblem::TooLong(bytes.len())),
+        _ => {}
     }
     if let Some(name) = plain(bytes) {
         return Ok(name.to_string());

@@ -22,13 +22,12 @@ pub fn rate(bytes_per_second: u64) -> String {
 /// `412 of 659 MiB`, or `800 KiB of 1.20 GiB`.
 pub fn of(part: u64, whole: u64) -> String {
     let ((number, unit), (_, whole_unit)) = (parts(part), parts(whole));
-    if part == 0 {
-        format!("0 of {}", size(whole))
-    } else if unit == whole_unit {
-        format!("{number} of {}", size(whole))
-    } else {
-        format!("{number} {unit} of {}", size(whole))
-    }
+    let shown = match number {
+        _ if part == 0 => "0".into(),
+        number if unit == whole_unit => number,
+        _ => size(part),
+    };
+    format!("{shown} of {}", size(whole))
 }
 
 /// `62.4 %`, rounded down, so that only a whole has 100.0 %.

@@ -3,46 +3,27 @@
 //! Unicode Standard Annex 11 (East Asian Width), as far as names of files need it. In doubtful cases this counts a column too
 //! many: a line that is too short looks fine, one that is too long breaks the screen.
 
-/// Characters of two columns: East Asian wide and full-width ones, and emoji.
-const WIDE: [(char, char); 15] = [
-    ('\u{1100}', '\u{115f}'),
-    ('\u{231a}', '\u{231b}'),
-    ('\u{23e9}', '\u{23f3}'),
-    ('\u{25fd}', '\u{27bf}'),
-    ('\u{2b1b}', '\u{2b55}'),
-    ('\u{2e80}', '\u{303e}'),
-    ('\u{3041}', '\u{a4cf}'),
-    ('\u{a960}', '\u{a97c}'),
-    ('\u{ac00}', '\u{d7a3}'),
-    ('\u{f900}', '\u{faff}'),
-    ('\u{fe10}', '\u{fe6f}'),
-    ('\u{ff00}', '\u{ff60}'),
-    ('\u{ffe0}', '\u{ffe6}'),
-    ('\u{1f000}', '\u{1faff}'),
-    ('\u{20000}', '\u{3fffd}'),
+/// Characters of two columns: East Asian wide and full-width ones, and emoji. Each range is its first and its last.
+const WIDE: [u32; 30] = [
+    0x1100, 0x115f, 0x231a, 0x231b, 0x23e9, 0x23f3, 0x25fd, 0x27bf, 0x2b1b, 0x2b55, 0x2e80, 0x303e, 0x3041, 0xa4cf,
+    0xa960, 0xa97c, 0xac00, 0xd7a3, 0xf900, 0xfaff, 0xfe10, 0xfe6f, 0xff00, 0xff60, 0xffe0, 0xffe6, 0x1f000, 0x1faff,
+    0x20000, 0x3fffd,
 ];
 
 /// Characters that take no column of their own: combining marks that file names have, joiners and variation selectors.
-const NARROW: [(char, char); 6] = [
-    ('\u{0300}', '\u{036f}'),
-    ('\u{1ab0}', '\u{1aff}'),
-    ('\u{200b}', '\u{200d}'),
-    ('\u{20d0}', '\u{20ff}'),
-    ('\u{3099}', '\u{309a}'),
-    ('\u{fe00}', '\u{fe0f}'),
-];
+/// Ranges as above.
+const NARROW: [u32; 12] =
+    [0x0300, 0x036f, 0x1ab0, 0x1aff, 0x200b, 0x200d, 0x20d0, 0x20ff, 0x3099, 0x309a, 0xfe00, 0xfe0f];
 
 /// The columns of one character.
 fn of_char(character: char) -> usize {
-    let within = |ranges: &[(char, char)]| ranges.iter().any(|&(first, last)| (first..=last).contains(&character));
-    if character < '\u{300}' || character == '…' {
-        1
-    } else if within(&NARROW) {
-        0
-    } else if within(&WIDE) {
-        2
-    } else {
-        1
+    let within =
+        |ranges: &[u32]| ranges.as_chunks().0.iter().any(|&[first, last]| (first..=last).contains(&character.into()));
+    match character {
+        '\0'..'\u{300}' | '…' => 1,
+        _ if within(&NARROW) => 0,
+        _ if within(&WIDE) => 2,
+        _ => 1,
     }
 }
 

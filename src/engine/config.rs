@@ -87,7 +87,7 @@ pub struct Job {
 impl Job {
     /// Bytes of content that are wanted.
     pub fn length(&self) -> u64 {
-        self.choice.as_ref().map_or(self.metainfo.length, Choice::bytes)
+        self.choice.as_ref().map_or(self.metainfo.length, |choice| choice.bytes)
     }
 }
 

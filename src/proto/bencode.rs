@@ -18,7 +18,7 @@
 //! assert!(warning.is_none());
 //!
 //! // What is written is sorted, whatever the order it was given in.
-//! let written = Bencode::dict([("peers", Bencode::list(["spam"])), ("interval", 1800u32.into())]);
+//! let written = Bencode::dict([("peers", Bencode::list(["spam"])), ("interval", 1800u64.into())]);
 //! assert_eq!(written.encode(), reply.raw());
 //!
 //! // Bad input is refused with the place and the reason, and nothing is reserved for what it only claims to have.
@@ -49,14 +49,14 @@ pub fn decode(input: &[u8]) -> Result<Value<'_>, DecodeError> {
 /// is, the limit is [`MAX_INFO_DEPTH`]. White space may follow, because mail and editors add it.
 pub fn decode_metainfo(input: &[u8]) -> Result<Value<'_>, DecodeError> {
     let (raw, rest) = input.split_at(scan::scan(input, MAX_INFO_DEPTH)?);
-    let value = Value { raw, offset: 0 };
+    let value = Value { raw };
     if rest.iter().all(u8::is_ascii_whitespace) { Ok(value) } else { trailing(value, rest) }
 }
 
 /// Decodes the value at the start of the input; returns it and the bytes after it.
 pub fn decode_prefix(input: &[u8]) -> Result<(Value<'_>, &[u8]), DecodeError> {
     let (raw, rest) = input.split_at(scan::scan(input, MAX_DEPTH)?);
-    Ok((Value { raw, offset: 0 }, rest))
+    Ok((Value { raw }, rest))
 }
 
 fn trailing<'a>(value: Value<'a>, rest: &[u8]) -> Result<Value<'a>, DecodeError> {
@@ -71,18 +71,12 @@ fn trailing<'a>(value: Value<'a>, rest: &[u8]) -> Result<Value<'a>, DecodeError>
 pub struct Value<'a> {
     /// Exactly the bytes of this value, which [`scan::scan`] has checked.
     raw: &'a [u8],
-    offset: usize,
 }
 
 impl<'a> Value<'a> {
     /// The encoded bytes, as they stand in the input.
     pub fn raw(self) -> &'a [u8] {
         self.raw
-    }
-
-    /// Where the value begins in the input, in bytes.
-    pub fn offset(self) -> usize {
-        self.offset
     }
 
     /// The integer, if it is one.
@@ -135,7 +129,7 @@ impl<'a> Value<'a> {
     }
 
     fn inside(self, opening: u8) -> Option<Items<'a>> {
-        (self.raw.first() == Some(&opening)).then(|| Items { rest: &self.raw[1..], offset: self.offset + 1 })
+        (self.raw.first() == Some(&opening)).then(|| Items { rest: &self.raw[1..] })
     }
 }
 
@@ -144,7 +138,6 @@ impl<'a> Value<'a> {
 pub struct Items<'a> {
     /// From the next value to the end of the list, its `e` included.
     rest: &'a [u8],
-    offset: usize,
 }
 
 impl<'a> Iterator for Items<'a> {
@@ -153,10 +146,8 @@ impl<'a> Iterator for Items<'a> {
     fn next(&mut self) -> Option<Value<'a>> {
         // At the end there is an `e`, which begins no value.
         let (raw, rest) = self.rest.split_at_checked(scan::span(self.rest)?)?;
-        let value = Value { raw, offset: self.offset };
         self.rest = rest;
-        self.offset += raw.len();
-        Some(value)
+        Some(Value { raw })
     }
 }
 
@@ -198,30 +189,24 @@ fn show(value: Value<'_>, depth: usize, f: &mut fmt::Formatter<'_>) -> fmt::Resu
         write!(f, "{number}")
     } else if let Some(bytes) = value.as_bytes() {
         show_string(bytes, "\"", f)
-    } else if let Some(items) = value.items() {
-        f.write_str("[")?;
-        for (place, item) in items.enumerate() {
-            f.write_str(if place == 0 { "" } else { ", " })?;
-            if depth == 0 || place == SHOWN_VALUES {
-                f.write_str("…")?;
-                break;
-            }
-            show(item, depth - 1, f)?;
-        }
-        f.write_str("]")
     } else {
-        f.write_str("{")?;
-        for (place, (key, item)) in value.entries().into_iter().flatten().enumerate() {
+        let items = value.items().into_iter().flatten().map(|item| (None, item));
+        let entries = value.entries().into_iter().flatten().map(|(key, item)| (Some(key), item));
+        let (open, close) = if value.items().is_some() { ("[", "]") } else { ("{", "}") };
+        f.write_str(open)?;
+        for (place, (key, item)) in items.chain(entries).enumerate() {
             f.write_str(if place == 0 { "" } else { ", " })?;
             if depth == 0 || place == SHOWN_VALUES {
                 f.write_str("…")?;
                 break;
             }
-            show_string(key, "", f)?;
-            f.write_str(": ")?;
+            if let Some(key) = key {
+                show_string(key, "", f)?;
+                f.write_str(": ")?;
+            }
             show(item, depth - 1, f)?;
         }
-        f.write_str("}")
+        f.write_str(close)
     }
 }
 

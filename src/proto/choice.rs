@@ -10,8 +10,10 @@ use super::peer::bitfield::Bitfield;
 #[derive(Clone, Debug)]
 pub struct Choice {
     files: Vec<bool>,
-    pieces: Bitfield,
-    bytes: u64,
+    /// The pieces that are wanted.
+    pub pieces: Bitfield,
+    /// The bytes of those pieces.
+    pub bytes: u64,
 }
 
 impl Choice {
@@ -32,16 +34,6 @@ impl Choice {
     /// Whether a file is wanted. Its number counts from 0 and includes padding.
     pub fn wants(&self, file: usize) -> bool {
         self.files.get(file).is_some_and(|wanted| *wanted)
-    }
-
-    /// The pieces that are wanted.
-    pub fn pieces(&self) -> &Bitfield {
-        &self.pieces
-    }
-
-    /// The bytes of those pieces.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
     }
 }
 
@@ -75,7 +67,7 @@ mod tests {
         assert_eq!(pieces([false, false, false, true]), [1, 2, 3]);
         assert_eq!(pieces([true; 4]), [0, 1, 2, 3]);
         let last = Choice::new(&torrent, vec![false, false, false, true]);
-        assert_eq!(last.bytes(), 27, "the last piece is short");
+        assert_eq!(last.bytes, 27, "the last piece is short");
         assert!(last.wants(3) && !last.wants(0) && !last.wants(4));
     }
 }

@@ -41,13 +41,12 @@ mod tests;
 mod urls;
 
 pub use self::files::{FileEntry, Files};
+use crate::base::sha1;
 use crate::base::sha256::sha256;
-use crate::base::{path, sha1};
 use crate::proto::bencode::{self, Value};
 use crate::proto::id::InfoHash;
 pub use error::MetainfoError;
 use error::{refuse, refuse_value};
-use std::fmt;
 
 /// The largest .torrent file that is read, in bytes: above the 30 MiB of libtorrent's and rain's limits.
 pub const MAX_METAINFO_BYTES: usize = 32 * 1024 * 1024;
@@ -203,20 +202,6 @@ impl Metainfo {
     /// The SHA-1 of a piece; zeros, which no content is known to have, if there is no such piece.
     pub fn piece_hash(&self, piece: u32) -> &[u8; 20] {
         self.hashes.as_chunks().0.get(piece as usize).unwrap_or(&[0; HASH_BYTES])
-    }
-}
-
-/// One line: `"name": 3 files, 70000 bytes, 5 pieces of 16384 bytes, info-hash 0123…`. Safe on a terminal.
-impl fmt::Display for Metainfo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.files.count();
-        let files = if count == 1 { "file" } else { "files" };
-        let pieces = if self.piece_count() == 1 { "piece" } else { "pieces" };
-        write!(f, "\"{}\": {count} {files}, {} bytes, ", path::for_terminal(&self.name), self.length)?;
-        write!(f, "{} {pieces} of {} bytes, ", self.piece_count(), self.piece_length)?;
-        write!(f, "info-hash {}", self.info_hash)?;
-        f.write_str(if self.private { ", private" } else { "" })?;
-        f.write_str(if self.hybrid { ", hybrid" } else { "" })
     }
 }
 

@@ -114,12 +114,12 @@ impl Resume {
         let files: Vec<u8> = self.files.iter().flat_map(record_bytes).collect();
         let state = Bencode::dict([
             ("boot", self.boot.as_slice().into()),
-            ("downloaded", Bencode::Int(i64::try_from(self.downloaded).unwrap_or(i64::MAX))),
+            ("downloaded", self.downloaded.into()),
             ("files", files.into()),
             ("folder", self.folder.as_slice().into()),
             ("have", self.have.as_bytes().into()),
             ("info hash", self.info_hash.0.as_slice().into()),
-            ("uploaded", Bencode::Int(i64::try_from(self.uploaded).unwrap_or(i64::MAX))),
+            ("uploaded", self.uploaded.into()),
             ("version", VERSION.into()),
         ])
         .encode();

@@ -1,6 +1,6 @@
 //! Verifies content against its torrent, and says what state each file is in.
 //!
-//! Floor 3. Nothing on the disk is changed. Pieces are hashed, but people have files. A corrupt piece counts against
+//! Floor 3. Nothing on the disk is changed. Hashes cover pieces, but we report files. A corrupt piece counts against
 //! every file that it is part of. A piece that cannot be read counts only against the files that lack bytes of it; its
 //! other files are neither correct nor damaged.
 

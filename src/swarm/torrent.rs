@@ -133,7 +133,7 @@ struct Giving {
     up: Meter,
 }
 
-/// What a torrent that waits for its disk waits for.
+/// Why a torrent waits for its disk, and until when.
 struct Wait {
     /// What could not be written; the disk works when it can.
     block: Option<BlockSpec>,
@@ -141,11 +141,11 @@ struct Wait {
     probe_at: Option<Time>,
     /// The pause before the next probe.
     pause: Time,
-    /// What is there is in doubt: it is being checked, or will be when the disk works.
+    /// The content on disk is in doubt: it is being checked, or will be when the disk works.
     doubtful: bool,
     /// The content is being checked, and only the result tells how to go on.
     checking: bool,
-    /// All that is wanted was had when this began, or has come since, and that was told.
+    /// We had every wanted piece when the wait began, or got the last one since, and reported it.
     whole: bool,
 }
 
@@ -163,7 +163,7 @@ impl Torrent {
             paused: false,
             peers: BTreeMap::new(),
             meeting: Meeting {
-                candidates: Candidates::new(),
+                candidates: Candidates::default(),
                 bans: Bans::default(),
                 departed: BTreeMap::new(),
                 announcer: Announcer::new(&metainfo.tiers, now, rng),

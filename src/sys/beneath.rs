@@ -124,8 +124,7 @@ impl Folder {
 
     fn make_folders_of(&self, path: &str) -> io::Result<()> {
         let (folders, _) = path.rsplit_once('/').unwrap_or(("", path));
-        self.walk(folders, true).map_err(explain)?;
-        Ok(())
+        self.walk(folders, true).map(drop).map_err(explain)
     }
 
     /// Opens `folders` one after the other, follows no link, and creates missing folders if `make` is set.

@@ -8,7 +8,8 @@ use core::net::SocketAddr;
 use std::fmt;
 use std::io::Read;
 use std::time::Duration;
-use ureq::config::{AutoHeaderValue, IpFamily};
+use ureq::config::AutoHeaderValue;
+pub use ureq::config::IpFamily as Family;
 
 /// How long the name lookup and the connection may take, so that a dead server does not use up the whole deadline.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -19,22 +20,9 @@ const OUTPUT_BYTES: usize = 16 * 1024;
 /// Most redirects that are followed (the limit of RFC 2068; more are a loop).
 const MOST_REDIRECTS: u32 = 5;
 
-/// Which of a server's addresses are used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// All, in the system's order of preference.
-    Any,
-    /// Only IPv4.
-    V4,
-    /// Only IPv6.
-    V6,
-}
-
-impl Family {
-    /// The family of an address.
-    pub fn of(addr: SocketAddr) -> Family {
-        if addr.is_ipv4() { Family::V4 } else { Family::V6 }
-    }
+/// The family of an address.
+pub fn family_of(addr: SocketAddr) -> Family {
+    if addr.is_ipv4() { Family::Ipv4Only } else { Family::Ipv6Only }
 }
 
 /// A server's answer.
@@ -62,8 +50,7 @@ pub enum HttpError {
 impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            HttpError::Unsupported(reason) => write!(f, "{reason}"),
-            HttpError::Unreachable(reason) => write!(f, "{reason}"),
+            HttpError::Unsupported(reason) | HttpError::Unreachable(reason) => f.write_str(reason),
             HttpError::TooLarge(limit) => write!(f, "the response has more than {limit} bytes"),
             HttpError::Status(status) => write!(f, "the server returned HTTP status {status}"),
         }
@@ -93,11 +80,7 @@ pub fn ask(address: &str, limit: u64, deadline: Duration, family: Family) -> Res
         .timeout_global(Some(deadline))
         .timeout_resolve(Some(CONNECT_TIMEOUT))
         .timeout_connect(Some(CONNECT_TIMEOUT))
-        .ip_family(match family {
-            Family::Any => IpFamily::Any,
-            Family::V4 => IpFamily::Ipv4Only,
-            Family::V6 => IpFamily::Ipv6Only,
-        })
+        .ip_family(family)
         .input_buffer_size(INPUT_BYTES)
         .max_response_header_size(INPUT_BYTES - 1)
         .output_buffer_size(OUTPUT_BYTES)

@@ -117,7 +117,6 @@ fn a_folder_is_seen_at_a_glance() {
 }
 
 #[test]
-#[ignore = "not yet"]
 fn the_core_is_small_enough_to_audit() {
     let mut rooms: BTreeMap<&str, usize> = BTreeMap::new();
     let sources = sources();

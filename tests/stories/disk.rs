@@ -124,9 +124,9 @@ fn a_torrent_waits_for_a_full_disk_while_another_torrent_goes_on() {
     let other_seed = Get::new("other seed", stage.path()).in_dir(&other_source).torrent(&other_torrent).arg("--seed");
     let _other_seed = other_seed.start();
     wait_for(&mut leecher, "other.bin", "complete", |_| true);
+    wait_for(&mut leecher, "full", "status", |status| status["state"] == "waiting" && status["waits_for"] == "disk");
     let status = last(&leecher, "full", "status").unwrap();
     assert!(status["had"].as_u64().unwrap() <= 2 * MIB as u64, "it claims more than fits: {status}");
-    assert_eq!((&status["state"], &status["waits_for"]), (&"waiting".into(), &"disk".into()));
 
     disk.remount(&format!("size={}", 6 * MIB));
     leecher.wait().assert_code(0);

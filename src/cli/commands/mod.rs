@@ -37,7 +37,7 @@ pub static COMMANDS: &[Command] = &[
     #[cfg(feature = "make")]
     edit::COMMAND,
     link::COMMAND,
-    // What describes all commands needs this table.
+    // Commands that describe all commands need this table.
     Command { run: |given| completions::run(given, COMMANDS), ..completions::COMMAND },
     Command { run: |given| man::run(given, COMMANDS), ..man::COMMAND },
 ];

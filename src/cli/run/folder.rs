@@ -197,9 +197,9 @@ mod tests {
 
     fn torrent(name: &str) -> Vec<u8> {
         let info = Bencode::dict([
-            ("length", 1u32.into()),
+            ("length", 1u64.into()),
             ("name", name.into()),
-            ("piece length", 16384u32.into()),
+            ("piece length", 16384u64.into()),
             ("pieces", vec![7u8; 20].into()),
         ]);
         Bencode::dict([("info", info)]).encode()

@@ -1,6 +1,6 @@
 //! What the person at the terminal can ask for during a run.
 //!
-//! Floor 4. Signals and keys become wishes; [`run`](super::run) carries them out.
+//! Floor 4. Signals and keys become wishes; [`run_engine`](super::run_engine) carries them out.
 
 use std::time::Duration;
 

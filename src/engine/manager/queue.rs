@@ -15,8 +15,7 @@ use crate::storage::check::Found;
 use crate::storage::error::ContentError;
 use crate::swarm::event::{DiskEvent, Event};
 use crate::swarm::figures::Status;
-use crate::swarm::standing::DiskTrouble;
-use crate::swarm::standing::Standing;
+use crate::swarm::standing::{DiskTrouble, Standing};
 use crate::swarm::torrent::Torrent;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -69,14 +68,14 @@ impl Manager {
         let Some(slot) = self.torrents.get_mut(&id) else { return };
         let mut torrent = Torrent::new(&content.metainfo, have, self.settings.clone(), now, &mut self.shared.rng);
         if let Some(choice) = &content.choice {
-            torrent.want_only(choice.pieces());
+            torrent.want_only(&choice.pieces);
         }
         let Status { left, standing, .. } = torrent.status(now);
         let (had_bytes, whole, paused) = (slot.length - left, standing == Standing::Seeding, slot.paused);
         slot.told = vec![None; torrent.trackers().len()];
         slot.saved.at = now;
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
-        self.peers.begin(content);
+        self.peers.around.directory.add(content);
         self.news.tell(Notice::Joined { torrent: id, had_bytes, hashed_bytes, whole });
         self.handle(id, Event::Timer, now);
         if paused {
@@ -96,7 +95,7 @@ impl Manager {
         slot.saved.pieces = None;
         if let State::Running(_, before) = &mut slot.state {
             *before = Arc::clone(&content);
-            self.peers.begin(content);
+            self.peers.around.directory.add(content);
             self.handle(id, Event::Disk(DiskEvent::CheckedAgain { have }), now);
         }
     }

@@ -75,9 +75,10 @@ impl From<i64> for Bencode {
     }
 }
 
-impl From<u32> for Bencode {
-    fn from(number: u32) -> Bencode {
-        Bencode::Int(number.into())
+/// Numbers in bencode are signed; a larger one becomes the largest.
+impl From<u64> for Bencode {
+    fn from(number: u64) -> Bencode {
+        Bencode::Int(number.try_into().unwrap_or(i64::MAX))
     }
 }
 

@@ -19,7 +19,7 @@ fn reads_each_kind() {
     assert_eq!(text("le").items().unwrap().count(), 0);
     assert_eq!(text("de").entries().unwrap().count(), 0);
     let list = text("l4:spami-3eld0:leeee");
-    assert_eq!(list.items().unwrap().map(|item| item.offset()).collect::<Vec<_>>(), [1, 7, 11]);
+    assert_eq!(list.items().unwrap().map(|item| item.raw().len()).collect::<Vec<_>>(), [6, 4, 8]);
     // A value of one kind cannot be read as another.
     for value in [text("i1e"), text("1:a"), text("le"), text("de")] {
         let kinds =
@@ -37,9 +37,9 @@ fn keys_are_found_in_any_order() {
     let all = dict.get_all([b"b", b"none", b"zzz"]).unwrap();
     assert_eq!(all.map(|value| value.and_then(Value::as_int)), [Some(3), None, Some(1)]);
     let inner = dict.get(b"a").unwrap();
-    assert_eq!((inner.offset(), inner.raw()), (12, &b"ld1:ki2eee"[..]));
+    assert_eq!(inner.raw(), b"ld1:ki2eee");
     let inner = inner.items().unwrap().next().unwrap().get(b"k").unwrap();
-    assert_eq!((inner.offset(), inner.as_int()), (17, Some(2)));
+    assert_eq!(inner.as_int(), Some(2));
     assert_eq!((text("i1e").get(b"a"), text("i1e").get_all([b"a"])), (None, None));
 }
 
@@ -143,7 +143,7 @@ fn a_value_is_shown_in_one_line() {
     assert_eq!(shown(&long), format!("\"{}…\" (200 bytes)", "é".repeat(30)));
     let long = Bencode::from(format!("x{}", "é".repeat(100)).as_str()).encode();
     assert_eq!(shown(&long), format!("\"x{}…\" (201 bytes)", "é".repeat(29)));
-    assert_eq!(shown(&Bencode::list(1..=20u32).encode()), "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, …]");
+    assert_eq!(shown(&Bencode::list(1..=20u64).encode()), "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, …]");
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn same(built: &Bencode, read: Value<'_>) -> bool {
 
 /// Uses everything that a value offers, at every depth.
 fn visit(value: Value<'_>, input: &[u8]) {
-    assert_eq!(&input[value.offset()..value.offset() + value.raw().len()], value.raw());
+    assert!(value.raw().len() <= input.len());
     let _ = (value.as_int(), value.as_text(), value.get(b"a"), value.to_string());
     value.items().into_iter().flatten().for_each(|item| visit(item, input));
     value.entries().into_iter().flatten().for_each(|(_, item)| visit(item, input));

@@ -33,10 +33,10 @@ impl Metainfo {
             self.files.iter().for_each(|file| emit_file(out, &file));
             out.push(b'e');
         } else {
-            put(out, "length", Some(size(self.length)));
+            put(out, "length", Some(self.length.into()));
         }
         put(out, "name", Some(self.name.as_str().into()));
-        put(out, "piece length", Some(self.piece_length.into()));
+        put(out, "piece length", Some(u64::from(self.piece_length).into()));
         put(out, "pieces", Some(self.hashes.as_slice().into()));
         put(out, "private", self.private.then_some(Bencode::Int(1)));
         put(out, "source", self.source.as_deref().map(Bencode::from));
@@ -57,7 +57,7 @@ fn emit_file(out: &mut Vec<u8>, file: &FileEntry) {
     let inside = if file.padding { padding.as_bytes() } else { file.raw };
     out.push(b'd');
     put(out, "attr", file.padding.then(|| "p".into()));
-    put(out, "length", Some(size(file.length)));
+    put(out, "length", Some(file.length.into()));
     put(out, "path", Some(Bencode::list(inside.split(|byte| *byte == b'/'))));
     out.push(b'e');
 }
@@ -77,13 +77,8 @@ pub fn emit_urls(urls: &[String]) -> Option<Bencode> {
 
 /// `nodes` (BEP 5): pairs of host and port.
 pub fn emit_nodes(nodes: &[(String, u16)]) -> Option<Bencode> {
-    let node = |(host, port): &(String, u16)| Bencode::list([Bencode::from(host.as_str()), u32::from(*port).into()]);
+    let node = |(host, port): &(String, u16)| Bencode::list([Bencode::from(host.as_str()), u64::from(*port).into()]);
     (!nodes.is_empty()).then(|| Bencode::List(nodes.iter().map(node).collect()))
-}
-
-/// Sizes of files fit, because those of the system are signed too.
-fn size(bytes: u64) -> Bencode {
-    Bencode::Int(i64::try_from(bytes).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

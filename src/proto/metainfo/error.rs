@@ -40,14 +40,7 @@ impl fmt::Display for MetainfoError {
     }
 }
 
-impl std::error::Error for MetainfoError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            MetainfoError::NotBencode(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+impl std::error::Error for MetainfoError {}
 
 /// Refuses the torrent because of what was found in a field. `found` must be safe on a terminal.
 pub(super) fn refuse<T>(

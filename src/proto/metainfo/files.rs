@@ -1,7 +1,7 @@
 //! The files of a torrent, in little memory.
 //!
-//! A torrent may have a million of them. So all paths are in one buffer, without the torrent's name, with which each begins;
-//! and a file is only the place where its path ends there and the place where its content begins. The paths are kept as they
+//! A torrent may have a million of them. So all paths are in one buffer, without the torrent's name, with which each begins.
+//! Of each file we store two places: the end of its path in the buffer, and the start of its content. The paths are kept as they
 //! are in the .torrent file and escaped when they are asked for, because escaped names that are not UTF-8 are three times as
 //! long. All of this never takes more memory than the .torrent file has bytes.
 

@@ -11,9 +11,9 @@ type Pairs = Vec<(&'static str, Bencode)>;
 /// One file of 70,000 bytes in five pieces.
 fn one_file() -> Pairs {
     vec![
-        ("length", 70_000u32.into()),
+        ("length", 70_000u64.into()),
         ("name", "name.bin".into()),
-        ("piece length", 16_384u32.into()),
+        ("piece length", 16_384u64.into()),
         ("pieces", vec![7; 5 * HASH_BYTES].into()),
     ]
 }
@@ -31,7 +31,7 @@ fn folder_of(files: Vec<Bencode>, length: i64) -> Pairs {
     vec![
         ("files", Bencode::List(files)),
         ("name", "folder".into()),
-        ("piece length", 16_384u32.into()),
+        ("piece length", 16_384u64.into()),
         ("pieces", vec![7; pieces.max(0) as usize * HASH_BYTES].into()),
     ]
 }
@@ -95,9 +95,6 @@ fn reads_a_torrent_of_one_file() {
     assert_eq!((meta.comment.as_deref(), meta.created_by.as_deref()), (Some("of no use"), Some("a test")));
     assert_eq!((meta.creation_date, meta.source.as_deref()), (Some(1_700_000_000), Some("HERE")));
     assert!(meta.warnings.is_empty());
-    let line =
-        format!("\"name.bin\": 1 file, 70000 bytes, 5 pieces of 16384 bytes, info-hash {}, private", meta.info_hash);
-    assert_eq!(meta.to_string(), line);
 }
 
 #[test]
@@ -161,7 +158,10 @@ fn refuses_lengths_that_do_not_add_up() {
         );
     }
     let huge = with(one_file(), "length", i64::from(MAX_PIECE_LENGTH));
-    assert_eq!(parse(with(with(huge, "piece length", MAX_PIECE_LENGTH), "pieces", vec![0; 20])).piece_count(), 1);
+    assert_eq!(
+        parse(with(with(huge, "piece length", u64::from(MAX_PIECE_LENGTH)), "pieces", vec![0; 20])).piece_count(),
+        1
+    );
     assert_eq!(text("length", (-1i64).into()), "info.length: -1, expected a number of bytes");
     assert_eq!(text("length", "70000".into()), "info.length: \"70000\", expected a number of bytes");
     assert!(text("length", i64::MAX.into()).contains("make 562949953421312 pieces, expected at most 2097152"));

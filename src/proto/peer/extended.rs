@@ -1,19 +1,21 @@
 //! The extension protocol (BEP 10): messages beyond those of [`message`](super::message), each with a name. In the
 //! extended handshake a peer says under `m` which of them it understands, and by which id it wants to be sent each.
 //!
-//! **A new extended message goes here:** a variant of [`Extension`], its row in `Extension::row`, a variant of
-//! [`Incoming`] and its reading in [`Extended::parse`]. What to do with it goes into `swarm/torrent/introducing.rs`. The
-//! rest follows from the table: our handshake offers it, a longer one than its limit is skipped before anything is
+//! **A new extended message goes here:** a variant of [`Extension`], its place in [`Extension::ALL`] and its row in
+//! `Extension::row`; a variant of [`Incoming`], and how [`Extended::parse`] reads it. `Torrent::extended` in
+//! `swarm/torrent/introducing.rs` decides what to do about it. The rest follows from the table: our handshake offers it, a longer one than its limit is skipped before anything is
 //! allocated, and it can be sent only to a peer whose `m` names it.
 
 use crate::proto::bencode::{self, Bencode, Value};
+use crate::proto::tracker::compact;
 use core::net::IpAddr;
 use std::fmt;
 
 /// The id of the extended handshake.
 const HANDSHAKE: u8 = 0;
 
-/// Bytes of the longest extended handshake that is read. They have some hundred; rqbit takes as much of any message.
+/// Bytes of the longest extended handshake that is read. A usual one has a few hundred. rqbit allows as many for any
+/// message.
 const MAX_HANDSHAKE_BYTES: u32 = 32 * 1024;
 
 /// The extended messages that we understand, besides the handshake.
@@ -58,7 +60,8 @@ pub fn limit(id: u8) -> Option<u32> {
     Extension::of_our_id(id).map(|extension| extension.row().most_bytes)
 }
 
-/// The ids that a peer gives to extended messages: what is under `m` in its handshake. 0 is an id that it takes back.
+/// The ids that a peer gives to extended messages: what is under `m` in its handshake. Id 0: the peer no longer
+/// accepts this message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ids([Option<u8>; Extension::ALL.len()]);
 
@@ -78,7 +81,8 @@ impl Ids {
     /// The extended message for the peer that gave these ids; `None` if it does not understand it. There is no other way to
     /// make one.
     pub fn message(&self, extension: Extension, payload: Vec<u8>) -> Option<Extended> {
-        let id = self.0[extension as usize].filter(|id| *id != HANDSHAKE)?;
+        let place = Extension::ALL.iter().position(|other| *other == extension)?;
+        let id = self.0[place].filter(|id| *id != HANDSHAKE)?;
         Some(Extended { id, payload })
     }
 
@@ -89,7 +93,7 @@ impl Ids {
 
     fn emit(&self) -> Bencode {
         let ids = Extension::ALL.into_iter().zip(self.0);
-        Bencode::dict(ids.filter_map(|(extension, id)| Some((extension.row().name, u32::from(id?).into()))))
+        Bencode::dict(ids.filter_map(|(extension, id)| Some((extension.row().name, u64::from(id?).into()))))
     }
 }
 
@@ -165,14 +169,11 @@ impl ExtendedHandshake {
     /// The message.
     pub fn message(&self) -> Extended {
         let mut entries = vec![("m", self.ids.emit())];
-        entries.extend(self.reqq.map(|count| ("reqq", count.into())));
+        entries.extend(self.reqq.map(|count| ("reqq", u64::from(count).into())));
         entries.extend(self.version.as_deref().map(|version| ("v", version.into())));
-        entries.extend(self.port.map(|port| ("p", u32::from(port).into())));
-        entries.extend(self.upload_only.map(|only| ("upload_only", u32::from(only).into())));
-        entries.extend(self.your_ip.map(|ip| match ip.to_canonical() {
-            IpAddr::V4(ip) => ("yourip", ip.octets().as_slice().into()),
-            IpAddr::V6(ip) => ("yourip", ip.octets().as_slice().into()),
-        }));
+        entries.extend(self.port.map(|port| ("p", u64::from(port).into())));
+        entries.extend(self.upload_only.map(|only| ("upload_only", u64::from(only).into())));
+        entries.extend(self.your_ip.map(|ip| ("yourip", compact::octets(ip.to_canonical()).into())));
         Extended { id: HANDSHAKE, payload: Bencode::dict(entries).encode() }
     }
 
@@ -182,15 +183,12 @@ impl ExtendedHandshake {
         let [m, reqq, version, port, ip, only] =
             dict.get_all([b"m", b"reqq", b"v", b"p", b"yourip", b"upload_only"])?;
         let number = |value: Option<Value>| value.and_then(Value::as_int);
-        let ip = ip.and_then(Value::as_bytes);
-        let four = |bytes: &[u8]| <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from);
-        let sixteen = |bytes: &[u8]| <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from);
         Some(ExtendedHandshake {
             ids: m.map(Ids::parse).unwrap_or_default(),
             reqq: number(reqq).filter(|count| *count > 0).map(|count| u32::try_from(count).unwrap_or(u32::MAX)),
             version: version.and_then(Value::as_text).map(str::to_string),
             port: number(port).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0),
-            your_ip: ip.and_then(|bytes| four(bytes).or_else(|| sixteen(bytes))),
+            your_ip: ip.and_then(Value::as_bytes).and_then(compact::address),
             upload_only: number(only).map(|only| only != 0),
         })
     }

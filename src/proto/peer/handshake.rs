@@ -79,7 +79,7 @@ impl Handshake {
     /// Reads the bytes off the wire.
     pub fn parse(bytes: &[u8; LEN]) -> Result<Handshake, HandshakeError> {
         if bytes[..20] != PROTOCOL {
-            return Err(HandshakeError::OtherProtocol { begin: take(bytes, 0) });
+            return Err(HandshakeError(take(bytes, 0)));
         }
         Ok(Handshake {
             reserved: Reserved(take(bytes, 20)),
@@ -95,23 +95,14 @@ impl fmt::Display for Handshake {
     }
 }
 
-/// Why 68 bytes are not a handshake. The connection is closed.
+/// 68 bytes that do not begin with [`PROTOCOL`], and how they begin: this is encryption, which we do not speak, or not
+/// BitTorrent at all. The connection is closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum HandshakeError {
-    /// They do not begin with [`PROTOCOL`]: this is encryption, which we do not speak, or not BitTorrent at all.
-    OtherProtocol {
-        /// Their first bytes.
-        begin: [u8; 20],
-    },
-}
+pub struct HandshakeError(pub [u8; 20]);
 
 impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            HandshakeError::OtherProtocol { begin } => {
-                write!(f, "not a BitTorrent handshake: it begins \"{}\"", begin.escape_ascii())
-            }
-        }
+        write!(f, "not a BitTorrent handshake: it begins \"{}\"", self.0.escape_ascii())
     }
 }
 

@@ -48,7 +48,7 @@ use std::fmt;
 pub const BLOCK_BYTES: u32 = 16 * 1024;
 
 /// Bytes of the longest message we accept, not counting its length prefix (libtorrent's limit). The longest useful one
-/// is the bitfield of a torrent of eight million pieces.
+/// is the bitfield of a torrent of two million pieces.
 pub const MAX_MESSAGE_BYTES: u32 = 1024 * 1024;
 
 /// Bytes of the body of a message `piece` before the data: piece and begin.
@@ -237,11 +237,8 @@ pub struct PieceHeader {
 /// Why bytes are not a message. The connection is closed, because the next message could not be found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MessageError {
-    /// The length prefix is above [`MAX_MESSAGE_BYTES`].
-    TooLong {
-        /// Bytes that it promised.
-        length: u32,
-    },
+    /// The length prefix promises this many bytes, more than [`MAX_MESSAGE_BYTES`].
+    TooLong(u32),
     /// The length does not fit the id.
     WrongLength {
         /// The id.
@@ -253,18 +250,10 @@ pub enum MessageError {
         /// The most there should be.
         most: u32,
     },
-    /// A request, cancel or reject of no bytes, of more than a block, or beyond the offsets that a piece can have.
-    NoBlock {
-        /// The id.
-        id: u8,
-        /// The block it named.
-        spec: BlockSpec,
-    },
-    /// A body that is not for [`parse_body`]; see [`BodyKind`].
-    NotGathered {
-        /// The id.
-        id: u8,
-    },
+    /// A request, cancel or reject (the id) names a block of no bytes, of more than a block, or beyond the offsets that a piece can have.
+    NoBlock(u8, BlockSpec),
+    /// The body of a message with this id is not for [`parse_body`]; see [`BodyKind`].
+    NotGathered(u8),
 }
 
 impl std::error::Error for MessageError {}

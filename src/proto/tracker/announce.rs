@@ -42,8 +42,7 @@ mod request;
 mod scrape;
 
 pub use self::reply::{
-    AnnounceReply, Damage, MAX_HOST_PEERS, MAX_REPLY_BYTES, MAX_REPLY_PEERS, ReplyError, RetryIn, emit_failure,
-    parse_reply,
+    AnnounceReply, MAX_HOST_PEERS, MAX_REPLY_BYTES, MAX_REPLY_PEERS, ReplyError, RetryIn, emit_failure, parse_reply,
 };
 pub use self::request::{AnnounceRequest, LEFT_UNKNOWN, RequestError};
 pub use self::scrape::{parse_scrape, scrape_url};

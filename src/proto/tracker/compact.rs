@@ -3,7 +3,7 @@
 //! An entry is an address and a port in network order. Trackers, peer exchange and the DHT all use this form. A list comes
 //! from strangers, so entries that nothing can connect to are skipped and the rest is kept.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Bytes of an IPv4 entry: address and port (BEP 23).
 pub const V4_BYTES: usize = 6;
@@ -60,12 +60,21 @@ fn parse(bytes: &[u8], most: usize, entry_bytes: usize) -> CompactPeers {
 /// The peer of one entry; `None` if it has another length.
 fn parse_entry(entry: &[u8]) -> Option<SocketAddr> {
     let (ip, port) = entry.split_last_chunk::<2>()?;
-    let ip = match ip.len() {
-        4 => IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(ip).ok()?)),
-        16 => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(ip).ok()?)),
-        _ => return None,
-    };
-    Some(SocketAddr::new(ip, u16::from_be_bytes(*port)))
+    Some(SocketAddr::new(address(ip)?, u16::from_be_bytes(*port)))
+}
+
+/// The address of 4 or 16 bytes; `None` for any other number of them.
+pub fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
+}
+
+/// The 4 or 16 bytes of an address.
+pub fn octets(ip: IpAddr) -> Vec<u8> {
+    match ip {
+        IpAddr::V4(ip) => ip.octets().to_vec(),
+        IpAddr::V6(ip) => ip.octets().to_vec(),
+    }
 }
 
 #[cfg(test)]

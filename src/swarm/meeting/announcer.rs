@@ -51,14 +51,6 @@ impl Announcement {
     pub fn is_scrape(&self) -> bool {
         matches!(self.ask, Ask::Scrape(_))
     }
-
-    /// The event of an announce.
-    pub fn event(&self) -> Option<AnnounceEvent> {
-        match &self.ask {
-            Ask::Announce(request) => request.event,
-            Ask::Scrape(_) => None,
-        }
-    }
 }
 
 /// Why a question got no answer.
@@ -72,11 +64,24 @@ pub struct AnnounceFailure {
     pub retry_in: Option<RetryIn>,
 }
 
+impl AnnounceFailure {
+    /// The tracker was not reached, or what came is no answer.
+    pub fn unanswered(reason: impl ToString) -> AnnounceFailure {
+        AnnounceFailure { reason: reason.to_string(), refused: false, retry_in: None }
+    }
+
+    /// The tracker refused.
+    pub fn refusal(reason: String, retry_in: Option<RetryIn>) -> AnnounceFailure {
+        let reason = if reason.trim().is_empty() { "it does not say why".into() } else { reason };
+        AnnounceFailure { reason, refused: true, retry_in }
+    }
+}
+
 /// What came of a question. The answer to a scrape has counts and nothing else.
 pub type Outcome = Result<AnnounceReply, AnnounceFailure>;
 
 /// One tracker, and what is known of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Tracker {
     /// Its announce URL.
     pub url: String,
@@ -102,6 +107,7 @@ pub struct Tracker {
 }
 
 /// Trackers of which only one is asked at a time.
+#[derive(Default)]
 struct Tier {
     /// The numbers of its trackers, in the order to try them.
     order: Vec<usize>,
@@ -113,8 +119,8 @@ struct Tier {
     in_flight: bool,
     /// How often all of its trackers failed in a row.
     failed_rounds: u32,
-    /// It has yet to hear `completed`.
-    completed: bool,
+    /// We still have to send it `completed`.
+    owes_completed: bool,
 }
 
 /// The trackers of a torrent.
@@ -131,30 +137,10 @@ impl Announcer {
         let mut announcer = Announcer { trackers: Vec::new(), tiers: Vec::new(), stopping: false };
         for urls in tiers.iter().filter(|urls| !urls.is_empty()) {
             let first = announcer.trackers.len();
-            announcer.trackers.extend(urls.iter().map(|url| Tracker {
-                url: url.clone(),
-                knows_us: false,
-                problem: None,
-                seeds: None,
-                leechers: None,
-                completed: None,
-                tracker_id: None,
-                scrape_at: None,
-                no_scrape: false,
-                refuses: false,
-                silenced: false,
-            }));
+            announcer.trackers.extend(urls.iter().map(|url| Tracker { url: url.clone(), ..Tracker::default() }));
             let mut order: Vec<usize> = (first..announcer.trackers.len()).collect();
             rng.shuffle(&mut order);
-            announcer.tiers.push(Tier {
-                order,
-                turn: 0,
-                due: now,
-                early: now,
-                in_flight: false,
-                failed_rounds: 0,
-                completed: false,
-            });
+            announcer.tiers.push(Tier { order, due: now, early: now, ..Tier::default() });
         }
         announcer
     }
@@ -178,7 +164,7 @@ impl Announcer {
                 tier.try_next(now);
                 continue;
             }
-            let event = match (tracker.knows_us, tier.completed) {
+            let event = match (tracker.knows_us, tier.owes_completed) {
                 (false, _) => Some(AnnounceEvent::Started),
                 (true, true) => Some(AnnounceEvent::Completed),
                 (true, false) => None,
@@ -233,8 +219,8 @@ impl Announcer {
                 tracker.tracker_id = reply.tracker_id.clone().or(tracker.tracker_id.take());
                 tier.answered(announcement.tracker, reply, now);
                 if event == Some(AnnounceEvent::Completed) {
-                    tier.completed = false;
-                } else if tier.completed {
+                    tier.owes_completed = false;
+                } else if tier.owes_completed {
                     tier.due = now;
                 }
             }
@@ -253,7 +239,7 @@ impl Announcer {
     /// The last piece came: tells every tracker, once.
     pub fn complete(&mut self, now: Time) {
         for tier in &mut self.tiers {
-            tier.completed = true;
+            tier.owes_completed = true;
             if tier.failed_rounds == 0 {
                 tier.due = now;
             }

@@ -14,12 +14,8 @@ const MOST_RANGES: usize = 1 << 20;
 /// eMule allows an address from this level on.
 const ALLOWED_LEVEL: u32 = 128;
 
-/// A range of addresses of one family, both ends included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Range {
-    V4(u32, u32),
-    V6(u128, u128),
-}
+/// A range of addresses, both ends included.
+type Range = (IpAddr, IpAddr);
 
 /// Addresses that we do not connect to or accept.
 #[derive(Clone, Debug, Default)]
@@ -49,10 +45,10 @@ impl Blocklist {
 
     /// Adds a line of a list; an error says what is wrong with it. Call [`Blocklist::finish`] before [`Blocklist::blocks`].
     pub fn add_line(&mut self, line: &str) -> Result<(), &'static str> {
-        match range_of_line(line)? {
-            Some(Range::V4(first, last)) => self.v4.push((first, last)),
-            Some(Range::V6(first, last)) => self.v6.push((first, last)),
-            None => {}
+        let Some((first, last)) = range_of_line(line)? else { return Ok(()) };
+        match (first.to_canonical(), last.to_canonical()) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => self.v4.push((first.to_bits(), last.to_bits())),
+            _ => self.v6.push((bits_of(first), bits_of(last))),
         }
         Ok(())
     }
@@ -103,48 +99,28 @@ fn range_of_line(line: &str) -> Result<Option<Range>, &'static str> {
     if bare.is_empty() {
         return Ok(None);
     }
-    match range(bare) {
-        // It may have one of the other forms, in which a name may have any character, also `#`.
-        Err(Wrong::NoAddress) => match of_p2p(line.trim()).or_else(|| of_p2p(bare)) {
-            Some(range) => Ok(Some(range)),
-            None => of_dat(bare),
-        },
-        Err(Wrong::Other(wrong)) => Err(wrong),
-        Ok(range) => Ok(Some(range)),
+    // It may have one of the other forms, in which a name may have any character, also `#`.
+    match range(bare)?.or_else(|| of_p2p(line.trim())).or_else(|| of_p2p(bare)) {
+        Some(range) => Ok(Some(range)),
+        None => of_dat(bare),
     }
 }
 
-enum Wrong {
-    /// It does not begin with an address, so it may have another form.
-    NoAddress,
-    Other(&'static str),
-}
-
-/// `a/24`, `a-b` or `a`.
-fn range(text: &str) -> Result<Range, Wrong> {
+/// `a/24`, `a-b` or `a`; `None` if it does not begin with an address, so that it may have another form.
+fn range(text: &str) -> Result<Option<Range>, &'static str> {
     if let Some((first, bits)) = text.split_once('/') {
-        let ip = address(first).ok_or(Wrong::NoAddress)?;
+        let Some(ip) = address(first) else { return Ok(None) };
         let most = if ip.is_ipv4() { 32 } else { 128 };
         let bits = bits.trim().parse().ok().filter(|&bits: &u32| bits <= most);
-        let bits = bits.ok_or(Wrong::Other("expected a number of bits after /: at most 32, or 128 for IPv6"))?;
-        return Ok(block(ip, bits));
+        let bits = bits.ok_or("expected a number of bits after /: at most 32, or 128 for IPv6")?;
+        return Ok(Some(block(ip, bits)));
     }
     let (first, last) = text.split_once('-').unwrap_or((text, text));
-    let (first, last) = address(first).zip(address(last)).ok_or(Wrong::NoAddress)?;
-    let wrong = match (first, last) {
-        _ if first.is_ipv4() != last.is_ipv4() => "a range from one address family to the other",
-        _ if first > last => "the range ends before it begins",
-        _ => return Ok(between(first, last)),
-    };
-    Err(Wrong::Other(wrong))
-}
-
-/// From `first` to `last`, which are of one family. IPv6 addresses that wrap IPv4 addresses count as those.
-fn between(first: IpAddr, last: IpAddr) -> Range {
-    match (first.to_canonical(), last.to_canonical()) {
-        (IpAddr::V4(first), IpAddr::V4(last)) => Range::V4(first.to_bits(), last.to_bits()),
-        _ => Range::V6(bits_of(first), bits_of(last)),
+    let Some((first, last)) = address(first).zip(address(last)) else { return Ok(None) };
+    if first.is_ipv4() != last.is_ipv4() {
+        return Err("a range from one address family to the other");
     }
+    if first > last { Err("the range ends before it begins") } else { Ok(Some((first, last))) }
 }
 
 fn bits_of(ip: IpAddr) -> u128 {
@@ -159,12 +135,11 @@ fn block(ip: IpAddr, bits: u32) -> Range {
     match ip {
         IpAddr::V4(v4) => {
             let below = u32::MAX.checked_shr(bits).unwrap_or(0);
-            Range::V4(v4.to_bits() & !below, v4.to_bits() | below)
+            (Ipv4Addr::from_bits(v4.to_bits() & !below).into(), Ipv4Addr::from_bits(v4.to_bits() | below).into())
         }
         IpAddr::V6(v6) => {
             let below = u128::MAX.checked_shr(bits).unwrap_or(0);
-            let [first, last] = [v6.to_bits() & !below, v6.to_bits() | below].map(Ipv6Addr::from_bits);
-            between(first.into(), last.into())
+            (Ipv6Addr::from_bits(v6.to_bits() & !below).into(), Ipv6Addr::from_bits(v6.to_bits() | below).into())
         }
     }
 }
@@ -190,7 +165,7 @@ fn address(text: &str) -> Option<IpAddr> {
 /// `name:1.2.3.4-1.2.3.9`. The name may have colons, and so may the range.
 fn of_p2p(line: &str) -> Option<Range> {
     let tails = line.match_indices(':').map(|(at, _)| &line[at + 1..]);
-    tails.filter(|tail| tail.contains('-')).find_map(|tail| range(tail).ok())
+    tails.filter(|tail| tail.contains('-')).find_map(|tail| range(tail).ok()?)
 }
 
 /// `1.2.3.4 - 1.2.3.9 , 100 , name`.
@@ -198,11 +173,8 @@ fn of_dat(line: &str) -> Result<Option<Range>, &'static str> {
     const EXPECTED: &str = "expected an address, a range such as 1.2.3.4-1.2.3.9, or a net such as 1.2.3.0/24";
     let (addresses, rest) = line.split_once(',').ok_or(EXPECTED)?;
     let level: u32 = rest.split(',').next().unwrap_or("").trim().parse().map_err(|_| EXPECTED)?;
-    match range(addresses) {
-        Ok(range) => Ok((level < ALLOWED_LEVEL).then_some(range)),
-        Err(Wrong::Other(wrong)) => Err(wrong),
-        Err(Wrong::NoAddress) => Err(EXPECTED),
-    }
+    let range = range(addresses)?.ok_or(EXPECTED)?;
+    Ok((level < ALLOWED_LEVEL).then_some(range))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 
 use super::source::Source;
 use crate::base::rng::Rng;
-use crate::base::time::Time;
+use crate::base::time::{Time, sooner};
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
 
@@ -40,24 +40,14 @@ struct Candidate {
 }
 
 /// The addresses of a torrent.
+#[derive(Default)]
 pub struct Candidates {
     known: BTreeMap<SocketAddr, Candidate>,
-    /// No address is due before this, so that not every event has to look at all of them.
-    soonest: Time,
-}
-
-impl Default for Candidates {
-    fn default() -> Candidates {
-        Candidates::new()
-    }
+    /// No address is due before this (`None`: ever), so that not every event has to look at all of them.
+    soonest: Option<Time>,
 }
 
 impl Candidates {
-    /// No addresses.
-    pub fn new() -> Candidates {
-        Candidates { known: BTreeMap::new(), soonest: Time::MAX }
-    }
-
     /// How many addresses may be tried, now or later.
     pub fn usable(&self) -> usize {
         self.known.values().filter(|candidate| candidate.state != State::Barred).count()
@@ -70,7 +60,7 @@ impl Candidates {
             return;
         }
         self.known.entry(addr).or_insert_with(|| {
-            self.soonest = self.soonest.min(now);
+            self.soonest = sooner(self.soonest, Some(now));
             Candidate { state: State::Waiting(now), failures: 0, source }
         });
     }
@@ -93,35 +83,34 @@ impl Candidates {
 
     /// An address to connect to now, chosen at random among those that are due. It is busy from now on.
     pub fn next(&mut self, now: Time, rng: &mut Rng) -> Option<SocketAddr> {
-        if self.soonest > now {
-            return None;
-        }
+        self.soonest.take_if(|soonest| *soonest <= now)?;
         let mut due = Vec::new();
-        self.soonest = Time::MAX;
         for (&addr, candidate) in &self.known {
             match candidate.state {
                 State::Waiting(at) if at <= now => due.push(addr),
-                State::Waiting(at) => self.soonest = self.soonest.min(at),
+                State::Waiting(at) => self.soonest = sooner(self.soonest, Some(at)),
                 State::Busy | State::Parted | State::Barred => {}
             }
         }
         let addr = *due.get(rng.below(due.len()))?;
         self.busy(addr);
         if due.len() > 1 {
-            self.soonest = now;
+            self.soonest = Some(now);
         }
         Some(addr)
     }
 
     /// No address is due before this.
     pub fn next_due(&self) -> Option<Time> {
-        (self.soonest < Time::MAX).then_some(self.soonest)
+        self.soonest
     }
 
-    /// The state of a candidate that waits until `at`.
-    fn wait(&mut self, at: Time) -> State {
-        self.soonest = self.soonest.min(at);
-        State::Waiting(at)
+    /// Lets a candidate that may be tried at all wait until `at`.
+    fn wait(&mut self, addr: SocketAddr, at: Time, failures: u32) {
+        if let Some(candidate) = self.known.get_mut(&addr).filter(|candidate| candidate.state != State::Barred) {
+            (candidate.state, candidate.failures) = (State::Waiting(at), failures);
+            self.soonest = sooner(self.soonest, Some(at));
+        }
     }
 
     /// `addr` is connected: it need not be tried.
@@ -133,9 +122,16 @@ impl Candidates {
 
     /// `addr` is a seed, and so are we. This is also remembered of a peer that connected to us, because a tracker will name it.
     pub fn part(&mut self, addr: SocketAddr) {
-        if !self.is_barred(addr) && self.has_room_for(addr) {
+        if !self.is_barred(addr) {
+            self.put(addr, State::Parted);
+        }
+    }
+
+    /// Remembers `addr` in this state, if there is room for it.
+    fn put(&mut self, addr: SocketAddr, state: State) {
+        if self.has_room_for(addr) {
             let source = self.source(addr);
-            self.known.insert(addr, Candidate { state: State::Parted, failures: 0, source });
+            self.known.insert(addr, Candidate { state, failures: 0, source });
         }
     }
 
@@ -143,47 +139,34 @@ impl Candidates {
     pub fn hurry(&mut self, now: Time) {
         let waits = |candidate: &&mut Candidate| matches!(candidate.state, State::Waiting(_) | State::Parted);
         self.known.values_mut().filter(waits).for_each(|candidate| candidate.state = State::Waiting(now));
-        self.soonest = now;
+        self.soonest = Some(now);
     }
 
     /// `addr` could not be connected to, or sent no handshake.
     pub fn failed(&mut self, addr: SocketAddr, now: Time) {
-        let Some(Candidate { state, failures, source }) = self.known.get(&addr).copied() else { return };
-        if state == State::Barred {
-            return;
-        }
-        if failures + 1 >= MOST_FAILURES {
+        let Some(failures) = self.known.get(&addr).map(|candidate| candidate.failures) else { return };
+        if failures + 1 < MOST_FAILURES {
+            self.wait(addr, now + FIRST_RETRY * 2u32.pow(failures), failures + 1);
+        } else if !self.is_barred(addr) {
             self.known.remove(&addr);
-            return;
         }
-        let state = self.wait(now + FIRST_RETRY * 2u32.pow(failures));
-        self.known.insert(addr, Candidate { state, failures: failures + 1, source });
     }
 
     /// `addr` could not be tried, which was not its fault: it is as good as before.
     pub fn untried(&mut self, addr: SocketAddr, now: Time) {
-        if let Some(Candidate { state: State::Busy, failures, source }) = self.known.get(&addr).copied() {
-            let state = self.wait(now);
-            self.known.insert(addr, Candidate { state, failures, source });
+        if let Some(&Candidate { state: State::Busy, failures, .. }) = self.known.get(&addr) {
+            self.wait(addr, now, failures);
         }
     }
 
     /// `addr` was connected and is not any more. If it was of no use, that counts as a failure, because it may be full.
     pub fn left(&mut self, addr: SocketAddr, was_of_use: bool, now: Time) {
-        if !was_of_use {
-            self.failed(addr, now);
-        } else if let Some(source) = self.known.get(&addr).filter(|it| it.state != State::Barred).map(|it| it.source) {
-            let state = self.wait(now + RECONNECT);
-            self.known.insert(addr, Candidate { state, failures: 0, source });
-        }
+        if was_of_use { self.wait(addr, now + RECONNECT, 0) } else { self.failed(addr, now) }
     }
 
     /// `addr` is our own or that of a liar: never try it again.
     pub fn bar(&mut self, addr: SocketAddr) {
-        if self.has_room_for(addr) {
-            let source = self.source(addr);
-            self.known.insert(addr, Candidate { state: State::Barred, failures: 0, source });
-        }
+        self.put(addr, State::Barred);
     }
 
     /// Whether `addr` is never to be tried.
@@ -202,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_failing_address_is_tried_ever_more_rarely() {
-        let (mut known, mut rng, mut now) = (Candidates::new(), Rng::new(1), Time::ZERO);
+        let (mut known, mut rng, mut now) = (Candidates::default(), Rng::new(1), Time::ZERO);
         known.add(addr(1), Source::Tracker, now);
         known.add(addr(1), Source::Tracker, now);
         known.add(addr(0), Source::Tracker, now);
@@ -222,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_useful_peer_that_left_is_tried_again_but_not_at_once() {
-        let (mut known, mut rng, now) = (Candidates::new(), Rng::new(1), Time::from_secs(100));
+        let (mut known, mut rng, now) = (Candidates::default(), Rng::new(1), Time::from_secs(100));
         known.add(addr(1), Source::Tracker, now);
         known.next(now, &mut rng).unwrap();
         known.left(addr(1), true, now);
@@ -232,7 +215,7 @@ mod tests {
 
     #[test]
     fn our_own_address_is_never_tried_even_if_a_tracker_insists() {
-        let (mut known, mut rng) = (Candidates::new(), Rng::new(1));
+        let (mut known, mut rng) = (Candidates::default(), Rng::new(1));
         known.bar(addr(9));
         known.add(addr(9), Source::Tracker, Time::ZERO);
         known.left(addr(9), true, Time::ZERO);
@@ -242,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_addresses_is_bounded() {
-        let mut known = Candidates::new();
+        let mut known = Candidates::default();
         (1..=5000).for_each(|port| known.add(addr(port), Source::Tracker, Time::ZERO));
         assert_eq!(known.known.len(), MOST_CANDIDATES);
     }
@@ -250,7 +233,7 @@ mod tests {
     /// Peers that come and go, and each time say that they listen on another port.
     #[test]
     fn addresses_that_failed_make_room_for_others() {
-        let (mut known, mut rng) = (Candidates::new(), Rng::new(1));
+        let (mut known, mut rng) = (Candidates::default(), Rng::new(1));
         for port in 1..=5000 {
             known.add(addr(port), Source::Tracker, Time::ZERO);
             known.busy(addr(port));

@@ -117,8 +117,7 @@ impl Torrent {
             return;
         }
         self.fetching.waits_for_rate = false;
-        // The idle first, and the fastest of them before all others: what only one peer may do is best done by that
-        // one.
+        // Idle peers first, the fastest of them before all others: work that only one peer may do goes to the fastest.
         let order = |peer: &Peer| {
             let speed = if peer.asked.is_empty() { peer.speed(turn.now) } else { 0 };
             (peer.window.snubbed, Reverse(speed))
@@ -209,7 +208,7 @@ impl Torrent {
     }
 
     /// If a piece starts over, the disk forgets what it has of it, and no peer need send what it was asked for before:
-    /// that block would come in vain, and its request would pass for one of the new try.
+    /// that block would be useless, and we would mistake its request for one of the new try.
     pub(super) fn forget_restarted(&mut self, turn: &mut Turn) {
         for piece in self.picker.take_restarted() {
             turn.actions.push(Action::Disk(DiskOrder::Restart { piece }));

@@ -24,7 +24,7 @@ impl Torrent {
 
     pub(super) fn disk_did(&mut self, event: DiskEvent, turn: &mut Turn) {
         match event {
-            // The check that is under way finds it out.
+            // The check that is under way will find this.
             DiskEvent::FoundWrong { .. } | DiskEvent::Checked { .. } if self.is_in_doubt() => {}
             DiskEvent::FoundWrong { piece, begins } => self.found_wrong(piece, &begins, turn),
             DiskEvent::Checked { piece, good: true } => self.proven(piece, turn),

@@ -61,15 +61,15 @@ impl fmt::Display for Message {
 impl fmt::Display for MessageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            MessageError::TooLong { length } => {
+            MessageError::TooLong(length) => {
                 write!(f, "message of {length} bytes, at most {MAX_MESSAGE_BYTES} are accepted")
             }
             MessageError::WrongLength { id, body, least, most } => {
                 write!(f, "{} with a body of {body} bytes, expected {least}", name(*id))?;
                 if least == most { Ok(()) } else { write!(f, " to {most}") }
             }
-            MessageError::NoBlock { id, spec } => write!(f, "{} of {spec}: there can be no such block", name(*id)),
-            MessageError::NotGathered { id } => write!(f, "{}: its body is read in another way", name(*id)),
+            MessageError::NoBlock(id, spec) => write!(f, "{} of {spec}: there can be no such block", name(*id)),
+            MessageError::NotGathered(id) => write!(f, "{}: its body is read in another way", name(*id)),
         }
     }
 }

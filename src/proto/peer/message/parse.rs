@@ -8,7 +8,7 @@ use super::{
 /// Reads the length that a message begins with: the bytes of id and body that follow, or zero for a keep-alive.
 pub fn parse_length(prefix: [u8; 4]) -> Result<u32, MessageError> {
     let length = u32::from_be_bytes(prefix);
-    if length > MAX_MESSAGE_BYTES { Err(MessageError::TooLong { length }) } else { Ok(length) }
+    if length > MAX_MESSAGE_BYTES { Err(MessageError::TooLong(length)) } else { Ok(length) }
 }
 
 /// Says what to do with the body of message `id`, whose `length` (which counts the id) is 1 or more.
@@ -50,7 +50,7 @@ pub fn parse_body(id: u8, body: &[u8]) -> Result<Message, MessageError> {
         id::HAVE_NONE => Message::HaveNone,
         id::REJECT => Message::Reject(parse_spec(id, body)?),
         id::ALLOWED_FAST => Message::AllowedFast { piece: number(body, 0) },
-        _ => return Err(MessageError::NotGathered { id }),
+        _ => return Err(MessageError::NotGathered(id)),
     })
 }
 
@@ -66,7 +66,7 @@ impl PieceHeader {
 fn parse_spec(id: u8, body: &[u8]) -> Result<BlockSpec, MessageError> {
     let spec = BlockSpec { piece: number(body, 0), begin: number(body, 4), length: number(body, 8) };
     if spec.length == 0 || spec.length > BLOCK_BYTES || spec.end() > u64::from(u32::MAX) {
-        return Err(MessageError::NoBlock { id, spec });
+        return Err(MessageError::NoBlock(id, spec));
     }
     Ok(spec)
 }

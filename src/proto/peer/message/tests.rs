@@ -120,7 +120,7 @@ fn messages_have_the_bytes_of_the_beps() {
 
 #[test]
 fn four_gigabytes_are_refused_at_the_length() {
-    assert_eq!(parse_length([0xff; 4]), Err(MessageError::TooLong { length: u32::MAX }));
+    assert_eq!(parse_length([0xff; 4]), Err(MessageError::TooLong(u32::MAX)));
     assert_eq!(parse_length([0, 0x10, 0, 0]), Ok(MAX_MESSAGE_BYTES));
     assert!(parse_length([0, 0x10, 0, 1]).is_err());
     assert!(body_kind(99, u32::MAX, &LIMITS).is_err(), "also if `parse_length` was not called");
@@ -169,7 +169,7 @@ fn requests_of_no_block_are_refused() {
     for (begin, length) in [(0, 0), (0, BLOCK_BYTES + 1), (0, u32::MAX), (u32::MAX, 1), (u32::MAX - 10, 16384)] {
         for message in [Message::Request, Message::Cancel, Message::Reject] {
             let bytes = emitted(&message(BlockSpec { piece: 0, begin, length }));
-            assert!(matches!(read(&bytes, &LIMITS), Err(MessageError::NoBlock { .. })), "{begin} {length}");
+            assert!(matches!(read(&bytes, &LIMITS), Err(MessageError::NoBlock(..))), "{begin} {length}");
         }
     }
     let error = read_all(&emitted(&Message::Request(BlockSpec { piece: 1, begin: 2, length: 0 }))).unwrap_err();
@@ -186,7 +186,7 @@ fn unknown_messages_are_skipped_and_extended_ones_have_an_id() {
     assert_eq!(body_kind(id::EXTENDED, MAX_MESSAGE_BYTES, &LIMITS), Ok(BodyKind::Extended(MAX_MESSAGE_BYTES - 2)));
     assert!(body_kind(id::EXTENDED, 1, &LIMITS).is_err(), "without its extended id");
     for id in [id::PIECE, id::EXTENDED, 99] {
-        assert_eq!(parse_body(id, &[0; 20]), Err(MessageError::NotGathered { id }));
+        assert_eq!(parse_body(id, &[0; 20]), Err(MessageError::NotGathered(id)));
     }
 }
 

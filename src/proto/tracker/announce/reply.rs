@@ -7,14 +7,14 @@
 mod tests;
 
 use crate::base::gzip::gunzip;
-use crate::proto::bencode::{Bencode, DecodeError, Value, decode};
+use crate::proto::bencode::{Bencode, Value, decode};
 use crate::proto::id::PeerId;
 use crate::proto::tracker::compact::{self, CompactPeers};
 use core::net::{IpAddr, SocketAddr};
 use std::borrow::Cow;
 use std::fmt;
 
-/// Peers kept from a reply: ten times what a client asks for. A tracker that sends more means no good.
+/// Peers kept from a reply: ten times what a client asks for. A tracker that sends more is hostile.
 pub const MAX_REPLY_PEERS: usize = 2000;
 
 /// Peers kept that have a host name instead of an address: each costs a look-up, so a reply must not have many.
@@ -63,8 +63,8 @@ pub enum ReplyError {
         /// When to ask again, if it says so.
         retry_in: Option<RetryIn>,
     },
-    /// The body is no reply at all.
-    Damaged(Damage),
+    /// The body is no reply at all: what it is instead.
+    Damaged(String),
 }
 
 /// When to ask a tracker again that refused (BEP 31).
@@ -76,36 +76,21 @@ pub enum RetryIn {
     Never,
 }
 
-/// Why a body is no reply.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Damage {
-    /// It is empty.
-    Empty,
-    /// It begins like gzip, but is damaged or has more than [`MAX_REPLY_BYTES`] unpacked.
-    Gzip,
-    /// It is a web page: the URL is not that of a tracker, or its server has a problem.
-    WebPage,
-    /// It is not bencoded.
-    Bencode(DecodeError),
-    /// It is bencoded, but not a dict.
-    NoDict,
-}
-
 /// Reads the body of a tracker's answer. Use it whatever the HTTP status is, because failures come with 200 and with 400.
 pub fn parse_reply(body: &[u8]) -> Result<AnnounceReply, ReplyError> {
-    let damaged = |damage| Err(ReplyError::Damaged(damage));
+    let damaged = |what: &str| Err(ReplyError::Damaged(what.into()));
     // Scripts print line ends around the dict, which itself begins and ends with a letter.
-    let Some(body) = unpack(body) else { return damaged(Damage::Gzip) };
+    let Some(body) = unpack(body) else { return damaged("is compressed (gzip), and damaged or too large") };
     let body = body.trim_ascii();
     if body.is_empty() {
-        return damaged(Damage::Empty);
+        return damaged("is empty");
     }
     let dict = match decode(body) {
         Ok(dict) => dict,
-        Err(_) if body.starts_with(b"<") => return damaged(Damage::WebPage),
-        Err(error) => return damaged(Damage::Bencode(error)),
+        Err(_) if body.starts_with(b"<") => return damaged("is a web page: is this the URL of a tracker?"),
+        Err(error) => return damaged(&format!("is not bencoded: {error}")),
     };
-    let Some(entries) = dict.entries() else { return damaged(Damage::NoDict) };
+    let Some(entries) = dict.entries() else { return damaged("is bencoded, but not a dict") };
     let (mut reply, mut failure, mut retry_in) = (AnnounceReply::default(), None, None);
     for (key, value) in entries {
         match key {
@@ -147,22 +132,16 @@ impl AnnounceReply {
         let with_ids = addresses.zip(ids).map(|((ip, port), id)| peer_dict(ip, port, id));
         let by_name = self.host_peers.iter().map(|(host, port)| peer_dict(host.clone(), *port, None));
         let peers = Bencode::List(with_ids.chain(by_name).collect());
-        // Numbers in bencode are signed. An interval beyond them is as good as never.
-        let int = |number: u64| Bencode::Int(i64::try_from(number).unwrap_or(i64::MAX));
-        let octets = |ip: IpAddr| match ip {
-            IpAddr::V4(ip) => ip.octets().to_vec(),
-            IpAddr::V6(ip) => ip.octets().to_vec(),
-        };
         let entries = [
             ("peers", Some(peers)),
-            ("interval", self.interval.map(int)),
-            ("min interval", self.min_interval.map(int)),
+            ("interval", self.interval.map(Bencode::from)),
+            ("min interval", self.min_interval.map(Bencode::from)),
             ("complete", self.seeds.map(|seeds| Bencode::Int(seeds.into()))),
             ("incomplete", self.leechers.map(|leechers| Bencode::Int(leechers.into()))),
             ("downloaded", self.downloaded.map(|times| Bencode::Int(times.into()))),
             ("tracker id", self.tracker_id.clone().map(Bencode::Bytes)),
             ("warning message", self.warning.clone().map(|words| Bencode::Bytes(words.into_bytes()))),
-            ("external ip", self.external_ip.map(|ip| Bencode::Bytes(octets(ip)))),
+            ("external ip", self.external_ip.map(|ip| Bencode::Bytes(compact::octets(ip)))),
         ];
         Bencode::dict(entries.into_iter().filter_map(|(key, value)| Some((key, value?)))).encode()
     }
@@ -170,12 +149,10 @@ impl AnnounceReply {
 
 /// The bencoded reply that refuses, and says when to ask again.
 pub fn emit_failure(reason: &str, retry_in: Option<RetryIn>) -> Vec<u8> {
-    let mut entries = vec![("failure reason", Bencode::Bytes(reason.as_bytes().to_vec()))];
+    let mut entries = vec![("failure reason", reason.into())];
     match retry_in {
-        Some(RetryIn::Minutes(minutes)) => {
-            entries.push(("retry in", Bencode::Int(i64::try_from(minutes).unwrap_or(i64::MAX))));
-        }
-        Some(RetryIn::Never) => entries.push(("retry in", Bencode::Bytes(b"never".to_vec()))),
+        Some(RetryIn::Minutes(minutes)) => entries.push(("retry in", minutes.into())),
+        Some(RetryIn::Never) => entries.push(("retry in", "never".into())),
         None => {}
     }
     Bencode::dict(entries).encode()
@@ -183,10 +160,8 @@ pub fn emit_failure(reason: &str, retry_in: Option<RetryIn>) -> Vec<u8> {
 
 /// A peer in the form of BEP 3.
 fn peer_dict(ip: String, port: u16, id: Option<&PeerId>) -> Bencode {
-    let mut entries = vec![("ip", Bencode::Bytes(ip.into_bytes())), ("port", Bencode::Int(port.into()))];
-    if let Some(id) = id {
-        entries.push(("peer id", Bencode::Bytes(id.0.to_vec())));
-    }
+    let mut entries = vec![("ip", ip.as_str().into()), ("port", u64::from(port).into())];
+    entries.extend(id.map(|id| ("peer id", id.0.as_slice().into())));
     Bencode::dict(entries)
 }
 
@@ -273,9 +248,7 @@ fn parse_retry_in(value: Value<'_>) -> Option<RetryIn> {
 
 /// An address as its 4 or 16 bytes (BEP 24).
 fn parse_external_ip(value: Value<'_>) -> Option<IpAddr> {
-    let bytes = value.as_bytes()?;
-    let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
-    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok().map(|ip| ip.to_canonical())
+    compact::address(value.as_bytes()?).map(|ip| ip.to_canonical())
 }
 
 impl fmt::Display for ReplyError {
@@ -289,18 +262,6 @@ impl fmt::Display for ReplyError {
                 write!(f, "the tracker says: {reason} (never ask again)")
             }
             ReplyError::Damaged(damage) => write!(f, "the tracker's reply {damage}"),
-        }
-    }
-}
-
-impl fmt::Display for Damage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Damage::Empty => write!(f, "is empty"),
-            Damage::Gzip => write!(f, "is compressed (gzip), and damaged or too large"),
-            Damage::WebPage => write!(f, "is a web page: is this the URL of a tracker?"),
-            Damage::Bencode(error) => write!(f, "is not bencoded: {error}"),
-            Damage::NoDict => write!(f, "is bencoded, but not a dict"),
         }
     }
 }

@@ -80,24 +80,17 @@ impl AnnounceRequest {
             self.left,
             u8::from(self.compact),
         );
-        if self.no_peer_id {
-            query.push_str("&no_peer_id=1");
-        }
-        // No event, no `event=`: some trackers refuse an empty one (FACTS trap 3).
-        if let Some(event) = self.event {
-            query.push_str(&format!("&event={event}"));
-        }
-        if let Some(numwant) = self.numwant {
-            query.push_str(&format!("&numwant={numwant}"));
-        }
-        if let Some(key) = self.key {
-            query.push_str(&format!("&key={key:08X}"));
-        }
-        if let Some(tracker_id) = &self.tracker_id {
-            query.push_str(&format!("&trackerid={}", percent_encode(tracker_id)));
-        }
-        if let Some(ip) = self.ip {
-            query.push_str(&format!("&ip={}", percent_encode(ip.to_string().as_bytes())));
+        let optional = [
+            ("no_peer_id", self.no_peer_id.then(|| "1".into())),
+            // No event, no `event=`: some trackers refuse an empty one (FACTS trap 3).
+            ("event", self.event.map(|event| event.to_string())),
+            ("numwant", self.numwant.map(|numwant| numwant.to_string())),
+            ("key", self.key.map(|key| format!("{key:08X}"))),
+            ("trackerid", self.tracker_id.as_deref().map(percent_encode)),
+            ("ip", self.ip.map(|ip| percent_encode(ip.to_string().as_bytes()))),
+        ];
+        for (name, value) in optional.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+            query.push_str(&format!("&{name}={value}"));
         }
         join_query(announce_url, &query)
     }
@@ -110,7 +103,7 @@ impl AnnounceRequest {
         for parameter in query.split('&') {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             // A bad escape matters only in a parameter that is of any use.
-            let bytes = || percent_decode(value).ok_or(RequestError::BadEscape { parameter: known(name) });
+            let bytes = || percent_decode(value).ok_or(RequestError::BadEscape(known(name)));
             match name {
                 "info_hash" => info_hash = Some(twenty("info_hash", &bytes()?)?),
                 "peer_id" => peer_id = Some(twenty("peer_id", &bytes()?)?),
@@ -134,10 +127,10 @@ impl AnnounceRequest {
                 _ => {}
             }
         }
-        request.info_hash = InfoHash(info_hash.ok_or(RequestError::Missing { parameter: "info_hash" })?);
-        request.peer_id = PeerId(peer_id.ok_or(RequestError::Missing { parameter: "peer_id" })?);
+        request.info_hash = InfoHash(info_hash.ok_or(RequestError::Missing("info_hash"))?);
+        request.peer_id = PeerId(peer_id.ok_or(RequestError::Missing("peer_id"))?);
         // A port that was named is not 0.
-        if request.port == 0 { Err(RequestError::Missing { parameter: "port" }) } else { Ok(request) }
+        if request.port == 0 { Err(RequestError::Missing("port")) } else { Ok(request) }
     }
 
     /// The fields that HTTP and UDP share, as the query of a URL, for the tracker's log: without the key, a secret.
@@ -151,31 +144,17 @@ impl AnnounceRequest {
     }
 }
 
-/// Why a query is not an announce. Its words go into the tracker's `failure reason`.
+/// Why a query is not an announce, with the name of the parameter. Its words go into the tracker's `failure reason`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RequestError {
     /// A mandatory parameter is missing.
-    Missing {
-        /// Its name.
-        parameter: &'static str,
-    },
-    /// An info-hash or peer id that is not 20 bytes.
-    WrongLength {
-        /// The parameter's name.
-        parameter: &'static str,
-        /// Bytes it has.
-        bytes: usize,
-    },
+    Missing(&'static str),
+    /// An info-hash or peer id that is not 20 bytes, but this many.
+    WrongLength(&'static str, usize),
     /// A `%` that is not followed by two hex digits.
-    BadEscape {
-        /// The parameter's name.
-        parameter: &'static str,
-    },
+    BadEscape(&'static str),
     /// A number with other characters than digits.
-    BadNumber {
-        /// The parameter's name.
-        parameter: &'static str,
-    },
+    BadNumber(&'static str),
     /// A port that is not in 1..65535, to which no peer could connect.
     BadPort,
 }
@@ -183,14 +162,14 @@ pub enum RequestError {
 impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            RequestError::Missing { parameter } => write!(f, "{parameter} is missing"),
-            RequestError::WrongLength { parameter, bytes } => {
+            RequestError::Missing(parameter) => write!(f, "{parameter} is missing"),
+            RequestError::WrongLength(parameter, bytes) => {
                 write!(f, "{parameter} is {bytes} bytes, it must be 20")
             }
-            RequestError::BadEscape { parameter } => {
+            RequestError::BadEscape(parameter) => {
                 write!(f, "{parameter} has a % that is not followed by two hex digits")
             }
-            RequestError::BadNumber { parameter } => write!(f, "{parameter} is not a number"),
+            RequestError::BadNumber(parameter) => write!(f, "{parameter} is not a number"),
             RequestError::BadPort => write!(f, "port must be 1 to 65535"),
         }
     }
@@ -208,7 +187,7 @@ fn known(name: &str) -> &'static str {
 
 /// The 20 bytes of an info-hash or peer id.
 fn twenty(parameter: &'static str, bytes: &[u8]) -> Result<[u8; 20], RequestError> {
-    bytes.try_into().map_err(|_| RequestError::WrongLength { parameter, bytes: bytes.len() })
+    bytes.try_into().map_err(|_| RequestError::WrongLength(parameter, bytes.len()))
 }
 
 /// The number that a `key` stands for; `None` if it is empty. Programs send 32 bits as hex digits; other keys are hashed.
@@ -223,7 +202,7 @@ fn key_number(key: &[u8]) -> Option<u32> {
 fn number(parameter: &'static str, text: &str) -> Result<Option<u64>, RequestError> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) || (digits.is_empty() && !text.is_empty()) {
-        return Err(RequestError::BadNumber { parameter });
+        return Err(RequestError::BadNumber(parameter));
     }
     if text.is_empty() || text.starts_with('-') {
         return Ok(None);

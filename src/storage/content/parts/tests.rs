@@ -31,7 +31,7 @@ fn begin(metainfo: &Metainfo, dir: &Path, wanted: &[bool]) -> (Content, Bitfield
 /// Writes the wanted pieces that are missing, in blocks, as if peers had sent them.
 fn fetch(content: &Content, have: &mut Bitfield, bytes: &[u8]) {
     let all = Bitfield::full(have.len());
-    let wanted = content.choice.as_ref().map_or(&all, Choice::pieces);
+    let wanted = content.choice.as_ref().map_or(&all, |choice| &choice.pieces);
     for piece in wanted.iter_ones().filter(|piece| have.set(*piece)) {
         let (start, size) = (content.piece_offset(piece) as usize, content.metainfo.piece_size(piece) as usize);
         let blocks: Vec<Vec<u8>> = bytes[start..start + size].chunks(5000).map(<[u8]>::to_vec).collect();

@@ -19,8 +19,8 @@ use crate::swarm::peer::PeerKey;
 const OWNER_PATIENCE: Time = Time::from_secs(40);
 
 impl Picker {
-    /// A piece that must come from one peer comes from one that is too slow: a peer that has nothing else to do and is
-    /// more than twice as fast takes it over, from its first block on. (Twice as fast, so that this comes to an end.)
+    /// If the only peer that may send a piece is too slow, a peer that has nothing else to do and is more than twice as
+    /// fast takes the piece over, from its first block on. (Twice as fast, so that this comes to an end.)
     pub(super) fn take_over(&mut self, wish: &Wish) -> Option<u32> {
         let others = |begun: &Begun| begun.alone && begun.missing > 0 && begun.owner != Some(wish.peer);
         let slow = |begun: &Begun| others(begun) && wish.rate / 2 > begun.owner_rate;
