@@ -128,14 +128,12 @@ pub struct Picker {
 impl Picker {
     /// A picker for a torrent of `length` bytes in pieces of `piece_length`, of which we have `have`.
     pub fn new(length: u64, piece_length: u32, have: Bitfield, sequential: bool, rng: &mut Rng) -> Picker {
-        let mut rarity = if have.is_full() { Rarity::of_none(have.len()) } else { Rarity::new(have.len(), rng) };
-        have.iter_ones().for_each(|piece| rarity.remove(piece));
         Picker {
             piece_length,
             length,
             settled: have.clone(),
+            rarity: Rarity::new(&have, rng),
             have,
-            rarity,
             begun: BTreeMap::new(),
             seeds: 0,
             sequential,

@@ -213,10 +213,8 @@ impl Torrent {
         for piece in self.picker.take_restarted() {
             turn.actions.push(Action::Disk(DiskOrder::Restart { piece }));
             for peer in self.peers.values_mut() {
-                let asked = core::mem::take(&mut peer.asked);
-                let (vain, kept): (VecDeque<BlockSpec>, VecDeque<BlockSpec>) =
-                    asked.into_iter().partition(|block| block.piece == piece);
-                peer.asked = kept;
+                let vain: Vec<BlockSpec> = peer.asked.iter().copied().filter(|block| block.piece == piece).collect();
+                peer.asked.retain(|block| block.piece != piece);
                 vain.into_iter().for_each(|block| withdraw(peer, block, turn));
             }
             self.fetching.waits_for_budget = true;
