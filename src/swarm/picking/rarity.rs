@@ -58,12 +58,7 @@ impl Rarity {
         self.place(piece) != NOWHERE
     }
 
-    /// The pieces, rarest first.
-    pub fn rarest_first(&self) -> impl Iterator<Item = u32> + '_ {
-        self.order.iter().copied()
-    }
-
-    /// The pieces in their order.
+    /// The pieces in their order, the rarest first.
     pub fn in_order(&self) -> &[u32] {
         &self.order
     }
@@ -176,7 +171,7 @@ mod tests {
     use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
     fn is_sorted(rarity: &Rarity) -> bool {
-        let counts: Vec<u16> = rarity.rarest_first().map(|piece| rarity.availability(piece)).collect();
+        let counts: Vec<u16> = rarity.order.iter().map(|&piece| rarity.availability(piece)).collect();
         counts.is_sorted()
             && (rarity.order.iter().enumerate()).all(|(at, &piece)| rarity.place[piece as usize] == at as u32)
     }
@@ -196,7 +191,7 @@ mod tests {
                     _ => { rarity.remove(piece); inside[piece as usize] = false; }
                 }
                 prop_assert!(is_sorted(&rarity));
-                let mut held: Vec<u32> = rarity.rarest_first().collect();
+                let mut held: Vec<u32> = rarity.order.clone();
                 held.sort();
                 let wanted: Vec<u32> = (0..20).filter(|&p| inside[p as usize]).collect();
                 prop_assert_eq!(held, wanted);
@@ -215,7 +210,7 @@ mod tests {
 
     #[test]
     fn pieces_of_the_same_rarity_come_in_random_order() {
-        let first = |seed| Rarity::new(1000, &mut Rng::new(seed)).rarest_first().next();
+        let first = |seed| Rarity::new(1000, &mut Rng::new(seed)).order.first().copied();
         assert!((0..5).map(first).collect::<std::collections::BTreeSet<_>>().len() > 1);
     }
 }

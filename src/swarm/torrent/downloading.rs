@@ -120,7 +120,7 @@ impl Torrent {
         // Idle peers first, the fastest of them before all others: work that only one peer may do goes to the fastest.
         let order = |peer: &Peer| {
             let speed = if peer.asked.is_empty() { peer.speed(turn.now) } else { 0 };
-            (peer.window.is_snubbed(), Reverse(speed))
+            (peer.window.snubbed, Reverse(speed))
         };
         let mut peers: Vec<_> = self.peers.values().map(|peer| (order(peer), peer.key)).collect();
         // There may not be enough memory for all, so another peer is asked first each time.
@@ -245,7 +245,7 @@ impl Torrent {
     /// No wanted piece is missing any more: trackers, peers and the person are told.
     pub(super) fn complete(&mut self, turn: &mut Turn) {
         self.standing = Standing::Seeding;
-        if let Some(wait) = &mut self.disk.wait {
+        if let Some(wait) = &mut self.wait {
             wait.whole = true;
         }
         // If files were left out, the tracker must not count a seed.
