@@ -36,10 +36,8 @@ type Job = (TorrentId, Box<Announcement>);
 #[derive(Default)]
 struct Pool {
     waiting: VecDeque<Job>,
-    /// The announce URL that each running thread asks.
-    asked: Vec<String>,
-    /// How many of these are scrapes.
-    scrapes: usize,
+    /// The announce URL that each running thread asks, and whether for a scrape.
+    asked: Vec<(String, bool)>,
     /// Threads that are running: one more than there are in `asked` while one of them gets its next job.
     threads: usize,
 }
@@ -94,10 +92,8 @@ impl Announcers {
     fn run(&self) {
         let mut pool = lock(&self.pool);
         while let Some((torrent, announcement)) = pool.next().and_then(|at| pool.waiting.remove(at)) {
-            let url = announcement.url.clone();
-            pool.asked.push(url.clone());
-            let scrapes = usize::from(announcement.is_scrape());
-            pool.scrapes += scrapes;
+            let asked = (announcement.url.clone(), announcement.is_scrape());
+            pool.asked.push(asked.clone());
             drop(pool);
             let tell = |event| {
                 // The manager is gone only when the process ends.
@@ -111,8 +107,7 @@ impl Announcers {
             let outcome = Box::new(asking::ask(&announcement, &self.one_family, &found));
             tell(Event::Announced { announcement, outcome });
             pool = lock(&self.pool);
-            pool.scrapes -= scrapes;
-            if let Some(at) = pool.asked.iter().position(|asked| *asked == url) {
+            if let Some(at) = pool.asked.iter().position(|other| *other == asked) {
                 pool.asked.swap_remove(at);
             }
         }
@@ -124,12 +119,13 @@ impl Pool {
     /// The first job that may be done now. If its tracker is busy, a job waits for the thread that asks that tracker, which calls
     /// this again when it is done.
     fn next(&self) -> Option<usize> {
-        let count = |url: &String| self.asked.iter().filter(|asked| *asked == url).count();
+        let count = |url: &String| self.asked.iter().filter(|(asked, _)| asked == url).count();
+        let scrapes = self.asked.iter().filter(|(_, is_scrape)| *is_scrape).count();
         let first = |scrape, most| {
             self.waiting.iter().position(|(_, waiting)| waiting.is_scrape() == scrape && count(&waiting.url) < most)
         };
         // No announce waits for a scrape. Scrapes come last, and leave threads for announces, also to the same tracker.
-        let scrape = || if self.scrapes < MOST_SCRAPES { first(true, 1) } else { None };
+        let scrape = || if scrapes < MOST_SCRAPES { first(true, 1) } else { None };
         first(false, MOST_A_TRACKER).or_else(scrape)
     }
 }

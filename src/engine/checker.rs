@@ -13,14 +13,13 @@ use crate::storage::check::{self, Found};
 use crate::storage::content::Content;
 use crate::storage::content::cache::FileCache;
 use crate::storage::error::ContentError;
-use crate::storage::resume::StateDir;
 use crate::sys::lock;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// Most threads at once. If more folders than this are on disks that hang, all later torrents wait for them.
@@ -56,9 +55,7 @@ struct Opened {
 struct Checker {
     manager: Sender<Input>,
     notices: Sender<Notice>,
-    states: Option<Arc<StateDir>>,
-    check_all: bool,
-    preallocate: bool,
+    config: Config,
     files: Arc<FileCache>,
     /// Content to be opened, by its folder.
     folders: Lines<PathBuf, Check>,
@@ -72,10 +69,8 @@ pub fn start(manager: Sender<Input>, notices: Sender<Notice>, config: &Config) -
     let checker = Arc::new(Checker {
         manager,
         notices,
-        states: config.states.clone(),
-        check_all: config.check_all,
-        preallocate: config.preallocate,
-        files: Arc::new(FileCache::new()),
+        config: config.clone(),
+        files: Arc::default(),
         folders: Lines::default(),
         devices: Lines::default(),
     });
@@ -89,9 +84,9 @@ impl Checker {
         for check in checks {
             let folder = match &check {
                 Check::New { job, .. } => job.dir.clone(),
-                Check::Again { content } => content.dir().to_path_buf(),
+                Check::Again { content } => content.dir.clone(),
             };
-            if !self.folders.join(folder.clone(), check) {
+            if !join(&self.folders, folder.clone(), check) {
                 continue;
             }
             let _ = take_place.send(());
@@ -111,14 +106,14 @@ impl Checker {
     /// Opens the content of a folder. If no other thread checks content of its device, checks it and what is added to
     /// the device meanwhile.
     fn serve(&self, folder: &PathBuf) {
-        while let Some(check) = self.folders.next(folder) {
+        while let Some(check) = next(&self.folders, folder) {
             let (torrent, opened) = self.open(check);
             match opened {
                 Err(error) => self.tell(torrent, Err(error)),
                 Ok(opened) => {
                     let device = opened.content.device();
-                    if self.devices.join(device, opened) {
-                        while let Some(opened) = self.devices.next(&device) {
+                    if join(&self.devices, device, opened) {
+                        while let Some(opened) = next(&self.devices, &device) {
                             self.tell(opened.content.torrent, self.check(opened));
                         }
                     }
@@ -131,12 +126,12 @@ impl Checker {
         let (torrent, content, check_all, progress) = match check {
             Check::New { torrent, job, progress } => {
                 let Job { metainfo, dir, choice, duty } = *job;
-                let content = Content::open(torrent, metainfo, &dir, Arc::clone(&self.files), self.preallocate);
+                let content = Content::open(torrent, metainfo, &dir, Arc::clone(&self.files), self.config.preallocate);
                 let content = content.map(|mut content| {
                     content.duty = duty;
                     content.choose(choice)
                 });
-                (torrent, content, self.check_all, progress)
+                (torrent, content, self.config.check_all, progress)
             }
             Check::Again { content } => {
                 // A write that has begun ends first. No other begins, because the content is in doubt.
@@ -150,7 +145,7 @@ impl Checker {
     fn check(&self, opened: Opened) -> Result<Found, ContentError> {
         let Opened { content, check_all, progress } = opened;
         let warn = |text| drop(self.notices.send(Notice::Warning { text }));
-        check::begin(content, self.states.as_deref(), check_all, warn, &progress)
+        check::begin(content, self.config.states.as_deref(), check_all, warn, &progress)
     }
 
     fn tell(&self, torrent: TorrentId, result: Result<Found, ContentError>) {
@@ -160,34 +155,22 @@ impl Checker {
 }
 
 /// Things that wait in lines. Each line has one thread that serves it, until it is empty.
-struct Lines<K, T>(Mutex<BTreeMap<K, VecDeque<T>>>);
+type Lines<K, T> = Mutex<BTreeMap<K, VecDeque<T>>>;
 
-impl<K: Ord, T> Lines<K, T> {
-    /// Adds `thing` at the end of the line `key`. Returns whether the line is new: then the caller must serve it.
-    fn join(&self, key: K, thing: T) -> bool {
-        let mut lines = self.lock();
-        let is_new = !lines.contains_key(&key);
-        lines.entry(key).or_default().push_back(thing);
-        is_new
-    }
-
-    /// Takes the first thing of a line. `None`: it was empty and has ended.
-    fn next(&self, key: &K) -> Option<T> {
-        let mut lines = self.lock();
-        let next = lines.get_mut(key).and_then(VecDeque::pop_front);
-        if next.is_none() {
-            lines.remove(key);
-        }
-        next
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<K, VecDeque<T>>> {
-        lock(&self.0)
-    }
+/// Adds `thing` at the end of the line `key`. Returns whether the line is new: then the caller must serve it.
+fn join<K: Ord, T>(lines: &Lines<K, T>, key: K, thing: T) -> bool {
+    let mut lines = lock(lines);
+    let is_new = !lines.contains_key(&key);
+    lines.entry(key).or_default().push_back(thing);
+    is_new
 }
 
-impl<K, T> Default for Lines<K, T> {
-    fn default() -> Lines<K, T> {
-        Lines(Mutex::default())
+/// Takes the first thing of a line. `None`: it was empty and has ended.
+fn next<K: Ord, T>(lines: &Lines<K, T>, key: &K) -> Option<T> {
+    let mut lines = lock(lines);
+    let next = lines.get_mut(key).and_then(VecDeque::pop_front);
+    if next.is_none() {
+        lines.remove(key);
     }
+    next
 }

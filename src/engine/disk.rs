@@ -10,9 +10,8 @@ mod worker;
 use super::devices::Devices;
 use super::input::Input;
 use super::peer::blocks::Blocks;
-use crate::proto::peer::message::BlockSpec;
-use crate::storage::TorrentId;
 use crate::storage::content::Content;
+use crate::swarm::event::DiskOrder;
 use crossbeam_channel::Sender;
 use std::io;
 use std::sync::Arc;
@@ -28,39 +27,11 @@ const STACK_BYTES: usize = 64 * 1024;
 
 /// Work for a disk thread.
 pub enum DiskJob {
-    /// Write a block. If it was the last one of its piece, compare the hash.
-    Write {
-        /// The torrent's content.
-        content: Arc<Content>,
-        /// The piece.
-        piece: u32,
-        /// Where in the piece the block begins, in bytes.
-        begin: u32,
-        /// The block.
-        data: Vec<u8>,
-    },
-    /// Forget what was received of a piece.
-    Restart {
-        /// The torrent.
-        torrent: TorrentId,
-        /// The piece.
-        piece: u32,
-    },
-    /// Probe whether a disk in trouble works again; see [`Content::probe`].
-    Probe {
-        /// The torrent's content.
-        content: Arc<Content>,
-        /// The block that was not written.
-        block: Option<BlockSpec>,
-        /// Bytes of the torrent that are missing.
-        left: u64,
-    },
+    /// What a torrent wants of its content.
+    Order(Arc<Content>, DiskOrder),
     /// Forget everything of a torrent: it ended, or is checked again. (The thread may be the last one that uses the
     /// content; then the files are closed here, however long that takes.)
-    Forget {
-        /// The torrent's content.
-        content: Arc<Content>,
-    },
+    Forget(Arc<Content>),
     /// Report when everything before this is done.
     Finish,
 }
@@ -70,12 +41,13 @@ pub struct Disk {
     manager: Sender<Input>,
     blocks: Blocks,
     room: Room,
-    devices: Devices<Pool>,
+    /// The threads of each device that torrents are on.
+    pub devices: Devices<Pool>,
 }
 
 /// The disk threads of a device.
 #[derive(Default)]
-struct Pool {
+pub struct Pool {
     threads: Vec<Thread>,
     /// Threads that have not yet done everything that came before [`Disk::finish`].
     busy: usize,
@@ -125,23 +97,23 @@ impl Disk {
         self.devices.end(content.torrent);
     }
 
-    /// How many devices torrents are on.
-    pub fn devices(&self) -> usize {
-        self.devices.count()
-    }
-
-    /// Gives a job to the thread of its piece, which gets it with the next [`Disk::send`].
-    pub fn give(&mut self, torrent: TorrentId, piece: u32, job: DiskJob) {
-        if let Some((pool, _)) = self.devices.of(torrent) {
+    /// Gives an order to the thread of its piece, which gets it with the next [`Disk::send`].
+    pub fn give(&mut self, content: &Arc<Content>, order: DiskOrder) {
+        let piece = match &order {
+            DiskOrder::Write { piece, .. } | DiskOrder::Restart { piece } => *piece,
+            DiskOrder::Probe { block, .. } => block.map_or(0, |block| block.piece),
+            DiskOrder::CheckAgain => return self.forget(content),
+        };
+        if let Some((pool, _)) = self.devices.of(content.torrent) {
             let number = piece as usize % pool.threads.len();
-            pool.threads[number].gathered.push(job);
+            pool.threads[number].gathered.push(DiskJob::Order(Arc::clone(content), order));
         }
     }
 
     /// Lets all threads forget what was received of a torrent: what they keep of it is memory that others wait for.
-    pub fn forget(&mut self, content: &Arc<Content>) {
+    fn forget(&mut self, content: &Arc<Content>) {
         for thread in self.devices.of(content.torrent).into_iter().flat_map(|(pool, _)| &mut pool.threads) {
-            thread.gathered.push(DiskJob::Forget { content: Arc::clone(content) });
+            thread.gathered.push(DiskJob::Forget(Arc::clone(content)));
         }
     }
 

@@ -54,13 +54,6 @@ pub enum Input {
         /// What happened.
         event: Event,
     },
-    /// The disk failed in a way that will not pass.
-    DiskFailed {
-        /// The torrent.
-        torrent: TorrentId,
-        /// Why.
-        error: ContentError,
-    },
     /// A disk thread has written bytes that were on their way to the disk, or has no more use for them.
     Written {
         /// The thread's device.

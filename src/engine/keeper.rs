@@ -157,21 +157,20 @@ impl Worker {
         let Some((content, known)) = self.torrents.get_mut(&torrent) else { return };
         let sync = !save.in_haste;
         let state = known.take_in(content, save);
-        if let Some(error) = known.take_lost() {
+        if let Some(error) = known.lost.take() {
             // A disk that was pulled out may come back, and what is missing then is downloaded again. If it is lost
             // once more, it would be downloaded forever.
-            let mut lossy = lock(&self.troubles.lossy);
-            let input = match lossy.insert(torrent) {
-                true => Input::Torrent { torrent, event: Event::Disk(DiskEvent::Doubted { text: error.to_string() }) },
-                false => Input::DiskFailed { torrent, error },
+            let is_first = lock(&self.troubles.lossy).insert(torrent);
+            let event = match is_first {
+                true => DiskEvent::Doubted { text: error.to_string() },
+                false => DiskEvent::Failed { problem: error.into() },
             };
-            drop(lossy);
-            let _ = self.manager.send_timeout(input, TELL);
+            let _ = self.manager.send_timeout(Input::Torrent { torrent, event: Event::Disk(event) }, TELL);
         }
         let Some((name, bytes)) = state else { return };
         let Err(error) = self.states.write(&name, &bytes, sync) else { return };
-        known.not_written();
-        let (path, error) = (self.states.path().display(), in_words(&error));
+        known.written = None;
+        let (path, error) = (self.states.path.display(), in_words(&error));
         let text = format!("can't save states in {path}: {error}; the next start will check all content");
         if self.troubles.warned.swap(true, Ordering::Relaxed) {
             log::warn!("{text}");

@@ -24,13 +24,11 @@ use super::keeper::Keeper;
 use super::notice::{Notice, RateLimits};
 use super::peer::around::Surroundings;
 use super::peer::blocks::Blocks;
-use super::peer::directory::Directory;
-use super::peer::gate::Gate;
 use super::peer::listener;
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
 use crate::storage::TorrentId;
-use crate::swarm::event::{Action, DiskEvent, Event, News, PeerEvent};
+use crate::swarm::event::{Action, Event, News, PeerEvent};
 use crate::swarm::picking::budget::{Budget, LEAST_BYTES};
 use crate::swarm::settings::Settings;
 use crate::swarm::shared::{Shared, Turn};
@@ -44,7 +42,7 @@ use slot::{Slot, State};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::thread;
 use std::time::Instant;
 use trackers::TrackerOffice;
@@ -95,9 +93,9 @@ pub fn start(
     let blocks = Blocks::new(config.memory_bytes);
     let around = Surroundings {
         manager: sender.clone(),
-        directory: Arc::new(Directory::default()),
+        directory: Arc::default(),
         blocks: blocks.clone(),
-        gate: Arc::new(Gate::new(std::mem::take(&mut config.blocklist))),
+        blocklist: Arc::new(RwLock::new(std::mem::take(&mut config.blocklist))),
         peer_id: settings.peer_id,
     };
     listener::start(listeners, &around)?;
@@ -186,31 +184,26 @@ impl Manager {
                 }
             }
             Input::Torrent { torrent, event } => self.handle(torrent, event, now),
-            Input::Connected { torrent, addr, outgoing, link, .. } if !self.is_running(torrent) => {
-                log::debug!("{addr}: we close: its torrent has ended");
-                link.close();
-                // There is one less connection being opened.
-                self.shared.connecting = self.shared.connecting.saturating_sub(outgoing as usize);
-            }
-            // It was put on the list while it shook hands.
-            Input::Connected { torrent, addr, outgoing, link, .. } if self.peers.blocks(addr.ip()) => {
-                log::debug!("{addr}: we close: it is on the blocklist");
+            Input::Connected { peer, torrent, addr, outgoing, handshake, link } => {
+                let reason = match self.is_running(torrent) {
+                    false => "its torrent has ended",
+                    // It was put on the list while it shook hands.
+                    true if self.peers.around.keeps_out(addr.ip()) => "it is on the blocklist",
+                    true => {
+                        self.peers.connected(peer, torrent, link);
+                        let connected = PeerEvent::Connected { addr, outgoing, handshake: Box::new(handshake) };
+                        return self.handle(torrent, Event::Peer(peer, connected), now);
+                    }
+                };
+                log::debug!("{addr}: we close: {reason}");
                 link.close();
                 if outgoing {
                     self.handle(torrent, Event::ConnectFailed { addr, our_fault: false }, now);
                 }
             }
-            Input::Connected { peer, torrent, addr, outgoing, handshake, link } => {
-                self.peers.connected(peer, torrent, link);
-                let connected = PeerEvent::Connected { addr, outgoing, handshake: Box::new(handshake) };
-                self.handle(torrent, Event::Peer(peer, connected), now);
-            }
             Input::Add(torrent, job) => self.add(torrent, job),
             Input::Checked { .. } if self.end_at.is_some() => {}
             Input::Checked { torrent, result } => self.checked(torrent, result, now),
-            Input::DiskFailed { torrent, error } => {
-                self.handle(torrent, Event::Disk(DiskEvent::Failed { problem: error.into() }), now);
-            }
             Input::Written { device, bytes } => self.shared.budget.written_to(device, bytes),
             Input::DiskDone { device } => self.disk_done(device, now),
             Input::PauseOrResume(Some(torrent)) => self.pause_or_resume(torrent, now),
@@ -246,7 +239,7 @@ impl Manager {
         let Some(State::Running(torrent, content)) = self.torrents.get_mut(&id).map(|slot| &mut slot.state) else {
             return events.into_iter().for_each(|event| self.handle_late(id, event, now));
         };
-        self.shared.budget.turn_to(content.device(), self.disks.disk.devices() > 1);
+        self.shared.budget.turn_to(content.device(), self.disks.disk.devices.count() > 1);
         let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
         events.into_iter().for_each(|event| torrent.handle(event, turn));
         self.carry_out(id, now);
@@ -274,7 +267,7 @@ impl Manager {
                 }
             }
         }
-        let next = slot.next_plan(now, &self.shared, self.disks.save_every());
+        let next = slot.next_plan(now, &self.shared, self.disks.keeper.every());
         self.agenda.change(id, &mut slot.plan, next);
         if let Some(problem) = ended {
             self.end_torrent(id, Some(problem));
@@ -282,7 +275,7 @@ impl Manager {
     }
 
     fn wake_torrents(&mut self, now: Time) {
-        let due = self.agenda.to_wake(now);
+        let due = agenda::due(&self.agenda.wakes, now);
         self.by_turns(due).into_iter().for_each(|torrent| self.handle(torrent, Event::Timer, now));
     }
 

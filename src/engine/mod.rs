@@ -42,7 +42,8 @@ use std::sync::Mutex;
 /// The running engine: a handle to its manager thread.
 pub struct Engine {
     manager: Sender<Input>,
-    port: u16,
+    /// The port that the engine listens on.
+    pub port: u16,
     /// The next torrent's number. (A lock, because many routers' processors have no 64-bit atomics.)
     next: Mutex<u64>,
 }
@@ -62,11 +63,6 @@ impl Engine {
         log::info!("we are {} on port {port}", settings.peer_id);
         let manager = manager::start(config, settings, listeners, notices).map_err(EngineError::NoThread)?;
         Ok((Engine { manager, port, next: Mutex::new(0) }, notice_receiver))
-    }
-
-    /// The port that the engine listens on.
-    pub fn port(&self) -> u16 {
-        self.port
     }
 
     /// Adds a torrent: its content is checked, then it joins its swarm.

@@ -15,6 +15,6 @@ use std::sync::Arc;
 pub fn surroundings(id: u8) -> (Surroundings, Receiver<Input>) {
     let (manager, inbox) = crossbeam_channel::unbounded();
     let directory = Arc::new(Directory::default());
-    let (blocks, gate) = (Blocks::new(1 << 20), Arc::default());
-    (Surroundings { manager, directory, blocks, gate, peer_id: PeerId([id; 20]) }, inbox)
+    let (blocks, blocklist) = (Blocks::new(1 << 20), Arc::default());
+    (Surroundings { manager, directory, blocks, blocklist, peer_id: PeerId([id; 20]) }, inbox)
 }

@@ -35,8 +35,9 @@ pub struct Found {
     pub known: Option<Box<Known>>,
 }
 
-/// Finds out what `content` has, and prepares it for its [`Duty`]. With `check_all` the state of the last run is not
-/// trusted. `warn` gets the reason why a state cannot be used; `progress` counts the pieces that are done.
+/// Finds out what `content` has, from the state of the last run as far as that is valid, otherwise by reading, and
+/// prepares it for its [`Duty`]. With `check_all` that state is not trusted. `warn` gets the reason why a state cannot
+/// be used; `progress` counts the pieces that are done.
 pub fn begin(
     content: Content,
     states: Option<&StateDir>,
@@ -47,23 +48,6 @@ pub fn begin(
     if content.duty == Duty::Trust {
         return trust::trust(content);
     }
-    let found = find(content, states, check_all, warn, progress)?;
-    if found.content.duty.only_serves() {
-        return trust::whole(found);
-    }
-    found.content.prepare()?;
-    found.content.move_parts()?;
-    Ok(found)
-}
-
-/// Finds out what `content` has: from the state of the last run as far as that is valid, otherwise by reading.
-fn find(
-    content: Content,
-    states: Option<&StateDir>,
-    check_all: bool,
-    warn: impl FnMut(String),
-    progress: &AtomicU32,
-) -> Result<Found, ContentError> {
     // The files are looked at before anything is read, so that a write by another program meanwhile shows the next
     // time.
     let look = |file| content.open_file(file).and_then(|file| look_at(&file)).ok();
@@ -77,12 +61,18 @@ fn find(
         !check_all && known.as_ref().is_some_and(holds)
     };
     let trusted: Vec<bool> = files.map(trusts).collect();
-    let last = known.as_ref().filter(|_| !check_all).map(|(_, known)| known.have());
+    let last = known.as_ref().filter(|_| !check_all).map(|(_, known)| &known.resume.have);
     let (have, hashed_bytes) = check(&content, &seen, last.map(|have| (have, trusted.as_slice())), progress);
     if let Some((states, known)) = &mut known {
         known.checked(states, seen, &trusted);
     }
-    Ok(Found { content: Arc::new(content), have, hashed_bytes, known: known.map(|(_, known)| known) })
+    let found = Found { content: Arc::new(content), have, hashed_bytes, known: known.map(|(_, known)| known) };
+    if found.content.duty.only_serves() {
+        return trust::whole(found);
+    }
+    found.content.prepare()?;
+    found.content.move_parts()?;
+    Ok(found)
 }
 
 /// Returns the pieces that `content` has, and how many bytes were read to find out. `last`: the pieces of the last run,
@@ -167,7 +157,7 @@ pub fn is_right(content: &Content, piece: u32, buffer: &mut [u8], hashed: &Mutex
         offset += count as u64;
         left -= count;
     }
-    hash.finish() == *content.digest(piece)
+    hash.finish() == *content.metainfo.piece_hash(piece)
 }
 
 #[cfg(test)]

@@ -14,7 +14,6 @@ mod probe;
 use super::error::{ContentError, Doing};
 use super::health::{Health, WriteTurn};
 use super::{Duty, TorrentId};
-use crate::base::sha1::Digest;
 use crate::proto::choice::Choice;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::peer::bitfield::Bitfield;
@@ -37,7 +36,8 @@ pub struct Content {
     pub torrent: TorrentId,
     /// What the torrent describes.
     pub metainfo: Metainfo,
-    dir: PathBuf,
+    /// The folder that holds the content.
+    pub dir: PathBuf,
     folder: Arc<Folder>,
     files: Arc<FileCache>,
     key: ContentKey,
@@ -70,34 +70,29 @@ impl Content {
         files: Arc<FileCache>,
         preallocate: bool,
     ) -> Result<Content, ContentError> {
-        let folder = files.folder(dir).map_err(|error| ContentError {
-            doing: Doing::Reading,
-            path: dir.to_path_buf(),
-            error,
-        })?;
+        let folder = files.folder(dir);
+        let folder = folder.map_err(|error| ContentError { doing: Doing::Reading, path: dir.to_path_buf(), error })?;
         // The torrent's own file or folder may be a mount point.
         let device = folder.identity_of(&metainfo.name).map_or(folder.identity().0, |(device, _)| device);
         let none = || metainfo.files.iter().map(|_| AtomicBool::new(false)).collect();
-        let (sized, dirty, file_count) = (none(), none(), metainfo.files.len());
-        let known = KnownFiles::new(file_count, &folder);
         let has_padding = metainfo.files.iter().any(|entry| entry.padding);
         Ok(Content {
             torrent,
-            metainfo,
             dir: dir.to_path_buf(),
+            known: KnownFiles::new(metainfo.files.len(), &folder),
             folder,
             key: files.key(device),
             files,
             preallocate,
             health: Health::default(),
-            known,
             choice: None,
             parts: None,
-            sized,
-            dirty,
+            sized: none(),
+            dirty: none(),
             has_padding,
             duty: Duty::Fetch,
             verified: None,
+            metainfo,
         })
     }
 
@@ -109,11 +104,6 @@ impl Content {
         // What was in doubt once is not trusted any more.
         opened.duty = if self.duty == Duty::Trust { Duty::Serve } else { self.duty };
         Ok(opened.choose(self.choice.clone()))
-    }
-
-    /// The digest that `piece` must have.
-    pub fn digest(&self, piece: u32) -> &Digest {
-        self.metainfo.piece_hash(piece)
     }
 
     /// Where `piece` starts in the torrent.
@@ -182,12 +172,7 @@ impl Content {
 
     /// The device that the content is on (`st_dev`).
     pub fn device(&self) -> u64 {
-        self.key.device()
-    }
-
-    /// The folder that holds the content.
-    pub fn dir(&self) -> &Path {
-        &self.dir
+        self.key.device
     }
 
     /// Remembers that a file was written to.
@@ -206,8 +191,7 @@ impl Content {
         if entry.padding || entry.length == 0 {
             return (false, false);
         }
-        let piece = |offset: u64| (offset / self.metainfo.piece_length as u64) as u32;
-        let mut pieces = piece(entry.offset)..=piece(entry.end() - 1);
+        let mut pieces = self.piece_at(entry.offset)..=self.piece_at(entry.end() - 1);
         (pieces.clone().any(|piece| have.get(piece)), pieces.all(|piece| have.get(piece)))
     }
 
@@ -240,16 +224,18 @@ impl Content {
 
     fn write_block(&self, offset: u64, bytes: &[u8]) -> Result<(), ContentError> {
         self.write_part(offset, bytes)?;
-        self.each_file(offset, bytes.len(), |index, at, from, to| {
-            if !self.wants(index) {
-                return Ok(());
-            }
-            let entry = self.metainfo.files.at(index);
-            let file = self.writable(index)?;
-            let done = file.write_all_at(&bytes[from..to], at);
-            self.known.wrote(index, &file);
-            done.map_err(|error| self.error(Doing::Writing, &entry.path(), error))
+        self.each_file(offset, bytes.len(), |index, at, from, to| match self.wants(index) {
+            true => self.write_to(index, at, &bytes[from..to]),
+            false => Ok(()),
         })
+    }
+
+    /// Writes to one file.
+    fn write_to(&self, index: usize, at: u64, bytes: &[u8]) -> Result<(), ContentError> {
+        let file = self.writable(index)?;
+        let done = file.write_all_at(bytes, at);
+        self.known.wrote(index, &file);
+        done.map_err(|error| self.error(Doing::Writing, &self.metainfo.files.at(index).path(), error))
     }
 
     /// Fills `bytes` from `offset` of the torrent.
@@ -335,6 +321,14 @@ impl Content {
         file.set_len(entry.length).map_err(|error| self.error(Doing::Making, &entry.path(), error))
     }
 
+    /// The file that holds all of these bytes, and where; `None` if they are in several files or in the part file.
+    pub fn one_file(&self, offset: u64, length: u64) -> Option<(Arc<File>, u64)> {
+        let index = self.files_of(offset, length).next().filter(|_| self.parts.is_none())?;
+        let entry = self.metainfo.files.at(index);
+        let is_inside = entry.offset <= offset && offset + length <= entry.offset + entry.length;
+        Some((self.reader(index).ok().filter(|_| is_inside)?, offset - entry.offset))
+    }
+
     pub(super) fn error(&self, doing: Doing, path: &str, error: io::Error) -> ContentError {
         ContentError { doing, path: self.dir.join(path), error }
     }
@@ -343,16 +337,6 @@ impl Content {
 impl Drop for Content {
     fn drop(&mut self) {
         self.files.forget_all(self.key);
-    }
-}
-
-impl Content {
-    /// The file that holds all of these bytes, and where; `None` if they are in several files or in the part file.
-    pub fn one_file(&self, offset: u64, length: u64) -> Option<(Arc<File>, u64)> {
-        let index = self.files_of(offset, length).next().filter(|_| self.parts.is_none())?;
-        let entry = self.metainfo.files.at(index);
-        let is_inside = entry.offset <= offset && offset + length <= entry.offset + entry.length;
-        Some((self.reader(index).ok().filter(|_| is_inside)?, offset - entry.offset))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Floor 3. A full, read-only or removed disk does not end a torrent: the torrent waits. An error that does not pass by
 //! itself (a folder or a link is in the place of a file) ends the torrent.
 
-use crate::sys::in_words;
+use crate::sys::{in_words, is_one_of};
 use rustix::io::Errno;
 use std::fmt;
 use std::io;
@@ -54,13 +54,6 @@ pub enum Doing {
     Serving,
 }
 
-impl ContentError {
-    /// Whether a file could not be created, rather than used.
-    pub fn is_creation(&self) -> bool {
-        matches!(self.doing, Doing::Making | Doing::Reserving | Doing::Using)
-    }
-}
-
 impl fmt::Display for ContentError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let doing = match self.doing {
@@ -77,12 +70,12 @@ impl fmt::Display for ContentError {
 
 impl std::error::Error for ContentError {}
 
-/// Whether the system gave one of these reasons.
-fn is_one_of(error: &io::Error, list: &[Errno]) -> bool {
-    list.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
-}
-
 impl ContentError {
+    /// Whether a file could not be created, rather than used.
+    pub fn is_creation(&self) -> bool {
+        matches!(self.doing, Doing::Making | Doing::Reserving | Doing::Using)
+    }
+
     /// Whether it may pass by itself, or when a person makes room, mounts a disk or plugs one in.
     pub fn may_pass(&self) -> bool {
         is_one_of(&self.error, &HARMLESS) || is_one_of(&self.error, &DOUBTFUL)

@@ -71,7 +71,8 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 #[derive(Debug)]
 pub struct StateDir {
     folder: Folder,
-    path: PathBuf,
+    /// Where it is.
+    pub path: PathBuf,
     boot: Vec<u8>,
 }
 
@@ -85,38 +86,11 @@ impl StateDir {
         Ok(StateDir { folder: Folder::open(path)?, path: path.to_path_buf(), boot })
     }
 
-    /// Reads what is known of `content`. If there is a state that cannot be used, also returns why.
-    fn load(&self, content: &Content) -> (Resume, Option<Digest>, Option<String>) {
-        // The folder was opened a moment ago. If its path is gone now, it is still a good name.
-        let folder = fs::canonicalize(content.dir()).unwrap_or_else(|_| content.dir().to_path_buf());
-        let mut unknown = Resume::new(&content.metainfo, folder.as_os_str().as_bytes().to_vec());
-        unknown.boot.clone_from(&self.boot);
-        let name = file_name(&unknown.info_hash, &unknown.folder);
-        let bytes = match self.read(&name) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return (unknown, None, None),
-            Err(error) => return (unknown, None, Some(self.unusable(&name, &in_words(&error)))),
-        };
-        match Resume::decode(&bytes, &content.metainfo, &unknown.folder) {
-            Ok(resume) => (resume, Some(sha1(&bytes)), None),
-            Err(problem) => (unknown, None, Some(self.unusable(&name, &problem))),
-        }
-    }
-
-    fn unusable(&self, name: &str, problem: &str) -> String {
-        format!("can't use the state {}: {problem}; all content is checked", self.path.join(name).display())
-    }
-
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let file = self.folder.file(name, For::Reading)?;
         file.take(MAX_RESUME_BYTES as u64 + 1).read_to_end(&mut bytes)?;
         if bytes.len() > MAX_RESUME_BYTES { Err(io::Error::other("it is too large")) } else { Ok(bytes) }
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Replaces the state `name` by `bytes`.
@@ -176,26 +150,38 @@ pub struct Save {
 
 /// What is known of a torrent's files, from before their check until the end.
 pub struct Known {
-    resume: Resume,
+    pub(super) resume: Resume,
     /// Bytes uploaded and downloaded in all runs before this one.
     totals: (u64, u64),
-    /// The digest of the state on the disk.
-    written: Option<Digest>,
+    /// The digest of the state on the disk; `None`: there is none, or it could not be written.
+    pub written: Option<Digest>,
     /// Why written bytes were lost on their way to the disk.
-    lost: Option<ContentError>,
+    pub lost: Option<ContentError>,
 }
 
 impl Known {
     /// Reads what earlier runs knew of `content`. `warn` gets the reason why a state cannot be used.
-    pub fn load(states: &StateDir, content: &Content, warn: impl FnMut(String)) -> Known {
-        let (resume, written, problem) = states.load(content);
-        problem.into_iter().for_each(warn);
+    pub fn load(states: &StateDir, content: &Content, mut warn: impl FnMut(String)) -> Known {
+        // The folder was opened a moment ago. If its path is gone now, it is still a good name.
+        let folder = fs::canonicalize(&content.dir).unwrap_or_else(|_| content.dir.clone());
+        let mut unknown = Resume::new(&content.metainfo, folder.as_os_str().as_bytes().to_vec());
+        unknown.boot.clone_from(&states.boot);
+        let name = file_name(&unknown.info_hash, &unknown.folder);
+        let found = match states.read(&name) {
+            Ok(bytes) => {
+                let resume = Resume::decode(&bytes, &content.metainfo, &unknown.folder);
+                resume.map(|resume| Some((resume, Some(sha1(&bytes)))))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(in_words(&error)),
+        };
+        let found = found.unwrap_or_else(|problem| {
+            let path = states.path.join(&name);
+            warn(format!("can't use the state {}: {problem}; all content is checked", path.display()));
+            None
+        });
+        let (resume, written) = found.unwrap_or((unknown, None));
         Known { totals: (resume.uploaded, resume.downloaded), resume, written, lost: None }
-    }
-
-    /// The pieces of the last run.
-    pub fn have(&self) -> &Bitfield {
-        &self.resume.have
     }
 
     /// Whether what is known of a file still holds if it looks like `seen` now.
@@ -222,16 +208,6 @@ impl Known {
         let digest = sha1(&bytes);
         let is_new = self.written.replace(digest) != Some(digest);
         is_new.then(|| (file_name(&self.resume.info_hash, &self.resume.folder), bytes))
-    }
-
-    /// Why written bytes were lost. Returned once.
-    pub fn take_lost(&mut self) -> Option<ContentError> {
-        self.lost.take()
-    }
-
-    /// The state could not be written.
-    pub fn not_written(&mut self) {
-        self.written = None;
     }
 
     /// Looks at the files that were written to, now that the pieces in `have` are had.

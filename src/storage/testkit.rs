@@ -4,7 +4,6 @@
 
 use super::check::check;
 use super::content::Content;
-use super::content::cache::FileCache;
 use super::error::ContentError;
 use super::resume::look_at;
 use crate::base::rng::Rng;
@@ -68,9 +67,7 @@ pub fn check_all(content: &Content, progress: &AtomicU32) -> Result<Bitfield, Co
 
 /// Opens the content of `metainfo` in `dir`.
 pub fn open(metainfo: &Metainfo, dir: &Path, preallocate: bool) -> Arc<Content> {
-    Arc::new(
-        Content::open(super::TorrentId(0), metainfo.clone(), dir, Arc::new(FileCache::new()), preallocate).unwrap(),
-    )
+    Arc::new(Content::open(super::TorrentId(0), metainfo.clone(), dir, Arc::default(), preallocate).unwrap())
 }
 
 /// The bytes of file number `file`.

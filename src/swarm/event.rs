@@ -4,6 +4,8 @@
 //! into I/O; a simulation does the same with virtual time. Both are grouped by the office that deals with them: peers,
 //! the disk, trackers, the person. Each group is matched exhaustively where it is carried out.
 
+#![expect(missing_docs, reason = "the text of each variant explains its fields")]
+
 use super::figures::Status;
 use super::meeting::announcer::{Announcement, Outcome};
 use super::meeting::source::Source;
@@ -19,27 +21,14 @@ use core::net::SocketAddr;
 pub enum Event {
     /// A connection did something.
     Peer(PeerKey, PeerEvent),
-    /// We could not connect to an address.
-    ConnectFailed {
-        /// The address.
-        addr: SocketAddr,
-        /// The peer is not to blame: we have no descriptor, thread or memory left.
-        our_fault: bool,
-    },
-    /// Addresses of peers were found.
-    Found {
-        /// How they were found.
-        source: Source,
-        /// The addresses.
-        addrs: Vec<SocketAddr>,
-    },
-    /// A tracker answered, or failed to.
-    Announced {
-        /// The announce of [`Action::Announce`].
-        announcement: Box<Announcement>,
-        /// The result. (The peers of the answer come as [`Event::Found`].)
-        outcome: Box<Outcome>,
-    },
+    /// We could not connect to `addr`. With `our_fault` the peer is not to blame: we have no descriptor, thread or
+    /// memory left.
+    ConnectFailed { addr: SocketAddr, our_fault: bool },
+    /// Addresses of peers were found: `source` says how.
+    Found { source: Source, addrs: Vec<SocketAddr> },
+    /// A tracker answered the announce of [`Action::Announce`], or failed to. (The peers of the answer come as
+    /// [`Event::Found`].)
+    Announced { announcement: Box<Announcement>, outcome: Box<Outcome> },
     /// The disk did something, or failed to.
     Disk(DiskEvent),
     /// The person wants a pause; `false`: the person wants to go on.
@@ -53,32 +42,16 @@ pub enum Event {
 /// What happened on a connection.
 #[derive(Debug)]
 pub enum PeerEvent {
-    /// The connection stands and the peer's handshake is read.
-    Connected {
-        /// Where the peer is; for an incoming connection, with a port that the peer does not listen on.
-        addr: SocketAddr,
-        /// We opened the connection, and sent our handshake already.
-        outgoing: bool,
-        /// What the peer said. (In a box: each event takes the space of the largest, and requests come by the
-        /// thousand.)
-        handshake: Box<Handshake>,
-    },
+    /// The connection stands and the peer's `handshake` is read. `outgoing`: we opened the connection, and sent our
+    /// handshake already; otherwise `addr` has a port that the peer does not listen on. (The handshake is in a box
+    /// because each event takes the space of the largest, and requests come by the thousand.)
+    Connected { addr: SocketAddr, outgoing: bool, handshake: Box<Handshake> },
     /// A message other than a block came.
     Message(Message),
-    /// A block came.
-    Block {
-        /// Its piece.
-        piece: u32,
-        /// Where in the piece it begins, in bytes.
-        begin: u32,
-        /// The bytes; moved, never copied.
-        data: Vec<u8>,
-    },
-    /// Blocks were sent to the peer.
-    Uploaded {
-        /// The bytes of content.
-        bytes: u64,
-    },
+    /// A block of `piece` came, which begins at byte `begin` of the piece. Its bytes are moved, never copied.
+    Block { piece: u32, begin: u32, data: Vec<u8> },
+    /// Blocks were sent to the peer: so many bytes of content.
+    Uploaded { bytes: u64 },
     /// The connection is over.
     Gone,
 }
@@ -86,77 +59,36 @@ pub enum PeerEvent {
 /// What the disk did, and what became of the content on it.
 #[derive(Debug)]
 pub enum DiskEvent {
-    /// All blocks of a piece were received, and its hash was compared.
-    Checked {
-        /// The piece.
-        piece: u32,
-        /// The hash is right.
-        good: bool,
-    },
-    /// A piece that failed before is right now, and these blocks of the failed try were corrupt.
-    /// [`DiskEvent::Checked`] follows.
-    FoundWrong {
-        /// The piece.
-        piece: u32,
-        /// Where in the piece each of the blocks begins, in bytes.
-        begins: Vec<u32>,
-    },
-    /// The disk does not work at the moment: it is full, read-only, or away.
-    Trouble {
-        /// What it did not write.
-        block: Option<BlockSpec>,
-        /// What is the matter with it.
-        trouble: DiskTrouble,
-    },
+    /// All blocks of a piece were received, and its hash was compared. `good`: the hash is right.
+    Checked { piece: u32, good: bool },
+    /// A piece that failed before is right now, and some blocks of the failed try were corrupt: those that begin at
+    /// these bytes of the piece. [`DiskEvent::Checked`] follows.
+    FoundWrong { piece: u32, begins: Vec<u32> },
+    /// The disk does not work at the moment: it is full, read-only, or away. `block` is what it did not write.
+    Trouble { block: Option<BlockSpec>, trouble: DiskTrouble },
     /// Blocks of a piece were not written because the disk was in trouble already.
-    Unwritten {
-        /// The piece.
-        piece: u32,
-    },
-    /// The disk works again.
-    Healed {
-        /// Pieces that we had may be gone.
-        doubtful: bool,
-    },
-    /// Another program changed or removed files: the content is in doubt.
-    Doubted {
-        /// What was found.
-        text: String,
-    },
-    /// The content was checked again.
-    CheckedAgain {
-        /// The pieces that we have.
-        have: Bitfield,
-    },
+    Unwritten { piece: u32 },
+    /// The disk works again. `doubtful`: pieces that we had may be gone.
+    Healed { doubtful: bool },
+    /// Another program changed or removed files: the content is in doubt. `text` says what was found.
+    Doubted { text: String },
+    /// The content was checked again, and we have these pieces.
+    CheckedAgain { have: Bitfield },
     /// A piece that we had can't be read any more.
-    Unreadable {
-        /// The piece.
-        piece: u32,
-    },
+    Unreadable { piece: u32 },
     /// The disk failed in a way that will not pass: the torrent can't go on.
-    Failed {
-        /// Why.
-        problem: Problem,
-    },
+    Failed { problem: Problem },
 }
 
 /// Something to do.
 #[derive(Debug)]
 pub enum Action {
     /// Open a connection and shake hands.
-    Connect {
-        /// The address.
-        addr: SocketAddr,
-    },
+    Connect { addr: SocketAddr },
     /// Send something to a peer.
     Peer(PeerKey, PeerOrder),
-    /// End a connection.
-    Close {
-        /// Which.
-        peer: PeerKey,
-        /// Why, for the log.
-        reason: &'static str,
-    },
+    /// End a connection; the reason is for the log.
+    Close { peer: PeerKey, reason: &'static str },
     /// Ask a tracker.
     Announce(Box<Announcement>),
     /// Have the disk do something.
@@ -181,27 +113,13 @@ pub enum PeerOrder {
 /// Work for the disk.
 #[derive(Debug)]
 pub enum DiskOrder {
-    /// Write a block; when it was the last of its piece, compare the hash.
-    Write {
-        /// Its piece.
-        piece: u32,
-        /// Where in the piece it begins, in bytes.
-        begin: u32,
-        /// The bytes.
-        data: Vec<u8>,
-    },
+    /// Write the block that begins at byte `begin` of `piece`; when it was the last of its piece, compare the hash.
+    Write { piece: u32, begin: u32, data: Vec<u8> },
     /// Forget what was received of a piece: the piece starts over.
-    Restart {
-        /// The piece.
-        piece: u32,
-    },
-    /// Try whether the disk works again.
-    Probe {
-        /// What it did not write, if that can be tried.
-        block: Option<BlockSpec>,
-        /// Bytes that are still to be written.
-        left: u64,
-    },
+    Restart { piece: u32 },
+    /// Try whether the disk works again, if possible with the `block` that it did not write. `left`: bytes that are
+    /// still to be written.
+    Probe { block: Option<BlockSpec>, left: u64 },
     /// Check what is there, as at the beginning.
     CheckAgain,
 }
@@ -210,19 +128,11 @@ pub enum DiskOrder {
 #[derive(Debug)]
 pub enum News {
     /// The torrent waits for its disk, or now for another reason.
-    Waiting {
-        /// Why.
-        trouble: DiskTrouble,
-    },
+    Waiting { trouble: DiskTrouble },
     /// The torrent waits no more.
     Resumed,
     /// Every wanted piece is proven.
     Complete,
-    /// The torrent ended by itself.
-    Failed {
-        /// Why.
-        problem: Problem,
-        /// How it stood just before.
-        status: Box<Status>,
-    },
+    /// The torrent ended by itself; `status` is how it stood just before.
+    Failed { problem: Problem, status: Box<Status> },
 }

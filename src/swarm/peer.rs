@@ -185,7 +185,7 @@ impl Peer {
 
     /// Bytes it gave us in the last two rounds of the choker; 0 while it is snubbed.
     pub fn gave(&self) -> u64 {
-        if self.window.is_snubbed() { 0 } else { self.down.total() - self.gave_before[0] }
+        if self.window.snubbed { 0 } else { self.down.total() - self.gave_before[0] }
     }
 
     /// Bytes it got from us in the last two rounds of the choker.

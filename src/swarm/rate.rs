@@ -7,14 +7,16 @@ use crate::proto::peer::message::BLOCK_BYTES;
 
 /// Seconds over which a rate is averaged: long enough to be steady on the screen and for choosing peers, short enough
 /// that a stalled peer is noticed (BEP 3 proposes a rolling 20 s average; libtorrent takes 5).
-const METER_SECONDS: usize = 5;
+const METER_SECONDS: u64 = 5;
+/// The second under way is counted as well.
+const SLOTS: u64 = METER_SECONDS + 1;
 
 /// Counts bytes, and knows how many came in each of the last seconds.
 #[derive(Clone, Debug)]
 pub struct Meter {
     total: u64,
-    /// Bytes of each of the last seconds; the second `s` is at `s % len`.
-    seconds: [u64; METER_SECONDS + 1],
+    /// Bytes of each of the last seconds; the second `s` is at `s % SLOTS`.
+    seconds: [u64; SLOTS as usize],
     newest: u64,
     began: Time,
 }
@@ -22,15 +24,14 @@ pub struct Meter {
 impl Meter {
     /// A meter that begins at `now`.
     pub fn new(now: Time) -> Meter {
-        Meter { total: 0, seconds: [0; METER_SECONDS + 1], newest: now.as_secs(), began: now }
+        Meter { total: 0, seconds: [0; SLOTS as usize], newest: now.as_secs(), began: now }
     }
 
     /// Counts `bytes` at `now`.
     pub fn add(&mut self, bytes: u64, now: Time) {
         self.turn(now);
         self.total += bytes;
-        let slots = self.seconds.len() as u64;
-        self.seconds[(self.newest % slots) as usize] += bytes;
+        self.seconds[(self.newest % SLOTS) as usize] += bytes;
     }
 
     /// All bytes that were ever counted.
@@ -41,11 +42,10 @@ impl Meter {
     /// Bytes a second over the last [`METER_SECONDS`], or since the meter began if that is shorter
     /// (but at least one second, so that the first bytes do not look like a flood).
     pub fn rate(&self, now: Time) -> u64 {
-        let slots = self.seconds.len() as u64;
-        let first = now.as_secs().saturating_sub(slots - 1);
+        let first = now.as_secs().saturating_sub(SLOTS - 1);
         let seen: u64 = (first..=self.newest.min(now.as_secs()))
-            .filter(|second| second + slots > self.newest)
-            .map(|second| self.seconds[(second % slots) as usize])
+            .filter(|second| second + SLOTS > self.newest)
+            .map(|second| self.seconds[(second % SLOTS) as usize])
             .sum();
         let whole = now.saturating_sub(Time::from_secs(first));
         let span = whole.min(now.saturating_sub(self.began)).max(Time::from_secs(1));
@@ -54,13 +54,12 @@ impl Meter {
 
     /// Moves on to the second of `now`, and forgets what is too old.
     fn turn(&mut self, now: Time) {
-        let slots = self.seconds.len() as u64;
         let second = now.as_secs();
         if second <= self.newest {
             return;
         }
-        for passed in (self.newest + 1..=second).take(slots as usize) {
-            self.seconds[(passed % slots) as usize] = 0;
+        for passed in (self.newest + 1..=second).take(SLOTS as usize) {
+            self.seconds[(passed % SLOTS) as usize] = 0;
         }
         // After a long pause every slot was cleared above, whichever seconds they were.
         self.newest = second;

@@ -8,10 +8,6 @@ use super::rate::TokenBucket;
 use crate::base::rng::Rng;
 use crate::base::time::Time;
 
-/// If the process has no descriptor or thread left for one more connection, none is opened for this long: a peer may
-/// leave meanwhile.
-const HOLD: Time = Time::from_secs(10);
-
 /// What all torrents of a process share.
 pub struct Shared {
     /// Random numbers.
@@ -35,7 +31,6 @@ pub struct Shared {
 impl Shared {
     /// Only memory is limited at first.
     pub fn new(rng: Rng, budget: Budget) -> Shared {
-        let [upload, download] = [(); 2].map(|()| TokenBucket::new(None, Time::ZERO));
         Shared {
             rng,
             budget,
@@ -43,8 +38,8 @@ impl Shared {
             connected: 0,
             hold: Time::ZERO,
             most_connected: usize::MAX,
-            upload,
-            download,
+            upload: TokenBucket::new(None, Time::ZERO),
+            download: TokenBucket::new(None, Time::ZERO),
         }
     }
 
@@ -63,11 +58,6 @@ impl Shared {
     /// Whether the process may have one more connection.
     pub(super) fn has_room(&self) -> bool {
         self.connected + self.connecting < self.most_connected
-    }
-
-    /// The process has nothing left for one more connection.
-    pub(super) fn hold_connecting(&mut self, now: Time) {
-        self.hold = now + HOLD;
     }
 }
 

@@ -71,8 +71,14 @@ pub struct Torrent {
     meeting: Meeting,
     fetching: Fetching,
     giving: Giving,
-    showing: Showing,
-    disk: DiskWait,
+    /// As a seed: which pieces to suggest or show next.
+    spreading: Spreading,
+    /// Where the torrent is super-seeded.
+    super_seeding: Option<SuperSeeding>,
+    /// What is waited for; `None`: the disk works.
+    wait: Option<Wait>,
+    /// When the disk worked again last, and after which pause.
+    healed: Option<(Time, Time)>,
 }
 
 /// Where peers come from, and which of them are not wanted.
@@ -127,22 +133,6 @@ struct Giving {
     up: Meter,
 }
 
-/// What a seed shows to peers.
-struct Showing {
-    /// Which pieces to suggest or show next.
-    spreading: Spreading,
-    /// Where the torrent is super-seeded.
-    super_seeding: Option<SuperSeeding>,
-}
-
-/// The torrent's wait for its disk.
-struct DiskWait {
-    /// What is waited for; `None`: the disk works.
-    wait: Option<Wait>,
-    /// When the disk worked again last, and after which pause.
-    healed: Option<(Time, Time)>,
-}
-
 /// Why a torrent waits for its disk, and until when.
 struct Wait {
     /// What could not be written; the disk works when it can.
@@ -162,10 +152,10 @@ struct Wait {
 impl Torrent {
     /// The torrent of `metainfo`, of which the pieces `have` are there and proven.
     pub fn new(metainfo: &Metainfo, have: Bitfield, settings: Settings, now: Time, rng: &mut Rng) -> Torrent {
-        let had: u64 = have.iter_ones().map(|piece| metainfo.piece_size(piece) as u64).sum();
         let standing = if have.is_full() { Standing::Seeding } else { Standing::Downloading };
         let super_seeding = SuperSeeding::new(settings.super_seed, &have, now);
         let picker = Picker::new(metainfo.length, metainfo.piece_length, have, settings.sequential, rng);
+        let left = picker.lacked_bytes();
         Torrent {
             info_hash: metainfo.info_hash,
             private: metainfo.private,
@@ -179,10 +169,10 @@ impl Torrent {
                 announcer: Announcer::new(&metainfo.tiers, now, rng),
                 connecting: 0,
                 made_room: now,
-                completed: had == metainfo.length,
+                completed: left == 0,
             },
             fetching: Fetching {
-                left: metainfo.length - had,
+                left,
                 left_out: 0,
                 wanted: None,
                 waits_for_budget: false,
@@ -201,8 +191,10 @@ impl Torrent {
                 turns: 0,
                 up: Meter::new(now),
             },
-            showing: Showing { spreading: Spreading::new(metainfo.piece_count()), super_seeding },
-            disk: DiskWait { wait: None, healed: None },
+            spreading: Spreading::new(metainfo.piece_count()),
+            super_seeding,
+            wait: None,
+            healed: None,
             picker,
             settings,
         }

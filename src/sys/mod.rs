@@ -11,6 +11,7 @@ pub mod send;
 #[cfg(test)]
 pub mod testkit;
 
+use rustix::io::Errno;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -18,6 +19,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockW
 pub fn in_words(error: &io::Error) -> String {
     let text = error.to_string();
     text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words).to_string()
+}
+
+/// Whether the system gave one of these reasons.
+pub fn is_one_of(error: &io::Error, list: &[Errno]) -> bool {
+    list.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 /// Locks a mutex, also a poisoned one.

@@ -11,6 +11,8 @@ use std::fs;
 
 /// Torrents that are in the folder at once.
 const TORRENTS: usize = 5_000;
+/// How often the folder is filled and emptied.
+const ROUNDS: usize = 3;
 /// What the process may grow by for each torrent that came and went, in bytes. A torrent that is not forgotten takes 2 KiB.
 /// Measured: 10 bytes, the state of the allocator.
 const SLACK: u64 = 200;
@@ -41,7 +43,7 @@ fn five_thousand_torrents_that_come_and_go_leave_no_memory_behind() {
     let mut command = folder.many(&[]).command();
     let mut many = Process::start("many", command.env("MALLOC_ARENA_MAX", "1"), folder.path());
     let mut after = Vec::new();
-    for round in 0..2 {
+    for round in 0..ROUNDS {
         let files: Vec<_> = (0..TORRENTS).map(|number| folder.dir.join(format!("{round}-{number}.torrent"))).collect();
         for file in &files {
             fs::write(file, torrent(&file.file_stem().unwrap().to_string_lossy())).unwrap();
@@ -53,8 +55,9 @@ fn five_thousand_torrents_that_come_and_go_leave_no_memory_behind() {
         wait_for(&mut many, ": removed\n", (round + 1) * TORRENTS);
         after.push(proc::status(many.id(), "VmRSS"));
     }
-    // The first round brings the process to its size, because the allocator returns little to the system.
-    let grown = after[1].saturating_sub(after[0]) * 1024;
+    // The first round brings the process to its size, because the allocator returns little to the system. Of the rounds
+    // after it, one may need another page here and there; if each of them grows, something is kept.
+    let grown = after.windows(2).map(|pair| pair[1].saturating_sub(pair[0]) * 1024).min().unwrap();
     assert!(grown < TORRENTS as u64 * SLACK, "KiB after each round: {after:?}");
     many.signal(Signal::INT);
     assert_eq!(many.wait(PATIENCE).code(), Some(0));

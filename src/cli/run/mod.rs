@@ -93,7 +93,7 @@ pub fn run_engine(
     let (engine, notices) = started.map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
     let watcher = Watcher::start(watched.folder, watched.blocklist)?;
     let person = Person::listen(view.is_live(), watcher.is_watching())?;
-    let mut session = Session::new(engine.port());
+    let mut session = Session::new(engine.port);
     for job in jobs {
         session.add(job, &engine);
     }

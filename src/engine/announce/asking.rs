@@ -4,7 +4,7 @@
 //! one family only about each other. The two answers become one: the better one. If one family does not work, that is
 //! remembered for a while, so that it costs nothing.
 
-use super::udp::{self, UdpError};
+use super::udp::Exchange;
 use crate::base::url::{self, redact};
 use crate::engine::config::GOODBYE;
 use crate::proto::id::InfoHash;
@@ -13,7 +13,7 @@ use crate::proto::tracker::announce::{
 };
 use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement, Ask, Outcome};
 use crate::sys::http::{self, Family, family_of};
-use crate::sys::{lock, lookup, random};
+use crate::sys::{lock, lookup};
 use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -24,8 +24,6 @@ use std::time::{Duration, Instant};
 pub const DEADLINE: Duration = Duration::from_secs(30);
 /// How long a tracker over UDP may take: two waits of BEP 15, 15 s and 30 s.
 const UDP_DEADLINE: Duration = Duration::from_secs(45);
-/// The wait that follows these in BEP 15: a minute.
-const SILENT_MINUTES: u64 = 1;
 /// How long the answer to a scrape may take, which is only nice to know: one wait of BEP 15.
 const SCRAPE_DEADLINE: Duration = Duration::from_secs(15);
 pub const REPLY_BYTES: u64 = MAX_REPLY_BYTES as u64;
@@ -109,8 +107,10 @@ fn addresses(url: &str, one_family: &OneFamily) -> Result<Vec<SocketAddr>, Annou
         Some("http" | "https") => Some(80),
         _ => return Ok(Vec::new()),
     };
-    let host = url::host(url).ok_or_else(|| failure("its URL names no host"))?;
-    let port = url::port(url).or(usual_port).ok_or_else(|| failure("its URL names no port, as those of udp must"))?;
+    let host = url::host(url).ok_or_else(|| AnnounceFailure::unanswered("its URL names no host"))?;
+    let port = url::port(url)
+        .or(usual_port)
+        .ok_or_else(|| AnnounceFailure::unanswered("its URL names no port, as those of udp must"))?;
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
     }
@@ -126,16 +126,16 @@ fn addresses(url: &str, one_family: &OneFamily) -> Result<Vec<SocketAddr>, Annou
 fn announce(url: &str, request: &AnnounceRequest, to: Option<SocketAddr>) -> Outcome {
     let deadline = |usual| if request.event == Some(AnnounceEvent::Stopped) { GOODBYE } else { usual };
     if url::scheme(url) == Some("udp") {
-        let (to, data) = (to.ok_or_else(|| failure("no such host"))?, url::path_and_query(url));
-        let announced = udp::announce(to, request, data.as_bytes(), deadline(UDP_DEADLINE), random::bits() as u32);
-        return announced.map_err(udp_failure);
+        let (to, data) = (to.ok_or_else(|| AnnounceFailure::unanswered("no such host"))?, url::path_and_query(url));
+        return Exchange::open(to, deadline(UDP_DEADLINE))?.announce(request, data.as_bytes());
     }
     let family = to.map_or(Family::Any, family_of);
-    let answer = http::ask(&request.to_url(url), REPLY_BYTES, deadline(DEADLINE), family).map_err(failure)?;
+    let answer = http::ask(&request.to_url(url), REPLY_BYTES, deadline(DEADLINE), family)
+        .map_err(AnnounceFailure::unanswered)?;
     // The tracker's own words say more than the HTTP status.
     match parse_reply(&answer.body) {
         Err(refused @ ReplyError::Failure { .. }) => Err(refusal(refused)),
-        _ if answer.status != 200 => Err(failure(http::HttpError::Status(answer.status))),
+        _ if answer.status != 200 => Err(AnnounceFailure::unanswered(http::HttpError::Status(answer.status))),
         reply => reply.map_err(refusal),
     }
 }
@@ -143,41 +143,22 @@ fn announce(url: &str, request: &AnnounceRequest, to: Option<SocketAddr>) -> Out
 /// Asks for the counts of a swarm. A tracker that answers anything else is not asked again.
 fn scrape(url: &str, hash: &InfoHash) -> Outcome {
     log::debug!("{}: scrape", redact(url));
-    let never = || AnnounceFailure { retry_in: Some(RetryIn::Never), ..failure("no scrape") };
+    let never = || AnnounceFailure { retry_in: Some(RetryIn::Never), ..AnnounceFailure::unanswered("no scrape") };
     if url::scheme(url) == Some("udp") {
         let addrs = addresses(url, &OneFamily::default())?;
-        let to = addrs.first().ok_or_else(|| failure("no such host"))?;
-        return udp::scrape(*to, *hash, SCRAPE_DEADLINE, random::bits() as u32).map_err(|error| match error {
-            UdpError::Refused(_) => never(),
-            error => udp_failure(error),
-        });
+        let to = addrs.first().ok_or_else(|| AnnounceFailure::unanswered("no such host"))?;
+        let outcome = Exchange::open(*to, SCRAPE_DEADLINE)?.scrape(*hash);
+        return outcome.map_err(|failure| if failure.refused { never() } else { failure });
     }
     let url = scrape_url(url, hash).ok_or_else(never)?;
-    let answer = http::ask(&url, REPLY_BYTES, SCRAPE_DEADLINE, Family::Any).map_err(failure)?;
+    let answer = http::ask(&url, REPLY_BYTES, SCRAPE_DEADLINE, Family::Any).map_err(AnnounceFailure::unanswered)?;
     parse_scrape(&answer.body, hash).filter(|_| answer.status == 200).ok_or_else(never)
-}
-
-/// The tracker was not reached, or what came is no answer.
-fn failure(reason: impl ToString) -> AnnounceFailure {
-    AnnounceFailure { reason: reason.to_string(), refused: false, retry_in: None }
 }
 
 /// The tracker refused, or wrote what cannot be read.
 fn refusal(error: ReplyError) -> AnnounceFailure {
     match error {
-        ReplyError::Failure { reason, retry_in } => {
-            let reason = if reason.trim().is_empty() { "it does not say why".into() } else { reason };
-            AnnounceFailure { reason, refused: true, retry_in }
-        }
-        damaged => failure(damaged),
-    }
-}
-
-pub(super) fn udp_failure(error: UdpError) -> AnnounceFailure {
-    let reason = error.to_string();
-    match error {
-        UdpError::Refused(reason) => refusal(ReplyError::Failure { reason, retry_in: None }),
-        UdpError::Silent => AnnounceFailure { retry_in: Some(RetryIn::Minutes(SILENT_MINUTES)), ..failure(reason) },
-        UdpError::Unreachable(_) | UdpError::WrongReply => failure(reason),
+        ReplyError::Failure { reason, retry_in } => AnnounceFailure::refusal(reason, retry_in),
+        damaged => AnnounceFailure::unanswered(damaged),
     }
 }

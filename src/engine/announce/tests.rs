@@ -322,6 +322,6 @@ fn no_announce_waits_for_a_scrape() {
 /// BEP 15: after 15 s and 30 s without an answer follows a wait of a minute.
 #[test]
 fn a_silent_udp_tracker_is_asked_again_after_a_minute() {
-    let failure = asking::udp_failure(udp::UdpError::Silent);
+    let failure = udp::silent();
     assert_eq!((failure.reason.as_str(), failure.retry_in), ("no answer in time", Some(RetryIn::Minutes(1))));
 }

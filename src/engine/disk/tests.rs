@@ -8,9 +8,10 @@ use super::worker::{KEPT_SHARE, REPORT_SHARE, Run, Worker};
 use super::*;
 use crate::base::rng::Rng;
 use crate::proto::metainfo::Metainfo;
-use crate::proto::peer::message::BLOCK_BYTES;
-use crate::storage::error::ContentError;
+use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
+use crate::storage::TorrentId;
 use crate::swarm::event::{DiskEvent, Event};
+use crate::swarm::standing::Problem;
 use crossbeam_channel::Receiver;
 use proptest::prelude::*;
 use std::fs;
@@ -34,7 +35,7 @@ struct Told {
     written: u64,
     checked: Vec<(u32, bool)>,
     found_wrong: Vec<(u32, Vec<u32>)>,
-    failed: Vec<ContentError>,
+    failed: Vec<Problem>,
     /// Trouble in words, and how often blocks were not written because of it.
     trouble: Vec<String>,
     unwritten: usize,
@@ -52,7 +53,9 @@ impl Told {
                 assert!(!self.checked.contains(&(piece, true)), "it is reported too late");
                 self.found_wrong.push((piece, begins));
             }
-            Input::DiskFailed { torrent: TorrentId(0), error } => self.failed.push(error),
+            Input::Torrent { torrent: TorrentId(0), event: Event::Disk(DiskEvent::Failed { problem }) } => {
+                self.failed.push(problem)
+            }
             Input::Torrent { torrent: TorrentId(0), event: Event::Disk(DiskEvent::Trouble { trouble, .. }) } => {
                 self.trouble.push(trouble.text)
             }
@@ -95,7 +98,7 @@ impl Bench {
         let at = self.content.piece_offset(piece) as usize + begin as usize;
         let mut data = self.bytes[at..at + length].to_vec();
         spoil(&mut data);
-        self.disk.give(TorrentId(0), piece, DiskJob::Write { content: Arc::clone(&self.content), piece, begin, data });
+        self.disk.give(&self.content, DiskOrder::Write { piece, begin, data });
     }
 
     fn give(&mut self, block: (u32, u32)) {
@@ -103,7 +106,7 @@ impl Bench {
     }
 
     fn restart(&mut self, piece: u32) {
-        self.disk.give(TorrentId(0), piece, DiskJob::Restart { torrent: TorrentId(0), piece });
+        self.disk.give(&self.content, DiskOrder::Restart { piece });
     }
 
     /// Listens until `enough` returns true.
@@ -300,11 +303,8 @@ fn a_failed_write_is_reported_with_the_name_of_the_file() {
     told.checked.sort();
     assert_eq!(told.checked, [(0, true), (1, true)], "only what is written is verified");
     assert_eq!(told.failed.len(), 2);
-    for error in &told.failed {
-        assert_eq!(
-            error.to_string(),
-            format!("can't make {}: there is a folder where the file should be", path.display())
-        );
+    for problem in &told.failed {
+        assert_eq!(problem.text, format!("can't make {}: there is a folder where the file should be", path.display()));
     }
     assert_eq!(told.written, metainfo.length, "its memory is free again");
 }

@@ -15,7 +15,7 @@ use crate::engine::peer::blocks::Blocks;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
-use crate::swarm::event::{DiskEvent, Event};
+use crate::swarm::event::{DiskEvent, DiskOrder, Event};
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -64,11 +64,12 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Whether a block continues this run.
-    fn takes(&self, content: &Arc<Content>, piece: u32, begin: u32) -> bool {
+    /// Whether a job continues this run.
+    fn takes(&self, job: &DiskJob) -> bool {
+        let DiskJob::Order(content, DiskOrder::Write { piece, begin, .. }) = job else { return false };
         // All blocks but a piece's last one have the same size.
         let end = self.begin + self.blocks.len() as u32 * BLOCK_BYTES;
-        Arc::ptr_eq(content, &self.content) && piece == self.piece && begin == end && self.blocks.len() < RUN_BLOCKS
+        Arc::ptr_eq(content, &self.content) && *piece == self.piece && *begin == end && self.blocks.len() < RUN_BLOCKS
     }
 }
 
@@ -102,25 +103,20 @@ impl Worker {
         let mut run: Option<Run> = None;
         while let Ok(batch) = jobs.recv() {
             for job in std::iter::once(batch).chain(jobs.try_iter()).flatten() {
+                // Everything else comes after the blocks before it.
+                if !run.as_ref().is_some_and(|run| run.takes(&job)) {
+                    run.take().into_iter().for_each(|run| self.write(run));
+                }
                 match job {
-                    DiskJob::Write { content, piece, begin, data } => match &mut run {
-                        Some(run) if run.takes(&content, piece, begin) => run.blocks.push(data),
-                        _ => {
-                            let next = Run { content, piece, begin, blocks: vec![data] };
-                            run.replace(next).into_iter().for_each(|run| self.write(run));
-                        }
-                    },
-                    DiskJob::Restart { torrent, piece } => {
-                        run.take().into_iter().for_each(|run| self.write(run));
-                        self.forget(torrent, piece);
+                    DiskJob::Order(content, DiskOrder::Write { piece, begin, data }) => {
+                        run.get_or_insert_with(|| Run { content, piece, begin, blocks: Vec::new() }).blocks.push(data);
+                    }
+                    DiskJob::Order(content, DiskOrder::Restart { piece }) => {
+                        self.forget(content.torrent, piece);
                         self.report();
                     }
-                    DiskJob::Probe { content, block, left } => {
-                        run.take().into_iter().for_each(|run| self.write(run));
-                        self.probe(&content, block, left);
-                    }
-                    DiskJob::Forget { content } => {
-                        run.take().into_iter().for_each(|run| self.write(run));
+                    DiskJob::Order(content, DiskOrder::Probe { block, left }) => self.probe(&content, block, left),
+                    DiskJob::Order(content, DiskOrder::CheckAgain) | DiskJob::Forget(content) => {
                         let torrent = content.torrent;
                         let pieces = self.pieces.range((torrent, 0)..=(torrent, u32::MAX));
                         let pieces: Vec<u32> = pieces.map(|((_, piece), _)| *piece).collect();
@@ -128,10 +124,7 @@ impl Worker {
                         self.failed.forget(torrent);
                         self.report();
                     }
-                    DiskJob::Finish => {
-                        run.take().into_iter().for_each(|run| self.write(run));
-                        let _ = self.manager.send(Input::DiskDone { device: self.device });
-                    }
+                    DiskJob::Finish => drop(self.manager.send(Input::DiskDone { device: self.device })),
                 }
             }
             run.take().into_iter().for_each(|run| self.write(run));
@@ -228,7 +221,7 @@ impl Worker {
         }
         self.blocks.give(block);
         self.report();
-        let good = coming.hash.finish() == *content.digest(piece);
+        let good = coming.hash.finish() == *content.metainfo.piece_hash(piece);
         if !content.health.is_sound() {
             return self.unwritten(content, piece);
         }
@@ -237,7 +230,7 @@ impl Worker {
             return self.fail(content, spec, error);
         }
         self.look_for_liars(content, piece, good);
-        self.tell(content.torrent, Event::Disk(DiskEvent::Checked { piece, good }));
+        self.tell(content.torrent, DiskEvent::Checked { piece, good });
     }
 
     /// Remembers what a corrupt piece looked like. When it is correct, reports which blocks were corrupt before.
@@ -250,7 +243,7 @@ impl Worker {
         }
         let begins = self.failed.wrong_blocks(content, piece);
         if !begins.is_empty() {
-            self.tell(content.torrent, Event::Disk(DiskEvent::FoundWrong { piece, begins }));
+            self.tell(content.torrent, DiskEvent::FoundWrong { piece, begins });
         }
     }
 
@@ -266,8 +259,8 @@ impl Worker {
         }
     }
 
-    fn tell(&self, torrent: TorrentId, event: Event) {
+    fn tell(&self, torrent: TorrentId, event: DiskEvent) {
         // The manager is gone only when the process ends.
-        let _ = self.manager.send(Input::Torrent { torrent, event });
+        let _ = self.manager.send(Input::Torrent { torrent, event: Event::Disk(event) });
     }
 }

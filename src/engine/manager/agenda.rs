@@ -25,8 +25,10 @@ pub struct Plan {
 /// The plans of all torrents, sorted by what has to be found.
 #[derive(Default)]
 pub struct Agenda {
-    wakes: BTreeSet<(Time, TorrentId)>,
-    saves: BTreeSet<(Time, TorrentId)>,
+    /// When the torrents' timers fire.
+    pub wakes: BTreeSet<(Time, TorrentId)>,
+    /// When the torrents' states are saved.
+    pub saves: BTreeSet<(Time, TorrentId)>,
     /// Torrents that could request more blocks if memory were free.
     pub want_memory: BTreeSet<TorrentId>,
     /// Torrents that are downloading.
@@ -59,16 +61,6 @@ impl Agenda {
     pub fn next(&self) -> Option<Time> {
         sooner(self.wakes.first().map(|(at, _)| *at), self.saves.first().map(|(at, _)| *at))
     }
-
-    /// The torrents whose timer fires by `now`.
-    pub fn to_wake(&self, now: Time) -> Vec<TorrentId> {
-        due(&self.wakes, now)
-    }
-
-    /// The torrents whose state is to be saved by `now`.
-    pub fn to_save(&self, now: Time) -> Vec<TorrentId> {
-        due(&self.saves, now)
-    }
 }
 
 fn move_to(times: &mut BTreeSet<(Time, TorrentId)>, torrent: TorrentId, before: Option<Time>, next: Option<Time>) {
@@ -80,7 +72,8 @@ fn move_to(times: &mut BTreeSet<(Time, TorrentId)>, torrent: TorrentId, before: 
     }
 }
 
-fn due(times: &BTreeSet<(Time, TorrentId)>, now: Time) -> Vec<TorrentId> {
+/// The torrents in `times` whose time has come by `now`.
+pub fn due(times: &BTreeSet<(Time, TorrentId)>, now: Time) -> Vec<TorrentId> {
     times.iter().take_while(|(at, _)| *at <= now).map(|(_, torrent)| *torrent).collect()
 }
 
@@ -96,14 +89,14 @@ mod tests {
             let plan = Plan { wake: Some(at(wake)), save: Some(at(40)), wants_memory: true, ..Plan::default() };
             agenda.change(TorrentId(number), &mut plans[number as usize], plan);
         }
-        assert_eq!((agenda.next(), agenda.to_wake(at(9))), (Some(at(10)), vec![]));
-        assert_eq!(agenda.to_wake(at(20)), [TorrentId(1), TorrentId(2)]);
+        assert_eq!((agenda.next(), due(&agenda.wakes, at(9))), (Some(at(10)), vec![]));
+        assert_eq!(due(&agenda.wakes, at(20)), [TorrentId(1), TorrentId(2)]);
         let later = Plan { wake: Some(at(50)), ..plans[1] };
         agenda.change(TorrentId(1), &mut plans[1], later);
-        assert_eq!((agenda.next(), agenda.to_wake(at(20))), (Some(at(20)), vec![TorrentId(2)]));
+        assert_eq!((agenda.next(), due(&agenda.wakes, at(20))), (Some(at(20)), vec![TorrentId(2)]));
         for (number, plan) in (0..).zip(&mut plans) {
             agenda.change(TorrentId(number), plan, Plan::default());
         }
-        assert_eq!((agenda.next(), agenda.to_save(at(99)), agenda.want_memory.len()), (None, vec![], 0));
+        assert_eq!((agenda.next(), due(&agenda.saves, at(99)), agenda.want_memory.len()), (None, vec![], 0));
     }
 }

@@ -6,7 +6,7 @@
 use super::slot::Slot;
 use crate::base::time::Time;
 use crate::engine::checker::Check;
-use crate::engine::disk::{Disk, DiskJob};
+use crate::engine::disk::Disk;
 use crate::engine::keeper::Keeper;
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
@@ -15,7 +15,6 @@ use crate::swarm::event::DiskOrder;
 use crate::swarm::standing::Problem;
 use crossbeam_channel::Sender;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The disks of all torrents.
 pub struct DiskOffice {
@@ -50,28 +49,12 @@ impl DiskOffice {
 
     /// Does what a torrent wants of its disk.
     pub fn order(&mut self, content: &Arc<Content>, order: DiskOrder) {
-        let (torrent, same) = (content.torrent, || Arc::clone(content));
-        match order {
-            DiskOrder::Write { piece, begin, data } => {
-                self.disk.give(torrent, piece, DiskJob::Write { content: same(), piece, begin, data });
-            }
-            DiskOrder::Restart { piece } => self.disk.give(torrent, piece, DiskJob::Restart { torrent, piece }),
-            DiskOrder::Probe { block, left } => {
-                let piece = block.map_or(0, |block| block.piece);
-                self.disk.give(torrent, piece, DiskJob::Probe { content: same(), block, left });
-            }
-            DiskOrder::CheckAgain => {
-                // Blocks that are still on their way to the disk must not be written over verified ones.
-                content.health.doubt();
-                self.disk.forget(content);
-                self.check(Check::Again { content: same() });
-            }
+        if matches!(order, DiskOrder::CheckAgain) {
+            // Blocks that are still on their way to the disk must not be written over verified ones.
+            content.health.doubt();
+            self.check(Check::Again { content: Arc::clone(content) });
         }
-    }
-
-    /// The least time between two saves of a torrent's state; `None`: no states are kept.
-    pub fn save_every(&self) -> Option<Duration> {
-        self.keeper.every()
+        self.disk.give(content, order);
     }
 
     /// Saves a torrent's state. `in_haste`: nothing comes after it, and somebody waits.

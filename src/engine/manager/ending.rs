@@ -3,7 +3,7 @@
 //! Floor 3, part of the [`manager`](super).
 
 use super::Manager;
-use super::agenda::Plan;
+use super::agenda::{Plan, due};
 use super::slot::{Slot, State};
 use crate::base::time::Time;
 use crate::engine::config::GOODBYE;
@@ -27,7 +27,7 @@ impl Manager {
         self.disks.save(id, &mut slot, self.started.elapsed(), true);
         self.agenda.change(id, &mut slot.plan, Plan::default());
         if let State::Running(torrent, content) = slot.state {
-            self.peers.end(&content);
+            self.peers.around.directory.remove(&content.metainfo.info_hash);
             self.disks.end(&content);
             self.trackers.part(id, torrent);
         }
@@ -61,7 +61,7 @@ impl Manager {
     /// Tells the trackers of a torrent, and closes its connections.
     pub(super) fn say_goodbye(&mut self, id: TorrentId, now: Time) {
         if let Some(State::Running(torrent, content)) = self.torrents.get_mut(&id).map(|slot| &mut slot.state) {
-            self.shared.budget.turn_to(content.device(), self.disks.disk.devices() > 1);
+            self.shared.budget.turn_to(content.device(), self.disks.disk.devices.count() > 1);
             torrent.stop(&mut Turn { now, shared: &mut self.shared, actions: &mut self.actions });
             self.carry_out(id, now);
         }
@@ -78,7 +78,7 @@ impl Manager {
 
     /// Saves the states that are due.
     pub(super) fn save_due(&mut self, now: Time) {
-        for torrent in self.agenda.to_save(now) {
+        for torrent in due(&self.agenda.saves, now) {
             if let Some(slot) = self.torrents.get_mut(&torrent) {
                 self.disks.save(torrent, slot, now, false);
             }
@@ -98,7 +98,7 @@ impl Manager {
     pub(super) fn end(&mut self) {
         for slot in self.torrents.values() {
             if let State::Running(_, content) = &slot.state {
-                self.peers.end(content);
+                self.peers.around.directory.remove(&content.metainfo.info_hash);
             }
         }
         self.peers.close_all();

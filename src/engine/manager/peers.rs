@@ -11,13 +11,14 @@ use crate::storage::content::Content;
 use crate::swarm::event::{Event, PeerOrder};
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::peer::PeerKey;
+use crate::sys::lock_to_write;
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::net::SocketAddr;
 
 /// The connections of all torrents.
 pub struct PeerOffice {
-    around: Surroundings,
+    /// What the peers' threads share with the manager.
+    pub around: Surroundings,
     connections: HashMap<PeerKey, Connection>,
     /// Peers that have orders waiting.
     talked_to: Vec<PeerKey>,
@@ -37,24 +38,9 @@ impl PeerOffice {
         PeerOffice { around, connections: HashMap::new(), talked_to: Vec::new() }
     }
 
-    /// A torrent joins its swarm, or its content was opened again: peers may ask for it.
-    pub fn begin(&self, content: Arc<Content>) {
-        self.around.directory.add(content);
-    }
-
-    /// A torrent ended: connections that are being opened for it end too.
-    pub fn end(&self, content: &Content) {
-        self.around.directory.remove(&content.metainfo.info_hash);
-    }
-
     /// The torrent that a peer is connected for.
     pub fn torrent_of(&self, peer: PeerKey) -> Option<TorrentId> {
         self.connections.get(&peer).map(|connection| connection.torrent)
-    }
-
-    /// Whether the blocklist names an address.
-    pub fn blocks(&self, addr: IpAddr) -> bool {
-        self.around.gate.blocks(addr)
     }
 
     /// A peer is connected.
@@ -79,7 +65,7 @@ impl PeerOffice {
 
     /// Opens a connection. If that can't even be tried, returns the event that says so.
     pub fn connect(&self, content: &Content, addr: SocketAddr) -> Option<Event> {
-        if self.blocks(addr.ip()) {
+        if self.around.keeps_out(addr.ip()) {
             log::debug!("{addr}: not tried: it is on the blocklist");
             return Some(Event::ConnectFailed { addr, our_fault: false });
         }
@@ -118,8 +104,11 @@ impl PeerOffice {
 
     /// Replaces the blocklist, and closes the connections to addresses on the new one. Their readers report the end.
     pub fn block(&mut self, list: Blocklist) {
-        self.around.gate.put(list);
-        for Connection { link, .. } in self.connections.values().filter(|one| self.blocks(one.link.addr.ip())) {
+        let before = std::mem::replace(&mut *lock_to_write(&self.around.blocklist), list);
+        // This is after the lock is released, because freeing a large list takes a while.
+        drop(before);
+        for Connection { link, .. } in self.connections.values().filter(|one| self.around.keeps_out(one.link.addr.ip()))
+        {
             log::debug!("{}: we close: it is on the blocklist", link.addr);
             link.close();
         }

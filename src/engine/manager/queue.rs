@@ -15,8 +15,7 @@ use crate::storage::check::Found;
 use crate::storage::error::ContentError;
 use crate::swarm::event::{DiskEvent, Event};
 use crate::swarm::figures::Status;
-use crate::swarm::standing::DiskTrouble;
-use crate::swarm::standing::Standing;
+use crate::swarm::standing::{DiskTrouble, Standing};
 use crate::swarm::torrent::Torrent;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -76,7 +75,7 @@ impl Manager {
         slot.told = vec![None; torrent.trackers().len()];
         slot.saved.at = now;
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
-        self.peers.begin(content);
+        self.peers.around.directory.add(content);
         self.news.tell(Notice::Joined { torrent: id, had_bytes, hashed_bytes, whole });
         self.handle(id, Event::Timer, now);
         if paused {
@@ -96,7 +95,7 @@ impl Manager {
         slot.saved.pieces = None;
         if let State::Running(_, before) = &mut slot.state {
             *before = Arc::clone(&content);
-            self.peers.begin(content);
+            self.peers.around.directory.add(content);
             self.handle(id, Event::Disk(DiskEvent::CheckedAgain { have }), now);
         }
     }

@@ -36,7 +36,7 @@ fn add(engine: &Engine, metainfo: &Metainfo, dir: &Path) {
 }
 
 fn at(engine: &Engine) -> SocketAddr {
-    (Ipv4Addr::LOCALHOST, engine.port()).into()
+    (Ipv4Addr::LOCALHOST, engine.port).into()
 }
 
 /// The reply of a tracker that knows these peers.
@@ -97,7 +97,7 @@ fn a_torrent_is_downloaded_and_the_tracker_is_told_in_order() {
     let (leech, notices) = engine(1 << 20);
     let (sender, announced) = crossbeam_channel::unbounded();
     let (gate, opened) = crossbeam_channel::bounded::<()>(0);
-    let (seed_port, peers) = (format!("port={}&", seed.port()), [at(&seed), at(&leech)]);
+    let (seed_port, peers) = (format!("port={}&", seed.port), [at(&seed), at(&leech)]);
     let addr = serve(move |path, socket| {
         if !path.contains(&seed_port) {
             let _ = sender.send(event_of(path));
@@ -248,7 +248,8 @@ fn a_wait_and_its_end_are_reported_with_the_figures_of_that_moment() {
 
 fn fail(engine: &Engine, torrent: TorrentId) {
     let error = ContentError { doing: Doing::Writing, path: "whole".into(), error: io::Error::other("spoilt") };
-    engine.manager.send(Input::DiskFailed { torrent, error }).unwrap();
+    let event = Event::Disk(DiskEvent::Failed { problem: error.into() });
+    engine.manager.send(Input::Torrent { torrent, event }).unwrap();
 }
 
 #[test]
@@ -330,7 +331,7 @@ fn a_peer_that_connects_after_its_torrent_failed_is_closed() {
 #[test]
 fn an_error_about_ports_names_them() {
     let (engine, _notices) = engine(1 << 20);
-    let config = Config { ports: engine.port()..=engine.port(), ..Config::default() };
+    let config = Config { ports: engine.port..=engine.port, ..Config::default() };
     let Err(error @ EngineError::NoPort(..)) = Engine::start(config) else { panic!("it starts") };
-    assert!(error.to_string().contains(&format!("can't listen on port {}", engine.port())));
+    assert!(error.to_string().contains(&format!("can't listen on port {}", engine.port)));
 }

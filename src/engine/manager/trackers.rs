@@ -32,8 +32,7 @@ impl TrackerOffice {
     pub fn announce(&mut self, torrent: TorrentId, announcement: Box<Announcement>) -> Option<Event> {
         self.unanswered += usize::from(!announcement.is_scrape());
         let announcement = self.announcers.announce(torrent, announcement).err()?;
-        let reason = "no thread could be started to ask it".to_string();
-        let outcome = Box::new(Err(AnnounceFailure { reason, retry_in: None, refused: false }));
+        let outcome = Box::new(Err(AnnounceFailure::unanswered("no thread could be started to ask it")));
         Some(Event::Announced { announcement, outcome })
     }
 

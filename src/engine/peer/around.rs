@@ -4,12 +4,14 @@
 
 use super::blocks::Blocks;
 use super::directory::Directory;
-use super::gate::Gate;
 use crate::engine::input::Input;
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::peer::handshake::{self, Handshake, Reserved};
+use crate::swarm::meeting::blocklist::Blocklist;
+use crate::sys::lock_to_read;
+use core::net::IpAddr;
 use crossbeam_channel::Sender;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 /// How long a peer may take to make room for what we send.
@@ -26,13 +28,20 @@ pub struct Surroundings {
     pub directory: Arc<Directory>,
     /// Buffers for blocks.
     pub blocks: Blocks,
-    /// The blocklist.
-    pub gate: Arc<Gate>,
+    /// Addresses that are kept out. The manager replaces the whole list at once.
+    pub blocklist: Arc<RwLock<Blocklist>>,
     /// Our own peer id.
     pub peer_id: PeerId,
 }
 
-/// The bytes of our handshake.
-pub fn our_handshake(around: &Surroundings, info_hash: InfoHash) -> [u8; handshake::LEN] {
-    Handshake { reserved: Reserved::ours(), info_hash, peer_id: around.peer_id }.emit()
+impl Surroundings {
+    /// The bytes of our handshake.
+    pub fn handshake(&self, info_hash: InfoHash) -> [u8; handshake::LEN] {
+        Handshake { reserved: Reserved::ours(), info_hash, peer_id: self.peer_id }.emit()
+    }
+
+    /// Whether a peer at `ip` is on the blocklist.
+    pub fn keeps_out(&self, ip: IpAddr) -> bool {
+        lock_to_read(&self.blocklist).blocks(ip)
+    }
 }

@@ -22,7 +22,7 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// A torrent joined its swarm.
+    /// A torrent joined its swarm, or its content was opened again.
     pub fn add(&self, content: Arc<Content>) {
         lock(&self.torrents).insert(content.metainfo.info_hash, content);
     }

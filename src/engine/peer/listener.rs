@@ -59,7 +59,7 @@ fn listen(listener: &TcpListener, around: &Surroundings, places: &Arc<Places>) {
             }
         };
         in_trouble = false;
-        if around.gate.blocks(addr.ip()) {
+        if around.keeps_out(addr.ip()) {
             log::debug!("{addr}: closed: it is on the blocklist");
             continue;
         }

@@ -3,7 +3,6 @@
 pub mod around;
 pub mod blocks;
 pub mod directory;
-pub mod gate;
 pub mod link;
 pub mod listener;
 pub mod reader;

@@ -2,7 +2,7 @@
 //!
 //! Floor 3. It blocks only on its socket. [`wire`](super::wire) turns bytes into messages.
 
-use super::around::{STACK_BYTES, Surroundings, WRITE_TIMEOUT, our_handshake};
+use super::around::{STACK_BYTES, Surroundings, WRITE_TIMEOUT};
 use super::shaking::Place;
 use super::wire::Wire;
 use super::writer;
@@ -11,6 +11,7 @@ use crate::proto::id::InfoHash;
 use crate::proto::peer::handshake::{self, Handshake};
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
+use crate::sys::is_one_of;
 use core::net::SocketAddr;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -26,13 +27,16 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// Silence after which a peer is dropped. Others send keep-alives at least every 120 s.
 const SILENCE: Duration = Duration::from_secs(180);
+/// This machine lacks what a connection needs, so the peer is not to blame.
+const OUR_FAULTS: [Errno; 4] = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+
 /// Opens a connection for a torrent, on its own thread. The result goes to the manager. An error means that no thread
 /// could be started.
 pub fn connect(around: &Surroundings, torrent: TorrentId, info_hash: InfoHash, addr: SocketAddr) -> io::Result<()> {
     let around = around.clone();
     let run = move || match shake_first(&around, info_hash, addr) {
         Ok((socket, handshake)) => run(&around, torrent, addr, socket, handshake, None),
-        Err(error) => connect_failed(&around, torrent, addr, &error, is_our_fault(&error)),
+        Err(error) => connect_failed(&around, torrent, addr, &error, is_one_of(&error, &OUR_FAULTS)),
     };
     thread::Builder::new().name("reader".into()).stack_size(STACK_BYTES).spawn(run)?;
     Ok(())
@@ -43,19 +47,13 @@ fn connect_failed(around: &Surroundings, torrent: TorrentId, addr: SocketAddr, e
     let _ = around.manager.send(Input::Torrent { torrent, event: Event::ConnectFailed { addr, our_fault } });
 }
 
-/// Whether this machine lacks what a connection needs, so that the peer is not to blame.
-fn is_our_fault(error: &io::Error) -> bool {
-    let lacking = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-    lacking.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
-}
-
 /// Handles a connection that a peer opened; to be called on its own thread. `place` is free again when the handshake is
 /// over and, if it succeeded, the manager knows about the connection.
 pub fn accept(around: &Surroundings, socket: TcpStream, addr: SocketAddr, place: Place) {
     match hear_handshake(&socket, Instant::now() + HANDSHAKE_DEADLINE) {
         // This is our own connection: the thread that opened it learns this from the answer.
         Ok(handshake) if handshake.peer_id == around.peer_id => {
-            let _ = (&socket).write_all(&our_handshake(around, handshake.info_hash));
+            let _ = (&socket).write_all(&around.handshake(handshake.info_hash));
             log::debug!("{addr}: it is ourselves");
         }
         Ok(handshake) => match around.directory.find(&handshake.info_hash) {
@@ -97,7 +95,7 @@ fn shake_on(
         Errno::INPROGRESS | Errno::AGAIN => io::ErrorKind::TimedOut.into(),
         error => io::Error::from(error),
     })?;
-    socket.write_all(&our_handshake(around, info_hash))?;
+    socket.write_all(&around.handshake(info_hash))?;
     let handshake = hear_handshake(socket, Instant::now() + HANDSHAKE_DEADLINE)?;
     if handshake.info_hash != info_hash {
         return Err(io::Error::other("it answers with another info-hash"));

@@ -93,15 +93,8 @@ impl Wire<'_> {
                 return Ok(PeerEvent::Message(Message::KeepAlive));
             }
             let [id] = self.bytes()?;
-            match message::body_kind(id, length, self.pieces).map_err(io::Error::other)? {
-                BodyKind::Gather(count) => {
-                    let mut body = vec![0; count as usize];
-                    self.fill(&mut body)?;
-                    self.source.gathered += body.len();
-                    let message = message::parse_body(id, &body).map_err(io::Error::other)?;
-                    log::trace!("{} > {message}", self.addr);
-                    return Ok(PeerEvent::Message(message));
-                }
+            let message = match message::body_kind(id, length, self.pieces).map_err(io::Error::other)? {
+                BodyKind::Gather(count) => message::parse_body(id, &self.gather(count)?).map_err(io::Error::other)?,
                 BodyKind::Piece(count) => {
                     let PieceHeader { piece, begin } = PieceHeader::parse(&self.bytes()?);
                     let mut data = self.blocks.take(count as usize);
@@ -115,16 +108,24 @@ impl Wire<'_> {
                         self.skip(count as usize)?;
                         continue;
                     }
-                    let mut payload = vec![0; count as usize];
-                    self.fill(&mut payload)?;
-                    self.source.gathered += payload.len();
-                    let message = Message::Extended(Extended::received(id, payload));
-                    log::trace!("{} > {message}", self.addr);
-                    return Ok(PeerEvent::Message(message));
+                    Message::Extended(Extended::received(id, self.gather(count)?))
                 }
-                BodyKind::Skip(count) => self.skip(count as usize)?,
-            }
+                BodyKind::Skip(count) => {
+                    self.skip(count as usize)?;
+                    continue;
+                }
+            };
+            log::trace!("{} > {message}", self.addr);
+            return Ok(PeerEvent::Message(message));
         }
+    }
+
+    /// Returns the next `count` bytes, which belong to a message other than a block.
+    fn gather(&mut self, count: u32) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; count as usize];
+        self.fill(&mut bytes)?;
+        self.source.gathered += bytes.len();
+        Ok(bytes)
     }
 
     /// Returns the next `N` bytes; `N` is at most [`HEAD_BYTES`].

@@ -4,7 +4,7 @@
 //! It ends when the manager drops the other end of the channel, or when the socket fails; then it shuts down the
 //! socket, which ends the reader too.
 
-use super::around::{STACK_BYTES, Surroundings, WRITE_TIMEOUT, our_handshake};
+use super::around::{STACK_BYTES, Surroundings, WRITE_TIMEOUT};
 use super::link::Link;
 use crate::engine::input::Input;
 use crate::proto::peer::message::{BlockSpec, Message, emit_piece_header};
@@ -76,7 +76,7 @@ impl Writer {
         for order in batch {
             match order {
                 PeerOrder::Handshake => {
-                    self.out.extend(our_handshake(&self.around, self.content.metainfo.info_hash));
+                    self.out.extend(self.around.handshake(self.content.metainfo.info_hash));
                 }
                 PeerOrder::Message(message) => message.emit(&mut self.out),
                 PeerOrder::Haves(pieces) => {
@@ -99,7 +99,7 @@ impl Writer {
         if let Err(error) = self.content.verify(block.piece) {
             // The trusted content is corrupt: none of it is uploaded.
             let words = io::Error::other(error.to_string());
-            let _ = self.around.manager.send(Input::DiskFailed { torrent: self.content.torrent, error });
+            self.tell(DiskEvent::Failed { problem: error.into() });
             return Err(words);
         }
         self.content.look_if_due(offset, length as u64).map_err(|error| self.cannot_serve(block, error))?;
@@ -123,15 +123,16 @@ impl Writer {
     /// Reports what this error means for the content.
     fn cannot_serve(&self, block: BlockSpec, error: ContentError) -> io::Error {
         log::warn!("{error}");
-        let event = if error.tells_of_a_change() || self.content.duty.only_serves() {
-            Some(Event::Disk(DiskEvent::Doubted { text: error.to_string() }))
-        } else {
-            error.tells_of_a_loss().then_some(Event::Disk(DiskEvent::Unreadable { piece: block.piece }))
-        };
-        if let Some(event) = event {
-            let _ = self.around.manager.send(Input::Torrent { torrent: self.content.torrent, event });
+        if error.tells_of_a_change() || self.content.duty.only_serves() {
+            self.tell(DiskEvent::Doubted { text: error.to_string() });
+        } else if error.tells_of_a_loss() {
+            self.tell(DiskEvent::Unreadable { piece: block.piece });
         }
         io::Error::other(error)
+    }
+
+    fn tell(&self, event: DiskEvent) {
+        let _ = self.around.manager.send(Input::Torrent { torrent: self.content.torrent, event: Event::Disk(event) });
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -7,7 +7,7 @@
 //! a file only to open another one on the same device. So a disk that hangs stops only the threads that use it.
 
 use crate::sys::beneath::{Folder, For};
-use crate::sys::{limits, lock};
+use crate::sys::{is_one_of, limits, lock};
 use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -27,15 +27,9 @@ const SHARE_OF_DESCRIPTORS: usize = 8;
 /// Identifies content whose files are cached. No two have the same key, not even two of the same torrent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContentKey {
-    device: u64,
-    number: usize,
-}
-
-impl ContentKey {
     /// The device that the content is on (`st_dev`).
-    pub fn device(self) -> u64 {
-        self.device
-    }
+    pub(super) device: u64,
+    number: usize,
 }
 
 /// A file: its content, and its place in the torrent.
@@ -67,11 +61,6 @@ pub struct FileCache {
 }
 
 impl FileCache {
-    /// A cache of as many files as the limit of descriptors allows.
-    pub fn new() -> FileCache {
-        FileCache::of((limits::descriptors() / SHARE_OF_DESCRIPTORS).clamp(LEAST_OPEN, MOST_OPEN))
-    }
-
     fn of(most: usize) -> FileCache {
         FileCache {
             files: Mutex::default(),
@@ -146,7 +135,7 @@ impl FileCache {
             match folder.file(&path.to_string(), purpose) {
                 // The process has no descriptor left: peers may have taken more than their share. Closing one file
                 // makes room, unless another thread still uses it; then the next one is closed.
-                Err(error) if is_out_of_descriptors(&error) => {
+                Err(error) if is_one_of(&error, &[Errno::MFILE, Errno::NFILE]) => {
                     let least_used = lock(&self.files).take_first(|open| open.key.0.device == key.0.device);
                     drop(least_used.ok_or(error)?);
                 }
@@ -185,15 +174,10 @@ impl Files {
     }
 }
 
-/// Whether the process or the system has no more descriptors.
-fn is_out_of_descriptors(error: &io::Error) -> bool {
-    let number = error.raw_os_error();
-    number == Some(Errno::MFILE.raw_os_error()) || number == Some(Errno::NFILE.raw_os_error())
-}
-
 impl Default for FileCache {
+    /// A cache of as many files as the limit of descriptors allows.
     fn default() -> FileCache {
-        FileCache::new()
+        FileCache::of((limits::descriptors() / SHARE_OF_DESCRIPTORS).clamp(LEAST_OPEN, MOST_OPEN))
     }
 }
 
@@ -204,7 +188,7 @@ mod tests {
     #[test]
     fn torrents_in_one_folder_share_it() {
         let dir = tempfile::tempdir().unwrap();
-        let cache = FileCache::new();
+        let cache = FileCache::default();
         let (one, other) = (cache.folder(dir.path()).unwrap(), cache.folder(dir.path()).unwrap());
         assert!(Arc::ptr_eq(&one, &other));
         drop((one, other));

@@ -94,17 +94,10 @@ impl Content {
     /// Writes to each wanted file what it lacks of a range. A file that has it keeps its modification time.
     fn give_to_files(&self, offset: u64, bytes: &[u8]) -> Result<(), ContentError> {
         self.each_file(offset, bytes.len(), |index, at, from, to| {
-            let entry = self.metainfo.files.at(index);
             let mut there = vec![0; to - from];
-            let file = self.files.get((self.key, index), &self.folder, &entry, For::Reading);
-            let is_right = file.and_then(|file| file.read_exact_at(&mut there, at)).is_ok() && there == bytes[from..to];
-            if is_right || !self.wants(index) {
-                return Ok(());
-            }
-            let file = self.writable(index)?;
-            let done = file.write_all_at(&bytes[from..to], at);
-            self.known.wrote(index, &file);
-            done.map_err(|error| self.error(Doing::Writing, &entry.path(), error))
+            let read = self.reader(index).and_then(|file| file.read_exact_at(&mut there, at));
+            let is_right = read.is_ok() && there == bytes[from..to];
+            if is_right || !self.wants(index) { Ok(()) } else { self.write_to(index, at, &bytes[from..to]) }
         })
     }
 
@@ -159,7 +152,7 @@ impl Content {
         number as u64 * self.metainfo.piece_length as u64
     }
 
-    fn piece_at(&self, offset: u64) -> u32 {
+    pub(super) fn piece_at(&self, offset: u64) -> u32 {
         (offset / self.metainfo.piece_length as u64) as u32
     }
 }

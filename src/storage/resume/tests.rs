@@ -238,6 +238,6 @@ fn a_file_system_that_cannot_sync_loses_nothing() {
     let mut known = Known::load(&states, &content, |warning| panic!("{warning}"));
     content.mark_dirty(0);
     known.take_in(&content, Save { have: Bitfield::full(1), uploaded: 0, downloaded: 0, in_haste: false }).unwrap();
-    assert!(known.take_lost().is_none());
+    assert!(known.lost.is_none());
     assert_eq!(known.resume.files, [None], "but it has no record");
 }

@@ -56,8 +56,8 @@ pub struct Contender {
 
 /// Chooses from round to round which peers are served.
 pub struct Choker {
-    /// When the next round is.
-    next_round: Time,
+    /// When the next round is due.
+    pub next_round: Time,
     /// The peer that is served whatever it gives, and for how many more rounds.
     optimistic: Option<(PeerKey, u32)>,
 }
@@ -68,29 +68,19 @@ impl Choker {
         Choker { next_round: now + ROUND, optimistic: None }
     }
 
-    /// When the next round is due.
-    pub fn next_round(&self) -> Time {
-        self.next_round
-    }
-
     /// Holds a round. Returns the peers to serve from now on, at most `slots`.
     pub fn round(
         &mut self,
-        mut wanting: Vec<Contender>,
+        wanting: Vec<Contender>,
         seeding: bool,
         slots: usize,
         now: Time,
         rng: &mut Rng,
     ) -> Vec<PeerKey> {
         self.next_round = now + ROUND;
-        sort(&mut wanting, seeding, rng);
-        let (reciprocating, optimistic) = if seeding {
-            (wanting.len(), 0)
-        } else {
-            (wanting.iter().take_while(|peer| peer.gave > 0).count(), usize::from(slots > 1))
-        };
-        let mut rest = wanting.split_off(reciprocating.min(slots - optimistic));
-        let mut chosen: Vec<PeerKey> = wanting.iter().map(|peer| peer.peer).collect();
+        // One slot is optimistic, because a leecher that serves only the best it knows never finds better ones.
+        let optimistic = usize::from(!seeding && slots > 1);
+        let (mut chosen, mut rest) = best(wanting, seeding, slots - optimistic, rng);
         if let Some((peer, rounds)) = self.optimistic.take()
             && rounds > 0
             && let Some(at) = rest.iter().position(|other| other.peer == peer)
@@ -108,19 +98,8 @@ impl Choker {
     }
 
     /// Between two rounds, `free` slots are free. Returns the `choked` peers that get them.
-    pub fn fill(
-        &self,
-        mut choked: Vec<Contender>,
-        seeding: bool,
-        free: usize,
-        now: Time,
-        rng: &mut Rng,
-    ) -> Vec<PeerKey> {
-        let mut chosen = Vec::new();
-        sort(&mut choked, seeding, rng);
-        let best = if seeding { choked.len() } else { choked.iter().take_while(|peer| peer.gave > 0).count() };
-        let mut rest = choked.split_off(best.min(free));
-        chosen.extend(choked.iter().map(|peer| peer.peer));
+    pub fn fill(&self, choked: Vec<Contender>, seeding: bool, free: usize, now: Time, rng: &mut Rng) -> Vec<PeerKey> {
+        let (mut chosen, mut rest) = best(choked, seeding, free, rng);
         while chosen.len() < free
             && let Some(peer) = lucky(&mut rest, now, rng)
         {
@@ -130,10 +109,14 @@ impl Choker {
     }
 }
 
-/// Sorts the peers: those to be served first come first. Equal ones are in random order.
-fn sort(peers: &mut [Contender], seeding: bool, rng: &mut Rng) {
-    rng.shuffle(peers);
+/// The peers that deserve a slot most, at most `slots`, and the rest. Equal ones are in random order. A leecher finds
+/// only those deserving that gave something.
+fn best(mut peers: Vec<Contender>, seeding: bool, slots: usize, rng: &mut Rng) -> (Vec<PeerKey>, Vec<Contender>) {
+    rng.shuffle(&mut peers);
     peers.sort_by_key(|peer| if seeding { peer.got } else { u64::MAX - peer.gave });
+    let deserving = peers.iter().take_while(|peer| seeding || peer.gave > 0).count();
+    let rest = peers.split_off(deserving.min(slots));
+    (peers.iter().map(|peer| peer.peer).collect(), rest)
 }
 
 /// Takes one out at random; newcomers are more likely.

@@ -15,7 +15,7 @@ pub const OFFERS: usize = 2;
 /// Which pieces are out, and which to suggest next.
 pub struct Spreading {
     /// Pieces that a peer has requested from us.
-    given: Bitfield,
+    pub given: Bitfield,
     next: u32,
 }
 
@@ -23,16 +23,6 @@ impl Spreading {
     /// No piece is out.
     pub fn new(pieces: u32) -> Spreading {
         Spreading { given: Bitfield::new(pieces), next: 0 }
-    }
-
-    /// A peer requested `piece`.
-    pub fn gave(&mut self, piece: u32) {
-        self.given.set(piece);
-    }
-
-    /// `piece` is not out after all.
-    pub fn take_back(&mut self, piece: u32) {
-        self.given.clear(piece);
     }
 
     /// A piece that is not out yet and that the peer lacks, another one each time; `None` if there is none.
@@ -58,9 +48,9 @@ mod tests {
         let mut has = Bitfield::new(4);
         has.set(1);
         assert_eq!((spreading.next(&has), spreading.next(&has)), (Some(0), Some(2)));
-        [0, 1, 2].into_iter().for_each(|piece| spreading.gave(piece));
+        [0, 1, 2].into_iter().for_each(|piece| assert!(spreading.given.set(piece)));
         assert_eq!((spreading.next(&has), spreading.next(&has)), (Some(3), Some(3)), "it was not asked for yet");
-        spreading.gave(3);
+        spreading.given.set(3);
         assert_eq!(spreading.next(&Bitfield::new(4)), None);
     }
 }

@@ -64,6 +64,19 @@ pub struct AnnounceFailure {
     pub retry_in: Option<RetryIn>,
 }
 
+impl AnnounceFailure {
+    /// The tracker was not reached, or what came is no answer.
+    pub fn unanswered(reason: impl ToString) -> AnnounceFailure {
+        AnnounceFailure { reason: reason.to_string(), refused: false, retry_in: None }
+    }
+
+    /// The tracker refused.
+    pub fn refusal(reason: String, retry_in: Option<RetryIn>) -> AnnounceFailure {
+        let reason = if reason.trim().is_empty() { "it does not say why".into() } else { reason };
+        AnnounceFailure { reason, refused: true, retry_in }
+    }
+}
+
 /// What came of a question. The answer to a scrape has counts and nothing else.
 pub type Outcome = Result<AnnounceReply, AnnounceFailure>;
 

@@ -128,14 +128,12 @@ pub struct Picker {
 impl Picker {
     /// A picker for a torrent of `length` bytes in pieces of `piece_length`, of which we have `have`.
     pub fn new(length: u64, piece_length: u32, have: Bitfield, sequential: bool, rng: &mut Rng) -> Picker {
-        let mut rarity = if have.is_full() { Rarity::of_none(have.len()) } else { Rarity::new(have.len(), rng) };
-        have.iter_ones().for_each(|piece| rarity.remove(piece));
         Picker {
             piece_length,
             length,
             settled: have.clone(),
+            rarity: Rarity::new(&have, rng),
             have,
-            rarity,
             begun: BTreeMap::new(),
             seeds: 0,
             sequential,
@@ -166,22 +164,20 @@ impl Picker {
 
     /// A peer has these pieces.
     pub fn count(&mut self, pieces: &Bitfield, rng: &mut Rng) {
-        pieces.iter_ones().for_each(|piece| self.rarity.more(piece, rng));
+        if pieces.is_full() {
+            self.seeds += 1;
+        } else {
+            pieces.iter_ones().for_each(|piece| self.rarity.more(piece, rng));
+        }
     }
 
-    /// A peer that had these pieces is gone.
-    pub fn discount(&mut self, pieces: &Bitfield, rng: &mut Rng) {
-        pieces.iter_ones().for_each(|piece| self.rarity.fewer(piece, rng));
-    }
-
-    /// A peer has every piece.
-    pub fn seed_came(&mut self) {
-        self.seeds += 1;
-    }
-
-    /// A peer that had every piece is gone.
-    pub fn seed_left(&mut self) {
-        self.seeds = self.seeds.saturating_sub(1);
+    /// A peer that had these pieces is gone. It was counted `as_seed` if it had all of them when it came.
+    pub fn discount(&mut self, pieces: &Bitfield, as_seed: bool, rng: &mut Rng) {
+        if as_seed {
+            self.seeds = self.seeds.saturating_sub(1);
+        } else {
+            pieces.iter_ones().for_each(|piece| self.rarity.fewer(piece, rng));
+        }
     }
 
     /// A peer tells that it has `piece`.
@@ -270,7 +266,7 @@ impl Picker {
         if self.sequential {
             return order.iter().copied().filter(|&piece| wish.has.get(piece)).min();
         }
-        let rarest = self.rarity.rarest_first().find(|&piece| wish.has.get(piece))?;
+        let rarest = order.iter().copied().find(|&piece| wish.has.get(piece))?;
         let as_rare = |piece: &u32| {
             wish.has.get(*piece) && self.rarity.is_in_order(*piece) && self.order_of(*piece) <= self.order_of(rarest)
         };
@@ -291,7 +287,7 @@ impl Picker {
         let begun = self.begun.entry(piece).or_insert_with(|| Begun::new(blocks));
         let left_by_another = begun.alone && begun.owner.is_none() && begun.missing < blocks;
         if left_by_another {
-            self.start_over(piece);
+            self.start_over(piece, true);
         }
         if let Some(begun) = self.begun.get_mut(&piece).filter(|begun| begun.owner.is_none())
             && (wish.fast || begun.alone)

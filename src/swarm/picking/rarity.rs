@@ -8,6 +8,7 @@
 //! download the same piece.
 
 use crate::base::rng::Rng;
+use crate::proto::peer::bitfield::Bitfield;
 
 /// The place of a piece that is not in the order.
 const NOWHERE: u32 = u32::MAX;
@@ -29,18 +30,13 @@ pub struct Rarity {
 }
 
 impl Rarity {
-    /// All of `pieces` pieces, in random order. No peer has any yet.
-    pub fn new(pieces: u32, rng: &mut Rng) -> Rarity {
-        let mut order: Vec<u32> = (0..pieces).collect();
+    /// The pieces that we do not `have`, in random order. No peer has any yet.
+    pub fn new(have: &Bitfield, rng: &mut Rng) -> Rarity {
+        let pieces = have.len();
+        let mut order: Vec<u32> = (0..pieces).filter(|&piece| !have.get(piece)).collect();
         rng.shuffle(&mut order);
-        let mut place = vec![0; pieces as usize];
+        let mut place = if order.is_empty() { Vec::new() } else { vec![NOWHERE; pieces as usize] };
         order.iter().enumerate().for_each(|(at, &piece)| place[piece as usize] = at as u32);
-        Rarity { pieces, availability: Vec::new(), counted: 0, order, place, starts: vec![0] }
-    }
-
-    /// The same, but none of the pieces is in the order: we have them all.
-    pub fn of_none(pieces: u32) -> Rarity {
-        let (order, place) = (Vec::new(), Vec::new());
         Rarity { pieces, availability: Vec::new(), counted: 0, order, place, starts: vec![0] }
     }
 
@@ -58,12 +54,7 @@ impl Rarity {
         self.place(piece) != NOWHERE
     }
 
-    /// The pieces, rarest first.
-    pub fn rarest_first(&self) -> impl Iterator<Item = u32> + '_ {
-        self.order.iter().copied()
-    }
-
-    /// The pieces in their order.
+    /// The pieces in their order, the rarest first.
     pub fn in_order(&self) -> &[u32] {
         &self.order
     }
@@ -176,7 +167,7 @@ mod tests {
     use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
     fn is_sorted(rarity: &Rarity) -> bool {
-        let counts: Vec<u16> = rarity.rarest_first().map(|piece| rarity.availability(piece)).collect();
+        let counts: Vec<u16> = rarity.order.iter().map(|&piece| rarity.availability(piece)).collect();
         counts.is_sorted()
             && (rarity.order.iter().enumerate()).all(|(at, &piece)| rarity.place[piece as usize] == at as u32)
     }
@@ -186,7 +177,7 @@ mod tests {
         #[test]
         fn stays_sorted(steps in proptest::collection::vec((0u8..10, 0u32..20), 0..400)) {
             let mut rng = Rng::new(3);
-            let mut rarity = Rarity::new(20, &mut rng);
+            let mut rarity = Rarity::new(&Bitfield::new(20), &mut rng);
             let mut inside = [true; 20];
             for (step, piece) in steps {
                 match step {
@@ -196,7 +187,7 @@ mod tests {
                     _ => { rarity.remove(piece); inside[piece as usize] = false; }
                 }
                 prop_assert!(is_sorted(&rarity));
-                let mut held: Vec<u32> = rarity.rarest_first().collect();
+                let mut held: Vec<u32> = rarity.order.clone();
                 held.sort();
                 let wanted: Vec<u32> = (0..20).filter(|&p| inside[p as usize]).collect();
                 prop_assert_eq!(held, wanted);
@@ -207,7 +198,7 @@ mod tests {
     #[test]
     fn removing_pieces_opens_no_buckets() {
         let mut rng = Rng::new(1);
-        let mut rarity = Rarity::new(100_000, &mut rng);
+        let mut rarity = Rarity::new(&Bitfield::new(100_000), &mut rng);
         rarity.more(5, &mut rng);
         (0..100_000).for_each(|piece| rarity.remove(piece));
         assert_eq!((rarity.order.len(), rarity.starts.len()), (0, 2));
@@ -215,7 +206,7 @@ mod tests {
 
     #[test]
     fn pieces_of_the_same_rarity_come_in_random_order() {
-        let first = |seed| Rarity::new(1000, &mut Rng::new(seed)).rarest_first().next();
+        let first = |seed| Rarity::new(&Bitfield::new(1000), &mut Rng::new(seed)).order.first().copied();
         assert!((0..5).map(first).collect::<std::collections::BTreeSet<_>>().len() > 1);
     }
 }

@@ -29,7 +29,8 @@ pub struct Window {
     size: u32,
     /// `Some`: in slow start, with the time and rate of the last look at the growth.
     slow_start: Option<(Time, u64)>,
-    snubbed: bool,
+    /// Nothing came for too long, and nothing since.
+    pub snubbed: bool,
     /// Blocks that came since it connected or was snubbed, at most [`TRIAL`].
     came: u32,
     /// The most requests that the peer takes.
@@ -75,11 +76,6 @@ impl Window {
         self.came = 0;
         self.size = FIRST;
         self.slow_start = Some((now, 0));
-    }
-
-    /// Whether the peer is snubbed: nothing came for too long, and nothing since.
-    pub fn is_snubbed(&self) -> bool {
-        self.snubbed
     }
 
     /// Whether the peer is known to answer: enough came since it connected or was snubbed.
@@ -131,8 +127,8 @@ mod tests {
     fn a_snubbed_peer_keeps_one_request_until_a_block_comes() {
         let mut window = Window::new(Time::ZERO);
         window.snub(Time::from_secs(30));
-        assert_eq!((window.size(), window.is_snubbed()), (1, true));
+        assert_eq!((window.size(), window.snubbed), (1, true));
         window.block_came(500, Time::from_secs(31));
-        assert!(!window.is_snubbed() && window.size() > 1);
+        assert!(!window.snubbed && window.size() > 1);
     }
 }

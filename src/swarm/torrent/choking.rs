@@ -80,7 +80,7 @@ impl Torrent {
     /// When the choker has to choose: only if more peers want something than are served.
     pub(super) fn round_at(&self) -> Option<Time> {
         let choice = self.peers.values().any(|peer| peer.is_interested && peer.we_choke);
-        (choice && !self.paused).then(|| self.giving.choker.next_round())
+        (choice && !self.paused).then_some(self.giving.choker.next_round)
     }
 
     /// Holds a round of the choker if it is time.
@@ -105,7 +105,7 @@ impl Torrent {
             // From now on it has time to ask.
             peer.exchanged = turn.now;
             if is_whole {
-                suggest(peer, &mut self.showing.spreading, turn);
+                suggest(peer, &mut self.spreading, turn);
             }
             send(peer, Message::Unchoke, turn);
         }

@@ -120,7 +120,7 @@ impl Torrent {
         // Idle peers first, the fastest of them before all others: work that only one peer may do goes to the fastest.
         let order = |peer: &Peer| {
             let speed = if peer.asked.is_empty() { peer.speed(turn.now) } else { 0 };
-            (peer.window.is_snubbed(), Reverse(speed))
+            (peer.window.snubbed, Reverse(speed))
         };
         let mut peers: Vec<_> = self.peers.values().map(|peer| (order(peer), peer.key)).collect();
         // There may not be enough memory for all, so another peer is asked first each time.
@@ -213,10 +213,8 @@ impl Torrent {
         for piece in self.picker.take_restarted() {
             turn.actions.push(Action::Disk(DiskOrder::Restart { piece }));
             for peer in self.peers.values_mut() {
-                let asked = core::mem::take(&mut peer.asked);
-                let (vain, kept): (VecDeque<BlockSpec>, VecDeque<BlockSpec>) =
-                    asked.into_iter().partition(|block| block.piece == piece);
-                peer.asked = kept;
+                let vain: Vec<BlockSpec> = peer.asked.iter().copied().filter(|block| block.piece == piece).collect();
+                peer.asked.retain(|block| block.piece != piece);
                 vain.into_iter().for_each(|block| withdraw(peer, block, turn));
             }
             self.fetching.waits_for_budget = true;
@@ -245,7 +243,7 @@ impl Torrent {
     /// No wanted piece is missing any more: trackers, peers and the person are told.
     pub(super) fn complete(&mut self, turn: &mut Turn) {
         self.standing = Standing::Seeding;
-        if let Some(wait) = &mut self.disk.wait {
+        if let Some(wait) = &mut self.wait {
             wait.whole = true;
         }
         // If files were left out, the tracker must not count a seed.

@@ -6,13 +6,14 @@ use super::{Torrent, Turn};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::Message;
 use crate::swarm::event::{DiskEvent, PeerEvent};
-use crate::swarm::peer::PeerKey;
+use crate::swarm::peer::{Identity, PeerKey};
 
 impl Torrent {
     pub(super) fn peer_did(&mut self, key: PeerKey, event: PeerEvent, turn: &mut Turn) {
         match event {
             PeerEvent::Connected { addr, outgoing, handshake } => {
-                self.connected(key, addr, outgoing, *handshake, turn);
+                let identity = Identity { addr, id: handshake.peer_id, outgoing };
+                self.connected(key, identity, handshake.reserved, turn);
             }
             PeerEvent::Message(message) => self.heard(key, message, turn),
             PeerEvent::Block { piece, begin, data } => self.block_came(key, piece, begin, data, turn),

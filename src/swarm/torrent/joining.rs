@@ -6,7 +6,7 @@ use super::downloading::{Requests, tell_interest};
 use super::{Torrent, Turn, send};
 use crate::base::time::Time;
 use crate::proto::peer::bitfield::Bitfield;
-use crate::proto::peer::handshake::Handshake;
+use crate::proto::peer::handshake::Reserved;
 use crate::proto::peer::message::Message;
 use crate::swarm::event::{Action, PeerOrder};
 use crate::swarm::meeting::source::Source;
@@ -15,6 +15,9 @@ use core::net::SocketAddr;
 
 /// A peer that stays connected for this long did not just turn us away.
 const STAYED: Time = Time::from_secs(60);
+/// If the process has no descriptor or thread left for one more connection, none is opened for this long: a peer may
+/// leave meanwhile.
+const HOLD: Time = Time::from_secs(10);
 
 impl Torrent {
     /// A connection that was being opened is open, or failed.
@@ -27,24 +30,17 @@ impl Torrent {
         self.connecting_ended(turn);
         if our_fault {
             self.meeting.candidates.untried(addr, turn.now);
-            turn.shared.hold_connecting(turn.now);
+            turn.shared.hold = turn.now + HOLD;
         } else {
             self.meeting.candidates.failed(addr, turn.now);
         }
     }
 
-    pub(super) fn connected(
-        &mut self,
-        key: PeerKey,
-        addr: SocketAddr,
-        outgoing: bool,
-        handshake: Handshake,
-        turn: &mut Turn,
-    ) {
+    pub(super) fn connected(&mut self, key: PeerKey, identity: Identity, reserved: Reserved, turn: &mut Turn) {
+        let Identity { addr, outgoing, .. } = identity;
         if outgoing {
             self.connecting_ended(turn);
         }
-        let identity = Identity { addr, id: handshake.peer_id, outgoing };
         if let Some(reason) = self.unwelcome(identity, turn) {
             turn.actions.push(Action::Close { peer: key, reason });
             if outgoing {
@@ -54,14 +50,14 @@ impl Torrent {
         }
         let have = self.picker.have();
         let source = if outgoing { self.meeting.candidates.source(addr) } else { Source::Incoming };
-        let mut peer = Peer::new(key, identity, source, handshake.reserved, have.len(), turn.now);
+        let mut peer = Peer::new(key, identity, source, reserved, have.len(), turn.now);
         peer.sees_little = self.is_super_seeding();
         turn.shared.connected += 1;
         if !outgoing {
             turn.actions.push(Action::Peer(key, PeerOrder::Handshake));
         }
         let shown = if peer.sees_little { 0 } else { have.count() };
-        let told = match (shown, handshake.reserved.fast()) {
+        let told = match (shown, reserved.fast()) {
             (0, true) => Some(Message::HaveNone),
             (0, false) => None,
             (_, true) if have.is_full() => Some(Message::HaveAll),
@@ -127,11 +123,7 @@ impl Torrent {
         peer.told_pieces = true;
         peer.counted_as_seed = has.is_full();
         peer.useful_pieces = has.count_lacked_by(self.picker.settled());
-        if has.is_full() {
-            self.picker.seed_came();
-        } else {
-            self.picker.count(&has, &mut turn.shared.rng);
-        }
+        self.picker.count(&has, &mut turn.shared.rng);
         peer.has = has;
         self.saw_all_it_has(key, turn);
         self.part_from_seed(key, turn);
@@ -157,7 +149,7 @@ impl Torrent {
             tell_interest(peer, turn);
             self.ask_more(key, turn);
         }
-        self.seen_at(key, &[piece], turn);
+        self.seen(&[piece], Some(key), turn);
         self.part_from_seed(key, turn);
     }
 
@@ -187,11 +179,7 @@ impl Torrent {
         let Some(peer) = self.peers.remove(&key) else { return };
         turn.shared.connected = turn.shared.connected.saturating_sub(1);
         self.remember(&peer);
-        if peer.counted_as_seed {
-            self.picker.seed_left();
-        } else {
-            self.picker.discount(&peer.has, &mut turn.shared.rng);
-        }
+        self.picker.discount(&peer.has, peer.counted_as_seed, &mut turn.shared.rng);
         if let Some(addr) = peer.listens {
             let was_of_use = peer.total() > 0 || turn.now - peer.joined > STAYED;
             self.meeting.candidates.left(addr, was_of_use, turn.now);

@@ -21,7 +21,7 @@ impl Torrent {
     fn gives_up_at(&self) -> Option<Time> {
         // A seed that waits for its disk waits for no block, and a check takes as long as it takes.
         let excuses = |wait: &Wait| wait.whole || wait.doubtful;
-        let excused = self.is_whole() || self.paused || self.disk.wait.as_ref().is_some_and(excuses);
+        let excused = self.is_whole() || self.paused || self.wait.as_ref().is_some_and(excuses);
         if excused { None } else { Some(self.fetching.progressed + self.settings.stop_timeout?) }
     }
 

@@ -130,8 +130,7 @@ impl Torrent {
     /// When a peer may have to give way if nothing is exchanged until then; `None`: it is in use, or waits for a seed
     /// to serve it.
     fn gives_way_at(&self, peer: &Peer) -> Option<Time> {
-        let in_use =
-            (!peer.asked.is_empty() && !peer.window.is_snubbed()) || !peer.wants.is_empty() || peer.sending > 0;
+        let in_use = (!peer.asked.is_empty() && !peer.window.snubbed) || !peer.wants.is_empty() || peer.sending > 0;
         let waits = self.is_whole() && peer.is_interested && peer.we_choke;
         if in_use || waits {
             return None;
@@ -144,7 +143,7 @@ impl Torrent {
         let is_useful = peer.useful_pieces > 0;
         Some(if !is_useful && !peer.is_interested {
             peer.exchanged + USELESS_AFTER
-        } else if is_useful && (peer.chokes_us || peer.window.is_snubbed()) {
+        } else if is_useful && (peer.chokes_us || peer.window.snubbed) {
             idle.min(peer.exchanged.max(self.fetching.progressed) + USELESS_AFTER)
         } else {
             idle

@@ -21,13 +21,6 @@ impl Torrent {
         self.meeting.announcer.trackers()
     }
 
-    /// How many peers are from each source.
-    fn sources(&self) -> [usize; Source::ALL.len()] {
-        let mut sources = [0; Source::ALL.len()];
-        self.peers.values().for_each(|peer| sources[peer.source as usize] += 1);
-        sources
-    }
-
     /// How the torrent stands at `now`.
     pub fn status(&self, now: Time) -> Status {
         let peers = || self.peers.values();
@@ -55,12 +48,12 @@ impl Torrent {
             down_rate: self.fetching.down.rate(now),
             up_rate: self.giving.up.rate(now),
             peers: self.peers.len(),
-            sources: self.sources(),
+            sources: Source::ALL.map(|source| peers().filter(|peer| peer.source == source).count()),
             seeds: peers().filter(|peer| peer.has.is_full()).count(),
             unchoking: peers().filter(|peer| !peer.chokes_us).count(),
             useful: useful().count(),
             askable: askable().count(),
-            snubbed: askable().filter(|peer| peer.window.is_snubbed()).count(),
+            snubbed: askable().filter(|peer| peer.window.snubbed).count(),
             connecting: self.meeting.connecting,
             known: self.meeting.candidates.usable(),
             liars: self.meeting.bans.liars(),
@@ -80,7 +73,7 @@ impl Torrent {
             we_are_interested: peer.we_are_interested,
             we_choke: peer.we_choke,
             is_interested: peer.is_interested,
-            snubbed: peer.window.is_snubbed(),
+            snubbed: peer.window.snubbed,
             // At most 1000.
             per_mille: (u64::from(peer.has.count()) * 1000 / u64::from(peer.has.len().max(1))) as u16,
             down_rate: peer.down.rate(now),

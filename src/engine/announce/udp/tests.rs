@@ -69,8 +69,9 @@ fn honest((transaction, request): &Asked) -> (u32, Reply) {
     (*transaction, reply)
 }
 
-fn ask(to: SocketAddr, deadline: Duration) -> Result<AnnounceReply, String> {
-    announce_with(to, &request(), b"/announce?passkey=1", deadline, 1000, BRIEF).map_err(|error| error.to_string())
+fn ask(to: SocketAddr, deadline: Duration) -> Outcome {
+    let exchange = Exchange { first_wait: BRIEF, ..Exchange::open(to, deadline)? };
+    exchange.announce(&request(), b"/announce?passkey=1")
 }
 
 #[test]
@@ -88,12 +89,12 @@ fn lost_packets_are_sent_again_but_not_for_ever() {
     assert!(ask(addr, PATIENCE).is_ok());
     assert_eq!(count.load(Ordering::SeqCst), 3);
     let (addr, count) = tracker(|_, _| vec![]);
-    assert_eq!(ask(addr, PATIENCE).unwrap_err(), "no answer in time");
+    assert_eq!(ask(addr, PATIENCE).unwrap_err().reason, "no answer in time");
     assert_eq!(count.load(Ordering::SeqCst), WAITS as usize);
     // A goodbye does not wait that long.
     let begun = Instant::now();
-    let error = announce(addr, &request(), b"", BRIEF, 1).err();
-    assert!(matches!(error, Some(UdpError::Silent)) && begun.elapsed() < FIRST_WAIT);
+    let failure = Exchange::open(addr, BRIEF).unwrap().announce(&request(), b"").unwrap_err();
+    assert!(failure.reason == silent().reason && begun.elapsed() < FIRST_WAIT);
 }
 
 /// HOSTILE: another transaction id, another kind of reply, and packets from elsewhere.
@@ -144,21 +145,23 @@ fn a_refusal_has_the_trackers_reason() {
         Request::Scrape { .. } => panic!("there was no scrape"),
     };
     let (addr, _) = tracker(move |_, request| vec![no(request)]);
-    assert_eq!(ask(addr, PATIENCE).unwrap_err(), "the tracker says: not here");
+    let failure = ask(addr, PATIENCE).unwrap_err();
+    assert_eq!((failure.reason.as_str(), failure.refused), ("not here", true));
     let closed = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
-    assert!(ask(closed, PATIENCE).unwrap_err().contains("refused"));
+    assert!(ask(closed, PATIENCE).unwrap_err().reason.contains("refused"));
 }
 
 /// BEP 15: seeds, completed downloads and leechers, in this order.
 #[test]
 fn a_scrape_gets_the_counts() {
     let (addr, count) = tracker(|_, request| vec![honest(&request)]);
-    let reply = scrape(addr, InfoHash([0xab; 20]), PATIENCE, 1000).ok().unwrap();
+    let scrape = |addr| Exchange::open(addr, PATIENCE).unwrap().scrape(InfoHash([0xab; 20]));
+    let reply = scrape(addr).unwrap();
     assert_eq!((reply.seeds, reply.downloaded, reply.leechers), (Some(5), Some(50), Some(10)));
     assert_eq!(count.load(Ordering::SeqCst), 2);
     let (addr, _) = tracker(|_, request| match request {
         (transaction, Request::Scrape { .. }) => vec![(transaction, Reply::Error("no".into()))],
         request => vec![honest(&request)],
     });
-    assert!(matches!(scrape(addr, InfoHash([0xab; 20]), PATIENCE, 1000), Err(UdpError::Refused(_))));
+    assert!(scrape(addr).unwrap_err().refused);
 }

@@ -1,6 +1,7 @@
 //! What the disk threads report when files and folders are deleted.
 
 use super::*;
+use crate::storage::error::ContentError;
 use crate::storage::error::Doing;
 
 #[test]
@@ -19,10 +20,10 @@ fn a_deleted_folder_is_reported() {
     bench.give((1, 0));
     bench.listen(&mut told, "nothing more is written", |told| told.unwritten == 1);
     let probe = |bench: &mut Bench, told: &mut Told, had: u64| {
-        let (content, before) = (Arc::clone(&bench.content), told.trouble.len());
-        let left = content.metainfo.length - had;
+        let before = told.trouble.len();
+        let left = bench.content.metainfo.length - had;
         let block = Some(BlockSpec { piece: 0, begin: 0, length: BLOCK_BYTES });
-        bench.disk.give(TorrentId(0), 0, DiskJob::Probe { content, block, left });
+        bench.disk.give(&bench.content, DiskOrder::Probe { block, left });
         bench.listen(told, "an answer", |told| told.trouble.len() > before);
         told.trouble.last().unwrap().clone()
     };
@@ -103,7 +104,7 @@ fn a_probe_waits_for_its_turn_and_keeps_it_until_it_has_reported() {
     assert!(content.begin_trouble(&error).is_some());
     let turn = content.health.take_turn();
     let block = Some(BlockSpec { piece: 0, begin: 0, length: BLOCK_BYTES });
-    bench.disk.give(TorrentId(0), 0, DiskJob::Probe { content: Arc::clone(&content), block, left: metainfo.length });
+    bench.disk.give(&content, DiskOrder::Probe { block, left: metainfo.length });
     bench.disk.send();
     let early = bench.inbox.recv_timeout(Duration::from_millis(200));
     assert!(early.is_err() && !dir.path().join("whole").exists(), "it did not wait for its turn");

@@ -3,11 +3,10 @@
 //! Floor 3, a part of [`worker`](super). Which errors may pass is decided in [`error`](crate::storage::error).
 
 use super::Worker;
-use crate::engine::input::Input;
 use crate::proto::peer::message::BlockSpec;
 use crate::storage::content::Content;
 use crate::storage::error::ContentError;
-use crate::swarm::event::{DiskEvent, Event};
+use crate::swarm::event::DiskEvent;
 
 impl Worker {
     /// Probes the disk and reports the result. It holds the turn to write until it has reported. So a write that fails
@@ -17,8 +16,8 @@ impl Worker {
     pub(super) fn probe(&self, content: &Content, block: Option<BlockSpec>, left: u64) {
         let turn = content.health.take_turn();
         let event = match content.probe(&turn, block, left) {
-            Ok(doubtful) => Event::Disk(DiskEvent::Healed { doubtful }),
-            Err(trouble) => Event::Disk(DiskEvent::Trouble { block, trouble }),
+            Ok(doubtful) => DiskEvent::Healed { doubtful },
+            Err(trouble) => DiskEvent::Trouble { block, trouble },
         };
         self.tell(content.torrent, event);
     }
@@ -27,28 +26,24 @@ impl Worker {
     pub(super) fn unwritten(&mut self, content: &Content, piece: u32) {
         self.forget(content.torrent, piece);
         self.report();
-        self.tell(content.torrent, Event::Disk(DiskEvent::Unwritten { piece }));
+        self.tell(content.torrent, DiskEvent::Unwritten { piece });
     }
 
     /// Something failed: reports what that means.
     pub(super) fn fail(&mut self, content: &Content, block: BlockSpec, error: ContentError) {
-        let torrent = content.torrent;
-        self.forget(torrent, block.piece);
+        let (torrent, piece) = (content.torrent, block.piece);
+        self.forget(torrent, piece);
         self.report();
-        if error.tells_of_a_change() {
-            self.tell(torrent, Event::Disk(DiskEvent::Unwritten { piece: block.piece }));
-            return self.tell(torrent, Event::Disk(DiskEvent::Doubted { text: error.to_string() }));
-        }
-        if !error.may_pass() {
-            let _ = self.manager.send(Input::DiskFailed { torrent, error });
-            return;
-        }
-        self.tell(
-            torrent,
-            match content.begin_trouble(&error) {
-                Some(trouble) => Event::Disk(DiskEvent::Trouble { block: Some(block), trouble }),
-                None => Event::Disk(DiskEvent::Unwritten { piece: block.piece }),
-            },
-        );
+        let event = if error.tells_of_a_change() {
+            self.tell(torrent, DiskEvent::Unwritten { piece });
+            DiskEvent::Doubted { text: error.to_string() }
+        } else if !error.may_pass() {
+            DiskEvent::Failed { problem: error.into() }
+        } else if let Some(trouble) = content.begin_trouble(&error) {
+            DiskEvent::Trouble { block: Some(block), trouble }
+        } else {
+            DiskEvent::Unwritten { piece }
+        };
+        self.tell(torrent, event);
     }
 }

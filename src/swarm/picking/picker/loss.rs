@@ -7,14 +7,10 @@ use crate::base::rng::Rng;
 use crate::proto::peer::bitfield::Bitfield;
 
 impl Picker {
-    /// Blocks of `piece` could not be written: it is fetched again, from any peer.
+    /// Blocks of `piece` could not be written: it is fetched again, by the rules that held before.
     pub fn forget(&mut self, piece: u32) {
-        if let Some(begun) = self.begun.get(&piece) {
-            let alone = begun.alone;
-            self.start_over(piece);
-            if let Some(begun) = self.begun.get_mut(&piece) {
-                begun.alone = alone;
-            }
+        if let Some(alone) = self.begun.get(&piece).map(|begun| begun.alone) {
+            self.start_over(piece, alone);
         }
     }
 

@@ -26,7 +26,7 @@ impl Picker {
         let slow = |begun: &Begun| others(begun) && wish.rate / 2 > begun.owner_rate;
         let slow = |(piece, begun): &(&u32, &Begun)| wish.idle && slow(begun) && wish.has.get(**piece);
         let piece = self.begun.iter().find(slow).map(|(piece, _)| *piece)?;
-        self.start_over(piece);
+        self.start_over(piece, true);
         Some(piece)
     }
 
@@ -57,7 +57,7 @@ impl Picker {
             Some(begun) => begun.blocks.iter().map(|block| block.from).collect(),
             None => Vec::new(),
         };
-        self.start_over(piece);
+        self.start_over(piece, true);
         let first = senders.first().copied().flatten();
         let sole = if senders.iter().all(|sender| *sender == first) { first } else { None };
         if let Some(begun) = self.begun.get_mut(&piece).filter(|begun| begun.suspects.is_empty()) {
@@ -99,11 +99,11 @@ impl Picker {
         spoilt
     }
 
-    /// Forgets the blocks of `piece`. From now on it comes from one peer alone.
-    pub(super) fn start_over(&mut self, piece: u32) {
+    /// Forgets the blocks of `piece`. From now on it comes from one peer `alone`, or from any.
+    pub(super) fn start_over(&mut self, piece: u32, alone: bool) {
         self.restarted.push(piece);
         let blocks = self.piece_size(piece).div_ceil(BLOCK_BYTES);
         let suspects = self.begun.remove(&piece).map(|begun| begun.suspects).unwrap_or_default();
-        self.begun.insert(piece, Begun { alone: true, suspects, ..Begun::new(blocks) });
+        self.begun.insert(piece, Begun { alone, suspects, ..Begun::new(blocks) });
     }
 }

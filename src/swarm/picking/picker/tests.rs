@@ -30,7 +30,7 @@ fn picker(pieces: u32, had: u32) -> (Picker, Rng) {
         have.set(piece);
     }
     let mut picker = Picker::new(pieces as u64 * PIECE as u64, PIECE, have, false, &mut rng);
-    picker.seed_came();
+    picker.count(&Bitfield::full(pieces), &mut rng);
     (picker, rng)
 }
 
@@ -252,7 +252,7 @@ fn unwanted_pieces_are_never_requested_not_even_in_the_endgame() {
     for sequential in [false, true] {
         let mut rng = Rng::new(5);
         let mut picker = Picker::new(6 * PIECE as u64, PIECE, bits(6, &[0]), sequential, &mut rng);
-        picker.seed_came();
+        picker.count(&Bitfield::full(6), &mut rng);
         picker.count_one(3, &mut rng);
         [2, 3, 5].into_iter().for_each(|piece| picker.leave_out(piece));
         picker.count_one(2, &mut rng);

@@ -44,7 +44,7 @@ fn message() -> impl Strategy<Value = Message> {
         1 => Just(Message::NotInterested),
         4 => Just(Message::HaveAll),
         1 => Just(Message::HaveNone),
-        1 => (0..=PIECES).prop_map(|piece| Message::Have(piece)),
+        1 => (0..=PIECES).prop_map(Message::Have),
         1 => any::<u8>().prop_map(|bits| Message::Bitfield(vec![bits])),
         1 => Just(Message::Bitfield(vec![0xfc])),
         1 => block().prop_map(Message::Request),
