@@ -50,7 +50,7 @@ pub enum PeerEvent {
     Message(Message),
     /// A block of `piece` came, which begins at byte `begin` of the piece. Its bytes are moved, never copied.
     Block { piece: u32, begin: u32, data: Vec<u8> },
-    /// Blocks were sent to the peer: so many bytes of content.
+    /// Blocks with `bytes` bytes of content were sent to the peer.
     Uploaded { bytes: u64 },
     /// The connection is over.
     Gone,

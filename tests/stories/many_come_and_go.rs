@@ -28,7 +28,7 @@ fn torrent(name: &str) -> Vec<u8> {
     Value::Dict(BTreeMap::from([("info", info)])).encode()
 }
 
-/// Waits until `what` was reported of so many torrents.
+/// Waits until `what` was reported of this many torrents.
 fn wait_for(many: &mut Process, what: &str, torrents: usize) {
     wait_until(&format!("{torrents} torrents are reported{what}"), 4 * PATIENCE, || {
         many.must_run();
