@@ -96,14 +96,8 @@ struct Meeting {
     completed: bool,
 }
 
-/// What is still to come, and what holds it up.
+/// How the download goes, and what holds it up.
 struct Fetching {
-    /// Bytes that are not proven yet, wanted or not.
-    left: u64,
-    /// The part of `left` that is not wanted.
-    left_out: u64,
-    /// The pieces that are wanted; `None`: all.
-    wanted: Option<Bitfield>,
     /// Some peer could be asked for more if there were memory.
     waits_for_budget: bool,
     /// Some peer could be asked for more if the limit of downloads allowed.
@@ -152,10 +146,10 @@ struct Wait {
 impl Torrent {
     /// The torrent of `metainfo`, of which the pieces `have` are there and proven.
     pub fn new(metainfo: &Metainfo, have: Bitfield, settings: Settings, now: Time, rng: &mut Rng) -> Torrent {
-        let standing = if have.is_full() { Standing::Seeding } else { Standing::Downloading };
+        let have_all = have.is_full();
+        let standing = if have_all { Standing::Seeding } else { Standing::Downloading };
         let super_seeding = SuperSeeding::new(settings.super_seed, &have, now);
         let picker = Picker::new(metainfo.length, metainfo.piece_length, have, settings.sequential, rng);
-        let left = picker.lacked_bytes();
         Torrent {
             info_hash: metainfo.info_hash,
             private: metainfo.private,
@@ -169,12 +163,9 @@ impl Torrent {
                 announcer: Announcer::new(&metainfo.tiers, now, rng),
                 connecting: 0,
                 made_room: now,
-                completed: left == 0,
+                completed: have_all,
             },
             fetching: Fetching {
-                left,
-                left_out: 0,
-                wanted: None,
                 waits_for_budget: false,
                 waits_for_rate: false,
                 endgame: false,
@@ -202,14 +193,7 @@ impl Torrent {
 
     /// From now on only the pieces in `wanted` are wanted. It is called before the torrent knows any peer.
     pub fn want_only(&mut self, wanted: &Bitfield) {
-        self.fetching.wanted = Some(wanted.clone());
-        self.fetching.left_out = 0;
-        for piece in (0..wanted.len()).filter(|&piece| !wanted.get(piece)) {
-            if !self.picker.have().get(piece) {
-                self.fetching.left_out += self.picker.piece_size(piece) as u64;
-            }
-            self.picker.leave_out(piece);
-        }
+        self.picker.want_only(wanted.clone());
         if self.picker.is_whole() {
             self.standing = Standing::Seeding;
         }
@@ -323,7 +307,7 @@ impl Torrent {
             downloaded: self.fetching.down.total(),
             // Unwanted bytes count too: a client that says 0 is counted as a seed, and many trackers introduce no seeds
             // to a seed.
-            left: self.fetching.left,
+            left: self.picker.lacked_bytes(),
             numwant: Some(if self.has_room_for_peers() { NUMWANT } else { 0 }),
             key: Some(self.settings.tracker_key),
             no_peer_id: true,

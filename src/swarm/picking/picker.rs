@@ -114,6 +114,8 @@ pub struct Picker {
     piece_length: u32,
     length: u64,
     have: Bitfield,
+    /// The pieces that are wanted; `None`: all.
+    wanted: Option<Bitfield>,
     /// Pieces that need not be fetched: those that we have, and those that are not wanted.
     settled: Bitfield,
     rarity: Rarity,
@@ -131,6 +133,7 @@ impl Picker {
         Picker {
             piece_length,
             length,
+            wanted: None,
             settled: have.clone(),
             rarity: Rarity::new(&have, rng),
             have,
@@ -151,10 +154,29 @@ impl Picker {
         &self.settled
     }
 
-    /// From now on `piece` is not wanted, and never picked.
-    pub fn leave_out(&mut self, piece: u32) {
-        self.rarity.remove(piece);
-        self.settled.set(piece);
+    /// From now on only the pieces in `wanted` are wanted, and no other is picked.
+    pub fn want_only(&mut self, wanted: Bitfield) {
+        for piece in (0..wanted.len()).filter(|&piece| !wanted.get(piece)) {
+            self.rarity.remove(piece);
+            self.settled.set(piece);
+        }
+        self.wanted = Some(wanted);
+    }
+
+    /// Bytes of the pieces that are not proven yet, wanted or not.
+    pub fn lacked_bytes(&self) -> u64 {
+        self.length - self.bytes_of(&self.have)
+    }
+
+    /// Bytes of the wanted pieces that are not proven yet.
+    pub fn wanted_bytes(&self) -> u64 {
+        self.length - self.bytes_of(&self.settled)
+    }
+
+    fn bytes_of(&self, pieces: &Bitfield) -> u64 {
+        let last = pieces.len().saturating_sub(1);
+        let short = if pieces.get(last) { self.piece_length - self.piece_size(last) } else { 0 };
+        pieces.count() as u64 * self.piece_length as u64 - short as u64
     }
 
     /// Bytes of `piece`: the last one may be shorter.

@@ -226,7 +226,6 @@ impl Torrent {
         if !self.picker.proven(piece) {
             return;
         }
-        self.fetching.left -= self.picker.piece_size(piece) as u64;
         for peer in self.peers.values_mut() {
             if peer.has.get(piece) {
                 peer.useful_pieces = peer.useful_pieces.saturating_sub(1);
@@ -247,7 +246,7 @@ impl Torrent {
             wait.whole = true;
         }
         // If files were left out, the tracker must not count a seed.
-        if self.fetching.left == 0 && !core::mem::replace(&mut self.meeting.completed, true) {
+        if self.picker.have().is_full() && !core::mem::replace(&mut self.meeting.completed, true) {
             self.meeting.announcer.complete(turn.now);
         }
         turn.actions.push(Action::News(News::Complete));

@@ -35,7 +35,7 @@ impl Torrent {
         };
         Status {
             standing: self.standing.clone(),
-            left: self.fetching.left - self.fetching.left_out,
+            left: self.picker.wanted_bytes(),
             pieces: have.count() + pieces_missing,
             pieces_missing,
             last_piece,

@@ -237,7 +237,7 @@ fn a_swarm_of_nine_is_whole_and_the_leechers_did_most_of_it() {
     let by_leechers: u64 = given - swarm.members[0].uploaded;
     assert!(by_leechers > size, "leechers serve too: {by_leechers} of {given}");
     for member in &swarm.members[1..] {
-        assert_eq!(member.torrent.fetching.left, 0);
+        assert_eq!(member.torrent.picker.lacked_bytes(), 0);
         assert_eq!(member.shared.budget.free(), 1 << 20, "every byte of the budget came back");
     }
     swarm.run(swarm.now + Time::from_secs(1), |_| false);

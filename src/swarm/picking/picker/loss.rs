@@ -14,17 +14,17 @@ impl Picker {
         }
     }
 
-    /// We do not have `piece` any more. Returns whether we had it.
+    /// We do not have `piece` any more. Returns whether we had it, and want it again.
     pub fn lose(&mut self, piece: u32, rng: &mut Rng) -> bool {
-        let lost = self.have.clear(piece);
-        if lost {
+        let wanted_again = self.have.clear(piece) && self.wanted.as_ref().is_none_or(|wanted| wanted.get(piece));
+        if wanted_again {
             self.settled.clear(piece);
             self.rarity.put(piece, rng);
         }
-        lost
+        wanted_again
     }
 
-    /// Starts over: `have` is there, everything else is wanted, and nothing is begun. The availability of pieces stays.
+    /// Starts over: `have` is there, and nothing is begun. What is wanted stays, and so does the availability of pieces.
     pub fn begin_with(&mut self, have: Bitfield, rng: &mut Rng) {
         self.begun.clear();
         for piece in 0..have.len() {
@@ -32,11 +32,8 @@ impl Picker {
         }
         self.settled = have.clone();
         self.have = have;
-    }
-
-    /// Bytes of the pieces that we lack.
-    pub fn lacked_bytes(&self) -> u64 {
-        let had: u64 = self.have.iter_ones().map(|piece| self.piece_size(piece) as u64).sum();
-        self.length - had
+        if let Some(wanted) = self.wanted.take() {
+            self.want_only(wanted);
+        }
     }
 }
