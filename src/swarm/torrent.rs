@@ -239,13 +239,16 @@ impl Torrent {
         if self.has_failed() {
             return announce;
         }
+        let may_ask = self.fetching.waits_for_rate.then(|| shared.download.ready_at());
         let others = [
             self.connect_at(now, shared),
             self.round_at(),
             self.look_at(),
             self.idle_at(),
             self.tokens_at(shared),
-            self.patience_ends(shared),
+            may_ask,
+            self.probe_at(),
+            self.gives_up_at(),
         ];
         let peers = self.peers.values().flat_map(|peer| [Some(peer.spoken + KEEP_ALIVE_AFTER), Torrent::snub_at(peer)]);
         others.into_iter().chain(peers).fold(announce, sooner)
