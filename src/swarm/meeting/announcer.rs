@@ -238,15 +238,11 @@ impl Announcer {
 
     /// The last piece came: tells every tracker, once.
     pub fn complete(&mut self, now: Time) {
-        for tier in &mut self.tiers {
-            tier.owes_completed = true;
-            if tier.failed_rounds == 0 {
-                tier.due = now;
-            }
-        }
+        self.tiers.iter_mut().for_each(|tier| tier.owes_completed = true);
+        self.hurry(now);
     }
 
-    /// We lost pieces, and need peers again: announces soon.
+    /// Announces at once to the tiers that answer: we are complete, or we lost pieces and need peers again.
     pub fn hurry(&mut self, now: Time) {
         self.tiers.iter_mut().filter(|tier| tier.failed_rounds == 0).for_each(|tier| tier.due = now);
     }
