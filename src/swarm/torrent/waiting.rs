@@ -93,14 +93,11 @@ impl Torrent {
 
     /// The disk works again. `doubtful`: it was away or lost something, so pieces that we had may be gone.
     pub(super) fn disk_healed(&mut self, doubtful: bool, turn: &mut Turn) {
-        match &self.wait {
-            None => {}
-            Some(wait) if wait.checking => {}
-            Some(wait) if doubtful || wait.doubtful => {
-                self.begin_check("the disk was away, what is there is checked again".into(), turn);
-            }
-            Some(_) => self.go_on(turn),
+        let Some(wait) = self.wait.as_ref().filter(|wait| !wait.checking) else { return };
+        if doubtful || wait.doubtful {
+            return self.begin_check("the disk was away, what is there is checked again".into(), turn);
         }
+        self.go_on(turn);
     }
 
     /// Another program changed the content.
