@@ -9,7 +9,6 @@ use crate::swarm::giving::choker::{Contender, slots};
 use crate::swarm::giving::spreading::{OFFERS, Spreading};
 use crate::swarm::peer::{Peer, PeerKey};
 use crate::swarm::shared::Shared;
-use std::collections::VecDeque;
 
 /// The fewest peers served at once where nothing limits uploads (libtorrent's and transmission's number).
 const UNLIMITED_SLOTS: usize = 8;
@@ -39,9 +38,8 @@ impl Torrent {
 
     /// How many peers are served at once: what the person says, or what the limit or the upload rate is good for.
     fn slots(&self, shared: &Shared, now: Time) -> usize {
-        let limits = [self.giving.upload.rate(), shared.upload.rate()];
         let by_rate = || slots(self.giving.up.rate(now)).max(UNLIMITED_SLOTS);
-        self.settings.upload_slots.unwrap_or_else(|| limits.into_iter().flatten().min().map_or_else(by_rate, slots))
+        self.settings.upload_slots.unwrap_or_else(|| self.upload_limit(shared).map_or_else(by_rate, slots))
     }
 
     /// The interested peers that may be served, as the choker sees them.
@@ -57,8 +55,7 @@ impl Torrent {
     /// than peers, or if the others want nothing for the moment.)
     pub(super) fn only_takes(&self, peer: &Peer, now: Time) -> bool {
         let credit = LEAST_CREDIT.max(CREDIT_PIECES * self.picker.piece_size(0) as u64);
-        let could_give = peer.we_are_interested
-            && now.saturating_sub(peer.interested_at) > TIME_TO_GIVE
+        let could_give = peer.interested_since.is_some_and(|since| now.saturating_sub(since) > TIME_TO_GIVE)
             && (peer.chokes_us || !peer.asked.is_empty());
         could_give && peer.got() >= credit && peer.gave() < peer.got() / LEAST_RETURN
     }
@@ -115,8 +112,7 @@ impl Torrent {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         peer.we_choke = true;
         peer.suggested_to.clear();
-        let (kept, unserved): (VecDeque<BlockSpec>, VecDeque<BlockSpec>) =
-            peer.wants.drain(..).partition(|block| peer.fast_set_for_peer.contains(&block.piece));
+        let (kept, unserved) = peer.wants.drain(..).partition(|block| peer.fast_set_for_peer.contains(&block.piece));
         peer.wants = kept;
         send(peer, Message::Choke, turn);
         unserved.into_iter().for_each(|block| reject(peer, block, turn));

@@ -29,10 +29,8 @@ impl Torrent {
         let have = self.picker.have();
         let settled = self.picker.settled();
         let pieces_missing = settled.len() - settled.count();
-        let last_piece = match pieces_missing {
-            1 => (0..settled.len()).find(|&piece| !settled.get(piece)),
-            _ => None,
-        };
+        let first_missing = || (0..settled.len()).find(|&piece| !settled.get(piece));
+        let last_piece = if pieces_missing == 1 { first_missing() } else { None };
         Status {
             standing: self.standing.clone(),
             left: self.picker.wanted_bytes(),
@@ -70,7 +68,7 @@ impl Torrent {
             id: peer.identity.id,
             source: peer.source,
             chokes_us: peer.chokes_us,
-            we_are_interested: peer.we_are_interested,
+            we_are_interested: peer.interested_since.is_some(),
             we_choke: peer.we_choke,
             is_interested: peer.is_interested,
             snubbed: peer.window.snubbed,

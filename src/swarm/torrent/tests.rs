@@ -32,7 +32,7 @@ impl Torrent {
         let mut out: BTreeMap<(u32, u32), u16> = BTreeMap::new();
         for peer in self.peers.values() {
             assert_eq!(peer.useful_pieces, peer.has.count_lacked_by(self.picker.have()), "useful pieces");
-            assert_eq!(peer.we_are_interested, peer.useful_pieces > 0, "interest");
+            assert_eq!(peer.interested_since.is_some(), peer.useful_pieces > 0, "interest");
             let of_this: BTreeSet<(u32, u32)> = peer.asked.iter().map(|block| (block.piece, block.begin)).collect();
             assert!(of_this.len() == peer.asked.len(), "a peer is asked twice for one block");
             of_this.into_iter().for_each(|block| *out.entry(block).or_default() += 1);
