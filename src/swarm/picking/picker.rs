@@ -262,13 +262,10 @@ impl Picker {
         } else {
             let rarest_left = left().min_by_key(|(piece, _)| self.order_of(**piece)).map(|(piece, _)| *piece);
             let new = self.new_piece(wish, rng);
-            match (rarest_left, new) {
-                (Some(left_piece), Some(new)) => {
-                    let before = self.order_of(left_piece) <= self.order_of(new) || left().count() > MOST_LEFT_BEGUN;
-                    Some(if before { left_piece } else { new })
-                }
-                (left_piece, new) => left_piece.or(new),
-            }
+            let goes_first = |piece: &u32| {
+                new.is_none_or(|new| self.order_of(*piece) <= self.order_of(new)) || left().count() > MOST_LEFT_BEGUN
+            };
+            rarest_left.filter(goes_first).or(new)
         };
         let others = || open_begun().filter(|(_, begun)| !begun.alone).max_by_key(|(_, begun)| begun.free);
         let piece = piece.or_else(|| others().map(|(piece, _)| *piece)).or_else(to_retry);
