@@ -28,7 +28,7 @@ mod uploading;
 mod waiting;
 
 use super::event::{Action, Event, News, PeerOrder};
-use super::giving::choker::Choker;
+use super::giving::choker::{Choker, ROUND};
 use super::giving::spreading::Spreading;
 use super::giving::super_seeding::SuperSeeding;
 use super::meeting::announcer::Announcer;
@@ -116,6 +116,8 @@ struct Fetching {
 /// Which peers are served, and how fast.
 struct Giving {
     choker: Choker,
+    /// When the next round of the choker is due.
+    next_round: Time,
     /// The limit of this torrent's uploads.
     upload: TokenBucket,
     /// Requests wait for the limits.
@@ -175,7 +177,8 @@ impl Torrent {
                 down: Meter::new(now),
             },
             giving: Giving {
-                choker: Choker::new(now),
+                choker: Choker::default(),
+                next_round: now + ROUND,
                 upload: TokenBucket::new(settings.upload_rate, now),
                 waits_for_tokens: false,
                 in_turn: (None, 0),
@@ -271,7 +274,7 @@ impl Torrent {
 
     /// Says goodbye to the trackers and lets the peers go.
     pub fn stop(&mut self, turn: &mut Turn) {
-        self.meeting.announcer.stop();
+        self.meeting.announcer.stopping = true;
         self.announce_due(turn);
         self.keys().into_iter().for_each(|key| self.close(key, "we stop", turn));
     }

@@ -5,7 +5,7 @@
 use super::{Torrent, Turn, send};
 use crate::base::time::Time;
 use crate::proto::peer::message::{BlockSpec, Message};
-use crate::swarm::giving::choker::{Contender, slots};
+use crate::swarm::giving::choker::{Contender, NEW, ROUND, fill, slots};
 use crate::swarm::giving::spreading::{OFFERS, Spreading};
 use crate::swarm::peer::{Peer, PeerKey};
 use crate::swarm::shared::Shared;
@@ -45,8 +45,9 @@ impl Torrent {
     /// The interested peers that may be served, as the choker sees them.
     fn wanting(&self, now: Time) -> Vec<Contender> {
         let wanting = self.peers.values().filter(|peer| peer.is_interested && !self.only_takes(peer, now));
+        let is_new = |peer: &Peer| now.saturating_sub(peer.joined) < NEW;
         let contender =
-            |peer: &Peer| Contender { peer: peer.key, gave: peer.gave(), got: peer.up.total(), joined: peer.joined };
+            |peer: &Peer| Contender { peer: peer.key, gave: peer.gave(), got: peer.up.total(), is_new: is_new(peer) };
         wanting.map(contender).collect()
     }
 
@@ -70,14 +71,14 @@ impl Torrent {
         }
         let mut waiting = self.wanting(turn.now);
         waiting.retain(|contender| self.peers.get(&contender.peer).is_some_and(|peer| peer.we_choke));
-        let chosen = self.giving.choker.fill(waiting, self.is_whole(), free, turn.now, &mut turn.shared.rng);
+        let chosen = fill(waiting, self.is_whole(), free, &mut turn.shared.rng);
         chosen.into_iter().for_each(|key| self.unchoke(key, turn));
     }
 
     /// When the choker has to choose: only if more peers want something than are served.
     pub(super) fn round_at(&self) -> Option<Time> {
         let choice = self.peers.values().any(|peer| peer.is_interested && peer.we_choke);
-        (choice && !self.paused).then_some(self.giving.choker.next_round)
+        (choice && !self.paused).then_some(self.giving.next_round)
     }
 
     /// Holds a round of the choker if it is time.
@@ -85,8 +86,9 @@ impl Torrent {
         if self.round_at().is_none_or(|at| at > turn.now) {
             return;
         }
+        self.giving.next_round = turn.now + ROUND;
         let (slots, wanting) = (self.slots(turn.shared, turn.now), self.wanting(turn.now));
-        let chosen = self.giving.choker.round(wanting, self.is_whole(), slots, turn.now, &mut turn.shared.rng);
+        let chosen = self.giving.choker.round(wanting, self.is_whole(), slots, &mut turn.shared.rng);
         let losers = self.keys_of(|peer| !peer.we_choke && !chosen.contains(&peer.key));
         losers.into_iter().for_each(|key| self.choke(key, turn));
         chosen.into_iter().for_each(|key| self.unchoke(key, turn));

@@ -49,7 +49,7 @@ impl Torrent {
         !self.has_failed()
             && !self.is_in_doubt()
             && !self.paused
-            && !self.meeting.announcer.is_stopping()
+            && !self.meeting.announcer.stopping
             && self.peers.len() + self.meeting.connecting < self.settings.max_peers
     }
 

@@ -18,7 +18,7 @@ impl Torrent {
 
     /// The trackers and how they stand.
     pub fn trackers(&self) -> &[Tracker] {
-        self.meeting.announcer.trackers()
+        &self.meeting.announcer.trackers
     }
 
     /// How the torrent stands at `now`.
@@ -55,7 +55,7 @@ impl Torrent {
             connecting: self.meeting.connecting,
             known: self.meeting.candidates.usable(),
             liars: self.meeting.bans.liars(),
-            trackers: self.meeting.announcer.trackers().to_vec(),
+            trackers: self.meeting.announcer.trackers.clone(),
             map: Vec::new(),
             peer_list: Vec::new(),
         }

@@ -100,7 +100,7 @@ impl Swarm {
     fn new(haves: &[Bitfield]) -> Swarm {
         let member = |number: usize, have: &Bitfield| {
             let mut rng = Rng::new(number as u64);
-            let settings = Settings::new(peer_id(number));
+            let settings = Settings { peer_id: peer_id(number), ..Settings::default() };
             Member {
                 torrent: Torrent::new(&metainfo(), have.clone(), settings, Time::ZERO, &mut rng),
                 shared: Shared::new(rng, Budget::new(1 << 20)),
