@@ -16,7 +16,7 @@
 //!
 //! A piece whose hash was wrong is fetched again by rules of its own: [`retry`].
 
-mod loss;
+mod missing;
 mod retry;
 
 use super::rarity::Rarity;
@@ -152,31 +152,6 @@ impl Picker {
     /// The pieces that need not be fetched: those that are proven, and those that were left out.
     pub fn settled(&self) -> &Bitfield {
         &self.settled
-    }
-
-    /// From now on only the pieces in `wanted` are wanted, and no other is picked.
-    pub fn want_only(&mut self, wanted: Bitfield) {
-        for piece in (0..wanted.len()).filter(|&piece| !wanted.get(piece)) {
-            self.rarity.remove(piece);
-            self.settled.set(piece);
-        }
-        self.wanted = Some(wanted);
-    }
-
-    /// Bytes of the pieces that are not proven yet, wanted or not.
-    pub fn lacked_bytes(&self) -> u64 {
-        self.length - self.bytes_of(&self.have)
-    }
-
-    /// Bytes of the wanted pieces that are not proven yet.
-    pub fn wanted_bytes(&self) -> u64 {
-        self.length - self.bytes_of(&self.settled)
-    }
-
-    fn bytes_of(&self, pieces: &Bitfield) -> u64 {
-        let last = pieces.len().saturating_sub(1);
-        let short = if pieces.get(last) { self.piece_length - self.piece_size(last) } else { 0 };
-        pieces.count() as u64 * self.piece_length as u64 - short as u64
     }
 
     /// Bytes of `piece`: the last one may be shorter.

@@ -33,7 +33,7 @@ impl Torrent {
         let last_piece = if pieces_missing == 1 { first_missing() } else { None };
         Status {
             standing: self.standing.clone(),
-            left: self.picker.wanted_bytes(),
+            left: self.picker.missing_bytes(),
             pieces: have.count() + pieces_missing,
             pieces_missing,
             last_piece,

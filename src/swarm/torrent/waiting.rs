@@ -87,7 +87,7 @@ impl Torrent {
             wait.probe_at = None;
             // A piece that we have by now must not be written over.
             let block = wait.block.filter(|block| !self.picker.have().get(block.piece));
-            turn.actions.push(Action::Disk(DiskOrder::Probe { block, left: self.picker.wanted_bytes() }));
+            turn.actions.push(Action::Disk(DiskOrder::Probe { block, left: self.picker.missing_bytes() }));
         }
     }
 

@@ -274,11 +274,11 @@ fn missing_bytes_are_counted_with_the_short_last_piece_and_a_lost_piece_only_if_
     let mut rng = Rng::new(5);
     let mut picker = Picker::new(3 * PIECE as u64 - 100, PIECE, bits(3, &[0, 2]), false, &mut rng);
     picker.want_only(bits(3, &[0, 1]));
-    assert_eq!((picker.lacked_bytes(), picker.wanted_bytes()), (PIECE as u64, PIECE as u64));
+    assert_eq!((picker.lacked_bytes(), picker.missing_bytes()), (PIECE as u64, PIECE as u64));
     assert!(!picker.lose(2, &mut rng), "it is not wanted");
-    assert_eq!((picker.lacked_bytes(), picker.wanted_bytes()), (2 * PIECE as u64 - 100, PIECE as u64));
+    assert_eq!((picker.lacked_bytes(), picker.missing_bytes()), (2 * PIECE as u64 - 100, PIECE as u64));
     assert!(picker.lose(0, &mut rng) && !picker.lose(0, &mut rng));
-    assert_eq!((picker.lacked_bytes(), picker.wanted_bytes()), (3 * PIECE as u64 - 100, 2 * PIECE as u64));
+    assert_eq!((picker.lacked_bytes(), picker.missing_bytes()), (3 * PIECE as u64 - 100, 2 * PIECE as u64));
     picker.begin_with(bits(3, &[1]), &mut rng);
-    assert_eq!((picker.lacked_bytes(), picker.wanted_bytes()), (2 * PIECE as u64 - 100, PIECE as u64));
+    assert_eq!((picker.lacked_bytes(), picker.missing_bytes()), (2 * PIECE as u64 - 100, PIECE as u64));
 }
