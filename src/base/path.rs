@@ -32,24 +32,26 @@ pub fn safe_component(bytes: &[u8]) -> Result<String, String> {
     if let Some(name) = plain(bytes) {
         return Ok(name.to_string());
     }
-    let name: String = escaped(bytes).collect();
+    let name = escaped(bytes);
     if name.len() > MAX_COMPONENT_BYTES {
         return too_long(name.len());
     }
     Ok(name)
 }
 
-/// The characters of the file name, or of a whole path, that is made of `bytes`.
-pub fn escaped(bytes: &[u8]) -> impl Iterator<Item = char> {
-    bytes.utf8_chunks().flat_map(|run| {
-        let characters = run.valid().chars().flat_map(|character| {
-            let mut bytes = [0; 4];
-            let count = if is_ugly(character) { character.encode_utf8(&mut bytes).len() } else { 0 };
-            let itself = (count == 0).then_some(character);
-            itself.into_iter().chain(bytes.into_iter().take(count).flat_map(percent))
-        });
-        characters.chain(run.invalid().iter().copied().flat_map(percent))
-    })
+/// The file name, or the whole path, that is made of `bytes`.
+pub fn escaped(bytes: &[u8]) -> String {
+    let mut name = String::with_capacity(bytes.len());
+    for run in bytes.utf8_chunks() {
+        for character in run.valid().chars() {
+            match is_ugly(character) {
+                false => name.push(character),
+                true => name.extend(character.encode_utf8(&mut [0; 4]).bytes().flat_map(percent)),
+            }
+        }
+        name.extend(run.invalid().iter().copied().flat_map(percent));
+    }
+    name
 }
 
 /// The file name or path that is made of `bytes`, if nothing in it has to be escaped.
