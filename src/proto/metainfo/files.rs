@@ -106,6 +106,11 @@ impl Files {
         files
     }
 
+    /// The same folder before its files are added, with room for as many.
+    pub(super) fn without_files(&self) -> Files {
+        Files::of_folder(&self.folder, self.entries.len(), self.paths.len())
+    }
+
     /// Adds a file after the others. `inside` is its path within the folder, whose components are safe once they are escaped.
     pub fn push(&mut self, inside: &[u8], length: u64, padding: bool) {
         self.paths.extend_from_slice(inside);
