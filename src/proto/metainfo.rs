@@ -111,7 +111,7 @@ impl Metainfo {
             let found = format!("{} bytes", bytes.len());
             return refuse("the file", found, format!("a .torrent file of at most {MAX_METAINFO_BYTES}"));
         }
-        let file = bencode::decode_metainfo(bytes).map_err(|error| format!("not a .torrent file: {error}"))?;
+        let (file, odd) = bencode::decode_metainfo(bytes).map_err(|error| format!("not a .torrent file: {error}"))?;
         let keys: [&[u8]; 10] = [
             b"info",
             b"announce",
@@ -157,9 +157,7 @@ impl Metainfo {
         let name = read_name(name_utf8, name, &mut warnings)?;
         let piece_length = read_piece_length(piece_length)?;
         let hashes = read_hashes(pieces)?;
-        if file.raw().len() < bytes.len() {
-            warnings.push("white space follows the torrent".into());
-        }
+        warnings.extend(odd.map(|odd| format!("the file is not quite as it should be: {odd}")));
         let list = match files {
             Some(list) => self::read_files::folder(list, length, &name, &mut warnings)?,
             None => self::read_files::single(length, attr, &name)?,
