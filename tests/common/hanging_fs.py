@@ -1,12 +1,24 @@
-"""A file system that shows one folder as another, mounted in place: hanging_fs.py FOLDER MOUNTPOINT.
+"""A file system that shows one folder as another, mounted in place: hanging_fs.py FOLDER MOUNTPOINT [fold].
 
-While this process is stopped (SIGSTOP), nothing on the file system gets an answer: a disk that hangs.
+While this process is stopped (SIGSTOP), nothing on the file system gets an answer: a disk that hangs. With `fold`, names
+are one if only case, the form of accents, or dots and spaces at the end differ, as on some disks for other systems.
 """
 
+import errno
 import os
 import sys
+import unicodedata
 
 from fuse import FUSE, FuseOSError, Operations
+
+
+def refuse(path):
+    """With `picky`, only making a file or folder fails, as on Linux's FAT."""
+    name = os.path.basename(path)
+    if "picky" in sys.argv[3:] and (set(name) & set('"*:<>?|') or name[-1:] in (".", " ")):
+        raise FuseOSError(errno.EINVAL)
+    if "picky" in sys.argv[3:] and len(name.encode()) > 143:
+        raise FuseOSError(errno.ENAMETOOLONG)
 
 
 class Mirror(Operations):
@@ -14,6 +26,9 @@ class Mirror(Operations):
         self.root = root
 
     def __call__(self, op, path, *args):
+        if "fold" in sys.argv[3:]:
+            names = unicodedata.normalize("NFC", path).lower().split("/")
+            path = "/".join(name.rstrip(". ") for name in names)
         try:
             return super().__call__(op, self.root + path, *args)
         except OSError as error:
@@ -28,12 +43,14 @@ class Mirror(Operations):
         return [".", ".."] + os.listdir(path)
 
     def mkdir(self, path, mode):
+        refuse(path)
         return os.mkdir(path, mode)
 
     def unlink(self, path):
         return os.unlink(path)
 
     def create(self, path, mode, fi=None):
+        refuse(path)
         return os.open(path, os.O_RDWR | os.O_CREAT, mode)
 
     def open(self, path, flags):
