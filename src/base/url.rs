@@ -5,6 +5,7 @@
 //! does not have to change stays as it is.
 
 use crate::base::hex::{self, percent};
+use crate::base::punycode::ascii_host;
 
 /// What is shown in place of a secret.
 const HIDDEN: &str = "…";
@@ -135,9 +136,11 @@ pub fn hide_secrets(text: &str, url: &str) -> String {
 }
 
 /// `url` as strict parsers accept it: without blanks around it, and with everything percent-encoded that a URL may not have
-/// (spaces, `|`, letters that are not ASCII, a `%` that begins no escape). A good URL stays as it is.
+/// (spaces, `|`, letters that are not ASCII, a `%` that begins no escape), and the host as the DNS has it. A good URL stays as
+/// it is.
 pub fn sanitize(url: &str) -> String {
     let url = url.trim_matches(|c: char| c.is_whitespace() || c.is_control());
+    let url = &with_ascii_host(url).unwrap_or(url.into());
     // Brackets are allowed around an IPv6 address and nowhere else.
     let brackets_end = scheme(url).map_or(0, |scheme| scheme.len() + "://".len() + split_authority(url).0.len());
     let mut out = String::with_capacity(url.len());
@@ -151,6 +154,18 @@ pub fn sanitize(url: &str) -> String {
         if good { out.push(char::from(byte)) } else { out.extend(percent(byte)) }
     }
     out
+}
+
+/// `url` with its host in ASCII; `None` if it is so already. Some programs percent-encode a host that is not.
+fn with_ascii_host(url: &str) -> Option<String> {
+    let host = host(url).filter(|host| !host.is_ascii() || host.contains('%'))?;
+    let decoded = percent_decode(host).and_then(|host| String::from_utf8(host).ok())?;
+    let ascii = ascii_host(&decoded);
+    // What the decoded text has in it must not be taken for the port or the path.
+    let is_name = ascii.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
+    let authority_end = url.len() - split_authority(url).1.len();
+    let at = url[..authority_end].rfind(host).filter(|_| is_name)?;
+    Some([&url[..at], &*ascii, &url[at + host.len()..]].concat())
 }
 
 /// The byte that the two hex digits at the start of `after` stand for.
@@ -270,6 +285,11 @@ mod tests {
             (" http://t.example/a b|c\r\n", "http://t.example/a%20b%7Cc"),
             ("http://t.example/ü?q={\"}", "http://t.example/%C3%BC?q=%7B%22%7D"),
             ("http://t.example/100%", "http://t.example/100%25"),
+            ("http://BÜCHER.example:80/ü", "http://xn--bcher-kva.example:80/%C3%BC"),
+            ("http://bücher:bücher@bücher.example", "http://b%C3%BCcher:b%C3%BCcher@xn--bcher-kva.example"),
+            ("http://b%c3%bccher.example/", "http://xn--bcher-kva.example/"),
+            ("http://a%2Fb.example/", "http://a%2Fb.example/"),
+            ("udp://[fe80::1%25eth0]:80", "udp://[fe80::1%25eth0]:80"),
             ("http://t.example/%zz%2g%41", "http://t.example/%25zz%252g%41"),
             ("udp://[::1]:80/[x]", "udp://[::1]:80/%5Bx%5D"),
             ("http://t.example/a?b=c&d=~!$'()*+,;:@-._/?#f", "http://t.example/a?b=c&d=~!$'()*+,;:@-._/?#f"),

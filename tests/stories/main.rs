@@ -35,3 +35,4 @@ mod track;
 mod track_running;
 mod trackers;
 mod tutorial;
+mod variants;

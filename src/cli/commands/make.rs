@@ -70,7 +70,8 @@ pub const COMMAND: Command = Command {
                 Flag::with("comment", "TEXT", "Comment").short("c"),
                 Flag::with("source", "TEXT", "Name of the source; changes the info-hash").short("s"),
                 Flag::with("created-by", "TEXT", "Name of the creating program; empty: none").default("swarmlet"),
-                Flag::switch("no-date", "Omit the creation date").short("d"),
+                Flag::switch("no-date", "Omit the creation date (SOURCE_DATE_EPOCH in the environment sets it)")
+                    .short("d"),
             ],
         },
         Group {
