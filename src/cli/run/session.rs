@@ -174,6 +174,15 @@ impl Session {
         torrent
     }
 
+    /// Removes a torrent, here and in the engine. This is shown at once, so that it comes before a torrent that takes
+    /// its place.
+    pub fn remove(&mut self, torrent: TorrentId, engine: &Engine) -> Option<Event> {
+        engine.remove(torrent);
+        let entry = self.entries.get_mut(&torrent)?;
+        entry.removed = true;
+        Some(Event::Removed(torrent))
+    }
+
     /// Forgets a removed torrent, after its removal was shown.
     pub fn forget(&mut self, torrent: TorrentId) {
         self.entries.remove(&torrent);
@@ -208,12 +217,8 @@ impl Session {
             Notice::Resumed { torrent, status } => {
                 events.extend(self.stands(torrent, status).map(|_| Event::Resumed(torrent)));
             }
-            Notice::Removed { torrent } => {
-                if let Some(entry) = self.entries.get_mut(&torrent) {
-                    entry.removed = true;
-                    events.push(Event::Removed(torrent));
-                }
-            }
+            // It was shown when the engine was asked to remove it.
+            Notice::Removed { .. } => {}
             Notice::Failed { torrent, problem, status } => {
                 if let Some(entry) = self.entries.get_mut(&torrent) {
                     self.first_failure.get_or_insert(exit_of(&problem));
