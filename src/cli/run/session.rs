@@ -102,12 +102,21 @@ impl Entry {
 
     /// Verified bytes.
     pub fn had(&self) -> u64 {
+        if let Some(Problem { kind: ProblemKind::Incomplete(had_bytes), .. }) = self.problem() {
+            return *had_bytes;
+        }
         match (&self.status, self.joined) {
             _ if self.whole.is_some() => self.report.length,
             (Some(status), _) => self.report.length.saturating_sub(status.left),
             (None, Some((_, had))) => had,
             (None, None) => 0,
         }
+    }
+
+    /// Whether [`had`](Entry::had) was found out, even if the torrent failed.
+    pub fn was_checked(&self) -> bool {
+        let incomplete = |problem: &Problem| matches!(problem.kind, ProblemKind::Incomplete(_));
+        self.status.is_some() || self.joined.is_some() || self.problem().is_some_and(incomplete)
     }
 
     /// The figures of a torrent that has joined its swarm.
@@ -319,7 +328,7 @@ impl Session {
 pub fn exit_of(problem: &Problem) -> Exit {
     match problem.kind {
         ProblemKind::CantCreate => Exit::CantCreate,
-        ProblemKind::Io => Exit::Io,
+        ProblemKind::Io | ProblemKind::Incomplete(_) => Exit::Io,
         ProblemKind::GaveUp => Exit::Interrupted,
     }
 }
