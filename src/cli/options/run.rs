@@ -81,6 +81,7 @@ pub const OUTPUT: Group = Group {
     flags: &[
         Flag::with("display-interval", "SEC", "Update the display this often, such as 0.5")
             .default("1; plain lines 10"),
+        Flag::switch("plain", "Print plain lines, even on a terminal"),
         QUIET,
         Flag::switch("verbose", "Log to standard error; given twice, log decisions too; three times, every message")
             .short("v"),
@@ -142,7 +143,7 @@ pub fn view(given: &Parsed) -> Result<View, Failure> {
         return Err(Failure::usage("--quiet and --verbose contradict each other"));
     }
     log::begin(given.times("verbose"));
-    Ok(View::choose(given.has("json"), given.has("quiet"), given.has("verbose")))
+    Ok(View::choose(given.has("json"), given.has("quiet"), given.has("plain") || given.has("verbose")))
 }
 
 /// The address of `--ip`.
