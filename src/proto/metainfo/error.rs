@@ -30,7 +30,7 @@ impl fmt::Display for MetainfoError {
             MetainfoError::TooLarge(bytes) => {
                 write!(f, "the file: {bytes} bytes, expected a .torrent file of at most {MAX_METAINFO_BYTES}")
             }
-            MetainfoError::NotBencode(error) => write!(f, "not a .torrent file: {error}"),
+            MetainfoError::NotBencode(error) => write!(f, "damaged, or not a .torrent file: {error}"),
             MetainfoError::Field { field, found, expected } => write!(f, "{field}: {found}, expected {expected}"),
             MetainfoError::Version2Only => f.write_str(
                 "this is a version 2 torrent (BEP 52) only; swarmlet uses version 1: \

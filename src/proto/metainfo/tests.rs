@@ -185,7 +185,8 @@ fn refuses_what_is_missing() {
     assert_eq!(parse(b"de"), "info: missing, expected a dict");
     assert_eq!(parse(b"d4:infoi5ee"), "info: 5, expected a dict");
     assert_eq!(parse(b"4:spam"), "the file: \"spam\", expected a dict");
-    assert_eq!(parse(b"<!DOCTYPE html>"), "not a .torrent file: byte 0: no value begins with '<'");
+    assert_eq!(parse(b"<!DOCTYPE html>"), "damaged, or not a .torrent file: byte 0: no value begins with '<'");
+    assert_eq!(parse(b"d4:info"), "damaged, or not a .torrent file: byte 7: the input ends within a value");
     assert_eq!(Metainfo::parse(&vec![0; MAX_METAINFO_BYTES + 1]), Err(MetainfoError::TooLarge(MAX_METAINFO_BYTES + 1)));
     assert_eq!(error(folder_of(vec![], 0)), "info.files: no file, expected at least one");
     assert_eq!(error(with(folder_of(vec![], 0), "files", 1i64)), "info.files: 1, expected a list");
