@@ -13,8 +13,22 @@ HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 .PHONY: all book demo test check bench small static install clean help
 .DEFAULT_GOAL := all
 
+# How the linker lays out a release: it leaves out the tables for unwinding and puts apart what is seldom called (see
+# src/release.ld). It packs relocations where the C library can read that (glibc 2.36). A linker without such scripts (gold,
+# mold, wild) does without; if only cargo's configuration names it, `make LINK=` does.
+GLIBC = $(shell getconf GNU_LIBC_VERSION 2>/dev/null | sed -n 's/^glibc 2\.//p')
+PACK = -Wl,-z,pack-relative-relocs
+LAYOUT = -Wl,--no-eh-frame-hdr -T$(CURDIR)/src/release.ld $(if $(shell [ "$(GLIBC)" -ge 36 ] 2>/dev/null && echo yes),$(PACK))
+LINK = $(if $(shell echo 'int main(void) { return 0; }' | cc -x c - $(LAYOUT) -o /dev/null 2>/dev/null && echo yes),$(LAYOUT))
+# The few functions of gcc's library that the standard library calls go into the file, if the compiler has them.
+GCC_EH = $(shell cc -print-file-name=libgcc_eh.a)
+STATIC_GCC = $(if $(findstring /,$(GCC_EH)),-L native=$(dir $(GCC_EH)) -l static:-bundle=gcc_eh)
+LINKED = --features "$(FEATURES)" --bin swarmlet -- $(foreach argument,$(LINK),-C link-arg=$(argument)) $(STATIC_GCC)
+
+# `make FEATURES=hw-sha1` adds a feature to the default ones.
 all: ## builds the program with the default features
-	$(CARGO) build --release --locked
+	@$(CARGO) rustc --locked --quiet --release $(LINKED)
+	@stat -c 'swarmlet: %n has %s bytes' $(TARGET_DIR)/release/swarmlet
 
 demo: ## runs a whole swarm on this machine to watch (half a minute)
 	$(CARGO) test --locked --test demo
@@ -45,20 +59,9 @@ check: ## runs what a change must pass: format, lints of all builds, documentati
 bench: ## measures speed, memory, idleness and size beside other programs (takes minutes)
 	@$(CARGO) bench --locked --quiet --profile dev --bench bench -- rounds=$(ROUNDS) size=$(SIZE) only=$(ONLY)
 
-# `make small FEATURES="tls tracker make"` puts capabilities back in. The linker leaves out the tables for unwinding (see
-# src/small.ld), and packs relocations where the C library can read that (glibc 2.36). A linker without such scripts
-# (gold, mold, wild) needs `make small LINK=`.
-GLIBC = $(shell getconf GNU_LIBC_VERSION 2>/dev/null | sed -n 's/^glibc 2\.//p')
-PACK = -Wl,-z,pack-relative-relocs
-LINK = -Wl,--no-eh-frame-hdr -T$(CURDIR)/src/small.ld $(if $(shell [ "$(GLIBC)" -ge 36 ] 2>/dev/null && echo yes),$(PACK))
-
-# The few functions of gcc's library that the standard library calls go into the file, if the compiler has them.
-GCC_EH = $(shell cc -print-file-name=libgcc_eh.a)
-STATIC_GCC = $(if $(findstring /,$(GCC_EH)),-L native=$(dir $(GCC_EH)) -l static:-bundle=gcc_eh)
-
+# `make small FEATURES="tls tracker make"` puts capabilities back in.
 small: ## builds for flash chips: the fewest bytes, without optional features
-	@$(CARGO) rustc --locked --quiet --profile small --no-default-features --features "$(FEATURES)" --bin swarmlet -- \
-		$(foreach argument,$(LINK),-C link-arg=$(argument)) $(STATIC_GCC)
+	@$(CARGO) rustc --locked --quiet --profile small --no-default-features $(LINKED)
 	@stat -c 'small: %n has %s bytes' $(TARGET_DIR)/small/swarmlet
 
 static: ## builds one file that needs no library: with musl if its Rust target is installed, else with glibc

@@ -7,12 +7,13 @@
 mod tries;
 mod worker;
 
-use super::devices::Devices;
 use super::input::Input;
 use super::peer::blocks::Blocks;
 use crate::storage::content::Content;
 use crate::swarm::event::DiskOrder;
 use crossbeam_channel::Sender;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -41,13 +42,15 @@ pub struct Disk {
     manager: Sender<Input>,
     blocks: Blocks,
     room: Room,
-    /// The threads of each device that torrents are on.
-    pub devices: Devices<Pool>,
+    /// The threads of each device (`st_dev`) that torrents are on.
+    pub devices: BTreeMap<u64, Pool>,
 }
 
 /// The disk threads of a device.
 #[derive(Default)]
 pub struct Pool {
+    /// How many torrents are on the device.
+    torrents: usize,
     threads: Vec<Thread>,
     /// Threads that have not yet done everything that came before [`Disk::finish`].
     busy: usize,
@@ -80,21 +83,31 @@ impl Disk {
     /// disk.
     pub fn new(manager: &Sender<Input>, blocks: &Blocks, budget_bytes: u64) -> Disk {
         let room = Room { budget_bytes, threads: Arc::default() };
-        Disk { manager: manager.clone(), blocks: blocks.clone(), room, devices: Devices::default() }
+        Disk { manager: manager.clone(), blocks: blocks.clone(), room, devices: BTreeMap::new() }
     }
 
-    /// A torrent begins. Starts the threads of its device unless they run already.
+    /// A torrent's content was opened. Starts the threads of its device unless they run already.
     pub fn begin(&mut self, content: &Content) -> io::Result<()> {
         let device = content.device();
-        let start = || Pool::start(device, &self.manager, &self.blocks, &self.room);
-        self.devices.begin(content.torrent, device, start).map(drop)
+        let pool = match self.devices.entry(device) {
+            Entry::Occupied(pool) => pool.into_mut(),
+            Entry::Vacant(place) => place.insert(Pool::start(device, &self.manager, &self.blocks, &self.room)?),
+        };
+        pool.torrents += 1;
+        Ok(())
     }
 
-    /// A torrent has ended: everything of it is forgotten. The threads end with the last torrent of their device.
+    /// A torrent has ended, or its content was opened again: everything of it is forgotten. The threads end with the last
+    /// torrent of their device.
     pub fn end(&mut self, content: &Arc<Content>) {
         self.forget(content);
         self.send();
-        self.devices.end(content.torrent);
+        if let Entry::Occupied(mut pool) = self.devices.entry(content.device()) {
+            pool.get_mut().torrents -= 1;
+            if pool.get().torrents == 0 {
+                pool.remove();
+            }
+        }
     }
 
     /// Gives an order to the thread of its piece, which gets it with the next [`Disk::send`].
@@ -104,7 +117,7 @@ impl Disk {
             DiskOrder::Probe { block, .. } => block.map_or(0, |block| block.piece),
             DiskOrder::CheckAgain => return self.forget(content),
         };
-        if let Some((pool, _)) = self.devices.of(content.torrent) {
+        if let Some(pool) = self.devices.get_mut(&content.device()) {
             let number = piece as usize % pool.threads.len();
             pool.threads[number].gathered.push(DiskJob::Order(Arc::clone(content), order));
         }
@@ -112,14 +125,14 @@ impl Disk {
 
     /// Lets all threads forget what was received of a torrent: what they keep of it is memory that others wait for.
     fn forget(&mut self, content: &Arc<Content>) {
-        for thread in self.devices.of(content.torrent).into_iter().flat_map(|(pool, _)| &mut pool.threads) {
+        for thread in self.devices.get_mut(&content.device()).into_iter().flat_map(|pool| &mut pool.threads) {
             thread.gathered.push(DiskJob::Forget(Arc::clone(content)));
         }
     }
 
     /// Has each thread report when it has done everything before this: [`Input::DiskDone`], then [`Disk::done`].
     pub fn finish(&mut self) {
-        for (_, pool) in self.devices.iter_mut() {
+        for pool in self.devices.values_mut() {
             pool.threads.iter_mut().for_each(|thread| thread.gathered.push(DiskJob::Finish));
             pool.busy = pool.threads.len();
         }
@@ -127,19 +140,19 @@ impl Disk {
 
     /// A thread of `device` has done everything that came before [`Disk::finish`].
     pub fn done(&mut self, device: u64) {
-        for (_, pool) in self.devices.iter_mut().filter(|(other, _)| *other == device) {
+        if let Some(pool) = self.devices.get_mut(&device) {
             pool.busy -= 1;
         }
     }
 
     /// The devices whose threads have not yet done everything that came before [`Disk::finish`].
-    pub fn busy(&mut self) -> Vec<u64> {
-        self.devices.iter_mut().filter(|(_, pool)| pool.busy > 0).map(|(device, _)| device).collect()
+    pub fn busy(&self) -> Vec<u64> {
+        self.devices.iter().filter(|(_, pool)| pool.busy > 0).map(|(device, _)| *device).collect()
     }
 
     /// Sends the gathered jobs to the threads. (The budget, in which every block is counted, limits their queues.)
     pub fn send(&mut self) {
-        for thread in self.devices.iter_mut().flat_map(|(_, pool)| &mut pool.threads) {
+        for thread in self.devices.values_mut().flat_map(|pool| &mut pool.threads) {
             if !thread.gathered.is_empty() {
                 let _ = thread.sender.send(std::mem::take(&mut thread.gathered));
             }

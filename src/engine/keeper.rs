@@ -5,7 +5,6 @@
 //! state.
 
 use super::config::Config;
-use super::devices::Devices;
 use super::input::Input;
 use super::notice::Notice;
 use crate::storage::TorrentId;
@@ -13,7 +12,8 @@ use crate::storage::content::Content;
 use crate::storage::resume::{Known, Save, StateDir};
 use crate::swarm::event::{DiskEvent, Event};
 use crate::sys::{in_words, lock};
-use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use crossbeam_channel::{Receiver, Sender};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,10 +28,20 @@ const TELL: Duration = Duration::from_secs(1);
 /// The keeper's stack: a digest, a path and a few frames.
 const STACK_BYTES: usize = 128 * 1024;
 
-enum Order {
-    Begin(TorrentId, Arc<Content>, Box<Known>),
-    Save(TorrentId, Save),
-    End(TorrentId),
+/// Content whose state is kept.
+pub struct Kept {
+    content: Arc<Content>,
+    /// What is known of its files.
+    known: Mutex<Known>,
+    /// What its next state is to say, until the keeper has the time to write it.
+    next: Mutex<Option<Save>>,
+}
+
+impl Kept {
+    /// Content of which this is known.
+    pub fn new(content: &Arc<Content>, known: Known) -> Arc<Kept> {
+        Arc::new(Kept { content: Arc::clone(content), known: Mutex::new(known), next: Mutex::default() })
+    }
 }
 
 /// The manager's side of the keepers.
@@ -42,9 +52,8 @@ pub struct Keeper {
     notices: Sender<Notice>,
     every: Duration,
     troubles: Arc<Troubles>,
-    devices: Devices<Thread>,
-    /// The threads that were dismissed. The end of the channel means that everything is written.
-    ending: Vec<(u64, Receiver<()>)>,
+    /// The thread of each device (`st_dev`) on which states were saved. It stays until the process ends.
+    threads: BTreeMap<u64, Thread>,
 }
 
 /// What went wrong so far, on all devices.
@@ -58,7 +67,9 @@ struct Troubles {
 
 /// The keeper of one device.
 struct Thread {
-    orders: Sender<Order>,
+    /// What has a state to be saved. It is here only once, whatever the number of states that came meanwhile.
+    orders: Sender<Arc<Kept>>,
+    /// The end of this channel means that everything is written.
     ended: Receiver<()>,
 }
 
@@ -66,33 +77,29 @@ impl Keeper {
     /// Starts no thread yet. Failures will be reported in one notice.
     pub fn new(config: &Config, manager: Sender<Input>, notices: Sender<Notice>) -> Keeper {
         let (states, every) = (config.states.clone(), config.save_every);
-        let (troubles, devices, ending) = (Arc::default(), Devices::default(), Vec::new());
-        Keeper { states, manager, notices, every, troubles, devices, ending }
+        Keeper { states, manager, notices, every, troubles: Arc::default(), threads: BTreeMap::new() }
     }
 
-    /// A torrent begins. Starts the thread of its device unless it runs already.
-    pub fn begin(&mut self, content: &Arc<Content>, known: Option<Box<Known>>) {
-        let (Some(states), Some(known)) = (&self.states, known) else { return };
-        let torrent = content.torrent;
+    /// Has a torrent's state saved, by the thread of its device. If an earlier one still waits, because the disk hangs or has
+    /// too much to do, only this one is saved.
+    pub fn save(&mut self, kept: &Arc<Kept>, save: Save) {
+        let Some(states) = &self.states else { return };
         let worker = || Worker {
             states: Arc::clone(states),
             manager: self.manager.clone(),
             notices: self.notices.clone(),
             troubles: Arc::clone(&self.troubles),
-            torrents: BTreeMap::new(),
         };
-        match self.devices.begin(torrent, content.device(), || Thread::start(worker())) {
-            Ok((thread, _)) => drop(thread.orders.send(Order::Begin(torrent, Arc::clone(content), known))),
-            Err(error) => log::warn!("can't start a thread to save states: {error}"),
+        let thread = match self.threads.entry(kept.content.device()) {
+            Entry::Occupied(thread) => thread.into_mut(),
+            Entry::Vacant(place) => match Thread::start(worker()) {
+                Ok(thread) => place.insert(thread),
+                Err(error) => return log::warn!("can't start a thread to save states: {error}"),
+            },
+        };
+        if lock(&kept.next).replace(save).is_none() {
+            let _ = thread.orders.send(Arc::clone(kept));
         }
-    }
-
-    /// A torrent has ended. Its last state must have been saved before.
-    pub fn end(&mut self, torrent: TorrentId) {
-        let Some((thread, _)) = self.devices.of(torrent) else { return };
-        let _ = thread.orders.send(Order::End(torrent));
-        self.ending.retain(|(_, ended)| ended.try_recv() == Err(TryRecvError::Empty));
-        self.ending.extend(self.devices.end(torrent).map(|(device, thread)| (device, thread.ended)));
     }
 
     /// The least time between two saves of a torrent's state; `None`: no states are kept.
@@ -100,23 +107,14 @@ impl Keeper {
         self.states.as_ref().map(|_| self.every)
     }
 
-    /// Whether a torrent's disk hangs or has too much to do: further orders would only take memory.
-    pub fn is_behind(&mut self, torrent: TorrentId) -> bool {
-        self.devices.of(torrent).is_some_and(|(thread, torrents)| thread.orders.len() > *torrents)
-    }
-
-    /// Saves a torrent's state.
-    pub fn save(&mut self, torrent: TorrentId, save: Save) {
-        if let Some((thread, _)) = self.devices.of(torrent) {
-            let _ = thread.orders.send(Order::Save(torrent, save));
-        }
-    }
-
     /// Waits until the last states are written, but not for `hung` devices and not forever.
-    pub fn wait(&self, hung: &[u64]) {
+    pub fn wait(&mut self, hung: &[u64]) {
         let until = Instant::now() + LAST_SAVES;
-        for (_, ended) in self.ending.iter().filter(|(device, _)| !hung.contains(device)) {
-            let _ = ended.recv_deadline(until);
+        for (device, Thread { orders, ended }) in std::mem::take(&mut self.threads) {
+            drop(orders);
+            if !hung.contains(&device) {
+                let _ = ended.recv_deadline(until);
+            }
         }
     }
 }
@@ -126,7 +124,7 @@ impl Thread {
         let (orders, receiver) = crossbeam_channel::unbounded();
         let (end, ended) = crossbeam_channel::bounded(0);
         let run = move || {
-            worker.run(&receiver);
+            receiver.iter().for_each(|kept: Arc<Kept>| worker.save(&kept));
             drop(end);
         };
         thread::Builder::new().name("keeper".into()).stack_size(STACK_BYTES).spawn(run)?;
@@ -139,22 +137,13 @@ struct Worker {
     manager: Sender<Input>,
     notices: Sender<Notice>,
     troubles: Arc<Troubles>,
-    torrents: BTreeMap<TorrentId, (Arc<Content>, Box<Known>)>,
 }
 
 impl Worker {
-    fn run(mut self, orders: &Receiver<Order>) {
-        for order in orders {
-            match order {
-                Order::Begin(torrent, content, known) => drop(self.torrents.insert(torrent, (content, known))),
-                Order::Save(torrent, save) => self.save(torrent, save),
-                Order::End(torrent) => drop(self.torrents.remove(&torrent)),
-            }
-        }
-    }
-
-    fn save(&mut self, torrent: TorrentId, save: Save) {
-        let Some((content, known)) = self.torrents.get_mut(&torrent) else { return };
+    fn save(&self, kept: &Kept) {
+        let Some(save) = lock(&kept.next).take() else { return };
+        let (content, mut known) = (&kept.content, lock(&kept.known));
+        let torrent = content.torrent;
         let sync = !save.in_haste;
         let state = known.take_in(content, save);
         if let Some(error) = known.lost.take() {
@@ -193,13 +182,14 @@ mod tests {
         let states = Arc::new(StateDir::open(dir.path()).unwrap());
         let (metainfo, _) = torrent(3000, &[], 1000, &[]);
         let content = open(&metainfo, dir.path(), false);
-        let known = Box::new(Known::load(&states, &content, |warning| panic!("{warning}")));
+        let kept = Kept::new(&content, Known::load(&states, &content, |warning| panic!("{warning}")));
         let (notices, told) = crossbeam_channel::unbounded();
-        let torrents = BTreeMap::from([(TorrentId(0), (content, known))]);
         let (manager, _inbox) = crossbeam_channel::unbounded();
-        let mut worker = Worker { states, manager, notices, torrents, troubles: Arc::default() };
-        let mut save = |uploaded| {
-            worker.save(TorrentId(0), Save { have: Bitfield::new(3), uploaded, downloaded: 0, in_haste: false });
+        let worker = Worker { states, manager, notices, troubles: Arc::default() };
+        let save = |uploaded| {
+            let save = Save { have: Bitfield::new(3), uploaded, downloaded: 0, in_haste: false };
+            *lock(&kept.next) = Some(save);
+            worker.save(&kept);
         };
         let saved = || fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).next();
         save(1);

@@ -239,7 +239,7 @@ impl Manager {
         let Some(State::Running(torrent, content)) = self.torrents.get_mut(&id).map(|slot| &mut slot.state) else {
             return events.into_iter().for_each(|event| self.handle_late(id, event, now));
         };
-        self.shared.budget.turn_to(content.device(), self.disks.disk.devices.count() > 1);
+        self.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
         let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
         events.into_iter().for_each(|event| torrent.handle(event, turn));
         self.carry_out(id, now);

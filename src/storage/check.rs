@@ -32,7 +32,7 @@ pub struct Found {
     /// Bytes that were read and hashed to find out.
     pub hashed_bytes: u64,
     /// What is known of its files; `None` if no states are kept.
-    pub known: Option<Box<Known>>,
+    pub known: Option<Known>,
 }
 
 /// Finds out what `content` has, from the state of the last run as far as that is valid, otherwise by reading, and
@@ -55,18 +55,13 @@ pub fn begin(
     let sizes: Vec<u64> = files.clone().map(|file| content.size_on_disk(file).unwrap_or(0)).collect();
     content.refuse_too_long(&sizes)?;
     let seen: Vec<Option<Record>> = files.clone().map(look).collect();
-    let mut known = states.map(|states| (states, Box::new(Known::load(states, &content, warn))));
-    let trusts = |file| {
-        let holds = |(states, known): &(&StateDir, Box<Known>)| known.trusts(states, file, seen[file].as_ref());
-        !check_all && known.as_ref().is_some_and(holds)
-    };
+    let known = states.map(|states| Known::load(states, &content, warn));
+    let trusts = |file| !check_all && known.as_ref().is_some_and(|known| known.trusts(file, seen[file].as_ref()));
     let trusted: Vec<bool> = files.map(trusts).collect();
-    let last = known.as_ref().filter(|_| !check_all).map(|(_, known)| &known.resume.have);
-    let (have, hashed_bytes) = check(&content, &seen, last.map(|have| (have, trusted.as_slice())), progress);
-    if let Some((states, known)) = &mut known {
-        known.checked(states, seen, &trusted);
-    }
-    let found = Found { content: Arc::new(content), have, hashed_bytes, known: known.map(|(_, known)| known) };
+    let last = known.as_ref().filter(|_| !check_all).map(|known| (&known.resume.have, trusted.as_slice()));
+    let (have, hashed_bytes) = check(&content, &seen, last, progress);
+    let known = known.map(|known| known.checked(seen, &trusted));
+    let found = Found { content: Arc::new(content), have, hashed_bytes, known };
     if found.content.duty.only_serves() {
         return trust::whole(found);
     }

@@ -151,6 +151,8 @@ pub struct Save {
 /// What is known of a torrent's files, from before their check until the end.
 pub struct Known {
     pub(super) resume: Resume,
+    /// The kernel's name for this run of the system; the state may be of an earlier one.
+    boot: Vec<u8>,
     /// Bytes uploaded and downloaded in all runs before this one.
     totals: (u64, u64),
     /// The digest of the state on the disk; `None`: there is none, or it could not be written.
@@ -181,22 +183,23 @@ impl Known {
             None
         });
         let (resume, written) = found.unwrap_or((unknown, None));
-        Known { totals: (resume.uploaded, resume.downloaded), resume, written, lost: None }
+        Known { totals: (resume.uploaded, resume.downloaded), resume, written, lost: None, boot: states.boot.clone() }
     }
 
     /// Whether what is known of a file still holds if it looks like `seen` now.
-    pub fn trusts(&self, states: &StateDir, file: usize, seen: Option<&Record>) -> bool {
-        self.resume.trusts(file, seen, &states.boot)
+    pub fn trusts(&self, file: usize, seen: Option<&Record>) -> bool {
+        self.resume.trusts(file, seen, &self.boot)
     }
 
     /// The content was checked. Its files looked like `seen` before that; those in `trusted` were not read.
-    pub fn checked(&mut self, states: &StateDir, seen: Vec<Option<Record>>, trusted: &[bool]) {
+    pub fn checked(mut self, seen: Vec<Option<Record>>, trusted: &[bool]) -> Known {
         let records = seen.into_iter().enumerate().map(|(file, seen)| {
             let on_disk = trusted[file] && self.resume.files[file].is_some_and(|record| record.on_disk);
             seen.filter(|seen| is_quiet(&seen.stamp)).map(|seen| Record { on_disk, ..seen })
         });
         self.resume.files = records.collect();
-        self.resume.boot.clone_from(&states.boot);
+        self.resume.boot.clone_from(&self.boot);
+        self
     }
 
     /// Updates the state. If it differs from what was written last, returns the name and the bytes to write.

@@ -8,7 +8,7 @@ use std::process::Command;
 
 /// Their paths.
 pub struct Builds {
-    /// `cargo build --release`.
+    /// `make`.
     pub default: PathBuf,
     /// The same with the SHA instructions of the processor.
     pub hw_sha1: PathBuf,
@@ -22,9 +22,9 @@ impl Builds {
         let target = target_dir();
         let hw_target = target.join("bench-hw");
         say("building: default, hw-sha1, small");
-        build(&mut cargo(&target));
-        build(cargo(&hw_target).args(["--features", "hw-sha1"]));
-        build(&mut make_small(&target));
+        build(&mut make("all", &target));
+        build(make("all", &hw_target).arg("FEATURES=hw-sha1"));
+        build(&mut make("small", &target));
         Builds {
             default: target.join("release/swarmlet"),
             hw_sha1: hw_target.join("release/swarmlet"),
@@ -43,17 +43,10 @@ fn target_dir() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it lies in the target folder").into()
 }
 
-fn cargo(target: &Path) -> Command {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.args(["build", "--release", "--locked", "--quiet", "--bin", "swarmlet", "--target-dir"]).arg(target);
-    command
-}
-
-fn make_small(target: &Path) -> Command {
+fn make(goal: &str, target: &Path) -> Command {
     let mut command = Command::new("make");
     // The variables of the `make` that started us are not for the one that we start.
-    command.args(["--silent", "small"]).env("CARGO_TARGET_DIR", target).env_remove("MAKEFLAGS");
+    command.args(["--silent", goal]).env("CARGO_TARGET_DIR", target).env_remove("MAKEFLAGS");
     command
 }
 

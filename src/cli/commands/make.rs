@@ -170,7 +170,6 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
         created_by: wanted.created_by.clone().or(Some(CREATED_BY.into())).filter(|text| !text.is_empty()),
         creation_date: (!wanted.no_date).then(now).flatten(),
         source: wanted.source.clone(),
-        hybrid: false,
         info_hash_v2: None,
         warnings: Vec::new(),
     };

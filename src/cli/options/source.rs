@@ -7,7 +7,7 @@ use crate::base::path::for_terminal;
 use crate::base::units;
 use crate::base::url;
 use crate::cli::exit::{Exit, Failure};
-use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo, MetainfoError};
+use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
 use crate::storage::content::part_file;
 use crate::sys::http::{self, HttpError};
 use crate::sys::in_words;
@@ -41,19 +41,17 @@ pub fn bytes(source: &OsStr) -> Result<Vec<u8>, Failure> {
 pub fn parse(source: &OsStr, bytes: &[u8]) -> Result<Metainfo, Failure> {
     Metainfo::parse(bytes).map_err(|error| {
         let name = shown(source);
-        let text = match (bytes.first(), &error) {
-            (None, _) => format!("{name}: empty, expected a .torrent file"),
-            (Some(b'<'), _) => format!("{name}: a web page, expected a .torrent file"),
-            (_, MetainfoError::NotBencode(wrong)) if wrong.offset == 0 => {
-                // Someone who wants to publish a file may name the file itself.
-                let how = if is_other_file(source) { "; `swarmlet make` makes one for a file or folder" } else { "" };
-                format!("{name}: not a .torrent file{how}")
+        let text = match bytes.first() {
+            None => format!("{name}: empty, expected a .torrent file"),
+            Some(b'<') => format!("{name}: a web page, expected a .torrent file"),
+            // The error names a field.
+            Some(b'd') if error.starts_with("info") => format!("{name}: not a valid torrent: {error}"),
+            Some(b'd') => format!("{name}: {error}"),
+            // Someone who wants to publish a file may name the file itself.
+            Some(_) if is_other_file(source) => {
+                format!("{name}: not a .torrent file; `swarmlet make` makes one for a file or folder")
             }
-            (_, MetainfoError::Field { field, found, expected }) if found == "missing" => {
-                format!("{name}: not a valid torrent: {field} is missing, expected {expected}")
-            }
-            (_, MetainfoError::Field { .. }) => format!("{name}: not a valid torrent: {error}"),
-            _ => format!("{name}: {error}"),
+            Some(_) => format!("{name}: not a .torrent file"),
         };
         Failure::new(Exit::BadTorrent, text)
     })

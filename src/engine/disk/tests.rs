@@ -365,7 +365,7 @@ fn everything_before_is_done_when_the_threads_say_so() {
     let mut bench = Bench::new(&metainfo, &bytes, dir.path());
     bench.all_blocks().into_iter().for_each(|block| bench.give(block));
     bench.disk.finish();
-    let (device, threads) = (bench.content.device(), bench.disk.devices.of(TorrentId(0)).unwrap().0.threads.len());
+    let (device, threads) = (bench.content.device(), bench.disk.devices[&bench.content.device()].threads.len());
     let mut told = Told::default();
     bench.listen(&mut told, "all threads are done", |told| told.done == threads);
     assert_eq!(bench.disk.busy(), [device]);
@@ -373,4 +373,20 @@ fn everything_before_is_done_when_the_threads_say_so() {
     assert_eq!(bench.disk.busy(), []);
     assert_eq!((told.checked.len(), told.written), (12, metainfo.length));
     files_are_right(&metainfo, &bytes, dir.path());
+}
+
+#[test]
+fn a_device_has_its_threads_from_its_first_torrent_to_its_last() {
+    let dir = tempfile::tempdir().unwrap();
+    let (metainfo, bytes) = torrent(3000, &[], 1000, &[]);
+    let mut bench = Bench::new(&metainfo, &bytes, dir.path());
+    let other = open(&metainfo, dir.path(), false);
+    bench.disk.begin(&other).unwrap();
+    let threads = bench.disk.room.threads.load(Ordering::Relaxed);
+    assert_eq!((bench.disk.devices.len(), bench.disk.devices[&other.device()].threads.len()), (1, threads));
+    bench.disk.end(&bench.content);
+    assert_eq!(bench.disk.devices.len(), 1);
+    bench.disk.end(&other);
+    bench.disk.end(&other);
+    assert_eq!(bench.disk.devices.len(), 0);
 }

@@ -8,9 +8,7 @@ use crate::base::time::Time;
 use crate::engine::checker::Check;
 use crate::engine::disk::Disk;
 use crate::engine::keeper::Keeper;
-use crate::storage::TorrentId;
 use crate::storage::content::Content;
-use crate::storage::resume::Known;
 use crate::swarm::event::DiskOrder;
 use crate::swarm::standing::Problem;
 use crossbeam_channel::Sender;
@@ -33,18 +31,10 @@ impl DiskOffice {
         let _ = self.checks.send(check);
     }
 
-    /// The content of a torrent is open: it may be written to and saved from now on.
-    pub fn begin(&mut self, content: &Arc<Content>, known: Option<Box<Known>>) -> Result<(), Problem> {
+    /// The content of a torrent is open: it may be written to from now on.
+    pub fn begin(&mut self, content: &Content) -> Result<(), Problem> {
         let begun = self.disk.begin(content);
-        begun.map_err(|error| Problem::io(format!("can't start a thread for its disk: {error}")))?;
-        self.keeper.begin(content, known);
-        Ok(())
-    }
-
-    /// A torrent ended, and its state is saved.
-    pub fn end(&mut self, content: &Arc<Content>) {
-        self.keeper.end(content.torrent);
-        self.disk.end(content);
+        begun.map_err(|error| Problem::io(format!("can't start a thread for its disk: {error}")))
     }
 
     /// Does what a torrent wants of its disk.
@@ -58,11 +48,10 @@ impl DiskOffice {
     }
 
     /// Saves a torrent's state. `in_haste`: nothing comes after it, and somebody waits.
-    pub fn save(&mut self, torrent: TorrentId, slot: &mut Slot, now: Time, in_haste: bool) {
-        if !in_haste && self.keeper.is_behind(torrent) {
-            slot.saved.at = now;
-        } else if let Some(save) = slot.save(now, in_haste) {
-            self.keeper.save(torrent, save);
+    pub fn save(&mut self, slot: &mut Slot, now: Time, in_haste: bool) {
+        let save = slot.save(now, in_haste);
+        if let (Some(save), Some(kept)) = (save, &slot.kept) {
+            self.keeper.save(kept, save);
         }
     }
 }

@@ -24,15 +24,15 @@ impl Manager {
     /// there was such a torrent.
     pub(super) fn end_torrent(&mut self, id: TorrentId, problem: Option<Problem>) -> bool {
         let Some(mut slot) = self.torrents.remove(&id) else { return false };
-        self.disks.save(id, &mut slot, self.started.elapsed(), true);
+        self.disks.save(&mut slot, self.started.elapsed(), true);
         self.agenda.change(id, &mut slot.plan, Plan::default());
         if let State::Running(torrent, content) = slot.state {
             self.peers.around.directory.remove(&content.metainfo.info_hash);
-            self.disks.end(&content);
+            self.disks.disk.end(&content);
             self.trackers.part(id, torrent);
         }
         if let Some(problem) = problem {
-            self.torrents.insert(id, Slot { state: State::Failed(problem), ..slot });
+            self.torrents.insert(id, Slot { state: State::Failed(problem), kept: None, ..slot });
         }
         self.place_left = true;
         true
@@ -61,7 +61,7 @@ impl Manager {
     /// Tells the trackers of a torrent, and closes its connections.
     pub(super) fn say_goodbye(&mut self, id: TorrentId, now: Time) {
         if let Some(State::Running(torrent, content)) = self.torrents.get_mut(&id).map(|slot| &mut slot.state) {
-            self.shared.budget.turn_to(content.device(), self.disks.disk.devices.count() > 1);
+            self.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
             torrent.stop(&mut Turn { now, shared: &mut self.shared, actions: &mut self.actions });
             self.carry_out(id, now);
         }
@@ -80,7 +80,7 @@ impl Manager {
     pub(super) fn save_due(&mut self, now: Time) {
         for torrent in due(&self.agenda.saves, now) {
             if let Some(slot) = self.torrents.get_mut(&torrent) {
-                self.disks.save(torrent, slot, now, false);
+                self.disks.save(slot, now, false);
             }
             // When the next save is due.
             self.carry_out(torrent, now);
@@ -88,10 +88,7 @@ impl Manager {
     }
 
     fn save_all(&mut self, now: Time) {
-        for (torrent, slot) in &mut self.torrents {
-            self.disks.save(*torrent, slot, now, true);
-            self.disks.keeper.end(*torrent);
-        }
+        self.torrents.values_mut().for_each(|slot| self.disks.save(slot, now, true));
     }
 
     /// The process ends: nothing comes any more.

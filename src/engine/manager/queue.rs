@@ -9,6 +9,7 @@ use super::slot::{Saved, Slot, State};
 use crate::base::time::Time;
 use crate::engine::checker::Check;
 use crate::engine::config::Job;
+use crate::engine::keeper::Kept;
 use crate::engine::notice::Notice;
 use crate::storage::TorrentId;
 use crate::storage::check::Found;
@@ -33,6 +34,7 @@ impl Manager {
             told: Vec::new(),
             paused: self.paused,
             queued: false,
+            kept: None,
             saved: Saved::default(),
             plan: Plan::default(),
         };
@@ -62,7 +64,7 @@ impl Manager {
     /// A torrent joins its swarm.
     fn join(&mut self, id: TorrentId, found: Found, now: Time) {
         let Found { content, have, hashed_bytes, known } = found;
-        if let Err(problem) = self.disks.begin(&content, known) {
+        if let Err(problem) = self.disks.begin(&content) {
             return self.failed_at_start(id, problem);
         }
         let Some(slot) = self.torrents.get_mut(&id) else { return };
@@ -74,6 +76,7 @@ impl Manager {
         let (had_bytes, whole, paused) = (slot.length - left, standing == Standing::Seeding, slot.paused);
         slot.told = vec![None; torrent.trackers().len()];
         slot.saved.at = now;
+        slot.kept = known.map(|known| Kept::new(&content, known));
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
         self.peers.around.directory.add(content);
         self.news.tell(Notice::Joined { torrent: id, had_bytes, hashed_bytes, whole });
@@ -87,14 +90,15 @@ impl Manager {
     /// The content of a running torrent was in doubt, and is open and checked again.
     fn go_on(&mut self, id: TorrentId, found: Found, now: Time) {
         let Found { content, have, known, .. } = found;
-        if let Err(problem) = self.disks.begin(&content, known) {
+        if let Err(problem) = self.disks.begin(&content) {
             return self.handle(id, Event::Disk(DiskEvent::Failed { problem }), now);
         }
         let Some(slot) = self.torrents.get_mut(&id) else { return };
         // The state that was saved describes the files as they were before.
         slot.saved.pieces = None;
+        slot.kept = known.map(|known| Kept::new(&content, known));
         if let State::Running(_, before) = &mut slot.state {
-            *before = Arc::clone(&content);
+            self.disks.disk.end(&std::mem::replace(before, Arc::clone(&content)));
             self.peers.around.directory.add(content);
             self.handle(id, Event::Disk(DiskEvent::CheckedAgain { have }), now);
         }

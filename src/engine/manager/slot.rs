@@ -5,6 +5,7 @@
 
 use super::agenda::Plan;
 use crate::base::time::Time;
+use crate::engine::keeper::Kept;
 use crate::engine::notice::{Phase, Problem, Report, Watch};
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
@@ -37,6 +38,8 @@ pub struct Slot {
     pub queued: bool,
     /// For each tracker, the problem that the person was told last.
     pub told: Vec<Option<String>>,
+    /// Its content, if a resume state is kept of it.
+    pub kept: Option<Arc<Kept>>,
     /// When its resume state was last saved, and what that said.
     pub saved: Saved,
     /// What the manager's agenda holds of it.
@@ -156,7 +159,7 @@ mod tests {
     fn slot(dir: &Path, shared: &mut Shared) -> (Slot, Arc<Content>) {
         let (metainfo, _) = torrent(3000, &[], 1000, &[]);
         let content = open(&metainfo, dir, false);
-        let settings = Settings::new(PeerId([1; 20]));
+        let settings = Settings { peer_id: PeerId([1; 20]), ..Settings::default() };
         let one = Torrent::new(&metainfo, Bitfield::full(3), settings, Time::ZERO, &mut shared.rng);
         let slot = Slot {
             name: metainfo.name.clone(),
@@ -168,6 +171,7 @@ mod tests {
             paused: false,
             queued: false,
             told: Vec::new(),
+            kept: None,
             saved: Saved::default(),
             plan: Plan::default(),
         };

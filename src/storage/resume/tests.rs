@@ -33,12 +33,11 @@ impl Stage {
 
     fn open(&self) -> (Arc<Content>, Known) {
         let content = open(&self.metainfo, self.dir.path(), false);
-        let mut known = Known::load(&self.states, &content, |warning| panic!("{warning}"));
+        let known = Known::load(&self.states, &content, |warning| panic!("{warning}"));
         let seen = self.seen();
         let trusted: Vec<bool> =
-            seen.iter().enumerate().map(|(file, seen)| known.trusts(&self.states, file, seen.as_ref())).collect();
-        known.checked(&self.states, seen, &trusted);
-        (content, known)
+            seen.iter().enumerate().map(|(file, seen)| known.trusts(file, seen.as_ref())).collect();
+        (content, known.checked(seen, &trusted))
     }
 
     /// Acts as if our last write to a file had been at `time`.
@@ -66,7 +65,7 @@ impl Stage {
         let content = open(&self.metainfo, self.dir.path(), false);
         let known = Known::load(&self.states, &content, |warning| panic!("{warning}"));
         let seen = self.seen();
-        [0, 1].map(|file| known.trusts(&self.states, file, seen[file].as_ref()))
+        [0, 1].map(|file| known.trusts(file, seen[file].as_ref()))
     }
 }
 

@@ -60,7 +60,7 @@ pub fn peer(addr: &str) -> PeerStatus {
 /// Trackers that have answered.
 pub fn trackers(urls: &[&str]) -> Vec<Tracker> {
     let tiers: Vec<Vec<String>> = urls.iter().map(|url| vec![url.to_string()]).collect();
-    let mut trackers = Announcer::new(&tiers, Time::ZERO, &mut Rng::new(1)).trackers().to_vec();
+    let mut trackers = Announcer::new(&tiers, Time::ZERO, &mut Rng::new(1)).trackers;
     for tracker in &mut trackers {
         tracker.knows_us = true;
         (tracker.seeds, tracker.leechers) = (Some(12), Some(3));
