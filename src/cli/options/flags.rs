@@ -203,7 +203,8 @@ fn explain(command: &str, flags: &[&Flag], fail: &Fail) -> String {
     let shown = |name: &str| if name.chars().count() == 1 { format!("-{name}") } else { format!("--{name}") };
     match fail {
         Fail::UnrecognizedOption(name) => {
-            let near = if name.chars().count() > 1 { meant::options(name, flags) } else { Vec::new() };
+            let names: Vec<&str> = flags.iter().map(|flag| flag.long).collect();
+            let near = if name.chars().count() > 1 { meant::options(name, &names) } else { Vec::new() };
             let hint = match near.join(" or --") {
                 near if near.is_empty() => format!("`swarmlet {command} --help` lists the options"),
                 near => format!("did you mean --{near}?"),

@@ -3,7 +3,6 @@
 //! Floor 4. A typing error is tried first ([`nearest`]), then these words, then the words of which a name consists:
 //! `--rate` is a word of `--max-upload-rate`.
 
-use super::flags::Flag;
 use crate::base::nearest::nearest;
 
 /// Commands of aria2, imdl, rqbit, transmission, webtorrent and others, and of the programs of 2004, each with ours.
@@ -50,11 +49,11 @@ pub fn command<'a>(typed: &str, commands: impl Iterator<Item = &'a str> + Clone)
     theirs.or_else(|| nearest(typed, commands))
 }
 
-/// The options of `flags` that may be meant by `--typed`.
-pub fn options(typed: &str, flags: &[&Flag]) -> Vec<&'static str> {
+/// The options that may be meant by `--typed`, of a command whose options have these `names`.
+pub fn options(typed: &str, names: &[&'static str]) -> Vec<&'static str> {
     let typed: Vec<&str> = typed.split('-').map(|word| if RATES.contains(&word) { "rate" } else { word }).collect();
     let typed = typed.join("-");
-    let names = || flags.iter().map(|flag| flag.long);
+    let names = || names.iter().copied();
     let begun: Vec<&str> = names().filter(|name| name.starts_with(&typed)).collect();
     if !begun.is_empty() {
         return if begun.len() <= MOST { begun } else { Vec::new() };
@@ -85,7 +84,7 @@ mod tests {
     }
 
     fn of_get(typed: &str) -> Vec<&'static str> {
-        options(typed, &find("get").flags().collect::<Vec<_>>())
+        options(typed, &find("get").flags().map(|flag| flag.long).collect::<Vec<_>>())
     }
 
     #[test]
