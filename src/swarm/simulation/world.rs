@@ -133,7 +133,7 @@ impl World {
     /// Runs until all torrents are whole and all is on disk; panics if they are not at `deadline`, or if the books are
     /// wrong.
     pub fn run(&mut self, deadline: Time) {
-        while !self.torrents.iter().all(|torrent| torrent.is_whole()) {
+        while !self.torrents.iter().all(|torrent| torrent.is_seeding()) {
             let next = self.ahead.keys().next().map(|(at, _)| *at);
             let at = self.wakes.iter().copied().fold(next, sooner).unwrap_or(Time::MAX);
             let left: Vec<u64> = self.torrents.iter().map(|torrent| torrent.status(self.now).left).collect();
@@ -215,7 +215,7 @@ impl World {
             Action::Disk(DiskOrder::Restart { piece }) => drop(self.written.remove(&(torrent, piece))),
             Action::Close { peer, reason } => {
                 if let Some(number) = remote(peer) {
-                    let innocent = self.remotes[number].manners.honest && !self.torrents[torrent].is_whole();
+                    let innocent = self.remotes[number].manners.honest && !self.torrents[torrent].is_seeding();
                     assert!(!innocent, "honest peer {number} was closed: {reason}");
                     self.part(number);
                 }

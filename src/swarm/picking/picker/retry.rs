@@ -8,7 +8,7 @@
 //! A fast peer fetches such a piece before all others, because a liar that is not found out spoils more pieces. A slow
 //! peer fetches it only if it has nothing else to do.
 
-use super::{Begun, Block, Picker, Wish};
+use super::{Begun, Block, Giver, Picker};
 use crate::base::time::Time;
 use crate::proto::peer::message::BLOCK_BYTES;
 use crate::swarm::peer::PeerKey;
@@ -21,10 +21,10 @@ const OWNER_PATIENCE: Time = Time::from_secs(40);
 impl Picker {
     /// If the only peer that may send a piece is too slow, a peer that has nothing else to do and is more than twice as
     /// fast takes the piece over, from its first block on. (Twice as fast, so that this comes to an end.)
-    pub(super) fn take_over(&mut self, wish: &Wish) -> Option<u32> {
-        let others = |begun: &Begun| begun.alone && begun.missing > 0 && begun.owner != Some(wish.peer);
-        let slow = |begun: &Begun| others(begun) && wish.rate / 2 > begun.owner_rate;
-        let slow = |(piece, begun): &(&u32, &Begun)| wish.idle && slow(begun) && wish.has.get(**piece);
+    pub(super) fn take_over(&mut self, giver: &Giver) -> Option<u32> {
+        let others = |begun: &Begun| begun.alone && begun.missing > 0 && begun.owner != Some(giver.peer);
+        let slow = |begun: &Begun| others(begun) && giver.rate / 2 > begun.owner_rate;
+        let slow = |(piece, begun): &(&u32, &Begun)| giver.idle && slow(begun) && giver.has.get(**piece);
         let piece = self.begun.iter().find(slow).map(|(piece, _)| *piece)?;
         self.start_over(piece, true);
         Some(piece)
@@ -32,7 +32,7 @@ impl Picker {
 
     /// Takes in how fast `owner` is by now and when it last `brought` a block, so that a faster peer may take over.
     /// Returns whether to wait for it any longer.
-    pub fn pace(&mut self, owner: PeerKey, rate: u64, brought: Time, now: Time) -> bool {
+    pub fn observe_owner(&mut self, owner: PeerKey, rate: u64, brought: Time, now: Time) -> bool {
         let mut patient = true;
         for begun in self.begun.values_mut().filter(|begun| begun.alone && begun.owner == Some(owner)) {
             let since = *begun.owned_since.get_or_insert(now);
