@@ -1,9 +1,9 @@
 //! A world in virtual time for the tests: real torrents, and peers that misbehave in every way we know.
 //!
 //! Floor 2, tests only. After every few events the books are audited: what the torrents, the picker and the budget
-//! believe must agree. The peers are in `peers.rs`.
+//! believe must agree. What the peers do is in `peers.rs`.
 
-use super::peers::{Deed, Manners, Remote};
+use super::remote::{Deed, Manners, Remote};
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
 use crate::proto::bencode::Bencode;
