@@ -60,6 +60,9 @@ impl Torrent {
             // We had it and lost it. This peer could learn that only from a new bitfield.
             return self.close(key, "it asks for a piece that is not here", turn);
         }
+        if !here || peer.wants.len() >= MOST_WANTED {
+            return reject(peer, block, turn);
+        }
         if peer.we_choke {
             // The set is of no more use to a peer that has begun: it is small, and so is what it may cost us.
             let newcomer = peer.has.count() <= allowed_fast::PIECES as u32;
@@ -67,11 +70,6 @@ impl Torrent {
             if self.paused || !newcomer || !in_set {
                 return reject(peer, block, turn);
             }
-        }
-        if !here || peer.wants.len() >= MOST_WANTED {
-            return reject(peer, block, turn);
-        }
-        if peer.we_choke {
             peer.fast_set_bytes -= length as u64;
         }
         peer.wants.push_back(block);
