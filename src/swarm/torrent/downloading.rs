@@ -155,14 +155,13 @@ impl Torrent {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         let block = BlockSpec { piece, begin, length: data.len() as u32 };
         let bytes = data.len() as u64;
-        let mut late = false;
-        if take_out(&mut peer.asked, block) {
+        let late = !take_out(&mut peer.asked, block);
+        if !late {
             turn.shared.budget.request_over(bytes);
             peer.pace.came(bytes, turn.now.saturating_sub(peer.answered));
             peer.brought = turn.now;
         } else if take_out(&mut peer.late, block) {
             turn.shared.download.take(bytes);
-            late = true;
         } else {
             self.fetching.wasted += bytes;
             peer.unrequested += 1;

@@ -53,10 +53,8 @@ impl Picker {
     /// The hash of `piece` is wrong: it is fetched again, now from one peer. Returns the peer that sent all of it, if
     /// one did.
     pub fn failed(&mut self, piece: u32) -> Option<PeerKey> {
-        let senders: Vec<Option<PeerKey>> = match self.begun.get(&piece) {
-            Some(begun) => begun.blocks.iter().map(|block| block.from).collect(),
-            None => Vec::new(),
-        };
+        let blocks = self.begun.get(&piece).into_iter().flat_map(|begun| &begun.blocks);
+        let senders: Vec<Option<PeerKey>> = blocks.map(|block| block.from).collect();
         self.start_over(piece, true);
         let first = senders.first().copied().flatten();
         let sole = if senders.iter().all(|sender| *sender == first) { first } else { None };
@@ -86,10 +84,8 @@ impl Picker {
     /// block go on with it. Returns those pieces, which the disk is to forget.
     pub fn distrust(&mut self, liar: PeerKey) -> Vec<u32> {
         let mut spoilt = Vec::new();
-        for (&piece, begun) in self.begun.iter_mut().filter(|(_, begun)| begun.missing > 0) {
-            if !begun.blocks.iter().any(|block| block.from == Some(liar)) {
-                continue;
-            }
+        let has_its_block = |begun: &Begun| begun.blocks.iter().any(|block| block.from == Some(liar));
+        for (&piece, begun) in self.begun.iter_mut().filter(|(_, begun)| begun.missing > 0 && has_its_block(begun)) {
             spoilt.push(piece);
             // (If other peers were asked for a block that came, they were told to cancel.)
             begun.blocks.iter_mut().filter(|block| block.from.is_some()).for_each(|block| *block = Block::default());
