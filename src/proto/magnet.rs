@@ -101,7 +101,7 @@ impl Magnet {
             topic.get(start.len()..)
         };
         if let Some(text) = prefixed("urn:btih:") {
-            let hash = InfoHash::from_hex(text).or_else(|| from_base32(text).map(InfoHash));
+            let hash = from_hex(text).or_else(|| from_base32(text)).map(InfoHash);
             return set(&mut self.info_hash, hash.ok_or_else(|| bad_hash(text))?);
         }
         if let Some(text) = prefixed("urn:btmh:") {

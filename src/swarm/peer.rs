@@ -80,10 +80,8 @@ pub struct Peer {
     pub useful_pieces: u32,
     /// It chokes us: it answers no request.
     pub chokes_us: bool,
-    /// We told it that we are interested.
-    pub we_are_interested: bool,
-    /// When that last changed.
-    pub interested_at: Time,
+    /// When we told it that we are interested; `None`: we are not.
+    pub interested_since: Option<Time>,
     /// It says that it downloads nothing (BEP 21).
     pub upload_only: bool,
     /// The blocks it is asked for, oldest first.
@@ -154,8 +152,7 @@ impl Peer {
             told_pieces: false,
             useful_pieces: 0,
             chokes_us: true,
-            we_are_interested: false,
-            interested_at: now,
+            interested_since: None,
             upload_only: false,
             asked: VecDeque::new(),
             late: VecDeque::new(),

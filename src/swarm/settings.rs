@@ -39,15 +39,8 @@ pub struct Settings {
 impl Default for Settings {
     /// The defaults of the command line, with a peer id of zeros.
     fn default() -> Settings {
-        Settings::new(PeerId([0; 20]))
-    }
-}
-
-impl Settings {
-    /// The defaults, for the peer id that we use.
-    pub fn new(peer_id: PeerId) -> Settings {
         Settings {
-            peer_id,
+            peer_id: PeerId([0; 20]),
             port: PORT,
             tracker_key: 0,
             max_peers: MAX_PEERS,

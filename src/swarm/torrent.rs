@@ -28,7 +28,7 @@ mod uploading;
 mod waiting;
 
 use super::event::{Action, Event, News, PeerOrder};
-use super::giving::choker::Choker;
+use super::giving::choker::{Choker, ROUND};
 use super::giving::spreading::Spreading;
 use super::giving::super_seeding::SuperSeeding;
 use super::meeting::announcer::Announcer;
@@ -96,14 +96,8 @@ struct Meeting {
     completed: bool,
 }
 
-/// What is still to come, and what holds it up.
+/// How the download goes, and what holds it up.
 struct Fetching {
-    /// Bytes that are not proven yet, wanted or not.
-    left: u64,
-    /// The part of `left` that is not wanted.
-    left_out: u64,
-    /// The pieces that are wanted; `None`: all.
-    wanted: Option<Bitfield>,
     /// Some peer could be asked for more if there were memory.
     waits_for_budget: bool,
     /// Some peer could be asked for more if the limit of downloads allowed.
@@ -122,6 +116,8 @@ struct Fetching {
 /// Which peers are served, and how fast.
 struct Giving {
     choker: Choker,
+    /// When the next round of the choker is due.
+    next_round: Time,
     /// The limit of this torrent's uploads.
     upload: TokenBucket,
     /// Requests wait for the limits.
@@ -152,10 +148,10 @@ struct Wait {
 impl Torrent {
     /// The torrent of `metainfo`, of which the pieces `have` are there and proven.
     pub fn new(metainfo: &Metainfo, have: Bitfield, settings: Settings, now: Time, rng: &mut Rng) -> Torrent {
-        let standing = if have.is_full() { Standing::Seeding } else { Standing::Downloading };
+        let have_all = have.is_full();
+        let standing = if have_all { Standing::Seeding } else { Standing::Downloading };
         let super_seeding = SuperSeeding::new(settings.super_seed, &have, now);
         let picker = Picker::new(metainfo.length, metainfo.piece_length, have, settings.sequential, rng);
-        let left = picker.lacked_bytes();
         Torrent {
             info_hash: metainfo.info_hash,
             private: metainfo.private,
@@ -169,12 +165,9 @@ impl Torrent {
                 announcer: Announcer::new(&metainfo.tiers, now, rng),
                 connecting: 0,
                 made_room: now,
-                completed: left == 0,
+                completed: have_all,
             },
             fetching: Fetching {
-                left,
-                left_out: 0,
-                wanted: None,
                 waits_for_budget: false,
                 waits_for_rate: false,
                 endgame: false,
@@ -184,7 +177,8 @@ impl Torrent {
                 down: Meter::new(now),
             },
             giving: Giving {
-                choker: Choker::new(now),
+                choker: Choker::default(),
+                next_round: now + ROUND,
                 upload: TokenBucket::new(settings.upload_rate, now),
                 waits_for_tokens: false,
                 in_turn: (None, 0),
@@ -202,14 +196,7 @@ impl Torrent {
 
     /// From now on only the pieces in `wanted` are wanted. It is called before the torrent knows any peer.
     pub fn want_only(&mut self, wanted: &Bitfield) {
-        self.fetching.wanted = Some(wanted.clone());
-        self.fetching.left_out = 0;
-        for piece in (0..wanted.len()).filter(|&piece| !wanted.get(piece)) {
-            if !self.picker.have().get(piece) {
-                self.fetching.left_out += self.picker.piece_size(piece) as u64;
-            }
-            self.picker.leave_out(piece);
-        }
+        self.picker.want_only(wanted.clone());
         if self.picker.is_whole() {
             self.standing = Standing::Seeding;
         }
@@ -255,13 +242,16 @@ impl Torrent {
         if self.has_failed() {
             return announce;
         }
+        let may_ask = self.fetching.waits_for_rate.then(|| shared.download.ready_at());
         let others = [
             self.connect_at(now, shared),
             self.round_at(),
             self.look_at(),
             self.idle_at(),
             self.tokens_at(shared),
-            self.patience_ends(shared),
+            may_ask,
+            self.probe_at(),
+            self.gives_up_at(),
         ];
         let peers = self.peers.values().flat_map(|peer| [Some(peer.spoken + KEEP_ALIVE_AFTER), Torrent::snub_at(peer)]);
         others.into_iter().chain(peers).fold(announce, sooner)
@@ -284,7 +274,7 @@ impl Torrent {
 
     /// Says goodbye to the trackers and lets the peers go.
     pub fn stop(&mut self, turn: &mut Turn) {
-        self.meeting.announcer.stop();
+        self.meeting.announcer.stopping = true;
         self.announce_due(turn);
         self.keys().into_iter().for_each(|key| self.close(key, "we stop", turn));
     }
@@ -323,7 +313,7 @@ impl Torrent {
             downloaded: self.fetching.down.total(),
             // Unwanted bytes count too: a client that says 0 is counted as a seed, and many trackers introduce no seeds
             // to a seed.
-            left: self.fetching.left,
+            left: self.picker.lacked_bytes(),
             numwant: Some(if self.has_room_for_peers() { NUMWANT } else { 0 }),
             key: Some(self.settings.tracker_key),
             no_peer_id: true,

@@ -14,9 +14,9 @@ use crate::cli::options::run::{HELP, JSON, QUIET};
 use crate::cli::options::{output, source};
 use crate::cli::say;
 use crate::proto::bencode::{Bencode, Value, decode_metainfo};
+use crate::proto::metainfo::Metainfo;
 use crate::proto::metainfo::edit::{Change, change};
 use crate::proto::metainfo::emit::{emit_tiers, emit_urls};
-use crate::proto::metainfo::{Metainfo, MetainfoError};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -74,7 +74,7 @@ pub const COMMAND: Command = Command {
         },
     ],
     exits: &[
-        (Exit::Whole, "success"),
+        (Exit::Success, "success"),
         (Exit::Usage, "the command line is wrong"),
         (Exit::BadTorrent, "a file is not a torrent, or an invalid one"),
         (Exit::NoInput, "a file does not exist or cannot be read"),
@@ -224,13 +224,13 @@ fn edit_one(source: &OsStr, wanted: &Wanted, given: &Parsed) -> Result<(), Failu
     let target = target(source, given)?;
     let bytes = source::bytes(source)?;
     let before = source::parse(source, &bytes)?;
-    if before.hybrid && wanted.name.is_some() {
+    if before.info_hash_v2.is_some() && wanted.name.is_some() {
         let text = format!("{name}: a hybrid torrent stores its name in two places, which --name can't change");
         return Err(Failure::new(Exit::BadTorrent, text));
     }
     // It was parsed before, so this does not fail.
-    let bad = |error: MetainfoError| Failure::new(Exit::BadTorrent, format!("{name}: {error}"));
-    let file = decode_metainfo(&bytes).map_err(|error| bad(MetainfoError::NotBencode(error)))?;
+    let bad = |error: String| Failure::new(Exit::BadTorrent, format!("{name}: {error}"));
+    let file = decode_metainfo(&bytes).map_err(bad)?;
     let inside = wanted.inside();
     let info = file.get(b"info").filter(|_| !inside.is_empty());
     let edited = change(file, &wanted.outside(&before, info.map(|info| change(info, &inside))));

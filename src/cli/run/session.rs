@@ -271,7 +271,7 @@ impl Session {
         match self.first_failure {
             Some(exit) => exit,
             None if !self.entries.values().all(Entry::is_settled) => Exit::Interrupted,
-            None => Exit::Whole,
+            None => Exit::Success,
         }
     }
 

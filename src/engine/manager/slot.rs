@@ -159,7 +159,7 @@ mod tests {
     fn slot(dir: &Path, shared: &mut Shared) -> (Slot, Arc<Content>) {
         let (metainfo, _) = torrent(3000, &[], 1000, &[]);
         let content = open(&metainfo, dir, false);
-        let settings = Settings::new(PeerId([1; 20]));
+        let settings = Settings { peer_id: PeerId([1; 20]), ..Settings::default() };
         let one = Torrent::new(&metainfo, Bitfield::full(3), settings, Time::ZERO, &mut shared.rng);
         let slot = Slot {
             name: metainfo.name.clone(),

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 const HEX: &str = "000102030405060708090a0b0c0d0e0f10111213";
 
 fn hash() -> Option<InfoHash> {
-    InfoHash::from_hex(HEX)
+    from_hex(HEX).map(InfoHash)
 }
 
 #[test]

@@ -23,14 +23,14 @@ use crate::base::rng::Rng;
 use crate::base::time::Time;
 use crate::swarm::peer::PeerKey;
 
-/// The time between two choices (BEP 3: long enough for TCP to get up to speed).
-const ROUND: Time = Time::from_secs(10);
+/// The time between two rounds (BEP 3: long enough for TCP to get up to speed).
+pub const ROUND: Time = Time::from_secs(10);
 /// Rounds an optimistic unchoke lasts (BEP 3: 30 seconds).
 const OPTIMISTIC_ROUNDS: u32 = 3;
 /// A newcomer is this many times as likely to be unchoked optimistically (BEP 3).
 const NEW_PEERS_FAVOURED: usize = 3;
 /// A peer that connected within this time is a newcomer: long enough for each newcomer to have a chance.
-const NEW: Time = Time::from_secs(60);
+pub const NEW: Time = Time::from_secs(60);
 
 /// The fewest slots: three that reciprocate and an optimistic one (Cohen 2003, mainline, rain).
 const LEAST_SLOTS: usize = 4;
@@ -50,34 +50,20 @@ pub struct Contender {
     pub gave: u64,
     /// Bytes it got from us.
     pub got: u64,
-    /// When it connected.
-    pub joined: Time,
+    /// It is a newcomer: it connected less than [`NEW`] ago.
+    pub is_new: bool,
 }
 
 /// Chooses from round to round which peers are served.
+#[derive(Default)]
 pub struct Choker {
-    /// When the next round is due.
-    pub next_round: Time,
     /// The peer that is served whatever it gives, and for how many more rounds.
     optimistic: Option<(PeerKey, u32)>,
 }
 
 impl Choker {
-    /// The first round comes one [`ROUND`] after `now`.
-    pub fn new(now: Time) -> Choker {
-        Choker { next_round: now + ROUND, optimistic: None }
-    }
-
     /// Holds a round. Returns the peers to serve from now on, at most `slots`.
-    pub fn round(
-        &mut self,
-        wanting: Vec<Contender>,
-        seeding: bool,
-        slots: usize,
-        now: Time,
-        rng: &mut Rng,
-    ) -> Vec<PeerKey> {
-        self.next_round = now + ROUND;
+    pub fn round(&mut self, wanting: Vec<Contender>, seeding: bool, slots: usize, rng: &mut Rng) -> Vec<PeerKey> {
         // One slot is optimistic, because a leecher that serves only the best it knows never finds better ones.
         let optimistic = usize::from(!seeding && slots > 1);
         let (mut chosen, mut rest) = best(wanting, seeding, slots - optimistic, rng);
@@ -89,24 +75,24 @@ impl Choker {
             chosen.push(rest.swap_remove(at).peer);
         }
         while chosen.len() < slots
-            && let Some(peer) = lucky(&mut rest, now, rng)
+            && let Some(peer) = lucky(&mut rest, rng)
         {
             chosen.push(peer);
             self.optimistic.get_or_insert((peer, OPTIMISTIC_ROUNDS - 1));
         }
         chosen
     }
+}
 
-    /// Between two rounds, `free` slots are free. Returns the `choked` peers that get them.
-    pub fn fill(&self, choked: Vec<Contender>, seeding: bool, free: usize, now: Time, rng: &mut Rng) -> Vec<PeerKey> {
-        let (mut chosen, mut rest) = best(choked, seeding, free, rng);
-        while chosen.len() < free
-            && let Some(peer) = lucky(&mut rest, now, rng)
-        {
-            chosen.push(peer);
-        }
-        chosen
+/// Between two rounds, `free` slots are free. Returns the `choked` peers that get them.
+pub fn fill(choked: Vec<Contender>, seeding: bool, free: usize, rng: &mut Rng) -> Vec<PeerKey> {
+    let (mut chosen, mut rest) = best(choked, seeding, free, rng);
+    while chosen.len() < free
+        && let Some(peer) = lucky(&mut rest, rng)
+    {
+        chosen.push(peer);
     }
+    chosen
 }
 
 /// The peers that deserve a slot most, at most `slots`, and the rest. Equal ones are in random order. A leecher finds
@@ -120,8 +106,8 @@ fn best(mut peers: Vec<Contender>, seeding: bool, slots: usize, rng: &mut Rng) -
 }
 
 /// Takes one out at random; newcomers are more likely.
-fn lucky(peers: &mut Vec<Contender>, now: Time, rng: &mut Rng) -> Option<PeerKey> {
-    let tickets = |peer: &Contender| if now.saturating_sub(peer.joined) < NEW { NEW_PEERS_FAVOURED } else { 1 };
+fn lucky(peers: &mut Vec<Contender>, rng: &mut Rng) -> Option<PeerKey> {
+    let tickets = |peer: &Contender| if peer.is_new { NEW_PEERS_FAVOURED } else { 1 };
     let mut drawn = rng.below(peers.iter().map(tickets).sum());
     let at = peers.iter().position(|peer| {
         let won = drawn < tickets(peer);

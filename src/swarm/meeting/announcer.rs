@@ -125,10 +125,11 @@ struct Tier {
 
 /// The trackers of a torrent.
 pub struct Announcer {
-    trackers: Vec<Tracker>,
+    /// All of them, with their state.
+    pub trackers: Vec<Tracker>,
     tiers: Vec<Tier>,
-    /// We are leaving: only goodbyes are sent.
-    stopping: bool,
+    /// We are leaving: only goodbyes are [`due`](Announcer::due).
+    pub stopping: bool,
 }
 
 impl Announcer {
@@ -143,11 +144,6 @@ impl Announcer {
             announcer.tiers.push(Tier { order, due: now, early: now, ..Tier::default() });
         }
         announcer
-    }
-
-    /// The trackers, for the screen.
-    pub fn trackers(&self) -> &[Tracker] {
-        &self.trackers
     }
 
     /// What to ask now. `hungry`: more peers are wanted than there are. The announcer fills the event, `numwant` of a goodbye
@@ -238,27 +234,13 @@ impl Announcer {
 
     /// The last piece came: tells every tracker, once.
     pub fn complete(&mut self, now: Time) {
-        for tier in &mut self.tiers {
-            tier.owes_completed = true;
-            if tier.failed_rounds == 0 {
-                tier.due = now;
-            }
-        }
+        self.tiers.iter_mut().for_each(|tier| tier.owes_completed = true);
+        self.hurry(now);
     }
 
-    /// We lost pieces, and need peers again: announces soon.
+    /// Announces at once to the tiers that answer: we are complete, or we lost pieces and need peers again.
     pub fn hurry(&mut self, now: Time) {
         self.tiers.iter_mut().filter(|tier| tier.failed_rounds == 0).for_each(|tier| tier.due = now);
-    }
-
-    /// From now on, only goodbyes are [`due`](Announcer::due).
-    pub fn stop(&mut self) {
-        self.stopping = true;
-    }
-
-    /// Whether we are leaving.
-    pub fn is_stopping(&self) -> bool {
-        self.stopping
     }
 
     /// Whether an answer is under way, other than to a goodbye, after which nothing follows.

@@ -132,16 +132,11 @@ fn bits_of(ip: IpAddr) -> u128 {
 
 /// The addresses whose first `bits` are those of `ip`.
 fn block(ip: IpAddr, bits: u32) -> Range {
-    match ip {
-        IpAddr::V4(v4) => {
-            let below = u32::MAX.checked_shr(bits).unwrap_or(0);
-            (Ipv4Addr::from_bits(v4.to_bits() & !below).into(), Ipv4Addr::from_bits(v4.to_bits() | below).into())
-        }
-        IpAddr::V6(v6) => {
-            let below = u128::MAX.checked_shr(bits).unwrap_or(0);
-            (Ipv6Addr::from_bits(v6.to_bits() & !below).into(), Ipv6Addr::from_bits(v6.to_bits() | below).into())
-        }
-    }
+    // As IPv6, an IPv4 address is the last 32 of 128 bits.
+    let bits = if ip.is_ipv4() { bits + 96 } else { bits };
+    let below = u128::MAX.checked_shr(bits).unwrap_or(0);
+    let address = |bits| IpAddr::V6(Ipv6Addr::from_bits(bits));
+    (address(bits_of(ip) & !below), address(bits_of(ip) | below))
 }
 
 /// An address. Its numbers may have leading zeros, as in .dat files, and are decimal nevertheless.

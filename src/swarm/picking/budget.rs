@@ -53,15 +53,11 @@ impl Budget {
         self.several = several;
         if self.disks[self.turn].disk != disk {
             self.disks.retain(|one| one.disk == disk || one.sum() > 0);
-            self.turn = self.place(disk);
+            self.turn = self.disks.iter().position(|one| one.disk == disk).unwrap_or_else(|| {
+                self.disks.push(UnderWay { disk, ..UnderWay::default() });
+                self.disks.len() - 1
+            });
         }
-    }
-
-    fn place(&mut self, disk: u64) -> usize {
-        self.disks.iter().position(|one| one.disk == disk).unwrap_or_else(|| {
-            self.disks.push(UnderWay { disk, ..UnderWay::default() });
-            self.disks.len() - 1
-        })
     }
 
     /// How many more bytes may be requested.

@@ -16,7 +16,7 @@
 //!
 //! A piece whose hash was wrong is fetched again by rules of its own: [`retry`].
 
-mod loss;
+mod missing;
 mod retry;
 
 use super::rarity::Rarity;
@@ -114,6 +114,8 @@ pub struct Picker {
     piece_length: u32,
     length: u64,
     have: Bitfield,
+    /// The pieces that are wanted; `None`: all.
+    wanted: Option<Bitfield>,
     /// Pieces that need not be fetched: those that we have, and those that are not wanted.
     settled: Bitfield,
     rarity: Rarity,
@@ -131,6 +133,7 @@ impl Picker {
         Picker {
             piece_length,
             length,
+            wanted: None,
             settled: have.clone(),
             rarity: Rarity::new(&have, rng),
             have,
@@ -149,12 +152,6 @@ impl Picker {
     /// The pieces that need not be fetched: those that are proven, and those that were left out.
     pub fn settled(&self) -> &Bitfield {
         &self.settled
-    }
-
-    /// From now on `piece` is not wanted, and never picked.
-    pub fn leave_out(&mut self, piece: u32) {
-        self.rarity.remove(piece);
-        self.settled.set(piece);
     }
 
     /// Bytes of `piece`: the last one may be shorter.
@@ -240,13 +237,10 @@ impl Picker {
         } else {
             let rarest_left = left().min_by_key(|(piece, _)| self.order_of(**piece)).map(|(piece, _)| *piece);
             let new = self.new_piece(wish, rng);
-            match (rarest_left, new) {
-                (Some(left_piece), Some(new)) => {
-                    let before = self.order_of(left_piece) <= self.order_of(new) || left().count() > MOST_LEFT_BEGUN;
-                    Some(if before { left_piece } else { new })
-                }
-                (left_piece, new) => left_piece.or(new),
-            }
+            let goes_first = |piece: &u32| {
+                new.is_none_or(|new| self.order_of(*piece) <= self.order_of(new)) || left().count() > MOST_LEFT_BEGUN
+            };
+            rarest_left.filter(goes_first).or(new)
         };
         let others = || open_begun().filter(|(_, begun)| !begun.alone).max_by_key(|(_, begun)| begun.free);
         let piece = piece.or_else(|| others().map(|(piece, _)| *piece)).or_else(to_retry);

@@ -109,7 +109,7 @@ impl Trial {
                 1.. if number <= self.slow => Some(self.rate / 4),
                 _ => Some(self.rate),
             };
-            let settings = Settings { upload_rate, super_seed: self.super_seed, ..Settings::new(peer_id) };
+            let settings = Settings { peer_id, upload_rate, super_seed: self.super_seed, ..Settings::default() };
             let have = if number == 0 { Bitfield::full(pieces) } else { Bitfield::new(pieces) };
             Member {
                 torrent: Torrent::new(&metainfo, have, settings, Time::ZERO, &mut rng),

@@ -48,7 +48,7 @@ pub struct Stage {
 impl Stage {
     /// A torrent of `pieces` pieces of four blocks, which are downloaded in order.
     pub fn new(pieces: u32, max_peers: usize) -> Stage {
-        let settings = Settings { max_peers, sequential: true, ..Settings::new(PeerId([1; 20])) };
+        let settings = Settings { peer_id: PeerId([1; 20]), max_peers, sequential: true, ..Settings::default() };
         Stage::of(Bitfield::new(pieces), settings)
     }
 

@@ -92,7 +92,7 @@ impl World {
     ) -> World {
         let mut rng = Rng::new(seed);
         let mut shared = Shared::new(Rng::new(seed + 1), Budget::new(memory));
-        let settings = Settings { sequential, ..Settings::new(PeerId([1; 20])) };
+        let settings = Settings { peer_id: PeerId([1; 20]), sequential, ..Settings::default() };
         let torrent = |metainfo: &Metainfo| {
             let nothing = Bitfield::new(metainfo.piece_count());
             Torrent::new(metainfo, nothing, settings.clone(), Time::ZERO, &mut shared.rng)

@@ -5,11 +5,10 @@
 use super::{Torrent, Turn, send};
 use crate::base::time::Time;
 use crate::proto::peer::message::{BlockSpec, Message};
-use crate::swarm::giving::choker::{Contender, slots};
+use crate::swarm::giving::choker::{Contender, NEW, ROUND, fill, slots};
 use crate::swarm::giving::spreading::{OFFERS, Spreading};
 use crate::swarm::peer::{Peer, PeerKey};
 use crate::swarm::shared::Shared;
-use std::collections::VecDeque;
 
 /// The fewest peers served at once where nothing limits uploads (libtorrent's and transmission's number).
 const UNLIMITED_SLOTS: usize = 8;
@@ -39,16 +38,16 @@ impl Torrent {
 
     /// How many peers are served at once: what the person says, or what the limit or the upload rate is good for.
     fn slots(&self, shared: &Shared, now: Time) -> usize {
-        let limits = [self.giving.upload.rate(), shared.upload.rate()];
         let by_rate = || slots(self.giving.up.rate(now)).max(UNLIMITED_SLOTS);
-        self.settings.upload_slots.unwrap_or_else(|| limits.into_iter().flatten().min().map_or_else(by_rate, slots))
+        self.settings.upload_slots.unwrap_or_else(|| self.upload_limit(shared).map_or_else(by_rate, slots))
     }
 
     /// The interested peers that may be served, as the choker sees them.
     fn wanting(&self, now: Time) -> Vec<Contender> {
         let wanting = self.peers.values().filter(|peer| peer.is_interested && !self.only_takes(peer, now));
+        let is_new = |peer: &Peer| now.saturating_sub(peer.joined) < NEW;
         let contender =
-            |peer: &Peer| Contender { peer: peer.key, gave: peer.gave(), got: peer.up.total(), joined: peer.joined };
+            |peer: &Peer| Contender { peer: peer.key, gave: peer.gave(), got: peer.up.total(), is_new: is_new(peer) };
         wanting.map(contender).collect()
     }
 
@@ -57,8 +56,7 @@ impl Torrent {
     /// than peers, or if the others want nothing for the moment.)
     pub(super) fn only_takes(&self, peer: &Peer, now: Time) -> bool {
         let credit = LEAST_CREDIT.max(CREDIT_PIECES * self.picker.piece_size(0) as u64);
-        let could_give = peer.we_are_interested
-            && now.saturating_sub(peer.interested_at) > TIME_TO_GIVE
+        let could_give = peer.interested_since.is_some_and(|since| now.saturating_sub(since) > TIME_TO_GIVE)
             && (peer.chokes_us || !peer.asked.is_empty());
         could_give && peer.got() >= credit && peer.gave() < peer.got() / LEAST_RETURN
     }
@@ -73,14 +71,14 @@ impl Torrent {
         }
         let mut waiting = self.wanting(turn.now);
         waiting.retain(|contender| self.peers.get(&contender.peer).is_some_and(|peer| peer.we_choke));
-        let chosen = self.giving.choker.fill(waiting, self.is_whole(), free, turn.now, &mut turn.shared.rng);
+        let chosen = fill(waiting, self.is_whole(), free, &mut turn.shared.rng);
         chosen.into_iter().for_each(|key| self.unchoke(key, turn));
     }
 
     /// When the choker has to choose: only if more peers want something than are served.
     pub(super) fn round_at(&self) -> Option<Time> {
         let choice = self.peers.values().any(|peer| peer.is_interested && peer.we_choke);
-        (choice && !self.paused).then_some(self.giving.choker.next_round)
+        (choice && !self.paused).then_some(self.giving.next_round)
     }
 
     /// Holds a round of the choker if it is time.
@@ -88,8 +86,9 @@ impl Torrent {
         if self.round_at().is_none_or(|at| at > turn.now) {
             return;
         }
+        self.giving.next_round = turn.now + ROUND;
         let (slots, wanting) = (self.slots(turn.shared, turn.now), self.wanting(turn.now));
-        let chosen = self.giving.choker.round(wanting, self.is_whole(), slots, turn.now, &mut turn.shared.rng);
+        let chosen = self.giving.choker.round(wanting, self.is_whole(), slots, &mut turn.shared.rng);
         let losers = self.keys_of(|peer| !peer.we_choke && !chosen.contains(&peer.key));
         losers.into_iter().for_each(|key| self.choke(key, turn));
         chosen.into_iter().for_each(|key| self.unchoke(key, turn));
@@ -115,8 +114,7 @@ impl Torrent {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         peer.we_choke = true;
         peer.suggested_to.clear();
-        let (kept, unserved): (VecDeque<BlockSpec>, VecDeque<BlockSpec>) =
-            peer.wants.drain(..).partition(|block| peer.fast_set_for_peer.contains(&block.piece));
+        let (kept, unserved) = peer.wants.drain(..).partition(|block| peer.fast_set_for_peer.contains(&block.piece));
         peer.wants = kept;
         send(peer, Message::Choke, turn);
         unserved.into_iter().for_each(|block| reject(peer, block, turn));

@@ -101,10 +101,8 @@ impl Torrent {
             peer.asked.push_back(block);
             send(peer, Message::Request(block), turn);
         }
-        let endgame = self.picker.nothing_is_free();
-        let begins = endgame && !self.fetching.endgame;
-        self.fetching.endgame = endgame;
-        if begins {
+        let was_endgame = core::mem::replace(&mut self.fetching.endgame, self.picker.nothing_is_free());
+        if self.fetching.endgame && !was_endgame {
             // The peers that were idle before had no reason to be asked.
             self.ask_all(turn);
         }
@@ -213,8 +211,8 @@ impl Torrent {
         for piece in self.picker.take_restarted() {
             turn.actions.push(Action::Disk(DiskOrder::Restart { piece }));
             for peer in self.peers.values_mut() {
-                let vain: Vec<BlockSpec> = peer.asked.iter().copied().filter(|block| block.piece == piece).collect();
-                peer.asked.retain(|block| block.piece != piece);
+                let (vain, kept) = peer.asked.drain(..).partition(|block| block.piece == piece);
+                peer.asked = kept;
                 vain.into_iter().for_each(|block| withdraw(peer, block, turn));
             }
             self.fetching.waits_for_budget = true;
@@ -226,7 +224,6 @@ impl Torrent {
         if !self.picker.proven(piece) {
             return;
         }
-        self.fetching.left -= self.picker.piece_size(piece) as u64;
         for peer in self.peers.values_mut() {
             if peer.has.get(piece) {
                 peer.useful_pieces = peer.useful_pieces.saturating_sub(1);
@@ -247,7 +244,7 @@ impl Torrent {
             wait.whole = true;
         }
         // If files were left out, the tracker must not count a seed.
-        if self.fetching.left == 0 && !core::mem::replace(&mut self.meeting.completed, true) {
+        if self.picker.have().is_full() && !core::mem::replace(&mut self.meeting.completed, true) {
             self.meeting.announcer.complete(turn.now);
         }
         turn.actions.push(Action::News(News::Complete));
@@ -316,7 +313,7 @@ impl Torrent {
             peer.pace.came(0, turn.now.saturating_sub(peer.answered));
         }
         let stays = |block: &BlockSpec| requests == Requests::Choked && peer.fast_set_from_peer.contains(&block.piece);
-        let (kept, given_up): (VecDeque<BlockSpec>, VecDeque<BlockSpec>) = peer.asked.drain(..).partition(stays);
+        let (kept, given_up) = peer.asked.drain(..).partition(stays);
         peer.asked = kept;
         for block in given_up {
             turn.shared.unask(block.length as u64);
@@ -359,8 +356,8 @@ impl Torrent {
 /// Keeps our interest true: a peer must know at all times whether we would ask it.
 pub(super) fn tell_interest(peer: &mut Peer, turn: &mut Turn) {
     let interested = peer.useful_pieces > 0;
-    if interested != peer.we_are_interested {
-        (peer.we_are_interested, peer.interested_at) = (interested, turn.now);
+    if interested != peer.interested_since.is_some() {
+        peer.interested_since = interested.then_some(turn.now);
         send(peer, if interested { Message::Interested } else { Message::NotInterested }, turn);
     }
 }

@@ -6,19 +6,12 @@
 //! does a pause that the person wanted.
 
 use super::{Torrent, Turn, Wait};
-use crate::base::time::{Time, sooner};
-use crate::swarm::shared::Shared;
+use crate::base::time::Time;
 use crate::swarm::standing::{Problem, ProblemKind};
 
 impl Torrent {
-    /// The next end of what is waited for: the disk, the limit of downloads, any progress at all.
-    pub(super) fn patience_ends(&self, shared: &Shared) -> Option<Time> {
-        let may_ask = self.fetching.waits_for_rate.then(|| shared.download.ready_at());
-        sooner(sooner(self.probe_at(), may_ask), self.gives_up_at())
-    }
-
     /// When the torrent is given up if nothing useful comes.
-    fn gives_up_at(&self) -> Option<Time> {
+    pub(super) fn gives_up_at(&self) -> Option<Time> {
         // A seed that waits for its disk waits for no block, and a check takes as long as it takes.
         let excuses = |wait: &Wait| wait.whole || wait.doubtful;
         let excused = self.is_whole() || self.paused || self.wait.as_ref().is_some_and(excuses);

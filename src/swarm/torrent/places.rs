@@ -15,7 +15,6 @@ use crate::swarm::event::Action;
 use crate::swarm::meeting::host::{host, is_near};
 use crate::swarm::meeting::source::Source;
 use crate::swarm::peer::{Peer, PeerKey};
-use core::cmp::Reverse;
 use core::net::{IpAddr, SocketAddr};
 
 /// Connections being opened at once by the process: cheap routers fail at more (libtorrent, transmission: 8 to 30).
@@ -50,7 +49,7 @@ impl Torrent {
         !self.has_failed()
             && !self.is_in_doubt()
             && !self.paused
-            && !self.meeting.announcer.is_stopping()
+            && !self.meeting.announcer.stopping
             && self.peers.len() + self.meeting.connecting < self.settings.max_peers
     }
 
@@ -141,24 +140,21 @@ impl Torrent {
             return Some(idle);
         }
         let is_useful = peer.useful_pieces > 0;
-        Some(if !is_useful && !peer.is_interested {
-            peer.exchanged + USELESS_AFTER
+        let useless_since = if !is_useful && !peer.is_interested {
+            peer.exchanged
         } else if is_useful && (peer.chokes_us || peer.window.snubbed) {
-            idle.min(peer.exchanged.max(self.fetching.progressed) + USELESS_AFTER)
+            peer.exchanged.max(self.fetching.progressed)
         } else {
-            idle
-        })
+            return Some(idle);
+        };
+        Some(idle.min(useless_since + USELESS_AFTER))
     }
 
     /// The peer that is missed the least. Of the peers with which nothing was exchanged for long, it is one that has
-    /// nothing for us, wants nothing, and exchanged the least before.
+    /// nothing for us, wants nothing, and exchanged the least before; of equal ones, the one that came first.
     fn least_useful(&self, now: Time) -> Option<PeerKey> {
         let idle = |peer: &Peer| self.gives_way_at(peer).is_some_and(|at| at <= now);
-        let worth = |peer: &Peer| {
-            let total = peer.total();
-            (peer.useful_pieces > 0, peer.is_interested, total, Reverse(now.saturating_sub(peer.joined)))
-        };
-        let idle = self.peers.values().filter(|peer| idle(peer));
-        idle.min_by_key(|peer| worth(peer)).map(|peer| peer.key)
+        let worth = |peer: &&Peer| (peer.useful_pieces > 0, peer.is_interested, peer.total(), peer.joined);
+        self.peers.values().filter(|peer| idle(peer)).min_by_key(worth).map(|peer| peer.key)
     }
 }

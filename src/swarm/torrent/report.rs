@@ -18,7 +18,7 @@ impl Torrent {
 
     /// The trackers and how they stand.
     pub fn trackers(&self) -> &[Tracker] {
-        self.meeting.announcer.trackers()
+        &self.meeting.announcer.trackers
     }
 
     /// How the torrent stands at `now`.
@@ -29,13 +29,11 @@ impl Torrent {
         let have = self.picker.have();
         let settled = self.picker.settled();
         let pieces_missing = settled.len() - settled.count();
-        let last_piece = match pieces_missing {
-            1 => (0..settled.len()).find(|&piece| !settled.get(piece)),
-            _ => None,
-        };
+        let first_missing = || (0..settled.len()).find(|&piece| !settled.get(piece));
+        let last_piece = if pieces_missing == 1 { first_missing() } else { None };
         Status {
             standing: self.standing.clone(),
-            left: self.fetching.left - self.fetching.left_out,
+            left: self.picker.missing_bytes(),
             pieces: have.count() + pieces_missing,
             pieces_missing,
             last_piece,
@@ -57,7 +55,7 @@ impl Torrent {
             connecting: self.meeting.connecting,
             known: self.meeting.candidates.usable(),
             liars: self.meeting.bans.liars(),
-            trackers: self.meeting.announcer.trackers().to_vec(),
+            trackers: self.meeting.announcer.trackers.clone(),
             map: Vec::new(),
             peer_list: Vec::new(),
         }
@@ -70,7 +68,7 @@ impl Torrent {
             id: peer.identity.id,
             source: peer.source,
             chokes_us: peer.chokes_us,
-            we_are_interested: peer.we_are_interested,
+            we_are_interested: peer.interested_since.is_some(),
             we_choke: peer.we_choke,
             is_interested: peer.is_interested,
             snubbed: peer.window.snubbed,

@@ -27,20 +27,20 @@ impl Torrent {
     }
 
     /// Shows a peer one more piece: one that no peer has and no other was shown. If there is none, a piece that only
-    /// one peer has, as far as we know.
-    pub(super) fn show_another(&mut self, key: PeerKey, turn: &mut Turn) {
-        let Some(seeding) = &mut self.super_seeding else { return };
-        let Some(peer) = self.peers.get(&key).filter(|peer| peer.sees_little) else { return };
+    /// one peer has, as far as we know. Returns whether there is one.
+    pub(super) fn show_another(&mut self, key: PeerKey, turn: &mut Turn) -> bool {
+        let Some(seeding) = &mut self.super_seeding else { return false };
+        let Some(peer) = self.peers.get(&key).filter(|peer| peer.sees_little) else { return false };
         let others = || self.peers.values().filter(|other| other.key != key).flat_map(|other| &other.shown);
         let unseen = |piece: u32| !seeding.out.get(piece) && !peer.has.get(piece) && !peer.shown.contains(&piece);
         let in_one_hand = |piece: &&u32| unseen(**piece) && others().filter(|other| other == piece).count() == 1;
         let next = self.spreading.next(&peer.has).or_else(|| others().find(in_one_hand).copied());
-        if let (Some(piece), Some(peer)) = (next, self.peers.get_mut(&key)) {
-            seeding.busy = turn.now;
-            self.spreading.given.set(piece);
-            peer.shown.push(piece);
-            send(peer, Message::Have(piece), turn);
-        }
+        let (Some(piece), Some(peer)) = (next, self.peers.get_mut(&key)) else { return false };
+        seeding.busy = turn.now;
+        self.spreading.given.set(piece);
+        peer.shown.push(piece);
+        send(peer, Message::Have(piece), turn);
+        true
     }
 
     /// The peer said what it has. It had that before it was shown any.
@@ -71,10 +71,8 @@ impl Torrent {
     /// The peer wants nothing any more, so it has all that it was shown. (It need not say so: we showed that we have
     /// it.)
     pub(super) fn has_what_it_was_shown(&mut self, key: PeerKey, turn: &mut Turn) {
-        if self.super_seeding.is_some() {
-            let shown = self.peers.get(&key).map(|peer| peer.shown.clone()).unwrap_or_default();
-            self.seen(&shown, Some(key), turn);
-        }
+        let shown = self.peers.get(&key).map(|peer| peer.shown.clone()).unwrap_or_default();
+        self.seen(&shown, Some(key), turn);
     }
 
     /// A peer left. As far as we know, what was shown to it alone is nowhere.
@@ -104,14 +102,9 @@ impl Torrent {
         if let Some(seeding) = &mut self.super_seeding {
             seeding.busy = turn.now;
         }
-        let shown = |torrent: &Torrent, key| torrent.peers.get(&key).map(|peer| peer.shown.len());
         let alone = self.peers.len() == 1;
         for key in self.keys_of(|peer| peer.sees_little) {
-            let before = shown(self, key);
-            if !alone {
-                self.show_another(key, turn);
-            }
-            if shown(self, key) == before {
+            if alone || !self.show_another(key, turn) {
                 self.show_all(key, turn);
             }
         }
@@ -135,7 +128,8 @@ impl Torrent {
     }
 
     fn show_to_the_waiting(&mut self, turn: &mut Turn) {
-        let waiting = self.keys_of(|peer| peer.sees_little && peer.shown.is_empty());
-        waiting.into_iter().for_each(|key| self.show_another(key, turn));
+        for key in self.keys_of(|peer| peer.sees_little && peer.shown.is_empty()) {
+            self.show_another(key, turn);
+        }
     }
 }

@@ -32,7 +32,7 @@ impl Torrent {
         let mut out: BTreeMap<(u32, u32), u16> = BTreeMap::new();
         for peer in self.peers.values() {
             assert_eq!(peer.useful_pieces, peer.has.count_lacked_by(self.picker.have()), "useful pieces");
-            assert_eq!(peer.we_are_interested, peer.useful_pieces > 0, "interest");
+            assert_eq!(peer.interested_since.is_some(), peer.useful_pieces > 0, "interest");
             let of_this: BTreeSet<(u32, u32)> = peer.asked.iter().map(|block| (block.piece, block.begin)).collect();
             assert!(of_this.len() == peer.asked.len(), "a peer is asked twice for one block");
             of_this.into_iter().for_each(|block| *out.entry(block).or_default() += 1);
@@ -100,7 +100,7 @@ impl Swarm {
     fn new(haves: &[Bitfield]) -> Swarm {
         let member = |number: usize, have: &Bitfield| {
             let mut rng = Rng::new(number as u64);
-            let settings = Settings::new(peer_id(number));
+            let settings = Settings { peer_id: peer_id(number), ..Settings::default() };
             Member {
                 torrent: Torrent::new(&metainfo(), have.clone(), settings, Time::ZERO, &mut rng),
                 shared: Shared::new(rng, Budget::new(1 << 20)),
@@ -237,7 +237,7 @@ fn a_swarm_of_nine_is_whole_and_the_leechers_did_most_of_it() {
     let by_leechers: u64 = given - swarm.members[0].uploaded;
     assert!(by_leechers > size, "leechers serve too: {by_leechers} of {given}");
     for member in &swarm.members[1..] {
-        assert_eq!(member.torrent.fetching.left, 0);
+        assert_eq!(member.torrent.picker.lacked_bytes(), 0);
         assert_eq!(member.shared.budget.free(), 1 << 20, "every byte of the budget came back");
     }
     swarm.run(swarm.now + Time::from_secs(1), |_| false);

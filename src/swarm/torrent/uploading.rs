@@ -92,10 +92,15 @@ impl Torrent {
         }
     }
 
+    /// How fast we may upload: the lower of this torrent's limit and that of the process.
+    pub(super) fn upload_limit(&self, shared: &Shared) -> Option<u64> {
+        [self.giving.upload.rate(), shared.upload.rate()].into_iter().flatten().min()
+    }
+
     /// Hands waiting requests to the peer's writer, a little ahead of what it has sent. Under a limit, all peers are
     /// served by turns.
     fn serve(&mut self, key: PeerKey, turn: &mut Turn) {
-        if self.giving.upload.rate().is_some() || turn.shared.upload.rate().is_some() {
+        if self.upload_limit(turn.shared).is_some() {
             self.serve_by_turns(turn);
         } else if let Some(peer) = self.peers.get_mut(&key) {
             while serve_one(peer, turn) > 0 {}
@@ -123,8 +128,7 @@ impl Torrent {
             }
             let bytes = serve_one(peer, turn);
             if goes_on.is_none() {
-                let limits = [self.giving.upload.rate(), turn.shared.upload.rate()];
-                let limit = limits.into_iter().flatten().min().unwrap_or(u64::MAX);
+                let limit = self.upload_limit(turn.shared).unwrap_or(u64::MAX);
                 self.giving.in_turn = (next, TURN_BYTES.min(limit / TURNS_A_SECOND).max(1));
                 self.giving.turns = self.giving.turns.wrapping_add(1);
             }

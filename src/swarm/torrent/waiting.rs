@@ -87,21 +87,17 @@ impl Torrent {
             wait.probe_at = None;
             // A piece that we have by now must not be written over.
             let block = wait.block.filter(|block| !self.picker.have().get(block.piece));
-            let left = self.fetching.left - self.fetching.left_out;
-            turn.actions.push(Action::Disk(DiskOrder::Probe { block, left }));
+            turn.actions.push(Action::Disk(DiskOrder::Probe { block, left: self.picker.missing_bytes() }));
         }
     }
 
     /// The disk works again. `doubtful`: it was away or lost something, so pieces that we had may be gone.
     pub(super) fn disk_healed(&mut self, doubtful: bool, turn: &mut Turn) {
-        match &self.wait {
-            None => {}
-            Some(wait) if wait.checking => {}
-            Some(wait) if doubtful || wait.doubtful => {
-                self.begin_check("the disk was away, what is there is checked again".into(), turn);
-            }
-            Some(_) => self.go_on(turn),
+        let Some(wait) = self.wait.as_ref().filter(|wait| !wait.checking) else { return };
+        if doubtful || wait.doubtful {
+            return self.begin_check("the disk was away, what is there is checked again".into(), turn);
         }
+        self.go_on(turn);
     }
 
     /// Another program changed the content.
@@ -126,12 +122,8 @@ impl Torrent {
     /// The content was checked again.
     pub(super) fn checked_again(&mut self, have: Bitfield, turn: &mut Turn) {
         self.picker.begin_with(have, &mut turn.shared.rng);
-        self.fetching.left = self.picker.lacked_bytes();
-        if let Some(wanted) = self.fetching.wanted.take() {
-            self.want_only(&wanted);
-        }
         self.meeting.candidates.hurry(turn.now);
-        if self.meeting.completed && self.fetching.left > 0 {
+        if self.meeting.completed && !self.picker.have().is_full() {
             self.meeting.announcer.hurry(turn.now);
         }
         self.go_on(turn);
@@ -141,12 +133,6 @@ impl Torrent {
     pub(super) fn piece_unreadable(&mut self, piece: u32, turn: &mut Turn) {
         if !self.picker.lose(piece, &mut turn.shared.rng) {
             return;
-        }
-        let size = self.picker.piece_size(piece) as u64;
-        self.fetching.left += size;
-        if self.fetching.wanted.as_ref().is_some_and(|wanted| !wanted.get(piece)) {
-            self.fetching.left_out += size;
-            return self.picker.leave_out(piece);
         }
         self.end_super_seeding(turn);
         if self.is_whole() {

@@ -60,7 +60,7 @@ pub fn peer(addr: &str) -> PeerStatus {
 /// Trackers that have answered.
 pub fn trackers(urls: &[&str]) -> Vec<Tracker> {
     let tiers: Vec<Vec<String>> = urls.iter().map(|url| vec![url.to_string()]).collect();
-    let mut trackers = Announcer::new(&tiers, Time::ZERO, &mut Rng::new(1)).trackers().to_vec();
+    let mut trackers = Announcer::new(&tiers, Time::ZERO, &mut Rng::new(1)).trackers;
     for tracker in &mut trackers {
         tracker.knows_us = true;
         (tracker.seeds, tracker.leechers) = (Some(12), Some(3));
@@ -117,7 +117,7 @@ fn completion_is_reported_once() {
     assert_eq!(session.take_in(complete(0), now), []);
     assert_eq!((session.exit(), session.settled), (Exit::Interrupted, None));
     assert_eq!(session.take_in(complete(1), now), [Event::Complete(TorrentId(1))]);
-    assert_eq!((session.exit(), session.settled), (Exit::Whole, Some(now)));
+    assert_eq!((session.exit(), session.settled), (Exit::Success, Some(now)));
 }
 
 #[test]

@@ -3,26 +3,24 @@
 use super::*;
 use core::num::NonZeroU32;
 
-const LONG_AGO: Time = Time::from_secs(1000);
-
 fn key(number: u32) -> PeerKey {
     PeerKey(NonZeroU32::new(number).unwrap())
 }
 
 /// A peer that gave and got these bytes, and connected long ago.
 fn peer(number: u32, gave: u64, got: u64) -> Contender {
-    Contender { peer: key(number), gave, got, joined: Time::ZERO }
+    Contender { peer: key(number), gave, got, is_new: false }
 }
 
 fn round(choker: &mut Choker, wanting: &[Contender], seeding: bool, slots: usize, rng: &mut Rng) -> Vec<u32> {
-    let chosen = choker.round(wanting.to_vec(), seeding, slots, LONG_AGO, rng);
+    let chosen = choker.round(wanting.to_vec(), seeding, slots, rng);
     chosen.into_iter().map(|peer| peer.0.get()).collect()
 }
 
 #[test]
 fn the_peers_that_give_most_are_served_and_one_slot_is_random() {
     let wanting: Vec<Contender> = (1..=9).map(|number| peer(number, number as u64 * 100, 0)).collect();
-    let (mut choker, mut rng) = (Choker::new(Time::ZERO), Rng::new(1));
+    let (mut choker, mut rng) = (Choker::default(), Rng::new(1));
     let chosen = round(&mut choker, &wanting, false, 4, &mut rng);
     assert_eq!(chosen[..3], [9, 8, 7]);
     assert!(chosen.len() == 4 && chosen[3] < 7, "{chosen:?}");
@@ -31,7 +29,7 @@ fn the_peers_that_give_most_are_served_and_one_slot_is_random() {
 #[test]
 fn the_optimistic_unchoke_lasts_three_rounds_and_comes_to_all() {
     let wanting: Vec<Contender> = (1..=9).map(|number| peer(number, if number > 6 { 500 } else { 0 }, 0)).collect();
-    let (mut choker, mut rng) = (Choker::new(Time::ZERO), Rng::new(2));
+    let (mut choker, mut rng) = (Choker::default(), Rng::new(2));
     let lucky: Vec<u32> = (0..180).map(|_| round(&mut choker, &wanting, false, 4, &mut rng)[3]).collect();
     assert!(lucky.chunks(3).all(|thirty_seconds| thirty_seconds.iter().all(|peer| *peer == thirty_seconds[0])));
     (1..=6).for_each(|number| assert!(lucky.contains(&number), "{number} never had luck"));
@@ -40,10 +38,10 @@ fn the_optimistic_unchoke_lasts_three_rounds_and_comes_to_all() {
 #[test]
 fn newcomers_are_three_times_as_likely() {
     let mut wanting: Vec<Contender> = (1..=8).map(|number| peer(number, 0, 0)).collect();
-    wanting[0].joined = LONG_AGO;
+    wanting[0].is_new = true;
     let mut rng = Rng::new(3);
     let count = 4000;
-    let new = (0..count).filter(|_| round(&mut Choker::new(Time::ZERO), &wanting, false, 1, &mut rng) == [1]).count();
+    let new = (0..count).filter(|_| round(&mut Choker::default(), &wanting, false, 1, &mut rng) == [1]).count();
     // Three tickets of ten.
     assert!((count * 27 / 100..count * 33 / 100).contains(&new), "{new} of {count}");
 }
@@ -51,21 +49,21 @@ fn newcomers_are_three_times_as_likely() {
 #[test]
 fn slots_of_peers_that_snub_us_become_optimistic_ones() {
     let wanting = [peer(1, 0, 0), peer(2, 0, 0), peer(3, 9, 0), peer(4, 0, 0), peer(5, 0, 0)];
-    let chosen = round(&mut Choker::new(Time::ZERO), &wanting, false, 4, &mut Rng::new(4));
+    let chosen = round(&mut Choker::default(), &wanting, false, 4, &mut Rng::new(4));
     assert!(chosen.len() == 4 && chosen[0] == 3, "{chosen:?}");
 }
 
 #[test]
 fn a_seed_serves_the_peers_that_got_least() {
     let wanting: Vec<Contender> = (1..=9).map(|number| peer(number, 0, number as u64)).collect();
-    let chosen = round(&mut Choker::new(Time::ZERO), &wanting, true, 4, &mut Rng::new(5));
+    let chosen = round(&mut Choker::default(), &wanting, true, 4, &mut Rng::new(5));
     assert_eq!(chosen, [1, 2, 3, 4]);
 }
 
 #[test]
 fn a_free_slot_goes_to_a_peer_that_gives_or_else_to_a_random_one() {
-    let (choker, mut rng) = (Choker::new(Time::ZERO), Rng::new(6));
-    let fill = |peers: &[Contender], free, rng: &mut Rng| choker.fill(peers.to_vec(), false, free, LONG_AGO, rng);
+    let mut rng = Rng::new(6);
+    let fill = |peers: &[Contender], free, rng: &mut Rng| fill(peers.to_vec(), false, free, rng);
     assert_eq!(fill(&[peer(1, 0, 0), peer(2, 7, 0), peer(3, 5, 0)], 2, &mut rng), [key(2), key(3)]);
     assert_eq!(fill(&[peer(1, 0, 0)], 2, &mut rng), [key(1)]);
 }

@@ -43,7 +43,7 @@ fn started_then_nothing_then_completed_once_then_stopped() {
     announcer.complete(secs(120));
     assert_eq!(ask(&mut announcer, secs(120), &reply(100)), [("a".into(), Some(AnnounceEvent::Completed))]);
     assert_eq!(ask(&mut announcer, secs(220), &reply(100)), [("a".into(), None)]);
-    announcer.stop();
+    announcer.stopping = true;
     assert_eq!(announcer.next_due(true), None);
     let stopped = announcer.due(secs(221), false, &template());
     let [Announcement { ask: Ask::Announce(goodbye), .. }] = &stopped[..] else { panic!("{stopped:?}") };
@@ -57,7 +57,7 @@ fn goodbye_waits_for_the_answer_that_is_under_way() {
     ask(&mut announcer, secs(0), &reply(100));
     announcer.complete(secs(1));
     let completed = announcer.due(secs(1), false, &template());
-    announcer.stop();
+    announcer.stopping = true;
     assert!(announcer.due(secs(1), false, &template()).is_empty());
     announcer.answered(&completed[0], &reply(100), secs(2));
     assert_eq!(ask(&mut announcer, secs(2), &reply(100)), [("a".into(), Some(AnnounceEvent::Stopped))]);
@@ -104,7 +104,7 @@ fn failures_back_off_and_an_answer_ends_that() {
     for wait in [5, 20, 45, 80] {
         ask(&mut announcer, now, &failure(None));
         assert_eq!(announcer.next_due(true), Some(now + secs(wait)));
-        assert_eq!(announcer.trackers()[0].problem.as_deref(), Some("no"));
+        assert_eq!(announcer.trackers[0].problem.as_deref(), Some("no"));
         now += secs(wait);
     }
     for _ in 0..50 {
@@ -115,7 +115,7 @@ fn failures_back_off_and_an_answer_ends_that() {
     ask(&mut announcer, now, &failure(None));
     assert_eq!(announcer.next_due(false), Some(before + MOST_RETRY));
     ask(&mut announcer, before + MOST_RETRY, &reply(60));
-    assert_eq!(announcer.trackers()[0].problem, None);
+    assert_eq!(announcer.trackers[0].problem, None);
 }
 
 #[test]
@@ -186,24 +186,24 @@ fn a_scrape_gets_the_counts_that_an_answer_leaves_out() {
     assert!(announcer.due(secs(100), false, &template()).is_empty());
     // It fails: that is not shown, and the old counts stay.
     announcer.answered(&scrapes[0], &failure(None), secs(101));
-    let tracker = &announcer.trackers()[0];
+    let tracker = &announcer.trackers[0];
     assert_eq!((counted(tracker), &tracker.problem), ((Some(7), Some(0), Some(0)), &None));
     assert_eq!(announcer.next_due(false), Some(secs(200)), "the next scrape follows the next announce");
     ask(&mut announcer, secs(200), &over_udp);
     let scrape = announcer.due(secs(200), false, &template()).remove(0);
     let told = AnnounceReply { seeds: Some(8), leechers: Some(2), downloaded: Some(40), ..AnnounceReply::default() };
     announcer.answered(&scrape, &Ok(told), secs(201));
-    assert_eq!(counted(&announcer.trackers()[0]), (Some(8), Some(2), Some(40)));
+    assert_eq!(counted(&announcer.trackers[0]), (Some(8), Some(2), Some(40)));
     // A tracker that knows no scrapes is not asked for one again.
     ask(&mut announcer, secs(300), &over_udp);
     let scrape = announcer.due(secs(300), false, &template()).remove(0);
     announcer.answered(&scrape, &failure(Some(RetryIn::Never)), secs(301));
-    assert!(announcer.trackers()[0].problem.is_none());
+    assert!(announcer.trackers[0].problem.is_none());
     ask(&mut announcer, secs(400), &over_udp);
     assert_eq!(announcer.next_due(false), Some(secs(500)));
     // After the goodbye there is no scrape.
     let mut announcer = Announcer::new(&tiers(&[&["udp://10.0.0.1:1"]]), Time::ZERO, &mut Rng::new(1));
     ask(&mut announcer, Time::ZERO, &over_udp);
-    announcer.stop();
+    announcer.stopping = true;
     assert!(announcer.due(secs(1), false, &template()).iter().all(|goodbye| !goodbye.is_scrape()));
 }

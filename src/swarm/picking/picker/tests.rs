@@ -254,7 +254,7 @@ fn unwanted_pieces_are_never_requested_not_even_in_the_endgame() {
         let mut picker = Picker::new(6 * PIECE as u64, PIECE, bits(6, &[0]), sequential, &mut rng);
         picker.count(&Bitfield::full(6), &mut rng);
         picker.count_one(3, &mut rng);
-        [2, 3, 5].into_iter().for_each(|piece| picker.leave_out(piece));
+        picker.want_only(bits(6, &[0, 1, 4]));
         picker.count_one(2, &mut rng);
         let all = Bitfield::full(6);
         let mut picked = pieces(&picker.pick(&wish(1, &all, 100), &mut rng));
@@ -267,4 +267,18 @@ fn unwanted_pieces_are_never_requested_not_even_in_the_endgame() {
         assert!(picker.proven(1) && !picker.is_whole());
         assert!(picker.proven(4) && picker.is_whole() && !picker.have().is_full());
     }
+}
+
+#[test]
+fn missing_bytes_are_counted_with_the_short_last_piece_and_a_lost_piece_only_if_it_is_wanted() {
+    let mut rng = Rng::new(5);
+    let mut picker = Picker::new(3 * PIECE as u64 - 100, PIECE, bits(3, &[0, 2]), false, &mut rng);
+    picker.want_only(bits(3, &[0, 1]));
+    assert_eq!((picker.lacked_bytes(), picker.missing_bytes()), (PIECE as u64, PIECE as u64));
+    assert!(!picker.lose(2, &mut rng), "it is not wanted");
+    assert_eq!((picker.lacked_bytes(), picker.missing_bytes()), (2 * PIECE as u64 - 100, PIECE as u64));
+    assert!(picker.lose(0, &mut rng) && !picker.lose(0, &mut rng));
+    assert_eq!((picker.lacked_bytes(), picker.missing_bytes()), (3 * PIECE as u64 - 100, 2 * PIECE as u64));
+    picker.begin_with(bits(3, &[1]), &mut rng);
+    assert_eq!((picker.lacked_bytes(), picker.missing_bytes()), (2 * PIECE as u64 - 100, PIECE as u64));
 }

@@ -52,7 +52,8 @@ fn a_torrent_without_progress_is_given_up_in_time() {
 /// A pause that the person wanted and a check that is going on do not count as lack of progress.
 #[test]
 fn a_pause_and_a_check_take_as_long_as_they_take() {
-    let settings = Settings { stop_timeout: Some(Time::from_secs(60)), ..Settings::new(PeerId([1; 20])) };
+    let settings =
+        Settings { peer_id: PeerId([1; 20]), stop_timeout: Some(Time::from_secs(60)), ..Settings::default() };
     let mut stage = Stage::of(Bitfield::new(8), settings);
     stage.happen(Event::Paused(true));
     stage.pass(Time::from_secs(3600));

@@ -93,7 +93,9 @@ fn the_memory_of_departed_peers_is_bounded() {
     for number in 2..2 + 2 * MOST_DEPARTED as u32 {
         stage.seed_comes(number, number as u8, false);
         let asked = stage.asked.drain(..).find(|(peer, _)| *peer == key(number));
-        if let Some((peer, BlockSpec { piece, begin, length })) = asked.filter(|_| stage.torrent.fetching.left > 0) {
+        if let Some((peer, BlockSpec { piece, begin, length })) =
+            asked.filter(|_| stage.torrent.picker.lacked_bytes() > 0)
+        {
             stage.happen(Event::Peer(peer, PeerEvent::Block { piece, begin, data: vec![0; length as usize] }));
             stage.shared.budget.written(length as u64);
         }

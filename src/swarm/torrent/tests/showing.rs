@@ -12,7 +12,7 @@ use crate::swarm::torrent::showing::IDLE;
 use proptest::prelude::{prop_assert, proptest};
 
 fn seed(pieces: u32) -> Stage {
-    Stage::of(Bitfield::full(pieces), Settings { super_seed: true, ..Settings::new(PeerId([1; 20])) })
+    Stage::of(Bitfield::full(pieces), Settings { peer_id: PeerId([1; 20]), super_seed: true, ..Settings::default() })
 }
 
 /// A leecher with nothing comes.

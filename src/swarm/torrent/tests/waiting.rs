@@ -134,7 +134,7 @@ fn content_in_doubt_is_not_offered_until_it_is_checked() {
     have.clear(7);
     decides(&mut swarm, Event::Disk(DiskEvent::CheckedAgain { have }));
     let torrent = &swarm.members[0].torrent;
-    assert_eq!((&torrent.standing, torrent.fetching.left), (&Standing::Downloading, PIECE as u64));
+    assert_eq!((&torrent.standing, torrent.picker.lacked_bytes()), (&Standing::Downloading, PIECE as u64));
     // The piece comes from a seed, and trackers do not hear twice that it is complete.
     swarm.connect(0, 2);
     assert!(swarm.run(swarm.now + Time::from_secs(9), |swarm| swarm.whole(0)));
@@ -155,7 +155,7 @@ fn a_disk_that_was_away_is_checked_and_one_that_cannot_be_is_waited_for() {
     decides(&mut swarm, Event::Disk(DiskEvent::Checked { piece: block.piece, good: true }));
     decides(&mut swarm, Event::Disk(DiskEvent::CheckedAgain { have: nothing() }));
     let torrent = &swarm.members[0].torrent;
-    assert_eq!((&torrent.standing, torrent.fetching.left), (&Standing::Downloading, metainfo().length));
+    assert_eq!((&torrent.standing, torrent.picker.lacked_bytes()), (&Standing::Downloading, metainfo().length));
     assert!(torrent.picker.have().is_empty());
 }
 
@@ -248,7 +248,7 @@ fn a_piece_that_cannot_be_read_is_fetched_again_and_not_offered() {
     swarm.happen(0, Event::Disk(DiskEvent::Unreadable { piece: 3 }));
     swarm.happen(0, Event::Disk(DiskEvent::Unreadable { piece: 3 }));
     let torrent = &swarm.members[0].torrent;
-    assert_eq!((&torrent.standing, torrent.fetching.left), (&Standing::Downloading, PIECE as u64));
+    assert_eq!((&torrent.standing, torrent.picker.lacked_bytes()), (&Standing::Downloading, PIECE as u64));
     let block = BlockSpec { piece: 3, begin: 0, length: BLOCK_BYTES };
     swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(Message::Request(block))));
     assert_eq!(swarm.members[1].heard.iter().filter(|(_, said)| *said == Message::Reject(block)).count(), 1);

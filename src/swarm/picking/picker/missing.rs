@@ -1,0 +1,66 @@
+//! The pieces that are missing: which of them are wanted, how many bytes they have, and which are missing again because
+//! the disk did not take them, or lost them.
+//!
+//! Floor 2, a part of the [picker](super).
+
+use super::Picker;
+use crate::base::rng::Rng;
+use crate::proto::peer::bitfield::Bitfield;
+
+impl Picker {
+    /// From now on only the pieces in `wanted` are wanted, and no other is picked.
+    pub fn want_only(&mut self, wanted: Bitfield) {
+        for piece in (0..wanted.len()).filter(|&piece| !wanted.get(piece)) {
+            self.rarity.remove(piece);
+            self.settled.set(piece);
+        }
+        self.wanted = Some(wanted);
+    }
+
+    /// Bytes of the pieces that are not proven yet, wanted or not.
+    pub fn lacked_bytes(&self) -> u64 {
+        self.length - self.bytes_of(&self.have)
+    }
+
+    /// Bytes of the wanted pieces that are not proven yet.
+    pub fn missing_bytes(&self) -> u64 {
+        self.length - self.bytes_of(&self.settled)
+    }
+
+    /// Bytes of these pieces: the last one of the torrent may be shorter.
+    fn bytes_of(&self, pieces: &Bitfield) -> u64 {
+        let last = pieces.len().saturating_sub(1);
+        let short = if pieces.get(last) { self.piece_length - self.piece_size(last) } else { 0 };
+        pieces.count() as u64 * self.piece_length as u64 - short as u64
+    }
+
+    /// Blocks of `piece` could not be written: it is fetched again, by the rules that held before.
+    pub fn forget(&mut self, piece: u32) {
+        if let Some(alone) = self.begun.get(&piece).map(|begun| begun.alone) {
+            self.start_over(piece, alone);
+        }
+    }
+
+    /// We do not have `piece` any more. Returns whether we had it, and want it again.
+    pub fn lose(&mut self, piece: u32, rng: &mut Rng) -> bool {
+        let wanted_again = self.have.clear(piece) && self.wanted.as_ref().is_none_or(|wanted| wanted.get(piece));
+        if wanted_again {
+            self.settled.clear(piece);
+            self.rarity.put(piece, rng);
+        }
+        wanted_again
+    }
+
+    /// Starts over: `have` is there, and nothing is begun. What is wanted stays, and so does the availability of pieces.
+    pub fn begin_with(&mut self, have: Bitfield, rng: &mut Rng) {
+        self.begun.clear();
+        for piece in 0..have.len() {
+            if have.get(piece) { self.rarity.remove(piece) } else { self.rarity.put(piece, rng) }
+        }
+        self.settled = have.clone();
+        self.have = have;
+        if let Some(wanted) = self.wanted.take() {
+            self.want_only(wanted);
+        }
+    }
+}
