@@ -12,6 +12,7 @@ use super::error::ContentError;
 use super::hashing;
 use super::resume::{Known, StateDir, look_at};
 use crate::base::sha1::Sha1;
+use crate::proto::metainfo::FileEntry;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::resume::Record;
 use crate::sys::{lock, unlocked};
@@ -87,7 +88,7 @@ pub fn check(
     // (A piece that is all padding has no file to vouch for it.)
     let holds = |piece, trusted: &[bool]| {
         let mut files = files_of_piece(content, piece).peekable();
-        files.peek().is_some() && files.all(|file| trusted[file])
+        files.peek().is_some() && files.all(|(file, _)| trusted[file])
     };
     let work = |buffer: &mut Vec<u8>, piece| {
         let right = match last {
@@ -108,7 +109,7 @@ pub fn check(
     (unlocked(have), unlocked(hashed))
 }
 
-fn files_of_piece(content: &Content, piece: u32) -> impl Iterator<Item = usize> + '_ {
+fn files_of_piece(content: &Content, piece: u32) -> impl Iterator<Item = (usize, FileEntry<'_>)> {
     content.files_of(content.piece_offset(piece), content.metainfo.piece_size(piece) as u64)
 }
 
@@ -128,12 +129,8 @@ fn is_had(content: &Content, piece: u32, sizes: &[u64], buffer: &mut [u8], hashe
 
 /// Whether every file of `piece` is long enough to hold it.
 fn is_there(content: &Content, piece: u32, sizes: &[u64]) -> bool {
-    let start = content.piece_offset(piece);
-    let size = content.metainfo.piece_size(piece) as u64;
-    files_of_piece(content, piece).all(|file| {
-        let entry = content.metainfo.files.at(file);
-        sizes[file] >= entry.length.min(start + size - entry.offset)
-    })
+    let end = content.piece_offset(piece) + content.metainfo.piece_size(piece) as u64;
+    files_of_piece(content, piece).all(|(file, entry)| sizes[file] >= entry.length.min(end - entry.offset))
 }
 
 /// Whether the hash of `piece` is correct; its bytes are added to `hashed`. A piece that cannot be read counts as

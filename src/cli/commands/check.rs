@@ -46,8 +46,8 @@ pub const COMMAND: Command = Command {
         ],
     }],
     exits: &[
-        (Exit::Whole, "everything is whole"),
-        (Exit::NotWhole, "some content is missing or corrupt"),
+        (Exit::Success, "everything is whole"),
+        (Exit::Incomplete, "some content is missing or corrupt"),
         (Exit::Usage, "the command line is wrong"),
         (Exit::BadTorrent, "a file is not a torrent, or an invalid one"),
         (Exit::NoInput, "a file does not exist or cannot be read"),
@@ -98,7 +98,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
         whole &= check_one(source, &dir, threads, given)?;
         Ok(())
     })?;
-    Ok(if exit == Exit::Whole && !whole { Exit::NotWhole } else { exit })
+    Ok(if exit == Exit::Success && !whole { Exit::Incomplete } else { exit })
 }
 
 fn check_one(source: &OsStr, dir: &Path, threads: usize, given: &Parsed) -> Result<bool, Failure> {

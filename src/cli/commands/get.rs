@@ -156,7 +156,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
         torrents.map(|(metainfo, choice)| Job { metainfo, dir: dir.clone(), choice, duty: Duty::Fetch }).collect(),
         config,
         view,
-        &if given.has("seed") { Until::Ended } else { Until::Whole },
+        &if given.has("seed") { Until::Ended } else { Until::Complete },
         Watched { folder: None, blocklist: run::blocklist(given) },
     )
 }

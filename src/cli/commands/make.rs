@@ -92,7 +92,7 @@ pub const COMMAND: Command = Command {
         },
     ],
     exits: &[
-        (Exit::Whole, "success"),
+        (Exit::Success, "success"),
         (Exit::Usage, "the command line is wrong"),
         (Exit::NoInput, "a file does not exist, cannot be read, or changed while it was read"),
         (Exit::CantCreate, "the .torrent file exists already or cannot be written"),
@@ -117,14 +117,14 @@ pub const COMMAND: Command = Command {
 /// Runs the command.
 fn run(given: &Parsed) -> Result<Exit, Failure> {
     let wanted = read(given)?;
-    let mut exit = Exit::Whole;
+    let mut exit = Exit::Success;
     for path in &wanted.paths {
         if let Err(failure) = make_one(path, &wanted) {
             if wanted.paths.len() == 1 {
                 return Err(failure);
             }
             say::problem(&failure.text);
-            exit = if exit == Exit::Whole { failure.exit } else { exit };
+            exit = if exit == Exit::Success { failure.exit } else { exit };
         }
     }
     Ok(exit)

@@ -79,7 +79,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     let until = until(given)?;
     let mut config = connect(given, &view)?;
     config.torrent.super_seed = given.has("super-seed");
-    if let Until::Served { ratio: Some(_), .. } = until {
+    if let Until::Seeded { ratio: Some(_), .. } = until {
         config.status_every = Some(config.status_every.map_or(LOOK_EVERY, |every| every.min(LOOK_EVERY)));
     }
     let torrents = run::torrents("seed", given)?;
@@ -92,7 +92,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
 fn until(given: &Parsed) -> Result<Until, Failure> {
     let ratio = given.hundredths("ratio", "a number such as 2 or 1.5")?;
     let minutes = given.number("time", 1..=MOST_MINUTES, "minutes")?;
-    Ok(Until::Served { ratio, time: minutes.map(|minutes| Duration::from_secs(minutes * 60)) })
+    Ok(Until::Seeded { ratio, time: minutes.map(|minutes| Duration::from_secs(minutes * 60)) })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use crate::base::units::sum;
 use crate::base::url;
 use crate::cli::exit::Exit;
-use crate::engine::{Engine, Job, Notice, Phase, Problem, ProblemKind, RateLimits, Report, TorrentId};
+use crate::engine::{Command, Engine, Job, Notice, Phase, Problem, ProblemKind, RateLimits, Report, TorrentId};
 use crate::swarm::figures::Status;
 use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
@@ -186,7 +186,7 @@ impl Session {
     /// Removes a torrent, here and in the engine. This is shown at once, so that it comes before a torrent that takes
     /// its place.
     pub fn remove(&mut self, torrent: TorrentId, engine: &Engine) -> Option<Event> {
-        engine.remove(torrent);
+        engine.send(Command::Remove(torrent));
         let entry = self.entries.get_mut(&torrent)?;
         entry.removed = true;
         Some(Event::Removed(torrent))
@@ -285,7 +285,7 @@ impl Session {
         match self.first_failure {
             Some(exit) => exit,
             None if !self.entries.values().all(Entry::is_settled) => Exit::Interrupted,
-            None => Exit::Whole,
+            None => Exit::Success,
         }
     }
 

@@ -64,7 +64,7 @@ impl Manager {
     /// A torrent joins its swarm.
     fn join(&mut self, id: TorrentId, found: Found, now: Time) {
         let Found { content, have, hashed_bytes, known } = found;
-        if let Err(problem) = self.disks.begin(&content) {
+        if let Err(problem) = self.disks.disk.begin(&content) {
             return self.failed_at_start(id, problem);
         }
         let Some(slot) = self.torrents.get_mut(&id) else { return };
@@ -90,7 +90,7 @@ impl Manager {
     /// The content of a running torrent was in doubt, and is open and checked again.
     fn go_on(&mut self, id: TorrentId, found: Found, now: Time) {
         let Found { content, have, known, .. } = found;
-        if let Err(problem) = self.disks.begin(&content) {
+        if let Err(problem) = self.disks.disk.begin(&content) {
             return self.handle(id, Event::Disk(DiskEvent::Failed { problem }), now);
         }
         let Some(slot) = self.torrents.get_mut(&id) else { return };

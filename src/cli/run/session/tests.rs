@@ -117,7 +117,7 @@ fn completion_is_reported_once() {
     assert_eq!(session.take_in(complete(0), now), []);
     assert_eq!((session.exit(), session.settled), (Exit::Interrupted, None));
     assert_eq!(session.take_in(complete(1), now), [Event::Complete(TorrentId(1))]);
-    assert_eq!((session.exit(), session.settled), (Exit::Whole, Some(now)));
+    assert_eq!((session.exit(), session.settled), (Exit::Success, Some(now)));
 }
 
 #[test]
