@@ -7,7 +7,7 @@ use super::notice::{RateLimits, Watch};
 use super::peer::link::Link;
 use crate::proto::peer::handshake::Handshake;
 use crate::storage::TorrentId;
-use crate::storage::check::Found;
+use crate::storage::check::CheckedContent;
 use crate::storage::error::ContentError;
 use crate::swarm::event::{Event, PeerEvent};
 use crate::swarm::meeting::blocklist::Blocklist;
@@ -23,7 +23,7 @@ pub enum Input {
         /// The torrent.
         torrent: TorrentId,
         /// The content and its verified pieces, or why it could not be checked.
-        result: Result<Box<Found>, ContentError>,
+        result: Result<Box<CheckedContent>, ContentError>,
     },
     /// A connection is open, and the peer's handshake was read.
     Connected {

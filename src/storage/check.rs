@@ -25,7 +25,7 @@ use std::thread;
 pub const READ_BYTES: usize = 32 * 1024;
 
 /// Content that was opened and checked.
-pub struct Found {
+pub struct CheckedContent {
     /// The content.
     pub content: Arc<Content>,
     /// The pieces that it has.
@@ -45,7 +45,7 @@ pub fn begin(
     check_all: bool,
     warn: impl FnMut(String),
     progress: &AtomicU32,
-) -> Result<Found, ContentError> {
+) -> Result<CheckedContent, ContentError> {
     if content.duty == Duty::Trust {
         return trust::trust(content);
     }
@@ -62,7 +62,7 @@ pub fn begin(
     let last = known.as_ref().filter(|_| !check_all).map(|known| (&known.resume.have, trusted.as_slice()));
     let (have, hashed_bytes) = check(&content, &seen, last, progress);
     let known = known.map(|known| known.checked(seen, &trusted));
-    let found = Found { content: Arc::new(content), have, hashed_bytes, known };
+    let found = CheckedContent { content: Arc::new(content), have, hashed_bytes, known };
     if found.content.duty.only_serves() {
         return trust::whole(found);
     }
