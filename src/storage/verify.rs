@@ -149,7 +149,7 @@ pub fn verify<'a>(
                 lock(&right).set(piece);
             }
             Ok(_) => {}
-            Err(unread) if found[unread.file].is_err() || ends_early(&unread.error) => {}
+            Err(unread) if found[unread.file].is_err() || unread.error.kind() == io::ErrorKind::UnexpectedEof => {}
             Err(unread) => {
                 let mut list = lock(&unreadable);
                 if list.iter().all(|(file, _)| *file != unread.file) {
@@ -176,10 +176,6 @@ fn lacks_bytes(metainfo: &Metainfo, found: &[io::Result<u64>], piece: u32) -> bo
         let found = found[file].as_ref().ok();
         found.is_none_or(|found| *found < entry.length.min(begin + size - entry.offset))
     })
-}
-
-fn ends_early(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::UnexpectedEof
 }
 
 #[cfg(test)]

@@ -273,7 +273,11 @@ fn a_failed_torrent_leaves_its_share_of_connections_to_others() {
     for mut socket in sockets {
         let mut heard = Vec::new();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        assert!(socket.read_to_end(&mut heard).is_err() || heard.len() == 68, "our handshake, and the end");
+        // The torrent may have failed before our handshake was sent.
+        assert!(
+            socket.read_to_end(&mut heard).is_err() || [0, 68].contains(&heard.len()),
+            "our handshake, and the end"
+        );
     }
     assert!(begun.elapsed() < Duration::from_secs(8), "only the handshake's deadline ended them");
     add(&engine, &torrent(2 * PIECE, &[], PIECE, &trackers).0, dir.path());
