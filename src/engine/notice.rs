@@ -85,7 +85,7 @@ pub enum Notice {
         /// What went wrong, and what comes of it.
         text: String,
     },
-    /// The engine [has stopped](super::Engine::stop) and trackers were told. This is the last notice, with the last reports.
+    /// The engine [has stopped](super::Command::Stop) and trackers were told. This is the last notice, with the last reports.
     Stopped(Vec<Report>),
 }
 
