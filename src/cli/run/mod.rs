@@ -185,8 +185,8 @@ impl Run {
                 vec![Event::Added(torrent)]
             }
             Seen::Change(Change::Went(path)) => {
-                self.files.remove(&path).into_iter().for_each(|torrent| self.engine.send(Command::Remove(torrent)));
-                Vec::new()
+                let torrent = self.files.remove(&path);
+                torrent.and_then(|torrent| self.session.remove(torrent, &self.engine)).into_iter().collect()
             }
             Seen::Change(Change::Bad(text)) | Seen::Problem(text) => vec![Event::Problem(text)],
             Seen::Blocklist(list) => {

@@ -26,11 +26,9 @@ pub fn whole(found: CheckedContent) -> Result<CheckedContent, ContentError> {
             return Err(content.error(Doing::Reading, &content.metainfo.files.at(file).path(), error));
         }
     }
-    let wrong = match all - had {
-        1 => format!("1 of {all} pieces is missing or wrong"),
-        missing => format!("{missing} of {all} pieces are missing or wrong"),
-    };
-    Err(refused(&found.content, format!("{wrong}; `swarmlet get` fetches what is missing")))
+    let had_bytes = found.have.iter_ones().map(|piece| u64::from(content.metainfo.piece_size(piece))).sum();
+    let how = "`swarmlet get --seed` with the same --dir downloads the others, and then seeds";
+    Err(refused(content, Some(had_bytes), format!("it has {had} of {all} pieces; {how}")))
 }
 
 /// Takes content for whole without reading it.
@@ -39,9 +37,8 @@ pub fn trust(mut content: Content) -> Result<CheckedContent, ContentError> {
     for (file, entry) in files {
         let found = content.size_on_disk(file);
         if found != Some(entry.length) {
-            let found = found.map_or("is not there".into(), |found| format!("has {found} bytes"));
-            let wrong = format!("{} {found}, but the torrent says {}", entry, entry.length);
-            return Err(refused(&content, wrong));
+            let found = found.map_or("is missing".into(), |found| format!("has {found} bytes"));
+            return Err(refused(&content, None, format!("{entry} {found}, expected {} bytes", entry.length)));
         }
     }
     let pieces = content.metainfo.piece_count();
@@ -58,14 +55,15 @@ impl Content {
             return Ok(());
         }
         if !is_right(self, piece, &mut vec![0; READ_BYTES], &Mutex::new(0)) {
-            let wrong = format!("piece {piece} is not what the torrent says; without --no-check all are looked at");
-            return Err(refused(self, wrong));
+            let wrong =
+                format!("piece {piece} is not what the torrent says; without --no-check, all are verified first");
+            return Err(refused(self, None, wrong));
         }
         lock(verified).set(piece);
         Ok(())
     }
 }
 
-fn refused(content: &Content, wrong: String) -> ContentError {
-    content.error(Doing::Serving, &content.metainfo.name, io::Error::other(wrong))
+fn refused(content: &Content, had_bytes: Option<u64>, wrong: String) -> ContentError {
+    content.error(Doing::Seeding(had_bytes), &content.metainfo.name, io::Error::other(wrong))
 }
