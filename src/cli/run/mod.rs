@@ -21,7 +21,7 @@ use crate::engine::{Command, Config, Engine, Job, Notice, TorrentId};
 use crossbeam_channel::{Receiver, Select};
 use folder::{Change, Folder};
 use person::Person;
-use session::{Entry, Event, Session};
+use session::{Entry, Update, Session};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -131,7 +131,7 @@ enum Heard {
 impl Run {
     /// Runs until the engine has stopped.
     fn go(mut self, notices: &Receiver<Notice>, until: &Until) -> Result<Exit, Failure> {
-        let mut reader_gone = self.view.show(&Event::Started, &self.session).err();
+        let mut reader_gone = self.view.show(&Update::Started, &self.session).err();
         loop {
             let deadline = until.deadline(&self.session).filter(|_| !self.stopping);
             let Some(heard) = hear(notices, &self.person.wishes, &self.watcher.seen, deadline) else { break };
@@ -144,25 +144,25 @@ impl Run {
             if !self.stopping && (until.is_over(&self.session) || self.interrupted.is_some() || reader_gone.is_some()) {
                 self.stopping = true;
                 self.engine.send(Command::Stop);
-                events.push(Event::Stopping { interrupted: self.interrupted.is_some() });
+                events.push(Update::Stopping { interrupted: self.interrupted.is_some() });
             }
             for event in &events {
                 if reader_gone.is_none() {
                     reader_gone = self.view.show(event, &self.session).err();
                 }
-                if let Event::Removed(torrent) = event {
+                if let Update::Removed(torrent) = event {
                     self.session.forget(*torrent);
                 }
             }
             self.person.look(&self.engine, &self.view);
-            if events.contains(&Event::Ended) {
+            if events.contains(&Update::Ended) {
                 return reader_gone.map_or(Ok(self.session.exit()), Err);
             }
         }
         Err(Failure::new(Exit::Io, "the engine ended unexpectedly; the same command resumes from here"))
     }
 
-    fn fulfil(&mut self, wish: Wish) -> Vec<Event> {
+    fn fulfil(&mut self, wish: Wish) -> Vec<Update> {
         match wish {
             Wish::Interrupt => match self.interrupted {
                 None => self.interrupted = Some(Instant::now()),
@@ -177,18 +177,18 @@ impl Run {
     }
 
     /// Takes in what the watcher has seen.
-    fn take(&mut self, seen: Seen) -> Vec<Event> {
+    fn take(&mut self, seen: Seen) -> Vec<Update> {
         match seen {
             Seen::Change(Change::Came(path, job)) => {
                 let torrent = self.session.add(*job, &self.engine);
                 self.files.insert(path, torrent);
-                vec![Event::Added(torrent)]
+                vec![Update::Added(torrent)]
             }
             Seen::Change(Change::Went(path)) => {
                 let torrent = self.files.remove(&path);
                 torrent.and_then(|torrent| self.session.remove(torrent, &self.engine)).into_iter().collect()
             }
-            Seen::Change(Change::Bad(text)) | Seen::Problem(text) => vec![Event::Problem(text)],
+            Seen::Change(Change::Bad(text)) | Seen::Problem(text) => vec![Update::Problem(text)],
             Seen::Blocklist(list) => {
                 self.engine.send(Command::Block(list));
                 Vec::new()

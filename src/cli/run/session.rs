@@ -1,6 +1,6 @@
 //! The state of all torrents of a run, collected from the notices of the engine.
 //!
-//! Floor 4. The views (the screen, plain lines, JSON) read it, and get its changes as [`Event`]s.
+//! Floor 4. The views (the screen, plain lines, JSON) read it, and get its changes as [`Update`]s.
 
 use crate::base::units::sum;
 use crate::base::url;
@@ -31,7 +31,7 @@ pub struct Entry {
 
 /// A change that is worth showing.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum Update {
     /// The engine has started.
     Started,
     /// There are new figures.
@@ -185,11 +185,11 @@ impl Session {
 
     /// Removes a torrent, here and in the engine. This is shown at once, so that it comes before a torrent that takes
     /// its place.
-    pub fn remove(&mut self, torrent: TorrentId, engine: &Engine) -> Option<Event> {
+    pub fn remove(&mut self, torrent: TorrentId, engine: &Engine) -> Option<Update> {
         engine.send(Command::Remove(torrent));
         let entry = self.entries.get_mut(&torrent)?;
         entry.removed = true;
-        Some(Event::Removed(torrent))
+        Some(Update::Removed(torrent))
     }
 
     /// Forgets a removed torrent, after its removal was shown.
@@ -198,19 +198,19 @@ impl Session {
     }
 
     /// Takes in a notice, and returns what the views should show.
-    pub fn take_in(&mut self, notice: Notice, now: Instant) -> Vec<Event> {
+    pub fn take_in(&mut self, notice: Notice, now: Instant) -> Vec<Update> {
         let mut events = Vec::new();
         match notice {
             Notice::Status { reports, limits } => {
                 self.limits = limits;
                 self.renew(reports, now, &mut events);
-                events.push(Event::Ticked);
+                events.push(Update::Ticked);
             }
             Notice::Joined { torrent, had_bytes, hashed_bytes, whole } => {
                 if let Some(entry) = self.entries.get_mut(&torrent) {
                     entry.hashed = hashed_bytes;
                     entry.joined = Some((now, had_bytes));
-                    events.push(Event::Checked(torrent));
+                    events.push(Update::Checked(torrent));
                 }
                 if whole {
                     self.complete(torrent, now, &mut events);
@@ -221,10 +221,10 @@ impl Session {
                 self.complete(torrent, now, &mut events);
             }
             Notice::Waiting { torrent, trouble, status } => {
-                events.extend(self.stands(torrent, status).map(|_| Event::Waiting { torrent, trouble }));
+                events.extend(self.stands(torrent, status).map(|_| Update::Waiting { torrent, trouble }));
             }
             Notice::Resumed { torrent, status } => {
-                events.extend(self.stands(torrent, status).map(|_| Event::Resumed(torrent)));
+                events.extend(self.stands(torrent, status).map(|_| Update::Resumed(torrent)));
             }
             // It was shown when the engine was asked to remove it.
             Notice::Removed { .. } => {}
@@ -233,19 +233,19 @@ impl Session {
                     self.first_failure.get_or_insert(exit_of(&problem));
                     entry.status = status.or(entry.status.take());
                     entry.report.phase = Phase::Failed(problem);
-                    events.push(Event::Failed(torrent));
+                    events.push(Update::Failed(torrent));
                 }
             }
             Notice::Tracker { torrent, url, problem, refuses } => {
                 if self.entries.contains_key(&torrent) {
                     let problem = problem.map(|problem| without_url(&problem, &url));
-                    events.push(Event::Tracker { torrent, host: host(&url), problem, refuses });
+                    events.push(Update::Tracker { torrent, host: host(&url), problem, refuses });
                 }
             }
-            Notice::Warning { text } => events.push(Event::Warning(text)),
+            Notice::Warning { text } => events.push(Update::Warning(text)),
             Notice::Stopped(reports) => {
                 self.renew(reports, now, &mut events);
-                events.push(Event::Ended);
+                events.push(Update::Ended);
             }
         }
         if self.settled.is_none() && self.entries.values().all(Entry::is_settled) {
@@ -302,7 +302,7 @@ impl Session {
         Some(entry)
     }
 
-    fn renew(&mut self, reports: Vec<Report>, now: Instant, events: &mut Vec<Event>) {
+    fn renew(&mut self, reports: Vec<Report>, now: Instant, events: &mut Vec<Update>) {
         for report in reports {
             let torrent = report.torrent;
             let Phase::Running(status) = report.phase else {
@@ -317,10 +317,10 @@ impl Session {
         }
     }
 
-    fn complete(&mut self, torrent: TorrentId, now: Instant, events: &mut Vec<Event>) {
+    fn complete(&mut self, torrent: TorrentId, now: Instant, events: &mut Vec<Update>) {
         if let Some(entry) = self.entries.get_mut(&torrent).filter(|entry| entry.whole.is_none()) {
             entry.whole = Some(now);
-            events.push(Event::Complete(torrent));
+            events.push(Update::Complete(torrent));
         }
     }
 }

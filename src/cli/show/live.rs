@@ -9,7 +9,7 @@ use super::roster::Roster;
 use super::{lines, peers, words};
 use crate::base::width;
 use crate::cli::run::keys::{KEYS, LIST_KEYS};
-use crate::cli::run::session::{Event, Session};
+use crate::cli::run::session::{Update, Session};
 use crate::cli::run::terminal;
 use crate::cli::run::wish::Key;
 use crate::cli::say;
@@ -96,7 +96,7 @@ impl Screen {
         if lost {
             self.drawn.clear();
         }
-        self.show(&Event::Ticked, session);
+        self.show(&Update::Ticked, session);
     }
 
     /// The last column stays free, because terminals wrap there, and so does the row of the cursor.
@@ -106,23 +106,23 @@ impl Screen {
     }
 
     /// Shows an event.
-    pub fn show(&mut self, event: &Event, session: &Session) {
-        let ended = *event == Event::Ended;
+    pub fn show(&mut self, event: &Update, session: &Session) {
+        let ended = *event == Update::Ended;
         match event {
-            Event::Stopping { interrupted } => self.goodbye = goodbye(*interrupted, session.has_trackers()),
-            Event::Ended => self.goodbye = "",
+            Update::Stopping { interrupted } => self.goodbye = goodbye(*interrupted, session.has_trackers()),
+            Update::Ended => self.goodbye = "",
             _ => {}
         }
         // If a thousand torrents came at once, the list would be sorted a thousand times. Events of a single torrent
         // wait for the next tick.
         let of_all = matches!(
             event,
-            Event::Started
-                | Event::Ticked
-                | Event::Warning(_)
-                | Event::Problem(_)
-                | Event::Stopping { .. }
-                | Event::Ended
+            Update::Started
+                | Update::Ticked
+                | Update::Warning(_)
+                | Update::Problem(_)
+                | Update::Stopping { .. }
+                | Update::Ended
         );
         if self.list.is_some() && !of_all {
             return;
@@ -142,8 +142,8 @@ impl Screen {
             self.size = size;
         }
         let told = match event {
-            Event::Warning(text) => say::warning(text),
-            Event::Problem(text) => text.clone(),
+            Update::Warning(text) => say::warning(text),
+            Update::Problem(text) => text.clone(),
             _ => String::new(),
         };
         if !told.is_empty() {

@@ -5,7 +5,7 @@
 use super::live::Screen;
 use super::{lines, objects};
 use crate::cli::exit::Failure;
-use crate::cli::run::session::{Event, Session};
+use crate::cli::run::session::{Update, Session};
 use crate::cli::run::wish::Key;
 use crate::cli::say;
 use crate::engine::{TorrentId, Watch};
@@ -92,17 +92,17 @@ impl View {
     }
 
     /// Shows an event. It fails only if a program that reads the JSON is gone.
-    pub fn show(&mut self, event: &Event, session: &Session) -> Result<(), Failure> {
-        if let (Event::Failed(torrent), View::Lines | View::Json | View::Quiet) = (event, &self) {
+    pub fn show(&mut self, event: &Update, session: &Session) -> Result<(), Failure> {
+        if let (Update::Failed(torrent), View::Lines | View::Json | View::Quiet) = (event, &self) {
             lines::problem(*torrent, session);
         }
-        if let (Event::Waiting { torrent, trouble }, View::Json | View::Quiet) = (event, &self) {
+        if let (Update::Waiting { torrent, trouble }, View::Json | View::Quiet) = (event, &self) {
             lines::waiting(*torrent, trouble, session);
         }
-        if let (Event::Warning(text), View::Lines | View::Json) = (event, &self) {
+        if let (Update::Warning(text), View::Lines | View::Json) = (event, &self) {
             say::problem(&say::warning(text));
         }
-        if let (Event::Problem(text), View::Lines | View::Json | View::Quiet) = (event, &self) {
+        if let (Update::Problem(text), View::Lines | View::Json | View::Quiet) = (event, &self) {
             say::problem(text);
         }
         match self {
