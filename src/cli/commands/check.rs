@@ -14,7 +14,7 @@ use crate::cli::options::{output, source};
 use crate::cli::say;
 use crate::cli::show::bar::Bar;
 use crate::proto::metainfo::Metainfo;
-use crate::storage::verify::{FileReport, Report, State, bytes_of, verify};
+use crate::storage::verify::{FileVerdict, Verdict, State, bytes_of, verify};
 use crate::sys::in_words;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -116,7 +116,7 @@ fn check_one(source: &OsStr, dir: &Path, threads: usize, given: &Parsed) -> Resu
     Ok(report.is_whole())
 }
 
-fn tell_person(metainfo: &Metainfo, report: &Report, dir: &Path, quiet: bool) -> Result<(), Failure> {
+fn tell_person(metainfo: &Metainfo, report: &Verdict, dir: &Path, quiet: bool) -> Result<(), Failure> {
     let told = report.files().filter(|file| !quiet || file.state != State::Whole);
     in_portions(&mut told.map(|file| line(metainfo, &file)))?;
     let name = for_terminal(&metainfo.name);
@@ -138,7 +138,7 @@ fn tell_person(metainfo: &Metainfo, report: &Report, dir: &Path, quiet: bool) ->
 }
 
 /// A line such as `damaged     Aishah/2.mp3  pieces 12-13 (bytes 196608-229375)`.
-fn line(metainfo: &Metainfo, report: &FileReport) -> String {
+fn line(metainfo: &Metainfo, report: &FileVerdict) -> String {
     let entry = metainfo.files.at(report.file);
     let mut line = format!("{:10}  {}", report.state.word(), for_terminal(&entry.path()));
     let found = report.found.unwrap_or(0);
@@ -169,7 +169,7 @@ fn dash<T: std::fmt::Display>(first: T, last: T) -> String {
     format!("{first}-{last}")
 }
 
-fn tell_program(source: &str, metainfo: &Metainfo, report: &Report, time: Duration) -> Result<(), Failure> {
+fn tell_program(source: &str, metainfo: &Metainfo, report: &Verdict, time: Duration) -> Result<(), Failure> {
     let mut object = Object::new("checked");
     object.text("torrent", source);
     object.text("name", &metainfo.name);
@@ -187,7 +187,7 @@ fn tell_program(source: &str, metainfo: &Metainfo, report: &Report, time: Durati
     in_portions(&mut files.chain(["]}\n".to_string()]))
 }
 
-fn file_json(metainfo: &Metainfo, report: &FileReport) -> String {
+fn file_json(metainfo: &Metainfo, report: &FileVerdict) -> String {
     let entry = metainfo.files.at(report.file);
     let mut object = Object::plain();
     object.text("path", &entry.path());
