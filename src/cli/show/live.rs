@@ -77,7 +77,7 @@ impl Screen {
     pub fn pressed(&mut self, key: Key, session: &Session) {
         match (key, &mut self.list) {
             (Key::Help, _) => self.keys = !self.keys,
-            (Key::Sort, Some(list)) => list.sort_otherwise(),
+            (Key::Sort, Some(list)) => list.sort_by_next_column(),
             (Key::Move(to), Some(list)) => {
                 list.go(to);
                 self.peers_of = self.peers_of.and(list.selected());
