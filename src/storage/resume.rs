@@ -52,7 +52,7 @@ use std::time::{Duration, SystemTime};
 /// Least time between two saves of a torrent's state: flash wears out, and checking the rest is not bad.
 pub const SAVE_EVERY: Duration = Duration::from_secs(60);
 /// Content that is whole from the beginning is saved sooner, and once, so that an idle process writes nothing.
-pub const SAVE_WHOLE_AFTER: Duration = Duration::from_secs(5);
+pub const SAVE_COMPLETE_AFTER: Duration = Duration::from_secs(5);
 /// Time between two saves if only the number of uploaded bytes has changed.
 pub const SAVE_TOTALS_EVERY: Duration = Duration::from_secs(3600);
 /// States that were not written for this long are deleted: a year, after which few torrents are missed.

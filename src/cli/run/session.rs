@@ -24,7 +24,7 @@ pub struct Entry {
     /// Bytes that were read and hashed before it joined.
     pub hashed: u64,
     /// When it became complete.
-    pub whole: Option<Instant>,
+    pub completed_at: Option<Instant>,
     /// It was removed, and will be forgotten after that is shown.
     pub removed: bool,
 }
@@ -97,7 +97,7 @@ pub struct Session {
 impl Entry {
     /// A torrent of which nothing else is known.
     fn new(report: Report) -> Entry {
-        Entry { report, status: None, joined: None, hashed: 0, whole: None, removed: false }
+        Entry { report, status: None, joined: None, hashed: 0, completed_at: None, removed: false }
     }
 
     /// Verified bytes.
@@ -106,7 +106,7 @@ impl Entry {
             return *had_bytes;
         }
         match (&self.status, self.joined) {
-            _ if self.whole.is_some() => self.report.length,
+            _ if self.completed_at.is_some() => self.report.length,
             (Some(status), _) => self.report.length.saturating_sub(status.left),
             (None, Some((_, had))) => had,
             (None, None) => 0,
@@ -151,11 +151,11 @@ impl Entry {
     /// The time from joining the swarm until it was complete, and the bytes that were missing.
     pub fn fetched(&self) -> Option<(Duration, u64)> {
         let (joined, had) = self.joined?;
-        Some((self.whole?.saturating_duration_since(joined), self.report.length.saturating_sub(had)))
+        Some((self.completed_at?.saturating_duration_since(joined), self.report.length.saturating_sub(had)))
     }
 
     fn is_settled(&self) -> bool {
-        self.whole.is_some() || self.problem().is_some() || self.removed
+        self.completed_at.is_some() || self.problem().is_some() || self.removed
     }
 }
 
@@ -206,13 +206,13 @@ impl Session {
                 self.renew(reports, now, &mut events);
                 events.push(Update::Ticked);
             }
-            Notice::Joined { torrent, had_bytes, hashed_bytes, whole } => {
+            Notice::Joined { torrent, had_bytes, hashed_bytes, is_complete } => {
                 if let Some(entry) = self.entries.get_mut(&torrent) {
                     entry.hashed = hashed_bytes;
                     entry.joined = Some((now, had_bytes));
                     events.push(Update::Checked(torrent));
                 }
-                if whole {
+                if is_complete {
                     self.complete(torrent, now, &mut events);
                 }
             }
@@ -255,8 +255,8 @@ impl Session {
     }
 
     /// The number of complete torrents.
-    pub fn whole(&self) -> usize {
-        self.entries.values().filter(|entry| entry.whole.is_some() && entry.problem().is_none()).count()
+    pub fn complete_count(&self) -> usize {
+        self.entries.values().filter(|entry| entry.completed_at.is_some() && entry.problem().is_none()).count()
     }
 
     /// The number of failed torrents.
@@ -294,7 +294,7 @@ impl Session {
         let entry = self.entries.get_mut(&torrent)?;
         if status.left > 0 {
             // Another program may have removed a file of a complete torrent.
-            entry.whole = None;
+            entry.completed_at = None;
         }
         let status = at_rest(status);
         entry.status = Some(Arc::clone(&status));
@@ -309,17 +309,17 @@ impl Session {
                 self.entries.entry(torrent).and_modify(|entry| entry.report = report);
                 continue;
             };
-            let is_whole = status.standing == Standing::Seeding;
+            let is_complete = status.standing == Standing::Seeding;
             // The notice may have been overtaken.
-            if self.stands(torrent, status).is_some() && is_whole {
+            if self.stands(torrent, status).is_some() && is_complete {
                 self.complete(torrent, now, events);
             }
         }
     }
 
     fn complete(&mut self, torrent: TorrentId, now: Instant, events: &mut Vec<Update>) {
-        if let Some(entry) = self.entries.get_mut(&torrent).filter(|entry| entry.whole.is_none()) {
-            entry.whole = Some(now);
+        if let Some(entry) = self.entries.get_mut(&torrent).filter(|entry| entry.completed_at.is_none()) {
+            entry.completed_at = Some(now);
             events.push(Update::Complete(torrent));
         }
     }

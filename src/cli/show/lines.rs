@@ -70,7 +70,7 @@ fn lines(event: &Update, session: &Session, now: Instant) -> Vec<String> {
 
 /// The progress of incomplete torrents.
 fn progress(session: &Session) -> Vec<String> {
-    let under_way = || session.entries.values().filter(|entry| entry.whole.is_none() && entry.problem().is_none());
+    let under_way = || session.entries.values().filter(|entry| entry.completed_at.is_none() && entry.problem().is_none());
     let number = under_way().count();
     if number > MOST_LINES {
         let length = sum(under_way().map(|entry| entry.report.length));
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn an_idle_seed_is_silent() {
         let mut run = session(vec![("a", 659 << 20, Phase::Running(status(0).into()))]);
-        run.at(0).whole = Some(run.began);
+        run.at(0).completed_at = Some(run.began);
         assert_eq!(lines(&Update::Ticked, &run, run.began), Vec::<String>::new());
     }
 

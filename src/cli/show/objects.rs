@@ -132,7 +132,7 @@ fn objects(event: &Update, session: &Session, now: Instant) -> String {
             object.text_or_null("problem", problem.as_deref());
         }),
         Update::Stopping { .. } | Update::Warning(_) | Update::Problem(_) => String::new(),
-        Update::Ended => all("stopped", |object, _, entry| object.flag("whole", entry.whole.is_some())),
+        Update::Ended => all("stopped", |object, _, entry| object.flag("whole", entry.completed_at.is_some())),
     }
 }
 

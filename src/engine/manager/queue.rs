@@ -73,13 +73,13 @@ impl Manager {
             torrent.want_only(&choice.pieces);
         }
         let Status { left, standing, .. } = torrent.status(now);
-        let (had_bytes, whole, paused) = (slot.length - left, standing == Standing::Seeding, slot.paused);
+        let (had_bytes, is_complete, paused) = (slot.length - left, standing == Standing::Seeding, slot.paused);
         slot.told = vec![None; torrent.trackers().len()];
         slot.saved.at = now;
         slot.kept = known.map(|known| Kept::new(&content, known));
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
         self.peers.around.directory.add(content);
-        self.news.tell(Notice::Joined { torrent: id, had_bytes, hashed_bytes, whole });
+        self.news.tell(Notice::Joined { torrent: id, had_bytes, hashed_bytes, is_complete });
         self.handle(id, Event::Timer, now);
         if paused {
             self.handle(id, Event::Paused(true), now);

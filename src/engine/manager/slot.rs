@@ -10,7 +10,7 @@ use crate::engine::notice::{Phase, Problem, Report, Watch};
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
-use crate::storage::resume::{SAVE_TOTALS_EVERY, SAVE_WHOLE_AFTER, Save};
+use crate::storage::resume::{SAVE_TOTALS_EVERY, SAVE_COMPLETE_AFTER, Save};
 use crate::swarm::figures::Status;
 use crate::swarm::shared::Shared;
 use crate::swarm::torrent::Torrent;
@@ -86,7 +86,7 @@ impl Slot {
     fn save_at(&self, torrent: &Torrent, every: Duration) -> Option<Time> {
         let pause = if self.saved.pieces != Some(torrent.have().count()) {
             let as_it_was = torrent.have().is_full() && torrent.totals().1 == 0;
-            Some(if as_it_was { every.min(SAVE_WHOLE_AFTER) } else { every })
+            Some(if as_it_was { every.min(SAVE_COMPLETE_AFTER) } else { every })
         } else {
             (self.saved.uploaded != torrent.totals().0).then_some(SAVE_TOTALS_EVERY)
         };

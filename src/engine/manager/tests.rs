@@ -76,7 +76,7 @@ fn complete(notices: &Receiver<Notice>, number: u64) {
 
 fn joined(notices: &Receiver<Notice>) -> bool {
     next(notices, "it has joined", |notice| match notice {
-        Notice::Joined { whole, .. } => Some(*whole),
+        Notice::Joined { is_complete, .. } => Some(*is_complete),
         _ => None,
     })
 }

@@ -13,7 +13,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 /// Returns what was found if it is whole, otherwise an error.
-pub fn whole(found: CheckedContent) -> Result<CheckedContent, ContentError> {
+pub fn require_complete(found: CheckedContent) -> Result<CheckedContent, ContentError> {
     let (had, all) = (found.have.count(), found.have.len());
     if had == all {
         return Ok(found);

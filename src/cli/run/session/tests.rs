@@ -112,7 +112,7 @@ fn figures(reports: Vec<Report>) -> Notice {
 #[test]
 fn completion_is_reported_once() {
     let (mut session, now) = (two(), Instant::now());
-    let joined = Notice::Joined { torrent: TorrentId(0), had_bytes: 100, hashed_bytes: 100, whole: true };
+    let joined = Notice::Joined { torrent: TorrentId(0), had_bytes: 100, hashed_bytes: 100, is_complete: true };
     assert_eq!(session.take_in(joined, now), [Update::Checked(TorrentId(0)), Update::Complete(TorrentId(0))]);
     assert_eq!(session.take_in(complete(0), now), []);
     assert_eq!((session.exit(), session.settled), (Exit::Interrupted, None));
@@ -156,7 +156,7 @@ fn a_torrent_that_lost_a_file_is_no_longer_complete() {
     let mut report = session.at(0).report.clone();
     report.phase = Phase::Running(status(40).into());
     session.take_in(figures(vec![report]), now);
-    assert_eq!((session.whole(), session.at(0).had()), (0, 60));
+    assert_eq!((session.complete_count(), session.at(0).had()), (0, 60));
     assert_eq!(session.take_in(complete(0), now), [Update::Complete(TorrentId(0))], "and told again");
 }
 
