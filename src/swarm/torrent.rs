@@ -93,7 +93,7 @@ struct Meeting {
     /// When a peer last gave way to an address.
     made_room: Time,
     /// Trackers were told that the torrent is complete, which they hear once, or it was so at the start.
-    told_complete: bool,
+    completed_announced: bool,
 }
 
 /// How the download goes, and what holds it up.
@@ -165,7 +165,7 @@ impl Torrent {
                 announcer: Announcer::new(&metainfo.tiers, now, rng),
                 connecting: 0,
                 made_room: now,
-                told_complete: have_all,
+                completed_announced: have_all,
             },
             fetching: Fetching {
                 waits_for_budget: false,

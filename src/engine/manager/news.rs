@@ -67,7 +67,7 @@ impl NewsOffice {
     /// Tells which trackers of a torrent began to fail, or to answer.
     pub fn report_trackers(&self, id: TorrentId, slot: &mut Slot) {
         let State::Running(torrent, _) = &slot.state else { return };
-        for (tracker, told) in torrent.trackers().iter().zip(&mut slot.told) {
+        for (tracker, told) in torrent.trackers().iter().zip(&mut slot.reported_problems) {
             if tracker.problem != *told {
                 told.clone_from(&tracker.problem);
                 let (url, problem) = (tracker.url.clone(), tracker.problem.clone());

@@ -37,7 +37,7 @@ pub struct Slot {
     /// It waits until others have finished downloading.
     pub queued: bool,
     /// For each tracker, the problem that the person was told last.
-    pub told: Vec<Option<String>>,
+    pub reported_problems: Vec<Option<String>>,
     /// Its content, if a resume state is kept of it.
     pub kept: Option<Arc<Kept>>,
     /// When its resume state was last saved, and what that said.
@@ -170,7 +170,7 @@ mod tests {
             state: State::Running(Box::new(one), Arc::clone(&content)),
             paused: false,
             queued: false,
-            told: Vec::new(),
+            reported_problems: Vec::new(),
             kept: None,
             saved: Saved::default(),
             plan: Plan::default(),

@@ -72,9 +72,9 @@ impl Ids {
     }
 
     /// Adds what a further handshake of the peer names; it changes nothing else (BEP 10).
-    pub fn update(&mut self, told: Ids) {
-        for (known, told) in self.0.iter_mut().zip(told.0) {
-            *known = told.or(*known);
+    pub fn update(&mut self, theirs: Ids) {
+        for (known, theirs) in self.0.iter_mut().zip(theirs.0) {
+            *known = theirs.or(*known);
         }
     }
 

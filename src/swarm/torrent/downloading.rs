@@ -243,7 +243,7 @@ impl Torrent {
             wait.was_complete = true;
         }
         // If files were left out, the tracker must not count a seed.
-        if self.picker.have().is_full() && !core::mem::replace(&mut self.meeting.told_complete, true) {
+        if self.picker.have().is_full() && !core::mem::replace(&mut self.meeting.completed_announced, true) {
             self.meeting.announcer.complete(turn.now);
         }
         turn.actions.push(Action::News(News::Complete));

@@ -124,7 +124,7 @@ impl Torrent {
     pub(super) fn checked_again(&mut self, have: Bitfield, turn: &mut Turn) {
         self.picker.begin_with(have, &mut turn.shared.rng);
         self.meeting.candidates.hurry(turn.now);
-        if self.meeting.told_complete && !self.picker.have().is_full() {
+        if self.meeting.completed_announced && !self.picker.have().is_full() {
             self.meeting.announcer.hurry(turn.now);
         }
         self.go_on(turn);

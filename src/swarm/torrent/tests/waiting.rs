@@ -138,7 +138,7 @@ fn content_in_doubt_is_not_offered_until_it_is_checked() {
     // The piece comes from a seed, and trackers do not hear twice that it is complete.
     swarm.connect(0, 2);
     assert!(swarm.run(swarm.now + Time::from_secs(9), |swarm| swarm.whole(0)));
-    assert!(swarm.members[0].torrent.meeting.told_complete);
+    assert!(swarm.members[0].torrent.meeting.completed_announced);
 }
 
 #[test]
