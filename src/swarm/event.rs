@@ -131,7 +131,7 @@ pub enum News {
     Waiting { trouble: DiskTrouble },
     /// The torrent waits no more.
     Resumed,
-    /// Every wanted piece is proven.
+    /// Every wanted piece is verified.
     Complete,
     /// The torrent ended by itself; `status` is how it stood just before.
     Failed { problem: Problem, status: Box<Status> },

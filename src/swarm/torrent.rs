@@ -85,7 +85,7 @@ pub struct Torrent {
 struct Meeting {
     candidates: Candidates,
     bans: Bans,
-    /// Peers that are gone, and sent blocks that are not proven yet.
+    /// Peers that are gone, and sent blocks that are not verified yet.
     departed: BTreeMap<PeerKey, Identity>,
     announcer: Announcer,
     /// Connections being opened.
@@ -146,7 +146,7 @@ struct Wait {
 }
 
 impl Torrent {
-    /// The torrent of `metainfo`, of which the pieces `have` are there and proven.
+    /// The torrent of `metainfo`, of which the pieces `have` are there and verified.
     pub fn new(metainfo: &Metainfo, have: Bitfield, settings: Settings, now: Time, rng: &mut Rng) -> Torrent {
         let have_all = have.is_full();
         let standing = if have_all { Standing::Seeding } else { Standing::Downloading };
@@ -257,7 +257,7 @@ impl Torrent {
         others.into_iter().chain(peers).fold(announce, sooner)
     }
 
-    /// The pieces that are proven.
+    /// The pieces that are verified.
     pub fn have(&self) -> &Bitfield {
         self.picker.have()
     }
@@ -297,7 +297,7 @@ impl Torrent {
         self.standing == Standing::Downloading
     }
 
-    /// Whether every wanted piece is proven, and nothing holds the torrent up.
+    /// Whether every wanted piece is verified, and nothing holds the torrent up.
     pub(super) fn is_seeding(&self) -> bool {
         self.standing == Standing::Seeding
     }

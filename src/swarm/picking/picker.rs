@@ -43,7 +43,7 @@ struct Block {
     from: Option<PeerKey>,
 }
 
-/// A piece that is begun and not proven yet.
+/// A piece that is begun and not verified yet.
 struct Begun {
     blocks: Vec<Block>,
     /// Blocks that have not come and are requested from no peer.
@@ -144,12 +144,12 @@ impl Picker {
         }
     }
 
-    /// The pieces that are proven.
+    /// The pieces that are verified.
     pub fn have(&self) -> &Bitfield {
         &self.have
     }
 
-    /// The pieces that need not be fetched: those that are proven, and those that were left out.
+    /// The pieces that need not be fetched: those that are verified, and those that were left out.
     pub fn settled(&self) -> &Bitfield {
         &self.settled
     }
@@ -187,7 +187,7 @@ impl Picker {
         self.seeds + u32::from(self.rarity.availability(piece))
     }
 
-    /// The pieces that are begun and not yet proven.
+    /// The pieces that are begun and not yet verified.
     pub fn begun(&self) -> impl Iterator<Item = u32> + '_ {
         self.begun.keys().copied()
     }
@@ -361,7 +361,7 @@ impl Picker {
     }
 
     /// The hash of `piece` is right: now we have it. Returns whether we lacked it.
-    pub fn proven(&mut self, piece: u32) -> bool {
+    pub fn verified(&mut self, piece: u32) -> bool {
         self.begun.remove(&piece);
         self.rarity.remove(piece);
         self.settled.set(piece);

@@ -219,8 +219,8 @@ impl Torrent {
     }
 
     /// All blocks of a piece came, and its hash is right.
-    pub(super) fn proven(&mut self, piece: u32, turn: &mut Turn) {
-        if !self.picker.proven(piece) {
+    pub(super) fn verified(&mut self, piece: u32, turn: &mut Turn) {
+        if !self.picker.verified(piece) {
             return;
         }
         for peer in self.peers.values_mut() {

@@ -156,7 +156,7 @@ impl Torrent {
         self.fetching.progressed = turn.now;
         turn.actions.push(Action::News(News::Resumed));
         if self.is_seeding() && before.is_some_and(|wait| !wait.was_complete) {
-            // Another program put the missing files there, or a piece was proven too late to be believed.
+            // Another program put the missing files there, or a piece was verified too late to be believed.
             return self.complete(turn);
         }
         self.ask_all(turn);
