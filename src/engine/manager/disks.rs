@@ -14,7 +14,7 @@ use crossbeam_channel::Sender;
 use std::sync::Arc;
 
 /// The disks of all torrents.
-pub struct DiskOffice {
+pub struct Disks {
     /// The disk threads.
     pub disk: Disk,
     /// To the checker.
@@ -23,7 +23,7 @@ pub struct DiskOffice {
     pub keeper: Keeper,
 }
 
-impl DiskOffice {
+impl Disks {
     /// Has content checked. The result comes as [`Input::Checked`](crate::engine::input::Input::Checked).
     pub fn check(&self, check: Check) {
         // The checker runs for as long as the process.

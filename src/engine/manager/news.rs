@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The notices about all torrents.
-pub struct NewsOffice {
+pub struct Reporter {
     notices: Sender<Notice>,
     watch: Watch,
     every: Option<Duration>,
@@ -21,10 +21,10 @@ pub struct NewsOffice {
     pub due: Option<Time>,
 }
 
-impl NewsOffice {
+impl Reporter {
     /// All figures are reported every `every`.
-    pub fn new(notices: Sender<Notice>, every: Option<Duration>) -> NewsOffice {
-        NewsOffice { notices, watch: Watch::default(), every, due: every.map(|_| Time::ZERO) }
+    pub fn new(notices: Sender<Notice>, every: Option<Duration>) -> Reporter {
+        Reporter { notices, watch: Watch::default(), every, due: every.map(|_| Time::ZERO) }
     }
 
     /// Tells the person something.

@@ -13,7 +13,7 @@ use crate::swarm::torrent::Torrent;
 use std::collections::BTreeMap;
 
 /// The announces of all torrents.
-pub struct TrackerOffice {
+pub struct Trackers {
     announcers: Announcers,
     /// Announces without an answer yet, goodbyes included. Nobody waits for scrapes.
     unanswered: usize,
@@ -22,10 +22,10 @@ pub struct TrackerOffice {
     parting: BTreeMap<TorrentId, Box<Torrent>>,
 }
 
-impl TrackerOffice {
+impl Trackers {
     /// Nothing is announced yet.
-    pub fn new(announcers: Announcers) -> TrackerOffice {
-        TrackerOffice { announcers, unanswered: 0, parting: BTreeMap::new() }
+    pub fn new(announcers: Announcers) -> Trackers {
+        Trackers { announcers, unanswered: 0, parting: BTreeMap::new() }
     }
 
     /// Asks a tracker. If that can't even be tried, returns the event that says so.
@@ -54,7 +54,7 @@ impl TrackerOffice {
     }
 
     /// A tracker answered a torrent that has ended: it is told goodbye now. Returns what could not be done, as
-    /// [`announce`](TrackerOffice::announce) does.
+    /// [`announce`](Trackers::announce) does.
     pub fn answered_late(&mut self, id: TorrentId, event: Event, turn: &mut Turn) -> Option<Event> {
         let torrent = self.parting.get_mut(&id)?;
         torrent.handle(event, turn);
