@@ -1,6 +1,6 @@
-//! A run of `get`, `seed` or `many`: starts the engine, shows what it reports, and carries out what the person wishes.
+//! A run of `get`, `seed` or `many`: starts the engine, shows what it reports, and carries out what the person asks for.
 //!
-//! Floor 4. One thread does all of this. It waits only for its channels: the engine's notices, the wishes of the person
+//! Floor 4. One thread does all of this. It waits only for its channels: the engine's notices, the requests of the person
 //! and what the watcher has seen. So the screen and ^C answer even if a disk hangs.
 
 pub mod blocklist;
@@ -13,7 +13,7 @@ pub mod session;
 pub mod signals;
 pub mod terminal;
 pub mod watcher;
-pub mod wish;
+pub mod request;
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::show::view::View;
@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use watcher::{Seen, Watcher};
-use wish::{ONE_WISH, Wish};
+use request::{ONE_REQUEST, UserRequest};
 
 /// When a run ends by itself. Except with `Interrupted`, it also ends when all torrents have failed.
 pub enum Until {
@@ -122,7 +122,7 @@ struct Run {
 /// What wakes the run.
 enum Heard {
     Notice(Notice),
-    Wish(Wish),
+    UserRequest(UserRequest),
     Seen(Seen),
     /// The deadline has passed.
     Nothing,
@@ -134,10 +134,10 @@ impl Run {
         let mut reader_gone = self.view.show(&Update::Started, &self.session).err();
         loop {
             let deadline = until.deadline(&self.session).filter(|_| !self.stopping);
-            let Some(heard) = hear(notices, &self.person.wishes, &self.watcher.seen, deadline) else { break };
+            let Some(heard) = hear(notices, &self.person.requests, &self.watcher.seen, deadline) else { break };
             let mut events = match heard {
                 Heard::Notice(notice) => self.session.take_in(notice, Instant::now()),
-                Heard::Wish(wish) => self.fulfil(wish),
+                Heard::UserRequest(request) => self.carry_out(request),
                 Heard::Seen(seen) if !self.stopping => self.take(seen),
                 Heard::Seen(_) | Heard::Nothing => Vec::new(),
             };
@@ -162,16 +162,16 @@ impl Run {
         Err(Failure::new(Exit::Io, "the engine ended unexpectedly; the same command resumes from here"))
     }
 
-    fn fulfil(&mut self, wish: Wish) -> Vec<Update> {
-        match wish {
-            Wish::Interrupt => match self.interrupted {
+    fn carry_out(&mut self, request: UserRequest) -> Vec<Update> {
+        match request {
+            UserRequest::Interrupt => match self.interrupted {
                 None => self.interrupted = Some(Instant::now()),
-                Some(at) if at.elapsed() < ONE_WISH => {}
+                Some(at) if at.elapsed() < ONE_REQUEST => {}
                 Some(_) => terminal::exit_at_once(Exit::Interrupted),
             },
-            Wish::Rescan => self.watcher.rescan(),
-            Wish::Redraw => self.view.redraw(&self.session, true),
-            Wish::Key(key) => self.person.pressed(key, &self.engine, &mut self.view, &self.session),
+            UserRequest::Rescan => self.watcher.rescan(),
+            UserRequest::Redraw => self.view.redraw(&self.session, true),
+            UserRequest::Key(key) => self.person.pressed(key, &self.engine, &mut self.view, &self.session),
         }
         Vec::new()
     }
@@ -200,13 +200,13 @@ impl Run {
 /// Waits for the next thing, or until the deadline; `None` when the engine is gone.
 fn hear(
     notices: &Receiver<Notice>,
-    wishes: &Receiver<Wish>,
+    requests: &Receiver<UserRequest>,
     seen: &Receiver<Seen>,
     deadline: Option<Instant>,
 ) -> Option<Heard> {
     let mut select = Select::new();
     let of_engine = select.recv(notices);
-    let of_person = select.recv(wishes);
+    let of_person = select.recv(requests);
     select.recv(seen);
     let ready = match deadline {
         None => select.select(),
@@ -218,7 +218,7 @@ fn hear(
     match ready.index() {
         index if index == of_engine => ready.recv(notices).ok().map(Heard::Notice),
         // The threads behind the other two live as long as the run.
-        index if index == of_person => ready.recv(wishes).ok().map(Heard::Wish),
+        index if index == of_person => ready.recv(requests).ok().map(Heard::UserRequest),
         _ => ready.recv(seen).ok().map(Heard::Seen),
     }
 }

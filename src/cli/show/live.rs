@@ -11,7 +11,7 @@ use crate::base::width;
 use crate::cli::run::keys::{KEYS, LIST_KEYS};
 use crate::cli::run::session::{Update, Session};
 use crate::cli::run::terminal;
-use crate::cli::run::wish::Key;
+use crate::cli::run::request::Key;
 use crate::cli::say;
 use crate::engine::{TorrentId, Watch};
 use std::io::{self, IsTerminal, Write};

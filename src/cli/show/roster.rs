@@ -8,7 +8,7 @@ use super::words;
 use crate::base::units::{per_mille, percent, rate};
 use crate::base::width::{columns, pad, shorten_end, shorten_middle};
 use crate::cli::run::session::{Entry, Session};
-use crate::cli::run::wish::Move;
+use crate::cli::run::request::Move;
 use crate::engine::TorrentId;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
