@@ -63,7 +63,7 @@ pub enum DiskEvent {
     Checked { piece: u32, good: bool },
     /// A piece that failed before is right now, and some blocks of the failed try were corrupt: those that begin at
     /// these bytes of the piece. [`DiskEvent::Checked`] follows.
-    FoundWrong { piece: u32, begins: Vec<u32> },
+    FoundCorrupt { piece: u32, begins: Vec<u32> },
     /// The disk does not work at the moment: it is full, read-only, or away. `block` is what it did not write.
     Trouble { block: Option<BlockSpec>, trouble: DiskTrouble },
     /// Blocks of a piece were not written because the disk was in trouble already.

@@ -241,9 +241,9 @@ impl Worker {
             }
             return;
         }
-        let begins = self.failed.wrong_blocks(content, piece);
+        let begins = self.failed.corrupt_blocks(content, piece);
         if !begins.is_empty() {
-            self.tell(content.torrent, DiskEvent::FoundWrong { piece, begins });
+            self.tell(content.torrent, DiskEvent::FoundCorrupt { piece, begins });
         }
     }
 

@@ -24,7 +24,7 @@ impl Torrent {
     }
 
     /// Several peers sent blocks of a piece that failed. Now it is known which of the blocks were wrong.
-    pub(super) fn found_wrong(&mut self, piece: u32, begins: &[u32], turn: &mut Turn) {
+    pub(super) fn found_corrupt(&mut self, piece: u32, begins: &[u32], turn: &mut Turn) {
         for liar in self.picker.senders_of(piece, begins) {
             self.ban(liar, "it sent a block that was wrong", turn);
         }
