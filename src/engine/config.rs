@@ -20,7 +20,7 @@ pub const DEFAULT_PORTS: RangeInclusive<u16> = 6881..=6999;
 /// on loopback at 500 MiB/s, and with it the process has more than 8 MiB.
 pub const DEFAULT_MEMORY_BYTES: u64 = 3 << 20;
 /// How long the goodbyes to trackers may take.
-pub const GOODBYE: Duration = Duration::from_secs(2);
+pub const FINAL_ANNOUNCE_TIME: Duration = Duration::from_secs(2);
 
 /// How the engine is to run.
 #[derive(Clone, Debug)]

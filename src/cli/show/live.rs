@@ -30,7 +30,7 @@ pub struct Screen {
     /// The size of the terminal when they were drawn.
     size: (usize, usize),
     /// Shown below the torrents while the run ends.
-    goodbye: &'static str,
+    ending_line: &'static str,
     /// Whether the keys are shown. They are until the person hides them.
     keys: bool,
     /// The torrent whose peers are shown.
@@ -49,7 +49,7 @@ impl Screen {
             bold,
             drawn: Vec::new(),
             size: (0, 0),
-            goodbye: "",
+            ending_line: "",
             keys: true,
             peers_of: None,
             list: None,
@@ -109,8 +109,8 @@ impl Screen {
     pub fn show(&mut self, event: &Update, session: &Session) {
         let ended = *event == Update::Ended;
         match event {
-            Update::Stopping { interrupted } => self.goodbye = goodbye(*interrupted, session.has_trackers()),
-            Update::Ended => self.goodbye = "",
+            Update::Stopping { interrupted } => self.ending_line = ending_line(*interrupted, session.has_trackers()),
+            Update::Ended => self.ending_line = "",
             _ => {}
         }
         // If a thousand torrents came at once, the list would be sorted a thousand times. Events of a single torrent
@@ -182,7 +182,7 @@ impl Screen {
         if has_keys && !ended {
             below.extend(self.keys(look));
         }
-        below.extend(width::wrap(self.goodbye, look.columns, CLOSING_ROWS, ""));
+        below.extend(width::wrap(self.ending_line, look.columns, CLOSING_ROWS, ""));
         let room = Look { rows: look.rows.saturating_sub(below.len()), ..look };
         let mut rows = match self.peers_of.and_then(|torrent| session.entries.get(&torrent)).filter(|_| !ended) {
             None => match &mut self.list {
@@ -250,7 +250,7 @@ impl Screen {
 }
 
 /// The line that is shown while the run ends.
-fn goodbye(interrupted: bool, trackers: bool) -> &'static str {
+fn ending_line(interrupted: bool, trackers: bool) -> &'static str {
     match (interrupted, trackers) {
         (true, true) => "stopping: notifying the trackers; interrupt again to quit immediately",
         (true, false) => "stopping; interrupt again to quit immediately",
@@ -282,8 +282,8 @@ mod tests {
 
     /// A screen that shows everything it can show.
     fn full(peers_of: Option<TorrentId>, list: Option<Roster>) -> (Screen, Session) {
-        let (goodbye, keys) = (goodbye(true, true), true);
-        let screen = Screen { utf8: true, bold: true, drawn: Vec::new(), size: (0, 0), goodbye, keys, peers_of, list };
+        let (ending_line, keys) = (ending_line(true, true), true);
+        let screen = Screen { utf8: true, bold: true, drawn: Vec::new(), size: (0, 0), ending_line, keys, peers_of, list };
         let peer_list = vec![peer("[2001:db8::1]:6881"), peer("10.0.0.1:6881")];
         let running = Phase::Running(Status { peer_list, ..status(50 << 20) }.into());
         let mut session = session(vec![("東京 a long name.iso", 100 << 20, running)]);

@@ -106,7 +106,7 @@ impl Manager {
 
     /// A person removes a torrent: its trackers are told, its content stays.
     pub(super) fn remove(&mut self, torrent: TorrentId, now: Time) {
-        self.say_goodbye(torrent, now);
+        self.stop_torrent(torrent, now);
         if self.end_torrent(torrent, None) {
             self.news.tell(Notice::Removed { torrent });
         }

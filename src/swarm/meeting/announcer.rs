@@ -150,7 +150,7 @@ impl Announcer {
     /// and the tracker id into `template`.
     pub fn due(&mut self, now: Time, hungry: bool, template: &AnnounceRequest) -> Vec<Announcement> {
         if self.stopping {
-            return self.goodbyes(template);
+            return self.final_announces(template);
         }
         let mut announcements = Vec::new();
         for tier in self.tiers.iter_mut().filter(|tier| !tier.in_flight && tier.next(hungry) <= now) {
@@ -250,7 +250,7 @@ impl Announcer {
 
     /// Goodbyes to the trackers that know us. If an answer is under way, the goodbye waits for it, because a tracker that gets
     /// `completed` after `stopped` would list us for ever.
-    fn goodbyes(&mut self, template: &AnnounceRequest) -> Vec<Announcement> {
+    fn final_announces(&mut self, template: &AnnounceRequest) -> Vec<Announcement> {
         let mut announcements = Vec::new();
         for &number in self.tiers.iter().filter(|tier| !tier.in_flight).flat_map(|tier| &tier.order) {
             let tracker = &mut self.trackers[number];
