@@ -3,7 +3,7 @@
 //! Floor 2. Plain data.
 //!
 //! ```text
-//!           +--------------+   all wanted pieces are verified    +---------+
+//!           +--------------+   all wanted pieces are verified  +---------+
 //!   start ->| Downloading  |---------------------------------->| Seeding |<- start
 //!           |              |<----------------------------------|         |
 //!           +--------------+   a piece can't be read any more  +---------+
