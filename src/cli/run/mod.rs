@@ -135,7 +135,7 @@ impl Run {
         loop {
             let deadline = until.deadline(&self.session).filter(|_| !self.stopping);
             let Some(heard) = hear(notices, &self.person.requests, &self.watcher.seen, deadline) else { break };
-            let mut events = match heard {
+            let mut updates = match heard {
                 Heard::Notice(notice) => self.session.take_in(notice, Instant::now()),
                 Heard::UserRequest(request) => self.carry_out(request),
                 Heard::Seen(seen) if !self.stopping => self.take(seen),
@@ -144,18 +144,18 @@ impl Run {
             if !self.stopping && (until.is_over(&self.session) || self.interrupted.is_some() || reader_gone.is_some()) {
                 self.stopping = true;
                 self.engine.send(Command::Stop);
-                events.push(Update::Stopping { interrupted: self.interrupted.is_some() });
+                updates.push(Update::Stopping { interrupted: self.interrupted.is_some() });
             }
-            for event in &events {
+            for update in &updates {
                 if reader_gone.is_none() {
-                    reader_gone = self.view.show(event, &self.session).err();
+                    reader_gone = self.view.show(update, &self.session).err();
                 }
-                if let Update::Removed(torrent) = event {
+                if let Update::Removed(torrent) = update {
                     self.session.forget(*torrent);
                 }
             }
             self.person.look(&self.engine, &self.view);
-            if events.contains(&Update::Ended) {
+            if updates.contains(&Update::Ended) {
                 return reader_gone.map_or(Ok(self.session.exit()), Err);
             }
         }

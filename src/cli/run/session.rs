@@ -75,7 +75,7 @@ pub enum Update {
         /// The person asked for the end; otherwise the work is done.
         interrupted: bool,
     },
-    /// The engine has stopped. This is the last event.
+    /// The engine has stopped. This is the last update.
     Ended,
 }
 
@@ -199,32 +199,32 @@ impl Session {
 
     /// Takes in a notice, and returns what the views should show.
     pub fn take_in(&mut self, notice: Notice, now: Instant) -> Vec<Update> {
-        let mut events = Vec::new();
+        let mut updates = Vec::new();
         match notice {
             Notice::Status { reports, limits } => {
                 self.limits = limits;
-                self.renew(reports, now, &mut events);
-                events.push(Update::Ticked);
+                self.renew(reports, now, &mut updates);
+                updates.push(Update::Ticked);
             }
             Notice::Joined { torrent, had_bytes, hashed_bytes, is_complete } => {
                 if let Some(entry) = self.entries.get_mut(&torrent) {
                     entry.hashed = hashed_bytes;
                     entry.joined = Some((now, had_bytes));
-                    events.push(Update::Checked(torrent));
+                    updates.push(Update::Checked(torrent));
                 }
                 if is_complete {
-                    self.complete(torrent, now, &mut events);
+                    self.complete(torrent, now, &mut updates);
                 }
             }
             Notice::Complete { torrent, status } => {
                 self.stands(torrent, status);
-                self.complete(torrent, now, &mut events);
+                self.complete(torrent, now, &mut updates);
             }
             Notice::Waiting { torrent, trouble, status } => {
-                events.extend(self.stands(torrent, status).map(|_| Update::Waiting { torrent, trouble }));
+                updates.extend(self.stands(torrent, status).map(|_| Update::Waiting { torrent, trouble }));
             }
             Notice::Resumed { torrent, status } => {
-                events.extend(self.stands(torrent, status).map(|_| Update::Resumed(torrent)));
+                updates.extend(self.stands(torrent, status).map(|_| Update::Resumed(torrent)));
             }
             // It was shown when the engine was asked to remove it.
             Notice::Removed { .. } => {}
@@ -233,25 +233,25 @@ impl Session {
                     self.first_failure.get_or_insert(exit_of(&problem));
                     entry.status = status.or(entry.status.take());
                     entry.report.phase = Phase::Failed(problem);
-                    events.push(Update::Failed(torrent));
+                    updates.push(Update::Failed(torrent));
                 }
             }
             Notice::Tracker { torrent, url, problem, refuses } => {
                 if self.entries.contains_key(&torrent) {
                     let problem = problem.map(|problem| without_url(&problem, &url));
-                    events.push(Update::Tracker { torrent, host: host(&url), problem, refuses });
+                    updates.push(Update::Tracker { torrent, host: host(&url), problem, refuses });
                 }
             }
-            Notice::Warning { text } => events.push(Update::Warning(text)),
+            Notice::Warning { text } => updates.push(Update::Warning(text)),
             Notice::Stopped(reports) => {
-                self.renew(reports, now, &mut events);
-                events.push(Update::Ended);
+                self.renew(reports, now, &mut updates);
+                updates.push(Update::Ended);
             }
         }
         if self.settled.is_none() && self.entries.values().all(Entry::is_settled) {
             self.settled = Some(now);
         }
-        events
+        updates
     }
 
     /// The number of complete torrents.
@@ -302,7 +302,7 @@ impl Session {
         Some(entry)
     }
 
-    fn renew(&mut self, reports: Vec<Report>, now: Instant, events: &mut Vec<Update>) {
+    fn renew(&mut self, reports: Vec<Report>, now: Instant, updates: &mut Vec<Update>) {
         for report in reports {
             let torrent = report.torrent;
             let Phase::Running(status) = report.phase else {
@@ -312,15 +312,15 @@ impl Session {
             let is_complete = status.standing == Standing::Seeding;
             // The notice may have been overtaken.
             if self.stands(torrent, status).is_some() && is_complete {
-                self.complete(torrent, now, events);
+                self.complete(torrent, now, updates);
             }
         }
     }
 
-    fn complete(&mut self, torrent: TorrentId, now: Instant, events: &mut Vec<Update>) {
+    fn complete(&mut self, torrent: TorrentId, now: Instant, updates: &mut Vec<Update>) {
         if let Some(entry) = self.entries.get_mut(&torrent).filter(|entry| entry.completed_at.is_none()) {
             entry.completed_at = Some(now);
-            events.push(Update::Complete(torrent));
+            updates.push(Update::Complete(torrent));
         }
     }
 }

@@ -14,9 +14,9 @@ use std::time::Instant;
 /// Up to this many incomplete torrents have a line each; more torrents share one line.
 const MOST_LINES: usize = 4;
 
-/// Writes the lines of an event.
-pub fn show(event: &Update, session: &Session) {
-    lines(event, session, Instant::now()).iter().for_each(|line| say::line(line));
+/// Writes the lines of an update.
+pub fn show(update: &Update, session: &Session) {
+    lines(update, session, Instant::now()).iter().for_each(|line| say::line(line));
 }
 
 /// Writes why a torrent failed, even with `--quiet`.
@@ -33,9 +33,9 @@ pub fn waiting(torrent: TorrentId, trouble: &DiskTrouble, session: &Session) {
     say::problem(&format!("{}: {}", entry.report.name, words::waiting_for_disk(trouble)));
 }
 
-fn lines(event: &Update, session: &Session, now: Instant) -> Vec<String> {
+fn lines(update: &Update, session: &Session, now: Instant) -> Vec<String> {
     let name = |torrent: TorrentId| session.entries[&torrent].report.name.as_str();
-    match event {
+    match update {
         Update::Started => vec![format!("listening on port {}", session.port)],
         Update::Ticked => progress(session),
         Update::Added(torrent) => vec![format!("{}: added", name(*torrent))],

@@ -105,18 +105,18 @@ impl Screen {
         Look { columns: columns.saturating_sub(1), rows: rows.saturating_sub(1), utf8: self.utf8 }
     }
 
-    /// Shows an event.
-    pub fn show(&mut self, event: &Update, session: &Session) {
-        let ended = *event == Update::Ended;
-        match event {
+    /// Shows an update.
+    pub fn show(&mut self, update: &Update, session: &Session) {
+        let ended = *update == Update::Ended;
+        match update {
             Update::Stopping { interrupted } => self.ending_line = ending_line(*interrupted, session.has_trackers()),
             Update::Ended => self.ending_line = "",
             _ => {}
         }
-        // If a thousand torrents came at once, the list would be sorted a thousand times. Events of a single torrent
+        // If a thousand torrents came at once, the list would be sorted a thousand times. Updates of a single torrent
         // wait for the next tick.
         let of_all = matches!(
-            event,
+            update,
             Update::Started
                 | Update::Ticked
                 | Update::Warning(_)
@@ -141,7 +141,7 @@ impl Screen {
             out += "\x1b[J";
             self.size = size;
         }
-        let told = match event {
+        let told = match update {
             Update::Warning(text) => say::warning(text),
             Update::Problem(text) => text.clone(),
             _ => String::new(),

@@ -73,13 +73,13 @@ pub const FILES: Section = Section {
     )],
 };
 
-/// Writes the objects of an event to standard output.
-pub fn show(event: &Update, session: &Session) -> Result<(), Failure> {
-    let text = objects(event, session, Instant::now());
+/// Writes the objects of an update to standard output.
+pub fn show(update: &Update, session: &Session) -> Result<(), Failure> {
+    let text = objects(update, session, Instant::now());
     if text.is_empty() { Ok(()) } else { say::write_out(&text) }
 }
 
-fn objects(event: &Update, session: &Session, now: Instant) -> String {
+fn objects(update: &Update, session: &Session, now: Instant) -> String {
     let all = |name: &str, more: fn(&mut Object, &Session, &Entry)| -> String {
         let entries = session.entries.values();
         entries.map(|entry| object(name, session, entry, now, |object| more(object, session, entry))).collect()
@@ -88,7 +88,7 @@ fn objects(event: &Update, session: &Session, now: Instant) -> String {
         let entry = &session.entries[&torrent];
         object(name, session, entry, now, |object| more(object, entry))
     };
-    match event {
+    match update {
         Update::Started => all("start", |object, session, _| object.number("port", session.port.into())),
         Update::Ticked => all("status", |object, _, entry| {
             let running = entry.running();
@@ -190,7 +190,7 @@ mod tests {
     fn other_events_have_their_own_fields() {
         let problem = Problem { kind: ProblemKind::Io, text: "disk full".into() };
         let run = session(vec![("a", 5, Phase::Failed(problem))]);
-        let told = |event: Update| objects(&event, &run, run.began);
+        let told = |update: Update| objects(&update, &run, run.began);
         assert!(told(Update::Failed(TorrentId(0))).contains("\"state\":\"failed\""));
         assert!(told(Update::Failed(TorrentId(0))).contains("\"problem\":\"disk full\",\"exit_code\":74}"));
         assert!(told(Update::Started).ends_with("\"eta\":null,\"port\":6881}\n"));
@@ -226,7 +226,7 @@ mod tests {
     fn the_book_has_every_field_of_every_event() {
         let run = session(vec![("a", 5, Phase::Running(status(2).into()))]);
         let (torrent, host) = (TorrentId(0), "t.example".to_string());
-        let events = [
+        let updates = [
             Update::Started,
             Update::Ticked,
             Update::Checked(TorrentId(0)),
@@ -239,8 +239,8 @@ mod tests {
             Update::Ended,
         ];
         let mut written = BTreeMap::new();
-        for event in events {
-            let line = objects(&event, &run, run.began);
+        for update in updates {
+            let line = objects(&update, &run, run.began);
             // Here no value holds a quote and a colon.
             let (name, _) = line.strip_prefix("{\"event\":\"").unwrap().split_once('"').unwrap();
             let before_colons = line.rsplit("\":").skip(1);

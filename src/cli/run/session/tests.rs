@@ -143,8 +143,8 @@ fn a_report_that_overtakes_the_notice_completes_too() {
     let mut session = two();
     let mut report = session.at(0).report.clone();
     report.phase = Phase::Running(status(0).into());
-    let events = session.take_in(figures(vec![report]), Instant::now());
-    assert_eq!(events, [Update::Complete(TorrentId(0)), Update::Ticked]);
+    let updates = session.take_in(figures(vec![report]), Instant::now());
+    assert_eq!(updates, [Update::Complete(TorrentId(0)), Update::Ticked]);
     assert_eq!(session.at(0).had(), 100);
 }
 
