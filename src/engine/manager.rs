@@ -1,8 +1,8 @@
 //! The manager thread: all torrents of the process, one thing after another.
 //!
 //! Floor 3. It takes what the other threads report, hands it to
-//! [`Torrent::handle`](crate::swarm::torrent::Torrent::handle), and gives each of the actions to the office that carries it
-//! out: peers, trackers, disks or news. It blocks only on its channel. What it gives away goes into channels that are
+//! [`Torrent::handle`](crate::swarm::torrent::Torrent::handle), and gives each of the actions to the part of the manager
+//! that carries it out: `peers.rs`, `trackers.rs`, `disks.rs` or `news.rs`. It blocks only on its channel. What it gives away goes into channels that are
 //! bounded by what was let in (the budget, the windows, the number of peers), so giving never waits. How torrents are added,
 //! removed and paused is in `queue.rs`, how they end in `ending.rs`.
 
@@ -78,7 +78,7 @@ struct Manager {
     max_downloads: Option<usize>,
     /// A torrent no longer downloads, so another one may begin.
     place_left: bool,
-    /// When the process ends at the latest, even if goodbyes are unanswered.
+    /// When the process ends at the latest, even if final announces are unanswered.
     end_at: Option<Time>,
 }
 
@@ -251,7 +251,7 @@ impl Manager {
         self.carry_out(id, now);
     }
 
-    /// Gives what a torrent decided to the offices, and puts what it needs next on the agenda.
+    /// Gives what a torrent decided to the parts that carry it out, and puts what it needs next on the agenda.
     fn carry_out(&mut self, id: TorrentId, now: Time) {
         let Some(slot) = self.torrents.get_mut(&id) else { return };
         let State::Running(_, content) = &slot.state else { return };

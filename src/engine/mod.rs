@@ -75,7 +75,7 @@ impl Engine {
         torrent
     }
 
-    /// Has the engine do what a person wants.
+    /// Sends the engine what a person wants.
     pub fn send(&self, command: Command) {
         let _ = self.manager.send(Input::Command(command));
     }

@@ -1,8 +1,8 @@
 //! What can happen to a torrent ([`Event`]) and what it wants done ([`Action`]).
 //!
 //! Floor 2. These two are the whole border between deciding and doing: the engine turns I/O into events, and actions
-//! into I/O; a simulation does the same with virtual time. Both are grouped by the office that deals with them: peers,
-//! the disk, trackers, the person. Each group is matched exhaustively where it is carried out.
+//! into I/O; a simulation does the same with virtual time. Both are grouped by the part of the engine that deals with
+//! them: peers, the disk, trackers, the person. Each group is matched exhaustively where it is carried out.
 
 #![expect(missing_docs, reason = "the text of each variant explains its fields")]
 
@@ -91,7 +91,7 @@ pub enum Action {
     Close { peer: PeerKey, reason: &'static str },
     /// Ask a tracker.
     Announce(Box<Announcement>),
-    /// Have the disk do something.
+    /// Something for the disk to do.
     Disk(DiskOrder),
     /// Tell the person.
     News(News),

@@ -44,7 +44,7 @@ pub const MOST_WANTED: usize = 2000;
 /// unrequested.
 const MOST_LATE: usize = 512;
 
-/// The name of a connection within the process. It is not used again before four thousand million others.
+/// The name of a connection within the process. It is not used again before 2^32 others.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct PeerKey(pub NonZeroU32);
 

@@ -272,7 +272,7 @@ impl Torrent {
         self.fetching.waits_for_budget
     }
 
-    /// Says goodbye to the trackers and lets the peers go.
+    /// Sends the final announces (`stopped`), and closes the connections.
     pub fn stop(&mut self, turn: &mut Turn) {
         self.meeting.announcer.stopping = true;
         self.announce_due(turn);

@@ -237,7 +237,7 @@ impl Worker {
     fn look_for_liars(&mut self, content: &Content, piece: u32, good: bool) {
         if !good {
             if let Err(error) = self.failed.remember(content, piece) {
-                log::debug!("piece {piece} is wrong, and can't be looked at: {error}");
+                log::debug!("piece {piece} is corrupt, and can't be looked at: {error}");
             }
             return;
         }

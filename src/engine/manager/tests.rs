@@ -169,7 +169,7 @@ fn a_silent_tracker_does_not_delay_the_end() {
 }
 
 #[test]
-fn the_end_comes_as_soon_as_all_goodbyes_are_answered() {
+fn the_end_comes_as_soon_as_all_final_announces_are_answered() {
     let peer = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let trackers = [tracker(vec![peer.local_addr().unwrap()])];
     let dir = tempfile::tempdir().unwrap();

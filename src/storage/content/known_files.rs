@@ -17,7 +17,7 @@ const LOOK_EVERY_SECONDS: u32 = 60;
 /// SMB (all three), FUSE, 9P, Ceph, AFS.
 const ELSEWHERE: [u32; 8] =
     [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x6573_5546, 0x0102_1997, 0x00c3_6400, 0x5346_414f];
-/// Marks a file that was not as we left it.
+/// Marks a file that was not as we left it: others changed it, or the disk lost something.
 const CHANGED_BY_OTHERS: u64 = u64::MAX;
 
 /// What is known of one file. (There may be a hundred thousand; each takes 24 bytes.)

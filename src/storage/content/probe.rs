@@ -33,7 +33,7 @@ impl Content {
         DiskTrouble { text: format!("no space left on {}", self.dir.display()), short_bytes }
     }
 
-    /// Probes the disk by writing zeros in the place of `block`, of which nothing is had. `left`: the bytes of the
+    /// Probes the disk by writing zeros in the place of `block`, of which we have nothing. `left`: the bytes of the
     /// torrent that are missing. If the disk works, returns whether what was written before is in doubt: then the
     /// content must be opened and checked again, and nothing is written to it as it is.
     pub fn probe(&self, turn: &WriteTurn, block: Option<BlockSpec>, left: u64) -> Result<bool, DiskTrouble> {

@@ -1,6 +1,6 @@
 //! What programs say about themselves after the handshake: the extension protocol (BEP 10).
 //!
-//! A way of [`Torrent`]. Which extended messages there are is decided in [`extended`](crate::proto::peer::extended);
+//! A part of [`Torrent`]. Which extended messages there are is decided in [`extended`](crate::proto::peer::extended);
 //! what is done with each, here.
 
 use super::{Torrent, Turn, send};
