@@ -145,7 +145,7 @@ impl Worker {
             }
             content.health.take_turn()
         });
-        let result = content.health.to_write(turn).map(|turn| content.write(&turn, offset, &blocks));
+        let result = content.health.to_write(turn).map(|may| content.write(&may, offset, &blocks));
         if in_order && begin == coming.hashed {
             coming.hash_blocks(&blocks);
         }
