@@ -31,7 +31,8 @@ pub enum Event {
     Announced { announcement: Box<Announcement>, outcome: Box<Outcome> },
     /// The disk did something, or failed to.
     Disk(DiskEvent),
-    /// The person wants a pause; `false`: the person wants to go on.
+    /// It pauses, because the person wants that or because other torrents download first (`--max-downloads`); `false`: it
+    /// goes on.
     Paused(bool),
     /// Memory that other torrents used is free again.
     BudgetFreed,

@@ -23,9 +23,9 @@ pub struct Status {
     pub last_piece: Option<u32>,
     /// Bytes that were received and are not verified yet.
     pub under_way: u64,
-    /// The person wants a pause: nothing is requested and nothing sent.
+    /// The person paused it: nothing is requested and nothing sent. (The engine sets this and the next one.)
     pub paused: bool,
-    /// It waits until other torrents have ended their downloads. (The engine sets it.)
+    /// It is paused until other torrents have ended their downloads.
     pub queued: bool,
     /// Bytes of content that were received.
     pub downloaded: u64,

@@ -296,7 +296,6 @@ impl Session {
             // Another program may have removed a file of a complete torrent.
             entry.completed_at = None;
         }
-        let status = at_rest(status);
         entry.status = Some(Arc::clone(&status));
         entry.report.phase = Phase::Running(status);
         Some(entry)
@@ -323,16 +322,6 @@ impl Session {
             updates.push(Update::Complete(torrent));
         }
     }
-}
-
-/// The figures, without rates if the torrent is paused: an average still counts the seconds before the pause.
-fn at_rest(mut status: Arc<Status>) -> Arc<Status> {
-    if status.paused {
-        let status = Arc::make_mut(&mut status);
-        (status.down_rate, status.up_rate) = (0, 0);
-        status.peer_list.iter_mut().for_each(|peer| (peer.down_rate, peer.up_rate) = (0, 0));
-    }
-    status
 }
 
 /// The exit code of a failed torrent.

@@ -111,15 +111,16 @@ impl Slot {
     pub fn status(&self, id: TorrentId, torrent: &Torrent, now: Time, watch: Watch) -> Arc<Status> {
         let mut status = torrent.status(now);
         (status.paused, status.queued) = (self.paused, self.queued);
-        if self.paused || self.queued {
-            // The meters look back for a while, but nothing is transferred any more.
-            (status.down_rate, status.up_rate) = (0, 0);
-        }
         if status.left > 0 {
             status.map = torrent.piece_map(watch.cells);
         }
         if watch.peers_of == Some(id) {
             status.peer_list = torrent.peer_list(now);
+        }
+        if self.paused || self.queued {
+            // The meters look back for a while, but nothing is transferred any more.
+            (status.down_rate, status.up_rate) = (0, 0);
+            status.peer_list.iter_mut().for_each(|peer| (peer.down_rate, peer.up_rate) = (0, 0));
         }
         Arc::new(status)
     }
@@ -231,14 +232,15 @@ mod tests {
         let (mut slot, _) = slot(dir.path(), &mut shared);
         let peer = join(&mut slot, &mut shared);
         happen(&mut slot, &mut shared, Event::Peer(peer, PeerEvent::Uploaded { bytes: 100_000 }));
-        let rate = |slot: &Slot| match slot.report(TorrentId(0), Time::from_secs(1), Watch::default()).phase {
-            Phase::Running(status) => status.up_rate,
+        let watch = Watch { peers_of: Some(TorrentId(0)), ..Watch::default() };
+        let rates = |slot: &Slot| match slot.report(TorrentId(0), Time::from_secs(1), watch).phase {
+            Phase::Running(status) => [status.up_rate, status.peer_list[0].up_rate],
             _ => unreachable!(),
         };
-        assert!(rate(&slot) > 0);
+        assert!(rates(&slot).iter().all(|rate| *rate > 0));
         slot.paused = true;
-        assert_eq!(rate(&slot), 0);
+        assert_eq!(rates(&slot), [0, 0]);
         (slot.paused, slot.queued) = (false, true);
-        assert_eq!(rate(&slot), 0);
+        assert_eq!(rates(&slot), [0, 0]);
     }
 }

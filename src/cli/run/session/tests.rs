@@ -160,19 +160,6 @@ fn a_torrent_that_lost_a_file_is_no_longer_complete() {
     assert_eq!(session.take_in(complete(0), now), [Update::Complete(TorrentId(0))], "and told again");
 }
 
-/// The averages still count the seconds before the pause.
-#[test]
-fn a_paused_torrent_has_no_rates() {
-    let (mut session, now) = (two(), Instant::now());
-    let mut report = session.at(0).report.clone();
-    let peer_list = vec![peer("10.0.0.1:6881")];
-    report.phase = Phase::Running(Status { paused: true, peer_list, ..status(40) }.into());
-    session.take_in(figures(vec![report]), now);
-    assert_eq!((session.down_rate(), session.up_rate()), (0, 0));
-    let peers = &session.at(0).running().unwrap().peer_list;
-    assert_eq!((peers[0].down_rate, peers[0].up_rate), (0, 0));
-}
-
 #[test]
 fn impossible_figures_and_unknown_torrents_are_harmless() {
     let mut session = two();
