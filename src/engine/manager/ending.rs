@@ -47,7 +47,13 @@ impl Manager {
                 let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
                 self.undone.extend(self.trackers.answered_late(id, event, turn).map(|failed| (id, failed)));
             }
-            _ => {}
+            // Its peers are closed, its blocks forgotten, and nobody looks at it.
+            Event::Peer(..)
+            | Event::Found { .. }
+            | Event::Disk(_)
+            | Event::Paused(_)
+            | Event::BudgetFreed
+            | Event::Timer => {}
         }
     }
 
