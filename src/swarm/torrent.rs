@@ -64,21 +64,15 @@ pub struct Torrent {
     private: bool,
     settings: Settings,
     standing: Standing,
-    /// The person wants a pause.
+    /// Nothing is requested or served: the person paused it, or it waits for its turn to download.
     paused: bool,
     picker: Picker,
     peers: BTreeMap<PeerKey, Peer>,
     meeting: Meeting,
     fetching: Fetching,
     giving: Giving,
-    /// As a seed: which pieces to suggest or show next.
-    spreading: Spreading,
-    /// Where the torrent is super-seeded.
-    super_seeding: Option<SuperSeeding>,
-    /// What is waited for; `None`: the disk works.
-    wait: Option<Wait>,
-    /// When the disk worked again last, and after which pause.
-    healed: Option<(Time, Time)>,
+    showing: Showing,
+    disk: DiskWait,
 }
 
 /// Where peers come from, and which of them are not wanted.
@@ -127,6 +121,22 @@ struct Giving {
     /// Turns that were given.
     turns: u32,
     up: Meter,
+}
+
+/// Which pieces a seed leads its peers to.
+struct Showing {
+    /// Which pieces to suggest or show next.
+    spreading: Spreading,
+    /// `Some` while the torrent is super-seeded.
+    super_seeding: Option<SuperSeeding>,
+}
+
+/// Whether the torrent waits for its disk, or did.
+struct DiskWait {
+    /// `None`: the disk works.
+    wait: Option<Wait>,
+    /// When the disk worked again last, and after which pause.
+    healed: Option<(Time, Time)>,
 }
 
 /// Why a torrent waits for its disk, and until when.
@@ -185,10 +195,8 @@ impl Torrent {
                 turns: 0,
                 up: Meter::new(now),
             },
-            spreading: Spreading::new(metainfo.piece_count()),
-            super_seeding,
-            wait: None,
-            healed: None,
+            showing: Showing { spreading: Spreading::new(metainfo.piece_count()), super_seeding },
+            disk: DiskWait { wait: None, healed: None },
             picker,
             settings,
         }

@@ -239,7 +239,7 @@ impl Torrent {
     /// No wanted piece is missing any more: trackers, peers and the person are told.
     pub(super) fn complete(&mut self, turn: &mut Turn) {
         self.standing = Standing::Seeding;
-        if let Some(wait) = &mut self.wait {
+        if let Some(wait) = &mut self.disk.wait {
             wait.was_complete = true;
         }
         // If files were left out, the tracker must not count a seed.
