@@ -3,8 +3,9 @@
 //!
 //! **A new extended message goes here:** a variant of [`Extension`], its place in [`Extension::ALL`] and its row in
 //! `Extension::row`; a variant of [`Incoming`], and how [`Extended::parse`] reads it. `Torrent::extended` in
-//! `swarm/torrent/introducing.rs` decides what to do about it. The rest follows from the table: our handshake offers it, a longer one than its limit is skipped before anything is
-//! allocated, and it can be sent only to a peer whose `m` names it.
+//! `swarm/torrent/introducing.rs` decides what to do about it. The rest follows from the table: our handshake offers it,
+//! a longer one than its limit is skipped before anything is allocated, and it can be sent only to a peer whose `m` names
+//! it.
 
 use crate::proto::bencode::{self, Bencode, Value};
 use crate::proto::tracker::compact;

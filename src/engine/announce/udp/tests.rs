@@ -97,7 +97,7 @@ fn lost_packets_are_sent_again_but_not_for_ever() {
     assert!(failure.reason == silent().reason && begun.elapsed() < FIRST_WAIT);
 }
 
-/// HOSTILE: another transaction id, another kind of reply, and packets from elsewhere.
+/// Another transaction id, another kind of reply, and packets from elsewhere.
 #[test]
 fn packets_that_answer_no_request_of_ours_are_ignored() {
     let stranger = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
