@@ -14,7 +14,7 @@ use crate::cli::options::{output, source};
 use crate::cli::say;
 use crate::cli::show::bar::Bar;
 use crate::proto::metainfo::Metainfo;
-use crate::storage::verify::{FileVerdict, Verdict, State, bytes_of, verify};
+use crate::storage::verify::{FileVerdict, State, Verdict, bytes_of, verify};
 use crate::sys::in_words;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -198,7 +198,8 @@ fn file_json(metainfo: &Metainfo, verdict: &FileVerdict) -> String {
         let bytes = bytes_of(metainfo, entry, run);
         format!("[{},{}]", bytes.start(), bytes.end())
     };
-    object.raw("pieces", &json::array(&mut verdict.pieces.iter().map(|run| format!("[{},{}]", run.start(), run.end()))));
+    object
+        .raw("pieces", &json::array(&mut verdict.pieces.iter().map(|run| format!("[{},{}]", run.start(), run.end()))));
     object.raw("bytes", &json::array(&mut verdict.pieces.iter().map(bytes)));
     object.text_or_null("problem", verdict.problem.as_deref());
     object.end()

@@ -3,8 +3,8 @@
 //! Floor 4. The thread waits for input, and then reads it only if the program is in the foreground: the kernel stops a
 //! job that reads from the terminal in the background.
 
-use super::terminal;
 use super::request::{Key, Limit, Move, UserRequest};
+use super::terminal;
 use crate::cli::options::command::{Part, Section};
 use crate::cli::show::peers;
 use crossbeam_channel::Sender;
@@ -192,7 +192,8 @@ mod tests {
 
     #[test]
     fn arrows_and_similar_keys_are_sequences() {
-        let moves = |moves: &[Move]| moves.iter().map(|&to| UserRequest::Key(Key::Move(to))).collect::<Vec<UserRequest>>();
+        let moves =
+            |moves: &[Move]| moves.iter().map(|&to| UserRequest::Key(Key::Move(to))).collect::<Vec<UserRequest>>();
         assert_eq!(typed(b"\x1b[A\x1bOBjk"), moves(&[Move::Up, Move::Down, Move::Down, Move::Up]));
         assert_eq!(typed(b"\x1b[5~\x1b[6~"), moves(&[Move::PageUp, Move::PageDown]));
         assert_eq!(typed(b"\x1b[H\x1b[1~\x1bOF\x1b[4~"), moves(&[Move::First, Move::First, Move::Last, Move::Last]));

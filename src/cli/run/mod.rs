@@ -9,11 +9,11 @@ pub mod folder;
 pub mod keys;
 pub mod log;
 pub mod person;
+pub mod request;
 pub mod session;
 pub mod signals;
 pub mod terminal;
 pub mod watcher;
-pub mod request;
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::show::view::View;
@@ -21,12 +21,12 @@ use crate::engine::{Command, Config, Engine, Job, Notice, TorrentId};
 use crossbeam_channel::{Receiver, Select};
 use folder::{Change, Folder};
 use person::Person;
-use session::{Entry, Update, Session};
+use request::{ONE_REQUEST, UserRequest};
+use session::{Entry, Session, Update};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use watcher::{Seen, Watcher};
-use request::{ONE_REQUEST, UserRequest};
 
 /// When a run ends by itself. Except with `Interrupted`, it also ends when all torrents have failed.
 pub enum Until {

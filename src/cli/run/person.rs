@@ -2,8 +2,8 @@
 //!
 //! Floor 4.
 
-use super::session::Session;
 use super::request::{Key, Limit, UserRequest};
+use super::session::Session;
 use super::{keys, signals, terminal};
 use crate::cli::exit::Failure;
 use crate::cli::show::view::View;

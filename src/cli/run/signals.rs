@@ -3,8 +3,8 @@
 //!
 //! Floor 4. A terminal that is closed (SIGHUP) ends the run like ^C. nohup ignores SIGHUP, so there it does not.
 
-use super::terminal;
 use super::request::{ONE_REQUEST, UserRequest};
+use super::terminal;
 use crate::cli::exit::{Exit, Failure};
 use crossbeam_channel::Sender;
 use rustix::process::{Signal, getpid, kill_process};

@@ -87,7 +87,8 @@ pub fn draw(session: &Session, look: Look, ended: bool) -> Vec<Row> {
 fn blocks_or_lines(entries: &[&Entry], look: Look, room: usize, ended: bool) -> Vec<Row> {
     let mut shown: Vec<Vec<Row>> = entries.iter().map(|entry| vec![line(entry, look, ended)]).collect();
     let mut spare = room - shown.len();
-    let (open, complete): (Vec<usize>, Vec<usize>) = (0..entries.len()).partition(|&at| entries[at].completed_at.is_none());
+    let (open, complete): (Vec<usize>, Vec<usize>) =
+        (0..entries.len()).partition(|&at| entries[at].completed_at.is_none());
     for torrent in open.into_iter().chain(complete) {
         let block = block(entries[torrent], look, entries.len() == 1, ended);
         if block.len() <= spare + 1 {

@@ -5,7 +5,7 @@
 use super::doing::waits_for_disk;
 use super::words;
 use crate::base::units::{count, duration, of, percent, rate, sum, time_left};
-use crate::cli::run::session::{Entry, Update, Session};
+use crate::cli::run::session::{Entry, Session, Update};
 use crate::cli::say;
 use crate::engine::TorrentId;
 use crate::swarm::standing::DiskTrouble;
@@ -70,7 +70,8 @@ fn lines(update: &Update, session: &Session, now: Instant) -> Vec<String> {
 
 /// The progress of incomplete torrents.
 fn progress(session: &Session) -> Vec<String> {
-    let under_way = || session.entries.values().filter(|entry| entry.completed_at.is_none() && entry.problem().is_none());
+    let under_way =
+        || session.entries.values().filter(|entry| entry.completed_at.is_none() && entry.problem().is_none());
     let number = under_way().count();
     if number > MOST_LINES {
         let length = sum(under_way().map(|entry| entry.report.length));

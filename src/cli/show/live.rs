@@ -9,9 +9,9 @@ use super::roster::Roster;
 use super::{lines, peers, words};
 use crate::base::width;
 use crate::cli::run::keys::{KEYS, LIST_KEYS};
-use crate::cli::run::session::{Update, Session};
-use crate::cli::run::terminal;
 use crate::cli::run::request::Key;
+use crate::cli::run::session::{Session, Update};
+use crate::cli::run::terminal;
 use crate::cli::say;
 use crate::engine::{TorrentId, Watch};
 use std::io::{self, IsTerminal, Write};
@@ -283,7 +283,8 @@ mod tests {
     /// A screen that shows everything it can show.
     fn full(peers_of: Option<TorrentId>, list: Option<Roster>) -> (Screen, Session) {
         let (ending_line, keys) = (ending_line(true, true), true);
-        let screen = Screen { utf8: true, bold: true, drawn: Vec::new(), size: (0, 0), ending_line, keys, peers_of, list };
+        let screen =
+            Screen { utf8: true, bold: true, drawn: Vec::new(), size: (0, 0), ending_line, keys, peers_of, list };
         let peer_list = vec![peer("[2001:db8::1]:6881"), peer("10.0.0.1:6881")];
         let running = Phase::Running(Status { peer_list, ..status(50 << 20) }.into());
         let mut session = session(vec![("東京 a long name.iso", 100 << 20, running)]);

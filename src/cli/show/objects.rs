@@ -9,7 +9,7 @@ use crate::base::json::Object;
 use crate::base::units;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::command::{Part, Section};
-use crate::cli::run::session::{Entry, Update, Session, exit_of};
+use crate::cli::run::session::{Entry, Session, Update, exit_of};
 use crate::cli::say;
 use crate::engine::TorrentId;
 use crate::swarm::meeting::source::Source;
@@ -195,7 +195,8 @@ mod tests {
         assert!(told(Update::Failed(TorrentId(0))).contains("\"problem\":\"disk full\",\"exit_code\":74}"));
         assert!(told(Update::Started).ends_with("\"eta\":null,\"port\":6881}\n"));
         assert!(told(Update::Ended).ends_with("\"whole\":false}\n"));
-        let tracker = Update::Tracker { torrent: TorrentId(0), host: "t.example".into(), problem: None, refuses: false };
+        let tracker =
+            Update::Tracker { torrent: TorrentId(0), host: "t.example".into(), problem: None, refuses: false };
         assert!(told(tracker).ends_with("\"tracker\":\"t.example\",\"problem\":null}\n"));
         assert_eq!(told(Update::Stopping { interrupted: true }), "");
     }

@@ -7,8 +7,8 @@ use super::layout::{Look, Row, ellipsis, plain, shown, total};
 use super::words;
 use crate::base::units::{per_mille, percent, rate};
 use crate::base::width::{columns, pad, shorten_end, shorten_middle};
-use crate::cli::run::session::{Entry, Session};
 use crate::cli::run::request::Move;
+use crate::cli::run::session::{Entry, Session};
 use crate::engine::TorrentId;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
@@ -139,7 +139,8 @@ impl Roster {
     /// The titles of the columns, with the sorted one in brackets, and the position of the selected torrent.
     fn titles(&self, look: Look) -> String {
         let position = format!("{} of {}", (self.at + 1).min(self.sorted.len()), self.sorted.len());
-        let title = |order: SortBy, text: &str| if order == self.order { format!("[{text}]") } else { text.to_string() };
+        let title =
+            |order: SortBy, text: &str| if order == self.order { format!("[{text}]") } else { text.to_string() };
         let name = format!(" {} {position}", title(SortBy::Name, "name"));
         if look.columns >= WIDE {
             let [done, down] = [title(SortBy::Progress, "done"), title(SortBy::Down, "down")];

@@ -5,8 +5,8 @@
 use super::live::Screen;
 use super::{lines, objects};
 use crate::cli::exit::Failure;
-use crate::cli::run::session::{Update, Session};
 use crate::cli::run::request::Key;
+use crate::cli::run::session::{Session, Update};
 use crate::cli::say;
 use crate::engine::{TorrentId, Watch};
 use std::time::Duration;

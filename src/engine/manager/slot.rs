@@ -10,7 +10,7 @@ use crate::engine::notice::{Phase, Problem, Report, Watch};
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
-use crate::storage::resume::{SAVE_TOTALS_EVERY, SAVE_COMPLETE_AFTER, Save};
+use crate::storage::resume::{SAVE_COMPLETE_AFTER, SAVE_TOTALS_EVERY, Save};
 use crate::swarm::figures::Status;
 use crate::swarm::shared::Shared;
 use crate::swarm::torrent::Torrent;

@@ -66,7 +66,11 @@ impl Trackers {
         for action in turn.actions.drain(..) {
             match action {
                 Action::Announce(announcement) => undone = self.announce(id, announcement).or(undone),
-                Action::Connect { .. } | Action::Peer(..) | Action::Close { .. } | Action::Disk(_) | Action::News(_) => {}
+                Action::Connect { .. }
+                | Action::Peer(..)
+                | Action::Close { .. }
+                | Action::Disk(_)
+                | Action::News(_) => {}
             }
         }
         undone

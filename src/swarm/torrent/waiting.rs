@@ -114,7 +114,8 @@ impl Torrent {
     fn begin_check(&mut self, text: String, turn: &mut Turn) {
         let (pause, was_complete) =
             self.disk.wait.as_ref().map_or((FIRST_PAUSE, self.is_seeding()), |wait| (wait.pause, wait.was_complete));
-        self.disk.wait = Some(Wait { block: None, probe_at: None, pause, doubtful: true, checking: true, was_complete });
+        self.disk.wait =
+            Some(Wait { block: None, probe_at: None, pause, doubtful: true, checking: true, was_complete });
         self.begin_waiting(DiskTrouble { text, short_bytes: 0 }, turn);
         self.keys().into_iter().for_each(|key| self.close(key, "what we have is being checked again", turn));
         turn.actions.push(Action::Disk(DiskOrder::CheckAgain));
