@@ -24,17 +24,18 @@ fn fault(name: &str, files: &[String], sources: &[Source]) -> Option<String> {
         let is_there = |file: &String| file == name || file.ends_with(&format!("/{name}"));
         return (!files.iter().any(is_there)).then(|| "there is no such file".into());
     }
-    if is_path && name.contains('/') && !name.contains('.') && is_folder {
+    if is_path && !room.is_empty() && name.contains('/') && !name.contains('.') && is_folder {
         let bases = [root(), root().join("..")];
         return (!bases.iter().any(|base| base.join(name).exists())).then(|| "there is no such folder".into());
     }
     let (owner, item) = name.split_once("::").filter(|(owner, _)| owner.starts_with(char::is_uppercase))?;
-    let item = item.trim_end_matches("()");
+    let item = item.split('(').next().unwrap_or(item);
     let owns = |source: &&Source| has_any(&source.code, &["struct ", "enum ", "trait ", "impl "], owner);
     // A function or a field; or else a variant or a constant.
     let before: &[&str] = if item.starts_with(char::is_lowercase) { &["fn ", "pub "] } else { &[" "] };
     let is_there = sources.iter().filter(owns).any(|source| has_any(&source.code, before, item));
-    (!is_there).then(|| format!("{owner} has no {item}"))
+    // (Nothing is written of what is derived.)
+    (!is_there && item != "default").then(|| format!("{owner} has no {item}"))
 }
 
 /// Whether `code` has `name` as a word behind one of `before`.
