@@ -10,7 +10,7 @@
 //! | [`announce`] | at most 32; none while nothing is announced | a tracker |
 //! | [`lookup`](crate::sys::lookup) | at most 32; none while no host is looked up | the resolver |
 //! | [`keeper`] | one per device on which a state was saved | its channel, the disk |
-//! | [`checker`] | one; while content is checked, one more per device, and as many helpers as cores | its channel, the disk |
+//! | [`checker`] | one; while content is checked, one more per folder, at most 64, and as many helpers as cores | its channel, the disk |
 //! | [`hashing`](crate::storage::hashing) | as many as cores, while a torrent is created or content verified | the disk |
 
 pub mod announce;
