@@ -39,8 +39,8 @@ class Mirror(Operations):
     def open(self, path, flags):
         return os.open(path, flags & (os.O_ACCMODE | os.O_TRUNC))
 
-    # Without it, the kernel does not ask when a file is closed. The answer to that is the only one for which it has a
-    # process wait that is to end.
+    # The kernel would ask when a file is closed, and let even a process that was killed wait for the answer. It asks no
+    # more after the first time that nobody knows the question.
     flush = None
 
     def release(self, path, fh):
