@@ -7,7 +7,6 @@ pub mod hex;
 pub mod json;
 pub mod nearest;
 pub mod path;
-pub mod punycode;
 pub mod rng;
 pub mod sha1;
 pub mod sha256;

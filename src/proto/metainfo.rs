@@ -46,10 +46,12 @@ use crate::base::sha256::sha256;
 use crate::base::{path, sha1};
 use crate::proto::bencode::{self, Value};
 use crate::proto::id::InfoHash;
+use core::ops::Range;
 use error::{refuse, refuse_value};
 
-/// The largest .torrent file that is read, in bytes: above the 30 MiB of libtorrent's and rain's limits.
-pub const MAX_METAINFO_BYTES: usize = 32 * 1024 * 1024;
+/// The largest .torrent file that is read, in bytes: room for the hashes of [`MAX_PIECES`], which are 40 MiB, and for the
+/// paths of 100,000 files.
+pub const MAX_METAINFO_BYTES: usize = 48 * 1024 * 1024;
 
 /// The most pieces a torrent can have: libtorrent's limit, at which a bitfield is 256 KiB.
 pub const MAX_PIECES: u64 = 2_097_152;
@@ -111,7 +113,8 @@ impl Metainfo {
             let found = format!("{} bytes", bytes.len());
             return refuse("the file", found, format!("a .torrent file of at most {MAX_METAINFO_BYTES}"));
         }
-        let (file, odd) = bencode::decode_metainfo(bytes).map_err(|error| format!("not a .torrent file: {error}"))?;
+        let (file, odd) =
+            bencode::decode_metainfo(bytes).map_err(|error| format!("damaged, or not a .torrent file: {error}"))?;
         let keys: [&[u8]; 10] = [
             b"info",
             b"announce",
@@ -163,6 +166,14 @@ impl Metainfo {
             None => self::read_files::single(length, attr, &name)?,
         };
         check_piece_count(list.length(), piece_length, hashes)?;
+        let tiers = urls::tiers(announce_list, announce, &mut warnings);
+        let private = private.is_some_and(is_set);
+        if private && tiers.is_empty() {
+            warnings.push("it is private and names no tracker, so it can find no peer".into());
+        }
+        if list.length() == 0 {
+            warnings.push("it has no content; many programs refuse such a torrent".into());
+        }
 
         Ok(Metainfo {
             info_hash: InfoHash(sha1::sha1(info.raw())),
@@ -172,10 +183,10 @@ impl Metainfo {
             files: list,
             piece_length,
             hashes: hashes.to_vec(),
-            tiers: urls::tiers(announce_list, announce, &mut warnings),
+            tiers,
             web_seeds: urls::web_seeds(url_list, &mut warnings),
             nodes: urls::nodes(nodes),
-            private: private.is_some_and(is_set),
+            private,
             comment: read_text("comment", comment_utf8, comment, &mut warnings),
             created_by: read_text("created by", by_utf8, by, &mut warnings),
             creation_date: date.and_then(|date| date.as_int().or_else(|| date.as_text()?.parse().ok())),
@@ -196,6 +207,14 @@ impl Metainfo {
         let begin = u64::from(piece) * u64::from(self.piece_length);
         // At most piece_length, which is a u32.
         self.length.saturating_sub(begin).min(self.piece_length.into()) as u32
+    }
+
+    /// The pieces that hold bytes of a file.
+    pub fn pieces_of(&self, file: FileEntry) -> Range<u32> {
+        // The number of a piece fits.
+        let piece_at = |offset: u64| (offset / u64::from(self.piece_length)) as u32;
+        let first = piece_at(file.offset);
+        first..if file.length == 0 { first } else { piece_at(file.end() - 1) + 1 }
     }
 
     /// The SHA-1 of a piece; zeros, which no content is known to have, if there is no such piece.

@@ -3,7 +3,7 @@
 //! Floor 3. The system's resolver has no deadline. So a thread asks it, and is left behind if it takes too long. The number
 //! of such threads is limited.
 
-use crate::base::punycode::ascii_host;
+use crate::base::url::punycode::ascii_host;
 use core::net::SocketAddr;
 use std::net::ToSocketAddrs;
 use std::sync::atomic::{AtomicUsize, Ordering};

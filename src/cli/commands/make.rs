@@ -17,7 +17,7 @@ use crate::cli::say;
 use crate::cli::show::bar::Bar;
 use crate::maker;
 use crate::maker::tree;
-use crate::maker::tree::{Choice, Found};
+use crate::maker::tree::{Choice, FoundFile};
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::piece_length::automatic;
@@ -198,7 +198,7 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
     tell(&metainfo, written.as_deref(), bytes.len(), time, wanted)
 }
 
-fn find(path: &Path, target: Option<&Path>, wanted: &Wanted) -> Result<Vec<Found>, tree::TreeError> {
+fn find(path: &Path, target: Option<&Path>, wanted: &Wanted) -> Result<Vec<FoundFile>, tree::TreeError> {
     let fits = |globs: &[Glob], name: &str| globs.iter().any(|glob| glob.matches(name));
     let include = |name: &str| fits(&wanted.include, name);
     let choice = Choice {
@@ -224,7 +224,10 @@ fn name_and_place(path: &Path) -> Result<(String, PathBuf), Failure> {
         None => fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()),
     };
     let refused = |what: &str| Failure::new(Exit::NoInput, format!("{}: {what}", output::shown(path)));
-    let Some(name) = real.file_name() else { return Err(refused("has no name that a torrent could use")) };
+    if path.as_os_str().is_empty() {
+        return Err(Failure::usage("'' is not a path, expected a file or folder: swarmlet make PATH ANNOUNCE"));
+    }
+    let Some(name) = real.file_name() else { return Err(refused("has no name, and a torrent needs one")) };
     let Some(name) = name.to_str() else { return Err(refused("the name is not UTF-8 text; rename it")) };
     if crate::base::path::safe_component(name.as_bytes()).as_deref() != Ok(name) {
         return Err(refused("the name contains control characters; rename it"));

@@ -61,15 +61,29 @@ pub fn parse(source: &OsStr, bytes: &[u8]) -> Result<Metainfo, Failure> {
         let name = shown(source);
         let begin = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
         let what = match begin {
-            [] => "empty",
-            [b'<', ..] => "a web page",
-            [b'P', b'K', 3, 4, ..] => "a ZIP archive",
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "text in UTF-16",
-            _ if is_magnet(begin) => "a magnet link, and magnet links are not supported yet",
-            _ => return Failure::new(Exit::BadTorrent, format!("{name}: {error}")),
+            [] => "empty, expected a .torrent file".into(),
+            [b'<', ..] => "a web page, expected a .torrent file".into(),
+            [b'P', b'K', 3, 4, ..] => "a ZIP archive, expected a .torrent file".into(),
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "text in UTF-16, expected a .torrent file".into(),
+            _ if is_magnet(begin) => {
+                "a magnet link, and magnet links are not supported yet; expected a .torrent file".into()
+            }
+            // The error names a field.
+            [b'd', ..] if error.starts_with("info") => format!("not a valid torrent: {error}"),
+            [b'd', ..] => error,
+            // Someone who wants to publish a file may name the file itself.
+            _ if is_other_file(source) => {
+                "not a .torrent file; `swarmlet make` makes one for a file or folder".to_string()
+            }
+            _ => "not a .torrent file".into(),
         };
-        Failure::new(Exit::BadTorrent, format!("{name}: {what}, expected a .torrent file"))
+        Failure::new(Exit::BadTorrent, format!("{name}: {what}"))
     })
+}
+
+/// Whether `source` is a file whose name does not say that it is a torrent.
+fn is_other_file(source: &OsStr) -> bool {
+    source != "-" && address(source).is_none() && Path::new(source).extension() != Some(OsStr::new("torrent"))
 }
 
 /// `source` as messages name it: safe for a terminal, and without the secrets of a URL.
@@ -81,8 +95,10 @@ pub fn shown(source: &OsStr) -> String {
     }
 }
 
-/// Refuses torrents that are given twice, that would write to the same file, or to a file that swarmlet uses itself.
-pub fn check_distinct(torrents: &[(OsString, Metainfo)]) -> Result<(), Failure> {
+/// Refuses torrents that are given twice, that use a name of swarmlet's own files, or (`write`: content is written) that
+/// would write to the same file. Any number of torrents may be seeded from one file: sites publish the same content in
+/// torrents of their own.
+pub fn check_distinct(torrents: &[(OsString, Metainfo)], write: bool) -> Result<(), Failure> {
     for (at, (source, metainfo)) in torrents.iter().enumerate() {
         if part_file::is_name(&metainfo.name) {
             let (source, name) = (shown(source), &metainfo.name);
@@ -99,7 +115,7 @@ pub fn check_distinct(torrents: &[(OsString, Metainfo)]) -> Result<(), Failure> 
                 metainfo.info_hash
             )));
         }
-        for (other, theirs) in torrents[..at].iter().filter(|(_, theirs)| theirs.name == metainfo.name) {
+        for (other, theirs) in torrents[..at].iter().filter(|(_, theirs)| write && theirs.name == metainfo.name) {
             if !metainfo.is_folder || !theirs.is_folder {
                 return Err(same_path(other, source, &metainfo.name));
             }
@@ -135,7 +151,10 @@ fn read_file(source: &OsStr) -> Result<Vec<u8>, Failure> {
     let file = File::open(source).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
-        return Err(Failure::new(Exit::NoInput, format!("{name}: a folder, expected a .torrent file")));
+        return Err(Failure::new(
+            Exit::NoInput,
+            format!("{name}: a folder, expected a .torrent file; `swarmlet make` makes one for a folder"),
+        ));
     }
     read_all(file, &name, metadata.len())
 }
@@ -169,7 +188,11 @@ fn fetch(url: &str) -> Result<Vec<u8>, Failure> {
             let text = format!("{name}: this swarmlet was built without https (the feature `tls`)");
             return Err(Failure::new(Exit::Unavailable, text));
         }
-        "magnet" => return Err(Failure::usage("magnet links are not supported yet; expected a .torrent file")),
+        "magnet" => {
+            return Err(Failure::usage(
+                "downloading by a magnet link is not supported yet; expected the .torrent file, or its URL",
+            ));
+        }
         _ => return Err(Failure::usage(format!("{name}: expected a file or an http or https URL"))),
     }
     http::get(url, MAX_METAINFO_BYTES as u64, FETCH_DEADLINE).map_err(|error| match error {
@@ -207,15 +230,28 @@ mod tests {
     }
 
     fn conflict(torrents: &[(OsString, Metainfo)]) -> String {
-        check_distinct(torrents).err().map_or(String::new(), |failure| failure.text)
+        check_distinct(torrents, true).err().map_or(String::new(), |failure| failure.text)
     }
 
     #[test]
     fn failures_name_the_source_and_the_problem() {
         assert_eq!(failure("/no/such.torrent"), (66, "/no/such.torrent: No such file or directory".into()));
-        assert_eq!(failure("/"), (66, "/: a folder, expected a .torrent file".into()));
+        assert_eq!(
+            failure("/"),
+            (66, "/: a folder, expected a .torrent file; `swarmlet make` makes one for a folder".into())
+        );
         assert_eq!(failure("/dev/null"), (65, "/dev/null: empty, expected a .torrent file".into()));
-        assert_eq!(failure("/dev/zero"), (65, "/dev/zero: larger than 32.0 MiB, expected a .torrent file".into()));
+        assert_eq!(failure("/proc/self/status").0, 65);
+        assert!(
+            failure("/proc/self/status")
+                .1
+                .ends_with("/status: not a .torrent file; `swarmlet make` makes one for a file or folder")
+        );
+        let parse =
+            |bytes: &[u8]| super::parse(OsStr::new("a.torrent"), bytes).err().map_or(String::new(), |it| it.text);
+        assert_eq!(parse(b"hello"), "a.torrent: not a .torrent file");
+        assert_eq!(parse(b"de"), "a.torrent: not a valid torrent: info is missing, expected a dict");
+        assert_eq!(failure("/dev/zero"), (65, "/dev/zero: larger than 48.0 MiB, expected a .torrent file".into()));
         assert_eq!(failure("magnet:?xt=urn:btih:0").0, 64);
         assert_eq!(failure("ftp://host/a.torrent").0, 64);
         assert_eq!(failure("a\x1b[2Jb"), (66, "a\\x1b[2Jb: No such file or directory".into()));

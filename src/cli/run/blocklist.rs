@@ -128,7 +128,7 @@ mod tests {
         let (_, told) = of(&b"\x1f\x8b\x08 binary \n".repeat(9));
         assert_eq!(told, ["the blocklist /list: compressed (gzip), and damaged or larger than 64 MiB"]);
         // UTF-16, and the line ends of old Macs.
-        for text in [&b"\xff\xfe1\0.\01\0.\01\0.\01\0\r\0\n\0"[..], &b"1.1.1.1\r2.2.2.2\r"[..]] {
+        for text in [&b"\xff\xfe1\x00.\x001\x00.\x001\x00.\x001\x00\r\x00\n\x00"[..], &b"1.1.1.1\r2.2.2.2\r"[..]] {
             let (_, told) = of(text);
             assert!(told[0].starts_with("the blocklist /list: no line is"), "{told:?}");
         }

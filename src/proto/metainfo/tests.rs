@@ -206,16 +206,17 @@ fn a_file_that_is_not_quite_bencode_is_read_and_has_the_hash_of_its_bytes() {
 #[test]
 fn refuses_what_is_missing() {
     for key in ["length", "name", "piece length", "pieces"] {
-        assert!(error(without(one_file(), key)).starts_with(&format!("info.{key}: missing, expected ")));
+        assert!(error(without(one_file(), key)).starts_with(&format!("info.{key} is missing, expected ")));
     }
     let parse = |bytes: &[u8]| Metainfo::parse(bytes).unwrap_err().to_string();
-    assert_eq!(parse(b"de"), "info: missing, expected a dict");
+    assert_eq!(parse(b"de"), "info is missing, expected a dict");
     assert_eq!(parse(b"d4:infoi5ee"), "info: 5, expected a dict");
     assert_eq!(parse(b"4:spam"), "the file: \"spam\", expected a dict");
-    assert_eq!(parse(b"<!DOCTYPE html>"), "not a .torrent file: byte 0: no value begins with '<'");
+    assert_eq!(parse(b"<!DOCTYPE html>"), "damaged, or not a .torrent file: byte 0: no value begins with '<'");
+    assert_eq!(parse(b"d4:info"), "damaged, or not a .torrent file: byte 7: the input ends within a value");
     assert_eq!(
         parse(&vec![0; MAX_METAINFO_BYTES + 1]),
-        "the file: 33554433 bytes, expected a .torrent file of at most 33554432"
+        "the file: 50331649 bytes, expected a .torrent file of at most 50331648"
     );
     assert_eq!(error(folder_of(vec![], 0)), "info.files: no file, expected at least one");
     assert_eq!(error(with(folder_of(vec![], 0), "files", 1i64)), "info.files: 1, expected a list");
@@ -236,6 +237,18 @@ fn private_may_be_a_number_or_a_string() {
     {
         assert_eq!(parse(with(one_file(), "private", value)).private, private);
     }
+}
+
+#[test]
+fn torrents_that_can_find_no_peer_or_have_no_content_carry_a_warning() {
+    let warnings = |info: Pairs, beside: Pairs| Metainfo::parse(&torrent(info, beside)).unwrap().warnings;
+    let private = || with(one_file(), "private", Bencode::Int(1));
+    let tracker = || vec![("announce", "http://a.example/".into())];
+    assert_eq!(warnings(private(), vec![]), ["it is private and names no tracker, so it can find no peer"]);
+    assert_eq!(warnings(private(), tracker()), [""; 0]);
+    assert_eq!(warnings(one_file(), vec![]), [""; 0]);
+    let empty = warnings(folder(&[(&["a"], 0)]), tracker());
+    assert_eq!(empty, ["it has no content; many programs refuse such a torrent"]);
 }
 
 #[test]

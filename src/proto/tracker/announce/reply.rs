@@ -92,8 +92,11 @@ pub fn parse_reply(body: &[u8]) -> Result<AnnounceReply, ReplyError> {
     };
     let Some(entries) = dict.entries() else { return damaged("is bencoded, but not a dict") };
     let (mut reply, mut failure, mut retry_in) = (AnnounceReply { odd, ..AnnounceReply::default() }, None, None);
+    let mut before = None;
     for (key, value) in entries {
         match key {
+            // Of a key that is there twice, the first counts.
+            _ if before.replace(key) == Some(key) => {}
             b"failure reason" => failure = Some(words(value).unwrap_or_default()),
             b"retry in" => retry_in = parse_retry_in(value),
             b"interval" => reply.interval = number(value),

@@ -4,8 +4,10 @@
 //! may have. They are never taken apart and put together again, because trackers compare them byte by byte: everything that
 //! does not have to change stays as it is.
 
+pub mod punycode;
+
+use self::punycode::ascii_host;
 use crate::base::hex::{self, percent};
-use crate::base::punycode::ascii_host;
 
 /// What is shown in place of a secret.
 const HIDDEN: &str = "…";
