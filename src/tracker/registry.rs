@@ -31,7 +31,7 @@ const LOOKED_AT: usize = 16;
 pub struct Limits {
     /// Most peers of all swarms together.
     pub peers: usize,
-    /// Most peers of one swarm.
+    /// Most peers of one swarm, of both address families together.
     pub swarm_peers: usize,
     /// Most swarms.
     pub swarms: usize,
@@ -136,7 +136,6 @@ impl Registry {
             response.counts = self.counts(&announce.info_hash).unwrap_or_default();
             return Ok(response);
         }
-        let full = self.peers >= self.limits.peers;
         let swarm = match self.swarms.get_mut(&announce.info_hash) {
             Some(swarm) => swarm,
             None => {
@@ -145,20 +144,27 @@ impl Registry {
             }
         };
         let is_v6 = address.len() == V6_BYTES;
-        let (peers, others) = if is_v6 { (&mut swarm.v6, &mut swarm.v4) } else { (&mut swarm.v4, &mut swarm.v6) };
         let facts = Facts { peer_id: &announce.peer_id, seed: announce.seed, seen: tick(now), key: announce.key };
-        let number = match peers.find(address, self.secret) {
-            Some(number) => peers.update(number, &facts, self.secret),
-            None => {
-                let moved = peers.find_moved(&announce.peer_id, announce.key);
-                let crowded = full || peers.len() >= self.limits.swarm_peers;
-                if let Some(out) = moved.or_else(|| crowded.then(|| self.rng.below(peers.len()))) {
-                    if peers.is_empty() {
-                        return Err(Full);
-                    }
-                    peers.remove(out, self.secret);
+        let known = swarm.family(is_v6).find(address, self.secret);
+        if known.is_none() {
+            let crowded = self.peers >= self.limits.peers || swarm.len() >= self.limits.swarm_peers;
+            match swarm.family(is_v6).find_moved(&announce.peer_id, announce.key) {
+                Some(before) => {
+                    swarm.family(is_v6).remove(before, self.secret);
                     self.peers -= 1;
                 }
+                None if crowded && swarm.is_empty() => return Err(Full),
+                None if crowded => {
+                    swarm.remove_any(&mut self.rng, self.secret);
+                    self.peers -= 1;
+                }
+                None => {}
+            }
+        }
+        let (peers, others) = if is_v6 { (&mut swarm.v6, &mut swarm.v4) } else { (&mut swarm.v4, &mut swarm.v6) };
+        let number = match known {
+            Some(number) => peers.update(number, &facts, self.secret),
+            None => {
                 let number = peers.insert(address, &facts, self.secret);
                 self.peers += 1;
                 peers.hide(number, announce.unproven);
@@ -202,7 +208,7 @@ impl Registry {
                 },
             };
             if let Some(swarm) = self.swarms.get_mut(&hash) {
-                let peers = if is_v6 { &mut swarm.v6 } else { &mut swarm.v4 };
+                let peers = swarm.family(is_v6);
                 // From the last to the first, because a dropped peer is replaced by one that was already examined.
                 let mut number = below.min(peers.len());
                 while number > 0 && left > 0 {
@@ -241,7 +247,7 @@ impl Registry {
         let mut buffer = [0; V6_BYTES];
         let address = pack(addr, &mut buffer);
         let Some(swarm) = self.swarms.get_mut(info_hash) else { return };
-        let peers = if address.len() == V6_BYTES { &mut swarm.v6 } else { &mut swarm.v4 };
+        let peers = swarm.family(address.len() == V6_BYTES);
         if let Some(number) = peers.find(address, self.secret) {
             peers.hide(number, !reachable);
         }
@@ -286,8 +292,8 @@ impl Registry {
     /// Restores a saved peer of a restored swarm. `address` is in compact form.
     pub fn restore_peer(&mut self, info_hash: &InfoHash, address: &[u8], facts: &Facts, tag: u32) {
         let Some(swarm) = self.swarms.get_mut(info_hash) else { return };
-        let peers = if address.len() == V6_BYTES { &mut swarm.v6 } else { &mut swarm.v4 };
-        let room = self.peers < self.limits.peers && peers.len() < self.limits.swarm_peers;
+        let room = self.peers < self.limits.peers && swarm.len() < self.limits.swarm_peers;
+        let peers = swarm.family(address.len() == V6_BYTES);
         if room && peers.find(address, self.secret).is_none() {
             peers.insert(address, facts, self.secret);
             self.peers += 1;
@@ -300,7 +306,7 @@ impl Registry {
     /// Removes a peer that stopped. A client with another peer id at the same address can't remove it.
     fn leave(&mut self, announce: &Announce, address: &[u8]) {
         let Some(swarm) = self.swarms.get_mut(&announce.info_hash) else { return };
-        let peers = if address.len() == V6_BYTES { &mut swarm.v6 } else { &mut swarm.v4 };
+        let peers = swarm.family(address.len() == V6_BYTES);
         if let Some(number) = peers.find(address, self.secret).filter(|&at| peers.peer_id(at) == announce.peer_id) {
             peers.remove(number, self.secret);
             self.peers -= 1;
@@ -332,6 +338,19 @@ impl Swarm {
 
     fn len(&self) -> usize {
         self.v4.len() + self.v6.len()
+    }
+
+    fn family(&mut self, is_v6: bool) -> &mut Peers {
+        if is_v6 { &mut self.v6 } else { &mut self.v4 }
+    }
+
+    /// Removes a random peer of a swarm that is not empty, whatever its address family: the limit is the swarm's.
+    fn remove_any(&mut self, rng: &mut Rng, secret: u64) {
+        let number = rng.below(self.len());
+        match number.checked_sub(self.v4.len()) {
+            None => self.v4.remove(number, secret),
+            Some(number) => self.v6.remove(number, secret),
+        }
     }
 
     fn is_empty(&self) -> bool {

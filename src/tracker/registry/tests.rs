@@ -179,6 +179,13 @@ fn a_flood_of_peers_is_limited() {
         registry.announce(&announce(at((number % 250) as u8, number + 1), false), secs(0)).unwrap();
     }
     assert_eq!(registry.peers(), 500, "the limit of a swarm");
+    // Peers of the other address family count against the same limit, and replace peers of both.
+    for port in 1..=2000 {
+        registry.announce(&announce(([0xfd00, 0, 0, 0, 0, 0, 0, 1], port).into(), false), secs(0)).unwrap();
+    }
+    assert_eq!(registry.peers(), 500, "the limit of a swarm");
+    let families = registry.swarms_after(None).next().map(|(_, swarm)| (swarm.v4.len(), swarm.v6.len())).unwrap();
+    assert!(families.0 > 0 && families.1 > 250, "{families:?}");
     for number in 0..5000u16 {
         let swarm = InfoHash([(number % 20) as u8 + 2; 20]);
         let _ = registry.announce(&Announce { info_hash: swarm, ..announce(at(1, number + 1), false) }, secs(0));
