@@ -2,7 +2,7 @@
 //!
 //! Floor 3.
 
-use super::registry::{Announce, Response};
+use super::registry::{Announce, Refused, Response};
 use super::shared::Shared;
 use crate::proto::tracker::announce::RetryIn;
 
@@ -30,14 +30,17 @@ pub fn peers_wanted(shared: &Shared, numwant: Option<u32>) -> usize {
 }
 
 /// Hands an announce to the registry. Returns the reason if it is refused, and when the client may try again.
-pub fn admit(shared: &Shared, announce: &Announce, udp: bool) -> Result<Response, (&'static str, RetryIn)> {
+pub fn admit(shared: &Shared, announce: &Announce, udp: bool) -> Result<Response, (&'static str, Option<RetryIn>)> {
     shared.stats.announced(udp);
     if shared.allowed().as_ref().is_some_and(|allowed| !allowed.contains(&announce.info_hash)) {
-        return Err(("this torrent is not tracked here", RetryIn::Minutes(NOT_TRACKED_RETRY_MINUTES)));
+        return Err(("this torrent is not tracked here", Some(RetryIn::Minutes(NOT_TRACKED_RETRY_MINUTES))));
     }
     let now = shared.now();
     let response = shared.registry().announce(announce, now);
-    let response = response.map_err(|_| ("this tracker is full", RetryIn::Minutes(FULL_RETRY_MINUTES)))?;
+    let response = response.map_err(|refused| match refused {
+        Refused::Full => ("this tracker is full", Some(RetryIn::Minutes(FULL_RETRY_MINUTES))),
+        Refused::Unusable => ("no peer can be at the address of this announce", None),
+    })?;
     if response.hidden {
         shared.checks.request(announce.info_hash, announce.addr);
     }

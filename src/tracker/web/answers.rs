@@ -91,7 +91,7 @@ fn announce(shared: &Shared, passkey: &str, query: &str, from: IpAddr) -> Answer
     };
     let response = match admit(shared, &announce, false) {
         Ok(response) => response,
-        Err((reason, retry_in)) => return refused(shared, reason, Some(retry_in)),
+        Err((reason, retry_in)) => return refused(shared, reason, retry_in),
     };
     let form = if request.compact { compact_reply } else { list_reply };
     bencoded(form(shared, &response, ip))
