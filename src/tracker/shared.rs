@@ -43,7 +43,8 @@ impl Shared {
             let doing = format!("read {what} {}", path.display());
             move |error| TrackerError { doing, error, no_input: true }
         };
-        let mut registry = Registry::new(config.limits.clone(), random::bits());
+        let empty = || Registry::new(config.limits.clone(), random::bits());
+        let mut registry = empty();
         let allowed = match &config.allowed_dir {
             Some(dir) => Some(Allowed::read(dir, None).map_err(unreadable("the folder", dir))?),
             None => None,
@@ -60,7 +61,7 @@ impl Shared {
             None => None,
         };
         if let Some(file) = &config.state_file {
-            state::load(file, &mut registry)?;
+            registry = state::load(file, empty)?;
             state::check_place(file)?;
             if let Some(allowed) = &allowed {
                 registry.retain(|hash| allowed.contains(hash));
