@@ -8,6 +8,7 @@ use super::admission::{admit, check_passkey, peers_wanted};
 use super::registry::Announce;
 use super::shared::Shared;
 use crate::base::time::Time;
+use crate::base::url::percent_encode;
 use crate::proto::tracker::udp::{PACKET_BYTES, Reply, Request};
 use core::net::{IpAddr, SocketAddr};
 use std::hash::{BuildHasher, RandomState};
@@ -101,10 +102,8 @@ fn answer(packet: &[u8], from: SocketAddr, shared: &Shared, secret: &RandomState
                 shared.stats.refused.fetch_add(1, Relaxed);
                 Reply::Error(message.into())
             });
-            if shared.config.log_file.is_some() {
-                let line = format!("UDP {}?{}", url(&url_data), announce.to_log());
-                shared.log(from, line.as_bytes(), 200, reply.emit(transaction).len(), b"");
-            }
+            let line = || format!("UDP {}?{}", url(&url_data), announce.to_log());
+            log(shared, from, line, &reply);
             reply
         })?,
         Request::Scrape { connection, hashes } => checked(connection, &mut || {
@@ -112,7 +111,11 @@ fn answer(packet: &[u8], from: SocketAddr, shared: &Shared, secret: &RandomState
             let registry = shared.registry();
             let counts = hashes.iter().map(|hash| registry.counts(hash).unwrap_or_default());
             let counts = counts.map(|counts| [counts.seeds, counts.completed, counts.leechers]).collect();
-            Reply::Scrape(counts)
+            drop(registry);
+            let reply = Reply::Scrape(counts);
+            let names = || hashes.iter().map(|hash| format!("info_hash={}", percent_encode(&hash.0)));
+            log(shared, from, || format!("UDP scrape?{}", names().collect::<Vec<_>>().join("&")), &reply);
+            reply
         })?,
     };
     Some(reply.emit(transaction))
@@ -129,6 +132,13 @@ fn take_in(shared: &Shared, announce: &Announce, url_data: &[u8]) -> Result<Repl
     let (leechers, seeds, interval) = (response.counts.leechers, response.counts.seeds, shared.config.interval);
     let peers = if announce.addr.is_ipv4() { response.v4 } else { response.v6 };
     Ok(Reply::Announce { interval, leechers, seeds, peers })
+}
+
+/// Writes a line to the log, if there is one.
+fn log(shared: &Shared, from: SocketAddr, line: impl FnOnce() -> String, reply: &Reply) {
+    if shared.config.log_file.is_some() {
+        shared.log(from, line().as_bytes(), 200, reply.emit(0).len(), b"");
+    }
 }
 
 /// Path and query of the announce URL (BEP 41), for the log.

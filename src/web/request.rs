@@ -12,7 +12,7 @@ const MOST_HEADERS: usize = 64;
 /// A request.
 #[derive(Debug)]
 pub struct Request<'a> {
-    /// The first line, as it was received.
+    /// The first line, as it was received, without its end.
     pub line: &'a [u8],
     /// Path and query, not decoded.
     pub target: &'a str,
@@ -26,6 +26,15 @@ pub struct Request<'a> {
     pub host: &'a str,
     /// The client program (`User-Agent`).
     pub agent: &'a [u8],
+}
+
+/// A request that is refused because it is malformed, too long, or has another method or a body.
+#[derive(Debug)]
+pub struct Wrong<'a> {
+    /// The first line, as far as it was received.
+    pub line: &'a [u8],
+    /// The status of the answer.
+    pub status: &'static str,
 }
 
 /// What the bytes received so far are.
@@ -77,9 +86,16 @@ pub fn parse(bytes: &[u8]) -> Parsed<'_> {
     if method != "GET" && method != "HEAD" {
         return Parsed::Wrong("405 Method Not Allowed");
     }
-    let end = bytes.iter().position(|&byte| byte == b'\r' || byte == b'\n').unwrap_or(0);
     let head = method == "HEAD";
-    Parsed::Whole(Request { line: &bytes[..end], target, head, keep_alive, forwarded, host, agent }, length)
+    Parsed::Whole(Request { line: first_line(bytes), target, head, keep_alive, forwarded, host, agent }, length)
+}
+
+/// The first line of a request, as it was received. Empty lines before it are skipped (RFC 9112, section 2.2).
+pub fn first_line(bytes: &[u8]) -> &[u8] {
+    let ends = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let begin = bytes.iter().position(|byte| !ends(byte)).unwrap_or(bytes.len());
+    let line = &bytes[begin..];
+    &line[..line.iter().position(ends).unwrap_or(line.len())]
 }
 
 #[cfg(test)]
@@ -112,6 +128,10 @@ mod tests {
         assert!(whole("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n").keep_alive);
         assert!(!whole("GET / HTTP/1.1\r\nConnection: TE, close\r\n\r\n").keep_alive);
         assert!(whole("HEAD / HTTP/1.1\nHost: bare line ends\n\n").head);
+        for before in ["\r\n", "\n", "\r\n\r\n\n"] {
+            assert_eq!(whole(&format!("{before}GET /a HTTP/1.1\r\n\r\n")).line, b"GET /a HTTP/1.1", "{before:?}");
+        }
+        assert_eq!((first_line(b""), first_line(b"\r\n"), first_line(b"GET")), (&b""[..], &b""[..], &b"GET"[..]));
         let proxied = whole("GET / HTTP/1.1\r\nX-Forwarded-For: 9.9.9.9, 10.0.0.1\r\n\r\n");
         assert_eq!(proxied.forwarded, Some("10.0.0.1".parse().unwrap()));
     }

@@ -13,7 +13,7 @@ use crate::tracker::admission::{admit, check_passkey, peers_wanted};
 use crate::tracker::registry::{Announce, Counts, Response};
 use crate::tracker::shared::Shared;
 use crate::web::answer::{Answer, Body, Service};
-use crate::web::request::Request;
+use crate::web::request::{Request, Wrong};
 use core::net::{IpAddr, SocketAddr};
 use std::fs::File;
 use std::io::Write;
@@ -26,7 +26,16 @@ const MOST_FULL: usize = 5000;
 /// The tracker as a service of the HTTP server.
 pub fn service(shared: &Arc<Shared>) -> Arc<Service> {
     let shared = Arc::clone(shared);
-    Arc::new(move |request: &Request, from: SocketAddr| {
+    Arc::new(move |asked: Result<&Request, Wrong>, from: SocketAddr| {
+        let request = match asked {
+            Ok(request) => request,
+            Err(Wrong { line, status }) => {
+                shared.stats.refused.fetch_add(1, Relaxed);
+                let answer = Answer::words(status, status);
+                shared.log(from, line, answer.status_code(), answer.length(), b"");
+                return answer;
+            }
+        };
         let client = client(&shared, request, from);
         let answer = answer(&shared, request, client.ip());
         shared.log(client, request.line, answer.status_code(), answer.length(), request.agent);
