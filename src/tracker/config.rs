@@ -35,7 +35,7 @@ pub struct Config {
     pub limits: Limits,
     /// Clients may name their own address with `ip=`.
     pub trust_ip: bool,
-    /// Proxies whose X-Forwarded-For is believed.
+    /// Proxies whose X-Forwarded-For and Forwarded are believed.
     pub trusted_proxies: Vec<IpAddr>,
     /// Replies contain only peers that the tracker could connect to.
     pub nat_check: bool,

@@ -13,7 +13,7 @@ use crate::proto::id::InfoHash;
 use crate::sys::{lock, lock_to_read, lock_to_write, random};
 use core::net::SocketAddr;
 use crossbeam_channel::{Receiver, Sender};
-use std::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
+use std::sync::{Mutex, MutexGuard, Once, RwLock, RwLockReadGuard};
 use std::time::Instant;
 
 /// Most peers that wait to be checked by [`nat`](super::nat).
@@ -27,6 +27,8 @@ pub struct Shared {
     pub stats: Stats,
     /// Peers that wait to be checked.
     pub checks: Checks,
+    /// A proxy did not name the client of an announce. This is reported once.
+    pub proxy_reported: Once,
     registry: Mutex<Registry>,
     allowed: RwLock<Option<Allowed>>,
     passkeys: RwLock<Option<Passkeys>>,
@@ -72,6 +74,7 @@ impl Shared {
             config,
             stats: Stats::default(),
             checks: Checks::default(),
+            proxy_reported: Once::new(),
             registry: Mutex::new(registry),
             allowed: RwLock::new(allowed),
             passkeys: RwLock::new(passkeys),

@@ -52,7 +52,11 @@ pub const COMMAND: Command = Command {
             flags: &[
                 Flag::with("port", "PORT", "Port for HTTP and UDP; 0: the system chooses").short("p").default("6969"),
                 Flag::with("bind", "ADDR", "Listen only on this address").default("all addresses"),
-                Flag::with("trusted-proxy", "ADDR", "Accept X-Forwarded-For from this proxy; several with commas"),
+                Flag::with(
+                    "trusted-proxy",
+                    "ADDR",
+                    "Accept X-Forwarded-For and Forwarded from this proxy; several with commas",
+                ),
                 Flag::switch("trust-ip", "Accept the address in `ip=`: for networks in which every client is trusted"),
                 Flag::switch("nat-check", "Connect to each peer first, and leave unreachable peers out of replies"),
             ],
@@ -200,7 +204,7 @@ fn addresses(given: &Parsed, long: &str) -> Result<Vec<IpAddr>, Failure> {
     let text = text.to_string_lossy();
     // An empty --bind means all addresses, as in 2004.
     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-    let parsed: Result<Vec<IpAddr>, _> = parts.map(str::parse).collect();
+    let parsed: Result<Vec<IpAddr>, _> = parts.map(|part| part.parse().map(|ip: IpAddr| ip.to_canonical())).collect();
     parsed.map_err(|_| Failure::usage(format!("--{long} {text}: expected an IP address, such as 127.0.0.1")))
 }
 

@@ -13,6 +13,7 @@ use crate::tracker::admission::{admit, check_passkey, peers_wanted};
 use crate::tracker::registry::{Announce, Counts, Response};
 use crate::tracker::shared::Shared;
 use crate::web::answer::{Answer, Body, Service};
+use crate::web::forwarded::Unknown;
 use crate::web::request::{Request, Wrong};
 use core::net::{IpAddr, SocketAddr};
 use std::fs::File;
@@ -36,25 +37,35 @@ pub fn service(shared: &Arc<Shared>) -> Arc<Service> {
                 return answer;
             }
         };
-        let client = client(&shared, request, from);
-        let answer = answer(&shared, request, client.ip());
-        shared.log(client, request.line, answer.status_code(), answer.length(), request.agent);
+        let client = client(&shared, request, from.ip());
+        let answer = answer(&shared, request, client);
+        shared.log(
+            client.map_or(from, |ip| SocketAddr::new(ip, from.port())),
+            request.line,
+            answer.status_code(),
+            answer.length(),
+            request.agent,
+        );
         answer
     })
 }
 
-/// The address of the client: the other end of the connection, or the one that a trusted proxy names.
-fn client(shared: &Shared, request: &Request, from: SocketAddr) -> SocketAddr {
-    match request.forwarded {
-        Some(ip) if shared.config.trusted_proxies.contains(&from.ip()) => SocketAddr::new(ip.to_canonical(), 0),
-        _ => from,
-    }
+/// The address of the client: the other end of the connection, or the one that trusted proxies name.
+fn client(shared: &Shared, request: &Request, from: IpAddr) -> Result<IpAddr, Unknown> {
+    request.forwarded.client(from, |ip| shared.config.trusted_proxies.contains(&ip))
 }
 
-fn answer(shared: &Shared, request: &Request, from: IpAddr) -> Answer {
+fn answer(shared: &Shared, request: &Request, client: Result<IpAddr, Unknown>) -> Answer {
     let (path, query) = request.target.split_once('?').unwrap_or((request.target, ""));
     match path.rsplit_once('/') {
-        Some((passkey, "announce")) => announce(shared, passkey, query, from),
+        Some((passkey, "announce")) => match client {
+            Ok(client) => announce(shared, passkey, query, client),
+            Err(unknown) => {
+                let reason = unknown.reason();
+                shared.proxy_reported.call_once(|| log::warn!("refused an announce through a proxy: {reason}"));
+                refused(shared, reason, None)
+            }
+        },
         Some((passkey, "scrape")) => scrape(shared, passkey, query),
         Some(("/torrents", name)) => torrent_by_name(shared, name),
         Some(("", "file")) => torrent_by_hash(shared, query),
