@@ -13,6 +13,7 @@ pub mod admission;
 pub mod config;
 pub mod files;
 pub mod nat;
+pub mod reach;
 pub mod registry;
 pub mod shared;
 pub mod stats;

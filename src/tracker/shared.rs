@@ -13,6 +13,7 @@ use crate::proto::id::InfoHash;
 use crate::sys::{lock, lock_to_read, lock_to_write, random};
 use core::net::SocketAddr;
 use crossbeam_channel::{Receiver, Sender};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, Once, RwLock, RwLockReadGuard};
 use std::time::Instant;
 
@@ -29,6 +30,10 @@ pub struct Shared {
     pub checks: Checks,
     /// A proxy did not name the client of an announce. This is reported once.
     pub proxy_reported: Once,
+    /// There are peers at a loopback address.
+    pub near_peers: AtomicBool,
+    /// That such peers are given to clients outside is reported once.
+    pub near_peers_reported: Once,
     registry: Mutex<Registry>,
     allowed: RwLock<Option<Allowed>>,
     passkeys: RwLock<Option<Passkeys>>,
@@ -75,6 +80,8 @@ impl Shared {
             stats: Stats::default(),
             checks: Checks::default(),
             proxy_reported: Once::new(),
+            near_peers: AtomicBool::new(false),
+            near_peers_reported: Once::new(),
             registry: Mutex::new(registry),
             allowed: RwLock::new(allowed),
             passkeys: RwLock::new(passkeys),
@@ -97,6 +104,11 @@ impl Shared {
     /// The torrents that are tracked; `None`: all torrents.
     pub fn allowed(&self) -> RwLockReadGuard<'_, Option<Allowed>> {
         lock_to_read(&self.allowed)
+    }
+
+    /// Whether the torrent is tracked, as far as the folder was read.
+    pub fn is_allowed(&self, info_hash: &InfoHash) -> bool {
+        self.allowed().as_ref().is_none_or(|allowed| allowed.contains(info_hash))
     }
 
     /// The passkeys; `None`: no passkey is needed.

@@ -31,6 +31,7 @@ mod serving;
 mod show;
 mod super_seed;
 mod track;
+mod track_addresses;
 mod track_running;
 mod trackers;
 mod tutorial;

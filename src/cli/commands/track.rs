@@ -11,6 +11,7 @@ use crate::cli::options::run::{HELP, QUIET, path};
 use crate::cli::run::log;
 use crate::cli::say;
 use crate::sys::in_words;
+use crate::tracker::reach::External;
 use crate::tracker::registry::Limits;
 use crate::tracker::{self, Config, Signal, TrackerError};
 use ::log::LevelFilter;
@@ -57,7 +58,16 @@ pub const COMMAND: Command = Command {
                     "ADDR",
                     "Accept X-Forwarded-For and Forwarded from this proxy; several with commas",
                 ),
-                Flag::switch("trust-ip", "Accept the address in `ip=`: for networks in which every client is trusted"),
+                Flag::with(
+                    "external-ip",
+                    "ADDR",
+                    "Give clients outside this address instead of a loopback or private one; with a comma, one of IPv4 \
+                     and one of IPv6",
+                ),
+                Flag::switch(
+                    "trust-ip",
+                    "Accept the address in `ip=` from every client, not only from this machine and private addresses",
+                ),
                 Flag::switch("nat-check", "Connect to each peer first, and leave unreachable peers out of replies"),
             ],
         },
@@ -138,6 +148,7 @@ pub const COMMAND: Command = Command {
     examples: &[
         "swarmlet track",
         "swarmlet track --dfile state --allowed-dir /srv/torrents --logfile tracker.log",
+        "swarmlet track --external-ip 203.0.113.7",
         "swarmlet track --bind 127.0.0.1 --trusted-proxy 127.0.0.1",
         "bttrack.py --dfile dfile.log --logfile track.log --port 6969",
     ],
@@ -155,6 +166,10 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     if bind.len() > 1 {
         return Err(Failure::usage("--bind takes only one address"));
     }
+    let external = External::new(&addresses(given, "external-ip")?).filter(External::is_usable);
+    let external = external.ok_or_else(|| {
+        Failure::usage("--external-ip takes at most one IPv4 and one IPv6 address, at which peers can be reached")
+    })?;
     let response_size = given.number("response-size", 0..=MOST_RESPONSE as u64, "peers")?.unwrap_or(DEFAULT_RESPONSE);
     let page = !given.has("no-page");
     let config = Config {
@@ -179,6 +194,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
         },
         trust_ip: given.has("trust-ip"),
         trusted_proxies: addresses(given, "trusted-proxy")?,
+        external,
         nat_check: given.has("nat-check"),
         page,
         figures: page || given.has("stats-json"),
@@ -274,6 +290,9 @@ mod tests {
             &["--response-size=201"],
             &["--dfile="],
             &["--trusted-proxy", "proxy.example"],
+            &["--external-ip", "home.example"],
+            &["--external-ip", "5.5.5.5,6.6.6.6"],
+            &["--external-ip", "0.0.0.0"],
             &["folder"],
         ] {
             assert_eq!(complaint(wrong), 64, "{wrong:?}");
