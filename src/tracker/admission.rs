@@ -27,6 +27,9 @@ pub fn check_passkey(shared: &Shared, path: &str) -> Result<(), Refusal> {
         (false, _) => Err(("the tracker is at /announce", Some(RetryIn::Never))),
         (true, "") => Err(("this tracker needs a passkey: /PASSKEY/announce", Some(RetryIn::Never))),
         (true, passkey) => {
+            if !is_known(passkey) {
+                shared.looking.look(shared.now());
+            }
             let refusal = ("unknown passkey", Some(RetryIn::Minutes(UNKNOWN_PASSKEY_RETRY_MINUTES)));
             is_known(passkey).then_some(()).ok_or(refusal)
         }
@@ -45,7 +48,11 @@ pub fn admit(shared: &Shared, announce: &Announce, from: IpAddr, udp: bool) -> R
     shared.stats.announced(udp);
     let (hash, now) = (announce.info_hash, shared.now());
     if !shared.is_allowed(&hash) {
-        return Err(("this torrent is not tracked here", Some(RetryIn::Minutes(60))));
+        shared.looking.look(now);
+        if !shared.is_allowed(&hash) {
+            let minutes = shared.looking.retry_minutes(hash, now);
+            return Err(("this torrent is not tracked here", Some(RetryIn::Minutes(minutes))));
+        }
     }
     let response = shared.registry().announce(announce, now);
     let mut response = response.map_err(|refused| match refused {

@@ -6,6 +6,7 @@ use super::config::{Config, TrackerError};
 use super::files::access_log::AccessLog;
 use super::files::allowed::{Allowed, Passkeys};
 use super::files::state;
+use super::looking::Looking;
 use super::registry::Registry;
 use super::stats::Stats;
 use crate::base::time::Time;
@@ -28,6 +29,8 @@ pub struct Shared {
     pub stats: Stats,
     /// Peers that wait to be checked.
     pub checks: Checks,
+    /// Looks for torrents that are not known.
+    pub looking: Looking,
     /// A proxy did not name the client of an announce. This is reported once.
     pub proxy_reported: Once,
     /// There are peers at a loopback address.
@@ -79,6 +82,7 @@ impl Shared {
             config,
             stats: Stats::default(),
             checks: Checks::default(),
+            looking: Looking::default(),
             proxy_reported: Once::new(),
             near_peers: AtomicBool::new(false),
             near_peers_reported: Once::new(),

@@ -80,7 +80,7 @@ pub const COMMAND: Command = Command {
                     "allowed-dir",
                     "DIR",
                     "Track only the .torrent files of this folder, and serve them; the folder is read again every \
-                     minute and on SIGHUP",
+                     minute, on SIGHUP, and when an unknown torrent is announced",
                 ),
                 Flag::with(
                     "passkeys",
