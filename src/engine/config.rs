@@ -9,9 +9,6 @@ use crate::storage::Duty;
 use crate::storage::resume::{SAVE_EVERY, StateDir};
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::settings::Settings;
-use crate::sys::in_words;
-use std::fmt;
-use std::io;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,8 +19,8 @@ pub const DEFAULT_PORTS: RangeInclusive<u16> = 6881..=6999;
 /// The default of memory for blocks under way. 3 MiB keep a line of 250 Mbit/s full over 100 ms. A MiB more brought no speed
 /// on loopback at 500 MiB/s, and with it the process has more than 8 MiB.
 pub const DEFAULT_MEMORY_BYTES: u64 = 3 << 20;
-/// How long the goodbyes to trackers may take.
-pub const GOODBYE: Duration = Duration::from_secs(2);
+/// How long the final announces (`stopped`) may take.
+pub const FINAL_ANNOUNCE_TIME: Duration = Duration::from_secs(2);
 
 /// How the engine is to run.
 #[derive(Clone, Debug)]
@@ -90,30 +87,3 @@ impl Job {
         self.choice.as_ref().map_or(self.metainfo.length, |choice| choice.bytes)
     }
 }
-
-/// What keeps the engine from starting.
-#[derive(Debug)]
-pub enum EngineError {
-    /// None of the ports could be listened on.
-    NoPort(RangeInclusive<u16>, io::Error),
-    /// A thread could not be started.
-    NoThread(io::Error),
-}
-
-impl fmt::Display for EngineError {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            EngineError::NoPort(ports, error) => {
-                let (first, last) = (ports.start(), ports.end());
-                match first == last {
-                    true => write!(f, "can't listen on port {first}")?,
-                    false => write!(f, "can't listen on any port from {first} to {last}")?,
-                }
-                write!(f, ": {}; name another with --port", in_words(error))
-            }
-            EngineError::NoThread(error) => write!(f, "can't start a thread: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for EngineError {}

@@ -9,7 +9,8 @@
 //!     +------ probed -------+          (opened and checked again: it is other content then)
 //! ```
 //!
-//! Nothing is written without a [`WriteTurn`]. While content is not sound, only a probe gets one.
+//! Everyone may take the [`WriteTurn`], also to look at files that nobody writes meanwhile. Nothing is written without a
+//! [`MayWrite`], which takes a turn; while content is not sound, only a probe gets one.
 
 use super::error::ContentError;
 use crate::sys::lock;
@@ -35,27 +36,24 @@ enum State {
     Doubtful,
 }
 
-/// The right to write. No other thread writes while this is held.
+/// No other thread writes while this is held. It does not allow to write.
 pub struct WriteTurn<'a>(#[expect(dead_code, reason = "it is held, not used")] MutexGuard<'a, ()>);
 
-/// Nothing may be written: the disk is in trouble, or the content in doubt.
-#[derive(Debug)]
-pub struct NotNow;
+/// The permission to write, and the turn.
+pub struct MayWrite<'a>(#[expect(dead_code, reason = "it is held, not used")] WriteTurn<'a>);
 
 impl Health {
-    /// Waits for a turn to write.
-    pub fn begin_writing(&self) -> Result<WriteTurn<'_>, NotNow> {
-        let turn = self.take_turn();
-        if self.is_sound() { Ok(turn) } else { Err(NotNow) }
+    /// The permission to write, if something may be written. `None`: the disk is in trouble, or the content in doubt.
+    pub fn to_write<'a>(&self, turn: WriteTurn<'a>) -> Option<MayWrite<'a>> {
+        self.is_sound().then_some(MayWrite(turn))
     }
 
-    /// The same without waiting. `None`: another thread is writing.
-    pub fn try_begin_writing(&self) -> Option<Result<WriteTurn<'_>, NotNow>> {
-        let turn = self.try_take_turn()?;
-        Some(if self.is_sound() { Ok(turn) } else { Err(NotNow) })
+    /// Waits for the turn. A probe may write in any state, because it finds out whether the disk works.
+    pub fn to_probe(&self) -> MayWrite<'_> {
+        MayWrite(self.take_turn())
     }
 
-    /// Waits until no thread writes, and keeps all from writing, whatever the state: for probes, and to look at files.
+    /// Waits until no thread writes, and keeps all from writing, whatever the state.
     pub fn take_turn(&self) -> WriteTurn<'_> {
         WriteTurn(lock(&self.writing))
     }

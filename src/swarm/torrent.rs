@@ -64,36 +64,30 @@ pub struct Torrent {
     private: bool,
     settings: Settings,
     standing: Standing,
-    /// The person wants a pause.
+    /// Nothing is requested or served: the person paused it, or it waits for its turn to download.
     paused: bool,
     picker: Picker,
     peers: BTreeMap<PeerKey, Peer>,
     meeting: Meeting,
     fetching: Fetching,
     giving: Giving,
-    /// As a seed: which pieces to suggest or show next.
-    spreading: Spreading,
-    /// Where the torrent is super-seeded.
-    super_seeding: Option<SuperSeeding>,
-    /// What is waited for; `None`: the disk works.
-    wait: Option<Wait>,
-    /// When the disk worked again last, and after which pause.
-    healed: Option<(Time, Time)>,
+    showing: Showing,
+    disk: DiskWait,
 }
 
 /// Where peers come from, and which of them are not wanted.
 struct Meeting {
     candidates: Candidates,
     bans: Bans,
-    /// Peers that are gone, and sent blocks that are not proven yet.
+    /// Peers that are gone, and sent blocks that are not verified yet.
     departed: BTreeMap<PeerKey, Identity>,
     announcer: Announcer,
     /// Connections being opened.
     connecting: usize,
     /// When a peer last gave way to an address.
     made_room: Time,
-    /// Trackers were told that the torrent is complete, or it was so at the start: they hear it once.
-    completed: bool,
+    /// Trackers were told that the torrent is complete, which they hear once, or it was so at the start.
+    completed_announced: bool,
 }
 
 /// How the download goes, and what holds it up.
@@ -119,7 +113,7 @@ struct Giving {
     /// When the next round of the choker is due.
     next_round: Time,
     /// The limit of this torrent's uploads.
-    upload: TokenBucket,
+    limit: TokenBucket,
     /// Requests wait for the limits.
     waits_for_tokens: bool,
     /// The peer whose turn it is under a limit, and how many more bytes it gets.
@@ -127,6 +121,22 @@ struct Giving {
     /// Turns that were given.
     turns: u32,
     up: Meter,
+}
+
+/// Which pieces a seed leads its peers to.
+struct Showing {
+    /// Which pieces to suggest or show next.
+    spreading: Spreading,
+    /// `Some` while the torrent is super-seeded.
+    super_seeding: Option<SuperSeeding>,
+}
+
+/// Whether the torrent waits for its disk, or did.
+struct DiskWait {
+    /// `None`: the disk works.
+    wait: Option<Wait>,
+    /// When the disk worked again last, and after which pause.
+    healed: Option<(Time, Time)>,
 }
 
 /// Why a torrent waits for its disk, and until when.
@@ -142,11 +152,11 @@ struct Wait {
     /// The content is being checked, and only the result tells how to go on.
     checking: bool,
     /// We had every wanted piece when the wait began, or got the last one since, and reported it.
-    whole: bool,
+    was_complete: bool,
 }
 
 impl Torrent {
-    /// The torrent of `metainfo`, of which the pieces `have` are there and proven.
+    /// The torrent of `metainfo`, of which the pieces `have` are there and verified.
     pub fn new(metainfo: &Metainfo, have: Bitfield, settings: Settings, now: Time, rng: &mut Rng) -> Torrent {
         let have_all = have.is_full();
         let standing = if have_all { Standing::Seeding } else { Standing::Downloading };
@@ -165,7 +175,7 @@ impl Torrent {
                 announcer: Announcer::new(&metainfo.tiers, now, rng),
                 connecting: 0,
                 made_room: now,
-                completed: have_all,
+                completed_announced: have_all,
             },
             fetching: Fetching {
                 waits_for_budget: false,
@@ -179,16 +189,14 @@ impl Torrent {
             giving: Giving {
                 choker: Choker::default(),
                 next_round: now + ROUND,
-                upload: TokenBucket::new(settings.upload_rate, now),
+                limit: TokenBucket::new(settings.upload_rate, now),
                 waits_for_tokens: false,
                 in_turn: (None, 0),
                 turns: 0,
                 up: Meter::new(now),
             },
-            spreading: Spreading::new(metainfo.piece_count()),
-            super_seeding,
-            wait: None,
-            healed: None,
+            showing: Showing { spreading: Spreading::new(metainfo.piece_count()), super_seeding },
+            disk: DiskWait { wait: None, healed: None },
             picker,
             settings,
         }
@@ -197,7 +205,7 @@ impl Torrent {
     /// From now on only the pieces in `wanted` are wanted. It is called before the torrent knows any peer.
     pub fn want_only(&mut self, wanted: &Bitfield) {
         self.picker.want_only(wanted.clone());
-        if self.picker.is_whole() {
+        if self.picker.has_all_wanted() {
             self.standing = Standing::Seeding;
         }
     }
@@ -257,7 +265,7 @@ impl Torrent {
         others.into_iter().chain(peers).fold(announce, sooner)
     }
 
-    /// The pieces that are proven.
+    /// The pieces that are verified.
     pub fn have(&self) -> &Bitfield {
         self.picker.have()
     }
@@ -272,7 +280,7 @@ impl Torrent {
         self.fetching.waits_for_budget
     }
 
-    /// Says goodbye to the trackers and lets the peers go.
+    /// Sends the final announces (`stopped`), and closes the connections.
     pub fn stop(&mut self, turn: &mut Turn) {
         self.meeting.announcer.stopping = true;
         self.announce_due(turn);
@@ -297,7 +305,8 @@ impl Torrent {
         self.standing == Standing::Downloading
     }
 
-    pub(super) fn is_whole(&self) -> bool {
+    /// Whether every wanted piece is verified, and nothing holds the torrent up.
+    pub(super) fn is_seeding(&self) -> bool {
         self.standing == Standing::Seeding
     }
 

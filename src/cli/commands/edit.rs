@@ -74,7 +74,7 @@ pub const COMMAND: Command = Command {
         },
     ],
     exits: &[
-        (Exit::Whole, "success"),
+        (Exit::Success, "success"),
         (Exit::Usage, "the command line is wrong"),
         (Exit::BadTorrent, "a file is not a torrent, or an invalid one"),
         (Exit::NoInput, "a file does not exist or cannot be read"),
@@ -165,8 +165,8 @@ impl Wanted {
         }
         if of_info && !rehash {
             return Err(Failure::usage(
-                "--name, --private and --source change the info-hash: it becomes another torrent, with a swarm of its \
-                 own;\nif that is wanted, say --rehash",
+                "--name, --private, --no-private and --source change the info-hash, so the result is a different \
+                 torrent with its own swarm;\nadd --rehash if you want that",
             ));
         }
         match self.name.as_deref().map(|name| (name, safe_component(name.as_bytes()))) {

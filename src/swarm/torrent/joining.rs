@@ -84,7 +84,7 @@ impl Torrent {
         if self.is_in_doubt() {
             return Some("what we have is being checked again");
         }
-        if self.meeting.candidates.is_barred(addr) || self.meeting.bans.hold(addr.ip(), id, outgoing) {
+        if self.meeting.candidates.is_barred(addr) || self.meeting.bans.is_banned(addr.ip(), id, outgoing) {
             return Some("it is banned");
         }
         if let Some(other) = self.peers.values().find(|other| other.identity.id == id) {
@@ -96,7 +96,7 @@ impl Torrent {
             let keep_new = if other.identity.addr.ip() == addr.ip() {
                 other.identity.outgoing != outgoing && outgoing == (ours > id)
             } else {
-                let of_use = if self.is_whole() { &other.up } else { &other.down };
+                let of_use = if self.is_seeding() { &other.up } else { &other.down };
                 outgoing && of_use.total() == 0
             };
             if !keep_new {
@@ -113,14 +113,14 @@ impl Torrent {
     /// many haves). A later one must add something: no peer has a reason to repeat itself, or to take pieces back.
     pub(super) fn got_bitfield(&mut self, key: PeerKey, has: Bitfield, turn: &mut Turn) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        if peer.told_pieces {
+        if peer.pieces_known {
             if peer.has.has_any_lacked_by(&has) || !has.has_any_lacked_by(&peer.has) {
                 return self.close(key, "a further bitfield says nothing new, or takes back", turn);
             }
             let new: Vec<u32> = has.iter_lacked_by(&peer.has).collect();
             return new.into_iter().for_each(|piece| self.got_have(key, piece, turn));
         }
-        peer.told_pieces = true;
+        peer.pieces_known = true;
         peer.counted_as_seed = has.is_full();
         peer.useful_pieces = has.count_lacked_by(self.picker.settled());
         self.picker.count(&has, &mut turn.shared.rng);
@@ -139,7 +139,7 @@ impl Torrent {
             return self.close(key, "it says it has a piece that does not exist", turn);
         }
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        peer.told_pieces = true;
+        peer.pieces_known = true;
         if !peer.has.set(piece) {
             return;
         }
@@ -156,7 +156,7 @@ impl Torrent {
     /// Two seeds have nothing to exchange, nor has a seed with a peer that wants nothing more.
     pub(super) fn part_from_seed(&mut self, key: PeerKey, turn: &mut Turn) {
         let Some(peer) = self.peers.get(&key) else { return };
-        if self.is_whole() && (peer.has.is_full() || peer.upload_only) {
+        if self.is_seeding() && (peer.has.is_full() || peer.upload_only) {
             let listens = peer.listens;
             self.close(key, "it has everything, and we have all we want", turn);
             if let Some(addr) = listens {

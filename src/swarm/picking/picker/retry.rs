@@ -5,26 +5,26 @@
 //! is right, the blocks of the failed try that differ from it were corrupt, and their senders lied (libtorrent's
 //! `smart_ban`). Each try finds at least one liar, so no number of liars can make it go on for ever.
 //!
-//! A fast peer fetches such a piece before all others, because a liar that is not found out spoils more pieces. A slow
+//! A fast peer fetches such a piece before all others, because a liar that is not found out corrupts more pieces. A slow
 //! peer fetches it only if it has nothing else to do.
 
-use super::{Begun, Block, Picker, Wish};
+use super::{Begun, Block, Giver, Picker};
 use crate::base::time::Time;
 use crate::proto::peer::message::BLOCK_BYTES;
 use crate::swarm::peer::PeerKey;
 
 /// An owner that chokes us and sent nothing for this long does not keep its piece. It is a little more than a round of
 /// optimistic unchoking, 30 s in most programs. (Peers are choked by turns: if the next peer started the piece over at
-/// each turn, a large piece would never be whole.)
+/// each turn, a large piece would never be complete.)
 const OWNER_PATIENCE: Time = Time::from_secs(40);
 
 impl Picker {
     /// If the only peer that may send a piece is too slow, a peer that has nothing else to do and is more than twice as
     /// fast takes the piece over, from its first block on. (Twice as fast, so that this comes to an end.)
-    pub(super) fn take_over(&mut self, wish: &Wish) -> Option<u32> {
-        let others = |begun: &Begun| begun.alone && begun.missing > 0 && begun.owner != Some(wish.peer);
-        let slow = |begun: &Begun| others(begun) && wish.rate / 2 > begun.owner_rate;
-        let slow = |(piece, begun): &(&u32, &Begun)| wish.idle && slow(begun) && wish.has.get(**piece);
+    pub(super) fn take_over(&mut self, giver: &Giver) -> Option<u32> {
+        let others = |begun: &Begun| begun.alone && begun.missing > 0 && begun.owner != Some(giver.peer);
+        let slow = |begun: &Begun| others(begun) && giver.rate / 2 > begun.owner_rate;
+        let slow = |(piece, begun): &(&u32, &Begun)| giver.idle && slow(begun) && giver.has.get(**piece);
         let piece = self.begun.iter().find(slow).map(|(piece, _)| *piece)?;
         self.start_over(piece, true);
         Some(piece)
@@ -32,7 +32,7 @@ impl Picker {
 
     /// Takes in how fast `owner` is by now and when it last `brought` a block, so that a faster peer may take over.
     /// Returns whether to wait for it any longer.
-    pub fn pace(&mut self, owner: PeerKey, rate: u64, brought: Time, now: Time) -> bool {
+    pub fn observe_owner(&mut self, owner: PeerKey, rate: u64, brought: Time, now: Time) -> bool {
         let mut patient = true;
         for begun in self.begun.values_mut().filter(|begun| begun.alone && begun.owner == Some(owner)) {
             let since = *begun.owned_since.get_or_insert(now);
@@ -53,10 +53,8 @@ impl Picker {
     /// The hash of `piece` is wrong: it is fetched again, now from one peer. Returns the peer that sent all of it, if
     /// one did.
     pub fn failed(&mut self, piece: u32) -> Option<PeerKey> {
-        let senders: Vec<Option<PeerKey>> = match self.begun.get(&piece) {
-            Some(begun) => begun.blocks.iter().map(|block| block.from).collect(),
-            None => Vec::new(),
-        };
+        let blocks = self.begun.get(&piece).into_iter().flat_map(|begun| &begun.blocks);
+        let senders: Vec<Option<PeerKey>> = blocks.map(|block| block.from).collect();
         self.start_over(piece, true);
         let first = senders.first().copied().flatten();
         let sole = if senders.iter().all(|sender| *sender == first) { first } else { None };
@@ -85,18 +83,16 @@ impl Picker {
     /// `liar` is proven a liar: the unfinished pieces that it sent a block of start over. Peers that were asked for a
     /// block go on with it. Returns those pieces, which the disk is to forget.
     pub fn distrust(&mut self, liar: PeerKey) -> Vec<u32> {
-        let mut spoilt = Vec::new();
-        for (&piece, begun) in self.begun.iter_mut().filter(|(_, begun)| begun.missing > 0) {
-            if !begun.blocks.iter().any(|block| block.from == Some(liar)) {
-                continue;
-            }
-            spoilt.push(piece);
+        let mut restarted = Vec::new();
+        let has_its_block = |begun: &Begun| begun.blocks.iter().any(|block| block.from == Some(liar));
+        for (&piece, begun) in self.begun.iter_mut().filter(|(_, begun)| begun.missing > 0 && has_its_block(begun)) {
+            restarted.push(piece);
             // (If other peers were asked for a block that came, they were told to cancel.)
             begun.blocks.iter_mut().filter(|block| block.from.is_some()).for_each(|block| *block = Block::default());
             begun.missing = begun.blocks.len() as u32;
             begun.free = begun.blocks.iter().filter(|block| block.askers == 0).count() as u32;
         }
-        spoilt
+        restarted
     }
 
     /// Forgets the blocks of `piece`. From now on it comes from one peer `alone`, or from any.
