@@ -1,6 +1,9 @@
 //! Stories of the addresses at which `swarmlet track` lists peers: behind proxies, and in its own network.
 
 use crate::common::bencode::raw;
+use crate::common::content::Content;
+use crate::common::swarmlet::Get;
+use crate::common::torrent::Maker;
 use crate::common::track::{Track, UdpAsker, failure, number, peer_id, peers, query, udp_announce};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -115,6 +118,24 @@ fn only_clients_of_its_own_network_may_name_their_address() {
     assert!(failure(&track.get(&query(HASH, 1, 0, "&ip=seed.example")).body).contains("ip must be an IP address"));
     assert_eq!(number(&announce_as(&track, "8.8.8.8", 4, "&ip=seed.example"), "complete"), 9);
     assert_eq!(number(&track.get(&query([8; 20], 1, 0, "&ip=")).body, "complete"), 1);
+}
+
+/// Our own option for that, with both protocols.
+#[test]
+fn a_seed_beside_the_tracker_can_name_its_address() {
+    for (name, url) in [("http", Track::url as fn(&Track) -> String), ("udp", Track::udp_url)] {
+        let scratch = scratch();
+        let track = behind_proxies(scratch.path(), &[]);
+        let source = scratch.path().join("source");
+        let torrent = Maker::Ours.make(&Content::one_file("a file.bin", 100_000), &source, 32 << 10, &url(&track));
+        let seed = Get::new("seed", scratch.path()).in_dir(&source).torrent(&torrent);
+        let mut seed = seed.args(&["--seed", "--ip", "6.6.6.6"]).start();
+        track.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
+        let asked = query(torrent.info_hash, 9999, 5, "");
+        let reply = track.get_from(PROXY, &asked, "X-Forwarded-For: 9.9.9.9\r\n");
+        let ips: Vec<Ipv4Addr> = peers(&reply).into_iter().map(|(ip, _)| ip).collect();
+        assert_eq!(ips, [Ipv4Addr::new(6, 6, 6, 6)], "{name}");
+    }
 }
 
 #[test]
