@@ -69,9 +69,11 @@ pub fn admit(shared: &Shared, announce: &Announce, from: IpAddr, udp: bool) -> R
 
 /// Warns once if clients outside get peers at addresses of this machine, at which they can't reach them.
 fn report_near_peers(shared: &Shared, peer: IpAddr, from: IpAddr) {
-    if reach(peer) == Reach::Machine {
+    let known = shared.near_peers.load(Relaxed);
+    // Written once only, because all threads read it.
+    if !known && reach(peer) == Reach::Machine {
         shared.near_peers.store(true, Relaxed);
-    } else if reach(from) == Reach::Everywhere && shared.near_peers.load(Relaxed) && shared.config.external.is_empty() {
+    } else if known && reach(from) == Reach::Everywhere && shared.config.external.is_empty() {
         shared.near_peers_reported.call_once(|| {
             log::warn!(
                 "a peer on this machine is given to others as a loopback address, at which they cannot reach it; \
