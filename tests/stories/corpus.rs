@@ -54,10 +54,10 @@ fn refused() -> Vec<(Vec<u8>, &'static str)> {
         (b"d4:info10:ae".to_vec(), "byte 7: string of 10 bytes runs past the end"),
         (pieces("ie", good), "integer without digits"),
         (pieces("i1x", good), "'x' in an integer"),
-        (b"i1e".to_vec(), "the file: 1, expected a dict"),
+        (b"i1e".to_vec(), "not a .torrent file"),
         (b"d4:infoi1ee".to_vec(), "info: 1, expected a dict"),
-        (b"d4:infodee".to_vec(), "info.name: missing"),
-        (b"d4:infod4:name1:nee".to_vec(), "info.piece length: missing"),
+        (b"d4:infodee".to_vec(), "info.name is missing"),
+        (b"d4:infod4:name1:nee".to_vec(), "info.piece length is missing"),
         // Pieces and lengths.
         (pieces("i1e", "12:piece lengthi0e6:pieces20:aaaaaaaaaaaaaaaaaaaa"), "info.piece length: 0, expected 1 to"),
         (pieces("i1e", "12:piece lengthi-5e6:pieces20:aaaaaaaaaaaaaaaaaaaa"), "info.piece length: -5, expected 1 to"),
@@ -82,7 +82,8 @@ fn refused() -> Vec<(Vec<u8>, &'static str)> {
     all.push((with(&huge), "expected a sum below 2^64"));
     for open in ["l", "d1:a"] {
         all.push((format!("d4:info{}", open.repeat(100_000)).into_bytes(), "nest deeper than 100"));
-        all.push((open.repeat(100_000).into_bytes(), "nest deeper than 32"));
+        let words = if open == "l" { "not a .torrent file" } else { "nest deeper than 32" };
+        all.push((open.repeat(100_000).into_bytes(), words));
     }
     all
 }

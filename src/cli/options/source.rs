@@ -66,7 +66,7 @@ pub fn parse(source: &OsStr, bytes: &[u8]) -> Result<Metainfo, Failure> {
             [b'P', b'K', 3, 4, ..] => "a ZIP archive, expected a .torrent file".into(),
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "text in UTF-16, expected a .torrent file".into(),
             _ if is_magnet(begin) => {
-                "a magnet link, and magnet links are not supported yet; expected a .torrent file".into()
+                "a magnet link, and downloading by a magnet link is not supported yet; expected a .torrent file".into()
             }
             // The error names a field.
             [b'd', ..] if error.starts_with("info") => format!("not a valid torrent: {error}"),
