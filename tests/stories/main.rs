@@ -24,6 +24,7 @@ mod make;
 mod many;
 mod many_come_and_go;
 mod many_screen;
+mod outputs;
 mod resume;
 mod screen;
 mod secrets;
