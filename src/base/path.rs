@@ -4,7 +4,7 @@
 //! system (Linux), and some that keep a name from misleading people.
 
 use crate::base::hex::percent;
-use std::fmt::{self, Write};
+use std::fmt::Write;
 
 /// The longest file name, in bytes: NAME_MAX of Linux and of nearly every file system.
 pub const MAX_COMPONENT_BYTES: usize = 255;
@@ -12,47 +12,21 @@ pub const MAX_COMPONENT_BYTES: usize = 255;
 /// The longest path, in bytes: PATH_MAX of Linux. No program could open a longer one by its name.
 pub const MAX_PATH_BYTES: usize = 4096;
 
-/// Why a component of a path cannot be the name of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PathProblem {
-    /// No bytes at all.
-    Empty,
-    /// `.` or `..`, which name a folder that exists already.
-    Dots,
-    /// A `/` inside a component, which would make two of it.
-    Slash,
-    /// A NUL byte, which ends a name for the system.
-    Nul,
-    /// More than [`MAX_COMPONENT_BYTES`], as it is or after escaping; the number of bytes.
-    TooLong(usize),
-}
-
-impl fmt::Display for PathProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PathProblem::Empty => f.write_str("an empty name"),
-            PathProblem::Dots => f.write_str("a name of dots, which leads to another folder"),
-            PathProblem::Slash => f.write_str("a name with a / in it"),
-            PathProblem::Nul => f.write_str("a name with a NUL byte in it"),
-            PathProblem::TooLong(bytes) => write!(f, "a name of {bytes} bytes"),
-        }
-    }
-}
-
-impl std::error::Error for PathProblem {}
-
 /// The file name for one component of a torrent's path.
 ///
 /// A component that could lead elsewhere is refused, never repaired, because nobody chose the repaired name. What is only
-/// ugly (control and bidi characters, bytes that are not UTF-8) is written as `%XX`, byte by byte.
-pub fn safe_component(bytes: &[u8]) -> Result<String, PathProblem> {
+/// ugly (control and bidi characters, bytes that are not UTF-8) is written as `%XX`, byte by byte. An error says what the
+/// component is instead of a name that can be used.
+pub fn safe_component(bytes: &[u8]) -> Result<String, String> {
+    let too_long = |bytes: usize| Err(format!("a name of {bytes} bytes"));
     match bytes {
-        b"" => return Err(PathProblem::Empty),
-        b"." | b".." => return Err(PathProblem::Dots),
-        _ if bytes.contains(&b'/') => return Err(PathProblem::Slash),
-        _ if bytes.contains(&0) => return Err(PathProblem::Nul),
+        b"" => return Err("an empty name".into()),
+        b"." | b".." => return Err("a name of dots, which leads to another folder".into()),
+        _ if bytes.contains(&b'/') => return Err("a name with a / in it".into()),
+        // It ends a name for the system.
+        _ if bytes.contains(&0) => return Err("a name with a NUL byte in it".into()),
         // Checked before escaping too, so that a name of megabytes costs nothing.
-        _ if bytes.len() > MAX_COMPONENT_BYTES => return Err(PathProblem::TooLong(bytes.len())),
+        _ if bytes.len() > MAX_COMPONENT_BYTES => return too_long(bytes.len()),
         _ => {}
     }
     if let Some(name) = plain(bytes) {
@@ -60,7 +34,7 @@ pub fn safe_component(bytes: &[u8]) -> Result<String, PathProblem> {
     }
     let name: String = escaped(bytes).collect();
     if name.len() > MAX_COMPONENT_BYTES {
-        return Err(PathProblem::TooLong(name.len()));
+        return too_long(name.len());
     }
     Ok(name)
 }
@@ -133,17 +107,17 @@ mod tests {
 
     #[test]
     fn names_that_lead_elsewhere_are_refused() {
-        let cases: [(&[u8], PathProblem); 7] = [
-            (b"", PathProblem::Empty),
-            (b".", PathProblem::Dots),
-            (b"..", PathProblem::Dots),
-            (b"/etc", PathProblem::Slash),
-            (b"a/../b", PathProblem::Slash),
-            (b"a\0b", PathProblem::Nul),
-            (&[b'a'; 256], PathProblem::TooLong(256)),
+        let cases: [(&[u8], &str); 7] = [
+            (b"", "an empty name"),
+            (b".", "a name of dots, which leads to another folder"),
+            (b"..", "a name of dots, which leads to another folder"),
+            (b"/etc", "a name with a / in it"),
+            (b"a/../b", "a name with a / in it"),
+            (b"a\0b", "a name with a NUL byte in it"),
+            (&[b'a'; 256], "a name of 256 bytes"),
         ];
         for (bytes, problem) in cases {
-            assert_eq!(safe_component(bytes), Err(problem));
+            assert_eq!(safe_component(bytes), Err(problem.into()));
         }
         assert!(safe_component(&[b'a'; 255]).is_ok());
     }
@@ -151,7 +125,7 @@ mod tests {
     #[test]
     fn a_name_can_be_too_long_after_escaping() {
         assert!(safe_component(&[1; 85]).is_ok());
-        assert_eq!(safe_component(&[1; 86]), Err(PathProblem::TooLong(258)));
+        assert_eq!(safe_component(&[1; 86]), Err("a name of 258 bytes".into()));
     }
 
     #[test]

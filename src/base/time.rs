@@ -5,8 +5,5 @@ pub type Time = core::time::Duration;
 
 /// The sooner of two moments; `None` is never.
 pub fn sooner(a: Option<Time>, b: Option<Time>) -> Option<Time> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    }
+    a.into_iter().chain(b).min()
 }

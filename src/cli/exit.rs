@@ -10,9 +10,9 @@ use std::process::ExitCode;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Success.
-    Whole,
+    Success,
     /// `check` found missing or corrupt content. This is not in sysexits.h, which has no code for the answer "no".
-    NotWhole,
+    Incomplete,
     /// EX_USAGE.
     Usage,
     /// EX_DATAERR.
@@ -31,7 +31,7 @@ pub enum Exit {
 
 /// The exit codes of `get`, `seed` and `many`, and what they mean there.
 pub const RUN_EXITS: &[(Exit, &str)] = &[
-    (Exit::Whole, "every torrent is complete"),
+    (Exit::Success, "every torrent is complete"),
     (Exit::Usage, "the command line is wrong"),
     (Exit::BadTorrent, "a file is not a torrent, or an invalid one"),
     (Exit::NoInput, "a file does not exist or cannot be read"),
@@ -43,12 +43,16 @@ pub const RUN_EXITS: &[(Exit, &str)] = &[
 
 /// The exit codes of commands that read torrents, and what they mean there.
 pub const READ_EXITS: &[(Exit, &str)] = &[
-    (Exit::Whole, "success"),
+    (Exit::Success, "success"),
     (Exit::Usage, "the command line is wrong"),
     (Exit::BadTorrent, "a file is not a torrent, or an invalid one"),
     (Exit::NoInput, "a file does not exist or cannot be read"),
     (Exit::Unavailable, "a server does not deliver the torrent"),
 ];
+
+/// A note about the exit codes of `get` and `seed`.
+pub const RUN_SEVERAL: &str = "With several torrents, the exit code is that of the first failure, and the other torrents go on. But if a torrent \
+     cannot be read, the run ends before any torrent begins.";
 
 /// A note about exit codes, for commands that take several torrents.
 pub const SEVERAL: &str =
@@ -58,8 +62,8 @@ impl Exit {
     /// The number that the shell sees.
     pub const fn code(self) -> u8 {
         match self {
-            Exit::Whole => 0,
-            Exit::NotWhole => 1,
+            Exit::Success => 0,
+            Exit::Incomplete => 1,
             Exit::Usage => 64,
             Exit::BadTorrent => 65,
             Exit::NoInput => 66,

@@ -26,7 +26,7 @@ pub fn warning(text: &str) -> String {
 /// Writes text such as a help to standard output. It is not an error if the reader of a pipe does not read all of it.
 pub fn print(text: &str) -> Exit {
     match write_out(text) {
-        Ok(()) => Exit::Whole,
+        Ok(()) => Exit::Success,
         Err(failure) => {
             problem(&failure.text);
             failure.exit

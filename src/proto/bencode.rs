@@ -22,9 +22,9 @@
 //! assert_eq!(written.encode(), reply.raw());
 //!
 //! // Bad input is refused with the place and the reason, and nothing is reserved for what it only claims to have.
-//! assert_eq!(decode(b"d3:agei-0ee").unwrap_err().to_string(), "byte 6: integer -0");
+//! assert_eq!(decode(b"d3:agei-0ee").unwrap_err(), "byte 6: integer -0");
 //! assert!(decode(b"9999999999:x").is_err());
-//! # Ok::<(), swarmlet::proto::bencode::DecodeError>(())
+//! # Ok::<(), String>(())
 //! ```
 
 mod encode;
@@ -34,11 +34,12 @@ mod tests;
 
 use crate::base::path;
 pub use encode::Bencode;
-pub use scan::{DecodeError, MAX_DEPTH, MAX_INFO_DEPTH};
+pub use scan::{MAX_DEPTH, MAX_INFO_DEPTH};
 use std::fmt;
 
-/// Decodes an input that is exactly one value, nested at most [`MAX_DEPTH`] deep.
-pub fn decode(input: &[u8]) -> Result<Value<'_>, DecodeError> {
+/// Decodes an input that is exactly one value, nested at most [`MAX_DEPTH`] deep. An error says what is wrong and where, and is
+/// safe on a terminal.
+pub fn decode(input: &[u8]) -> Result<Value<'_>, String> {
     match decode_prefix(input)? {
         (value, []) => Ok(value),
         (value, rest) => trailing(value, rest),
@@ -47,19 +48,19 @@ pub fn decode(input: &[u8]) -> Result<Value<'_>, DecodeError> {
 
 /// Decodes a metainfo file. Below the key `info` of the outermost dict, which other programs made and which must stay as it
 /// is, the limit is [`MAX_INFO_DEPTH`]. White space may follow, because mail and editors add it.
-pub fn decode_metainfo(input: &[u8]) -> Result<Value<'_>, DecodeError> {
+pub fn decode_metainfo(input: &[u8]) -> Result<Value<'_>, String> {
     let (raw, rest) = input.split_at(scan::scan(input, MAX_INFO_DEPTH)?);
     let value = Value { raw };
     if rest.iter().all(u8::is_ascii_whitespace) { Ok(value) } else { trailing(value, rest) }
 }
 
 /// Decodes the value at the start of the input; returns it and the bytes after it.
-pub fn decode_prefix(input: &[u8]) -> Result<(Value<'_>, &[u8]), DecodeError> {
+pub fn decode_prefix(input: &[u8]) -> Result<(Value<'_>, &[u8]), String> {
     let (raw, rest) = input.split_at(scan::scan(input, MAX_DEPTH)?);
     Ok((Value { raw }, rest))
 }
 
-fn trailing<'a>(value: Value<'a>, rest: &[u8]) -> Result<Value<'a>, DecodeError> {
+fn trailing<'a>(value: Value<'a>, rest: &[u8]) -> Result<Value<'a>, String> {
     scan::problem(value.raw.len(), format!("{} bytes follow the value", rest.len()))
 }
 

@@ -1,7 +1,7 @@
 //! The two 20-byte names of the protocol: the info-hash of a torrent and the id of a peer (BEP 3; the conventions of peer ids
 //! are those of BEP 20).
 
-use crate::base::hex::{from_hex, to_hex};
+use crate::base::hex::to_hex;
 use std::fmt;
 
 /// The start of our peer ids: Azureus style (BEP 20), `SW` for swarmlet, version 0.1.0.
@@ -10,13 +10,6 @@ pub const PEER_ID_PREFIX: &[u8; 8] = b"-SW0100-";
 /// The SHA-1 of a torrent's info dictionary: the torrent's name everywhere in the protocol.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InfoHash(pub [u8; 20]);
-
-impl InfoHash {
-    /// Reads 40 hex digits, in either case; `None` for anything else.
-    pub fn from_hex(text: &str) -> Option<InfoHash> {
-        from_hex(text).map(InfoHash)
-    }
-}
 
 /// 40 hex digits, lower case.
 impl fmt::Display for InfoHash {
@@ -147,6 +140,7 @@ fn dashed_version(bytes: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::hex::from_hex;
     use proptest::prelude::*;
 
     fn id(prefix: &[u8]) -> PeerId {
@@ -158,12 +152,12 @@ mod tests {
     #[test]
     fn an_info_hash_is_forty_hex_digits() {
         let hex = "0123456789abcdef0123456789abcdefdeadbeef";
-        let hash = InfoHash::from_hex(hex).unwrap();
+        let hash = InfoHash(from_hex(hex).unwrap());
         assert_eq!((hash.0[0], hash.0[19]), (0x01, 0xef));
         assert_eq!(hash.to_string(), hex);
-        assert_eq!(InfoHash::from_hex(&hex.to_uppercase()), Some(hash));
+        assert_eq!(from_hex(&hex.to_uppercase()), Some(hash.0));
         for bad in ["", "0123", &hex[1..], &format!("{hex}0"), &hex.replace('d', "g"), &"é".repeat(20)] {
-            assert_eq!(InfoHash::from_hex(bad), None);
+            assert_eq!(from_hex::<20>(bad), None);
         }
     }
 
@@ -208,7 +202,7 @@ mod tests {
 
         #[test]
         fn hex_goes_both_ways(bytes: [u8; 20]) {
-            prop_assert_eq!(InfoHash::from_hex(&InfoHash(bytes).to_string()), Some(InfoHash(bytes)));
+            prop_assert_eq!(from_hex(&InfoHash(bytes).to_string()), Some(bytes));
         }
     }
 }

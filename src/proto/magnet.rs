@@ -89,7 +89,7 @@ impl Magnet {
             }
         }
         match (magnet.info_hash, magnet.info_hash_v2) {
-            (None, None) => Err("a magnet link without xt=urn:btih:, so for another network".into()),
+            (None, None) => Err("a magnet link without the info-hash of a torrent, expected xt=urn:btih:HASH".into()),
             _ => Ok(magnet),
         }
     }
@@ -101,7 +101,7 @@ impl Magnet {
             topic.get(start.len()..)
         };
         if let Some(text) = prefixed("urn:btih:") {
-            let hash = InfoHash::from_hex(text).or_else(|| from_base32(text).map(InfoHash));
+            let hash = from_hex(text).or_else(|| from_base32(text)).map(InfoHash);
             return set(&mut self.info_hash, hash.ok_or_else(|| bad_hash(text))?);
         }
         if let Some(text) = prefixed("urn:btmh:") {

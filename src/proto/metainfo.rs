@@ -25,8 +25,8 @@
 //! // A name that leads out of the folder is refused.
 //! let outside = info.replace("5:a.txt", "2:..");
 //! let error = Metainfo::parse(format!("d4:info{outside}e").as_bytes()).unwrap_err();
-//! assert!(error.to_string().starts_with("info.name: \"..\" is a name of dots"));
-//! # Ok::<(), swarmlet::proto::metainfo::MetainfoError>(())
+//! assert!(error.starts_with("info.name: \"..\" is a name of dots"));
+//! # Ok::<(), String>(())
 //! ```
 
 mod collide;
@@ -45,7 +45,7 @@ use crate::base::sha1;
 use crate::base::sha256::sha256;
 use crate::proto::bencode::{self, Value};
 use crate::proto::id::InfoHash;
-pub use error::MetainfoError;
+use core::ops::Range;
 use error::{refuse, refuse_value};
 
 /// The largest .torrent file that is read, in bytes: above the 30 MiB of libtorrent's and rain's limits.
@@ -97,21 +97,21 @@ pub struct Metainfo {
     pub creation_date: Option<i64>,
     /// `source` of `info`, by which trackers give a torrent an info-hash of its own.
     pub source: Option<String>,
-    /// It is a version 2 torrent as well (BEP 52), used here as version 1.
-    pub hybrid: bool,
-    /// The SHA-256 of the raw bytes of `info`, if it is hybrid.
+    /// The SHA-256 of the raw bytes of `info`, if this is a version 2 torrent as well (BEP 52). It is used here as version 1.
     pub info_hash_v2: Option<[u8; 32]>,
     /// What is odd about the torrent without making it unusable; lines that are safe on terminals.
     pub warnings: Vec<String>,
 }
 
 impl Metainfo {
-    /// Reads the bytes of a .torrent file.
-    pub fn parse(bytes: &[u8]) -> Result<Metainfo, MetainfoError> {
+    /// Reads the bytes of a .torrent file. An error says why it is refused, and is safe on a terminal.
+    pub fn parse(bytes: &[u8]) -> Result<Metainfo, String> {
         if bytes.len() > MAX_METAINFO_BYTES {
-            return Err(MetainfoError::TooLarge(bytes.len()));
+            let found = format!("{} bytes", bytes.len());
+            return refuse("the file", found, format!("a .torrent file of at most {MAX_METAINFO_BYTES}"));
         }
-        let file = bencode::decode_metainfo(bytes).map_err(MetainfoError::NotBencode)?;
+        let file =
+            bencode::decode_metainfo(bytes).map_err(|error| format!("damaged, or not a .torrent file: {error}"))?;
         let keys: [&[u8]; 10] = [
             b"info",
             b"announce",
@@ -149,7 +149,9 @@ impl Metainfo {
 
         let version2 = version.and_then(Value::as_int).is_some_and(|version| version >= 2);
         if pieces.is_none() && (version2 || tree.is_some()) {
-            return Err(MetainfoError::Version2Only);
+            return Err("this is a version 2 torrent (BEP 52) only; swarmlet uses version 1: \
+                        look for a version 1 or hybrid torrent of the same content"
+                .into());
         }
         let name = read_name(name_utf8, name)?;
         let piece_length = read_piece_length(piece_length)?;
@@ -180,7 +182,6 @@ impl Metainfo {
             created_by: read_text("created by", by_utf8, by, &mut warnings),
             creation_date: date.and_then(|date| date.as_int().or_else(|| date.as_text()?.parse().ok())),
             source: read_text("info.source", None, source, &mut warnings),
-            hybrid: version2,
             info_hash_v2: version2.then(|| sha256(info.raw())),
             warnings,
         })
@@ -199,13 +200,21 @@ impl Metainfo {
         self.length.saturating_sub(begin).min(self.piece_length.into()) as u32
     }
 
+    /// The pieces that hold bytes of a file.
+    pub fn pieces_of(&self, file: FileEntry) -> Range<u32> {
+        // The number of a piece fits.
+        let piece_at = |offset: u64| (offset / u64::from(self.piece_length)) as u32;
+        let first = piece_at(file.offset);
+        first..if file.length == 0 { first } else { piece_at(file.end() - 1) + 1 }
+    }
+
     /// The SHA-1 of a piece; zeros, which no content is known to have, if there is no such piece.
     pub fn piece_hash(&self, piece: u32) -> &[u8; 20] {
         self.hashes.as_chunks().0.get(piece as usize).unwrap_or(&[0; HASH_BYTES])
     }
 }
 
-fn read_name(utf8: Option<Value<'_>>, name: Option<Value<'_>>) -> Result<String, MetainfoError> {
+fn read_name(utf8: Option<Value<'_>>, name: Option<Value<'_>>) -> Result<String, String> {
     let (field, value) = match utf8.filter(|value| value.as_text().is_some()) {
         Some(value) => ("info.name.utf-8", Some(value)),
         None => ("info.name", name),
@@ -222,14 +231,14 @@ fn is_set(flag: Value<'_>) -> bool {
     flag.as_int().map_or(!matches!(flag.as_bytes(), None | Some(b"" | b"0")), |number| number != 0)
 }
 
-fn read_piece_length(value: Option<Value<'_>>) -> Result<u32, MetainfoError> {
+fn read_piece_length(value: Option<Value<'_>>) -> Result<u32, String> {
     match value.and_then(Value::as_int).map(u32::try_from) {
         Some(Ok(length @ 1..=MAX_PIECE_LENGTH)) => Ok(length),
         _ => refuse_value("info.piece length", value, format!("1 to {MAX_PIECE_LENGTH} bytes")),
     }
 }
 
-fn read_hashes(value: Option<Value<'_>>) -> Result<&[u8], MetainfoError> {
+fn read_hashes(value: Option<Value<'_>>) -> Result<&[u8], String> {
     match value.and_then(Value::as_bytes) {
         Some(hashes) if hashes.len().is_multiple_of(HASH_BYTES) => Ok(hashes),
         Some(hashes) => refuse("info.pieces", format!("{} bytes", hashes.len()), "a multiple of 20"),
@@ -237,7 +246,7 @@ fn read_hashes(value: Option<Value<'_>>) -> Result<&[u8], MetainfoError> {
     }
 }
 
-fn check_piece_count(length: u64, piece_length: u32, hashes: &[u8]) -> Result<(), MetainfoError> {
+fn check_piece_count(length: u64, piece_length: u32, hashes: &[u8]) -> Result<(), String> {
     let needed = length.div_ceil(piece_length.into());
     let found = format!("{length} bytes in pieces of {piece_length} bytes make {needed} pieces");
     if needed > MAX_PIECES {

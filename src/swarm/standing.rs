@@ -62,6 +62,8 @@ pub enum ProblemKind {
     CantCreate,
     /// Files could not be read or written.
     Io,
+    /// It was to be seeded, but only so many bytes of it are correct.
+    Incomplete(u64),
     /// It made no progress for too long.
     GaveUp,
 }

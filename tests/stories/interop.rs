@@ -12,6 +12,7 @@ use crate::common::tracker::Tracker;
 use crate::common::wait::{PATIENCE, wait_until};
 use std::fs;
 use std::path::Path;
+use std::thread;
 use std::time::Instant;
 
 const KIB: usize = 1024;
@@ -50,58 +51,55 @@ fn told(what: &str, content: &Content, begin: Instant) {
     say(&format!("{mib:.1} MiB {what}, in {:.1} s", begin.elapsed().as_secs_f64()));
 }
 
-/// The same stories with each seeder.
-macro_rules! stories_with {
-    ($module:ident, $program:expr) => {
-        mod $module {
-            use super::*;
-
-            #[test]
-            fn a_file_in_pieces_of_1_mib_by_mktorrent() {
-                fetch_from($program, Maker::Mktorrent, &a_file(20), MIB);
-            }
-
-            #[test]
-            fn a_file_in_pieces_of_16_mib_by_libtorrent() {
-                fetch_from($program, Maker::Libtorrent, &a_file(35), 16 * MIB);
-            }
-
-            #[test]
-            fn a_file_in_pieces_of_16_kib_by_transmission_create() {
-                fetch_from($program, Maker::TransmissionCreate, &a_file(10), 16 * KIB);
-            }
-
-            #[test]
-            fn a_tree_of_300_files_by_transmission_create() {
-                fetch_from($program, Maker::TransmissionCreate, &Content::tree("tree"), MIB);
-            }
-
-            #[test]
-            fn a_tree_of_300_files_by_mktorrent() {
-                fetch_from($program, Maker::Mktorrent, &Content::tree("tree"), 64 * KIB);
-            }
-
-            #[test]
-            fn a_tree_of_300_files_in_pieces_of_16_kib_by_libtorrent() {
-                fetch_from($program, Maker::Libtorrent, &Content::tree("tree"), 16 * KIB);
-            }
-
-            #[test]
-            fn a_tree_of_300_files_in_pieces_of_50_000_bytes() {
-                fetch_from($program, Maker::Ours, &Content::tree("tree"), 50_000);
-            }
-
-            #[test]
-            fn japanese_names_by_mktorrent() {
-                fetch_from($program, Maker::Mktorrent, &Content::japanese(), 32 * KIB);
-            }
+/// Fetches `content` from each seeder, all of them at the same time.
+fn fetch_from_each(maker: Maker, content: &Content, piece_length: usize) {
+    thread::scope(|scope| {
+        for seeder in [Program::Aria2, Program::Transmission, Program::Libtorrent] {
+            let named = thread::Builder::new().name(format!("interop::from_{seeder:?}").to_lowercase());
+            named.spawn_scoped(scope, move || fetch_from(seeder, maker, content, piece_length)).unwrap();
         }
-    };
+    });
 }
 
-stories_with!(from_aria2, Program::Aria2);
-stories_with!(from_transmission, Program::Transmission);
-stories_with!(from_libtorrent, Program::Libtorrent);
+#[test]
+fn a_file_in_pieces_of_1_mib_by_mktorrent() {
+    fetch_from_each(Maker::Mktorrent, &a_file(20), MIB);
+}
+
+#[test]
+fn a_file_in_pieces_of_16_mib_by_libtorrent() {
+    fetch_from_each(Maker::Libtorrent, &a_file(35), 16 * MIB);
+}
+
+#[test]
+fn a_file_in_pieces_of_16_kib_by_transmission_create() {
+    fetch_from_each(Maker::TransmissionCreate, &a_file(10), 16 * KIB);
+}
+
+#[test]
+fn a_tree_of_300_files_by_transmission_create() {
+    fetch_from_each(Maker::TransmissionCreate, &Content::tree("tree"), MIB);
+}
+
+#[test]
+fn a_tree_of_300_files_by_mktorrent() {
+    fetch_from_each(Maker::Mktorrent, &Content::tree("tree"), 64 * KIB);
+}
+
+#[test]
+fn a_tree_of_300_files_in_pieces_of_16_kib_by_libtorrent() {
+    fetch_from_each(Maker::Libtorrent, &Content::tree("tree"), 16 * KIB);
+}
+
+#[test]
+fn a_tree_of_300_files_in_pieces_of_50_000_bytes() {
+    fetch_from_each(Maker::Ours, &Content::tree("tree"), 50_000);
+}
+
+#[test]
+fn japanese_names_by_mktorrent() {
+    fetch_from_each(Maker::Mktorrent, &Content::japanese(), 32 * KIB);
+}
 
 #[test]
 fn japanese_names_by_transmission_create_and_libtorrent() {

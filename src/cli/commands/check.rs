@@ -9,7 +9,7 @@ use crate::base::units::{count, of, percent, seconds};
 use crate::cli::exit::{Exit, Failure, SEVERAL};
 use crate::cli::options::command::{Command, Completes, Group, Part, Section};
 use crate::cli::options::flags::{Flag, Parsed};
-use crate::cli::options::run::{HELP, JSON, THREADS, threads};
+use crate::cli::options::run::{self, HELP, JSON, THREADS, threads};
 use crate::cli::options::{output, source};
 use crate::cli::say;
 use crate::cli::show::bar::Bar;
@@ -46,8 +46,8 @@ pub const COMMAND: Command = Command {
         ],
     }],
     exits: &[
-        (Exit::Whole, "everything is whole"),
-        (Exit::NotWhole, "some content is missing or corrupt"),
+        (Exit::Success, "everything is whole"),
+        (Exit::Incomplete, "some content is missing or corrupt"),
         (Exit::Usage, "the command line is wrong"),
         (Exit::BadTorrent, "a file is not a torrent, or an invalid one"),
         (Exit::NoInput, "a file does not exist or cannot be read"),
@@ -90,14 +90,15 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     if sources.is_empty() {
         return Err(Failure::usage("no torrent given; try `swarmlet check FILE.torrent`"));
     }
-    let dir = given.value("dir").map_or_else(|| PathBuf::from("."), PathBuf::from);
+    let dir = run::dir(given)?.unwrap_or_else(|| PathBuf::from("."));
+    run::must_be_there(&dir)?;
     let threads = threads(given)?;
     let mut whole = true;
     let exit = each(&sources, &mut |(_, source): (usize, &OsString)| {
         whole &= check_one(source, &dir, threads, given)?;
         Ok(())
     })?;
-    Ok(if exit == Exit::Whole && !whole { Exit::NotWhole } else { exit })
+    Ok(if exit == Exit::Success && !whole { Exit::Incomplete } else { exit })
 }
 
 fn check_one(source: &OsStr, dir: &Path, threads: usize, given: &Parsed) -> Result<bool, Failure> {
@@ -127,8 +128,11 @@ fn tell_person(metainfo: &Metainfo, report: &Report, dir: &Path, quiet: bool) ->
     let share = format!("{}, {}", percent(had, length), of(had, length));
     say::write_out(format!("{name}: {whole} of {} whole; {share}\n", count(metainfo.files.count(), "file")))?;
     if report.files().all(|file| file.state == State::Missing) {
-        let dir = output::shown(dir);
-        say::line(&format!("no file of {name} is in {dir}; --dir names the folder that contains {name}"));
+        let place = match dir == Path::new(".") {
+            true => "the current folder".into(),
+            false => output::shown(dir),
+        };
+        say::line(&format!("no file of {name} was found in {place}; --dir names the folder that contains {name}"));
     }
     Ok(())
 }
@@ -145,7 +149,8 @@ fn line(metainfo: &Metainfo, report: &FileReport) -> String {
         line += &format!("  {found} bytes, expected {}", entry.length);
     }
     if matches!(report.state, State::Damaged | State::Unproven) {
-        line += "  pieces";
+        let several = report.pieces.iter().map(|run| u64::from(run.end() - run.start()) + 1).sum::<u64>() > 1;
+        line += if several { "  pieces" } else { "  piece" };
         for (place, run) in report.pieces.iter().take(MOST_RUNS).enumerate() {
             let bytes = bytes_of(metainfo, entry, run);
             let pieces =

@@ -21,7 +21,7 @@ pub const COMMAND: Command = Command {
          from which it reads completions.",
     ],
     options: &[Group { title: "Options", flags: &[HELP] }],
-    exits: &[(Exit::Whole, "success"), (Exit::Usage, "the command line is wrong")],
+    exits: &[(Exit::Success, "success"), (Exit::Usage, "the command line is wrong")],
     exit_note: "",
     sections: &[],
     examples: &[
@@ -29,7 +29,7 @@ pub const COMMAND: Command = Command {
         "swarmlet completions zsh > ~/.zfunc/_swarmlet",
         "swarmlet completions fish > ~/.config/fish/completions/swarmlet.fish",
     ],
-    run: |_| Ok(Exit::Whole),
+    run: |_| Ok(Exit::Success),
 };
 
 /// Prints the script for the shell that is named.
@@ -40,7 +40,7 @@ pub fn run(given: &Parsed, commands: &[Command]) -> Result<Exit, Failure> {
         _ => None,
     };
     match script {
-        Some(script) => say::write_out(&script).map(|()| Exit::Whole),
+        Some(script) => say::write_out(&script).map(|()| Exit::Success),
         None => Err(Failure::usage("expected a shell: swarmlet completions bash, zsh or fish")),
     }
 }

@@ -15,9 +15,9 @@ use crate::cli::options::run::{HELP, JSON, QUIET};
 use crate::cli::options::source;
 use crate::cli::say;
 use crate::proto::bencode::{Bencode, Value, decode_metainfo};
+use crate::proto::metainfo::Metainfo;
 use crate::proto::metainfo::edit::{Change, change};
 use crate::proto::metainfo::emit::{emit_tiers, emit_urls};
-use crate::proto::metainfo::{Metainfo, MetainfoError};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -75,7 +75,7 @@ pub const COMMAND: Command = Command {
         },
     ],
     exits: &[
-        (Exit::Whole, "success"),
+        (Exit::Success, "success"),
         (Exit::Usage, "the command line is wrong"),
         (Exit::BadTorrent, "a file is not a torrent, or an invalid one"),
         (Exit::NoInput, "a file does not exist or cannot be read"),
@@ -166,8 +166,8 @@ impl Wanted {
         }
         if of_info && !rehash {
             return Err(Failure::usage(
-                "--name, --private and --source change the info-hash: it becomes another torrent, with a swarm of its \
-                 own;\nif that is wanted, say --rehash",
+                "--name, --private, --no-private and --source change the info-hash, so the result is a different \
+                 torrent with its own swarm;\nadd --rehash if you want that",
             ));
         }
         match self.name.as_deref().map(|name| (name, safe_component(name.as_bytes()))) {
@@ -225,13 +225,13 @@ fn edit_one(source: &OsStr, wanted: &Wanted, given: &Parsed) -> Result<(), Failu
     let target = target(source, given)?;
     let bytes = source::bytes(source)?;
     let before = source::parse(source, &bytes)?;
-    if before.hybrid && wanted.name.is_some() {
+    if before.info_hash_v2.is_some() && wanted.name.is_some() {
         let text = format!("{name}: a hybrid torrent stores its name in two places, which --name can't change");
         return Err(Failure::new(Exit::BadTorrent, text));
     }
     // It was parsed before, so this does not fail.
-    let bad = |error: MetainfoError| Failure::new(Exit::BadTorrent, format!("{name}: {error}"));
-    let file = decode_metainfo(&bytes).map_err(|error| bad(MetainfoError::NotBencode(error)))?;
+    let bad = |error: String| Failure::new(Exit::BadTorrent, format!("{name}: {error}"));
+    let file = decode_metainfo(&bytes).map_err(bad)?;
     let inside = wanted.inside();
     let info = file.get(b"info").filter(|_| !inside.is_empty());
     let edited = change(file, &wanted.outside(&before, info.map(|info| change(info, &inside))));

@@ -17,7 +17,7 @@ pub fn show(torrents: impl Iterator<Item = (Metainfo, Option<Choice>)>, json: bo
     for (metainfo, choice) in torrents {
         list(&metainfo, choice.as_ref())?;
     }
-    Ok(Exit::Whole)
+    Ok(Exit::Success)
 }
 
 /// A heading, and a line for each file: `*` if it would be downloaded, its number, its size, its path.

@@ -17,7 +17,7 @@ use crate::cli::say;
 use crate::cli::show::bar::Bar;
 use crate::maker;
 use crate::maker::tree;
-use crate::maker::tree::{Choice, Found};
+use crate::maker::tree::{Choice, FoundFile};
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::piece_length::automatic;
@@ -92,7 +92,7 @@ pub const COMMAND: Command = Command {
         },
     ],
     exits: &[
-        (Exit::Whole, "success"),
+        (Exit::Success, "success"),
         (Exit::Usage, "the command line is wrong"),
         (Exit::NoInput, "a file does not exist, cannot be read, or changed while it was read"),
         (Exit::CantCreate, "the .torrent file exists already or cannot be written"),
@@ -117,14 +117,14 @@ pub const COMMAND: Command = Command {
 /// Runs the command.
 fn run(given: &Parsed) -> Result<Exit, Failure> {
     let wanted = read(given)?;
-    let mut exit = Exit::Whole;
+    let mut exit = Exit::Success;
     for path in &wanted.paths {
         if let Err(failure) = make_one(path, &wanted) {
             if wanted.paths.len() == 1 {
                 return Err(failure);
             }
             say::problem(&failure.text);
-            exit = if exit == Exit::Whole { failure.exit } else { exit };
+            exit = if exit == Exit::Success { failure.exit } else { exit };
         }
     }
     Ok(exit)
@@ -173,7 +173,6 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
         created_by: wanted.created_by.clone().or(Some(CREATED_BY.into())).filter(|text| !text.is_empty()),
         creation_date: (!wanted.no_date).then(now).flatten(),
         source: wanted.source.clone(),
-        hybrid: false,
         info_hash_v2: None,
         warnings: Vec::new(),
     };
@@ -203,7 +202,7 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
     tell(&metainfo, target.as_deref().filter(|_| !wanted.dry_run), bytes.len(), time, wanted)
 }
 
-fn find(path: &Path, target: Option<&Path>, wanted: &Wanted) -> Result<Vec<Found>, tree::TreeError> {
+fn find(path: &Path, target: Option<&Path>, wanted: &Wanted) -> Result<Vec<FoundFile>, tree::TreeError> {
     let fits = |globs: &[Glob], name: &str| globs.iter().any(|glob| glob.matches(name));
     let include = |name: &str| fits(&wanted.include, name);
     let choice = Choice {
@@ -229,7 +228,10 @@ fn name_and_place(path: &Path) -> Result<(String, PathBuf), Failure> {
         None => fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()),
     };
     let refused = |what: &str| Failure::new(Exit::NoInput, format!("{}: {what}", output::shown(path)));
-    let Some(name) = real.file_name() else { return Err(refused("has no name that a torrent could use")) };
+    if path.as_os_str().is_empty() {
+        return Err(Failure::usage("'' is not a path, expected a file or folder: swarmlet make PATH ANNOUNCE"));
+    }
+    let Some(name) = real.file_name() else { return Err(refused("has no name, and a torrent needs one")) };
     let Some(name) = name.to_str() else { return Err(refused("the name is not UTF-8 text; rename it")) };
     if crate::base::path::safe_component(name.as_bytes()).as_deref() != Ok(name) {
         return Err(refused("the name contains control characters; rename it"));

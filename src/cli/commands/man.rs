@@ -28,14 +28,14 @@ pub const COMMAND: Command = Command {
         flags: &[Flag::with("dir", "DIR", "Write all pages into this folder instead").short("d"), HELP],
     }],
     exits: &[
-        (Exit::Whole, "success"),
+        (Exit::Success, "success"),
         (Exit::Usage, "the command line is wrong"),
         (Exit::CantCreate, "a page cannot be written"),
     ],
     exit_note: "",
     sections: &[],
     examples: &["swarmlet man get | man -l -", "swarmlet man --dir ~/.local/share/man/man1"],
-    run: |_| Ok(Exit::Whole),
+    run: |_| Ok(Exit::Success),
 };
 
 /// Prints the page that is named, or writes all pages.
@@ -47,7 +47,7 @@ pub fn run(given: &Parsed, commands: &[Command]) -> Result<Exit, Failure> {
             let page = man::of(command, &today());
             output::write(&dir.join(format!("swarmlet-{}.1", command.name)), page.as_bytes())?;
         }
-        return Ok(Exit::Whole);
+        return Ok(Exit::Success);
     }
     let page = match arguments.as_slice() {
         [] => Some(man::of_all(commands, &today())),
@@ -55,7 +55,7 @@ pub fn run(given: &Parsed, commands: &[Command]) -> Result<Exit, Failure> {
         _ => return Err(Failure::usage("expected one command: swarmlet man [COMMAND]")),
     };
     match page {
-        Some(page) => say::write_out(&page).map(|()| Exit::Whole),
+        Some(page) => say::write_out(&page).map(|()| Exit::Success),
         None => {
             let name = for_terminal(&arguments[0].to_string_lossy());
             Err(Failure::usage(format!("unknown command '{name}'; `swarmlet --help` lists the commands")))

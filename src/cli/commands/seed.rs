@@ -2,10 +2,11 @@
 //!
 //! Floor 4. The content is verified first; with `--no-check`, each piece is verified when it is first read.
 
-use crate::cli::exit::{Exit, Failure, RUN_EXITS};
+use crate::cli::exit::{Exit, Failure, RUN_EXITS, RUN_SEVERAL};
 use crate::cli::options::command::{Command, Completes, Group};
 use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::run::{self, connect};
+use crate::cli::run::keys;
 use crate::cli::run::{Until, Watched, run_engine};
 use crate::cli::show::objects;
 use crate::engine::{Duty, Job};
@@ -59,8 +60,8 @@ pub const COMMAND: Command = Command {
         run::OUTPUT,
     ],
     exits: RUN_EXITS,
-    exit_note: "",
-    sections: &[objects::EVENTS],
+    exit_note: RUN_SEVERAL,
+    sections: &[keys::SECTION, objects::EVENTS],
     examples: &[
         "swarmlet seed --dir /srv/iso debian.torrent",
         "swarmlet seed --ratio 2 --max-upload-rate 500 *.torrent",
@@ -78,7 +79,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     let until = until(given)?;
     let mut config = connect(given, &view)?;
     config.torrent.super_seed = given.has("super-seed");
-    if let Until::Served { ratio: Some(_), .. } = until {
+    if let Until::Seeded { ratio: Some(_), .. } = until {
         config.status_every = Some(config.status_every.map_or(LOOK_EVERY, |every| every.min(LOOK_EVERY)));
     }
     let torrents = run::torrents("seed", given)?;
@@ -91,7 +92,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
 fn until(given: &Parsed) -> Result<Until, Failure> {
     let ratio = given.hundredths("ratio", "a number such as 2 or 1.5")?;
     let minutes = given.number("time", 1..=MOST_MINUTES, "minutes")?;
-    Ok(Until::Served { ratio, time: minutes.map(|minutes| Duration::from_secs(minutes * 60)) })
+    Ok(Until::Seeded { ratio, time: minutes.map(|minutes| Duration::from_secs(minutes * 60)) })
 }
 
 #[cfg(test)]

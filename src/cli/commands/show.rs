@@ -93,13 +93,13 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
 
 /// Calls `act` for each source. If one of several sources fails, the others go on.
 pub fn each(sources: &[OsString], act: impl FnMut((usize, &OsString)) -> Result<(), Failure>) -> Result<Exit, Failure> {
-    let mut exit = Exit::Whole;
+    let mut exit = Exit::Success;
     for result in sources.iter().enumerate().map(act) {
         match result {
             Err(failure) if sources.len() == 1 || failure.text.is_empty() => return Err(failure),
             Err(failure) => {
                 say::problem(&failure.text);
-                exit = if exit == Exit::Whole { failure.exit } else { exit };
+                exit = if exit == Exit::Success { failure.exit } else { exit };
             }
             Ok(()) => {}
         }

@@ -112,7 +112,7 @@ pub const COMMAND: Command = Command {
         },
     ],
     exits: &[
-        (Exit::Whole, "the tracker was ended by a signal"),
+        (Exit::Success, "the tracker was ended by a signal"),
         (Exit::Usage, "the command line is wrong"),
         (Exit::NoInput, "a file or folder does not exist or cannot be read"),
         (Exit::Unavailable, "the port cannot be used: it is taken, or it is below 1024 and needs privileges"),
@@ -216,7 +216,7 @@ fn track(config: Config, verbosity: usize, quiet: bool) -> Result<Exit, Failure>
         }
     };
     tracker::run(config, &signals, ready).map_err(explain)?;
-    Ok(Exit::Whole)
+    Ok(Exit::Success)
 }
 
 /// Starts to watch for signals: SIGHUP means reload, SIGINT and SIGTERM mean stop; a second one ends the process at

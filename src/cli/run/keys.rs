@@ -5,6 +5,8 @@
 
 use super::terminal;
 use super::wish::{Key, Limit, Move, Wish};
+use crate::cli::options::command::{Part, Section};
+use crate::cli::show::peers;
 use crossbeam_channel::Sender;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -15,25 +17,26 @@ use std::thread::Builder;
 const STACK_BYTES: usize = 64 << 10;
 
 /// The keys in one line of the screen: wide, and for few columns.
-pub const KEYS: [&str; 2] = ["q quit, p pause, +/- down, >/< up, v peers, ?", "q p:pause +- down >< up v:peers ?"];
+pub const KEYS: [&str; 2] =
+    ["q quit, p pause, +/- down, >/< up, v peers, ? hide", "q p:pause +- down >< up v:peers ?:hide"];
 /// The same for a list of torrents.
 pub const LIST_KEYS: [&str; 2] = [
-    "q quit, p pause, a all, s sort, +/- down, >/< up, arrows move, v peers, ?",
-    "q p:pause a:all s:sort +- down >< up",
+    "q quit, p pause, a all, s sort, +/- down, >/< up, arrows move, v peers, ? hide",
+    "q p:pause a:all s:sort +- down >< up ?",
 ];
 
 /// The keys, for the help.
-pub const HELP: &[(&str, &str)] = &[
+const HELP: &[(&str, &str)] = &[
     ("q", "quit, like ^C: the first time the run ends cleanly, the second time immediately"),
     ("p", "pause or resume all torrents"),
     ("+ -", "raise or lower the download limit of all torrents together"),
     ("> <", "raise or lower the upload limit of all torrents together"),
     ("v", "show the peers of the next torrent; after the last torrent, the normal screen again"),
-    ("? h", "show the keys in one line, and in the peers view the meaning of the flags"),
+    ("? h", "hide the line of keys and the meaning of the flags, or show them again"),
 ];
 
 /// The keys of a list of torrents, for the help.
-pub const LIST_HELP: &[(&str, &str)] = &[
+const LIST_HELP: &[(&str, &str)] = &[
     ("q", "quit, like ^C: the first time the run ends cleanly, the second time immediately"),
     ("arrows, j, k", "select a torrent; so do page up, page down, home and end"),
     ("s", "sort by name, progress, download rate, upload rate or number of peers"),
@@ -42,8 +45,16 @@ pub const LIST_HELP: &[(&str, &str)] = &[
     ("+ -", "raise or lower the download limit of all torrents together"),
     ("> <", "raise or lower the upload limit of all torrents together"),
     ("v", "show the peers of the selected torrent, then the list again"),
-    ("?", "hide the line of keys"),
+    ("? h", "hide the line of keys and the meaning of the flags, or show them again"),
 ];
+
+/// The heading of both sections of the help.
+const TITLE: &str = "Keys on the live screen";
+/// The keys and the flags of peers, for the help of `get` and `seed`.
+pub const SECTION: Section = Section { title: TITLE, parts: &[Part::Terms(HELP), Part::Text(peers::FLAGS_HELP)] };
+/// The same for a list of torrents, for the help of `many`.
+pub const LIST_SECTION: Section =
+    Section { title: TITLE, parts: &[Part::Terms(LIST_HELP), Part::Text(peers::FLAGS_HELP)] };
 
 /// Starts the thread, if standard input is a terminal.
 pub fn listen(wishes: &Sender<Wish>) {

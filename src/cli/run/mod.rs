@@ -17,7 +17,7 @@ pub mod wish;
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::show::view::View;
-use crate::engine::{Config, Engine, Job, Notice, TorrentId};
+use crate::engine::{Command, Config, Engine, Job, Notice, TorrentId};
 use crossbeam_channel::{Receiver, Select};
 use folder::{Change, Folder};
 use person::Person;
@@ -31,13 +31,13 @@ use wish::{ONE_WISH, Wish};
 /// When a run ends by itself. Except with `Interrupted`, it also ends when all torrents have failed.
 pub enum Until {
     /// When all torrents are complete.
-    Whole,
+    Complete,
     /// Never: complete torrents are seeded.
     Ended,
     /// Never, even if all torrents have failed: others may come.
     Interrupted,
     /// When every torrent has reached the ratio, or after the time, whichever comes first.
-    Served {
+    Seeded {
         /// Bytes uploaded of each torrent, in hundredths of its size.
         ratio: Option<u64>,
         /// The time since all torrents were complete.
@@ -51,9 +51,9 @@ impl Until {
         let failed = session.failed() == session.entries.len();
         failed && !matches!(self, Until::Interrupted)
             || match self {
-                Until::Whole => true,
+                Until::Complete => true,
                 Until::Ended | Until::Interrupted => false,
-                Until::Served { ratio, time } => {
+                Until::Seeded { ratio, time } => {
                     time.is_some_and(|time| settled.elapsed() >= time)
                         || ratio.is_some_and(|ratio| session.entries.values().all(|entry| has_served(entry, ratio)))
                 }
@@ -62,7 +62,7 @@ impl Until {
 
     /// When to ask [`is_over`](Until::is_over) again, if nothing happens before.
     fn deadline(&self, session: &Session) -> Option<Instant> {
-        let Until::Served { time: Some(time), .. } = self else { return None };
+        let Until::Seeded { time: Some(time), .. } = self else { return None };
         session.settled.map(|settled| settled + *time)
     }
 }
@@ -90,7 +90,7 @@ pub fn run_engine(
     watched: Watched,
 ) -> Result<Exit, Failure> {
     let started = Engine::start(config);
-    let (engine, notices) = started.map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
+    let (engine, notices) = started.map_err(|error| Failure::new(Exit::Unavailable, error))?;
     let watcher = Watcher::start(watched.folder, watched.blocklist)?;
     let person = Person::listen(view.is_live(), watcher.is_watching())?;
     let mut session = Session::new(engine.port);
@@ -143,7 +143,7 @@ impl Run {
             };
             if !self.stopping && (until.is_over(&self.session) || self.interrupted.is_some() || reader_gone.is_some()) {
                 self.stopping = true;
-                self.engine.stop();
+                self.engine.send(Command::Stop);
                 events.push(Event::Stopping { interrupted: self.interrupted.is_some() });
             }
             for event in &events {
@@ -185,12 +185,12 @@ impl Run {
                 vec![Event::Added(torrent)]
             }
             Seen::Change(Change::Went(path)) => {
-                self.files.remove(&path).into_iter().for_each(|torrent| self.engine.remove(torrent));
-                Vec::new()
+                let torrent = self.files.remove(&path);
+                torrent.and_then(|torrent| self.session.remove(torrent, &self.engine)).into_iter().collect()
             }
             Seen::Change(Change::Bad(text)) | Seen::Problem(text) => vec![Event::Problem(text)],
             Seen::Blocklist(list) => {
-                self.engine.block(list);
+                self.engine.send(Command::Block(list));
                 Vec::new()
             }
         }
@@ -236,7 +236,7 @@ mod tests {
         let sent = |uploaded| Phase::Running(Arc::new(Status { uploaded, ..status(0) }));
         let mut run = session(vec![("a", 1000, sent(1500)), ("b", 1000, sent(1499))]);
         let over = |run: &Session, ratio, minutes: Option<u64>| {
-            Until::Served { ratio, time: minutes.map(|minutes| Duration::from_secs(minutes * 60)) }.is_over(run)
+            Until::Seeded { ratio, time: minutes.map(|minutes| Duration::from_secs(minutes * 60)) }.is_over(run)
         };
         assert!(!over(&run, Some(1), Some(0)), "it does not seed yet");
         run.settled = Some(Instant::now());

@@ -5,7 +5,7 @@
 use crate::base::units::sum;
 use crate::base::url;
 use crate::cli::exit::Exit;
-use crate::engine::{Engine, Job, Notice, Phase, Problem, ProblemKind, RateLimits, Report, TorrentId};
+use crate::engine::{Command, Engine, Job, Notice, Phase, Problem, ProblemKind, RateLimits, Report, TorrentId};
 use crate::swarm::figures::Status;
 use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
@@ -102,12 +102,21 @@ impl Entry {
 
     /// Verified bytes.
     pub fn had(&self) -> u64 {
+        if let Some(Problem { kind: ProblemKind::Incomplete(had_bytes), .. }) = self.problem() {
+            return *had_bytes;
+        }
         match (&self.status, self.joined) {
             _ if self.whole.is_some() => self.report.length,
             (Some(status), _) => self.report.length.saturating_sub(status.left),
             (None, Some((_, had))) => had,
             (None, None) => 0,
         }
+    }
+
+    /// Whether [`had`](Entry::had) was found out, even if the torrent failed.
+    pub fn was_checked(&self) -> bool {
+        let incomplete = |problem: &Problem| matches!(problem.kind, ProblemKind::Incomplete(_));
+        self.status.is_some() || self.joined.is_some() || self.problem().is_some_and(incomplete)
     }
 
     /// The figures of a torrent that has joined its swarm.
@@ -174,6 +183,15 @@ impl Session {
         torrent
     }
 
+    /// Removes a torrent, here and in the engine. This is shown at once, so that it comes before a torrent that takes
+    /// its place.
+    pub fn remove(&mut self, torrent: TorrentId, engine: &Engine) -> Option<Event> {
+        engine.send(Command::Remove(torrent));
+        let entry = self.entries.get_mut(&torrent)?;
+        entry.removed = true;
+        Some(Event::Removed(torrent))
+    }
+
     /// Forgets a removed torrent, after its removal was shown.
     pub fn forget(&mut self, torrent: TorrentId) {
         self.entries.remove(&torrent);
@@ -208,12 +226,8 @@ impl Session {
             Notice::Resumed { torrent, status } => {
                 events.extend(self.stands(torrent, status).map(|_| Event::Resumed(torrent)));
             }
-            Notice::Removed { torrent } => {
-                if let Some(entry) = self.entries.get_mut(&torrent) {
-                    entry.removed = true;
-                    events.push(Event::Removed(torrent));
-                }
-            }
+            // It was shown when the engine was asked to remove it.
+            Notice::Removed { .. } => {}
             Notice::Failed { torrent, problem, status } => {
                 if let Some(entry) = self.entries.get_mut(&torrent) {
                     self.first_failure.get_or_insert(exit_of(&problem));
@@ -271,7 +285,7 @@ impl Session {
         match self.first_failure {
             Some(exit) => exit,
             None if !self.entries.values().all(Entry::is_settled) => Exit::Interrupted,
-            None => Exit::Whole,
+            None => Exit::Success,
         }
     }
 
@@ -282,6 +296,7 @@ impl Session {
             // Another program may have removed a file of a complete torrent.
             entry.whole = None;
         }
+        let status = at_rest(status);
         entry.status = Some(Arc::clone(&status));
         entry.report.phase = Phase::Running(status);
         Some(entry)
@@ -310,11 +325,21 @@ impl Session {
     }
 }
 
+/// The figures, without rates if the torrent is paused: an average still counts the seconds before the pause.
+fn at_rest(mut status: Arc<Status>) -> Arc<Status> {
+    if status.paused {
+        let status = Arc::make_mut(&mut status);
+        (status.down_rate, status.up_rate) = (0, 0);
+        status.peer_list.iter_mut().for_each(|peer| (peer.down_rate, peer.up_rate) = (0, 0));
+    }
+    status
+}
+
 /// The exit code of a failed torrent.
 pub fn exit_of(problem: &Problem) -> Exit {
     match problem.kind {
         ProblemKind::CantCreate => Exit::CantCreate,
-        ProblemKind::Io => Exit::Io,
+        ProblemKind::Io | ProblemKind::Incomplete(_) => Exit::Io,
         ProblemKind::GaveUp => Exit::Interrupted,
     }
 }

@@ -124,7 +124,7 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
         Event::Resumed(torrent) => one("resumed", *torrent, &|_, _| {}),
         Event::Failed(torrent) => one("failed", *torrent, &|object, entry| {
             object.text("problem", &words::problem(entry).unwrap_or_default());
-            let exit = entry.problem().map_or(Exit::Whole, exit_of);
+            let exit = entry.problem().map_or(Exit::Success, exit_of);
             object.number("exit_code", exit.code().into());
         }),
         Event::Tracker { torrent, host, problem, .. } => one("tracker", *torrent, &|object, _| {

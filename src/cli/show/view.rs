@@ -29,9 +29,9 @@ pub enum View {
 }
 
 impl View {
-    /// The view that fits the options and standard error. A log would disturb a live screen.
-    pub fn choose(json: bool, quiet: bool, verbose: bool) -> View {
-        match (json, quiet, verbose) {
+    /// The view that fits the options and standard error. `plain`: no live screen, which a log would disturb.
+    pub fn choose(json: bool, quiet: bool, plain: bool) -> View {
+        match (json, quiet, plain) {
             (true, _, _) => View::Json,
             (false, true, _) => View::Quiet,
             (false, false, true) => View::Lines,

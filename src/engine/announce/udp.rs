@@ -62,14 +62,12 @@ impl Exchange {
             let (announce, url_data) = (request.clone(), url_data.to_vec());
             match self.ask(&Request::Announce { connection, announce, url_data }, self.end.min(good_until)) {
                 Ok(Reply::Announce { interval, leechers, seeds, peers }) => {
-                    let parse = if self.tracker.is_ipv4() { compact::parse_v4 } else { compact::parse_v6 };
-                    let found = parse(&peers, MAX_REPLY_PEERS);
+                    let entry_bytes = if self.tracker.is_ipv4() { compact::V4_BYTES } else { compact::V6_BYTES };
                     return Ok(AnnounceReply {
                         interval: Some(interval.into()),
                         seeds: Some(seeds),
                         leechers: Some(leechers),
-                        peers: found.peers,
-                        skipped: found.skipped,
+                        peers: compact::parse(&peers, entry_bytes, MAX_REPLY_PEERS),
                         ..AnnounceReply::default()
                     });
                 }

@@ -3,7 +3,7 @@
 //! There is no recursion and no allocation: nesting is a small array, so an input can neither overflow the stack
 //! (CVE-2020-8437) nor make us reserve what it only claims to hold. The time is linear in the input.
 
-use std::fmt;
+use std::fmt::Display;
 
 /// How deep lists and dicts may nest, the outermost counted as 1; transmission's limit.
 pub const MAX_DEPTH: usize = 32;
@@ -12,75 +12,50 @@ pub const MAX_DEPTH: usize = 32;
 /// as 1; libtorrent's limit.
 pub const MAX_INFO_DEPTH: usize = 100;
 
-/// Why an input is not (strict) bencode, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DecodeError {
-    /// The byte of the input where the trouble begins, counted from 0.
-    pub offset: usize,
-    /// What is wrong there, in words that are safe on a terminal.
-    pub problem: String,
-}
-
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "byte {}: {}", self.offset, self.problem)
-    }
-}
-
-impl std::error::Error for DecodeError {}
-
-/// A list or dict that has begun and not ended.
+/// What comes next in a list or dict that has begun and not ended.
 #[derive(Clone, Copy)]
-struct Level<'a> {
-    expects: Expects,
-    /// In a dict, the key that was read last.
-    key: Option<&'a [u8]>,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Expects {
+enum Expects<'a> {
     /// In a list: a value or the end.
     Item,
-    /// In a dict: a key or the end.
-    Key,
-    /// In a dict, after a key.
-    Value,
+    /// In a dict: a key, but not again the one before, or the end.
+    Key(Option<&'a [u8]>),
+    /// In a dict: the value of this key.
+    Value(&'a [u8]),
 }
 
 /// Checks the value at the start of `input` and returns its length in bytes. Nesting is limited to
-/// [`MAX_DEPTH`], and to `info_depth` below the outermost dict's key `info`.
-pub(super) fn scan(input: &[u8], info_depth: usize) -> Result<usize, DecodeError> {
-    let mut levels = [Level { expects: Expects::Item, key: None }; MAX_INFO_DEPTH];
+/// [`MAX_DEPTH`], and to `info_depth` below the outermost dict's key `info`. An error says at which byte, counted from 0, what is
+/// wrong; it is safe on a terminal.
+pub(super) fn scan(input: &[u8], info_depth: usize) -> Result<usize, String> {
+    let mut levels = [Expects::Item; MAX_INFO_DEPTH];
     let mut depth = 0;
     let mut at = 0;
     loop {
         let byte = byte_at(input, at)?;
-        let expects = if depth > 0 { levels[depth - 1].expects } else { Expects::Item };
+        let expects = if depth > 0 { levels[depth - 1] } else { Expects::Item };
         match (byte, expects) {
-            (b'e', Expects::Value) => return problem(at, "dict ends after a key"),
+            (b'e', Expects::Value(_)) => return problem(at, "dict ends after a key"),
             (b'e', _) if depth > 0 => {
                 depth -= 1;
                 at += 1;
             }
-            (b'0'..=b'9', Expects::Key) => {
+            (b'0'..=b'9', Expects::Key(before)) => {
                 let (key, end) = string(input, at)?;
-                let level = &mut levels[depth - 1];
-                if level.key == Some(key) {
+                if before == Some(key) {
                     return problem(at, "the same dict key twice");
                 }
-                *level = Level { expects: Expects::Value, key: Some(key) };
+                levels[depth - 1] = Expects::Value(key);
                 at = end;
                 continue;
             }
-            (_, Expects::Key) => return problem(at, "dict key is not a string"),
+            (_, Expects::Key(_)) => return problem(at, "dict key is not a string"),
             (b'l' | b'd', _) => {
-                let in_info = depth > 0 && levels[0].key == Some(b"info");
+                let in_info = depth > 0 && matches!(levels[0], Expects::Value(b"info"));
                 let limit = if in_info { info_depth.min(MAX_INFO_DEPTH) } else { MAX_DEPTH };
                 if depth >= limit {
                     return problem(at, format!("lists and dicts nest deeper than {limit}"));
                 }
-                let expects = if byte == b'l' { Expects::Item } else { Expects::Key };
-                levels[depth] = Level { expects, key: None };
+                levels[depth] = if byte == b'l' { Expects::Item } else { Expects::Key(None) };
                 depth += 1;
                 at += 1;
                 continue;
@@ -93,8 +68,8 @@ pub(super) fn scan(input: &[u8], info_depth: usize) -> Result<usize, DecodeError
         if depth == 0 {
             return Ok(at);
         }
-        if levels[depth - 1].expects == Expects::Value {
-            levels[depth - 1].expects = Expects::Key;
+        if let Expects::Value(key) = levels[depth - 1] {
+            levels[depth - 1] = Expects::Key(Some(key));
         }
     }
 }
@@ -124,7 +99,7 @@ pub(super) fn span(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The integer at `start`, where there is an `i`, and the place after it.
-pub(super) fn integer(input: &[u8], start: usize) -> Result<(i64, usize), DecodeError> {
+pub(super) fn integer(input: &[u8], start: usize) -> Result<(i64, usize), String> {
     let mut at = start + 1;
     let negative = byte_at(input, at)? == b'-';
     if negative {
@@ -156,7 +131,7 @@ pub(super) fn integer(input: &[u8], start: usize) -> Result<(i64, usize), Decode
 }
 
 /// The bytes of the string at `start`, where there is a digit, and the place after it.
-pub(super) fn string(input: &[u8], start: usize) -> Result<(&[u8], usize), DecodeError> {
+pub(super) fn string(input: &[u8], start: usize) -> Result<(&[u8], usize), String> {
     let mut at = start;
     let mut length = 0u64;
     loop {
@@ -176,13 +151,14 @@ pub(super) fn string(input: &[u8], start: usize) -> Result<(&[u8], usize), Decod
     }
 }
 
-fn byte_at(input: &[u8], at: usize) -> Result<u8, DecodeError> {
+fn byte_at(input: &[u8], at: usize) -> Result<u8, String> {
     match input.get(at) {
         Some(byte) => Ok(*byte),
         None => problem(input.len(), "the input ends within a value"),
     }
 }
 
-pub(super) fn problem<T>(offset: usize, problem: impl Into<String>) -> Result<T, DecodeError> {
-    Err(DecodeError { offset, problem: problem.into() })
+/// Says what is wrong at a place.
+pub(super) fn problem<T>(offset: usize, problem: impl Display) -> Result<T, String> {
+    Err(format!("byte {offset}: {problem}"))
 }

@@ -4,14 +4,14 @@
 //! This sorts places in the list, so 100,000 files take 400 KB and no copy of their paths.
 
 use super::error::refuse;
-use super::{FileEntry, Files, MetainfoError};
+use super::{FileEntry, Files};
 use crate::base::path::{escaped, for_terminal};
 use crate::base::sort::sort;
 use std::cmp::Ordering;
 
 /// Refuses paths that collide. Returns a warning for paths that collide only where upper and lower case are the same (on
 /// Windows, macOS or a memory card).
-pub(super) fn check(files: &Files) -> Result<Option<String>, MetainfoError> {
+pub(super) fn check(files: &Files) -> Result<Option<String>, String> {
     // A file takes at least 20 bytes of the metainfo, so their number fits a u32.
     let mut order: Vec<u32> = (0..files.len() as u32).filter(|place| !files.at(*place as usize).padding).collect();
     let shown = |place: u32| for_terminal(&files.at(place as usize).path());

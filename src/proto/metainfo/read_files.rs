@@ -1,7 +1,7 @@
 //! Reads the files of a torrent: `length` or `files` of `info` (BEP 3), padding files and symlinks (BEP 47).
 
 use super::error::{refuse, refuse_value};
-use super::{Files, MetainfoError, collide};
+use super::{Files, collide};
 use crate::base::path;
 use crate::proto::bencode::Value;
 
@@ -15,7 +15,7 @@ const BITCOMET_PADDING: &[u8] = b"_____padding_file";
 const LEAST_ENTRY_BYTES: usize = 21;
 
 /// The content of a torrent of one file, which has `length` and no `files`.
-pub(super) fn single(length: Option<Value<'_>>, attr: Option<Value<'_>>, name: &str) -> Result<Files, MetainfoError> {
+pub(super) fn single(length: Option<Value<'_>>, attr: Option<Value<'_>>, name: &str) -> Result<Files, String> {
     if has_attr(attr, b'l') {
         return refuse_value("info.attr", attr, "a file, not a symlink");
     }
@@ -32,7 +32,7 @@ pub(super) fn folder(
     length: Option<Value<'_>>,
     name: &str,
     warnings: &mut Vec<String>,
-) -> Result<Files, MetainfoError> {
+) -> Result<Files, String> {
     let Some(items) = list.items() else {
         return refuse_value("info.files", Some(list), "a list");
     };
@@ -67,7 +67,7 @@ pub(super) fn folder(
 
 /// The file at `place` of the list: its path in the folder, its length, and whether it is padding; `None` if it is a symlink.
 /// `name` is the number of bytes of the folder's name.
-fn read_file(item: Value<'_>, place: usize, name: usize) -> Result<Option<(Vec<u8>, u64, bool)>, MetainfoError> {
+fn read_file(item: Value<'_>, place: usize, name: usize) -> Result<Option<(Vec<u8>, u64, bool)>, String> {
     let field = |key: &str| format!("info.files[{place}]{key}");
     let Some([length_value, path_utf8, plain_path, attr]) = item.get_all([b"length", b"path.utf-8", b"path", b"attr"])
     else {
@@ -91,7 +91,7 @@ fn read_file(item: Value<'_>, place: usize, name: usize) -> Result<Option<(Vec<u
     Ok(Some((path, length, padding)))
 }
 
-fn read_length(value: Option<Value<'_>>, field: impl Fn() -> String) -> Result<u64, MetainfoError> {
+fn read_length(value: Option<Value<'_>>, field: impl Fn() -> String) -> Result<u64, String> {
     match value.and_then(Value::as_int).map(u64::try_from) {
         Some(Ok(length)) => Ok(length),
         _ => refuse_value(field(), value, "a number of bytes"),
@@ -99,7 +99,7 @@ fn read_length(value: Option<Value<'_>>, field: impl Fn() -> String) -> Result<u
 }
 
 /// The path as it is in the torrent, joined by `/`. It is checked in its escaped form.
-fn read_path(list: Option<Value<'_>>, name: usize, field: impl Fn() -> String) -> Result<Vec<u8>, MetainfoError> {
+fn read_path(list: Option<Value<'_>>, name: usize, field: impl Fn() -> String) -> Result<Vec<u8>, String> {
     let Some(items) = list.and_then(Value::items) else {
         return refuse_value(field(), list, "a list of names");
     };
@@ -121,7 +121,7 @@ fn read_path(list: Option<Value<'_>>, name: usize, field: impl Fn() -> String) -
 }
 
 /// The safe name in a field.
-pub(super) fn read_component(value: Value<'_>, field: impl Fn() -> String) -> Result<String, MetainfoError> {
+pub(super) fn read_component(value: Value<'_>, field: impl Fn() -> String) -> Result<String, String> {
     match value.as_bytes().map(path::safe_component) {
         Some(Ok(name)) => Ok(name),
         Some(Err(problem)) => refuse(field(), format!("{value} is {problem}"), A_NAME),

@@ -91,7 +91,7 @@ fn reads_a_torrent_of_one_file() {
     assert_eq!((meta.piece_hash(4), meta.piece_hash(5)), (&[7; 20], &[0; 20]));
     assert_eq!(meta.tiers, [["http://t/announce"]]);
     assert_eq!(meta.web_seeds, ["http://seed/name.bin"]);
-    assert_eq!((meta.private, meta.hybrid), (true, false));
+    assert_eq!((meta.private, meta.info_hash_v2), (true, None));
     assert_eq!((meta.comment.as_deref(), meta.created_by.as_deref()), (Some("of no use"), Some("a test")));
     assert_eq!((meta.creation_date, meta.source.as_deref()), (Some(1_700_000_000), Some("HERE")));
     assert!(meta.warnings.is_empty());
@@ -179,14 +179,18 @@ fn refuses_lengths_that_do_not_add_up() {
 #[test]
 fn refuses_what_is_missing() {
     for key in ["length", "name", "piece length", "pieces"] {
-        assert!(error(without(one_file(), key)).starts_with(&format!("info.{key}: missing, expected ")));
+        assert!(error(without(one_file(), key)).starts_with(&format!("info.{key} is missing, expected ")));
     }
     let parse = |bytes: &[u8]| Metainfo::parse(bytes).unwrap_err().to_string();
-    assert_eq!(parse(b"de"), "info: missing, expected a dict");
+    assert_eq!(parse(b"de"), "info is missing, expected a dict");
     assert_eq!(parse(b"d4:infoi5ee"), "info: 5, expected a dict");
     assert_eq!(parse(b"4:spam"), "the file: \"spam\", expected a dict");
-    assert_eq!(parse(b"<!DOCTYPE html>"), "not a .torrent file: byte 0: no value begins with '<'");
-    assert_eq!(Metainfo::parse(&vec![0; MAX_METAINFO_BYTES + 1]), Err(MetainfoError::TooLarge(MAX_METAINFO_BYTES + 1)));
+    assert_eq!(parse(b"<!DOCTYPE html>"), "damaged, or not a .torrent file: byte 0: no value begins with '<'");
+    assert_eq!(parse(b"d4:info"), "damaged, or not a .torrent file: byte 7: the input ends within a value");
+    assert_eq!(
+        parse(&vec![0; MAX_METAINFO_BYTES + 1]),
+        "the file: 33554433 bytes, expected a .torrent file of at most 33554432"
+    );
     assert_eq!(error(folder_of(vec![], 0)), "info.files: no file, expected at least one");
     assert_eq!(error(with(folder_of(vec![], 0), "files", 1i64)), "info.files: 1, expected a list");
 }
@@ -194,7 +198,7 @@ fn refuses_what_is_missing() {
 #[test]
 fn version_2_torrents_are_distinguished_from_hybrid_ones() {
     let version2 = with(with(one_file(), "meta version", 2i64), "file tree", Bencode::dict::<&str>([]));
-    assert!(parse(version2.clone()).hybrid);
+    assert!(parse(version2.clone()).info_hash_v2.is_some());
     let only = without(without(version2, "pieces"), "length");
     assert!(error(only.clone()).contains("version 2 torrent (BEP 52) only"));
     assert!(error(without(only, "meta version")).contains("version 2 torrent (BEP 52) only"));

@@ -76,10 +76,11 @@ impl Handshake {
         out
     }
 
-    /// Reads the bytes off the wire.
-    pub fn parse(bytes: &[u8; LEN]) -> Result<Handshake, HandshakeError> {
+    /// Reads the bytes off the wire. An error says how they begin instead: this is encryption, which we do not speak, or not
+    /// BitTorrent at all. The connection is closed.
+    pub fn parse(bytes: &[u8; LEN]) -> Result<Handshake, String> {
         if bytes[..20] != PROTOCOL {
-            return Err(HandshakeError(take(bytes, 0)));
+            return Err(format!("not a BitTorrent handshake: it begins \"{}\"", bytes[..20].escape_ascii()));
         }
         Ok(Handshake {
             reserved: Reserved(take(bytes, 20)),
@@ -94,19 +95,6 @@ impl fmt::Display for Handshake {
         write!(f, "handshake info-hash {} peer-id {} reserved {}", self.info_hash, self.peer_id, self.reserved)
     }
 }
-
-/// 68 bytes that do not begin with [`PROTOCOL`], and how they begin: this is encryption, which we do not speak, or not
-/// BitTorrent at all. The connection is closed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct HandshakeError(pub [u8; 20]);
-
-impl fmt::Display for HandshakeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not a BitTorrent handshake: it begins \"{}\"", self.0.escape_ascii())
-    }
-}
-
-impl std::error::Error for HandshakeError {}
 
 /// The `N` bytes at `from`. Every call in this file has `from + N <= LEN`.
 fn take<const N: usize>(bytes: &[u8; LEN], from: usize) -> [u8; N] {

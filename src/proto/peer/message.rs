@@ -31,7 +31,7 @@
 //! // A message of 4 GiB is refused at its length, and a bitfield of the wrong size at its id.
 //! assert!(parse_length([0xff; 4]).is_err());
 //! assert!(body_kind(5, 1 + 200, 1000).is_err());
-//! # Ok::<(), swarmlet::proto::peer::message::MessageError>(())
+//! # Ok::<(), String>(())
 //! ```
 
 mod emit;
@@ -54,31 +54,19 @@ pub const MAX_MESSAGE_BYTES: u32 = 1024 * 1024;
 /// Bytes of the body of a message `piece` before the data: piece and begin.
 pub const PIECE_HEADER_BYTES: u32 = 8;
 
-/// The ids of messages: 0 to 8 are of BEP 3, 9 of BEP 5, 13 to 17 of BEP 6, 20 of BEP 10.
-mod id {
-    pub const CHOKE: u8 = 0;
-    pub const UNCHOKE: u8 = 1;
-    pub const INTERESTED: u8 = 2;
-    pub const NOT_INTERESTED: u8 = 3;
-    pub const HAVE: u8 = 4;
-    pub const BITFIELD: u8 = 5;
-    pub const REQUEST: u8 = 6;
-    pub const PIECE: u8 = 7;
-    pub const CANCEL: u8 = 8;
-    pub const PORT: u8 = 9;
-    pub const SUGGEST: u8 = 13;
-    pub const HAVE_ALL: u8 = 14;
-    pub const HAVE_NONE: u8 = 15;
-    pub const REJECT: u8 = 16;
-    pub const ALLOWED_FAST: u8 = 17;
-    pub const EXTENDED: u8 = 20;
-}
+/// The id of a message with a block. Ids 0 to 8 are of BEP 3, 9 of BEP 5, 13 to 17 of BEP 6, 20 of BEP 10.
+const PIECE: u8 = 7;
 
-/// What the body of a message is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What the body of a message is, and the message that it makes.
 enum Body {
-    /// Always this many bytes.
-    Exactly(u32),
+    /// Nothing.
+    Empty(Message),
+    /// The index of a piece.
+    Index(fn(u32) -> Message),
+    /// Which block it is about.
+    Spec(fn(BlockSpec) -> Message),
+    /// A UDP port.
+    Port,
     /// A bit for each piece of the torrent.
     Bitfield,
     /// Piece, begin, and the data of a block.
@@ -90,22 +78,22 @@ enum Body {
 /// The table of messages: the name and the body that belong to an id; `None` for an id that we do not know.
 fn row(id: u8) -> Option<(&'static str, Body)> {
     Some(match id {
-        id::CHOKE => ("choke", Body::Exactly(0)),
-        id::UNCHOKE => ("unchoke", Body::Exactly(0)),
-        id::INTERESTED => ("interested", Body::Exactly(0)),
-        id::NOT_INTERESTED => ("not interested", Body::Exactly(0)),
-        id::HAVE => ("have", Body::Exactly(4)),
-        id::BITFIELD => ("bitfield", Body::Bitfield),
-        id::REQUEST => ("request", Body::Exactly(12)),
-        id::PIECE => ("piece", Body::Piece),
-        id::CANCEL => ("cancel", Body::Exactly(12)),
-        id::PORT => ("port", Body::Exactly(2)),
-        id::SUGGEST => ("suggest", Body::Exactly(4)),
-        id::HAVE_ALL => ("have all", Body::Exactly(0)),
-        id::HAVE_NONE => ("have none", Body::Exactly(0)),
-        id::REJECT => ("reject", Body::Exactly(12)),
-        id::ALLOWED_FAST => ("allowed fast", Body::Exactly(4)),
-        id::EXTENDED => ("extended", Body::Extended),
+        0 => ("choke", Body::Empty(Message::Choke)),
+        1 => ("unchoke", Body::Empty(Message::Unchoke)),
+        2 => ("interested", Body::Empty(Message::Interested)),
+        3 => ("not interested", Body::Empty(Message::NotInterested)),
+        4 => ("have", Body::Index(Message::Have)),
+        5 => ("bitfield", Body::Bitfield),
+        6 => ("request", Body::Spec(Message::Request)),
+        PIECE => ("piece", Body::Piece),
+        8 => ("cancel", Body::Spec(Message::Cancel)),
+        9 => ("port", Body::Port),
+        13 => ("suggest", Body::Index(Message::Suggest)),
+        14 => ("have all", Body::Empty(Message::HaveAll)),
+        15 => ("have none", Body::Empty(Message::HaveNone)),
+        16 => ("reject", Body::Spec(Message::Reject)),
+        17 => ("allowed fast", Body::Index(Message::AllowedFast)),
+        20 => ("extended", Body::Extended),
         _ => return None,
     })
 }
@@ -172,25 +160,25 @@ pub enum Message {
 }
 
 impl Message {
-    /// The id; a keep-alive has none.
+    /// The id, as in the [table](row); a keep-alive has none.
     fn id(&self) -> Option<u8> {
         Some(match self {
             Message::KeepAlive => return None,
-            Message::Choke => id::CHOKE,
-            Message::Unchoke => id::UNCHOKE,
-            Message::Interested => id::INTERESTED,
-            Message::NotInterested => id::NOT_INTERESTED,
-            Message::Have(_) => id::HAVE,
-            Message::Bitfield(_) => id::BITFIELD,
-            Message::Request(_) => id::REQUEST,
-            Message::Cancel(_) => id::CANCEL,
-            Message::Port(_) => id::PORT,
-            Message::Suggest(_) => id::SUGGEST,
-            Message::HaveAll => id::HAVE_ALL,
-            Message::HaveNone => id::HAVE_NONE,
-            Message::Reject(_) => id::REJECT,
-            Message::AllowedFast(_) => id::ALLOWED_FAST,
-            Message::Extended(_) => id::EXTENDED,
+            Message::Choke => 0,
+            Message::Unchoke => 1,
+            Message::Interested => 2,
+            Message::NotInterested => 3,
+            Message::Have(_) => 4,
+            Message::Bitfield(_) => 5,
+            Message::Request(_) => 6,
+            Message::Cancel(_) => 8,
+            Message::Port(_) => 9,
+            Message::Suggest(_) => 13,
+            Message::HaveAll => 14,
+            Message::HaveNone => 15,
+            Message::Reject(_) => 16,
+            Message::AllowedFast(_) => 17,
+            Message::Extended(_) => 20,
         })
     }
 }
@@ -217,27 +205,3 @@ pub struct PieceHeader {
     /// Bytes from the start of the piece to the start of the block.
     pub begin: u32,
 }
-
-/// Why bytes are not a message. The connection is closed, because the next message could not be found.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum MessageError {
-    /// The length prefix promises this many bytes, more than [`MAX_MESSAGE_BYTES`].
-    TooLong(u32),
-    /// The length does not fit the id.
-    WrongLength {
-        /// The id.
-        id: u8,
-        /// Bytes of the body.
-        body: u32,
-        /// The fewest there should be.
-        least: u32,
-        /// The most there should be.
-        most: u32,
-    },
-    /// A request, cancel or reject (the id) names a block of no bytes, of more than a block, or beyond the offsets that a piece can have.
-    NoBlock(u8, BlockSpec),
-    /// The body of a message with this id is not for [`parse_body`]; see [`BodyKind`].
-    NotGathered(u8),
-}
-
-impl std::error::Error for MessageError {}

@@ -46,7 +46,6 @@ pub use self::reply::{
 };
 pub use self::request::{AnnounceRequest, LEFT_UNKNOWN};
 pub use self::scrape::{parse_scrape, scrape_url};
-use std::fmt;
 
 /// Why a client announces, if not only because the interval is over (BEP 3).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -75,11 +74,5 @@ impl AnnounceEvent {
         [AnnounceEvent::Started, AnnounceEvent::Completed, AnnounceEvent::Stopped]
             .into_iter()
             .find(|event| event.as_str().as_bytes() == word)
-    }
-}
-
-impl fmt::Display for AnnounceEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }

@@ -11,25 +11,15 @@ pub const V4_BYTES: usize = 6;
 /// Bytes of an IPv6 entry: address and port (BEP 7).
 pub const V6_BYTES: usize = 18;
 
-/// What a compact list holds.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct CompactPeers {
-    /// The [usable] peers, in the order of the list. IPv4-mapped IPv6 addresses become IPv4 addresses.
-    pub peers: Vec<SocketAddr>,
-    /// Whole entries that were left out: not [usable], or more than were asked for.
-    pub skipped: usize,
-    /// Bytes after the last whole entry. If there are any, the list is damaged or was cut short.
-    pub leftover: usize,
-}
-
-/// Reads a list of IPv4 peers, at most `most` of them.
-pub fn parse_v4(bytes: &[u8], most: usize) -> CompactPeers {
-    parse(bytes, most, V4_BYTES)
-}
-
-/// Reads a list of IPv6 peers, at most `most` of them.
-pub fn parse_v6(bytes: &[u8], most: usize) -> CompactPeers {
-    parse(bytes, most, V6_BYTES)
+/// The [usable] peers of a list whose entries have `entry_bytes` ([`V4_BYTES`] or [`V6_BYTES`]), at most `most` of them, in the
+/// order of the list. IPv4-mapped IPv6 addresses become IPv4 addresses. Bytes after the last whole entry are ignored: such a
+/// list is damaged or was cut short.
+pub fn parse(bytes: &[u8], entry_bytes: usize, most: usize) -> Vec<SocketAddr> {
+    let peer = |entry: &[u8]| {
+        let (ip, port) = entry.split_last_chunk()?;
+        Some(canonical(SocketAddr::new(address(ip)?, u16::from_be_bytes(*port))))
+    };
+    bytes.chunks_exact(entry_bytes).filter_map(peer).filter(usable).take(most).collect()
 }
 
 /// Whether a peer can be at this address: not at port 0, and not at an address that stands for no host or for several.
@@ -42,25 +32,6 @@ pub fn usable(peer: &SocketAddr) -> bool {
 /// scope and flow label, which mean nothing to another machine.
 pub fn canonical(peer: SocketAddr) -> SocketAddr {
     SocketAddr::new(peer.ip().to_canonical(), peer.port())
-}
-
-/// Reads entries of `entry_bytes`: address, then two bytes of port.
-fn parse(bytes: &[u8], most: usize, entry_bytes: usize) -> CompactPeers {
-    let entries = bytes.chunks_exact(entry_bytes);
-    let mut found = CompactPeers { leftover: entries.remainder().len(), ..CompactPeers::default() };
-    for entry in entries {
-        match parse_entry(entry).map(canonical) {
-            Some(peer) if usable(&peer) && found.peers.len() < most => found.peers.push(peer),
-            _ => found.skipped += 1,
-        }
-    }
-    found
-}
-
-/// The peer of one entry; `None` if it has another length.
-fn parse_entry(entry: &[u8]) -> Option<SocketAddr> {
-    let (ip, port) = entry.split_last_chunk::<2>()?;
-    Some(SocketAddr::new(address(ip)?, u16::from_be_bytes(*port)))
 }
 
 /// The address of 4 or 16 bytes; `None` for any other number of them.

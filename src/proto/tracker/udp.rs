@@ -12,6 +12,9 @@ const MAGIC: u64 = 0x0417_2710_1980;
 pub const ANNOUNCE_BYTES: usize = 98;
 /// Torrents in one scrape at most (BEP 15: "up to about 74").
 pub const MOST_SCRAPED: usize = 74;
+/// The events in the order of their numbers (BEP 15).
+const EVENTS: [Option<AnnounceEvent>; 4] =
+    [None, Some(AnnounceEvent::Completed), Some(AnnounceEvent::Started), Some(AnnounceEvent::Stopped)];
 /// Bytes of the largest packet: what Ethernet carries in one piece.
 pub const PACKET_BYTES: usize = 1472;
 
@@ -70,12 +73,7 @@ impl Request {
             1 => {
                 let mut announce = AnnounceRequest::new(InfoHash(fields.take()?), PeerId(fields.take()?), 0);
                 (announce.downloaded, announce.left, announce.uploaded) = (fields.u64()?, fields.u64()?, fields.u64()?);
-                announce.event = match fields.u32()? {
-                    1 => Some(AnnounceEvent::Completed),
-                    2 => Some(AnnounceEvent::Started),
-                    3 => Some(AnnounceEvent::Stopped),
-                    _ => None,
-                };
+                announce.event = EVENTS.get(fields.u32()? as usize).copied().flatten();
                 let _ip: [u8; 4] = fields.take()?;
                 announce.key = Some(fields.u32()?);
                 // -1 leaves the number to the tracker; other negative numbers mean nothing.
@@ -108,12 +106,7 @@ impl Request {
                 for number in [announce.downloaded, announce.left, announce.uploaded] {
                     out.extend(number.to_be_bytes());
                 }
-                let event = match announce.event {
-                    None => 0u32,
-                    Some(AnnounceEvent::Completed) => 1,
-                    Some(AnnounceEvent::Started) => 2,
-                    Some(AnnounceEvent::Stopped) => 3,
-                };
+                let event = EVENTS.iter().position(|event| *event == announce.event).unwrap_or(0) as u32;
                 for number in [event, 0, announce.key.unwrap_or(0), announce.numwant.unwrap_or(u32::MAX)] {
                     out.extend(number.to_be_bytes());
                 }

@@ -22,7 +22,7 @@ const SPOILT: u64 = u64::MAX;
 
 /// What is known of one file. (There may be a hundred thousand; each takes 24 bytes.)
 #[derive(Clone, Copy, Default)]
-struct Known {
+struct KnownFile {
     /// A digest of its size, modification time and inode when its pieces were verified; 0: unknown.
     stamp: u64,
     /// The same after our last write, or as we found it; [`SPOILT`]: it had changed before our next write.
@@ -33,7 +33,7 @@ struct Known {
 
 /// What is known of all files of some content.
 pub struct KnownFiles {
-    files: Mutex<Vec<Known>>,
+    files: Mutex<Vec<KnownFile>>,
     /// Modification times are set by this machine.
     local: bool,
     began: Instant,
@@ -43,7 +43,7 @@ impl KnownFiles {
     /// Knows nothing yet of `count` files in `folder`.
     pub fn new(count: usize, folder: &Folder) -> KnownFiles {
         let local = folder.kind().is_ok_and(|kind| !ELSEWHERE.contains(&kind));
-        KnownFiles { files: Mutex::new(vec![Known::default(); count]), local, began: Instant::now() }
+        KnownFiles { files: Mutex::new(vec![KnownFile::default(); count]), local, began: Instant::now() }
     }
 
     /// A file was found like this, and its content is verified or will be.
@@ -93,7 +93,7 @@ impl KnownFiles {
 
     /// Whether a file that looks like this differs from what was verified, or from what we left.
     pub fn differs(&self, file: usize, found: &Metadata) -> bool {
-        let (Known { stamp: verified, left, .. }, now) = (lock(&self.files)[file], stamp(found));
+        let (KnownFile { stamp: verified, left, .. }, now) = (lock(&self.files)[file], stamp(found));
         [verified, left].iter().any(|before| *before != 0 && *before != now)
     }
 

@@ -38,8 +38,8 @@ fn secs(seconds: u64) -> Time {
 
 /// The addresses of a list in compact form.
 fn listed(response: &Response) -> BTreeSet<SocketAddr> {
-    let v4 = crate::proto::tracker::compact::parse_v4(&response.v4, 1000).peers;
-    let v6 = crate::proto::tracker::compact::parse_v6(&response.v6, 1000).peers;
+    let v4 = crate::proto::tracker::compact::parse(&response.v4, 6, 1000);
+    let v6 = crate::proto::tracker::compact::parse(&response.v6, 18, 1000);
     assert_eq!(response.ids.len(), v4.len() + v6.len());
     v4.into_iter().chain(v6).collect()
 }

@@ -4,6 +4,7 @@
 //! status 200 and a `failure reason`, because many clients do not read the body of any other status.
 
 use super::page;
+use crate::base::hex::from_hex;
 use crate::base::url::percent_decode;
 use crate::proto::id::InfoHash;
 use crate::proto::tracker::announce::{AnnounceReply, AnnounceRequest, RetryIn, emit_failure};
@@ -119,8 +120,8 @@ fn compact_reply(shared: &Shared, response: &Response, ip: IpAddr) -> Vec<u8> {
 
 /// The reply with a list of peers (BEP 3).
 fn list_reply(shared: &Shared, response: &Response, ip: IpAddr) -> Vec<u8> {
-    let mut peers = compact::parse_v4(&response.v4, usize::MAX).peers;
-    peers.extend(compact::parse_v6(&response.v6, usize::MAX).peers);
+    let mut peers = compact::parse(&response.v4, compact::V4_BYTES, usize::MAX);
+    peers.extend(compact::parse(&response.v6, compact::V6_BYTES, usize::MAX));
     let reply = AnnounceReply {
         interval: Some(shared.config.interval.into()),
         min_interval: Some(shared.config.min_interval.into()),
@@ -183,8 +184,8 @@ fn torrent_by_hash(shared: &Shared, query: &str) -> Answer {
     let value = query.split('&').find_map(|parameter| parameter.strip_prefix("info_hash="));
     let hash = value.and_then(|value| {
         // In hex digits, or percent-encoded as in an announce.
-        let raw = || percent_decode(value)?.try_into().ok().map(InfoHash);
-        InfoHash::from_hex(value).or_else(raw)
+        let raw = || percent_decode(value)?.try_into().ok();
+        from_hex(value).or_else(raw).map(InfoHash)
     });
     let allowed = shared.allowed();
     let torrent = hash.and_then(|hash| allowed.as_ref()?.get(&hash));

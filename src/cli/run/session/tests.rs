@@ -117,7 +117,7 @@ fn completion_is_reported_once() {
     assert_eq!(session.take_in(complete(0), now), []);
     assert_eq!((session.exit(), session.settled), (Exit::Interrupted, None));
     assert_eq!(session.take_in(complete(1), now), [Event::Complete(TorrentId(1))]);
-    assert_eq!((session.exit(), session.settled), (Exit::Whole, Some(now)));
+    assert_eq!((session.exit(), session.settled), (Exit::Success, Some(now)));
 }
 
 #[test]
@@ -158,6 +158,19 @@ fn a_torrent_that_lost_a_file_is_no_longer_complete() {
     session.take_in(figures(vec![report]), now);
     assert_eq!((session.whole(), session.at(0).had()), (0, 60));
     assert_eq!(session.take_in(complete(0), now), [Event::Complete(TorrentId(0))], "and told again");
+}
+
+/// The averages still count the seconds before the pause.
+#[test]
+fn a_paused_torrent_has_no_rates() {
+    let (mut session, now) = (two(), Instant::now());
+    let mut report = session.at(0).report.clone();
+    let peer_list = vec![peer("10.0.0.1:6881")];
+    report.phase = Phase::Running(Status { paused: true, peer_list, ..status(40) }.into());
+    session.take_in(figures(vec![report]), now);
+    assert_eq!((session.down_rate(), session.up_rate()), (0, 0));
+    let peers = &session.at(0).running().unwrap().peer_list;
+    assert_eq!((peers[0].down_rate, peers[0].up_rate), (0, 0));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Messages as bytes on the wire, and as a line in the log (BEP 3, BEP 6, BEP 10).
 
-use super::{BlockSpec, MAX_MESSAGE_BYTES, Message, MessageError, PIECE_HEADER_BYTES, id, row};
+use super::{BlockSpec, Message, PIECE, PIECE_HEADER_BYTES, row};
 use std::fmt;
 
 impl Message {
@@ -36,7 +36,7 @@ impl Message {
 /// Appends the 13 bytes before the data of a block. The writer sends the data itself straight after them.
 pub fn emit_piece_header(spec: &BlockSpec, out: &mut Vec<u8>) {
     out.extend(spec.length.saturating_add(PIECE_HEADER_BYTES + 1).to_be_bytes());
-    out.push(id::PIECE);
+    out.push(PIECE);
     out.extend(spec.piece.to_be_bytes());
     out.extend(spec.begin.to_be_bytes());
 }
@@ -44,7 +44,7 @@ pub fn emit_piece_header(spec: &BlockSpec, out: &mut Vec<u8>) {
 /// One line, without the bytes that a message carries.
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.id().map_or("keep-alive", name))?;
+        f.write_str(self.id().and_then(row).map_or("keep-alive", |(name, _)| name))?;
         match self {
             Message::Have(piece) | Message::Suggest(piece) | Message::AllowedFast(piece) => {
                 write!(f, " piece {piece}")
@@ -56,24 +56,4 @@ impl fmt::Display for Message {
             _ => Ok(()),
         }
     }
-}
-
-impl fmt::Display for MessageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            MessageError::TooLong(length) => {
-                write!(f, "message of {length} bytes, at most {MAX_MESSAGE_BYTES} are accepted")
-            }
-            MessageError::WrongLength { id, body, least, most } => {
-                write!(f, "{} with a body of {body} bytes, expected {least}", name(*id))?;
-                if least == most { Ok(()) } else { write!(f, " to {most}") }
-            }
-            MessageError::NoBlock(id, spec) => write!(f, "{} of {spec}: there can be no such block", name(*id)),
-            MessageError::NotGathered(id) => write!(f, "{}: its body is read in another way", name(*id)),
-        }
-    }
-}
-
-fn name(id: u8) -> &'static str {
-    row(id).map_or("unknown message", |(name, _)| name)
 }

@@ -1,57 +1,54 @@
 //! Bytes off the wire as messages (BEP 3, BEP 6, BEP 10).
+//!
+//! An error says why they are none. Then the connection is closed, because the next message could not be found.
 
-use super::{
-    BLOCK_BYTES, BlockSpec, Body, BodyKind, MAX_MESSAGE_BYTES, Message, MessageError, PIECE_HEADER_BYTES, PieceHeader,
-    id, row,
-};
+use super::{BLOCK_BYTES, BlockSpec, Body, BodyKind, MAX_MESSAGE_BYTES, Message, PIECE_HEADER_BYTES, PieceHeader, row};
 
 /// Reads the length that a message begins with: the bytes of id and body that follow, or zero for a keep-alive.
-pub fn parse_length(prefix: [u8; 4]) -> Result<u32, MessageError> {
-    let length = u32::from_be_bytes(prefix);
-    if length > MAX_MESSAGE_BYTES { Err(MessageError::TooLong(length)) } else { Ok(length) }
+pub fn parse_length(prefix: [u8; 4]) -> Result<u32, String> {
+    match u32::from_be_bytes(prefix) {
+        length @ 0..=MAX_MESSAGE_BYTES => Ok(length),
+        length => Err(format!("message of {length} bytes, at most {MAX_MESSAGE_BYTES} are accepted")),
+    }
 }
 
 /// Says what to do with the body of message `id`, whose `length` (which counts the id) is 1 or more, in a torrent of
 /// this many `pieces`.
-pub fn body_kind(id: u8, length: u32, pieces: u32) -> Result<BodyKind, MessageError> {
-    let body = parse_length(length.to_be_bytes())?.saturating_sub(1);
-    let (least, most, kind) = match row(id) {
-        None => return Ok(BodyKind::Skip(body)),
-        Some((_, Body::Exactly(bytes))) => (bytes, bytes, BodyKind::Gather(body)),
-        Some((_, Body::Bitfield)) => (pieces.div_ceil(8), pieces.div_ceil(8), BodyKind::Gather(body)),
-        Some((_, Body::Piece)) => {
-            let data = body.saturating_sub(PIECE_HEADER_BYTES);
+pub fn body_kind(id: u8, length: u32, pieces: u32) -> Result<BodyKind, String> {
+    let bytes = parse_length(length.to_be_bytes())?.saturating_sub(1);
+    let Some((name, body)) = row(id) else { return Ok(BodyKind::Skip(bytes)) };
+    let exactly = |expected| (expected, expected, BodyKind::Gather(bytes));
+    let (least, most, kind) = match body {
+        Body::Empty(_) => exactly(0),
+        Body::Index(_) => exactly(4),
+        Body::Spec(_) => exactly(12),
+        Body::Port => exactly(2),
+        Body::Bitfield => exactly(pieces.div_ceil(8)),
+        Body::Piece => {
+            let data = bytes.saturating_sub(PIECE_HEADER_BYTES);
             (PIECE_HEADER_BYTES + 1, PIECE_HEADER_BYTES + BLOCK_BYTES, BodyKind::Piece(data))
         }
-        Some((_, Body::Extended)) => (1, MAX_MESSAGE_BYTES - 1, BodyKind::Extended(body.saturating_sub(1))),
+        Body::Extended => (1, MAX_MESSAGE_BYTES - 1, BodyKind::Extended(bytes.saturating_sub(1))),
     };
-    if (least..=most).contains(&body) { Ok(kind) } else { Err(MessageError::WrongLength { id, body, least, most }) }
+    if (least..=most).contains(&bytes) {
+        return Ok(kind);
+    }
+    let most = if least == most { String::new() } else { format!(" to {most}") };
+    Err(format!("{name} with a body of {bytes} bytes, expected {least}{most}"))
 }
 
 /// Reads the body of message `id`, where [`body_kind`] said [`BodyKind::Gather`]: that checks the length of a bitfield.
-pub fn parse_body(id: u8, body: &[u8]) -> Result<Message, MessageError> {
-    if let Some((_, Body::Exactly(bytes))) = row(id)
-        && body.len() != bytes as usize
-    {
-        // Bodies are gathered only after `body_kind` allowed their length: they are far from 4 GiB.
-        return Err(MessageError::WrongLength { id, body: body.len() as u32, least: bytes, most: bytes });
-    }
-    Ok(match id {
-        id::CHOKE => Message::Choke,
-        id::UNCHOKE => Message::Unchoke,
-        id::INTERESTED => Message::Interested,
-        id::NOT_INTERESTED => Message::NotInterested,
-        id::HAVE => Message::Have(number(body, 0)),
-        id::BITFIELD => Message::Bitfield(body.to_vec()),
-        id::REQUEST => Message::Request(parse_spec(id, body)?),
-        id::CANCEL => Message::Cancel(parse_spec(id, body)?),
-        id::PORT => Message::Port(u16::from_be_bytes([body[0], body[1]])),
-        id::SUGGEST => Message::Suggest(number(body, 0)),
-        id::HAVE_ALL => Message::HaveAll,
-        id::HAVE_NONE => Message::HaveNone,
-        id::REJECT => Message::Reject(parse_spec(id, body)?),
-        id::ALLOWED_FAST => Message::AllowedFast(number(body, 0)),
-        _ => return Err(MessageError::NotGathered(id)),
+pub fn parse_body(id: u8, body: &[u8]) -> Result<Message, String> {
+    // Bodies are gathered only after `body_kind` allowed their length: they are far from 4 GiB.
+    let bytes = body.len() as u32;
+    body_kind(id, bytes + 1, bytes * 8)?;
+    Ok(match row(id) {
+        Some((_, Body::Empty(message))) => message,
+        Some((_, Body::Index(message))) => message(number(body, 0)),
+        Some((name, Body::Spec(message))) => message(parse_spec(name, body)?),
+        Some((_, Body::Port)) => Message::Port(u16::from_be_bytes([body[0], body[1]])),
+        Some((_, Body::Bitfield)) => Message::Bitfield(body.to_vec()),
+        _ => return Err(format!("message {id}: its body is read in another way")),
     })
 }
 
@@ -64,10 +61,10 @@ impl PieceHeader {
 
 /// The block that a request, cancel or reject of 12 bytes names. It has 1 byte to 16 KiB; and because piece lengths are
 /// 32 bits, it ends within those.
-fn parse_spec(id: u8, body: &[u8]) -> Result<BlockSpec, MessageError> {
+fn parse_spec(name: &str, body: &[u8]) -> Result<BlockSpec, String> {
     let spec = BlockSpec { piece: number(body, 0), begin: number(body, 4), length: number(body, 8) };
     if spec.length == 0 || spec.length > BLOCK_BYTES || spec.end() > u64::from(u32::MAX) {
-        return Err(MessageError::NoBlock(id, spec));
+        return Err(format!("{name} of {spec}: there can be no such block"));
     }
     Ok(spec)
 }

@@ -9,7 +9,7 @@ mod tests;
 use crate::base::gzip::gunzip;
 use crate::proto::bencode::{Bencode, Value, decode};
 use crate::proto::id::PeerId;
-use crate::proto::tracker::compact::{self, CompactPeers};
+use crate::proto::tracker::compact::{self, V4_BYTES, V6_BYTES};
 use core::net::{IpAddr, SocketAddr};
 use std::borrow::Cow;
 use std::fmt;
@@ -37,8 +37,6 @@ pub struct AnnounceReply {
     pub peers: Vec<SocketAddr>,
     /// Peers with a host name and a port, at most [`MAX_HOST_PEERS`].
     pub host_peers: Vec<(String, u16)>,
-    /// Entries of the list of peers that were left out: damaged, useless, or too many.
-    pub skipped: usize,
     /// How many seeds there are (`complete`).
     pub seeds: Option<u32>,
     /// How many leechers there are (`incomplete`).
@@ -99,7 +97,7 @@ pub fn parse_reply(body: &[u8]) -> Result<AnnounceReply, ReplyError> {
             b"interval" => reply.interval = number(value),
             b"min interval" => reply.min_interval = number(value),
             b"peers" => read_peers(&mut reply, value),
-            b"peers6" => read_compact(&mut reply, value, compact::parse_v6),
+            b"peers6" => read_compact(&mut reply, value, V6_BYTES),
             b"complete" => reply.seeds = small(value),
             b"incomplete" => reply.leechers = small(value),
             b"downloaded" => reply.downloaded = small(value),
@@ -127,13 +125,10 @@ impl AnnounceReply {
     /// The bencoded reply with its peers as a list of dicts (BEP 3). `peer_ids` are those of `peers`, in the same order; peers
     /// beyond its end get none, so an empty slice is the answer to `no_peer_id`.
     pub fn emit_list(&self, peer_ids: &[PeerId]) -> Vec<u8> {
-        let addresses = self.peers.iter().map(|peer| (peer.ip().to_canonical().to_string(), peer.port()));
         let ids = peer_ids.iter().map(Some).chain(std::iter::repeat(None));
-        let with_ids = addresses.zip(ids).map(|((ip, port), id)| peer_dict(ip, port, id));
-        let by_name = self.host_peers.iter().map(|(host, port)| peer_dict(host.clone(), *port, None));
-        let peers = Bencode::List(with_ids.chain(by_name).collect());
+        let peers = self.peers.iter().zip(ids).map(|(peer, id)| peer_dict(peer, id)).collect();
         let entries = [
-            ("peers", Some(peers)),
+            ("peers", Some(Bencode::List(peers))),
             ("interval", self.interval.map(Bencode::from)),
             ("min interval", self.min_interval.map(Bencode::from)),
             ("complete", self.seeds.map(|seeds| Bencode::Int(seeds.into()))),
@@ -159,52 +154,46 @@ pub fn emit_failure(reason: &str, retry_in: Option<RetryIn>) -> Vec<u8> {
 }
 
 /// A peer in the form of BEP 3.
-fn peer_dict(ip: String, port: u16, id: Option<&PeerId>) -> Bencode {
-    let mut entries = vec![("ip", ip.as_str().into()), ("port", u64::from(port).into())];
+fn peer_dict(peer: &SocketAddr, id: Option<&PeerId>) -> Bencode {
+    let ip = peer.ip().to_canonical().to_string();
+    let mut entries = vec![("ip", ip.as_str().into()), ("port", u64::from(peer.port()).into())];
     entries.extend(id.map(|id| ("peer id", id.0.as_slice().into())));
     Bencode::dict(entries)
 }
 
 /// Adds the peers of `peers`, whichever form it has. (Some trackers send an empty list where an empty string is meant.)
 fn read_peers(reply: &mut AnnounceReply, value: Value<'_>) {
-    let Some(items) = value.items() else { return read_compact(reply, value, compact::parse_v4) };
+    let Some(items) = value.items() else { return read_compact(reply, value, V4_BYTES) };
     for item in items {
         let host = item.get(b"ip").and_then(Value::as_text);
         let port = item.get(b"port").and_then(number).and_then(|port| u16::try_from(port).ok());
-        match (host, port) {
-            (Some(host), Some(port)) if port != 0 => read_peer(reply, host, port),
-            _ => reply.skipped += 1,
+        if let (Some(host), Some(port @ 1..)) = (host, port) {
+            read_peer(reply, host, port);
         }
     }
 }
 
-/// Adds the peer at `host`, an address or a name.
+/// Adds the peer at `host`, an address or a name, if it is of any use and there is room.
 fn read_peer(reply: &mut AnnounceReply, host: &str, port: u16) {
     let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     match address.parse::<IpAddr>() {
         Ok(ip) => {
             let peer = compact::canonical(SocketAddr::new(ip, port));
             if compact::usable(&peer) && reply.peers.len() < MAX_REPLY_PEERS {
-                return reply.peers.push(peer);
+                reply.peers.push(peer);
             }
         }
         Err(_) if is_host_name(host) && reply.host_peers.len() < MAX_HOST_PEERS => {
-            return reply.host_peers.push((host.to_string(), port));
+            reply.host_peers.push((host.to_string(), port));
         }
         Err(_) => {}
     }
-    reply.skipped += 1;
 }
 
-/// Adds the peers of a compact list that `parse` reads.
-fn read_compact(reply: &mut AnnounceReply, value: Value<'_>, parse: fn(&[u8], usize) -> CompactPeers) {
-    let Some(bytes) = value.as_bytes() else {
-        reply.skipped += 1;
-        return;
-    };
-    let found = parse(bytes, MAX_REPLY_PEERS.saturating_sub(reply.peers.len()));
-    reply.peers.extend(found.peers);
-    reply.skipped += found.skipped + usize::from(found.leftover > 0);
+/// Adds the peers of a compact list with entries of this many bytes.
+fn read_compact(reply: &mut AnnounceReply, value: Value<'_>, entry_bytes: usize) {
+    let room = MAX_REPLY_PEERS.saturating_sub(reply.peers.len());
+    reply.peers.extend(compact::parse(value.as_bytes().unwrap_or_default(), entry_bytes, room));
 }
 
 /// Whether this can be the name of a host. Its last label never begins with a digit. That of an address in a strange

@@ -82,7 +82,7 @@ impl AnnounceRequest {
         let optional = [
             ("no_peer_id", self.no_peer_id.then(|| "1".into())),
             // No event, no `event=`: some trackers refuse an empty one (FACTS trap 3).
-            ("event", self.event.map(|event| event.to_string())),
+            ("event", self.event.map(|event| event.as_str().into())),
             ("numwant", self.numwant.map(|numwant| numwant.to_string())),
             ("key", self.key.map(|key| format!("{key:08X}"))),
             ("trackerid", self.tracker_id.as_deref().map(percent_encode)),
@@ -139,7 +139,7 @@ impl AnnounceRequest {
     pub fn to_log(&self) -> String {
         let (hash, id) = (percent_encode(&self.info_hash.0), percent_encode(&self.peer_id.0));
         let AnnounceRequest { port, uploaded, downloaded, left, .. } = self;
-        let event = self.event.map_or(String::new(), |event| format!("&event={event}"));
+        let event = self.event.map_or(String::new(), |event| format!("&event={}", event.as_str()));
         format!(
             "info_hash={hash}&peer_id={id}&port={port}&uploaded={uploaded}&downloaded={downloaded}&left={left}{event}"
         )

@@ -31,6 +31,17 @@ fn compact(reply: &AnnounceReply) -> Vec<u8> {
     [out, b"e".to_vec()].concat()
 }
 
+/// The reply `listed` with these hosts after its other peers, as other trackers name peers.
+fn add_hosts(listed: &[u8], hosts: &[(String, u16)]) -> Vec<u8> {
+    let dict =
+        |(host, port): &(String, u16)| Bencode::dict([("ip", host.as_str().into()), ("port", u64::from(*port).into())]);
+    let entries = decode(listed).unwrap();
+    let peers = entries.get(b"peers").unwrap().items().unwrap().map(Bencode::from).chain(hosts.iter().map(dict));
+    let rest = entries.entries().unwrap().filter(|(key, _)| *key != b"peers");
+    let rest = rest.map(|(key, value)| (key, Bencode::from(value)));
+    Bencode::dict(rest.chain([(&b"peers"[..], Bencode::List(peers.collect()))])).encode()
+}
+
 /// What is wrong with a body, in words.
 fn wrong(body: &[u8]) -> String {
     parse_reply(body).unwrap_err().to_string()
@@ -43,7 +54,7 @@ fn the_example_of_bep_7_is_read() {
     let port = u16::from_be_bytes(*b"pp");
     assert_eq!(reply.peers[0], peer(&format!("105.105.105.105:{port}")));
     assert_eq!(reply.peers[1], peer(&format!("[6969:6969:6969:6969:6969:6969:6969:6969]:{port}")));
-    assert_eq!((reply.peers.len(), reply.skipped), (2, 0));
+    assert_eq!(reply.peers.len(), 2);
 }
 
 #[test]
@@ -53,7 +64,7 @@ fn every_form_of_the_list_is_read() {
     assert_eq!(parsed(list).peers, [peer("10.0.0.1:6881"), peer("[::1]:1")]);
     for none in [&b"de"[..], b"d5:peerslee", b"d5:peers0:e", b"d8:intervali9ee", b"\r\n d5:peerslee\n"] {
         let reply = parsed(none);
-        assert_eq!((reply.peers.len(), reply.host_peers.len(), reply.skipped), (0, 0, 0));
+        assert_eq!((reply.peers.len(), reply.host_peers.len()), (0, 0));
     }
     // Two forms in one reply: an empty list for IPv4, a string for IPv6.
     let both = [&b"d5:peersle6:peers618:"[..], &[1; 18], b"e"].concat();
@@ -80,17 +91,17 @@ fn bad_entries_are_skipped_and_the_rest_is_kept() {
     for entry in bad {
         let body = format!("d5:peersl{entry}d2:ip8:10.0.0.94:porti9eeee");
         let reply = parsed(body.as_bytes());
-        assert_eq!((reply.peers, reply.skipped), (vec![peer("10.0.0.9:9")], 1), "{entry}");
+        assert_eq!(reply.peers, [peer("10.0.0.9:9")], "{entry}");
         assert!(reply.host_peers.is_empty());
     }
-    assert_eq!(parsed(b"d5:peersi7ee").skipped, 1);
-    assert_eq!(parsed(b"d6:peers6lee").skipped, 1);
+    assert_eq!(parsed(b"d5:peersi7ee"), AnnounceReply::default());
+    assert_eq!(parsed(b"d6:peers6lee"), AnnounceReply::default());
 }
 
 #[test]
 fn whole_entries_of_a_torn_string_of_peers_are_kept() {
     let reply = parsed(b"d5:peers7:\x0a\x00\x00\x01\x00\x01\x0ae");
-    assert_eq!((reply.peers, reply.skipped), (vec![peer("10.0.0.1:1")], 1));
+    assert_eq!(reply.peers, [peer("10.0.0.1:1")]);
 }
 
 #[test]
@@ -100,15 +111,15 @@ fn host_names_are_kept_apart() {
     assert_eq!(reply.peers, [peer("[::1]:2")]);
     let many = format!("d5:peersl{}ee", "d2:ip9:localhost4:porti1ee".repeat(100));
     let reply = parsed(many.as_bytes());
-    assert_eq!((reply.host_peers.len(), reply.skipped), (MAX_HOST_PEERS, 100 - MAX_HOST_PEERS));
+    assert_eq!((reply.peers.len(), reply.host_peers.len()), (0, MAX_HOST_PEERS));
 }
 
 #[test]
 fn the_number_of_peers_is_limited() {
     let string = [&b"d5:peers60000:"[..], &[1; 60000], b"6:peers618:", &[1; 18], b"e"].concat();
-    assert_eq!((parsed(&string).peers.len(), parsed(&string).skipped), (MAX_REPLY_PEERS, 10_001 - MAX_REPLY_PEERS));
+    assert_eq!(parsed(&string).peers.len(), MAX_REPLY_PEERS);
     let list = format!("d5:peersl{}ee", "d2:ip8:10.0.0.14:porti1ee".repeat(3000));
-    assert_eq!((parsed(list.as_bytes()).peers.len(), parsed(list.as_bytes()).skipped), (MAX_REPLY_PEERS, 1000));
+    assert_eq!(parsed(list.as_bytes()).peers.len(), MAX_REPLY_PEERS);
 }
 
 #[test]
@@ -234,9 +245,11 @@ proptest! {
     ) {
         prop_assert_eq!(parse_reply(&compact(&reply)), Ok(reply.clone()));
         let ids: Vec<PeerId> = reply.peers.iter().map(|_| PeerId(*b"-XX0000-xxxxxxxxxxxx")).collect();
-        let reply = AnnounceReply { host_peers: hosts, ..reply };
-        prop_assert_eq!(parse_reply(&reply.emit_list(&ids)), Ok(reply.clone()));
-        prop_assert_eq!(parse_reply(&reply.emit_list(&[])), Ok(reply.clone()));
+        for listed in [reply.emit_list(&ids), reply.emit_list(&[])] {
+            prop_assert_eq!(parse_reply(&listed), Ok(reply.clone()));
+            let with_hosts = AnnounceReply { host_peers: hosts.clone(), ..reply.clone() };
+            prop_assert_eq!(parse_reply(&add_hosts(&listed, &hosts)), Ok(with_hosts));
+        }
     }
 
     #[test]

@@ -77,7 +77,7 @@ fn missing_parameters_have_harmless_defaults() {
 #[test]
 fn known_events_are_read_and_others_ignored() {
     for event in [AnnounceEvent::Started, AnnounceEvent::Completed, AnnounceEvent::Stopped] {
-        assert_eq!(parsed(&format!("event={event}")).event, Some(event));
+        assert_eq!(parsed(&format!("event={}", event.as_str())).event, Some(event));
     }
     for other in ["paused", "Started", "empty", "%00"] {
         assert_eq!(parsed(&format!("event={other}")).event, None);
