@@ -109,7 +109,7 @@ impl Output {
         }
         // In a folder such as /tmp, only the owner may replace a file. (A file may also be locked by chattr(1).)
         let me = geteuid().as_raw();
-        let sticky = folder.mode() & STICKY != 0 && ![file.stx_uid, folder.uid(), 0].iter().any(|uid| *uid == me);
+        let sticky = folder.mode() & STICKY != 0 && ![file.stx_uid, folder.uid(), 0].contains(&me);
         let locked = file.stx_attributes.intersects(StatxAttributes::IMMUTABLE | StatxAttributes::APPEND);
         if sticky || locked { Err(Errno::PERM.into()) } else { Ok(Output::Replace(path)) }
     }

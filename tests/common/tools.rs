@@ -26,6 +26,9 @@ pub enum Tool {
     Imdl,
     /// opentracker, a tracker.
     Opentracker,
+    /// tinyproxy, a proxy for HTTP.
+    #[allow(dead_code)] // The bench does not use it.
+    Tinyproxy,
     /// strace, which records system calls.
     Strace,
     /// wrk, which loads web servers with requests.
@@ -52,6 +55,7 @@ impl Tool {
             Tool::Mktorrent => ("mktorrent", "apt-get install mktorrent"),
             Tool::Imdl => ("imdl", "cargo install imdl"),
             Tool::Opentracker => ("opentracker", "apt-get install opentracker"),
+            Tool::Tinyproxy => ("tinyproxy", "apt-get install tinyproxy-bin"),
             Tool::Strace => ("strace", "apt-get install strace"),
             Tool::Wrk => ("wrk", "apt-get install wrk"),
             Tool::NpmTracker => ("npm's bittorrent-tracker", "npm install -g --ignore-scripts bittorrent-tracker@9"),

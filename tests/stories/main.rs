@@ -25,6 +25,7 @@ mod many;
 mod many_come_and_go;
 mod many_screen;
 mod outputs;
+mod proxies;
 mod resume;
 mod screen;
 mod secrets;

@@ -18,8 +18,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-const TORRENT: &[u8] =
-    b"d4:infod6:lengthi1e4:name1:n12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaaee";
+const TORRENT: &[u8] = b"d4:infod6:lengthi1e4:name1:n12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaaee";
 
 /// The variables that name proxies.
 const VARIABLES: [&str; 8] =
@@ -49,7 +48,8 @@ impl Proxy {
         thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
                 let mut lines = BufReader::new(stream.try_clone().expect("it is open")).lines();
-                let head: Vec<String> = lines.by_ref().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+                let head: Vec<String> =
+                    lines.by_ref().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
                 let head = head.join("\n");
                 kept.lock().expect("nobody panics with it").push(head.clone());
                 answer(&head, &mut stream);
@@ -135,7 +135,8 @@ fn what_the_variables_do_not_name_is_asked_directly() {
     let ran = show(&url, &[("http_proxy", "gopher://me:geheim@127.0.0.1")]);
     let ran = ran.refused(69, "the environment names a proxy that is not supported");
     assert!(!ran.stderr.contains("geheim"), "{}", ran.stderr);
-    show(&url, &[("http_proxy", "http://me:geheim@127.0.0.1:1")]).refused(69, "the proxy 127.0.0.1: Connection refused");
+    show(&url, &[("http_proxy", "http://me:geheim@127.0.0.1:1")])
+        .refused(69, "the proxy 127.0.0.1: Connection refused");
 }
 
 #[test]

@@ -166,11 +166,7 @@ fn fetch(url: &str) -> Result<Vec<u8>, Failure> {
     }
     http::get(url, MAX_METAINFO_BYTES as u64, FETCH_DEADLINE).map_err(|error| match error {
         HttpError::TooLarge(_) => too_large(&name),
-        // The error may repeat the URL with its secrets.
-        _ => {
-            let error = for_terminal(&error.to_string().replace(url, "it"));
-            Failure::new(Exit::Unavailable, format!("{name}: {error}"))
-        }
+        _ => Failure::new(Exit::Unavailable, format!("{name}: {}", for_terminal(&error.to_string()))),
     })
 }
 
