@@ -79,7 +79,7 @@ impl Tool {
     /// Its name and version in its own words; empty if it has no option that prints them.
     pub fn version(self) -> String {
         let mut command = match self {
-            Tool::Aria2 | Tool::Rtorrent | Tool::Lftp | Tool::Transmission | Tool::Imdl => {
+            Tool::Aria2 | Tool::Rtorrent | Tool::Lftp | Tool::Transmission | Tool::Imdl | Tool::Tinyproxy => {
                 Command::new(self.program_and_source().0)
             }
             Tool::TransmissionCreate => return Tool::Transmission.version(),
@@ -93,6 +93,7 @@ impl Tool {
             Tool::Libtorrent => command.args(["-c", "import libtorrent; print('libtorrent', libtorrent.__version__)"]),
             Tool::NpmTracker => command.arg("version"),
             Tool::Rtorrent => command.arg("-h"),
+            Tool::Tinyproxy => command.arg("-v"),
             _ => command.arg("--version"),
         };
         let Ok(output) = command.output() else { return String::new() };

@@ -137,8 +137,8 @@ fn no_url_is_shown_beyond_its_host() {
     let mut urls: Vec<String> =
         (0..TARGETS.len()).map(|number| format!("http://me:geheim%21wort@{address}/to/{number}/{secret}")).collect();
     urls.push(format!("http://me:geheim%21wort@{address}/{secret}"));
-    urls.push(format!("http://{address}/k7Qx/\u{1b}[31m {secret}"));
-    for url in &urls {
+    let typed = format!("http://{address}/k7Qx/\u{1b}[31m {secret}");
+    for url in urls.iter().chain([&typed]) {
         for options in [&["show"][..], &["check", "--json"]] {
             let ran = swarmlet(scratch.path(), &[options, &[url.as_str()]].concat());
             let said = ran.text() + &ran.stderr;
@@ -146,7 +146,7 @@ fn no_url_is_shown_beyond_its_host() {
             KEYS.iter().for_each(|key| assert!(!said.contains(key), "{url} shows a passkey: {said}"));
         }
     }
-    urls.push(format!("udp://127.0.0.1:{udp}/{secret}"));
+    urls.push(format!("udp://me:geheim%21wort@127.0.0.1:{udp}/{secret}"));
     urls.push(format!("udp://nowhere.invalid:{udp}/{secret}"));
     urls.push(format!("udp://127.0.0.1/{secret}"));
     urls.push(format!("wss://127.0.0.1/{secret}"));
