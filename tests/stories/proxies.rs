@@ -71,7 +71,9 @@ impl Proxy {
 /// `swarmlet show URL`, with only these variables.
 fn show(url: &str, variables: &[(&str, &str)]) -> Ran {
     let mut command = Command::new(program());
-    VARIABLES.iter().for_each(|name| drop(command.env_remove(name)));
+    for name in VARIABLES {
+        command.env_remove(name);
+    }
     run(command.args(["show", url]).envs(variables.iter().copied()), b"")
 }
 

@@ -3,15 +3,17 @@
 //! Floor 4.
 
 use super::flags::Parsed;
-use super::output::{is_stdout, shown};
+use super::output::{cant_write, shown};
 use super::run::threads;
 use crate::base::glob::Glob;
 use crate::base::path::for_terminal;
 use crate::base::url;
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Exit, Failure};
 use crate::proto::metainfo::piece_length::{LEAST_PIECE_LENGTH, MOST_PIECE_LENGTH};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::io::{self, IsTerminal};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 /// What to make, of which files, and how.
@@ -97,6 +99,33 @@ pub fn read(given: &Parsed) -> Result<Wanted, Failure> {
     };
     check(&wanted, given.has("each"))?;
     Ok(wanted)
+}
+
+/// Whether this output is standard output, by whichever name.
+pub fn is_stdout(output: &OsStr) -> bool {
+    ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| output == *name)
+}
+
+/// Refuses a path that is taken, unless `force` allows to replace what is there, and a path in a folder that does not
+/// exist. A device, a pipe or a socket is not taken, because it is written to and stays, but a disk is.
+pub fn check_free(path: &Path, force: bool) -> Result<(), Failure> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    // The `.` makes this fail if the folder is a file.
+    if let Some(Err(error)) = folder.map(|folder| fs::metadata(folder.join("."))) {
+        return Err(cant_write(path, &error));
+    }
+    let stays = |found: &fs::Metadata| !found.is_file() && !found.file_type().is_block_device();
+    match fs::metadata(path).or_else(|_| fs::symlink_metadata(path)) {
+        Ok(found) if found.is_dir() => {
+            Err(Failure::new(Exit::CantCreate, format!("{}: this is a folder, expected a file", shown(path))))
+        }
+        // A link to nothing is taken, too.
+        Ok(found) if !force && (found.is_symlink() || !stays(&found)) => {
+            let text = format!("{} exists already; --force replaces it, --output names another file", shown(path));
+            Err(Failure::new(Exit::CantCreate, text))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses options that contradict each other.

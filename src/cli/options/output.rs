@@ -8,10 +8,7 @@ use crate::sys::in_words;
 use crate::sys::replace::{Output, Sync};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
-use std::ffi::OsStr;
-use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -19,33 +16,6 @@ use std::sync::{Arc, OnceLock};
 /// A path as messages name it: safe for a terminal.
 pub fn shown(path: &Path) -> String {
     for_terminal(&path.to_string_lossy())
-}
-
-/// Whether this output is standard output, by whichever name.
-pub fn is_stdout(output: &OsStr) -> bool {
-    ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| output == *name)
-}
-
-/// Refuses a path that is taken, unless `force` allows to replace what is there, and a path in a folder that does not
-/// exist. A device, a pipe or a socket is not taken, because it is written to and stays, but a disk is.
-pub fn check_free(path: &Path, force: bool) -> Result<(), Failure> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    // The `.` makes this fail if the folder is a file.
-    if let Some(Err(error)) = folder.map(|folder| fs::metadata(folder.join("."))) {
-        return Err(cant_write(path, &error));
-    }
-    let stays = |found: &fs::Metadata| !found.is_file() && !found.file_type().is_block_device();
-    match fs::metadata(path).or_else(|_| fs::symlink_metadata(path)) {
-        Ok(found) if found.is_dir() => {
-            Err(Failure::new(Exit::CantCreate, format!("{}: this is a folder, expected a file", shown(path))))
-        }
-        // A link to nothing is taken, too.
-        Ok(found) if !force && (found.is_symlink() || !stays(&found)) => {
-            let text = format!("{} exists already; --force replaces it, --output names another file", shown(path));
-            Err(Failure::new(Exit::CantCreate, text))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Opens an output before the work is done, so that it is not done in vain.

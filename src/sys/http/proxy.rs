@@ -72,7 +72,7 @@ fn is_in(ip: IpAddr, net: &str) -> bool {
     };
     let bits = bits.map_or(Some(width), |bits| bits.parse().ok().filter(|bits| *bits <= width));
     // A shift by all 128 bits leaves nothing.
-    bits.is_some_and(|bits: u32| (ip ^ first as u128).checked_shr(width - bits).unwrap_or(0) == 0)
+    bits.is_some_and(|bits: u32| (ip ^ first).checked_shr(width - bits).unwrap_or(0) == 0)
 }
 
 /// The proxy at `address`, a URL or only `host:port`. `None`: it is not the URL of a proxy that we know.
