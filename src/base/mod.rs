@@ -1,6 +1,5 @@
 //! Bytes and text, without any knowledge of torrents. Pure.
 
-pub mod base64;
 pub mod date;
 pub mod glob;
 pub mod gzip;

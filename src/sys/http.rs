@@ -4,6 +4,7 @@
 //! more bytes than its caller allows. Redirects are followed here and not by ureq, because each may lead through another
 //! [`proxy`], and because no error may show where they lead.
 
+mod base64;
 mod proxy;
 
 use self::proxy::Through;

@@ -8,7 +8,7 @@
 //! the whole URL in its first line (RFC 9112, section 3.2.2). Many proxies allow tunnels to port 443 only. ureq can't do that,
 //! so [`Through`] adds it.
 
-use crate::base::base64;
+use super::base64;
 use crate::base::url;
 use core::net::IpAddr;
 use std::env;
