@@ -222,6 +222,10 @@ fn some_text(text: &str) -> Option<Bencode> {
 fn edit_one(source: &OsStr, wanted: &Wanted, given: &Parsed) -> Result<(), Failure> {
     let name = source::shown(source);
     let target = target(source, given)?;
+    let opened = match target.as_deref().filter(|_| given.has("output")) {
+        Some(target) => Some(output::open(target)?),
+        None => None,
+    };
     let bytes = source::bytes(source)?;
     let before = source::parse(source, &bytes)?;
     if before.info_hash_v2.is_some() && wanted.name.is_some() {
@@ -235,11 +239,12 @@ fn edit_one(source: &OsStr, wanted: &Wanted, given: &Parsed) -> Result<(), Failu
     let info = file.get(b"info").filter(|_| !inside.is_empty());
     let edited = change(file, &wanted.outside(&before, info.map(|info| change(info, &inside))));
     let after = Metainfo::parse(&edited).map_err(bad)?;
-    match &target {
+    match (&target, opened) {
+        (Some(target), Some(opened)) => output::write_to(opened, target, &edited)?,
+        (Some(target), None) if edited != bytes => output::write(target, &edited)?,
         // An unchanged file is not written.
-        Some(target) if edited != bytes || given.has("output") => output::write(target, &edited)?,
-        Some(_) => {}
-        None => say::write_out(&edited)?,
+        (Some(_), None) => {}
+        (None, _) => say::write_out(&edited)?,
     }
     // The path as it was typed, even if it is a symbolic link.
     let output = given.value("output");
