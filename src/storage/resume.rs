@@ -11,7 +11,7 @@
 //!   at the files. A verified piece is never written again. So a write after the look can only change a modification
 //!   time, which costs a check, or be missed, which costs a download. It does no harm to the pieces of the state.
 //! * *kill -9.* What was written is in the system's cache, which outlives the process. A state is written beside the
-//!   old one and renamed over it, so one of the two is always whole. If a file was written to after the state was
+//!   old one and renamed over it, so one of the two is always complete. If a file was written to after the state was
 //!   taken, it has a different time and its pieces are hashed. So everything is found except incomplete pieces.
 //! * *Other programs.* If another program writes to a file that swarmlet does not write to, its time or size differs
 //!   from the record. If swarmlet writes to the file, a record is taken only if the file always was [as we left
