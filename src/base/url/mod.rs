@@ -125,8 +125,11 @@ pub fn hide_secrets(text: &str, url: &str) -> String {
         let before = rest[..at].char_indices().rev().take_while(|(_, c)| of_scheme(*c));
         let begin = before.last().map_or(at, |(begin, _)| begin);
         let end = at + "://".len();
-        let quoted = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'' | '<' | '>' | '(' | ')');
-        let end = rest[end..].find(quoted).map_or(rest.len(), |length| end + length);
+        // An apostrophe and brackets may be parts of it.
+        let outside = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '<' | '>');
+        let end = rest[end..].find(outside).map_or(rest.len(), |length| end + length);
+        // Words go on after these.
+        let end = begin + rest[begin..end].trim_end_matches([':', ',', ';', '.']).len().max(at + 3 - begin);
         out.push_str(&rest[..begin]);
         out.push_str(&redact(&rest[begin..end]));
         rest = &rest[end..];

@@ -182,7 +182,7 @@ fn passkeys_stay_secret() {
     let expected = Update::Tracker {
         torrent: TorrentId(0),
         host: "tracker.example".into(),
-        problem: Some("GET tracker.example: refused".into()),
+        problem: Some("GET http://tracker.example/…: refused".into()),
         refuses: false,
     };
     assert_eq!(two().take_in(told, Instant::now()), [expected]);
