@@ -40,6 +40,7 @@ pub mod seed {}
 
 /// [get]: crate::book::get
 /// [peers]: crate::book::screen#the-peers-view
+/// [seed]: crate::book::seed
 #[doc = include_str!("many.md")]
 pub mod many {}
 
