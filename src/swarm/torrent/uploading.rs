@@ -76,7 +76,7 @@ impl Torrent {
         peer.suggested_to.retain(|suggested| *suggested != piece);
         self.spreading.given.set(piece);
         if is_seeding {
-            suggest(peer, &mut self.spreading, turn);
+            suggest(peer, self.picker.have(), &mut self.spreading, turn);
         }
         self.serve(key, turn);
     }
