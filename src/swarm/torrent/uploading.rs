@@ -34,7 +34,7 @@ impl Torrent {
         let pieces = self.picker.have();
         let newcomer = peer.has.count() < allowed_fast::PIECES as u32;
         let waits = peer.we_choke && peer.is_interested && !peer.sees_little && peer.fast_set_for_peer.is_empty();
-        if !waits || !newcomer || !peer.reserved.fast() || pieces.count() == 0 {
+        if self.paused || !waits || !newcomer || !peer.reserved.fast() || pieces.count() == 0 {
             return;
         }
         let mut set = allowed_fast(ip, &self.info_hash, pieces.len(), allowed_fast::PIECES);
