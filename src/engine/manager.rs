@@ -158,11 +158,33 @@ impl Manager {
         self.end();
     }
 
+    /// Takes in what came, and does all that is due at `now`.
+    fn step(&mut self, input: Option<Input>, now: Time) {
+        let inbox = self.inbox.clone();
+        for input in input.into_iter().chain(inbox.try_iter().take(BATCH)) {
+            self.take(input, now);
+        }
+        self.wake_torrents(now);
+        self.share_memory(now);
+        if std::mem::take(&mut self.place_left) {
+            self.next_in_queue(now);
+        }
+        while let Some((torrent, event)) = self.undone.pop() {
+            self.take(Input::Torrent { torrent, event }, now);
+        }
+        self.save_due(now);
+        self.disks.disk.send();
+        self.peers.send();
+        self.news.report_all(&self.torrents, limits_of(&self.shared), now);
+    }
+
     /// Waits for the next input, or until something is due: `Some(None)`. `None`: nothing will come any more.
     fn wait(&self) -> Option<Option<Input>> {
-        match sooner(self.agenda.next(), sooner(self.news.due, self.end_at)) {
+        let due = sooner(self.agenda.next(), sooner(self.news.due, self.end_at));
+        // A time that the clock can't show never comes.
+        match due.and_then(|at| self.started.checked_add(at)) {
             None => self.inbox.recv().ok().map(Some),
-            Some(at) => Some(self.inbox.recv_deadline(self.started + at).ok()),
+            Some(at) => Some(self.inbox.recv_deadline(at).ok()),
         }
     }
 

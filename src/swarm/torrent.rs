@@ -242,7 +242,7 @@ impl Torrent {
         if self.has_failed() {
             return announce;
         }
-        let may_ask = self.fetching.waits_for_rate.then(|| shared.download.ready_at());
+        let may_ask = self.fetching.waits_for_rate.then(|| shared.download.ready_at()).flatten();
         let others = [
             self.connect_at(now, shared),
             self.round_at(),

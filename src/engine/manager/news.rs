@@ -79,7 +79,7 @@ impl NewsOffice {
     /// Reports all figures, if that is due.
     pub fn report_all(&mut self, torrents: &BTreeMap<TorrentId, Slot>, limits: RateLimits, now: Time) {
         if self.due.is_some_and(|due| due <= now) {
-            self.due = self.every.map(|every| now + every);
+            self.due = self.every.map(|every| now.saturating_add(every));
             self.tell(Notice::Status { reports: self.reports(torrents, now), limits });
         }
     }

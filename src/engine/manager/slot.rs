@@ -90,7 +90,7 @@ impl Slot {
         } else {
             (self.saved.uploaded != torrent.totals().0).then_some(SAVE_TOTALS_EVERY)
         };
-        pause.map(|pause| self.saved.at + pause)
+        pause.map(|pause| self.saved.at.saturating_add(pause))
     }
 
     /// What its state says now. `None`: no state may be saved. `in_haste`: nothing comes after it, and somebody waits.

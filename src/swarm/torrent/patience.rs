@@ -15,7 +15,7 @@ impl Torrent {
         // A seed that waits for its disk waits for no block, and a check takes as long as it takes.
         let excuses = |wait: &Wait| wait.was_complete || wait.doubtful;
         let excused = self.is_seeding() || self.paused || self.wait.as_ref().is_some_and(excuses);
-        if excused { None } else { Some(self.fetching.progressed + self.settings.stop_timeout?) }
+        if excused { None } else { Some(self.fetching.progressed.saturating_add(self.settings.stop_timeout?)) }
     }
 
     /// Gives the torrent up if it is time for that.

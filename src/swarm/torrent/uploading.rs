@@ -138,7 +138,8 @@ impl Torrent {
 
     /// When requests that wait for the limits can be served.
     pub(super) fn tokens_at(&self, shared: &Shared) -> Option<Time> {
-        self.giving.waits_for_tokens.then(|| self.giving.limit.ready_at().max(shared.upload.ready_at()))
+        let (own, all) = (self.giving.limit.ready_at()?, shared.upload.ready_at()?);
+        self.giving.waits_for_tokens.then(|| own.max(all))
     }
 
     /// The writer sent blocks.
