@@ -4,7 +4,7 @@
 //! keeps its slot, so that a person can read why.
 
 use super::agenda::Plan;
-use crate::base::time::Time;
+use crate::base::time::{Time, sooner};
 use crate::engine::keeper::Kept;
 use crate::engine::notice::{Phase, Problem, Report, Watch};
 use crate::proto::id::InfoHash;
@@ -72,12 +72,12 @@ impl Slot {
     /// What it needs from now on. `save_every`: the least time between two saves of its state; `None`: no state is kept.
     pub fn next_plan(&self, now: Time, shared: &Shared, save_every: Option<Duration>) -> Plan {
         let State::Running(torrent, _) = &self.state else { return Plan::default() };
-        let downloads = torrent.is_downloading() && !self.paused && !self.queued;
+        let (active, stalls_at) = (!self.paused && !self.queued, torrent.stalls_at());
         Plan {
-            wake: torrent.next_wake(now, shared),
+            wake: sooner(torrent.next_wake(now, shared), stalls_at.filter(|at| now < *at)),
             save: save_every.and_then(|every| self.save_at(torrent, every)),
             wants_memory: torrent.waits_for_budget(),
-            downloads,
+            downloads: torrent.is_downloading() && active && stalls_at.is_none_or(|at| now < at),
             queued: self.queued && !self.paused,
         }
     }
