@@ -100,7 +100,7 @@ pub enum Action {
 /// Something to send to a peer.
 #[derive(Debug)]
 pub enum PeerOrder {
-    /// Our handshake: the peer connected to us.
+    /// Our handshake, unless it was sent already: the peer connected to us.
     Handshake,
     /// A message.
     Message(Message),
