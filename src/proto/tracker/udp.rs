@@ -3,7 +3,7 @@
 //! Requests and replies are both read and written here. All numbers are in network order. A request has 16 bytes or more, and
 //! the reply to the first of them, a connect, is not larger. So a forged address cannot be flooded with replies.
 
-use super::announce::{AnnounceEvent, AnnounceRequest};
+use super::announce::{AnnounceEvent, AnnounceRequest, to_words};
 use crate::proto::id::{InfoHash, PeerId};
 
 /// A connect has this number where other requests have the connection id.
@@ -145,7 +145,7 @@ impl Reply {
                 }
                 Reply::Scrape(counts)
             }
-            3 => Reply::Error(String::from_utf8_lossy(fields.0).into_owned()),
+            3 => Reply::Error(to_words(fields.0)),
             _ => return None,
         };
         Some((transaction, reply))
