@@ -232,6 +232,11 @@ impl Manager {
         match command {
             Command::PauseOrResume(Some(torrent)) => self.pause_or_resume(torrent, now),
             Command::PauseOrResume(None) => self.pause_or_resume_all(now),
+            Command::Announce(torrent) => {
+                let torrents = torrent.map_or_else(|| self.ids(), |torrent| vec![torrent]);
+                torrents.into_iter().for_each(|torrent| self.handle(torrent, Event::AnnounceNow, now));
+                self.news.hurry(now);
+            }
             Command::Watch(watch) => self.news.watch(watch, now),
             Command::Remove(torrent) => self.remove(torrent, now),
             Command::Limit(limits) => {

@@ -33,6 +33,8 @@ pub enum Event {
     Disk(DiskEvent),
     /// The person wants a pause; `false`: the person wants to go on.
     Paused(bool),
+    /// The person wants the trackers to be asked now.
+    AnnounceNow,
     /// Memory that other torrents used is free again.
     BudgetFreed,
     /// The moment that [`next_wake`](super::torrent::Torrent::next_wake) named has come.

@@ -229,6 +229,7 @@ impl Torrent {
             Event::Peer(key, event) => self.peer_did(key, event, turn),
             Event::Disk(event) => self.disk_did(event, turn),
             Event::Paused(paused) => self.pause(paused, turn),
+            Event::AnnounceNow => self.meeting.announcer.announce_now(turn.now),
             Event::BudgetFreed => self.ask_all(turn),
             Event::Timer => self.timer(turn),
         }

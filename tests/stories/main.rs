@@ -32,5 +32,6 @@ mod show;
 mod super_seed;
 mod track;
 mod track_running;
+mod tracker_words;
 mod trackers;
 mod tutorial;

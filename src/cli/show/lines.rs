@@ -3,7 +3,7 @@
 //! Floor 4. An idle seed writes nothing.
 
 use super::doing::waits_for_disk;
-use super::words;
+use super::{trackers, words};
 use crate::base::units::{count, duration, of, percent, rate, sum, time_left};
 use crate::cli::run::session::{Entry, Event, Session};
 use crate::cli::say;
@@ -55,10 +55,14 @@ fn lines(event: &Event, session: &Session, now: Instant) -> Vec<String> {
         Event::Resumed(torrent) => vec![format!("{}: the disk works again", name(*torrent))],
         // These are errors, which are written elsewhere.
         Event::Failed(_) | Event::Warning(_) | Event::Problem(_) => Vec::new(),
-        Event::Tracker { torrent, host, problem: Some(problem), refuses } => {
-            vec![format!("{}: {}", name(*torrent), words::tracker_fails(host, problem, *refuses))]
+        Event::Tracker { torrent, host, problem, refuses, warning } => {
+            let words = match (problem, warning) {
+                (Some(problem), _) => trackers::fails(host, problem, *refuses),
+                (None, Some(warning)) => trackers::warns(host, warning),
+                (None, None) => format!("{host} answers"),
+            };
+            vec![format!("{}: {words}", name(*torrent))]
         }
-        Event::Tracker { torrent, host, problem: None, .. } => vec![format!("{}: {host} answers", name(*torrent))],
         Event::Stopping { interrupted: true } if session.has_trackers() => {
             vec!["interrupted: notifying the trackers".into()]
         }

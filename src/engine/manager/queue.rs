@@ -74,7 +74,7 @@ impl Manager {
         }
         let Status { left, standing, .. } = torrent.status(now);
         let (had_bytes, whole, paused) = (slot.length - left, standing == Standing::Seeding, slot.paused);
-        slot.told = vec![None; torrent.trackers().len()];
+        slot.told = vec![[None, None]; torrent.trackers().len()];
         slot.saved.at = now;
         slot.kept = known.map(|known| Kept::new(&content, known));
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));

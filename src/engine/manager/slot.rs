@@ -36,8 +36,8 @@ pub struct Slot {
     pub paused: bool,
     /// It waits until others have finished downloading.
     pub queued: bool,
-    /// For each tracker, the problem that the person was told last.
-    pub told: Vec<Option<String>>,
+    /// For each tracker, the problem and the warning that the person was told last.
+    pub told: Vec<[Option<String>; 2]>,
     /// Its content, if a resume state is kept of it.
     pub kept: Option<Arc<Kept>>,
     /// When its resume state was last saved, and what that said.

@@ -21,6 +21,8 @@ const MOST_INTERVAL: Time = Time::from_secs(24 * 3600);
 /// With too few peers we announce before the interval is over, but not sooner than this (mainline) and not before the
 /// tracker's minimum.
 const EARLY_INTERVAL: Time = Time::from_secs(300);
+/// The pause between two announces that a person wants: a key may be held down.
+const PRESS_INTERVAL: Time = Time::from_secs(5);
 /// If all trackers of a tier failed n times in a row, the next try is after n x n times this (libtorrent) ...
 const RETRY_STEP: Time = Time::from_secs(5);
 /// ... but not later than this.
@@ -72,9 +74,14 @@ impl AnnounceFailure {
 
     /// The tracker refused.
     pub fn refusal(reason: String, retry_in: Option<RetryIn>) -> AnnounceFailure {
-        let reason = if reason.trim().is_empty() { "it does not say why".into() } else { reason };
+        let reason = tidy(&reason).unwrap_or("it does not say why").into();
         AnnounceFailure { reason, refused: true, retry_in }
     }
+}
+
+/// A message without the loose ends that programs leave (line ends, the NUL of C); `None` if nothing is left.
+fn tidy(words: &str) -> Option<&str> {
+    Some(words.trim_matches(|c: char| c.is_whitespace() || c == '\0')).filter(|words| !words.is_empty())
 }
 
 /// What came of a question. The answer to a scrape has counts and nothing else.
@@ -97,6 +104,14 @@ pub struct Tracker {
     pub leechers: Option<u32>,
     /// How many completed downloads it counts, if it says so.
     pub completed: Option<u32>,
+    /// What it tells the person, although it answers.
+    pub warning: Option<String>,
+    /// It is being asked. (This and what follows is filled in by [`Announcer::shown`].)
+    pub asking: bool,
+    /// How long until it is asked; `None`: another one of its tier is, or it does not want to be.
+    pub next_in: Option<Time>,
+    /// A person wants it to be asked sooner, and it allows no sooner announce.
+    pub held: bool,
     tracker_id: Option<Vec<u8>>,
     /// When to ask it for the counts that its answer left out.
     scrape_at: Option<Time>,
@@ -117,6 +132,10 @@ struct Tier {
     /// From then on it may be asked early if there are too few peers.
     early: Time,
     in_flight: bool,
+    /// No tracker allows an announce before this, or has just answered.
+    least: Time,
+    /// A person wants an announce, and the tracker's minimum is not over.
+    held: bool,
     /// How often all of its trackers failed in a row.
     failed_rounds: u32,
     /// We still have to send it `completed`.
@@ -165,7 +184,7 @@ impl Announcer {
                 (true, true) => Some(AnnounceEvent::Completed),
                 (true, false) => None,
             };
-            tier.in_flight = true;
+            (tier.in_flight, tier.held) = (true, false);
             announcements.push(tracker.announcement(number, template, event));
         }
         for (number, tracker) in self.trackers.iter_mut().enumerate() {
@@ -207,6 +226,7 @@ impl Announcer {
         match outcome {
             Ok(reply) => {
                 tracker.problem = None;
+                tracker.warning = reply.warning.as_deref().and_then(tidy).map(str::to_string);
                 tracker.knows_us = true;
                 tracker.count(reply);
                 if !tracker.no_scrape && [reply.seeds, reply.leechers, reply.downloaded].contains(&None) {
@@ -221,7 +241,7 @@ impl Announcer {
                 }
             }
             Err(failure) => {
-                tracker.problem = Some(failure.reason.clone());
+                (tracker.problem, tracker.warning) = (Some(failure.reason.clone()), None);
                 tracker.refuses = failure.refused;
                 tracker.silenced = failure.retry_in == Some(RetryIn::Never);
                 tier.try_next(now);
@@ -241,6 +261,28 @@ impl Announcer {
     /// Announces at once to the tiers that answer: we are complete, or we lost pieces and need peers again.
     pub fn hurry(&mut self, now: Time) {
         self.tiers.iter_mut().filter(|tier| tier.failed_rounds == 0).for_each(|tier| tier.due = now);
+    }
+
+    /// A person wants an announce now: what is not being asked is asked, as soon as it allows that. (A tracker that failed or
+    /// refused may have been put right meanwhile, whatever it said before.)
+    pub fn announce_now(&mut self, now: Time) {
+        self.trackers.iter_mut().for_each(|tracker| tracker.silenced = false);
+        for tier in self.tiers.iter_mut().filter(|tier| !tier.in_flight) {
+            tier.held = tier.least > now + PRESS_INTERVAL;
+            tier.due = tier.due.min(tier.least.max(now));
+        }
+    }
+
+    /// The trackers as a person sees them at `now`. `hungry`: more peers are wanted than there are.
+    pub fn shown(&self, now: Time, hungry: bool) -> Vec<Tracker> {
+        let mut shown = self.trackers.clone();
+        for tier in &self.tiers {
+            let next = tier.order.get(tier.turn).and_then(|&number| shown.get_mut(number));
+            let Some(next) = next.filter(|next| !next.silenced) else { continue };
+            (next.asking, next.held) = (tier.in_flight, tier.held);
+            next.next_in = (!tier.in_flight && !self.stopping).then(|| tier.next(hungry).saturating_sub(now));
+        }
+        shown
     }
 
     /// Whether an answer is under way, other than to a goodbye, after which nothing follows.
@@ -303,6 +345,7 @@ impl Tier {
         self.failed_rounds = 0;
         let seconds = |raw: u64| Time::from_secs(raw).clamp(LEAST_INTERVAL, MOST_INTERVAL);
         let least = reply.min_interval.map_or(Time::ZERO, seconds);
+        self.least = now + least.max(PRESS_INTERVAL);
         let interval = reply.interval.map_or(DEFAULT_INTERVAL, seconds).max(least);
         self.due = now + interval;
         self.early = now + interval.min(EARLY_INTERVAL.max(least));
@@ -312,6 +355,7 @@ impl Tier {
     fn try_next(&mut self, now: Time) {
         self.turn += 1;
         self.due = now;
+        self.least = now + PRESS_INTERVAL;
         if self.turn >= self.order.len() {
             self.turn = 0;
             self.failed_rounds = self.failed_rounds.saturating_add(1);
