@@ -78,7 +78,7 @@ impl Keeper {
         Keeper { worker, every: config.save_every, threads: BTreeMap::new() }
     }
 
-    /// Has a torrent's state saved, by the thread of its device. If an earlier one still waits, because the disk hangs or has
+    /// Gives a torrent's state to the thread of its device, which saves it. If an earlier one still waits, because the disk hangs or has
     /// too much to do, only this one is saved.
     pub fn save(&mut self, kept: &Arc<Kept>, save: Save) {
         let Some(worker) = &self.worker else { return };

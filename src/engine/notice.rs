@@ -29,7 +29,7 @@ pub enum Notice {
         /// Bytes that were read and hashed to know that; the others are trusted, or not there.
         hashed_bytes: u64,
         /// Nothing that is wanted is missing.
-        whole: bool,
+        is_complete: bool,
     },
     /// Every wanted piece is there and verified.
     Complete {

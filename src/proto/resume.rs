@@ -1,7 +1,7 @@
 //! The resume state: which pieces of a torrent were on the disk in the last run, so that they need not be hashed again.
 //!
 //! It is a bencoded file of our own; no BEP defines one. It is used only if its digest shows that it is as it was written, if
-//! it belongs to this torrent and this folder, and if every number fits the torrent. Then a piece counts as had if each of
+//! it belongs to this torrent and this folder, and if every number fits the torrent. Then a piece counts as present if each of
 //! its files still has the size and the time of change that were recorded.
 //!
 //! ```text

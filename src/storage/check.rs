@@ -64,7 +64,7 @@ pub fn begin(
     let known = known.map(|known| known.checked(seen, &trusted));
     let found = CheckedContent { content: Arc::new(content), have, hashed_bytes, known };
     if found.content.duty.only_serves() {
-        return trust::whole(found);
+        return trust::require_complete(found);
     }
     found.content.prepare()?;
     found.content.move_parts()?;

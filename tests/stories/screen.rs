@@ -244,7 +244,7 @@ fn the_screen_names_the_last_missing_piece() {
 
 /// No tracker was reached, so none gets a last announce.
 #[test]
-fn without_a_tracker_no_goodbye_is_shown() {
+fn without_a_tracker_no_final_announce_is_shown() {
     if !here(&[Tool::Tmux]) {
         return;
     }

@@ -9,9 +9,9 @@ use super::roster::Roster;
 use super::{lines, peers, words};
 use crate::base::width;
 use crate::cli::run::keys::{KEYS, LIST_KEYS};
-use crate::cli::run::session::{Event, Session};
+use crate::cli::run::request::Key;
+use crate::cli::run::session::{Session, Update};
 use crate::cli::run::terminal;
-use crate::cli::run::wish::Key;
 use crate::cli::say;
 use crate::engine::{TorrentId, Watch};
 use std::io::{self, IsTerminal, Write};
@@ -30,7 +30,7 @@ pub struct Screen {
     /// The size of the terminal when they were drawn.
     size: (usize, usize),
     /// Shown below the torrents while the run ends.
-    goodbye: &'static str,
+    ending_line: &'static str,
     /// Whether the keys are shown. They are until the person hides them.
     keys: bool,
     /// The torrent whose peers are shown.
@@ -49,7 +49,7 @@ impl Screen {
             bold,
             drawn: Vec::new(),
             size: (0, 0),
-            goodbye: "",
+            ending_line: "",
             keys: true,
             peers_of: None,
             list: None,
@@ -77,7 +77,7 @@ impl Screen {
     pub fn pressed(&mut self, key: Key, session: &Session) {
         match (key, &mut self.list) {
             (Key::Help, _) => self.keys = !self.keys,
-            (Key::Sort, Some(list)) => list.sort_otherwise(),
+            (Key::Sort, Some(list)) => list.sort_by_next_column(),
             (Key::Move(to), Some(list)) => {
                 list.go(to);
                 self.peers_of = self.peers_of.and(list.selected());
@@ -96,7 +96,7 @@ impl Screen {
         if lost {
             self.drawn.clear();
         }
-        self.show(&Event::Ticked, session);
+        self.show(&Update::Ticked, session);
     }
 
     /// The last column stays free, because terminals wrap there, and so does the row of the cursor.
@@ -105,24 +105,24 @@ impl Screen {
         Look { columns: columns.saturating_sub(1), rows: rows.saturating_sub(1), utf8: self.utf8 }
     }
 
-    /// Shows an event.
-    pub fn show(&mut self, event: &Event, session: &Session) {
-        let ended = *event == Event::Ended;
-        match event {
-            Event::Stopping { interrupted } => self.goodbye = goodbye(*interrupted, session.has_trackers()),
-            Event::Ended => self.goodbye = "",
+    /// Shows an update.
+    pub fn show(&mut self, update: &Update, session: &Session) {
+        let ended = *update == Update::Ended;
+        match update {
+            Update::Stopping { interrupted } => self.ending_line = ending_line(*interrupted, session.has_trackers()),
+            Update::Ended => self.ending_line = "",
             _ => {}
         }
-        // If a thousand torrents came at once, the list would be sorted a thousand times. Events of a single torrent
+        // If a thousand torrents came at once, the list would be sorted a thousand times. Updates of a single torrent
         // wait for the next tick.
         let of_all = matches!(
-            event,
-            Event::Started
-                | Event::Ticked
-                | Event::Warning(_)
-                | Event::Problem(_)
-                | Event::Stopping { .. }
-                | Event::Ended
+            update,
+            Update::Started
+                | Update::Ticked
+                | Update::Warning(_)
+                | Update::Problem(_)
+                | Update::Stopping { .. }
+                | Update::Ended
         );
         if self.list.is_some() && !of_all {
             return;
@@ -141,9 +141,9 @@ impl Screen {
             out += "\x1b[J";
             self.size = size;
         }
-        let told = match event {
-            Event::Warning(text) => say::warning(text),
-            Event::Problem(text) => text.clone(),
+        let told = match update {
+            Update::Warning(text) => say::warning(text),
+            Update::Problem(text) => text.clone(),
             _ => String::new(),
         };
         if !told.is_empty() {
@@ -182,7 +182,7 @@ impl Screen {
         if has_keys && !ended {
             below.extend(self.keys(look));
         }
-        below.extend(width::wrap(self.goodbye, look.columns, CLOSING_ROWS, ""));
+        below.extend(width::wrap(self.ending_line, look.columns, CLOSING_ROWS, ""));
         let room = Look { rows: look.rows.saturating_sub(below.len()), ..look };
         let mut rows = match self.peers_of.and_then(|torrent| session.entries.get(&torrent)).filter(|_| !ended) {
             None => match &mut self.list {
@@ -250,7 +250,7 @@ impl Screen {
 }
 
 /// The line that is shown while the run ends.
-fn goodbye(interrupted: bool, trackers: bool) -> &'static str {
+fn ending_line(interrupted: bool, trackers: bool) -> &'static str {
     match (interrupted, trackers) {
         (true, true) => "stopping: notifying the trackers; interrupt again to quit immediately",
         (true, false) => "stopping; interrupt again to quit immediately",
@@ -282,8 +282,9 @@ mod tests {
 
     /// A screen that shows everything it can show.
     fn full(peers_of: Option<TorrentId>, list: Option<Roster>) -> (Screen, Session) {
-        let (goodbye, keys) = (goodbye(true, true), true);
-        let screen = Screen { utf8: true, bold: true, drawn: Vec::new(), size: (0, 0), goodbye, keys, peers_of, list };
+        let (ending_line, keys) = (ending_line(true, true), true);
+        let screen =
+            Screen { utf8: true, bold: true, drawn: Vec::new(), size: (0, 0), ending_line, keys, peers_of, list };
         let peer_list = vec![peer("[2001:db8::1]:6881"), peer("10.0.0.1:6881")];
         let running = Phase::Running(Status { peer_list, ..status(50 << 20) }.into());
         let mut session = session(vec![("東京 a long name.iso", 100 << 20, running)]);

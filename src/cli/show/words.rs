@@ -138,15 +138,15 @@ pub fn closing(session: &Session, now: Instant) -> String {
     let length = sum(entries.clone().map(|entry| entry.report.length));
     let had = sum(entries.clone().map(Entry::had));
     let sent = sum(entries.clone().filter_map(|entry| Some(entry.status.as_ref()?.uploaded)));
-    let (whole, failed) = (session.whole(), session.failed());
+    let (complete, failed) = (session.complete_count(), session.failed());
     let there = format!("{} ({})", percent(had, length), of(had, length));
     // A torrent that was given up can be resumed.
     let is_given_up = |entry: &&Entry| entry.problem().is_some_and(|it| it.kind == ProblemKind::GaveUp);
     let given_up = entries.clone().filter(is_given_up).count();
     let lost = failed - given_up;
-    let again = if whole + lost < entries.len() { "; the same command resumes from here" } else { "" };
+    let again = if complete + lost < entries.len() { "; the same command resumes from here" } else { "" };
     if failed > 0 && entries.len() > 1 {
-        let mut parts = vec![format!("{whole} of {} torrents are complete", entries.len())];
+        let mut parts = vec![format!("{complete} of {} torrents are complete", entries.len())];
         parts.extend((lost > 0).then(|| format!("{lost} failed")));
         parts.extend((given_up > 0).then(|| format!("{given_up} given up")));
         return parts.join(", ") + again;
@@ -248,7 +248,7 @@ mod tests {
         entry.report.phase = Phase::Running(Status { down_rate: 9, ..idle() }.into());
         assert_eq!((Doing::of(entry), waits_for(entry), time_left(entry)), (Doing::Waiting, Some("peers"), None));
         // A seed does not seed if its disk is gone.
-        entry.whole = Some(began);
+        entry.completed_at = Some(began);
         entry.report.phase = Phase::Running(disk.into());
         assert_eq!((Doing::of(entry), waits_for(entry)), (Doing::Waiting, Some("disk")));
     }
@@ -298,7 +298,7 @@ mod tests {
         let end = begin + Duration::from_secs(10);
         let interrupted = "interrupted at 40.0 % (40.0 of 100 MiB); the same command resumes from here";
         assert_eq!(closing(&run, end), interrupted);
-        (run.at(0).whole, run.settled) = (Some(end), Some(end));
+        (run.at(0).completed_at, run.settled) = (Some(end), Some(end));
         run.at(0).status = None;
         assert_eq!(closing(&run, end), "done: 100 MiB in 10 s, 10.0 MiB/s on average");
         run.at(0).joined = Some((begin, 80 << 20));

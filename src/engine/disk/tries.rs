@@ -40,7 +40,7 @@ impl Failed {
     }
 
     /// The hash of `piece` is correct: returns where the blocks begin that were corrupt before.
-    pub fn wrong_blocks(&mut self, content: &Content, piece: u32) -> Vec<u32> {
+    pub fn corrupt_blocks(&mut self, content: &Content, piece: u32) -> Vec<u32> {
         let Some(before) = self.tries.remove(&(content.torrent, piece)) else { return Vec::new() };
         // A failure to read proves nothing.
         let now = self.digests(content, piece).unwrap_or_default();
@@ -93,7 +93,7 @@ mod tests {
         write(1, 1);
         failed.remember(&content, 1).unwrap();
         write(1, 0);
-        assert_eq!(failed.wrong_blocks(&content, 1), []);
+        assert_eq!(failed.corrupt_blocks(&content, 1), []);
         // There is no room for the first try.
         failed.tries.insert((TorrentId(9), 0), vec![0; MOST_DIGESTS]);
         write(0, 1);
@@ -102,11 +102,11 @@ mod tests {
         write(0, 2);
         failed.remember(&content, 0).unwrap();
         write(0, 0);
-        assert_eq!(failed.wrong_blocks(&content, 0), []);
+        assert_eq!(failed.corrupt_blocks(&content, 0), []);
         // The piece is lost, and fails again later: that is a first try.
         write(0, 3);
         failed.remember(&content, 0).unwrap();
         write(0, 0);
-        assert_eq!(failed.wrong_blocks(&content, 0), [0]);
+        assert_eq!(failed.corrupt_blocks(&content, 0), [0]);
     }
 }

@@ -1,6 +1,6 @@
 //! Content that is only uploaded and never written: what `seed` does.
 //!
-//! Floor 3. It must be whole. With [`Duty::Trust`](crate::storage::Duty::Trust) this is assumed if the sizes are right,
+//! Floor 3. It must be complete. With [`Duty::Trust`](crate::storage::Duty::Trust) this is assumed if the sizes are right,
 //! and each piece is verified when it is first read. So no peer gets a corrupt byte, and the person need not wait until
 //! a terabyte is hashed.
 
@@ -12,8 +12,8 @@ use crate::sys::lock;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-/// Returns what was found if it is whole, otherwise an error.
-pub fn whole(found: CheckedContent) -> Result<CheckedContent, ContentError> {
+/// Returns what was found if it is complete, otherwise an error.
+pub fn require_complete(found: CheckedContent) -> Result<CheckedContent, ContentError> {
     let (had, all) = (found.have.count(), found.have.len());
     if had == all {
         return Ok(found);
@@ -31,7 +31,7 @@ pub fn whole(found: CheckedContent) -> Result<CheckedContent, ContentError> {
     Err(refused(content, Some(had_bytes), format!("it has {had} of {all} pieces; {how}")))
 }
 
-/// Takes content for whole without reading it.
+/// Assumes that content is complete, without reading it.
 pub fn trust(mut content: Content) -> Result<CheckedContent, ContentError> {
     let files = content.metainfo.files.iter().enumerate().filter(|(_, entry)| !entry.padding);
     for (file, entry) in files {

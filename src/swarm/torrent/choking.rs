@@ -105,7 +105,7 @@ impl Torrent {
             // From now on it has time to ask.
             peer.exchanged = turn.now;
             if is_seeding {
-                suggest(peer, self.picker.have(), &mut self.spreading, turn);
+                suggest(peer, self.picker.have(), &mut self.showing.spreading, turn);
             }
             send(peer, Message::Unchoke, turn);
         }
