@@ -21,6 +21,9 @@ const MOST_INTERVAL: Time = Time::from_secs(24 * 3600);
 /// With too few peers we announce before the interval is over, but not sooner than this (mainline) and not before the
 /// tracker's minimum.
 const EARLY_INTERVAL: Time = Time::from_secs(300);
+/// If a torrent needs peers and a tracker takes longer than this, the next one of its tier is asked too. (Most that work
+/// answer within a second. A tracker that is gone takes its whole deadline, and makers put twenty trackers into one tier.)
+const PATIENCE: Time = Time::from_secs(5);
 /// The pause between two announces that a person wants: a key may be held down.
 const PRESS_INTERVAL: Time = Time::from_secs(5);
 /// If all trackers of a tier failed n times in a row, the next try is after n x n times this (libtorrent) ...
@@ -106,9 +109,10 @@ pub struct Tracker {
     pub completed: Option<u32>,
     /// What it tells the person, although it answers.
     pub warning: Option<String>,
-    /// It is being asked. (This and what follows is filled in by [`Announcer::shown`].)
+    /// An announce to it is under way.
     pub asking: bool,
-    /// How long until it is asked; `None`: another one of its tier is, or it does not want to be.
+    /// How long until it is asked; `None`: another one of its tier is, or it does not want to be. (This and what follows is
+    /// filled in by [`Announcer::shown`].)
     pub next_in: Option<Time>,
     /// A person wants it to be asked sooner, and it allows no sooner announce.
     pub held: bool,
@@ -121,17 +125,20 @@ pub struct Tracker {
     silenced: bool,
 }
 
-/// Trackers of which only one is asked at a time.
+/// Trackers of which one is asked, and the next one only if that does not answer.
 #[derive(Default)]
 struct Tier {
     /// The numbers of its trackers, in the order to try them.
     order: Vec<usize>,
-    /// The place in `order` of the next one.
+    /// The place in `order` of the next one. 0: a round begins.
     turn: usize,
     due: Time,
     /// From then on it may be asked early if there are too few peers.
     early: Time,
-    in_flight: bool,
+    /// Announces that are under way.
+    in_flight: usize,
+    /// When the next tracker is asked although they are.
+    impatient_at: Time,
     /// No tracker allows an announce before this, or has just answered.
     least: Time,
     /// A person wants an announce, and the tracker's minimum is not over.
@@ -172,9 +179,10 @@ impl Announcer {
             return self.final_announces(template);
         }
         let mut announcements = Vec::new();
-        for tier in self.tiers.iter_mut().filter(|tier| !tier.in_flight && tier.next(hungry) <= now) {
+        for tier in self.tiers.iter_mut().filter(|tier| tier.next(hungry).is_some_and(|at| at <= now)) {
             let Some(&number) = tier.order.get(tier.turn) else { continue };
-            let tracker = &self.trackers[number];
+            tier.turn += 1;
+            let tracker = &mut self.trackers[number];
             if tracker.silenced {
                 tier.try_next(now);
                 continue;
@@ -184,7 +192,9 @@ impl Announcer {
                 (true, true) => Some(AnnounceEvent::Completed),
                 (true, false) => None,
             };
-            (tier.in_flight, tier.held) = (true, false);
+            tier.in_flight += 1;
+            tier.impatient_at = now + PATIENCE;
+            (tracker.asking, tier.held) = (true, false);
             announcements.push(tracker.announcement(number, template, event));
         }
         for (number, tracker) in self.trackers.iter_mut().enumerate() {
@@ -206,8 +216,7 @@ impl Announcer {
         if self.stopping {
             return None;
         }
-        let waiting = self.tiers.iter().filter(|tier| !tier.in_flight && tier.due < Time::MAX);
-        let waiting = waiting.map(|tier| Some(tier.next(hungry)));
+        let waiting = self.tiers.iter().map(|tier| tier.next(hungry));
         waiting.chain(self.trackers.iter().map(|tracker| tracker.scrape_at)).fold(None, sooner)
     }
 
@@ -222,7 +231,8 @@ impl Announcer {
             return;
         }
         let Some(tier) = self.tiers.iter_mut().find(|tier| tier.order.contains(&announcement.tracker)) else { return };
-        tier.in_flight = false;
+        tier.in_flight = tier.in_flight.saturating_sub(1);
+        tracker.asking = false;
         match outcome {
             Ok(reply) => {
                 tracker.problem = None;
@@ -244,8 +254,9 @@ impl Announcer {
                 (tracker.problem, tracker.warning) = (Some(failure.reason.clone()), None);
                 tracker.refuses = failure.refused;
                 tracker.silenced = failure.retry_in == Some(RetryIn::Never);
-                tier.try_next(now);
-                if let (0, Some(RetryIn::Minutes(minutes))) = (tier.turn, &failure.retry_in) {
+                if tier.try_next(now)
+                    && let Some(RetryIn::Minutes(minutes)) = &failure.retry_in
+                {
                     tier.due = tier.due.max(now + Time::from_secs(minutes.saturating_mul(60)).min(MOST_INTERVAL));
                 }
             }
@@ -267,7 +278,7 @@ impl Announcer {
     /// refused may have been put right meanwhile, whatever it said before.)
     pub fn announce_now(&mut self, now: Time) {
         self.trackers.iter_mut().for_each(|tracker| tracker.silenced = false);
-        for tier in self.tiers.iter_mut().filter(|tier| !tier.in_flight) {
+        for tier in self.tiers.iter_mut().filter(|tier| tier.in_flight == 0) {
             tier.held = tier.least > now + PRESS_INTERVAL;
             tier.due = tier.due.min(tier.least.max(now));
         }
@@ -276,25 +287,26 @@ impl Announcer {
     /// The trackers as a person sees them at `now`. `hungry`: more peers are wanted than there are.
     pub fn shown(&self, now: Time, hungry: bool) -> Vec<Tracker> {
         let mut shown = self.trackers.clone();
-        for tier in &self.tiers {
+        for tier in self.tiers.iter().filter(|_| !self.stopping) {
             let next = tier.order.get(tier.turn).and_then(|&number| shown.get_mut(number));
-            let Some(next) = next.filter(|next| !next.silenced) else { continue };
-            (next.asking, next.held) = (tier.in_flight, tier.held);
-            next.next_in = (!tier.in_flight && !self.stopping).then(|| tier.next(hungry).saturating_sub(now));
+            if let Some(next) = next.filter(|next| !next.silenced) {
+                next.next_in = tier.next(hungry).map(|at| at.saturating_sub(now));
+                next.held = tier.held;
+            }
         }
         shown
     }
 
     /// Whether an answer is under way, other than to a final announce, after which nothing follows.
     pub fn is_announcing(&self) -> bool {
-        self.tiers.iter().any(|tier| tier.in_flight)
+        self.tiers.iter().any(|tier| tier.in_flight > 0)
     }
 
     /// Final announces to the trackers that know us. If an answer is under way, the final announce waits for it, because a tracker that gets
     /// `completed` after `stopped` would list us for ever.
     fn final_announces(&mut self, template: &AnnounceRequest) -> Vec<Announcement> {
         let mut announcements = Vec::new();
-        for &number in self.tiers.iter().filter(|tier| !tier.in_flight).flat_map(|tier| &tier.order) {
+        for &number in self.tiers.iter().filter(|tier| tier.in_flight == 0).flat_map(|tier| &tier.order) {
             let tracker = &mut self.trackers[number];
             if core::mem::take(&mut tracker.knows_us) {
                 announcements.push(tracker.announcement(number, template, Some(AnnounceEvent::Stopped)));
@@ -332,8 +344,15 @@ impl Tracker {
 }
 
 impl Tier {
-    fn next(&self, hungry: bool) -> Time {
-        if hungry { self.due.min(self.early) } else { self.due }
+    /// When a tracker of it is to be asked, if nothing else happens before.
+    fn next(&self, hungry: bool) -> Option<Time> {
+        let at = match self.in_flight {
+            0 if hungry => self.due.min(self.early),
+            0 => self.due,
+            _ if hungry && (1..self.order.len()).contains(&self.turn) => self.impatient_at,
+            _ => return None,
+        };
+        Some(at).filter(|at| *at < Time::MAX)
     }
 
     /// A tracker answered: it moves to the front, and the tier rests for its interval.
@@ -351,18 +370,26 @@ impl Tier {
         self.early = now + interval.min(EARLY_INTERVAL.max(least));
     }
 
-    /// A tracker failed: the next one is tried at once. After the last one, all rest.
-    fn try_next(&mut self, now: Time) {
-        self.turn += 1;
+    /// A tracker failed: the next one is tried at once. After the last one, all rest, and it returns true.
+    fn try_next(&mut self, now: Time) -> bool {
+        if self.turn == 0 {
+            // Another tracker has answered since.
+            return false;
+        }
         self.due = now;
         self.least = now + PRESS_INTERVAL;
         if self.turn >= self.order.len() {
+            if self.in_flight > 0 {
+                return false;
+            }
             self.turn = 0;
             self.failed_rounds = self.failed_rounds.saturating_add(1);
             let squared = self.failed_rounds.min(100).pow(2);
             self.due = now + (RETRY_STEP * squared).min(MOST_RETRY);
         }
         self.early = self.due;
+        self.impatient_at = now;
+        self.turn == 0
     }
 }
 

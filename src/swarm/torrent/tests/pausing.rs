@@ -11,10 +11,7 @@ fn sent(stage: &mut Stage, wanted: fn(&Message) -> bool) -> usize {
 #[test]
 fn a_pause_withdraws_requests_and_chokes_and_afterwards_all_goes_on() {
     let is_unchoke = |message: &Message| *message == Message::Unchoke;
-    let mut stage = Stage::of(
-        Bitfield::from_bytes([0b1000_0000], 8).unwrap(),
-        Settings { peer_id: peer_id(0), ..Settings::default() },
-    );
+    let mut stage = Stage::of(Bitfield::from_bytes([0b1000_0000], 8).unwrap(), Settings::default());
     stage.join(1, [10, 0, 0, 1], 2, false);
     stage.hear(1, Message::HaveAll);
     stage.hear(1, Message::Interested);
@@ -39,7 +36,7 @@ fn a_pause_withdraws_requests_and_chokes_and_afterwards_all_goes_on() {
 #[test]
 fn nothing_is_sent_during_a_pause_even_of_what_choked_peers_may_have() {
     let (upload_slots, upload_rate) = (Some(1), Some(1024));
-    let settings = Settings { peer_id: peer_id(0), upload_slots, upload_rate, ..Settings::default() };
+    let settings = Settings { upload_slots, upload_rate, ..Settings::default() };
     let mut stage = Stage::of(Bitfield::full(64), settings);
     let comes = |stage: &mut Stage, number: u32| {
         stage.join(number, [10, 0, 0, number as u8], number as u8 + 1, false);
