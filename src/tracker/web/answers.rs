@@ -53,19 +53,19 @@ pub fn service(shared: &Arc<Shared>) -> Arc<Service> {
 
 /// The address of the client: the other end of the connection, or the one that trusted proxies name.
 fn client(shared: &Shared, request: &Request, from: IpAddr) -> Result<IpAddr, Unknown> {
-    let is_trusted = shared.config.trusted_proxies.contains(&from);
+    let is_trusted = shared.config.trusts_proxy(from);
     if is_trusted && request.target.contains("/announce?") && !request.forwarded.is_proxied() {
         // It may be a peer on the proxy's machine, so it is not refused.
         let warn = || log::warn!("the proxy {from} announces without X-Forwarded-For: it is taken for a peer itself");
         shared.proxy_reported.call_once(warn);
     }
-    request.forwarded.client(from, |ip| shared.config.trusted_proxies.contains(&ip))
+    request.forwarded.client(from, |ip| shared.config.trusts_proxy(ip))
 }
 
 /// Whether the client may name another address as its own with `ip=`. Anybody may be behind a proxy that is not
 /// trusted.
 fn may_name_another(shared: &Shared, request: &Request, from: IpAddr, client: IpAddr) -> bool {
-    let is_seen = !request.forwarded.is_proxied() || shared.config.trusted_proxies.contains(&from);
+    let is_seen = !request.forwarded.is_proxied() || shared.config.trusts_proxy(from);
     shared.config.trust_ip || (is_seen && reach::may_name_another(client))
 }
 
