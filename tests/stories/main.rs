@@ -34,5 +34,6 @@ mod track;
 mod track_addresses;
 mod track_publishing;
 mod track_running;
+mod tracker_words;
 mod trackers;
 mod tutorial;
