@@ -2,7 +2,7 @@
 //!
 //! Floor 3.
 
-use super::reach::External;
+use super::reach::{External, Network};
 use super::registry::Limits;
 use std::fmt;
 use std::io;
@@ -37,7 +37,7 @@ pub struct Config {
     /// Every client may name its own address with `ip=`, not only those of the tracker's machine and network.
     pub trust_ip: bool,
     /// Proxies whose X-Forwarded-For and Forwarded are believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Vec<Network>,
     /// What clients outside get instead of addresses of the tracker's machine and network.
     pub external: External,
     /// Replies contain only peers that the tracker could connect to.
@@ -48,6 +48,13 @@ pub struct Config {
     pub figures: bool,
     /// A scrape that names no torrent is answered with all swarms.
     pub full_scrape: bool,
+}
+
+impl Config {
+    /// Whether a proxy at `ip` is trusted.
+    pub fn trusts_proxy(&self, ip: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(ip))
+    }
 }
 
 /// What keeps the tracker from running.

@@ -20,7 +20,7 @@ fn scratch() -> tempfile::TempDir {
 
 /// A tracker behind the proxies at 127.0.0.3 and 127.0.0.4.
 fn behind_proxies(scratch: &Path, options: &[&str]) -> Track {
-    let start = Track::on_free_port(scratch).arg(format!("--trusted-proxy={PROXY},{FRONT}"));
+    let start = Track::on_free_port(scratch).arg(format!("--trusted-proxy={PROXY},{FRONT}/32,192.0.2.0/24"));
     options.iter().fold(start, |start, option| start.arg(option)).start()
 }
 
@@ -48,7 +48,7 @@ fn behind_proxies_each_client_keeps_its_own_address() {
         (4, "Forwarded: for=8.8.8.8;by=unknown, for=11.1.1.4;proto=http;by=_proxy".to_string()),
         (5, format!("Forwarded: For=\"11.1.1.5:4711\" ; proto=https, for={FRONT}")),
         (6, "X-Forwarded-For: 11.1.1.6\r\nForwarded: for=11.1.1.6\r\nVia: 1.1 front".to_string()),
-        (7, "X-Forwarded-For: [::ffff:11.1.1.7]:443".to_string()),
+        (7, "X-Forwarded-For: [::ffff:11.1.1.7]:443, 192.0.2.200, 192.0.2.1".to_string()),
     ] {
         track.get_from(PROXY, &query(HASH, last, 0, ""), &format!("{headers}\r\n"));
     }

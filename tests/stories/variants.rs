@@ -66,7 +66,7 @@ fn a_torrent_is_used_in_every_form_in_which_it_comes() {
         judge(what, swarmlet(&dir, &["check", what]), words);
         judge(what, with_stdin(&dir, &["check", "-"], &bytes), words);
         let server = Server::start(Ipv4Addr::LOCALHOST.into(), move |_, _| Some(bytes.clone()));
-        for scheme in ["http"] {
+        for scheme in ["http", "HTTP"] {
             judge(
                 what,
                 swarmlet(&dir, &["check", &format!("{scheme}://{}/a?passkey=secret", server.address())]),
@@ -74,6 +74,13 @@ fn a_torrent_is_used_in_every_form_in_which_it_comes() {
             );
         }
     }
+    // Many pages of torrents answer so.
+    let server = Server::raw((Ipv4Addr::LOCALHOST, 0).into(), |_, stream| {
+        write!(stream, "HTTP/1.1 302 Found\r\nLocation: {LINK}\r\nContent-Length: 0\r\n\r\n")
+    });
+    let ran = swarmlet(&dir, &["check", &format!("http://{}/download/1", server.address())]);
+    let ran = ran.refused(69, "it leads to a magnet link");
+    assert!(!ran.stderr.contains("a+name"), "{}", ran.stderr);
     // A link on the command line, in any case.
     swarmlet(&dir, &["check", LINK]).refused(64, "downloading by a magnet link is not supported yet");
     assert!(swarmlet(&dir, &["show", LINK]).code(0).text().contains("a name"));

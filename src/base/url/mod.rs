@@ -12,12 +12,13 @@ use crate::base::hex::{self, percent};
 /// What is shown in place of a secret.
 const HIDDEN: &str = "…";
 
-/// A part of a path with this number of characters or more is taken for a passkey. The shortest passkeys in use have 16 hex
-/// digits; the words of paths (`announce.php`) are shorter.
+/// A part of a path with this number of characters or more is taken for a passkey, whatever the characters are. The words of
+/// paths (`announce.php`) are shorter.
 const PASSKEY_CHARS: usize = 16;
 
-/// A value or a password with fewer characters is not searched for in texts, because it is part of many words.
-const SECRET_CHARS: usize = 6;
+/// A part of a path, a value or a password with fewer characters is not searched for in texts, because it is part of many
+/// words.
+const SECRET_CHARS: usize = 4;
 
 /// Percent-encodes all bytes except the unreserved ones (RFC 3986, section 2.3), for a value of a query.
 pub fn percent_encode(bytes: &[u8]) -> String {
@@ -64,10 +65,16 @@ pub fn join_query(base: &str, query: &str) -> String {
 /// The scheme of `url`, as it is written there (compare it without regard to case). `None` if it has none.
 pub fn scheme(url: &str) -> Option<&str> {
     let (scheme, _) = url.split_once("://")?;
-    let mut chars = scheme.chars();
-    let good = chars.next().is_some_and(|first| first.is_ascii_alphabetic())
-        && chars.all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
-    good.then_some(scheme)
+    is_scheme(scheme).then_some(scheme)
+}
+
+fn is_scheme(text: &str) -> bool {
+    let mut chars = text.chars();
+    chars.next().is_some_and(|first| first.is_ascii_alphabetic()) && chars.all(of_scheme)
+}
+
+fn of_scheme(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.')
 }
 
 /// The host of `url`: a name or an address (IPv6 without its brackets). `None` if there is none.
@@ -95,46 +102,101 @@ pub fn path_and_query(url: &str) -> &str {
     split_authority(without_fragment(url)).1
 }
 
-/// `url` for logs and screens, with its secrets hidden: user and password, every value of the query, and what looks like a
-/// passkey in the path. The result is not made safe for a terminal.
+/// `url` for logs and screens: scheme, host and port, and no part of the rest, because a passkey can be anywhere there. The
+/// result is not made safe for a terminal.
 pub fn redact(url: &str) -> String {
-    let url = without_fragment(url);
-    let (front, path) = match scheme(url) {
-        Some(scheme) => url.split_at(scheme.len() + "://".len() + split_authority(url).0.len()),
-        None => ("", url),
+    let (Some(scheme), Some(host)) = (scheme(url), host(url)) else { return HIDDEN.into() };
+    let mut out = match host.contains(':') {
+        true => format!("{scheme}://[{host}]"),
+        false => format!("{scheme}://{host}"),
     };
-    let mut out = match (scheme(front), front.rsplit_once('@')) {
-        (Some(scheme), Some((_, host))) => format!("{scheme}://{HIDDEN}@{host}"),
-        _ => front.to_string(),
-    };
-    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
-    push_without_passkeys(&mut out, path);
-    for (place, parameter) in query.into_iter().flat_map(|query| query.split('&')).enumerate() {
-        out.push(if place == 0 { '?' } else { '&' });
-        match parameter.split_once('=') {
-            Some((name, _)) => {
-                push_without_passkeys(&mut out, name);
-                out.push('=');
-                out.push_str(HIDDEN);
-            }
-            // A passkey may be the whole parameter: `announce.php?0123456789abcdef`.
-            None if !parameter.is_empty() => out.push_str(HIDDEN),
-            None => {}
+    if let Some(port) = port(url) {
+        out += &format!(":{port}");
+    }
+    if !matches!(split_authority(url).1, "" | "/") {
+        out += "/";
+        out += HIDDEN;
+    }
+    out
+}
+
+/// `text` of a server, without the secrets of the `url` by which the server was asked, and without any URL beyond its host.
+pub fn hide_secrets(text: &str, url: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let before = rest[..at].char_indices().rev().take_while(|(_, c)| of_scheme(*c));
+        let begin = before.last().map_or(at, |(begin, _)| begin);
+        let end = at + "://".len();
+        // An apostrophe and brackets may be parts of it.
+        let outside = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '<' | '>');
+        let end = rest[end..].find(outside).map_or(rest.len(), |length| end + length);
+        // Words go on after these.
+        let end = begin + rest[begin..end].trim_end_matches([':', ',', ';', '.']).len().max(at + 3 - begin);
+        out.push_str(&rest[..begin]);
+        out.push_str(&redact(&rest[begin..end]));
+        rest = &rest[end..];
+    }
+    out.push_str(rest);
+    let (authority, path) = split_authority(url);
+    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    // A short part of a path is a word, unless there is a digit in it.
+    let is_key = |part: &&str| part.len() >= PASSKEY_CHARS || part.contains(|c: char| c.is_ascii_digit());
+    let parts = path.split(|c| !of_passkey(c)).filter(is_key);
+    let values = query.split('&').map(|value| value.split_once('=').map_or(value, |(_, value)| value));
+    let secrets: Vec<&str> = parts.chain(values).chain(user.split(':')).filter(|it| it.len() >= SECRET_CHARS).collect();
+    for secret in secrets {
+        out = out.replace(secret, HIDDEN);
+        // The server may have decoded it.
+        if let Some(decoded) = percent_decode(secret).and_then(|bytes| String::from_utf8(bytes).ok()) {
+            out = out.replace(&decoded, HIDDEN);
         }
     }
     out
 }
 
-/// `text` of a server, without the `url` by which the server was asked and without the secrets in that.
-pub fn hide_secrets(text: &str, url: &str) -> String {
-    let (authority, path) = split_authority(url);
-    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
-    let query = path.split_once('?').map_or("", |(_, query)| query);
-    let rows = path.split(|c| !of_passkey(c)).filter(|row| row.len() >= PASSKEY_CHARS);
-    let values = query.split('&').map(|value| value.split_once('=').map_or(value, |(_, value)| value));
-    let values = values.chain(user.split(':')).filter(|value| value.len() >= SECRET_CHARS);
-    let hidden = text.replace(url, host(url).unwrap_or(HIDDEN));
-    rows.chain(values).fold(hidden, |hidden, secret| hidden.replace(secret, HIDDEN))
+/// The URL to which a server at `base` redirects with `location` (RFC 3986, section 5.2): another URL, or a path there. It may
+/// have any scheme, such as `magnet:`.
+pub fn join(base: &str, location: &str) -> String {
+    let location = location.trim();
+    let base = without_fragment(base);
+    let path = path_and_query(base).split('?').next().unwrap_or("");
+    let front = &base[..base.len() - path_and_query(base).len()];
+    let has_scheme = location.split_once(':').is_some_and(|(scheme, _)| is_scheme(scheme));
+    match location.bytes().next() {
+        _ if has_scheme => location.into(),
+        None | Some(b'#') => base.into(),
+        Some(b'/') if location.starts_with("//") => format!("{}:{location}", scheme(base).unwrap_or_default()),
+        Some(b'/') => format!("{front}{location}"),
+        Some(b'?') => format!("{front}{path}{location}"),
+        Some(_) => {
+            let (to, query) = location.split_at(location.find(['?', '#']).unwrap_or(location.len()));
+            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let mut parts: Vec<&str> = folder.split('/').skip(1).collect();
+            for (place, part) in to.split('/').enumerate() {
+                let is_last = place == to.matches('/').count();
+                match part {
+                    ".." => drop(parts.pop()),
+                    "." => {}
+                    part => parts.push(part),
+                }
+                if is_last && matches!(part, "." | "..") {
+                    parts.push("");
+                }
+            }
+            format!("{front}/{}{query}", parts.join("/"))
+        }
+    }
+}
+
+/// Takes user and password out of `url`, as they are after decoding: `user:password`.
+pub fn take_user(url: &str) -> (String, Option<Vec<u8>>) {
+    let (authority, _) = split_authority(url);
+    let Some((user, _)) = authority.rsplit_once('@') else { return (url.into(), None) };
+    let decoded = percent_decode(user).unwrap_or_else(|| user.as_bytes().to_vec());
+    let decoded = if user.contains(':') { decoded } else { [&decoded[..], b":"].concat() };
+    (url.replacen(&format!("{user}@"), "", 1), Some(decoded))
 }
 
 /// `url` as strict parsers accept it: without blanks around it, and with everything percent-encoded that a URL may not have
@@ -191,174 +253,5 @@ fn of_passkey(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '%')
 }
 
-/// Appends `path` with everything hidden that looks like a passkey.
-fn push_without_passkeys(out: &mut String, path: &str) {
-    let mut rest = path;
-    while let Some(first) = rest.chars().next() {
-        let end = rest.find(|c| of_passkey(c) != of_passkey(first)).unwrap_or(rest.len());
-        let (row, after) = rest.split_at(end);
-        out.push_str(if of_passkey(first) && row.len() >= PASSKEY_CHARS { HIDDEN } else { row });
-        rest = after;
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn all_but_unreserved_characters_are_encoded() {
-        assert_eq!(percent_encode(b"Az09-._~"), "Az09-._~");
-        assert_eq!(percent_encode(b"\x00 +/%\xff"), "%00%20%2B%2F%25%FF");
-        assert_eq!(percent_decode("%00%20+%2f%25%fF").unwrap(), b"\x00 +/%\xff");
-        for bad in ["%", "%1", "a%g0", "%%20", "%é"] {
-            assert_eq!(percent_decode(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn queries_are_joined_with_the_right_character() {
-        for (base, joined) in [
-            ("http://t.example/announce", "http://t.example/announce?a=1&b=2"),
-            ("http://t.example/announce?passkey=x", "http://t.example/announce?passkey=x&a=1&b=2"),
-            ("http://t.example/announce?", "http://t.example/announce?a=1&b=2"),
-            ("http://t.example/announce?x&", "http://t.example/announce?x&a=1&b=2"),
-            ("http://t.example/a%2Fb//c?k=%7e#frag?", "http://t.example/a%2Fb//c?k=%7e&a=1&b=2"),
-            ("http://t.example", "http://t.example?a=1&b=2"),
-        ] {
-            assert_eq!(join_query(base, "a=1&b=2"), joined);
-        }
-        assert_eq!(join_query("http://t.example/x#y", ""), "http://t.example/x");
-    }
-
-    #[test]
-    fn scheme_and_host_are_found() {
-        for (url, its_scheme, its_host) in [
-            ("http://t.example/announce", Some("http"), Some("t.example")),
-            ("HTTPS://u:p@t.example:443?x=http://other/", Some("HTTPS"), Some("t.example")),
-            ("udp://[2001:db8::1]:6969", Some("udp"), Some("2001:db8::1")),
-            ("http://a@b@c/", Some("http"), Some("c")),
-            ("http:///announce", Some("http"), None),
-            ("http://[::1/x", Some("http"), None),
-            ("t.example/announce", None, None),
-            ("/x?y=http://t.example/", None, None),
-            ("", None, None),
-            ("://", None, None),
-            ("1a://x", None, None),
-        ] {
-            assert_eq!((scheme(url), host(url)), (its_scheme, its_host), "{url}");
-        }
-    }
-
-    #[test]
-    fn secrets_are_hidden() {
-        for (url, shown) in [
-            ("http://t.example/0123456789abcdef0123456789abcdef/announce", "http://t.example/…/announce"),
-            ("http://t.example:80/announce.php?passkey=abc&x=1", "http://t.example:80/announce.php?passkey=…&x=…"),
-            ("http://t.example/announce.php?secret", "http://t.example/announce.php?…"),
-            ("https://user:password@t.example/announce", "https://…@t.example/announce"),
-            ("https://t.example/a/123e4567-e89b-12d3-a456-426614174000.php", "https://t.example/a/….php"),
-            ("http://t.example/announce#0123456789abcdef0123456789abcdef", "http://t.example/announce"),
-            ("http://t.example/announce?pass=a?b=c&d", "http://t.example/announce?pass=…&…"),
-            ("udp://averylongtrackername.example:6969/announce", "udp://averylongtrackername.example:6969/announce"),
-            ("0123456789abcdef0123", "…"),
-            ("/announce?", "/announce?"),
-        ] {
-            assert_eq!(redact(url), shown);
-        }
-    }
-
-    #[test]
-    fn secrets_in_the_words_of_servers_are_hidden() {
-        for (url, text, shown) in [
-            ("http://t.example/announce?passkey=hunter2&x=1", "no such passkey: hunter2 (1)", "no such passkey: … (1)"),
-            ("http://t.example/0123456789abcdef/a", "0123456789abcdef is unknown in a", "… is unknown in a"),
-            ("http://me:secret@t.example/a", "who is me:secret?", "who is me:…?"),
-            ("http://t.example/a?b", "GET http://t.example/a?b: refused", "GET t.example: refused"),
-        ] {
-            assert_eq!(hide_secrets(text, url), shown);
-        }
-    }
-
-    #[test]
-    fn invalid_characters_are_escaped() {
-        for (url, mended) in [
-            (" http://t.example/a b|c\r\n", "http://t.example/a%20b%7Cc"),
-            ("http://t.example/ü?q={\"}", "http://t.example/%C3%BC?q=%7B%22%7D"),
-            ("http://t.example/100%", "http://t.example/100%25"),
-            ("http://BÜCHER.example:80/ü", "http://xn--bcher-kva.example:80/%C3%BC"),
-            ("http://bücher:bücher@bücher.example", "http://b%C3%BCcher:b%C3%BCcher@xn--bcher-kva.example"),
-            ("http://b%c3%bccher.example/", "http://xn--bcher-kva.example/"),
-            ("http://a%2Fb.example/", "http://a%2Fb.example/"),
-            ("udp://[fe80::1%25eth0]:80", "udp://[fe80::1%25eth0]:80"),
-            ("http://t.example/%zz%2g%41", "http://t.example/%25zz%252g%41"),
-            ("udp://[::1]:80/[x]", "udp://[::1]:80/%5Bx%5D"),
-            ("http://t.example/a?b=c&d=~!$'()*+,;:@-._/?#f", "http://t.example/a?b=c&d=~!$'()*+,;:@-._/?#f"),
-        ] {
-            assert_eq!(sanitize(url), mended);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn encoded_bytes_are_decoded_again(bytes: Vec<u8>) {
-            let text = percent_encode(&bytes);
-            prop_assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte)));
-            prop_assert_eq!(percent_decode(&text), Some(bytes));
-        }
-
-        /// Sanitizing twice changes nothing more, and no text makes any of these functions panic.
-        #[test]
-        fn any_text_is_survived(url in "[ -~é…\u{0}]{0,40}", wild: String) {
-            for text in [url, wild, "http://".to_string()] {
-                let mended = sanitize(&text);
-                prop_assert!(mended.bytes().all(|byte| byte.is_ascii_graphic()));
-                prop_assert_eq!(sanitize(&mended), mended.clone());
-                prop_assert!(join_query(&text, "k=v").ends_with("k=v") && !redact(&text).contains('#'));
-                prop_assert!(host(&text).is_none() || scheme(&text).is_some());
-                prop_assert!(percent_decode(&text).is_none_or(|bytes| bytes.len() <= text.len()));
-            }
-        }
-
-        #[test]
-        fn no_passkey_is_shown(key in "[0-9a-zA-Z]{16,40}", host in "[a-z]{1,9}[.]example") {
-            for url in [
-                format!("http://{host}/{key}/announce"),
-                format!("http://{host}/announce/{key}"),
-                format!("http://{host}/announce?passkey={key}"),
-                format!("http://{host}/announce?{key}"),
-                format!("http://{host}/announce?{key}=1"),
-                format!("http://me:{key}@{host}/announce"),
-                format!("http://{host}/announce#{key}"),
-            ] {
-                let shown = redact(&url);
-                prop_assert!(!shown.contains(&key), "{}", shown);
-                prop_assert!(shown.contains(&host), "{}", shown);
-            }
-        }
-
-        #[test]
-        fn a_joined_query_is_found_again(path in "[a-z/]{0,9}", had in "[a-z=&]{0,9}", value: Vec<u8>) {
-            let url = join_query(&format!("http://t.example/{path}?{had}"), &format!("k={}", percent_encode(&value)));
-            let (_, query) = url.split_once('?').unwrap();
-            let last = query.rsplit('&').next().unwrap().strip_prefix("k=").unwrap();
-            prop_assert_eq!(percent_decode(last), Some(value));
-        }
-    }
-
-    #[test]
-    fn ports_and_paths_are_found() {
-        for (url, expected_port, path) in [
-            ("udp://tracker.example:6969/announce?passkey=1#x", Some(6969), "/announce?passkey=1"),
-            ("udp://[fd00::1]:80", Some(80), ""),
-            ("udp://[fd00::1]", None, ""),
-            ("http://user:secret@host/a:b", None, "/a:b"),
-            ("udp://host:70000/", None, "/"),
-            ("udp://host", None, ""),
-        ] {
-            let found = port(url).filter(|_| !url.contains('@'));
-            assert_eq!((found, path_and_query(url)), (expected_port, path), "{url}");
-        }
-    }
-}
+mod tests;

@@ -11,7 +11,7 @@ use crate::cli::options::run::{HELP, QUIET, path};
 use crate::cli::run::log;
 use crate::cli::say;
 use crate::sys::in_words;
-use crate::tracker::reach::External;
+use crate::tracker::reach::{External, Network};
 use crate::tracker::registry::Limits;
 use crate::tracker::{self, Config, Signal, TrackerError};
 use ::log::LevelFilter;
@@ -193,7 +193,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
             age: Time::from_secs(2 * interval),
         },
         trust_ip: given.has("trust-ip"),
-        trusted_proxies: addresses(given, "trusted-proxy")?,
+        trusted_proxies: networks(given, "trusted-proxy")?,
         external,
         nat_check: given.has("nat-check"),
         page,
@@ -213,6 +213,15 @@ fn nothing_else(given: &Parsed) -> Result<(), Failure> {
             )))
         }
     }
+}
+
+fn networks(given: &Parsed, long: &str) -> Result<Vec<Network>, Failure> {
+    let text = given.value(long).unwrap_or_default();
+    let text = text.to_string_lossy();
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let parsed: Option<Vec<Network>> = parts.map(Network::parse).collect();
+    let wrong = || format!("--{long} {text}: expected IP addresses or networks, such as 127.0.0.1 or 10.0.0.0/8");
+    parsed.ok_or_else(|| Failure::usage(wrong()))
 }
 
 fn addresses(given: &Parsed, long: &str) -> Result<Vec<IpAddr>, Failure> {
@@ -290,6 +299,7 @@ mod tests {
             &["--response-size=201"],
             &["--dfile="],
             &["--trusted-proxy", "proxy.example"],
+            &["--trusted-proxy", "127.0.0.1,10.0.0.0/33"],
             &["--external-ip", "home.example"],
             &["--external-ip", "5.5.5.5,6.6.6.6"],
             &["--external-ip", "0.0.0.0"],
