@@ -79,7 +79,7 @@ impl Content {
         Ok(Content {
             torrent,
             dir: dir.to_path_buf(),
-            known: KnownFiles::new(metainfo.files.len(), &folder),
+            known: KnownFiles::new(metainfo.files.len(), &folder, &metainfo.name),
             folder,
             key: files.key(device),
             files,

@@ -71,9 +71,13 @@ impl Folder {
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
 
-    /// The type of its file system, as a number of statfs(2).
-    pub fn kind(&self) -> io::Result<u32> {
-        Ok(fstatfs(&self.fd)?.f_type as u32)
+    /// The type of the file system that holds `path`, or that will hold it, as a number of statfs(2).
+    pub fn kind_of(&self, path: &str) -> io::Result<u32> {
+        let found = match self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC) {
+            Ok(there) => fstatfs(there)?,
+            Err(_) => fstatfs(&self.fd)?,
+        };
+        Ok(found.f_type as u32)
     }
 
     /// Opens the file at `path`. Its components, separated by `/`, must have been checked.

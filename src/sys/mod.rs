@@ -8,6 +8,7 @@ pub mod lookup;
 pub mod random;
 pub mod replace;
 pub mod send;
+pub mod stamp;
 #[cfg(test)]
 pub mod testkit;
 
