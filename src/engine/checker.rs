@@ -9,7 +9,7 @@ use super::config::{Config, Job};
 use super::input::Input;
 use super::notice::Notice;
 use crate::storage::TorrentId;
-use crate::storage::check::{self, Found};
+use crate::storage::check::{self, CheckedContent};
 use crate::storage::content::Content;
 use crate::storage::content::cache::FileCache;
 use crate::storage::error::ContentError;
@@ -142,13 +142,13 @@ impl Checker {
         (torrent, content.map(|content| Opened { content, check_all, progress }))
     }
 
-    fn check(&self, opened: Opened) -> Result<Found, ContentError> {
+    fn check(&self, opened: Opened) -> Result<CheckedContent, ContentError> {
         let Opened { content, check_all, progress } = opened;
         let warn = |text| drop(self.notices.send(Notice::Warning { text }));
         check::begin(content, self.config.states.as_deref(), check_all, warn, &progress)
     }
 
-    fn tell(&self, torrent: TorrentId, result: Result<Found, ContentError>) {
+    fn tell(&self, torrent: TorrentId, result: Result<CheckedContent, ContentError>) {
         // The manager is gone only when the process ends.
         let _ = self.manager.send(Input::Checked { torrent, result: result.map(Box::new) });
     }

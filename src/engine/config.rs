@@ -9,9 +9,6 @@ use crate::storage::Duty;
 use crate::storage::resume::{SAVE_EVERY, StateDir};
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::settings::Settings;
-use crate::sys::in_words;
-use std::fmt;
-use std::io;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -90,30 +87,3 @@ impl Job {
         self.choice.as_ref().map_or(self.metainfo.length, |choice| choice.bytes)
     }
 }
-
-/// What keeps the engine from starting.
-#[derive(Debug)]
-pub enum EngineError {
-    /// None of the ports could be listened on.
-    NoPort(RangeInclusive<u16>, io::Error),
-    /// A thread could not be started.
-    NoThread(io::Error),
-}
-
-impl fmt::Display for EngineError {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            EngineError::NoPort(ports, error) => {
-                let (first, last) = (ports.start(), ports.end());
-                match first == last {
-                    true => write!(f, "can't listen on port {first}")?,
-                    false => write!(f, "can't listen on any port from {first} to {last}")?,
-                }
-                write!(f, ": {}; name another with --port", in_words(error))
-            }
-            EngineError::NoThread(error) => write!(f, "can't start a thread: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for EngineError {}

@@ -11,6 +11,7 @@ use super::input::Input;
 use super::peer::blocks::Blocks;
 use crate::storage::content::Content;
 use crate::swarm::event::DiskOrder;
+use crate::swarm::standing::Problem;
 use crossbeam_channel::Sender;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -87,11 +88,15 @@ impl Disk {
     }
 
     /// A torrent's content was opened. Starts the threads of its device unless they run already.
-    pub fn begin(&mut self, content: &Content) -> io::Result<()> {
+    pub fn begin(&mut self, content: &Content) -> Result<(), Problem> {
         let device = content.device();
         let pool = match self.devices.entry(device) {
             Entry::Occupied(pool) => pool.into_mut(),
-            Entry::Vacant(place) => place.insert(Pool::start(device, &self.manager, &self.blocks, &self.room)?),
+            Entry::Vacant(place) => {
+                let pool = Pool::start(device, &self.manager, &self.blocks, &self.room);
+                let words = |error| Problem::io(format!("can't start a thread for its disk: {error}"));
+                place.insert(pool.map_err(words)?)
+            }
         };
         pool.torrents += 1;
         Ok(())

@@ -7,7 +7,7 @@ use super::notice::{RateLimits, Watch};
 use super::peer::link::Link;
 use crate::proto::peer::handshake::Handshake;
 use crate::storage::TorrentId;
-use crate::storage::check::Found;
+use crate::storage::check::CheckedContent;
 use crate::storage::error::ContentError;
 use crate::swarm::event::{Event, PeerEvent};
 use crate::swarm::meeting::blocklist::Blocklist;
@@ -23,7 +23,7 @@ pub enum Input {
         /// The torrent.
         torrent: TorrentId,
         /// The content and its verified pieces, or why it could not be checked.
-        result: Result<Box<Found>, ContentError>,
+        result: Result<Box<CheckedContent>, ContentError>,
     },
     /// A connection is open, and the peer's handshake was read.
     Connected {
@@ -66,16 +66,24 @@ pub enum Input {
         /// The thread's device.
         device: u64,
     },
-    /// A person pauses or resumes a torrent, or all.
+    /// A person wants something.
+    Command(Command),
+}
+
+/// What a person wants of the engine.
+pub enum Command {
+    /// Pauses a torrent, or resumes it if it is paused. `None`: pauses all, including those that are added later; or, if
+    /// all are paused, resumes all. New figures follow at once.
     PauseOrResume(Option<TorrentId>),
-    /// Other details are shown now.
+    /// Says which details are shown now. New figures follow at once.
     Watch(Watch),
-    /// A person removes a torrent.
+    /// Removes a torrent: its trackers are told, its content stays. [`Notice::Removed`](super::Notice::Removed) follows.
     Remove(TorrentId),
-    /// A person limits what all torrents together transfer.
+    /// Limits what all torrents together transfer. New figures follow at once.
     Limit(RateLimits),
-    /// A person replaces the blocklist.
+    /// Replaces the blocklist. Connections to addresses on the new one are closed.
     Block(Blocklist),
-    /// A person ends the process.
+    /// Says goodbye to trackers and peers, within [`GOODBYE`](super::config::GOODBYE), and saves the states.
+    /// [`Notice::Stopped`](super::Notice::Stopped) follows.
     Stop,
 }

@@ -19,7 +19,7 @@ use super::announce::Announcers;
 use super::checker;
 use super::config::Config;
 use super::disk::Disk;
-use super::input::Input;
+use super::input::{Command, Input};
 use super::keeper::Keeper;
 use super::notice::{Notice, RateLimits};
 use super::peer::around::Surroundings;
@@ -206,18 +206,24 @@ impl Manager {
             Input::Checked { torrent, result } => self.checked(torrent, result, now),
             Input::Written { device, bytes } => self.shared.budget.written_to(device, bytes),
             Input::DiskDone { device } => self.disk_done(device, now),
-            Input::PauseOrResume(Some(torrent)) => self.pause_or_resume(torrent, now),
-            Input::PauseOrResume(None) => self.pause_or_resume_all(now),
-            Input::Watch(watch) => self.news.watch(watch, now),
-            Input::Remove(torrent) => self.remove(torrent, now),
-            Input::Limit(limits) => {
+            Input::Command(command) => self.obey(command, now),
+        }
+    }
+
+    fn obey(&mut self, command: Command, now: Time) {
+        match command {
+            Command::PauseOrResume(Some(torrent)) => self.pause_or_resume(torrent, now),
+            Command::PauseOrResume(None) => self.pause_or_resume_all(now),
+            Command::Watch(watch) => self.news.watch(watch, now),
+            Command::Remove(torrent) => self.remove(torrent, now),
+            Command::Limit(limits) => {
                 self.shared.upload.set_rate(limits.upload, now);
                 self.shared.download.set_rate(limits.download, now);
                 self.ids().into_iter().for_each(|torrent| self.handle(torrent, Event::Timer, now));
                 self.news.hurry(now);
             }
-            Input::Block(list) => self.peers.block(list),
-            Input::Stop => self.stop(now),
+            Command::Block(list) => self.peers.block(list),
+            Command::Stop => self.stop(now),
         }
     }
 

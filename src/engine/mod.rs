@@ -26,11 +26,11 @@ pub mod peer;
 pub mod testkit;
 
 pub use crate::storage::{Duty, TorrentId};
-pub use config::{Config, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, EngineError, Job};
+pub use config::{Config, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Job};
+pub use input::Command;
 pub use notice::{Notice, Phase, Problem, ProblemKind, RateLimits, Report, Watch};
 
 use crate::proto::id::PeerId;
-use crate::swarm::meeting::blocklist::Blocklist;
 pub use crate::swarm::settings::{MAX_PEERS as DEFAULT_MAX_PEERS, Settings};
 use crate::sys::{lock, random};
 use crossbeam_channel::{Receiver, Sender};
@@ -48,8 +48,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Listens, and starts the threads. What happens is reported as notices.
-    pub fn start(config: Config) -> Result<(Engine, Receiver<Notice>), EngineError> {
+    /// Listens, and starts the threads. What happens is reported as notices. An error says why it can't.
+    pub fn start(config: Config) -> Result<(Engine, Receiver<Notice>), String> {
         let (listeners, port) = listener::bind(&config.ports)?;
         let (notices, notice_receiver) = crossbeam_channel::unbounded();
         let settings = Settings {
@@ -60,7 +60,8 @@ impl Engine {
             ..config.torrent.clone()
         };
         log::info!("we are {} on port {port}", settings.peer_id);
-        let manager = manager::start(config, settings, listeners, notices).map_err(EngineError::NoThread)?;
+        let manager = manager::start(config, settings, listeners, notices);
+        let manager = manager.map_err(|error| format!("can't start a thread: {error}"))?;
         Ok((Engine { manager, port, next: Mutex::new(0) }, notice_receiver))
     }
 
@@ -74,35 +75,8 @@ impl Engine {
         torrent
     }
 
-    /// Removes a torrent: its trackers are told, its content stays. [`Notice::Removed`] follows.
-    pub fn remove(&self, torrent: TorrentId) {
-        let _ = self.manager.send(Input::Remove(torrent));
-    }
-
-    /// Limits what all torrents together transfer. New figures follow at once.
-    pub fn limit(&self, limits: RateLimits) {
-        let _ = self.manager.send(Input::Limit(limits));
-    }
-
-    /// Replaces the blocklist. Connections to addresses on the new one are closed.
-    pub fn block(&self, list: Blocklist) {
-        let _ = self.manager.send(Input::Block(list));
-    }
-
-    /// Says goodbye to trackers and peers, within [`GOODBYE`](config::GOODBYE), and saves the states.
-    /// [`Notice::Stopped`] follows.
-    pub fn stop(&self) {
-        let _ = self.manager.send(Input::Stop);
-    }
-
-    /// Pauses a torrent, or resumes it if it is paused. `None`: pauses all, including those that are added later; or, if
-    /// all are paused, resumes all. New figures follow at once.
-    pub fn pause_or_resume(&self, torrent: Option<TorrentId>) {
-        let _ = self.manager.send(Input::PauseOrResume(torrent));
-    }
-
-    /// Says which details are shown now. New figures follow at once.
-    pub fn watch(&self, watch: Watch) {
-        let _ = self.manager.send(Input::Watch(watch));
+    /// Has the engine do what a person wants.
+    pub fn send(&self, command: Command) {
+        let _ = self.manager.send(Input::Command(command));
     }
 }

@@ -5,7 +5,7 @@
 
 pub mod tree;
 
-use self::tree::{Found, TreeError};
+use self::tree::{FoundFile, TreeError};
 use crate::base::sha1::Digest;
 use crate::proto::metainfo::{Files, HASH_BYTES};
 use crate::storage::hashing;
@@ -18,7 +18,7 @@ use std::sync::Mutex;
 
 /// The files of a torrent to be made. If they are aligned, padding is put between them so that each file but the first
 /// begins at the start of a piece (BEP 47).
-pub fn lay_out(name: &str, found: &[Found], align: Option<u32>) -> Files {
+pub fn lay_out(name: &str, found: &[FoundFile], align: Option<u32>) -> Files {
     // A single file has no path in a folder.
     if let [file] = found
         && file.name.is_empty()
@@ -40,7 +40,7 @@ pub fn lay_out(name: &str, found: &[Found], align: Option<u32>) -> Files {
 /// Hashes all pieces of `files`, which [`lay_out`] made of `found`. `tick` gets the number of bytes done.
 pub fn hash(
     files: &Files,
-    found: &[Found],
+    found: &[FoundFile],
     piece_length: u32,
     threads: usize,
     tick: &mut dyn FnMut(u64),
@@ -80,7 +80,7 @@ pub fn hash(
     Ok(unlocked(hashes))
 }
 
-fn open(found: &Found) -> io::Result<File> {
+fn open(found: &FoundFile) -> io::Result<File> {
     let file = File::open(&found.path)?;
     still(file.metadata(), found.stamp)?;
     Ok(file)

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 /// A file to be shared.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundFile {
     /// Where it is.
     pub path: PathBuf,
     /// Its path in the folder, the components joined by `/`; empty for a single file.
@@ -58,7 +58,7 @@ impl std::error::Error for TreeError {}
 
 /// Returns the files at `path`: itself if it is a file, otherwise the wanted files in it. They are sorted by the bytes
 /// of their paths, as mktorrent and transmission sort them (`a b`, `a.txt`, `a/1`), so that the info-hash is the same.
-pub fn find(path: &Path, choice: &Choice) -> Result<Vec<Found>, TreeError> {
+pub fn find(path: &Path, choice: &Choice) -> Result<Vec<FoundFile>, TreeError> {
     // The person named this path, so links on the way to it are followed.
     let metadata = fs::metadata(path).map_err(|error| refuse(path, in_words(&error)))?;
     if !metadata.is_dir() {
@@ -67,7 +67,7 @@ pub fn find(path: &Path, choice: &Choice) -> Result<Vec<Found>, TreeError> {
     let mut found = Vec::new();
     descend(path, "", choice, &mut vec![(metadata.dev(), metadata.ino())], &mut found)?;
     let order = sorted(found.len(), &|a, b| found[a].name.cmp(&found[b].name));
-    let mut found: Vec<Option<Found>> = found.into_iter().map(Some).collect();
+    let mut found: Vec<Option<FoundFile>> = found.into_iter().map(Some).collect();
     Ok(order.into_iter().filter_map(|place| found[place as usize].take()).collect())
 }
 
@@ -77,7 +77,7 @@ fn descend(
     prefix: &str,
     choice: &Choice,
     above: &mut Vec<(u64, u64)>,
-    found: &mut Vec<Found>,
+    found: &mut Vec<FoundFile>,
 ) -> Result<(), TreeError> {
     let failed = |error: io::Error| refuse(folder, in_words(&error));
     // All names are read first, so that this folder is closed before those in it are opened, however deep they are
@@ -127,11 +127,11 @@ fn descend(
     Ok(())
 }
 
-fn file(path: &Path, name: String, metadata: &Metadata) -> Result<Found, TreeError> {
+fn file(path: &Path, name: String, metadata: &Metadata) -> Result<FoundFile, TreeError> {
     if !metadata.is_file() {
         return Err(refuse(path, "neither a file nor a folder; leave it out by --exclude"));
     }
-    Ok(Found { path: path.to_path_buf(), name, length: metadata.len(), stamp: stamp(metadata, true) })
+    Ok(FoundFile { path: path.to_path_buf(), name, length: metadata.len(), stamp: stamp(metadata, true) })
 }
 
 fn refuse(path: &Path, problem: impl Into<String>) -> TreeError {

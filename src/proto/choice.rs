@@ -21,11 +21,8 @@ impl Choice {
     pub fn new(metainfo: &Metainfo, files: Vec<bool>) -> Choice {
         let mut pieces = Bitfield::new(metainfo.piece_count());
         let wanted = metainfo.files.iter().zip(&files).filter(|(file, wanted)| **wanted && !file.padding);
-        for (file, _) in wanted.filter(|(file, _)| file.length > 0) {
-            let piece_of = |offset: u64| (offset / metainfo.piece_length as u64) as u32;
-            for piece in piece_of(file.offset)..=piece_of(file.offset + file.length - 1) {
-                pieces.set(piece);
-            }
+        for piece in wanted.flat_map(|(file, _)| metainfo.pieces_of(file)) {
+            pieces.set(piece);
         }
         let bytes = pieces.iter_ones().map(|piece| metainfo.piece_size(piece) as u64).sum();
         Choice { files, pieces, bytes }

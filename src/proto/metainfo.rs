@@ -45,6 +45,7 @@ use crate::base::sha1;
 use crate::base::sha256::sha256;
 use crate::proto::bencode::{self, Value};
 use crate::proto::id::InfoHash;
+use core::ops::Range;
 use error::{refuse, refuse_value};
 
 /// The largest .torrent file that is read, in bytes: above the 30 MiB of libtorrent's and rain's limits.
@@ -196,6 +197,14 @@ impl Metainfo {
         let begin = u64::from(piece) * u64::from(self.piece_length);
         // At most piece_length, which is a u32.
         self.length.saturating_sub(begin).min(self.piece_length.into()) as u32
+    }
+
+    /// The pieces that hold bytes of a file.
+    pub fn pieces_of(&self, file: FileEntry) -> Range<u32> {
+        // The number of a piece fits.
+        let piece_at = |offset: u64| (offset / u64::from(self.piece_length)) as u32;
+        let first = piece_at(file.offset);
+        first..if file.length == 0 { first } else { piece_at(file.end() - 1) + 1 }
     }
 
     /// The SHA-1 of a piece; zeros, which no content is known to have, if there is no such piece.

@@ -12,6 +12,7 @@ use super::error::ContentError;
 use super::hashing;
 use super::resume::{Known, StateDir, look_at};
 use crate::base::sha1::Sha1;
+use crate::proto::metainfo::FileEntry;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::resume::Record;
 use crate::sys::{lock, unlocked};
@@ -24,7 +25,7 @@ use std::thread;
 pub const READ_BYTES: usize = 32 * 1024;
 
 /// Content that was opened and checked.
-pub struct Found {
+pub struct CheckedContent {
     /// The content.
     pub content: Arc<Content>,
     /// The pieces that it has.
@@ -44,7 +45,7 @@ pub fn begin(
     check_all: bool,
     warn: impl FnMut(String),
     progress: &AtomicU32,
-) -> Result<Found, ContentError> {
+) -> Result<CheckedContent, ContentError> {
     if content.duty == Duty::Trust {
         return trust::trust(content);
     }
@@ -61,7 +62,7 @@ pub fn begin(
     let last = known.as_ref().filter(|_| !check_all).map(|known| (&known.resume.have, trusted.as_slice()));
     let (have, hashed_bytes) = check(&content, &seen, last, progress);
     let known = known.map(|known| known.checked(seen, &trusted));
-    let found = Found { content: Arc::new(content), have, hashed_bytes, known };
+    let found = CheckedContent { content: Arc::new(content), have, hashed_bytes, known };
     if found.content.duty.only_serves() {
         return trust::whole(found);
     }
@@ -87,7 +88,7 @@ pub fn check(
     // (A piece that is all padding has no file to vouch for it.)
     let holds = |piece, trusted: &[bool]| {
         let mut files = files_of_piece(content, piece).peekable();
-        files.peek().is_some() && files.all(|file| trusted[file])
+        files.peek().is_some() && files.all(|(file, _)| trusted[file])
     };
     let work = |buffer: &mut Vec<u8>, piece| {
         let right = match last {
@@ -108,7 +109,7 @@ pub fn check(
     (unlocked(have), unlocked(hashed))
 }
 
-fn files_of_piece(content: &Content, piece: u32) -> impl Iterator<Item = usize> + '_ {
+fn files_of_piece(content: &Content, piece: u32) -> impl Iterator<Item = (usize, FileEntry<'_>)> {
     content.files_of(content.piece_offset(piece), content.metainfo.piece_size(piece) as u64)
 }
 
@@ -128,12 +129,8 @@ fn is_had(content: &Content, piece: u32, sizes: &[u64], buffer: &mut [u8], hashe
 
 /// Whether every file of `piece` is long enough to hold it.
 fn is_there(content: &Content, piece: u32, sizes: &[u64]) -> bool {
-    let start = content.piece_offset(piece);
-    let size = content.metainfo.piece_size(piece) as u64;
-    files_of_piece(content, piece).all(|file| {
-        let entry = content.metainfo.files.at(file);
-        sizes[file] >= entry.length.min(start + size - entry.offset)
-    })
+    let end = content.piece_offset(piece) + content.metainfo.piece_size(piece) as u64;
+    files_of_piece(content, piece).all(|(file, entry)| sizes[file] >= entry.length.min(end - entry.offset))
 }
 
 /// Whether the hash of `piece` is correct; its bytes are added to `hashed`. A piece that cannot be read counts as

@@ -188,11 +188,9 @@ impl Content {
     /// Whether any, and whether all, of a file's pieces are in `have`. For a file without bytes on disk: no.
     pub fn has_of(&self, file: usize, have: &Bitfield) -> (bool, bool) {
         let entry = self.metainfo.files.at(file);
-        if entry.padding || entry.length == 0 {
-            return (false, false);
-        }
-        let mut pieces = self.piece_at(entry.offset)..=self.piece_at(entry.end() - 1);
-        (pieces.clone().any(|piece| have.get(piece)), pieces.all(|piece| have.get(piece)))
+        let mut pieces = self.metainfo.pieces_of(entry);
+        let some = !entry.padding && pieces.clone().any(|piece| have.get(piece));
+        (some, some && pieces.all(|piece| have.get(piece)))
     }
 
     /// Writes blocks that follow each other, the first one at `offset` of the torrent. If they are in one file, this is
@@ -201,8 +199,7 @@ impl Content {
         let length: usize = blocks.iter().map(Vec::len).sum();
         let mut files = self.files_of(offset, length as u64);
         let is_plain = !self.has_padding && self.goes_to_files(offset);
-        if let (Some(index), None, true) = (files.next(), files.next(), is_plain) {
-            let entry = self.metainfo.files.at(index);
+        if let (Some((index, entry)), None, true) = (files.next(), files.next(), is_plain) {
             let slices: Vec<IoSlice> = blocks.iter().map(|block| IoSlice::new(block)).collect();
             let file = self.writable(index)?;
             let done = pwritev(&*file, &slices, offset - entry.offset);
@@ -263,12 +260,8 @@ impl Content {
     }
 
     /// The files that hold any byte of a range, without padding.
-    pub fn files_of(&self, offset: u64, length: u64) -> impl Iterator<Item = usize> + '_ {
-        let files = &self.metainfo.files;
-        let first = files.first_behind(offset);
-        (first..files.len())
-            .take_while(move |&index| files.at(index).offset < offset + length)
-            .filter(|&index| !files.at(index).padding && files.at(index).length > 0)
+    pub fn files_of(&self, offset: u64, length: u64) -> impl Iterator<Item = (usize, FileEntry<'_>)> {
+        self.metainfo.files.within(offset, length).filter(|(_, entry)| !entry.padding)
     }
 
     /// Calls `act(file, offset in it, from, to)` for each file that holds bytes `from..to` of the range.
@@ -279,10 +272,9 @@ impl Content {
         mut act: impl FnMut(usize, u64, usize, usize) -> Result<(), ContentError>,
     ) -> Result<(), ContentError> {
         let end = offset + length as u64;
-        for index in self.files_of(offset, length as u64) {
-            let FileEntry { offset: start, length, .. } = self.metainfo.files.at(index);
-            let (first, last) = (start.max(offset), (start + length).min(end));
-            act(index, first - start, (first - offset) as usize, (last - offset) as usize)?;
+        for (index, entry) in self.files_of(offset, length as u64) {
+            let (first, last) = (entry.offset.max(offset), entry.end().min(end));
+            act(index, first - entry.offset, (first - offset) as usize, (last - offset) as usize)?;
         }
         Ok(())
     }
@@ -323,9 +315,8 @@ impl Content {
 
     /// The file that holds all of these bytes, and where; `None` if they are in several files or in the part file.
     pub fn one_file(&self, offset: u64, length: u64) -> Option<(Arc<File>, u64)> {
-        let index = self.files_of(offset, length).next().filter(|_| self.parts.is_none())?;
-        let entry = self.metainfo.files.at(index);
-        let is_inside = entry.offset <= offset && offset + length <= entry.offset + entry.length;
+        let (index, entry) = self.files_of(offset, length).next().filter(|_| self.parts.is_none())?;
+        let is_inside = entry.offset <= offset && offset + length <= entry.end();
         Some((self.reader(index).ok().filter(|_| is_inside)?, offset - entry.offset))
     }
 

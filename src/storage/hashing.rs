@@ -128,13 +128,11 @@ impl Reader<'_> {
         let layout = self.layout;
         let (begin, size) = layout.piece(piece);
         let (mut hash, mut at, end) = (Sha1::new(), begin, begin + size);
-        let mut file = layout.files.first_behind(begin);
-        while at < end {
-            let entry = layout.files.at(file);
+        for (file, entry) in layout.files.within(begin, size) {
             let upto = end.min(entry.end());
             if entry.padding {
                 self.buffer.fill(0);
-            } else if at < upto {
+            } else {
                 self.read_ahead(file, begin, threads).map_err(|error| Unread { file, error })?;
             }
             while at < upto {
@@ -148,7 +146,6 @@ impl Reader<'_> {
                 at += count as u64;
                 self.done.fetch_add(count as u64, Ordering::Relaxed);
             }
-            file += 1;
         }
         Ok(hash.finish())
     }

@@ -38,21 +38,10 @@ enum State {
 /// The right to write. No other thread writes while this is held.
 pub struct WriteTurn<'a>(#[expect(dead_code, reason = "it is held, not used")] MutexGuard<'a, ()>);
 
-/// Nothing may be written: the disk is in trouble, or the content in doubt.
-#[derive(Debug)]
-pub struct NotNow;
-
 impl Health {
-    /// Waits for a turn to write.
-    pub fn begin_writing(&self) -> Result<WriteTurn<'_>, NotNow> {
-        let turn = self.take_turn();
-        if self.is_sound() { Ok(turn) } else { Err(NotNow) }
-    }
-
-    /// The same without waiting. `None`: another thread is writing.
-    pub fn try_begin_writing(&self) -> Option<Result<WriteTurn<'_>, NotNow>> {
-        let turn = self.try_take_turn()?;
-        Some(if self.is_sound() { Ok(turn) } else { Err(NotNow) })
+    /// The turn, if something may be written. `None`: the disk is in trouble, or the content in doubt.
+    pub fn to_write<'a>(&self, turn: WriteTurn<'a>) -> Option<WriteTurn<'a>> {
+        self.is_sound().then_some(turn)
     }
 
     /// Waits until no thread writes, and keeps all from writing, whatever the state: for probes, and to look at files.

@@ -92,7 +92,7 @@ impl Report<'_> {
         let metainfo = self.metainfo;
         let entry = metainfo.files.at(file);
         let (mut pieces, mut has_corrupt) = (Vec::<RangeInclusive<u32>>::new(), false);
-        for piece in pieces_of(metainfo, entry).filter(|piece| !self.right.get(*piece)) {
+        for piece in metainfo.pieces_of(entry).filter(|piece| !self.right.get(*piece)) {
             match pieces.last_mut() {
                 Some(run) if *run.end() + 1 == piece => *run = *run.start()..=piece,
                 _ => pieces.push(piece..=piece),
@@ -168,24 +168,13 @@ pub fn verify<'a>(
     Ok(Report { metainfo, found, right, unreadable, had })
 }
 
-/// The pieces that hold bytes of a file.
-fn pieces_of(metainfo: &Metainfo, file: FileEntry) -> std::ops::Range<u32> {
-    let piece_length = u64::from(metainfo.piece_length);
-    // Both are at most the number of pieces, which fits.
-    let first = (file.offset / piece_length) as u32;
-    let end = file.end().div_ceil(piece_length) as u32;
-    if file.length == 0 { first..first } else { first..end }
-}
-
 /// Whether a file of `piece` does not exist, or ends before the piece does.
 fn lacks_bytes(metainfo: &Metainfo, found: &[io::Result<u64>], piece: u32) -> bool {
     let begin = u64::from(piece) * u64::from(metainfo.piece_length);
-    let end = begin + u64::from(metainfo.piece_size(piece));
-    let first = metainfo.files.first_behind(begin);
-    let files = metainfo.files.iter().zip(found).skip(first).take_while(|(file, _)| file.offset < end);
-    files.into_iter().any(|(file, found)| match found {
-        Ok(size) => file.length > 0 && *size < file.length.min(end - file.offset),
-        Err(_) => file.length > 0,
+    let size = u64::from(metainfo.piece_size(piece));
+    metainfo.files.within(begin, size).any(|(file, entry)| {
+        let found = found[file].as_ref().ok();
+        found.is_none_or(|found| *found < entry.length.min(begin + size - entry.offset))
     })
 }
 

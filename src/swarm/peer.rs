@@ -89,7 +89,7 @@ pub struct Peer {
     /// Blocks it was asked for that we gave up, but that may still come.
     pub late: VecDeque<BlockSpec>,
     /// How many unrequested blocks it sent.
-    pub unasked: u32,
+    pub unrequested: u32,
     /// When it last sent a block or, if nothing was asked before, was asked for one.
     pub answered: Time,
     /// When it last sent a block that it was asked for.
@@ -156,7 +156,7 @@ impl Peer {
             upload_only: false,
             asked: VecDeque::new(),
             late: VecDeque::new(),
-            unasked: 0,
+            unrequested: 0,
             answered: now,
             brought: now,
             pace: Pace::default(),

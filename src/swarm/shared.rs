@@ -44,14 +44,14 @@ impl Shared {
     }
 
     /// A block of `bytes` bytes is requested: it may arrive at any moment.
-    pub(super) fn ask(&mut self, bytes: u64) {
-        self.budget.ask(bytes);
+    pub(super) fn requested(&mut self, bytes: u64) {
+        self.budget.requested(bytes);
         self.download.take(bytes);
     }
 
     /// A requested block will not come, or only late; then it counts when it comes.
-    pub(super) fn unask(&mut self, bytes: u64) {
-        self.budget.unask(bytes);
+    pub(super) fn request_given_up(&mut self, bytes: u64) {
+        self.budget.request_over(bytes);
         self.download.give_back(bytes);
     }
 

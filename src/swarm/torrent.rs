@@ -92,8 +92,8 @@ struct Meeting {
     connecting: usize,
     /// When a peer last gave way to an address.
     made_room: Time,
-    /// Trackers were told that the torrent is complete, or it was so at the start: they hear it once.
-    completed: bool,
+    /// Trackers were told that the torrent is complete, which they hear once, or it was so at the start.
+    told_complete: bool,
 }
 
 /// How the download goes, and what holds it up.
@@ -119,7 +119,7 @@ struct Giving {
     /// When the next round of the choker is due.
     next_round: Time,
     /// The limit of this torrent's uploads.
-    upload: TokenBucket,
+    limit: TokenBucket,
     /// Requests wait for the limits.
     waits_for_tokens: bool,
     /// The peer whose turn it is under a limit, and how many more bytes it gets.
@@ -142,7 +142,7 @@ struct Wait {
     /// The content is being checked, and only the result tells how to go on.
     checking: bool,
     /// We had every wanted piece when the wait began, or got the last one since, and reported it.
-    whole: bool,
+    was_complete: bool,
 }
 
 impl Torrent {
@@ -165,7 +165,7 @@ impl Torrent {
                 announcer: Announcer::new(&metainfo.tiers, now, rng),
                 connecting: 0,
                 made_room: now,
-                completed: have_all,
+                told_complete: have_all,
             },
             fetching: Fetching {
                 waits_for_budget: false,
@@ -179,7 +179,7 @@ impl Torrent {
             giving: Giving {
                 choker: Choker::default(),
                 next_round: now + ROUND,
-                upload: TokenBucket::new(settings.upload_rate, now),
+                limit: TokenBucket::new(settings.upload_rate, now),
                 waits_for_tokens: false,
                 in_turn: (None, 0),
                 turns: 0,
@@ -197,7 +197,7 @@ impl Torrent {
     /// From now on only the pieces in `wanted` are wanted. It is called before the torrent knows any peer.
     pub fn want_only(&mut self, wanted: &Bitfield) {
         self.picker.want_only(wanted.clone());
-        if self.picker.is_whole() {
+        if self.picker.has_all_wanted() {
             self.standing = Standing::Seeding;
         }
     }
@@ -297,7 +297,8 @@ impl Torrent {
         self.standing == Standing::Downloading
     }
 
-    pub(super) fn is_whole(&self) -> bool {
+    /// Whether every wanted piece is proven, and nothing holds the torrent up.
+    pub(super) fn is_seeding(&self) -> bool {
         self.standing == Standing::Seeding
     }
 

@@ -191,7 +191,7 @@ fn pieces_that_a_disk_accepts_and_loses_are_fetched_again_and_not_trusted() {
     };
     assert_eq!(waited.len(), 1, "the first loss may be a disk that was removed for a while: {waited:?}");
     assert!(problem.starts_with(&format!("can't write {}", mounted.at.display())), "{problem}");
-    first.stop();
+    first.send(swarmlet::engine::Command::Stop);
     while !matches!(notices.recv_timeout(PATIENCE).expect("it stops"), Notice::Stopped(_)) {}
 
     let (second, notices) = engine(&stage, &mounted.at);
@@ -202,7 +202,7 @@ fn pieces_that_a_disk_accepts_and_loses_are_fetched_again_and_not_trusted() {
         }
     };
     assert!(had < stage.content.size(), "lost pieces count as verified");
-    second.stop();
+    second.send(swarmlet::engine::Command::Stop);
     while !matches!(notices.recv_timeout(PATIENCE).expect("it stops"), Notice::Stopped(_)) {}
 }
 

@@ -55,7 +55,8 @@ fn told(what: &str, content: &Content, begin: Instant) {
 fn fetch_from_each(maker: Maker, content: &Content, piece_length: usize) {
     thread::scope(|scope| {
         for seeder in [Program::Aria2, Program::Transmission, Program::Libtorrent] {
-            scope.spawn(move || fetch_from(seeder, maker, content, piece_length));
+            let named = thread::Builder::new().name(format!("interop::from_{seeder:?}").to_lowercase());
+            named.spawn_scoped(scope, move || fetch_from(seeder, maker, content, piece_length)).unwrap();
         }
     });
 }

@@ -270,7 +270,7 @@ fn an_engine_to_be_killed() {
     for notice in notices {
         match notice {
             Notice::Joined { had_bytes, hashed_bytes, .. } => eprintln!("found {had_bytes} {hashed_bytes}"),
-            Notice::Complete { .. } => engine.stop(),
+            Notice::Complete { .. } => engine.send(swarmlet::engine::Command::Stop),
             Notice::Stopped(_) => return,
             notice => eprintln!("{notice:?}"),
         }

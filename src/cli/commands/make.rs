@@ -17,7 +17,7 @@ use crate::cli::say;
 use crate::cli::show::bar::Bar;
 use crate::maker;
 use crate::maker::tree;
-use crate::maker::tree::{Choice, Found};
+use crate::maker::tree::{Choice, FoundFile};
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::piece_length::automatic;
@@ -197,7 +197,7 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
     tell(&metainfo, written.as_deref(), bytes.len(), time, wanted)
 }
 
-fn find(path: &Path, target: Option<&Path>, wanted: &Wanted) -> Result<Vec<Found>, tree::TreeError> {
+fn find(path: &Path, target: Option<&Path>, wanted: &Wanted) -> Result<Vec<FoundFile>, tree::TreeError> {
     let fits = |globs: &[Glob], name: &str| globs.iter().any(|glob| glob.matches(name));
     let include = |name: &str| fits(&wanted.include, name);
     let choice = Choice {

@@ -40,16 +40,16 @@ pub struct Changes {
     told: bool,
 }
 
-/// The result of one look.
+/// What one look found changed since the look before.
 #[derive(Default)]
-pub struct Found {
+pub struct Difference {
     /// The torrent files of the folders that have changed.
     pub torrents: Vec<PathBuf>,
     /// The folders that have not changed, as far as is known.
     pub unchanged: Vec<PathBuf>,
 }
 
-impl Found {
+impl Difference {
     /// Whether a file that was found at an earlier look may still exist, although this look did not find it.
     pub fn left_alone(&self, file: &Path) -> bool {
         file.parent().is_some_and(|parent| self.unchanged.binary_search_by(|other| (**other).cmp(parent)).is_ok())
@@ -64,8 +64,8 @@ impl Changes {
     }
 
     /// Finds what has changed since the last look, or `everything`.
-    pub fn look(&mut self, everything: bool) -> Found {
-        let mut found = Found::default();
+    pub fn look(&mut self, everything: bool) -> Difference {
+        let mut found = Difference::default();
         let before = std::mem::take(&mut self.read);
         let root = self.root.clone();
         self.look_into(root, MOST_DEEP, everything || !self.told, &before, &mut found);
@@ -74,7 +74,14 @@ impl Changes {
     }
 
     /// Symbolic links to folders are not followed, because they may form circles.
-    fn look_into(&mut self, dir: PathBuf, deep: usize, all: bool, before: &BTreeMap<PathBuf, Read>, found: &mut Found) {
+    fn look_into(
+        &mut self,
+        dir: PathBuf,
+        deep: usize,
+        all: bool,
+        before: &BTreeMap<PathBuf, Read>,
+        found: &mut Difference,
+    ) {
         if self.read.len() >= MOST_FOLDERS {
             return;
         }
@@ -141,7 +148,7 @@ mod tests {
         File::open(dir).unwrap().set_times(times).unwrap();
     }
 
-    fn names(found: &Found) -> Vec<String> {
+    fn names(found: &Difference) -> Vec<String> {
         let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
         let mut names: Vec<String> = found.torrents.iter().map(name).collect();
         names.sort();

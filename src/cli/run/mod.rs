@@ -17,7 +17,7 @@ pub mod wish;
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::show::view::View;
-use crate::engine::{Config, Engine, Job, Notice, TorrentId};
+use crate::engine::{Command, Config, Engine, Job, Notice, TorrentId};
 use crossbeam_channel::{Receiver, Select};
 use folder::{Change, Folder};
 use person::Person;
@@ -90,7 +90,7 @@ pub fn run_engine(
     watched: Watched,
 ) -> Result<Exit, Failure> {
     let started = Engine::start(config);
-    let (engine, notices) = started.map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
+    let (engine, notices) = started.map_err(|error| Failure::new(Exit::Unavailable, error))?;
     let watcher = Watcher::start(watched.folder, watched.blocklist)?;
     let person = Person::listen(view.is_live(), watcher.is_watching())?;
     let mut session = Session::new(engine.port);
@@ -143,7 +143,7 @@ impl Run {
             };
             if !self.stopping && (until.is_over(&self.session) || self.interrupted.is_some() || reader_gone.is_some()) {
                 self.stopping = true;
-                self.engine.stop();
+                self.engine.send(Command::Stop);
                 events.push(Event::Stopping { interrupted: self.interrupted.is_some() });
             }
             for event in &events {
@@ -185,12 +185,12 @@ impl Run {
                 vec![Event::Added(torrent)]
             }
             Seen::Change(Change::Went(path)) => {
-                self.files.remove(&path).into_iter().for_each(|torrent| self.engine.remove(torrent));
+                self.files.remove(&path).into_iter().for_each(|torrent| self.engine.send(Command::Remove(torrent)));
                 Vec::new()
             }
             Seen::Change(Change::Bad(text)) | Seen::Problem(text) => vec![Event::Problem(text)],
             Seen::Blocklist(list) => {
-                self.engine.block(list);
+                self.engine.send(Command::Block(list));
                 Vec::new()
             }
         }

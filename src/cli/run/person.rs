@@ -7,7 +7,7 @@ use super::wish::{Key, Limit, Wish};
 use super::{keys, signals, terminal};
 use crate::cli::exit::Failure;
 use crate::cli::show::view::View;
-use crate::engine::{Engine, Watch};
+use crate::engine::{Command, Engine, Watch};
 use crossbeam_channel::Receiver;
 
 /// The person at the terminal.
@@ -33,15 +33,15 @@ impl Person {
     /// Does what a key stands for. The engine reports the result with its next figures.
     pub fn pressed(&mut self, key: Key, engine: &Engine, view: &mut View, session: &Session) {
         match key {
-            Key::Pause => engine.pause_or_resume(view.selected()),
-            Key::PauseAll => engine.pause_or_resume(None),
+            Key::Pause => engine.send(Command::PauseOrResume(view.selected())),
+            Key::PauseAll => engine.send(Command::PauseOrResume(None)),
             Key::Limit(Limit { uploads, faster }) => {
                 let mut limits = session.limits;
                 match uploads {
                     false => limits.download = step(limits.download, session.down_rate(), faster),
                     true => limits.upload = step(limits.upload, session.up_rate(), faster),
                 }
-                engine.limit(limits);
+                engine.send(Command::Limit(limits));
             }
             Key::Peers => view.pressed(key, session),
             Key::Help | Key::Move(_) | Key::Sort => {
@@ -56,7 +56,7 @@ impl Person {
         let watch = view.watch();
         if watch != self.watch {
             self.watch = watch;
-            engine.watch(watch);
+            engine.send(Command::Watch(watch));
         }
     }
 }

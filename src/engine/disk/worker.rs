@@ -139,13 +139,13 @@ impl Worker {
         let offset = content.piece_offset(piece) + begin as u64;
         let mut coming = self.pieces.remove(&(torrent, piece)).unwrap_or_default();
         let in_order = begin == coming.hashed;
-        let turn = content.health.try_begin_writing().unwrap_or_else(|| {
+        let turn = content.health.try_take_turn().unwrap_or_else(|| {
             if in_order {
                 coming.hash_blocks(&blocks);
             }
-            content.health.begin_writing()
+            content.health.take_turn()
         });
-        let result = turn.ok().map(|turn| content.write(&turn, offset, &blocks));
+        let result = content.health.to_write(turn).map(|turn| content.write(&turn, offset, &blocks));
         if in_order && begin == coming.hashed {
             coming.hash_blocks(&blocks);
         }

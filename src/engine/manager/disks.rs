@@ -10,7 +10,6 @@ use crate::engine::disk::Disk;
 use crate::engine::keeper::Keeper;
 use crate::storage::content::Content;
 use crate::swarm::event::DiskOrder;
-use crate::swarm::standing::Problem;
 use crossbeam_channel::Sender;
 use std::sync::Arc;
 
@@ -29,12 +28,6 @@ impl DiskOffice {
     pub fn check(&self, check: Check) {
         // The checker runs for as long as the process.
         let _ = self.checks.send(check);
-    }
-
-    /// The content of a torrent is open: it may be written to from now on.
-    pub fn begin(&mut self, content: &Content) -> Result<(), Problem> {
-        let begun = self.disk.begin(content);
-        begun.map_err(|error| Problem::io(format!("can't start a thread for its disk: {error}")))
     }
 
     /// Does what a torrent wants of its disk.

@@ -12,7 +12,7 @@ use crate::engine::config::Job;
 use crate::engine::keeper::Kept;
 use crate::engine::notice::Notice;
 use crate::storage::TorrentId;
-use crate::storage::check::Found;
+use crate::storage::check::CheckedContent;
 use crate::storage::error::ContentError;
 use crate::swarm::event::{DiskEvent, Event};
 use crate::swarm::figures::Status;
@@ -43,7 +43,7 @@ impl Manager {
     }
 
     /// The content of a torrent was checked, for the first time or again.
-    pub(super) fn checked(&mut self, torrent: TorrentId, result: Result<Box<Found>, ContentError>, now: Time) {
+    pub(super) fn checked(&mut self, torrent: TorrentId, result: Result<Box<CheckedContent>, ContentError>, now: Time) {
         // A torrent that was removed meanwhile has no slot.
         let Some(slot) = self.torrents.get(&torrent) else { return };
         match (&slot.state, result) {
@@ -62,9 +62,9 @@ impl Manager {
     }
 
     /// A torrent joins its swarm.
-    fn join(&mut self, id: TorrentId, found: Found, now: Time) {
-        let Found { content, have, hashed_bytes, known } = found;
-        if let Err(problem) = self.disks.begin(&content) {
+    fn join(&mut self, id: TorrentId, found: CheckedContent, now: Time) {
+        let CheckedContent { content, have, hashed_bytes, known } = found;
+        if let Err(problem) = self.disks.disk.begin(&content) {
             return self.failed_at_start(id, problem);
         }
         let Some(slot) = self.torrents.get_mut(&id) else { return };
@@ -88,9 +88,9 @@ impl Manager {
     }
 
     /// The content of a running torrent was in doubt, and is open and checked again.
-    fn go_on(&mut self, id: TorrentId, found: Found, now: Time) {
-        let Found { content, have, known, .. } = found;
-        if let Err(problem) = self.disks.begin(&content) {
+    fn go_on(&mut self, id: TorrentId, found: CheckedContent, now: Time) {
+        let CheckedContent { content, have, known, .. } = found;
+        if let Err(problem) = self.disks.disk.begin(&content) {
             return self.handle(id, Event::Disk(DiskEvent::Failed { problem }), now);
         }
         let Some(slot) = self.torrents.get_mut(&id) else { return };

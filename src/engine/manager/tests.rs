@@ -3,7 +3,7 @@
 use super::super::Job;
 use super::super::config::GOODBYE;
 use super::super::testkit::{PATIENCE, http, serve, socket_pair, torrent};
-use super::super::{Engine, EngineError, Phase, ProblemKind, Report, Watch};
+use super::super::{Engine, Phase, ProblemKind, Report, Watch};
 use super::*;
 use crate::engine::peer::link::Link;
 use crate::proto::bencode::Bencode;
@@ -122,7 +122,7 @@ fn a_torrent_is_downloaded_and_the_tracker_is_told_in_order() {
 
     let heard = || announced.recv_timeout(PATIENCE).unwrap();
     assert_eq!([heard(), heard()], ["started", "completed"]);
-    leech.stop();
+    leech.send(Command::Stop);
     // A tracker that got `completed` after `stopped` would list us for hours.
     assert!(announced.recv_timeout(Duration::from_millis(100)).is_err(), "it says more before it has an answer");
     drop(gate);
@@ -130,7 +130,7 @@ fn a_torrent_is_downloaded_and_the_tracker_is_told_in_order() {
     assert_eq!([heard(), heard()], ["completed is answered", "stopped"]);
     let Phase::Running(status) = &reports[0].phase else { panic!("{:?}", reports[0].phase) };
     assert_eq!((status.left, status.downloaded, status.wasted), (0, metainfo.length, 0));
-    seed.stop();
+    seed.send(Command::Stop);
     let Phase::Running(status) = &stopped(&seed_notices)[0].phase else { panic!() };
     assert_eq!(status.uploaded, metainfo.length);
 }
@@ -155,7 +155,7 @@ fn a_silent_tracker_does_not_delay_the_end() {
     // A peer is connected to only after the answer was read.
     let mut socket = peer.accept().unwrap().0;
     let begun = Instant::now();
-    engine.stop();
+    engine.send(Command::Stop);
     stopped(&notices);
     let took = begun.elapsed();
     assert!(took >= GOODBYE / 2 && took < PATIENCE, "{took:?}");
@@ -180,7 +180,7 @@ fn the_end_comes_as_soon_as_all_goodbyes_are_answered() {
         // A peer is connected to only after the answer was read.
         let _socket = peer.accept().unwrap();
         let begun = Instant::now();
-        engine.stop();
+        engine.send(Command::Stop);
         stopped(&notices);
         begun.elapsed() < GOODBYE
     };
@@ -229,8 +229,8 @@ fn a_wait_and_its_end_are_reported_with_the_figures_of_that_moment() {
     let dir = tempfile::tempdir().unwrap();
     add(&engine, &torrent(3 * PIECE, &[], PIECE, &[]).0, dir.path());
     joined(&notices);
-    engine.pause_or_resume(None);
-    engine.watch(Watch { cells: 3, ..Watch::default() });
+    engine.send(Command::PauseOrResume(None));
+    engine.send(Command::Watch(Watch { cells: 3, ..Watch::default() }));
     let trouble = DiskTrouble { text: "full".into(), short_bytes: 5 };
     let waiting = Standing::WaitingForDisk(Box::new(trouble.clone()));
     let trouble = Event::Disk(DiskEvent::Trouble { block: None, trouble });
@@ -332,6 +332,6 @@ fn a_peer_that_connects_after_its_torrent_failed_is_closed() {
 fn an_error_about_ports_names_them() {
     let (engine, _notices) = engine(1 << 20);
     let config = Config { ports: engine.port..=engine.port, ..Config::default() };
-    let Err(error @ EngineError::NoPort(..)) = Engine::start(config) else { panic!("it starts") };
-    assert!(error.to_string().contains(&format!("can't listen on port {}", engine.port)));
+    let Err(error) = Engine::start(config) else { panic!("it starts") };
+    assert!(error.contains(&format!("can't listen on port {}", engine.port)));
 }

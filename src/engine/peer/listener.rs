@@ -6,7 +6,6 @@
 use super::around::{STACK_BYTES, Surroundings};
 use super::reader;
 use super::shaking::Places;
-use crate::engine::config::EngineError;
 use crate::sys::{in_words, listen};
 use core::net::SocketAddr;
 use std::io;
@@ -19,8 +18,8 @@ use std::time::Duration;
 /// How long to wait if the system has no descriptor or memory for a connection; trying again at once would spin.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Listens on the first free port of `ports`, on all addresses. Returns the port too.
-pub fn bind(ports: &RangeInclusive<u16>) -> Result<(Vec<TcpListener>, u16), EngineError> {
+/// Listens on the first free port of `ports`, on all addresses. Returns the port too, or says why there is none.
+pub fn bind(ports: &RangeInclusive<u16>) -> Result<(Vec<TcpListener>, u16), String> {
     let mut last = io::Error::other("no port was named");
     for port in ports.clone() {
         match listen::tcp(port) {
@@ -28,7 +27,9 @@ pub fn bind(ports: &RangeInclusive<u16>) -> Result<(Vec<TcpListener>, u16), Engi
             Err(error) => last = error,
         }
     }
-    Err(EngineError::NoPort(ports.clone(), last))
+    let (first, end) = (ports.start(), ports.end());
+    let which = if first == end { format!("port {first}") } else { format!("any port from {first} to {end}") };
+    Err(format!("can't listen on {which}: {}; name another with --port", in_words(&last)))
 }
 
 /// Starts a thread for each listener.

@@ -162,8 +162,16 @@ impl Files {
         (0..self.entries.len()).map(|place| self.at(place))
     }
 
+    /// The files that hold any byte of a range of the content, padding included, with their places.
+    pub fn within(&self, offset: u64, length: u64) -> impl Iterator<Item = (usize, FileEntry<'_>)> {
+        let behind = self.first_behind(offset)..self.len();
+        let files =
+            behind.map(|place| (place, self.at(place))).take_while(move |(_, file)| file.offset < offset + length);
+        files.filter(|(_, file)| file.length > 0)
+    }
+
     /// The place of the first file that ends after `offset` of the content; the number of files if none does.
-    pub fn first_behind(&self, offset: u64) -> usize {
+    fn first_behind(&self, offset: u64) -> usize {
         let others = self.entries.get(1..).unwrap_or_default();
         let ended = others.partition_point(|entry| entry.offset <= offset);
         if self.length <= offset { self.entries.len() } else { ended }
@@ -193,6 +201,11 @@ mod tests {
         );
         assert_eq!((files.len(), files.count(), files.length()), (4, 3, 10));
         assert_eq!([0, 4, 5, 7, 8, 9, 10, 11].map(|offset| files.first_behind(offset)), [0, 0, 1, 1, 3, 3, 4, 4]);
+        let within = |offset, length| files.within(offset, length).map(|(place, _)| place).collect::<Vec<_>>();
+        assert_eq!(
+            [within(4, 5), within(0, 5), within(5, 1), within(10, 1)],
+            [vec![0, 1, 3], vec![0], vec![1], vec![]]
+        );
         assert_eq!((&*files.at(4).inside(), files.at(4).length, files.at(9).end()), ("", 0, 10));
         let single = Files::single("one", 7);
         assert_eq!((single.at(0).path().as_str(), single.at(0).end(), single.first_behind(7)), ("one", 7, 1));

@@ -4,7 +4,7 @@
 //! and each piece is verified when it is first read. So no peer gets a corrupt byte, and the person need not wait until
 //! a terabyte is hashed.
 
-use super::{Found, READ_BYTES, is_right};
+use super::{CheckedContent, READ_BYTES, is_right};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::storage::content::Content;
 use crate::storage::error::{ContentError, Doing};
@@ -13,7 +13,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 /// Returns what was found if it is whole, otherwise an error.
-pub fn whole(found: Found) -> Result<Found, ContentError> {
+pub fn whole(found: CheckedContent) -> Result<CheckedContent, ContentError> {
     let (had, all) = (found.have.count(), found.have.len());
     if had == all {
         return Ok(found);
@@ -34,7 +34,7 @@ pub fn whole(found: Found) -> Result<Found, ContentError> {
 }
 
 /// Takes content for whole without reading it.
-pub fn trust(mut content: Content) -> Result<Found, ContentError> {
+pub fn trust(mut content: Content) -> Result<CheckedContent, ContentError> {
     let files = content.metainfo.files.iter().enumerate().filter(|(_, entry)| !entry.padding);
     for (file, entry) in files {
         let found = content.size_on_disk(file);
@@ -46,7 +46,7 @@ pub fn trust(mut content: Content) -> Result<Found, ContentError> {
     }
     let pieces = content.metainfo.piece_count();
     content.verified = Some(Mutex::new(Bitfield::new(pieces)));
-    Ok(Found { content: Arc::new(content), have: Bitfield::full(pieces), hashed_bytes: 0, known: None })
+    Ok(CheckedContent { content: Arc::new(content), have: Bitfield::full(pieces), hashed_bytes: 0, known: None })
 }
 
 impl Content {

@@ -78,16 +78,7 @@ impl FileCache {
 
     /// Closes all files of some content.
     pub fn forget_all(&self, content: ContentKey) {
-        self.close(|open| open.key.0 == content);
-    }
-
-    /// Closes a file that is about to be deleted: while it is open, it takes space.
-    pub fn forget(&self, key: FileKey) {
-        self.close(|open| open.key == key);
-    }
-
-    fn close(&self, which: impl Fn(&Open) -> bool) {
-        let closed: Vec<Open> = lock(&self.files).open.extract_if(.., |open| which(open)).collect();
+        let closed: Vec<Open> = lock(&self.files).open.extract_if(.., |open| open.key.0 == content).collect();
         drop(closed);
     }
 

@@ -20,7 +20,7 @@ impl Content {
     pub fn look_if_due(&self, offset: u64, length: u64) -> Result<(), ContentError> {
         let in_part = self.is_in_part(offset);
         // An unwanted file may exist all the same, and its correct pieces are uploaded.
-        for file in self.files_of(offset, length).filter(|file| self.wants(*file) || !in_part) {
+        for (file, _) in self.files_of(offset, length).filter(|(file, _)| self.wants(*file) || !in_part) {
             if self.known.is_due(file) {
                 self.look(file)?;
             }
@@ -45,7 +45,7 @@ impl Content {
         let size = self.metainfo.piece_size(piece) as u64;
         // No other thread may write between the look at the file and the note.
         let _turn = self.health.take_turn();
-        for file in self.files_of(self.piece_offset(piece), size).filter(|file| self.wants(*file)) {
+        for (file, _) in self.files_of(self.piece_offset(piece), size).filter(|(file, _)| self.wants(*file)) {
             self.known.note(file, &self.found(file)?);
         }
         Ok(())

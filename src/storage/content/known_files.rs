@@ -23,7 +23,7 @@ const SPOILT: u64 = u64::MAX;
 
 /// What is known of one file. (There may be a hundred thousand; each takes 24 bytes.)
 #[derive(Clone, Copy, Default)]
-struct Known {
+struct KnownFile {
     /// Its [stamp](crate::sys::stamp) when its pieces were verified; 0: unknown.
     stamp: u64,
     /// The same after our last write, or as we found it; [`SPOILT`]: it had changed before our next write.
@@ -34,7 +34,7 @@ struct Known {
 
 /// What is known of all files of some content.
 pub struct KnownFiles {
-    files: Mutex<Vec<Known>>,
+    files: Mutex<Vec<KnownFile>>,
     /// Modification times are set by this machine.
     local: bool,
     /// Inodes have numbers that stay.
@@ -47,7 +47,7 @@ impl KnownFiles {
     pub fn new(count: usize, folder: &Folder, name: &str) -> KnownFiles {
         let local = folder.kind_of(name).ok().filter(|kind| !ELSEWHERE.contains(kind));
         let numbered = local.is_some_and(|kind| !UNNUMBERED.contains(&kind));
-        let files = Mutex::new(vec![Known::default(); count]);
+        let files = Mutex::new(vec![KnownFile::default(); count]);
         KnownFiles { files, local: local.is_some(), numbered, began: Instant::now() }
     }
 
@@ -103,7 +103,7 @@ impl KnownFiles {
 
     /// Whether a file that looks like this differs from what was verified, or from what we left.
     pub fn differs(&self, file: usize, found: &Metadata) -> bool {
-        let (Known { stamp: verified, left, .. }, now) = (lock(&self.files)[file], self.stamp(found));
+        let (KnownFile { stamp: verified, left, .. }, now) = (lock(&self.files)[file], self.stamp(found));
         [verified, left].iter().any(|before| *before != 0 && *before != now)
     }
 

@@ -53,11 +53,11 @@ impl PartFile {
     pub(super) fn new(metainfo: &Metainfo, choice: Option<&Choice>) -> PartFile {
         let mut places: Vec<Place> = Vec::new();
         let wants = |file: usize| choice.is_none_or(|choice| choice.wants(file));
-        let piece_of = |offset: u64| (offset / metainfo.piece_length as u64) as u32;
         // The last piece of the file before, and whether this piece has unwanted bytes so far.
         let mut before: Option<(u32, bool)> = None;
         for (file, entry) in metainfo.files.iter().enumerate().filter(|(_, entry)| !entry.padding && entry.length > 0) {
-            let (first, last) = (piece_of(entry.offset), piece_of(entry.end() - 1));
+            let pieces = metainfo.pieces_of(entry);
+            let (first, last) = (pieces.start, pieces.end - 1);
             let mut split = !wants(file);
             if let Some((piece, split_before)) = before.filter(|(piece, _)| *piece == first) {
                 let split_here = split | split_before;

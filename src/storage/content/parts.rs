@@ -83,7 +83,8 @@ impl Content {
             place.used.store(place.split, Ordering::Relaxed);
         }
         if parts.found > 0 && !parts.places.iter().any(|place| place.split) {
-            self.files.forget((self.key, PART_FILE));
+            // While the part file is open, it takes space.
+            self.files.forget_all(self.key);
             if let Err(error) = self.folder.remove(&parts.name) {
                 log::warn!("can't remove {}: {error}", parts.name);
             }

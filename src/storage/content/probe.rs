@@ -96,7 +96,7 @@ mod tests {
             assert!(error().may_pass() && content.begin_trouble(&error()).is_some());
             assert_eq!(content.begin_trouble(&error()), None, "it is reported once");
             assert_eq!(content.probe(&content.health.take_turn(), None, 3000), Ok(doubtful), "{errno}");
-            assert_eq!(content.health.begin_writing().is_err(), doubtful, "{errno}");
+            assert_eq!(!content.health.is_sound(), doubtful, "{errno}");
         }
     }
 }

@@ -72,7 +72,7 @@ proptest! {
             for last in first..metainfo.files.len().min(first + 3) {
                 let (from, to) = (metainfo.files.at(first).offset, metainfo.files.at(last).offset + metainfo.files.at(last).length);
                 let mut bytes = noise((to - from) as usize, 99);
-                let all_there = content.files_of(from, to - from).all(|file| touched[file]);
+                let all_there = content.files_of(from, to - from).all(|(file, _)| touched[file]);
                 prop_assert_eq!(content.read(from, &mut bytes).is_ok(), all_there);
                 prop_assert!(!all_there || bytes == flat[from as usize..to as usize]);
             }

@@ -254,8 +254,7 @@ impl Announcer {
         let mut announcements = Vec::new();
         for &number in self.tiers.iter().filter(|tier| !tier.in_flight).flat_map(|tier| &tier.order) {
             let tracker = &mut self.trackers[number];
-            if tracker.knows_us {
-                tracker.knows_us = false;
+            if core::mem::take(&mut tracker.knows_us) {
                 announcements.push(tracker.announcement(number, template, Some(AnnounceEvent::Stopped)));
             }
         }

@@ -41,7 +41,7 @@ impl Bans {
     }
 
     /// Whether a peer is banned. `outgoing`: we connected to it, so we know where it listens.
-    pub fn hold(&self, ip: IpAddr, id: PeerId, outgoing: bool) -> bool {
+    pub fn is_banned(&self, ip: IpAddr, id: PeerId, outgoing: bool) -> bool {
         let liars = self.hosts.get(&host(ip));
         liars.is_some_and(|liars| liars.contains(&id) || (!outgoing && liars.len() >= HOSTS_LIARS))
     }
@@ -61,11 +61,11 @@ mod tests {
         let (mut bans, home) = (Bans::default(), IpAddr::from([10, 0, 0, 1]));
         bans.add(home, id(1));
         bans.add(home, id(1));
-        assert!(bans.hold(home, id(1), false) && bans.hold(home, id(1), true));
-        assert!(!bans.hold(home, id(9), false) && !bans.hold([10, 0, 0, 2].into(), id(1), false));
+        assert!(bans.is_banned(home, id(1), false) && bans.is_banned(home, id(1), true));
+        assert!(!bans.is_banned(home, id(9), false) && !bans.is_banned([10, 0, 0, 2].into(), id(1), false));
         (2..4).for_each(|number| bans.add(home, id(number)));
-        assert!(bans.hold(home, id(9), false), "every peer that comes from there");
-        assert!(!bans.hold(home, id(9), true), "but we may connect to one");
+        assert!(bans.is_banned(home, id(9), false), "every peer that comes from there");
+        assert!(!bans.is_banned(home, id(9), true), "but we may connect to one");
     }
 
     #[test]

@@ -93,12 +93,12 @@ impl Budget {
     }
 
     /// `bytes` were requested from a peer.
-    pub fn ask(&mut self, bytes: u64) {
+    pub fn requested(&mut self, bytes: u64) {
         self.disks[self.turn].asked += bytes;
     }
 
     /// `bytes` that were requested will not come, or have come.
-    pub fn unask(&mut self, bytes: u64) {
+    pub fn request_over(&mut self, bytes: u64) {
         let asked = &mut self.disks[self.turn].asked;
         *asked = asked.saturating_sub(bytes);
     }
@@ -136,9 +136,9 @@ mod tests {
     #[test]
     fn a_block_counts_from_its_request_until_it_is_written() {
         let mut budget = Budget::new(1 << 20);
-        budget.ask(1 << 20);
+        budget.requested(1 << 20);
         assert_eq!((budget.free(), budget.disk_is_behind()), (0, false));
-        budget.unask(1 << 20);
+        budget.request_over(1 << 20);
         budget.hand_to_disk(1 << 20);
         assert_eq!((budget.free(), budget.disk_is_behind()), (0, true));
         budget.written(1 << 19);
@@ -150,8 +150,8 @@ mod tests {
     fn hang(budget: &mut Budget, disk: u64) {
         budget.turn_to(disk, true);
         while budget.free() >= 16 * 1024 {
-            budget.ask(16 * 1024);
-            budget.unask(16 * 1024);
+            budget.requested(16 * 1024);
+            budget.request_over(16 * 1024);
             budget.hand_to_disk(16 * 1024);
         }
     }
@@ -163,11 +163,11 @@ mod tests {
         budget.turn_to(2, true);
         let before = budget.free();
         assert!(before >= (2 << 20) / 3 - 16 * 1024, "{before}");
-        budget.ask(before);
+        budget.requested(before);
         budget.turn_to(1, true);
         assert!(budget.free() < 16 * 1024, "what others give back is theirs");
         budget.turn_to(2, true);
-        budget.unask(before);
+        budget.request_over(before);
         assert_eq!(budget.free(), before);
         for disk in 2..9 {
             hang(&mut budget, disk);

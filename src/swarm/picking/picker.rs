@@ -78,8 +78,8 @@ impl Begun {
     }
 }
 
-/// A peer that can be asked for blocks.
-pub struct Wish<'a> {
+/// A peer that may give us blocks, as the picker sees it.
+pub struct Giver<'a> {
     /// Which.
     pub peer: PeerKey,
     /// What it has.
@@ -203,14 +203,14 @@ impl Picker {
     }
 
     /// Blocks to request from a peer. From now on they count as requested.
-    pub fn pick(&mut self, wish: &Wish, rng: &mut Rng) -> Vec<BlockSpec> {
-        let mut picked = Vec::with_capacity(wish.blocks);
-        while picked.len() < wish.blocks {
-            let Some(piece) = self.next_piece(wish, rng) else { break };
-            self.take_free(piece, wish.blocks, &mut picked);
+    pub fn pick(&mut self, giver: &Giver, rng: &mut Rng) -> Vec<BlockSpec> {
+        let mut picked = Vec::with_capacity(giver.blocks);
+        while picked.len() < giver.blocks {
+            let Some(piece) = self.next_piece(giver, rng) else { break };
+            self.take_free(piece, giver.blocks, &mut picked);
         }
-        if picked.is_empty() && wish.idle && self.nothing_is_free() {
-            self.take_busy(wish, rng, &mut picked);
+        if picked.is_empty() && giver.idle && self.nothing_is_free() {
+            self.take_busy(giver, rng, &mut picked);
         }
         picked
     }
@@ -224,19 +224,19 @@ impl Picker {
     }
 
     /// A begun piece with free blocks, or a new one, which is begun by this call.
-    fn next_piece(&mut self, wish: &Wish, rng: &mut Rng) -> Option<u32> {
-        let open = |(piece, begun): &(&u32, &Begun)| begun.free > 0 && wish.has.get(**piece);
+    fn next_piece(&mut self, giver: &Giver, rng: &mut Rng) -> Option<u32> {
+        let open = |(piece, begun): &(&u32, &Begun)| begun.free > 0 && giver.has.get(**piece);
         let open_begun = || self.begun.iter().filter(open);
-        if let Some((&own, _)) = open_begun().find(|(_, begun)| begun.owner == Some(wish.peer)) {
+        if let Some((&own, _)) = open_begun().find(|(_, begun)| begun.owner == Some(giver.peer)) {
             return Some(own);
         }
         let to_retry = || open_begun().find(|(_, begun)| begun.alone && begun.owner.is_none()).map(|(piece, _)| *piece);
         let left = || open_begun().filter(|(_, begun)| begun.owner.is_none() && !begun.alone);
-        let piece = if let Some(retry) = to_retry().filter(|_| wish.fast) {
+        let piece = if let Some(retry) = to_retry().filter(|_| giver.fast) {
             Some(retry)
         } else {
             let rarest_left = left().min_by_key(|(piece, _)| self.order_of(**piece)).map(|(piece, _)| *piece);
-            let new = self.new_piece(wish, rng);
+            let new = self.new_piece(giver, rng);
             let goes_first = |piece: &u32| {
                 new.is_none_or(|new| self.order_of(*piece) <= self.order_of(new)) || left().count() > MOST_LEFT_BEGUN
             };
@@ -244,8 +244,8 @@ impl Picker {
         };
         let others = || open_begun().filter(|(_, begun)| !begun.alone).max_by_key(|(_, begun)| begun.free);
         let piece = piece.or_else(|| others().map(|(piece, _)| *piece)).or_else(to_retry);
-        let piece = piece.or_else(|| self.take_over(wish))?;
-        self.begin(piece, wish);
+        let piece = piece.or_else(|| self.take_over(giver))?;
+        self.begin(piece, giver);
         Some(piece)
     }
 
@@ -255,27 +255,27 @@ impl Picker {
     }
 
     /// The piece to begin with this peer.
-    fn new_piece(&self, wish: &Wish, rng: &mut Rng) -> Option<u32> {
+    fn new_piece(&self, giver: &Giver, rng: &mut Rng) -> Option<u32> {
         let order = self.rarity.in_order();
         if self.sequential {
-            return order.iter().copied().filter(|&piece| wish.has.get(piece)).min();
+            return order.iter().copied().filter(|&piece| giver.has.get(piece)).min();
         }
-        let rarest = order.iter().copied().find(|&piece| wish.has.get(piece))?;
+        let rarest = order.iter().copied().find(|&piece| giver.has.get(piece))?;
         let as_rare = |piece: &u32| {
-            wish.has.get(*piece) && self.rarity.is_in_order(*piece) && self.order_of(*piece) <= self.order_of(rarest)
+            giver.has.get(*piece) && self.rarity.is_in_order(*piece) && self.order_of(*piece) <= self.order_of(rarest)
         };
-        if let Some(suggested) = wish.suggested.iter().copied().find(as_rare) {
+        if let Some(suggested) = giver.suggested.iter().copied().find(as_rare) {
             return Some(suggested);
         }
         if self.have.count() < RANDOM_FIRST_PIECES {
             let start = rng.below(order.len());
-            return order[start..].iter().chain(&order[..start]).copied().find(|&piece| wish.has.get(piece));
+            return order[start..].iter().chain(&order[..start]).copied().find(|&piece| giver.has.get(piece));
         }
         Some(rarest)
     }
 
     /// Begins `piece` if it is new, and makes the peer its owner if it is to fetch all of it.
-    fn begin(&mut self, piece: u32, wish: &Wish) {
+    fn begin(&mut self, piece: u32, giver: &Giver) {
         let blocks = self.piece_size(piece).div_ceil(BLOCK_BYTES);
         self.rarity.remove(piece);
         let begun = self.begun.entry(piece).or_insert_with(|| Begun::new(blocks));
@@ -284,9 +284,9 @@ impl Picker {
             self.start_over(piece, true);
         }
         if let Some(begun) = self.begun.get_mut(&piece).filter(|begun| begun.owner.is_none())
-            && (wish.fast || begun.alone)
+            && (giver.fast || begun.alone)
         {
-            (begun.owner, begun.owner_rate, begun.owned_since) = (Some(wish.peer), wish.rate, None);
+            (begun.owner, begun.owner_rate, begun.owned_since) = (Some(giver.peer), giver.rate, None);
         }
     }
 
@@ -307,15 +307,15 @@ impl Picker {
     }
 
     /// Endgame: blocks that others were asked for, those with the fewest askers first.
-    fn take_busy(&mut self, wish: &Wish, rng: &mut Rng, picked: &mut Vec<BlockSpec>) {
+    fn take_busy(&mut self, giver: &Giver, rng: &mut Rng, picked: &mut Vec<BlockSpec>) {
         let mut busy: Vec<(u16, u32, usize)> = Vec::new();
-        for (&piece, begun) in self.begun.iter().filter(|(piece, begun)| !begun.alone && wish.has.get(**piece)) {
+        for (&piece, begun) in self.begun.iter().filter(|(piece, begun)| !begun.alone && giver.has.get(**piece)) {
             let waiting = begun.blocks.iter().enumerate().filter(|(_, block)| block.from.is_none());
             busy.extend(waiting.map(|(index, block)| (block.askers, piece, index)));
         }
         rng.shuffle(&mut busy);
         busy.sort_by_key(|(askers, ..)| *askers);
-        for (_, piece, index) in busy.into_iter().take(wish.blocks.min(ENDGAME_BLOCKS)) {
+        for (_, piece, index) in busy.into_iter().take(giver.blocks.min(ENDGAME_BLOCKS)) {
             let size = self.piece_size(piece);
             if let Some(begun) = self.begun.get_mut(&piece) {
                 begun.blocks[index].askers += 1;
@@ -325,7 +325,7 @@ impl Picker {
     }
 
     /// A block that was requested from a peer will not come from it.
-    pub fn unask(&mut self, spec: BlockSpec) {
+    pub fn request_given_up(&mut self, spec: BlockSpec) {
         let Some(begun) = self.begun.get_mut(&spec.piece) else { return };
         let Some(block) = begun.blocks.get_mut((spec.begin / BLOCK_BYTES) as usize) else { return };
         if block.askers > 0 {
@@ -369,7 +369,7 @@ impl Picker {
     }
 
     /// Whether we have every wanted piece.
-    pub fn is_whole(&self) -> bool {
+    pub fn has_all_wanted(&self) -> bool {
         self.settled.is_full()
     }
 }

@@ -45,13 +45,9 @@ impl Rarity {
         self.availability.get(piece as usize).copied().unwrap_or(0)
     }
 
-    fn place(&self, piece: u32) -> u32 {
-        self.place.get(piece as usize).copied().unwrap_or(NOWHERE)
-    }
-
     /// Whether `piece` is in the order: it is missing and not begun.
     pub fn is_in_order(&self, piece: u32) -> bool {
-        self.place(piece) != NOWHERE
+        self.place.get(piece as usize).is_some_and(|place| *place != NOWHERE)
     }
 
     /// The pieces in their order, the rarest first.

@@ -72,10 +72,7 @@ impl Window {
 
     /// The peer has not answered for too long: it keeps one request, to show that it lives.
     pub fn snub(&mut self, now: Time) {
-        self.snubbed = true;
-        self.came = 0;
-        self.size = FIRST;
-        self.slow_start = Some((now, 0));
+        *self = Window { snubbed: true, reqq: self.reqq, ..Window::new(now) };
     }
 
     /// Whether the peer is known to answer: enough came since it connected or was snubbed.

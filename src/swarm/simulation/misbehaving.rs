@@ -1,6 +1,6 @@
 //! Downloads among peers that misbehave at random (each seed gives another swarm), and swarms that once failed.
 
-use super::peers::Manners;
+use super::remote::Manners;
 use super::world::{World, metainfo};
 use crate::base::rng::Rng;
 use crate::base::time::Time;

@@ -7,5 +7,6 @@ mod bound;
 mod misbehaving;
 mod near_the_bound;
 mod peers;
+mod remote;
 pub mod stage;
 pub mod world;

@@ -1,19 +1,17 @@
-//! The peers of a [simulation](super::world): they do everything that a torrent must cope with.
+//! What the peers of a [simulation](super::world) do: everything that a torrent must cope with.
 //!
-//! Floor 2, tests only. They choke, refuse, ignore, lie, repeat themselves, fall silent, leave and come back.
+//! Floor 2, tests only. A part of [`World`]. The peers choke, refuse, ignore, lie, repeat themselves, fall silent, leave and come back.
 
+use super::remote::{Deed, Remote};
 use super::world::{Happening, World};
-use crate::base::rng::Rng;
 use crate::base::time::Time;
 use crate::proto::id::PeerId;
-use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BlockSpec, Message};
 use crate::swarm::event::{Event, PeerEvent};
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
 use core::num::NonZeroU32;
-use std::collections::VecDeque;
 
 /// How long a message is on its way.
 const WIRE_DELAY: Time = Time::from_millis(20);
@@ -21,88 +19,6 @@ const WIRE_DELAY: Time = Time::from_millis(20);
 const MOOD_MS: usize = 30_000;
 /// A peer that lacks pieces gets another one this often (perhaps).
 const NEW_PIECE: Time = Time::from_secs(3);
-
-/// How a peer behaves. The default is a seed without fault that answers at once.
-#[derive(Clone, Copy, Default)]
-pub struct Manners {
-    /// Our torrent must never close it.
-    pub honest: bool,
-    /// The time of one block.
-    pub block_time: Time,
-    /// It speaks the fast extension, so it says what it refuses.
-    pub fast_extension: bool,
-    /// How many blocks in a hundred are corrupt.
-    pub corrupt_percent: usize,
-    /// How many requests in a hundred are refused.
-    pub reject_percent: usize,
-    /// How many requests in a hundred are never answered.
-    pub ignore_percent: usize,
-    /// It chokes or unchokes us about this often.
-    pub chokes_every: Option<Time>,
-    /// It answers what was asked before it choked.
-    pub answers_after_choke: bool,
-    /// It leaves, and comes back.
-    pub leaves: bool,
-    /// It goes silent for a while.
-    pub falls_silent: bool,
-    /// It has only some of the pieces, and gets more.
-    pub has_some: bool,
-    /// It sends blocks twice.
-    pub repeats: bool,
-    /// It says it has all, and never unchokes us.
-    pub never_unchokes: bool,
-    /// It leaves as soon as it has sent a wrong block, and comes back from elsewhere.
-    pub hits_and_runs: bool,
-    /// It sends unrequested blocks with each block.
-    pub floods: bool,
-}
-
-/// What a remote peer does by itself.
-#[derive(Clone, Copy)]
-pub(super) enum Deed {
-    Join,
-    Leave,
-    Serve,
-    TurnChoke,
-    FallSilent,
-    GetPiece,
-}
-
-pub(super) struct Remote {
-    pub(super) torrent: usize,
-    pub(super) manners: Manners,
-    /// Its connection; `None`: it is away.
-    pub(super) key: Option<PeerKey>,
-    pub(super) port: u16,
-    pub(super) has: Bitfield,
-    pub(super) queue: VecDeque<BlockSpec>,
-    pub(super) chokes: bool,
-    pub(super) busy: bool,
-    pub(super) silent_until: Time,
-}
-
-impl Remote {
-    /// Peer `number`, that has not come yet.
-    pub(super) fn new(number: usize, torrent: usize, manners: Manners, pieces: u32, rng: &mut Rng) -> Remote {
-        let mut has = if manners.has_some { Bitfield::new(pieces) } else { Bitfield::full(pieces) };
-        for piece in 0..pieces {
-            if manners.has_some && rng.below(2) == 0 {
-                has.set(piece);
-            }
-        }
-        Remote {
-            torrent,
-            manners,
-            key: None,
-            port: 1000 + number as u16,
-            has,
-            queue: VecDeque::new(),
-            chokes: true,
-            busy: false,
-            silent_until: Time::ZERO,
-        }
-    }
-}
 
 impl World {
     fn say(&mut self, number: usize, message: Message) {

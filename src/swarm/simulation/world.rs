@@ -1,9 +1,9 @@
 //! A world in virtual time for the tests: real torrents, and peers that misbehave in every way we know.
 //!
 //! Floor 2, tests only. After every few events the books are audited: what the torrents, the picker and the budget
-//! believe must agree. The peers are in `peers.rs`.
+//! believe must agree. What the peers do is in `peers.rs`.
 
-use super::peers::{Deed, Manners, Remote};
+use super::remote::{Deed, Manners, Remote};
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
 use crate::proto::bencode::Bencode;
@@ -133,7 +133,7 @@ impl World {
     /// Runs until all torrents are whole and all is on disk; panics if they are not at `deadline`, or if the books are
     /// wrong.
     pub fn run(&mut self, deadline: Time) {
-        while !self.torrents.iter().all(|torrent| torrent.is_whole()) {
+        while !self.torrents.iter().all(|torrent| torrent.is_seeding()) {
             let next = self.ahead.keys().next().map(|(at, _)| *at);
             let at = self.wakes.iter().copied().fold(next, sooner).unwrap_or(Time::MAX);
             let left: Vec<u64> = self.torrents.iter().map(|torrent| torrent.status(self.now).left).collect();
@@ -215,7 +215,7 @@ impl World {
             Action::Disk(DiskOrder::Restart { piece }) => drop(self.written.remove(&(torrent, piece))),
             Action::Close { peer, reason } => {
                 if let Some(number) = remote(peer) {
-                    let innocent = self.remotes[number].manners.honest && !self.torrents[torrent].is_whole();
+                    let innocent = self.remotes[number].manners.honest && !self.torrents[torrent].is_seeding();
                     assert!(!innocent, "honest peer {number} was closed: {reason}");
                     self.part(number);
                 }

@@ -71,7 +71,7 @@ impl Torrent {
         }
         let mut waiting = self.wanting(turn.now);
         waiting.retain(|contender| self.peers.get(&contender.peer).is_some_and(|peer| peer.we_choke));
-        let chosen = fill(waiting, self.is_whole(), free, &mut turn.shared.rng);
+        let chosen = fill(waiting, self.is_seeding(), free, &mut turn.shared.rng);
         chosen.into_iter().for_each(|key| self.unchoke(key, turn));
     }
 
@@ -88,7 +88,7 @@ impl Torrent {
         }
         self.giving.next_round = turn.now + ROUND;
         let (slots, wanting) = (self.slots(turn.shared, turn.now), self.wanting(turn.now));
-        let chosen = self.giving.choker.round(wanting, self.is_whole(), slots, &mut turn.shared.rng);
+        let chosen = self.giving.choker.round(wanting, self.is_seeding(), slots, &mut turn.shared.rng);
         let losers = self.keys_of(|peer| !peer.we_choke && !chosen.contains(&peer.key));
         losers.into_iter().for_each(|key| self.choke(key, turn));
         chosen.into_iter().for_each(|key| self.unchoke(key, turn));
@@ -96,14 +96,14 @@ impl Torrent {
     }
 
     fn unchoke(&mut self, key: PeerKey, turn: &mut Turn) {
-        let is_whole = self.is_whole();
+        let is_seeding = self.is_seeding();
         if let Some(peer) = self.peers.get_mut(&key)
             && peer.we_choke
         {
             peer.we_choke = false;
             // From now on it has time to ask.
             peer.exchanged = turn.now;
-            if is_whole {
+            if is_seeding {
                 suggest(peer, &mut self.spreading, turn);
             }
             send(peer, Message::Unchoke, turn);

@@ -13,7 +13,7 @@ use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::event::{Action, DiskOrder, News};
 use crate::swarm::peer::{Peer, PeerKey};
 use crate::swarm::picking::pace::Pace;
-use crate::swarm::picking::picker::{Arrival, Wish};
+use crate::swarm::picking::picker::{Arrival, Giver};
 use crate::swarm::standing::Standing;
 use core::cmp::Reverse;
 use std::collections::VecDeque;
@@ -24,7 +24,7 @@ pub(super) const SNUB_AFTER: Time = Time::from_secs(20);
 /// `whole_pieces_threshold`).
 const FAST_SECONDS: u64 = 20;
 /// Unrequested blocks after which a peer is closed. (A block that answers a request given up long ago counts as well.)
-pub(super) const MOST_UNASKED: u32 = 64;
+pub(super) const MOST_UNREQUESTED: u32 = 64;
 /// Allowed fast pieces of a peer that are remembered (BEP 6 proposes 10).
 pub(super) const MOST_ALLOWED: usize = 32;
 /// Suggestions of a peer that are remembered: the latest.
@@ -89,15 +89,15 @@ impl Torrent {
         let fast = rate * FAST_SECONDS >= self.picker.piece_size(0) as u64;
         let allowed = peer.chokes_us.then(|| peer.allowed());
         let has = allowed.as_ref().unwrap_or(&peer.has);
-        let wish = Wish { peer: key, has, blocks, rate, fast, idle: out == 0, suggested: &peer.suggested };
-        let picked = self.picker.pick(&wish, &mut turn.shared.rng);
+        let giver = Giver { peer: key, has, blocks, rate, fast, idle: out == 0, suggested: &peer.suggested };
+        let picked = self.picker.pick(&giver, &mut turn.shared.rng);
         self.forget_restarted(turn);
         let Some(peer) = self.peers.get_mut(&key) else { return };
         if out == 0 {
             peer.answered = turn.now;
         }
         for block in picked {
-            turn.shared.ask(block.length as u64);
+            turn.shared.requested(block.length as u64);
             peer.asked.push_back(block);
             send(peer, Message::Request(block), turn);
         }
@@ -142,7 +142,7 @@ impl Torrent {
         }
         self.fetching.looked = turn.now;
         for peer in self.peers.values_mut() {
-            if !self.picker.pace(peer.key, peer.speed(turn.now), peer.brought, turn.now) {
+            if !self.picker.observe_owner(peer.key, peer.speed(turn.now), peer.brought, turn.now) {
                 // How fast it once was does not count any more.
                 peer.pace = Pace::default();
             }
@@ -155,18 +155,17 @@ impl Torrent {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         let block = BlockSpec { piece, begin, length: data.len() as u32 };
         let bytes = data.len() as u64;
-        let mut late = false;
-        if take_out(&mut peer.asked, block) {
-            turn.shared.budget.unask(bytes);
+        let late = !take_out(&mut peer.asked, block);
+        if !late {
+            turn.shared.budget.request_over(bytes);
             peer.pace.came(bytes, turn.now.saturating_sub(peer.answered));
             peer.brought = turn.now;
         } else if take_out(&mut peer.late, block) {
             turn.shared.download.take(bytes);
-            late = true;
         } else {
             self.fetching.wasted += bytes;
-            peer.unasked += 1;
-            if peer.unasked > MOST_UNASKED {
+            peer.unrequested += 1;
+            if peer.unrequested > MOST_UNREQUESTED {
                 self.close(key, "it sends blocks that were not asked for", turn);
             }
             return;
@@ -232,7 +231,7 @@ impl Torrent {
                 send(peer, Message::Have(piece), turn);
             }
         }
-        if self.picker.is_whole() {
+        if self.picker.has_all_wanted() {
             self.complete(turn);
         }
     }
@@ -241,10 +240,10 @@ impl Torrent {
     pub(super) fn complete(&mut self, turn: &mut Turn) {
         self.standing = Standing::Seeding;
         if let Some(wait) = &mut self.wait {
-            wait.whole = true;
+            wait.was_complete = true;
         }
         // If files were left out, the tracker must not count a seed.
-        if self.picker.have().is_full() && !core::mem::replace(&mut self.meeting.completed, true) {
+        if self.picker.have().is_full() && !core::mem::replace(&mut self.meeting.told_complete, true) {
             self.meeting.announcer.complete(turn.now);
         }
         turn.actions.push(Action::News(News::Complete));
@@ -299,8 +298,8 @@ impl Torrent {
         // If the same block was given up before and requested again, this answers the earlier request.
         if !take_out(&mut peer.late, block) && take_out(&mut peer.asked, block) {
             peer.refused = true;
-            turn.shared.unask(block.length as u64);
-            self.picker.unask(block);
+            turn.shared.request_given_up(block.length as u64);
+            self.picker.request_given_up(block);
             self.fetching.waits_for_budget = true;
         }
     }
@@ -316,8 +315,8 @@ impl Torrent {
         let (kept, given_up) = peer.asked.drain(..).partition(stays);
         peer.asked = kept;
         for block in given_up {
-            turn.shared.unask(block.length as u64);
-            self.picker.unask(block);
+            turn.shared.request_given_up(block.length as u64);
+            self.picker.request_given_up(block);
             peer.give_up(block);
         }
         self.picker.leave(key, requests == Requests::All);
@@ -365,7 +364,7 @@ pub(super) fn tell_interest(peer: &mut Peer, turn: &mut Turn) {
 /// A request that is no longer in `asked` is taken back. The picker knows that already.
 fn withdraw(peer: &mut Peer, block: BlockSpec, turn: &mut Turn) {
     peer.give_up(block);
-    turn.shared.unask(block.length as u64);
+    turn.shared.request_given_up(block.length as u64);
     send(peer, Message::Cancel(block), turn);
 }
 

@@ -16,7 +16,7 @@ const VERSION: &str = concat!("swarmlet ", env!("CARGO_PKG_VERSION"));
 impl Torrent {
     /// Sends our extended handshake, if the peer speaks the extension protocol.
     pub(super) fn introduce(&mut self, key: PeerKey, turn: &mut Turn) {
-        let is_whole = self.is_whole();
+        let is_seeding = self.is_seeding();
         let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.reserved.extension()) else { return };
         let handshake = ExtendedHandshake {
             reqq: Some(MOST_WANTED as u32),
@@ -24,7 +24,7 @@ impl Torrent {
             // A peer that connected to us knows our port already.
             port: peer.identity.outgoing.then_some(self.settings.port),
             your_ip: Some(peer.identity.addr.ip()),
-            upload_only: (is_whole && !peer.sees_little).then_some(true),
+            upload_only: (is_seeding && !peer.sees_little).then_some(true),
             ..ExtendedHandshake::ours()
         };
         send(peer, Message::Extended(handshake.message()), turn);

@@ -84,7 +84,7 @@ impl Torrent {
         if self.is_in_doubt() {
             return Some("what we have is being checked again");
         }
-        if self.meeting.candidates.is_barred(addr) || self.meeting.bans.hold(addr.ip(), id, outgoing) {
+        if self.meeting.candidates.is_barred(addr) || self.meeting.bans.is_banned(addr.ip(), id, outgoing) {
             return Some("it is banned");
         }
         if let Some(other) = self.peers.values().find(|other| other.identity.id == id) {
@@ -96,7 +96,7 @@ impl Torrent {
             let keep_new = if other.identity.addr.ip() == addr.ip() {
                 other.identity.outgoing != outgoing && outgoing == (ours > id)
             } else {
-                let of_use = if self.is_whole() { &other.up } else { &other.down };
+                let of_use = if self.is_seeding() { &other.up } else { &other.down };
                 outgoing && of_use.total() == 0
             };
             if !keep_new {
@@ -156,7 +156,7 @@ impl Torrent {
     /// Two seeds have nothing to exchange, nor has a seed with a peer that wants nothing more.
     pub(super) fn part_from_seed(&mut self, key: PeerKey, turn: &mut Turn) {
         let Some(peer) = self.peers.get(&key) else { return };
-        if self.is_whole() && (peer.has.is_full() || peer.upload_only) {
+        if self.is_seeding() && (peer.has.is_full() || peer.upload_only) {
             let listens = peer.listens;
             self.close(key, "it has everything, and we have all we want", turn);
             if let Some(addr) = listens {

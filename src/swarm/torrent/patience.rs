@@ -13,8 +13,8 @@ impl Torrent {
     /// When the torrent is given up if nothing useful comes.
     pub(super) fn gives_up_at(&self) -> Option<Time> {
         // A seed that waits for its disk waits for no block, and a check takes as long as it takes.
-        let excuses = |wait: &Wait| wait.whole || wait.doubtful;
-        let excused = self.is_whole() || self.paused || self.wait.as_ref().is_some_and(excuses);
+        let excuses = |wait: &Wait| wait.was_complete || wait.doubtful;
+        let excused = self.is_seeding() || self.paused || self.wait.as_ref().is_some_and(excuses);
         if excused { None } else { Some(self.fetching.progressed + self.settings.stop_timeout?) }
     }
 

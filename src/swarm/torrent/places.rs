@@ -96,7 +96,7 @@ impl Torrent {
             return Some("there are enough peers from its address");
         }
         let places = self.settings.max_peers;
-        let own = if self.is_whole() { 0 } else { places / OWN_SHARE };
+        let own = if self.is_seeding() { 0 } else { places / OWN_SHARE };
         let incoming = self.peers.values().filter(|peer| !peer.identity.outgoing).count();
         let full = self.peers.len() >= places || (!outgoing && incoming >= places - own);
         if !full && turn.shared.connected < turn.shared.most_connected {
@@ -130,7 +130,7 @@ impl Torrent {
     /// to serve it.
     fn gives_way_at(&self, peer: &Peer) -> Option<Time> {
         let in_use = (!peer.asked.is_empty() && !peer.window.snubbed) || !peer.wants.is_empty() || peer.sending > 0;
-        let waits = self.is_whole() && peer.is_interested && peer.we_choke;
+        let waits = self.is_seeding() && peer.is_interested && peer.we_choke;
         if in_use || waits {
             return None;
         }

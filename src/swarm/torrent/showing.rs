@@ -16,7 +16,7 @@ pub(super) const IDLE: Time = Time::from_secs(10);
 impl Torrent {
     /// Whether newcomers see nothing at first.
     pub(super) fn is_super_seeding(&self) -> bool {
-        self.super_seeding.is_some() && self.is_whole()
+        self.super_seeding.is_some() && self.is_seeding()
     }
 
     /// Whether the peer was not shown the piece, and no peer has it: then we act as if we lacked it.
@@ -90,7 +90,7 @@ impl Torrent {
         let seeding = self.super_seeding.as_ref()?;
         let is_served = |peer: &Peer| peer.sending > 0 || !peer.wants.is_empty();
         let idle = self.peers.values().any(|peer| peer.sees_little) && !self.peers.values().any(is_served);
-        (idle && self.is_whole() && !self.paused).then_some(seeding.busy + IDLE)
+        (idle && self.is_seeding() && !self.paused).then_some(seeding.busy + IDLE)
     }
 
     /// No peer asks for what it was shown, or all have passed it on: there is upload to spare. A peer that is alone

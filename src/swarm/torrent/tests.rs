@@ -203,7 +203,7 @@ impl Swarm {
     }
 
     fn whole(&self, number: usize) -> bool {
-        self.members[number].torrent.is_whole()
+        self.members[number].torrent.is_seeding()
     }
 }
 

@@ -54,11 +54,14 @@ impl Torrent {
             return self.close(key, "it asks for a block that does not exist", turn);
         }
         let here = self.picker.have().get(piece) && !self.hides(key, piece);
-        let is_whole = self.is_whole();
+        let is_seeding = self.is_seeding();
         let Some(peer) = self.peers.get_mut(&key) else { return };
         if !here && !peer.reserved.fast() {
             // We had it and lost it. This peer could learn that only from a new bitfield.
             return self.close(key, "it asks for a piece that is not here", turn);
+        }
+        if !here || peer.wants.len() >= MOST_WANTED {
+            return reject(peer, block, turn);
         }
         if peer.we_choke {
             // The set is of no more use to a peer that has begun: it is small, and so is what it may cost us.
@@ -67,17 +70,12 @@ impl Torrent {
             if self.paused || !newcomer || !in_set {
                 return reject(peer, block, turn);
             }
-        }
-        if !here || peer.wants.len() >= MOST_WANTED {
-            return reject(peer, block, turn);
-        }
-        if peer.we_choke {
             peer.fast_set_bytes -= length as u64;
         }
         peer.wants.push_back(block);
         peer.suggested_to.retain(|suggested| *suggested != piece);
         self.spreading.given.set(piece);
-        if is_whole {
+        if is_seeding {
             suggest(peer, &mut self.spreading, turn);
         }
         self.serve(key, turn);
@@ -94,7 +92,7 @@ impl Torrent {
 
     /// How fast we may upload: the lower of this torrent's limit and that of the process.
     pub(super) fn upload_limit(&self, shared: &Shared) -> Option<u64> {
-        [self.giving.upload.rate(), shared.upload.rate()].into_iter().flatten().min()
+        [self.giving.limit.rate(), shared.upload.rate()].into_iter().flatten().min()
     }
 
     /// Hands waiting requests to the peer's writer, a little ahead of what it has sent. Under a limit, all peers are
@@ -115,14 +113,14 @@ impl Torrent {
             let ready = |peer: &Peer| !peer.wants.is_empty() && peer.sending < SENDING_BYTES;
             let (last, bytes_left) = self.giving.in_turn;
             let goes_on = last.filter(|key| bytes_left > 0 && self.peers.get(key).is_some_and(ready));
-            let gives = |peer: &Peer| self.is_whole() || peer.gave() > 0;
+            let gives = |peer: &Peer| self.is_seeding() || peer.gave() > 0;
             let to_any = self.giving.turns.is_multiple_of(OPTIMISTIC_TURNS)
                 || !self.peers.values().any(|peer| ready(peer) && gives(peer));
             let mut waiting = self.peers.values().filter(|peer| ready(peer) && (to_any || gives(peer)));
             let after = |peer: &&Peer| last.is_none_or(|last| peer.key > last);
             let next = goes_on.or_else(|| waiting.clone().find(after).or_else(|| waiting.next()).map(|peer| peer.key));
             let Some(peer) = next.and_then(|key| self.peers.get_mut(&key)) else { return };
-            if !self.giving.upload.is_ready(turn.now) || !turn.shared.upload.is_ready(turn.now) {
+            if !self.giving.limit.is_ready(turn.now) || !turn.shared.upload.is_ready(turn.now) {
                 self.giving.waits_for_tokens = true;
                 return;
             }
@@ -133,14 +131,14 @@ impl Torrent {
                 self.giving.turns = self.giving.turns.wrapping_add(1);
             }
             self.giving.in_turn.1 = self.giving.in_turn.1.saturating_sub(bytes);
-            self.giving.upload.take(bytes);
+            self.giving.limit.take(bytes);
             turn.shared.upload.take(bytes);
         }
     }
 
     /// When requests that wait for the limits can be served.
     pub(super) fn tokens_at(&self, shared: &Shared) -> Option<Time> {
-        self.giving.waits_for_tokens.then(|| self.giving.upload.ready_at().max(shared.upload.ready_at()))
+        self.giving.waits_for_tokens.then(|| self.giving.limit.ready_at().max(shared.upload.ready_at()))
     }
 
     /// The writer sent blocks.

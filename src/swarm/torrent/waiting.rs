@@ -53,8 +53,8 @@ impl Torrent {
                 // A disk that fails again at once works no better than before.
                 let relapse = self.healed.filter(|(at, _)| turn.now < *at + LONGEST_PAUSE);
                 let pause = relapse.map_or(FIRST_PAUSE, |(_, pause)| (pause * 2).min(LONGEST_PAUSE));
-                let (probe_at, whole) = (Some(turn.now + pause), self.is_whole());
-                self.wait = Some(Wait { block, probe_at, pause, doubtful: false, checking: false, whole });
+                let (probe_at, was_complete) = (Some(turn.now + pause), self.is_seeding());
+                self.wait = Some(Wait { block, probe_at, pause, doubtful: false, checking: false, was_complete });
                 self.begin_waiting(trouble, turn);
             }
         }
@@ -112,8 +112,9 @@ impl Torrent {
 
     /// The content is checked again. The peers are let go, because what we told them may not be true.
     fn begin_check(&mut self, text: String, turn: &mut Turn) {
-        let (pause, whole) = self.wait.as_ref().map_or((FIRST_PAUSE, self.is_whole()), |wait| (wait.pause, wait.whole));
-        self.wait = Some(Wait { block: None, probe_at: None, pause, doubtful: true, checking: true, whole });
+        let (pause, was_complete) =
+            self.wait.as_ref().map_or((FIRST_PAUSE, self.is_seeding()), |wait| (wait.pause, wait.was_complete));
+        self.wait = Some(Wait { block: None, probe_at: None, pause, doubtful: true, checking: true, was_complete });
         self.begin_waiting(DiskTrouble { text, short_bytes: 0 }, turn);
         self.keys().into_iter().for_each(|key| self.close(key, "what we have is being checked again", turn));
         turn.actions.push(Action::Disk(DiskOrder::CheckAgain));
@@ -123,7 +124,7 @@ impl Torrent {
     pub(super) fn checked_again(&mut self, have: Bitfield, turn: &mut Turn) {
         self.picker.begin_with(have, &mut turn.shared.rng);
         self.meeting.candidates.hurry(turn.now);
-        if self.meeting.completed && !self.picker.have().is_full() {
+        if self.meeting.told_complete && !self.picker.have().is_full() {
             self.meeting.announcer.hurry(turn.now);
         }
         self.go_on(turn);
@@ -135,7 +136,7 @@ impl Torrent {
             return;
         }
         self.end_super_seeding(turn);
-        if self.is_whole() {
+        if self.is_seeding() {
             self.standing = Standing::Downloading;
             self.fetching.progressed = turn.now;
             self.meeting.candidates.hurry(turn.now);
@@ -151,10 +152,10 @@ impl Torrent {
     fn go_on(&mut self, turn: &mut Turn) {
         let before = self.wait.take();
         self.healed = before.as_ref().map(|wait| (turn.now, wait.pause));
-        self.standing = if self.picker.is_whole() { Standing::Seeding } else { Standing::Downloading };
+        self.standing = if self.picker.has_all_wanted() { Standing::Seeding } else { Standing::Downloading };
         self.fetching.progressed = turn.now;
         turn.actions.push(Action::News(News::Resumed));
-        if self.is_whole() && before.is_some_and(|wait| !wait.whole) {
+        if self.is_seeding() && before.is_some_and(|wait| !wait.was_complete) {
             // Another program put the missing files there, or a piece was proven too late to be believed.
             return self.complete(turn);
         }

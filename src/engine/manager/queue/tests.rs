@@ -1,7 +1,7 @@
 //! Tests of pausing and of the limit of downloads at once, with an engine that has no peers.
 
 use super::super::super::testkit::{PATIENCE, torrent};
-use super::super::super::{Config, Engine, Job, Notice, Phase, Report, TorrentId};
+use super::super::super::{Command, Config, Engine, Job, Notice, Phase, Report, TorrentId};
 use crossbeam_channel::Receiver;
 use std::time::{Duration, Instant};
 
@@ -48,23 +48,23 @@ fn a_paused_torrent_gives_its_turn_to_another_and_pausing_all_includes_later_one
     add(&["downloads", "turn"]);
     add(&["downloads", "turn", "turn"]);
     let press = |torrent: u64, wanted: &[&str]| {
-        engine.pause_or_resume(Some(TorrentId(torrent)));
+        engine.send(Command::PauseOrResume(Some(TorrentId(torrent))));
         wait_for(&notices, wanted);
     };
     press(0, &["paused", "downloads", "turn"]);
     press(0, &["turn", "downloads", "turn"]);
     press(2, &["turn", "downloads", "paused"]);
     press(1, &["downloads", "paused", "paused"]);
-    engine.pause_or_resume(None);
+    engine.send(Command::PauseOrResume(None));
     wait_for(&notices, &["paused"; 3]);
     add(&["paused"; 4]);
     press(3, &["paused", "paused", "paused", "downloads"]);
     // There is no such torrent.
-    engine.pause_or_resume(Some(TorrentId(9)));
-    engine.pause_or_resume(None);
+    engine.send(Command::PauseOrResume(Some(TorrentId(9))));
+    engine.send(Command::PauseOrResume(None));
     wait_for(&notices, &["paused"; 4]);
-    engine.pause_or_resume(None);
+    engine.send(Command::PauseOrResume(None));
     wait_for(&notices, &["downloads", "turn", "turn", "turn"]);
-    engine.remove(TorrentId(0));
+    engine.send(Command::Remove(TorrentId(0)));
     wait_for(&notices, &["downloads", "turn", "turn"]);
 }

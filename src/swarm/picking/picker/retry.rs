@@ -8,7 +8,7 @@
 //! A fast peer fetches such a piece before all others, because a liar that is not found out spoils more pieces. A slow
 //! peer fetches it only if it has nothing else to do.
 
-use super::{Begun, Block, Picker, Wish};
+use super::{Begun, Block, Giver, Picker};
 use crate::base::time::Time;
 use crate::proto::peer::message::BLOCK_BYTES;
 use crate::swarm::peer::PeerKey;
@@ -21,10 +21,10 @@ const OWNER_PATIENCE: Time = Time::from_secs(40);
 impl Picker {
     /// If the only peer that may send a piece is too slow, a peer that has nothing else to do and is more than twice as
     /// fast takes the piece over, from its first block on. (Twice as fast, so that this comes to an end.)
-    pub(super) fn take_over(&mut self, wish: &Wish) -> Option<u32> {
-        let others = |begun: &Begun| begun.alone && begun.missing > 0 && begun.owner != Some(wish.peer);
-        let slow = |begun: &Begun| others(begun) && wish.rate / 2 > begun.owner_rate;
-        let slow = |(piece, begun): &(&u32, &Begun)| wish.idle && slow(begun) && wish.has.get(**piece);
+    pub(super) fn take_over(&mut self, giver: &Giver) -> Option<u32> {
+        let others = |begun: &Begun| begun.alone && begun.missing > 0 && begun.owner != Some(giver.peer);
+        let slow = |begun: &Begun| others(begun) && giver.rate / 2 > begun.owner_rate;
+        let slow = |(piece, begun): &(&u32, &Begun)| giver.idle && slow(begun) && giver.has.get(**piece);
         let piece = self.begun.iter().find(slow).map(|(piece, _)| *piece)?;
         self.start_over(piece, true);
         Some(piece)
@@ -32,7 +32,7 @@ impl Picker {
 
     /// Takes in how fast `owner` is by now and when it last `brought` a block, so that a faster peer may take over.
     /// Returns whether to wait for it any longer.
-    pub fn pace(&mut self, owner: PeerKey, rate: u64, brought: Time, now: Time) -> bool {
+    pub fn observe_owner(&mut self, owner: PeerKey, rate: u64, brought: Time, now: Time) -> bool {
         let mut patient = true;
         for begun in self.begun.values_mut().filter(|begun| begun.alone && begun.owner == Some(owner)) {
             let since = *begun.owned_since.get_or_insert(now);
@@ -53,10 +53,8 @@ impl Picker {
     /// The hash of `piece` is wrong: it is fetched again, now from one peer. Returns the peer that sent all of it, if
     /// one did.
     pub fn failed(&mut self, piece: u32) -> Option<PeerKey> {
-        let senders: Vec<Option<PeerKey>> = match self.begun.get(&piece) {
-            Some(begun) => begun.blocks.iter().map(|block| block.from).collect(),
-            None => Vec::new(),
-        };
+        let blocks = self.begun.get(&piece).into_iter().flat_map(|begun| &begun.blocks);
+        let senders: Vec<Option<PeerKey>> = blocks.map(|block| block.from).collect();
         self.start_over(piece, true);
         let first = senders.first().copied().flatten();
         let sole = if senders.iter().all(|sender| *sender == first) { first } else { None };
@@ -86,10 +84,8 @@ impl Picker {
     /// block go on with it. Returns those pieces, which the disk is to forget.
     pub fn distrust(&mut self, liar: PeerKey) -> Vec<u32> {
         let mut spoilt = Vec::new();
-        for (&piece, begun) in self.begun.iter_mut().filter(|(_, begun)| begun.missing > 0) {
-            if !begun.blocks.iter().any(|block| block.from == Some(liar)) {
-                continue;
-            }
+        let has_its_block = |begun: &Begun| begun.blocks.iter().any(|block| block.from == Some(liar));
+        for (&piece, begun) in self.begun.iter_mut().filter(|(_, begun)| begun.missing > 0 && has_its_block(begun)) {
             spoilt.push(piece);
             // (If other peers were asked for a block that came, they were told to cancel.)
             begun.blocks.iter_mut().filter(|block| block.from.is_some()).for_each(|block| *block = Block::default());

@@ -34,8 +34,8 @@ fn picker(pieces: u32, had: u32) -> (Picker, Rng) {
     (picker, rng)
 }
 
-fn wish(number: u32, has: &Bitfield, blocks: usize) -> Wish<'_> {
-    Wish { peer: peer(number), has, blocks, rate: 0, fast: false, idle: true, suggested: &[] }
+fn giver(number: u32, has: &Bitfield, blocks: usize) -> Giver<'_> {
+    Giver { peer: peer(number), has, blocks, rate: 0, fast: false, idle: true, suggested: &[] }
 }
 
 /// The pieces of the picked blocks, each once.
@@ -57,8 +57,8 @@ fn bits(len: u32, ones: &[u32]) -> Bitfield {
 fn a_piece_is_finished_before_the_next_is_begun() {
     let (mut picker, mut rng) = picker(10, 4);
     let all = Bitfield::full(10);
-    let first = picker.pick(&wish(1, &all, 3), &mut rng);
-    let second = picker.pick(&wish(2, &all, 3), &mut rng);
+    let first = picker.pick(&giver(1, &all, 3), &mut rng);
+    let second = picker.pick(&giver(2, &all, 3), &mut rng);
     assert_eq!(pieces(&first).len(), 1);
     assert_eq!(second[0].piece, first[0].piece, "its last block comes first");
     assert_eq!(pieces(&second).len(), 2);
@@ -72,11 +72,11 @@ fn the_rarest_piece_comes_first_once_we_have_four() {
     for common in [4, 5, 6, 8, 9] {
         picker.count(&bits(10, &[common]), &mut rng);
     }
-    assert_eq!(picker.pick(&wish(1, &Bitfield::full(10), 1), &mut rng)[0].piece, 7);
+    assert_eq!(picker.pick(&giver(1, &Bitfield::full(10), 1), &mut rng)[0].piece, 7);
     // A piece that was begun and left does not go before a rarer one.
     picker.count(&bits(10, &[7, 7]), &mut rng);
     picker.count(&bits(10, &[7]), &mut rng);
-    assert_ne!(picker.pick(&wish(2, &Bitfield::full(10), 1), &mut rng)[0].piece, 7);
+    assert_ne!(picker.pick(&giver(2, &Bitfield::full(10), 1), &mut rng)[0].piece, 7);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn the_first_pieces_are_random() {
         let mut picker = Picker::new(100 * PIECE as u64, PIECE, Bitfield::new(100), false, &mut rng);
         // All but one are common: from the fifth piece on that one would come first.
         (1..100).for_each(|piece| picker.count_one(piece, &mut rng));
-        picker.pick(&wish(1, &all, 1), &mut rng)[0].piece
+        picker.pick(&giver(1, &all, 1), &mut rng)[0].piece
     };
     assert!((0..20).map(first).collect::<std::collections::BTreeSet<_>>().len() > 5);
 }
@@ -100,10 +100,10 @@ fn when_many_pieces_were_begun_and_left_they_go_before_a_rarer_one() {
         let common = bits(30, &(4..29).collect::<Vec<u32>>());
         picker.count(&common, &mut rng);
         for number in 1..=left as u32 {
-            picker.pick(&Wish { fast: true, ..wish(number, &common, 1) }, &mut rng);
+            picker.pick(&Giver { fast: true, ..giver(number, &common, 1) }, &mut rng);
         }
         (1..=left as u32).for_each(|number| picker.leave(peer(number), true));
-        let next = picker.pick(&wish(99, &Bitfield::full(30), 1), &mut rng)[0].piece;
+        let next = picker.pick(&giver(99, &Bitfield::full(30), 1), &mut rng)[0].piece;
         assert_eq!(next == 29, left == MOST_LEFT_BEGUN, "{left} were left, and {next} is next");
     }
 }
@@ -112,7 +112,7 @@ fn when_many_pieces_were_begun_and_left_they_go_before_a_rarer_one() {
 fn sequential_means_first_to_last() {
     let mut rng = Rng::new(1);
     let mut picker = Picker::new(5 * PIECE as u64, PIECE, bits(5, &[1]), true, &mut rng);
-    let picked = picker.pick(&wish(1, &Bitfield::full(5), 16), &mut rng);
+    let picked = picker.pick(&giver(1, &Bitfield::full(5), 16), &mut rng);
     assert_eq!(pieces(&picked), [0, 2, 3, 4]);
 }
 
@@ -120,7 +120,7 @@ fn sequential_means_first_to_last() {
 fn a_fast_peer_gets_a_piece_of_its_own_and_others_join_only_if_nothing_else_is_left() {
     let (mut picker, mut rng) = picker(6, 4);
     let all = Bitfield::full(6);
-    let fast = |number| Wish { fast: true, ..wish(number, &all, 1) };
+    let fast = |number| Giver { fast: true, ..giver(number, &all, 1) };
     let one = picker.pick(&fast(1), &mut rng)[0].piece;
     let two = picker.pick(&fast(2), &mut rng)[0].piece;
     assert_ne!(one, two);
@@ -133,11 +133,11 @@ fn a_fast_peer_gets_a_piece_of_its_own_and_others_join_only_if_nothing_else_is_l
 fn endgame_asks_several_and_the_first_answer_wins() {
     let (mut picker, mut rng) = picker(5, 4);
     let all = Bitfield::full(5);
-    let asked = picker.pick(&wish(1, &all, 4), &mut rng);
+    let asked = picker.pick(&giver(1, &all, 4), &mut rng);
     assert_eq!(asked.len(), 4);
-    let busy = Wish { idle: false, ..wish(2, &all, 4) };
+    let busy = Giver { idle: false, ..giver(2, &all, 4) };
     assert!(picker.pick(&busy, &mut rng).is_empty(), "a busy peer takes no part");
-    let again = picker.pick(&wish(2, &all, 2), &mut rng);
+    let again = picker.pick(&giver(2, &all, 2), &mut rng);
     assert_eq!(again.len(), 2);
     assert_eq!(picker.arrived(again[0], peer(2), false), Arrival::Wanted { others: true });
     assert_eq!(picker.arrived(again[0], peer(1), false), Arrival::Unwanted);
@@ -147,61 +147,61 @@ fn endgame_asks_several_and_the_first_answer_wins() {
 fn there_is_no_endgame_while_something_can_be_begun_elsewhere() {
     let (mut picker, mut rng) = picker(6, 4);
     let some = bits(6, &[4]);
-    assert_eq!(picker.pick(&wish(1, &some, 8), &mut rng).len(), 4);
-    assert!(picker.pick(&wish(2, &some, 8), &mut rng).is_empty(), "piece 5 is free, though not for this peer");
+    assert_eq!(picker.pick(&giver(1, &some, 8), &mut rng).len(), 4);
+    assert!(picker.pick(&giver(2, &some, 8), &mut rng).is_empty(), "piece 5 is free, though not for this peer");
 }
 
 #[test]
 fn requests_to_a_peer_that_left_are_free_again() {
     let (mut picker, mut rng) = picker(5, 4);
     let all = Bitfield::full(5);
-    let asked = picker.pick(&wish(1, &all, 4), &mut rng);
-    asked.iter().for_each(|&block| picker.unask(block));
+    let asked = picker.pick(&giver(1, &all, 4), &mut rng);
+    asked.iter().for_each(|&block| picker.request_given_up(block));
     picker.leave(peer(1), true);
-    assert_eq!(picker.pick(&wish(2, &all, 9), &mut rng), asked);
+    assert_eq!(picker.pick(&giver(2, &all, 9), &mut rng), asked);
 }
 
 #[test]
 fn a_late_answer_to_a_given_up_request_is_taken_and_not_requested_again() {
     let (mut picker, mut rng) = picker(5, 4);
     let all = Bitfield::full(5);
-    let asked = picker.pick(&wish(1, &all, 4), &mut rng);
-    picker.unask(asked[0]);
-    picker.unask(asked[1]);
+    let asked = picker.pick(&giver(1, &all, 4), &mut rng);
+    picker.request_given_up(asked[0]);
+    picker.request_given_up(asked[1]);
     assert_eq!(picker.arrived(asked[0], peer(1), true), Arrival::Wanted { others: false });
     // If another peer was asked meanwhile, that request is still out and must be cancelled.
-    let again = picker.pick(&Wish { idle: false, ..wish(2, &all, 9) }, &mut rng);
+    let again = picker.pick(&Giver { idle: false, ..giver(2, &all, 9) }, &mut rng);
     assert_eq!(again, [asked[1]]);
     assert_eq!(picker.arrived(asked[1], peer(1), true), Arrival::Wanted { others: true });
-    assert!(picker.pick(&Wish { idle: false, ..wish(2, &all, 9) }, &mut rng).is_empty());
+    assert!(picker.pick(&Giver { idle: false, ..giver(2, &all, 9) }, &mut rng).is_empty());
 }
 
 #[test]
 fn a_piece_that_failed_is_fetched_again_from_one_peer_alone() {
     let (mut picker, mut rng) = picker(5, 4);
     let all = Bitfield::full(5);
-    for (number, block) in [1, 2, 1, 2].into_iter().zip(picker.pick(&wish(1, &all, 4), &mut rng)) {
+    for (number, block) in [1, 2, 1, 2].into_iter().zip(picker.pick(&giver(1, &all, 4), &mut rng)) {
         picker.arrived(block, peer(number), false);
     }
     assert_eq!(picker.failed(4), None, "either may have lied");
-    let first = picker.pick(&wish(1, &all, 2), &mut rng);
+    let first = picker.pick(&giver(1, &all, 2), &mut rng);
     assert_eq!(first.len(), 2);
-    assert!(picker.pick(&wish(2, &all, 2), &mut rng).is_empty(), "not even in the endgame");
+    assert!(picker.pick(&giver(2, &all, 2), &mut rng).is_empty(), "not even in the endgame");
     assert_eq!(picker.arrived(first[0], peer(2), false), Arrival::Unwanted, "another peer answers an old request");
     assert_eq!(picker.arrived(first[0], peer(1), false), Arrival::Wanted { others: false });
     assert_eq!(picker.take_restarted(), [4]);
     picker.leave(peer(1), false);
-    assert!(picker.pick(&wish(2, &all, 9), &mut rng).is_empty(), "it waits for a peer that only chokes us");
-    let faster = Wish { rate: 1000, ..wish(3, &all, 9) };
+    assert!(picker.pick(&giver(2, &all, 9), &mut rng).is_empty(), "it waits for a peer that only chokes us");
+    let faster = Giver { rate: 1000, ..giver(3, &all, 9) };
     assert_eq!(picker.pick(&faster, &mut rng).len(), 4, "but not for one that is much slower");
-    assert!(picker.pick(&Wish { rate: 1999, ..wish(2, &all, 9) }, &mut rng).is_empty());
+    assert!(picker.pick(&Giver { rate: 1999, ..giver(2, &all, 9) }, &mut rng).is_empty());
     assert_eq!(picker.take_restarted(), [4]);
     assert_eq!(picker.arrived(first[0], peer(3), false), Arrival::Wanted { others: false });
-    first.iter().for_each(|&block| picker.unask(block));
+    first.iter().for_each(|&block| picker.request_given_up(block));
     picker.leave(peer(3), true);
-    assert_eq!(picker.pick(&wish(2, &all, 9), &mut rng).len(), 4, "its peer left it half done, so it starts over");
+    assert_eq!(picker.pick(&giver(2, &all, 9), &mut rng).len(), 4, "its peer left it half done, so it starts over");
     assert_eq!(picker.take_restarted(), [4]);
-    assert!(picker.proven(4) && !picker.proven(4) && picker.is_whole());
+    assert!(picker.proven(4) && !picker.proven(4) && picker.has_all_wanted());
 }
 
 /// The disk remembers the first try, so a peer that failed alone after that sent none of its blocks.
@@ -209,11 +209,11 @@ fn a_piece_that_failed_is_fetched_again_from_one_peer_alone() {
 fn the_senders_of_the_first_try_are_remembered_when_the_second_fails_too() {
     let (mut picker, mut rng) = picker(5, 4);
     let all = Bitfield::full(5);
-    for (number, block) in [1, 2, 1, 2].into_iter().zip(picker.pick(&wish(1, &all, 4), &mut rng)) {
+    for (number, block) in [1, 2, 1, 2].into_iter().zip(picker.pick(&giver(1, &all, 4), &mut rng)) {
         picker.arrived(block, peer(number), false);
     }
     assert_eq!(picker.failed(4), None);
-    for block in picker.pick(&wish(3, &all, 4), &mut rng) {
+    for block in picker.pick(&giver(3, &all, 4), &mut rng) {
         picker.arrived(block, peer(3), false);
     }
     assert_eq!(picker.failed(4), Some(peer(3)));
@@ -225,7 +225,7 @@ fn the_senders_of_the_first_try_are_remembered_when_the_second_fails_too() {
 fn the_last_block_may_be_short() {
     let mut rng = Rng::new(1);
     let mut picker = Picker::new(50_000 + 7, 50_000, Bitfield::new(2), true, &mut rng);
-    let picked = picker.pick(&wish(1, &Bitfield::full(2), 9), &mut rng);
+    let picked = picker.pick(&giver(1, &Bitfield::full(2), 9), &mut rng);
     let lengths: Vec<u32> = picked.iter().map(|block| block.length).collect();
     assert_eq!(lengths, [16384, 16384, 16384, 848, 7]);
 }
@@ -234,15 +234,15 @@ fn the_last_block_may_be_short() {
 fn a_peer_that_became_faster_does_not_take_over_its_own_piece() {
     let (mut picker, mut rng) = picker(1, 0);
     let all = Bitfield::full(1);
-    for block in picker.pick(&wish(1, &all, 4), &mut rng) {
+    for block in picker.pick(&giver(1, &all, 4), &mut rng) {
         picker.arrived(block, peer(1), false);
     }
     picker.failed(0);
     picker.take_restarted();
-    for block in picker.pick(&wish(2, &all, 2), &mut rng) {
+    for block in picker.pick(&giver(2, &all, 2), &mut rng) {
         picker.arrived(block, peer(2), false);
     }
-    let faster = Wish { rate: 1 << 20, ..wish(2, &all, 4) };
+    let faster = Giver { rate: 1 << 20, ..giver(2, &all, 4) };
     assert_eq!(picker.pick(&faster, &mut rng).len(), 2, "the missing blocks, and none twice");
     assert_eq!(picker.take_restarted(), []);
 }
@@ -257,15 +257,15 @@ fn unwanted_pieces_are_never_requested_not_even_in_the_endgame() {
         picker.want_only(bits(6, &[0, 1, 4]));
         picker.count_one(2, &mut rng);
         let all = Bitfield::full(6);
-        let mut picked = pieces(&picker.pick(&wish(1, &all, 100), &mut rng));
+        let mut picked = pieces(&picker.pick(&giver(1, &all, 100), &mut rng));
         picked.sort();
         assert_eq!(picked, [1, 4]);
         // Endgame: the second peer gets the same again.
-        assert!(picker.pick(&wish(2, &all, 100), &mut rng).iter().all(|block| [1, 4].contains(&block.piece)));
-        assert_eq!(picker.pick(&wish(3, &bits(6, &[2, 3, 5]), 100), &mut rng), []);
+        assert!(picker.pick(&giver(2, &all, 100), &mut rng).iter().all(|block| [1, 4].contains(&block.piece)));
+        assert_eq!(picker.pick(&giver(3, &bits(6, &[2, 3, 5]), 100), &mut rng), []);
         assert_eq!(bits(6, &[1, 2, 3]).count_lacked_by(picker.settled()), 1);
-        assert!(picker.proven(1) && !picker.is_whole());
-        assert!(picker.proven(4) && picker.is_whole() && !picker.have().is_full());
+        assert!(picker.proven(1) && !picker.has_all_wanted());
+        assert!(picker.proven(4) && picker.has_all_wanted() && !picker.have().is_full());
     }
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::swarm::event::{DiskEvent, Event, PeerEvent};
 use crate::swarm::simulation::stage::{Stage, key};
-use crate::swarm::torrent::downloading::{MOST_ALLOWED, MOST_SUGGESTED, MOST_UNASKED, SNUB_AFTER};
+use crate::swarm::torrent::downloading::{MOST_ALLOWED, MOST_SUGGESTED, MOST_UNREQUESTED, SNUB_AFTER};
 
 impl Stage {
     /// How many blocks connection `number` is asked for now.
@@ -98,7 +98,7 @@ fn late_blocks_are_taken_and_a_peer_that_keeps_sending_unrequested_ones_is_close
     stage.hear(2, Message::Choke);
     stage.bring(2, block);
     assert_eq!(stage.torrent.status(stage.now).wasted, 0);
-    (0..MOST_UNASKED).for_each(|_| stage.bring(2, block));
+    (0..MOST_UNREQUESTED).for_each(|_| stage.bring(2, block));
     assert_eq!(stage.closed, []);
     stage.bring(2, block);
     assert_eq!(stage.closed, [(key(2), "it sends blocks that were not asked for")]);

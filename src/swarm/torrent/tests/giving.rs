@@ -175,7 +175,7 @@ fn suggestions_spread_what_a_seed_has_without_repeating() {
 #[test]
 fn a_limit_holds_from_the_first_block_on_and_nothing_polls() {
     let mut swarm = Swarm::new(&[everything(), nothing(), nothing()]);
-    swarm.members[0].torrent.giving.upload.set_rate(Some(64 << 10), Time::ZERO);
+    swarm.members[0].torrent.giving.limit.set_rate(Some(64 << 10), Time::ZERO);
     swarm.connect(1, 0);
     swarm.connect(2, 0);
     for seconds in [1, 2, 5, 10] {

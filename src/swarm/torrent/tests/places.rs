@@ -71,7 +71,7 @@ fn a_seed_keeps_peers_that_wait_for_their_turn() {
         stage.hear(number, Message::Interested);
     }
     (0..50).for_each(|piece| stage.happen(Event::Disk(DiskEvent::Checked { piece, good: true })));
-    assert!(stage.torrent.is_whole());
+    assert!(stage.torrent.is_seeding());
     stage.pass(Time::from_secs(70));
     let served: Vec<u32> =
         stage.torrent.peers.iter().filter(|(_, peer)| !peer.we_choke).map(|(key, _)| key.0.get()).collect();

@@ -138,7 +138,7 @@ fn content_in_doubt_is_not_offered_until_it_is_checked() {
     // The piece comes from a seed, and trackers do not hear twice that it is complete.
     swarm.connect(0, 2);
     assert!(swarm.run(swarm.now + Time::from_secs(9), |swarm| swarm.whole(0)));
-    assert!(swarm.members[0].torrent.meeting.completed);
+    assert!(swarm.members[0].torrent.meeting.told_complete);
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn a_torrent_that_is_whole_after_a_check_is_reported_complete_once() {
         count(&decides(&mut swarm, Event::Disk(DiskEvent::CheckedAgain { have: everything() })), is_complete),
         1
     );
-    assert!(swarm.members[0].torrent.is_whole());
+    assert!(swarm.members[0].torrent.is_seeding());
     decides(&mut swarm, Event::Disk(DiskEvent::Doubted { text: "changed".into() }));
     assert_eq!(
         count(&decides(&mut swarm, Event::Disk(DiskEvent::CheckedAgain { have: everything() })), is_complete),
