@@ -4,13 +4,14 @@
 //! files does not exist or ends before the piece does, nor if its files are unchanged since the [resume
 //! state](super::resume) of the last run was saved.
 
+pub mod claim;
 pub mod trust;
 
 use super::Duty;
 use super::content::Content;
 use super::error::ContentError;
 use super::hashing;
-use super::resume::{Known, StateDir, look_at};
+use super::resume::{Known, StateDir, look_when_quiet};
 use crate::base::sha1::Sha1;
 use crate::proto::metainfo::FileEntry;
 use crate::proto::peer::bitfield::Bitfield;
@@ -51,36 +52,60 @@ pub fn begin(
     }
     // The files are looked at before anything is read, so that a write by another program meanwhile shows the next
     // time.
-    let look = |file| content.open_file(file).and_then(|file| look_at(&file)).ok();
-    let files = 0..content.metainfo.files.len();
-    let sizes: Vec<u64> = files.clone().map(|file| content.size_on_disk(file).unwrap_or(0)).collect();
+    let (sizes, seen) = look_at_all(&content)?;
     content.refuse_too_long(&sizes)?;
-    let seen: Vec<Option<Record>> = files.clone().map(look).collect();
     let known = states.map(|states| Known::load(states, &content, warn));
-    let trusts = |file| !check_all && known.as_ref().is_some_and(|known| known.trusts(file, seen[file].as_ref()));
-    let trusted: Vec<bool> = files.map(trusts).collect();
+    let making = known.iter().flat_map(|known| known.resume.files.iter().enumerate());
+    making.filter(|(_, state)| state.making).for_each(|(file, _)| content.make(file, true));
+    let trusts =
+        |file: usize| !check_all && known.as_ref().is_some_and(|known| known.trusts(file, seen[file].as_ref()));
+    let trusted: Vec<bool> = (0..seen.len()).map(trusts).collect();
     let last = known.as_ref().filter(|_| !check_all).map(|known| (&known.resume.have, trusted.as_slice()));
-    let (have, hashed_bytes) = check(&content, &seen, last, progress);
+    let (have, hashed_bytes) = check(&content, &sizes, last, progress);
     let known = known.map(|known| known.checked(seen, &trusted));
-    let found = CheckedContent { content: Arc::new(content), have, hashed_bytes, known };
+    let mut found = CheckedContent { content: Arc::new(content), have, hashed_bytes, known };
     if found.content.duty.only_serves() {
         return trust::whole(found);
+    }
+    let own = found.content.without_parts(found.have.clone());
+    claim::claim(&found.content, &own, &sizes)?;
+    // What is ours is recorded before anything is written.
+    if let (Some(states), Some(known)) = (states, &mut found.known) {
+        known.announce(states, &found.content, own);
     }
     found.content.prepare()?;
     found.content.move_parts()?;
     Ok(found)
 }
 
-/// Returns the pieces that `content` has, and how many bytes were read to find out. `last`: the pieces of the last run,
+/// The sizes of all files, and what they are like.
+fn look_at_all(content: &Content) -> Result<(Vec<u64>, Vec<Option<Record>>), ContentError> {
+    let (mut sizes, mut seen) = (Vec::new(), Vec::new());
+    let mut may_wait = true;
+    for file in 0..content.metainfo.files.len() {
+        let Some((opened, found)) = content.find(file) else {
+            sizes.push(0);
+            seen.push(None);
+            continue;
+        };
+        sizes.push(content.cut(file, found.len())?);
+        // If one file was written to a moment ago, others probably were too: one wait is enough for all of them.
+        let record = look_when_quiet(content, &opened, may_wait).ok().flatten();
+        may_wait &= record.is_some();
+        seen.push(record);
+    }
+    Ok((sizes, seen))
+}
+
+/// Returns the pieces that `content` has, and how many bytes were read to find out. `sizes`: of the files; `last`: the pieces of the last run,
 /// and for which files that still holds. `progress` counts the pieces that are done.
 pub fn check(
     content: &Content,
-    seen: &[Option<Record>],
+    sizes: &[u64],
     last: Option<(&Bitfield, &[bool])>,
     progress: &AtomicU32,
 ) -> (Bitfield, u64) {
     let pieces = content.metainfo.piece_count();
-    let sizes: Vec<u64> = seen.iter().map(|seen| seen.map_or(0, |seen| seen.stamp.size)).collect();
     let (have, hashed) = (Mutex::new(Bitfield::new(pieces)), Mutex::new(0));
     if sizes.iter().all(|size| *size == 0) && !content.has_old_parts() && pieces > 0 {
         return (Bitfield::new(pieces), 0);
@@ -96,7 +121,7 @@ pub fn check(
             Some((have, trusted)) if holds(piece, trusted) && (have.get(piece) || !content.may_be_in_part(piece)) => {
                 have.get(piece)
             }
-            _ => is_had(content, piece, &sizes, buffer, &hashed),
+            _ => is_had(content, piece, sizes, buffer, &hashed),
         };
         if right {
             lock(&have).set(piece);

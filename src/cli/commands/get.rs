@@ -65,6 +65,7 @@ pub const COMMAND: Command = Command {
                 Flag::switch("sequential", "Download pieces in order, first to last").default("rarest first"),
                 Flag::switch("preallocate", "Reserve disk space before downloading").default("sparse files"),
                 run::STATE,
+                run::OVERWRITE,
                 Flag::switch("check", "Verify all content, whatever the resume state says"),
             ],
         },
@@ -180,6 +181,7 @@ fn configure(given: &Parsed, view: &View) -> Result<Config, Failure> {
             ..common.torrent
         },
         check_all: given.has("check"),
+        overwrite: given.has("overwrite"),
         ..common
     })
 }

@@ -38,7 +38,7 @@ pub struct KnownFiles {
     /// Modification times are set by this machine.
     local: bool,
     /// Inodes have numbers that stay.
-    numbered: bool,
+    pub numbered: bool,
     began: Instant,
 }
 
