@@ -5,6 +5,7 @@
 //! state](super::resume) of the last run was saved.
 
 pub mod claim;
+pub mod names;
 pub mod trust;
 
 use super::Duty;
@@ -17,6 +18,7 @@ use crate::proto::metainfo::FileEntry;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::resume::Record;
 use crate::sys::{lock, unlocked};
+use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -52,13 +54,12 @@ pub fn begin(
     }
     // The files are looked at before anything is read, so that a write by another program meanwhile shows the next
     // time.
-    let (sizes, seen) = look_at_all(&content)?;
+    let Looks { sizes, inodes, seen } = look_at_all(&content)?;
     content.refuse_too_long(&sizes)?;
     let known = states.map(|states| Known::load(states, &content, warn));
     let making = known.iter().flat_map(|known| known.resume.files.iter().enumerate());
     making.filter(|(_, state)| state.making).for_each(|(file, _)| content.make(file, true));
-    let trusts =
-        |file: usize| !check_all && known.as_ref().is_some_and(|known| known.trusts(file, seen[file].as_ref()));
+    let trusts = |file: usize| known.as_ref().is_some_and(|known| known.trusts(file, seen[file].as_ref()));
     let trusted: Vec<bool> = (0..seen.len()).map(trusts).collect();
     let last = known.as_ref().filter(|_| !check_all).map(|known| (&known.resume.have, trusted.as_slice()));
     let (have, hashed_bytes) = check(&content, &sizes, last, progress);
@@ -68,7 +69,8 @@ pub fn begin(
         return trust::whole(found);
     }
     let own = found.content.without_parts(found.have.clone());
-    claim::claim(&found.content, &own, &sizes)?;
+    claim::claim(&found.content, &own, &sizes, &trusted)?;
+    names::tell_apart(&found.content, &own, &inodes)?;
     // What is ours is recorded before anything is written.
     if let (Some(states), Some(known)) = (states, &mut found.known) {
         known.announce(states, &found.content, own);
@@ -78,27 +80,37 @@ pub fn begin(
     Ok(found)
 }
 
-/// The sizes of all files, and what they are like.
-fn look_at_all(content: &Content) -> Result<(Vec<u64>, Vec<Option<Record>>), ContentError> {
-    let (mut sizes, mut seen) = (Vec::new(), Vec::new());
-    let mut may_wait = true;
-    for file in 0..content.metainfo.files.len() {
-        let Some((opened, found)) = content.find(file) else {
-            sizes.push(0);
-            seen.push(None);
-            continue;
-        };
-        sizes.push(content.cut(file, found.len())?);
-        // If one file was written to a moment ago, others probably were too: one wait is enough for all of them.
-        let record = look_when_quiet(content, &opened, may_wait).ok().flatten();
-        may_wait &= record.is_some();
-        seen.push(record);
-    }
-    Ok((sizes, seen))
+/// What all files are like.
+#[derive(Default)]
+struct Looks {
+    sizes: Vec<u64>,
+    inodes: Vec<u64>,
+    seen: Vec<Option<Record>>,
 }
 
-/// Returns the pieces that `content` has, and how many bytes were read to find out. `sizes`: of the files; `last`: the pieces of the last run,
-/// and for which files that still holds. `progress` counts the pieces that are done.
+fn look_at_all(content: &Content) -> Result<Looks, ContentError> {
+    let mut looks = Looks::default();
+    let mut may_wait = true;
+    for file in 0..content.metainfo.files.len() {
+        let (mut size, mut inode, mut record) = (0, 0, None);
+        if content.overwrite {
+            content.cut(file)?;
+        }
+        if let Some((opened, found)) = content.find(file) {
+            (size, inode) = (found.len(), found.ino());
+            // If one file was written to a moment ago, others probably were too: one wait is enough for all of them.
+            record = look_when_quiet(content, &opened, may_wait).ok().flatten();
+            may_wait &= record.is_some();
+        }
+        looks.sizes.push(size);
+        looks.inodes.push(inode);
+        looks.seen.push(record);
+    }
+    Ok(looks)
+}
+
+/// Returns the pieces that `content` has, and how many bytes were read to find out. `sizes`: of the files on disk;
+/// `last`: the pieces of the last run, and for which files that still holds. `progress` counts the pieces that are done.
 pub fn check(
     content: &Content,
     sizes: &[u64],

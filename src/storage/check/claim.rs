@@ -6,6 +6,8 @@
 //! * if the [resume state](crate::storage::resume) says that swarmlet was making it. This is recorded before its first
 //!   byte, so it holds after `kill -9` at any moment. It ends when the file has all its pieces: if they are all wrong
 //!   later, a user has replaced the file by his own;
+//! * if the state vouches for it: nobody has changed it since it had its pieces. It lacks one now because a file beside
+//!   it is gone;
 //! * if it is empty or all zeros, as other programs leave files that they have not begun;
 //! * if one of its pieces is right (pieces of zeros prove nothing: many a file has some);
 //! * if it looks like a half download of another program: other pieces of the torrent are right, the file ends where a
@@ -16,7 +18,7 @@
 //!
 //! Any other file is the user's, and the torrent is refused.
 
-use super::is_there;
+use super::{files_of_piece, is_there};
 use crate::base::sha1::{Digest, Sha1};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::BLOCK_BYTES;
@@ -31,34 +33,41 @@ use std::os::unix::fs::FileExt;
 /// Bytes that are examined at a time.
 const LOOK_BYTES: usize = 64 * 1024;
 
-/// Takes the wanted files that lack pieces for ours, or refuses the first that is not. `own`: the right pieces in the
-/// files; `sizes`: of the files on disk.
-pub fn claim(content: &Content, own: &Bitfield, sizes: &[u64]) -> Result<(), ContentError> {
-    let lacks = |file: usize| content.may_be_written(file) && !content.has_of(file, own).1;
-    let lacking = (0..sizes.len()).filter(|file| lacks(*file));
+/// Takes the wanted files that lack pieces for ours, or refuses one that is not. `own`: the right pieces in the files;
+/// `sizes`: of the files on disk; `trusted`: the files that are as they were left.
+pub fn claim(content: &Content, own: &Bitfield, sizes: &[u64], trusted: &[bool]) -> Result<(), ContentError> {
+    let lacking = (0..sizes.len()).filter(|file| content.lacks(*file, own));
+    let in_doubt =
+        |file: &usize| sizes[*file] > 0 && !content.is_making(*file) && !trusted[*file] && !content.overwrite;
     let mut proof = None;
-    for file in lacking.clone().filter(|file| sizes[*file] > 0 && !content.is_making(*file) && !content.overwrite) {
+    let mut others = lacking.clone().filter(in_doubt).filter(|file| {
         let proof = proof.get_or_insert_with(|| proof_of(content, own));
-        // What cannot be read cannot be written either; a later error says why.
-        let Ok(opened) = content.open_file(file) else { continue };
-        let is_ours = content.has_of(file, proof).0
-            || is_zeros(&opened).unwrap_or(false)
-            || !proof.is_empty() && may_be_half(content, file, sizes);
-        if !is_ours {
-            return Err(refuse(
-                content,
-                file,
-                "it is not of this torrent: none of its pieces is right, and swarmlet did not make it; move it away, \
-                 choose another folder with --dir, or replace it with --overwrite",
-            ));
-        }
-    }
-    (0..sizes.len()).filter(|file| content.has_of(*file, own).1).for_each(|file| content.make(file, false));
-    lacking.for_each(|file| content.make(file, true));
-    Ok(())
+        !content.has_of(*file, proof).0
+            // What cannot be read cannot be written either; a later error says why.
+            && content.open_file(*file).and_then(|file| is_zeros(&file)).is_ok_and(|zeros| !zeros)
+            && (proof.is_empty() || !may_be_half(content, *file, sizes))
+    });
+    let Some(first) = others.next() else {
+        (0..sizes.len()).filter(|file| content.has_of(*file, own).1).for_each(|file| content.make(file, false));
+        lacking.for_each(|file| content.make(file, true));
+        return Ok(());
+    };
+    // A small file may be right, and the one beside it wrong: that has a wrong piece of its own.
+    let has_its_own = |file: &usize| {
+        let mut pieces = content.metainfo.pieces_of(content.metainfo.files.at(*file));
+        pieces.any(|piece| is_there(content, piece, sizes) && files_of_piece(content, piece).count() == 1)
+    };
+    let file = if has_its_own(&first) { first } else { others.find(has_its_own).unwrap_or(first) };
+    Err(refuse(
+        content,
+        file,
+        "it is not of this torrent: none of its pieces is right, and swarmlet did not make it; move it away, choose \
+         another folder with --dir, or replace it with --overwrite",
+    ))
 }
 
-fn refuse(content: &Content, file: usize, why: &str) -> ContentError {
+/// The error for a file that must not be written to.
+pub fn refuse(content: &Content, file: usize, why: &str) -> ContentError {
     content.error(Doing::Using, &content.metainfo.files.at(file).path(), io::Error::other(why))
 }
 
@@ -122,4 +131,86 @@ fn lacks_a_block(content: &Content, piece: u32, sizes: &[u64]) -> bool {
         let is_padding = content.files_of(offset, block.len() as u64).next().is_none();
         !is_padding && content.read(offset, block).is_ok() && block.iter().all(|byte| *byte == 0)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::testkit::{open, part, torrent};
+    use std::fs;
+    use std::path::Path;
+    use std::time::{Duration, Instant};
+
+    const BLOCK: usize = BLOCK_BYTES as usize;
+    const PIECE: usize = 4 * BLOCK;
+
+    #[test]
+    fn a_hundred_gigabytes_of_nothing_cost_no_time() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(100 << 30).unwrap();
+        let begin = Instant::now();
+        assert!(is_zeros(&file).unwrap());
+        file.write_all_at(&[0; 3], 50 << 30).unwrap();
+        assert!(is_zeros(&file).unwrap());
+        file.write_all_at(b"x", (100 << 30) - 1).unwrap();
+        assert!(!is_zeros(&file).unwrap());
+        assert!(begin.elapsed() < Duration::from_secs(10), "it read everything");
+    }
+
+    /// A small file, a large one and another small one, of which `put` puts some into the folder. Whether the small one at
+    /// the beginning is ours, and what becomes of it.
+    fn is_ours(mut put: impl FnMut(&Path, usize, &[u8])) -> bool {
+        let (metainfo, bytes) = torrent(0, &[(BLOCK / 2, false), (3 * PIECE, false), (900, false)], PIECE, &[]);
+        let dir = tempfile::tempdir().unwrap();
+        for file in 0..3 {
+            let path = dir.path().join(metainfo.files.at(file).path());
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            put(&path, file, part(&metainfo, &bytes, file));
+        }
+        let content = open(&metainfo, dir.path(), false);
+        let sizes: Vec<u64> = (0..3).map(|file| content.size_on_disk(file).unwrap_or(0)).collect();
+        let own = crate::storage::testkit::check_all(&content, &Default::default()).unwrap();
+        let claimed = claim(&content, &own, &sizes, &[false; 3]);
+        assert_eq!(claimed.is_ok(), (0..3).all(|file| !content.lacks(file, &own) || content.is_making(file)));
+        claimed.is_ok()
+    }
+
+    #[test]
+    fn a_small_file_is_ours_only_if_its_piece_lacks_something_else() {
+        let whole = |path: &Path, bytes: &[u8]| fs::write(path, bytes).unwrap();
+        let other = vec![b'x'; BLOCK / 2];
+        assert!(is_ours(|path, _, bytes| whole(path, bytes)));
+        assert!(!is_ours(|path, file, bytes| whole(path, if file == 0 { &other } else { bytes })), "it was edited");
+        let half = |bytes: &[u8], from: usize| {
+            let mut bytes = bytes.to_vec();
+            bytes[from..from + BLOCK].fill(0);
+            bytes
+        };
+        // Another program has begun: the first piece lacks a block, and the second is right.
+        assert!(is_ours(|path, file, bytes| {
+            if file == 1 { whole(path, &half(bytes, BLOCK / 2)) } else { whole(path, bytes) }
+        }));
+        let short = |path: &Path, file, bytes: &[u8]| whole(path, if file == 1 { &bytes[..BLOCK] } else { bytes });
+        assert!(!is_ours(short), "without a right piece nothing shows that this is a half download");
+        // The file is shorter than the torrent says.
+        assert!(!is_ours(|path, file, bytes| match file {
+            0 => whole(path, b"mine"),
+            1 => whole(path, &half(bytes, BLOCK / 2)),
+            _ => whole(path, bytes),
+        }));
+    }
+
+    #[test]
+    fn what_is_being_made_stays_ours_when_it_is_opened_again() {
+        let (metainfo, _) = torrent(3000, &[], 1000, &[]);
+        let dir = tempfile::tempdir().unwrap();
+        let content = open(&metainfo, dir.path(), false);
+        let none = Bitfield::new(3);
+        claim(&content, &none, &[0], &[false]).unwrap();
+        fs::write(dir.path().join("whole"), "a part of a piece").unwrap();
+        let again = content.open_again().unwrap();
+        claim(&again, &none, &[17], &[false]).unwrap();
+        claim(&again, &Bitfield::full(3), &[3000], &[false]).unwrap();
+        assert!(!again.is_making(0), "it is complete");
+    }
 }

@@ -4,6 +4,7 @@
 //! did not exist is created so that it must not exist: another program may have made it since.
 
 use super::Content;
+use crate::proto::peer::bitfield::Bitfield;
 use crate::storage::error::{ContentError, Doing};
 use crate::sys::beneath::For;
 use std::fs::{File, Metadata};
@@ -44,6 +45,17 @@ impl Content {
         entry.length > 0 && !entry.padding && self.wants(file)
     }
 
+    /// Whether a file is to be written to. `own`: the right pieces in the files.
+    pub fn lacks(&self, file: usize, own: &Bitfield) -> bool {
+        self.may_be_written(file) && !self.has_of(file, own).1
+    }
+
+    /// Whether two files that exist are one.
+    pub fn is_same(&self, file: usize, other: usize) -> bool {
+        let identity = |file: usize| self.folder.identity_of(&self.metainfo.files.at(file).path()).ok();
+        identity(file).is_some_and(|this| identity(other) == Some(this))
+    }
+
     /// Creates a file that did not exist, without content.
     pub fn create(&self, file: usize) -> Result<(), ContentError> {
         self.writable(file).map(drop)
@@ -58,14 +70,14 @@ impl Content {
         }
     }
 
-    /// Cuts a file of this size to what the torrent says, if it is longer and may be overwritten.
-    pub fn cut(&self, file: usize, size: u64) -> Result<u64, ContentError> {
+    /// Cuts a file that may be overwritten to the length that the torrent says.
+    pub fn cut(&self, file: usize) -> Result<(), ContentError> {
         let entry = self.metainfo.files.at(file);
-        if !self.overwrite || size <= entry.length || entry.padding || !self.wants(file) {
-            return Ok(size);
+        let is_longer = |found: Metadata| found.len() > entry.length && !entry.padding && self.wants(file);
+        if !self.open_file(file).and_then(|file| file.metadata()).is_ok_and(is_longer) {
+            return Ok(());
         }
         let opened = self.folder.file(&entry.path(), For::Writing).and_then(|opened| opened.set_len(entry.length));
-        opened.map_err(|error| self.error(Doing::Writing, &entry.path(), error))?;
-        Ok(entry.length)
+        opened.map_err(|error| self.error(Doing::Writing, &entry.path(), error))
     }
 }
