@@ -30,6 +30,7 @@ mod screen;
 mod secrets;
 mod serving;
 mod show;
+mod stamps;
 mod super_seed;
 mod track;
 mod track_running;
