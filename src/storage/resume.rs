@@ -192,11 +192,11 @@ impl Known {
         self.resume.uploaded = self.totals.0.saturating_add(save.uploaded);
         self.resume.downloaded = self.totals.1.saturating_add(save.downloaded);
         self.update(content, save.have, save.in_haste);
-        self.to_write()
+        self.changed()
     }
 
     /// The name and the bytes of the state, if it differs from what was written last.
-    fn to_write(&mut self) -> Option<(String, Vec<u8>)> {
+    fn changed(&mut self) -> Option<(String, Vec<u8>)> {
         let bytes = self.resume.encode();
         let digest = sha1(&bytes);
         let is_new = self.written.replace(digest) != Some(digest);
@@ -216,7 +216,7 @@ impl Known {
             return;
         }
         self.resume.have = own;
-        let Some((name, bytes)) = self.to_write() else { return };
+        let Some((name, bytes)) = self.changed() else { return };
         if let Err(error) = states.write(&name, &bytes, true) {
             // The keeper will try again and tell the person.
             log::warn!("can't save {name}: {}", in_words(&error));
