@@ -16,13 +16,13 @@ pub struct Glob {
 }
 
 /// Why a text is not a pattern: it has nothing but slashes,
-const EMPTY: &str = "an empty pattern";
+const EMPTY: &str = "the pattern is empty";
 /// a `[` without its `]`,
-const OPEN_CLASS: &str = "a [ without its ]; the character itself is written \\[";
+const OPEN_CLASS: &str = "the [ has no ] after it; to match the character [, write \\[";
 /// a class such as `[z-a]`, which is empty,
-const BACKWARD_RANGE: &str = "a range in [...] that runs backwards";
+const BACKWARD_RANGE: &str = "a range in [...] runs backwards";
 /// or a `\` at the end.
-const ENDS_IN_BACKSLASH: &str = "a \\ at the end; the character itself is written \\\\";
+const ENDS_IN_BACKSLASH: &str = "it ends with a \\; to match the character \\, write \\\\";
 
 /// What must come next in a path.
 #[derive(Clone, Debug)]

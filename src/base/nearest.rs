@@ -11,7 +11,7 @@ pub fn nearest<'a>(typed: &str, words: impl IntoIterator<Item = &'a str>) -> Opt
         if typed.len() > 1 && word.starts_with(&typed) { 1 } else { distance(&typed, &word) }
     };
     let near = words.into_iter().map(|word| (mistakes(word), word)).min_by_key(|&(mistakes, _)| mistakes);
-    near.filter(|&(mistakes, word)| mistakes <= 1 + word.chars().count() / 4).map(|(_, word)| word)
+    near.filter(|&(miss, word)| miss <= (word.len().max(typed.len()) / 3).clamp(1, 3)).map(|(_, word)| word)
 }
 
 /// A word with more characters is not one of ours, mistyped.
@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn typing_errors_find_their_word() {
-        let words = ["get", "seed", "track", "make", "sequential", "max-peers"];
+        let words = ["get", "seed", "track", "make", "sequential", "max-peers", "state"];
         for (typed, meant) in [
             ("gte", Some("get")),
             ("sead", Some("seed")),
@@ -51,6 +51,8 @@ mod tests {
             ("zzz", None),
             ("", None),
             ("download", None),
+            ("ratio", None),
+            ("rate", None),
         ] {
             assert_eq!(nearest(typed, words), meant, "{typed}");
         }

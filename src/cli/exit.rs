@@ -50,6 +50,10 @@ pub const READ_EXITS: &[(Exit, &str)] = &[
     (Exit::Unavailable, "a server does not deliver the torrent"),
 ];
 
+/// A note about the exit codes of `get` and `seed`.
+pub const RUN_SEVERAL: &str = "With several torrents, the exit code is that of the first failure, and the other torrents go on. But if a torrent \
+     cannot be read, the run ends before any torrent begins.";
+
 /// A note about exit codes, for commands that take several torrents.
 pub const SEVERAL: &str =
     "With several torrents, the exit code is that of the first failure, and the other torrents go on.";

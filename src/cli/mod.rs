@@ -16,7 +16,7 @@ use crate::base::nearest::nearest;
 use commands::{COMMANDS, OPTIONAL};
 use exit::{Exit, Failure};
 use options::command::Command;
-use options::help;
+use options::{help, meant};
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
@@ -82,7 +82,7 @@ fn unknown(name: &str) -> String {
     if name == "-" || name.ends_with(".torrent") || name.contains("://") {
         return format!("'{name}' is not a command; to download it: swarmlet get {name}");
     }
-    match nearest(name, COMMANDS.iter().map(|command| command.name)) {
+    match meant::command(name, COMMANDS.iter().map(|command| command.name)) {
         Some(near) => format!("unknown command '{name}'; did you mean '{near}'?"),
         None => format!("unknown command '{name}'; `swarmlet --help` lists the commands"),
     }
@@ -104,6 +104,9 @@ mod tests {
     #[test]
     fn unknown_commands_are_reported_with_a_hint() {
         assert_eq!(complaint(&["gte"]), "unknown command 'gte'; did you mean 'get'?");
+        assert_eq!(complaint(&["download", "x"]), "unknown command 'download'; did you mean 'get'?");
+        let of_rate = "unknown option --rate; did you mean --max-upload-rate or --max-download-rate?";
+        assert_eq!(complaint(&["get", "--rate", "5"]), of_rate);
         assert_eq!(complaint(&["xyzzy"]), "unknown command 'xyzzy'; `swarmlet --help` lists the commands");
         assert_eq!(complaint(&["a.torrent"]), "'a.torrent' is not a command; to download it: swarmlet get a.torrent");
         assert_eq!(complaint(&["--versoin"]), "unknown option --versoin; did you mean --version?");

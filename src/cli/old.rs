@@ -54,7 +54,7 @@ const OLD: [Old; 10] = [
         name: "btdownloadheadless",
         usage: "TORRENT [OPTION]...",
         words: 1..=usize::MAX,
-        today: |arguments| words(&["get", "--seed", "--verbose"], downloaded(arguments)),
+        today: |arguments| words(&["get", "--seed", "--plain"], downloaded(arguments)),
     },
     Old { name: "btlaunchmany", usage: LAUNCH, words: 1..=usize::MAX, today: launch_many },
     Old { name: "btlaunchmanycurses", usage: LAUNCH, words: 1..=usize::MAX, today: launch_many },
@@ -292,7 +292,7 @@ mod tests {
         assert_eq!(today("btdownloadcurses.py", &["Aishah.torrent"]), "get --seed Aishah.torrent");
         let options =
             ["--max_upload_rate", "4", "--minport=7000", "--maxport", "7010", "--responsefile", "a_b.torrent"];
-        let expected = "get --seed --verbose --max_upload_rate 4 a_b.torrent --port 7000-7010";
+        let expected = "get --seed --plain --max_upload_rate 4 a_b.torrent --port 7000-7010";
         assert_eq!(today("btdownloadheadless", &options), expected);
         assert_eq!(today("btlaunchmany", &["./", "--maxport", "6890"]), "many ./ --port 6881-6890");
         let options = ["--url", "http://a/b_c", "--saveas=/new/a_b", "--max_uploads", "9", "--max_upload_rat", "4"];

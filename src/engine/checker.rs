@@ -58,9 +58,9 @@ struct Checker {
     config: Config,
     files: Arc<FileCache>,
     /// Content to be opened, by its folder.
-    folders: Lines<PathBuf, Check>,
+    folders: Queues<PathBuf, Check>,
     /// Content to be checked, by its device.
-    devices: Lines<u64, Opened>,
+    devices: Queues<u64, Opened>,
 }
 
 /// Starts the checker. Results go to `manager`, warnings for the person to `notices`.
@@ -71,8 +71,8 @@ pub fn start(manager: Sender<Input>, notices: Sender<Notice>, config: &Config) -
         notices,
         config: config.clone(),
         files: Arc::default(),
-        folders: Lines::default(),
-        devices: Lines::default(),
+        folders: Queues::default(),
+        devices: Queues::default(),
     });
     thread::Builder::new().name("checker".into()).spawn(move || checker.run(&checks))?;
     Ok(sender)
@@ -154,23 +154,23 @@ impl Checker {
     }
 }
 
-/// Things that wait in lines. Each line has one thread that serves it, until it is empty.
-type Lines<K, T> = Mutex<BTreeMap<K, VecDeque<T>>>;
+/// Queues, one per key; one thread serves each until it is empty.
+type Queues<K, T> = Mutex<BTreeMap<K, VecDeque<T>>>;
 
-/// Adds `thing` at the end of the line `key`. Returns whether the line is new: then the caller must serve it.
-fn join<K: Ord, T>(lines: &Lines<K, T>, key: K, thing: T) -> bool {
-    let mut lines = lock(lines);
-    let is_new = !lines.contains_key(&key);
-    lines.entry(key).or_default().push_back(thing);
+/// Adds `thing` at the end of the queue `key`. Returns whether the queue is new: then the caller must serve it.
+fn join<K: Ord, T>(queues: &Queues<K, T>, key: K, thing: T) -> bool {
+    let mut queues = lock(queues);
+    let is_new = !queues.contains_key(&key);
+    queues.entry(key).or_default().push_back(thing);
     is_new
 }
 
-/// Takes the first thing of a line. `None`: it was empty and has ended.
-fn next<K: Ord, T>(lines: &Lines<K, T>, key: &K) -> Option<T> {
-    let mut lines = lock(lines);
-    let next = lines.get_mut(key).and_then(VecDeque::pop_front);
+/// Takes the first thing of a queue. `None`: it was empty and has ended.
+fn next<K: Ord, T>(queues: &Queues<K, T>, key: &K) -> Option<T> {
+    let mut queues = lock(queues);
+    let next = queues.get_mut(key).and_then(VecDeque::pop_front);
     if next.is_none() {
-        lines.remove(key);
+        queues.remove(key);
     }
     next
 }

@@ -135,7 +135,7 @@ impl Disk {
         }
     }
 
-    /// Has each thread report when it has done everything before this: [`Input::DiskDone`], then [`Disk::done`].
+    /// Each thread will report when it has done everything before this: [`Input::DiskDone`], then [`Disk::done`].
     pub fn finish(&mut self) {
         for pool in self.devices.values_mut() {
             pool.threads.iter_mut().for_each(|thread| thread.gathered.push(DiskJob::Finish));

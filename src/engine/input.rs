@@ -83,7 +83,8 @@ pub enum Command {
     Limit(RateLimits),
     /// Replaces the blocklist. Connections to addresses on the new one are closed.
     Block(Blocklist),
-    /// Says goodbye to trackers and peers, within [`GOODBYE`](super::config::GOODBYE), and saves the states.
+    /// Announces the end to trackers, within [`FINAL_ANNOUNCE_TIME`](super::config::FINAL_ANNOUNCE_TIME), closes the
+    /// connections, and saves the states.
     /// [`Notice::Stopped`](super::Notice::Stopped) follows.
     Stop,
 }

@@ -46,12 +46,9 @@ impl Kept {
 
 /// The manager's side of the keepers.
 pub struct Keeper {
-    /// `None`: no states are kept.
-    states: Option<Arc<StateDir>>,
-    manager: Sender<Input>,
-    notices: Sender<Notice>,
+    /// What each thread works with; `None`: no states are kept.
+    worker: Option<Worker>,
     every: Duration,
-    troubles: Arc<Troubles>,
     /// The thread of each device (`st_dev`) on which states were saved. It stays until the process ends.
     threads: BTreeMap<u64, Thread>,
 }
@@ -76,23 +73,18 @@ struct Thread {
 impl Keeper {
     /// Starts no thread yet. Failures will be reported in one notice.
     pub fn new(config: &Config, manager: Sender<Input>, notices: Sender<Notice>) -> Keeper {
-        let (states, every) = (config.states.clone(), config.save_every);
-        Keeper { states, manager, notices, every, troubles: Arc::default(), threads: BTreeMap::new() }
+        let states = config.states.clone();
+        let worker = states.map(|states| Worker { states, manager, notices, troubles: Arc::default() });
+        Keeper { worker, every: config.save_every, threads: BTreeMap::new() }
     }
 
-    /// Has a torrent's state saved, by the thread of its device. If an earlier one still waits, because the disk hangs or has
+    /// Gives a torrent's state to the thread of its device, which saves it. If an earlier one still waits, because the disk hangs or has
     /// too much to do, only this one is saved.
     pub fn save(&mut self, kept: &Arc<Kept>, save: Save) {
-        let Some(states) = &self.states else { return };
-        let worker = || Worker {
-            states: Arc::clone(states),
-            manager: self.manager.clone(),
-            notices: self.notices.clone(),
-            troubles: Arc::clone(&self.troubles),
-        };
+        let Some(worker) = &self.worker else { return };
         let thread = match self.threads.entry(kept.content.device()) {
             Entry::Occupied(thread) => thread.into_mut(),
-            Entry::Vacant(place) => match Thread::start(worker()) {
+            Entry::Vacant(place) => match Thread::start(worker.clone()) {
                 Ok(thread) => place.insert(thread),
                 Err(error) => return log::warn!("can't start a thread to save states: {error}"),
             },
@@ -104,7 +96,7 @@ impl Keeper {
 
     /// The least time between two saves of a torrent's state; `None`: no states are kept.
     pub fn every(&self) -> Option<Duration> {
-        self.states.as_ref().map(|_| self.every)
+        self.worker.as_ref().map(|_| self.every)
     }
 
     /// Waits until the last states are written, but not for `hung` devices and not forever.
@@ -132,6 +124,7 @@ impl Thread {
     }
 }
 
+#[derive(Clone)]
 struct Worker {
     states: Arc<StateDir>,
     manager: Sender<Input>,

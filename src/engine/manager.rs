@@ -1,8 +1,8 @@
 //! The manager thread: all torrents of the process, one thing after another.
 //!
 //! Floor 3. It takes what the other threads report, hands it to
-//! [`Torrent::handle`](crate::swarm::torrent::Torrent::handle), and gives each of the actions to the office that carries it
-//! out: peers, trackers, disks or news. It blocks only on its channel. What it gives away goes into channels that are
+//! [`Torrent::handle`](crate::swarm::torrent::Torrent::handle), and gives each of the actions to the part of the manager
+//! that carries it out: `peers.rs`, `trackers.rs`, `disks.rs` or `news.rs`. It blocks only on its channel. What it gives away goes into channels that are
 //! bounded by what was let in (the budget, the windows, the number of peers), so giving never waits. How torrents are added,
 //! removed and paused is in `queue.rs`, how they end in `ending.rs`.
 
@@ -35,9 +35,9 @@ use crate::swarm::shared::{Shared, Turn};
 use crate::sys::{limits, random};
 use agenda::Agenda;
 use crossbeam_channel::{Receiver, Sender};
-use disks::DiskOffice;
-use news::NewsOffice;
-use peers::PeerOffice;
+use disks::Disks;
+use news::Reporter;
+use peers::Connections;
 use slot::{Slot, State};
 use std::collections::BTreeMap;
 use std::io;
@@ -45,7 +45,7 @@ use std::net::TcpListener;
 use std::sync::{Arc, RwLock};
 use std::thread;
 use std::time::Instant;
-use trackers::TrackerOffice;
+use trackers::Trackers;
 
 /// Inputs that may wait for the manager; threads with more to report wait. It bounds what a flood of small messages costs.
 const INBOX: usize = 32;
@@ -63,10 +63,10 @@ struct Manager {
     shared: Shared,
     torrents: BTreeMap<TorrentId, Slot>,
     agenda: Agenda,
-    peers: PeerOffice,
-    trackers: TrackerOffice,
-    disks: DiskOffice,
-    news: NewsOffice,
+    peers: Connections,
+    trackers: Trackers,
+    disks: Disks,
+    news: Reporter,
     /// What the last handled torrent decided. (Empty between two calls; kept for its memory.)
     actions: Vec<Action>,
     /// What became of actions that could not even be tried: it is taken in when the batch is over. (It can't go through the
@@ -78,7 +78,7 @@ struct Manager {
     max_downloads: Option<usize>,
     /// A torrent no longer downloads, so another one may begin.
     place_left: bool,
-    /// When the process ends at the latest, even if goodbyes are unanswered.
+    /// When the process ends at the latest, even if final announces are unanswered.
     end_at: Option<Time>,
 }
 
@@ -103,7 +103,7 @@ pub fn start(
     shared.upload.set_rate(config.limits.upload, Time::ZERO);
     shared.download.set_rate(config.limits.download, Time::ZERO);
     shared.most_connected = most_connections().min(MOST_CONNECTIONS.max(settings.max_peers));
-    let disks = DiskOffice {
+    let disks = Disks {
         disk: Disk::new(&sender, &blocks, config.memory_bytes.max(LEAST_BYTES)),
         checks: checker::start(sender.clone(), notices.clone(), &config)?,
         keeper: Keeper::new(&config, sender.clone(), notices.clone()),
@@ -115,10 +115,10 @@ pub fn start(
         shared,
         torrents: BTreeMap::new(),
         agenda: Agenda::default(),
-        peers: PeerOffice::new(around),
-        trackers: TrackerOffice::new(Announcers::new(sender.clone())),
+        peers: Connections::new(around),
+        trackers: Trackers::new(Announcers::new(sender.clone())),
         disks,
-        news: NewsOffice::new(notices, config.status_every),
+        news: Reporter::new(notices, config.status_every),
         actions: Vec::new(),
         undone: Vec::new(),
         paused: false,
@@ -251,7 +251,7 @@ impl Manager {
         self.carry_out(id, now);
     }
 
-    /// Gives what a torrent decided to the offices, and puts what it needs next on the agenda.
+    /// Gives what a torrent decided to the parts that carry it out, and puts what it needs next on the agenda.
     fn carry_out(&mut self, id: TorrentId, now: Time) {
         let Some(slot) = self.torrents.get_mut(&id) else { return };
         let State::Running(_, content) = &slot.state else { return };

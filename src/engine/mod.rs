@@ -4,13 +4,13 @@
 //! |---|---|---|
 //! | [`manager`] | one | its channel |
 //! | peer reader ([`peer::reader`]) | one per peer | its socket |
-//! | peer writer ([`peer::writer`]) | one per peer | its channel, its socket |
+//! | peer writer ([`peer::writer`]) | one per peer | its channel, its socket, the disk that it reads from |
 //! | [`disk`] | per device, as many as cores, at most 4 | its channel, the disk |
 //! | [`peer::listener`] | one or two | its socket |
-//! | [`announce`] | at most 32; none while nothing is announced | a tracker |
+//! | [`announce`] | at most 32, and a second one for each tracker with addresses of both families; none while nothing is announced | a tracker |
 //! | [`lookup`](crate::sys::lookup) | at most 32; none while no host is looked up | the resolver |
 //! | [`keeper`] | one per device on which a state was saved | its channel, the disk |
-//! | [`checker`] | one; while content is checked, one more per device, and as many helpers as cores | its channel, the disk |
+//! | [`checker`] | one; while content is opened and checked, one per folder, at most 64, and for each device as many helpers as cores | its channel, the disk |
 //! | [`hashing`](crate::storage::hashing) | as many as cores, while a torrent is created or content verified | the disk |
 
 pub mod announce;
@@ -75,7 +75,7 @@ impl Engine {
         torrent
     }
 
-    /// Has the engine do what a person wants.
+    /// Sends the engine what a person wants.
     pub fn send(&self, command: Command) {
         let _ = self.manager.send(Input::Command(command));
     }

@@ -4,7 +4,7 @@
 
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
-use crate::storage::error::ContentError;
+use crate::storage::error::{ContentError, Doing};
 use crate::swarm::figures::Status;
 use crate::swarm::standing::DiskTrouble;
 pub use crate::swarm::standing::{Problem, ProblemKind};
@@ -29,7 +29,7 @@ pub enum Notice {
         /// Bytes that were read and hashed to know that; the others are trusted, or not there.
         hashed_bytes: u64,
         /// Nothing that is wanted is missing.
-        whole: bool,
+        is_complete: bool,
     },
     /// Every wanted piece is there and verified.
     Complete {
@@ -85,7 +85,7 @@ pub enum Notice {
         /// What went wrong, and what comes of it.
         text: String,
     },
-    /// The engine [has stopped](super::Engine::stop) and trackers were told. This is the last notice, with the last reports.
+    /// The engine [has stopped](super::Command::Stop) and trackers were told. This is the last notice, with the last reports.
     Stopped(Vec<Report>),
 }
 
@@ -137,7 +137,11 @@ pub enum Phase {
 
 impl From<ContentError> for Problem {
     fn from(error: ContentError) -> Problem {
-        let kind = if error.is_creation() { ProblemKind::CantCreate } else { ProblemKind::Io };
+        let kind = match error.doing {
+            Doing::Seeding(Some(had_bytes)) => ProblemKind::Incomplete(had_bytes),
+            Doing::Making | Doing::Reserving | Doing::Using => ProblemKind::CantCreate,
+            _ => ProblemKind::Io,
+        };
         Problem { kind, text: error.to_string() }
     }
 }

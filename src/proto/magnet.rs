@@ -89,7 +89,7 @@ impl Magnet {
             }
         }
         match (magnet.info_hash, magnet.info_hash_v2) {
-            (None, None) => Err("a magnet link without xt=urn:btih:, so for another network".into()),
+            (None, None) => Err("a magnet link without the info-hash of a torrent, expected xt=urn:btih:HASH".into()),
             _ => Ok(magnet),
         }
     }

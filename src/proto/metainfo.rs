@@ -110,7 +110,8 @@ impl Metainfo {
             let found = format!("{} bytes", bytes.len());
             return refuse("the file", found, format!("a .torrent file of at most {MAX_METAINFO_BYTES}"));
         }
-        let file = bencode::decode_metainfo(bytes).map_err(|error| format!("not a .torrent file: {error}"))?;
+        let file =
+            bencode::decode_metainfo(bytes).map_err(|error| format!("damaged, or not a .torrent file: {error}"))?;
         let keys: [&[u8]; 10] = [
             b"info",
             b"announce",

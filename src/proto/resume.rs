@@ -1,8 +1,8 @@
 //! The resume state: which pieces of a torrent were on the disk in the last run, so that they need not be hashed again.
 //!
 //! It is a bencoded file of our own; no BEP defines one. It is used only if its digest shows that it is as it was written, if
-//! it belongs to this torrent and this folder, and if every number fits the torrent. Then a piece counts as had if each of
-//! its files still has the stamp that was recorded.
+//! it belongs to this torrent and this folder, and if every number fits the torrent. Then a piece counts as present if each
+//! of its files still has the stamp that was recorded.
 //!
 //! ```text
 //! d 6:digest 20:SHA-1 of the value of `state`, as it stands

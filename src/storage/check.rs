@@ -66,7 +66,7 @@ pub fn begin(
     let known = known.map(|known| known.checked(seen, &trusted));
     let mut found = CheckedContent { content: Arc::new(content), have, hashed_bytes, known };
     if found.content.duty.only_serves() {
-        return trust::whole(found);
+        return trust::require_complete(found);
     }
     let own = found.content.without_parts(found.have.clone());
     claim::claim(&found.content, &own, &sizes, &trusted)?;

@@ -13,7 +13,7 @@ mod parts;
 mod probe;
 
 use super::error::{ContentError, Doing};
-use super::health::{Health, WriteTurn};
+use super::health::{Health, MayWrite};
 use super::{Duty, TorrentId};
 use crate::proto::choice::Choice;
 use crate::proto::metainfo::{FileEntry, Metainfo};
@@ -206,7 +206,7 @@ impl Content {
 
     /// Writes blocks that follow each other, the first one at `offset` of the torrent. If they are in one file, this is
     /// one system call, which costs half as much as one call per block.
-    pub fn write(&self, _turn: &WriteTurn<'_>, offset: u64, blocks: &[Vec<u8>]) -> Result<(), ContentError> {
+    pub fn write(&self, _may: &MayWrite<'_>, offset: u64, blocks: &[Vec<u8>]) -> Result<(), ContentError> {
         let length: usize = blocks.iter().map(Vec::len).sum();
         let mut files = self.files_of(offset, length as u64);
         let is_plain = !self.has_padding && self.goes_to_files(offset);

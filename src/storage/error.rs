@@ -50,8 +50,8 @@ pub enum Doing {
     Reading,
     /// Writing.
     Writing,
-    /// Uploading content that must be whole for that.
-    Serving,
+    /// Seeding content that must be whole for that. So many bytes of it are correct, if that is known.
+    Seeding(Option<u64>),
 }
 
 impl fmt::Display for ContentError {
@@ -62,7 +62,7 @@ impl fmt::Display for ContentError {
             Doing::Using => "use",
             Doing::Reading => "read",
             Doing::Writing => "write",
-            Doing::Serving => "serve",
+            Doing::Seeding(_) => "seed",
         };
         write!(f, "can't {doing} {}: {}", self.path.display(), in_words(&self.error))
     }
@@ -71,11 +71,6 @@ impl fmt::Display for ContentError {
 impl std::error::Error for ContentError {}
 
 impl ContentError {
-    /// Whether a file could not be created, rather than used.
-    pub fn is_creation(&self) -> bool {
-        matches!(self.doing, Doing::Making | Doing::Reserving | Doing::Using)
-    }
-
     /// Whether it may pass by itself, or when a person makes room, mounts a disk or plugs one in.
     pub fn may_pass(&self) -> bool {
         is_one_of(&self.error, &HARMLESS) || is_one_of(&self.error, &DOUBTFUL)

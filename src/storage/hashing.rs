@@ -69,7 +69,7 @@ pub fn hash(
     tick(done.load(Ordering::Relaxed));
 }
 
-/// Has `threads` threads do `work` for each piece, until one of them returns that there is no need to go on. Each
+/// Does `work` for each piece, on `threads` threads, until one of them returns that there is no need to go on. Each
 /// thread begins with what `tools` makes. `tick` is called now and then meanwhile.
 pub fn each_piece<T>(
     pieces: u32,

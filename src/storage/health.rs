@@ -9,7 +9,8 @@
 //!     +------ probed -------+          (opened and checked again: it is other content then)
 //! ```
 //!
-//! Nothing is written without a [`WriteTurn`]. While content is not sound, only a probe gets one.
+//! Everyone may take the [`WriteTurn`], also to look at files that nobody writes meanwhile. Nothing is written without a
+//! [`MayWrite`], which takes a turn; while content is not sound, only a probe gets one.
 
 use super::error::ContentError;
 use crate::sys::lock;
@@ -35,16 +36,24 @@ enum State {
     Doubtful,
 }
 
-/// The right to write. No other thread writes while this is held.
+/// No other thread writes while this is held. It does not allow to write.
 pub struct WriteTurn<'a>(#[expect(dead_code, reason = "it is held, not used")] MutexGuard<'a, ()>);
 
+/// The permission to write, and the turn.
+pub struct MayWrite<'a>(#[expect(dead_code, reason = "it is held, not used")] WriteTurn<'a>);
+
 impl Health {
-    /// The turn, if something may be written. `None`: the disk is in trouble, or the content in doubt.
-    pub fn to_write<'a>(&self, turn: WriteTurn<'a>) -> Option<WriteTurn<'a>> {
-        self.is_sound().then_some(turn)
+    /// The permission to write, if something may be written. `None`: the disk is in trouble, or the content in doubt.
+    pub fn to_write<'a>(&self, turn: WriteTurn<'a>) -> Option<MayWrite<'a>> {
+        self.is_sound().then_some(MayWrite(turn))
     }
 
-    /// Waits until no thread writes, and keeps all from writing, whatever the state: for probes, and to look at files.
+    /// Waits for the turn. A probe may write in any state, because it finds out whether the disk works.
+    pub fn to_probe(&self) -> MayWrite<'_> {
+        MayWrite(self.take_turn())
+    }
+
+    /// Waits until no thread writes, and keeps all from writing, whatever the state.
     pub fn take_turn(&self) -> WriteTurn<'_> {
         WriteTurn(lock(&self.writing))
     }

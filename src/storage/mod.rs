@@ -17,10 +17,10 @@ pub struct TorrentId(pub u64);
 /// What is to be done with a torrent's content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Duty {
-    /// What is missing is fetched.
+    /// Download what is missing.
     #[default]
     Fetch,
-    /// It must be whole, and is only read.
+    /// The content must be complete; it is only read.
     Serve,
     /// The same, but it is not checked beforehand: each piece is verified when it is first read.
     Trust,

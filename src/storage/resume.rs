@@ -2,13 +2,13 @@
 //!
 //! Floor 3. The format is described in [`crate::proto::resume`]; the keeper of the engine writes the states. A state is
 //! written if pieces came since the last one, at most once in [`SAVE_EVERY`], and at the end. It is read when a torrent
-//! is added. If a file still has the stamp of its record, its pieces are had or missing as the state says, and they are
-//! not read. All other pieces are hashed, whatever the state says.
+//! is added. If a file still has the stamp of its record, its pieces are present or missing as the state says, and they
+//! are not read. All other pieces are hashed, whatever the state says.
 //!
 //! ## Why no corrupt byte is taken for correct
 //!
 //! * *Order.* The manager copies the set of verified pieces, all of whose bytes were written, and then the keeper looks
-//!   at the files. A piece that is had is never written again. So a write after the look can only change a modification
+//!   at the files. A verified piece is never written again. So a write after the look can only change a modification
 //!   time, which costs a check, or be missed, which costs a download. It does no harm to the pieces of the state.
 //! * *kill -9.* What was written is in the system's cache, which outlives the process. A state is written beside the
 //!   old one and renamed over it, so one of the two is always whole. If a file was written to after the state was
@@ -20,8 +20,8 @@
 //!   of our writes.) A write within the same tick of the file system's clock would not change the time, so a record is
 //!   taken only of a file that has been quiet for longer than a tick.
 //! * *Loss of power, a disk pulled out.* What was not on the disk yet is lost, while the file's time may be there. So a
-//!   record says whether the file is known to be on the disk: the keeper syncs a file once, when all its pieces are
-//!   had. The record of another file is trusted only as long as the system was not restarted and the file is on the
+//!   record says whether the file is known to be on the disk: the keeper syncs a file once, when all its pieces
+//!   are verified. The record of another file is trusted only as long as the system was not restarted and the file is on the
 //!   very same mount. (Since Linux 6.8 mounts have numbers that are never used again. Without them, or without /proc,
 //!   files are synced at the end, however long it takes.)
 //! * *A disk that fails later.* The system reports a failed write only to the first sync, and the next sync succeeds.
@@ -52,8 +52,8 @@ use std::time::Duration;
 
 /// Least time between two saves of a torrent's state: flash wears out, and checking the rest is not bad.
 pub const SAVE_EVERY: Duration = Duration::from_secs(60);
-/// Content that is whole from the beginning is saved sooner, and once, so that an idle process writes nothing.
-pub const SAVE_WHOLE_AFTER: Duration = Duration::from_secs(5);
+/// Content that is complete from the beginning is saved sooner, and once, so that an idle process writes nothing.
+pub const SAVE_COMPLETE_AFTER: Duration = Duration::from_secs(5);
 /// Time between two saves if only the number of uploaded bytes has changed.
 pub const SAVE_TOTALS_EVERY: Duration = Duration::from_secs(3600);
 /// States that were not written for this long are deleted: a year, after which few torrents are missed.
@@ -224,7 +224,7 @@ impl Known {
         }
     }
 
-    /// Looks at the files that were written to, now that the pieces in `have` are had.
+    /// Looks at the files that were written to, now that we have the pieces in `have`.
     fn update(&mut self, content: &Content, have: Bitfield, in_haste: bool) {
         // The files do not vouch for pieces in the part file. These are few, and hashed at each start.
         let have = content.without_parts(have);

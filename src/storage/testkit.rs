@@ -76,6 +76,6 @@ pub fn part<'a>(metainfo: &Metainfo, content: &'a [u8], file: usize) -> &'a [u8]
 
 /// Writes blocks, as a disk thread does.
 pub fn write_blocks(content: &Content, offset: u64, blocks: &[Vec<u8>]) -> Result<(), ContentError> {
-    let turn = content.health.to_write(content.health.take_turn()).expect("the disk works");
-    content.write(&turn, offset, blocks)
+    let may = content.health.to_write(content.health.take_turn()).expect("the disk works");
+    content.write(&may, offset, blocks)
 }

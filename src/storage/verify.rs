@@ -48,7 +48,7 @@ impl State {
 
 /// What was found out about a file.
 #[derive(Debug)]
-pub struct FileReport {
+pub struct FileVerdict {
     /// Its place in the torrent.
     pub file: usize,
     /// Its state.
@@ -63,7 +63,7 @@ pub struct FileReport {
 
 /// What was found out about the content of a torrent.
 #[derive(Debug)]
-pub struct Report<'a> {
+pub struct Verdict<'a> {
     metainfo: &'a Metainfo,
     /// The size of each file on the disk, padding included.
     found: Vec<io::Result<u64>>,
@@ -75,10 +75,10 @@ pub struct Report<'a> {
     pub had: u64,
 }
 
-impl Report<'_> {
+impl Verdict<'_> {
     /// Each file but padding, in the order of the torrent. A file is judged when it is asked for, because a torrent may
     /// have a million of them.
-    pub fn files(&self) -> impl Iterator<Item = FileReport> {
+    pub fn files(&self) -> impl Iterator<Item = FileVerdict> {
         (0..self.found.len()).filter(|file| !self.metainfo.files.at(*file).padding).map(|file| self.judge(file))
     }
 
@@ -88,7 +88,7 @@ impl Report<'_> {
     }
 
     /// The state of a file.
-    fn judge(&self, file: usize) -> FileReport {
+    fn judge(&self, file: usize) -> FileVerdict {
         let metainfo = self.metainfo;
         let entry = metainfo.files.at(file);
         let (mut pieces, mut has_corrupt) = (Vec::<RangeInclusive<u32>>::new(), false);
@@ -111,7 +111,7 @@ impl Report<'_> {
             Ok(size) if *size > entry.length => (State::TooLong, None),
             Ok(_) => (State::Whole, None),
         };
-        FileReport { file, state, found: size, pieces, problem }
+        FileVerdict { file, state, found: size, pieces, problem }
     }
 }
 
@@ -129,7 +129,7 @@ pub fn verify<'a>(
     dir: &Path,
     threads: usize,
     tick: &mut dyn FnMut(u64),
-) -> io::Result<Report<'a>> {
+) -> io::Result<Verdict<'a>> {
     let folder = Folder::open(dir)?;
     let look = |file: FileEntry| match file.padding {
         true => Ok(file.length),
@@ -149,7 +149,7 @@ pub fn verify<'a>(
                 lock(&right).set(piece);
             }
             Ok(_) => {}
-            Err(unread) if found[unread.file].is_err() || ends_early(&unread.error) => {}
+            Err(unread) if found[unread.file].is_err() || unread.error.kind() == io::ErrorKind::UnexpectedEof => {}
             Err(unread) => {
                 let mut list = lock(&unreadable);
                 if list.iter().all(|(file, _)| *file != unread.file) {
@@ -165,7 +165,7 @@ pub fn verify<'a>(
     let unreadable = unlocked(unreadable);
     let had = (0..metainfo.piece_count()).filter(|piece| right.get(*piece));
     let had = had.map(|piece| u64::from(metainfo.piece_size(piece))).sum();
-    Ok(Report { metainfo, found, right, unreadable, had })
+    Ok(Verdict { metainfo, found, right, unreadable, had })
 }
 
 /// Whether a file of `piece` does not exist, or ends before the piece does.
@@ -176,10 +176,6 @@ fn lacks_bytes(metainfo: &Metainfo, found: &[io::Result<u64>], piece: u32) -> bo
         let found = found[file].as_ref().ok();
         found.is_none_or(|found| *found < entry.length.min(begin + size - entry.offset))
     })
-}
-
-fn ends_early(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::UnexpectedEof
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! What can happen to a torrent ([`Event`]) and what it wants done ([`Action`]).
 //!
 //! Floor 2. These two are the whole border between deciding and doing: the engine turns I/O into events, and actions
-//! into I/O; a simulation does the same with virtual time. Both are grouped by the office that deals with them: peers,
-//! the disk, trackers, the person. Each group is matched exhaustively where it is carried out.
+//! into I/O; a simulation does the same with virtual time. Both are grouped by the part of the engine that deals with
+//! them: peers, the disk, trackers, the person. Each group is matched exhaustively where it is carried out.
 
 #![expect(missing_docs, reason = "the text of each variant explains its fields")]
 
@@ -31,7 +31,8 @@ pub enum Event {
     Announced { announcement: Box<Announcement>, outcome: Box<Outcome> },
     /// The disk did something, or failed to.
     Disk(DiskEvent),
-    /// The person wants a pause; `false`: the person wants to go on.
+    /// It pauses, because the person wants that or because other torrents download first (`--max-downloads`); `false`: it
+    /// goes on.
     Paused(bool),
     /// Memory that other torrents used is free again.
     BudgetFreed,
@@ -63,7 +64,7 @@ pub enum DiskEvent {
     Checked { piece: u32, good: bool },
     /// A piece that failed before is right now, and some blocks of the failed try were corrupt: those that begin at
     /// these bytes of the piece. [`DiskEvent::Checked`] follows.
-    FoundWrong { piece: u32, begins: Vec<u32> },
+    FoundCorrupt { piece: u32, begins: Vec<u32> },
     /// The disk does not work at the moment: it is full, read-only, or away. `block` is what it did not write.
     Trouble { block: Option<BlockSpec>, trouble: DiskTrouble },
     /// Blocks of a piece were not written because the disk was in trouble already.
@@ -91,7 +92,7 @@ pub enum Action {
     Close { peer: PeerKey, reason: &'static str },
     /// Ask a tracker.
     Announce(Box<Announcement>),
-    /// Have the disk do something.
+    /// Something for the disk to do.
     Disk(DiskOrder),
     /// Tell the person.
     News(News),
@@ -131,7 +132,7 @@ pub enum News {
     Waiting { trouble: DiskTrouble },
     /// The torrent waits no more.
     Resumed,
-    /// Every wanted piece is proven.
+    /// Every wanted piece is verified.
     Complete,
     /// The torrent ended by itself; `status` is how it stood just before.
     Failed { problem: Problem, status: Box<Status> },

@@ -13,19 +13,19 @@ use core::net::SocketAddr;
 pub struct Status {
     /// Downloading, seeding, waiting or failed.
     pub standing: Standing,
-    /// Wanted bytes that are not proven yet.
+    /// Wanted bytes that are not verified yet.
     pub left: u64,
-    /// Pieces that are proven or wanted.
+    /// Pieces that are verified or wanted.
     pub pieces: u32,
-    /// Wanted pieces that are not proven yet.
+    /// Wanted pieces that are not verified yet.
     pub pieces_missing: u32,
     /// The missing piece, if only one is missing.
     pub last_piece: Option<u32>,
-    /// Bytes that were received and are not proven yet.
+    /// Bytes that were received and are not verified yet.
     pub under_way: u64,
-    /// The person wants a pause: nothing is requested and nothing sent.
+    /// The person paused it: nothing is requested and nothing sent. (The engine sets this and the next one.)
     pub paused: bool,
-    /// It waits until other torrents have ended their downloads. (The engine sets it.)
+    /// It is paused until other torrents have ended their downloads.
     pub queued: bool,
     /// Bytes of content that were received.
     pub downloaded: u64,

@@ -44,7 +44,7 @@ pub const MOST_WANTED: usize = 2000;
 /// unrequested.
 const MOST_LATE: usize = 512;
 
-/// The name of a connection within the process. It is not used again before four thousand million others.
+/// The name of a connection within the process. It is not used again before 2^32 others.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct PeerKey(pub NonZeroU32);
 
@@ -73,7 +73,7 @@ pub struct Peer {
     /// It was counted as a peer that has all pieces, not piece by piece.
     pub counted_as_seed: bool,
     /// It sent its bitfield, or a have.
-    pub told_pieces: bool,
+    pub pieces_known: bool,
 
     // What we download from it.
     /// How many pieces it has that we lack.
@@ -149,7 +149,7 @@ impl Peer {
             spoken: now,
             has: Bitfield::new(pieces),
             counted_as_seed: false,
-            told_pieces: false,
+            pieces_known: false,
             useful_pieces: 0,
             chokes_us: true,
             interested_since: None,

@@ -3,7 +3,7 @@
 //! Floor 2. Plain data.
 //!
 //! ```text
-//!           +--------------+   all wanted pieces are proven    +---------+
+//!           +--------------+   all wanted pieces are verified  +---------+
 //!   start ->| Downloading  |---------------------------------->| Seeding |<- start
 //!           |              |<----------------------------------|         |
 //!           +--------------+   a piece can't be read any more  +---------+
@@ -22,7 +22,7 @@
 pub enum Standing {
     /// Wanted pieces are missing.
     Downloading,
-    /// All wanted pieces are proven.
+    /// All wanted pieces are verified.
     Seeding,
     /// The disk is full, read-only or away, or is being checked: no block is requested until it works again.
     WaitingForDisk(Box<DiskTrouble>),
@@ -62,6 +62,8 @@ pub enum ProblemKind {
     CantCreate,
     /// Files could not be read or written.
     Io,
+    /// It was to be seeded, but only so many bytes of it are correct.
+    Incomplete(u64),
     /// It made no progress for too long.
     GaveUp,
 }

@@ -64,28 +64,22 @@ pub struct Torrent {
     private: bool,
     settings: Settings,
     standing: Standing,
-    /// The person wants a pause.
+    /// Nothing is requested or served: the person paused it, or it waits for its turn to download.
     paused: bool,
     picker: Picker,
     peers: BTreeMap<PeerKey, Peer>,
     meeting: Meeting,
     fetching: Fetching,
     giving: Giving,
-    /// As a seed: which pieces to suggest or show next.
-    spreading: Spreading,
-    /// Where the torrent is super-seeded.
-    super_seeding: Option<SuperSeeding>,
-    /// What is waited for; `None`: the disk works.
-    wait: Option<Wait>,
-    /// When the disk worked again last, and after which pause.
-    healed: Option<(Time, Time)>,
+    showing: Showing,
+    disk: DiskWait,
 }
 
 /// Where peers come from, and which of them are not wanted.
 struct Meeting {
     candidates: Candidates,
     bans: Bans,
-    /// Peers that are gone, and sent blocks that are not proven yet.
+    /// Peers that are gone, and sent blocks that are not verified yet.
     departed: BTreeMap<PeerKey, Identity>,
     announcer: Announcer,
     /// Connections being opened.
@@ -93,7 +87,7 @@ struct Meeting {
     /// When a peer last gave way to an address.
     made_room: Time,
     /// Trackers were told that the torrent is complete, which they hear once, or it was so at the start.
-    told_complete: bool,
+    completed_announced: bool,
 }
 
 /// How the download goes, and what holds it up.
@@ -129,6 +123,22 @@ struct Giving {
     up: Meter,
 }
 
+/// Which pieces a seed leads its peers to.
+struct Showing {
+    /// Which pieces to suggest or show next.
+    spreading: Spreading,
+    /// `Some` while the torrent is super-seeded.
+    super_seeding: Option<SuperSeeding>,
+}
+
+/// Whether the torrent waits for its disk, or did.
+struct DiskWait {
+    /// `None`: the disk works.
+    wait: Option<Wait>,
+    /// When the disk worked again last, and after which pause.
+    healed: Option<(Time, Time)>,
+}
+
 /// Why a torrent waits for its disk, and until when.
 struct Wait {
     /// What could not be written; the disk works when it can.
@@ -146,7 +156,7 @@ struct Wait {
 }
 
 impl Torrent {
-    /// The torrent of `metainfo`, of which the pieces `have` are there and proven.
+    /// The torrent of `metainfo`, of which the pieces `have` are there and verified.
     pub fn new(metainfo: &Metainfo, have: Bitfield, settings: Settings, now: Time, rng: &mut Rng) -> Torrent {
         let have_all = have.is_full();
         let standing = if have_all { Standing::Seeding } else { Standing::Downloading };
@@ -165,7 +175,7 @@ impl Torrent {
                 announcer: Announcer::new(&metainfo.tiers, now, rng),
                 connecting: 0,
                 made_room: now,
-                told_complete: have_all,
+                completed_announced: have_all,
             },
             fetching: Fetching {
                 waits_for_budget: false,
@@ -185,10 +195,8 @@ impl Torrent {
                 turns: 0,
                 up: Meter::new(now),
             },
-            spreading: Spreading::new(metainfo.piece_count()),
-            super_seeding,
-            wait: None,
-            healed: None,
+            showing: Showing { spreading: Spreading::new(metainfo.piece_count()), super_seeding },
+            disk: DiskWait { wait: None, healed: None },
             picker,
             settings,
         }
@@ -257,7 +265,7 @@ impl Torrent {
         others.into_iter().chain(peers).fold(announce, sooner)
     }
 
-    /// The pieces that are proven.
+    /// The pieces that are verified.
     pub fn have(&self) -> &Bitfield {
         self.picker.have()
     }
@@ -272,7 +280,7 @@ impl Torrent {
         self.fetching.waits_for_budget
     }
 
-    /// Says goodbye to the trackers and lets the peers go.
+    /// Sends the final announces (`stopped`), and closes the connections.
     pub fn stop(&mut self, turn: &mut Turn) {
         self.meeting.announcer.stopping = true;
         self.announce_due(turn);
@@ -297,7 +305,7 @@ impl Torrent {
         self.standing == Standing::Downloading
     }
 
-    /// Whether every wanted piece is proven, and nothing holds the torrent up.
+    /// Whether every wanted piece is verified, and nothing holds the torrent up.
     pub(super) fn is_seeding(&self) -> bool {
         self.standing == Standing::Seeding
     }

@@ -17,7 +17,7 @@ pub struct Config {
     pub bind: Option<IpAddr>,
     /// The file that keeps the swarms over restarts.
     pub state_file: Option<PathBuf>,
-    /// The file that gets a line for each announce.
+    /// The file that gets a line for each request.
     pub log_file: Option<PathBuf>,
     /// The folder whose torrents are tracked; `None`: all torrents are.
     pub allowed_dir: Option<PathBuf>,

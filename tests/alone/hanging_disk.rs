@@ -75,8 +75,8 @@ fn a_disk_that_hangs_stops_only_its_own_torrent_and_neither_the_screen_nor_the_e
     let after = measure(&sound_line);
     let kept = after * 100 / before;
     let keys = (0..3).map(|_| {
-        answer(&tmux, "?", "q quit", true)
-            .max(answer(&tmux, "?", "q quit", false))
+        answer(&tmux, "?", "q quit", false)
+            .max(answer(&tmux, "?", "q quit", true))
             .max(answer(&tmux, "p", "paused", true))
             .max(answer(&tmux, "p", "paused", false))
     });

@@ -3,6 +3,7 @@
 
 mod code;
 mod imports;
+mod named;
 
 use code::{Source, folders, root, sources};
 use imports::{circles, imports};
@@ -137,6 +138,37 @@ fn a_capability_touches_the_rest_in_few_places() {
             sources.iter().filter(|source| source.text.contains(&mark)).map(|source| source.path.as_str()).collect();
         assert!((1..=MARKED_FILES).contains(&marked.len()), "the feature {capability} is marked in {marked:?}");
     }
+}
+
+#[test]
+fn each_mark_of_a_capability_says_so() {
+    for source in sources() {
+        for capability in CAPABILITIES {
+            let (mark, comment) = (format!("#[cfg(feature = \"{capability}\")]"), format!("// Feature: {capability}."));
+            let lines: Vec<&str> = source.text.lines().map(str::trim).collect();
+            for at in (1..lines.len()).filter(|at| lines[*at] == mark) {
+                assert_eq!(lines[at - 1], comment, "{}, line {}", source.path, at);
+            }
+        }
+    }
+}
+
+/// So each of them can be left out without the others.
+#[test]
+fn only_commands_use_a_capability() {
+    for (module, targets) in imports(&sources()) {
+        let room = |module: &[String]| module.first().cloned().unwrap_or_default();
+        for target in targets.iter().filter(|target| ["maker", "tracker"].contains(&room(target).as_str())) {
+            let is_own = room(&module) == room(target) || room(&module) == "cli";
+            assert!(is_own, "{} imports {}", module.join("::"), target.join("::"));
+        }
+    }
+}
+
+#[test]
+fn comments_name_what_exists() {
+    let faults = named::faults(&sources());
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 #[test]

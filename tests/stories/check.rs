@@ -50,7 +50,7 @@ fn damaged_content_is_reported_with_its_pieces_and_bytes() {
 damaged     f/1  pieces 1-2 (bytes 16384-49151)
 damaged     f/2  40000 bytes, expected 50000  pieces 8-9 (bytes 31072-49999)
 missing     f/3
-unproven    f/4  pieces 9 (bytes 0-13839)
+unproven    f/4  piece 9 (bytes 0-13839)
 too long    f/5/6  5004 bytes, expected 5000
 f: 0 of 5 files whole; 70.8 %, 156 of 220 KiB
 ";
@@ -69,7 +69,7 @@ f: 0 of 5 files whole; 70.8 %, 156 of 220 KiB
 
     let nothing = check(dir, &["--dir", "/proc/self/fdinfo", "f.torrent"]).code(1);
     assert!(
-        nothing.stderr.contains("no file of f is in /proc/self/fdinfo; --dir names the folder that contains f"),
+        nothing.stderr.contains("no file of f was found in /proc/self/fdinfo; --dir names the folder that contains f"),
         "{}",
         nothing.stderr
     );
@@ -85,9 +85,9 @@ fn several_torrents_are_checked_and_a_missing_one_is_reported() {
     assert_eq!(check(dir, &["-q", "f.torrent", "g.torrent"]).code(0).text(), "");
     damage(&dir.join("g"), 0, 1);
     let ran = check(dir, &["-q", "g.torrent", "f.torrent"]).code(1);
-    assert_eq!(ran.text(), "damaged     g  pieces 0 (bytes 0-0)\ng: 0 of 1 file whole; 0.0 %, 0 of 1 B\n");
+    assert_eq!(ran.text(), "damaged     g  piece 0 (bytes 0-0)\ng: 0 of 1 file whole; 0.0 %, 0 of 1 B\n");
     check(dir, &["-q", "none.torrent", "g.torrent"]).refused(66, "none.torrent: No such file");
-    check(dir, &["g.torrent", "--dir", "none"]).refused(66, "--dir none: No such file or directory");
+    check(dir, &["g.torrent", "--dir", "none"]).refused(66, "none: no such folder");
     check(dir, &[]).refused(64, "no torrent given");
     assert!(check(dir, &["--help"]).code(0).text().contains("Examples:"));
     // A check creates and changes nothing.

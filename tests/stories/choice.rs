@@ -280,14 +280,14 @@ fn a_choice_without_sense_is_refused_with_an_explanation() {
     for (options, words) in [
         (&["--files", "5"][..], "album: 4 files"),
         (&["--files", "1-99999999999"], "numbered 1 to 4; --list shows them"),
-        (&["--files", "0"], "is not a number from 1 up"),
+        (&["--files", "0"], "expected file numbers from 1, such as 1,3-5"),
         (&["--files", "3-1"], "runs backwards"),
-        (&["--files", ""], "a number is missing"),
+        (&["--files", ""], "--files is empty"),
         (&["--files", "1,,2"], "a number is missing"),
         (&["--files", "4", "--exclude", "*.nfo"], "the options leave nothing to download"),
         (&["--exclude", "**"], "the options leave nothing to download"),
-        (&["--exclude", "a[b"], "a [ without its ]"),
-        (&["--exclude", ""], "an empty pattern"),
+        (&["--exclude", "a[b"], "the [ has no ] after it"),
+        (&["--exclude", ""], "the pattern is empty"),
         (&["--files", "1", "--files", "2"], "given twice"),
     ] {
         let get = stage.get("refused").args(options).in_dir(&stage.path().join("not made"));

@@ -95,7 +95,8 @@ fn a_torrent_is_written_whole_or_not_at_all() {
     let ran = with_stdin(dir, &["edit", "--comment", "z", "-"], ODD).code(0);
     assert!(ran.text().contains("7:comment1:z"));
     fs::write(dir.join("bad"), b"d4:infoe").unwrap();
-    let ran = edit(dir, &["--comment", "z", "bad", "none", "t"]).refused(65, "bad: not a .torrent file: byte 7");
+    let ran =
+        edit(dir, &["--comment", "z", "bad", "none", "t"]).refused(65, "bad: damaged, or not a .torrent file: byte 7");
     assert!(ran.stderr.contains("none: No such file"), "{}", ran.stderr);
     assert_eq!(
         (fs::read(dir.join("bad")).unwrap().as_slice(), key(dir, "t", "comment").as_str()),

@@ -46,8 +46,8 @@ fn a_closed_output_ends_the_run_properly() {
 /// The last announces have two seconds, whatever a tracker does. A second ^C ends even that wait.
 #[test]
 fn the_end_of_a_run_does_not_wait_for_a_tracker_that_hangs() {
-    let (hold, goodbyes) = (Mutex::new(Vec::new()), Arc::new(AtomicUsize::new(0)));
-    let heard = goodbyes.clone();
+    let (hold, last_announces) = (Mutex::new(Vec::new()), Arc::new(AtomicUsize::new(0)));
+    let heard = last_announces.clone();
     let server = Server::raw((Ipv4Addr::LOCALHOST, 0).into(), move |target, stream| {
         if !target.contains("event=stopped") {
             return stream.write_all(b"HTTP/1.0 200 OK\r\n\r\nd8:completei0e8:intervali1800e5:peers0:e");
@@ -60,7 +60,7 @@ fn the_end_of_a_run_does_not_wait_for_a_tracker_that_hangs() {
     let url = format!("http://{}/announce", server.address());
     let torrent = Maker::Ours.make(&a_file(), &scratch.path().join("source"), PIECE, &url);
     let get = Get::new("leecher", scratch.path()).torrent(&torrent).arg("--json");
-    for (goodbye, insists) in [(1, false), (2, true)] {
+    for (count, insists) in [(1, false), (2, true)] {
         let mut leecher = get.start();
         wait_until("the tracker has answered", PATIENCE, || {
             leecher.must_run();
@@ -68,7 +68,7 @@ fn the_end_of_a_run_does_not_wait_for_a_tracker_that_hangs() {
         });
         let interrupt = || kill_process(Pid::from_raw(leecher.id() as i32).unwrap(), Signal::INT).unwrap();
         interrupt();
-        wait_until("the last announce has come", PATIENCE, || goodbyes.load(Ordering::Relaxed) == goodbye);
+        wait_until("the last announce has come", PATIENCE, || last_announces.load(Ordering::Relaxed) == count);
         let begun = Instant::now();
         if insists {
             // Signals within 50 ms count as one.

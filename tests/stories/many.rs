@@ -117,4 +117,7 @@ fn an_overwritten_torrent_file_replaces_its_torrent() {
     many.signal(Signal::HUP);
     wait_for(&mut many, "other", "is there", |last| last["event"] == "status");
     wait_for(&mut many, "one", "is dropped", |last| last["state"] == "removed");
+    let all = json::objects(&many.stdout());
+    let place = |event: &str, name: &str| all.iter().position(|it| it["event"] == event && it["name"] == name);
+    assert!(place("removed", "one") < place("start", "other"), "what goes is shown before what takes its place");
 }

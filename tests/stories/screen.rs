@@ -171,11 +171,12 @@ fn keys_pause_show_and_quit() {
     tmux.press("<");
     tmux.wait_for("a limit of uploads", |rows| limit(rows).is_some_and(|limit| limit.trim_end().ends_with(" up")));
 
-    tmux.press("?");
+    // The keys are shown until a key hides them, and each time that key changes what is seen.
+    tmux.wait_for_text("q quit, p pause, +/- down, >/< up, v peers, ? hide");
     tmux.press("?");
     tmux.wait_for("no keys", |rows| !has(rows, "q quit"));
     tmux.press("h");
-    tmux.wait_for_text("q quit, p pause, +/- down, >/< up, v peers, ?");
+    tmux.wait_for_text("q quit, p pause, +/- down, >/< up, v peers, ? hide");
     tmux.press("q");
     tmux.wait_for_text("interrupted at");
     tmux.wait_for("the prompt", |rows| rows.iter().any(|row| row.trim_end() == PROMPT));
@@ -243,7 +244,7 @@ fn the_screen_names_the_last_missing_piece() {
 
 /// No tracker was reached, so none gets a last announce.
 #[test]
-fn without_a_tracker_no_goodbye_is_shown() {
+fn without_a_tracker_no_final_announce_is_shown() {
     if !here(&[Tool::Tmux]) {
         return;
     }
@@ -299,7 +300,7 @@ fn the_error_of_a_failed_torrent_is_shown_at_the_end() {
     fs::write(get.dir.join("a file.bin"), vec![7; PIECE + 1]).unwrap();
     let tmux = Tmux::start(stage.path(), WIDE, "C.UTF-8");
     tmux.run_there(&get.command(), "");
-    let rows = tmux.wait_for_text("failed at 0.0 %");
+    let rows = tmux.wait_for_text("failed before the content was checked");
     assert!(words(&rows).contains("swarmlet: a file.bin: "), "{rows:#?}");
 }
 

@@ -179,7 +179,11 @@ fn incomplete_content_is_not_seeded() {
     damage(&stage.source.join("a file.bin"), 100, 1);
     let outcome = Get::seed("seed", stage.path(), &stage.source).torrent(&stage.torrent).run();
     outcome.assert_refused(74);
-    assert!(outcome.stderr.contains("1 of 16 pieces"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("it has 15 of 16 pieces; `swarmlet get --seed`"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("failed at 93."), "{}", outcome.stderr);
+    let outcome = Get::seed("seed", stage.path(), &stage.source).torrent(&stage.torrent).arg("--json").run();
+    let failed = outcome.json("failed");
+    assert_eq!(failed["had"].as_u64(), Some(15 * PIECE as u64), "what was found is reported: {failed}");
     let nothing = stage.path().join("nothing");
     fs::create_dir(&nothing).unwrap();
     for option in ["--no-check", "--json"] {

@@ -153,18 +153,18 @@ fn an_input_that_cannot_be_shown_gets_a_clear_message() {
     refused(&["show"], 64, "no torrent given");
     refused(&["link"], 64, "no torrent given");
     refused(&["show", "--hash", "--json", "x"], 64, "exclude each other");
-    refused(&["link", "--select", "x", "a"], 64, "--select: expected numbers");
+    refused(&["link", "--select", "x", "a"], 64, "--select 'x': expected numbers");
     refused(&["show", "none"], 66, "none: No such file");
     refused(&["show", "/dev/null"], 65, "/dev/null: empty, expected a .torrent file");
-    refused(&["show", "magnet:?dn=x"], 65, "a magnet link without xt=urn:btih:");
+    refused(&["show", "magnet:?dn=x"], 65, "expected xt=urn:btih:HASH");
     refused(&["show", "magnet:?xt=urn:btih:xyz"], 65, "an info-hash of 3 characters");
     refused(&["show", "--files", &format!("magnet:?xt=urn:btih:{}", "0".repeat(40))], 65, "does not list files");
     rich(dir);
     let both: Ran = swarmlet(dir, &["show", "none", "Aishah.torrent"]).refused(66, "none: No such file");
     assert!(both.text().starts_with("name ") && both.text().contains("Aishah"), "{}", both.text());
     refused(&["link", "--select", "0,30", "Aishah.torrent"], 64, "there is no file 30; the last");
-    refused(&["link", "--select", "0,x", "Aishah.torrent"], 64, "--select: expected numbers");
-    refused(&["link", "--peer", "foo", "Aishah.torrent"], 64, "--peer: expected HOST:PORT");
+    refused(&["link", "--select", "0,x", "Aishah.torrent"], 64, "--select '0,x': expected numbers");
+    refused(&["link", "--peer", "foo", "Aishah.torrent"], 64, "--peer 'foo': expected HOST:PORT");
     for command in ["show", "link"] {
         assert!(told(dir, &[command, "--help"]).contains("Examples:"));
     }

@@ -152,6 +152,8 @@ fn btdownloadcurses_seeds_downloads_and_then_seeds_too() {
     let mut headless =
         type_line(&stage, "btdownloadheadless.py --responsefile Aishah.torrent", &elsewhere(&stage, "third"));
     wait_until_there(&stage, &stage.path().join("third"), &mut headless);
+    let told = headless.stderr();
+    assert!(told.contains("listening on port ") && !told.contains(" info "), "plain lines and no log: {told}");
 }
 
 #[test]

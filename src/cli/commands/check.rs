@@ -9,12 +9,12 @@ use crate::base::units::{count, of, percent, seconds};
 use crate::cli::exit::{Exit, Failure, SEVERAL};
 use crate::cli::options::command::{Command, Completes, Group, Part, Section};
 use crate::cli::options::flags::{Flag, Parsed};
-use crate::cli::options::run::{HELP, JSON, THREADS, threads};
+use crate::cli::options::run::{self, HELP, JSON, THREADS, threads};
 use crate::cli::options::{output, source};
 use crate::cli::say;
 use crate::cli::show::bar::Bar;
 use crate::proto::metainfo::Metainfo;
-use crate::storage::verify::{FileReport, Report, State, bytes_of, verify};
+use crate::storage::verify::{FileVerdict, State, Verdict, bytes_of, verify};
 use crate::sys::in_words;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -90,7 +90,8 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     if sources.is_empty() {
         return Err(Failure::usage("no torrent given; try `swarmlet check FILE.torrent`"));
     }
-    let dir = given.value("dir").map_or_else(|| PathBuf::from("."), PathBuf::from);
+    let dir = run::dir(given)?.unwrap_or_else(|| PathBuf::from("."));
+    run::must_be_there(&dir)?;
     let threads = threads(given)?;
     let mut whole = true;
     let exit = each(&sources, &mut |(_, source): (usize, &OsString)| {
@@ -103,58 +104,62 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
 fn check_one(source: &OsStr, dir: &Path, threads: usize, given: &Parsed) -> Result<bool, Failure> {
     let metainfo = source::read(source)?;
     let mut bar = Bar::new(&metainfo.name, metainfo.length, given.has("quiet") || given.has("json"));
-    let report = verify(&metainfo, dir, threads, &mut |done| bar.tick(done));
+    let verdict = verify(&metainfo, dir, threads, &mut |done| bar.tick(done));
     let time = bar.end();
-    let report = report
+    let verdict = verdict
         .map_err(|error| Failure::new(Exit::NoInput, format!("--dir {}: {}", output::shown(dir), in_words(&error))))?;
     if given.has("json") {
-        tell_program(&source::shown(source), &metainfo, &report, time)?;
+        tell_program(&source::shown(source), &metainfo, &verdict, time)?;
     } else {
-        tell_person(&metainfo, &report, dir, given.has("quiet"))?;
+        tell_person(&metainfo, &verdict, dir, given.has("quiet"))?;
     }
-    Ok(report.is_whole())
+    Ok(verdict.is_whole())
 }
 
-fn tell_person(metainfo: &Metainfo, report: &Report, dir: &Path, quiet: bool) -> Result<(), Failure> {
-    let told = report.files().filter(|file| !quiet || file.state != State::Whole);
+fn tell_person(metainfo: &Metainfo, verdict: &Verdict, dir: &Path, quiet: bool) -> Result<(), Failure> {
+    let told = verdict.files().filter(|file| !quiet || file.state != State::Whole);
     in_portions(&mut told.map(|file| line(metainfo, &file)))?;
     let name = for_terminal(&metainfo.name);
-    if report.is_whole() {
+    if verdict.is_whole() {
         return if quiet { Ok(()) } else { say::write_out(format!("{name}: whole\n")) };
     }
-    let whole = report.files().filter(|file| file.state == State::Whole).count();
-    let (had, length) = (report.had, metainfo.length);
+    let whole = verdict.files().filter(|file| file.state == State::Whole).count();
+    let (had, length) = (verdict.had, metainfo.length);
     let share = format!("{}, {}", percent(had, length), of(had, length));
     say::write_out(format!("{name}: {whole} of {} whole; {share}\n", count(metainfo.files.count(), "file")))?;
-    if report.files().all(|file| file.state == State::Missing) {
-        let dir = output::shown(dir);
-        say::line(&format!("no file of {name} is in {dir}; --dir names the folder that contains {name}"));
+    if verdict.files().all(|file| file.state == State::Missing) {
+        let place = match dir == Path::new(".") {
+            true => "the current folder".into(),
+            false => output::shown(dir),
+        };
+        say::line(&format!("no file of {name} was found in {place}; --dir names the folder that contains {name}"));
     }
     Ok(())
 }
 
 /// A line such as `damaged     Aishah/2.mp3  pieces 12-13 (bytes 196608-229375)`.
-fn line(metainfo: &Metainfo, report: &FileReport) -> String {
-    let entry = metainfo.files.at(report.file);
-    let mut line = format!("{:10}  {}", report.state.word(), for_terminal(&entry.path()));
-    let found = report.found.unwrap_or(0);
-    if let Some(problem) = &report.problem {
+fn line(metainfo: &Metainfo, verdict: &FileVerdict) -> String {
+    let entry = metainfo.files.at(verdict.file);
+    let mut line = format!("{:10}  {}", verdict.state.word(), for_terminal(&entry.path()));
+    let found = verdict.found.unwrap_or(0);
+    if let Some(problem) = &verdict.problem {
         line += &format!("  {problem}");
     }
-    if report.found.is_some() && found != entry.length {
+    if verdict.found.is_some() && found != entry.length {
         line += &format!("  {found} bytes, expected {}", entry.length);
     }
-    if matches!(report.state, State::Damaged | State::Unproven) {
-        line += "  pieces";
-        for (place, run) in report.pieces.iter().take(MOST_RUNS).enumerate() {
+    if matches!(verdict.state, State::Damaged | State::Unproven) {
+        let several = verdict.pieces.iter().map(|run| u64::from(run.end() - run.start()) + 1).sum::<u64>() > 1;
+        line += if several { "  pieces" } else { "  piece" };
+        for (place, run) in verdict.pieces.iter().take(MOST_RUNS).enumerate() {
             let bytes = bytes_of(metainfo, entry, run);
             let pieces =
                 if run.start() == run.end() { format!("{}", run.start()) } else { dash(run.start(), run.end()) };
             let glue = if place == 0 { " " } else { ", " };
             line += &format!("{glue}{pieces} (bytes {})", dash(bytes.start(), bytes.end()));
         }
-        if report.pieces.len() > MOST_RUNS {
-            line += &format!(" and {} more ranges", report.pieces.len() - MOST_RUNS);
+        if verdict.pieces.len() > MOST_RUNS {
+            line += &format!(" and {} more ranges", verdict.pieces.len() - MOST_RUNS);
         }
     }
     line + "\n"
@@ -164,37 +169,38 @@ fn dash<T: std::fmt::Display>(first: T, last: T) -> String {
     format!("{first}-{last}")
 }
 
-fn tell_program(source: &str, metainfo: &Metainfo, report: &Report, time: Duration) -> Result<(), Failure> {
+fn tell_program(source: &str, metainfo: &Metainfo, verdict: &Verdict, time: Duration) -> Result<(), Failure> {
     let mut object = Object::new("checked");
     object.text("torrent", source);
     object.text("name", &metainfo.name);
     object.text("info_hash", &metainfo.info_hash.to_string());
-    object.flag("whole", report.is_whole());
+    object.flag("whole", verdict.is_whole());
     object.number("size", metainfo.length);
-    object.number("had", report.had);
+    object.number("had", verdict.had);
     object.raw("seconds", &seconds(time));
     object.key("files");
     say::write_out(object.so_far())?;
-    let files = report.files().enumerate().map(|(place, file)| {
+    let files = verdict.files().enumerate().map(|(place, file)| {
         let glue = if place == 0 { "[" } else { "," };
         [glue, file_json(metainfo, &file).trim_end()].concat()
     });
     in_portions(&mut files.chain(["]}\n".to_string()]))
 }
 
-fn file_json(metainfo: &Metainfo, report: &FileReport) -> String {
-    let entry = metainfo.files.at(report.file);
+fn file_json(metainfo: &Metainfo, verdict: &FileVerdict) -> String {
+    let entry = metainfo.files.at(verdict.file);
     let mut object = Object::plain();
     object.text("path", &entry.path());
     object.number("size", entry.length);
-    object.raw("found", &report.found.map_or("null".into(), |found| found.to_string()));
-    object.text("state", report.state.word());
+    object.raw("found", &verdict.found.map_or("null".into(), |found| found.to_string()));
+    object.text("state", verdict.state.word());
     let bytes = |run| {
         let bytes = bytes_of(metainfo, entry, run);
         format!("[{},{}]", bytes.start(), bytes.end())
     };
-    object.raw("pieces", &json::array(&mut report.pieces.iter().map(|run| format!("[{},{}]", run.start(), run.end()))));
-    object.raw("bytes", &json::array(&mut report.pieces.iter().map(bytes)));
-    object.text_or_null("problem", report.problem.as_deref());
+    object
+        .raw("pieces", &json::array(&mut verdict.pieces.iter().map(|run| format!("[{},{}]", run.start(), run.end()))));
+    object.raw("bytes", &json::array(&mut verdict.pieces.iter().map(bytes)));
+    object.text_or_null("problem", verdict.problem.as_deref());
     object.end()
 }

@@ -165,8 +165,8 @@ impl Wanted {
         }
         if of_info && !rehash {
             return Err(Failure::usage(
-                "--name, --private and --source change the info-hash: it becomes another torrent, with a swarm of its \
-                 own;\nif that is wanted, say --rehash",
+                "--name, --private, --no-private and --source change the info-hash, so the result is a different \
+                 torrent with its own swarm;\nadd --rehash if you want that",
             ));
         }
         match self.name.as_deref().map(|name| (name, safe_component(name.as_bytes()))) {

@@ -5,17 +5,17 @@
 
 use super::list;
 use crate::base::path::for_terminal;
-use crate::cli::exit::{Exit, Failure, RUN_EXITS};
+use crate::cli::exit::{Exit, Failure, RUN_EXITS, RUN_SEVERAL};
 use crate::cli::options::choice::Files;
-use crate::cli::options::command::{Command, Completes, Group, Part, Section};
+use crate::cli::options::command::{Command, Completes, Group};
 use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::run::{self, connect, rate};
 use crate::cli::options::{source, states};
 use crate::cli::run::keys;
 use crate::cli::run::{Until, Watched, run_engine};
 use crate::cli::say;
+use crate::cli::show::objects;
 use crate::cli::show::view::View;
-use crate::cli::show::{objects, peers};
 use crate::engine::{Config, DEFAULT_MEMORY_BYTES, Duty, Job, RateLimits, Settings};
 use crate::sys::in_words;
 use std::path::{Path, PathBuf};
@@ -106,13 +106,8 @@ pub const COMMAND: Command = Command {
         run::OUTPUT,
     ],
     exits: RUN_EXITS,
-    exit_note: "With several torrents, the exit code is that of the first failure, and the other torrents go on. But if \
-                a torrent cannot be read, the run ends before any download begins.",
-    sections: &[
-        Section { title: "Keys on the live screen", parts: &[Part::Terms(keys::HELP), Part::Text(peers::FLAGS_HELP)] },
-        objects::EVENTS,
-        objects::FILES,
-    ],
+    exit_note: RUN_SEVERAL,
+    sections: &[keys::SECTION, objects::EVENTS, objects::FILES],
     examples: &[
         "swarmlet get debian.torrent",
         "swarmlet get --dir /srv/iso --seed *.torrent",

@@ -3,6 +3,7 @@
 //! Floor 4.
 
 use super::show::{self, Shown, each};
+use crate::base::path::for_terminal;
 use crate::cli::exit::{Exit, Failure, READ_EXITS, SEVERAL};
 use crate::cli::options::command::{Command, Completes, Group, Part, Section};
 use crate::cli::options::flags::{Flag, Parsed};
@@ -53,27 +54,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     if sources.is_empty() {
         return Err(Failure::usage("no torrent given; try `swarmlet link FILE.torrent`"));
     }
-    // The added parts are parsed as parts of a link.
-    let mut more = String::new();
-    for peer in given.values("peer") {
-        more += &format!("&x.pe={}", crate::base::url::percent_encode(peer.to_string_lossy().as_bytes()));
-    }
-    if let Some(files) = given.text("select")? {
-        more += &format!("&so={files}");
-    }
-    let named = given.values("peer").len();
-    let more = Magnet::parse(&format!("magnet:?xt=urn:btih:{}{more}", "0".repeat(40)))
-        .map_err(|error| Failure::usage(error.to_string()))?;
-    let is_place = |peer: &String| {
-        peer.rsplit_once(':')
-            .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0))
-    };
-    let ranges = given.text("select")?.map_or(0, |files| files.split(',').count());
-    if more.peers.len() != named || !more.peers.iter().all(is_place) || more.select_only.len() != ranges {
-        return Err(Failure::usage(
-            "--select: expected numbers of files such as 0,2,4-6; --peer: expected HOST:PORT, each only once",
-        ));
-    }
+    let more = additions(given)?;
     each(&sources, &mut |(_, source): (usize, &OsString)| {
         let (magnet, explain) = match show::read(source)? {
             Shown::Torrent(metainfo) => {
@@ -100,4 +81,64 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
             (false, false) => say::write_out(format!("{magnet}\n")),
         }
     })
+}
+
+/// What the options add to a link. It is parsed as a part of a link.
+fn additions(given: &Parsed) -> Result<Magnet, Failure> {
+    let parse = |part: &str| {
+        let link = format!("magnet:?xt=urn:btih:{}{part}", "0".repeat(40));
+        Magnet::parse(&link).map_err(|error| Failure::usage(error.to_string()))
+    };
+    let peers: Vec<String> = given.values("peer").iter().map(|peer| peer.to_string_lossy().into_owned()).collect();
+    for (at, peer) in peers.iter().enumerate() {
+        let shown = for_terminal(peer);
+        if !is_place(peer) {
+            let expected = "expected HOST:PORT, such as 192.168.1.2:6881 or [2001:db8::1]:6881";
+            return Err(Failure::usage(format!("--peer '{shown}': {expected}")));
+        }
+        if peers[..at].contains(peer) {
+            return Err(Failure::usage(format!("--peer '{shown}' is given twice")));
+        }
+    }
+    let peers: String =
+        peers.iter().map(|peer| format!("&x.pe={}", crate::base::url::percent_encode(peer.as_bytes()))).collect();
+    let Some(files) = given.text("select")? else { return parse(&peers) };
+    let more = parse(&format!("{peers}&so={files}"))?;
+    if more.select_only.len() != files.split(',').count() {
+        let expected = "expected numbers of files, counted from 0, such as 0,2,4-6";
+        return Err(Failure::usage(format!("--select '{}': {expected}", for_terminal(&files))));
+    }
+    Ok(more)
+}
+
+/// Whether `peer` is a host and a port. An IPv6 address must be in brackets, otherwise its end could be the port.
+fn is_place(peer: &str) -> bool {
+    let Some((host, port)) = peer.rsplit_once(':') else { return false };
+    let is_host = !host.is_empty() && (!host.contains(':') || (host.starts_with('[') && host.ends_with(']')));
+    is_host && port.parse::<u16>().is_ok_and(|port| port > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_wrong_option_is_named_with_what_was_expected() {
+        let complaint = |arguments: &[&str]| {
+            let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+            let done = COMMAND.parse(&arguments).and_then(|given| additions(&given));
+            done.err().map_or(String::new(), |failure| failure.text)
+        };
+        let place = "expected HOST:PORT, such as 192.168.1.2:6881 or [2001:db8::1]:6881";
+        for peer in ["1.2.3.4", "1.2.3.4:0", ":6881", "", "2001:db8::1:6881"] {
+            assert_eq!(complaint(&["--peer", peer, "--select", "1"]), format!("--peer '{peer}': {place}"));
+        }
+        assert_eq!(complaint(&["--peer", "a:1", "--peer", "a:1"]), "--peer 'a:1' is given twice");
+        for files in ["0,x", "", "5-3", "-1"] {
+            assert!(
+                complaint(&["--peer", "a:1", "--select", files]).starts_with(&format!("--select '{files}': expected"))
+            );
+        }
+        assert_eq!(complaint(&["--peer", "[2001:db8::1]:6881", "--peer", "a:1", "--select", "0,2,4-6"]), "");
+    }
 }

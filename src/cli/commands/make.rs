@@ -223,7 +223,10 @@ fn name_and_place(path: &Path) -> Result<(String, PathBuf), Failure> {
         None => fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()),
     };
     let refused = |what: &str| Failure::new(Exit::NoInput, format!("{}: {what}", output::shown(path)));
-    let Some(name) = real.file_name() else { return Err(refused("has no name that a torrent could use")) };
+    if path.as_os_str().is_empty() {
+        return Err(Failure::usage("'' is not a path, expected a file or folder: swarmlet make PATH ANNOUNCE"));
+    }
+    let Some(name) = real.file_name() else { return Err(refused("has no name, and a torrent needs one")) };
     let Some(name) = name.to_str() else { return Err(refused("the name is not UTF-8 text; rename it")) };
     if crate::base::path::safe_component(name.as_bytes()).as_deref() != Ok(name) {
         return Err(refused("the name contains control characters; rename it"));

@@ -2,8 +2,9 @@
 //!
 //! Floor 4. [`folder`](crate::cli::run::folder) finds the torrents.
 
+use crate::base::path::for_terminal;
 use crate::cli::exit::{Exit, Failure, RUN_EXITS};
-use crate::cli::options::command::{Command, Completes, Group, Part, Section};
+use crate::cli::options::command::{Command, Completes, Group};
 use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::run::{self, connect, rate};
 use crate::cli::options::states;
@@ -12,7 +13,7 @@ use crate::cli::run::keys;
 use crate::cli::run::{Until, Watched, run_engine};
 use crate::cli::show::objects;
 use crate::engine::{Config, RateLimits, Settings};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Largest `--max-downloads`.
 const MOST_DOWNLOADS: u64 = 10_000;
@@ -67,8 +68,8 @@ pub const COMMAND: Command = Command {
         run::OUTPUT,
     ],
     exits: RUN_EXITS,
-    exit_note: "",
-    sections: &[Section { title: "Keys on the live screen", parts: &[Part::Terms(keys::LIST_HELP)] }, objects::EVENTS],
+    exit_note: "A torrent that failed decides the exit code; the others go on.",
+    sections: &[keys::LIST_SECTION, objects::EVENTS],
     examples: &[
         "swarmlet many .",
         "swarmlet many --dir /srv/content --max-upload-rate 4 /srv/torrents",
@@ -83,6 +84,12 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     let [dir] = folders.as_slice() else {
         return Err(Failure::usage("expected one folder: swarmlet many FOLDER"));
     };
+    if Path::new(dir).is_file() {
+        let name = for_terminal(&dir.to_string_lossy());
+        let wrong =
+            format!("{name}: a file, expected a folder of .torrent files; for a single torrent: swarmlet get {name}");
+        return Err(Failure::new(Exit::NoInput, wrong));
+    }
     let content = run::dir(given)?;
     let dir = PathBuf::from(dir);
     run::must_be_there(&dir)?;

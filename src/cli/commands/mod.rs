@@ -10,6 +10,7 @@ pub mod edit;
 pub mod get;
 pub mod link;
 pub mod list;
+// Feature: make.
 #[cfg(feature = "make")]
 pub mod make;
 pub mod man;
@@ -30,10 +31,12 @@ pub static COMMANDS: &[Command] = &[
     // Feature: tracker.
     #[cfg(feature = "tracker")]
     track::COMMAND,
+    // Feature: make.
     #[cfg(feature = "make")]
     make::COMMAND,
     show::COMMAND,
     check::COMMAND,
+    // Feature: make.
     #[cfg(feature = "make")]
     edit::COMMAND,
     link::COMMAND,

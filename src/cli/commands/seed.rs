@@ -2,10 +2,11 @@
 //!
 //! Floor 4. The content is verified first; with `--no-check`, each piece is verified when it is first read.
 
-use crate::cli::exit::{Exit, Failure, RUN_EXITS};
+use crate::cli::exit::{Exit, Failure, RUN_EXITS, RUN_SEVERAL};
 use crate::cli::options::command::{Command, Completes, Group};
 use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::run::{self, connect};
+use crate::cli::run::keys;
 use crate::cli::run::{Until, Watched, run_engine};
 use crate::cli::show::objects;
 use crate::engine::{Duty, Job};
@@ -59,8 +60,8 @@ pub const COMMAND: Command = Command {
         run::OUTPUT,
     ],
     exits: RUN_EXITS,
-    exit_note: "",
-    sections: &[objects::EVENTS],
+    exit_note: RUN_SEVERAL,
+    sections: &[keys::SECTION, objects::EVENTS],
     examples: &[
         "swarmlet seed --dir /srv/iso debian.torrent",
         "swarmlet seed --ratio 2 --max-upload-rate 500 *.torrent",

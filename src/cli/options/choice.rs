@@ -38,7 +38,7 @@ impl Files {
             let pattern = pattern.to_string_lossy().into_owned();
             match Glob::new(&pattern) {
                 Ok(glob) => excluded.push((pattern, glob)),
-                Err(error) => return Err(Failure::usage(format!("--exclude {}: {error}", for_terminal(&pattern)))),
+                Err(error) => return Err(Failure::usage(format!("--exclude '{}': {error}", for_terminal(&pattern)))),
             }
         }
         Ok(Files { numbers, excluded })
@@ -51,8 +51,8 @@ impl Files {
         let mut wanted = vec![false; metainfo.files.len()];
         for range in self.numbers.as_deref().unwrap_or(&[1..=last]) {
             if *range.end() > last {
-                let there = if last == 1 { "only 1".into() } else { format!("1 to {last}") };
-                let there = format!("{name} has {}, numbered {there}", count(last, "file"));
+                let there = if last == 1 { String::new() } else { format!(", numbered 1 to {last}") };
+                let there = format!("{name} has {}{there}", count(last, "file"));
                 return Err(Failure::usage(format!("--files {}: {there}; --list shows them", range.end())));
             }
             files[range.start() - 1..*range.end()].iter().for_each(|index| wanted[*index] = true);
@@ -90,12 +90,13 @@ fn numbers(text: &str) -> Result<Vec<RangeInclusive<usize>>, String> {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         let why = match (number(first), number(last)) {
             (Some(first), Some(last)) if first <= last => return Ok(first..=last),
-            (Some(_), Some(_)) => "runs backwards",
-            _ if part.is_empty() => "a number is missing",
-            _ => "is not a number from 1 up",
+            (Some(_), Some(_)) => format!("{part} runs backwards, "),
+            _ if text.is_empty() => return Err("--files is empty, expected file numbers from 1, such as 1,3-5".into()),
+            _ if part.is_empty() => "a number is missing, ".into(),
+            _ if part == text => String::new(),
+            _ => format!("{part} is no file number, "),
         };
-        let part = if part == text || part.is_empty() { String::new() } else { format!("{part} ") };
-        Err(format!("--files {text}: {part}{why}, expected numbers and ranges such as 1,3-5"))
+        Err(format!("--files {text}: {why}expected file numbers from 1, such as 1,3-5; --list shows them"))
     };
     text.split(',').map(range).collect::<Result<_, String>>().map_err(|error| for_terminal(&error))
 }
@@ -149,7 +150,7 @@ mod tests {
         );
         let beyond = "--files 4: x.torrent has 3 files, numbered 1 to 3; --list shows them";
         assert_eq!(chosen(&["--files", "1-4"], true), Err(beyond.into()));
-        assert!(chosen(&["--files", "2"], false).unwrap_err().contains("has 1 file, numbered only 1"));
+        assert!(chosen(&["--files", "2"], false).unwrap_err().contains("has 1 file; --list shows"));
     }
 
     #[test]
@@ -162,9 +163,12 @@ mod tests {
         }
         assert_eq!(
             numbers("5-3").unwrap_err(),
-            "--files 5-3: runs backwards, expected numbers and ranges such as 1,3-5"
+            "--files 5-3: 5-3 runs backwards, expected file numbers from 1, such as 1,3-5; --list shows them"
         );
-        let one = numbers("1,5-3").unwrap_err();
-        assert_eq!(one, "--files 1,5-3: 5-3 runs backwards, expected numbers and ranges such as 1,3-5");
+        let one = numbers("1,x").unwrap_err();
+        assert_eq!(
+            one,
+            "--files 1,x: x is no file number, expected file numbers from 1, such as 1,3-5; --list shows them"
+        );
     }
 }

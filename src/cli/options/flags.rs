@@ -4,7 +4,7 @@
 //! the arguments, `_` becomes `-` in names of options, and only there; and arguments that are not UTF-8, as names of
 //! files may be, are set aside.
 
-use crate::base::nearest::nearest;
+use super::meant;
 use crate::cli::exit::Failure;
 use getopts::{Fail, Matches, Options};
 use std::ffi::{OsStr, OsString};
@@ -203,9 +203,11 @@ fn explain(command: &str, flags: &[&Flag], fail: &Fail) -> String {
     let shown = |name: &str| if name.chars().count() == 1 { format!("-{name}") } else { format!("--{name}") };
     match fail {
         Fail::UnrecognizedOption(name) => {
-            let hint = match nearest(name, flags.iter().map(|flag| flag.long)) {
-                Some(near) if name.chars().count() > 1 => format!("did you mean --{near}?"),
-                _ => format!("`swarmlet {command} --help` lists the options"),
+            let names: Vec<&str> = flags.iter().map(|flag| flag.long).collect();
+            let near = if name.chars().count() > 1 { meant::options(name, &names) } else { Vec::new() };
+            let hint = match near.join(" or --") {
+                near if near.is_empty() => format!("`swarmlet {command} --help` lists the options"),
+                near => format!("did you mean --{near}?"),
             };
             format!("unknown option {}; {hint}", shown(name))
         }

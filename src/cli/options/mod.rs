@@ -9,6 +9,7 @@ pub mod help;
 #[cfg(feature = "make")]
 pub mod make;
 pub mod man;
+pub mod meant;
 pub mod output;
 pub mod run;
 pub mod source;

@@ -12,7 +12,9 @@ use crate::cli::say;
 use crate::cli::show::view::View;
 use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_PORTS, RateLimits, Settings};
 use crate::proto::metainfo::Metainfo;
+use crate::sys::in_words;
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -88,6 +90,7 @@ pub const OUTPUT: Group = Group {
     flags: &[
         Flag::with("display-interval", "SEC", "Update the display this often, such as 0.5")
             .default("1; plain lines 10"),
+        Flag::switch("plain", "Print plain lines, even on a terminal"),
         QUIET,
         Flag::switch("verbose", "Log to standard error; given twice, log decisions too; three times, every message")
             .short("v"),
@@ -149,7 +152,7 @@ pub fn view(given: &Parsed) -> Result<View, Failure> {
         return Err(Failure::usage("--quiet and --verbose contradict each other"));
     }
     log::begin(given.times("verbose"));
-    Ok(View::choose(given.has("json"), given.has("quiet"), given.has("verbose")))
+    Ok(View::choose(given.has("json"), given.has("quiet"), given.has("plain") || given.has("verbose")))
 }
 
 /// The address of `--ip`.
@@ -193,8 +196,12 @@ pub fn must_be_there(dir: &Path) -> Result<(), Failure> {
     if dir.is_dir() {
         return Ok(());
     }
-    let name = for_terminal(&dir.to_string_lossy());
-    Err(Failure::new(Exit::NoInput, format!("{name}: not a folder, expected one")))
+    let what = match dir.metadata() {
+        Ok(_) => "a file, expected a folder".into(),
+        Err(error) if error.kind() == ErrorKind::NotFound => "no such folder".into(),
+        Err(error) => in_words(&error),
+    };
+    Err(Failure::new(Exit::NoInput, format!("{}: {what}", for_terminal(&dir.to_string_lossy()))))
 }
 
 /// Reads the torrents on the command line, and prints the warnings about them. Each comes with its argument.
@@ -202,7 +209,7 @@ pub fn torrents(command: &str, given: &Parsed) -> Result<Vec<(OsString, Metainfo
     let sources = given.arguments();
     if sources.is_empty() {
         let how = format!("name a .torrent file, - or a URL: swarmlet {command} TORRENT...");
-        return Err(Failure::usage(format!("{command} what? {how}")));
+        return Err(Failure::usage(format!("no torrent given; {how}")));
     }
     if sources.iter().filter(|source| *source == "-").count() > 1 {
         return Err(Failure::usage("- (standard input) is given twice"));

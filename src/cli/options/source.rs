@@ -44,10 +44,22 @@ pub fn parse(source: &OsStr, bytes: &[u8]) -> Result<Metainfo, Failure> {
         let text = match bytes.first() {
             None => format!("{name}: empty, expected a .torrent file"),
             Some(b'<') => format!("{name}: a web page, expected a .torrent file"),
-            Some(_) => format!("{name}: {error}"),
+            // The error names a field.
+            Some(b'd') if error.starts_with("info") => format!("{name}: not a valid torrent: {error}"),
+            Some(b'd') => format!("{name}: {error}"),
+            // Someone who wants to publish a file may name the file itself.
+            Some(_) if is_other_file(source) => {
+                format!("{name}: not a .torrent file; `swarmlet make` makes one for a file or folder")
+            }
+            Some(_) => format!("{name}: not a .torrent file"),
         };
         Failure::new(Exit::BadTorrent, text)
     })
+}
+
+/// Whether `source` is a file whose name does not say that it is a torrent.
+fn is_other_file(source: &OsStr) -> bool {
+    source != "-" && address(source).is_none() && Path::new(source).extension() != Some(OsStr::new("torrent"))
 }
 
 /// `source` as messages name it: safe for a terminal, and without the secrets of a URL.
@@ -108,7 +120,10 @@ fn read_file(source: &OsStr) -> Result<Vec<u8>, Failure> {
     let file = File::open(source).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
-        return Err(Failure::new(Exit::NoInput, format!("{name}: a folder, expected a .torrent file")));
+        return Err(Failure::new(
+            Exit::NoInput,
+            format!("{name}: a folder, expected a .torrent file; `swarmlet make` makes one for a folder"),
+        ));
     }
     read_all(file, &name, metadata.len())
 }
@@ -142,7 +157,11 @@ fn fetch(url: &str) -> Result<Vec<u8>, Failure> {
             let text = format!("{name}: this swarmlet was built without https (the feature `tls`)");
             return Err(Failure::new(Exit::Unavailable, text));
         }
-        "magnet" => return Err(Failure::usage("magnet links are not supported yet; expected a .torrent file")),
+        "magnet" => {
+            return Err(Failure::usage(
+                "downloading by a magnet link is not supported yet; expected the .torrent file, or its URL",
+            ));
+        }
         _ => return Err(Failure::usage(format!("{name}: expected a file or an http or https URL"))),
     }
     http::get(url, MAX_METAINFO_BYTES as u64, FETCH_DEADLINE).map_err(|error| match error {
@@ -186,8 +205,21 @@ mod tests {
     #[test]
     fn failures_name_the_source_and_the_problem() {
         assert_eq!(failure("/no/such.torrent"), (66, "/no/such.torrent: No such file or directory".into()));
-        assert_eq!(failure("/"), (66, "/: a folder, expected a .torrent file".into()));
+        assert_eq!(
+            failure("/"),
+            (66, "/: a folder, expected a .torrent file; `swarmlet make` makes one for a folder".into())
+        );
         assert_eq!(failure("/dev/null"), (65, "/dev/null: empty, expected a .torrent file".into()));
+        assert_eq!(failure("/proc/self/status").0, 65);
+        assert!(
+            failure("/proc/self/status")
+                .1
+                .ends_with("/status: not a .torrent file; `swarmlet make` makes one for a file or folder")
+        );
+        let parse =
+            |bytes: &[u8]| super::parse(OsStr::new("a.torrent"), bytes).err().map_or(String::new(), |it| it.text);
+        assert_eq!(parse(b"hello"), "a.torrent: not a .torrent file");
+        assert_eq!(parse(b"de"), "a.torrent: not a valid torrent: info is missing, expected a dict");
         assert_eq!(failure("/dev/zero"), (65, "/dev/zero: larger than 32.0 MiB, expected a .torrent file".into()));
         assert_eq!(failure("magnet:?xt=urn:btih:0").0, 64);
         assert_eq!(failure("ftp://host/a.torrent").0, 64);

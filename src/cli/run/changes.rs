@@ -37,7 +37,7 @@ pub struct Changes {
     root: PathBuf,
     read: BTreeMap<PathBuf, Read>,
     /// The file system keeps modification times of folders.
-    told: bool,
+    keeps_times: bool,
 }
 
 /// What one look found changed since the look before.
@@ -59,8 +59,8 @@ impl Difference {
 impl Changes {
     /// Everything in `root` and its subfolders counts as new.
     pub fn new(root: PathBuf) -> Changes {
-        let told = rustix::fs::statfs(&root).is_ok_and(|about| about.f_type as u32 != FUSE);
-        Changes { root, read: BTreeMap::new(), told }
+        let keeps_times = rustix::fs::statfs(&root).is_ok_and(|about| about.f_type as u32 != FUSE);
+        Changes { root, read: BTreeMap::new(), keeps_times }
     }
 
     /// Finds what has changed since the last look, or `everything`.
@@ -68,7 +68,7 @@ impl Changes {
         let mut found = Difference::default();
         let before = std::mem::take(&mut self.read);
         let root = self.root.clone();
-        self.look_into(root, MOST_DEEP, everything || !self.told, &before, &mut found);
+        self.look_into(root, MOST_DEEP, everything || !self.keeps_times, &before, &mut found);
         found.unchanged.sort_unstable();
         found
     }

@@ -91,7 +91,7 @@ impl Folder {
         }
     }
 
-    /// The torrent files that may have changed. Torrents whose file is gone are told.
+    /// The torrent files that may have changed. Reports the torrents whose file is gone.
     fn find(&mut self, all: bool, tell: &mut dyn FnMut(Change)) -> BTreeMap<PathBuf, u64> {
         let found = self.changes.look(all);
         let mut files: BTreeMap<PathBuf, u64> = BTreeMap::new();

@@ -3,8 +3,10 @@
 //! Floor 4. The thread waits for input, and then reads it only if the program is in the foreground: the kernel stops a
 //! job that reads from the terminal in the background.
 
+use super::request::{Key, Limit, Move, UserRequest};
 use super::terminal;
-use super::wish::{Key, Limit, Move, Wish};
+use crate::cli::options::command::{Part, Section};
+use crate::cli::show::peers;
 use crossbeam_channel::Sender;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -15,25 +17,26 @@ use std::thread::Builder;
 const STACK_BYTES: usize = 64 << 10;
 
 /// The keys in one line of the screen: wide, and for few columns.
-pub const KEYS: [&str; 2] = ["q quit, p pause, +/- down, >/< up, v peers, ?", "q p:pause +- down >< up v:peers ?"];
+pub const KEYS: [&str; 2] =
+    ["q quit, p pause, +/- down, >/< up, v peers, ? hide", "q p:pause +- down >< up v:peers ?:hide"];
 /// The same for a list of torrents.
 pub const LIST_KEYS: [&str; 2] = [
-    "q quit, p pause, a all, s sort, +/- down, >/< up, arrows move, v peers, ?",
-    "q p:pause a:all s:sort +- down >< up",
+    "q quit, p pause, a all, s sort, +/- down, >/< up, arrows move, v peers, ? hide",
+    "q p:pause a:all s:sort +- down >< up ?",
 ];
 
 /// The keys, for the help.
-pub const HELP: &[(&str, &str)] = &[
+const HELP: &[(&str, &str)] = &[
     ("q", "quit, like ^C: the first time the run ends cleanly, the second time immediately"),
     ("p", "pause or resume all torrents"),
     ("+ -", "raise or lower the download limit of all torrents together"),
     ("> <", "raise or lower the upload limit of all torrents together"),
     ("v", "show the peers of the next torrent; after the last torrent, the normal screen again"),
-    ("? h", "show the keys in one line, and in the peers view the meaning of the flags"),
+    ("? h", "hide the line of keys and the meaning of the flags, or show them again"),
 ];
 
 /// The keys of a list of torrents, for the help.
-pub const LIST_HELP: &[(&str, &str)] = &[
+const LIST_HELP: &[(&str, &str)] = &[
     ("q", "quit, like ^C: the first time the run ends cleanly, the second time immediately"),
     ("arrows, j, k", "select a torrent; so do page up, page down, home and end"),
     ("s", "sort by name, progress, download rate, upload rate or number of peers"),
@@ -42,23 +45,31 @@ pub const LIST_HELP: &[(&str, &str)] = &[
     ("+ -", "raise or lower the download limit of all torrents together"),
     ("> <", "raise or lower the upload limit of all torrents together"),
     ("v", "show the peers of the selected torrent, then the list again"),
-    ("?", "hide the line of keys"),
+    ("? h", "hide the line of keys and the meaning of the flags, or show them again"),
 ];
 
+/// The heading of both sections of the help.
+const TITLE: &str = "Keys on the live screen";
+/// The keys and the flags of peers, for the help of `get` and `seed`.
+pub const SECTION: Section = Section { title: TITLE, parts: &[Part::Terms(HELP), Part::Text(peers::FLAGS_HELP)] };
+/// The same for a list of torrents, for the help of `many`.
+pub const LIST_SECTION: Section =
+    Section { title: TITLE, parts: &[Part::Terms(LIST_HELP), Part::Text(peers::FLAGS_HELP)] };
+
 /// Starts the thread, if standard input is a terminal.
-pub fn listen(wishes: &Sender<Wish>) {
-    let wishes = wishes.clone();
+pub fn listen(requests: &Sender<UserRequest>) {
+    let requests = requests.clone();
     if terminal::has_keys() {
         let work = move || {
-            let _ = read(&wishes);
+            let _ = read(&requests);
         };
         // Without the thread there are no keys, but ^C still ends the run.
         let _ = Builder::new().name("keys".into()).stack_size(STACK_BYTES).spawn(work);
     }
 }
 
-/// Sends wishes until the terminal is gone.
-fn read(wishes: &Sender<Wish>) -> rustix::io::Result<()> {
+/// Sends requests until the terminal is gone.
+fn read(requests: &Sender<UserRequest>) -> rustix::io::Result<()> {
     let terminal = io::stdin();
     let mut bytes = [0; 32];
     let mut typed = Typed::default();
@@ -79,8 +90,8 @@ fn read(wishes: &Sender<Wish>) -> rustix::io::Result<()> {
         if count == 0 {
             return Ok(());
         }
-        for wish in typed.wishes(&bytes[..count]) {
-            if wishes.send(wish).is_err() {
+        for request in typed.requests(&bytes[..count]) {
+            if requests.send(request).is_err() {
                 return Ok(());
             }
         }
@@ -101,15 +112,15 @@ enum Typed {
 
 impl Typed {
     /// What the typed keys stand for. A sequence may go on in the next portion; an ESC at the end was the key itself.
-    fn wishes(&mut self, typed: &[u8]) -> Vec<Wish> {
-        let wishes = typed.iter().filter_map(|&byte| self.wish(byte)).collect();
+    fn requests(&mut self, typed: &[u8]) -> Vec<UserRequest> {
+        let requests = typed.iter().filter_map(|&byte| self.request(byte)).collect();
         if matches!(self, Typed::Escape) {
             *self = Typed::Letter;
         }
-        wishes
+        requests
     }
 
-    fn wish(&mut self, byte: u8) -> Option<Wish> {
+    fn request(&mut self, byte: u8) -> Option<UserRequest> {
         match (std::mem::take(self), byte) {
             (_, 0x1b) => *self = Typed::Escape,
             (Typed::Letter, letter) => return of_letter(letter),
@@ -128,10 +139,10 @@ impl Typed {
     }
 }
 
-fn of_letter(letter: u8) -> Option<Wish> {
+fn of_letter(letter: u8) -> Option<UserRequest> {
     let limit = |uploads, faster| Key::Limit(Limit { uploads, faster });
-    Some(Wish::Key(match letter.to_ascii_lowercase() {
-        b'q' => return Some(Wish::Interrupt),
+    Some(UserRequest::Key(match letter.to_ascii_lowercase() {
+        b'q' => return Some(UserRequest::Interrupt),
         b'p' => Key::Pause,
         b'a' => Key::PauseAll,
         b'+' | b'=' => limit(false, true),
@@ -148,8 +159,8 @@ fn of_letter(letter: u8) -> Option<Wish> {
 }
 
 /// What terminals send for the keys without letters (xterm, VT220, the console of Linux).
-fn of_sequence(number: u8, end: u8) -> Option<Wish> {
-    Some(Wish::Key(Key::Move(match (number, end) {
+fn of_sequence(number: u8, end: u8) -> Option<UserRequest> {
+    Some(UserRequest::Key(Key::Move(match (number, end) {
         (_, b'A') => Move::Up,
         (_, b'B') => Move::Down,
         (5, b'~') => Move::PageUp,
@@ -164,34 +175,35 @@ fn of_sequence(number: u8, end: u8) -> Option<Wish> {
 mod tests {
     use super::*;
 
-    fn typed(typed: &[u8]) -> Vec<Wish> {
-        Typed::default().wishes(typed)
+    fn typed(typed: &[u8]) -> Vec<UserRequest> {
+        Typed::default().requests(typed)
     }
 
     #[test]
     fn keys_are_letters() {
-        let limit = |uploads, faster| Wish::Key(Key::Limit(Limit { uploads, faster }));
-        assert_eq!(typed(b"pVx\n?h"), [Key::Pause, Key::Peers, Key::Help, Key::Help].map(Wish::Key));
+        let limit = |uploads, faster| UserRequest::Key(Key::Limit(Limit { uploads, faster }));
+        assert_eq!(typed(b"pVx\n?h"), [Key::Pause, Key::Peers, Key::Help, Key::Help].map(UserRequest::Key));
         assert_eq!(
             typed(b"+-q>,"),
-            [limit(false, true), limit(false, false), Wish::Interrupt, limit(true, true), limit(true, false)]
+            [limit(false, true), limit(false, false), UserRequest::Interrupt, limit(true, true), limit(true, false)]
         );
         assert_eq!(typed(&[0, 0xff]), []);
     }
 
     #[test]
     fn arrows_and_similar_keys_are_sequences() {
-        let moves = |moves: &[Move]| moves.iter().map(|&to| Wish::Key(Key::Move(to))).collect::<Vec<Wish>>();
+        let moves =
+            |moves: &[Move]| moves.iter().map(|&to| UserRequest::Key(Key::Move(to))).collect::<Vec<UserRequest>>();
         assert_eq!(typed(b"\x1b[A\x1bOBjk"), moves(&[Move::Up, Move::Down, Move::Down, Move::Up]));
         assert_eq!(typed(b"\x1b[5~\x1b[6~"), moves(&[Move::PageUp, Move::PageDown]));
         assert_eq!(typed(b"\x1b[H\x1b[1~\x1bOF\x1b[4~"), moves(&[Move::First, Move::First, Move::Last, Move::Last]));
         // An arrow with a modifier; keys without a meaning; a lone ESC.
         let with_others = typed(b"\x1b[1;5A\x1bOq\x1b[15~\x1b[3~q");
-        assert_eq!(with_others, [moves(&[Move::Up]), vec![Wish::Interrupt]].concat());
+        assert_eq!(with_others, [moves(&[Move::Up]), vec![UserRequest::Interrupt]].concat());
         let mut split = Typed::default();
-        assert_eq!(split.wishes(b"\x1b[6"), []);
-        assert_eq!(split.wishes(b"~"), moves(&[Move::PageDown]));
-        assert_eq!(split.wishes(b"\x1b"), []);
-        assert_eq!(split.wishes(b"q"), [Wish::Interrupt]);
+        assert_eq!(split.requests(b"\x1b[6"), []);
+        assert_eq!(split.requests(b"~"), moves(&[Move::PageDown]));
+        assert_eq!(split.requests(b"\x1b"), []);
+        assert_eq!(split.requests(b"q"), [UserRequest::Interrupt]);
     }
 }

@@ -1,6 +1,6 @@
-//! A run of `get`, `seed` or `many`: starts the engine, shows what it reports, and carries out what the person wishes.
+//! A run of `get`, `seed` or `many`: starts the engine, shows what it reports, and carries out what the person asks for.
 //!
-//! Floor 4. One thread does all of this. It waits only for its channels: the engine's notices, the wishes of the person
+//! Floor 4. One thread does all of this. It waits only for its channels: the engine's notices, the requests of the person
 //! and what the watcher has seen. So the screen and ^C answer even if a disk hangs.
 
 pub mod blocklist;
@@ -9,11 +9,11 @@ pub mod folder;
 pub mod keys;
 pub mod log;
 pub mod person;
+pub mod request;
 pub mod session;
 pub mod signals;
 pub mod terminal;
 pub mod watcher;
-pub mod wish;
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::show::view::View;
@@ -21,12 +21,12 @@ use crate::engine::{Command, Config, Engine, Job, Notice, TorrentId};
 use crossbeam_channel::{Receiver, Select};
 use folder::{Change, Folder};
 use person::Person;
-use session::{Entry, Event, Session};
+use request::{ONE_REQUEST, UserRequest};
+use session::{Entry, Session, Update};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use watcher::{Seen, Watcher};
-use wish::{ONE_WISH, Wish};
 
 /// When a run ends by itself. Except with `Interrupted`, it also ends when all torrents have failed.
 pub enum Until {
@@ -122,7 +122,7 @@ struct Run {
 /// What wakes the run.
 enum Heard {
     Notice(Notice),
-    Wish(Wish),
+    UserRequest(UserRequest),
     Seen(Seen),
     /// The deadline has passed.
     Nothing,
@@ -131,64 +131,64 @@ enum Heard {
 impl Run {
     /// Runs until the engine has stopped.
     fn go(mut self, notices: &Receiver<Notice>, until: &Until) -> Result<Exit, Failure> {
-        let mut reader_gone = self.view.show(&Event::Started, &self.session).err();
+        let mut reader_gone = self.view.show(&Update::Started, &self.session).err();
         loop {
             let deadline = until.deadline(&self.session).filter(|_| !self.stopping);
-            let Some(heard) = hear(notices, &self.person.wishes, &self.watcher.seen, deadline) else { break };
-            let mut events = match heard {
+            let Some(heard) = hear(notices, &self.person.requests, &self.watcher.seen, deadline) else { break };
+            let mut updates = match heard {
                 Heard::Notice(notice) => self.session.take_in(notice, Instant::now()),
-                Heard::Wish(wish) => self.fulfil(wish),
+                Heard::UserRequest(request) => self.carry_out(request),
                 Heard::Seen(seen) if !self.stopping => self.take(seen),
                 Heard::Seen(_) | Heard::Nothing => Vec::new(),
             };
             if !self.stopping && (until.is_over(&self.session) || self.interrupted.is_some() || reader_gone.is_some()) {
                 self.stopping = true;
                 self.engine.send(Command::Stop);
-                events.push(Event::Stopping { interrupted: self.interrupted.is_some() });
+                updates.push(Update::Stopping { interrupted: self.interrupted.is_some() });
             }
-            for event in &events {
+            for update in &updates {
                 if reader_gone.is_none() {
-                    reader_gone = self.view.show(event, &self.session).err();
+                    reader_gone = self.view.show(update, &self.session).err();
                 }
-                if let Event::Removed(torrent) = event {
+                if let Update::Removed(torrent) = update {
                     self.session.forget(*torrent);
                 }
             }
             self.person.look(&self.engine, &self.view);
-            if events.contains(&Event::Ended) {
+            if updates.contains(&Update::Ended) {
                 return reader_gone.map_or(Ok(self.session.exit()), Err);
             }
         }
         Err(Failure::new(Exit::Io, "the engine ended unexpectedly; the same command resumes from here"))
     }
 
-    fn fulfil(&mut self, wish: Wish) -> Vec<Event> {
-        match wish {
-            Wish::Interrupt => match self.interrupted {
+    fn carry_out(&mut self, request: UserRequest) -> Vec<Update> {
+        match request {
+            UserRequest::Interrupt => match self.interrupted {
                 None => self.interrupted = Some(Instant::now()),
-                Some(at) if at.elapsed() < ONE_WISH => {}
+                Some(at) if at.elapsed() < ONE_REQUEST => {}
                 Some(_) => terminal::exit_at_once(Exit::Interrupted),
             },
-            Wish::Rescan => self.watcher.rescan(),
-            Wish::Redraw => self.view.redraw(&self.session, true),
-            Wish::Key(key) => self.person.pressed(key, &self.engine, &mut self.view, &self.session),
+            UserRequest::Rescan => self.watcher.rescan(),
+            UserRequest::Redraw => self.view.redraw(&self.session, true),
+            UserRequest::Key(key) => self.person.pressed(key, &self.engine, &mut self.view, &self.session),
         }
         Vec::new()
     }
 
     /// Takes in what the watcher has seen.
-    fn take(&mut self, seen: Seen) -> Vec<Event> {
+    fn take(&mut self, seen: Seen) -> Vec<Update> {
         match seen {
             Seen::Change(Change::Came(path, job)) => {
                 let torrent = self.session.add(*job, &self.engine);
                 self.files.insert(path, torrent);
-                vec![Event::Added(torrent)]
+                vec![Update::Added(torrent)]
             }
             Seen::Change(Change::Went(path)) => {
-                self.files.remove(&path).into_iter().for_each(|torrent| self.engine.send(Command::Remove(torrent)));
-                Vec::new()
+                let torrent = self.files.remove(&path);
+                torrent.and_then(|torrent| self.session.remove(torrent, &self.engine)).into_iter().collect()
             }
-            Seen::Change(Change::Bad(text)) | Seen::Problem(text) => vec![Event::Problem(text)],
+            Seen::Change(Change::Bad(text)) | Seen::Problem(text) => vec![Update::Problem(text)],
             Seen::Blocklist(list) => {
                 self.engine.send(Command::Block(list));
                 Vec::new()
@@ -200,13 +200,13 @@ impl Run {
 /// Waits for the next thing, or until the deadline; `None` when the engine is gone.
 fn hear(
     notices: &Receiver<Notice>,
-    wishes: &Receiver<Wish>,
+    requests: &Receiver<UserRequest>,
     seen: &Receiver<Seen>,
     deadline: Option<Instant>,
 ) -> Option<Heard> {
     let mut select = Select::new();
     let of_engine = select.recv(notices);
-    let of_person = select.recv(wishes);
+    let of_person = select.recv(requests);
     select.recv(seen);
     let ready = match deadline {
         None => select.select(),
@@ -218,7 +218,7 @@ fn hear(
     match ready.index() {
         index if index == of_engine => ready.recv(notices).ok().map(Heard::Notice),
         // The threads behind the other two live as long as the run.
-        index if index == of_person => ready.recv(wishes).ok().map(Heard::Wish),
+        index if index == of_person => ready.recv(requests).ok().map(Heard::UserRequest),
         _ => ready.recv(seen).ok().map(Heard::Seen),
     }
 }

@@ -1,9 +1,9 @@
-//! The person at the terminal: the wishes that come from signals and keys, and what the keys change.
+//! The person at the terminal: the requests that come from signals and keys, and what the keys change.
 //!
 //! Floor 4.
 
+use super::request::{Key, Limit, UserRequest};
 use super::session::Session;
-use super::wish::{Key, Limit, Wish};
 use super::{keys, signals, terminal};
 use crate::cli::exit::Failure;
 use crate::cli::show::view::View;
@@ -12,22 +12,22 @@ use crossbeam_channel::Receiver;
 
 /// The person at the terminal.
 pub struct Person {
-    /// The wishes, as they come.
-    pub wishes: Receiver<Wish>,
+    /// The requests, as they come.
+    pub requests: Receiver<UserRequest>,
     watch: Watch,
 }
 
 impl Person {
     /// Begins to listen to signals and, with a live screen, to keys. `rescans`: SIGHUP asks for a rescan.
     pub fn listen(live: bool, rescans: bool) -> Result<Person, Failure> {
-        let (sender, wishes) = crossbeam_channel::unbounded();
+        let (sender, requests) = crossbeam_channel::unbounded();
         signals::listen(&sender, live, rescans)?;
         if live {
             terminal::release_on_panic();
             terminal::take();
             keys::listen(&sender);
         }
-        Ok(Person { wishes, watch: Watch::default() })
+        Ok(Person { requests, watch: Watch::default() })
     }
 
     /// Does what a key stands for. The engine reports the result with its next figures.

@@ -1,11 +1,11 @@
 //! The state of all torrents of a run, collected from the notices of the engine.
 //!
-//! Floor 4. The views (the screen, plain lines, JSON) read it, and get its changes as [`Event`]s.
+//! Floor 4. The views (the screen, plain lines, JSON) read it, and get its changes as [`Update`]s.
 
 use crate::base::units::sum;
 use crate::base::url;
 use crate::cli::exit::Exit;
-use crate::engine::{Engine, Job, Notice, Phase, Problem, ProblemKind, RateLimits, Report, TorrentId};
+use crate::engine::{Command, Engine, Job, Notice, Phase, Problem, ProblemKind, RateLimits, Report, TorrentId};
 use crate::swarm::figures::Status;
 use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
@@ -24,14 +24,14 @@ pub struct Entry {
     /// Bytes that were read and hashed before it joined.
     pub hashed: u64,
     /// When it became complete.
-    pub whole: Option<Instant>,
+    pub completed_at: Option<Instant>,
     /// It was removed, and will be forgotten after that is shown.
     pub removed: bool,
 }
 
 /// A change that is worth showing.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum Update {
     /// The engine has started.
     Started,
     /// There are new figures.
@@ -75,7 +75,7 @@ pub enum Event {
         /// The person asked for the end; otherwise the work is done.
         interrupted: bool,
     },
-    /// The engine has stopped. This is the last event.
+    /// The engine has stopped. This is the last update.
     Ended,
 }
 
@@ -97,17 +97,26 @@ pub struct Session {
 impl Entry {
     /// A torrent of which nothing else is known.
     fn new(report: Report) -> Entry {
-        Entry { report, status: None, joined: None, hashed: 0, whole: None, removed: false }
+        Entry { report, status: None, joined: None, hashed: 0, completed_at: None, removed: false }
     }
 
     /// Verified bytes.
     pub fn had(&self) -> u64 {
+        if let Some(Problem { kind: ProblemKind::Incomplete(had_bytes), .. }) = self.problem() {
+            return *had_bytes;
+        }
         match (&self.status, self.joined) {
-            _ if self.whole.is_some() => self.report.length,
+            _ if self.completed_at.is_some() => self.report.length,
             (Some(status), _) => self.report.length.saturating_sub(status.left),
             (None, Some((_, had))) => had,
             (None, None) => 0,
         }
+    }
+
+    /// Whether [`had`](Entry::had) was found out, even if the torrent failed.
+    pub fn was_checked(&self) -> bool {
+        let incomplete = |problem: &Problem| matches!(problem.kind, ProblemKind::Incomplete(_));
+        self.status.is_some() || self.joined.is_some() || self.problem().is_some_and(incomplete)
     }
 
     /// The figures of a torrent that has joined its swarm.
@@ -142,11 +151,11 @@ impl Entry {
     /// The time from joining the swarm until it was complete, and the bytes that were missing.
     pub fn fetched(&self) -> Option<(Duration, u64)> {
         let (joined, had) = self.joined?;
-        Some((self.whole?.saturating_duration_since(joined), self.report.length.saturating_sub(had)))
+        Some((self.completed_at?.saturating_duration_since(joined), self.report.length.saturating_sub(had)))
     }
 
     fn is_settled(&self) -> bool {
-        self.whole.is_some() || self.problem().is_some() || self.removed
+        self.completed_at.is_some() || self.problem().is_some() || self.removed
     }
 }
 
@@ -174,75 +183,80 @@ impl Session {
         torrent
     }
 
+    /// Removes a torrent, here and in the engine. This is shown at once, so that it comes before a torrent that takes
+    /// its place.
+    pub fn remove(&mut self, torrent: TorrentId, engine: &Engine) -> Option<Update> {
+        engine.send(Command::Remove(torrent));
+        let entry = self.entries.get_mut(&torrent)?;
+        entry.removed = true;
+        Some(Update::Removed(torrent))
+    }
+
     /// Forgets a removed torrent, after its removal was shown.
     pub fn forget(&mut self, torrent: TorrentId) {
         self.entries.remove(&torrent);
     }
 
     /// Takes in a notice, and returns what the views should show.
-    pub fn take_in(&mut self, notice: Notice, now: Instant) -> Vec<Event> {
-        let mut events = Vec::new();
+    pub fn take_in(&mut self, notice: Notice, now: Instant) -> Vec<Update> {
+        let mut updates = Vec::new();
         match notice {
             Notice::Status { reports, limits } => {
                 self.limits = limits;
-                self.renew(reports, now, &mut events);
-                events.push(Event::Ticked);
+                self.renew(reports, now, &mut updates);
+                updates.push(Update::Ticked);
             }
-            Notice::Joined { torrent, had_bytes, hashed_bytes, whole } => {
+            Notice::Joined { torrent, had_bytes, hashed_bytes, is_complete } => {
                 if let Some(entry) = self.entries.get_mut(&torrent) {
                     entry.hashed = hashed_bytes;
                     entry.joined = Some((now, had_bytes));
-                    events.push(Event::Checked(torrent));
+                    updates.push(Update::Checked(torrent));
                 }
-                if whole {
-                    self.complete(torrent, now, &mut events);
+                if is_complete {
+                    self.complete(torrent, now, &mut updates);
                 }
             }
             Notice::Complete { torrent, status } => {
                 self.stands(torrent, status);
-                self.complete(torrent, now, &mut events);
+                self.complete(torrent, now, &mut updates);
             }
             Notice::Waiting { torrent, trouble, status } => {
-                events.extend(self.stands(torrent, status).map(|_| Event::Waiting { torrent, trouble }));
+                updates.extend(self.stands(torrent, status).map(|_| Update::Waiting { torrent, trouble }));
             }
             Notice::Resumed { torrent, status } => {
-                events.extend(self.stands(torrent, status).map(|_| Event::Resumed(torrent)));
+                updates.extend(self.stands(torrent, status).map(|_| Update::Resumed(torrent)));
             }
-            Notice::Removed { torrent } => {
-                if let Some(entry) = self.entries.get_mut(&torrent) {
-                    entry.removed = true;
-                    events.push(Event::Removed(torrent));
-                }
-            }
+            // It was shown when the engine was asked to remove it.
+            Notice::Removed { .. } => {}
             Notice::Failed { torrent, problem, status } => {
                 if let Some(entry) = self.entries.get_mut(&torrent) {
                     self.first_failure.get_or_insert(exit_of(&problem));
                     entry.status = status.or(entry.status.take());
                     entry.report.phase = Phase::Failed(problem);
-                    events.push(Event::Failed(torrent));
+                    updates.push(Update::Failed(torrent));
                 }
             }
             Notice::Tracker { torrent, url, problem, refuses } => {
                 if self.entries.contains_key(&torrent) {
                     let problem = problem.map(|problem| without_url(&problem, &url));
-                    events.push(Event::Tracker { torrent, host: host(&url), problem, refuses });
+                    updates.push(Update::Tracker { torrent, host: host(&url), problem, refuses });
                 }
             }
-            Notice::Warning { text } => events.push(Event::Warning(text)),
+            Notice::Warning { text } => updates.push(Update::Warning(text)),
             Notice::Stopped(reports) => {
-                self.renew(reports, now, &mut events);
-                events.push(Event::Ended);
+                self.renew(reports, now, &mut updates);
+                updates.push(Update::Ended);
             }
         }
         if self.settled.is_none() && self.entries.values().all(Entry::is_settled) {
             self.settled = Some(now);
         }
-        events
+        updates
     }
 
     /// The number of complete torrents.
-    pub fn whole(&self) -> usize {
-        self.entries.values().filter(|entry| entry.whole.is_some() && entry.problem().is_none()).count()
+    pub fn complete_count(&self) -> usize {
+        self.entries.values().filter(|entry| entry.completed_at.is_some() && entry.problem().is_none()).count()
     }
 
     /// The number of failed torrents.
@@ -280,32 +294,32 @@ impl Session {
         let entry = self.entries.get_mut(&torrent)?;
         if status.left > 0 {
             // Another program may have removed a file of a complete torrent.
-            entry.whole = None;
+            entry.completed_at = None;
         }
         entry.status = Some(Arc::clone(&status));
         entry.report.phase = Phase::Running(status);
         Some(entry)
     }
 
-    fn renew(&mut self, reports: Vec<Report>, now: Instant, events: &mut Vec<Event>) {
+    fn renew(&mut self, reports: Vec<Report>, now: Instant, updates: &mut Vec<Update>) {
         for report in reports {
             let torrent = report.torrent;
             let Phase::Running(status) = report.phase else {
                 self.entries.entry(torrent).and_modify(|entry| entry.report = report);
                 continue;
             };
-            let is_whole = status.standing == Standing::Seeding;
+            let is_complete = status.standing == Standing::Seeding;
             // The notice may have been overtaken.
-            if self.stands(torrent, status).is_some() && is_whole {
-                self.complete(torrent, now, events);
+            if self.stands(torrent, status).is_some() && is_complete {
+                self.complete(torrent, now, updates);
             }
         }
     }
 
-    fn complete(&mut self, torrent: TorrentId, now: Instant, events: &mut Vec<Event>) {
-        if let Some(entry) = self.entries.get_mut(&torrent).filter(|entry| entry.whole.is_none()) {
-            entry.whole = Some(now);
-            events.push(Event::Complete(torrent));
+    fn complete(&mut self, torrent: TorrentId, now: Instant, updates: &mut Vec<Update>) {
+        if let Some(entry) = self.entries.get_mut(&torrent).filter(|entry| entry.completed_at.is_none()) {
+            entry.completed_at = Some(now);
+            updates.push(Update::Complete(torrent));
         }
     }
 }
@@ -314,7 +328,7 @@ impl Session {
 pub fn exit_of(problem: &Problem) -> Exit {
     match problem.kind {
         ProblemKind::CantCreate => Exit::CantCreate,
-        ProblemKind::Io => Exit::Io,
+        ProblemKind::Io | ProblemKind::Incomplete(_) => Exit::Io,
         ProblemKind::GaveUp => Exit::Interrupted,
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! Floor 4. A terminal that is closed (SIGHUP) ends the run like ^C. nohup ignores SIGHUP, so there it does not.
 
+use super::request::{ONE_REQUEST, UserRequest};
 use super::terminal;
-use super::wish::{ONE_WISH, Wish};
 use crate::cli::exit::{Exit, Failure};
 use crossbeam_channel::Sender;
 use rustix::process::{Signal, getpid, kill_process};
@@ -17,9 +17,9 @@ use std::time::Instant;
 /// The thread only waits and sends into a channel, so it needs little stack.
 const STACK_BYTES: usize = 64 << 10;
 
-/// Starts the thread that turns signals into wishes. `live`: it also puts back the terminal's modes when the program
+/// Starts the thread that turns signals into requests. `live`: it also puts back the terminal's modes when the program
 /// stops or ends. `rescans`: SIGHUP asks for a rescan, as it asks other programs to read their settings again.
-pub fn listen(wishes: &Sender<Wish>, live: bool, rescans: bool) -> Result<(), Failure> {
+pub fn listen(requests: &Sender<UserRequest>, live: bool, rescans: bool) -> Result<(), Failure> {
     let refused = |error| Failure::new(Exit::Io, format!("can't listen for signals: {error}"));
     // SIGXFSZ: a file would become larger than `ulimit -f` allows. That is an error to report, not the end.
     let mut wanted = vec![SIGINT, SIGTERM, SIGXFSZ];
@@ -30,21 +30,21 @@ pub fn listen(wishes: &Sender<Wish>, live: bool, rescans: bool) -> Result<(), Fa
         wanted.extend([SIGTSTP, SIGCONT, SIGQUIT]);
     }
     let mut signals = Signals::new(wanted).map_err(refused)?;
-    let wishes = wishes.clone();
+    let requests = requests.clone();
     let wait = move || {
         let mut asked: Option<Instant> = None;
         for signal in signals.forever() {
             match signal {
                 // If the terminal was closed, the run ends all the same.
-                SIGHUP if rescans && !(live && terminal::is_gone()) => drop(wishes.send(Wish::Rescan)),
+                SIGHUP if rescans && !(live && terminal::is_gone()) => drop(requests.send(UserRequest::Rescan)),
                 SIGINT | SIGTERM | SIGHUP => match asked {
                     None => {
                         asked = Some(Instant::now());
                         // If the receiver were gone, the run would be over.
-                        let _ = wishes.send(Wish::Interrupt);
+                        let _ = requests.send(UserRequest::Interrupt);
                     }
-                    Some(at) if at.elapsed() < ONE_WISH => {}
-                    // Not as a wish: the thread that takes wishes may hang in a write to the terminal.
+                    Some(at) if at.elapsed() < ONE_REQUEST => {}
+                    // Not as a request: the thread that takes requests may hang in a write to the terminal.
                     Some(_) => terminal::exit_at_once(Exit::Interrupted),
                 },
                 SIGXFSZ => {}
@@ -56,7 +56,7 @@ pub fn listen(wishes: &Sender<Wish>, live: bool, rescans: bool) -> Result<(), Fa
                 }
                 SIGCONT => {
                     terminal::take();
-                    let _ = wishes.send(Wish::Redraw);
+                    let _ = requests.send(UserRequest::Redraw);
                 }
                 other => {
                     terminal::release();

@@ -39,7 +39,7 @@ impl Doing {
             Some(status) if status.queued => Doing::Waiting,
             // Even if it is complete: it can't upload what its disk does not read.
             Some(status) if waits_for_disk(status) => Doing::Waiting,
-            _ if entry.whole.is_some() => Doing::Seeding,
+            _ if entry.completed_at.is_some() => Doing::Seeding,
             // The rate still counts what a peer sent in the seconds before it left.
             Some(status) if status.down_rate > 0 && status.peers > 0 => Doing::Downloading,
             Some(_) => Doing::Waiting,
@@ -52,7 +52,7 @@ impl Doing {
     pub fn at_end(entry: &Entry) -> Doing {
         match Doing::of(entry) {
             Doing::Failed => Doing::Failed,
-            _ if entry.whole.is_some() => Doing::Complete,
+            _ if entry.completed_at.is_some() => Doing::Complete,
             _ => Doing::Stopped,
         }
     }

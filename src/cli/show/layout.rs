@@ -87,8 +87,9 @@ pub fn draw(session: &Session, look: Look, ended: bool) -> Vec<Row> {
 fn blocks_or_lines(entries: &[&Entry], look: Look, room: usize, ended: bool) -> Vec<Row> {
     let mut shown: Vec<Vec<Row>> = entries.iter().map(|entry| vec![line(entry, look, ended)]).collect();
     let mut spare = room - shown.len();
-    let (open, whole): (Vec<usize>, Vec<usize>) = (0..entries.len()).partition(|&at| entries[at].whole.is_none());
-    for torrent in open.into_iter().chain(whole) {
+    let (open, complete): (Vec<usize>, Vec<usize>) =
+        (0..entries.len()).partition(|&at| entries[at].completed_at.is_none());
+    for torrent in open.into_iter().chain(complete) {
         let block = block(entries[torrent], look, entries.len() == 1, ended);
         if block.len() <= spare + 1 {
             spare -= block.len() - 1;
@@ -280,7 +281,7 @@ pub fn total(session: &Session, look: Look, ended: bool) -> Row {
         0 => String::new(),
         failed => format!(", {failed} failed"),
     };
-    let torrents = format!("{}, {} complete{failed}", count(entries().count(), "torrent"), session.whole());
+    let torrents = format!("{}, {} complete{failed}", count(entries().count(), "torrent"), session.complete_count());
     let rates = [format!("{} down", rate(down)), format!("{} up", rate(up)), left];
     let mut text = torrents;
     for part in rates.into_iter().filter(|_| !ended) {

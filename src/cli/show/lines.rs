@@ -5,7 +5,7 @@
 use super::doing::waits_for_disk;
 use super::words;
 use crate::base::units::{count, duration, of, percent, rate, sum, time_left};
-use crate::cli::run::session::{Entry, Event, Session};
+use crate::cli::run::session::{Entry, Session, Update};
 use crate::cli::say;
 use crate::engine::TorrentId;
 use crate::swarm::standing::DiskTrouble;
@@ -14,9 +14,9 @@ use std::time::Instant;
 /// Up to this many incomplete torrents have a line each; more torrents share one line.
 const MOST_LINES: usize = 4;
 
-/// Writes the lines of an event.
-pub fn show(event: &Event, session: &Session) {
-    lines(event, session, Instant::now()).iter().for_each(|line| say::line(line));
+/// Writes the lines of an update.
+pub fn show(update: &Update, session: &Session) {
+    lines(update, session, Instant::now()).iter().for_each(|line| say::line(line));
 }
 
 /// Writes why a torrent failed, even with `--quiet`.
@@ -33,44 +33,45 @@ pub fn waiting(torrent: TorrentId, trouble: &DiskTrouble, session: &Session) {
     say::problem(&format!("{}: {}", entry.report.name, words::waiting_for_disk(trouble)));
 }
 
-fn lines(event: &Event, session: &Session, now: Instant) -> Vec<String> {
+fn lines(update: &Update, session: &Session, now: Instant) -> Vec<String> {
     let name = |torrent: TorrentId| session.entries[&torrent].report.name.as_str();
-    match event {
-        Event::Started => vec![format!("listening on port {}", session.port)],
-        Event::Ticked => progress(session),
-        Event::Added(torrent) => vec![format!("{}: added", name(*torrent))],
-        Event::Removed(torrent) => vec![format!("{}: removed", name(*torrent))],
-        Event::Checked(torrent) => {
+    match update {
+        Update::Started => vec![format!("listening on port {}", session.port)],
+        Update::Ticked => progress(session),
+        Update::Added(torrent) => vec![format!("{}: added", name(*torrent))],
+        Update::Removed(torrent) => vec![format!("{}: removed", name(*torrent))],
+        Update::Checked(torrent) => {
             let entry = &session.entries[torrent];
             let had = entry.joined.map_or(0, |(_, had)| had);
             let how = if had > 0 && entry.hashed == 0 { "resumed" } else { "checked" };
             vec![format!("{}: {how}, {} present", name(*torrent), of(had, entry.report.length))]
         }
-        Event::Complete(torrent) => {
+        Update::Complete(torrent) => {
             vec![format!("{}: complete, {}", name(*torrent), words::fetched(&session.entries[torrent]))]
         }
-        Event::Waiting { torrent, trouble } => {
+        Update::Waiting { torrent, trouble } => {
             vec![format!("{}: {}", name(*torrent), words::waiting_for_disk(trouble))]
         }
-        Event::Resumed(torrent) => vec![format!("{}: the disk works again", name(*torrent))],
+        Update::Resumed(torrent) => vec![format!("{}: the disk works again", name(*torrent))],
         // These are errors, which are written elsewhere.
-        Event::Failed(_) | Event::Warning(_) | Event::Problem(_) => Vec::new(),
-        Event::Tracker { torrent, host, problem: Some(problem), refuses } => {
+        Update::Failed(_) | Update::Warning(_) | Update::Problem(_) => Vec::new(),
+        Update::Tracker { torrent, host, problem: Some(problem), refuses } => {
             vec![format!("{}: {}", name(*torrent), words::tracker_fails(host, problem, *refuses))]
         }
-        Event::Tracker { torrent, host, problem: None, .. } => vec![format!("{}: {host} answers", name(*torrent))],
-        Event::Stopping { interrupted: true } if session.has_trackers() => {
+        Update::Tracker { torrent, host, problem: None, .. } => vec![format!("{}: {host} answers", name(*torrent))],
+        Update::Stopping { interrupted: true } if session.has_trackers() => {
             vec!["interrupted: notifying the trackers".into()]
         }
-        Event::Stopping { interrupted: true } => vec!["interrupted".into()],
-        Event::Stopping { interrupted: false } => Vec::new(),
-        Event::Ended => vec![words::closing(session, now)],
+        Update::Stopping { interrupted: true } => vec!["interrupted".into()],
+        Update::Stopping { interrupted: false } => Vec::new(),
+        Update::Ended => vec![words::closing(session, now)],
     }
 }
 
 /// The progress of incomplete torrents.
 fn progress(session: &Session) -> Vec<String> {
-    let under_way = || session.entries.values().filter(|entry| entry.whole.is_none() && entry.problem().is_none());
+    let under_way =
+        || session.entries.values().filter(|entry| entry.completed_at.is_none() && entry.problem().is_none());
     let number = under_way().count();
     if number > MOST_LINES {
         let length = sum(under_way().map(|entry| entry.report.length));
@@ -118,24 +119,24 @@ mod tests {
     fn a_download_has_one_line() {
         let run = session(vec![("a", 659 << 20, Phase::Running(status(247 << 20).into()))]);
         let line = "a: 62.5 %, 412 of 659 MiB, 5.21 MiB/s down, 120 KiB/s up, 48 s left, 12 peers, 8 seeds";
-        assert_eq!(lines(&Event::Ticked, &run, run.began), [line]);
-        assert_eq!(lines(&Event::Checked(TorrentId(0)), &run, run.began), ["a: checked, 0 of 659 MiB present"]);
+        assert_eq!(lines(&Update::Ticked, &run, run.began), [line]);
+        assert_eq!(lines(&Update::Checked(TorrentId(0)), &run, run.began), ["a: checked, 0 of 659 MiB present"]);
         let mut run = run;
         run.at(0).joined = Some((run.began, 412 << 20));
-        assert_eq!(lines(&Event::Checked(TorrentId(0)), &run, run.began), ["a: resumed, 412 of 659 MiB present"]);
+        assert_eq!(lines(&Update::Checked(TorrentId(0)), &run, run.began), ["a: resumed, 412 of 659 MiB present"]);
     }
 
     #[test]
     fn an_idle_seed_is_silent() {
         let mut run = session(vec![("a", 659 << 20, Phase::Running(status(0).into()))]);
-        run.at(0).whole = Some(run.began);
-        assert_eq!(lines(&Event::Ticked, &run, run.began), Vec::<String>::new());
+        run.at(0).completed_at = Some(run.began);
+        assert_eq!(lines(&Update::Ticked, &run, run.began), Vec::<String>::new());
     }
 
     #[test]
     fn many_torrents_share_one_line() {
         let run = session((0..9).map(|_| ("a", 100 << 20, Phase::Running(status(50 << 20).into()))).collect());
-        let told = lines(&Event::Ticked, &run, run.began);
+        let told = lines(&Update::Ticked, &run, run.began);
         assert_eq!(told, ["9 torrents under way: 50.0 %, 450 of 900 MiB, 46.9 MiB/s down, 10 s left"]);
     }
 }

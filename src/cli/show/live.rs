@@ -9,19 +9,16 @@ use super::roster::Roster;
 use super::{lines, peers, words};
 use crate::base::width;
 use crate::cli::run::keys::{KEYS, LIST_KEYS};
-use crate::cli::run::session::{Event, Session};
+use crate::cli::run::request::Key;
+use crate::cli::run::session::{Session, Update};
 use crate::cli::run::terminal;
-use crate::cli::run::wish::Key;
 use crate::cli::say;
 use crate::engine::{TorrentId, Watch};
 use std::io::{self, IsTerminal, Write};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Most rows for the closing words.
 const CLOSING_ROWS: usize = 3;
-
-/// The keys are shown for this long at the start.
-const INTRODUCTION: Duration = Duration::from_secs(10);
 
 /// The screen, and what it shows now.
 pub struct Screen {
@@ -33,9 +30,9 @@ pub struct Screen {
     /// The size of the terminal when they were drawn.
     size: (usize, usize),
     /// Shown below the torrents while the run ends.
-    goodbye: &'static str,
-    /// Whether the person wants to see the keys; `None`: not asked for yet.
-    keys: Option<bool>,
+    ending_line: &'static str,
+    /// Whether the keys are shown. They are until the person hides them.
+    keys: bool,
     /// The torrent whose peers are shown.
     peers_of: Option<TorrentId>,
     /// The list of all torrents; `None`: each torrent has as many rows as there is room for.
@@ -52,8 +49,8 @@ impl Screen {
             bold,
             drawn: Vec::new(),
             size: (0, 0),
-            goodbye: "",
-            keys: None,
+            ending_line: "",
+            keys: true,
             peers_of: None,
             list: None,
         })
@@ -79,10 +76,8 @@ impl Screen {
     /// Does what a key stands for.
     pub fn pressed(&mut self, key: Key, session: &Session) {
         match (key, &mut self.list) {
-            (Key::Help, None) => self.keys = Some(self.keys != Some(true)),
-            // With a list, they are shown from the start.
-            (Key::Help, Some(_)) => self.keys = Some(self.keys == Some(false)),
-            (Key::Sort, Some(list)) => list.sort_otherwise(),
+            (Key::Help, _) => self.keys = !self.keys,
+            (Key::Sort, Some(list)) => list.sort_by_next_column(),
             (Key::Move(to), Some(list)) => {
                 list.go(to);
                 self.peers_of = self.peers_of.and(list.selected());
@@ -101,7 +96,7 @@ impl Screen {
         if lost {
             self.drawn.clear();
         }
-        self.show(&Event::Ticked, session);
+        self.show(&Update::Ticked, session);
     }
 
     /// The last column stays free, because terminals wrap there, and so does the row of the cursor.
@@ -110,24 +105,24 @@ impl Screen {
         Look { columns: columns.saturating_sub(1), rows: rows.saturating_sub(1), utf8: self.utf8 }
     }
 
-    /// Shows an event.
-    pub fn show(&mut self, event: &Event, session: &Session) {
-        let ended = *event == Event::Ended;
-        match event {
-            Event::Stopping { interrupted } => self.goodbye = goodbye(*interrupted, session.has_trackers()),
-            Event::Ended => self.goodbye = "",
+    /// Shows an update.
+    pub fn show(&mut self, update: &Update, session: &Session) {
+        let ended = *update == Update::Ended;
+        match update {
+            Update::Stopping { interrupted } => self.ending_line = ending_line(*interrupted, session.has_trackers()),
+            Update::Ended => self.ending_line = "",
             _ => {}
         }
-        // If a thousand torrents came at once, the list would be sorted a thousand times. Events of a single torrent
+        // If a thousand torrents came at once, the list would be sorted a thousand times. Updates of a single torrent
         // wait for the next tick.
         let of_all = matches!(
-            event,
-            Event::Started
-                | Event::Ticked
-                | Event::Warning(_)
-                | Event::Problem(_)
-                | Event::Stopping { .. }
-                | Event::Ended
+            update,
+            Update::Started
+                | Update::Ticked
+                | Update::Warning(_)
+                | Update::Problem(_)
+                | Update::Stopping { .. }
+                | Update::Ended
         );
         if self.list.is_some() && !of_all {
             return;
@@ -146,9 +141,9 @@ impl Screen {
             out += "\x1b[J";
             self.size = size;
         }
-        let told = match event {
-            Event::Warning(text) => say::warning(text),
-            Event::Problem(text) => text.clone(),
+        let told = match update {
+            Update::Warning(text) => say::warning(text),
+            Update::Problem(text) => text.clone(),
             _ => String::new(),
         };
         if !told.is_empty() {
@@ -185,9 +180,9 @@ impl Screen {
             below.extend(width::wrap(&format!("limited to {}", limits.join(", ")), look.columns, CLOSING_ROWS, ""));
         }
         if has_keys && !ended {
-            below.extend(self.keys(session, look));
+            below.extend(self.keys(look));
         }
-        below.extend(width::wrap(self.goodbye, look.columns, CLOSING_ROWS, ""));
+        below.extend(width::wrap(self.ending_line, look.columns, CLOSING_ROWS, ""));
         let room = Look { rows: look.rows.saturating_sub(below.len()), ..look };
         let mut rows = match self.peers_of.and_then(|torrent| session.entries.get(&torrent)).filter(|_| !ended) {
             None => match &mut self.list {
@@ -201,7 +196,10 @@ impl Screen {
                     Some(why) => {
                         rows.extend(reason(&why, room).into_iter().map(|text| plain(format!("  {text}"), room)))
                     }
-                    None => rows.extend(peers::draw(peers, room, room.rows.saturating_sub(rows.len()))),
+                    None => {
+                        let paused = entry.running().is_some_and(|status| status.paused);
+                        rows.extend(peers::draw(peers, paused, room, room.rows.saturating_sub(rows.len())));
+                    }
                 }
                 rows.truncate(room.rows);
                 rows
@@ -212,16 +210,15 @@ impl Screen {
         rows
     }
 
-    /// The keys; in the peers view also the meaning of the flags, if the person asked for it.
-    fn keys(&self, session: &Session, look: Look) -> Vec<String> {
-        let shown = || self.list.is_some() || session.began.elapsed() < INTRODUCTION;
-        if !self.keys.unwrap_or_else(shown) {
+    /// The keys; in the peers view also the meaning of the flags.
+    fn keys(&self, look: Look) -> Vec<String> {
+        if !self.keys {
             return Vec::new();
         }
         let [wide, narrow] = if self.list.is_some() { LIST_KEYS } else { KEYS };
         let keys = if wide.len() <= look.columns { wide } else { narrow };
         let mut rows = width::wrap(keys, look.columns, CLOSING_ROWS, "");
-        if self.peers_of.is_some() && self.keys == Some(true) {
+        if self.peers_of.is_some() {
             let flags = width::wrap(peers::FLAGS, look.columns, CLOSING_ROWS, "");
             // They get at most a sixth of the rows, because the peers are more important.
             if flags.len() * 6 <= look.rows {
@@ -253,7 +250,7 @@ impl Screen {
 }
 
 /// The line that is shown while the run ends.
-fn goodbye(interrupted: bool, trackers: bool) -> &'static str {
+fn ending_line(interrupted: bool, trackers: bool) -> &'static str {
     match (interrupted, trackers) {
         (true, true) => "stopping: notifying the trackers; interrupt again to quit immediately",
         (true, false) => "stopping; interrupt again to quit immediately",
@@ -285,8 +282,9 @@ mod tests {
 
     /// A screen that shows everything it can show.
     fn full(peers_of: Option<TorrentId>, list: Option<Roster>) -> (Screen, Session) {
-        let (goodbye, keys) = (goodbye(true, true), Some(true));
-        let screen = Screen { utf8: true, bold: true, drawn: Vec::new(), size: (0, 0), goodbye, keys, peers_of, list };
+        let (ending_line, keys) = (ending_line(true, true), true);
+        let screen =
+            Screen { utf8: true, bold: true, drawn: Vec::new(), size: (0, 0), ending_line, keys, peers_of, list };
         let peer_list = vec![peer("[2001:db8::1]:6881"), peer("10.0.0.1:6881")];
         let running = Phase::Running(Status { peer_list, ..status(50 << 20) }.into());
         let mut session = session(vec![("東京 a long name.iso", 100 << 20, running)]);
@@ -311,6 +309,19 @@ mod tests {
         let (mut screen, session) = full(Some(TorrentId(0)), None);
         let rows = screen.rows(&session, Look { columns: 79, rows: 23, utf8: true }, false, true);
         assert!(rows.iter().any(|row| row.text == peers::FLAGS), "{rows:#?}");
+    }
+
+    #[test]
+    fn the_key_of_the_keys_changes_what_is_seen_each_time() {
+        for list in [None, Some(Roster::default())] {
+            let (mut screen, session) = full(Some(TorrentId(0)), list);
+            for shown in [true, false, true] {
+                let rows = screen.rows(&session, Look { columns: 79, rows: 23, utf8: true }, false, true);
+                let has = |text: &str| rows.iter().any(|row| row.text.starts_with(text));
+                assert_eq!([has("q quit, "), has(peers::FLAGS)], [shown; 2], "{rows:#?}");
+                screen.pressed(Key::Help, &session);
+            }
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::base::json::Object;
 use crate::base::units;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::command::{Part, Section};
-use crate::cli::run::session::{Entry, Event, Session, exit_of};
+use crate::cli::run::session::{Entry, Session, Update, exit_of};
 use crate::cli::say;
 use crate::engine::TorrentId;
 use crate::swarm::meeting::source::Source;
@@ -73,13 +73,13 @@ pub const FILES: Section = Section {
     )],
 };
 
-/// Writes the objects of an event to standard output.
-pub fn show(event: &Event, session: &Session) -> Result<(), Failure> {
-    let text = objects(event, session, Instant::now());
+/// Writes the objects of an update to standard output.
+pub fn show(update: &Update, session: &Session) -> Result<(), Failure> {
+    let text = objects(update, session, Instant::now());
     if text.is_empty() { Ok(()) } else { say::write_out(&text) }
 }
 
-fn objects(event: &Event, session: &Session, now: Instant) -> String {
+fn objects(update: &Update, session: &Session, now: Instant) -> String {
     let all = |name: &str, more: fn(&mut Object, &Session, &Entry)| -> String {
         let entries = session.entries.values();
         entries.map(|entry| object(name, session, entry, now, |object| more(object, session, entry))).collect()
@@ -88,9 +88,9 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
         let entry = &session.entries[&torrent];
         object(name, session, entry, now, |object| more(object, entry))
     };
-    match event {
-        Event::Started => all("start", |object, session, _| object.number("port", session.port.into())),
-        Event::Ticked => all("status", |object, _, entry| {
+    match update {
+        Update::Started => all("start", |object, session, _| object.number("port", session.port.into())),
+        Update::Ticked => all("status", |object, _, entry| {
             let running = entry.running();
             object.number("checked", entry.checking().unwrap_or(entry.report.size));
             object.number("under_way", running.map_or(0, |status| status.under_way));
@@ -109,30 +109,30 @@ fn objects(event: &Event, session: &Session, now: Instant) -> String {
             object.number_or_null("swarm_leechers", words::most(trackers, |tracker| tracker.leechers));
             object.number_or_null("swarm_completed", words::most(trackers, |tracker| tracker.completed));
         }),
-        Event::Added(torrent) => one("start", *torrent, &|object, _| object.number("port", session.port.into())),
-        Event::Removed(torrent) => one("removed", *torrent, &|_, _| {}),
-        Event::Checked(torrent) => one("checked", *torrent, &|object, entry| object.number("hashed", entry.hashed)),
-        Event::Complete(torrent) => one("complete", *torrent, &|object, entry| {
+        Update::Added(torrent) => one("start", *torrent, &|object, _| object.number("port", session.port.into())),
+        Update::Removed(torrent) => one("removed", *torrent, &|_, _| {}),
+        Update::Checked(torrent) => one("checked", *torrent, &|object, entry| object.number("hashed", entry.hashed)),
+        Update::Complete(torrent) => one("complete", *torrent, &|object, entry| {
             let (time, missing) = entry.fetched().unwrap_or_default();
             object.raw("seconds", &units::seconds(time));
             object.number("fetched", missing);
         }),
-        Event::Waiting { torrent, trouble } => one("waiting", *torrent, &|object, _| {
+        Update::Waiting { torrent, trouble } => one("waiting", *torrent, &|object, _| {
             object.text("problem", &trouble.text);
             object.number("short", trouble.short_bytes);
         }),
-        Event::Resumed(torrent) => one("resumed", *torrent, &|_, _| {}),
-        Event::Failed(torrent) => one("failed", *torrent, &|object, entry| {
+        Update::Resumed(torrent) => one("resumed", *torrent, &|_, _| {}),
+        Update::Failed(torrent) => one("failed", *torrent, &|object, entry| {
             object.text("problem", &words::problem(entry).unwrap_or_default());
             let exit = entry.problem().map_or(Exit::Success, exit_of);
             object.number("exit_code", exit.code().into());
         }),
-        Event::Tracker { torrent, host, problem, .. } => one("tracker", *torrent, &|object, _| {
+        Update::Tracker { torrent, host, problem, .. } => one("tracker", *torrent, &|object, _| {
             object.text("tracker", host);
             object.text_or_null("problem", problem.as_deref());
         }),
-        Event::Stopping { .. } | Event::Warning(_) | Event::Problem(_) => String::new(),
-        Event::Ended => all("stopped", |object, _, entry| object.flag("whole", entry.whole.is_some())),
+        Update::Stopping { .. } | Update::Warning(_) | Update::Problem(_) => String::new(),
+        Update::Ended => all("stopped", |object, _, entry| object.flag("whole", entry.completed_at.is_some())),
     }
 }
 
@@ -183,21 +183,22 @@ mod tests {
              \"swarm_seeds\":12,\"swarm_leechers\":3,\"swarm_completed\":null}}\n",
             "ab".repeat(20)
         );
-        assert_eq!(objects(&Event::Ticked, &run, run.began), expected);
+        assert_eq!(objects(&Update::Ticked, &run, run.began), expected);
     }
 
     #[test]
     fn other_events_have_their_own_fields() {
         let problem = Problem { kind: ProblemKind::Io, text: "disk full".into() };
         let run = session(vec![("a", 5, Phase::Failed(problem))]);
-        let told = |event: Event| objects(&event, &run, run.began);
-        assert!(told(Event::Failed(TorrentId(0))).contains("\"state\":\"failed\""));
-        assert!(told(Event::Failed(TorrentId(0))).contains("\"problem\":\"disk full\",\"exit_code\":74}"));
-        assert!(told(Event::Started).ends_with("\"eta\":null,\"port\":6881}\n"));
-        assert!(told(Event::Ended).ends_with("\"whole\":false}\n"));
-        let tracker = Event::Tracker { torrent: TorrentId(0), host: "t.example".into(), problem: None, refuses: false };
+        let told = |update: Update| objects(&update, &run, run.began);
+        assert!(told(Update::Failed(TorrentId(0))).contains("\"state\":\"failed\""));
+        assert!(told(Update::Failed(TorrentId(0))).contains("\"problem\":\"disk full\",\"exit_code\":74}"));
+        assert!(told(Update::Started).ends_with("\"eta\":null,\"port\":6881}\n"));
+        assert!(told(Update::Ended).ends_with("\"whole\":false}\n"));
+        let tracker =
+            Update::Tracker { torrent: TorrentId(0), host: "t.example".into(), problem: None, refuses: false };
         assert!(told(tracker).ends_with("\"tracker\":\"t.example\",\"problem\":null}\n"));
-        assert_eq!(told(Event::Stopping { interrupted: true }), "");
+        assert_eq!(told(Update::Stopping { interrupted: true }), "");
     }
 
     /// The chapter that describes what programs read.
@@ -226,21 +227,21 @@ mod tests {
     fn the_book_has_every_field_of_every_event() {
         let run = session(vec![("a", 5, Phase::Running(status(2).into()))]);
         let (torrent, host) = (TorrentId(0), "t.example".to_string());
-        let events = [
-            Event::Started,
-            Event::Ticked,
-            Event::Checked(TorrentId(0)),
-            Event::Complete(TorrentId(0)),
-            Event::Waiting { torrent, trouble: DiskTrouble { text: "full".into(), short_bytes: 5 } },
-            Event::Resumed(TorrentId(0)),
-            Event::Removed(TorrentId(0)),
-            Event::Failed(TorrentId(0)),
-            Event::Tracker { torrent, host, problem: Some("down".into()), refuses: false },
-            Event::Ended,
+        let updates = [
+            Update::Started,
+            Update::Ticked,
+            Update::Checked(TorrentId(0)),
+            Update::Complete(TorrentId(0)),
+            Update::Waiting { torrent, trouble: DiskTrouble { text: "full".into(), short_bytes: 5 } },
+            Update::Resumed(TorrentId(0)),
+            Update::Removed(TorrentId(0)),
+            Update::Failed(TorrentId(0)),
+            Update::Tracker { torrent, host, problem: Some("down".into()), refuses: false },
+            Update::Ended,
         ];
         let mut written = BTreeMap::new();
-        for event in events {
-            let line = objects(&event, &run, run.began);
+        for update in updates {
+            let line = objects(&update, &run, run.began);
             // Here no value holds a quote and a colon.
             let (name, _) = line.strip_prefix("{\"event\":\"").unwrap().split_once('"').unwrap();
             let before_colons = line.rsplit("\":").skip(1);

@@ -7,8 +7,8 @@ use super::layout::{Look, Row, ellipsis, plain, shown, total};
 use super::words;
 use crate::base::units::{per_mille, percent, rate};
 use crate::base::width::{columns, pad, shorten_end, shorten_middle};
+use crate::cli::run::request::Move;
 use crate::cli::run::session::{Entry, Session};
-use crate::cli::run::wish::Move;
 use crate::engine::TorrentId;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ const OTHERS: usize = 3;
 
 /// The column by which the torrents are sorted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Order {
+enum SortBy {
     #[default]
     Name,
     /// Failed torrents first, then the least complete.
@@ -39,7 +39,7 @@ enum Order {
 /// The list, and the position in it.
 #[derive(Default)]
 pub struct Roster {
-    order: Order,
+    order: SortBy,
     /// The selected torrent. It stays selected when the order changes.
     selected: Option<TorrentId>,
     /// The person selected it. Otherwise the first row is selected, whichever torrent it is.
@@ -61,13 +61,13 @@ impl Roster {
     }
 
     /// Sorts by the next column.
-    pub fn sort_otherwise(&mut self) {
+    pub fn sort_by_next_column(&mut self) {
         self.order = match self.order {
-            Order::Name => Order::Progress,
-            Order::Progress => Order::Down,
-            Order::Down => Order::Up,
-            Order::Up => Order::Peers,
-            Order::Peers => Order::Name,
+            SortBy::Name => SortBy::Progress,
+            SortBy::Progress => SortBy::Down,
+            SortBy::Down => SortBy::Up,
+            SortBy::Up => SortBy::Peers,
+            SortBy::Peers => SortBy::Name,
         };
     }
 
@@ -139,37 +139,38 @@ impl Roster {
     /// The titles of the columns, with the sorted one in brackets, and the position of the selected torrent.
     fn titles(&self, look: Look) -> String {
         let position = format!("{} of {}", (self.at + 1).min(self.sorted.len()), self.sorted.len());
-        let title = |order: Order, text: &str| if order == self.order { format!("[{text}]") } else { text.to_string() };
-        let name = format!(" {} {position}", title(Order::Name, "name"));
+        let title =
+            |order: SortBy, text: &str| if order == self.order { format!("[{text}]") } else { text.to_string() };
+        let name = format!(" {} {position}", title(SortBy::Name, "name"));
         if look.columns >= WIDE {
-            let [done, down] = [title(Order::Progress, "done"), title(Order::Down, "down")];
-            let [up, peers] = [title(Order::Up, "up"), title(Order::Peers, "peers")];
+            let [done, down] = [title(SortBy::Progress, "done"), title(SortBy::Down, "down")];
+            let [up, peers] = [title(SortBy::Up, "up"), title(SortBy::Peers, "peers")];
             return behind(name, numbers("", &done, &down, &up, &peers), look);
         }
         let sorted = match self.order {
-            Order::Name => "",
-            Order::Progress => "[done]",
-            Order::Down => "[down]",
-            Order::Up => "[up]",
-            Order::Peers => "[peers]",
+            SortBy::Name => "",
+            SortBy::Progress => "[done]",
+            SortBy::Down => "[down]",
+            SortBy::Up => "[up]",
+            SortBy::Peers => "[peers]",
         };
         behind(name, format!("{sorted:>width$}", width = PERCENT + 2 + STATE), look)
     }
 }
 
 /// Which torrent comes first.
-fn compare(order: Order, a: &Entry, b: &Entry) -> Ordering {
+fn compare(order: SortBy, a: &Entry, b: &Entry) -> Ordering {
     let number = |entry: &Entry| {
         entry.running().map_or(0, |status| match order {
-            Order::Down => status.down_rate,
-            Order::Up => status.up_rate,
+            SortBy::Down => status.down_rate,
+            SortBy::Up => status.up_rate,
             _ => status.peers as u64,
         })
     };
     match order {
-        Order::Name => a.report.name.cmp(&b.report.name),
-        Order::Progress => progress(a).cmp(&progress(b)),
-        Order::Down | Order::Up | Order::Peers => Reverse(number(a)).cmp(&Reverse(number(b))),
+        SortBy::Name => a.report.name.cmp(&b.report.name),
+        SortBy::Progress => progress(a).cmp(&progress(b)),
+        SortBy::Down | SortBy::Up | SortBy::Peers => Reverse(number(a)).cmp(&Reverse(number(b))),
     }
 }
 

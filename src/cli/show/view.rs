@@ -5,8 +5,8 @@
 use super::live::Screen;
 use super::{lines, objects};
 use crate::cli::exit::Failure;
-use crate::cli::run::session::{Event, Session};
-use crate::cli::run::wish::Key;
+use crate::cli::run::request::Key;
+use crate::cli::run::session::{Session, Update};
 use crate::cli::say;
 use crate::engine::{TorrentId, Watch};
 use std::time::Duration;
@@ -29,9 +29,9 @@ pub enum View {
 }
 
 impl View {
-    /// The view that fits the options and standard error. A log would disturb a live screen.
-    pub fn choose(json: bool, quiet: bool, verbose: bool) -> View {
-        match (json, quiet, verbose) {
+    /// The view that fits the options and standard error. `plain`: no live screen, which a log would disturb.
+    pub fn choose(json: bool, quiet: bool, plain: bool) -> View {
+        match (json, quiet, plain) {
             (true, _, _) => View::Json,
             (false, true, _) => View::Quiet,
             (false, false, true) => View::Lines,
@@ -91,24 +91,24 @@ impl View {
         }
     }
 
-    /// Shows an event. It fails only if a program that reads the JSON is gone.
-    pub fn show(&mut self, event: &Event, session: &Session) -> Result<(), Failure> {
-        if let (Event::Failed(torrent), View::Lines | View::Json | View::Quiet) = (event, &self) {
+    /// Shows an update. It fails only if a program that reads the JSON is gone.
+    pub fn show(&mut self, update: &Update, session: &Session) -> Result<(), Failure> {
+        if let (Update::Failed(torrent), View::Lines | View::Json | View::Quiet) = (update, &self) {
             lines::problem(*torrent, session);
         }
-        if let (Event::Waiting { torrent, trouble }, View::Json | View::Quiet) = (event, &self) {
+        if let (Update::Waiting { torrent, trouble }, View::Json | View::Quiet) = (update, &self) {
             lines::waiting(*torrent, trouble, session);
         }
-        if let (Event::Warning(text), View::Lines | View::Json) = (event, &self) {
+        if let (Update::Warning(text), View::Lines | View::Json) = (update, &self) {
             say::problem(&say::warning(text));
         }
-        if let (Event::Problem(text), View::Lines | View::Json | View::Quiet) = (event, &self) {
+        if let (Update::Problem(text), View::Lines | View::Json | View::Quiet) = (update, &self) {
             say::problem(text);
         }
         match self {
-            View::Screen(screen) => screen.show(event, session),
-            View::Lines => lines::show(event, session),
-            View::Json => objects::show(event, session)?,
+            View::Screen(screen) => screen.show(update, session),
+            View::Lines => lines::show(update, session),
+            View::Json => objects::show(update, session)?,
             View::Quiet => {}
         }
         Ok(())

@@ -17,6 +17,10 @@ pub fn problem(entry: &Entry) -> Option<String> {
     let problem = entry.problem()?;
     Some(match &entry.status {
         Some(status) if problem.kind == ProblemKind::GaveUp => format!("{}: {}", problem.text, why_waiting(status)),
+        // Its content may be elsewhere.
+        _ if problem.kind == ProblemKind::Incomplete(0) => {
+            format!("{}; --dir names the folder that contains {}", problem.text, entry.report.name)
+        }
         _ => problem.text.clone(),
     })
 }
@@ -194,16 +198,24 @@ pub fn closing(session: &Session, now: Instant) -> String {
     let length = sum(entries.clone().map(|entry| entry.report.length));
     let had = sum(entries.clone().map(Entry::had));
     let sent = sum(entries.clone().filter_map(|entry| Some(entry.status.as_ref()?.uploaded)));
-    let (whole, failed) = (session.whole(), session.failed());
+    let (complete, failed) = (session.complete_count(), session.failed());
     let there = format!("{} ({})", percent(had, length), of(had, length));
     // A torrent that was given up can be resumed.
-    let lost = entries.clone().filter(|entry| entry.problem().is_some_and(|it| it.kind != ProblemKind::GaveUp));
-    let again = if whole + lost.count() < entries.len() { "; the same command resumes from here" } else { "" };
+    let is_given_up = |entry: &&Entry| entry.problem().is_some_and(|it| it.kind == ProblemKind::GaveUp);
+    let given_up = entries.clone().filter(is_given_up).count();
+    let lost = failed - given_up;
+    let again = if complete + lost < entries.len() { "; the same command resumes from here" } else { "" };
     if failed > 0 && entries.len() > 1 {
-        return format!("{whole} of {} torrents are complete, {failed} failed{again}", entries.len());
+        let mut parts = vec![format!("{complete} of {} torrents are complete", entries.len())];
+        parts.extend((lost > 0).then(|| format!("{lost} failed")));
+        parts.extend((given_up > 0).then(|| format!("{given_up} given up")));
+        return parts.join(", ") + again;
+    }
+    if failed > 0 && !entries.clone().any(Entry::was_checked) {
+        return "failed before the content was checked".into();
     }
     if failed > 0 {
-        return format!("{} at {there}{again}", if again.is_empty() { "failed" } else { "given up" });
+        return format!("{} at {there}{again}", if lost > 0 { "failed" } else { "given up" });
     }
     let Some(settled) = session.settled else { return format!("interrupted at {there}{again}") };
     let joined = entries.clone().filter_map(|entry| Some(entry.joined?.0)).min().unwrap_or(session.began);
@@ -291,7 +303,7 @@ mod tests {
         entry.report.phase = Phase::Running(Status { down_rate: 9, ..idle() }.into());
         assert_eq!((Doing::of(entry), waits_for(entry), time_left(entry)), (Doing::Waiting, Some("peers"), None));
         // A seed does not seed if its disk is gone.
-        entry.whole = Some(began);
+        entry.completed_at = Some(began);
         entry.report.phase = Phase::Running(disk.into());
         assert_eq!((Doing::of(entry), waits_for(entry)), (Doing::Waiting, Some("disk")));
     }
@@ -348,8 +360,20 @@ mod tests {
         let many = |second| session(vec![("a", 1, given_up(ProblemKind::Io)), ("b", 1, given_up(second))]);
         let told = |run: Session| closing(&run, run.began);
         assert_eq!(told(many(ProblemKind::Io)), "0 of 2 torrents are complete, 2 failed");
-        let goes_on = "0 of 2 torrents are complete, 2 failed; the same command resumes from here";
+        let goes_on = "0 of 2 torrents are complete, 1 failed, 1 given up; the same command resumes from here";
         assert_eq!(told(many(ProblemKind::GaveUp)), goes_on);
+    }
+
+    #[test]
+    fn content_that_is_not_complete_enough_to_seed_says_how_much_there_is() {
+        let incomplete = |bytes| Problem { kind: ProblemKind::Incomplete(bytes), text: "it has 3 of 8 pieces".into() };
+        let mut some = session(vec![("a", 80 << 20, Phase::Failed(incomplete(30 << 20)))]);
+        assert_eq!(closing(&some, some.began), "failed at 37.5 % (30.0 of 80.0 MiB)");
+        assert_eq!(problem(some.at(0)).as_deref(), Some("it has 3 of 8 pieces"));
+        let unknown = session(vec![("a", 80 << 20, Phase::Failed(Problem::io("too long")))]);
+        assert_eq!(closing(&unknown, unknown.began), "failed before the content was checked");
+        let mut none = session(vec![("a", 80 << 20, Phase::Failed(incomplete(0)))]);
+        assert!(problem(none.at(0)).is_some_and(|words| words.ends_with("; --dir names the folder that contains a")));
     }
 
     #[test]
@@ -359,7 +383,7 @@ mod tests {
         let end = begin + Duration::from_secs(10);
         let interrupted = "interrupted at 40.0 % (40.0 of 100 MiB); the same command resumes from here";
         assert_eq!(closing(&run, end), interrupted);
-        (run.at(0).whole, run.settled) = (Some(end), Some(end));
+        (run.at(0).completed_at, run.settled) = (Some(end), Some(end));
         run.at(0).status = None;
         assert_eq!(closing(&run, end), "done: 100 MiB in 10 s, 10.0 MiB/s on average");
         run.at(0).joined = Some((begin, 80 << 20));

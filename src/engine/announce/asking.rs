@@ -6,7 +6,7 @@
 
 use super::udp::Exchange;
 use crate::base::url::{self, redact};
-use crate::engine::config::GOODBYE;
+use crate::engine::config::FINAL_ANNOUNCE_TIME;
 use crate::proto::id::InfoHash;
 use crate::proto::tracker::announce::{
     AnnounceEvent, AnnounceRequest, MAX_REPLY_BYTES, ReplyError, RetryIn, parse_reply, parse_scrape, scrape_url,
@@ -124,7 +124,7 @@ fn addresses(url: &str, one_family: &OneFamily) -> Result<Vec<SocketAddr>, Annou
 
 /// Announces to the tracker at the address `to` of its URL.
 fn announce(url: &str, request: &AnnounceRequest, to: Option<SocketAddr>) -> Outcome {
-    let deadline = |usual| if request.event == Some(AnnounceEvent::Stopped) { GOODBYE } else { usual };
+    let deadline = |usual| if request.event == Some(AnnounceEvent::Stopped) { FINAL_ANNOUNCE_TIME } else { usual };
     if url::scheme(url) == Some("udp") {
         let (to, data) = (to.ok_or_else(|| AnnounceFailure::unanswered("no such host"))?, url::path_and_query(url));
         return Exchange::open(to, deadline(UDP_DEADLINE))?.announce(request, data.as_bytes());

@@ -85,13 +85,13 @@ fn peers_named_by_host_are_looked_up() {
 }
 
 #[test]
-fn a_goodbye_has_a_short_deadline() {
+fn a_final_announce_has_a_short_deadline() {
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let mut goodbye = announcement(format!("http://{}/", silent.local_addr().unwrap()));
-    let Ask::Announce(request) = &mut goodbye.ask else { panic!("an announce") };
+    let mut last = announcement(format!("http://{}/", silent.local_addr().unwrap()));
+    let Ask::Announce(request) = &mut last.ask else { panic!("an announce") };
     request.event = Some(AnnounceEvent::Stopped);
     let begun = Instant::now();
-    let failure = announce(&goodbye).unwrap_err();
+    let failure = announce(&last).unwrap_err();
     assert_eq!(failure.reason, "no answer in time");
     assert!(begun.elapsed() < asking::DEADLINE);
 }

@@ -34,7 +34,7 @@ struct Bench {
 struct Told {
     written: u64,
     checked: Vec<(u32, bool)>,
-    found_wrong: Vec<(u32, Vec<u32>)>,
+    found_corrupt: Vec<(u32, Vec<u32>)>,
     failed: Vec<Problem>,
     /// Trouble in words, and how often blocks were not written because of it.
     trouble: Vec<String>,
@@ -49,9 +49,9 @@ impl Told {
             Input::Torrent { torrent: TorrentId(0), event: Event::Disk(DiskEvent::Checked { piece, good }) } => {
                 self.checked.push((piece, good))
             }
-            Input::Torrent { torrent: TorrentId(0), event: Event::Disk(DiskEvent::FoundWrong { piece, begins }) } => {
+            Input::Torrent { torrent: TorrentId(0), event: Event::Disk(DiskEvent::FoundCorrupt { piece, begins }) } => {
                 assert!(!self.checked.contains(&(piece, true)), "it is reported too late");
-                self.found_wrong.push((piece, begins));
+                self.found_corrupt.push((piece, begins));
             }
             Input::Torrent { torrent: TorrentId(0), event: Event::Disk(DiskEvent::Failed { problem }) } => {
                 self.failed.push(problem)
@@ -199,7 +199,7 @@ fn a_corrupt_byte_is_noticed_and_the_piece_may_come_again() {
     let mut told = bench.end(Told::default());
     told.checked.sort();
     assert_eq!(told.checked, [(0, true), (1, true), (2, true)]);
-    assert_eq!(told.found_wrong, [(0, vec![0])], "only the first try counts");
+    assert_eq!(told.found_corrupt, [(0, vec![0])], "only the first try counts");
     files_are_right(&metainfo, &bytes, dir.path());
 }
 
@@ -215,7 +215,7 @@ fn a_correct_piece_tells_which_blocks_were_corrupt_before() {
     bench.restart(1);
     bench.all_blocks().into_iter().for_each(|block| bench.give(block));
     let told = bench.end(Told::default());
-    assert_eq!(told.found_wrong, [(1, vec![BLOCK_BYTES, 3 * BLOCK_BYTES])]);
+    assert_eq!(told.found_corrupt, [(1, vec![BLOCK_BYTES, 3 * BLOCK_BYTES])]);
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn digests_of_corrupt_pieces_are_limited_and_go_with_their_torrent() {
     let mut failed = Failed::default();
     (0..pieces as u32).for_each(|piece| failed.remember(&content, piece).unwrap());
     assert_eq!(failed.len(), MOST_DIGESTS);
-    assert_eq!(failed.wrong_blocks(&content, 0), [], "nothing has changed");
+    assert_eq!(failed.corrupt_blocks(&content, 0), [], "nothing has changed");
     assert_eq!(failed.len(), MOST_DIGESTS - 1);
     failed.forget(TorrentId(0));
     assert_eq!(failed.len(), 0);

@@ -34,7 +34,7 @@ impl Failed {
     }
 
     /// The hash of `piece` is correct: returns where the blocks begin that were corrupt before.
-    pub fn wrong_blocks(&mut self, content: &Content, piece: u32) -> Vec<u32> {
+    pub fn corrupt_blocks(&mut self, content: &Content, piece: u32) -> Vec<u32> {
         let Some(before) = self.tries.remove(&(content.torrent, piece)) else { return Vec::new() };
         // A failure to read proves nothing.
         let now = self.digests(content, piece).unwrap_or_default();

@@ -145,7 +145,7 @@ impl Worker {
             }
             content.health.take_turn()
         });
-        let result = content.health.to_write(turn).map(|turn| content.write(&turn, offset, &blocks));
+        let result = content.health.to_write(turn).map(|may| content.write(&may, offset, &blocks));
         if in_order && begin == coming.hashed {
             coming.hash_blocks(&blocks);
         }
@@ -237,13 +237,13 @@ impl Worker {
     fn look_for_liars(&mut self, content: &Content, piece: u32, good: bool) {
         if !good {
             if let Err(error) = self.failed.remember(content, piece) {
-                log::debug!("piece {piece} is wrong, and can't be looked at: {error}");
+                log::debug!("piece {piece} is corrupt, and can't be looked at: {error}");
             }
             return;
         }
-        let begins = self.failed.wrong_blocks(content, piece);
+        let begins = self.failed.corrupt_blocks(content, piece);
         if !begins.is_empty() {
-            self.tell(content.torrent, DiskEvent::FoundWrong { piece, begins });
+            self.tell(content.torrent, DiskEvent::FoundCorrupt { piece, begins });
         }
     }
 

@@ -1,5 +1,5 @@
-//! The office for disks: it has blocks written, disks in trouble tried again, content opened and checked, and resume
-//! states saved.
+//! The part of the manager for disks: it passes on what is to be written, tried again, opened, checked and saved to the
+//! threads that do it.
 //!
 //! Floor 3, part of the [`manager`](super). What is done about a disk in trouble is decided in `swarm/torrent/waiting.rs`.
 
@@ -14,7 +14,7 @@ use crossbeam_channel::Sender;
 use std::sync::Arc;
 
 /// The disks of all torrents.
-pub struct DiskOffice {
+pub struct Disks {
     /// The disk threads.
     pub disk: Disk,
     /// To the checker.
@@ -23,8 +23,8 @@ pub struct DiskOffice {
     pub keeper: Keeper,
 }
 
-impl DiskOffice {
-    /// Has content checked. The result comes as [`Input::Checked`](crate::engine::input::Input::Checked).
+impl Disks {
+    /// Gives content to the checker. The result comes as [`Input::Checked`](crate::engine::input::Input::Checked).
     pub fn check(&self, check: Check) {
         // The checker runs for as long as the process.
         let _ = self.checks.send(check);

@@ -6,7 +6,7 @@ use super::Manager;
 use super::agenda::{Plan, due};
 use super::slot::{Slot, State};
 use crate::base::time::Time;
-use crate::engine::config::GOODBYE;
+use crate::engine::config::FINAL_ANNOUNCE_TIME;
 use crate::engine::notice::{Notice, Problem};
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
@@ -47,19 +47,25 @@ impl Manager {
                 let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
                 self.undone.extend(self.trackers.answered_late(id, event, turn).map(|failed| (id, failed)));
             }
-            _ => {}
+            // Its peers are closed, its blocks forgotten, and nobody looks at it.
+            Event::Peer(..)
+            | Event::Found { .. }
+            | Event::Disk(_)
+            | Event::Paused(_)
+            | Event::BudgetFreed
+            | Event::Timer => {}
         }
     }
 
     /// A person wants the process to end.
     pub(super) fn stop(&mut self, now: Time) {
-        self.end_at = Some(now + GOODBYE);
+        self.end_at = Some(now + FINAL_ANNOUNCE_TIME);
         self.disks.disk.finish();
-        self.ids().into_iter().for_each(|torrent| self.say_goodbye(torrent, now));
+        self.ids().into_iter().for_each(|torrent| self.stop_torrent(torrent, now));
     }
 
     /// Tells the trackers of a torrent, and closes its connections.
-    pub(super) fn say_goodbye(&mut self, id: TorrentId, now: Time) {
+    pub(super) fn stop_torrent(&mut self, id: TorrentId, now: Time) {
         if let Some(State::Running(torrent, content)) = self.torrents.get_mut(&id).map(|slot| &mut slot.state) {
             self.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
             torrent.stop(&mut Turn { now, shared: &mut self.shared, actions: &mut self.actions });

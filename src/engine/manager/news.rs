@@ -1,4 +1,4 @@
-//! The office for news: what the person is told about torrents and trackers, and how often figures are reported.
+//! The part of the manager for news: what the person is told about torrents and trackers, and how often figures are reported.
 //!
 //! Floor 3, part of the [`manager`](super).
 
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The notices about all torrents.
-pub struct NewsOffice {
+pub struct Reporter {
     notices: Sender<Notice>,
     watch: Watch,
     every: Option<Duration>,
@@ -21,10 +21,10 @@ pub struct NewsOffice {
     pub due: Option<Time>,
 }
 
-impl NewsOffice {
+impl Reporter {
     /// All figures are reported every `every`.
-    pub fn new(notices: Sender<Notice>, every: Option<Duration>) -> NewsOffice {
-        NewsOffice { notices, watch: Watch::default(), every, due: every.map(|_| Time::ZERO) }
+    pub fn new(notices: Sender<Notice>, every: Option<Duration>) -> Reporter {
+        Reporter { notices, watch: Watch::default(), every, due: every.map(|_| Time::ZERO) }
     }
 
     /// Tells the person something.
@@ -67,7 +67,7 @@ impl NewsOffice {
     /// Tells which trackers of a torrent began to fail, or to answer.
     pub fn report_trackers(&self, id: TorrentId, slot: &mut Slot) {
         let State::Running(torrent, _) = &slot.state else { return };
-        for (tracker, told) in torrent.trackers().iter().zip(&mut slot.told) {
+        for (tracker, told) in torrent.trackers().iter().zip(&mut slot.reported_problems) {
             if tracker.problem != *told {
                 told.clone_from(&tracker.problem);
                 let (url, problem) = (tracker.url.clone(), tracker.problem.clone());

@@ -1,5 +1,5 @@
-//! The office for peers: it keeps the connections, applies the blocklist, and passes on what peers are to be sent. That is
-//! gathered while a batch is taken in, and then given to each writer at once.
+//! The part of the manager for peers: it keeps the connections, applies the blocklist, and passes on what peers are to be
+//! sent. That is gathered while a batch is taken in, and then given to each writer at once.
 //!
 //! Floor 3, part of the [`manager`](super).
 
@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 /// The connections of all torrents.
-pub struct PeerOffice {
+pub struct Connections {
     /// What the peers' threads share with the manager.
     pub around: Surroundings,
     connections: HashMap<PeerKey, Connection>,
@@ -32,10 +32,10 @@ struct Connection {
     orders: Vec<PeerOrder>,
 }
 
-impl PeerOffice {
+impl Connections {
     /// No connection yet.
-    pub fn new(around: Surroundings) -> PeerOffice {
-        PeerOffice { around, connections: HashMap::new(), talked_to: Vec::new() }
+    pub fn new(around: Surroundings) -> Connections {
+        Connections { around, connections: HashMap::new(), talked_to: Vec::new() }
     }
 
     /// The torrent that a peer is connected for.

@@ -31,7 +31,7 @@ impl Manager {
             size: job.metainfo.length,
             piece_length: job.metainfo.piece_length,
             state: State::Checking(Arc::clone(&progress)),
-            told: Vec::new(),
+            reported_problems: Vec::new(),
             paused: self.paused,
             queued: false,
             kept: None,
@@ -73,13 +73,13 @@ impl Manager {
             torrent.want_only(&choice.pieces);
         }
         let Status { left, standing, .. } = torrent.status(now);
-        let (had_bytes, whole, paused) = (slot.length - left, standing == Standing::Seeding, slot.paused);
-        slot.told = vec![None; torrent.trackers().len()];
+        let (had_bytes, is_complete, paused) = (slot.length - left, standing == Standing::Seeding, slot.paused);
+        slot.reported_problems = vec![None; torrent.trackers().len()];
         slot.saved.at = now;
         slot.kept = known.map(|known| Kept::new(&content, known));
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
         self.peers.around.directory.add(content);
-        self.news.tell(Notice::Joined { torrent: id, had_bytes, hashed_bytes, whole });
+        self.news.tell(Notice::Joined { torrent: id, had_bytes, hashed_bytes, is_complete });
         self.handle(id, Event::Timer, now);
         if paused {
             self.handle(id, Event::Paused(true), now);
@@ -106,7 +106,7 @@ impl Manager {
 
     /// A person removes a torrent: its trackers are told, its content stays.
     pub(super) fn remove(&mut self, torrent: TorrentId, now: Time) {
-        self.say_goodbye(torrent, now);
+        self.stop_torrent(torrent, now);
         if self.end_torrent(torrent, None) {
             self.news.tell(Notice::Removed { torrent });
         }

@@ -10,7 +10,7 @@ use crate::engine::notice::{Phase, Problem, Report, Watch};
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
-use crate::storage::resume::{SAVE_TOTALS_EVERY, SAVE_WHOLE_AFTER, Save};
+use crate::storage::resume::{SAVE_COMPLETE_AFTER, SAVE_TOTALS_EVERY, Save};
 use crate::swarm::figures::Status;
 use crate::swarm::shared::Shared;
 use crate::swarm::torrent::Torrent;
@@ -37,7 +37,7 @@ pub struct Slot {
     /// It waits until others have finished downloading.
     pub queued: bool,
     /// For each tracker, the problem that the person was told last.
-    pub told: Vec<Option<String>>,
+    pub reported_problems: Vec<Option<String>>,
     /// Its content, if a resume state is kept of it.
     pub kept: Option<Arc<Kept>>,
     /// When its resume state was last saved, and what that said.
@@ -86,7 +86,7 @@ impl Slot {
     fn save_at(&self, torrent: &Torrent, every: Duration) -> Option<Time> {
         let pause = if self.saved.pieces != Some(torrent.have().count()) {
             let as_it_was = torrent.have().is_full() && torrent.totals().1 == 0;
-            Some(if as_it_was { every.min(SAVE_WHOLE_AFTER) } else { every })
+            Some(if as_it_was { every.min(SAVE_COMPLETE_AFTER) } else { every })
         } else {
             (self.saved.uploaded != torrent.totals().0).then_some(SAVE_TOTALS_EVERY)
         };
@@ -111,15 +111,16 @@ impl Slot {
     pub fn status(&self, id: TorrentId, torrent: &Torrent, now: Time, watch: Watch) -> Arc<Status> {
         let mut status = torrent.status(now);
         (status.paused, status.queued) = (self.paused, self.queued);
-        if self.paused || self.queued {
-            // The meters look back for a while, but nothing is transferred any more.
-            (status.down_rate, status.up_rate) = (0, 0);
-        }
         if status.left > 0 {
             status.map = torrent.piece_map(watch.cells);
         }
         if watch.peers_of == Some(id) {
             status.peer_list = torrent.peer_list(now);
+        }
+        if self.paused || self.queued {
+            // The meters look back for a while, but nothing is transferred any more.
+            (status.down_rate, status.up_rate) = (0, 0);
+            status.peer_list.iter_mut().for_each(|peer| (peer.down_rate, peer.up_rate) = (0, 0));
         }
         Arc::new(status)
     }
@@ -170,7 +171,7 @@ mod tests {
             state: State::Running(Box::new(one), Arc::clone(&content)),
             paused: false,
             queued: false,
-            told: Vec::new(),
+            reported_problems: Vec::new(),
             kept: None,
             saved: Saved::default(),
             plan: Plan::default(),
@@ -231,14 +232,15 @@ mod tests {
         let (mut slot, _) = slot(dir.path(), &mut shared);
         let peer = join(&mut slot, &mut shared);
         happen(&mut slot, &mut shared, Event::Peer(peer, PeerEvent::Uploaded { bytes: 100_000 }));
-        let rate = |slot: &Slot| match slot.report(TorrentId(0), Time::from_secs(1), Watch::default()).phase {
-            Phase::Running(status) => status.up_rate,
+        let watch = Watch { peers_of: Some(TorrentId(0)), ..Watch::default() };
+        let rates = |slot: &Slot| match slot.report(TorrentId(0), Time::from_secs(1), watch).phase {
+            Phase::Running(status) => [status.up_rate, status.peer_list[0].up_rate],
             _ => unreachable!(),
         };
-        assert!(rate(&slot) > 0);
+        assert!(rates(&slot).iter().all(|rate| *rate > 0));
         slot.paused = true;
-        assert_eq!(rate(&slot), 0);
+        assert_eq!(rates(&slot), [0, 0]);
         (slot.paused, slot.queued) = (false, true);
-        assert_eq!(rate(&slot), 0);
+        assert_eq!(rates(&slot), [0, 0]);
     }
 }

@@ -1,7 +1,7 @@
 //! Tests of the whole engine: engines that find each other through a tracker of a few lines.
 
 use super::super::Job;
-use super::super::config::GOODBYE;
+use super::super::config::FINAL_ANNOUNCE_TIME;
 use super::super::testkit::{PATIENCE, http, serve, socket_pair, torrent};
 use super::super::{Engine, Phase, ProblemKind, Report, Watch};
 use super::*;
@@ -76,7 +76,7 @@ fn complete(notices: &Receiver<Notice>, number: u64) {
 
 fn joined(notices: &Receiver<Notice>) -> bool {
     next(notices, "it has joined", |notice| match notice {
-        Notice::Joined { whole, .. } => Some(*whole),
+        Notice::Joined { is_complete, .. } => Some(*is_complete),
         _ => None,
     })
 }
@@ -158,7 +158,7 @@ fn a_silent_tracker_does_not_delay_the_end() {
     engine.send(Command::Stop);
     stopped(&notices);
     let took = begun.elapsed();
-    assert!(took >= GOODBYE / 2 && took < PATIENCE, "{took:?}");
+    assert!(took >= FINAL_ANNOUNCE_TIME / 2 && took < PATIENCE, "{took:?}");
     // Connections that were being opened end too.
     let (begun, mut heard) = (Instant::now(), Vec::new());
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -169,7 +169,7 @@ fn a_silent_tracker_does_not_delay_the_end() {
 }
 
 #[test]
-fn the_end_comes_as_soon_as_all_goodbyes_are_answered() {
+fn the_end_comes_as_soon_as_all_final_announces_are_answered() {
     let peer = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let trackers = [tracker(vec![peer.local_addr().unwrap()])];
     let dir = tempfile::tempdir().unwrap();
@@ -182,7 +182,7 @@ fn the_end_comes_as_soon_as_all_goodbyes_are_answered() {
         let begun = Instant::now();
         engine.send(Command::Stop);
         stopped(&notices);
-        begun.elapsed() < GOODBYE
+        begun.elapsed() < FINAL_ANNOUNCE_TIME
     };
     assert!((0..5).any(|_| stops_at_once()), "it waits though all answered");
 }
@@ -273,7 +273,11 @@ fn a_failed_torrent_leaves_its_share_of_connections_to_others() {
     for mut socket in sockets {
         let mut heard = Vec::new();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        assert!(socket.read_to_end(&mut heard).is_err() || heard.len() == 68, "our handshake, and the end");
+        // The torrent may have failed before our handshake was sent.
+        assert!(
+            socket.read_to_end(&mut heard).is_err() || [0, 68].contains(&heard.len()),
+            "our handshake, and the end"
+        );
     }
     assert!(begun.elapsed() < Duration::from_secs(8), "only the handshake's deadline ended them");
     add(&engine, &torrent(2 * PIECE, &[], PIECE, &trackers).0, dir.path());

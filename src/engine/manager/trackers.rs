@@ -1,5 +1,5 @@
-//! The office for trackers: it has them asked, counts the answers that are still to come, and keeps torrents that have ended
-//! until they have said goodbye.
+//! The part of the manager for trackers: it asks them, counts the answers that are still to come, and keeps torrents that
+//! have ended until their final announces (`stopped`) are sent.
 //!
 //! Floor 3, part of the [`manager`](super). Which tracker is asked when is decided by each torrent's
 //! [`Announcer`](crate::swarm::meeting::announcer::Announcer).
@@ -13,19 +13,19 @@ use crate::swarm::torrent::Torrent;
 use std::collections::BTreeMap;
 
 /// The announces of all torrents.
-pub struct TrackerOffice {
+pub struct Trackers {
     announcers: Announcers,
-    /// Announces without an answer yet, goodbyes included. Nobody waits for scrapes.
+    /// Announces without an answer yet, final ones included. Nobody waits for scrapes.
     unanswered: usize,
     /// Torrents that ended while a tracker was being asked. Each stays until the answer comes: the tracker would list us
     /// for hours if it heard no `stopped` after it.
     parting: BTreeMap<TorrentId, Box<Torrent>>,
 }
 
-impl TrackerOffice {
+impl Trackers {
     /// Nothing is announced yet.
-    pub fn new(announcers: Announcers) -> TrackerOffice {
-        TrackerOffice { announcers, unanswered: 0, parting: BTreeMap::new() }
+    pub fn new(announcers: Announcers) -> Trackers {
+        Trackers { announcers, unanswered: 0, parting: BTreeMap::new() }
     }
 
     /// Asks a tracker. If that can't even be tried, returns the event that says so.
@@ -53,8 +53,8 @@ impl TrackerOffice {
         }
     }
 
-    /// A tracker answered a torrent that has ended: it is told goodbye now. Returns what could not be done, as
-    /// [`announce`](TrackerOffice::announce) does.
+    /// A tracker answered a torrent that has ended, which announces its end now. Returns what could not be done, as
+    /// [`announce`](Trackers::announce) does.
     pub fn answered_late(&mut self, id: TorrentId, event: Event, turn: &mut Turn) -> Option<Event> {
         let torrent = self.parting.get_mut(&id)?;
         torrent.handle(event, turn);
@@ -64,8 +64,13 @@ impl TrackerOffice {
         // Such a torrent has no peers and writes nothing: all it can want is to tell its trackers.
         let mut undone = None;
         for action in turn.actions.drain(..) {
-            if let Action::Announce(announcement) = action {
-                undone = self.announce(id, announcement).or(undone);
+            match action {
+                Action::Announce(announcement) => undone = self.announce(id, announcement).or(undone),
+                Action::Connect { .. }
+                | Action::Peer(..)
+                | Action::Close { .. }
+                | Action::Disk(_)
+                | Action::News(_) => {}
             }
         }
         undone

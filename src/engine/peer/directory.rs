@@ -38,7 +38,7 @@ impl Directory {
         lock(&self.torrents).get(info_hash).cloned()
     }
 
-    /// A key for a new connection. A key is used again only after four thousand million others.
+    /// A key for a new connection. A key is used again only after 2^32 others.
     pub fn name_peer(&self) -> PeerKey {
         let number = self.last_peer.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         PeerKey(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))

@@ -63,10 +63,13 @@ fn odd_parameters_are_ignored_and_wrong_ones_refused() {
     let bytes = 60 + 5 * MAX_LINK_BYTES;
     let error = format!("a magnet link of {bytes} bytes, expected at most {MAX_LINK_BYTES}");
     assert_eq!(parse(&"&dn=x".repeat(MAX_LINK_BYTES)), Err(error));
-    assert_eq!(Magnet::parse("magnet:?dn=a"), Err("a magnet link without xt=urn:btih:, so for another network".into()));
+    assert_eq!(
+        Magnet::parse("magnet:?dn=a"),
+        Err("a magnet link without the info-hash of a torrent, expected xt=urn:btih:HASH".into())
+    );
     assert_eq!(
         Magnet::parse("magnet:?xt=urn:ed2k:354B15E68FB8F36D7CD88FF94116CDC1"),
-        Err("a magnet link without xt=urn:btih:, so for another network".into())
+        Err("a magnet link without the info-hash of a torrent, expected xt=urn:btih:HASH".into())
     );
     for other in ["", "magnet", "magnet:x", "http://a/", "mägnet:?é"] {
         assert_eq!(Magnet::parse(other), Err("not a magnet link, which begins with magnet:?".into()));

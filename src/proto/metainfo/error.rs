@@ -14,5 +14,5 @@ pub(super) fn refuse_value<T>(
     value: Option<Value<'_>>,
     expected: impl Display,
 ) -> Result<T, String> {
-    refuse(field, value.map_or("missing".into(), |value| value.to_string()), expected)
+    value.map_or(Err(format!("{field} is missing, expected {expected}")), |value| refuse(&field, value, &expected))
 }

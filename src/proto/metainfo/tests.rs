@@ -179,13 +179,14 @@ fn refuses_lengths_that_do_not_add_up() {
 #[test]
 fn refuses_what_is_missing() {
     for key in ["length", "name", "piece length", "pieces"] {
-        assert!(error(without(one_file(), key)).starts_with(&format!("info.{key}: missing, expected ")));
+        assert!(error(without(one_file(), key)).starts_with(&format!("info.{key} is missing, expected ")));
     }
     let parse = |bytes: &[u8]| Metainfo::parse(bytes).unwrap_err().to_string();
-    assert_eq!(parse(b"de"), "info: missing, expected a dict");
+    assert_eq!(parse(b"de"), "info is missing, expected a dict");
     assert_eq!(parse(b"d4:infoi5ee"), "info: 5, expected a dict");
     assert_eq!(parse(b"4:spam"), "the file: \"spam\", expected a dict");
-    assert_eq!(parse(b"<!DOCTYPE html>"), "not a .torrent file: byte 0: no value begins with '<'");
+    assert_eq!(parse(b"<!DOCTYPE html>"), "damaged, or not a .torrent file: byte 0: no value begins with '<'");
+    assert_eq!(parse(b"d4:info"), "damaged, or not a .torrent file: byte 7: the input ends within a value");
     assert_eq!(
         parse(&vec![0; MAX_METAINFO_BYTES + 1]),
         "the file: 33554433 bytes, expected a .torrent file of at most 33554432"

@@ -3,8 +3,9 @@
 //!
 //! **A new extended message goes here:** a variant of [`Extension`], its place in [`Extension::ALL`] and its row in
 //! `Extension::row`; a variant of [`Incoming`], and how [`Extended::parse`] reads it. `Torrent::extended` in
-//! `swarm/torrent/introducing.rs` decides what to do about it. The rest follows from the table: our handshake offers it, a longer one than its limit is skipped before anything is
-//! allocated, and it can be sent only to a peer whose `m` names it.
+//! `swarm/torrent/introducing.rs` decides what to do about it. The rest follows from the table: our handshake offers it,
+//! a longer one than its limit is skipped before anything is allocated, and it can be sent only to a peer whose `m` names
+//! it.
 
 use crate::proto::bencode::{self, Bencode, Value};
 use crate::proto::tracker::compact;
@@ -72,9 +73,9 @@ impl Ids {
     }
 
     /// Adds what a further handshake of the peer names; it changes nothing else (BEP 10).
-    pub fn update(&mut self, told: Ids) {
-        for (known, told) in self.0.iter_mut().zip(told.0) {
-            *known = told.or(*known);
+    pub fn update(&mut self, theirs: Ids) {
+        for (known, theirs) in self.0.iter_mut().zip(theirs.0) {
+            *known = theirs.or(*known);
         }
     }
 

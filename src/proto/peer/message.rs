@@ -44,7 +44,7 @@ pub use self::parse::{body_kind, parse_body, parse_length};
 use super::extended::Extended;
 use std::fmt;
 
-/// Bytes of a block: what every program requests, and the most that any serves (FACTS: libtorrent, transmission, rain).
+/// Bytes of a block: what every program requests, and the most that libtorrent, transmission and rain serve.
 pub const BLOCK_BYTES: u32 = 16 * 1024;
 
 /// Bytes of the longest message we accept, not counting its length prefix (libtorrent's limit). The longest useful one
@@ -75,7 +75,8 @@ enum Body {
     Extended,
 }
 
-/// The table of messages: the name and the body that belong to an id; `None` for an id that we do not know.
+/// The table of messages: the name and the body that belong to an id; `None` for an id that we do not know. A new message
+/// needs a row here and its id in [`Message::id`]; a test compares the two.
 fn row(id: u8) -> Option<(&'static str, Body)> {
     Some(match id {
         0 => ("choke", Body::Empty(Message::Choke)),
@@ -160,7 +161,7 @@ pub enum Message {
 }
 
 impl Message {
-    /// The id, as in the [table](row); a keep-alive has none.
+    /// The id, as in the [table](row), which a new message needs too; a keep-alive has none.
     fn id(&self) -> Option<u8> {
         Some(match self {
             Message::KeepAlive => return None,

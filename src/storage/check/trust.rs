@@ -1,6 +1,6 @@
 //! Content that is only uploaded and never written: what `seed` does.
 //!
-//! Floor 3. It must be whole. With [`Duty::Trust`](crate::storage::Duty::Trust) this is assumed if the sizes are right,
+//! Floor 3. It must be complete. With [`Duty::Trust`](crate::storage::Duty::Trust) this is assumed if the sizes are right,
 //! and each piece is verified when it is first read. So no peer gets a corrupt byte, and the person need not wait until
 //! a terabyte is hashed.
 
@@ -12,8 +12,8 @@ use crate::sys::lock;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-/// Returns what was found if it is whole, otherwise an error.
-pub fn whole(found: CheckedContent) -> Result<CheckedContent, ContentError> {
+/// Returns what was found if it is complete, otherwise an error.
+pub fn require_complete(found: CheckedContent) -> Result<CheckedContent, ContentError> {
     let (had, all) = (found.have.count(), found.have.len());
     if had == all {
         return Ok(found);
@@ -26,22 +26,19 @@ pub fn whole(found: CheckedContent) -> Result<CheckedContent, ContentError> {
             return Err(content.error(Doing::Reading, &content.metainfo.files.at(file).path(), error));
         }
     }
-    let wrong = match all - had {
-        1 => format!("1 of {all} pieces is missing or wrong"),
-        missing => format!("{missing} of {all} pieces are missing or wrong"),
-    };
-    Err(refused(&found.content, format!("{wrong}; `swarmlet get` fetches what is missing")))
+    let had_bytes = found.have.iter_ones().map(|piece| u64::from(content.metainfo.piece_size(piece))).sum();
+    let how = "`swarmlet get --seed` with the same --dir downloads the others, and then seeds";
+    Err(refused(content, Some(had_bytes), format!("it has {had} of {all} pieces; {how}")))
 }
 
-/// Takes content for whole without reading it.
+/// Assumes that content is complete, without reading it.
 pub fn trust(mut content: Content) -> Result<CheckedContent, ContentError> {
     let files = content.metainfo.files.iter().enumerate().filter(|(_, entry)| !entry.padding);
     for (file, entry) in files {
         let found = content.size_on_disk(file);
         if found != Some(entry.length) {
-            let found = found.map_or("is not there".into(), |found| format!("has {found} bytes"));
-            let wrong = format!("{} {found}, but the torrent says {}", entry, entry.length);
-            return Err(refused(&content, wrong));
+            let found = found.map_or("is missing".into(), |found| format!("has {found} bytes"));
+            return Err(refused(&content, None, format!("{entry} {found}, expected {} bytes", entry.length)));
         }
     }
     let pieces = content.metainfo.piece_count();
@@ -58,14 +55,15 @@ impl Content {
             return Ok(());
         }
         if !is_right(self, piece, &mut vec![0; READ_BYTES], &Mutex::new(0)) {
-            let wrong = format!("piece {piece} is not what the torrent says; without --no-check all are looked at");
-            return Err(refused(self, wrong));
+            let wrong =
+                format!("piece {piece} is not what the torrent says; without --no-check, all are verified first");
+            return Err(refused(self, None, wrong));
         }
         lock(verified).set(piece);
         Ok(())
     }
 }
 
-fn refused(content: &Content, wrong: String) -> ContentError {
-    content.error(Doing::Serving, &content.metainfo.name, io::Error::other(wrong))
+fn refused(content: &Content, had_bytes: Option<u64>, wrong: String) -> ContentError {
+    content.error(Doing::Seeding(had_bytes), &content.metainfo.name, io::Error::other(wrong))
 }

@@ -18,15 +18,15 @@ const ELSEWHERE: [u32; 8] =
     [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x6573_5546, 0x0102_1997, 0x00c3_6400, 0x5346_414f];
 /// File systems that number inodes as they are read, from 1 at each mount: FAT, exFAT.
 const UNNUMBERED: [u32; 2] = [0x4d44, 0x2011_bab0];
-/// Marks a file that was not as we left it.
-const SPOILT: u64 = u64::MAX;
+/// Marks a file that was not as we left it: others changed it, or the disk lost something.
+const CHANGED_BY_OTHERS: u64 = u64::MAX;
 
 /// What is known of one file. (There may be a hundred thousand; each takes 24 bytes.)
 #[derive(Clone, Copy, Default)]
 struct KnownFile {
     /// Its [stamp](crate::sys::stamp) when its pieces were verified; 0: unknown.
     stamp: u64,
-    /// The same after our last write, or as we found it; [`SPOILT`]: it had changed before our next write.
+    /// The same after our last write, or as we found it; [`CHANGED_BY_OTHERS`]: it had changed before our next write.
     left: u64,
     /// When it was last checked, in seconds since the content was opened.
     looked: u32,
@@ -66,7 +66,7 @@ impl KnownFiles {
         let Some(stamp) = self.stamp_of(file) else { return };
         let left = &mut lock(&self.files)[number].left;
         if *left != 0 && *left != stamp {
-            *left = SPOILT;
+            *left = CHANGED_BY_OTHERS;
         }
     }
 
@@ -75,20 +75,20 @@ impl KnownFiles {
         let stamp = self.stamp_of(file).unwrap_or(0);
         let known = &mut lock(&self.files)[number];
         known.stamp = 0;
-        if known.left != SPOILT {
+        if known.left != CHANGED_BY_OTHERS {
             known.left = stamp;
         }
     }
 
     /// The disk lost what was written to a file: it is never again as we left it.
     pub fn lost(&self, number: usize) {
-        lock(&self.files)[number].left = SPOILT;
+        lock(&self.files)[number].left = CHANGED_BY_OTHERS;
     }
 
     /// Whether a file is as we left it, as far as that is known.
     pub fn is_as_left(&self, number: usize, file: &File) -> bool {
         let left = lock(&self.files)[number].left;
-        left == 0 || left != SPOILT && self.stamp_of(file).is_none_or(|stamp| stamp == left)
+        left == 0 || left != CHANGED_BY_OTHERS && self.stamp_of(file).is_none_or(|stamp| stamp == left)
     }
 
     /// The stamp of a file that looks like this.

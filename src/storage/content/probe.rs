@@ -5,7 +5,7 @@
 use super::Content;
 use crate::proto::peer::message::BlockSpec;
 use crate::storage::error::ContentError;
-use crate::storage::health::WriteTurn;
+use crate::storage::health::MayWrite;
 use crate::swarm::standing::DiskTrouble;
 use crate::sys::beneath::Folder;
 use crate::sys::in_words;
@@ -33,10 +33,10 @@ impl Content {
         DiskTrouble { text: format!("no space left on {}", self.dir.display()), short_bytes }
     }
 
-    /// Probes the disk by writing zeros in the place of `block`, of which nothing is had. `left`: the bytes of the
+    /// Probes the disk by writing zeros in the place of `block`, of which we have nothing. `left`: the bytes of the
     /// torrent that are missing. If the disk works, returns whether what was written before is in doubt: then the
     /// content must be opened and checked again, and nothing is written to it as it is.
-    pub fn probe(&self, turn: &WriteTurn, block: Option<BlockSpec>, left: u64) -> Result<bool, DiskTrouble> {
+    pub fn probe(&self, may: &MayWrite, block: Option<BlockSpec>, left: u64) -> Result<bool, DiskTrouble> {
         let words = |text: String| DiskTrouble { text, short_bytes: 0 };
         let there = Folder::open(&self.dir).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => words(format!("{} is not there", self.dir.display())),
@@ -55,7 +55,7 @@ impl Content {
         }
         if let Some(BlockSpec { piece, begin, length }) = block {
             let (offset, mut nothing) = (self.piece_offset(piece) + begin as u64, vec![0; length as usize]);
-            let tried = self.write(turn, offset, std::slice::from_ref(&nothing));
+            let tried = self.write(may, offset, std::slice::from_ref(&nothing));
             tried.and_then(|()| self.read(offset, &mut nothing)).map_err(|error| self.describe(&error, left))?;
             let (short, free) = self.lacking(left);
             if short > 0 && free < WORTHWHILE_BYTES {
@@ -95,7 +95,7 @@ mod tests {
             let error = || content.error(Doing::Writing, "whole", errno.into());
             assert!(error().may_pass() && content.begin_trouble(&error()).is_some());
             assert_eq!(content.begin_trouble(&error()), None, "it is reported once");
-            assert_eq!(content.probe(&content.health.take_turn(), None, 3000), Ok(doubtful), "{errno}");
+            assert_eq!(content.probe(&content.health.to_probe(), None, 3000), Ok(doubtful), "{errno}");
             assert_eq!(!content.health.is_sound(), doubtful, "{errno}");
         }
     }

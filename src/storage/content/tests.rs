@@ -128,7 +128,7 @@ fn a_file_that_is_too_long_is_refused_and_not_changed() {
         let content = open(&metainfo, dir.path(), true);
         let sizes: Vec<u64> = (0..3).map(|file| content.size_on_disk(file).unwrap_or(0)).collect();
         let error = content.refuse_too_long(&sizes).unwrap_err();
-        assert!(error.is_creation());
+        assert_eq!(error.doing, Doing::Using);
         let text = error.to_string();
         assert!(text.contains(path.to_str().unwrap()), "{text}");
         assert!(text.contains(&format!("it has {length} bytes, but the torrent says {}", length - 1)), "{text}");

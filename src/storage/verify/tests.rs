@@ -64,7 +64,7 @@ proptest! {
                 fs::write(path, bytes).unwrap();
             }
         }
-        let report = verify(&metainfo, dir.path(), threads, &mut |_| {}).unwrap();
+        let verdict = verify(&metainfo, dir.path(), threads, &mut |_| {}).unwrap();
 
         let pieces: Vec<(bool, bool)> = (0..metainfo.piece_count() as usize).map(|piece| {
             let range = piece * PIECE..((piece + 1) * PIECE).min(content.len());
@@ -72,8 +72,8 @@ proptest! {
         }).collect();
         let good = |piece: u32| pieces[piece as usize] == (true, true);
         let had: u64 = (0..metainfo.piece_count()).filter(|p| good(*p)).map(|p| u64::from(metainfo.piece_size(p))).sum();
-        prop_assert_eq!(report.had, had);
-        for told in report.files() {
+        prop_assert_eq!(verdict.had, had);
+        for told in verdict.files() {
             let entry = metainfo.files.at(told.file);
             let of_file: Vec<u32> = if entry.length == 0 { Vec::new() } else {
                 ((entry.offset / 1000) as u32..(entry.offset + entry.length).div_ceil(1000) as u32).collect()
@@ -98,7 +98,7 @@ proptest! {
                 prop_assert_eq!((entry.offset + bytes.end()) / 1000, u64::from(*run.end()));
             }
         }
-        prop_assert_eq!(report.is_whole(), report.files().all(|file| file.state == State::Whole));
+        prop_assert_eq!(verdict.is_whole(), verdict.files().all(|file| file.state == State::Whole));
     }
 }
 
@@ -115,9 +115,9 @@ fn unreadable_files_are_reported_and_links_are_not_followed() {
             _ => std::os::unix::fs::symlink("/dev/zero", path).unwrap(),
         }
     }
-    let report = verify(&metainfo, dir.path(), 2, &mut |_| {}).unwrap();
+    let verdict = verify(&metainfo, dir.path(), 2, &mut |_| {}).unwrap();
     let told: Vec<(State, String)> =
-        report.files().map(|file| (file.state, file.problem.clone().unwrap_or_default())).collect();
+        verdict.files().map(|file| (file.state, file.problem.clone().unwrap_or_default())).collect();
     assert_eq!(told[0].0, State::Unproven);
     assert_eq!(told[1].0, State::Unreadable);
     assert!(told[2].0 == State::Unreadable && told[2].1.contains("symbolic link"), "{told:?}");

@@ -85,7 +85,7 @@ pub type Outcome = Result<AnnounceReply, AnnounceFailure>;
 pub struct Tracker {
     /// Its announce URL.
     pub url: String,
-    /// It answered an announce of ours, and we have not said goodbye since.
+    /// It answered an announce of ours, and no final announce was sent since.
     pub knows_us: bool,
     /// Why the last announce failed; `None` after a good one.
     pub problem: Option<String>,
@@ -128,7 +128,7 @@ pub struct Announcer {
     /// All of them, with their state.
     pub trackers: Vec<Tracker>,
     tiers: Vec<Tier>,
-    /// We are leaving: only goodbyes are [`due`](Announcer::due).
+    /// We are leaving: only final announces (`stopped`) are [`due`](Announcer::due).
     pub stopping: bool,
 }
 
@@ -146,11 +146,11 @@ impl Announcer {
         announcer
     }
 
-    /// What to ask now. `hungry`: more peers are wanted than there are. The announcer fills the event, `numwant` of a goodbye
+    /// What to ask now. `hungry`: more peers are wanted than there are. The announcer fills the event, `numwant` of a final announce
     /// and the tracker id into `template`.
     pub fn due(&mut self, now: Time, hungry: bool, template: &AnnounceRequest) -> Vec<Announcement> {
         if self.stopping {
-            return self.goodbyes(template);
+            return self.final_announces(template);
         }
         let mut announcements = Vec::new();
         for tier in self.tiers.iter_mut().filter(|tier| !tier.in_flight && tier.next(hungry) <= now) {
@@ -243,14 +243,14 @@ impl Announcer {
         self.tiers.iter_mut().filter(|tier| tier.failed_rounds == 0).for_each(|tier| tier.due = now);
     }
 
-    /// Whether an answer is under way, other than to a goodbye, after which nothing follows.
+    /// Whether an answer is under way, other than to a final announce, after which nothing follows.
     pub fn is_announcing(&self) -> bool {
         self.tiers.iter().any(|tier| tier.in_flight)
     }
 
-    /// Goodbyes to the trackers that know us. If an answer is under way, the goodbye waits for it, because a tracker that gets
+    /// Final announces to the trackers that know us. If an answer is under way, the final announce waits for it, because a tracker that gets
     /// `completed` after `stopped` would list us for ever.
-    fn goodbyes(&mut self, template: &AnnounceRequest) -> Vec<Announcement> {
+    fn final_announces(&mut self, template: &AnnounceRequest) -> Vec<Announcement> {
         let mut announcements = Vec::new();
         for &number in self.tiers.iter().filter(|tier| !tier.in_flight).flat_map(|tier| &tier.order) {
             let tracker = &mut self.trackers[number];

@@ -7,7 +7,7 @@
 //! `name:1.2.3.4-1.2.3.9` (PeerGuardian's P2P) and `001.002.003.004 - 001.002.003.009 , 100 , name` (eMule's .dat, in which a
 //! level above 127 means allowed). Comments follow a `#`.
 
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Ranges that are kept at most: four times the largest lists in use. They take 8 MiB, or 32 MiB if they are IPv6.
 const MOST_RANGES: usize = 1 << 20;
@@ -145,10 +145,16 @@ fn address(text: &str) -> Option<IpAddr> {
     if text.contains(':') {
         return text.parse().ok().map(IpAddr::V6);
     }
-    let number = |digits: &str| digits.parse().ok().filter(|_| digits.len() <= 3 && !digits.starts_with('+'));
-    let bytes: Vec<u8> = text.split('.').map(number).collect::<Option<_>>()?;
-    let bytes: [u8; 4] = bytes.try_into().ok()?;
-    Some(bytes.into())
+    let mut bytes = [0; 4];
+    let mut numbers = text.split('.');
+    for byte in &mut bytes {
+        let number = numbers.next()?;
+        if number.len() > 3 || !number.bytes().all(|digit| digit.is_ascii_digit()) {
+            return None;
+        }
+        *byte = number.parse().ok()?;
+    }
+    numbers.next().is_none().then_some(IpAddr::V4(Ipv4Addr::from(bytes)))
 }
 
 /// `name:1.2.3.4-1.2.3.9`. The name may have colons, and so may the range.

@@ -1,20 +1,22 @@
 //! The piece picker: which block to request from a peer.
 //!
-//! Floor 2, after Cohen 2003: random first pieces, then the rarest; a piece that is begun is finished first; a
-//! fast peer gets whole pieces; the last blocks are requested from several peers ("endgame"). The picker tries in this
-//! order:
+//! Floor 2, after Cohen 2003: random first pieces, then the rarest; a fast peer gets pieces of its own; the last blocks
+//! are requested from several peers ("endgame"). For each peer the picker tries in this order:
 //!
-//! 1. The piece this peer has begun: a piece from one peer is whole soonest, and if it is corrupt
-//!    we know which peer lied.
-//! 2. Until we have [`RANDOM_FIRST_PIECES`], any piece at random: rare pieces come slowly, and we need something to
-//!    give.
-//! 3. The rarest piece the peer has; among equally rare pieces, one that was begun and left. (If begun pieces came
-//!    before rarer ones, the seed, which is the scarce source, would be asked for what others have too.)
+//! 1. The piece that the peer owns, because it is fast or because the piece failed its hash before. A piece from one
+//!    peer is complete soonest, and if it is corrupt we know which peer lied.
+//! 2. For a fast peer, a piece that failed its hash and has no owner: [`retry`].
+//! 3. The rarest piece that the peer has. Among equally rare pieces, one that was begun and left comes before a new one.
+//!    (If it came before rarer ones, the seed, which is the scarce source, would be asked for what others have too. Only
+//!    if more than [`MOST_LEFT_BEGUN`] pieces were left does one of them come first in any case.) The new piece is
+//!    - with `sequential`, the first one: then the order of the pieces replaces their rarity everywhere;
+//!    - one of the rarest that the peer suggested (BEP 6);
+//!    - until we have [`RANDOM_FIRST_PIECES`], any at random: rare pieces come slowly, and we need something to give;
+//!    - the rarest.
 //! 4. A piece that another peer is fetching, if some of its blocks are not requested.
-//! 5. Endgame: everything is requested. A peer with nothing to do is asked for blocks that others were asked for
-//!    too; when one peer brings such a block, the others are told to cancel.
-//!
-//! A piece whose hash was wrong is fetched again by rules of its own: [`retry`].
+//! 5. For a slow peer, a piece as in 2; for an idle one, such a piece of an owner that is less than half as fast.
+//! 6. Endgame: everything is requested. A peer with nothing to do is asked for blocks that others were asked for too;
+//!    when one peer brings such a block, the others are told to cancel.
 
 mod missing;
 mod retry;
@@ -43,7 +45,7 @@ struct Block {
     from: Option<PeerKey>,
 }
 
-/// A piece that is begun and not proven yet.
+/// A piece that is begun and not verified yet.
 struct Begun {
     blocks: Vec<Block>,
     /// Blocks that have not come and are requested from no peer.
@@ -144,12 +146,12 @@ impl Picker {
         }
     }
 
-    /// The pieces that are proven.
+    /// The pieces that are verified.
     pub fn have(&self) -> &Bitfield {
         &self.have
     }
 
-    /// The pieces that need not be fetched: those that are proven, and those that were left out.
+    /// The pieces that need not be fetched: those that are verified, and those that were left out.
     pub fn settled(&self) -> &Bitfield {
         &self.settled
     }
@@ -187,7 +189,7 @@ impl Picker {
         self.seeds + u32::from(self.rarity.availability(piece))
     }
 
-    /// The pieces that are begun and not yet proven.
+    /// The pieces that are begun and not yet verified.
     pub fn begun(&self) -> impl Iterator<Item = u32> + '_ {
         self.begun.keys().copied()
     }
@@ -361,7 +363,7 @@ impl Picker {
     }
 
     /// The hash of `piece` is right: now we have it. Returns whether we lacked it.
-    pub fn proven(&mut self, piece: u32) -> bool {
+    pub fn verified(&mut self, piece: u32) -> bool {
         self.begun.remove(&piece);
         self.rarity.remove(piece);
         self.settled.set(piece);

@@ -244,7 +244,7 @@ impl World {
             } else if let Some(begins) = self.failed.remove(&(torrent, piece)) {
                 self.plan(
                     self.disk_delay,
-                    Happening::Reaches(torrent, Event::Disk(DiskEvent::FoundWrong { piece, begins })),
+                    Happening::Reaches(torrent, Event::Disk(DiskEvent::FoundCorrupt { piece, begins })),
                 );
             }
             self.plan(self.disk_delay, Happening::Reaches(torrent, Event::Disk(DiskEvent::Checked { piece, good })));

@@ -104,7 +104,7 @@ impl Torrent {
             // From now on it has time to ask.
             peer.exchanged = turn.now;
             if is_seeding {
-                suggest(peer, &mut self.spreading, turn);
+                suggest(peer, &mut self.showing.spreading, turn);
             }
             send(peer, Message::Unchoke, turn);
         }

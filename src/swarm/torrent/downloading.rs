@@ -219,8 +219,8 @@ impl Torrent {
     }
 
     /// All blocks of a piece came, and its hash is right.
-    pub(super) fn proven(&mut self, piece: u32, turn: &mut Turn) {
-        if !self.picker.proven(piece) {
+    pub(super) fn verified(&mut self, piece: u32, turn: &mut Turn) {
+        if !self.picker.verified(piece) {
             return;
         }
         for peer in self.peers.values_mut() {
@@ -239,11 +239,11 @@ impl Torrent {
     /// No wanted piece is missing any more: trackers, peers and the person are told.
     pub(super) fn complete(&mut self, turn: &mut Turn) {
         self.standing = Standing::Seeding;
-        if let Some(wait) = &mut self.wait {
+        if let Some(wait) = &mut self.disk.wait {
             wait.was_complete = true;
         }
         // If files were left out, the tracker must not count a seed.
-        if self.picker.have().is_full() && !core::mem::replace(&mut self.meeting.told_complete, true) {
+        if self.picker.have().is_full() && !core::mem::replace(&mut self.meeting.completed_announced, true) {
             self.meeting.announcer.complete(turn.now);
         }
         turn.actions.push(Action::News(News::Complete));

@@ -25,9 +25,9 @@ impl Torrent {
     pub(super) fn disk_did(&mut self, event: DiskEvent, turn: &mut Turn) {
         match event {
             // The check that is under way will find this.
-            DiskEvent::FoundWrong { .. } | DiskEvent::Checked { .. } if self.is_in_doubt() => {}
-            DiskEvent::FoundWrong { piece, begins } => self.found_wrong(piece, &begins, turn),
-            DiskEvent::Checked { piece, good: true } => self.proven(piece, turn),
+            DiskEvent::FoundCorrupt { .. } | DiskEvent::Checked { .. } if self.is_in_doubt() => {}
+            DiskEvent::FoundCorrupt { piece, begins } => self.found_corrupt(piece, &begins, turn),
+            DiskEvent::Checked { piece, good: true } => self.verified(piece, turn),
             DiskEvent::Checked { piece, good: false } => self.piece_failed(piece, turn),
             DiskEvent::Trouble { block, trouble } => self.disk_trouble(block, trouble, turn),
             DiskEvent::Unwritten { piece } => self.unwritten(piece, turn),

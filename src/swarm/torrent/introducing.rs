@@ -1,6 +1,6 @@
 //! What programs say about themselves after the handshake: the extension protocol (BEP 10).
 //!
-//! A way of [`Torrent`]. Which extended messages there are is decided in [`extended`](crate::proto::peer::extended);
+//! A part of [`Torrent`]. Which extended messages there are is decided in [`extended`](crate::proto::peer::extended);
 //! what is done with each, here.
 
 use super::{Torrent, Turn, send};
@@ -33,30 +33,30 @@ impl Torrent {
     /// An extended message came. One that cannot be read is ignored.
     pub(super) fn extended(&mut self, key: PeerKey, message: &Extended, turn: &mut Turn) {
         match message.parse() {
-            Some(Incoming::Handshake(told)) => self.introduced(key, told, turn),
-            Some(Incoming::UploadOnly(upload_only)) => self.told_upload_only(key, upload_only, turn),
+            Some(Incoming::Handshake(theirs)) => self.introduced(key, theirs, turn),
+            Some(Incoming::UploadOnly(upload_only)) => self.got_upload_only(key, upload_only, turn),
             None => {}
         }
     }
 
-    fn introduced(&mut self, key: PeerKey, told: ExtendedHandshake, turn: &mut Turn) {
+    fn introduced(&mut self, key: PeerKey, theirs: ExtendedHandshake, turn: &mut Turn) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        peer.extended.update(told.ids);
-        if let Some(reqq) = told.reqq {
+        peer.extended.update(theirs.ids);
+        if let Some(reqq) = theirs.reqq {
             peer.window.set_reqq(reqq);
         }
-        if let (Some(port), None) = (told.port, peer.listens) {
+        if let (Some(port), None) = (theirs.port, peer.listens) {
             let listens = SocketAddr::new(peer.identity.addr.ip(), port);
             peer.listens = Some(listens);
             self.found(Source::Incoming, &[listens], turn.now);
             self.meeting.candidates.busy(listens);
         }
-        if let Some(upload_only) = told.upload_only {
-            self.told_upload_only(key, upload_only, turn);
+        if let Some(upload_only) = theirs.upload_only {
+            self.got_upload_only(key, upload_only, turn);
         }
     }
 
-    fn told_upload_only(&mut self, key: PeerKey, upload_only: bool, turn: &mut Turn) {
+    fn got_upload_only(&mut self, key: PeerKey, upload_only: bool, turn: &mut Turn) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         peer.upload_only = upload_only;
         self.part_from_seed(key, turn);

@@ -113,14 +113,14 @@ impl Torrent {
     /// many haves). A later one must add something: no peer has a reason to repeat itself, or to take pieces back.
     pub(super) fn got_bitfield(&mut self, key: PeerKey, has: Bitfield, turn: &mut Turn) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        if peer.told_pieces {
+        if peer.pieces_known {
             if peer.has.has_any_lacked_by(&has) || !has.has_any_lacked_by(&peer.has) {
                 return self.close(key, "a further bitfield says nothing new, or takes back", turn);
             }
             let new: Vec<u32> = has.iter_lacked_by(&peer.has).collect();
             return new.into_iter().for_each(|piece| self.got_have(key, piece, turn));
         }
-        peer.told_pieces = true;
+        peer.pieces_known = true;
         peer.counted_as_seed = has.is_full();
         peer.useful_pieces = has.count_lacked_by(self.picker.settled());
         self.picker.count(&has, &mut turn.shared.rng);
@@ -139,7 +139,7 @@ impl Torrent {
             return self.close(key, "it says it has a piece that does not exist", turn);
         }
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        peer.told_pieces = true;
+        peer.pieces_known = true;
         if !peer.has.set(piece) {
             return;
         }

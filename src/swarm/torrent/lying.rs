@@ -1,7 +1,7 @@
 //! Peers that sent corrupt blocks, and what becomes of them.
 //!
 //! A part of [`Torrent`]. The [picker](crate::swarm::picking::picker) knows which peer sent each block, the disk finds
-//! out which blocks were wrong; here the two come together. A peer that is proven a liar is closed and banned, and what
+//! out which blocks were corrupt; here the two come together. A peer that is proven a liar is closed and banned, and what
 //! it sent of other pieces is fetched again.
 
 use super::{Torrent, Turn};
@@ -23,8 +23,8 @@ impl Torrent {
         self.ask_all(turn);
     }
 
-    /// Several peers sent blocks of a piece that failed. Now it is known which of the blocks were wrong.
-    pub(super) fn found_wrong(&mut self, piece: u32, begins: &[u32], turn: &mut Turn) {
+    /// Several peers sent blocks of a piece that failed. Now it is known which of the blocks were corrupt.
+    pub(super) fn found_corrupt(&mut self, piece: u32, begins: &[u32], turn: &mut Turn) {
         for liar in self.picker.senders_of(piece, begins) {
             self.ban(liar, "it sent a block that was wrong", turn);
         }
@@ -45,7 +45,7 @@ impl Torrent {
         }
     }
 
-    /// A peer is gone. If it sent a block of a piece that is not proven yet, it may be found a liar later.
+    /// A peer is gone. If it sent a block of a piece that is not verified yet, it may be found a liar later.
     pub(super) fn remember(&mut self, peer: &Peer) {
         if !self.picker.awaits_proof_of(peer.key) {
             return;

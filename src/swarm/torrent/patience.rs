@@ -3,7 +3,7 @@
 //! A part of [`Torrent`]. It happens only if the person set a time for it (`--stop-timeout`, like aria2's
 //! `--bt-stop-timeout`), because a swarm that is dead today may be alive tomorrow. A person who sets it wants an end,
 //! whatever the cause is, so a wait for a full disk counts too. Work that is going on (a check) does not count, nor
-//! does a pause that the person wanted.
+//! does a pause, which the person or `--max-downloads` wanted.
 
 use super::{Torrent, Turn, Wait};
 use crate::base::time::Time;
@@ -14,7 +14,7 @@ impl Torrent {
     pub(super) fn gives_up_at(&self) -> Option<Time> {
         // A seed that waits for its disk waits for no block, and a check takes as long as it takes.
         let excuses = |wait: &Wait| wait.was_complete || wait.doubtful;
-        let excused = self.is_seeding() || self.paused || self.wait.as_ref().is_some_and(excuses);
+        let excused = self.is_seeding() || self.paused || self.disk.wait.as_ref().is_some_and(excuses);
         if excused { None } else { Some(self.fetching.progressed + self.settings.stop_timeout?) }
     }
 

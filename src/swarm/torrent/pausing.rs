@@ -5,7 +5,7 @@
 use super::{Torrent, Turn};
 
 impl Torrent {
-    /// The person wants a pause, or wants to go on.
+    /// Pauses, because the person wants that or because other torrents download first; or goes on.
     pub(super) fn pause(&mut self, paused: bool, turn: &mut Turn) {
         self.paused = paused;
         if !paused {

@@ -38,7 +38,8 @@ impl Torrent {
             pieces_missing,
             last_piece,
             under_way: self.picker.under_way(),
-            paused: self.paused,
+            // The engine knows why it is paused.
+            paused: false,
             queued: false,
             downloaded: self.fetching.down.total(),
             uploaded: self.giving.up.total(),

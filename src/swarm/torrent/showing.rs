@@ -16,12 +16,12 @@ pub(super) const IDLE: Time = Time::from_secs(10);
 impl Torrent {
     /// Whether newcomers see nothing at first.
     pub(super) fn is_super_seeding(&self) -> bool {
-        self.super_seeding.is_some() && self.is_seeding()
+        self.showing.super_seeding.is_some() && self.is_seeding()
     }
 
     /// Whether the peer was not shown the piece, and no peer has it: then we act as if we lacked it.
     pub(super) fn hides(&self, key: PeerKey, piece: u32) -> bool {
-        let Some(seeding) = &self.super_seeding else { return false };
+        let Some(seeding) = &self.showing.super_seeding else { return false };
         let sees = |peer: &Peer| !peer.sees_little || peer.shown.contains(&piece);
         !seeding.out.get(piece) && !self.peers.get(&key).is_some_and(sees)
     }
@@ -29,15 +29,15 @@ impl Torrent {
     /// Shows a peer one more piece: one that no peer has and no other was shown. If there is none, a piece that only
     /// one peer has, as far as we know. Returns whether there is one.
     pub(super) fn show_another(&mut self, key: PeerKey, turn: &mut Turn) -> bool {
-        let Some(seeding) = &mut self.super_seeding else { return false };
+        let Some(seeding) = &mut self.showing.super_seeding else { return false };
         let Some(peer) = self.peers.get(&key).filter(|peer| peer.sees_little) else { return false };
         let others = || self.peers.values().filter(|other| other.key != key).flat_map(|other| &other.shown);
         let unseen = |piece: u32| !seeding.out.get(piece) && !peer.has.get(piece) && !peer.shown.contains(&piece);
         let in_one_hand = |piece: &&u32| unseen(**piece) && others().filter(|other| other == piece).count() == 1;
-        let next = self.spreading.next(&peer.has).or_else(|| others().find(in_one_hand).copied());
+        let next = self.showing.spreading.next(&peer.has).or_else(|| others().find(in_one_hand).copied());
         let (Some(piece), Some(peer)) = (next, self.peers.get_mut(&key)) else { return false };
         seeding.busy = turn.now;
-        self.spreading.given.set(piece);
+        self.showing.spreading.given.set(piece);
         peer.shown.push(piece);
         send(peer, Message::Have(piece), turn);
         true
@@ -45,7 +45,7 @@ impl Torrent {
 
     /// The peer said what it has. It had that before it was shown any.
     pub(super) fn saw_all_it_has(&mut self, key: PeerKey, turn: &mut Turn) {
-        if self.super_seeding.is_some() {
+        if self.showing.super_seeding.is_some() {
             let pieces: Vec<u32> = self.peers.get(&key).iter().flat_map(|peer| peer.has.iter_ones()).collect();
             self.seen(&pieces, None, turn);
         }
@@ -54,10 +54,10 @@ impl Torrent {
     /// Some peer has these pieces. All peers that were shown one of them have passed it on and are shown the next,
     /// except `from_us`: we sent it to that peer.
     pub(super) fn seen(&mut self, pieces: &[u32], from_us: Option<PeerKey>, turn: &mut Turn) {
-        let Some(seeding) = &mut self.super_seeding else { return };
+        let Some(seeding) = &mut self.showing.super_seeding else { return };
         for &piece in pieces {
             seeding.out.set(piece);
-            self.spreading.given.set(piece);
+            self.showing.spreading.given.set(piece);
         }
         if seeding.out.is_full() {
             return self.end_super_seeding(turn);
@@ -77,17 +77,17 @@ impl Torrent {
 
     /// A peer left. As far as we know, what was shown to it alone is nowhere.
     pub(super) fn take_back(&mut self, left: &Peer, turn: &mut Turn) {
-        let Some(seeding) = &self.super_seeding else { return };
+        let Some(seeding) = &self.showing.super_seeding else { return };
         let held = |piece: u32| seeding.out.get(piece) || self.peers.values().any(|peer| peer.shown.contains(&piece));
         for &piece in left.shown.iter().filter(|piece| !held(**piece)) {
-            self.spreading.given.clear(piece);
+            self.showing.spreading.given.clear(piece);
         }
         self.show_to_the_waiting(turn);
     }
 
     /// When it has been idle for too long.
     pub(super) fn idle_at(&self) -> Option<Time> {
-        let seeding = self.super_seeding.as_ref()?;
+        let seeding = self.showing.super_seeding.as_ref()?;
         let is_served = |peer: &Peer| peer.sending > 0 || !peer.wants.is_empty();
         let idle = self.peers.values().any(|peer| peer.sees_little) && !self.peers.values().any(is_served);
         (idle && self.is_seeding() && !self.paused).then_some(seeding.busy + IDLE)
@@ -99,7 +99,7 @@ impl Torrent {
         if self.idle_at().is_none_or(|at| at > turn.now) {
             return;
         }
-        if let Some(seeding) = &mut self.super_seeding {
+        if let Some(seeding) = &mut self.showing.super_seeding {
             seeding.busy = turn.now;
         }
         let alone = self.peers.len() == 1;
@@ -112,7 +112,7 @@ impl Torrent {
 
     /// The end: all peers see everything.
     pub(super) fn end_super_seeding(&mut self, turn: &mut Turn) {
-        if self.super_seeding.take().is_some() {
+        if self.showing.super_seeding.take().is_some() {
             self.keys().into_iter().for_each(|key| self.show_all(key, turn));
         }
     }

@@ -74,9 +74,9 @@ impl Torrent {
         }
         peer.wants.push_back(block);
         peer.suggested_to.retain(|suggested| *suggested != piece);
-        self.spreading.given.set(piece);
+        self.showing.spreading.given.set(piece);
         if is_seeding {
-            suggest(peer, &mut self.spreading, turn);
+            suggest(peer, &mut self.showing.spreading, turn);
         }
         self.serve(key, turn);
     }
@@ -148,7 +148,7 @@ impl Torrent {
         peer.exchanged = turn.now;
         peer.up.add(bytes, turn.now);
         self.giving.up.add(bytes, turn.now);
-        if let Some(seeding) = &mut self.super_seeding {
+        if let Some(seeding) = &mut self.showing.super_seeding {
             seeding.busy = turn.now;
         }
         if self.peers.get(&key).is_some_and(|peer| !peer.we_choke && self.only_takes(peer, turn.now)) {

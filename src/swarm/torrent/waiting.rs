@@ -25,12 +25,12 @@ impl Torrent {
 
     /// Whether the content is in doubt: then no peer is told what we have.
     pub fn is_in_doubt(&self) -> bool {
-        self.wait.as_ref().is_some_and(|wait| wait.doubtful)
+        self.disk.wait.as_ref().is_some_and(|wait| wait.doubtful)
     }
 
     /// When the disk is probed next.
     pub(super) fn probe_at(&self) -> Option<Time> {
-        self.wait.as_ref().and_then(|wait| wait.probe_at)
+        self.disk.wait.as_ref().and_then(|wait| wait.probe_at)
     }
 
     /// The disk did not write `block`, or still does not work.
@@ -38,7 +38,7 @@ impl Torrent {
         if let Some(block) = block {
             self.unwritten(block.piece, turn);
         }
-        match &mut self.wait {
+        match &mut self.disk.wait {
             // Other blocks fail for the same reason, which was told with the first. And a write that fails while
             // everything is checked again began before the check (which itself names no block).
             Some(wait) if wait.probe_at.is_some() || (wait.checking && block.is_some()) => {}
@@ -51,10 +51,10 @@ impl Torrent {
             }
             None => {
                 // A disk that fails again at once works no better than before.
-                let relapse = self.healed.filter(|(at, _)| turn.now < *at + LONGEST_PAUSE);
+                let relapse = self.disk.healed.filter(|(at, _)| turn.now < *at + LONGEST_PAUSE);
                 let pause = relapse.map_or(FIRST_PAUSE, |(_, pause)| (pause * 2).min(LONGEST_PAUSE));
                 let (probe_at, was_complete) = (Some(turn.now + pause), self.is_seeding());
-                self.wait = Some(Wait { block, probe_at, pause, doubtful: false, checking: false, was_complete });
+                self.disk.wait = Some(Wait { block, probe_at, pause, doubtful: false, checking: false, was_complete });
                 self.begin_waiting(trouble, turn);
             }
         }
@@ -81,7 +81,7 @@ impl Torrent {
 
     /// Probes the disk if it is time.
     pub(super) fn probe_disk(&mut self, turn: &mut Turn) {
-        if let Some(wait) = &mut self.wait
+        if let Some(wait) = &mut self.disk.wait
             && wait.probe_at.is_some_and(|at| at <= turn.now)
         {
             wait.probe_at = None;
@@ -93,7 +93,7 @@ impl Torrent {
 
     /// The disk works again. `doubtful`: it was away or lost something, so pieces that we had may be gone.
     pub(super) fn disk_healed(&mut self, doubtful: bool, turn: &mut Turn) {
-        let Some(wait) = self.wait.as_ref().filter(|wait| !wait.checking) else { return };
+        let Some(wait) = self.disk.wait.as_ref().filter(|wait| !wait.checking) else { return };
         if doubtful || wait.doubtful {
             return self.begin_check("the disk was away, what is there is checked again".into(), turn);
         }
@@ -102,7 +102,7 @@ impl Torrent {
 
     /// Another program changed the content.
     pub(super) fn doubted(&mut self, text: String, turn: &mut Turn) {
-        match &mut self.wait {
+        match &mut self.disk.wait {
             Some(wait) if wait.doubtful => {}
             // The disk is being probed, and the check must not run while the probe writes: it begins after it.
             Some(wait) if wait.probe_at.is_none() => wait.doubtful = true,
@@ -113,8 +113,9 @@ impl Torrent {
     /// The content is checked again. The peers are let go, because what we told them may not be true.
     fn begin_check(&mut self, text: String, turn: &mut Turn) {
         let (pause, was_complete) =
-            self.wait.as_ref().map_or((FIRST_PAUSE, self.is_seeding()), |wait| (wait.pause, wait.was_complete));
-        self.wait = Some(Wait { block: None, probe_at: None, pause, doubtful: true, checking: true, was_complete });
+            self.disk.wait.as_ref().map_or((FIRST_PAUSE, self.is_seeding()), |wait| (wait.pause, wait.was_complete));
+        self.disk.wait =
+            Some(Wait { block: None, probe_at: None, pause, doubtful: true, checking: true, was_complete });
         self.begin_waiting(DiskTrouble { text, short_bytes: 0 }, turn);
         self.keys().into_iter().for_each(|key| self.close(key, "what we have is being checked again", turn));
         turn.actions.push(Action::Disk(DiskOrder::CheckAgain));
@@ -124,7 +125,7 @@ impl Torrent {
     pub(super) fn checked_again(&mut self, have: Bitfield, turn: &mut Turn) {
         self.picker.begin_with(have, &mut turn.shared.rng);
         self.meeting.candidates.hurry(turn.now);
-        if self.meeting.told_complete && !self.picker.have().is_full() {
+        if self.meeting.completed_announced && !self.picker.have().is_full() {
             self.meeting.announcer.hurry(turn.now);
         }
         self.go_on(turn);
@@ -150,13 +151,13 @@ impl Torrent {
     }
 
     fn go_on(&mut self, turn: &mut Turn) {
-        let before = self.wait.take();
-        self.healed = before.as_ref().map(|wait| (turn.now, wait.pause));
+        let before = self.disk.wait.take();
+        self.disk.healed = before.as_ref().map(|wait| (turn.now, wait.pause));
         self.standing = if self.picker.has_all_wanted() { Standing::Seeding } else { Standing::Downloading };
         self.fetching.progressed = turn.now;
         turn.actions.push(Action::News(News::Resumed));
         if self.is_seeding() && before.is_some_and(|wait| !wait.was_complete) {
-            // Another program put the missing files there, or a piece was proven too late to be believed.
+            // Another program put the missing files there, or a piece was verified too late to be believed.
             return self.complete(turn);
         }
         self.ask_all(turn);

@@ -112,11 +112,11 @@ fn figures(reports: Vec<Report>) -> Notice {
 #[test]
 fn completion_is_reported_once() {
     let (mut session, now) = (two(), Instant::now());
-    let joined = Notice::Joined { torrent: TorrentId(0), had_bytes: 100, hashed_bytes: 100, whole: true };
-    assert_eq!(session.take_in(joined, now), [Event::Checked(TorrentId(0)), Event::Complete(TorrentId(0))]);
+    let joined = Notice::Joined { torrent: TorrentId(0), had_bytes: 100, hashed_bytes: 100, is_complete: true };
+    assert_eq!(session.take_in(joined, now), [Update::Checked(TorrentId(0)), Update::Complete(TorrentId(0))]);
     assert_eq!(session.take_in(complete(0), now), []);
     assert_eq!((session.exit(), session.settled), (Exit::Interrupted, None));
-    assert_eq!(session.take_in(complete(1), now), [Event::Complete(TorrentId(1))]);
+    assert_eq!(session.take_in(complete(1), now), [Update::Complete(TorrentId(1))]);
     assert_eq!((session.exit(), session.settled), (Exit::Success, Some(now)));
 }
 
@@ -134,7 +134,7 @@ fn a_torrent_that_was_given_up_keeps_its_last_figures() {
     let (mut session, now) = (two(), Instant::now());
     let problem = Problem { kind: ProblemKind::GaveUp, text: "given up, no progress for 60 s".into() };
     let gave_up = Notice::Failed { torrent: TorrentId(1), problem, status: Some(status(50).into()) };
-    assert_eq!(session.take_in(gave_up, now), [Event::Failed(TorrentId(1))]);
+    assert_eq!(session.take_in(gave_up, now), [Update::Failed(TorrentId(1))]);
     assert_eq!((session.at(1).had(), session.exit()), (50, Exit::Interrupted));
 }
 
@@ -143,8 +143,8 @@ fn a_report_that_overtakes_the_notice_completes_too() {
     let mut session = two();
     let mut report = session.at(0).report.clone();
     report.phase = Phase::Running(status(0).into());
-    let events = session.take_in(figures(vec![report]), Instant::now());
-    assert_eq!(events, [Event::Complete(TorrentId(0)), Event::Ticked]);
+    let updates = session.take_in(figures(vec![report]), Instant::now());
+    assert_eq!(updates, [Update::Complete(TorrentId(0)), Update::Ticked]);
     assert_eq!(session.at(0).had(), 100);
 }
 
@@ -156,8 +156,8 @@ fn a_torrent_that_lost_a_file_is_no_longer_complete() {
     let mut report = session.at(0).report.clone();
     report.phase = Phase::Running(status(40).into());
     session.take_in(figures(vec![report]), now);
-    assert_eq!((session.whole(), session.at(0).had()), (0, 60));
-    assert_eq!(session.take_in(complete(0), now), [Event::Complete(TorrentId(0))], "and told again");
+    assert_eq!((session.complete_count(), session.at(0).had()), (0, 60));
+    assert_eq!(session.take_in(complete(0), now), [Update::Complete(TorrentId(0))], "and told again");
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn passkeys_stay_secret() {
         problem: Some(format!("GET {url}: refused")),
         refuses: false,
     };
-    let expected = Event::Tracker {
+    let expected = Update::Tracker {
         torrent: TorrentId(0),
         host: "tracker.example".into(),
         problem: Some("GET tracker.example: refused".into()),

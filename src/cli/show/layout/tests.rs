@@ -63,7 +63,7 @@ fn the_rate_of_a_complete_torrent_does_not_count_for_the_others() {
     let waits = Status { down_rate: 0, ..status(247 * MIB) };
     let phases = [("a", whole), ("b", waits)].map(|(name, status)| (name, 659 * MIB, Phase::Running(status.into())));
     let mut run = session(phases.to_vec());
-    run.at(0).whole = Some(run.began);
+    run.at(0).completed_at = Some(run.began);
     let total = texts(&run, 79, 9, true).pop().unwrap();
     assert!(total.starts_with("2 torrents, 1 complete  5.21 MiB/s down") && !total.contains("left"), "{total}");
 }
@@ -73,7 +73,7 @@ fn of_many_torrents_some_have_a_row_and_the_rest_are_counted() {
     let mut many: Vec<(&str, u64, Phase)> = (0..20).map(|_| ("idle", MIB, Phase::Running(status(0).into()))).collect();
     many.push(running("busy"));
     let mut many = session(many);
-    many.entries.values_mut().take(20).for_each(|entry| entry.whole = Some(many.began));
+    many.entries.values_mut().take(20).for_each(|entry| entry.completed_at = Some(many.began));
     let rows = texts(&many, 79, 9, true);
     assert_eq!(rows.len(), 9);
     assert!(rows[6].starts_with("busy ") && rows[6].contains("62.5 %  5.21 MiB/s   48 s"), "{rows:?}");
@@ -85,7 +85,7 @@ fn of_many_torrents_some_have_a_row_and_the_rest_are_counted() {
 fn downloading_torrents_have_blocks_if_there_is_room() {
     let mut three =
         session(vec![("whole", MIB, Phase::Running(status(0).into())), running("first"), running("second")]);
-    three.at(0).whole = Some(three.began);
+    three.at(0).completed_at = Some(three.began);
     let beginnings = |rows: Vec<String>| -> Vec<String> {
         rows.iter().map(|row| row.split(' ').next().unwrap_or("").to_string()).collect()
     };

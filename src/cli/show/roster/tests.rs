@@ -70,7 +70,7 @@ fn each_sort_uses_the_next_column() {
         let rows = texts(&mut list, &session, 79, 23);
         let title = rows[0].split(['[', ']']).nth(1).unwrap().to_string();
         seen.push((title, names(&rows).concat().replace('>', "")));
-        list.sort_otherwise();
+        list.sort_by_next_column();
     }
     let expected =
         [("name", "abc"), ("done", "abc"), ("down", "bca"), ("up", "bca"), ("peers", "cba"), ("name", "abc")];
@@ -131,7 +131,7 @@ proptest! {
         let all = names.iter().map(|name| (name.as_str(), 700 * MIB, running(left, left, 9999))).collect();
         let (session, mut list) = (session(all), Roster::default());
         for _ in 0..=downs {
-            list.sort_otherwise();
+            list.sort_by_next_column();
             let rows = list.draw(&session, look(width, height), false);
             prop_assert!(rows.len() <= height);
             let selected = rows.iter().filter(|row| row.selected).count();

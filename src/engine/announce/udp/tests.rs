@@ -91,13 +91,13 @@ fn lost_packets_are_sent_again_but_not_for_ever() {
     let (addr, count) = tracker(|_, _| vec![]);
     assert_eq!(ask(addr, PATIENCE).unwrap_err().reason, "no answer in time");
     assert_eq!(count.load(Ordering::SeqCst), WAITS as usize);
-    // A goodbye does not wait that long.
+    // A final announce does not wait that long.
     let begun = Instant::now();
     let failure = Exchange::open(addr, BRIEF).unwrap().announce(&request(), b"").unwrap_err();
     assert!(failure.reason == silent().reason && begun.elapsed() < FIRST_WAIT);
 }
 
-/// HOSTILE: another transaction id, another kind of reply, and packets from elsewhere.
+/// Another transaction id, another kind of reply, and packets from elsewhere.
 #[test]
 fn packets_that_answer_no_request_of_ours_are_ignored() {
     let stranger = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

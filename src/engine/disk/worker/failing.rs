@@ -14,8 +14,8 @@ impl Worker {
     /// here. (A probe and a check never overlap: the torrent orders one or the other, and nothing more before the
     /// answer.)
     pub(super) fn probe(&self, content: &Content, block: Option<BlockSpec>, left: u64) {
-        let turn = content.health.take_turn();
-        let event = match content.probe(&turn, block, left) {
+        let may = content.health.to_probe();
+        let event = match content.probe(&may, block, left) {
             Ok(doubtful) => DiskEvent::Healed { doubtful },
             Err(trouble) => DiskEvent::Trouble { block, trouble },
         };

@@ -81,7 +81,7 @@ impl AnnounceRequest {
         );
         let optional = [
             ("no_peer_id", self.no_peer_id.then(|| "1".into())),
-            // No event, no `event=`: some trackers refuse an empty one (FACTS trap 3).
+            // No event, no `event=`: some trackers refuse an empty one.
             ("event", self.event.map(|event| event.as_str().into())),
             ("numwant", self.numwant.map(|numwant| numwant.to_string())),
             ("key", self.key.map(|key| format!("{key:08X}"))),

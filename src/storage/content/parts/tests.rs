@@ -43,7 +43,7 @@ fn part_file(metainfo: &Metainfo, dir: &Path) -> PathBuf {
     dir.join(name(&metainfo.info_hash))
 }
 
-/// Each piece that is had must be read correctly, wherever it lies.
+/// Each piece that we have must be read correctly, wherever it lies.
 fn assert_served(content: &Content, have: &Bitfield, bytes: &[u8]) {
     for piece in have.iter_ones() {
         let start = content.piece_offset(piece) as usize;

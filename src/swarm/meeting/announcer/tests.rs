@@ -46,13 +46,13 @@ fn started_then_nothing_then_completed_once_then_stopped() {
     announcer.stopping = true;
     assert_eq!(announcer.next_due(true), None);
     let stopped = announcer.due(secs(221), false, &template());
-    let [Announcement { ask: Ask::Announce(goodbye), .. }] = &stopped[..] else { panic!("{stopped:?}") };
-    assert_eq!((goodbye.event, goodbye.numwant), (Some(AnnounceEvent::Stopped), Some(0)));
+    let [Announcement { ask: Ask::Announce(last), .. }] = &stopped[..] else { panic!("{stopped:?}") };
+    assert_eq!((last.event, last.numwant), (Some(AnnounceEvent::Stopped), Some(0)));
     assert!(announcer.due(secs(999), true, &template()).is_empty());
 }
 
 #[test]
-fn goodbye_waits_for_the_answer_that_is_under_way() {
+fn the_final_announce_waits_for_the_answer_that_is_under_way() {
     let mut announcer = Announcer::new(&tiers(&[&["a"]]), Time::ZERO, &mut Rng::new(1));
     ask(&mut announcer, secs(0), &reply(100));
     announcer.complete(secs(1));
@@ -201,9 +201,9 @@ fn a_scrape_gets_the_counts_that_an_answer_leaves_out() {
     assert!(announcer.trackers[0].problem.is_none());
     ask(&mut announcer, secs(400), &over_udp);
     assert_eq!(announcer.next_due(false), Some(secs(500)));
-    // After the goodbye there is no scrape.
+    // After the final announce there is no scrape.
     let mut announcer = Announcer::new(&tiers(&[&["udp://10.0.0.1:1"]]), Time::ZERO, &mut Rng::new(1));
     ask(&mut announcer, Time::ZERO, &over_udp);
     announcer.stopping = true;
-    assert!(announcer.due(secs(1), false, &template()).iter().all(|goodbye| !goodbye.is_scrape()));
+    assert!(announcer.due(secs(1), false, &template()).iter().all(|last| !last.is_scrape()));
 }

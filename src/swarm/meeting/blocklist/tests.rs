@@ -1,7 +1,6 @@
 //! Tests of the blocklist, by examples and in comparison with a plain list.
 
 use super::*;
-use core::net::Ipv4Addr;
 use proptest::prelude::*;
 
 fn list(lines: &[&str]) -> Blocklist {

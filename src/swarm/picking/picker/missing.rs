@@ -17,12 +17,12 @@ impl Picker {
         self.wanted = Some(wanted);
     }
 
-    /// Bytes of the pieces that are not proven yet, wanted or not.
+    /// Bytes of the pieces that are not verified yet, wanted or not.
     pub fn lacked_bytes(&self) -> u64 {
         self.length - self.bytes_of(&self.have)
     }
 
-    /// Bytes of the wanted pieces that are not proven yet.
+    /// Bytes of the wanted pieces that are not verified yet.
     pub fn missing_bytes(&self) -> u64 {
         self.length - self.bytes_of(&self.settled)
     }

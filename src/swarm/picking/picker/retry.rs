@@ -5,7 +5,7 @@
 //! is right, the blocks of the failed try that differ from it were corrupt, and their senders lied (libtorrent's
 //! `smart_ban`). Each try finds at least one liar, so no number of liars can make it go on for ever.
 //!
-//! A fast peer fetches such a piece before all others, because a liar that is not found out spoils more pieces. A slow
+//! A fast peer fetches such a piece before all others, because a liar that is not found out corrupts more pieces. A slow
 //! peer fetches it only if it has nothing else to do.
 
 use super::{Begun, Block, Giver, Picker};
@@ -83,16 +83,16 @@ impl Picker {
     /// `liar` is proven a liar: the unfinished pieces that it sent a block of start over. Peers that were asked for a
     /// block go on with it. Returns those pieces, which the disk is to forget.
     pub fn distrust(&mut self, liar: PeerKey) -> Vec<u32> {
-        let mut spoilt = Vec::new();
+        let mut restarted = Vec::new();
         let has_its_block = |begun: &Begun| begun.blocks.iter().any(|block| block.from == Some(liar));
         for (&piece, begun) in self.begun.iter_mut().filter(|(_, begun)| begun.missing > 0 && has_its_block(begun)) {
-            spoilt.push(piece);
+            restarted.push(piece);
             // (If other peers were asked for a block that came, they were told to cancel.)
             begun.blocks.iter_mut().filter(|block| block.from.is_some()).for_each(|block| *block = Block::default());
             begun.missing = begun.blocks.len() as u32;
             begun.free = begun.blocks.iter().filter(|block| block.askers == 0).count() as u32;
         }
-        spoilt
+        restarted
     }
 
     /// Forgets the blocks of `piece`. From now on it comes from one peer `alone`, or from any.

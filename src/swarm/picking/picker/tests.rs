@@ -201,7 +201,7 @@ fn a_piece_that_failed_is_fetched_again_from_one_peer_alone() {
     picker.leave(peer(3), true);
     assert_eq!(picker.pick(&giver(2, &all, 9), &mut rng).len(), 4, "its peer left it half done, so it starts over");
     assert_eq!(picker.take_restarted(), [4]);
-    assert!(picker.proven(4) && !picker.proven(4) && picker.has_all_wanted());
+    assert!(picker.verified(4) && !picker.verified(4) && picker.has_all_wanted());
 }
 
 /// The disk remembers the first try, so a peer that failed alone after that sent none of its blocks.
@@ -264,8 +264,8 @@ fn unwanted_pieces_are_never_requested_not_even_in_the_endgame() {
         assert!(picker.pick(&giver(2, &all, 100), &mut rng).iter().all(|block| [1, 4].contains(&block.piece)));
         assert_eq!(picker.pick(&giver(3, &bits(6, &[2, 3, 5]), 100), &mut rng), []);
         assert_eq!(bits(6, &[1, 2, 3]).count_lacked_by(picker.settled()), 1);
-        assert!(picker.proven(1) && !picker.has_all_wanted());
-        assert!(picker.proven(4) && picker.has_all_wanted() && !picker.have().is_full());
+        assert!(picker.verified(1) && !picker.has_all_wanted());
+        assert!(picker.verified(4) && picker.has_all_wanted() && !picker.have().is_full());
     }
 }
 

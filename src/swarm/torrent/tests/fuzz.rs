@@ -24,7 +24,7 @@ enum Step {
     Answers(u32),
     /// The disk has verified what is complete.
     Checks(bool),
-    FindsWrong(u32, Vec<u32>),
+    FindsCorrupt(u32, Vec<u32>),
     Passes(u64),
 }
 
@@ -64,7 +64,7 @@ fn step() -> impl Strategy<Value = Step> {
         12 => peer().prop_map(Step::Answers),
         3 => any::<bool>().prop_map(Step::Checks),
         1 => (0..=PIECES, proptest::collection::vec((0..5u32).prop_map(|number| number * BLOCK_BYTES), 0..4))
-            .prop_map(|(piece, begins)| Step::FindsWrong(piece, begins)),
+            .prop_map(|(piece, begins)| Step::FindsCorrupt(piece, begins)),
         3 => (0..70_000u64).prop_map(Step::Passes),
     ]
 }
@@ -96,7 +96,7 @@ impl Stage {
                     self.happen(Event::Disk(DiskEvent::Checked { piece, good }));
                 }
             }
-            Step::FindsWrong(piece, begins) => self.happen(Event::Disk(DiskEvent::FoundWrong { piece, begins })),
+            Step::FindsCorrupt(piece, begins) => self.happen(Event::Disk(DiskEvent::FoundCorrupt { piece, begins })),
             Step::Passes(milliseconds) => self.pass(Time::from_millis(milliseconds)),
         }
     }

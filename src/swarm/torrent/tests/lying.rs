@@ -35,7 +35,7 @@ impl Stage {
     }
 
     fn is_right_now(&mut self) {
-        self.happen(Event::Disk(DiskEvent::FoundWrong { piece: 0, begins: vec![WRONG] }));
+        self.happen(Event::Disk(DiskEvent::FoundCorrupt { piece: 0, begins: vec![WRONG] }));
         self.happen(Event::Disk(DiskEvent::Checked { piece: 0, good: true }));
         assert!(self.torrent.is_seeding());
     }

@@ -114,7 +114,7 @@ fn a_peer_that_wants_nothing_more_has_what_it_was_shown() {
     // No peer says that it has the piece, because each was told that we have it.
     stage.hear(1, Message::NotInterested);
     stage.hear(4, Message::NotInterested);
-    assert!(stage.torrent.super_seeding.is_none(), "all pieces are out");
+    assert!(stage.torrent.showing.super_seeding.is_none(), "all pieces are out");
     assert_eq!([1, 5].map(|number| shown(&mut stage, number)), [vec![1], vec![0, 1]]);
 }
 
@@ -198,7 +198,7 @@ proptest! {
                 5 => stage.happen(Event::Peer(key(number), PeerEvent::Gone)),
                 _ => stage.pass(Time::from_secs(u64::from(piece))),
             }
-            let Some(seeding) = &stage.torrent.super_seeding else {
+            let Some(seeding) = &stage.torrent.showing.super_seeding else {
                 prop_assert!(stage.torrent.peers.values().all(|state| !state.sees_little));
                 break;
             };

@@ -88,7 +88,7 @@ fn the_disk_is_probed_again_after_longer_and_longer_pauses() {
     }
 }
 
-/// A piece that failed may be proven before the disk is tried: nothing is written over it.
+/// A piece that failed may be verified before the disk is tried: nothing is written over it.
 #[test]
 fn a_probe_does_not_write_over_a_piece_that_we_have() {
     let (mut swarm, block) = under_way();
@@ -138,7 +138,7 @@ fn content_in_doubt_is_not_offered_until_it_is_checked() {
     // The piece comes from a seed, and trackers do not hear twice that it is complete.
     swarm.connect(0, 2);
     assert!(swarm.run(swarm.now + Time::from_secs(9), |swarm| swarm.whole(0)));
-    assert!(swarm.members[0].torrent.meeting.told_complete);
+    assert!(swarm.members[0].torrent.meeting.completed_announced);
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_disk_that_was_away_is_checked_and_one_that_cannot_be_is_waited_for() {
     swarm.now += Time::from_secs(60);
     assert_eq!(count(&decides(&mut swarm, Event::Timer), is_probe), 1);
     assert_eq!(count(&decides(&mut swarm, Event::Disk(DiskEvent::Healed { doubtful: false })), is_check), 1);
-    // A piece that was being proven when the disk went away counts for nothing.
+    // A piece that was being verified when the disk went away counts for nothing.
     decides(&mut swarm, Event::Disk(DiskEvent::Checked { piece: block.piece, good: true }));
     decides(&mut swarm, Event::Disk(DiskEvent::CheckedAgain { have: nothing() }));
     let torrent = &swarm.members[0].torrent;

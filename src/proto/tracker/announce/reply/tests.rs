@@ -168,7 +168,7 @@ fn failures_say_why_and_when_to_ask_again() {
     assert!(wrong(&emit_failure(&"é".repeat(100_000), None)).chars().count() < 600);
 }
 
-/// FACTS trap 5: some trackers compress unasked. (The tests of gzip are in base.)
+/// Some trackers compress unasked. (The tests of gzip are in base.)
 #[test]
 fn a_reply_may_be_compressed() {
     let body = b"d8:completei5e8:intervali900e5:peers6:\x0a\x00\x00\x01\x1a\xe1e\n";

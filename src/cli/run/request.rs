@@ -1,16 +1,16 @@
 //! What the person at the terminal can ask for during a run.
 //!
-//! Floor 4. Signals and keys become wishes; [`run_engine`](super::run_engine) carries them out.
+//! Floor 4. Signals and keys become requests; [`run_engine`](super::run_engine) carries them out.
 
 use std::time::Duration;
 
-/// Two wishes for the end that come this close together count as one: `timeout` sends its signal to the process and to
+/// Two requests for the end that come this close together count as one: `timeout` sends its signal to the process and to
 /// its group, and a terminal that is closed may bring SIGHUP and SIGTERM. No person presses ^C twice that fast.
-pub const ONE_WISH: Duration = Duration::from_millis(50);
+pub const ONE_REQUEST: Duration = Duration::from_millis(50);
 
 /// Something that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum UserRequest {
     /// End the run cleanly; the second time, end it at once.
     Interrupt,
     /// Draw the screen again: what was drawn may be gone.
