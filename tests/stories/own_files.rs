@@ -214,7 +214,8 @@ fn half_downloads_of_other_programs_are_used() {
         let seed = stage.get("seed").in_dir(&stage.source).args(&["--seed", "--json", "--max-upload-rate", "1500"]);
         let mut seed = seed.start();
         wait_until("it has half of the content", PATIENCE, || {
-            (other.must_run(), seed.must_run());
+            other.must_run();
+            seed.must_run();
             let status = json::last(&seed.stdout(), "status");
             status.is_some_and(|status| status["uploaded"].as_u64().unwrap() > stage.content.size() / 2)
         });
