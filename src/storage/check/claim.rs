@@ -43,8 +43,8 @@ pub fn claim(content: &Content, own: &Bitfield, sizes: &[u64], trusted: &[bool])
     let mut others = lacking.clone().filter(in_doubt).filter(|file| {
         let proof = proof.get_or_insert_with(|| proof_of(content, own));
         !content.has_of(*file, proof).0
-            // What cannot be read cannot be written either; a later error says why.
-            && content.open_file(*file).and_then(|file| is_zeros(&file)).is_ok_and(|zeros| !zeros)
+            // What cannot be opened cannot be written to either; a later error says why.
+            && content.open_file(*file).is_ok_and(|file| !is_zeros(&file).unwrap_or(false))
             && (proof.is_empty() || !may_be_half(content, *file, sizes))
     });
     let Some(first) = others.next() else {
