@@ -3,7 +3,7 @@
 //! Floor 3. The torrents of one device are checked one after another, so that a disk does not jump between them;
 //! different devices are checked side by side. So a disk that hangs stops only its own torrents. The device of a folder
 //! is known only after the folder was opened, and opening it may hang too. So the torrents of one folder are opened one
-//! after another, on a thread of the folder.
+//! after another, on a thread of the folder; a torrent that may be a mount point in it is opened on a thread of its own.
 
 use super::config::{Config, Job};
 use super::input::Input;
@@ -13,7 +13,7 @@ use crate::storage::check::{self, CheckedContent};
 use crate::storage::content::Content;
 use crate::storage::content::cache::FileCache;
 use crate::storage::error::ContentError;
-use crate::sys::lock;
+use crate::sys::{lock, mounts};
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -41,6 +41,17 @@ pub enum Check {
         /// As it was open before.
         content: Arc<Content>,
     },
+}
+
+impl Check {
+    /// The folder with which it waits to be opened: that of the content, or the content itself if it may be a mount point.
+    fn folder(&self) -> PathBuf {
+        let (dir, name) = match self {
+            Check::New { job, .. } => (&job.dir, &job.metainfo.name),
+            Check::Again { content } => (&content.dir, &content.metainfo.name),
+        };
+        if mounts::is_at(name) { dir.join(name) } else { dir.clone() }
+    }
 }
 
 /// Content that is open, and is to be checked.
@@ -82,10 +93,7 @@ impl Checker {
     fn run(self: Arc<Checker>, checks: &Receiver<Check>) {
         let (take_place, leave_place) = crossbeam_channel::bounded::<()>(MOST_THREADS);
         for check in checks {
-            let folder = match &check {
-                Check::New { job, .. } => job.dir.clone(),
-                Check::Again { content } => content.dir.clone(),
-            };
+            let folder = check.folder();
             if !join(&self.folders, folder.clone(), check) {
                 continue;
             }

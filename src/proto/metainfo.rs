@@ -48,8 +48,9 @@ use crate::proto::id::InfoHash;
 use core::ops::Range;
 use error::{refuse, refuse_value};
 
-/// The largest .torrent file that is read, in bytes: above the 30 MiB of libtorrent's and rain's limits.
-pub const MAX_METAINFO_BYTES: usize = 32 * 1024 * 1024;
+/// The largest .torrent file that is read, in bytes: room for the hashes of [`MAX_PIECES`], which are 40 MiB, and for the
+/// paths of 100,000 files.
+pub const MAX_METAINFO_BYTES: usize = 48 * 1024 * 1024;
 
 /// The most pieces a torrent can have: libtorrent's limit, at which a bitfield is 256 KiB.
 pub const MAX_PIECES: u64 = 2_097_152;
@@ -165,6 +166,14 @@ impl Metainfo {
             None => self::read_files::single(length, attr, &name)?,
         };
         check_piece_count(list.length(), piece_length, hashes)?;
+        let tiers = urls::tiers(announce_list, announce, &mut warnings);
+        let private = private.is_some_and(is_set);
+        if private && tiers.is_empty() {
+            warnings.push("it is private and names no tracker, so it can find no peer".into());
+        }
+        if list.length() == 0 {
+            warnings.push("it has no content; many programs refuse such a torrent".into());
+        }
 
         Ok(Metainfo {
             info_hash: InfoHash(sha1::sha1(info.raw())),
@@ -174,10 +183,10 @@ impl Metainfo {
             files: list,
             piece_length,
             hashes: hashes.to_vec(),
-            tiers: urls::tiers(announce_list, announce, &mut warnings),
+            tiers,
             web_seeds: urls::web_seeds(url_list, &mut warnings),
             nodes: urls::nodes(nodes),
-            private: private.is_some_and(is_set),
+            private,
             comment: read_text("comment", comment_utf8, comment, &mut warnings),
             created_by: read_text("created by", by_utf8, by, &mut warnings),
             creation_date: date.and_then(|date| date.as_int().or_else(|| date.as_text()?.parse().ok())),

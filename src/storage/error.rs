@@ -50,7 +50,7 @@ pub enum Doing {
     Reading,
     /// Writing.
     Writing,
-    /// Seeding content that must be whole for that. So many bytes of it are correct, if that is known.
+    /// Seeding content that must be complete for that. So many bytes of it are correct, if that is known.
     Seeding(Option<u64>),
 }
 

@@ -11,10 +11,11 @@
 //!   at the files. A verified piece is never written again. So a write after the look can only change a modification
 //!   time, which costs a check, or be missed, which costs a download. It does no harm to the pieces of the state.
 //! * *kill -9.* What was written is in the system's cache, which outlives the process. A state is written beside the
-//!   old one and renamed over it, so one of the two is always whole. If a file was written to after the state was
+//!   old one and renamed over it, so one of the two is always complete. If a file was written to after the state was
 //!   taken, it has a different stamp and its pieces are hashed. So everything is found except incomplete pieces.
-//! * *Other programs.* If another program writes to a file that swarmlet does not write to, its [stamp] differs from
-//!   the record, even if that program sets the modification time back. If swarmlet writes to the file, a record is taken only if the file always was [as we left
+//! * *Other programs.* If another program writes to a file that swarmlet does not write to, its
+//!   [stamp](crate::sys::stamp) differs from the record, even if that program sets the modification time back. If
+//!   swarmlet writes to the file, a record is taken only if the file always was [as we left
 //!   it](crate::storage::content), before each write and at the end, so that writes of others show too. (This does not
 //!   work on file systems of other machines, whose times may arrive late, nor within one tick of the clock between two
 //!   of our writes.) A write within the same tick of the file system's clock would not change the time, so a record is

@@ -30,7 +30,7 @@ pub struct Settings {
     pub upload_slots: Option<usize>,
     /// The address that trackers are to tell others; `None`: the one that they see.
     pub ip: Option<IpAddr>,
-    /// A torrent that is whole at the beginning is super-seeded.
+    /// A torrent that is complete at the beginning is super-seeded.
     pub super_seed: bool,
     /// A torrent that makes no progress for this long is given up.
     pub stop_timeout: Option<Time>,

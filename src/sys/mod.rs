@@ -5,6 +5,7 @@ pub mod http;
 pub mod limits;
 pub mod listen;
 pub mod lookup;
+pub mod mounts;
 pub mod random;
 pub mod replace;
 pub mod send;

@@ -38,13 +38,27 @@ impl HangingDisk {
             process.must_run();
             device(at) != before
         });
+        // With the first file that is closed, the kernel learns that it need not ask (see the script).
+        let first = at.join("first");
+        fs::write(&first, "").and_then(|()| fs::remove_file(&first)).expect("the file system works");
         HangingDisk { at: at.into(), process }
     }
 
-    /// From now on it does not answer.
+    /// From now on it does not answer. (Nothing can end a process that waits for a call which the file system has begun to
+    /// carry out. So it is stopped between two calls.)
     #[allow(dead_code)] // Not every program of tests needs it.
     pub fn hang(&mut self) {
-        self.process.signal(Signal::STOP);
+        let proc = PathBuf::from(format!("/proc/{}", self.process.id()));
+        let is_stopped = || fs::read_to_string(proc.join("status")).is_ok_and(|status| status.contains("State:\tT"));
+        wait_until("it is stopped between two calls", PATIENCE, || {
+            self.process.signal(Signal::STOP);
+            wait_until("it is stopped", PATIENCE, is_stopped);
+            let is_idle = waits_for_a_call(&proc);
+            if !is_idle {
+                self.process.signal(Signal::CONT);
+            }
+            is_idle
+        });
     }
 
     /// It answers again.
@@ -60,4 +74,13 @@ impl Drop for HangingDisk {
         self.process.signal(Signal::KILL);
         let _ = Command::new("umount").arg("-l").arg(&self.at).output();
     }
+}
+
+/// Whether the process is in a system call on /dev/fuse, as proc_pid_syscall(5) shows it: its number, then the descriptor.
+fn waits_for_a_call(proc: &Path) -> bool {
+    // Not every kernel shows it.
+    let Ok(call) = fs::read_to_string(proc.join("syscall")) else { return true };
+    let number = call.split(' ').nth(1).and_then(|word| u32::from_str_radix(word.strip_prefix("0x")?, 16).ok());
+    let file = number.and_then(|number| fs::read_link(proc.join("fd").join(number.to_string())).ok());
+    file.is_some_and(|file| file == Path::new("/dev/fuse"))
 }

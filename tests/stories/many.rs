@@ -2,11 +2,13 @@
 
 use crate::common::folder::Folder;
 use crate::common::json;
-use crate::common::swarmlet::Swarmlet;
+use crate::common::swarmlet::{Swarmlet, program};
+use crate::common::tracker::Tracker;
 use crate::common::wait::{PATIENCE, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
+use std::process::Command;
 
 const PIECE: usize = 16 * 1024;
 
@@ -120,4 +122,24 @@ fn an_overwritten_torrent_file_replaces_its_torrent() {
     let all = json::objects(&many.stdout());
     let place = |event: &str, name: &str| all.iter().position(|it| it["event"] == event && it["name"] == name);
     assert!(place("removed", "one") < place("start", "other"), "what goes is shown before what takes its place");
+}
+
+/// The content is known already, so the torrent goes on at once.
+#[test]
+fn the_trackers_of_a_running_torrent_can_be_edited() {
+    let folder = Folder::new();
+    let (content, torrent) = folder.make("it", 3 * PIECE);
+    content.write_to(&folder.dir);
+    let file = folder.put(&torrent, "it.torrent");
+    let mut many = start(&folder, &[]);
+    folder.tracker.wait_for_a_seed(&torrent.info_hash, || many.must_run());
+
+    let other = Tracker::start();
+    let mut edit = Command::new(program());
+    let edited = edit.arg("edit").arg("--announce").arg(other.url()).arg(&file).output().unwrap();
+    assert!(edited.status.success(), "{}", String::from_utf8_lossy(&edited.stderr));
+    other.wait_for_a_seed(&torrent.info_hash, || many.must_run());
+    wait_until("the old tracker hears that it left", PATIENCE, || folder.tracker.seeds(&torrent.info_hash) == 0);
+    let checks = said(&many, "it").into_iter().filter(|object| object["event"] == "checked");
+    assert_eq!(checks.count(), 2, "it began anew, once");
 }

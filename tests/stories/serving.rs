@@ -6,6 +6,7 @@ use crate::common::json;
 use crate::common::proc;
 use crate::common::stage::Stage;
 use crate::common::swarmlet::{Get, Swarmlet};
+use crate::common::torrent::Maker;
 use crate::common::wait::{PATIENCE, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
@@ -273,4 +274,25 @@ fn a_free_rider_completes_last() {
     let rode = took(rider);
     assert!(rode > last, "the free rider was complete after {rode} s, the last honest peer after {last} s");
     drop(seed);
+}
+
+/// Sites publish the same content in torrents of their own, each with its trackers.
+#[test]
+fn one_seed_serves_the_same_file_for_two_torrents() {
+    let stage = stage();
+    let other = Maker::Ours.make(&stage.content, &stage.path().join("other"), PIECE / 2, &stage.tracker.url());
+    assert_ne!(stage.torrent.info_hash, other.info_hash);
+    let seed = Get::seed("seed", stage.path(), &stage.source).torrent(&stage.torrent).torrent(&other);
+    let mut running = seed.start();
+    for torrent in [&stage.torrent, &other] {
+        stage.tracker.wait_for_a_seed(&torrent.info_hash, || running.must_run());
+        let get = Get::new(&format!("get {:02x}", torrent.info_hash[0]), stage.path()).torrent(torrent);
+        get.run().assert_code(0);
+        stage.content.assert_same_in(&get.dir);
+    }
+    // Two that would write to the same file are refused.
+    let both = Get::new("both", stage.path()).torrent(&stage.torrent).torrent(&other);
+    let refused = both.run();
+    refused.assert_code(64);
+    assert!(refused.stderr.contains("would both write"), "{}", refused.stderr);
 }

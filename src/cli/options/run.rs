@@ -219,7 +219,7 @@ pub fn torrents(command: &str, given: &Parsed) -> Result<Vec<(OsString, Metainfo
         let metainfo = source::read(&source)?;
         torrents.push((source, metainfo));
     }
-    source::check_distinct(&torrents)?;
+    source::check_distinct(&torrents, command != "seed")?;
     for (source, metainfo) in torrents.iter().filter(|_| !given.has("quiet")) {
         let name = source::shown(source);
         metainfo.warnings.iter().for_each(|warning| say::problem(&format!("{name}: warning: {warning}")));

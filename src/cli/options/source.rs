@@ -71,8 +71,10 @@ pub fn shown(source: &OsStr) -> String {
     }
 }
 
-/// Refuses torrents that are given twice, that would write to the same file, or to a file that swarmlet uses itself.
-pub fn check_distinct(torrents: &[(OsString, Metainfo)]) -> Result<(), Failure> {
+/// Refuses torrents that are given twice, that use a name of swarmlet's own files, or (`write`: content is written) that
+/// would write to the same file. Any number of torrents may be seeded from one file: sites publish the same content in
+/// torrents of their own.
+pub fn check_distinct(torrents: &[(OsString, Metainfo)], write: bool) -> Result<(), Failure> {
     for (at, (source, metainfo)) in torrents.iter().enumerate() {
         if part_file::is_name(&metainfo.name) {
             let (source, name) = (shown(source), &metainfo.name);
@@ -89,7 +91,7 @@ pub fn check_distinct(torrents: &[(OsString, Metainfo)]) -> Result<(), Failure> 
                 metainfo.info_hash
             )));
         }
-        for (other, theirs) in torrents[..at].iter().filter(|(_, theirs)| theirs.name == metainfo.name) {
+        for (other, theirs) in torrents[..at].iter().filter(|(_, theirs)| write && theirs.name == metainfo.name) {
             if !metainfo.is_folder || !theirs.is_folder {
                 return Err(same_path(other, source, &metainfo.name));
             }
@@ -199,7 +201,7 @@ mod tests {
     }
 
     fn conflict(torrents: &[(OsString, Metainfo)]) -> String {
-        check_distinct(torrents).err().map_or(String::new(), |failure| failure.text)
+        check_distinct(torrents, true).err().map_or(String::new(), |failure| failure.text)
     }
 
     #[test]
@@ -220,7 +222,7 @@ mod tests {
             |bytes: &[u8]| super::parse(OsStr::new("a.torrent"), bytes).err().map_or(String::new(), |it| it.text);
         assert_eq!(parse(b"hello"), "a.torrent: not a .torrent file");
         assert_eq!(parse(b"de"), "a.torrent: not a valid torrent: info is missing, expected a dict");
-        assert_eq!(failure("/dev/zero"), (65, "/dev/zero: larger than 32.0 MiB, expected a .torrent file".into()));
+        assert_eq!(failure("/dev/zero"), (65, "/dev/zero: larger than 48.0 MiB, expected a .torrent file".into()));
         assert_eq!(failure("magnet:?xt=urn:btih:0").0, 64);
         assert_eq!(failure("ftp://host/a.torrent").0, 64);
         assert_eq!(failure("a\x1b[2Jb"), (66, "a\\x1b[2Jb: No such file or directory".into()));

@@ -6,6 +6,7 @@
 
 use super::changes::Changes;
 use crate::base::path::for_terminal;
+use crate::base::sha1::{Digest, sha1};
 use crate::cli::options::source;
 use crate::engine::Job;
 use crate::proto::id::InfoHash;
@@ -35,8 +36,8 @@ pub enum Change {
 
 /// What became of a file.
 enum Fate {
-    /// It is a torrent that came. Its content has this name.
-    Runs { info_hash: InfoHash, name: Box<str> },
+    /// It is a torrent that came. Its content has this name, and this is the digest of its trackers.
+    Runs { info_hash: InfoHash, name: Box<str>, trackers: Digest },
     /// It was not a torrent at the last look.
     Unsure,
     /// It can't be used, and that was reported.
@@ -143,9 +144,11 @@ impl Folder {
         };
         let before = self.seen.remove(path).map(|(_, fate)| fate);
         let was_left_out = matches!(before, Some(Fate::LeftOut));
-        if let Some(Fate::Runs { info_hash, name }) = before {
-            if info_hash == metainfo.info_hash {
-                return Fate::Runs { info_hash, name };
+        let new_trackers = sha1(format!("{:?}", metainfo.tiers).as_bytes());
+        if let Some(Fate::Runs { info_hash, name, trackers }) = before {
+            // With other trackers it begins anew: its content is known, so that costs a moment.
+            if info_hash == metainfo.info_hash && trackers == new_trackers {
+                return Fate::Runs { info_hash, name, trackers };
             }
             self.some_went = true;
             tell(Change::Went(path.to_path_buf()));
@@ -167,7 +170,7 @@ impl Folder {
         let dir = self.place(path).to_path_buf();
         let job = Job { metainfo, dir, choice: None, duty: Default::default() };
         tell(Change::Came(path.to_path_buf(), Box::new(job)));
-        Fate::Runs { info_hash, name }
+        Fate::Runs { info_hash, name, trackers: new_trackers }
     }
 
     /// The folder that holds the content of the torrent file `path`.
@@ -195,13 +198,17 @@ mod tests {
     use crate::proto::bencode::Bencode;
 
     fn torrent(name: &str) -> Vec<u8> {
+        torrent_of(name, "http://a.example/announce")
+    }
+
+    fn torrent_of(name: &str, tracker: &str) -> Vec<u8> {
         let info = Bencode::dict([
             ("length", 1u64.into()),
             ("name", name.into()),
             ("piece length", 16384u64.into()),
             ("pieces", vec![7u8; 20].into()),
         ]);
-        Bencode::dict([("info", info)]).encode()
+        Bencode::dict([("announce", tracker.into()), ("info", info)]).encode()
     }
 
     /// Looks, and says which torrents came, and in which files torrents went.
@@ -238,6 +245,23 @@ mod tests {
         assert_eq!([told(), told(), told(), told()], [0, 1, 0, 0]);
         write(&whole);
         assert_eq!(look(&mut folder).0, ["a"]);
+    }
+
+    #[test]
+    fn a_torrent_begins_anew_if_its_trackers_were_edited_but_not_if_its_file_was_only_written_again() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("a.torrent");
+        let mut folder = Folder::new(temp.path().into(), None);
+        let mut written = |tracker: &str, age: u64| {
+            fs::write(&path, torrent_of("a", tracker)).unwrap();
+            let time = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(age);
+            fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+            look(&mut folder)
+        };
+        let a = || vec!["a".to_string()];
+        assert_eq!(written("http://old.example/", 1), (a(), vec![]));
+        assert_eq!(written("http://old.example/", 2), (vec![], vec![]));
+        assert_eq!(written("http://new.example/", 3), (a(), vec!["a.torrent".to_string()]));
     }
 
     #[test]

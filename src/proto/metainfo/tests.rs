@@ -189,7 +189,7 @@ fn refuses_what_is_missing() {
     assert_eq!(parse(b"d4:info"), "damaged, or not a .torrent file: byte 7: the input ends within a value");
     assert_eq!(
         parse(&vec![0; MAX_METAINFO_BYTES + 1]),
-        "the file: 33554433 bytes, expected a .torrent file of at most 33554432"
+        "the file: 50331649 bytes, expected a .torrent file of at most 50331648"
     );
     assert_eq!(error(folder_of(vec![], 0)), "info.files: no file, expected at least one");
     assert_eq!(error(with(folder_of(vec![], 0), "files", 1i64)), "info.files: 1, expected a list");
@@ -210,6 +210,18 @@ fn private_may_be_a_number_or_a_string() {
     {
         assert_eq!(parse(with(one_file(), "private", value)).private, private);
     }
+}
+
+#[test]
+fn torrents_that_can_find_no_peer_or_have_no_content_carry_a_warning() {
+    let warnings = |info: Pairs, beside: Pairs| Metainfo::parse(&torrent(info, beside)).unwrap().warnings;
+    let private = || with(one_file(), "private", Bencode::Int(1));
+    let tracker = || vec![("announce", "http://a.example/".into())];
+    assert_eq!(warnings(private(), vec![]), ["it is private and names no tracker, so it can find no peer"]);
+    assert_eq!(warnings(private(), tracker()), [""; 0]);
+    assert_eq!(warnings(one_file(), vec![]), [""; 0]);
+    let empty = warnings(folder(&[(&["a"], 0)]), tracker());
+    assert_eq!(empty, ["it has no content; many programs refuse such a torrent"]);
 }
 
 #[test]

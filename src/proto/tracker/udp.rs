@@ -145,7 +145,8 @@ impl Reply {
                 }
                 Reply::Scrape(counts)
             }
-            3 => Reply::Error(String::from_utf8_lossy(fields.0).into_owned()),
+            // Some trackers end the text as C does.
+            3 => Reply::Error(String::from_utf8_lossy(fields.0).trim_end_matches('\0').into()),
             _ => return None,
         };
         Some((transaction, reply))

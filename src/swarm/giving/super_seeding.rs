@@ -8,7 +8,7 @@
 //! [`spreading`](super::spreading) chooses the pieces in either case. A usual seed suggests them (BEP 6); swarmlet
 //! and libtorrent follow suggestions, many programs do not. In the simulation (1 MiB/s each, pieces of 256 KiB, four
 //! runs), the first figure is what the seed sent until every piece was out, as a multiple of the content; the second is
-//! when the last leecher was whole, as a multiple of the bound:
+//! when the last leecher was complete, as a multiple of the bound:
 //!
 //! | leechers, content | usual seed, no suggestions followed | usual seed | super-seeding, none followed |
 //! |---|---|---|---|
@@ -35,7 +35,7 @@ pub struct SuperSeeding {
 }
 
 impl SuperSeeding {
-    /// For a torrent that begins with `have`; `None`: super-seeding is not wanted, or the torrent is not whole or too
+    /// For a torrent that begins with `have`; `None`: super-seeding is not wanted, or the torrent is not complete or too
     /// large.
     pub fn new(wanted: bool, have: &Bitfield, now: Time) -> Option<SuperSeeding> {
         let does = wanted && have.is_full() && have.len() <= MOST_PIECES;

@@ -21,6 +21,9 @@ const MOST_INTERVAL: Time = Time::from_secs(24 * 3600);
 /// With too few peers we announce before the interval is over, but not sooner than this (mainline) and not before the
 /// tracker's minimum.
 const EARLY_INTERVAL: Time = Time::from_secs(300);
+/// If a torrent needs peers and a tracker takes longer than this, the next one of its tier is asked too. (Most that work
+/// answer within a second. A tracker that is gone takes its whole deadline, and makers put twenty trackers into one tier.)
+const PATIENCE: Time = Time::from_secs(5);
 /// If all trackers of a tier failed n times in a row, the next try is after n x n times this (libtorrent) ...
 const RETRY_STEP: Time = Time::from_secs(5);
 /// ... but not later than this.
@@ -106,17 +109,20 @@ pub struct Tracker {
     silenced: bool,
 }
 
-/// Trackers of which only one is asked at a time.
+/// Trackers of which one is asked, and the next one only if that does not answer.
 #[derive(Default)]
 struct Tier {
     /// The numbers of its trackers, in the order to try them.
     order: Vec<usize>,
-    /// The place in `order` of the next one.
+    /// The place in `order` of the next one. 0: a round begins.
     turn: usize,
     due: Time,
     /// From then on it may be asked early if there are too few peers.
     early: Time,
-    in_flight: bool,
+    /// Announces that are under way.
+    in_flight: usize,
+    /// When the next tracker is asked although they are.
+    impatient_at: Time,
     /// How often all of its trackers failed in a row.
     failed_rounds: u32,
     /// We still have to send it `completed`.
@@ -153,8 +159,9 @@ impl Announcer {
             return self.final_announces(template);
         }
         let mut announcements = Vec::new();
-        for tier in self.tiers.iter_mut().filter(|tier| !tier.in_flight && tier.next(hungry) <= now) {
+        for tier in self.tiers.iter_mut().filter(|tier| tier.next(hungry).is_some_and(|at| at <= now)) {
             let Some(&number) = tier.order.get(tier.turn) else { continue };
+            tier.turn += 1;
             let tracker = &self.trackers[number];
             if tracker.silenced {
                 tier.try_next(now);
@@ -165,7 +172,8 @@ impl Announcer {
                 (true, true) => Some(AnnounceEvent::Completed),
                 (true, false) => None,
             };
-            tier.in_flight = true;
+            tier.in_flight += 1;
+            tier.impatient_at = now + PATIENCE;
             announcements.push(tracker.announcement(number, template, event));
         }
         for (number, tracker) in self.trackers.iter_mut().enumerate() {
@@ -187,8 +195,7 @@ impl Announcer {
         if self.stopping {
             return None;
         }
-        let waiting = self.tiers.iter().filter(|tier| !tier.in_flight && tier.due < Time::MAX);
-        let waiting = waiting.map(|tier| Some(tier.next(hungry)));
+        let waiting = self.tiers.iter().map(|tier| tier.next(hungry));
         waiting.chain(self.trackers.iter().map(|tracker| tracker.scrape_at)).fold(None, sooner)
     }
 
@@ -203,7 +210,7 @@ impl Announcer {
             return;
         }
         let Some(tier) = self.tiers.iter_mut().find(|tier| tier.order.contains(&announcement.tracker)) else { return };
-        tier.in_flight = false;
+        tier.in_flight = tier.in_flight.saturating_sub(1);
         match outcome {
             Ok(reply) => {
                 tracker.problem = None;
@@ -224,8 +231,9 @@ impl Announcer {
                 tracker.problem = Some(failure.reason.clone());
                 tracker.refuses = failure.refused;
                 tracker.silenced = failure.retry_in == Some(RetryIn::Never);
-                tier.try_next(now);
-                if let (0, Some(RetryIn::Minutes(minutes))) = (tier.turn, &failure.retry_in) {
+                if tier.try_next(now)
+                    && let Some(RetryIn::Minutes(minutes)) = &failure.retry_in
+                {
                     tier.due = tier.due.max(now + Time::from_secs(minutes.saturating_mul(60)).min(MOST_INTERVAL));
                 }
             }
@@ -245,14 +253,14 @@ impl Announcer {
 
     /// Whether an answer is under way, other than to a final announce, after which nothing follows.
     pub fn is_announcing(&self) -> bool {
-        self.tiers.iter().any(|tier| tier.in_flight)
+        self.tiers.iter().any(|tier| tier.in_flight > 0)
     }
 
     /// Final announces to the trackers that know us. If an answer is under way, the final announce waits for it, because a tracker that gets
     /// `completed` after `stopped` would list us for ever.
     fn final_announces(&mut self, template: &AnnounceRequest) -> Vec<Announcement> {
         let mut announcements = Vec::new();
-        for &number in self.tiers.iter().filter(|tier| !tier.in_flight).flat_map(|tier| &tier.order) {
+        for &number in self.tiers.iter().filter(|tier| tier.in_flight == 0).flat_map(|tier| &tier.order) {
             let tracker = &mut self.trackers[number];
             if core::mem::take(&mut tracker.knows_us) {
                 announcements.push(tracker.announcement(number, template, Some(AnnounceEvent::Stopped)));
@@ -290,8 +298,15 @@ impl Tracker {
 }
 
 impl Tier {
-    fn next(&self, hungry: bool) -> Time {
-        if hungry { self.due.min(self.early) } else { self.due }
+    /// When a tracker of it is to be asked, if nothing else happens before.
+    fn next(&self, hungry: bool) -> Option<Time> {
+        let at = match self.in_flight {
+            0 if hungry => self.due.min(self.early),
+            0 => self.due,
+            _ if hungry && (1..self.order.len()).contains(&self.turn) => self.impatient_at,
+            _ => return None,
+        };
+        Some(at).filter(|at| *at < Time::MAX)
     }
 
     /// A tracker answered: it moves to the front, and the tier rests for its interval.
@@ -308,17 +323,25 @@ impl Tier {
         self.early = now + interval.min(EARLY_INTERVAL.max(least));
     }
 
-    /// A tracker failed: the next one is tried at once. After the last one, all rest.
-    fn try_next(&mut self, now: Time) {
-        self.turn += 1;
+    /// A tracker failed: the next one is tried at once. After the last one, all rest, and it returns true.
+    fn try_next(&mut self, now: Time) -> bool {
+        if self.turn == 0 {
+            // Another tracker has answered since.
+            return false;
+        }
         self.due = now;
         if self.turn >= self.order.len() {
+            if self.in_flight > 0 {
+                return false;
+            }
             self.turn = 0;
             self.failed_rounds = self.failed_rounds.saturating_add(1);
             let squared = self.failed_rounds.min(100).pow(2);
             self.due = now + (RETRY_STEP * squared).min(MOST_RETRY);
         }
         self.early = self.due;
+        self.impatient_at = now;
+        self.turn == 0
     }
 }
 

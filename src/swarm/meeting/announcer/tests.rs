@@ -207,3 +207,35 @@ fn a_scrape_gets_the_counts_that_an_answer_leaves_out() {
     announcer.stopping = true;
     assert!(announcer.due(secs(1), false, &template()).iter().all(|last| !last.is_scrape()));
 }
+
+#[test]
+fn a_tracker_that_does_not_answer_delays_the_next_of_its_tier_by_seconds_only() {
+    let mut rng = Rng::new(3);
+    let mut announcer = Announcer::new(&tiers(&[&["dead-1", "dead-2", "alive"]]), Time::ZERO, &mut rng);
+    // The order is by chance; the one that lives shall be the last.
+    let order = announcer.tiers[0].order.clone();
+    let mut asked = Vec::new();
+    for second in [0, 4, 5, 9, 10, 20] {
+        asked.extend(announcer.due(secs(second), true, &template()).into_iter().map(|one| (second, one)));
+    }
+    let when: Vec<(u64, usize)> = asked.iter().map(|(second, one)| (*second, one.tracker)).collect();
+    assert_eq!(when, [(0, order[0]), (5, order[1]), (10, order[2])]);
+    // The last one answers. What the others say later changes nothing, and then the tier rests.
+    announcer.answered(&asked[2].1, &reply(1800), secs(20));
+    announcer.answered(&asked[0].1, &failure(Some(RetryIn::Minutes(600))), secs(30));
+    announcer.answered(&asked[1].1, &failure(None), secs(45));
+    assert!(!announcer.is_announcing());
+    assert_eq!(announcer.next_due(false), Some(secs(1820)));
+    let again = announcer.due(secs(1820), false, &template());
+    assert_eq!(again.iter().map(|one| one.tracker).collect::<Vec<_>>(), [order[2]]);
+}
+
+#[test]
+fn a_torrent_with_enough_peers_waits_for_each_tracker() {
+    let mut announcer = Announcer::new(&tiers(&[&["a", "b"]]), Time::ZERO, &mut Rng::new(1));
+    let first = announcer.due(secs(0), false, &template());
+    assert!(first.len() == 1 && announcer.next_due(false).is_none());
+    assert!(announcer.due(secs(25), false, &template()).is_empty());
+    announcer.answered(&first[0], &failure(None), secs(30));
+    assert_eq!(announcer.due(secs(30), false, &template()).len(), 1);
+}

@@ -15,7 +15,7 @@ use crate::swarm::peer::PeerKey;
 
 /// An owner that chokes us and sent nothing for this long does not keep its piece. It is a little more than a round of
 /// optimistic unchoking, 30 s in most programs. (Peers are choked by turns: if the next peer started the piece over at
-/// each turn, a large piece would never be whole.)
+/// each turn, a large piece would never be complete.)
 const OWNER_PATIENCE: Time = Time::from_secs(40);
 
 impl Picker {
