@@ -43,7 +43,7 @@ pub struct CheckedContent {
 /// prepares it for its [`Duty`]. With `check_all` that state is not trusted. `warn` gets the reason why a state cannot
 /// be used; `progress` counts the pieces that are done.
 pub fn begin(
-    content: Content,
+    mut content: Content,
     states: Option<&StateDir>,
     check_all: bool,
     warn: impl FnMut(String),
@@ -52,6 +52,7 @@ pub fn begin(
     if content.duty == Duty::Trust {
         return trust::trust(content);
     }
+    content.look_at_disk();
     // The files are looked at before anything is read, so that a write by another program meanwhile shows the next
     // time.
     let Looks { sizes, inodes, seen } = look_at_all(&content)?;

@@ -86,7 +86,7 @@ impl Content {
         Ok(Content {
             torrent,
             dir: dir.to_path_buf(),
-            known: KnownFiles::new(metainfo.files.len(), &folder, &metainfo.name),
+            known: KnownFiles::new(metainfo.files.len(), folder.kind_of(".").ok()),
             folder,
             key: files.key(device),
             files,

@@ -2,7 +2,6 @@
 //!
 //! Floor 3, a part of [`content`](super). What follows from it is in `content/changes.rs`.
 
-use crate::sys::beneath::Folder;
 use crate::sys::lock;
 use crate::sys::stamp::stamp;
 use std::fs::{File, Metadata};
@@ -43,12 +42,18 @@ pub struct KnownFiles {
 }
 
 impl KnownFiles {
-    /// Knows nothing yet of `count` files in `name` in `folder`.
-    pub fn new(count: usize, folder: &Folder, name: &str) -> KnownFiles {
-        let local = folder.kind_of(name).ok().filter(|kind| !ELSEWHERE.contains(kind));
-        let numbered = local.is_some_and(|kind| !UNNUMBERED.contains(&kind));
+    /// Knows nothing yet of `count` files on a file system of this kind.
+    pub fn new(count: usize, kind: Option<u32>) -> KnownFiles {
         let files = Mutex::new(vec![KnownFile::default(); count]);
-        KnownFiles { files, local: local.is_some(), numbered, began: Instant::now() }
+        let mut known = KnownFiles { files, local: false, numbered: false, began: Instant::now() };
+        known.are_on(kind);
+        known
+    }
+
+    /// The files are on a file system of this kind.
+    pub fn are_on(&mut self, kind: Option<u32>) {
+        self.local = kind.is_some_and(|kind| !ELSEWHERE.contains(&kind));
+        self.numbered = self.local && kind.is_some_and(|kind| !UNNUMBERED.contains(&kind));
     }
 
     /// A file was found like this, and its content is verified or will be.

@@ -12,6 +12,14 @@ use std::io::ErrorKind;
 use std::sync::atomic::Ordering;
 
 impl Content {
+    /// Finds out which kind of file system the files are on: the torrent's own file or folder may be a mount point. This
+    /// may hang, so it is not done while the content is opened.
+    pub fn look_at_disk(&mut self) {
+        if self.key.device != self.folder.identity().0 {
+            self.known.are_on(self.folder.kind_of(&self.metainfo.name).ok());
+        }
+    }
+
     /// Opens the file for reading, and remembers what it is like. `None`: it does not exist or cannot be read.
     pub fn find(&self, file: usize) -> Option<(File, Metadata)> {
         let opened = self.open_file(file);
