@@ -48,7 +48,8 @@ pub const COMMAND: Command = Command {
                 Flag::with(
                     "max-downloads",
                     "N",
-                    "Torrents that download at the same time; the others wait, and neither download nor upload",
+                    "Torrents that download at the same time; the others wait, and neither download nor upload. A torrent \
+                     that received nothing for 3 minutes does not count",
                 )
                 .default("5"),
                 Flag::with(

@@ -28,6 +28,8 @@ pub enum Key {
     Pause,
     /// Pause or resume all torrents.
     PauseAll,
+    /// Announce the selected torrent to its trackers; where none can be selected, all torrents.
+    Announce,
     /// Change a limit.
     Limit(Limit),
     /// Show the peers of the selected torrent; where none can be selected, of the next torrent.

@@ -52,6 +52,7 @@ impl Manager {
             | Event::Found { .. }
             | Event::Disk(_)
             | Event::Paused(_)
+            | Event::AnnounceNow
             | Event::BudgetFreed
             | Event::Timer => {}
         }

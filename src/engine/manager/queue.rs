@@ -31,7 +31,7 @@ impl Manager {
             size: job.metainfo.length,
             piece_length: job.metainfo.piece_length,
             state: State::Checking(Arc::clone(&progress)),
-            reported_problems: Vec::new(),
+            reported: Vec::new(),
             paused: self.paused,
             queued: false,
             kept: None,
@@ -74,7 +74,7 @@ impl Manager {
         }
         let Status { left, standing, .. } = torrent.status(now);
         let (had_bytes, is_complete, paused) = (slot.length - left, standing == Standing::Seeding, slot.paused);
-        slot.reported_problems = vec![None; torrent.trackers().len()];
+        slot.reported = vec![[None, None]; torrent.trackers().len()];
         slot.saved.at = now;
         slot.kept = known.map(|known| Kept::new(&content, known));
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));

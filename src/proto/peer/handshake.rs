@@ -9,6 +9,9 @@ use std::fmt;
 /// Bytes of a handshake (BEP 3).
 pub const LEN: usize = 68;
 
+/// Where the peer id begins: it comes last.
+pub const PEER_ID_AT: usize = 48;
+
 /// The start of every handshake: the length of the protocol's name, and the name (BEP 3).
 pub const PROTOCOL: [u8; 20] = *b"\x13BitTorrent protocol";
 
@@ -71,8 +74,8 @@ impl Handshake {
         let mut out = [0; LEN];
         out[..20].copy_from_slice(&PROTOCOL);
         out[20..28].copy_from_slice(&self.reserved.0);
-        out[28..48].copy_from_slice(&self.info_hash.0);
-        out[48..].copy_from_slice(&self.peer_id.0);
+        out[28..PEER_ID_AT].copy_from_slice(&self.info_hash.0);
+        out[PEER_ID_AT..].copy_from_slice(&self.peer_id.0);
         out
     }
 
@@ -85,7 +88,7 @@ impl Handshake {
         Ok(Handshake {
             reserved: Reserved(take(bytes, 20)),
             info_hash: InfoHash(take(bytes, 28)),
-            peer_id: PeerId(take(bytes, 48)),
+            peer_id: PeerId(take(bytes, PEER_ID_AT)),
         })
     }
 }

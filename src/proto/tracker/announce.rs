@@ -43,6 +43,7 @@ mod scrape;
 
 pub use self::reply::{
     AnnounceReply, MAX_HOST_PEERS, MAX_REPLY_BYTES, MAX_REPLY_PEERS, ReplyError, RetryIn, emit_failure, parse_reply,
+    to_words,
 };
 pub use self::request::{AnnounceRequest, LEFT_UNKNOWN};
 pub use self::scrape::{parse_scrape, scrape_url};
