@@ -38,8 +38,8 @@ pub enum Notice {
         /// Its figures.
         status: Arc<Status>,
     },
-    /// The disk is full, read-only or away, or its content is being checked again: the torrent waits. Each new reason is
-    /// reported.
+    /// The disk is full, read-only or away, or its content is being checked again: the torrent waits. Each new reason
+    /// is reported.
     Waiting {
         /// The torrent.
         torrent: TorrentId,
@@ -87,7 +87,8 @@ pub enum Notice {
         /// What went wrong, and what comes of it.
         text: String,
     },
-    /// The engine [has stopped](super::Command::Stop) and trackers were told. This is the last notice, with the last reports.
+    /// The engine [has stopped](super::Command::Stop) and trackers were told. This is the last notice, with the last
+    /// reports.
     Stopped(Vec<Report>),
 }
 

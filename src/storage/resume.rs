@@ -40,7 +40,7 @@ use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::resume::{FileState, MAX_RESUME_BYTES, Record, Resume, file_name, is_file_name};
 use crate::sys::beneath::{Folder, For};
 use crate::sys::in_words;
-use crate::sys::replace::{Sync, is_unfinished, replace};
+use crate::sys::replace::{Output, Sync, is_unfinished};
 use crate::sys::stamp::{TICK, is_quiet};
 use rustix::fs::{Access, Advice, AtFlags, StatxFlags, access, fadvise, statx};
 use std::fs::{self, DirBuilder, File};
@@ -93,7 +93,8 @@ impl StateDir {
     /// Replaces the state `name` by `bytes`.
     pub fn write(&self, name: &str, bytes: &[u8], sync: bool) -> io::Result<()> {
         let sync = if sync { Sync::First } else { Sync::Later };
-        replace(&self.path.join(name), sync, |file| file.write_all(bytes))
+        // A link in its place goes: states are not read through links either.
+        Output::Replace(self.path.join(name)).write(sync, |file| file.write_all(bytes))
     }
 }
 

@@ -31,8 +31,8 @@ pub enum Event {
     Announced { announcement: Box<Announcement>, outcome: Box<Outcome> },
     /// The disk did something, or failed to.
     Disk(DiskEvent),
-    /// It pauses, because the person wants that or because other torrents download first (`--max-downloads`); `false`: it
-    /// goes on.
+    /// It pauses, because the person wants that or because other torrents download first (`--max-downloads`); `false`:
+    /// it goes on.
     Paused(bool),
     /// The person wants the trackers to be asked now.
     AnnounceNow,

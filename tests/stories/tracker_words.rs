@@ -1,5 +1,5 @@
-//! Stories of what trackers tell people: warnings and refusals, in plain lines, in JSON and on the screen; and of the key
-//! that asks them now.
+//! Stories of what trackers tell people: warnings and refusals, in plain lines, in JSON and on the screen; and of the
+//! key that asks them now.
 
 use crate::common::content::Content;
 use crate::common::http::Server;

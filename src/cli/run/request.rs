@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-/// Two requests for the end that come this close together count as one: `timeout` sends its signal to the process and to
-/// its group, and a terminal that is closed may bring SIGHUP and SIGTERM. No person presses ^C twice that fast.
+/// Two requests for the end that come this close together count as one: `timeout` sends its signal to the process and
+/// to its group, and a terminal that is closed may bring SIGHUP and SIGTERM. No person presses ^C twice that fast.
 pub const ONE_REQUEST: Duration = Duration::from_millis(50);
 
 /// Something that is asked for.

@@ -1,6 +1,7 @@
 //! The trackers of a torrent in words: what they say, why they introduce no peers, and when they are asked next.
 //!
-//! Floor 4. As in [`words`](super::words), nothing here is safe for a terminal yet, although strangers wrote a part of it.
+//! Floor 4. As in [`words`](super::words), nothing here is safe for a terminal yet, although strangers wrote a part of
+//! it.
 
 use crate::base::units::{count, duration};
 use crate::cli::run::session::{host, without_url};
@@ -93,8 +94,8 @@ pub fn warns(host: &str, warning: &str) -> String {
     format!("{host} warns: {warning}")
 }
 
-/// Many trackers in one line: `2 of 5 trackers answer: 12 seeds, 3 leechers`. If none answers, one says why; if one refuses
-/// or warns, it says that too.
+/// Many trackers in one line: `2 of 5 trackers answer: 12 seeds, 3 leechers`. If none answers, one says why; if one
+/// refuses or warns, it says that too.
 pub fn together(trackers: &[Tracker]) -> String {
     let answering = || trackers.iter().filter(|tracker| answers(tracker));
     let all = count(trackers.len(), "tracker");

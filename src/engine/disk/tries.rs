@@ -18,9 +18,9 @@ pub(super) const MOST_DIGESTS: usize = 8192;
 #[derive(Default)]
 pub struct Failed {
     key: RandomState,
-    /// The first try of each piece: only that one came from several peers, and the [picker](crate::swarm::picking::picker)
-    /// remembers their names. It is empty if it could not be kept: a later try must not take its place, because what differs
-    /// in that one did not come from those peers.
+    /// The first try of each piece: only that one came from several peers, and the
+    /// [picker](crate::swarm::picking::picker) remembers their names. It is empty if it could not be kept: a later try
+    /// must not take its place, because what differs in that one did not come from those peers.
     tries: BTreeMap<(TorrentId, u32), Vec<u64>>,
 }
 

@@ -7,7 +7,8 @@ use crate::base::time::{Time, sooner};
 use crate::storage::TorrentId;
 use std::collections::BTreeSet;
 
-/// What one torrent needs. Its slot keeps a copy of what the [`Agenda`] holds, so the sets are touched only on a change.
+/// What one torrent needs. Its slot keeps a copy of what the [`Agenda`] holds, so the sets are touched only on a
+/// change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// When its timer fires.

@@ -1,4 +1,5 @@
-//! The part of the manager for news: what the person is told about torrents and trackers, and how often figures are reported.
+//! The part of the manager for news: what the person is told about torrents and trackers, and how often figures are
+//! reported.
 //!
 //! Floor 3, part of the [`manager`](super).
 

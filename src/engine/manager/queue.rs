@@ -1,4 +1,5 @@
-//! Adding, checking, pausing, resuming and removing torrents while the process runs, and the limit of downloads at once.
+//! Adding, checking, pausing, resuming and removing torrents while the process runs, and the limit of downloads at
+//! once.
 //!
 //! Floor 3, part of the [`manager`](super). A torrent that has to wait for others is paused: it is in its swarm, but
 //! requests nothing and serves nothing.

@@ -59,8 +59,8 @@ pub struct Saved {
 
 /// What a torrent is doing.
 pub enum State {
-    /// Its content is being checked: the number of pieces checked so far. (32 bits, because many routers' processors have no
-    /// larger atomics.)
+    /// Its content is being checked: the number of pieces checked so far. (32 bits, because many routers' processors
+    /// have no larger atomics.)
     Checking(Arc<AtomicU32>),
     /// It is in its swarm.
     Running(Box<Torrent>, Arc<Content>),
@@ -69,7 +69,8 @@ pub enum State {
 }
 
 impl Slot {
-    /// What it needs from now on. `save_every`: the least time between two saves of its state; `None`: no state is kept.
+    /// What it needs from now on. `save_every`: the least time between two saves of its state; `None`: no state is
+    /// kept.
     pub fn next_plan(&self, now: Time, shared: &Shared, save_every: Option<Duration>) -> Plan {
         let State::Running(torrent, _) = &self.state else { return Plan::default() };
         let (active, stalls_at) = (!self.paused && !self.queued, torrent.stalls_at());
@@ -97,8 +98,8 @@ impl Slot {
     pub fn save(&mut self, now: Time, in_haste: bool) -> Option<Save> {
         let State::Running(torrent, content) = &self.state else { return None };
         if torrent.is_in_doubt() || content.health.is_doubtful() {
-            // Pieces may be missing, and a state with the files' present stamps would vouch for them. The state that was
-            // saved last does not: its stamps are others.
+            // Pieces may be missing, and a state with the files' present stamps would vouch for them. The state that
+            // was saved last does not: its stamps are others.
             self.saved.at = now;
             return None;
         }

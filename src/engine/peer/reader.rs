@@ -59,8 +59,8 @@ fn connect_failed(around: &Surroundings, torrent: TorrentId, addr: SocketAddr, e
 /// over and, if it succeeded, the manager knows about the connection.
 pub fn accept(around: &Surroundings, socket: TcpStream, addr: SocketAddr, place: Place) {
     let mut answered = false;
-    // The checks of many trackers wait for an answer before they say who asks. To a peer that says everything at once, the
-    // manager answers, because it may not be welcome.
+    // The checks of many trackers wait for an answer before they say who asks. To a peer that says everything at once,
+    // the manager answers, because it may not be welcome.
     let named = |info_hash: InfoHash| match around.directory.find(&info_hash) {
         Some(_) => {
             answered = true;
@@ -125,8 +125,8 @@ fn shake_on(
     Ok(handshake)
 }
 
-/// Reads a handshake that must be complete before `deadline`. If the peer id does not come together with what is before it,
-/// `named` is told the torrent first.
+/// Reads a handshake that must be complete before `deadline`. If the peer id does not come together with what is before
+/// it, `named` is told the torrent first.
 fn hear_handshake(
     mut socket: &TcpStream,
     deadline: Instant,
@@ -155,8 +155,8 @@ fn hear_handshake(
     Handshake::parse(&bytes).map_err(io::Error::other)
 }
 
-/// The handshake is complete: starts the writer, tells the manager, and reads until the end. `caller`: the peer connected
-/// to us.
+/// The handshake is complete: starts the writer, tells the manager, and reads until the end. `caller`: the peer
+/// connected to us.
 fn run(
     around: &Surroundings,
     torrent: TorrentId,

@@ -1,8 +1,8 @@
 //! The bitfield: a set of pieces (BEP 3).
 //!
-//! It has one bit for each piece, in the layout of the message `bitfield`: the first piece is the highest bit of the first
-//! byte, and the spare bits at the end are zero. The number of pieces in the set is kept beside the bits, so that asking for
-//! it costs nothing.
+//! It has one bit for each piece, in the layout of the message `bitfield`: the first piece is the highest bit of the
+//! first byte, and the spare bits at the end are zero. The number of pieces in the set is kept beside the bits, so that
+//! asking for it costs nothing.
 
 use std::fmt;
 
@@ -34,8 +34,8 @@ impl Bitfield {
         Bitfield { bytes: bytes.into(), len, ones: len }
     }
 
-    /// The pieces that `bytes`, the body of a message `bitfield`, says of a torrent of `len` pieces. An error says why they cannot be:
-    /// then the connection is closed (BEP 3).
+    /// The pieces that `bytes`, the body of a message `bitfield`, says of a torrent of `len` pieces. An error says why
+    /// they cannot be: then the connection is closed (BEP 3).
     pub fn from_bytes(bytes: impl Into<Box<[u8]>>, len: u32) -> Result<Bitfield, String> {
         let bytes = bytes.into();
         let expected = bytes_for(len);

@@ -1,7 +1,7 @@
 //! The handshake: the first 68 bytes of every connection between peers (BEP 3).
 //!
-//! It has a length byte and the name of the protocol, eight reserved bytes whose bits name the extensions that the sender
-//! speaks (BEP 4 lists them), the info-hash and the peer id.
+//! It has a length byte and the name of the protocol, eight reserved bytes whose bits name the extensions that the
+//! sender speaks (BEP 4 lists them), the info-hash and the peer id.
 
 use crate::proto::id::{InfoHash, PeerId};
 use std::fmt;
@@ -27,7 +27,8 @@ impl Reserved {
     /// The DHT (BEP 5): byte 7, bit 0x01.
     const DHT: u8 = 0x01;
 
-    /// The extensions we speak. A bit that is set here is a promise, because peers send us the messages that belong to it.
+    /// The extensions we speak. A bit that is set here is a promise, because peers send us the messages that belong to
+    /// it.
     pub fn ours() -> Reserved {
         Reserved([0, 0, 0, 0, 0, Reserved::EXTENSION, 0, Reserved::FAST])
     }
@@ -79,8 +80,8 @@ impl Handshake {
         out
     }
 
-    /// Reads the bytes off the wire. An error says how they begin instead: this is encryption, which we do not speak, or not
-    /// BitTorrent at all. The connection is closed.
+    /// Reads the bytes off the wire. An error says how they begin instead: this is encryption, which we do not speak,
+    /// or not BitTorrent at all. The connection is closed.
     pub fn parse(bytes: &[u8; LEN]) -> Result<Handshake, String> {
         if bytes[..20] != PROTOCOL {
             return Err(format!("not a BitTorrent handshake: it begins \"{}\"", bytes[..20].escape_ascii()));

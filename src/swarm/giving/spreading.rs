@@ -25,7 +25,8 @@ impl Spreading {
         Spreading { given: Bitfield::new(pieces), next: 0 }
     }
 
-    /// A piece that we `have`, that is not out yet and that the peer lacks, another one each time; `None` if there is none.
+    /// A piece that we `have`, that is not out yet and that the peer lacks, another one each time; `None` if there is
+    /// none.
     pub fn next(&mut self, have: &Bitfield, has: &Bitfield) -> Option<u32> {
         if self.given.is_full() {
             return None;

@@ -1,11 +1,11 @@
 //! When to ask which tracker: tiers, intervals, failover, back-off, and the events that a tracker must hear.
 //!
 //! BEP 3 for the events and intervals, BEP 12 for tiers, BEP 31 for `retry in`, BEP 48 for scrapes. Within a tier the
-//! trackers are shuffled once and tried in order, and the one that answers moves to the front (BEP 12). BEP 12 would ask a
-//! tier only when all before it have failed. Here each tier is asked on its own, as transmission and libtorrent do: today's
-//! torrents list every tracker as a tier, the peers of one are often unknown to another, and a dead tracker must not delay
-//! the rest. Where an answer leaves out seeds, leechers or completed downloads (BEP 15 has no place for the last), a scrape
-//! follows.
+//! trackers are shuffled once and tried in order, and the one that answers moves to the front (BEP 12). BEP 12 would
+//! ask a tier only when all before it have failed. Here each tier is asked on its own, as transmission and libtorrent
+//! do: today's torrents list every tracker as a tier, the peers of one are often unknown to another, and a dead tracker
+//! must not delay the rest. Where an answer leaves out seeds, leechers or completed downloads (BEP 15 has no place for
+//! the last), a scrape follows.
 
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
@@ -21,8 +21,9 @@ const MOST_INTERVAL: Time = Time::from_secs(24 * 3600);
 /// With too few peers we announce before the interval is over, but not sooner than this (mainline) and not before the
 /// tracker's minimum.
 const EARLY_INTERVAL: Time = Time::from_secs(300);
-/// If a torrent needs peers and a tracker takes longer than this, the next one of its tier is asked too. (Most that work
-/// answer within a second. A tracker that is gone takes its whole deadline, and makers put twenty trackers into one tier.)
+/// If a torrent needs peers and a tracker takes longer than this, the next one of its tier is asked too. (Most that
+/// work answer within a second. A tracker that is gone takes its whole deadline, and makers put twenty trackers into
+/// one tier.)
 const PATIENCE: Time = Time::from_secs(5);
 /// The pause between two announces that a person wants: a key may be held down.
 const PRESS_INTERVAL: Time = Time::from_secs(5);
@@ -111,8 +112,8 @@ pub struct Tracker {
     pub warning: Option<String>,
     /// An announce to it is under way.
     pub asking: bool,
-    /// How long until it is asked; `None`: another one of its tier is, or it does not want to be. (This and what follows is
-    /// filled in by [`Announcer::shown`].)
+    /// How long until it is asked; `None`: another one of its tier is, or it does not want to be. (This and what
+    /// follows is filled in by [`Announcer::shown`].)
     pub next_in: Option<Time>,
     /// A person wants it to be asked sooner, and it allows no sooner announce.
     pub held: bool,
@@ -172,8 +173,8 @@ impl Announcer {
         announcer
     }
 
-    /// What to ask now. `hungry`: more peers are wanted than there are. The announcer fills the event, `numwant` of a final announce
-    /// and the tracker id into `template`.
+    /// What to ask now. `hungry`: more peers are wanted than there are. The announcer fills the event, `numwant` of a
+    /// final announce and the tracker id into `template`.
     pub fn due(&mut self, now: Time, hungry: bool, template: &AnnounceRequest) -> Vec<Announcement> {
         if self.stopping {
             return self.final_announces(template);
@@ -274,8 +275,8 @@ impl Announcer {
         self.tiers.iter_mut().filter(|tier| tier.failed_rounds == 0).for_each(|tier| tier.due = now);
     }
 
-    /// A person wants an announce now: what is not being asked is asked, as soon as it allows that. (A tracker that failed or
-    /// refused may have been put right meanwhile, whatever it said before.)
+    /// A person wants an announce now: what is not being asked is asked, as soon as it allows that. (A tracker that
+    /// failed or refused may have been put right meanwhile, whatever it said before.)
     pub fn announce_now(&mut self, now: Time) {
         self.trackers.iter_mut().for_each(|tracker| tracker.silenced = false);
         for tier in self.tiers.iter_mut().filter(|tier| tier.in_flight == 0) {
@@ -302,8 +303,8 @@ impl Announcer {
         self.tiers.iter().any(|tier| tier.in_flight > 0)
     }
 
-    /// Final announces to the trackers that know us. If an answer is under way, the final announce waits for it, because a tracker that gets
-    /// `completed` after `stopped` would list us for ever.
+    /// Final announces to the trackers that know us. If an answer is under way, the final announce waits for it,
+    /// because a tracker that gets `completed` after `stopped` would list us for ever.
     fn final_announces(&mut self, template: &AnnounceRequest) -> Vec<Announcement> {
         let mut announcements = Vec::new();
         for &number in self.tiers.iter().filter(|tier| tier.in_flight == 0).flat_map(|tier| &tier.order) {

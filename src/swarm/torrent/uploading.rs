@@ -14,7 +14,8 @@ use crate::swarm::peer::{MOST_WANTED, Peer, PeerKey};
 use crate::swarm::shared::Shared;
 use core::net::IpAddr;
 
-/// Bytes a peer's writer is given ahead: enough to keep a fast line busy, few enough that a choke or a cancel takes effect.
+/// Bytes a peer's writer is given ahead: enough to keep a fast line busy, few enough that a choke or a cancel takes
+/// effect.
 const SENDING_BYTES: u64 = 16 * BLOCK_BYTES as u64;
 /// Under a limit, a peer gets at most this many bytes in its turn, a piece of usual length ...
 const TURN_BYTES: u64 = 16 * BLOCK_BYTES as u64;

@@ -185,7 +185,7 @@ fn passkeys_stay_secret() {
     let expected = Update::Tracker {
         torrent: TorrentId(0),
         host: "tracker.example".into(),
-        problem: Some("GET tracker.example: refused".into()),
+        problem: Some("GET http://tracker.example/…: refused".into()),
         refuses: false,
         warning: Some("you are …".into()),
     };
