@@ -52,6 +52,8 @@ pub enum For {
     Reading,
     /// Reading and writing. The file and its folders are created if they do not exist.
     Writing,
+    /// The same, and the file must not exist yet.
+    Making,
 }
 
 impl Folder {
@@ -89,9 +91,13 @@ impl Folder {
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
 
-    /// The type of its file system, as a number of statfs(2).
-    pub fn kind(&self) -> io::Result<u32> {
-        Ok(fstatfs(&self.fd)?.f_type as u32)
+    /// The type of the file system that holds `path`, or that will hold it, as a number of statfs(2).
+    pub fn kind_of(&self, path: &str) -> io::Result<u32> {
+        let found = match self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC) {
+            Ok(there) => fstatfs(there)?,
+            Err(_) => fstatfs(&self.fd)?,
+        };
+        Ok(found.f_type as u32)
     }
 
     /// Opens the file at `path`, or at another one if the disk can't have this path. Its components, separated by `/`, must
@@ -103,24 +109,25 @@ impl Folder {
     /// Does something with the file at `path`, or with the one at its [`portable`] path if the disk refuses names of `path`.
     /// Some disks only refuse them when a file is made: what is not there is looked for at the other path on those (`looks`).
     fn or_portable<T>(&self, path: &str, looks: bool, act: impl Fn(&str) -> io::Result<T>) -> io::Result<T> {
-        let error = match act(path) {
+        let mut error = match act(path) {
             Ok(done) => return Ok(done),
             Err(error) => error,
         };
         for other in [false, true].map(|short| portable(path, short)).into_iter().filter(|other| other != path) {
             let is_refused = is_one_of(&error, &REFUSED_NAME);
             let may_be_there = || looks && is_one_of(&error, &[Errno::NOENT]) && self.is_picky();
-            if (is_refused || may_be_there())
-                && let Ok(done) = act(&other)
-            {
-                let level = if self.told.swap(true, Ordering::Relaxed) { log::Level::Info } else { log::Level::Warn };
-                log::log!(
-                    level,
-                    "{}: this disk can't have the name; {} is used",
-                    for_terminal(path),
-                    for_terminal(&other)
-                );
-                return Ok(done);
+            if !is_refused && !may_be_there() {
+                break;
+            }
+            match act(&other) {
+                Ok(done) => {
+                    let level =
+                        if self.told.swap(true, Ordering::Relaxed) { log::Level::Info } else { log::Level::Warn };
+                    let [path, other] = [path, &other].map(for_terminal);
+                    log::log!(level, "{path}: this disk can't have the name; {other} is used");
+                    return Ok(done);
+                }
+                Err(why) => error = why,
             }
         }
         Err(error)
@@ -135,11 +142,12 @@ impl Folder {
         let flags = match purpose {
             For::Reading => OFlags::RDONLY,
             For::Writing => OFlags::RDWR | OFlags::CREATE,
+            For::Making => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
         };
         // NONBLOCK, because opening a pipe would wait for the other end.
         let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let opened = match self.open_beneath(path, flags) {
-            Err(Errno::NOENT) if purpose == For::Writing => {
+            Err(Errno::NOENT) if purpose != For::Reading => {
                 self.make_folders_of(path)?;
                 self.open_beneath(path, flags)
             }
@@ -157,9 +165,13 @@ impl Folder {
         self.or_portable(path, false, |path| self.make_folders_of(&format!("{path}/.")))
     }
 
-    /// Removes the file `name` in the folder itself. (A link of this name is removed, not followed.)
-    pub fn remove(&self, name: &str) -> io::Result<()> {
-        unlinkat(&self.fd, name, AtFlags::empty()).map_err(explain)
+    /// Removes the file at `path`. (A link of this name is removed, not followed.)
+    pub fn remove(&self, path: &str) -> io::Result<()> {
+        self.or_portable(path, true, |path| {
+            let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+            let folder = self.walk(folders, false).map_err(explain)?;
+            unlinkat(&folder, name, AtFlags::empty()).map_err(explain)
+        })
     }
 
     fn open_beneath(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
@@ -206,6 +218,7 @@ fn explain(error: Errno) -> io::Error {
         }
         Errno::NOTDIR => io::Error::other("there is a file or a symbolic link where a folder should be"),
         Errno::ISDIR => io::Error::other("there is a folder where the file should be"),
+        Errno::EXIST => io::Error::new(io::ErrorKind::AlreadyExists, "another program made it meanwhile"),
         // A socket, or a device without a driver. A disk that is gone has another error.
         Errno::NXIO => io::Error::other(IRREGULAR),
         error => error.into(),
@@ -240,6 +253,10 @@ mod tests {
             assert_eq!(folder.file("a/b/d", For::Reading).unwrap_err().kind(), io::ErrorKind::NotFound);
             folder.make_folder("e/f").unwrap();
             assert!(dir.join("e/f").is_dir());
+            folder.file("g/h", For::Making).unwrap();
+            assert_eq!(folder.file("g/h", For::Making).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+            folder.remove("g/h").unwrap();
+            folder.file("g/h", For::Making).unwrap();
         });
     }
 
@@ -249,14 +266,16 @@ mod tests {
             // No disk of Linux has names of 300 bytes; those that refuse other names do it by other errors.
             let [path, short] = [300, 139].map(|bytes| format!("{0}/{0}.txt", "x".repeat(bytes)));
             let short = short.replacen('/', "xxxx/", 1);
-            assert_eq!(
-                folder.file(&path, For::Reading).unwrap_err().raw_os_error(),
-                Some(Errno::NAMETOOLONG.raw_os_error())
-            );
+            assert_eq!(folder.file(&path, For::Reading).unwrap_err().kind(), io::ErrorKind::NotFound);
             folder.file(&path, For::Writing).unwrap().write_all(b"x").unwrap();
             assert_eq!(std::fs::read(dir.join(&short)).unwrap(), b"x");
             assert_eq!(folder.file(&path, For::Reading).unwrap().metadata().unwrap().len(), 1);
             assert_eq!(folder.identity_of(&path).unwrap(), folder.identity_of(&short).unwrap());
+            // A second file of the same short name is not taken for the first.
+            assert_eq!(folder.file(&path, For::Making).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+            folder.remove(&path).unwrap();
+            assert!(!dir.join(&short).exists());
+            folder.file(&path, For::Making).unwrap();
             // This disk takes all other names, so no other file is taken for one that is not there.
             std::fs::write(dir.join("what_"), "").unwrap();
             assert!(folder.file("what?", For::Reading).is_err());
