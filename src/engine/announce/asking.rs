@@ -70,12 +70,12 @@ pub fn ask(announcement: &Announcement, one_family: &OneFamily, found: &(dyn Fn(
         let hosts = std::mem::take(&mut reply.host_peers);
         reply.peers.extend(lookup::look_up(hosts));
         log::info!("{}: {} peers", redact(url), reply.peers.len());
-        // Once for each torrent, because it says the same each time.
-        if let Some(odd) = reply.odd.as_ref().filter(|_| request.event == Some(AnnounceEvent::Started)) {
-            log::warn!("{}: the tracker's answer is not quite as it should be: {odd}", redact(url));
-        }
         if let Some(warning) = &reply.warning {
             log::warn!("{}: the tracker warns: {}", redact(url), warning);
+        }
+        // It becomes a warning of the tracker, which the person is told once.
+        if let (None, Some(odd)) = (&reply.warning, &reply.odd) {
+            reply.warning = Some(format!("its answer is not quite as it should be: {odd}"));
         }
         found(std::mem::take(&mut reply.peers));
         Ok(reply)
@@ -103,10 +103,15 @@ pub fn ask(announcement: &Announcement, one_family: &OneFamily, found: &(dyn Fn(
     Ok(reply)
 }
 
+/// Whether a tracker is asked over UDP. Some torrents write schemes in upper case.
+fn is_udp(url: &str) -> bool {
+    url::scheme(url).is_some_and(|scheme| scheme.eq_ignore_ascii_case("udp"))
+}
+
 /// The addresses over which to ask the tracker at `url`: one of each family that works, the system's choice first. None: let
 /// the system choose, or say what is wrong.
 fn addresses(url: &str, one_family: &OneFamily) -> Result<Vec<SocketAddr>, AnnounceFailure> {
-    let usual_port = match url::scheme(url) {
+    let usual_port = match url::scheme(url).map(str::to_ascii_lowercase).as_deref() {
         Some("udp") => None,
         Some("http" | "https") if http::is_proxied(url) => return Ok(Vec::new()),
         // To look up a host, any port will do.
@@ -131,7 +136,7 @@ fn addresses(url: &str, one_family: &OneFamily) -> Result<Vec<SocketAddr>, Annou
 /// Announces to the tracker at the address `to` of its URL.
 fn announce(url: &str, request: &AnnounceRequest, to: Option<SocketAddr>) -> Outcome {
     let deadline = |usual| if request.event == Some(AnnounceEvent::Stopped) { FINAL_ANNOUNCE_TIME } else { usual };
-    if url::scheme(url) == Some("udp") {
+    if is_udp(url) {
         let (to, data) = (to.ok_or_else(|| AnnounceFailure::unanswered("no such host"))?, url::path_and_query(url));
         return Exchange::open(to, deadline(UDP_DEADLINE))?.announce(request, data.as_bytes());
     }
@@ -162,7 +167,7 @@ fn without_secrets(mut outcome: Outcome, url: &str) -> Outcome {
 fn scrape(url: &str, hash: &InfoHash) -> Outcome {
     log::debug!("{}: scrape", redact(url));
     let never = || AnnounceFailure { retry_in: Some(RetryIn::Never), ..AnnounceFailure::unanswered("no scrape") };
-    if url::scheme(url) == Some("udp") {
+    if is_udp(url) {
         let addrs = addresses(url, &OneFamily::default())?;
         let to = addrs.first().ok_or_else(|| AnnounceFailure::unanswered("no such host"))?;
         let outcome = Exchange::open(*to, SCRAPE_DEADLINE)?.scrape(*hash);
