@@ -24,7 +24,7 @@ use crate::proto::metainfo::piece_length::automatic;
 use crate::proto::metainfo::{HASH_BYTES, MAX_PIECES, Metainfo};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// The default of `created by`.
 const CREATED_BY: &str = concat!("swarmlet/", env!("CARGO_PKG_VERSION"));
@@ -172,7 +172,7 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
         private: wanted.private,
         comment: wanted.comment.clone(),
         created_by: wanted.created_by.clone().or(Some(CREATED_BY.into())).filter(|text| !text.is_empty()),
-        creation_date: if wanted.no_date { None } else { creation_date()? },
+        creation_date: if wanted.no_date { None } else { super::man::creation_date()? },
         source: wanted.source.clone(),
         info_hash_v2: None,
         warnings: Vec::new(),
@@ -250,18 +250,6 @@ fn check_count(path: &Path, length: u64, piece_length: u32) -> Result<(), Failur
         )));
     }
     Ok(())
-}
-
-/// The date that the result is to have, so that it can be made again byte for byte
-/// (<https://reproducible-builds.org/specs/source-date-epoch/>), or now.
-pub fn creation_date() -> Result<Option<i64>, Failure> {
-    match std::env::var_os("SOURCE_DATE_EPOCH") {
-        Some(chosen) => match chosen.to_str().and_then(|seconds| seconds.parse::<u32>().ok()) {
-            Some(seconds) => Ok(Some(seconds.into())),
-            None => Err(Failure::usage("SOURCE_DATE_EPOCH in the environment is not a number of seconds since 1970")),
-        },
-        None => Ok(SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_secs()).ok())),
-    }
 }
 
 fn tell(

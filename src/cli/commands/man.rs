@@ -2,7 +2,6 @@
 //!
 //! Floor 4.
 
-use super::make::creation_date;
 use crate::base::date::date;
 use crate::base::path::for_terminal;
 use crate::cli::exit::{Exit, Failure};
@@ -12,6 +11,7 @@ use crate::cli::options::man;
 use crate::cli::options::output;
 use crate::cli::options::run::{HELP, path};
 use crate::cli::say;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// `man`, described. The table of commands adds what it does.
 pub const COMMAND: Command = Command {
@@ -60,6 +60,18 @@ pub fn run(given: &Parsed, commands: &[Command]) -> Result<Exit, Failure> {
             let name = for_terminal(&arguments[0].to_string_lossy());
             Err(Failure::usage(format!("unknown command '{name}'; `swarmlet --help` lists the commands")))
         }
+    }
+}
+
+/// The date that the result is to have, so that it can be made again byte for byte
+/// (<https://reproducible-builds.org/specs/source-date-epoch/>), or now.
+pub fn creation_date() -> Result<Option<i64>, Failure> {
+    match std::env::var_os("SOURCE_DATE_EPOCH") {
+        Some(chosen) => match chosen.to_str().and_then(|seconds| seconds.parse::<u32>().ok()) {
+            Some(seconds) => Ok(Some(seconds.into())),
+            None => Err(Failure::usage("SOURCE_DATE_EPOCH in the environment is not a number of seconds since 1970")),
+        },
+        None => Ok(SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_secs()).ok())),
     }
 }
 
