@@ -44,6 +44,10 @@ fn client(shared: &Shared, request: &Request, from: SocketAddr) -> SocketAddr {
 
 fn answer(shared: &Shared, request: &Request, from: IpAddr) -> Answer {
     let (path, query) = request.target.split_once('?').unwrap_or((request.target, ""));
+    let path = without_slash(path);
+    if request.head && path.ends_with("/announce") {
+        return bencoded(emit_failure("HEAD announces nothing", None));
+    }
     match path.rsplit_once('/') {
         Some((passkey, "announce")) => announce(shared, passkey, query, from),
         Some((passkey, "scrape")) => scrape(shared, passkey, query),
@@ -55,6 +59,12 @@ fn answer(shared: &Shared, request: &Request, from: IpAddr) -> Answer {
         Some(("", "metrics")) if shared.config.figures => page::metrics(shared),
         _ => Answer::words("404 Not Found", "there is nothing here; the tracker is at /announce"),
     }
+}
+
+/// `path` as the tracker names it: some torrents have a slash after it.
+fn without_slash(path: &str) -> &str {
+    let without = path.strip_suffix('/').filter(|path| path.ends_with("/announce") || path.ends_with("/scrape"));
+    without.unwrap_or(path)
 }
 
 fn bencoded(bytes: Vec<u8>) -> Answer {
