@@ -113,7 +113,7 @@ fn each_bad_tracker_is_reported_with_its_fault_and_the_good_one_is_used() {
         (7, "refused"),
         (8, ""),
         (9, "is not bencoded"),
-        (10, "neither http nor https"),
+        (10, "its URL is not one of http, https or udp"),
     ];
     let heard = |out: &str, number: u8, words: &str| {
         let name = format!("\"tracker\":\"{}\"", host(number));

@@ -101,11 +101,11 @@ pub fn ask(announcement: &Announcement, one_family: &OneFamily, found: &(dyn Fn(
 /// The addresses over which to ask the tracker at `url`: one of each family that works, the system's choice first. None: let
 /// the system choose, or say what is wrong.
 fn addresses(url: &str, one_family: &OneFamily) -> Result<Vec<SocketAddr>, AnnounceFailure> {
-    let usual_port = match url::scheme(url) {
+    let usual_port = match url::scheme(url).map(str::to_ascii_lowercase).as_deref() {
         Some("udp") => None,
         // To look up a host, any port will do.
         Some("http" | "https") => Some(80),
-        _ => return Ok(Vec::new()),
+        _ => return Err(AnnounceFailure::unanswered("its URL is not one of http, https or udp")),
     };
     let host = url::host(url).ok_or_else(|| AnnounceFailure::unanswered("its URL names no host"))?;
     let port = url::port(url)
@@ -125,7 +125,7 @@ fn addresses(url: &str, one_family: &OneFamily) -> Result<Vec<SocketAddr>, Annou
 /// Announces to the tracker at the address `to` of its URL.
 fn announce(url: &str, request: &AnnounceRequest, to: Option<SocketAddr>) -> Outcome {
     let deadline = |usual| if request.event == Some(AnnounceEvent::Stopped) { FINAL_ANNOUNCE_TIME } else { usual };
-    if url::scheme(url) == Some("udp") {
+    if is_udp(url) {
         let (to, data) = (to.ok_or_else(|| AnnounceFailure::unanswered("no such host"))?, url::path_and_query(url));
         return Exchange::open(to, deadline(UDP_DEADLINE))?.announce(request, data.as_bytes());
     }
@@ -144,7 +144,7 @@ fn announce(url: &str, request: &AnnounceRequest, to: Option<SocketAddr>) -> Out
 fn scrape(url: &str, hash: &InfoHash) -> Outcome {
     log::debug!("{}: scrape", redact(url));
     let never = || AnnounceFailure { retry_in: Some(RetryIn::Never), ..AnnounceFailure::unanswered("no scrape") };
-    if url::scheme(url) == Some("udp") {
+    if is_udp(url) {
         let addrs = addresses(url, &OneFamily::default())?;
         let to = addrs.first().ok_or_else(|| AnnounceFailure::unanswered("no such host"))?;
         let outcome = Exchange::open(*to, SCRAPE_DEADLINE)?.scrape(*hash);
@@ -153,6 +153,11 @@ fn scrape(url: &str, hash: &InfoHash) -> Outcome {
     let url = scrape_url(url, hash).ok_or_else(never)?;
     let answer = http::ask(&url, REPLY_BYTES, SCRAPE_DEADLINE, Family::Any).map_err(AnnounceFailure::unanswered)?;
     parse_scrape(&answer.body, hash).filter(|_| answer.status == 200).ok_or_else(never)
+}
+
+/// Whether `url` is asked over UDP. Its scheme may be in capitals (RFC 3986, section 3.1).
+fn is_udp(url: &str) -> bool {
+    url::scheme(url).is_some_and(|scheme| scheme.eq_ignore_ascii_case("udp"))
 }
 
 /// The tracker refused, or wrote what cannot be read.
