@@ -106,14 +106,13 @@ impl Typed {
 }
 
 /// The options of `bttrack` that have no effect today. Each has a value.
-const IDLE: [&str; 17] = [
+const IDLE: [&str; 16] = [
     "--socket-timeout",
     "--save-dfile-interval",
     "--timeout-downloaders-interval",
     "--timeout-check-interval",
     "--max-give",
     "--min-time-between-log-flushes",
-    "--only-local-override-ip",
     "--allow-get",
     "--parse-allowed-interval",
     "--show-names",
@@ -140,7 +139,10 @@ fn tracked(arguments: Vec<OsString>) -> Vec<OsString> {
             }
             // A number above 1 was how often a peer was tried.
             "--nat-check" if typed.value(&argument).is_some_and(|value| value != "0") => today.push(option.into()),
-            "--show-infopage" | "--nat-check" => {}
+            "--only-local-override-ip" if typed.value(&argument).is_some_and(|value| value == "0") => {
+                today.push("--trust-ip".into())
+            }
+            "--show-infopage" | "--nat-check" | "--only-local-override-ip" => {}
             _ if IDLE.contains(&option.as_str()) => {
                 typed.value(&argument);
                 super::say::problem(&format!("{option} no longer has an effect"));
@@ -302,7 +304,9 @@ mod tests {
         let options = ["--dfile", "a_b", "--reannounce_interval=60", "--nat_check", "3", "--show_infopage", "0"];
         let expected = "track --dfile a_b --interval 60 --nat-check --no-page --no_such 1";
         assert_eq!(today("bttrack.py", &[&options[..], &["--max_give", "9", "--no_such", "1"]].concat()), expected);
-        assert_eq!(today("bttrack", &["--dfile=d", "--nat_check=0", "--show_infopage=1"]), "track --dfile=d");
+        let defaults = ["--dfile=d", "--nat_check=0", "--show_infopage=1", "--only_local_override_ip", "1"];
+        assert_eq!(today("bttrack", &defaults), "track --dfile=d");
+        assert_eq!(today("bttrack", &["--dfile=d", "--only_local_override_ip=0"]), "track --dfile=d --trust-ip");
         for wrong in [&[][..], &["--port", "0"]] {
             assert!(today("bttrack", wrong).starts_with("usage: bttrack --dfile FILE [OPTION]..."), "{wrong:?}");
         }

@@ -2,6 +2,7 @@
 //!
 //! Floor 3.
 
+use super::reach::{External, Network};
 use super::registry::Limits;
 use std::fmt;
 use std::io;
@@ -33,10 +34,12 @@ pub struct Config {
     pub most_response_size: usize,
     /// How much is kept in memory.
     pub limits: Limits,
-    /// Clients may name their own address with `ip=`.
+    /// Every client may name its own address with `ip=`, not only those of the tracker's machine and network.
     pub trust_ip: bool,
-    /// Proxies whose X-Forwarded-For is believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    /// Proxies whose X-Forwarded-For and Forwarded are believed.
+    pub trusted_proxies: Vec<Network>,
+    /// What clients outside get instead of addresses of the tracker's machine and network.
+    pub external: External,
     /// Replies contain only peers that the tracker could connect to.
     pub nat_check: bool,
     /// A page for people at `/`.
@@ -45,6 +48,13 @@ pub struct Config {
     pub figures: bool,
     /// A scrape that names no torrent is answered with all swarms.
     pub full_scrape: bool,
+}
+
+impl Config {
+    /// Whether a proxy at `ip` is trusted.
+    pub fn trusts_proxy(&self, ip: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(ip))
+    }
 }
 
 /// What keeps the tracker from running.

@@ -5,6 +5,7 @@
 //! | HTTP ([`crate::web::server`]) | one per core, 2 to 8 | all its connections at once (epoll) |
 //! | [`udp`] | one per core and socket | its socket |
 //! | housekeeping ([`run`]) | one | a signal, or the next minute or portion |
+//! | [`looking`] | one with `--allowed-dir` or `--passkeys` | a request to read these files again |
 //! | [`nat`] | 4 with `--nat-check`, else none | a peer |
 //!
 //! The [`registry`] decides everything, and it is pure. Read it first, then [`admission`] and [`web::answers`].
@@ -12,7 +13,9 @@
 pub mod admission;
 pub mod config;
 pub mod files;
+pub mod looking;
 pub mod nat;
+pub mod reach;
 pub mod registry;
 pub mod shared;
 pub mod stats;
@@ -25,7 +28,9 @@ use crate::sys::{limits, listen};
 use crate::web::server;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use shared::Shared;
+use std::io;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Descriptors the tracker asks the system for: each connection takes one.
@@ -67,6 +72,7 @@ pub fn run(config: Config, signals: &Receiver<Signal>, ready: impl FnOnce(u16)) 
         .map_err(failed(&format!("listen on port {} (--port names another)", config.port)))?;
     let port = sockets.port;
     let shared = Arc::new(Shared::new(config)?);
+    start_to_look(&shared).map_err(failed("start a thread"))?;
     nat::start(&shared).map_err(failed("start a thread"))?;
     udp::start(sockets.udp, &shared).map_err(failed("start a thread for UDP"))?;
     let most = limits::descriptors().min(DESCRIPTORS as usize).saturating_sub(OTHER_DESCRIPTORS).max(LEAST_CONNECTIONS);
@@ -80,7 +86,7 @@ pub fn run(config: Config, signals: &Receiver<Signal>, ready: impl FnOnce(u16)) 
         match (signals.recv_deadline(until), &mut pass) {
             (Ok(Signal::Reload), _) => {
                 shared.reopen_log();
-                shared.reread();
+                shared.looking.request(shared.now());
             }
             (Err(RecvTimeoutError::Timeout), Some(under_way)) => {
                 if under_way.go_on(&shared) {
@@ -91,7 +97,7 @@ pub fn run(config: Config, signals: &Receiver<Signal>, ready: impl FnOnce(u16)) 
                 next += MINUTE;
                 minutes += 1;
                 shared.stats.next_minute();
-                shared.reread();
+                shared.looking.request(shared.now());
                 if minutes.is_multiple_of(SAVE_MINUTES) {
                     // It is tried again five minutes later.
                     shared.save().unwrap_or_else(|error| log::error!("{error}"));
@@ -102,6 +108,23 @@ pub fn run(config: Config, signals: &Receiver<Signal>, ready: impl FnOnce(u16)) 
         }
     }
     shared.save()
+}
+
+/// Starts the thread that reads the folder of torrents and the passkeys again, if there are any.
+fn start_to_look(shared: &Arc<Shared>) -> io::Result<()> {
+    if shared.config.allowed_dir.is_none() && shared.config.passkeys_file.is_none() {
+        return Ok(());
+    }
+    let shared = Arc::clone(shared);
+    let run = move || {
+        while shared.looking.wait_for_request() {
+            let begin = shared.now();
+            shared.reread();
+            let end = shared.now();
+            shared.looking.done(end, end.saturating_sub(begin));
+        }
+    };
+    thread::Builder::new().name("files".into()).spawn(run).map(drop)
 }
 
 /// A walk through all peers, which drops those that are gone.

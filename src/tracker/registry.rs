@@ -10,14 +10,16 @@
 //! peer takes 12 more. Beyond the [`Limits`], a new peer replaces a random peer of its swarm, and a new swarm replaces one
 //! with at most one peer. So a flood of fake swarms evicts only fake swarms.
 
+pub mod announce;
 pub mod peers;
 
+pub use self::announce::{Announce, Counts, Refused, Response};
 use self::peers::{Facts, Peers};
 use crate::base::rng::Rng;
 use crate::base::time::Time;
-use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::id::InfoHash;
 use crate::proto::tracker::announce::AnnounceEvent;
-use crate::proto::tracker::compact::{V4_BYTES, V6_BYTES};
+use crate::proto::tracker::compact::{V4_BYTES, V6_BYTES, canonical, parse, usable};
 use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
 
@@ -31,68 +33,13 @@ const LOOKED_AT: usize = 16;
 pub struct Limits {
     /// Most peers of all swarms together.
     pub peers: usize,
-    /// Most peers of one swarm.
+    /// Most peers of one swarm, of both address families together.
     pub swarm_peers: usize,
     /// Most swarms.
     pub swarms: usize,
     /// A peer that has not announced for this long is gone. At most a day.
     pub age: Time,
 }
-
-/// An announce, over HTTP or UDP.
-#[derive(Clone, Debug)]
-pub struct Announce {
-    /// The torrent.
-    pub info_hash: InfoHash,
-    /// The peer id of the client.
-    pub peer_id: PeerId,
-    /// The address at which other peers can connect to it.
-    pub addr: SocketAddr,
-    /// The number that stands for its `key`; 0: it has none.
-    pub key: u32,
-    /// It has the whole torrent.
-    pub seed: bool,
-    /// The event of the announce.
-    pub event: Option<AnnounceEvent>,
-    /// Most peers in the response.
-    pub want: usize,
-    /// The response may also contain peers of the other address family, if there is room.
-    pub both_families: bool,
-    /// The response must contain the peer ids.
-    pub ids: bool,
-    /// A new peer is hidden from others until it is known to be reachable.
-    pub unproven: bool,
-}
-
-/// The answer to an announce.
-#[derive(Clone, Debug, Default)]
-pub struct Response {
-    /// The size of the swarm.
-    pub counts: Counts,
-    /// Peers over IPv4, in compact form (BEP 23).
-    pub v4: Vec<u8>,
-    /// Peers over IPv6 (BEP 7).
-    pub v6: Vec<u8>,
-    /// The peer ids, if the announce asked for them: those of the IPv4 peers first.
-    pub ids: Vec<PeerId>,
-    /// The client is hidden from other peers: see [`Registry::set_reachable`].
-    pub hidden: bool,
-}
-
-/// The size of a swarm.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Counts {
-    /// Peers that have the whole torrent.
-    pub seeds: u32,
-    /// Peers that do not have it yet.
-    pub leechers: u32,
-    /// Completed downloads.
-    pub completed: u32,
-}
-
-/// There is no room for another swarm or peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Full;
 
 /// A swarm.
 pub struct Swarm {
@@ -127,7 +74,10 @@ impl Registry {
     }
 
     /// Registers the client of an announce, and answers with peers.
-    pub fn announce(&mut self, announce: &Announce, now: Time) -> Result<Response, Full> {
+    pub fn announce(&mut self, announce: &Announce, now: Time) -> Result<Response, Refused> {
+        if !usable(&canonical(announce.addr)) {
+            return Err(Refused::Unusable);
+        }
         self.changes += 1;
         let (mut buffer, mut response) = ([0; V6_BYTES], Response::default());
         let address = pack(announce.addr, &mut buffer);
@@ -136,29 +86,35 @@ impl Registry {
             response.counts = self.counts(&announce.info_hash).unwrap_or_default();
             return Ok(response);
         }
-        let full = self.peers >= self.limits.peers;
         let swarm = match self.swarms.get_mut(&announce.info_hash) {
             Some(swarm) => swarm,
             None => {
                 self.add_swarm(announce.info_hash)?;
-                self.swarms.get_mut(&announce.info_hash).ok_or(Full)?
+                self.swarms.get_mut(&announce.info_hash).ok_or(Refused::Full)?
             }
         };
         let is_v6 = address.len() == V6_BYTES;
-        let (peers, others) = if is_v6 { (&mut swarm.v6, &mut swarm.v4) } else { (&mut swarm.v4, &mut swarm.v6) };
         let facts = Facts { peer_id: &announce.peer_id, seed: announce.seed, seen: tick(now), key: announce.key };
-        let number = match peers.find(address, self.secret) {
-            Some(number) => peers.update(number, &facts, self.secret),
-            None => {
-                let moved = peers.find_moved(&announce.peer_id, announce.key);
-                let crowded = full || peers.len() >= self.limits.swarm_peers;
-                if let Some(out) = moved.or_else(|| crowded.then(|| self.rng.below(peers.len()))) {
-                    if peers.is_empty() {
-                        return Err(Full);
-                    }
-                    peers.remove(out, self.secret);
+        let known = swarm.family(is_v6).find(address, self.secret);
+        if known.is_none() {
+            let crowded = self.peers >= self.limits.peers || swarm.len() >= self.limits.swarm_peers;
+            match swarm.family(is_v6).find_moved(&announce.peer_id, announce.key) {
+                Some(before) => {
+                    swarm.family(is_v6).remove(before, self.secret);
                     self.peers -= 1;
                 }
+                None if crowded && swarm.is_empty() => return Err(Refused::Full),
+                None if crowded => {
+                    swarm.remove_any(&mut self.rng, self.secret);
+                    self.peers -= 1;
+                }
+                None => {}
+            }
+        }
+        let (peers, others) = if is_v6 { (&mut swarm.v6, &mut swarm.v4) } else { (&mut swarm.v4, &mut swarm.v6) };
+        let number = match known {
+            Some(number) => peers.update(number, &facts, self.secret),
+            None => {
                 let number = peers.insert(address, &facts, self.secret);
                 self.peers += 1;
                 peers.hide(number, announce.unproven);
@@ -202,7 +158,7 @@ impl Registry {
                 },
             };
             if let Some(swarm) = self.swarms.get_mut(&hash) {
-                let peers = if is_v6 { &mut swarm.v6 } else { &mut swarm.v4 };
+                let peers = swarm.family(is_v6);
                 // From the last to the first, because a dropped peer is replaced by one that was already examined.
                 let mut number = below.min(peers.len());
                 while number > 0 && left > 0 {
@@ -241,7 +197,7 @@ impl Registry {
         let mut buffer = [0; V6_BYTES];
         let address = pack(addr, &mut buffer);
         let Some(swarm) = self.swarms.get_mut(info_hash) else { return };
-        let peers = if address.len() == V6_BYTES { &mut swarm.v6 } else { &mut swarm.v4 };
+        let peers = swarm.family(address.len() == V6_BYTES);
         if let Some(number) = peers.find(address, self.secret) {
             peers.hide(number, !reachable);
         }
@@ -283,12 +239,14 @@ impl Registry {
         }
     }
 
-    /// Restores a saved peer of a restored swarm. `address` is in compact form.
+    /// Restores a saved peer of a restored swarm. `address` is in compact form. An address that would be refused today is
+    /// left out.
     pub fn restore_peer(&mut self, info_hash: &InfoHash, address: &[u8], facts: &Facts, tag: u32) {
         let Some(swarm) = self.swarms.get_mut(info_hash) else { return };
-        let peers = if address.len() == V6_BYTES { &mut swarm.v6 } else { &mut swarm.v4 };
-        let room = self.peers < self.limits.peers && peers.len() < self.limits.swarm_peers;
-        if room && peers.find(address, self.secret).is_none() {
+        let room = self.peers < self.limits.peers && swarm.len() < self.limits.swarm_peers;
+        let peers = swarm.family(address.len() == V6_BYTES);
+        let is_usable = !parse(address, address.len(), 1).is_empty();
+        if room && is_usable && peers.find(address, self.secret).is_none() {
             peers.insert(address, facts, self.secret);
             self.peers += 1;
             if let Some(number) = peers.find(address, self.secret) {
@@ -300,7 +258,7 @@ impl Registry {
     /// Removes a peer that stopped. A client with another peer id at the same address can't remove it.
     fn leave(&mut self, announce: &Announce, address: &[u8]) {
         let Some(swarm) = self.swarms.get_mut(&announce.info_hash) else { return };
-        let peers = if address.len() == V6_BYTES { &mut swarm.v6 } else { &mut swarm.v4 };
+        let peers = swarm.family(address.len() == V6_BYTES);
         if let Some(number) = peers.find(address, self.secret).filter(|&at| peers.peer_id(at) == announce.peer_id) {
             peers.remove(number, self.secret);
             self.peers -= 1;
@@ -308,13 +266,13 @@ impl Registry {
     }
 
     /// Adds a swarm, which replaces another if there are too many.
-    fn add_swarm(&mut self, info_hash: InfoHash) -> Result<(), Full> {
+    fn add_swarm(&mut self, info_hash: InfoHash) -> Result<(), Refused> {
         if self.swarms.len() >= self.limits.swarms {
             let mut from = [0; 20];
             from.chunks_mut(8).for_each(|part| part.copy_from_slice(&self.rng.bits().to_ne_bytes()[..part.len()]));
             let beyond = self.swarms.range(InfoHash(from)..).chain(self.swarms.iter()).take(LOOKED_AT);
             let least = beyond.min_by_key(|(_, swarm)| swarm.len()).filter(|(_, swarm)| swarm.len() <= 1);
-            let (hash, peers) = least.map(|(hash, swarm)| (*hash, swarm.len())).ok_or(Full)?;
+            let (hash, peers) = least.map(|(hash, swarm)| (*hash, swarm.len())).ok_or(Refused::Full)?;
             self.swarms.remove(&hash);
             self.peers -= peers;
         }
@@ -332,6 +290,19 @@ impl Swarm {
 
     fn len(&self) -> usize {
         self.v4.len() + self.v6.len()
+    }
+
+    fn family(&mut self, is_v6: bool) -> &mut Peers {
+        if is_v6 { &mut self.v6 } else { &mut self.v4 }
+    }
+
+    /// Removes a random peer of a swarm that is not empty, whatever its address family: the limit is the swarm's.
+    fn remove_any(&mut self, rng: &mut Rng, secret: u64) {
+        let number = rng.below(self.len());
+        match number.checked_sub(self.v4.len()) {
+            None => self.v4.remove(number, secret),
+            Some(number) => self.v6.remove(number, secret),
+        }
     }
 
     fn is_empty(&self) -> bool {

@@ -6,6 +6,7 @@ use super::config::{Config, TrackerError};
 use super::files::access_log::AccessLog;
 use super::files::allowed::{Allowed, Passkeys};
 use super::files::state;
+use super::looking::Looking;
 use super::registry::Registry;
 use super::stats::Stats;
 use crate::base::time::Time;
@@ -13,7 +14,8 @@ use crate::proto::id::InfoHash;
 use crate::sys::{lock, lock_to_read, lock_to_write, random};
 use core::net::SocketAddr;
 use crossbeam_channel::{Receiver, Sender};
-use std::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, MutexGuard, Once, RwLock, RwLockReadGuard};
 use std::time::Instant;
 
 /// Most peers that wait to be checked by [`nat`](super::nat).
@@ -27,6 +29,14 @@ pub struct Shared {
     pub stats: Stats,
     /// Peers that wait to be checked.
     pub checks: Checks,
+    /// Looks for torrents that are not known.
+    pub looking: Looking,
+    /// A proxy did not name the client of an announce. This is reported once.
+    pub proxy_reported: Once,
+    /// There are peers at a loopback address.
+    pub near_peers: AtomicBool,
+    /// That such peers are given to clients outside is reported once.
+    pub near_peers_reported: Once,
     registry: Mutex<Registry>,
     allowed: RwLock<Option<Allowed>>,
     passkeys: RwLock<Option<Passkeys>>,
@@ -43,7 +53,8 @@ impl Shared {
             let doing = format!("read {what} {}", path.display());
             move |error| TrackerError { doing, error, no_input: true }
         };
-        let mut registry = Registry::new(config.limits.clone(), random::bits());
+        let empty = || Registry::new(config.limits.clone(), random::bits());
+        let mut registry = empty();
         let allowed = match &config.allowed_dir {
             Some(dir) => Some(Allowed::read(dir, None).map_err(unreadable("the folder", dir))?),
             None => None,
@@ -60,7 +71,7 @@ impl Shared {
             None => None,
         };
         if let Some(file) = &config.state_file {
-            state::load(file, &mut registry)?;
+            registry = state::load(file, empty)?;
             state::check_place(file)?;
             if let Some(allowed) = &allowed {
                 registry.retain(|hash| allowed.contains(hash));
@@ -71,6 +82,10 @@ impl Shared {
             config,
             stats: Stats::default(),
             checks: Checks::default(),
+            looking: Looking::default(),
+            proxy_reported: Once::new(),
+            near_peers: AtomicBool::new(false),
+            near_peers_reported: Once::new(),
             registry: Mutex::new(registry),
             allowed: RwLock::new(allowed),
             passkeys: RwLock::new(passkeys),
@@ -93,6 +108,11 @@ impl Shared {
     /// The torrents that are tracked; `None`: all torrents.
     pub fn allowed(&self) -> RwLockReadGuard<'_, Option<Allowed>> {
         lock_to_read(&self.allowed)
+    }
+
+    /// Whether the torrent is tracked, as far as the folder was read.
+    pub fn is_allowed(&self, info_hash: &InfoHash) -> bool {
+        self.allowed().as_ref().is_none_or(|allowed| allowed.contains(info_hash))
     }
 
     /// The passkeys; `None`: no passkey is needed.

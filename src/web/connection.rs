@@ -6,7 +6,7 @@
 
 use super::answer::{Answer, Body, Service};
 use super::request;
-use super::request::{MOST_BYTES, Parsed};
+use super::request::{MOST_BYTES, Parsed, Wrong};
 use core::net::SocketAddr;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -121,7 +121,7 @@ impl Connection {
         while self.output.len() < MOST_OUTPUT && self.file.is_none() && !self.last {
             match request::parse(&self.input[answered..]) {
                 Parsed::Whole(request, length) => {
-                    let answer = service(&request, self.from);
+                    let answer = service(Ok(&request), self.from);
                     let (keep_alive, head) = (request.keep_alive, request.head);
                     self.put(answer, keep_alive, head);
                     answered += length;
@@ -129,7 +129,9 @@ impl Connection {
                 }
                 Parsed::Partial => break,
                 Parsed::Wrong(status) => {
-                    self.put(Answer::words(status, status), false, false);
+                    let line = request::first_line(&self.input[answered..]);
+                    let answer = service(Err(Wrong { line, status }), self.from);
+                    self.put(answer, false, false);
                     self.drain = true;
                 }
             }

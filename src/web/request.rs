@@ -2,7 +2,7 @@
 //!
 //! Floor 3. RFC 9112, by httparse, which parses in place and allocates nothing.
 
-use core::net::IpAddr;
+use super::forwarded::Forwarded;
 
 /// Longest request with all its headers, in bytes. (The longest URLs that people meet have some 2,000; nginx allows 8 KiB.)
 pub const MOST_BYTES: usize = 8 << 10;
@@ -12,7 +12,7 @@ const MOST_HEADERS: usize = 64;
 /// A request.
 #[derive(Debug)]
 pub struct Request<'a> {
-    /// The first line, as it was received.
+    /// The first line, as it was received, without its end.
     pub line: &'a [u8],
     /// Path and query, not decoded.
     pub target: &'a str,
@@ -20,12 +20,21 @@ pub struct Request<'a> {
     pub head: bool,
     /// The connection stays open for another request.
     pub keep_alive: bool,
-    /// The last address of `X-Forwarded-For`: the client, as the nearest proxy saw it.
-    pub forwarded: Option<IpAddr>,
+    /// What proxies say about the client.
+    pub forwarded: Forwarded<'a>,
     /// The name or address by which the client reached us, with the port. Empty if it is malformed.
     pub host: &'a str,
     /// The client program (`User-Agent`).
     pub agent: &'a [u8],
+}
+
+/// A request that is refused because it is malformed, too long, or has another method or a body.
+#[derive(Debug)]
+pub struct Wrong<'a> {
+    /// The first line, as far as it was received.
+    pub line: &'a [u8],
+    /// The status of the answer.
+    pub status: &'static str,
 }
 
 /// What the bytes received so far are.
@@ -53,16 +62,12 @@ pub fn parse(bytes: &[u8]) -> Parsed<'_> {
     };
     let (Some(method), Some(target)) = (request.method, request.path) else { return Parsed::Wrong("400 Bad Request") };
     let mut keep_alive = request.version == Some(1);
-    let (mut forwarded, mut agent, mut host) = (None, &b""[..], "");
+    let (mut forwarded, mut agent, mut host) = (Forwarded::default(), &b""[..], "");
     for header in request.headers.iter() {
         if header.name.eq_ignore_ascii_case("connection") {
             let says =
                 |word: &[u8]| header.value.split(|&b| b == b',').any(|v| v.trim_ascii().eq_ignore_ascii_case(word));
             keep_alive = !says(b"close") && (keep_alive || says(b"keep-alive"));
-        } else if header.name.eq_ignore_ascii_case("x-forwarded-for") {
-            // The proxy itself wrote the last one. Anybody may have written those before it.
-            let last = header.value.rsplit(|&byte| byte == b',').next().unwrap_or_default();
-            forwarded = str::from_utf8(last.trim_ascii()).ok().and_then(|ip| ip.parse().ok());
         } else if header.name.eq_ignore_ascii_case("host") {
             let good = |byte: &u8| byte.is_ascii_alphanumeric() || b".:-[]".contains(byte);
             host = str::from_utf8(header.value).ok().filter(|host| host.bytes().all(|b| good(&b))).unwrap_or("");
@@ -72,14 +77,23 @@ pub fn parse(bytes: &[u8]) -> Parsed<'_> {
             || header.name.eq_ignore_ascii_case("transfer-encoding")
         {
             return Parsed::Wrong("413 Content Too Large");
+        } else {
+            forwarded.note(header.name, header.value);
         }
     }
     if method != "GET" && method != "HEAD" {
         return Parsed::Wrong("405 Method Not Allowed");
     }
-    let end = bytes.iter().position(|&byte| byte == b'\r' || byte == b'\n').unwrap_or(0);
     let head = method == "HEAD";
-    Parsed::Whole(Request { line: &bytes[..end], target, head, keep_alive, forwarded, host, agent }, length)
+    Parsed::Whole(Request { line: first_line(bytes), target, head, keep_alive, forwarded, host, agent }, length)
+}
+
+/// The first line of a request, as it was received. Empty lines before it are skipped (RFC 9112, section 2.2).
+pub fn first_line(bytes: &[u8]) -> &[u8] {
+    let ends = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let begin = bytes.iter().position(|byte| !ends(byte)).unwrap_or(bytes.len());
+    let line = &bytes[begin..];
+    &line[..line.iter().position(ends).unwrap_or(line.len())]
 }
 
 #[cfg(test)]
@@ -112,8 +126,11 @@ mod tests {
         assert!(whole("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n").keep_alive);
         assert!(!whole("GET / HTTP/1.1\r\nConnection: TE, close\r\n\r\n").keep_alive);
         assert!(whole("HEAD / HTTP/1.1\nHost: bare line ends\n\n").head);
-        let proxied = whole("GET / HTTP/1.1\r\nX-Forwarded-For: 9.9.9.9, 10.0.0.1\r\n\r\n");
-        assert_eq!(proxied.forwarded, Some("10.0.0.1".parse().unwrap()));
+        for before in ["\r\n", "\n", "\r\n\r\n\n"] {
+            assert_eq!(whole(&format!("{before}GET /a HTTP/1.1\r\n\r\n")).line, b"GET /a HTTP/1.1", "{before:?}");
+        }
+        assert_eq!((first_line(b""), first_line(b"\r\n"), first_line(b"GET")), (&b""[..], &b""[..], &b"GET"[..]));
+        assert!(whole("GET / HTTP/1.1\r\nX-Forwarded-For: 9.9.9.9\r\n\r\n").forwarded.is_proxied());
     }
 
     #[test]

@@ -233,7 +233,7 @@ pub fn udp_announce(connection: [u8; 8], hash: [u8; 20], port: u16, left: u64, w
     let mut packet = [&connection[..], &[0, 0, 0, 1, 0, 0, 0, 9], &hash, &peer_id(port), &[0; 8]].concat();
     packet.extend(left.to_be_bytes());
     packet.extend([0; 8]);
-    packet.extend([0, 0, 0, 2, 6, 6, 6, 6, 0, 0, 0, 1]);
+    packet.extend([0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 1]);
     packet.extend(want.to_be_bytes());
     packet.extend(port.to_be_bytes());
     packet

@@ -31,6 +31,8 @@ mod serving;
 mod show;
 mod super_seed;
 mod track;
+mod track_addresses;
+mod track_publishing;
 mod track_running;
 mod trackers;
 mod tutorial;

@@ -60,9 +60,23 @@ fn the_state_survives_the_tracker() {
     drop(track);
     fs::write(&dfile, "d6:swarmsd").unwrap();
     let track = start();
+    // It listens before it reads its state, so a reply comes first.
+    assert_eq!(peers(&track.get(&query(HASH, 1004, 5, "")).body).len(), 0);
     assert!(track.stderr().contains("damaged"), "{}", track.stderr());
     assert!(scratch.path().join("dfile.damaged").exists());
-    assert_eq!(peers(&track.get(&query(HASH, 1004, 5, "")).body).len(), 0);
+    // Nothing of a damaged state is taken, also if its beginning is good.
+    for port in 1..=5 {
+        track.get(&query([b'a'; 20], port, 0, ""));
+        track.get(&query([b'b'; 20], port, 0, ""));
+    }
+    assert_eq!(track.end(Signal::TERM), Some(0));
+    let saved = fs::read(&dfile).unwrap();
+    let at = saved.windows(20).position(|part| part == [b'b'; 20]).unwrap();
+    // The count of completed downloads is missing: `d1:c` is `d1:b`.
+    fs::write(&dfile, [&saved[..at + 23], b"b", &saved[at + 24..]].concat()).unwrap();
+    let track = start();
+    assert!(peers(&track.get(&query([b'a'; 20], 1006, 5, "")).body).is_empty());
+    assert!(track.stderr().contains("the tracker starts empty"), "{}", track.stderr());
 }
 
 #[test]
@@ -173,6 +187,11 @@ fn with_the_nat_check_only_reachable_peers_are_given_to_others() {
     track.get(&query(HASH, closed, 0, ""));
     track.get(&query(HASH, port, 0, ""));
     open.accept().expect("the tracker connects");
+    // Another peer id at the same address, or a new start, does not show it.
+    track.get(&query(HASH, closed, 0, "&peer_id=AAAAAAAAAAAAAAAAAAAA"));
+    track.get(&query(HASH, closed, 0, "&peer_id=BBBBBBBBBBBBBBBBBBBB&event=stopped"));
+    track.get(&query(HASH, closed, 0, "&peer_id=BBBBBBBBBBBBBBBBBBBB&key=7&event=started"));
+    track.get(&query(HASH, closed, 0, "&peer_id=CCCCCCCCCCCCCCCCCCCC&event=completed"));
     let asker = free_port();
     wait_until("the reachable peer is given to others", PATIENCE, || {
         let found = peers(&track.get(&query(HASH, asker, 5, "")).body);

@@ -11,6 +11,7 @@ use crate::cli::options::run::{HELP, QUIET, path};
 use crate::cli::run::log;
 use crate::cli::say;
 use crate::sys::in_words;
+use crate::tracker::reach::{External, Network};
 use crate::tracker::registry::Limits;
 use crate::tracker::{self, Config, Signal, TrackerError};
 use ::log::LevelFilter;
@@ -52,8 +53,21 @@ pub const COMMAND: Command = Command {
             flags: &[
                 Flag::with("port", "PORT", "Port for HTTP and UDP; 0: the system chooses").short("p").default("6969"),
                 Flag::with("bind", "ADDR", "Listen only on this address").default("all addresses"),
-                Flag::with("trusted-proxy", "ADDR", "Accept X-Forwarded-For from this proxy; several with commas"),
-                Flag::switch("trust-ip", "Accept the address in `ip=`: for networks in which every client is trusted"),
+                Flag::with(
+                    "trusted-proxy",
+                    "ADDR",
+                    "Accept X-Forwarded-For and Forwarded from this proxy; several with commas",
+                ),
+                Flag::with(
+                    "external-ip",
+                    "ADDR",
+                    "Give clients outside this address instead of a loopback or private one; with a comma, one of IPv4 \
+                     and one of IPv6",
+                ),
+                Flag::switch(
+                    "trust-ip",
+                    "Accept the address in `ip=` from every client, not only from this machine and private addresses",
+                ),
                 Flag::switch("nat-check", "Connect to each peer first, and leave unreachable peers out of replies"),
             ],
         },
@@ -66,7 +80,7 @@ pub const COMMAND: Command = Command {
                     "allowed-dir",
                     "DIR",
                     "Track only the .torrent files of this folder, and serve them; the folder is read again every \
-                     minute and on SIGHUP",
+                     minute, on SIGHUP, and when an unknown torrent is announced",
                 ),
                 Flag::with(
                     "passkeys",
@@ -134,6 +148,7 @@ pub const COMMAND: Command = Command {
     examples: &[
         "swarmlet track",
         "swarmlet track --dfile state --allowed-dir /srv/torrents --logfile tracker.log",
+        "swarmlet track --external-ip 203.0.113.7",
         "swarmlet track --bind 127.0.0.1 --trusted-proxy 127.0.0.1",
         "bttrack.py --dfile dfile.log --logfile track.log --port 6969",
     ],
@@ -151,6 +166,10 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     if bind.len() > 1 {
         return Err(Failure::usage("--bind takes only one address"));
     }
+    let external = External::new(&addresses(given, "external-ip")?).filter(External::is_usable);
+    let external = external.ok_or_else(|| {
+        Failure::usage("--external-ip takes at most one IPv4 and one IPv6 address, at which peers can be reached")
+    })?;
     let response_size = given.number("response-size", 0..=MOST_RESPONSE as u64, "peers")?.unwrap_or(DEFAULT_RESPONSE);
     let page = !given.has("no-page");
     let config = Config {
@@ -174,7 +193,8 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
             age: Time::from_secs(2 * interval),
         },
         trust_ip: given.has("trust-ip"),
-        trusted_proxies: addresses(given, "trusted-proxy")?,
+        trusted_proxies: networks(given, "trusted-proxy")?,
+        external,
         nat_check: given.has("nat-check"),
         page,
         figures: page || given.has("stats-json"),
@@ -195,12 +215,21 @@ fn nothing_else(given: &Parsed) -> Result<(), Failure> {
     }
 }
 
+fn networks(given: &Parsed, long: &str) -> Result<Vec<Network>, Failure> {
+    let text = given.value(long).unwrap_or_default();
+    let text = text.to_string_lossy();
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let parsed: Option<Vec<Network>> = parts.map(Network::parse).collect();
+    let wrong = || format!("--{long} {text}: expected IP addresses or networks, such as 127.0.0.1 or 10.0.0.0/8");
+    parsed.ok_or_else(|| Failure::usage(wrong()))
+}
+
 fn addresses(given: &Parsed, long: &str) -> Result<Vec<IpAddr>, Failure> {
     let Some(text) = given.value(long) else { return Ok(Vec::new()) };
     let text = text.to_string_lossy();
     // An empty --bind means all addresses, as in 2004.
     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-    let parsed: Result<Vec<IpAddr>, _> = parts.map(str::parse).collect();
+    let parsed: Result<Vec<IpAddr>, _> = parts.map(|part| part.parse().map(|ip: IpAddr| ip.to_canonical())).collect();
     parsed.map_err(|_| Failure::usage(format!("--{long} {text}: expected an IP address, such as 127.0.0.1")))
 }
 
@@ -270,6 +299,10 @@ mod tests {
             &["--response-size=201"],
             &["--dfile="],
             &["--trusted-proxy", "proxy.example"],
+            &["--trusted-proxy", "127.0.0.1,10.0.0.0/33"],
+            &["--external-ip", "home.example"],
+            &["--external-ip", "5.5.5.5,6.6.6.6"],
+            &["--external-ip", "0.0.0.0"],
             &["folder"],
         ] {
             assert_eq!(complaint(wrong), 64, "{wrong:?}");

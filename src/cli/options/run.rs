@@ -67,7 +67,11 @@ pub const NETWORK: Group = Group {
         )
         .short("p")
         .default("6881-6999"),
-        Flag::with("ip", "ADDR", "Ask HTTP trackers to give this address to other peers; many trackers ignore it"),
+        Flag::with(
+            "ip",
+            "ADDR",
+            "Ask trackers to give this address to other peers; many accept it only from their own network",
+        ),
         Flag::with(
             "blocklist",
             "FILE",

@@ -5,6 +5,7 @@
 
 use super::announce::{AnnounceEvent, AnnounceRequest};
 use crate::proto::id::{InfoHash, PeerId};
+use core::net::IpAddr;
 
 /// A connect has this number where other requests have the connection id.
 const MAGIC: u64 = 0x0417_2710_1980;
@@ -27,7 +28,7 @@ pub enum Request {
     Announce {
         /// The id that the tracker gave.
         connection: u64,
-        /// What it says: the fields that BEP 15 has, except `ip`, which could name anyone.
+        /// What it says: the fields that BEP 15 has. Its `ip` is 0 if it names none.
         announce: AnnounceRequest,
         /// Path and query of the announce URL (BEP 41).
         url_data: Vec<u8>,
@@ -74,7 +75,7 @@ impl Request {
                 let mut announce = AnnounceRequest::new(InfoHash(fields.take()?), PeerId(fields.take()?), 0);
                 (announce.downloaded, announce.left, announce.uploaded) = (fields.u64()?, fields.u64()?, fields.u64()?);
                 announce.event = EVENTS.get(fields.u32()? as usize).copied().flatten();
-                let _ip: [u8; 4] = fields.take()?;
+                announce.ip = Some(IpAddr::from(fields.take::<4>()?)).filter(|ip| !ip.is_unspecified());
                 announce.key = Some(fields.u32()?);
                 // -1 leaves the number to the tracker; other negative numbers mean nothing.
                 announce.numwant = Some(fields.u32()?).filter(|&want| want <= i32::MAX as u32);
@@ -107,7 +108,11 @@ impl Request {
                     out.extend(number.to_be_bytes());
                 }
                 let event = EVENTS.iter().position(|event| *event == announce.event).unwrap_or(0) as u32;
-                for number in [event, 0, announce.key.unwrap_or(0), announce.numwant.unwrap_or(u32::MAX)] {
+                let ip = announce.ip.map_or(0, |ip| match ip {
+                    IpAddr::V4(ip) => ip.to_bits(),
+                    IpAddr::V6(_) => 0,
+                });
+                for number in [event, ip, announce.key.unwrap_or(0), announce.numwant.unwrap_or(u32::MAX)] {
                     out.extend(number.to_be_bytes());
                 }
                 out.extend(announce.port.to_be_bytes());

@@ -1,7 +1,8 @@
 //! Downloads among peers that misbehave at random (each seed gives another swarm), and swarms that once failed.
 
+use super::parts::metainfo;
 use super::remote::Manners;
-use super::world::{World, metainfo};
+use super::world::World;
 use crate::base::rng::Rng;
 use crate::base::time::Time;
 use crate::proto::peer::message::BLOCK_BYTES;

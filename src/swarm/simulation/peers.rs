@@ -2,6 +2,7 @@
 //!
 //! Floor 2, tests only. A part of [`World`]. The peers choke, refuse, ignore, lie, repeat themselves, fall silent, leave and come back.
 
+use super::parts::key;
 use super::remote::{Deed, Remote};
 use super::world::{Happening, World};
 use crate::base::time::Time;
@@ -9,9 +10,7 @@ use crate::proto::id::PeerId;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BlockSpec, Message};
 use crate::swarm::event::{Event, PeerEvent};
-use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
-use core::num::NonZeroU32;
 
 /// How long a message is on its way.
 const WIRE_DELAY: Time = Time::from_millis(20);
@@ -69,7 +68,7 @@ impl World {
 
     fn join(&mut self, number: usize) {
         self.connections += 1;
-        let peer = PeerKey(NonZeroU32::new(self.connections).unwrap());
+        let peer = key(self.connections);
         let Remote { torrent, manners, port, .. } = self.remotes[number];
         self.remotes[number].key = Some(peer);
         let reserved = if manners.fast_extension { Reserved::ours() } else { Reserved([0; 8]) };

@@ -2,12 +2,11 @@
 //!
 //! Floor 2, tests only.
 
-use super::world::metainfo;
+use super::parts::{connected, key, metainfo};
 use crate::base::rng::Rng;
 use crate::base::time::Time;
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::peer::bitfield::Bitfield;
-use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BlockSpec, Message};
 use crate::swarm::event::{Action, DiskOrder, Event, PeerEvent, PeerOrder};
 use crate::swarm::peer::PeerKey;
@@ -16,13 +15,7 @@ use crate::swarm::settings::Settings;
 use crate::swarm::shared::{Shared, Turn};
 use crate::swarm::torrent::Torrent;
 use core::net::{IpAddr, SocketAddr};
-use core::num::NonZeroU32;
 use std::collections::BTreeMap;
-
-/// The name of a connection.
-pub fn key(number: u32) -> PeerKey {
-    PeerKey(NonZeroU32::new(number).unwrap())
-}
 
 /// The torrent, and what it has decided.
 pub struct Stage {
@@ -48,12 +41,12 @@ pub struct Stage {
 impl Stage {
     /// A torrent of `pieces` pieces of four blocks, which are downloaded in order.
     pub fn new(pieces: u32, max_peers: usize) -> Stage {
-        let settings = Settings { peer_id: PeerId([1; 20]), max_peers, sequential: true, ..Settings::default() };
-        Stage::of(Bitfield::new(pieces), settings)
+        Stage::of(Bitfield::new(pieces), Settings { max_peers, sequential: true, ..Settings::default() })
     }
 
-    /// A torrent that has the pieces `have`.
+    /// A torrent that has the pieces `have`. Each byte of its peer id is 1, whatever `settings` say.
     pub fn of(have: Bitfield, settings: Settings) -> Stage {
+        let settings = Settings { peer_id: PeerId([1; 20]), ..settings };
         let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
         let metainfo = metainfo(have.len(), 4, 0);
         let torrent = Torrent::new(&metainfo, have, settings, Time::ZERO, &mut shared.rng);
@@ -101,9 +94,8 @@ impl Stage {
 
     /// A peer with the peer id `id` connects, as connection `number` and from the port of this number.
     pub fn join(&mut self, number: u32, ip: impl Into<IpAddr>, id: u8, outgoing: bool) {
-        let handshake = Handshake { reserved: Reserved::ours(), info_hash: self.info_hash, peer_id: PeerId([id; 20]) };
         let addr = SocketAddr::from((ip.into(), number as u16));
-        self.happen(Event::Peer(key(number), PeerEvent::Connected { addr, outgoing, handshake: Box::new(handshake) }));
+        self.happen(Event::Peer(key(number), connected(self.info_hash, addr, id, outgoing)));
     }
 
     /// A seed connects and unchokes us.

@@ -6,11 +6,10 @@
 use super::remote::{Deed, Manners, Remote};
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
-use crate::proto::bencode::Bencode;
 use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
-use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
+use crate::proto::peer::message::BlockSpec;
 use crate::swarm::event::{Action, DiskEvent, DiskOrder, Event, PeerOrder};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::picking::budget::Budget;
@@ -62,18 +61,6 @@ pub struct World {
     pub disk_fails_percent: usize,
     /// The torrents whose disk does not work.
     broken: BTreeSet<usize>,
-}
-
-/// The metainfo of a torrent of `pieces` pieces of `blocks` blocks; the last piece is shorter by `lacking` bytes.
-pub fn metainfo(pieces: u32, blocks: u32, lacking: u32) -> Metainfo {
-    let piece = blocks * BLOCK_BYTES;
-    let info = Bencode::dict([
-        ("length", ((pieces * piece - lacking) as i64).into()),
-        ("name", "blob".into()),
-        ("piece length", (piece as i64).into()),
-        ("pieces", vec![7u8; 20 * pieces as usize].into()),
-    ]);
-    Metainfo::parse(&Bencode::dict([("info", info)]).encode()).unwrap()
 }
 
 fn no_space() -> DiskTrouble {

@@ -21,28 +21,33 @@ use std::path::Path;
 const PORTION: usize = 64 << 10;
 /// The largest file that is read: some 30 million peers.
 const MOST_BYTES: u64 = 1 << 30;
+/// The number that a file of this form has as its `version`.
+const VERSION: i64 = 1;
 /// Bytes of a peer after its address: peer id, time, tag.
 const REST_BYTES: usize = 26;
 
-/// Restores the swarms from the file at `path`, if there is one. A damaged file is renamed.
-pub fn load(path: &Path, registry: &mut Registry) -> Result<(), TrackerError> {
+/// A registry with the swarms of the file at `path`, if there is one; `empty` makes one without swarms. A damaged file is
+/// renamed, and nothing of it is taken: a part of a swarm could not be told from the whole.
+pub fn load(path: &Path, empty: impl Fn() -> Registry) -> Result<Registry, TrackerError> {
     let failed = |doing: String| move |error| TrackerError { doing, error, no_input: true };
     let shown = path.display();
     let bytes = match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Ok(metadata) if metadata.len() == 0 => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(empty()),
+        Ok(metadata) if metadata.len() == 0 => return Ok(empty()),
         Ok(metadata) if metadata.len() > MOST_BYTES => Err(io::Error::other("it is too large for a state file")),
         _ => fs::read(path),
     };
     let bytes = bytes.map_err(failed(format!("read the state file {shown}")))?;
-    if restore(&bytes, registry).is_none() {
+    let mut restored = empty();
+    if restore(&bytes, &mut restored).is_none() {
         let mut aside = path.as_os_str().to_owned();
         aside.push(".damaged");
         let moved = fs::rename(path, &aside);
         moved.map_err(failed(format!("rename the damaged state file {shown}")))?;
         log::error!("{shown} is damaged and was renamed to {}; the tracker starts empty", Path::new(&aside).display());
+        return Ok(empty());
     }
-    Ok(())
+    Ok(restored)
 }
 
 /// Refuses a path at which no state could be saved later.
@@ -51,9 +56,10 @@ pub fn check_place(path: &Path) -> Result<(), TrackerError> {
     try_place(path).map_err(|error| TrackerError { doing, error, no_input: false })
 }
 
-/// Restores the swarms. Returns `None` if the bytes are not a valid state.
+/// Restores the swarms into an empty registry. Returns `None` if the bytes are not a valid state.
 fn restore(bytes: &[u8], registry: &mut Registry) -> Option<()> {
-    let swarms = decode(bytes).ok()?.get(b"swarms")?;
+    let [swarms, version] = decode(bytes).ok()?.get_all([b"swarms", b"version"])?;
+    let swarms = swarms.filter(|_| version.and_then(|version| version.as_int()) == Some(VERSION))?;
     for (hash, swarm) in swarms.entries()? {
         let hash = InfoHash(hash.try_into().ok()?);
         let [completed, seeds4, seeds6, v4, v6] = swarm.get_all([b"c", b"s4", b"s6", b"v4", b"v6"])?;
@@ -61,7 +67,11 @@ fn restore(bytes: &[u8], registry: &mut Registry) -> Option<()> {
         registry.restore_swarm(hash, number(completed)?);
         for (peers, seeds, address_bytes) in [(v4, seeds4, V4_BYTES), (v6, seeds6, V6_BYTES)] {
             let (entries, seeds) = (peers?.as_bytes()?, number(seeds)? as usize);
-            for (number, entry) in entries.chunks_exact(address_bytes + REST_BYTES).enumerate() {
+            let entries = entries.chunks_exact(address_bytes + REST_BYTES);
+            if !entries.remainder().is_empty() || seeds > entries.len() {
+                return None;
+            }
+            for (number, entry) in entries.enumerate() {
                 let (address, rest) = entry.split_at(address_bytes);
                 let (id, rest) = rest.split_first_chunk::<20>()?;
                 let (age, tag) = rest.split_first_chunk::<2>()?;
@@ -90,7 +100,7 @@ pub fn save<R: Deref<Target = Registry>>(path: &Path, lock: impl Fn() -> R, now:
             }
             drop(registry);
             if out.is_empty() {
-                return file.write_all(b"e7:versioni1ee");
+                return file.write_all(format!("e7:versioni{VERSION}ee").as_bytes());
             }
             file.write_all(&out)?;
             out.clear();
@@ -158,8 +168,7 @@ mod tests {
         }
         let now = Time::from_secs(3000);
         save(&path, || &before, now).unwrap();
-        let mut after = registry();
-        load(&path, &mut after).unwrap();
+        let mut after = load(&path, registry).unwrap();
         assert_eq!((after.peers(), after.swarms()), (before.peers(), before.swarms()));
         for (hash, swarm) in before.swarms_after(None) {
             assert_eq!(after.counts(hash), Some(swarm.counts()));
@@ -175,18 +184,60 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_renamed() {
+    fn a_damaged_file_is_renamed_and_nothing_of_it_is_taken() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("dfile");
-        load(&path, &mut registry()).unwrap();
-        for damage in ["d6:swarmsd", "d6:swarmsd3:abcdeee", "hello", "de"] {
-            fs::write(&path, damage).unwrap();
-            load(&path, &mut registry()).unwrap();
+        load(&path, registry).unwrap();
+        let mut before = registry();
+        for number in 0..150 {
+            before.announce(&asked(number), Time::ZERO).unwrap();
+        }
+        save(&path, || &before, Time::ZERO).unwrap();
+        let good = fs::read(&path).unwrap();
+        // The last of 50 swarms is damaged in every way.
+        let at = good.windows(4).rposition(|part| part == b"d1:c").unwrap();
+        let (head, last) = good.split_at(at);
+        let last = |from: &[u8], to: &[u8]| {
+            let at = last.windows(from.len()).position(|part| part == from).unwrap();
+            [head, &last[..at], to, &last[at + from.len()..]].concat()
+        };
+        let mut damages: Vec<Vec<u8>> =
+            ["d6:swarmsd", "d6:swarmsd3:abcdeee", "hello", "de", "d6:swarmsdee"].map(Into::into).into();
+        damages.extend((1..good.len()).step_by(97).map(|end| good[..end].to_vec()));
+        damages.extend([
+            last(b"1:ci", b"1:xi"),
+            last(b"1:ci", b"1:ci-"),
+            last(b"2:s4i", b"2:s4i9"),
+            last(b"2:s6i", b"2:s6i4294967296"),
+            last(b"2:v464:", b"2:v463:"),
+            last(b"2:v6", b"2:v7"),
+            last(b"versioni1e", b"versioni2e"),
+        ]);
+        for damage in damages {
+            fs::write(&path, &damage).unwrap();
+            let after = load(&path, registry).unwrap();
+            assert_eq!((after.swarms(), after.peers()), (0, 0), "{}", String::from_utf8_lossy(&damage));
             assert!(!path.exists());
-            assert_eq!(fs::read_to_string(temp.path().join("dfile.damaged")).unwrap(), damage);
+            assert_eq!(fs::read(temp.path().join("dfile.damaged")).unwrap(), damage);
         }
         fs::write(&path, "").unwrap();
-        load(&path, &mut registry()).unwrap();
+        load(&path, registry).unwrap();
         assert!(path.exists(), "an empty file, as touch makes it, is not damaged");
+    }
+
+    /// An older version took such announces.
+    #[test]
+    fn a_saved_peer_whose_address_is_not_usable_is_left_out() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("dfile");
+        let mut before = registry();
+        before.announce(&asked(1), Time::ZERO).unwrap();
+        before.announce(&Announce { info_hash: InfoHash([1; 20]), ..asked(2) }, Time::ZERO).unwrap();
+        save(&path, || &before, Time::ZERO).unwrap();
+        let saved = fs::read(&path).unwrap();
+        let at = saved.windows(6).position(|part| part == [10, 0, 0, 1, 0, 2]).unwrap();
+        fs::write(&path, [&saved[..at], &[0, 0, 0, 0], &saved[at + 4..]].concat()).unwrap();
+        assert_eq!(load(&path, registry).unwrap().peers(), 1);
+        assert!(path.exists(), "the file is not damaged");
     }
 }

@@ -11,9 +11,9 @@ use crate::proto::id::PeerId;
 const REST_BYTES: usize = 20 + 2 + 4;
 /// Up to this many peers are searched one by one: 4 KiB, a few tenths of a microsecond.
 const SMALL: usize = 128;
-/// Bit of a tag: the event `completed` was counted.
+/// Bit of a tag: the event `completed` of this peer id was counted.
 const COUNTED: u32 = 1;
-/// Bit of a tag: the peer is not shown to others, because nobody can connect to it.
+/// Bit of a tag: the peer is not shown to others, because nobody can connect to its address.
 const HIDDEN: u32 = 2;
 /// Bits of a tag that stand for the peer's `key`; 0: it has none.
 const KEY: u32 = !3;
@@ -108,10 +108,11 @@ impl Peers {
         self.set_seed(number, facts.seed, secret)
     }
 
-    /// Stores the latest announce of peer `number`. Another peer id at the same address is another peer. Returns the new
-    /// number.
+    /// Stores the latest announce of peer `number`. Another peer id at the same address is another peer, but whether it is
+    /// hidden belongs to the address. Otherwise an announce with another peer id would show it. Returns the new number.
     pub fn update(&mut self, number: usize, facts: &Facts, secret: u64) -> usize {
-        let flags = if self.peer_id(number) == *facts.peer_id { self.tag(number) & !KEY } else { 0 };
+        let kept = if self.peer_id(number) == *facts.peer_id { COUNTED | HIDDEN } else { HIDDEN };
+        let flags = self.tag(number) & kept;
         let at = number * self.stride() + self.address_bytes;
         self.entries[at..at + 20].copy_from_slice(&facts.peer_id.0);
         self.entries[at + 20..at + 22].copy_from_slice(&facts.seen.to_ne_bytes());

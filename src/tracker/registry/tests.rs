@@ -1,4 +1,5 @@
 use super::*;
+use crate::proto::id::PeerId;
 use std::collections::BTreeSet;
 
 const HASH: InfoHash = InfoHash([1; 20]);
@@ -179,6 +180,13 @@ fn a_flood_of_peers_is_limited() {
         registry.announce(&announce(at((number % 250) as u8, number + 1), false), secs(0)).unwrap();
     }
     assert_eq!(registry.peers(), 500, "the limit of a swarm");
+    // Peers of the other address family count against the same limit, and replace peers of both.
+    for port in 1..=2000 {
+        registry.announce(&announce(([0xfd00, 0, 0, 0, 0, 0, 0, 1], port).into(), false), secs(0)).unwrap();
+    }
+    assert_eq!(registry.peers(), 500, "the limit of a swarm");
+    let families = registry.swarms_after(None).next().map(|(_, swarm)| (swarm.v4.len(), swarm.v6.len())).unwrap();
+    assert!(families.0 > 0 && families.1 > 250, "{families:?}");
     for number in 0..5000u16 {
         let swarm = InfoHash([(number % 20) as u8 + 2; 20]);
         let _ = registry.announce(&Announce { info_hash: swarm, ..announce(at(1, number + 1), false) }, secs(0));
@@ -191,11 +199,35 @@ fn a_flood_of_peers_is_limited() {
 fn unreachable_peers_are_hidden() {
     let mut registry = registry();
     registry.announce(&Announce { unproven: true, ..announce(at(1, 1), true) }, secs(0)).unwrap();
-    let mut seen = || listed(&registry.announce(&announce(at(2, 2), false), secs(1)).unwrap()).len();
-    assert_eq!(seen(), 0);
+    assert!(listed(&registry.announce(&announce(at(2, 2), false), secs(1)).unwrap()).is_empty());
+    // Another peer id, another key or a stop shows nobody: what was not connected to is the address.
+    let other = Announce { unproven: true, peer_id: PeerId([9; 20]), ..announce(at(1, 1), true) };
+    for event in [None, Some(AnnounceEvent::Stopped), Some(AnnounceEvent::Completed)] {
+        for key in [0, 0xabc0] {
+            registry.announce(&Announce { event, key, ..other.clone() }, secs(1)).unwrap();
+            let answer = registry.announce(&announce(at(2, 2), false), secs(1)).unwrap();
+            assert!(listed(&answer).is_empty(), "{event:?}, key {key}");
+        }
+    }
     registry.set_reachable(&HASH, at(1, 1), true);
     assert_eq!(listed(&registry.announce(&announce(at(2, 2), false), secs(1)).unwrap()).len(), 1);
     registry.set_reachable(&HASH, at(7, 7), true);
     registry.announce(&announce(at(1, 1), true), secs(2)).unwrap();
     assert_eq!(listed(&registry.announce(&announce(at(2, 2), false), secs(1)).unwrap()).len(), 1, "it stays visible");
+}
+
+/// The compact form, the list form and the peer ids of a reply must name the same peers, so an address that the forms leave out
+/// is not taken at all.
+#[test]
+fn an_address_that_nobody_can_connect_to_is_refused() {
+    let mut registry = registry();
+    for wrong in
+        ["0.0.0.0:1", "255.255.255.255:1", "224.0.0.9:1", "10.0.0.1:0", "[::]:1", "[ff02::1]:1", "[::ffff:0.0.0.0]:1"]
+    {
+        for event in [None, Some(AnnounceEvent::Stopped)] {
+            let refused = registry.announce(&Announce { event, ..announce(wrong.parse().unwrap(), true) }, secs(0));
+            assert_eq!(refused.err(), Some(Refused::Unusable), "{wrong}");
+        }
+    }
+    assert_eq!((registry.peers(), registry.swarms(), registry.changes()), (0, 0, 0));
 }

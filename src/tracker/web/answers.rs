@@ -10,10 +10,12 @@ use crate::proto::id::InfoHash;
 use crate::proto::tracker::announce::{AnnounceReply, AnnounceRequest, RetryIn, emit_failure};
 use crate::proto::tracker::compact;
 use crate::tracker::admission::{admit, check_passkey, peers_wanted};
+use crate::tracker::reach;
 use crate::tracker::registry::{Announce, Counts, Response};
 use crate::tracker::shared::Shared;
 use crate::web::answer::{Answer, Body, Service};
-use crate::web::request::Request;
+use crate::web::forwarded::Unknown;
+use crate::web::request::{Request, Wrong};
 use core::net::{IpAddr, SocketAddr};
 use std::fs::File;
 use std::io::Write;
@@ -26,30 +28,61 @@ const MOST_FULL: usize = 5000;
 /// The tracker as a service of the HTTP server.
 pub fn service(shared: &Arc<Shared>) -> Arc<Service> {
     let shared = Arc::clone(shared);
-    Arc::new(move |request: &Request, from: SocketAddr| {
-        let client = client(&shared, request, from);
-        let answer = answer(&shared, request, client.ip());
-        shared.log(client, request.line, answer.status_code(), answer.length(), request.agent);
+    Arc::new(move |asked: Result<&Request, Wrong>, from: SocketAddr| {
+        let request = match asked {
+            Ok(request) => request,
+            Err(Wrong { line, status }) => {
+                shared.stats.refused.fetch_add(1, Relaxed);
+                let answer = Answer::words(status, status);
+                shared.log(from, line, answer.status_code(), answer.length(), b"");
+                return answer;
+            }
+        };
+        let client = client(&shared, request, from.ip());
+        let answer = answer(&shared, request, from.ip(), client);
+        shared.log(
+            client.map_or(from, |ip| SocketAddr::new(ip, from.port())),
+            request.line,
+            answer.status_code(),
+            answer.length(),
+            request.agent,
+        );
         answer
     })
 }
 
-/// The address of the client: the other end of the connection, or the one that a trusted proxy names.
-fn client(shared: &Shared, request: &Request, from: SocketAddr) -> SocketAddr {
-    match request.forwarded {
-        Some(ip) if shared.config.trusted_proxies.contains(&from.ip()) => SocketAddr::new(ip.to_canonical(), 0),
-        _ => from,
+/// The address of the client: the other end of the connection, or the one that trusted proxies name.
+fn client(shared: &Shared, request: &Request, from: IpAddr) -> Result<IpAddr, Unknown> {
+    let is_trusted = shared.config.trusts_proxy(from);
+    if is_trusted && request.target.contains("/announce?") && !request.forwarded.is_proxied() {
+        // It may be a peer on the proxy's machine, so it is not refused.
+        let warn = || log::warn!("the proxy {from} announces without X-Forwarded-For: it is taken for a peer itself");
+        shared.proxy_reported.call_once(warn);
     }
+    request.forwarded.client(from, |ip| shared.config.trusts_proxy(ip))
 }
 
-fn answer(shared: &Shared, request: &Request, from: IpAddr) -> Answer {
+/// Whether the client may name another address as its own with `ip=`. Anybody may be behind a proxy that is not trusted.
+fn may_name_another(shared: &Shared, request: &Request, from: IpAddr, client: IpAddr) -> bool {
+    let is_seen = !request.forwarded.is_proxied() || shared.config.trusts_proxy(from);
+    shared.config.trust_ip || (is_seen && reach::may_name_another(client))
+}
+
+fn answer(shared: &Shared, request: &Request, from: IpAddr, client: Result<IpAddr, Unknown>) -> Answer {
     let (path, query) = request.target.split_once('?').unwrap_or((request.target, ""));
     let path = without_slash(path);
     if request.head && path.ends_with("/announce") {
         return bencoded(emit_failure("HEAD announces nothing", None));
     }
     match path.rsplit_once('/') {
-        Some((passkey, "announce")) => announce(shared, passkey, query, from),
+        Some((passkey, "announce")) => match client {
+            Ok(client) => announce(shared, passkey, query, client, may_name_another(shared, request, from, client)),
+            Err(unknown) => {
+                let reason = unknown.reason();
+                shared.proxy_reported.call_once(|| log::warn!("refused an announce through a proxy: {reason}"));
+                refused(shared, reason, None)
+            }
+        },
         Some((passkey, "scrape")) => scrape(shared, passkey, query),
         Some(("/torrents", name)) => torrent_by_name(shared, name),
         Some(("", "file")) => torrent_by_hash(shared, query),
@@ -76,21 +109,25 @@ fn refused(shared: &Shared, reason: &str, retry_in: Option<RetryIn>) -> Answer {
     bencoded(emit_failure(reason, retry_in))
 }
 
-fn announce(shared: &Shared, passkey: &str, query: &str, from: IpAddr) -> Answer {
-    if let Err(reason) = check_passkey(shared, passkey) {
-        return refused(shared, reason, Some(RetryIn::Never));
+/// Answers an announce. By default `ip=` is ignored, because a client could name a victim's address, to which others would
+/// then connect. `names_itself`: it counts.
+fn announce(shared: &Shared, passkey: &str, query: &str, from: IpAddr, names_itself: bool) -> Answer {
+    if let Err((reason, retry_in)) = check_passkey(shared, passkey) {
+        return refused(shared, reason, retry_in);
     }
     let request = match AnnounceRequest::parse_query(query) {
         Ok(request) => request,
         Err(error) => return refused(shared, &error.to_string(), None),
     };
     let config = &shared.config;
-    // By default `ip` is ignored, because a client could name a victim's address, to which others would then connect.
-    let ip = request.ip.filter(|_| config.trust_ip).unwrap_or(from);
+    let ip = match request.ip.filter(|_| names_itself) {
+        None if names_itself && names_no_address(query) => return refused(shared, "ip must be an IP address", None),
+        named => named.unwrap_or(from).to_canonical(),
+    };
     let announce = Announce {
         info_hash: request.info_hash,
         peer_id: request.peer_id,
-        addr: SocketAddr::new(ip.to_canonical(), request.port),
+        addr: SocketAddr::new(ip, request.port),
         key: request.key.unwrap_or(0),
         seed: request.left == 0,
         event: request.event,
@@ -99,12 +136,17 @@ fn announce(shared: &Shared, passkey: &str, query: &str, from: IpAddr) -> Answer
         ids: !request.compact && !request.no_peer_id,
         unproven: config.nat_check,
     };
-    let response = match admit(shared, &announce, false) {
+    let response = match admit(shared, &announce, from, false) {
         Ok(response) => response,
-        Err((reason, retry_in)) => return refused(shared, reason, Some(retry_in)),
+        Err((reason, retry_in)) => return refused(shared, reason, retry_in),
     };
     let form = if request.compact { compact_reply } else { list_reply };
-    bencoded(form(shared, &response, ip))
+    bencoded(form(shared, &response, config.external.of(ip)))
+}
+
+/// Whether an announce that names no address tries to. BEP 3 allows a name, but in compact form there is no place for it.
+fn names_no_address(query: &str) -> bool {
+    query.split('&').filter_map(|parameter| parameter.strip_prefix("ip=")).any(|value| !value.is_empty())
 }
 
 /// The reply in compact form, its keys in order.
@@ -147,8 +189,8 @@ fn list_reply(shared: &Shared, response: &Response, ip: IpAddr) -> Vec<u8> {
 
 fn scrape(shared: &Shared, passkey: &str, query: &str) -> Answer {
     shared.stats.scrapes.fetch_add(1, Relaxed);
-    if let Err(reason) = check_passkey(shared, passkey) {
-        return refused(shared, reason, Some(RetryIn::Never));
+    if let Err((reason, retry_in)) = check_passkey(shared, passkey) {
+        return refused(shared, reason, retry_in);
     }
     let hashes: Option<Vec<InfoHash>> = query
         .split('&')

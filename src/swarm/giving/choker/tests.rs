@@ -1,11 +1,7 @@
 //! Rounds of the choker: each test shows one idea of the paper.
 
 use super::*;
-use core::num::NonZeroU32;
-
-fn key(number: u32) -> PeerKey {
-    PeerKey(NonZeroU32::new(number).unwrap())
-}
+use crate::swarm::simulation::parts::key;
 
 /// A peer that gave and got these bytes, and connected long ago.
 fn peer(number: u32, gave: u64, got: u64) -> Contender {

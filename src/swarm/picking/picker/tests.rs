@@ -1,5 +1,5 @@
 use super::*;
-use core::num::NonZeroU32;
+use crate::swarm::simulation::parts::key;
 
 const PIECE: u32 = 4 * BLOCK_BYTES;
 
@@ -19,10 +19,6 @@ impl Picker {
     }
 }
 
-fn peer(number: u32) -> PeerKey {
-    PeerKey(NonZeroU32::new(number).unwrap())
-}
-
 fn picker(pieces: u32, had: u32) -> (Picker, Rng) {
     let mut rng = Rng::new(5);
     let mut have = Bitfield::new(pieces);
@@ -35,7 +31,7 @@ fn picker(pieces: u32, had: u32) -> (Picker, Rng) {
 }
 
 fn giver(number: u32, has: &Bitfield, blocks: usize) -> Giver<'_> {
-    Giver { peer: peer(number), has, blocks, rate: 0, fast: false, idle: true, suggested: &[] }
+    Giver { peer: key(number), has, blocks, rate: 0, fast: false, idle: true, suggested: &[] }
 }
 
 /// The pieces of the picked blocks, each once.
@@ -102,7 +98,7 @@ fn when_many_pieces_were_begun_and_left_they_go_before_a_rarer_one() {
         for number in 1..=left as u32 {
             picker.pick(&Giver { fast: true, ..giver(number, &common, 1) }, &mut rng);
         }
-        (1..=left as u32).for_each(|number| picker.leave(peer(number), true));
+        (1..=left as u32).for_each(|number| picker.leave(key(number), true));
         let next = picker.pick(&giver(99, &Bitfield::full(30), 1), &mut rng)[0].piece;
         assert_eq!(next == 29, left == MOST_LEFT_BEGUN, "{left} were left, and {next} is next");
     }
@@ -139,8 +135,8 @@ fn endgame_asks_several_and_the_first_answer_wins() {
     assert!(picker.pick(&busy, &mut rng).is_empty(), "a busy peer takes no part");
     let again = picker.pick(&giver(2, &all, 2), &mut rng);
     assert_eq!(again.len(), 2);
-    assert_eq!(picker.arrived(again[0], peer(2), false), Arrival::Wanted { others: true });
-    assert_eq!(picker.arrived(again[0], peer(1), false), Arrival::Unwanted);
+    assert_eq!(picker.arrived(again[0], key(2), false), Arrival::Wanted { others: true });
+    assert_eq!(picker.arrived(again[0], key(1), false), Arrival::Unwanted);
 }
 
 #[test]
@@ -157,7 +153,7 @@ fn requests_to_a_peer_that_left_are_free_again() {
     let all = Bitfield::full(5);
     let asked = picker.pick(&giver(1, &all, 4), &mut rng);
     asked.iter().for_each(|&block| picker.request_given_up(block));
-    picker.leave(peer(1), true);
+    picker.leave(key(1), true);
     assert_eq!(picker.pick(&giver(2, &all, 9), &mut rng), asked);
 }
 
@@ -168,11 +164,11 @@ fn a_late_answer_to_a_given_up_request_is_taken_and_not_requested_again() {
     let asked = picker.pick(&giver(1, &all, 4), &mut rng);
     picker.request_given_up(asked[0]);
     picker.request_given_up(asked[1]);
-    assert_eq!(picker.arrived(asked[0], peer(1), true), Arrival::Wanted { others: false });
+    assert_eq!(picker.arrived(asked[0], key(1), true), Arrival::Wanted { others: false });
     // If another peer was asked meanwhile, that request is still out and must be cancelled.
     let again = picker.pick(&Giver { idle: false, ..giver(2, &all, 9) }, &mut rng);
     assert_eq!(again, [asked[1]]);
-    assert_eq!(picker.arrived(asked[1], peer(1), true), Arrival::Wanted { others: true });
+    assert_eq!(picker.arrived(asked[1], key(1), true), Arrival::Wanted { others: true });
     assert!(picker.pick(&Giver { idle: false, ..giver(2, &all, 9) }, &mut rng).is_empty());
 }
 
@@ -181,24 +177,24 @@ fn a_piece_that_failed_is_fetched_again_from_one_peer_alone() {
     let (mut picker, mut rng) = picker(5, 4);
     let all = Bitfield::full(5);
     for (number, block) in [1, 2, 1, 2].into_iter().zip(picker.pick(&giver(1, &all, 4), &mut rng)) {
-        picker.arrived(block, peer(number), false);
+        picker.arrived(block, key(number), false);
     }
     assert_eq!(picker.failed(4), None, "either may have lied");
     let first = picker.pick(&giver(1, &all, 2), &mut rng);
     assert_eq!(first.len(), 2);
     assert!(picker.pick(&giver(2, &all, 2), &mut rng).is_empty(), "not even in the endgame");
-    assert_eq!(picker.arrived(first[0], peer(2), false), Arrival::Unwanted, "another peer answers an old request");
-    assert_eq!(picker.arrived(first[0], peer(1), false), Arrival::Wanted { others: false });
+    assert_eq!(picker.arrived(first[0], key(2), false), Arrival::Unwanted, "another peer answers an old request");
+    assert_eq!(picker.arrived(first[0], key(1), false), Arrival::Wanted { others: false });
     assert_eq!(picker.take_restarted(), [4]);
-    picker.leave(peer(1), false);
+    picker.leave(key(1), false);
     assert!(picker.pick(&giver(2, &all, 9), &mut rng).is_empty(), "it waits for a peer that only chokes us");
     let faster = Giver { rate: 1000, ..giver(3, &all, 9) };
     assert_eq!(picker.pick(&faster, &mut rng).len(), 4, "but not for one that is much slower");
     assert!(picker.pick(&Giver { rate: 1999, ..giver(2, &all, 9) }, &mut rng).is_empty());
     assert_eq!(picker.take_restarted(), [4]);
-    assert_eq!(picker.arrived(first[0], peer(3), false), Arrival::Wanted { others: false });
+    assert_eq!(picker.arrived(first[0], key(3), false), Arrival::Wanted { others: false });
     first.iter().for_each(|&block| picker.request_given_up(block));
-    picker.leave(peer(3), true);
+    picker.leave(key(3), true);
     assert_eq!(picker.pick(&giver(2, &all, 9), &mut rng).len(), 4, "its peer left it half done, so it starts over");
     assert_eq!(picker.take_restarted(), [4]);
     assert!(picker.verified(4) && !picker.verified(4) && picker.has_all_wanted());
@@ -210,15 +206,15 @@ fn the_senders_of_the_first_try_are_remembered_when_the_second_fails_too() {
     let (mut picker, mut rng) = picker(5, 4);
     let all = Bitfield::full(5);
     for (number, block) in [1, 2, 1, 2].into_iter().zip(picker.pick(&giver(1, &all, 4), &mut rng)) {
-        picker.arrived(block, peer(number), false);
+        picker.arrived(block, key(number), false);
     }
     assert_eq!(picker.failed(4), None);
     for block in picker.pick(&giver(3, &all, 4), &mut rng) {
-        picker.arrived(block, peer(3), false);
+        picker.arrived(block, key(3), false);
     }
-    assert_eq!(picker.failed(4), Some(peer(3)));
-    assert_eq!(picker.senders_of(4, &[0]), [peer(1)]);
-    assert_eq!(picker.senders_of(4, &[BLOCK_BYTES, 3 * BLOCK_BYTES]), [peer(2)]);
+    assert_eq!(picker.failed(4), Some(key(3)));
+    assert_eq!(picker.senders_of(4, &[0]), [key(1)]);
+    assert_eq!(picker.senders_of(4, &[BLOCK_BYTES, 3 * BLOCK_BYTES]), [key(2)]);
 }
 
 #[test]
@@ -235,12 +231,12 @@ fn a_peer_that_became_faster_does_not_take_over_its_own_piece() {
     let (mut picker, mut rng) = picker(1, 0);
     let all = Bitfield::full(1);
     for block in picker.pick(&giver(1, &all, 4), &mut rng) {
-        picker.arrived(block, peer(1), false);
+        picker.arrived(block, key(1), false);
     }
     picker.failed(0);
     picker.take_restarted();
     for block in picker.pick(&giver(2, &all, 2), &mut rng) {
-        picker.arrived(block, peer(2), false);
+        picker.arrived(block, key(2), false);
     }
     let faster = Giver { rate: 1 << 20, ..giver(2, &all, 4) };
     assert_eq!(picker.pick(&faster, &mut rng).len(), 2, "the missing blocks, and none twice");

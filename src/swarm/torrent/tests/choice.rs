@@ -12,7 +12,7 @@ fn bits_of<const N: usize>(ones: [u32; N]) -> Bitfield {
 #[test]
 fn only_wanted_pieces_are_downloaded_and_they_are_served() {
     let wanted = bits_of([3, 4, 9, 23]);
-    let mut swarm = Swarm::new(&[everything(), bits_of([7]), bits_of([5])]);
+    let mut swarm = swarm_of(&[everything(), bits_of([7]), bits_of([5])]);
     swarm.members[1].torrent.want_only(&wanted);
     let status = swarm.members[1].torrent.status(swarm.now);
     assert_eq!((status.pieces, status.last_piece), (5, None));
@@ -41,11 +41,11 @@ fn only_wanted_pieces_are_downloaded_and_they_are_served() {
 
 #[test]
 fn a_have_of_an_unwanted_piece_does_not_make_us_interested() {
-    let mut swarm = Swarm::new(&[nothing(), nothing()]);
+    let mut swarm = swarm_of(&[nothing(), nothing()]);
     swarm.members[1].torrent.want_only(&bits_of([3]));
     swarm.connect(1, 0);
     for (piece, interested) in [(5, false), (3, true)] {
-        swarm.happen(1, Event::Peer(key(0), PeerEvent::Message(Message::Have(piece))));
+        swarm.happen(1, Event::Peer(key_of(0), PeerEvent::Message(Message::Have(piece))));
         let told = swarm.members[0].heard.iter().any(|(_, message)| *message == Message::Interested);
         assert_eq!(told, interested, "piece {piece}");
     }

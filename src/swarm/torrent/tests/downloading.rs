@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::swarm::event::{DiskEvent, Event, PeerEvent};
-use crate::swarm::simulation::stage::{Stage, key};
+use crate::swarm::simulation::parts::key;
+use crate::swarm::simulation::stage::Stage;
 use crate::swarm::torrent::downloading::{MOST_ALLOWED, MOST_SUGGESTED, MOST_UNREQUESTED, SNUB_AFTER};
 
 impl Stage {

@@ -3,7 +3,8 @@
 use crate::base::time::Time;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::event::{DiskEvent, Event, PeerEvent};
-use crate::swarm::simulation::stage::{Stage, key};
+use crate::swarm::simulation::parts::key;
+use crate::swarm::simulation::stage::Stage;
 use proptest::prelude::*;
 
 const PIECES: u32 = 6;

@@ -6,7 +6,7 @@ use crate::proto::peer::extended::{Extended, ExtendedHandshake, Incoming};
 use crate::swarm::meeting::source::Source;
 
 fn message(message: Message) -> Event {
-    Event::Peer(key(1), PeerEvent::Message(message))
+    Event::Peer(key_of(1), PeerEvent::Message(message))
 }
 
 /// What member `number` heard from member 0, if `of` takes it.
@@ -32,12 +32,12 @@ fn introductions(message: &Message) -> Option<ExtendedHandshake> {
 
 /// A seed whose slots are all taken, and one more interested leecher, member 1.
 fn full_house() -> Swarm {
-    let mut swarm = Swarm::new(&vec![everything(); 1].into_iter().chain(vec![nothing(); 10]).collect::<Vec<_>>());
+    let mut swarm = swarm_of(&vec![everything(); 1].into_iter().chain(vec![nothing(); 10]).collect::<Vec<_>>());
     swarm.members[0].mute = true;
     for number in (1..=10).rev() {
         swarm.connect(number, 0);
-        swarm.happen(0, Event::Peer(key(number), PeerEvent::Message(Message::HaveNone)));
-        swarm.happen(0, Event::Peer(key(number), PeerEvent::Message(Message::Interested)));
+        swarm.happen(0, Event::Peer(key_of(number), PeerEvent::Message(Message::HaveNone)));
+        swarm.happen(0, Event::Peer(key_of(number), PeerEvent::Message(Message::Interested)));
     }
     swarm
 }
@@ -45,7 +45,7 @@ fn full_house() -> Swarm {
 #[test]
 fn a_newcomer_without_a_slot_may_request_the_allowed_fast_set_and_no_more() {
     let mut swarm = full_house();
-    let set = allowed_fast([10, 0, 0, 1].into(), &metainfo().info_hash, PIECES, 10);
+    let set = allowed_fast([10, 1, 0, 1].into(), &swarm.metainfo.info_hash, PIECES, 10);
     assert_eq!(heard(&swarm, 1, allowed), set);
     assert!(heard(&swarm, 9, allowed).is_empty(), "a peer that has a slot needs no set");
     let block = |piece| BlockSpec { piece, begin: 0, length: BLOCK_BYTES };
@@ -55,7 +55,7 @@ fn a_newcomer_without_a_slot_may_request_the_allowed_fast_set_and_no_more() {
     let rejected =
         |swarm: &Swarm| heard(swarm, 1, |m| if let Message::Reject(spec) = m { Some(spec.piece) } else { None });
     assert_eq!(rejected(&swarm), [other]);
-    assert_eq!(swarm.members[0].torrent.peers[&key(1)].sending, BLOCK_BYTES as u64, "it is served");
+    assert_eq!(swarm.members[0].torrent.peers[&key_of(1)].sending, BLOCK_BYTES as u64, "it is served");
     // It gets the whole set once and no more.
     for _ in 0..2 {
         for &piece in set.iter().filter(|piece| **piece < PIECES - 1) {
@@ -68,13 +68,13 @@ fn a_newcomer_without_a_slot_may_request_the_allowed_fast_set_and_no_more() {
 
 #[test]
 fn a_peer_that_chokes_us_is_asked_for_its_allowed_fast_set() {
-    let mut swarm = Swarm::new(&[nothing(), nothing()]);
+    let mut swarm = swarm_of(&[nothing(), nothing()]);
     swarm.connect(1, 0);
     swarm.happen(0, message(Message::HaveAll));
-    assert!(swarm.members[0].torrent.peers[&key(1)].asked.is_empty());
+    assert!(swarm.members[0].torrent.peers[&key_of(1)].asked.is_empty());
     swarm.happen(0, message(Message::AllowedFast(7)));
     let pieces = |swarm: &Swarm| -> Vec<u32> {
-        swarm.members[0].torrent.peers[&key(1)].asked.iter().map(|block| block.piece).collect()
+        swarm.members[0].torrent.peers[&key_of(1)].asked.iter().map(|block| block.piece).collect()
     };
     assert_eq!(pieces(&swarm), [7, 7]);
     swarm.happen(0, message(Message::Unchoke));
@@ -87,7 +87,7 @@ fn a_peer_that_chokes_us_is_asked_for_its_allowed_fast_set() {
 
 #[test]
 fn a_peer_that_has_a_piece_is_not_told_that_we_have_it_too() {
-    let mut swarm = Swarm::new(&[nothing(), nothing(), nothing()]);
+    let mut swarm = swarm_of(&[nothing(), nothing(), nothing()]);
     swarm.connect(1, 0);
     swarm.connect(2, 0);
     swarm.happen(0, message(Message::Have(3)));
@@ -99,7 +99,7 @@ fn a_peer_that_has_a_piece_is_not_told_that_we_have_it_too() {
 
 #[test]
 fn programs_introduce_themselves_and_say_when_they_have_all_pieces() {
-    let mut swarm = Swarm::new(&[nothing(), everything(), nothing()]);
+    let mut swarm = swarm_of(&[nothing(), everything(), nothing()]);
     swarm.connect(0, 1);
     swarm.connect(2, 0);
     let told = &heard(&swarm, 1, introductions)[0];
@@ -113,7 +113,7 @@ fn programs_introduce_themselves_and_say_when_they_have_all_pieces() {
 
 #[test]
 fn a_seed_parts_from_a_peer_that_downloads_nothing_and_does_not_reconnect() {
-    let mut swarm = Swarm::new(&[everything(), nothing()]);
+    let mut swarm = swarm_of(&[everything(), nothing()]);
     swarm.connect(0, 1);
     let upload_only = ExtendedHandshake { upload_only: Some(true), ..ExtendedHandshake::default() };
     swarm.happen(0, message(Message::Extended(upload_only.message())));
@@ -125,7 +125,7 @@ fn a_seed_parts_from_a_peer_that_downloads_nothing_and_does_not_reconnect() {
 
 #[test]
 fn statements_of_peers_are_taken_and_nonsense_is_ignored() {
-    let mut swarm = Swarm::new(&[nothing(), everything()]);
+    let mut swarm = swarm_of(&[nothing(), everything()]);
     swarm.connect(1, 0);
     let told = ExtendedHandshake { reqq: Some(1), port: Some(7000), ..ExtendedHandshake::default() };
     swarm.happen(0, message(Message::Extended(told.message())));
@@ -134,28 +134,28 @@ fn statements_of_peers_are_taken_and_nonsense_is_ignored() {
     }
     swarm.happen(0, message(Message::HaveAll));
     swarm.happen(0, message(Message::Unchoke));
-    let peer = &swarm.members[0].torrent.peers[&key(1)];
+    let peer = &swarm.members[0].torrent.peers[&key_of(1)];
     assert_eq!((peer.asked.len(), peer.listens.map(|addr| addr.port())), (1, Some(7000)));
 }
 
 #[test]
 fn a_slot_that_becomes_free_is_filled_at_once() {
     let mut swarm = full_house();
-    let unchoked = |swarm: &Swarm, number| !swarm.members[0].torrent.peers[&key(number)].we_choke;
+    let unchoked = |swarm: &Swarm, number| !swarm.members[0].torrent.peers[&key_of(number)].we_choke;
     assert!(!unchoked(&swarm, 1) && unchoked(&swarm, 10));
-    swarm.happen(0, Event::Peer(key(10), PeerEvent::Message(Message::NotInterested)));
-    swarm.happen(0, Event::Peer(key(9), PeerEvent::Gone));
+    swarm.happen(0, Event::Peer(key_of(10), PeerEvent::Message(Message::NotInterested)));
+    swarm.happen(0, Event::Peer(key_of(9), PeerEvent::Gone));
     assert!(unchoked(&swarm, 1) && unchoked(&swarm, 2) && !unchoked(&swarm, 10));
 }
 
 #[test]
 fn the_number_of_slots_can_be_set() {
-    let mut swarm = Swarm::new(&[everything(), nothing(), nothing(), nothing()]);
+    let mut swarm = swarm_of(&[everything(), nothing(), nothing(), nothing()]);
     swarm.members[0].torrent.settings.upload_slots = Some(2);
     for number in 1..=3 {
         swarm.connect(number, 0);
-        swarm.happen(0, Event::Peer(key(number), PeerEvent::Message(Message::HaveNone)));
-        swarm.happen(0, Event::Peer(key(number), PeerEvent::Message(Message::Interested)));
+        swarm.happen(0, Event::Peer(key_of(number), PeerEvent::Message(Message::HaveNone)));
+        swarm.happen(0, Event::Peer(key_of(number), PeerEvent::Message(Message::Interested)));
     }
     let served = |swarm: &Swarm| swarm.members[0].torrent.peers.values().filter(|peer| !peer.we_choke).count();
     assert_eq!(served(&swarm), 2);
@@ -174,7 +174,7 @@ fn suggestions_spread_what_a_seed_has_without_repeating() {
 
 #[test]
 fn a_limit_holds_from_the_first_block_on_and_nothing_polls() {
-    let mut swarm = Swarm::new(&[everything(), nothing(), nothing()]);
+    let mut swarm = swarm_of(&[everything(), nothing(), nothing()]);
     swarm.members[0].torrent.giving.limit.set_rate(Some(64 << 10), Time::ZERO);
     swarm.connect(1, 0);
     swarm.connect(2, 0);
@@ -182,6 +182,6 @@ fn a_limit_holds_from_the_first_block_on_and_nothing_polls() {
         swarm.run(Time::from_secs(seconds), |_| false);
         let sent = swarm.members[0].uploaded;
         let most = seconds * (64 << 10);
-        assert!(sent <= most && sent + 32 * 1024 >= most.min(metainfo().length), "{sent} bytes in {seconds} s");
+        assert!(sent <= most && sent + 32 * 1024 >= most.min(swarm.metainfo.length), "{sent} bytes in {seconds} s");
     }
 }

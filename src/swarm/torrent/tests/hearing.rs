@@ -23,11 +23,11 @@ fn nonsense_ends_the_connection_and_nothing_else() {
         vec![Message::Request(too_long)],
     ];
     for sent in messages {
-        let mut swarm = Swarm::new(&[everything(), nothing(), nothing()]);
+        let mut swarm = swarm_of(&[everything(), nothing(), nothing()]);
         swarm.connect(1, 0);
         swarm.connect(2, 0);
         for message in &sent {
-            swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(message.clone())));
+            swarm.happen(0, Event::Peer(key_of(1), PeerEvent::Message(message.clone())));
         }
         assert_eq!(swarm.members[0].closed.len(), 1, "{sent:?}");
         assert_eq!(swarm.members[0].torrent.peers.len(), 1, "{sent:?}");
@@ -36,13 +36,13 @@ fn nonsense_ends_the_connection_and_nothing_else() {
 
 #[test]
 fn a_later_bitfield_that_adds_pieces_is_taken() {
-    let mut swarm = Swarm::new(&[nothing(), nothing()]);
+    let mut swarm = swarm_of(&[nothing(), nothing()]);
     swarm.connect(1, 0);
     let heard = [Message::HaveNone, Message::Have(3), Message::Bitfield(vec![0b1001_0000, 0, 1])];
     for message in heard {
-        swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(message)));
+        swarm.happen(0, Event::Peer(key_of(1), PeerEvent::Message(message)));
     }
-    let peer = &swarm.members[0].torrent.peers[&key(1)];
+    let peer = &swarm.members[0].torrent.peers[&key_of(1)];
     assert_eq!(peer.has.iter_ones().collect::<Vec<_>>(), [0, 3, 23]);
     assert_eq!(peer.useful_pieces, 3);
 }
@@ -64,26 +64,26 @@ fn a_late_or_repeated_bitfield_is_taken_and_takes_nothing_back() {
 
 #[test]
 fn a_bitfield_after_the_unchoke_does_not_stall_the_download() {
-    let mut swarm = Swarm::new(&[nothing(), nothing()]);
+    let mut swarm = swarm_of(&[nothing(), nothing()]);
     swarm.connect(1, 0);
     for message in [Message::Unchoke, Message::HaveAll] {
-        swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(message)));
+        swarm.happen(0, Event::Peer(key_of(1), PeerEvent::Message(message)));
     }
-    assert!(!swarm.members[0].torrent.peers[&key(1)].asked.is_empty());
+    assert!(!swarm.members[0].torrent.peers[&key_of(1)].asked.is_empty());
 }
 
 #[test]
 fn ten_thousand_requests_are_bounded_and_the_excess_is_rejected() {
-    let mut swarm = Swarm::new(&[everything(), nothing()]);
+    let mut swarm = swarm_of(&[everything(), nothing()]);
     swarm.members[0].mute = true;
     swarm.connect(1, 0);
     swarm.run(Time::from_secs(1), |_| false);
     let block = BlockSpec { piece: 0, begin: 0, length: BLOCK_BYTES };
-    swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(Message::Interested)));
+    swarm.happen(0, Event::Peer(key_of(1), PeerEvent::Message(Message::Interested)));
     for _ in 0..10_000 {
-        swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(Message::Request(block))));
+        swarm.happen(0, Event::Peer(key_of(1), PeerEvent::Message(Message::Request(block))));
     }
-    let waiting = swarm.members[0].torrent.peers[&key(1)].wants.len();
+    let waiting = swarm.members[0].torrent.peers[&key_of(1)].wants.len();
     let rejected = swarm.members[1].heard.iter().filter(|(_, m)| *m == Message::Reject(block)).count();
     assert!((1900..=2000).contains(&waiting), "{waiting}");
     assert!(rejected > 7_900, "{rejected}");

@@ -1,13 +1,13 @@
 //! Double connections, stolen peer ids, floods of addresses, and where addresses are from.
 
-use crate::proto::id::PeerId;
 use crate::proto::peer::bitfield::Bitfield;
 
 use crate::base::time::Time;
 use crate::swarm::event::{Event, PeerEvent};
 use crate::swarm::meeting::source::Source;
 use crate::swarm::settings::Settings;
-use crate::swarm::simulation::stage::{Stage, key};
+use crate::swarm::simulation::parts::key;
+use crate::swarm::simulation::stage::Stage;
 use core::net::SocketAddr;
 
 /// Peer ids are no secret: a peer that takes the id of a seed and connects first does not keep the seed out.
@@ -30,7 +30,7 @@ fn a_peer_that_only_takes_keeps_no_other_out_while_pieces_are_missing() {
         [(false, (key(1), "the other connection with it stays")), (true, (key(2), "it is connected already"))]
     {
         let have = if whole { Bitfield::full(8) } else { Bitfield::new(8) };
-        let mut stage = Stage::of(have, Settings { peer_id: PeerId([1; 20]), ..Settings::default() });
+        let mut stage = Stage::of(have, Settings::default());
         stage.join(1, [10, 0, 0, 66], 2, false);
         stage.happen(Event::Peer(key(1), PeerEvent::Uploaded { bytes: 16384 }));
         stage.join(2, [10, 0, 0, 1], 2, true);

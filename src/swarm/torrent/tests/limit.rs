@@ -9,7 +9,7 @@ fn as_much_comes_in_ten_seconds_as_the_limit_allows() {
     for seeds in 1..4 {
         let mut haves = vec![everything(); seeds + 1];
         haves[0] = nothing();
-        let mut swarm = Swarm::new(&haves);
+        let mut swarm = swarm_of(&haves);
         swarm.members[0].shared.download.set_rate(Some(rate), Time::ZERO);
         (1..=seeds).for_each(|to| swarm.connect(0, to));
         swarm.run(Time::from_secs(10), |_| false);
@@ -21,14 +21,14 @@ fn as_much_comes_in_ten_seconds_as_the_limit_allows() {
 
 #[test]
 fn requests_in_vain_do_not_count_against_the_limit() {
-    let mut swarm = Swarm::new(&[nothing(), everything()]);
+    let mut swarm = swarm_of(&[nothing(), everything()]);
     swarm.members[0].shared.download.set_rate(Some(64 * 1024), Time::ZERO);
     swarm.members[1].mute = true;
     swarm.connect(0, 1);
-    assert!(swarm.run(Time::from_secs(2), |swarm| !swarm.members[0].torrent.peers[&key(1)].asked.is_empty()));
-    let (block, now) = (swarm.members[0].torrent.peers[&key(1)].asked[0], swarm.now);
+    assert!(swarm.run(Time::from_secs(2), |swarm| !swarm.members[0].torrent.peers[&key_of(1)].asked.is_empty()));
+    let (block, now) = (swarm.members[0].torrent.peers[&key_of(1)].asked[0], swarm.now);
     assert!(!swarm.members[0].shared.download.is_ready(now));
-    swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(Message::Reject(block))));
+    swarm.happen(0, Event::Peer(key_of(1), PeerEvent::Message(Message::Reject(block))));
     assert!(
         swarm.members[0].shared.download.is_ready(now),
         "the next request must not wait for a block that never came"
@@ -37,7 +37,7 @@ fn requests_in_vain_do_not_count_against_the_limit() {
 
 #[test]
 fn a_torrent_without_progress_is_given_up_in_time() {
-    let mut swarm = Swarm::new(&[nothing(), everything()]);
+    let mut swarm = swarm_of(&[nothing(), everything()]);
     swarm.members[0].torrent.settings.stop_timeout = Some(Time::from_secs(60));
     swarm.connect(0, 1);
     swarm.run(Time::from_secs(1), |swarm| swarm.members[0].torrent.fetching.down.total() > 200_000);
@@ -52,8 +52,7 @@ fn a_torrent_without_progress_is_given_up_in_time() {
 /// A pause that the person wanted and a check that is going on do not count as lack of progress.
 #[test]
 fn a_pause_and_a_check_take_as_long_as_they_take() {
-    let settings =
-        Settings { peer_id: PeerId([1; 20]), stop_timeout: Some(Time::from_secs(60)), ..Settings::default() };
+    let settings = Settings { stop_timeout: Some(Time::from_secs(60)), ..Settings::default() };
     let mut stage = Stage::of(Bitfield::new(8), settings);
     stage.happen(Event::Paused(true));
     stage.pass(Time::from_secs(3600));

@@ -3,7 +3,8 @@
 use super::*;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use crate::swarm::event::{DiskEvent, Event, PeerEvent};
-use crate::swarm::simulation::stage::{Stage, key};
+use crate::swarm::simulation::parts::key;
+use crate::swarm::simulation::stage::Stage;
 use crate::swarm::torrent::lying::MOST_DEPARTED;
 
 /// Where the corrupt block begins.

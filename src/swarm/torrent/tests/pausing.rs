@@ -11,10 +11,7 @@ fn sent(stage: &mut Stage, wanted: fn(&Message) -> bool) -> usize {
 #[test]
 fn a_pause_withdraws_requests_and_chokes_and_afterwards_all_goes_on() {
     let is_unchoke = |message: &Message| *message == Message::Unchoke;
-    let mut stage = Stage::of(
-        Bitfield::from_bytes([0b1000_0000], 8).unwrap(),
-        Settings { peer_id: peer_id(0), ..Settings::default() },
-    );
+    let mut stage = Stage::of(Bitfield::from_bytes([0b1000_0000], 8).unwrap(), Settings::default());
     stage.join(1, [10, 0, 0, 1], 2, false);
     stage.hear(1, Message::HaveAll);
     stage.hear(1, Message::Interested);

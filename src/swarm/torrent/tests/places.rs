@@ -2,12 +2,11 @@
 
 use super::spoilt;
 use crate::base::time::Time;
-use crate::proto::id::PeerId;
-use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::event::{DiskEvent, Event, PeerEvent};
 use crate::swarm::meeting::source::Source;
-use crate::swarm::simulation::stage::{Stage, key};
+use crate::swarm::simulation::parts::{connected, key};
+use crate::swarm::simulation::stage::Stage;
 use crate::swarm::torrent::places::MOST_CONNECTING;
 
 const ENOUGH: &str = "there are enough peers";
@@ -165,14 +164,7 @@ fn seconds_until_tried(places: u32) -> u64 {
             if addr == honest {
                 return (stage.now - began).as_secs();
             }
-            let (ip, id) = (addr.ip(), came as u8);
-            let handshake =
-                Handshake { reserved: Reserved::ours(), info_hash: stage.torrent.info_hash, peer_id: PeerId([id; 20]) };
-            let addr = (ip, addr.port()).into();
-            stage.happen(Event::Peer(
-                key(came),
-                PeerEvent::Connected { addr, outgoing: true, handshake: Box::new(handshake) },
-            ));
+            stage.happen(Event::Peer(key(came), connected(stage.info_hash, addr, came as u8, true)));
             stage.hear(came, Message::HaveAll);
             came += 1;
         }

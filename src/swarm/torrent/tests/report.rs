@@ -6,7 +6,7 @@ use crate::swarm::simulation::stage::Stage;
 
 /// A torrent of eight pieces that has those in `have`.
 fn of(have: u8) -> Stage {
-    Stage::of(Bitfield::from_bytes([have], 8).unwrap(), Settings { peer_id: peer_id(0), ..Settings::default() })
+    Stage::of(Bitfield::from_bytes([have], 8).unwrap(), Settings::default())
 }
 
 /// A peer comes that has `pieces`.

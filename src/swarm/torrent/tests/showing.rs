@@ -7,12 +7,13 @@ use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use crate::swarm::event::{Event, PeerEvent, PeerOrder};
 use crate::swarm::giving::super_seeding::MOST_PIECES;
-use crate::swarm::simulation::stage::{Stage, key};
+use crate::swarm::simulation::parts::key;
+use crate::swarm::simulation::stage::Stage;
 use crate::swarm::torrent::showing::IDLE;
 use proptest::prelude::{prop_assert, proptest};
 
 fn seed(pieces: u32) -> Stage {
-    Stage::of(Bitfield::full(pieces), Settings { peer_id: PeerId([1; 20]), super_seed: true, ..Settings::default() })
+    Stage::of(Bitfield::full(pieces), Settings { super_seed: true, ..Settings::default() })
 }
 
 /// A leecher with nothing comes.

@@ -9,21 +9,17 @@ fn trouble(text: &str) -> DiskTrouble {
 
 /// A leecher and a seed, some pieces under way; the seed goes mute.
 fn under_way() -> (Swarm, BlockSpec) {
-    let mut swarm = Swarm::new(&[nothing(), everything()]);
+    let mut swarm = swarm_of(&[nothing(), everything()]);
     swarm.connect(0, 1);
     assert!(swarm.run(Time::from_secs(9), |swarm| swarm.members[0].torrent.picker.have().count() > 3));
     swarm.members[1].mute = true;
-    let block = swarm.members[0].torrent.peers[&key(1)].asked[0];
+    let block = swarm.members[0].torrent.peers[&key_of(1)].asked[0];
     (swarm, block)
 }
 
-/// What a member decides when something happens to it.
+/// What member 0 decides when something happens to it.
 fn decides(swarm: &mut Swarm, event: Event) -> Vec<Action> {
-    let mut actions = Vec::new();
-    let member = &mut swarm.members[0];
-    let mut turn = Turn { now: swarm.now, shared: &mut member.shared, actions: &mut actions };
-    member.torrent.handle(event, &mut turn);
-    actions
+    swarm.decide(0, event)
 }
 
 fn count(actions: &[Action], is: impl Fn(&Action) -> bool) -> usize {
@@ -37,7 +33,7 @@ fn is_probe(action: &Action) -> bool {
 #[test]
 fn when_the_disk_is_full_requests_are_withdrawn_and_sent_again_when_it_works() {
     let (mut swarm, block) = under_way();
-    let asked = swarm.members[0].torrent.peers[&key(1)].asked.len();
+    let asked = swarm.members[0].torrent.peers[&key_of(1)].asked.len();
     let actions = decides(&mut swarm, Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: trouble("full") }));
     assert_eq!(count(&actions, |action| matches!(action, Action::News(News::Waiting { .. }))), 1);
     assert!(
@@ -49,11 +45,11 @@ fn when_the_disk_is_full_requests_are_withdrawn_and_sent_again_when_it_works() {
     assert_eq!(cancelled, asked + count(&actions, is_request), "all that was asked for, a moment ago too");
     let torrent = &swarm.members[0].torrent;
     assert_eq!(torrent.standing, Standing::WaitingForDisk(Box::new(trouble("full"))));
-    assert!(torrent.peers[&key(1)].asked.is_empty() && torrent.peers.len() == 1, "the peers stay");
+    assert!(torrent.peers[&key_of(1)].asked.is_empty() && torrent.peers.len() == 1, "the peers stay");
     assert_eq!(swarm.members[0].shared.budget.free(), 1 << 20, "what is not asked for needs no memory");
     // What was on its way is not written, and others that fail say nothing new.
     let data = vec![0; block.length as usize];
-    let late = Event::Peer(key(1), PeerEvent::Block { piece: block.piece, begin: block.begin, data });
+    let late = Event::Peer(key_of(1), PeerEvent::Block { piece: block.piece, begin: block.begin, data });
     assert_eq!(count(&decides(&mut swarm, late), |action| matches!(action, Action::Disk(DiskOrder::Write { .. }))), 0);
     let other = Event::Disk(DiskEvent::Trouble { block: None, trouble: trouble("other") });
     assert_eq!(count(&decides(&mut swarm, other), |action| matches!(action, Action::News(News::Waiting { .. }))), 0);
@@ -120,7 +116,7 @@ fn a_disk_that_fails_again_at_once_is_given_more_time() {
 
 #[test]
 fn content_in_doubt_is_not_offered_until_it_is_checked() {
-    let mut swarm = Swarm::new(&[everything(), nothing(), everything()]);
+    let mut swarm = swarm_of(&[everything(), nothing(), everything()]);
     swarm.connect(1, 0);
     swarm.connect(0, 2);
     swarm.run(Time::from_millis(100), |_| false);
@@ -155,7 +151,7 @@ fn a_disk_that_was_away_is_checked_and_one_that_cannot_be_is_waited_for() {
     decides(&mut swarm, Event::Disk(DiskEvent::Checked { piece: block.piece, good: true }));
     decides(&mut swarm, Event::Disk(DiskEvent::CheckedAgain { have: nothing() }));
     let torrent = &swarm.members[0].torrent;
-    assert_eq!((&torrent.standing, torrent.picker.lacked_bytes()), (&Standing::Downloading, metainfo().length));
+    assert_eq!((&torrent.standing, torrent.picker.lacked_bytes()), (&Standing::Downloading, swarm.metainfo.length));
     assert!(torrent.picker.have().is_empty());
 }
 
@@ -198,7 +194,7 @@ fn writes_that_began_before_a_check_do_not_start_another() {
 
 #[test]
 fn a_seed_that_waits_for_its_disk_is_not_given_up() {
-    let mut swarm = Swarm::new(&[everything()]);
+    let mut swarm = swarm_of(&[everything()]);
     swarm.members[0].torrent.settings.stop_timeout = Some(Time::from_secs(10));
     swarm.now = Time::from_secs(1000);
     let gives_up = |action: &Action| matches!(action, Action::News(News::Failed { .. }));
@@ -242,7 +238,7 @@ fn a_download_that_waits_too_long_for_its_disk_is_given_up() {
 
 #[test]
 fn a_piece_that_cannot_be_read_is_fetched_again_and_not_offered() {
-    let mut swarm = Swarm::new(&[everything(), nothing(), everything()]);
+    let mut swarm = swarm_of(&[everything(), nothing(), everything()]);
     swarm.connect(1, 0);
     swarm.run(Time::from_millis(100), |_| false);
     swarm.happen(0, Event::Disk(DiskEvent::Unreadable { piece: 3 }));
@@ -250,7 +246,7 @@ fn a_piece_that_cannot_be_read_is_fetched_again_and_not_offered() {
     let torrent = &swarm.members[0].torrent;
     assert_eq!((&torrent.standing, torrent.picker.lacked_bytes()), (&Standing::Downloading, PIECE as u64));
     let block = BlockSpec { piece: 3, begin: 0, length: BLOCK_BYTES };
-    swarm.happen(0, Event::Peer(key(1), PeerEvent::Message(Message::Request(block))));
+    swarm.happen(0, Event::Peer(key_of(1), PeerEvent::Message(Message::Request(block))));
     assert_eq!(swarm.members[1].heard.iter().filter(|(_, said)| *said == Message::Reject(block)).count(), 1);
     swarm.connect(0, 2);
     assert!(swarm.run(Time::from_secs(60), |swarm| swarm.whole(0) && swarm.whole(1)));
