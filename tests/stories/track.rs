@@ -67,7 +67,7 @@ fn a_head_is_no_announce_and_a_slash_after_the_path_does_no_harm() {
     let mut answers = String::new();
     socket.read_to_string(&mut answers).unwrap();
     assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 3, "{answers}");
-    assert_eq!(scraped(&track.scrape(&HASH), &HASH), [0, 0, 0], "a HEAD registered a peer");
+    assert!(!track.scrape(&HASH).windows(20).any(|part| part == HASH), "a HEAD registered a peer");
     let slash = track.get(&target.replace("/announce?", "/announce/?")).body;
     assert_eq!(number(&slash, "complete"), 1);
     let scrape = track.get(&format!("/scrape/?info_hash={}", percent_encode(&HASH))).body;
