@@ -1,8 +1,8 @@
 //! # swarmlet: a complete BitTorrent system in one small binary
 //!
-//! This page is the front page of a book: the sources of the program, written to be read. The program is synchronous. Each
-//! peer has two threads, a central piece manager decides, and channels connect them. There is no async runtime. `make
-//! book` builds these pages with everything that is private. [The manual](book) is part of the book.
+//! This page is the front page of a book: the sources of the program, written to be read. The program is synchronous.
+//! Each peer has two threads, a central piece manager decides, and channels connect them. There is no async runtime.
+//! `make book` builds these pages with everything that is private. [The manual](book) is part of the book.
 //!
 //! ## Twelve words
 //!
@@ -24,8 +24,8 @@
 //! ## The house
 //!
 //! The crate is one library and one binary on four floors. A floor uses only the floors below it, and inside floors 1
-//! and 3 the rooms have an order too. `tests/architecture` enforces this, forbids circles of imports, and limits the size
-//! of files and folders.
+//! and 3 the rooms have an order too. `tests/architecture` enforces this, forbids circles of imports, and limits the
+//! size of files and folders.
 //!
 //! ```text
 //! floor 4  cli/      commands/ options/ run/ show/              what a person types and sees
@@ -45,8 +45,8 @@
 //!
 //! *Pure* means: no sockets, files, threads, clocks or random device. Time is an argument, random numbers come from a
 //! seeded generator that is passed in, and bytes are slices. So each decision can be tested, replayed and simulated in
-//! virtual time: `src/swarm/simulation` runs hundreds of swarms whose peers misbehave, and checks all accounts while they
-//! run.
+//! virtual time: `src/swarm/simulation` runs hundreds of swarms whose peers misbehave, and checks all accounts while
+//! they run.
 //!
 //! ## Where to read first
 //!
@@ -55,8 +55,8 @@
 //! 3. [`proto::peer::handshake`] and [`proto::peer::message`]: what peers say to each other.
 //! 4. [`swarm::event`]: everything that can happen to a torrent, and everything that it can want done. Then
 //!    [`swarm::torrent`], the central piece manager; the files in its folder hold its decisions, one subject each.
-//! 5. [`swarm::picking`] and [`swarm::giving`]: which block to request, and which peer to serve. These are the two halves
-//!    of the paper "Incentives Build Robustness in BitTorrent" (Cohen 2003).
+//! 5. [`swarm::picking`] and [`swarm::giving`]: which block to request, and which peer to serve. These are the two
+//!    halves of the paper "Incentives Build Robustness in BitTorrent" (Cohen 2003).
 //! 6. [`swarm::meeting`] and [`proto::tracker`]: how peers find each other.
 //! 7. [`engine::manager`], [`engine::peer`], [`engine::disk`]: the threads that carry out the decisions.
 //! 8. [`storage::content`]: many files as one run of bytes.
@@ -89,27 +89,28 @@
 //!                                                                   \-> announce thread -> [Event]
 //! ```
 //!
-//! 1. *A peer is found.* A tracker has answered. [`swarm::meeting::candidates`] keeps the address until there is room, and
-//!    `places.rs` decides to connect. The engine starts a [reader](engine::peer::reader) thread: it connects, sends our
-//!    [handshake](proto::peer::handshake), reads theirs, and starts the [writer](engine::peer::writer) thread.
-//! 2. *We want something.* The peer's [bitfield](proto::peer::bitfield) shows pieces that we lack, so we tell the peer that
-//!    we are interested. It unchokes us.
+//! 1. *A peer is found.* A tracker has answered. [`swarm::meeting::candidates`] keeps the address until there is room,
+//!    and `places.rs` decides to connect. The engine starts a [reader](engine::peer::reader) thread: it connects, sends
+//!    our [handshake](proto::peer::handshake), reads theirs, and starts the [writer](engine::peer::writer) thread.
+//! 2. *We want something.* The peer's [bitfield](proto::peer::bitfield) shows pieces that we lack, so we tell the peer
+//!    that we are interested. It unchokes us.
 //! 3. *The block is requested.* `downloading.rs` looks at the peer's [window](swarm::picking::window) and at the
-//!    [budget](swarm::picking::budget), lets the [picker](swarm::picking::picker) choose, and sends one request per block.
-//!    The block counts against the budget from here on, because it may arrive at any moment.
+//!    [budget](swarm::picking::budget), lets the [picker](swarm::picking::picker) choose, and sends one request per
+//!    block. The block counts against the budget from here on, because it may arrive at any moment.
 //! 4. *It arrives.* The [wire](engine::peer::wire) checks the length of the message before anything is allocated, and
-//!    reads the bytes from the kernel straight into a [buffer of the stock](engine::peer::blocks). The block goes to the
-//!    [manager](engine::manager) as an event, together with others that arrived at the same time. From here on it is
-//!    moved, never copied.
-//! 5. *It is accepted.* `downloading.rs` finds the request that the block answers; a block that was never requested is dropped.
-//!    The picker says whether it is still missing. Then the block moves on to the [disk thread](engine::disk) of its
-//!    piece.
-//! 6. *It is written and hashed.* Blocks that follow each other are written with one call. The running SHA-1 of the piece
-//!    takes them from memory while they arrive in order; a block that arrives early waits a little, or is read back. The
-//!    buffer returns to the stock, and its bytes to the budget.
+//!    reads the bytes from the kernel straight into a [buffer of the stock](engine::peer::blocks). The block goes to
+//!    the [manager](engine::manager) as an event, together with others that arrived at the same time. From here on it
+//!    is moved, never copied.
+//! 5. *It is accepted.* `downloading.rs` finds the request that the block answers; a block that was never requested is
+//!    dropped. The picker says whether it is still missing. Then the block moves on to the [disk thread](engine::disk)
+//!    of its piece.
+//! 6. *It is written and hashed.* Blocks that follow each other are written with one call. The running SHA-1 of the
+//!    piece takes them from memory while they arrive in order; a block that arrives early waits a little, or is read
+//!    back. The buffer returns to the stock, and its bytes to the budget.
 //! 7. *It is verified.* After the last block of the piece, its hash is compared. If it is right, we have the piece: the
-//!    peers that lack it are told, and may request it. If it is wrong, the piece is fetched again from one peer alone. The
-//!    disk thread (`engine/disk/tries.rs`) compares the two tries, and `lying.rs` bans the peers whose blocks were corrupt.
+//!    peers that lack it are told, and may request it. If it is wrong, the piece is fetched again from one peer alone.
+//!    The disk thread (`engine/disk/tries.rs`) compares the two tries, and `lying.rs` bans the peers whose blocks were
+//!    corrupt.
 //! 8. *It is passed on.* A peer requests the block. `uploading.rs` checks that we have it and that the peer may ask
 //!    for it, and the peer's writer lets the kernel send the block from its file. A peer that downloads also uploads.
 //!
@@ -123,10 +124,10 @@
 //!
 //! ## What blocks on what
 //!
-//! The manager blocks only on its channel. A reader blocks on its socket. A writer blocks on its channel, its socket, and
-//! the disk that it sends from. A disk thread blocks on its channel and its disk. Shutting down a socket wakes its reader;
-//! dropping a channel ends its writer. Nothing polls and nothing sleeps in a loop: an idle process makes no system calls
-//! except for the manager's next timer. (`many` looks at its folders every few seconds.)
+//! The manager blocks only on its channel. A reader blocks on its socket. A writer blocks on its channel, its socket,
+//! and the disk that it sends from. A disk thread blocks on its channel and its disk. Shutting down a socket wakes its
+//! reader; dropping a channel ends its writer. Nothing polls and nothing sleeps in a loop: an idle process makes no
+//! system calls except for the manager's next timer. (`many` looks at its folders every few seconds.)
 #![forbid(unsafe_code)]
 
 pub mod base;

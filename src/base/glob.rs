@@ -1,13 +1,13 @@
 //! Patterns for paths, as in shells and `.gitignore`.
 //!
-//! `*` matches any run of characters within a name, `?` any one character, `[a-z]` a character of a class and `[!a-z]` one
-//! that is not in it. `**` matches any run across folders, and `**/` any number of folders, including none. `\` takes the next
-//! character literally. A pattern without `/` matches at any depth, one with `/` starts at the torrent's folder. A pattern
-//! that matches a folder matches everything in it.
+//! `*` matches any run of characters within a name, `?` any one character, `[a-z]` a character of a class and `[!a-z]`
+//! one that is not in it. `**` matches any run across folders, and `**/` any number of folders, including none. `\`
+//! takes the next character literally. A pattern without `/` matches at any depth, one with `/` starts at the torrent's
+//! folder. A pattern that matches a folder matches everything in it.
 //!
-//! The paths come from a stranger, so there is no backtracking: all possible continuations are followed at the same time, one
-//! character after the other (Thompson's method). The time is proportional to the length of the path times that of the
-//! pattern.
+//! The paths come from a stranger, so there is no backtracking: all possible continuations are followed at the same
+//! time, one character after the other (Thompson's method). The time is proportional to the length of the path times
+//! that of the pattern.
 
 /// A valid pattern.
 #[derive(Clone, Debug)]

@@ -1,7 +1,8 @@
-//! Unpacks gzip (RFC 1952) and the deflate format in it (RFC 1951), because some trackers compress their replies unasked.
+//! Unpacks gzip (RFC 1952) and the deflate format in it (RFC 1951), because some trackers compress their replies
+//! unasked.
 //!
-//! It unpacks everything at once: a reply is small, and its size was checked before. The loops follow Mark Adler's `puff.c`,
-//! which was written to be read.
+//! It unpacks everything at once: a reply is small, and its size was checked before. The loops follow Mark Adler's
+//! `puff.c`, which was written to be read.
 
 use std::cell::LazyCell;
 

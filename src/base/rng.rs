@@ -1,7 +1,7 @@
 //! Random numbers for decisions: which piece first, which tracker of a tier, when to try again.
 //!
-//! The generator is seeded from outside, so a run can be replayed. It is splitmix64 (Steele, Lea and Flood 2014): eight bytes
-//! of state, good enough to break ties, not meant for secrets.
+//! The generator is seeded from outside, so a run can be replayed. It is splitmix64 (Steele, Lea and Flood 2014): eight
+//! bytes of state, good enough to break ties, not meant for secrets.
 
 /// A seeded generator; the same seed gives the same numbers.
 #[derive(Clone, Debug)]

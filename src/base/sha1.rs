@@ -1,7 +1,7 @@
 //! SHA-1, the hash of pieces and of the info dictionary (BEP 3).
 //!
-//! There are two implementations behind one interface. `sha1_smol`, which is small and has no dependencies, is the default;
-//! with the feature `hw-sha1` the crate `sha1` uses the SHA instructions of the processor.
+//! There are two implementations behind one interface. `sha1_smol`, which is small and has no dependencies, is the
+//! default; with the feature `hw-sha1` the crate `sha1` uses the SHA instructions of the processor.
 
 /// The 20 bytes of a SHA-1 digest.
 pub type Digest = [u8; 20];

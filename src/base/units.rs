@@ -1,5 +1,5 @@
-//! Sizes, rates and durations for people. Sizes are in KiB, MiB, GiB (IEC 80000-13) with three digits, rates in those per
-//! second.
+//! Sizes, rates and durations for people. Sizes are in KiB, MiB, GiB (IEC 80000-13) with three digits, rates in those
+//! per second.
 
 use std::time::Duration;
 
@@ -80,8 +80,8 @@ pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// `12.345`: seconds with three decimals. (This file uses whole numbers only, because the code that formats floating-point
-/// numbers would be a fiftieth of the smallest build.)
+/// `12.345`: seconds with three decimals. (This file uses whole numbers only, because the code that formats
+/// floating-point numbers would be a fiftieth of the smallest build.)
 pub fn seconds(time: Duration) -> String {
     format!("{}.{:03}", time.as_secs(), time.subsec_millis())
 }

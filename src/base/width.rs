@@ -1,7 +1,7 @@
 //! How many columns text takes on a terminal, and how to make it fit.
 //!
-//! Unicode Standard Annex 11 (East Asian Width), as far as names of files need it. In doubtful cases this counts a column too
-//! many: a line that is too short looks fine, one that is too long breaks the screen.
+//! Unicode Standard Annex 11 (East Asian Width), as far as names of files need it. In doubtful cases this counts a
+//! column too many: a line that is too short looks fine, one that is too long breaks the screen.
 
 /// Characters of two columns: East Asian wide and full-width ones, and emoji. Each range is its first and its last.
 const WIDE: [u32; 30] = [

@@ -2,8 +2,8 @@
 //!
 //! 1. First steps: [installation](install), [downloading](get), [the screen](screen), [uploading](seed), [many
 //!    torrents](many), [torrent files](makers), [the tracker](tracker), and [the tutorial of 2004](tutorial).
-//! 2. To look something up: [disks and resume states](disks), [blocklists](blocklist), [exit codes](exit_codes),
-//!    [JSON](json), [limits and safety](safety).
+//! 2. To look something up: [every file that is written](files), [disks and resume states](disks), [blocklists](blocklist),
+//!    [JSON and exit codes](json), [limits and safety](safety).
 //! 3. What was tried: [measurements] and [interoperability](interop).
 //!
 //! The chapters are Markdown files beside this one, so that a forge shows them too. On a forge, a link such as
@@ -28,6 +28,10 @@ pub mod screen {}
 #[doc = include_str!("disks.md")]
 pub mod disks {}
 
+/// [states]: crate::book::disks#resume-states
+#[doc = include_str!("files.md")]
+pub mod files {}
+
 /// [blocklist]: crate::book::blocklist
 /// [json]: crate::book::json
 /// [many]: crate::book::many
@@ -36,18 +40,17 @@ pub mod seed {}
 
 /// [get]: crate::book::get
 /// [peers]: crate::book::screen#the-peers-view
+/// [seed]: crate::book::seed
 #[doc = include_str!("many.md")]
 pub mod many {}
 
 #[doc = include_str!("blocklist.md")]
 pub mod blocklist {}
 
-#[doc = include_str!("exit_codes.md")]
-pub mod exit_codes {}
-
 #[doc = include_str!("json.md")]
 pub mod json {}
 
+/// [files]: crate::book::files
 /// [json-files]: crate::book::json#commands-for-torrent-files
 #[doc = include_str!("makers.md")]
 pub mod makers {}

@@ -1,8 +1,8 @@
 //! Announce threads: they ask trackers, so that nothing else waits for an answer.
 //!
-//! A thread is started when there is something to ask and ends when there is nothing, so an idle program has none. A tracker
-//! that hangs holds up at most [`MOST_A_TRACKER`] threads of [`MOST_THREADS`], and only until the deadline of one question,
-//! whatever the number of torrents: so it never delays another. The file `asking` asks one question.
+//! A thread is started when there is something to ask and ends when there is nothing, so an idle program has none. A
+//! tracker that hangs holds up at most [`MOST_A_TRACKER`] threads of [`MOST_THREADS`], and only until the deadline of
+//! one question, whatever the number of torrents: so it never delays another. The file `asking` asks one question.
 
 mod asking;
 pub mod udp;
@@ -20,7 +20,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// Questions at the same time. Today's torrents list twenty trackers, most of them dead, and no torrent should wait for those.
+/// Questions at the same time. Today's torrents list twenty trackers, most of them dead, and no torrent should wait for
+/// those.
 const MOST_THREADS: usize = 32;
 /// Announces to one tracker at the same time.
 const MOST_A_TRACKER: usize = 2;
@@ -56,8 +57,8 @@ impl Announcers {
         Announcers { pool: Arc::default(), one_family: Arc::default(), manager }
     }
 
-    /// Asks a tracker soon, for `torrent`. Returns the question if no thread could be started and none runs that could ask it
-    /// later.
+    /// Asks a tracker soon, for `torrent`. Returns the question if no thread could be started and none runs that could
+    /// ask it later.
     pub fn announce(&self, torrent: TorrentId, announcement: Box<Announcement>) -> Result<(), Box<Announcement>> {
         self.announce_on(torrent, announcement, |worker| {
             let builder = thread::Builder::new().name("announce".into()).stack_size(STACK_BYTES);
@@ -116,8 +117,8 @@ impl Announcers {
 }
 
 impl Pool {
-    /// The first job that may be done now. If its tracker is busy, a job waits for the thread that asks that tracker, which calls
-    /// this again when it is done.
+    /// The first job that may be done now. If its tracker is busy, a job waits for the thread that asks that tracker,
+    /// which calls this again when it is done.
     fn next(&self) -> Option<usize> {
         let count = |url: &String| self.asked.iter().filter(|(asked, _)| asked == url).count();
         let scrapes = self.asked.iter().filter(|(_, is_scrape)| *is_scrape).count();

@@ -102,8 +102,8 @@ impl Disk {
         Ok(())
     }
 
-    /// A torrent has ended, or its content was opened again: everything of it is forgotten. The threads end with the last
-    /// torrent of their device.
+    /// A torrent has ended, or its content was opened again: everything of it is forgotten. The threads end with the
+    /// last torrent of their device.
     pub fn end(&mut self, content: &Arc<Content>) {
         self.forget(content);
         self.send();

@@ -72,12 +72,15 @@ pub enum Input {
 
 /// What a person wants of the engine.
 pub enum Command {
-    /// Pauses a torrent, or resumes it if it is paused. `None`: pauses all, including those that are added later; or, if
-    /// all are paused, resumes all. New figures follow at once.
+    /// Pauses a torrent, or resumes it if it is paused. `None`: pauses all, including those that are added later; or,
+    /// if all are paused, resumes all. New figures follow at once.
     PauseOrResume(Option<TorrentId>),
+    /// Announces a torrent, or all, to its trackers now, or as soon as they allow. New figures follow at once.
+    Announce(Option<TorrentId>),
     /// Says which details are shown now. New figures follow at once.
     Watch(Watch),
-    /// Removes a torrent: its trackers are told, its content stays. [`Notice::Removed`](super::Notice::Removed) follows.
+    /// Removes a torrent: its trackers are told, its content stays. [`Notice::Removed`](super::Notice::Removed)
+    /// follows.
     Remove(TorrentId),
     /// Limits what all torrents together transfer. New figures follow at once.
     Limit(RateLimits),

@@ -78,8 +78,8 @@ impl Keeper {
         Keeper { worker, every: config.save_every, threads: BTreeMap::new() }
     }
 
-    /// Gives a torrent's state to the thread of its device, which saves it. If an earlier one still waits, because the disk hangs or has
-    /// too much to do, only this one is saved.
+    /// Gives a torrent's state to the thread of its device, which saves it. If an earlier one still waits, because the
+    /// disk hangs or has too much to do, only this one is saved.
     pub fn save(&mut self, kept: &Arc<Kept>, save: Save) {
         let Some(worker) = &self.worker else { return };
         let thread = match self.threads.entry(kept.content.device()) {

@@ -1,10 +1,10 @@
 //! The manager thread: all torrents of the process, one thing after another.
 //!
 //! Floor 3. It takes what the other threads report, hands it to
-//! [`Torrent::handle`](crate::swarm::torrent::Torrent::handle), and gives each of the actions to the part of the manager
-//! that carries it out: `peers.rs`, `trackers.rs`, `disks.rs` or `news.rs`. It blocks only on its channel. What it gives away goes into channels that are
-//! bounded by what was let in (the budget, the windows, the number of peers), so giving never waits. How torrents are added,
-//! removed and paused is in `queue.rs`, how they end in `ending.rs`.
+//! [`Torrent::handle`](crate::swarm::torrent::Torrent::handle), and gives each of the actions to the part of the
+//! manager that carries it out: `peers.rs`, `trackers.rs`, `disks.rs` or `news.rs`. It blocks only on its channel. What
+//! it gives away goes into channels that are bounded by what was let in (the budget, the windows, the number of peers),
+//! so giving never waits. How torrents are added, removed and paused is in `queue.rs`, how they end in `ending.rs`.
 
 mod agenda;
 mod disks;
@@ -28,7 +28,7 @@ use super::peer::listener;
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
 use crate::storage::TorrentId;
-use crate::swarm::event::{Action, Event, News, PeerEvent};
+use crate::swarm::event::{Action, Event, PeerEvent};
 use crate::swarm::picking::budget::{Budget, LEAST_BYTES};
 use crate::swarm::settings::Settings;
 use crate::swarm::shared::{Shared, Turn};
@@ -47,7 +47,8 @@ use std::thread;
 use std::time::Instant;
 use trackers::Trackers;
 
-/// Inputs that may wait for the manager; threads with more to report wait. It bounds what a flood of small messages costs.
+/// Inputs that may wait for the manager; threads with more to report wait. It bounds what a flood of small messages
+/// costs.
 const INBOX: usize = 32;
 /// Inputs taken in before what they led to is sent, so that a peer's requests go out together.
 const BATCH: usize = 128;
@@ -69,8 +70,8 @@ struct Manager {
     news: Reporter,
     /// What the last handled torrent decided. (Empty between two calls; kept for its memory.)
     actions: Vec<Action>,
-    /// What became of actions that could not even be tried: it is taken in when the batch is over. (It can't go through the
-    /// inbox, because the thread that would wait for room there is the one that makes room.)
+    /// What became of actions that could not even be tried: it is taken in when the batch is over. (It can't go through
+    /// the inbox, because the thread that would wait for room there is the one that makes room.)
     undone: Vec<(TorrentId, Event)>,
     /// Torrents that are added are paused.
     paused: bool,
@@ -84,11 +85,23 @@ struct Manager {
 
 /// Starts the manager and all threads that serve it. What is sent to the channel goes to the manager.
 pub fn start(
-    mut config: Config,
+    config: Config,
     settings: Settings,
     listeners: Vec<TcpListener>,
     notices: Sender<Notice>,
 ) -> io::Result<Sender<Input>> {
+    let (mut manager, sender) = prepare(config, settings, listeners, notices)?;
+    thread::Builder::new().name("manager".into()).spawn(move || manager.run())?;
+    Ok(sender)
+}
+
+/// The manager, with the threads that serve it.
+fn prepare(
+    mut config: Config,
+    settings: Settings,
+    listeners: Vec<TcpListener>,
+    notices: Sender<Notice>,
+) -> io::Result<(Manager, Sender<Input>)> {
     let (sender, inbox) = crossbeam_channel::bounded(INBOX);
     let blocks = Blocks::new(config.memory_bytes);
     let around = Surroundings {
@@ -108,7 +121,7 @@ pub fn start(
         checks: checker::start(sender.clone(), notices.clone(), &config)?,
         keeper: Keeper::new(&config, sender.clone(), notices.clone()),
     };
-    let mut manager = Manager {
+    let manager = Manager {
         started: Instant::now(),
         settings,
         inbox,
@@ -126,30 +139,14 @@ pub fn start(
         place_left: false,
         end_at: None,
     };
-    thread::Builder::new().name("manager".into()).spawn(move || manager.run())?;
-    Ok(sender)
+    Ok((manager, sender))
 }
 
 impl Manager {
     fn run(&mut self) {
         while let Some(input) = self.wait() {
             let now = self.started.elapsed();
-            let inbox = self.inbox.clone();
-            for input in input.into_iter().chain(inbox.try_iter().take(BATCH)) {
-                self.take(input, now);
-            }
-            self.wake_torrents(now);
-            self.share_memory(now);
-            if std::mem::take(&mut self.place_left) {
-                self.next_in_queue(now);
-            }
-            while let Some((torrent, event)) = self.undone.pop() {
-                self.take(Input::Torrent { torrent, event }, now);
-            }
-            self.save_due(now);
-            self.disks.disk.send();
-            self.peers.send();
-            self.news.report_all(&self.torrents, limits_of(&self.shared), now);
+            self.step(input, now);
             let is_done = |at| at <= now || self.trackers.is_idle() && self.disks.disk.busy().is_empty();
             if self.end_at.is_some_and(is_done) {
                 break;
@@ -158,11 +155,33 @@ impl Manager {
         self.end();
     }
 
+    /// Takes in what came, and does all that is due at `now`.
+    fn step(&mut self, input: Option<Input>, now: Time) {
+        let inbox = self.inbox.clone();
+        for input in input.into_iter().chain(inbox.try_iter().take(BATCH)) {
+            self.take(input, now);
+        }
+        self.wake_torrents(now);
+        self.share_memory(now);
+        if std::mem::take(&mut self.place_left) {
+            self.next_in_queue(now);
+        }
+        while let Some((torrent, event)) = self.undone.pop() {
+            self.take(Input::Torrent { torrent, event }, now);
+        }
+        self.save_due(now);
+        self.disks.disk.send();
+        self.peers.send();
+        self.news.report_all(&self.torrents, limits_of(&self.shared), now);
+    }
+
     /// Waits for the next input, or until something is due: `Some(None)`. `None`: nothing will come any more.
     fn wait(&self) -> Option<Option<Input>> {
-        match sooner(self.agenda.next(), sooner(self.news.due, self.end_at)) {
+        let due = sooner(self.agenda.next(), sooner(self.news.due, self.end_at));
+        // A time that the clock can't show never comes.
+        match due.and_then(|at| self.started.checked_add(at)) {
             None => self.inbox.recv().ok().map(Some),
-            Some(at) => Some(self.inbox.recv_deadline(self.started + at).ok()),
+            Some(at) => Some(self.inbox.recv_deadline(at).ok()),
         }
     }
 
@@ -214,6 +233,11 @@ impl Manager {
         match command {
             Command::PauseOrResume(Some(torrent)) => self.pause_or_resume(torrent, now),
             Command::PauseOrResume(None) => self.pause_or_resume_all(now),
+            Command::Announce(torrent) => {
+                let torrents = torrent.map_or_else(|| self.ids(), |torrent| vec![torrent]);
+                torrents.into_iter().for_each(|torrent| self.handle(torrent, Event::AnnounceNow, now));
+                self.news.hurry(now);
+            }
             Command::Watch(watch) => self.news.watch(watch, now),
             Command::Remove(torrent) => self.remove(torrent, now),
             Command::Limit(limits) => {
@@ -268,12 +292,12 @@ impl Manager {
                 }
                 Action::Disk(order) => self.disks.order(content, order),
                 Action::News(news) => {
-                    self.place_left |= matches!(news, News::Complete);
                     ended = self.news.report(id, slot, news, now).or(ended);
                 }
             }
         }
         let next = slot.next_plan(now, &self.shared, self.disks.keeper.every());
+        self.place_left |= slot.plan.downloads && !next.downloads;
         self.agenda.change(id, &mut slot.plan, next);
         if let Some(problem) = ended {
             self.end_torrent(id, Some(problem));

@@ -38,8 +38,8 @@ pub enum Notice {
         /// Its figures.
         status: Arc<Status>,
     },
-    /// The disk is full, read-only or away, or its content is being checked again: the torrent waits. Each new reason is
-    /// reported.
+    /// The disk is full, read-only or away, or its content is being checked again: the torrent waits. Each new reason
+    /// is reported.
     Waiting {
         /// The torrent.
         torrent: TorrentId,
@@ -69,7 +69,7 @@ pub enum Notice {
         /// Its figures before it ended; `None`: it had not joined its swarm.
         status: Option<Arc<Status>>,
     },
-    /// A tracker failed after it had answered, or the other way round.
+    /// A tracker failed after it had answered, or the other way round, or has another message for the person.
     Tracker {
         /// The torrent.
         torrent: TorrentId,
@@ -79,13 +79,16 @@ pub enum Notice {
         problem: Option<String>,
         /// The tracker itself gave that reason.
         refuses: bool,
+        /// What it tells the person although it answers.
+        warning: Option<String>,
     },
     /// Something went wrong that stops no torrent.
     Warning {
         /// What went wrong, and what comes of it.
         text: String,
     },
-    /// The engine [has stopped](super::Command::Stop) and trackers were told. This is the last notice, with the last reports.
+    /// The engine [has stopped](super::Command::Stop) and trackers were told. This is the last notice, with the last
+    /// reports.
     Stopped(Vec<Report>),
 }
 

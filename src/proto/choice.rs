@@ -1,7 +1,7 @@
 //! Which files of a torrent are wanted, and so which pieces.
 //!
-//! A piece is wanted if a byte of it belongs to a wanted file. It can only be verified as a whole, so its parts of other files
-//! are downloaded too.
+//! A piece is wanted if a byte of it belongs to a wanted file. It can only be verified as a whole, so its parts of
+//! other files are downloaded too.
 
 use super::metainfo::Metainfo;
 use super::peer::bitfield::Bitfield;

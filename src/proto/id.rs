@@ -1,5 +1,5 @@
-//! The two 20-byte names of the protocol: the info-hash of a torrent and the id of a peer (BEP 3; the conventions of peer ids
-//! are those of BEP 20).
+//! The two 20-byte names of the protocol: the info-hash of a torrent and the id of a peer (BEP 3; the conventions of
+//! peer ids are those of BEP 20).
 
 use crate::base::hex::to_hex;
 use std::fmt;
@@ -37,8 +37,8 @@ impl PeerId {
         PeerId(id)
     }
 
-    /// The program and the version that the peer claims: `Transmission 4.0.6`. For an unknown program the part of the id that
-    /// names it, escaped: `-XX1234-`, or all 20 bytes. Always printable ASCII.
+    /// The program and the version that the peer claims: `Transmission 4.0.6`. For an unknown program the part of the
+    /// id that names it, escaped: `-XX1234-`, or all 20 bytes. Always printable ASCII.
     pub fn client(&self) -> String {
         if let Some((code, version)) = self.azureus() {
             return match azureus_name(&code) {
@@ -108,8 +108,8 @@ fn azureus_name(code: &[u8; 2]) -> Option<&'static str> {
     })
 }
 
-/// Each character is a number, and letters count on from 10. The fourth is left out if it is 0 or no number. Transmission
-/// before 4 and BitComet have a minor version of two digits.
+/// Each character is a number, and letters count on from 10. The fourth is left out if it is 0 or no number.
+/// Transmission before 4 and BitComet have a minor version of two digits.
 fn azureus_version(code: &[u8; 2], version: &[u8; 4]) -> String {
     let [a, b, c, d] = version.map(|character| char::from(character).to_digit(36));
     match (a, b, c, d) {

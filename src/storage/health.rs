@@ -9,8 +9,8 @@
 //!     +------ probed -------+          (opened and checked again: it is other content then)
 //! ```
 //!
-//! Everyone may take the [`WriteTurn`], also to look at files that nobody writes meanwhile. Nothing is written without a
-//! [`MayWrite`], which takes a turn; while content is not sound, only a probe gets one.
+//! Everyone may take the [`WriteTurn`], also to look at files that nobody writes meanwhile. Nothing is written without
+//! a [`MayWrite`], which takes a turn; while content is not sound, only a probe gets one.
 
 use super::error::ContentError;
 use crate::sys::lock;

@@ -10,7 +10,8 @@ pub mod resume;
 pub mod testkit;
 pub mod verify;
 
-/// Identifies a torrent for as long as the process runs. A number is never used twice, and later torrents have higher ones.
+/// Identifies a torrent for as long as the process runs. A number is never used twice, and later torrents have higher
+/// ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TorrentId(pub u64);
 

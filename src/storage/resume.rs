@@ -39,7 +39,7 @@ use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::resume::{MAX_RESUME_BYTES, Record, Resume, Stamp, file_name, is_file_name};
 use crate::sys::beneath::{Folder, For};
 use crate::sys::in_words;
-use crate::sys::replace::{Sync, is_unfinished, replace};
+use crate::sys::replace::{Output, Sync, is_unfinished};
 use rustix::fs::{Access, Advice, AtFlags, StatxFlags, access, fadvise, statx};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};
@@ -96,7 +96,8 @@ impl StateDir {
     /// Replaces the state `name` by `bytes`.
     pub fn write(&self, name: &str, bytes: &[u8], sync: bool) -> io::Result<()> {
         let sync = if sync { Sync::First } else { Sync::Later };
-        replace(&self.path.join(name), sync, |file| file.write_all(bytes))
+        // A link in its place goes: states are not read through links either.
+        Output::Replace(self.path.join(name)).write(sync, |file| file.write_all(bytes))
     }
 }
 

@@ -31,9 +31,11 @@ pub enum Event {
     Announced { announcement: Box<Announcement>, outcome: Box<Outcome> },
     /// The disk did something, or failed to.
     Disk(DiskEvent),
-    /// It pauses, because the person wants that or because other torrents download first (`--max-downloads`); `false`: it
-    /// goes on.
+    /// It pauses, because the person wants that or because other torrents download first (`--max-downloads`); `false`:
+    /// it goes on.
     Paused(bool),
+    /// The person wants the trackers to be asked now.
+    AnnounceNow,
     /// Memory that other torrents used is free again.
     BudgetFreed,
     /// The moment that [`next_wake`](super::torrent::Torrent::next_wake) named has come.
@@ -101,7 +103,7 @@ pub enum Action {
 /// Something to send to a peer.
 #[derive(Debug)]
 pub enum PeerOrder {
-    /// Our handshake: the peer connected to us.
+    /// Our handshake, unless it was sent already: the peer connected to us.
     Handshake,
     /// A message.
     Message(Message),

@@ -49,7 +49,11 @@ pub struct Status {
     pub useful: usize,
     /// Of these, those that unchoke us.
     pub askable: usize,
-    /// Of these, those that do not answer.
+    /// Peers that were requested something that has not come yet.
+    pub asked: usize,
+    /// Nothing more is requested for the moment because of the download limit.
+    pub limited: bool,
+    /// Of the peers that unchoke us, those that do not answer.
     pub snubbed: usize,
     /// Connections being opened.
     pub connecting: usize,

@@ -136,12 +136,12 @@ impl TokenBucket {
         }
     }
 
-    /// When to ask [`is_ready`](TokenBucket::is_ready) again, after it said no.
-    pub fn ready_at(&self) -> Time {
+    /// When to ask [`is_ready`](TokenBucket::is_ready) again, after it said no; `None`: not before the limit changes.
+    pub fn ready_at(&self) -> Option<Time> {
         match self.rate {
-            Some(0) => Time::MAX,
-            Some(rate) => self.filled + Time::from_secs_f64((-self.tokens).max(0.0) / rate as f64) + LOT,
-            None => self.filled,
+            Some(0) => None,
+            Some(rate) => Some(self.filled + Time::from_secs_f64((-self.tokens).max(0.0) / rate as f64) + LOT),
+            None => Some(self.filled),
         }
     }
 }
@@ -183,7 +183,7 @@ mod tests {
                 bucket.take(16_384);
                 sent += 16_384;
             }
-            now = bucket.ready_at();
+            now = bucket.ready_at().unwrap();
         }
         (sent, asked)
     }
@@ -216,6 +216,6 @@ mod tests {
         assert!(bucket.is_ready(Time::from_millis(6_010)));
         bucket.set_rate(Some(0), Time::from_secs(7));
         bucket.take(1);
-        assert!(!bucket.is_ready(Time::from_secs(1_000_000)) && bucket.ready_at() == Time::MAX);
+        assert!(!bucket.is_ready(Time::from_secs(1_000_000)) && bucket.ready_at().is_none());
     }
 }

@@ -237,6 +237,7 @@ impl Torrent {
             Event::Peer(key, event) => self.peer_did(key, event, turn),
             Event::Disk(event) => self.disk_did(event, turn),
             Event::Paused(paused) => self.pause(paused, turn),
+            Event::AnnounceNow => self.meeting.announcer.announce_now(turn.now),
             Event::BudgetFreed => self.ask_all(turn),
             Event::Timer => self.timer(turn),
         }
@@ -250,7 +251,7 @@ impl Torrent {
         if self.has_failed() {
             return announce;
         }
-        let may_ask = self.fetching.waits_for_rate.then(|| shared.download.ready_at());
+        let may_ask = self.fetching.waits_for_rate.then(|| shared.download.ready_at()).flatten();
         let others = [
             self.connect_at(now, shared),
             self.round_at(),

@@ -1,15 +1,24 @@
 //! HTTP GET, with limits.
 //!
 //! Floor 3, over ureq (blocking). A request has one deadline for everything, follows at most five redirects, and reads no
-//! more bytes than its caller allows.
+//! more bytes than its caller allows. Redirects are followed here and not by ureq, because each may lead through another
+//! [`proxy`], and because no error may show where they lead.
 
+mod base64;
+mod proxy;
+
+use self::proxy::Through;
+use crate::base::hex::percent;
 use crate::base::url;
 use core::net::SocketAddr;
 use std::fmt;
 use std::io::Read;
-use std::time::Duration;
-use ureq::config::AutoHeaderValue;
+use std::time::{Duration, Instant};
 pub use ureq::config::IpFamily as Family;
+use ureq::config::{AutoHeaderValue, Config};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::DefaultConnector;
+use ureq::{Agent, Proxy};
 
 /// How long the name lookup and the connection may take, so that a dead server does not use up the whole deadline.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,7 +27,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const INPUT_BYTES: usize = 16 * 1024;
 const OUTPUT_BYTES: usize = 16 * 1024;
 /// Most redirects that are followed (the limit of RFC 2068; more are a loop).
-const MOST_REDIRECTS: u32 = 5;
+const MOST_REDIRECTS: usize = 5;
+/// The statuses of redirects (RFC 9110, section 15.4).
+const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
 
 /// The family of an address.
 pub fn family_of(addr: SocketAddr) -> Family {
@@ -32,6 +43,8 @@ pub struct Answer {
     pub status: u16,
     /// The body.
     pub body: Vec<u8>,
+    /// The URL that gave the answer in the end. It may contain secrets.
+    pub url: String,
 }
 
 /// Why a request failed.
@@ -62,21 +75,91 @@ impl std::error::Error for HttpError {}
 /// Gets `address`, within `deadline`. Any status but 200 and a body of more than `limit` bytes are errors.
 pub fn get(address: &str, limit: u64, deadline: Duration) -> Result<Vec<u8>, HttpError> {
     match ask(address, limit, deadline, Family::Any)? {
-        Answer { status: 200, body } => Ok(body),
+        Answer { status: 200, body, .. } => Ok(body),
         Answer { status, .. } => Err(HttpError::Status(status)),
     }
+}
+
+/// Whether a proxy is asked for `address`. Then nobody needs to know the server's addresses here.
+pub fn is_proxied(address: &str) -> bool {
+    proxy::for_url(address).is_some()
 }
 
 /// Gets `address` over a family of addresses, within `deadline`. Every status is an answer; a body of more than `limit`
 /// bytes is an error.
 pub fn ask(address: &str, limit: u64, deadline: Duration, family: Family) -> Result<Answer, HttpError> {
-    match url::scheme(address) {
-        Some("http") => {}
-        Some("https") if cfg!(feature = "tls") => {}
-        Some("https") => return Err(HttpError::Unsupported("this build has no https (feature tls)".into())),
-        _ => return Err(HttpError::Unsupported("the URL is neither http nor https".into())),
+    let end = Instant::now() + deadline;
+    let mut address = url::sanitize(address);
+    for _ in 0..=MOST_REDIRECTS {
+        check_scheme(&address)?;
+        let left = end.saturating_duration_since(Instant::now());
+        let mut response = ask_once(&address, left, family)?;
+        let status = response.status().as_u16();
+        let location = response.headers().get("location").filter(|_| REDIRECTS.contains(&status));
+        if let Some(location) = location {
+            address = url::sanitize(&url::join(&address, &escaped(location.as_bytes())));
+            continue;
+        }
+        let mut body = Vec::new();
+        let mut reader = response.body_mut().as_reader().take(limit + 1);
+        reader.read_to_end(&mut body).map_err(|error| HttpError::Unreachable(plain(&error.into())))?;
+        if body.len() as u64 > limit {
+            return Err(HttpError::TooLarge(limit));
+        }
+        return Ok(Answer { status, body, url: address });
     }
-    let agent: ureq::Agent = ureq::Agent::config_builder()
+    Err(HttpError::Unreachable("too many redirects".into()))
+}
+
+/// A redirect's target. Some servers send bytes there that no URL may have.
+fn escaped(location: &[u8]) -> String {
+    let mut out = String::with_capacity(location.len());
+    for &byte in location {
+        if byte.is_ascii() { out.push(char::from(byte)) } else { out.extend(percent(byte)) }
+    }
+    out
+}
+
+fn check_scheme(address: &str) -> Result<(), HttpError> {
+    let refused = |reason: &str| Err(HttpError::Unsupported(reason.into()));
+    match url::scheme(address).map(str::to_ascii_lowercase).as_deref() {
+        Some("http") => Ok(()),
+        Some("https") if cfg!(feature = "tls") => Ok(()),
+        Some("https") => refused("this build has no https (feature tls)"),
+        _ if address.starts_with("magnet:") => refused("it leads to a magnet link, and those are not supported yet"),
+        _ => refused("the URL is neither http nor https"),
+    }
+}
+
+/// Asks once, without following a redirect.
+fn ask_once(address: &str, deadline: Duration, family: Family) -> Result<ureq::http::Response<ureq::Body>, HttpError> {
+    let proxy = match proxy::for_url(address) {
+        Some(named) => Some(proxy::parse(&named).ok_or_else(|| {
+            // Its URL may contain a password.
+            HttpError::Unsupported(
+                "the environment names a proxy that is not supported; expected http://HOST:PORT".into(),
+            )
+        })?),
+        None => None,
+    };
+    let whole = proxy.as_ref().filter(|proxy| proxy::takes_whole(proxy, address));
+    let (address, user) = url::take_user(address);
+    // What the proxy is called in errors.
+    let by = proxy.as_ref().map_or(String::new(), |proxy| format!("the proxy {}: ", proxy.host()));
+    let through = Through { usual: DefaultConnector::new(), direct: config(deadline, family, None) };
+    let agent = Agent::with_parts(config(deadline, family, proxy.clone()), through, DefaultResolver::default());
+    let mut request = agent.get(&address);
+    if let Some(user) = user {
+        request = request.header("Authorization", proxy::basic(&user));
+    }
+    if let Some(authorization) = whole.and_then(proxy::authorization) {
+        request = request.header("Proxy-Authorization", authorization);
+    }
+    request.call().map_err(|error| HttpError::Unreachable(by + &plain(&error)))
+}
+
+fn config(deadline: Duration, family: Family, proxy: Option<Proxy>) -> Config {
+    Agent::config_builder()
         .timeout_global(Some(deadline))
         .timeout_resolve(Some(CONNECT_TIMEOUT))
         .timeout_connect(Some(CONNECT_TIMEOUT))
@@ -84,32 +167,28 @@ pub fn ask(address: &str, limit: u64, deadline: Duration, family: Family) -> Res
         .input_buffer_size(INPUT_BYTES)
         .max_response_header_size(INPUT_BYTES - 1)
         .output_buffer_size(OUTPUT_BYTES)
-        .max_redirects(MOST_REDIRECTS)
+        .max_redirects(0)
         .max_idle_connections(0)
         .http_status_as_error(false)
+        .proxy(proxy)
         .user_agent(AutoHeaderValue::Provided(concat!("swarmlet/", env!("CARGO_PKG_VERSION")).to_string().into()))
         .build()
-        .into();
-    let unreachable = |error: ureq::Error| HttpError::Unreachable(plain(&error));
-    let mut response = agent.get(url::sanitize(address)).call().map_err(unreachable)?;
-    let status = response.status().as_u16();
-    let mut body = Vec::new();
-    let mut reader = response.body_mut().as_reader().take(limit + 1);
-    reader.read_to_end(&mut body).map_err(|error| unreachable(error.into()))?;
-    if body.len() as u64 > limit {
-        return Err(HttpError::TooLarge(limit));
-    }
-    Ok(Answer { status, body })
 }
 
-/// The text of an error without ureq's prefixes ("io: Connection refused (os error 111)").
+/// The text of an error without ureq's prefixes ("io: Connection refused (os error 111)"), and without anything that a server
+/// or a URL may have put there.
 fn plain(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Io(error) => super::in_words(error),
         ureq::Error::HostNotFound => "no such host".into(),
         ureq::Error::Timeout(_) => "no answer in time".into(),
-        ureq::Error::TooManyRedirects => "too many redirects".into(),
-        error => error.to_string(),
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) => "the URL is malformed".into(),
+        ureq::Error::LargeResponseHeader(..) => "the response header is too big".into(),
+        ureq::Error::ConnectProxyFailed(reason) => reason.clone(),
+        #[cfg(feature = "tls")]
+        ureq::Error::Rustls(error) => format!("TLS: {error}"),
+        ureq::Error::ConnectionFailed | ureq::Error::TlsRequired | ureq::Error::Tls(_) => error.to_string(),
+        _ => "what the server sends is not HTTP".into(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sockets on one port, over IPv4 and IPv6.
 //!
-//! Floor 3. On most systems one IPv6 socket serves both families. Where it does not (`net.ipv6.bindv6only`), or where there
-//! is no IPv6, a second socket is bound for IPv4.
+//! Floor 3. On most systems one IPv6 socket serves both families. Where it does not (`net.ipv6.bindv6only`), or where
+//! there is no IPv6, a second socket is bound for IPv4.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};

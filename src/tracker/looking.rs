@@ -1,8 +1,9 @@
 //! When the folder of torrents is read again because a torrent is not known, and when its client may ask again.
 //!
-//! Floor 3. People make a torrent, begin to seed it and then put it into the tracker's folder, in any order. So a torrent that
-//! is not known makes the tracker look at once. One thread reads the folder, because a disk may hang; the announce waits for
-//! it, but only for a moment. A flood of unknown torrents must not keep the disk busy, so looks have pauses between them.
+//! Floor 3. People make a torrent, begin to seed it and then put it into the tracker's folder, in any order. So a
+//! torrent that is not known makes the tracker look at once. One thread reads the folder, because a disk may hang; the
+//! announce waits for it, but only for a moment. A flood of unknown torrents must not keep the disk busy, so looks have
+//! pauses between them.
 
 use crate::base::time::Time;
 use crate::proto::id::InfoHash;
@@ -11,19 +12,20 @@ use crossbeam_channel::{Receiver, Sender};
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex};
 
-/// How long an announce waits for a look: longer than it takes to examine some ten thousand files, and too short to delay
-/// other clients noticeably.
+/// How long an announce waits for a look: longer than it takes to examine some ten thousand files, and too short to
+/// delay other clients noticeably.
 const LONGEST_WAIT: Time = Time::from_millis(100);
 /// Shortest pause after a look.
 const LEAST_PAUSE: Time = Time::from_secs(1);
-/// A pause is at least this many times as long as the look before it, so that looks take at most a twentieth of the time.
+/// A pause is at least this many times as long as the look before it, so that looks take at most a twentieth of the
+/// time.
 const PAUSE_FACTOR: u32 = 19;
 /// Most unknown torrents whose first announce is remembered. They take some 100 KiB.
 const MOST_ASKED: usize = 1000;
 /// After this time without an announce, a torrent is new again. It is longer than any retry.
 const FORGOTTEN: Time = Time::from_secs(2 * 3600);
-/// A client is asked to wait for this part of the time since the first announce of its torrent. So a torrent that is about to be
-/// published is found soon, and clients of one that was removed do not ask each minute for ever.
+/// A client is asked to wait for this part of the time since the first announce of its torrent. So a torrent that is
+/// about to be published is found soon, and clients of one that was removed do not ask each minute for ever.
 const RETRY_PART: u64 = 4;
 /// Fewest and most minutes that a client is asked to wait. The folder is read each minute.
 const RETRY_MINUTES: (u64, u64) = (1, 60);

@@ -1,7 +1,7 @@
 //! Checks whether peers can be connected to (`--nat-check`). Other peers are not told of those that can't.
 //!
-//! Floor 3. A new peer stays hidden until the tracker has connected to the address its announce came from and the port it
-//! named. A few threads do that. If too many peers wait, a peer is checked at its next announce.
+//! Floor 3. A new peer stays hidden until the tracker has connected to the address its announce came from and the port
+//! it named. A few threads do that. If too many peers wait, a peer is checked at its next announce.
 
 use super::shared::Shared;
 use std::io;

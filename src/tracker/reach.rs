@@ -11,8 +11,8 @@ use core::net::{IpAddr, SocketAddr};
 pub enum Reach {
     /// From its own machine: loopback.
     Machine,
-    /// From its own network: private addresses (RFC 1918, RFC 4193), link-local ones, and those that carriers share among
-    /// their customers (RFC 6598).
+    /// From its own network: private addresses (RFC 1918, RFC 4193), link-local ones, and those that carriers share
+    /// among their customers (RFC 6598).
     Network,
     /// From everywhere.
     Everywhere,
@@ -31,9 +31,9 @@ pub fn reach(ip: IpAddr) -> Reach {
     }
 }
 
-/// Whether a client at `ip` may name another address as its own. The tracker of 2004 allowed that on its machine and in its
-/// network, because others cannot connect to the address that the tracker sees there. A carrier's customers share addresses
-/// with strangers, so these may not.
+/// Whether a client at `ip` may name another address as its own. The tracker of 2004 allowed that on its machine and in
+/// its network, because others cannot connect to the address that the tracker sees there. A carrier's customers share
+/// addresses with strangers, so these may not.
 pub fn may_name_another(ip: IpAddr) -> bool {
     reach(ip) < Reach::Everywhere && !is_shared(ip)
 }

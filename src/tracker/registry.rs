@@ -1,14 +1,15 @@
 //! Which peers are in which swarm: takes announces and answers them.
 //!
-//! Floor 3, but pure: time is an argument, random numbers come from a seeded generator, and nothing here touches a socket.
-//! BEP 3 for the events, BEP 7 for the two address families, BEP 48 for the scrape.
+//! Floor 3, but pure: time is an argument, random numbers come from a seeded generator, and nothing here touches a
+//! socket. BEP 3 for the events, BEP 7 for the two address families, BEP 48 for the scrape.
 //!
-//! A peer is identified by its address and port in a swarm, so no client can speak for another address than its own. `key`
-//! is used as in BEP 7: a client with the same peer id and key at another address has moved, and its old address is dropped.
+//! A peer is identified by its address and port in a swarm, so no client can speak for another address than its own.
+//! `key` is used as in BEP 7: a client with the same peer id and key at another address has moved, and its old address
+//! is dropped.
 //!
-//! Memory is bounded. An IPv4 peer takes 32 bytes, and at most 40 with spare capacity and the index of large swarms. An IPv6
-//! peer takes 12 more. Beyond the [`Limits`], a new peer replaces a random peer of its swarm, and a new swarm replaces one
-//! with at most one peer. So a flood of fake swarms evicts only fake swarms.
+//! Memory is bounded. An IPv4 peer takes 32 bytes, and at most 40 with spare capacity and the index of large swarms. An
+//! IPv6 peer takes 12 more. Beyond the [`Limits`], a new peer replaces a random peer of its swarm, and a new swarm
+//! replaces one with at most one peer. So a flood of fake swarms evicts only fake swarms.
 
 pub mod announce;
 pub mod peers;
@@ -58,8 +59,8 @@ pub struct Registry {
     peers: usize,
     rng: Rng,
     secret: u64,
-    /// Where [`expire`](Registry::expire) continues: the swarm, whether it is at its IPv6 peers, and the number below which
-    /// the peers are still to be examined.
+    /// Where [`expire`](Registry::expire) continues: the swarm, whether it is at its IPv6 peers, and the number below
+    /// which the peers are still to be examined.
     cursor: Option<(InfoHash, bool, usize)>,
     /// Counts every change, so that the owner of a saved copy knows whether it is up to date.
     changes: u64,
@@ -144,8 +145,8 @@ impl Registry {
         self.swarms.get(info_hash).map(Swarm::counts)
     }
 
-    /// Examines the next `most` peers and drops those that are gone. Returns `false` if some are still to be examined: in
-    /// small portions, no announce has to wait for the whole.
+    /// Examines the next `most` peers and drops those that are gone. Returns `false` if some are still to be examined:
+    /// in small portions, no announce has to wait for the whole.
     pub fn expire(&mut self, now: Time, most: usize) -> bool {
         let (tick, age) = (tick(now), ticks(self.limits.age));
         let mut left = most;
@@ -239,8 +240,8 @@ impl Registry {
         }
     }
 
-    /// Restores a saved peer of a restored swarm. `address` is in compact form. An address that would be refused today is
-    /// left out.
+    /// Restores a saved peer of a restored swarm. `address` is in compact form. An address that would be refused today
+    /// is left out.
     pub fn restore_peer(&mut self, info_hash: &InfoHash, address: &[u8], facts: &Facts, tag: u32) {
         let Some(swarm) = self.swarms.get_mut(info_hash) else { return };
         let room = self.peers < self.limits.peers && swarm.len() < self.limits.swarm_peers;

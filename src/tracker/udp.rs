@@ -1,8 +1,8 @@
 //! The tracker over UDP (BEP 15): a packet in, a packet out.
 //!
-//! Floor 3. A connection id is a keyed hash of the client's address and the time, so the tracker does not store any. A client
-//! that sends a valid id has received it, so it did not forge its address. Before that, no reply is larger than its request:
-//! the tracker can't be used to flood others.
+//! Floor 3. A connection id is a keyed hash of the client's address and the time, so the tracker does not store any. A
+//! client that sends a valid id has received it, so it did not forge its address. Before that, no reply is larger than
+//! its request: the tracker can't be used to flood others.
 
 use super::admission::{admit, check_passkey, peers_wanted};
 use super::reach::may_name_another;

@@ -6,8 +6,8 @@ use super::request::{Request, Wrong};
 use core::net::SocketAddr;
 use std::fs::File;
 
-/// Answers a request from the given address, also one that is refused, so that each is logged. It must not block, because its
-/// thread serves other connections too.
+/// Answers a request from the given address, also one that is refused, so that each is logged. It must not block,
+/// because its thread serves other connections too.
 pub type Service = dyn Fn(Result<&Request, Wrong>, SocketAddr) -> Answer + Send + Sync;
 
 /// An answer.

@@ -1,8 +1,8 @@
 //! One HTTP connection: requests in, answers out, and never a wait.
 //!
-//! Floor 3. RFC 9112 with keep-alive and pipelining. A request must be complete within [`DEADLINE`] after the connection
-//! was accepted or the last answer was sent. Nothing is read while an answer can't be sent. A connection takes the memory
-//! of one request, of the answers that fit [`MOST_OUTPUT`], and of one more answer.
+//! Floor 3. RFC 9112 with keep-alive and pipelining. A request must be complete within [`DEADLINE`] after the
+//! connection was accepted or the last answer was sent. Nothing is read while an answer can't be sent. A connection
+//! takes the memory of one request, of the answers that fit [`MOST_OUTPUT`], and of one more answer.
 
 use super::answer::{Answer, Body, Service};
 use super::request;
@@ -102,8 +102,8 @@ impl Connection {
                 return Waits::Over;
             }
             if self.last {
-                // The rest of a request that is too long is read and dropped. If the connection were closed at once, the
-                // other side, which is still sending, would lose the answer.
+                // The rest of a request that is too long is read and dropped. If the connection were closed at once,
+                // the other side, which is still sending, would lose the answer.
                 let _ = self.socket.shutdown(Shutdown::Write);
                 self.input.clear();
                 return Waits::Read;

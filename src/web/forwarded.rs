@@ -1,8 +1,9 @@
 //! What proxies say about the client of a request: `X-Forwarded-For`, and `Forwarded` (RFC 7239).
 //!
-//! Floor 3. Each proxy appends the address from which it got the request. The last address was written by the proxy that is
-//! connected to us, so it is true if that proxy is trusted. If it names another trusted proxy, the address before it is true
-//! too, and so on. What stands to the left of the first stranger was written by that stranger and is not believed.
+//! Floor 3. Each proxy appends the address from which it got the request. The last address was written by the proxy
+//! that is connected to us, so it is true if that proxy is trusted. If it names another trusted proxy, the address
+//! before it is true too, and so on. What stands to the left of the first stranger was written by that stranger and is
+//! not believed.
 
 use core::net::IpAddr;
 
@@ -59,8 +60,8 @@ impl<'a> Forwarded<'a> {
         self.others || !self.x_forwarded_for.is_empty() || !self.forwarded.is_empty()
     }
 
-    /// The address of the client whose request came from `from`. A request of a trusted proxy without such headers is the
-    /// proxy's own.
+    /// The address of the client whose request came from `from`. A request of a trusted proxy without such headers is
+    /// the proxy's own.
     pub fn client(&self, from: IpAddr, is_trusted: impl Fn(IpAddr) -> bool) -> Result<IpAddr, Unknown> {
         let from = from.to_canonical();
         if !is_trusted(from) {
@@ -125,8 +126,8 @@ fn of_pairs(element: &[u8]) -> Option<IpAddr> {
     address(values.next()?)
 }
 
-/// An address as proxies write it: `1.2.3.4`, `1.2.3.4:5555`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:5555`, each also in
-/// quotes or with a zone (`fe80::1%eth0`).
+/// An address as proxies write it: `1.2.3.4`, `1.2.3.4:5555`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:5555`,
+/// each also in quotes or with a zone (`fe80::1%eth0`).
 fn address(text: &[u8]) -> Option<IpAddr> {
     let text = str::from_utf8(text.trim_ascii()).ok()?;
     let text = text.strip_prefix('"').map_or(Some(text), |text| text.strip_suffix('"'))?;

@@ -1,7 +1,7 @@
 //! A small HTTP server: a few threads with many connections each. It does not know what it serves.
 //!
-//! [`server`] waits for all connections at once, [`connection`] reads requests and writes answers, [`request`] parses, and
-//! [`forwarded`] finds the client behind a proxy.
+//! [`server`] waits for all connections at once, [`connection`] reads requests and writes answers, [`request`] parses,
+//! and [`forwarded`] finds the client behind a proxy.
 //! What a request means is decided by one function, a [`Service`](answer::Service).
 
 pub mod answer;

@@ -4,7 +4,8 @@
 
 use super::forwarded::Forwarded;
 
-/// Longest request with all its headers, in bytes. (The longest URLs that people meet have some 2,000; nginx allows 8 KiB.)
+/// Longest request with all its headers, in bytes. (The longest URLs that people meet have some 2,000; nginx allows 8
+/// KiB.)
 pub const MOST_BYTES: usize = 8 << 10;
 /// Most headers of a request.
 const MOST_HEADERS: usize = 64;

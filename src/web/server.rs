@@ -1,8 +1,8 @@
 //! The HTTP server's threads, with many connections each.
 //!
 //! Floor 3. One thread per connection would be simpler, but then a thousand idle connections would stop the server. So
-//! each worker waits for all its connections at once (epoll) and never for one of them. A worker owns the connections it
-//! accepted; the workers share only the listeners and the service.
+//! each worker waits for all its connections at once (epoll) and never for one of them. A worker owns the connections
+//! it accepted; the workers share only the listeners and the service.
 
 use super::answer::Service;
 use super::connection::{Connection, Waits};

@@ -48,7 +48,8 @@ fn absolute(module: &[String], path: &[String], modules: &BTreeSet<&[String]>) -
     Some(base)
 }
 
-/// Each path of two names or more in `code`, with the trees of `use` written out: `a::{b, c::d}` is `a::b` and `a::c::d`.
+/// Each path of two names or more in `code`, with the trees of `use` written out: `a::{b, c::d}` is `a::b` and
+/// `a::c::d`.
 pub fn paths(code: &str) -> Vec<Vec<String>> {
     let mut paths = Vec::new();
     // The path so far, and how many of its names came before each open brace.

@@ -26,6 +26,9 @@ pub enum Tool {
     Imdl,
     /// opentracker, a tracker.
     Opentracker,
+    /// tinyproxy, a proxy for HTTP.
+    #[allow(dead_code)] // The bench does not use it.
+    Tinyproxy,
     /// strace, which records system calls.
     Strace,
     /// wrk, which loads web servers with requests.
@@ -52,6 +55,7 @@ impl Tool {
             Tool::Mktorrent => ("mktorrent", "apt-get install mktorrent"),
             Tool::Imdl => ("imdl", "cargo install imdl"),
             Tool::Opentracker => ("opentracker", "apt-get install opentracker"),
+            Tool::Tinyproxy => ("tinyproxy", "apt-get install tinyproxy-bin"),
             Tool::Strace => ("strace", "apt-get install strace"),
             Tool::Wrk => ("wrk", "apt-get install wrk"),
             Tool::NpmTracker => ("npm's bittorrent-tracker", "npm install -g --ignore-scripts bittorrent-tracker@9"),
@@ -75,7 +79,7 @@ impl Tool {
     /// Its name and version in its own words; empty if it has no option that prints them.
     pub fn version(self) -> String {
         let mut command = match self {
-            Tool::Aria2 | Tool::Rtorrent | Tool::Lftp | Tool::Transmission | Tool::Imdl => {
+            Tool::Aria2 | Tool::Rtorrent | Tool::Lftp | Tool::Transmission | Tool::Imdl | Tool::Tinyproxy => {
                 Command::new(self.program_and_source().0)
             }
             Tool::TransmissionCreate => return Tool::Transmission.version(),
@@ -89,6 +93,7 @@ impl Tool {
             Tool::Libtorrent => command.args(["-c", "import libtorrent; print('libtorrent', libtorrent.__version__)"]),
             Tool::NpmTracker => command.arg("version"),
             Tool::Rtorrent => command.arg("-h"),
+            Tool::Tinyproxy => command.arg("-v"),
             _ => command.arg("--version"),
         };
         let Ok(output) = command.output() else { return String::new() };

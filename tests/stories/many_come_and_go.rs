@@ -13,8 +13,8 @@ use std::fs;
 const TORRENTS: usize = 5_000;
 /// How often the folder is filled and emptied.
 const ROUNDS: usize = 3;
-/// What the process may grow by for each torrent that came and went, in bytes. A torrent that is not forgotten takes 2 KiB.
-/// Measured: 10 bytes, the state of the allocator.
+/// What the process may grow by for each torrent that came and went, in bytes. A torrent that is not forgotten takes 2
+/// KiB. Measured: 10 bytes, the state of the allocator.
 const SLACK: u64 = 200;
 
 /// The .torrent file of one byte, without a tracker.
@@ -39,7 +39,8 @@ fn wait_for(many: &mut Process, what: &str, torrents: usize) {
 #[test]
 fn five_thousand_torrents_that_come_and_go_leave_no_memory_behind() {
     let folder = Folder::new();
-    // Else the torrents of each round would be in another of several arenas, one of which glibc gives to each new thread.
+    // Else the torrents of each round would be in another of several arenas, one of which glibc gives to each new
+    // thread.
     let mut command = folder.many(&[]).command();
     let mut many = Process::start("many", command.env("MALLOC_ARENA_MAX", "1"), folder.path());
     let mut after = Vec::new();

@@ -172,11 +172,11 @@ fn keys_pause_show_and_quit() {
     tmux.wait_for("a limit of uploads", |rows| limit(rows).is_some_and(|limit| limit.trim_end().ends_with(" up")));
 
     // The keys are shown until a key hides them, and each time that key changes what is seen.
-    tmux.wait_for_text("q quit, p pause, +/- down, >/< up, v peers, ? hide");
+    tmux.wait_for_text("q quit, p pause, t ask trackers, +/- down, >/< up, v peers, ? hide");
     tmux.press("?");
     tmux.wait_for("no keys", |rows| !has(rows, "q quit"));
     tmux.press("h");
-    tmux.wait_for_text("q quit, p pause, +/- down, >/< up, v peers, ? hide");
+    tmux.wait_for_text("q quit, p pause, t ask trackers, +/- down, >/< up, v peers, ? hide");
     tmux.press("q");
     tmux.wait_for_text("interrupted at");
     tmux.wait_for("the prompt", |rows| rows.iter().any(|row| row.trim_end() == PROMPT));

@@ -10,7 +10,8 @@ use crate::common::torrent::Maker;
 use crate::common::wait::{PATIENCE, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
-use std::io;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -295,6 +296,39 @@ fn a_free_rider_completes_last() {
     let rode = took(rider);
     assert!(rode > last, "the free rider was complete after {rode} s, the last honest peer after {last} s");
     drop(seed);
+}
+
+/// BitTorrent 5 and the trackers of its time check a peer like this before they introduce it to others.
+#[test]
+fn a_peer_that_says_its_name_only_after_an_answer_gets_one() {
+    let stage = stage();
+    let (_seed, port) = stage.serve(&[]);
+    let ours = [b"\x13BitTorrent protocol", &[0; 8][..], &stage.torrent.info_hash].concat();
+    for portion in [ours.len(), 1] {
+        let mut peer = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        peer.set_read_timeout(Some(PATIENCE)).unwrap();
+        peer.set_nodelay(true).unwrap();
+        ours.chunks(portion).for_each(|bytes| peer.write_all(bytes).unwrap());
+        let mut answer = [0; 68];
+        peer.read_exact(&mut answer).unwrap();
+        assert_eq!(answer[28..48], stage.torrent.info_hash);
+        // The rest comes, and the connection is as good as any.
+        peer.write_all(b"-XX0001-aaaaaaaaaaaa").unwrap();
+        peer.write_all(&[0, 0, 0, 1, 2]).unwrap();
+        let mut heard = Vec::new();
+        let unchoked = |heard: &[u8]| heard.windows(5).any(|message| message == [0, 0, 0, 1, 1]);
+        while !unchoked(&heard) {
+            let mut byte = [0];
+            peer.read_exact(&mut byte).unwrap();
+            heard.push(byte[0]);
+        }
+        assert!(!heard.windows(19).any(|bytes| bytes == b"BitTorrent protocol"), "it was answered twice");
+    }
+    let mut other = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    other.write_all(&[&ours[..28], &[9; 20]].concat()).unwrap();
+    let mut answer = Vec::new();
+    other.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer, b"", "a torrent that is not here");
 }
 
 /// Sites publish the same content in torrents of their own, each with its trackers.

@@ -9,7 +9,7 @@ use crate::base::path::{for_terminal, safe_component};
 use crate::cli::exit::{Exit, Failure, SEVERAL};
 use crate::cli::options::command::{Command, Completes, Group, Part, Section};
 use crate::cli::options::flags::{Flag, Parsed};
-use crate::cli::options::make::{check_free, tracker, web_seed};
+use crate::cli::options::make::{check_free, is_stdout, tracker, web_seed};
 use crate::cli::options::run::{HELP, JSON, QUIET};
 use crate::cli::options::{output, source};
 use crate::cli::say;
@@ -222,6 +222,10 @@ fn some_text(text: &str) -> Option<Bencode> {
 fn edit_one(source: &OsStr, wanted: &Wanted, given: &Parsed) -> Result<(), Failure> {
     let name = source::shown(source);
     let target = target(source, given)?;
+    let opened = match target.as_deref().filter(|_| given.has("output")) {
+        Some(target) => Some(output::open(target)?),
+        None => None,
+    };
     let bytes = source::bytes(source)?;
     let before = source::parse(source, &bytes)?;
     if before.info_hash_v2.is_some() && wanted.name.is_some() {
@@ -235,11 +239,12 @@ fn edit_one(source: &OsStr, wanted: &Wanted, given: &Parsed) -> Result<(), Failu
     let info = file.get(b"info").filter(|_| !inside.is_empty());
     let edited = change(file, &wanted.outside(&before, info.map(|info| change(info, &inside))));
     let after = Metainfo::parse(&edited).map_err(bad)?;
-    match &target {
+    match (&target, opened) {
+        (Some(target), Some(opened)) => output::write_to(opened, target, &edited)?,
+        (Some(target), None) if edited != bytes => output::write(target, &edited)?,
         // An unchanged file is not written.
-        Some(target) if edited != bytes || given.has("output") => output::write(target, &edited)?,
-        Some(_) => {}
-        None => say::write_out(&edited)?,
+        (Some(_), None) => {}
+        (None, _) => say::write_out(&edited)?,
     }
     // The path as it was typed, even if it is a symbolic link.
     let output = given.value("output");
@@ -265,12 +270,14 @@ fn edit_one(source: &OsStr, wanted: &Wanted, given: &Parsed) -> Result<(), Failu
 
 /// The output file; `None`: standard output.
 fn target(source: &OsStr, given: &Parsed) -> Result<Option<PathBuf>, Failure> {
+    let is_url = source.to_str().is_some_and(|text| text.contains("://")) && !Path::new(source).exists();
+    let is_special = fs::metadata(source).is_ok_and(|found| !found.is_dir());
     let output = given.value("output").or_else(|| (source == "-").then(|| "-".into()));
     match output {
-        Some(output) if output == "-" && given.has("json") => {
+        Some(output) if is_stdout(&output) && given.has("json") => {
             Err(Failure::usage("the torrent goes to standard output, so --json can't be used"))
         }
-        Some(output) if output == "-" => Ok(None),
+        Some(output) if is_stdout(&output) => Ok(None),
         Some(output) => {
             let path = PathBuf::from(output);
             check_free(&path, given.has("force"))?;
@@ -278,13 +285,13 @@ fn target(source: &OsStr, given: &Parsed) -> Result<Option<PathBuf>, Failure> {
         }
         // If it is a symbolic link, its target is changed, and the link stays.
         None => match fs::canonicalize(source) {
-            Ok(path) => Ok(Some(path)),
-            Err(_) if source.to_str().is_some_and(|text| text.contains("://")) => Err(Failure::usage(format!(
-                "{}: a URL can't be changed; name an output file with --output",
-                source::shown(source)
-            ))),
+            Ok(path) if path.is_file() => Ok(Some(path)),
+            _ if is_url || is_special => {
+                let name = source::shown(source);
+                Err(Failure::usage(format!("{name}: only a file can be changed; name an output file with --output")))
+            }
             // The read will fail with a better message.
-            Err(_) => Ok(Some(source.into())),
+            _ => Ok(Some(source.into())),
         },
     }
 }

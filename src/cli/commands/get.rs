@@ -106,7 +106,7 @@ pub const COMMAND: Command = Command {
     ],
     exits: RUN_EXITS,
     exit_note: RUN_SEVERAL,
-    sections: &[keys::SECTION, objects::EVENTS, objects::FILES],
+    sections: &[keys::SECTION, objects::EVENTS, objects::FILES, source::PROXIES],
     examples: &[
         "swarmlet get debian.torrent",
         "swarmlet get --dir /srv/iso --seed *.torrent",

@@ -1,7 +1,7 @@
 //! `swarmlet make`: makes a .torrent file of a file or a folder.
 //!
-//! Floor 4. First the options are checked ([`options::make`](crate::cli::options::make)), then the disk, so that errors
-//! are reported before gigabytes are hashed. The .torrent file appears when it is complete, or never.
+//! Floor 4. First the options are checked ([`options::make`](crate::cli::options::make)), then the disk and the output, so
+//! that errors are reported before gigabytes are hashed. The .torrent file appears when it is complete, or never.
 
 use crate::base::glob::Glob;
 use crate::base::json::Object;
@@ -139,6 +139,9 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
             return Ok(());
         }
         check_free(target, wanted.force)?;
+        if path.is_file() && fs::canonicalize(path).ok() == fs::canonicalize(target).ok() {
+            return Err(Failure::usage(format!("{}: the output would replace the content", output::shown(path))));
+        }
     }
     let found = find(path, target.as_deref(), wanted).map_err(refused)?;
     let is_folder = path.is_dir();
@@ -179,6 +182,10 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
         Metainfo::parse(bytes).map_err(refused)
     };
     read(&metainfo.emit())?;
+    let output = match target.as_deref().filter(|_| !wanted.dry_run) {
+        Some(target) => Some((target, output::open(target)?)),
+        None => None,
+    };
 
     let mut bar = Bar::new(&metainfo.name, length, wanted.quiet || wanted.json);
     let mut tick = |done| bar.tick(done);
@@ -187,14 +194,12 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
 
     let bytes = metainfo.emit();
     let metainfo = read(&bytes)?;
-    if !wanted.dry_run {
-        match &target {
-            Some(target) => output::write(target, &bytes)?,
-            None => say::write_out(&bytes)?,
-        }
+    match output {
+        Some((target, output)) => output::write_to(output, target, &bytes)?,
+        None if !wanted.dry_run => say::write_out(&bytes)?,
+        None => {}
     }
-    let written = target.filter(|_| !wanted.dry_run);
-    tell(&metainfo, written.as_deref(), bytes.len(), time, wanted)
+    tell(&metainfo, target.as_deref().filter(|_| !wanted.dry_run), bytes.len(), time, wanted)
 }
 
 fn find(path: &Path, target: Option<&Path>, wanted: &Wanted) -> Result<Vec<FoundFile>, tree::TreeError> {

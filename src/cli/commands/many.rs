@@ -7,6 +7,7 @@ use crate::cli::exit::{Exit, Failure, RUN_EXITS};
 use crate::cli::options::command::{Command, Completes, Group};
 use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::run::{self, connect, rate};
+use crate::cli::options::source;
 use crate::cli::options::states;
 use crate::cli::run::folder::Folder;
 use crate::cli::run::keys;
@@ -47,7 +48,8 @@ pub const COMMAND: Command = Command {
                 Flag::with(
                     "max-downloads",
                     "N",
-                    "Torrents that download at the same time; the others wait, and neither download nor upload",
+                    "Torrents that download at the same time; the others wait, and neither download nor upload. A torrent \
+                     that received nothing for 3 minutes does not count",
                 )
                 .default("5"),
                 Flag::with(
@@ -68,7 +70,7 @@ pub const COMMAND: Command = Command {
     ],
     exits: RUN_EXITS,
     exit_note: "A torrent that failed decides the exit code; the others go on.",
-    sections: &[keys::LIST_SECTION, objects::EVENTS],
+    sections: &[keys::LIST_SECTION, objects::EVENTS, source::PROXIES],
     examples: &[
         "swarmlet many .",
         "swarmlet many --dir /srv/content --max-upload-rate 4 /srv/torrents",

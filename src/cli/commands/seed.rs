@@ -6,6 +6,7 @@ use crate::cli::exit::{Exit, Failure, RUN_EXITS, RUN_SEVERAL};
 use crate::cli::options::command::{Command, Completes, Group};
 use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::run::{self, connect};
+use crate::cli::options::source;
 use crate::cli::run::keys;
 use crate::cli::run::{Until, Watched, run_engine};
 use crate::cli::show::objects;
@@ -61,7 +62,7 @@ pub const COMMAND: Command = Command {
     ],
     exits: RUN_EXITS,
     exit_note: RUN_SEVERAL,
-    sections: &[keys::SECTION, objects::EVENTS],
+    sections: &[keys::SECTION, objects::EVENTS, source::PROXIES],
     examples: &[
         "swarmlet seed --dir /srv/iso debian.torrent",
         "swarmlet seed --ratio 2 --max-upload-rate 500 *.torrent",

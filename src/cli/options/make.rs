@@ -10,9 +10,10 @@ use crate::base::path::for_terminal;
 use crate::base::url;
 use crate::cli::exit::{Exit, Failure};
 use crate::proto::metainfo::piece_length::{LEAST_PIECE_LENGTH, MOST_PIECE_LENGTH};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, IsTerminal};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 /// What to make, of which files, and how.
@@ -52,7 +53,7 @@ impl Wanted {
     pub fn target(&self, name: &str, beside: &Path) -> Option<PathBuf> {
         match &self.output {
             None => Some(beside.to_path_buf()),
-            Some(output) if output == "-" => None,
+            Some(output) if is_stdout(output) => None,
             Some(output) if self.paths.len() > 1 || Path::new(output).is_dir() => {
                 Some(Path::new(output).join(format!("{name}.torrent")))
             }
@@ -100,19 +101,26 @@ pub fn read(given: &Parsed) -> Result<Wanted, Failure> {
     Ok(wanted)
 }
 
+/// Whether this output is standard output, by whichever name.
+pub fn is_stdout(output: &OsStr) -> bool {
+    ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| output == *name)
+}
+
 /// Refuses a path that is taken, unless `force` allows to replace what is there, and a path in a folder that does not
-/// exist: before the work is done, not after it.
+/// exist. A device, a pipe or a socket is not taken, because it is written to and stays, but a disk is.
 pub fn check_free(path: &Path, force: bool) -> Result<(), Failure> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     // The `.` makes this fail if the folder is a file.
     if let Some(Err(error)) = folder.map(|folder| fs::metadata(folder.join("."))) {
         return Err(cant_write(path, &error));
     }
-    match fs::symlink_metadata(path) {
+    let stays = |found: &fs::Metadata| !found.is_file() && !found.file_type().is_block_device();
+    match fs::metadata(path).or_else(|_| fs::symlink_metadata(path)) {
         Ok(found) if found.is_dir() => {
             Err(Failure::new(Exit::CantCreate, format!("{}: this is a folder, expected a file", shown(path))))
         }
-        Ok(_) if !force => {
+        // A link to nothing is taken, too.
+        Ok(found) if !force && (found.is_symlink() || !stays(&found)) => {
             let text = format!("{} exists already; --force replaces it, --output names another file", shown(path));
             Err(Failure::new(Exit::CantCreate, text))
         }
@@ -123,7 +131,7 @@ pub fn check_free(path: &Path, force: bool) -> Result<(), Failure> {
 /// Refuses options that contradict each other.
 fn check(wanted: &Wanted, each: bool) -> Result<(), Failure> {
     let refuse = |text: &str| Err(Failure::usage(text));
-    let to_stdout = wanted.output.as_ref().is_some_and(|output| output == "-");
+    let to_stdout = wanted.output.as_ref().is_some_and(|output| is_stdout(output));
     match wanted.paths.as_slice() {
         [] => refuse("no file or folder given; try `swarmlet make PATH ANNOUNCE`"),
         [_, second, ..] if !each => Err(Failure::usage(format!(

@@ -1,25 +1,63 @@
-//! Writing a file that a command makes: completely, or not at all.
+//! Where a command writes what it makes: a file, completely or not at all, or what is at its path already.
 //!
 //! Floor 4.
 
 use crate::base::path::for_terminal;
 use crate::cli::exit::{Exit, Failure};
 use crate::sys::in_words;
-use crate::sys::replace::{Sync, replace};
+use crate::sys::replace::{Output, Sync};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::{flag, low_level};
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// A path as messages name it: safe for a terminal.
 pub fn shown(path: &Path) -> String {
     for_terminal(&path.to_string_lossy())
 }
 
+/// Opens an output before the work is done, so that it is not done in vain.
+pub fn open(path: &Path) -> Result<Output, Failure> {
+    Output::open(path).map_err(|error| cant_write(path, &error))
+}
+
+/// Writes to an output that was opened at `path`.
+pub fn write_to(output: Output, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let written = without_signals(|| output.write(Sync::First, |file| file.write_all(bytes)));
+    written.map_err(|error| cant_write(path, &error))
+}
+
 /// Writes a file, and replaces what was there.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    replace(path, Sync::First, |file| file.write_all(bytes)).map_err(|error| cant_write(path, &error))
+    write_to(open(path)?, path, bytes)
 }
 
 /// The failure that says so.
 pub fn cant_write(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Exit::CantCreate, format!("can't write {}: {}", shown(path), in_words(error)))
+}
+
+/// Does `work`, after which a signal that came meanwhile ends the process: ^C leaves no unfinished file behind. A second
+/// signal ends it at once.
+fn without_signals<T>(work: impl FnOnce() -> T) -> T {
+    /// While it is set, signals do what they usually do.
+    static END: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+    let end = END.get_or_init(|| {
+        let end = Arc::new(AtomicBool::new(true));
+        for signal in SIGNALS {
+            // They fail only for signals that do not exist. The second would not wait without the first.
+            let usual = flag::register_conditional_default(signal, Arc::clone(&end));
+            let _ = usual.and_then(|_| flag::register(signal, Arc::clone(&end)));
+        }
+        end
+    });
+    end.store(false, Ordering::Relaxed);
+    let done = work();
+    if end.swap(true, Ordering::Relaxed) {
+        let _ = low_level::raise(SIGINT);
+    }
+    done
 }

@@ -3,6 +3,7 @@
 //! Floor 4. Each failure names the source, says what is wrong, and what was expected.
 
 use super::choice::numbered;
+use super::command::{Part, Section};
 use crate::base::path::for_terminal;
 use crate::base::units;
 use crate::base::url;
@@ -21,6 +22,20 @@ use std::time::Duration;
 
 /// The time in which a server must send the whole .torrent file, even a slow server.
 const FETCH_DEADLINE: Duration = Duration::from_secs(60);
+
+/// The variables that name proxies, described.
+pub const PROXIES: Section = Section {
+    title: "Environment",
+    parts: &[
+        Part::Terms(&[
+            ("http_proxy", "the proxy for HTTP trackers and for torrents by URL, such as http://HOST:PORT"),
+            ("https_proxy", "the same for https"),
+            ("all_proxy", "the proxy for both; also socks5h://HOST:PORT"),
+            ("no_proxy", "hosts that are asked directly: names, addresses, networks, or *"),
+        ]),
+        Part::Text("Peers and UDP trackers are never asked through a proxy."),
+    ],
+};
 
 /// Reads the torrent that the argument `source` names.
 pub fn read(source: &OsStr) -> Result<Metainfo, Failure> {
@@ -168,11 +183,7 @@ fn fetch(url: &str) -> Result<Vec<u8>, Failure> {
     }
     http::get(url, MAX_METAINFO_BYTES as u64, FETCH_DEADLINE).map_err(|error| match error {
         HttpError::TooLarge(_) => too_large(&name),
-        // The error may repeat the URL with its secrets.
-        _ => {
-            let error = for_terminal(&error.to_string().replace(url, "it"));
-            Failure::new(Exit::Unavailable, format!("{name}: {error}"))
-        }
+        _ => Failure::new(Exit::Unavailable, format!("{name}: {}", for_terminal(&error.to_string()))),
     })
 }
 

@@ -18,17 +18,18 @@ const STACK_BYTES: usize = 64 << 10;
 
 /// The keys in one line of the screen: wide, and for few columns.
 pub const KEYS: [&str; 2] =
-    ["q quit, p pause, +/- down, >/< up, v peers, ? hide", "q p:pause +- down >< up v:peers ?:hide"];
+    ["q quit, p pause, t ask trackers, +/- down, >/< up, v peers, ? hide", "q p:pause t:ask +- down >< up v:peers ?"];
 /// The same for a list of torrents.
 pub const LIST_KEYS: [&str; 2] = [
-    "q quit, p pause, a all, s sort, +/- down, >/< up, arrows move, v peers, ? hide",
-    "q p:pause a:all s:sort +- down >< up ?",
+    "q quit, p pause, a all, s sort, t ask, +/- down, >/< up, arrows, v peers, ?",
+    "q p:pause a:all s:sort t:ask +- >< v ?",
 ];
 
 /// The keys, for the help.
 const HELP: &[(&str, &str)] = &[
     ("q", "quit, like ^C: the first time the run ends cleanly, the second time immediately"),
     ("p", "pause or resume all torrents"),
+    ("t", "ask the trackers of all torrents for peers now, or as soon as they allow"),
     ("+ -", "raise or lower the download limit of all torrents together"),
     ("> <", "raise or lower the upload limit of all torrents together"),
     ("v", "show the peers of the next torrent; after the last torrent, the normal screen again"),
@@ -42,6 +43,7 @@ const LIST_HELP: &[(&str, &str)] = &[
     ("s", "sort by name, progress, download rate, upload rate or number of peers"),
     ("p", "pause or resume the selected torrent"),
     ("a", "pause or resume all torrents"),
+    ("t", "ask the trackers of the selected torrent for peers now, or as soon as they allow"),
     ("+ -", "raise or lower the download limit of all torrents together"),
     ("> <", "raise or lower the upload limit of all torrents together"),
     ("v", "show the peers of the selected torrent, then the list again"),
@@ -145,6 +147,7 @@ fn of_letter(letter: u8) -> Option<UserRequest> {
         b'q' => return Some(UserRequest::Interrupt),
         b'p' => Key::Pause,
         b'a' => Key::PauseAll,
+        b't' => Key::Announce,
         b'+' | b'=' => limit(false, true),
         b'-' | b'_' => limit(false, false),
         b'>' | b'.' => limit(true, true),
@@ -182,7 +185,10 @@ mod tests {
     #[test]
     fn keys_are_letters() {
         let limit = |uploads, faster| UserRequest::Key(Key::Limit(Limit { uploads, faster }));
-        assert_eq!(typed(b"pVx\n?h"), [Key::Pause, Key::Peers, Key::Help, Key::Help].map(UserRequest::Key));
+        assert_eq!(
+            typed(b"pVtx\n?h"),
+            [Key::Pause, Key::Peers, Key::Announce, Key::Help, Key::Help].map(UserRequest::Key)
+        );
         assert_eq!(
             typed(b"+-q>,"),
             [limit(false, true), limit(false, false), UserRequest::Interrupt, limit(true, true), limit(true, false)]

@@ -1,7 +1,8 @@
-//! A run of `get`, `seed` or `many`: starts the engine, shows what it reports, and carries out what the person asks for.
+//! A run of `get`, `seed` or `many`: starts the engine, shows what it reports, and carries out what the person asks
+//! for.
 //!
-//! Floor 4. One thread does all of this. It waits only for its channels: the engine's notices, the requests of the person
-//! and what the watcher has seen. So the screen and ^C answer even if a disk hangs.
+//! Floor 4. One thread does all of this. It waits only for its channels: the engine's notices, the requests of the
+//! person and what the watcher has seen. So the screen and ^C answer even if a disk hangs.
 
 pub mod blocklist;
 pub mod changes;

@@ -35,6 +35,7 @@ impl Person {
         match key {
             Key::Pause => engine.send(Command::PauseOrResume(view.selected())),
             Key::PauseAll => engine.send(Command::PauseOrResume(None)),
+            Key::Announce => engine.send(Command::Announce(view.selected())),
             Key::Limit(Limit { uploads, faster }) => {
                 let mut limits = session.limits;
                 match uploads {

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-/// Two requests for the end that come this close together count as one: `timeout` sends its signal to the process and to
-/// its group, and a terminal that is closed may bring SIGHUP and SIGTERM. No person presses ^C twice that fast.
+/// Two requests for the end that come this close together count as one: `timeout` sends its signal to the process and
+/// to its group, and a terminal that is closed may bring SIGHUP and SIGTERM. No person presses ^C twice that fast.
 pub const ONE_REQUEST: Duration = Duration::from_millis(50);
 
 /// Something that is asked for.
@@ -28,6 +28,8 @@ pub enum Key {
     Pause,
     /// Pause or resume all torrents.
     PauseAll,
+    /// Announce the selected torrent to its trackers; where none can be selected, all torrents.
+    Announce,
     /// Change a limit.
     Limit(Limit),
     /// Show the peers of the selected torrent; where none can be selected, of the next torrent.

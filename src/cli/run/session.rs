@@ -55,7 +55,7 @@ pub enum Update {
     Removed(TorrentId),
     /// A torrent failed.
     Failed(TorrentId),
-    /// A tracker fails, or answers again.
+    /// A tracker fails, answers again, or has a message.
     Tracker {
         /// The torrent.
         torrent: TorrentId,
@@ -65,6 +65,8 @@ pub enum Update {
         problem: Option<String>,
         /// The tracker refuses the torrent, and `problem` is its message.
         refuses: bool,
+        /// Its message, although it answers.
+        warning: Option<String>,
     },
     /// A problem that stops no torrent.
     Warning(String),
@@ -236,10 +238,10 @@ impl Session {
                     updates.push(Update::Failed(torrent));
                 }
             }
-            Notice::Tracker { torrent, url, problem, refuses } => {
+            Notice::Tracker { torrent, url, problem, refuses, warning } => {
                 if self.entries.contains_key(&torrent) {
-                    let problem = problem.map(|problem| without_url(&problem, &url));
-                    updates.push(Update::Tracker { torrent, host: host(&url), problem, refuses });
+                    let [problem, warning] = [problem, warning].map(|words| words.map(|it| without_url(&it, &url)));
+                    updates.push(Update::Tracker { torrent, host: host(&url), problem, refuses, warning });
                 }
             }
             Notice::Warning { text } => updates.push(Update::Warning(text)),

@@ -5,7 +5,7 @@
 
 use super::doing::Doing;
 use super::pieces::{bar, map};
-use super::words;
+use super::{trackers, words};
 use crate::base::path::for_terminal;
 use crate::base::units::{count, duration, of, per_mille, percent, rate, size, sum, time_left};
 use crate::base::width::{columns, pad, shorten_end, shorten_middle, wrap};
@@ -198,8 +198,8 @@ fn details(entry: &Entry, look: Look, alone: bool, ended: bool) -> Vec<String> {
     }
     let trackers = match status.trackers.as_slice() {
         [] => Vec::new(),
-        few if few.len() == 1 || alone && few.len() <= TRACKER_ROWS => few.iter().map(words::tracker).collect(),
-        many => vec![words::trackers_together(many)],
+        few if few.len() == 1 || alone && few.len() <= TRACKER_ROWS => few.iter().map(trackers::tracker).collect(),
+        many => vec![trackers::together(many)],
     };
     // A tracker that is named in the reason is not shown twice.
     rows.extend(trackers.iter().map(|text| shown(text, look)).filter(|text| !why.contains(text.as_str())));

@@ -3,7 +3,7 @@
 //! Floor 4. An idle seed writes nothing.
 
 use super::doing::waits_for_disk;
-use super::words;
+use super::{trackers, words};
 use crate::base::units::{count, duration, of, percent, rate, sum, time_left};
 use crate::cli::run::session::{Entry, Session, Update};
 use crate::cli::say;
@@ -55,10 +55,14 @@ fn lines(update: &Update, session: &Session, now: Instant) -> Vec<String> {
         Update::Resumed(torrent) => vec![format!("{}: the disk works again", name(*torrent))],
         // These are errors, which are written elsewhere.
         Update::Failed(_) | Update::Warning(_) | Update::Problem(_) => Vec::new(),
-        Update::Tracker { torrent, host, problem: Some(problem), refuses } => {
-            vec![format!("{}: {}", name(*torrent), words::tracker_fails(host, problem, *refuses))]
+        Update::Tracker { torrent, host, problem, refuses, warning } => {
+            let words = match (problem, warning) {
+                (Some(problem), _) => trackers::fails(host, problem, *refuses),
+                (None, Some(warning)) => trackers::warns(host, warning),
+                (None, None) => format!("{host} answers"),
+            };
+            vec![format!("{}: {words}", name(*torrent))]
         }
-        Update::Tracker { torrent, host, problem: None, .. } => vec![format!("{}: {host} answers", name(*torrent))],
         Update::Stopping { interrupted: true } if session.has_trackers() => {
             vec!["interrupted: notifying the trackers".into()]
         }

@@ -4,6 +4,7 @@
 //! times in seconds.
 
 use super::doing::Doing;
+use super::trackers::most;
 use super::words;
 use crate::base::json::Object;
 use crate::base::units;
@@ -37,7 +38,11 @@ pub const EVENTS: Section = Section {
                  tracker, and how many incoming), swarm_seeds, swarm_leechers, swarm_completed \
                  (of the whole swarm, as trackers count; null: no tracker says)",
             ),
-            ("tracker", "a tracker fails, or answers again: tracker (its host), problem (null: it answers)"),
+            (
+                "tracker",
+                "a tracker fails, answers again, or has a message: tracker (its host), problem (null: it answers), \
+                 warning (its message although it answers; null: none)",
+            ),
             (
                 "waiting",
                 "the disk stopped working, or there is a new reason: problem, short (bytes of missing disk space; 0: \
@@ -105,9 +110,9 @@ fn objects(update: &Update, session: &Session, now: Instant) -> String {
             }
             object.raw("sources", &(sources.so_far() + "}"));
             let trackers = running.map_or(&[][..], |status| &status.trackers);
-            object.number_or_null("swarm_seeds", words::most(trackers, |tracker| tracker.seeds));
-            object.number_or_null("swarm_leechers", words::most(trackers, |tracker| tracker.leechers));
-            object.number_or_null("swarm_completed", words::most(trackers, |tracker| tracker.completed));
+            object.number_or_null("swarm_seeds", most(trackers, |tracker| tracker.seeds));
+            object.number_or_null("swarm_leechers", most(trackers, |tracker| tracker.leechers));
+            object.number_or_null("swarm_completed", most(trackers, |tracker| tracker.completed));
         }),
         Update::Added(torrent) => one("start", *torrent, &|object, _| object.number("port", session.port.into())),
         Update::Removed(torrent) => one("removed", *torrent, &|_, _| {}),
@@ -127,9 +132,10 @@ fn objects(update: &Update, session: &Session, now: Instant) -> String {
             let exit = entry.problem().map_or(Exit::Success, exit_of);
             object.number("exit_code", exit.code().into());
         }),
-        Update::Tracker { torrent, host, problem, .. } => one("tracker", *torrent, &|object, _| {
+        Update::Tracker { torrent, host, problem, warning, .. } => one("tracker", *torrent, &|object, _| {
             object.text("tracker", host);
             object.text_or_null("problem", problem.as_deref());
+            object.text_or_null("warning", warning.as_deref());
         }),
         Update::Stopping { .. } | Update::Warning(_) | Update::Problem(_) => String::new(),
         Update::Ended => all("stopped", |object, _, entry| object.flag("whole", entry.completed_at.is_some())),
@@ -195,9 +201,11 @@ mod tests {
         assert!(told(Update::Failed(TorrentId(0))).contains("\"problem\":\"disk full\",\"exit_code\":74}"));
         assert!(told(Update::Started).ends_with("\"eta\":null,\"port\":6881}\n"));
         assert!(told(Update::Ended).ends_with("\"whole\":false}\n"));
+        let (torrent, host) = (TorrentId(0), "t.example".to_string());
         let tracker =
-            Update::Tracker { torrent: TorrentId(0), host: "t.example".into(), problem: None, refuses: false };
-        assert!(told(tracker).ends_with("\"tracker\":\"t.example\",\"problem\":null}\n"));
+            Update::Tracker { torrent, host, problem: None, refuses: false, warning: Some("old\nclient".into()) };
+        let fields = "\"tracker\":\"t.example\",\"problem\":null,\"warning\":\"old\\nclient\"}\n";
+        assert!(told(tracker).ends_with(fields));
         assert_eq!(told(Update::Stopping { interrupted: true }), "");
     }
 
@@ -236,7 +244,7 @@ mod tests {
             Update::Resumed(TorrentId(0)),
             Update::Removed(TorrentId(0)),
             Update::Failed(TorrentId(0)),
-            Update::Tracker { torrent, host, problem: Some("down".into()), refuses: false },
+            Update::Tracker { torrent, host, problem: Some("down".into()), refuses: false, warning: None },
             Update::Ended,
         ];
         let mut written = BTreeMap::new();

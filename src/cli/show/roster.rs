@@ -4,7 +4,7 @@
 
 use super::doing::Doing;
 use super::layout::{Look, Row, ellipsis, plain, shown, total};
-use super::words;
+use super::{trackers, words};
 use crate::base::units::{per_mille, percent, rate};
 use crate::base::width::{columns, pad, shorten_end, shorten_middle};
 use crate::cli::run::request::Move;
@@ -229,7 +229,7 @@ fn detail(entry: &Entry, look: Look) -> String {
         (None, Some(why), _) => why,
         (None, None, Some(status)) if status.trackers.is_empty() => words::peers(status),
         (None, None, Some(status)) => {
-            format!("{}; {}", words::peers(status), words::trackers_together(&status.trackers))
+            format!("{}; {}", words::peers(status), trackers::together(&status.trackers))
         }
         (None, None, None) => String::new(),
     };

@@ -3,11 +3,11 @@
 //! Floor 4. Nothing here is safe for a terminal yet; the functions that write it make it safe.
 
 use super::doing::{Doing, waits_for_disk};
+use super::trackers;
 use crate::base::units::{self, average, count, duration, of, percent, rate, ratio, size, sum};
-use crate::cli::run::session::{Entry, Session, host, without_url};
+use crate::cli::run::session::{Entry, Session};
 use crate::engine::ProblemKind;
 use crate::swarm::figures::Status;
-use crate::swarm::meeting::announcer::Tracker;
 use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
 use std::time::{Duration, Instant};
@@ -68,8 +68,12 @@ pub fn why_waiting(status: &Status) -> String {
         "queued: the maximum number of torrents is downloading (--max-downloads)".into()
     } else if status.snubbed > 0 && status.snubbed == status.askable {
         format!("requested from {}, nothing has arrived for a while", count(status.snubbed, "peer"))
+    } else if status.askable > 0 && status.asked > 0 {
+        format!("requested from {}, nothing has arrived yet", count(status.asked, "peer"))
+    } else if status.askable > 0 && status.limited {
+        "nothing is requested for the moment, because of the download limit".into()
     } else if status.askable > 0 {
-        format!("requested from {}, nothing has arrived yet", count(status.askable, "peer"))
+        format!("nothing can be requested for the moment from {}", count(status.askable, "peer"))
     } else if status.useful > 0 && status.useful == status.peers {
         format!("connected to {peers}, {}", if status.peers == 1 { "which chokes us" } else { "all choke us" })
     } else if status.useful == 1 {
@@ -87,7 +91,7 @@ pub fn why_waiting(status: &Status) -> String {
     } else if status.liars > 0 {
         format!("no peers except {} that sent corrupt data", status.liars)
     } else {
-        why_no_peers(&status.trackers)
+        trackers::why_no_peers(&status.trackers)
     }
 }
 
@@ -97,22 +101,6 @@ fn missing(status: &Status) -> String {
         (Some(piece), _) => format!("piece {piece}"),
         (None, all) if all == status.pieces => "any piece".into(),
         (None, missing) => format!("any of the {missing} missing pieces"),
-    }
-}
-
-/// Why no peer is known.
-fn why_no_peers(trackers: &[Tracker]) -> String {
-    let (all, failing) = (trackers.len(), trackers.iter().filter(|tracker| tracker.problem.is_some()));
-    let failing_count = failing.clone().count();
-    let answering = trackers.iter().filter(|tracker| answers(tracker)).count();
-    match (failing.clone().next(), all) {
-        (_, 0) => "no peers: the torrent names no tracker, so peers must connect to us".into(),
-        (Some(only), 1) => format!("no peers: {}", tracker(only)),
-        (Some(first), _) if failing_count == all => format!("no peers: all {all} trackers fail; {}", tracker(first)),
-        _ if failing_count + answering < all => "no peers yet: asking the trackers".into(),
-        (None, 1) => "no peers: the tracker knows none".into(),
-        (None, _) => format!("no peers: {all} trackers asked, none knows a peer"),
-        _ => format!("no peers: {answering} of {all} trackers answer, none knows a peer"),
     }
 }
 
@@ -128,54 +116,6 @@ pub fn peers(status: &Status) -> String {
         0 => "no peers".into(),
         number => format!("{}, {}", count(number, "peer"), count(status.seeds, "seed")),
     }
-}
-
-/// `tracker.example: 12 seeds, 3 leechers`.
-pub fn tracker(tracker: &Tracker) -> String {
-    let host = host(&tracker.url);
-    match (&tracker.problem, counts(std::slice::from_ref(tracker)).as_str()) {
-        (Some(problem), _) => tracker_fails(&host, &without_url(problem, &tracker.url), tracker.refuses),
-        (None, "") if tracker.knows_us => format!("{host} answers"),
-        (None, "") => format!("{host}: asking"),
-        (None, counts) => format!("{host}: {counts}"),
-    }
-}
-
-/// `12 seeds, 3 leechers, 40 completed`, as far as it is known.
-fn counts(trackers: &[Tracker]) -> String {
-    let seeds = most(trackers, |tracker| tracker.seeds).map(|seeds| count(seeds as usize, "seed"));
-    let leechers = most(trackers, |tracker| tracker.leechers).map(|leechers| count(leechers as usize, "leecher"));
-    let completed = most(trackers, |tracker| tracker.completed).filter(|&completed| completed > 0);
-    let completed = completed.map(|completed| format!("{completed} completed"));
-    [seeds, leechers, completed].into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
-/// The largest number that any answering tracker reports. Not the sum, because most peers are known to all trackers.
-pub fn most(trackers: &[Tracker], number: fn(&Tracker) -> Option<u32>) -> Option<u32> {
-    trackers.iter().filter(|tracker| answers(tracker)).filter_map(number).max()
-}
-
-/// A tracker that fails.
-pub fn tracker_fails(host: &str, problem: &str, refuses: bool) -> String {
-    format!("{host} {}: {problem}", if refuses { "refuses" } else { "fails" })
-}
-
-/// Many trackers in one line: `2 of 5 trackers answer: 12 seeds, 3 leechers`. If none answers, one says why.
-pub fn trackers_together(trackers: &[Tracker]) -> String {
-    let answering = || trackers.iter().filter(|tracker| answers(tracker));
-    let all = count(trackers.len(), "tracker");
-    let verb = if trackers.len() == 1 { "answers" } else { "answer" };
-    let line = format!("{} of {all} {verb}", answering().count());
-    let failing = trackers.iter().find(|tracker| tracker.problem.is_some());
-    match (counts(trackers).as_str(), failing) {
-        ("", Some(failing)) if answering().count() == 0 => format!("{line}; {}", tracker(failing)),
-        ("", _) => line,
-        (counts, _) => format!("{line}: {counts}"),
-    }
-}
-
-fn answers(tracker: &Tracker) -> bool {
-    tracker.problem.is_none() && (tracker.knows_us || tracker.seeds.is_some())
 }
 
 /// What was downloaded, and in which time.
@@ -259,9 +199,14 @@ mod tests {
             (2, 0, 0, 3, "connected to 3 peers; the 2 that have missing pieces choke us"),
             (0, 0, 0, 3, "connected to 3 peers, none has any of the 4 missing pieces"),
         ] {
-            let status = Status { useful, askable, snubbed, peers, pieces: 10, pieces_missing: 4, ..idle() };
+            let asked = askable;
+            let status = Status { useful, askable, asked, snubbed, peers, pieces: 10, pieces_missing: 4, ..idle() };
             assert_eq!(why_waiting(&status), reason);
         }
+        let silent = Status { useful: 3, askable: 2, peers: 3, asked: 0, ..idle() };
+        assert_eq!(why_waiting(&silent), "nothing can be requested for the moment from 2 peers");
+        let limited = Status { limited: true, ..silent };
+        assert_eq!(why_waiting(&limited), "nothing is requested for the moment, because of the download limit");
         let last = Status { peers: 3, pieces: 10, pieces_missing: 1, last_piece: Some(7), ..idle() };
         assert_eq!(why_waiting(&last), "connected to 3 peers, none has piece 7");
         let nothing = Status { peers: 1, pieces: 10, pieces_missing: 10, ..idle() };
@@ -306,36 +251,6 @@ mod tests {
         entry.completed_at = Some(began);
         entry.report.phase = Phase::Running(disk.into());
         assert_eq!((Doing::of(entry), waits_for(entry)), (Doing::Waiting, Some("disk")));
-    }
-
-    #[test]
-    fn the_reason_may_be_the_trackers() {
-        let mut all = trackers(&["http://a.example/x", "http://b.example/x", "http://c.example/x"]);
-        assert_eq!(why_no_peers(&[]), "no peers: the torrent names no tracker, so peers must connect to us");
-        assert_eq!(why_no_peers(&all[..1]), "no peers: the tracker knows none");
-        assert_eq!(why_no_peers(&all), "no peers: 3 trackers asked, none knows a peer");
-        (all[0].problem, all[0].refuses) = (Some("not registered".into()), true);
-        assert_eq!(why_no_peers(&all[..1]), "no peers: a.example refuses: not registered");
-        assert_eq!(why_no_peers(&all), "no peers: 2 of 3 trackers answer, none knows a peer");
-        all[1].problem = Some("no answer in time".into());
-        all[2].knows_us = false;
-        all[2].seeds = None;
-        assert_eq!(why_no_peers(&all), "no peers yet: asking the trackers");
-        assert_eq!(why_no_peers(&all[..2]), "no peers: all 2 trackers fail; a.example refuses: not registered");
-    }
-
-    #[test]
-    fn trackers_are_hosts_and_numbers() {
-        let mut all =
-            trackers(&["http://a.example/announce?passkey=secret", "udp://b.example:80", "http://c.example/a"]);
-        assert_eq!(tracker(&all[0]), "a.example: 12 seeds, 3 leechers");
-        all[0].completed = Some(40);
-        assert_eq!(tracker(&all[0]), "a.example: 12 seeds, 3 leechers, 40 completed");
-        all[1].problem = Some("torrent not registered".into());
-        assert_eq!(tracker(&all[1]), "b.example fails: torrent not registered");
-        assert_eq!(trackers_together(&all), "2 of 3 trackers answer: 12 seeds, 3 leechers, 40 completed");
-        let none = trackers_together(&all[1..2]);
-        assert_eq!(none, "0 of 1 tracker answers; b.example fails: torrent not registered");
     }
 
     #[test]

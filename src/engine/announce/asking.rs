@@ -51,7 +51,8 @@ impl OneFamily {
     }
 }
 
-/// Asks what `announcement` says. `found` is given peers as soon as they are known, perhaps by two threads.
+/// Asks what `announcement` says. `found` is given peers as soon as they are known, perhaps by two threads. The tracker's words
+/// are without secrets.
 pub fn ask(announcement: &Announcement, one_family: &OneFamily, found: &(dyn Fn(Vec<SocketAddr>) + Sync)) -> Outcome {
     let url = &announcement.url;
     let request = match &announcement.ask {
@@ -65,12 +66,12 @@ pub fn ask(announcement: &Announcement, one_family: &OneFamily, found: &(dyn Fn(
         request.left
     );
     let over = |to: Option<SocketAddr>| {
-        let mut reply = announce(url, request, to)?;
+        let mut reply = without_secrets(announce(url, request, to), url)?;
         let hosts = std::mem::take(&mut reply.host_peers);
         reply.peers.extend(lookup::look_up(hosts));
         log::info!("{}: {} peers", redact(url), reply.peers.len());
         if let Some(warning) = &reply.warning {
-            log::warn!("{}: the tracker warns: {}", redact(url), url::hide_secrets(warning, url));
+            log::warn!("{}: the tracker warns: {}", redact(url), warning);
         }
         found(std::mem::take(&mut reply.peers));
         Ok(reply)
@@ -103,6 +104,7 @@ pub fn ask(announcement: &Announcement, one_family: &OneFamily, found: &(dyn Fn(
 fn addresses(url: &str, one_family: &OneFamily) -> Result<Vec<SocketAddr>, AnnounceFailure> {
     let usual_port = match url::scheme(url).map(str::to_ascii_lowercase).as_deref() {
         Some("udp") => None,
+        Some("http" | "https") if http::is_proxied(url) => return Ok(Vec::new()),
         // To look up a host, any port will do.
         Some("http" | "https") => Some(80),
         _ => return Err(AnnounceFailure::unanswered("its URL is not one of http, https or udp")),
@@ -134,10 +136,22 @@ fn announce(url: &str, request: &AnnounceRequest, to: Option<SocketAddr>) -> Out
         .map_err(AnnounceFailure::unanswered)?;
     // The tracker's own words say more than the HTTP status.
     match parse_reply(&answer.body) {
-        Err(refused @ ReplyError::Failure { .. }) => Err(refusal(refused)),
+        Err(refused @ ReplyError::Failure { .. }) => without_secrets(Err(refusal(refused)), &answer.url),
         _ if answer.status != 200 => Err(AnnounceFailure::unanswered(http::HttpError::Status(answer.status))),
-        reply => reply.map_err(refusal),
+        reply => without_secrets(reply.map_err(refusal), &answer.url),
     }
+}
+
+/// `outcome`, without the secrets of the `url` that was asked, which trackers repeat in their words.
+fn without_secrets(mut outcome: Outcome, url: &str) -> Outcome {
+    let words = match &mut outcome {
+        Ok(reply) => reply.warning.as_mut(),
+        Err(failure) => Some(&mut failure.reason),
+    };
+    if let Some(words) = words {
+        *words = url::hide_secrets(words, url);
+    }
+    outcome
 }
 
 /// Asks for the counts of a swarm. A tracker that answers anything else is not asked again.

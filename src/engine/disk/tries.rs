@@ -18,16 +18,22 @@ pub(super) const MOST_DIGESTS: usize = 8192;
 #[derive(Default)]
 pub struct Failed {
     key: RandomState,
-    /// The first try of each piece: only that one came from several peers.
+    /// The first try of each piece: only that one came from several peers, and the
+    /// [picker](crate::swarm::picking::picker) remembers their names. It is empty if it could not be kept: a later try
+    /// must not take its place, because what differs in that one did not come from those peers.
     tries: BTreeMap<(TorrentId, u32), Vec<u64>>,
 }
 
 impl Failed {
-    /// The hash of `piece` is wrong: remembers its blocks.
+    /// The hash of `piece` is wrong: remembers its blocks, if this is its first try.
     pub fn remember(&mut self, content: &Content, piece: u32) -> Result<(), ContentError> {
         let place = (content.torrent, piece);
         let blocks = content.metainfo.piece_size(piece).div_ceil(BLOCK_BYTES) as usize;
-        if !self.tries.contains_key(&place) && self.len() + blocks <= MOST_DIGESTS {
+        if self.tries.contains_key(&place) {
+            return Ok(());
+        }
+        self.tries.insert(place, Vec::new());
+        if self.len() + blocks <= MOST_DIGESTS {
             self.tries.insert(place, self.digests(content, piece)?);
         }
         Ok(())
@@ -62,5 +68,45 @@ impl Failed {
             digests.push(self.key.hash_one(&block[..]));
         }
         Ok(digests)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testkit::{open, torrent, write_blocks};
+
+    /// Each piece fails twice and is right the third time. Only the first try came from the peers whose names are kept.
+    #[test]
+    fn a_try_that_could_not_be_kept_leaves_no_place_to_a_later_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let size = BLOCK_BYTES as usize;
+        let (metainfo, bytes) = torrent(2 * size, &[], size, &[]);
+        let content = open(&metainfo, dir.path(), false);
+        let write = |piece: usize, spoil: u8| {
+            let block = bytes[piece * size..(piece + 1) * size].iter().map(|byte| byte ^ spoil).collect();
+            write_blocks(&content, (piece * size) as u64, &[block]).unwrap();
+        };
+        let mut failed = Failed::default();
+        // The first try can't be read back.
+        assert!(failed.remember(&content, 1).is_err());
+        write(1, 1);
+        failed.remember(&content, 1).unwrap();
+        write(1, 0);
+        assert_eq!(failed.corrupt_blocks(&content, 1), []);
+        // There is no room for the first try.
+        failed.tries.insert((TorrentId(9), 0), vec![0; MOST_DIGESTS]);
+        write(0, 1);
+        failed.remember(&content, 0).unwrap();
+        failed.forget(TorrentId(9));
+        write(0, 2);
+        failed.remember(&content, 0).unwrap();
+        write(0, 0);
+        assert_eq!(failed.corrupt_blocks(&content, 0), []);
+        // The piece is lost, and fails again later: that is a first try.
+        write(0, 3);
+        failed.remember(&content, 0).unwrap();
+        write(0, 0);
+        assert_eq!(failed.corrupt_blocks(&content, 0), [0]);
     }
 }

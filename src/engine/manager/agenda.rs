@@ -7,7 +7,8 @@ use crate::base::time::{Time, sooner};
 use crate::storage::TorrentId;
 use std::collections::BTreeSet;
 
-/// What one torrent needs. Its slot keeps a copy of what the [`Agenda`] holds, so the sets are touched only on a change.
+/// What one torrent needs. Its slot keeps a copy of what the [`Agenda`] holds, so the sets are touched only on a
+/// change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// When its timer fires.
@@ -16,7 +17,7 @@ pub struct Plan {
     pub save: Option<Time>,
     /// It could request more blocks if memory were free.
     pub wants_memory: bool,
-    /// It is downloading: it takes one of the places that `--max-downloads` limits.
+    /// It is downloading and has not stalled: it takes one of the places that `--max-downloads` limits.
     pub downloads: bool,
     /// It waits for such a place.
     pub queued: bool,
@@ -31,7 +32,7 @@ pub struct Agenda {
     pub saves: BTreeSet<(Time, TorrentId)>,
     /// Torrents that could request more blocks if memory were free.
     pub want_memory: BTreeSet<TorrentId>,
-    /// Torrents that are downloading.
+    /// Torrents that are downloading and have not stalled.
     pub downloading: BTreeSet<TorrentId>,
     /// Torrents that wait until others have finished, in the order in which they were added.
     pub queued: BTreeSet<TorrentId>,

@@ -20,8 +20,8 @@ impl Manager {
         }
     }
 
-    /// Takes from a torrent all that it holds. If there is a `problem`, only its slot stays, to report that. Returns whether
-    /// there was such a torrent.
+    /// Takes from a torrent all that it holds. If there is a `problem`, only its slot stays, to report that. Returns
+    /// whether there was such a torrent.
     pub(super) fn end_torrent(&mut self, id: TorrentId, problem: Option<Problem>) -> bool {
         let Some(mut slot) = self.torrents.remove(&id) else { return false };
         self.disks.save(&mut slot, self.started.elapsed(), true);
@@ -52,6 +52,7 @@ impl Manager {
             | Event::Found { .. }
             | Event::Disk(_)
             | Event::Paused(_)
+            | Event::AnnounceNow
             | Event::BudgetFreed
             | Event::Timer => {}
         }

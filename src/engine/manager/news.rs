@@ -1,4 +1,5 @@
-//! The part of the manager for news: what the person is told about torrents and trackers, and how often figures are reported.
+//! The part of the manager for news: what the person is told about torrents and trackers, and how often figures are
+//! reported.
 //!
 //! Floor 3, part of the [`manager`](super).
 
@@ -64,14 +65,15 @@ impl Reporter {
         None
     }
 
-    /// Tells which trackers of a torrent began to fail, or to answer.
+    /// Tells which trackers of a torrent began to fail, to answer, or to warn.
     pub fn report_trackers(&self, id: TorrentId, slot: &mut Slot) {
         let State::Running(torrent, _) = &slot.state else { return };
-        for (tracker, told) in torrent.trackers().iter().zip(&mut slot.reported_problems) {
-            if tracker.problem != *told {
-                told.clone_from(&tracker.problem);
-                let (url, problem) = (tracker.url.clone(), tracker.problem.clone());
-                self.tell(Notice::Tracker { torrent: id, url, problem, refuses: tracker.refuses });
+        for (tracker, told) in torrent.trackers().iter().zip(&mut slot.reported) {
+            if [&tracker.problem, &tracker.warning] != [&told[0], &told[1]] {
+                let [problem, warning] = [tracker.problem.clone(), tracker.warning.clone()];
+                *told = [problem.clone(), warning.clone()];
+                let (url, refuses) = (tracker.url.clone(), tracker.refuses);
+                self.tell(Notice::Tracker { torrent: id, url, problem, refuses, warning });
             }
         }
     }
@@ -79,7 +81,7 @@ impl Reporter {
     /// Reports all figures, if that is due.
     pub fn report_all(&mut self, torrents: &BTreeMap<TorrentId, Slot>, limits: RateLimits, now: Time) {
         if self.due.is_some_and(|due| due <= now) {
-            self.due = self.every.map(|every| now + every);
+            self.due = self.every.map(|every| now.saturating_add(every));
             self.tell(Notice::Status { reports: self.reports(torrents, now), limits });
         }
     }

@@ -1,4 +1,5 @@
-//! Adding, checking, pausing, resuming and removing torrents while the process runs, and the limit of downloads at once.
+//! Adding, checking, pausing, resuming and removing torrents while the process runs, and the limit of downloads at
+//! once.
 //!
 //! Floor 3, part of the [`manager`](super). A torrent that has to wait for others is paused: it is in its swarm, but
 //! requests nothing and serves nothing.
@@ -31,7 +32,7 @@ impl Manager {
             size: job.metainfo.length,
             piece_length: job.metainfo.piece_length,
             state: State::Checking(Arc::clone(&progress)),
-            reported_problems: Vec::new(),
+            reported: Vec::new(),
             paused: self.paused,
             queued: false,
             kept: None,
@@ -74,7 +75,7 @@ impl Manager {
         }
         let Status { left, standing, .. } = torrent.status(now);
         let (had_bytes, is_complete, paused) = (slot.length - left, standing == Standing::Seeding, slot.paused);
-        slot.reported_problems = vec![None; torrent.trackers().len()];
+        slot.reported = vec![[None, None]; torrent.trackers().len()];
         slot.saved.at = now;
         slot.kept = known.map(|known| Kept::new(&content, known));
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));

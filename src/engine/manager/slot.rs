@@ -4,7 +4,7 @@
 //! keeps its slot, so that a person can read why.
 
 use super::agenda::Plan;
-use crate::base::time::Time;
+use crate::base::time::{Time, sooner};
 use crate::engine::keeper::Kept;
 use crate::engine::notice::{Phase, Problem, Report, Watch};
 use crate::proto::id::InfoHash;
@@ -36,8 +36,8 @@ pub struct Slot {
     pub paused: bool,
     /// It waits until others have finished downloading.
     pub queued: bool,
-    /// For each tracker, the problem that the person was told last.
-    pub reported_problems: Vec<Option<String>>,
+    /// For each tracker, the problem and the warning that the person was told last.
+    pub reported: Vec<[Option<String>; 2]>,
     /// Its content, if a resume state is kept of it.
     pub kept: Option<Arc<Kept>>,
     /// When its resume state was last saved, and what that said.
@@ -59,8 +59,8 @@ pub struct Saved {
 
 /// What a torrent is doing.
 pub enum State {
-    /// Its content is being checked: the number of pieces checked so far. (32 bits, because many routers' processors have no
-    /// larger atomics.)
+    /// Its content is being checked: the number of pieces checked so far. (32 bits, because many routers' processors
+    /// have no larger atomics.)
     Checking(Arc<AtomicU32>),
     /// It is in its swarm.
     Running(Box<Torrent>, Arc<Content>),
@@ -69,15 +69,16 @@ pub enum State {
 }
 
 impl Slot {
-    /// What it needs from now on. `save_every`: the least time between two saves of its state; `None`: no state is kept.
+    /// What it needs from now on. `save_every`: the least time between two saves of its state; `None`: no state is
+    /// kept.
     pub fn next_plan(&self, now: Time, shared: &Shared, save_every: Option<Duration>) -> Plan {
         let State::Running(torrent, _) = &self.state else { return Plan::default() };
-        let downloads = torrent.is_downloading() && !self.paused && !self.queued;
+        let (active, stalls_at) = (!self.paused && !self.queued, torrent.stalls_at());
         Plan {
-            wake: torrent.next_wake(now, shared),
+            wake: sooner(torrent.next_wake(now, shared), stalls_at.filter(|at| now < *at)),
             save: save_every.and_then(|every| self.save_at(torrent, every)),
             wants_memory: torrent.waits_for_budget(),
-            downloads,
+            downloads: torrent.is_downloading() && active && stalls_at.is_none_or(|at| now < at),
             queued: self.queued && !self.paused,
         }
     }
@@ -90,15 +91,15 @@ impl Slot {
         } else {
             (self.saved.uploaded != torrent.totals().0).then_some(SAVE_TOTALS_EVERY)
         };
-        pause.map(|pause| self.saved.at + pause)
+        pause.map(|pause| self.saved.at.saturating_add(pause))
     }
 
     /// What its state says now. `None`: no state may be saved. `in_haste`: nothing comes after it, and somebody waits.
     pub fn save(&mut self, now: Time, in_haste: bool) -> Option<Save> {
         let State::Running(torrent, content) = &self.state else { return None };
         if torrent.is_in_doubt() || content.health.is_doubtful() {
-            // Pieces may be missing, and a state with the files' present stamps would vouch for them. The state that was
-            // saved last does not: its stamps are others.
+            // Pieces may be missing, and a state with the files' present stamps would vouch for them. The state that
+            // was saved last does not: its stamps are others.
             self.saved.at = now;
             return None;
         }
@@ -171,7 +172,7 @@ mod tests {
             state: State::Running(Box::new(one), Arc::clone(&content)),
             paused: false,
             queued: false,
-            reported_problems: Vec::new(),
+            reported: Vec::new(),
             kept: None,
             saved: Saved::default(),
             plan: Plan::default(),

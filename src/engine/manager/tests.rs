@@ -339,3 +339,24 @@ fn an_error_about_ports_names_them() {
     let Err(error) = Engine::start(config) else { panic!("it starts") };
     assert!(error.contains(&format!("can't listen on port {}", engine.port)));
 }
+
+/// A program that uses the library may ask for anything.
+#[test]
+fn numbers_without_sense_stop_nothing() {
+    let never = Duration::MAX;
+    let torrent_settings = Settings { upload_rate: Some(0), stop_timeout: Some(never), ..Settings::default() };
+    let config = Config {
+        ports: 0..=0,
+        limits: RateLimits { download: Some(0), upload: Some(0) },
+        torrent: torrent_settings,
+        status_every: Some(never),
+        save_every: never,
+        ..Config::default()
+    };
+    let (engine, notices) = Engine::start(config).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    add(&engine, &torrent(PIECE, &[], PIECE, &[]).0, dir.path());
+    joined(&notices);
+    engine.send(Command::Stop);
+    stopped(&notices);
+}

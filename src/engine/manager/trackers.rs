@@ -1,5 +1,5 @@
-//! The part of the manager for trackers: it asks them, counts the answers that are still to come, and keeps torrents that
-//! have ended until their final announces (`stopped`) are sent.
+//! The part of the manager for trackers: it asks them, counts the answers that are still to come, and keeps torrents
+//! that have ended until their final announces (`stopped`) are sent.
 //!
 //! Floor 3, part of the [`manager`](super). Which tracker is asked when is decided by each torrent's
 //! [`Announcer`](crate::swarm::meeting::announcer::Announcer).
@@ -17,8 +17,8 @@ pub struct Trackers {
     announcers: Announcers,
     /// Announces without an answer yet, final ones included. Nobody waits for scrapes.
     unanswered: usize,
-    /// Torrents that ended while a tracker was being asked. Each stays until the answer comes: the tracker would list us
-    /// for hours if it heard no `stopped` after it.
+    /// Torrents that ended while a tracker was being asked. Each stays until the answer comes: the tracker would list
+    /// us for hours if it heard no `stopped` after it.
     parting: BTreeMap<TorrentId, Box<Torrent>>,
 }
 

@@ -42,6 +42,14 @@ pub fn connect(around: &Surroundings, torrent: TorrentId, info_hash: InfoHash, a
     Ok(())
 }
 
+/// A peer that connected to us.
+struct Caller {
+    /// Its place among those that are shaking hands.
+    place: Place,
+    /// Our handshake is sent.
+    answered: bool,
+}
+
 fn connect_failed(around: &Surroundings, torrent: TorrentId, addr: SocketAddr, error: &io::Error, our_fault: bool) {
     log::debug!("{addr}: can't connect: {error}");
     let _ = around.manager.send(Input::Torrent { torrent, event: Event::ConnectFailed { addr, our_fault } });
@@ -50,14 +58,28 @@ fn connect_failed(around: &Surroundings, torrent: TorrentId, addr: SocketAddr, e
 /// Handles a connection that a peer opened; to be called on its own thread. `place` is free again when the handshake is
 /// over and, if it succeeded, the manager knows about the connection.
 pub fn accept(around: &Surroundings, socket: TcpStream, addr: SocketAddr, place: Place) {
-    match hear_handshake(&socket, Instant::now() + HANDSHAKE_DEADLINE) {
+    let mut answered = false;
+    // The checks of many trackers wait for an answer before they say who asks. To a peer that says everything at once,
+    // the manager answers, because it may not be welcome.
+    let named = |info_hash: InfoHash| match around.directory.find(&info_hash) {
+        Some(_) => {
+            answered = true;
+            (&socket).write_all(&around.handshake(info_hash))
+        }
+        None => Err(io::Error::other(format!("asks for {info_hash}, which is not here"))),
+    };
+    match hear_handshake(&socket, Instant::now() + HANDSHAKE_DEADLINE, named) {
         // This is our own connection: the thread that opened it learns this from the answer.
         Ok(handshake) if handshake.peer_id == around.peer_id => {
-            let _ = (&socket).write_all(&around.handshake(handshake.info_hash));
+            if !answered {
+                let _ = (&socket).write_all(&around.handshake(handshake.info_hash));
+            }
             log::debug!("{addr}: it is ourselves");
         }
         Ok(handshake) => match around.directory.find(&handshake.info_hash) {
-            Some(content) => run(around, content.torrent, addr, Arc::new(socket), handshake, Some(place)),
+            Some(content) => {
+                run(around, content.torrent, addr, Arc::new(socket), handshake, Some(Caller { place, answered }));
+            }
             None => log::debug!("{addr}: asks for {}, which is not here", handshake.info_hash),
         },
         Err(error) => log::debug!("{addr}: no handshake: {error}"),
@@ -96,18 +118,28 @@ fn shake_on(
         error => io::Error::from(error),
     })?;
     socket.write_all(&around.handshake(info_hash))?;
-    let handshake = hear_handshake(socket, Instant::now() + HANDSHAKE_DEADLINE)?;
+    let handshake = hear_handshake(socket, Instant::now() + HANDSHAKE_DEADLINE, |_| Ok(()))?;
     if handshake.info_hash != info_hash {
         return Err(io::Error::other("it answers with another info-hash"));
     }
     Ok(handshake)
 }
 
-/// Reads a handshake that must be complete before `deadline`.
-fn hear_handshake(mut socket: &TcpStream, deadline: Instant) -> io::Result<Handshake> {
+/// Reads a handshake that must be complete before `deadline`. If the peer id does not come together with what is before
+/// it, `named` is told the torrent first.
+fn hear_handshake(
+    mut socket: &TcpStream,
+    deadline: Instant,
+    named: impl FnOnce(InfoHash) -> io::Result<()>,
+) -> io::Result<Handshake> {
     let mut bytes = [0; handshake::LEN];
-    let mut filled = 0;
+    let (mut filled, mut named) = (0, Some(named));
     while filled < bytes.len() {
+        if filled >= handshake::PEER_ID_AT
+            && let Some(named) = named.take()
+        {
+            named(Handshake::parse(&bytes).map_err(io::Error::other)?.info_hash)?;
+        }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
@@ -123,17 +155,18 @@ fn hear_handshake(mut socket: &TcpStream, deadline: Instant) -> io::Result<Hands
     Handshake::parse(&bytes).map_err(io::Error::other)
 }
 
-/// The handshake is complete: starts the writer, tells the manager, and reads until the end. An incoming connection has
-/// a `place`.
+/// The handshake is complete: starts the writer, tells the manager, and reads until the end. `caller`: the peer
+/// connected to us.
 fn run(
     around: &Surroundings,
     torrent: TorrentId,
     addr: SocketAddr,
     socket: Arc<TcpStream>,
     handshake: Handshake,
-    place: Option<Place>,
+    caller: Option<Caller>,
 ) {
-    let outgoing = place.is_none();
+    let outgoing = caller.is_none();
+    let answered = caller.as_ref().is_none_or(|caller| caller.answered);
     let peer = around.directory.name_peer();
     // The torrent may have ended while the connection was being opened.
     let content = around.directory.find(&handshake.info_hash).ok_or_else(|| io::Error::other("the torrent ended"));
@@ -142,7 +175,7 @@ fn run(
         socket.set_write_timeout(Some(WRITE_TIMEOUT))?;
         socket.set_nodelay(true)?;
         let pieces = content.metainfo.piece_count();
-        Ok((writer::start(around, peer, addr, Arc::clone(&socket), content)?, pieces))
+        Ok((writer::start(around, peer, addr, Arc::clone(&socket), content, answered)?, pieces))
     });
     let (link, pieces) = match prepared {
         Ok(prepared) => prepared,
@@ -152,7 +185,7 @@ fn run(
     };
     log::debug!("{addr} > {handshake}");
     let _ = around.manager.send(Input::Connected { peer, torrent, addr, outgoing, handshake, link });
-    drop(place);
+    drop(caller.map(|caller| caller.place));
     let mut wire = Wire::new(&socket, addr, peer, pieces, around);
     let ended = wire.run();
     log::debug!("{addr}: closed: {ended}");

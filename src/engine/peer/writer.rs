@@ -29,18 +29,20 @@ const GATHER_BYTES: usize = 64 * 1024;
 /// of that.
 const FLUSH_DEADLINE: Duration = WRITE_TIMEOUT;
 
-/// Starts the writer of a peer, and returns the manager's side of the connection.
+/// Starts the writer of a peer, and returns the manager's side of the connection. `answered`: our handshake is sent.
 pub fn start(
     around: &Surroundings,
     peer: PeerKey,
     addr: SocketAddr,
     socket: Arc<TcpStream>,
     content: Arc<Content>,
+    answered: bool,
 ) -> io::Result<Link> {
     let (sender, orders) = crossbeam_channel::unbounded();
     let link = Link { addr, socket: Arc::clone(&socket), orders: sender, waiting: Arc::default() };
     let waiting = Arc::clone(&link.waiting);
-    let writer = Writer { around: around.clone(), peer, addr, socket, waiting, content, out: Vec::new(), uploaded: 0 };
+    let (around, out) = (around.clone(), Vec::new());
+    let writer = Writer { around, peer, addr, socket, waiting, content, answered, out, uploaded: 0 };
     thread::Builder::new().name("writer".into()).stack_size(STACK_BYTES).spawn(move || writer.run(&orders))?;
     Ok(link)
 }
@@ -53,6 +55,8 @@ struct Writer {
     /// How many orders are not carried out yet.
     waiting: Arc<AtomicUsize>,
     content: Arc<Content>,
+    /// Our handshake is sent.
+    answered: bool,
     /// Bytes to be sent.
     out: Vec<u8>,
     /// How many of these are content.
@@ -75,6 +79,7 @@ impl Writer {
     fn obey(&mut self, batch: Vec<PeerOrder>) -> io::Result<()> {
         for order in batch {
             match order {
+                PeerOrder::Handshake if self.answered => {}
                 PeerOrder::Handshake => {
                     self.out.extend(self.around.handshake(self.content.metainfo.info_hash));
                 }
@@ -170,7 +175,7 @@ mod tests {
         let (around, inbox) = surroundings(1);
         let (mut near, far) = socket_pair();
         let addr = near.local_addr().unwrap();
-        let link = start(&around, PeerKey(NonZeroU32::MIN), addr, Arc::new(far), content).unwrap();
+        let link = start(&around, PeerKey(NonZeroU32::MIN), addr, Arc::new(far), content, true).unwrap();
         assert!(link.give(vec![PeerOrder::Upload(BlockSpec { piece: 1, begin: 0, length: 1000 })]));
         let Input::Torrent { event: Event::Disk(DiskEvent::Doubted { text }), .. } =
             inbox.recv_timeout(PATIENCE).unwrap()

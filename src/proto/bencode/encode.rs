@@ -1,7 +1,7 @@
 //! Writing bencode (BEP 3): a value is built, then encoded.
 //!
-//! The result is canonical by construction (a dict is sorted and has no key twice), except for [`Bencode::Raw`], which keeps
-//! another program's bytes as they are.
+//! The result is canonical by construction (a dict is sorted and has no key twice), except for [`Bencode::Raw`], which
+//! keeps another program's bytes as they are.
 
 use super::Value;
 use std::collections::BTreeMap;
@@ -17,8 +17,8 @@ pub enum Bencode {
     List(Vec<Bencode>),
     /// A dict; its keys come out sorted as raw bytes, as BEP 3 demands.
     Dict(BTreeMap<Vec<u8>, Bencode>),
-    /// A value that is encoded already and is copied verbatim, so that `info` can stay byte for byte. It must be exactly
-    /// one value, as [`Value::raw`] returns it.
+    /// A value that is encoded already and is copied verbatim, so that `info` can stay byte for byte. It must be
+    /// exactly one value, as [`Value::raw`] returns it.
     Raw(Vec<u8>),
 }
 

@@ -1,15 +1,15 @@
 //! Writing a .torrent file: the other half of [`Metainfo::parse`].
 //!
-//! BEP 3, with `nodes` (BEP 5), announce-list (BEP 12), url-list (BEP 19), private (BEP 27) and padding files (BEP 47). Keys
-//! without a value are left out, so that mktorrent, libtorrent and imdl get the same info-hash for the same content. The keys
-//! are written directly, in their order, because a torrent may have 100,000 files.
+//! BEP 3, with `nodes` (BEP 5), announce-list (BEP 12), url-list (BEP 19), private (BEP 27) and padding files (BEP 47).
+//! Keys without a value are left out, so that mktorrent, libtorrent and imdl get the same info-hash for the same
+//! content. The keys are written directly, in their order, because a torrent may have 100,000 files.
 
 use super::{FileEntry, Metainfo};
 use crate::proto::bencode::Bencode;
 
 impl Metainfo {
-    /// The bytes of a .torrent file for this metainfo. `info` is written from scratch, so a torrent that another program made
-    /// may get another info-hash.
+    /// The bytes of a .torrent file for this metainfo. `info` is written from scratch, so a torrent that another
+    /// program made may get another info-hash.
     pub fn emit(&self) -> Vec<u8> {
         let (announce, announce_list) = emit_tiers(&self.tiers);
         let text = |text: &Option<String>| text.as_deref().map(Bencode::from);

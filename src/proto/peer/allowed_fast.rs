@@ -1,8 +1,8 @@
 //! The allowed fast set (BEP 6): the few pieces that a newcomer may request although it is choked, so that it soon has
 //! something to give.
 //!
-//! The set follows from the newcomer's address and the torrent. So all peers allow it the same pieces, and it gets no more of
-//! them by asking many peers.
+//! The set follows from the newcomer's address and the torrent. So all peers allow it the same pieces, and it gets no
+//! more of them by asking many peers.
 
 use crate::base::sha1::sha1;
 use crate::proto::id::InfoHash;

@@ -1,8 +1,8 @@
 //! The bitfield: a set of pieces (BEP 3).
 //!
-//! It has one bit for each piece, in the layout of the message `bitfield`: the first piece is the highest bit of the first
-//! byte, and the spare bits at the end are zero. The number of pieces in the set is kept beside the bits, so that asking for
-//! it costs nothing.
+//! It has one bit for each piece, in the layout of the message `bitfield`: the first piece is the highest bit of the
+//! first byte, and the spare bits at the end are zero. The number of pieces in the set is kept beside the bits, so that
+//! asking for it costs nothing.
 
 use std::fmt;
 

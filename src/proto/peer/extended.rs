@@ -3,9 +3,9 @@
 //!
 //! **A new extended message goes here:** a variant of [`Extension`], its place in [`Extension::ALL`] and its row in
 //! `Extension::row`; a variant of [`Incoming`], and how [`Extended::parse`] reads it. `Torrent::extended` in
-//! `swarm/torrent/introducing.rs` decides what to do about it. The rest follows from the table: our handshake offers it,
-//! a longer one than its limit is skipped before anything is allocated, and it can be sent only to a peer whose `m` names
-//! it.
+//! `swarm/torrent/introducing.rs` decides what to do about it. The rest follows from the table: our handshake offers
+//! it, a longer one than its limit is skipped before anything is allocated, and it can be sent only to a peer whose `m`
+//! names it.
 
 use crate::proto::bencode::{self, Bencode, Value};
 use crate::proto::tracker::compact;
@@ -22,8 +22,8 @@ const MAX_HANDSHAKE_BYTES: u32 = 32 * 1024;
 /// The extended messages that we understand, besides the handshake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Extension {
-    /// Whether its sender downloads nothing (any more): one byte, 0 or 1. libtorrent's; it says what `upload_only` says in
-    /// the handshake (BEP 21), later.
+    /// Whether its sender downloads nothing (any more): one byte, 0 or 1. libtorrent's; it says what `upload_only` says
+    /// in the handshake (BEP 21), later.
     UploadOnly,
 }
 
@@ -79,8 +79,8 @@ impl Ids {
         }
     }
 
-    /// The extended message for the peer that gave these ids; `None` if it does not understand it. There is no other way to
-    /// make one.
+    /// The extended message for the peer that gave these ids; `None` if it does not understand it. There is no other
+    /// way to make one.
     pub fn message(&self, extension: Extension, payload: Vec<u8>) -> Option<Extended> {
         let place = Extension::ALL.iter().position(|other| *other == extension)?;
         let id = self.0[place].filter(|id| *id != HANDSHAKE)?;
@@ -143,8 +143,8 @@ impl fmt::Display for Extended {
     }
 }
 
-/// The extended handshake: what a program says about itself beyond the 68 bytes of the handshake. All of it is optional and
-/// only advice, so what is malformed is left out.
+/// The extended handshake: what a program says about itself beyond the 68 bytes of the handshake. All of it is optional
+/// and only advice, so what is malformed is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExtendedHandshake {
     /// The extended messages it understands (`m`).

@@ -1,13 +1,16 @@
 //! The handshake: the first 68 bytes of every connection between peers (BEP 3).
 //!
-//! It has a length byte and the name of the protocol, eight reserved bytes whose bits name the extensions that the sender
-//! speaks (BEP 4 lists them), the info-hash and the peer id.
+//! It has a length byte and the name of the protocol, eight reserved bytes whose bits name the extensions that the
+//! sender speaks (BEP 4 lists them), the info-hash and the peer id.
 
 use crate::proto::id::{InfoHash, PeerId};
 use std::fmt;
 
 /// Bytes of a handshake (BEP 3).
 pub const LEN: usize = 68;
+
+/// Where the peer id begins: it comes last.
+pub const PEER_ID_AT: usize = 48;
 
 /// The start of every handshake: the length of the protocol's name, and the name (BEP 3).
 pub const PROTOCOL: [u8; 20] = *b"\x13BitTorrent protocol";
@@ -24,7 +27,8 @@ impl Reserved {
     /// The DHT (BEP 5): byte 7, bit 0x01.
     const DHT: u8 = 0x01;
 
-    /// The extensions we speak. A bit that is set here is a promise, because peers send us the messages that belong to it.
+    /// The extensions we speak. A bit that is set here is a promise, because peers send us the messages that belong to
+    /// it.
     pub fn ours() -> Reserved {
         Reserved([0, 0, 0, 0, 0, Reserved::EXTENSION, 0, Reserved::FAST])
     }
@@ -71,13 +75,13 @@ impl Handshake {
         let mut out = [0; LEN];
         out[..20].copy_from_slice(&PROTOCOL);
         out[20..28].copy_from_slice(&self.reserved.0);
-        out[28..48].copy_from_slice(&self.info_hash.0);
-        out[48..].copy_from_slice(&self.peer_id.0);
+        out[28..PEER_ID_AT].copy_from_slice(&self.info_hash.0);
+        out[PEER_ID_AT..].copy_from_slice(&self.peer_id.0);
         out
     }
 
-    /// Reads the bytes off the wire. An error says how they begin instead: this is encryption, which we do not speak, or not
-    /// BitTorrent at all. The connection is closed.
+    /// Reads the bytes off the wire. An error says how they begin instead: this is encryption, which we do not speak,
+    /// or not BitTorrent at all. The connection is closed.
     pub fn parse(bytes: &[u8; LEN]) -> Result<Handshake, String> {
         if bytes[..20] != PROTOCOL {
             return Err(format!("not a BitTorrent handshake: it begins \"{}\"", bytes[..20].escape_ascii()));
@@ -85,7 +89,7 @@ impl Handshake {
         Ok(Handshake {
             reserved: Reserved(take(bytes, 20)),
             info_hash: InfoHash(take(bytes, 28)),
-            peer_id: PeerId(take(bytes, 48)),
+            peer_id: PeerId(take(bytes, PEER_ID_AT)),
         })
     }
 }

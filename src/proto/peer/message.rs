@@ -75,8 +75,8 @@ enum Body {
     Extended,
 }
 
-/// The table of messages: the name and the body that belong to an id; `None` for an id that we do not know. A new message
-/// needs a row here and its id in [`Message::id`]; a test compares the two.
+/// The table of messages: the name and the body that belong to an id; `None` for an id that we do not know. A new
+/// message needs a row here and its id in [`Message::id`]; a test compares the two.
 fn row(id: u8) -> Option<(&'static str, Body)> {
     Some(match id {
         0 => ("choke", Body::Empty(Message::Choke)),

@@ -1,9 +1,10 @@
 //! The announce: what a client asks a tracker and what the tracker answers (BEP 3, 7, 23, 24, 31, 48).
 //!
 //! Requests and replies are both read and written here, because our client and our tracker both use them. Over HTTP the
-//! request is the query of a URL ([`AnnounceRequest`]) and the reply a bencoded dict ([`AnnounceReply`], or a [`ReplyError`]
-//! that says why not); [`udp`](super::udp) carries the same facts. Numbers are those that the other side wrote, except that
-//! they cannot overflow. What is a sensible interval or number of peers is decided in `swarm` and in the tracker.
+//! request is the query of a URL ([`AnnounceRequest`]) and the reply a bencoded dict ([`AnnounceReply`], or a
+//! [`ReplyError`] that says why not); [`udp`](super::udp) carries the same facts. Numbers are those that the other side
+//! wrote, except that they cannot overflow. What is a sensible interval or number of peers is decided in `swarm` and in
+//! the tracker.
 //!
 //! **A new field goes here:** into [`AnnounceRequest`], its `to_url` and `parse_query`; or into [`AnnounceReply`],
 //! [`parse_reply`] and `emit_list`. Our tracker writes compact replies in `tracker/web/answers.rs`.
@@ -43,6 +44,7 @@ mod scrape;
 
 pub use self::reply::{
     AnnounceReply, MAX_HOST_PEERS, MAX_REPLY_BYTES, MAX_REPLY_PEERS, ReplyError, RetryIn, emit_failure, parse_reply,
+    to_words,
 };
 pub use self::request::{AnnounceRequest, LEFT_UNKNOWN};
 pub use self::scrape::{parse_scrape, scrape_url};

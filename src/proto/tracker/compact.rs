@@ -1,7 +1,7 @@
 //! Compact peer lists: six bytes for an IPv4 peer (BEP 23), eighteen for an IPv6 peer (BEP 7).
 //!
-//! An entry is an address and a port in network order. Trackers, peer exchange and the DHT all use this form. A list comes
-//! from strangers, so entries that nothing can connect to are skipped and the rest is kept.
+//! An entry is an address and a port in network order. Trackers, peer exchange and the DHT all use this form. A list
+//! comes from strangers, so entries that nothing can connect to are skipped and the rest is kept.
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -11,9 +11,9 @@ pub const V4_BYTES: usize = 6;
 /// Bytes of an IPv6 entry: address and port (BEP 7).
 pub const V6_BYTES: usize = 18;
 
-/// The [usable] peers of a list whose entries have `entry_bytes` ([`V4_BYTES`] or [`V6_BYTES`]), at most `most` of them, in the
-/// order of the list. IPv4-mapped IPv6 addresses become IPv4 addresses. Bytes after the last whole entry are ignored: such a
-/// list is damaged or was cut short.
+/// The [usable] peers of a list whose entries have `entry_bytes` ([`V4_BYTES`] or [`V6_BYTES`]), at most `most` of
+/// them, in the order of the list. IPv4-mapped IPv6 addresses become IPv4 addresses. Bytes after the last whole entry
+/// are ignored: such a list is damaged or was cut short.
 pub fn parse(bytes: &[u8], entry_bytes: usize, most: usize) -> Vec<SocketAddr> {
     let peer = |entry: &[u8]| {
         let (ip, port) = entry.split_last_chunk()?;
@@ -28,8 +28,8 @@ pub fn usable(peer: &SocketAddr) -> bool {
     peer.port() != 0 && !peer.ip().is_unspecified() && !peer.ip().is_multicast() && !broadcast
 }
 
-/// Turns an IPv4-mapped IPv6 address (`::ffff:10.0.0.1`) into the IPv4 address, so that a peer has one address only, and drops
-/// scope and flow label, which mean nothing to another machine.
+/// Turns an IPv4-mapped IPv6 address (`::ffff:10.0.0.1`) into the IPv4 address, so that a peer has one address only,
+/// and drops scope and flow label, which mean nothing to another machine.
 pub fn canonical(peer: SocketAddr) -> SocketAddr {
     SocketAddr::new(peer.ip().to_canonical(), peer.port())
 }

@@ -1,9 +1,10 @@
 //! The announce over UDP: four kinds of packets each way (BEP 15; the URL's path and query after an announce, BEP 41).
 //!
-//! Requests and replies are both read and written here. All numbers are in network order. A request has 16 bytes or more, and
-//! the reply to the first of them, a connect, is not larger. So a forged address cannot be flooded with replies.
+//! Requests and replies are both read and written here. All numbers are in network order. A request has 16 bytes or
+//! more, and the reply to the first of them, a connect, is not larger. So a forged address cannot be flooded with
+//! replies.
 
-use super::announce::{AnnounceEvent, AnnounceRequest};
+use super::announce::{AnnounceEvent, AnnounceRequest, to_words};
 use crate::proto::id::{InfoHash, PeerId};
 use core::net::IpAddr;
 
@@ -151,7 +152,7 @@ impl Reply {
                 Reply::Scrape(counts)
             }
             // Some trackers end the text as C does.
-            3 => Reply::Error(String::from_utf8_lossy(fields.0).trim_end_matches('\0').into()),
+            3 => Reply::Error(to_words(fields.0).trim_end_matches('\0').into()),
             _ => return None,
         };
         Some((transaction, reply))

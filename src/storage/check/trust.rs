@@ -1,8 +1,8 @@
 //! Content that is only uploaded and never written: what `seed` does.
 //!
-//! Floor 3. It must be complete. With [`Duty::Trust`](crate::storage::Duty::Trust) this is assumed if the sizes are right,
-//! and each piece is verified when it is first read. So no peer gets a corrupt byte, and the person need not wait until
-//! a terabyte is hashed.
+//! Floor 3. It must be complete. With [`Duty::Trust`](crate::storage::Duty::Trust) this is assumed if the sizes are
+//! right, and each piece is verified when it is first read. So no peer gets a corrupt byte, and the person need not
+//! wait until a terabyte is hashed.
 
 use super::{CheckedContent, READ_BYTES, is_right};
 use crate::proto::peer::bitfield::Bitfield;

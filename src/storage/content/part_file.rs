@@ -3,8 +3,8 @@
 //! Floor 3. A piece can be verified and uploaded only as a whole, but an unwanted file is never created or changed. So
 //! a piece with bytes of an unwanted file is written twice: the bytes of wanted files go to these files, and the whole
 //! piece goes to the hidden file `.INFOHASH.swarmlet` in the download folder. We store the whole piece, and
-//! not only the unwanted bytes (as libtorrent does), so that its hash can be compared whichever files were wanted before.
-//! This costs less than one piece for each place where wanted and unwanted files meet.
+//! not only the unwanted bytes (as libtorrent does), so that its hash can be compared whichever files were wanted
+//! before. This costs less than one piece for each place where wanted and unwanted files meet.
 //!
 //! Where a piece is in the part file depends only on the torrent: only pieces that hold bytes of several files have a
 //! place, one after the other. The file holds nothing else, and nothing in it is trusted before its hash is compared.

@@ -9,7 +9,8 @@
 //! - *Anti-snubbing*: a peer that gave nothing for too long is served only by an optimistic unchoke. The slots that
 //!   this frees become further optimistic ones.
 //! - *As a seed* no peer can reciprocate: the peer that got least from us goes first. Simulation (24 leechers of 128
-//!   KiB/s and a seed, 32 MiB, 8 slots, four runs each; the time until the last is complete, in multiples of the bound):
+//!   KiB/s and a seed, 32 MiB, 8 slots, four runs each; the time until the last is complete, in multiples of the
+//!   bound):
 //!
 //!   | rule | all alike | half a quarter as fast | coming 5 s apart | a quarter gives nothing |
 //!   |---|---|---|---|---|

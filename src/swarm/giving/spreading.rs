@@ -14,7 +14,7 @@ pub const OFFERS: usize = 2;
 
 /// Which pieces are out, and which to suggest next.
 pub struct Spreading {
-    /// Pieces that a peer has requested from us.
+    /// Pieces that a peer has requested from us, and pieces that we lack.
     pub given: Bitfield,
     next: u32,
 }
@@ -25,16 +25,23 @@ impl Spreading {
         Spreading { given: Bitfield::new(pieces), next: 0 }
     }
 
-    /// A piece that is not out yet and that the peer lacks, another one each time; `None` if there is none.
-    pub fn next(&mut self, has: &Bitfield) -> Option<u32> {
+    /// A piece that we `have`, that is not out yet and that the peer lacks, another one each time; `None` if there is
+    /// none.
+    pub fn next(&mut self, have: &Bitfield, has: &Bitfield) -> Option<u32> {
         if self.given.is_full() {
             return None;
         }
         let count = self.given.len();
-        let round = (self.next..count).chain(0..self.next);
-        let piece = round.into_iter().find(|&piece| !self.given.get(piece) && !has.get(piece))?;
-        self.next = (piece + 1) % count;
-        Some(piece)
+        for piece in (self.next..count).chain(0..self.next) {
+            if !have.get(piece) {
+                // It is not looked at again.
+                self.given.set(piece);
+            } else if !self.given.get(piece) && !has.get(piece) {
+                self.next = (piece + 1) % count;
+                return Some(piece);
+            }
+        }
+        None
     }
 }
 
@@ -44,13 +51,14 @@ mod tests {
 
     #[test]
     fn each_peer_is_suggested_other_pieces_until_all_are_out() {
-        let mut spreading = Spreading::new(4);
+        let (mut spreading, all) = (Spreading::new(4), Bitfield::full(4));
         let mut has = Bitfield::new(4);
         has.set(1);
-        assert_eq!((spreading.next(&has), spreading.next(&has)), (Some(0), Some(2)));
+        assert_eq!([spreading.next(&all, &has), spreading.next(&all, &has)], [Some(0), Some(2)]);
         [0, 1, 2].into_iter().for_each(|piece| assert!(spreading.given.set(piece)));
-        assert_eq!((spreading.next(&has), spreading.next(&has)), (Some(3), Some(3)), "it was not asked for yet");
+        assert_eq!([spreading.next(&all, &has), spreading.next(&all, &has)], [Some(3); 2], "it was not asked for yet");
         spreading.given.set(3);
-        assert_eq!(spreading.next(&Bitfield::new(4)), None);
+        assert_eq!(spreading.next(&all, &Bitfield::new(4)), None);
+        assert_eq!(Spreading::new(4).next(&has, &Bitfield::new(4)), Some(1), "the only one that we have");
     }
 }

@@ -35,8 +35,8 @@ pub struct SuperSeeding {
 }
 
 impl SuperSeeding {
-    /// For a torrent that begins with `have`; `None`: super-seeding is not wanted, or the torrent is not complete or too
-    /// large.
+    /// For a torrent that begins with `have`; `None`: super-seeding is not wanted, or the torrent is not complete or
+    /// too large.
     pub fn new(wanted: bool, have: &Bitfield, now: Time) -> Option<SuperSeeding> {
         let does = wanted && have.is_full() && have.len() <= MOST_PIECES;
         does.then(|| SuperSeeding { out: Bitfield::new(have.len()), busy: now })

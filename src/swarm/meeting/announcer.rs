@@ -1,11 +1,11 @@
 //! When to ask which tracker: tiers, intervals, failover, back-off, and the events that a tracker must hear.
 //!
 //! BEP 3 for the events and intervals, BEP 12 for tiers, BEP 31 for `retry in`, BEP 48 for scrapes. Within a tier the
-//! trackers are shuffled once and tried in order, and the one that answers moves to the front (BEP 12). BEP 12 would ask a
-//! tier only when all before it have failed. Here each tier is asked on its own, as transmission and libtorrent do: today's
-//! torrents list every tracker as a tier, the peers of one are often unknown to another, and a dead tracker must not delay
-//! the rest. Where an answer leaves out seeds, leechers or completed downloads (BEP 15 has no place for the last), a scrape
-//! follows.
+//! trackers are shuffled once and tried in order, and the one that answers moves to the front (BEP 12). BEP 12 would
+//! ask a tier only when all before it have failed. Here each tier is asked on its own, as transmission and libtorrent
+//! do: today's torrents list every tracker as a tier, the peers of one are often unknown to another, and a dead tracker
+//! must not delay the rest. Where an answer leaves out seeds, leechers or completed downloads (BEP 15 has no place for
+//! the last), a scrape follows.
 
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
@@ -21,9 +21,12 @@ const MOST_INTERVAL: Time = Time::from_secs(24 * 3600);
 /// With too few peers we announce before the interval is over, but not sooner than this (mainline) and not before the
 /// tracker's minimum.
 const EARLY_INTERVAL: Time = Time::from_secs(300);
-/// If a torrent needs peers and a tracker takes longer than this, the next one of its tier is asked too. (Most that work
-/// answer within a second. A tracker that is gone takes its whole deadline, and makers put twenty trackers into one tier.)
+/// If a torrent needs peers and a tracker takes longer than this, the next one of its tier is asked too. (Most that
+/// work answer within a second. A tracker that is gone takes its whole deadline, and makers put twenty trackers into
+/// one tier.)
 const PATIENCE: Time = Time::from_secs(5);
+/// The pause between two announces that a person wants: a key may be held down.
+const PRESS_INTERVAL: Time = Time::from_secs(5);
 /// If all trackers of a tier failed n times in a row, the next try is after n x n times this (libtorrent) ...
 const RETRY_STEP: Time = Time::from_secs(5);
 /// ... but not later than this.
@@ -75,9 +78,14 @@ impl AnnounceFailure {
 
     /// The tracker refused.
     pub fn refusal(reason: String, retry_in: Option<RetryIn>) -> AnnounceFailure {
-        let reason = if reason.trim().is_empty() { "it does not say why".into() } else { reason };
+        let reason = tidy(&reason).unwrap_or("it does not say why").into();
         AnnounceFailure { reason, refused: true, retry_in }
     }
+}
+
+/// A message without the loose ends that programs leave (line ends, the NUL of C); `None` if nothing is left.
+fn tidy(words: &str) -> Option<&str> {
+    Some(words.trim_matches(|c: char| c.is_whitespace() || c == '\0')).filter(|words| !words.is_empty())
 }
 
 /// What came of a question. The answer to a scrape has counts and nothing else.
@@ -100,6 +108,15 @@ pub struct Tracker {
     pub leechers: Option<u32>,
     /// How many completed downloads it counts, if it says so.
     pub completed: Option<u32>,
+    /// What it tells the person, although it answers.
+    pub warning: Option<String>,
+    /// An announce to it is under way.
+    pub asking: bool,
+    /// How long until it is asked; `None`: another one of its tier is, or it does not want to be. (This and what
+    /// follows is filled in by [`Announcer::shown`].)
+    pub next_in: Option<Time>,
+    /// A person wants it to be asked sooner, and it allows no sooner announce.
+    pub held: bool,
     tracker_id: Option<Vec<u8>>,
     /// When to ask it for the counts that its answer left out.
     scrape_at: Option<Time>,
@@ -123,6 +140,10 @@ struct Tier {
     in_flight: usize,
     /// When the next tracker is asked although they are.
     impatient_at: Time,
+    /// No tracker allows an announce before this, or has just answered.
+    least: Time,
+    /// A person wants an announce, and the tracker's minimum is not over.
+    held: bool,
     /// How often all of its trackers failed in a row.
     failed_rounds: u32,
     /// We still have to send it `completed`.
@@ -152,8 +173,8 @@ impl Announcer {
         announcer
     }
 
-    /// What to ask now. `hungry`: more peers are wanted than there are. The announcer fills the event, `numwant` of a final announce
-    /// and the tracker id into `template`.
+    /// What to ask now. `hungry`: more peers are wanted than there are. The announcer fills the event, `numwant` of a
+    /// final announce and the tracker id into `template`.
     pub fn due(&mut self, now: Time, hungry: bool, template: &AnnounceRequest) -> Vec<Announcement> {
         if self.stopping {
             return self.final_announces(template);
@@ -162,7 +183,7 @@ impl Announcer {
         for tier in self.tiers.iter_mut().filter(|tier| tier.next(hungry).is_some_and(|at| at <= now)) {
             let Some(&number) = tier.order.get(tier.turn) else { continue };
             tier.turn += 1;
-            let tracker = &self.trackers[number];
+            let tracker = &mut self.trackers[number];
             if tracker.silenced {
                 tier.try_next(now);
                 continue;
@@ -174,6 +195,7 @@ impl Announcer {
             };
             tier.in_flight += 1;
             tier.impatient_at = now + PATIENCE;
+            (tracker.asking, tier.held) = (true, false);
             announcements.push(tracker.announcement(number, template, event));
         }
         for (number, tracker) in self.trackers.iter_mut().enumerate() {
@@ -211,9 +233,11 @@ impl Announcer {
         }
         let Some(tier) = self.tiers.iter_mut().find(|tier| tier.order.contains(&announcement.tracker)) else { return };
         tier.in_flight = tier.in_flight.saturating_sub(1);
+        tracker.asking = false;
         match outcome {
             Ok(reply) => {
                 tracker.problem = None;
+                tracker.warning = reply.warning.as_deref().and_then(tidy).map(str::to_string);
                 tracker.knows_us = true;
                 tracker.count(reply);
                 if !tracker.no_scrape && [reply.seeds, reply.leechers, reply.downloaded].contains(&None) {
@@ -228,7 +252,7 @@ impl Announcer {
                 }
             }
             Err(failure) => {
-                tracker.problem = Some(failure.reason.clone());
+                (tracker.problem, tracker.warning) = (Some(failure.reason.clone()), None);
                 tracker.refuses = failure.refused;
                 tracker.silenced = failure.retry_in == Some(RetryIn::Never);
                 if tier.try_next(now)
@@ -251,13 +275,36 @@ impl Announcer {
         self.tiers.iter_mut().filter(|tier| tier.failed_rounds == 0).for_each(|tier| tier.due = now);
     }
 
+    /// A person wants an announce now: what is not being asked is asked, as soon as it allows that. (A tracker that
+    /// failed or refused may have been put right meanwhile, whatever it said before.)
+    pub fn announce_now(&mut self, now: Time) {
+        self.trackers.iter_mut().for_each(|tracker| tracker.silenced = false);
+        for tier in self.tiers.iter_mut().filter(|tier| tier.in_flight == 0) {
+            tier.held = tier.least > now + PRESS_INTERVAL;
+            tier.due = tier.due.min(tier.least.max(now));
+        }
+    }
+
+    /// The trackers as a person sees them at `now`. `hungry`: more peers are wanted than there are.
+    pub fn shown(&self, now: Time, hungry: bool) -> Vec<Tracker> {
+        let mut shown = self.trackers.clone();
+        for tier in self.tiers.iter().filter(|_| !self.stopping) {
+            let next = tier.order.get(tier.turn).and_then(|&number| shown.get_mut(number));
+            if let Some(next) = next.filter(|next| !next.silenced) {
+                next.next_in = tier.next(hungry).map(|at| at.saturating_sub(now));
+                next.held = tier.held;
+            }
+        }
+        shown
+    }
+
     /// Whether an answer is under way, other than to a final announce, after which nothing follows.
     pub fn is_announcing(&self) -> bool {
         self.tiers.iter().any(|tier| tier.in_flight > 0)
     }
 
-    /// Final announces to the trackers that know us. If an answer is under way, the final announce waits for it, because a tracker that gets
-    /// `completed` after `stopped` would list us for ever.
+    /// Final announces to the trackers that know us. If an answer is under way, the final announce waits for it,
+    /// because a tracker that gets `completed` after `stopped` would list us for ever.
     fn final_announces(&mut self, template: &AnnounceRequest) -> Vec<Announcement> {
         let mut announcements = Vec::new();
         for &number in self.tiers.iter().filter(|tier| tier.in_flight == 0).flat_map(|tier| &tier.order) {
@@ -318,6 +365,7 @@ impl Tier {
         self.failed_rounds = 0;
         let seconds = |raw: u64| Time::from_secs(raw).clamp(LEAST_INTERVAL, MOST_INTERVAL);
         let least = reply.min_interval.map_or(Time::ZERO, seconds);
+        self.least = now + least.max(PRESS_INTERVAL);
         let interval = reply.interval.map_or(DEFAULT_INTERVAL, seconds).max(least);
         self.due = now + interval;
         self.early = now + interval.min(EARLY_INTERVAL.max(least));
@@ -330,6 +378,7 @@ impl Tier {
             return false;
         }
         self.due = now;
+        self.least = now + PRESS_INTERVAL;
         if self.turn >= self.order.len() {
             if self.in_flight > 0 {
                 return false;

@@ -1,11 +1,11 @@
 //! Reads blocklists, and tells whether an address is on one.
 //!
-//! A list may have a million ranges. They are kept sorted and merged, eight bytes each (32 for IPv6), and found by binary
-//! search. An IPv6 address that only wraps an IPv4 address (RFC 4291, 2.5.5.2) counts as the latter.
+//! A list may have a million ranges. They are kept sorted and merged, eight bytes each (32 for IPv6), and found by
+//! binary search. An IPv6 address that only wraps an IPv4 address (RFC 4291, 2.5.5.2) counts as the latter.
 //!
-//! A line is `1.2.3.0/24`, `2001:db8::/32`, `1.2.3.4-1.2.3.9`, or one address. The other common forms are understood too:
-//! `name:1.2.3.4-1.2.3.9` (PeerGuardian's P2P) and `001.002.003.004 - 001.002.003.009 , 100 , name` (eMule's .dat, in which a
-//! level above 127 means allowed). Comments follow a `#`.
+//! A line is `1.2.3.0/24`, `2001:db8::/32`, `1.2.3.4-1.2.3.9`, or one address. The other common forms are understood
+//! too: `name:1.2.3.4-1.2.3.9` (PeerGuardian's P2P) and `001.002.003.004 - 001.002.003.009 , 100 , name` (eMule's .dat,
+//! in which a level above 127 means allowed). Comments follow a `#`.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -43,7 +43,8 @@ impl Blocklist {
         self.len() == 0
     }
 
-    /// Adds a line of a list; an error says what is wrong with it. Call [`Blocklist::finish`] before [`Blocklist::blocks`].
+    /// Adds a line of a list; an error says what is wrong with it. Call [`Blocklist::finish`] before
+    /// [`Blocklist::blocks`].
     pub fn add_line(&mut self, line: &str) -> Result<(), &'static str> {
         let Some((first, last)) = range_of_line(line)? else { return Ok(()) };
         match (first.to_canonical(), last.to_canonical()) {
@@ -53,8 +54,8 @@ impl Blocklist {
         Ok(())
     }
 
-    /// Call this after each line; an error means that the list is too long. A list that repeats itself needs no more memory
-    /// than others.
+    /// Call this after each line; an error means that the list is too long. A list that repeats itself needs no more
+    /// memory than others.
     pub fn make_room(&mut self) -> Result<(), &'static str> {
         if self.len() < 2 * MOST_RANGES { Ok(()) } else { self.merge() }
     }

@@ -1,9 +1,9 @@
 //! The addresses that a torrent may connect to, and which of them is next.
 //!
-//! An address is tried, left alone for longer each time it fails, and forgotten after [`MOST_FAILURES`] failures in a row,
-//! until something names it again. Our own address, once we met ourselves, and banned ones are never tried. If the list is
-//! full, an address that failed makes room, so that peers that come and go, each with another address, cannot keep out those
-//! that a tracker names.
+//! An address is tried, left alone for longer each time it fails, and forgotten after [`MOST_FAILURES`] failures in a
+//! row, until something names it again. Our own address, once we met ourselves, and banned ones are never tried. If the
+//! list is full, an address that failed makes room, so that peers that come and go, each with another address, cannot
+//! keep out those that a tracker names.
 
 use super::source::Source;
 use crate::base::rng::Rng;
@@ -120,7 +120,8 @@ impl Candidates {
         }
     }
 
-    /// `addr` is a seed, and so are we. This is also remembered of a peer that connected to us, because a tracker will name it.
+    /// `addr` is a seed, and so are we. This is also remembered of a peer that connected to us, because a tracker will
+    /// name it.
     pub fn part(&mut self, addr: SocketAddr) {
         if !self.is_barred(addr) {
             self.put(addr, State::Parted);

@@ -1,5 +1,5 @@
-//! Which host an address belongs to, as far as that can be told. Limits and bans are by host, so that one host cannot pass for
-//! many.
+//! Which host an address belongs to, as far as that can be told. Limits and bans are by host, so that one host cannot
+//! pass for many.
 
 use core::net::{IpAddr, Ipv6Addr};
 
@@ -11,8 +11,8 @@ pub fn host(ip: IpAddr) -> IpAddr {
     }
 }
 
-/// Whether an address belongs to this machine or its local network, where many peers at one address are normal (containers,
-/// a proxy, a gateway, a test swarm).
+/// Whether an address belongs to this machine or its local network, where many peers at one address are normal
+/// (containers, a proxy, a gateway, a test swarm).
 pub fn is_near(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),

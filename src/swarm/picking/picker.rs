@@ -6,9 +6,10 @@
 //! 1. The piece that the peer owns, because it is fast or because the piece failed its hash before. A piece from one
 //!    peer is complete soonest, and if it is corrupt we know which peer lied.
 //! 2. For a fast peer, a piece that failed its hash and has no owner: [`retry`].
-//! 3. The rarest piece that the peer has. Among equally rare pieces, one that was begun and left comes before a new one.
-//!    (If it came before rarer ones, the seed, which is the scarce source, would be asked for what others have too. Only
-//!    if more than [`MOST_LEFT_BEGUN`] pieces were left does one of them come first in any case.) The new piece is
+//! 3. The rarest piece that the peer has. Among equally rare pieces, one that was begun and left comes before a new
+//!    one. (If it came before rarer ones, the seed, which is the scarce source, would be asked for what others have
+//!    too. Only if more than [`MOST_LEFT_BEGUN`] pieces were left does one of them come first in any case.) The new
+//!    piece is
 //!    - with `sequential`, the first one: then the order of the pieces replaces their rarity everywhere;
 //!    - one of the rarest that the peer suggested (BEP 6);
 //!    - until we have [`RANDOM_FIRST_PIECES`], any at random: rare pieces come slowly, and we need something to give;

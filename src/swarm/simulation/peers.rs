@@ -1,6 +1,7 @@
 //! What the peers of a [simulation](super::world) do: everything that a torrent must cope with.
 //!
-//! Floor 2, tests only. A part of [`World`]. The peers choke, refuse, ignore, lie, repeat themselves, fall silent, leave and come back.
+//! Floor 2, tests only. A part of [`World`]. The peers choke, refuse, ignore, lie, repeat themselves, fall silent,
+//! leave and come back.
 
 use super::parts::key;
 use super::remote::{Deed, Remote};

@@ -26,6 +26,8 @@ pub struct Stage {
     pub shared: Shared,
     /// What each peer is asked for.
     pub asked: Vec<(PeerKey, BlockSpec)>,
+    /// The blocks that are sent, and to which peer.
+    pub served: Vec<(u32, BlockSpec)>,
     /// The peers that were closed, and why.
     pub closed: Vec<(PeerKey, &'static str)>,
     /// The addresses to connect to.
@@ -58,6 +60,7 @@ impl Stage {
             info_hash: metainfo.info_hash,
             shared,
             asked,
+            served: Vec::new(),
             closed,
             connecting,
             told,
@@ -72,6 +75,7 @@ impl Stage {
         for action in actions {
             match action {
                 Action::Peer(peer, PeerOrder::Message(Message::Request(block))) => self.asked.push((peer, block)),
+                Action::Peer(peer, PeerOrder::Upload(block)) => self.served.push((peer.0.get(), block)),
                 Action::Peer(peer, PeerOrder::Message(message)) => self.told.push((peer.0.get(), message)),
                 Action::Peer(peer, PeerOrder::Haves(pieces)) => {
                     self.told.extend(pieces.into_iter().map(|piece| (peer.0.get(), Message::Have(piece))));

@@ -1,8 +1,8 @@
 //! Peers that sent corrupt blocks, and what becomes of them.
 //!
 //! A part of [`Torrent`]. The [picker](crate::swarm::picking::picker) knows which peer sent each block, the disk finds
-//! out which blocks were corrupt; here the two come together. A peer that is proven a liar is closed and banned, and what
-//! it sent of other pieces is fetched again.
+//! out which blocks were corrupt; here the two come together. A peer that is proven a liar is closed and banned, and
+//! what it sent of other pieces is fetched again.
 
 use super::{Torrent, Turn};
 use crate::swarm::event::{Action, DiskOrder};

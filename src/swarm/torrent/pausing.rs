@@ -1,7 +1,9 @@
 //! Pausing: nothing is requested and nothing sent, but the connections stay.
 //!
-//! A part of [`Torrent`]. What peers sent before they heard of the pause is taken.
+//! A part of [`Torrent`]. What peers sent before they heard of the pause is taken, and what our writers were given
+//! already is sent: a few blocks of each peer that was served.
 
+use super::choking::reject;
 use super::{Torrent, Turn};
 
 impl Torrent {
@@ -11,9 +13,14 @@ impl Torrent {
         if !paused {
             self.fetching.progressed = turn.now;
             self.unchoke_waiting(turn);
+            self.keys().into_iter().for_each(|key| self.send_fast_set(key, turn));
             return self.ask_all(turn);
         }
         self.keys().into_iter().for_each(|key| self.withdraw_requests(key, turn));
         self.keys_of(|peer| !peer.we_choke).into_iter().for_each(|key| self.choke(key, turn));
+        // What a peer may have although it is choked (BEP 6).
+        for peer in self.peers.values_mut() {
+            core::mem::take(&mut peer.wants).into_iter().for_each(|block| reject(peer, block, turn));
+        }
     }
 }

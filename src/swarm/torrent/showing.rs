@@ -34,7 +34,8 @@ impl Torrent {
         let others = || self.peers.values().filter(|other| other.key != key).flat_map(|other| &other.shown);
         let unseen = |piece: u32| !seeding.out.get(piece) && !peer.has.get(piece) && !peer.shown.contains(&piece);
         let in_one_hand = |piece: &&u32| unseen(**piece) && others().filter(|other| other == piece).count() == 1;
-        let next = self.showing.spreading.next(&peer.has).or_else(|| others().find(in_one_hand).copied());
+        let next =
+            self.showing.spreading.next(self.picker.have(), &peer.has).or_else(|| others().find(in_one_hand).copied());
         let (Some(piece), Some(peer)) = (next, self.peers.get_mut(&key)) else { return false };
         seeding.busy = turn.now;
         self.showing.spreading.given.set(piece);

@@ -14,7 +14,8 @@ use crate::swarm::peer::{MOST_WANTED, Peer, PeerKey};
 use crate::swarm::shared::Shared;
 use core::net::IpAddr;
 
-/// Bytes a peer's writer is given ahead: enough to keep a fast line busy, few enough that a choke or a cancel takes effect.
+/// Bytes a peer's writer is given ahead: enough to keep a fast line busy, few enough that a choke or a cancel takes
+/// effect.
 const SENDING_BYTES: u64 = 16 * BLOCK_BYTES as u64;
 /// Under a limit, a peer gets at most this many bytes in its turn, a piece of usual length ...
 const TURN_BYTES: u64 = 16 * BLOCK_BYTES as u64;
@@ -34,7 +35,7 @@ impl Torrent {
         let pieces = self.picker.have();
         let newcomer = peer.has.count() < allowed_fast::PIECES as u32;
         let waits = peer.we_choke && peer.is_interested && !peer.sees_little && peer.fast_set_for_peer.is_empty();
-        if !waits || !newcomer || !peer.reserved.fast() || pieces.count() == 0 {
+        if self.paused || !waits || !newcomer || !peer.reserved.fast() || pieces.count() == 0 {
             return;
         }
         let mut set = allowed_fast(ip, &self.info_hash, pieces.len(), allowed_fast::PIECES);
@@ -76,7 +77,7 @@ impl Torrent {
         peer.suggested_to.retain(|suggested| *suggested != piece);
         self.showing.spreading.given.set(piece);
         if is_seeding {
-            suggest(peer, &mut self.showing.spreading, turn);
+            suggest(peer, self.picker.have(), &mut self.showing.spreading, turn);
         }
         self.serve(key, turn);
     }
@@ -138,7 +139,8 @@ impl Torrent {
 
     /// When requests that wait for the limits can be served.
     pub(super) fn tokens_at(&self, shared: &Shared) -> Option<Time> {
-        self.giving.waits_for_tokens.then(|| self.giving.limit.ready_at().max(shared.upload.ready_at()))
+        let (own, all) = (self.giving.limit.ready_at()?, shared.upload.ready_at()?);
+        self.giving.waits_for_tokens.then(|| own.max(all))
     }
 
     /// The writer sent blocks.

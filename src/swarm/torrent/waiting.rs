@@ -133,10 +133,12 @@ impl Torrent {
 
     /// A piece that we had can't be read any more: it is fetched again. A peer that requests it is told so then.
     pub(super) fn piece_unreadable(&mut self, piece: u32, turn: &mut Turn) {
-        if !self.picker.lose(piece, &mut turn.shared.rng) {
+        let is_wanted = self.picker.lose(piece, &mut turn.shared.rng);
+        // Peers would be shown the piece even if nobody here wants it.
+        self.end_super_seeding(turn);
+        if !is_wanted {
             return;
         }
-        self.end_super_seeding(turn);
         if self.is_seeding() {
             self.standing = Standing::Downloading;
             self.fetching.progressed = turn.now;

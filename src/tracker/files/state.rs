@@ -8,14 +8,15 @@ use crate::base::time::Time;
 use crate::proto::bencode::{Value, decode};
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::tracker::compact::{V4_BYTES, V6_BYTES};
-use crate::sys::replace::{Sync, replace, try_place};
+use crate::sys::replace::{Output, Sync, replace};
 use crate::tracker::config::TrackerError;
 use crate::tracker::registry::peers::{Facts, Peers};
 use crate::tracker::registry::{Registry, Swarm, tick};
 use std::fs;
 use std::io::{self, Write};
 use std::ops::Deref;
-use std::path::Path;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
 
 /// Bytes that are collected while the registry is locked.
 const PORTION: usize = 64 << 10;
@@ -33,6 +34,9 @@ pub fn load(path: &Path, empty: impl Fn() -> Registry) -> Result<Registry, Track
     let shown = path.display();
     let bytes = match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(empty()),
+        // Such as /dev/null.
+        Ok(metadata) if metadata.file_type().is_char_device() => return Ok(empty()),
+        Ok(metadata) if !metadata.is_file() => Err(io::Error::other("it is not a regular file")),
         Ok(metadata) if metadata.len() == 0 => return Ok(empty()),
         Ok(metadata) if metadata.len() > MOST_BYTES => Err(io::Error::other("it is too large for a state file")),
         _ => fs::read(path),
@@ -40,20 +44,32 @@ pub fn load(path: &Path, empty: impl Fn() -> Registry) -> Result<Registry, Track
     let bytes = bytes.map_err(failed(format!("read the state file {shown}")))?;
     let mut restored = empty();
     if restore(&bytes, &mut restored).is_none() {
-        let mut aside = path.as_os_str().to_owned();
-        aside.push(".damaged");
+        // What is there already may be of use to somebody.
+        let mut aside = with_end(path, ".damaged".into());
+        for number in 2.. {
+            if !aside.exists() {
+                break;
+            }
+            aside = with_end(path, format!(".damaged.{number}"));
+        }
         let moved = fs::rename(path, &aside);
         moved.map_err(failed(format!("rename the damaged state file {shown}")))?;
-        log::error!("{shown} is damaged and was renamed to {}; the tracker starts empty", Path::new(&aside).display());
+        log::error!("{shown} is damaged and was renamed to {}; the tracker starts empty", aside.display());
         return Ok(empty());
     }
     Ok(restored)
 }
 
+fn with_end(path: &Path, end: String) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
 /// Refuses a path at which no state could be saved later.
 pub fn check_place(path: &Path) -> Result<(), TrackerError> {
     let doing = format!("save the state as {}", path.display());
-    try_place(path).map_err(|error| TrackerError { doing, error, no_input: false })
+    Output::open(path).map(drop).map_err(|error| TrackerError { doing, error, no_input: false })
 }
 
 /// Restores the swarms into an empty registry. Returns `None` if the bytes are not a valid state.
@@ -219,10 +235,21 @@ mod tests {
             assert_eq!((after.swarms(), after.peers()), (0, 0), "{}", String::from_utf8_lossy(&damage));
             assert!(!path.exists());
             assert_eq!(fs::read(temp.path().join("dfile.damaged")).unwrap(), damage);
+            // Not even an earlier one is lost.
+            fs::write(&path, &damage).unwrap();
+            load(&path, registry).unwrap();
+            assert_eq!(fs::read(temp.path().join("dfile.damaged.2")).unwrap(), damage);
+            fs::remove_file(temp.path().join("dfile.damaged.2")).unwrap();
+            fs::remove_file(temp.path().join("dfile.damaged")).unwrap();
         }
         fs::write(&path, "").unwrap();
         load(&path, registry).unwrap();
         assert!(path.exists(), "an empty file, as touch makes it, is not damaged");
+        for device in ["/dev/null", "/dev/zero"] {
+            load(Path::new(device), registry).unwrap();
+            save(Path::new(device), || Box::new(registry()), Time::ZERO).unwrap();
+            check_place(Path::new(device)).unwrap();
+        }
     }
 
     /// An older version took such announces.

@@ -1,8 +1,8 @@
 //! The peers of one swarm and one address family, packed: 32 bytes per IPv4 peer, 44 per IPv6 peer.
 //!
-//! Floor 3, but pure: bytes in, bytes out. The entries follow each other, seeds first, so that a seed can get leechers only.
-//! An entry begins with the address in compact form (BEP 23, BEP 7), so a reply is made by copying. Most swarms are small,
-//! and searching them from end to end is as fast as any index. Only a large swarm gets an index.
+//! Floor 3, but pure: bytes in, bytes out. The entries follow each other, seeds first, so that a seed can get leechers
+//! only. An entry begins with the address in compact form (BEP 23, BEP 7), so a reply is made by copying. Most swarms
+//! are small, and searching them from end to end is as fast as any index. Only a large swarm gets an index.
 
 use crate::base::rng::Rng;
 use crate::proto::id::PeerId;
@@ -25,7 +25,8 @@ pub struct Peers {
     entries: Vec<u8>,
     /// How many of them are seeds. These are the first ones.
     seeds: usize,
-    /// The numbers of entries, counted from 1, in a hash table by address with open addressing; 0: free. Empty for few peers.
+    /// The numbers of entries, counted from 1, in a hash table by address with open addressing; 0: free. Empty for few
+    /// peers.
     index: Vec<u32>,
 }
 
@@ -67,8 +68,8 @@ impl Peers {
         self.seeds
     }
 
-    /// The number of the peer at `address`, valid until the next change. `secret` must be the same in every call. A client
-    /// that does not know it can't choose addresses that collide in the index.
+    /// The number of the peer at `address`, valid until the next change. `secret` must be the same in every call. A
+    /// client that does not know it can't choose addresses that collide in the index.
     pub fn find(&self, address: &[u8], secret: u64) -> Option<usize> {
         if self.index.is_empty() {
             // Arrays of a known length are compared by one instruction, slices by a call.
@@ -108,8 +109,9 @@ impl Peers {
         self.set_seed(number, facts.seed, secret)
     }
 
-    /// Stores the latest announce of peer `number`. Another peer id at the same address is another peer, but whether it is
-    /// hidden belongs to the address. Otherwise an announce with another peer id would show it. Returns the new number.
+    /// Stores the latest announce of peer `number`. Another peer id at the same address is another peer, but whether it
+    /// is hidden belongs to the address. Otherwise an announce with another peer id would show it. Returns the new
+    /// number.
     pub fn update(&mut self, number: usize, facts: &Facts, secret: u64) -> usize {
         let kept = if self.peer_id(number) == *facts.peer_id { COUNTED | HIDDEN } else { HIDDEN };
         let flags = self.tag(number) & kept;
@@ -120,8 +122,8 @@ impl Peers {
         self.set_seed(number, facts.seed, secret)
     }
 
-    /// Removes peer `number`. Peers with lower numbers keep their numbers; those with higher ones may not. If it is a seed,
-    /// the last seed takes its number.
+    /// Removes peer `number`. Peers with lower numbers keep their numbers; those with higher ones may not. If it is a
+    /// seed, the last seed takes its number.
     pub fn remove(&mut self, mut number: usize, secret: u64) {
         if number < self.seeds {
             self.swap(number, self.seeds - 1, secret);
@@ -152,12 +154,12 @@ impl Peers {
         let first = if seeds { 0 } else { self.seeds };
         let among = self.len() - first;
         let mut left = count;
-        // One part more than wanted, because the client itself may be picked. One peer is picked from each of these equal
-        // parts, so none is picked twice and all have the same chance.
+        // One part more than wanted, because the client itself may be picked. One peer is picked from each of these
+        // equal parts, so none is picked twice and all have the same chance.
         let parts = (count + 1).min(among);
         addresses.reserve_exact(count.min(among) * self.address_bytes);
-        // The length of a part in units of 2^-32 peers, rounded up, so that the last part ends with the last peer. This is
-        // the only division; the obvious way needs four per peer.
+        // The length of a part in units of 2^-32 peers, rounded up, so that the last part ends with the last peer. This
+        // is the only division; the obvious way needs four per peer.
         let length = ((among as u64) << 32).div_ceil(parts.max(1) as u64);
         let begin = |part: usize| ((part as u64 * length) >> 32) as usize;
         let turn = rng.below(parts);
@@ -211,7 +213,8 @@ impl Peers {
         PeerId(id)
     }
 
-    /// The tag of peer `number`: its key, whether it is hidden, and whether `completed` was counted. Kept over a restart.
+    /// The tag of peer `number`: its key, whether it is hidden, and whether `completed` was counted. Kept over a
+    /// restart.
     pub fn tag(&self, number: usize) -> u32 {
         let at = (number + 1) * self.stride() - 4;
         u32::from_ne_bytes([self.entries[at], self.entries[at + 1], self.entries[at + 2], self.entries[at + 3]])

@@ -216,8 +216,8 @@ fn unreachable_peers_are_hidden() {
     assert_eq!(listed(&registry.announce(&announce(at(2, 2), false), secs(1)).unwrap()).len(), 1, "it stays visible");
 }
 
-/// The compact form, the list form and the peer ids of a reply must name the same peers, so an address that the forms leave out
-/// is not taken at all.
+/// The compact form, the list form and the peer ids of a reply must name the same peers, so an address that the forms
+/// leave out is not taken at all.
 #[test]
 fn an_address_that_nobody_can_connect_to_is_refused() {
     let mut registry = registry();

@@ -1,7 +1,7 @@
 //! The tracker's answers over HTTP.
 //!
-//! Floor 3. BEP 3 (announce), 7 and 23 (the forms of peers), 24 (`external ip`), 31 (`retry in`), 48 (scrape). A refusal has
-//! status 200 and a `failure reason`, because many clients do not read the body of any other status.
+//! Floor 3. BEP 3 (announce), 7 and 23 (the forms of peers), 24 (`external ip`), 31 (`retry in`), 48 (scrape). A
+//! refusal has status 200 and a `failure reason`, because many clients do not read the body of any other status.
 
 use super::page;
 use crate::base::hex::from_hex;
@@ -62,7 +62,8 @@ fn client(shared: &Shared, request: &Request, from: IpAddr) -> Result<IpAddr, Un
     request.forwarded.client(from, |ip| shared.config.trusts_proxy(ip))
 }
 
-/// Whether the client may name another address as its own with `ip=`. Anybody may be behind a proxy that is not trusted.
+/// Whether the client may name another address as its own with `ip=`. Anybody may be behind a proxy that is not
+/// trusted.
 fn may_name_another(shared: &Shared, request: &Request, from: IpAddr, client: IpAddr) -> bool {
     let is_seen = !request.forwarded.is_proxied() || shared.config.trusts_proxy(from);
     shared.config.trust_ip || (is_seen && reach::may_name_another(client))
@@ -109,8 +110,8 @@ fn refused(shared: &Shared, reason: &str, retry_in: Option<RetryIn>) -> Answer {
     bencoded(emit_failure(reason, retry_in))
 }
 
-/// Answers an announce. By default `ip=` is ignored, because a client could name a victim's address, to which others would
-/// then connect. `names_itself`: it counts.
+/// Answers an announce. By default `ip=` is ignored, because a client could name a victim's address, to which others
+/// would then connect. `names_itself`: it counts.
 fn announce(shared: &Shared, passkey: &str, query: &str, from: IpAddr, names_itself: bool) -> Answer {
     if let Err((reason, retry_in)) = check_passkey(shared, passkey) {
         return refused(shared, reason, retry_in);
@@ -144,7 +145,8 @@ fn announce(shared: &Shared, passkey: &str, query: &str, from: IpAddr, names_its
     bencoded(form(shared, &response, config.external.of(ip)))
 }
 
-/// Whether an announce that names no address tries to. BEP 3 allows a name, but in compact form there is no place for it.
+/// Whether an announce that names no address tries to. BEP 3 allows a name, but in compact form there is no place for
+/// it.
 fn names_no_address(query: &str) -> bool {
     query.split('&').filter_map(|parameter| parameter.strip_prefix("ip=")).any(|value| !value.is_empty())
 }

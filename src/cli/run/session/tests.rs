@@ -30,6 +30,8 @@ pub fn status(left: u64) -> Status {
         unchoking: 3,
         useful: 9,
         askable: 3,
+        asked: 3,
+        limited: false,
         snubbed: 0,
         connecting: 0,
         known: 40,
@@ -178,12 +180,14 @@ fn passkeys_stay_secret() {
         url: url.into(),
         problem: Some(format!("GET {url}: refused")),
         refuses: false,
+        warning: Some("you are 0123456789abcdef".into()),
     };
     let expected = Update::Tracker {
         torrent: TorrentId(0),
         host: "tracker.example".into(),
-        problem: Some("GET tracker.example: refused".into()),
+        problem: Some("GET http://tracker.example/…: refused".into()),
         refuses: false,
+        warning: Some("you are …".into()),
     };
     assert_eq!(two().take_in(told, Instant::now()), [expected]);
 }

@@ -6,7 +6,8 @@ use crate::engine::testkit::{PATIENCE, open, socket_pair, surroundings, torrent}
 use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::handshake::Reserved;
-use crate::swarm::event::PeerEvent;
+use crate::proto::peer::message::Message;
+use crate::swarm::event::{PeerEvent, PeerOrder};
 use crossbeam_channel::Receiver;
 use std::net::{Ipv4Addr, TcpListener};
 
@@ -55,7 +56,7 @@ fn a_slow_handshake_gets_no_more_time_than_others() {
             .count()
     });
     let begun = Instant::now();
-    let error = hear_handshake(&far, begun + Duration::from_millis(300)).unwrap_err();
+    let error = hear_handshake(&far, begun + Duration::from_millis(300), |_| Ok(())).unwrap_err();
     assert!(matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{error}");
     assert!(begun.elapsed() >= Duration::from_millis(300));
     drop(far);
@@ -71,7 +72,7 @@ fn a_handshake_in_pieces_is_read_within_its_time() {
         near.write_all(b"next").unwrap();
         near
     });
-    assert_eq!(hear_handshake(&far, Instant::now() + PATIENCE).unwrap(), sent);
+    assert_eq!(hear_handshake(&far, Instant::now() + PATIENCE, |_| Ok(())).unwrap(), sent);
     let mut next = [0; 4];
     (&far).read_exact(&mut next).unwrap();
     assert_eq!(&next, b"next", "the bytes after it are left for the wire");
@@ -86,7 +87,7 @@ fn bytes_that_are_no_handshake_are_an_error() {
         let (mut near, far) = socket_pair();
         near.write_all(bytes).unwrap();
         near.shutdown(std::net::Shutdown::Write).unwrap();
-        assert!(hear_handshake(&far, Instant::now() + PATIENCE).is_err());
+        assert!(hear_handshake(&far, Instant::now() + PATIENCE, |_| Ok(())).is_err());
     }
 }
 
@@ -96,6 +97,44 @@ fn a_connection_to_ourselves_is_answered_so_that_its_other_end_knows() {
     let ours = handshake(metainfo.info_hash, 1).emit();
     assert_eq!(answer_to(&around, &ours), ours);
     assert!(inbox.is_empty(), "the manager need not know");
+}
+
+/// Trackers check a peer like this (opentracker, BitTorrent 5). However slowly the bytes come, the answer waits for no
+/// more.
+#[test]
+fn the_answer_comes_as_soon_as_the_torrent_is_named() {
+    let (around, inbox, metainfo, _dir) = one_torrent();
+    let theirs = handshake(metainfo.info_hash, 2).emit();
+    for portion in [handshake::PEER_ID_AT, 1, 16, 50] {
+        let (mut near, far) = socket_pair();
+        let (surroundings, addr) = (around.clone(), near.local_addr().unwrap());
+        let reader = thread::spawn(move || accept(&surroundings, far, addr, a_place()));
+        near.set_nodelay(true).unwrap();
+        near.set_read_timeout(Some(PATIENCE)).unwrap();
+        let (mut said, mut answer) = (0, [0; handshake::LEN]);
+        while said < handshake::PEER_ID_AT {
+            let end = (said + portion).min(handshake::LEN);
+            near.write_all(&theirs[said..end]).unwrap();
+            said = end;
+        }
+        near.read_exact(&mut answer).unwrap();
+        assert_eq!(answer, handshake(metainfo.info_hash, 1).emit());
+        assert!(inbox.is_empty(), "the manager does not know a peer without a name");
+        near.write_all(&theirs[said..]).unwrap();
+        let Input::Connected { handshake: heard, link, .. } = next(&inbox) else { panic!("not told of") };
+        assert_eq!(heard, handshake(metainfo.info_hash, 2));
+        // What the manager orders for every peer that connects to us is not sent twice.
+        link.give(vec![PeerOrder::Handshake, PeerOrder::Message(Message::HaveNone)]);
+        let mut more = [0; 5];
+        near.read_exact(&mut more).unwrap();
+        assert_eq!(more, [0, 0, 0, 1, 15]);
+        drop(near);
+        assert!(matches!(next(&inbox), Input::Peer { .. }));
+        reader.join().unwrap();
+    }
+    // No torrent is named, or one that is not here.
+    let unknown = handshake(InfoHash([9; 20]), 2).emit();
+    assert_eq!(answer_to(&around, &unknown[..handshake::PEER_ID_AT]), []);
 }
 
 #[test]

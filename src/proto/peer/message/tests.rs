@@ -36,8 +36,8 @@ impl Sent {
     }
 }
 
-/// Does what a reader at a socket does, step by step. Returns the first message of `stream` and its length in bytes; `None` if
-/// it is incomplete.
+/// Does what a reader at a socket does, step by step. Returns the first message of `stream` and its length in bytes;
+/// `None` if it is incomplete.
 fn read(stream: &[u8], pieces: u32) -> Result<Option<(Sent, usize)>, String> {
     let Some((prefix, rest)) = stream.split_first_chunk::<4>() else { return Ok(None) };
     let length = parse_length(*prefix)?;

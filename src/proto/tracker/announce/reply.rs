@@ -222,9 +222,16 @@ pub(super) fn small(value: Value<'_>) -> Option<u32> {
     number(value).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
 }
 
-/// A message for people; bytes that are not UTF-8 are replaced.
+/// A message for people.
 fn words(value: Value<'_>) -> Option<String> {
-    Some(String::from_utf8_lossy(value.as_bytes()?).chars().take(MAX_WORDS_CHARS).collect())
+    value.as_bytes().map(to_words)
+}
+
+/// A tracker's message for people, as much of it as anybody reads. Bytes that are not UTF-8 are replaced.
+pub fn to_words(bytes: &[u8]) -> String {
+    // A character has at most four bytes.
+    let begin = &bytes[..bytes.len().min(4 * MAX_WORDS_CHARS)];
+    String::from_utf8_lossy(begin).chars().take(MAX_WORDS_CHARS).collect()
 }
 
 /// Minutes as a number or a string, or the word `never` (BEP 31).

@@ -1,7 +1,7 @@
 //! The request of an announce: the query of a URL.
 //!
-//! BEP 3; `compact` BEP 23; `key` BEP 7. The tracker's side is lenient where clients are sloppy and a wrong guess does no
-//! harm; otherwise it says what is wrong.
+//! BEP 3; `compact` BEP 23; `key` BEP 7. The tracker's side is lenient where clients are sloppy and a wrong guess does
+//! no harm; otherwise it says what is wrong.
 
 #[cfg(test)]
 mod tests;
@@ -94,9 +94,9 @@ impl AnnounceRequest {
         join_query(announce_url, &query)
     }
 
-    /// Reads the query of a URL: the part after its `?`. Unknown parameters are ignored; if one is there twice, the last
-    /// counts. Only info-hash, peer id and port are mandatory, because a swarm cannot do without them. An error names the
-    /// parameter; its words go into the tracker's `failure reason`.
+    /// Reads the query of a URL: the part after its `?`. Unknown parameters are ignored; if one is there twice, the
+    /// last counts. Only info-hash, peer id and port are mandatory, because a swarm cannot do without them. An error
+    /// names the parameter; its words go into the tracker's `failure reason`.
     pub fn parse_query(query: &str) -> Result<AnnounceRequest, String> {
         let mut request = AnnounceRequest::new(InfoHash([0; 20]), PeerId([0; 20]), 0);
         let (mut info_hash, mut peer_id) = (None, None);
@@ -151,7 +151,8 @@ fn twenty(parameter: &str, bytes: &[u8]) -> Result<[u8; 20], String> {
     bytes.try_into().map_err(|_| format!("{parameter} is {} bytes, it must be 20", bytes.len()))
 }
 
-/// The number that a `key` stands for; `None` if it is empty. Programs send 32 bits as hex digits; other keys are hashed.
+/// The number that a `key` stands for; `None` if it is empty. Programs send 32 bits as hex digits; other keys are
+/// hashed.
 fn key_number(key: &[u8]) -> Option<u32> {
     let digits = str::from_utf8(key).ok().filter(|digits| digits.len() <= 8 && !digits.starts_with('+'));
     let hex = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());

@@ -4,7 +4,8 @@ use super::*;
 use core::net::Ipv6Addr;
 use proptest::prelude::*;
 
-/// The peers of `peers` that have an IPv4 address (as an IPv4-mapped one does), packed. (Our tracker keeps its peers packed.)
+/// The peers of `peers` that have an IPv4 address (as an IPv4-mapped one does), packed. (Our tracker keeps its peers
+/// packed.)
 pub fn emit_v4(peers: &[SocketAddr]) -> Vec<u8> {
     emit(peers, |ip| if let IpAddr::V4(ip) = ip { Some(ip.octets().to_vec()) } else { None })
 }

@@ -79,3 +79,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_words_of_a_refusal_are_bounded() {
+    let said = |words: &[u8]| match Reply::parse(&[&[0, 0, 0, 3, 0, 0, 0, 9][..], words].concat()) {
+        Some((9, Reply::Error(words))) => words,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(said(b"not\0 here"), "not\0 here");
+    assert_eq!(said("\u{1f41f}".repeat(5000).as_bytes()), "\u{1f41f}".repeat(500));
+    assert_eq!(said(&[0xff; 5000]).chars().count(), 500);
+}

@@ -208,6 +208,65 @@ fn a_scrape_gets_the_counts_that_an_answer_leaves_out() {
     assert!(announcer.due(secs(1), false, &template()).iter().all(|last| !last.is_scrape()));
 }
 
+/// The interval is over after 1800 s, and the one tracker wants no announce within 600 s.
+#[test]
+fn a_person_may_announce_at_any_time_that_the_tracker_allows() {
+    let mut announcer =
+        Announcer::new(&tiers(&[&["strict"], &["lenient"], &["refuses"]]), Time::ZERO, &mut Rng::new(1));
+    let strict = AnnounceReply { min_interval: Some(600), ..reply(1800).unwrap() };
+    let answer = |announcer: &mut Announcer, now: u64| -> Vec<String> {
+        let made = announcer.due(secs(now), false, &template());
+        for asked in &made {
+            let outcome = match asked.url.as_str() {
+                "strict" => Ok(strict.clone()),
+                "lenient" => reply(1800),
+                _ => failure(Some(RetryIn::Never)),
+            };
+            announcer.answered(asked, &outcome, secs(now));
+        }
+        made.into_iter().map(|asked| asked.url).collect()
+    };
+    let shown = |announcer: &Announcer, now: u64| -> Vec<(Option<u64>, bool)> {
+        let shown = announcer.shown(secs(now), false).into_iter();
+        shown.map(|it| (it.next_in.map(|time| time.as_secs()), it.held)).collect()
+    };
+    assert_eq!(answer(&mut announcer, 0), ["strict", "lenient", "refuses"]);
+    assert_eq!(shown(&announcer, 10), [(Some(1790), false), (Some(1790), false), (None, false)]);
+    announcer.announce_now(secs(10));
+    assert!(shown(&announcer, 10)[1..] == [(Some(0), false); 2] && shown(&announcer, 10)[0] == (Some(590), true));
+    assert_eq!(answer(&mut announcer, 10), ["lenient", "refuses"]);
+    // The key is held down.
+    (0..100).for_each(|_| announcer.announce_now(secs(11)));
+    assert_eq!(answer(&mut announcer, 11), Vec::<String>::new());
+    assert_eq!(answer(&mut announcer, 15), ["lenient", "refuses"]);
+    assert_eq!(answer(&mut announcer, 600), ["strict"]);
+    assert_eq!(shown(&announcer, 601)[0], (Some(1799), false));
+    announcer.announce_now(secs(700));
+    let asked = announcer.due(secs(700), false, &template());
+    assert!(announcer.shown(secs(700), false)[1].asking && !announcer.shown(secs(700), false)[0].asking, "{asked:?}");
+    // It is asked already, and an announce that is due is not put off.
+    announcer.announce_now(secs(1199));
+    assert_eq!(shown(&announcer, 1199)[0], (Some(1), false));
+}
+
+/// Of a tier only one tracker is asked.
+#[test]
+fn trackers_in_reserve_are_not_asked_and_a_warning_lasts_until_the_next_answer() {
+    let mut announcer = Announcer::new(&tiers(&[&["a", "b"]]), Time::ZERO, &mut Rng::new(1));
+    let asked = announcer.due(secs(0), false, &template()).remove(0);
+    let asking: Vec<bool> = announcer.shown(secs(0), false).iter().map(|tracker| tracker.asking).collect();
+    assert_eq!(asking.iter().filter(|asking| **asking).count(), 1);
+    let warns = Ok(AnnounceReply { warning: Some("old client\r\n\0".into()), ..reply(100).unwrap() });
+    announcer.answered(&asked, &warns, secs(0));
+    let shown = announcer.shown(secs(1), false);
+    assert_eq!(shown[asked.tracker].warning.as_deref(), Some("old client"));
+    assert_eq!(shown[1 - asked.tracker].next_in, None);
+    let asked = announcer.due(secs(100), false, &template()).remove(0);
+    let says_nothing = Ok(AnnounceReply { warning: Some(" \0".into()), ..reply(100).unwrap() });
+    announcer.answered(&asked, &says_nothing, secs(100));
+    assert!(announcer.trackers.iter().all(|tracker| tracker.warning.is_none()));
+}
+
 #[test]
 fn a_tracker_that_does_not_answer_delays_the_next_of_its_tier_by_seconds_only() {
     let mut rng = Rng::new(3);

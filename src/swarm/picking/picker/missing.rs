@@ -56,7 +56,8 @@ impl Picker {
         wanted_again
     }
 
-    /// Starts over: `have` is there, and nothing is begun. What is wanted stays, and so does the availability of pieces.
+    /// Starts over: `have` is there, and nothing is begun. What is wanted stays, and so does the availability of
+    /// pieces.
     pub fn begin_with(&mut self, have: Bitfield, rng: &mut Rng) {
         self.begun.clear();
         for piece in 0..have.len() {

@@ -5,8 +5,8 @@
 //! is right, the blocks of the failed try that differ from it were corrupt, and their senders lied (libtorrent's
 //! `smart_ban`). Each try finds at least one liar, so no number of liars can make it go on for ever.
 //!
-//! A fast peer fetches such a piece before all others, because a liar that is not found out corrupts more pieces. A slow
-//! peer fetches it only if it has nothing else to do.
+//! A fast peer fetches such a piece before all others, because a liar that is not found out corrupts more pieces. A
+//! slow peer fetches it only if it has nothing else to do.
 
 use super::{Begun, Block, Giver, Picker};
 use crate::base::time::Time;

@@ -66,3 +66,28 @@ fn a_pause_and_a_check_take_as_long_as_they_take() {
     stage.pass(Time::from_secs(1));
     assert_eq!(stage.torrent.standing, given_up());
 }
+
+#[test]
+fn a_limit_of_nothing_lets_nothing_pass_and_wakes_nobody_until_it_is_lifted() {
+    for downloads in [true, false] {
+        let mut swarm = swarm_of(&[nothing(), everything()]);
+        match downloads {
+            true => swarm.members[0].shared.download.set_rate(Some(0), Time::ZERO),
+            false => swarm.members[1].torrent.giving.limit.set_rate(Some(0), Time::ZERO),
+        }
+        swarm.connect(0, 1);
+        swarm.run(Time::from_secs(60), |_| false);
+        assert_eq!(swarm.members[0].torrent.fetching.down.total(), 0);
+        for member in &swarm.members {
+            let wake = member.torrent.next_wake(swarm.now, &member.shared);
+            assert!(wake.is_none_or(|wake| wake < Time::from_secs(3600)), "{wake:?}");
+        }
+        let status = swarm.members[0].torrent.status(swarm.now);
+        assert_eq!((status.askable, status.asked, status.limited), (1, usize::from(!downloads), downloads));
+        let now = swarm.now;
+        swarm.members[0].shared.download.set_rate(None, now);
+        swarm.members[1].torrent.giving.limit.set_rate(None, now);
+        (0..2).for_each(|number| swarm.happen(number, Event::Timer));
+        assert!(swarm.run(now + Time::from_secs(60), |swarm| swarm.whole(0)), "it stalls");
+    }
+}

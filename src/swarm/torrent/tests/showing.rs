@@ -5,7 +5,7 @@ use crate::proto::id::PeerId;
 use crate::proto::peer::extended::Incoming;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
-use crate::swarm::event::{Event, PeerEvent, PeerOrder};
+use crate::swarm::event::{DiskEvent, Event, PeerEvent, PeerOrder};
 use crate::swarm::giving::super_seeding::MOST_PIECES;
 use crate::swarm::simulation::parts::key;
 use crate::swarm::simulation::stage::Stage;
@@ -213,4 +213,18 @@ proptest! {
         stage.pass(IDLE * 30);
         prop_assert!(stage.torrent.peers.values().all(|state| !state.sees_little));
     }
+}
+
+#[test]
+fn a_lost_piece_is_shown_to_nobody_even_if_it_is_not_wanted_here() {
+    let mut stage = seed(4);
+    stage.torrent.want_only(&Bitfield::from_bytes([0b1110_0000], 4).unwrap());
+    comes(&mut stage, 1);
+    assert_eq!(shown(&mut stage, 1), [0]);
+    stage.happen(Event::Disk(DiskEvent::Unreadable { piece: 3 }));
+    assert_eq!(shown(&mut stage, 1), [1, 2]);
+    comes(&mut stage, 2);
+    assert!(stage.told.contains(&(2, Message::Bitfield([0b1110_0000].into()))), "{:?}", stage.told);
+    let suggests_it = |(_, message): &(u32, Message)| *message == Message::Suggest(3);
+    assert!(!stage.told.iter().any(suggests_it), "{:?}", stage.told);
 }

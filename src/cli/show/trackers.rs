@@ -1,0 +1,187 @@
+//! The trackers of a torrent in words: what they say, why they introduce no peers, and when they are asked next.
+//!
+//! Floor 4. As in [`words`](super::words), nothing here is safe for a terminal yet, although strangers wrote a part of
+//! it.
+
+use crate::base::units::{count, duration};
+use crate::cli::run::session::{host, without_url};
+use crate::swarm::meeting::announcer::Tracker;
+use std::time::Duration;
+
+/// Why no peer is known.
+pub fn why_no_peers(trackers: &[Tracker]) -> String {
+    if trackers.is_empty() {
+        return "no peers: the torrent names no tracker, so peers must connect to us".into();
+    }
+    let asked: Vec<&Tracker> =
+        trackers.iter().filter(|tracker| tracker.problem.is_some() || answers(tracker)).collect();
+    let failing = || asked.iter().filter(|tracker| tracker.problem.is_some());
+    let answering = asked.len() - failing().count();
+    // A tracker that refuses says more than one that can't be reached.
+    let problem = failing().find(|tracker| tracker.refuses).or_else(|| failing().next());
+    let rest = || warning(trackers) + &next(trackers);
+    match (problem, asked.len()) {
+        _ if trackers.iter().any(|other| other.asking && other.problem.is_none() && !answers(other)) => {
+            "no peers yet: asking the trackers".into()
+        }
+        (None, 0) => format!("no peers yet: no tracker was asked{}", next(trackers)),
+        (None, 1) => format!("no peers: the tracker knows none{}", rest()),
+        (None, all) => format!("no peers: {all} trackers asked, none knows a peer{}", rest()),
+        (Some(only), 1) => format!("no peers: {}", tracker(only)),
+        (Some(one), all) if answering == 0 => format!("no peers: all {all} trackers fail; {}", tracker(one)),
+        (Some(one), all) => {
+            format!("no peers: {answering} of {all} trackers answer, none knows a peer; {}", tracker(one))
+        }
+    }
+}
+
+/// `tracker.example: 12 seeds, 3 leechers; next announce in 24 min 10 s`.
+pub fn tracker(tracker: &Tracker) -> String {
+    let host = host(&tracker.url);
+    let all = std::slice::from_ref(tracker);
+    let said = match (&tracker.problem, counts(all).as_str()) {
+        (Some(problem), _) => fails(&host, &without_url(problem, &tracker.url), tracker.refuses),
+        (None, "") if tracker.knows_us => format!("{host} answers"),
+        (None, "") if tracker.asking => return format!("{host}: asking"),
+        (None, "") if tracker.next_in.is_some() => format!("{host}: not asked yet"),
+        (None, "") => format!("{host}: in reserve"),
+        (None, counts) => format!("{host}: {counts}"),
+    };
+    said + &warning(all) + &next(all)
+}
+
+/// `; it warns: your client is old`: the first message of a tracker that answers.
+fn warning(trackers: &[Tracker]) -> String {
+    let Some(tracker) = trackers.iter().find(|tracker| tracker.warning.is_some()) else { return String::new() };
+    let words = tracker.warning.as_deref().map(|words| without_url(words, &tracker.url)).unwrap_or_default();
+    format!("; {}", warns(if trackers.len() == 1 { "it".into() } else { host(&tracker.url) }.as_str(), &words))
+}
+
+/// `; next announce in 24 min 10 s`.
+fn next(trackers: &[Tracker]) -> String {
+    let soonest = trackers.iter().filter(|tracker| tracker.next_in.is_some()).min_by_key(|tracker| tracker.next_in);
+    match (soonest, soonest.and_then(|tracker| tracker.next_in)) {
+        _ if trackers.iter().any(|tracker| tracker.asking) => "; asking again".into(),
+        (Some(tracker), Some(time)) => {
+            let held = if tracker.held { ", the soonest that it allows" } else { "" };
+            format!("; next announce in {}{held}", duration(Duration::from_secs(time.as_secs())))
+        }
+        _ => String::new(),
+    }
+}
+
+/// `12 seeds, 3 leechers, 40 completed`, as far as it is known.
+fn counts(trackers: &[Tracker]) -> String {
+    let seeds = most(trackers, |tracker| tracker.seeds).map(|seeds| count(seeds as usize, "seed"));
+    let leechers = most(trackers, |tracker| tracker.leechers).map(|leechers| count(leechers as usize, "leecher"));
+    let completed = most(trackers, |tracker| tracker.completed).filter(|&completed| completed > 0);
+    let completed = completed.map(|completed| format!("{completed} completed"));
+    [seeds, leechers, completed].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// The largest number that any answering tracker reports. Not the sum, because most peers are known to all trackers.
+pub fn most(trackers: &[Tracker], number: fn(&Tracker) -> Option<u32>) -> Option<u32> {
+    trackers.iter().filter(|tracker| answers(tracker)).filter_map(number).max()
+}
+
+/// A tracker that fails.
+pub fn fails(host: &str, problem: &str, refuses: bool) -> String {
+    format!("{host} {}: {problem}", if refuses { "refuses" } else { "fails" })
+}
+
+/// A tracker that answers, and has a message.
+pub fn warns(host: &str, warning: &str) -> String {
+    format!("{host} warns: {warning}")
+}
+
+/// Many trackers in one line: `2 of 5 trackers answer: 12 seeds, 3 leechers`. If none answers, one says why; if one
+/// refuses or warns, it says that too.
+pub fn together(trackers: &[Tracker]) -> String {
+    let answering = || trackers.iter().filter(|tracker| answers(tracker));
+    let all = count(trackers.len(), "tracker");
+    let verb = if trackers.len() == 1 { "answers" } else { "answer" };
+    let mut line = format!("{} of {all} {verb}", answering().count());
+    let counts = counts(trackers);
+    if !counts.is_empty() {
+        line += &format!(": {counts}");
+    }
+    let mut failing = trackers.iter().filter(|tracker| tracker.problem.is_some());
+    let refusing = failing.clone().find(|tracker| tracker.refuses);
+    let failing = refusing.or_else(|| failing.next().filter(|_| answering().count() == 0));
+    match failing {
+        Some(failing) => format!("{line}; {}", tracker(failing)),
+        None => line + &warning(trackers) + &next(trackers),
+    }
+}
+
+fn answers(tracker: &Tracker) -> bool {
+    tracker.problem.is_none() && (tracker.knows_us || tracker.seeds.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::run::session::tests::trackers;
+
+    #[test]
+    fn the_reason_may_be_the_trackers() {
+        let mut all = trackers(&["http://a.example/x", "http://b.example/x", "http://c.example/x"]);
+        assert_eq!(why_no_peers(&[]), "no peers: the torrent names no tracker, so peers must connect to us");
+        assert_eq!(why_no_peers(&all[..1]), "no peers: the tracker knows none");
+        assert_eq!(why_no_peers(&all), "no peers: 3 trackers asked, none knows a peer");
+        all[1].warning = Some("your client is old".into());
+        all[2].next_in = Some(Duration::from_millis(1_450_900));
+        let words = "no peers: 3 trackers asked, none knows a peer; b.example warns: your client is old; next announce in \
+                     24 min 10 s";
+        assert_eq!(why_no_peers(&all), words);
+        (all[1].warning, all[2].next_in) = (None, None);
+        (all[0].problem, all[0].refuses) = (Some("not registered".into()), true);
+        assert_eq!(why_no_peers(&all[..1]), "no peers: a.example refuses: not registered");
+        let words = "no peers: 2 of 3 trackers answer, none knows a peer; a.example refuses: not registered";
+        assert_eq!(why_no_peers(&all), words);
+        all[1].problem = Some("no answer in time".into());
+        (all[2].knows_us, all[2].seeds, all[2].asking) = (false, None, true);
+        assert_eq!(why_no_peers(&all), "no peers yet: asking the trackers");
+        assert_eq!(why_no_peers(&all[..2]), "no peers: all 2 trackers fail; a.example refuses: not registered");
+        // The third is of a tier in which another one is asked.
+        all[2].asking = false;
+        assert_eq!(why_no_peers(&all), "no peers: all 2 trackers fail; a.example refuses: not registered");
+        all[2].next_in = Some(Duration::from_secs(5));
+        assert_eq!(why_no_peers(&all[2..]), "no peers yet: no tracker was asked; next announce in 5 s");
+    }
+
+    #[test]
+    fn trackers_are_hosts_and_numbers() {
+        let mut all =
+            trackers(&["http://a.example/announce?passkey=secret", "udp://b.example:80", "http://c.example/a"]);
+        assert_eq!(tracker(&all[0]), "a.example: 12 seeds, 3 leechers");
+        all[0].completed = Some(40);
+        assert_eq!(tracker(&all[0]), "a.example: 12 seeds, 3 leechers, 40 completed");
+        all[1].problem = Some("torrent not registered".into());
+        assert_eq!(tracker(&all[1]), "b.example fails: torrent not registered");
+        assert_eq!(together(&all), "2 of 3 trackers answer: 12 seeds, 3 leechers, 40 completed");
+        let none = together(&all[1..2]);
+        assert_eq!(none, "0 of 1 tracker answers; b.example fails: torrent not registered");
+        all[1].refuses = true;
+        let words =
+            "2 of 3 trackers answer: 12 seeds, 3 leechers, 40 completed; b.example refuses: torrent not registered";
+        assert_eq!(together(&all), words);
+    }
+
+    #[test]
+    fn a_tracker_says_when_it_is_asked_next() {
+        let mut one = trackers(&["http://a.example/announce?passkey=secret"]).remove(0);
+        one.next_in = Some(Duration::from_secs(590));
+        assert_eq!(tracker(&one), "a.example: 12 seeds, 3 leechers; next announce in 9 min 50 s");
+        one.held = true;
+        let held = "a.example: 12 seeds, 3 leechers; next announce in 9 min 50 s, the soonest that it allows";
+        assert_eq!(tracker(&one), held);
+        (one.asking, one.next_in, one.warning) = (true, None, Some("secret is old".into()));
+        assert_eq!(tracker(&one), "a.example: 12 seeds, 3 leechers; it warns: … is old; asking again");
+        let mut new = trackers(&["http://b.example/"]).remove(0);
+        (new.knows_us, new.seeds, new.leechers) = (false, None, None);
+        assert_eq!(tracker(&new), "b.example: in reserve");
+        new.asking = true;
+        assert_eq!(tracker(&new), "b.example: asking");
+    }
+}

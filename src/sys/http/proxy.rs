@@ -1,0 +1,188 @@
+//! Requests through a proxy, as curl makes them.
+//!
+//! Floor 3. The environment names the proxy: `http_proxy` (lower case only, because a web server gives its scripts a variable
+//! HTTP_PROXY that clients choose), `https_proxy` or HTTPS_PROXY, and for both `all_proxy` or ALL_PROXY. `no_proxy` or NO_PROXY
+//! lists hosts that are asked directly. ureq reads some of these in another way, so it is told.
+//!
+//! A request by https goes through a tunnel (CONNECT), and ureq makes that. A request by http does not: the proxy gets it with
+//! the whole URL in its first line (RFC 9112, section 3.2.2). Many proxies allow tunnels to port 443 only. ureq can't do that,
+//! so [`Through`] adds it.
+
+use super::base64;
+use crate::base::url;
+use core::net::IpAddr;
+use std::env;
+use ureq::config::Config;
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport};
+use ureq::{Error, Proxy, ProxyProtocol};
+
+/// The port of a proxy whose URL names none (curl(1), `--proxy`).
+const USUAL_PORT: u16 = 1080;
+
+/// The URL of the proxy for a request to `address`. `None`: it is made directly.
+pub fn for_url(address: &str) -> Option<String> {
+    // An empty variable counts as none.
+    choose(address, |name| env::var(name).ok().filter(|value| !value.is_empty()))
+}
+
+fn choose(address: &str, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let either = |name: &str| variable(name).or_else(|| variable(&name.to_ascii_uppercase()));
+    let is_https = url::scheme(address)?.eq_ignore_ascii_case("https");
+    let proxy = if is_https { either("https_proxy") } else { variable("http_proxy") };
+    let proxy = proxy.or_else(|| either("all_proxy"))?;
+    let port = url::port(address).unwrap_or(if is_https { 443 } else { 80 });
+    let exempt = either("no_proxy").is_some_and(|list| is_listed(&list, url::host(address).unwrap_or(""), port));
+    (!exempt).then_some(proxy)
+}
+
+/// Whether `list`, the value of `no_proxy`, names a host: `example.org` also stands for all hosts below it, `*` alone for every
+/// host, and `10.0.0.0/8` for a network. A name with a port (as in Go) is for that port only.
+fn is_listed(list: &str, host: &str, port: u16) -> bool {
+    if list.trim() == "*" {
+        return true;
+    }
+    let bare = |name: &str| name.trim_end_matches('.').to_ascii_lowercase();
+    let host = bare(host);
+    let ip = host.parse::<IpAddr>().ok();
+    list.split([',', ' ', '\t']).filter(|entry| !entry.is_empty()).any(|entry| {
+        // The colons of an IPv6 address without brackets are no port.
+        let with_port = entry.rsplit_once(':').filter(|(name, _)| !name.contains(':') || name.ends_with(']'));
+        let entry = match with_port.and_then(|(name, port)| Some((name, port.parse::<u16>().ok()?))) {
+            Some((_, other)) if other != port => return false,
+            Some((name, _)) => name,
+            None => entry,
+        };
+        if let Some(ip) = ip {
+            return is_in(ip, entry);
+        }
+        let name = bare(entry.strip_prefix('*').unwrap_or(entry));
+        let name = name.strip_prefix('.').unwrap_or(&name);
+        let rest = host.strip_suffix(name).filter(|_| !name.is_empty());
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    })
+}
+
+/// Whether `ip` is in `net`: an address, perhaps with a number of bits, as in `10.0.0.0/8`.
+fn is_in(ip: IpAddr, net: &str) -> bool {
+    let (first, bits) = net.split_once('/').map_or((net, None), |(first, bits)| (first, Some(bits)));
+    let (ip, first, width) = match (ip, first.trim_matches(['[', ']']).parse()) {
+        (IpAddr::V4(ip), Ok(IpAddr::V4(first))) => (ip.to_bits().into(), first.to_bits().into(), 32),
+        (IpAddr::V6(ip), Ok(IpAddr::V6(first))) => (ip.to_bits(), first.to_bits(), 128),
+        _ => return false,
+    };
+    let bits = bits.map_or(Some(width), |bits| bits.parse().ok().filter(|bits| *bits <= width));
+    // A shift by all 128 bits leaves nothing.
+    bits.is_some_and(|bits: u32| (ip ^ first).checked_shr(width - bits).unwrap_or(0) == 0)
+}
+
+/// The proxy at `address`, a URL or only `host:port`. `None`: it is not the URL of a proxy that we know.
+pub fn parse(address: &str) -> Option<Proxy> {
+    let address = match url::scheme(address) {
+        Some(_) => address.to_string(),
+        None => format!("http://{address}"),
+    };
+    let is_https = url::scheme(&address)?.eq_ignore_ascii_case("https");
+    let host = url::host(&address)?;
+    if is_https && !cfg!(feature = "tls") {
+        return None;
+    }
+    let (rest, _) = url::take_user(&address);
+    let user = address.split_once("://")?.1.rsplit_once('@').map_or(String::new(), |(user, _)| format!("{user}@"));
+    let host = if host.contains(':') { format!("[{host}]") } else { host.into() };
+    let port = url::port(&rest).unwrap_or(if is_https { 443 } else { USUAL_PORT });
+    Proxy::new(&format!("{}://{user}{host}:{port}", url::scheme(&address)?.to_ascii_lowercase())).ok()
+}
+
+/// Whether `proxy` gets a whole request to `address`, and not a tunnel.
+pub fn takes_whole(proxy: &Proxy, address: &str) -> bool {
+    let of_http = matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https);
+    of_http && url::scheme(address).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http"))
+}
+
+/// User and password for `proxy`, as the value of a header.
+pub fn authorization(proxy: &Proxy) -> Option<String> {
+    let (user, password) = (proxy.username()?, proxy.password().unwrap_or(""));
+    Some(basic(format!("{user}:{password}").as_bytes()))
+}
+
+/// `user:password` as the value of a header (RFC 7617).
+pub fn basic(user: &[u8]) -> String {
+    format!("Basic {}", base64::encode(user))
+}
+
+/// Connects to servers and to proxies.
+#[derive(Debug)]
+pub struct Through {
+    /// ureq's own connector.
+    pub usual: DefaultConnector,
+    /// For the connection to a proxy that takes whole requests.
+    pub direct: Config,
+}
+
+impl Connector<()> for Through {
+    type Out = Box<dyn Transport>;
+
+    fn connect(&self, details: &ConnectionDetails, chained: Option<()>) -> Result<Option<Self::Out>, Error> {
+        let proxy = details.config.proxy().filter(|proxy| takes_whole(proxy, &details.uri.to_string()));
+        let (Some(proxy), Some(server)) = (proxy, details.uri.authority()) else {
+            return self.usual.connect(details, chained);
+        };
+        let to_proxy = ConnectionDetails {
+            uri: proxy.uri(),
+            addrs: details.resolver.resolve(proxy.uri(), &self.direct, details.timeout)?,
+            config: &self.direct,
+            request_level: details.request_level,
+            resolver: details.resolver,
+            now: details.now,
+            timeout: details.timeout,
+            current_time: details.current_time.clone(),
+            run_connector: details.run_connector.clone(),
+            register_shutdown: details.register_shutdown.clone(),
+        };
+        let front = Some(format!("http://{server}"));
+        let inner = self.usual.connect(&to_proxy, chained)?;
+        Ok(inner.map(|inner| Box::new(Whole { inner, front }) as Box<dyn Transport>))
+    }
+}
+
+/// A connection to a proxy, which puts scheme and host into the first line of the request.
+#[derive(Debug)]
+struct Whole {
+    inner: Box<dyn Transport>,
+    /// What is put there; `None` when that is done.
+    front: Option<String>,
+}
+
+impl Transport for Whole {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.inner.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        const METHOD: usize = "GET ".len();
+        let Some(front) = self.front.take() else { return self.inner.transmit_output(amount, timeout) };
+        let longer = amount + front.len();
+        let output = self.inner.buffers().output();
+        if longer > output.len() || amount < METHOD {
+            return Err(std::io::Error::other("the URL is too long for a proxy").into());
+        }
+        output.copy_within(METHOD..amount, METHOD + front.len());
+        output[METHOD..][..front.len()].copy_from_slice(front.as_bytes());
+        self.inner.transmit_output(longer, timeout)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        self.inner.await_input(timeout)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.inner.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.inner.is_tls()
+    }
+}
+
+#[cfg(test)]
+mod tests;
