@@ -36,7 +36,7 @@ pub const RUN_EXITS: &[(Exit, &str)] = &[
     (Exit::BadTorrent, "a file is not a torrent, or an invalid one"),
     (Exit::NoInput, "a file does not exist or cannot be read"),
     (Exit::Unavailable, "a server does not deliver the torrent, or no port is free"),
-    (Exit::CantCreate, "files or folders cannot be created"),
+    (Exit::CantCreate, "files or folders cannot be created, or a file of yours is in the way"),
     (Exit::Io, "reading or writing failed"),
     (Exit::Interrupted, "interrupted or given up before every torrent was complete; the same command resumes"),
 ];

@@ -136,7 +136,7 @@ impl Checker {
                 let Job { metainfo, dir, choice, duty } = *job;
                 let content = Content::open(torrent, metainfo, &dir, Arc::clone(&self.files), self.config.preallocate);
                 let content = content.map(|mut content| {
-                    content.duty = duty;
+                    (content.duty, content.overwrite) = (duty, self.config.overwrite);
                     content.choose(choice)
                 });
                 (torrent, content, self.config.check_all, progress)

@@ -45,6 +45,8 @@ pub struct Config {
     pub save_every: Duration,
     /// Check all content, whatever its state says.
     pub check_all: bool,
+    /// Overwrite files of others that are in the place of wanted files, instead of refusing the torrent.
+    pub overwrite: bool,
     /// Addresses that are not connected to, and whose connections are refused.
     pub blocklist: Blocklist,
 }
@@ -63,6 +65,7 @@ impl Default for Config {
             states: None,
             save_every: SAVE_EVERY,
             check_all: false,
+            overwrite: false,
             blocklist: Blocklist::default(),
         }
     }

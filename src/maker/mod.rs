@@ -5,11 +5,12 @@
 
 pub mod tree;
 
-use self::tree::{FoundFile, Stamp, TreeError};
+use self::tree::{FoundFile, TreeError};
 use crate::base::sha1::Digest;
 use crate::proto::metainfo::{Files, HASH_BYTES};
 use crate::storage::hashing;
 use crate::storage::hashing::{Layout, Unread};
+use crate::sys::stamp::stamp;
 use crate::sys::{in_words, lock, unlocked};
 use std::fs::{self, File};
 use std::io;
@@ -73,7 +74,7 @@ pub fn hash(
         return Err(problem);
     }
     for file in found {
-        still(fs::metadata(&file.path), &file.stamp)
+        still(fs::metadata(&file.path), file.stamp)
             .map_err(|error| TreeError { path: file.path.clone(), problem: in_words(&error) })?;
     }
     Ok(unlocked(hashes))
@@ -81,14 +82,14 @@ pub fn hash(
 
 fn open(found: &FoundFile) -> io::Result<File> {
     let file = File::open(&found.path)?;
-    still(file.metadata(), &found.stamp)?;
+    still(file.metadata(), found.stamp)?;
     Ok(file)
 }
 
 /// Fails if a file is not as it was found.
-fn still(metadata: io::Result<fs::Metadata>, stamp: &Stamp) -> io::Result<()> {
+fn still(metadata: io::Result<fs::Metadata>, before: u64) -> io::Result<()> {
     match metadata {
-        Ok(metadata) if Stamp::of(&metadata) == *stamp => Ok(()),
+        Ok(metadata) if stamp(&metadata, true) == before => Ok(()),
         Ok(_) => Err(io::Error::other("it has changed meanwhile; make the torrent when it is finished")),
         Err(error) => Err(error),
     }

@@ -7,6 +7,7 @@
 use crate::base::path::{for_terminal, safe_component};
 use crate::base::sort::sorted;
 use crate::sys::in_words;
+use crate::sys::stamp::stamp;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, Metadata};
@@ -24,29 +25,8 @@ pub struct FoundFile {
     pub name: String,
     /// Its length in bytes.
     pub length: u64,
-    /// What it was like when it was found.
-    pub stamp: Stamp,
-}
-
-/// What changes when a file is written to or replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    length: u64,
-    device: u64,
-    inode: u64,
-    modified: (i64, i64),
-}
-
-impl Stamp {
-    /// The stamp of a file with this metadata.
-    pub fn of(metadata: &Metadata) -> Stamp {
-        Stamp {
-            length: metadata.len(),
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-        }
-    }
+    /// Its stamp when it was found.
+    pub stamp: u64,
 }
 
 /// Which files of a folder are wanted.
@@ -151,7 +131,7 @@ fn file(path: &Path, name: String, metadata: &Metadata) -> Result<FoundFile, Tre
     if !metadata.is_file() {
         return Err(refuse(path, "neither a file nor a folder; leave it out by --exclude"));
     }
-    Ok(FoundFile { path: path.to_path_buf(), name, length: metadata.len(), stamp: Stamp::of(metadata) })
+    Ok(FoundFile { path: path.to_path_buf(), name, length: metadata.len(), stamp: stamp(metadata, true) })
 }
 
 fn refuse(path: &Path, problem: impl Into<String>) -> TreeError {

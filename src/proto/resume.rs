@@ -1,14 +1,14 @@
 //! The resume state: which pieces of a torrent were on the disk in the last run, so that they need not be hashed again.
 //!
 //! It is a bencoded file of our own; no BEP defines one. It is used only if its digest shows that it is as it was written, if
-//! it belongs to this torrent and this folder, and if every number fits the torrent. Then a piece counts as present if each of
-//! its files still has the size and the time of change that were recorded.
+//! it belongs to this torrent and this folder, and if every number fits the torrent. Then a piece counts as present if each
+//! of its files still has the stamp that was recorded.
 //!
 //! ```text
 //! d 6:digest 20:SHA-1 of the value of `state`, as it stands
 //!   5:state d 4:boot    the kernel's name for the time since it was started
 //!             10:downloaded, 8:uploaded   bytes of all runs
-//!             5:files   for each file, RECORD_BYTES: see `Record`
+//!             5:files   for each file, RECORD_BYTES: see `FileState`
 //!             6:folder  the path of the folder that the content lies in
 //!             4:have    the pieces, as in the message `bitfield`
 //!             9:info hash, 7:version
@@ -21,38 +21,40 @@ use crate::proto::bencode::{self, Bencode, Value};
 use crate::proto::id::InfoHash;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
 
-/// The largest state that is read, in bytes. The record of a file is shorter than its entry in the metainfo, and the bits of
+/// The largest state that is read, in bytes. What is kept of a file is shorter than its entry in the metainfo, and the bits of
 /// all pieces are shorter than their hashes. So a state is never larger than its .torrent file.
 pub const MAX_RESUME_BYTES: usize = MAX_METAINFO_BYTES;
 
-/// The version of the layout above; a state of another version is not read.
-const VERSION: i64 = 1;
+/// The version of the layout above.
+const VERSION: i64 = 2;
+/// A version whose records did not tell everything: the content is checked once, and the totals are kept.
+const BEFORE: i64 = 1;
 
-/// Bytes of a file's record: size 8, seconds 8, nanoseconds 4, mount 8, kind 1; numbers are big-endian.
-const RECORD_BYTES: usize = 29;
+/// Bytes of a file's state: stamp 8, mount 8, kind 1; numbers are big-endian.
+const RECORD_BYTES: usize = 17;
 /// Kinds of records: none, ...
 const NOTHING: u8 = 0;
 /// ... of a file that may be in memory only, ...
 const IN_MEMORY: u8 = 1;
 /// ... and of one that is known to be on the disk itself.
 const ON_DISK: u8 = 2;
+/// It is added to the kind if the file is being made.
+const MAKING: u8 = 4;
 
-/// Size and time of the last change of a file, which show whether it was written to since.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    /// In bytes.
-    pub size: u64,
-    /// The time of the last change, in seconds since 1970; it may be negative.
-    pub seconds: i64,
-    /// The nanoseconds of that time.
-    pub nanos: u32,
+/// What is known of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileState {
+    /// What vouches for its pieces, if anything does.
+    pub record: Option<Record>,
+    /// It lacks pieces, and swarmlet makes it: whatever it contains may be overwritten.
+    pub making: bool,
 }
 
 /// The state of a file when its pieces were last known to be right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// Its size and time of change.
-    pub stamp: Stamp,
+    /// A digest of its size, its times and its inode: if it was written to since, it has another stamp.
+    pub stamp: u64,
     /// The kernel's number of the mount that it is on, which is never used twice between two starts of the system; 0: unknown.
     pub mount: u64,
     /// Everything written to it is on the disk itself, so a loss of power loses nothing.
@@ -70,8 +72,8 @@ pub struct Resume {
     pub boot: Vec<u8>,
     /// The verified pieces.
     pub have: Bitfield,
-    /// A record for each file of the torrent, if its pieces may be trusted at all.
-    pub files: Vec<Option<Record>>,
+    /// What is known of each file of the torrent.
+    pub files: Vec<FileState>,
     /// Bytes of content sent, in all runs.
     pub uploaded: u64,
     /// Bytes of content received, in all runs.
@@ -103,7 +105,7 @@ impl Resume {
             folder,
             boot: Vec::new(),
             have: Bitfield::new(metainfo.piece_count()),
-            files: vec![None; metainfo.files.len()],
+            files: vec![FileState::default(); metainfo.files.len()],
             uploaded: 0,
             downloaded: 0,
         }
@@ -139,12 +141,24 @@ impl Resume {
             [b"version", b"info hash", b"folder", b"boot", b"have", b"files", b"uploaded", b"downloaded"];
         let [version, info_hash, found_folder, boot, have, files, uploaded, downloaded] =
             state.get_all(keys).ok_or("its state is no dict")?;
-        if version.and_then(Value::as_int) != Some(VERSION) {
+        let version = version.and_then(Value::as_int);
+        if ![Some(BEFORE), Some(VERSION)].contains(&version) {
             return Err(format!("it is not of version {VERSION}"));
         }
         let text = |value: Option<Value>| value.and_then(Value::as_bytes).unwrap_or_default().to_vec();
         if text(info_hash) != metainfo.info_hash.0 || text(found_folder) != folder {
             return Err("it is of another torrent or folder".into());
+        }
+        let total = |value: Option<Value>| value.and_then(Value::as_int).and_then(|number| u64::try_from(number).ok());
+        let resume = Resume {
+            uploaded: total(uploaded).ok_or("uploaded is no number of bytes")?,
+            downloaded: total(downloaded).ok_or("downloaded is no number of bytes")?,
+            ..Resume::new(metainfo, folder.to_vec())
+        };
+        if version == Some(BEFORE) {
+            // It did not say which files were being made. So none of them counts as the user's.
+            let files = vec![FileState { record: None, making: true }; metainfo.files.len()];
+            return Ok(Resume { files, ..resume });
         }
         let have = Bitfield::from_bytes(text(have), metainfo.piece_count())?;
         let records = text(files);
@@ -152,54 +166,42 @@ impl Resume {
             return Err(format!("{} bytes do not describe {} files", records.len(), metainfo.files.len()));
         }
         let files: Option<Vec<_>> = records.as_chunks().0.iter().map(read_record).collect();
-        let total = |value: Option<Value>| value.and_then(Value::as_int).and_then(|number| u64::try_from(number).ok());
-        Ok(Resume {
-            info_hash: metainfo.info_hash,
-            folder: folder.to_vec(),
-            boot: text(boot),
-            have,
-            files: files.ok_or("a file's record is none")?,
-            uploaded: total(uploaded).ok_or("uploaded is no number of bytes")?,
-            downloaded: total(downloaded).ok_or("downloaded is no number of bytes")?,
-        })
+        Ok(Resume { boot: text(boot), have, files: files.ok_or("a file's record is none")?, ..resume })
     }
 
     /// Whether the recorded pieces of a file are still there, if the file is `now` in this state and the system runs since
     /// `boot`: nothing wrote to it, and what we wrote was not lost on its way to the disk.
     pub fn trusts(&self, file: usize, now: Option<&Record>, boot: &[u8]) -> bool {
-        let (Some(then), Some(now)) = (self.files.get(file).and_then(Option::as_ref), now) else { return false };
+        let (Some(then), Some(now)) = (self.files.get(file).and_then(|file| file.record), now) else { return false };
         let never_left = then.mount != 0 && then.mount == now.mount && !boot.is_empty() && self.boot == boot;
         then.stamp == now.stamp && (then.on_disk || never_left)
     }
 }
 
-fn record_bytes(record: &Option<Record>) -> [u8; RECORD_BYTES] {
+fn record_bytes(file: &FileState) -> [u8; RECORD_BYTES] {
     let mut bytes = [0; RECORD_BYTES];
-    if let Some(Record { stamp: Stamp { size, seconds, nanos }, mount, on_disk }) = record {
-        bytes[..8].copy_from_slice(&size.to_be_bytes());
-        bytes[8..16].copy_from_slice(&seconds.to_be_bytes());
-        bytes[16..20].copy_from_slice(&nanos.to_be_bytes());
-        bytes[20..28].copy_from_slice(&mount.to_be_bytes());
-        bytes[28] = if *on_disk { ON_DISK } else { IN_MEMORY };
+    let kind = file.record.map_or(NOTHING, |record| if record.on_disk { ON_DISK } else { IN_MEMORY });
+    if let Some(Record { stamp, mount, .. }) = file.record {
+        bytes[..8].copy_from_slice(&stamp.to_be_bytes());
+        bytes[8..16].copy_from_slice(&mount.to_be_bytes());
     }
+    bytes[16] = if file.making { kind | MAKING } else { kind };
     bytes
 }
 
-/// `None`: these bytes are not a record.
-fn read_record(bytes: &[u8; RECORD_BYTES]) -> Option<Option<Record>> {
-    let (size, rest) = bytes.split_first_chunk()?;
-    let (seconds, rest) = rest.split_first_chunk()?;
-    let (nanos, rest) = rest.split_first_chunk()?;
+/// `None`: these bytes are not a file's state.
+fn read_record(bytes: &[u8; RECORD_BYTES]) -> Option<FileState> {
+    let (stamp, rest) = bytes.split_first_chunk()?;
     let (mount, kind) = rest.split_first_chunk()?;
-    let on_disk = match kind {
-        [NOTHING] => return Some(None),
-        [IN_MEMORY] => false,
-        [ON_DISK] => true,
+    let &[kind] = kind else { return None };
+    let (stamp, mount) = (u64::from_be_bytes(*stamp), u64::from_be_bytes(*mount));
+    let record = match kind & !MAKING {
+        NOTHING => None,
+        IN_MEMORY => Some(Record { stamp, mount, on_disk: false }),
+        ON_DISK => Some(Record { stamp, mount, on_disk: true }),
         _ => return None,
     };
-    let (size, seconds) = (u64::from_be_bytes(*size), i64::from_be_bytes(*seconds));
-    let stamp = Stamp { size, seconds, nanos: u32::from_be_bytes(*nanos) };
-    Some(Some(Record { stamp, mount: u64::from_be_bytes(*mount), on_disk }))
+    Some(FileState { record, making: kind & MAKING != 0 })
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 pub mod cache;
 mod changes;
 mod known_files;
+mod making;
 pub mod part_file;
 mod parts;
 mod probe;
@@ -52,6 +53,12 @@ pub struct Content {
     sized: Vec<AtomicBool>,
     /// Which files were written to since their last record; see [`super::resume`].
     dirty: Vec<AtomicBool>,
+    /// Which files lack pieces and are ours; see `content/making.rs`.
+    making: Vec<AtomicBool>,
+    /// Which files did not exist when they were looked at, and were not created since.
+    absent: Vec<AtomicBool>,
+    /// Files of others in the place of wanted files may be overwritten.
+    pub overwrite: bool,
     has_padding: bool,
     /// What is to be done with it.
     pub duty: Duty,
@@ -79,7 +86,7 @@ impl Content {
         Ok(Content {
             torrent,
             dir: dir.to_path_buf(),
-            known: KnownFiles::new(metainfo.files.len(), &folder),
+            known: KnownFiles::new(metainfo.files.len(), folder.kind_of(".").ok()),
             folder,
             key: files.key(device),
             files,
@@ -89,6 +96,9 @@ impl Content {
             parts: None,
             sized: none(),
             dirty: none(),
+            making: none(),
+            absent: none(),
+            overwrite: false,
             has_padding,
             duty: Duty::Fetch,
             verified: None,
@@ -103,6 +113,8 @@ impl Content {
         let mut opened = Content::open(self.torrent, self.metainfo.clone(), &self.dir, files, self.preallocate)?;
         // What was in doubt once is not trusted any more.
         opened.duty = if self.duty == Duty::Trust { Duty::Serve } else { self.duty };
+        opened.overwrite = self.overwrite;
+        (0..self.making.len()).filter(|file| self.is_making(*file)).for_each(|file| opened.make(file, true));
         Ok(opened.choose(self.choice.clone()))
     }
 
@@ -118,7 +130,8 @@ impl Content {
         let too_long = files.find(|(file, (entry, size))| **size > entry.length && !entry.padding && self.wants(*file));
         let Some((_, (entry, found))) = too_long else { return Ok(()) };
         let wrong = format!(
-            "it has {found} bytes, but the torrent says {}; move it away, or choose another folder with --dir",
+            "it has {found} bytes, but the torrent says {}; move it away, choose another folder with --dir, or replace \
+             it with --overwrite",
             entry.length
         );
         Err(self.error(Doing::Using, &entry.path(), io::Error::other(wrong)))
@@ -143,9 +156,7 @@ impl Content {
 
     /// The size of the file on disk; `None` if it does not exist or cannot be read. Remembers what the file is like.
     pub fn size_on_disk(&self, file: usize) -> Option<u64> {
-        let found = self.open_file(file).ok()?.metadata().ok()?;
-        self.known.note(file, &found);
-        Some(found.len())
+        self.find(file).map(|(_, found)| found.len())
     }
 
     /// Whether a file does not exist in `folder`, which may be a different one than ours by now.
@@ -280,10 +291,12 @@ impl Content {
     }
 
     /// Opens the file for writing. If it is new, it gets its size.
-    fn writable(&self, index: usize) -> Result<Arc<File>, ContentError> {
+    pub(super) fn writable(&self, index: usize) -> Result<Arc<File>, ContentError> {
         let entry = self.metainfo.files.at(index);
-        let file = self.files.get((self.key, index), &self.folder, &entry, For::Writing);
+        let purpose = if self.is_absent(index) { For::Making } else { For::Writing };
+        let file = self.files.get((self.key, index), &self.folder, &entry, purpose);
         let file = file.map_err(|error| self.error(Doing::Making, &entry.path(), error))?;
+        self.absent[index].store(false, Ordering::Relaxed);
         self.mark_dirty(index);
         self.known.will_write(index, &file);
         if !self.sized[index].load(Ordering::Relaxed) {

@@ -2,8 +2,8 @@
 //!
 //! Floor 3. The format is described in [`crate::proto::resume`]; the keeper of the engine writes the states. A state is
 //! written if pieces came since the last one, at most once in [`SAVE_EVERY`], and at the end. It is read when a torrent
-//! is added. If a file still has the size and the modification time of its record, its pieces are present or missing as
-//! the state says, and they are not read. All other pieces are hashed, whatever the state says.
+//! is added. If a file still has the stamp of its record, its pieces are present or missing as the state says, and they
+//! are not read. All other pieces are hashed, whatever the state says.
 //!
 //! ## Why no corrupt byte is taken for correct
 //!
@@ -12,9 +12,10 @@
 //!   time, which costs a check, or be missed, which costs a download. It does no harm to the pieces of the state.
 //! * *kill -9.* What was written is in the system's cache, which outlives the process. A state is written beside the
 //!   old one and renamed over it, so one of the two is always complete. If a file was written to after the state was
-//!   taken, it has a different time and its pieces are hashed. So everything is found except incomplete pieces.
-//! * *Other programs.* If another program writes to a file that swarmlet does not write to, its time or size differs
-//!   from the record. If swarmlet writes to the file, a record is taken only if the file always was [as we left
+//!   taken, it has a different stamp and its pieces are hashed. So everything is found except incomplete pieces.
+//! * *Other programs.* If another program writes to a file that swarmlet does not write to, its
+//!   [stamp](crate::sys::stamp) differs from the record, even if that program sets the modification time back. If
+//!   swarmlet writes to the file, a record is taken only if the file always was [as we left
 //!   it](crate::storage::content), before each write and at the end, so that writes of others show too. (This does not
 //!   work on file systems of other machines, whose times may arrive late, nor within one tick of the clock between two
 //!   of our writes.) A write within the same tick of the file system's clock would not change the time, so a record is
@@ -36,18 +37,19 @@ use super::content::Content;
 use super::error::{ContentError, Doing};
 use crate::base::sha1::{Digest, sha1};
 use crate::proto::peer::bitfield::Bitfield;
-use crate::proto::resume::{MAX_RESUME_BYTES, Record, Resume, Stamp, file_name, is_file_name};
+use crate::proto::resume::{FileState, MAX_RESUME_BYTES, Record, Resume, file_name, is_file_name};
 use crate::sys::beneath::{Folder, For};
 use crate::sys::in_words;
 use crate::sys::replace::{Output, Sync, is_unfinished};
+use crate::sys::stamp::{TICK, is_quiet};
 use rustix::fs::{Access, Advice, AtFlags, StatxFlags, access, fadvise, statx};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// Least time between two saves of a torrent's state: flash wears out, and checking the rest is not bad.
 pub const SAVE_EVERY: Duration = Duration::from_secs(60);
@@ -57,11 +59,6 @@ pub const SAVE_COMPLETE_AFTER: Duration = Duration::from_secs(5);
 pub const SAVE_TOTALS_EVERY: Duration = Duration::from_secs(3600);
 /// States that were not written for this long are deleted: a year, after which few torrents are missed.
 const OLD: Duration = Duration::from_secs(365 * 24 * 3600);
-/// How long a modification time may stand still on file systems with nanoseconds: a tick of the slowest Linux (HZ=100)
-/// is 10 ms; this is twice as long.
-const TICK: Duration = Duration::from_millis(20);
-/// The same on file systems without: FAT counts in steps of 2 s.
-const COARSE_TICK: Duration = Duration::from_millis(2020);
 /// `STATX_MNT_ID_UNIQUE` (linux/stat.h, 6.8): numbers of mounts that are never used twice.
 const UNIQUE_MOUNT: StatxFlags = StatxFlags::from_bits_retain(0x4000);
 /// The kernel's random name for the time since it booted (random(4)).
@@ -116,25 +113,13 @@ fn remove_old(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// What `file` is like now.
-pub fn look_at(file: &File) -> io::Result<Record> {
-    if let Ok(found) = statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS | UNIQUE_MOUNT) {
-        let told = found.stx_mask & UNIQUE_MOUNT.bits() != 0;
-        let stamp = Stamp { size: found.stx_size, seconds: found.stx_mtime.tv_sec, nanos: found.stx_mtime.tv_nsec };
-        return Ok(Record { stamp, mount: if told { found.stx_mnt_id } else { 0 }, on_disk: false });
-    }
+/// What `file` of `content` is like now. `None`: a write from now on might not show.
+pub fn look_at(content: &Content, file: &File) -> io::Result<Option<Record>> {
     let found = file.metadata()?;
-    let stamp = Stamp { size: found.len(), seconds: found.mtime(), nanos: found.mtime_nsec() as u32 };
-    Ok(Record { stamp, mount: 0, on_disk: false })
-}
-
-/// Whether any write to the file from now on gives it a different time.
-fn is_quiet(stamp: &Stamp) -> bool {
-    let Ok(seconds) = u64::try_from(stamp.seconds) else { return true };
-    let changed = SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, stamp.nanos.min(999_999_999)));
-    let tick = if stamp.nanos == 0 { COARSE_TICK } else { TICK };
-    // A time in the future proves nothing.
-    changed.and_then(|changed| changed.elapsed().ok()).is_some_and(|age| age > tick)
+    let told = statx(file, "", AtFlags::EMPTY_PATH, UNIQUE_MOUNT).ok();
+    let told = told.filter(|told| told.stx_mask & UNIQUE_MOUNT.bits() != 0);
+    let (stamp, mount) = (content.known.stamp(&found), told.map_or(0, |told| told.stx_mnt_id));
+    Ok(is_quiet(&found).then_some(Record { stamp, mount, on_disk: false }))
 }
 
 /// The contents of a state.
@@ -195,8 +180,9 @@ impl Known {
     /// The content was checked. Its files looked like `seen` before that; those in `trusted` were not read.
     pub fn checked(mut self, seen: Vec<Option<Record>>, trusted: &[bool]) -> Known {
         let records = seen.into_iter().enumerate().map(|(file, seen)| {
-            let on_disk = trusted[file] && self.resume.files[file].is_some_and(|record| record.on_disk);
-            seen.filter(|seen| is_quiet(&seen.stamp)).map(|seen| Record { on_disk, ..seen })
+            let before = self.resume.files[file];
+            let on_disk = trusted[file] && before.record.is_some_and(|record| record.on_disk);
+            FileState { record: seen.map(|seen| Record { on_disk, ..seen }), ..before }
         });
         self.resume.files = records.collect();
         self.resume.boot.clone_from(&self.boot);
@@ -208,21 +194,50 @@ impl Known {
         self.resume.uploaded = self.totals.0.saturating_add(save.uploaded);
         self.resume.downloaded = self.totals.1.saturating_add(save.downloaded);
         self.update(content, save.have, save.in_haste);
+        self.changed()
+    }
+
+    /// The name and the bytes of the state, if it differs from what was written last.
+    fn changed(&mut self) -> Option<(String, Vec<u8>)> {
         let bytes = self.resume.encode();
         let digest = sha1(&bytes);
         let is_new = self.written.replace(digest) != Some(digest);
         is_new.then(|| (file_name(&self.resume.info_hash, &self.resume.folder), bytes))
     }
 
-    /// Looks at the files that were written to, now that we have the pieces in `have`.
-    fn update(&mut self, content: &Content, mut have: Bitfield, in_haste: bool) {
-        // The files do not vouch for pieces in the part file. These are few, and hashed at each start.
-        for piece in content.pieces_in_part() {
-            have.clear(piece);
+    /// Writes a state that says which files are ours, unless the last one says so already. It comes before their first
+    /// byte: after `kill -9` they would count as the user's. `own`: the right pieces of the files.
+    pub fn announce(&mut self, states: &StateDir, content: &Content, own: Bitfield) {
+        let mut is_new = false;
+        for (file, state) in self.resume.files.iter_mut().enumerate() {
+            let making = content.is_making(file);
+            is_new |= making && !state.making;
+            state.making = making;
         }
+        if !is_new {
+            return;
+        }
+        self.resume.have = own;
+        let Some((name, bytes)) = self.changed() else { return };
+        if let Err(error) = states.write(&name, &bytes, true) {
+            // The keeper will try again and tell the person.
+            log::warn!("can't save {name}: {}", in_words(&error));
+            self.written = None;
+        }
+    }
+
+    /// Looks at the files that were written to, now that we have the pieces in `have`.
+    fn update(&mut self, content: &Content, have: Bitfield, in_haste: bool) {
+        // The files do not vouch for pieces in the part file. These are few, and hashed at each start.
+        let have = content.without_parts(have);
         let no_boot = self.resume.boot.is_empty();
-        for (file, record) in self.resume.files.iter_mut().enumerate() {
+        for (file, FileState { record, making }) in self.resume.files.iter_mut().enumerate() {
             let (some, all) = content.has_of(file, &have);
+            if all {
+                content.make(file, false);
+            }
+            // A file that another program makes after the end is not ours.
+            *making = content.is_making(file) && !(in_haste && content.is_absent(file));
             if !some {
                 *record = None;
                 continue;
@@ -236,8 +251,8 @@ impl Known {
             }
             let examined = content.open_file(file).and_then(|opened| {
                 let before = record.filter(|_| !dirty);
-                let now =
-                    before.map_or_else(|| look_when_quiet(&opened, all || in_haste), |before| Ok(Some(before)))?;
+                let now = before
+                    .map_or_else(|| look_when_quiet(content, &opened, all || in_haste), |before| Ok(Some(before)))?;
                 // If another program wrote, the file's time vouches for nothing. (If we are writing, it will next
                 // time.)
                 let now = now.filter(|_| before.is_some() || content.known.is_as_left(file, &opened));
@@ -269,16 +284,14 @@ impl Known {
     }
 }
 
-/// What `file` is like now, if it is quiet. `wait`: no more writes will come, so it will be quiet in a moment.
-fn look_when_quiet(file: &File, wait: bool) -> io::Result<Option<Record>> {
-    let now = look_at(file)?;
-    if is_quiet(&now.stamp) {
-        return Ok(Some(now));
+/// The same as [`look_at`]. `wait`: no more writes will come, so it will be quiet in a moment.
+pub fn look_when_quiet(content: &Content, file: &File, wait: bool) -> io::Result<Option<Record>> {
+    let now = look_at(content, file)?;
+    if now.is_some() || !wait {
+        return Ok(now);
     }
-    if wait {
-        thread::sleep(TICK);
-    }
-    Ok(Some(look_at(file)?).filter(|now| is_quiet(&now.stamp)))
+    thread::sleep(TICK);
+    look_at(content, file)
 }
 
 #[cfg(test)]

@@ -40,6 +40,8 @@ pub enum For {
     Reading,
     /// Reading and writing. The file and its folders are created if they do not exist.
     Writing,
+    /// The same, and the file must not exist yet.
+    Making,
 }
 
 impl Folder {
@@ -71,9 +73,13 @@ impl Folder {
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
 
-    /// The type of its file system, as a number of statfs(2).
-    pub fn kind(&self) -> io::Result<u32> {
-        Ok(fstatfs(&self.fd)?.f_type as u32)
+    /// The type of the file system that holds `path`, or that will hold it, as a number of statfs(2).
+    pub fn kind_of(&self, path: &str) -> io::Result<u32> {
+        let found = match self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC) {
+            Ok(there) => fstatfs(there)?,
+            Err(_) => fstatfs(&self.fd)?,
+        };
+        Ok(found.f_type as u32)
     }
 
     /// Opens the file at `path`. Its components, separated by `/`, must have been checked.
@@ -81,11 +87,12 @@ impl Folder {
         let flags = match purpose {
             For::Reading => OFlags::RDONLY,
             For::Writing => OFlags::RDWR | OFlags::CREATE,
+            For::Making => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
         };
         // NONBLOCK, because opening a pipe would wait for the other end.
         let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let opened = match self.open_beneath(path, flags) {
-            Err(Errno::NOENT) if purpose == For::Writing => {
+            Err(Errno::NOENT) if purpose != For::Reading => {
                 self.make_folders_of(path)?;
                 self.open_beneath(path, flags)
             }
@@ -103,9 +110,11 @@ impl Folder {
         self.make_folders_of(&format!("{path}/."))
     }
 
-    /// Removes the file `name` in the folder itself. (A link of this name is removed, not followed.)
-    pub fn remove(&self, name: &str) -> io::Result<()> {
-        unlinkat(&self.fd, name, AtFlags::empty()).map_err(explain)
+    /// Removes the file at `path`. (A link of this name is removed, not followed.)
+    pub fn remove(&self, path: &str) -> io::Result<()> {
+        let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let folder = self.walk(folders, false).map_err(explain)?;
+        unlinkat(&folder, name, AtFlags::empty()).map_err(explain)
     }
 
     fn open_beneath(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
@@ -152,6 +161,7 @@ fn explain(error: Errno) -> io::Error {
         }
         Errno::NOTDIR => io::Error::other("there is a file or a symbolic link where a folder should be"),
         Errno::ISDIR => io::Error::other("there is a folder where the file should be"),
+        Errno::EXIST => io::Error::new(io::ErrorKind::AlreadyExists, "another program made it meanwhile"),
         // A socket, or a device without a driver. A disk that is gone has another error.
         Errno::NXIO => io::Error::other(IRREGULAR),
         error => error.into(),
@@ -186,6 +196,10 @@ mod tests {
             assert_eq!(folder.file("a/b/d", For::Reading).unwrap_err().kind(), io::ErrorKind::NotFound);
             folder.make_folder("e/f").unwrap();
             assert!(dir.join("e/f").is_dir());
+            folder.file("g/h", For::Making).unwrap();
+            assert_eq!(folder.file("g/h", For::Making).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+            folder.remove("g/h").unwrap();
+            folder.file("g/h", For::Making).unwrap();
         });
     }
 

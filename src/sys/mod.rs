@@ -9,6 +9,7 @@ pub mod mounts;
 pub mod random;
 pub mod replace;
 pub mod send;
+pub mod stamp;
 #[cfg(test)]
 pub mod testkit;
 

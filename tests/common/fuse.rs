@@ -17,13 +17,23 @@ pub struct HangingDisk {
 impl HangingDisk {
     /// Mounts it at `at`, which is created. Its files lie in the folder `at` with `.behind` added.
     pub fn mount(at: &Path, scratch: &Path) -> HangingDisk {
+        HangingDisk::with(at, scratch, &[])
+    }
+
+    /// The same, and names are one if only case, the form of accents, or dots and spaces at the end differ.
+    #[allow(dead_code)] // Not every program of tests needs it.
+    pub fn folding(at: &Path, scratch: &Path) -> HangingDisk {
+        HangingDisk::with(at, scratch, &["fold"])
+    }
+
+    fn with(at: &Path, scratch: &Path, options: &[&str]) -> HangingDisk {
         let behind = at.with_extension("behind");
         [at, &behind].iter().for_each(|dir| fs::create_dir_all(dir).expect("the folder can be made"));
         let device = |path: &Path| fs::metadata(path).map(|found| found.dev()).ok();
         let before = device(at);
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common/hanging_fs.py");
         let mut command = Command::new("python3");
-        let mut process = Process::start("disk", command.arg(script).arg(&behind).arg(at), scratch);
+        let mut process = Process::start("disk", command.arg(script).arg(&behind).arg(at).args(options), scratch);
         wait_until("the file system is mounted", PATIENCE, || {
             process.must_run();
             device(at) != before
@@ -36,6 +46,7 @@ impl HangingDisk {
 
     /// From now on it does not answer. (Nothing can end a process that waits for a call which the file system has begun to
     /// carry out. So it is stopped between two calls.)
+    #[allow(dead_code)] // Not every program of tests needs it.
     pub fn hang(&mut self) {
         let proc = PathBuf::from(format!("/proc/{}", self.process.id()));
         let is_stopped = || fs::read_to_string(proc.join("status")).is_ok_and(|status| status.contains("State:\tT"));
@@ -51,6 +62,7 @@ impl HangingDisk {
     }
 
     /// It answers again.
+    #[allow(dead_code)] // Not every program of tests needs it.
     pub fn recover(&mut self) {
         self.process.signal(Signal::CONT);
     }

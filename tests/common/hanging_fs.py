@@ -1,10 +1,12 @@
-"""A file system that shows one folder as another, mounted in place: hanging_fs.py FOLDER MOUNTPOINT.
+"""A file system that shows one folder as another, mounted in place: hanging_fs.py FOLDER MOUNTPOINT [fold].
 
-While this process is stopped (SIGSTOP), nothing on the file system gets an answer: a disk that hangs.
+While this process is stopped (SIGSTOP), nothing on the file system gets an answer: a disk that hangs. With `fold`, names
+are one if only case, the form of accents, or dots and spaces at the end differ, as on some disks for other systems.
 """
 
 import os
 import sys
+import unicodedata
 
 from fuse import FUSE, FuseOSError, Operations
 
@@ -14,6 +16,9 @@ class Mirror(Operations):
         self.root = root
 
     def __call__(self, op, path, *args):
+        if "fold" in sys.argv[3:]:
+            names = unicodedata.normalize("NFC", path).lower().split("/")
+            path = "/".join(name.rstrip(". ") for name in names)
         try:
             return super().__call__(op, self.root + path, *args)
         except OSError as error:

@@ -17,7 +17,7 @@ pub fn start(plan: &Plan) -> Process {
         "download-dir": plan.dir, "peer-port": plan.port, "rpc-port": plan.rpc_port,
         "rpc-bind-address": "127.0.0.1", "rpc-whitelist-enabled": false, "rpc-authentication-required": false,
         "dht-enabled": false, "lpd-enabled": false, "utp-enabled": false, "port-forwarding-enabled": false,
-        "encryption": 0, "ratio-limit-enabled": false, "message-level": 2,
+        "encryption": 0, "ratio-limit-enabled": false, "message-level": 2, "rename-partial-files": false,
         "speed-limit-up": plan.upload_limit.unwrap_or(0) / 1000, "speed-limit-up-enabled": plan.upload_limit.is_some(),
     });
     fs::write(home.join("settings.json"), settings.to_string()).expect("the settings can be written");

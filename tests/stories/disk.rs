@@ -241,7 +241,7 @@ fn a_file_that_is_cut_short_while_it_is_uploaded_is_noticed_and_fetched_again() 
     let mut seeder = get.start();
     wait_for(&mut seeder, "full", "complete", |_| true);
     wait_until("both seeds have announced themselves", PATIENCE, || stage.tracker.seeds(&stage.torrent.info_hash) == 2);
-    fs::File::options().write(true).open(dir.join("full/second.bin")).unwrap().set_len(5).unwrap();
+    fs::File::options().write(true).open(dir.join("full/second.bin")).unwrap().set_len(PIECE as u64 + 5).unwrap();
 
     let other = Get::new("other", stage.path()).torrent(&stage.torrent);
     other.run().assert_code(0);

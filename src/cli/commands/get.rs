@@ -36,8 +36,8 @@ pub const COMMAND: Command = Command {
     about: &[
         "Download torrents, and exit when all of them are complete.",
         "TORRENT is a .torrent file, the http or https URL of one, or - for standard input. Content that is already in \
-         the download folder is verified and used, so the same command resumes after an interruption. Files whose \
-         size and modification time have not changed since the last run are not read again.",
+         the download folder is verified and used, so the same command resumes after an interruption. Files that have \
+         not changed since the last run are not read again.",
         "A GLOB without / matches names in any folder. A GLOB with / is matched against the whole path that --list \
          shows. A GLOB that matches a folder matches everything in it. Files that are not wanted are neither created \
          nor changed. Pieces that contain parts of both wanted and unwanted files are also stored in the hidden file \
@@ -65,6 +65,7 @@ pub const COMMAND: Command = Command {
                 Flag::switch("sequential", "Download pieces in order, first to last").default("rarest first"),
                 Flag::switch("preallocate", "Reserve disk space before downloading").default("sparse files"),
                 run::STATE,
+                run::OVERWRITE,
                 Flag::switch("check", "Verify all content, whatever the resume state says"),
             ],
         },
@@ -175,6 +176,7 @@ fn configure(given: &Parsed, view: &View) -> Result<Config, Failure> {
             ..common.torrent
         },
         check_all: given.has("check"),
+        overwrite: given.has("overwrite"),
         ..common
     })
 }

@@ -40,6 +40,7 @@ pub const COMMAND: Command = Command {
             flags: &[
                 Flag::with("dir", "DIR", "Folder of the content").short("d").default("beside each torrent"),
                 run::STATE,
+                run::OVERWRITE,
             ],
         },
         Group {
@@ -103,6 +104,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
         limits: RateLimits { upload: rate(given, "total-upload-rate")?, download: rate(given, "total-download-rate")? },
         max_downloads: Some(downloads as usize),
         states: states::open(states::dir(given)?, given.has("quiet")),
+        overwrite: given.has("overwrite"),
         ..common
     };
     let watched = Watched { folder: Some(Folder::new(dir, content)), blocklist: run::blocklist(given) };

@@ -47,6 +47,13 @@ pub const STATE: Flag = Flag::with(
     "Folder for resume states, which remember what is verified, so that the next start need not check it again",
 )
 .default("$XDG_STATE_HOME/swarmlet, or ~/.local/state/swarmlet");
+/// `--overwrite`.
+pub const OVERWRITE: Flag = Flag::switch(
+    "overwrite",
+    "Overwrite files that are in the place of wanted files and not of this torrent: no piece of them is right, and \
+     swarmlet did not make them; or they are too long",
+)
+.default("the torrent is refused");
 /// `--quiet`.
 pub const QUIET: Flag = Flag::switch("quiet", "Print only errors").short("q");
 /// `--json`, of a command that writes an object for each torrent.

@@ -30,7 +30,8 @@ pub fn open(dir: Option<PathBuf>, quiet: bool) -> Option<Arc<StateDir>> {
     };
     if let (Err(problem), false) = (&opened, quiet) {
         let text = format!(
-            "can't keep resume states {problem}; name a folder with --state, or the next start checks all content"
+            "can't keep resume states {problem}; name a folder with --state, or the next start checks all content and \
+             may take unfinished files for yours"
         );
         say::problem(&say::warning(&text));
     }

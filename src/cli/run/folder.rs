@@ -10,11 +10,12 @@ use crate::base::sha1::{Digest, sha1};
 use crate::cli::options::source;
 use crate::engine::Job;
 use crate::proto::id::InfoHash;
+use crate::sys::stamp::stamp;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// The time between two looks.
 pub const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -33,9 +34,6 @@ pub enum Change {
     Bad(String),
 }
 
-/// Size and modification time of a file: if they change, the file has changed.
-type Stamp = (Option<SystemTime>, u64);
-
 /// What became of a file.
 enum Fate {
     /// It is a torrent that came. Its content has this name, and this is the digest of its trackers.
@@ -53,7 +51,8 @@ pub struct Folder {
     changes: Changes,
     /// The folder of the content; `None`: beside each torrent.
     content: Option<PathBuf>,
-    seen: BTreeMap<PathBuf, (Stamp, Fate)>,
+    /// The stamp of each file, and what became of it.
+    seen: BTreeMap<PathBuf, (u64, Fate)>,
     /// Looks until the next full rescan.
     looks_to_all: u32,
     /// A torrent went since the last look began, so another may take its place.
@@ -94,13 +93,13 @@ impl Folder {
     }
 
     /// The torrent files that may have changed. Reports the torrents whose file is gone.
-    fn find(&mut self, all: bool, tell: &mut dyn FnMut(Change)) -> BTreeMap<PathBuf, Stamp> {
+    fn find(&mut self, all: bool, tell: &mut dyn FnMut(Change)) -> BTreeMap<PathBuf, u64> {
         let found = self.changes.look(all);
-        let mut files: BTreeMap<PathBuf, Stamp> = BTreeMap::new();
+        let mut files: BTreeMap<PathBuf, u64> = BTreeMap::new();
         let mut room = MOST_TORRENTS.saturating_sub(self.seen.len());
         for path in found.torrents.iter() {
             let known = self.seen.get(path).map(|(stamp, _)| *stamp);
-            let stamp = match stamp(path) {
+            let stamp = match look(path) {
                 Ok(Some(stamp)) if known.is_some() || room > 0 => stamp,
                 Ok(_) => continue,
                 // A server that does not answer for the moment has taken nothing away.
@@ -122,7 +121,7 @@ impl Folder {
             // A file that is being written changes, though its folder does not.
             if stays
                 && !matches!(fate, Fate::Runs { .. })
-                && let Ok(Some(stamp)) = stamp(path)
+                && let Ok(Some(stamp)) = look(path)
             {
                 files.insert(path.clone(), stamp);
             }
@@ -188,9 +187,9 @@ impl Fate {
 }
 
 /// `None`: it is not a file.
-fn stamp(file: &Path) -> io::Result<Option<Stamp>> {
+fn look(file: &Path) -> io::Result<Option<u64>> {
     let metadata = fs::metadata(file)?;
-    Ok(metadata.is_file().then(|| (metadata.modified().ok(), metadata.len())))
+    Ok(metadata.is_file().then(|| stamp(&metadata, false)))
 }
 
 #[cfg(test)]
@@ -229,7 +228,12 @@ mod tests {
         let (path, whole) = (temp.path().join("a.torrent"), torrent("a"));
         let write = |bytes: &[u8]| {
             fs::write(&path, bytes).unwrap();
-            fs::File::options().write(true).open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+            fs::File::options()
+                .write(true)
+                .open(&path)
+                .unwrap()
+                .set_modified(std::time::SystemTime::UNIX_EPOCH)
+                .unwrap();
         };
         write(&vec![b'x'; whole.len()]);
         let mut folder = Folder::new(temp.path().into(), None);
@@ -250,7 +254,7 @@ mod tests {
         let mut folder = Folder::new(temp.path().into(), None);
         let mut written = |tracker: &str, age: u64| {
             fs::write(&path, torrent_of("a", tracker)).unwrap();
-            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(age);
+            let time = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(age);
             fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
             look(&mut folder)
         };

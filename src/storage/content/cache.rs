@@ -138,7 +138,7 @@ impl FileCache {
 
 impl Files {
     fn find(&mut self, key: FileKey, purpose: For) -> Option<Arc<File>> {
-        let fits = |open: &Open| open.key == key && (open.purpose == For::Writing || purpose == For::Reading);
+        let fits = |open: &Open| open.key == key && (open.purpose != For::Reading || purpose == For::Reading);
         let found = self.take_first(fits)?;
         let file = Arc::clone(&found.file);
         self.open.push(found);

@@ -1,12 +1,12 @@
 //! Whether another program changed the files: only bytes that were verified may be uploaded.
 //!
-//! Floor 3. When the pieces of a file are verified, its size, modification time and inode are remembered. A file that
-//! is uploaded from is checked once a second (once a minute if another machine has it). If it differs, all its pieces are in doubt. While swarmlet writes to the
-//! file itself, nothing is remembered until the next piece is verified.
+//! Floor 3. When the pieces of a file are verified, its [stamp](crate::sys::stamp) is remembered. A file that is uploaded
+//! from is checked once a second (once a minute if another machine has it). If it differs, all its pieces are in doubt. While
+//! swarmlet writes to the file itself, nothing is remembered until the next piece is verified.
 //!
-//! Our own writes change the modification time, and this would hide what another program wrote before. So a file is
+//! Our own writes change the stamp, and this would hide what another program wrote before. So a file is
 //! checked before and after each write. If it is not as we left it, all its pieces are in doubt at the next check, and
-//! the [resume state](crate::storage::resume) does not vouch for it. (These two calls take about half a microsecond
+//! the [resume state](crate::storage::resume) does not vouch for it. (These two calls take less than a microsecond
 //! each; a write of 64 KiB to the page cache takes 18.)
 
 use super::Content;

@@ -2,11 +2,9 @@
 //!
 //! Floor 3, a part of [`content`](super). What follows from it is in `content/changes.rs`.
 
-use crate::sys::beneath::Folder;
 use crate::sys::lock;
+use crate::sys::stamp::stamp;
 use std::fs::{File, Metadata};
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::os::unix::fs::MetadataExt;
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -19,13 +17,15 @@ const LOOK_ELSEWHERE_EVERY_SECONDS: u32 = 60;
 /// SMB (all three), FUSE, 9P, Ceph, AFS.
 const ELSEWHERE: [u32; 8] =
     [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x6573_5546, 0x0102_1997, 0x00c3_6400, 0x5346_414f];
+/// File systems that number inodes as they are read, from 1 at each mount: FAT, exFAT.
+const UNNUMBERED: [u32; 2] = [0x4d44, 0x2011_bab0];
 /// Marks a file that was not as we left it: others changed it, or the disk lost something.
 const CHANGED_BY_OTHERS: u64 = u64::MAX;
 
 /// What is known of one file. (There may be a hundred thousand; each takes 24 bytes.)
 #[derive(Clone, Copy, Default)]
 struct KnownFile {
-    /// A digest of its size, modification time and inode when its pieces were verified; 0: unknown.
+    /// Its [stamp](crate::sys::stamp) when its pieces were verified; 0: unknown.
     stamp: u64,
     /// The same after our last write, or as we found it; [`CHANGED_BY_OTHERS`]: it had changed before our next write.
     left: u64,
@@ -38,21 +38,31 @@ pub struct KnownFiles {
     files: Mutex<Vec<KnownFile>>,
     /// Modification times are set by this machine.
     local: bool,
+    /// Inodes have numbers that stay.
+    pub numbered: bool,
     began: Instant,
 }
 
 impl KnownFiles {
-    /// Knows nothing yet of `count` files in `folder`.
-    pub fn new(count: usize, folder: &Folder) -> KnownFiles {
-        let local = folder.kind().is_ok_and(|kind| !ELSEWHERE.contains(&kind));
-        KnownFiles { files: Mutex::new(vec![KnownFile::default(); count]), local, began: Instant::now() }
+    /// Knows nothing yet of `count` files on a file system of this kind.
+    pub fn new(count: usize, kind: Option<u32>) -> KnownFiles {
+        let files = Mutex::new(vec![KnownFile::default(); count]);
+        let mut known = KnownFiles { files, local: false, numbered: false, began: Instant::now() };
+        known.are_on(kind);
+        known
+    }
+
+    /// The files are on a file system of this kind.
+    pub fn are_on(&mut self, kind: Option<u32>) {
+        self.local = kind.is_some_and(|kind| !ELSEWHERE.contains(&kind));
+        self.numbered = self.local && kind.is_some_and(|kind| !UNNUMBERED.contains(&kind));
     }
 
     /// A file was found like this, and its content is verified or will be.
     pub fn note(&self, file: usize, found: &Metadata) {
         let looked = self.began.elapsed().as_secs() as u32;
         let known = &mut lock(&self.files)[file];
-        (known.stamp, known.looked) = (stamp(found), looked);
+        (known.stamp, known.looked) = (self.stamp(found), looked);
         if known.left == 0 && self.local {
             known.left = known.stamp;
         }
@@ -88,14 +98,19 @@ impl KnownFiles {
         left == 0 || left != CHANGED_BY_OTHERS && self.stamp_of(file).is_none_or(|stamp| stamp == left)
     }
 
+    /// The stamp of a file that looks like this.
+    pub fn stamp(&self, found: &Metadata) -> u64 {
+        stamp(found, self.numbered)
+    }
+
     fn stamp_of(&self, file: &File) -> Option<u64> {
         // Not on other machines' file systems: there the call would also wait until all data is sent.
-        file.metadata().ok().filter(|_| self.local).map(|found| stamp(&found))
+        file.metadata().ok().filter(|_| self.local).map(|found| self.stamp(&found))
     }
 
     /// Whether a file that looks like this differs from what was verified, or from what we left.
     pub fn differs(&self, file: usize, found: &Metadata) -> bool {
-        let (KnownFile { stamp: verified, left, .. }, now) = (lock(&self.files)[file], stamp(found));
+        let (KnownFile { stamp: verified, left, .. }, now) = (lock(&self.files)[file], self.stamp(found));
         [verified, left].iter().any(|before| *before != 0 && *before != now)
     }
 
@@ -112,10 +127,4 @@ impl KnownFiles {
         let minute = std::time::Duration::from_secs(LOOK_ELSEWHERE_EVERY_SECONDS.into());
         self.began = self.began.checked_sub(minute).expect("a clock that goes back so far");
     }
-}
-
-fn stamp(found: &Metadata) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (found.ino(), found.len(), found.mtime(), found.mtime_nsec()).hash(&mut hasher);
-    hasher.finish().clamp(1, CHANGED_BY_OTHERS - 1)
 }

@@ -5,6 +5,7 @@
 use super::Content;
 use super::part_file::PartFile;
 use crate::proto::choice::Choice;
+use crate::proto::peer::bitfield::Bitfield;
 use crate::storage::error::{ContentError, Doing};
 use crate::sys::beneath::For;
 use std::fs::File;
@@ -59,6 +60,14 @@ impl Content {
     pub fn pieces_in_part(&self) -> impl Iterator<Item = u32> + '_ {
         let places = self.parts.iter().flat_map(|parts| &parts.places);
         places.filter(|place| place.used.load(Ordering::Relaxed)).map(|place| place.piece)
+    }
+
+    /// The pieces of `have` that are in the files.
+    pub fn without_parts(&self, mut have: Bitfield) -> Bitfield {
+        for piece in self.pieces_in_part() {
+            have.clear(piece);
+        }
+        have
     }
 
     /// The hash was wrong: `piece` is not read from the part file any more.

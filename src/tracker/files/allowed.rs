@@ -19,6 +19,9 @@ pub struct Allowed {
     files: BTreeMap<String, Entry>,
     /// The file name of each info-hash.
     names: BTreeMap<InfoHash, String>,
+    /// The cut info-hashes of version 2 (BEP 52) of hybrid torrents: clients announce under both hashes, and show an error
+    /// if one of them is refused.
+    version2: BTreeSet<InfoHash>,
 }
 
 /// A file of the folder.
@@ -35,6 +38,8 @@ struct Entry {
 pub struct Torrent {
     /// Its info-hash.
     pub info_hash: InfoHash,
+    /// If it is a hybrid torrent, its info-hash of version 2, cut to 20 bytes.
+    info_hash_v2: Option<InfoHash>,
     /// Its name, which can't be trusted.
     pub name: String,
     /// The length of its content, in bytes.
@@ -46,7 +51,7 @@ pub struct Torrent {
 impl Allowed {
     /// Reads the folder `dir`. Files that did not change since `before` are not read again.
     pub fn read(dir: &Path, before: Option<&Allowed>) -> io::Result<Allowed> {
-        let mut allowed = Allowed { files: BTreeMap::new(), names: BTreeMap::new() };
+        let mut allowed = Allowed { files: BTreeMap::new(), names: BTreeMap::new(), version2: BTreeSet::new() };
         for file in fs::read_dir(dir)? {
             let file = file?;
             let Ok(name) = file.file_name().into_string() else { continue };
@@ -64,6 +69,7 @@ impl Allowed {
             };
             if let Some(torrent) = &torrent {
                 allowed.names.insert(torrent.info_hash, name.clone());
+                allowed.version2.extend(torrent.info_hash_v2);
             }
             allowed.files.insert(name, Entry { length, modified, torrent });
         }
@@ -72,7 +78,7 @@ impl Allowed {
 
     /// Whether the torrent is tracked.
     pub fn contains(&self, info_hash: &InfoHash) -> bool {
-        self.names.contains_key(info_hash)
+        self.names.contains_key(info_hash) || self.version2.contains(info_hash)
     }
 
     /// The name of the torrent's file, and the torrent.
@@ -101,7 +107,10 @@ fn read_torrent(path: &Path) -> Option<Torrent> {
         return None;
     }
     match Metainfo::parse(&bytes) {
-        Ok(Metainfo { info_hash, name, length, .. }) => Some(Torrent { info_hash, name, length, path: path.into() }),
+        Ok(Metainfo { info_hash, info_hash_v2, name, length, .. }) => {
+            let info_hash_v2 = info_hash_v2.and_then(|hash| hash.first_chunk().copied()).map(InfoHash);
+            Some(Torrent { info_hash, info_hash_v2, name, length, path: path.into() })
+        }
         Err(error) => {
             log::error!("{shown} is not tracked: {error}");
             None
@@ -124,5 +133,40 @@ impl Passkeys {
     /// Whether `passkey` is one of them.
     pub fn contains(&self, passkey: &str) -> bool {
         self.0.contains(passkey)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::bencode::Bencode;
+
+    /// `version`: of the field `meta version`, which hybrid torrents have.
+    fn torrent(name: &str, version: Option<i64>) -> Vec<u8> {
+        let mut info = vec![
+            ("length", 1u64.into()),
+            ("name", name.into()),
+            ("piece length", 16_384u64.into()),
+            ("pieces", vec![7u8; 20].into()),
+        ];
+        info.extend(version.map(|version| ("meta version", version.into())));
+        Bencode::dict([("info", Bencode::dict(info))]).encode()
+    }
+
+    #[test]
+    fn a_hybrid_torrent_is_tracked_under_both_of_its_hashes_and_listed_once() {
+        let temp = tempfile::tempdir().unwrap();
+        let hybrid = torrent("both", Some(2));
+        fs::write(temp.path().join("both.torrent"), &hybrid).unwrap();
+        fs::write(temp.path().join("old.torrent"), torrent("old", None)).unwrap();
+        let metainfo = Metainfo::parse(&hybrid).unwrap();
+        let version2 = InfoHash(*metainfo.info_hash_v2.unwrap().first_chunk().unwrap());
+        let first = Allowed::read(temp.path(), None).unwrap();
+        let again = Allowed::read(temp.path(), Some(&first)).unwrap();
+        for allowed in [first, again] {
+            assert!(allowed.contains(&metainfo.info_hash) && allowed.contains(&version2));
+            assert!(!allowed.contains(&InfoHash([1; 20])));
+            assert_eq!(allowed.hashes().count(), 2);
+        }
     }
 }

@@ -1,0 +1,216 @@
+//! Which files are ours to write to: nothing of a user's is overwritten without `--overwrite`, and no file of the disk is
+//! two files of the torrent.
+//!
+//! Floor 3. A file that exists is ours if it has all its pieces (then nothing is written to it), or
+//!
+//! * if the [resume state](crate::storage::resume) says that swarmlet was making it. This is recorded before its first
+//!   byte, so it holds after `kill -9` at any moment. It ends when the file has all its pieces: if they are all wrong
+//!   later, a user has replaced the file by his own;
+//! * if the state vouches for it: nobody has changed it since it had its pieces. It lacks one now because a file beside
+//!   it is gone;
+//! * if it is empty or all zeros, as other programs leave files that they have not begun;
+//! * if one of its pieces is right (pieces of zeros prove nothing: many a file has some);
+//! * if it looks like a half download of another program: other pieces of the torrent are right, the file ends where a
+//!   block ends, and each of its pieces lacks a block, in this file or in one beside it. A small file may have its bytes
+//!   while the rest of its piece is not there yet. A user's own file is either longer than a piece, and then it has a
+//!   piece without a gap that is wrong; or it has another length. A small file that a user has changed, beside right
+//!   ones, has all its blocks and is wrong: it is his.
+//!
+//! Any other file is the user's, and the torrent is refused.
+
+use super::{files_of_piece, is_there};
+use crate::base::sha1::{Digest, Sha1};
+use crate::proto::peer::bitfield::Bitfield;
+use crate::proto::peer::message::BLOCK_BYTES;
+use crate::storage::content::Content;
+use crate::storage::error::{ContentError, Doing};
+use rustix::fs::{SeekFrom, seek};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// Bytes that are examined at a time.
+const LOOK_BYTES: usize = 64 * 1024;
+
+/// Takes the wanted files that lack pieces for ours, or refuses one that is not. `own`: the right pieces in the files;
+/// `sizes`: of the files on disk; `trusted`: the files that are as they were left.
+pub fn claim(content: &Content, own: &Bitfield, sizes: &[u64], trusted: &[bool]) -> Result<(), ContentError> {
+    let lacking = (0..sizes.len()).filter(|file| content.lacks(*file, own));
+    let in_doubt =
+        |file: &usize| sizes[*file] > 0 && !content.is_making(*file) && !trusted[*file] && !content.overwrite;
+    let mut proof = None;
+    let mut others = lacking.clone().filter(in_doubt).filter(|file| {
+        let proof = proof.get_or_insert_with(|| proof_of(content, own));
+        !content.has_of(*file, proof).0
+            // What cannot be opened cannot be written to either; a later error says why.
+            && content.open_file(*file).is_ok_and(|file| !is_zeros(&file).unwrap_or(false))
+            && (proof.is_empty() || !may_be_half(content, *file, sizes))
+    });
+    let Some(first) = others.next() else {
+        (0..sizes.len()).filter(|file| content.has_of(*file, own).1).for_each(|file| content.make(file, false));
+        lacking.for_each(|file| content.make(file, true));
+        return Ok(());
+    };
+    // A small file may be right, and the one beside it wrong: that has a wrong piece of its own.
+    let has_its_own = |file: &usize| {
+        let mut pieces = content.metainfo.pieces_of(content.metainfo.files.at(*file));
+        pieces.any(|piece| is_there(content, piece, sizes) && files_of_piece(content, piece).count() == 1)
+    };
+    let file = if has_its_own(&first) { first } else { others.find(has_its_own).unwrap_or(first) };
+    Err(refuse(
+        content,
+        file,
+        "it is not of this torrent: none of its pieces is right, and swarmlet did not make it; move it away, choose \
+         another folder with --dir, or replace it with --overwrite",
+    ))
+}
+
+/// The error for a file that must not be written to.
+pub fn refuse(content: &Content, file: usize, why: &str) -> ContentError {
+    content.error(Doing::Using, &content.metainfo.files.at(file).path(), io::Error::other(why))
+}
+
+/// The right pieces that show that a file is of this torrent: not zeros.
+fn proof_of(content: &Content, own: &Bitfield) -> Bitfield {
+    let metainfo = &content.metainfo;
+    let mut proof = own.clone();
+    // Only the last piece is shorter.
+    let last = metainfo.piece_count().saturating_sub(1);
+    let hashes = [0, last].map(|piece| hash_of_zeros(metainfo.piece_size(piece) as usize));
+    for piece in own.iter_ones().filter(|piece| hashes.contains(metainfo.piece_hash(*piece))) {
+        proof.clear(piece);
+    }
+    proof
+}
+
+fn hash_of_zeros(length: usize) -> Digest {
+    let (mut hash, zeros) = (Sha1::new(), [0; BLOCK_BYTES as usize]);
+    for at in (0..length).step_by(zeros.len()) {
+        hash.update(&zeros[..zeros.len().min(length - at)]);
+    }
+    hash.finish()
+}
+
+/// Whether a file is all zeros. It is read to the first byte that is not, and holes are skipped.
+fn is_zeros(file: &File) -> io::Result<bool> {
+    let (mut at, mut bytes) = (0, vec![0; LOOK_BYTES]);
+    loop {
+        at = match seek(file, SeekFrom::Data(at)) {
+            Ok(data) => data,
+            Err(Errno::NXIO) => return Ok(true),
+            // This file system knows no holes.
+            Err(_) => at,
+        };
+        match file.read_at(&mut bytes, at)? {
+            0 => return Ok(true),
+            count if bytes[..count].iter().any(|byte| *byte != 0) => return Ok(false),
+            count => at += count as u64,
+        }
+    }
+}
+
+/// Whether each piece of a file lacks a block, and the file ends where a block ends.
+fn may_be_half(content: &Content, file: usize, sizes: &[u64]) -> bool {
+    let entry = content.metainfo.files.at(file);
+    let end = entry.offset + sizes[file];
+    let in_piece = end % u64::from(content.metainfo.piece_length);
+    let mut pieces = content.metainfo.pieces_of(entry).take_while(|piece| content.piece_offset(*piece) < end);
+    (sizes[file] == entry.length || in_piece.is_multiple_of(BLOCK_BYTES.into()))
+        && pieces.all(|piece| lacks_a_block(content, piece, sizes))
+}
+
+fn lacks_a_block(content: &Content, piece: u32, sizes: &[u64]) -> bool {
+    if !is_there(content, piece, sizes) {
+        return true;
+    }
+    let (begin, size) = (content.piece_offset(piece), content.metainfo.piece_size(piece));
+    let mut bytes = [0; BLOCK_BYTES as usize];
+    (0..size).step_by(BLOCK_BYTES as usize).any(|at| {
+        let (offset, block) = (begin + u64::from(at), &mut bytes[..(size - at).min(BLOCK_BYTES) as usize]);
+        let is_padding = content.files_of(offset, block.len() as u64).next().is_none();
+        !is_padding && content.read(offset, block).is_ok() && block.iter().all(|byte| *byte == 0)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::testkit::{open, part, torrent};
+    use std::fs;
+    use std::path::Path;
+    use std::time::{Duration, Instant};
+
+    const BLOCK: usize = BLOCK_BYTES as usize;
+    const PIECE: usize = 4 * BLOCK;
+
+    #[test]
+    fn a_hundred_gigabytes_of_nothing_cost_no_time() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(100 << 30).unwrap();
+        let begin = Instant::now();
+        assert!(is_zeros(&file).unwrap());
+        file.write_all_at(&[0; 3], 50 << 30).unwrap();
+        assert!(is_zeros(&file).unwrap());
+        file.write_all_at(b"x", (100 << 30) - 1).unwrap();
+        assert!(!is_zeros(&file).unwrap());
+        assert!(begin.elapsed() < Duration::from_secs(10), "it read everything");
+    }
+
+    /// A small file, a large one and another small one, of which `put` puts some into the folder. Whether the small one at
+    /// the beginning is ours, and what becomes of it.
+    fn is_ours(mut put: impl FnMut(&Path, usize, &[u8])) -> bool {
+        let (metainfo, bytes) = torrent(0, &[(BLOCK / 2, false), (3 * PIECE, false), (900, false)], PIECE, &[]);
+        let dir = tempfile::tempdir().unwrap();
+        for file in 0..3 {
+            let path = dir.path().join(metainfo.files.at(file).path());
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            put(&path, file, part(&metainfo, &bytes, file));
+        }
+        let content = open(&metainfo, dir.path(), false);
+        let sizes: Vec<u64> = (0..3).map(|file| content.size_on_disk(file).unwrap_or(0)).collect();
+        let own = crate::storage::testkit::check_all(&content, &Default::default()).unwrap();
+        let claimed = claim(&content, &own, &sizes, &[false; 3]);
+        assert_eq!(claimed.is_ok(), (0..3).all(|file| !content.lacks(file, &own) || content.is_making(file)));
+        claimed.is_ok()
+    }
+
+    #[test]
+    fn a_small_file_is_ours_only_if_its_piece_lacks_something_else() {
+        let whole = |path: &Path, bytes: &[u8]| fs::write(path, bytes).unwrap();
+        let other = vec![b'x'; BLOCK / 2];
+        assert!(is_ours(|path, _, bytes| whole(path, bytes)));
+        assert!(!is_ours(|path, file, bytes| whole(path, if file == 0 { &other } else { bytes })), "it was edited");
+        let half = |bytes: &[u8], from: usize| {
+            let mut bytes = bytes.to_vec();
+            bytes[from..from + BLOCK].fill(0);
+            bytes
+        };
+        // Another program has begun: the first piece lacks a block, and the second is right.
+        assert!(is_ours(|path, file, bytes| {
+            if file == 1 { whole(path, &half(bytes, BLOCK / 2)) } else { whole(path, bytes) }
+        }));
+        let short = |path: &Path, file, bytes: &[u8]| whole(path, if file == 1 { &bytes[..BLOCK] } else { bytes });
+        assert!(!is_ours(short), "without a right piece nothing shows that this is a half download");
+        // The file is shorter than the torrent says.
+        assert!(!is_ours(|path, file, bytes| match file {
+            0 => whole(path, b"mine"),
+            1 => whole(path, &half(bytes, BLOCK / 2)),
+            _ => whole(path, bytes),
+        }));
+    }
+
+    #[test]
+    fn what_is_being_made_stays_ours_when_it_is_opened_again() {
+        let (metainfo, _) = torrent(3000, &[], 1000, &[]);
+        let dir = tempfile::tempdir().unwrap();
+        let content = open(&metainfo, dir.path(), false);
+        let none = Bitfield::new(3);
+        claim(&content, &none, &[0], &[false]).unwrap();
+        fs::write(dir.path().join("whole"), "a part of a piece").unwrap();
+        let again = content.open_again().unwrap();
+        claim(&again, &none, &[17], &[false]).unwrap();
+        claim(&again, &Bitfield::full(3), &[3000], &[false]).unwrap();
+        assert!(!again.is_making(0), "it is complete");
+    }
+}

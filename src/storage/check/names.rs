@@ -1,0 +1,135 @@
+//! Whether two files of the torrent are one file on this disk: what is written to the one would spoil the other.
+//!
+//! Floor 3. They are if they are hard links, if one is mounted at the place of the other, or if the file system does not
+//! tell their names apart: by case (FAT, exFAT, NTFS, SMB), by the form of accents (HFS+, APFS), by dots and spaces at the
+//! end (FAT, SMB). Files that exist are compared by device and inode. For files that do not, it is tried: the first is
+//! created, and then the second must not exist. Only names that any file system may take for one are tried; if another one
+//! does, the second file cannot be created later (see `content/making.rs`), and nothing is spoilt.
+//!
+//! Files that have all their pieces may be one: then their content is the same, and nothing is written to them.
+
+use super::claim::refuse;
+use crate::base::sort::sorted;
+use crate::proto::peer::bitfield::Bitfield;
+use crate::storage::content::Content;
+use crate::storage::error::ContentError;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::ErrorKind;
+
+/// Refuses two files that are one, if one of them lacks pieces. `own`: the right pieces in the files; `inodes`: of the
+/// files that exist, otherwise 0.
+pub fn tell_apart(content: &Content, own: &Bitfield, inodes: &[u64]) -> Result<(), ContentError> {
+    compare(content, own, inodes)?;
+    let mut created = Vec::new();
+    try_names(content, own, &mut created).inspect_err(|_| created.iter().for_each(|file| content.remove(*file)))
+}
+
+/// Compares the files that exist.
+fn compare(content: &Content, own: &Bitfield, inodes: &[u64]) -> Result<(), ContentError> {
+    let order = sorted(inodes.len(), &|a, b| inodes[a].cmp(&inodes[b]));
+    for group in order.chunk_by(|a, b| inodes[*a as usize] == inodes[*b as usize]).filter(|group| group.len() > 1) {
+        let files = || group.iter().map(|file| *file as usize);
+        for file in files().filter(|file| inodes[*file] != 0 && content.lacks(*file, own)) {
+            if let Some(other) = files().find(|other| *other != file && content.is_same(file, *other)) {
+                return Err(one(content, file, other));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Creates the files with names that may be one.
+fn try_names(content: &Content, own: &Bitfield, created: &mut Vec<usize>) -> Result<(), ContentError> {
+    let files = &content.metainfo.files;
+    let key = |file: usize| if content.may_be_written(file) { key(&files.at(file).inside()) } else { 0 };
+    let keys: Vec<u64> = (0..files.len()).map(key).collect();
+    let order = sorted(keys.len(), &|a, b| keys[a].cmp(&keys[b]).then(a.cmp(&b)));
+    for group in order.chunk_by(|a, b| keys[*a as usize] == keys[*b as usize]).filter(|group| group.len() > 1) {
+        let files = || group.iter().map(|file| *file as usize).filter(|file| keys[*file] != 0);
+        for file in files().filter(|file| content.is_absent(*file)) {
+            match content.create(file) {
+                Ok(()) => created.push(file),
+                Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {
+                    // Not every file system has inodes to compare.
+                    let is_one = |other: &usize| content.is_same(file, *other) || !content.known.numbered;
+                    let other = files().filter(|other| *other != file && !content.is_absent(*other)).find(is_one);
+                    return Err(other.map_or(error, |other| one(content, file, other)));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        // Two files that exist, on a file system that gives one file two inodes.
+        let looks = |file: usize| {
+            content.open_file(file).and_then(|file| file.metadata()).map(|found| content.known.stamp(&found))
+        };
+        for file in
+            files().filter(|file| !content.known.numbered && !created.contains(file) && content.lacks(*file, own))
+        {
+            let same = |other: &usize| {
+                *other != file && looks(file).is_ok_and(|stamp| looks(*other).is_ok_and(|other| other == stamp))
+            };
+            if let Some(other) = files().filter(|other| !created.contains(other)).find(same) {
+                return Err(one(content, file, other));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn one(content: &Content, file: usize, other: usize) -> ContentError {
+    let other = content.dir.join(content.metainfo.files.at(other).path());
+    refuse(
+        content,
+        file,
+        &format!(
+            "on this disk it is the same file as {}; choose a folder on another disk with --dir, or leave one of them \
+             out with --exclude",
+            other.display()
+        ),
+    )
+}
+
+/// The same for all names that a file system may take for one. (For other names too, which does no harm.)
+fn key(path: &str) -> u64 {
+    let mut kept = String::with_capacity(path.len());
+    for component in path.split('/') {
+        kept.push('/');
+        for character in component.trim_end_matches(['.', ' ']).chars() {
+            match character {
+                // An accent after a letter: together they may be one character that is left out.
+                '\u{300}'..='\u{36f}' if kept.ends_with(|last: char| last.is_ascii_alphabetic()) => drop(kept.pop()),
+                _ if character.is_ascii() => kept.push(character.to_ascii_lowercase()),
+                // Kana may have a mark of their own; the other characters of East Asia have one form and no case.
+                '\u{3040}'..='\u{30ff}' => {}
+                '\u{2e80}'..='\u{a4cf}' => kept.push(character),
+                _ => {}
+            }
+        }
+    }
+    let mut hasher = DefaultHasher::new();
+    kept.hash(&mut hasher);
+    hasher.finish().max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_a_file_system_may_take_for_one_have_one_key() {
+        for (one, other) in [
+            ("a/B.txt", "A/b.TXT"),
+            ("a/b. ", "a/b"),
+            ("a./b", "a/b"),
+            ("caf\u{e9}", "cafe\u{301}"),
+            ("\u{c9}", "\u{e9}"),
+            ("\u{304c}", "\u{304b}\u{3099}"),
+            ("\u{ac00}", "\u{1100}\u{1161}"),
+        ] {
+            assert_eq!(key(one), key(other), "{one} {other}");
+        }
+        for (one, other) in [("a/b", "ab"), ("a/b", "a/c"), ("\u{6f22}", "\u{5b57}"), ("01 \u{304c}", "02 \u{304c}")] {
+            assert_ne!(key(one), key(other), "{one} {other}");
+        }
+    }
+}

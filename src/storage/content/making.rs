@@ -1,0 +1,91 @@
+//! Which files are ours: those that lack pieces, and that swarmlet makes or was allowed to write to.
+//!
+//! Floor 3, a part of [`content`](super). Who decides that is [`check::claim`](crate::storage::check::claim). A file that
+//! did not exist is created so that it must not exist: another program may have made it since.
+
+use super::Content;
+use crate::proto::peer::bitfield::Bitfield;
+use crate::storage::error::{ContentError, Doing};
+use crate::sys::beneath::For;
+use std::fs::{File, Metadata};
+use std::io::ErrorKind;
+use std::sync::atomic::Ordering;
+
+impl Content {
+    /// Finds out which kind of file system the files are on: the torrent's own file or folder may be a mount point. This
+    /// may hang, so it is not done while the content is opened.
+    pub fn look_at_disk(&mut self) {
+        if self.key.device != self.folder.identity().0 {
+            self.known.are_on(self.folder.kind_of(&self.metainfo.name).ok());
+        }
+    }
+
+    /// Opens the file for reading, and remembers what it is like. `None`: it does not exist or cannot be read.
+    pub fn find(&self, file: usize) -> Option<(File, Metadata)> {
+        let opened = self.open_file(file);
+        let is_absent = opened.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        // An empty file is never written to, so it does not matter who made it.
+        self.absent[file].store(is_absent && self.metainfo.files.at(file).length > 0, Ordering::Relaxed);
+        let opened = opened.ok()?;
+        let found = opened.metadata().ok()?;
+        self.known.note(file, &found);
+        Some((opened, found))
+    }
+
+    /// Whether a file did not exist when it was looked at, and was not created since.
+    pub fn is_absent(&self, file: usize) -> bool {
+        self.absent[file].load(Ordering::Relaxed)
+    }
+
+    /// Whether a file lacks pieces and is ours: whatever it contains may be overwritten.
+    pub fn is_making(&self, file: usize) -> bool {
+        self.making[file].load(Ordering::Relaxed)
+    }
+
+    /// From now on, a file is being made; or it is complete, and what another program writes to it is not ours.
+    pub fn make(&self, file: usize, making: bool) {
+        self.making[file].store(making, Ordering::Relaxed);
+    }
+
+    /// Whether a file is wanted and has bytes on the disk.
+    pub fn may_be_written(&self, file: usize) -> bool {
+        let entry = self.metainfo.files.at(file);
+        entry.length > 0 && !entry.padding && self.wants(file)
+    }
+
+    /// Whether a file is to be written to. `own`: the right pieces in the files.
+    pub fn lacks(&self, file: usize, own: &Bitfield) -> bool {
+        self.may_be_written(file) && !self.has_of(file, own).1
+    }
+
+    /// Whether two files that exist are one.
+    pub fn is_same(&self, file: usize, other: usize) -> bool {
+        let identity = |file: usize| self.folder.identity_of(&self.metainfo.files.at(file).path()).ok();
+        identity(file).is_some_and(|this| identity(other) == Some(this))
+    }
+
+    /// Creates a file that did not exist, without content.
+    pub fn create(&self, file: usize) -> Result<(), ContentError> {
+        self.writable(file).map(drop)
+    }
+
+    /// Removes a file that was just created.
+    pub fn remove(&self, file: usize) {
+        self.files.forget_all(self.key);
+        let path = self.metainfo.files.at(file).path();
+        if let Err(error) = self.folder.remove(&path) {
+            log::warn!("can't remove {path}: {error}");
+        }
+    }
+
+    /// Cuts a file that may be overwritten to the length that the torrent says.
+    pub fn cut(&self, file: usize) -> Result<(), ContentError> {
+        let entry = self.metainfo.files.at(file);
+        let is_longer = |found: Metadata| found.len() > entry.length && !entry.padding && self.wants(file);
+        if !self.open_file(file).and_then(|file| file.metadata()).is_ok_and(is_longer) {
+            return Ok(());
+        }
+        let opened = self.folder.file(&entry.path(), For::Writing).and_then(|opened| opened.set_len(entry.length));
+        opened.map_err(|error| self.error(Doing::Writing, &entry.path(), error))
+    }
+}
