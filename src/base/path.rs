@@ -4,6 +4,7 @@
 //! system (Linux), and some that keep a name from misleading people.
 
 use crate::base::hex::percent;
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// The longest file name, in bytes: NAME_MAX of Linux and of nearly every file system.
@@ -12,7 +13,85 @@ pub const MAX_COMPONENT_BYTES: usize = 255;
 /// The longest path, in bytes: PATH_MAX of Linux. No program could open a longer one by its name.
 pub const MAX_PATH_BYTES: usize = 4096;
 
-/// The file name for one component of a torrent's path.
+/// The longest extension that is kept when a name is shortened, in bytes with its dot: `.torrent.aria2` has 14.
+const MAX_EXTENSION_BYTES: usize = 16;
+
+/// The longest name on the disks that take the least: eCryptfs, in bytes.
+const SHORT_COMPONENT_BYTES: usize = 143;
+
+/// One component of a torrent's path as it is used: the same one, or one like it if no disk could have a file of its name.
+///
+/// Real torrents have a `/` in a name, which other programs replace by `_` as well. What is empty, or `.`, becomes `_`, and
+/// what is too long loses characters before its extension. So every command finds the file of every other. A component that
+/// leads elsewhere is refused.
+pub fn usable_component(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
+    match bytes {
+        b".." => return Err("a name of dots, which leads to another folder".into()),
+        // It ends a name for the system, and no honest program writes it.
+        _ if bytes.contains(&0) => return Err("a name with a NUL byte in it".into()),
+        b"" | b"." => return Ok(Cow::Borrowed(b"_")),
+        _ => {}
+    }
+    let name = match bytes.contains(&b'/') {
+        true => Cow::Owned(bytes.iter().map(|&byte| if byte == b'/' { b'_' } else { byte }).collect()),
+        false => Cow::Borrowed(bytes),
+    };
+    // Most names are short, and most that are long are not escaped.
+    let fits = name.len() <= MAX_COMPONENT_BYTES / 3 || fitting(&name, MAX_COMPONENT_BYTES) == name.len();
+    Ok(if fits { name } else { Cow::Owned(shortened(&name, "", MAX_COMPONENT_BYTES)) })
+}
+
+/// `name` with `.number` before its extension, to tell it apart from another file of its name.
+pub fn numbered(name: &[u8], number: u32) -> Vec<u8> {
+    shortened(name, &format!(".{number}"), MAX_COMPONENT_BYTES)
+}
+
+/// `name` with `added` before its extension, and so much of its beginning that it has at most `most` bytes when it is escaped.
+fn shortened(name: &[u8], added: &str, most: usize) -> Vec<u8> {
+    let dot = name.iter().rposition(|byte| *byte == b'.').filter(|&dot| dot > 0).unwrap_or(name.len());
+    let is_short = fitting(&name[dot..], MAX_EXTENSION_BYTES) == name.len() - dot;
+    let (stem, extension) = name.split_at(if is_short { dot } else { name.len() });
+    let room = most - added.len() - escaped(extension).len();
+    [&stem[..fitting(stem, room)], added.as_bytes(), extension].concat()
+}
+
+/// How many bytes of `name` take at most `most` bytes when they are escaped. A character is never cut.
+fn fitting(name: &[u8], most: usize) -> usize {
+    let (mut taken, mut end) = (0, 0);
+    for run in name.utf8_chunks() {
+        let valid = run.valid().chars().map(|c| (c.len_utf8(), if is_ugly(c) { 3 } else { 1 }));
+        for (bytes, times) in valid.chain(run.invalid().iter().map(|_| (1, 3))) {
+            taken += bytes * times;
+            if taken > most {
+                return end;
+            }
+            end += bytes;
+        }
+    }
+    end
+}
+
+/// The path of a file on a disk that refuses `path`, as FAT and NTFS refuse `?` and a dot at the end of a name: such characters
+/// become `_`. With `short`, for a disk that refuses long names, they are shortened too.
+pub fn portable(path: &str, short: bool) -> String {
+    let name = |name: &str| {
+        let kept = name.trim_end_matches(['.', ' ']).len();
+        let taken = |(at, c): (usize, char)| match c {
+            '"' | '*' | ':' | '<' | '>' | '?' | '|' | '\\' => '_',
+            _ if at >= kept => '_',
+            c => c,
+        };
+        let name: String = name.char_indices().map(taken).collect();
+        match short && name.len() > SHORT_COMPONENT_BYTES {
+            // It is cut between characters.
+            true => String::from_utf8_lossy(&shortened(name.as_bytes(), "", SHORT_COMPONENT_BYTES)).into_owned(),
+            false => name,
+        }
+    };
+    path.split('/').map(name).collect::<Vec<_>>().join("/")
+}
+
+/// The file name that `bytes` make, if they are a good name for a new torrent.
 ///
 /// A component that could lead elsewhere is refused, never repaired, because nobody chose the repaired name. What is only
 /// ugly (control and bidi characters, bytes that are not UTF-8) is written as `%XX`, byte by byte. An error says what the
@@ -32,24 +111,26 @@ pub fn safe_component(bytes: &[u8]) -> Result<String, String> {
     if let Some(name) = plain(bytes) {
         return Ok(name.to_string());
     }
-    let name: String = escaped(bytes).collect();
+    let name = escaped(bytes);
     if name.len() > MAX_COMPONENT_BYTES {
         return too_long(name.len());
     }
     Ok(name)
 }
 
-/// The characters of the file name, or of a whole path, that is made of `bytes`.
-pub fn escaped(bytes: &[u8]) -> impl Iterator<Item = char> {
-    bytes.utf8_chunks().flat_map(|run| {
-        let characters = run.valid().chars().flat_map(|character| {
-            let mut bytes = [0; 4];
-            let count = if is_ugly(character) { character.encode_utf8(&mut bytes).len() } else { 0 };
-            let itself = (count == 0).then_some(character);
-            itself.into_iter().chain(bytes.into_iter().take(count).flat_map(percent))
-        });
-        characters.chain(run.invalid().iter().copied().flat_map(percent))
-    })
+/// The file name, or the whole path, that is made of `bytes`.
+pub fn escaped(bytes: &[u8]) -> String {
+    let mut name = String::with_capacity(bytes.len());
+    for run in bytes.utf8_chunks() {
+        for character in run.valid().chars() {
+            match is_ugly(character) {
+                false => name.push(character),
+                true => name.extend(character.encode_utf8(&mut [0; 4]).bytes().flat_map(percent)),
+            }
+        }
+        name.extend(run.invalid().iter().copied().flat_map(percent));
+    }
+    name
 }
 
 /// The file name or path that is made of `bytes`, if nothing in it has to be escaped.
@@ -146,7 +227,64 @@ mod tests {
         assert_eq!(for_terminal("日本 \u{200f}é"), "日本 \\u{200f}é");
     }
 
+    fn used(name: impl AsRef<[u8]>) -> String {
+        usable_component(name.as_ref()).map_or_else(|problem| problem, |name| escaped(&name))
+    }
+
+    #[test]
+    fn names_that_no_disk_can_have_are_changed() {
+        let long = |end: &str, bytes: usize| "x".repeat(bytes - end.len()) + end;
+        for (name, its_use) in [
+            ("plain", "plain".to_string()),
+            ("haiku R1/beta6", "haiku R1_beta6".into()),
+            ("/etc", "_etc".into()),
+            ("../a", ".._a".into()),
+            ("", "_".into()),
+            (".", "_".into()),
+            ("...", "...".into()),
+            ("/", "_".into()),
+            (&long("", 255), long("", 255)),
+            (&long(".tar.gz", 300), long(".gz", 255)),
+            (&long(".an extension of many words", 300), long("", 255)),
+            (&("日".repeat(86) + ".txt"), "日".repeat(83) + ".txt"),
+            (&("\n".repeat(100) + ".a"), "%0A".repeat(84) + ".a"),
+            (&long("/b", 256), long("_b", 256)[..255].into()),
+        ] {
+            assert_eq!(used(name), its_use, "{name}");
+        }
+        assert_eq!(used([&[0xff; 90][..], b".mp3"].concat()), "%FF".repeat(83) + ".mp3");
+        assert!(used("..").contains("leads to another folder") && used("a\0b").contains("NUL"));
+    }
+
+    #[test]
+    fn names_are_told_apart_before_their_extension() {
+        let apart = |name: &str, number| String::from_utf8(numbered(name.as_bytes(), number)).unwrap();
+        assert_eq!(apart("a.tar.gz", 1), "a.tar.1.gz");
+        assert_eq!((apart("a", 12), apart(".hidden", 1)), ("a.12".into(), ".hidden.1".into()));
+        assert_eq!(apart(&("x".repeat(251) + ".txt"), 7), "x".repeat(249) + ".7.txt");
+    }
+
+    #[test]
+    fn disks_with_fewer_names_get_others() {
+        assert_eq!(portable("what? \"now\": a|b/c. ./d", false), "what_ _now__ a_b/c___/d");
+        assert_eq!(portable("plain/path.txt", true), "plain/path.txt");
+        let long = "日".repeat(80) + ".txt";
+        assert_eq!(portable(&long, false), long);
+        assert_eq!(portable(&long, true), "日".repeat(46) + ".txt");
+    }
+
     proptest! {
+        #[test]
+        fn any_bytes_make_a_usable_name_or_none(bytes in proptest::collection::vec(any::<u8>(), 0..400), number: u32) {
+            if let Ok(name) = usable_component(&bytes) {
+                for name in [&*name, &numbered(&name, number)] {
+                    let shown = escaped(name);
+                    prop_assert_eq!(safe_component(name), Ok(shown.clone()));
+                    prop_assert_eq!(usable_component(name), Ok(Cow::Borrowed(name)));
+                }
+            }
+        }
+
         #[test]
         fn any_bytes_make_a_safe_name_or_none(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             if let Ok(name) = safe_component(&bytes) {

@@ -9,11 +9,6 @@ use std::cmp::Ordering;
 pub fn sorted(count: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<u32> {
     // Nothing has four billion things: they do not fit into memory.
     let mut order: Vec<u32> = (0..count as u32).collect();
-    sort(&mut order, compare);
+    order.sort_unstable_by(|a, b| compare(*a as usize, *b as usize));
     order
-}
-
-/// Sorts places into the order that `compare` gives to the things at those places.
-pub fn sort(places: &mut [u32], compare: &dyn Fn(usize, usize) -> Ordering) {
-    places.sort_unstable_by(|a, b| compare(*a as usize, *b as usize));
 }

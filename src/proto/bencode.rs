@@ -1,7 +1,8 @@
 //! Bencode, the encoding of .torrent files, tracker replies and extension messages (BEP 3).
 //!
 //! Reading borrows and allocates nothing: [`decode`] checks the whole input once, strictly, and returns a [`Value`], a span
-//! of that input that is walked when it is asked. So the raw bytes of every value are at hand, which the info-hash needs,
+//! of that input that is walked when it is asked. [`decode_foreign`] reads what other programs wrote, which is often wrong in
+//! ways that do no harm. So the raw bytes of every value are at hand, which the info-hash needs,
 //! and hostile input costs no more memory than it has bytes. A [`Bencode`] is what is written; it is canonical by
 //! construction.
 //!
@@ -37,37 +38,54 @@ pub use encode::Bencode;
 pub use scan::{MAX_DEPTH, MAX_INFO_DEPTH};
 use std::fmt;
 
-/// Decodes an input that is exactly one value, nested at most [`MAX_DEPTH`] deep. An error says what is wrong and where, and is
-/// safe on a terminal.
+/// Decodes an input that is exactly one value, as BEP 3 wants it, nested at most [`MAX_DEPTH`] deep. An error says what is wrong
+/// and where, and is safe on a terminal.
 pub fn decode(input: &[u8]) -> Result<Value<'_>, String> {
-    match decode_prefix(input)? {
-        (value, []) => Ok(value),
-        (value, rest) => trailing(value, rest),
+    match read(input, MAX_DEPTH)? {
+        (value, [], None) => Ok(value),
+        (_, _, Some(odd)) => Err(odd),
+        (value, rest, None) => Err(trailing(value.raw.len(), rest)),
     }
 }
 
-/// Decodes a metainfo file. Below the key `info` of the outermost dict, which other programs made and which must stay as it
-/// is, the limit is [`MAX_INFO_DEPTH`]. White space may follow, because mail and editors add it.
-pub fn decode_metainfo(input: &[u8]) -> Result<Value<'_>, String> {
-    let (raw, rest) = input.split_at(scan::scan(input, MAX_INFO_DEPTH)?);
-    let value = Value { raw };
-    if rest.iter().all(u8::is_ascii_whitespace) { Ok(value) } else { trailing(value, rest) }
+/// Decodes what another program wrote: the value at its start, and what is odd about the input, if it is not as BEP 3 wants it.
+/// Scripts and editors put blanks and line ends around a value, and some a byte order mark before it: that is not odd.
+pub fn decode_foreign(input: &[u8]) -> Result<(Value<'_>, Option<String>), String> {
+    foreign(input, MAX_DEPTH)
 }
 
-/// Decodes the value at the start of the input; returns it and the bytes after it.
+/// Decodes a metainfo file, as [`decode_foreign`] does. Below the key `info` of the outermost dict, which must stay as it is,
+/// the limit is [`MAX_INFO_DEPTH`].
+pub fn decode_metainfo(input: &[u8]) -> Result<(Value<'_>, Option<String>), String> {
+    foreign(input, MAX_INFO_DEPTH)
+}
+
+/// Decodes the value at the start of what another program wrote; returns it and the bytes after it.
 pub fn decode_prefix(input: &[u8]) -> Result<(Value<'_>, &[u8]), String> {
-    let (raw, rest) = input.split_at(scan::scan(input, MAX_DEPTH)?);
-    Ok((Value { raw }, rest))
+    read(input, MAX_DEPTH).map(|(value, rest, _)| (value, rest))
 }
 
-fn trailing<'a>(value: Value<'a>, rest: &[u8]) -> Result<Value<'a>, String> {
-    scan::problem(value.raw.len(), format!("{} bytes follow the value", rest.len()))
+fn foreign(input: &[u8], info_depth: usize) -> Result<(Value<'_>, Option<String>), String> {
+    let (value, rest, odd) = read(input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input).trim_ascii_start(), info_depth)?;
+    let end = input.len() - rest.len();
+    Ok((value, odd.or_else(|| (!rest.trim_ascii().is_empty()).then(|| trailing(end, rest)))))
+}
+
+/// The value at the start, the bytes after it, and what is odd about the value.
+fn read(input: &[u8], info_depth: usize) -> Result<(Value<'_>, &[u8], Option<String>), String> {
+    let (length, odd) = scan::scan(input, info_depth)?;
+    let (raw, rest) = input.split_at(length);
+    Ok((Value { raw }, rest, odd))
+}
+
+fn trailing(end: usize, rest: &[u8]) -> String {
+    scan::in_words(end, format!("{} bytes follow the value", rest.len()))
 }
 
 /// One value of a decoded input: an integer, a string of bytes, a list or a dict. Small, and free to copy.
 ///
-/// Dict keys may be in any order, and even be there twice if they are not next to each other: other programs made such
-/// torrents, and their info-hash is that of the bytes as they stand.
+/// Dict keys may be in any order, and even be there twice: other programs made such torrents, and their info-hash is that of
+/// the bytes as they stand.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Value<'a> {
     /// Exactly the bytes of this value, which [`scan::scan`] has checked.
@@ -80,10 +98,10 @@ impl<'a> Value<'a> {
         self.raw
     }
 
-    /// The integer, if it is one.
+    /// The integer, if it is one and fits 64 bits.
     pub fn as_int(self) -> Option<i64> {
         match self.raw.first() {
-            Some(b'i') => scan::integer(self.raw, 0).ok().map(|(value, _)| value),
+            Some(b'i') => scan::integer(self.raw, 0).ok()?.0,
             _ => None,
         }
     }
@@ -91,7 +109,7 @@ impl<'a> Value<'a> {
     /// The bytes of the string, if it is one.
     pub fn as_bytes(self) -> Option<&'a [u8]> {
         match self.raw.first() {
-            Some(b'0'..=b'9') => scan::string(self.raw, 0).ok().map(|(bytes, _)| bytes),
+            Some(b'0'..=b'9') => scan::string(self.raw, 0).ok().map(|(bytes, _, _)| bytes),
             _ => None,
         }
     }
@@ -188,6 +206,9 @@ impl fmt::Debug for Value<'_> {
 fn show(value: Value<'_>, depth: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if let Some(number) = value.as_int() {
         write!(f, "{number}")
+    } else if value.raw.first() == Some(&b'i') {
+        // Its digits, because no number of ours can have its value.
+        show_string(value.raw.get(1..value.raw.len() - 1).unwrap_or_default(), "", f)
     } else if let Some(bytes) = value.as_bytes() {
         show_string(bytes, "\"", f)
     } else {

@@ -84,7 +84,10 @@ impl Magnet {
                 "tr" => add(&mut magnet.trackers, text),
                 "ws" => add(&mut magnet.web_seeds, text),
                 "x.pe" => add(&mut magnet.peers, text),
-                "so" => magnet.select_only.extend(text.split(',').filter_map(range).take(MAX_ENTRIES)),
+                "so" => {
+                    let room = MAX_ENTRIES - magnet.select_only.len();
+                    magnet.select_only.extend(text.split(',').filter_map(range).take(room));
+                }
                 _ => {}
             }
         }

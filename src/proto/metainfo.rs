@@ -29,6 +29,7 @@
 //! # Ok::<(), String>(())
 //! ```
 
+mod changed;
 mod collide;
 pub mod edit;
 pub mod emit;
@@ -41,8 +42,8 @@ mod tests;
 mod urls;
 
 pub use self::files::{FileEntry, Files};
-use crate::base::sha1;
 use crate::base::sha256::sha256;
+use crate::base::{path, sha1};
 use crate::proto::bencode::{self, Value};
 use crate::proto::id::InfoHash;
 use core::ops::Range;
@@ -70,7 +71,8 @@ pub const HASH_BYTES: usize = 20;
 pub struct Metainfo {
     /// The SHA-1 of the raw bytes of `info`, as they stand in the file.
     pub info_hash: InfoHash,
-    /// The name of the file, or of the folder: one safe component, made of `name.utf-8` or `name`.
+    /// The name of the file, or of the folder: one safe component, made of `name.utf-8` or `name`. Names that no disk can have
+    /// are changed here and in `files`; the warnings show both.
     pub name: String,
     /// Whether the content is a folder, even if it has only one file.
     pub is_folder: bool,
@@ -111,7 +113,7 @@ impl Metainfo {
             let found = format!("{} bytes", bytes.len());
             return refuse("the file", found, format!("a .torrent file of at most {MAX_METAINFO_BYTES}"));
         }
-        let file =
+        let (file, odd) =
             bencode::decode_metainfo(bytes).map_err(|error| format!("damaged, or not a .torrent file: {error}"))?;
         let keys: [&[u8]; 10] = [
             b"info",
@@ -154,13 +156,11 @@ impl Metainfo {
                         look for a version 1 or hybrid torrent of the same content"
                 .into());
         }
-        let name = read_name(name_utf8, name)?;
+        let mut warnings = Vec::new();
+        let name = read_name(name_utf8, name, &mut warnings)?;
         let piece_length = read_piece_length(piece_length)?;
         let hashes = read_hashes(pieces)?;
-        let mut warnings = Vec::new();
-        if file.raw().len() < bytes.len() {
-            warnings.push("white space follows the torrent".into());
-        }
+        warnings.extend(odd.map(|odd| format!("the file is not quite as it should be: {odd}")));
         let list = match files {
             Some(list) => self::read_files::folder(list, length, &name, &mut warnings)?,
             None => self::read_files::single(length, attr, &name)?,
@@ -223,15 +223,19 @@ impl Metainfo {
     }
 }
 
-fn read_name(utf8: Option<Value<'_>>, name: Option<Value<'_>>) -> Result<String, String> {
+fn read_name(utf8: Option<Value<'_>>, name: Option<Value<'_>>, warnings: &mut Vec<String>) -> Result<String, String> {
     let (field, value) = match utf8.filter(|value| value.as_text().is_some()) {
         Some(value) => ("info.name.utf-8", Some(value)),
         None => ("info.name", name),
     };
-    match value {
-        Some(value) => self::read_files::read_component(value, || field.into()),
-        None => refuse_value(field, None, self::read_files::A_NAME),
+    let Some(value) = value else { return refuse_value(field, None, read_files::A_NAME) };
+    let name = read_files::read_component(value, || field.into())?;
+    if value.as_bytes() != Some(&*name) {
+        let mut changed = changed::Changed::default();
+        changed.add(|| format!("{field}: {value}"), read_files::NO_NAME, &name);
+        changed.warn(warnings);
     }
+    Ok(path::escaped(&name))
 }
 
 /// Whether a flag is set. libtorrent and transmission read every number except 0 as yes, and no string. But some programs

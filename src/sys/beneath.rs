@@ -5,6 +5,8 @@
 //! its folder, and no link is followed: by `openat2` with `RESOLVE_BENEATH` if the kernel has it (Linux 5.6), else
 //! component by component with `O_NOFOLLOW`. (libtorrent#8344 shows what happens otherwise.)
 
+use super::is_one_of;
+use crate::base::path::{for_terminal, portable};
 use rustix::fs::{
     AtFlags, CWD, Mode, OFlags, ResolveFlags, fstat, fstatfs, fstatvfs, mkdirat, openat, openat2, unlinkat,
 };
@@ -21,6 +23,14 @@ const FOLDER_MODE: Mode = Mode::from_raw_mode(0o777);
 
 const IRREGULAR: &str = "it is not a regular file";
 
+/// The errors by which a disk refuses a name: FAT, exFAT and NTFS have characters that no name may have, and eCryptfs takes
+/// short names only.
+const REFUSED_NAME: [Errno; 3] = [Errno::INVAL, Errno::ILSEQ, Errno::NAMETOOLONG];
+
+/// File systems that refuse names (statfs(2)): FAT, exFAT, NTFS (two drivers), SMB (three), FUSE, VirtualBox, eCryptfs.
+const PICKY: [u32; 10] =
+    [0x4d44, 0x2011_bab0, 0x5346_544e, 0x7366_746e, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x6573_5546, 0x786f_4256, 0xf15f];
+
 /// The device and the inode of a file or folder: while it is open, nothing else has the same two.
 pub type Identity = (u64, u64);
 
@@ -31,6 +41,8 @@ pub struct Folder {
     identity: Identity,
     /// The kernel has no `openat2`, or a sandbox forbids it.
     by_component: AtomicBool,
+    /// It was told that the disk refused a name.
+    told: AtomicBool,
 }
 
 /// What a file is opened for.
@@ -49,7 +61,12 @@ impl Folder {
     pub fn open(path: &Path) -> io::Result<Folder> {
         let fd = openat(CWD, path, OFlags::DIRECTORY | OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
         let found = fstat(&fd)?;
-        Ok(Folder { fd, identity: (found.st_dev, found.st_ino), by_component: AtomicBool::new(false) })
+        Ok(Folder {
+            fd,
+            identity: (found.st_dev, found.st_ino),
+            by_component: AtomicBool::new(false),
+            told: AtomicBool::new(false),
+        })
     }
 
     /// Device and inode of the folder, without a disk access.
@@ -59,7 +76,8 @@ impl Folder {
 
     /// Device and inode of the file, folder or link at `path`. The link is not followed.
     pub fn identity_of(&self, path: &str) -> io::Result<Identity> {
-        let opened = self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC).map_err(explain)?;
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = self.or_portable(path, true, |path| self.open_beneath(path, flags).map_err(explain))?;
         let found = fstat(opened)?;
         Ok((found.st_dev, found.st_ino))
     }
@@ -82,8 +100,45 @@ impl Folder {
         Ok(found.f_type as u32)
     }
 
-    /// Opens the file at `path`. Its components, separated by `/`, must have been checked.
+    /// Opens the file at `path`, or at another one if the disk can't have this path. Its components, separated by `/`, must
+    /// have been checked.
     pub fn file(&self, path: &str, purpose: For) -> io::Result<File> {
+        self.or_portable(path, purpose == For::Reading, |path| self.file_named(path, purpose))
+    }
+
+    /// Does something with the file at `path`, or with the one at its [`portable`] path if the disk refuses names of `path`.
+    /// Some disks only refuse them when a file is made: what is not there is looked for at the other path on those (`looks`).
+    fn or_portable<T>(&self, path: &str, looks: bool, act: impl Fn(&str) -> io::Result<T>) -> io::Result<T> {
+        let mut error = match act(path) {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        for other in [false, true].map(|short| portable(path, short)).into_iter().filter(|other| other != path) {
+            let is_refused = is_one_of(&error, &REFUSED_NAME);
+            let may_be_there = || looks && is_one_of(&error, &[Errno::NOENT]) && self.is_picky();
+            if !is_refused && !may_be_there() {
+                break;
+            }
+            match act(&other) {
+                Ok(done) => {
+                    let level =
+                        if self.told.swap(true, Ordering::Relaxed) { log::Level::Info } else { log::Level::Warn };
+                    let [path, other] = [path, &other].map(for_terminal);
+                    log::log!(level, "{path}: this disk can't have the name; {other} is used");
+                    return Ok(done);
+                }
+                Err(why) => error = why,
+            }
+        }
+        Err(error)
+    }
+
+    /// Whether its file system is one that may refuse names that Linux's own accept.
+    fn is_picky(&self) -> bool {
+        fstatfs(&self.fd).is_ok_and(|found| PICKY.contains(&(found.f_type as u32)))
+    }
+
+    fn file_named(&self, path: &str, purpose: For) -> io::Result<File> {
         let flags = match purpose {
             For::Reading => OFlags::RDONLY,
             For::Writing => OFlags::RDWR | OFlags::CREATE,
@@ -107,14 +162,16 @@ impl Folder {
 
     /// Creates the folder at `path` and those above it.
     pub fn make_folder(&self, path: &str) -> io::Result<()> {
-        self.make_folders_of(&format!("{path}/."))
+        self.or_portable(path, false, |path| self.make_folders_of(&format!("{path}/.")))
     }
 
     /// Removes the file at `path`. (A link of this name is removed, not followed.)
     pub fn remove(&self, path: &str) -> io::Result<()> {
-        let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let folder = self.walk(folders, false).map_err(explain)?;
-        unlinkat(&folder, name, AtFlags::empty()).map_err(explain)
+        self.or_portable(path, true, |path| {
+            let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+            let folder = self.walk(folders, false).map_err(explain)?;
+            unlinkat(&folder, name, AtFlags::empty()).map_err(explain)
+        })
     }
 
     fn open_beneath(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
@@ -200,6 +257,28 @@ mod tests {
             assert_eq!(folder.file("g/h", For::Making).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
             folder.remove("g/h").unwrap();
             folder.file("g/h", For::Making).unwrap();
+        });
+    }
+
+    #[test]
+    fn a_name_that_the_disk_refuses_is_changed_for_everybody() {
+        both_ways(|folder, dir| {
+            // No disk of Linux has names of 300 bytes; those that refuse other names do it by other errors.
+            let [path, short] = [300, 139].map(|bytes| format!("{0}/{0}.txt", "x".repeat(bytes)));
+            let short = short.replacen('/', "xxxx/", 1);
+            assert_eq!(folder.file(&path, For::Reading).unwrap_err().kind(), io::ErrorKind::NotFound);
+            folder.file(&path, For::Writing).unwrap().write_all(b"x").unwrap();
+            assert_eq!(std::fs::read(dir.join(&short)).unwrap(), b"x");
+            assert_eq!(folder.file(&path, For::Reading).unwrap().metadata().unwrap().len(), 1);
+            assert_eq!(folder.identity_of(&path).unwrap(), folder.identity_of(&short).unwrap());
+            // A second file of the same short name is not taken for the first.
+            assert_eq!(folder.file(&path, For::Making).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+            folder.remove(&path).unwrap();
+            assert!(!dir.join(&short).exists());
+            folder.file(&path, For::Making).unwrap();
+            // This disk takes all other names, so no other file is taken for one that is not there.
+            std::fs::write(dir.join("what_"), "").unwrap();
+            assert!(folder.file("what?", For::Reading).is_err());
         });
     }
 

@@ -126,7 +126,9 @@ fn check_scheme(address: &str) -> Result<(), HttpError> {
         Some("http") => Ok(()),
         Some("https") if cfg!(feature = "tls") => Ok(()),
         Some("https") => refused("this build has no https (feature tls)"),
-        _ if address.starts_with("magnet:") => refused("it leads to a magnet link, and those are not supported yet"),
+        _ if address.to_ascii_lowercase().starts_with("magnet:") => {
+            refused("it leads to a magnet link, and those are not supported yet")
+        }
         _ => refused("the URL is neither http nor https"),
     }
 }

@@ -3,6 +3,7 @@
 //! Floor 3. The system's resolver has no deadline. So a thread asks it, and is left behind if it takes too long. The number
 //! of such threads is limited.
 
+use crate::base::url::punycode::ascii_host;
 use core::net::SocketAddr;
 use std::net::ToSocketAddrs;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,7 +24,7 @@ const STACK_BYTES: usize = 128 * 1024;
 pub fn look_up(hosts: Vec<(String, u16)>) -> Vec<SocketAddr> {
     static THREADS: AtomicUsize = AtomicUsize::new(0);
     look_up_with(&THREADS, hosts, DEADLINE, |host, port| {
-        (host, port).to_socket_addrs().map_or(Vec::new(), Iterator::collect)
+        (&*ascii_host(host), port).to_socket_addrs().map_or(Vec::new(), Iterator::collect)
     })
 }
 

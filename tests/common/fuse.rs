@@ -26,6 +26,12 @@ impl HangingDisk {
         HangingDisk::with(at, scratch, &["fold"])
     }
 
+    /// The same, and no name can be made that FAT refuses, or that is longer than eCryptfs takes.
+    #[allow(dead_code)] // Not every program of tests needs it.
+    pub fn picky(at: &Path, scratch: &Path) -> HangingDisk {
+        HangingDisk::with(at, scratch, &["picky"])
+    }
+
     fn with(at: &Path, scratch: &Path, options: &[&str]) -> HangingDisk {
         let behind = at.with_extension("behind");
         [at, &behind].iter().for_each(|dir| fs::create_dir_all(dir).expect("the folder can be made"));

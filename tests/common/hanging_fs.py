@@ -4,11 +4,21 @@ While this process is stopped (SIGSTOP), nothing on the file system gets an answ
 are one if only case, the form of accents, or dots and spaces at the end differ, as on some disks for other systems.
 """
 
+import errno
 import os
 import sys
 import unicodedata
 
 from fuse import FUSE, FuseOSError, Operations
+
+
+def refuse(path):
+    """With `picky`, only making a file or folder fails, as on Linux's FAT."""
+    name = os.path.basename(path)
+    if "picky" in sys.argv[3:] and (set(name) & set('"*:<>?|') or name[-1:] in (".", " ")):
+        raise FuseOSError(errno.EINVAL)
+    if "picky" in sys.argv[3:] and len(name.encode()) > 143:
+        raise FuseOSError(errno.ENAMETOOLONG)
 
 
 class Mirror(Operations):
@@ -33,12 +43,14 @@ class Mirror(Operations):
         return [".", ".."] + os.listdir(path)
 
     def mkdir(self, path, mode):
+        refuse(path)
         return os.mkdir(path, mode)
 
     def unlink(self, path):
         return os.unlink(path)
 
     def create(self, path, mode, fi=None):
+        refuse(path)
         return os.open(path, os.O_RDWR | os.O_CREAT, mode)
 
     def open(self, path, flags):

@@ -6,11 +6,12 @@ use crate::common::ran::{Ran, run, swarmlet, with_stdin};
 use crate::common::swarmlet::program;
 use crate::common::tools::{Tool, can_unshare, here, skip};
 use crate::common::track::Track;
-use crate::common::wait::PATIENCE;
+use crate::common::wait::{PATIENCE, wait_until};
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 use rustix::process::Signal;
 use std::fs::{self, File};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -188,7 +189,26 @@ fn a_signal_waits_until_the_output_is_whole() {
     let mut slow = Command::new("strace");
     slow.args(["-qq", "-f", "-o", "/dev/null", "-e", "inject=fsync:delay_enter=2000000", "sh", "-c", script]);
     let ran = run(slow.env("S", program()).current_dir(dir), b"");
-    assert!(ran.text().ends_with("130\n"), "{}{}", ran.text(), ran.stderr);
+    assert!(ran.text().ends_with("143\n"), "{}{}", ran.text(), ran.stderr);
     assert_eq!(names(dir), ["a", "a.torrent"]);
     assert!(fs::metadata(dir.join("a.torrent")).unwrap().size() > 0);
+}
+
+/// As under nohup: also after a torrent was written, for which signals were held back.
+#[test]
+fn an_ignored_signal_stays_ignored() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path();
+    Content::one_file("a", 1000).write_to(dir);
+    File::create(dir.join("large")).unwrap().set_len(64 << 30).unwrap();
+    fs::create_dir(dir.join("out")).unwrap();
+    let mut make = Command::new("sh");
+    make.args(["-c", "trap '' HUP; exec \"$S\" make --each a large -o out"]).env("S", program()).current_dir(dir);
+    let logs = tempfile::tempdir().unwrap();
+    let mut make = Process::start("make", &mut make, logs.path());
+    wait_until("the first torrent is written", PATIENCE, || dir.join("out/a.torrent").exists());
+    make.signal(Signal::HUP);
+    thread::sleep(Duration::from_millis(300));
+    make.signal(Signal::TERM);
+    assert_eq!(make.wait(PATIENCE).signal(), Some(Signal::TERM.as_raw()));
 }

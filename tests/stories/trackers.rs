@@ -226,6 +226,12 @@ fn replies_in_every_form_bring_peers() {
         ("interval -1", http("200 OK", &interval("i-1e"))),
         ("interval 2^40", http("200 OK", &interval("i1099511627776e"))),
         ("a word for interval", http("200 OK", &interval("4:soon"))),
+        ("interval beyond 64 bits", http("200 OK", &interval("i99999999999999999999e"))),
+        ("a leading zero", http("200 OK", &interval("i01800e"))),
+        ("a key twice", http("200 OK", &interval("i1800e8:intervali9e"))),
+        ("more after its end", http("200 OK", &[&reply[..], b"6:peers60:e"].concat())),
+        ("a remark after its end", http("200 OK", &[&reply[..], b"<!-- 0.1 s -->"].concat())),
+        ("a byte order mark", http("200 OK", &[b"\xef\xbb\xbf", &reply[..]].concat())),
     ];
     for (what, bytes) in forms {
         let events = Arc::new(Mutex::new(Vec::new()));
@@ -238,9 +244,13 @@ fn replies_in_every_form_bring_peers() {
             seen.lock().unwrap().push(event.to_string());
             stream.write_all(&bytes)
         });
-        let get = get(&stage, what, &[vec![url]]);
-        get.run().assert_code(0);
+        let get = get(&stage, what, &[vec![url]]).arg("--verbose");
+        let outcome = get.run();
+        outcome.assert_code(0);
         stage.content.assert_same_in(&get.dir);
+        let odd = ["beyond", "leading", "twice", "after"].iter().any(|word| what.contains(word));
+        let told = outcome.stderr.matches("answer is not quite as it should be").count();
+        assert_eq!(told, usize::from(odd), "{what}: once, not at each announce: {}", outcome.stderr);
         // Even with a strange interval there are only the three announces that a run must send.
         assert_eq!(*events.lock().unwrap(), ["started", "completed", "stopped"], "{what}");
     }

@@ -4,6 +4,9 @@
 //! may have. They are never taken apart and put together again, because trackers compare them byte by byte: everything that
 //! does not have to change stays as it is.
 
+pub mod punycode;
+
+use self::punycode::ascii_host;
 use crate::base::hex::{self, percent};
 
 /// What is shown in place of a secret.
@@ -197,9 +200,11 @@ pub fn take_user(url: &str) -> (String, Option<Vec<u8>>) {
 }
 
 /// `url` as strict parsers accept it: without blanks around it, and with everything percent-encoded that a URL may not have
-/// (spaces, `|`, letters that are not ASCII, a `%` that begins no escape). A good URL stays as it is.
+/// (spaces, `|`, letters that are not ASCII, a `%` that begins no escape), and the host as the DNS has it. A good URL stays as
+/// it is.
 pub fn sanitize(url: &str) -> String {
     let url = url.trim_matches(|c: char| c.is_whitespace() || c.is_control());
+    let url = &with_ascii_host(url).unwrap_or(url.into());
     // Brackets are allowed around an IPv6 address and nowhere else.
     let brackets_end = scheme(url).map_or(0, |scheme| scheme.len() + "://".len() + split_authority(url).0.len());
     let mut out = String::with_capacity(url.len());
@@ -213,6 +218,18 @@ pub fn sanitize(url: &str) -> String {
         if good { out.push(char::from(byte)) } else { out.extend(percent(byte)) }
     }
     out
+}
+
+/// `url` with its host in ASCII; `None` if it is so already. Some programs percent-encode a host that is not.
+fn with_ascii_host(url: &str) -> Option<String> {
+    let host = host(url).filter(|host| !host.is_ascii() || host.contains('%'))?;
+    let decoded = percent_decode(host).and_then(|host| String::from_utf8(host).ok())?;
+    let ascii = ascii_host(&decoded);
+    // What the decoded text has in it must not be taken for the port or the path.
+    let is_name = ascii.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
+    let authority_end = url.len() - split_authority(url).1.len();
+    let at = url[..authority_end].rfind(host).filter(|_| is_name)?;
+    Some([&url[..at], &*ascii, &url[at + host.len()..]].concat())
 }
 
 /// The byte that the two hex digits at the start of `after` stand for.

@@ -103,6 +103,9 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
 
 fn check_one(source: &OsStr, dir: &Path, threads: usize, given: &Parsed) -> Result<bool, Failure> {
     let metainfo = source::read(source)?;
+    if !given.has("quiet") {
+        source::warn(source, &metainfo);
+    }
     let mut bar = Bar::new(&metainfo.name, metainfo.length, given.has("quiet") || given.has("json"));
     let verdict = verify(&metainfo, dir, threads, &mut |done| bar.tick(done));
     let time = bar.end();

@@ -234,7 +234,7 @@ fn edit_one(source: &OsStr, wanted: &Wanted, given: &Parsed) -> Result<(), Failu
     }
     // It was parsed before, so this does not fail.
     let bad = |error: String| Failure::new(Exit::BadTorrent, format!("{name}: {error}"));
-    let file = decode_metainfo(&bytes).map_err(bad)?;
+    let (file, _) = decode_metainfo(&bytes).map_err(bad)?;
     let inside = wanted.inside();
     let info = file.get(b"info").filter(|_| !inside.is_empty());
     let edited = change(file, &wanted.outside(&before, info.map(|info| change(info, &inside))));
@@ -298,7 +298,7 @@ fn target(source: &OsStr, given: &Parsed) -> Result<Option<PathBuf>, Failure> {
 
 /// The keys whose value has changed.
 fn changed_keys(before: Value<'_>, after: &[u8], info: Option<Value<'_>>, inside: &[Change]) -> Vec<String> {
-    let Ok(after) = decode_metainfo(after) else { return Vec::new() };
+    let Ok((after, _)) = decode_metainfo(after) else { return Vec::new() };
     let mut changed = Vec::new();
     let keys: [&[u8]; 5] = [b"announce", b"announce-list", b"url-list", b"comment", b"comment.utf-8"];
     let mut compare = |before: Value<'_>, after: Value<'_>, keys: &[&[u8]], prefix: &str| {

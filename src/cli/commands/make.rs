@@ -70,7 +70,8 @@ pub const COMMAND: Command = Command {
                 Flag::with("comment", "TEXT", "Comment").short("c"),
                 Flag::with("source", "TEXT", "Name of the source; changes the info-hash").short("s"),
                 Flag::with("created-by", "TEXT", "Name of the creating program; empty: none").default("swarmlet"),
-                Flag::switch("no-date", "Omit the creation date").short("d"),
+                Flag::switch("no-date", "Omit the creation date (SOURCE_DATE_EPOCH in the environment sets it)")
+                    .short("d"),
             ],
         },
         Group {
@@ -171,7 +172,7 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
         private: wanted.private,
         comment: wanted.comment.clone(),
         created_by: wanted.created_by.clone().or(Some(CREATED_BY.into())).filter(|text| !text.is_empty()),
-        creation_date: (!wanted.no_date).then(now).flatten(),
+        creation_date: if wanted.no_date { None } else { creation_date()? },
         source: wanted.source.clone(),
         info_hash_v2: None,
         warnings: Vec::new(),
@@ -251,9 +252,16 @@ fn check_count(path: &Path, length: u64, piece_length: u32) -> Result<(), Failur
     Ok(())
 }
 
-fn now() -> Option<i64> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-    i64::try_from(since.as_secs()).ok()
+/// The date that the result is to have, so that it can be made again byte for byte
+/// (<https://reproducible-builds.org/specs/source-date-epoch/>), or now.
+pub fn creation_date() -> Result<Option<i64>, Failure> {
+    match std::env::var_os("SOURCE_DATE_EPOCH") {
+        Some(chosen) => match chosen.to_str().and_then(|seconds| seconds.parse::<u32>().ok()) {
+            Some(seconds) => Ok(Some(seconds.into())),
+            None => Err(Failure::usage("SOURCE_DATE_EPOCH in the environment is not a number of seconds since 1970")),
+        },
+        None => Ok(SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_secs()).ok())),
+    }
 }
 
 fn tell(

@@ -2,6 +2,7 @@
 //!
 //! Floor 4.
 
+use super::make::creation_date;
 use crate::base::date::date;
 use crate::base::path::for_terminal;
 use crate::cli::exit::{Exit, Failure};
@@ -11,7 +12,6 @@ use crate::cli::options::man;
 use crate::cli::options::output;
 use crate::cli::options::run::{HELP, path};
 use crate::cli::say;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// `man`, described. The table of commands adds what it does.
 pub const COMMAND: Command = Command {
@@ -63,10 +63,8 @@ pub fn run(given: &Parsed, commands: &[Command]) -> Result<Exit, Failure> {
     }
 }
 
-/// The date of the pages: <https://reproducible-builds.org/specs/source-date-epoch/>, or now.
+/// The date of the pages.
 fn today() -> String {
-    let chosen = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|seconds| seconds.parse().ok());
-    let now = || SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_secs()).ok());
-    let date = date(chosen.or_else(now).unwrap_or(0));
+    let date = date(creation_date().ok().flatten().unwrap_or(0));
     date.split(' ').next().unwrap_or_default().into()
 }

@@ -4,13 +4,15 @@
 
 use crate::base::path::for_terminal;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::run::signals::is_ignored;
 use crate::sys::in_words;
 use crate::sys::replace::{Output, Sync};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// A path as messages name it: safe for a terminal.
@@ -42,22 +44,25 @@ pub fn cant_write(path: &Path, error: &io::Error) -> Failure {
 /// Does `work`, after which a signal that came meanwhile ends the process: ^C leaves no unfinished file behind. A second
 /// signal ends it at once.
 fn without_signals<T>(work: impl FnOnce() -> T) -> T {
-    /// While it is set, signals do what they usually do.
-    static END: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    /// While the first is set, signals do what they usually do. The second is the signal that came last.
+    static STATE: OnceLock<(Arc<AtomicBool>, Arc<AtomicUsize>)> = OnceLock::new();
     const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
-    let end = END.get_or_init(|| {
-        let end = Arc::new(AtomicBool::new(true));
-        for signal in SIGNALS {
-            // They fail only for signals that do not exist. The second would not wait without the first.
-            let usual = flag::register_conditional_default(signal, Arc::clone(&end));
-            let _ = usual.and_then(|_| flag::register(signal, Arc::clone(&end)));
+    let (usual, came) = STATE.get_or_init(|| {
+        let (usual, came) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        // What nohup or a shell made us ignore stays ignored.
+        for signal in SIGNALS.into_iter().filter(|signal| !is_ignored(*signal, &status)) {
+            // They fail only for signals that do not exist. They act in this order.
+            let _ = flag::register_conditional_default(signal, Arc::clone(&usual));
+            let _ = flag::register_usize(signal, Arc::clone(&came), signal as usize);
+            let _ = flag::register(signal, Arc::clone(&usual));
         }
-        end
+        (usual, came)
     });
-    end.store(false, Ordering::Relaxed);
+    usual.store(false, Ordering::Relaxed);
     let done = work();
-    if end.swap(true, Ordering::Relaxed) {
-        let _ = low_level::raise(SIGINT);
+    if usual.swap(true, Ordering::Relaxed) {
+        let _ = low_level::emulate_default_handler(came.load(Ordering::Relaxed) as i32);
     }
     done
 }

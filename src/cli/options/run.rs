@@ -225,8 +225,7 @@ pub fn torrents(command: &str, given: &Parsed) -> Result<Vec<(OsString, Metainfo
     }
     source::check_distinct(&torrents, command != "seed")?;
     for (source, metainfo) in torrents.iter().filter(|_| !given.has("quiet")) {
-        let name = source::shown(source);
-        metainfo.warnings.iter().for_each(|warning| say::problem(&format!("{name}: warning: {warning}")));
+        source::warn(source, metainfo);
     }
     Ok(torrents)
 }

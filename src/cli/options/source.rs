@@ -4,10 +4,12 @@
 
 use super::choice::numbered;
 use super::command::{Part, Section};
+use crate::base::gzip::gunzip;
 use crate::base::path::for_terminal;
 use crate::base::units;
 use crate::base::url;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::say;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
 use crate::storage::content::part_file;
 use crate::sys::http::{self, HttpError};
@@ -19,6 +21,9 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 use std::time::Duration;
+
+/// How data begins that is compressed by gzip (RFC 1952).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// The time in which a server must send the whole .torrent file, even a slow server.
 const FETCH_DEADLINE: Duration = Duration::from_secs(60);
@@ -44,31 +49,50 @@ pub fn read(source: &OsStr) -> Result<Metainfo, Failure> {
 
 /// Reads the bytes that the argument `source` names, without parsing them.
 pub fn bytes(source: &OsStr) -> Result<Vec<u8>, Failure> {
-    match address(source) {
+    let bytes = match address(source) {
         _ if source == "-" => read_stdin(),
         _ if source.is_empty() => Err(Failure::usage("'' is not a torrent; expected a .torrent file, a URL or -")),
         Some(url) => fetch(url),
         None => read_file(source),
+    }?;
+    // Some servers send torrents compressed without being asked, and some people compress them.
+    if !bytes.starts_with(&GZIP) {
+        return Ok(bytes);
     }
+    let most = units::size(MAX_METAINFO_BYTES as u64);
+    let wrong = || format!("{}: compressed (gzip), and damaged or larger than {most}", shown(source));
+    gunzip(&bytes, MAX_METAINFO_BYTES).ok_or_else(|| Failure::new(Exit::BadTorrent, wrong()))
+}
+
+/// Says what is odd about a torrent, and which names are changed.
+pub fn warn(source: &OsStr, metainfo: &Metainfo) {
+    let name = shown(source);
+    metainfo.warnings.iter().for_each(|warning| say::problem(&format!("{name}: warning: {warning}")));
 }
 
 /// Parses a torrent that was read from `source`.
 pub fn parse(source: &OsStr, bytes: &[u8]) -> Result<Metainfo, Failure> {
     Metainfo::parse(bytes).map_err(|error| {
         let name = shown(source);
-        let text = match bytes.first() {
-            None => format!("{name}: empty, expected a .torrent file"),
-            Some(b'<') => format!("{name}: a web page, expected a .torrent file"),
-            // The error names a field.
-            Some(b'd') if error.starts_with("info") => format!("{name}: not a valid torrent: {error}"),
-            Some(b'd') => format!("{name}: {error}"),
-            // Someone who wants to publish a file may name the file itself.
-            Some(_) if is_other_file(source) => {
-                format!("{name}: not a .torrent file; `swarmlet make` makes one for a file or folder")
+        let begin = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+        let what = match begin {
+            [] => "empty, expected a .torrent file".into(),
+            [b'<', ..] => "a web page, expected a .torrent file".into(),
+            [b'P', b'K', 3, 4, ..] => "a ZIP archive, expected a .torrent file".into(),
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "text in UTF-16, expected a .torrent file".into(),
+            _ if is_magnet(begin) => {
+                "a magnet link, and downloading by a magnet link is not supported yet; expected a .torrent file".into()
             }
-            Some(_) => format!("{name}: not a .torrent file"),
+            // The error names a field.
+            [b'd', ..] if error.starts_with("info") => format!("not a valid torrent: {error}"),
+            [b'd', ..] => error,
+            // Someone who wants to publish a file may name the file itself.
+            _ if is_other_file(source) => {
+                "not a .torrent file; `swarmlet make` makes one for a file or folder".to_string()
+            }
+            _ => "not a .torrent file".into(),
         };
-        Failure::new(Exit::BadTorrent, text)
+        Failure::new(Exit::BadTorrent, format!("{name}: {what}"))
     })
 }
 
@@ -127,8 +151,13 @@ fn same_path(a: &OsStr, b: &OsStr, path: &str) -> Failure {
 /// `source`, if it is a URL and not the name of a file.
 fn address(source: &OsStr) -> Option<&str> {
     let text = source.to_str()?;
-    let is_url = url::scheme(text).is_some() || text.starts_with("magnet:");
+    let is_url = url::scheme(text).is_some() || is_magnet(text.as_bytes());
     (is_url && !Path::new(text).exists()).then_some(text)
+}
+
+/// Whether a text begins like a magnet link, which is written in any case.
+pub fn is_magnet(text: &[u8]) -> bool {
+    text.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"magnet:"))
 }
 
 fn read_file(source: &OsStr) -> Result<Vec<u8>, Failure> {

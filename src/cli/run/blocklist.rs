@@ -3,12 +3,13 @@
 //! Floor 4. [`blocklist`](crate::swarm::meeting::blocklist) parses the lines. A list is used only if the whole file
 //! could be read. Invalid lines are skipped and reported with their numbers.
 
+use crate::base::gzip::gunzip;
 use crate::base::path::for_terminal;
 use crate::cli::exit::{Exit, Failure};
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::sys::in_words;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
 /// The largest file that is read: three times the size of the largest public lists.
@@ -25,7 +26,15 @@ pub fn read(path: &Path) -> Result<(Blocklist, Vec<String>), Failure> {
     let unreadable = |error: io::Error| refused(&in_words(&error));
     let file = File::open(path).map_err(unreadable)?;
     let (mut list, mut told, mut wrong) = (Blocklist::default(), Vec::new(), 0);
-    let mut reader = BufReader::new(file.take(MOST_BYTES + 1));
+    let mut reader: Box<dyn BufRead> = Box::new(BufReader::new(file.take(MOST_BYTES + 1)));
+    // Lists are published compressed.
+    if reader.fill_buf().map_err(unreadable)?.starts_with(&[0x1f, 0x8b]) {
+        let mut packed = Vec::new();
+        reader.read_to_end(&mut packed).map_err(unreadable)?;
+        let unpacked = gunzip(&packed, MOST_BYTES as usize);
+        let unpacked = unpacked.ok_or_else(|| refused("compressed (gzip), and damaged or larger than 64 MiB"))?;
+        reader = Box::new(Cursor::new(unpacked));
+    }
     let (mut line, mut bytes) = (Vec::new(), 0);
     for number in 1u64.. {
         line.clear();
@@ -34,7 +43,8 @@ pub fn read(path: &Path) -> Result<(Blocklist, Vec<String>), Failure> {
             break;
         }
         bytes += line.len() as u64;
-        let mut said = list.add_line(&String::from_utf8_lossy(&line));
+        // Editors of Windows put a byte order mark before the first line.
+        let mut said = list.add_line(String::from_utf8_lossy(&line).trim_start_matches('\u{feff}'));
         if line.len() as u64 == MOST_LINE_BYTES && !line.ends_with(b"\n") {
             bytes += reader.skip_until(b'\n').map_err(unreadable)? as u64;
             said = Err("longer than 1024 bytes");
@@ -101,9 +111,27 @@ mod tests {
     }
 
     #[test]
+    fn a_list_may_be_compressed_or_begin_with_a_byte_order_mark() {
+        assert_eq!(of(b"\xef\xbb\xbf1.1.1.1\r\n2.2.2.2\r\n"), (2, vec![]));
+        // `1.1.1.1\n3.3.3.0/24\n`, stored by gzip.
+        let text = b"1.1.1.1\n3.3.3.0/24\n";
+        let length = (text.len() as u16).to_le_bytes();
+        let not = (!(text.len() as u16)).to_le_bytes();
+        let head = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x01";
+        let sum = 0x2cc4ad55_u32.to_le_bytes();
+        let packed = [&head[..], &length, &not, text, &sum, &(text.len() as u32).to_le_bytes()].concat();
+        assert_eq!(of(&packed), (2, vec![]));
+    }
+
+    #[test]
     fn a_file_that_is_not_a_list_is_refused() {
         let (_, told) = of(&b"\x1f\x8b\x08 binary \n".repeat(9));
-        assert!(told[0].starts_with("the blocklist /list: no line is"), "{told:?}");
+        assert_eq!(told, ["the blocklist /list: compressed (gzip), and damaged or larger than 64 MiB"]);
+        // UTF-16, and the line ends of old Macs.
+        for text in [&b"\xff\xfe1\x00.\x001\x00.\x001\x00.\x001\x00\r\x00\n\x00"[..], &b"1.1.1.1\r2.2.2.2\r"[..]] {
+            let (_, told) = of(text);
+            assert!(told[0].starts_with("the blocklist /list: no line is"), "{told:?}");
+        }
         let (_, told) = of(&vec![b'\n'; (MOST_BYTES + 1) as usize]);
         assert_eq!(told, ["the blocklist /list: larger than 64 MiB"]);
         assert_eq!(read(Path::new("/no/such")).unwrap_err().text, "the blocklist /no/such: No such file or directory");

@@ -115,7 +115,10 @@ fn read(dir: &Path, deep: usize, torrents: &mut Vec<PathBuf>) -> Option<Vec<Path
         }
         match entry.file_type() {
             Ok(kind) if kind.is_dir() && deep > 0 => below.push(path),
-            Ok(kind) if !kind.is_dir() && path.extension().is_some_and(|extension| extension == "torrent") => {
+            Ok(kind)
+                if !kind.is_dir()
+                    && path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("torrent")) =>
+            {
                 torrents.push(path);
             }
             _ => {}

@@ -167,6 +167,8 @@ impl Folder {
             return Fate::LeftOut;
         }
         let (info_hash, name) = (metainfo.info_hash, metainfo.name.as_str().into());
+        let shown = source::shown(path.as_os_str());
+        metainfo.warnings.iter().for_each(|warning| tell(Change::Bad(format!("{shown}: warning: {warning}"))));
         let dir = self.place(path).to_path_buf();
         let job = Job { metainfo, dir, choice: None, duty: Default::default() };
         tell(Change::Came(path.to_path_buf(), Box::new(job)));

@@ -71,7 +71,7 @@ pub fn listen(requests: &Sender<UserRequest>, live: bool, rescans: bool) -> Resu
 
 /// Whether the program was started with the signal ignored. `/proc/self/status` says so (proc(5)), in a mask in hex
 /// with the lowest bit for signal 1.
-fn is_ignored(signal: i32, status: &str) -> bool {
+pub fn is_ignored(signal: i32, status: &str) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)

@@ -2,9 +2,9 @@
 //!
 //! Floor 4. A torrent may list its files in any order, so their indices are sorted first; no path is copied.
 
-use crate::base::path::for_terminal;
+use crate::base::path::{escaped, for_terminal};
 use crate::base::sort::sorted;
-use crate::proto::metainfo::{FileEntry, Files, Metainfo};
+use crate::proto::metainfo::{FileEntry, Metainfo};
 
 /// Deeper folders have no rows of their own. Otherwise a small torrent with deep paths could produce gigabytes of
 /// spaces.
@@ -20,13 +20,16 @@ pub struct Row {
 
 /// The rows of a torrent's files, from the top.
 pub struct Tree<'a> {
-    files: &'a Files,
+    metainfo: &'a Metainfo,
     /// The indices of the files without padding, in the order of their paths.
     order: Vec<u32>,
     /// The file whose row comes next, or the rows of its folders.
     next: usize,
     /// How many of its folders have had their row.
     depth: usize,
+    /// The bytes of its path that these folders take. (Paths are only escaped where they are shown: a stranger wrote them, and
+    /// escaping a long one for each of its rows would take minutes.)
+    begun: usize,
 }
 
 impl<'a> Tree<'a> {
@@ -35,12 +38,23 @@ impl<'a> Tree<'a> {
         let files = &metainfo.files;
         let mut order = sorted(files.len(), &|a, b| files.at(a).order(&files.at(b)));
         order.retain(|place| !files.at(*place as usize).padding);
-        Tree { files, order, next: 0, depth: 0 }
+        Tree { metainfo, order, next: 0, depth: 0, begun: 0 }
     }
 
     /// The file at a position of the order.
     fn file(&self, at: usize) -> Option<FileEntry<'a>> {
-        Some(self.files.at(*self.order.get(at)? as usize))
+        Some(self.metainfo.files.at(*self.order.get(at)? as usize))
+    }
+
+    /// The row of a folder, whose files are the next ones. `path` is its path within the torrent's folder, with its `/`.
+    fn folder(&self, name: &str, path: &[u8]) -> Row {
+        let inside = (self.next..).map_while(|at| self.file(at)).take_while(|file| file.raw.starts_with(path));
+        let bytes = inside.fold(0u64, |sum, file| sum.saturating_add(file.length));
+        self.row(bytes, &format!("{name}/"))
+    }
+
+    fn row(&self, bytes: u64, name: &str) -> Row {
+        Row { bytes, text: "  ".repeat(self.depth) + &for_terminal(name) }
     }
 }
 
@@ -49,26 +63,26 @@ impl Iterator for Tree<'_> {
 
     fn next(&mut self) -> Option<Row> {
         let file = self.file(self.next)?;
-        let path = file.path();
-        let indent = "  ".repeat(self.depth);
-        let slash = |place: usize| path.match_indices('/').nth(place).map(|(at, _)| at);
-        let below = self.depth.checked_sub(1).and_then(slash).map_or(0, |at| at + 1);
-        if let Some(end) = slash(self.depth).filter(|_| self.depth < DEEPEST) {
-            // A folder. The files in it follow.
-            let inside = file.inside();
-            let folder = inside.get(..(end + 1 + inside.len()).saturating_sub(path.len())).unwrap_or_default();
-            let inside =
-                (self.next..).map_while(|at| self.file(at)).take_while(|other| other.inside().starts_with(folder));
-            let bytes = inside.fold(0u64, |sum, other| sum.saturating_add(other.length));
-            self.depth += 1;
-            return Some(Row { bytes, text: format!("{indent}{}/", for_terminal(&path[below..end])) });
+        if self.depth == 0 && self.metainfo.is_folder {
+            let row = self.folder(&self.metainfo.name, b"");
+            self.depth = 1;
+            return Some(row);
         }
-        let row = Row { bytes: file.length, text: indent + &for_terminal(&path[below..]) };
+        let rest = &file.raw[self.begun..];
+        if let Some(end) = rest.iter().position(|byte| *byte == b'/').filter(|_| self.depth < DEEPEST) {
+            let path = &file.raw[..self.begun + end + 1];
+            let row = self.folder(&escaped(&rest[..end]), path);
+            (self.depth, self.begun) = (self.depth + 1, path.len());
+            return Some(row);
+        }
+        let row = self.row(file.length, &escaped(rest));
         self.next += 1;
         // The folders that the next file shares with this one have had their rows.
         if let Some(next) = self.file(self.next) {
-            let (this, that) = (path.split('/'), next.path());
-            self.depth = this.zip(that.split('/')).take_while(|(a, b)| a == b).count().min(self.depth);
+            let alike = file.raw[..self.begun].iter().zip(next.raw).take_while(|(a, b)| a == b).count();
+            let shared = file.raw[..alike].iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
+            self.depth -= file.raw[shared..self.begun].iter().filter(|byte| **byte == b'/').count();
+            self.begun = shared;
         }
         Some(row)
     }

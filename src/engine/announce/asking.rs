@@ -70,6 +70,10 @@ pub fn ask(announcement: &Announcement, one_family: &OneFamily, found: &(dyn Fn(
         let hosts = std::mem::take(&mut reply.host_peers);
         reply.peers.extend(lookup::look_up(hosts));
         log::info!("{}: {} peers", redact(url), reply.peers.len());
+        // Once for each torrent, because it says the same each time.
+        if let Some(odd) = reply.odd.as_ref().filter(|_| request.event == Some(AnnounceEvent::Started)) {
+            log::warn!("{}: the tracker's answer is not quite as it should be: {odd}", redact(url));
+        }
         if let Some(warning) = &reply.warning {
             log::warn!("{}: the tracker warns: {}", redact(url), warning);
         }

@@ -1,4 +1,7 @@
-//! The strict check that an input is bencode, and the two scanners that reading it needs afterwards.
+//! The check that an input is bencode, and the two scanners that reading it needs afterwards.
+//!
+//! What BEP 3 forbids but every reader understands alike (a number with a leading zero, a key twice) is found and told: the
+//! caller decides whether it matters.
 //!
 //! There is no recursion and no allocation: nesting is a small array, so an input can neither overflow the stack
 //! (CVE-2020-8437) nor make us reserve what it only claims to hold. The time is linear in the input.
@@ -12,24 +15,35 @@ pub const MAX_DEPTH: usize = 32;
 /// as 1; libtorrent's limit.
 pub const MAX_INFO_DEPTH: usize = 100;
 
+const LEADING_ZERO: &str = "number with a leading zero";
+
 /// What comes next in a list or dict that has begun and not ended.
 #[derive(Clone, Copy)]
 enum Expects<'a> {
     /// In a list: a value or the end.
     Item,
-    /// In a dict: a key, but not again the one before, or the end.
+    /// In a dict: a key, but not again the one before, or the end of the dict.
     Key(Option<&'a [u8]>),
     /// In a dict: the value of this key.
     Value(&'a [u8]),
 }
 
-/// Checks the value at the start of `input` and returns its length in bytes. Nesting is limited to
-/// [`MAX_DEPTH`], and to `info_depth` below the outermost dict's key `info`. An error says at which byte, counted from 0, what is
-/// wrong; it is safe on a terminal.
-pub(super) fn scan(input: &[u8], info_depth: usize) -> Result<usize, String> {
+/// What BEP 3 forbids, although it can be read.
+type Odd = Option<&'static str>;
+
+/// Checks the value at the start of `input`. Returns its length in bytes, and the first thing in it that BEP 3 forbids although
+/// it can be read. Nesting is limited to [`MAX_DEPTH`], and to `info_depth` below the outermost dict's key `info`. Both that
+/// and an error say at which byte, counted from 0, what is wrong; they are safe on a terminal.
+pub(super) fn scan(input: &[u8], info_depth: usize) -> Result<(usize, Option<String>), String> {
     let mut levels = [Expects::Item; MAX_INFO_DEPTH];
     let mut depth = 0;
     let mut at = 0;
+    let mut first_odd = None;
+    let mut note = |at: usize, odd: Odd| {
+        if let (None, Some(odd)) = (&first_odd, odd) {
+            first_odd = Some(in_words(at, odd));
+        }
+    };
     loop {
         let byte = byte_at(input, at)?;
         let expects = if depth > 0 { levels[depth - 1] } else { Expects::Item };
@@ -40,10 +54,8 @@ pub(super) fn scan(input: &[u8], info_depth: usize) -> Result<usize, String> {
                 at += 1;
             }
             (b'0'..=b'9', Expects::Key(before)) => {
-                let (key, end) = string(input, at)?;
-                if before == Some(key) {
-                    return problem(at, "the same dict key twice");
-                }
+                let (key, end, odd) = string(input, at)?;
+                note(at, odd.or((before == Some(key)).then_some("the same dict key twice")));
                 levels[depth - 1] = Expects::Value(key);
                 at = end;
                 continue;
@@ -60,13 +72,21 @@ pub(super) fn scan(input: &[u8], info_depth: usize) -> Result<usize, String> {
                 at += 1;
                 continue;
             }
-            (b'i', _) => at = integer(input, at)?.1,
-            (b'0'..=b'9', _) => at = string(input, at)?.1,
+            (b'i', _) => {
+                let (_, end, odd) = integer(input, at)?;
+                note(at, odd);
+                at = end;
+            }
+            (b'0'..=b'9', _) => {
+                let (_, end, odd) = string(input, at)?;
+                note(at, odd);
+                at = end;
+            }
             _ => return problem(at, format!("no value begins with '{}'", byte.escape_ascii())),
         }
         // A value has just ended.
         if depth == 0 {
-            return Ok(at);
+            return Ok((at, first_odd));
         }
         if let Expects::Value(key) = levels[depth - 1] {
             levels[depth - 1] = Expects::Key(Some(key));
@@ -98,55 +118,58 @@ pub(super) fn span(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// The integer at `start`, where there is an `i`, and the place after it.
-pub(super) fn integer(input: &[u8], start: usize) -> Result<(i64, usize), String> {
+/// The integer at `start`, where there is an `i`, and the place after it. `None` if it does not fit 64 bits.
+pub(super) fn integer(input: &[u8], start: usize) -> Result<(Option<i64>, usize, Odd), String> {
     let mut at = start + 1;
     let negative = byte_at(input, at)? == b'-';
     if negative {
         at += 1;
     }
     let first = at;
-    let mut value = 0i64;
+    let mut value = Some(0i64);
     loop {
         let byte = byte_at(input, at)?;
         match byte {
             b'e' if at == first => return problem(start, "integer without digits"),
-            b'e' if negative && value == 0 => return problem(start, "integer -0"),
-            b'e' => return Ok((value, at + 1)),
-            b'0'..=b'9' if at > first && input[first] == b'0' => return problem(start, "number with a leading zero"),
+            b'e' => break,
             b'0'..=b'9' => {
                 let digit = i64::from(byte - b'0');
                 // Towards its own sign, because -2^63 has no positive counterpart.
-                let next = value.checked_mul(10).and_then(|tens| match negative {
+                value = value.and_then(|value| value.checked_mul(10)).and_then(|tens| match negative {
                     true => tens.checked_sub(digit),
                     false => tens.checked_add(digit),
                 });
-                let Some(next) = next else { return problem(start, "integer does not fit 64 bits") };
-                value = next;
             }
             _ => return problem(at, format!("'{}' in an integer", byte.escape_ascii())),
         }
         at += 1;
     }
+    let odd = match value {
+        None => Some("integer does not fit 64 bits"),
+        _ if input[first] == b'0' && at > first + 1 => Some(LEADING_ZERO),
+        Some(0) if negative => Some("integer -0"),
+        Some(_) => None,
+    };
+    Ok((value, at + 1, odd))
 }
 
 /// The bytes of the string at `start`, where there is a digit, and the place after it.
-pub(super) fn string(input: &[u8], start: usize) -> Result<(&[u8], usize), String> {
+pub(super) fn string(input: &[u8], start: usize) -> Result<(&[u8], usize, Odd), String> {
     let mut at = start;
     let mut length = 0u64;
     loop {
         let byte = byte_at(input, at)?;
         match byte {
             b':' if at > start => break,
-            b'0'..=b'9' if at > start && input[start] == b'0' => return problem(start, "number with a leading zero"),
             b'0'..=b'9' => length = length.saturating_mul(10).saturating_add(u64::from(byte - b'0')),
             _ => return problem(at, format!("'{}' where a string's ':' belongs", byte.escape_ascii())),
         }
         at += 1;
     }
+    let odd = (input[start] == b'0' && at > start + 1).then_some(LEADING_ZERO);
     let rest = &input[at + 1..];
     match usize::try_from(length).ok().and_then(|length| rest.get(..length)) {
-        Some(bytes) => Ok((bytes, at + 1 + bytes.len())),
+        Some(bytes) => Ok((bytes, at + 1 + bytes.len(), odd)),
         None => problem(start, format!("string of {length} bytes runs past the end of the input")),
     }
 }
@@ -160,5 +183,9 @@ fn byte_at(input: &[u8], at: usize) -> Result<u8, String> {
 
 /// Says what is wrong at a place.
 pub(super) fn problem<T>(offset: usize, problem: impl Display) -> Result<T, String> {
-    Err(format!("byte {offset}: {problem}"))
+    Err(in_words(offset, problem))
+}
+
+pub(super) fn in_words(offset: usize, problem: impl Display) -> String {
+    format!("byte {offset}: {problem}")
 }

@@ -86,6 +86,34 @@ fn errors_have_the_right_place() {
 }
 
 #[test]
+fn what_other_programs_wrote_is_read_and_what_is_odd_is_told() {
+    let read = |input: &str| {
+        let (value, odd) = decode_foreign(input.as_bytes()).unwrap();
+        (value.raw().len(), odd.map_or(String::new(), |odd| odd))
+    };
+    assert_eq!(read("d1:ai1ee"), (8, String::new()));
+    assert_eq!(read(" \r\nd1:ai1ee\n\n"), (8, String::new()));
+    assert_eq!(read("\u{feff}d1:ai1ee"), (8, String::new()));
+    assert_eq!(read("d1:bi1e1:ai1ee"), (14, String::new()), "unsorted keys do no harm");
+    assert_eq!(read("d1:ai1ee\0\0"), (8, "byte 8: 2 bytes follow the value".into()));
+    assert_eq!(read("li-0ei01ee"), (10, "byte 1: integer -0".into()));
+    assert_eq!(read("01:a"), (4, "byte 0: number with a leading zero".into()));
+    assert_eq!(read("i99999999999999999999e").1, "byte 0: integer does not fit 64 bits");
+    let odd = |input: &'static str| decode_foreign(input.as_bytes()).unwrap().0;
+    assert_eq!(
+        (odd("i007e").as_int(), odd("i-0e").as_int(), odd("003:abc").as_text()),
+        (Some(7), Some(0), Some("abc"))
+    );
+    let large = odd("i-99999999999999999999e");
+    assert_eq!((large.as_int(), large.to_string().as_str()), (None, "-99999999999999999999"));
+    let twice = odd("d1:ai1e1:ai2ee");
+    assert_eq!(twice.get(b"a").and_then(Value::as_int), Some(1), "the first counts");
+    for bad in ["", "i", "ie", "i-e", "i1.5e", "l", "d1:ae", "di1ei1ee", "5:abc", "x"] {
+        assert!(decode_foreign(bad.as_bytes()).is_err(), "{bad}");
+    }
+}
+
+#[test]
 fn the_rest_after_a_prefix_is_returned() {
     let (value, rest) = decode_prefix(b"d8:msg_typei1eeRAW").unwrap();
     assert_eq!(value.get(b"msg_type").and_then(Value::as_int), Some(1));
@@ -197,6 +225,9 @@ fn visit(value: Value<'_>, input: &[u8]) {
 
 fn never_panics(input: &[u8]) {
     if let Ok(value) = decode(input) {
+        visit(value, input);
+    }
+    if let Ok((value, _)) = decode_foreign(input) {
         visit(value, input);
     }
     if let Ok((value, rest)) = decode_prefix(input) {

@@ -97,3 +97,10 @@ proptest! {
         prop_assert_eq!(Magnet::parse(&magnet.to_string()), Ok(magnet));
     }
 }
+
+#[test]
+fn a_link_has_a_limited_number_of_ranges() {
+    let ranges = format!("&so={}", vec!["1"; 600].join(","));
+    let link = format!("magnet:?xt=urn:btih:{}{ranges}{ranges}{ranges}", "a".repeat(40));
+    assert_eq!(Magnet::parse(&link).unwrap().select_only.len(), MAX_ENTRIES);
+}

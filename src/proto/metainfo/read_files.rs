@@ -1,12 +1,14 @@
 //! Reads the files of a torrent: `length` or `files` of `info` (BEP 3), padding files and symlinks (BEP 47).
 
+use super::changed::Changed;
 use super::error::{refuse, refuse_value};
 use super::{Files, collide};
 use crate::base::path;
 use crate::proto::bencode::Value;
+use std::borrow::Cow;
 
 /// What is expected of a name.
-pub(super) const A_NAME: &str = "the plain name of a file, at most 255 bytes";
+pub(super) const A_NAME: &str = "the plain name of a file";
 
 /// How BitComet names padding files, which it made before `attr` existed.
 const BITCOMET_PADDING: &[u8] = b"_____padding_file";
@@ -44,8 +46,9 @@ pub(super) fn folder(
     let paths_bytes = list.raw().len().saturating_sub(count * LEAST_ENTRY_BYTES);
     let mut files = Files::of_folder(name, count, paths_bytes);
     let mut symlinks = 0usize;
+    let mut changed = Changed::default();
     for (place, item) in items.enumerate() {
-        let Some((inside, length, padding)) = read_file(item, place, name.len())? else {
+        let Some((inside, length, padding)) = read_file(item, place, name.len(), &mut changed)? else {
             symlinks += 1;
             continue;
         };
@@ -61,13 +64,20 @@ pub(super) fn folder(
         warnings.push(format!("info.files: left out the symlinks, which are not supported: {symlinks}"));
     }
     files.shrink();
-    warnings.extend(collide::check(&files)?);
+    let files = collide::tell_apart(files, &mut changed)?;
+    changed.warn(warnings);
+    warnings.extend(collide::warn_of_case(&files));
     Ok(files)
 }
 
 /// The file at `place` of the list: its path in the folder, its length, and whether it is padding; `None` if it is a symlink.
 /// `name` is the number of bytes of the folder's name.
-fn read_file(item: Value<'_>, place: usize, name: usize) -> Result<Option<(Vec<u8>, u64, bool)>, String> {
+fn read_file(
+    item: Value<'_>,
+    place: usize,
+    name: usize,
+    changed: &mut Changed,
+) -> Result<Option<(Vec<u8>, u64, bool)>, String> {
     let field = |key: &str| format!("info.files[{place}]{key}");
     let Some([length_value, path_utf8, plain_path, attr]) = item.get_all([b"length", b"path.utf-8", b"path", b"attr"])
     else {
@@ -86,7 +96,7 @@ fn read_file(item: Value<'_>, place: usize, name: usize) -> Result<Option<(Vec<u
     let padding = has_attr(attr, b'p') || components.is_some_and(is_bitcomet_padding);
     let path = match padding {
         true => Vec::new(),
-        false => read_path(components, name, || field(if utf8.is_some() { ".path.utf-8" } else { ".path" }))?,
+        false => read_path(components, name, changed, || field(if utf8.is_some() { ".path.utf-8" } else { ".path" }))?,
     };
     Ok(Some((path, length, padding)))
 }
@@ -98,18 +108,25 @@ fn read_length(value: Option<Value<'_>>, field: impl Fn() -> String) -> Result<u
     }
 }
 
-/// The path as it is in the torrent, joined by `/`. It is checked in its escaped form.
-fn read_path(list: Option<Value<'_>>, name: usize, field: impl Fn() -> String) -> Result<Vec<u8>, String> {
+/// The path, joined by `/`, as it is in the torrent unless a name in it has to be changed. Its length is that on the disk.
+fn read_path(
+    list: Option<Value<'_>>,
+    name: usize,
+    changed: &mut Changed,
+    field: impl Fn() -> String,
+) -> Result<Vec<u8>, String> {
     let Some(items) = list.and_then(Value::items) else {
         return refuse_value(field(), list, "a list of names");
     };
-    let (mut path, mut escaped_bytes) = (Vec::new(), name);
+    let (mut path, mut escaped_bytes, mut is_changed) = (Vec::new(), name, false);
     for item in items {
         if !path.is_empty() {
             path.push(b'/');
         }
-        escaped_bytes += 1 + read_component(item, &field)?.len();
-        path.extend_from_slice(item.as_bytes().unwrap_or_default());
+        let component = read_component(item, &field)?;
+        escaped_bytes += 1 + path::escaped(&component).len();
+        is_changed |= item.as_bytes() != Some(&*component);
+        path.extend_from_slice(&component);
         if escaped_bytes > path::MAX_PATH_BYTES {
             return refuse(field(), "a longer path", format!("at most {} bytes", path::MAX_PATH_BYTES));
         }
@@ -117,12 +134,18 @@ fn read_path(list: Option<Value<'_>>, name: usize, field: impl Fn() -> String) -
     if path.is_empty() {
         return refuse(field(), "an empty list", "at least one name");
     }
+    if is_changed {
+        changed.add(|| format!("{}: {}", field(), list.map_or(String::new(), |list| list.to_string())), NO_NAME, &path);
+    }
     Ok(path)
 }
 
-/// The safe name in a field.
-pub(super) fn read_component(value: Value<'_>, field: impl Fn() -> String) -> Result<String, String> {
-    match value.as_bytes().map(path::safe_component) {
+/// Why the name in a torrent is not used.
+pub(super) const NO_NAME: &str = "can't be the name of a file";
+
+/// The name in a field, changed if no disk can have a file of that name; not escaped.
+pub(super) fn read_component(value: Value<'_>, field: impl Fn() -> String) -> Result<Cow<'_, [u8]>, String> {
+    match value.as_bytes().map(path::usable_component) {
         Some(Ok(name)) => Ok(name),
         Some(Err(problem)) => refuse(field(), format!("{value} is {problem}"), A_NAME),
         None => refuse_value(field(), Some(value), A_NAME),

@@ -177,6 +177,33 @@ fn refuses_lengths_that_do_not_add_up() {
 }
 
 #[test]
+fn a_file_that_is_not_quite_bencode_is_read_and_has_the_hash_of_its_bytes() {
+    let good = torrent(one_file(), vec![]);
+    let meta = Metainfo::parse(&good).unwrap();
+    let read = |bytes: &[u8]| {
+        let read = Metainfo::parse(bytes).unwrap();
+        assert_eq!(read.length, meta.length);
+        (read.info_hash, read.warnings.len())
+    };
+    let hash = meta.info_hash;
+    assert_eq!([0, 1].map(|blanks| read(&[&b"\n "[..blanks * 2], &good].concat())), [(hash, 0), (hash, 0)]);
+    assert_eq!(read(&[&good[..], b"\r\n"].concat()), (hash, 0));
+    assert_eq!(read(&[&good[..], b"\0garbage"].concat()), (hash, 1));
+    assert_eq!(read(&[b"\xef\xbb\xbf", &good[..]].concat()), (hash, 0));
+    // Within info too: the hash is that of the bytes as they stand.
+    let text = String::from_utf8(good).unwrap();
+    for (from, to) in [("i70000e", "i070000e"), ("8:name.bin", "08:name.bin"), ("i70000e", "i70000e6:lengthi1e")] {
+        let odd = text.replace(from, to);
+        let info = odd.split_once("4:info").unwrap().1;
+        let expected = InfoHash(sha1::sha1(&info.as_bytes()[..info.len() - 1]));
+        assert_eq!(read(odd.as_bytes()), (expected, 1), "{to}");
+    }
+    let large = text.replace("i70000e", "i99999999999999999999e");
+    let error = Metainfo::parse(large.as_bytes()).unwrap_err();
+    assert_eq!(error, "info.length: 99999999999999999999, expected a number of bytes");
+}
+
+#[test]
 fn refuses_what_is_missing() {
     for key in ["length", "name", "piece length", "pieces"] {
         assert!(error(without(one_file(), key)).starts_with(&format!("info.{key} is missing, expected ")));

@@ -57,7 +57,7 @@ impl Allowed {
             let Ok(name) = file.file_name().into_string() else { continue };
             // Links are followed.
             let Ok(metadata) = fs::metadata(file.path()) else { continue };
-            if !name.ends_with(".torrent") || !metadata.is_file() {
+            if !name.to_ascii_lowercase().ends_with(".torrent") || !metadata.is_file() {
                 continue;
             }
             let (length, modified) = (metadata.len(), metadata.modified().ok());
@@ -126,7 +126,12 @@ impl Passkeys {
     pub fn read(path: &Path) -> io::Result<Passkeys> {
         let mut text = String::new();
         File::open(path)?.take(MOST_PASSKEY_BYTES).read_to_string(&mut text)?;
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        // Editors of Windows put a byte order mark before the first one.
+        let lines = text
+            .trim_start_matches('\u{feff}')
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'));
         Ok(Passkeys(lines.map(str::to_owned).collect()))
     }
 

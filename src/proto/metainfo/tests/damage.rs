@@ -24,11 +24,12 @@ fn rich() -> Vec<u8> {
 
 /// What must be true for every torrent that is read.
 fn is_sound(meta: &Metainfo) {
-    let mut end = 0;
+    let (mut end, mut seen) = (0, std::collections::BTreeSet::new());
     for file in meta.files.iter() {
         assert_eq!(file.offset, end);
         end += file.length;
         let path = file.path();
+        assert!(seen.insert(path.clone()) || file.padding, "{path} is there twice");
         let mut names = path.split('/');
         assert_eq!(names.next(), Some(meta.name.as_str()));
         assert!(names.all(|name| path::safe_component(name.as_bytes()).as_deref() == Ok(name)), "{path}");

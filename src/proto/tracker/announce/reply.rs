@@ -7,7 +7,7 @@
 mod tests;
 
 use crate::base::gzip::gunzip;
-use crate::proto::bencode::{Bencode, Value, decode};
+use crate::proto::bencode::{Bencode, Value, decode_foreign};
 use crate::proto::id::PeerId;
 use crate::proto::tracker::compact::{self, V4_BYTES, V6_BYTES};
 use core::net::{IpAddr, SocketAddr};
@@ -49,6 +49,8 @@ pub struct AnnounceReply {
     pub warning: Option<String>,
     /// The address the tracker sees the client at (BEP 24).
     pub external_ip: Option<IpAddr>,
+    /// What is not as BEP 3 wants it in the body, although it could be read. Safe on a terminal.
+    pub odd: Option<String>,
 }
 
 /// Why there is no reply.
@@ -77,21 +79,24 @@ pub enum RetryIn {
 /// Reads the body of a tracker's answer. Use it whatever the HTTP status is, because failures come with 200 and with 400.
 pub fn parse_reply(body: &[u8]) -> Result<AnnounceReply, ReplyError> {
     let damaged = |what: &str| Err(ReplyError::Damaged(what.into()));
-    // Scripts print line ends around the dict, which itself begins and ends with a letter.
     let Some(body) = unpack(body) else { return damaged("is compressed (gzip), and damaged or too large") };
-    let body = body.trim_ascii();
-    if body.is_empty() {
+    if body.trim_ascii().is_empty() {
         return damaged("is empty");
     }
-    let dict = match decode(body) {
-        Ok(dict) => dict,
-        Err(_) if body.starts_with(b"<") => return damaged("is a web page: is this the URL of a tracker?"),
+    let (dict, odd) = match decode_foreign(&body) {
+        Ok(read) => read,
+        Err(_) if body.trim_ascii().starts_with(b"<") => {
+            return damaged("is a web page: is this the URL of a tracker?");
+        }
         Err(error) => return damaged(&format!("is not bencoded: {error}")),
     };
     let Some(entries) = dict.entries() else { return damaged("is bencoded, but not a dict") };
-    let (mut reply, mut failure, mut retry_in) = (AnnounceReply::default(), None, None);
+    let (mut reply, mut failure, mut retry_in) = (AnnounceReply { odd, ..AnnounceReply::default() }, None, None);
+    let mut before = None;
     for (key, value) in entries {
         match key {
+            // Of a key that is there twice, the first counts.
+            _ if before.replace(key) == Some(key) => {}
             b"failure reason" => failure = Some(words(value).unwrap_or_default()),
             b"retry in" => retry_in = parse_retry_in(value),
             b"interval" => reply.interval = number(value),

@@ -6,12 +6,14 @@
 use super::AnnounceReply;
 use super::reply::{small, unpack};
 use crate::base::url::{join_query, path_and_query, percent_encode};
-use crate::proto::bencode::decode;
+use crate::proto::bencode::decode_foreign;
 use crate::proto::id::InfoHash;
 
 /// The URL of the scrape of `info_hash`, for a tracker with this `announce_url`. `None` if BEP 48 defines none for it: its
 /// last `/` must be before `announce`.
 pub fn scrape_url(announce_url: &str, info_hash: &InfoHash) -> Option<String> {
+    // A fragment is not sent, so it does not count either.
+    let announce_url = announce_url.split('#').next().unwrap_or_default();
     // The `/` must not be one of those before the host, which may be called `announce` too.
     let (before, last) = announce_url.rsplit_once('/').filter(|_| path_and_query(announce_url).contains('/'))?;
     let rest = last.strip_prefix("announce")?;
@@ -21,8 +23,9 @@ pub fn scrape_url(announce_url: &str, info_hash: &InfoHash) -> Option<String> {
 
 /// Reads the answer; `None` if it has nothing about `info_hash`.
 pub fn parse_scrape(body: &[u8], info_hash: &InfoHash) -> Option<AnnounceReply> {
-    let [seeds, leechers, downloaded] = decode(unpack(body)?.trim_ascii())
-        .ok()?
+    let body = unpack(body)?;
+    let (answer, _) = decode_foreign(&body).ok()?;
+    let [seeds, leechers, downloaded] = answer
         .get(b"files")?
         .get(&info_hash.0)?
         .get_all([b"complete", b"incomplete", b"downloaded"])?
@@ -50,6 +53,8 @@ mod tests {
             ("http://example.com/announce?x=2/4", None),
             ("http://example.com/x%064announce", None),
             ("http://announce", None),
+            ("http://example.com/announce#/announce", Some("http://example.com/scrape?")),
+            ("http://example.com/a#/announce", None),
             ("announce", None),
         ] {
             let expected = scrape.map(|scrape| format!("{scrape}{hash}"));

@@ -71,6 +71,29 @@ fn every_form_of_the_list_is_read() {
     assert_eq!(parsed(&both).peers.len(), 1);
 }
 
+/// Each of these made the whole answer useless once.
+#[test]
+fn a_reply_that_is_not_quite_bencode_is_read_and_what_is_odd_is_told() {
+    let peers = "5:peers6:\x0a\x00\x00\x01\x1a\x21";
+    for (body, odd) in [
+        (format!("d8:intervali1800e{peers}e6:peers60:e"), Some("byte 33: 11 bytes follow the value")),
+        (format!("d8:intervali1800e{peers}e<!-- 0.1 s -->"), Some("byte 33: 14 bytes follow the value")),
+        (format!("d8:intervali01800e{peers}e"), Some("byte 11: number with a leading zero")),
+        (format!("d08:intervali1800e{peers}e"), Some("byte 1: number with a leading zero")),
+        (format!("d8:completei-0e8:intervali1800e{peers}e"), Some("byte 11: integer -0")),
+        (format!("d8:intervali1800e8:intervali1e{peers}e"), Some("byte 17: the same dict key twice")),
+        (format!("d{peers}8:intervali1800ee"), None),
+        (format!("\u{feff}\r\nd8:intervali1800e{peers}e\n\n"), None),
+    ] {
+        let reply = parsed(body.as_bytes());
+        assert_eq!((reply.interval, reply.odd.as_deref()), (Some(1800), odd), "{body}");
+        assert_eq!(reply.peers, [peer("10.0.0.1:6689")], "{body}");
+    }
+    for wrong in ["d8:intervali1800e", "d8:intervali1e2ee", "d8:interval5:1800e", "d8:intervaliee", "di1e1:ae"] {
+        assert!(matches!(parse_reply(wrong.as_bytes()), Err(ReplyError::Damaged(_))), "{wrong}");
+    }
+}
+
 #[test]
 fn bad_entries_are_skipped_and_the_rest_is_kept() {
     let bad = [
@@ -129,7 +152,8 @@ fn numbers_are_the_trackers_own_and_do_not_overflow() {
     assert_eq!(reply.interval, Some(1 << 40));
     assert_eq!(parsed(b"d8:intervali-1e12:min interval3:300e").interval, Some(0));
     assert_eq!(parsed(b"d8:interval22:9999999999999999999999e").interval, Some(u64::MAX));
-    assert!(matches!(parse_reply(b"d8:intervali99999999999999999999ee"), Err(ReplyError::Damaged(_))));
+    let reply = parsed(b"d8:completei7e8:intervali99999999999999999999ee");
+    assert_eq!((reply.seeds, reply.interval), (Some(7), None), "a number beyond 64 bits costs only itself");
 }
 
 #[test]
