@@ -49,7 +49,11 @@ impl<'a> Tree<'a> {
     /// The row of a folder, whose files are the next ones. `path` is its path within the torrent's folder, with its `/`.
     fn folder(&self, name: &str, path: &[u8]) -> Row {
         let inside = (self.next..).map_while(|at| self.file(at)).take_while(|file| file.raw.starts_with(path));
-        let bytes = inside.fold(0u64, |sum, file| sum.saturating_add(file.length));
+        let bytes = inside.fold(0u64, |sum, file| {
+            #[cfg(test)]
+            tests::STEPS.set(tests::STEPS.get() + path.len());
+            sum.saturating_add(file.length)
+        });
         self.row(bytes, &format!("{name}/"))
     }
 
@@ -91,6 +95,27 @@ impl Iterator for Tree<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
+
+    thread_local! {
+        /// How many bytes of paths were compared to sum up the folders.
+        pub(super) static STEPS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// However deep the folders are, and whatever their names are made of.
+    #[test]
+    fn the_time_is_linear_in_the_bytes_of_the_paths() {
+        let deep = "2:\u{e9}".repeat(100);
+        for count in [100, 1000] {
+            let list: String = (0..count).map(|place| format!("d6:lengthi1e4:pathl{deep}8:{place:08}1:xee")).collect();
+            let text =
+                format!("d4:infod5:filesl{list}e4:name1:t12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaaee");
+            let metainfo = Metainfo::parse(text.as_bytes()).unwrap();
+            STEPS.set(0);
+            assert_eq!(Tree::of(&metainfo).count(), DEEPEST + count);
+            assert!((1..=DEEPEST * text.len()).contains(&STEPS.get()), "{} steps", STEPS.get());
+        }
+    }
 
     #[test]
     fn each_folder_comes_once_with_its_total_size() {

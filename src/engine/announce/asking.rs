@@ -70,12 +70,12 @@ pub fn ask(announcement: &Announcement, one_family: &OneFamily, found: &(dyn Fn(
         let hosts = std::mem::take(&mut reply.host_peers);
         reply.peers.extend(lookup::look_up(hosts));
         log::info!("{}: {} peers", redact(url), reply.peers.len());
-        // Once for each torrent, because it says the same each time.
-        if let Some(odd) = reply.odd.as_ref().filter(|_| request.event == Some(AnnounceEvent::Started)) {
-            log::warn!("{}: the tracker's answer is not quite as it should be: {odd}", redact(url));
-        }
         if let Some(warning) = &reply.warning {
             log::warn!("{}: the tracker warns: {}", redact(url), warning);
+        }
+        // It becomes a warning of the tracker, which the person is told once.
+        if let (None, Some(odd)) = (&reply.warning, &reply.odd) {
+            reply.warning = Some(format!("its answer is not quite as it should be: {odd}"));
         }
         found(std::mem::take(&mut reply.peers));
         Ok(reply)
@@ -101,6 +101,11 @@ pub fn ask(announcement: &Announcement, one_family: &OneFamily, found: &(dyn Fn(
         one_family.set(url, family_of(works));
     }
     Ok(reply)
+}
+
+/// Whether a tracker is asked over UDP. Some torrents write schemes in upper case.
+fn is_udp(url: &str) -> bool {
+    url::scheme(url).is_some_and(|scheme| scheme.eq_ignore_ascii_case("udp"))
 }
 
 /// The addresses over which to ask the tracker at `url`: one of each family that works, the system's choice first. None: let
