@@ -178,11 +178,6 @@ fn scrape(url: &str, hash: &InfoHash) -> Outcome {
     parse_scrape(&answer.body, hash).filter(|_| answer.status == 200).ok_or_else(never)
 }
 
-/// Whether `url` is asked over UDP. Its scheme may be in capitals (RFC 3986, section 3.1).
-fn is_udp(url: &str) -> bool {
-    url::scheme(url).is_some_and(|scheme| scheme.eq_ignore_ascii_case("udp"))
-}
-
 /// The tracker refused, or wrote what cannot be read.
 fn refusal(error: ReplyError) -> AnnounceFailure {
     match error {
