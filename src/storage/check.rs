@@ -4,6 +4,7 @@
 //! files does not exist or ends before the piece does, nor if its files are unchanged since the [resume
 //! state](super::resume) of the last run was saved.
 
+mod away;
 pub mod claim;
 pub mod names;
 pub mod trust;
@@ -58,6 +59,9 @@ pub fn begin(
     let Looks { sizes, inodes, seen } = look_at_all(&content)?;
     content.refuse_too_long(&sizes)?;
     let known = states.map(|states| Known::load(states, &content, warn));
+    if let Some(known) = known.as_ref().filter(|_| !check_all && !content.again && !content.duty.only_serves()) {
+        away::refuse(&content, known)?;
+    }
     let making = known.iter().flat_map(|known| known.resume.files.iter().enumerate());
     making.filter(|(_, state)| state.making).for_each(|(file, _)| content.make(file, true));
     let trusts = |file: usize| known.as_ref().is_some_and(|known| known.trusts(file, seen[file].as_ref()));

@@ -59,6 +59,8 @@ pub struct Content {
     absent: Vec<AtomicBool>,
     /// Files of others in the place of wanted files may be overwritten.
     pub overwrite: bool,
+    /// It was open before in this run.
+    pub again: bool,
     has_padding: bool,
     /// What is to be done with it.
     pub duty: Duty,
@@ -99,6 +101,7 @@ impl Content {
             making: none(),
             absent: none(),
             overwrite: false,
+            again: false,
             has_padding,
             duty: Duty::Fetch,
             verified: None,
@@ -113,7 +116,7 @@ impl Content {
         let mut opened = Content::open(self.torrent, self.metainfo.clone(), &self.dir, files, self.preallocate)?;
         // What was in doubt once is not trusted any more.
         opened.duty = if self.duty == Duty::Trust { Duty::Serve } else { self.duty };
-        opened.overwrite = self.overwrite;
+        (opened.overwrite, opened.again) = (self.overwrite, true);
         (0..self.making.len()).filter(|file| self.is_making(*file)).for_each(|file| opened.make(file, true));
         Ok(opened.choose(self.choice.clone()))
     }

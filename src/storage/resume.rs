@@ -116,10 +116,15 @@ fn remove_old(path: &Path) -> io::Result<()> {
 /// What `file` of `content` is like now. `None`: a write from now on might not show.
 pub fn look_at(content: &Content, file: &File) -> io::Result<Option<Record>> {
     let found = file.metadata()?;
+    let (stamp, mount) = (content.known.stamp(&found), mount_of(file));
+    Ok(is_quiet(&found).then_some(Record { stamp, mount, on_disk: false }))
+}
+
+/// The kernel's number of the mount that a file or folder is on; 0: unknown.
+pub fn mount_of(file: &File) -> u64 {
     let told = statx(file, "", AtFlags::EMPTY_PATH, UNIQUE_MOUNT).ok();
     let told = told.filter(|told| told.stx_mask & UNIQUE_MOUNT.bits() != 0);
-    let (stamp, mount) = (content.known.stamp(&found), told.map_or(0, |told| told.stx_mnt_id));
-    Ok(is_quiet(&found).then_some(Record { stamp, mount, on_disk: false }))
+    told.map_or(0, |told| told.stx_mnt_id)
 }
 
 /// The contents of a state.
@@ -170,6 +175,12 @@ impl Known {
         });
         let (resume, written) = found.unwrap_or((unknown, None));
         Known { totals: (resume.uploaded, resume.downloaded), resume, written, lost: None, boot: states.boot.clone() }
+    }
+
+    /// Whether the files were on the mount of this number, which another run of the system may use for another mount.
+    pub fn was_on(&self, mount: u64) -> bool {
+        let mut records = self.resume.files.iter().filter_map(|file| file.record);
+        mount != 0 && self.resume.boot == self.boot && records.any(|record| record.mount == mount)
     }
 
     /// Whether what is known of a file still holds if it looks like `seen` now.

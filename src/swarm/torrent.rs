@@ -39,7 +39,7 @@ use super::picking::picker::Picker;
 use super::rate::{Meter, TokenBucket};
 use super::settings::Settings;
 use super::shared::{Shared, Turn};
-use super::standing::{Problem, Standing};
+use super::standing::{Problem, ProblemKind, Standing};
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
 use crate::proto::id::InfoHash;
@@ -291,9 +291,12 @@ impl Torrent {
     /// The torrent can't go on: peers are let go, trackers and the person are told.
     fn fail(&mut self, problem: Problem, turn: &mut Turn) {
         // How it stands tells the person why. After the stop no peer is connected.
-        let status = Box::new(self.status(turn.now));
-        self.stop(turn);
+        let mut status = Box::new(self.status(turn.now));
+        if let ProblemKind::Incomplete(had_bytes) = problem.kind {
+            status.left = self.picker.length() - had_bytes;
+        }
         self.standing = Standing::Failed(problem.clone());
+        self.stop(turn);
         turn.actions.push(Action::News(News::Failed { problem, status }));
     }
 
@@ -323,12 +326,23 @@ impl Torrent {
             downloaded: self.fetching.down.total(),
             // Unwanted bytes count too: a client that says 0 is counted as a seed, and many trackers introduce no seeds
             // to a seed.
-            left: self.picker.lacked_bytes(),
+            left: self.lacked_bytes(),
             numwant: Some(if self.has_room_for_peers() { NUMWANT } else { 0 }),
             key: Some(self.settings.tracker_key),
             no_peer_id: true,
             ip: self.settings.ip,
             ..AnnounceRequest::new(self.info_hash, self.settings.peer_id, self.settings.port)
+        }
+    }
+
+    /// Bytes of the pieces that are not verified, wanted or not.
+    fn lacked_bytes(&self) -> u64 {
+        match &self.standing {
+            // Another program changed the content of a seed, and the check told only how much of it is still right.
+            Standing::Failed(Problem { kind: ProblemKind::Incomplete(had_bytes), .. }) => {
+                self.picker.length() - had_bytes
+            }
+            _ => self.picker.lacked_bytes(),
         }
     }
 

@@ -35,7 +35,7 @@ const IMPURE: [&str; 12] = [
 const CORE: [&str; 6] = ["base", "proto", "swarm", "sys", "storage", "engine"];
 /// Most lines of code in the core: no blank lines, comments or tests. The classic system had 12,000; what real
 /// torrents, disks, proxies and trackers need beyond the specifications comes on top.
-const CORE_LINES: usize = 13_000;
+const CORE_LINES: usize = 13_100;
 /// Most lines of a file: it is read in one sitting.
 const FILE_LINES: usize = 400;
 /// Most names that `ls` of a folder shows.

@@ -164,6 +164,45 @@ fn a_torrent_waits_for_a_disk_that_is_read_only_for_a_while() {
     stage.content.assert_same_in(&disk.at);
 }
 
+/// The empty mount point is on another disk, which would be filled, and what is written there is hidden later.
+#[test]
+fn nothing_is_downloaded_again_while_the_disk_is_not_mounted_at_the_start() {
+    let stage = stage(2 * MIB);
+    let Some(disk) = Disk::mount(&stage.path().join("disk"), 8 * MIB) else { return };
+    let _seed = stage.seed();
+    let at = disk.at.clone();
+    let get = get(&stage, &at);
+    get.run().assert_code(0);
+    drop(disk);
+    let folder = stage.path().join("torrents");
+    fs::create_dir(&folder).unwrap();
+    fs::copy(&stage.torrent.file, folder.join("a.torrent")).unwrap();
+    let refused = get.run();
+    refused.assert_code(74);
+    assert!(says(&refused.json("failed"), "is its disk mounted?"), "{}", refused.stderr);
+    let mut many = Get::many("leecher", stage.path(), &folder).in_dir(&at).arg("--json").start();
+    wait_for(&mut many, "full", "failed", |object| says(object, "is its disk mounted?"));
+    many.terminate();
+    assert_eq!(fs::read_dir(&at).unwrap().count(), 0, "the mount point was filled");
+    // A person who has deleted the content wants it again.
+    let get = get.arg("--check");
+    get.run().assert_code(0);
+    stage.content.assert_same_in(&at);
+}
+
+#[test]
+fn content_that_was_deleted_is_downloaded_again() {
+    let stage = stage(2 * MIB);
+    let _seed = stage.seed();
+    let dir = stage.path().join("dir");
+    let get = get(&stage, &dir);
+    get.run().assert_code(0);
+    fs::remove_dir_all(dir.join("full")).unwrap();
+    fs::write(dir.join("another file"), "x").unwrap();
+    get.run().assert_code(0);
+    stage.content.assert_same_in(&dir);
+}
+
 /// An engine that saves its state every second, so that it soon learns about lost writes.
 fn engine(stage: &Stage, dir: &Path) -> (Engine, Receiver<Notice>) {
     let states = Some(Arc::new(StateDir::open(&stage.path().join("states")).unwrap()));

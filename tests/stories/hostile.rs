@@ -195,11 +195,7 @@ fn offences(prey: &Prey) -> Vec<(&'static str, Vec<u8>)> {
     let (pieces, piece, block) = (PIECES as u32, PIECE as u32, BLOCK as u32);
     let bitfield = prey.everything();
     let request = |spec: [u32; 3]| message(6, &numbers(&spec));
-    let (mut spare, mut lacks_one) = (bitfield.clone(), bitfield.clone());
-    *spare.last_mut().unwrap() |= 1;
-    lacks_one[0] = 0x7f;
     let at_once = vec![
-        ("a bitfield with a spare bit set", message(5, &spare)),
         ("a short bitfield as the first message", message(5, &bitfield[1..])),
         ("a request out of range as the first message", request([pieces, 0, block])),
     ];
@@ -221,12 +217,19 @@ fn offences(prey: &Prey) -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("a bitfield that is too short", message(5, &bitfield[1..])),
         ("a bitfield that is too long", message(5, &[&bitfield[..], &[0]].concat())),
-        ("a bitfield that takes a piece back", message(5, &lacks_one)),
-        ("two bitfields", message(5, &bitfield)),
         ("have-all without the fast extension", message(14, &[])),
     ];
     let behind = |bytes| [message(5, &bitfield), bytes].concat();
     at_once.into_iter().chain(behind_a_bitfield.into_iter().map(|(what, bytes)| (what, behind(bytes)))).collect()
+}
+
+/// What peers may send, one after the other, because other programs take it too: a have before the bitfield, a spare bit, and
+/// bitfields that repeat or lack what was said before.
+fn oddities(prey: &Prey) -> Vec<u8> {
+    let (mut spare, mut lacks_one) = (prey.everything(), prey.everything());
+    *spare.last_mut().unwrap() |= 1;
+    lacks_one[0] = 0x7f;
+    [message(4, &numbers(&[0])), message(5, &spare), message(5, &spare), message(5, &lacks_one)].concat()
 }
 
 #[test]
@@ -258,6 +261,12 @@ fn an_offence_ends_its_connection_and_disturbs_nothing_else() {
                 assert!(is_closed(&mut socket, SOON), "it tolerates {what}");
             });
         }
+        let (mut odd, _) = enter();
+        let bytes = oddities(&prey(&stage));
+        scope.spawn(move || {
+            odd.write_all(&bytes).unwrap();
+            assert!(!is_closed(&mut odd, Duration::from_secs(3)), "it does not tolerate what others do");
+        });
         let (mut first, theirs) = enter();
         // Its own peer id, from another connection.
         let mut itself = TcpStream::connect((Ipv4Addr::LOCALHOST, get.port)).unwrap();

@@ -204,6 +204,27 @@ fn incomplete_content_is_not_seeded() {
     assert!(!nowhere.exists());
 }
 
+/// Changed bytes are not uploaded for longer than a second, and what is told at the end is what is there now.
+#[test]
+fn content_that_changes_behind_a_seed_ends_it_with_true_figures() {
+    let stage = stage();
+    let (seed, port) = stage.serve(&[]);
+    let mut asker = Asker::unchoked(port, &stage.torrent, 1, false);
+    asker.ask(3, 0).unwrap();
+    assert!(asker.block().unwrap() == block(&stage, 3, 0));
+    damage(&stage.source.join("a file.bin"), PIECE * 3, PIECE * 2);
+    std::thread::sleep(Duration::from_millis(1200));
+    asker.ask(4, 0).unwrap();
+    assert!(asker.block().is_err(), "changed bytes are uploaded");
+    let outcome = seed.wait();
+    outcome.assert_code(74);
+    assert!(outcome.stderr.contains("it has 14 of 16 pieces"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("failed at 87.5 % (3.50 of 4.00 MiB)"), "{}", outcome.stderr);
+    let announces = stage.tracker.announces_from(&stage.torrent.info_hash, port);
+    let last = announces.last().unwrap();
+    assert_eq!((last.event.as_str(), last.left), ("stopped", 2 * PIECE as u64), "{last:?}");
+}
+
 /// A wrong piece is never uploaded, even without a check at the start.
 #[test]
 fn with_no_check_each_piece_is_verified_before_its_first_upload() {

@@ -53,6 +53,27 @@ fn peers_meet_over_http() {
     assert!(without.contains("2:ip9:127.0.0.14:porti100") && !without.contains("peer id"), "{without}");
 }
 
+/// A proxy or a link checker may ask with HEAD: that is no peer. And some torrents have a slash after the path.
+#[test]
+fn a_head_is_no_announce_and_a_slash_after_the_path_does_no_harm() {
+    let scratch = scratch();
+    let track = tracker(scratch.path());
+    let mut socket = TcpStream::connect(track.address()).unwrap();
+    let target = query(HASH, 1001, 0, "&event=started");
+    for path in [target.clone(), target.replace("/announce?", "/announce/?")] {
+        write!(socket, "HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    }
+    write!(socket, "HEAD / HTTP/1.0\r\n\r\n").unwrap();
+    let mut answers = String::new();
+    socket.read_to_string(&mut answers).unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 3, "{answers}");
+    assert!(!track.scrape(&HASH).windows(20).any(|part| part == HASH), "a HEAD registered a peer");
+    let slash = track.get(&target.replace("/announce?", "/announce/?")).body;
+    assert_eq!(number(&slash, "complete"), 1);
+    let scrape = track.get(&format!("/scrape/?info_hash={}", percent_encode(&HASH))).body;
+    assert_eq!(scraped(&scrape, &HASH), [1, 0, 0]);
+}
+
 /// BEP 48: a scrape may name several torrents, unknown ones are left out, and only an option allows a scrape of all.
 #[test]
 fn a_scrape_counts_the_peers_of_several_torrents() {

@@ -7,6 +7,7 @@ use crate::common::ports::free_port;
 use crate::common::stage::Stage;
 use crate::common::swarmlet::{Get, Swarmlet};
 use crate::common::torrent::make_with_tiers;
+use crate::common::track::Track;
 use crate::common::wait::{PATIENCE, wait_until};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -113,7 +114,7 @@ fn each_bad_tracker_is_reported_with_its_fault_and_the_good_one_is_used() {
         (7, "refused"),
         (8, ""),
         (9, "is not bencoded"),
-        (10, "neither http nor https"),
+        (10, "its URL is not one of http, https or udp"),
     ];
     let heard = |out: &str, number: u8, words: &str| {
         let name = format!("\"tracker\":\"{}\"", host(number));
@@ -344,4 +345,22 @@ fn a_tracker_that_comes_up_is_noticed_without_a_restart() {
     stage.content.assert_same_in(&get.dir);
     let after = came.lock().unwrap().expect("it was asked");
     assert!(after < Duration::from_secs(20), "noticed after {after:?}");
+}
+
+/// RFC 3986: the scheme of a URL may be in capitals.
+#[test]
+fn a_tracker_whose_scheme_is_in_capitals_is_asked() {
+    let stage = Stage::new(Content::one_file("a file.bin", 100 * KIB), PIECE);
+    let track = Track::on_free_port(stage.path()).start();
+    for (name, url) in
+        [("http", track.url().replace("http:", "HTTP:")), ("udp", track.udp_url().replace("udp:", "UDP:"))]
+    {
+        let file = stage.path().join(format!("{name}.torrent"));
+        let torrent = make_with_tiers(&stage.content, &file, PIECE + name.len() * 16 * KIB, &[vec![url]]);
+        let mut seed = Get::seed(&format!("{name} seed"), stage.path(), &stage.source).torrent(&torrent).start();
+        track.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
+        let get = Get::new(name, stage.path()).torrent(&torrent);
+        get.run().assert_code(0);
+        stage.content.assert_same_in(&get.dir);
+    }
 }

@@ -116,7 +116,7 @@ fn addresses(url: &str, one_family: &OneFamily) -> Result<Vec<SocketAddr>, Annou
         Some("http" | "https") if http::is_proxied(url) => return Ok(Vec::new()),
         // To look up a host, any port will do.
         Some("http" | "https") => Some(80),
-        _ => return Ok(Vec::new()),
+        _ => return Err(AnnounceFailure::unanswered("its URL is not one of http, https or udp")),
     };
     let host = url::host(url).ok_or_else(|| AnnounceFailure::unanswered("its URL names no host"))?;
     let port = url::port(url)

@@ -34,8 +34,7 @@ impl Bitfield {
         Bitfield { bytes: bytes.into(), len, ones: len }
     }
 
-    /// The pieces that `bytes`, the body of a message `bitfield`, says of a torrent of `len` pieces. An error says why
-    /// they cannot be: then the connection is closed (BEP 3).
+    /// The pieces that `bytes` say of a torrent of `len` pieces. An error says why they cannot be.
     pub fn from_bytes(bytes: impl Into<Box<[u8]>>, len: u32) -> Result<Bitfield, String> {
         let bytes = bytes.into();
         let expected = bytes_for(len);
@@ -47,6 +46,17 @@ impl Bitfield {
         }
         let ones = words(&bytes).map(u64::count_ones).sum();
         Ok(Bitfield { bytes, len, ones })
+    }
+
+    /// The same, but of a message: some programs set spare bits, which mean nothing.
+    pub fn of_peer(mut bytes: Vec<u8>, len: u32) -> Result<Bitfield, String> {
+        if let Some(last) = bytes.last_mut() {
+            if *last & spare_bits(len) != 0 {
+                log::debug!("a peer's bitfield has spare bits set, which are ignored");
+            }
+            *last &= !spare_bits(len);
+        }
+        Bitfield::from_bytes(bytes, len)
     }
 
     /// Whether piece `index` is in the set. A piece that does not exist is not.

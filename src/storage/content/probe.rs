@@ -45,7 +45,7 @@ impl Content {
         // The open files may be on a disk that is gone.
         self.files.forget_all(self.key);
         if there.identity() != self.folder.identity() {
-            // An empty mount point must not be filled. A person who wants that starts swarmlet again.
+            // An empty mount point must not be filled. A person who wants that starts swarmlet again, with --check.
             let is_bare = (0..self.metainfo.files.len()).all(|file| self.is_missing_from(&there, file));
             if is_bare && left < self.metainfo.length {
                 return Err(words(format!("what was in {} is not there (is its disk mounted?)", self.dir.display())));

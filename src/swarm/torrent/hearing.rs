@@ -40,7 +40,8 @@ impl Torrent {
     }
 
     fn heard(&mut self, key: PeerKey, message: Message, turn: &mut Turn) {
-        let Some(fast) = self.peers.get(&key).map(|peer| peer.reserved.fast()) else { return };
+        let Some(peer) = self.peers.get(&key) else { return };
+        let (fast, known) = (peer.reserved.fast(), peer.pieces_known);
         let pieces = self.picker.have().len();
         match message {
             Message::HaveAll
@@ -52,10 +53,15 @@ impl Torrent {
             {
                 self.close(key, "it sends messages of the fast extension, which it did not promise", turn);
             }
-            Message::Bitfield(bytes) => match Bitfield::from_bytes(bytes, pieces) {
+            Message::Bitfield(bytes) => match Bitfield::of_peer(bytes, pieces) {
                 Ok(has) => self.got_bitfield(key, has, turn),
-                Err(_) => self.close(key, "its bitfield has a wrong length or spare bits set", turn),
+                Err(_) => self.close(key, "its bitfield has a wrong length", turn),
             },
+            // Five bytes of it cost as much as a whole bitfield, so nobody may repeat it.
+            Message::HaveNone if known => self.close(key, "a further have none says nothing new", turn),
+            Message::HaveAll if known && peer.has.is_full() => {
+                self.close(key, "a further have all says nothing new", turn);
+            }
             Message::HaveAll => self.got_bitfield(key, Bitfield::full(pieces), turn),
             Message::HaveNone => self.got_bitfield(key, Bitfield::new(pieces), turn),
             Message::Have(piece) => self.got_have(key, piece, turn),

@@ -110,13 +110,10 @@ impl Torrent {
     }
 
     /// The peer said what it has, all at once: right after the handshake, or later (aria2 sends a bitfield in place of
-    /// many haves). A later one must add something: no peer has a reason to repeat itself, or to take pieces back.
+    /// many haves). A later one only adds: it may have been made before a have that came first.
     pub(super) fn got_bitfield(&mut self, key: PeerKey, has: Bitfield, turn: &mut Turn) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         if peer.pieces_known {
-            if peer.has.has_any_lacked_by(&has) || !has.has_any_lacked_by(&peer.has) {
-                return self.close(key, "a further bitfield says nothing new, or takes back", turn);
-            }
             let new: Vec<u32> = has.iter_lacked_by(&peer.has).collect();
             return new.into_iter().for_each(|piece| self.got_have(key, piece, turn));
         }

@@ -53,6 +53,23 @@ fn five_redirects_are_followed_and_loops_are_not() {
     assert_eq!(asked.load(Ordering::Relaxed), 6, "the first, and five more");
 }
 
+/// Browsers and curl follow these too.
+#[test]
+fn a_redirect_with_characters_that_no_url_may_have_is_followed() {
+    for (location, path) in [("/ok a b", "/ok%20a%20b"), ("/b\u{e4}", "/b%C3%A4"), ("/a|b?q=\"c\"", "/a%7Cb?q=%22c%22")]
+    {
+        let addr = serve(move |asked, socket| {
+            let answer = match asked {
+                "/" => format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n").into(),
+                _ if asked == path => http("200 OK", "here"),
+                _ => http("404 Not Found", "not here"),
+            };
+            let _ = socket.write_all(&answer);
+        });
+        assert_eq!(get(&url(addr, "/"), LIMIT, PATIENCE).unwrap(), b"here", "{location}");
+    }
+}
+
 #[test]
 fn a_long_head_is_refused_and_a_long_url_is_requested() {
     let head = |bytes: usize| format!("HTTP/1.1 200 OK\r\nX: {}\r\nContent-Length: 4\r\n\r\nhere", "x".repeat(bytes));

@@ -71,6 +71,10 @@ fn may_name_another(shared: &Shared, request: &Request, from: IpAddr, client: Ip
 
 fn answer(shared: &Shared, request: &Request, from: IpAddr, client: Result<IpAddr, Unknown>) -> Answer {
     let (path, query) = request.target.split_once('?').unwrap_or((request.target, ""));
+    let path = without_slash(path);
+    if request.head && path.ends_with("/announce") {
+        return bencoded(emit_failure("HEAD announces nothing", None));
+    }
     match path.rsplit_once('/') {
         Some((passkey, "announce")) => match client {
             Ok(client) => announce(shared, passkey, query, client, may_name_another(shared, request, from, client)),
@@ -89,6 +93,12 @@ fn answer(shared: &Shared, request: &Request, from: IpAddr, client: Result<IpAdd
         Some(("", "metrics")) if shared.config.figures => page::metrics(shared),
         _ => Answer::words("404 Not Found", "there is nothing here; the tracker is at /announce"),
     }
+}
+
+/// `path` as the tracker names it: some torrents have a slash after it.
+fn without_slash(path: &str) -> &str {
+    let without = path.strip_suffix('/').filter(|path| path.ends_with("/announce") || path.ends_with("/scrape"));
+    without.unwrap_or(path)
 }
 
 fn bencoded(bytes: Vec<u8>) -> Answer {

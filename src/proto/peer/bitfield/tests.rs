@@ -55,6 +55,14 @@ fn wrong_length_and_spare_bits_are_refused() {
 }
 
 #[test]
+fn spare_bits_of_a_peer_are_ignored() {
+    let field = Bitfield::of_peer(vec![0b0100_0000, 0b1100_0001], 9).unwrap();
+    assert_eq!(field.iter_ones().collect::<Vec<_>>(), [1, 8]);
+    assert_eq!(field.as_bytes(), [0b0100_0000, 0b1000_0000]);
+    assert!(Bitfield::of_peer(vec![0xff; 3], 9).is_err(), "its length must still be right");
+}
+
+#[test]
 fn full_has_all_and_no_spare_bits() {
     for len in [0, 1, 7, 8, 9, 63, 64, 65, 1000] {
         let field = Bitfield::full(len);

@@ -17,6 +17,11 @@ impl Picker {
         self.wanted = Some(wanted);
     }
 
+    /// Bytes of all pieces.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
     /// Bytes of the pieces that are not verified yet, wanted or not.
     pub fn lacked_bytes(&self) -> u64 {
         self.length - self.bytes_of(&self.have)

@@ -14,8 +14,7 @@ fn nonsense_ends_the_connection_and_nothing_else() {
         vec![Message::Have(PIECES)],
         vec![Message::Bitfield(vec![0; 2])],
         vec![Message::HaveNone, Message::HaveNone],
-        vec![Message::Bitfield(vec![128, 0, 0]), Message::Bitfield(vec![128, 0, 0])],
-        vec![Message::Have(1), Message::Bitfield(vec![128, 0, 0])],
+        vec![Message::Have(1), Message::HaveNone],
         vec![Message::Request(beyond)],
         vec![Message::Request(over_the_end)],
         vec![Message::Request(overflow)],
@@ -45,6 +44,21 @@ fn a_later_bitfield_that_adds_pieces_is_taken() {
     let peer = &swarm.members[0].torrent.peers[&key_of(1)];
     assert_eq!(peer.has.iter_ones().collect::<Vec<_>>(), [0, 3, 23]);
     assert_eq!(peer.useful_pieces, 3);
+}
+
+/// As libtorrent does. Some programs announce a piece that they just got before the bitfield that was made without it.
+#[test]
+fn a_late_or_repeated_bitfield_is_taken_and_takes_nothing_back() {
+    let mut swarm = swarm_of(&[nothing(), nothing()]);
+    swarm.connect(1, 0);
+    let early = Message::Bitfield(vec![128, 0, 0]);
+    for heard in [Message::Have(1), early.clone(), early.clone(), early] {
+        swarm.happen(0, Event::Peer(key_of(1), PeerEvent::Message(heard)));
+    }
+    assert!(swarm.members[0].closed.is_empty(), "{:?}", swarm.members[0].closed);
+    let peer = &swarm.members[0].torrent.peers[&key_of(1)];
+    assert_eq!(peer.has.iter_ones().collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(peer.useful_pieces, 2);
 }
 
 #[test]

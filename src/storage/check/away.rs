@@ -1,0 +1,31 @@
+//! Whether content that was there in the last run is away, most likely because its disk is not mounted.
+//!
+//! Floor 3. Without its disk, a mount point is an empty folder of another disk. Everything would be downloaded again into it,
+//! and be hidden as soon as the disk is mounted. So a torrent does not start if the resume state says that pieces were there,
+//! and the folder is empty. But who has deleted the content wants it again: that is so if the folder contains anything else, or
+//! is on the same mount as before.
+
+use crate::storage::content::Content;
+use crate::storage::error::{ContentError, Doing};
+use crate::storage::resume::{Known, mount_of};
+use std::fs::{self, File};
+use std::io;
+
+/// Refuses content that was there in the last run if nothing is there now.
+pub fn refuse(content: &Content, known: &Known) -> Result<(), ContentError> {
+    if known.resume.have.is_empty() {
+        return Ok(());
+    }
+    // The torrent's own folder may be the mount point.
+    let own = content.dir.join(&content.metainfo.name);
+    let folder = if own.is_dir() { own } else { content.dir.clone() };
+    let is_empty = fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_none());
+    if !is_empty || File::open(&folder).is_ok_and(|folder| known.was_on(mount_of(&folder))) {
+        return Ok(());
+    }
+    let words = format!(
+        "what was in {} is not there (is its disk mounted?); --check downloads it again if it was deleted",
+        folder.display()
+    );
+    Err(content.error(Doing::Reading, &content.metainfo.name, io::Error::other(words)))
+}
