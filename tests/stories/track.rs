@@ -70,6 +70,9 @@ fn a_head_is_no_announce_and_a_slash_after_the_path_does_no_harm() {
     assert!(!track.scrape(&HASH).windows(20).any(|part| part == HASH), "a HEAD registered a peer");
     let slash = track.get(&target.replace("/announce?", "/announce/?")).body;
     assert_eq!(number(&slash, "complete"), 1);
+    let bare = track.get(&query(HASH, 1002, 5, "").replace("/announce?", "/?")).body;
+    assert_eq!(peers(&bare), [(HERE, 1001)], "a URL without a path");
+    track.get(&query(HASH, 1002, 5, "&event=stopped").replace("/announce?", "/?"));
     let scrape = track.get(&format!("/scrape/?info_hash={}", percent_encode(&HASH))).body;
     assert_eq!(scraped(&scrape, &HASH), [1, 0, 0]);
 }

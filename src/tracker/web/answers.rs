@@ -71,7 +71,7 @@ fn may_name_another(shared: &Shared, request: &Request, from: IpAddr, client: Ip
 
 fn answer(shared: &Shared, request: &Request, from: IpAddr, client: Result<IpAddr, Unknown>) -> Answer {
     let (path, query) = request.target.split_once('?').unwrap_or((request.target, ""));
-    let path = without_slash(path);
+    let path = usual_path(path, query);
     if request.head && path.ends_with("/announce") {
         return bencoded(emit_failure("HEAD announces nothing", None));
     }
@@ -95,8 +95,11 @@ fn answer(shared: &Shared, request: &Request, from: IpAddr, client: Result<IpAdd
     }
 }
 
-/// `path` as the tracker names it: some torrents have a slash after it.
-fn without_slash(path: &str) -> &str {
+/// `path` as the tracker names it: some torrents have a slash after it, or no path at all.
+fn usual_path<'a>(path: &'a str, query: &str) -> &'a str {
+    if path == "/" && query.contains("info_hash=") {
+        return "/announce";
+    }
     let without = path.strip_suffix('/').filter(|path| path.ends_with("/announce") || path.ends_with("/scrape"));
     without.unwrap_or(path)
 }
