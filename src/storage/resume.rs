@@ -275,6 +275,9 @@ impl Known {
                         return Err(error.error);
                     }
                     content.known.lost(file);
+                    // Whatever the disk made of it, it is no user's.
+                    content.make(file, true);
+                    *making = true;
                     // The system may still have in memory what the disk lacks. A reader must see what is on the disk.
                     let _ = fadvise(&opened, 0, None, Advice::DontNeed);
                     self.lost = Some(error);

@@ -12,6 +12,7 @@ use crate::engine::Job;
 use crate::proto::id::InfoHash;
 use crate::sys::stamp::stamp;
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -72,6 +73,9 @@ impl Folder {
         // What went during the last look may have been in the way of a file that was judged before it.
         let mut some_went = std::mem::take(&mut self.some_went);
         let files = self.find(all, tell);
+        // Those in a folder below may be content of a torrent above.
+        let mut files: Vec<_> = files.into_iter().collect();
+        files.sort_by_key(|(path, _)| path.components().count());
         for (path, stamp) in files {
             some_went |= self.some_went;
             let before = self.seen.get(&path);
@@ -153,16 +157,29 @@ impl Folder {
             self.some_went = true;
             tell(Change::Went(path.to_path_buf()));
         }
-        let in_the_way = self.seen.iter().find(|(other, (_, fate))| {
-            let Fate::Runs { info_hash, name, .. } = fate else { return false };
-            *info_hash == metainfo.info_hash || **name == *metainfo.name && self.place(other) == self.place(path)
+        let above: Vec<_> =
+            path.ancestors().skip(1).filter_map(|folder| Some((folder.parent()?, folder.file_name()?))).collect();
+        let in_the_way = self.seen.iter().find_map(|(other, (_, fate))| {
+            let Fate::Runs { info_hash, name, .. } = fate else { return None };
+            let is_content = || {
+                let is_its_folder =
+                    |(parent, folder): &(&Path, &OsStr)| *folder == OsStr::new(&**name) && *parent == self.place(other);
+                above.iter().any(is_its_folder)
+            };
+            match () {
+                () if *info_hash == metainfo.info_hash => Some((other, "describes the same torrent")),
+                () if **name == *metainfo.name && self.place(other) == self.place(path) => {
+                    Some((other, "has content of the same name"))
+                }
+                // Whoever made that torrent could otherwise have us download anything.
+                () if is_content() => Some((other, "has it among its content")),
+                () => None,
+            }
         });
-        if let Some((other, _)) = in_the_way {
+        if let Some((other, why)) = in_the_way {
             if !was_left_out {
                 let [this, other] = [path, other].map(|path| for_terminal(&path.to_string_lossy()));
-                tell(Change::Bad(format!(
-                    "{this} is not used: {other} is the same torrent, or has content of the same name"
-                )));
+                tell(Change::Bad(format!("{this} is not used: {other} {why}")));
             }
             return Fate::LeftOut;
         }
@@ -264,6 +281,22 @@ mod tests {
         assert_eq!(written("http://old.example/", 1), (a(), vec![]));
         assert_eq!(written("http://old.example/", 2), (vec![], vec![]));
         assert_eq!(written("http://new.example/", 3), (a(), vec!["a.torrent".to_string()]));
+    }
+
+    #[test]
+    fn a_torrent_that_another_one_brought_is_not_used() {
+        let temp = tempfile::tempdir().unwrap();
+        fs::create_dir_all(temp.path().join("App/below")).unwrap();
+        fs::write(temp.path().join("App.torrent"), torrent("App")).unwrap();
+        let mut folder = Folder::new(temp.path().into(), None);
+        assert_eq!(look(&mut folder).0, ["App"]);
+        fs::write(temp.path().join("App/below/b.torrent"), torrent("b")).unwrap();
+        fs::write(temp.path().join("c.torrent"), torrent("c")).unwrap();
+        assert_eq!(look(&mut folder).0, ["c"]);
+        assert_eq!(look(&mut Folder::new(temp.path().into(), None)).0, ["App", "c"], "after a restart");
+        // When the torrent is gone, its folder is like any other.
+        fs::remove_file(temp.path().join("App.torrent")).unwrap();
+        assert_eq!(look(&mut folder), (vec!["b".to_string()], vec!["App.torrent".to_string()]));
     }
 
     #[test]
