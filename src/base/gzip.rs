@@ -14,6 +14,17 @@ const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 
 /// Unpacks `bytes`; `None` if they are not a whole gzip file, or if it has more than `most` bytes unpacked.
 pub fn gunzip(bytes: &[u8], most: usize) -> Option<Vec<u8>> {
     let mut input = Bits { bytes, at: 0 };
+    let mut out = Vec::new();
+    loop {
+        out.extend(member(&mut input, most - out.len())?);
+        // Files that were put together follow each other. What else follows is ignored, as by gzip.
+        if !bytes.get(input.at / 8..).is_some_and(|rest| rest.starts_with(&[0x1f, 0x8b])) {
+            return Some(out);
+        }
+    }
+}
+
+fn member(input: &mut Bits, most: usize) -> Option<Vec<u8>> {
     let [a, b, method, flags, ..] = *input.take(10)? else { return None };
     if [a, b, method] != [0x1f, 0x8b, 8] {
         return None;
@@ -30,7 +41,7 @@ pub fn gunzip(bytes: &[u8], most: usize) -> Option<Vec<u8>> {
         input.take(2)?;
     }
     let mut out = Vec::new();
-    inflate(&mut input, &mut out, most)?;
+    inflate(input, &mut out, most)?;
     input.at = input.at.next_multiple_of(8);
     let sum = input.take(4)?;
     // The length counts modulo 2^32.
@@ -235,6 +246,9 @@ mod tests {
     #[test]
     fn output_of_zlib_is_unpacked() {
         assert_eq!(gunzip(&bytes(STORED), 100).unwrap(), REPLY);
+        let several = [bytes(STORED), bytes(FIXED), b"and more".to_vec()].concat();
+        assert_eq!(gunzip(&several, 100).unwrap(), [REPLY, REPLY].concat());
+        assert_eq!(gunzip(&several, 2 * REPLY.len() - 1), None, "the limit is of all of them");
         assert_eq!(gunzip(&bytes(FIXED), 100).unwrap(), REPLY);
         assert_eq!(gunzip(&bytes(OWN_CODE), 3000).unwrap(), long());
         // A header with everything it can have: an extra field, a name, a comment, a checksum.

@@ -157,12 +157,13 @@ impl Resume {
             downloaded: total(downloaded).ok_or("downloaded is no number of bytes")?,
             ..Resume::new(metainfo, folder.to_vec())
         };
+        let have = Bitfield::from_bytes(text(have), metainfo.piece_count())?;
         if version == Some(BEFORE) {
-            // It did not say which files were being made. So none of them counts as the user's.
-            let files = vec![FileState { record: None, making: true }; metainfo.files.len()];
+            // It did not say which files were being made: those that lacked a piece.
+            let lacks = |entry| metainfo.pieces_of(entry).any(|piece| !have.get(piece));
+            let files = metainfo.files.iter().map(|entry| FileState { record: None, making: lacks(entry) }).collect();
             return Ok(Resume { files, ..resume });
         }
-        let have = Bitfield::from_bytes(text(have), metainfo.piece_count())?;
         let records = text(files);
         if records.len() != metainfo.files.len() * RECORD_BYTES {
             return Err(format!("{} bytes do not describe {} files", records.len(), metainfo.files.len()));

@@ -62,8 +62,12 @@ pub fn begin(
     if let Some(known) = known.as_ref().filter(|_| !check_all && !content.again && !content.duty.only_serves()) {
         away::refuse(&content, known)?;
     }
-    let making = known.iter().flat_map(|known| known.resume.files.iter().enumerate());
-    making.filter(|(_, state)| state.making).for_each(|(file, _)| content.make(file, true));
+    // Files of ours have their full length from their first byte on. One of another length took their place.
+    let is_ours = |file: usize| [0, content.metainfo.files.at(file).length].contains(&sizes[file]);
+    let states_of = known.as_ref().map_or(&[][..], |known| &known.resume.files);
+    let recorded: Vec<bool> =
+        (0..sizes.len()).map(|file| states_of.get(file).is_some_and(|state| state.making) && is_ours(file)).collect();
+    recorded.iter().enumerate().filter(|(_, made)| **made).for_each(|(file, _)| content.make(file, true));
     let trusts = |file: usize| known.as_ref().is_some_and(|known| known.trusts(file, seen[file].as_ref()));
     let trusted: Vec<bool> = (0..seen.len()).map(trusts).collect();
     let last = known.as_ref().filter(|_| !check_all).map(|known| (&known.resume.have, trusted.as_slice()));
@@ -75,7 +79,7 @@ pub fn begin(
     }
     let own = found.content.without_parts(found.have.clone());
     claim::claim(&found.content, &own, &sizes, &trusted)?;
-    names::tell_apart(&found.content, &own, &inodes)?;
+    names::tell_apart(&found.content, &own, &inodes, &recorded)?;
     // What is ours is recorded before anything is written.
     if let (Some(states), Some(known)) = (states, &mut found.known) {
         known.announce(states, &found.content, own);

@@ -113,6 +113,25 @@ fn what_was_begun_is_continued_after_kill_9_at_any_moment() {
     stage.content.assert_same_in(&get.dir);
 }
 
+/// Files of ours have their full length from the first byte on.
+#[test]
+fn a_shorter_file_in_the_place_of_one_that_was_begun_is_kept() {
+    let stage = Stage::new(Content::one_file("song.flac", 3 * MIB), 2 * MIB);
+    let (_seed, line) = stage.slow_seed(MIB as u64);
+    let get = stage.get("leecher").arg("--json");
+    let mut leecher = get.start();
+    let path = get.dir.join("song.flac");
+    wait_until("the file was begun", PATIENCE, || {
+        leecher.must_run();
+        path.exists() && line.passed() >= MIB as u64 / 2
+    });
+    leecher.kill();
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "from another source").unwrap();
+    refused(&get.run(), &path);
+    assert_eq!(fs::read(&path).unwrap(), b"from another source");
+}
+
 /// When a file is complete, it is ours no more: whatever takes its place is the user's.
 #[test]
 fn a_file_that_replaced_a_complete_one_is_kept() {

@@ -175,8 +175,9 @@ pub fn join(base: &str, location: &str) -> String {
             let (to, query) = location.split_at(location.find(['?', '#']).unwrap_or(location.len()));
             let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
             let mut parts: Vec<&str> = folder.split('/').skip(1).collect();
+            let last = to.matches('/').count();
             for (place, part) in to.split('/').enumerate() {
-                let is_last = place == to.matches('/').count();
+                let is_last = place == last;
                 match part {
                     ".." => drop(parts.pop()),
                     "." => {}

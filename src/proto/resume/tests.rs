@@ -144,7 +144,11 @@ fn of_a_state_of_the_version_before_only_the_totals_count() {
     let bytes = with_all(&resume, &[("version", Bencode::Int(1)), ("files", vec![2; 2 * 29].into())]);
     let found = Resume::decode(&bytes, &metainfo, FOLDER).unwrap();
     assert_eq!((found.uploaded, found.downloaded, found.have.count()), (7, 8, 0));
-    assert_eq!(found.files, [FileState { record: None, making: true }; 2], "nobody knows who made them");
+    let made = |making| [FileState { record: None, making }; 2];
+    assert_eq!(found.files, made(false), "complete files may be the user's by now");
+    let begun = Resume { have: Bitfield::new(metainfo.piece_count()), ..resume };
+    let bytes = with_all(&begun, &[("version", Bencode::Int(1)), ("files", vec![2; 2 * 29].into())]);
+    assert_eq!(Resume::decode(&bytes, &metainfo, FOLDER).unwrap().files, made(true), "they lacked pieces");
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub fn refuse(content: &Content, known: &Known) -> Result<(), ContentError> {
         return Ok(());
     }
     let words = format!(
-        "what was in {} is not there (is its disk mounted?); --check downloads it again if it was deleted",
+        "what was in {} is not there (is its disk mounted?); if it was deleted, `swarmlet get --check` downloads it again",
         folder.display()
     );
     Err(content.error(Doing::Reading, &content.metainfo.name, io::Error::other(words)))

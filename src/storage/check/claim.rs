@@ -5,7 +5,8 @@
 //!
 //! * if the [resume state](crate::storage::resume) says that swarmlet was making it. This is recorded before its first
 //!   byte, so it holds after `kill -9` at any moment. It ends when the file has all its pieces: if they are all wrong
-//!   later, a user has replaced the file by his own;
+//!   later, a user has replaced the file by his own. It does not hold for a file of another length, because ours have
+//!   their full length from the first byte on;
 //! * if the state vouches for it: nobody has changed it since it had its pieces. It lacks one now because a file beside
 //!   it is gone;
 //! * if it is empty or all zeros, as other programs leave files that they have not begun;

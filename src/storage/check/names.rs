@@ -13,15 +13,17 @@ use crate::base::sort::sorted;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::storage::content::Content;
 use crate::storage::error::ContentError;
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::ErrorKind;
 
 /// Refuses two files that are one, if one of them lacks pieces. `own`: the right pieces in the files; `inodes`: of the
 /// files that exist, otherwise 0.
-pub fn tell_apart(content: &Content, own: &Bitfield, inodes: &[u64]) -> Result<(), ContentError> {
+pub fn tell_apart(content: &Content, own: &Bitfield, inodes: &[u64], recorded: &[bool]) -> Result<(), ContentError> {
     compare(content, own, inodes)?;
-    let mut created = Vec::new();
-    try_names(content, own, &mut created).inspect_err(|_| created.iter().for_each(|file| content.remove(*file)))
+    let mut created = BTreeSet::new();
+    try_names(content, own, recorded, &mut created)
+        .inspect_err(|_| created.iter().for_each(|file| content.remove(*file)))
 }
 
 /// Compares the files that exist.
@@ -39,7 +41,12 @@ fn compare(content: &Content, own: &Bitfield, inodes: &[u64]) -> Result<(), Cont
 }
 
 /// Creates the files with names that may be one.
-fn try_names(content: &Content, own: &Bitfield, created: &mut Vec<usize>) -> Result<(), ContentError> {
+fn try_names(
+    content: &Content,
+    own: &Bitfield,
+    recorded: &[bool],
+    created: &mut BTreeSet<usize>,
+) -> Result<(), ContentError> {
     let files = &content.metainfo.files;
     let key = |file: usize| if content.may_be_written(file) { key(&files.at(file).inside()) } else { 0 };
     let keys: Vec<u64> = (0..files.len()).map(key).collect();
@@ -48,7 +55,7 @@ fn try_names(content: &Content, own: &Bitfield, created: &mut Vec<usize>) -> Res
         let files = || group.iter().map(|file| *file as usize).filter(|file| keys[*file] != 0);
         for file in files().filter(|file| content.is_absent(*file)) {
             match content.create(file) {
-                Ok(()) => created.push(file),
+                Ok(()) => drop(created.insert(file)),
                 Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {
                     // Not every file system has inodes to compare.
                     let is_one = |other: &usize| content.is_same(file, *other) || !content.known.numbered;
@@ -58,18 +65,21 @@ fn try_names(content: &Content, own: &Bitfield, created: &mut Vec<usize>) -> Res
                 Err(error) => return Err(error),
             }
         }
-        // Two files that exist, on a file system that gives one file two inodes.
-        let looks = |file: usize| {
-            content.open_file(file).and_then(|file| file.metadata()).map(|found| content.known.stamp(&found))
+        // Two files that exist, on a file system that gives one file two inodes. (Those that are recorded as ours were
+        // told apart when they were created.)
+        let look = |file: usize| {
+            let found = content.open_file(file).and_then(|file| file.metadata());
+            found.ok().map(|found| (content.known.stamp(&found), file))
         };
-        for file in
-            files().filter(|file| !content.known.numbered && !created.contains(file) && content.lacks(*file, own))
-        {
-            let same = |other: &usize| {
-                *other != file && looks(file).is_ok_and(|stamp| looks(*other).is_ok_and(|other| other == stamp))
-            };
-            if let Some(other) = files().filter(|other| !created.contains(other)).find(same) {
-                return Err(one(content, file, other));
+        let mut looks: Vec<_> = match content.known.numbered {
+            true => Vec::new(),
+            false => files().filter(|file| !created.contains(file)).filter_map(look).collect(),
+        };
+        looks.sort_unstable();
+        for ((stamp, file), (other_stamp, other)) in looks.iter().zip(looks.iter().skip(1)) {
+            let is_known = recorded[*file] && recorded[*other];
+            if stamp == other_stamp && !is_known && (content.lacks(*file, own) || content.lacks(*other, own)) {
+                return Err(one(content, *file, *other));
             }
         }
     }
