@@ -1,7 +1,7 @@
 //! Makes names that strangers chose safe as file names, and safe on a terminal.
 //!
-//! BEP 3 says that a path is a list of components and nothing about their characters. The rules here are those of the file
-//! system (Linux), and some that keep a name from misleading people.
+//! BEP 3 says that a path is a list of components and nothing about their characters. The rules here are those of the
+//! file system (Linux), and some that keep a name from misleading people.
 
 use crate::base::hex::percent;
 use std::borrow::Cow;
@@ -19,11 +19,12 @@ const MAX_EXTENSION_BYTES: usize = 16;
 /// The longest name on the disks that take the least: eCryptfs, in bytes.
 const SHORT_COMPONENT_BYTES: usize = 143;
 
-/// One component of a torrent's path as it is used: the same one, or one like it if no disk could have a file of its name.
+/// One component of a torrent's path as it is used: the same one, or one like it if no disk could have a file of its
+/// name.
 ///
-/// Real torrents have a `/` in a name, which other programs replace by `_` as well. What is empty, or `.`, becomes `_`, and
-/// what is too long loses characters before its extension. So every command finds the file of every other. A component that
-/// leads elsewhere is refused.
+/// Real torrents have a `/` in a name, which other programs replace by `_` as well. What is empty, or `.`, becomes `_`,
+/// and what is too long loses characters before its extension. So every command finds the file of every other. A
+/// component that leads elsewhere is refused.
 pub fn usable_component(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     match bytes {
         b".." => return Err("a name of dots, which leads to another folder".into()),
@@ -46,7 +47,8 @@ pub fn numbered(name: &[u8], number: u32) -> Vec<u8> {
     shortened(name, &format!(".{number}"), MAX_COMPONENT_BYTES)
 }
 
-/// `name` with `added` before its extension, and so much of its beginning that it has at most `most` bytes when it is escaped.
+/// `name` with `added` before its extension, and so much of its beginning that it has at most `most` bytes when it is
+/// escaped.
 fn shortened(name: &[u8], added: &str, most: usize) -> Vec<u8> {
     let dot = name.iter().rposition(|byte| *byte == b'.').filter(|&dot| dot > 0).unwrap_or(name.len());
     let is_short = fitting(&name[dot..], MAX_EXTENSION_BYTES) == name.len() - dot;
@@ -71,8 +73,8 @@ fn fitting(name: &[u8], most: usize) -> usize {
     end
 }
 
-/// The path of a file on a disk that refuses `path`, as FAT and NTFS refuse `?` and a dot at the end of a name: such characters
-/// become `_`. With `short`, for a disk that refuses long names, they are shortened too.
+/// The path of a file on a disk that refuses `path`, as FAT and NTFS refuse `?` and a dot at the end of a name: such
+/// characters become `_`. With `short`, for a disk that refuses long names, they are shortened too.
 pub fn portable(path: &str, short: bool) -> String {
     let name = |name: &str| {
         let kept = name.trim_end_matches(['.', ' ']).len();
@@ -93,9 +95,9 @@ pub fn portable(path: &str, short: bool) -> String {
 
 /// The file name that `bytes` make, if they are a good name for a new torrent.
 ///
-/// A component that could lead elsewhere is refused, never repaired, because nobody chose the repaired name. What is only
-/// ugly (control and bidi characters, bytes that are not UTF-8) is written as `%XX`, byte by byte. An error says what the
-/// component is instead of a name that can be used.
+/// A component that could lead elsewhere is refused, never repaired, because nobody chose the repaired name. What is
+/// only ugly (control and bidi characters, bytes that are not UTF-8) is written as `%XX`, byte by byte. An error says
+/// what the component is instead of a name that can be used.
 pub fn safe_component(bytes: &[u8]) -> Result<String, String> {
     let too_long = |bytes: usize| Err(format!("a name of {bytes} bytes"));
     match bytes {
@@ -154,8 +156,8 @@ pub fn for_terminal(text: &str) -> String {
     shown
 }
 
-/// Whether a character must not reach a terminal as it is: control characters (C0, DEL, C1), line and paragraph separators,
-/// and invisible format characters.
+/// Whether a character must not reach a terminal as it is: control characters (C0, DEL, C1), line and paragraph
+/// separators, and invisible format characters.
 pub fn is_unprintable(character: char) -> bool {
     character.is_control()
         || overrides_direction(character)

@@ -1,7 +1,7 @@
 //! Sorts places: the numbers of things instead of the things.
 //!
-//! A sort is several KB of machine code for each type that is sorted. So the lists of files, which need not be sorted fast,
-//! share one. And nothing large is moved or copied.
+//! A sort is several KB of machine code for each type that is sorted. So the lists of files, which need not be sorted
+//! fast, share one. And nothing large is moved or copied.
 
 use std::cmp::Ordering;
 

@@ -2,13 +2,13 @@
 //!
 //! 1. First steps: [installation](install), [downloading](get), [the screen](screen), [uploading](seed), [many
 //!    torrents](many), [torrent files](makers), [the tracker](tracker), and [the tutorial of 2004](tutorial).
-//! 2. To look something up: [every file that is written](files), [disks and resume states](disks), [blocklists](blocklist),
-//!    [JSON and exit codes](json), [limits and safety](safety).
+//! 2. To look something up: [every file that is written](files), [disks and resume states](disks),
+//!    [blocklists](blocklist), [JSON and exit codes](json), [limits and safety](safety).
 //! 3. What was tried: [measurements] and [interoperability](interop).
 //!
 //! The chapters are Markdown files beside this one, so that a forge shows them too. On a forge, a link such as
-//! `[blocklist]` leads to the file that is named in the last lines of the chapter. In these pages, the lines in front of
-//! the chapter define the same link, and the first definition counts. The program does not contain this module.
+//! `[blocklist]` leads to the file that is named in the last lines of the chapter. In these pages, the lines in front
+//! of the chapter define the same link, and the first definition counts. The program does not contain this module.
 
 /// [old-names]: crate::book::tutorial#the-old-names
 #[doc = include_str!("install.md")]

@@ -1,8 +1,8 @@
 //! Bencode, the encoding of .torrent files, tracker replies and extension messages (BEP 3).
 //!
-//! Reading borrows and allocates nothing: [`decode`] checks the whole input once, strictly, and returns a [`Value`], a span
-//! of that input that is walked when it is asked. [`decode_foreign`] reads what other programs wrote, which is often wrong in
-//! ways that do no harm. So the raw bytes of every value are at hand, which the info-hash needs,
+//! Reading borrows and allocates nothing: [`decode`] checks the whole input once, strictly, and returns a [`Value`], a
+//! span of that input that is walked when it is asked. [`decode_foreign`] reads what other programs wrote, which is
+//! often wrong in ways that do no harm. So the raw bytes of every value are at hand, which the info-hash needs,
 //! and hostile input costs no more memory than it has bytes. A [`Bencode`] is what is written; it is canonical by
 //! construction.
 //!
@@ -38,8 +38,8 @@ pub use encode::Bencode;
 pub use scan::{MAX_DEPTH, MAX_INFO_DEPTH};
 use std::fmt;
 
-/// Decodes an input that is exactly one value, as BEP 3 wants it, nested at most [`MAX_DEPTH`] deep. An error says what is wrong
-/// and where, and is safe on a terminal.
+/// Decodes an input that is exactly one value, as BEP 3 wants it, nested at most [`MAX_DEPTH`] deep. An error says what
+/// is wrong and where, and is safe on a terminal.
 pub fn decode(input: &[u8]) -> Result<Value<'_>, String> {
     match read(input, MAX_DEPTH)? {
         (value, [], None) => Ok(value),
@@ -48,14 +48,15 @@ pub fn decode(input: &[u8]) -> Result<Value<'_>, String> {
     }
 }
 
-/// Decodes what another program wrote: the value at its start, and what is odd about the input, if it is not as BEP 3 wants it.
-/// Scripts and editors put blanks and line ends around a value, and some a byte order mark before it: that is not odd.
+/// Decodes what another program wrote: the value at its start, and what is odd about the input, if it is not as BEP 3
+/// wants it. Scripts and editors put blanks and line ends around a value, and some a byte order mark before it: that is
+/// not odd.
 pub fn decode_foreign(input: &[u8]) -> Result<(Value<'_>, Option<String>), String> {
     foreign(input, MAX_DEPTH)
 }
 
-/// Decodes a metainfo file, as [`decode_foreign`] does. Below the key `info` of the outermost dict, which must stay as it is,
-/// the limit is [`MAX_INFO_DEPTH`].
+/// Decodes a metainfo file, as [`decode_foreign`] does. Below the key `info` of the outermost dict, which must stay as
+/// it is, the limit is [`MAX_INFO_DEPTH`].
 pub fn decode_metainfo(input: &[u8]) -> Result<(Value<'_>, Option<String>), String> {
     foreign(input, MAX_INFO_DEPTH)
 }
@@ -84,8 +85,8 @@ fn trailing(end: usize, rest: &[u8]) -> String {
 
 /// One value of a decoded input: an integer, a string of bytes, a list or a dict. Small, and free to copy.
 ///
-/// Dict keys may be in any order, and even be there twice: other programs made such torrents, and their info-hash is that of
-/// the bytes as they stand.
+/// Dict keys may be in any order, and even be there twice: other programs made such torrents, and their info-hash is
+/// that of the bytes as they stand.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Value<'a> {
     /// Exactly the bytes of this value, which [`scan::scan`] has checked.
@@ -129,14 +130,14 @@ impl<'a> Value<'a> {
         self.inside(b'd').map(Entries)
     }
 
-    /// The value of the first `key` of the dict; also `None` if this is no dict. It looks at every key before that one, so
-    /// use [`get_all`](Value::get_all) to read several.
+    /// The value of the first `key` of the dict; also `None` if this is no dict. It looks at every key before that one,
+    /// so use [`get_all`](Value::get_all) to read several.
     pub fn get(self, key: &[u8]) -> Option<Value<'a>> {
         self.entries()?.find(|(name, _)| *name == key).map(|(_, value)| value)
     }
 
-    /// For each of `keys` the value of its first occurrence, in the order of `keys`, found in one walk; `None` if this is
-    /// no dict.
+    /// For each of `keys` the value of its first occurrence, in the order of `keys`, found in one walk; `None` if this
+    /// is no dict.
     pub fn get_all<const N: usize>(self, keys: [&[u8]; N]) -> Option<[Option<Value<'a>>; N]> {
         let mut found = [None; N];
         for (name, value) in self.entries()? {

@@ -1,7 +1,7 @@
 //! Magnet links: the info-hash of a torrent, and what helps to find its peers, in one line (BEP 9; `so` of BEP 53).
 //!
-//! A link comes from a web page or a mail, so a stranger wrote everything in it. Unknown parameters are ignored, as in other
-//! programs.
+//! A link comes from a web page or a mail, so a stranger wrote everything in it. Unknown parameters are ignored, as in
+//! other programs.
 
 use super::id::InfoHash;
 use super::metainfo::Metainfo;

@@ -1,11 +1,11 @@
 //! The metainfo: what a .torrent file says about its content, and the hash of each piece.
 //!
-//! BEP 3, with announce-list (BEP 12), url-list (BEP 19), private (BEP 27), padding files (BEP 47) and the version 1 half of
-//! hybrid torrents (BEP 52). Everything is checked here, once: a [`Metainfo`] has safe paths, lengths that add up and a hash
-//! for every piece.
+//! BEP 3, with announce-list (BEP 12), url-list (BEP 19), private (BEP 27), padding files (BEP 47) and the version 1
+//! half of hybrid torrents (BEP 52). Everything is checked here, once: a [`Metainfo`] has safe paths, lengths that add
+//! up and a hash for every piece.
 //!
-//! **A new key of a .torrent file goes here:** a field of [`Metainfo`], its key and its reading in [`Metainfo::parse`], and
-//! its writing, in the order of the keys, in [`emit`].
+//! **A new key of a .torrent file goes here:** a field of [`Metainfo`], its key and its reading in [`Metainfo::parse`],
+//! and its writing, in the order of the keys, in [`emit`].
 //!
 //! ```
 //! use swarmlet::base::sha1::sha1;
@@ -49,8 +49,8 @@ use crate::proto::id::InfoHash;
 use core::ops::Range;
 use error::{refuse, refuse_value};
 
-/// The largest .torrent file that is read, in bytes: room for the hashes of [`MAX_PIECES`], which are 40 MiB, and for the
-/// paths of 100,000 files.
+/// The largest .torrent file that is read, in bytes: room for the hashes of [`MAX_PIECES`], which are 40 MiB, and for
+/// the paths of 100,000 files.
 pub const MAX_METAINFO_BYTES: usize = 48 * 1024 * 1024;
 
 /// The most pieces a torrent can have: libtorrent's limit, at which a bitfield is 256 KiB.
@@ -59,8 +59,8 @@ pub const MAX_PIECES: u64 = 2_097_152;
 /// The longest piece, in bytes: 512 MiB, several times what any program makes.
 pub const MAX_PIECE_LENGTH: u32 = 512 * 1024 * 1024;
 
-/// The most bytes of a text that is only shown, such as a comment: more than a page of a book. Escaped for a terminal it can
-/// become four times as long.
+/// The most bytes of a text that is only shown, such as a comment: more than a page of a book. Escaped for a terminal
+/// it can become four times as long.
 const MAX_TEXT_BYTES: usize = 65_536;
 
 /// The bytes of a piece's SHA-1.
@@ -71,8 +71,8 @@ pub const HASH_BYTES: usize = 20;
 pub struct Metainfo {
     /// The SHA-1 of the raw bytes of `info`, as they stand in the file.
     pub info_hash: InfoHash,
-    /// The name of the file, or of the folder: one safe component, made of `name.utf-8` or `name`. Names that no disk can have
-    /// are changed here and in `files`; the warnings show both.
+    /// The name of the file, or of the folder: one safe component, made of `name.utf-8` or `name`. Names that no disk
+    /// can have are changed here and in `files`; the warnings show both.
     pub name: String,
     /// Whether the content is a folder, even if it has only one file.
     pub is_folder: bool,
@@ -100,7 +100,8 @@ pub struct Metainfo {
     pub creation_date: Option<i64>,
     /// `source` of `info`, by which trackers give a torrent an info-hash of its own.
     pub source: Option<String>,
-    /// The SHA-256 of the raw bytes of `info`, if this is a version 2 torrent as well (BEP 52). It is used here as version 1.
+    /// The SHA-256 of the raw bytes of `info`, if this is a version 2 torrent as well (BEP 52). It is used here as
+    /// version 1.
     pub info_hash_v2: Option<[u8; 32]>,
     /// What is odd about the torrent without making it unusable; lines that are safe on terminals.
     pub warnings: Vec<String>,
@@ -238,8 +239,8 @@ fn read_name(utf8: Option<Value<'_>>, name: Option<Value<'_>>, warnings: &mut Ve
     Ok(path::escaped(&name))
 }
 
-/// Whether a flag is set. libtorrent and transmission read every number except 0 as yes, and no string. But some programs
-/// write a string, and a torrent that is private by mistake does less harm than one that is public by mistake.
+/// Whether a flag is set. libtorrent and transmission read every number except 0 as yes, and no string. But some
+/// programs write a string, and a torrent that is private by mistake does less harm than one that is public by mistake.
 fn is_set(flag: Value<'_>) -> bool {
     flag.as_int().map_or(!matches!(flag.as_bytes(), None | Some(b"" | b"0")), |number| number != 0)
 }
@@ -275,8 +276,8 @@ fn check_piece_count(length: u64, piece_length: u32, hashes: &[u8]) -> Result<()
     Ok(())
 }
 
-/// A text that is only shown: `utf8` if it is UTF-8, otherwise `plain` with the bytes that are not UTF-8 replaced. Of a long
-/// text only the beginning is kept.
+/// A text that is only shown: `utf8` if it is UTF-8, otherwise `plain` with the bytes that are not UTF-8 replaced. Of a
+/// long text only the beginning is kept.
 fn read_text(
     field: &str,
     utf8: Option<Value<'_>>,

@@ -1,8 +1,8 @@
 //! The resume state: which pieces of a torrent were on the disk in the last run, so that they need not be hashed again.
 //!
-//! It is a bencoded file of our own; no BEP defines one. It is used only if its digest shows that it is as it was written, if
-//! it belongs to this torrent and this folder, and if every number fits the torrent. Then a piece counts as present if each
-//! of its files still has the stamp that was recorded.
+//! It is a bencoded file of our own; no BEP defines one. It is used only if its digest shows that it is as it was
+//! written, if it belongs to this torrent and this folder, and if every number fits the torrent. Then a piece counts as
+//! present if each of its files still has the stamp that was recorded.
 //!
 //! ```text
 //! d 6:digest 20:SHA-1 of the value of `state`, as it stands
@@ -21,8 +21,8 @@ use crate::proto::bencode::{self, Bencode, Value};
 use crate::proto::id::InfoHash;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
 
-/// The largest state that is read, in bytes. What is kept of a file is shorter than its entry in the metainfo, and the bits of
-/// all pieces are shorter than their hashes. So a state is never larger than its .torrent file.
+/// The largest state that is read, in bytes. What is kept of a file is shorter than its entry in the metainfo, and the
+/// bits of all pieces are shorter than their hashes. So a state is never larger than its .torrent file.
 pub const MAX_RESUME_BYTES: usize = MAX_METAINFO_BYTES;
 
 /// The version of the layout above.
@@ -55,7 +55,8 @@ pub struct FileState {
 pub struct Record {
     /// A digest of its size, its times and its inode: if it was written to since, it has another stamp.
     pub stamp: u64,
-    /// The kernel's number of the mount that it is on, which is never used twice between two starts of the system; 0: unknown.
+    /// The kernel's number of the mount that it is on, which is never used twice between two starts of the system; 0:
+    /// unknown.
     pub mount: u64,
     /// Everything written to it is on the disk itself, so a loss of power loses nothing.
     pub on_disk: bool,
@@ -129,7 +130,8 @@ impl Resume {
         Bencode::dict([("digest", digest.as_slice().into()), ("state", Bencode::Raw(state))]).encode()
     }
 
-    /// Reads the bytes of a file, which must be the state of `metainfo` in `folder`. An error says what is wrong with it.
+    /// Reads the bytes of a file, which must be the state of `metainfo` in `folder`. An error says what is wrong with
+    /// it.
     pub fn decode(bytes: &[u8], metainfo: &Metainfo, folder: &[u8]) -> Result<Resume, String> {
         let outer = bencode::decode(bytes).map_err(|error| error.to_string())?;
         let [digest, state] = outer.get_all([b"digest", b"state"]).unwrap_or_default();
@@ -169,8 +171,8 @@ impl Resume {
         Ok(Resume { boot: text(boot), have, files: files.ok_or("a file's record is none")?, ..resume })
     }
 
-    /// Whether the recorded pieces of a file are still there, if the file is `now` in this state and the system runs since
-    /// `boot`: nothing wrote to it, and what we wrote was not lost on its way to the disk.
+    /// Whether the recorded pieces of a file are still there, if the file is `now` in this state and the system runs
+    /// since `boot`: nothing wrote to it, and what we wrote was not lost on its way to the disk.
     pub fn trusts(&self, file: usize, now: Option<&Record>, boot: &[u8]) -> bool {
         let (Some(then), Some(now)) = (self.files.get(file).and_then(|file| file.record), now) else { return false };
         let never_left = then.mount != 0 && then.mount == now.mount && !boot.is_empty() && self.boot == boot;

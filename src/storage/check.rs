@@ -115,7 +115,8 @@ fn look_at_all(content: &Content) -> Result<Looks, ContentError> {
 }
 
 /// Returns the pieces that `content` has, and how many bytes were read to find out. `sizes`: of the files on disk;
-/// `last`: the pieces of the last run, and for which files that still holds. `progress` counts the pieces that are done.
+/// `last`: the pieces of the last run, and for which files that still holds. `progress` counts the pieces that are
+/// done.
 pub fn check(
     content: &Content,
     sizes: &[u64],

@@ -22,9 +22,9 @@
 //!   taken only of a file that has been quiet for longer than a tick.
 //! * *Loss of power, a disk pulled out.* What was not on the disk yet is lost, while the file's time may be there. So a
 //!   record says whether the file is known to be on the disk: the keeper syncs a file once, when all its pieces
-//!   are verified. The record of another file is trusted only as long as the system was not restarted and the file is on the
-//!   very same mount. (Since Linux 6.8 mounts have numbers that are never used again. Without them, or without /proc,
-//!   files are synced at the end, however long it takes.)
+//!   are verified. The record of another file is trusted only as long as the system was not restarted and the file is
+//!   on the very same mount. (Since Linux 6.8 mounts have numbers that are never used again. Without them, or without
+//!   /proc, files are synced at the end, however long it takes.)
 //! * *A disk that fails later.* The system reports a failed write only to the first sync, and the next sync succeeds.
 //!   So no record is taken any more of a file that lost something: it is checked again, and what is missing is
 //!   downloaded again. If that is lost too, the torrent ends.

@@ -1,9 +1,9 @@
 //! Opens files beneath a folder, and nowhere else.
 //!
-//! Floor 3. The paths themselves are checked on paper ([`crate::base::path`]). The disk can't be trusted either: another
-//! user may have put a symbolic link where a file is to be written. So every file is opened relative to the descriptor of
-//! its folder, and no link is followed: by `openat2` with `RESOLVE_BENEATH` if the kernel has it (Linux 5.6), else
-//! component by component with `O_NOFOLLOW`. (libtorrent#8344 shows what happens otherwise.)
+//! Floor 3. The paths themselves are checked on paper ([`crate::base::path`]). The disk can't be trusted either:
+//! another user may have put a symbolic link where a file is to be written. So every file is opened relative to the
+//! descriptor of its folder, and no link is followed: by `openat2` with `RESOLVE_BENEATH` if the kernel has it (Linux
+//! 5.6), else component by component with `O_NOFOLLOW`. (libtorrent#8344 shows what happens otherwise.)
 
 use super::is_one_of;
 use crate::base::path::{for_terminal, portable};
@@ -23,8 +23,8 @@ const FOLDER_MODE: Mode = Mode::from_raw_mode(0o777);
 
 const IRREGULAR: &str = "it is not a regular file";
 
-/// The errors by which a disk refuses a name: FAT, exFAT and NTFS have characters that no name may have, and eCryptfs takes
-/// short names only.
+/// The errors by which a disk refuses a name: FAT, exFAT and NTFS have characters that no name may have, and eCryptfs
+/// takes short names only.
 const REFUSED_NAME: [Errno; 3] = [Errno::INVAL, Errno::ILSEQ, Errno::NAMETOOLONG];
 
 /// File systems that refuse names (statfs(2)): FAT, exFAT, NTFS (two drivers), SMB (three), FUSE, VirtualBox, eCryptfs.
@@ -100,14 +100,15 @@ impl Folder {
         Ok(found.f_type as u32)
     }
 
-    /// Opens the file at `path`, or at another one if the disk can't have this path. Its components, separated by `/`, must
-    /// have been checked.
+    /// Opens the file at `path`, or at another one if the disk can't have this path. Its components, separated by `/`,
+    /// must have been checked.
     pub fn file(&self, path: &str, purpose: For) -> io::Result<File> {
         self.or_portable(path, purpose == For::Reading, |path| self.file_named(path, purpose))
     }
 
-    /// Does something with the file at `path`, or with the one at its [`portable`] path if the disk refuses names of `path`.
-    /// Some disks only refuse them when a file is made: what is not there is looked for at the other path on those (`looks`).
+    /// Does something with the file at `path`, or with the one at its [`portable`] path if the disk refuses names of
+    /// `path`. Some disks only refuse them when a file is made: what is not there is looked for at the other path on
+    /// those (`looks`).
     fn or_portable<T>(&self, path: &str, looks: bool, act: impl Fn(&str) -> io::Result<T>) -> io::Result<T> {
         let mut error = match act(path) {
             Ok(done) => return Ok(done),

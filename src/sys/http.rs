@@ -1,8 +1,8 @@
 //! HTTP GET, with limits.
 //!
-//! Floor 3, over ureq (blocking). A request has one deadline for everything, follows at most five redirects, and reads no
-//! more bytes than its caller allows. Redirects are followed here and not by ureq, because each may lead through another
-//! [`proxy`], and because no error may show where they lead.
+//! Floor 3, over ureq (blocking). A request has one deadline for everything, follows at most five redirects, and reads
+//! no more bytes than its caller allows. Redirects are followed here and not by ureq, because each may lead through
+//! another [`proxy`], and because no error may show where they lead.
 
 mod base64;
 mod proxy;
@@ -22,8 +22,8 @@ use ureq::{Agent, Proxy};
 
 /// How long the name lookup and the connection may take, so that a dead server does not use up the whole deadline.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Most bytes of a response's headers, and of the longest line of our request. (ureq's own buffers have 128 KiB each, which
-/// the process would keep after its first request.)
+/// Most bytes of a response's headers, and of the longest line of our request. (ureq's own buffers have 128 KiB each,
+/// which the process would keep after its first request.)
 const INPUT_BYTES: usize = 16 * 1024;
 const OUTPUT_BYTES: usize = 16 * 1024;
 /// Most redirects that are followed (the limit of RFC 2068; more are a loop).
@@ -177,8 +177,8 @@ fn config(deadline: Duration, family: Family, proxy: Option<Proxy>) -> Config {
         .build()
 }
 
-/// The text of an error without ureq's prefixes ("io: Connection refused (os error 111)"), and without anything that a server
-/// or a URL may have put there.
+/// The text of an error without ureq's prefixes ("io: Connection refused (os error 111)"), and without anything that a
+/// server or a URL may have put there.
 fn plain(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Io(error) => super::in_words(error),

@@ -1,7 +1,7 @@
 //! Looks up host names within a deadline.
 //!
-//! Floor 3. The system's resolver has no deadline. So a thread asks it, and is left behind if it takes too long. The number
-//! of such threads is limited.
+//! Floor 3. The system's resolver has no deadline. So a thread asks it, and is left behind if it takes too long. The
+//! number of such threads is limited.
 
 use crate::base::url::punycode::ascii_host;
 use core::net::SocketAddr;
@@ -76,7 +76,8 @@ mod tests {
         let hosts = |count: usize| vec![("host".to_string(), 1); count];
         assert_eq!(look_up_with(&THREADS, hosts(20), DEADLINE, move |_, _| vec![one]).len(), MOST_HOSTS);
         assert!(look_up_with(&THREADS, hosts(0), DEADLINE, move |_, _| vec![one]).is_empty());
-        // A resolver that finds one name and hangs at the next one: its thread is left behind, and the first name counts.
+        // A resolver that finds one name and hangs at the next one: its thread is left behind, and the first name
+        // counts.
         let (gate, hang) = crossbeam_channel::bounded::<()>(0);
         let begun = Instant::now();
         for _ in 0..2 * MOST_THREADS {

@@ -30,8 +30,8 @@ pub fn is_one_of(error: &io::Error, list: &[Errno]) -> bool {
 
 /// Locks a mutex, also a poisoned one.
 ///
-/// A lock is poisoned if a thread panicked while it held the lock. Nothing in this crate panics between two changes that
-/// belong together, so the data is whole. (The released program ends at a panic anyway.)
+/// A lock is poisoned if a thread panicked while it held the lock. Nothing in this crate panics between two changes
+/// that belong together, so the data is whole. (The released program ends at a panic anyway.)
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

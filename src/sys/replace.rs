@@ -1,10 +1,11 @@
 //! Writes a file whole or not at all, and writes to what is not a file.
 //!
-//! Floor 3. The content goes to a new file beside the old one, which then takes the old one's name. So no reader ever sees
-//! half of it, and after a failure the old file is still there. A symbolic link stays, and its target is replaced.
+//! Floor 3. The content goes to a new file beside the old one, which then takes the old one's name. So no reader ever
+//! sees half of it, and after a failure the old file is still there. A symbolic link stays, and its target is replaced.
 //!
-//! A device, a pipe, or an open file of this process (`/dev/stdout`, `/dev/fd/3`) is never replaced: it is written to, as by
-//! a shell. The same holds for a file on which something is mounted, as containers do, because nothing can take its place.
+//! A device, a pipe, or an open file of this process (`/dev/stdout`, `/dev/fd/3`) is never replaced: it is written to,
+//! as by a shell. The same holds for a file on which something is mounted, as containers do, because nothing can take
+//! its place.
 
 use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statfs, statx};
 use rustix::io::Errno;

@@ -1,22 +1,22 @@
 //! What a file was like at some moment: if it was written to or replaced since, its stamp is another.
 //!
-//! Floor 3. Size and modification time are not enough: taggers, `touch -r` and `cp -p` write and then set the time back.
-//! No program can set the time of the last change of the inode (ctime), and no two files have the same inode. `chmod` and
-//! `ln` change the stamp too.
+//! Floor 3. Size and modification time are not enough: taggers, `touch -r` and `cp -p` write and then set the time
+//! back. No program can set the time of the last change of the inode (ctime), and no two files have the same inode.
+//! `chmod` and `ln` change the stamp too.
 
 use crate::base::sha1::sha1;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime};
 
-/// How long a time may stand still on file systems with nanoseconds: a tick of the slowest Linux (HZ=100) is 10 ms; this is
-/// twice as long.
+/// How long a time may stand still on file systems with nanoseconds: a tick of the slowest Linux (HZ=100) is 10 ms;
+/// this is twice as long.
 pub const TICK: Duration = Duration::from_millis(20);
 /// The same on file systems without: FAT counts in steps of 2 s.
 const COARSE_TICK: Duration = Duration::from_millis(2020);
 
-/// The stamp of a file: a digest of its size, its times and its inode, neither 0 nor the greatest number. `with_inode`: it
-/// has the same number the next time that its disk is mounted.
+/// The stamp of a file: a digest of its size, its times and its inode, neither 0 nor the greatest number. `with_inode`:
+/// it has the same number the next time that its disk is mounted.
 pub fn stamp(found: &Metadata, with_inode: bool) -> u64 {
     let inode = if with_inode { found.ino() as i64 } else { 0 };
     let all = [found.len() as i64, found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec(), inode];

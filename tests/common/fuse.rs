@@ -50,8 +50,8 @@ impl HangingDisk {
         HangingDisk { at: at.into(), process }
     }
 
-    /// From now on it does not answer. (Nothing can end a process that waits for a call which the file system has begun to
-    /// carry out. So it is stopped between two calls.)
+    /// From now on it does not answer. (Nothing can end a process that waits for a call which the file system has begun
+    /// to carry out. So it is stopped between two calls.)
     #[allow(dead_code)] // Not every program of tests needs it.
     pub fn hang(&mut self) {
         let proc = PathBuf::from(format!("/proc/{}", self.process.id()));
@@ -82,7 +82,8 @@ impl Drop for HangingDisk {
     }
 }
 
-/// Whether the process is in a system call on /dev/fuse, as proc_pid_syscall(5) shows it: its number, then the descriptor.
+/// Whether the process is in a system call on /dev/fuse, as proc_pid_syscall(5) shows it: its number, then the
+/// descriptor.
 fn waits_for_a_call(proc: &Path) -> bool {
     // Not every kernel shows it.
     let Ok(call) = fs::read_to_string(proc.join("syscall")) else { return true };

@@ -12,8 +12,8 @@ use std::fs;
 
 const PIECE: usize = 16 * 1024;
 
-/// A stage whose torrent has other names than the content on the disk: each of `names` as it is used, and as the torrent has
-/// it. The names are replaced in their order, each once.
+/// A stage whose torrent has other names than the content on the disk: each of `names` as it is used, and as the
+/// torrent has it. The names are replaced in their order, each once.
 fn stage(content: Content, names: &[(&str, &str)]) -> Stage {
     let mut stage = Stage::new(content, PIECE);
     let mut bytes = fs::read(&stage.torrent.file).unwrap();

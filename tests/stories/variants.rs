@@ -1,4 +1,5 @@
-//! Stories of inputs in the forms in which other people's tools and servers give them: each is used, or refused in words.
+//! Stories of inputs in the forms in which other people's tools and servers give them: each is used, or refused in
+//! words.
 
 use crate::common::content::Content;
 use crate::common::http::Server;

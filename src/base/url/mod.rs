@@ -1,8 +1,8 @@
 //! Escapes, joins, shows and mends URLs (RFC 3986).
 //!
-//! Announce URLs come from torrents. They have secrets (passkeys), queries of their own, and sometimes characters that no URL
-//! may have. They are never taken apart and put together again, because trackers compare them byte by byte: everything that
-//! does not have to change stays as it is.
+//! Announce URLs come from torrents. They have secrets (passkeys), queries of their own, and sometimes characters that
+//! no URL may have. They are never taken apart and put together again, because trackers compare them byte by byte:
+//! everything that does not have to change stays as it is.
 
 pub mod punycode;
 
@@ -12,12 +12,12 @@ use crate::base::hex::{self, percent};
 /// What is shown in place of a secret.
 const HIDDEN: &str = "…";
 
-/// A part of a path with this number of characters or more is taken for a passkey, whatever the characters are. The words of
-/// paths (`announce.php`) are shorter.
+/// A part of a path with this number of characters or more is taken for a passkey, whatever the characters are. The
+/// words of paths (`announce.php`) are shorter.
 const PASSKEY_CHARS: usize = 16;
 
-/// A part of a path, a value or a password with fewer characters is not searched for in texts, because it is part of many
-/// words.
+/// A part of a path, a value or a password with fewer characters is not searched for in texts, because it is part of
+/// many words.
 const SECRET_CHARS: usize = 4;
 
 /// Percent-encodes all bytes except the unreserved ones (RFC 3986, section 2.3), for a value of a query.
@@ -32,8 +32,8 @@ pub fn percent_encode(bytes: &[u8]) -> String {
     out
 }
 
-/// The bytes that percent-encoded `text` stands for; `None` if a `%` is not followed by two hex digits. A `+` is a plus. It
-/// means a space only in web forms, and info-hashes are not from forms.
+/// The bytes that percent-encoded `text` stands for; `None` if a `%` is not followed by two hex digits. A `+` is a
+/// plus. It means a space only in web forms, and info-hashes are not from forms.
 pub fn percent_decode(text: &str) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -49,8 +49,8 @@ pub fn percent_decode(text: &str) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Adds the parameters `query` (`a=1&b=2`) to `base`, after a `?`, or after an `&` if `base` has a query already, as URLs with
-/// a passkey do. A `#fragment` is for browsers and is dropped.
+/// Adds the parameters `query` (`a=1&b=2`) to `base`, after a `?`, or after an `&` if `base` has a query already, as
+/// URLs with a passkey do. A `#fragment` is for browsers and is dropped.
 pub fn join_query(base: &str, query: &str) -> String {
     let base = without_fragment(base);
     let glue = match base.split_once('?') {
@@ -102,8 +102,8 @@ pub fn path_and_query(url: &str) -> &str {
     split_authority(without_fragment(url)).1
 }
 
-/// `url` for logs and screens: scheme, host and port, and no part of the rest, because a passkey can be anywhere there. The
-/// result is not made safe for a terminal.
+/// `url` for logs and screens: scheme, host and port, and no part of the rest, because a passkey can be anywhere there.
+/// The result is not made safe for a terminal.
 pub fn redact(url: &str) -> String {
     let (Some(scheme), Some(host)) = (scheme(url), host(url)) else { return HIDDEN.into() };
     let mut out = match host.contains(':') {
@@ -120,7 +120,8 @@ pub fn redact(url: &str) -> String {
     out
 }
 
-/// `text` of a server, without the secrets of the `url` by which the server was asked, and without any URL beyond its host.
+/// `text` of a server, without the secrets of the `url` by which the server was asked, and without any URL beyond its
+/// host.
 pub fn hide_secrets(text: &str, url: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -156,8 +157,8 @@ pub fn hide_secrets(text: &str, url: &str) -> String {
     out
 }
 
-/// The URL to which a server at `base` redirects with `location` (RFC 3986, section 5.2): another URL, or a path there. It may
-/// have any scheme, such as `magnet:`.
+/// The URL to which a server at `base` redirects with `location` (RFC 3986, section 5.2): another URL, or a path there.
+/// It may have any scheme, such as `magnet:`.
 pub fn join(base: &str, location: &str) -> String {
     let location = location.trim();
     let base = without_fragment(base);
@@ -199,9 +200,9 @@ pub fn take_user(url: &str) -> (String, Option<Vec<u8>>) {
     (url.replacen(&format!("{user}@"), "", 1), Some(decoded))
 }
 
-/// `url` as strict parsers accept it: without blanks around it, and with everything percent-encoded that a URL may not have
-/// (spaces, `|`, letters that are not ASCII, a `%` that begins no escape), and the host as the DNS has it. A good URL stays as
-/// it is.
+/// `url` as strict parsers accept it: without blanks around it, and with everything percent-encoded that a URL may not
+/// have (spaces, `|`, letters that are not ASCII, a `%` that begins no escape), and the host as the DNS has it. A good
+/// URL stays as it is.
 pub fn sanitize(url: &str) -> String {
     let url = url.trim_matches(|c: char| c.is_whitespace() || c.is_control());
     let url = &with_ascii_host(url).unwrap_or(url.into());

@@ -1,7 +1,7 @@
 //! Host names in other scripts as the DNS has them: `bücher.example` is `xn--bcher-kva.example` (RFC 5890, RFC 3492).
 //!
-//! Upper case becomes lower case. Letters that are made of two characters are not joined, as full IDNA would: the keyboards
-//! and web pages from which URLs come write them as one.
+//! Upper case becomes lower case. Letters that are made of two characters are not joined, as full IDNA would: the
+//! keyboards and web pages from which URLs come write them as one.
 
 use std::borrow::Cow;
 

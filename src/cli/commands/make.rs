@@ -1,7 +1,7 @@
 //! `swarmlet make`: makes a .torrent file of a file or a folder.
 //!
-//! Floor 4. First the options are checked ([`options::make`](crate::cli::options::make)), then the disk and the output, so
-//! that errors are reported before gigabytes are hashed. The .torrent file appears when it is complete, or never.
+//! Floor 4. First the options are checked ([`options::make`](crate::cli::options::make)), then the disk and the output,
+//! so that errors are reported before gigabytes are hashed. The .torrent file appears when it is complete, or never.
 
 use crate::base::glob::Glob;
 use crate::base::json::Object;

@@ -41,8 +41,8 @@ pub fn cant_write(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Exit::CantCreate, format!("can't write {}: {}", shown(path), in_words(error)))
 }
 
-/// Does `work`, after which a signal that came meanwhile ends the process: ^C leaves no unfinished file behind. A second
-/// signal ends it at once.
+/// Does `work`, after which a signal that came meanwhile ends the process: ^C leaves no unfinished file behind. A
+/// second signal ends it at once.
 fn without_signals<T>(work: impl FnOnce() -> T) -> T {
     /// While the first is set, signals do what they usually do. The second is the signal that came last.
     static STATE: OnceLock<(Arc<AtomicBool>, Arc<AtomicUsize>)> = OnceLock::new();

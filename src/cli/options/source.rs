@@ -111,9 +111,9 @@ pub fn shown(source: &OsStr) -> String {
     }
 }
 
-/// Refuses torrents that are given twice, that use a name of swarmlet's own files, or (`write`: content is written) that
-/// would write to the same file. Any number of torrents may be seeded from one file: sites publish the same content in
-/// torrents of their own.
+/// Refuses torrents that are given twice, that use a name of swarmlet's own files, or (`write`: content is written)
+/// that would write to the same file. Any number of torrents may be seeded from one file: sites publish the same
+/// content in torrents of their own.
 pub fn check_distinct(torrents: &[(OsString, Metainfo)], write: bool) -> Result<(), Failure> {
     for (at, (source, metainfo)) in torrents.iter().enumerate() {
         if part_file::is_name(&metainfo.name) {

@@ -27,8 +27,8 @@ pub struct Tree<'a> {
     next: usize,
     /// How many of its folders have had their row.
     depth: usize,
-    /// The bytes of its path that these folders take. (Paths are only escaped where they are shown: a stranger wrote them, and
-    /// escaping a long one for each of its rows would take minutes.)
+    /// The bytes of its path that these folders take. (Paths are only escaped where they are shown: a stranger wrote
+    /// them, and escaping a long one for each of its rows would take minutes.)
     begun: usize,
 }
 
@@ -46,7 +46,8 @@ impl<'a> Tree<'a> {
         Some(self.metainfo.files.at(*self.order.get(at)? as usize))
     }
 
-    /// The row of a folder, whose files are the next ones. `path` is its path within the torrent's folder, with its `/`.
+    /// The row of a folder, whose files are the next ones. `path` is its path within the torrent's folder, with its
+    /// `/`.
     fn folder(&self, name: &str, path: &[u8]) -> Row {
         let inside = (self.next..).map_while(|at| self.file(at)).take_while(|file| file.raw.starts_with(path));
         let bytes = inside.fold(0u64, |sum, file| {

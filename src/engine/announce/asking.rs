@@ -51,8 +51,8 @@ impl OneFamily {
     }
 }
 
-/// Asks what `announcement` says. `found` is given peers as soon as they are known, perhaps by two threads. The tracker's words
-/// are without secrets.
+/// Asks what `announcement` says. `found` is given peers as soon as they are known, perhaps by two threads. The
+/// tracker's words are without secrets.
 pub fn ask(announcement: &Announcement, one_family: &OneFamily, found: &(dyn Fn(Vec<SocketAddr>) + Sync)) -> Outcome {
     let url = &announcement.url;
     let request = match &announcement.ask {
@@ -108,8 +108,8 @@ fn is_udp(url: &str) -> bool {
     url::scheme(url).is_some_and(|scheme| scheme.eq_ignore_ascii_case("udp"))
 }
 
-/// The addresses over which to ask the tracker at `url`: one of each family that works, the system's choice first. None: let
-/// the system choose, or say what is wrong.
+/// The addresses over which to ask the tracker at `url`: one of each family that works, the system's choice first.
+/// None: let the system choose, or say what is wrong.
 fn addresses(url: &str, one_family: &OneFamily) -> Result<Vec<SocketAddr>, AnnounceFailure> {
     let usual_port = match url::scheme(url).map(str::to_ascii_lowercase).as_deref() {
         Some("udp") => None,

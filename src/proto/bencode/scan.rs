@@ -1,7 +1,7 @@
 //! The check that an input is bencode, and the two scanners that reading it needs afterwards.
 //!
-//! What BEP 3 forbids but every reader understands alike (a number with a leading zero, a key twice) is found and told: the
-//! caller decides whether it matters.
+//! What BEP 3 forbids but every reader understands alike (a number with a leading zero, a key twice) is found and told:
+//! the caller decides whether it matters.
 //!
 //! There is no recursion and no allocation: nesting is a small array, so an input can neither overflow the stack
 //! (CVE-2020-8437) nor make us reserve what it only claims to hold. The time is linear in the input.
@@ -31,9 +31,9 @@ enum Expects<'a> {
 /// What BEP 3 forbids, although it can be read.
 type Odd = Option<&'static str>;
 
-/// Checks the value at the start of `input`. Returns its length in bytes, and the first thing in it that BEP 3 forbids although
-/// it can be read. Nesting is limited to [`MAX_DEPTH`], and to `info_depth` below the outermost dict's key `info`. Both that
-/// and an error say at which byte, counted from 0, what is wrong; they are safe on a terminal.
+/// Checks the value at the start of `input`. Returns its length in bytes, and the first thing in it that BEP 3 forbids
+/// although it can be read. Nesting is limited to [`MAX_DEPTH`], and to `info_depth` below the outermost dict's key
+/// `info`. Both that and an error say at which byte, counted from 0, what is wrong; they are safe on a terminal.
 pub(super) fn scan(input: &[u8], info_depth: usize) -> Result<(usize, Option<String>), String> {
     let mut levels = [Expects::Item; MAX_INFO_DEPTH];
     let mut depth = 0;
@@ -94,8 +94,8 @@ pub(super) fn scan(input: &[u8], info_depth: usize) -> Result<(usize, Option<Str
     }
 }
 
-/// The length in bytes of the value at the start of `bytes`, the inside of an input that [`scan`] has checked; `None` at
-/// the end of a list or dict.
+/// The length in bytes of the value at the start of `bytes`, the inside of an input that [`scan`] has checked; `None`
+/// at the end of a list or dict.
 pub(super) fn span(bytes: &[u8]) -> Option<usize> {
     let mut depth = 0usize;
     let mut at = 0;

@@ -1,8 +1,8 @@
-//! Tells files of a torrent apart that could not be on one disk: no two may have the same path, and no file may be the folder
-//! of another.
+//! Tells files of a torrent apart that could not be on one disk: no two may have the same path, and no file may be the
+//! folder of another.
 //!
-//! A stranger wrote the paths, so this takes time in proportion to their bytes: a number stands for each path and each of
-//! its folders, and only the numbers are sorted. 100,000 files take 400 KB, and no path is copied.
+//! A stranger wrote the paths, so this takes time in proportion to their bytes: a number stands for each path and each
+//! of its folders, and only the numbers are sorted. 100,000 files take 400 KB, and no path is copied.
 
 use super::Files;
 use super::changed::Changed;
@@ -12,11 +12,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher};
 
-/// How often new names are looked for, because the new ones may be those of other files. No honest torrent needs a second.
+/// How often new names are looked for, because the new ones may be those of other files. No honest torrent needs a
+/// second.
 const MOST_ROUNDS: usize = 4;
 
-/// Gives files whose paths collide a number, such as `name.1.txt`: all but the first of those with the same path, and a file
-/// that is a folder too. It depends on nothing but the torrent.
+/// Gives files whose paths collide a number, such as `name.1.txt`: all but the first of those with the same path, and a
+/// file that is a folder too. It depends on nothing but the torrent.
 pub(super) fn tell_apart(mut files: Files, changed: &mut Changed) -> Result<Files, String> {
     for _ in 0..MOST_ROUNDS {
         let clashes = clashes(&files, |path| path);
@@ -49,8 +50,8 @@ fn rename(files: &Files, clashes: &[Clash], changed: &mut Changed) -> Files {
     renamed
 }
 
-/// A warning if there are paths that collide only where upper and lower case are the same (on Windows, macOS or a memory
-/// card).
+/// A warning if there are paths that collide only where upper and lower case are the same (on Windows, macOS or a
+/// memory card).
 pub(super) fn warn_of_case(files: &Files) -> Option<String> {
     let shown = |place: u32| for_terminal(&files.at(place as usize).path());
     let alike = clashes(files, lower);
@@ -116,8 +117,8 @@ fn clashes(files: &Files, fold: fn(Cow<str>) -> Cow<str>) -> Vec<Clash> {
 
 /// The number that stands for the path of a file. `folder` is given those of the folders on the way to it.
 ///
-/// Two paths have the same number by chance once in 2^64 times. A person can find such paths in years of computing, and gains
-/// that one of his own files is called in doubt.
+/// Two paths have the same number by chance once in 2^64 times. A person can find such paths in years of computing, and
+/// gains that one of his own files is called in doubt.
 fn print(files: &Files, place: u32, fold: fn(Cow<str>) -> Cow<str>, mut folder: impl FnMut(u64)) -> u64 {
     let path = fold(files.at(place as usize).inside());
     #[cfg(test)]
@@ -151,7 +152,8 @@ mod tests {
         pub(super) static STEPS: Cell<usize> = const { Cell::new(0) };
     }
 
-    /// Each byte of a path is looked at three times at most, with its case and without: however the paths are chosen, and however many they are.
+    /// Each byte of a path is looked at three times at most, with its case and without: however the paths are chosen,
+    /// and however many they are.
     #[test]
     fn the_time_is_linear_in_the_bytes_of_the_paths() {
         let in_case =

@@ -1,9 +1,9 @@
 //! The files of a torrent, in little memory.
 //!
-//! A torrent may have a million of them. So all paths are in one buffer, without the torrent's name, with which each begins.
-//! Of each file we store two places: the end of its path in the buffer, and the start of its content. The paths are kept as they
-//! are in the .torrent file and escaped when they are asked for, because escaped names that are not UTF-8 are three times as
-//! long. All of this never takes more memory than the .torrent file has bytes.
+//! A torrent may have a million of them. So all paths are in one buffer, without the torrent's name, with which each
+//! begins. Of each file we store two places: the end of its path in the buffer, and the start of its content. The paths
+//! are kept as they are in the .torrent file and escaped when they are asked for, because escaped names that are not
+//! UTF-8 are three times as long. All of this never takes more memory than the .torrent file has bytes.
 
 use crate::base::path;
 use std::borrow::Cow;
@@ -51,7 +51,8 @@ pub struct FileEntry<'a> {
 }
 
 impl<'a> FileEntry<'a> {
-    /// The path within the torrent's folder, safe components joined by `/`. A single file has its name here, padding nothing.
+    /// The path within the torrent's folder, safe components joined by `/`. A single file has its name here, padding
+    /// nothing.
     pub fn inside(&self) -> Cow<'a, str> {
         let plain = str::from_utf8(self.raw).ok().filter(|_| self.plain);
         plain.map_or_else(|| path::escaped(self.raw).into(), Cow::Borrowed)
@@ -66,7 +67,8 @@ impl<'a> FileEntry<'a> {
         next(self.raw).cmp(&next(other.raw))
     }
 
-    /// The path, beginning with the torrent's name. That of padding is `name/.pad/LENGTH`, which several files may share.
+    /// The path, beginning with the torrent's name. That of padding is `name/.pad/LENGTH`, which several files may
+    /// share.
     pub fn path(&self) -> String {
         self.to_string()
     }
@@ -111,11 +113,12 @@ impl Files {
         Files::of_folder(&self.folder, self.entries.len(), self.paths.len())
     }
 
-    /// Adds a file after the others. `inside` is its path within the folder, whose components are safe once they are escaped.
+    /// Adds a file after the others. `inside` is its path within the folder, whose components are safe once they are
+    /// escaped.
     pub fn push(&mut self, inside: &[u8], length: u64, padding: bool) {
         self.paths.extend_from_slice(inside);
-        // A .torrent file that is read has neither 4 GiB of paths nor 2^64 bytes of content; and one that is made of such
-        // a folder is read again before it is used.
+        // A .torrent file that is read has neither 4 GiB of paths nor 2^64 bytes of content; and one that is made of
+        // such a folder is read again before it is used.
         let path_end = u32::try_from(self.paths.len()).unwrap_or(u32::MAX);
         let plain = path::plain(inside).is_some();
         self.entries.push(Entry { offset: self.length, path_end, plain, padding });

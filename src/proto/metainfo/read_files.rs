@@ -27,8 +27,8 @@ pub(super) fn single(length: Option<Value<'_>>, attr: Option<Value<'_>>, name: &
 
 /// The content of a torrent of a folder, which has `files`.
 ///
-/// If it has `length` as well, `files` counts, as in libtorrent, transmission and aria2 (each was tried): read in another way
-/// it would be other content under the same info-hash.
+/// If it has `length` as well, `files` counts, as in libtorrent, transmission and aria2 (each was tried): read in
+/// another way it would be other content under the same info-hash.
 pub(super) fn folder(
     list: Value<'_>,
     length: Option<Value<'_>>,
@@ -70,8 +70,8 @@ pub(super) fn folder(
     Ok(files)
 }
 
-/// The file at `place` of the list: its path in the folder, its length, and whether it is padding; `None` if it is a symlink.
-/// `name` is the number of bytes of the folder's name.
+/// The file at `place` of the list: its path in the folder, its length, and whether it is padding; `None` if it is a
+/// symlink. `name` is the number of bytes of the folder's name.
 fn read_file(
     item: Value<'_>,
     place: usize,
@@ -83,7 +83,8 @@ fn read_file(
     else {
         return refuse_value(field(""), Some(item), "a dict");
     };
-    // A symlink is never made, because it could lead out of the folder. It has no content, so nothing is missing without it.
+    // A symlink is never made, because it could lead out of the folder. It has no content, so nothing is missing
+    // without it.
     if has_attr(attr, b'l') {
         return match length_value.map(Value::as_int) {
             None | Some(Some(0)) => Ok(None),
@@ -108,7 +109,8 @@ fn read_length(value: Option<Value<'_>>, field: impl Fn() -> String) -> Result<u
     }
 }
 
-/// The path, joined by `/`, as it is in the torrent unless a name in it has to be changed. Its length is that on the disk.
+/// The path, joined by `/`, as it is in the torrent unless a name in it has to be changed. Its length is that on the
+/// disk.
 fn read_path(
     list: Option<Value<'_>>,
     name: usize,

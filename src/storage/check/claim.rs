@@ -1,5 +1,5 @@
-//! Which files are ours to write to: nothing of a user's is overwritten without `--overwrite`, and no file of the disk is
-//! two files of the torrent.
+//! Which files are ours to write to: nothing of a user's is overwritten without `--overwrite`, and no file of the disk
+//! is two files of the torrent.
 //!
 //! Floor 3. A file that exists is ours if it has all its pieces (then nothing is written to it), or
 //!
@@ -11,10 +11,10 @@
 //! * if it is empty or all zeros, as other programs leave files that they have not begun;
 //! * if one of its pieces is right (pieces of zeros prove nothing: many a file has some);
 //! * if it looks like a half download of another program: other pieces of the torrent are right, the file ends where a
-//!   block ends, and each of its pieces lacks a block, in this file or in one beside it. A small file may have its bytes
-//!   while the rest of its piece is not there yet. A user's own file is either longer than a piece, and then it has a
-//!   piece without a gap that is wrong; or it has another length. A small file that a user has changed, beside right
-//!   ones, has all its blocks and is wrong: it is his.
+//!   block ends, and each of its pieces lacks a block, in this file or in one beside it. A small file may have its
+//!   bytes while the rest of its piece is not there yet. A user's own file is either longer than a piece, and then it
+//!   has a piece without a gap that is wrong; or it has another length. A small file that a user has changed, beside
+//!   right ones, has all its blocks and is wrong: it is his.
 //!
 //! Any other file is the user's, and the torrent is refused.
 
@@ -157,8 +157,8 @@ mod tests {
         assert!(begin.elapsed() < Duration::from_secs(10), "it read everything");
     }
 
-    /// A small file, a large one and another small one, of which `put` puts some into the folder. Whether the small one at
-    /// the beginning is ours, and what becomes of it.
+    /// A small file, a large one and another small one, of which `put` puts some into the folder. Whether the small one
+    /// at the beginning is ours, and what becomes of it.
     fn is_ours(mut put: impl FnMut(&Path, usize, &[u8])) -> bool {
         let (metainfo, bytes) = torrent(0, &[(BLOCK / 2, false), (3 * PIECE, false), (900, false)], PIECE, &[]);
         let dir = tempfile::tempdir().unwrap();

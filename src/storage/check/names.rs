@@ -1,10 +1,10 @@
 //! Whether two files of the torrent are one file on this disk: what is written to the one would spoil the other.
 //!
-//! Floor 3. They are if they are hard links, if one is mounted at the place of the other, or if the file system does not
-//! tell their names apart: by case (FAT, exFAT, NTFS, SMB), by the form of accents (HFS+, APFS), by dots and spaces at the
-//! end (FAT, SMB). Files that exist are compared by device and inode. For files that do not, it is tried: the first is
-//! created, and then the second must not exist. Only names that any file system may take for one are tried; if another one
-//! does, the second file cannot be created later (see `content/making.rs`), and nothing is spoilt.
+//! Floor 3. They are if they are hard links, if one is mounted at the place of the other, or if the file system does
+//! not tell their names apart: by case (FAT, exFAT, NTFS, SMB), by the form of accents (HFS+, APFS), by dots and spaces
+//! at the end (FAT, SMB). Files that exist are compared by device and inode. For files that do not, it is tried: the
+//! first is created, and then the second must not exist. Only names that any file system may take for one are tried; if
+//! another one does, the second file cannot be created later (see `content/making.rs`), and nothing is spoilt.
 //!
 //! Files that have all their pieces may be one: then their content is the same, and nothing is written to them.
 

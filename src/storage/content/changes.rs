@@ -1,8 +1,8 @@
 //! Whether another program changed the files: only bytes that were verified may be uploaded.
 //!
-//! Floor 3. When the pieces of a file are verified, its [stamp](crate::sys::stamp) is remembered. A file that is uploaded
-//! from is checked once a second (once a minute if another machine has it). If it differs, all its pieces are in doubt. While
-//! swarmlet writes to the file itself, nothing is remembered until the next piece is verified.
+//! Floor 3. When the pieces of a file are verified, its [stamp](crate::sys::stamp) is remembered. A file that is
+//! uploaded from is checked once a second (once a minute if another machine has it). If it differs, all its pieces are
+//! in doubt. While swarmlet writes to the file itself, nothing is remembered until the next piece is verified.
 //!
 //! Our own writes change the stamp, and this would hide what another program wrote before. So a file is
 //! checked before and after each write. If it is not as we left it, all its pieces are in doubt at the next check, and
@@ -16,7 +16,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 
 impl Content {
-    /// Before these bytes are uploaded: checks, if that was not done a moment ago, whether the files are still what they were.
+    /// Before these bytes are uploaded: checks, if that was not done a moment ago, whether the files are still what
+    /// they were.
     pub fn look_if_due(&self, offset: u64, length: u64) -> Result<(), ContentError> {
         let in_part = self.is_in_part(offset);
         // An unwanted file may exist all the same, and its correct pieces are uploaded.

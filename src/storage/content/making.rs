@@ -1,7 +1,7 @@
 //! Which files are ours: those that lack pieces, and that swarmlet makes or was allowed to write to.
 //!
-//! Floor 3, a part of [`content`](super). Who decides that is [`check::claim`](crate::storage::check::claim). A file that
-//! did not exist is created so that it must not exist: another program may have made it since.
+//! Floor 3, a part of [`content`](super). Who decides that is [`check::claim`](crate::storage::check::claim). A file
+//! that did not exist is created so that it must not exist: another program may have made it since.
 
 use super::Content;
 use crate::proto::peer::bitfield::Bitfield;
@@ -12,8 +12,8 @@ use std::io::ErrorKind;
 use std::sync::atomic::Ordering;
 
 impl Content {
-    /// Finds out which kind of file system the files are on: the torrent's own file or folder may be a mount point. This
-    /// may hang, so it is not done while the content is opened.
+    /// Finds out which kind of file system the files are on: the torrent's own file or folder may be a mount point.
+    /// This may hang, so it is not done while the content is opened.
     pub fn look_at_disk(&mut self) {
         if self.key.device != self.folder.identity().0 {
             self.known.are_on(self.folder.kind_of(&self.metainfo.name).ok());

@@ -1,12 +1,12 @@
 //! Requests through a proxy, as curl makes them.
 //!
-//! Floor 3. The environment names the proxy: `http_proxy` (lower case only, because a web server gives its scripts a variable
-//! HTTP_PROXY that clients choose), `https_proxy` or HTTPS_PROXY, and for both `all_proxy` or ALL_PROXY. `no_proxy` or NO_PROXY
-//! lists hosts that are asked directly. ureq reads some of these in another way, so it is told.
+//! Floor 3. The environment names the proxy: `http_proxy` (lower case only, because a web server gives its scripts a
+//! variable HTTP_PROXY that clients choose), `https_proxy` or HTTPS_PROXY, and for both `all_proxy` or ALL_PROXY.
+//! `no_proxy` or NO_PROXY lists hosts that are asked directly. ureq reads some of these in another way, so it is told.
 //!
-//! A request by https goes through a tunnel (CONNECT), and ureq makes that. A request by http does not: the proxy gets it with
-//! the whole URL in its first line (RFC 9112, section 3.2.2). Many proxies allow tunnels to port 443 only. ureq can't do that,
-//! so [`Through`] adds it.
+//! A request by https goes through a tunnel (CONNECT), and ureq makes that. A request by http does not: the proxy gets
+//! it with the whole URL in its first line (RFC 9112, section 3.2.2). Many proxies allow tunnels to port 443 only. ureq
+//! can't do that, so [`Through`] adds it.
 
 use super::base64;
 use crate::base::url;
@@ -35,8 +35,8 @@ fn choose(address: &str, variable: impl Fn(&str) -> Option<String>) -> Option<St
     (!exempt).then_some(proxy)
 }
 
-/// Whether `list`, the value of `no_proxy`, names a host: `example.org` also stands for all hosts below it, `*` alone for every
-/// host, and `10.0.0.0/8` for a network. A name with a port (as in Go) is for that port only.
+/// Whether `list`, the value of `no_proxy`, names a host: `example.org` also stands for all hosts below it, `*` alone
+/// for every host, and `10.0.0.0/8` for a network. A name with a port (as in Go) is for that port only.
 fn is_listed(list: &str, host: &str, port: u16) -> bool {
     if list.trim() == "*" {
         return true;

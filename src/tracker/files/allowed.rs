@@ -19,8 +19,8 @@ pub struct Allowed {
     files: BTreeMap<String, Entry>,
     /// The file name of each info-hash.
     names: BTreeMap<InfoHash, String>,
-    /// The cut info-hashes of version 2 (BEP 52) of hybrid torrents: clients announce under both hashes, and show an error
-    /// if one of them is refused.
+    /// The cut info-hashes of version 2 (BEP 52) of hybrid torrents: clients announce under both hashes, and show an
+    /// error if one of them is refused.
     version2: BTreeSet<InfoHash>,
 }
 

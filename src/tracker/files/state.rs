@@ -1,8 +1,9 @@
 //! The state file (`--dfile`), which keeps the swarms over restarts.
 //!
-//! Floor 3. It is a bencoded dictionary. `swarms` has a dictionary for each info-hash: `c` (completed downloads), `s4` and
-//! `s6` (how many of the peers are seeds; they come first), `v4` and `v6` (the peers: address, peer id, time since the last
-//! announce in units of 4 seconds, tag). It is written in portions, so it takes little memory, and clients do not wait.
+//! Floor 3. It is a bencoded dictionary. `swarms` has a dictionary for each info-hash: `c` (completed downloads), `s4`
+//! and `s6` (how many of the peers are seeds; they come first), `v4` and `v6` (the peers: address, peer id, time since
+//! the last announce in units of 4 seconds, tag). It is written in portions, so it takes little memory, and clients do
+//! not wait.
 
 use crate::base::time::Time;
 use crate::proto::bencode::{Value, decode};
@@ -27,8 +28,8 @@ const VERSION: i64 = 1;
 /// Bytes of a peer after its address: peer id, time, tag.
 const REST_BYTES: usize = 26;
 
-/// A registry with the swarms of the file at `path`, if there is one; `empty` makes one without swarms. A damaged file is
-/// renamed, and nothing of it is taken: a part of a swarm could not be told from the whole.
+/// A registry with the swarms of the file at `path`, if there is one; `empty` makes one without swarms. A damaged file
+/// is renamed, and nothing of it is taken: a part of a swarm could not be told from the whole.
 pub fn load(path: &Path, empty: impl Fn() -> Registry) -> Result<Registry, TrackerError> {
     let failed = |doing: String| move |error| TrackerError { doing, error, no_input: true };
     let shown = path.display();

@@ -1,7 +1,7 @@
 //! The reply to an announce: a bencoded dict.
 //!
-//! BEP 3; compact peers BEP 23 and 7; `external ip` BEP 24; `retry in` BEP 31. Trackers write it in many ways. A field that
-//! cannot be read is left out, and only a reply that is no dict at all is refused.
+//! BEP 3; compact peers BEP 23 and 7; `external ip` BEP 24; `retry in` BEP 31. Trackers write it in many ways. A field
+//! that cannot be read is left out, and only a reply that is no dict at all is refused.
 
 #[cfg(test)]
 mod tests;
@@ -76,7 +76,8 @@ pub enum RetryIn {
     Never,
 }
 
-/// Reads the body of a tracker's answer. Use it whatever the HTTP status is, because failures come with 200 and with 400.
+/// Reads the body of a tracker's answer. Use it whatever the HTTP status is, because failures come with 200 and with
+/// 400.
 pub fn parse_reply(body: &[u8]) -> Result<AnnounceReply, ReplyError> {
     let damaged = |what: &str| Err(ReplyError::Damaged(what.into()));
     let Some(body) = unpack(body) else { return damaged("is compressed (gzip), and damaged or too large") };
@@ -127,8 +128,8 @@ pub(super) fn unpack(body: &[u8]) -> Option<Cow<'_, [u8]>> {
 }
 
 impl AnnounceReply {
-    /// The bencoded reply with its peers as a list of dicts (BEP 3). `peer_ids` are those of `peers`, in the same order; peers
-    /// beyond its end get none, so an empty slice is the answer to `no_peer_id`.
+    /// The bencoded reply with its peers as a list of dicts (BEP 3). `peer_ids` are those of `peers`, in the same
+    /// order; peers beyond its end get none, so an empty slice is the answer to `no_peer_id`.
     pub fn emit_list(&self, peer_ids: &[PeerId]) -> Vec<u8> {
         let ids = peer_ids.iter().map(Some).chain(std::iter::repeat(None));
         let peers = self.peers.iter().zip(ids).map(|(peer, id)| peer_dict(peer, id)).collect();
@@ -211,8 +212,8 @@ fn is_host_name(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
 
-/// A number, or a string of digits, because some trackers are written in languages that do not distinguish the two. Negative
-/// numbers become 0; numbers too large for 64 bits become the largest.
+/// A number, or a string of digits, because some trackers are written in languages that do not distinguish the two.
+/// Negative numbers become 0; numbers too large for 64 bits become the largest.
 fn number(value: Value<'_>) -> Option<u64> {
     if let Some(number) = value.as_int() {
         return Some(u64::try_from(number).unwrap_or(0));

@@ -9,8 +9,8 @@ use crate::base::url::{join_query, path_and_query, percent_encode};
 use crate::proto::bencode::decode_foreign;
 use crate::proto::id::InfoHash;
 
-/// The URL of the scrape of `info_hash`, for a tracker with this `announce_url`. `None` if BEP 48 defines none for it: its
-/// last `/` must be before `announce`.
+/// The URL of the scrape of `info_hash`, for a tracker with this `announce_url`. `None` if BEP 48 defines none for it:
+/// its last `/` must be before `announce`.
 pub fn scrape_url(announce_url: &str, info_hash: &InfoHash) -> Option<String> {
     // A fragment is not sent, so it does not count either.
     let announce_url = announce_url.split('#').next().unwrap_or_default();
