@@ -16,7 +16,7 @@ use crate::base::nearest::nearest;
 use commands::{COMMANDS, OPTIONAL};
 use exit::{Exit, Failure};
 use options::command::Command;
-use options::{help, meant};
+use options::{help, meant, typed};
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
@@ -70,6 +70,7 @@ fn find(name: &str) -> Result<&'static Command, Failure> {
 }
 
 fn unknown(name: &str) -> String {
+    let shown = typed::shown(name);
     if let Some((_, feature)) = OPTIONAL.iter().find(|(optional, _)| *optional == name) {
         return format!("this swarmlet was built without '{name}' (the feature `{feature}`)");
     }
@@ -80,11 +81,11 @@ fn unknown(name: &str) -> String {
         return format!("{name}: an option needs a command before it: swarmlet get {name} TORRENT...");
     }
     if name == "-" || name.ends_with(".torrent") || name.contains("://") {
-        return format!("'{name}' is not a command; to download it: swarmlet get {name}");
+        return format!("'{shown}' is not a command; to download it: swarmlet get {shown}");
     }
     match meant::command(name, COMMANDS.iter().map(|command| command.name)) {
-        Some(near) => format!("unknown command '{name}'; did you mean '{near}'?"),
-        None => format!("unknown command '{name}'; `swarmlet --help` lists the commands"),
+        Some(near) => format!("unknown command '{shown}'; did you mean '{near}'?"),
+        None => format!("unknown command '{shown}'; `swarmlet --help` lists the commands"),
     }
 }
 
@@ -109,6 +110,8 @@ mod tests {
         assert_eq!(complaint(&["get", "--rate", "5"]), of_rate);
         assert_eq!(complaint(&["xyzzy"]), "unknown command 'xyzzy'; `swarmlet --help` lists the commands");
         assert_eq!(complaint(&["a.torrent"]), "'a.torrent' is not a command; to download it: swarmlet get a.torrent");
+        let url = "'http://h/…' is not a command; to download it: swarmlet get http://h/…";
+        assert_eq!(complaint(&["http://h/KEY/a.torrent"]), url);
         assert_eq!(complaint(&["--versoin"]), "unknown option --versoin; did you mean --version?");
         assert!(complaint(&["--seed", "get"]).starts_with("--seed: an option needs a command before it"));
         assert!(complaint(&["help", "gte"]).contains("did you mean 'get'?"));

@@ -18,46 +18,66 @@ struct Old {
     usage: &'static str,
     /// The number of words that it takes, including options.
     words: RangeInclusive<usize>,
-    today: fn(Vec<OsString>) -> Vec<OsString>,
+    today: fn(Vec<OsString>) -> Result<Vec<OsString>, Failure>,
 }
 
 const OLD: [Old; 10] = [
-    Old { name: "bttrack", usage: "--dfile FILE [OPTION]...", words: 1..=usize::MAX, today: tracked },
+    Old {
+        name: "bttrack",
+        usage: "--dfile FILE [OPTION]...",
+        words: 1..=usize::MAX,
+        today: |arguments| Ok(tracked(arguments)),
+    },
     Old {
         name: "btmakemetafile",
         usage: "FILE ANNOUNCE [OPTION]...",
         words: 1..=usize::MAX,
-        today: |arguments| words(&["make", "--force", "--each"], made(arguments)),
+        today: |arguments| Ok(words(&["make", "--force", "--each"], made(arguments))),
     },
-    Old { name: "btcompletedir", usage: "FOLDER ANNOUNCE [OPTION]...", words: 1..=usize::MAX, today: complete_dir },
+    Old {
+        name: "btcompletedir",
+        usage: "FOLDER ANNOUNCE [OPTION]...",
+        words: 1..=usize::MAX,
+        today: |arguments| Ok(complete_dir(arguments)),
+    },
     Old {
         name: "btshowmetainfo",
         usage: "TORRENT...",
         words: 1..=usize::MAX,
-        today: |arguments| words(&["show"], arguments),
+        today: |arguments| Ok(words(&["show"], arguments)),
     },
     Old {
         name: "btreannounce",
         usage: "ANNOUNCE TORRENT...",
         words: 2..=usize::MAX,
-        today: |arguments| words(&["edit", "--announce"], arguments),
+        today: |arguments| Ok(words(&["edit", "--announce"], arguments)),
     },
-    Old { name: "btrename", usage: "TORRENT NAME", words: 2..=2, today: rename },
+    Old { name: "btrename", usage: "TORRENT NAME", words: 2..=2, today: |arguments| Ok(rename(arguments)) },
     // A complete download went on seeding.
     Old {
         name: "btdownloadcurses",
         usage: "TORRENT [OPTION]...",
         words: 1..=usize::MAX,
-        today: |arguments| words(&["get", "--seed"], downloaded(arguments)),
+        today: |arguments| Ok(words(&["get", "--seed"], downloaded(arguments)?)),
     },
     Old {
         name: "btdownloadheadless",
         usage: "TORRENT [OPTION]...",
         words: 1..=usize::MAX,
-        today: |arguments| words(&["get", "--seed", "--plain"], downloaded(arguments)),
+        today: |arguments| Ok(words(&["get", "--seed", "--plain"], downloaded(arguments)?)),
     },
-    Old { name: "btlaunchmany", usage: LAUNCH, words: 1..=usize::MAX, today: launch_many },
-    Old { name: "btlaunchmanycurses", usage: LAUNCH, words: 1..=usize::MAX, today: launch_many },
+    Old {
+        name: "btlaunchmany",
+        usage: LAUNCH,
+        words: 1..=usize::MAX,
+        today: |arguments| Ok(words(&["many"], downloaded(arguments)?)),
+    },
+    Old {
+        name: "btlaunchmanycurses",
+        usage: LAUNCH,
+        words: 1..=usize::MAX,
+        today: |arguments| Ok(words(&["many"], downloaded(arguments)?)),
+    },
 ];
 
 const LAUNCH: &str = "FOLDER [OPTION]...";
@@ -76,7 +96,7 @@ pub fn translate(program: &OsStr, arguments: &[OsString]) -> Option<Result<Vec<O
         let text = format!("usage: {called} {}\n`{called} --help` shows today's command", old.usage);
         return Some(Err(Failure::usage(text)));
     }
-    Some(Ok((old.today)(arguments.to_vec())))
+    Some((old.today)(arguments.to_vec()))
 }
 
 fn words(first: &[&str], rest: Vec<OsString>) -> Vec<OsString> {
@@ -179,11 +199,11 @@ fn made(arguments: Vec<OsString>) -> Vec<OsString> {
 }
 
 /// The default ports of BitTorrent 3.4.2 (`--minport` and `--maxport`), for a call that names only one of them.
-const PORTS: [&str; 2] = ["6881", "6999"];
+const PORTS: [u16; 2] = [6881, 6999];
 
 /// The options of the programs that download. An option without a counterpart is dropped with a warning; today's
 /// command reports unknown ones.
-fn downloaded(arguments: Vec<OsString>) -> Vec<OsString> {
+fn downloaded(arguments: Vec<OsString>) -> Result<Vec<OsString>, Failure> {
     let mut today = Vec::new();
     let (mut least, mut most) = (None, None);
     let mut typed = Typed(arguments.into_iter());
@@ -205,11 +225,18 @@ fn downloaded(arguments: Vec<OsString>) -> Vec<OsString> {
         }
     }
     if least.is_some() || most.is_some() {
-        let [least, most] = [least.unwrap_or(PORTS[0].into()), most.unwrap_or(PORTS[1].into())];
-        let ports = format!("{}-{}", least.to_string_lossy(), most.to_string_lossy());
-        today.extend(["--port".to_string(), ports].map(OsString::from));
+        let port = |option: &str, typed: Option<OsString>, usual: u16| {
+            let Some(typed) = typed else { return Ok(usual) };
+            let port = typed.to_str().and_then(|text| text.parse().ok()).filter(|port| *port > 0);
+            port.ok_or_else(|| Failure::usage(format!("{option}: expected a port from 1 to 65535")))
+        };
+        let (least, most) = (port("--minport", least, PORTS[0])?, port("--maxport", most, PORTS[1])?);
+        if least > most {
+            return Err(Failure::usage(format!("--minport {least} is above --maxport, which is {most}")));
+        }
+        today.extend(["--port".to_string(), format!("{least}-{most}")].map(OsString::from));
     }
-    today
+    Ok(today)
 }
 
 /// `--saveas` named the download folder, or the content itself; then this is the folder that contains it.
@@ -242,10 +269,6 @@ fn complete_dir(arguments: Vec<OsString>) -> Vec<OsString> {
 fn is_left_out(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     name.starts_with('.') || name.ends_with(".torrent") || name == "CVS" || name == "core"
-}
-
-fn launch_many(arguments: Vec<OsString>) -> Vec<OsString> {
-    words(&["many"], downloaded(arguments))
 }
 
 /// `btrename.py FILE NAME`. It has always changed the info-hash.
@@ -297,6 +320,9 @@ mod tests {
         let expected = "get --seed --plain --max_upload_rate 4 a_b.torrent --port 7000-7010";
         assert_eq!(today("btdownloadheadless", &options), expected);
         assert_eq!(today("btlaunchmany", &["./", "--maxport", "6890"]), "many ./ --port 6881-6890");
+        let above = "--minport 17020 is above --maxport, which is 6999";
+        assert_eq!(today("btlaunchmany.py", &["./", "--minport", "17020"]), above);
+        assert_eq!(today("btlaunchmany", &["./", "--minport=x"]), "--minport: expected a port from 1 to 65535");
         let options = ["--url", "http://a/b_c", "--saveas=/new/a_b", "--max_uploads", "9", "--max_upload_rat", "4"];
         let expected = "get --seed http://a/b_c --dir /new --max_uploads 9 --max_upload_rat 4";
         assert_eq!(today("btdownloadcurses", &options), expected);

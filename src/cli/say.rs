@@ -5,6 +5,7 @@
 
 use super::exit::{Exit, Failure};
 use crate::base::path::for_terminal;
+use crate::sys::in_words;
 use std::io::{self, ErrorKind, Write};
 
 /// Writes a line to standard error, made safe for a terminal. Errors are ignored, because there is nowhere to report
@@ -40,6 +41,6 @@ pub fn write_out(bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
     match out.write_all(bytes.as_ref()).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::new(Exit::Io, "")),
-        Err(error) => Err(Failure::new(Exit::Io, format!("can't write to standard output: {error}"))),
+        Err(error) => Err(Failure::new(Exit::Io, format!("can't write to standard output: {}", in_words(&error)))),
     }
 }

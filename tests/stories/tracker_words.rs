@@ -149,7 +149,7 @@ fn a_key_asks_the_trackers_now_or_as_soon_as_they_allow() {
     tmux.run_there(&get(scratch.path(), &[strict]).command(), "");
     tmux.wait_for_text("next announce in 14 min");
     tmux.press("t");
-    tmux.wait_for_text("the soonest that it allows");
+    tmux.wait_for_text("next announce allowed in 14 min");
     tmux.assert_nothing_wraps();
     assert_eq!(asked.load(Ordering::SeqCst), 1);
     tmux.press("q");

@@ -4,13 +4,12 @@
 //! created. Then the engine runs until all torrents are complete.
 
 use super::list;
-use crate::base::path::for_terminal;
 use crate::cli::exit::{Exit, Failure, RUN_EXITS, RUN_SEVERAL};
 use crate::cli::options::choice::Files;
 use crate::cli::options::command::{Command, Completes, Group};
 use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::run::{self, connect, rate};
-use crate::cli::options::{source, states};
+use crate::cli::options::{source, states, typed};
 use crate::cli::run::keys;
 use crate::cli::run::{Until, Watched, run_engine};
 use crate::cli::say;
@@ -184,7 +183,7 @@ fn configure(given: &Parsed, view: &View) -> Result<Config, Failure> {
 fn make_dir(dir: &Path) -> Result<(), Failure> {
     let made = std::fs::create_dir_all(dir);
     made.map_err(|error| {
-        let name = for_terminal(&dir.to_string_lossy());
+        let name = typed::shown(dir);
         Failure::new(Exit::CantCreate, format!("can't create the folder {name}: {}", in_words(&error)))
     })
 }

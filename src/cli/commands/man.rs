@@ -3,13 +3,13 @@
 //! Floor 4.
 
 use crate::base::date::date;
-use crate::base::path::for_terminal;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::command::{Command, Completes, Group};
 use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::man;
 use crate::cli::options::output;
 use crate::cli::options::run::{HELP, path};
+use crate::cli::options::typed;
 use crate::cli::say;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -57,7 +57,7 @@ pub fn run(given: &Parsed, commands: &[Command]) -> Result<Exit, Failure> {
     match page {
         Some(page) => say::write_out(&page).map(|()| Exit::Success),
         None => {
-            let name = for_terminal(&arguments[0].to_string_lossy());
+            let name = typed::shown(&arguments[0]);
             Err(Failure::usage(format!("unknown command '{name}'; `swarmlet --help` lists the commands")))
         }
     }

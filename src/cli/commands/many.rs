@@ -2,13 +2,13 @@
 //!
 //! Floor 4. [`folder`](crate::cli::run::folder) finds the torrents.
 
-use crate::base::path::for_terminal;
 use crate::cli::exit::{Exit, Failure, RUN_EXITS};
 use crate::cli::options::command::{Command, Completes, Group};
 use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::run::{self, connect, rate};
 use crate::cli::options::source;
 use crate::cli::options::states;
+use crate::cli::options::typed;
 use crate::cli::run::folder::Folder;
 use crate::cli::run::keys;
 use crate::cli::run::{Until, Watched, run_engine};
@@ -87,7 +87,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
         return Err(Failure::usage("expected one folder: swarmlet many FOLDER"));
     };
     if Path::new(dir).is_file() {
-        let name = for_terminal(&dir.to_string_lossy());
+        let name = typed::shown(dir);
         let wrong =
             format!("{name}: a file, expected a folder of .torrent files; for a single torrent: swarmlet get {name}");
         return Err(Failure::new(Exit::NoInput, wrong));

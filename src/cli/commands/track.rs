@@ -8,6 +8,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::command::{Command, Completes, Group, Part, Section};
 use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::run::{HELP, QUIET, path};
+use crate::cli::options::typed;
 use crate::cli::run::log;
 use crate::cli::say;
 use crate::sys::in_words;
@@ -207,7 +208,7 @@ fn nothing_else(given: &Parsed) -> Result<(), Failure> {
     match given.arguments().first() {
         None => Ok(()),
         Some(argument) => {
-            let name = for_terminal(&argument.to_string_lossy());
+            let name = typed::shown(argument);
             Err(Failure::usage(format!(
                 "'{name}': track takes only options; to track the torrents of a folder: --allowed-dir {name}"
             )))

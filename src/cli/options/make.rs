@@ -5,6 +5,7 @@
 use super::flags::Parsed;
 use super::output::{cant_write, shown};
 use super::run::threads;
+use super::typed::{self, WRONG_PORT, has_wrong_port};
 use crate::base::glob::Glob;
 use crate::base::path::for_terminal;
 use crate::base::url;
@@ -186,9 +187,12 @@ fn address(text: &str, schemes: &[&str], what: &str, example: &str) -> Result<St
     if !scheme.is_some_and(|scheme| schemes.iter().any(|known| scheme.eq_ignore_ascii_case(known))) {
         return Err(Failure::usage(format!(
             "{}: expected the URL of {what} ({}), such as {example}",
-            for_terminal(text),
+            typed::shown(text),
             schemes.join(", ")
         )));
+    }
+    if has_wrong_port(text) {
+        return Err(Failure::usage(format!("{}: {WRONG_PORT}", typed::shown(text))));
     }
     Ok(text.to_string())
 }
@@ -251,7 +255,7 @@ mod tests {
     #[test]
     fn invalid_addresses_are_refused() {
         assert_eq!(tracker(" udp://t.example:80 ").unwrap(), "udp://t.example:80");
-        for wrong in ["t.example", "ftp://t.example/", "http://", "http://a\nb/", ""] {
+        for wrong in ["t.example", "ftp://t.example/", "http://", "http://a\nb/", "http://h:99999/", ""] {
             assert!(tracker(wrong).is_err(), "{wrong}");
         }
         assert_eq!(node("[::1]:6881").unwrap(), ("::1".into(), 6881));

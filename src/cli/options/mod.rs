@@ -14,3 +14,4 @@ pub mod output;
 pub mod run;
 pub mod source;
 pub mod states;
+pub mod typed;

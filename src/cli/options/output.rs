@@ -2,7 +2,7 @@
 //!
 //! Floor 4.
 
-use crate::base::path::for_terminal;
+use super::typed;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::run::signals::is_ignored;
 use crate::sys::in_words;
@@ -15,9 +15,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-/// A path as messages name it: safe for a terminal.
+/// A path as messages name it.
 pub fn shown(path: &Path) -> String {
-    for_terminal(&path.to_string_lossy())
+    typed::shown(path)
 }
 
 /// Opens an output before the work is done, so that it is not done in vain.

@@ -5,6 +5,7 @@
 use super::command::Group;
 use super::flags::{Flag, Parsed};
 use super::source;
+use super::typed;
 use crate::base::path::for_terminal;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::run::{blocklist, log};
@@ -205,7 +206,7 @@ pub fn must_be_there(dir: &Path) -> Result<(), Failure> {
         Err(error) if error.kind() == ErrorKind::NotFound => "no such folder".into(),
         Err(error) => in_words(&error),
     };
-    Err(Failure::new(Exit::NoInput, format!("{}: {what}", for_terminal(&dir.to_string_lossy()))))
+    Err(Failure::new(Exit::NoInput, format!("{}: {what}", typed::shown(dir))))
 }
 
 /// Reads the torrents on the command line, and prints the warnings about them. Each comes with its argument.

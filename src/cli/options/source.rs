@@ -4,6 +4,7 @@
 
 use super::choice::numbered;
 use super::command::{Part, Section};
+use super::typed::{self, WRONG_PORT, has_wrong_port};
 use crate::base::gzip::gunzip;
 use crate::base::path::for_terminal;
 use crate::base::units;
@@ -106,7 +107,7 @@ pub fn shown(source: &OsStr) -> String {
     match address(source) {
         _ if source == "-" => "standard input".into(),
         Some(url) => for_terminal(&url::redact(url)),
-        None => for_terminal(&source.to_string_lossy()),
+        None => typed::shown(source),
     }
 }
 
@@ -197,6 +198,7 @@ fn fetch(url: &str) -> Result<Vec<u8>, Failure> {
     let name = for_terminal(&url::redact(url));
     let scheme = url::scheme(url).unwrap_or("magnet").to_ascii_lowercase();
     match scheme.as_str() {
+        "http" | "https" if has_wrong_port(url) => return Err(Failure::usage(format!("{name}: {WRONG_PORT}"))),
         "http" => {}
         "https" if cfg!(feature = "tls") => {}
         "https" => {
@@ -265,6 +267,8 @@ mod tests {
         assert_eq!(failure("/dev/zero"), (65, "/dev/zero: larger than 48.0 MiB, expected a .torrent file".into()));
         assert_eq!(failure("magnet:?xt=urn:btih:0").0, 64);
         assert_eq!(failure("ftp://host/a.torrent").0, 64);
+        assert_eq!(failure("http://host:x/a.torrent"), (64, format!("http://host/…: {WRONG_PORT}")));
+        assert_eq!(failure("127.0.0.1:9/KEY/a.torrent"), (66, "127.0.0.1:9/…: No such file or directory".into()));
         assert_eq!(failure("a\x1b[2Jb"), (66, "a\\x1b[2Jb: No such file or directory".into()));
     }
 

@@ -4,8 +4,8 @@
 //! could be read. Invalid lines are skipped and reported with their numbers.
 
 use crate::base::gzip::gunzip;
-use crate::base::path::for_terminal;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::typed;
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::sys::in_words;
 use std::fs::File;
@@ -21,7 +21,7 @@ const MOST_TOLD: usize = 10;
 
 /// Reads the list. Also returns messages about invalid lines. It fails if no line is valid.
 pub fn read(path: &Path) -> Result<(Blocklist, Vec<String>), Failure> {
-    let name = for_terminal(&path.to_string_lossy());
+    let name = typed::shown(path);
     let refused = |why: &str| Failure::new(Exit::NoInput, format!("the blocklist {name}: {why}"));
     let unreadable = |error: io::Error| refused(&in_words(&error));
     let file = File::open(path).map_err(unreadable)?;

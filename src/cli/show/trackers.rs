@@ -63,8 +63,9 @@ fn next(trackers: &[Tracker]) -> String {
     match (soonest, soonest.and_then(|tracker| tracker.next_in)) {
         _ if trackers.iter().any(|tracker| tracker.asking) => "; asking again".into(),
         (Some(tracker), Some(time)) => {
-            let held = if tracker.held { ", the soonest that it allows" } else { "" };
-            format!("; next announce in {}{held}", duration(Duration::from_secs(time.as_secs())))
+            // The tracker named a minimum interval.
+            let allowed = if tracker.held { " allowed" } else { "" };
+            format!("; next announce{allowed} in {}", duration(Duration::from_secs(time.as_secs())))
         }
         _ => String::new(),
     }
@@ -174,7 +175,7 @@ mod tests {
         one.next_in = Some(Duration::from_secs(590));
         assert_eq!(tracker(&one), "a.example: 12 seeds, 3 leechers; next announce in 9 min 50 s");
         one.held = true;
-        let held = "a.example: 12 seeds, 3 leechers; next announce in 9 min 50 s, the soonest that it allows";
+        let held = "a.example: 12 seeds, 3 leechers; next announce allowed in 9 min 50 s";
         assert_eq!(tracker(&one), held);
         (one.asking, one.next_in, one.warning) = (true, None, Some("secret is old".into()));
         assert_eq!(tracker(&one), "a.example: 12 seeds, 3 leechers; it warns: … is old; asking again");
