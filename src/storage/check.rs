@@ -56,8 +56,10 @@ pub fn begin(
     content.look_at_disk();
     // The files are looked at before anything is read, so that a write by another program meanwhile shows the next
     // time.
-    let Looks { sizes, inodes, seen } = look_at_all(&content)?;
-    content.refuse_too_long(&sizes)?;
+    let Looks { sizes, inodes, seen } = look_at_all(&content);
+    if !content.overwrite {
+        content.refuse_too_long(&sizes)?;
+    }
     let known = states.map(|states| Known::load(states, &content, warn));
     if let Some(known) = known.as_ref().filter(|_| !check_all && !content.again && !content.duty.only_serves()) {
         away::refuse(&content, known)?;
@@ -80,6 +82,10 @@ pub fn begin(
     let own = found.content.without_parts(found.have.clone());
     claim::claim(&found.content, &own, &sizes, &trusted)?;
     names::tell_apart(&found.content, &own, &inodes, &recorded)?;
+    if found.content.overwrite {
+        // Not before all files are known to be ours and apart.
+        (0..sizes.len()).try_for_each(|file| found.content.cut(file))?;
+    }
     // What is ours is recorded before anything is written.
     if let (Some(states), Some(known)) = (states, &mut found.known) {
         known.announce(states, &found.content, own);
@@ -97,14 +103,11 @@ struct Looks {
     seen: Vec<Option<Record>>,
 }
 
-fn look_at_all(content: &Content) -> Result<Looks, ContentError> {
+fn look_at_all(content: &Content) -> Looks {
     let mut looks = Looks::default();
     let mut may_wait = true;
     for file in 0..content.metainfo.files.len() {
         let (mut size, mut inode, mut record) = (0, 0, None);
-        if content.overwrite {
-            content.cut(file)?;
-        }
         if let Some((opened, found)) = content.find(file) {
             (size, inode) = (found.len(), found.ino());
             // If one file was written to a moment ago, others probably were too: one wait is enough for all of them.
@@ -115,7 +118,7 @@ fn look_at_all(content: &Content) -> Result<Looks, ContentError> {
         looks.inodes.push(inode);
         looks.seen.push(record);
     }
-    Ok(looks)
+    looks
 }
 
 /// Returns the pieces that `content` has, and how many bytes were read to find out. `sizes`: of the files on disk;

@@ -60,6 +60,10 @@ fn a_file_that_is_not_wanted_is_not_changed_through_a_link() {
     fs::hard_link(&b, &a).unwrap();
     refused(&get.run(), &get.dir, ["a", "b"]);
     assert_eq!(fs::read(&b).unwrap(), [0; 3 * PIECE]);
+    // Permission to overwrite the wanted one is none for the other, nor to cut it.
+    fs::write(&b, [1; 4 * PIECE]).unwrap();
+    refused(&get.arg("--overwrite").run(), &stage.path().join("leecher"), ["a", "b"]);
+    assert_eq!(fs::read(&b).unwrap(), [1; 4 * PIECE]);
 }
 
 #[test]

@@ -27,6 +27,7 @@ use crate::storage::content::Content;
 use crate::storage::error::{ContentError, Doing};
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -40,13 +41,13 @@ pub fn claim(content: &Content, own: &Bitfield, sizes: &[u64], trusted: &[bool])
     let lacking = (0..sizes.len()).filter(|file| content.lacks(*file, own));
     let in_doubt =
         |file: &usize| sizes[*file] > 0 && !content.is_making(*file) && !trusted[*file] && !content.overwrite;
-    let mut proof = None;
+    let (mut proof, mut gaps) = (None, BTreeMap::new());
     let mut others = lacking.clone().filter(in_doubt).filter(|file| {
         let proof = proof.get_or_insert_with(|| proof_of(content, own));
         !content.has_of(*file, proof).0
             // What cannot be opened cannot be written to either; a later error says why.
             && content.open_file(*file).is_ok_and(|file| !is_zeros(&file).unwrap_or(false))
-            && (proof.is_empty() || !may_be_half(content, *file, sizes))
+            && (proof.is_empty() || !may_be_half(content, *file, sizes, &mut gaps))
     });
     let Some(first) = others.next() else {
         (0..sizes.len()).filter(|file| content.has_of(*file, own).1).for_each(|file| content.make(file, false));
@@ -111,14 +112,15 @@ fn is_zeros(file: &File) -> io::Result<bool> {
     }
 }
 
-/// Whether each piece of a file lacks a block, and the file ends where a block ends.
-fn may_be_half(content: &Content, file: usize, sizes: &[u64]) -> bool {
+/// Whether each piece of a file lacks a block, and the file ends where a block ends. `gaps`: what is known of pieces,
+/// because thousands of small files may share one.
+fn may_be_half(content: &Content, file: usize, sizes: &[u64], gaps: &mut BTreeMap<u32, bool>) -> bool {
     let entry = content.metainfo.files.at(file);
     let end = entry.offset + sizes[file];
     let in_piece = end % u64::from(content.metainfo.piece_length);
     let mut pieces = content.metainfo.pieces_of(entry).take_while(|piece| content.piece_offset(*piece) < end);
     (sizes[file] == entry.length || in_piece.is_multiple_of(BLOCK_BYTES.into()))
-        && pieces.all(|piece| lacks_a_block(content, piece, sizes))
+        && pieces.all(|piece| *gaps.entry(piece).or_insert_with(|| lacks_a_block(content, piece, sizes)))
 }
 
 fn lacks_a_block(content: &Content, piece: u32, sizes: &[u64]) -> bool {

@@ -108,6 +108,8 @@ fn key(path: &str) -> u64 {
             match character {
                 // An accent after a letter: together they may be one character that is left out.
                 '\u{300}'..='\u{36f}' if kept.ends_with(|last: char| last.is_ascii_alphabetic()) => drop(kept.pop()),
+                // Some disks have no such characters in names (see `base/path`).
+                '"' | '*' | ':' | '<' | '>' | '?' | '|' | '\\' => kept.push('_'),
                 _ if character.is_ascii() => kept.push(character.to_ascii_lowercase()),
                 // Kana may have a mark of their own; the other characters of East Asia have one form and no case.
                 '\u{3040}'..='\u{30ff}' => {}
@@ -130,6 +132,8 @@ mod tests {
         for (one, other) in [
             ("a/B.txt", "A/b.TXT"),
             ("a/b. ", "a/b"),
+            ("a?.txt", "a*.txt"),
+            ("a\\b", "a_b"),
             ("a./b", "a/b"),
             ("caf\u{e9}", "cafe\u{301}"),
             ("\u{c9}", "\u{e9}"),

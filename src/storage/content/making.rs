@@ -86,6 +86,9 @@ impl Content {
             return Ok(());
         }
         let opened = self.folder.file(&entry.path(), For::Writing).and_then(|opened| opened.set_len(entry.length));
-        opened.map_err(|error| self.error(Doing::Writing, &entry.path(), error))
+        opened.map_err(|error| self.error(Doing::Writing, &entry.path(), error))?;
+        // What is known of it is of the longer file.
+        self.find(file);
+        Ok(())
     }
 }
