@@ -57,9 +57,14 @@ impl HangingDisk {
         let proc = PathBuf::from(format!("/proc/{}", self.process.id()));
         let is_stopped = || fs::read_to_string(proc.join("status")).is_ok_and(|status| status.contains("State:\tT"));
         wait_until("it is stopped between two calls", PATIENCE, || {
+            let before = bytes_read(&proc);
+            if !waits_for_a_call(&proc) {
+                return false;
+            }
             self.process.signal(Signal::STOP);
             wait_until("it is stopped", PATIENCE, is_stopped);
-            let is_idle = waits_for_a_call(&proc);
+            // A call that came just now is read already, though the process still seems to wait for it.
+            let is_idle = waits_for_a_call(&proc) && bytes_read(&proc) == before;
             if !is_idle {
                 self.process.signal(Signal::CONT);
             }
@@ -90,4 +95,10 @@ fn waits_for_a_call(proc: &Path) -> bool {
     let number = call.split(' ').nth(1).and_then(|word| u32::from_str_radix(word.strip_prefix("0x")?, 16).ok());
     let file = number.and_then(|number| fs::read_link(proc.join("fd").join(number.to_string())).ok());
     file.is_some_and(|file| file == Path::new("/dev/fuse"))
+}
+
+/// The bytes that the process has read, in the words of proc_pid_io(5).
+fn bytes_read(proc: &Path) -> Option<String> {
+    let io = fs::read_to_string(proc.join("io")).ok()?;
+    io.lines().find(|line| line.starts_with("rchar:")).map(str::to_string)
 }
