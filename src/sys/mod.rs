@@ -6,6 +6,7 @@ pub mod limits;
 pub mod listen;
 pub mod lookup;
 pub mod mounts;
+pub mod network;
 pub mod random;
 pub mod replace;
 pub mod send;

@@ -2,8 +2,9 @@
 //!
 //! Floor 3.
 
-use super::reach::{External, Network};
+use super::reach::External;
 use super::registry::Limits;
+use crate::sys::network::Network;
 use std::fmt;
 use std::io;
 use std::net::IpAddr;

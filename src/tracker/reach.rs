@@ -43,35 +43,6 @@ fn is_shared(ip: IpAddr) -> bool {
     matches!(ip.to_canonical(), IpAddr::V4(ip) if ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64)
 }
 
-/// A network, such as 10.0.0.0/8, or a single address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    ip: IpAddr,
-    /// How many bits of an address tell that it belongs to the network.
-    bits: u32,
-}
-
-impl Network {
-    /// Reads `10.0.0.0/8`, `2001:db8::/32` or a single address.
-    pub fn parse(text: &str) -> Option<Network> {
-        let (ip, bits) = text.split_once('/').map_or((text, None), |(ip, bits)| (ip, Some(bits)));
-        let ip = ip.parse::<IpAddr>().ok()?.to_canonical();
-        let most = if ip.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Some(most), |bits| bits.parse().ok().filter(|bits| *bits <= most))?;
-        Some(Network { ip, bits })
-    }
-
-    /// Whether `ip` belongs to it.
-    pub fn contains(&self, ip: IpAddr) -> bool {
-        let differs = match (self.ip, ip.to_canonical()) {
-            (IpAddr::V4(ours), IpAddr::V4(ip)) => u128::from(ours.to_bits() ^ ip.to_bits()) << 96,
-            (IpAddr::V6(ours), IpAddr::V6(ip)) => ours.to_bits() ^ ip.to_bits(),
-            _ => return false,
-        };
-        differs.leading_zeros() >= self.bits
-    }
-}
-
 /// The addresses of our machine or network as others see them (`--external-ip`): at most one of each family.
 #[derive(Clone, Debug, Default)]
 pub struct External {
@@ -144,28 +115,6 @@ mod tests {
         }
         assert!(["127.0.0.1", "192.168.1.1", "fd00::1", "::ffff:10.0.0.1"].into_iter().map(ip).all(may_name_another));
         assert!(!["100.64.0.1", "::ffff:100.64.0.1", "8.8.8.8", "2600::1"].into_iter().map(ip).any(may_name_another));
-    }
-
-    #[test]
-    fn a_network_contains_the_addresses_that_begin_with_its_bits() {
-        let contains = |network: &str, text: &str| Network::parse(network).unwrap().contains(ip(text));
-        for (network, inside, outside) in [
-            ("10.0.0.0/8", &["10.0.0.0", "10.255.255.255", "::ffff:10.1.2.3"][..], &["11.0.0.0", "9.255.255.255"][..]),
-            ("10.0.0.9/31", &["10.0.0.8", "10.0.0.9"], &["10.0.0.10", "10.0.0.7"]),
-            ("10.0.0.9", &["10.0.0.9"], &["10.0.0.8", "::", "::a00:9"]),
-            ("0.0.0.0/0", &["8.8.8.8", "255.255.255.255"], &["::1"]),
-            ("2001:db8::/32", &["2001:db8:ffff::1"], &["2001:db9::", "32.1.13.184"]),
-            ("::1", &["::1"], &["::2", "0.0.0.1"]),
-            ("::/0", &["::1", "ffff::"], &["1.1.1.1"]),
-        ] {
-            assert!(inside.iter().all(|ip| contains(network, ip)), "{network}");
-            assert!(!outside.iter().any(|ip| contains(network, ip)), "{network}");
-        }
-        for wrong in
-            ["", "/8", "10.0.0.0/", "10.0.0.0/33", "::/129", "10.0.0.0/-1", "10.0.0.0/8/8", "proxy.example", "10.0"]
-        {
-            assert_eq!(Network::parse(wrong), None, "{wrong}");
-        }
     }
 
     /// The list that a client at `client` gets of peers at a loopback, a private, a shared and a public address each.

@@ -10,6 +10,7 @@
 
 use super::base64;
 use crate::base::url;
+use crate::sys::network::Network;
 use core::net::IpAddr;
 use std::env;
 use ureq::config::Config;
@@ -53,26 +54,14 @@ fn is_listed(list: &str, host: &str, port: u16) -> bool {
             None => entry,
         };
         if let Some(ip) = ip {
-            return is_in(ip, entry);
+            // An IPv6 address may be in brackets.
+            return Network::parse(&entry.replace(['[', ']'], "")).is_some_and(|network| network.contains(ip));
         }
         let name = bare(entry.strip_prefix('*').unwrap_or(entry));
         let name = name.strip_prefix('.').unwrap_or(&name);
         let rest = host.strip_suffix(name).filter(|_| !name.is_empty());
         rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     })
-}
-
-/// Whether `ip` is in `net`: an address, perhaps with a number of bits, as in `10.0.0.0/8`.
-fn is_in(ip: IpAddr, net: &str) -> bool {
-    let (first, bits) = net.split_once('/').map_or((net, None), |(first, bits)| (first, Some(bits)));
-    let (ip, first, width) = match (ip, first.trim_matches(['[', ']']).parse()) {
-        (IpAddr::V4(ip), Ok(IpAddr::V4(first))) => (ip.to_bits().into(), first.to_bits().into(), 32),
-        (IpAddr::V6(ip), Ok(IpAddr::V6(first))) => (ip.to_bits(), first.to_bits(), 128),
-        _ => return false,
-    };
-    let bits = bits.map_or(Some(width), |bits| bits.parse().ok().filter(|bits| *bits <= width));
-    // A shift by all 128 bits leaves nothing.
-    bits.is_some_and(|bits: u32| (ip ^ first).checked_shr(width - bits).unwrap_or(0) == 0)
 }
 
 /// The proxy at `address`, a URL or only `host:port`. `None`: it is not the URL of a proxy that we know.

@@ -1,0 +1,61 @@
+//! Networks of IP addresses, as people write them in options and variables.
+//!
+//! Floor 3.
+
+use core::net::IpAddr;
+
+/// A network, such as 10.0.0.0/8, or a single address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    ip: IpAddr,
+    /// How many bits of an address tell that it belongs to the network.
+    bits: u32,
+}
+
+impl Network {
+    /// Reads `10.0.0.0/8`, `2001:db8::/32` or a single address.
+    pub fn parse(text: &str) -> Option<Network> {
+        let (ip, bits) = text.split_once('/').map_or((text, None), |(ip, bits)| (ip, Some(bits)));
+        let ip = ip.parse::<IpAddr>().ok()?.to_canonical();
+        let most = if ip.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Some(most), |bits| bits.parse().ok().filter(|bits| *bits <= most))?;
+        Some(Network { ip, bits })
+    }
+
+    /// Whether `ip` belongs to it.
+    pub fn contains(&self, ip: IpAddr) -> bool {
+        let differs = match (self.ip, ip.to_canonical()) {
+            (IpAddr::V4(ours), IpAddr::V4(ip)) => u128::from(ours.to_bits() ^ ip.to_bits()) << 96,
+            (IpAddr::V6(ours), IpAddr::V6(ip)) => ours.to_bits() ^ ip.to_bits(),
+            _ => return false,
+        };
+        differs.leading_zeros() >= self.bits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_contains_the_addresses_that_begin_with_its_bits() {
+        let contains = |network: &str, text: &str| Network::parse(network).unwrap().contains(text.parse().unwrap());
+        for (network, inside, outside) in [
+            ("10.0.0.0/8", &["10.0.0.0", "10.255.255.255", "::ffff:10.1.2.3"][..], &["11.0.0.0", "9.255.255.255"][..]),
+            ("10.0.0.9/31", &["10.0.0.8", "10.0.0.9"], &["10.0.0.10", "10.0.0.7"]),
+            ("10.0.0.9", &["10.0.0.9"], &["10.0.0.8", "::", "::a00:9"]),
+            ("0.0.0.0/0", &["8.8.8.8", "255.255.255.255"], &["::1"]),
+            ("2001:db8::/32", &["2001:db8:ffff::1"], &["2001:db9::", "32.1.13.184"]),
+            ("::1", &["::1"], &["::2", "0.0.0.1"]),
+            ("::/0", &["::1", "ffff::"], &["1.1.1.1"]),
+        ] {
+            assert!(inside.iter().all(|ip| contains(network, ip)), "{network}");
+            assert!(!outside.iter().any(|ip| contains(network, ip)), "{network}");
+        }
+        for wrong in
+            ["", "/8", "10.0.0.0/", "10.0.0.0/33", "::/129", "10.0.0.0/-1", "10.0.0.0/8/8", "proxy.example", "10.0"]
+        {
+            assert_eq!(Network::parse(wrong), None, "{wrong}");
+        }
+    }
+}
