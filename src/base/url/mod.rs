@@ -97,6 +97,16 @@ pub fn port(url: &str) -> Option<u16> {
     (!host.is_empty() && !port.ends_with(']')).then(|| port.parse().ok())?
 }
 
+/// Whether `url` has something else than a port where its port should be. `http://host:/` has none, which is allowed
+/// (RFC 3986).
+pub fn has_wrong_port(url: &str) -> bool {
+    let (authority, _) = split_authority(url);
+    let host_port = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let after = host_port.rsplit_once(']').map_or(host_port, |(_, after)| after);
+    let port = after.split_once(':').map_or("", |(_, port)| port);
+    scheme(url).is_some() && !port.is_empty() && port.parse::<u16>().is_err()
+}
+
 /// Path and query of `url`: the part after host and port.
 pub fn path_and_query(url: &str) -> &str {
     split_authority(without_fragment(url)).1

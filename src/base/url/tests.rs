@@ -209,3 +209,13 @@ fn ports_and_paths_are_found() {
         assert_eq!((found, path_and_query(url)), (expected_port, path), "{url}");
     }
 }
+
+#[test]
+fn a_port_is_a_number_up_to_65535() {
+    for wrong in ["http://h:99999/a", "http://host:x/a", "udp://[::1]:x", "http://u:p@h:65536", "http://1::2/"] {
+        assert!(has_wrong_port(wrong), "{wrong}");
+    }
+    for fine in ["http://h/a:x", "http://h:/a", "http://h:65535?a", "udp://[fe80::1]:80", "udp://[::1]", "u:p@h"] {
+        assert!(!has_wrong_port(fine), "{fine}");
+    }
+}

@@ -45,17 +45,7 @@ fn is_host_and_port(text: &str) -> bool {
     })
 }
 
-/// Whether what stands after the host of `url` is no port. `http://host:/` has none, which is allowed (RFC 3986).
-pub fn has_wrong_port(url: &str) -> bool {
-    let Some((_, rest)) = url.split_once("://") else { return false };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host_port = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let after = host_port.rsplit_once(']').map_or(host_port, |(_, after)| after);
-    let port = after.split_once(':').map_or("", |(_, port)| port);
-    !port.is_empty() && port.parse::<u16>().is_err()
-}
-
-/// What is said then.
+/// What is wrong with a URL if [`url::has_wrong_port`].
 pub const WRONG_PORT: &str = "expected a port up to 65535 after the host";
 
 #[cfg(test)]
@@ -84,16 +74,6 @@ mod tests {
             ("/tmp/a:/b", "/tmp/a:/b"),
         ] {
             assert_eq!(shown(argument), expected, "{argument}");
-        }
-    }
-
-    #[test]
-    fn a_port_is_a_number_up_to_65535() {
-        for wrong in ["http://h:99999/a", "http://host:x/a", "udp://[::1]:x", "http://u:p@h:65536", "http://1::2/"] {
-            assert!(has_wrong_port(wrong), "{wrong}");
-        }
-        for fine in ["http://h/a:x", "http://h:/a", "http://h:65535?a", "udp://[fe80::1]:80", "udp://[::1]", "u:p@h"] {
-            assert!(!has_wrong_port(fine), "{fine}");
         }
     }
 }
