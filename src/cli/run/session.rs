@@ -240,7 +240,6 @@ impl Session {
             }
             Notice::Tracker { torrent, url, problem, refuses, warning } => {
                 if self.entries.contains_key(&torrent) {
-                    let [problem, warning] = [problem, warning].map(|words| words.map(|it| without_url(&it, &url)));
                     updates.push(Update::Tracker { torrent, host: host(&url), problem, refuses, warning });
                 }
             }
@@ -338,11 +337,6 @@ pub fn exit_of(problem: &Problem) -> Exit {
 /// A tracker as it is shown: only its host, because the rest of its URL may contain a passkey.
 pub fn host(announce: &str) -> String {
     url::host(announce).unwrap_or("a tracker without a host").to_string()
-}
-
-/// The error message of a tracker, without its secret URL.
-pub fn without_url(problem: &str, announce: &str) -> String {
-    url::hide_secrets(problem, announce)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! it.
 
 use crate::base::units::{count, duration};
-use crate::cli::run::session::{host, without_url};
+use crate::cli::run::session::host;
 use crate::swarm::meeting::announcer::Tracker;
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ pub fn tracker(tracker: &Tracker) -> String {
     let host = host(&tracker.url);
     let all = std::slice::from_ref(tracker);
     let said = match (&tracker.problem, counts(all).as_str()) {
-        (Some(problem), _) => fails(&host, &without_url(problem, &tracker.url), tracker.refuses),
+        (Some(problem), _) => fails(&host, problem, tracker.refuses),
         (None, "") if tracker.knows_us => format!("{host} answers"),
         (None, "") if tracker.asking => return format!("{host}: asking"),
         (None, "") if tracker.next_in.is_some() => format!("{host}: not asked yet"),
@@ -52,9 +52,10 @@ pub fn tracker(tracker: &Tracker) -> String {
 
 /// `; it warns: your client is old`: the first message of a tracker that answers.
 fn warning(trackers: &[Tracker]) -> String {
-    let Some(tracker) = trackers.iter().find(|tracker| tracker.warning.is_some()) else { return String::new() };
-    let words = tracker.warning.as_deref().map(|words| without_url(words, &tracker.url)).unwrap_or_default();
-    format!("; {}", warns(if trackers.len() == 1 { "it".into() } else { host(&tracker.url) }.as_str(), &words))
+    let mut warnings = trackers.iter().filter_map(|tracker| Some((&tracker.url, tracker.warning.as_deref()?)));
+    let Some((url, words)) = warnings.next() else { return String::new() };
+    let who = if trackers.len() == 1 { "it".into() } else { host(url) };
+    format!("; {}", warns(&who, words))
 }
 
 /// `; next announce in 24 min 10 s`.
