@@ -11,6 +11,12 @@ const MOST_BITS: usize = 15;
 /// The order of the lengths of the code for lengths (RFC 1951, 3.2.7).
 const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
+/// `bytes`, unpacked if they are a gzip file: some servers compress without being asked, and some people compress
+/// torrents. `None` if they are a damaged one, or if it has more than `most` bytes unpacked.
+pub fn unpacked(bytes: Vec<u8>, most: usize) -> Option<Vec<u8>> {
+    if bytes.starts_with(&[0x1f, 0x8b]) { gunzip(&bytes, most) } else { Some(bytes) }
+}
+
 /// Unpacks `bytes`; `None` if they are not a whole gzip file, or if it has more than `most` bytes unpacked.
 pub fn gunzip(bytes: &[u8], most: usize) -> Option<Vec<u8>> {
     let mut input = Bits { bytes, at: 0 };

@@ -4,8 +4,8 @@
 
 use super::choice::numbered;
 use super::command::{Part, Section};
-use super::typed::{self, WRONG_PORT, has_wrong_port};
-use crate::base::gzip::gunzip;
+use super::typed::{self, WRONG_PORT};
+use crate::base::gzip::unpacked;
 use crate::base::path::for_terminal;
 use crate::base::units;
 use crate::base::url;
@@ -22,9 +22,6 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 use std::time::Duration;
-
-/// How data begins that is compressed by gzip (RFC 1952).
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// The time in which a server must send the whole .torrent file, even a slow server.
 const FETCH_DEADLINE: Duration = Duration::from_secs(60);
@@ -56,13 +53,9 @@ pub fn bytes(source: &OsStr) -> Result<Vec<u8>, Failure> {
         Some(url) => fetch(url),
         None => read_file(source),
     }?;
-    // Some servers send torrents compressed without being asked, and some people compress them.
-    if !bytes.starts_with(&GZIP) {
-        return Ok(bytes);
-    }
     let most = units::size(MAX_METAINFO_BYTES as u64);
     let wrong = || format!("{}: compressed (gzip), and damaged or larger than {most}", shown(source));
-    gunzip(&bytes, MAX_METAINFO_BYTES).ok_or_else(|| Failure::new(Exit::BadTorrent, wrong()))
+    unpacked(bytes, MAX_METAINFO_BYTES).ok_or_else(|| Failure::new(Exit::BadTorrent, wrong()))
 }
 
 /// Says what is odd about a torrent, and which names are changed.
@@ -198,7 +191,7 @@ fn fetch(url: &str) -> Result<Vec<u8>, Failure> {
     let name = for_terminal(&url::redact(url));
     let scheme = url::scheme(url).unwrap_or("magnet").to_ascii_lowercase();
     match scheme.as_str() {
-        "http" | "https" if has_wrong_port(url) => return Err(Failure::usage(format!("{name}: {WRONG_PORT}"))),
+        "http" | "https" if url::has_wrong_port(url) => return Err(Failure::usage(format!("{name}: {WRONG_PORT}"))),
         "http" => {}
         "https" if cfg!(feature = "tls") => {}
         "https" => {

@@ -2,13 +2,14 @@
 //!
 //! Floor 3.
 
+use crate::base::gzip::unpacked;
 use crate::proto::id::InfoHash;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
+use crate::sys::stamp::stamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 /// Most bytes that are read from the file of passkeys: some 250,000 passkeys of 64 characters.
 const MOST_PASSKEY_BYTES: u64 = 16 << 20;
@@ -27,8 +28,8 @@ pub struct Allowed {
 /// A file of the folder.
 #[derive(Clone)]
 struct Entry {
-    length: u64,
-    modified: Option<SystemTime>,
+    /// What the file was like when it was read.
+    stamp: u64,
     /// `None` if it is not a valid torrent. It is not read again until it changes.
     torrent: Option<Torrent>,
 }
@@ -60,9 +61,9 @@ impl Allowed {
             if !name.to_ascii_lowercase().ends_with(".torrent") || !metadata.is_file() {
                 continue;
             }
-            let (length, modified) = (metadata.len(), metadata.modified().ok());
-            let known = before.and_then(|before| before.files.get(&name));
-            let known = known.filter(|entry| entry.length == length && entry.modified == modified);
+            // Without the inode, whose number does not last on every file system.
+            let stamp = stamp(&metadata, false);
+            let known = before.and_then(|before| before.files.get(&name)).filter(|entry| entry.stamp == stamp);
             let torrent = match known {
                 Some(entry) => entry.torrent.clone(),
                 None => read_torrent(&file.path()),
@@ -71,7 +72,7 @@ impl Allowed {
                 allowed.names.insert(torrent.info_hash, name.clone());
                 allowed.version2.extend(torrent.info_hash_v2);
             }
-            allowed.files.insert(name, Entry { length, modified, torrent });
+            allowed.files.insert(name, Entry { stamp, torrent });
         }
         Ok(allowed)
     }
@@ -106,7 +107,8 @@ fn read_torrent(path: &Path) -> Option<Torrent> {
         log::error!("can't read {shown}: {error}");
         return None;
     }
-    match Metainfo::parse(&bytes) {
+    let parsed = unpacked(bytes, MAX_METAINFO_BYTES).ok_or("compressed (gzip), and damaged or too large".into());
+    match parsed.and_then(|bytes| Metainfo::parse(&bytes)) {
         Ok(Metainfo { info_hash, info_hash_v2, name, length, .. }) => {
             let info_hash_v2 = info_hash_v2.and_then(|hash| hash.first_chunk().copied()).map(InfoHash);
             Some(Torrent { info_hash, info_hash_v2, name, length, path: path.into() })
@@ -156,6 +158,23 @@ mod tests {
         ];
         info.extend(version.map(|version| ("meta version", version.into())));
         Bencode::dict([("info", Bencode::dict(info))]).encode()
+    }
+
+    /// `cp -p` and taggers keep the length and set the time back.
+    #[test]
+    fn a_torrent_is_read_again_if_its_file_was_changed_and_its_time_set_back() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("a.torrent");
+        let [one, other] = ["one", "two"].map(|name| torrent(name, None));
+        fs::write(&path, &one).unwrap();
+        let time = fs::metadata(&path).unwrap().modified().unwrap();
+        let first = Allowed::read(temp.path(), None).unwrap();
+        std::thread::sleep(crate::sys::stamp::TICK);
+        fs::write(&path, &other).unwrap();
+        File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+        let again = Allowed::read(temp.path(), Some(&first)).unwrap();
+        assert!(again.contains(&Metainfo::parse(&other).unwrap().info_hash));
+        assert_eq!(again.hashes().count(), 1);
     }
 
     #[test]
