@@ -5,7 +5,7 @@
 use super::flags::Parsed;
 use super::output::{cant_write, shown};
 use super::run::threads;
-use super::typed::{self, WRONG_PORT, has_wrong_port};
+use super::typed::{self, WRONG_PORT};
 use crate::base::glob::Glob;
 use crate::base::path::for_terminal;
 use crate::base::url;
@@ -191,7 +191,7 @@ fn address(text: &str, schemes: &[&str], what: &str, example: &str) -> Result<St
             schemes.join(", ")
         )));
     }
-    if has_wrong_port(text) {
+    if url::has_wrong_port(text) {
         return Err(Failure::usage(format!("{}: {WRONG_PORT}", typed::shown(text))));
     }
     Ok(text.to_string())

@@ -10,6 +10,7 @@ use crate::base::sha1::{Digest, sha1};
 use crate::cli::options::source;
 use crate::engine::Job;
 use crate::proto::id::InfoHash;
+use crate::proto::metainfo::Metainfo;
 use crate::sys::stamp::stamp;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -73,9 +74,9 @@ impl Folder {
         // What went during the last look may have been in the way of a file that was judged before it.
         let mut some_went = std::mem::take(&mut self.some_went);
         let files = self.find(all, tell);
-        // Those in a folder below may be content of a torrent above.
+        // A torrent file in a subfolder may be content of a torrent above it, so that one comes first.
         let mut files: Vec<_> = files.into_iter().collect();
-        files.sort_by_key(|(path, _)| path.components().count());
+        files.sort_by_cached_key(|(path, _)| path.components().count());
         for (path, stamp) in files {
             some_went |= self.some_went;
             let before = self.seen.get(&path);
@@ -150,33 +151,14 @@ impl Folder {
         let was_left_out = matches!(before, Some(Fate::LeftOut));
         let new_trackers = sha1(format!("{:?}", metainfo.tiers).as_bytes());
         if let Some(Fate::Runs { info_hash, name, trackers }) = before {
-            // With other trackers it begins anew: its content is known, so that costs a moment.
+            // A torrent whose trackers were edited starts again. The resume state knows its content.
             if info_hash == metainfo.info_hash && trackers == new_trackers {
                 return Fate::Runs { info_hash, name, trackers };
             }
             self.some_went = true;
             tell(Change::Went(path.to_path_buf()));
         }
-        let above: Vec<_> =
-            path.ancestors().skip(1).filter_map(|folder| Some((folder.parent()?, folder.file_name()?))).collect();
-        let in_the_way = self.seen.iter().find_map(|(other, (_, fate))| {
-            let Fate::Runs { info_hash, name, .. } = fate else { return None };
-            let is_content = || {
-                let is_its_folder =
-                    |(parent, folder): &(&Path, &OsStr)| *folder == OsStr::new(&**name) && *parent == self.place(other);
-                above.iter().any(is_its_folder)
-            };
-            match () {
-                () if *info_hash == metainfo.info_hash => Some((other, "describes the same torrent")),
-                () if **name == *metainfo.name && self.place(other) == self.place(path) => {
-                    Some((other, "has content of the same name"))
-                }
-                // Whoever made that torrent could otherwise have us download anything.
-                () if is_content() => Some((other, "has it among its content")),
-                () => None,
-            }
-        });
-        if let Some((other, why)) = in_the_way {
+        if let Some((other, why)) = self.in_the_way(path, &metainfo) {
             if !was_left_out {
                 let [this, other] = [path, other].map(|path| for_terminal(&path.to_string_lossy()));
                 tell(Change::Bad(format!("{this} is not used: {other} {why}")));
@@ -190,6 +172,28 @@ impl Folder {
         let job = Job { metainfo, dir, choice: None, duty: Default::default() };
         tell(Change::Came(path.to_path_buf(), Box::new(job)));
         Fate::Runs { info_hash, name, trackers: new_trackers }
+    }
+
+    /// The torrent file that keeps the one at `path` from being used, and the reason.
+    fn in_the_way(&self, path: &Path, metainfo: &Metainfo) -> Option<(&Path, &'static str)> {
+        let folders: Vec<&Path> = path.ancestors().skip(1).collect();
+        self.seen.iter().find_map(|(other, (_, fate))| {
+            let Fate::Runs { info_hash, name, .. } = fate else { return None };
+            let is_below = |folder: &&Path| {
+                folder.file_name() == Some(OsStr::new(&**name)) && folder.parent() == Some(self.place(other))
+            };
+            let why = if *info_hash == metainfo.info_hash {
+                "describes the same torrent"
+            } else if **name == *metainfo.name && self.place(other) == self.place(path) {
+                "has content of the same name"
+            } else if folders.iter().any(is_below) {
+                // Otherwise the maker of that torrent could choose what else is downloaded here.
+                "has it among its content"
+            } else {
+                return None;
+            };
+            Some((&**other, why))
+        })
     }
 
     /// The folder that holds the content of the torrent file `path`.

@@ -4,7 +4,8 @@
 //! trackers are shuffled once and tried in order, and the one that answers moves to the front (BEP 12). BEP 12 would
 //! ask a tier only when all before it have failed. Here each tier is asked on its own, as transmission and libtorrent
 //! do: today's torrents list every tracker as a tier, the peers of one are often unknown to another, and a dead tracker
-//! must not delay the rest. Where an answer leaves out seeds, leechers or completed downloads (BEP 15 has no place for
+//! must not delay the rest. If a torrent needs peers and a tracker does not answer within seconds, the next one of its
+//! tier is asked too. Where an answer leaves out seeds, leechers or completed downloads (BEP 15 has no place for
 //! the last), a scrape follows.
 
 use crate::base::rng::Rng;
