@@ -15,13 +15,13 @@ pub struct Glob {
     steps: Vec<Step>,
 }
 
-/// Why a text is not a pattern: it has nothing but slashes,
+/// The pattern has only slashes.
 const EMPTY: &str = "the pattern is empty";
-/// a `[` without its `]`,
+/// A `[` without its `]`.
 const OPEN_CLASS: &str = "the [ has no ] after it; to match the character [, write \\[";
-/// a class such as `[z-a]`, which is empty,
+/// A class such as `[z-a]`, which is empty.
 const BACKWARD_RANGE: &str = "a range in [...] runs backwards";
-/// or a `\` at the end.
+/// A `\` at the end.
 const ENDS_IN_BACKSLASH: &str = "it ends with a \\; to match the character \\, write \\\\";
 
 /// What must come next in a path.
@@ -42,7 +42,7 @@ enum Step {
 }
 
 impl Glob {
-    /// Reads a pattern. An error says why it is none.
+    /// Reads a pattern. An error says why it is invalid.
     pub fn new(pattern: &str) -> Result<Glob, &'static str> {
         let inner = pattern.trim_matches('/');
         if inner.is_empty() {
@@ -172,10 +172,10 @@ mod tests {
     fn check(pattern: &str, fits: &[&str], does_not: &[&str]) {
         let glob = Glob::new(pattern).unwrap();
         for path in fits {
-            assert!(glob.matches(path), "{pattern} should fit {path}");
+            assert!(glob.matches(path), "{pattern} should match {path}");
         }
         for path in does_not {
-            assert!(!glob.matches(path), "{pattern} should not fit {path}");
+            assert!(!glob.matches(path), "{pattern} should not match {path}");
         }
     }
 

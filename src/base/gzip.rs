@@ -1,5 +1,5 @@
 //! Unpacks gzip (RFC 1952) and the deflate format in it (RFC 1951), because some trackers compress their replies
-//! unasked.
+//! without being asked.
 //!
 //! It unpacks everything at once: a reply is small, and its size was checked before. The loops follow Mark Adler's
 //! `puff.c`, which was written to be read.
@@ -23,7 +23,7 @@ pub fn gunzip(bytes: &[u8], most: usize) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     loop {
         out.extend(member(&mut input, most - out.len())?);
-        // Files that were put together follow each other. What else follows is ignored, as by gzip.
+        // One file may have several members (RFC 1952). Other bytes after a member are ignored, as gzip does.
         if !bytes.get(input.at / 8..).is_some_and(|rest| rest.starts_with(&[0x1f, 0x8b])) {
             return Some(out);
         }
@@ -236,7 +236,7 @@ mod tests {
                           011ae16534e293032d000000";
     const FIXED: &str = "1f8b08000000000002034bb1b04acecf2dc8492d49cd344db5b0cacc2b492d2a4bccc9b434304835b52a484d2d2a36b3e2626060947a980a\
                          0034e293032d000000";
-    /// 3000 bytes, of which byte i is i * i % 97: this needs a dynamic code and long repetitions.
+    /// 3000 bytes, where byte i is i * i % 97: this needs a dynamic code and long repetitions.
     const OWN_CODE: &str = "1f8b0800000000000203edcd4d0a40400006508c4463210bd12c10bb517e8a1d190b91852c88e4e7fea77008dbef5de049b26a585e9c\
                             b70b71d341f19b27eccdf24d4e7e17ba607be51c7544b72e0b6ced5ae7691ca779bd343bc8ba8d46f5e1543b137a71f333794bb30f9f\
                             c65786d4254b9bc79e65a8b284000102040810204080000182bfc10790d97e1cb80b0000";
@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(gunzip(&bytes(STORED), 100).unwrap(), REPLY);
         let several = [bytes(STORED), bytes(FIXED), b"and more".to_vec()].concat();
         assert_eq!(gunzip(&several, 100).unwrap(), [REPLY, REPLY].concat());
-        assert_eq!(gunzip(&several, 2 * REPLY.len() - 1), None, "the limit is of all of them");
+        assert_eq!(gunzip(&several, 2 * REPLY.len() - 1), None, "the limit is for all members together");
         assert_eq!(gunzip(&bytes(FIXED), 100).unwrap(), REPLY);
         assert_eq!(gunzip(&bytes(OWN_CODE), 3000).unwrap(), long());
         // A header with everything it can have: an extra field, a name, a comment, a checksum.

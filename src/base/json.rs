@@ -73,8 +73,8 @@ pub fn array(items: &mut dyn Iterator<Item = String>) -> String {
     format!("[{}]", items.collect::<Vec<_>>().join(","))
 }
 
-/// A JSON string. Besides what JSON wants escaped, everything that could deceive a terminal is: people look at the
-/// output too.
+/// A JSON string. It escapes what JSON requires, and everything that could deceive a terminal, because people look at
+/// the output too.
 pub fn string(text: &str) -> String {
     let mut out = String::from("\"");
     for character in text.chars() {

@@ -16,19 +16,19 @@ pub const MAX_PATH_BYTES: usize = 4096;
 /// The longest extension that is kept when a name is shortened, in bytes with its dot: `.torrent.aria2` has 14.
 const MAX_EXTENSION_BYTES: usize = 16;
 
-/// The longest name on the disks that take the least: eCryptfs, in bytes.
+/// The longest name on eCryptfs, which allows the shortest ones, in bytes.
 const SHORT_COMPONENT_BYTES: usize = 143;
 
-/// One component of a torrent's path as it is used: the same one, or one like it if no disk could have a file of its
-/// name.
+/// The name that is used for a component of a torrent's path: the same, or a similar one if no disk can have a file of
+/// that name.
 ///
-/// Real torrents have a `/` in a name, which other programs replace by `_` as well. What is empty, or `.`, becomes `_`,
-/// and what is too long loses characters before its extension. So every command finds the file of every other. A
-/// component that leads elsewhere is refused.
+/// Some real torrents have a `/` in a name; we replace it by `_`, as other programs do. An empty name and `.` become
+/// `_`, and a name that is too long loses characters before its extension. Every command does the same, so each finds
+/// the files of the others. A component that leads to another folder is refused.
 pub fn usable_component(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     match bytes {
         b".." => return Err("a name of dots, which leads to another folder".into()),
-        // It ends a name for the system, and no honest program writes it.
+        // A NUL ends a name for the system, and no honest program writes it.
         _ if bytes.contains(&0) => return Err("a name with a NUL byte in it".into()),
         b"" | b"." => return Ok(Cow::Borrowed(b"_")),
         _ => {}
@@ -42,13 +42,12 @@ pub fn usable_component(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     Ok(if fits { name } else { Cow::Owned(shortened(&name, "", MAX_COMPONENT_BYTES)) })
 }
 
-/// `name` with `.number` before its extension, to tell it apart from another file of its name.
+/// `name` with `.number` before its extension, so that it differs from another file of that name.
 pub fn numbered(name: &[u8], number: u32) -> Vec<u8> {
     shortened(name, &format!(".{number}"), MAX_COMPONENT_BYTES)
 }
 
-/// `name` with `added` before its extension, and so much of its beginning that it has at most `most` bytes when it is
-/// escaped.
+/// `name` with `added` before its extension, shortened so that it has at most `most` bytes when it is escaped.
 fn shortened(name: &[u8], added: &str, most: usize) -> Vec<u8> {
     let dot = name.iter().rposition(|byte| *byte == b'.').filter(|&dot| dot > 0).unwrap_or(name.len());
     let is_short = fitting(&name[dot..], MAX_EXTENSION_BYTES) == name.len() - dot;
@@ -57,7 +56,7 @@ fn shortened(name: &[u8], added: &str, most: usize) -> Vec<u8> {
     [&stem[..fitting(stem, room)], added.as_bytes(), extension].concat()
 }
 
-/// How many bytes of `name` take at most `most` bytes when they are escaped. A character is never cut.
+/// How many bytes of `name` fit into `most` bytes when they are escaped. A character is never cut.
 fn fitting(name: &[u8], most: usize) -> usize {
     let (mut taken, mut end) = (0, 0);
     for run in name.utf8_chunks() {
@@ -74,7 +73,7 @@ fn fitting(name: &[u8], most: usize) -> usize {
 }
 
 /// The path of a file on a disk that refuses `path`, as FAT and NTFS refuse `?` and a dot at the end of a name: such
-/// characters become `_`. With `short`, for a disk that refuses long names, they are shortened too.
+/// characters become `_`. With `short`, for a disk that refuses long names, names are shortened too.
 pub fn portable(path: &str, short: bool) -> String {
     let name = |name: &str| {
         let kept = name.trim_end_matches(['.', ' ']).len();
@@ -93,18 +92,18 @@ pub fn portable(path: &str, short: bool) -> String {
     path.split('/').map(name).collect::<Vec<_>>().join("/")
 }
 
-/// The file name that `bytes` make, if they are a good name for a new torrent.
+/// The file name that `bytes` make, if it is safe in a new torrent.
 ///
-/// A component that could lead elsewhere is refused, never repaired, because nobody chose the repaired name. What is
-/// only ugly (control and bidi characters, bytes that are not UTF-8) is written as `%XX`, byte by byte. An error says
-/// what the component is instead of a name that can be used.
+/// A component that could lead elsewhere is refused, never repaired, because nobody chose the repaired name. Characters
+/// that are only ugly (control and bidi characters, bytes that are not UTF-8) are written as `%XX`, byte by byte. An
+/// error says what the component is instead of a safe name.
 pub fn safe_component(bytes: &[u8]) -> Result<String, String> {
     let too_long = |bytes: usize| Err(format!("a name of {bytes} bytes"));
     match bytes {
         b"" => return Err("an empty name".into()),
         b"." | b".." => return Err("a name of dots, which leads to another folder".into()),
         _ if bytes.contains(&b'/') => return Err("a name with a / in it".into()),
-        // It ends a name for the system.
+        // A NUL ends a name for the system.
         _ if bytes.contains(&0) => return Err("a name with a NUL byte in it".into()),
         // Checked before escaping too, so that a name of megabytes costs nothing.
         _ if bytes.len() > MAX_COMPONENT_BYTES => return too_long(bytes.len()),
@@ -259,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_told_apart_before_their_extension() {
+    fn a_number_goes_before_the_extension() {
         let apart = |name: &str, number| String::from_utf8(numbered(name.as_bytes(), number)).unwrap();
         assert_eq!(apart("a.tar.gz", 1), "a.tar.1.gz");
         assert_eq!((apart("a", 12), apart(".hidden", 1)), ("a.12".into(), ".hidden.1".into()));

@@ -1,5 +1,5 @@
-//! Sizes, rates and durations for people. Sizes are in KiB, MiB, GiB (IEC 80000-13) with three digits, rates in those
-//! per second.
+//! Sizes, rates and durations for people. Sizes are in KiB, MiB, GiB (IEC 80000-13) with three digits, rates in the
+//! same units per second.
 
 use std::time::Duration;
 

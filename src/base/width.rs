@@ -3,7 +3,8 @@
 //! Unicode Standard Annex 11 (East Asian Width), as far as names of files need it. In doubtful cases this counts a
 //! column too many: a line that is too short looks fine, one that is too long breaks the screen.
 
-/// Characters of two columns: East Asian wide and full-width ones, and emoji. Each range is its first and its last.
+/// Characters of two columns: East Asian wide and full-width ones, and emoji. Each range is given by its first and its
+/// last one.
 const WIDE: [u32; 30] = [
     0x1100, 0x115f, 0x231a, 0x231b, 0x23e9, 0x23f3, 0x25fd, 0x27bf, 0x2b1b, 0x2b55, 0x2e80, 0x303e, 0x3041, 0xa4cf,
     0xa960, 0xa97c, 0xac00, 0xd7a3, 0xf900, 0xfaff, 0xfe10, 0xfe6f, 0xff00, 0xff60, 0xffe0, 0xffe6, 0x1f000, 0x1faff,

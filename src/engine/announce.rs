@@ -2,7 +2,8 @@
 //!
 //! A thread is started when there is something to ask and ends when there is nothing, so an idle program has none. A
 //! tracker that hangs holds up at most [`MOST_A_TRACKER`] threads of [`MOST_THREADS`], and only until the deadline of
-//! one question, whatever the number of torrents: so it never delays another. The file `asking` asks one question.
+//! one question. So it never delays another tracker, whatever the number of torrents. The file `asking` asks one
+//! question.
 
 mod asking;
 pub mod udp;
@@ -117,8 +118,8 @@ impl Announcers {
 }
 
 impl Pool {
-    /// The first job that may be done now. If its tracker is busy, a job waits for the thread that asks that tracker,
-    /// which calls this again when it is done.
+    /// The first job that may be done now. A job whose tracker is busy waits: the thread that asks that tracker calls
+    /// this again when it is done.
     fn next(&self) -> Option<usize> {
         let count = |url: &String| self.asked.iter().filter(|(asked, _)| asked == url).count();
         let scrapes = self.asked.iter().filter(|(_, is_scrape)| *is_scrape).count();

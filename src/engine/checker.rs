@@ -3,8 +3,8 @@
 //! Floor 3. The torrents of one device are checked one after another, so that a disk does not jump between them;
 //! different devices are checked side by side. So a disk that hangs stops only its own torrents. The device of a folder
 //! is known only after the folder was opened, and opening it may hang too. So the torrents of one folder are opened one
-//! after another, on a thread of the folder; a torrent that may be a mount point in it is opened on a thread of its
-//! own.
+//! after another, on a thread of the folder; a torrent whose own file or folder may be a mount point is opened on a
+//! thread of its own.
 
 use super::config::{Config, Job};
 use super::input::Input;
@@ -45,7 +45,7 @@ pub enum Check {
 }
 
 impl Check {
-    /// The folder with which it waits to be opened: that of the content, or the content itself if it may be a mount
+    /// The folder in whose queue it waits to be opened: that of the content, or the content itself if it may be a mount
     /// point.
     fn folder(&self) -> PathBuf {
         let (dir, name) = match self {

@@ -16,8 +16,8 @@ use std::time::Duration;
 
 /// The ports to try by default: those that BEP 3 began with, and the hundred the field added.
 pub const DEFAULT_PORTS: RangeInclusive<u16> = 6881..=6999;
-/// The default of memory for blocks under way. 3 MiB keep a line of 250 Mbit/s full over 100 ms. A MiB more brought no
-/// speed on loopback at 500 MiB/s, and with it the process has more than 8 MiB.
+/// The default of memory for blocks under way. 3 MiB keep a line of 250 Mbit/s full over 100 ms. One MiB more was not
+/// faster on loopback at 500 MiB/s, and the process then took more than 8 MiB.
 pub const DEFAULT_MEMORY_BYTES: u64 = 3 << 20;
 /// How long the final announces (`stopped`) may take.
 pub const FINAL_ANNOUNCE_TIME: Duration = Duration::from_secs(2);
@@ -45,7 +45,7 @@ pub struct Config {
     pub save_every: Duration,
     /// Check all content, whatever its state says.
     pub check_all: bool,
-    /// Overwrite files of others that are in the place of wanted files, instead of refusing the torrent.
+    /// Overwrite a user's files that have the paths of wanted files, instead of refusing the torrent.
     pub overwrite: bool,
     /// Addresses that are not connected to, and whose connections are refused.
     pub blocklist: Blocklist,

@@ -102,7 +102,7 @@ impl Disk {
         Ok(())
     }
 
-    /// A torrent has ended, or its content was opened again: everything of it is forgotten. The threads end with the
+    /// Forgets everything about a torrent that has ended, or whose content was opened again. The threads end with the
     /// last torrent of their device.
     pub fn end(&mut self, content: &Arc<Content>) {
         self.forget(content);

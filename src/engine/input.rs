@@ -44,7 +44,7 @@ pub enum Input {
     Peer {
         /// The peer.
         peer: PeerKey,
-        /// What happened, in this order. [`PeerEvent::Gone`] is always the last.
+        /// What happened, in order. [`PeerEvent::Gone`] is always the last.
         events: Vec<PeerEvent>,
     },
     /// Something else happened to a torrent.
@@ -54,7 +54,7 @@ pub enum Input {
         /// What happened.
         event: Event,
     },
-    /// A disk thread has written bytes that were on their way to the disk, or has no more use for them.
+    /// A disk thread has written bytes that were on their way to the disk, or does not need them.
     Written {
         /// The thread's device.
         device: u64,

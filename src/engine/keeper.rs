@@ -38,7 +38,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Content of which this is known.
+    /// Content, and what is `known` of its files.
     pub fn new(content: &Arc<Content>, known: Known) -> Arc<Kept> {
         Arc::new(Kept { content: Arc::clone(content), known: Mutex::new(known), next: Mutex::default() })
     }
@@ -64,7 +64,7 @@ struct Troubles {
 
 /// The keeper of one device.
 struct Thread {
-    /// What has a state to be saved. It is here only once, whatever the number of states that came meanwhile.
+    /// Content whose state is to be saved. Each is here at most once, however many states came meanwhile.
     orders: Sender<Arc<Kept>>,
     /// The end of this channel means that everything is written.
     ended: Receiver<()>,

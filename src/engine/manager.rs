@@ -3,8 +3,8 @@
 //! Floor 3. It takes what the other threads report, hands it to
 //! [`Torrent::handle`](crate::swarm::torrent::Torrent::handle), and gives each of the actions to the part of the
 //! manager that carries it out: `peers.rs`, `trackers.rs`, `disks.rs` or `news.rs`. It blocks only on its channel. What
-//! it gives away goes into channels that are bounded by what was let in (the budget, the windows, the number of peers),
-//! so giving never waits. How torrents are added, removed and paused is in `queue.rs`, how they end in `ending.rs`.
+//! it sends goes into channels that are bounded by what it accepts (the budget, the windows, the number of peers), so
+//! sending never waits. How torrents are added, removed and paused is in `queue.rs`, how they end in `ending.rs`.
 
 mod agenda;
 mod disks;
@@ -70,8 +70,8 @@ struct Manager {
     news: Reporter,
     /// What the last handled torrent decided. (Empty between two calls; kept for its memory.)
     actions: Vec<Action>,
-    /// What became of actions that could not even be tried: it is taken in when the batch is over. (It can't go through
-    /// the inbox, because the thread that would wait for room there is the one that makes room.)
+    /// The results of actions that could not even be tried. They are handled when the batch is over. (They can't go
+    /// through the inbox, because the thread that would wait for room there is the one that makes room.)
     undone: Vec<(TorrentId, Event)>,
     /// Torrents that are added are paused.
     paused: bool,

@@ -48,7 +48,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Listens, and starts the threads. What happens is reported as notices. An error says why it can't.
+    /// Listens, and starts the threads. What happens is reported as notices. An error says why it can't start.
     pub fn start(config: Config) -> Result<(Engine, Receiver<Notice>), String> {
         let (listeners, port) = listener::bind(&config.ports)?;
         let (notices, notice_receiver) = crossbeam_channel::unbounded();

@@ -69,7 +69,7 @@ pub enum Notice {
         /// Its figures before it ended; `None`: it had not joined its swarm.
         status: Option<Arc<Status>>,
     },
-    /// A tracker failed after it had answered, or the other way round, or has another message for the person.
+    /// A tracker failed after it had answered, answered after it had failed, or has another message for the person.
     Tracker {
         /// The torrent.
         torrent: TorrentId,
@@ -79,7 +79,7 @@ pub enum Notice {
         problem: Option<String>,
         /// The tracker itself gave that reason.
         refuses: bool,
-        /// What it tells the person although it answers.
+        /// The warning in its answer.
         warning: Option<String>,
     },
     /// Something went wrong that stops no torrent.

@@ -1,9 +1,9 @@
 //! Bencode, the encoding of .torrent files, tracker replies and extension messages (BEP 3).
 //!
 //! Reading borrows and allocates nothing: [`decode`] checks the whole input once, strictly, and returns a [`Value`], a
-//! span of that input that is walked when it is asked. [`decode_foreign`] reads what other programs wrote, which is
-//! often wrong in ways that do no harm. So the raw bytes of every value are at hand, which the info-hash needs,
-//! and hostile input costs no more memory than it has bytes. A [`Bencode`] is what is written; it is canonical by
+//! span of that input that is walked when it is read. [`decode_foreign`] reads what other programs wrote, which is
+//! often wrong in ways that do no harm. The raw bytes of every value are at hand, because the info-hash needs them, and
+//! hostile input costs no more memory than it has bytes. A [`Bencode`] is what is written; it is canonical by
 //! construction.
 //!
 //! ```
@@ -49,8 +49,8 @@ pub fn decode(input: &[u8]) -> Result<Value<'_>, String> {
 }
 
 /// Decodes what another program wrote: the value at its start, and what is odd about the input, if it is not as BEP 3
-/// wants it. Scripts and editors put blanks and line ends around a value, and some a byte order mark before it: that is
-/// not odd.
+/// wants it. Scripts and editors put blanks and line ends around a value, and some put a byte order mark before it.
+/// These are not odd.
 pub fn decode_foreign(input: &[u8]) -> Result<(Value<'_>, Option<String>), String> {
     foreign(input, MAX_DEPTH)
 }
@@ -85,8 +85,8 @@ fn trailing(end: usize, rest: &[u8]) -> String {
 
 /// One value of a decoded input: an integer, a string of bytes, a list or a dict. Small, and free to copy.
 ///
-/// Dict keys may be in any order, and even be there twice: other programs made such torrents, and their info-hash is
-/// that of the bytes as they stand.
+/// Dict keys may be in any order, and a key may even occur twice: other programs made such torrents, and their
+/// info-hash is that of the unchanged bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Value<'a> {
     /// Exactly the bytes of this value, which [`scan::scan`] has checked.
@@ -208,7 +208,7 @@ fn show(value: Value<'_>, depth: usize, f: &mut fmt::Formatter<'_>) -> fmt::Resu
     if let Some(number) = value.as_int() {
         write!(f, "{number}")
     } else if value.raw.first() == Some(&b'i') {
-        // Its digits, because no number of ours can have its value.
+        // Its digits are shown, because its value may not fit 64 bits.
         show_string(value.raw.get(1..value.raw.len() - 1).unwrap_or_default(), "", f)
     } else if let Some(bytes) = value.as_bytes() {
         show_string(bytes, "\"", f)

@@ -72,7 +72,7 @@ pub struct Metainfo {
     /// The SHA-1 of the raw bytes of `info`, as they stand in the file.
     pub info_hash: InfoHash,
     /// The name of the file, or of the folder: one safe component, made of `name.utf-8` or `name`. Names that no disk
-    /// can have are changed here and in `files`; the warnings show both.
+    /// can have are changed here and in `files`; the warnings show the old and the new name.
     pub name: String,
     /// Whether the content is a folder, even if it has only one file.
     pub is_folder: bool,
@@ -100,8 +100,8 @@ pub struct Metainfo {
     pub creation_date: Option<i64>,
     /// `source` of `info`, by which trackers give a torrent an info-hash of its own.
     pub source: Option<String>,
-    /// The SHA-256 of the raw bytes of `info`, if this is a version 2 torrent as well (BEP 52). It is used here as
-    /// version 1.
+    /// The SHA-256 of the raw bytes of `info`, if this is a version 2 torrent as well (BEP 52). Only version 1 of the
+    /// torrent is used here.
     pub info_hash_v2: Option<[u8; 32]>,
     /// What is odd about the torrent without making it unusable; lines that are safe on terminals.
     pub warnings: Vec<String>,
@@ -212,7 +212,7 @@ impl Metainfo {
 
     /// The pieces that hold bytes of a file.
     pub fn pieces_of(&self, file: FileEntry) -> Range<u32> {
-        // The number of a piece fits.
+        // A piece number fits 32 bits.
         let piece_at = |offset: u64| (offset / u64::from(self.piece_length)) as u32;
         let first = piece_at(file.offset);
         first..if file.length == 0 { first } else { piece_at(file.end() - 1) + 1 }

@@ -27,7 +27,7 @@ pub const MAX_RESUME_BYTES: usize = MAX_METAINFO_BYTES;
 
 /// The version of the layout above.
 const VERSION: i64 = 2;
-/// A version whose records did not tell everything: the content is checked once, and the totals are kept.
+/// The version before, whose records are incomplete: the content is checked once, and the totals are kept.
 const BEFORE: i64 = 1;
 
 /// Bytes of a file's state: stamp 8, mount 8, kind 1; numbers are big-endian.
@@ -38,7 +38,7 @@ const NOTHING: u8 = 0;
 const IN_MEMORY: u8 = 1;
 /// ... and of one that is known to be on the disk itself.
 const ON_DISK: u8 = 2;
-/// It is added to the kind if the file is being made.
+/// It is added to the kind if swarmlet is making the file.
 const MAKING: u8 = 4;
 
 /// What is known of a file.
@@ -46,7 +46,7 @@ const MAKING: u8 = 4;
 pub struct FileState {
     /// What vouches for its pieces, if anything does.
     pub record: Option<Record>,
-    /// It lacks pieces, and swarmlet makes it: whatever it contains may be overwritten.
+    /// It lacks pieces, and swarmlet is making it: its whole content may be overwritten.
     pub making: bool,
 }
 
@@ -99,7 +99,7 @@ pub fn is_file_name(name: &str) -> bool {
 }
 
 impl Resume {
-    /// The state of a torrent of which nothing is known yet in `folder`.
+    /// The state of a torrent in `folder`, with nothing known yet.
     pub fn new(metainfo: &Metainfo, folder: Vec<u8>) -> Resume {
         Resume {
             info_hash: metainfo.info_hash,
@@ -159,7 +159,7 @@ impl Resume {
         };
         let have = Bitfield::from_bytes(text(have), metainfo.piece_count())?;
         if version == Some(BEFORE) {
-            // It did not say which files were being made: those that lacked a piece.
+            // The version before did not record which files were being made: those that lacked a piece.
             let lacks = |entry| metainfo.pieces_of(entry).any(|piece| !have.get(piece));
             let files = metainfo.files.iter().map(|entry| FileState { record: None, making: lacks(entry) }).collect();
             return Ok(Resume { files, ..resume });

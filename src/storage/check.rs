@@ -64,7 +64,7 @@ pub fn begin(
     if let Some(known) = known.as_ref().filter(|_| !check_all && !content.again && !content.duty.only_serves()) {
         away::refuse(&content, known)?;
     }
-    // Files of ours have their full length from their first byte on. One of another length took their place.
+    // swarmlet gives a file its full length before its first byte. A file of another length has replaced it.
     let is_ours = |file: usize| [0, content.metainfo.files.at(file).length].contains(&sizes[file]);
     let states_of = known.as_ref().map_or(&[][..], |known| &known.resume.files);
     let recorded: Vec<bool> =
@@ -81,14 +81,14 @@ pub fn begin(
     }
     let own = found.content.without_parts(found.have.clone());
     claim::claim(&found.content, &own, &sizes, &trusted)?;
-    names::tell_apart(&found.content, &own, &inodes, &recorded)?;
+    names::refuse_shared(&found.content, &own, &inodes, &recorded)?;
     if found.content.overwrite {
-        // Not before all files are known to be ours and apart.
+        // Only after all files passed the two checks above.
         (0..sizes.len()).try_for_each(|file| found.content.cut(file))?;
     }
-    // What is ours is recorded before anything is written.
+    // Records which files swarmlet is making, before anything is written.
     if let (Some(states), Some(known)) = (states, &mut found.known) {
-        known.announce(states, &found.content, own);
+        known.record_making(states, &found.content, own);
     }
     found.content.prepare()?;
     found.content.move_parts()?;

@@ -53,13 +53,13 @@ pub struct Content {
     sized: Vec<AtomicBool>,
     /// Which files were written to since their last record; see [`super::resume`].
     dirty: Vec<AtomicBool>,
-    /// Which files lack pieces and are ours; see `content/making.rs`.
+    /// Which files swarmlet is making; see `content/making.rs`.
     making: Vec<AtomicBool>,
     /// Which files did not exist when they were looked at, and were not created since.
     absent: Vec<AtomicBool>,
-    /// Files of others in the place of wanted files may be overwritten.
+    /// A user's own files may be overwritten if they have the paths of wanted files.
     pub overwrite: bool,
-    /// It was open before in this run.
+    /// It was opened earlier in this run.
     pub again: bool,
     has_padding: bool,
     /// What is to be done with it.

@@ -44,13 +44,13 @@ pub enum Doing {
     Making,
     /// Reserving space.
     Reserving,
-    /// Taking an existing file for ours.
+    /// Using an existing file as one of the torrent's.
     Using,
     /// Reading.
     Reading,
     /// Writing.
     Writing,
-    /// Seeding content that must be complete for that. So many bytes of it are correct, if that is known.
+    /// Seeding content that must be complete. With the number of its verified bytes, if that is known.
     Seeding(Option<u64>),
 }
 

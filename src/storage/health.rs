@@ -9,8 +9,8 @@
 //!     +------ probed -------+          (opened and checked again: it is other content then)
 //! ```
 //!
-//! Everyone may take the [`WriteTurn`], also to look at files that nobody writes meanwhile. Nothing is written without
-//! a [`MayWrite`], which takes a turn; while content is not sound, only a probe gets one.
+//! Any thread may take the [`WriteTurn`], also to look at files while no thread writes to them. Nothing is written
+//! without a [`MayWrite`], which takes a turn; while content is not sound, only a probe gets one.
 
 use super::error::ContentError;
 use crate::sys::lock;
@@ -36,7 +36,7 @@ enum State {
     Doubtful,
 }
 
-/// No other thread writes while this is held. It does not allow to write.
+/// No other thread writes while this is held. It is not a permission to write.
 pub struct WriteTurn<'a>(#[expect(dead_code, reason = "it is held, not used")] MutexGuard<'a, ()>);
 
 /// The permission to write, and the turn.

@@ -93,7 +93,7 @@ impl StateDir {
     /// Replaces the state `name` by `bytes`.
     pub fn write(&self, name: &str, bytes: &[u8], sync: bool) -> io::Result<()> {
         let sync = if sync { Sync::First } else { Sync::Later };
-        // A link in its place goes: states are not read through links either.
+        // A symbolic link of this name is replaced: states are not read through links either.
         Output::Replace(self.path.join(name)).write(sync, |file| file.write_all(bytes))
     }
 }
@@ -216,9 +216,10 @@ impl Known {
         is_new.then(|| (file_name(&self.resume.info_hash, &self.resume.folder), bytes))
     }
 
-    /// Writes a state that says which files are ours, unless the last one says so already. It comes before their first
-    /// byte: after `kill -9` they would count as the user's. `own`: the right pieces of the files.
-    pub fn announce(&mut self, states: &StateDir, content: &Content, own: Bitfield) {
+    /// Writes a state that says which files swarmlet is making, unless the last one says so already. It is written
+    /// before their first byte: otherwise they would count as the user's own after `kill -9`. `own`: the verified
+    /// pieces in the files.
+    pub fn record_making(&mut self, states: &StateDir, content: &Content, own: Bitfield) {
         let mut is_new = false;
         for (file, state) in self.resume.files.iter_mut().enumerate() {
             let making = content.is_making(file);
@@ -247,7 +248,7 @@ impl Known {
             if all {
                 content.make(file, false);
             }
-            // A file that another program makes after the end is not ours.
+            // A file that another program makes after the end is not swarmlet's.
             *making = content.is_making(file) && !(in_haste && content.is_absent(file));
             if !some {
                 *record = None;
@@ -275,7 +276,7 @@ impl Known {
                         return Err(error.error);
                     }
                     content.known.lost(file);
-                    // Whatever the disk made of it, it is no user's.
+                    // Whatever the disk did to the file, it is not a user's own.
                     content.make(file, true);
                     *making = true;
                     // The system may still have in memory what the disk lacks. A reader must see what is on the disk.

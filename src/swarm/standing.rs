@@ -62,7 +62,7 @@ pub enum ProblemKind {
     CantCreate,
     /// Files could not be read or written.
     Io,
-    /// It was to be seeded, but only so many bytes of it are correct.
+    /// It was to be seeded, but is incomplete. With the number of its verified bytes.
     Incomplete(u64),
     /// It made no progress for too long.
     GaveUp,

@@ -86,7 +86,7 @@ struct Meeting {
     connecting: usize,
     /// When a peer last gave way to an address.
     made_room: Time,
-    /// Trackers were told that the torrent is complete, which they hear once, or it was so at the start.
+    /// Trackers were told (once) that the torrent is complete, or it was complete at the start.
     completed_announced: bool,
 }
 
@@ -156,7 +156,7 @@ struct Wait {
 }
 
 impl Torrent {
-    /// The torrent of `metainfo`, of which the pieces `have` are there and verified.
+    /// The torrent of `metainfo`. The pieces in `have` are on disk and verified.
     pub fn new(metainfo: &Metainfo, have: Bitfield, settings: Settings, now: Time, rng: &mut Rng) -> Torrent {
         let have_all = have.is_full();
         let standing = if have_all { Standing::Seeding } else { Standing::Downloading };

@@ -41,7 +41,7 @@ pub struct Folder {
     identity: Identity,
     /// The kernel has no `openat2`, or a sandbox forbids it.
     by_component: AtomicBool,
-    /// It was told that the disk refused a name.
+    /// The user was told that the disk refused a name.
     told: AtomicBool,
 }
 
@@ -107,8 +107,8 @@ impl Folder {
     }
 
     /// Does something with the file at `path`, or with the one at its [`portable`] path if the disk refuses names of
-    /// `path`. Some disks only refuse them when a file is made: what is not there is looked for at the other path on
-    /// those (`looks`).
+    /// `path`. Some disks refuse a name only when the file is made. There, a file that does not exist is looked for at
+    /// the other path too (`looks`).
     fn or_portable<T>(&self, path: &str, looks: bool, act: impl Fn(&str) -> io::Result<T>) -> io::Result<T> {
         let mut error = match act(path) {
             Ok(done) => return Ok(done),
@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn a_name_that_the_disk_refuses_is_changed_for_everybody() {
         both_ways(|folder, dir| {
-            // No disk of Linux has names of 300 bytes; those that refuse other names do it by other errors.
+            // No disk of Linux has names of 300 bytes; those that refuse other names return other errors.
             let [path, short] = [300, 139].map(|bytes| format!("{0}/{0}.txt", "x".repeat(bytes)));
             let short = short.replacen('/', "xxxx/", 1);
             assert_eq!(folder.file(&path, For::Reading).unwrap_err().kind(), io::ErrorKind::NotFound);

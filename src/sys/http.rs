@@ -80,7 +80,7 @@ pub fn get(address: &str, limit: u64, deadline: Duration) -> Result<Vec<u8>, Htt
     }
 }
 
-/// Whether a proxy is asked for `address`. Then nobody needs to know the server's addresses here.
+/// Whether a proxy is asked for `address`. Then the server's addresses are not needed here.
 pub fn is_proxied(address: &str) -> bool {
     proxy::for_url(address).is_some()
 }

@@ -1,11 +1,12 @@
 //! Writes a file whole or not at all, and writes to what is not a file.
 //!
-//! Floor 3. The content goes to a new file beside the old one, which then takes the old one's name. So no reader ever
-//! sees half of it, and after a failure the old file is still there. A symbolic link stays, and its target is replaced.
+//! Floor 3. The content is written to a new file beside the old one, and the new file is renamed over it. So no reader
+//! ever sees half of it, and after a failure the old file is still there. A symbolic link stays, and its target is
+//! replaced.
 //!
 //! A device, a pipe, or an open file of this process (`/dev/stdout`, `/dev/fd/3`) is never replaced: it is written to,
-//! as by a shell. The same holds for a file on which something is mounted, as containers do, because nothing can take
-//! its place.
+//! as by a shell. The same holds for a file on which something is mounted, as containers do, because it can't be
+//! replaced.
 
 use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statfs, statx};
 use rustix::io::Errno;
@@ -53,7 +54,7 @@ pub enum Output {
 }
 
 impl Output {
-    /// Finds out what is at `path`, and whether it can be written there, without a change of it.
+    /// Finds out what is at `path`, and whether it can be written, without changing it.
     pub fn open(path: &Path) -> io::Result<Output> {
         let output = Output::find(path)?;
         if let Output::Replace(path) = &output {
@@ -131,7 +132,7 @@ impl Output {
         let unfinished = beside(&path);
         let written = File::create_new(&unfinished).and_then(|mut file| {
             if let Ok(old) = fs::metadata(&path) {
-                // Only root can give a file away. Its owner made it again otherwise, which is the same.
+                // Only root can do this. Otherwise the file belongs to the user of this process.
                 let _ = fchown(&file, Some(old.uid()), Some(old.gid()));
                 file.set_permissions(old.permissions())?;
             }

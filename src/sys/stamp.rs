@@ -1,4 +1,4 @@
-//! What a file was like at some moment: if it was written to or replaced since, its stamp is another.
+//! What a file was like at some moment: if it was written to or replaced since, its stamp differs.
 //!
 //! Floor 3. Size and modification time are not enough: taggers, `touch -r` and `cp -p` write and then set the time
 //! back. No program can set the time of the last change of the inode (ctime), and no two files have the same inode.
@@ -16,7 +16,7 @@ pub const TICK: Duration = Duration::from_millis(20);
 const COARSE_TICK: Duration = Duration::from_millis(2020);
 
 /// The stamp of a file: a digest of its size, its times and its inode, neither 0 nor the greatest number. `with_inode`:
-/// it has the same number the next time that its disk is mounted.
+/// inodes keep their numbers when the disk is mounted again.
 pub fn stamp(found: &Metadata, with_inode: bool) -> u64 {
     let inode = if with_inode { found.ino() as i64 } else { 0 };
     let all = [found.len() as i64, found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec(), inode];

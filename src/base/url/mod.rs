@@ -130,8 +130,7 @@ pub fn redact(url: &str) -> String {
     out
 }
 
-/// `text` of a server, without the secrets of the `url` by which the server was asked, and without any URL beyond its
-/// host.
+/// The `text` of a server without the secrets of the requested `url`. Every URL in it is cut after its host.
 pub fn hide_secrets(text: &str, url: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -139,10 +138,10 @@ pub fn hide_secrets(text: &str, url: &str) -> String {
         let before = rest[..at].char_indices().rev().take_while(|(_, c)| of_scheme(*c));
         let begin = before.last().map_or(at, |(begin, _)| begin);
         let end = at + "://".len();
-        // An apostrophe and brackets may be parts of it.
+        // An apostrophe and brackets may be parts of a URL.
         let outside = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '<' | '>');
         let end = rest[end..].find(outside).map_or(rest.len(), |length| end + length);
-        // Words go on after these.
+        // These end the URL's part of a sentence.
         let end = begin + rest[begin..end].trim_end_matches([':', ',', ';', '.']).len().max(at + 3 - begin);
         out.push_str(&rest[..begin]);
         out.push_str(&redact(&rest[begin..end]));
@@ -167,8 +166,8 @@ pub fn hide_secrets(text: &str, url: &str) -> String {
     out
 }
 
-/// The URL to which a server at `base` redirects with `location` (RFC 3986, section 5.2): another URL, or a path there.
-/// It may have any scheme, such as `magnet:`.
+/// The URL to which a server at `base` redirects with `location` (RFC 3986, section 5.2): another URL, or a path on
+/// that server. It may have any scheme, such as `magnet:`.
 pub fn join(base: &str, location: &str) -> String {
     let location = location.trim();
     let base = without_fragment(base);
@@ -202,7 +201,7 @@ pub fn join(base: &str, location: &str) -> String {
     }
 }
 
-/// Takes user and password out of `url`, as they are after decoding: `user:password`.
+/// Takes user and password out of `url`, and decodes them: `user:password`.
 pub fn take_user(url: &str) -> (String, Option<Vec<u8>>) {
     let (authority, _) = split_authority(url);
     let Some((user, _)) = authority.rsplit_once('@') else { return (url.into(), None) };
@@ -232,12 +231,12 @@ pub fn sanitize(url: &str) -> String {
     out
 }
 
-/// `url` with its host in ASCII; `None` if it is so already. Some programs percent-encode a host that is not.
+/// `url` with its host in ASCII; `None` if it is ASCII already. Some programs percent-encode the others.
 fn with_ascii_host(url: &str) -> Option<String> {
     let host = host(url).filter(|host| !host.is_ascii() || host.contains('%'))?;
     let decoded = percent_decode(host).and_then(|host| String::from_utf8(host).ok())?;
     let ascii = ascii_host(&decoded);
-    // What the decoded text has in it must not be taken for the port or the path.
+    // A `:` or `/` in the decoded text must not be taken for the start of the port or the path.
     let is_name = ascii.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
     let authority_end = url.len() - split_authority(url).1.len();
     let at = url[..authority_end].rfind(host).filter(|_| is_name)?;

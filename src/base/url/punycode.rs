@@ -16,7 +16,7 @@ const DAMP: u32 = 700;
 const FIRST_BIAS: u32 = 72;
 const FIRST_CODE: u32 = 128;
 
-/// The name of a host in ASCII. What can't be a host stays as it is: a look-up of it fails.
+/// The name of a host in ASCII. A text that can't be a host stays as it is, and its look-up fails.
 pub fn ascii_host(host: &str) -> Cow<'_, str> {
     if host.is_ascii() {
         return host.into();

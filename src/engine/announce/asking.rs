@@ -51,8 +51,8 @@ impl OneFamily {
     }
 }
 
-/// Asks what `announcement` says. `found` is given peers as soon as they are known, perhaps by two threads. The
-/// tracker's words are without secrets.
+/// Asks what `announcement` says. `found` is given peers as soon as they are known, perhaps by two threads. The texts
+/// in the outcome contain no secrets.
 pub fn ask(announcement: &Announcement, one_family: &OneFamily, found: &(dyn Fn(Vec<SocketAddr>) + Sync)) -> Outcome {
     let url = &announcement.url;
     let request = match &announcement.ask {
@@ -73,7 +73,7 @@ pub fn ask(announcement: &Announcement, one_family: &OneFamily, found: &(dyn Fn(
         if let Some(warning) = &reply.warning {
             log::warn!("{}: the tracker warns: {}", redact(url), warning);
         }
-        // It becomes a warning of the tracker, which the person is told once.
+        // It counts as a warning of the tracker, so the person sees it once.
         if let (None, Some(odd)) = (&reply.warning, &reply.odd) {
             reply.warning = Some(format!("its answer is not quite as it should be: {odd}"));
         }
@@ -108,8 +108,8 @@ fn is_udp(url: &str) -> bool {
     url::scheme(url).is_some_and(|scheme| scheme.eq_ignore_ascii_case("udp"))
 }
 
-/// The addresses over which to ask the tracker at `url`: one of each family that works, the system's choice first.
-/// None: let the system choose, or say what is wrong.
+/// The addresses of the tracker at `url` that are asked: one of each family that works, the system's choice first.
+/// Empty: the system chooses, or says what is wrong.
 fn addresses(url: &str, one_family: &OneFamily) -> Result<Vec<SocketAddr>, AnnounceFailure> {
     let usual_port = match url::scheme(url).map(str::to_ascii_lowercase).as_deref() {
         Some("udp") => None,

@@ -1,11 +1,11 @@
 //! The announce over UDP (BEP 15), followed by the URL's path and query (BEP 41).
 //!
-//! There are two exchanges: one for a connection id, and one with it. A packet may be lost, so each is sent again if no
-//! reply came after 15 s and then after 30 s, as BEP 15 says. Its next wait would be a minute, and the last one more
-//! than an hour. Here the tracker has failed by then: the user can read that, and another tracker of its tier is asked.
-//! If there is none, the [announcer](crate::swarm::meeting::announcer) waits for at least that minute, and longer with
-//! each failure. The socket is connected, so the system drops packets from other addresses; packets with another
-//! transaction id are ignored.
+//! There are two exchanges: one for a connection id, and one with it. A packet may be lost, so a request is sent again
+//! after 15 s without a reply, and then waits for 30 s, as BEP 15 says. BEP 15 would next wait a minute, and at last
+//! more than an hour. Here the tracker counts as failed by then: the user sees that, and another tracker of its tier is
+//! asked. If there is none, the [announcer](crate::swarm::meeting::announcer) waits for at least that minute, and
+//! longer with each failure. The socket is connected, so the system drops packets from other addresses; packets with
+//! another transaction id are ignored.
 
 use crate::proto::id::InfoHash;
 use crate::proto::tracker::announce::{AnnounceReply, AnnounceRequest, MAX_REPLY_PEERS, RetryIn};
@@ -37,7 +37,7 @@ pub struct Exchange {
     waits: u32,
     /// When everything has to be over.
     end: Instant,
-    /// The number of the present request. Each has another one, so that a late reply to an earlier request does not
+    /// The number of the present request. Each request has its own, so that a late reply to an earlier one does not
     /// count.
     transaction: u32,
 }

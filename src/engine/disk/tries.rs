@@ -19,8 +19,8 @@ pub(super) const MOST_DIGESTS: usize = 8192;
 pub struct Failed {
     key: RandomState,
     /// The first try of each piece: only that one came from several peers, and the
-    /// [picker](crate::swarm::picking::picker) remembers their names. It is empty if it could not be kept: a later try
-    /// must not take its place, because what differs in that one did not come from those peers.
+    /// [picker](crate::swarm::picking::picker) remembers their names. It is empty if it could not be kept. A later try
+    /// never replaces it, because the names are those of the senders of the first try.
     tries: BTreeMap<(TorrentId, u32), Vec<u64>>,
 }
 
@@ -78,7 +78,7 @@ mod tests {
 
     /// Each piece fails twice and is right the third time. Only the first try came from the peers whose names are kept.
     #[test]
-    fn a_try_that_could_not_be_kept_leaves_no_place_to_a_later_one() {
+    fn a_later_try_does_not_replace_one_that_could_not_be_kept() {
         let dir = tempfile::tempdir().unwrap();
         let size = BLOCK_BYTES as usize;
         let (metainfo, bytes) = torrent(2 * size, &[], size, &[]);

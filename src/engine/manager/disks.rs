@@ -1,8 +1,7 @@
 //! The part of the manager for disks: it passes on what is to be written, tried again, opened, checked and saved to the
 //! threads that do it.
 //!
-//! Floor 3, part of the [`manager`](super). What is done about a disk in trouble is decided in
-//! `swarm/torrent/waiting.rs`.
+//! Floor 3, part of the [`manager`](super). `swarm/torrent/waiting.rs` decides what is done about a disk in trouble.
 
 use super::slot::Slot;
 use crate::base::time::Time;

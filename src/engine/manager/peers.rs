@@ -1,5 +1,5 @@
-//! The part of the manager for peers: it keeps the connections, applies the blocklist, and passes on what peers are to
-//! be sent. That is gathered while a batch is taken in, and then given to each writer at once.
+//! The part of the manager for peers: it keeps the connections, applies the blocklist, and passes on what is to be
+//! sent. Orders are gathered during a batch, and then each writer gets all of its orders at once.
 //!
 //! Floor 3, part of the [`manager`](super).
 

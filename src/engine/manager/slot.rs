@@ -94,12 +94,13 @@ impl Slot {
         pause.map(|pause| self.saved.at.saturating_add(pause))
     }
 
-    /// What its state says now. `None`: no state may be saved. `in_haste`: nothing comes after it, and somebody waits.
+    /// What its state says now. `None`: no state may be saved. `in_haste`: it is the last one, and somebody waits for
+    /// it.
     pub fn save(&mut self, now: Time, in_haste: bool) -> Option<Save> {
         let State::Running(torrent, content) = &self.state else { return None };
         if torrent.is_in_doubt() || content.health.is_doubtful() {
             // Pieces may be missing, and a state with the files' present stamps would vouch for them. The state that
-            // was saved last does not: its stamps are others.
+            // was saved last does not: it has other stamps.
             self.saved.at = now;
             return None;
         }

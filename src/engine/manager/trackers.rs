@@ -53,8 +53,8 @@ impl Trackers {
         }
     }
 
-    /// A tracker answered a torrent that has ended, which announces its end now. Returns what could not be done, as
-    /// [`announce`](Trackers::announce) does.
+    /// A tracker answered a torrent that has ended. The torrent announces its end now. Returns what could not be done,
+    /// as [`announce`](Trackers::announce) does.
     pub fn answered_late(&mut self, id: TorrentId, event: Event, turn: &mut Turn) -> Option<Event> {
         let torrent = self.parting.get_mut(&id)?;
         torrent.handle(event, turn);

@@ -59,8 +59,8 @@ fn connect_failed(around: &Surroundings, torrent: TorrentId, addr: SocketAddr, e
 /// over and, if it succeeded, the manager knows about the connection.
 pub fn accept(around: &Surroundings, socket: TcpStream, addr: SocketAddr, place: Place) {
     let mut answered = false;
-    // The checks of many trackers wait for an answer before they say who asks. To a peer that says everything at once,
-    // the manager answers, because it may not be welcome.
+    // A tracker that checks a peer often waits for an answer before it sends its peer id. A peer that sends everything
+    // at once is answered by the manager, because it may not be welcome.
     let named = |info_hash: InfoHash| match around.directory.find(&info_hash) {
         Some(_) => {
             answered = true;
@@ -125,8 +125,8 @@ fn shake_on(
     Ok(handshake)
 }
 
-/// Reads a handshake that must be complete before `deadline`. If the peer id does not come together with what is before
-/// it, `named` is told the torrent first.
+/// Reads a handshake that must be complete before `deadline`. If the peer id comes later than the rest, `named` gets
+/// the info-hash first.
 fn hear_handshake(
     mut socket: &TcpStream,
     deadline: Instant,

@@ -1,7 +1,7 @@
 //! The check that an input is bencode, and the two scanners that reading it needs afterwards.
 //!
-//! What BEP 3 forbids but every reader understands alike (a number with a leading zero, a key twice) is found and told:
-//! the caller decides whether it matters.
+//! What BEP 3 forbids but every reader understands alike (a number with a leading zero, a key twice) is found and
+//! reported: the caller decides whether it matters.
 //!
 //! There is no recursion and no allocation: nesting is a small array, so an input can neither overflow the stack
 //! (CVE-2020-8437) nor make us reserve what it only claims to hold. The time is linear in the input.
@@ -22,7 +22,7 @@ const LEADING_ZERO: &str = "number with a leading zero";
 enum Expects<'a> {
     /// In a list: a value or the end.
     Item,
-    /// In a dict: a key, but not again the one before, or the end of the dict.
+    /// In a dict: a key or the end. It has the key before, because a key that repeats it is odd.
     Key(Option<&'a [u8]>),
     /// In a dict: the value of this key.
     Value(&'a [u8]),
@@ -33,7 +33,7 @@ type Odd = Option<&'static str>;
 
 /// Checks the value at the start of `input`. Returns its length in bytes, and the first thing in it that BEP 3 forbids
 /// although it can be read. Nesting is limited to [`MAX_DEPTH`], and to `info_depth` below the outermost dict's key
-/// `info`. Both that and an error say at which byte, counted from 0, what is wrong; they are safe on a terminal.
+/// `info`. This text and an error say what is wrong, and at which byte, counted from 0. Both are safe on a terminal.
 pub(super) fn scan(input: &[u8], info_depth: usize) -> Result<(usize, Option<String>), String> {
     let mut levels = [Expects::Item; MAX_INFO_DEPTH];
     let mut depth = 0;
@@ -94,8 +94,8 @@ pub(super) fn scan(input: &[u8], info_depth: usize) -> Result<(usize, Option<Str
     }
 }
 
-/// The length in bytes of the value at the start of `bytes`, the inside of an input that [`scan`] has checked; `None`
-/// at the end of a list or dict.
+/// The length in bytes of the value at the start of `bytes`, which are inside an input that [`scan`] has checked;
+/// `None` at the end of a list or dict.
 pub(super) fn span(bytes: &[u8]) -> Option<usize> {
     let mut depth = 0usize;
     let mut at = 0;

@@ -2,7 +2,7 @@
 
 use crate::base::path::{escaped, for_terminal};
 
-/// The most changed names that each have a line: more of them hide the other lines.
+/// The most lines about changed names: more would hide the other warnings.
 const MOST_LINES: usize = 10;
 
 /// Names that were changed. Every command changes them in the same way, because only the torrent decides.
@@ -13,7 +13,7 @@ pub(super) struct Changed {
 }
 
 impl Changed {
-    /// In place of what the torrent has (`before`, safe on a terminal), `after` is used.
+    /// `after` is used instead of `before`, which the torrent has (as text that is safe on a terminal).
     pub fn add(&mut self, before: impl FnOnce() -> String, why: &str, after: &[u8]) {
         self.count += 1;
         if self.count <= MOST_LINES {

@@ -1,5 +1,5 @@
-//! Tells files of a torrent apart that could not be on one disk: no two may have the same path, and no file may be the
-//! folder of another.
+//! Renames files that cannot be on one disk together: no two may have the same path, and no file may be the folder of
+//! another.
 //!
 //! A stranger wrote the paths, so this takes time in proportion to their bytes: a number stands for each path and each
 //! of its folders, and only the numbers are sorted. 100,000 files take 400 KB, and no path is copied.
@@ -12,13 +12,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher};
 
-/// How often new names are looked for, because the new ones may be those of other files. No honest torrent needs a
-/// second.
+/// How often files are renamed, because a new name may be that of another file. No honest torrent needs a second round.
 const MOST_ROUNDS: usize = 4;
 
 /// Gives files whose paths collide a number, such as `name.1.txt`: all but the first of those with the same path, and a
-/// file that is a folder too. It depends on nothing but the torrent.
-pub(super) fn tell_apart(mut files: Files, changed: &mut Changed) -> Result<Files, String> {
+/// file that is a folder too. The names depend only on the torrent.
+pub(super) fn resolve(mut files: Files, changed: &mut Changed) -> Result<Files, String> {
     for _ in 0..MOST_ROUNDS {
         let clashes = clashes(&files, |path| path);
         if clashes.is_empty() {
@@ -26,7 +25,7 @@ pub(super) fn tell_apart(mut files: Files, changed: &mut Changed) -> Result<File
         }
         files = rename(&files, &clashes, changed);
     }
-    refuse("info.files", "paths that can't be told apart", "every path once")
+    refuse("info.files", "paths that collide even when renamed", "every path once")
 }
 
 fn rename(files: &Files, clashes: &[Clash], changed: &mut Changed) -> Files {
@@ -115,10 +114,10 @@ fn clashes(files: &Files, fold: fn(Cow<str>) -> Cow<str>) -> Vec<Clash> {
     clashes
 }
 
-/// The number that stands for the path of a file. `folder` is given those of the folders on the way to it.
+/// The number that stands for the path of a file. `folder` gets the numbers of its folders.
 ///
-/// Two paths have the same number by chance once in 2^64 times. A person can find such paths in years of computing, and
-/// gains that one of his own files is called in doubt.
+/// Two paths have the same number by chance once in 2^64 times. Somebody who computes such paths gains only that a file
+/// gets a number without need.
 fn print(files: &Files, place: u32, fold: fn(Cow<str>) -> Cow<str>, mut folder: impl FnMut(u64)) -> u64 {
     let path = fold(files.at(place as usize).inside());
     #[cfg(test)]
@@ -171,7 +170,7 @@ mod tests {
                 let bytes: usize = files.iter().map(|file| file.inside().len()).sum();
                 STEPS.set(0);
                 let _ = warn_of_case(&files);
-                assert!(tell_apart(files, &mut Changed::default()).is_ok());
+                assert!(resolve(files, &mut Changed::default()).is_ok());
                 assert!((1..=6 * bytes).contains(&STEPS.get()), "{} steps for {bytes} bytes", STEPS.get());
             }
         }

@@ -9,7 +9,7 @@ use crate::proto::bencode::{Bencode, Value};
 pub type Change<'a> = (&'a [u8], Option<Bencode>);
 
 /// Returns `dict` with some of its keys changed; `changes` are in the order of their keys. A new key goes to its place
-/// in that order. If a key is there twice, one is left. A value that is not a dict stays as it is.
+/// in that order. If a key occurs twice, one of them stays. A value that is not a dict stays as it is.
 pub fn change(dict: Value<'_>, changes: &[Change<'_>]) -> Vec<u8> {
     let Some(entries) = dict.entries() else { return dict.raw().to_vec() };
     debug_assert!(changes.is_sorted_by_key(|(key, _)| *key));

@@ -1,9 +1,9 @@
 //! The files of a torrent, in little memory.
 //!
-//! A torrent may have a million of them. So all paths are in one buffer, without the torrent's name, with which each
-//! begins. Of each file we store two places: the end of its path in the buffer, and the start of its content. The paths
-//! are kept as they are in the .torrent file and escaped when they are asked for, because escaped names that are not
-//! UTF-8 are three times as long. All of this never takes more memory than the .torrent file has bytes.
+//! A torrent may have a million of them. So all paths are in one buffer, without the torrent's name at their beginning.
+//! For each file we store two places: the end of its path in the buffer, and the start of its content. The paths are
+//! kept as they are in the .torrent file and escaped when they are asked for, because escaped names that are not UTF-8
+//! are three times as long. All of this never takes more memory than the .torrent file has bytes.
 
 use crate::base::path;
 use std::borrow::Cow;
@@ -51,8 +51,8 @@ pub struct FileEntry<'a> {
 }
 
 impl<'a> FileEntry<'a> {
-    /// The path within the torrent's folder, safe components joined by `/`. A single file has its name here, padding
-    /// nothing.
+    /// The path within the torrent's folder, safe components joined by `/`. It is the name of a single file, and empty
+    /// for padding.
     pub fn inside(&self) -> Cow<'a, str> {
         let plain = str::from_utf8(self.raw).ok().filter(|_| self.plain);
         plain.map_or_else(|| path::escaped(self.raw).into(), Cow::Borrowed)

@@ -27,8 +27,8 @@ pub(super) fn single(length: Option<Value<'_>>, attr: Option<Value<'_>>, name: &
 
 /// The content of a torrent of a folder, which has `files`.
 ///
-/// If it has `length` as well, `files` counts, as in libtorrent, transmission and aria2 (each was tried): read in
-/// another way it would be other content under the same info-hash.
+/// If it has `length` as well, `files` counts, as in libtorrent, transmission and aria2 (each was tried). Otherwise the
+/// same info-hash would mean other content here.
 pub(super) fn folder(
     list: Value<'_>,
     length: Option<Value<'_>>,
@@ -64,7 +64,7 @@ pub(super) fn folder(
         warnings.push(format!("info.files: left out the symlinks, which are not supported: {symlinks}"));
     }
     files.shrink();
-    let files = collide::tell_apart(files, &mut changed)?;
+    let files = collide::resolve(files, &mut changed)?;
     changed.warn(warnings);
     warnings.extend(collide::warn_of_case(&files));
     Ok(files)
@@ -109,8 +109,8 @@ fn read_length(value: Option<Value<'_>>, field: impl Fn() -> String) -> Result<u
     }
 }
 
-/// The path, joined by `/`, as it is in the torrent unless a name in it has to be changed. Its length is that on the
-/// disk.
+/// The path, joined by `/`, as it is in the torrent unless a name in it has to be changed. Its length is limited as it
+/// is on the disk: escaped.
 fn read_path(
     list: Option<Value<'_>>,
     name: usize,

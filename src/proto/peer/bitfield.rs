@@ -34,7 +34,7 @@ impl Bitfield {
         Bitfield { bytes: bytes.into(), len, ones: len }
     }
 
-    /// The pieces that `bytes` say of a torrent of `len` pieces. An error says why they cannot be.
+    /// The set that `bytes` describe, for a torrent of `len` pieces. An error says why they are invalid.
     pub fn from_bytes(bytes: impl Into<Box<[u8]>>, len: u32) -> Result<Bitfield, String> {
         let bytes = bytes.into();
         let expected = bytes_for(len);
@@ -48,7 +48,7 @@ impl Bitfield {
         Ok(Bitfield { bytes, len, ones })
     }
 
-    /// The same, but of a message: some programs set spare bits, which mean nothing.
+    /// The same for a message. Some programs set spare bits, which mean nothing.
     pub fn of_peer(mut bytes: Vec<u8>, len: u32) -> Result<Bitfield, String> {
         if let Some(last) = bytes.last_mut() {
             if *last & spare_bits(len) != 0 {

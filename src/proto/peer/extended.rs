@@ -4,8 +4,8 @@
 //! **A new extended message goes here:** a variant of [`Extension`], its place in [`Extension::ALL`] and its row in
 //! `Extension::row`; a variant of [`Incoming`], and how [`Extended::parse`] reads it. `Torrent::extended` in
 //! `swarm/torrent/introducing.rs` decides what to do about it. The rest follows from the table: our handshake offers
-//! it, a longer one than its limit is skipped before anything is allocated, and it can be sent only to a peer whose `m`
-//! names it.
+//! it, one that is longer than its limit is skipped before anything is allocated, and it can be sent only to a peer
+//! whose `m` names it.
 
 use crate::proto::bencode::{self, Bencode, Value};
 use crate::proto::tracker::compact;
@@ -22,8 +22,8 @@ const MAX_HANDSHAKE_BYTES: u32 = 32 * 1024;
 /// The extended messages that we understand, besides the handshake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Extension {
-    /// Whether its sender downloads nothing (any more): one byte, 0 or 1. libtorrent's; it says what `upload_only` says
-    /// in the handshake (BEP 21), later.
+    /// Whether its sender downloads nothing (any more): one byte, 0 or 1. It comes from libtorrent, and updates
+    /// `upload_only` of the handshake (BEP 21).
     UploadOnly,
 }
 

@@ -80,8 +80,8 @@ impl Handshake {
         out
     }
 
-    /// Reads the bytes off the wire. An error says how they begin instead: this is encryption, which we do not speak,
-    /// or not BitTorrent at all. The connection is closed.
+    /// Reads the bytes off the wire. An error says how they begin if they are encryption, which we do not support, or
+    /// not BitTorrent at all. The connection is then closed.
     pub fn parse(bytes: &[u8; LEN]) -> Result<Handshake, String> {
         if bytes[..20] != PROTOCOL {
             return Err(format!("not a BitTorrent handshake: it begins \"{}\"", bytes[..20].escape_ascii()));

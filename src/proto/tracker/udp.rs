@@ -1,7 +1,7 @@
 //! The announce over UDP: four kinds of packets each way (BEP 15; the URL's path and query after an announce, BEP 41).
 //!
 //! Requests and replies are both read and written here. All numbers are in network order. A request has 16 bytes or
-//! more, and the reply to the first of them, a connect, is not larger. So a forged address cannot be flooded with
+//! more, and the reply to the first request (connect) is not larger. So nobody can flood a forged address with our
 //! replies.
 
 use super::announce::{AnnounceEvent, AnnounceRequest, to_words};

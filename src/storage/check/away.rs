@@ -1,9 +1,9 @@
 //! Whether content that was there in the last run is away, most likely because its disk is not mounted.
 //!
-//! Floor 3. Without its disk, a mount point is an empty folder of another disk. Everything would be downloaded again
-//! into it, and be hidden as soon as the disk is mounted. So a torrent does not start if the resume state says that
-//! pieces were there, and the folder is empty. But who has deleted the content wants it again: that is so if the folder
-//! contains anything else, or is on the same mount as before.
+//! Floor 3. Without its disk, a mount point is an empty folder of another disk. A download into it would be hidden as
+//! soon as the disk is mounted. So a torrent does not start if the resume state says that pieces were there, and the
+//! folder is empty. If the user has deleted the content, it is downloaded again. We assume this if the folder contains
+//! anything, or is on the same mount as before.
 
 use crate::storage::content::Content;
 use crate::storage::error::{ContentError, Doing};
@@ -11,7 +11,7 @@ use crate::storage::resume::{Known, mount_of};
 use std::fs::{self, File};
 use std::io;
 
-/// Refuses content that was there in the last run if nothing is there now.
+/// Refuses content that had pieces in the last run if its folder is empty.
 pub fn refuse(content: &Content, known: &Known) -> Result<(), ContentError> {
     if known.resume.have.is_empty() {
         return Ok(());

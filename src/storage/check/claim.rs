@@ -1,23 +1,22 @@
-//! Which files are ours to write to: nothing of a user's is overwritten without `--overwrite`, and no file of the disk
-//! is two files of the torrent.
+//! Which files swarmlet may write to: a user's own file is not overwritten without `--overwrite`.
 //!
-//! Floor 3. A file that exists is ours if it has all its pieces (then nothing is written to it), or
+//! Floor 3. Nothing is written to a file that has all its pieces. Another file that exists may be written to
 //!
 //! * if the [resume state](crate::storage::resume) says that swarmlet was making it. This is recorded before its first
 //!   byte, so it holds after `kill -9` at any moment. It ends when the file has all its pieces: if they are all wrong
-//!   later, a user has replaced the file by his own. It does not hold for a file of another length, because ours have
-//!   their full length from the first byte on;
-//! * if the state vouches for it: nobody has changed it since it had its pieces. It lacks one now because a file beside
-//!   it is gone;
-//! * if it is empty or all zeros, as other programs leave files that they have not begun;
-//! * if one of its pieces is right (pieces of zeros prove nothing: many a file has some);
-//! * if it looks like a half download of another program: other pieces of the torrent are right, the file ends where a
-//!   block ends, and each of its pieces lacks a block, in this file or in one beside it. A small file may have its
-//!   bytes while the rest of its piece is not there yet. A user's own file is either longer than a piece, and then it
-//!   has a piece without a gap that is wrong; or it has another length. A small file that a user has changed, beside
-//!   right ones, has all its blocks and is wrong: it is his.
+//!   later, the user has replaced the file. It does not hold for a file of another length, because swarmlet gives a
+//!   file its full length before its first byte;
+//! * if the state vouches for it: nobody has changed it since it had its pieces. It lacks one only because a file
+//!   beside it is gone;
+//! * if it is empty or all zeros, as other programs leave files that they have not begun to write;
+//! * if one of its pieces is verified (pieces of zeros prove nothing, because many files have some);
+//! * if it looks like another program's incomplete download: other pieces of the torrent are verified, the file ends
+//!   where a block ends, and each of its pieces lacks a block, in this file or in one beside it. (A small file may be
+//!   complete while the rest of its piece is missing.) A user's own file does not look like that. If it is longer than
+//!   a piece, it has a corrupt piece that lacks no block; otherwise it has another length, or its piece lacks no block
+//!   because the files beside it are complete.
 //!
-//! Any other file is the user's, and the torrent is refused.
+//! Any other file is a user's own, and the torrent is refused.
 
 use super::{files_of_piece, is_there};
 use crate::base::sha1::{Digest, Sha1};
@@ -35,8 +34,9 @@ use std::os::unix::fs::FileExt;
 /// Bytes that are examined at a time.
 const LOOK_BYTES: usize = 64 * 1024;
 
-/// Takes the wanted files that lack pieces for ours, or refuses one that is not. `own`: the right pieces in the files;
-/// `sizes`: of the files on disk; `trusted`: the files that are as they were left.
+/// Marks the wanted files that lack pieces as being made, or refuses one that must not be written to. `own`: the
+/// verified pieces in the files; `sizes`: of the files on disk; `trusted`: the files that are unchanged since the last
+/// run.
 pub fn claim(content: &Content, own: &Bitfield, sizes: &[u64], trusted: &[bool]) -> Result<(), ContentError> {
     let lacking = (0..sizes.len()).filter(|file| content.lacks(*file, own));
     let in_doubt =
@@ -45,7 +45,7 @@ pub fn claim(content: &Content, own: &Bitfield, sizes: &[u64], trusted: &[bool])
     let mut others = lacking.clone().filter(in_doubt).filter(|file| {
         let proof = proof.get_or_insert_with(|| proof_of(content, own));
         !content.has_of(*file, proof).0
-            // What cannot be opened cannot be written to either; a later error says why.
+            // A file that cannot be opened cannot be written to either; a later error says why.
             && content.open_file(*file).is_ok_and(|file| !is_zeros(&file).unwrap_or(false))
             && (proof.is_empty() || !may_be_half(content, *file, sizes, &mut gaps))
     });
@@ -54,7 +54,7 @@ pub fn claim(content: &Content, own: &Bitfield, sizes: &[u64], trusted: &[bool])
         lacking.for_each(|file| content.make(file, true));
         return Ok(());
     };
-    // A small file may be right, and the one beside it wrong: that has a wrong piece of its own.
+    // A small file may be correct, and the corrupt one is beside it: that one has a corrupt piece of its own.
     let has_its_own = |file: &usize| {
         let mut pieces = content.metainfo.pieces_of(content.metainfo.files.at(*file));
         pieces.any(|piece| is_there(content, piece, sizes) && files_of_piece(content, piece).count() == 1)
@@ -73,7 +73,7 @@ pub fn refuse(content: &Content, file: usize, why: &str) -> ContentError {
     content.error(Doing::Using, &content.metainfo.files.at(file).path(), io::Error::other(why))
 }
 
-/// The right pieces that show that a file is of this torrent: not zeros.
+/// The verified pieces that prove that a file is of this torrent: those that are not zeros.
 fn proof_of(content: &Content, own: &Bitfield) -> Bitfield {
     let metainfo = &content.metainfo;
     let mut proof = own.clone();
@@ -101,7 +101,7 @@ fn is_zeros(file: &File) -> io::Result<bool> {
         at = match seek(file, SeekFrom::Data(at)) {
             Ok(data) => data,
             Err(Errno::NXIO) => return Ok(true),
-            // This file system knows no holes.
+            // This file system can't report holes.
             Err(_) => at,
         };
         match file.read_at(&mut bytes, at)? {
@@ -160,8 +160,8 @@ mod tests {
         assert!(begin.elapsed() < Duration::from_secs(10), "it read everything");
     }
 
-    /// A small file, a large one and another small one, of which `put` puts some into the folder. Whether the small one
-    /// at the beginning is ours, and what becomes of it.
+    /// `put` puts some of three files into the folder: a small one, a large one and a small one. Returns whether
+    /// swarmlet may write to the first.
     fn is_ours(mut put: impl FnMut(&Path, usize, &[u8])) -> bool {
         let (metainfo, bytes) = torrent(0, &[(BLOCK / 2, false), (3 * PIECE, false), (900, false)], PIECE, &[]);
         let dir = tempfile::tempdir().unwrap();

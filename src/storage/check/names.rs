@@ -1,12 +1,12 @@
-//! Whether two files of the torrent are one file on this disk: what is written to the one would spoil the other.
+//! Whether two files of the torrent are one file on this disk: a write to one of them would corrupt the other.
 //!
-//! Floor 3. They are if they are hard links, if one is mounted at the place of the other, or if the file system does
-//! not tell their names apart: by case (FAT, exFAT, NTFS, SMB), by the form of accents (HFS+, APFS), by dots and spaces
-//! at the end (FAT, SMB). Files that exist are compared by device and inode. For files that do not, it is tried: the
-//! first is created, and then the second must not exist. Only names that any file system may take for one are tried; if
-//! another one does, the second file cannot be created later (see `content/making.rs`), and nothing is spoilt.
+//! Floor 3. The reason may be hard links, a bind mount, or a file system that ignores how their names differ: in case
+//! (FAT, exFAT, NTFS, SMB), in the form of accents (HFS+, APFS), in dots and spaces at the end (FAT, SMB). Files that
+//! exist are compared by device and inode. Files that do not exist are tried: the first is created, and then the second
+//! must not exist. This is done only for names that some known file system treats as the same. On other file systems
+//! the second file cannot be created later (see `content/making.rs`), and nothing is corrupted.
 //!
-//! Files that have all their pieces may be one: then their content is the same, and nothing is written to them.
+//! Two files that have all their pieces may be one file: their content is the same, and nothing is written to them.
 
 use super::claim::refuse;
 use crate::base::sort::sorted;
@@ -17,9 +17,9 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::ErrorKind;
 
-/// Refuses two files that are one, if one of them lacks pieces. `own`: the right pieces in the files; `inodes`: of the
-/// files that exist, otherwise 0.
-pub fn tell_apart(content: &Content, own: &Bitfield, inodes: &[u64], recorded: &[bool]) -> Result<(), ContentError> {
+/// Refuses two files that are one file on the disk, if one of them lacks pieces. `own`: the verified pieces in the
+/// files; `inodes`: of the files that exist, otherwise 0.
+pub fn refuse_shared(content: &Content, own: &Bitfield, inodes: &[u64], recorded: &[bool]) -> Result<(), ContentError> {
     compare(content, own, inodes)?;
     let mut created = BTreeSet::new();
     try_names(content, own, recorded, &mut created)
@@ -40,7 +40,7 @@ fn compare(content: &Content, own: &Bitfield, inodes: &[u64]) -> Result<(), Cont
     Ok(())
 }
 
-/// Creates the files with names that may be one.
+/// Creates the missing files whose names may be the same for the disk.
 fn try_names(
     content: &Content,
     own: &Bitfield,
@@ -65,8 +65,8 @@ fn try_names(
                 Err(error) => return Err(error),
             }
         }
-        // Two files that exist, on a file system that gives one file two inodes. (Those that are recorded as ours were
-        // told apart when they were created.)
+        // On a file system that gives one file two inodes, files that exist are compared by their stamps. (Files that
+        // swarmlet was making were compared when they were created.)
         let look = |file: usize| {
             let found = content.open_file(file).and_then(|file| file.metadata());
             found.ok().map(|found| (content.known.stamp(&found), file))
@@ -99,7 +99,8 @@ fn one(content: &Content, file: usize, other: usize) -> ContentError {
     )
 }
 
-/// The same for all names that a file system may take for one. (For other names too, which does no harm.)
+/// Returns the same number for all names that a file system may treat as the same. (Other names may have the same
+/// number too, which does no harm.)
 fn key(path: &str) -> u64 {
     let mut kept = String::with_capacity(path.len());
     for component in path.split('/') {

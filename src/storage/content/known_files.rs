@@ -38,7 +38,7 @@ pub struct KnownFiles {
     files: Mutex<Vec<KnownFile>>,
     /// Modification times are set by this machine.
     local: bool,
-    /// Inodes have numbers that stay.
+    /// The numbers of inodes stay the same when the disk is mounted again.
     pub numbered: bool,
     began: Instant,
 }

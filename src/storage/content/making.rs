@@ -1,7 +1,7 @@
-//! Which files are ours: those that lack pieces, and that swarmlet makes or was allowed to write to.
+//! Which files swarmlet is making: those that lack pieces, and that it created or may write to.
 //!
-//! Floor 3, a part of [`content`](super). Who decides that is [`check::claim`](crate::storage::check::claim). A file
-//! that did not exist is created so that it must not exist: another program may have made it since.
+//! Floor 3, a part of [`content`](super). [`check::claim`](crate::storage::check::claim) decides that. Creating a file
+//! that did not exist at the check fails if it exists by then, because another program made it.
 
 use super::Content;
 use crate::proto::peer::bitfield::Bitfield;
@@ -24,7 +24,7 @@ impl Content {
     pub fn find(&self, file: usize) -> Option<(File, Metadata)> {
         let opened = self.open_file(file);
         let is_absent = opened.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound);
-        // An empty file is never written to, so it does not matter who made it.
+        // A file of length 0 is never written to, so it does not matter which program made it.
         self.absent[file].store(is_absent && self.metainfo.files.at(file).length > 0, Ordering::Relaxed);
         let opened = opened.ok()?;
         let found = opened.metadata().ok()?;
@@ -37,12 +37,12 @@ impl Content {
         self.absent[file].load(Ordering::Relaxed)
     }
 
-    /// Whether a file lacks pieces and is ours: whatever it contains may be overwritten.
+    /// Whether swarmlet is making a file that lacks pieces: its whole content may be overwritten.
     pub fn is_making(&self, file: usize) -> bool {
         self.making[file].load(Ordering::Relaxed)
     }
 
-    /// From now on, a file is being made; or it is complete, and what another program writes to it is not ours.
+    /// From now on swarmlet is `making` a file; or it is complete, and later changes are another program's.
     pub fn make(&self, file: usize, making: bool) {
         self.making[file].store(making, Ordering::Relaxed);
     }
@@ -58,7 +58,7 @@ impl Content {
         self.may_be_written(file) && !self.has_of(file, own).1
     }
 
-    /// Whether two files that exist are one.
+    /// Whether two files of the torrent are one file on the disk.
     pub fn is_same(&self, file: usize, other: usize) -> bool {
         let identity = |file: usize| self.folder.identity_of(&self.metainfo.files.at(file).path()).ok();
         identity(file).is_some_and(|this| identity(other) == Some(this))
@@ -87,7 +87,7 @@ impl Content {
         }
         let opened = self.folder.file(&entry.path(), For::Writing).and_then(|opened| opened.set_len(entry.length));
         opened.map_err(|error| self.error(Doing::Writing, &entry.path(), error))?;
-        // What is known of it is of the longer file.
+        // What is known so far is about the longer file.
         self.find(file);
         Ok(())
     }

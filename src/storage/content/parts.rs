@@ -78,7 +78,7 @@ impl Content {
     }
 
     /// Copies the verified pieces of the part file to those wanted files that lack them, and deletes a part file that
-    /// is of no more use. If this is interrupted, the next run does the rest.
+    /// is no longer needed. If this is interrupted, the next run does the rest.
     pub fn move_parts(&self) -> Result<(), ContentError> {
         let Some(parts) = &self.parts else { return Ok(()) };
         let mut buffer = vec![0; MOVE_BYTES];

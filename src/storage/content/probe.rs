@@ -33,9 +33,9 @@ impl Content {
         DiskTrouble { text: format!("no space left on {}", self.dir.display()), short_bytes }
     }
 
-    /// Probes the disk by writing zeros in the place of `block`, of which we have nothing. `left`: the bytes of the
-    /// torrent that are missing. If the disk works, returns whether what was written before is in doubt: then the
-    /// content must be opened and checked again, and nothing is written to it as it is.
+    /// Probes the disk by writing zeros where `block` belongs, which we lack. `left`: the bytes of the torrent that are
+    /// missing. If the disk works, returns whether what was written before is in doubt: then nothing is written until
+    /// the content was opened and checked again.
     pub fn probe(&self, may: &MayWrite, block: Option<BlockSpec>, left: u64) -> Result<bool, DiskTrouble> {
         let words = |text: String| DiskTrouble { text, short_bytes: 0 };
         let there = Folder::open(&self.dir).map_err(|error| match error.kind() {

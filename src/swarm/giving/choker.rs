@@ -85,7 +85,7 @@ impl Choker {
     }
 }
 
-/// Between two rounds, `free` slots are free. Returns the `choked` peers that get them.
+/// Fills `free` slots between two rounds. Returns the `choked` peers that get them.
 pub fn fill(choked: Vec<Contender>, seeding: bool, free: usize, rng: &mut Rng) -> Vec<PeerKey> {
     let (mut chosen, mut rest) = best(choked, seeding, free, rng);
     while chosen.len() < free
@@ -96,8 +96,8 @@ pub fn fill(choked: Vec<Contender>, seeding: bool, free: usize, rng: &mut Rng) -
     chosen
 }
 
-/// The peers that deserve a slot most, at most `slots`, and the rest. Equal ones are in random order. A leecher finds
-/// only those deserving that gave something.
+/// The peers that deserve a slot most, at most `slots`, and the rest. Equal ones are in random order. For a leecher,
+/// only peers that gave something deserve one.
 fn best(mut peers: Vec<Contender>, seeding: bool, slots: usize, rng: &mut Rng) -> (Vec<PeerKey>, Vec<Contender>) {
     rng.shuffle(&mut peers);
     peers.sort_by_key(|peer| if seeding { peer.got } else { u64::MAX - peer.gave });

@@ -25,8 +25,8 @@ impl Spreading {
         Spreading { given: Bitfield::new(pieces), next: 0 }
     }
 
-    /// A piece that we `have`, that is not out yet and that the peer lacks, another one each time; `None` if there is
-    /// none.
+    /// A piece that we `have`, that is not out yet and that the peer lacks, a different one each time; `None` if there
+    /// is none.
     pub fn next(&mut self, have: &Bitfield, has: &Bitfield) -> Option<u32> {
         if self.given.is_full() {
             return None;
@@ -56,7 +56,7 @@ mod tests {
         has.set(1);
         assert_eq!([spreading.next(&all, &has), spreading.next(&all, &has)], [Some(0), Some(2)]);
         [0, 1, 2].into_iter().for_each(|piece| assert!(spreading.given.set(piece)));
-        assert_eq!([spreading.next(&all, &has), spreading.next(&all, &has)], [Some(3); 2], "it was not asked for yet");
+        assert_eq!([spreading.next(&all, &has), spreading.next(&all, &has)], [Some(3); 2], "it was not requested yet");
         spreading.given.set(3);
         assert_eq!(spreading.next(&all, &Bitfield::new(4)), None);
         assert_eq!(Spreading::new(4).next(&has, &Bitfield::new(4)), Some(1), "the only one that we have");

@@ -84,7 +84,7 @@ impl AnnounceFailure {
     }
 }
 
-/// A message without the loose ends that programs leave (line ends, the NUL of C); `None` if nothing is left.
+/// A message without the line ends, or the NUL of C, that programs leave at its end; `None` if nothing is left.
 fn tidy(words: &str) -> Option<&str> {
     Some(words.trim_matches(|c: char| c.is_whitespace() || c == '\0')).filter(|words| !words.is_empty())
 }
@@ -113,10 +113,10 @@ pub struct Tracker {
     pub warning: Option<String>,
     /// An announce to it is under way.
     pub asking: bool,
-    /// How long until it is asked; `None`: another one of its tier is, or it does not want to be. (This and what
+    /// How long until it is asked; `None`: another one of its tier is asked, or it wants no announce. (This and what
     /// follows is filled in by [`Announcer::shown`].)
     pub next_in: Option<Time>,
-    /// A person wants it to be asked sooner, and it allows no sooner announce.
+    /// A person wants it to be asked sooner, but it does not allow that.
     pub held: bool,
     tracker_id: Option<Vec<u8>>,
     /// When to ask it for the counts that its answer left out.
@@ -127,7 +127,7 @@ pub struct Tracker {
     silenced: bool,
 }
 
-/// Trackers of which one is asked, and the next one only if that does not answer.
+/// Trackers that are asked one after the other, until one answers.
 #[derive(Default)]
 struct Tier {
     /// The numbers of its trackers, in the order to try them.
@@ -139,11 +139,11 @@ struct Tier {
     early: Time,
     /// Announces that are under way.
     in_flight: usize,
-    /// When the next tracker is asked although they are.
+    /// When the next tracker is asked although an announce is under way.
     impatient_at: Time,
-    /// No tracker allows an announce before this, or has just answered.
+    /// A person's announce waits until this: a tracker asked for that, or has just answered.
     least: Time,
-    /// A person wants an announce, and the tracker's minimum is not over.
+    /// A person wants an announce, and the tracker's minimum interval is not over.
     held: bool,
     /// How often all of its trackers failed in a row.
     failed_rounds: u32,
@@ -276,8 +276,8 @@ impl Announcer {
         self.tiers.iter_mut().filter(|tier| tier.failed_rounds == 0).for_each(|tier| tier.due = now);
     }
 
-    /// A person wants an announce now: what is not being asked is asked, as soon as it allows that. (A tracker that
-    /// failed or refused may have been put right meanwhile, whatever it said before.)
+    /// A person wants an announce now: each tier without an announce under way is asked as soon as its trackers allow
+    /// that. (A tracker that failed or refused may have been put right meanwhile, whatever it said before.)
     pub fn announce_now(&mut self, now: Time) {
         self.trackers.iter_mut().for_each(|tracker| tracker.silenced = false);
         for tier in self.tiers.iter_mut().filter(|tier| tier.in_flight == 0) {
@@ -299,7 +299,7 @@ impl Announcer {
         shown
     }
 
-    /// Whether an answer is under way, other than to a final announce, after which nothing follows.
+    /// Whether an answer is under way. (That to a final announce does not count: nothing follows it.)
     pub fn is_announcing(&self) -> bool {
         self.tiers.iter().any(|tier| tier.in_flight > 0)
     }
@@ -346,7 +346,7 @@ impl Tracker {
 }
 
 impl Tier {
-    /// When a tracker of it is to be asked, if nothing else happens before.
+    /// When a tracker of this tier is to be asked, if nothing else happens before.
     fn next(&self, hungry: bool) -> Option<Time> {
         let at = match self.in_flight {
             0 if hungry => self.due.min(self.early),
@@ -372,7 +372,7 @@ impl Tier {
         self.early = now + interval.min(EARLY_INTERVAL.max(least));
     }
 
-    /// A tracker failed: the next one is tried at once. After the last one, all rest, and it returns true.
+    /// A tracker failed: the next one is tried at once. After the last one, all rest; then it returns true.
     fn try_next(&mut self, now: Time) -> bool {
         if self.turn == 0 {
             // Another tracker has answered since.

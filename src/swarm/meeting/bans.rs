@@ -4,8 +4,8 @@
 //! them again. A liar that connected to us comes back from another port, and can claim any peer id. So liars are
 //! remembered by host and peer id; and after [`HOSTS_LIARS`] liars from one host, no peer that comes from there is
 //! accepted any more. That can be hard on honest peers behind the same address (several peers on one address are
-//! normal: NAT, loopback), so it holds only for peers that connect to us. A peer that we connect to can be told from
-//! the liar by its port, and is welcome.
+//! normal: NAT, loopback), so it holds only for peers that connect to us. A peer that we connect to has a port that no
+//! liar had, and is welcome.
 
 use super::host::host;
 use crate::proto::id::PeerId;

@@ -1,9 +1,9 @@
 //! The addresses that a torrent may connect to, and which of them is next.
 //!
 //! An address is tried, left alone for longer each time it fails, and forgotten after [`MOST_FAILURES`] failures in a
-//! row, until something names it again. Our own address, once we met ourselves, and banned ones are never tried. If the
-//! list is full, an address that failed makes room, so that peers that come and go, each with another address, cannot
-//! keep out those that a tracker names.
+//! row, until something names it again. Our own address, once it is known, and banned ones are never tried. If the list
+//! is full, an address that failed makes room, so that peers that come and go, each with another address, cannot keep
+//! out those that a tracker names.
 
 use super::source::Source;
 use crate::base::rng::Rng;
@@ -43,7 +43,7 @@ struct Candidate {
 #[derive(Default)]
 pub struct Candidates {
     known: BTreeMap<SocketAddr, Candidate>,
-    /// No address is due before this (`None`: ever), so that not every event has to look at all of them.
+    /// No address is due before this (`None`: none is due), so that not every event has to look at all of them.
     soonest: Option<Time>,
 }
 
@@ -105,7 +105,7 @@ impl Candidates {
         self.soonest
     }
 
-    /// Lets a candidate that may be tried at all wait until `at`.
+    /// Lets a candidate wait until `at`, unless it is never tried.
     fn wait(&mut self, addr: SocketAddr, at: Time, failures: u32) {
         if let Some(candidate) = self.known.get_mut(&addr).filter(|candidate| candidate.state != State::Barred) {
             (candidate.state, candidate.failures) = (State::Waiting(at), failures);
@@ -120,7 +120,7 @@ impl Candidates {
         }
     }
 
-    /// `addr` is a seed, and so are we. This is also remembered of a peer that connected to us, because a tracker will
+    /// `addr` is a seed, and so are we. This is remembered for a peer that connected to us too, because a tracker will
     /// name it.
     pub fn part(&mut self, addr: SocketAddr) {
         if !self.is_barred(addr) {

@@ -8,8 +8,7 @@
 //! 2. For a fast peer, a piece that failed its hash and has no owner: [`retry`].
 //! 3. The rarest piece that the peer has. Among equally rare pieces, one that was begun and left comes before a new
 //!    one. (If it came before rarer ones, the seed, which is the scarce source, would be asked for what others have
-//!    too. Only if more than [`MOST_LEFT_BEGUN`] pieces were left does one of them come first in any case.) The new
-//!    piece is
+//!    too. If more than [`MOST_LEFT_BEGUN`] pieces were left, one of them comes first in any case.) The new piece is
 //!    - with `sequential`, the first one: then the order of the pieces replaces their rarity everywhere;
 //!    - one of the rarest that the peer suggested (BEP 6);
 //!    - until we have [`RANDOM_FIRST_PIECES`], any at random: rare pieces come slowly, and we need something to give;
@@ -32,7 +31,7 @@ use std::collections::BTreeMap;
 
 /// Pieces picked at random before rarity counts (libtorrent's and mainline's number).
 const RANDOM_FIRST_PIECES: u32 = 4;
-/// If more begun pieces than this are left by their peers, they go before rarer ones: each holds back a `have`.
+/// If more begun pieces than this are left by their peers, they go before rarer ones: each delays a `have`.
 const MOST_LEFT_BEGUN: usize = 16;
 /// Blocks a peer gets at a time in the endgame: few, because some are in vain.
 const ENDGAME_BLOCKS: usize = 4;
@@ -131,7 +130,7 @@ pub struct Picker {
 }
 
 impl Picker {
-    /// A picker for a torrent of `length` bytes in pieces of `piece_length`, of which we have `have`.
+    /// A picker for a torrent of `length` bytes in pieces of `piece_length`. We have the pieces in `have`.
     pub fn new(length: u64, piece_length: u32, have: Bitfield, sequential: bool, rng: &mut Rng) -> Picker {
         Picker {
             piece_length,
@@ -195,7 +194,7 @@ impl Picker {
         self.begun.keys().copied()
     }
 
-    /// Bytes of them that were received.
+    /// Bytes of the begun pieces that were received.
     pub fn under_way(&self) -> u64 {
         let came = |(&piece, begun): (&u32, &Begun)| {
             // The last block may be shorter, so the sum is at most the size of the piece.

@@ -1,5 +1,5 @@
-//! How many requests a peer gets ahead of its answers: with too few the line runs dry, with too many a slow peer
-//! holds blocks that others would bring sooner.
+//! How many requests a peer gets ahead of its answers: with too few the line is idle at times, with too many a slow
+//! peer holds blocks that others would bring sooner.
 //!
 //! Floor 2. The rule is libtorrent's: begin small and add one request for each block that comes (which doubles the
 //! window every round trip) until the rate no longer grows; from then on, as many as are answered in [`AHEAD_SECONDS`].
@@ -29,7 +29,7 @@ pub struct Window {
     size: u32,
     /// `Some`: in slow start, with the time and rate of the last look at the growth.
     slow_start: Option<(Time, u64)>,
-    /// Nothing came for too long, and nothing since.
+    /// It sent nothing for too long, and has sent nothing since.
     pub snubbed: bool,
     /// Blocks that came since it connected or was snubbed, at most [`TRIAL`].
     came: u32,

@@ -12,8 +12,8 @@ const SEEDS: u64 = 250;
 /// More memory than any swarm of a test uses.
 const AMPLE: u64 = 4 << 20;
 
-/// By when a random swarm must be done: this often the time its honest seeds alone would need, and somewhat more for
-/// the seed that comes late and the peers that must be waited for until they are snubbed.
+/// A random swarm must be done within this many times the time that its honest seeds alone would need, and somewhat
+/// more for the seed that comes late and for peers until they are snubbed.
 const PATIENCE: u32 = 5;
 const ALLOWANCE: Time = Time::from_secs(10);
 

@@ -1,6 +1,6 @@
 //! How near a swarm of our torrents comes to the bound.
 //!
-//! The bounds asserted are what was measured and a little more; the figures of the alternatives stand where the choice
+//! The asserted bounds are the measured ones and a little more. The figures of the alternatives are where the choice
 //! was made: in `choker.rs`, `spreading.rs` and `uploading.rs`.
 
 use super::bound::Trial;

@@ -1,4 +1,4 @@
-//! A swarm of our own torrents alone, in virtual time: wires with a delay, disks without one.
+//! A swarm of our own torrents alone, in virtual time: wires with a delay, and disks without a delay.
 //!
 //! Floor 2, tests only. The members are numbered from 0 on and meet when a test says so. Each does what its torrent
 //! decides, but for the faults that a test gives it. How fast it uploads is among its settings.

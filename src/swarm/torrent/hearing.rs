@@ -57,7 +57,7 @@ impl Torrent {
                 Ok(has) => self.got_bitfield(key, has, turn),
                 Err(_) => self.close(key, "its bitfield has a wrong length", turn),
             },
-            // Five bytes of it cost as much as a whole bitfield, so nobody may repeat it.
+            // These five bytes cost as much work as a whole bitfield, so no peer may repeat them.
             Message::HaveNone if known => self.close(key, "a further have none says nothing new", turn),
             Message::HaveAll if known && peer.has.is_full() => {
                 self.close(key, "a further have all says nothing new", turn);

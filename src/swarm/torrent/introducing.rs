@@ -1,7 +1,7 @@
 //! What programs say about themselves after the handshake: the extension protocol (BEP 10).
 //!
-//! A part of [`Torrent`]. Which extended messages there are is decided in [`extended`](crate::proto::peer::extended);
-//! what is done with each, here.
+//! A part of [`Torrent`]. [`extended`](crate::proto::peer::extended) lists the extended messages; what is done with
+//! each is decided here.
 
 use super::{Torrent, Turn, send};
 use crate::proto::peer::extended::{Extended, ExtendedHandshake, Extension, Incoming};

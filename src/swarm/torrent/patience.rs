@@ -13,8 +13,8 @@ use crate::swarm::standing::{Problem, ProblemKind};
 const STALLS_AFTER: Time = Time::from_secs(180);
 
 impl Torrent {
-    /// When a download stalls if nothing useful comes: from then on it does not keep others from their turn. A pause
-    /// has another reason.
+    /// When a download stalls if nothing useful comes: from then on it does not keep others from their turn. `None`
+    /// during a pause, which has another reason.
     pub fn stalls_at(&self) -> Option<Time> {
         (self.is_downloading() && !self.paused).then(|| self.fetching.progressed + STALLS_AFTER)
     }

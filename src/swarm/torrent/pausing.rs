@@ -1,7 +1,7 @@
 //! Pausing: nothing is requested and nothing sent, but the connections stay.
 //!
-//! A part of [`Torrent`]. What peers sent before they heard of the pause is taken, and what our writers were given
-//! already is sent: a few blocks of each peer that was served.
+//! A part of [`Torrent`]. Blocks that peers sent before they heard of the pause are accepted, and blocks that our
+//! writers already have are sent: a few for each peer that was served.
 
 use super::choking::reject;
 use super::{Torrent, Turn};

@@ -1,4 +1,4 @@
-//! A torrent in a [`Swarm`] of its like, or on a [stage](crate::swarm::simulation::stage), in virtual time.
+//! A torrent in a [`Swarm`] of torrents like it, or on a [stage](crate::swarm::simulation::stage), in virtual time.
 
 mod choice;
 mod downloading;

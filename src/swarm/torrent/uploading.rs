@@ -65,7 +65,7 @@ impl Torrent {
             return reject(peer, block, turn);
         }
         if peer.we_choke {
-            // The set is of no more use to a peer that has begun: it is small, and so is what it may cost us.
+            // Only a newcomer needs the set. The set is small, and so is what it may cost us.
             let newcomer = peer.has.count() <= allowed_fast::PIECES as u32;
             let in_set = peer.fast_set_for_peer.contains(&piece) && peer.fast_set_bytes >= length as u64;
             if self.paused || !newcomer || !in_set {

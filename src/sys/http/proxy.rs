@@ -2,11 +2,12 @@
 //!
 //! Floor 3. The environment names the proxy: `http_proxy` (lower case only, because a web server gives its scripts a
 //! variable HTTP_PROXY that clients choose), `https_proxy` or HTTPS_PROXY, and for both `all_proxy` or ALL_PROXY.
-//! `no_proxy` or NO_PROXY lists hosts that are asked directly. ureq reads some of these in another way, so it is told.
+//! `no_proxy` or NO_PROXY lists hosts that are asked directly. ureq reads some of these in another way, so we read them
+//! and tell it.
 //!
-//! A request by https goes through a tunnel (CONNECT), and ureq makes that. A request by http does not: the proxy gets
-//! it with the whole URL in its first line (RFC 9112, section 3.2.2). Many proxies allow tunnels to port 443 only. ureq
-//! can't do that, so [`Through`] adds it.
+//! An https request goes through a tunnel (CONNECT), which ureq makes. An http request does not, because many proxies
+//! allow tunnels to port 443 only: the proxy gets the whole URL in the first line (RFC 9112, section 3.2.2). ureq can't
+//! do that, so [`Through`] adds it.
 
 use super::base64;
 use crate::base::url;

@@ -99,8 +99,8 @@ fn a_connection_to_ourselves_is_answered_so_that_its_other_end_knows() {
     assert!(inbox.is_empty(), "the manager need not know");
 }
 
-/// Trackers check a peer like this (opentracker, BitTorrent 5). However slowly the bytes come, the answer waits for no
-/// more.
+/// Trackers check a peer like this (opentracker, BitTorrent 5). The answer needs no more bytes, however slowly these
+/// come.
 #[test]
 fn the_answer_comes_as_soon_as_the_torrent_is_named() {
     let (around, inbox, metainfo, _dir) = one_torrent();

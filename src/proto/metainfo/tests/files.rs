@@ -49,7 +49,7 @@ fn names_that_no_disk_can_have_are_changed_and_both_are_told() {
 }
 
 #[test]
-fn paths_that_collide_are_told_apart() {
+fn files_whose_paths_collide_are_renamed() {
     let told = |files: &[&[&str]]| {
         let files: Vec<_> = files.iter().map(|path| (*path, 1)).collect();
         let meta = parse(folder(&files));
@@ -82,7 +82,7 @@ fn paths_that_collide_are_told_apart() {
     let taken: Vec<String> = (0..8).map(|ones| format!("a{}", ".1".repeat(ones))).collect();
     let taken: Vec<[&str; 1]> = taken.iter().map(|name| [name.as_str()]).chain([["a"]]).collect();
     let files: Vec<(&[&str], i64)> = taken.iter().map(|path| (&path[..], 1)).collect();
-    assert_eq!(error(folder(&files)), "info.files: paths that can't be told apart, expected every path once");
+    assert_eq!(error(folder(&files)), "info.files: paths that collide even when renamed, expected every path once");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Bytes off the wire as messages (BEP 3, BEP 6, BEP 10).
 //!
-//! An error says why they are none. Then the connection is closed, because the next message could not be found.
+//! An error says why they are invalid. Then the connection is closed, because the next message could not be found.
 
 use super::{BLOCK_BYTES, BlockSpec, Body, BodyKind, MAX_MESSAGE_BYTES, Message, PIECE_HEADER_BYTES, PieceHeader, row};
 

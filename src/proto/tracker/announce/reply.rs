@@ -49,7 +49,7 @@ pub struct AnnounceReply {
     pub warning: Option<String>,
     /// The address the tracker sees the client at (BEP 24).
     pub external_ip: Option<IpAddr>,
-    /// What is not as BEP 3 wants it in the body, although it could be read. Safe on a terminal.
+    /// What in the body is not as BEP 3 wants it, although it could be read. Safe on a terminal.
     pub odd: Option<String>,
 }
 
@@ -96,7 +96,7 @@ pub fn parse_reply(body: &[u8]) -> Result<AnnounceReply, ReplyError> {
     let mut before = None;
     for (key, value) in entries {
         match key {
-            // Of a key that is there twice, the first counts.
+            // If a key occurs twice, the first one counts.
             _ if before.replace(key) == Some(key) => {}
             b"failure reason" => failure = Some(words(value).unwrap_or_default()),
             b"retry in" => retry_in = parse_retry_in(value),
@@ -179,7 +179,7 @@ fn read_peers(reply: &mut AnnounceReply, value: Value<'_>) {
     }
 }
 
-/// Adds the peer at `host`, an address or a name, if it is of any use and there is room.
+/// Adds the peer at `host`, an address or a name, if it is usable and there is room.
 fn read_peer(reply: &mut AnnounceReply, host: &str, port: u16) {
     let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     match address.parse::<IpAddr>() {
@@ -233,7 +233,7 @@ fn words(value: Value<'_>) -> Option<String> {
     value.as_bytes().map(to_words)
 }
 
-/// A tracker's message for people, as much of it as anybody reads. Bytes that are not UTF-8 are replaced.
+/// A tracker's message for people, cut to a length that people read. Bytes that are not UTF-8 are replaced.
 pub fn to_words(bytes: &[u8]) -> String {
     // A character has at most four bytes.
     let begin = &bytes[..bytes.len().min(4 * MAX_WORDS_CHARS)];

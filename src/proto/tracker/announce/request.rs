@@ -94,8 +94,8 @@ impl AnnounceRequest {
         join_query(announce_url, &query)
     }
 
-    /// Reads the query of a URL: the part after its `?`. Unknown parameters are ignored; if one is there twice, the
-    /// last counts. Only info-hash, peer id and port are mandatory, because a swarm cannot do without them. An error
+    /// Reads the query of a URL: the part after its `?`. Unknown parameters are ignored; if one occurs twice, the last
+    /// one counts. Only info-hash, peer id and port are mandatory, because a swarm cannot do without them. An error
     /// names the parameter; its words go into the tracker's `failure reason`.
     pub fn parse_query(query: &str) -> Result<AnnounceRequest, String> {
         let mut request = AnnounceRequest::new(InfoHash([0; 20]), PeerId([0; 20]), 0);

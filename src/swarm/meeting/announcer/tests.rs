@@ -249,7 +249,7 @@ fn a_person_may_announce_at_any_time_that_the_tracker_allows() {
     assert_eq!(shown(&announcer, 1199)[0], (Some(1), false));
 }
 
-/// Of a tier only one tracker is asked.
+/// Only one tracker of a tier is asked.
 #[test]
 fn trackers_in_reserve_are_not_asked_and_a_warning_lasts_until_the_next_answer() {
     let mut announcer = Announcer::new(&tiers(&[&["a", "b"]]), Time::ZERO, &mut Rng::new(1));

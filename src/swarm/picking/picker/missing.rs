@@ -1,5 +1,5 @@
 //! The pieces that are missing: which of them are wanted, how many bytes they have, and which are missing again because
-//! the disk did not take them, or lost them.
+//! the disk refused or lost them.
 //!
 //! Floor 2, a part of the [picker](super).
 
@@ -56,8 +56,7 @@ impl Picker {
         wanted_again
     }
 
-    /// Starts over: `have` is there, and nothing is begun. What is wanted stays, and so does the availability of
-    /// pieces.
+    /// Starts again with the pieces `have`, and none begun. The wanted pieces and the availability stay.
     pub fn begin_with(&mut self, have: Bitfield, rng: &mut Rng) {
         self.begun.clear();
         for piece in 0..have.len() {

@@ -1,9 +1,9 @@
 //! A piece whose hash was wrong: it is fetched again from one peer alone, which shows which peer lied.
 //!
 //! Floor 2, a part of the [picker](super). If one peer sent all of a corrupt piece, it is proven a liar. If several
-//! peers sent it, none is; so the piece is fetched again from one peer. If it is corrupt again, that peer lied. If it
-//! is right, the blocks of the failed try that differ from it were corrupt, and their senders lied (libtorrent's
-//! `smart_ban`). Each try finds at least one liar, so no number of liars can make it go on for ever.
+//! peers sent it, no liar is proven; so the piece is fetched again from one peer. If it is corrupt again, that peer
+//! lied. If it is right, the blocks of the failed try that differ from it were corrupt, and their senders lied
+//! (libtorrent's `smart_ban`). Each try finds at least one liar, so no number of liars can make it go on for ever.
 //!
 //! A fast peer fetches such a piece before all others, because a liar that is not found out corrupts more pieces. A
 //! slow peer fetches it only if it has nothing else to do.
