@@ -1,6 +1,6 @@
-//! Arguments as messages name them, and what is wrong with those that are URLs.
+//! How messages name arguments, and what is wrong with a URL among them.
 //!
-//! Floor 4. A mistyped URL has the same passkey in it as a correct one, wherever it was typed.
+//! Floor 4. A mistyped URL contains the same passkey as a correct one, in whichever argument it is.
 
 use crate::base::path::for_terminal;
 use crate::base::url;
@@ -37,7 +37,7 @@ fn redacted(text: &str) -> Option<String> {
     Some(front + if whole { rest } else { short })
 }
 
-/// Whether the first part of a path is rather a host and a port. Files have colons too, so the host must look like one.
+/// Whether `text` is a host and a port. Names of files contain colons too, so the host must look like one.
 fn is_host_and_port(text: &str) -> bool {
     text.rsplit_once(':').is_some_and(|(host, port)| {
         let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
@@ -45,7 +45,7 @@ fn is_host_and_port(text: &str) -> bool {
     })
 }
 
-/// Whether what stands after the host of `url` is no port. `http://host:/` has none, which is allowed (RFC 3986).
+/// Whether the text after the host of `url` is not a port. `http://host:/` has none, which is allowed (RFC 3986).
 pub fn has_wrong_port(url: &str) -> bool {
     let Some((_, rest)) = url.split_once("://") else { return false };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -55,7 +55,7 @@ pub fn has_wrong_port(url: &str) -> bool {
     !port.is_empty() && port.parse::<u16>().is_err()
 }
 
-/// What is said then.
+/// The message about a wrong port.
 pub const WRONG_PORT: &str = "expected a port up to 65535 after the host";
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub enum Change {
 
 /// What became of a file.
 enum Fate {
-    /// It is a torrent that came. Its content has this name, and this is the digest of its trackers.
+    /// Its torrent runs. `name` is that of the content, and `trackers` the digest of its trackers.
     Runs { info_hash: InfoHash, name: Box<str>, trackers: Digest },
     /// It was not a torrent at the last look.
     Unsure,
@@ -73,7 +73,7 @@ impl Folder {
         // What went during the last look may have been in the way of a file that was judged before it.
         let mut some_went = std::mem::take(&mut self.some_went);
         let files = self.find(all, tell);
-        // Those in a folder below may be content of a torrent above.
+        // Files in a subfolder may be content of a torrent in the folder above, so that one comes first.
         let mut files: Vec<_> = files.into_iter().collect();
         files.sort_by_key(|(path, _)| path.components().count());
         for (path, stamp) in files {
@@ -150,7 +150,7 @@ impl Folder {
         let was_left_out = matches!(before, Some(Fate::LeftOut));
         let new_trackers = sha1(format!("{:?}", metainfo.tiers).as_bytes());
         if let Some(Fate::Runs { info_hash, name, trackers }) = before {
-            // With other trackers it begins anew: its content is known, so that costs a moment.
+            // With other trackers it starts again. Its content is verified, so that takes only a moment.
             if info_hash == metainfo.info_hash && trackers == new_trackers {
                 return Fate::Runs { info_hash, name, trackers };
             }
@@ -171,7 +171,7 @@ impl Folder {
                 () if **name == *metainfo.name && self.place(other) == self.place(path) => {
                     Some((other, "has content of the same name"))
                 }
-                // Whoever made that torrent could otherwise have us download anything.
+                // Otherwise the author of that torrent could start any download.
                 () if is_content() => Some((other, "has it among its content")),
                 () => None,
             }
