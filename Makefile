@@ -13,14 +13,14 @@ HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 .PHONY: all book demo test check bench small static install clean help
 .DEFAULT_GOAL := all
 
-# How the linker lays out a release: it leaves out the tables for unwinding and puts apart what is seldom called (see
-# src/release.ld). It packs relocations where the C library can read that (glibc 2.36). A linker without such scripts (gold,
-# mold, wild) does without; if only cargo's configuration names it, `make LINK=` does.
+# How the linker lays out a release: it leaves out the tables for unwinding and groups what is seldom called (see
+# src/release.ld). It packs relocations where the C library can read them (glibc 2.36). A linker without such scripts
+# (gold, mold, wild) links without it. If only cargo's configuration names that linker, use `make LINK=`.
 GLIBC = $(shell getconf GNU_LIBC_VERSION 2>/dev/null | sed -n 's/^glibc 2\.//p')
 PACK = -Wl,-z,pack-relative-relocs
 LAYOUT = -Wl,--no-eh-frame-hdr -T$(CURDIR)/src/release.ld $(if $(shell [ "$(GLIBC)" -ge 36 ] 2>/dev/null && echo yes),$(PACK))
 LINK = $(if $(shell echo 'int main(void) { return 0; }' | cc -x c - $(LAYOUT) -o /dev/null 2>/dev/null && echo yes),$(LAYOUT))
-# The few functions of gcc's library that the standard library calls go into the file, if the compiler has them.
+# If the compiler has them, the few functions of gcc's library that the standard library calls are linked statically.
 GCC_EH = $(shell cc -print-file-name=libgcc_eh.a)
 STATIC_GCC = $(if $(findstring /,$(GCC_EH)),-L native=$(dir $(GCC_EH)) -l static:-bundle=gcc_eh)
 LINKED = --features "$(FEATURES)" --bin swarmlet -- $(foreach argument,$(LINK),-C link-arg=$(argument)) $(STATIC_GCC)

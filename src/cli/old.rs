@@ -1,8 +1,8 @@
 //! The programs of 2004: if the program is called by an old name, such as `btmakemetafile.py`, it does what that
 //! program did.
 //!
-//! Floor 4. `make install` creates links with these names. The old command line is translated into one of today. The
-//! order of arguments has changed over the years, so a URL is taken for a tracker wherever it stands.
+//! Floor 4. `make install` creates links with these names. The old command line is translated into a current one. The
+//! order of arguments differed between versions, so a URL at any place counts as a tracker.
 
 use super::exit::Failure;
 use crate::base::sort::sorted;
@@ -239,7 +239,7 @@ fn downloaded(arguments: Vec<OsString>) -> Result<Vec<OsString>, Failure> {
     Ok(today)
 }
 
-/// `--saveas` named the download folder, or the content itself; then this is the folder that contains it.
+/// The download folder for `--saveas`, which named that folder or the content in it.
 fn folder_of(place: OsString) -> OsString {
     let path = Path::new(&place);
     match path.parent() {
@@ -249,7 +249,7 @@ fn folder_of(place: OsString) -> OsString {
     }
 }
 
-/// A torrent for each file or folder in the folders that has none yet.
+/// Arguments of `make` for all files and folders in the given folders; those that have a torrent are skipped.
 fn complete_dir(arguments: Vec<OsString>) -> Vec<OsString> {
     let mut today = words(&["make", "--each", "--skip-there"], Vec::new());
     for argument in made(arguments) {

@@ -30,7 +30,7 @@ const RETRY_PART: u64 = 4;
 /// Fewest and most minutes that a client is asked to wait. The folder is read each minute.
 const RETRY_MINUTES: (u64, u64) = (1, 60);
 
-/// The looks, and the torrents that were asked for in vain.
+/// Starts the looks, and remembers the unknown torrents that were announced.
 pub struct Looking {
     state: Mutex<State>,
     over: Condvar,
@@ -40,11 +40,11 @@ pub struct Looking {
 
 #[derive(Default)]
 struct State {
-    /// When the look began that is under way or requested.
+    /// When the look that is under way was requested.
     began: Option<Time>,
     /// No unknown torrent causes a look before this time.
     next: Time,
-    /// When each unknown torrent was asked for: first and last.
+    /// When each unknown torrent was announced: first and last.
     asked: BTreeMap<InfoHash, (Time, Time)>,
 }
 
@@ -70,13 +70,13 @@ impl Looking {
         }
         let Some(began) = state.began else { return };
         let wait = LONGEST_WAIT.saturating_sub(now.saturating_sub(began));
-        // Nothing is done with the outcome: the caller looks itself whether the torrent is known now.
+        // The outcome does not matter: the caller checks whether the torrent is known now.
         let _ = self.over.wait_timeout_while(state, wait, |state| state.began == Some(began));
     }
 
     fn begin(&self, state: &mut State, now: Time) {
         state.began.get_or_insert(now);
-        // If a request waits already, it does for this one too.
+        // If a request waits already, it is enough.
         let _ = self.requests.try_send(());
     }
 
@@ -97,7 +97,7 @@ impl Looking {
     pub fn retry_minutes(&self, info_hash: InfoHash, now: Time) -> u64 {
         let asked = &mut lock(&self.state).asked;
         if asked.len() >= MOST_ASKED && !asked.contains_key(&info_hash) {
-            // Somebody invents torrents. Real clients then come a little more often.
+            // Somebody invents torrents. When all are forgotten, real clients only ask a little more often.
             asked.clear();
         }
         let (first, last) = asked.entry(info_hash).or_insert((now, now));

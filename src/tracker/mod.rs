@@ -45,9 +45,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Minutes after which the state is saved (mainline: 5).
 const SAVE_MINUTES: u64 = 5;
 /// Peers that are looked at while the registry is locked. In small swarms that takes 30 to 90 microseconds, in a large
-/// one
-/// 250. It takes 4 milliseconds when a swarm of 200,000 peers has shrunk to 100,000, because its index is built again.
-/// (Measured with `make bench ONLY=tracker`.)
+/// one 250. It takes 4 milliseconds when a swarm of 200,000 peers has shrunk to 100,000, because its index is built
+/// again. (Measured with `make bench ONLY=tracker`.)
 const PORTION: usize = 2000;
 /// Pause between two portions. The thread that asks first gets the lock. Without a pause that would be this thread
 /// again and again, and others would wait for many portions (measured: up to 6 milliseconds). A million peers take half

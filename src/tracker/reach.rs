@@ -33,12 +33,12 @@ pub fn reach(ip: IpAddr) -> Reach {
 
 /// Whether a client at `ip` may name another address as its own. The tracker of 2004 allowed that on its machine and in
 /// its network, because others cannot connect to the address that the tracker sees there. A carrier's customers share
-/// addresses with strangers, so these may not.
+/// addresses with strangers, so they may not.
 pub fn may_name_another(ip: IpAddr) -> bool {
     reach(ip) < Reach::Everywhere && !is_shared(ip)
 }
 
-/// Whether carriers share it among their customers: 100.64.0.0/10 (RFC 6598).
+/// Whether carriers share `ip` among their customers: 100.64.0.0/10 (RFC 6598).
 fn is_shared(ip: IpAddr) -> bool {
     matches!(ip.to_canonical(), IpAddr::V4(ip) if ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64)
 }
@@ -51,7 +51,7 @@ pub struct External {
 }
 
 impl External {
-    /// Of these addresses; `None` if two are of the same family.
+    /// The addresses `ips`; `None` if two are of the same family.
     pub fn new(ips: &[IpAddr]) -> Option<External> {
         let mut external = External::default();
         for ip in ips {
@@ -73,7 +73,7 @@ impl External {
         self.v4.or(self.v6).is_none()
     }
 
-    /// Replaces the addresses of a response that the client cannot reach, because it is farther away than they reach.
+    /// Replaces those addresses of a response that the client cannot reach.
     pub fn replace(&self, response: &mut Response, client: IpAddr) {
         let far = reach(client);
         for (list, bytes, external) in [(&mut response.v4, V4_BYTES, self.v4), (&mut response.v6, V6_BYTES, self.v6)] {
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(seen(&["2601::5", "5.5.5.5"], "2602::9"), outside);
         let v4_only = ["5.5.5.5", "5.5.5.5", "5.5.5.5", "8.8.8.8", "::1", "fd00::5", "2600::1"];
         assert_eq!(seen(&["5.5.5.5"], "9.9.9.9"), v4_only);
-        // In the same network, only what reaches no farther than its own machine is replaced.
+        // In the same network, only loopback addresses are replaced.
         let network = ["5.5.5.5", "192.168.1.5", "100.64.0.9", "8.8.8.8", "2601::5", "fd00::5", "2600::1"];
         assert_eq!(seen(&["5.5.5.5", "2601::5"], "192.168.1.77"), network);
         assert!(External::new(&[ip("5.5.5.5"), ip("6.6.6.6")]).is_none());

@@ -145,8 +145,8 @@ impl Registry {
         self.swarms.get(info_hash).map(Swarm::counts)
     }
 
-    /// Examines the next `most` peers and drops those that are gone. Returns `false` if some are still to be examined:
-    /// in small portions, no announce has to wait for the whole.
+    /// Examines the next `most` peers and drops those that are gone. Returns `false` if some remain: an announce waits
+    /// only for one portion.
     pub fn expire(&mut self, now: Time, most: usize) -> bool {
         let (tick, age) = (tick(now), ticks(self.limits.age));
         let mut left = most;

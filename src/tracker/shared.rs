@@ -31,11 +31,11 @@ pub struct Shared {
     pub checks: Checks,
     /// Looks for torrents that are not known.
     pub looking: Looking,
-    /// A proxy did not name the client of an announce. This is reported once.
+    /// Reports once that a proxy did not name the client of an announce.
     pub proxy_reported: Once,
     /// There are peers at a loopback address.
     pub near_peers: AtomicBool,
-    /// That such peers are given to clients outside is reported once.
+    /// Reports once that clients outside get such peers.
     pub near_peers_reported: Once,
     registry: Mutex<Registry>,
     allowed: RwLock<Option<Allowed>>,

@@ -2,8 +2,8 @@
 //!
 //! Floor 3. Each proxy appends the address from which it got the request. The last address was written by the proxy
 //! that is connected to us, so it is true if that proxy is trusted. If it names another trusted proxy, the address
-//! before it is true too, and so on. What stands to the left of the first stranger was written by that stranger and is
-//! not believed.
+//! before it is true too, and so on. What is to the left of the first untrusted address was written from there
+//! and is not believed.
 
 use core::net::IpAddr;
 
@@ -23,9 +23,9 @@ pub struct Forwarded<'a> {
 pub enum Unknown {
     /// The trusted proxies name only themselves.
     OnlyProxies,
-    /// What stands in the place of the client's address is none: a word, as RFC 7239 allows it, or damaged.
+    /// In the place of the client's address is a word, as RFC 7239 allows it, or something damaged.
     NoAddress,
-    /// The two headers name different clients. Most likely one of them is the client's own.
+    /// The two headers name different clients. Most likely the client wrote one of them.
     Disagreement,
 }
 
@@ -95,13 +95,13 @@ fn walk(
     Err(Unknown::OnlyProxies)
 }
 
-/// The elements of a list (RFC 9110, section 5.6.1). Empty ones do not count. A comma inside quotes is no separator.
+/// The elements of a list (RFC 9110, section 5.6.1). Empty ones do not count. A comma inside quotes does not separate.
 fn elements(list: &[u8]) -> Vec<&[u8]> {
     let all = split(list, b',').into_iter().map(<[u8]>::trim_ascii);
     all.filter(|element| !element.is_empty()).collect()
 }
 
-/// The parts between separators that are not inside quotes. A quote without its end ends with the text.
+/// The parts between separators that are not inside quotes. An unclosed quote ends with the text.
 fn split(text: &[u8], separator: u8) -> Vec<&[u8]> {
     let (mut quoted, mut escaped) = (false, false);
     let ends = |&byte: &u8| {

@@ -42,7 +42,7 @@ fn the_folder_that_many_watches_may_hang() {
 
     let before = measure(&line);
     disk.hang();
-    // Now somebody waits for the folder.
+    // Now a thread waits for the folder.
     thread::sleep(NEXT_LOOK);
     let after = measure(&line);
     assert_untouched(&tmux, before, after);

@@ -89,8 +89,8 @@ fn answer(tmux: &Tmux, key: &str, text: &str, shown: bool) -> Duration {
     begin.elapsed()
 }
 
-/// While a disk hangs: of the sound line, `before` and `after` were [measured](measure) before and now. Keys and ^C
-/// must be answered.
+/// Checks that a disk that hangs slows down neither the sound line, [measured](measure) `before` and `after`, nor the
+/// answers to keys and ^C.
 pub fn assert_untouched(tmux: &Tmux, before: u64, after: u64) {
     let kept = after * 100 / before;
     let keys = (0..3).map(|_| {

@@ -20,13 +20,13 @@ impl HangingDisk {
         HangingDisk::with(at, scratch, &[])
     }
 
-    /// The same, and names are one if only case, the form of accents, or dots and spaces at the end differ.
+    /// The same, but names that differ only in case, the form of accents, or dots and spaces at the end are one file.
     #[allow(dead_code)] // Not every program of tests needs it.
     pub fn folding(at: &Path, scratch: &Path) -> HangingDisk {
         HangingDisk::with(at, scratch, &["fold"])
     }
 
-    /// The same, and no name can be made that FAT refuses, or that is longer than eCryptfs takes.
+    /// The same, but it refuses names that FAT refuses, and names that are too long for eCryptfs.
     #[allow(dead_code)] // Not every program of tests needs it.
     pub fn picky(at: &Path, scratch: &Path) -> HangingDisk {
         HangingDisk::with(at, scratch, &["picky"])
@@ -63,7 +63,7 @@ impl HangingDisk {
             }
             self.process.signal(Signal::STOP);
             wait_until("it is stopped", PATIENCE, is_stopped);
-            // A call that came just now is read already, though the process still seems to wait for it.
+            // It may have read a call that came just now, and still seem to wait for it.
             let is_idle = waits_for_a_call(&proc) && bytes_read(&proc) == before;
             if !is_idle {
                 self.process.signal(Signal::CONT);

@@ -1,7 +1,7 @@
-"""A file system that shows one folder as another, mounted in place: hanging_fs.py FOLDER MOUNTPOINT [fold].
+"""A file system that shows one folder as another, mounted in place: hanging_fs.py FOLDER MOUNTPOINT [fold|picky].
 
 While this process is stopped (SIGSTOP), nothing on the file system gets an answer: a disk that hangs. With `fold`, names
-are one if only case, the form of accents, or dots and spaces at the end differ, as on some disks for other systems.
+that differ only in case, the form of accents, or dots and spaces at the end are one file, as on disks of other systems.
 """
 
 import errno
@@ -56,8 +56,8 @@ class Mirror(Operations):
     def open(self, path, flags):
         return os.open(path, flags & (os.O_ACCMODE | os.O_TRUNC))
 
-    # The kernel would ask when a file is closed, and let even a process that was killed wait for the answer. It asks no
-    # more after the first time that nobody knows the question.
+    # The kernel would ask when a file is closed, and let even a process that was killed wait for the answer. It stops
+    # asking after the first time that this call is not supported.
     flush = None
 
     def release(self, path, fh):

@@ -205,7 +205,7 @@ fn an_unwanted_file_is_not_trusted_because_its_pieces_were_once_there() {
     File::options().write(true).open(&other).unwrap().set_modified(UNIX_EPOCH + Duration::from_secs(1 << 30)).unwrap();
     get.run().assert_code(0);
     fs::remove_file(part_file(&stage, &get)).unwrap();
-    // Nothing shows that the file is of the torrent.
+    // Nothing shows that the file belongs to the torrent.
     let outcome = stage.get("leecher").args(&["--json", "--overwrite"]).run();
     outcome.assert_code(0);
     assert_eq!(outcome.json("complete")["fetched"], 6 * PIECE as u64 - (10 * PIECE as u64 - SIZE));

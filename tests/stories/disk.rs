@@ -164,7 +164,7 @@ fn a_torrent_waits_for_a_disk_that_is_read_only_for_a_while() {
     stage.content.assert_same_in(&disk.at);
 }
 
-/// The empty mount point is on another disk, which would be filled, and what is written there is hidden later.
+/// The empty mount point is on another disk. Content would fill that disk, and be hidden after the mount.
 #[test]
 fn nothing_is_downloaded_again_while_the_disk_is_not_mounted_at_the_start() {
     let stage = stage(2 * MIB);
@@ -184,7 +184,7 @@ fn nothing_is_downloaded_again_while_the_disk_is_not_mounted_at_the_start() {
     wait_for(&mut many, "full", "failed", |object| says(object, "is its disk mounted?"));
     many.terminate();
     assert_eq!(fs::read_dir(&at).unwrap().count(), 0, "the mount point was filled");
-    // A person who has deleted the content wants it again.
+    // If a user has deleted the content, it is downloaded again.
     let get = get.arg("--check");
     get.run().assert_code(0);
     stage.content.assert_same_in(&at);

@@ -223,8 +223,8 @@ fn offences(prey: &Prey) -> Vec<(&'static str, Vec<u8>)> {
     at_once.into_iter().chain(behind_a_bitfield.into_iter().map(|(what, bytes)| (what, behind(bytes)))).collect()
 }
 
-/// What peers may send, one after the other, because other programs take it too: a have before the bitfield, a spare
-/// bit, and bitfields that repeat or lack what was said before.
+/// Messages that peers may send, one after the other, because other programs tolerate them: a have before the bitfield,
+/// a spare bit, and bitfields that repeat or lack what was said before.
 fn oddities(prey: &Prey) -> Vec<u8> {
     let (mut spare, mut lacks_one) = (prey.everything(), prey.everything());
     *spare.last_mut().unwrap() |= 1;

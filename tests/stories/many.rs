@@ -121,7 +121,7 @@ fn an_overwritten_torrent_file_replaces_its_torrent() {
     wait_for(&mut many, "one", "is dropped", |last| last["state"] == "removed");
     let all = json::objects(&many.stdout());
     let place = |event: &str, name: &str| all.iter().position(|it| it["event"] == event && it["name"] == name);
-    assert!(place("removed", "one") < place("start", "other"), "what goes is shown before what takes its place");
+    assert!(place("removed", "one") < place("start", "other"), "the removal is shown before its replacement");
 }
 
 /// The content is known already, so the torrent goes on at once.
@@ -141,5 +141,5 @@ fn the_trackers_of_a_running_torrent_can_be_edited() {
     other.wait_for_a_seed(&torrent.info_hash, || many.must_run());
     wait_until("the old tracker hears that it left", PATIENCE, || folder.tracker.seeds(&torrent.info_hash) == 0);
     let checks = said(&many, "it").into_iter().filter(|object| object["event"] == "checked");
-    assert_eq!(checks.count(), 2, "it began anew, once");
+    assert_eq!(checks.count(), 2, "it started again, once");
 }

@@ -13,7 +13,7 @@ use std::fs;
 const TORRENTS: usize = 5_000;
 /// How often the folder is filled and emptied.
 const ROUNDS: usize = 3;
-/// What the process may grow by for each torrent that came and went, in bytes. A torrent that is not forgotten takes 2
+/// Bytes by which the process may grow for each torrent that came and went. A torrent that is not forgotten takes 2
 /// KiB. Measured: 10 bytes, the state of the allocator.
 const SLACK: u64 = 200;
 

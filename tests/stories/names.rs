@@ -1,4 +1,4 @@
-//! Stories of names that no disk can have, or not every disk: every command uses the same other names, and says so.
+//! Stories of names that no disk can have, or not every disk: every command changes them alike, and says so.
 
 use crate::common::content::Content;
 use crate::common::fuse::HangingDisk;
@@ -12,8 +12,8 @@ use std::fs;
 
 const PIECE: usize = 16 * 1024;
 
-/// A stage whose torrent has other names than the content on the disk: each of `names` as it is used, and as the
-/// torrent has it. The names are replaced in their order, each once.
+/// A stage whose torrent has other names than the content on the disk. `names`: each as it is used, and as the torrent
+/// has it. They are replaced in this order, each once.
 fn stage(content: Content, names: &[(&str, &str)]) -> Stage {
     let mut stage = Stage::new(content, PIECE);
     let mut bytes = fs::read(&stage.torrent.file).unwrap();
@@ -122,7 +122,7 @@ fn names_that_the_disk_refuses_are_changed_alike_by_every_command() {
     let seed = Get::seed("second seed", stage.path(), &at).torrent(&stage.torrent).start();
     wait_until("it is seeded", PATIENCE, || seed.stderr().contains("complete"));
     seed.terminate().assert_code(0);
-    // A damaged file is mended in its place.
+    // A damaged file is repaired in its place.
     fs::write(at.join("what_/plain"), "wrong").unwrap();
     get.arg("--overwrite").run().assert_code(0);
     on_disk.assert_same_in(&at);

@@ -133,7 +133,7 @@ fn an_output_that_cannot_be_written_is_refused_before_the_hashing() {
     with_mounts(dir, &format!("{ro} \"$S\" make large -o ro/new")).refused(73, "Read-only file system");
     with_mounts(dir, &format!("{} \"$S\" make large -fo ro/old", ro.replace("mkdir ro;", "")))
         .refused(73, "Read-only file system");
-    // A folder in which another user may not write, and one in which he may not replace the files of others.
+    // A folder in which another user may not write, and one in which that user may not replace the files of others.
     let script = "chmod 755 .; mkdir -m 755 mine; mkdir -m 1777 all; touch all/mine; chmod 666 all/mine; exec setpriv \
         --reuid 65534 --clear-groups";
     with_mounts(dir, &format!("{script} \"$S\" make large -o mine/x")).refused(73, "Permission denied");

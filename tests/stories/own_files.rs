@@ -1,4 +1,4 @@
-//! Stories of files that are in the place of a torrent's files: a user's are never lost, and half downloads are used.
+//! Stories of files that are in the place of a torrent's files: a user's are kept, and partial downloads are used.
 
 use crate::common::content::Content;
 use crate::common::folder::Folder;
@@ -27,7 +27,7 @@ fn refused(outcome: &Outcome, path: &Path) {
     assert!(words.iter().all(|words| outcome.stderr.contains(words)), "{}", outcome.stderr);
 }
 
-/// What is in the place of `file`: it must be kept, and with --overwrite it is replaced.
+/// Checks that `put`, in the place of `file`, is kept, and replaced with --overwrite.
 fn is_kept(what: &str, file: &str, whole: bool, put: &[u8]) {
     println!("{what}");
     let stage = Stage::new(album(), PIECE);
@@ -49,7 +49,7 @@ fn is_kept(what: &str, file: &str, whole: bool, put: &[u8]) {
 }
 
 #[test]
-fn a_file_of_the_users_is_kept_unless_he_says_otherwise() {
+fn a_users_file_is_kept_without_overwrite() {
     is_kept("a short text", "song.flac", false, b"my notes on this song");
     is_kept("a file as long as the torrent's", "cover.jpg", false, &[b'x'; 20 * KIB]);
     is_kept("a longer file", "cover.jpg", false, &[b'x'; 21 * KIB]);
@@ -60,7 +60,7 @@ fn a_file_of_the_users_is_kept_unless_he_says_otherwise() {
     is_kept("one that ends where a block ends", "song.flac", true, &[b'x'; 2 * PIECE]);
 }
 
-/// Other programs leave them.
+/// Other programs leave such files.
 #[test]
 fn empty_files_and_zeros_are_used() {
     let stage = Stage::new(album(), PIECE);
@@ -74,7 +74,7 @@ fn empty_files_and_zeros_are_used() {
     stage.content.assert_same_in(&get.dir);
 }
 
-/// Many a file has some.
+/// Many files contain some.
 #[test]
 fn pieces_of_zeros_prove_nothing() {
     let mut content = Content::one_file("image.raw", 4 * PIECE);
@@ -105,7 +105,7 @@ fn what_was_begun_is_continued_after_kill_9_at_any_moment() {
         let written = |name| fs::read(get.dir.join("album").join(name)).is_ok_and(|data| data.iter().any(|b| *b != 0));
         assert!(written("a") || written("b"), "nothing was written before the kill");
     }
-    // A run with other states does not know it.
+    // A run with other resume states does not know who made the file.
     let stranger = stage.get("stranger").in_dir(&get.dir).arg("--state").arg(stage.path().join("other states")).run();
     stranger.assert_refused(73);
     let outcome = get.run();
@@ -113,7 +113,7 @@ fn what_was_begun_is_continued_after_kill_9_at_any_moment() {
     stage.content.assert_same_in(&get.dir);
 }
 
-/// Files of ours have their full length from the first byte on.
+/// swarmlet gives a file its full length before the first byte.
 #[test]
 fn a_shorter_file_in_the_place_of_one_that_was_begun_is_kept() {
     let stage = Stage::new(Content::one_file("song.flac", 3 * MIB), 2 * MIB);
@@ -132,7 +132,7 @@ fn a_shorter_file_in_the_place_of_one_that_was_begun_is_kept() {
     assert_eq!(fs::read(&path).unwrap(), b"from another source");
 }
 
-/// When a file is complete, it is ours no more: whatever takes its place is the user's.
+/// swarmlet does not write to a complete file any more: a file that replaces it is the user's.
 #[test]
 fn a_file_that_replaced_a_complete_one_is_kept() {
     let stage = Stage::new(album(), PIECE);
@@ -159,7 +159,7 @@ fn a_file_that_replaced_a_complete_one_is_kept() {
     assert_eq!(fs::read(&path).unwrap(), b"encoded again");
 }
 
-/// A run that got nothing has made nothing: a file that comes after it is the user's.
+/// A run that received nothing has made no file: a file that appears later is the user's.
 #[test]
 fn a_file_that_came_after_a_run_without_peers_is_kept() {
     let stage = Stage::new(album(), PIECE);
@@ -177,7 +177,7 @@ fn a_file_that_came_after_a_run_without_peers_is_kept() {
     assert_eq!(fs::read(&path).unwrap(), b"from another source");
 }
 
-/// It comes while swarmlet waits for peers.
+/// The file appears while swarmlet waits for peers.
 #[test]
 fn a_file_that_comes_while_it_runs_is_kept() {
     let stage = Stage::new(Content::one_file("song.flac", 10 * PIECE), PIECE);
@@ -194,7 +194,7 @@ fn a_file_that_comes_while_it_runs_is_kept() {
 }
 
 #[test]
-fn of_many_torrents_only_the_one_in_whose_place_a_file_is_is_refused() {
+fn many_refuses_only_the_torrent_whose_file_is_in_the_way() {
     let folder = Folder::new();
     let made = ["first", "second"].map(|name| folder.make(name, 3 * PIECE));
     for (content, torrent) in &made {
@@ -214,9 +214,9 @@ fn of_many_torrents_only_the_one_in_whose_place_a_file_is_is_refused() {
     assert_eq!(fs::read(&path).unwrap(), b"mine");
 }
 
-/// The files that they have begun have bytes of pieces that are not verified.
+/// Such files contain bytes of pieces that are not verified.
 #[test]
-fn half_downloads_of_other_programs_are_used() {
+fn partial_downloads_of_other_programs_are_used() {
     for program in [Program::Aria2, Program::Transmission, Program::Rtorrent, Program::Libtorrent] {
         if !here(&[program.tool()]) {
             continue;

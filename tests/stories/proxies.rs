@@ -133,7 +133,7 @@ fn what_the_variables_do_not_name_is_asked_directly() {
     let through = redirecting.url();
     show("http://tracker.invalid/a", &[("http_proxy", &through), ("no_proxy", "127.0.0.1")]).code(0);
     assert_eq!(redirecting.heads().len(), 1);
-    // What cannot be used is refused in words, and without its password.
+    // A proxy that cannot be used is named without its password.
     let ran = show(&url, &[("http_proxy", "gopher://me:geheim@127.0.0.1")]);
     let ran = ran.refused(69, "the environment names a proxy that is not supported");
     assert!(!ran.stderr.contains("geheim"), "{}", ran.stderr);

@@ -204,7 +204,7 @@ fn incomplete_content_is_not_seeded() {
     assert!(!nowhere.exists());
 }
 
-/// Changed bytes are not uploaded for longer than a second, and what is told at the end is what is there now.
+/// Changed bytes are not uploaded for longer than a second, and the last figures are those of the present content.
 #[test]
 fn content_that_changes_behind_a_seed_ends_it_with_true_figures() {
     let stage = stage();
@@ -312,7 +312,7 @@ fn a_peer_that_says_its_name_only_after_an_answer_gets_one() {
         let mut answer = [0; 68];
         peer.read_exact(&mut answer).unwrap();
         assert_eq!(answer[28..48], stage.torrent.info_hash);
-        // The rest comes, and the connection is as good as any.
+        // After the rest of the handshake, the connection works like any other.
         peer.write_all(b"-XX0001-aaaaaaaaaaaa").unwrap();
         peer.write_all(&[0, 0, 0, 1, 2]).unwrap();
         let mut heard = Vec::new();

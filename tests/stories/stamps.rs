@@ -1,4 +1,4 @@
-//! Stories of files that other programs change between two runs, and hide it: what is changed is never served.
+//! Stories of files that other programs change between two runs without a trace: changed bytes are never served.
 
 use crate::common::content::{Content, damage};
 use crate::common::fuse::HangingDisk;
@@ -77,7 +77,7 @@ fn state(get: &Get, stage: &Stage) -> PathBuf {
 
 /// FUSE numbers its files as they are read, and so do FAT and exFAT.
 #[test]
-fn a_disk_that_numbers_its_files_anew_is_not_read_at_each_start() {
+fn a_disk_with_new_inode_numbers_is_not_read_at_each_start() {
     if !here(&[Tool::Fuse]) {
         return;
     }
@@ -87,7 +87,7 @@ fn a_disk_that_numbers_its_files_anew_is_not_read_at_each_start() {
     let _seed = stage.seed();
     let get = stage.get("leecher").in_dir(&disk).arg("--json");
     get.run().assert_code(0);
-    // In a while everything is known to be on the disk itself.
+    // After a while, everything is known to be on the disk itself.
     let state = state(&get, &stage);
     let written = |path: &Path| fs::metadata(path).and_then(|found| found.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
     let before = written(&state);
@@ -99,7 +99,7 @@ fn a_disk_that_numbers_its_files_anew_is_not_read_at_each_start() {
     seeder.terminate().assert_code(0);
     drop(mounted);
     for _ in 0..2 {
-        // Another file is read first, so that the numbers are others.
+        // Another file is read first, so that the numbers change.
         let _mounted = HangingDisk::mount(&disk, stage.path());
         fs::metadata(disk.join("folder/b")).unwrap();
         assert_eq!(found(&get.run()), (stage.content.size(), 0));

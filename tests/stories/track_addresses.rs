@@ -83,7 +83,7 @@ fn a_client_whose_address_no_proxy_names_is_refused_with_a_reason() {
         assert!(track.get_from(PROXY, "/stats.json", &format!("{headers}\r\n")).starts_with(b"{"));
     }
     assert_eq!(track.stderr().matches("through a proxy").count(), 1, "reported once: {}", track.stderr());
-    // Of a stranger, the headers are not believed.
+    // The headers of an untrusted client are not believed.
     let reply =
         track.get_from(HERE, &query(HASH, 1002, 0, ""), "Forwarded: for=11.1.1.9\r\nX-Forwarded-For: unknown\r\n");
     assert_eq!(number(&reply, "complete"), 1);
@@ -114,13 +114,13 @@ fn only_clients_of_its_own_network_may_name_their_address() {
     packet[84..88].copy_from_slice(&[6, 6, 6, 7]);
     asker.ask(&packet).unwrap();
     assert_eq!(peers(&track.get(&query([7; 20], 11, 5, "")).body), [(Ipv4Addr::new(6, 6, 6, 7), 10)]);
-    // A name cannot be given to others, and an empty one is none.
+    // A host name cannot be given to peers, and an empty value does not count.
     assert!(failure(&track.get(&query(HASH, 1, 0, "&ip=seed.example")).body).contains("ip must be an IP address"));
     assert_eq!(number(&announce_as(&track, "8.8.8.8", 4, "&ip=seed.example"), "complete"), 9);
     assert_eq!(number(&track.get(&query([8; 20], 1, 0, "&ip=")).body, "complete"), 1);
 }
 
-/// Our own option for that, with both protocols.
+/// `--ip` does that, with both protocols.
 #[test]
 fn a_seed_beside_the_tracker_can_name_its_address() {
     for (name, url) in [("http", Track::url as fn(&Track) -> String), ("udp", Track::udp_url)] {
@@ -161,7 +161,7 @@ fn clients_outside_get_the_external_address_of_peers_inside() {
     let entry = [&b"2:ip7:5.5.5.57:peer id20:"[..], &peer_id(2), b"4:porti2e"].concat();
     assert!(list.windows(entry.len()).any(|part| part == entry), "{text}");
     assert!(!track.stderr().contains("--external-ip"), "{}", track.stderr());
-    // Without the option, the operator is told of it, once.
+    // Without the option, the operator is warned once.
     let plain = behind_proxies(scratch.path(), &[]);
     plain.get(&query(HASH, 1, 0, ""));
     assert!(!plain.stderr().contains("--external-ip"));
@@ -169,7 +169,7 @@ fn clients_outside_get_the_external_address_of_peers_inside() {
     assert_eq!(plain.stderr().matches("--external-ip").count(), 1, "{}", plain.stderr());
 }
 
-/// They were left out of lists, and the peers after them got the ids of others.
+/// If a list left them out, the peers after them would get the ids of others.
 #[test]
 fn an_address_that_no_peer_can_have_is_refused() {
     let scratch = scratch();

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 const KIB: usize = 1024;
 
-/// The tracker reads the folder each minute anyway. What takes less was not that.
+/// The tracker also reads the folder each minute. A shorter time shows that it did not wait for that.
 const MUCH_LESS_THAN_A_MINUTE: Duration = Duration::from_secs(25);
 
 struct Publisher {

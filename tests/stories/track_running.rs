@@ -64,7 +64,7 @@ fn the_state_survives_the_tracker() {
     assert_eq!(peers(&track.get(&query(HASH, 1004, 5, "")).body).len(), 0);
     assert!(track.stderr().contains("damaged"), "{}", track.stderr());
     assert!(scratch.path().join("dfile.damaged").exists());
-    // Nothing of a damaged state is taken, also if its beginning is good.
+    // Nothing of a damaged state is used, even if its beginning is valid.
     for port in 1..=5 {
         track.get(&query([b'a'; 20], port, 0, ""));
         track.get(&query([b'b'; 20], port, 0, ""));
@@ -187,7 +187,7 @@ fn with_the_nat_check_only_reachable_peers_are_given_to_others() {
     track.get(&query(HASH, closed, 0, ""));
     track.get(&query(HASH, port, 0, ""));
     open.accept().expect("the tracker connects");
-    // Another peer id at the same address, or a new start, does not show it.
+    // Another peer id at the same address, or a new start, does not reveal it.
     track.get(&query(HASH, closed, 0, "&peer_id=AAAAAAAAAAAAAAAAAAAA"));
     track.get(&query(HASH, closed, 0, "&peer_id=BBBBBBBBBBBBBBBBBBBB&event=stopped"));
     track.get(&query(HASH, closed, 0, "&peer_id=BBBBBBBBBBBBBBBBBBBB&key=7&event=started"));

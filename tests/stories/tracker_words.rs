@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 const PIECE: usize = 16 * 1024;
-/// How the words begin that the trackers say; much more follows.
+/// The beginning of the trackers' messages; much more follows.
 const EVIL: &str = "too \u{1b}[2Jold\r\nswarmlet: \0\u{202e}liame\u{85}\u{2028}";
 /// The same on a terminal.
 const SHOWN: &str = "too \\x1b[2Jold\\x0d\\x0aswarmlet: \\x00\\u{202e}liame\\u{85}\\u{2028}xxx";

@@ -1,4 +1,4 @@
-//! Stories of two files of a torrent that are one file on the disk: neither may be written over the other.
+//! Stories of two files of a torrent that are one file on the disk: one must not overwrite the other.
 
 use crate::common::content::Content;
 use crate::common::fuse::HangingDisk;
@@ -33,7 +33,7 @@ fn hard_links_are_refused_unless_both_are_complete() {
     let get = stage.get("leecher");
     let [a, b] = ["a", "b"].map(|name| get.dir.join("folder").join(name));
     stage.content.write_to(&get.dir);
-    // As a program does that saves space.
+    // Programs that save space make such links.
     fs::remove_file(&b).unwrap();
     fs::hard_link(&a, &b).unwrap();
     get.run().assert_code(0);
@@ -41,7 +41,7 @@ fn hard_links_are_refused_unless_both_are_complete() {
     fs::write(&a, "").unwrap();
     refused(&get.run(), &get.dir, ["a", "b"]);
     assert_eq!(fs::read(&b).unwrap(), b"", "nothing was written");
-    // It is served as it is, if that is right.
+    // It is served, because it is correct.
     stage.content.write_to(&get.dir);
     fs::remove_file(&b).unwrap();
     fs::hard_link(&a, &b).unwrap();
@@ -60,7 +60,7 @@ fn a_file_that_is_not_wanted_is_not_changed_through_a_link() {
     fs::hard_link(&b, &a).unwrap();
     refused(&get.run(), &get.dir, ["a", "b"]);
     assert_eq!(fs::read(&b).unwrap(), [0; 3 * PIECE]);
-    // Permission to overwrite the wanted one is none for the other, nor to cut it.
+    // --overwrite is for the wanted file only: the other one is neither overwritten nor cut.
     fs::write(&b, [1; 4 * PIECE]).unwrap();
     refused(&get.arg("--overwrite").run(), &stage.path().join("leecher"), ["a", "b"]);
     assert_eq!(fs::read(&b).unwrap(), [1; 4 * PIECE]);
@@ -106,15 +106,15 @@ fn names_that_are_one_on_this_disk_are_refused_and_nothing_is_left() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, [0; 3 * PIECE]).unwrap();
         refused(&get.run(), &disk, [one, other]);
-        // Without one of them the rest comes.
+        // Without one of them, the others are downloaded.
         get.args(&["--files", "1-2"]).run().assert_code(0);
         assert_eq!(fs::read(&path).unwrap(), stage.content.files[0].1, "{one}");
     }
 }
 
-/// Nobody expects that these are one. It is noticed when the second is to be created.
+/// Unlike other names, these are not tried beforehand. The error comes when the second file is created.
 #[test]
-fn names_that_are_one_against_all_expectation_are_not_written_to_each_other() {
+fn names_that_are_unexpectedly_one_do_not_overwrite_each_other() {
     if !here(&[Tool::Fuse]) {
         return;
     }
@@ -127,7 +127,7 @@ fn names_that_are_one_against_all_expectation_are_not_written_to_each_other() {
     outcome.assert_refused(73);
 }
 
-/// A disk that tells such names apart.
+/// On a disk that distinguishes such names.
 #[test]
 fn names_that_differ_only_in_case_are_two_files_here() {
     for [one, other] in [["Read me", "read ME"], ["caf\u{e9}", "cafe\u{301}"], ["x", "x."]] {

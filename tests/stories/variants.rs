@@ -28,7 +28,7 @@ fn torrent(dir: &Path) -> Vec<u8> {
     fs::read(made.file).unwrap()
 }
 
-/// What arrives in place of a torrent, with the words by which it is refused; none: it is used.
+/// What may arrive in place of a torrent, and the message by which it is refused; `None`: it is used.
 fn forms(torrent: &[u8]) -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
     let utf16: Vec<u8> = [0xfeff].into_iter().chain("d8:announce".encode_utf16()).flat_map(u16::to_le_bytes).collect();
     let mut cut = gzip(torrent);
@@ -75,7 +75,7 @@ fn a_torrent_is_used_in_every_form_in_which_it_comes() {
             );
         }
     }
-    // Many pages of torrents answer so.
+    // Many sites of torrents answer like this.
     let server = Server::raw((Ipv4Addr::LOCALHOST, 0).into(), |_, stream| {
         write!(stream, "HTTP/1.1 302 Found\r\nLocation: {LINK}\r\nContent-Length: 0\r\n\r\n")
     });

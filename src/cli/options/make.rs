@@ -108,7 +108,7 @@ pub fn is_stdout(output: &OsStr) -> bool {
 }
 
 /// Refuses a path that is taken, unless `force` allows to replace what is there, and a path in a folder that does not
-/// exist. A device, a pipe or a socket is not taken, because it is written to and stays, but a disk is.
+/// exist. A device, a pipe or a socket is written to and not replaced, so it is not taken. A disk is.
 pub fn check_free(path: &Path, force: bool) -> Result<(), Failure> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     // The `.` makes this fail if the folder is a file.
@@ -120,7 +120,7 @@ pub fn check_free(path: &Path, force: bool) -> Result<(), Failure> {
         Ok(found) if found.is_dir() => {
             Err(Failure::new(Exit::CantCreate, format!("{}: this is a folder, expected a file", shown(path))))
         }
-        // A link to nothing is taken, too.
+        // A link whose target does not exist is taken, too.
         Ok(found) if !force && (found.is_symlink() || !stays(&found)) => {
             let text = format!("{} exists already; --force replaces it, --output names another file", shown(path));
             Err(Failure::new(Exit::CantCreate, text))

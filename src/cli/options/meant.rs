@@ -1,11 +1,11 @@
 //! What a person may have meant by a command or an option that does not exist: the words of other programs.
 //!
-//! Floor 4. A typing error is tried first ([`nearest`]), then these words, then the words of which a name consists:
-//! `--rate` is a word of `--max-upload-rate`.
+//! Floor 4. A typing error is tried first ([`nearest`]), then these words, then the parts of a name: `--rate` is a
+//! part of `--max-upload-rate`.
 
 use crate::base::nearest::nearest;
 
-/// Commands of aria2, imdl, rqbit, transmission, webtorrent and others, and of the programs of 2004, each with ours.
+/// Our commands, each with its names in aria2, imdl, rqbit, transmission, webtorrent and others, and in 2004.
 const COMMANDS: &[(&str, &[&str])] = &[
     ("get", &["add", "dl", "download", "fetch", "leech", "pull", "resume", "start"]),
     ("seed", &["serve", "share", "upload"]),
@@ -20,7 +20,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("man", &["manual"]),
 ];
 
-/// Options of other programs, each with ours.
+/// Our options, each with its names in other programs.
 const OPTIONS: &[(&str, &[&str])] = &[
     ("dir", &["destination", "directory", "folder", "out", "output", "path", "save-path", "saveas"]),
     ("output", &["dir", "destination", "out", "target"]),
@@ -34,7 +34,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
     ("quiet", &["silent"]),
 ];
 
-/// Words that are in the names of many options and say nothing.
+/// Parts of so many names of options that they do not show which one is meant.
 const EMPTY_WORDS: [&str; 4] = ["max", "min", "no", "total"];
 
 /// Words of other programs for a rate.

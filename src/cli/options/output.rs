@@ -1,4 +1,4 @@
-//! Where a command writes what it makes: a file, completely or not at all, or what is at its path already.
+//! The output of a command: a new file, written completely or not at all, or what exists at its path.
 //!
 //! Floor 4.
 
@@ -20,7 +20,7 @@ pub fn shown(path: &Path) -> String {
     typed::shown(path)
 }
 
-/// Opens an output before the work is done, so that it is not done in vain.
+/// Opens an output. To be called before the work, so that an error does not waste the work.
 pub fn open(path: &Path) -> Result<Output, Failure> {
     Output::open(path).map_err(|error| cant_write(path, &error))
 }
@@ -36,15 +36,15 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     write_to(open(path)?, path, bytes)
 }
 
-/// The failure that says so.
+/// The failure to write to `path`.
 pub fn cant_write(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Exit::CantCreate, format!("can't write {}: {}", shown(path), in_words(error)))
 }
 
-/// Does `work`, after which a signal that came meanwhile ends the process: ^C leaves no unfinished file behind. A
+/// Does `work`. A signal that comes meanwhile ends the process afterwards, so ^C leaves no unfinished file behind. A
 /// second signal ends it at once.
 fn without_signals<T>(work: impl FnOnce() -> T) -> T {
-    /// While the first is set, signals do what they usually do. The second is the signal that came last.
+    /// While the flag is set, signals have their default effect. The number is that of the last signal.
     static STATE: OnceLock<(Arc<AtomicBool>, Arc<AtomicUsize>)> = OnceLock::new();
     const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
     let (usual, came) = STATE.get_or_init(|| {
@@ -52,7 +52,7 @@ fn without_signals<T>(work: impl FnOnce() -> T) -> T {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         // What nohup or a shell made us ignore stays ignored.
         for signal in SIGNALS.into_iter().filter(|signal| !is_ignored(*signal, &status)) {
-            // They fail only for signals that do not exist. They act in this order.
+            // These calls fail only for signals that do not exist. Their actions run in this order.
             let _ = flag::register_conditional_default(signal, Arc::clone(&usual));
             let _ = flag::register_usize(signal, Arc::clone(&came), signal as usize);
             let _ = flag::register(signal, Arc::clone(&usual));

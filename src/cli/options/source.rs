@@ -26,7 +26,7 @@ use std::time::Duration;
 /// The time in which a server must send the whole .torrent file, even a slow server.
 const FETCH_DEADLINE: Duration = Duration::from_secs(60);
 
-/// The variables that name proxies, described.
+/// The variables that name proxies, for the help.
 pub const PROXIES: Section = Section {
     title: "Environment",
     parts: &[
@@ -58,7 +58,7 @@ pub fn bytes(source: &OsStr) -> Result<Vec<u8>, Failure> {
     unpacked(bytes, MAX_METAINFO_BYTES).ok_or_else(|| Failure::new(Exit::BadTorrent, wrong()))
 }
 
-/// Says what is odd about a torrent, and which names are changed.
+/// Prints the warnings about a torrent, and which names are changed.
 pub fn warn(source: &OsStr, metainfo: &Metainfo) {
     let name = shown(source);
     metainfo.warnings.iter().for_each(|warning| say::problem(&format!("{name}: warning: {warning}")));
@@ -149,7 +149,7 @@ fn address(source: &OsStr) -> Option<&str> {
     (is_url && !Path::new(text).exists()).then_some(text)
 }
 
-/// Whether a text begins like a magnet link, which is written in any case.
+/// Whether a text begins like a magnet link, in upper or lower case.
 pub fn is_magnet(text: &[u8]) -> bool {
     text.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"magnet:"))
 }

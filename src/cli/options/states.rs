@@ -31,7 +31,7 @@ pub fn open(dir: Option<PathBuf>, quiet: bool) -> Option<Arc<StateDir>> {
     if let (Err(problem), false) = (&opened, quiet) {
         let text = format!(
             "can't keep resume states {problem}; name a folder with --state, or the next start checks all content and \
-             may take unfinished files for yours"
+             may refuse unfinished files"
         );
         say::problem(&say::warning(&text));
     }

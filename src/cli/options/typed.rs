@@ -1,6 +1,6 @@
-//! Arguments as messages name them, and what is wrong with those that are URLs.
+//! How messages name arguments, and what is wrong with a URL among them.
 //!
-//! Floor 4. A mistyped URL has the same passkey in it as a correct one, wherever it was typed.
+//! Floor 4. A mistyped URL contains the same passkey as a correct one, in whichever argument it is.
 
 use crate::base::path::for_terminal;
 use crate::base::url;
@@ -37,7 +37,7 @@ fn redacted(text: &str) -> Option<String> {
     Some(front + if whole { rest } else { short })
 }
 
-/// Whether the first part of a path is rather a host and a port. Files have colons too, so the host must look like one.
+/// Whether `text` is a host and a port. Names of files contain colons too, so the host must look like one.
 fn is_host_and_port(text: &str) -> bool {
     text.rsplit_once(':').is_some_and(|(host, port)| {
         let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());

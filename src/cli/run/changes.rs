@@ -40,7 +40,7 @@ pub struct Changes {
     keeps_times: bool,
 }
 
-/// What one look found changed since the look before.
+/// What has changed since the look before.
 #[derive(Default)]
 pub struct Difference {
     /// The torrent files of the folders that have changed.

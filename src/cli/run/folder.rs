@@ -38,7 +38,7 @@ pub enum Change {
 
 /// What became of a file.
 enum Fate {
-    /// It is a torrent that came. Its content has this name, and this is the digest of its trackers.
+    /// Its torrent runs. `name` is that of the content, and `trackers` the digest of its trackers.
     Runs { info_hash: InfoHash, name: Box<str>, trackers: Digest },
     /// It was not a torrent at the last look.
     Unsure,

@@ -25,7 +25,7 @@ pub struct Entry {
     pub hashed: u64,
     /// When it became complete.
     pub completed_at: Option<Instant>,
-    /// It was removed, and will be forgotten after that is shown.
+    /// It was removed. It is forgotten after its removal was shown.
     pub removed: bool,
 }
 
@@ -115,7 +115,7 @@ impl Entry {
         }
     }
 
-    /// Whether [`had`](Entry::had) was found out, even if the torrent failed.
+    /// Whether [`had`](Entry::had) is known, even if the torrent failed.
     pub fn was_checked(&self) -> bool {
         let incomplete = |problem: &Problem| matches!(problem.kind, ProblemKind::Incomplete(_));
         self.status.is_some() || self.joined.is_some() || self.problem().is_some_and(incomplete)
@@ -185,8 +185,7 @@ impl Session {
         torrent
     }
 
-    /// Removes a torrent, here and in the engine. This is shown at once, so that it comes before a torrent that takes
-    /// its place.
+    /// Removes a torrent, here and in the engine. The removal is shown at once, before a torrent that replaces it.
     pub fn remove(&mut self, torrent: TorrentId, engine: &Engine) -> Option<Update> {
         engine.send(Command::Remove(torrent));
         let entry = self.entries.get_mut(&torrent)?;

@@ -1,7 +1,6 @@
 //! The trackers of a torrent in words: what they say, why they introduce no peers, and when they are asked next.
 //!
-//! Floor 4. As in [`words`](super::words), nothing here is safe for a terminal yet, although strangers wrote a part of
-//! it.
+//! Floor 4. As in [`words`](super::words), nothing here is escaped for a terminal yet, though strangers wrote a part.
 
 use crate::base::units::{count, duration};
 use crate::cli::run::session::host;

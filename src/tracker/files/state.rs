@@ -23,13 +23,13 @@ use std::path::{Path, PathBuf};
 const PORTION: usize = 64 << 10;
 /// The largest file that is read: some 30 million peers.
 const MOST_BYTES: u64 = 1 << 30;
-/// The number that a file of this form has as its `version`.
+/// The `version` of this format.
 const VERSION: i64 = 1;
 /// Bytes of a peer after its address: peer id, time, tag.
 const REST_BYTES: usize = 26;
 
 /// A registry with the swarms of the file at `path`, if there is one; `empty` makes one without swarms. A damaged file
-/// is renamed, and nothing of it is taken: a part of a swarm could not be told from the whole.
+/// is renamed and not used, because a part of a swarm looks like a whole one.
 pub fn load(path: &Path, empty: impl Fn() -> Registry) -> Result<Registry, TrackerError> {
     let failed = |doing: String| move |error| TrackerError { doing, error, no_input: true };
     let shown = path.display();
@@ -45,7 +45,7 @@ pub fn load(path: &Path, empty: impl Fn() -> Registry) -> Result<Registry, Track
     let bytes = bytes.map_err(failed(format!("read the state file {shown}")))?;
     let mut restored = empty();
     if restore(&bytes, &mut restored).is_none() {
-        // What is there already may be of use to somebody.
+        // An earlier damaged file may still be useful, so it is kept.
         let mut aside = with_end(path, ".damaged".into());
         for number in 2.. {
             if !aside.exists() {
@@ -253,7 +253,7 @@ mod tests {
         }
     }
 
-    /// An older version took such announces.
+    /// Older versions accepted such announces.
     #[test]
     fn a_saved_peer_whose_address_is_not_usable_is_left_out() {
         let temp = tempfile::tempdir().unwrap();

@@ -57,7 +57,7 @@ pub struct Counts {
     pub completed: u32,
 }
 
-/// Why an announce is not taken.
+/// Why an announce is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// There is no room for another swarm or peer.

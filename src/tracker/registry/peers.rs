@@ -109,9 +109,8 @@ impl Peers {
         self.set_seed(number, facts.seed, secret)
     }
 
-    /// Stores the latest announce of peer `number`. Another peer id at the same address is another peer, but whether it
-    /// is hidden belongs to the address. Otherwise an announce with another peer id would show it. Returns the new
-    /// number.
+    /// Stores the latest announce of peer `number`. Another peer id at the same address is another peer, but it
+    /// stays hidden. Otherwise an announce with another peer id would reveal the address. Returns the new number.
     pub fn update(&mut self, number: usize, facts: &Facts, secret: u64) -> usize {
         let kept = if self.peer_id(number) == *facts.peer_id { COUNTED | HIDDEN } else { HIDDEN };
         let flags = self.tag(number) & kept;

@@ -200,7 +200,7 @@ fn unreachable_peers_are_hidden() {
     let mut registry = registry();
     registry.announce(&Announce { unproven: true, ..announce(at(1, 1), true) }, secs(0)).unwrap();
     assert!(listed(&registry.announce(&announce(at(2, 2), false), secs(1)).unwrap()).is_empty());
-    // Another peer id, another key or a stop shows nobody: what was not connected to is the address.
+    // Another peer id, another key or a stop does not reveal a peer: the tracker has not connected to its address.
     let other = Announce { unproven: true, peer_id: PeerId([9; 20]), ..announce(at(1, 1), true) };
     for event in [None, Some(AnnounceEvent::Stopped), Some(AnnounceEvent::Completed)] {
         for key in [0, 0xabc0] {
@@ -216,8 +216,8 @@ fn unreachable_peers_are_hidden() {
     assert_eq!(listed(&registry.announce(&announce(at(2, 2), false), secs(1)).unwrap()).len(), 1, "it stays visible");
 }
 
-/// The compact form, the list form and the peer ids of a reply must name the same peers, so an address that the forms
-/// leave out is not taken at all.
+/// The compact form, the list form and the peer ids of a reply must name the same peers, so an address that some
+/// forms leave out is refused.
 #[test]
 fn an_address_that_nobody_can_connect_to_is_refused() {
     let mut registry = registry();

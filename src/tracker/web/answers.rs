@@ -114,7 +114,7 @@ fn refused(shared: &Shared, reason: &str, retry_in: Option<RetryIn>) -> Answer {
 }
 
 /// Answers an announce. By default `ip=` is ignored, because a client could name a victim's address, to which others
-/// would then connect. `names_itself`: it counts.
+/// would then connect. `names_itself`: `ip=` counts.
 fn announce(shared: &Shared, passkey: &str, query: &str, from: IpAddr, names_itself: bool) -> Answer {
     if let Err((reason, retry_in)) = check_passkey(shared, passkey) {
         return refused(shared, reason, retry_in);
@@ -148,8 +148,8 @@ fn announce(shared: &Shared, passkey: &str, query: &str, from: IpAddr, names_its
     bencoded(form(shared, &response, config.external.of(ip)))
 }
 
-/// Whether an announce that names no address tries to. BEP 3 allows a name, but in compact form there is no place for
-/// it.
+/// Whether `ip=` contains something other than an address. BEP 3 allows a host name, but the compact form has no place
+/// for it.
 fn names_no_address(query: &str) -> bool {
     query.split('&').filter_map(|parameter| parameter.strip_prefix("ip=")).any(|value| !value.is_empty())
 }
