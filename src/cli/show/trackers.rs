@@ -177,8 +177,8 @@ mod tests {
         one.held = true;
         let held = "a.example: 12 seeds, 3 leechers; next announce allowed in 9 min 50 s";
         assert_eq!(tracker(&one), held);
-        (one.asking, one.next_in, one.warning) = (true, None, Some("secret is old".into()));
-        assert_eq!(tracker(&one), "a.example: 12 seeds, 3 leechers; it warns: … is old; asking again");
+        (one.asking, one.next_in, one.warning) = (true, None, Some("the key is old".into()));
+        assert_eq!(tracker(&one), "a.example: 12 seeds, 3 leechers; it warns: the key is old; asking again");
         let mut new = trackers(&["http://b.example/"]).remove(0);
         (new.knows_us, new.seeds, new.leechers) = (false, None, None);
         assert_eq!(tracker(&new), "b.example: in reserve");
