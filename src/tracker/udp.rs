@@ -196,7 +196,12 @@ fn url(url_data: &[u8]) -> String {
 
 /// The connection id of `ip` at `now`: SipHash, with the random keys that std gives its hash maps.
 fn connection_id(ip: IpAddr, now: Time, secret: &RandomState) -> u64 {
-    secret.hash_one((ip, now.as_secs() / PERIOD.as_secs()))
+    // As numbers: the parts of an `IpAddr` would be hashed one by one.
+    let (family, number) = match ip {
+        IpAddr::V4(ip) => (4, u128::from(ip.to_bits())),
+        IpAddr::V6(ip) => (6, ip.to_bits()),
+    };
+    secret.hash_one((family, number, now.as_secs() / PERIOD.as_secs()))
 }
 
 #[cfg(test)]

@@ -160,7 +160,10 @@ impl Reply {
 
     /// The packet.
     pub fn emit(&self, transaction: u32) -> Vec<u8> {
-        let mut out = Vec::with_capacity(PACKET_BYTES);
+        let mut out = Vec::with_capacity(match self {
+            Reply::Announce { peers, .. } => 20 + peers.len(),
+            _ => 16,
+        });
         out.extend([0; 4]);
         out.extend(transaction.to_be_bytes());
         let action = match self {
