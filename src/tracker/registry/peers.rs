@@ -6,11 +6,14 @@
 
 use crate::base::rng::Rng;
 use crate::proto::id::PeerId;
+use crate::proto::tracker::compact::V4_BYTES;
 
 /// Bytes of an entry after the address: peer id, time of the last announce, tag.
 const REST_BYTES: usize = 20 + 2 + 4;
 /// Up to this many peers are searched one by one: 4 KiB, a few tenths of a microsecond.
 const SMALL: usize = 128;
+/// How many neighbours are picked together: 256 bytes of IPv4 peers, which the processor fetches nearly as fast as one.
+const RUN: usize = 8;
 /// Bit of a tag: the event `completed` of this peer id was counted.
 const COUNTED: u32 = 1;
 /// Bit of a tag: the peer is not shown to others, because nobody can connect to its address.
@@ -141,6 +144,10 @@ impl Peers {
 
     /// Appends the addresses of up to `count` random peers to `addresses`, and their peer ids to `ids` if it is given.
     /// Includes seeds only if `seeds` is set, and never peer `but`.
+    ///
+    /// Peers are picked in runs of neighbours, which share cache lines. The runs are spread over the swarm as on a circle
+    /// and do not overlap, so no peer is picked twice. Where the first one begins is random, and the others are placed in
+    /// relation to it, so every peer has exactly the same chance.
     pub fn pick(
         &self,
         count: usize,
@@ -151,26 +158,39 @@ impl Peers {
         mut ids: Option<&mut Vec<PeerId>>,
     ) {
         let first = if seeds { 0 } else { self.seeds };
-        let among = self.len() - first;
-        let mut left = count;
-        // One part more than wanted, because the client itself may be picked. One peer is picked from each of these
-        // equal parts, so none is picked twice and all have the same chance.
-        let parts = (count + 1).min(among);
-        addresses.reserve_exact(count.min(among) * self.address_bytes);
-        // The length of a part in units of 2^-32 peers, rounded up, so that the last part ends with the last peer. This
-        // is the only division; the obvious way needs four per peer.
-        let length = ((among as u64) << 32).div_ceil(parts.max(1) as u64);
-        let begin = |part: usize| ((part as u64 * length) >> 32) as usize;
-        let turn = rng.below(parts);
-        for part in (turn..parts).chain(0..turn) {
-            let number = first + begin(part) + below(rng, begin(part + 1) - begin(part));
-            if left > 0 && Some(number) != but && self.tag(number) & HIDDEN == 0 {
-                left -= 1;
-                addresses.extend_from_slice(self.address(number));
-                if let Some(ids) = &mut ids {
-                    ids.push(self.peer_id(number));
+        // The circle is without `but`: the numbers from there on are one higher.
+        let but = but.filter(|&but| but >= first).unwrap_or(usize::MAX);
+        let among = self.len() - first - usize::from(but != usize::MAX);
+        let mut left = count.min(among);
+        if left == 0 {
+            return;
+        }
+        addresses.reserve_exact(left * self.address_bytes);
+        // The peers that are not picked are shared out among the runs: each begins up to `spare` peers later.
+        let spare = (among - left) / left.div_ceil(RUN);
+        let (stride, mut begin) = (self.stride(), below(rng, among));
+        while left > 0 {
+            let run = left.min(RUN);
+            let from = begin + below(rng, spare + 1);
+            for place in from..from + run {
+                let place = if place < among { place } else { place - among };
+                let number = first + place + usize::from(first + place >= but);
+                let entry = &self.entries[number * stride..][..stride];
+                if let Some(tag) = entry.last_chunk()
+                    && u32::from_ne_bytes(*tag) & HIDDEN == 0
+                {
+                    match entry.first_chunk::<V4_BYTES>() {
+                        // An array of a known length is copied by two instructions, a slice by a call.
+                        Some(address) if self.address_bytes == V4_BYTES => addresses.extend(address),
+                        _ => addresses.extend_from_slice(&entry[..self.address_bytes]),
+                    }
+                    if let Some(ids) = &mut ids {
+                        ids.push(self.peer_id(number));
+                    }
                 }
             }
+            begin += run + spare;
+            left -= run;
         }
     }
 
