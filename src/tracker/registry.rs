@@ -34,7 +34,7 @@ const LOOKED_AT: usize = 16;
 pub struct Limits {
     /// Most peers of all swarms together.
     pub peers: usize,
-    /// Most peers of one swarm, of both address families together.
+    /// Most peers of one swarm, of both address families together. No more than [`peers::MOST`].
     pub swarm_peers: usize,
     /// Most swarms.
     pub swarms: usize,
@@ -68,7 +68,8 @@ pub struct Registry {
 
 impl Registry {
     /// An empty registry. `seed` must be a random number that clients can't guess.
-    pub fn new(limits: Limits, seed: u64) -> Registry {
+    pub fn new(mut limits: Limits, seed: u64) -> Registry {
+        limits.swarm_peers = limits.swarm_peers.min(peers::MOST);
         let mut rng = Rng::new(seed);
         let secret = rng.bits();
         Registry { swarms: BTreeMap::new(), limits, peers: 0, rng, secret, cursor: None, changes: 0 }

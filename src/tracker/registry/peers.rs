@@ -14,6 +14,10 @@ const REST_BYTES: usize = 20 + 2 + 4;
 const SMALL: usize = 128;
 /// How many neighbours are picked together: 256 bytes of IPv4 peers, which the processor fetches nearly as fast as one.
 const RUN: usize = 8;
+/// Bits of a place in the index that are the number. The bits above are bits of the hash.
+const NUMBER: u32 = (1 << 20) - 1;
+/// Most peers, because their numbers must fit into [`NUMBER`].
+pub const MOST: usize = NUMBER as usize;
 /// Bit of a tag: the event `completed` of this peer id was counted.
 const COUNTED: u32 = 1;
 /// Bit of a tag: the peer is not shown to others, because nobody can connect to its address.
@@ -28,8 +32,8 @@ pub struct Peers {
     entries: Vec<u8>,
     /// How many of them are seeds. These are the first ones.
     seeds: usize,
-    /// The numbers of entries, counted from 1, in a hash table by address with open addressing; 0: free. Empty for few
-    /// peers.
+    /// The numbers of entries, counted from 1, in a hash table by address with open addressing; 0: free. Above each
+    /// number are bits of its hash: nearly every search looks at one entry only. Empty for few peers.
     index: Vec<u32>,
 }
 
@@ -81,7 +85,9 @@ impl Peers {
                 Err(_) => self.all().position(|entry| entry.starts_with(address)),
             };
         }
-        self.slot(address, secret).map(|slot| self.index[slot] as usize - 1)
+        let hash = hash(address, secret);
+        let is_it = |place| (place ^ hash as u32) & !NUMBER == 0 && self.address(number_in(place)) == address;
+        self.slot(hash, is_it).map(|slot| number_in(self.index[slot]))
     }
 
     /// The number of the peer with this peer id and key, whatever its address. Large swarms are not searched.
@@ -274,50 +280,56 @@ impl Peers {
         if a == b {
             return;
         }
-        let slots =
-            (!self.index.is_empty()).then(|| (self.slot(self.address(a), secret), self.slot(self.address(b), secret)));
+        let slots = (self.slot_of(a, secret), self.slot_of(b, secret));
         let (low, high, stride) = (a.min(b), a.max(b), self.stride());
         let (front, back) = self.entries.split_at_mut(high * stride);
         front[low * stride..(low + 1) * stride].swap_with_slice(&mut back[..stride]);
-        if let Some((Some(slot_a), Some(slot_b))) = slots {
-            self.index.swap(slot_a, slot_b);
+        if let (Some(slot_a), Some(slot_b)) = slots {
+            let differs = (self.index[slot_a] ^ self.index[slot_b]) & NUMBER;
+            self.index[slot_a] ^= differs;
+            self.index[slot_b] ^= differs;
         }
     }
 
-    /// The place of the peer at `address` in the index.
-    fn slot(&self, address: &[u8], secret: u64) -> Option<usize> {
-        let mut slot = self.home(address, secret);
-        while let Some(number) = (self.index[slot] as usize).checked_sub(1) {
-            if self.address(number) == address {
+    /// Searches the index for a place that `is_it`, from where an address with this hash would be.
+    fn slot(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<usize> {
+        let mut slot = self.home(hash);
+        while self.index[slot] != 0 {
+            if is_it(self.index[slot]) {
                 return Some(slot);
             }
-            slot = (slot + 1) % self.index.len();
+            slot = self.next(slot);
         }
         None
     }
 
+    /// Where peer `number` is in the index, if there is one.
+    fn slot_of(&self, number: usize, secret: u64) -> Option<usize> {
+        let hash = (!self.index.is_empty()).then(|| hash(self.address(number), secret))?;
+        self.slot(hash, |place| number_in(place) == number)
+    }
+
     fn enter(&mut self, number: usize, secret: u64) {
-        let mut slot = self.home(self.address(number), secret);
+        let hash = hash(self.address(number), secret);
+        let mut slot = self.home(hash);
         while self.index[slot] != 0 {
-            slot = (slot + 1) % self.index.len();
+            slot = self.next(slot);
         }
-        // Counted from 1. The limits keep the number far below 2^32.
-        self.index[slot] = number as u32 + 1;
+        self.index[slot] = (hash as u32 & !NUMBER) | (number as u32 + 1);
     }
 
     /// Removes peer `number` from the index, and moves entries back that it had displaced (Knuth, volume 3, 6.4,
     /// algorithm R).
     fn leave(&mut self, number: usize, secret: u64) {
-        if self.index.is_empty() {
-            return;
-        }
-        let Some(mut hole) = self.slot(self.address(number), secret) else { return };
+        let Some(mut hole) = self.slot_of(number, secret) else { return };
         let length = self.index.len();
         let mut slot = hole;
         loop {
-            slot = (slot + 1) % length;
-            let Some(other) = (self.index[slot] as usize).checked_sub(1) else { break };
-            let home = self.home(self.address(other), secret);
+            slot = self.next(slot);
+            if self.index[slot] == 0 {
+                break;
+            }
+            let home = self.home(hash(self.address(number_in(self.index[slot])), secret));
             if (slot + length - home) % length >= (slot + length - hole) % length {
                 self.index[hole] = self.index[slot];
                 hole = slot;
@@ -326,10 +338,15 @@ impl Peers {
         self.index[hole] = 0;
     }
 
-    /// Where the search for `address` begins in the index, which must not be empty.
-    fn home(&self, address: &[u8], secret: u64) -> usize {
+    /// Where the search for an address with this hash begins in the index, which must not be empty.
+    fn home(&self, hash: u64) -> usize {
         // The upper half of the product is less than the length.
-        ((u128::from(hash(address, secret)) * self.index.len() as u128) >> 64) as usize
+        ((u128::from(hash) * self.index.len() as u128) >> 64) as usize
+    }
+
+    /// The slot after `slot`. The first one follows the last.
+    fn next(&self, slot: usize) -> usize {
+        if slot + 1 < self.index.len() { slot + 1 } else { 0 }
     }
 
     /// Builds the index again, two thirds full. It is built again when it is five sixths full. Few peers get none.
@@ -340,6 +357,11 @@ impl Peers {
             (0..self.len()).for_each(|number| self.enter(number, secret));
         }
     }
+}
+
+/// The number of the peer at a place in the index that is not free.
+fn number_in(place: u32) -> usize {
+    (place & NUMBER) as usize - 1
 }
 
 /// A random number below `end`, which is less than 2^32: like [`Rng::below`], but without a division.
