@@ -61,7 +61,13 @@ fn peers_are_a_map_with_the_seeds_first() {
     for at in model.keys() {
         peers.remove(peers.find(at, SECRET).unwrap(), SECRET);
     }
-    assert!(peers.is_empty() && peers.entries.capacity() < 1000 && peers.index.is_empty());
+    assert!(
+        peers.is_empty()
+            && peers.addresses.capacity() < 100
+            && peers.rest.capacity() < 10
+            && peers.hidden == 0
+            && peers.index.is_empty()
+    );
 }
 
 #[test]
@@ -134,6 +140,35 @@ fn every_peer_has_the_same_chance() {
     }
 }
 
+#[test]
+fn hidden_peers_are_left_out_until_they_are_shown_or_gone() {
+    let (mut peers, mut rng) = (Peers::new(6), Rng::new(2));
+    for number in 0..200u32 {
+        let at = peers.insert(&address(number), &facts(&PeerId([number as u8; 20]), number % 2 == 0), SECRET);
+        peers.hide(at, number % 3 == 0);
+    }
+    let mut hidden: Vec<u32> = (0..200).filter(|number| number % 3 == 0).collect();
+    for round in 0.. {
+        assert_eq!(peers.hidden, hidden.len());
+        let mut picked = pick(&peers, 200, true, None, &mut rng);
+        picked.sort();
+        assert!(picked.iter().all(|at| !hidden.iter().any(|&number| address(number)[..] == at[..])));
+        assert_eq!(picked.len(), peers.len() - hidden.len());
+        let Some(number) = hidden.pop() else { break };
+        let at = peers.find(&address(number), SECRET).unwrap();
+        match round % 3 {
+            0 => peers.hide(at, false),
+            1 => peers.remove(at, SECRET),
+            _ => {
+                // Another peer id does not show it.
+                let at = peers.update(at, &facts(&PeerId([255; 20]), number % 2 == 1), SECRET);
+                assert!(peers.is_hidden(at));
+                peers.remove(at, SECRET);
+            }
+        }
+    }
+}
+
 /// Whatever the numbers, each peer is picked once, also the first and the last.
 #[test]
 fn all_peers_are_picked_if_all_are_wanted() {
@@ -156,7 +191,8 @@ fn a_peer_takes_at_most_forty_bytes() {
         for number in 0..count {
             peers.insert(&address(number), &facts(&PeerId([0; 20]), false), SECRET);
         }
-        let bytes = peers.entries.capacity() + 4 * peers.index.capacity();
+        let bytes = peers.addresses.capacity() + 26 * peers.rest.capacity() + 4 * peers.index.capacity();
+        assert_eq!(size_of::<Rest>(), 26);
         assert!(bytes <= 40 * count as usize, "{} bytes each of {count}", bytes / count as usize);
     }
 }
