@@ -61,9 +61,12 @@ pub fn begin(
         content.refuse_too_long(&sizes)?;
     }
     let known = states.map(|states| Known::load(states, &content, warn));
-    if let Some(known) = known.as_ref().filter(|_| !check_all && !content.again && !content.duty.only_serves()) {
+    if let Some(known) =
+        known.as_ref().filter(|_| !check_all && content.before.is_none() && !content.duty.only_serves())
+    {
         away::refuse(&content, known)?;
     }
+    content.before = known.as_ref().map(|known| known.totals);
     // swarmlet gives a file its full length before its first byte. A file of another length has replaced it.
     let is_ours = |file: usize| [0, content.metainfo.files.at(file).length].contains(&sizes[file]);
     let was_making = |file| known.as_ref().is_some_and(|known| known.was_making(&content, file));

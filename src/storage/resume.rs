@@ -146,7 +146,7 @@ pub struct Known {
     /// The kernel's name for this run of the system; the state may be of an earlier one.
     boot: Vec<u8>,
     /// Bytes uploaded and downloaded in all runs before this one.
-    totals: (u64, u64),
+    pub(super) totals: (u64, u64),
     /// When the state was saved, by the clock of its disk.
     saved: (i64, i64),
     /// The digest of the state on the disk; `None`: there is none, or it could not be written.
@@ -177,7 +177,8 @@ impl Known {
             None
         });
         let (resume, written, saved) = found.unwrap_or((unknown, None, (0, 0)));
-        let totals = (resume.uploaded, resume.downloaded);
+        // A state of this run counts what it transferred already.
+        let totals = content.before.unwrap_or((resume.uploaded, resume.downloaded));
         Known { totals, resume, written, saved, lost: None, boot: states.boot.clone() }
     }
 

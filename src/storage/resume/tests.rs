@@ -226,6 +226,25 @@ fn totals_are_of_all_runs() {
 }
 
 #[test]
+fn content_that_is_checked_again_in_a_run_is_not_counted_twice() {
+    let stage = Stage::new();
+    let begin = |content| {
+        let checked = check::begin(content, Some(&stage.states), false, |warning| panic!("{warning}"), &0.into());
+        checked.ok().map(|checked| (checked.content, checked.known.unwrap())).unwrap()
+    };
+    for run in 1..=2u64 {
+        let content = Content::open(TorrentId(0), stage.metainfo.clone(), stage.dir.path(), Arc::default(), false);
+        let mut opened = content.unwrap();
+        for _ in 0..3 {
+            let (content, mut known) = begin(opened);
+            stage.save(&content, &mut known, &[], true);
+            assert_eq!((known.resume.uploaded, known.resume.downloaded), (7 * run, 8 * run));
+            opened = content.open_again().unwrap();
+        }
+    }
+}
+
+#[test]
 fn a_state_is_private_and_replaces_the_last_one() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a/b");
