@@ -61,7 +61,7 @@ impl Picker {
             let found = giver.has.first_lacked_by(&self.settled, at);
             step();
             // (Odd, because some peers have every second piece.)
-            at = (at + (pieces / SAMPLES | 1)) % pieces;
+            at = (at + ((pieces / SAMPLES) | 1)) % pieces;
             found.filter(|&piece| self.rarity.is_in_order(piece))
         };
         let some = (0..SAMPLES).filter_map(sample).chain([any]);
