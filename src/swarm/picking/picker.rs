@@ -40,6 +40,8 @@ const MOST_LEFT_BEGUN: usize = 16;
 const ENDGAME_BLOCKS: usize = 4;
 /// A search for the best piece or block looks at this many, however many there are.
 const MOST_LOOKED_AT: usize = 512;
+/// The same for begun pieces. (There are as many as peers, of which few have more than 50.)
+const MOST_BEGUN_LOOKED_AT: usize = 64;
 /// Blocks that are looked at in the endgame.
 const MOST_BLOCKS_LOOKED_AT: usize = 4096;
 
@@ -226,14 +228,14 @@ impl Picker {
             return Some(own);
         }
         let is_left = |begun: &Begun| begun.alone && begun.owner.is_none() && begun.free > 0;
-        let alone = || self.begun.alone().take(MOST_LOOKED_AT);
+        let alone = || self.begun.alone().take(MOST_BEGUN_LOOKED_AT);
         let to_retry = alone().find(|one| is_left(one.1) && had(one)).map(|(piece, _)| piece);
         let piece = if let Some(retry) = to_retry.filter(|_| giver.fast) {
             Some(retry)
         } else {
             // If there are too many to look at all of them, others each time.
             let first = if self.begun.is_large() { rng.below(self.have.len() as usize) as u32 } else { 0 };
-            let some = self.begun.open_of(None, first).take(MOST_LOOKED_AT);
+            let some = self.begun.open_of(None, first).take(MOST_BEGUN_LOOKED_AT);
             let left: Vec<u32> = some.filter(|one| !one.1.alone && had(one)).map(|(piece, _)| piece).collect();
             let rarest_left = left.iter().copied().min_by_key(|piece| (self.order_of(*piece), *piece));
             let new = self.new_piece(giver, rng);
@@ -243,7 +245,7 @@ impl Picker {
             rarest_left.filter(goes_first).or(new)
         };
         let others = || {
-            let some = self.begun.open_after(giver.peer).take(MOST_LOOKED_AT);
+            let some = self.begun.open_after(giver.peer).take(MOST_BEGUN_LOOKED_AT);
             some.filter(|one| !one.1.alone && had(one)).max_by_key(|(piece, begun)| (begun.free, *piece))
         };
         let piece = piece.or_else(|| others().map(|(piece, _)| piece)).or(to_retry);
@@ -293,7 +295,7 @@ impl Picker {
     /// Endgame: blocks that others were asked for, those with the fewest askers first.
     fn take_busy(&mut self, giver: &Giver, rng: &mut Rng, picked: &mut Vec<BlockSpec>) {
         let shared =
-            self.begun.iter().take(MOST_LOOKED_AT).filter(|(piece, begun)| !begun.alone && giver.gives(*piece));
+            self.begun.iter().take(MOST_BEGUN_LOOKED_AT).filter(|(piece, begun)| !begun.alone && giver.gives(*piece));
         let blocks =
             shared.flat_map(|(piece, begun)| (0..).zip(&begun.blocks).map(move |(at, block)| (piece, at, block)));
         let waiting = blocks.take(MOST_BLOCKS_LOOKED_AT).filter(|(.., block)| block.from.is_none());

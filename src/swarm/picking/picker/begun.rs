@@ -3,7 +3,7 @@
 //! Floor 2, a part of the [picker](super). There are about as many as there are peers, so no block may cost a walk over
 //! them. They are filed by whether blocks are free and by owner; those that come from one peer alone, once more.
 
-use super::{Block, MOST_LOOKED_AT};
+use super::{Block, MOST_BEGUN_LOOKED_AT};
 use crate::base::time::Time;
 use crate::proto::peer::message::BLOCK_BYTES;
 use crate::swarm::peer::PeerKey;
@@ -138,7 +138,7 @@ impl BegunPieces {
 
     /// Whether there are more than a search looks at.
     pub fn is_large(&self) -> bool {
-        self.pieces.len() > MOST_LOOKED_AT
+        self.pieces.len() > MOST_BEGUN_LOOKED_AT
     }
 
     fn filed(&self, places: RangeInclusive<Place>) -> impl Iterator<Item = (u32, &Begun)> {

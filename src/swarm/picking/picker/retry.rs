@@ -8,7 +8,7 @@
 //! A fast peer fetches such a piece before all others, because a liar that is not found out corrupts more pieces. A
 //! slow peer fetches it only if it has nothing else to do.
 
-use super::{Begun, Block, Giver, MOST_LOOKED_AT, Picker};
+use super::{Begun, Block, Giver, MOST_BEGUN_LOOKED_AT, Picker};
 use crate::base::time::Time;
 use crate::proto::peer::message::BLOCK_BYTES;
 use crate::swarm::peer::PeerKey;
@@ -25,7 +25,7 @@ impl Picker {
         let others = |begun: &Begun| begun.missing > 0 && begun.owner != Some(giver.peer);
         let slow = |begun: &Begun| others(begun) && giver.rate / 2 > begun.owner_rate;
         let slow = |(piece, begun): &(u32, &Begun)| giver.idle && slow(begun) && giver.gives(*piece);
-        let piece = self.begun.alone().take(MOST_LOOKED_AT).find(slow).map(|(piece, _)| piece)?;
+        let piece = self.begun.alone().take(MOST_BEGUN_LOOKED_AT).find(slow).map(|(piece, _)| piece)?;
         self.start_over(piece, true);
         Some(piece)
     }

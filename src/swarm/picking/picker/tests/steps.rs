@@ -108,7 +108,7 @@ fn begun_pieces_of_others_cost_no_walk_over_all_of_them() {
         }
         for number in [1, 6000] {
             let steps = of_pick(&mut picker, &giver(number, &all, 2), &mut rng);
-            assert!(steps <= 600, "peer {number}, left {left}: {steps}");
+            assert!(steps <= 150, "peer {number}, left {left}: {steps}");
         }
         let steps = of_pick(&mut picker, &giver(1, &all, 1), &mut rng);
         assert!(steps <= 4, "its own piece: {steps}");
