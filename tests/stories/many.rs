@@ -52,6 +52,11 @@ fn json_reports_torrents_that_come_wait_complete_and_go() {
         let turn = |why: &String| why.contains("(--max-downloads)");
         whys().iter().filter(|why| turn(why)).count() == 1 && whys().iter().all(|why| !why.is_empty())
     });
+    for name in ["first", "second", "third"] {
+        let last = json::about(&many.stdout(), name).into_iter().rfind(|object| object["event"] == "status").unwrap();
+        let holds = last["state"] == "waiting" && last["waits_for"] != "turn";
+        assert_eq!(last["has_place"], holds, "{last}");
+    }
 
     // Seeds of both start. When the one is complete, the other may download.
     let _seeds = [1, 2].map(|number: usize| {
