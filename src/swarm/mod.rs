@@ -80,4 +80,5 @@ pub mod shared;
 #[cfg(test)]
 mod simulation;
 pub mod standing;
+mod steps;
 pub mod torrent;
