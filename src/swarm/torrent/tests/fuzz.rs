@@ -116,7 +116,7 @@ impl Stage {
         assert!(self.disk.values().all(|bytes| *bytes <= 4 * BLOCK_BYTES), "a block was written twice");
         assert_eq!(self.shared.connected, self.torrent.peers.len());
         for peer in self.torrent.peers.values() {
-            assert!(peer.late.len() <= 512 && peer.wants.len() <= 2000);
+            assert!(peer.late.len() <= 2000 && peer.wants.len() <= 2000);
         }
         self.torrent.picker.audit();
     }
