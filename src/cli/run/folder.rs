@@ -30,6 +30,8 @@ const MOST_TORRENTS: usize = 20_000;
 pub enum Change {
     /// A torrent came, in this file.
     Came(PathBuf, Box<Job>),
+    /// A torrent came that can't be used, as these words say, because another one writes to the same files.
+    LeftOut(PathBuf, Box<Job>, String),
     /// The torrent in this file is gone.
     Went(PathBuf),
     /// A file can't be used, as these words say.
@@ -44,8 +46,18 @@ enum Fate {
     Unsure,
     /// It can't be used, and that was reported.
     Bad,
-    /// Another torrent is in its way, and that was reported.
-    LeftOut,
+    /// Another torrent is in its way, and that was reported in these words.
+    LeftOut { words: Box<str>, is_listed: bool },
+}
+
+/// Why a torrent file is not used.
+struct Obstacle<'a> {
+    /// The torrent file that is in its way,
+    other: &'a Path,
+    /// and what that one does.
+    why: String,
+    /// Its torrent is not otherwise in the list of torrents.
+    is_listed: bool,
 }
 
 /// A folder that is watched.
@@ -86,7 +98,7 @@ impl Folder {
                 // Perhaps it could not be read, and now it can.
                 Some((_, Fate::Bad)) => !all,
                 // What was in its way may be gone.
-                Some((_, Fate::LeftOut)) => !some_went,
+                Some((_, Fate::LeftOut { .. })) => !some_went,
                 _ => true,
             };
             if same && settled {
@@ -119,7 +131,7 @@ impl Folder {
         let some_went = &mut self.some_went;
         self.seen.retain(|path, (_, fate)| {
             let stays = files.contains_key(path) || found.left_alone(path);
-            if let (false, Fate::Runs { .. }) = (stays, &fate) {
+            if !stays && fate.is_listed() {
                 *some_went = true;
                 tell(Change::Went(path.clone()));
             }
@@ -137,62 +149,82 @@ impl Folder {
 
     /// What becomes of a file that is new or has changed, or (`same`) was not a torrent at the last look.
     fn judge(&mut self, path: &Path, same: bool, tell: &mut dyn FnMut(Change)) -> Fate {
-        let metainfo = match source::read(path.as_os_str()) {
+        let mut metainfo = match source::read(path.as_os_str()) {
             Ok(metainfo) => metainfo,
             Err(failure) if same => {
-                if !matches!(self.seen.get(path), Some((_, Fate::Bad))) {
+                let before = self.seen.get(path).map(|(_, fate)| fate);
+                if before.is_some_and(Fate::is_listed) {
+                    tell(Change::Went(path.to_path_buf()));
+                }
+                if !matches!(before, Some(Fate::Bad)) {
                     tell(Change::Bad(failure.text));
                 }
                 return Fate::Bad;
             }
             Err(_) => return self.seen.remove(path).map_or(Fate::Unsure, |(_, fate)| fate.unless_bad()),
         };
-        let before = self.seen.remove(path).map(|(_, fate)| fate);
-        let was_left_out = matches!(before, Some(Fate::LeftOut));
+        let before = self.seen.remove(path).map_or(Fate::Unsure, |(_, fate)| fate);
         let new_trackers = sha1(format!("{:?}", metainfo.tiers).as_bytes());
-        if let Some(Fate::Runs { info_hash, name, trackers }) = before {
-            // A torrent whose trackers were edited starts again. The resume state knows its content.
-            if info_hash == metainfo.info_hash && trackers == new_trackers {
-                return Fate::Runs { info_hash, name, trackers };
-            }
+        if let Fate::Runs { info_hash, trackers, .. } = &before
+            && (*info_hash, *trackers) == (metainfo.info_hash, new_trackers)
+        {
+            return before;
+        }
+        let (info_hash, name, dir) =
+            (metainfo.info_hash, metainfo.name.as_str().into(), self.place(path).to_path_buf());
+        let obstacle = self.in_the_way(path, &metainfo).map(|Obstacle { other, why, is_listed }| {
+            let [this, other] = [path, other].map(|path| for_terminal(&path.to_string_lossy()));
+            (format!("{this} is not used: {other} {why}"), is_listed)
+        });
+        if let (Some((new, _)), Fate::LeftOut { words, .. }) = (&obstacle, &before)
+            && **words == **new
+        {
+            return before;
+        }
+        // A torrent whose trackers were edited starts again. The resume state knows its content.
+        if before.is_listed() {
             self.some_went = true;
             tell(Change::Went(path.to_path_buf()));
         }
-        if let Some((other, why)) = self.in_the_way(path, &metainfo) {
-            if !was_left_out {
-                let [this, other] = [path, other].map(|path| for_terminal(&path.to_string_lossy()));
-                tell(Change::Bad(format!("{this} is not used: {other} {why}")));
-            }
-            return Fate::LeftOut;
+        let warnings = std::mem::take(&mut metainfo.warnings);
+        let job = Box::new(Job { metainfo, dir, choice: None, duty: Default::default() });
+        if let Some((words, is_listed)) = obstacle {
+            tell(match is_listed {
+                true => Change::LeftOut(path.to_path_buf(), job, words.clone()),
+                false => Change::Bad(words.clone()),
+            });
+            return Fate::LeftOut { words: words.into(), is_listed };
         }
-        let (info_hash, name) = (metainfo.info_hash, metainfo.name.as_str().into());
         let shown = source::shown(path.as_os_str());
-        metainfo.warnings.iter().for_each(|warning| tell(Change::Bad(format!("{shown}: warning: {warning}"))));
-        let dir = self.place(path).to_path_buf();
-        let job = Job { metainfo, dir, choice: None, duty: Default::default() };
-        tell(Change::Came(path.to_path_buf(), Box::new(job)));
+        warnings.iter().for_each(|warning| tell(Change::Bad(format!("{shown}: warning: {warning}"))));
+        tell(Change::Came(path.to_path_buf(), job));
         Fate::Runs { info_hash, name, trackers: new_trackers }
     }
 
-    /// The torrent file that keeps the one at `path` from being used, and the reason.
-    fn in_the_way(&self, path: &Path, metainfo: &Metainfo) -> Option<(&Path, &'static str)> {
+    /// What keeps the torrent file at `path` from being used.
+    fn in_the_way(&self, path: &Path, metainfo: &Metainfo) -> Option<Obstacle<'_>> {
         let folders: Vec<&Path> = path.ancestors().skip(1).collect();
         self.seen.iter().find_map(|(other, (_, fate))| {
             let Fate::Runs { info_hash, name, .. } = fate else { return None };
             let is_below = |folder: &&Path| {
                 folder.file_name() == Some(OsStr::new(&**name)) && folder.parent() == Some(self.place(other))
             };
-            let why = if *info_hash == metainfo.info_hash {
-                "describes the same torrent"
-            } else if **name == *metainfo.name && self.place(other) == self.place(path) {
-                "has content of the same name"
+            let (why, is_listed) = if *info_hash == metainfo.info_hash {
+                ("describes the same torrent".into(), false)
             } else if folders.iter().any(is_below) {
                 // Otherwise the maker of that torrent could choose what else is downloaded here.
-                "has it among its content"
+                ("has it among its content".into(), false)
+            } else if **name == *metainfo.name && self.place(other) == self.place(path) {
+                // Many torrents have the same name, and few of them the same files. The other one is read again, because
+                // its files would take memory. If that fails, nothing is risked.
+                let theirs = source::read(other.as_os_str());
+                let shared =
+                    theirs.map_or(Some(metainfo.name.clone()), |theirs| source::shared_path(metainfo, &theirs));
+                (format!("has {} too", for_terminal(&shared?)), true)
             } else {
                 return None;
             };
-            Some((&**other, why))
+            Some(Obstacle { other, why, is_listed })
         })
     }
 
@@ -203,6 +235,11 @@ impl Folder {
 }
 
 impl Fate {
+    /// Whether its torrent is in the list of torrents.
+    fn is_listed(&self) -> bool {
+        matches!(self, Fate::Runs { .. } | Fate::LeftOut { is_listed: true, .. })
+    }
+
     /// A bad file has changed, so it may be good now.
     fn unless_bad(self) -> Fate {
         if matches!(self, Fate::Bad) { Fate::Unsure } else { self }
@@ -240,7 +277,7 @@ mod tests {
         folder.look(true, &mut |change| match change {
             Change::Came(_, job) => came.push(job.metainfo.name),
             Change::Went(path) => went.push(path.file_name().unwrap().to_string_lossy().into_owned()),
-            Change::Bad(_) => {}
+            Change::LeftOut(..) | Change::Bad(_) => {}
         });
         (came, went)
     }

@@ -106,6 +106,7 @@ impl Torrent {
         }
         for block in picked {
             turn.shared.requested(block.length as u64);
+            peer.delay.requested(block, peer.asked.is_empty(), turn.now);
             peer.asked.push_back(block);
             send(peer, Message::Request(block), turn);
         }
@@ -167,6 +168,8 @@ impl Torrent {
         if !late {
             turn.shared.budget.request_over(bytes);
             peer.pace.came(bytes, turn.now.saturating_sub(peer.answered));
+            peer.delay.came(block, turn.now);
+            turn.shared.budget.came(bytes, peer.delay.shortest(), turn.now);
             peer.brought = turn.now;
         } else if take_out(&mut peer.late, block) {
             turn.shared.download.take(bytes);
@@ -181,7 +184,7 @@ impl Torrent {
         (peer.answered, peer.exchanged, peer.refused) = (turn.now, turn.now, false);
         peer.down.add(bytes, turn.now);
         let rate = peer.down.rate(turn.now);
-        peer.window.block_came(rate, turn.now);
+        peer.window.block_came(rate, peer.delay.shortest(), turn.now);
         self.fetching.down.add(bytes, turn.now);
         if self.waits_for_disk() {
             // It was on its way when the disk failed. It will be requested again.

@@ -1,10 +1,10 @@
 //! What an event costs, in steps: it must not grow with the pieces or the peers.
 
 use super::*;
+use crate::base::steps;
 use crate::proto::peer::message::BlockSpec;
 use crate::swarm::simulation::parts::key;
 use crate::swarm::simulation::stage::Stage;
-use crate::swarm::steps;
 
 /// The steps of the costliest request of a leecher that lacks only the last eight of `pieces` pieces. It asks for each
 /// twice: the second time all that it lacks is out.
@@ -17,7 +17,7 @@ fn costliest_request(pieces: u32) -> u64 {
     stage.hear(1, Message::Interested);
     let request = |stage: &mut Stage, piece| {
         let block = BlockSpec { piece, begin: 0, length: BLOCK_BYTES };
-        let steps = steps::count::of(|| stage.hear(1, Message::Request(block)));
+        let steps = steps::of(|| stage.hear(1, Message::Request(block)));
         stage.happen(Event::Peer(key(1), PeerEvent::Uploaded { bytes: u64::from(BLOCK_BYTES) }));
         steps
     };
