@@ -26,10 +26,10 @@ mod retry;
 
 use super::rarity::Rarity;
 use crate::base::rng::Rng;
+use crate::base::step;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use crate::swarm::peer::PeerKey;
-use crate::swarm::steps::step;
 use begun::{Begun, BegunPieces};
 use reach::Reach;
 use std::collections::BTreeMap;
@@ -80,7 +80,7 @@ pub struct Giver<'a> {
 impl Giver<'_> {
     /// Whether it may be asked for `piece`.
     fn gives(&self, piece: u32) -> bool {
-        step();
+        step(1);
         self.has.get(piece) && self.only.is_none_or(|only| only.contains(&piece))
     }
 }
@@ -281,7 +281,7 @@ impl Picker {
                 && picked.len() < most
                 && let Some(block) = begun.blocks.get_mut(begun.first_free)
             {
-                step();
+                step(1);
                 if block.askers == 0 && block.from.is_none() {
                     block.askers = 1;
                     begun.free -= 1;

@@ -6,7 +6,7 @@
 
 use super::{Giver, MOST_LOOKED_AT, Picker};
 use crate::base::rng::Rng;
-use crate::swarm::steps::step;
+use crate::base::step;
 
 /// Pieces picked at random before rarity counts (libtorrent's and mainline's number).
 const RANDOM_FIRST_PIECES: u32 = 4;
@@ -59,7 +59,7 @@ impl Picker {
         let mut at = rng.below(pieces as usize) as u32;
         let sample = |_| {
             let found = giver.has.first_lacked_by(&self.settled, at);
-            step();
+            step(1);
             // (Odd, because some peers have every second piece.)
             at = (at + ((pieces / SAMPLES) | 1)) % pieces;
             found.filter(|&piece| self.rarity.is_in_order(piece))

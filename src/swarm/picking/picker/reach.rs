@@ -5,8 +5,8 @@
 //! that the peer says later it has. They are remembered. In all, a peer costs a step for each 64 pieces, one for each
 //! piece that was begun meanwhile, and one for each have.
 
+use crate::base::step;
 use crate::proto::peer::bitfield::Bitfield;
-use crate::swarm::steps::step;
 use std::collections::BTreeSet;
 
 /// If more pieces than this are to be remembered, the search starts again. That takes at most 32,768 steps (a torrent
@@ -36,14 +36,14 @@ impl Reach {
     /// The first piece that the peer `has`, that is not `settled`, and that `is_free`.
     pub fn first(&mut self, has: &Bitfield, settled: &Bitfield, is_free: impl Fn(u32) -> bool) -> Option<u32> {
         while let Some(&piece) = self.news.first() {
-            step();
+            step(1);
             if is_free(piece) {
                 return Some(piece);
             }
             self.news.pop_first();
         }
         while self.at < has.len() {
-            step();
+            step(1);
             match has.first_lacked_by(settled, self.at) {
                 Some(piece) if is_free(piece) => {
                     self.at = piece;

@@ -48,7 +48,7 @@ fn costliest_block(pieces: u32, seeds: u32, sequential: bool) -> u64 {
         let (peer, BlockSpec { piece, begin, length }) = stage.asked[place];
         let block = PeerEvent::Block { piece, begin, data: vec![0; length as usize] };
         let asked = stage.asked.len();
-        let steps = steps::count::of(|| stage.happen(Event::Peer(peer, block)));
+        let steps = steps::of(|| stage.happen(Event::Peer(peer, block)));
         costliest = costliest.max(steps / (stage.asked.len() - asked).max(1) as u64);
         stage.shared.budget.written(core::mem::take(&mut stage.unwritten));
         if stage.disk.get(&piece) == Some(&(4 * BLOCK_BYTES)) {

@@ -1,7 +1,7 @@
 //! What a pick costs, in steps: it must not grow with the pieces or the peers.
 
 use super::*;
-use crate::swarm::steps;
+use crate::base::steps;
 
 /// A torrent of which we have nothing.
 fn empty(pieces: u32, sequential: bool) -> (Picker, Rng) {
@@ -12,7 +12,7 @@ fn empty(pieces: u32, sequential: bool) -> (Picker, Rng) {
 
 /// The steps of one pick.
 fn of_pick(picker: &mut Picker, giver: &Giver, rng: &mut Rng) -> u64 {
-    steps::count::of(|| drop(picker.pick(giver, rng)))
+    steps::of(|| drop(picker.pick(giver, rng)))
 }
 
 /// The steps of the costliest pick while a torrent comes from a seed, piece by piece.
@@ -60,7 +60,7 @@ fn a_search_in_vain_is_not_repeated_until_the_peer_has_more() {
             some.set(piece);
             picker.count_one(key(1), piece, &mut rng);
             let mut picked = Vec::new();
-            let steps = steps::count::of(|| picked = picker.pick(&busy_leecher(&some), &mut rng));
+            let steps = steps::of(|| picked = picker.pick(&busy_leecher(&some), &mut rng));
             assert_eq!((pieces(&picked), picked.len()), (vec![piece], 4));
             assert!(steps <= 20, "{steps} for piece {piece}");
         }
@@ -85,7 +85,7 @@ fn a_peer_that_lacks_all_rare_pieces_costs_no_walk_over_them() {
         let (mut worst, mut total) = (0, 0);
         for _ in 0..1000 {
             let mut picked = Vec::new();
-            let steps = steps::count::of(|| picked = picker.pick(&leecher, &mut rng));
+            let steps = steps::of(|| picked = picker.pick(&leecher, &mut rng));
             assert_eq!(picker.order_of(picked[0].piece), 2, "one of the rarest that it has");
             (worst, total) = (worst.max(steps), total + steps);
         }
