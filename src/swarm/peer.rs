@@ -23,8 +23,9 @@
 //! ```
 
 use super::meeting::source::Source;
+use super::picking::delay::Delay;
 use super::picking::pace::Pace;
-use super::picking::window::Window;
+use super::picking::window::{MOST, Window};
 use super::rate::Meter;
 use crate::base::time::Time;
 use crate::proto::id::PeerId;
@@ -34,15 +35,15 @@ use crate::proto::peer::handshake::Reserved;
 use crate::proto::peer::message::BlockSpec;
 use core::net::SocketAddr;
 use core::num::NonZeroU32;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// Requests a peer may have waiting with us; the peer is told so (BEP 10, `reqq`). libtorrent's number. (transmission
 /// 3.00 refills its requests once a second: when it was told 512, it downloaded 8 MiB/s from us and no more.)
 pub const MOST_WANTED: usize = 2000;
 
-/// Requests given up that are remembered for each peer: two windows. A block that answers an older one counts as
+/// Requests given up that are remembered for each peer: the largest window. A block that answers an older one counts as
 /// unrequested.
-const MOST_LATE: usize = 512;
+const MOST_LATE: usize = MOST as usize;
 
 /// The name of a connection within the process. It is not used again before 2^32 others.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -96,6 +97,8 @@ pub struct Peer {
     pub brought: Time,
     /// How fast it answers.
     pub pace: Pace,
+    /// How far away it is.
+    pub delay: Delay,
     /// It refused a request: it is not asked again at once.
     pub refused: bool,
     /// Pieces it would like to be asked for (BEP 6), the latest last.
@@ -125,7 +128,7 @@ pub struct Peer {
     /// It sees only a piece at a time of what we have (BEP 16).
     pub sees_little: bool,
     /// Pieces that it was shown then, and that no other peer has yet.
-    pub shown: Vec<u32>,
+    pub shown: BTreeSet<u32>,
     /// Bytes handed to its writer and not sent yet.
     pub sending: u64,
     /// Bytes of content to it.
@@ -160,6 +163,7 @@ impl Peer {
             answered: now,
             brought: now,
             pace: Pace::default(),
+            delay: Delay::default(),
             refused: false,
             suggested: Vec::new(),
             fast_set_from_peer: Vec::new(),
@@ -173,7 +177,7 @@ impl Peer {
             fast_set_bytes: 0,
             suggested_to: Vec::new(),
             sees_little: false,
-            shown: Vec::new(),
+            shown: BTreeSet::new(),
             sending: 0,
             up: Meter::new(now),
             got_before: [0; 2],
@@ -199,15 +203,6 @@ impl Peer {
     pub fn round_is_over(&mut self) {
         self.gave_before = [self.gave_before[1], self.down.total()];
         self.got_before = [self.got_before[1], self.up.total()];
-    }
-
-    /// The pieces it has and that we may request although it chokes us.
-    pub fn allowed(&self) -> Bitfield {
-        let mut allowed = Bitfield::new(self.has.len());
-        for &piece in self.fast_set_from_peer.iter().filter(|&&piece| self.has.get(piece)) {
-            allowed.set(piece);
-        }
-        allowed
     }
 
     /// A request is given up; its answer may still come.

@@ -195,7 +195,7 @@ impl Torrent {
                 turns: 0,
                 up: Meter::new(now),
             },
-            showing: Showing { spreading: Spreading::new(metainfo.piece_count()), super_seeding },
+            showing: Showing { spreading: Spreading::default(), super_seeding },
             disk: DiskWait { wait: None, healed: None },
             picker,
             settings,

@@ -154,6 +154,11 @@ impl Run {
                 if let Update::Removed(torrent) = update {
                     self.session.forget(*torrent);
                 }
+                if let Update::Failed(torrent) = update
+                    && let Some((path, _)) = self.files.iter().find(|(_, other)| *other == torrent)
+                {
+                    self.watcher.has_failed(path.clone());
+                }
             }
             self.person.look(&self.engine, &self.view);
             if updates.contains(&Update::Ended) {
@@ -184,6 +189,11 @@ impl Run {
                 let torrent = self.session.add(*job, &self.engine);
                 self.files.insert(path, torrent);
                 vec![Update::Added(torrent)]
+            }
+            Seen::Change(Change::LeftOut(path, job, why)) => {
+                let torrent = self.session.leave_out(&job, why, &self.engine);
+                self.files.insert(path, torrent);
+                vec![Update::Added(torrent), Update::Failed(torrent)]
             }
             Seen::Change(Change::Went(path)) => {
                 let torrent = self.files.remove(&path);

@@ -176,11 +176,19 @@ impl Session {
 
     /// Adds a torrent, here and in the engine.
     pub fn add(&mut self, job: Job, engine: &Engine) -> TorrentId {
-        let (name, info_hash) = (job.metainfo.name.clone(), job.metainfo.info_hash);
-        let (length, size) = (job.length(), job.metainfo.length);
-        let torrent = engine.add(job);
-        let report = Report { torrent, name, info_hash, length, size, phase: Phase::Checking(0) };
-        self.entries.insert(torrent, Entry::new(report));
+        let report = report(&job, Phase::Checking(0));
+        self.enter(report, engine.add(job))
+    }
+
+    /// Adds a torrent that the engine does not get, because another one is in its way.
+    pub fn leave_out(&mut self, job: &Job, why: String, engine: &Engine) -> TorrentId {
+        let problem = Problem { kind: ProblemKind::CantCreate, text: why };
+        self.first_failure.get_or_insert(exit_of(&problem));
+        self.enter(report(job, Phase::Failed(problem)), engine.number())
+    }
+
+    fn enter(&mut self, report: Report, torrent: TorrentId) -> TorrentId {
+        self.entries.insert(torrent, Entry::new(Report { torrent, ..report }));
         self.settled = None;
         torrent
     }
@@ -322,6 +330,12 @@ impl Session {
             updates.push(Update::Complete(torrent));
         }
     }
+}
+
+/// The first report of a torrent, which has no number yet.
+fn report(job: &Job, phase: Phase) -> Report {
+    let (name, info_hash) = (job.metainfo.name.clone(), job.metainfo.info_hash);
+    Report { torrent: TorrentId(0), name, info_hash, length: job.length(), size: job.metainfo.length, phase }
 }
 
 /// The exit code of a failed torrent.

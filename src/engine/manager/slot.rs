@@ -112,7 +112,7 @@ impl Slot {
     /// The figures of `torrent`, which runs in this slot, with the details that `watch` asks for.
     pub fn status(&self, id: TorrentId, torrent: &Torrent, now: Time, watch: Watch) -> Arc<Status> {
         let mut status = torrent.status(now);
-        (status.paused, status.queued) = (self.paused, self.queued);
+        (status.paused, status.queued, status.has_place) = (self.paused, self.queued, self.plan.downloads);
         if status.left > 0 {
             status.map = torrent.piece_map(watch.cells);
         }

@@ -223,6 +223,22 @@ fn refuses_what_is_missing() {
 }
 
 #[test]
+fn the_book_names_the_limits_that_hold() {
+    let book = include_str!("../../book/safety.md");
+    let (mebibytes, longest) = (MAX_METAINFO_BYTES >> 20, MAX_PIECE_LENGTH >> 20);
+    let row = format!("| .torrent file | {mebibytes} MiB, 2,097,152 pieces, {longest} MiB per piece |");
+    assert!(MAX_PIECES == 2_097_152 && book.contains(&row), "{row}");
+}
+
+/// The most pieces fit into the largest .torrent file.
+#[test]
+fn a_torrent_of_the_most_pieces_is_read() {
+    let most = with(one_file(), "pieces", vec![7; MAX_PIECES as usize * HASH_BYTES]);
+    let most = with(with(most, "piece length", 16_384i64), "length", (MAX_PIECES << 14) as i64);
+    assert_eq!(u64::from(parse(most).piece_count()), MAX_PIECES);
+}
+
+#[test]
 fn version_2_torrents_are_distinguished_from_hybrid_ones() {
     let version2 = with(with(one_file(), "meta version", 2i64), "file tree", Bencode::dict::<&str>([]));
     assert!(parse(version2.clone()).info_hash_v2.is_some());
@@ -247,6 +263,20 @@ fn torrents_that_can_find_no_peer_or_have_no_content_carry_a_warning() {
     assert_eq!(warnings(private(), vec![]), ["it is private and names no tracker, so it can find no peer"]);
     assert_eq!(warnings(private(), tracker()), [""; 0]);
     assert_eq!(warnings(one_file(), vec![]), [""; 0]);
+    for (url, is_junk) in [
+        ("tracker.example/announce", true),
+        ("https://", true),
+        ("http://:80/announce", true),
+        ("udp://tracker.example:0x50", true),
+        ("dht://0123456789", true),
+        ("?", true),
+        ("UDP://tracker.example:80", false),
+        ("wss://tracker.example", false),
+        ("http://[2001:db8::1]/announce", false),
+    ] {
+        let told = warnings(one_file(), vec![("announce", url.into())]);
+        assert_eq!(told.iter().filter(|warning| warning.contains("no tracker")).count(), usize::from(is_junk), "{url}");
+    }
     let empty = warnings(folder(&[(&["a"], 0)]), tracker());
     assert_eq!(empty, ["it has no content; many programs refuse such a torrent"]);
 }
@@ -269,7 +299,8 @@ fn trackers_come_in_tiers() {
     assert_eq!(tiers(vec![announce.clone(), ("announce-list", full)]), (expected, 0));
     // A list without a URL counts as absent; in a plain list each URL is a tier.
     assert_eq!(tiers(vec![announce.clone(), ("announce-list", list(&[&[""], &[]]))]), (owned(&[&["http://a/"]]), 0));
-    assert_eq!(tiers(vec![("announce-list", Bencode::list(["x", "y"]))]), (owned(&[&["x"], &["y"]]), 0));
+    let plain = Bencode::list(["http://x", "http://y"]);
+    assert_eq!(tiers(vec![("announce-list", plain)]), (owned(&[&["http://x"], &["http://y"]]), 0));
     let bad = Bencode::List(vec![Bencode::list([vec![0xff], b"http://h/\r\nX: y".to_vec()]), 5i64.into()]);
     assert_eq!(tiers(vec![announce, ("announce-list", bad)]), (owned(&[&["http://a/"]]), 1));
     let many = Bencode::list((0..1500).map(|n| Bencode::list([format!("http://{n}/").as_str()])));

@@ -3,9 +3,10 @@
 //! Floor 3. Nothing is written to a file that has all its pieces. Another file that exists may be written to
 //!
 //! * if the [resume state](crate::storage::resume) says that swarmlet was making it. This is recorded before its first
-//!   byte, so it holds after `kill -9` at any moment. It ends when the file has all its pieces: if they are all wrong
-//!   later, the user has replaced the file. It does not hold for a file of another length, because swarmlet gives a
-//!   file its full length before its first byte;
+//!   byte, so it holds after `kill -9` at any moment. It ends when the file has all its pieces and was synced: if they
+//!   are all wrong later, the user has replaced the file. (A file that was not synced may be torn after a power cut.
+//!   That changes no times: if the file was changed after the state was saved, it is the user's.) It does not hold for
+//!   a file of another length, because swarmlet gives a file its full length before its first byte;
 //! * if the state vouches for it: nobody has changed it since it had its pieces. It lacks one only because a file
 //!   beside it is gone;
 //! * if it is empty or all zeros, as other programs leave files that they have not begun to write;
@@ -20,6 +21,7 @@
 
 use super::{files_of_piece, is_there};
 use crate::base::sha1::{Digest, Sha1};
+use crate::base::step;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::BLOCK_BYTES;
 use crate::storage::content::Content;
@@ -50,7 +52,6 @@ pub fn claim(content: &Content, own: &Bitfield, sizes: &[u64], trusted: &[bool])
             && (proof.is_empty() || !may_be_half(content, *file, sizes, &mut gaps))
     });
     let Some(first) = others.next() else {
-        (0..sizes.len()).filter(|file| content.has_of(*file, own).1).for_each(|file| content.make(file, false));
         lacking.for_each(|file| content.make(file, true));
         return Ok(());
     };
@@ -104,6 +105,7 @@ fn is_zeros(file: &File) -> io::Result<bool> {
             // This file system can't report holes.
             Err(_) => at,
         };
+        step(1);
         match file.read_at(&mut bytes, at)? {
             0 => return Ok(true),
             count if bytes[..count].iter().any(|byte| *byte != 0) => return Ok(false),
@@ -139,25 +141,26 @@ fn lacks_a_block(content: &Content, piece: u32, sizes: &[u64]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::steps;
     use crate::storage::testkit::{open, part, torrent};
     use std::fs;
     use std::path::Path;
-    use std::time::{Duration, Instant};
 
     const BLOCK: usize = BLOCK_BYTES as usize;
     const PIECE: usize = 4 * BLOCK;
 
     #[test]
-    fn a_hundred_gigabytes_of_nothing_cost_no_time() {
+    fn of_a_hundred_gigabytes_of_nothing_only_what_was_written_is_read() {
         let file = tempfile::tempfile().unwrap();
         file.set_len(100 << 30).unwrap();
-        let begin = Instant::now();
-        assert!(is_zeros(&file).unwrap());
+        let reads = |zeros: bool| steps::of(|| assert_eq!(is_zeros(&file).unwrap(), zeros));
+        assert_eq!(reads(true), 0);
         file.write_all_at(&[0; 3], 50 << 30).unwrap();
-        assert!(is_zeros(&file).unwrap());
+        // The system may have reserved more than it was asked to.
+        let of_zeros = reads(true);
+        assert!((1..100).contains(&of_zeros), "{of_zeros} reads");
         file.write_all_at(b"x", (100 << 30) - 1).unwrap();
-        assert!(!is_zeros(&file).unwrap());
-        assert!(begin.elapsed() < Duration::from_secs(10), "it read everything");
+        assert!((of_zeros + 1..of_zeros + 100).contains(&reads(false)));
     }
 
     /// `put` puts some of three files into the folder: a small one, a large one and a small one. Returns whether
@@ -213,7 +216,5 @@ mod tests {
         fs::write(dir.path().join("whole"), "a part of a piece").unwrap();
         let again = content.open_again().unwrap();
         claim(&again, &none, &[17], &[false]).unwrap();
-        claim(&again, &Bitfield::full(3), &[3000], &[false]).unwrap();
-        assert!(!again.is_making(0), "it is complete");
     }
 }
