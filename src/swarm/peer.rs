@@ -205,15 +205,6 @@ impl Peer {
         self.got_before = [self.got_before[1], self.up.total()];
     }
 
-    /// The pieces it has and that we may request although it chokes us.
-    pub fn allowed(&self) -> Bitfield {
-        let mut allowed = Bitfield::new(self.has.len());
-        for &piece in self.fast_set_from_peer.iter().filter(|&&piece| self.has.get(piece)) {
-            allowed.set(piece);
-        }
-        allowed
-    }
-
     /// A request is given up; its answer may still come.
     pub fn give_up(&mut self, block: BlockSpec) {
         if self.late.len() >= MOST_LATE {

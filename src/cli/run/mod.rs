@@ -154,6 +154,11 @@ impl Run {
                 if let Update::Removed(torrent) = update {
                     self.session.forget(*torrent);
                 }
+                if let Update::Failed(torrent) = update
+                    && let Some((path, _)) = self.files.iter().find(|(_, other)| *other == torrent)
+                {
+                    self.watcher.has_failed(path.clone());
+                }
             }
             self.person.look(&self.engine, &self.view);
             if updates.contains(&Update::Ended) {

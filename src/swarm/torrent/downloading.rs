@@ -87,9 +87,17 @@ impl Torrent {
         blocks = blocks.min(turn.shared.download.ready_blocks());
         let rate = peer.speed(turn.now);
         let fast = rate * FAST_SECONDS >= self.picker.piece_size(0) as u64;
-        let allowed = peer.chokes_us.then(|| peer.allowed());
-        let has = allowed.as_ref().unwrap_or(&peer.has);
-        let giver = Giver { peer: key, has, blocks, rate, fast, idle: out == 0, suggested: &peer.suggested };
+        let giver = Giver {
+            peer: key,
+            has: &peer.has,
+            only: peer.chokes_us.then_some(&peer.fast_set_from_peer),
+            counted_as_seed: peer.counted_as_seed,
+            blocks,
+            rate,
+            fast,
+            idle: out == 0,
+            suggested: &peer.suggested,
+        };
         let picked = self.picker.pick(&giver, &mut turn.shared.rng);
         self.forget_restarted(turn);
         let Some(peer) = self.peers.get_mut(&key) else { return };
