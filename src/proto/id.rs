@@ -2,29 +2,14 @@
 //! peer ids are those of BEP 20).
 
 use crate::base::hex::to_hex;
-use core::cmp::Ordering;
 use std::fmt;
 
 /// The start of our peer ids: Azureus style (BEP 20), `SW` for swarmlet, version 0.1.0.
 pub const PEER_ID_PREFIX: &[u8; 8] = b"-SW0100-";
 
 /// The SHA-1 of a torrent's info dictionary: the torrent's name everywhere in the protocol.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InfoHash(pub [u8; 20]);
-
-/// In the order of their bytes. Eight of them are compared at once, because maps of many torrents do nothing else.
-impl Ord for InfoHash {
-    fn cmp(&self, other: &InfoHash) -> Ordering {
-        let front = |hash: &InfoHash| hash.0.first_chunk().copied().map(u64::from_be_bytes);
-        front(self).cmp(&front(other)).then_with(|| self.0.cmp(&other.0))
-    }
-}
-
-impl PartialOrd for InfoHash {
-    fn partial_cmp(&self, other: &InfoHash) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
 
 /// 40 hex digits, lower case.
 impl fmt::Display for InfoHash {
