@@ -13,10 +13,10 @@ use crate::proto::id::InfoHash;
 use crate::proto::metainfo::Metainfo;
 use crate::sys::stamp::stamp;
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The time between two looks.
@@ -29,17 +29,17 @@ const MOST_TORRENTS: usize = 20_000;
 /// A change in the folder.
 pub enum Change {
     /// A torrent came, in this file.
-    Came(PathBuf, Box<Job>),
+    Came(Arc<Path>, Box<Job>),
     /// The torrent in this file is gone.
-    Went(PathBuf),
+    Went(Arc<Path>),
     /// A file can't be used, as these words say.
     Bad(String),
 }
 
 /// What became of a file.
 enum Fate {
-    /// Its torrent runs. `name` is that of the content, and `trackers` the digest of its trackers.
-    Runs { info_hash: InfoHash, name: Box<str>, trackers: Digest },
+    /// Its torrent runs. `content` is where its content is, and `trackers` the digest of its trackers.
+    Runs { info_hash: InfoHash, content: Arc<Path>, trackers: Digest },
     /// It was not a torrent at the last look.
     Unsure,
     /// It can't be used, and that was reported.
@@ -54,7 +54,11 @@ pub struct Folder {
     /// The folder of the content; `None`: beside each torrent.
     content: Option<PathBuf>,
     /// The stamp of each file, and what became of it.
-    seen: BTreeMap<PathBuf, (u64, Fate)>,
+    seen: BTreeMap<Arc<Path>, (u64, Fate)>,
+    /// The files whose torrents run, by info-hash and by the place of their content: so that a new torrent is compared
+    /// with the one in its way, and not with all.
+    by_hash: BTreeMap<InfoHash, Arc<Path>>,
+    by_content: BTreeMap<Arc<Path>, Arc<Path>>,
     /// Looks until the next full rescan.
     looks_to_all: u32,
     /// A torrent went since the last look began, so another may take its place.
@@ -64,7 +68,15 @@ pub struct Folder {
 impl Folder {
     /// The torrents in `dir` and its subfolders.
     pub fn new(dir: PathBuf, content: Option<PathBuf>) -> Folder {
-        Folder { changes: Changes::new(dir), content, seen: BTreeMap::new(), looks_to_all: 0, some_went: false }
+        Folder {
+            changes: Changes::new(dir),
+            content,
+            seen: BTreeMap::new(),
+            by_hash: BTreeMap::new(),
+            by_content: BTreeMap::new(),
+            looks_to_all: 0,
+            some_went: false,
+        }
     }
 
     /// Looks for changes, and tells them. `rescan`: at everything, whatever the times of change say.
@@ -98,12 +110,13 @@ impl Folder {
     }
 
     /// The torrent files that may have changed. Reports the torrents whose file is gone.
-    fn find(&mut self, all: bool, tell: &mut dyn FnMut(Change)) -> BTreeMap<PathBuf, u64> {
+    fn find(&mut self, all: bool, tell: &mut dyn FnMut(Change)) -> BTreeMap<Arc<Path>, u64> {
         let found = self.changes.look(all);
-        let mut files: BTreeMap<PathBuf, u64> = BTreeMap::new();
+        let mut files: BTreeMap<Arc<Path>, u64> = BTreeMap::new();
         let mut room = MOST_TORRENTS.saturating_sub(self.seen.len());
-        for path in found.torrents.iter() {
-            let known = self.seen.get(path).map(|(stamp, _)| *stamp);
+        for path in &found.torrents {
+            let before = self.seen.get_key_value(&**path);
+            let known = before.map(|(_, (stamp, _))| *stamp);
             let stamp = match look(path) {
                 Ok(Some(stamp)) if known.is_some() || room > 0 => stamp,
                 Ok(_) => continue,
@@ -114,21 +127,23 @@ impl Folder {
                 },
             };
             room -= usize::from(known.is_none());
-            files.insert(path.clone(), stamp);
+            files.insert(before.map_or_else(|| path.as_path().into(), |(path, _)| Arc::clone(path)), stamp);
         }
-        let some_went = &mut self.some_went;
+        let (some_went, by_hash, by_content) = (&mut self.some_went, &mut self.by_hash, &mut self.by_content);
         self.seen.retain(|path, (_, fate)| {
             let stays = files.contains_key(path) || found.left_alone(path);
-            if let (false, Fate::Runs { .. }) = (stays, &fate) {
+            if let (false, Fate::Runs { info_hash, content, .. }) = (stays, &fate) {
                 *some_went = true;
-                tell(Change::Went(path.clone()));
+                by_hash.remove(info_hash);
+                by_content.remove(content);
+                tell(Change::Went(Arc::clone(path)));
             }
             // A file that is being written changes, though its folder does not.
             if stays
                 && !matches!(fate, Fate::Runs { .. })
                 && let Ok(Some(stamp)) = look(path)
             {
-                files.insert(path.clone(), stamp);
+                files.insert(Arc::clone(path), stamp);
             }
             stays
         });
@@ -136,7 +151,7 @@ impl Folder {
     }
 
     /// What becomes of a file that is new or has changed, or (`same`) was not a torrent at the last look.
-    fn judge(&mut self, path: &Path, same: bool, tell: &mut dyn FnMut(Change)) -> Fate {
+    fn judge(&mut self, path: &Arc<Path>, same: bool, tell: &mut dyn FnMut(Change)) -> Fate {
         let metainfo = match source::read(path.as_os_str()) {
             Ok(metainfo) => metainfo,
             Err(failure) if same => {
@@ -150,13 +165,15 @@ impl Folder {
         let before = self.seen.remove(path).map(|(_, fate)| fate);
         let was_left_out = matches!(before, Some(Fate::LeftOut));
         let new_trackers = sha1(format!("{:?}", metainfo.tiers).as_bytes());
-        if let Some(Fate::Runs { info_hash, name, trackers }) = before {
+        if let Some(Fate::Runs { info_hash, content, trackers }) = before {
             // A torrent whose trackers were edited starts again. The resume state knows its content.
             if info_hash == metainfo.info_hash && trackers == new_trackers {
-                return Fate::Runs { info_hash, name, trackers };
+                return Fate::Runs { info_hash, content, trackers };
             }
             self.some_went = true;
-            tell(Change::Went(path.to_path_buf()));
+            self.by_hash.remove(&info_hash);
+            self.by_content.remove(&content);
+            tell(Change::Went(Arc::clone(path)));
         }
         if let Some((other, why)) = self.in_the_way(path, &metainfo) {
             if !was_left_out {
@@ -165,35 +182,29 @@ impl Folder {
             }
             return Fate::LeftOut;
         }
-        let (info_hash, name) = (metainfo.info_hash, metainfo.name.as_str().into());
+        let info_hash = metainfo.info_hash;
         let shown = source::shown(path.as_os_str());
         metainfo.warnings.iter().for_each(|warning| tell(Change::Bad(format!("{shown}: warning: {warning}"))));
         let dir = self.place(path).to_path_buf();
+        let content: Arc<Path> = dir.join(&metainfo.name).into();
+        self.by_hash.insert(info_hash, Arc::clone(path));
+        self.by_content.insert(Arc::clone(&content), Arc::clone(path));
         let job = Job { metainfo, dir, choice: None, duty: Default::default() };
-        tell(Change::Came(path.to_path_buf(), Box::new(job)));
-        Fate::Runs { info_hash, name, trackers: new_trackers }
+        tell(Change::Came(Arc::clone(path), Box::new(job)));
+        Fate::Runs { info_hash, content, trackers: new_trackers }
     }
 
     /// The torrent file that keeps the one at `path` from being used, and the reason.
     fn in_the_way(&self, path: &Path, metainfo: &Metainfo) -> Option<(&Path, &'static str)> {
-        let folders: Vec<&Path> = path.ancestors().skip(1).collect();
-        self.seen.iter().find_map(|(other, (_, fate))| {
-            let Fate::Runs { info_hash, name, .. } = fate else { return None };
-            let is_below = |folder: &&Path| {
-                folder.file_name() == Some(OsStr::new(&**name)) && folder.parent() == Some(self.place(other))
-            };
-            let why = if *info_hash == metainfo.info_hash {
-                "describes the same torrent"
-            } else if **name == *metainfo.name && self.place(other) == self.place(path) {
-                "has content of the same name"
-            } else if folders.iter().any(is_below) {
-                // Otherwise the maker of that torrent could choose what else is downloaded here.
-                "has it among its content"
-            } else {
-                return None;
-            };
-            Some((&**other, why))
-        })
+        if let Some(other) = self.by_hash.get(&metainfo.info_hash) {
+            return Some((other, "describes the same torrent"));
+        }
+        if let Some(other) = self.by_content.get(&*self.place(path).join(&metainfo.name)) {
+            return Some((other, "has content of the same name"));
+        }
+        // Otherwise the maker of that torrent could choose what else is downloaded here.
+        let above = path.ancestors().skip(1).find_map(|folder| self.by_content.get(folder));
+        above.map(|other| (&**other, "has it among its content"))
     }
 
     /// The folder that holds the content of the torrent file `path`.

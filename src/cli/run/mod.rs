@@ -25,7 +25,8 @@ use person::Person;
 use request::{ONE_REQUEST, UserRequest};
 use session::{Entry, Session, Update};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use watcher::{Seen, Watcher};
 
@@ -113,7 +114,7 @@ struct Run {
     person: Person,
     watcher: Watcher,
     /// The torrents of the watched folder, by their files.
-    files: BTreeMap<PathBuf, TorrentId>,
+    files: BTreeMap<Arc<Path>, TorrentId>,
     /// The engine was told to stop.
     stopping: bool,
     /// When the person asked for the end.
@@ -230,7 +231,6 @@ mod tests {
     use super::*;
     use crate::engine::{Phase, Problem};
     use crate::swarm::figures::Status;
-    use std::sync::Arc;
 
     #[test]
     fn seeding_ends_by_ratio_or_by_time_whichever_comes_first() {
