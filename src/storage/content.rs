@@ -88,7 +88,7 @@ impl Content {
         Ok(Content {
             torrent,
             dir: dir.to_path_buf(),
-            known: KnownFiles::new(metainfo.files.len(), folder.kind_of(".").ok()),
+            known: KnownFiles::new(metainfo.files.len(), folder.kind().ok()),
             folder,
             key: files.key(device),
             files,

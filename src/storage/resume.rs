@@ -84,8 +84,8 @@ impl StateDir {
     }
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
         let file = self.folder.file(name, For::Reading)?;
+        let mut bytes = Vec::with_capacity(file.metadata()?.len().min(MAX_RESUME_BYTES as u64) as usize);
         file.take(MAX_RESUME_BYTES as u64 + 1).read_to_end(&mut bytes)?;
         if bytes.len() > MAX_RESUME_BYTES { Err(io::Error::other("it is too large")) } else { Ok(bytes) }
     }

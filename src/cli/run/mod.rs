@@ -50,16 +50,17 @@ pub enum Until {
 impl Until {
     fn is_over(&self, session: &Session) -> bool {
         let Some(settled) = session.settled else { return false };
-        let failed = session.failed() == session.entries.len();
-        failed && !matches!(self, Until::Interrupted)
-            || match self {
-                Until::Complete => true,
-                Until::Ended | Until::Interrupted => false,
-                Until::Seeded { ratio, time } => {
-                    time.is_some_and(|time| settled.elapsed() >= time)
-                        || ratio.is_some_and(|ratio| session.entries.values().all(|entry| has_served(entry, ratio)))
-                }
+        let all_failed = || session.failed() == session.entries.len();
+        match self {
+            Until::Complete => true,
+            Until::Interrupted => false,
+            Until::Ended => all_failed(),
+            Until::Seeded { ratio, time } => {
+                all_failed()
+                    || time.is_some_and(|time| settled.elapsed() >= time)
+                    || ratio.is_some_and(|ratio| session.entries.values().all(|entry| has_served(entry, ratio)))
             }
+        }
     }
 
     /// When to ask [`is_over`](Until::is_over) again, if nothing happens before.

@@ -9,7 +9,7 @@ use crate::engine::{Command, Engine, Job, Notice, Phase, Problem, ProblemKind, R
 use crate::swarm::figures::Status;
 use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -93,6 +93,8 @@ pub struct Session {
     pub entries: BTreeMap<TorrentId, Entry>,
     /// When the last torrent became complete or failed; `None` while some are neither.
     pub settled: Option<Instant>,
+    /// Those that are neither.
+    unsettled: BTreeSet<TorrentId>,
     first_failure: Option<Exit>,
 }
 
@@ -169,6 +171,7 @@ impl Session {
             port,
             entries: BTreeMap::new(),
             settled: None,
+            unsettled: BTreeSet::new(),
             limits: RateLimits::default(),
             first_failure: None,
         }
@@ -182,6 +185,7 @@ impl Session {
         let report = Report { torrent, name, info_hash, length, size, phase: Phase::Checking(0) };
         self.entries.insert(torrent, Entry::new(report));
         self.settled = None;
+        self.unsettled.insert(torrent);
         torrent
     }
 
@@ -190,12 +194,14 @@ impl Session {
         engine.send(Command::Remove(torrent));
         let entry = self.entries.get_mut(&torrent)?;
         entry.removed = true;
+        self.unsettled.remove(&torrent);
         Some(Update::Removed(torrent))
     }
 
     /// Forgets a removed torrent, after its removal was shown.
     pub fn forget(&mut self, torrent: TorrentId) {
         self.entries.remove(&torrent);
+        self.unsettled.remove(&torrent);
     }
 
     /// Takes in a notice, and returns what the views should show.
@@ -235,6 +241,7 @@ impl Session {
                     entry.status = status.or(entry.status.take());
                     entry.report.phase = Phase::Failed(problem);
                     updates.push(Update::Failed(torrent));
+                    self.unsettled.remove(&torrent);
                 }
             }
             Notice::Tracker { torrent, url, problem, refuses, warning } => {
@@ -248,7 +255,7 @@ impl Session {
                 updates.push(Update::Ended);
             }
         }
-        if self.settled.is_none() && self.entries.values().all(Entry::is_settled) {
+        if self.settled.is_none() && self.unsettled.is_empty() {
             self.settled = Some(now);
         }
         updates
@@ -284,7 +291,7 @@ impl Session {
     pub fn exit(&self) -> Exit {
         match self.first_failure {
             Some(exit) => exit,
-            None if !self.entries.values().all(Entry::is_settled) => Exit::Interrupted,
+            None if !self.unsettled.is_empty() => Exit::Interrupted,
             None => Exit::Success,
         }
     }
@@ -298,6 +305,9 @@ impl Session {
         }
         entry.status = Some(Arc::clone(&status));
         entry.report.phase = Phase::Running(status);
+        if !entry.is_settled() {
+            self.unsettled.insert(torrent);
+        }
         Some(entry)
     }
 
@@ -305,7 +315,12 @@ impl Session {
         for report in reports {
             let torrent = report.torrent;
             let Phase::Running(status) = report.phase else {
-                self.entries.entry(torrent).and_modify(|entry| entry.report = report);
+                if let Some(entry) = self.entries.get_mut(&torrent) {
+                    entry.report = report;
+                    if entry.is_settled() {
+                        self.unsettled.remove(&torrent);
+                    }
+                }
                 continue;
             };
             let is_complete = status.standing == Standing::Seeding;
@@ -319,6 +334,7 @@ impl Session {
     fn complete(&mut self, torrent: TorrentId, now: Instant, updates: &mut Vec<Update>) {
         if let Some(entry) = self.entries.get_mut(&torrent).filter(|entry| entry.completed_at.is_none()) {
             entry.completed_at = Some(now);
+            self.unsettled.remove(&torrent);
             updates.push(Update::Complete(torrent));
         }
     }

@@ -82,8 +82,9 @@ pub fn session(torrents: Vec<(&str, u64, Phase)>) -> Session {
         }
         (torrent, entry)
     };
-    let entries = (0..).zip(torrents).map(entry).collect();
-    Session { began: now, port: 6881, entries, settled: None, limits: RateLimits::default(), first_failure: None }
+    let entries: BTreeMap<TorrentId, Entry> = (0..).zip(torrents).map(entry).collect();
+    let unsettled = entries.iter().filter(|(_, entry)| !entry.is_settled()).map(|(torrent, _)| *torrent).collect();
+    Session { began: now, entries, unsettled, ..Session::new(6881) }
 }
 
 impl Session {
