@@ -58,7 +58,7 @@ impl Until {
             Until::Seeded { ratio, time } => {
                 all_failed()
                     || time.is_some_and(|time| settled.elapsed() >= time)
-                    || ratio.is_some_and(|ratio| session.entries.values().all(|entry| has_served(entry, ratio)))
+                    || ratio.is_some_and(|ratio| session.all().all(|entry| has_served(entry, ratio)))
             }
         }
     }
@@ -81,7 +81,7 @@ pub struct Watched {
 /// Whether a torrent has reached a ratio, in hundredths. A failed torrent never will, so it is not waited for.
 fn has_served(entry: &Entry, ratio: u64) -> bool {
     let sent = entry.status.as_ref().map_or(0, |status| status.uploaded);
-    entry.problem().is_some() || u128::from(sent) * 100 >= u128::from(entry.report.size) * u128::from(ratio)
+    entry.problem().is_some() || u128::from(sent) * 100 >= u128::from(entry.size) * u128::from(ratio)
 }
 
 /// Runs the engine until it is over, or until it is interrupted.
@@ -248,7 +248,7 @@ mod tests {
         assert!(over(&run, Some(150), Some(1)));
         // A torrent that failed is not waited for.
         run.settled = Some(Instant::now());
-        run.at(1).report.phase = Phase::Failed(Problem::io("gone"));
+        run.at(1).phase = Phase::Failed(Problem::io("gone"));
         assert!(over(&run, Some(150), None));
     }
 }

@@ -6,6 +6,7 @@ use crate::base::units::sum;
 use crate::base::url;
 use crate::cli::exit::Exit;
 use crate::engine::{Command, Engine, Job, Notice, Phase, Problem, ProblemKind, RateLimits, Report, TorrentId};
+use crate::proto::id::InfoHash;
 use crate::swarm::figures::Status;
 use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
@@ -15,8 +16,16 @@ use std::time::{Duration, Instant};
 
 /// One torrent of this run.
 pub struct Entry {
-    /// The last report.
-    pub report: Report,
+    /// The name, safe for a file but not for a terminal.
+    pub name: String,
+    /// The info-hash.
+    pub info_hash: InfoHash,
+    /// Bytes of content that are wanted.
+    pub wanted: u64,
+    /// Bytes of content in all.
+    pub size: u64,
+    /// What it was doing at the last report.
+    pub phase: Phase,
     /// The last figures. They stay after a failure.
     pub status: Option<Arc<Status>>,
     /// When it joined its swarm, and the verified bytes at that time.
@@ -90,7 +99,8 @@ pub struct Session {
     /// The limits of all torrents together.
     pub limits: RateLimits,
     /// The torrents, in the order in which they were added.
-    pub entries: BTreeMap<TorrentId, Entry>,
+    /// (In boxes, because the nodes of a map are half empty.)
+    pub entries: BTreeMap<TorrentId, Box<Entry>>,
     /// When the last torrent became complete or failed; `None` while some are neither.
     pub settled: Option<Instant>,
     /// Those that are neither.
@@ -100,8 +110,19 @@ pub struct Session {
 
 impl Entry {
     /// A torrent of which nothing else is known.
-    fn new(report: Report) -> Entry {
-        Entry { report, status: None, joined: None, hashed: 0, completed_at: None, removed: false }
+    fn new(name: String, info_hash: InfoHash, wanted: u64, size: u64) -> Entry {
+        Entry {
+            name,
+            info_hash,
+            wanted,
+            size,
+            phase: Phase::Checking(0),
+            status: None,
+            joined: None,
+            hashed: 0,
+            completed_at: None,
+            removed: false,
+        }
     }
 
     /// Verified bytes.
@@ -110,8 +131,8 @@ impl Entry {
             return *had_bytes;
         }
         match (&self.status, self.joined) {
-            _ if self.completed_at.is_some() => self.report.length,
-            (Some(status), _) => self.report.length.saturating_sub(status.left),
+            _ if self.completed_at.is_some() => self.wanted,
+            (Some(status), _) => self.wanted.saturating_sub(status.left),
             (None, Some((_, had))) => had,
             (None, None) => 0,
         }
@@ -125,7 +146,7 @@ impl Entry {
 
     /// The figures of a torrent that has joined its swarm.
     pub fn running(&self) -> Option<&Status> {
-        match &self.report.phase {
+        match &self.phase {
             Phase::Running(status) => Some(status),
             _ => None,
         }
@@ -133,7 +154,7 @@ impl Entry {
 
     /// Why it failed.
     pub fn problem(&self) -> Option<&Problem> {
-        match &self.report.phase {
+        match &self.phase {
             Phase::Failed(problem) => Some(problem),
             _ => None,
         }
@@ -141,12 +162,12 @@ impl Entry {
 
     /// The bytes to check, or to download.
     pub fn length(&self) -> u64 {
-        self.checking().map_or(self.report.length, |_| self.report.size)
+        self.checking().map_or(self.wanted, |_| self.size)
     }
 
     /// Bytes checked so far, while the existing content is being checked.
     pub fn checking(&self) -> Option<u64> {
-        match self.report.phase {
+        match self.phase {
             Phase::Checking(bytes) if self.joined.is_none() => Some(bytes),
             _ => None,
         }
@@ -155,7 +176,7 @@ impl Entry {
     /// The time from joining the swarm until it was complete, and the bytes that were missing.
     pub fn fetched(&self) -> Option<(Duration, u64)> {
         let (joined, had) = self.joined?;
-        Some((self.completed_at?.saturating_duration_since(joined), self.report.length.saturating_sub(had)))
+        Some((self.completed_at?.saturating_duration_since(joined), self.wanted.saturating_sub(had)))
     }
 
     fn is_settled(&self) -> bool {
@@ -180,10 +201,9 @@ impl Session {
     /// Adds a torrent, here and in the engine.
     pub fn add(&mut self, job: Job, engine: &Engine) -> TorrentId {
         let (name, info_hash) = (job.metainfo.name.clone(), job.metainfo.info_hash);
-        let (length, size) = (job.length(), job.metainfo.length);
+        let entry = Entry::new(name, info_hash, job.length(), job.metainfo.length);
         let torrent = engine.add(job);
-        let report = Report { torrent, name, info_hash, length, size, phase: Phase::Checking(0) };
-        self.entries.insert(torrent, Entry::new(report));
+        self.entries.insert(torrent, Box::new(entry));
         self.settled = None;
         self.unsettled.insert(torrent);
         torrent
@@ -239,7 +259,7 @@ impl Session {
                 if let Some(entry) = self.entries.get_mut(&torrent) {
                     self.first_failure.get_or_insert(exit_of(&problem));
                     entry.status = status.or(entry.status.take());
-                    entry.report.phase = Phase::Failed(problem);
+                    entry.phase = Phase::Failed(problem);
                     updates.push(Update::Failed(torrent));
                     self.unsettled.remove(&torrent);
                 }
@@ -261,30 +281,35 @@ impl Session {
         updates
     }
 
+    /// All torrents, in the order in which they were added.
+    pub fn all(&self) -> impl ExactSizeIterator<Item = &Entry> + Clone {
+        self.entries.values().map(|entry| &**entry)
+    }
+
     /// The number of complete torrents.
     pub fn complete_count(&self) -> usize {
-        self.entries.values().filter(|entry| entry.completed_at.is_some() && entry.problem().is_none()).count()
+        self.all().filter(|entry| entry.completed_at.is_some() && entry.problem().is_none()).count()
     }
 
     /// The number of failed torrents.
     pub fn failed(&self) -> usize {
-        self.entries.values().filter(|entry| entry.problem().is_some()).count()
+        self.all().filter(|entry| entry.problem().is_some()).count()
     }
 
     /// The download rate of all torrents together, in bytes per second.
     pub fn down_rate(&self) -> u64 {
-        sum(self.entries.values().filter_map(|entry| Some(entry.running()?.down_rate)))
+        sum(self.all().filter_map(|entry| Some(entry.running()?.down_rate)))
     }
 
     /// The upload rate of all torrents together, in bytes per second.
     pub fn up_rate(&self) -> u64 {
-        sum(self.entries.values().filter_map(|entry| Some(entry.running()?.up_rate)))
+        sum(self.all().filter_map(|entry| Some(entry.running()?.up_rate)))
     }
 
     /// Whether some tracker knows us, and must be notified at the end.
     pub fn has_trackers(&self) -> bool {
         let answers = |status: &Status| status.trackers.iter().any(|tracker| tracker.knows_us);
-        self.entries.values().filter_map(|entry| entry.status.as_deref()).any(answers)
+        self.all().filter_map(|entry| entry.status.as_deref()).any(answers)
     }
 
     /// The exit code if the run ended now.
@@ -304,7 +329,7 @@ impl Session {
             entry.completed_at = None;
         }
         entry.status = Some(Arc::clone(&status));
-        entry.report.phase = Phase::Running(status);
+        entry.phase = Phase::Running(status);
         if !entry.is_settled() {
             self.unsettled.insert(torrent);
         }
@@ -313,10 +338,10 @@ impl Session {
 
     fn renew(&mut self, reports: Vec<Report>, now: Instant, updates: &mut Vec<Update>) {
         for report in reports {
-            let torrent = report.torrent;
-            let Phase::Running(status) = report.phase else {
+            let Report { torrent, phase } = report;
+            let Phase::Running(status) = phase else {
                 if let Some(entry) = self.entries.get_mut(&torrent) {
-                    entry.report = report;
+                    entry.phase = phase;
                     if entry.is_settled() {
                         self.unsettled.remove(&torrent);
                     }

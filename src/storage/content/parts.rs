@@ -31,6 +31,11 @@ impl Content {
         self
     }
 
+    /// Bytes of content that are wanted.
+    pub fn wanted_bytes(&self) -> u64 {
+        self.choice.as_ref().map_or(self.metainfo.length, |choice| choice.bytes)
+    }
+
     /// Whether a file is wanted; padding counts in its number.
     pub fn wants(&self, file: usize) -> bool {
         self.choice.as_ref().is_none_or(|choice| choice.wants(file))
