@@ -58,7 +58,7 @@ const MOST_CONNECTIONS: usize = 200;
 
 struct Manager {
     started: Instant,
-    settings: Settings,
+    settings: Arc<Settings>,
     inbox: Receiver<Input>,
     /// What all torrents share.
     shared: Shared,
@@ -124,7 +124,7 @@ fn prepare(
     };
     let manager = Manager {
         started: Instant::now(),
-        settings,
+        settings: Arc::new(settings),
         inbox,
         shared,
         torrents: BTreeMap::new(),

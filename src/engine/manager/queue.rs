@@ -65,7 +65,7 @@ impl Manager {
             return self.failed_at_start(id, problem);
         }
         let Some(slot) = self.torrents.get_mut(&id) else { return };
-        let mut torrent = Torrent::new(&content.metainfo, have, self.settings.clone(), now, &mut self.shared.rng);
+        let mut torrent = Torrent::new(&content.metainfo, have, Arc::clone(&self.settings), now, &mut self.shared.rng);
         if let Some(choice) = &content.choice {
             torrent.want_only(&choice.pieces);
         }
