@@ -67,12 +67,17 @@ impl Engine {
 
     /// Adds a torrent: its content is checked, then it joins its swarm.
     pub fn add(&self, job: Job) -> TorrentId {
-        let mut next = lock(&self.next);
-        let torrent = TorrentId(*next);
-        *next += 1;
+        let torrent = self.number();
         // The manager lives as long as the process. If it were gone, the channel of notices would be closed.
         let _ = self.manager.send(Input::Add(torrent, Box::new(job)));
         torrent
+    }
+
+    /// A number that no other torrent gets.
+    pub fn number(&self) -> TorrentId {
+        let mut next = lock(&self.next);
+        *next += 1;
+        TorrentId(*next - 1)
     }
 
     /// Sends the engine what a person wants.

@@ -63,14 +63,16 @@ pub fn begin(
         content.refuse_too_long(&sizes)?;
     }
     let known = states.map(|states| Known::load(states, &content, warn));
-    if let Some(known) = known.as_ref().filter(|_| !check_all && !content.again && !content.duty.only_serves()) {
+    if let Some(known) =
+        known.as_ref().filter(|_| !check_all && content.before.is_none() && !content.duty.only_serves())
+    {
         away::refuse(&content, known, &sizes)?;
     }
+    content.before = known.as_ref().map(|known| known.totals);
     // swarmlet gives a file its full length before its first byte. A file of another length has replaced it.
     let is_ours = |file: usize| [0, content.metainfo.files.at(file).length].contains(&sizes[file]);
-    let states_of = known.as_ref().map_or(&[][..], |known| &known.resume.files);
-    let recorded: Vec<bool> =
-        (0..sizes.len()).map(|file| states_of.get(file).is_some_and(|state| state.making) && is_ours(file)).collect();
+    let was_making = |file| known.as_ref().is_some_and(|known| known.was_making(&content, file));
+    let recorded: Vec<bool> = (0..sizes.len()).map(|file| is_ours(file) && was_making(file)).collect();
     recorded.iter().enumerate().filter(|(_, made)| **made).for_each(|(file, _)| content.make(file, true));
     let trusts = |file: usize| known.as_ref().is_some_and(|known| known.trusts(file, seen[file].as_ref()));
     let trusted: Vec<bool> = (0..seen.len()).map(trusts).collect();

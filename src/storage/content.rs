@@ -66,8 +66,8 @@ pub struct Content {
     marks: Box<[AtomicU8]>,
     /// A user's own files may be overwritten if they have the paths of wanted files.
     pub overwrite: bool,
-    /// It was opened earlier in this run.
-    pub again: bool,
+    /// Bytes uploaded and downloaded in all runs before this one, if it was opened earlier in this run.
+    pub before: Option<(u64, u64)>,
     has_padding: bool,
     /// What is to be done with it.
     pub duty: Duty,
@@ -104,7 +104,7 @@ impl Content {
             parts: None,
             marks: metainfo.files.iter().map(|_| AtomicU8::new(0)).collect(),
             overwrite: false,
-            again: false,
+            before: None,
             has_padding,
             duty: Duty::Fetch,
             verified: None,
@@ -119,7 +119,7 @@ impl Content {
         let mut opened = Content::open(self.torrent, self.metainfo.clone(), &self.dir, files, self.preallocate)?;
         // What was in doubt once is not trusted any more.
         opened.duty = if self.duty == Duty::Trust { Duty::Serve } else { self.duty };
-        (opened.overwrite, opened.again) = (self.overwrite, true);
+        (opened.overwrite, opened.before) = (self.overwrite, self.before);
         (0..self.marks.len()).filter(|file| self.is_making(*file)).for_each(|file| opened.make(file, true));
         Ok(opened.choose(self.choice.as_deref().cloned()))
     }

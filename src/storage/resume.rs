@@ -43,10 +43,10 @@ use crate::sys::replace::{Output, Sync, is_unfinished};
 use crate::sys::stamp::{TICK, is_quiet};
 use crate::sys::{in_words, lock};
 use rustix::fs::{Access, Advice, AtFlags, StatxFlags, access, fadvise, statx};
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -86,11 +86,13 @@ impl StateDir {
         Ok(StateDir { folder: Folder::open(path)?, path: path.to_path_buf(), boot, last: Mutex::default() })
     }
 
-    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+    fn read(&self, name: &str) -> io::Result<(Vec<u8>, (i64, i64))> {
         let file = self.folder.file(name, For::Reading)?;
-        let mut bytes = Vec::with_capacity(file.metadata()?.len().min(MAX_RESUME_BYTES as u64) as usize);
+        let found = file.metadata()?;
+        let saved = (found.mtime(), found.mtime_nsec());
+        let mut bytes = Vec::with_capacity(found.len().min(MAX_RESUME_BYTES as u64) as usize);
         file.take(MAX_RESUME_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-        if bytes.len() > MAX_RESUME_BYTES { Err(io::Error::other("it is too large")) } else { Ok(bytes) }
+        if bytes.len() > MAX_RESUME_BYTES { Err(io::Error::other("it is too large")) } else { Ok((bytes, saved)) }
     }
 
     /// The path of a torrent's folder, shared with the torrent before.
@@ -157,7 +159,9 @@ pub struct Known {
     /// The kernel's name for this run of the system; the state may be of an earlier one.
     boot: Arc<[u8]>,
     /// Bytes uploaded and downloaded in all runs before this one.
-    totals: (u64, u64),
+    pub(super) totals: (u64, u64),
+    /// When the state was saved, by the clock of its disk.
+    saved: (i64, i64),
     /// The digest of the state on the disk; `None`: there is none, or it could not be written.
     pub written: Option<Digest>,
     /// Why written bytes were lost on their way to the disk.
@@ -173,9 +177,9 @@ impl Known {
         unknown.boot = Arc::clone(&states.boot);
         let name = file_name(&unknown.info_hash, &unknown.folder);
         let found = match states.read(&name) {
-            Ok(bytes) => {
+            Ok((bytes, saved)) => {
                 let resume = Resume::decode(&bytes, &content.metainfo, Arc::clone(&unknown.folder));
-                resume.map(|resume| Some((resume, Some(sha1(&bytes)))))
+                resume.map(|resume| Some((resume, Some(sha1(&bytes)), saved)))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(in_words(&error)),
@@ -185,18 +189,27 @@ impl Known {
             warn(format!("can't use the state {}: {problem}; all content is checked", path.display()));
             None
         });
-        let (mut resume, written) = found.unwrap_or((unknown, None));
+        let (mut resume, written, saved) = found.unwrap_or((unknown, None, (0, 0)));
         if resume.boot == states.boot {
             resume.boot = Arc::clone(&states.boot);
         }
-        let (totals, boot) = ((resume.uploaded, resume.downloaded), Arc::clone(&states.boot));
-        Known { totals, resume, written, lost: None, boot }
+        // A state of this run counts what it transferred already.
+        let totals = content.before.unwrap_or((resume.uploaded, resume.downloaded));
+        Known { totals, resume, written, saved, lost: None, boot: Arc::clone(&states.boot) }
     }
 
     /// Whether the files were on the mount of this number, which another run of the system may use for another mount.
     pub fn was_on(&self, mount: u64) -> bool {
         let mut records = self.resume.files.iter().filter_map(|file| file.record);
         mount != 0 && self.resume.boot == self.boot && records.any(|record| record.mount == mount)
+    }
+
+    /// Whether swarmlet was making a file. A complete one that was not synced may have lost bytes with the power, but
+    /// whoever changed it after the state was saved was not swarmlet.
+    pub fn was_making(&self, content: &Content, file: usize) -> bool {
+        let unchanged = |found: Metadata| (found.ctime(), found.ctime_nsec()) < self.saved;
+        let look = || content.open_file(file).and_then(|file| file.metadata());
+        self.resume.files[file].making && (!content.has_of(file, &self.resume.have).1 || look().is_ok_and(unchanged))
     }
 
     /// Whether what is known of a file still holds if it looks like `seen` now.
@@ -261,9 +274,6 @@ impl Known {
         let no_boot = self.resume.boot.is_empty();
         for (file, FileState { record, making }) in self.resume.files.iter_mut().enumerate() {
             let (some, all) = content.has_of(file, &have);
-            if all {
-                content.make(file, false);
-            }
             // A file that another program makes after the end is not swarmlet's.
             *making = content.is_making(file) && !(in_haste && content.is_absent(file));
             if !some {
@@ -283,8 +293,13 @@ impl Known {
                     .map_or_else(|| look_when_quiet(content, &opened, all || in_haste), |before| Ok(Some(before)))?;
                 // If another program wrote, the file's time vouches for nothing. (If we are writing, it will next
                 // time.)
-                let now = now.filter(|_| before.is_some() || content.known.is_as_left(file, &opened));
+                let is_ours = before.is_some() || content.known.is_as_left(file, &opened);
+                let now = now.filter(|_| is_ours);
                 let on_disk = now.as_ref().is_some_and(wants_sync);
+                if all && (on_disk || !is_ours) {
+                    content.make(file, false);
+                    *making = false;
+                }
                 if on_disk && let Err(error) = opened.sync_all() {
                     let error = content.error(Doing::Writing, &content.metainfo.files.at(file).path(), error);
                     if !error.may_pass() {

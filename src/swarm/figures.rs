@@ -23,10 +23,12 @@ pub struct Status {
     pub last_piece: Option<u32>,
     /// Bytes that were received and are not verified yet.
     pub under_way: u64,
-    /// The person paused it: nothing is requested and nothing sent. (The engine sets this and the next one.)
+    /// The person paused it: nothing is requested and nothing sent. (The engine sets this and the next two.)
     pub paused: bool,
     /// It is paused until other torrents have ended their downloads.
     pub queued: bool,
+    /// It takes one of the places among the torrents that download at the same time.
+    pub has_place: bool,
     /// Bytes of content that were received.
     pub downloaded: u64,
     /// Bytes of content that were sent.

@@ -34,7 +34,7 @@ use crate::proto::peer::handshake::Reserved;
 use crate::proto::peer::message::BlockSpec;
 use core::net::SocketAddr;
 use core::num::NonZeroU32;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// Requests a peer may have waiting with us; the peer is told so (BEP 10, `reqq`). libtorrent's number. (transmission
 /// 3.00 refills its requests once a second: when it was told 512, it downloaded 8 MiB/s from us and no more.)
@@ -125,7 +125,7 @@ pub struct Peer {
     /// It sees only a piece at a time of what we have (BEP 16).
     pub sees_little: bool,
     /// Pieces that it was shown then, and that no other peer has yet.
-    pub shown: Vec<u32>,
+    pub shown: BTreeSet<u32>,
     /// Bytes handed to its writer and not sent yet.
     pub sending: u64,
     /// Bytes of content to it.
@@ -173,7 +173,7 @@ impl Peer {
             fast_set_bytes: 0,
             suggested_to: Vec::new(),
             sees_little: false,
-            shown: Vec::new(),
+            shown: BTreeSet::new(),
             sending: 0,
             up: Meter::new(now),
             got_before: [0; 2],

@@ -63,7 +63,6 @@ pub struct Torrent {
     info_hash: InfoHash,
     /// Only trackers introduce peers to it (BEP 27).
     private: bool,
-    /// Shared by all torrents.
     settings: Arc<Settings>,
     standing: Standing,
     /// Nothing is requested or served: the person paused it, or it waits for its turn to download.
@@ -159,14 +158,7 @@ struct Wait {
 
 impl Torrent {
     /// The torrent of `metainfo`. The pieces in `have` are on disk and verified.
-    pub fn new(
-        metainfo: &Metainfo,
-        have: Bitfield,
-        settings: impl Into<Arc<Settings>>,
-        now: Time,
-        rng: &mut Rng,
-    ) -> Torrent {
-        let settings = settings.into();
+    pub fn new(metainfo: &Metainfo, have: Bitfield, settings: Arc<Settings>, now: Time, rng: &mut Rng) -> Torrent {
         let have_all = have.is_full();
         let standing = if have_all { Standing::Seeding } else { Standing::Downloading };
         let super_seeding = SuperSeeding::new(settings.super_seed, &have, now);
@@ -204,7 +196,7 @@ impl Torrent {
                 turns: 0,
                 up: Meter::new(now),
             },
-            showing: Showing { spreading: Spreading::new(metainfo.piece_count()), super_seeding },
+            showing: Showing { spreading: Spreading::default(), super_seeding },
             disk: DiskWait { wait: None, healed: None },
             picker,
             settings,

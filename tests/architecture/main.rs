@@ -34,8 +34,9 @@ const IMPURE: [&str; 12] = [
 /// The rooms that together are the core: what an auditor of `get` and `seed` reads.
 const CORE: [&str; 6] = ["base", "proto", "swarm", "sys", "storage", "engine"];
 /// Most lines of code in the core: no blank lines, comments or tests. The classic system had 12,000; what real
-/// torrents, disks, proxies and trackers need beyond the specifications comes on top.
-const CORE_LINES: usize = 13_100;
+/// torrents, disks, proxies and trackers need beyond the specifications comes on top. Another 400 keep the steps of each
+/// event from growing with the pieces and peers: indexes in place of walks.
+const CORE_LINES: usize = 13_500;
 /// Most lines of a file: it is read in one sitting.
 const FILE_LINES: usize = 400;
 /// Most names that `ls` of a folder shows.
@@ -94,7 +95,8 @@ fn files_do_not_import_each_other_in_a_circle() {
 fn pure_rooms_do_no_io() {
     for source in sources().iter().filter(|source| PURE.iter().any(|room| source.path.starts_with(room))) {
         for word in IMPURE {
-            let line = source.code.lines().position(|line| line.contains(word));
+            // Data that is shared and never changes is no I/O.
+            let line = source.code.lines().position(|line| line.contains(word) && line != "use std::sync::Arc;");
             assert_eq!(line, None, "{}: a pure room names {word} (line, from 0)", source.path);
         }
     }

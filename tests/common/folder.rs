@@ -36,8 +36,13 @@ impl Folder {
     /// A torrent of one file of `size` bytes. It is not in the folder yet.
     pub fn make(&self, name: &str, size: usize) -> (Content, Torrent) {
         let content = Content::one_file(name, size);
-        let torrent = Maker::Ours.make(&content, &self.source(name), PIECE, &self.tracker.url());
+        let torrent = self.make_of(&content, name);
         (content, torrent)
+    }
+
+    /// A torrent of this content, which is put into the folder of [`seed`](Folder::seed) with this name.
+    pub fn make_of(&self, content: &Content, name: &str) -> Torrent {
+        Maker::Ours.make(content, &self.source(name), PIECE, &self.tracker.url())
     }
 
     /// Copies the torrent into the folder, with this name.

@@ -32,6 +32,12 @@ impl HangingDisk {
         HangingDisk::with(at, scratch, &["picky"])
     }
 
+    /// The same, but times are as on FAT: in steps of 2 s, and the same for content and inode.
+    #[allow(dead_code)] // Not every program of tests needs it.
+    pub fn coarse(at: &Path, scratch: &Path) -> HangingDisk {
+        HangingDisk::with(at, scratch, &["coarse"])
+    }
+
     fn with(at: &Path, scratch: &Path, options: &[&str]) -> HangingDisk {
         let behind = at.with_extension("behind");
         [at, &behind].iter().for_each(|dir| fs::create_dir_all(dir).expect("the folder can be made"));

@@ -1,7 +1,8 @@
-"""A file system that shows one folder as another, mounted in place: hanging_fs.py FOLDER MOUNTPOINT [fold|picky].
+"""A file system that shows one folder as another, mounted in place: hanging_fs.py FOLDER MOUNTPOINT [fold|picky|coarse].
 
 While this process is stopped (SIGSTOP), nothing on the file system gets an answer: a disk that hangs. With `fold`, names
 that differ only in case, the form of accents, or dots and spaces at the end are one file, as on disks of other systems.
+With `coarse`, times are as on FAT: in steps of 2 s, and without one for changes of the inode.
 """
 
 import errno
@@ -37,7 +38,10 @@ class Mirror(Operations):
     def getattr(self, path, fh=None):
         found = os.lstat(path)
         keys = "st_atime st_ctime st_gid st_mode st_mtime st_nlink st_size st_uid st_blocks".split()
-        return {key: getattr(found, key) for key in keys}
+        told = {key: getattr(found, key) for key in keys}
+        if "coarse" in sys.argv[3:]:
+            told["st_mtime"] = told["st_ctime"] = found.st_mtime // 2 * 2
+        return told
 
     def readdir(self, path, fh):
         return [".", ".."] + os.listdir(path)

@@ -1,5 +1,6 @@
 //! Stories of `many`, a folder of torrents that come and go, as `--json` reports it.
 
+use crate::common::content::Content;
 use crate::common::folder::Folder;
 use crate::common::json;
 use crate::common::swarmlet::{Swarmlet, program};
@@ -51,6 +52,11 @@ fn json_reports_torrents_that_come_wait_complete_and_go() {
         let turn = |why: &String| why.contains("(--max-downloads)");
         whys().iter().filter(|why| turn(why)).count() == 1 && whys().iter().all(|why| !why.is_empty())
     });
+    for name in ["first", "second", "third"] {
+        let last = json::about(&many.stdout(), name).into_iter().rfind(|object| object["event"] == "status").unwrap();
+        let holds = last["state"] == "waiting" && last["waits_for"] != "turn";
+        assert_eq!(last["has_place"], holds, "{last}");
+    }
 
     // Seeds of both start. When the one is complete, the other may download.
     let _seeds = [1, 2].map(|number: usize| {
@@ -105,6 +111,55 @@ fn a_half_written_torrent_is_used_when_it_is_whole_and_a_bad_one_is_reported_onc
     for name in ["bad.torrent", "slow.torrent", "b-twin.torrent"] {
         assert_eq!(told.matches(name).count(), 1, "{name}: {told}");
     }
+}
+
+/// Many torrents have a name such as "Season 1".
+#[test]
+fn torrents_of_the_same_name_share_a_folder_unless_they_have_a_file_in_common() {
+    let folder = Folder::new();
+    let albums =
+        [[("disc 1/a", PIECE), ("cover", 99)], [("disc 2/a", 2 * PIECE), ("b", 9)], [("b", 5 * PIECE), ("c", 7)]];
+    let albums = albums.map(|files| Content::folder("album", &files));
+    let names = ["1.torrent", "2.torrent", "3.torrent"];
+    let torrents = [0, 1, 2].map(|number| folder.make_of(&albums[number], names[number]));
+    let files = [0, 1, 2].map(|number| folder.put(&torrents[number], names[number]));
+    let mut many = start(&folder, &[]);
+    let said = |many: &Swarmlet, number: usize| {
+        let mut all = json::objects(&many.stdout());
+        all.retain(|object| object["size"] == albums[number].size());
+        all
+    };
+    let wait_for = |many: &mut Swarmlet, number: usize, event: &str| {
+        wait_until(&format!("the event {event} of {}", names[number]), PATIENCE, || {
+            many.must_run();
+            said(many, number).iter().any(|object| object["event"] == event)
+        });
+    };
+    wait_for(&mut many, 2, "failed");
+    let seeds = [0, 1].map(|number| folder.seed(names[number], &torrents[number], &[]));
+    [0, 1].iter().for_each(|number| wait_for(&mut many, *number, "complete"));
+    let whole = |number: usize| {
+        albums[number].files.iter().all(|(path, bytes)| {
+            let path = folder.dir.join("album").join(path.as_ref().unwrap());
+            fs::read(path).is_ok_and(|found| found == *bytes)
+        })
+    };
+    assert!(whole(0) && whole(1));
+    let failed = said(&many, 2).into_iter().find(|object| object["event"] == "failed").unwrap();
+    let problem = failed["problem"].as_str().unwrap();
+    assert!(problem.contains("2.torrent has album/b too") && problem.contains("3.torrent is not used"), "{problem}");
+    assert_eq!(failed["exit_code"], 73);
+    wait_until("it is in the list", PATIENCE, || {
+        said(&many, 2).last().is_some_and(|last| last["event"] == "status" && last["state"] == "failed")
+    });
+    // The other one goes, and its content too.
+    drop(seeds);
+    fs::remove_file(&files[1]).unwrap();
+    fs::remove_file(folder.dir.join("album/b")).unwrap();
+    let _seed = folder.seed(names[2], &torrents[2], &[]);
+    wait_for(&mut many, 2, "removed");
+    wait_for(&mut many, 2, "complete");
+    assert!(whole(2));
 }
 
 /// The file is overwritten in place, so the folder does not change. SIGHUP triggers a full rescan.

@@ -8,6 +8,7 @@ use crate::common::tools::{Tool, here, skip};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 const PIECE: usize = 16 * 1024;
 
@@ -109,6 +110,28 @@ fn names_that_are_one_on_this_disk_are_refused_and_nothing_is_left() {
         // Without one of them, the others are downloaded.
         get.args(&["--files", "1-2"]).run().assert_code(0);
         assert_eq!(fs::read(&path).unwrap(), stage.content.files[0].1, "{one}");
+    }
+}
+
+/// Nothing else tells them apart: other programs have left files of zeros there, at once.
+#[test]
+fn files_with_equal_sizes_and_times_are_two_if_the_disk_lists_both_names() {
+    if !here(&[Tool::Fuse]) {
+        return;
+    }
+    for [one, other] in [["\u{44f}", "\u{436}"], ["\u{44f}/x", "\u{436}/X"], ["x", "X"]] {
+        let stage = stage(one, other);
+        let _seed = stage.seed();
+        let disk = stage.path().join("disk");
+        let _disk = HangingDisk::coarse(&disk, stage.path());
+        for path in [one, other].map(|name| disk.join("folder").join(name)) {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, [0; 3 * PIECE]).unwrap();
+            let file = fs::File::options().write(true).open(&path).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap();
+        }
+        stage.get("leecher").in_dir(&disk).run().assert_code(0);
+        stage.content.assert_same_in(&disk);
     }
 }
 

@@ -124,17 +124,33 @@ pub fn check_distinct(torrents: &[(OsString, Metainfo)], write: bool) -> Result<
                 metainfo.info_hash
             )));
         }
-        for (other, theirs) in torrents[..at].iter().filter(|(_, theirs)| write && theirs.name == metainfo.name) {
-            if !metainfo.is_folder || !theirs.is_folder {
-                return Err(same_path(other, source, &metainfo.name));
-            }
-            let theirs: BTreeSet<Cow<str>> = numbered(theirs).map(|(_, file)| file.inside()).collect();
-            if let Some((_, file)) = numbered(metainfo).find(|(_, file)| theirs.contains(&file.inside())) {
-                return Err(same_path(other, source, &file.path()));
+        for (other, theirs) in torrents[..at].iter().filter(|_| write) {
+            if let Some(path) = shared_path(metainfo, theirs) {
+                return Err(same_path(other, source, &path));
             }
         }
     }
     Ok(())
+}
+
+/// A path that is a file of the one torrent, and a file or a folder of the other, if both are in the same folder.
+pub fn shared_path(one: &Metainfo, other: &Metainfo) -> Option<String> {
+    if one.name != other.name {
+        return None;
+    }
+    if !one.is_folder || !other.is_folder {
+        return Some(one.name.clone());
+    }
+    let theirs: BTreeSet<Cow<str>> = numbered(other).map(|(_, file)| file.inside()).collect();
+    let is_shared = |path: &str| {
+        let folder = format!("{path}/");
+        let next = theirs.range(Cow::Borrowed(folder.as_str())..).next();
+        let mut above = path.match_indices('/').map(|(end, _)| &path[..end]);
+        theirs.contains(path)
+            || next.is_some_and(|next| next.starts_with(&folder))
+            || above.any(|it| theirs.contains(it))
+    };
+    numbered(one).find(|(_, file)| is_shared(&file.inside())).map(|(_, file)| file.path())
 }
 
 fn same_path(a: &OsStr, b: &OsStr, path: &str) -> Failure {
@@ -227,7 +243,10 @@ mod tests {
 
     fn torrent(name: &str, path: Option<&str>, seed: u8) -> (OsString, Metainfo) {
         let content = match path {
-            Some(path) => format!("5:filesld6:lengthi1e4:pathl{}:{path}eee", path.len()),
+            Some(path) => {
+                let path: String = path.split('/').map(|name| format!("{}:{name}", name.len())).collect();
+                format!("5:filesld6:lengthi1e4:pathl{path}eee")
+            }
             None => "6:lengthi1e".to_string(),
         };
         let hash = char::from(b'a' + seed).to_string().repeat(20);
@@ -274,5 +293,13 @@ mod tests {
         assert!(conflict(&[torrent("c", Some("a"), 0), torrent("c", Some("a"), 1)]).starts_with(both));
         assert!(conflict(&[torrent("c", None, 0), torrent("c", Some("a"), 1)]).contains("would both write c:"));
         assert!(conflict(&[torrent("c", Some("a"), 0), torrent("c", None, 1)]).contains("would both write c:"));
+        // A file of the one is a folder of the other.
+        assert!(
+            conflict(&[torrent("c", Some("a"), 0), torrent("c", Some("a/b"), 1)]).contains("would both write c/a/b:")
+        );
+        assert!(
+            conflict(&[torrent("c", Some("a/b"), 0), torrent("c", Some("a"), 1)]).contains("would both write c/a:")
+        );
+        assert_eq!(conflict(&[torrent("c", Some("a/b"), 0), torrent("c", Some("a.b"), 1)]), "");
     }
 }

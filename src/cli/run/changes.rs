@@ -1,34 +1,29 @@
-//! Which folders have changed since the last look. An unchanged folder costs one system call.
+//! Which folders have changed since the last look. An unchanged folder costs two system calls.
 //!
-//! Floor 4. A file that comes, goes or is renamed changes the modification time of its folder. Only that is asked for,
-//! past the cache of a network disk. A file that is overwritten in place does not change it, and is noticed at the next
+//! Floor 4. A file that comes, goes or is renamed changes the times of its folder, and so its
+//! [stamp](crate::sys::stamp), even if a program sets the modification time back. A file that is overwritten in place does not change it, and is noticed at the next
 //! full rescan. File systems in user space (FUSE) may not keep such times, so everything is read there each time. A
 //! folder that can't be read for the moment (a network disk does not answer, no descriptor is left) counts as
 //! unchanged.
 
+use crate::sys::stamp::{is_quiet, stamp};
 use rustix::fs::{AtFlags, CWD, StatxFlags};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Greatest depth of subfolders.
 const MOST_DEEP: usize = 8;
 /// Most folders that are watched.
 const MOST_FOLDERS: usize = 20_000;
-/// A folder that changed this recently may change again within the same tick of the file system's clock (2 s with FAT).
-const TICK: Duration = Duration::from_secs(3);
 /// FUSE_SUPER_MAGIC of Linux's magic.h.
 const FUSE: u32 = 0x6573_5546;
-
-/// Inode number and modification time of a folder: if they change, the folder has changed.
-type Stamp = (u64, Duration);
 
 /// A folder as it was when it was last read.
 struct Read {
     /// `None`: it must be read again.
-    stamp: Option<Stamp>,
+    stamp: Option<u64>,
     below: Vec<PathBuf>,
 }
 
@@ -85,11 +80,11 @@ impl Changes {
         if self.read.len() >= MOST_FOLDERS {
             return;
         }
-        let stamp = stamp(&dir);
+        let stamp = stamp_of(&dir);
         let before_this = before.get(&dir);
         let same = before_this.filter(|before| !all && before.stamp.is_some() && before.stamp == stamp);
         let read = if same.is_none() { read(&dir, deep, &mut found.torrents) } else { None };
-        let stamp = stamp.filter(|(_, changed)| is_past(*changed) && (same.is_some() || read.is_some()));
+        let stamp = stamp.filter(|_| same.is_some() || read.is_some());
         let below = read.unwrap_or_else(|| {
             found.unchanged.push(dir.clone());
             before_this.map(|before| before.below.clone()).unwrap_or_default()
@@ -127,28 +122,27 @@ fn read(dir: &Path, deep: usize, torrents: &mut Vec<PathBuf>) -> Option<Vec<Path
     Some(below)
 }
 
-/// The stamp of a folder, directly from the disk or the server. Without a stamp, the folder is read at each look.
-fn stamp(dir: &Path) -> Option<Stamp> {
-    let wanted = StatxFlags::INO | StatxFlags::MTIME;
-    let about = rustix::fs::statx(CWD, dir, AtFlags::STATX_FORCE_SYNC, wanted).ok()?;
-    let seconds = u64::try_from(about.stx_mtime.tv_sec).ok()?;
-    Some((about.stx_ino, Duration::new(seconds, about.stx_mtime.tv_nsec)))
-}
-
-fn is_past(changed: Duration) -> bool {
-    SystemTime::now().duration_since(UNIX_EPOCH).is_ok_and(|now| now > changed + TICK)
+/// The stamp of a folder. `None`: it is read at each look, because it can't be asked, or because it changed a moment ago
+/// and its next change might not show.
+fn stamp_of(dir: &Path) -> Option<u64> {
+    // What the system remembers of a network disk may be old: this asks the disk.
+    rustix::fs::statx(CWD, dir, AtFlags::STATX_FORCE_SYNC, StatxFlags::BASIC_STATS).ok()?;
+    let found = fs::metadata(dir).ok()?;
+    is_quiet(&found).then(|| stamp(&found, true))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::stamp::TICK;
     use std::fs::{File, FileTimes};
     use std::os::unix::fs::symlink;
+    use std::thread::sleep;
+    use std::time::{Duration, SystemTime};
 
     /// Sets the modification time of a folder.
-    fn changed_ago(dir: &Path, seconds: u64) {
-        let times = FileTimes::new().set_modified(SystemTime::now() - Duration::from_secs(seconds));
-        File::open(dir).unwrap().set_times(times).unwrap();
+    fn set_time(dir: &Path, time: SystemTime) {
+        File::open(dir).unwrap().set_times(FileTimes::new().set_modified(time)).unwrap();
     }
 
     fn names(found: &Difference) -> Vec<String> {
@@ -168,10 +162,14 @@ mod tests {
         }
         symlink(root, root.join("link")).unwrap();
         let mut changes = Changes::new(root.into());
-        assert_eq!(names(&changes.look(false)), ["a.torrent", "b.torrent", "c.torrent"]);
-        // They changed a moment ago, and may change again within the same tick.
-        assert_eq!(names(&changes.look(false)), ["a.torrent", "b.torrent", "c.torrent"]);
-        [root, &root.join("below"), &below].into_iter().for_each(|dir| changed_ago(dir, 100));
+        // As if they had changed just now: they may change again within the same tick.
+        let (soon, long_ago) = (SystemTime::now() + Duration::from_secs(100), SystemTime::UNIX_EPOCH);
+        [root, &root.join("below"), &below].into_iter().for_each(|dir| set_time(dir, soon));
+        for _ in 0..3 {
+            assert_eq!(names(&changes.look(false)), ["a.torrent", "b.torrent", "c.torrent"]);
+        }
+        [root, &root.join("below"), &below].into_iter().for_each(|dir| set_time(dir, long_ago));
+        sleep(2 * TICK);
         changes.look(false);
         let found = changes.look(false);
         assert_eq!((names(&found), found.unchanged.len()), (vec![], 3));
@@ -182,6 +180,15 @@ mod tests {
         assert_eq!(names(&found), ["c.torrent", "d.torrent"]);
         assert!(found.left_alone(&root.join("a.torrent")) && !found.left_alone(&below.join("c.torrent")));
         assert_eq!(names(&changes.look(true)).len(), 4);
+
+        // As `rsync -t` and `touch -r` do it.
+        set_time(&below, long_ago);
+        sleep(2 * TICK);
+        changes.look(false);
+        assert_eq!(names(&changes.look(false)), Vec::<String>::new());
+        fs::write(below.join("e.torrent"), "").unwrap();
+        set_time(&below, long_ago);
+        assert_eq!(names(&changes.look(false)), ["c.torrent", "d.torrent", "e.torrent"], "its time was set back");
 
         fs::remove_dir_all(root.join("below")).unwrap();
         let found = changes.look(false);

@@ -12,7 +12,7 @@ use crate::engine::Job;
 use crate::proto::id::InfoHash;
 use crate::proto::metainfo::Metainfo;
 use crate::sys::stamp::stamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,6 +30,8 @@ const MOST_TORRENTS: usize = 20_000;
 pub enum Change {
     /// A torrent came, in this file.
     Came(Arc<Path>, Box<Job>),
+    /// A torrent came that can't be used, as these words say, because another one writes to the same files.
+    LeftOut(Arc<Path>, Box<Job>, String),
     /// The torrent in this file is gone.
     Went(Arc<Path>),
     /// A file can't be used, as these words say.
@@ -44,8 +46,27 @@ enum Fate {
     Unsure,
     /// It can't be used, and that was reported.
     Bad,
-    /// Another torrent is in its way, and that was reported.
-    LeftOut,
+    /// Another torrent is in its way, and that was reported in these words.
+    LeftOut { words: Box<str>, is_listed: bool },
+}
+
+/// Why a torrent file is not used.
+struct Obstacle<'a> {
+    /// The torrent file that is in its way,
+    other: &'a Path,
+    /// and what that one does.
+    why: String,
+    /// Its torrent is not otherwise in the list of torrents.
+    is_listed: bool,
+}
+
+/// The torrents that run, by what may be in the way of another one: so that a new torrent is not compared with all.
+#[derive(Default)]
+struct Running {
+    /// Their files by info-hash.
+    by_hash: BTreeMap<InfoHash, Arc<Path>>,
+    /// Where their content is, each with its file.
+    by_content: BTreeSet<(Arc<Path>, Arc<Path>)>,
 }
 
 /// A folder that is watched.
@@ -55,10 +76,7 @@ pub struct Folder {
     content: Option<PathBuf>,
     /// The stamp of each file, and what became of it.
     seen: BTreeMap<Arc<Path>, (u64, Fate)>,
-    /// The files whose torrents run, by info-hash and by the place of their content: so that a new torrent is compared
-    /// with the one in its way, and not with all.
-    by_hash: BTreeMap<InfoHash, Arc<Path>>,
-    by_content: BTreeMap<Arc<Path>, Arc<Path>>,
+    running: Running,
     /// Looks until the next full rescan.
     looks_to_all: u32,
     /// A torrent went since the last look began, so another may take its place.
@@ -72,8 +90,7 @@ impl Folder {
             changes: Changes::new(dir),
             content,
             seen: BTreeMap::new(),
-            by_hash: BTreeMap::new(),
-            by_content: BTreeMap::new(),
+            running: Running::default(),
             looks_to_all: 0,
             some_went: false,
         }
@@ -98,7 +115,7 @@ impl Folder {
                 // Perhaps it could not be read, and now it can.
                 Some((_, Fate::Bad)) => !all,
                 // What was in its way may be gone.
-                Some((_, Fate::LeftOut)) => !some_went,
+                Some((_, Fate::LeftOut { .. })) => !some_went,
                 _ => true,
             };
             if same && settled {
@@ -129,13 +146,12 @@ impl Folder {
             room -= usize::from(known.is_none());
             files.insert(before.map_or_else(|| path.as_path().into(), |(path, _)| Arc::clone(path)), stamp);
         }
-        let (some_went, by_hash, by_content) = (&mut self.some_went, &mut self.by_hash, &mut self.by_content);
+        let (some_went, running) = (&mut self.some_went, &mut self.running);
         self.seen.retain(|path, (_, fate)| {
             let stays = files.contains_key(path) || found.left_alone(path);
-            if let (false, Fate::Runs { info_hash, content, .. }) = (stays, &fate) {
+            if !stays && fate.is_listed() {
                 *some_went = true;
-                by_hash.remove(info_hash);
-                by_content.remove(content);
+                running.remove(path, fate);
                 tell(Change::Went(Arc::clone(path)));
             }
             // A file that is being written changes, though its folder does not.
@@ -152,59 +168,60 @@ impl Folder {
 
     /// What becomes of a file that is new or has changed, or (`same`) was not a torrent at the last look.
     fn judge(&mut self, path: &Arc<Path>, same: bool, tell: &mut dyn FnMut(Change)) -> Fate {
-        let metainfo = match source::read(path.as_os_str()) {
+        let mut metainfo = match source::read(path.as_os_str()) {
             Ok(metainfo) => metainfo,
             Err(failure) if same => {
-                if !matches!(self.seen.get(path), Some((_, Fate::Bad))) {
+                let before = self.seen.get(path).map(|(_, fate)| fate);
+                if let Some(before) = before.filter(|before| before.is_listed()) {
+                    self.running.remove(path, before);
+                    tell(Change::Went(Arc::clone(path)));
+                }
+                if !matches!(before, Some(Fate::Bad)) {
                     tell(Change::Bad(failure.text));
                 }
                 return Fate::Bad;
             }
             Err(_) => return self.seen.remove(path).map_or(Fate::Unsure, |(_, fate)| fate.unless_bad()),
         };
-        let before = self.seen.remove(path).map(|(_, fate)| fate);
-        let was_left_out = matches!(before, Some(Fate::LeftOut));
+        let before = self.seen.remove(path).map_or(Fate::Unsure, |(_, fate)| fate);
         let new_trackers = sha1(format!("{:?}", metainfo.tiers).as_bytes());
-        if let Some(Fate::Runs { info_hash, content, trackers }) = before {
-            // A torrent whose trackers were edited starts again. The resume state knows its content.
-            if info_hash == metainfo.info_hash && trackers == new_trackers {
-                return Fate::Runs { info_hash, content, trackers };
-            }
+        if let Fate::Runs { info_hash, trackers, .. } = &before
+            && (*info_hash, *trackers) == (metainfo.info_hash, new_trackers)
+        {
+            return before;
+        }
+        self.running.remove(path, &before);
+        let (info_hash, dir) = (metainfo.info_hash, self.place(path).to_path_buf());
+        let content: Arc<Path> = dir.join(&metainfo.name).into();
+        let obstacle = self.running.in_the_way(path, &content, &metainfo).map(|Obstacle { other, why, is_listed }| {
+            let [this, other] = [path, other].map(|path| for_terminal(&path.to_string_lossy()));
+            (format!("{this} is not used: {other} {why}"), is_listed)
+        });
+        if let (Some((new, _)), Fate::LeftOut { words, .. }) = (&obstacle, &before)
+            && **words == **new
+        {
+            return before;
+        }
+        // A torrent whose trackers were edited starts again. The resume state knows its content.
+        if before.is_listed() {
             self.some_went = true;
-            self.by_hash.remove(&info_hash);
-            self.by_content.remove(&content);
             tell(Change::Went(Arc::clone(path)));
         }
-        if let Some((other, why)) = self.in_the_way(path, &metainfo) {
-            if !was_left_out {
-                let [this, other] = [path, other].map(|path| for_terminal(&path.to_string_lossy()));
-                tell(Change::Bad(format!("{this} is not used: {other} {why}")));
-            }
-            return Fate::LeftOut;
+        let warnings = std::mem::take(&mut metainfo.warnings);
+        let job = Box::new(Job { metainfo, dir, choice: None, duty: Default::default() });
+        if let Some((words, is_listed)) = obstacle {
+            tell(match is_listed {
+                true => Change::LeftOut(Arc::clone(path), job, words.clone()),
+                false => Change::Bad(words.clone()),
+            });
+            return Fate::LeftOut { words: words.into(), is_listed };
         }
-        let info_hash = metainfo.info_hash;
         let shown = source::shown(path.as_os_str());
-        metainfo.warnings.iter().for_each(|warning| tell(Change::Bad(format!("{shown}: warning: {warning}"))));
-        let dir = self.place(path).to_path_buf();
-        let content: Arc<Path> = dir.join(&metainfo.name).into();
-        self.by_hash.insert(info_hash, Arc::clone(path));
-        self.by_content.insert(Arc::clone(&content), Arc::clone(path));
-        let job = Job { metainfo, dir, choice: None, duty: Default::default() };
-        tell(Change::Came(Arc::clone(path), Box::new(job)));
+        warnings.iter().for_each(|warning| tell(Change::Bad(format!("{shown}: warning: {warning}"))));
+        tell(Change::Came(Arc::clone(path), job));
+        self.running.by_hash.insert(info_hash, Arc::clone(path));
+        self.running.by_content.insert((Arc::clone(&content), Arc::clone(path)));
         Fate::Runs { info_hash, content, trackers: new_trackers }
-    }
-
-    /// The torrent file that keeps the one at `path` from being used, and the reason.
-    fn in_the_way(&self, path: &Path, metainfo: &Metainfo) -> Option<(&Path, &'static str)> {
-        if let Some(other) = self.by_hash.get(&metainfo.info_hash) {
-            return Some((other, "describes the same torrent"));
-        }
-        if let Some(other) = self.by_content.get(&*self.place(path).join(&metainfo.name)) {
-            return Some((other, "has content of the same name"));
-        }
-        // Otherwise the maker of that torrent could choose what else is downloaded here.
-        let above = path.ancestors().skip(1).find_map(|folder| self.by_content.get(folder));
-        above.map(|other| (&**other, "has it among its content"))
     }
 
     /// The folder that holds the content of the torrent file `path`.
@@ -213,7 +230,47 @@ impl Folder {
     }
 }
 
+impl Running {
+    /// The torrent of a file does not run any more, if it did.
+    fn remove(&mut self, path: &Arc<Path>, fate: &Fate) {
+        if let Fate::Runs { info_hash, content, .. } = fate {
+            self.by_hash.remove(info_hash);
+            self.by_content.remove(&(Arc::clone(content), Arc::clone(path)));
+        }
+    }
+
+    /// The files of the torrents whose content is at `content`.
+    fn at(&self, content: &Path) -> impl Iterator<Item = &Arc<Path>> {
+        let (from, first): (Arc<Path>, Arc<Path>) = (content.into(), Path::new("").into());
+        let here = self.by_content.range((Arc::clone(&from), first)..);
+        here.take_while(move |(other, _)| *other == from).map(|(_, path)| path)
+    }
+
+    /// What keeps the torrent file at `path`, whose content is to be at `content`, from being used.
+    fn in_the_way(&self, path: &Path, content: &Path, metainfo: &Metainfo) -> Option<Obstacle<'_>> {
+        if let Some(other) = self.by_hash.get(&metainfo.info_hash) {
+            return Some(Obstacle { other, why: "describes the same torrent".into(), is_listed: false });
+        }
+        // Otherwise the maker of that torrent could choose what else is downloaded here.
+        if let Some(other) = path.ancestors().skip(1).find_map(|folder| self.at(folder).next()) {
+            return Some(Obstacle { other, why: "has it among its content".into(), is_listed: false });
+        }
+        self.at(content).find_map(|other| {
+            // Many torrents have the same name, and few of them the same files. The other one is read again, because
+            // its files would take memory. If that fails, nothing is risked.
+            let theirs = source::read(other.as_os_str());
+            let shared = theirs.map_or(Some(metainfo.name.clone()), |theirs| source::shared_path(metainfo, &theirs));
+            Some(Obstacle { other, why: format!("has {} too", for_terminal(&shared?)), is_listed: true })
+        })
+    }
+}
+
 impl Fate {
+    /// Whether its torrent is in the list of torrents.
+    fn is_listed(&self) -> bool {
+        matches!(self, Fate::Runs { .. } | Fate::LeftOut { is_listed: true, .. })
+    }
+
     /// A bad file has changed, so it may be good now.
     fn unless_bad(self) -> Fate {
         if matches!(self, Fate::Bad) { Fate::Unsure } else { self }
@@ -251,7 +308,7 @@ mod tests {
         folder.look(true, &mut |change| match change {
             Change::Came(_, job) => came.push(job.metainfo.name),
             Change::Went(path) => went.push(path.file_name().unwrap().to_string_lossy().into_owned()),
-            Change::Bad(_) => {}
+            Change::LeftOut(..) | Change::Bad(_) => {}
         });
         (came, went)
     }

@@ -187,6 +187,11 @@ impl Run {
                 self.files.insert(path, torrent);
                 vec![Update::Added(torrent)]
             }
+            Seen::Change(Change::LeftOut(path, job, why)) => {
+                let torrent = self.session.leave_out(&job, why, &self.engine);
+                self.files.insert(path, torrent);
+                vec![Update::Added(torrent), Update::Failed(torrent)]
+            }
             Seen::Change(Change::Went(path)) => {
                 let torrent = self.files.remove(&path);
                 torrent.and_then(|torrent| self.session.remove(torrent, &self.engine)).into_iter().collect()

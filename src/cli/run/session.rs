@@ -200,12 +200,23 @@ impl Session {
 
     /// Adds a torrent, here and in the engine.
     pub fn add(&mut self, job: Job, engine: &Engine) -> TorrentId {
-        let (name, info_hash) = (job.metainfo.name.clone(), job.metainfo.info_hash);
-        let entry = Entry::new(name, info_hash, job.length(), job.metainfo.length);
-        let torrent = engine.add(job);
+        let entry = entry_of(&job, Phase::Checking(0));
+        self.enter(entry, engine.add(job))
+    }
+
+    /// Adds a torrent that the engine does not get, because another one is in its way.
+    pub fn leave_out(&mut self, job: &Job, why: String, engine: &Engine) -> TorrentId {
+        let problem = Problem { kind: ProblemKind::CantCreate, text: why };
+        self.first_failure.get_or_insert(exit_of(&problem));
+        self.enter(entry_of(job, Phase::Failed(problem)), engine.number())
+    }
+
+    fn enter(&mut self, entry: Entry, torrent: TorrentId) -> TorrentId {
+        if !entry.is_settled() {
+            self.unsettled.insert(torrent);
+        }
         self.entries.insert(torrent, Box::new(entry));
         self.settled = None;
-        self.unsettled.insert(torrent);
         torrent
     }
 
@@ -363,6 +374,12 @@ impl Session {
             updates.push(Update::Complete(torrent));
         }
     }
+}
+
+/// The first report of a torrent, which has no number yet.
+fn entry_of(job: &Job, phase: Phase) -> Entry {
+    let (name, info_hash) = (job.metainfo.name.clone(), job.metainfo.info_hash);
+    Entry { phase, ..Entry::new(name, info_hash, job.length(), job.metainfo.length) }
 }
 
 /// The exit code of a failed torrent.

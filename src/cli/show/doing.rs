@@ -48,6 +48,13 @@ impl Doing {
         }
     }
 
+    /// The word for what a torrent is doing, in a list that gives no reasons.
+    pub fn word_in_list(entry: &Entry) -> &'static str {
+        let doing = Doing::of(entry);
+        let is_queued = doing == Doing::Waiting && entry.running().is_some_and(|status| status.queued);
+        if is_queued { "queued" } else { doing.word() }
+    }
+
     /// How a torrent ended, when the run is over.
     pub fn at_end(entry: &Entry) -> Doing {
         match Doing::of(entry) {

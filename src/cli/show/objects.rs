@@ -32,7 +32,8 @@ pub const EVENTS: Section = Section {
             ("checked", "after the existing content was checked: hashed (bytes that were read for this)"),
             (
                 "status",
-                "every second, for each torrent: checked (bytes checked so far), under_way (bytes that arrived but \
+                "every second, for each torrent: checked (bytes checked so far), has_place (it downloads or waits for \
+                 peers, and takes one of the places of --max-downloads), under_way (bytes that arrived but \
                  are not verified yet), why (the reason why nothing arrives; null: something arrives), known (peers \
                  that can be tried), unchoking (peers that unchoke us), sources (how many connected peers are from a \
                  tracker, and how many incoming), swarm_seeds, swarm_leechers, swarm_completed \
@@ -98,6 +99,7 @@ fn objects(update: &Update, session: &Session, now: Instant) -> String {
         Update::Ticked => all("status", |object, _, entry| {
             let running = entry.running();
             object.number("checked", entry.checking().unwrap_or(entry.size));
+            object.flag("has_place", running.is_some_and(|status| status.has_place));
             object.number("under_way", running.map_or(0, |status| status.under_way));
             object.text_or_null("why", words::why(entry).as_deref());
             object.number("known", running.map_or(0, |status| status.known as u64));
@@ -185,7 +187,7 @@ mod tests {
             "{{\"event\":\"status\",\"time\":0.000,\"info_hash\":\"{}\",\"name\":\"a\\\"b\",\"size\":691011584,\
              \"wanted\":691011584,\"had\":432013312,\"state\":\"downloading\",\"waits_for\":null,\"downloaded\":432000000,\"uploaded\":9000000,\"ratio\":0.01,\"wasted\":0,\
              \"down_rate\":5460000,\"up_rate\":122880,\"peers\":12,\"seeds\":8,\"eta\":48,\"checked\":691011584,\
-             \"under_way\":0,\"why\":null,\"known\":40,\"unchoking\":3,\"sources\":{{\"tracker\":8,\"incoming\":4}},\
+             \"has_place\":true,\"under_way\":0,\"why\":null,\"known\":40,\"unchoking\":3,\"sources\":{{\"tracker\":8,\"incoming\":4}},\
              \"swarm_seeds\":12,\"swarm_leechers\":3,\"swarm_completed\":null}}\n",
             "ab".repeat(20)
         );

@@ -194,7 +194,7 @@ fn done(entry: &Entry) -> u64 {
 
 /// A torrent in one row. The selected row is also marked without colours.
 fn line(entry: &Entry, look: Look, selected: bool) -> String {
-    let state = Doing::of(entry).word();
+    let state = Doing::word_in_list(entry);
     let done = percent(done(entry), entry.length());
     let flow = |of: fn(&crate::swarm::figures::Status) -> u64| {
         entry.running().map(of).filter(|&now| now > 0).map_or(String::new(), rate)

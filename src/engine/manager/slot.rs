@@ -101,7 +101,7 @@ impl Slot {
     /// The figures of `torrent`, which runs in this slot, with the details that `watch` asks for.
     pub fn status(&self, id: TorrentId, torrent: &Torrent, now: Time, watch: Watch) -> Arc<Status> {
         let mut status = torrent.status(now);
-        (status.paused, status.queued) = (self.paused, self.queued);
+        (status.paused, status.queued, status.has_place) = (self.paused, self.queued, self.plan.downloads);
         if status.left > 0 {
             status.map = torrent.piece_map(watch.cells);
         }
@@ -151,7 +151,7 @@ mod tests {
         let (metainfo, _) = torrent(3000, &[], 1000, &[]);
         let content = open(&metainfo, dir, false);
         let settings = Settings { peer_id: PeerId([1; 20]), ..Settings::default() };
-        let one = Torrent::new(&metainfo, Bitfield::full(3), settings, Time::ZERO, &mut shared.rng);
+        let one = Torrent::new(&metainfo, Bitfield::full(3), settings.into(), Time::ZERO, &mut shared.rng);
         let slot = Slot {
             state: State::Running(Box::new(one), Arc::clone(&content)),
             paused: false,

@@ -247,6 +247,20 @@ fn torrents_that_can_find_no_peer_or_have_no_content_carry_a_warning() {
     assert_eq!(warnings(private(), vec![]), ["it is private and names no tracker, so it can find no peer"]);
     assert_eq!(warnings(private(), tracker()), [""; 0]);
     assert_eq!(warnings(one_file(), vec![]), [""; 0]);
+    for (url, is_junk) in [
+        ("tracker.example/announce", true),
+        ("https://", true),
+        ("http://:80/announce", true),
+        ("udp://tracker.example:0x50", true),
+        ("dht://0123456789", true),
+        ("?", true),
+        ("UDP://tracker.example:80", false),
+        ("wss://tracker.example", false),
+        ("http://[2001:db8::1]/announce", false),
+    ] {
+        let told = warnings(one_file(), vec![("announce", url.into())]);
+        assert_eq!(told.iter().filter(|warning| warning.contains("no tracker")).count(), usize::from(is_junk), "{url}");
+    }
     let empty = warnings(folder(&[(&["a"], 0)]), tracker());
     assert_eq!(empty, ["it has no content; many programs refuse such a torrent"]);
 }
@@ -269,7 +283,8 @@ fn trackers_come_in_tiers() {
     assert_eq!(tiers(vec![announce.clone(), ("announce-list", full)]), (expected, 0));
     // A list without a URL counts as absent; in a plain list each URL is a tier.
     assert_eq!(tiers(vec![announce.clone(), ("announce-list", list(&[&[""], &[]]))]), (owned(&[&["http://a/"]]), 0));
-    assert_eq!(tiers(vec![("announce-list", Bencode::list(["x", "y"]))]), (owned(&[&["x"], &["y"]]), 0));
+    let plain = Bencode::list(["http://x", "http://y"]);
+    assert_eq!(tiers(vec![("announce-list", plain)]), (owned(&[&["http://x"], &["http://y"]]), 0));
     let bad = Bencode::List(vec![Bencode::list([vec![0xff], b"http://h/\r\nX: y".to_vec()]), 5i64.into()]);
     assert_eq!(tiers(vec![announce, ("announce-list", bad)]), (owned(&[&["http://a/"]]), 1));
     let many = Bencode::list((0..1500).map(|n| Bencode::list([format!("http://{n}/").as_str()])));

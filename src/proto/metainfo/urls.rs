@@ -2,6 +2,7 @@
 //!
 //! They are kept as they are, trimmed. Whether one of them can be used is decided where it is used.
 
+use crate::base::url;
 use crate::proto::bencode::Value;
 use std::collections::BTreeSet;
 
@@ -33,7 +34,17 @@ pub(super) fn tiers(
         tiers.extend(announce.and_then(|url| urls.take(url)).map(|url| vec![url]));
     }
     urls.warn("tracker", warnings);
+    let junk = tiers.iter().flatten().filter(|url| !names_a_tracker(url)).count();
+    if junk > 0 {
+        warnings.push(format!("tracker URLs that name no tracker, such as one without a scheme or host: {junk}"));
+    }
     tiers
+}
+
+/// Whether some program may reach a tracker at `url`; swarmlet has no websockets.
+fn names_a_tracker(url: &str) -> bool {
+    let known = |scheme: &str| ["http", "https", "udp", "ws", "wss"].iter().any(|it| scheme.eq_ignore_ascii_case(it));
+    url::scheme(url).is_some_and(known) && url::host(url).is_some() && !url::has_wrong_port(url)
 }
 
 /// The web seeds: `url-list` is a list, or one string.

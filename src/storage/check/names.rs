@@ -4,7 +4,8 @@
 //! (FAT, exFAT, NTFS, SMB), in the form of accents (HFS+, APFS), in dots and spaces at the end (FAT, SMB). Files that
 //! exist are compared by device and inode. Files that do not exist are tried: the first is created, and then the second
 //! must not exist. This is done only for names that some known file system treats as the same. On other file systems
-//! the second file cannot be created later (see `content/making.rs`), and nothing is corrupted.
+//! the second file cannot be created later (see `content/making.rs`), and nothing is corrupted. Files that exist on a
+//! file system without lasting inodes count as one if their sizes and times are equal, unless the disk lists both names.
 //!
 //! Two files that have all their pieces may be one file: their content is the same, and nothing is written to them.
 
@@ -13,9 +14,12 @@ use crate::base::sort::sorted;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::storage::content::Content;
 use crate::storage::error::ContentError;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::ErrorKind;
+use std::path::PathBuf;
 
 /// Refuses two files that are one file on the disk, if one of them lacks pieces. `own`: the verified pieces in the
 /// files; `inodes`: of the files that exist, otherwise 0.
@@ -47,23 +51,22 @@ fn try_names(
     recorded: &[bool],
     created: &mut BTreeSet<usize>,
 ) -> Result<(), ContentError> {
-    let files = &content.metainfo.files;
+    let (files, mut folders) = (&content.metainfo.files, BTreeMap::new());
     let key = |file: usize| if content.may_be_written(file) { key(&files.at(file).inside()) } else { 0 };
     let keys: Vec<u64> = (0..files.len()).map(key).collect();
     let order = sorted(keys.len(), &|a, b| keys[a].cmp(&keys[b]).then(a.cmp(&b)));
     for group in order.chunk_by(|a, b| keys[*a as usize] == keys[*b as usize]).filter(|group| group.len() > 1) {
         let files = || group.iter().map(|file| *file as usize).filter(|file| keys[*file] != 0);
         for file in files().filter(|file| content.is_absent(*file)) {
-            match content.create(file) {
-                Ok(()) => drop(created.insert(file)),
-                Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {
-                    // Not every file system has inodes to compare.
-                    let is_one = |other: &usize| content.is_same(file, *other) || !content.known.numbered;
-                    let other = files().filter(|other| *other != file && !content.is_absent(*other)).find(is_one);
-                    return Err(other.map_or(error, |other| one(content, file, other)));
-                }
-                Err(error) => return Err(error),
-            }
+            let Err(error) = content.create(file) else {
+                created.insert(file);
+                continue;
+            };
+            let exists = error.error.kind() == ErrorKind::AlreadyExists;
+            let mut others = files().filter(|other| exists && *other != file && !content.is_absent(*other));
+            // Not every file system has inodes to compare.
+            let other = others.find(|other| content.is_same(file, *other) || !content.known.numbered);
+            return Err(other.map_or(error, |other| one(content, file, other)));
         }
         // On a file system that gives one file two inodes, files that exist are compared by their stamps. (Files that
         // swarmlet was making were compared when they were created.)
@@ -71,19 +74,34 @@ fn try_names(
             let found = content.open_file(file).and_then(|file| file.metadata());
             found.ok().map(|found| (content.known.stamp(&found), file))
         };
-        let mut looks: Vec<_> = match content.known.numbered {
-            true => Vec::new(),
-            false => files().filter(|file| !created.contains(file)).filter_map(look).collect(),
-        };
+        let in_doubt = |file: &usize| !content.known.numbered && !created.contains(file);
+        let mut looks: Vec<_> = files().filter(in_doubt).filter_map(look).collect();
         looks.sort_unstable();
         for ((stamp, file), (other_stamp, other)) in looks.iter().zip(looks.iter().skip(1)) {
-            let is_known = recorded[*file] && recorded[*other];
-            if stamp == other_stamp && !is_known && (content.lacks(*file, own) || content.lacks(*other, own)) {
+            let may_be_one = stamp == other_stamp && !(recorded[*file] && recorded[*other]);
+            let mut pair = [*file, *other].into_iter();
+            if may_be_one
+                && pair.clone().any(|file| content.lacks(file, own))
+                && !pair.all(|file| is_listed(content, file, &mut folders))
+            {
                 return Err(one(content, *file, *other));
             }
         }
     }
     Ok(())
+}
+
+/// Whether the disk lists a file by its very name, and its folders by theirs. If it treats two names as the same, it
+/// lists at most one of them. `folders`: what it has listed so far.
+fn is_listed(content: &Content, file: usize, folders: &mut BTreeMap<PathBuf, BTreeSet<OsString>>) -> bool {
+    let path = content.dir.join(content.metainfo.files.at(file).path());
+    let mut below = path.ancestors().take_while(|path| **path != content.dir);
+    below.all(|path| {
+        let folder = path.parent().unwrap_or(path);
+        let list = || fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect();
+        let listed = folders.entry(folder.into()).or_insert_with(list);
+        path.file_name().is_some_and(|name| listed.contains(name))
+    })
 }
 
 fn one(content: &Content, file: usize, other: usize) -> ContentError {

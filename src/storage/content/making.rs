@@ -1,4 +1,4 @@
-//! Which files swarmlet is making: those that lack pieces, and that it created or may write to.
+//! Which files swarmlet is making: those that lack pieces or were not synced yet, and that it created or may write to.
 //!
 //! Floor 3, a part of [`content`](super). [`check::claim`](crate::storage::check::claim) decides that. Creating a file
 //! that did not exist at the check fails if it exists by then, because another program made it.
@@ -36,12 +36,14 @@ impl Content {
         self.has(file, Mark::Absent)
     }
 
-    /// Whether swarmlet is making a file that lacks pieces: its whole content may be overwritten.
+    /// Whether swarmlet is making a file, which lacks pieces or may not be on the disk yet: its whole content may be
+    /// overwritten.
     pub fn is_making(&self, file: usize) -> bool {
         self.has(file, Mark::Making)
     }
 
-    /// From now on swarmlet is `making` a file; or it is complete, and later changes are another program's.
+    /// From now on swarmlet is `making` a file; or it is complete and on the disk, and later changes are another
+    /// program's.
     pub fn make(&self, file: usize, making: bool) {
         self.mark(file, Mark::Making, making);
     }

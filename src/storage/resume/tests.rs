@@ -4,6 +4,7 @@ use super::*;
 use crate::proto::bencode::Bencode;
 use crate::proto::metainfo::Metainfo;
 use crate::storage::testkit::{Part, open, part, torrent, write_blocks};
+use crate::storage::{TorrentId, check};
 use std::fs::FileTimes;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Arc;
@@ -176,6 +177,35 @@ fn only_whole_files_are_synced_and_only_while_no_person_waits() {
     assert_eq!(on_disk(&known)[0], Some(true));
 }
 
+/// After a power cut, when nothing of it is right; and what the user has put in its place.
+#[test]
+fn a_complete_file_is_ours_until_it_is_synced_or_changed() {
+    for (synced, changed_later, ours) in [(false, false, true), (false, true, false), (true, false, false)] {
+        let mut stage = Stage::new();
+        let (content, mut known) = stage.open();
+        content.make(0, true);
+        write_blocks(&content, 0, &[stage.bytes[..3 * PIECE].to_vec()]).unwrap();
+        thread::sleep(2 * TICK);
+        stage.save(&content, &mut known, &[0, 1, 2], !synced);
+        if known.resume.files[0].record.unwrap().mount == 0 {
+            return println!("this kernel does not number mounts, so files are synced even in haste");
+        }
+        assert_eq!(known.resume.files[0].making, !synced);
+        drop(content);
+        fs::write(stage.path(0), [b'x'; 3 * PIECE]).unwrap();
+        if !changed_later {
+            // Nobody can set a file's time of change back, as a power cut does. So the state is later.
+            let state = fs::read_dir(&stage.states.path).unwrap().next().unwrap().unwrap();
+            age(&state.path(), SystemTime::now() + Duration::from_secs(5));
+        }
+        stage.states.boot = b"another run of the system".as_slice().into();
+        let content =
+            Content::open(TorrentId(0), stage.metainfo.clone(), stage.dir.path(), Arc::default(), false).unwrap();
+        let checked = check::begin(content, Some(&stage.states), false, |warning| panic!("{warning}"), &0.into());
+        assert_eq!(checked.is_ok(), ours, "synced: {synced}, changed later: {changed_later}");
+    }
+}
+
 #[test]
 fn a_file_without_a_piece_has_no_record() {
     let stage = Stage::new();
@@ -196,15 +226,34 @@ fn totals_are_of_all_runs() {
 }
 
 #[test]
+fn content_that_is_checked_again_in_a_run_is_not_counted_twice() {
+    let stage = Stage::new();
+    let begin = |content| {
+        let checked = check::begin(content, Some(&stage.states), false, |warning| panic!("{warning}"), &0.into());
+        checked.ok().map(|checked| (checked.content, checked.known.unwrap())).unwrap()
+    };
+    for run in 1..=2u64 {
+        let content = Content::open(TorrentId(0), stage.metainfo.clone(), stage.dir.path(), Arc::default(), false);
+        let mut opened = content.unwrap();
+        for _ in 0..3 {
+            let (content, mut known) = begin(opened);
+            stage.save(&content, &mut known, &[], true);
+            assert_eq!((known.resume.uploaded, known.resume.downloaded), (7 * run, 8 * run));
+            opened = content.open_again().unwrap();
+        }
+    }
+}
+
+#[test]
 fn a_state_is_private_and_replaces_the_last_one() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a/b");
     let states = StateDir::open(&path).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
     states.write("x", b"one", true).unwrap();
-    assert_eq!(states.read("x").unwrap(), b"one");
+    assert_eq!(states.read("x").unwrap().0, b"one");
     states.write("x", b"two", false).unwrap();
-    assert_eq!(states.read("x").unwrap(), b"two");
+    assert_eq!(states.read("x").unwrap().0, b"two");
     assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
     // It takes only so much memory, however large the file is.
     File::create(path.join("huge")).unwrap().set_len(MAX_RESUME_BYTES as u64 + 1).unwrap();
@@ -213,7 +262,7 @@ fn a_state_is_private_and_replaces_the_last_one() {
     fs::write(dir.path().join("elsewhere"), "theirs").unwrap();
     std::os::unix::fs::symlink(dir.path().join("elsewhere"), path.join("y")).unwrap();
     states.write("y", b"ours", false).unwrap();
-    assert_eq!(states.read("y").unwrap(), b"ours", "the link was replaced, not followed");
+    assert_eq!(states.read("y").unwrap().0, b"ours", "the link was replaced, not followed");
     assert_eq!(fs::read(dir.path().join("elsewhere")).unwrap(), b"theirs");
 }
 

@@ -189,6 +189,11 @@ impl Picker {
         self.seeds + u32::from(self.rarity.availability(piece))
     }
 
+    /// Whether a peer has `piece` that did not have all pieces when it came.
+    pub fn is_had_by_leecher(&self, piece: u32) -> bool {
+        self.rarity.availability(piece) > 0
+    }
+
     /// The pieces that are begun and not yet verified.
     pub fn begun(&self) -> impl Iterator<Item = u32> + '_ {
         self.begun.keys().copied()

@@ -4,11 +4,11 @@
 
 use super::{Torrent, Turn, send};
 use crate::base::time::Time;
-use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BlockSpec, Message};
 use crate::swarm::giving::choker::{Contender, NEW, ROUND, fill, slots};
 use crate::swarm::giving::spreading::{OFFERS, Spreading};
 use crate::swarm::peer::{Peer, PeerKey};
+use crate::swarm::picking::picker::Picker;
 use crate::swarm::shared::Shared;
 
 /// The fewest peers served at once where nothing limits uploads (libtorrent's and transmission's number).
@@ -105,7 +105,7 @@ impl Torrent {
             // From now on it has time to ask.
             peer.exchanged = turn.now;
             if is_seeding {
-                suggest(peer, self.picker.have(), &mut self.showing.spreading, turn);
+                suggest(peer, &self.picker, &mut self.showing.spreading, turn);
             }
             send(peer, Message::Unchoke, turn);
         }
@@ -123,11 +123,11 @@ impl Torrent {
 }
 
 /// As a seed: suggests pieces that were suggested to no other peer.
-pub(super) fn suggest(peer: &mut Peer, have: &Bitfield, spreading: &mut Spreading, turn: &mut Turn) {
+pub(super) fn suggest(peer: &mut Peer, picker: &Picker, spreading: &mut Spreading, turn: &mut Turn) {
     while peer.reserved.fast()
         && !peer.sees_little
         && peer.suggested_to.len() < OFFERS
-        && let Some(piece) = spreading.next(have, &peer.has)
+        && let Some(piece) = spreading.next(picker.have(), |piece| picker.is_had_by_leecher(piece))
     {
         peer.suggested_to.push(piece);
         send(peer, Message::Suggest(piece), turn);

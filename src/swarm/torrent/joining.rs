@@ -121,6 +121,7 @@ impl Torrent {
         peer.counted_as_seed = has.is_full();
         peer.useful_pieces = has.count_lacked_by(self.picker.settled());
         self.picker.count(&has, &mut turn.shared.rng);
+        self.showing.spreading.are_out(&has);
         peer.has = has;
         self.saw_all_it_has(key, turn);
         self.part_from_seed(key, turn);
@@ -141,6 +142,7 @@ impl Torrent {
             return;
         }
         self.picker.count_one(piece, &mut turn.shared.rng);
+        self.showing.spreading.is_out(piece);
         if !self.picker.settled().get(piece) {
             peer.useful_pieces += 1;
             tell_interest(peer, turn);

@@ -41,6 +41,7 @@ impl Torrent {
             // The engine knows why it is paused.
             paused: false,
             queued: false,
+            has_place: false,
             downloaded: self.fetching.down.total(),
             uploaded: self.giving.up.total(),
             wasted: self.fetching.wasted,

@@ -9,6 +9,7 @@ use crate::base::time::Time;
 use crate::proto::peer::message::Message;
 use crate::swarm::event::{Action, PeerOrder};
 use crate::swarm::peer::{Peer, PeerKey};
+use crate::swarm::steps::step;
 
 /// If nothing was left to send for this long, each peer is shown one more piece: a round of the choker.
 pub(super) const IDLE: Time = Time::from_secs(10);
@@ -30,16 +31,19 @@ impl Torrent {
     /// one peer has, as far as we know. Returns whether there is one.
     pub(super) fn show_another(&mut self, key: PeerKey, turn: &mut Turn) -> bool {
         let Some(seeding) = &mut self.showing.super_seeding else { return false };
-        let Some(peer) = self.peers.get(&key).filter(|peer| peer.sees_little) else { return false };
-        let others = || self.peers.values().filter(|other| other.key != key).flat_map(|other| &other.shown);
-        let unseen = |piece: u32| !seeding.out.get(piece) && !peer.has.get(piece) && !peer.shown.contains(&piece);
-        let in_one_hand = |piece: &&u32| unseen(**piece) && others().filter(|other| other == piece).count() == 1;
-        let next =
-            self.showing.spreading.next(self.picker.have(), &peer.has).or_else(|| others().find(in_one_hand).copied());
-        let (Some(piece), Some(peer)) = (next, self.peers.get_mut(&key)) else { return false };
+        let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.sees_little) else { return false };
+        step();
+        let next = self.showing.spreading.next(self.picker.have(), |piece| seeding.out.get(piece));
+        let Some(piece) = next.or_else(|| seeding.in_hand_of_another(key)) else {
+            if peer.shown.is_empty() {
+                seeding.waiting.insert(key);
+            }
+            return false;
+        };
         seeding.busy = turn.now;
-        self.showing.spreading.given.set(piece);
-        peer.shown.push(piece);
+        seeding.shows(piece, key);
+        self.showing.spreading.is_out(piece);
+        peer.shown.insert(piece);
         send(peer, Message::Have(piece), turn);
         true
     }
@@ -58,13 +62,22 @@ impl Torrent {
         let Some(seeding) = &mut self.showing.super_seeding else { return };
         for &piece in pieces {
             seeding.out.set(piece);
-            self.showing.spreading.given.set(piece);
+            self.showing.spreading.is_out(piece);
         }
         if seeding.out.is_full() {
             return self.end_super_seeding(turn);
         }
-        for peer in self.peers.values_mut().filter(|peer| Some(peer.key) != from_us) {
-            peer.shown.retain(|piece| !pieces.contains(piece));
+        for &piece in pieces {
+            for key in seeding.got_out(piece) {
+                step();
+                if let Some(peer) = self.peers.get_mut(&key).filter(|_| Some(key) != from_us) {
+                    seeding.takes_back(piece, key);
+                    peer.shown.remove(&piece);
+                    if peer.shown.is_empty() {
+                        seeding.waiting.insert(key);
+                    }
+                }
+            }
         }
         self.show_to_the_waiting(turn);
     }
@@ -72,16 +85,18 @@ impl Torrent {
     /// The peer wants nothing any more, so it has all that it was shown. (It need not say so: we showed that we have
     /// it.)
     pub(super) fn has_what_it_was_shown(&mut self, key: PeerKey, turn: &mut Turn) {
-        let shown = self.peers.get(&key).map(|peer| peer.shown.clone()).unwrap_or_default();
+        let shown = self.peers.get(&key).iter().flat_map(|peer| &peer.shown).copied().collect::<Vec<u32>>();
         self.seen(&shown, Some(key), turn);
     }
 
     /// A peer left. As far as we know, what was shown to it alone is nowhere.
     pub(super) fn take_back(&mut self, left: &Peer, turn: &mut Turn) {
-        let Some(seeding) = &self.showing.super_seeding else { return };
-        let held = |piece: u32| seeding.out.get(piece) || self.peers.values().any(|peer| peer.shown.contains(&piece));
-        for &piece in left.shown.iter().filter(|piece| !held(**piece)) {
-            self.showing.spreading.given.clear(piece);
+        let Some(seeding) = &mut self.showing.super_seeding else { return };
+        seeding.waiting.remove(&left.key);
+        for &piece in &left.shown {
+            if seeding.takes_back(piece, left.key) {
+                self.showing.spreading.is_back(piece);
+            }
         }
         self.show_to_the_waiting(turn);
     }
@@ -122,15 +137,22 @@ impl Torrent {
         let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.sees_little) else { return };
         peer.sees_little = false;
         let shown = core::mem::take(&mut peer.shown);
+        if let Some(seeding) = &mut self.showing.super_seeding {
+            seeding.waiting.remove(&key);
+            for &piece in &shown {
+                seeding.takes_back(piece, key);
+            }
+        }
         let unseen = self.picker.have().iter_lacked_by(&peer.has).filter(|piece| !shown.contains(piece));
         peer.spoken = turn.now;
         turn.actions.push(Action::Peer(key, PeerOrder::Haves(unseen.collect())));
         tell_upload_only(peer, turn);
     }
 
+    /// If there is nothing for one of them, there is nothing for any: none of them holds a piece that the others lack.
     fn show_to_the_waiting(&mut self, turn: &mut Turn) {
-        for key in self.keys_of(|peer| peer.sees_little && peer.shown.is_empty()) {
-            self.show_another(key, turn);
-        }
+        while let Some(key) = self.showing.super_seeding.as_ref().and_then(|seeding| seeding.waiting.first().copied())
+            && self.show_another(key, turn)
+        {}
     }
 }

@@ -12,6 +12,7 @@ mod pausing;
 mod places;
 mod report;
 mod showing;
+mod steps;
 mod waiting;
 
 use super::*;

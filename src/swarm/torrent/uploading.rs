@@ -75,9 +75,9 @@ impl Torrent {
         }
         peer.wants.push_back(block);
         peer.suggested_to.retain(|suggested| *suggested != piece);
-        self.showing.spreading.given.set(piece);
+        self.showing.spreading.is_out(piece);
         if is_seeding {
-            suggest(peer, self.picker.have(), &mut self.showing.spreading, turn);
+            suggest(peer, &self.picker, &mut self.showing.spreading, turn);
         }
         self.serve(key, turn);
     }

@@ -18,6 +18,7 @@ pub fn status(left: u64) -> Status {
         last_piece: None,
         under_way: 0,
         queued: false,
+        has_place: true,
         paused: false,
         downloaded: 432_000_000,
         uploaded: 9_000_000,

@@ -55,6 +55,14 @@ fn three_torrents_at_80_columns() {
 }
 
 #[test]
+fn a_torrent_that_waits_for_its_turn_is_told_from_one_that_waits_for_peers() {
+    let waits = |queued| Phase::Running(Arc::new(Status { queued, down_rate: 0, peers: 0, ..status(MIB) }));
+    let run = session(vec![("a", MIB, waits(true)), ("b", MIB, waits(false))]);
+    let rows = texts(&mut Roster::default(), &run, 79, 23);
+    assert!(rows[1].contains(" queued ") && rows[2].contains(" waiting "), "{rows:?}");
+}
+
+#[test]
 fn three_torrents_at_40_columns() {
     let rows = texts(&mut Roster::default(), &three(), 39, 7);
     assert_eq!(rows[1], ">a                    0.0 %      failed");

@@ -9,8 +9,9 @@ use crate::swarm::event::{DiskEvent, Event, PeerEvent, PeerOrder};
 use crate::swarm::giving::super_seeding::MOST_PIECES;
 use crate::swarm::simulation::parts::key;
 use crate::swarm::simulation::stage::Stage;
+use crate::swarm::steps;
 use crate::swarm::torrent::showing::IDLE;
-use proptest::prelude::{prop_assert, proptest};
+use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
 fn seed(pieces: u32) -> Stage {
     Stage::of(Bitfield::full(pieces), Settings { super_seed: true, ..Settings::default() })
@@ -208,11 +209,33 @@ proptest! {
             for piece in (0..12).filter(|piece| !seeding.out.get(*piece)) {
                 prop_assert!(peers().filter(|state| state.shown.contains(&piece)).count() <= 2, "{piece} is in many hands");
             }
-            prop_assert!(peers().all(|state| state.shown.iter().collect::<std::collections::BTreeSet<_>>().len() == state.shown.len()));
+            for state in peers() {
+                prop_assert_eq!(seeding.waiting.contains(&state.key), state.sees_little && state.shown.is_empty());
+                let held = state.shown.iter().filter(|piece| !seeding.out.get(**piece));
+                let alone = held.filter(|piece| peers().filter(|other| other.shown.contains(piece)).count() == 1);
+                let noted = (0..12).filter(|piece| seeding.is_in_one_hand(state.key, *piece));
+                prop_assert!(alone.copied().eq(noted));
+            }
         }
         stage.pass(IDLE * 30);
         prop_assert!(stage.torrent.peers.values().all(|state| !state.sees_little));
     }
+}
+
+/// A have message of one of `idle + 2` peers, of `pieces` pieces: the steps of the costliest of many.
+fn costliest_have(pieces: u32, idle: u32) -> u64 {
+    let mut stage = seed(pieces);
+    (1..=idle + 2).for_each(|number| comes(&mut stage, number));
+    let have = |stage: &mut Stage, piece| steps::count::of(|| stage.hear(1 + piece % 2, Message::Have(piece)));
+    (0..pieces / 2).map(|piece| have(&mut stage, piece)).max().unwrap()
+}
+
+/// The idle peers get what is shown first and pass nothing on. Later all pieces were shown to some peer.
+#[test]
+fn the_steps_of_a_have_do_not_grow_with_the_pieces_or_the_peers() {
+    let few = costliest_have(512, 2);
+    assert!(few <= 8, "{few}");
+    assert_eq!([costliest_have(8192, 2), costliest_have(512, 100)], [few; 2]);
 }
 
 #[test]
