@@ -5,14 +5,14 @@
 //! stayed the same from one look to the next, and only once.
 
 use super::changes::Changes;
+use super::obstacles::{Obstacle, Running};
 use crate::base::path::for_terminal;
 use crate::base::sha1::{Digest, sha1};
 use crate::cli::options::source;
 use crate::engine::Job;
 use crate::proto::id::InfoHash;
-use crate::proto::metainfo::Metainfo;
 use crate::sys::stamp::stamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -48,25 +48,6 @@ enum Fate {
     Bad,
     /// Another torrent is in its way, and that was reported in these words.
     LeftOut { words: Box<str>, is_listed: bool },
-}
-
-/// Why a torrent file is not used.
-struct Obstacle<'a> {
-    /// The torrent file that is in its way,
-    other: &'a Path,
-    /// and what that one does.
-    why: String,
-    /// Its torrent is not otherwise in the list of torrents.
-    is_listed: bool,
-}
-
-/// The torrents that run, by what may be in the way of another one: so that a new torrent is not compared with all.
-#[derive(Default)]
-struct Running {
-    /// Their files by info-hash.
-    by_hash: BTreeMap<InfoHash, Arc<Path>>,
-    /// Where their content is, each with its file.
-    by_content: BTreeSet<(Arc<Path>, Arc<Path>)>,
 }
 
 /// A folder that is watched.
@@ -151,7 +132,7 @@ impl Folder {
             let stays = files.contains_key(path) || found.left_alone(path);
             if !stays && fate.is_listed() {
                 *some_went = true;
-                running.remove(path, fate);
+                fate.leave(path, running);
                 tell(Change::Went(Arc::clone(path)));
             }
             // A file that is being written changes, though its folder does not.
@@ -173,7 +154,7 @@ impl Folder {
             Err(failure) if same => {
                 let before = self.seen.get(path).map(|(_, fate)| fate);
                 if let Some(before) = before.filter(|before| before.is_listed()) {
-                    self.running.remove(path, before);
+                    before.leave(path, &mut self.running);
                     tell(Change::Went(Arc::clone(path)));
                 }
                 if !matches!(before, Some(Fate::Bad)) {
@@ -190,7 +171,7 @@ impl Folder {
         {
             return before;
         }
-        self.running.remove(path, &before);
+        before.leave(path, &mut self.running);
         let (info_hash, dir) = (metainfo.info_hash, self.place(path).to_path_buf());
         let content: Arc<Path> = dir.join(&metainfo.name).into();
         let obstacle = self.running.in_the_way(path, &content, &metainfo).map(|Obstacle { other, why, is_listed }| {
@@ -219,8 +200,7 @@ impl Folder {
         let shown = source::shown(path.as_os_str());
         warnings.iter().for_each(|warning| tell(Change::Bad(format!("{shown}: warning: {warning}"))));
         tell(Change::Came(Arc::clone(path), job));
-        self.running.by_hash.insert(info_hash, Arc::clone(path));
-        self.running.by_content.insert((Arc::clone(&content), Arc::clone(path)));
+        self.running.add(info_hash, &content, path);
         Fate::Runs { info_hash, content, trackers: new_trackers }
     }
 
@@ -230,45 +210,17 @@ impl Folder {
     }
 }
 
-impl Running {
-    /// The torrent of a file does not run any more, if it did.
-    fn remove(&mut self, path: &Arc<Path>, fate: &Fate) {
-        if let Fate::Runs { info_hash, content, .. } = fate {
-            self.by_hash.remove(info_hash);
-            self.by_content.remove(&(Arc::clone(content), Arc::clone(path)));
-        }
-    }
-
-    /// The files of the torrents whose content is at `content`.
-    fn at(&self, content: &Path) -> impl Iterator<Item = &Arc<Path>> {
-        let (from, first): (Arc<Path>, Arc<Path>) = (content.into(), Path::new("").into());
-        let here = self.by_content.range((Arc::clone(&from), first)..);
-        here.take_while(move |(other, _)| *other == from).map(|(_, path)| path)
-    }
-
-    /// What keeps the torrent file at `path`, whose content is to be at `content`, from being used.
-    fn in_the_way(&self, path: &Path, content: &Path, metainfo: &Metainfo) -> Option<Obstacle<'_>> {
-        if let Some(other) = self.by_hash.get(&metainfo.info_hash) {
-            return Some(Obstacle { other, why: "describes the same torrent".into(), is_listed: false });
-        }
-        // Otherwise the maker of that torrent could choose what else is downloaded here.
-        if let Some(other) = path.ancestors().skip(1).find_map(|folder| self.at(folder).next()) {
-            return Some(Obstacle { other, why: "has it among its content".into(), is_listed: false });
-        }
-        self.at(content).find_map(|other| {
-            // Many torrents have the same name, and few of them the same files. The other one is read again, because
-            // its files would take memory. If that fails, nothing is risked.
-            let theirs = source::read(other.as_os_str());
-            let shared = theirs.map_or(Some(metainfo.name.clone()), |theirs| source::shared_path(metainfo, &theirs));
-            Some(Obstacle { other, why: format!("has {} too", for_terminal(&shared?)), is_listed: true })
-        })
-    }
-}
-
 impl Fate {
     /// Whether its torrent is in the list of torrents.
     fn is_listed(&self) -> bool {
         matches!(self, Fate::Runs { .. } | Fate::LeftOut { is_listed: true, .. })
+    }
+
+    /// If its torrent runs, it does not any more.
+    fn leave(&self, path: &Arc<Path>, running: &mut Running) {
+        if let Fate::Runs { info_hash, content, .. } = self {
+            running.remove(info_hash, content, path);
+        }
     }
 
     /// A bad file has changed, so it may be good now.

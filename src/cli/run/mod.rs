@@ -9,6 +9,7 @@ pub mod changes;
 pub mod folder;
 pub mod keys;
 pub mod log;
+pub mod obstacles;
 pub mod person;
 pub mod request;
 pub mod session;
