@@ -4,6 +4,7 @@
 //! It unpacks everything at once: a reply is small, and its size was checked before. The loops follow Mark Adler's
 //! `puff.c`, which was written to be read.
 
+use super::step;
 use std::cell::LazyCell;
 
 /// Bits of the longest code.
@@ -22,7 +23,9 @@ pub fn gunzip(bytes: &[u8], most: usize) -> Option<Vec<u8>> {
     let mut input = Bits { bytes, at: 0 };
     let mut out = Vec::new();
     loop {
-        out.extend(member(&mut input, most - out.len())?);
+        let more = member(&mut input, most - out.len())?;
+        step(more.len());
+        out.extend(more);
         // One file may have several members (RFC 1952). Other bytes after a member are ignored, as gzip does.
         if !bytes.get(input.at / 8..).is_some_and(|rest| rest.starts_with(&[0x1f, 0x8b])) {
             return Some(out);
@@ -64,6 +67,7 @@ struct Bits<'a> {
 impl<'a> Bits<'a> {
     fn bits(&mut self, count: usize) -> Option<usize> {
         let mut value = 0;
+        step(count);
         for place in 0..count {
             let byte = self.bytes.get(self.at / 8)?;
             value |= usize::from(byte >> (self.at % 8) & 1) << place;
@@ -76,6 +80,7 @@ impl<'a> Bits<'a> {
     fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let begin = self.at / 8;
         self.at += 8 * count;
+        step(count);
         self.bytes.get(begin..begin + count)
     }
 }
@@ -90,6 +95,7 @@ impl Code {
     /// The code whose symbols have codes of these lengths; 0 means that a symbol has no code.
     fn new(lengths: &[u8]) -> Option<Code> {
         let mut counts = [0; MOST_BITS + 1];
+        step(lengths.len() + MOST_BITS);
         lengths.iter().filter(|length| **length > 0).for_each(|&length| counts[usize::from(length)] += 1);
         // Fails if there are more codes than bits can distinguish. Too few codes show when an unused one is read.
         let mut left = 1i32;
@@ -211,6 +217,7 @@ fn block(input: &mut Bits, out: &mut Vec<u8>, most: usize, literals: &Code, dist
             _ => return None,
         };
         let from = out.len().checked_sub(distance).filter(|_| length <= most - out.len())?;
+        step(length);
         // A repetition may overlap the bytes that it writes.
         (from..from + length).for_each(|at| out.push(out[at]));
     }
@@ -218,6 +225,7 @@ fn block(input: &mut Bits, out: &mut Vec<u8>, most: usize, literals: &Code, dist
 
 /// The checksum of RFC 1952, 8.
 fn crc32(bytes: &[u8]) -> u32 {
+    step(bytes.len());
     !bytes.iter().fold(!0, |sum, &byte| {
         (0..8).fold(sum ^ u32::from(byte), |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xedb8_8320 } else { sum >> 1 })
     })
@@ -228,6 +236,7 @@ mod tests {
     //! Output of zlib, whole and damaged.
 
     use super::*;
+    use crate::base::steps;
     use proptest::prelude::*;
 
     /// A reply, compressed by zlib.
@@ -284,6 +293,40 @@ mod tests {
                 // Other fields of the header do not change the content, nor do the bits that fill up a byte.
                 assert!(gunzip(&wrong, 5000).is_none_or(|same| same == REPLY || same == long()), "bit {place}");
             }
+        }
+    }
+
+    /// Whatever the parts of a file are, and however many they are.
+    #[test]
+    fn the_time_is_linear_in_what_is_packed_and_unpacked() {
+        let file = |body: &[u8]| [&bytes(FIXED)[..10], body].concat();
+        // Bits, the first of each byte first, as text.
+        let bits = |text: &str| -> Vec<u8> {
+            let byte = |bits: &[u8]| bits.iter().rev().fold(0, |byte, bit| byte << 1 | (bit & 1));
+            text.as_bytes().chunks(8).map(byte).collect()
+        };
+        // An empty block with codes of its own: only the end of the block and one distance have a code.
+        let codes = ["001", "00000", "00000", "0111", "000000100", &"000".repeat(14), "100"].concat();
+        let empty = codes + "11111111" + "11101011" + "000";
+        let kinds: [&dyn Fn(usize) -> Vec<u8>; 6] = [
+            &|parts| bytes(FIXED).repeat(parts),
+            &|parts| [bytes(FIXED), bytes(STORED)].concat().repeat(parts),
+            &|parts| file(&b"\0\0\0\xff\xff".repeat(parts)),
+            &|parts| file(&bits(&"0100000000".repeat(parts))),
+            &|parts| [&[0x1f, 0x8b, 8, 16, 0, 0, 0, 0, 0, 3][..], &b"x".repeat(parts)].concat(),
+            &|parts| file(&bits(&empty.repeat(parts))),
+        ];
+        for kind in kinds {
+            assert!(
+                steps::of(|| drop(gunzip(&kind(1000), usize::MAX))) > 1000,
+                "it is damaged, and not read to its end"
+            );
+            steps::are_linear(100, kind, |packed| drop(gunzip(packed, usize::MAX)));
+        }
+        for most in [1000, 10_000] {
+            let bomb = bytes(OWN_CODE).repeat(100);
+            let steps = steps::of(|| assert_eq!(gunzip(&bomb, most), None));
+            assert!(steps <= 100 * most as u64, "{steps} steps to unpack {most} bytes and no more");
         }
     }
 

@@ -137,7 +137,10 @@ impl Worker {
         let Some(save) = lock(&kept.next).take() else { return };
         let (content, mut known) = (&kept.content, lock(&kept.known));
         let torrent = content.torrent;
-        let sync = !save.in_haste;
+        // The first state of content that was there already: a power cut costs another check, and thousands of torrents
+        // that came at once do not wait for the disk one after the other.
+        let costs_little = known.written.is_none() && save.downloaded == 0;
+        let sync = !save.in_haste && !costs_little;
         let state = known.take_in(content, *save);
         if let Some(error) = known.lost.take() {
             // A disk that was pulled out may come back, and what is missing then is downloaded again. If it is lost

@@ -32,7 +32,7 @@ use crate::swarm::event::{Action, Event, PeerEvent};
 use crate::swarm::picking::budget::{Budget, LEAST_BYTES};
 use crate::swarm::settings::Settings;
 use crate::swarm::shared::{Shared, Turn};
-use crate::sys::{limits, random};
+use crate::sys::{limits, memory, random};
 use agenda::Agenda;
 use crossbeam_channel::{Receiver, Sender};
 use disks::Disks;
@@ -52,6 +52,9 @@ use trackers::Trackers;
 const INBOX: usize = 32;
 /// Inputs taken in before what they led to is sent, so that a peer's requests go out together.
 const BATCH: usize = 128;
+
+/// How often free memory is looked at while the budget is larger than it has to be.
+const LOOK_AT_MEMORY_EVERY: Time = Time::from_secs(1);
 
 /// Connections of all torrents together (libtorrent's and transmission's number), or `--max-peers` if that is more.
 const MOST_CONNECTIONS: usize = 200;
@@ -76,6 +79,8 @@ struct Manager {
     undone: Vec<(TorrentId, Event)>,
     /// Torrents that are added are paused.
     paused: bool,
+    /// The budget may grow into free memory, and that was last looked at then; `None`: it may not.
+    memory_seen: Option<Time>,
     /// Most torrents that download at once.
     max_downloads: Option<usize>,
     /// A torrent no longer downloads, so another one may begin.
@@ -116,6 +121,9 @@ fn prepare(
     let mut shared = Shared::new(Rng::new(random::bits()), Budget::new(config.memory_bytes));
     shared.upload.set_rate(config.limits.upload, Time::ZERO);
     shared.download.set_rate(config.limits.download, Time::ZERO);
+    if config.memory_grows {
+        shared.budget.memory_is(memory::free());
+    }
     shared.most_connected = most_connections().min(MOST_CONNECTIONS.max(settings.max_peers));
     let disks = Disks {
         disk: Disk::new(&sender, &blocks, config.memory_bytes.max(LEAST_BYTES)),
@@ -136,6 +144,7 @@ fn prepare(
         actions: Vec::new(),
         undone: Vec::new(),
         paused: false,
+        memory_seen: config.memory_grows.then_some(Time::ZERO),
         max_downloads: config.max_downloads,
         place_left: false,
         end_at: None,
@@ -163,6 +172,7 @@ impl Manager {
             self.take(input, now);
         }
         self.wake_torrents(now);
+        self.look_at_memory(now);
         self.share_memory(now);
         if std::mem::take(&mut self.place_left) {
             self.next_in_queue(now);
@@ -319,6 +329,17 @@ impl Manager {
             torrents.rotate_left(first);
         }
         torrents
+    }
+
+    /// Others may need the memory that the budget has grown into.
+    fn look_at_memory(&mut self, now: Time) {
+        if let Some(seen) = &mut self.memory_seen
+            && self.shared.budget.has_grown()
+            && now.saturating_sub(*seen) >= LOOK_AT_MEMORY_EVERY
+        {
+            *seen = now;
+            self.shared.budget.memory_is(memory::free());
+        }
     }
 
     /// Lets torrents that wait for memory request blocks again.

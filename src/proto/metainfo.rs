@@ -56,6 +56,9 @@ pub const MAX_METAINFO_BYTES: usize = 48 * 1024 * 1024;
 /// The most pieces a torrent can have: libtorrent's limit, at which a bitfield is 256 KiB.
 pub const MAX_PIECES: u64 = 2_097_152;
 
+/// 100,000 paths of 80 bytes, and what stands around each of them.
+const _: () = assert!(MAX_PIECES as usize * HASH_BYTES + 100_000 * 80 <= MAX_METAINFO_BYTES);
+
 /// The longest piece, in bytes: 512 MiB, several times what any program makes.
 pub const MAX_PIECE_LENGTH: u32 = 512 * 1024 * 1024;
 

@@ -80,5 +80,4 @@ pub mod shared;
 #[cfg(test)]
 mod simulation;
 pub mod standing;
-mod steps;
 pub mod torrent;

@@ -23,8 +23,9 @@
 //! ```
 
 use super::meeting::source::Source;
+use super::picking::delay::Delay;
 use super::picking::pace::Pace;
-use super::picking::window::Window;
+use super::picking::window::{MOST, Window};
 use super::rate::Meter;
 use crate::base::time::Time;
 use crate::proto::id::PeerId;
@@ -40,9 +41,9 @@ use std::collections::{BTreeSet, VecDeque};
 /// 3.00 refills its requests once a second: when it was told 512, it downloaded 8 MiB/s from us and no more.)
 pub const MOST_WANTED: usize = 2000;
 
-/// Requests given up that are remembered for each peer: two windows. A block that answers an older one counts as
+/// Requests given up that are remembered for each peer: the largest window. A block that answers an older one counts as
 /// unrequested.
-const MOST_LATE: usize = 512;
+const MOST_LATE: usize = MOST as usize;
 
 /// The name of a connection within the process. It is not used again before 2^32 others.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -96,6 +97,8 @@ pub struct Peer {
     pub brought: Time,
     /// How fast it answers.
     pub pace: Pace,
+    /// How far away it is.
+    pub delay: Delay,
     /// It refused a request: it is not asked again at once.
     pub refused: bool,
     /// Pieces it would like to be asked for (BEP 6), the latest last.
@@ -160,6 +163,7 @@ impl Peer {
             answered: now,
             brought: now,
             pace: Pace::default(),
+            delay: Delay::default(),
             refused: false,
             suggested: Vec::new(),
             fast_set_from_peer: Vec::new(),
@@ -199,15 +203,6 @@ impl Peer {
     pub fn round_is_over(&mut self) {
         self.gave_before = [self.gave_before[1], self.down.total()];
         self.got_before = [self.got_before[1], self.up.total()];
-    }
-
-    /// The pieces it has and that we may request although it chokes us.
-    pub fn allowed(&self) -> Bitfield {
-        let mut allowed = Bitfield::new(self.has.len());
-        for &piece in self.fast_set_from_peer.iter().filter(|&&piece| self.has.get(piece)) {
-            allowed.set(piece);
-        }
-        allowed
     }
 
     /// A request is given up; its answer may still come.

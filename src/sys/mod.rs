@@ -5,6 +5,7 @@ pub mod http;
 pub mod limits;
 pub mod listen;
 pub mod lookup;
+pub mod memory;
 pub mod mounts;
 pub mod network;
 pub mod random;

@@ -5,6 +5,7 @@
 //! before it is true too, and so on. What is to the left of the first untrusted address was written from there
 //! and is not believed.
 
+use crate::base::step;
 use core::net::IpAddr;
 
 /// The headers of a request that proxies write.
@@ -105,6 +106,7 @@ fn elements(list: &[u8]) -> Vec<&[u8]> {
 fn split(text: &[u8], separator: u8) -> Vec<&[u8]> {
     let (mut quoted, mut escaped) = (false, false);
     let ends = |&byte: &u8| {
+        step(1);
         match byte {
             _ if escaped => escaped = false,
             b'\\' if quoted => escaped = true,
@@ -129,6 +131,7 @@ fn of_pairs(element: &[u8]) -> Option<IpAddr> {
 /// An address as proxies write it: `1.2.3.4`, `1.2.3.4:5555`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:5555`,
 /// each also in quotes or with a zone (`fe80::1%eth0`).
 fn address(text: &[u8]) -> Option<IpAddr> {
+    step(text.len());
     let text = str::from_utf8(text.trim_ascii()).ok()?;
     let text = text.strip_prefix('"').map_or(Some(text), |text| text.strip_suffix('"'))?;
     let (ip, port) = match text.strip_prefix('[') {
@@ -146,6 +149,7 @@ fn address(text: &[u8]) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::steps;
 
     const PROXY: &str = "10.0.0.1";
 
@@ -216,6 +220,37 @@ mod tests {
         let answer = |forwarded| client(&[("X-Forwarded-For", "11.1.1.9"), ("Forwarded", forwarded)]);
         assert_eq!(answer("for=11.1.1.9"), Ok("11.1.1.9".to_string()));
         assert_eq!(answer("for=8.8.8.8"), Err(Unknown::Disagreement));
+    }
+
+    #[test]
+    fn the_time_is_linear_in_the_bytes_of_the_headers() {
+        let kinds = [
+            "10.0.0.2,",
+            "for=10.0.0.2,",
+            "for=10.0.0.2;",
+            ",",
+            ";",
+            "\"",
+            "\\\",",
+            "for=\"10.0.0.2:1\" ;by=x , ",
+            "x",
+        ];
+        for (name, many_lines) in [("x-forwarded-for", false), ("forwarded", false), ("forwarded", true)] {
+            for kind in kinds {
+                steps::are_linear(
+                    8,
+                    |parts| kind.repeat(parts).into_bytes(),
+                    |value| {
+                        let mut noted = Forwarded::default();
+                        let line = if many_lines { kind.len() } else { value.len() };
+                        value.chunks(line).for_each(|line| noted.note(name, line));
+                        let _ = noted.client(PROXY.parse().unwrap(), |ip| {
+                            ip == PROXY.parse::<IpAddr>().unwrap() || ip.to_string() == "10.0.0.2"
+                        });
+                    },
+                );
+            }
+        }
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub fn measure(report: &mut Report, builds: &Builds, source: &mut Source) {
         }
     }
     // One piece of 16 MiB is five times what may be under way, and more than the whole process may take.
-    let what = "Memory: peak of the default build, with the default --memory 3 (MiB under way), while it fetches";
+    let what = "Memory: peak of the default build, with the default --memory auto (3 MiB under way: no peer is far), while it fetches";
     report.section(&format!("{what} {} MiB", source.size_mib));
     report.table(&["target", "MiB", "measured", "", "at once (gave)", "CPU s", "start to end s"], &rows);
 }

@@ -21,19 +21,16 @@ impl HangingDisk {
     }
 
     /// The same, but names that differ only in case, the form of accents, or dots and spaces at the end are one file.
-    #[allow(dead_code)] // Not every program of tests needs it.
     pub fn folding(at: &Path, scratch: &Path) -> HangingDisk {
         HangingDisk::with(at, scratch, &["fold"])
     }
 
     /// The same, but it refuses names that FAT refuses, and names that are too long for eCryptfs.
-    #[allow(dead_code)] // Not every program of tests needs it.
     pub fn picky(at: &Path, scratch: &Path) -> HangingDisk {
         HangingDisk::with(at, scratch, &["picky"])
     }
 
     /// The same, but times are as on FAT: in steps of 2 s, and the same for content and inode.
-    #[allow(dead_code)] // Not every program of tests needs it.
     pub fn coarse(at: &Path, scratch: &Path) -> HangingDisk {
         HangingDisk::with(at, scratch, &["coarse"])
     }
@@ -58,7 +55,6 @@ impl HangingDisk {
 
     /// From now on it does not answer. (Nothing can end a process that waits for a call which the file system has begun
     /// to carry out. So it is stopped between two calls.)
-    #[allow(dead_code)] // Not every program of tests needs it.
     pub fn hang(&mut self) {
         let proc = PathBuf::from(format!("/proc/{}", self.process.id()));
         let is_stopped = || fs::read_to_string(proc.join("status")).is_ok_and(|status| status.contains("State:\tT"));
@@ -79,7 +75,6 @@ impl HangingDisk {
     }
 
     /// It answers again.
-    #[allow(dead_code)] // Not every program of tests needs it.
     pub fn recover(&mut self) {
         self.process.signal(Signal::CONT);
     }

@@ -27,7 +27,6 @@ pub enum Tool {
     /// opentracker, a tracker.
     Opentracker,
     /// tinyproxy, a proxy for HTTP.
-    #[allow(dead_code)] // The bench does not use it.
     Tinyproxy,
     /// strace, which records system calls.
     Strace,

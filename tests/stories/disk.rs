@@ -182,8 +182,13 @@ fn nothing_is_downloaded_again_while_the_disk_is_not_mounted_at_the_start() {
     assert!(says(&refused.json("failed"), "is its disk mounted?"), "{}", refused.stderr);
     let mut many = Get::many("leecher", stage.path(), &folder).in_dir(&at).arg("--json").start();
     wait_for(&mut many, "full", "failed", |object| says(object, "is its disk mounted?"));
-    many.terminate();
     assert_eq!(fs::read_dir(&at).unwrap().count(), 0, "the mount point was filled");
+    // It goes on when the disk is mounted.
+    let disk = Disk::mount(&at, 8 * MIB).unwrap();
+    stage.content.write_to(&at);
+    wait_for(&mut many, "full", "status", |object| object["state"] == "seeding");
+    many.terminate();
+    drop(disk);
     // If a user has deleted the content, it is downloaded again.
     let get = get.arg("--check");
     get.run().assert_code(0);

@@ -3,6 +3,7 @@
 //! Upper case becomes lower case. Letters that are made of two characters are not joined, as full IDNA would: the
 //! keyboards and web pages from which URLs come write them as one.
 
+use crate::base::step;
 use std::borrow::Cow;
 
 /// The longest label of the DNS, in bytes (RFC 1035).
@@ -32,6 +33,7 @@ fn ascii_label(label: &str) -> String {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
         c => c,
     };
+    step(label.len());
     let lower: Vec<char> = label.chars().map(narrow).flat_map(char::to_lowercase).collect();
     match lower.iter().all(char::is_ascii) || lower.len() > MAX_LABEL {
         true => lower.into_iter().collect(),
@@ -49,6 +51,7 @@ fn encode(label: &[char]) -> String {
     let (mut code, mut delta, mut bias, mut done) = (FIRST_CODE, 0, FIRST_BIAS, ascii);
     let codes = || label.iter().map(|c| u32::from(*c));
     while let Some(next) = codes().filter(|c| *c >= code).min() {
+        step(2 * label.len());
         delta += (next - code) * (done + 1);
         code = next;
         for c in codes() {
@@ -75,6 +78,7 @@ fn push_number(out: &mut String, mut number: u32, bias: u32) {
         if number < threshold {
             break;
         }
+        step(1);
         out.push(letter(threshold + (number - threshold) % (BASE - threshold)));
         number = (number - threshold) / (BASE - threshold);
     }
@@ -96,6 +100,7 @@ fn adapt(delta: u32, count: u32, is_first: bool) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::steps;
     use proptest::prelude::*;
 
     /// Some are samples of RFC 3492; the others are real.
@@ -115,6 +120,24 @@ mod tests {
             assert_eq!(ascii_host(host), ascii, "{host}");
         }
         assert!(!ascii_host(&"ü".repeat(64)).starts_with("xn--"), "no label is so long");
+    }
+
+    /// A label takes steps in the square of its characters, and has at most 63.
+    #[test]
+    fn the_time_is_linear_in_the_bytes_of_a_host() {
+        let kinds: [&dyn Fn(usize) -> String; 4] = [
+            &|parts| "\u{fc}".repeat(parts),
+            &|parts| "\u{fc}.".repeat(parts),
+            // Each character is another one.
+            &|parts| (0..parts as u32).map(|c| char::from_u32(0x1_0000 + c % 60_000).unwrap()).collect(),
+            &|parts| {
+                ((0..63).map(|c| char::from_u32(0x10_0000 + c * 999).unwrap()).collect::<String>() + ".").repeat(parts)
+            },
+        ];
+        for kind in kinds {
+            let text = |parts| kind(parts).into_bytes();
+            steps::are_linear(2 * MAX_LABEL as u64, text, |host| drop(ascii_host(str::from_utf8(host).unwrap())));
+        }
     }
 
     proptest! {

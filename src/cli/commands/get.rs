@@ -96,9 +96,10 @@ pub const COMMAND: Command = Command {
                 Flag::with(
                     "memory",
                     "MIB",
-                    "Limit on blocks in flight, in MiB: requested from peers or waiting to be written",
+                    "Limit on blocks in flight, in MiB: requested from peers or waiting to be written. auto: 3, and \
+                     more for fast peers that are far away, if memory is free",
                 )
-                .default("3"),
+                .default("auto"),
             ],
         },
         run::NETWORK,
@@ -162,11 +163,15 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
 }
 
 fn configure(given: &Parsed, view: &View) -> Result<Config, Failure> {
-    let memory = given.number("memory", 1..=MOST_MEMORY_MIB, "MiB")?;
+    let memory = match given.value("memory") {
+        Some(text) if text == "auto" => None,
+        _ => given.number("memory", 1..=MOST_MEMORY_MIB, "MiB, or auto")?,
+    };
     let timeout = given.number("stop-timeout", 1..=MOST_TIMEOUT_SECONDS, "seconds")?;
     let common = connect(given, view)?;
     Ok(Config {
         memory_bytes: memory.map_or(DEFAULT_MEMORY_BYTES, |mebibytes| mebibytes * MIB),
+        memory_grows: memory.is_none(),
         preallocate: given.has("preallocate"),
         limits: RateLimits { download: rate(given, "max-download-rate")?, ..common.limits },
         torrent: Settings {
@@ -218,7 +223,10 @@ mod tests {
             assert_eq!(complaint(wrong).0, 64, "{wrong:?}");
         }
         assert_eq!(complaint(&[""]).1, "'' is not a torrent; expected a .torrent file, a URL or -");
-        assert_eq!(complaint(&["--memory", "0", "x"]).1, "--memory 0: expected a number from 1 to 16384 (MiB)");
+        assert_eq!(
+            complaint(&["--memory", "0", "x"]).1,
+            "--memory 0: expected a number from 1 to 16384 (MiB, or auto)"
+        );
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::maker::tree::{Choice, FoundFile};
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::piece_length::automatic;
-use crate::proto::metainfo::{HASH_BYTES, MAX_PIECES, Metainfo};
+use crate::proto::metainfo::{HASH_BYTES, MAX_METAINFO_BYTES, MAX_PIECES, Metainfo};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -182,7 +182,9 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
         let refused = |error| Failure::new(Exit::NoInput, format!("{}: {error}", output::shown(path)));
         Metainfo::parse(bytes).map_err(refused)
     };
-    read(&metainfo.emit())?;
+    let unhashed = metainfo.emit();
+    check_size(path, unhashed.len())?;
+    read(&unhashed)?;
     let output = match target.as_deref().filter(|_| !wanted.dry_run) {
         Some(target) => Some((target, output::open(target)?)),
         None => None,
@@ -252,6 +254,19 @@ fn check_count(path: &Path, length: u64, piece_length: u32) -> Result<(), Failur
     Ok(())
 }
 
+/// The paths of very many files and the hashes of very many pieces may be too much together.
+fn check_size(path: &Path, bytes: usize) -> Result<(), Failure> {
+    if bytes > MAX_METAINFO_BYTES {
+        return Err(Failure::usage(format!(
+            "{}: the .torrent would have {}, expected at most {}; choose a longer --piece-length",
+            output::shown(path),
+            size(bytes as u64),
+            size(MAX_METAINFO_BYTES as u64)
+        )));
+    }
+    Ok(())
+}
+
 fn tell(
     metainfo: &Metainfo,
     written: Option<&Path>,
@@ -298,4 +313,23 @@ fn tell(
         ));
     }
     if wanted.magnet { say::write_out(&(magnet + "\n")) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_pieces_for_a_torrent_need_a_longer_piece_length() {
+        let path = Path::new("big");
+        let refusal = |result: Result<(), Failure>| result.unwrap_err().to_string();
+        assert!(check_count(path, MAX_PIECES << 14, 1 << 14).is_ok());
+        let advice = "; choose a longer --piece-length";
+        assert!(refusal(check_count(path, (MAX_PIECES << 14) + 1, 1 << 14)).ends_with(advice));
+        assert!(check_size(path, MAX_METAINFO_BYTES).is_ok());
+        assert_eq!(
+            refusal(check_size(path, MAX_METAINFO_BYTES + 4096)),
+            format!("big: the .torrent would have 48.0 MiB, expected at most 48.0 MiB{advice}")
+        );
+    }
 }

@@ -15,6 +15,7 @@ use crate::sys::stamp::stamp;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,7 +63,12 @@ pub struct Folder {
     looks_to_all: u32,
     /// A torrent went since the last look began, so another may take its place.
     some_went: bool,
+    /// The files whose torrents failed, and what was in the place of their content.
+    failed: BTreeMap<Arc<Path>, Place>,
 }
+
+/// Device and inode of the folder that holds content, and of the content in it; `None`: it does not exist.
+type Place = [Option<(u64, u64)>; 2];
 
 impl Folder {
     /// The torrents in `dir` and its subfolders.
@@ -74,6 +80,31 @@ impl Folder {
             running: Running::default(),
             looks_to_all: 0,
             some_went: false,
+            failed: BTreeMap::new(),
+        }
+    }
+
+    /// The torrent in this file has failed. It begins anew when something else is in the place of its content: a disk
+    /// was mounted, or a file that was in its way is gone.
+    pub fn has_failed(&mut self, path: Arc<Path>) {
+        if let Some((_, Fate::Runs { content, .. })) = self.seen.get(&path) {
+            let place = place_of(content);
+            self.failed.insert(path, place);
+        }
+    }
+
+    /// Forgets the torrents that failed and have something else in the place of their content now.
+    fn try_again(&mut self, tell: &mut dyn FnMut(Change)) {
+        for (path, before) in std::mem::take(&mut self.failed) {
+            let Some((_, fate @ Fate::Runs { .. })) = self.seen.get_mut(&path) else { continue };
+            if let Fate::Runs { content, .. } = fate
+                && place_of(content) == before
+            {
+                self.failed.insert(path, before);
+                continue;
+            }
+            std::mem::replace(fate, Fate::Unsure).leave(&path, &mut self.running);
+            tell(Change::Went(path));
         }
     }
 
@@ -83,6 +114,7 @@ impl Folder {
         self.looks_to_all = if all { LOOKS_TO_ALL } else { self.looks_to_all } - 1;
         // What went during the last look may have been in the way of a file that was judged before it.
         let mut some_went = std::mem::take(&mut self.some_went);
+        self.try_again(tell);
         let files = self.find(all, tell);
         // A torrent file in a subfolder may be content of a torrent above it, so that one comes first.
         let mut files: Vec<_> = files.into_iter().collect();
@@ -229,6 +261,10 @@ impl Fate {
     }
 }
 
+fn place_of(content: &Path) -> Place {
+    [content.parent(), Some(content)].map(|path| fs::metadata(path?).ok().map(|found| (found.dev(), found.ino())))
+}
+
 /// `None`: it is not a file.
 fn look(file: &Path) -> io::Result<Option<u64>> {
     let metadata = fs::metadata(file)?;
@@ -236,120 +272,4 @@ fn look(file: &Path) -> io::Result<Option<u64>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::proto::bencode::Bencode;
-
-    fn torrent(name: &str) -> Vec<u8> {
-        torrent_of(name, "http://a.example/announce")
-    }
-
-    fn torrent_of(name: &str, tracker: &str) -> Vec<u8> {
-        let info = Bencode::dict([
-            ("length", 1u64.into()),
-            ("name", name.into()),
-            ("piece length", 16384u64.into()),
-            ("pieces", vec![7u8; 20].into()),
-        ]);
-        Bencode::dict([("announce", tracker.into()), ("info", info)]).encode()
-    }
-
-    /// Looks, and says which torrents came, and in which files torrents went.
-    fn look(folder: &mut Folder) -> (Vec<String>, Vec<String>) {
-        let (mut came, mut went) = (Vec::new(), Vec::new());
-        folder.look(true, &mut |change| match change {
-            Change::Came(_, job) => came.push(job.metainfo.name),
-            Change::Went(path) => went.push(path.file_name().unwrap().to_string_lossy().into_owned()),
-            Change::LeftOut(..) | Change::Bad(_) => {}
-        });
-        (came, went)
-    }
-
-    #[test]
-    fn a_rescan_reads_bad_files_again_even_if_they_look_the_same() {
-        let temp = tempfile::tempdir().unwrap();
-        let (path, whole) = (temp.path().join("a.torrent"), torrent("a"));
-        let write = |bytes: &[u8]| {
-            fs::write(&path, bytes).unwrap();
-            fs::File::options()
-                .write(true)
-                .open(&path)
-                .unwrap()
-                .set_modified(std::time::SystemTime::UNIX_EPOCH)
-                .unwrap();
-        };
-        write(&vec![b'x'; whole.len()]);
-        let mut folder = Folder::new(temp.path().into(), None);
-        let mut told = || {
-            let mut count = 0;
-            folder.look(true, &mut |_| count += 1);
-            count
-        };
-        assert_eq!([told(), told(), told(), told()], [0, 1, 0, 0]);
-        write(&whole);
-        assert_eq!(look(&mut folder).0, ["a"]);
-    }
-
-    #[test]
-    fn a_torrent_begins_anew_if_its_trackers_were_edited_but_not_if_its_file_was_only_written_again() {
-        let temp = tempfile::tempdir().unwrap();
-        let path = temp.path().join("a.torrent");
-        let mut folder = Folder::new(temp.path().into(), None);
-        let mut written = |tracker: &str, age: u64| {
-            fs::write(&path, torrent_of("a", tracker)).unwrap();
-            let time = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(age);
-            fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
-            look(&mut folder)
-        };
-        let a = || vec!["a".to_string()];
-        assert_eq!(written("http://old.example/", 1), (a(), vec![]));
-        assert_eq!(written("http://old.example/", 2), (vec![], vec![]));
-        assert_eq!(written("http://new.example/", 3), (a(), vec!["a.torrent".to_string()]));
-    }
-
-    #[test]
-    fn a_torrent_that_another_one_brought_is_not_used() {
-        let temp = tempfile::tempdir().unwrap();
-        fs::create_dir_all(temp.path().join("App/below")).unwrap();
-        fs::write(temp.path().join("App.torrent"), torrent("App")).unwrap();
-        let mut folder = Folder::new(temp.path().into(), None);
-        assert_eq!(look(&mut folder).0, ["App"]);
-        fs::write(temp.path().join("App/below/b.torrent"), torrent("b")).unwrap();
-        fs::write(temp.path().join("c.torrent"), torrent("c")).unwrap();
-        assert_eq!(look(&mut folder).0, ["c"]);
-        assert_eq!(look(&mut Folder::new(temp.path().into(), None)).0, ["App", "c"], "after a restart");
-        // When the torrent is gone, its folder is like any other.
-        fs::remove_file(temp.path().join("App.torrent")).unwrap();
-        assert_eq!(look(&mut folder), (vec!["b".to_string()], vec!["App.torrent".to_string()]));
-    }
-
-    #[test]
-    fn torrents_come_and_go_and_half_written_files_are_read_again() {
-        let temp = tempfile::tempdir().unwrap();
-        let dir = temp.path();
-        fs::create_dir(dir.join("below")).unwrap();
-        fs::write(dir.join("a.torrent"), torrent("a")).unwrap();
-        fs::write(dir.join("below/b.torrent"), torrent("b")).unwrap();
-        let whole = torrent("half");
-        fs::write(dir.join("half.torrent"), &whole[..20]).unwrap();
-        fs::write(dir.join("twice.torrent"), torrent("a")).unwrap();
-        fs::write(dir.join("notes.txt"), "no torrent").unwrap();
-        let mut folder = Folder::new(dir.into(), None);
-        let texts = |texts: &[&str]| texts.iter().map(|text| text.to_string()).collect::<Vec<String>>();
-        let mut look = |came: &[&str], went: &[&str]| assert_eq!(look(&mut folder), (texts(came), texts(went)));
-        look(&["a", "b"], &[]);
-        look(&[], &[]);
-        fs::write(dir.join("half.torrent"), &whole).unwrap();
-        look(&["half"], &[]);
-        fs::remove_file(dir.join("below/b.torrent")).unwrap();
-        look(&[], &["b.torrent"]);
-        fs::write(dir.join("a.torrent"), torrent("another")).unwrap();
-        look(&["another", "a"], &["a.torrent"]);
-        look(&[], &[]);
-        // The second of two files of the same torrent is used when the first is gone.
-        fs::write(dir.join("thrice.torrent"), torrent("a")).unwrap();
-        look(&[], &[]);
-        fs::remove_file(dir.join("twice.torrent")).unwrap();
-        look(&["a"], &["twice.torrent"]);
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@
 
 pub mod blocklist;
 pub mod changes;
+pub mod entry;
 pub mod folder;
 pub mod keys;
 pub mod log;
@@ -21,10 +22,11 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::show::view::View;
 use crate::engine::{Command, Config, Engine, Job, Notice, TorrentId};
 use crossbeam_channel::{Receiver, Select};
+use entry::Entry;
 use folder::{Change, Folder};
 use person::Person;
 use request::{ONE_REQUEST, UserRequest};
-use session::{Entry, Session, Update};
+use session::{Session, Update};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -157,6 +159,11 @@ impl Run {
                 if let Update::Removed(torrent) = update {
                     self.session.forget(*torrent);
                 }
+                if let Update::Failed(torrent) = update
+                    && let Some(path) = self.session.file_of(*torrent)
+                {
+                    self.watcher.has_failed(Arc::clone(path));
+                }
             }
             self.person.look(&self.engine, &self.view);
             if updates.contains(&Update::Ended) {
@@ -185,6 +192,7 @@ impl Run {
         match seen {
             Seen::Change(Change::Came(path, job)) => {
                 let torrent = self.session.add(*job, &self.engine);
+                self.session.is_in(torrent, &path);
                 self.files.insert(path, torrent);
                 vec![Update::Added(torrent)]
             }

@@ -2,41 +2,18 @@
 //!
 //! Floor 4. The views (the screen, plain lines, JSON) read it, and get its changes as [`Update`]s.
 
+use super::entry::Entry;
 use crate::base::units::sum;
 use crate::base::url;
 use crate::cli::exit::Exit;
 use crate::engine::{Command, Engine, Job, Notice, Phase, Problem, ProblemKind, RateLimits, Report, TorrentId};
-use crate::proto::id::InfoHash;
 use crate::swarm::figures::Status;
 use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// One torrent of this run.
-pub struct Entry {
-    /// The name, safe for a file but not for a terminal.
-    pub name: String,
-    /// The info-hash.
-    pub info_hash: InfoHash,
-    /// Bytes of content that are wanted.
-    pub wanted: u64,
-    /// Bytes of content in all.
-    pub size: u64,
-    /// What it was doing at the last report.
-    pub phase: Phase,
-    /// The last figures. They stay after a failure.
-    pub status: Option<Arc<Status>>,
-    /// When it joined its swarm, and the verified bytes at that time.
-    pub joined: Option<(Instant, u64)>,
-    /// Bytes that were read and hashed before it joined.
-    pub hashed: u64,
-    /// When it became complete.
-    pub completed_at: Option<Instant>,
-    /// It was removed. It is forgotten after its removal was shown.
-    pub removed: bool,
-}
+use std::time::Instant;
 
 /// A change that is worth showing.
 #[derive(Debug, PartialEq, Eq)]
@@ -108,82 +85,6 @@ pub struct Session {
     first_failure: Option<Exit>,
 }
 
-impl Entry {
-    /// A torrent of which nothing else is known.
-    fn new(name: String, info_hash: InfoHash, wanted: u64, size: u64) -> Entry {
-        Entry {
-            name,
-            info_hash,
-            wanted,
-            size,
-            phase: Phase::Checking(0),
-            status: None,
-            joined: None,
-            hashed: 0,
-            completed_at: None,
-            removed: false,
-        }
-    }
-
-    /// Verified bytes.
-    pub fn had(&self) -> u64 {
-        if let Some(Problem { kind: ProblemKind::Incomplete(had_bytes), .. }) = self.problem() {
-            return *had_bytes;
-        }
-        match (&self.status, self.joined) {
-            _ if self.completed_at.is_some() => self.wanted,
-            (Some(status), _) => self.wanted.saturating_sub(status.left),
-            (None, Some((_, had))) => had,
-            (None, None) => 0,
-        }
-    }
-
-    /// Whether [`had`](Entry::had) is known, even if the torrent failed.
-    pub fn was_checked(&self) -> bool {
-        let incomplete = |problem: &Problem| matches!(problem.kind, ProblemKind::Incomplete(_));
-        self.status.is_some() || self.joined.is_some() || self.problem().is_some_and(incomplete)
-    }
-
-    /// The figures of a torrent that has joined its swarm.
-    pub fn running(&self) -> Option<&Status> {
-        match &self.phase {
-            Phase::Running(status) => Some(status),
-            _ => None,
-        }
-    }
-
-    /// Why it failed.
-    pub fn problem(&self) -> Option<&Problem> {
-        match &self.phase {
-            Phase::Failed(problem) => Some(problem),
-            _ => None,
-        }
-    }
-
-    /// The bytes to check, or to download.
-    pub fn length(&self) -> u64 {
-        self.checking().map_or(self.wanted, |_| self.size)
-    }
-
-    /// Bytes checked so far, while the existing content is being checked.
-    pub fn checking(&self) -> Option<u64> {
-        match self.phase {
-            Phase::Checking(bytes) if self.joined.is_none() => Some(bytes),
-            _ => None,
-        }
-    }
-
-    /// The time from joining the swarm until it was complete, and the bytes that were missing.
-    pub fn fetched(&self) -> Option<(Duration, u64)> {
-        let (joined, had) = self.joined?;
-        Some((self.completed_at?.saturating_duration_since(joined), self.wanted.saturating_sub(had)))
-    }
-
-    fn is_settled(&self) -> bool {
-        self.completed_at.is_some() || self.problem().is_some() || self.removed
-    }
-}
-
 impl Session {
     /// A run that begins now, without any torrent.
     pub fn new(port: u16) -> Session {
@@ -218,6 +119,18 @@ impl Session {
         self.entries.insert(torrent, Box::new(entry));
         self.settled = None;
         torrent
+    }
+
+    /// A torrent came from this file of the folder that is watched.
+    pub fn is_in(&mut self, torrent: TorrentId, file: &Arc<Path>) {
+        if let Some(entry) = self.entries.get_mut(&torrent) {
+            entry.file = Some(Arc::clone(file));
+        }
+    }
+
+    /// The file that a torrent came from, if it came from a folder that is watched.
+    pub fn file_of(&self, torrent: TorrentId) -> Option<&Arc<Path>> {
+        self.entries.get(&torrent)?.file.as_ref()
     }
 
     /// Removes a torrent, here and in the engine. The removal is shown at once, before a torrent that replaces it.

@@ -9,7 +9,9 @@ use crate::cli::exit::{Exit, Failure};
 use crate::swarm::meeting::blocklist::Blocklist;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::Builder;
+use std::time::Instant;
 
 /// Changes that wait for the run to take them. Each may hold a whole .torrent file.
 const MOST_WAITING: usize = 8;
@@ -28,39 +30,55 @@ pub enum Seen {
 pub struct Watcher {
     /// What the thread sees.
     pub seen: Receiver<Seen>,
-    rescans: Option<Sender<()>>,
+    orders: Option<Sender<Order>>,
+}
+
+/// What the thread is told.
+enum Order {
+    /// Scan everything again.
+    Rescan,
+    /// The torrent in this file has failed.
+    Failed(Arc<Path>),
 }
 
 impl Watcher {
     /// Starts the thread, if there is something to watch.
     pub fn start(folder: Option<Folder>, blocklist: Option<PathBuf>) -> Result<Watcher, Failure> {
         if folder.is_none() && blocklist.is_none() {
-            return Ok(Watcher { seen: crossbeam_channel::never(), rescans: None });
+            return Ok(Watcher { seen: crossbeam_channel::never(), orders: None });
         }
         let (sender, seen) = crossbeam_channel::bounded(MOST_WAITING);
-        // One rescan that has not begun yet is enough.
-        let (rescans, asked) = crossbeam_channel::bounded(1);
-        let work = move || watch(folder, blocklist.as_deref(), &asked, &sender);
+        let (orders, told) = crossbeam_channel::unbounded();
+        let work = move || watch(folder, blocklist.as_deref(), &told, &sender);
         let started = Builder::new().name("folder".into()).spawn(work);
         started.map_err(|error| Failure::new(Exit::Io, format!("can't start a thread: {error}")))?;
-        Ok(Watcher { seen, rescans: Some(rescans) })
+        Ok(Watcher { seen, orders: Some(orders) })
     }
 
     /// Whether there is something that can be scanned again.
     pub fn is_watching(&self) -> bool {
-        self.rescans.is_some()
+        self.orders.is_some()
+    }
+
+    /// The torrent in this file has failed. This never waits.
+    pub fn has_failed(&self, path: Arc<Path>) {
+        self.tell(Order::Failed(path));
     }
 
     /// Asks for a full rescan, and for the blocklist to be read again. This never waits.
     pub fn rescan(&self) {
-        if let Some(rescans) = &self.rescans {
-            let _ = rescans.try_send(());
+        self.tell(Order::Rescan);
+    }
+
+    fn tell(&self, order: Order) {
+        if let Some(orders) = &self.orders {
+            let _ = orders.send(order);
         }
     }
 }
 
 /// Watches until the run is over.
-fn watch(mut folder: Option<Folder>, blocklist: Option<&Path>, asked: &Receiver<()>, sender: &Sender<Seen>) {
+fn watch(mut folder: Option<Folder>, blocklist: Option<&Path>, told: &Receiver<Order>, sender: &Sender<Seen>) {
     let mut rescan = false;
     loop {
         let mut listens = true;
@@ -74,14 +92,30 @@ fn watch(mut folder: Option<Folder>, blocklist: Option<&Path>, asked: &Receiver<
         if !listens {
             return;
         }
-        let woken = match folder {
-            Some(_) => asked.recv_timeout(LOOK_EVERY),
-            None => asked.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        match wait(&mut folder, told) {
+            Some(all) => rescan = all,
+            None => return,
+        }
+    }
+}
+
+/// Waits for the next look. Returns whether it is a full rescan; `None`: the run is over.
+fn wait(folder: &mut Option<Folder>, told: &Receiver<Order>) -> Option<bool> {
+    let until = Instant::now() + LOOK_EVERY;
+    let mut rescan = false;
+    loop {
+        // Several orders to rescan are one.
+        let order = match folder {
+            _ if rescan => told.try_recv().map_err(|_| RecvTimeoutError::Timeout),
+            Some(_) => told.recv_deadline(until),
+            None => told.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
-        match woken {
-            Ok(()) => rescan = true,
-            Err(RecvTimeoutError::Timeout) => rescan = false,
-            Err(RecvTimeoutError::Disconnected) => return,
+        match (order, &mut *folder) {
+            (Ok(Order::Rescan), _) => rescan = true,
+            (Ok(Order::Failed(path)), Some(folder)) => folder.has_failed(path),
+            (Ok(Order::Failed(_)), None) => {}
+            (Err(RecvTimeoutError::Timeout), _) => return Some(rescan),
+            (Err(RecvTimeoutError::Disconnected), _) => return None,
         }
     }
 }

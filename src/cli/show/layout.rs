@@ -9,7 +9,8 @@ use super::{trackers, words};
 use crate::base::path::for_terminal;
 use crate::base::units::{count, duration, of, per_mille, percent, rate, size, sum, time_left};
 use crate::base::width::{columns, pad, shorten_end, shorten_middle, wrap};
-use crate::cli::run::session::{Entry, Session};
+use crate::cli::run::entry::Entry;
+use crate::cli::run::session::Session;
 use crate::swarm::figures::Status;
 use std::time::Duration;
 

@@ -5,7 +5,8 @@
 use super::doing::waits_for_disk;
 use super::{trackers, words};
 use crate::base::units::{count, duration, of, percent, rate, sum, time_left};
-use crate::cli::run::session::{Entry, Session, Update};
+use crate::cli::run::entry::Entry;
+use crate::cli::run::session::{Session, Update};
 use crate::cli::say;
 use crate::engine::TorrentId;
 use crate::swarm::standing::DiskTrouble;

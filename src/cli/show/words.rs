@@ -5,7 +5,8 @@
 use super::doing::{Doing, waits_for_disk};
 use super::trackers;
 use crate::base::units::{self, average, count, duration, of, percent, rate, ratio, size, sum};
-use crate::cli::run::session::{Entry, Session};
+use crate::cli::run::entry::Entry;
+use crate::cli::run::session::Session;
 use crate::engine::ProblemKind;
 use crate::swarm::figures::Status;
 use crate::swarm::standing::DiskTrouble;

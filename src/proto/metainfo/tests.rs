@@ -223,6 +223,22 @@ fn refuses_what_is_missing() {
 }
 
 #[test]
+fn the_book_names_the_limits_that_hold() {
+    let book = include_str!("../../book/safety.md");
+    let (mebibytes, longest) = (MAX_METAINFO_BYTES >> 20, MAX_PIECE_LENGTH >> 20);
+    let row = format!("| .torrent file | {mebibytes} MiB, 2,097,152 pieces, {longest} MiB per piece |");
+    assert!(MAX_PIECES == 2_097_152 && book.contains(&row), "{row}");
+}
+
+/// The most pieces fit into the largest .torrent file.
+#[test]
+fn a_torrent_of_the_most_pieces_is_read() {
+    let most = with(one_file(), "pieces", vec![7; MAX_PIECES as usize * HASH_BYTES]);
+    let most = with(with(most, "piece length", 16_384i64), "length", (MAX_PIECES << 14) as i64);
+    assert_eq!(u64::from(parse(most).piece_count()), MAX_PIECES);
+}
+
+#[test]
 fn version_2_torrents_are_distinguished_from_hybrid_ones() {
     let version2 = with(with(one_file(), "meta version", 2i64), "file tree", Bencode::dict::<&str>([]));
     assert!(parse(version2.clone()).info_hash_v2.is_some());

@@ -114,6 +114,13 @@ impl Bitfield {
         self.words_lacked_by(other).enumerate().flat_map(|(at, word)| ones_of(word, at as u32 * 64))
     }
 
+    /// The first piece in this set that `other` lacks, of the 64 that `from` is one of, and not before `from`.
+    pub fn first_lacked_by(&self, other: &Bitfield, from: u32) -> Option<u32> {
+        let word = |set: &Bitfield| set.bytes.chunks(8).nth((from / 64) as usize).map_or(0, word_of);
+        let lacked = word(self) & !word(other) & (u64::MAX >> (from % 64));
+        (lacked != 0).then(|| from / 64 * 64 + lacked.leading_zeros())
+    }
+
     /// Whether there is a piece in this set that `other` lacks. It decides whether we are interested in a peer.
     pub fn has_any_lacked_by(&self, other: &Bitfield) -> bool {
         // Most peers are seeds or have nothing; then there is no need to compare bits.
@@ -165,13 +172,16 @@ fn spare_bits(len: u32) -> u8 {
     }
 }
 
-/// The bytes eight at a time, the first in the highest place; zeros after the last.
+/// The bytes eight at a time.
 fn words(bytes: &[u8]) -> impl Iterator<Item = u64> + '_ {
-    bytes.chunks(8).map(|chunk| {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        u64::from_be_bytes(word)
-    })
+    bytes.chunks(8).map(word_of)
+}
+
+/// At most eight bytes, the first in the highest place; zeros after the last.
+fn word_of(chunk: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    word[..chunk.len()].copy_from_slice(chunk);
+    u64::from_be_bytes(word)
 }
 
 /// The places of the ones of `word`, the highest bit being place `first`.

@@ -11,8 +11,8 @@
 //! peer has: what is not out, it lacks. A suggestion costs a few steps, and if all is out, a single one.
 
 use super::piece_set::PieceSet;
+use crate::base::step;
 use crate::proto::peer::bitfield::Bitfield;
-use crate::swarm::steps::step;
 
 /// Suggestions that a peer may have before it follows one: what it requests ahead, and one more.
 pub const OFFERS: usize = 2;
@@ -35,7 +35,7 @@ impl Spreading {
             left
         });
         while let Some(piece) = left.first_from(self.next).or_else(|| left.first_from(0)) {
-            step();
+            step(1);
             if have.get(piece) {
                 self.next = piece + 1;
                 return Some(piece);

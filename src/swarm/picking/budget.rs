@@ -4,6 +4,11 @@
 //! until the disk has it. So both are counted against one limit (`--memory`), and memory is bounded whatever the piece
 //! length or the speed of the disk is. (Each peer may have one block beyond it, so that none is left out.) If the disk
 //! is slow, `to_disk` fills the budget and nothing more is requested until the disk has caught up.
+//!
+//! For peers that are far away the limit [grows](super::growth), if memory is free.
+
+use super::growth::Growth;
+use crate::base::time::Time;
 
 /// The smallest useful limit: a block each for a few peers.
 pub const LEAST_BYTES: u64 = 256 * 1024;
@@ -11,6 +16,9 @@ pub const LEAST_BYTES: u64 = 256 * 1024;
 /// in any case. 38 peers that unchoked us and sent nothing held 153 of the 192 blocks of 3 MiB. Until they were
 /// snubbed, for 20 s, a seed of 8 MiB/s was asked for a block at a time.)
 const UNTRIED_SHARE: u64 = 4;
+/// A disk that leaves less than this share of the budget for requests is too slow for the lines. (What the disk threads
+/// keep for good reasons is up to three quarters.)
+const BEHIND_SHARE: u64 = 8;
 
 /// The bytes that are under way, and their limit.
 ///
@@ -19,7 +27,7 @@ const UNTRIED_SHARE: u64 = 4;
 /// for the next one. (Two disks that work get two fifths each; one alone gets all.)
 #[derive(Clone, Debug)]
 pub struct Budget {
-    limit: u64,
+    limit: Growth,
     /// The bytes under way to each disk that has any, and to the disk of the torrent that is handled now.
     disks: Vec<UnderWay>,
     /// The place in `disks` of the disk of the torrent that is handled now.
@@ -45,7 +53,24 @@ impl UnderWay {
 impl Budget {
     /// A budget of `limit` bytes, at least [`LEAST_BYTES`]; there is one disk.
     pub fn new(limit: u64) -> Budget {
-        Budget { limit: limit.max(LEAST_BYTES), disks: vec![UnderWay::default()], turn: 0, several: false }
+        let limit = Growth::new(limit.max(LEAST_BYTES));
+        Budget { limit, disks: vec![UnderWay::default()], turn: 0, several: false }
+    }
+
+    /// So much memory is free in the machine. From now on the limit may grow.
+    pub fn memory_is(&mut self, free_bytes: u64) {
+        self.limit.memory_is(free_bytes);
+    }
+
+    /// Whether the limit has grown.
+    pub fn has_grown(&self) -> bool {
+        self.limit.grown() > 0
+    }
+
+    /// A block of `bytes` came at `now` from a peer that is `delay` away: this is how fast the lines are.
+    pub fn came(&mut self, bytes: u64, delay: Time, now: Time) {
+        let behind = self.disks[self.turn].to_disk > self.limit.limit() / BEHIND_SHARE * (BEHIND_SHARE - 1);
+        self.limit.came(bytes, delay, behind, now);
     }
 
     /// From now on a torrent on `disk` is handled. `several`: there are torrents on other disks too.
@@ -72,13 +97,15 @@ impl Budget {
     /// How many more bytes may be requested from peers that are [not tried](super::window::Window::is_tried): together
     /// they must not hold what peers that do answer need.
     pub fn free_for_untried(&self) -> u64 {
-        let under_way = if self.several { self.disks[self.turn].sum() } else { self.limit - self.left() };
-        (self.limit / UNTRIED_SHARE).saturating_sub(under_way).min(self.free())
+        let limit = self.limit.limit();
+        let under_way = if self.several { self.disks[self.turn].sum() } else { limit - self.left() };
+        (limit / UNTRIED_SHARE).saturating_sub(under_way).min(self.free())
     }
 
     /// Whether the disk alone has used the budget up.
     pub fn disk_is_behind(&self) -> bool {
-        let most = if self.several { (2 * self.left()).clamp(LEAST_BYTES, self.limit) } else { self.limit };
+        let limit = self.limit.limit();
+        let most = if self.several { (2 * self.left()).clamp(LEAST_BYTES, limit) } else { limit };
         self.disks[self.turn].to_disk >= most
     }
 
@@ -87,9 +114,13 @@ impl Budget {
         !self.several && self.left() == 0
     }
 
-    /// The bytes that no disk has.
+    /// The bytes that no disk has. (When a disk begins to hang, the limit may be larger than it is later. So of several
+    /// disks, what waits for one counts only as far as one of two may have it.)
     fn left(&self) -> u64 {
-        self.limit.saturating_sub(self.disks.iter().map(UnderWay::sum).sum())
+        let limit = self.limit.limit();
+        let most = if self.several { limit / 3 * 2 } else { u64::MAX };
+        let under_way = self.disks.iter().map(|one| one.asked + one.to_disk.min(most)).sum();
+        limit.saturating_sub(under_way)
     }
 
     /// `bytes` were requested from a peer.
@@ -177,6 +208,58 @@ mod tests {
         }
         budget.turn_to(9, true);
         assert!(budget.free() >= LEAST_BYTES && !budget.disk_is_behind());
+    }
+
+    /// A budget whose limit has grown: 40 MiB/s over 500 ms.
+    fn grown() -> Budget {
+        let mut budget = Budget::new(3 << 20);
+        budget.memory_is(1 << 30);
+        for second in 1..20 {
+            budget.came(40 << 20, Time::from_millis(500), Time::from_secs(second));
+        }
+        assert!(budget.limit.grown() > 32 << 20);
+        budget
+    }
+
+    /// Asks for all that is free, and returns how much that is.
+    fn ask_for_all(budget: &mut Budget) -> u64 {
+        let mut asked = 0;
+        while budget.free() >= 16 * 1024 {
+            asked += 16 * 1024;
+            budget.requested(16 * 1024);
+        }
+        asked
+    }
+
+    #[test]
+    fn a_disk_that_is_behind_fills_what_has_grown_and_makes_it_no_larger() {
+        let mut budget = grown();
+        let asked = ask_for_all(&mut budget);
+        assert!(asked > 35 << 20);
+        budget.request_over(asked);
+        budget.hand_to_disk(asked);
+        assert!(budget.free() < 16 * 1024);
+        let before = budget.limit.limit();
+        budget.came(80 << 20, Time::from_millis(500), Time::from_secs(20));
+        assert_eq!(budget.limit.limit(), before);
+        budget.came(1 << 20, Time::from_millis(500), Time::from_secs(21));
+        assert!(budget.limit.limit() < before && budget.disk_is_behind());
+        budget.written(asked);
+        assert!(budget.free() > 0 && !budget.disk_is_behind());
+    }
+
+    #[test]
+    fn a_disk_that_hangs_when_the_limit_has_grown_leaves_memory_to_the_others() {
+        let mut budget = grown();
+        budget.turn_to(1, true);
+        let asked = ask_for_all(&mut budget);
+        budget.request_over(asked);
+        budget.hand_to_disk(asked);
+        assert!(budget.free() < 16 * 1024);
+        budget.turn_to(2, true);
+        assert!(budget.free() >= (1 << 20) / 3 * 2 - 16 * 1024, "{}", budget.free());
+        budget.came(1, Time::from_millis(500), Time::from_secs(100));
+        assert!(!budget.has_grown() && budget.free() >= (1 << 20) / 3 * 2 - 16 * 1024, "{}", budget.free());
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! One half of the paper "Incentives Build Robustness in BitTorrent" (Cohen 2003). Floor 2, pure.
 pub mod budget;
+pub mod delay;
+pub mod growth;
 pub mod pace;
 pub mod picker;
 pub mod rarity;

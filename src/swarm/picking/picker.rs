@@ -11,30 +11,39 @@
 //!    too. If more than [`MOST_LEFT_BEGUN`] pieces were left, one of them comes first in any case.) The new piece is
 //!    - with `sequential`, the first one: then the order of the pieces replaces their rarity everywhere;
 //!    - one of the rarest that the peer suggested (BEP 6);
-//!    - until we have [`RANDOM_FIRST_PIECES`], any at random: rare pieces come slowly, and we need something to give;
+//!    - until we have a few pieces, any at random: rare pieces come slowly, and we need something to give;
 //!    - the rarest.
 //! 4. A piece that another peer is fetching, if some of its blocks are not requested.
 //! 5. For a slow peer, a piece as in 2; for an idle one, such a piece of an owner that is less than half as fast.
 //! 6. Endgame: everything is requested. A peer with nothing to do is asked for blocks that others were asked for too;
 //!    when one peer brings such a block, the others are told to cancel.
 
+mod begun;
 mod missing;
+mod new_piece;
+mod reach;
 mod retry;
 
 use super::rarity::Rarity;
 use crate::base::rng::Rng;
-use crate::base::time::Time;
+use crate::base::step;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use crate::swarm::peer::PeerKey;
+use begun::{Begun, BegunPieces};
+use reach::Reach;
 use std::collections::BTreeMap;
 
-/// Pieces picked at random before rarity counts (libtorrent's and mainline's number).
-const RANDOM_FIRST_PIECES: u32 = 4;
 /// If more begun pieces than this are left by their peers, they go before rarer ones: each delays a `have`.
 const MOST_LEFT_BEGUN: usize = 16;
 /// Blocks a peer gets at a time in the endgame: few, because some are in vain.
 const ENDGAME_BLOCKS: usize = 4;
+/// A search for the best piece or block looks at this many, however many there are.
+const MOST_LOOKED_AT: usize = 512;
+/// The same for begun pieces. (There are as many as peers, of which few have more than 50.)
+const MOST_BEGUN_LOOKED_AT: usize = 64;
+/// Blocks that are looked at in the endgame.
+const MOST_BLOCKS_LOOKED_AT: usize = 4096;
 
 /// One block of a begun piece.
 #[derive(Clone, Copy, Default)]
@@ -45,47 +54,16 @@ struct Block {
     from: Option<PeerKey>,
 }
 
-/// A piece that is begun and not verified yet.
-struct Begun {
-    blocks: Vec<Block>,
-    /// Blocks that have not come and are requested from no peer.
-    free: u32,
-    /// Blocks that have not come.
-    missing: u32,
-    /// The fast peer that fetches this piece whole; `None`: any peer may help.
-    owner: Option<PeerKey>,
-    /// How fast the owner is, in bytes a second.
-    owner_rate: u64,
-    /// When the owner was first seen to hold this piece up.
-    owned_since: Option<Time>,
-    /// The piece failed its hash before: now it comes from one peer only, so that the liar is known.
-    alone: bool,
-    /// The senders of the blocks of the failed try.
-    suspects: Vec<Option<PeerKey>>,
-}
-
-impl Begun {
-    /// A piece of `blocks` blocks, none of which came.
-    fn new(blocks: u32) -> Begun {
-        Begun {
-            blocks: vec![Block::default(); blocks as usize],
-            free: blocks,
-            missing: blocks,
-            owner: None,
-            owner_rate: 0,
-            owned_since: None,
-            alone: false,
-            suspects: Vec::new(),
-        }
-    }
-}
-
 /// A peer that may give us blocks, as the picker sees it.
 pub struct Giver<'a> {
     /// Which.
     pub peer: PeerKey,
     /// What it has.
     pub has: &'a Bitfield,
+    /// If it chokes us: the pieces that may be requested all the same (BEP 6).
+    pub only: Option<&'a [u32]>,
+    /// It was counted as a peer that has all pieces, not piece by piece.
+    pub counted_as_seed: bool,
     /// How many blocks may be requested.
     pub blocks: usize,
     /// How fast it is, in bytes a second.
@@ -97,6 +75,14 @@ pub struct Giver<'a> {
     /// Pieces it would like to be asked for (BEP 6): a seed names different ones to each peer, so that it sends none
     /// twice.
     pub suggested: &'a [u32],
+}
+
+impl Giver<'_> {
+    /// Whether it may be asked for `piece`.
+    fn gives(&self, piece: u32) -> bool {
+        step(1);
+        self.has.get(piece) && self.only.is_none_or(|only| only.contains(&piece))
+    }
 }
 
 /// What the arrival of a block means.
@@ -121,7 +107,9 @@ pub struct Picker {
     /// Pieces that need not be fetched: those that we have, and those that are not wanted.
     settled: Bitfield,
     rarity: Rarity,
-    begun: BTreeMap<u32, Begun>,
+    begun: BegunPieces,
+    /// How far the search for new pieces has come at each peer that was asked.
+    reaches: BTreeMap<PeerKey, Reach>,
     /// Peers that have every piece; they make no piece rarer than another.
     seeds: u32,
     sequential: bool,
@@ -139,7 +127,8 @@ impl Picker {
             settled: have.clone(),
             rarity: Rarity::new(&have, rng),
             have,
-            begun: BTreeMap::new(),
+            begun: BegunPieces::default(),
+            reaches: BTreeMap::new(),
             seeds: 0,
             sequential,
             restarted: Vec::new(),
@@ -179,9 +168,12 @@ impl Picker {
         }
     }
 
-    /// A peer tells that it has `piece`.
-    pub fn count_one(&mut self, piece: u32, rng: &mut Rng) {
+    /// `peer` tells that it has `piece`.
+    pub fn count_one(&mut self, peer: PeerKey, piece: u32, rng: &mut Rng) {
         self.rarity.more(piece, rng);
+        if let Some(reach) = self.reaches.get_mut(&peer) {
+            reach.got(piece);
+        }
     }
 
     /// How many peers have `piece`.
@@ -196,12 +188,12 @@ impl Picker {
 
     /// The pieces that are begun and not yet verified.
     pub fn begun(&self) -> impl Iterator<Item = u32> + '_ {
-        self.begun.keys().copied()
+        self.begun.iter().map(|(piece, _)| piece)
     }
 
     /// Bytes of the begun pieces that were received.
     pub fn under_way(&self) -> u64 {
-        let came = |(&piece, begun): (&u32, &Begun)| {
+        let came = |(piece, begun): (u32, &Begun)| {
             // The last block may be shorter, so the sum is at most the size of the piece.
             let blocks = begun.blocks.len() as u64 - u64::from(begun.missing);
             (blocks * u64::from(BLOCK_BYTES)).min(u64::from(self.piece_size(piece)))
@@ -226,121 +218,108 @@ impl Picker {
     pub fn nothing_is_free(&self) -> bool {
         let had_by_some = |&piece: &u32| self.seeds > 0 || self.rarity.availability(piece) > 0;
         // The last of the order is the most common one.
-        !self.rarity.in_order().last().is_some_and(had_by_some)
-            && self.begun.values().all(|begun| begun.free == 0 || begun.alone)
+        !self.rarity.in_order().last().is_some_and(had_by_some) && self.begun.is_all_requested()
     }
 
     /// A begun piece with free blocks, or a new one, which is begun by this call.
     fn next_piece(&mut self, giver: &Giver, rng: &mut Rng) -> Option<u32> {
-        let open = |(piece, begun): &(&u32, &Begun)| begun.free > 0 && giver.has.get(**piece);
-        let open_begun = || self.begun.iter().filter(open);
-        if let Some((&own, _)) = open_begun().find(|(_, begun)| begun.owner == Some(giver.peer)) {
+        let had = |(piece, _): &(u32, &Begun)| giver.gives(*piece);
+        if let Some((own, _)) = self.begun.open_of(Some(giver.peer), 0).find(had) {
             return Some(own);
         }
-        let to_retry = || open_begun().find(|(_, begun)| begun.alone && begun.owner.is_none()).map(|(piece, _)| *piece);
-        let left = || open_begun().filter(|(_, begun)| begun.owner.is_none() && !begun.alone);
-        let piece = if let Some(retry) = to_retry().filter(|_| giver.fast) {
+        let is_left = |begun: &Begun| begun.alone && begun.owner.is_none() && begun.free > 0;
+        let alone = || self.begun.alone().take(MOST_BEGUN_LOOKED_AT);
+        let to_retry = alone().find(|one| is_left(one.1) && had(one)).map(|(piece, _)| piece);
+        let piece = if let Some(retry) = to_retry.filter(|_| giver.fast) {
             Some(retry)
         } else {
-            let rarest_left = left().min_by_key(|(piece, _)| self.order_of(**piece)).map(|(piece, _)| *piece);
+            // If there are too many to look at all of them, others each time.
+            let first = if self.begun.is_large() { rng.below(self.have.len() as usize) as u32 } else { 0 };
+            let some = self.begun.open_of(None, first).take(MOST_BEGUN_LOOKED_AT);
+            let left: Vec<u32> = some.filter(|one| !one.1.alone && had(one)).map(|(piece, _)| piece).collect();
+            let rarest_left = left.iter().copied().min_by_key(|piece| (self.order_of(*piece), *piece));
             let new = self.new_piece(giver, rng);
             let goes_first = |piece: &u32| {
-                new.is_none_or(|new| self.order_of(*piece) <= self.order_of(new)) || left().count() > MOST_LEFT_BEGUN
+                new.is_none_or(|new| self.order_of(*piece) <= self.order_of(new)) || left.len() > MOST_LEFT_BEGUN
             };
             rarest_left.filter(goes_first).or(new)
         };
-        let others = || open_begun().filter(|(_, begun)| !begun.alone).max_by_key(|(_, begun)| begun.free);
-        let piece = piece.or_else(|| others().map(|(piece, _)| *piece)).or_else(to_retry);
+        let others = || {
+            let some = self.begun.open_after(giver.peer).take(MOST_BEGUN_LOOKED_AT);
+            some.filter(|one| !one.1.alone && had(one)).max_by_key(|(piece, begun)| (begun.free, *piece))
+        };
+        let piece = piece.or_else(|| others().map(|(piece, _)| piece)).or(to_retry);
         let piece = piece.or_else(|| self.take_over(giver))?;
         self.begin(piece, giver);
         Some(piece)
     }
 
-    /// The order of pieces: the rarest first, or with `sequential` the first.
-    fn order_of(&self, piece: u32) -> u32 {
-        if self.sequential { piece } else { self.rarity.availability(piece) as u32 }
-    }
-
-    /// The piece to begin with this peer.
-    fn new_piece(&self, giver: &Giver, rng: &mut Rng) -> Option<u32> {
-        let order = self.rarity.in_order();
-        if self.sequential {
-            return order.iter().copied().filter(|&piece| giver.has.get(piece)).min();
-        }
-        let rarest = order.iter().copied().find(|&piece| giver.has.get(piece))?;
-        let as_rare = |piece: &u32| {
-            giver.has.get(*piece) && self.rarity.is_in_order(*piece) && self.order_of(*piece) <= self.order_of(rarest)
-        };
-        if let Some(suggested) = giver.suggested.iter().copied().find(as_rare) {
-            return Some(suggested);
-        }
-        if self.have.count() < RANDOM_FIRST_PIECES {
-            let start = rng.below(order.len());
-            return order[start..].iter().chain(&order[..start]).copied().find(|&piece| giver.has.get(piece));
-        }
-        Some(rarest)
-    }
-
     /// Begins `piece` if it is new, and makes the peer its owner if it is to fetch all of it.
     fn begin(&mut self, piece: u32, giver: &Giver) {
-        let blocks = self.piece_size(piece).div_ceil(BLOCK_BYTES);
+        let size = self.piece_size(piece);
         self.rarity.remove(piece);
-        let begun = self.begun.entry(piece).or_insert_with(|| Begun::new(blocks));
-        let left_by_another = begun.alone && begun.owner.is_none() && begun.missing < blocks;
-        if left_by_another {
-            self.start_over(piece, true);
+        match self.begun.get(piece) {
+            None => self.begun.insert(piece, Begun::new(size)),
+            // It was left by another peer.
+            Some(begun) if begun.alone && begun.owner.is_none() && begun.missing < size.div_ceil(BLOCK_BYTES) => {
+                self.start_over(piece, true);
+            }
+            Some(_) => {}
         }
-        if let Some(begun) = self.begun.get_mut(&piece).filter(|begun| begun.owner.is_none())
-            && (giver.fast || begun.alone)
-        {
-            (begun.owner, begun.owner_rate, begun.owned_since) = (Some(giver.peer), giver.rate, None);
-        }
+        self.begun.change(piece, |begun| {
+            if begun.owner.is_none() && (giver.fast || begun.alone) {
+                (begun.owner, begun.owner_rate, begun.owned_since) = (Some(giver.peer), giver.rate, None);
+            }
+        });
     }
 
     /// Takes free blocks of `piece`, in order, until `picked` holds `most`.
     fn take_free(&mut self, piece: u32, most: usize, picked: &mut Vec<BlockSpec>) {
         let size = self.piece_size(piece);
-        let Some(begun) = self.begun.get_mut(&piece) else { return };
-        for (index, block) in begun.blocks.iter_mut().enumerate() {
-            if begun.free == 0 || picked.len() == most {
-                break;
+        self.begun.change(piece, |begun| {
+            while begun.free > 0
+                && picked.len() < most
+                && let Some(block) = begun.blocks.get_mut(begun.first_free)
+            {
+                step(1);
+                if block.askers == 0 && block.from.is_none() {
+                    block.askers = 1;
+                    begun.free -= 1;
+                    picked.push(block_spec(piece, begun.first_free, size));
+                }
+                begun.first_free += 1;
             }
-            if block.askers == 0 && block.from.is_none() {
-                block.askers = 1;
-                begun.free -= 1;
-                picked.push(block_spec(piece, index, size));
-            }
-        }
+        });
     }
 
     /// Endgame: blocks that others were asked for, those with the fewest askers first.
     fn take_busy(&mut self, giver: &Giver, rng: &mut Rng, picked: &mut Vec<BlockSpec>) {
-        let mut busy: Vec<(u16, u32, usize)> = Vec::new();
-        for (&piece, begun) in self.begun.iter().filter(|(piece, begun)| !begun.alone && giver.has.get(**piece)) {
-            let waiting = begun.blocks.iter().enumerate().filter(|(_, block)| block.from.is_none());
-            busy.extend(waiting.map(|(index, block)| (block.askers, piece, index)));
-        }
+        let shared =
+            self.begun.iter().take(MOST_BEGUN_LOOKED_AT).filter(|(piece, begun)| !begun.alone && giver.gives(*piece));
+        let blocks =
+            shared.flat_map(|(piece, begun)| (0..).zip(&begun.blocks).map(move |(at, block)| (piece, at, block)));
+        let waiting = blocks.take(MOST_BLOCKS_LOOKED_AT).filter(|(.., block)| block.from.is_none());
+        let mut busy: Vec<(u16, u32, usize)> = waiting.map(|(piece, at, block)| (block.askers, piece, at)).collect();
         rng.shuffle(&mut busy);
         busy.sort_by_key(|(askers, ..)| *askers);
         for (_, piece, index) in busy.into_iter().take(giver.blocks.min(ENDGAME_BLOCKS)) {
             let size = self.piece_size(piece);
-            if let Some(begun) = self.begun.get_mut(&piece) {
-                begun.blocks[index].askers += 1;
-                picked.push(block_spec(piece, index, size));
-            }
+            self.begun.change(piece, |begun| begun.blocks[index].askers += 1);
+            picked.push(block_spec(piece, index, size));
         }
     }
 
     /// A block that was requested from a peer will not come from it.
     pub fn request_given_up(&mut self, spec: BlockSpec) {
-        let Some(begun) = self.begun.get_mut(&spec.piece) else { return };
-        let Some(block) = begun.blocks.get_mut((spec.begin / BLOCK_BYTES) as usize) else { return };
-        if block.askers > 0 {
+        self.begun.change(spec.piece, |begun| {
+            let index = (spec.begin / BLOCK_BYTES) as usize;
+            let Some(block) = begun.blocks.get_mut(index).filter(|block| block.askers > 0) else { return };
             block.askers -= 1;
             if block.askers == 0 && block.from.is_none() {
                 begun.free += 1;
+                begun.first_free = begun.first_free.min(index);
             }
-        }
+        });
     }
 
     /// The pieces that started over since the last call: the disk is to forget their blocks.
@@ -350,26 +329,28 @@ impl Picker {
 
     /// A block came from a peer that was asked for it; its request ends now, or was given up before (`late`).
     pub fn arrived(&mut self, spec: BlockSpec, from: PeerKey, late: bool) -> Arrival {
-        let Some(begun) = self.begun.get_mut(&spec.piece) else { return Arrival::Unwanted };
-        if begun.alone && begun.owner != Some(from) {
-            return Arrival::Unwanted;
-        }
-        let Some(block) = begun.blocks.get_mut((spec.begin / BLOCK_BYTES) as usize) else { return Arrival::Unwanted };
-        let was_free = block.askers == 0;
-        block.askers = block.askers.saturating_sub(!late as u16);
-        if block.from.is_some() {
-            return Arrival::Unwanted;
-        }
-        block.from = Some(from);
-        begun.missing -= 1;
-        // It answers a request that was given up, so no other peer need be asked.
-        begun.free -= was_free as u32;
-        Arrival::Wanted { others: block.askers > 0 }
+        let arrives = |begun: &mut Begun| {
+            if begun.alone && begun.owner != Some(from) {
+                return None;
+            }
+            let block = begun.blocks.get_mut((spec.begin / BLOCK_BYTES) as usize)?;
+            let was_free = block.askers == 0;
+            block.askers = block.askers.saturating_sub(!late as u16);
+            if block.from.is_some() {
+                return None;
+            }
+            block.from = Some(from);
+            begun.missing -= 1;
+            // It answers a request that was given up, so no other peer need be asked.
+            begun.free -= was_free as u32;
+            Some(Arrival::Wanted { others: block.askers > 0 })
+        };
+        self.begun.change(spec.piece, arrives).flatten().unwrap_or(Arrival::Unwanted)
     }
 
     /// The hash of `piece` is right: now we have it. Returns whether we lacked it.
     pub fn verified(&mut self, piece: u32) -> bool {
-        self.begun.remove(&piece);
+        self.begun.remove(piece);
         self.rarity.remove(piece);
         self.settled.set(piece);
         self.have.set(piece)

@@ -55,6 +55,11 @@ impl Rarity {
         &self.order
     }
 
+    /// The pieces that at least this many peers have, in their order.
+    pub fn in_order_from(&self, availability: usize) -> &[u32] {
+        self.starts.get(availability).map_or(&[], |&start| &self.order[start as usize..])
+    }
+
     /// One more peer has `piece`.
     pub fn more(&mut self, piece: u32, rng: &mut Rng) {
         let from = self.availability(piece) as usize;

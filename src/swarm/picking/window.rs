@@ -11,8 +11,9 @@ use crate::proto::peer::message::BLOCK_BYTES;
 const FIRST: u32 = 4;
 /// The least for a peer that is not snubbed: one request is on its way while the other is answered.
 const LEAST: u32 = 2;
-/// The most: libtorrent's `max_out_request_queue`. At 16 KiB it fills 8 MiB of line.
-const MOST: u32 = 500;
+/// The most, if the peer takes as many: what libtorrent and we say in `reqq` (transmission too; rtorrent 2048). At 16 KiB
+/// it fills 31 MiB of line: 104 MiB/s over 300 ms. (libtorrent asks as far as the peer's `reqq` allows.)
+pub const MOST: u32 = 2000;
 /// Blocks in a row that show that a peer answers.
 const TRIAL: u32 = 4;
 /// The most requests for a peer that did not say (`reqq` of BEP 10): libtorrent assumes 250, and no program we know
@@ -20,6 +21,11 @@ const TRIAL: u32 = 4;
 const REQQ_UNTOLD: u32 = 250;
 /// How many seconds ahead a peer is asked, at its rate (libtorrent's `request_queue_time`).
 const AHEAD_SECONDS: u64 = 3;
+/// From a peer that is farther away than this, each block adds ...
+const FAR: Time = Time::from_millis(100);
+/// ... so many requests, and the window is four times as large after each round trip. (If it doubled, ten peers over
+/// 300 ms would take 2 s to be asked for 3 MiB each.)
+const FAR_STEP: u32 = 3;
 /// The slow start ends when a second brings less than this many percent more than the one before.
 const GROWTH_PERCENT: u64 = 10;
 
@@ -49,14 +55,15 @@ impl Window {
         self.size = self.size.min(self.reqq);
     }
 
-    /// A block came, and blocks now come at `rate` bytes a second.
-    pub fn block_came(&mut self, rate: u64, now: Time) {
+    /// A block came from a peer that is `delay` away, and blocks now come at `rate` bytes a second.
+    pub fn block_came(&mut self, rate: u64, delay: Time, now: Time) {
+        let step = if delay > FAR { FAR_STEP } else { 1 };
         self.snubbed = false;
         self.came = (self.came + 1).min(TRIAL);
         let steady = (rate * AHEAD_SECONDS / BLOCK_BYTES as u64).min(MOST as u64) as u32;
         match &mut self.slow_start {
             Some((looked, before)) => {
-                self.size = (self.size + 1).max(steady);
+                self.size = (self.size + step).max(steady);
                 if now.saturating_sub(*looked) >= Time::from_secs(1) {
                     if rate < *before + *before * GROWTH_PERCENT / 100 {
                         self.slow_start = None;
@@ -94,18 +101,35 @@ mod tests {
     fn doubles_each_round_trip_until_the_reqq() {
         let mut window = Window::new(Time::ZERO);
         for _ in 0..4 {
-            window.block_came(0, Time::ZERO);
+            window.block_came(0, Time::ZERO, Time::ZERO);
         }
         assert_eq!(window.size(), 8);
         for _ in 0..1000 {
-            window.block_came(0, Time::ZERO);
+            window.block_came(0, Time::ZERO, Time::ZERO);
         }
         assert_eq!(window.size(), REQQ_UNTOLD);
-        window.set_reqq(2000);
-        (0..1000).for_each(|_| window.block_came(0, Time::ZERO));
+        window.set_reqq(500);
+        assert_eq!(window.size(), REQQ_UNTOLD);
+        (0..1000).for_each(|_| window.block_came(0, Time::ZERO, Time::ZERO));
+        assert_eq!(window.size(), 500);
+        window.set_reqq(100_000);
+        (0..2000).for_each(|_| window.block_came(0, Time::ZERO, Time::ZERO));
         assert_eq!(window.size(), MOST);
         window.set_reqq(1);
         assert_eq!(window.size(), 1);
+    }
+
+    #[test]
+    fn the_window_of_a_far_peer_grows_fourfold_each_round_trip() {
+        let mut window = Window::new(Time::ZERO);
+        window.set_reqq(2000);
+        let round_trip = Time::from_millis(300);
+        let mut round = |number| {
+            let out = window.size();
+            (0..out).for_each(|_| window.block_came(0, round_trip, round_trip * number));
+            window.size()
+        };
+        assert_eq!([1, 2, 3].map(&mut round), [16, 64, 256]);
     }
 
     #[test]
@@ -113,10 +137,10 @@ mod tests {
         let mut window = Window::new(Time::ZERO);
         let rate = 160 * 1024;
         for ms in (0..10_000).step_by(100) {
-            window.block_came(rate, Time::from_millis(ms));
+            window.block_came(rate, Time::ZERO, Time::from_millis(ms));
         }
         assert_eq!(window.size(), 30);
-        window.block_came(10, Time::from_secs(11));
+        window.block_came(10, Time::ZERO, Time::from_secs(11));
         assert_eq!(window.size(), LEAST);
     }
 
@@ -125,7 +149,7 @@ mod tests {
         let mut window = Window::new(Time::ZERO);
         window.snub(Time::from_secs(30));
         assert_eq!((window.size(), window.snubbed), (1, true));
-        window.block_came(500, Time::from_secs(31));
+        window.block_came(500, Time::ZERO, Time::from_secs(31));
         assert!(!window.snubbed && window.size() > 1);
     }
 }

@@ -5,6 +5,7 @@
 //! misbehave. All are made of the same [`parts`].
 
 mod bound;
+mod far;
 mod misbehaving;
 mod near_the_bound;
 pub mod parts;

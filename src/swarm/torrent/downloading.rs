@@ -87,9 +87,17 @@ impl Torrent {
         blocks = blocks.min(turn.shared.download.ready_blocks());
         let rate = peer.speed(turn.now);
         let fast = rate * FAST_SECONDS >= self.picker.piece_size(0) as u64;
-        let allowed = peer.chokes_us.then(|| peer.allowed());
-        let has = allowed.as_ref().unwrap_or(&peer.has);
-        let giver = Giver { peer: key, has, blocks, rate, fast, idle: out == 0, suggested: &peer.suggested };
+        let giver = Giver {
+            peer: key,
+            has: &peer.has,
+            only: peer.chokes_us.then_some(&peer.fast_set_from_peer),
+            counted_as_seed: peer.counted_as_seed,
+            blocks,
+            rate,
+            fast,
+            idle: out == 0,
+            suggested: &peer.suggested,
+        };
         let picked = self.picker.pick(&giver, &mut turn.shared.rng);
         self.forget_restarted(turn);
         let Some(peer) = self.peers.get_mut(&key) else { return };
@@ -98,6 +106,7 @@ impl Torrent {
         }
         for block in picked {
             turn.shared.requested(block.length as u64);
+            peer.delay.requested(block, peer.asked.is_empty(), turn.now);
             peer.asked.push_back(block);
             send(peer, Message::Request(block), turn);
         }
@@ -159,6 +168,8 @@ impl Torrent {
         if !late {
             turn.shared.budget.request_over(bytes);
             peer.pace.came(bytes, turn.now.saturating_sub(peer.answered));
+            peer.delay.came(block, turn.now);
+            turn.shared.budget.came(bytes, peer.delay.shortest(), turn.now);
             peer.brought = turn.now;
         } else if take_out(&mut peer.late, block) {
             turn.shared.download.take(bytes);
@@ -173,7 +184,7 @@ impl Torrent {
         (peer.answered, peer.exchanged, peer.refused) = (turn.now, turn.now, false);
         peer.down.add(bytes, turn.now);
         let rate = peer.down.rate(turn.now);
-        peer.window.block_came(rate, turn.now);
+        peer.window.block_came(rate, peer.delay.shortest(), turn.now);
         self.fetching.down.add(bytes, turn.now);
         if self.waits_for_disk() {
             // It was on its way when the disk failed. It will be requested again.

@@ -141,7 +141,7 @@ impl Torrent {
         if !peer.has.set(piece) {
             return;
         }
-        self.picker.count_one(piece, &mut turn.shared.rng);
+        self.picker.count_one(key, piece, &mut turn.shared.rng);
         self.showing.spreading.is_out(piece);
         if !self.picker.settled().get(piece) {
             peer.useful_pieces += 1;

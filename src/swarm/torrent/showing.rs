@@ -5,11 +5,11 @@
 
 use super::introducing::tell_upload_only;
 use super::{Torrent, Turn, send};
+use crate::base::step;
 use crate::base::time::Time;
 use crate::proto::peer::message::Message;
 use crate::swarm::event::{Action, PeerOrder};
 use crate::swarm::peer::{Peer, PeerKey};
-use crate::swarm::steps::step;
 
 /// If nothing was left to send for this long, each peer is shown one more piece: a round of the choker.
 pub(super) const IDLE: Time = Time::from_secs(10);
@@ -32,7 +32,7 @@ impl Torrent {
     pub(super) fn show_another(&mut self, key: PeerKey, turn: &mut Turn) -> bool {
         let Some(seeding) = &mut self.showing.super_seeding else { return false };
         let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.sees_little) else { return false };
-        step();
+        step(1);
         let next = self.showing.spreading.next(self.picker.have(), |piece| seeding.out.get(piece));
         let Some(piece) = next.or_else(|| seeding.in_hand_of_another(key)) else {
             if peer.shown.is_empty() {
@@ -69,7 +69,7 @@ impl Torrent {
         }
         for &piece in pieces {
             for key in seeding.got_out(piece) {
-                step();
+                step(1);
                 if let Some(peer) = self.peers.get_mut(&key).filter(|_| Some(key) != from_us) {
                     seeding.takes_back(piece, key);
                     peer.shown.remove(&piece);

@@ -10,7 +10,7 @@
 //! do that, so [`Through`] adds it.
 
 use super::base64;
-use crate::base::url;
+use crate::base::{step, url};
 use crate::sys::network::Network;
 use core::net::IpAddr;
 use std::env;
@@ -43,7 +43,10 @@ fn is_listed(list: &str, host: &str, port: u16) -> bool {
     if list.trim() == "*" {
         return true;
     }
-    let bare = |name: &str| name.trim_end_matches('.').to_ascii_lowercase();
+    let bare = |name: &str| {
+        step(name.len());
+        name.trim_end_matches('.').to_ascii_lowercase()
+    };
     let host = bare(host);
     let ip = host.parse::<IpAddr>().ok();
     list.split([',', ' ', '\t']).filter(|entry| !entry.is_empty()).any(|entry| {
@@ -55,6 +58,7 @@ fn is_listed(list: &str, host: &str, port: u16) -> bool {
             None => entry,
         };
         if let Some(ip) = ip {
+            step(entry.len());
             // An IPv6 address may be in brackets.
             return Network::parse(&entry.replace(['[', ']'], "")).is_some_and(|network| network.contains(ip));
         }

@@ -112,6 +112,10 @@ proptest! {
         let lacked: Vec<u32> = here.iter_ones().filter(|&piece| !there.get(piece)).collect();
         prop_assert_eq!(here.count_lacked_by(&there) as usize, lacked.len());
         prop_assert_eq!(here.has_any_lacked_by(&there), !lacked.is_empty());
+        for from in (0..here.len()).step_by(7) {
+            let of_64 = lacked.iter().copied().find(|&piece| piece >= from && piece / 64 == from / 64);
+            prop_assert_eq!(here.first_lacked_by(&there, from), of_64);
+        }
         prop_assert_eq!(here.iter_lacked_by(&there).collect::<Vec<_>>(), lacked);
     }
 

@@ -3,7 +3,7 @@
 //!
 //! Floor 2, a part of the [picker](super).
 
-use super::Picker;
+use super::{BegunPieces, Picker};
 use crate::base::rng::Rng;
 use crate::proto::peer::bitfield::Bitfield;
 
@@ -41,7 +41,7 @@ impl Picker {
 
     /// Blocks of `piece` could not be written: it is fetched again, by the rules that held before.
     pub fn forget(&mut self, piece: u32) {
-        if let Some(alone) = self.begun.get(&piece).map(|begun| begun.alone) {
+        if let Some(alone) = self.begun.get(piece).map(|begun| begun.alone) {
             self.start_over(piece, alone);
         }
     }
@@ -52,13 +52,15 @@ impl Picker {
         if wanted_again {
             self.settled.clear(piece);
             self.rarity.put(piece, rng);
+            self.reaches.clear();
         }
         wanted_again
     }
 
     /// Starts again with the pieces `have`, and none begun. The wanted pieces and the availability stay.
     pub fn begin_with(&mut self, have: Bitfield, rng: &mut Rng) {
-        self.begun.clear();
+        self.begun = BegunPieces::default();
+        self.reaches.clear();
         for piece in 0..have.len() {
             if have.get(piece) { self.rarity.remove(piece) } else { self.rarity.put(piece, rng) }
         }

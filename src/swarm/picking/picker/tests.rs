@@ -1,3 +1,5 @@
+mod steps;
+
 use super::*;
 use crate::swarm::simulation::parts::key;
 
@@ -8,7 +10,7 @@ impl Picker {
     /// peers are asked for it.
     pub(in crate::swarm) fn audit(&self) -> Vec<(u32, u32, u16)> {
         let mut waiting = Vec::new();
-        for (&piece, begun) in &self.begun {
+        for (piece, begun) in self.begun.iter() {
             let missing = begun.blocks.iter().enumerate().filter(|(_, block)| block.from.is_none());
             waiting.extend(missing.clone().map(|(index, block)| (piece, index as u32 * BLOCK_BYTES, block.askers)));
             let free = missing.clone().filter(|(_, block)| block.askers == 0);
@@ -31,7 +33,17 @@ fn picker(pieces: u32, had: u32) -> (Picker, Rng) {
 }
 
 fn giver(number: u32, has: &Bitfield, blocks: usize) -> Giver<'_> {
-    Giver { peer: key(number), has, blocks, rate: 0, fast: false, idle: true, suggested: &[] }
+    Giver {
+        peer: key(number),
+        has,
+        only: None,
+        counted_as_seed: true,
+        blocks,
+        rate: 0,
+        fast: false,
+        idle: true,
+        suggested: &[],
+    }
 }
 
 /// The pieces of the picked blocks, each once.
@@ -82,7 +94,7 @@ fn the_first_pieces_are_random() {
         let mut rng = Rng::new(seed);
         let mut picker = Picker::new(100 * PIECE as u64, PIECE, Bitfield::new(100), false, &mut rng);
         // All but one are common: from the fifth piece on that one would come first.
-        (1..100).for_each(|piece| picker.count_one(piece, &mut rng));
+        (1..100).for_each(|piece| picker.count_one(key(99), piece, &mut rng));
         picker.pick(&giver(1, &all, 1), &mut rng)[0].piece
     };
     assert!((0..20).map(first).collect::<std::collections::BTreeSet<_>>().len() > 5);
@@ -249,9 +261,9 @@ fn unwanted_pieces_are_never_requested_not_even_in_the_endgame() {
         let mut rng = Rng::new(5);
         let mut picker = Picker::new(6 * PIECE as u64, PIECE, bits(6, &[0]), sequential, &mut rng);
         picker.count(&Bitfield::full(6), &mut rng);
-        picker.count_one(3, &mut rng);
+        picker.count_one(key(99), 3, &mut rng);
         picker.want_only(bits(6, &[0, 1, 4]));
-        picker.count_one(2, &mut rng);
+        picker.count_one(key(99), 2, &mut rng);
         let all = Bitfield::full(6);
         let mut picked = pieces(&picker.pick(&giver(1, &all, 100), &mut rng));
         picked.sort();

@@ -1,6 +1,7 @@
 //! What peers see of a super-seed.
 
 use super::*;
+use crate::base::steps;
 use crate::proto::id::PeerId;
 use crate::proto::peer::extended::Incoming;
 use crate::proto::peer::handshake::{Handshake, Reserved};
@@ -9,7 +10,6 @@ use crate::swarm::event::{DiskEvent, Event, PeerEvent, PeerOrder};
 use crate::swarm::giving::super_seeding::MOST_PIECES;
 use crate::swarm::simulation::parts::key;
 use crate::swarm::simulation::stage::Stage;
-use crate::swarm::steps;
 use crate::swarm::torrent::showing::IDLE;
 use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
@@ -226,7 +226,7 @@ proptest! {
 fn costliest_have(pieces: u32, idle: u32) -> u64 {
     let mut stage = seed(pieces);
     (1..=idle + 2).for_each(|number| comes(&mut stage, number));
-    let have = |stage: &mut Stage, piece| steps::count::of(|| stage.hear(1 + piece % 2, Message::Have(piece)));
+    let have = |stage: &mut Stage, piece| steps::of(|| stage.hear(1 + piece % 2, Message::Have(piece)));
     (0..pieces / 2).map(|piece| have(&mut stage, piece)).max().unwrap()
 }
 

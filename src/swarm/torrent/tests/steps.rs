@@ -1,10 +1,10 @@
 //! What an event costs, in steps: it must not grow with the pieces or the peers.
 
 use super::*;
+use crate::base::steps;
 use crate::proto::peer::message::BlockSpec;
 use crate::swarm::simulation::parts::key;
 use crate::swarm::simulation::stage::Stage;
-use crate::swarm::steps;
 
 /// The steps of the costliest request of a leecher that lacks only the last eight of `pieces` pieces. It asks for each
 /// twice: the second time all that it lacks is out.
@@ -17,7 +17,7 @@ fn costliest_request(pieces: u32) -> u64 {
     stage.hear(1, Message::Interested);
     let request = |stage: &mut Stage, piece| {
         let block = BlockSpec { piece, begin: 0, length: BLOCK_BYTES };
-        let steps = steps::count::of(|| stage.hear(1, Message::Request(block)));
+        let steps = steps::of(|| stage.hear(1, Message::Request(block)));
         stage.happen(Event::Peer(key(1), PeerEvent::Uploaded { bytes: u64::from(BLOCK_BYTES) }));
         steps
     };
@@ -31,4 +31,40 @@ fn the_steps_of_a_request_do_not_grow_with_the_pieces() {
     let few = costliest_request(64);
     assert!((1..=4).contains(&few), "{few}");
     assert_eq!(costliest_request(50_000), few);
+}
+
+/// The steps of the costliest block of the first 300 that come from `seeds` seeds, in a torrent of `pieces` pieces,
+/// for each block that is requested when it comes.
+fn costliest_block(pieces: u32, seeds: u32, sequential: bool) -> u64 {
+    let settings = Settings { sequential, max_peers: 1000, ..Settings::default() };
+    let mut stage = Stage::of(Bitfield::new(pieces), settings);
+    for number in 1..=seeds {
+        stage.join(number, [10, 1, 0, number as u8], number as u8 + 1, true);
+        stage.hear(number, Message::HaveAll);
+        stage.hear(number, Message::Unchoke);
+    }
+    let mut costliest = 0;
+    for place in 0..300 {
+        let (peer, BlockSpec { piece, begin, length }) = stage.asked[place];
+        let block = PeerEvent::Block { piece, begin, data: vec![0; length as usize] };
+        let asked = stage.asked.len();
+        let steps = steps::of(|| stage.happen(Event::Peer(peer, block)));
+        costliest = costliest.max(steps / (stage.asked.len() - asked).max(1) as u64);
+        stage.shared.budget.written(core::mem::take(&mut stage.unwritten));
+        if stage.disk.get(&piece) == Some(&(4 * BLOCK_BYTES)) {
+            stage.happen(Event::Disk(DiskEvent::Checked { piece, good: true }));
+        }
+        stage.happen(Event::BudgetFreed);
+    }
+    costliest
+}
+
+#[test]
+fn the_steps_of_a_block_do_not_grow_with_the_pieces_and_hardly_with_the_peers() {
+    for sequential in [false, true] {
+        let few = costliest_block(500, 2, sequential);
+        let most = [costliest_block(20_000, 2, sequential), costliest_block(500, 200, sequential)];
+        // Each peer passes each piece that others began, once.
+        assert!(few <= 10 && most[0] == few && most[1] <= 64 + 200 + few, "{few}, {most:?}");
+    }
 }

@@ -1,6 +1,7 @@
 //! The variables of the environment, and lists of hosts as people write them.
 
 use super::*;
+use crate::base::steps;
 
 fn chosen(address: &str, variables: &[(&str, &str)]) -> Option<String> {
     choose(address, |name| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| value.to_string()))
@@ -77,5 +78,18 @@ fn proxies_are_named_in_many_ways() {
     assert_eq!(parse("https://proxy.example").is_some(), cfg!(feature = "tls"));
     for wrong in ["ftp://proxy.example", "http://", "://", "a b", "http:///x"] {
         assert!(parse(wrong).is_none(), "{wrong}");
+    }
+}
+
+#[test]
+fn the_time_is_linear_in_the_bytes_of_a_list_of_hosts() {
+    for host in ["t.example".to_string(), "10.0.0.1".into(), "t.".repeat(5000)] {
+        for entry in ["x,", ",", "*.t. ", "10.0.0.0/8:1,", "[::1]:9,", "::,", "t:"] {
+            // The host is read once.
+            let text = |parts| [entry.repeat(parts).as_bytes(), &vec![b' '; host.len()]].concat();
+            steps::are_linear(2, text, |list| {
+                is_listed(str::from_utf8(list).unwrap(), &host, 80);
+            });
+        }
     }
 }
