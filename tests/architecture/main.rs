@@ -35,8 +35,9 @@ const IMPURE: [&str; 12] = [
 const CORE: [&str; 6] = ["base", "proto", "swarm", "sys", "storage", "engine"];
 /// Most lines of code in the core: no blank lines, comments or tests. The classic system had 12,000; what real
 /// torrents, disks, proxies and trackers need beyond the specifications comes on top. Another 400 keep the steps of each
-/// event from growing with the pieces and peers: indexes in place of walks. Another 100 let thousands of torrents start
-/// without threads of their own, share what they keep, and be reported only if they change.
+/// event from growing with the pieces and peers: indexes in place of walks. 200 let far peers use free memory: how far
+/// they are, how far the budget grows, and how much is free. 150 let thousands of torrents start without threads of
+/// their own, share what they keep, and be reported only if they change.
 const CORE_LINES: usize = 13_850;
 /// Most lines of a file: it is read in one sitting.
 const FILE_LINES: usize = 400;
