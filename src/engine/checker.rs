@@ -14,17 +14,22 @@ use crate::storage::check::{self, CheckedContent};
 use crate::storage::content::Content;
 use crate::storage::content::cache::FileCache;
 use crate::storage::error::ContentError;
-use crate::sys::{lock, mounts};
+use crate::sys::lock;
+use crate::sys::mounts::Mounts;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 /// Most threads at once. If more folders than this are on disks that hang, all later torrents wait for them.
 const MOST_THREADS: usize = 64;
+/// How long a thread waits for another torrent of its folder: to start it again costs as much as to check a small
+/// torrent, and they come in quick succession.
+const LINGER: Duration = Duration::from_millis(10);
 
 /// Content to be opened and checked.
 pub enum Check {
@@ -47,12 +52,12 @@ pub enum Check {
 impl Check {
     /// The folder in whose queue it waits to be opened: that of the content, or the content itself if it may be a mount
     /// point.
-    fn folder(&self) -> PathBuf {
+    fn folder(&self, mounts: &mut Mounts) -> PathBuf {
         let (dir, name) = match self {
             Check::New { job, .. } => (&job.dir, &job.metainfo.name),
             Check::Again { content } => (&content.dir, &content.metainfo.name),
         };
-        if mounts::is_at(name) { dir.join(name) } else { dir.clone() }
+        if mounts.are_at(name) { dir.join(name) } else { dir.clone() }
     }
 }
 
@@ -84,8 +89,8 @@ pub fn start(manager: Sender<Input>, notices: Sender<Notice>, config: &Config) -
         notices,
         config: config.clone(),
         files: Arc::default(),
-        folders: Queues::default(),
-        devices: Queues::default(),
+        folders: Queues::new(LINGER),
+        devices: Queues::new(Duration::ZERO),
     });
     thread::Builder::new().name("checker".into()).spawn(move || checker.run(&checks))?;
     Ok(sender)
@@ -94,9 +99,10 @@ pub fn start(manager: Sender<Input>, notices: Sender<Notice>, config: &Config) -
 impl Checker {
     fn run(self: Arc<Checker>, checks: &Receiver<Check>) {
         let (take_place, leave_place) = crossbeam_channel::bounded::<()>(MOST_THREADS);
+        let mut mounts = Mounts::default();
         for check in checks {
-            let folder = check.folder();
-            if !join(&self.folders, folder.clone(), check) {
+            let folder = check.folder(&mut mounts);
+            if !self.folders.join(folder.clone(), check) {
                 continue;
             }
             let _ = take_place.send(());
@@ -116,14 +122,14 @@ impl Checker {
     /// Opens the content of a folder. If no other thread checks content of its device, checks it and what is added to
     /// the device meanwhile.
     fn serve(&self, folder: &PathBuf) {
-        while let Some(check) = next(&self.folders, folder) {
+        while let Some(check) = self.folders.next(folder) {
             let (torrent, opened) = self.open(check);
             match opened {
                 Err(error) => self.tell(torrent, Err(error)),
                 Ok(opened) => {
                     let device = opened.content.device();
-                    if join(&self.devices, device, opened) {
-                        while let Some(opened) = next(&self.devices, &device) {
+                    if self.devices.join(device, opened) {
+                        while let Some(opened) = self.devices.next(&device) {
                             self.tell(opened.content.torrent, self.check(opened));
                         }
                     }
@@ -165,22 +171,40 @@ impl Checker {
 }
 
 /// Queues, one per key; one thread serves each until it is empty.
-type Queues<K, T> = Mutex<BTreeMap<K, VecDeque<T>>>;
-
-/// Adds `thing` at the end of the queue `key`. Returns whether the queue is new: then the caller must serve it.
-fn join<K: Ord, T>(queues: &Queues<K, T>, key: K, thing: T) -> bool {
-    let mut queues = lock(queues);
-    let is_new = !queues.contains_key(&key);
-    queues.entry(key).or_default().push_back(thing);
-    is_new
+struct Queues<K, T> {
+    queues: Mutex<BTreeMap<K, VecDeque<T>>>,
+    /// Signalled when something was added to a queue that has a thread.
+    added: Condvar,
+    /// How long a thread waits for more before it ends.
+    linger: Duration,
 }
 
-/// Takes the first thing of a queue. `None`: it was empty and has ended.
-fn next<K: Ord, T>(queues: &Queues<K, T>, key: &K) -> Option<T> {
-    let mut queues = lock(queues);
-    let next = queues.get_mut(key).and_then(VecDeque::pop_front);
-    if next.is_none() {
-        queues.remove(key);
+impl<K: Ord, T> Queues<K, T> {
+    fn new(linger: Duration) -> Queues<K, T> {
+        Queues { queues: Mutex::default(), added: Condvar::new(), linger }
     }
-    next
+
+    /// Adds `thing` at the end of the queue `key`. Returns whether the queue is new: then the caller must serve it.
+    fn join(&self, key: K, thing: T) -> bool {
+        let mut queues = lock(&self.queues);
+        let is_new = !queues.contains_key(&key);
+        let queue = queues.entry(key).or_default();
+        queue.push_back(thing);
+        if !is_new && queue.len() == 1 {
+            self.added.notify_all();
+        }
+        is_new
+    }
+
+    /// Takes the first thing of a queue. `None`: it was empty and has ended.
+    fn next(&self, key: &K) -> Option<T> {
+        let is_empty = |queues: &mut BTreeMap<K, VecDeque<T>>| queues.get(key).is_none_or(VecDeque::is_empty);
+        let waited = self.added.wait_timeout_while(lock(&self.queues), self.linger, is_empty);
+        let mut queues = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let next = queues.get_mut(key).and_then(VecDeque::pop_front);
+        if next.is_none() {
+            queues.remove(key);
+        }
+        next
+    }
 }

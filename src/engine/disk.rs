@@ -12,6 +12,7 @@ use super::peer::blocks::Blocks;
 use crate::storage::content::Content;
 use crate::swarm::event::DiskOrder;
 use crate::swarm::standing::Problem;
+use crate::sys::cores;
 use crossbeam_channel::Sender;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -167,9 +168,8 @@ impl Disk {
 
 impl Pool {
     fn start(device: u64, manager: &Sender<Input>, blocks: &Blocks, room: &Room) -> io::Result<Pool> {
-        let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
         let mut pool = Pool::default();
-        for number in 0..cores.min(MOST_THREADS) {
+        for number in 0..cores().min(MOST_THREADS) {
             let (jobs, receiver) = crossbeam_channel::unbounded();
             let worker = Worker::new(device, manager.clone(), blocks.clone(), room.clone());
             let builder = thread::Builder::new().name(format!("disk {number}")).stack_size(STACK_BYTES);

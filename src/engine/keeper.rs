@@ -34,7 +34,7 @@ pub struct Kept {
     /// What is known of its files.
     known: Mutex<Known>,
     /// What its next state is to say, until the keeper has the time to write it.
-    next: Mutex<Option<Save>>,
+    next: Mutex<Option<Box<Save>>>,
 }
 
 impl Kept {
@@ -89,7 +89,7 @@ impl Keeper {
                 Err(error) => return log::warn!("can't start a thread to save states: {error}"),
             },
         };
-        if lock(&kept.next).replace(save).is_none() {
+        if lock(&kept.next).replace(Box::new(save)).is_none() {
             let _ = thread.orders.send(Arc::clone(kept));
         }
     }
@@ -137,15 +137,18 @@ impl Worker {
         let Some(save) = lock(&kept.next).take() else { return };
         let (content, mut known) = (&kept.content, lock(&kept.known));
         let torrent = content.torrent;
-        let sync = !save.in_haste;
-        let state = known.take_in(content, save);
+        // The first state of content that was there already: a power cut costs another check, and thousands of torrents
+        // that came at once do not wait for the disk one after the other.
+        let costs_little = known.written.is_none() && save.downloaded == 0;
+        let sync = !save.in_haste && !costs_little;
+        let state = known.take_in(content, *save);
         if let Some(error) = known.lost.take() {
             // A disk that was pulled out may come back, and what is missing then is downloaded again. If it is lost
             // once more, it would be downloaded forever.
             let is_first = lock(&self.troubles.lossy).insert(torrent);
             let event = match is_first {
                 true => DiskEvent::Doubted { text: error.to_string() },
-                false => DiskEvent::Failed { problem: error.into() },
+                false => DiskEvent::Failed { problem: (*error).into() },
             };
             let _ = self.manager.send_timeout(Input::Torrent { torrent, event: Event::Disk(event) }, TELL);
         }
@@ -181,7 +184,7 @@ mod tests {
         let worker = Worker { states, manager, notices, troubles: Arc::default() };
         let save = |uploaded| {
             let save = Save { have: Bitfield::new(3), uploaded, downloaded: 0, in_haste: false };
-            *lock(&kept.next) = Some(save);
+            *lock(&kept.next) = Some(Box::new(save));
             worker.save(&kept);
         };
         let saved = || fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).next();

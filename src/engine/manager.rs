@@ -61,11 +61,12 @@ const MOST_CONNECTIONS: usize = 200;
 
 struct Manager {
     started: Instant,
-    settings: Settings,
+    settings: Arc<Settings>,
     inbox: Receiver<Input>,
     /// What all torrents share.
     shared: Shared,
-    torrents: BTreeMap<TorrentId, Slot>,
+    /// (In boxes, because the nodes of a map are half empty.)
+    torrents: BTreeMap<TorrentId, Box<Slot>>,
     agenda: Agenda,
     peers: Connections,
     trackers: Trackers,
@@ -131,7 +132,7 @@ fn prepare(
     };
     let manager = Manager {
         started: Instant::now(),
-        settings,
+        settings: Arc::new(settings),
         inbox,
         shared,
         torrents: BTreeMap::new(),
@@ -262,7 +263,8 @@ impl Manager {
     }
 
     fn is_running(&self, torrent: TorrentId) -> bool {
-        matches!(self.torrents.get(&torrent), Some(Slot { state: State::Running(..), .. })) && self.end_at.is_none()
+        self.torrents.get(&torrent).is_some_and(|slot| matches!(slot.state, State::Running(..)))
+            && self.end_at.is_none()
     }
 
     fn ids(&self) -> Vec<TorrentId> {
@@ -309,6 +311,7 @@ impl Manager {
         let next = slot.next_plan(now, &self.shared, self.disks.keeper.every());
         self.place_left |= slot.plan.downloads && !next.downloads;
         self.agenda.change(id, &mut slot.plan, next);
+        self.news.touched(id);
         if let Some(problem) = ended {
             self.end_torrent(id, Some(problem));
         }

@@ -2,7 +2,6 @@
 //!
 //! Floor 3. Whatever shows it ([`cli`](crate::cli)) reads it from a channel.
 
-use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::storage::error::{ContentError, Doing};
 use crate::swarm::figures::Status;
@@ -15,7 +14,7 @@ use std::sync::Arc;
 pub enum Notice {
     /// How everything stands. It comes every `status_every`, and at once after a person changed something.
     Status {
-        /// All torrents.
+        /// The torrents that may look different from what was reported last; all, if there are few.
         reports: Vec<Report>,
         /// The limits of all torrents together.
         limits: RateLimits,
@@ -108,6 +107,8 @@ pub struct Watch {
     pub cells: usize,
     /// The torrent whose peers are listed.
     pub peers_of: Option<TorrentId>,
+    /// The torrent that is looked at closely: it is reported each time.
+    pub selected: Option<TorrentId>,
 }
 
 /// How one torrent stands.
@@ -115,14 +116,6 @@ pub struct Watch {
 pub struct Report {
     /// The torrent.
     pub torrent: TorrentId,
-    /// The name, safe for a file but not for a terminal.
-    pub name: String,
-    /// The info-hash.
-    pub info_hash: InfoHash,
-    /// Bytes of content that are wanted.
-    pub length: u64,
-    /// Bytes of content in all.
-    pub size: u64,
     /// What it is doing.
     pub phase: Phase,
 }

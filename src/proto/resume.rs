@@ -20,6 +20,7 @@ use crate::base::sha1::sha1;
 use crate::proto::bencode::{self, Bencode, Value};
 use crate::proto::id::InfoHash;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
+use std::sync::Arc;
 
 /// The largest state that is read, in bytes. What is kept of a file is shorter than its entry in the metainfo, and the
 /// bits of all pieces are shorter than their hashes. So a state is never larger than its .torrent file.
@@ -68,9 +69,9 @@ pub struct Resume {
     /// The torrent.
     pub info_hash: InfoHash,
     /// The path of the folder, with all links resolved.
-    pub folder: Vec<u8>,
+    pub folder: Arc<[u8]>,
     /// The kernel's name for the run of the system in which the state was recorded; empty: unknown.
-    pub boot: Vec<u8>,
+    pub boot: Arc<[u8]>,
     /// The verified pieces.
     pub have: Bitfield,
     /// What is known of each file of the torrent.
@@ -100,11 +101,11 @@ pub fn is_file_name(name: &str) -> bool {
 
 impl Resume {
     /// The state of a torrent in `folder`, with nothing known yet.
-    pub fn new(metainfo: &Metainfo, folder: Vec<u8>) -> Resume {
+    pub fn new(metainfo: &Metainfo, folder: impl Into<Arc<[u8]>>) -> Resume {
         Resume {
             info_hash: metainfo.info_hash,
-            folder,
-            boot: Vec::new(),
+            folder: folder.into(),
+            boot: Arc::default(),
             have: Bitfield::new(metainfo.piece_count()),
             files: vec![FileState::default(); metainfo.files.len()],
             uploaded: 0,
@@ -116,10 +117,10 @@ impl Resume {
     pub fn encode(&self) -> Vec<u8> {
         let files: Vec<u8> = self.files.iter().flat_map(record_bytes).collect();
         let state = Bencode::dict([
-            ("boot", self.boot.as_slice().into()),
+            ("boot", (&*self.boot).into()),
             ("downloaded", self.downloaded.into()),
             ("files", files.into()),
-            ("folder", self.folder.as_slice().into()),
+            ("folder", (&*self.folder).into()),
             ("have", self.have.as_bytes().into()),
             ("info hash", self.info_hash.0.as_slice().into()),
             ("uploaded", self.uploaded.into()),
@@ -132,7 +133,8 @@ impl Resume {
 
     /// Reads the bytes of a file, which must be the state of `metainfo` in `folder`. An error says what is wrong with
     /// it.
-    pub fn decode(bytes: &[u8], metainfo: &Metainfo, folder: &[u8]) -> Result<Resume, String> {
+    pub fn decode(bytes: &[u8], metainfo: &Metainfo, folder: impl Into<Arc<[u8]>>) -> Result<Resume, String> {
+        let folder = folder.into();
         let outer = bencode::decode(bytes).map_err(|error| error.to_string())?;
         let [digest, state] = outer.get_all([b"digest", b"state"]).unwrap_or_default();
         let state = state.ok_or("it has no state")?;
@@ -148,14 +150,14 @@ impl Resume {
             return Err(format!("it is not of version {VERSION}"));
         }
         let text = |value: Option<Value>| value.and_then(Value::as_bytes).unwrap_or_default().to_vec();
-        if text(info_hash) != metainfo.info_hash.0 || text(found_folder) != folder {
+        if text(info_hash) != metainfo.info_hash.0 || text(found_folder) != *folder {
             return Err("it is of another torrent or folder".into());
         }
         let total = |value: Option<Value>| value.and_then(Value::as_int).and_then(|number| u64::try_from(number).ok());
         let resume = Resume {
             uploaded: total(uploaded).ok_or("uploaded is no number of bytes")?,
             downloaded: total(downloaded).ok_or("downloaded is no number of bytes")?,
-            ..Resume::new(metainfo, folder.to_vec())
+            ..Resume::new(metainfo, folder)
         };
         let have = Bitfield::from_bytes(text(have), metainfo.piece_count())?;
         if version == Some(BEFORE) {
@@ -169,14 +171,14 @@ impl Resume {
             return Err(format!("{} bytes do not describe {} files", records.len(), metainfo.files.len()));
         }
         let files: Option<Vec<_>> = records.as_chunks().0.iter().map(read_record).collect();
-        Ok(Resume { boot: text(boot), have, files: files.ok_or("a file's record is none")?, ..resume })
+        Ok(Resume { boot: text(boot).into(), have, files: files.ok_or("a file's record is none")?, ..resume })
     }
 
     /// Whether the recorded pieces of a file are still there, if the file is `now` in this state and the system runs
     /// since `boot`: nothing wrote to it, and what we wrote was not lost on its way to the disk.
     pub fn trusts(&self, file: usize, now: Option<&Record>, boot: &[u8]) -> bool {
         let (Some(then), Some(now)) = (self.files.get(file).and_then(|file| file.record), now) else { return false };
-        let never_left = then.mount != 0 && then.mount == now.mount && !boot.is_empty() && self.boot == boot;
+        let never_left = then.mount != 0 && then.mount == now.mount && !boot.is_empty() && *self.boot == *boot;
         then.stamp == now.stamp && (then.on_disk || never_left)
     }
 }

@@ -18,15 +18,17 @@ use crate::base::sha1::Sha1;
 use crate::proto::metainfo::FileEntry;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::resume::Record;
-use crate::sys::{lock, unlocked};
+use crate::sys::{cores, lock, unlocked};
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
 
 /// Bytes read at a time. The calls cost little compared with the hash, and a thread's allocator keeps the memory that
 /// its thread has used once.
 pub const READ_BYTES: usize = 32 * 1024;
+
+/// If no more is to be read, this thread does it alone: to start others takes as long as to hash a few hundred KiB.
+const ALONE_BYTES: u64 = 512 * 1024;
 
 /// Content that was opened and checked.
 pub struct CheckedContent {
@@ -64,7 +66,7 @@ pub fn begin(
     if let Some(known) =
         known.as_ref().filter(|_| !check_all && content.before.is_none() && !content.duty.only_serves())
     {
-        away::refuse(&content, known)?;
+        away::refuse(&content, known, &sizes)?;
     }
     content.before = known.as_ref().map(|known| known.totals);
     // swarmlet gives a file its full length before its first byte. A file of another length has replaced it.
@@ -133,31 +135,46 @@ pub fn check(
     progress: &AtomicU32,
 ) -> (Bitfield, u64) {
     let pieces = content.metainfo.piece_count();
-    let (have, hashed) = (Mutex::new(Bitfield::new(pieces)), Mutex::new(0));
+    let mut have = Bitfield::new(pieces);
     if sizes.iter().all(|size| *size == 0) && !content.has_old_parts() && pieces > 0 {
-        return (Bitfield::new(pieces), 0);
+        return (have, 0);
     }
     // (A piece that is all padding has no file to vouch for it.)
     let holds = |piece, trusted: &[bool]| {
         let mut files = files_of_piece(content, piece).peekable();
         files.peek().is_some() && files.all(|(file, _)| trusted[file])
     };
-    let work = |buffer: &mut Vec<u8>, piece| {
-        let right = match last {
-            // A piece that was in the part file may still be there: only its hash can tell.
-            Some((have, trusted)) if holds(piece, trusted) && (have.get(piece) || !content.may_be_in_part(piece)) => {
-                have.get(piece)
+    let mut unknown = Bitfield::full(pieces);
+    for (piece, (known, trusted)) in last.iter().flat_map(|last| (0..pieces).map(move |piece| (piece, last))) {
+        // A piece that was in the part file may still be there: only its hash can tell.
+        if holds(piece, trusted) && (known.get(piece) || !content.may_be_in_part(piece)) {
+            if known.get(piece) {
+                have.set(piece);
             }
-            _ => is_had(content, piece, sizes, buffer, &hashed),
-        };
-        if right {
-            lock(&have).set(piece);
+            unknown.clear(piece);
+            progress.fetch_add(1, Ordering::Relaxed);
         }
-        progress.fetch_add(1, Ordering::Relaxed);
+    }
+    let (have, hashed) = (Mutex::new(have), Mutex::new(0));
+    let work = |buffer: &mut Vec<u8>, piece| {
+        if unknown.get(piece) {
+            if is_had(content, piece, sizes, buffer, &hashed) {
+                lock(&have).set(piece);
+            }
+            progress.fetch_add(1, Ordering::Relaxed);
+        }
         true
     };
-    let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
-    hashing::each_piece(pieces, cores, &|| vec![0; READ_BYTES], &work, &mut || {});
+    let buffer = || vec![0; READ_BYTES];
+    let to_read = u64::from(unknown.count()) * u64::from(content.metainfo.piece_length);
+    if to_read <= ALONE_BYTES {
+        let mut buffer = if to_read > 0 { buffer() } else { Vec::new() };
+        for piece in unknown.iter_ones() {
+            work(&mut buffer, piece);
+        }
+    } else {
+        hashing::each_piece(pieces, cores(), &buffer, &work, &mut || {});
+    }
     (unlocked(have), unlocked(hashed))
 }
 

@@ -28,8 +28,21 @@ use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
+
+/// What is known of a file.
+#[derive(Clone, Copy)]
+enum Mark {
+    /// It has its full size, so that this need not be checked at each write.
+    Sized = 1,
+    /// It was written to since its last record; see [`super::resume`].
+    Dirty = 2,
+    /// swarmlet is making it; see `content/making.rs`.
+    Making = 4,
+    /// It did not exist when it was looked at, and was not created since.
+    Absent = 8,
+}
 
 /// The content of one torrent.
 pub struct Content {
@@ -46,17 +59,11 @@ pub struct Content {
     /// Whether it may be written to, and by whom.
     pub health: Health,
     /// Which files are wanted; `None`: all.
-    pub choice: Option<Choice>,
+    pub choice: Option<Box<Choice>>,
     /// Where the bytes of unwanted files go.
-    parts: Option<PartFile>,
-    /// Which files are known to have their full size, so that it need not be checked at each write.
-    sized: Vec<AtomicBool>,
-    /// Which files were written to since their last record; see [`super::resume`].
-    dirty: Vec<AtomicBool>,
-    /// Which files swarmlet is making; see `content/making.rs`.
-    making: Vec<AtomicBool>,
-    /// Which files did not exist when they were looked at, and were not created since.
-    absent: Vec<AtomicBool>,
+    parts: Option<Box<PartFile>>,
+    /// What is known of each file besides: see [`Mark`]. (One byte each: thousands of torrents have one file.)
+    marks: Box<[AtomicU8]>,
     /// A user's own files may be overwritten if they have the paths of wanted files.
     pub overwrite: bool,
     /// Bytes uploaded and downloaded in all runs before this one, if it was opened earlier in this run.
@@ -65,7 +72,7 @@ pub struct Content {
     /// What is to be done with it.
     pub duty: Duty,
     /// With [`Duty::Trust`], the pieces that were verified so far; see [`super::check::trust`].
-    pub(super) verified: Option<Mutex<Bitfield>>,
+    pub(super) verified: Option<Box<Mutex<Bitfield>>>,
     /// What the files were like when their pieces were verified.
     pub(crate) known: KnownFiles,
 }
@@ -83,12 +90,11 @@ impl Content {
         let folder = folder.map_err(|error| ContentError { doing: Doing::Reading, path: dir.to_path_buf(), error })?;
         // The torrent's own file or folder may be a mount point.
         let device = folder.identity_of(&metainfo.name).map_or(folder.identity().0, |(device, _)| device);
-        let none = || metainfo.files.iter().map(|_| AtomicBool::new(false)).collect();
         let has_padding = metainfo.files.iter().any(|entry| entry.padding);
         Ok(Content {
             torrent,
             dir: dir.to_path_buf(),
-            known: KnownFiles::new(metainfo.files.len(), folder.kind_of(".").ok()),
+            known: KnownFiles::new(metainfo.files.len(), folder.kind().ok()),
             folder,
             key: files.key(device),
             files,
@@ -96,10 +102,7 @@ impl Content {
             health: Health::default(),
             choice: None,
             parts: None,
-            sized: none(),
-            dirty: none(),
-            making: none(),
-            absent: none(),
+            marks: metainfo.files.iter().map(|_| AtomicU8::new(0)).collect(),
             overwrite: false,
             before: None,
             has_padding,
@@ -117,8 +120,8 @@ impl Content {
         // What was in doubt once is not trusted any more.
         opened.duty = if self.duty == Duty::Trust { Duty::Serve } else { self.duty };
         (opened.overwrite, opened.before) = (self.overwrite, self.before);
-        (0..self.making.len()).filter(|file| self.is_making(*file)).for_each(|file| opened.make(file, true));
-        Ok(opened.choose(self.choice.clone()))
+        (0..self.marks.len()).filter(|file| self.is_making(*file)).for_each(|file| opened.make(file, true));
+        Ok(opened.choose(self.choice.as_deref().cloned()))
     }
 
     /// Where `piece` starts in the torrent.
@@ -189,14 +192,28 @@ impl Content {
         self.key.device
     }
 
+    /// Sets a mark of a file, or removes it. Returns whether it was set before.
+    fn mark(&self, file: usize, mark: Mark, is_set: bool) -> bool {
+        let (marks, bit) = (&self.marks[file], mark as u8);
+        let before = match is_set {
+            true => marks.fetch_or(bit, Ordering::Relaxed),
+            false => marks.fetch_and(!bit, Ordering::Relaxed),
+        };
+        before & bit != 0
+    }
+
+    fn has(&self, file: usize, mark: Mark) -> bool {
+        self.marks[file].load(Ordering::Relaxed) & mark as u8 != 0
+    }
+
     /// Remembers that a file was written to.
     pub fn mark_dirty(&self, file: usize) {
-        self.dirty[file].store(true, Ordering::Relaxed);
+        self.mark(file, Mark::Dirty, true);
     }
 
     /// Whether a file was written to since this was last called.
     pub fn take_dirty(&self, file: usize) -> bool {
-        self.dirty[file].swap(false, Ordering::Relaxed)
+        self.mark(file, Mark::Dirty, false)
     }
 
     /// Whether any, and whether all, of a file's pieces are in `have`. For a file without bytes on disk: no.
@@ -299,10 +316,10 @@ impl Content {
         let purpose = if self.is_absent(index) { For::Making } else { For::Writing };
         let file = self.files.get((self.key, index), &self.folder, &entry, purpose);
         let file = file.map_err(|error| self.error(Doing::Making, &entry.path(), error))?;
-        self.absent[index].store(false, Ordering::Relaxed);
+        self.mark(index, Mark::Absent, false);
         self.mark_dirty(index);
         self.known.will_write(index, &file);
-        if !self.sized[index].load(Ordering::Relaxed) {
+        if !self.has(index, Mark::Sized) {
             let found = file.metadata().map_err(|error| self.error(Doing::Making, &entry.path(), error))?;
             // `st_blocks` is in units of 512 bytes, whatever the file system's own are (stat(2)).
             let is_sparse = found.blocks() * 512 < entry.length;
@@ -310,7 +327,7 @@ impl Content {
                 self.reserve(&file, entry)?;
                 self.known.wrote(index, &file);
             }
-            self.sized[index].store(true, Ordering::Relaxed);
+            self.mark(index, Mark::Sized, true);
         }
         Ok(file)
     }

@@ -30,8 +30,9 @@
 //!   downloaded again. If that is lost too, the torrent ends.
 //! * *The [part file](crate::storage::content::part_file)* has no record: the state does not count pieces that are read
 //!   from it, and they are hashed at each start.
-//! * *The state itself* has a digest. It is synced before it is renamed, but not at the end, when a person waits. A
-//!   power cut right after may leave it empty; then it is refused, and everything is checked.
+//! * *The state itself* has a digest. It is synced before it is renamed, but not at the end, when a person waits, nor if
+//!   it is the first one and nothing was downloaded. A power cut right after may leave it empty; then it is refused, and
+//!   everything is checked.
 
 use super::content::Content;
 use super::error::{ContentError, Doing};
@@ -39,15 +40,16 @@ use crate::base::sha1::{Digest, sha1};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::resume::{FileState, MAX_RESUME_BYTES, Record, Resume, file_name, is_file_name};
 use crate::sys::beneath::{Folder, For};
-use crate::sys::in_words;
 use crate::sys::replace::{Output, Sync, is_unfinished};
 use crate::sys::stamp::{TICK, is_quiet};
+use crate::sys::{in_words, lock};
 use rustix::fs::{Access, Advice, AtFlags, StatxFlags, access, fadvise, statx};
 use std::fs::{self, DirBuilder, File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -70,7 +72,9 @@ pub struct StateDir {
     folder: Folder,
     /// Where it is.
     pub path: PathBuf,
-    boot: Vec<u8>,
+    boot: Arc<[u8]>,
+    /// The folder of the last torrent: most torrents have the same, so they share its path.
+    last: Mutex<Arc<[u8]>>,
 }
 
 impl StateDir {
@@ -79,16 +83,26 @@ impl StateDir {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
         access(path, Access::WRITE_OK | Access::EXEC_OK)?;
         remove_old(path)?;
-        let boot = fs::read(BOOT_ID).unwrap_or_default();
-        Ok(StateDir { folder: Folder::open(path)?, path: path.to_path_buf(), boot })
+        let boot = fs::read(BOOT_ID).unwrap_or_default().into();
+        Ok(StateDir { folder: Folder::open(path)?, path: path.to_path_buf(), boot, last: Mutex::default() })
     }
 
     fn read(&self, name: &str) -> io::Result<(Vec<u8>, (i64, i64))> {
-        let mut bytes = Vec::new();
         let file = self.folder.file(name, For::Reading)?;
-        let saved = file.metadata().map(|found| (found.mtime(), found.mtime_nsec()))?;
+        let found = file.metadata()?;
+        let saved = (found.mtime(), found.mtime_nsec());
+        let mut bytes = Vec::with_capacity(found.len().min(MAX_RESUME_BYTES as u64) as usize);
         file.take(MAX_RESUME_BYTES as u64 + 1).read_to_end(&mut bytes)?;
         if bytes.len() > MAX_RESUME_BYTES { Err(io::Error::other("it is too large")) } else { Ok((bytes, saved)) }
+    }
+
+    /// The path of a torrent's folder, shared with the torrent before.
+    fn shared(&self, folder: &[u8]) -> Arc<[u8]> {
+        let mut last = lock(&self.last);
+        if **last != *folder {
+            *last = folder.into();
+        }
+        Arc::clone(&last)
     }
 
     /// Replaces the state `name` by `bytes`.
@@ -144,7 +158,7 @@ pub struct Save {
 pub struct Known {
     pub(super) resume: Resume,
     /// The kernel's name for this run of the system; the state may be of an earlier one.
-    boot: Vec<u8>,
+    boot: Arc<[u8]>,
     /// Bytes uploaded and downloaded in all runs before this one.
     pub(super) totals: (u64, u64),
     /// When the state was saved, by the clock of its disk.
@@ -152,7 +166,7 @@ pub struct Known {
     /// The digest of the state on the disk; `None`: there is none, or it could not be written.
     pub written: Option<Digest>,
     /// Why written bytes were lost on their way to the disk.
-    pub lost: Option<ContentError>,
+    pub lost: Option<Box<ContentError>>,
 }
 
 impl Known {
@@ -160,12 +174,12 @@ impl Known {
     pub fn load(states: &StateDir, content: &Content, mut warn: impl FnMut(String)) -> Known {
         // The folder was opened a moment ago. If its path is gone now, it is still a good name.
         let folder = fs::canonicalize(&content.dir).unwrap_or_else(|_| content.dir.clone());
-        let mut unknown = Resume::new(&content.metainfo, folder.as_os_str().as_bytes().to_vec());
-        unknown.boot.clone_from(&states.boot);
+        let mut unknown = Resume::new(&content.metainfo, states.shared(folder.as_os_str().as_bytes()));
+        unknown.boot = Arc::clone(&states.boot);
         let name = file_name(&unknown.info_hash, &unknown.folder);
         let found = match states.read(&name) {
             Ok((bytes, saved)) => {
-                let resume = Resume::decode(&bytes, &content.metainfo, &unknown.folder);
+                let resume = Resume::decode(&bytes, &content.metainfo, Arc::clone(&unknown.folder));
                 resume.map(|resume| Some((resume, Some(sha1(&bytes)), saved)))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -176,10 +190,13 @@ impl Known {
             warn(format!("can't use the state {}: {problem}; all content is checked", path.display()));
             None
         });
-        let (resume, written, saved) = found.unwrap_or((unknown, None, (0, 0)));
+        let (mut resume, written, saved) = found.unwrap_or((unknown, None, (0, 0)));
+        if resume.boot == states.boot {
+            resume.boot = Arc::clone(&states.boot);
+        }
         // A state of this run counts what it transferred already.
         let totals = content.before.unwrap_or((resume.uploaded, resume.downloaded));
-        Known { totals, resume, written, saved, lost: None, boot: states.boot.clone() }
+        Known { totals, resume, written, saved, lost: None, boot: Arc::clone(&states.boot) }
     }
 
     /// Whether the files were on the mount of this number, which another run of the system may use for another mount.
@@ -209,7 +226,7 @@ impl Known {
             FileState { record: seen.map(|seen| Record { on_disk, ..seen }), ..before }
         });
         self.resume.files = records.collect();
-        self.resume.boot.clone_from(&self.boot);
+        self.resume.boot = Arc::clone(&self.boot);
         self
     }
 
@@ -296,7 +313,7 @@ impl Known {
                     *making = true;
                     // The system may still have in memory what the disk lacks. A reader must see what is on the disk.
                     let _ = fadvise(&opened, 0, None, Advice::DontNeed);
-                    self.lost = Some(error);
+                    self.lost = Some(Box::new(error));
                     return Ok(None);
                 }
                 Ok(now.map(|now| Record { on_disk: on_disk || now.on_disk, ..now }))

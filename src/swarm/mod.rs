@@ -24,7 +24,7 @@
 //! ]);
 //! let metainfo = Metainfo::parse(&Bencode::dict([("info", info)]).encode()).unwrap();
 //! let (mut rng, settings) = (Rng::new(1), Settings { peer_id: PeerId([1; 20]), ..Settings::default() });
-//! let mut torrent = Torrent::new(&metainfo, Bitfield::new(1), settings, Duration::ZERO, &mut rng);
+//! let mut torrent = Torrent::new(&metainfo, Bitfield::new(1), settings.into(), Duration::ZERO, &mut rng);
 //! let mut shared = Shared::new(rng, Budget::new(1 << 20));
 //!
 //! // A seed connects, says that it has all, and unchokes us.

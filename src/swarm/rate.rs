@@ -15,8 +15,8 @@ const SLOTS: u64 = METER_SECONDS + 1;
 #[derive(Clone, Debug)]
 pub struct Meter {
     total: u64,
-    /// Bytes of each of the last seconds; the second `s` is at `s % SLOTS`.
-    seconds: [u64; SLOTS as usize],
+    /// Bytes of each of the last seconds, at most 4 GiB; the second `s` is at `s % SLOTS`.
+    seconds: [u32; SLOTS as usize],
     newest: u64,
     began: Time,
 }
@@ -31,7 +31,8 @@ impl Meter {
     pub fn add(&mut self, bytes: u64, now: Time) {
         self.turn(now);
         self.total += bytes;
-        self.seconds[(self.newest % SLOTS) as usize] += bytes;
+        let second = &mut self.seconds[(self.newest % SLOTS) as usize];
+        *second = second.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
     }
 
     /// All bytes that were ever counted.
@@ -45,7 +46,7 @@ impl Meter {
         let first = now.as_secs().saturating_sub(SLOTS - 1);
         let seen: u64 = (first..=self.newest.min(now.as_secs()))
             .filter(|second| second + SLOTS > self.newest)
-            .map(|second| self.seconds[(second % SLOTS) as usize])
+            .map(|second| u64::from(self.seconds[(second % SLOTS) as usize]))
             .sum();
         let whole = now.saturating_sub(Time::from_secs(first));
         let span = whole.min(now.saturating_sub(self.began)).max(Time::from_secs(1));

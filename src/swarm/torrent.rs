@@ -48,6 +48,7 @@ use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BlockSpec, Message};
 use crate::proto::tracker::announce::AnnounceRequest;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// We send a keep-alive after this silence: most programs close a connection that is silent for 120 s (BEP 3:
 /// "generally two minutes").
@@ -62,7 +63,7 @@ pub struct Torrent {
     info_hash: InfoHash,
     /// Only trackers introduce peers to it (BEP 27).
     private: bool,
-    settings: Settings,
+    settings: Arc<Settings>,
     standing: Standing,
     /// Nothing is requested or served: the person paused it, or it waits for its turn to download.
     paused: bool,
@@ -134,9 +135,9 @@ struct Showing {
 /// Whether the torrent waits for its disk, or did.
 struct DiskWait {
     /// `None`: the disk works.
-    wait: Option<Wait>,
+    wait: Option<Box<Wait>>,
     /// When the disk worked again last, and after which pause.
-    healed: Option<(Time, Time)>,
+    healed: Option<Box<(Time, Time)>>,
 }
 
 /// Why a torrent waits for its disk, and until when.
@@ -157,7 +158,7 @@ struct Wait {
 
 impl Torrent {
     /// The torrent of `metainfo`. The pieces in `have` are on disk and verified.
-    pub fn new(metainfo: &Metainfo, have: Bitfield, settings: Settings, now: Time, rng: &mut Rng) -> Torrent {
+    pub fn new(metainfo: &Metainfo, have: Bitfield, settings: Arc<Settings>, now: Time, rng: &mut Rng) -> Torrent {
         let have_all = have.is_full();
         let standing = if have_all { Standing::Seeding } else { Standing::Downloading };
         let super_seeding = SuperSeeding::new(settings.super_seed, &have, now);

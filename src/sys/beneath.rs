@@ -91,6 +91,11 @@ impl Folder {
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
 
+    /// The type of the file system that holds the folder, as a number of statfs(2).
+    pub fn kind(&self) -> io::Result<u32> {
+        Ok(fstatfs(&self.fd)?.f_type as u32)
+    }
+
     /// The type of the file system that holds `path`, or that will hold it, as a number of statfs(2).
     pub fn kind_of(&self, path: &str) -> io::Result<u32> {
         let found = match self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC) {
@@ -136,7 +141,7 @@ impl Folder {
 
     /// Whether its file system is one that may refuse names that Linux's own accept.
     fn is_picky(&self) -> bool {
-        fstatfs(&self.fd).is_ok_and(|found| PICKY.contains(&(found.f_type as u32)))
+        self.kind().is_ok_and(|kind| PICKY.contains(&kind))
     }
 
     fn file_named(&self, path: &str, purpose: For) -> io::Result<File> {

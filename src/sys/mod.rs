@@ -17,7 +17,8 @@ pub mod testkit;
 
 use rustix::io::Errno;
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread;
 
 /// The system's description of an error, without its number ("No space left on device").
 pub fn in_words(error: &io::Error) -> String {
@@ -28,6 +29,12 @@ pub fn in_words(error: &io::Error) -> String {
 /// Whether the system gave one of these reasons.
 pub fn is_one_of(error: &io::Error, list: &[Errno]) -> bool {
     list.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+/// How many threads can work at once. (The standard library reads several files to find out, each time.)
+pub fn cores() -> usize {
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// Locks a mutex, also a poisoned one.

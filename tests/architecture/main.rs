@@ -36,8 +36,9 @@ const CORE: [&str; 6] = ["base", "proto", "swarm", "sys", "storage", "engine"];
 /// Most lines of code in the core: no blank lines, comments or tests. The classic system had 12,000; what real
 /// torrents, disks, proxies and trackers need beyond the specifications comes on top. Another 400 keep the steps of each
 /// event from growing with the pieces and peers: indexes in place of walks. 200 let far peers use free memory: how far
-/// they are, how far the budget grows, and how much is free.
-const CORE_LINES: usize = 13_700;
+/// they are, how far the budget grows, and how much is free. 150 let thousands of torrents start without threads of
+/// their own, share what they keep, and be reported only if they change.
+const CORE_LINES: usize = 13_850;
 /// Most lines of a file: it is read in one sitting.
 const FILE_LINES: usize = 400;
 /// Most names that `ls` of a folder shows.
@@ -96,7 +97,8 @@ fn files_do_not_import_each_other_in_a_circle() {
 fn pure_rooms_do_no_io() {
     for source in sources().iter().filter(|source| PURE.iter().any(|room| source.path.starts_with(room))) {
         for word in IMPURE {
-            let line = source.code.lines().position(|line| line.contains(word));
+            // Data that is shared and never changes is no I/O.
+            let line = source.code.lines().position(|line| line.contains(word) && line != "use std::sync::Arc;");
             assert_eq!(line, None, "{}: a pure room names {word} (line, from 0)", source.path);
         }
     }

@@ -5,7 +5,7 @@
 //! standard output (Markdown), and the progress to standard error. A missed target is reported and is not a failure. A
 //! copy that differs, or a peer that never came, is a failure.
 //!
-//! `size=MIB` (default 1024), `rounds=N` (default 3), `only=speed|serve|memory|idle|make|tracker|size`.
+//! `size=MIB` (default 1024), `rounds=N` (default 3), `only=speed|serve|memory|idle|many|make|tracker|size`.
 
 // It lies where cargo does not look for tests, and shares the helpers of the stories.
 #[allow(dead_code)] // The bench uses only some of it.
@@ -18,6 +18,7 @@ mod farm;
 mod idle;
 mod machine;
 mod make;
+mod many;
 mod measure;
 mod memory;
 mod report;
@@ -38,7 +39,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// The sections, in this order.
-const SECTIONS: [&str; 7] = ["speed", "serve", "memory", "idle", "make", "tracker", "size"];
+const SECTIONS: [&str; 8] = ["speed", "serve", "memory", "idle", "many", "make", "tracker", "size"];
 /// The tools that every section except `size` needs.
 const TOOLS: [Tool; 7] =
     [Tool::Aria2, Tool::Rtorrent, Tool::Libtorrent, Tool::Opentracker, Tool::Strace, Tool::Mktorrent, Tool::Wrk];
@@ -114,6 +115,9 @@ fn run(settings: &Settings) {
         }
         if settings.asks_for("idle") {
             idle::measure(&mut report, &builds, &mut source);
+        }
+        if settings.asks_for("many") {
+            many::measure(&mut report, &builds);
         }
         if settings.asks_for("make") {
             make::measure(&mut report, &builds, &source, settings.rounds);

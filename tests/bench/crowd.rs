@@ -5,7 +5,7 @@ use super::farm::{REQUEST, UNCHOKE, handshake, message};
 use std::io::{self, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const INTERESTED: u8 = 2;
 const PIECE: u8 = 7;
@@ -15,6 +15,8 @@ const BLOCK: u32 = 16 * 1024;
 const PIECE_BYTES: u32 = 1 << 20;
 /// The requests that each leecher has outstanding.
 const ASKED: u32 = 64;
+/// The same on a slow line.
+const ASKED_SLOWLY: u32 = 16;
 /// If nothing arrives for this long, nothing will.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -33,6 +35,35 @@ pub fn fetch(seed: SocketAddr, info_hash: &[u8; 20], size: u64, connections: usi
         let threads: Vec<_> = sockets.into_iter().enumerate().map(each).collect();
         threads.into_iter().map(|thread| thread.join().expect("it said what was wrong")).sum()
     })
+}
+
+/// Fetches `size` bytes, in pieces of one block, over one connection at `rate` bytes a second.
+pub fn fetch_slowly(seed: SocketAddr, info_hash: &[u8; 20], size: u64, rate: u64) {
+    let mut socket = greet(seed, info_hash, 0).expect("the seed listens");
+    socket.write_all(&message(INTERESTED, &[])).expect("the seed hears us");
+    let mut from = BufReader::new(socket.try_clone().expect("a socket can be shared"));
+    let blocks = (size / u64::from(BLOCK)) as u32;
+    let (mut asked, mut came, mut body) = (0, 0, vec![0; 1 << 20]);
+    let mut begun = Instant::now();
+    while came < blocks {
+        let mut head = [0; 4];
+        from.read_exact(&mut head).expect("the seed sends");
+        let body = &mut body[..u32::from_be_bytes(head) as usize];
+        from.read_exact(body).expect("the seed sends");
+        match body.first() {
+            Some(&UNCHOKE) => begun = Instant::now(),
+            Some(&PIECE) => came += 1,
+            _ => continue,
+        }
+        let due = Duration::from_secs_f64(f64::from(came) * f64::from(BLOCK) / rate as f64);
+        thread::sleep(due.saturating_sub(begun.elapsed()));
+        let upto = blocks.min(came + ASKED_SLOWLY);
+        for piece in asked..upto {
+            let request = message(REQUEST, &[piece, 0, BLOCK].map(u32::to_be_bytes).concat());
+            socket.write_all(&request).expect("the seed hears us");
+        }
+        asked = upto;
+    }
 }
 
 fn greet(seed: SocketAddr, info_hash: &[u8; 20], number: usize) -> io::Result<TcpStream> {

@@ -79,7 +79,7 @@ fn wait_until_idle(seed: &mut Process) {
 }
 
 /// How often the threads of a process went to sleep so far.
-fn switches(id: u32) -> u64 {
+pub fn switches(id: u32) -> u64 {
     let tasks = fs::read_dir(format!("/proc/{id}/task")).expect("the process runs").flatten();
     let of = |status: String| {
         status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")?.trim().parse::<u64>().ok())

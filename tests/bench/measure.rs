@@ -94,9 +94,18 @@ fn times(process: &str, fields: [usize; 2]) -> Duration {
 
 /// The peak of the resident memory of a process in KiB; 0 if it has ended.
 pub fn peak_memory(id: u32) -> u64 {
+    memory(id, "VmHWM:")
+}
+
+/// The resident memory of a process in KiB; 0 if it has ended.
+pub fn resident(id: u32) -> u64 {
+    memory(id, "VmRSS:")
+}
+
+fn memory(id: u32, field: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
-    peak.unwrap_or(0)
+    let found = status.lines().find_map(|line| line.strip_prefix(field)?.trim().strip_suffix(" kB")?.parse().ok());
+    found.unwrap_or(0)
 }
 
 /// The median; of an even number, the lower of the two.

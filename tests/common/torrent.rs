@@ -122,7 +122,8 @@ fn file_entry((path, data): &(Option<String>, Vec<u8>)) -> Value {
     Value::Dict(BTreeMap::from([("length", Value::Int(data.len() as i64)), ("path", Value::List(path))]))
 }
 
-fn sha1(data: &[u8]) -> [u8; 20] {
+/// The SHA-1 of some bytes.
+pub fn sha1(data: &[u8]) -> [u8; 20] {
     Sha1::from(data).digest().bytes()
 }
 

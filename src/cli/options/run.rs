@@ -191,9 +191,8 @@ pub fn path(given: &Parsed, long: &str, expected: &str) -> Result<Option<PathBuf
 
 /// The number of hashing threads: one per core, unless `--threads` is given.
 pub fn threads(given: &Parsed) -> Result<usize, Failure> {
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let threads = given.number("threads", 1..=MOST_THREADS, "threads")?;
-    Ok(threads.map_or(cores, |threads| threads as usize))
+    Ok(threads.map_or_else(crate::sys::cores, |threads| threads as usize))
 }
 
 /// Refuses a folder that does not exist.

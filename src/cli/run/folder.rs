@@ -5,19 +5,19 @@
 //! stayed the same from one look to the next, and only once.
 
 use super::changes::Changes;
+use super::obstacles::{Obstacle, Running};
 use crate::base::path::for_terminal;
 use crate::base::sha1::{Digest, sha1};
 use crate::cli::options::source;
 use crate::engine::Job;
 use crate::proto::id::InfoHash;
-use crate::proto::metainfo::Metainfo;
 use crate::sys::stamp::stamp;
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The time between two looks.
@@ -30,19 +30,19 @@ const MOST_TORRENTS: usize = 20_000;
 /// A change in the folder.
 pub enum Change {
     /// A torrent came, in this file.
-    Came(PathBuf, Box<Job>),
+    Came(Arc<Path>, Box<Job>),
     /// A torrent came that can't be used, as these words say, because another one writes to the same files.
-    LeftOut(PathBuf, Box<Job>, String),
+    LeftOut(Arc<Path>, Box<Job>, String),
     /// The torrent in this file is gone.
-    Went(PathBuf),
+    Went(Arc<Path>),
     /// A file can't be used, as these words say.
     Bad(String),
 }
 
 /// What became of a file.
 enum Fate {
-    /// Its torrent runs. `name` is that of the content, and `trackers` the digest of its trackers.
-    Runs { info_hash: InfoHash, name: Box<str>, trackers: Digest },
+    /// Its torrent runs. `content` is where its content is, and `trackers` the digest of its trackers.
+    Runs { info_hash: InfoHash, content: Arc<Path>, trackers: Digest },
     /// It was not a torrent at the last look.
     Unsure,
     /// It can't be used, and that was reported.
@@ -51,29 +51,20 @@ enum Fate {
     LeftOut { words: Box<str>, is_listed: bool },
 }
 
-/// Why a torrent file is not used.
-struct Obstacle<'a> {
-    /// The torrent file that is in its way,
-    other: &'a Path,
-    /// and what that one does.
-    why: String,
-    /// Its torrent is not otherwise in the list of torrents.
-    is_listed: bool,
-}
-
 /// A folder that is watched.
 pub struct Folder {
     changes: Changes,
     /// The folder of the content; `None`: beside each torrent.
     content: Option<PathBuf>,
     /// The stamp of each file, and what became of it.
-    seen: BTreeMap<PathBuf, (u64, Fate)>,
+    seen: BTreeMap<Arc<Path>, (u64, Fate)>,
+    running: Running,
     /// Looks until the next full rescan.
     looks_to_all: u32,
     /// A torrent went since the last look began, so another may take its place.
     some_went: bool,
     /// The files whose torrents failed, and what was in the place of their content.
-    failed: BTreeMap<PathBuf, Place>,
+    failed: BTreeMap<Arc<Path>, Place>,
 }
 
 /// Device and inode of the folder that holds content, and of the content in it; `None`: it does not exist.
@@ -86,6 +77,7 @@ impl Folder {
             changes: Changes::new(dir),
             content,
             seen: BTreeMap::new(),
+            running: Running::default(),
             looks_to_all: 0,
             some_went: false,
             failed: BTreeMap::new(),
@@ -94,9 +86,9 @@ impl Folder {
 
     /// The torrent in this file has failed. It begins anew when something else is in the place of its content: a disk
     /// was mounted, or a file that was in its way is gone.
-    pub fn has_failed(&mut self, path: PathBuf) {
-        if let Some((_, Fate::Runs { name, .. })) = self.seen.get(&path) {
-            let place = place_of(self.place(&path), name);
+    pub fn has_failed(&mut self, path: Arc<Path>) {
+        if let Some((_, Fate::Runs { content, .. })) = self.seen.get(&path) {
+            let place = place_of(content);
             self.failed.insert(path, place);
         }
     }
@@ -104,15 +96,15 @@ impl Folder {
     /// Forgets the torrents that failed and have something else in the place of their content now.
     fn try_again(&mut self, tell: &mut dyn FnMut(Change)) {
         for (path, before) in std::mem::take(&mut self.failed) {
-            let Some((_, Fate::Runs { name, .. })) = self.seen.get(&path) else { continue };
-            if place_of(self.place(&path), name) == before {
+            let Some((_, fate @ Fate::Runs { .. })) = self.seen.get_mut(&path) else { continue };
+            if let Fate::Runs { content, .. } = fate
+                && place_of(content) == before
+            {
                 self.failed.insert(path, before);
                 continue;
             }
-            tell(Change::Went(path.clone()));
-            if let Some((_, fate)) = self.seen.get_mut(&path) {
-                *fate = Fate::Unsure;
-            }
+            std::mem::replace(fate, Fate::Unsure).leave(&path, &mut self.running);
+            tell(Change::Went(path));
         }
     }
 
@@ -148,12 +140,13 @@ impl Folder {
     }
 
     /// The torrent files that may have changed. Reports the torrents whose file is gone.
-    fn find(&mut self, all: bool, tell: &mut dyn FnMut(Change)) -> BTreeMap<PathBuf, u64> {
+    fn find(&mut self, all: bool, tell: &mut dyn FnMut(Change)) -> BTreeMap<Arc<Path>, u64> {
         let found = self.changes.look(all);
-        let mut files: BTreeMap<PathBuf, u64> = BTreeMap::new();
+        let mut files: BTreeMap<Arc<Path>, u64> = BTreeMap::new();
         let mut room = MOST_TORRENTS.saturating_sub(self.seen.len());
-        for path in found.torrents.iter() {
-            let known = self.seen.get(path).map(|(stamp, _)| *stamp);
+        for path in &found.torrents {
+            let before = self.seen.get_key_value(&**path);
+            let known = before.map(|(_, (stamp, _))| *stamp);
             let stamp = match look(path) {
                 Ok(Some(stamp)) if known.is_some() || room > 0 => stamp,
                 Ok(_) => continue,
@@ -164,21 +157,22 @@ impl Folder {
                 },
             };
             room -= usize::from(known.is_none());
-            files.insert(path.clone(), stamp);
+            files.insert(before.map_or_else(|| path.as_path().into(), |(path, _)| Arc::clone(path)), stamp);
         }
-        let some_went = &mut self.some_went;
+        let (some_went, running) = (&mut self.some_went, &mut self.running);
         self.seen.retain(|path, (_, fate)| {
             let stays = files.contains_key(path) || found.left_alone(path);
             if !stays && fate.is_listed() {
                 *some_went = true;
-                tell(Change::Went(path.clone()));
+                fate.leave(path, running);
+                tell(Change::Went(Arc::clone(path)));
             }
             // A file that is being written changes, though its folder does not.
             if stays
                 && !matches!(fate, Fate::Runs { .. })
                 && let Ok(Some(stamp)) = look(path)
             {
-                files.insert(path.clone(), stamp);
+                files.insert(Arc::clone(path), stamp);
             }
             stays
         });
@@ -186,13 +180,14 @@ impl Folder {
     }
 
     /// What becomes of a file that is new or has changed, or (`same`) was not a torrent at the last look.
-    fn judge(&mut self, path: &Path, same: bool, tell: &mut dyn FnMut(Change)) -> Fate {
+    fn judge(&mut self, path: &Arc<Path>, same: bool, tell: &mut dyn FnMut(Change)) -> Fate {
         let mut metainfo = match source::read(path.as_os_str()) {
             Ok(metainfo) => metainfo,
             Err(failure) if same => {
                 let before = self.seen.get(path).map(|(_, fate)| fate);
-                if before.is_some_and(Fate::is_listed) {
-                    tell(Change::Went(path.to_path_buf()));
+                if let Some(before) = before.filter(|before| before.is_listed()) {
+                    before.leave(path, &mut self.running);
+                    tell(Change::Went(Arc::clone(path)));
                 }
                 if !matches!(before, Some(Fate::Bad)) {
                     tell(Change::Bad(failure.text));
@@ -208,9 +203,10 @@ impl Folder {
         {
             return before;
         }
-        let (info_hash, name, dir) =
-            (metainfo.info_hash, metainfo.name.as_str().into(), self.place(path).to_path_buf());
-        let obstacle = self.in_the_way(path, &metainfo).map(|Obstacle { other, why, is_listed }| {
+        before.leave(path, &mut self.running);
+        let (info_hash, dir) = (metainfo.info_hash, self.place(path).to_path_buf());
+        let content: Arc<Path> = dir.join(&metainfo.name).into();
+        let obstacle = self.running.in_the_way(path, &content, &metainfo).map(|Obstacle { other, why, is_listed }| {
             let [this, other] = [path, other].map(|path| for_terminal(&path.to_string_lossy()));
             (format!("{this} is not used: {other} {why}"), is_listed)
         });
@@ -222,48 +218,22 @@ impl Folder {
         // A torrent whose trackers were edited starts again. The resume state knows its content.
         if before.is_listed() {
             self.some_went = true;
-            tell(Change::Went(path.to_path_buf()));
+            tell(Change::Went(Arc::clone(path)));
         }
         let warnings = std::mem::take(&mut metainfo.warnings);
         let job = Box::new(Job { metainfo, dir, choice: None, duty: Default::default() });
         if let Some((words, is_listed)) = obstacle {
             tell(match is_listed {
-                true => Change::LeftOut(path.to_path_buf(), job, words.clone()),
+                true => Change::LeftOut(Arc::clone(path), job, words.clone()),
                 false => Change::Bad(words.clone()),
             });
             return Fate::LeftOut { words: words.into(), is_listed };
         }
         let shown = source::shown(path.as_os_str());
         warnings.iter().for_each(|warning| tell(Change::Bad(format!("{shown}: warning: {warning}"))));
-        tell(Change::Came(path.to_path_buf(), job));
-        Fate::Runs { info_hash, name, trackers: new_trackers }
-    }
-
-    /// What keeps the torrent file at `path` from being used.
-    fn in_the_way(&self, path: &Path, metainfo: &Metainfo) -> Option<Obstacle<'_>> {
-        let folders: Vec<&Path> = path.ancestors().skip(1).collect();
-        self.seen.iter().find_map(|(other, (_, fate))| {
-            let Fate::Runs { info_hash, name, .. } = fate else { return None };
-            let is_below = |folder: &&Path| {
-                folder.file_name() == Some(OsStr::new(&**name)) && folder.parent() == Some(self.place(other))
-            };
-            let (why, is_listed) = if *info_hash == metainfo.info_hash {
-                ("describes the same torrent".into(), false)
-            } else if folders.iter().any(is_below) {
-                // Otherwise the maker of that torrent could choose what else is downloaded here.
-                ("has it among its content".into(), false)
-            } else if **name == *metainfo.name && self.place(other) == self.place(path) {
-                // Many torrents have the same name, and few of them the same files. The other one is read again, because
-                // its files would take memory. If that fails, nothing is risked.
-                let theirs = source::read(other.as_os_str());
-                let shared =
-                    theirs.map_or(Some(metainfo.name.clone()), |theirs| source::shared_path(metainfo, &theirs));
-                (format!("has {} too", for_terminal(&shared?)), true)
-            } else {
-                return None;
-            };
-            Some(Obstacle { other, why, is_listed })
-        })
+        tell(Change::Came(Arc::clone(path), job));
+        self.running.add(info_hash, &content, path);
+        Fate::Runs { info_hash, content, trackers: new_trackers }
     }
 
     /// The folder that holds the content of the torrent file `path`.
@@ -278,15 +248,21 @@ impl Fate {
         matches!(self, Fate::Runs { .. } | Fate::LeftOut { is_listed: true, .. })
     }
 
+    /// If its torrent runs, it does not any more.
+    fn leave(&self, path: &Arc<Path>, running: &mut Running) {
+        if let Fate::Runs { info_hash, content, .. } = self {
+            running.remove(info_hash, content, path);
+        }
+    }
+
     /// A bad file has changed, so it may be good now.
     fn unless_bad(self) -> Fate {
         if matches!(self, Fate::Bad) { Fate::Unsure } else { self }
     }
 }
 
-fn place_of(folder: &Path, name: &str) -> Place {
-    [folder.to_path_buf(), folder.join(name)]
-        .map(|path| fs::metadata(path).ok().map(|found| (found.dev(), found.ino())))
+fn place_of(content: &Path) -> Place {
+    [content.parent(), Some(content)].map(|path| fs::metadata(path?).ok().map(|found| (found.dev(), found.ino())))
 }
 
 /// `None`: it is not a file.

@@ -6,9 +6,11 @@
 
 pub mod blocklist;
 pub mod changes;
+pub mod entry;
 pub mod folder;
 pub mod keys;
 pub mod log;
+pub mod obstacles;
 pub mod person;
 pub mod request;
 pub mod session;
@@ -20,12 +22,14 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::show::view::View;
 use crate::engine::{Command, Config, Engine, Job, Notice, TorrentId};
 use crossbeam_channel::{Receiver, Select};
+use entry::Entry;
 use folder::{Change, Folder};
 use person::Person;
 use request::{ONE_REQUEST, UserRequest};
-use session::{Entry, Session, Update};
+use session::{Session, Update};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use watcher::{Seen, Watcher};
 
@@ -49,16 +53,17 @@ pub enum Until {
 impl Until {
     fn is_over(&self, session: &Session) -> bool {
         let Some(settled) = session.settled else { return false };
-        let failed = session.failed() == session.entries.len();
-        failed && !matches!(self, Until::Interrupted)
-            || match self {
-                Until::Complete => true,
-                Until::Ended | Until::Interrupted => false,
-                Until::Seeded { ratio, time } => {
-                    time.is_some_and(|time| settled.elapsed() >= time)
-                        || ratio.is_some_and(|ratio| session.entries.values().all(|entry| has_served(entry, ratio)))
-                }
+        let all_failed = || session.failed() == session.entries.len();
+        match self {
+            Until::Complete => true,
+            Until::Interrupted => false,
+            Until::Ended => all_failed(),
+            Until::Seeded { ratio, time } => {
+                all_failed()
+                    || time.is_some_and(|time| settled.elapsed() >= time)
+                    || ratio.is_some_and(|ratio| session.all().all(|entry| has_served(entry, ratio)))
             }
+        }
     }
 
     /// When to ask [`is_over`](Until::is_over) again, if nothing happens before.
@@ -79,7 +84,7 @@ pub struct Watched {
 /// Whether a torrent has reached a ratio, in hundredths. A failed torrent never will, so it is not waited for.
 fn has_served(entry: &Entry, ratio: u64) -> bool {
     let sent = entry.status.as_ref().map_or(0, |status| status.uploaded);
-    entry.problem().is_some() || u128::from(sent) * 100 >= u128::from(entry.report.size) * u128::from(ratio)
+    entry.problem().is_some() || u128::from(sent) * 100 >= u128::from(entry.size) * u128::from(ratio)
 }
 
 /// Runs the engine until it is over, or until it is interrupted.
@@ -113,7 +118,7 @@ struct Run {
     person: Person,
     watcher: Watcher,
     /// The torrents of the watched folder, by their files.
-    files: BTreeMap<PathBuf, TorrentId>,
+    files: BTreeMap<Arc<Path>, TorrentId>,
     /// The engine was told to stop.
     stopping: bool,
     /// When the person asked for the end.
@@ -155,9 +160,9 @@ impl Run {
                     self.session.forget(*torrent);
                 }
                 if let Update::Failed(torrent) = update
-                    && let Some((path, _)) = self.files.iter().find(|(_, other)| *other == torrent)
+                    && let Some(path) = self.session.file_of(*torrent)
                 {
-                    self.watcher.has_failed(path.clone());
+                    self.watcher.has_failed(Arc::clone(path));
                 }
             }
             self.person.look(&self.engine, &self.view);
@@ -187,6 +192,7 @@ impl Run {
         match seen {
             Seen::Change(Change::Came(path, job)) => {
                 let torrent = self.session.add(*job, &self.engine);
+                self.session.is_in(torrent, &path);
                 self.files.insert(path, torrent);
                 vec![Update::Added(torrent)]
             }
@@ -240,7 +246,6 @@ mod tests {
     use super::*;
     use crate::engine::{Phase, Problem};
     use crate::swarm::figures::Status;
-    use std::sync::Arc;
 
     #[test]
     fn seeding_ends_by_ratio_or_by_time_whichever_comes_first() {
@@ -257,7 +262,7 @@ mod tests {
         assert!(over(&run, Some(150), Some(1)));
         // A torrent that failed is not waited for.
         run.settled = Some(Instant::now());
-        run.at(1).report.phase = Phase::Failed(Problem::io("gone"));
+        run.at(1).phase = Phase::Failed(Problem::io("gone"));
         assert!(over(&run, Some(150), None));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Floor 4. The views (the screen, plain lines, JSON) read it, and get its changes as [`Update`]s.
 
+use super::entry::Entry;
 use crate::base::units::sum;
 use crate::base::url;
 use crate::cli::exit::Exit;
@@ -9,25 +10,10 @@ use crate::engine::{Command, Engine, Job, Notice, Phase, Problem, ProblemKind, R
 use crate::swarm::figures::Status;
 use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// One torrent of this run.
-pub struct Entry {
-    /// The last report.
-    pub report: Report,
-    /// The last figures. They stay after a failure.
-    pub status: Option<Arc<Status>>,
-    /// When it joined its swarm, and the verified bytes at that time.
-    pub joined: Option<(Instant, u64)>,
-    /// Bytes that were read and hashed before it joined.
-    pub hashed: u64,
-    /// When it became complete.
-    pub completed_at: Option<Instant>,
-    /// It was removed. It is forgotten after its removal was shown.
-    pub removed: bool,
-}
+use std::time::Instant;
 
 /// A change that is worth showing.
 #[derive(Debug, PartialEq, Eq)]
@@ -90,75 +76,13 @@ pub struct Session {
     /// The limits of all torrents together.
     pub limits: RateLimits,
     /// The torrents, in the order in which they were added.
-    pub entries: BTreeMap<TorrentId, Entry>,
+    /// (In boxes, because the nodes of a map are half empty.)
+    pub entries: BTreeMap<TorrentId, Box<Entry>>,
     /// When the last torrent became complete or failed; `None` while some are neither.
     pub settled: Option<Instant>,
+    /// Those that are neither.
+    unsettled: BTreeSet<TorrentId>,
     first_failure: Option<Exit>,
-}
-
-impl Entry {
-    /// A torrent of which nothing else is known.
-    fn new(report: Report) -> Entry {
-        Entry { report, status: None, joined: None, hashed: 0, completed_at: None, removed: false }
-    }
-
-    /// Verified bytes.
-    pub fn had(&self) -> u64 {
-        if let Some(Problem { kind: ProblemKind::Incomplete(had_bytes), .. }) = self.problem() {
-            return *had_bytes;
-        }
-        match (&self.status, self.joined) {
-            _ if self.completed_at.is_some() => self.report.length,
-            (Some(status), _) => self.report.length.saturating_sub(status.left),
-            (None, Some((_, had))) => had,
-            (None, None) => 0,
-        }
-    }
-
-    /// Whether [`had`](Entry::had) is known, even if the torrent failed.
-    pub fn was_checked(&self) -> bool {
-        let incomplete = |problem: &Problem| matches!(problem.kind, ProblemKind::Incomplete(_));
-        self.status.is_some() || self.joined.is_some() || self.problem().is_some_and(incomplete)
-    }
-
-    /// The figures of a torrent that has joined its swarm.
-    pub fn running(&self) -> Option<&Status> {
-        match &self.report.phase {
-            Phase::Running(status) => Some(status),
-            _ => None,
-        }
-    }
-
-    /// Why it failed.
-    pub fn problem(&self) -> Option<&Problem> {
-        match &self.report.phase {
-            Phase::Failed(problem) => Some(problem),
-            _ => None,
-        }
-    }
-
-    /// The bytes to check, or to download.
-    pub fn length(&self) -> u64 {
-        self.checking().map_or(self.report.length, |_| self.report.size)
-    }
-
-    /// Bytes checked so far, while the existing content is being checked.
-    pub fn checking(&self) -> Option<u64> {
-        match self.report.phase {
-            Phase::Checking(bytes) if self.joined.is_none() => Some(bytes),
-            _ => None,
-        }
-    }
-
-    /// The time from joining the swarm until it was complete, and the bytes that were missing.
-    pub fn fetched(&self) -> Option<(Duration, u64)> {
-        let (joined, had) = self.joined?;
-        Some((self.completed_at?.saturating_duration_since(joined), self.report.length.saturating_sub(had)))
-    }
-
-    fn is_settled(&self) -> bool {
-        self.completed_at.is_some() || self.problem().is_some() || self.removed
-    }
 }
 
 impl Session {
@@ -169,6 +93,7 @@ impl Session {
             port,
             entries: BTreeMap::new(),
             settled: None,
+            unsettled: BTreeSet::new(),
             limits: RateLimits::default(),
             first_failure: None,
         }
@@ -176,21 +101,36 @@ impl Session {
 
     /// Adds a torrent, here and in the engine.
     pub fn add(&mut self, job: Job, engine: &Engine) -> TorrentId {
-        let report = report(&job, Phase::Checking(0));
-        self.enter(report, engine.add(job))
+        let entry = entry_of(&job, Phase::Checking(0));
+        self.enter(entry, engine.add(job))
     }
 
     /// Adds a torrent that the engine does not get, because another one is in its way.
     pub fn leave_out(&mut self, job: &Job, why: String, engine: &Engine) -> TorrentId {
         let problem = Problem { kind: ProblemKind::CantCreate, text: why };
         self.first_failure.get_or_insert(exit_of(&problem));
-        self.enter(report(job, Phase::Failed(problem)), engine.number())
+        self.enter(entry_of(job, Phase::Failed(problem)), engine.number())
     }
 
-    fn enter(&mut self, report: Report, torrent: TorrentId) -> TorrentId {
-        self.entries.insert(torrent, Entry::new(Report { torrent, ..report }));
+    fn enter(&mut self, entry: Entry, torrent: TorrentId) -> TorrentId {
+        if !entry.is_settled() {
+            self.unsettled.insert(torrent);
+        }
+        self.entries.insert(torrent, Box::new(entry));
         self.settled = None;
         torrent
+    }
+
+    /// A torrent came from this file of the folder that is watched.
+    pub fn is_in(&mut self, torrent: TorrentId, file: &Arc<Path>) {
+        if let Some(entry) = self.entries.get_mut(&torrent) {
+            entry.file = Some(Arc::clone(file));
+        }
+    }
+
+    /// The file that a torrent came from, if it came from a folder that is watched.
+    pub fn file_of(&self, torrent: TorrentId) -> Option<&Arc<Path>> {
+        self.entries.get(&torrent)?.file.as_ref()
     }
 
     /// Removes a torrent, here and in the engine. The removal is shown at once, before a torrent that replaces it.
@@ -198,12 +138,14 @@ impl Session {
         engine.send(Command::Remove(torrent));
         let entry = self.entries.get_mut(&torrent)?;
         entry.removed = true;
+        self.unsettled.remove(&torrent);
         Some(Update::Removed(torrent))
     }
 
     /// Forgets a removed torrent, after its removal was shown.
     pub fn forget(&mut self, torrent: TorrentId) {
         self.entries.remove(&torrent);
+        self.unsettled.remove(&torrent);
     }
 
     /// Takes in a notice, and returns what the views should show.
@@ -241,8 +183,9 @@ impl Session {
                 if let Some(entry) = self.entries.get_mut(&torrent) {
                     self.first_failure.get_or_insert(exit_of(&problem));
                     entry.status = status.or(entry.status.take());
-                    entry.report.phase = Phase::Failed(problem);
+                    entry.phase = Phase::Failed(problem);
                     updates.push(Update::Failed(torrent));
+                    self.unsettled.remove(&torrent);
                 }
             }
             Notice::Tracker { torrent, url, problem, refuses, warning } => {
@@ -256,43 +199,48 @@ impl Session {
                 updates.push(Update::Ended);
             }
         }
-        if self.settled.is_none() && self.entries.values().all(Entry::is_settled) {
+        if self.settled.is_none() && self.unsettled.is_empty() {
             self.settled = Some(now);
         }
         updates
     }
 
+    /// All torrents, in the order in which they were added.
+    pub fn all(&self) -> impl ExactSizeIterator<Item = &Entry> + Clone {
+        self.entries.values().map(|entry| &**entry)
+    }
+
     /// The number of complete torrents.
     pub fn complete_count(&self) -> usize {
-        self.entries.values().filter(|entry| entry.completed_at.is_some() && entry.problem().is_none()).count()
+        self.all().filter(|entry| entry.completed_at.is_some() && entry.problem().is_none()).count()
     }
 
     /// The number of failed torrents.
     pub fn failed(&self) -> usize {
-        self.entries.values().filter(|entry| entry.problem().is_some()).count()
+        self.all().filter(|entry| entry.problem().is_some()).count()
     }
 
     /// The download rate of all torrents together, in bytes per second.
     pub fn down_rate(&self) -> u64 {
-        sum(self.entries.values().filter_map(|entry| Some(entry.running()?.down_rate)))
+        sum(self.all().filter_map(|entry| Some(entry.running()?.down_rate)))
     }
 
     /// The upload rate of all torrents together, in bytes per second.
     pub fn up_rate(&self) -> u64 {
-        sum(self.entries.values().filter_map(|entry| Some(entry.running()?.up_rate)))
+        sum(self.all().filter_map(|entry| Some(entry.running()?.up_rate)))
     }
 
     /// Whether some tracker knows us, and must be notified at the end.
     pub fn has_trackers(&self) -> bool {
         let answers = |status: &Status| status.trackers.iter().any(|tracker| tracker.knows_us);
-        self.entries.values().filter_map(|entry| entry.status.as_deref()).any(answers)
+        self.all().filter_map(|entry| entry.status.as_deref()).any(answers)
     }
 
     /// The exit code if the run ended now.
     pub fn exit(&self) -> Exit {
         match self.first_failure {
             Some(exit) => exit,
-            None if !self.entries.values().all(Entry::is_settled) => Exit::Interrupted,
+            None if !self.unsettled.is_empty() => Exit::Interrupted,
             None => Exit::Success,
         }
     }
@@ -305,15 +253,23 @@ impl Session {
             entry.completed_at = None;
         }
         entry.status = Some(Arc::clone(&status));
-        entry.report.phase = Phase::Running(status);
+        entry.phase = Phase::Running(status);
+        if !entry.is_settled() {
+            self.unsettled.insert(torrent);
+        }
         Some(entry)
     }
 
     fn renew(&mut self, reports: Vec<Report>, now: Instant, updates: &mut Vec<Update>) {
         for report in reports {
-            let torrent = report.torrent;
-            let Phase::Running(status) = report.phase else {
-                self.entries.entry(torrent).and_modify(|entry| entry.report = report);
+            let Report { torrent, phase } = report;
+            let Phase::Running(status) = phase else {
+                if let Some(entry) = self.entries.get_mut(&torrent) {
+                    entry.phase = phase;
+                    if entry.is_settled() {
+                        self.unsettled.remove(&torrent);
+                    }
+                }
                 continue;
             };
             let is_complete = status.standing == Standing::Seeding;
@@ -327,15 +283,16 @@ impl Session {
     fn complete(&mut self, torrent: TorrentId, now: Instant, updates: &mut Vec<Update>) {
         if let Some(entry) = self.entries.get_mut(&torrent).filter(|entry| entry.completed_at.is_none()) {
             entry.completed_at = Some(now);
+            self.unsettled.remove(&torrent);
             updates.push(Update::Complete(torrent));
         }
     }
 }
 
 /// The first report of a torrent, which has no number yet.
-fn report(job: &Job, phase: Phase) -> Report {
+fn entry_of(job: &Job, phase: Phase) -> Entry {
     let (name, info_hash) = (job.metainfo.name.clone(), job.metainfo.info_hash);
-    Report { torrent: TorrentId(0), name, info_hash, length: job.length(), size: job.metainfo.length, phase }
+    Entry { phase, ..Entry::new(name, info_hash, job.length(), job.metainfo.length) }
 }
 
 /// The exit code of a failed torrent.

@@ -9,6 +9,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::swarm::meeting::blocklist::Blocklist;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::Builder;
 use std::time::Instant;
 
@@ -37,7 +38,7 @@ enum Order {
     /// Scan everything again.
     Rescan,
     /// The torrent in this file has failed.
-    Failed(PathBuf),
+    Failed(Arc<Path>),
 }
 
 impl Watcher {
@@ -60,7 +61,7 @@ impl Watcher {
     }
 
     /// The torrent in this file has failed. This never waits.
-    pub fn has_failed(&self, path: PathBuf) {
+    pub fn has_failed(&self, path: Arc<Path>) {
         self.tell(Order::Failed(path));
     }
 

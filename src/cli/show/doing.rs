@@ -2,7 +2,7 @@
 //!
 //! Floor 4. Pure.
 
-use crate::cli::run::session::Entry;
+use crate::cli::run::entry::Entry;
 use crate::swarm::figures::Status;
 use crate::swarm::standing::Standing;
 

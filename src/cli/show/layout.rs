@@ -9,7 +9,8 @@ use super::{trackers, words};
 use crate::base::path::for_terminal;
 use crate::base::units::{count, duration, of, per_mille, percent, rate, size, sum, time_left};
 use crate::base::width::{columns, pad, shorten_end, shorten_middle, wrap};
-use crate::cli::run::session::{Entry, Session};
+use crate::cli::run::entry::Entry;
+use crate::cli::run::session::Session;
 use crate::swarm::figures::Status;
 use std::time::Duration;
 
@@ -67,7 +68,7 @@ const REASON_ROWS: usize = 3;
 
 /// The rows of a session. `ended`: for the last time.
 pub fn draw(session: &Session, look: Look, ended: bool) -> Vec<Row> {
-    let entries: Vec<&Entry> = session.entries.values().collect();
+    let entries: Vec<&Entry> = session.all().collect();
     let alone = entries.len() == 1;
     // The total has a row, and so has the number of torrents that are not shown.
     let room = look.rows.saturating_sub(usize::from(!alone));
@@ -133,7 +134,7 @@ pub fn head(entry: &Entry, look: Look, ended: bool) -> Vec<Row> {
 fn title(entry: &Entry, look: Look, ended: bool) -> Row {
     let state = doing(entry, ended).word();
     let room = look.columns.saturating_sub(state.len() + 2);
-    let name = shorten_middle(&shown(&entry.report.name, look), room, ellipsis(look));
+    let name = shorten_middle(&shown(&entry.name, look), room, ellipsis(look));
     let mut row = plain(format!("{}  {state}", pad(&name, room)), look);
     row.strong = if row.text.starts_with(&name) { name.len() } else { 0 };
     row
@@ -252,7 +253,7 @@ fn line(entry: &Entry, look: Look, ended: bool) -> Row {
         right = format!("  {bar}{right}  {:<NOTE$}", left(entry, ended).map_or(String::new(), duration));
     }
     let room = look.columns.saturating_sub(columns(&right));
-    let name = shorten_middle(&shown(&entry.report.name, look), room, ellipsis(look));
+    let name = shorten_middle(&shown(&entry.name, look), room, ellipsis(look));
     Row { strong: name.len(), ..plain(pad(&name, room) + &right, look) }
 }
 
@@ -267,7 +268,7 @@ fn more<'a>(entries: impl Iterator<Item = &'a Entry>, ended: bool) -> String {
 
 /// The sum of all torrents in one row, as much as there is room for.
 pub fn total(session: &Session, look: Look, ended: bool) -> Row {
-    let entries = || session.entries.values();
+    let entries = || session.all();
     let running = || entries().filter_map(Entry::running);
     let (down, up) = (session.down_rate(), session.up_rate());
     // The rates of complete or waiting torrents say nothing about the others.

@@ -5,7 +5,8 @@
 use super::doing::waits_for_disk;
 use super::{trackers, words};
 use crate::base::units::{count, duration, of, percent, rate, sum, time_left};
-use crate::cli::run::session::{Entry, Session, Update};
+use crate::cli::run::entry::Entry;
+use crate::cli::run::session::{Session, Update};
 use crate::cli::say;
 use crate::engine::TorrentId;
 use crate::swarm::standing::DiskTrouble;
@@ -23,18 +24,18 @@ pub fn show(update: &Update, session: &Session) {
 pub fn problem(torrent: TorrentId, session: &Session) {
     let Some(entry) = session.entries.get(&torrent) else { return };
     if let Some(problem) = words::problem(entry) {
-        say::problem(&format!("{}: {problem}", entry.report.name));
+        say::problem(&format!("{}: {problem}", entry.name));
     }
 }
 
 /// Writes that a torrent waits for its disk, even with `--quiet`, because the person must do something.
 pub fn waiting(torrent: TorrentId, trouble: &DiskTrouble, session: &Session) {
     let Some(entry) = session.entries.get(&torrent) else { return };
-    say::problem(&format!("{}: {}", entry.report.name, words::waiting_for_disk(trouble)));
+    say::problem(&format!("{}: {}", entry.name, words::waiting_for_disk(trouble)));
 }
 
 fn lines(update: &Update, session: &Session, now: Instant) -> Vec<String> {
-    let name = |torrent: TorrentId| session.entries[&torrent].report.name.as_str();
+    let name = |torrent: TorrentId| session.entries[&torrent].name.as_str();
     match update {
         Update::Started => vec![format!("listening on port {}", session.port)],
         Update::Ticked => progress(session),
@@ -44,7 +45,7 @@ fn lines(update: &Update, session: &Session, now: Instant) -> Vec<String> {
             let entry = &session.entries[torrent];
             let had = entry.joined.map_or(0, |(_, had)| had);
             let how = if had > 0 && entry.hashed == 0 { "resumed" } else { "checked" };
-            vec![format!("{}: {how}, {} present", name(*torrent), of(had, entry.report.length))]
+            vec![format!("{}: {how}, {} present", name(*torrent), of(had, entry.wanted))]
         }
         Update::Complete(torrent) => {
             vec![format!("{}: complete, {}", name(*torrent), words::fetched(&session.entries[torrent]))]
@@ -74,11 +75,10 @@ fn lines(update: &Update, session: &Session, now: Instant) -> Vec<String> {
 
 /// The progress of incomplete torrents.
 fn progress(session: &Session) -> Vec<String> {
-    let under_way =
-        || session.entries.values().filter(|entry| entry.completed_at.is_none() && entry.problem().is_none());
+    let under_way = || session.all().filter(|entry| entry.completed_at.is_none() && entry.problem().is_none());
     let number = under_way().count();
     if number > MOST_LINES {
-        let length = sum(under_way().map(|entry| entry.report.length));
+        let length = sum(under_way().map(|entry| entry.wanted));
         let had = sum(under_way().map(Entry::had));
         let down = sum(under_way().filter_map(|entry| Some(entry.running()?.down_rate)));
         let torrents = count(number, "torrent");
@@ -91,7 +91,7 @@ fn progress(session: &Session) -> Vec<String> {
 
 /// The progress of one torrent; `None` before its check has begun.
 fn one(entry: &Entry) -> Option<String> {
-    let (name, length) = (&entry.report.name, entry.length());
+    let (name, length) = (&entry.name, entry.length());
     if let Some(checked) = entry.checking() {
         return (checked > 0).then(|| format!("{name}: checking, {}", percent(checked, length)));
     }

@@ -70,7 +70,7 @@ impl Screen {
     pub fn watch(&self) -> Watch {
         // A list has no maps of pieces.
         let cells = if self.list.is_some() { 0 } else { map_columns(self.look()) };
-        Watch { cells, peers_of: self.peers_of }
+        Watch { cells, peers_of: self.peers_of, selected: self.selected() }
     }
 
     /// Does what a key stands for.
@@ -336,7 +336,7 @@ mod tests {
     fn without_peers_the_peers_view_shows_the_reason() {
         let (mut screen, mut session) = full(Some(TorrentId(0)), None);
         let nobody = Status { peers: 0, useful: 0, askable: 0, known: 0, down_rate: 0, ..status(50 << 20) };
-        session.at(0).report.phase = Phase::Running(nobody.into());
+        session.at(0).phase = Phase::Running(nobody.into());
         let rows = screen.rows(&session, Look { columns: 79, rows: 23, utf8: true }, false, true);
         assert!(rows.iter().any(|row| row.text == "  no peers: the tracker knows none"), "{rows:#?}");
     }

@@ -10,7 +10,8 @@ use crate::base::json::Object;
 use crate::base::units;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::command::{Part, Section};
-use crate::cli::run::session::{Entry, Session, Update, exit_of};
+use crate::cli::run::entry::Entry;
+use crate::cli::run::session::{Session, Update, exit_of};
 use crate::cli::say;
 use crate::engine::TorrentId;
 use crate::swarm::meeting::source::Source;
@@ -87,7 +88,7 @@ pub fn show(update: &Update, session: &Session) -> Result<(), Failure> {
 
 fn objects(update: &Update, session: &Session, now: Instant) -> String {
     let all = |name: &str, more: fn(&mut Object, &Session, &Entry)| -> String {
-        let entries = session.entries.values();
+        let entries = session.all();
         entries.map(|entry| object(name, session, entry, now, |object| more(object, session, entry))).collect()
     };
     let one = |name: &str, torrent: TorrentId, more: &dyn Fn(&mut Object, &Entry)| {
@@ -98,7 +99,7 @@ fn objects(update: &Update, session: &Session, now: Instant) -> String {
         Update::Started => all("start", |object, session, _| object.number("port", session.port.into())),
         Update::Ticked => all("status", |object, _, entry| {
             let running = entry.running();
-            object.number("checked", entry.checking().unwrap_or(entry.report.size));
+            object.number("checked", entry.checking().unwrap_or(entry.size));
             object.flag("has_place", running.is_some_and(|status| status.has_place));
             object.number("under_way", running.map_or(0, |status| status.under_way));
             object.text_or_null("why", words::why(entry).as_deref());
@@ -148,17 +149,17 @@ fn objects(update: &Update, session: &Session, now: Instant) -> String {
 fn object(event: &str, session: &Session, entry: &Entry, now: Instant, more: impl Fn(&mut Object)) -> String {
     let mut object = Object::new(event);
     object.raw("time", &units::seconds(now.saturating_duration_since(session.began)));
-    object.text("info_hash", &entry.report.info_hash.to_string());
-    object.text("name", &entry.report.name);
-    object.number("size", entry.report.size);
-    object.number("wanted", entry.report.length);
+    object.text("info_hash", &entry.info_hash.to_string());
+    object.text("name", &entry.name);
+    object.number("size", entry.size);
+    object.number("wanted", entry.wanted);
     object.number("had", entry.had());
     object.text("state", Doing::of(entry).word());
     object.text_or_null("waits_for", words::waits_for(entry));
     let (last, running) = (entry.status.as_ref(), entry.running());
     object.number("downloaded", last.map_or(0, |status| status.downloaded));
     object.number("uploaded", last.map_or(0, |status| status.uploaded));
-    object.raw("ratio", &units::ratio(last.map_or(0, |status| status.uploaded), entry.report.size));
+    object.raw("ratio", &units::ratio(last.map_or(0, |status| status.uploaded), entry.size));
     object.number("wasted", last.map_or(0, |status| status.wasted));
     object.number("down_rate", running.map_or(0, |status| status.down_rate));
     object.number("up_rate", running.map_or(0, |status| status.up_rate));

@@ -7,8 +7,9 @@ use super::layout::{Look, Row, ellipsis, plain, shown, total};
 use super::{trackers, words};
 use crate::base::units::{per_mille, percent, rate};
 use crate::base::width::{columns, pad, shorten_end, shorten_middle};
+use crate::cli::run::entry::Entry;
 use crate::cli::run::request::Move;
-use crate::cli::run::session::{Entry, Session};
+use crate::cli::run::session::Session;
 use crate::engine::TorrentId;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
@@ -117,8 +118,8 @@ impl Roster {
     }
 
     /// Sorts the torrents and finds the selected one. If it is gone, the torrent in its place is selected.
-    fn sort(&mut self, entries: &BTreeMap<TorrentId, Entry>) {
-        let mut sorted: Vec<(&TorrentId, &Entry)> = entries.iter().collect();
+    fn sort(&mut self, entries: &BTreeMap<TorrentId, Box<Entry>>) {
+        let mut sorted: Vec<(&TorrentId, &Box<Entry>)> = entries.iter().collect();
         let order = self.order;
         sorted.sort_unstable_by(|(a, one), (b, other)| compare(order, one, other).then(a.cmp(b)));
         self.sorted = sorted.into_iter().map(|(torrent, _)| *torrent).collect();
@@ -168,7 +169,7 @@ fn compare(order: SortBy, a: &Entry, b: &Entry) -> Ordering {
         })
     };
     match order {
-        SortBy::Name => a.report.name.cmp(&b.report.name),
+        SortBy::Name => a.name.cmp(&b.name),
         SortBy::Progress => progress(a).cmp(&progress(b)),
         SortBy::Down | SortBy::Up | SortBy::Peers => Reverse(number(a)).cmp(&Reverse(number(b))),
     }
@@ -209,7 +210,7 @@ fn line(entry: &Entry, look: Look, selected: bool) -> String {
         format!(" {done:>PERCENT$} {note:>STATE$}")
     };
     let room = look.columns.saturating_sub(columns(&right) + 1);
-    let name = shorten_middle(&shown(&entry.report.name, look), room, ellipsis(look));
+    let name = shorten_middle(&shown(&entry.name, look), room, ellipsis(look));
     behind(format!("{}{name}", if selected { '>' } else { ' ' }), right, look)
 }
 

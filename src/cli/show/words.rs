@@ -5,7 +5,8 @@
 use super::doing::{Doing, waits_for_disk};
 use super::trackers;
 use crate::base::units::{self, average, count, duration, of, percent, rate, ratio, size, sum};
-use crate::cli::run::session::{Entry, Session};
+use crate::cli::run::entry::Entry;
+use crate::cli::run::session::Session;
 use crate::engine::ProblemKind;
 use crate::swarm::figures::Status;
 use crate::swarm::standing::DiskTrouble;
@@ -19,7 +20,7 @@ pub fn problem(entry: &Entry) -> Option<String> {
         Some(status) if problem.kind == ProblemKind::GaveUp => format!("{}: {}", problem.text, why_waiting(status)),
         // Its content may be elsewhere.
         _ if problem.kind == ProblemKind::Incomplete(0) => {
-            format!("{}; --dir names the folder that contains {}", problem.text, entry.report.name)
+            format!("{}; --dir names the folder that contains {}", problem.text, entry.name)
         }
         _ => problem.text.clone(),
     })
@@ -121,8 +122,8 @@ pub fn peers(status: &Status) -> String {
 /// What was downloaded, and in which time.
 pub fn fetched(entry: &Entry) -> String {
     match entry.fetched() {
-        Some((time, missing)) if missing > 0 => came(missing, entry.report.length, time),
-        _ => format!("all {} were present", size(entry.report.length)),
+        Some((time, missing)) if missing > 0 => came(missing, entry.wanted, time),
+        _ => format!("all {} were present", size(entry.wanted)),
     }
 }
 
@@ -134,8 +135,8 @@ fn came(missing: u64, length: u64, time: Duration) -> String {
 
 /// The last line of a run.
 pub fn closing(session: &Session, now: Instant) -> String {
-    let entries = session.entries.values();
-    let length = sum(entries.clone().map(|entry| entry.report.length));
+    let entries = session.all();
+    let length = sum(entries.clone().map(|entry| entry.wanted));
     let had = sum(entries.clone().map(Entry::had));
     let sent = sum(entries.clone().filter_map(|entry| Some(entry.status.as_ref()?.uploaded)));
     let (complete, failed) = (session.complete_count(), session.failed());
@@ -168,7 +169,7 @@ pub fn closing(session: &Session, now: Instant) -> String {
     if sent == 0 {
         return done;
     }
-    let size_of_all = sum(entries.clone().map(|entry| entry.report.size));
+    let size_of_all = sum(entries.clone().map(|entry| entry.size));
     format!("{done}; {} sent (ratio {}){}", size(sent), ratio(sent, size_of_all), seeding_time(seeded))
 }
 
@@ -238,18 +239,18 @@ mod tests {
         let mut run = session(vec![("a", 100, Phase::Running(Status { paused: true, ..idle() }.into()))]);
         let (began, entry) = (run.began, run.at(0));
         assert_eq!((Doing::of(entry), waits_for(entry)), (Doing::Paused, None));
-        entry.report.phase = Phase::Running(Status { queued: true, ..idle() }.into());
+        entry.phase = Phase::Running(Status { queued: true, ..idle() }.into());
         assert_eq!((Doing::of(entry), waits_for(entry)), (Doing::Waiting, Some("turn")));
         assert_eq!(
             why(entry).as_deref(),
             Some("queued: the maximum number of torrents is downloading (--max-downloads)")
         );
         // No peer is connected, whatever the rate of the last seconds was.
-        entry.report.phase = Phase::Running(Status { down_rate: 9, ..idle() }.into());
+        entry.phase = Phase::Running(Status { down_rate: 9, ..idle() }.into());
         assert_eq!((Doing::of(entry), waits_for(entry), time_left(entry)), (Doing::Waiting, Some("peers"), None));
         // A seed does not seed if its disk is gone.
         entry.completed_at = Some(began);
-        entry.report.phase = Phase::Running(disk.into());
+        entry.phase = Phase::Running(disk.into());
         assert_eq!((Doing::of(entry), waits_for(entry)), (Doing::Waiting, Some("disk")));
     }
 

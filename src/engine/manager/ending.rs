@@ -26,13 +26,16 @@ impl Manager {
         let Some(mut slot) = self.torrents.remove(&id) else { return false };
         self.disks.save(&mut slot, self.started.elapsed(), true);
         self.agenda.change(id, &mut slot.plan, Plan::default());
-        if let State::Running(torrent, content) = slot.state {
+        self.news.touched(id);
+        let Slot { state, .. } = *slot;
+        if let State::Running(torrent, content) = state {
             self.peers.around.directory.remove(&content.metainfo.info_hash);
             self.disks.disk.end(&content);
             self.trackers.part(id, torrent);
         }
         if let Some(problem) = problem {
-            self.torrents.insert(id, Slot { state: State::Failed(problem), kept: None, ..slot });
+            let failed = Slot { state: State::Failed(problem), kept: None, ..*slot };
+            self.torrents.insert(id, Box::new(failed));
         }
         self.place_left = true;
         true
@@ -110,6 +113,7 @@ impl Manager {
         self.save_all(now);
         // This is the only time that this thread waits for a disk: nobody waits for it any more.
         self.disks.keeper.wait(&self.disks.disk.busy());
-        self.news.tell(Notice::Stopped(self.news.reports(&self.torrents, now)));
+        let reports = self.news.reports(&self.torrents, now);
+        self.news.tell(Notice::Stopped(reports));
     }
 }

@@ -5,13 +5,17 @@
 
 use super::slot::{Slot, State};
 use crate::base::time::Time;
-use crate::engine::notice::{Notice, Problem, RateLimits, Report, Watch};
+use crate::engine::notice::{Notice, Phase, Problem, RateLimits, Report, Watch};
 use crate::storage::TorrentId;
 use crate::swarm::event::News;
+use crate::swarm::standing::Standing;
 use crossbeam_channel::Sender;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// If there are no more torrents than this, all are reported each time: then the person may look at any of them.
+const FEW: usize = 64;
 
 /// The notices about all torrents.
 pub struct Reporter {
@@ -20,12 +24,14 @@ pub struct Reporter {
     every: Option<Duration>,
     /// When all figures are reported next; `None`: never.
     pub due: Option<Time>,
+    /// Torrents that may look different from what was reported last. Of thousands that are idle, none is.
+    changed: BTreeSet<TorrentId>,
 }
 
 impl Reporter {
     /// All figures are reported every `every`.
     pub fn new(notices: Sender<Notice>, every: Option<Duration>) -> Reporter {
-        Reporter { notices, watch: Watch::default(), every, due: every.map(|_| Time::ZERO) }
+        Reporter { notices, watch: Watch::default(), every, due: every.map(|_| Time::ZERO), changed: BTreeSet::new() }
     }
 
     /// Tells the person something.
@@ -45,19 +51,26 @@ impl Reporter {
         self.due = self.every.map(|_| now);
     }
 
+    /// Something happened to a torrent.
+    pub fn touched(&mut self, torrent: TorrentId) {
+        if self.every.is_some() {
+            self.changed.insert(torrent);
+        }
+    }
+
     /// Tells what became of a torrent. If it ended, returns why.
     pub fn report(&self, torrent: TorrentId, slot: &Slot, news: News, now: Time) -> Option<Problem> {
-        let State::Running(running, _) = &slot.state else { return None };
+        let State::Running(running, content) = &slot.state else { return None };
         let status = || slot.status(torrent, running, now, self.watch);
         match news {
             News::Complete => self.tell(Notice::Complete { torrent, status: status() }),
             News::Waiting { trouble } => {
-                log::warn!("{}: waiting for disk: {}", slot.name, trouble.text);
+                log::warn!("{}: waiting for disk: {}", content.metainfo.name, trouble.text);
                 self.tell(Notice::Waiting { torrent, trouble, status: status() });
             }
             News::Resumed => self.tell(Notice::Resumed { torrent, status: status() }),
             News::Failed { problem, status } => {
-                log::error!("{}: {}", slot.name, problem.text);
+                log::error!("{}: {}", content.metainfo.name, problem.text);
                 self.tell(Notice::Failed { torrent, problem: problem.clone(), status: Some(Arc::new(*status)) });
                 return Some(problem);
             }
@@ -78,16 +91,37 @@ impl Reporter {
         }
     }
 
-    /// Reports all figures, if that is due.
-    pub fn report_all(&mut self, torrents: &BTreeMap<TorrentId, Slot>, limits: RateLimits, now: Time) {
+    /// Reports all figures that may have changed, if that is due.
+    pub fn report_all(&mut self, torrents: &BTreeMap<TorrentId, Box<Slot>>, limits: RateLimits, now: Time) {
         if self.due.is_some_and(|due| due <= now) {
             self.due = self.every.map(|every| now.saturating_add(every));
-            self.tell(Notice::Status { reports: self.reports(torrents, now), limits });
+            let reports = self.reports(torrents, now);
+            self.tell(Notice::Status { reports, limits });
         }
     }
 
-    /// How all torrents stand.
-    pub fn reports(&self, torrents: &BTreeMap<TorrentId, Slot>, now: Time) -> Vec<Report> {
-        torrents.iter().map(|(id, slot)| slot.report(*id, now, self.watch)).collect()
+    /// How the torrents stand that may look different from what was reported last.
+    pub fn reports(&mut self, torrents: &BTreeMap<TorrentId, Box<Slot>>, now: Time) -> Vec<Report> {
+        let mut changed = std::mem::take(&mut self.changed);
+        if torrents.len() <= FEW || self.every.is_none() {
+            changed = torrents.keys().copied().collect();
+        }
+        changed.extend(self.watch.selected);
+        let slots = changed.iter().filter_map(|id| torrents.get_key_value(id));
+        let reports: Vec<Report> = slots.map(|(id, slot)| slot.report(*id, now, self.watch)).collect();
+        self.changed.extend(reports.iter().filter(|report| may_change(&report.phase)).map(|report| report.torrent));
+        // A check that has not begun was reported when the torrent was added.
+        reports.into_iter().filter(|report| !matches!(report.phase, Phase::Checking(0))).collect()
+    }
+}
+
+/// Whether a torrent may look different soon although no event comes.
+fn may_change(phase: &Phase) -> bool {
+    match phase {
+        Phase::Checking(_) => true,
+        Phase::Running(status) => {
+            status.standing != Standing::Seeding || status.peers > 0 || status.down_rate > 0 || status.up_rate > 0
+        }
+        Phase::Failed(_) => false,
     }
 }

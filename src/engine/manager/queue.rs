@@ -26,12 +26,7 @@ impl Manager {
     pub(super) fn add(&mut self, torrent: TorrentId, job: Box<Job>) {
         let progress = Arc::new(AtomicU32::new(0));
         let slot = Slot {
-            name: job.metainfo.name.clone(),
-            info_hash: job.metainfo.info_hash,
-            length: job.length(),
-            size: job.metainfo.length,
-            piece_length: job.metainfo.piece_length,
-            state: State::Checking(Arc::clone(&progress)),
+            state: State::Checking(Arc::clone(&progress), job.metainfo.length, job.metainfo.piece_length),
             reported: Vec::new(),
             paused: self.paused,
             queued: false,
@@ -39,7 +34,8 @@ impl Manager {
             saved: Saved::default(),
             plan: Plan::default(),
         };
-        self.torrents.insert(torrent, slot);
+        self.torrents.insert(torrent, Box::new(slot));
+        self.news.touched(torrent);
         self.disks.check(Check::New { torrent, job, progress });
     }
 
@@ -48,8 +44,8 @@ impl Manager {
         // A torrent that was removed meanwhile has no slot.
         let Some(slot) = self.torrents.get(&torrent) else { return };
         match (&slot.state, result) {
-            (State::Checking(_), Ok(found)) => self.join(torrent, *found, now),
-            (State::Checking(_), Err(error)) => self.failed_at_start(torrent, error.into()),
+            (State::Checking(..), Ok(found)) => self.join(torrent, *found, now),
+            (State::Checking(..), Err(error)) => self.failed_at_start(torrent, error.into()),
             (State::Running(..), Ok(found)) => self.go_on(torrent, *found, now),
             (State::Running(..), Err(error)) if error.may_pass() => {
                 let trouble = DiskTrouble { text: error.to_string(), short_bytes: 0 };
@@ -69,12 +65,13 @@ impl Manager {
             return self.failed_at_start(id, problem);
         }
         let Some(slot) = self.torrents.get_mut(&id) else { return };
-        let mut torrent = Torrent::new(&content.metainfo, have, self.settings.clone(), now, &mut self.shared.rng);
+        let mut torrent = Torrent::new(&content.metainfo, have, Arc::clone(&self.settings), now, &mut self.shared.rng);
         if let Some(choice) = &content.choice {
             torrent.want_only(&choice.pieces);
         }
         let Status { left, standing, .. } = torrent.status(now);
-        let (had_bytes, is_complete, paused) = (slot.length - left, standing == Standing::Seeding, slot.paused);
+        let (had_bytes, is_complete, paused) =
+            (content.wanted_bytes() - left, standing == Standing::Seeding, slot.paused);
         slot.reported = vec![[None, None]; torrent.trackers().len()];
         slot.saved.at = now;
         slot.kept = known.map(|known| Kept::new(&content, known));

@@ -7,7 +7,6 @@ use super::agenda::Plan;
 use crate::base::time::{Time, sooner};
 use crate::engine::keeper::Kept;
 use crate::engine::notice::{Phase, Problem, Report, Watch};
-use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
 use crate::storage::resume::{SAVE_COMPLETE_AFTER, SAVE_TOTALS_EVERY, Save};
@@ -20,16 +19,6 @@ use std::time::Duration;
 
 /// A torrent of the process.
 pub struct Slot {
-    /// The torrent's name, for people.
-    pub name: String,
-    /// The torrent's info-hash.
-    pub info_hash: InfoHash,
-    /// Bytes of content that are wanted.
-    pub length: u64,
-    /// Bytes of content in all.
-    pub size: u64,
-    /// Bytes per piece.
-    pub piece_length: u32,
     /// What it is doing.
     pub state: State,
     /// A person has paused it.
@@ -59,9 +48,9 @@ pub struct Saved {
 
 /// What a torrent is doing.
 pub enum State {
-    /// Its content is being checked: the number of pieces checked so far. (32 bits, because many routers' processors
-    /// have no larger atomics.)
-    Checking(Arc<AtomicU32>),
+    /// Its content of so many bytes is being checked, in pieces of this length: the number of pieces checked so far. (32
+    /// bits, because many routers' processors have no larger atomics.)
+    Checking(Arc<AtomicU32>, u64, u32),
     /// It is in its swarm.
     Running(Box<Torrent>, Arc<Content>),
     /// It ended by itself.
@@ -130,15 +119,14 @@ impl Slot {
     /// How it stands at `now`, with the details that `watch` asks for.
     pub fn report(&self, id: TorrentId, now: Time, watch: Watch) -> Report {
         let phase = match &self.state {
-            State::Checking(pieces) => {
-                let bytes = pieces.load(Ordering::Relaxed) as u64 * self.piece_length as u64;
-                Phase::Checking(bytes.min(self.size))
+            State::Checking(pieces, size, piece_length) => {
+                let bytes = u64::from(pieces.load(Ordering::Relaxed)) * u64::from(*piece_length);
+                Phase::Checking(bytes.min(*size))
             }
             State::Running(torrent, _) => Phase::Running(self.status(id, torrent, now, watch)),
             State::Failed(problem) => Phase::Failed(problem.clone()),
         };
-        let (name, info_hash) = (self.name.clone(), self.info_hash);
-        Report { torrent: id, name, info_hash, length: self.length, size: self.size, phase }
+        Report { torrent: id, phase }
     }
 }
 
@@ -147,7 +135,7 @@ mod tests {
     use super::*;
     use crate::base::rng::Rng;
     use crate::engine::testkit::{open, torrent};
-    use crate::proto::id::PeerId;
+    use crate::proto::id::{InfoHash, PeerId};
     use crate::proto::peer::bitfield::Bitfield;
     use crate::proto::peer::handshake::{Handshake, Reserved};
     use crate::swarm::event::{DiskEvent, Event, PeerEvent};
@@ -163,13 +151,8 @@ mod tests {
         let (metainfo, _) = torrent(3000, &[], 1000, &[]);
         let content = open(&metainfo, dir, false);
         let settings = Settings { peer_id: PeerId([1; 20]), ..Settings::default() };
-        let one = Torrent::new(&metainfo, Bitfield::full(3), settings, Time::ZERO, &mut shared.rng);
+        let one = Torrent::new(&metainfo, Bitfield::full(3), settings.into(), Time::ZERO, &mut shared.rng);
         let slot = Slot {
-            name: metainfo.name.clone(),
-            info_hash: metainfo.info_hash,
-            length: 3000,
-            size: 3000,
-            piece_length: 1000,
             state: State::Running(Box::new(one), Arc::clone(&content)),
             paused: false,
             queued: false,
@@ -190,7 +173,7 @@ mod tests {
     fn join(slot: &mut Slot, shared: &mut Shared) -> PeerKey {
         let (peer, addr) = (PeerKey(NonZeroU32::MIN), ([127, 0, 0, 1], 6881).into());
         let handshake =
-            Box::new(Handshake { reserved: Reserved::ours(), info_hash: slot.info_hash, peer_id: PeerId([2; 20]) });
+            Box::new(Handshake { reserved: Reserved::ours(), info_hash: InfoHash([0; 20]), peer_id: PeerId([2; 20]) });
         happen(slot, shared, Event::Peer(peer, PeerEvent::Connected { addr, outgoing: true, handshake }));
         peer
     }

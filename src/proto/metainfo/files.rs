@@ -103,7 +103,7 @@ impl Files {
 
     /// A single file.
     pub fn single(name: &str, length: u64) -> Files {
-        let mut files = Files::default();
+        let mut files = Files { entries: Vec::with_capacity(1), ..Files::default() };
         files.push(name.as_bytes(), length, false);
         files
     }

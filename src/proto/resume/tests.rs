@@ -37,7 +37,7 @@ fn resume() -> impl Strategy<Value = (Metainfo, Resume)> {
         (0..metainfo.piece_count()).filter(|piece| had[*piece as usize]).for_each(|piece| {
             resume.have.set(piece);
         });
-        (metainfo, Resume { files, boot, uploaded, downloaded, ..resume })
+        (metainfo, Resume { files, boot: boot.into(), uploaded, downloaded, ..resume })
     })
 }
 
@@ -119,7 +119,7 @@ fn every_field_is_checked() {
 fn only_an_unchanged_file_is_trusted() {
     let metainfo = metainfo(1);
     let then = Record { stamp: 5, mount: 9, on_disk: false };
-    let mut resume = Resume { boot: b"b".into(), ..Resume::new(&metainfo, FOLDER.to_vec()) };
+    let mut resume = Resume { boot: (*b"b").into(), ..Resume::new(&metainfo, FOLDER.to_vec()) };
     assert!(!resume.trusts(0, Some(&then), b"b"), "nothing is known of it");
     resume.files[0].record = Some(then);
     assert!(resume.trusts(0, Some(&then), b"b"));

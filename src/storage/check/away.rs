@@ -11,9 +11,10 @@ use crate::storage::resume::{Known, mount_of};
 use std::fs::{self, File};
 use std::io;
 
-/// Refuses content that had pieces in the last run if its folder is empty.
-pub fn refuse(content: &Content, known: &Known) -> Result<(), ContentError> {
-    if known.resume.have.is_empty() {
+/// Refuses content that had pieces in the last run if its folder is empty. `sizes`: of the files on disk.
+pub fn refuse(content: &Content, known: &Known, sizes: &[u64]) -> Result<(), ContentError> {
+    // A folder may have many files, so it is read only if none of these shows that it is not empty.
+    if known.resume.have.is_empty() || sizes.iter().any(|size| *size > 0) {
         return Ok(());
     }
     // The torrent's own folder may be the mount point.

@@ -42,7 +42,7 @@ pub fn trust(mut content: Content) -> Result<CheckedContent, ContentError> {
         }
     }
     let pieces = content.metainfo.piece_count();
-    content.verified = Some(Mutex::new(Bitfield::new(pieces)));
+    content.verified = Some(Box::new(Mutex::new(Bitfield::new(pieces))));
     Ok(CheckedContent { content: Arc::new(content), have: Bitfield::full(pieces), hashed_bytes: 0, known: None })
 }
 

@@ -3,13 +3,12 @@
 //! Floor 3, a part of [`content`](super). [`check::claim`](crate::storage::check::claim) decides that. Creating a file
 //! that did not exist at the check fails if it exists by then, because another program made it.
 
-use super::Content;
+use super::{Content, Mark};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::storage::error::{ContentError, Doing};
 use crate::sys::beneath::For;
 use std::fs::{File, Metadata};
 use std::io::ErrorKind;
-use std::sync::atomic::Ordering;
 
 impl Content {
     /// Finds out which kind of file system the files are on: the torrent's own file or folder may be a mount point.
@@ -25,7 +24,7 @@ impl Content {
         let opened = self.open_file(file);
         let is_absent = opened.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound);
         // A file of length 0 is never written to, so it does not matter which program made it.
-        self.absent[file].store(is_absent && self.metainfo.files.at(file).length > 0, Ordering::Relaxed);
+        self.mark(file, Mark::Absent, is_absent && self.metainfo.files.at(file).length > 0);
         let opened = opened.ok()?;
         let found = opened.metadata().ok()?;
         self.known.note(file, &found);
@@ -34,19 +33,19 @@ impl Content {
 
     /// Whether a file did not exist when it was looked at, and was not created since.
     pub fn is_absent(&self, file: usize) -> bool {
-        self.absent[file].load(Ordering::Relaxed)
+        self.has(file, Mark::Absent)
     }
 
     /// Whether swarmlet is making a file, which lacks pieces or may not be on the disk yet: its whole content may be
     /// overwritten.
     pub fn is_making(&self, file: usize) -> bool {
-        self.making[file].load(Ordering::Relaxed)
+        self.has(file, Mark::Making)
     }
 
     /// From now on swarmlet is `making` a file; or it is complete and on the disk, and later changes are another
     /// program's.
     pub fn make(&self, file: usize, making: bool) {
-        self.making[file].store(making, Ordering::Relaxed);
+        self.mark(file, Mark::Making, making);
     }
 
     /// Whether a file is wanted and has bytes on the disk.

@@ -26,9 +26,14 @@ impl Content {
         let found = self.folder.file(&parts.name, For::Reading).and_then(|file| file.metadata());
         parts.found = found.map_or(0, |metadata| metadata.len());
         let has_use = !parts.places.is_empty() && (choice.is_some() || parts.found > 0);
-        self.parts = has_use.then_some(parts);
-        self.choice = choice;
+        self.parts = has_use.then(|| Box::new(parts));
+        self.choice = choice.map(Box::new);
         self
+    }
+
+    /// Bytes of content that are wanted.
+    pub fn wanted_bytes(&self) -> u64 {
+        self.choice.as_ref().map_or(self.metainfo.length, |choice| choice.bytes)
     }
 
     /// Whether a file is wanted; padding counts in its number.
@@ -115,7 +120,9 @@ impl Content {
     pub(super) fn goes_to_files(&self, offset: u64) -> bool {
         let piece = self.piece_at(offset);
         let is_split = |parts: &PartFile| parts.place(piece).is_some_and(|(_, place)| place.split);
-        self.choice.as_ref().is_none_or(|choice| choice.pieces.get(piece) && !self.parts.as_ref().is_some_and(is_split))
+        self.choice
+            .as_ref()
+            .is_none_or(|choice| choice.pieces.get(piece) && !self.parts.as_deref().is_some_and(is_split))
     }
 
     /// Writes a block to the part file if its piece is shared with an unwanted file.

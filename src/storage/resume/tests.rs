@@ -198,7 +198,7 @@ fn a_complete_file_is_ours_until_it_is_synced_or_changed() {
             let state = fs::read_dir(&stage.states.path).unwrap().next().unwrap().unwrap();
             age(&state.path(), SystemTime::now() + Duration::from_secs(5));
         }
-        stage.states.boot = b"another run of the system".to_vec();
+        stage.states.boot = b"another run of the system".as_slice().into();
         let content =
             Content::open(TorrentId(0), stage.metainfo.clone(), stage.dir.path(), Arc::default(), false).unwrap();
         let checked = check::begin(content, Some(&stage.states), false, |warning| panic!("{warning}"), &0.into());

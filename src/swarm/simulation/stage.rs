@@ -51,7 +51,7 @@ impl Stage {
         let settings = Settings { peer_id: PeerId([1; 20]), ..settings };
         let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
         let metainfo = metainfo(have.len(), 4, 0);
-        let torrent = Torrent::new(&metainfo, have, settings, Time::ZERO, &mut shared.rng);
+        let torrent = Torrent::new(&metainfo, have, settings.into(), Time::ZERO, &mut shared.rng);
         let (asked, closed, connecting, told) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (now, disk) = (Time::from_secs(1), BTreeMap::new());
         Stage {

@@ -87,7 +87,7 @@ impl Swarm {
     /// One more member, which has the pieces `have`. Its peer id is not that of `settings`, but that of its number.
     pub fn add(&mut self, have: Bitfield, settings: Settings, mut shared: Shared) {
         let settings = Settings { peer_id: PeerId([id_of(self.members.len()); 20]), ..settings };
-        let torrent = Torrent::new(&self.metainfo, have, settings, self.now, &mut shared.rng);
+        let torrent = Torrent::new(&self.metainfo, have, settings.into(), self.now, &mut shared.rng);
         self.members.push(Member {
             torrent,
             shared,

@@ -82,7 +82,7 @@ impl World {
         let settings = Settings { peer_id: PeerId([1; 20]), sequential, ..Settings::default() };
         let torrent = |metainfo: &Metainfo| {
             let nothing = Bitfield::new(metainfo.piece_count());
-            Torrent::new(metainfo, nothing, settings.clone(), Time::ZERO, &mut shared.rng)
+            Torrent::new(metainfo, nothing, settings.clone().into(), Time::ZERO, &mut shared.rng)
         };
         let torrents: Vec<Torrent> = metainfos.iter().map(torrent).collect();
         let remote = |(number, &(torrent, manners)): (usize, &(usize, Manners))| {

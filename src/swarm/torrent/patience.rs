@@ -23,7 +23,7 @@ impl Torrent {
     pub(super) fn gives_up_at(&self) -> Option<Time> {
         // A seed that waits for its disk waits for no block, and a check takes as long as it takes.
         let excuses = |wait: &Wait| wait.was_complete || wait.doubtful;
-        let excused = self.is_seeding() || self.paused || self.disk.wait.as_ref().is_some_and(excuses);
+        let excused = self.is_seeding() || self.paused || self.disk.wait.as_deref().is_some_and(excuses);
         if excused { None } else { Some(self.fetching.progressed.saturating_add(self.settings.stop_timeout?)) }
     }
 

@@ -51,10 +51,11 @@ impl Torrent {
             }
             None => {
                 // A disk that fails again at once works no better than before.
-                let relapse = self.disk.healed.filter(|(at, _)| turn.now < *at + LONGEST_PAUSE);
-                let pause = relapse.map_or(FIRST_PAUSE, |(_, pause)| (pause * 2).min(LONGEST_PAUSE));
+                let relapse = self.disk.healed.as_deref().filter(|healed| turn.now < healed.0 + LONGEST_PAUSE);
+                let pause = relapse.map_or(FIRST_PAUSE, |(_, pause)| (*pause * 2).min(LONGEST_PAUSE));
                 let (probe_at, was_complete) = (Some(turn.now + pause), self.is_seeding());
-                self.disk.wait = Some(Wait { block, probe_at, pause, doubtful: false, checking: false, was_complete });
+                let wait = Wait { block, probe_at, pause, doubtful: false, checking: false, was_complete };
+                self.disk.wait = Some(Box::new(wait));
                 self.begin_waiting(trouble, turn);
             }
         }
@@ -114,8 +115,8 @@ impl Torrent {
     fn begin_check(&mut self, text: String, turn: &mut Turn) {
         let (pause, was_complete) =
             self.disk.wait.as_ref().map_or((FIRST_PAUSE, self.is_seeding()), |wait| (wait.pause, wait.was_complete));
-        self.disk.wait =
-            Some(Wait { block: None, probe_at: None, pause, doubtful: true, checking: true, was_complete });
+        let wait = Wait { block: None, probe_at: None, pause, doubtful: true, checking: true, was_complete };
+        self.disk.wait = Some(Box::new(wait));
         self.begin_waiting(DiskTrouble { text, short_bytes: 0 }, turn);
         self.keys().into_iter().for_each(|key| self.close(key, "what we have is being checked again", turn));
         turn.actions.push(Action::Disk(DiskOrder::CheckAgain));
@@ -154,7 +155,7 @@ impl Torrent {
 
     fn go_on(&mut self, turn: &mut Turn) {
         let before = self.disk.wait.take();
-        self.disk.healed = before.as_ref().map(|wait| (turn.now, wait.pause));
+        self.disk.healed = before.as_ref().map(|wait| Box::new((turn.now, wait.pause)));
         self.standing = if self.picker.has_all_wanted() { Standing::Seeding } else { Standing::Downloading };
         self.fetching.progressed = turn.now;
         turn.actions.push(Action::News(News::Resumed));

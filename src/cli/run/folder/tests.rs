@@ -123,7 +123,7 @@ fn a_torrent_that_failed_begins_anew_when_something_else_is_in_the_place_of_its_
     let nothing = || (vec![], vec![]);
     let again = || (vec!["a".to_string()], vec!["a.torrent".to_string()]);
     assert_eq!(look(&mut folder), (vec!["a".to_string()], vec![]));
-    folder.has_failed(path.clone());
+    folder.has_failed(path.as_path().into());
     assert_eq!(look(&mut folder), nothing());
     fs::rename(&content, temp.path().join("away")).unwrap();
     fs::create_dir(&content).unwrap();
@@ -131,7 +131,7 @@ fn a_torrent_that_failed_begins_anew_when_something_else_is_in_the_place_of_its_
     folder.look(false, &mut |change| unseen.push(matches!(change, Change::Came(..))));
     assert_eq!(unseen, [false, true], "it went and came, without a full rescan");
     assert_eq!(look(&mut folder), nothing());
-    folder.has_failed(path);
+    folder.has_failed(path.into());
     fs::write(content.join("a"), "x").unwrap();
     assert_eq!(look(&mut folder), again());
 }

@@ -75,16 +75,17 @@ pub fn trackers(urls: &[&str]) -> Vec<Tracker> {
 pub fn session(torrents: Vec<(&str, u64, Phase)>) -> Session {
     let now = Instant::now();
     let entry = |(number, (name, length, phase)): (u64, (&str, u64, Phase))| {
-        let (torrent, name, info_hash) = (TorrentId(number), name.into(), InfoHash([0xab; 20]));
-        let mut entry = Entry::new(Report { torrent, name, info_hash, length, size: length, phase: phase.clone() });
+        let mut entry = Entry::new(name.into(), InfoHash([0xab; 20]), length, length);
+        entry.phase = phase.clone();
         match phase {
             Phase::Running(status) => (entry.status, entry.joined) = (Some(status), Some((now, 0))),
             Phase::Checking(_) | Phase::Failed(_) => {}
         }
-        (torrent, entry)
+        (TorrentId(number), Box::new(entry))
     };
-    let entries = (0..).zip(torrents).map(entry).collect();
-    Session { began: now, port: 6881, entries, settled: None, limits: RateLimits::default(), first_failure: None }
+    let entries: BTreeMap<TorrentId, Box<Entry>> = (0..).zip(torrents).map(entry).collect();
+    let unsettled = entries.iter().filter(|(_, entry)| !entry.is_settled()).map(|(torrent, _)| *torrent).collect();
+    Session { began: now, entries, unsettled, ..Session::new(6881) }
 }
 
 impl Session {
@@ -144,8 +145,7 @@ fn a_torrent_that_was_given_up_keeps_its_last_figures() {
 #[test]
 fn a_report_that_overtakes_the_notice_completes_too() {
     let mut session = two();
-    let mut report = session.at(0).report.clone();
-    report.phase = Phase::Running(status(0).into());
+    let report = Report { torrent: TorrentId(0), phase: Phase::Running(status(0).into()) };
     let updates = session.take_in(figures(vec![report]), Instant::now());
     assert_eq!(updates, [Update::Complete(TorrentId(0)), Update::Ticked]);
     assert_eq!(session.at(0).had(), 100);
@@ -156,8 +156,7 @@ fn a_report_that_overtakes_the_notice_completes_too() {
 fn a_torrent_that_lost_a_file_is_no_longer_complete() {
     let (mut session, now) = (two(), Instant::now());
     session.take_in(complete(0), now);
-    let mut report = session.at(0).report.clone();
-    report.phase = Phase::Running(status(40).into());
+    let report = Report { torrent: TorrentId(0), phase: Phase::Running(status(40).into()) };
     session.take_in(figures(vec![report]), now);
     assert_eq!((session.complete_count(), session.at(0).had()), (0, 60));
     assert_eq!(session.take_in(complete(0), now), [Update::Complete(TorrentId(0))], "and told again");
@@ -167,8 +166,7 @@ fn a_torrent_that_lost_a_file_is_no_longer_complete() {
 fn impossible_figures_and_unknown_torrents_are_harmless() {
     let mut session = two();
     assert_eq!(session.take_in(complete(9), Instant::now()), []);
-    let mut report = session.at(0).report.clone();
-    report.phase = Phase::Running(status(1000).into());
+    let report = Report { torrent: TorrentId(0), phase: Phase::Running(status(1000).into()) };
     session.take_in(figures(vec![report.clone(), report.clone(), report]), Instant::now());
     assert_eq!(session.at(0).had(), 0);
 }

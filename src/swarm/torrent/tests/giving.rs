@@ -4,6 +4,7 @@ use super::*;
 use crate::proto::peer::allowed_fast::allowed_fast;
 use crate::proto::peer::extended::{Extended, ExtendedHandshake, Incoming};
 use crate::swarm::meeting::source::Source;
+use std::sync::Arc;
 
 fn message(message: Message) -> Event {
     Event::Peer(key_of(1), PeerEvent::Message(message))
@@ -151,7 +152,7 @@ fn a_slot_that_becomes_free_is_filled_at_once() {
 #[test]
 fn the_number_of_slots_can_be_set() {
     let mut swarm = swarm_of(&[everything(), nothing(), nothing(), nothing()]);
-    swarm.members[0].torrent.settings.upload_slots = Some(2);
+    Arc::make_mut(&mut swarm.members[0].torrent.settings).upload_slots = Some(2);
     for number in 1..=3 {
         swarm.connect(number, 0);
         swarm.happen(0, Event::Peer(key_of(number), PeerEvent::Message(Message::HaveNone)));

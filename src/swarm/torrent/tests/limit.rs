@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::swarm::simulation::stage::Stage;
+use std::sync::Arc;
 
 #[test]
 fn as_much_comes_in_ten_seconds_as_the_limit_allows() {
@@ -38,7 +39,7 @@ fn requests_in_vain_do_not_count_against_the_limit() {
 #[test]
 fn a_torrent_without_progress_is_given_up_in_time() {
     let mut swarm = swarm_of(&[nothing(), everything()]);
-    swarm.members[0].torrent.settings.stop_timeout = Some(Time::from_secs(60));
+    Arc::make_mut(&mut swarm.members[0].torrent.settings).stop_timeout = Some(Time::from_secs(60));
     swarm.connect(0, 1);
     swarm.run(Time::from_secs(1), |swarm| swarm.members[0].torrent.fetching.down.total() > 200_000);
     swarm.members[1].mute = true;

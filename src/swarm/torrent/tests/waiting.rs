@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::swarm::standing::DiskTrouble;
+use std::sync::Arc;
 
 fn trouble(text: &str) -> DiskTrouble {
     DiskTrouble { text: text.into(), short_bytes: 5 }
@@ -195,7 +196,7 @@ fn writes_that_began_before_a_check_do_not_start_another() {
 #[test]
 fn a_seed_that_waits_for_its_disk_is_not_given_up() {
     let mut swarm = swarm_of(&[everything()]);
-    swarm.members[0].torrent.settings.stop_timeout = Some(Time::from_secs(10));
+    Arc::make_mut(&mut swarm.members[0].torrent.settings).stop_timeout = Some(Time::from_secs(10));
     swarm.now = Time::from_secs(1000);
     let gives_up = |action: &Action| matches!(action, Action::News(News::Failed { .. }));
     decides(&mut swarm, Event::Disk(DiskEvent::Doubted { text: "changed".into() }));
@@ -212,7 +213,7 @@ fn a_seed_that_waits_for_its_disk_is_not_given_up() {
 #[test]
 fn a_download_that_waits_too_long_for_its_disk_is_given_up() {
     let (mut swarm, block) = under_way();
-    swarm.members[0].torrent.settings.stop_timeout = Some(Time::from_secs(100));
+    Arc::make_mut(&mut swarm.members[0].torrent.settings).stop_timeout = Some(Time::from_secs(100));
     let progressed = swarm.members[0].torrent.fetching.progressed;
     decides(&mut swarm, Event::Disk(DiskEvent::Trouble { block: Some(block), trouble: trouble("full") }));
     let mut seconds = 0;

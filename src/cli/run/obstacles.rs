@@ -1,0 +1,69 @@
+//! What keeps a torrent file of a [folder](super::folder) from being used: a torrent that runs already.
+//!
+//! Floor 4. A new torrent is compared with those that may be in its way, and not with all: there may be thousands.
+
+use crate::base::path::for_terminal;
+use crate::cli::options::source;
+use crate::proto::id::InfoHash;
+use crate::proto::metainfo::Metainfo;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Why a torrent file is not used.
+pub struct Obstacle<'a> {
+    /// The torrent file that is in its way,
+    pub other: &'a Path,
+    /// and what that one does.
+    pub why: String,
+    /// Its torrent is not otherwise in the list of torrents.
+    pub is_listed: bool,
+}
+
+/// The torrents that run, by what may be in the way of another one.
+#[derive(Default)]
+pub struct Running {
+    /// Their files by info-hash.
+    by_hash: BTreeMap<InfoHash, Arc<Path>>,
+    /// Where their content is, each with its file.
+    by_content: BTreeSet<(Arc<Path>, Arc<Path>)>,
+}
+
+impl Running {
+    /// The torrent in the file `path` runs, with its content at `content`.
+    pub fn add(&mut self, info_hash: InfoHash, content: &Arc<Path>, path: &Arc<Path>) {
+        self.by_hash.insert(info_hash, Arc::clone(path));
+        self.by_content.insert((Arc::clone(content), Arc::clone(path)));
+    }
+
+    /// It does not run any more.
+    pub fn remove(&mut self, info_hash: &InfoHash, content: &Arc<Path>, path: &Arc<Path>) {
+        self.by_hash.remove(info_hash);
+        self.by_content.remove(&(Arc::clone(content), Arc::clone(path)));
+    }
+
+    /// The files of the torrents whose content is at `content`.
+    fn at(&self, content: &Path) -> impl Iterator<Item = &Arc<Path>> {
+        let (from, first): (Arc<Path>, Arc<Path>) = (content.into(), Path::new("").into());
+        let here = self.by_content.range((Arc::clone(&from), first)..);
+        here.take_while(move |(other, _)| *other == from).map(|(_, path)| path)
+    }
+
+    /// What keeps the torrent file at `path`, whose content is to be at `content`, from being used.
+    pub fn in_the_way(&self, path: &Path, content: &Path, metainfo: &Metainfo) -> Option<Obstacle<'_>> {
+        if let Some(other) = self.by_hash.get(&metainfo.info_hash) {
+            return Some(Obstacle { other, why: "describes the same torrent".into(), is_listed: false });
+        }
+        // Otherwise the maker of that torrent could choose what else is downloaded here.
+        if let Some(other) = path.ancestors().skip(1).find_map(|folder| self.at(folder).next()) {
+            return Some(Obstacle { other, why: "has it among its content".into(), is_listed: false });
+        }
+        self.at(content).find_map(|other| {
+            // Many torrents have the same name, and few of them the same files. The other one is read again, because
+            // its files would take memory. If that fails, nothing is risked.
+            let theirs = source::read(other.as_os_str());
+            let shared = theirs.map_or(Some(metainfo.name.clone()), |theirs| source::shared_path(metainfo, &theirs));
+            Some(Obstacle { other, why: format!("has {} too", for_terminal(&shared?)), is_listed: true })
+        })
+    }
+}
