@@ -12,9 +12,11 @@
 //! replaces one with at most one peer. So a flood of fake swarms evicts only fake swarms.
 
 pub mod announce;
+mod key;
 pub mod peers;
 
 pub use self::announce::{Announce, Counts, Refused, Response};
+use self::key::Key;
 use self::peers::{Facts, Peers};
 use crate::base::rng::Rng;
 use crate::base::time::Time;
@@ -34,7 +36,7 @@ const LOOKED_AT: usize = 16;
 pub struct Limits {
     /// Most peers of all swarms together.
     pub peers: usize,
-    /// Most peers of one swarm, of both address families together.
+    /// Most peers of one swarm, of both address families together. No more than [`peers::MOST`].
     pub swarm_peers: usize,
     /// Most swarms.
     pub swarms: usize,
@@ -54,7 +56,7 @@ pub struct Swarm {
 
 /// All swarms.
 pub struct Registry {
-    swarms: BTreeMap<InfoHash, Swarm>,
+    swarms: BTreeMap<Key, Swarm>,
     limits: Limits,
     peers: usize,
     rng: Rng,
@@ -68,7 +70,8 @@ pub struct Registry {
 
 impl Registry {
     /// An empty registry. `seed` must be a random number that clients can't guess.
-    pub fn new(limits: Limits, seed: u64) -> Registry {
+    pub fn new(mut limits: Limits, seed: u64) -> Registry {
+        limits.swarm_peers = limits.swarm_peers.min(peers::MOST);
         let mut rng = Rng::new(seed);
         let secret = rng.bits();
         Registry { swarms: BTreeMap::new(), limits, peers: 0, rng, secret, cursor: None, changes: 0 }
@@ -87,11 +90,11 @@ impl Registry {
             response.counts = self.counts(&announce.info_hash).unwrap_or_default();
             return Ok(response);
         }
-        let swarm = match self.swarms.get_mut(&announce.info_hash) {
+        let swarm = match self.swarms.get_mut(&Key(announce.info_hash)) {
             Some(swarm) => swarm,
             None => {
                 self.add_swarm(announce.info_hash)?;
-                self.swarms.get_mut(&announce.info_hash).ok_or(Refused::Full)?
+                self.swarms.get_mut(&Key(announce.info_hash)).ok_or(Refused::Full)?
             }
         };
         let is_v6 = address.len() == V6_BYTES;
@@ -142,7 +145,7 @@ impl Registry {
 
     /// The size of the swarm of `info_hash`; `None` if there is no such swarm.
     pub fn counts(&self, info_hash: &InfoHash) -> Option<Counts> {
-        self.swarms.get(info_hash).map(Swarm::counts)
+        self.swarms.get(&Key(*info_hash)).map(Swarm::counts)
     }
 
     /// Examines the next `most` peers and drops those that are gone. Returns `false` if some remain: an announce waits
@@ -154,11 +157,11 @@ impl Registry {
             let (hash, is_v6, below) = match self.cursor.take() {
                 Some(cursor) => cursor,
                 None => match self.swarms.keys().next() {
-                    Some(first) => (*first, false, usize::MAX),
+                    Some(first) => (first.0, false, usize::MAX),
                     None => return true,
                 },
             };
-            if let Some(swarm) = self.swarms.get_mut(&hash) {
+            if let Some(swarm) = self.swarms.get_mut(&Key(hash)) {
                 let peers = swarm.family(is_v6);
                 // From the last to the first, because a dropped peer is replaced by one that was already examined.
                 let mut number = below.min(peers.len());
@@ -181,12 +184,12 @@ impl Registry {
                 self.cursor = Some((hash, true, usize::MAX));
                 continue;
             }
-            if self.swarms.get(&hash).is_some_and(|swarm| swarm.is_empty() && swarm.completed == 0) {
-                self.swarms.remove(&hash);
+            if self.swarms.get(&Key(hash)).is_some_and(|swarm| swarm.is_empty() && swarm.completed == 0) {
+                self.swarms.remove(&Key(hash));
             }
             use core::ops::Bound::{Excluded, Unbounded};
-            match self.swarms.range((Excluded(hash), Unbounded)).next() {
-                Some((next, _)) => self.cursor = Some((*next, false, usize::MAX)),
+            match self.swarms.range((Excluded(Key(hash)), Unbounded)).next() {
+                Some((next, _)) => self.cursor = Some((next.0, false, usize::MAX)),
                 None => return true,
             }
         }
@@ -197,7 +200,7 @@ impl Registry {
     pub fn set_reachable(&mut self, info_hash: &InfoHash, addr: SocketAddr, reachable: bool) {
         let mut buffer = [0; V6_BYTES];
         let address = pack(addr, &mut buffer);
-        let Some(swarm) = self.swarms.get_mut(info_hash) else { return };
+        let Some(swarm) = self.swarms.get_mut(&Key(*info_hash)) else { return };
         let peers = swarm.family(address.len() == V6_BYTES);
         if let Some(number) = peers.find(address, self.secret) {
             peers.hide(number, !reachable);
@@ -207,12 +210,13 @@ impl Registry {
     /// The swarms that follow `after` in the order of their info-hashes; all swarms after `None`.
     pub fn swarms_after(&self, after: Option<InfoHash>) -> impl Iterator<Item = (&InfoHash, &Swarm)> {
         use core::ops::Bound::{Excluded, Unbounded};
-        self.swarms.range((after.map_or(Unbounded, Excluded), Unbounded))
+        let after = after.map_or(Unbounded, |hash| Excluded(Key(hash)));
+        self.swarms.range((after, Unbounded)).map(|(key, swarm)| (&key.0, swarm))
     }
 
     /// Drops the swarms that are not `wanted`.
     pub fn retain(&mut self, wanted: impl Fn(&InfoHash) -> bool) {
-        self.swarms.retain(|hash, _| wanted(hash));
+        self.swarms.retain(|key, _| wanted(&key.0));
         self.peers = self.swarms.values().map(Swarm::len).sum();
         self.changes += 1;
     }
@@ -234,8 +238,8 @@ impl Registry {
 
     /// Restores a saved swarm, without its peers.
     pub fn restore_swarm(&mut self, info_hash: InfoHash, completed: u32) {
-        let exists = self.swarms.contains_key(&info_hash) || self.add_swarm(info_hash).is_ok();
-        if exists && let Some(swarm) = self.swarms.get_mut(&info_hash) {
+        let exists = self.swarms.contains_key(&Key(info_hash)) || self.add_swarm(info_hash).is_ok();
+        if exists && let Some(swarm) = self.swarms.get_mut(&Key(info_hash)) {
             swarm.completed = completed;
         }
     }
@@ -243,7 +247,7 @@ impl Registry {
     /// Restores a saved peer of a restored swarm. `address` is in compact form. An address that would be refused today
     /// is left out.
     pub fn restore_peer(&mut self, info_hash: &InfoHash, address: &[u8], facts: &Facts, tag: u32) {
-        let Some(swarm) = self.swarms.get_mut(info_hash) else { return };
+        let Some(swarm) = self.swarms.get_mut(&Key(*info_hash)) else { return };
         let room = self.peers < self.limits.peers && swarm.len() < self.limits.swarm_peers;
         let peers = swarm.family(address.len() == V6_BYTES);
         let is_usable = !parse(address, address.len(), 1).is_empty();
@@ -258,7 +262,7 @@ impl Registry {
 
     /// Removes a peer that stopped. A client with another peer id at the same address can't remove it.
     fn leave(&mut self, announce: &Announce, address: &[u8]) {
-        let Some(swarm) = self.swarms.get_mut(&announce.info_hash) else { return };
+        let Some(swarm) = self.swarms.get_mut(&Key(announce.info_hash)) else { return };
         let peers = swarm.family(address.len() == V6_BYTES);
         if let Some(number) = peers.find(address, self.secret).filter(|&at| peers.peer_id(at) == announce.peer_id) {
             peers.remove(number, self.secret);
@@ -271,13 +275,13 @@ impl Registry {
         if self.swarms.len() >= self.limits.swarms {
             let mut from = [0; 20];
             from.chunks_mut(8).for_each(|part| part.copy_from_slice(&self.rng.bits().to_ne_bytes()[..part.len()]));
-            let beyond = self.swarms.range(InfoHash(from)..).chain(self.swarms.iter()).take(LOOKED_AT);
+            let beyond = self.swarms.range(Key(InfoHash(from))..).chain(self.swarms.iter()).take(LOOKED_AT);
             let least = beyond.min_by_key(|(_, swarm)| swarm.len()).filter(|(_, swarm)| swarm.len() <= 1);
-            let (hash, peers) = least.map(|(hash, swarm)| (*hash, swarm.len())).ok_or(Refused::Full)?;
-            self.swarms.remove(&hash);
+            let (hash, peers) = least.map(|(key, swarm)| (key.0, swarm.len())).ok_or(Refused::Full)?;
+            self.swarms.remove(&Key(hash));
             self.peers -= peers;
         }
-        self.swarms.insert(info_hash, Swarm { v4: Peers::new(V4_BYTES), v6: Peers::new(V6_BYTES), completed: 0 });
+        self.swarms.insert(Key(info_hash), Swarm { v4: Peers::new(V4_BYTES), v6: Peers::new(V6_BYTES), completed: 0 });
         Ok(())
     }
 }

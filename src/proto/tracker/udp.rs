@@ -160,7 +160,7 @@ impl Reply {
 
     /// The packet.
     pub fn emit(&self, transaction: u32) -> Vec<u8> {
-        let mut out = Vec::with_capacity(PACKET_BYTES);
+        let mut out = Vec::with_capacity(if let Reply::Announce { peers, .. } = self { 20 + peers.len() } else { 16 });
         out.extend([0; 4]);
         out.extend(transaction.to_be_bytes());
         let action = match self {

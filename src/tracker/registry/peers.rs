@@ -1,16 +1,21 @@
 //! The peers of one swarm and one address family, packed: 32 bytes per IPv4 peer, 44 per IPv6 peer.
 //!
-//! Floor 3, but pure: bytes in, bytes out. The entries follow each other, seeds first, so that a seed can get leechers
-//! only. An entry begins with the address in compact form (BEP 23, BEP 7), so a reply is made by copying. Most swarms
-//! are small, and searching them from end to end is as fast as any index. Only a large swarm gets an index.
+//! Floor 3, but pure: bytes in, bytes out. The peers follow each other, seeds first, so that a seed can get leechers
+//! only. Their addresses stand together in compact form (BEP 23, BEP 7), so a search reads nothing else, and a reply is
+//! made by copying. Most swarms are small, and searching them from end to end is as fast as any index. Only a large
+//! swarm gets an index.
 
 use crate::base::rng::Rng;
 use crate::proto::id::PeerId;
 
-/// Bytes of an entry after the address: peer id, time of the last announce, tag.
-const REST_BYTES: usize = 20 + 2 + 4;
-/// Up to this many peers are searched one by one: 4 KiB, a few tenths of a microsecond.
+/// Up to this many peers are searched one by one: 768 bytes, a few tens of nanoseconds.
 const SMALL: usize = 128;
+/// How many neighbours are picked together: their IPv4 addresses are in one cache line or in two.
+const RUN: usize = 8;
+/// Bits of a place in the index that are the number. The bits above are bits of the hash.
+const NUMBER: u32 = (1 << 20) - 1;
+/// Most peers, because their numbers must fit into [`NUMBER`].
+pub const MOST: usize = NUMBER as usize;
 /// Bit of a tag: the event `completed` of this peer id was counted.
 const COUNTED: u32 = 1;
 /// Bit of a tag: the peer is not shown to others, because nobody can connect to its address.
@@ -22,15 +27,27 @@ const KEY: u32 = !3;
 pub struct Peers {
     /// Bytes of an address: 6 or 18.
     address_bytes: usize,
-    entries: Vec<u8>,
+    /// The addresses in compact form.
+    addresses: Vec<u8>,
+    /// What else is known, in the same order.
+    rest: Vec<Rest>,
     /// How many of them are seeds. These are the first ones.
     seeds: usize,
-    /// The numbers of entries, counted from 1, in a hash table by address with open addressing; 0: free. Empty for few
-    /// peers.
+    /// How many are hidden.
+    hidden: usize,
+    /// The numbers of peers, counted from 1, in a hash table by address with open addressing; 0: free. Above each
+    /// number are bits of its hash: nearly every search looks at one address only. Empty for few peers.
     index: Vec<u32>,
 }
 
-/// What is stored with the address of a peer.
+/// What is stored with an address, in 26 bytes. (A `u32` would have a multiple of four.)
+struct Rest {
+    peer_id: PeerId,
+    seen: u16,
+    tag: [u8; 4],
+}
+
+/// What an announce says about a peer.
 pub struct Facts<'a> {
     /// Its peer id.
     pub peer_id: &'a PeerId,
@@ -45,7 +62,7 @@ pub struct Facts<'a> {
 impl Peers {
     /// No peers yet. An address has 6 or 18 bytes.
     pub fn new(address_bytes: usize) -> Peers {
-        Peers { address_bytes, entries: Vec::new(), seeds: 0, index: Vec::new() }
+        Peers { address_bytes, addresses: Vec::new(), rest: Vec::new(), seeds: 0, hidden: 0, index: Vec::new() }
     }
 
     /// Bytes of an address: 6 or 18.
@@ -55,12 +72,12 @@ impl Peers {
 
     /// The number of peers.
     pub fn len(&self) -> usize {
-        self.entries.len() / self.stride()
+        self.rest.len()
     }
 
     /// Whether there are no peers.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.rest.is_empty()
     }
 
     /// The number of seeds. They have the lowest numbers.
@@ -74,11 +91,13 @@ impl Peers {
         if self.index.is_empty() {
             // Arrays of a known length are compared by one instruction, slices by a call.
             return match <&[u8; 6]>::try_from(address) {
-                Ok(address) => self.all().position(|entry| entry.first_chunk() == Some(address)),
-                Err(_) => self.all().position(|entry| entry.starts_with(address)),
+                Ok(address) => self.addresses.as_chunks().0.iter().position(|other| other == address),
+                Err(_) => self.addresses.chunks_exact(self.address_bytes).position(|other| other == address),
             };
         }
-        self.slot(address, secret).map(|slot| self.index[slot] as usize - 1)
+        let hash = hash(address, secret);
+        let is_it = |place| (place ^ hash as u32) & !NUMBER == 0 && self.address(number_in(place)) == address;
+        self.slot(hash, is_it).map(|slot| number_in(self.index[slot]))
     }
 
     /// The number of the peer with this peer id and key, whatever its address. Large swarms are not searched.
@@ -91,15 +110,14 @@ impl Peers {
 
     /// Adds a peer whose address is not stored yet. Returns its number.
     pub fn insert(&mut self, address: &[u8], facts: &Facts, secret: u64) -> usize {
-        let stride = self.stride();
-        if self.entries.capacity() - self.entries.len() < stride {
+        if self.rest.capacity() == self.rest.len() {
             // Grows by a twentieth, because doubling would leave a quarter of the memory unused on average.
-            self.entries.reserve_exact(stride * (self.len() / 20).max(1));
+            let more = (self.len() / 20).max(1);
+            self.rest.reserve_exact(more);
+            self.addresses.reserve_exact(more * self.address_bytes);
         }
-        self.entries.extend_from_slice(address);
-        self.entries.extend_from_slice(&facts.peer_id.0);
-        self.entries.extend_from_slice(&facts.seen.to_ne_bytes());
-        self.entries.extend_from_slice(&(facts.key & KEY).to_ne_bytes());
+        self.addresses.extend_from_slice(address);
+        self.rest.push(Rest { peer_id: *facts.peer_id, seen: facts.seen, tag: (facts.key & KEY).to_ne_bytes() });
         let number = self.len() - 1;
         if self.len() > SMALL && self.len() * 6 > self.index.len() * 5 {
             self.build_index(secret);
@@ -114,9 +132,7 @@ impl Peers {
     pub fn update(&mut self, number: usize, facts: &Facts, secret: u64) -> usize {
         let kept = if self.peer_id(number) == *facts.peer_id { COUNTED | HIDDEN } else { HIDDEN };
         let flags = self.tag(number) & kept;
-        let at = number * self.stride() + self.address_bytes;
-        self.entries[at..at + 20].copy_from_slice(&facts.peer_id.0);
-        self.entries[at + 20..at + 22].copy_from_slice(&facts.seen.to_ne_bytes());
+        (self.rest[number].peer_id, self.rest[number].seen) = (*facts.peer_id, facts.seen);
         self.set_tag(number, facts.key & KEY | flags);
         self.set_seed(number, facts.seed, secret)
     }
@@ -132,15 +148,23 @@ impl Peers {
         let last = self.len() - 1;
         self.swap(number, last, secret);
         self.leave(last, secret);
-        self.entries.truncate(last * self.stride());
-        if self.entries.capacity() > 2 * self.entries.len() + 8 * self.stride() {
-            self.entries.shrink_to(self.entries.len());
+        self.hide(last, false);
+        self.addresses.truncate(last * self.address_bytes);
+        self.rest.truncate(last);
+        if self.rest.capacity() > 2 * self.rest.len() + 8 {
+            self.addresses.shrink_to_fit();
+            self.rest.shrink_to_fit();
             self.build_index(secret);
         }
     }
 
     /// Appends the addresses of up to `count` random peers to `addresses`, and their peer ids to `ids` if it is given.
     /// Includes seeds only if `seeds` is set, and never peer `but`.
+    ///
+    /// Peers are picked in runs of neighbours, whose addresses are in the same cache lines. The runs are spread over the
+    /// swarm as on a circle and do not overlap, so no peer is picked twice. Where the first one begins is random, and the
+    /// others are placed in relation to it, so every peer has exactly the same chance. Only who else is picked is not
+    /// independent of a peer: most often its neighbours, who have in common when they came.
     pub fn pick(
         &self,
         count: usize,
@@ -151,26 +175,39 @@ impl Peers {
         mut ids: Option<&mut Vec<PeerId>>,
     ) {
         let first = if seeds { 0 } else { self.seeds };
-        let among = self.len() - first;
-        let mut left = count;
-        // One part more than wanted, because the client itself may be picked. One peer is picked from each of these
-        // equal parts, so none is picked twice and all have the same chance.
-        let parts = (count + 1).min(among);
-        addresses.reserve_exact(count.min(among) * self.address_bytes);
-        // The length of a part in units of 2^-32 peers, rounded up, so that the last part ends with the last peer. This
-        // is the only division; the obvious way needs four per peer.
-        let length = ((among as u64) << 32).div_ceil(parts.max(1) as u64);
-        let begin = |part: usize| ((part as u64 * length) >> 32) as usize;
-        let turn = rng.below(parts);
-        for part in (turn..parts).chain(0..turn) {
-            let number = first + begin(part) + below(rng, begin(part + 1) - begin(part));
-            if left > 0 && Some(number) != but && self.tag(number) & HIDDEN == 0 {
-                left -= 1;
-                addresses.extend_from_slice(self.address(number));
-                if let Some(ids) = &mut ids {
-                    ids.push(self.peer_id(number));
+        // The circle is without `but`: the numbers from there on are one higher.
+        let but = but.filter(|&but| but >= first).unwrap_or(usize::MAX);
+        let among = self.len() - first - usize::from(but != usize::MAX);
+        let mut left = count.min(among);
+        if left == 0 {
+            return;
+        }
+        addresses.reserve_exact(left * self.address_bytes);
+        // The peers that are not picked are shared out among the runs: each begins up to `spare` peers later.
+        let spare = (among - left) / left.div_ceil(RUN);
+        let mut begin = below(rng, among);
+        while left > 0 {
+            let run = left.min(RUN);
+            let mut place = begin + below(rng, spare + 1);
+            let end = place + run;
+            while place < end {
+                let on_circle = if place < among { place } else { place - among };
+                let number = first + on_circle + usize::from(first + on_circle >= but);
+                // Up to the end of the run, to the end of the circle, or to `but`.
+                let whole =
+                    (end - place).min(among - on_circle).min(if number < but { but - number } else { usize::MAX });
+                let length = if self.hidden == 0 { whole } else { 1 };
+                if self.hidden == 0 || !self.is_hidden(number) {
+                    let bytes = number * self.address_bytes..(number + length) * self.address_bytes;
+                    addresses.extend_from_slice(&self.addresses[bytes]);
+                    if let Some(ids) = &mut ids {
+                        ids.extend(self.rest[number..number + length].iter().map(|rest| rest.peer_id));
+                    }
                 }
+                place += length;
             }
+            begin += run + spare;
+            left -= run;
         }
     }
 
@@ -194,43 +231,31 @@ impl Peers {
 
     /// When peer `number` last announced.
     pub fn seen(&self, number: usize) -> u16 {
-        let at = number * self.stride() + self.address_bytes + 20;
-        u16::from_ne_bytes([self.entries[at], self.entries[at + 1]])
+        self.rest[number].seen
     }
 
     /// The address of peer `number`, in compact form.
     pub fn address(&self, number: usize) -> &[u8] {
-        let at = number * self.stride();
-        &self.entries[at..at + self.address_bytes]
+        let at = number * self.address_bytes;
+        &self.addresses[at..at + self.address_bytes]
     }
 
     /// The peer id of peer `number`.
     pub fn peer_id(&self, number: usize) -> PeerId {
-        let at = number * self.stride() + self.address_bytes;
-        let mut id = [0; 20];
-        id.copy_from_slice(&self.entries[at..at + 20]);
-        PeerId(id)
+        self.rest[number].peer_id
     }
 
     /// The tag of peer `number`: its key, whether it is hidden, and whether `completed` was counted. Kept over a
     /// restart.
     pub fn tag(&self, number: usize) -> u32 {
-        let at = (number + 1) * self.stride() - 4;
-        u32::from_ne_bytes([self.entries[at], self.entries[at + 1], self.entries[at + 2], self.entries[at + 3]])
+        u32::from_ne_bytes(self.rest[number].tag)
     }
 
     /// Sets what [`tag`](Peers::tag) returns.
     pub fn set_tag(&mut self, number: usize, tag: u32) {
-        let end = (number + 1) * self.stride();
-        self.entries[end - 4..end].copy_from_slice(&tag.to_ne_bytes());
-    }
-
-    fn stride(&self) -> usize {
-        self.address_bytes + REST_BYTES
-    }
-
-    fn all(&self) -> impl Iterator<Item = &[u8]> {
-        self.entries.chunks_exact(self.stride())
+        self.hidden -= usize::from(self.is_hidden(number));
+        self.rest[number].tag = tag.to_ne_bytes();
+        self.hidden += usize::from(self.is_hidden(number));
     }
 
     /// Moves peer `number` to the seeds or to the leechers. Returns its new number.
@@ -254,50 +279,57 @@ impl Peers {
         if a == b {
             return;
         }
-        let slots =
-            (!self.index.is_empty()).then(|| (self.slot(self.address(a), secret), self.slot(self.address(b), secret)));
-        let (low, high, stride) = (a.min(b), a.max(b), self.stride());
-        let (front, back) = self.entries.split_at_mut(high * stride);
-        front[low * stride..(low + 1) * stride].swap_with_slice(&mut back[..stride]);
-        if let Some((Some(slot_a), Some(slot_b))) = slots {
-            self.index.swap(slot_a, slot_b);
+        let slots = (self.slot_of(a, secret), self.slot_of(b, secret));
+        let (low, high, bytes) = (a.min(b), a.max(b), self.address_bytes);
+        let (front, back) = self.addresses.split_at_mut(high * bytes);
+        front[low * bytes..(low + 1) * bytes].swap_with_slice(&mut back[..bytes]);
+        self.rest.swap(a, b);
+        if let (Some(slot_a), Some(slot_b)) = slots {
+            let differs = (self.index[slot_a] ^ self.index[slot_b]) & NUMBER;
+            self.index[slot_a] ^= differs;
+            self.index[slot_b] ^= differs;
         }
     }
 
-    /// The place of the peer at `address` in the index.
-    fn slot(&self, address: &[u8], secret: u64) -> Option<usize> {
-        let mut slot = self.home(address, secret);
-        while let Some(number) = (self.index[slot] as usize).checked_sub(1) {
-            if self.address(number) == address {
+    /// Searches the index for a place that `is_it`, from where an address with this hash would be.
+    fn slot(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<usize> {
+        let mut slot = self.home(hash);
+        while self.index[slot] != 0 {
+            if is_it(self.index[slot]) {
                 return Some(slot);
             }
-            slot = (slot + 1) % self.index.len();
+            slot = self.next(slot);
         }
         None
     }
 
+    /// Where peer `number` is in the index, if there is one.
+    fn slot_of(&self, number: usize, secret: u64) -> Option<usize> {
+        let hash = (!self.index.is_empty()).then(|| hash(self.address(number), secret))?;
+        self.slot(hash, |place| number_in(place) == number)
+    }
+
     fn enter(&mut self, number: usize, secret: u64) {
-        let mut slot = self.home(self.address(number), secret);
+        let hash = hash(self.address(number), secret);
+        let mut slot = self.home(hash);
         while self.index[slot] != 0 {
-            slot = (slot + 1) % self.index.len();
+            slot = self.next(slot);
         }
-        // Counted from 1. The limits keep the number far below 2^32.
-        self.index[slot] = number as u32 + 1;
+        self.index[slot] = (hash as u32 & !NUMBER) | (number as u32 + 1);
     }
 
     /// Removes peer `number` from the index, and moves entries back that it had displaced (Knuth, volume 3, 6.4,
     /// algorithm R).
     fn leave(&mut self, number: usize, secret: u64) {
-        if self.index.is_empty() {
-            return;
-        }
-        let Some(mut hole) = self.slot(self.address(number), secret) else { return };
+        let Some(mut hole) = self.slot_of(number, secret) else { return };
         let length = self.index.len();
         let mut slot = hole;
         loop {
-            slot = (slot + 1) % length;
-            let Some(other) = (self.index[slot] as usize).checked_sub(1) else { break };
-            let home = self.home(self.address(other), secret);
+            slot = self.next(slot);
+            if self.index[slot] == 0 {
+                break;
+            }
+            let home = self.home(hash(self.address(number_in(self.index[slot])), secret));
             if (slot + length - home) % length >= (slot + length - hole) % length {
                 self.index[hole] = self.index[slot];
                 hole = slot;
@@ -306,10 +338,15 @@ impl Peers {
         self.index[hole] = 0;
     }
 
-    /// Where the search for `address` begins in the index, which must not be empty.
-    fn home(&self, address: &[u8], secret: u64) -> usize {
+    /// Where the search for an address with this hash begins in the index, which must not be empty.
+    fn home(&self, hash: u64) -> usize {
         // The upper half of the product is less than the length.
-        ((u128::from(hash(address, secret)) * self.index.len() as u128) >> 64) as usize
+        ((u128::from(hash) * self.index.len() as u128) >> 64) as usize
+    }
+
+    /// The slot after `slot`. The first one follows the last.
+    fn next(&self, slot: usize) -> usize {
+        if slot + 1 < self.index.len() { slot + 1 } else { 0 }
     }
 
     /// Builds the index again, two thirds full. It is built again when it is five sixths full. Few peers get none.
@@ -320,6 +357,11 @@ impl Peers {
             (0..self.len()).for_each(|number| self.enter(number, secret));
         }
     }
+}
+
+/// The number of the peer at a place in the index that is not free.
+fn number_in(place: u32) -> usize {
+    (place & NUMBER) as usize - 1
 }
 
 /// A random number below `end`, which is less than 2^32: like [`Rng::below`], but without a division.

@@ -61,7 +61,13 @@ fn peers_are_a_map_with_the_seeds_first() {
     for at in model.keys() {
         peers.remove(peers.find(at, SECRET).unwrap(), SECRET);
     }
-    assert!(peers.is_empty() && peers.entries.capacity() < 1000 && peers.index.is_empty());
+    assert!(
+        peers.is_empty()
+            && peers.addresses.capacity() < 100
+            && peers.rest.capacity() < 10
+            && peers.hidden == 0
+            && peers.index.is_empty()
+    );
 }
 
 #[test]
@@ -93,6 +99,76 @@ fn picks_are_distinct_and_fair_and_leave_the_client_out() {
     assert!(pick(&Peers::new(6), 9, true, None, &mut rng).is_empty(), "there are no peers");
 }
 
+/// Runs of neighbours, also across the end, beside the client and beside the seeds, give every peer the same chance.
+#[test]
+fn every_peer_has_the_same_chance() {
+    let mut rng = Rng::new(9);
+    for (all, seeds, count, client) in [
+        (1000u32, 0, 30, None),
+        (1000, 0, 30, Some(500)),
+        (333, 100, 50, Some(0)),
+        (333, 100, 50, Some(332)),
+        (61, 0, 60, Some(7)),
+        (60, 30, 7, Some(31)),
+        (10, 0, 9, None),
+        (9, 3, 1, Some(8)),
+    ] {
+        let mut peers = Peers::new(6);
+        for number in 0..all {
+            peers.insert(&address(number), &facts(&PeerId([number as u8; 20]), number < seeds), SECRET);
+        }
+        for wants_seeds in [true, false] {
+            let first = if wants_seeds { 0 } else { seeds };
+            let others: Vec<_> = (first..all).filter(|number| Some(*number) != client).collect();
+            let (rounds, expected) = (4000, count.min(others.len()));
+            let mut times = BTreeMap::new();
+            for _ in 0..rounds {
+                let client = client.map(|number| number as usize);
+                let mut picked = pick(&peers, count, wants_seeds, client, &mut rng);
+                picked.sort();
+                picked.dedup();
+                assert_eq!(picked.len(), expected, "some are missing or come twice");
+                picked.into_iter().for_each(|at| *times.entry(at).or_insert(0u32) += 1);
+            }
+            assert!(times.keys().eq(others.iter().map(|&number| address(number).to_vec()).collect::<Vec<_>>().iter()));
+            // Chi-square with as many degrees of freedom as others: no further from its mean than six deviations.
+            let (mean, degrees) = (f64::from(rounds) * expected as f64 / others.len() as f64, others.len() as f64);
+            let square: f64 = times.values().map(|&n| (f64::from(n) - mean).powi(2) / mean).sum();
+            let most = degrees + 6.0 * (2.0 * degrees).sqrt();
+            assert!(square < most, "{all} peers, {count} picked: {square:.0} of {most:.0}, {times:?}");
+        }
+    }
+}
+
+#[test]
+fn hidden_peers_are_left_out_until_they_are_shown_or_gone() {
+    let (mut peers, mut rng) = (Peers::new(6), Rng::new(2));
+    for number in 0..200u32 {
+        let at = peers.insert(&address(number), &facts(&PeerId([number as u8; 20]), number % 2 == 0), SECRET);
+        peers.hide(at, number % 3 == 0);
+    }
+    let mut hidden: Vec<u32> = (0..200).filter(|number| number % 3 == 0).collect();
+    for round in 0.. {
+        assert_eq!(peers.hidden, hidden.len());
+        let mut picked = pick(&peers, 200, true, None, &mut rng);
+        picked.sort();
+        assert!(picked.iter().all(|at| !hidden.iter().any(|&number| address(number)[..] == at[..])));
+        assert_eq!(picked.len(), peers.len() - hidden.len());
+        let Some(number) = hidden.pop() else { break };
+        let at = peers.find(&address(number), SECRET).unwrap();
+        match round % 3 {
+            0 => peers.hide(at, false),
+            1 => peers.remove(at, SECRET),
+            _ => {
+                // Another peer id does not show it.
+                let at = peers.update(at, &facts(&PeerId([255; 20]), number % 2 == 1), SECRET);
+                assert!(peers.is_hidden(at));
+                peers.remove(at, SECRET);
+            }
+        }
+    }
+}
+
 /// Whatever the numbers, each peer is picked once, also the first and the last.
 #[test]
 fn all_peers_are_picked_if_all_are_wanted() {
@@ -115,7 +191,8 @@ fn a_peer_takes_at_most_forty_bytes() {
         for number in 0..count {
             peers.insert(&address(number), &facts(&PeerId([0; 20]), false), SECRET);
         }
-        let bytes = peers.entries.capacity() + 4 * peers.index.capacity();
+        let bytes = peers.addresses.capacity() + 26 * peers.rest.capacity() + 4 * peers.index.capacity();
+        assert_eq!(size_of::<Rest>(), 26);
         assert!(bytes <= 40 * count as usize, "{} bytes each of {count}", bytes / count as usize);
     }
 }
