@@ -3,7 +3,7 @@
 //! | thread | how many | blocks on |
 //! |---|---|---|
 //! | HTTP ([`crate::web::server`]) | one per core, 2 to 8 | all its connections at once (epoll) |
-//! | [`udp`] | one for two cores, 1 to 4, each with a socket of its own | its socket |
+//! | [`udp`] | one for two cores, 1 to 4, each with a socket of its own; as many again for each address of a machine with several | its socket |
 //! | housekeeping ([`run`]) | one | a signal, or the next minute or portion |
 //! | [`looking`] | one with `--allowed-dir` or `--passkeys` | a request to read these files again |
 //! | [`nat`] | 4 with `--nat-check`, else none | a peer |

@@ -4,6 +4,9 @@
 //! client that sends a valid id has received it, so it did not forge its address. Before that, no reply is larger than
 //! its request: the tracker can't be used to flood others.
 
+mod addresses;
+mod sockets;
+
 use super::admission::{admit, check_passkey, peers_wanted};
 use super::reach::may_name_another;
 use super::registry::Announce;
@@ -12,10 +15,6 @@ use crate::base::time::Time;
 use crate::base::url::percent_encode;
 use crate::proto::tracker::udp::{PACKET_BYTES, Reply, Request};
 use core::net::{IpAddr, SocketAddr};
-use rustix::net::sockopt::{
-    set_socket_recv_buffer_size, set_socket_recv_buffer_size_force, set_socket_reuseport, socket_recv_buffer_size,
-};
-use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::UdpSocket;
@@ -28,12 +27,6 @@ use std::time::Duration;
 const PERIOD: Time = Time::from_secs(60);
 /// Stack of a thread, which reads and answers packets.
 const STACK_BYTES: usize = 256 << 10;
-/// What may wait in a socket. The system doubles it for its own needs, of which a request has about 768 bytes, so these
-/// are 10,000 requests: a tenth of a second under the heaviest load. The default, 208 KiB, is full after 3 ms, and a
-/// thread often has to wait longer for a processor. The system takes the memory only while requests wait.
-const BUFFER_BYTES: usize = 4 << 20;
-/// Most threads for a port. More would wait for each other, because there is one registry.
-const MOST_THREADS: usize = 4;
 /// How long to wait if the system refuses to receive. Trying again at once would keep a core busy.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How many addresses of this length fit into a packet, after its head of 20 bytes.
@@ -43,51 +36,14 @@ const fn fitting(address_bytes: usize) -> usize {
 
 /// Starts the threads. Each has a socket of its own, which it empties before it sleeps: if two slept on one socket, the
 /// system would wake one of them for nearly every packet.
-pub fn start(sockets: Vec<UdpSocket>, shared: &Arc<Shared>) -> io::Result<()> {
+pub fn start(first: Vec<UdpSocket>, shared: &Arc<Shared>) -> io::Result<()> {
     let secret = RandomState::new();
-    // The system itself needs as much time for each packet as we do, on any processor.
-    let threads = thread::available_parallelism().map_or(1, |cores| cores.get() / 2).clamp(1, MOST_THREADS);
-    for socket in sockets {
-        let more = siblings(&socket, threads - 1).unwrap_or_else(|error| {
-            log::debug!("one thread answers over UDP: {error}");
-            Vec::new()
-        });
-        for socket in more.into_iter().chain([socket]) {
-            widen(&socket);
-            let (shared, secret) = (Arc::clone(shared), secret.clone());
-            let run = move || listen(&socket, &shared, &secret);
-            thread::Builder::new().name("udp".into()).stack_size(STACK_BYTES).spawn(run)?;
-        }
+    for socket in sockets::complete(first, shared.config.bind) {
+        let (shared, secret) = (Arc::clone(shared), secret.clone());
+        let run = move || listen(&socket, &shared, &secret);
+        thread::Builder::new().name("udp".into()).stack_size(STACK_BYTES).spawn(run)?;
     }
     Ok(())
-}
-
-/// Makes `count` more sockets at the address of `first`. The system distributes the clients among them all.
-fn siblings(first: &UdpSocket, count: usize) -> io::Result<Vec<UdpSocket>> {
-    if count == 0 {
-        return Ok(Vec::new());
-    }
-    let at = first.local_addr()?;
-    let family = if at.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    // `first` was bound without this option, so a port that another program has was refused.
-    set_socket_reuseport(first, true)?;
-    let bound = || {
-        let socket = net::socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
-        set_socket_reuseport(&socket, true)?;
-        net::bind(&socket, &at)?;
-        Ok(UdpSocket::from(socket))
-    };
-    (0..count).map(|_| bound()).collect()
-}
-
-/// Lets more requests wait in `socket`, as far as the system allows. Root may exceed its limit (net.core.rmem_max).
-fn widen(socket: &UdpSocket) {
-    if set_socket_recv_buffer_size_force(socket, BUFFER_BYTES).is_err()
-        && let Err(error) = set_socket_recv_buffer_size(socket, BUFFER_BYTES)
-    {
-        log::debug!("can't set the receive buffer: {error}");
-    }
-    log::debug!("the receive buffer for UDP has {} KiB", socket_recv_buffer_size(socket).unwrap_or(0) >> 10);
 }
 
 fn listen(socket: &UdpSocket, shared: &Shared, secret: &RandomState) {
@@ -258,34 +214,6 @@ mod tests {
             peers.chunks(6).map(|p| format!("{}.{}.{}.{}:{}", p[0], p[1], p[2], p[3], p[5])).collect();
         peers.sort();
         peers
-    }
-
-    /// Every thread has a socket, and each packet arrives at one of them. Another program still can't have the port.
-    #[test]
-    fn sockets_share_a_port_and_the_packets() {
-        for at in ["127.0.0.1:0", "[::1]:0"] {
-            let first = UdpSocket::bind(at).unwrap();
-            let to = first.local_addr().unwrap();
-            let sockets: Vec<_> = siblings(&first, 2).unwrap().into_iter().chain([first]).collect();
-            let clients: Vec<_> = (0..50).map(|_| UdpSocket::bind((to.ip(), 0)).unwrap()).collect();
-            for (number, client) in clients.iter().enumerate() {
-                client.send_to(&[number as u8], to).unwrap();
-            }
-            let mut heard = Vec::new();
-            for socket in &sockets {
-                let before = socket_recv_buffer_size(socket).unwrap();
-                widen(socket);
-                assert!(socket_recv_buffer_size(socket).unwrap() > before);
-                socket.set_nonblocking(true).unwrap();
-                let mut packet = [0; 1];
-                while socket.recv(&mut packet).is_ok() {
-                    heard.push(packet[0]);
-                }
-            }
-            heard.sort();
-            assert!(heard.into_iter().eq(0..50));
-            assert_eq!(UdpSocket::bind(to).map_err(|e| e.kind()).err(), Some(io::ErrorKind::AddrInUse));
-        }
     }
 
     /// The field `ip` of BEP 15 counts as `ip=` does over HTTP.

@@ -194,9 +194,14 @@ pub struct UdpAsker {
 impl UdpAsker {
     /// A client on `ip`, for the tracker on `port` of the loopback address of the same family.
     pub fn new(ip: IpAddr, port: u16) -> UdpAsker {
-        let socket = UdpSocket::bind((ip, 0)).unwrap();
         let tracker: IpAddr = if ip.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { "::1".parse().unwrap() };
-        socket.connect((tracker, port)).unwrap();
+        UdpAsker::at(ip, (tracker, port).into())
+    }
+
+    /// A client on `ip`, for this tracker. It hears nothing from other addresses.
+    pub fn at(ip: IpAddr, tracker: SocketAddr) -> UdpAsker {
+        let socket = UdpSocket::bind((ip, 0)).unwrap();
+        socket.connect(tracker).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         UdpAsker { socket }
     }

@@ -37,6 +37,7 @@ mod stamps;
 mod super_seed;
 mod track;
 mod track_addresses;
+mod track_own_addresses;
 mod track_publishing;
 mod track_running;
 mod tracker_words;
