@@ -44,14 +44,15 @@ pub struct CheckedContent {
 
 /// Finds out what `content` has, from the state of the last run as far as that is valid, otherwise by reading, and
 /// prepares it for its [`Duty`]. With `check_all` that state is not trusted. `warn` gets the reason why a state cannot
-/// be used; `progress` counts the pieces that are done.
+/// be used, and later warnings about the content; `progress` counts the pieces that are done.
 pub fn begin(
     mut content: Content,
     states: Option<&StateDir>,
     check_all: bool,
-    warn: impl FnMut(String),
+    warn: impl Fn(String) + Send + Sync + 'static,
     progress: &AtomicU32,
 ) -> Result<CheckedContent, ContentError> {
+    content.warn = Box::new(warn);
     if content.duty == Duty::Trust {
         return trust::trust(content);
     }
@@ -62,7 +63,8 @@ pub fn begin(
     if !content.overwrite {
         content.refuse_too_long(&sizes)?;
     }
-    let known = states.map(|states| Known::load(states, &content, warn));
+    content.tell_of_names();
+    let known = states.map(|states| Known::load(states, &content, &content.warn));
     if let Some(known) =
         known.as_ref().filter(|_| !check_all && content.before.is_none() && !content.duty.only_serves())
     {

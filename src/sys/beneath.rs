@@ -41,8 +41,8 @@ pub struct Folder {
     identity: Identity,
     /// The kernel has no `openat2`, or a sandbox forbids it.
     by_component: AtomicBool,
-    /// The user was told that the disk refused a name.
-    told: AtomicBool,
+    /// The disk refused a name, and another one was used.
+    refuses: AtomicBool,
 }
 
 /// What a file is opened for.
@@ -65,7 +65,7 @@ impl Folder {
             fd,
             identity: (found.st_dev, found.st_ino),
             by_component: AtomicBool::new(false),
-            told: AtomicBool::new(false),
+            refuses: AtomicBool::new(false),
         })
     }
 
@@ -76,10 +76,20 @@ impl Folder {
 
     /// Device and inode of the file, folder or link at `path`. The link is not followed.
     pub fn identity_of(&self, path: &str) -> io::Result<Identity> {
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let opened = self.or_portable(path, true, |path| self.open_beneath(path, flags).map_err(explain))?;
-        let found = fstat(opened)?;
+        let found = fstat(self.look(path)?.0)?;
         Ok((found.st_dev, found.st_ino))
+    }
+
+    /// The path of what is at `path`, if it is another one because the disk refuses that.
+    pub fn used_instead(&self, path: &str) -> Option<String> {
+        let may_differ = self.refuses.load(Ordering::Relaxed) && portable(path, true) != path;
+        may_differ.then(|| self.look(path).ok())?.map(|(_, used)| used).filter(|used| used != path)
+    }
+
+    fn look(&self, path: &str) -> io::Result<(OwnedFd, String)> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let open = |path: &str| self.open_beneath(path, flags).map(|there| (there, path.to_string()));
+        self.or_portable(path, true, |path| open(path).map_err(explain))
     }
 
     /// Free bytes of the file system that holds the file or folder at `path`, or that will hold it.
@@ -127,10 +137,9 @@ impl Folder {
             }
             match act(&other) {
                 Ok(done) => {
-                    let level =
-                        if self.told.swap(true, Ordering::Relaxed) { log::Level::Info } else { log::Level::Warn };
+                    self.refuses.store(true, Ordering::Relaxed);
                     let [path, other] = [path, &other].map(for_terminal);
-                    log::log!(level, "{path}: this disk can't have the name; {other} is used");
+                    log::info!("{path}: this disk refuses the name; {other} is used");
                     return Ok(done);
                 }
                 Err(why) => error = why,
@@ -274,6 +283,10 @@ mod tests {
             let short = short.replacen('/', "xxxx/", 1);
             assert_eq!(folder.file(&path, For::Reading).unwrap_err().kind(), io::ErrorKind::NotFound);
             folder.file(&path, For::Writing).unwrap().write_all(b"x").unwrap();
+            assert_eq!(
+                [&path, &short, "plain"].map(|path| folder.used_instead(path)),
+                [Some(short.clone()), None, None]
+            );
             assert_eq!(std::fs::read(dir.join(&short)).unwrap(), b"x");
             assert_eq!(folder.file(&path, For::Reading).unwrap().metadata().unwrap().len(), 1);
             assert_eq!(folder.identity_of(&path).unwrap(), folder.identity_of(&short).unwrap());

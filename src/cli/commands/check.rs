@@ -70,7 +70,8 @@ pub const COMMAND: Command = Command {
             title: "JSON (--json)",
             parts: &[Part::Text(
                 "One object per torrent: event (checked), torrent (as given on the command line), name, info_hash, \
-                 whole, size, had (bytes of correct pieces), seconds, files: path, size, found (bytes on disk, or \
+                 whole, size, had (bytes of correct pieces), seconds, warning (the disk refuses names, as these \
+                 words say; null: it does not), files: path, size, found (bytes on disk, or \
                  null), state (as above), pieces (ranges [first, last] that are not correct), bytes (ranges [first, \
                  last] of the file), problem (null: none).",
             )],
@@ -111,6 +112,9 @@ fn check_one(source: &OsStr, dir: &Path, threads: usize, given: &Parsed) -> Resu
     let time = bar.end();
     let verdict = verdict
         .map_err(|error| Failure::new(Exit::NoInput, format!("--dir {}: {}", output::shown(dir), in_words(&error))))?;
+    if let Some(warning) = verdict.warning.as_ref().filter(|_| !given.has("quiet")) {
+        say::problem(&format!("{}: {}", source::shown(source), say::warning(warning)));
+    }
     if given.has("json") {
         tell_program(&source::shown(source), &metainfo, &verdict, time)?;
     } else {
@@ -181,6 +185,7 @@ fn tell_program(source: &str, metainfo: &Metainfo, verdict: &Verdict, time: Dura
     object.number("size", metainfo.length);
     object.number("had", verdict.had);
     object.raw("seconds", &seconds(time));
+    object.text_or_null("warning", verdict.warning.as_deref());
     object.key("files");
     say::write_out(object.so_far())?;
     let files = verdict.files().enumerate().map(|(place, file)| {
