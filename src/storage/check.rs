@@ -71,11 +71,13 @@ pub fn begin(
         away::refuse(&content, known, &sizes)?;
     }
     content.before = known.as_ref().map(|known| known.totals);
-    // swarmlet gives a file its full length before its first byte. A file of another length has replaced it.
-    let is_ours = |file: usize| [0, content.metainfo.files.at(file).length].contains(&sizes[file]);
     let was_making = |file| known.as_ref().is_some_and(|known| known.was_making(&content, file));
-    let recorded: Vec<bool> = (0..sizes.len()).map(|file| is_ours(file) && was_making(file)).collect();
-    recorded.iter().enumerate().filter(|(_, made)| **made).for_each(|(file, _)| content.make(file, true));
+    // swarmlet gives a file its full length before its first byte. A file of another length has replaced it.
+    let has_length = |file: usize| [0, content.metainfo.files.at(file).length].contains(&sizes[file]);
+    let is_ours =
+        |file| !content.take_changed(file) && (content.is_making(file) || (has_length(file) && was_making(file)));
+    let recorded: Vec<bool> = (0..sizes.len()).map(is_ours).collect();
+    recorded.iter().enumerate().for_each(|(file, ours)| content.make(file, *ours));
     let trusts = |file: usize| known.as_ref().is_some_and(|known| known.trusts(file, seen[file].as_ref()));
     let trusted: Vec<bool> = (0..seen.len()).map(trusts).collect();
     let last = known.as_ref().filter(|_| !check_all).map(|known| (&known.resume.have, trusted.as_slice()));

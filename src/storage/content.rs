@@ -43,6 +43,8 @@ enum Mark {
     Making = 4,
     /// It did not exist when it was looked at, and was not created since.
     Absent = 8,
+    /// Another program changed or replaced it since it was looked at.
+    Changed = 16,
 }
 
 /// The content of one torrent.
@@ -128,7 +130,8 @@ impl Content {
         opened.duty = if self.duty == Duty::Trust { Duty::Serve } else { self.duty };
         (opened.overwrite, opened.before) = (self.overwrite, self.before);
         opened.told_of_name = AtomicBool::new(self.told_of_name.load(Ordering::Relaxed));
-        (0..self.marks.len()).filter(|file| self.is_making(*file)).for_each(|file| opened.make(file, true));
+        let kept = |marks: &AtomicU8| marks.load(Ordering::Relaxed) & (Mark::Making as u8 | Mark::Changed as u8);
+        opened.marks = self.marks.iter().map(|marks| kept(marks).into()).collect();
         Ok(opened.choose(self.choice.as_deref().cloned()))
     }
 

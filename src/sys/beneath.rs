@@ -88,16 +88,12 @@ impl Folder {
 
     fn look(&self, path: &str) -> io::Result<(OwnedFd, String)> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let open = |path: &str| self.open_beneath(path, flags).map(|there| (there, path.to_string()));
-        self.or_portable(path, true, |path| open(path).map_err(explain))
+        self.or_portable(path, true, |path| Ok((self.open_beneath(path, flags).map_err(explain)?, path.to_string())))
     }
 
     /// Free bytes of the file system that holds the file or folder at `path`, or that will hold it.
     pub fn free_bytes(&self, path: &str) -> io::Result<u64> {
-        let found = match self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC) {
-            Ok(there) => fstatvfs(there)?,
-            Err(_) => fstatvfs(&self.fd)?,
-        };
+        let found = self.look(path).map_or_else(|_| fstatvfs(&self.fd), |(there, _)| fstatvfs(there))?;
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
 
@@ -108,10 +104,7 @@ impl Folder {
 
     /// The type of the file system that holds `path`, or that will hold it, as a number of statfs(2).
     pub fn kind_of(&self, path: &str) -> io::Result<u32> {
-        let found = match self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC) {
-            Ok(there) => fstatfs(there)?,
-            Err(_) => fstatfs(&self.fd)?,
-        };
+        let found = self.look(path).map_or_else(|_| fstatfs(&self.fd), |(there, _)| fstatfs(there))?;
         Ok(found.f_type as u32)
     }
 
