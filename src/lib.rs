@@ -84,7 +84,7 @@
 //! `swarm/torrent`.
 //!
 //! ```text
-//! socket -> reader -> [Event] -> manager: Torrent::handle(event, turn) -> [Action] -> writer -> socket
+//! socket -> reader -> [Event] -> manager: Torrent::handle(event, turn) -> [Action] -> outbox -> socket
 //!                                                                   \-> disk thread -> [Event]
 //!                                                                   \-> announce thread -> [Event]
 //! ```
@@ -99,8 +99,8 @@
 //!    block. The block counts against the budget from here on, because it may arrive at any moment.
 //! 4. *It arrives.* The [wire](engine::peer::wire) checks the length of the message before anything is allocated, and
 //!    reads the bytes from the kernel straight into a [buffer of the stock](engine::peer::blocks). The block goes to
-//!    the [manager](engine::manager) as an event, together with others that arrived at the same time. From here on it
-//!    is moved, never copied.
+//!    the [manager](engine::manager) as an event, together with others that arrived at the same time; on a slow line
+//!    the reader lets a few [gather](engine::peer::gathering). From here on it is moved, never copied.
 //! 5. *It is accepted.* `downloading.rs` finds the request that the block answers; a block that was never requested is
 //!    dropped. The picker says whether it is still missing. Then the block moves on to the [disk thread](engine::disk)
 //!    of its piece.
@@ -111,8 +111,10 @@
 //!    peers that lack it are told, and may request it. If it is wrong, the piece is fetched again from one peer alone.
 //!    The disk thread (`engine/disk/tries.rs`) compares the two tries, and `lying.rs` bans the peers whose blocks were
 //!    corrupt.
-//! 8. *It is passed on.* A peer requests the block. `uploading.rs` checks that we have it and that the peer may ask
-//!    for it, and the peer's writer lets the kernel send the block from its file. A peer that downloads also uploads.
+//! 8. *It is passed on.* When we unchoked a peer, `uploading.rs` gave it a [grant](swarm::giving::grant): its threads
+//!    may answer requests for the pieces that we have. The peer requests the block, and its reader sends it at once
+//!    from the [outbox](engine::peer::outbox). If the socket is full, the [writer](engine::peer::writer) waits for it
+//!    and lets the kernel send the block from its file. The manager only hears how much was sent.
 //!
 //! ## What is never trusted
 //!
@@ -124,10 +126,11 @@
 //!
 //! ## What blocks on what
 //!
-//! The manager blocks only on its channel. A reader blocks on its socket. A writer blocks on its channel, its socket,
-//! and the disk that it sends from. A disk thread blocks on its channel and its disk. Shutting down a socket wakes its
-//! reader; dropping a channel ends its writer. Nothing polls and nothing sleeps in a loop: an idle process makes no
-//! system calls except for the manager's next timer. (`many` looks at its folders every few seconds.)
+//! The manager blocks only on its channel. A reader blocks on its socket, and on the disk that it sends from. A writer
+//! blocks on its outbox, its socket, and the disk. A disk thread blocks on its channel and its disk. Shutting down a
+//! socket wakes its reader; closing an outbox ends its writer. No lock is held during a wait. Nothing polls: an idle
+//! process makes no system calls except for the manager's next timer. (A reader pauses while blocks gather, and `many`
+//! looks at its folders every few seconds.)
 #![forbid(unsafe_code)]
 
 pub mod base;

@@ -9,6 +9,7 @@ mod worker;
 
 use super::input::Input;
 use super::peer::blocks::Blocks;
+use crate::base::time::{Time, sooner};
 use crate::storage::content::Content;
 use crate::swarm::event::DiskOrder;
 use crate::swarm::standing::Problem;
@@ -27,6 +28,13 @@ use worker::Worker;
 const MOST_THREADS: usize = 4;
 /// The size of their stacks: a SHA-1 and a few frames.
 const STACK_BYTES: usize = 64 * 1024;
+
+/// Blocks wait until there are this many bytes for one thread, because waking it costs as much as a block ...
+const GATHER_BYTES: u64 = 256 * 1024;
+/// ... but all threads together let only this part of the budget wait ...
+const GATHER_SHARE: u64 = 8;
+/// ... and no block waits for longer than this.
+const GATHER_TIME: Time = Time::from_millis(100);
 
 /// Work for a disk thread.
 pub enum DiskJob {
@@ -63,6 +71,25 @@ struct Thread {
     sender: Sender<Vec<DiskJob>>,
     /// Jobs that are sent to it together, so that it is woken once for many blocks.
     gathered: Vec<DiskJob>,
+    /// Bytes of the blocks among them.
+    bytes: u64,
+    /// When the first of them came.
+    since: Time,
+    /// They are not to wait for more.
+    urgent: bool,
+}
+
+impl Thread {
+    /// When the gathered jobs are sent.
+    fn send_at(&self) -> Option<Time> {
+        let at = if self.urgent { Time::ZERO } else { self.since + GATHER_TIME };
+        (!self.gathered.is_empty()).then_some(at)
+    }
+
+    fn add_urgent(&mut self, job: DiskJob) {
+        self.urgent = true;
+        self.gathered.push(job);
+    }
 }
 
 /// The memory that all disk threads share.
@@ -107,7 +134,7 @@ impl Disk {
     /// last torrent of their device.
     pub fn end(&mut self, content: &Arc<Content>) {
         self.forget(content);
-        self.send();
+        self.send(Time::ZERO);
         if let Entry::Occupied(mut pool) = self.devices.entry(content.device()) {
             pool.get_mut().torrents -= 1;
             if pool.get().torrents == 0 {
@@ -117,7 +144,7 @@ impl Disk {
     }
 
     /// Gives an order to the thread of its piece, which gets it with the next [`Disk::send`].
-    pub fn give(&mut self, content: &Arc<Content>, order: DiskOrder) {
+    pub fn give(&mut self, content: &Arc<Content>, order: DiskOrder, now: Time) {
         let piece = match &order {
             DiskOrder::Write { piece, .. } | DiskOrder::Restart { piece } => *piece,
             DiskOrder::Probe { block, .. } => block.map_or(0, |block| block.piece),
@@ -125,21 +152,33 @@ impl Disk {
         };
         if let Some(pool) = self.devices.get_mut(&content.device()) {
             let number = piece as usize % pool.threads.len();
-            pool.threads[number].gathered.push(DiskJob::Order(Arc::clone(content), order));
+            let thread = &mut pool.threads[number];
+            if thread.gathered.is_empty() {
+                thread.since = now;
+            }
+            let may_wait = match &order {
+                DiskOrder::Write { data, last, .. } => {
+                    thread.bytes += data.len() as u64;
+                    !last && thread.bytes < GATHER_BYTES.min(self.room.part_of(GATHER_SHARE))
+                }
+                _ => false,
+            };
+            thread.urgent |= !may_wait;
+            thread.gathered.push(DiskJob::Order(Arc::clone(content), order));
         }
     }
 
     /// Lets all threads forget what was received of a torrent: what they keep of it is memory that others wait for.
     fn forget(&mut self, content: &Arc<Content>) {
         for thread in self.devices.get_mut(&content.device()).into_iter().flat_map(|pool| &mut pool.threads) {
-            thread.gathered.push(DiskJob::Forget(Arc::clone(content)));
+            thread.add_urgent(DiskJob::Forget(Arc::clone(content)));
         }
     }
 
     /// Each thread will report when it has done everything before this: [`Input::DiskDone`], then [`Disk::done`].
     pub fn finish(&mut self) {
         for pool in self.devices.values_mut() {
-            pool.threads.iter_mut().for_each(|thread| thread.gathered.push(DiskJob::Finish));
+            pool.threads.iter_mut().for_each(|thread| thread.add_urgent(DiskJob::Finish));
             pool.busy = pool.threads.len();
         }
     }
@@ -157,12 +196,20 @@ impl Disk {
     }
 
     /// Sends the gathered jobs to the threads. (The budget, in which every block is counted, limits their queues.)
-    pub fn send(&mut self) {
+    pub fn send(&mut self, now: Time) {
         for thread in self.devices.values_mut().flat_map(|pool| &mut pool.threads) {
-            if !thread.gathered.is_empty() {
+            if thread.send_at().is_some_and(|at| at <= now) {
+                (thread.bytes, thread.urgent) = (0, false);
                 let _ = thread.sender.send(std::mem::take(&mut thread.gathered));
             }
         }
+    }
+}
+
+impl Disk {
+    /// When jobs that are still gathered must be sent.
+    pub fn send_at(&self) -> Option<Time> {
+        self.devices.values().flat_map(|pool| &pool.threads).map(Thread::send_at).fold(None, sooner)
     }
 }
 
@@ -174,7 +221,13 @@ impl Pool {
             let worker = Worker::new(device, manager.clone(), blocks.clone(), room.clone());
             let builder = thread::Builder::new().name(format!("disk {number}")).stack_size(STACK_BYTES);
             builder.spawn(move || worker.run(&receiver))?;
-            pool.threads.push(Thread { sender: jobs, gathered: Vec::new() });
+            pool.threads.push(Thread {
+                sender: jobs,
+                gathered: Vec::new(),
+                bytes: 0,
+                since: Time::ZERO,
+                urgent: false,
+            });
         }
         Ok(pool)
     }

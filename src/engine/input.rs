@@ -4,7 +4,7 @@
 
 use super::config::Job;
 use super::notice::{RateLimits, Watch};
-use super::peer::link::Link;
+use super::peer::outbox::Outbox;
 use crate::proto::peer::handshake::Handshake;
 use crate::storage::TorrentId;
 use crate::storage::check::CheckedContent;
@@ -13,6 +13,7 @@ use crate::swarm::event::{Event, PeerEvent};
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
+use std::sync::Arc;
 
 /// A message to the manager.
 pub enum Input {
@@ -37,8 +38,8 @@ pub enum Input {
         outgoing: bool,
         /// The peer's handshake.
         handshake: Handshake,
-        /// The manager's end of the connection.
-        link: Link,
+        /// What is to be sent to the peer.
+        outbox: Arc<Outbox>,
     },
     /// A peer sent something, or its connection ended.
     Peer {
@@ -47,6 +48,8 @@ pub enum Input {
         /// What happened, in order. [`PeerEvent::Gone`] is always the last.
         events: Vec<PeerEvent>,
     },
+    /// A peer's threads answer requests under a grant. The manager collects the reports.
+    Serving(PeerKey),
     /// Something else happened to a torrent.
     Torrent {
         /// The torrent.

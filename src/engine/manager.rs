@@ -171,6 +171,9 @@ impl Manager {
         for input in input.into_iter().chain(inbox.try_iter().take(BATCH)) {
             self.take(input, now);
         }
+        if self.peers.collect_at().is_some_and(|at| at <= now) {
+            self.collect(now);
+        }
         self.wake_torrents(now);
         self.look_at_memory(now);
         self.share_memory(now);
@@ -181,14 +184,16 @@ impl Manager {
             self.take(Input::Torrent { torrent, event }, now);
         }
         self.save_due(now);
-        self.disks.disk.send();
+        self.disks.disk.send(now);
         self.peers.send();
         self.news.report_all(&self.torrents, limits_of(&self.shared), now);
     }
 
     /// Waits for the next input, or until something is due: `Some(None)`. `None`: nothing will come any more.
     fn wait(&self) -> Option<Option<Input>> {
-        let due = sooner(self.agenda.next(), sooner(self.news.due, self.end_at));
+        let due = [self.agenda.next(), self.news.due, self.end_at, self.peers.collect_at(), self.disks.disk.send_at()]
+            .into_iter()
+            .fold(None, sooner);
         // A time that the clock can't show never comes.
         match due.and_then(|at| self.started.checked_add(at)) {
             None => self.inbox.recv().ok().map(Some),
@@ -201,11 +206,14 @@ impl Manager {
             Input::Peer { peer, events } => {
                 let Some(torrent) = self.peers.torrent_of(peer) else { return };
                 let gone = matches!(events.last(), Some(PeerEvent::Gone));
+                let last = if gone { self.peers.last_report(peer) } else { None };
+                let events = last.into_iter().chain(events);
                 self.handle_all(torrent, events.into_iter().map(|event| Event::Peer(peer, event)), now);
                 if gone {
                     self.peers.gone(peer);
                 }
             }
+            Input::Serving(peer) => self.peers.serves(peer, now),
             Input::Torrent { torrent, event: Event::Announced { announcement, outcome } } => {
                 self.trackers.answered(&announcement);
                 self.handle(torrent, Event::Announced { announcement, outcome }, now);
@@ -214,19 +222,19 @@ impl Manager {
                 }
             }
             Input::Torrent { torrent, event } => self.handle(torrent, event, now),
-            Input::Connected { peer, torrent, addr, outgoing, handshake, link } => {
+            Input::Connected { peer, torrent, addr, outgoing, handshake, outbox } => {
                 let reason = match self.is_running(torrent) {
                     false => "its torrent has ended",
                     // It was put on the list while it shook hands.
                     true if self.peers.around.keeps_out(addr.ip()) => "it is on the blocklist",
                     true => {
-                        self.peers.connected(peer, torrent, link);
+                        self.peers.connected(peer, torrent, outbox);
                         let connected = PeerEvent::Connected { addr, outgoing, handshake: Box::new(handshake) };
                         return self.handle(torrent, Event::Peer(peer, connected), now);
                     }
                 };
                 log::debug!("{addr}: we close: {reason}");
-                link.close();
+                outbox.close();
                 if outgoing {
                     self.handle(torrent, Event::ConnectFailed { addr, our_fault: false }, now);
                 }
@@ -302,7 +310,7 @@ impl Manager {
                 Action::Announce(announcement) => {
                     self.undone.extend(self.trackers.announce(id, announcement).map(|failed| (id, failed)));
                 }
-                Action::Disk(order) => self.disks.order(content, order),
+                Action::Disk(order) => self.disks.order(content, order, now),
                 Action::News(news) => {
                     ended = self.news.report(id, slot, news, now).or(ended);
                 }
@@ -314,6 +322,14 @@ impl Manager {
         self.news.touched(id);
         if let Some(problem) = ended {
             self.end_torrent(id, Some(problem));
+        }
+    }
+
+    /// Hands torrents the reports of the peers that are served.
+    fn collect(&mut self, now: Time) {
+        for (peer, report) in self.peers.collect(now) {
+            let Some(torrent) = self.peers.torrent_of(peer) else { continue };
+            self.handle(torrent, Event::Peer(peer, report), now);
         }
     }
 

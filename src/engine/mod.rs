@@ -3,8 +3,8 @@
 //! | thread | how many | waits for |
 //! |---|---|---|
 //! | [`manager`] | one | its channel |
-//! | peer reader ([`peer::reader`]) | one per peer | its socket |
-//! | peer writer ([`peer::writer`]) | one per peer | its channel, its socket, the disk that it reads from |
+//! | peer reader ([`peer::reader`]) | one per peer | its socket, the disk that it sends from, blocks that gather |
+//! | peer writer ([`peer::writer`]) | one per peer | its outbox, its socket, the disk that it sends from |
 //! | [`disk`] | per device, as many as cores, at most 4 | its channel, the disk |
 //! | [`peer::listener`] | one or two | its socket |
 //! | [`announce`] | at most 32, and a second one for each tracker with addresses of both families; none while nothing is announced | a tracker |

@@ -29,6 +29,7 @@
 #![expect(missing_docs, reason = "the text of each variant explains its fields")]
 
 use super::figures::Status;
+use super::giving::grant::{Grant, Report};
 use super::meeting::announcer::{Announcement, Outcome};
 use super::meeting::source::Source;
 use super::peer::PeerKey;
@@ -75,8 +76,10 @@ pub enum PeerEvent {
     Message(Message),
     /// A block of `piece` came, which begins at byte `begin` of the piece. Its bytes are moved, never copied.
     Block { piece: u32, begin: u32, data: Vec<u8> },
-    /// Blocks with `bytes` bytes of content were sent to the peer.
+    /// Blocks of [`PeerOrder::Upload`] with `bytes` bytes of content were sent to the peer.
     Uploaded { bytes: u64 },
+    /// The peer's threads answered requests that the grant of [`PeerOrder::Grant`] covers.
+    Served(Report),
     /// The connection is over.
     Gone,
 }
@@ -133,13 +136,18 @@ pub enum PeerOrder {
     Haves(Vec<u32>),
     /// A block, to be read from disk.
     Upload(BlockSpec),
+    /// From now on the peer's threads answer the requests that this covers.
+    Grant(Grant),
+    /// From now on they answer none. Those that wait are rejected.
+    Revoke,
 }
 
 /// Work for the disk.
 #[derive(Debug)]
 pub enum DiskOrder {
-    /// Write the block that begins at byte `begin` of `piece`; when it was the last of its piece, compare the hash.
-    Write { piece: u32, begin: u32, data: Vec<u8> },
+    /// Write the block that begins at byte `begin` of `piece`. When all of a piece is written, compare the hash. `last`:
+    /// the piece lacks no other block, so nothing is gained by a wait for more.
+    Write { piece: u32, begin: u32, data: Vec<u8>, last: bool },
     /// Forget what was received of a piece: the piece starts over.
     Restart { piece: u32 },
     /// Try whether the disk works again, if possible with the `block` that it did not write. `left`: bytes that are

@@ -115,6 +115,8 @@ pub struct Peer {
     // What it downloads from us.
     /// We choke it.
     pub we_choke: bool,
+    /// Its threads answer its requests, unless these are for other pieces than the grant covers.
+    pub has_grant: bool,
     /// It wants something.
     pub is_interested: bool,
     /// The blocks it asks for, oldest first.
@@ -171,6 +173,7 @@ impl Peer {
             down: Meter::new(now),
             gave_before: [0; 2],
             we_choke: true,
+            has_grant: false,
             is_interested: false,
             wants: VecDeque::new(),
             fast_set_for_peer: Vec::new(),
@@ -219,6 +222,12 @@ impl Peer {
         let waiting = if owes { now.saturating_sub(self.answered) } else { Time::ZERO };
         self.pace.rate(waiting)
     }
+}
+
+/// Removes `block` from `blocks`. Returns whether it was there.
+pub fn take_out(blocks: &mut VecDeque<BlockSpec>, block: BlockSpec) -> bool {
+    let at = blocks.iter().position(|other| *other == block);
+    at.is_some_and(|at| blocks.remove(at).is_some())
 }
 
 /// Enough of a peer to recognise and ban it.

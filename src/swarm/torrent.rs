@@ -5,9 +5,11 @@
 //!
 //! - `hearing`: each event goes to the file that decides about it.
 //! - `joining`, `places`, `introducing`: which peers are connected.
-//! - `downloading`, `lying`: which peer is asked for what, and which peer sent a corrupt block.
+//! - `downloading`, `giving_up`, `lying`: which peer is asked for what, when it no longer is, and which sent a corrupt
+//!   block.
 //! - `choking`, `uploading`, `showing`: which peers are served, with what, how fast, and what they are shown.
-//! - `waiting`, `pausing`, `patience`: when nothing moves.
+//! - `waiting`, `patience`: when nothing moves.
+//! - `waking`: what is due when.
 //! - `report`: how the torrent stands, for people.
 //!
 //! The ideas they decide with are in [`picking`](super::picking), [`giving`](super::giving) and
@@ -15,20 +17,22 @@
 
 mod choking;
 mod downloading;
+mod giving_up;
 mod hearing;
 mod introducing;
 mod joining;
 mod lying;
 mod patience;
-mod pausing;
 mod places;
 mod report;
 mod showing;
 mod uploading;
 mod waiting;
+mod waking;
 
 use super::event::{Action, Event, News, PeerOrder};
 use super::giving::choker::{Choker, ROUND};
+use super::giving::grant::Servable;
 use super::giving::spreading::Spreading;
 use super::giving::super_seeding::SuperSeeding;
 use super::meeting::announcer::Announcer;
@@ -36,12 +40,13 @@ use super::meeting::bans::Bans;
 use super::meeting::candidates::Candidates;
 use super::peer::{Identity, Peer, PeerKey};
 use super::picking::picker::Picker;
+use super::picking::window::Share;
 use super::rate::{Meter, TokenBucket};
 use super::settings::Settings;
 use super::shared::{Shared, Turn};
 use super::standing::{Problem, ProblemKind, Standing};
 use crate::base::rng::Rng;
-use crate::base::time::{Time, sooner};
+use crate::base::time::Time;
 use crate::proto::id::InfoHash;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
@@ -50,9 +55,6 @@ use crate::proto::tracker::announce::AnnounceRequest;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// We send a keep-alive after this silence: most programs close a connection that is silent for 120 s (BEP 3:
-/// "generally two minutes").
-const KEEP_ALIVE_AFTER: Time = Time::from_secs(100);
 /// Below this many peers a download asks its trackers early (mainline's `min_peers` is 20, its re-announce mark 40).
 const FEW_PEERS: usize = 20;
 /// How many peers a tracker is asked for (libtorrent, rain).
@@ -69,6 +71,8 @@ pub struct Torrent {
     paused: bool,
     picker: Picker,
     peers: BTreeMap<PeerKey, Peer>,
+    /// No peer needs the timer before this: most events do not look at all peers.
+    peers_wake: Time,
     meeting: Meeting,
     fetching: Fetching,
     giving: Giving,
@@ -99,6 +103,9 @@ struct Fetching {
     waits_for_rate: bool,
     /// Everything that any peer has is requested.
     endgame: bool,
+    /// Which part of its window each peer can have, and when that is looked at again.
+    share: Share,
+    share_at: Time,
     /// When idle peers were last given work.
     looked: Time,
     /// When the torrent began, or something useful last arrived.
@@ -111,6 +118,10 @@ struct Fetching {
 /// Which peers are served, and how fast.
 struct Giving {
     choker: Choker,
+    /// The pieces that peers with a grant may have.
+    servable: Arc<Servable>,
+    /// Peers that are unchoked get a grant.
+    grants: bool,
     /// When the next round of the choker is due.
     next_round: Time,
     /// The limit of this torrent's uploads.
@@ -162,6 +173,7 @@ impl Torrent {
         let have_all = have.is_full();
         let standing = if have_all { Standing::Seeding } else { Standing::Downloading };
         let super_seeding = SuperSeeding::new(settings.super_seed, &have, now);
+        let servable = Arc::new(Servable::new(metainfo.length, metainfo.piece_length, &have));
         let picker = Picker::new(metainfo.length, metainfo.piece_length, have, settings.sequential, rng);
         Torrent {
             info_hash: metainfo.info_hash,
@@ -169,6 +181,7 @@ impl Torrent {
             standing,
             paused: false,
             peers: BTreeMap::new(),
+            peers_wake: now,
             meeting: Meeting {
                 candidates: Candidates::default(),
                 bans: Bans::default(),
@@ -182,6 +195,8 @@ impl Torrent {
                 waits_for_budget: false,
                 waits_for_rate: false,
                 endgame: false,
+                share: Share::new(0, 0),
+                share_at: now,
                 looked: now,
                 progressed: now,
                 wasted: 0,
@@ -189,6 +204,8 @@ impl Torrent {
             },
             giving: Giving {
                 choker: Choker::default(),
+                servable,
+                grants: false,
                 next_round: now + ROUND,
                 limit: TokenBucket::new(settings.upload_rate, now),
                 waits_for_tokens: false,
@@ -244,27 +261,6 @@ impl Torrent {
         }
         self.announce_due(turn);
         self.connect_more(turn);
-    }
-
-    /// When [`Event::Timer`] is to come, as seen at `now`.
-    pub fn next_wake(&self, now: Time, shared: &Shared) -> Option<Time> {
-        let announce = self.meeting.announcer.next_due(self.wants_peers_early());
-        if self.has_failed() {
-            return announce;
-        }
-        let may_ask = self.fetching.waits_for_rate.then(|| shared.download.ready_at()).flatten();
-        let others = [
-            self.connect_at(now, shared),
-            self.round_at(),
-            self.look_at(),
-            self.idle_at(),
-            self.tokens_at(shared),
-            may_ask,
-            self.probe_at(),
-            self.gives_up_at(),
-        ];
-        let peers = self.peers.values().flat_map(|peer| [Some(peer.spoken + KEEP_ALIVE_AFTER), Torrent::snub_at(peer)]);
-        others.into_iter().chain(peers).fold(announce, sooner)
     }
 
     /// The pieces that are verified.
@@ -354,28 +350,6 @@ impl Torrent {
             let due = self.meeting.announcer.due(turn.now, early, &request);
             turn.actions.extend(due.into_iter().map(|announcement| Action::Announce(Box::new(announcement))));
         }
-    }
-
-    /// What is due by now.
-    fn timer(&mut self, turn: &mut Turn) {
-        for peer in self.peers.values_mut() {
-            if turn.now.saturating_sub(peer.spoken) >= KEEP_ALIVE_AFTER {
-                send(peer, Message::KeepAlive, turn);
-            }
-        }
-        self.snub_the_silent(turn);
-        self.choose_whom_to_serve(turn);
-        self.probe_disk(turn);
-        self.give_up(turn);
-        if self.fetching.waits_for_rate {
-            self.ask_all(turn);
-        }
-        if self.giving.waits_for_tokens {
-            self.serve_by_turns(turn);
-        }
-        self.look_for_work(turn);
-        self.make_room(turn);
-        self.show_more_when_idle(turn);
     }
 
     /// The connected peers. (What is decided about one of them may close others.)

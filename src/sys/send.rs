@@ -6,14 +6,27 @@
 
 use rustix::fs::sendfile;
 use rustix::io::Errno;
-use rustix::net::{SendFlags, send};
+use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 /// Most bytes of a file per system call, which does not return before all of them are sent.
 const MOST_AT_ONCE: usize = 64 * 1024;
+
+/// Sends what the socket takes at once of `head` and then `body`, and returns how many bytes that is.
+pub fn send_now(socket: &TcpStream, head: &[u8], body: &[u8]) -> io::Result<usize> {
+    let slices = [IoSlice::new(head), IoSlice::new(body)];
+    loop {
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        return match sendmsg(socket, &slices, &mut SendAncillaryBuffer::default(), flags) {
+            Err(Errno::INTR) => continue,
+            Err(Errno::AGAIN) => Ok(0),
+            sent => Ok(sent?),
+        };
+    }
+}
 
 /// Sends all of `bytes` within `deadline`. With `more`, they may be sent together with what follows.
 pub fn send_all(socket: &TcpStream, bytes: &[u8], more: bool, deadline: Duration) -> io::Result<()> {

@@ -16,13 +16,17 @@ const ROOMS: [&[&str]; 8] =
     [&["base"], &["proto"], &["swarm"], &["sys"], &["storage", "web"], &["maker"], &["engine", "tracker"], &["cli"]];
 /// The rooms that do no I/O, and the pure part of the tracker.
 const PURE: [&str; 4] = ["base/", "proto/", "swarm/", "tracker/registry"];
-/// What a pure room must not name: sockets, files, threads, clocks, channels, chance.
-const IMPURE: [&str; 12] = [
+/// What a pure room must not name: sockets, files, threads, locks, clocks, channels, chance. (It may share what it
+/// decided, in an `Arc`.)
+const IMPURE: [&str; 15] = [
     "std::net",
     "std::fs",
     "std::io",
     "std::thread",
-    "std::sync",
+    "Mutex",
+    "RwLock",
+    "Condvar",
+    "mpsc",
     "std::env",
     "std::process",
     "Instant",
@@ -33,12 +37,10 @@ const IMPURE: [&str; 12] = [
 ];
 /// The rooms that together are the core: what an auditor of `get` and `seed` reads.
 const CORE: [&str; 6] = ["base", "proto", "swarm", "sys", "storage", "engine"];
-/// Most lines of code in the core: no blank lines, comments or tests. The classic system had 12,000; what real
-/// torrents, disks, proxies and trackers need beyond the specifications comes on top. Another 400 keep the steps of each
-/// event from growing with the pieces and peers: indexes in place of walks. 200 let far peers use free memory: how far
-/// they are, how far the budget grows, and how much is free. 150 let thousands of torrents start without threads of
-/// their own, share what they keep, and be reported only if they change.
-const CORE_LINES: usize = 13_850;
+/// Most lines of code in the core: no blank lines, comments or tests. The classic system had 12,000. What real torrents,
+/// disks, proxies and trackers need beyond the specifications comes on top, and what many slow or far peers need: grants,
+/// memory that grows, and structures in which nothing is searched.
+const CORE_LINES: usize = 14_500;
 /// Most lines of a file: it is read in one sitting.
 const FILE_LINES: usize = 400;
 /// Most names that `ls` of a folder shows.

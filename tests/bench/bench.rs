@@ -12,6 +12,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod aquatic;
 mod builds;
 mod crowd;
 mod farm;
@@ -123,6 +124,7 @@ fn run(settings: &Settings) {
             make::measure(&mut report, &builds, &source, settings.rounds);
         }
         if settings.asks_for("tracker") {
+            aquatic::measure(&mut report, &builds.default, settings.rounds);
             tracker::measure(&mut report, &builds.default, settings.rounds);
         }
     }

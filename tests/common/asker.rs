@@ -39,6 +39,11 @@ impl Asker {
         asker
     }
 
+    /// The port of this end.
+    pub fn port(&self) -> u16 {
+        self.stream.local_addr().expect("it is connected").port()
+    }
+
     /// Sends a message.
     pub fn send(&mut self, id: u8, body: &[u8]) -> io::Result<()> {
         let mut message = (body.len() as u32 + 1).to_be_bytes().to_vec();

@@ -22,3 +22,13 @@ pub fn ticks(pid: u32) -> u64 {
     let (_, fields) = text.rsplit_once(") ").expect("the name is in parentheses");
     fields.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().expect("a number")).sum()
 }
+
+/// Bytes that came on a connection over IPv4 and that the program at its end `port` has not read.
+pub fn unread(port: u16, from: u16) -> u64 {
+    let table = fs::read_to_string("/proc/net/tcp").unwrap() + &fs::read_to_string("/proc/net/tcp6").unwrap();
+    let ends = [format!(":{port:04X}"), format!(":{from:04X}")];
+    let mut rows = table.lines().map(|row| row.split_whitespace().collect::<Vec<_>>());
+    let row = rows.find(|row| row.len() > 4 && row[1].ends_with(&ends[0]) && row[2].ends_with(&ends[1]));
+    let queues = row.expect("the connection is there")[4].to_string();
+    u64::from_str_radix(queues.split_once(':').unwrap().1, 16).unwrap()
+}

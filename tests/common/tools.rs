@@ -28,6 +28,12 @@ pub enum Tool {
     Opentracker,
     /// tinyproxy, a proxy for HTTP.
     Tinyproxy,
+    /// aquatic_udp, a tracker.
+    #[allow(dead_code)] // Only the bench uses it.
+    Aquatic,
+    /// aquatic_udp_load_test, which loads trackers.
+    #[allow(dead_code)] // Only the bench uses it.
+    AquaticLoadTest,
     /// strace, which records system calls.
     Strace,
     /// wrk, which loads web servers with requests.
@@ -54,6 +60,8 @@ impl Tool {
             Tool::Mktorrent => ("mktorrent", "apt-get install mktorrent"),
             Tool::Imdl => ("imdl", "cargo install imdl"),
             Tool::Opentracker => ("opentracker", "apt-get install opentracker"),
+            Tool::Aquatic => ("aquatic_udp", "cargo install aquatic_udp"),
+            Tool::AquaticLoadTest => ("aquatic_udp_load_test", "cargo install aquatic_udp_load_test"),
             Tool::Tinyproxy => ("tinyproxy", "apt-get install tinyproxy-bin"),
             Tool::Strace => ("strace", "apt-get install strace"),
             Tool::Wrk => ("wrk", "apt-get install wrk"),
@@ -84,6 +92,7 @@ impl Tool {
             Tool::TransmissionCreate => return Tool::Transmission.version(),
             Tool::Libtorrent => Command::new("python3"),
             Tool::NpmTracker => npm_tracker(),
+            Tool::Aquatic | Tool::AquaticLoadTest => return String::new(),
             Tool::Mktorrent | Tool::Opentracker | Tool::Strace | Tool::Tmux | Tool::Fuse | Tool::Wrk => {
                 return String::new();
             }

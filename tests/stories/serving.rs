@@ -75,22 +75,22 @@ fn a_limit_of_uploads_holds_for_two_peers_together_without_busy_waiting() {
 }
 
 #[test]
-fn ten_thousand_requests_at_once_are_bounded_and_others_are_served() {
+fn five_thousand_requests_at_once_are_bounded_and_others_are_served() {
     let stage = stage();
     let (seed, port) = stage.serve(&[]);
     let mut flood = Asker::unchoked(port, &stage.torrent, 1, true);
-    for number in 0..10_000 {
-        // It reads nothing meanwhile. The seed may close the connection of a peer that does not even read rejects.
-        if flood.ask(number % 16, number / 16 % BLOCKS * BLOCK).is_err() {
-            break;
-        }
+    for number in 0..5_000 {
+        // It reads nothing meanwhile.
+        flood.ask(number % 16, number / 16 % BLOCKS * BLOCK).unwrap();
     }
+    // A busy machine may still be reading. If the peer read now, nothing would wait for long.
+    wait_until("all requests are read", PATIENCE, || proc::unread(port, flood.port()) == 0);
     assert_serves(&stage, port, 2);
     let memory = proc::status(seed.id(), "VmHWM");
     assert!(memory < 24 * 1024, "{memory} KiB");
     // Each request gets one block or one reject.
     let (mut blocks, mut rejects) = (0, 0);
-    while blocks + rejects < 10_000 {
+    while blocks + rejects < 5_000 {
         match flood.hear().expect("each request is answered").0 {
             7 => blocks += 1,
             16 => rejects += 1,
@@ -304,7 +304,8 @@ fn a_peer_that_says_its_name_only_after_an_answer_gets_one() {
     let stage = stage();
     let (_seed, port) = stage.serve(&[]);
     let ours = [b"\x13BitTorrent protocol", &[0; 8][..], &stage.torrent.info_hash].concat();
-    for portion in [ours.len(), 1] {
+    // Two names, because the end of the first connection may not be noticed yet.
+    for (portion, name) in [(ours.len(), b"-XX0001-aaaaaaaaaaaa"), (1, b"-XX0001-bbbbbbbbbbbb")] {
         let mut peer = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
         peer.set_read_timeout(Some(PATIENCE)).unwrap();
         peer.set_nodelay(true).unwrap();
@@ -313,7 +314,7 @@ fn a_peer_that_says_its_name_only_after_an_answer_gets_one() {
         peer.read_exact(&mut answer).unwrap();
         assert_eq!(answer[28..48], stage.torrent.info_hash);
         // After the rest of the handshake, the connection works like any other.
-        peer.write_all(b"-XX0001-aaaaaaaaaaaa").unwrap();
+        peer.write_all(name).unwrap();
         peer.write_all(&[0, 0, 0, 1, 2]).unwrap();
         let mut heard = Vec::new();
         let unchoked = |heard: &[u8]| heard.windows(5).any(|message| message == [0, 0, 0, 1, 1]);

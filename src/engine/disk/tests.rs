@@ -98,7 +98,7 @@ impl Bench {
         let at = self.content.piece_offset(piece) as usize + begin as usize;
         let mut data = self.bytes[at..at + length].to_vec();
         spoil(&mut data);
-        self.disk.give(&self.content, DiskOrder::Write { piece, begin, data });
+        self.disk.give(&self.content, DiskOrder::Write { piece, begin, data, last: false }, Time::ZERO);
     }
 
     fn give(&mut self, block: (u32, u32)) {
@@ -106,12 +106,12 @@ impl Bench {
     }
 
     fn restart(&mut self, piece: u32) {
-        self.disk.give(&self.content, DiskOrder::Restart { piece });
+        self.disk.give(&self.content, DiskOrder::Restart { piece }, Time::ZERO);
     }
 
     /// Listens until `enough` returns true.
     fn listen(&mut self, told: &mut Told, what: &str, enough: impl Fn(&Told) -> bool) {
-        self.disk.send();
+        self.disk.send(Time::MAX);
         let end = Instant::now() + PATIENCE;
         while !enough(told) {
             told.note(self.inbox.recv_deadline(end).unwrap_or_else(|_| panic!("waited in vain: {what}")));
@@ -121,7 +121,7 @@ impl Bench {
     /// Lets the threads end, and returns everything that they reported.
     fn end(self, mut told: Told) -> Told {
         let mut disk = self.disk;
-        disk.send();
+        disk.send(Time::MAX);
         drop(disk);
         let end = Instant::now() + PATIENCE;
         loop {

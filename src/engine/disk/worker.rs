@@ -108,7 +108,7 @@ impl Worker {
                     run.take().into_iter().for_each(|run| self.write(run));
                 }
                 match job {
-                    DiskJob::Order(content, DiskOrder::Write { piece, begin, data }) => {
+                    DiskJob::Order(content, DiskOrder::Write { piece, begin, data, .. }) => {
                         run.get_or_insert_with(|| Run { content, piece, begin, blocks: Vec::new() }).blocks.push(data);
                     }
                     DiskJob::Order(content, DiskOrder::Restart { piece }) => {

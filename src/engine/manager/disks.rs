@@ -31,13 +31,13 @@ impl Disks {
     }
 
     /// Does what a torrent wants of its disk.
-    pub fn order(&mut self, content: &Arc<Content>, order: DiskOrder) {
+    pub fn order(&mut self, content: &Arc<Content>, order: DiskOrder, now: Time) {
         if matches!(order, DiskOrder::CheckAgain) {
             // Blocks that are still on their way to the disk must not be written over verified ones.
             content.health.doubt();
             self.check(Check::Again { content: Arc::clone(content) });
         }
-        self.disk.give(content, order);
+        self.disk.give(content, order, now);
     }
 
     /// Saves a torrent's state. `in_haste`: nothing comes after it, and somebody waits.

@@ -64,6 +64,7 @@ impl Manager {
     /// A person wants the process to end.
     pub(super) fn stop(&mut self, now: Time) {
         self.end_at = Some(now + FINAL_ANNOUNCE_TIME);
+        self.collect(now);
         self.disks.disk.finish();
         self.ids().into_iter().for_each(|torrent| self.stop_torrent(torrent, now));
     }

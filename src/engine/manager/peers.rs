@@ -3,17 +3,20 @@
 //!
 //! Floor 3, part of the [`manager`](super).
 
+use crate::base::time::Time;
 use crate::engine::peer::around::Surroundings;
-use crate::engine::peer::link::Link;
+use crate::engine::peer::outbox::Outbox;
 use crate::engine::peer::reader;
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
-use crate::swarm::event::{Event, PeerOrder};
+use crate::swarm::event::{Event, PeerEvent, PeerOrder};
+use crate::swarm::giving::grant::COLLECT_AFTER;
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::peer::PeerKey;
 use crate::sys::lock_to_write;
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// The connections of all torrents.
 pub struct Connections {
@@ -22,12 +25,15 @@ pub struct Connections {
     connections: HashMap<PeerKey, Connection>,
     /// Peers that have orders waiting.
     talked_to: Vec<PeerKey>,
+    /// Peers whose threads answer requests, and when their reports are collected.
+    serving: Vec<PeerKey>,
+    collect_at: Option<Time>,
 }
 
 /// A connected peer.
 struct Connection {
     torrent: TorrentId,
-    link: Link,
+    outbox: Arc<Outbox>,
     /// What it is to be sent when this batch is over.
     orders: Vec<PeerOrder>,
 }
@@ -35,7 +41,13 @@ struct Connection {
 impl Connections {
     /// No connection yet.
     pub fn new(around: Surroundings) -> Connections {
-        Connections { around, connections: HashMap::new(), talked_to: Vec::new() }
+        Connections {
+            around,
+            connections: HashMap::new(),
+            talked_to: Vec::new(),
+            serving: Vec::new(),
+            collect_at: None,
+        }
     }
 
     /// The torrent that a peer is connected for.
@@ -44,22 +56,51 @@ impl Connections {
     }
 
     /// A peer is connected.
-    pub fn connected(&mut self, peer: PeerKey, torrent: TorrentId, link: Link) {
-        self.connections.insert(peer, Connection { torrent, link, orders: Vec::new() });
+    pub fn connected(&mut self, peer: PeerKey, torrent: TorrentId, outbox: Arc<Outbox>) {
+        self.connections.insert(peer, Connection { torrent, outbox, orders: Vec::new() });
+    }
+
+    /// A peer's threads began to answer requests under a grant.
+    pub fn serves(&mut self, peer: PeerKey, now: Time) {
+        self.serving.push(peer);
+        self.collect_at.get_or_insert(now + COLLECT_AFTER);
+    }
+
+    /// When reports are collected next.
+    pub fn collect_at(&self) -> Option<Time> {
+        self.collect_at
+    }
+
+    /// Collects the reports of the peers that are served: what their threads did since the last time.
+    pub fn collect(&mut self, now: Time) -> Vec<(PeerKey, PeerEvent)> {
+        let mut reports = Vec::new();
+        self.serving.retain(|peer| {
+            let report = self.connections.get(peer).and_then(|connection| connection.outbox.collect());
+            let goes_on = report.is_some();
+            reports.extend(report.map(|report| (*peer, report)));
+            goes_on
+        });
+        self.collect_at = (!self.serving.is_empty()).then_some(now + COLLECT_AFTER);
+        reports
+    }
+
+    /// What a peer's threads did since its last report.
+    pub fn last_report(&self, peer: PeerKey) -> Option<PeerEvent> {
+        self.connections.get(&peer).and_then(|connection| connection.outbox.collect())
     }
 
     /// A peer's reader has ended. Its writer may still be sending.
     pub fn gone(&mut self, peer: PeerKey) {
         if let Some(connection) = self.connections.remove(&peer) {
-            connection.link.close();
+            connection.outbox.close();
         }
     }
 
     /// Closes a connection.
     pub fn close(&mut self, peer: PeerKey, reason: &str) {
         if let Some(connection) = self.connections.remove(&peer) {
-            log::debug!("{}: we close: {reason}", connection.link.addr);
-            connection.link.close();
+            log::debug!("{}: we close: {reason}", connection.outbox.addr);
+            connection.outbox.close();
         }
     }
 
@@ -77,12 +118,11 @@ impl Connections {
     /// Sends something to a peer when the batch is over.
     pub fn order(&mut self, peer: PeerKey, order: PeerOrder) {
         let Some(connection) = self.connections.get_mut(&peer) else { return };
-        let addr = connection.link.addr;
+        let addr = connection.outbox.addr;
         match &order {
             PeerOrder::Message(message) => log::trace!("{addr} < {message}"),
-            PeerOrder::Upload(block) => log::trace!("{addr} < {block}"),
             PeerOrder::Haves(pieces) => log::trace!("{addr} < have, for each of {} pieces", pieces.len()),
-            PeerOrder::Handshake => {}
+            PeerOrder::Handshake | PeerOrder::Upload(_) | PeerOrder::Grant(_) | PeerOrder::Revoke => {}
         }
         if connection.orders.is_empty() {
             self.talked_to.push(peer);
@@ -94,10 +134,10 @@ impl Connections {
     pub fn send(&mut self) {
         for peer in self.talked_to.drain(..) {
             if let Some(connection) = self.connections.get_mut(&peer)
-                && !connection.link.give(std::mem::take(&mut connection.orders))
+                && !connection.outbox.give(std::mem::take(&mut connection.orders))
             {
-                log::debug!("{}: we close: it does not read what we send", connection.link.addr);
-                connection.link.close();
+                log::debug!("{}: we close: it does not read what we send", connection.outbox.addr);
+                connection.outbox.close();
             }
         }
     }
@@ -107,15 +147,16 @@ impl Connections {
         let before = std::mem::replace(&mut *lock_to_write(&self.around.blocklist), list);
         // This is after the lock is released, because freeing a large list takes a while.
         drop(before);
-        for Connection { link, .. } in self.connections.values().filter(|one| self.around.keeps_out(one.link.addr.ip()))
+        for Connection { outbox, .. } in
+            self.connections.values().filter(|one| self.around.keeps_out(one.outbox.addr.ip()))
         {
-            log::debug!("{}: we close: it is on the blocklist", link.addr);
-            link.close();
+            log::debug!("{}: we close: it is on the blocklist", outbox.addr);
+            outbox.close();
         }
     }
 
     /// Closes all connections.
     pub fn close_all(&self) {
-        self.connections.values().for_each(|connection| connection.link.close());
+        self.connections.values().for_each(|connection| connection.outbox.close());
     }
 }

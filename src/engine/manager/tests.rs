@@ -5,7 +5,7 @@ use super::super::config::FINAL_ANNOUNCE_TIME;
 use super::super::testkit::{PATIENCE, http, serve, socket_pair, torrent};
 use super::super::{Engine, Phase, ProblemKind, Report, Watch};
 use super::*;
-use crate::engine::peer::link::Link;
+use crate::engine::peer::outbox::Outbox;
 use crate::proto::bencode::Bencode;
 use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
@@ -317,19 +317,17 @@ fn a_peer_that_connects_after_its_torrent_failed_is_closed() {
     joined(&notices);
     fail(&engine, TorrentId(0));
     let (mut near, far) = socket_pair();
-    let (orders, receiver) = crossbeam_channel::unbounded();
     let (peer, addr) = (PeerKey(NonZeroU32::MIN), near.local_addr().unwrap());
     let handshake = Handshake { reserved: Reserved::ours(), info_hash: metainfo.info_hash, peer_id: PeerId([7; 20]) };
-    let far = Arc::new(far);
-    let link = Link { addr, socket: Arc::clone(&far), orders, waiting: Arc::default() };
+    let outbox = Arc::new(Outbox::new(addr, Arc::new(far), None, true));
+    let ours = Arc::clone(&outbox);
     engine
         .manager
-        .send(Input::Connected { peer, torrent: TorrentId(0), addr, outgoing: false, handshake, link })
+        .send(Input::Connected { peer, torrent: TorrentId(0), addr, outgoing: false, handshake, outbox })
         .unwrap();
     // Its reader uses the same socket, and must wake.
     assert_eq!(near.read(&mut [0]).unwrap(), 0, "its reader's end");
-    let ended = receiver.recv_timeout(PATIENCE).map(drop);
-    assert_eq!(ended, Err(crossbeam_channel::RecvTimeoutError::Disconnected), "its writer's");
+    assert!(!ours.wait_for_work(), "its writer's");
 }
 
 #[test]

@@ -3,9 +3,11 @@
 pub mod around;
 pub mod blocks;
 pub mod directory;
-pub mod link;
+pub mod gathering;
 pub mod listener;
+pub mod outbox;
 pub mod reader;
+pub mod server;
 pub mod shaking;
 pub mod wire;
 pub mod writer;

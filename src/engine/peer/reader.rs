@@ -1,8 +1,11 @@
 //! A peer's reader thread: opens or accepts the connection, shakes hands, then reads messages until the end.
 //!
-//! Floor 3. It blocks only on its socket. [`wire`](super::wire) turns bytes into messages.
+//! Floor 3. It also sends the blocks that the peer requests, as long as the socket takes them at once. [`wire`](super::wire)
+//! turns bytes into messages.
 
 use super::around::{STACK_BYTES, Surroundings, WRITE_TIMEOUT};
+use super::outbox::Outbox;
+use super::server::Server;
 use super::shaking::Place;
 use super::wire::Wire;
 use super::writer;
@@ -175,18 +178,23 @@ fn run(
         socket.set_write_timeout(Some(WRITE_TIMEOUT))?;
         socket.set_nodelay(true)?;
         let pieces = content.metainfo.piece_count();
-        Ok((writer::start(around, peer, addr, Arc::clone(&socket), content, answered)?, pieces))
+        let ours = (!answered).then(|| around.handshake(handshake.info_hash));
+        let outbox = Arc::new(Outbox::new(addr, Arc::clone(&socket), ours, handshake.reserved.fast()));
+        let server = Arc::new(Server { around: around.clone(), peer, content, outbox });
+        writer::start(&server)?;
+        Ok((server, pieces))
     });
-    let (link, pieces) = match prepared {
+    let (server, pieces) = match prepared {
         Ok(prepared) => prepared,
         // The peer did its part; what is missing now (a thread, or the torrent) is missing here.
         Err(error) if outgoing => return connect_failed(around, torrent, addr, &error, true),
         Err(error) => return log::debug!("{addr}: {error}"),
     };
     log::debug!("{addr} > {handshake}");
-    let _ = around.manager.send(Input::Connected { peer, torrent, addr, outgoing, handshake, link });
+    let outbox = Arc::clone(&server.outbox);
+    let _ = around.manager.send(Input::Connected { peer, torrent, addr, outgoing, handshake, outbox });
     drop(caller.map(|caller| caller.place));
-    let mut wire = Wire::new(&socket, addr, peer, pieces, around);
+    let mut wire = Wire::new(&socket, addr, peer, pieces, around, Some(&server));
     let ended = wire.run();
     log::debug!("{addr}: closed: {ended}");
 }

@@ -46,6 +46,11 @@ impl Spreading {
         None
     }
 
+    /// Whether some pieces may not be out.
+    pub fn goes_on(&self) -> bool {
+        self.left.as_ref().is_none_or(|left| left.first_from(0).is_some())
+    }
+
     /// A piece is out.
     pub fn is_out(&mut self, piece: u32) {
         if let Some(left) = &mut self.left {

@@ -5,7 +5,7 @@
 //! length or the speed of the disk is. (Each peer may have one block beyond it, so that none is left out.) If the disk
 //! is slow, `to_disk` fills the budget and nothing more is requested until the disk has caught up.
 //!
-//! For peers that are far away the limit [grows](super::growth), if memory is free.
+//! For peers that are far away, and for many peers, the limit [grows](super::growth), if memory is free.
 
 use super::growth::Growth;
 use crate::base::time::Time;
@@ -67,6 +67,11 @@ impl Budget {
         self.limit.grown() > 0
     }
 
+    /// So many peers answer the requests of the torrent that is handled now.
+    pub fn peers_are(&mut self, peers: usize) {
+        self.limit.peers_are(peers);
+    }
+
     /// A block of `bytes` came at `now` from a peer that is `delay` away: this is how fast the lines are.
     pub fn came(&mut self, bytes: u64, delay: Time, now: Time) {
         let behind = self.disks[self.turn].to_disk > self.limit.limit() / BEHIND_SHARE * (BEHIND_SHARE - 1);
@@ -83,6 +88,11 @@ impl Budget {
                 self.disks.len() - 1
             });
         }
+    }
+
+    /// The limit.
+    pub fn limit(&self) -> u64 {
+        self.limit.limit()
     }
 
     /// How many more bytes may be requested.

@@ -1,4 +1,4 @@
-//! How far the [budget](super::budget) grows for peers that are far away.
+//! How far the [budget](super::budget) grows for peers that are far away, and for many peers.
 //!
 //! Floor 2. A block is under way for as long as its peer is far away. So what must be under way to keep the lines full is
 //! the sum, over all peers, of rate times delay. It is added up block by block, whatever the torrent or the peer:
@@ -12,7 +12,10 @@
 //! ([`delay`](super::delay)). As in TCP there is a slow start, which is the fast part: until the rate no longer grows, the
 //! budget looks more often and goes further.
 //!
-//! For [`NEAR`] peers nothing grows, however fast they are. Nothing grows while a disk is behind, either: what it takes
+//! Each peer that answers should have [`LOT_BYTES`] under way, so that its blocks can be taken in a few at a time. (200
+//! peers that share 3 MiB have a block each, and each block wakes three threads.)
+//!
+//! For a few [`NEAR`] peers nothing grows, however fast they are. Nothing grows while a disk is behind, either: what it takes
 //! by fits and starts comes in bursts, which look like a faster line.
 
 use crate::base::time::Time;
@@ -23,6 +26,8 @@ const TIMES: u64 = 2;
 const TIMES_IN_SLOW_START: u64 = 3;
 /// The slow start ends when less than this many percent more are on the lines than at the last look.
 const GROWTH_PERCENT: u64 = 25;
+/// Bytes that each peer should have under way: two of what its reader takes in at a time.
+const LOT_BYTES: u64 = 128 * 1024;
 /// A shorter delay counts as none: a busy machine at the other end of a room takes as long to answer. (3 MiB over 40 ms
 /// are 75 MiB/s.)
 const NEAR: Time = Time::from_millis(40);
@@ -49,6 +54,8 @@ pub struct Growth {
     fixed: u64,
     limit: u64,
     most: u64,
+    /// What the peers should have under way, however near they are.
+    lots: u64,
     /// When the addition began.
     since: Time,
     /// Bytes that came since then, each times the milliseconds of its delay.
@@ -68,6 +75,7 @@ impl Growth {
             fixed,
             limit: fixed,
             most: fixed,
+            lots: 0,
             since: Time::ZERO,
             bytes_ms: 0,
             longest: Time::ZERO,
@@ -90,6 +98,11 @@ impl Growth {
     pub fn memory_is(&mut self, free_bytes: u64) {
         self.most = (free_bytes.saturating_sub(SPARED_BYTES) / SHARE).min(MOST_BYTES).max(self.fixed);
         self.limit = self.limit.min(self.most);
+    }
+
+    /// So many peers answer requests.
+    pub fn peers_are(&mut self, peers: usize) {
+        self.lots = peers as u64 * LOT_BYTES;
     }
 
     /// A block of `bytes` came at `now` from a peer that is `delay` away. `behind`: so much waits for a disk that next to
@@ -120,13 +133,14 @@ impl Growth {
             let grows = on_the_lines >= *before + *before * GROWTH_PERCENT / 100;
             self.slow_start = grows.then_some(on_the_lines);
         }
-        let need = (on_the_lines * times).clamp(self.fixed, self.most);
+        let near = self.lots.clamp(self.fixed, self.most);
+        let need = (on_the_lines * times).clamp(near, self.most);
         let unneeded = self.limit.saturating_sub(need);
         self.limit -= unneeded * passed.min(SHRINK).as_millis() as u64 / SHRINK.as_millis() as u64;
         if now >= self.held_until {
             self.limit = self.limit.max(need);
         }
-        if self.grown() == 0 {
+        if self.limit <= near {
             self.slow_start.get_or_insert(on_the_lines);
         }
     }
@@ -177,6 +191,17 @@ mod tests {
             let mut growth = growing(8192 * MIB);
             pass(&mut growth, 10_000 * MIB, Time::from_millis(delay), Time::ZERO, 5);
             assert_eq!(growth.grown(), 0, "{delay} ms");
+        }
+    }
+
+    #[test]
+    fn many_peers_get_a_lot_each() {
+        let mut growth = growing(1024 * MIB);
+        for (peers, most) in [(10, 3 * MIB), (50, 50 * LOT_BYTES), (5000, 120 * MIB), (10, 3 * MIB)] {
+            growth.peers_are(peers);
+            let since = growth.since;
+            pass(&mut growth, MIB, Time::from_millis(1), since, 60);
+            assert_eq!(growth.limit / MIB, most / MIB, "{peers} peers");
         }
     }
 

@@ -94,6 +94,8 @@ pub enum Arrival {
     Wanted {
         /// More peers were asked for it and should be told to cancel.
         others: bool,
+        /// The piece lacks no other block.
+        last: bool,
     },
 }
 
@@ -343,7 +345,8 @@ impl Picker {
             begun.missing -= 1;
             // It answers a request that was given up, so no other peer need be asked.
             begun.free -= was_free as u32;
-            Some(Arrival::Wanted { others: block.askers > 0 })
+            let others = block.askers > 0;
+            Some(Arrival::Wanted { others, last: begun.missing == 0 })
         };
         self.begun.change(spec.piece, arrives).flatten().unwrap_or(Arrival::Unwanted)
     }

@@ -93,6 +93,31 @@ impl Window {
     }
 }
 
+/// The part of its window that each peer can have, because the memory is not enough for all windows.
+///
+/// All get the same part, so each peer has requests for the same time ahead. If instead each peer took what it could
+/// get, a few would hold all of the memory. The others would have one request each, and each of their blocks would cost
+/// as much as a whole bunch.
+#[derive(Clone, Copy, Debug)]
+pub struct Share {
+    windows: u64,
+    affordable: u64,
+}
+
+impl Share {
+    /// The `windows` of all peers together, and the blocks that are `affordable`.
+    pub fn new(windows: u64, affordable: u64) -> Share {
+        Share { windows, affordable }
+    }
+
+    /// What a peer with this `window` can have: at least one block.
+    pub fn of(self, window: u32) -> usize {
+        let part = window as u64 * self.affordable / self.windows.max(1);
+        let window = window as u64;
+        (if self.windows > self.affordable { part.clamp(1, window) } else { window }) as usize
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,6 +167,13 @@ mod tests {
         assert_eq!(window.size(), 30);
         window.block_came(10, Time::ZERO, Time::from_secs(11));
         assert_eq!(window.size(), LEAST);
+    }
+
+    #[test]
+    fn windows_shrink_alike_if_memory_is_short() {
+        assert_eq!([1, 30, 500].map(|window| Share::new(600, 1000).of(window)), [1, 30, 500]);
+        assert_eq!([1, 30, 500].map(|window| Share::new(600, 200).of(window)), [1, 10, 166]);
+        assert_eq!([1, 500].map(|window| Share::new(0, 0).of(window)), [1, 500]);
     }
 
     #[test]

@@ -10,12 +10,13 @@ use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BlockSpec, Message};
 use crate::swarm::event::{Action, DiskEvent, DiskOrder, Event, News, PeerEvent, PeerOrder};
+use crate::swarm::giving::grant::{COLLECT_AFTER, Desk, Report, Telling, Verdict};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::settings::Settings;
 use crate::swarm::shared::{Shared, Turn};
 use crate::swarm::torrent::Torrent;
 use core::net::SocketAddr;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How long it takes at most until the system has taken a block that is sent.
 const MOST_TAKEN: Time = Time::from_millis(5);
@@ -55,6 +56,8 @@ pub struct Member {
     pub heard: Vec<(usize, Message)>,
     /// The members that it closed, and why.
     pub closed: Vec<(usize, &'static str)>,
+    /// What its peers' threads do for it.
+    desks: BTreeMap<PeerKey, Desk>,
     /// It sends no blocks.
     pub mute: bool,
     /// The blocks that it sends are corrupt.
@@ -73,6 +76,8 @@ pub struct Swarm {
     pub members: Vec<Member>,
     /// One way of the wire.
     delay: Time,
+    /// Reports that are collected: when, and whose.
+    collecting: VecDeque<(Time, usize, PeerKey)>,
     /// Events to come: when, and in which order among those at the same time; to which member, and which event.
     ahead: BTreeMap<(Time, u64), (usize, Event)>,
     planned: u64,
@@ -81,7 +86,15 @@ pub struct Swarm {
 impl Swarm {
     /// A swarm that has no members yet. A message is on its way for `delay`.
     pub fn new(metainfo: Metainfo, delay: Time) -> Swarm {
-        Swarm { now: Time::ZERO, metainfo, members: Vec::new(), delay, ahead: BTreeMap::new(), planned: 0 }
+        Swarm {
+            now: Time::ZERO,
+            metainfo,
+            members: Vec::new(),
+            delay,
+            collecting: VecDeque::new(),
+            ahead: BTreeMap::new(),
+            planned: 0,
+        }
     }
 
     /// One more member, which has the pieces `have`. Its peer id is not that of `settings`, but that of its number.
@@ -97,6 +110,7 @@ impl Swarm {
             whole_at: None,
             heard: Vec::new(),
             closed: Vec::new(),
+            desks: BTreeMap::new(),
             mute: false,
             corrupt: false,
             never_unchokes: false,
@@ -146,7 +160,18 @@ impl Swarm {
             Action::Peer(peer, PeerOrder::Haves(pieces)) => {
                 pieces.into_iter().for_each(|piece| self.say(from, number_of(peer), Message::Have(piece)));
             }
-            Action::Peer(peer, PeerOrder::Upload(block)) => self.upload(from, peer, block),
+            Action::Peer(peer, PeerOrder::Upload(block)) => {
+                self.upload(from, peer, block);
+                // It has left as soon as the system has taken it, however far the peer is.
+                let sent = PeerEvent::Uploaded { bytes: block.length as u64 };
+                self.plan(self.delay.min(MOST_TAKEN), from, Event::Peer(peer, sent));
+            }
+            Action::Peer(peer, PeerOrder::Grant(grant)) => {
+                self.members[from].desks.entry(peer).or_default().grant(grant);
+            }
+            Action::Peer(peer, PeerOrder::Revoke) => {
+                self.members[from].desks.remove(&peer);
+            }
             Action::Disk(DiskOrder::Write { piece, data, .. }) => self.write(from, piece, &data),
             Action::Disk(DiskOrder::Restart { piece }) => {
                 self.members[from].written.remove(&piece);
@@ -155,6 +180,7 @@ impl Swarm {
             Action::News(News::Complete) => self.members[from].whole_at = Some(self.now),
             Action::Close { peer, reason } => {
                 self.members[from].closed.push((number_of(peer), reason));
+                self.members[from].desks.remove(&peer);
                 self.plan(self.delay, number_of(peer), Event::Peer(key_of(from), PeerEvent::Gone));
             }
             _ => {}
@@ -181,9 +207,41 @@ impl Swarm {
         member.uploaded += length as u64;
         let data = vec![member.corrupt as u8; length as usize];
         self.plan(self.delay, number_of(peer), Event::Peer(key_of(from), PeerEvent::Block { piece, begin, data }));
-        // It has left as soon as the system has taken it, however far the peer is.
-        let taken = self.delay.min(MOST_TAKEN);
-        self.plan(taken, from, Event::Peer(peer, PeerEvent::Uploaded { bytes: length as u64 }));
+    }
+
+    /// What the threads of `peer` do with a message that came. Returns whether that is all.
+    fn answered(&mut self, number: usize, peer: PeerKey, message: &Message) -> bool {
+        let Some(desk) = self.members[number].desks.get_mut(&peer) else { return false };
+        match message {
+            Message::Request(block) if desk.requested(*block) == Verdict::Taken => {}
+            Message::Cancel(block) if desk.cancelled(*block) => {}
+            _ => return false,
+        }
+        while let Some(block) = self.members[number].desks.get_mut(&peer).and_then(Desk::take_next) {
+            self.upload(number, peer, block);
+            if let Some(desk) = self.members[number].desks.get_mut(&peer) {
+                desk.sent(block.length as u64);
+            }
+        }
+        match self.members[number].desks.get_mut(&peer).map(Desk::tell) {
+            Some(Telling::Now(report)) => self.plan(Time::ZERO, number, Event::Peer(peer, PeerEvent::Served(report))),
+            Some(Telling::Soon) => self.collecting.extend([(self.now + COLLECT_AFTER, number, peer)]),
+            _ => {}
+        }
+        true
+    }
+
+    /// Collects the reports that are due, as the manager does.
+    fn collect(&mut self) {
+        while let Some(&(at, number, peer)) = self.collecting.front().filter(|(at, ..)| *at <= self.now) {
+            self.collecting.pop_front();
+            let Some(desk) = self.members[number].desks.get_mut(&peer) else { continue };
+            let report = desk.collect();
+            if report != Report::default() {
+                self.collecting.push_back((at + COLLECT_AFTER, number, peer));
+                self.happen(number, Event::Peer(peer, PeerEvent::Served(report)));
+            }
+        }
     }
 
     /// The disk: a piece is checked when all its blocks are written, and is good if no block was corrupt.
@@ -207,8 +265,10 @@ impl Swarm {
         while !done(self) {
             let next = self.ahead.keys().next().map(|(at, _)| *at);
             let wakes = self.members.iter().map(|member| member.torrent.next_wake(self.now, &member.shared));
-            let Some(at) = wakes.fold(next, sooner).filter(|at| *at <= limit) else { return false };
+            let collect = self.collecting.front().map(|(at, ..)| *at);
+            let Some(at) = wakes.fold(sooner(next, collect), sooner).filter(|at| *at <= limit) else { return false };
             self.now = self.now.max(at);
+            self.collect();
             for number in 0..self.members.len() {
                 let member = &self.members[number];
                 if member.torrent.next_wake(self.now, &member.shared).is_some_and(|wake| wake <= self.now) {
@@ -220,6 +280,11 @@ impl Swarm {
             }
             while let Some(entry) = self.ahead.first_entry().filter(|entry| entry.key().0 <= self.now) {
                 let (number, event) = entry.remove();
+                if let Event::Peer(peer, PeerEvent::Message(message)) = &event
+                    && self.answered(number, *peer, message)
+                {
+                    continue;
+                }
                 self.happen(number, event);
             }
         }

@@ -197,7 +197,7 @@ impl World {
                     self.hear(number, message);
                 }
             }
-            Action::Disk(DiskOrder::Write { piece, begin, data }) => self.write(torrent, piece, begin, &data),
+            Action::Disk(DiskOrder::Write { piece, begin, data, .. }) => self.write(torrent, piece, begin, &data),
             Action::Disk(DiskOrder::Probe { block, .. }) => self.probe(torrent, block),
             Action::Disk(DiskOrder::Restart { piece }) => drop(self.written.remove(&(torrent, piece))),
             Action::Close { peer, reason } => {

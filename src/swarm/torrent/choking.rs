@@ -5,6 +5,7 @@
 use super::{Torrent, Turn, send};
 use crate::base::time::Time;
 use crate::proto::peer::message::{BlockSpec, Message};
+use crate::swarm::event::{Action, PeerOrder};
 use crate::swarm::giving::choker::{Contender, NEW, ROUND, fill, slots};
 use crate::swarm::giving::spreading::{OFFERS, Spreading};
 use crate::swarm::peer::{Peer, PeerKey};
@@ -109,6 +110,7 @@ impl Torrent {
             }
             send(peer, Message::Unchoke, turn);
         }
+        self.grant(key, turn);
     }
 
     pub(super) fn choke(&mut self, key: PeerKey, turn: &mut Turn) {
@@ -118,6 +120,11 @@ impl Torrent {
         let (kept, unserved) = peer.wants.drain(..).partition(|block| peer.fast_set_for_peer.contains(&block.piece));
         peer.wants = kept;
         send(peer, Message::Choke, turn);
+        // Blocks that wait for its socket are not sent any more.
+        let (had_grant, sending) = (core::mem::take(&mut peer.has_grant), core::mem::take(&mut peer.sending));
+        if had_grant || sending > 0 {
+            turn.actions.push(Action::Peer(key, PeerOrder::Revoke));
+        }
         unserved.into_iter().for_each(|block| reject(peer, block, turn));
     }
 }

@@ -6,20 +6,19 @@
 //! there is. The limit of the rate is kept by requesting no more than it allows: what is not requested does not come,
 //! and no socket is left unread until its buffers are full.
 
+use super::giving_up::Requests;
 use super::introducing::tell_upload_only;
 use super::{Torrent, Turn, send};
 use crate::base::time::Time;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::event::{Action, DiskOrder, News};
-use crate::swarm::peer::{Peer, PeerKey};
+use crate::swarm::peer::{Peer, PeerKey, take_out};
 use crate::swarm::picking::pace::Pace;
 use crate::swarm::picking::picker::{Arrival, Giver};
+use crate::swarm::picking::window::Share;
 use crate::swarm::standing::Standing;
 use core::cmp::Reverse;
-use std::collections::VecDeque;
 
-/// A peer that owes us blocks and sends none for this long is snubbed (libtorrent, rain: 20 s).
-pub(super) const SNUB_AFTER: Time = Time::from_secs(20);
 /// A peer that brings a whole piece within this many seconds gets pieces of its own (libtorrent's
 /// `whole_pieces_threshold`).
 const FAST_SECONDS: u64 = 20;
@@ -33,15 +32,8 @@ pub(super) const MOST_SUGGESTED: usize = 8;
 const LOOK_EVERY: Time = Time::from_secs(1);
 /// Requests are sent in bunches: one write to the socket for each would cost more than the request itself.
 const BUNCH: usize = 32;
-
-/// Which requests to a peer are given up.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Requests {
-    /// All of them.
-    All,
-    /// Those that a peer does not answer while it chokes us: all but those for its allowed fast set (BEP 6).
-    Choked,
-}
+/// How often the memory is shared out among the peers: their rates change slowly.
+const SHARE_EVERY: Time = Time::from_millis(250);
 
 impl Torrent {
     /// Asks the peer for as much as it, its window and the memory allow.
@@ -49,12 +41,13 @@ impl Torrent {
         if self.paused || self.waits_for_disk() {
             return;
         }
+        self.share_out(turn);
         let Some(peer) = self.peers.get(&key) else { return };
         let chokes = peer.chokes_us && peer.fast_set_from_peer.is_empty();
         if chokes || peer.refused || peer.useful_pieces == 0 {
             return;
         }
-        let (out, window) = (peer.asked.len(), peer.window.size() as usize);
+        let (out, window) = (peer.asked.len(), self.fetching.share.of(peer.window.size()));
         let bunch = (window / 4).clamp(1, BUNCH);
         let room = window.saturating_sub(out);
         if room == 0 || (room < bunch && out >= bunch) {
@@ -110,11 +103,27 @@ impl Torrent {
             peer.asked.push_back(block);
             send(peer, Message::Request(block), turn);
         }
+        if out == 0 {
+            self.wake_for(key);
+        }
         let was_endgame = core::mem::replace(&mut self.fetching.endgame, self.picker.nothing_is_free());
         if self.fetching.endgame && !was_endgame {
             // The peers that were idle before had no reason to be asked.
             self.ask_all(turn);
         }
+    }
+
+    /// Looks from time to time how much of its window each peer can have.
+    fn share_out(&mut self, turn: &mut Turn) {
+        if turn.now < self.fetching.share_at {
+            return;
+        }
+        self.fetching.share_at = turn.now + SHARE_EVERY;
+        let may_ask = |peer: &&Peer| !peer.chokes_us && peer.useful_pieces > 0;
+        let asked = self.peers.values().filter(may_ask);
+        let wanted = asked.clone().map(|peer| peer.window.size() as u64).sum();
+        turn.shared.budget.peers_are(asked.filter(|peer| peer.window.is_tried()).count());
+        self.fetching.share = Share::new(wanted, turn.shared.budget.limit() / BLOCK_BYTES as u64);
     }
 
     /// Asks all peers, those that answer before those that are snubbed.
@@ -193,13 +202,13 @@ impl Torrent {
         }
         match self.picker.arrived(block, key, late) {
             Arrival::Unwanted => self.fetching.wasted += bytes,
-            Arrival::Wanted { others } => {
+            Arrival::Wanted { others, last } => {
                 if others {
                     self.cancel_elsewhere(block, turn);
                 }
                 self.fetching.progressed = turn.now;
                 turn.shared.budget.hand_to_disk(bytes);
-                turn.actions.push(Action::Disk(DiskOrder::Write { piece, begin, data }));
+                turn.actions.push(Action::Disk(DiskOrder::Write { piece, begin, data, last }));
             }
         }
         self.ask_more(key, turn);
@@ -234,6 +243,7 @@ impl Torrent {
         if !self.picker.verified(piece) {
             return;
         }
+        self.giving.servable.add(piece, self.picker.have().is_full());
         for peer in self.peers.values_mut() {
             if peer.has.get(piece) {
                 peer.useful_pieces = peer.useful_pieces.saturating_sub(1);
@@ -301,66 +311,6 @@ impl Torrent {
             peer.suggested.push(piece);
         }
     }
-
-    /// The peer will not send a block (BEP 6). It is asked again with its next block, or when the snub time is over:
-    /// asking at once could go on for ever.
-    pub(super) fn rejected(&mut self, key: PeerKey, block: BlockSpec, turn: &mut Turn) {
-        let Some(peer) = self.peers.get_mut(&key) else { return };
-        // If the same block was given up before and requested again, this answers the earlier request.
-        if !take_out(&mut peer.late, block) && take_out(&mut peer.asked, block) {
-            peer.refused = true;
-            turn.shared.request_given_up(block.length as u64);
-            self.picker.request_given_up(block);
-            self.fetching.waits_for_budget = true;
-        }
-    }
-
-    /// Frees what a peer was asked for, so that others can be asked. If it still comes, it is taken.
-    pub(super) fn give_up_requests(&mut self, key: PeerKey, requests: Requests, turn: &mut Turn) {
-        let Some(peer) = self.peers.get_mut(&key) else { return };
-        if !peer.asked.is_empty() {
-            // It may choke us so often that nothing ever comes, so the time that we waited counts.
-            peer.pace.came(0, turn.now.saturating_sub(peer.answered));
-        }
-        let stays = |block: &BlockSpec| requests == Requests::Choked && peer.fast_set_from_peer.contains(&block.piece);
-        let (kept, given_up) = peer.asked.drain(..).partition(stays);
-        peer.asked = kept;
-        for block in given_up {
-            turn.shared.request_given_up(block.length as u64);
-            self.picker.request_given_up(block);
-            peer.give_up(block);
-        }
-        self.picker.leave(key, requests == Requests::All);
-    }
-
-    /// Gives up all requests to a peer and tells it.
-    pub(super) fn withdraw_requests(&mut self, key: PeerKey, turn: &mut Turn) {
-        let asked = self.peers.get(&key).map(|peer| peer.asked.clone()).unwrap_or_default();
-        self.give_up_requests(key, Requests::All, turn);
-        if let Some(peer) = self.peers.get_mut(&key) {
-            asked.into_iter().for_each(|block| send(peer, Message::Cancel(block), turn));
-        }
-    }
-
-    /// When a peer will have been silent for too long.
-    pub(super) fn snub_at(peer: &Peer) -> Option<Time> {
-        (!peer.asked.is_empty() || peer.refused).then_some(peer.answered + SNUB_AFTER)
-    }
-
-    /// Peers that owe blocks and send none lose their requests to others, and keep one to show that they live.
-    pub(super) fn snub_the_silent(&mut self, turn: &mut Turn) {
-        let silent = self.keys_of(|peer| Torrent::snub_at(peer).is_some_and(|at| at <= turn.now));
-        if silent.is_empty() {
-            return;
-        }
-        for key in silent {
-            self.give_up_requests(key, Requests::All, turn);
-            let Some(peer) = self.peers.get_mut(&key) else { continue };
-            (peer.answered, peer.refused) = (turn.now, false);
-            peer.window.snub(turn.now);
-        }
-        self.ask_all(turn);
-    }
 }
 
 /// Keeps our interest true: a peer must know at all times whether we would ask it.
@@ -377,10 +327,4 @@ fn withdraw(peer: &mut Peer, block: BlockSpec, turn: &mut Turn) {
     peer.give_up(block);
     turn.shared.request_given_up(block.length as u64);
     send(peer, Message::Cancel(block), turn);
-}
-
-/// Removes `block` from `blocks`. Returns whether it was there.
-pub(super) fn take_out(blocks: &mut VecDeque<BlockSpec>, block: BlockSpec) -> bool {
-    let at = blocks.iter().position(|other| *other == block);
-    at.is_some_and(|at| blocks.remove(at).is_some())
 }

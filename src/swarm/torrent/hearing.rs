@@ -18,6 +18,7 @@ impl Torrent {
             PeerEvent::Message(message) => self.heard(key, message, turn),
             PeerEvent::Block { piece, begin, data } => self.block_came(key, piece, begin, data, turn),
             PeerEvent::Uploaded { bytes } => self.uploaded(key, bytes, turn),
+            PeerEvent::Served(report) => self.served(key, report, turn),
             PeerEvent::Gone => self.peer_gone(key, turn),
         }
     }

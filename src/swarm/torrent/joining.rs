@@ -2,7 +2,8 @@
 //!
 //! A part of [`Torrent`]. BEP 3, BEP 6 (have all, have none), and the usual rules for double connections.
 
-use super::downloading::{Requests, tell_interest};
+use super::downloading::tell_interest;
+use super::giving_up::Requests;
 use super::{Torrent, Turn, send};
 use crate::base::time::Time;
 use crate::proto::peer::bitfield::Bitfield;
@@ -67,6 +68,7 @@ impl Torrent {
             send(&mut peer, message, turn);
         }
         self.peers.insert(key, peer);
+        self.wake_for(key);
         self.introduce(key, turn);
         self.show_another(key, turn);
     }

@@ -130,6 +130,7 @@ impl Torrent {
     pub(super) fn end_super_seeding(&mut self, turn: &mut Turn) {
         if self.showing.super_seeding.take().is_some() {
             self.keys().into_iter().for_each(|key| self.show_all(key, turn));
+            self.begin_or_end_grants(turn);
         }
     }
 

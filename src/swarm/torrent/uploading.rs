@@ -4,15 +4,16 @@
 //! that it has.
 
 use super::choking::{reject, suggest};
-use super::downloading::take_out;
 use super::{Torrent, Turn, send};
 use crate::base::time::Time;
 use crate::proto::peer::allowed_fast::{self, allowed_fast};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::event::{Action, PeerOrder};
-use crate::swarm::peer::{MOST_WANTED, Peer, PeerKey};
+use crate::swarm::giving::grant::{Grant, Report};
+use crate::swarm::peer::{MOST_WANTED, Peer, PeerKey, take_out};
 use crate::swarm::shared::Shared;
 use core::net::IpAddr;
+use std::sync::Arc;
 
 /// Bytes a peer's writer is given ahead: enough to keep a fast line busy, few enough that a choke or a cancel takes
 /// effect.
@@ -143,10 +144,65 @@ impl Torrent {
         self.giving.waits_for_tokens.then(|| own.max(all))
     }
 
+    /// Lets the threads of a peer that is unchoked answer its requests, if nothing is shared out among the peers.
+    pub(super) fn grant(&mut self, key: PeerKey, turn: &mut Turn) {
+        let may = self.may_grant(turn.shared);
+        let prompt = self.is_seeding() && self.showing.spreading.goes_on();
+        if let Some(peer) = self.peers.get_mut(&key).filter(|peer| may && !peer.we_choke && !peer.has_grant) {
+            peer.has_grant = true;
+            let grant = Grant { pieces: Arc::clone(&self.giving.servable), prompt: prompt && peer.reserved.fast() };
+            turn.actions.push(Action::Peer(key, PeerOrder::Grant(grant)));
+        }
+    }
+
+    fn may_grant(&self, shared: &Shared) -> bool {
+        self.upload_limit(shared).is_none() && self.showing.super_seeding.is_none()
+    }
+
+    /// Gives grants if there were none, or revokes all. A grant is revoked by a choke: the peer then requests again
+    /// what it was not sent.
+    pub(super) fn begin_or_end_grants(&mut self, turn: &mut Turn) {
+        let grants = self.may_grant(turn.shared);
+        if core::mem::replace(&mut self.giving.grants, grants) == grants {
+            return;
+        }
+        for key in self.keys_of(|peer| !peer.we_choke && peer.has_grant != grants) {
+            if grants {
+                self.grant(key, turn);
+            } else {
+                self.choke(key, turn);
+            }
+        }
+        self.unchoke_waiting(turn);
+    }
+
+    /// The peer's threads answered requests under a grant.
+    pub(super) fn served(&mut self, key: PeerKey, report: Report, turn: &mut Turn) {
+        let is_seeding = self.is_seeding();
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        for &piece in &report.pieces {
+            peer.suggested_to.retain(|suggested| *suggested != piece);
+            self.showing.spreading.is_out(piece);
+        }
+        if is_seeding && !report.pieces.is_empty() && !peer.we_choke {
+            suggest(peer, &self.picker, &mut self.showing.spreading, turn);
+        }
+        if report.bytes > 0 {
+            peer.spoken = turn.now;
+            self.count_upload(key, report.bytes, turn);
+        }
+    }
+
     /// The writer sent blocks.
     pub(super) fn uploaded(&mut self, key: PeerKey, bytes: u64, turn: &mut Turn) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         peer.sending = peer.sending.saturating_sub(bytes);
+        self.count_upload(key, bytes, turn);
+        self.serve(key, turn);
+    }
+
+    fn count_upload(&mut self, key: PeerKey, bytes: u64, turn: &mut Turn) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
         peer.exchanged = turn.now;
         peer.up.add(bytes, turn.now);
         self.giving.up.add(bytes, turn.now);
@@ -157,7 +213,6 @@ impl Torrent {
             self.choke(key, turn);
             self.unchoke_waiting(turn);
         }
-        self.serve(key, turn);
     }
 }
 

@@ -1,10 +1,12 @@
-//! What a torrent does while its disk does not work: it waits, says why, probes the disk, and goes on by itself.
+//! What a torrent does during a pause, and while its disk does not work: it waits, says why, probes the disk, and goes on
+//! by itself.
 //!
 //! A part of [`Torrent`]. Peers stay connected and may download what can still be read. Nothing is requested from them,
 //! because it could not be written. Blocks that could not be written are forgotten and requested again later. If the
 //! content itself is in doubt (another program changed a file, or a disk is back that was away), no peer is told of any
 //! piece until all that changed is verified again.
 
+use super::choking::reject;
 use super::downloading::tell_interest;
 use super::{Torrent, Turn, Wait};
 use crate::base::time::Time;
@@ -19,6 +21,25 @@ const FIRST_PAUSE: Time = Time::from_secs(5);
 const LONGEST_PAUSE: Time = Time::from_secs(60);
 
 impl Torrent {
+    /// Pauses, because the person wants that or because other torrents download first; or goes on. The connections stay,
+    /// but nothing is requested and nothing sent. Blocks that peers sent before they heard of the pause are accepted. Of
+    /// a peer that was served, at most the block that is being sent goes out: the choke takes back the others.
+    pub(super) fn pause(&mut self, paused: bool, turn: &mut Turn) {
+        self.paused = paused;
+        if !paused {
+            self.fetching.progressed = turn.now;
+            self.unchoke_waiting(turn);
+            self.keys().into_iter().for_each(|key| self.send_fast_set(key, turn));
+            return self.ask_all(turn);
+        }
+        self.keys().into_iter().for_each(|key| self.withdraw_requests(key, turn));
+        self.keys_of(|peer| !peer.we_choke).into_iter().for_each(|key| self.choke(key, turn));
+        // What a peer may have although it is choked (BEP 6).
+        for peer in self.peers.values_mut() {
+            core::mem::take(&mut peer.wants).into_iter().for_each(|block| reject(peer, block, turn));
+        }
+    }
+
     pub(super) fn waits_for_disk(&self) -> bool {
         matches!(self.standing, Standing::WaitingForDisk(_))
     }
@@ -125,6 +146,7 @@ impl Torrent {
     /// The content was checked again.
     pub(super) fn checked_again(&mut self, have: Bitfield, turn: &mut Turn) {
         self.picker.begin_with(have, &mut turn.shared.rng);
+        self.giving.servable.replace(self.picker.have());
         self.meeting.candidates.hurry(turn.now);
         if self.meeting.completed_announced && !self.picker.have().is_full() {
             self.meeting.announcer.hurry(turn.now);
@@ -135,6 +157,7 @@ impl Torrent {
     /// A piece that we had can't be read any more: it is fetched again. A peer that requests it is told so then.
     pub(super) fn piece_unreadable(&mut self, piece: u32, turn: &mut Turn) {
         let is_wanted = self.picker.lose(piece, &mut turn.shared.rng);
+        self.giving.servable.replace(self.picker.have());
         // Peers would be shown the piece even if nobody here wants it.
         self.end_super_seeding(turn);
         if !is_wanted {

@@ -23,7 +23,7 @@ fn a_deleted_folder_is_reported() {
         let before = told.trouble.len();
         let left = bench.content.metainfo.length - had;
         let block = Some(BlockSpec { piece: 0, begin: 0, length: BLOCK_BYTES });
-        bench.disk.give(&bench.content, DiskOrder::Probe { block, left });
+        bench.disk.give(&bench.content, DiskOrder::Probe { block, left }, Time::ZERO);
         bench.listen(told, "an answer", |told| told.trouble.len() > before);
         told.trouble.last().unwrap().clone()
     };
@@ -104,8 +104,8 @@ fn a_probe_waits_for_its_turn_and_keeps_it_until_it_has_reported() {
     assert!(content.begin_trouble(&error).is_some());
     let turn = content.health.take_turn();
     let block = Some(BlockSpec { piece: 0, begin: 0, length: BLOCK_BYTES });
-    bench.disk.give(&content, DiskOrder::Probe { block, left: metainfo.length });
-    bench.disk.send();
+    bench.disk.give(&content, DiskOrder::Probe { block, left: metainfo.length }, Time::ZERO);
+    bench.disk.send(Time::MAX);
     let early = bench.inbox.recv_timeout(Duration::from_millis(200));
     assert!(early.is_err() && !dir.path().join("whole").exists(), "it did not wait for its turn");
     drop(turn);

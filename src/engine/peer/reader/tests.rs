@@ -121,10 +121,10 @@ fn the_answer_comes_as_soon_as_the_torrent_is_named() {
         assert_eq!(answer, handshake(metainfo.info_hash, 1).emit());
         assert!(inbox.is_empty(), "the manager does not know a peer without a name");
         near.write_all(&theirs[said..]).unwrap();
-        let Input::Connected { handshake: heard, link, .. } = next(&inbox) else { panic!("not told of") };
+        let Input::Connected { handshake: heard, outbox, .. } = next(&inbox) else { panic!("not told of") };
         assert_eq!(heard, handshake(metainfo.info_hash, 2));
         // What the manager orders for every peer that connects to us is not sent twice.
-        link.give(vec![PeerOrder::Handshake, PeerOrder::Message(Message::HaveNone)]);
+        outbox.give(vec![PeerOrder::Handshake, PeerOrder::Message(Message::HaveNone)]);
         let mut more = [0; 5];
         near.read_exact(&mut more).unwrap();
         assert_eq!(more, [0, 0, 0, 1, 15]);
@@ -160,14 +160,14 @@ fn a_peer_is_reported_and_read_until_it_ends() {
     let addr = near.local_addr().unwrap();
     let surroundings = around.clone();
     let reader = thread::spawn(move || accept(&surroundings, far, addr, a_place()));
-    let Input::Connected { peer, torrent: TorrentId(0), outgoing: false, handshake: heard, link, .. } = next(&inbox)
+    let Input::Connected { peer, torrent: TorrentId(0), outgoing: false, handshake: heard, outbox, .. } = next(&inbox)
     else {
         panic!("not told of")
     };
     assert_eq!(heard, handshake(metainfo.info_hash, 2));
-    let (silence, deafness) = (link.socket.read_timeout().unwrap(), link.socket.write_timeout().unwrap());
+    let (silence, deafness) = (outbox.socket.read_timeout().unwrap(), outbox.socket.write_timeout().unwrap());
     assert_eq!((silence, deafness), (Some(SILENCE), Some(WRITE_TIMEOUT)), "no peer holds its threads forever");
-    link.close();
+    outbox.close();
     let Input::Peer { peer: gone, events } = next(&inbox) else { panic!("its end is not reported") };
     assert!(gone == peer && matches!(events[..], [PeerEvent::Gone]));
     reader.join().unwrap();

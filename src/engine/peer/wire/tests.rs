@@ -59,7 +59,7 @@ fn wire() -> (TcpStream, Receiver<Input>, thread::JoinHandle<io::Error>) {
     let (around, inbox) = surroundings(1);
     far.set_read_timeout(Some(PATIENCE)).unwrap();
     let addr = near.local_addr().unwrap();
-    let run = move || Wire::new(&far, addr, PEER, PIECES, &around).run();
+    let run = move || Wire::new(&far, addr, PEER, PIECES, &around, None).run();
     (near, inbox, thread::spawn(run))
 }
 
@@ -281,7 +281,7 @@ fn a_silent_peer_is_dropped_in_time() {
     let (around, inbox) = surroundings(1);
     far.set_read_timeout(Some(std::time::Duration::from_millis(30))).unwrap();
     let addr = near.local_addr().unwrap();
-    let error = Wire::new(&far, addr, PEER, PIECES, &around).run();
+    let error = Wire::new(&far, addr, PEER, PIECES, &around, None).run();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
     drop(around);
     assert_eq!(heard(&inbox), []);

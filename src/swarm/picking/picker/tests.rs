@@ -147,7 +147,7 @@ fn endgame_asks_several_and_the_first_answer_wins() {
     assert!(picker.pick(&busy, &mut rng).is_empty(), "a busy peer takes no part");
     let again = picker.pick(&giver(2, &all, 2), &mut rng);
     assert_eq!(again.len(), 2);
-    assert_eq!(picker.arrived(again[0], key(2), false), Arrival::Wanted { others: true });
+    assert_eq!(picker.arrived(again[0], key(2), false), Arrival::Wanted { others: true, last: false });
     assert_eq!(picker.arrived(again[0], key(1), false), Arrival::Unwanted);
 }
 
@@ -176,11 +176,11 @@ fn a_late_answer_to_a_given_up_request_is_taken_and_not_requested_again() {
     let asked = picker.pick(&giver(1, &all, 4), &mut rng);
     picker.request_given_up(asked[0]);
     picker.request_given_up(asked[1]);
-    assert_eq!(picker.arrived(asked[0], key(1), true), Arrival::Wanted { others: false });
+    assert_eq!(picker.arrived(asked[0], key(1), true), Arrival::Wanted { others: false, last: false });
     // If another peer was asked meanwhile, that request is still out and must be cancelled.
     let again = picker.pick(&Giver { idle: false, ..giver(2, &all, 9) }, &mut rng);
     assert_eq!(again, [asked[1]]);
-    assert_eq!(picker.arrived(asked[1], key(1), true), Arrival::Wanted { others: true });
+    assert_eq!(picker.arrived(asked[1], key(1), true), Arrival::Wanted { others: true, last: false });
     assert!(picker.pick(&Giver { idle: false, ..giver(2, &all, 9) }, &mut rng).is_empty());
 }
 
@@ -196,7 +196,7 @@ fn a_piece_that_failed_is_fetched_again_from_one_peer_alone() {
     assert_eq!(first.len(), 2);
     assert!(picker.pick(&giver(2, &all, 2), &mut rng).is_empty(), "not even in the endgame");
     assert_eq!(picker.arrived(first[0], key(2), false), Arrival::Unwanted, "another peer answers an old request");
-    assert_eq!(picker.arrived(first[0], key(1), false), Arrival::Wanted { others: false });
+    assert_eq!(picker.arrived(first[0], key(1), false), Arrival::Wanted { others: false, last: false });
     assert_eq!(picker.take_restarted(), [4]);
     picker.leave(key(1), false);
     assert!(picker.pick(&giver(2, &all, 9), &mut rng).is_empty(), "it waits for a peer that only chokes us");
@@ -204,7 +204,7 @@ fn a_piece_that_failed_is_fetched_again_from_one_peer_alone() {
     assert_eq!(picker.pick(&faster, &mut rng).len(), 4, "but not for one that is much slower");
     assert!(picker.pick(&Giver { rate: 1999, ..giver(2, &all, 9) }, &mut rng).is_empty());
     assert_eq!(picker.take_restarted(), [4]);
-    assert_eq!(picker.arrived(first[0], key(3), false), Arrival::Wanted { others: false });
+    assert_eq!(picker.arrived(first[0], key(3), false), Arrival::Wanted { others: false, last: false });
     first.iter().for_each(|&block| picker.request_given_up(block));
     picker.leave(key(3), true);
     assert_eq!(picker.pick(&giver(2, &all, 9), &mut rng).len(), 4, "its peer left it half done, so it starts over");
