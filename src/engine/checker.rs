@@ -54,10 +54,10 @@ impl Check {
     /// point.
     fn folder(&self, mounts: &mut Mounts) -> PathBuf {
         let (dir, name) = match self {
-            Check::New { job, .. } => (&job.dir, &job.metainfo.name),
-            Check::Again { content } => (&content.dir, &content.metainfo.name),
+            Check::New { job, .. } => (&*job.dir, &job.metainfo.name),
+            Check::Again { content } => (&*content.dir, &content.metainfo.name),
         };
-        if mounts.are_at(name) { dir.join(name) } else { dir.clone() }
+        if mounts.are_at(name) { dir.join(name) } else { dir.to_path_buf() }
     }
 }
 

@@ -45,7 +45,7 @@ impl Magnet {
     pub fn of(metainfo: &Metainfo) -> Magnet {
         Magnet {
             info_hash: Some(metainfo.info_hash),
-            info_hash_v2: metainfo.info_hash_v2,
+            info_hash_v2: metainfo.info_hash_v2.as_deref().copied(),
             name: Some(metainfo.name.clone()),
             length: Some(metainfo.length),
             trackers: metainfo.tiers.iter().flatten().cloned().collect(),

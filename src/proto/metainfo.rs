@@ -105,7 +105,7 @@ pub struct Metainfo {
     pub source: Option<String>,
     /// The SHA-256 of the raw bytes of `info`, if this is a version 2 torrent as well (BEP 52). Only version 1 of the
     /// torrent is used here.
-    pub info_hash_v2: Option<[u8; 32]>,
+    pub info_hash_v2: Option<Box<[u8; 32]>>,
     /// What is odd about the torrent without making it unusable; lines that are safe on terminals.
     pub warnings: Vec<String>,
 }
@@ -195,7 +195,7 @@ impl Metainfo {
             created_by: read_text("created by", by_utf8, by, &mut warnings),
             creation_date: date.and_then(|date| date.as_int().or_else(|| date.as_text()?.parse().ok())),
             source: read_text("info.source", None, source, &mut warnings),
-            info_hash_v2: version2.then(|| sha256(info.raw())),
+            info_hash_v2: version2.then(|| Box::new(sha256(info.raw()))),
             warnings,
         })
     }

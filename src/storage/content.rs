@@ -28,7 +28,7 @@ use rustix::io::{Errno, pwritev};
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -54,7 +54,7 @@ pub struct Content {
     /// What the torrent describes.
     pub metainfo: Metainfo,
     /// The folder that holds the content.
-    pub dir: PathBuf,
+    pub dir: Arc<Path>,
     folder: Arc<Folder>,
     files: Arc<FileCache>,
     key: ContentKey,
@@ -94,13 +94,16 @@ impl Content {
         preallocate: bool,
     ) -> Result<Content, ContentError> {
         let folder = files.folder(dir);
-        let folder = folder.map_err(|error| ContentError { doing: Doing::Reading, path: dir.to_path_buf(), error })?;
+        let (dir, folder) =
+            folder.map_err(|error| ContentError { doing: Doing::Reading, path: dir.to_path_buf(), error })?;
+        // What is only shown need not be kept.
+        let metainfo = Metainfo { comment: None, created_by: None, warnings: Vec::new(), ..metainfo };
         // The torrent's own file or folder may be a mount point.
         let device = folder.identity_of(&metainfo.name).map_or(folder.identity().0, |(device, _)| device);
         let has_padding = metainfo.files.iter().any(|entry| entry.padding);
         Ok(Content {
             torrent,
-            dir: dir.to_path_buf(),
+            dir,
             known: KnownFiles::new(metainfo.files.len(), folder.kind().ok()),
             folder,
             key: files.key(device),

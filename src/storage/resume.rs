@@ -173,7 +173,7 @@ impl Known {
     /// Reads what earlier runs knew of `content`. `warn` gets the reason why a state cannot be used.
     pub fn load(states: &StateDir, content: &Content, mut warn: impl FnMut(String)) -> Known {
         // The folder was opened a moment ago. If its path is gone now, it is still a good name.
-        let folder = fs::canonicalize(&content.dir).unwrap_or_else(|_| content.dir.clone());
+        let folder = fs::canonicalize(&content.dir).unwrap_or_else(|_| content.dir.to_path_buf());
         let mut unknown = Resume::new(&content.metainfo, states.shared(folder.as_os_str().as_bytes()));
         unknown.boot = Arc::clone(&states.boot);
         let name = file_name(&unknown.info_hash, &unknown.folder);

@@ -140,7 +140,7 @@ struct Showing {
     /// Which pieces to suggest or show next.
     spreading: Spreading,
     /// `Some` while the torrent is super-seeded.
-    super_seeding: Option<SuperSeeding>,
+    super_seeding: Option<Box<SuperSeeding>>,
 }
 
 /// Whether the torrent waits for its disk, or did.
@@ -172,7 +172,7 @@ impl Torrent {
     pub fn new(metainfo: &Metainfo, have: Bitfield, settings: Arc<Settings>, now: Time, rng: &mut Rng) -> Torrent {
         let have_all = have.is_full();
         let standing = if have_all { Standing::Seeding } else { Standing::Downloading };
-        let super_seeding = SuperSeeding::new(settings.super_seed, &have, now);
+        let super_seeding = SuperSeeding::new(settings.super_seed, &have, now).map(Box::new);
         let servable = Arc::new(Servable::new(metainfo.length, metainfo.piece_length, &have));
         let picker = Picker::new(metainfo.length, metainfo.piece_length, have, settings.sequential, rng);
         Torrent {

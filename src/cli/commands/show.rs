@@ -174,7 +174,7 @@ fn torrent(metainfo: &Metainfo, bytes: bool) -> Result<(), Failure> {
     let mut lines = Lines::default();
     lines.put("name", &metainfo.name);
     lines.put("info-hash", &metainfo.info_hash.to_string());
-    lines.put_some("v2", metainfo.info_hash_v2.map(|hash| to_hex(&hash)).as_deref());
+    lines.put_some("v2", metainfo.info_hash_v2.as_deref().map(|hash| to_hex(hash)).as_deref());
     let padding: u64 = metainfo.files.iter().filter(|file| file.padding).map(|file| file.length).sum();
     let padding = if padding > 0 { format!(", {} of it padding", amount(padding, bytes)) } else { String::new() };
     lines.put("size", &(amount(metainfo.length, bytes) + &padding));
@@ -257,7 +257,7 @@ fn torrent_json(source: &str, metainfo: &Metainfo) -> Result<(), Failure> {
     object.text("torrent", source);
     object.text("name", &metainfo.name);
     object.text("info_hash", &metainfo.info_hash.to_string());
-    object.text_or_null("info_hash_v2", metainfo.info_hash_v2.map(|hash| to_hex(&hash)).as_deref());
+    object.text_or_null("info_hash_v2", metainfo.info_hash_v2.as_deref().map(|hash| to_hex(hash)).as_deref());
     object.number("size", metainfo.length);
     object.number("pieces", metainfo.piece_count().into());
     object.number("piece_length", metainfo.piece_length.into());

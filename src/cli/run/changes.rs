@@ -42,6 +42,8 @@ pub struct Difference {
     pub torrents: Vec<PathBuf>,
     /// The folders that have not changed, as far as is known.
     pub unchanged: Vec<PathBuf>,
+    /// Some folder was read, so files may have come or gone.
+    pub any: bool,
 }
 
 impl Difference {
@@ -85,6 +87,7 @@ impl Changes {
         let same = before_this.filter(|before| !all && before.stamp.is_some() && before.stamp == stamp);
         let read = if same.is_none() { read(&dir, deep, &mut found.torrents) } else { None };
         let stamp = stamp.filter(|_| same.is_some() || read.is_some());
+        found.any |= read.is_some();
         let below = read.unwrap_or_else(|| {
             found.unchanged.push(dir.clone());
             before_this.map(|before| before.below.clone()).unwrap_or_default()

@@ -163,7 +163,7 @@ impl Folder {
         }
         let (some_went, running) = (&mut self.some_went, &mut self.running);
         self.seen.retain(|path, (_, fate)| {
-            let stays = files.contains_key(path) || found.left_alone(path);
+            let stays = !found.any || files.contains_key(path) || found.left_alone(path);
             if !stays && fate.is_listed() {
                 *some_went = true;
                 fate.leave(path, running);

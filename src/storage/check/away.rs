@@ -19,7 +19,7 @@ pub fn refuse(content: &Content, known: &Known, sizes: &[u64]) -> Result<(), Con
     }
     // The torrent's own folder may be the mount point.
     let own = content.dir.join(&content.metainfo.name);
-    let folder = if own.is_dir() { own } else { content.dir.clone() };
+    let folder = if own.is_dir() { own } else { content.dir.to_path_buf() };
     let is_empty = fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_none());
     if !is_empty || File::open(&folder).is_ok_and(|folder| known.was_on(mount_of(&folder))) {
         return Ok(());

@@ -95,7 +95,7 @@ fn try_names(
 /// lists at most one of them. `folders`: what it has listed so far.
 fn is_listed(content: &Content, file: usize, folders: &mut BTreeMap<PathBuf, BTreeSet<OsString>>) -> bool {
     let path = content.dir.join(content.metainfo.files.at(file).path());
-    let mut below = path.ancestors().take_while(|path| **path != content.dir);
+    let mut below = path.ancestors().take_while(|path| **path != *content.dir);
     below.all(|path| {
         let folder = path.parent().unwrap_or(path);
         let list = || fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect();

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 
@@ -54,8 +54,8 @@ pub struct FileCache {
     files: Mutex<Files>,
     /// Signalled when a thread has opened a file, or failed to.
     attempted: Condvar,
-    /// The folders in use: a thousand torrents in one folder share its descriptor.
-    folders: Mutex<BTreeMap<PathBuf, Weak<Folder>>>,
+    /// The folders in use: a thousand torrents in one folder share its descriptor and its path.
+    folders: Mutex<BTreeMap<Arc<Path>, Weak<Folder>>>,
     most: usize,
     numbers: AtomicUsize,
 }
@@ -83,17 +83,19 @@ impl FileCache {
     }
 
     /// Opens the folder `dir`, or shares it if it is in use and still the same.
-    pub fn folder(&self, dir: &Path) -> io::Result<Arc<Folder>> {
+    pub fn folder(&self, dir: &Path) -> io::Result<(Arc<Path>, Arc<Folder>)> {
         lock(&self.folders).retain(|_, folder| folder.strong_count() > 0);
         let opened = Folder::open(dir)?;
         let mut folders = lock(&self.folders);
         let same = |folder: &Arc<Folder>| folder.identity() == opened.identity();
-        if let Some(folder) = folders.get(dir).and_then(Weak::upgrade).filter(same) {
-            return Ok(folder);
+        if let Some((path, folder)) = folders.get_key_value(dir)
+            && let Some(folder) = folder.upgrade().filter(same)
+        {
+            return Ok((Arc::clone(path), folder));
         }
-        let folder = Arc::new(opened);
-        folders.insert(dir.to_path_buf(), Arc::downgrade(&folder));
-        Ok(folder)
+        let (path, folder): (Arc<Path>, _) = (dir.into(), Arc::new(opened));
+        folders.insert(Arc::clone(&path), Arc::downgrade(&folder));
+        Ok((path, folder))
     }
 
     /// The file `key` at `path` beneath `folder`, from the cache or opened now.
@@ -181,7 +183,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let cache = FileCache::default();
         let (one, other) = (cache.folder(dir.path()).unwrap(), cache.folder(dir.path()).unwrap());
-        assert!(Arc::ptr_eq(&one, &other));
+        assert!(Arc::ptr_eq(&one.1, &other.1));
         drop((one, other));
         assert!(cache.folder(&dir.path().join("none")).is_err());
         assert!(cache.folders.lock().unwrap().is_empty(), "an unused folder is not kept");
