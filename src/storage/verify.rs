@@ -33,20 +33,6 @@ pub enum State {
     Unreadable,
 }
 
-impl State {
-    /// A word for people and programs.
-    pub fn word(self) -> &'static str {
-        match self {
-            State::Whole => "whole",
-            State::Damaged => "damaged",
-            State::Missing => "missing",
-            State::TooLong => "too long",
-            State::Unproven => "unproven",
-            State::Unreadable => "unreadable",
-        }
-    }
-}
-
 /// What was found out about a file.
 #[derive(Debug)]
 pub struct FileVerdict {

@@ -147,7 +147,7 @@ fn tell_person(metainfo: &Metainfo, verdict: &Verdict, dir: &Path, quiet: bool) 
 /// A line such as `damaged     Aishah/2.mp3  pieces 12-13 (bytes 196608-229375)`.
 fn line(metainfo: &Metainfo, verdict: &FileVerdict) -> String {
     let entry = metainfo.files.at(verdict.file);
-    let mut line = format!("{:10}  {}", verdict.state.word(), for_terminal(&entry.path()));
+    let mut line = format!("{:10}  {}", word(verdict.state), for_terminal(&entry.path()));
     let found = verdict.found.unwrap_or(0);
     if let Some(problem) = &verdict.problem {
         line += &format!("  {problem}");
@@ -170,6 +170,18 @@ fn line(metainfo: &Metainfo, verdict: &FileVerdict) -> String {
         }
     }
     line + "\n"
+}
+
+/// A state in a word, for people and programs.
+fn word(state: State) -> &'static str {
+    match state {
+        State::Whole => "whole",
+        State::Damaged => "damaged",
+        State::Missing => "missing",
+        State::TooLong => "too long",
+        State::Unproven => "unproven",
+        State::Unreadable => "unreadable",
+    }
 }
 
 fn dash<T: std::fmt::Display>(first: T, last: T) -> String {
@@ -201,7 +213,7 @@ fn file_json(metainfo: &Metainfo, verdict: &FileVerdict) -> String {
     object.text("path", &entry.path());
     object.number("size", entry.length);
     object.raw("found", &verdict.found.map_or("null".into(), |found| found.to_string()));
-    object.text("state", verdict.state.word());
+    object.text("state", word(verdict.state));
     let bytes = |run| {
         let bytes = bytes_of(metainfo, entry, run);
         format!("[{},{}]", bytes.start(), bytes.end())
