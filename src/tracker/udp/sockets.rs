@@ -52,8 +52,8 @@ fn add(first: Vec<UdpSocket>, more: &[SocketAddr]) -> Vec<UdpSocket> {
     sockets
 }
 
-/// Binds one more socket to a port that we hold. A packet goes to the socket of the address that it was sent to, else to
-/// that of all addresses. If there are several, the system distributes the clients among them.
+/// Binds one more socket to a port that we hold. A packet goes to the socket of the address that it was sent to, else
+/// to that of all addresses. If there are several, the system distributes the clients among them.
 fn bind_too(at: SocketAddr) -> io::Result<UdpSocket> {
     let family = if at.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = net::socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
@@ -101,6 +101,27 @@ mod tests {
             heard.sort();
             assert!(heard.into_iter().eq(0..50));
             assert_eq!(UdpSocket::bind(to).map_err(|e| e.kind()).err(), Some(io::ErrorKind::AddrInUse));
+        }
+    }
+
+    #[test]
+    fn a_packet_goes_only_to_the_sockets_of_its_address() {
+        for all in ["0.0.0.0:0", "[::]:0"] {
+            let Ok(first) = UdpSocket::bind(all) else { continue };
+            let everywhere = first.local_addr().unwrap();
+            let own = SocketAddr::from(([127, 0, 0, 2], everywhere.port()));
+            let sockets = add(vec![first], &[own, own, everywhere]);
+            assert_eq!(sockets.len(), 4);
+            for number in 0..20 {
+                let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+                client.send_to(&[number], own).unwrap();
+            }
+            let heard = |socket: &UdpSocket| {
+                socket.set_nonblocking(true).unwrap();
+                (0..).take_while(|_| socket.recv(&mut [0; 1]).is_ok()).count()
+            };
+            let heard: Vec<usize> = sockets.iter().map(heard).collect();
+            assert_eq!((heard[0], heard[1] + heard[2], heard[3]), (0, 20, 0), "{all}: {heard:?}");
         }
     }
 }
