@@ -23,6 +23,7 @@ mod make;
 mod many;
 mod measure;
 mod memory;
+mod readers;
 mod report;
 mod serve;
 mod size;
@@ -41,18 +42,19 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// The sections, each with the programs that it needs.
-const SECTIONS: [(&str, &[Tool]); 8] = [
+const SECTIONS: [(&str, &[Tool]); 9] = [
     ("speed", &[Tool::Aria2, Tool::Libtorrent, Tool::Opentracker]),
     ("serve", &[Tool::Aria2, Tool::Rtorrent, Tool::Libtorrent, Tool::Opentracker]),
     ("memory", &[Tool::Libtorrent, Tool::Opentracker]),
     ("idle", &[Tool::Libtorrent, Tool::Opentracker, Tool::Strace]),
     ("make", &[Tool::Libtorrent, Tool::Mktorrent]),
+    ("readers", &[Tool::Libtorrent, Tool::Opentracker]),
     ("many", &[]),
     ("tracker", &[Tool::Opentracker, Tool::Wrk]),
     ("size", &[]),
 ];
 /// Those that need a large file.
-const OF_SOURCE: [&str; 5] = ["speed", "serve", "memory", "idle", "make"];
+const OF_SOURCE: [&str; 6] = ["speed", "serve", "memory", "idle", "make", "readers"];
 
 /// The options of a run.
 struct Settings {
@@ -155,6 +157,7 @@ fn of_source(section: &str, rounds: usize, report: &mut Report, builds: &Builds,
         "memory" => memory::measure(report, builds, source),
         "idle" => idle::measure(report, builds, source),
         "make" => make::measure(report, builds, source, rounds),
+        "readers" => readers::measure(report, builds, source),
         _ => {}
     }
 }
