@@ -16,15 +16,21 @@ mod common;
 mod aquatic;
 mod builds;
 mod crowd;
+mod end;
+mod far;
 mod farm;
 mod idle;
+mod line;
 mod machine;
 mod make;
 mod many;
 mod measure;
 mod memory;
 mod readers;
+mod repeated;
 mod report;
+mod seeds;
+mod sequential;
 mod serve;
 mod size;
 mod source;
@@ -42,13 +48,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// The sections, each with the programs that it needs.
-const SECTIONS: [(&str, &[Tool]); 9] = [
+const SECTIONS: [(&str, &[Tool]); 14] = [
     ("speed", &[Tool::Aria2, Tool::Libtorrent, Tool::Opentracker]),
     ("serve", &[Tool::Aria2, Tool::Rtorrent, Tool::Libtorrent, Tool::Opentracker]),
     ("memory", &[Tool::Libtorrent, Tool::Opentracker]),
     ("idle", &[Tool::Libtorrent, Tool::Opentracker, Tool::Strace]),
     ("make", &[Tool::Libtorrent, Tool::Mktorrent]),
     ("readers", &[Tool::Libtorrent, Tool::Opentracker]),
+    ("slow", &[Tool::Aria2]),
+    ("seeds", &[Tool::Aria2]),
+    ("end", &[]),
+    ("sequential", &[]),
+    ("far", &[Tool::Aria2]),
     ("many", &[]),
     ("tracker", &[Tool::Opentracker, Tool::Wrk]),
     ("size", &[]),
@@ -164,6 +175,11 @@ fn of_source(section: &str, rounds: usize, report: &mut Report, builds: &Builds,
 
 fn without_source(section: &str, rounds: usize, report: &mut Report, builds: &Builds) {
     match section {
+        "slow" => seeds::slow(report, builds),
+        "seeds" => seeds::fast(report, builds),
+        "end" => end::measure(report, builds),
+        "sequential" => sequential::measure(report, builds),
+        "far" => far::measure(report, builds),
         "many" => many::measure(report, builds),
         "tracker" => {
             aquatic::measure(report, &builds.default, rounds);
