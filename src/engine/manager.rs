@@ -9,6 +9,7 @@
 mod agenda;
 mod disks;
 mod ending;
+mod lull;
 mod news;
 mod peers;
 mod queue;
@@ -36,6 +37,7 @@ use crate::sys::{limits, memory, random};
 use agenda::Agenda;
 use crossbeam_channel::{Receiver, Sender};
 use disks::Disks;
+use lull::Lull;
 use news::Reporter;
 use peers::Connections;
 use slot::{Slot, State};
@@ -49,7 +51,7 @@ use trackers::Trackers;
 
 /// Inputs that may wait for the manager; threads with more to report wait. It bounds what a flood of small messages
 /// costs.
-const INBOX: usize = 32;
+const INBOX: usize = 256;
 /// Inputs taken in before what they led to is sent, so that a peer's requests go out together.
 const BATCH: usize = 128;
 
@@ -72,6 +74,7 @@ struct Manager {
     trackers: Trackers,
     disks: Disks,
     news: Reporter,
+    lull: Lull,
     /// What the last handled torrent decided. (Empty between two calls; kept for its memory.)
     actions: Vec<Action>,
     /// The results of actions that could not even be tried. They are handled when the batch is over. (They can't go
@@ -141,6 +144,7 @@ fn prepare(
         trackers: Trackers::new(Announcers::new(sender.clone())),
         disks,
         news: Reporter::new(notices, config.status_every),
+        lull: Lull::default(),
         actions: Vec::new(),
         undone: Vec::new(),
         paused: false,
@@ -157,6 +161,9 @@ impl Manager {
         while let Some(input) = self.wait() {
             let now = self.started.elapsed();
             self.step(input, now);
+            if let Some(pause) = self.lull.pause(self.shared.budget.limit(), now) {
+                thread::sleep(pause);
+            }
             let is_done = |at| at <= now || self.trackers.is_idle() && self.disks.disk.busy().is_empty();
             if self.end_at.is_some_and(is_done) {
                 break;
@@ -205,6 +212,8 @@ impl Manager {
         match input {
             Input::Peer { peer, events } => {
                 let Some(torrent) = self.peers.torrent_of(peer) else { return };
+                let length = |event: &PeerEvent| if let PeerEvent::Block { data, .. } = event { data.len() } else { 0 };
+                self.lull.came(events.iter().map(length).sum::<usize>() as u64);
                 let gone = matches!(events.last(), Some(PeerEvent::Gone));
                 let last = if gone { self.peers.last_report(peer) } else { None };
                 let events = last.into_iter().chain(events);

@@ -118,8 +118,9 @@ struct Fetching {
 /// Which peers are served, and how fast.
 struct Giving {
     choker: Choker,
-    /// The pieces that peers with a grant may have.
-    servable: Arc<Servable>,
+    /// The pieces that peers with a grant may have; `None` before the first grant, so that an idle torrent needs no
+    /// memory for it.
+    servable: Option<Arc<Servable>>,
     /// Peers that are unchoked get a grant.
     grants: bool,
     /// When the next round of the choker is due.
@@ -173,7 +174,6 @@ impl Torrent {
         let have_all = have.is_full();
         let standing = if have_all { Standing::Seeding } else { Standing::Downloading };
         let super_seeding = SuperSeeding::new(settings.super_seed, &have, now).map(Box::new);
-        let servable = Arc::new(Servable::new(metainfo.length, metainfo.piece_length, &have));
         let picker = Picker::new(metainfo.length, metainfo.piece_length, have, settings.sequential, rng);
         Torrent {
             info_hash: metainfo.info_hash,
@@ -204,7 +204,7 @@ impl Torrent {
             },
             giving: Giving {
                 choker: Choker::default(),
-                servable,
+                servable: None,
                 grants: false,
                 next_round: now + ROUND,
                 limit: TokenBucket::new(settings.upload_rate, now),

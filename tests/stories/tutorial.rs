@@ -220,8 +220,8 @@ fn btlaunchmany_seeds_a_folder_and_notices_new_and_removed_torrents() {
 fn btlaunchmany_with_a_rate_uploads_at_most_four_kib_a_second() {
     const SECONDS: u64 = 16;
     let stage = stage();
-    let mut many = type_line(&stage, "btlaunchmany.py ./ --max_upload_rate 4", &stage.source);
     let begun = Instant::now();
+    let mut many = type_line(&stage, "btlaunchmany.py ./ --max_upload_rate 4", &stage.source);
     stage.tracker.wait_for_a_seed(&stage.torrent.info_hash, || many.must_run());
     let mut asker = Asker::unchoked(port_of_the_seed(&stage), &stage.torrent, 1, false);
     let came = asker.fetch_until(0, PIECE as u32 / BLOCK, 4, begun + Duration::from_secs(SECONDS));

@@ -27,7 +27,7 @@ const TIMES_IN_SLOW_START: u64 = 3;
 /// The slow start ends when less than this many percent more are on the lines than at the last look.
 const GROWTH_PERCENT: u64 = 25;
 /// Bytes that each peer should have under way: two of what its reader takes in at a time.
-const LOT_BYTES: u64 = 128 * 1024;
+const LOT_BYTES: u64 = 256 * 1024;
 /// A shorter delay counts as none: a busy machine at the other end of a room takes as long to answer. (3 MiB over 40 ms
 /// are 75 MiB/s.)
 const NEAR: Time = Time::from_millis(40);

@@ -243,7 +243,7 @@ impl Torrent {
         if !self.picker.verified(piece) {
             return;
         }
-        self.giving.servable.add(piece, self.picker.have().is_full());
+        self.giving.servable.iter().for_each(|servable| servable.add(piece, self.picker.have().is_full()));
         for peer in self.peers.values_mut() {
             if peer.has.get(piece) {
                 peer.useful_pieces = peer.useful_pieces.saturating_sub(1);

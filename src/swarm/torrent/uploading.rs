@@ -9,7 +9,7 @@ use crate::base::time::Time;
 use crate::proto::peer::allowed_fast::{self, allowed_fast};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::event::{Action, PeerOrder};
-use crate::swarm::giving::grant::{Grant, Report};
+use crate::swarm::giving::grant::{Grant, Report, Servable};
 use crate::swarm::peer::{MOST_WANTED, Peer, PeerKey, take_out};
 use crate::swarm::shared::Shared;
 use core::net::IpAddr;
@@ -150,7 +150,10 @@ impl Torrent {
         let prompt = self.is_seeding() && self.showing.spreading.goes_on();
         if let Some(peer) = self.peers.get_mut(&key).filter(|peer| may && !peer.we_choke && !peer.has_grant) {
             peer.has_grant = true;
-            let grant = Grant { pieces: Arc::clone(&self.giving.servable), prompt: prompt && peer.reserved.fast() };
+            let picker = &self.picker;
+            let servable = || Arc::new(Servable::new(picker.length(), picker.piece_size(0), picker.have()));
+            let pieces = Arc::clone(self.giving.servable.get_or_insert_with(servable));
+            let grant = Grant { pieces, prompt: prompt && peer.reserved.fast() };
             turn.actions.push(Action::Peer(key, PeerOrder::Grant(grant)));
         }
     }

@@ -146,7 +146,7 @@ impl Torrent {
     /// The content was checked again.
     pub(super) fn checked_again(&mut self, have: Bitfield, turn: &mut Turn) {
         self.picker.begin_with(have, &mut turn.shared.rng);
-        self.giving.servable.replace(self.picker.have());
+        self.giving.servable.iter().for_each(|servable| servable.replace(self.picker.have()));
         self.meeting.candidates.hurry(turn.now);
         if self.meeting.completed_announced && !self.picker.have().is_full() {
             self.meeting.announcer.hurry(turn.now);
@@ -157,7 +157,7 @@ impl Torrent {
     /// A piece that we had can't be read any more: it is fetched again. A peer that requests it is told so then.
     pub(super) fn piece_unreadable(&mut self, piece: u32, turn: &mut Turn) {
         let is_wanted = self.picker.lose(piece, &mut turn.shared.rng);
-        self.giving.servable.replace(self.picker.have());
+        self.giving.servable.iter().for_each(|servable| servable.replace(self.picker.have()));
         // Peers would be shown the piece even if nobody here wants it.
         self.end_super_seeding(turn);
         if !is_wanted {
