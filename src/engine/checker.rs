@@ -160,7 +160,8 @@ impl Checker {
 
     fn check(&self, opened: Opened) -> Result<CheckedContent, ContentError> {
         let Opened { content, check_all, progress } = opened;
-        let warn = |text| drop(self.notices.send(Notice::Warning { text }));
+        let (torrent, notices) = (Some(content.torrent), self.notices.clone());
+        let warn = move |text| drop(notices.send(Notice::Warning { torrent, text }));
         check::begin(content, self.config.states.as_deref(), check_all, warn, &progress)
     }
 

@@ -160,7 +160,7 @@ impl Worker {
         if self.troubles.warned.swap(true, Ordering::Relaxed) {
             log::warn!("{text}");
         } else {
-            let _ = self.notices.send(Notice::Warning { text });
+            let _ = self.notices.send(Notice::Warning { torrent: None, text });
         }
     }
 }
@@ -196,7 +196,7 @@ mod tests {
         save(2);
         save(3);
         let told: Vec<Notice> = told.try_iter().collect();
-        assert!(matches!(&told[..], [Notice::Warning { text }] if text.contains("can't save states")), "{told:?}");
+        assert!(matches!(&told[..], [Notice::Warning { text, .. }] if text.contains("can't save states")), "{told:?}");
         fs::remove_dir(&state).unwrap();
         save(3);
         assert_eq!(saved(), Some(state), "it says the same as the one that could not be written");

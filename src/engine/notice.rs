@@ -83,6 +83,8 @@ pub enum Notice {
     },
     /// Something went wrong that stops no torrent.
     Warning {
+        /// The torrent that it is about; `None`: all, or none of them.
+        torrent: Option<TorrentId>,
         /// What went wrong, and what comes of it.
         text: String,
     },

@@ -44,14 +44,15 @@ pub struct CheckedContent {
 
 /// Finds out what `content` has, from the state of the last run as far as that is valid, otherwise by reading, and
 /// prepares it for its [`Duty`]. With `check_all` that state is not trusted. `warn` gets the reason why a state cannot
-/// be used; `progress` counts the pieces that are done.
+/// be used, and later warnings about the content; `progress` counts the pieces that are done.
 pub fn begin(
     mut content: Content,
     states: Option<&StateDir>,
     check_all: bool,
-    warn: impl FnMut(String),
+    warn: impl Fn(String) + Send + Sync + 'static,
     progress: &AtomicU32,
 ) -> Result<CheckedContent, ContentError> {
+    content.warn = Box::new(warn);
     if content.duty == Duty::Trust {
         return trust::trust(content);
     }
@@ -62,18 +63,21 @@ pub fn begin(
     if !content.overwrite {
         content.refuse_too_long(&sizes)?;
     }
-    let known = states.map(|states| Known::load(states, &content, warn));
+    content.tell_of_names();
+    let known = states.map(|states| Known::load(states, &content, &content.warn));
     if let Some(known) =
         known.as_ref().filter(|_| !check_all && content.before.is_none() && !content.duty.only_serves())
     {
         away::refuse(&content, known, &sizes)?;
     }
     content.before = known.as_ref().map(|known| known.totals);
-    // swarmlet gives a file its full length before its first byte. A file of another length has replaced it.
-    let is_ours = |file: usize| [0, content.metainfo.files.at(file).length].contains(&sizes[file]);
     let was_making = |file| known.as_ref().is_some_and(|known| known.was_making(&content, file));
-    let recorded: Vec<bool> = (0..sizes.len()).map(|file| is_ours(file) && was_making(file)).collect();
-    recorded.iter().enumerate().filter(|(_, made)| **made).for_each(|(file, _)| content.make(file, true));
+    // swarmlet gives a file its full length before its first byte. A file of another length has replaced it.
+    let has_length = |file: usize| [0, content.metainfo.files.at(file).length].contains(&sizes[file]);
+    let is_ours =
+        |file| !content.take_changed(file) && (content.is_making(file) || (has_length(file) && was_making(file)));
+    let recorded: Vec<bool> = (0..sizes.len()).map(is_ours).collect();
+    recorded.iter().enumerate().for_each(|(file, ours)| content.make(file, *ours));
     let trusts = |file: usize| known.as_ref().is_some_and(|known| known.trusts(file, seen[file].as_ref()));
     let trusted: Vec<bool> = (0..seen.len()).map(trusts).collect();
     let last = known.as_ref().filter(|_| !check_all).map(|known| (&known.resume.have, trusted.as_slice()));

@@ -11,6 +11,7 @@ mod making;
 pub mod part_file;
 mod parts;
 mod probe;
+pub mod refused_names;
 
 use super::error::{ContentError, Doing};
 use super::health::{Health, MayWrite};
@@ -28,7 +29,7 @@ use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// What is known of a file.
@@ -42,6 +43,8 @@ enum Mark {
     Making = 4,
     /// It did not exist when it was looked at, and was not created since.
     Absent = 8,
+    /// Another program changed or replaced it since it was looked at.
+    Changed = 16,
 }
 
 /// The content of one torrent.
@@ -64,6 +67,10 @@ pub struct Content {
     parts: Option<Box<PartFile>>,
     /// What is known of each file besides: see [`Mark`]. (One byte each: thousands of torrents have one file.)
     marks: Box<[AtomicU8]>,
+    /// Receives warnings for the person.
+    pub warn: Box<dyn Fn(String) + Send + Sync>,
+    /// The person was told that the disk refuses a name.
+    told_of_name: AtomicBool,
     /// A user's own files may be overwritten if they have the paths of wanted files.
     pub overwrite: bool,
     /// Bytes uploaded and downloaded in all runs before this one, if it was opened earlier in this run.
@@ -106,6 +113,8 @@ impl Content {
             choice: None,
             parts: None,
             marks: metainfo.files.iter().map(|_| AtomicU8::new(0)).collect(),
+            warn: Box::new(drop),
+            told_of_name: AtomicBool::new(false),
             overwrite: false,
             before: None,
             has_padding,
@@ -123,7 +132,9 @@ impl Content {
         // What was in doubt once is not trusted any more.
         opened.duty = if self.duty == Duty::Trust { Duty::Serve } else { self.duty };
         (opened.overwrite, opened.before) = (self.overwrite, self.before);
-        (0..self.marks.len()).filter(|file| self.is_making(*file)).for_each(|file| opened.make(file, true));
+        opened.told_of_name = AtomicBool::new(self.told_of_name.load(Ordering::Relaxed));
+        let kept = |marks: &AtomicU8| marks.load(Ordering::Relaxed) & (Mark::Making as u8 | Mark::Changed as u8);
+        opened.marks = self.marks.iter().map(|marks| kept(marks).into()).collect();
         Ok(opened.choose(self.choice.as_deref().cloned()))
     }
 
@@ -152,6 +163,7 @@ impl Content {
         if self.metainfo.is_folder {
             let made = self.folder.make_folder(&self.metainfo.name);
             made.map_err(|error| self.error(Doing::Making, &self.metainfo.name, error))?;
+            self.tell_of_name(&self.metainfo.name);
         }
         let files = self.metainfo.files.iter().enumerate();
         for (index, entry) in files.filter(|(index, entry)| !entry.padding && self.wants(*index)) {
@@ -323,6 +335,7 @@ impl Content {
         self.mark_dirty(index);
         self.known.will_write(index, &file);
         if !self.has(index, Mark::Sized) {
+            self.tell_of_name(&entry.path());
             let found = file.metadata().map_err(|error| self.error(Doing::Making, &entry.path(), error))?;
             // `st_blocks` is in units of 512 bytes, whatever the file system's own are (stat(2)).
             let is_sparse = found.blocks() * 512 < entry.length;

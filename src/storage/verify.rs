@@ -8,6 +8,7 @@ use super::hashing::{self, Layout, Unread};
 use crate::base::sha1::Digest;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::peer::bitfield::Bitfield;
+use crate::storage::content::refused_names;
 use crate::sys::beneath::{Folder, For};
 use crate::sys::{in_words, lock, unlocked};
 use std::io;
@@ -30,20 +31,6 @@ pub enum State {
     Unproven,
     /// The system does not let swarmlet read it.
     Unreadable,
-}
-
-impl State {
-    /// A word for people and programs.
-    pub fn word(self) -> &'static str {
-        match self {
-            State::Whole => "whole",
-            State::Damaged => "damaged",
-            State::Missing => "missing",
-            State::TooLong => "too long",
-            State::Unproven => "unproven",
-            State::Unreadable => "unreadable",
-        }
-    }
 }
 
 /// What was found out about a file.
@@ -73,6 +60,8 @@ pub struct Verdict<'a> {
     unreadable: Vec<(usize, String)>,
     /// The bytes of all correct pieces.
     pub had: u64,
+    /// The disk refuses names of the torrent, as these words say.
+    pub warning: Option<String>,
 }
 
 impl Verdict<'_> {
@@ -136,6 +125,7 @@ pub fn verify<'a>(
         false => folder.file(&file.path(), For::Reading).and_then(|open| Ok(open.metadata()?.len())),
     };
     let found: Vec<io::Result<u64>> = metainfo.files.iter().map(look).collect();
+    let warning = metainfo.files.iter().find_map(|file| refused_names::warning(&folder, metainfo, &file.path()));
     let open = |file: usize| match &found[file] {
         Ok(_) => folder.file(&metainfo.files.at(file).path(), For::Reading),
         // It could not be opened before: no piece of it need be tried again.
@@ -165,7 +155,7 @@ pub fn verify<'a>(
     let unreadable = unlocked(unreadable);
     let had = (0..metainfo.piece_count()).filter(|piece| right.get(*piece));
     let had = had.map(|piece| u64::from(metainfo.piece_size(piece))).sum();
-    Ok(Verdict { metainfo, found, right, unreadable, had })
+    Ok(Verdict { metainfo, found, right, unreadable, had, warning })
 }
 
 /// Whether a file of `piece` does not exist, or ends before the piece does.

@@ -41,8 +41,8 @@ pub struct Folder {
     identity: Identity,
     /// The kernel has no `openat2`, or a sandbox forbids it.
     by_component: AtomicBool,
-    /// The user was told that the disk refused a name.
-    told: AtomicBool,
+    /// The disk refused a name, and another one was used.
+    refuses: AtomicBool,
 }
 
 /// What a file is opened for.
@@ -65,7 +65,7 @@ impl Folder {
             fd,
             identity: (found.st_dev, found.st_ino),
             by_component: AtomicBool::new(false),
-            told: AtomicBool::new(false),
+            refuses: AtomicBool::new(false),
         })
     }
 
@@ -76,18 +76,24 @@ impl Folder {
 
     /// Device and inode of the file, folder or link at `path`. The link is not followed.
     pub fn identity_of(&self, path: &str) -> io::Result<Identity> {
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let opened = self.or_portable(path, true, |path| self.open_beneath(path, flags).map_err(explain))?;
-        let found = fstat(opened)?;
+        let found = fstat(self.look(path)?.0)?;
         Ok((found.st_dev, found.st_ino))
+    }
+
+    /// The path of what is at `path`, if it is another one because the disk refuses that.
+    pub fn used_instead(&self, path: &str) -> Option<String> {
+        let may_differ = self.refuses.load(Ordering::Relaxed) && portable(path, true) != path;
+        may_differ.then(|| self.look(path).ok())?.map(|(_, used)| used).filter(|used| used != path)
+    }
+
+    fn look(&self, path: &str) -> io::Result<(OwnedFd, String)> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        self.or_portable(path, true, |path| Ok((self.open_beneath(path, flags).map_err(explain)?, path.to_string())))
     }
 
     /// Free bytes of the file system that holds the file or folder at `path`, or that will hold it.
     pub fn free_bytes(&self, path: &str) -> io::Result<u64> {
-        let found = match self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC) {
-            Ok(there) => fstatvfs(there)?,
-            Err(_) => fstatvfs(&self.fd)?,
-        };
+        let found = self.look(path).map_or_else(|_| fstatvfs(&self.fd), |(there, _)| fstatvfs(there))?;
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
 
@@ -98,10 +104,7 @@ impl Folder {
 
     /// The type of the file system that holds `path`, or that will hold it, as a number of statfs(2).
     pub fn kind_of(&self, path: &str) -> io::Result<u32> {
-        let found = match self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC) {
-            Ok(there) => fstatfs(there)?,
-            Err(_) => fstatfs(&self.fd)?,
-        };
+        let found = self.look(path).map_or_else(|_| fstatfs(&self.fd), |(there, _)| fstatfs(there))?;
         Ok(found.f_type as u32)
     }
 
@@ -127,10 +130,9 @@ impl Folder {
             }
             match act(&other) {
                 Ok(done) => {
-                    let level =
-                        if self.told.swap(true, Ordering::Relaxed) { log::Level::Info } else { log::Level::Warn };
+                    self.refuses.store(true, Ordering::Relaxed);
                     let [path, other] = [path, &other].map(for_terminal);
-                    log::log!(level, "{path}: this disk can't have the name; {other} is used");
+                    log::info!("{path}: this disk refuses the name; {other} is used");
                     return Ok(done);
                 }
                 Err(why) => error = why,
@@ -274,6 +276,10 @@ mod tests {
             let short = short.replacen('/', "xxxx/", 1);
             assert_eq!(folder.file(&path, For::Reading).unwrap_err().kind(), io::ErrorKind::NotFound);
             folder.file(&path, For::Writing).unwrap().write_all(b"x").unwrap();
+            assert_eq!(
+                [&path, &short, "plain"].map(|path| folder.used_instead(path)),
+                [Some(short.clone()), None, None]
+            );
             assert_eq!(std::fs::read(dir.join(&short)).unwrap(), b"x");
             assert_eq!(folder.file(&path, For::Reading).unwrap().metadata().unwrap().len(), 1);
             assert_eq!(folder.identity_of(&path).unwrap(), folder.identity_of(&short).unwrap());

@@ -5,7 +5,8 @@
 //! standard output (Markdown), and the progress to standard error. A missed target is reported and is not a failure. A
 //! copy that differs, or a peer that never came, is a failure.
 //!
-//! `size=MIB` (default 1024), `rounds=N` (default 3), `only=speed|serve|memory|idle|many|make|tracker|size`.
+//! `size=MIB` (default 1024), `rounds=N` (default 3), `only=` with one of [`SECTIONS`]. A section whose programs are
+//! missing is skipped, and said to be. A section that takes long has a number of rounds of its own.
 
 // It lies where cargo does not look for tests, and shares the helpers of the stories.
 #[allow(dead_code)] // The bench uses only some of it.
@@ -15,14 +16,21 @@ mod common;
 mod aquatic;
 mod builds;
 mod crowd;
+mod end;
+mod far;
 mod farm;
 mod idle;
+mod line;
 mod machine;
 mod make;
 mod many;
 mod measure;
 mod memory;
+mod readers;
+mod repeated;
 mod report;
+mod seeds;
+mod sequential;
 mod serve;
 mod size;
 mod source;
@@ -30,7 +38,7 @@ mod speed;
 mod tracker;
 
 use builds::Builds;
-use common::tools::{Tool, missing, say};
+use common::tools::{Tool, missing, say, skip};
 use report::Report;
 use signal_hook::consts::SIGINT;
 use source::Source;
@@ -39,11 +47,25 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// The sections, in this order.
-const SECTIONS: [&str; 8] = ["speed", "serve", "memory", "idle", "many", "make", "tracker", "size"];
-/// The tools that every section except `size` needs.
-const TOOLS: [Tool; 7] =
-    [Tool::Aria2, Tool::Rtorrent, Tool::Libtorrent, Tool::Opentracker, Tool::Strace, Tool::Mktorrent, Tool::Wrk];
+/// The sections, each with the programs that it needs.
+const SECTIONS: [(&str, &[Tool]); 14] = [
+    ("speed", &[Tool::Aria2, Tool::Libtorrent, Tool::Opentracker]),
+    ("serve", &[Tool::Aria2, Tool::Rtorrent, Tool::Libtorrent, Tool::Opentracker]),
+    ("memory", &[Tool::Libtorrent, Tool::Opentracker]),
+    ("idle", &[Tool::Libtorrent, Tool::Opentracker, Tool::Strace]),
+    ("make", &[Tool::Libtorrent, Tool::Mktorrent]),
+    ("readers", &[Tool::Libtorrent, Tool::Opentracker]),
+    ("slow", &[Tool::Aria2]),
+    ("seeds", &[Tool::Aria2]),
+    ("end", &[]),
+    ("sequential", &[]),
+    ("far", &[Tool::Aria2]),
+    ("many", &[]),
+    ("tracker", &[Tool::Opentracker, Tool::Wrk]),
+    ("size", &[]),
+];
+/// Those that need a large file.
+const OF_SOURCE: [&str; 6] = ["speed", "serve", "memory", "idle", "make", "readers"];
 
 /// The options of a run.
 struct Settings {
@@ -57,20 +79,36 @@ impl Settings {
         let mut settings = Settings { size_mib: 1024, rounds: 3, only: None };
         for arg in args {
             let number = |text: &str| text.parse().ok().filter(|number| *number > 0);
-            let wrong = || format!("{arg}: expected size=MIB, rounds=N or only={}", SECTIONS.join("|"));
+            let wrong = || format!("{arg}: expected size=MIB, rounds=N or only={}", names());
             match arg.split_once('=') {
                 Some(("size", text)) => settings.size_mib = number(text).ok_or_else(wrong)?,
                 Some(("rounds", text)) => settings.rounds = number(text).ok_or_else(wrong)? as usize,
-                Some(("only", text)) if SECTIONS.contains(&text) => settings.only = Some(text.into()),
+                Some(("only", text)) if SECTIONS.iter().any(|(name, _)| *name == text) => {
+                    settings.only = Some(text.into())
+                }
                 _ => return Err(wrong()),
             }
         }
         Ok(settings)
     }
 
-    fn asks_for(&self, section: &str) -> bool {
-        self.only.as_deref().is_none_or(|only| only == section)
+    /// The sections that are asked for.
+    fn sections(&self) -> Vec<&'static str> {
+        let asked = |name: &&str| self.only.as_deref().is_none_or(|only| only == *name);
+        SECTIONS.iter().map(|(name, _)| *name).filter(asked).collect()
     }
+}
+
+/// The names of all sections.
+fn names() -> String {
+    SECTIONS.map(|(name, _)| name).join("|")
+}
+
+/// Whether the programs that a section needs are here. If not, this says so.
+fn can_run(section: &str) -> bool {
+    let missing = missing(&tools(&[section]));
+    missing.iter().for_each(|(program, source)| skip(&format!("{section}: {program} is missing ({source})")));
+    missing.is_empty()
 }
 
 fn main() -> ExitCode {
@@ -88,11 +126,6 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let missing = if settings.only.as_deref() == Some("size") { Vec::new() } else { missing(&TOOLS) };
-    if !missing.is_empty() {
-        missing.iter().for_each(|(program, source)| say(&format!("{program} is missing ({source})")));
-        return ExitCode::FAILURE;
-    }
     // Ctrl-C ends the peers, and then this run fails without them. So it can delete gigabytes first.
     signal_hook::flag::register(SIGINT, Arc::new(AtomicBool::new(false))).expect("SIGINT can be handled");
     run(&settings);
@@ -101,35 +134,58 @@ fn main() -> ExitCode {
 
 fn run(settings: &Settings) {
     let load = machine::load();
+    let (sections, skipped): (Vec<&str>, Vec<&str>) =
+        settings.sections().into_iter().partition(|section| can_run(section));
     let builds = Builds::make();
-    let mut report = Report::begin(&machine::describe(&builds, &TOOLS, &load));
-    if settings.only.as_deref() != Some("size") {
+    let mut report = Report::begin(&machine::describe(&builds, &tools(&sections), &load));
+    skipped
+        .iter()
+        .for_each(|section| report.section(&format!("{section}: not measured, because a program is missing")));
+    // They take turns with the disk: the large file is deleted before the others make theirs.
+    if sections.iter().any(|section| OF_SOURCE.contains(section)) {
         let mut source = Source::make(settings.size_mib);
-        if settings.asks_for("speed") {
-            speed::measure(&mut report, &builds, &mut source, settings.rounds);
-        }
-        if settings.asks_for("serve") {
-            serve::measure(&mut report, &builds, &mut source, settings.rounds);
-        }
-        if settings.asks_for("memory") {
-            memory::measure(&mut report, &builds, &mut source);
-        }
-        if settings.asks_for("idle") {
-            idle::measure(&mut report, &builds, &mut source);
-        }
-        if settings.asks_for("many") {
-            many::measure(&mut report, &builds);
-        }
-        if settings.asks_for("make") {
-            make::measure(&mut report, &builds, &source, settings.rounds);
-        }
-        if settings.asks_for("tracker") {
-            aquatic::measure(&mut report, &builds.default, settings.rounds);
-            tracker::measure(&mut report, &builds.default, settings.rounds);
-        }
+        sections.iter().for_each(|section| of_source(section, settings.rounds, &mut report, &builds, &mut source));
     }
-    if settings.asks_for("size") {
-        size::measure(&mut report, &builds);
-    }
+    sections.iter().for_each(|section| without_source(section, settings.rounds, &mut report, &builds));
     report.end();
+}
+
+/// The programs of `sections`, each once.
+fn tools(sections: &[&str]) -> Vec<Tool> {
+    let mut tools: Vec<Tool> = Vec::new();
+    for tool in SECTIONS.iter().filter(|(name, _)| sections.contains(name)).flat_map(|(_, tools)| *tools) {
+        if !tools.contains(tool) {
+            tools.push(*tool);
+        }
+    }
+    tools
+}
+
+fn of_source(section: &str, rounds: usize, report: &mut Report, builds: &Builds, source: &mut Source) {
+    match section {
+        "speed" => speed::measure(report, builds, source, rounds),
+        "serve" => serve::measure(report, builds, source, rounds),
+        "memory" => memory::measure(report, builds, source),
+        "idle" => idle::measure(report, builds, source),
+        "make" => make::measure(report, builds, source, rounds),
+        "readers" => readers::measure(report, builds, source),
+        _ => {}
+    }
+}
+
+fn without_source(section: &str, rounds: usize, report: &mut Report, builds: &Builds) {
+    match section {
+        "slow" => seeds::slow(report, builds),
+        "seeds" => seeds::fast(report, builds),
+        "end" => end::measure(report, builds),
+        "sequential" => sequential::measure(report, builds),
+        "far" => far::measure(report, builds),
+        "many" => many::measure(report, builds),
+        "tracker" => {
+            aquatic::measure(report, &builds.default, rounds);
+            tracker::measure(report, &builds.default, rounds);
+        }
+        "size" => size::measure(report, builds),
+        _ => {}
+    }
 }

@@ -1,4 +1,4 @@
-//! The three builds that are measured, each with the profile that users get.
+//! The three builds that are measured, each with the profile that users get, and a program to compare with.
 
 use super::common::tools::say;
 use std::env;
@@ -14,6 +14,8 @@ pub struct Builds {
     pub hw_sha1: PathBuf,
     /// `make small`.
     pub small: PathBuf,
+    /// The bare server of `floor.rs`.
+    pub floor: PathBuf,
 }
 
 impl Builds {
@@ -25,10 +27,13 @@ impl Builds {
         build(&mut make("all", &target));
         build(make("all", &hw_target).arg("FEATURES=hw-sha1"));
         build(&mut make("small", &target));
+        let floor = target.join("bench-floor");
+        build(Command::new("rustc").args(["--edition=2024", "-O", "tests/bench/floor.rs", "-o"]).arg(&floor));
         Builds {
             default: target.join("release/swarmlet"),
             hw_sha1: hw_target.join("release/swarmlet"),
             small: target.join("small/swarmlet"),
+            floor,
         }
     }
 }

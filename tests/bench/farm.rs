@@ -3,6 +3,7 @@
 
 use super::common::http::{percent_encode, request};
 use super::common::torrent::Torrent;
+use super::repeated::Repeated;
 use super::source::{NAME, Source};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
@@ -19,6 +20,11 @@ pub const UNCHOKE: u8 = 1;
 /// The request message.
 pub const REQUEST: u8 = 6;
 const PIECE: u8 = 7;
+/// The message of the extension protocol (BEP 10), the byte and the bit of the handshake that announce it, and what the
+/// first one says: that many requests are taken at a time, as libtorrent says.
+const EXTENDED: u8 = 20;
+const EXTENSIONS: (usize, u8) = (25, 0x10);
+const TAKES_MANY: &[u8] = b"\0d1:mde4:reqqi2000ee";
 /// No message to a seed is longer: a bitfield of a million pieces.
 const LONGEST: usize = 128 * 1024;
 
@@ -30,12 +36,21 @@ pub struct Farm {
 
 /// State that all seeds of a farm share.
 struct Shared {
-    content: File,
+    content: Content,
     info_hash: [u8; 20],
     piece_length: u64,
     pieces: usize,
+    /// Whether they say that they take many requests at a time.
+    takes_many: bool,
     connected: AtomicUsize,
     most_connected: AtomicUsize,
+}
+
+/// What they have.
+enum Content {
+    File(File),
+    /// The bytes that each piece has.
+    Repeated(Vec<u8>),
 }
 
 struct Seed {
@@ -56,16 +71,39 @@ impl Farm {
         count: usize,
         rate: fn(usize) -> Option<u64>,
     ) -> Farm {
-        let shared = Arc::new(Shared {
-            content: File::open(source.dir.join(NAME)).expect("the content is there"),
-            info_hash: torrent.info_hash,
-            piece_length,
-            pieces: source.bytes().div_ceil(piece_length) as usize,
-            connected: AtomicUsize::new(0),
-            most_connected: AtomicUsize::new(0),
-        });
+        let content = File::open(source.dir.join(NAME)).expect("the content is there");
+        let pieces = source.bytes().div_ceil(piece_length) as usize;
+        Farm::new(Content::File(content), torrent.info_hash, (piece_length, pieces), false, count, rate)
+    }
+
+    /// `count` seeds of `repeated`, each with the same `rate`. They may say that they take many requests at a time.
+    pub fn of_repeated(repeated: &Repeated, count: usize, rate: Option<u64>, takes_many: bool) -> Farm {
+        let content = Content::Repeated(repeated.piece.clone());
+        let pieces = (repeated.piece.len() as u64, repeated.pieces);
+        let farm = Farm::new(content, repeated.torrent.info_hash, pieces, takes_many, count, |_| rate);
+        farm.announce(repeated.tracker.address());
+        farm
+    }
+
+    /// `pieces` are their length and their number.
+    fn new(
+        content: Content,
+        info_hash: [u8; 20],
+        (piece_length, pieces): (u64, usize),
+        takes_many: bool,
+        count: usize,
+        rate: impl Fn(usize) -> Option<u64>,
+    ) -> Farm {
+        let (connected, most_connected) = Default::default();
+        let shared = Shared { content, info_hash, piece_length, pieces, takes_many, connected, most_connected };
+        let shared = Arc::new(shared);
         let seeds = (0..count).map(|number| Seed::start(number, rate(number), &shared)).collect();
         Farm { seeds, shared }
+    }
+
+    /// The port of each.
+    pub fn ports(&self) -> Vec<u16> {
+        self.seeds.iter().map(|seed| seed.port).collect()
     }
 
     /// Announces all of them.
@@ -111,7 +149,12 @@ impl Seed {
         stream.set_nodelay(true)?;
         let mut requests = BufReader::new(stream.try_clone()?);
         requests.read_exact(&mut [0; 68])?;
-        stream.write_all(&handshake(&self.shared.info_hash, self.number))?;
+        let mut greeting = handshake(&self.shared.info_hash, self.number);
+        if self.shared.takes_many {
+            greeting[EXTENSIONS.0] |= EXTENSIONS.1;
+            greeting.extend(message(EXTENDED, TAKES_MANY));
+        }
+        stream.write_all(&greeting)?;
         stream.write_all(&message(BITFIELD, &all_ones(self.shared.pieces)))?;
         stream.write_all(&message(UNCHOKE, &[]))?;
         let mut free_at = Instant::now();
@@ -135,7 +178,13 @@ impl Seed {
         body[..4].copy_from_slice(&index.to_be_bytes());
         body[4..8].copy_from_slice(&begin.to_be_bytes());
         let offset = u64::from(index) * self.shared.piece_length + u64::from(begin);
-        self.shared.content.read_exact_at(&mut body[8..], offset)?;
+        match &self.shared.content {
+            Content::File(file) => file.read_exact_at(&mut body[8..], offset)?,
+            Content::Repeated(piece) => {
+                let (from, upto) = (begin as usize, begin as usize + length as usize);
+                body[8..].copy_from_slice(piece.get(from..upto).ok_or(io::ErrorKind::InvalidData)?);
+            }
+        }
         Ok(message(PIECE, &body))
     }
 }
@@ -165,7 +214,7 @@ fn all_ones(pieces: usize) -> Vec<u8> {
 }
 
 /// A message without its length: its id and body, or nothing for a keep-alive.
-fn read_message(from: &mut impl Read) -> io::Result<Vec<u8>> {
+pub fn read_message(from: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut length = [0; 4];
     from.read_exact(&mut length)?;
     let length = u32::from_be_bytes(length) as usize;

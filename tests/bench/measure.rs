@@ -14,6 +14,8 @@ const DEADLINE: Duration = Duration::from_secs(180);
 const BEGUN_BYTES: u64 = 1 << 20;
 /// Ticks of the kernel's process times per second: USER_HZ, 100 on every Linux that Debian builds.
 const TICKS: u32 = 100;
+/// One GiB.
+pub const GIB: u64 = 1 << 30;
 
 /// The figures of a leecher.
 #[derive(Clone, Copy)]
@@ -37,7 +39,7 @@ pub fn leecher(file: &Path, size: u64, start: impl FnOnce() -> Process) -> Figur
     let what = format!("{} has fetched all and ended", process.name());
     let mut status = None;
     wait_until(&what, DEADLINE, || {
-        let on_disk = fs::metadata(file).map_or(0, |data| data.blocks() * 512);
+        let on_disk = on_disk(file);
         first = first.or_else(|| (on_disk > BEGUN_BYTES).then(Instant::now));
         last = last.or_else(|| (on_disk >= size).then(Instant::now));
         // The memory of its last moments is missed, but by then everything is on disk.
@@ -51,6 +53,27 @@ pub fn leecher(file: &Path, size: u64, start: impl FnOnce() -> Process) -> Figur
     let transfer = last.unwrap_or(end) - first.expect("what it fetched is on disk");
     // No other child ends meanwhile: seeds and trackers outlive the leecher.
     Figures { transfer, whole: end - begin, cpu: children_cpu() - cpu_before, peak_kib }
+}
+
+/// Starts a leecher with `start`, and ends it when `size` bytes of `file` are on disk. It need not end by itself.
+pub fn until(file: &Path, size: u64, start: impl FnOnce() -> Process) -> Figures {
+    let begin = Instant::now();
+    let mut process = start();
+    let what = format!("{} has fetched {size} bytes", process.name());
+    let mut first = None;
+    wait_until(&what, DEADLINE, || {
+        process.must_run();
+        let on_disk = on_disk(file);
+        first = first.or_else(|| (on_disk > BEGUN_BYTES).then(Instant::now));
+        on_disk >= size
+    });
+    let transfer = first.expect("what it fetched is on disk").elapsed();
+    Figures { transfer, whole: begin.elapsed(), cpu: cpu(process.id()), peak_kib: peak_memory(process.id()) }
+}
+
+/// The bytes of a file that are on disk; none if it is not there.
+pub fn on_disk(file: &Path) -> u64 {
+    fs::metadata(file).map_or(0, |data| data.blocks() * 512)
 }
 
 /// Runs `command`, which must succeed.
@@ -106,6 +129,11 @@ fn memory(id: u32, field: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     let found = status.lines().find_map(|line| line.strip_prefix(field)?.trim().strip_suffix(" kB")?.parse().ok());
     found.unwrap_or(0)
+}
+
+/// Seconds of processor time for a GiB, if `bytes` took `cpu`.
+pub fn per_gib(cpu: Duration, bytes: u64) -> f64 {
+    cpu.as_secs_f64() * GIB as f64 / bytes as f64
 }
 
 /// The median; of an even number, the lower of the two.

@@ -10,6 +10,11 @@ use std::process::Command;
 
 /// Starts aria2. A seed checks its content first, then announces itself.
 pub fn start(plan: &Plan) -> Process {
+    Process::start("aria2", &mut command(plan), plan.scratch)
+}
+
+/// Its command line, which may get more options.
+pub fn command(plan: &Plan) -> Command {
     let mut command = Command::new("aria2c");
     command.env("HOME", plan.home()).arg("--no-conf").arg("--dir").arg(plan.dir);
     command.arg(format!("--listen-port={}", plan.port));
@@ -34,7 +39,8 @@ pub fn start(plan: &Plan) -> Process {
     if let Some(limit) = plan.upload_limit {
         command.arg(format!("--max-overall-upload-limit={limit}"));
     }
-    Process::start("aria2", command.arg(&plan.torrent.file), plan.scratch)
+    command.arg(&plan.torrent.file);
+    command
 }
 
 /// The bytes that it sent, by JSON-RPC.

@@ -13,6 +13,8 @@ pub mod content;
 pub mod folder;
 #[allow(dead_code)] // Only the stories that run alone use it.
 pub mod fuse;
+#[allow(dead_code)] // Only few programs use it.
+pub mod group;
 pub mod hostile;
 pub mod http;
 pub mod json;

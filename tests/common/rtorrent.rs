@@ -7,6 +7,18 @@ use std::process::Command;
 
 /// Starts rtorrent. A seed checks its content first, then announces itself; a leecher ends when it has everything.
 pub fn start(plan: &Plan) -> Process {
+    start_with(plan, "")
+}
+
+/// The same with places for hundreds of peers.
+#[allow(dead_code)] // Only the bench needs them.
+pub fn start_for_many(plan: &Plan) -> Process {
+    let settings = "throttle.max_uploads.set = 250\nthrottle.max_uploads.global.set = 500\n\
+                    throttle.max_peers.normal.set = 300\nthrottle.max_peers.seed.set = 300\n";
+    start_with(plan, settings)
+}
+
+fn start_with(plan: &Plan, more: &str) -> Process {
     assert!(plan.upload_limit.is_none(), "no story limits rtorrent");
     let (home, session) = (plan.home(), plan.home().join("session"));
     fs::create_dir(&session).expect("the folder is new");
@@ -21,6 +33,7 @@ pub fn start(plan: &Plan) -> Process {
     if plan.role == Role::Fetch {
         text += "method.set_key = event.download.finished, end, ((system.shutdown.normal))\n";
     }
+    text += more;
     text += &format!("load.start = {}\n", plan.torrent.file.display());
     let settings = home.join("rtorrent.rc");
     fs::write(&settings, text).expect("the settings can be written");

@@ -4,7 +4,7 @@ use super::bencode::Value;
 use super::http::{Server, percent_decode};
 use super::wait::{PATIENCE, wait_until};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The interval between announces. No story lasts so long, so each peer must find the others by its first announce.
@@ -67,6 +67,12 @@ impl Tracker {
             target.starts_with("/announce").then(|| state.answer(parse(target), from).encode())
         });
         Tracker { server, state }
+    }
+
+    /// Where it listens.
+    #[allow(dead_code)] // Only the bench asks.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
     }
 
     /// Its announce URL.

@@ -1,13 +1,11 @@
 //! Stories of limits: the rate, the time without progress, file descriptors, file sizes, and memory.
 
 use crate::common::content::Content;
+use crate::common::group::Group;
 use crate::common::json;
 use crate::common::stage::Stage;
 use crate::common::swarmlet::Swarmlet;
-use crate::common::tools::skip;
 use crate::common::wait::{PATIENCE, wait_until};
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const KIB: u64 = 1024;
@@ -78,54 +76,16 @@ fn a_file_that_is_too_large_for_the_system_ends_the_torrent_with_a_message() {
     assert!(outcome.stderr.contains("a file.bin: File too large"), "{}", outcome.stderr);
 }
 
-/// A group of processes with limited memory, including the page cache. It is removed when dropped.
-struct Group {
-    at: PathBuf,
-}
-
-impl Group {
-    /// A group with this much memory, or `None` if this user may not make one: then the story is skipped.
-    fn new(bytes: usize) -> Option<Group> {
-        // Version 1 of Linux's control groups has a tree for memory alone, version 2 one for all.
-        for (tree, limit) in [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")] {
-            let group = Group { at: Path::new(tree).join(format!("swarmlet-test-{}", std::process::id())) };
-            let limit = group.at.join(limit);
-            if fs::create_dir(&group.at).is_ok() && limit.exists() && fs::write(limit, bytes.to_string()).is_ok() {
-                return Some(group);
-            }
-        }
-        skip("no control group with limited memory can be made here; run as root, where cgroups can be written");
-        None
-    }
-
-    /// How often its memory was full.
-    fn was_full(&self) -> u64 {
-        let count = |text: String| text.trim().parse().ok();
-        let of_one = fs::read_to_string(self.at.join("memory.failcnt")).ok().and_then(count);
-        of_one.unwrap_or_else(|| {
-            let events = fs::read_to_string(self.at.join("memory.events")).unwrap();
-            events.lines().find_map(|line| line.strip_prefix("max ")?.parse().ok()).unwrap()
-        })
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir(&self.at);
-    }
-}
-
 /// A seed and a leecher share 32 MiB. The page cache of everything that they read and write counts too.
 #[test]
 fn a_seed_and_a_leecher_need_only_thirty_two_mib_with_their_page_cache() {
     let Some(group) = Group::new(32 << 20) else { return };
-    let join = format!("echo $$ > {}/cgroup.procs", group.at.display());
     let stage = Stage::new(Content::one_file("a file.bin", 48 << 20), PIECE);
     let seed = stage.get("seed").in_dir(&stage.source).arg("--seed");
-    let mut seed = seed.start_after(&join);
+    let mut seed = seed.start_after(&group.join());
     stage.tracker.wait_for_a_seed(&stage.torrent.info_hash, || seed.must_run());
     let get = stage.get("leecher");
-    get.start_after(&join).wait().assert_code(0);
+    get.start_after(&group.join()).wait().assert_code(0);
     stage.content.assert_same_in(&get.dir);
     assert!(group.was_full() > 0, "the limit was never reached");
     drop(seed);

@@ -2,9 +2,11 @@
 
 use crate::common::content::Content;
 use crate::common::fuse::HangingDisk;
+use crate::common::json;
 use crate::common::ran::swarmlet;
 use crate::common::stage::Stage;
 use crate::common::swarmlet::Get;
+use crate::common::tmux::Tmux;
 use crate::common::tools::{Tool, here};
 use crate::common::torrent::Torrent;
 use crate::common::wait::{PATIENCE, wait_until};
@@ -90,6 +92,11 @@ fn names_that_lead_elsewhere_stay_refused() {
     }
 }
 
+/// How often a person is told that a disk refuses names.
+fn warnings(told: &str) -> usize {
+    told.matches("warning: this disk refuses").count()
+}
+
 /// A disk like a memory card.
 #[test]
 fn names_that_the_disk_refuses_are_changed_alike_by_every_command() {
@@ -103,25 +110,53 @@ fn names_that_the_disk_refuses_are_changed_alike_by_every_command() {
     let at = stage.path().join("card");
     let _disk = HangingDisk::picky(&at, stage.path());
     let _seed = stage.seed();
-    let get = stage.get("get").in_dir(&at).arg("--verbose");
+    let get = stage.get("get").in_dir(&at);
     let outcome = get.run();
     outcome.assert_code(0);
-    assert!(outcome.stderr.contains("this disk can't have the name; what_/"), "{}", outcome.stderr);
+    let of_folder =
+        r#"warning: this disk refuses the name "what*": "what_" is used (more names that it may refuse: 4)"#;
+    assert_eq!(warnings(&outcome.stderr), 1, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains(of_folder), "{}", outcome.stderr);
     let mut on_disk = stage.content.clone();
     on_disk.name = "what_".into();
     for ((path, _), name) in on_disk.files.iter_mut().zip(["who_ me_ _x_", "end__/of _it_", "plain", &used, "e_mpty"]) {
         *path = Some(name.into());
     }
     on_disk.assert_same_in(&at);
+    // Every other command says the same of the first file.
+    let of_file = r#"this disk refuses the name "what*/who? me: \"x\"": "what_/who_ me_ _x_" is used (more names that it may refuse: 3)"#;
     let file = stage.torrent.file.to_str().unwrap();
-    swarmlet(&at, &["check", file]).code(0);
+    let told = swarmlet(&at, &["check", file]).code(0).stderr;
+    assert!(warnings(&told) == 1 && told.contains(of_file), "{told}");
+    let ran = swarmlet(&at, &["check", "--json", file]).code(0);
+    assert!(ran.objects()[0]["warning"].as_str().unwrap().starts_with(of_file) && warnings(&ran.stderr) == 1);
+    assert_eq!(warnings(&swarmlet(&at, &["check", "--quiet", file]).code(0).stderr), 0);
     let again = get.run();
     again.assert_code(0);
-    assert!(again.stderr.contains("were present"), "{}", again.stderr);
-    // It can be seeded from there.
-    let seed = Get::seed("second seed", stage.path(), &at).torrent(&stage.torrent).start();
-    wait_until("it is seeded", PATIENCE, || seed.stderr().contains("complete"));
-    seed.terminate().assert_code(0);
+    assert!(again.stderr.contains("were present") && again.stderr.contains(of_file), "{}", again.stderr);
+    let seed = |options: &[&str]| Get::seed("second seed", stage.path(), &at).torrent(&stage.torrent).args(options);
+    for options in [&["--json"][..], &["--json", "--no-check"]] {
+        let seed = seed(options).start();
+        wait_until("it is seeded", PATIENCE, || json::first(&seed.stdout(), "complete").is_some());
+        let outcome = seed.terminate();
+        let mut objects = json::about(&outcome.stdout, "what*");
+        objects.retain(|object| object["event"] == "warning");
+        assert!(objects.len() == 1 && objects[0]["warning"].as_str().unwrap().starts_with(of_file), "{objects:?}");
+        assert_eq!(warnings(&outcome.stderr), 1, "{}", outcome.stderr);
+    }
+    let torrents = stage.path().join("torrents");
+    fs::create_dir(&torrents).unwrap();
+    fs::copy(file, torrents.join("a.torrent")).unwrap();
+    let many = Get::many("many", stage.path(), &torrents).in_dir(&at).start();
+    wait_until("it is seeded", PATIENCE, || many.stderr().contains("complete"));
+    let told = many.terminate().stderr;
+    assert!(warnings(&told) == 1 && told.contains(of_file), "{told}");
+    if here(&[Tool::Tmux]) {
+        let tmux = Tmux::start(stage.path(), (80, 24), "C.UTF-8");
+        tmux.run_there(&seed(&[]).command(), "");
+        let rows = tmux.wait_for_text("seeding");
+        assert!(rows.join("").contains("this disk refuses the name \"what*/who?"), "{rows:#?}");
+    }
     // A damaged file is repaired in its place.
     fs::write(at.join("what_/plain"), "wrong").unwrap();
     get.arg("--overwrite").run().assert_code(0);

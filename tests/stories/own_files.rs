@@ -11,6 +11,8 @@ use crate::common::wait::{PATIENCE, wait_until};
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -157,6 +159,31 @@ fn a_file_that_replaced_a_complete_one_is_kept() {
         seeder.stdout().contains("--overwrite") || seeder.stderr().contains("--overwrite")
     });
     assert_eq!(fs::read(&path).unwrap(), b"encoded again");
+}
+
+/// No state on the disk says yet that swarmlet completed it.
+#[test]
+fn a_file_that_replaced_one_that_was_completed_a_moment_ago_is_kept() {
+    for mine in [vec![b'm'; 10 * PIECE], b"encoded again".to_vec()] {
+        let stage = Stage::new(Content::one_file("song.flac", 10 * PIECE), PIECE);
+        let seed = stage.seed();
+        let get = stage.get("leecher").arg("--seed").arg("--json");
+        let mut leecher = get.start();
+        wait_until("it is complete", PATIENCE, || {
+            leecher.must_run();
+            json::first(&leecher.stdout(), "complete").is_some()
+        });
+        drop(seed);
+        let path = get.dir.join("song.flac");
+        fs::write(&path, &mine).unwrap();
+        // A file is looked at once a second, when a peer asks for it.
+        sleep(Duration::from_secs(2));
+        let _other = Get::new("other", stage.path()).torrent(&stage.torrent).start();
+        wait_until("the torrent is refused", PATIENCE, || leecher.stderr().contains("--overwrite"));
+        let failed = json::first(&leecher.stdout(), "failed").unwrap();
+        assert_eq!(failed["exit_code"], 73);
+        assert!(fs::read(&path).unwrap() == mine);
+    }
 }
 
 /// A run that received nothing has made no file: a file that appears later is the user's.

@@ -70,7 +70,8 @@ pub const COMMAND: Command = Command {
             title: "JSON (--json)",
             parts: &[Part::Text(
                 "One object per torrent: event (checked), torrent (as given on the command line), name, info_hash, \
-                 whole, size, had (bytes of correct pieces), seconds, files: path, size, found (bytes on disk, or \
+                 whole, size, had (bytes of correct pieces), seconds, warning (the disk refuses names, as these \
+                 words say; null: it does not), files: path, size, found (bytes on disk, or \
                  null), state (as above), pieces (ranges [first, last] that are not correct), bytes (ranges [first, \
                  last] of the file), problem (null: none).",
             )],
@@ -111,6 +112,9 @@ fn check_one(source: &OsStr, dir: &Path, threads: usize, given: &Parsed) -> Resu
     let time = bar.end();
     let verdict = verdict
         .map_err(|error| Failure::new(Exit::NoInput, format!("--dir {}: {}", output::shown(dir), in_words(&error))))?;
+    if let Some(warning) = verdict.warning.as_ref().filter(|_| !given.has("quiet")) {
+        say::problem(&format!("{}: {}", source::shown(source), say::warning(warning)));
+    }
     if given.has("json") {
         tell_program(&source::shown(source), &metainfo, &verdict, time)?;
     } else {
@@ -143,7 +147,7 @@ fn tell_person(metainfo: &Metainfo, verdict: &Verdict, dir: &Path, quiet: bool) 
 /// A line such as `damaged     Aishah/2.mp3  pieces 12-13 (bytes 196608-229375)`.
 fn line(metainfo: &Metainfo, verdict: &FileVerdict) -> String {
     let entry = metainfo.files.at(verdict.file);
-    let mut line = format!("{:10}  {}", verdict.state.word(), for_terminal(&entry.path()));
+    let mut line = format!("{:10}  {}", word(verdict.state), for_terminal(&entry.path()));
     let found = verdict.found.unwrap_or(0);
     if let Some(problem) = &verdict.problem {
         line += &format!("  {problem}");
@@ -168,6 +172,18 @@ fn line(metainfo: &Metainfo, verdict: &FileVerdict) -> String {
     line + "\n"
 }
 
+/// A state in a word, for people and programs.
+fn word(state: State) -> &'static str {
+    match state {
+        State::Whole => "whole",
+        State::Damaged => "damaged",
+        State::Missing => "missing",
+        State::TooLong => "too long",
+        State::Unproven => "unproven",
+        State::Unreadable => "unreadable",
+    }
+}
+
 fn dash<T: std::fmt::Display>(first: T, last: T) -> String {
     format!("{first}-{last}")
 }
@@ -181,6 +197,7 @@ fn tell_program(source: &str, metainfo: &Metainfo, verdict: &Verdict, time: Dura
     object.number("size", metainfo.length);
     object.number("had", verdict.had);
     object.raw("seconds", &seconds(time));
+    object.text_or_null("warning", verdict.warning.as_deref());
     object.key("files");
     say::write_out(object.so_far())?;
     let files = verdict.files().enumerate().map(|(place, file)| {
@@ -196,7 +213,7 @@ fn file_json(metainfo: &Metainfo, verdict: &FileVerdict) -> String {
     object.text("path", &entry.path());
     object.number("size", entry.length);
     object.raw("found", &verdict.found.map_or("null".into(), |found| found.to_string()));
-    object.text("state", verdict.state.word());
+    object.text("state", word(verdict.state));
     let bytes = |run| {
         let bytes = bytes_of(metainfo, entry, run);
         format!("[{},{}]", bytes.start(), bytes.end())

@@ -93,11 +93,13 @@ impl Folder {
         }
     }
 
-    /// Forgets the torrents that failed and have something else in the place of their content now.
-    fn try_again(&mut self, tell: &mut dyn FnMut(Change)) {
+    /// Forgets the torrents that failed and have something else in the place of their content now; with `all`, each
+    /// that failed, because a file that was in the way may be gone from any folder of the content.
+    fn try_again(&mut self, all: bool, tell: &mut dyn FnMut(Change)) {
         for (path, before) in std::mem::take(&mut self.failed) {
             let Some((_, fate @ Fate::Runs { .. })) = self.seen.get_mut(&path) else { continue };
             if let Fate::Runs { content, .. } = fate
+                && !all
                 && place_of(content) == before
             {
                 self.failed.insert(path, before);
@@ -114,7 +116,7 @@ impl Folder {
         self.looks_to_all = if all { LOOKS_TO_ALL } else { self.looks_to_all } - 1;
         // What went during the last look may have been in the way of a file that was judged before it.
         let mut some_went = std::mem::take(&mut self.some_went);
-        self.try_again(tell);
+        self.try_again(rescan, tell);
         let files = self.find(all, tell);
         // A torrent file in a subfolder may be content of a torrent above it, so that one comes first.
         let mut files: Vec<_> = files.into_iter().collect();
@@ -215,7 +217,9 @@ impl Folder {
         {
             return before;
         }
-        // A torrent whose trackers were edited starts again. The resume state knows its content.
+        // A torrent whose trackers were edited starts again. The resume state knows its content. If it had failed, the
+        // content that it makes now is no reason to begin once more.
+        self.failed.remove(path);
         if before.is_listed() {
             self.some_went = true;
             tell(Change::Went(Arc::clone(path)));

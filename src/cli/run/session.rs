@@ -55,7 +55,12 @@ pub enum Update {
         warning: Option<String>,
     },
     /// A problem that stops no torrent.
-    Warning(String),
+    Warning {
+        /// The torrent that it is about, if it is about one.
+        torrent: Option<TorrentId>,
+        /// What went wrong.
+        text: String,
+    },
     /// A file can't be used.
     Problem(String),
     /// The run ends, and trackers are notified.
@@ -193,7 +198,10 @@ impl Session {
                     updates.push(Update::Tracker { torrent, host: host(&url), problem, refuses, warning });
                 }
             }
-            Notice::Warning { text } => updates.push(Update::Warning(text)),
+            Notice::Warning { torrent, text } => {
+                let torrent = torrent.filter(|torrent| self.entries.contains_key(torrent));
+                updates.push(Update::Warning { torrent, text });
+            }
             Notice::Stopped(reports) => {
                 self.renew(reports, now, &mut updates);
                 updates.push(Update::Ended);

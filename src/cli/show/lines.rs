@@ -55,7 +55,7 @@ fn lines(update: &Update, session: &Session, now: Instant) -> Vec<String> {
         }
         Update::Resumed(torrent) => vec![format!("{}: the disk works again", name(*torrent))],
         // These are errors, which are written elsewhere.
-        Update::Failed(_) | Update::Warning(_) | Update::Problem(_) => Vec::new(),
+        Update::Failed(_) | Update::Warning { .. } | Update::Problem(_) => Vec::new(),
         Update::Tracker { torrent, host, problem, refuses, warning } => {
             let words = match (problem, warning) {
                 (Some(problem), _) => trackers::fails(host, problem, *refuses),

@@ -119,7 +119,7 @@ impl Screen {
             update,
             Update::Started
                 | Update::Ticked
-                | Update::Warning(_)
+                | Update::Warning { .. }
                 | Update::Problem(_)
                 | Update::Stopping { .. }
                 | Update::Ended
@@ -142,7 +142,7 @@ impl Screen {
             self.size = size;
         }
         let told = match update {
-            Update::Warning(text) => say::warning(text),
+            Update::Warning { text, .. } => say::warning(text),
             Update::Problem(text) => text.clone(),
             _ => String::new(),
         };

@@ -51,6 +51,7 @@ pub const EVENTS: Section = Section {
                  another reason)",
             ),
             ("resumed", "the disk works again"),
+            ("warning", "something is odd that stops nothing, such as a name that the disk refuses: warning"),
             ("complete", "once, when no wanted piece is missing: seconds, fetched (bytes)"),
             ("removed", "the .torrent file was taken away (many)"),
             ("failed", "the torrent ended because of an error: problem, exit_code"),
@@ -140,7 +141,10 @@ fn objects(update: &Update, session: &Session, now: Instant) -> String {
             object.text_or_null("problem", problem.as_deref());
             object.text_or_null("warning", warning.as_deref());
         }),
-        Update::Stopping { .. } | Update::Warning(_) | Update::Problem(_) => String::new(),
+        Update::Warning { torrent: Some(torrent), text } => {
+            one("warning", *torrent, &|object, _| object.text("warning", text))
+        }
+        Update::Stopping { .. } | Update::Warning { torrent: None, .. } | Update::Problem(_) => String::new(),
         Update::Ended => all("stopped", |object, _, entry| object.flag("whole", entry.completed_at.is_some())),
     }
 }
@@ -245,6 +249,7 @@ mod tests {
             Update::Complete(TorrentId(0)),
             Update::Waiting { torrent, trouble: DiskTrouble { text: "full".into(), short_bytes: 5 } },
             Update::Resumed(TorrentId(0)),
+            Update::Warning { torrent: Some(torrent), text: "odd".into() },
             Update::Removed(TorrentId(0)),
             Update::Failed(TorrentId(0)),
             Update::Tracker { torrent, host, problem: Some("down".into()), refuses: false, warning: None },

@@ -99,7 +99,7 @@ impl View {
         if let (Update::Waiting { torrent, trouble }, View::Json | View::Quiet) = (update, &self) {
             lines::waiting(*torrent, trouble, session);
         }
-        if let (Update::Warning(text), View::Lines | View::Json) = (update, &self) {
+        if let (Update::Warning { text, .. }, View::Lines | View::Json) = (update, &self) {
             say::problem(&say::warning(text));
         }
         if let (Update::Problem(text), View::Lines | View::Json | View::Quiet) = (update, &self) {

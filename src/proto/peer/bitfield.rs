@@ -121,15 +121,6 @@ impl Bitfield {
         (lacked != 0).then(|| from / 64 * 64 + lacked.leading_zeros())
     }
 
-    /// Whether there is a piece in this set that `other` lacks. It decides whether we are interested in a peer.
-    pub fn has_any_lacked_by(&self, other: &Bitfield) -> bool {
-        // Most peers are seeds or have nothing; then there is no need to compare bits.
-        if self.is_empty() || (other.is_full() && other.len >= self.len) {
-            return false;
-        }
-        self.ones > other.ones || self.words_lacked_by(other).any(|word| word != 0)
-    }
-
     /// How many pieces of this set `other` lacks.
     pub fn count_lacked_by(&self, other: &Bitfield) -> u32 {
         self.words_lacked_by(other).map(u64::count_ones).sum()

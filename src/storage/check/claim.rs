@@ -6,7 +6,8 @@
 //!   byte, so it holds after `kill -9` at any moment. It ends when the file has all its pieces and was synced: if they
 //!   are all wrong later, the user has replaced the file. (A file that was not synced may be torn after a power cut.
 //!   That changes no times: if the file was changed after the state was saved, it is the user's.) It does not hold for
-//!   a file of another length, because swarmlet gives a file its full length before its first byte;
+//!   a file of another length, because swarmlet gives a file its full length before its first byte, nor for one that
+//!   another program changed in this run;
 //! * if the state vouches for it: nobody has changed it since it had its pieces. It lacks one only because a file
 //!   beside it is gone;
 //! * if it is empty or all zeros, as other programs leave files that they have not begun to write;

@@ -41,6 +41,7 @@ pub fn trust(mut content: Content) -> Result<CheckedContent, ContentError> {
             return Err(refused(&content, None, format!("{entry} {found}, expected {} bytes", entry.length)));
         }
     }
+    content.tell_of_names();
     let pieces = content.metainfo.piece_count();
     content.verified = Some(Box::new(Mutex::new(Bitfield::new(pieces))));
     Ok(CheckedContent { content: Arc::new(content), have: Bitfield::full(pieces), hashed_bytes: 0, known: None })

@@ -9,7 +9,7 @@
 //! the [resume state](crate::storage::resume) does not vouch for it. (These two calls take less than a microsecond
 //! each; a write of 64 KiB to the page cache takes 18.)
 
-use super::Content;
+use super::{Content, Mark};
 use crate::storage::error::{ContentError, Doing};
 use std::fs::Metadata;
 use std::io;
@@ -69,6 +69,7 @@ impl Content {
     }
 
     fn changed(&self, file: usize, words: &str) -> ContentError {
+        self.mark(file, Mark::Changed, true);
         self.error(Doing::Reading, &self.metainfo.files.at(file).path(), io::Error::other(words))
     }
 }

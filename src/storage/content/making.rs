@@ -48,6 +48,13 @@ impl Content {
         self.mark(file, Mark::Making, making);
     }
 
+    /// Whether another program changed or replaced a file since this was last called. It may be a user's own by now, so
+    /// it is not overwritten if none of its pieces is right, even if swarmlet made it and no state says that it is
+    /// complete.
+    pub fn take_changed(&self, file: usize) -> bool {
+        self.mark(file, Mark::Changed, false)
+    }
+
     /// Whether a file is wanted and has bytes on the disk.
     pub fn may_be_written(&self, file: usize) -> bool {
         let entry = self.metainfo.files.at(file);

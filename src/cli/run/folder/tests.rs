@@ -123,15 +123,32 @@ fn a_torrent_that_failed_begins_anew_when_something_else_is_in_the_place_of_its_
     let nothing = || (vec![], vec![]);
     let again = || (vec!["a".to_string()], vec!["a.torrent".to_string()]);
     assert_eq!(look(&mut folder), (vec!["a".to_string()], vec![]));
-    folder.has_failed(path.as_path().into());
-    assert_eq!(look(&mut folder), nothing());
+    let shared: Arc<Path> = path.as_path().into();
+    folder.has_failed(Arc::clone(&shared));
+    // Without a full rescan: whether a torrent went, and whether one came.
+    let quick = |folder: &mut Folder| {
+        let mut changes = Vec::new();
+        folder.look(false, &mut |change| changes.push(matches!(change, Change::Came(..))));
+        changes
+    };
+    assert!(quick(&mut folder).is_empty());
     fs::rename(&content, temp.path().join("away")).unwrap();
     fs::create_dir(&content).unwrap();
-    let mut unseen = Vec::new();
-    folder.look(false, &mut |change| unseen.push(matches!(change, Change::Came(..))));
-    assert_eq!(unseen, [false, true], "it went and came, without a full rescan");
-    assert_eq!(look(&mut folder), nothing());
-    folder.has_failed(path.into());
+    assert_eq!(quick(&mut folder), [false, true], "it went and came");
+    assert!(quick(&mut folder).is_empty());
+    folder.has_failed(Arc::clone(&shared));
     fs::write(content.join("a"), "x").unwrap();
+    assert_eq!(quick(&mut folder), [false, true]);
+    // A person who asks for a rescan may have moved a file away that was in its way, in a folder below.
+    folder.has_failed(Arc::clone(&shared));
+    assert!(quick(&mut folder).is_empty());
     assert_eq!(look(&mut folder), again());
+    assert_eq!(look(&mut folder), nothing());
+    // Its file was edited after it had failed. What it makes now does not make it begin once more.
+    folder.has_failed(shared);
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, torrent_of("a", "http://new.example/")).unwrap();
+    assert_eq!(quick(&mut folder), [false, true]);
+    fs::remove_file(content.join("a")).unwrap();
+    assert!(quick(&mut folder).is_empty());
 }
