@@ -13,7 +13,7 @@ use crate::swarm::shared::Shared;
 const KEEP_ALIVE_AFTER: Time = Time::from_secs(100);
 
 impl Torrent {
-    /// When [`Event::Timer`] is to come, as seen at `now`.
+    /// When [`Event::Timer`](crate::swarm::event::Event::Timer) is to come, as seen at `now`.
     pub fn next_wake(&self, now: Time, shared: &Shared) -> Option<Time> {
         let announce = self.meeting.announcer.next_due(self.wants_peers_early());
         if self.has_failed() {
