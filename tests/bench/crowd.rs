@@ -25,7 +25,7 @@ const ASKED_SLOWLY: u32 = 16;
 /// If nothing arrives for this long, nothing will.
 const SILENCE: Duration = Duration::from_secs(60);
 /// A leecher to which nothing is sent looks this often whether the others have fetched all.
-const LOOK: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_millis(10);
 
 /// How each leecher asks.
 #[derive(Clone, Copy)]
