@@ -42,7 +42,7 @@ pub mod steps {
     }
 
     /// Panics unless what `work` does with a text takes at most `most` steps for each of its bytes, and some. `text`
-    /// makes one that is about so many parts long.
+    /// makes one with about that many parts.
     pub fn are_linear(most: u64, text: impl Fn(usize) -> Vec<u8>, work: impl Fn(&[u8])) {
         for parts in [10, 100, 1000] {
             let text = text(parts);

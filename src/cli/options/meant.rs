@@ -34,7 +34,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
     ("quiet", &["silent"]),
 ];
 
-/// Parts of so many names of options that they do not show which one is meant.
+/// Words that are parts of many option names, so they do not show which option is meant.
 const EMPTY_WORDS: [&str; 4] = ["max", "min", "no", "total"];
 
 /// Words of other programs for a rate.

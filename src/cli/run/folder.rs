@@ -84,7 +84,7 @@ impl Folder {
         }
     }
 
-    /// The torrent in this file has failed. It begins anew when something else is in the place of its content: a disk
+    /// The torrent in this file has failed. It starts again when something else is in the place of its content: a disk
     /// was mounted, or a file that was in its way is gone.
     pub fn has_failed(&mut self, path: Arc<Path>) {
         if let Some((_, Fate::Runs { content, .. })) = self.seen.get(&path) {

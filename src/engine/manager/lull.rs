@@ -17,7 +17,7 @@ const LONGEST: Time = Time::from_millis(5);
 const SHORTEST: Time = Time::from_millis(2);
 /// During a pause at most this share of what may be requested comes ...
 const SHARE: u64 = 4;
-/// ... and at most so many inputs, so that no thread waits for room in the channel.
+/// ... and at most this many inputs, so that no thread waits for room in the channel.
 const INPUTS: u32 = INBOX as u32 / 4;
 
 /// How often the manager is woken, and how much comes.
@@ -85,6 +85,6 @@ mod tests {
         assert_eq!(pause_at(512 * 1024, Time::from_millis(1)), None);
         assert_eq!(pause_at(16 * 1024, Time::from_millis(20)), None);
         assert_eq!(pause_at(0, Time::from_secs(10)), None);
-        assert_eq!(pause_at(16 * 1024, Time::from_micros(50)), None, "so many inputs fill the channel");
+        assert_eq!(pause_at(16 * 1024, Time::from_micros(50)), None, "these inputs fill the channel");
     }
 }

@@ -48,8 +48,8 @@ pub struct Saved {
 
 /// What a torrent is doing.
 pub enum State {
-    /// Its content of so many bytes is being checked, in pieces of this length: the number of pieces checked so far. (32
-    /// bits, because many routers' processors have no larger atomics.)
+    /// Its content is being checked: the number of pieces checked so far, the bytes of the content, and the bytes of a
+    /// piece. (The number has 32 bits, because many routers' processors have no larger atomics.)
     Checking(Arc<AtomicU32>, u64, u32),
     /// It is in its swarm.
     Running(Box<Torrent>, Arc<Content>),

@@ -17,7 +17,7 @@ const FIRST_LOT: u64 = 32 * 1024;
 const MOST_LOT: u64 = 128 * 1024;
 /// ... and at least: any buffer takes this.
 const LEAST_LOT: u64 = 8 * 1024;
-/// After the lot had to shrink, it stays for so many pauses.
+/// After the lot had to shrink, it does not grow for this many pauses.
 const CALM: u32 = 256;
 /// The longest pause. A choke, or a have, waits for as long.
 const LONGEST: Duration = Duration::from_millis(250);
@@ -46,7 +46,7 @@ pub struct Gathering {
     lot: u64,
     /// The bytes that the last pause should have brought.
     planned: u64,
-    /// The lot does not grow for so many more pauses.
+    /// Pauses until the lot may grow again.
     calm: u32,
     /// When the peer last requested something.
     requested: Option<Instant>,

@@ -226,7 +226,7 @@ impl Outbox {
         !state.closed
     }
 
-    /// For the writer: it sent so many bytes of a granted block.
+    /// For the writer: it sent a granted block of `bytes` bytes.
     pub fn sent(&self, bytes: u64) {
         lock(&self.state).desk.sent(bytes);
     }

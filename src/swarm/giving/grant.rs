@@ -170,7 +170,7 @@ impl Desk {
         self.waiting.pop_front()
     }
 
-    /// So many bytes of content were sent.
+    /// Blocks of `bytes` bytes were sent.
     pub fn sent(&mut self, bytes: u64) {
         self.report.bytes += bytes;
         self.due |= self.report.bytes >= REPORT_BYTES;

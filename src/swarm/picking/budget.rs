@@ -57,7 +57,7 @@ impl Budget {
         Budget { limit, disks: vec![UnderWay::default()], turn: 0, several: false }
     }
 
-    /// So much memory is free in the machine. From now on the limit may grow.
+    /// The machine has `free_bytes` of free memory. From now on the limit may grow.
     pub fn memory_is(&mut self, free_bytes: u64) {
         self.limit.memory_is(free_bytes);
     }
@@ -67,7 +67,7 @@ impl Budget {
         self.limit.grown() > 0
     }
 
-    /// So many peers answer the requests of the torrent that is handled now.
+    /// The number of peers that answer requests of the torrent that is handled now.
     pub fn peers_are(&mut self, peers: usize) {
         self.limit.peers_are(peers);
     }

@@ -94,13 +94,13 @@ impl Growth {
         self.limit - self.fixed
     }
 
-    /// So much memory is free in the machine, so the limit may grow.
+    /// The machine has `free_bytes` of free memory, so the limit may grow.
     pub fn memory_is(&mut self, free_bytes: u64) {
         self.most = (free_bytes.saturating_sub(SPARED_BYTES) / SHARE).min(MOST_BYTES).max(self.fixed);
         self.limit = self.limit.min(self.most);
     }
 
-    /// So many peers answer requests.
+    /// The number of peers that answer requests.
     pub fn peers_are(&mut self, peers: usize) {
         self.lots = peers as u64 * LOT_BYTES;
     }

@@ -23,7 +23,7 @@ const REQQ_UNTOLD: u32 = 250;
 const AHEAD_SECONDS: u64 = 3;
 /// From a peer that is farther away than this, each block adds ...
 const FAR: Time = Time::from_millis(100);
-/// ... so many requests, and the window is four times as large after each round trip. (If it doubled, ten peers over
+/// ... this many requests, and the window is four times as large after each round trip. (If it doubled, ten peers over
 /// 300 ms would take 2 s to be asked for 3 MiB each.)
 const FAR_STEP: u32 = 3;
 /// The slow start ends when a second brings less than this many percent more than the one before.

@@ -49,7 +49,7 @@ fn a_rescan_reads_bad_files_again_even_if_they_look_the_same() {
 }
 
 #[test]
-fn a_torrent_begins_anew_if_its_trackers_were_edited_but_not_if_its_file_was_only_written_again() {
+fn a_torrent_starts_again_if_its_trackers_were_edited_but_not_if_its_file_was_only_written_again() {
     let temp = tempfile::tempdir().unwrap();
     let path = temp.path().join("a.torrent");
     let mut folder = Folder::new(temp.path().into(), None);
@@ -113,7 +113,7 @@ fn torrents_come_and_go_and_half_written_files_are_read_again() {
 
 /// As if a disk were mounted.
 #[test]
-fn a_torrent_that_failed_begins_anew_when_something_else_is_in_the_place_of_its_content() {
+fn a_torrent_that_failed_starts_again_when_something_else_is_in_the_place_of_its_content() {
     let temp = tempfile::tempdir().unwrap();
     let [torrents, content] = ["torrents", "content"].map(|name| temp.path().join(name));
     [&torrents, &content].iter().for_each(|dir| fs::create_dir(dir).unwrap());
