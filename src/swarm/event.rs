@@ -18,12 +18,16 @@
 //! | a piece fails, can't be written or can't be read any more | O(p log p), and its requests |
 //! | a block comes that several peers were asked for (endgame) | O(p), and their requests |
 //! | a seed makes its first suggestion | O(n), once |
-//! | [`Event::Timer`]; a round of the choker, each 10 s | O(p log p) |
+//! | [`Event::Timer`] if it may be due for a peer (silent, idle, not served), not for a limit of uploads | O(p log p) |
+//! | a look for a peer that gives way, at most each 2 s while all places are taken | O(p) |
+//! | the memory is shared out, each 250 ms with a block | O(p) |
+//! | a peer that only takes is choked; limits of uploads begin or end; a pause or a wait begins or ends | O(p log p) |
+//! | tokens of a limit of downloads come, at most 200 times a second | O(p log p) |
 //! | [`Event::BudgetFreed`], once a batch; the endgame begins | O(p log p) |
 //! | a pick | n/64 for each peer, in all, for the search that passes what is verified |
 //! | the torrent is complete, or super-seeding ends | O(p), O(p n) |
 //! | the content was checked again | O(n) |
-//! | addresses are found | at most 1,000 for each of 400 |
+//! | addresses are found, or one is tried | at most 1,000 for each of 400, or of 16 |
 
 #![expect(missing_docs, reason = "the text of each variant explains its fields")]
 

@@ -91,6 +91,8 @@ struct Meeting {
     connecting: usize,
     /// When a peer last gave way to an address.
     made_room: Time,
+    /// When to look next whether one can give way.
+    look_for_room: Time,
     /// Trackers were told (once) that the torrent is complete, or it was complete at the start.
     completed_announced: bool,
 }
@@ -193,6 +195,7 @@ impl Torrent {
                 announcer: Announcer::new(&metainfo.tiers, now, rng),
                 connecting: 0,
                 made_room: now,
+                look_for_room: now,
                 completed_announced: have_all,
             },
             fetching: Fetching {

@@ -36,6 +36,7 @@ impl Torrent {
         }
         self.unchoke_waiting(turn);
         self.send_fast_set(key, turn);
+        self.wake_for(key);
     }
 
     /// How many peers are served at once: what the person says, or what the limit or the upload rate is good for.
@@ -77,15 +78,14 @@ impl Torrent {
         chosen.into_iter().for_each(|key| self.unchoke(key, turn));
     }
 
-    /// When the choker has to choose: only if more peers want something than are served.
-    pub(super) fn round_at(&self) -> Option<Time> {
-        let choice = self.peers.values().any(|peer| peer.is_interested && peer.we_choke);
-        (choice && !self.paused).then_some(self.giving.next_round)
+    /// When the choker has to choose for a peer: only if that is not served.
+    pub(super) fn round_at(&self, peer: &Peer) -> Option<Time> {
+        (peer.is_interested && peer.we_choke && !self.paused).then_some(self.giving.next_round)
     }
 
     /// Holds a round of the choker if it is time.
     pub(super) fn choose_whom_to_serve(&mut self, turn: &mut Turn) {
-        if self.round_at().is_none_or(|at| at > turn.now) {
+        if !self.is_due(Torrent::round_at, turn.now) {
             return;
         }
         self.giving.next_round = turn.now + ROUND;
@@ -127,6 +127,7 @@ impl Torrent {
         }
         unserved.into_iter().for_each(|block| reject(peer, block, turn));
         self.queue(key);
+        self.wake_for(key);
     }
 }
 

@@ -146,16 +146,16 @@ impl Torrent {
         peers.into_iter().for_each(|(_, key)| self.ask_more(key, turn));
     }
 
-    /// When to look again whether an idle peer can help; `None`: no peer is idle, or there is nothing to do.
-    pub(super) fn look_at(&self) -> Option<Time> {
-        let idle = |peer: &Peer| peer.asked.is_empty() && !peer.chokes_us && !peer.refused && peer.useful_pieces > 0;
-        let some_idle = !self.fetching.waits_for_budget && !self.paused && self.peers.values().any(idle);
-        some_idle.then_some(self.fetching.looked + LOOK_EVERY)
+    /// When to look again whether a peer can help; `None`: it is not idle, or there is nothing to do.
+    pub(super) fn look_at(&self, peer: &Peer) -> Option<Time> {
+        let idle = peer.asked.is_empty() && !peer.chokes_us && !peer.refused && peer.useful_pieces > 0;
+        let may_help = idle && self.is_downloading() && !self.paused;
+        may_help.then_some(self.fetching.looked + LOOK_EVERY)
     }
 
     /// Asks idle peers when it is time: others may have become slow, and their requests may be taken over.
     pub(super) fn look_for_work(&mut self, turn: &mut Turn) {
-        if self.look_at().is_none_or(|at| at > turn.now) {
+        if !self.is_due(Torrent::look_at, turn.now) {
             return;
         }
         self.fetching.looked = turn.now;

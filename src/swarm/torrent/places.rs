@@ -76,7 +76,8 @@ impl Torrent {
     pub(super) fn connect_at(&self, now: Time, shared: &Shared) -> Option<Time> {
         let due = self.meeting.candidates.next_due()?.max(shared.hold);
         if !self.has_room_for_peers() {
-            return self.make_room_at().map(|at| at.max(due));
+            let looks = self.is_downloading() && !self.paused && !self.peers.is_empty();
+            return looks.then(|| self.meeting.look_for_room.max(due));
         }
         let wait = if !shared.has_room() {
             LOOK_AGAIN_WHEN_FULL
@@ -110,7 +111,14 @@ impl Torrent {
     /// Lets a peer go for an address that waits to be tried: peers that connect to us must not take all places.
     pub(super) fn make_room(&mut self, turn: &mut Turn) {
         let waiting = self.meeting.candidates.next_due().is_some_and(|due| due <= turn.now);
-        if self.has_room_for_peers() || !waiting || self.make_room_at().is_none_or(|at| at > turn.now) {
+        if self.has_room_for_peers() || !waiting || turn.now < self.meeting.look_for_room {
+            return;
+        }
+        // A peer may have to give way sooner than it seems now, but nobody minds a moment.
+        let latest = turn.now + MAKE_ROOM_IN_NEED_EVERY;
+        let at = self.make_room_at().unwrap_or(latest);
+        self.meeting.look_for_room = at.min(latest);
+        if at > turn.now {
             return;
         }
         self.meeting.made_room = turn.now;

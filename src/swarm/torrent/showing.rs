@@ -101,22 +101,23 @@ impl Torrent {
         self.show_to_the_waiting(turn);
     }
 
-    /// When it has been idle for too long.
-    pub(super) fn idle_at(&self) -> Option<Time> {
+    /// When a peer that sees little may be shown more because nothing is left to send.
+    pub(super) fn idle_at(&self, peer: &Peer) -> Option<Time> {
         let seeding = self.showing.super_seeding.as_ref()?;
-        let is_served = |peer: &Peer| peer.sending > 0 || !peer.wants.is_empty();
-        let idle = self.peers.values().any(|peer| peer.sees_little) && !self.peers.values().any(is_served);
-        (idle && self.is_seeding() && !self.paused).then_some(seeding.busy + IDLE)
+        (peer.sees_little && self.is_seeding() && !self.paused).then_some(seeding.busy + IDLE)
     }
 
     /// No peer asks for what it was shown, or all have passed it on: there is upload to spare. A peer that is alone
     /// sees everything.
     pub(super) fn show_more_when_idle(&mut self, turn: &mut Turn) {
-        if self.idle_at().is_none_or(|at| at > turn.now) {
+        if !self.is_due(Torrent::idle_at, turn.now) {
             return;
         }
         if let Some(seeding) = &mut self.showing.super_seeding {
             seeding.busy = turn.now;
+        }
+        if self.peers.values().any(|peer| peer.sending > 0 || !peer.wants.is_empty()) {
+            return;
         }
         let alone = self.peers.len() == 1;
         for key in self.keys_of(|peer| peer.sees_little) {

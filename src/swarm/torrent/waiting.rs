@@ -28,6 +28,7 @@ impl Torrent {
         self.paused = paused;
         if !paused {
             self.fetching.progressed = turn.now;
+            self.peers_wake = turn.now;
             self.unchoke_waiting(turn);
             self.keys().into_iter().for_each(|key| self.send_fast_set(key, turn));
             return self.ask_all(turn);
@@ -181,6 +182,7 @@ impl Torrent {
         self.disk.healed = before.as_ref().map(|wait| Box::new((turn.now, wait.pause)));
         self.standing = if self.picker.has_all_wanted() { Standing::Seeding } else { Standing::Downloading };
         self.fetching.progressed = turn.now;
+        self.peers_wake = turn.now;
         turn.actions.push(Action::News(News::Resumed));
         if self.is_seeding() && before.is_some_and(|wait| !wait.was_complete) {
             // Another program put the missing files there, or a piece was verified too late to be believed.

@@ -3,6 +3,7 @@
 //! A part of [`Torrent`].
 
 use super::{Torrent, Turn, send};
+use crate::base::step;
 use crate::base::time::{Time, sooner};
 use crate::proto::peer::message::Message;
 use crate::swarm::peer::{Peer, PeerKey};
@@ -22,37 +23,34 @@ impl Torrent {
         let may_ask = self.fetching.waits_for_rate.then(|| shared.download.ready_at()).flatten();
         let others = [
             self.connect_at(now, shared),
-            self.round_at(),
-            self.look_at(),
-            self.idle_at(),
             self.tokens_at(shared),
             may_ask,
             self.probe_at(),
             self.gives_up_at(),
+            (!self.peers.is_empty()).then_some(self.peers_wake),
         ];
-        let peers = (!self.peers.is_empty()).then_some(self.peers_wake);
-        others.into_iter().fold(sooner(announce, peers), sooner)
+        others.into_iter().fold(announce, sooner)
     }
 
-    /// A peer was asked for something after a while, or is new: it may need the timer sooner than the others. (Each
-    /// later time is found when the timer comes.)
+    /// Something changed for a peer: it may need the timer sooner than the others. (Each later time is found when the
+    /// timer comes.)
     pub(super) fn wake_for(&mut self, key: PeerKey) {
         if let Some(peer) = self.peers.get(&key) {
-            let wake = peer_wake(peer);
-            self.peers_wake = self.peers_wake.min(wake);
+            self.peers_wake = self.peers_wake.min(self.peer_wake(peer));
         }
     }
 
-    /// What is due by now.
+    /// What is due by now. It is looked for at all peers only if it may be due for one.
     pub(super) fn timer(&mut self, turn: &mut Turn) {
-        for peer in self.peers.values_mut() {
-            if turn.now.saturating_sub(peer.spoken) >= KEEP_ALIVE_AFTER {
-                send(peer, Message::KeepAlive, turn);
-            }
+        let look = turn.now >= self.peers_wake;
+        if look {
+            self.keep_alive(turn);
+            self.snub_the_silent(turn);
         }
-        self.snub_the_silent(turn);
         self.begin_or_end_grants(turn);
-        self.choose_whom_to_serve(turn);
+        if look {
+            self.choose_whom_to_serve(turn);
+        }
         self.probe_disk(turn);
         self.give_up(turn);
         if self.fetching.waits_for_rate {
@@ -61,15 +59,31 @@ impl Torrent {
         if self.giving.waits_for_tokens {
             self.serve_by_turns(turn);
         }
-        self.look_for_work(turn);
         self.make_room(turn);
-        self.show_more_when_idle(turn);
-        self.peers_wake = self.peers.values().map(peer_wake).min().unwrap_or(turn.now);
+        if look {
+            self.look_for_work(turn);
+            self.show_more_when_idle(turn);
+            let peers = self.peers.values();
+            self.peers_wake = peers.inspect(|_| step(1)).map(|peer| self.peer_wake(peer)).min().unwrap_or(turn.now);
+        }
     }
-}
 
-/// When a peer needs the timer, as it stands.
-fn peer_wake(peer: &Peer) -> Time {
-    let silent = peer.spoken + KEEP_ALIVE_AFTER;
-    Torrent::snub_at(peer).map_or(silent, |snub| snub.min(silent))
+    fn keep_alive(&mut self, turn: &mut Turn) {
+        for peer in self.peers.values_mut() {
+            if turn.now.saturating_sub(peer.spoken) >= KEEP_ALIVE_AFTER {
+                send(peer, Message::KeepAlive, turn);
+            }
+        }
+    }
+
+    /// When a peer needs the timer, as it stands.
+    fn peer_wake(&self, peer: &Peer) -> Time {
+        let others = [Torrent::snub_at(peer), self.round_at(peer), self.look_at(peer), self.idle_at(peer)];
+        others.into_iter().flatten().fold(peer.spoken + KEEP_ALIVE_AFTER, Time::min)
+    }
+
+    /// Whether the time that `at` says has come for some peer.
+    pub(super) fn is_due(&self, at: impl Fn(&Torrent, &Peer) -> Option<Time>, now: Time) -> bool {
+        self.peers.values().any(|peer| at(self, peer).is_some_and(|at| at <= now))
+    }
 }

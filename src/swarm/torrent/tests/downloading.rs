@@ -56,7 +56,7 @@ fn an_idle_peer_takes_over_from_one_that_became_slow() {
     let (mut stage, owner, other) = Stage::to_be_brought_again();
     stage.pass(Time::from_millis(900));
     assert_eq!(stage.asked_of(other), 0);
-    stage.pass(Time::from_secs(4));
+    stage.pass(Time::from_secs(2));
     assert_eq!((stage.asked_of(owner), stage.asked_of(other)), (0, 4));
 }
 
