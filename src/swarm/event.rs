@@ -20,7 +20,6 @@
 //! | a seed makes its first suggestion | O(n), once |
 //! | [`Event::Timer`]; a round of the choker, each 10 s | O(p log p) |
 //! | [`Event::BudgetFreed`], once a batch; the endgame begins | O(p log p) |
-//! | a request or an upload under a limit of the upload rate | O(p) |
 //! | a pick | n/64 for each peer, in all, for the search that passes what is verified |
 //! | the torrent is complete, or super-seeding ends | O(p), O(p n) |
 //! | the content was checked again | O(n) |

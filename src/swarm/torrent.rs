@@ -52,7 +52,7 @@ use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BlockSpec, Message};
 use crate::proto::tracker::announce::AnnounceRequest;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Below this many peers a download asks its trackers early (mainline's `min_peers` is 20, its re-announce mark 40).
@@ -129,6 +129,10 @@ struct Giving {
     limit: TokenBucket,
     /// Requests wait for the limits.
     waits_for_tokens: bool,
+    /// Under a limit: the peers that may have a request waiting ...
+    waiting: BTreeSet<PeerKey>,
+    /// ... and those of them that may give.
+    waiting_givers: BTreeSet<PeerKey>,
     /// The peer whose turn it is under a limit, and how many more bytes it gets.
     in_turn: (Option<PeerKey>, u64),
     /// Turns that were given.
@@ -209,6 +213,8 @@ impl Torrent {
                 next_round: now + ROUND,
                 limit: TokenBucket::new(settings.upload_rate, now),
                 waits_for_tokens: false,
+                waiting: BTreeSet::new(),
+                waiting_givers: BTreeSet::new(),
                 in_turn: (None, 0),
                 turns: 0,
                 up: Meter::new(now),

@@ -126,6 +126,7 @@ impl Torrent {
             turn.actions.push(Action::Peer(key, PeerOrder::Revoke));
         }
         unserved.into_iter().for_each(|block| reject(peer, block, turn));
+        self.queue(key);
     }
 }
 

@@ -195,6 +195,7 @@ impl Torrent {
         let rate = peer.down.rate(turn.now);
         peer.window.block_came(rate, peer.delay.shortest(), turn.now);
         self.fetching.down.add(bytes, turn.now);
+        self.queue(key);
         if self.waits_for_disk() {
             // It was on its way when the disk failed. It will be requested again.
             self.fetching.wasted += bytes;

@@ -180,6 +180,7 @@ impl Torrent {
         let Some(peer) = self.peers.remove(&key) else { return };
         turn.shared.connected = turn.shared.connected.saturating_sub(1);
         self.remember(&peer);
+        self.queue(key);
         self.picker.discount(&peer.has, peer.counted_as_seed, &mut turn.shared.rng);
         if let Some(addr) = peer.listens {
             let was_of_use = peer.total() > 0 || turn.now - peer.joined > STAYED;

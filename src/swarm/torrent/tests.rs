@@ -34,6 +34,10 @@ impl Torrent {
             let of_this: BTreeSet<(u32, u32)> = peer.asked.iter().map(|block| (block.piece, block.begin)).collect();
             assert!(of_this.len() == peer.asked.len(), "a peer is asked twice for one block");
             of_this.into_iter().for_each(|block| *out.entry(block).or_default() += 1);
+            let waits = uploading::is_ready(peer);
+            assert!(!waits || self.giving.waiting.contains(&peer.key), "a request waits, and no turn will come");
+            let gives = waits && peer.gave() > 0;
+            assert!(!gives || self.giving.waiting_givers.contains(&peer.key), "a giver is taken for one that takes");
         }
         for (piece, begin, askers) in self.picker.audit() {
             let really = out.get(&(piece, begin)).copied().unwrap_or(0);

@@ -5,6 +5,7 @@
 
 use super::choking::{reject, suggest};
 use super::{Torrent, Turn, send};
+use crate::base::step;
 use crate::base::time::Time;
 use crate::proto::peer::allowed_fast::{self, allowed_fast};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
@@ -13,6 +14,8 @@ use crate::swarm::giving::grant::{Grant, Report, Servable};
 use crate::swarm::peer::{MOST_WANTED, Peer, PeerKey, take_out};
 use crate::swarm::shared::Shared;
 use core::net::IpAddr;
+use core::ops::Bound;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Bytes a peer's writer is given ahead: enough to keep a fast line busy, few enough that a choke or a cancel takes
@@ -89,6 +92,7 @@ impl Torrent {
             && take_out(&mut peer.wants, block)
         {
             reject(peer, block, turn);
+            self.queue(key);
         }
     }
 
@@ -101,9 +105,34 @@ impl Torrent {
     /// served by turns.
     fn serve(&mut self, key: PeerKey, turn: &mut Turn) {
         if self.upload_limit(turn.shared).is_some() {
+            self.queue(key);
             self.serve_by_turns(turn);
         } else if let Some(peer) = self.peers.get_mut(&key) {
             while serve_one(peer, turn) > 0 {}
+        }
+    }
+
+    /// Under a limit, a peer is in the queue while a request of it waits. (One that was rejected meanwhile may be there
+    /// until it is met.)
+    pub(super) fn queue(&mut self, key: PeerKey) {
+        let ready = self.peers.get(&key).filter(|peer| is_ready(peer));
+        let set = |queue: &mut BTreeSet<PeerKey>, is_in| if is_in { queue.insert(key) } else { queue.remove(&key) };
+        set(&mut self.giving.waiting, ready.is_some());
+        set(&mut self.giving.waiting_givers, ready.is_some_and(|peer| peer.gave() > 0));
+    }
+
+    /// The peer whose turn is next, of all that wait or of those that give.
+    fn next_in_turn(&mut self, givers: bool) -> Option<PeerKey> {
+        let queue = if givers { &mut self.giving.waiting_givers } else { &mut self.giving.waiting };
+        let last = self.giving.in_turn.0;
+        loop {
+            step(1);
+            let after = last.and_then(|last| queue.range((Bound::Excluded(last), Bound::Unbounded)).next());
+            let key = *after.or_else(|| queue.first())?;
+            if self.peers.get(&key).is_some_and(|peer| is_ready(peer) && (!givers || peer.gave() > 0)) {
+                return Some(key);
+            }
+            queue.remove(&key);
         }
     }
 
@@ -112,24 +141,20 @@ impl Torrent {
     pub(super) fn serve_by_turns(&mut self, turn: &mut Turn) {
         self.giving.waits_for_tokens = false;
         loop {
-            let ready = |peer: &Peer| !peer.wants.is_empty() && peer.sending < SENDING_BYTES;
             let (last, bytes_left) = self.giving.in_turn;
-            let goes_on = last.filter(|key| bytes_left > 0 && self.peers.get(key).is_some_and(ready));
-            let gives = |peer: &Peer| self.is_seeding() || peer.gave() > 0;
-            let to_any = self.giving.turns.is_multiple_of(OPTIMISTIC_TURNS)
-                || !self.peers.values().any(|peer| ready(peer) && gives(peer));
-            let mut waiting = self.peers.values().filter(|peer| ready(peer) && (to_any || gives(peer)));
-            let after = |peer: &&Peer| last.is_none_or(|last| peer.key > last);
-            let next = goes_on.or_else(|| waiting.clone().find(after).or_else(|| waiting.next()).map(|peer| peer.key));
-            let Some(peer) = next.and_then(|key| self.peers.get_mut(&key)) else { return };
+            let goes_on = last.filter(|key| bytes_left > 0 && self.peers.get(key).is_some_and(is_ready));
+            let to_any = self.is_seeding() || self.giving.turns.is_multiple_of(OPTIMISTIC_TURNS);
+            let giver = if goes_on.is_some() || to_any { goes_on } else { self.next_in_turn(true) };
+            let Some(key) = giver.or_else(|| self.next_in_turn(false)) else { return };
             if !self.giving.limit.is_ready(turn.now) || !turn.shared.upload.is_ready(turn.now) {
                 self.giving.waits_for_tokens = true;
                 return;
             }
-            let bytes = serve_one(peer, turn);
+            let bytes = self.peers.get_mut(&key).map_or(0, |peer| serve_one(peer, turn));
+            self.queue(key);
             if goes_on.is_none() {
                 let limit = self.upload_limit(turn.shared).unwrap_or(u64::MAX);
-                self.giving.in_turn = (next, TURN_BYTES.min(limit / TURNS_A_SECOND).max(1));
+                self.giving.in_turn = (Some(key), TURN_BYTES.min(limit / TURNS_A_SECOND).max(1));
                 self.giving.turns = self.giving.turns.wrapping_add(1);
             }
             self.giving.in_turn.1 = self.giving.in_turn.1.saturating_sub(bytes);
@@ -217,6 +242,11 @@ impl Torrent {
             self.unchoke_waiting(turn);
         }
     }
+}
+
+/// Whether a request waits, and the writer has not enough yet.
+pub(super) fn is_ready(peer: &Peer) -> bool {
+    !peer.wants.is_empty() && peer.sending < SENDING_BYTES
 }
 
 /// Hands one waiting request to the peer's writer. Returns its bytes; 0: none waits, or the writer has enough.

@@ -68,3 +68,51 @@ fn the_steps_of_a_block_do_not_grow_with_the_pieces_and_hardly_with_the_peers() 
         assert!(few <= 10 && most[0] == few && most[1] <= 64 + 200 + few, "{few}, {most:?}");
     }
 }
+
+/// The steps of the costliest event of a torrent that shares out its upload among `leechers`, for each block that it
+/// serves then. `seeds`: it is a seed, and need not look for peers that give.
+fn costliest_turn(leechers: u32, seeds: bool) -> u64 {
+    let settings =
+        Settings { upload_rate: Some(1 << 20), upload_slots: Some(1000), max_peers: 2000, ..Settings::default() };
+    let mut have = Bitfield::full(50);
+    assert!(seeds || have.clear(49));
+    let mut stage = Stage::of(have, settings);
+    let mut costliest = 0;
+    let mut event = |stage: &mut Stage, event| {
+        let served = stage.served.len();
+        let steps = steps::of(|| stage.happen(event));
+        costliest = costliest.max(steps / (stage.served.len() - served + 1) as u64);
+        stage.torrent.audit();
+    };
+    for number in 1..=leechers {
+        stage.join(number, [10, 1, (number >> 8) as u8, number as u8], 0, true);
+        stage.torrent.peers.get_mut(&key(number)).unwrap().identity.id.0[..4].copy_from_slice(&number.to_be_bytes());
+        stage.hear(number, Message::HaveNone);
+        stage.hear(number, Message::Interested);
+    }
+    for round in 0..3 {
+        for number in 1..=leechers {
+            let request =
+                Message::Request(BlockSpec { piece: number % 49, begin: round * BLOCK_BYTES, length: BLOCK_BYTES });
+            event(&mut stage, Event::Peer(key(number), PeerEvent::Message(request)));
+        }
+    }
+    let mut sent = 0;
+    while sent < 3 * leechers as usize {
+        stage.now += Time::from_millis(20);
+        event(&mut stage, Event::Timer);
+        while let Some(&(number, block)) = stage.served.get(sent) {
+            event(&mut stage, Event::Peer(key(number), PeerEvent::Uploaded { bytes: u64::from(block.length) }));
+            sent += 1;
+        }
+    }
+    costliest
+}
+
+#[test]
+fn the_steps_of_a_turn_under_a_limit_do_not_grow_with_the_peers() {
+    for seeds in [true, false] {
+        let (few, many) = (costliest_turn(4, seeds), costliest_turn(400, seeds));
+        assert!((1..=4).contains(&few) && many <= 4, "{few}, {many}");
+    }
+}
