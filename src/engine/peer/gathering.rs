@@ -58,8 +58,12 @@ impl Gathering {
     /// Everything that has come was read at `now`, and `expected` bytes are still requested. The socket's buffer has
     /// `buffer` bytes. How long to pause.
     pub fn pause(&mut self, expected: u32, buffer: u64, now: Instant) -> Option<Duration> {
-        self.bytes += self.came as f64 - self.bytes / f64::from(MEMORY);
-        self.seconds += now.duration_since(self.since).as_secs_f64() - self.seconds / f64::from(MEMORY);
+        // Before the first report the peer was not asked, and a longer time than a pause is a choke.
+        if self.reports > 0 {
+            let passed = now.duration_since(self.since).min(LONGEST).as_secs_f64();
+            self.bytes += self.came as f64 - self.bytes / f64::from(MEMORY);
+            self.seconds += passed - self.seconds / f64::from(MEMORY);
+        }
         (self.came, self.since, self.reports) = (0, now, MEMORY.min(self.reports + 1));
         let rate = self.bytes / self.seconds.max(1e-6);
         let lot = MOST_LOT.min(buffer / BUFFER_SHARE).min(expected as u64 / 2);
