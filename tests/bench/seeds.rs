@@ -1,5 +1,5 @@
 //! What a download costs if it comes from many seeds: as slowly as a real line is, and as fast as it can come. aria2
-//! and we take turns.
+//! and two of our builds take turns: the default one, and one that lets the processor compute SHA-1, as aria2 does.
 
 use super::builds::Builds;
 use super::common::aria2;
@@ -31,14 +31,14 @@ const TIME_LIMIT: f64 = 1.2;
 /// Measures what a slow line costs.
 pub fn slow(report: &mut Report, builds: &Builds) {
     let content = SLOW_PIECES;
-    let rows: Vec<Vec<String>> = SLOW_LIMITS
-        .into_iter()
-        .map(|(count, limit)| {
-            let [theirs, ours] = take_turns("slow", builds, content, count, Some(SLOW / count as u64), 1);
-            let what = format!("CPU, {count} seeds");
-            judge(report, "slow", &what, limit, [&theirs, &ours].map(|all| cpu(all, content)), &ours)
-        })
-        .collect();
+    let mut rows = Vec::new();
+    for (count, limit) in SLOW_LIMITS {
+        let [theirs, ours @ ..] = take_turns("slow", builds, content, count, Some(SLOW / count as u64), 1);
+        for (name, ours) in OURS.into_iter().zip(&ours) {
+            let what = format!("CPU, {count} seeds, {name}");
+            rows.push(judge(report, "slow", &what, limit, [&theirs, ours].map(|all| cpu(all, content)), ours));
+        }
+    }
     report.section(&format!("Slow lines: {content} MiB at {} MiB/s in all; CPU s a GiB", SLOW >> 20));
     report.table(&HEAD, &rows);
 }
@@ -48,19 +48,30 @@ pub fn fast(report: &mut Report, builds: &Builds) {
     let content = FAST_PIECES;
     let mut rows = Vec::new();
     for (count, limit) in FAST_LIMITS {
-        let [theirs, ours] = take_turns("seeds", builds, content, count, None, ROUNDS);
-        let what = format!("CPU s a GiB, {count} seeds");
-        let cpus = [&theirs, &ours].map(|all| cpu(all, content));
-        rows.push(judge(report, "seeds", &what, limit, cpus, &ours));
-        if count == FAST_LIMITS[FAST_LIMITS.len() - 1].0 {
-            let times = [&theirs, &ours].map(|all| median(all.iter().map(|one| one.transfer)).as_secs_f64());
-            rows.push(judge(report, "seeds", &format!("transfer s, {count} seeds"), TIME_LIMIT, times, &ours));
+        let [theirs, ours @ ..] = take_turns("seeds", builds, content, count, None, ROUNDS);
+        for (name, ours) in OURS.into_iter().zip(&ours) {
+            let what = format!("CPU s a GiB, {count} seeds, {name}");
+            let cpus = [&theirs, ours].map(|all| cpu(all, content));
+            rows.push(judge(report, "seeds", &what, limit, cpus, ours));
+            if count == FAST_LIMITS[FAST_LIMITS.len() - 1].0 {
+                let times = [&theirs, ours].map(|all| median(all.iter().map(|one| one.transfer)).as_secs_f64());
+                rows.push(judge(
+                    report,
+                    "seeds",
+                    &format!("transfer s, {count} seeds, {name}"),
+                    TIME_LIMIT,
+                    times,
+                    ours,
+                ));
+            }
         }
     }
     report.section(&format!("Many seeds: {content} MiB at any speed; medians of {ROUNDS} rounds"));
     report.table(&HEAD, &rows);
 }
 
+/// Our builds.
+const OURS: [&str; 2] = ["default", "hw-sha1"];
 const HEAD: [&str; 7] = ["target", "of aria2's", "aria2", "swarmlet", "measured", "", "peak RSS MiB"];
 
 /// The row of a target.
@@ -77,7 +88,7 @@ fn cpu(figures: &[Figures], content: usize) -> f64 {
     per_gib(median(figures.iter().map(|one| one.cpu)), (content * MIB) as u64)
 }
 
-/// aria2 and we fetch `content` pieces of 1 MiB from `count` seeds, each with `rate`.
+/// aria2 and our builds fetch `content` pieces of 1 MiB from `count` seeds, each with `rate`.
 fn take_turns(
     part: &str,
     builds: &Builds,
@@ -85,12 +96,13 @@ fn take_turns(
     count: usize,
     rate: Option<u64>,
     rounds: usize,
-) -> [Vec<Figures>; 2] {
-    let mut figures: [Vec<Figures>; 2] = Default::default();
+) -> [Vec<Figures>; 3] {
+    let mut figures: [Vec<Figures>; 3] = Default::default();
     for round in 1..=rounds {
-        for (number, program) in [None, Some(builds.default.as_path())].into_iter().enumerate() {
+        let programs = [None, Some(builds.default.as_path()), Some(builds.hw_sha1.as_path())];
+        for (number, program) in programs.into_iter().enumerate() {
             let took = fetch(program, content, count, rate);
-            let (name, cpu, time) = (["aria2", "swarmlet"][number], seconds(took.cpu), seconds(took.transfer));
+            let (name, cpu, time) = (["aria2", OURS[0], OURS[1]][number], seconds(took.cpu), seconds(took.transfer));
             say(&format!("{part}, {count} seeds, round {round} of {rounds}: {name}: CPU {cpu} s, transfer {time} s"));
             figures[number].push(took);
         }

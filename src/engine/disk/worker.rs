@@ -73,6 +73,14 @@ impl Run {
     }
 }
 
+/// Where a block is to be written. `None`: it is another job.
+fn place(job: &DiskJob) -> Option<(TorrentId, u32, u32)> {
+    match job {
+        DiskJob::Order(content, DiskOrder::Write { piece, begin, .. }) => Some((content.torrent, *piece, *begin)),
+        _ => None,
+    }
+}
+
 pub(super) struct Worker {
     device: u64,
     manager: Sender<Input>,
@@ -102,7 +110,12 @@ impl Worker {
         // Consecutive blocks of one piece.
         let mut run: Option<Run> = None;
         while let Ok(batch) = jobs.recv() {
-            for job in std::iter::once(batch).chain(jobs.try_iter()).flatten() {
+            let mut batch: Vec<DiskJob> = std::iter::once(batch).chain(jobs.try_iter()).flatten().collect();
+            // Blocks of several peers come mixed, and in order they make longer runs.
+            batch.chunk_by_mut(|one, next| place(one).is_some() && place(next).is_some()).for_each(|writes| {
+                writes.sort_by_key(place);
+            });
+            for job in batch {
                 // Everything else comes after the blocks before it.
                 if !run.as_ref().is_some_and(|run| run.takes(&job)) {
                     run.take().into_iter().for_each(|run| self.write(run));

@@ -17,6 +17,7 @@ use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
 use crossbeam_channel::Sender;
 use rustix::io::Errno;
+use rustix::net::sockopt::socket_recv_buffer_size;
 use rustix::net::{RecvAncillaryBuffer, RecvFlags, recvmsg};
 use std::io::{self, IoSliceMut};
 use std::net::TcpStream;
@@ -266,7 +267,8 @@ impl Source<'_> {
     fn pause(&mut self) -> bool {
         self.report();
         let expected = self.server.map_or(0, |server| server.outbox.expected());
-        let pause = self.gathering.pause(expected, Instant::now());
+        let buffer = socket_recv_buffer_size(self.socket).unwrap_or(0) as u64;
+        let pause = self.gathering.pause(expected, buffer, Instant::now());
         pause.inspect(|pause| thread::sleep(*pause)).is_some()
     }
 
