@@ -11,8 +11,8 @@ use super::input::Input;
 use super::notice::Notice;
 use crate::storage::TorrentId;
 use crate::storage::check::{self, CheckedContent};
-use crate::storage::content::Content;
 use crate::storage::content::cache::FileCache;
+use crate::storage::content::{Content, Warn};
 use crate::storage::error::ContentError;
 use crate::sys::lock;
 use crate::sys::mounts::Mounts;
@@ -72,7 +72,8 @@ struct Opened {
 /// What the threads share.
 struct Checker {
     manager: Sender<Input>,
-    notices: Sender<Notice>,
+    /// Tells the person of warnings.
+    warn: Arc<Warn>,
     config: Config,
     files: Arc<FileCache>,
     /// Content to be opened, by its folder.
@@ -84,9 +85,10 @@ struct Checker {
 /// Starts the checker. Results go to `manager`, warnings for the person to `notices`.
 pub fn start(manager: Sender<Input>, notices: Sender<Notice>, config: &Config) -> io::Result<Sender<Check>> {
     let (sender, checks) = crossbeam_channel::unbounded::<Check>();
+    let warn = move |torrent, text| drop(notices.send(Notice::Warning { torrent: Some(torrent), text }));
     let checker = Arc::new(Checker {
         manager,
-        notices,
+        warn: Arc::new(warn),
         config: config.clone(),
         files: Arc::default(),
         folders: Queues::new(LINGER),
@@ -160,9 +162,7 @@ impl Checker {
 
     fn check(&self, opened: Opened) -> Result<CheckedContent, ContentError> {
         let Opened { content, check_all, progress } = opened;
-        let (torrent, notices) = (Some(content.torrent), self.notices.clone());
-        let warn = move |text| drop(notices.send(Notice::Warning { torrent, text }));
-        check::begin(content, self.config.states.as_deref(), check_all, warn, &progress)
+        check::begin(content, self.config.states.as_deref(), check_all, Arc::clone(&self.warn), &progress)
     }
 
     fn tell(&self, torrent: TorrentId, result: Result<CheckedContent, ContentError>) {

@@ -10,7 +10,7 @@ use crate::storage::resume::{SAVE_EVERY, StateDir};
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::settings::Settings;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,12 +77,12 @@ impl Default for Config {
 /// A torrent to download and seed, and where its content is or goes.
 #[derive(Debug)]
 pub struct Job {
-    /// The torrent.
-    pub metainfo: Metainfo,
+    /// The torrent. (In a box, as the choice: thousands of jobs may wait, and the content takes both over as they are.)
+    pub metainfo: Box<Metainfo>,
     /// The folder that holds the torrent's file or folder.
-    pub dir: PathBuf,
+    pub dir: Arc<Path>,
     /// Which of the torrent's files are wanted; `None`: all.
-    pub choice: Option<Choice>,
+    pub choice: Option<Box<Choice>>,
     /// What is to be done with it.
     pub duty: Duty,
 }

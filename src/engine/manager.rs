@@ -343,7 +343,7 @@ impl Manager {
     }
 
     fn wake_torrents(&mut self, now: Time) {
-        let due = agenda::due(&self.agenda.wakes, now);
+        let due = agenda::due(&self.agenda.wakes, now, usize::MAX);
         self.by_turns(due).into_iter().for_each(|torrent| self.handle(torrent, Event::Timer, now));
     }
 

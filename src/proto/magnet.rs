@@ -45,11 +45,11 @@ impl Magnet {
     pub fn of(metainfo: &Metainfo) -> Magnet {
         Magnet {
             info_hash: Some(metainfo.info_hash),
-            info_hash_v2: metainfo.info_hash_v2.as_deref().copied(),
+            info_hash_v2: metainfo.about().info_hash_v2.as_deref().copied(),
             name: Some(metainfo.name.clone()),
             length: Some(metainfo.length),
             trackers: metainfo.tiers.iter().flatten().cloned().collect(),
-            web_seeds: metainfo.web_seeds.clone(),
+            web_seeds: metainfo.about().web_seeds.clone(),
             ..Magnet::default()
         }
     }

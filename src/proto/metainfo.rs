@@ -89,12 +89,20 @@ pub struct Metainfo {
     pub hashes: Vec<u8>,
     /// The trackers' URLs by tier (BEP 12), none twice, no tier empty. Empty for a torrent without tracker.
     pub tiers: Vec<Vec<String>>,
+    /// Peers come from the torrent's own trackers only (BEP 27).
+    pub private: bool,
+    /// What a transfer does not need: see [`Metainfo::about`]. `None`: there is nothing, or it was dropped, because
+    /// thousands of torrents may be at rest.
+    pub about: Option<Box<About>>,
+}
+
+/// What a .torrent file says besides, for people and for other programs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
     /// The URLs of web seeds (BEP 19), none twice.
     pub web_seeds: Vec<String>,
     /// Nodes of the DHT, host and port, for a torrent without tracker (BEP 5).
     pub nodes: Vec<(String, u16)>,
-    /// Peers come from the torrent's own trackers only (BEP 27).
-    pub private: bool,
     /// A comment. The author of the torrent chose it and the next texts: escape them for terminals.
     pub comment: Option<String>,
     /// The program that made the torrent.
@@ -108,6 +116,25 @@ pub struct Metainfo {
     pub info_hash_v2: Option<Box<[u8; 32]>>,
     /// What is odd about the torrent without making it unusable; lines that are safe on terminals.
     pub warnings: Vec<String>,
+}
+
+/// A torrent that says nothing besides.
+static NOTHING: About = About {
+    web_seeds: Vec::new(),
+    nodes: Vec::new(),
+    comment: None,
+    created_by: None,
+    creation_date: None,
+    source: None,
+    info_hash_v2: None,
+    warnings: Vec::new(),
+};
+
+impl About {
+    /// As a [`Metainfo`] keeps it.
+    pub fn boxed(self) -> Option<Box<About>> {
+        (self != NOTHING).then(|| Box::new(self))
+    }
 }
 
 impl Metainfo {
@@ -179,6 +206,16 @@ impl Metainfo {
             warnings.push("it has no content; many programs refuse such a torrent".into());
         }
 
+        let about = About {
+            web_seeds: urls::web_seeds(url_list, &mut warnings),
+            nodes: urls::nodes(nodes),
+            comment: read_text("comment", comment_utf8, comment, &mut warnings),
+            created_by: read_text("created by", by_utf8, by, &mut warnings),
+            creation_date: date.and_then(|date| date.as_int().or_else(|| date.as_text()?.parse().ok())),
+            source: read_text("info.source", None, source, &mut warnings),
+            info_hash_v2: version2.then(|| Box::new(sha256(info.raw()))),
+            warnings,
+        };
         Ok(Metainfo {
             info_hash: InfoHash(sha1::sha1(info.raw())),
             name,
@@ -188,16 +225,19 @@ impl Metainfo {
             piece_length,
             hashes: hashes.to_vec(),
             tiers,
-            web_seeds: urls::web_seeds(url_list, &mut warnings),
-            nodes: urls::nodes(nodes),
             private,
-            comment: read_text("comment", comment_utf8, comment, &mut warnings),
-            created_by: read_text("created by", by_utf8, by, &mut warnings),
-            creation_date: date.and_then(|date| date.as_int().or_else(|| date.as_text()?.parse().ok())),
-            source: read_text("info.source", None, source, &mut warnings),
-            info_hash_v2: version2.then(|| Box::new(sha256(info.raw()))),
-            warnings,
+            about: about.boxed(),
         })
+    }
+
+    /// What it says besides.
+    pub fn about(&self) -> &About {
+        self.about.as_deref().unwrap_or(&NOTHING)
+    }
+
+    /// The same, to be changed.
+    pub fn about_mut(&mut self) -> &mut About {
+        self.about.get_or_insert_default()
     }
 
     /// How many pieces the content has.

@@ -10,7 +10,7 @@ pub mod names;
 pub mod trust;
 
 use super::Duty;
-use super::content::Content;
+use super::content::{Content, Warn};
 use super::error::ContentError;
 use super::hashing;
 use super::resume::{Known, StateDir, look_when_quiet};
@@ -49,10 +49,10 @@ pub fn begin(
     mut content: Content,
     states: Option<&StateDir>,
     check_all: bool,
-    warn: impl Fn(String) + Send + Sync + 'static,
+    warn: Arc<Warn>,
     progress: &AtomicU32,
 ) -> Result<CheckedContent, ContentError> {
-    content.warn = Box::new(warn);
+    content.warn = warn;
     if content.duty == Duty::Trust {
         return trust::trust(content);
     }
@@ -64,7 +64,7 @@ pub fn begin(
         content.refuse_too_long(&sizes)?;
     }
     content.tell_of_names();
-    let known = states.map(|states| Known::load(states, &content, &content.warn));
+    let known = states.map(|states| Known::load(states, &content, |text| (content.warn)(content.torrent, text)));
     if let Some(known) =
         known.as_ref().filter(|_| !check_all && content.before.is_none() && !content.duty.only_serves())
     {

@@ -47,12 +47,15 @@ enum Mark {
     Changed = 16,
 }
 
+/// What receives warnings about content, shared by all of it.
+pub type Warn = dyn Fn(TorrentId, String) + Send + Sync;
+
 /// The content of one torrent.
 pub struct Content {
     /// Which torrent it is in this process.
     pub torrent: TorrentId,
     /// What the torrent describes.
-    pub metainfo: Metainfo,
+    pub metainfo: Box<Metainfo>,
     /// The folder that holds the content.
     pub dir: Arc<Path>,
     folder: Arc<Folder>,
@@ -68,7 +71,7 @@ pub struct Content {
     /// What is known of each file besides: see [`Mark`]. (One byte each: thousands of torrents have one file.)
     marks: Box<[AtomicU8]>,
     /// Receives warnings for the person.
-    pub warn: Box<dyn Fn(String) + Send + Sync>,
+    pub warn: Arc<Warn>,
     /// The person was told that the disk refuses a name.
     told_of_name: AtomicBool,
     /// A user's own files may be overwritten if they have the paths of wanted files.
@@ -88,16 +91,15 @@ impl Content {
     /// Opens the content of `metainfo` in `dir`, which must exist. Nothing is created yet.
     pub fn open(
         torrent: TorrentId,
-        metainfo: Metainfo,
+        mut metainfo: Box<Metainfo>,
         dir: &Path,
         files: Arc<FileCache>,
         preallocate: bool,
     ) -> Result<Content, ContentError> {
+        metainfo.about = None;
         let folder = files.folder(dir);
         let (dir, folder) =
             folder.map_err(|error| ContentError { doing: Doing::Reading, path: dir.to_path_buf(), error })?;
-        // What is only shown need not be kept.
-        let metainfo = Metainfo { comment: None, created_by: None, warnings: Vec::new(), ..metainfo };
         // The torrent's own file or folder may be a mount point.
         let device = folder.identity_of(&metainfo.name).map_or(folder.identity().0, |(device, _)| device);
         let has_padding = metainfo.files.iter().any(|entry| entry.padding);
@@ -113,7 +115,7 @@ impl Content {
             choice: None,
             parts: None,
             marks: metainfo.files.iter().map(|_| AtomicU8::new(0)).collect(),
-            warn: Box::new(drop),
+            warn: Arc::new(|_, _| ()),
             told_of_name: AtomicBool::new(false),
             overwrite: false,
             before: None,
@@ -135,7 +137,7 @@ impl Content {
         opened.told_of_name = AtomicBool::new(self.told_of_name.load(Ordering::Relaxed));
         let kept = |marks: &AtomicU8| marks.load(Ordering::Relaxed) & (Mark::Making as u8 | Mark::Changed as u8);
         opened.marks = self.marks.iter().map(|marks| kept(marks).into()).collect();
-        Ok(opened.choose(self.choice.as_deref().cloned()))
+        Ok(opened.choose(self.choice.clone()))
     }
 
     /// Where `piece` starts in the torrent.

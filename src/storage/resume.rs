@@ -227,6 +227,8 @@ impl Known {
         });
         self.resume.files = records.collect();
         self.resume.boot = Arc::clone(&self.boot);
+        // Each save says which pieces there are.
+        self.resume.have = Bitfield::new(0);
         self
     }
 
@@ -235,7 +237,9 @@ impl Known {
         self.resume.uploaded = self.totals.0.saturating_add(save.uploaded);
         self.resume.downloaded = self.totals.1.saturating_add(save.downloaded);
         self.update(content, save.have, save.in_haste);
-        self.changed()
+        let changed = self.changed();
+        self.resume.have = Bitfield::new(0);
+        changed
     }
 
     /// The name and the bytes of the state, if it differs from what was written last.

@@ -65,7 +65,7 @@ pub fn check_all(content: &Content, progress: &AtomicU32) -> Result<Bitfield, Co
 
 /// Opens the content of `metainfo` in `dir`.
 pub fn open(metainfo: &Metainfo, dir: &Path, preallocate: bool) -> Arc<Content> {
-    Arc::new(Content::open(super::TorrentId(0), metainfo.clone(), dir, Arc::default(), preallocate).unwrap())
+    Arc::new(Content::open(super::TorrentId(0), metainfo.clone().into(), dir, Arc::default(), preallocate).unwrap())
 }
 
 /// The bytes of file number `file`.

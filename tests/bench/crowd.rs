@@ -72,7 +72,8 @@ pub fn fetch_at(pace: Pace, seed: SocketAddr, info_hash: &[u8; 20], size: u64, c
 }
 
 /// Fetches `size` bytes, in pieces of one block, over one connection at `rate` bytes a second.
-pub fn fetch_slowly(seed: SocketAddr, info_hash: &[u8; 20], size: u64, rate: u64) {
+/// Returns the connection.
+pub fn fetch_slowly(seed: SocketAddr, info_hash: &[u8; 20], size: u64, rate: u64) -> TcpStream {
     let mut socket = greet(seed, info_hash, 0).expect("the seed listens");
     socket.write_all(&message(INTERESTED, &[])).expect("the seed hears us");
     let mut from = BufReader::new(socket.try_clone().expect("a socket can be shared"));
@@ -98,6 +99,7 @@ pub fn fetch_slowly(seed: SocketAddr, info_hash: &[u8; 20], size: u64, rate: u64
         }
         asked = upto;
     }
+    socket
 }
 
 /// Connects from an address of its own, because rtorrent takes only one peer from an address.

@@ -101,6 +101,15 @@ fn children_cpu() -> Duration {
     times("self", [13, 14])
 }
 
+/// The CPU time of the threads that a process has now, to the nanosecond (schedstat of proc(5)).
+pub fn cpu_of_threads(id: u32) -> Duration {
+    let tasks = fs::read_dir(format!("/proc/{id}/task")).expect("the process runs").flatten();
+    let of = |text: String| text.split(' ').next()?.parse::<u64>().ok();
+    // A thread may end meanwhile.
+    let each = tasks.filter_map(|task| of(fs::read_to_string(task.path().join("schedstat")).ok()?));
+    Duration::from_nanos(each.sum())
+}
+
 /// The processor time of a process that runs.
 pub fn cpu(id: u32) -> Duration {
     times(&id.to_string(), [11, 12])

@@ -228,7 +228,7 @@ fn edit_one(source: &OsStr, wanted: &Wanted, given: &Parsed) -> Result<(), Failu
     };
     let bytes = source::bytes(source)?;
     let before = source::parse(source, &bytes)?;
-    if before.info_hash_v2.is_some() && wanted.name.is_some() {
+    if before.about().info_hash_v2.is_some() && wanted.name.is_some() {
         let text = format!("{name}: a hybrid torrent stores its name in two places, which --name can't change");
         return Err(Failure::new(Exit::BadTorrent, text));
     }

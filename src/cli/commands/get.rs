@@ -154,7 +154,14 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     make_dir(&dir)?;
     config.states = states::open(state, given.has("quiet"));
     run_engine(
-        torrents.map(|(metainfo, choice)| Job { metainfo, dir: dir.clone(), choice, duty: Duty::Fetch }).collect(),
+        torrents
+            .map(|(metainfo, choice)| Job {
+                metainfo: metainfo.into(),
+                dir: dir.as_path().into(),
+                choice: choice.map(Box::new),
+                duty: Duty::Fetch,
+            })
+            .collect(),
         config,
         view,
         &if given.has("seed") { Until::Ended } else { Until::Complete },

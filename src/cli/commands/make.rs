@@ -21,7 +21,7 @@ use crate::maker::tree::{Choice, FoundFile};
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::piece_length::automatic;
-use crate::proto::metainfo::{HASH_BYTES, MAX_METAINFO_BYTES, MAX_PIECES, Metainfo};
+use crate::proto::metainfo::{About, HASH_BYTES, MAX_METAINFO_BYTES, MAX_PIECES, Metainfo};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -158,6 +158,16 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
         found.iter().for_each(|file| say::line(&format!("{}  {}", size(file.length), file.path.display())));
     }
 
+    let about = About {
+        web_seeds: wanted.web_seeds.clone(),
+        nodes: wanted.nodes.clone(),
+        comment: wanted.comment.clone(),
+        created_by: wanted.created_by.clone().or(Some(CREATED_BY.into())).filter(|text| !text.is_empty()),
+        creation_date: if wanted.no_date { None } else { super::man::creation_date()? },
+        source: wanted.source.clone(),
+        info_hash_v2: None,
+        warnings: Vec::new(),
+    };
     let mut metainfo = Metainfo {
         info_hash: InfoHash([0; 20]),
         name,
@@ -167,15 +177,8 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
         piece_length,
         hashes: vec![0; length.div_ceil(piece_length.into()) as usize * HASH_BYTES],
         tiers: wanted.tiers.clone(),
-        web_seeds: wanted.web_seeds.clone(),
-        nodes: wanted.nodes.clone(),
         private: wanted.private,
-        comment: wanted.comment.clone(),
-        created_by: wanted.created_by.clone().or(Some(CREATED_BY.into())).filter(|text| !text.is_empty()),
-        creation_date: if wanted.no_date { None } else { super::man::creation_date()? },
-        source: wanted.source.clone(),
-        info_hash_v2: None,
-        warnings: Vec::new(),
+        about: about.boxed(),
     };
     // A torrent that swarmlet itself would refuse is refused now, before the hashing.
     let read = |bytes: &[u8]| {
@@ -279,7 +282,7 @@ fn tell(
     let files = metainfo.files.count();
     let pieces = metainfo.piece_count();
     if !wanted.quiet {
-        metainfo.warnings.iter().for_each(|warning| say::problem(&format!("{name}: warning: {warning}")));
+        metainfo.about().warnings.iter().for_each(|warning| say::problem(&format!("{name}: warning: {warning}")));
     }
     if wanted.json {
         let mut object = Object::new("made");

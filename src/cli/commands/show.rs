@@ -171,10 +171,10 @@ fn amount(number: u64, bytes: bool) -> String {
 }
 
 fn torrent(metainfo: &Metainfo, bytes: bool) -> Result<(), Failure> {
-    let mut lines = Lines::default();
+    let (mut lines, about) = (Lines::default(), metainfo.about());
     lines.put("name", &metainfo.name);
     lines.put("info-hash", &metainfo.info_hash.to_string());
-    lines.put_some("v2", metainfo.info_hash_v2.as_deref().map(|hash| to_hex(hash)).as_deref());
+    lines.put_some("v2", about.info_hash_v2.as_deref().map(|hash| to_hex(hash)).as_deref());
     let padding: u64 = metainfo.files.iter().filter(|file| file.padding).map(|file| file.length).sum();
     let padding = if padding > 0 { format!(", {} of it padding", amount(padding, bytes)) } else { String::new() };
     lines.put("size", &(amount(metainfo.length, bytes) + &padding));
@@ -188,17 +188,17 @@ fn torrent(metainfo: &Metainfo, bytes: bool) -> Result<(), Failure> {
     if metainfo.private {
         lines.put("private", "yes: peers come only from the trackers");
     }
-    lines.put_some("made", metainfo.creation_date.map(date).as_deref());
-    lines.put_some("by", metainfo.created_by.as_deref());
-    lines.put_some("comment", metainfo.comment.as_deref());
-    lines.put_some("source", metainfo.source.as_deref());
+    lines.put_some("made", about.creation_date.map(date).as_deref());
+    lines.put_some("by", about.created_by.as_deref());
+    lines.put_some("comment", about.comment.as_deref());
+    lines.put_some("source", about.source.as_deref());
     for (place, tier) in metainfo.tiers.iter().enumerate() {
         tier.iter().for_each(|url| lines.put(&format!("tier {}", place + 1), url));
     }
-    metainfo.web_seeds.iter().for_each(|url| lines.put("web seed", url));
-    metainfo.nodes.iter().for_each(|node| lines.put("node", &host_port(node)));
+    about.web_seeds.iter().for_each(|url| lines.put("web seed", url));
+    about.nodes.iter().for_each(|node| lines.put("node", &host_port(node)));
     lines.put("magnet", &Magnet::of(metainfo).to_string());
-    let warnings = metainfo.warnings.iter();
+    let warnings = about.warnings.iter();
     warnings.for_each(|warning| lines.put("warning", warning));
     say::write_out(&(lines.0 + "\n"))?;
     in_portions(&mut Tree::of(metainfo).map(|row| format!("{:>11}  {}\n", amount(row.bytes, bytes), row.text)))
@@ -253,25 +253,25 @@ fn strings(list: &[String]) -> String {
 }
 
 fn torrent_json(source: &str, metainfo: &Metainfo) -> Result<(), Failure> {
-    let mut object = Object::plain();
+    let (mut object, about) = (Object::plain(), metainfo.about());
     object.text("torrent", source);
     object.text("name", &metainfo.name);
     object.text("info_hash", &metainfo.info_hash.to_string());
-    object.text_or_null("info_hash_v2", metainfo.info_hash_v2.as_deref().map(|hash| to_hex(hash)).as_deref());
+    object.text_or_null("info_hash_v2", about.info_hash_v2.as_deref().map(|hash| to_hex(hash)).as_deref());
     object.number("size", metainfo.length);
     object.number("pieces", metainfo.piece_count().into());
     object.number("piece_length", metainfo.piece_length.into());
     object.flag("private", metainfo.private);
     object.flag("folder", metainfo.is_folder);
-    object.text_or_null("comment", metainfo.comment.as_deref());
-    object.text_or_null("source", metainfo.source.as_deref());
-    object.text_or_null("created_by", metainfo.created_by.as_deref());
-    object.raw("creation_date", &metainfo.creation_date.map_or("null".into(), |date| date.to_string()));
+    object.text_or_null("comment", about.comment.as_deref());
+    object.text_or_null("source", about.source.as_deref());
+    object.text_or_null("created_by", about.created_by.as_deref());
+    object.raw("creation_date", &about.creation_date.map_or("null".into(), |date| date.to_string()));
     object.raw("trackers", &json::array(&mut metainfo.tiers.iter().map(|tier| strings(tier))));
-    object.raw("web_seeds", &strings(&metainfo.web_seeds));
-    object.raw("nodes", &json::array(&mut metainfo.nodes.iter().map(|node| json::string(&host_port(node)))));
+    object.raw("web_seeds", &strings(&about.web_seeds));
+    object.raw("nodes", &json::array(&mut about.nodes.iter().map(|node| json::string(&host_port(node)))));
     object.text("magnet", &Magnet::of(metainfo).to_string());
-    object.raw("warnings", &strings(&metainfo.warnings));
+    object.raw("warnings", &strings(&about.warnings));
     object.key("files");
     say::write_out(object.so_far())?;
     let file = |(place, file): (usize, crate::proto::metainfo::FileEntry)| {

@@ -61,7 +61,7 @@ pub fn bytes(source: &OsStr) -> Result<Vec<u8>, Failure> {
 /// Prints the warnings about a torrent, and which names are changed.
 pub fn warn(source: &OsStr, metainfo: &Metainfo) {
     let name = shown(source);
-    metainfo.warnings.iter().for_each(|warning| say::problem(&format!("{name}: warning: {warning}")));
+    metainfo.about().warnings.iter().for_each(|warning| say::problem(&format!("{name}: warning: {warning}")));
 }
 
 /// Parses a torrent that was read from `source`.

@@ -55,7 +55,7 @@ enum Fate {
 pub struct Folder {
     changes: Changes,
     /// The folder of the content; `None`: beside each torrent.
-    content: Option<PathBuf>,
+    content: Option<Arc<Path>>,
     /// The stamp of each file, and what became of it.
     seen: BTreeMap<Arc<Path>, (u64, Fate)>,
     running: Running,
@@ -75,7 +75,7 @@ impl Folder {
     pub fn new(dir: PathBuf, content: Option<PathBuf>) -> Folder {
         Folder {
             changes: Changes::new(dir),
-            content,
+            content: content.map(Arc::from),
             seen: BTreeMap::new(),
             running: Running::default(),
             looks_to_all: 0,
@@ -206,7 +206,7 @@ impl Folder {
             return before;
         }
         before.leave(path, &mut self.running);
-        let (info_hash, dir) = (metainfo.info_hash, self.place(path).to_path_buf());
+        let (info_hash, dir) = (metainfo.info_hash, self.place(path));
         let content: Arc<Path> = dir.join(&metainfo.name).into();
         let obstacle = self.running.in_the_way(path, &content, &metainfo).map(|Obstacle { other, why, is_listed }| {
             let [this, other] = [path, other].map(|path| for_terminal(&path.to_string_lossy()));
@@ -224,8 +224,8 @@ impl Folder {
             self.some_went = true;
             tell(Change::Went(Arc::clone(path)));
         }
-        let warnings = std::mem::take(&mut metainfo.warnings);
-        let job = Box::new(Job { metainfo, dir, choice: None, duty: Default::default() });
+        let about = metainfo.about.take().unwrap_or_default();
+        let job = Box::new(Job { metainfo: metainfo.into(), dir, choice: None, duty: Default::default() });
         if let Some((words, is_listed)) = obstacle {
             tell(match is_listed {
                 true => Change::LeftOut(Arc::clone(path), job, words.clone()),
@@ -234,15 +234,15 @@ impl Folder {
             return Fate::LeftOut { words: words.into(), is_listed };
         }
         let shown = source::shown(path.as_os_str());
-        warnings.iter().for_each(|warning| tell(Change::Bad(format!("{shown}: warning: {warning}"))));
+        about.warnings.iter().for_each(|warning| tell(Change::Bad(format!("{shown}: warning: {warning}"))));
         tell(Change::Came(Arc::clone(path), job));
         self.running.add(info_hash, &content, path);
         Fate::Runs { info_hash, content, trackers: new_trackers }
     }
 
     /// The folder that holds the content of the torrent file `path`.
-    fn place<'a>(&'a self, path: &'a Path) -> &'a Path {
-        self.content.as_deref().or_else(|| path.parent()).unwrap_or(Path::new("."))
+    fn place(&self, path: &Path) -> Arc<Path> {
+        self.content.clone().unwrap_or_else(|| path.parent().unwrap_or(Path::new(".")).into())
     }
 }
 

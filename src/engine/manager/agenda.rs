@@ -30,6 +30,8 @@ pub struct Agenda {
     pub wakes: BTreeSet<(Time, TorrentId)>,
     /// When the torrents' states are saved.
     pub saves: BTreeSet<(Time, TorrentId)>,
+    /// No state is saved before this.
+    pub saves_from: Time,
     /// Torrents that could request more blocks if memory were free.
     pub want_memory: BTreeSet<TorrentId>,
     /// Torrents that are downloading and have not stalled.
@@ -60,7 +62,8 @@ impl Agenda {
 
     /// The next moment at which some torrent needs attention.
     pub fn next(&self) -> Option<Time> {
-        sooner(self.wakes.first().map(|(at, _)| *at), self.saves.first().map(|(at, _)| *at))
+        let saves = self.saves.first().map(|(at, _)| *at.max(&self.saves_from));
+        sooner(self.wakes.first().map(|(at, _)| *at), saves)
     }
 }
 
@@ -73,9 +76,9 @@ fn move_to(times: &mut BTreeSet<(Time, TorrentId)>, torrent: TorrentId, before: 
     }
 }
 
-/// The torrents in `times` whose time has come by `now`.
-pub fn due(times: &BTreeSet<(Time, TorrentId)>, now: Time) -> Vec<TorrentId> {
-    times.iter().take_while(|(at, _)| *at <= now).map(|(_, torrent)| *torrent).collect()
+/// The torrents in `times` whose time has come by `now`, at most `most`.
+pub fn due(times: &BTreeSet<(Time, TorrentId)>, now: Time, most: usize) -> Vec<TorrentId> {
+    times.iter().take(most).take_while(|(at, _)| *at <= now).map(|(_, torrent)| *torrent).collect()
 }
 
 #[cfg(test)]
@@ -90,14 +93,14 @@ mod tests {
             let plan = Plan { wake: Some(at(wake)), save: Some(at(40)), wants_memory: true, ..Plan::default() };
             agenda.change(TorrentId(number), &mut plans[number as usize], plan);
         }
-        assert_eq!((agenda.next(), due(&agenda.wakes, at(9))), (Some(at(10)), vec![]));
-        assert_eq!(due(&agenda.wakes, at(20)), [TorrentId(1), TorrentId(2)]);
+        assert_eq!((agenda.next(), due(&agenda.wakes, at(9), 3)), (Some(at(10)), vec![]));
+        assert_eq!(due(&agenda.wakes, at(20), 3), [TorrentId(1), TorrentId(2)]);
         let later = Plan { wake: Some(at(50)), ..plans[1] };
         agenda.change(TorrentId(1), &mut plans[1], later);
-        assert_eq!((agenda.next(), due(&agenda.wakes, at(20))), (Some(at(20)), vec![TorrentId(2)]));
+        assert_eq!((agenda.next(), due(&agenda.wakes, at(20), 3)), (Some(at(20)), vec![TorrentId(2)]));
         for (number, plan) in (0..).zip(&mut plans) {
             agenda.change(TorrentId(number), plan, Plan::default());
         }
-        assert_eq!((agenda.next(), due(&agenda.saves, at(99)), agenda.want_memory.len()), (None, vec![], 0));
+        assert_eq!((agenda.next(), due(&agenda.saves, at(99), 3), agenda.want_memory.len()), (None, vec![], 0));
     }
 }

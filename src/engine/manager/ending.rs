@@ -12,6 +12,11 @@ use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use crate::swarm::shared::Turn;
 
+/// If more states than this are due, the others wait a moment: what is to be written of thousands of torrents that came
+/// at once is not all in memory. Small ones take 0.1 ms each, so the disk has no pause.
+const SAVES_AT_ONCE: usize = 256;
+const SAVES_APART: Time = Time::from_millis(25);
+
 impl Manager {
     /// A torrent can't join its swarm.
     pub(super) fn failed_at_start(&mut self, torrent: TorrentId, problem: Problem) {
@@ -89,7 +94,14 @@ impl Manager {
 
     /// Saves the states that are due.
     pub(super) fn save_due(&mut self, now: Time) {
-        for torrent in due(&self.agenda.saves, now) {
+        if now < self.agenda.saves_from {
+            return;
+        }
+        let due = due(&self.agenda.saves, now, SAVES_AT_ONCE);
+        if due.len() == SAVES_AT_ONCE {
+            self.agenda.saves_from = now + SAVES_APART;
+        }
+        for torrent in due {
             if let Some(slot) = self.torrents.get_mut(&torrent) {
                 self.disks.save(slot, now, false);
             }

@@ -11,17 +11,18 @@ impl Metainfo {
     /// The bytes of a .torrent file for this metainfo. `info` is written from scratch, so a torrent that another
     /// program made may get another info-hash.
     pub fn emit(&self) -> Vec<u8> {
+        let about = self.about();
         let (announce, announce_list) = emit_tiers(&self.tiers);
         let text = |text: &Option<String>| text.as_deref().map(Bencode::from);
         let mut out = vec![b'd'];
         put(&mut out, "announce", announce);
         put(&mut out, "announce-list", announce_list);
-        put(&mut out, "comment", text(&self.comment));
-        put(&mut out, "created by", text(&self.created_by));
-        put(&mut out, "creation date", self.creation_date.map(Bencode::Int));
+        put(&mut out, "comment", text(&about.comment));
+        put(&mut out, "created by", text(&about.created_by));
+        put(&mut out, "creation date", about.creation_date.map(Bencode::Int));
         self.emit_info(&mut out);
-        put(&mut out, "nodes", emit_nodes(&self.nodes));
-        put(&mut out, "url-list", emit_urls(&self.web_seeds));
+        put(&mut out, "nodes", emit_nodes(&about.nodes));
+        put(&mut out, "url-list", emit_urls(&about.web_seeds));
         out.push(b'e');
         out
     }
@@ -39,7 +40,7 @@ impl Metainfo {
         put(out, "piece length", Some(u64::from(self.piece_length).into()));
         put(out, "pieces", Some(self.hashes.as_slice().into()));
         put(out, "private", self.private.then_some(Bencode::Int(1)));
-        put(out, "source", self.source.as_deref().map(Bencode::from));
+        put(out, "source", self.about().source.as_deref().map(Bencode::from));
         out.push(b'e');
     }
 }
@@ -83,6 +84,7 @@ pub fn emit_nodes(nodes: &[(String, u16)]) -> Option<Bencode> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::About;
     use super::super::Files;
     use super::*;
     use proptest::prelude::*;
@@ -135,16 +137,19 @@ mod tests {
             let tiers: Vec<Vec<String>> = tiers.into_iter()
                 .map(|tier| tier.into_iter().filter(|url| seen.insert(url.clone())).collect::<Vec<_>>())
                 .filter(|tier| !tier.is_empty()).collect();
-            let metainfo = Metainfo {
-                files, length, is_folder: true, tiers, private, nodes,
-                hashes: vec![7; length.div_ceil(16_384) as usize * 20],
+            let mut about = About {
                 web_seeds: text(0).into_iter().collect(),
-                comment: text(1), created_by: text(2), source: text(3), creation_date: date,
+                comment: text(1), created_by: text(2), source: text(3), creation_date: date, nodes,
+                ..About::default()
+            };
+            let metainfo = Metainfo {
+                files, length, is_folder: true, tiers, private, about: about.clone().boxed(),
+                hashes: vec![7; length.div_ceil(16_384) as usize * 20],
                 ..example()
             };
             let read = Metainfo::parse(&metainfo.emit()).unwrap();
-            let warnings = read.warnings.clone();
-            prop_assert_eq!(&Metainfo { info_hash: read.info_hash, warnings, ..metainfo }, &read);
+            about.warnings = read.about().warnings.clone();
+            prop_assert_eq!(&Metainfo { info_hash: read.info_hash, about: about.boxed(), ..metainfo }, &read);
         }
     }
 }

@@ -90,11 +90,14 @@ fn reads_a_torrent_of_one_file() {
     assert_eq!(sizes, [16_384, 16_384, 16_384, 16_384, 4_464, 0, 0]);
     assert_eq!((meta.piece_hash(4), meta.piece_hash(5)), (&[7; 20], &[0; 20]));
     assert_eq!(meta.tiers, [["http://t/announce"]]);
-    assert_eq!(meta.web_seeds, ["http://seed/name.bin"]);
-    assert_eq!((meta.private, meta.info_hash_v2), (true, None));
-    assert_eq!((meta.comment.as_deref(), meta.created_by.as_deref()), (Some("of no use"), Some("a test")));
-    assert_eq!((meta.creation_date, meta.source.as_deref()), (Some(1_700_000_000), Some("HERE")));
-    assert!(meta.warnings.is_empty());
+    assert_eq!(meta.about().web_seeds, ["http://seed/name.bin"]);
+    assert_eq!((meta.private, meta.about().info_hash_v2.as_ref()), (true, None));
+    assert_eq!(
+        (meta.about().comment.as_deref(), meta.about().created_by.as_deref()),
+        (Some("of no use"), Some("a test"))
+    );
+    assert_eq!((meta.about().creation_date, meta.about().source.as_deref()), (Some(1_700_000_000), Some("HERE")));
+    assert!(meta.about().warnings.is_empty());
 }
 
 #[test]
@@ -183,7 +186,7 @@ fn a_file_that_is_not_quite_bencode_is_read_and_has_the_hash_of_its_bytes() {
     let read = |bytes: &[u8]| {
         let read = Metainfo::parse(bytes).unwrap();
         assert_eq!(read.length, meta.length);
-        (read.info_hash, read.warnings.len())
+        (read.info_hash, read.about().warnings.len())
     };
     let hash = meta.info_hash;
     assert_eq!([0, 1].map(|blanks| read(&[&b"\n "[..blanks * 2], &good].concat())), [(hash, 0), (hash, 0)]);
@@ -241,7 +244,7 @@ fn a_torrent_of_the_most_pieces_is_read() {
 #[test]
 fn version_2_torrents_are_distinguished_from_hybrid_ones() {
     let version2 = with(with(one_file(), "meta version", 2i64), "file tree", Bencode::dict::<&str>([]));
-    assert!(parse(version2.clone()).info_hash_v2.is_some());
+    assert!(parse(version2.clone()).about().info_hash_v2.clone().is_some());
     let only = without(without(version2, "pieces"), "length");
     assert!(error(only.clone()).contains("version 2 torrent (BEP 52) only"));
     assert!(error(without(only, "meta version")).contains("version 2 torrent (BEP 52) only"));
@@ -257,7 +260,8 @@ fn private_may_be_a_number_or_a_string() {
 
 #[test]
 fn torrents_that_can_find_no_peer_or_have_no_content_carry_a_warning() {
-    let warnings = |info: Pairs, beside: Pairs| Metainfo::parse(&torrent(info, beside)).unwrap().warnings;
+    let warnings =
+        |info: Pairs, beside: Pairs| Metainfo::parse(&torrent(info, beside)).unwrap().about().warnings.clone();
     let private = || with(one_file(), "private", Bencode::Int(1));
     let tracker = || vec![("announce", "http://a.example/".into())];
     assert_eq!(warnings(private(), vec![]), ["it is private and names no tracker, so it can find no peer"]);
@@ -285,7 +289,7 @@ fn torrents_that_can_find_no_peer_or_have_no_content_carry_a_warning() {
 fn trackers_come_in_tiers() {
     let tiers = |beside: Pairs| {
         let meta = Metainfo::parse(&torrent(one_file(), beside)).unwrap();
-        (meta.tiers, meta.warnings.len())
+        (meta.tiers.clone(), meta.about().warnings.len())
     };
     let list = |tiers: &[&[&str]]| Bencode::list(tiers.iter().map(|tier| Bencode::list(tier.iter().copied())));
     let announce = ("announce", Bencode::from(" http://a/ \n"));
@@ -309,7 +313,9 @@ fn trackers_come_in_tiers() {
 
 #[test]
 fn web_seeds_are_a_list_or_a_single_url() {
-    let seeds = |value: Bencode| Metainfo::parse(&torrent(one_file(), vec![("url-list", value)])).unwrap().web_seeds;
+    let seeds = |value: Bencode| {
+        Metainfo::parse(&torrent(one_file(), vec![("url-list", value)])).unwrap().about().web_seeds.clone()
+    };
     assert_eq!(seeds(Bencode::list(["http://a/", "", "http://b/x y", "http://a/"])), ["http://a/", "http://b/x y"]);
     assert_eq!(seeds("http://a/".into()), ["http://a/"]);
     assert!(seeds("".into()).is_empty() && seeds(5i64.into()).is_empty());
@@ -319,10 +325,10 @@ fn web_seeds_are_a_list_or_a_single_url() {
 fn odd_text_is_repaired() {
     let beside = vec![("comment", vec![b'a', 0xff].into()), ("created by", "".into())];
     let meta = Metainfo::parse(&torrent(one_file(), beside)).unwrap();
-    assert_eq!((meta.comment.as_deref(), meta.created_by), (Some("a\u{fffd}"), None));
+    assert_eq!((meta.about().comment.as_deref(), meta.about().created_by.as_ref()), (Some("a\u{fffd}"), None));
     let beside = vec![("comment", "b".into()), ("comment.utf-8", "é".into()), ("creation date", "soon".into())];
     let meta = Metainfo::parse(&torrent(one_file(), beside)).unwrap();
-    assert_eq!((meta.comment.as_deref(), meta.creation_date), (Some("é"), None));
+    assert_eq!((meta.about().comment.as_deref(), meta.about().creation_date), (Some("é"), None));
 }
 
 #[test]
@@ -339,8 +345,8 @@ fn long_texts_and_urls_take_little_memory() {
     let url = format!("http://t/{long}");
     let beside = vec![("comment", long.as_str().into()), ("announce", url.as_str().into()), ("created by", "x".into())];
     let meta = Metainfo::parse(&torrent(with(one_file(), "source", format!("x{long}").as_str()), beside)).unwrap();
-    assert_eq!(meta.comment, Some("é".repeat(32_768)));
-    assert_eq!(meta.source, Some("x".to_string() + &"é".repeat(32_767)), "never half a character");
-    assert_eq!((meta.tiers.len(), meta.created_by.as_deref(), meta.warnings.len()), (0, Some("x"), 3));
-    assert!(meta.warnings.contains(&"comment has 200000 bytes; the first 65536 are shown".to_string()));
+    assert_eq!(meta.about().comment, Some("é".repeat(32_768)));
+    assert_eq!(meta.about().source, Some("x".to_string() + &"é".repeat(32_767)), "never half a character");
+    assert_eq!((meta.tiers.len(), meta.about().created_by.as_deref(), meta.about().warnings.len()), (0, Some("x"), 3));
+    assert!(meta.about().warnings.contains(&"comment has 200000 bytes; the first 65536 are shown".to_string()));
 }

@@ -132,9 +132,9 @@ mod tests {
             fs::write(path, part(&metainfo, &bytes, file)).unwrap();
         }
         let opened =
-            Content::open(crate::storage::TorrentId(0), metainfo.clone(), dir.path(), Default::default(), false)
+            Content::open(crate::storage::TorrentId(0), metainfo.clone().into(), dir.path(), Default::default(), false)
                 .unwrap();
-        let mut content = opened.choose(Some(Choice::new(&metainfo, vec![true, false])));
+        let mut content = opened.choose(Some(Choice::new(&metainfo, vec![true, false]).into()));
         assert!(content.size_on_disk(0).is_some() && content.size_on_disk(1).is_some());
         content.known.wait_a_minute();
         let piece = |piece: usize| (piece * PIECE) as u64;

@@ -21,13 +21,13 @@ const MOVE_BYTES: usize = 64 * 1024;
 
 impl Content {
     /// Limits what is wanted to `choice`. To be called before anything is read or written.
-    pub fn choose(mut self, choice: Option<Choice>) -> Content {
-        let mut parts = PartFile::new(&self.metainfo, choice.as_ref());
+    pub fn choose(mut self, choice: Option<Box<Choice>>) -> Content {
+        let mut parts = PartFile::new(&self.metainfo, choice.as_deref());
         let found = self.folder.file(&parts.name, For::Reading).and_then(|file| file.metadata());
         parts.found = found.map_or(0, |metadata| metadata.len());
         let has_use = !parts.places.is_empty() && (choice.is_some() || parts.found > 0);
         self.parts = has_use.then(|| Box::new(parts));
-        self.choice = choice.map(Box::new);
+        self.choice = choice;
         self
     }
 

@@ -25,7 +25,7 @@ impl Content {
             && let Some(text) = warning(&self.folder, &self.metainfo, path)
             && !self.told_of_name.swap(true, Ordering::Relaxed)
         {
-            (self.warn)(text);
+            (self.warn)(self.torrent, text);
         }
     }
 

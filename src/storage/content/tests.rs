@@ -193,6 +193,8 @@ fn every_error_names_the_action_and_the_file() {
     assert_eq!((short.doing, &short.path), (Doing::Reading, &first));
 
     let nowhere = dir.path().join("nowhere");
-    let Err(error) = Content::open(TorrentId(0), metainfo, &nowhere, Arc::default(), false) else { panic!("opened") };
+    let Err(error) = Content::open(TorrentId(0), metainfo.into(), &nowhere, Arc::default(), false) else {
+        panic!("opened")
+    };
     assert_eq!((error.doing, error.path, error.error.kind()), (Doing::Reading, nowhere, io::ErrorKind::NotFound));
 }

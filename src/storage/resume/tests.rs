@@ -200,8 +200,10 @@ fn a_complete_file_is_ours_until_it_is_synced_or_changed() {
         }
         stage.states.boot = b"another run of the system".as_slice().into();
         let content =
-            Content::open(TorrentId(0), stage.metainfo.clone(), stage.dir.path(), Arc::default(), false).unwrap();
-        let checked = check::begin(content, Some(&stage.states), false, |warning| panic!("{warning}"), &0.into());
+            Content::open(TorrentId(0), stage.metainfo.clone().into(), stage.dir.path(), Arc::default(), false)
+                .unwrap();
+        let checked =
+            check::begin(content, Some(&stage.states), false, Arc::new(|_, warning| panic!("{warning}")), &0.into());
         assert_eq!(checked.is_ok(), ours, "synced: {synced}, changed later: {changed_later}");
     }
 }
@@ -229,11 +231,13 @@ fn totals_are_of_all_runs() {
 fn content_that_is_checked_again_in_a_run_is_not_counted_twice() {
     let stage = Stage::new();
     let begin = |content| {
-        let checked = check::begin(content, Some(&stage.states), false, |warning| panic!("{warning}"), &0.into());
+        let checked =
+            check::begin(content, Some(&stage.states), false, Arc::new(|_, warning| panic!("{warning}")), &0.into());
         checked.ok().map(|checked| (checked.content, checked.known.unwrap())).unwrap()
     };
     for run in 1..=2u64 {
-        let content = Content::open(TorrentId(0), stage.metainfo.clone(), stage.dir.path(), Arc::default(), false);
+        let content =
+            Content::open(TorrentId(0), stage.metainfo.clone().into(), stage.dir.path(), Arc::default(), false);
         let mut opened = content.unwrap();
         for _ in 0..3 {
             let (content, mut known) = begin(opened);

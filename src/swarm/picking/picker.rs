@@ -104,10 +104,8 @@ pub struct Picker {
     piece_length: u32,
     length: u64,
     have: Bitfield,
-    /// The pieces that are wanted; `None`: all.
-    wanted: Option<Bitfield>,
-    /// Pieces that need not be fetched: those that we have, and those that are not wanted.
-    settled: Bitfield,
+    /// Which pieces are wanted; `None`: all.
+    chosen: Option<Box<Chosen>>,
     rarity: Rarity,
     begun: BegunPieces,
     /// How far the search for new pieces has come at each peer that was asked.
@@ -119,14 +117,25 @@ pub struct Picker {
     restarted: Vec<u32>,
 }
 
+/// Which pieces are wanted, if not all are.
+struct Chosen {
+    wanted: Bitfield,
+    /// Pieces that need not be fetched: those that we have, and those that are not wanted.
+    settled: Bitfield,
+}
+
+/// The pieces that need not be fetched. If all are wanted, these are the ones that we have.
+fn settled<'a>(have: &'a Bitfield, chosen: &'a Option<Box<Chosen>>) -> &'a Bitfield {
+    chosen.as_ref().map_or(have, |chosen| &chosen.settled)
+}
+
 impl Picker {
     /// A picker for a torrent of `length` bytes in pieces of `piece_length`. We have the pieces in `have`.
     pub fn new(length: u64, piece_length: u32, have: Bitfield, sequential: bool, rng: &mut Rng) -> Picker {
         Picker {
             piece_length,
             length,
-            wanted: None,
-            settled: have.clone(),
+            chosen: None,
             rarity: Rarity::new(&have, rng),
             have,
             begun: BegunPieces::default(),
@@ -144,7 +153,7 @@ impl Picker {
 
     /// The pieces that need not be fetched: those that are verified, and those that were left out.
     pub fn settled(&self) -> &Bitfield {
-        &self.settled
+        settled(&self.have, &self.chosen)
     }
 
     /// Bytes of `piece`: the last one may be shorter.
@@ -355,13 +364,15 @@ impl Picker {
     pub fn verified(&mut self, piece: u32) -> bool {
         self.begun.remove(piece);
         self.rarity.remove(piece);
-        self.settled.set(piece);
+        if let Some(chosen) = &mut self.chosen {
+            chosen.settled.set(piece);
+        }
         self.have.set(piece)
     }
 
     /// Whether we have every wanted piece.
     pub fn has_all_wanted(&self) -> bool {
-        self.settled.is_full()
+        self.settled().is_full()
     }
 }
 

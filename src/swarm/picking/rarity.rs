@@ -20,12 +20,18 @@ pub struct Rarity {
     availability: Vec<u16>,
     /// The sum of it.
     counted: u64,
-    /// The pieces in the order, rarest first.
-    order: Vec<u32>,
-    /// The place of each piece in `order`, or [`NOWHERE`]. Empty while `order` is, so that idle seeds need no memory
-    /// for it.
+    /// `None`: no piece is in the order, as in an idle seed, which needs no memory for it.
+    order: Option<Box<Order>>,
+}
+
+/// The order, and where each piece is in it.
+#[derive(Default)]
+struct Order {
+    /// The rarest first.
+    pieces: Vec<u32>,
+    /// The place of each piece, or [`NOWHERE`].
     place: Vec<u32>,
-    /// Where in `order` the bucket of each availability starts; the bucket ends where the next one starts.
+    /// Where the bucket of each availability starts; it ends where the next one starts.
     starts: Vec<u32>,
 }
 
@@ -33,11 +39,14 @@ impl Rarity {
     /// The pieces that we do not `have`, in random order. No peer has any yet.
     pub fn new(have: &Bitfield, rng: &mut Rng) -> Rarity {
         let pieces = have.len();
-        let mut order: Vec<u32> = (0..pieces).filter(|&piece| !have.get(piece)).collect();
-        rng.shuffle(&mut order);
-        let mut place = if order.is_empty() { Vec::new() } else { vec![NOWHERE; pieces as usize] };
-        order.iter().enumerate().for_each(|(at, &piece)| place[piece as usize] = at as u32);
-        Rarity { pieces, availability: Vec::new(), counted: 0, order, place, starts: vec![0] }
+        let mut lacked: Vec<u32> = (0..pieces).filter(|&piece| !have.get(piece)).collect();
+        rng.shuffle(&mut lacked);
+        let order = (!lacked.is_empty()).then(|| {
+            let mut place = vec![NOWHERE; pieces as usize];
+            lacked.iter().enumerate().for_each(|(at, &piece)| place[piece as usize] = at as u32);
+            Box::new(Order { pieces: lacked, place, starts: vec![0] })
+        });
+        Rarity { pieces, availability: Vec::new(), counted: 0, order }
     }
 
     /// How many peers (of those that do not have all) have `piece`.
@@ -47,17 +56,18 @@ impl Rarity {
 
     /// Whether `piece` is in the order: it is missing and not begun.
     pub fn is_in_order(&self, piece: u32) -> bool {
-        self.place.get(piece as usize).is_some_and(|place| *place != NOWHERE)
+        self.order.as_ref().is_some_and(|order| order.has(piece))
     }
 
     /// The pieces in their order, the rarest first.
     pub fn in_order(&self) -> &[u32] {
-        &self.order
+        self.order.as_ref().map_or(&[], |order| &order.pieces)
     }
 
     /// The pieces that at least this many peers have, in their order.
     pub fn in_order_from(&self, availability: usize) -> &[u32] {
-        self.starts.get(availability).map_or(&[], |&start| &self.order[start as usize..])
+        let Some(order) = &self.order else { return &[] };
+        order.starts.get(availability).map_or(&[], |&start| &order.pieces[start as usize..])
     }
 
     /// One more peer has `piece`.
@@ -69,9 +79,9 @@ impl Rarity {
         self.availability.resize(self.pieces as usize, 0);
         self.availability[piece as usize] += 1;
         self.counted += 1;
-        if self.is_in_order(piece) {
-            self.up(piece, from);
-            self.settle(piece, from + 1, rng);
+        if let Some(order) = self.order.as_mut().filter(|order| order.has(piece)) {
+            order.up(piece, from);
+            order.settle(piece, from + 1, rng);
         }
     }
 
@@ -83,9 +93,9 @@ impl Rarity {
         }
         self.availability[piece as usize] -= 1;
         self.counted -= 1;
-        if self.is_in_order(piece) {
-            self.down(piece, from);
-            self.settle(piece, from - 1, rng);
+        if let Some(order) = self.order.as_mut().filter(|order| order.has(piece)) {
+            order.down(piece, from);
+            order.settle(piece, from - 1, rng);
         }
         if self.counted == 0 {
             self.availability = Vec::new();
@@ -94,18 +104,11 @@ impl Rarity {
 
     /// Takes `piece` out of the order, because it is begun or we have it. Its availability is still counted.
     pub fn remove(&mut self, piece: u32) {
-        if !self.is_in_order(piece) {
-            return;
-        }
-        for bucket in self.availability(piece) as usize..self.starts.len() - 1 {
-            self.up(piece, bucket);
-        }
-        // It is past the last border: it swaps places with the very last one and is removed.
-        self.swap(self.place[piece as usize], self.order.len() as u32 - 1);
-        self.order.pop();
-        self.place[piece as usize] = NOWHERE;
-        if self.order.is_empty() {
-            (self.order, self.place) = (Vec::new(), Vec::new());
+        let bucket = self.availability(piece) as usize;
+        let Some(order) = self.order.as_mut().filter(|order| order.has(piece)) else { return };
+        order.remove(piece, bucket);
+        if order.pieces.is_empty() {
+            self.order = None;
         }
     }
 
@@ -114,16 +117,39 @@ impl Rarity {
         if self.is_in_order(piece) {
             return;
         }
-        self.place.resize(self.pieces as usize, NOWHERE);
         let bucket = self.availability(piece) as usize;
+        let order = self.order.get_or_insert_default();
+        order.place.resize(self.pieces as usize, NOWHERE);
+        order.add(piece, bucket);
+        order.settle(piece, bucket, rng);
+    }
+}
+
+impl Order {
+    fn has(&self, piece: u32) -> bool {
+        self.place.get(piece as usize).is_some_and(|place| *place != NOWHERE)
+    }
+
+    /// Adds `piece`, which is not in the order, to its `bucket`.
+    fn add(&mut self, piece: u32, bucket: usize) {
         self.open_bucket(bucket);
-        self.place[piece as usize] = self.order.len() as u32;
-        self.order.push(piece);
+        self.place[piece as usize] = self.pieces.len() as u32;
+        self.pieces.push(piece);
         // Now it is at the end, in the last bucket, and goes down to its own.
         for above in (bucket + 1..self.starts.len()).rev() {
             self.down(piece, above);
         }
-        self.settle(piece, bucket, rng);
+    }
+
+    /// Takes `piece` out of its `bucket`.
+    fn remove(&mut self, piece: u32, bucket: usize) {
+        for bucket in bucket..self.starts.len() - 1 {
+            self.up(piece, bucket);
+        }
+        // It is past the last border: it swaps places with the very last one and is removed.
+        self.swap(self.place[piece as usize], self.pieces.len() as u32 - 1);
+        self.pieces.pop();
+        self.place[piece as usize] = NOWHERE;
     }
 
     /// Moves `piece` from the end of `bucket` over its upper border into the next.
@@ -144,21 +170,21 @@ impl Rarity {
     /// Gives `piece` a random place within its `bucket`.
     fn settle(&mut self, piece: u32, bucket: usize, rng: &mut Rng) {
         let start = self.starts[bucket];
-        let end = self.starts.get(bucket + 1).copied().unwrap_or(self.order.len() as u32);
+        let end = self.starts.get(bucket + 1).copied().unwrap_or(self.pieces.len() as u32);
         self.swap(self.place[piece as usize], start + rng.below((end - start) as usize) as u32);
     }
 
     /// Makes sure that `bucket` has a start; a new one is empty, at the end.
     fn open_bucket(&mut self, bucket: usize) {
         while self.starts.len() <= bucket {
-            self.starts.push(self.order.len() as u32);
+            self.starts.push(self.pieces.len() as u32);
         }
     }
 
     fn swap(&mut self, a: u32, b: u32) {
-        self.order.swap(a as usize, b as usize);
-        self.place[self.order[a as usize] as usize] = a;
-        self.place[self.order[b as usize] as usize] = b;
+        self.pieces.swap(a as usize, b as usize);
+        self.place[self.pieces[a as usize] as usize] = a;
+        self.place[self.pieces[b as usize] as usize] = b;
     }
 }
 
@@ -168,9 +194,11 @@ mod tests {
     use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
     fn is_sorted(rarity: &Rarity) -> bool {
-        let counts: Vec<u16> = rarity.order.iter().map(|&piece| rarity.availability(piece)).collect();
+        let counts: Vec<u16> = rarity.in_order().iter().map(|&piece| rarity.availability(piece)).collect();
         counts.is_sorted()
-            && (rarity.order.iter().enumerate()).all(|(at, &piece)| rarity.place[piece as usize] == at as u32)
+            && (rarity.order.iter()).all(|order| {
+                (order.pieces.iter().enumerate()).all(|(at, &piece)| order.place[piece as usize] == at as u32)
+            })
     }
 
     proptest! {
@@ -188,7 +216,7 @@ mod tests {
                     _ => { rarity.remove(piece); inside[piece as usize] = false; }
                 }
                 prop_assert!(is_sorted(&rarity));
-                let mut held: Vec<u32> = rarity.order.clone();
+                let mut held: Vec<u32> = rarity.in_order().to_vec();
                 held.sort();
                 let wanted: Vec<u32> = (0..20).filter(|&p| inside[p as usize]).collect();
                 prop_assert_eq!(held, wanted);
@@ -201,13 +229,13 @@ mod tests {
         let mut rng = Rng::new(1);
         let mut rarity = Rarity::new(&Bitfield::new(100_000), &mut rng);
         rarity.more(5, &mut rng);
-        (0..100_000).for_each(|piece| rarity.remove(piece));
-        assert_eq!((rarity.order.len(), rarity.starts.len()), (0, 2));
+        (1..100_000).for_each(|piece| rarity.remove(piece));
+        assert_eq!((rarity.in_order(), rarity.order.as_ref().unwrap().starts.len()), (&[0][..], 2));
     }
 
     #[test]
     fn pieces_of_the_same_rarity_come_in_random_order() {
-        let first = |seed| Rarity::new(&Bitfield::new(1000), &mut Rng::new(seed)).order.first().copied();
+        let first = |seed| Rarity::new(&Bitfield::new(1000), &mut Rng::new(seed)).in_order().first().copied();
         assert!((0..5).map(first).collect::<std::collections::BTreeSet<_>>().len() > 1);
     }
 }

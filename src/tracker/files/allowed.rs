@@ -109,7 +109,8 @@ fn read_torrent(path: &Path) -> Option<Torrent> {
     }
     let parsed = unpacked(bytes, MAX_METAINFO_BYTES).ok_or("compressed (gzip), and damaged or too large".into());
     match parsed.and_then(|bytes| Metainfo::parse(&bytes)) {
-        Ok(Metainfo { info_hash, info_hash_v2, name, length, .. }) => {
+        Ok(Metainfo { info_hash, about, name, length, .. }) => {
+            let info_hash_v2 = about.and_then(|about| about.info_hash_v2);
             let info_hash_v2 = info_hash_v2.and_then(|hash| hash.first_chunk().copied()).map(InfoHash);
             Some(Torrent { info_hash, info_hash_v2, name, length, path: path.into() })
         }
@@ -184,7 +185,7 @@ mod tests {
         fs::write(temp.path().join("both.torrent"), &hybrid).unwrap();
         fs::write(temp.path().join("old.torrent"), torrent("old", None)).unwrap();
         let metainfo = Metainfo::parse(&hybrid).unwrap();
-        let version2 = InfoHash(*metainfo.info_hash_v2.unwrap().first_chunk().unwrap());
+        let version2 = InfoHash(*metainfo.about().info_hash_v2.as_deref().unwrap().first_chunk().unwrap());
         let first = Allowed::read(temp.path(), None).unwrap();
         let again = Allowed::read(temp.path(), Some(&first)).unwrap();
         for allowed in [first, again] {

@@ -37,7 +37,7 @@ fn is_sound(meta: &Metainfo) {
     assert_eq!(end, meta.length);
     let pieces: u64 = (0..meta.piece_count()).map(|piece| u64::from(meta.piece_size(piece))).sum();
     assert_eq!(pieces, meta.length);
-    assert!(!meta.warnings.iter().any(|warning| warning.chars().any(path::is_unprintable)));
+    assert!(!meta.about().warnings.iter().any(|warning| warning.chars().any(path::is_unprintable)));
 }
 
 fn survives(bytes: &[u8]) {

@@ -29,23 +29,26 @@ fn names_that_no_disk_can_have_are_changed_and_both_are_told() {
     let meta = parse(with(one_file(), "name", "haiku R1/beta6"));
     assert_eq!((meta.name.as_str(), paths(&meta)), ("haiku R1_beta6", vec!["haiku R1_beta6".to_string()]));
     let warning = "info.name: \"haiku R1/beta6\" can't be the name of a file; \"haiku R1_beta6\" is used";
-    assert_eq!(meta.warnings, [warning]);
+    assert_eq!(meta.about().warnings, [warning]);
     let long = "x".repeat(300);
     let files: [(&[&str], i64); 5] =
         [(&["a", "b"], 1), (&["", "."], 1), (&["x/y", "\n"], 1), (&[&long], 1), (&["ok"], 1)];
     let meta = parse(folder(&files));
     let used = ["folder/a/b", "folder/_/_", "folder/x_y/%0A", &format!("folder/{}", &long[..255]), "folder/ok"];
     assert_eq!(paths(&meta), used);
-    assert_eq!(meta.warnings.len(), 3, "what is only escaped needs no words: {:?}", meta.warnings);
+    assert_eq!(meta.about().warnings.len(), 3, "what is only escaped needs no words: {:?}", meta.about().warnings);
     assert_eq!(
-        meta.warnings[1],
+        meta.about().warnings[1],
         "info.files[2].path: [\"x/y\", <1 bytes>] can't be the name of a file; \"x_y/%0A\" is used"
     );
     let many: Vec<String> = (0..100).map(|place| format!("{place}/")).collect();
     let many: Vec<Vec<&str>> = many.iter().map(|name| vec![name.as_str()]).collect();
     let many: Vec<(&[&str], i64)> = many.iter().map(|path| (&path[..], 1)).collect();
     let meta = parse(folder(&many));
-    assert_eq!((meta.warnings.len(), meta.warnings[10].as_str()), (11, "names that were changed besides these: 90"));
+    assert_eq!(
+        (meta.about().warnings.len(), meta.about().warnings[10].as_str()),
+        (11, "names that were changed besides these: 90")
+    );
 }
 
 #[test]
@@ -70,7 +73,7 @@ fn files_whose_paths_collide_are_renamed() {
     // The new name is taken.
     assert_eq!(told(&[&["a"], &["a"], &["a.1"]]), ["a", "a.1", "a.1.1"]);
     assert_eq!(told(&[&["a"], &["a"], &["a.1", "b"]]), ["a", "a.1.1", "a.1/b"]);
-    let warnings = parse(folder(&[(&["a"], 1), (&["a"], 1), (&["b"], 1), (&["b", "c"], 1)])).warnings;
+    let warnings = parse(folder(&[(&["a"], 1), (&["a"], 1), (&["b"], 1), (&["b", "c"], 1)])).about().warnings.clone();
     assert_eq!(
         warnings,
         [
@@ -89,7 +92,7 @@ fn files_whose_paths_collide_are_renamed() {
 fn warns_of_paths_that_differ_in_case_only() {
     let warnings = |paths: &[&[&str]]| {
         let files: Vec<_> = paths.iter().map(|path| (*path, 1)).collect();
-        parse(folder(&files)).warnings
+        parse(folder(&files)).about().warnings.clone()
     };
     assert!(warnings(&[&["a", "x"][..], &["A", "y"], &["ä"], &["ab"]]).is_empty());
     for pair in [[&["Ünder"][..], &["üNDER"]], [&["a", "B"], &["A", "b"]], [&["FILE"], &["file", "in it"]]] {
@@ -110,7 +113,7 @@ fn empty_content_has_no_pieces() {
 #[test]
 fn files_counts_if_length_is_there_too() {
     let meta = parse(with(folder(&[(&["a"], 5)]), "length", 70_000u64));
-    assert_eq!((meta.length, meta.is_folder, meta.warnings.len()), (5, true, 1));
+    assert_eq!((meta.length, meta.is_folder, meta.about().warnings.len()), (5, true, 1));
 }
 
 #[test]
@@ -135,7 +138,7 @@ fn padding_needs_no_path() {
 fn symlinks_are_left_out() {
     let no_length = Bencode::dict([("attr", "l".into()), ("symlink path", Bencode::list(["..", "etc"]))]);
     let meta = parse(folder_of(vec![entry("l", 0, Some(&["up"])), no_length, entry("", 5, Some(&["a"]))], 5));
-    assert_eq!((paths(&meta), meta.warnings.len()), (vec!["folder/a".to_string()], 1));
+    assert_eq!((paths(&meta), meta.about().warnings.len()), (vec!["folder/a".to_string()], 1));
     let text = error(folder_of(vec![entry("l", 5, Some(&["up"]))], 5));
     assert_eq!(text, "info.files[0].length: 5, expected 0, because it is a symlink");
     assert!(error(with(one_file(), "attr", "l")).starts_with("info.attr: \"l\", expected a file"));
@@ -146,7 +149,7 @@ fn a_hundred_thousand_files_are_read() {
     let names: Vec<String> = (0..100_000u64).map(|n| format!("{:05}.jpg", n * 77_773 % 100_000)).collect();
     let files = names.iter().map(|name| entry("", 1, Some(&["pictures", name]))).collect();
     let meta = parse(folder_of(files, 100_000));
-    assert_eq!((meta.files.len(), meta.files.at(99_999).offset, meta.warnings.len()), (100_000, 99_999, 0));
+    assert_eq!((meta.files.len(), meta.files.at(99_999).offset, meta.about().warnings.len()), (100_000, 99_999, 0));
 }
 
 /// Also if they become long when they are escaped, as in old torrents in Shift JIS.

@@ -14,9 +14,10 @@ use std::sync::atomic::AtomicU32;
 const PIECE: usize = 16384;
 
 fn open(metainfo: &Metainfo, dir: &Path, wanted: &[bool]) -> Content {
-    let content = Content::open(crate::storage::TorrentId(0), metainfo.clone(), dir, Arc::default(), false).unwrap();
+    let content =
+        Content::open(crate::storage::TorrentId(0), metainfo.clone().into(), dir, Arc::default(), false).unwrap();
     let all = metainfo.files.iter().zip(wanted).all(|(file, wanted)| *wanted || file.padding);
-    content.choose((!all).then(|| Choice::new(metainfo, wanted.to_vec())))
+    content.choose((!all).then(|| Choice::new(metainfo, wanted.to_vec()).into()))
 }
 
 /// Begins a run: finds the pieces and puts everything in its place.

@@ -3,18 +3,19 @@
 //!
 //! Floor 2, a part of the [picker](super).
 
-use super::{BegunPieces, Picker};
+use super::{BegunPieces, Chosen, Picker};
 use crate::base::rng::Rng;
 use crate::proto::peer::bitfield::Bitfield;
 
 impl Picker {
     /// From now on only the pieces in `wanted` are wanted, and no other is picked.
     pub fn want_only(&mut self, wanted: Bitfield) {
+        let mut settled = self.have.clone();
         for piece in (0..wanted.len()).filter(|&piece| !wanted.get(piece)) {
             self.rarity.remove(piece);
-            self.settled.set(piece);
+            settled.set(piece);
         }
-        self.wanted = Some(wanted);
+        self.chosen = Some(Box::new(Chosen { wanted, settled }));
     }
 
     /// Bytes of all pieces.
@@ -29,7 +30,7 @@ impl Picker {
 
     /// Bytes of the wanted pieces that are not verified yet.
     pub fn missing_bytes(&self) -> u64 {
-        self.length - self.bytes_of(&self.settled)
+        self.length - self.bytes_of(self.settled())
     }
 
     /// Bytes of these pieces: the last one of the torrent may be shorter.
@@ -48,9 +49,11 @@ impl Picker {
 
     /// We do not have `piece` any more. Returns whether we had it, and want it again.
     pub fn lose(&mut self, piece: u32, rng: &mut Rng) -> bool {
-        let wanted_again = self.have.clear(piece) && self.wanted.as_ref().is_none_or(|wanted| wanted.get(piece));
+        let wanted_again = self.have.clear(piece) && self.chosen.as_ref().is_none_or(|chosen| chosen.wanted.get(piece));
         if wanted_again {
-            self.settled.clear(piece);
+            if let Some(chosen) = &mut self.chosen {
+                chosen.settled.clear(piece);
+            }
             self.rarity.put(piece, rng);
             self.reaches.clear();
         }
@@ -64,10 +67,9 @@ impl Picker {
         for piece in 0..have.len() {
             if have.get(piece) { self.rarity.remove(piece) } else { self.rarity.put(piece, rng) }
         }
-        self.settled = have.clone();
         self.have = have;
-        if let Some(wanted) = self.wanted.take() {
-            self.want_only(wanted);
+        if let Some(chosen) = self.chosen.take() {
+            self.want_only(chosen.wanted);
         }
     }
 }

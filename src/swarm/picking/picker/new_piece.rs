@@ -4,7 +4,7 @@
 //! size it finds the rarest one. In a larger one the rarest pieces may all be such that the peer lacks them; then the
 //! rarest of some that it has is taken.
 
-use super::{Giver, MOST_LOOKED_AT, Picker};
+use super::{Giver, MOST_LOOKED_AT, Picker, settled};
 use crate::base::rng::Rng;
 use crate::base::step;
 
@@ -28,7 +28,7 @@ impl Picker {
             return free.min_by_key(|piece| self.order_of(*piece));
         }
         let reach = self.reaches.entry(giver.peer).or_default();
-        let first = reach.first(giver.has, &self.settled, is_free)?;
+        let first = reach.first(giver.has, settled(&self.have, &self.chosen), is_free)?;
         if self.sequential {
             return Some(first);
         }
@@ -58,7 +58,7 @@ impl Picker {
         let pieces = giver.has.len();
         let mut at = rng.below(pieces as usize) as u32;
         let sample = |_| {
-            let found = giver.has.first_lacked_by(&self.settled, at);
+            let found = giver.has.first_lacked_by(self.settled(), at);
             step(1);
             // (Odd, because some peers have every second piece.)
             at = (at + ((pieces / SAMPLES) | 1)) % pieces;
