@@ -95,9 +95,13 @@ mod tests {
         }
         assert_eq!((agenda.next(), due(&agenda.wakes, at(9), 3)), (Some(at(10)), vec![]));
         assert_eq!(due(&agenda.wakes, at(20), 3), [TorrentId(1), TorrentId(2)]);
+        assert_eq!(due(&agenda.saves, at(40), 2).len(), 2, "at most two");
         let later = Plan { wake: Some(at(50)), ..plans[1] };
         agenda.change(TorrentId(1), &mut plans[1], later);
         assert_eq!((agenda.next(), due(&agenda.wakes, at(20), 3)), (Some(at(20)), vec![TorrentId(2)]));
+        agenda.wakes.clear();
+        agenda.saves_from = at(70);
+        assert_eq!(agenda.next(), Some(at(70)), "no state is saved before");
         for (number, plan) in (0..).zip(&mut plans) {
             agenda.change(TorrentId(number), plan, Plan::default());
         }

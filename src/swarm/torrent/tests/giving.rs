@@ -4,6 +4,8 @@ use super::*;
 use crate::proto::peer::allowed_fast::allowed_fast;
 use crate::proto::peer::extended::{Extended, ExtendedHandshake, Incoming};
 use crate::swarm::meeting::source::Source;
+use crate::swarm::settings::Settings;
+use crate::swarm::simulation::stage::Stage;
 use std::sync::Arc;
 
 fn message(message: Message) -> Event {
@@ -41,6 +43,21 @@ fn full_house() -> Swarm {
         swarm.happen(0, Event::Peer(key_of(number), PeerEvent::Message(Message::Interested)));
     }
     swarm
+}
+
+#[test]
+fn the_choker_chooses_again_if_nothing_happens_but_time() {
+    let mut stage = Stage::of(Bitfield::full(PIECES), Settings { upload_slots: Some(4), ..Settings::default() });
+    for number in 1..=20 {
+        stage.join(number, [10, 1, 0, number as u8], number as u8, false);
+        stage.hear(number, Message::HaveNone);
+        stage.hear(number, Message::Interested);
+    }
+    let served = |stage: &Stage| stage.told.iter().filter(|(_, message)| *message == Message::Unchoke).count();
+    let before = served(&stage);
+    // Before any keep-alive is due.
+    stage.pass(Time::from_secs(95));
+    assert!(before == 4 && served(&stage) > before, "{before} at first, {} later", served(&stage));
 }
 
 #[test]
