@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 /// Most bytes to read at a time (a few blocks).
 const MOST_LOT: u64 = 128 * 1024;
-/// A lot is at most this part of the socket's buffer. The kernel counts its own overhead too (tcp(7), `tcp_adv_win_scale`):
-/// a buffer takes a half or more of its size.
+/// A lot is at most this part of the socket's buffer. The kernel counts its own overhead too (tcp(7),
+/// `tcp_adv_win_scale`): a buffer takes a half or more of its size.
 const BUFFER_SHARE: u64 = 3;
 /// The longest pause. A choke, or a have, waits for as long.
 const LONGEST: Duration = Duration::from_millis(250);
@@ -81,9 +81,9 @@ mod tests {
     /// The usual size of a socket's buffer.
     const BUFFER: u64 = 128 * 1024;
 
-    /// The pauses if `rate` bytes come a second. The socket's buffer has `buffer` bytes and takes a half of them. Without
-    /// a pause it is read every 2 ms. At the end the peer `requests` too. Also returns the share of the line that was
-    /// used.
+    /// The pauses if `rate` bytes come a second. The socket's buffer has `buffer` bytes and takes a half of them.
+    /// Without a pause it is read every 2 ms. At the end the peer `requests` too. Also returns the share of the line
+    /// that was used.
     fn pauses(rate: u64, buffer: u64, expected: u32, requests: bool) -> (Vec<Option<Duration>>, f64) {
         let begin = Instant::now();
         let (mut gathering, mut now, mut all, mut sent) = (Gathering::new(begin), begin, 0, 0);
@@ -106,6 +106,7 @@ mod tests {
         (pauses, share)
     }
 
+    /// Bytes of a block.
     const BLOCK: u64 = 16 * 1024;
 
     fn last(rate: u64, expected: u32, requests: bool) -> Option<Duration> {
@@ -140,5 +141,27 @@ mod tests {
         assert_eq!(last(1 << 20, 0, false), None);
         let (pauses, _) = pauses(1 << 20, BUFFER, u32::MAX, false);
         assert!(pauses[..MEMORY as usize - 1].iter().all(Option::is_none) && pauses[MEMORY as usize].is_some());
+    }
+
+    #[test]
+    fn a_wait_before_the_first_block_and_a_choke_do_not_look_like_a_slow_line() {
+        let begin = Instant::now();
+        let (mut gathering, mut now) = (Gathering::new(begin), begin + Duration::from_secs(30));
+        let mut pause_after = |wait, reports| {
+            now += wait;
+            let mut pause = None;
+            for _ in 0..reports {
+                // 16 MiB/s
+                now += Duration::from_millis(1);
+                gathering.came(BLOCK as usize);
+                pause = gathering.pause(u32::MAX, BUFFER, now);
+            }
+            pause
+        };
+        let usual = Duration::from_secs_f64((BUFFER / BUFFER_SHARE) as f64 / f64::from(16 << 20));
+        let first = pause_after(Duration::ZERO, MEMORY + 1).unwrap();
+        assert!(first < usual * 2, "{first:?}");
+        let choked = pause_after(Duration::from_secs(30), 4 * MEMORY).unwrap();
+        assert!(choked < usual * 2, "{choked:?}");
     }
 }

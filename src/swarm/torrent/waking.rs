@@ -83,7 +83,7 @@ impl Torrent {
     }
 
     /// Whether the time that `at` says has come for some peer.
-    pub(super) fn is_due(&self, at: impl Fn(&Torrent, &Peer) -> Option<Time>, now: Time) -> bool {
+    pub(super) fn is_due(&self, at: fn(&Torrent, &Peer) -> Option<Time>, now: Time) -> bool {
         self.peers.values().any(|peer| at(self, peer).is_some_and(|at| at <= now))
     }
 }

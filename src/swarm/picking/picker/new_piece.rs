@@ -10,8 +10,8 @@ use crate::base::step;
 
 /// Pieces picked at random before rarity counts (libtorrent's and mainline's number).
 const RANDOM_FIRST_PIECES: u32 = 4;
-/// Places in the peer's bitfield where a piece is looked for if the rarest ones are not there. The one
-/// found is then rarer than most.
+/// Places in the peer's bitfield where a piece is looked for if the rarest ones are not there. The piece found is then
+/// rarer than most.
 const SAMPLES: u32 = 64;
 
 impl Picker {
