@@ -12,9 +12,9 @@ use std::fs;
 /// Torrents that are in the folder at once.
 const TORRENTS: usize = 5_000;
 /// How often the folder is filled and emptied.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 4;
 /// Bytes by which the process may grow for each torrent that came and went. A torrent that is not forgotten takes 2
-/// KiB. Measured: 10 bytes, the state of the allocator.
+/// KiB. Measured: 33 to 38 bytes in the least of three rounds, and nothing after the seventh (the allocator's pages).
 const SLACK: u64 = 200;
 
 /// The .torrent file of one byte, without a tracker.
