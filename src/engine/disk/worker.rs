@@ -73,21 +73,6 @@ impl Run {
     }
 }
 
-/// Brings blocks of several peers, which come mixed, into the order of their places, so that they make longer runs.
-/// Everything else stays between the blocks before it and after it.
-fn sort_blocks(jobs: &mut [DiskJob]) {
-    let blocks = jobs.chunk_by_mut(|one, next| place(one).is_some() && place(next).is_some());
-    blocks.for_each(|blocks| blocks.sort_by_key(place));
-}
-
-/// Where a block is to be written. `None`: it is another job.
-fn place(job: &DiskJob) -> Option<(TorrentId, u32, u32)> {
-    match job {
-        DiskJob::Order(content, DiskOrder::Write { piece, begin, .. }) => Some((content.torrent, *piece, *begin)),
-        _ => None,
-    }
-}
-
 pub(super) struct Worker {
     device: u64,
     manager: Sender<Input>,
@@ -117,9 +102,7 @@ impl Worker {
         // Consecutive blocks of one piece.
         let mut run: Option<Run> = None;
         while let Ok(batch) = jobs.recv() {
-            let mut batch: Vec<DiskJob> = std::iter::once(batch).chain(jobs.try_iter()).flatten().collect();
-            sort_blocks(&mut batch);
-            for job in batch {
+            for job in std::iter::once(batch).chain(jobs.try_iter()).flatten() {
                 // Everything else comes after the blocks before it.
                 if !run.as_ref().is_some_and(|run| run.takes(&job)) {
                     run.take().into_iter().for_each(|run| self.write(run));
@@ -279,24 +262,5 @@ impl Worker {
     fn tell(&self, torrent: TorrentId, event: DiskEvent) {
         // The manager is gone only when the process ends.
         let _ = self.manager.send(Input::Torrent { torrent, event: Event::Disk(event) });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::testkit::{open, torrent};
-
-    #[test]
-    fn mixed_blocks_are_sorted_and_nothing_passes_another_job() {
-        let dir = tempfile::tempdir().unwrap();
-        let content = open(&torrent(BLOCK_BYTES as usize * 8, &[], BLOCK_BYTES as usize * 2, &[]).0, dir.path(), false);
-        let write = |piece, block| DiskOrder::Write { piece, begin: block * BLOCK_BYTES, data: vec![], last: false };
-        let orders = [write(1, 1), write(0, 0), write(1, 0), DiskOrder::Restart { piece: 0 }, write(3, 0), write(0, 1)];
-        let mut jobs: Vec<_> = orders.into_iter().map(|order| DiskJob::Order(Arc::clone(&content), order)).collect();
-        sort_blocks(&mut jobs);
-        let places: Vec<_> = jobs.iter().map(|job| place(job).map(|(_, piece, begin)| (piece, begin))).collect();
-        let at = |piece, block| Some((piece, block * BLOCK_BYTES));
-        assert_eq!(places, [at(0, 0), at(1, 0), at(1, 1), None, at(0, 1), at(3, 0)]);
     }
 }
