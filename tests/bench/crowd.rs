@@ -123,10 +123,9 @@ fn leech(mut socket: TcpStream, pace: Pace, shared: &Shared) -> io::Result<u64> 
     let (mut mine, mut asked, mut came) = (Vec::new(), 0, 0);
     let mut body = vec![0; 1 << 20];
     let (all, mut heard, mut begun) = (shared.pieces * PER_PIECE, Instant::now(), Instant::now());
-    socket.set_read_timeout(Some(LOOK))?;
     while shared.came.load(Ordering::Relaxed) < all {
-        match from.fill_buf() {
-            Ok(_) => heard = Instant::now(),
+        match look(&socket, &mut from) {
+            Ok(()) => heard = Instant::now(),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock && heard.elapsed() < SILENCE => continue,
             Err(error) => return Err(error),
         }
@@ -157,6 +156,17 @@ fn leech(mut socket: TcpStream, pace: Pace, shared: &Shared) -> io::Result<u64> 
         socket.write_all(&requests)?;
     }
     Ok(u64::from(came) * u64::from(BLOCK))
+}
+
+/// Waits for the next bytes, but not longer than a look takes. (The rest of a message may take longer.)
+fn look(socket: &TcpStream, from: &mut BufReader<TcpStream>) -> io::Result<()> {
+    if !from.buffer().is_empty() {
+        return Ok(());
+    }
+    socket.set_read_timeout(Some(LOOK))?;
+    let waited = from.fill_buf().map(drop);
+    socket.set_read_timeout(Some(SILENCE))?;
+    waited
 }
 
 /// Whether we have a block with this number. A piece that nobody has taken is taken for it.
