@@ -4,7 +4,7 @@
 //! `torrent/`, in groups:
 //!
 //! - `hearing`: each event goes to the file that decides about it.
-//! - `joining`, `places`, `introducing`: which peers are connected.
+//! - `joining`, `adopting`, `places`, `introducing`: which peers are connected.
 //! - `downloading`, `giving_up`, `lying`: which peer is asked for what, when it no longer is, and which sent a corrupt
 //!   block.
 //! - `choking`, `uploading`, `showing`: which peers are served, with what, how fast, and what they are shown.
@@ -15,6 +15,7 @@
 //! The ideas they decide with are in [`picking`](super::picking), [`giving`](super::giving) and
 //! [`meeting`](super::meeting). BEP 3 describes the protocol.
 
+mod adopting;
 mod choking;
 mod downloading;
 mod giving_up;

@@ -1,6 +1,7 @@
 //! Meeting: how a torrent finds peers and which of them it talks to.
 //!
-//! Announces to trackers, addresses that wait for a connection, bans and the blocklist. A torrent owns one [`Meeting`].
+//! Announces to trackers, addresses that wait for a connection, bans and the blocklist. A torrent owns one [`Meeting`];
+//! if at first only its link is known, the [machine that learns the rest](crate::swarm::learning) has it before.
 
 pub mod announcer;
 pub mod bans;
