@@ -4,9 +4,9 @@
 //! network disks do not report changes. A file that is not a torrent may be half written: it is reported only if it
 //! stayed the same from one look to the next, and only once.
 
+mod changes;
 mod links;
 
-use super::changes::Changes;
 use super::learn::Described;
 use super::obstacles::{Obstacle, Running};
 use crate::base::path::for_terminal;
@@ -17,6 +17,7 @@ use crate::engine::{Job, LinkJob};
 use crate::proto::id::InfoHash;
 use crate::storage::resume::StateDir;
 use crate::sys::stamp::stamp;
+use changes::Changes;
 use links::Found;
 use std::collections::BTreeMap;
 use std::fs;

@@ -5,7 +5,6 @@
 //! person and what the watcher has seen. So the screen and ^C answer even if a disk hangs.
 
 pub mod blocklist;
-pub mod changes;
 pub mod entry;
 pub mod folder;
 pub mod keys;
