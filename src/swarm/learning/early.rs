@@ -55,11 +55,7 @@ impl Early {
             Message::Unchoke => self.chokes = false,
             Message::Interested => self.is_interested = true,
             Message::NotInterested => self.is_interested = false,
-            Message::AllowedFast(piece) => {
-                if self.allowed.len() < MOST_ALLOWED {
-                    self.allowed.push(piece);
-                }
-            }
+            Message::AllowedFast(piece) if self.allowed.len() < MOST_ALLOWED => self.allowed.push(piece),
             Message::Have(piece) => self.have(piece)?,
             Message::HaveNone if self.pieces.is_some() => return Err("a further have none says nothing new"),
             Message::HaveNone => self.pieces = Some(Pieces::Nothing),
