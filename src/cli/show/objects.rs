@@ -42,7 +42,7 @@ pub const EVENTS: Section = Section {
                  peers, and takes one of the places of --max-downloads), under_way (bytes that arrived but \
                  are not verified yet), why (the reason why nothing arrives; null: something arrives), known (peers \
                  that can be tried), unchoking (peers that unchoke us), sources (how many connected peers are from a \
-                 tracker, and how many incoming), swarm_seeds, swarm_leechers, swarm_completed \
+                 tracker, from a magnet link, and how many incoming), swarm_seeds, swarm_leechers, swarm_completed \
                  (of the whole swarm, as trackers count; null: no tracker says)",
             ),
             (
@@ -194,6 +194,7 @@ mod tests {
     use super::*;
     use crate::cli::run::session::tests::{session, status};
     use crate::engine::{Phase, Problem, ProblemKind};
+    use crate::swarm::figures::Status;
     use crate::swarm::standing::DiskTrouble;
     use std::collections::{BTreeMap, BTreeSet};
 
@@ -252,10 +253,12 @@ mod tests {
     /// The book lists every field of every event, and no others.
     #[test]
     fn the_book_has_every_field_of_every_event() {
-        let run = session(vec![("a", 5, Phase::Running(status(2).into()))]);
+        let every_source = Status { sources: [1, 0, 0, 0, 1, 1], ..status(2) };
+        let run = session(vec![("a", 5, Phase::Running(every_source.into()))]);
         let (torrent, host) = (TorrentId(0), "t.example".to_string());
         let updates = [
             Update::Started,
+            Update::Learned(torrent),
             Update::Ticked,
             Update::Checked(TorrentId(0)),
             Update::Complete(TorrentId(0)),
