@@ -87,6 +87,8 @@ struct Meeting {
     /// Peers that are gone, and sent blocks that are not verified yet.
     departed: BTreeMap<PeerKey, Identity>,
     announcer: Announcer,
+    /// The torrent was announced in the local network.
+    asked_locally: bool,
     /// Connections being opened.
     connecting: usize,
     /// When a peer last gave way to an address.
@@ -193,6 +195,7 @@ impl Torrent {
                 bans: Bans::default(),
                 departed: BTreeMap::new(),
                 announcer: Announcer::new(&metainfo.tiers, now, rng),
+                asked_locally: false,
                 connecting: 0,
                 made_room: now,
                 look_for_room: now,

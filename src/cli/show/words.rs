@@ -92,7 +92,7 @@ pub fn why_waiting(status: &Status) -> String {
     } else if status.liars > 0 {
         format!("no peers except {} that sent corrupt data", status.liars)
     } else {
-        trackers::why_no_peers(&status.trackers)
+        trackers::why_no_peers(&status.trackers, status.asked_locally)
     }
 }
 

@@ -35,6 +35,7 @@ impl Manager {
         let Slot { state, .. } = *slot;
         if let State::Running(torrent, content) = state {
             self.peers.around.directory.remove(&content.metainfo.info_hash);
+            self.lsd.remove(&content.metainfo.info_hash);
             self.disks.disk.end(&content);
             self.trackers.part(id, torrent);
         }
@@ -77,6 +78,7 @@ impl Manager {
     /// Tells the trackers of a torrent, and closes its connections.
     pub(super) fn stop_torrent(&mut self, id: TorrentId, now: Time) {
         if let Some(State::Running(torrent, content)) = self.torrents.get_mut(&id).map(|slot| &mut slot.state) {
+            self.lsd.remove(&content.metainfo.info_hash);
             self.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
             torrent.stop(&mut Turn { now, shared: &mut self.shared, actions: &mut self.actions });
             self.carry_out(id, now);

@@ -76,6 +76,9 @@ impl Manager {
         slot.saved.at = now;
         slot.kept = known.map(|known| Kept::new(&content, known));
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
+        if !content.metainfo.private {
+            self.lsd.add(id, content.metainfo.info_hash);
+        }
         self.peers.around.directory.add(content);
         self.news.tell(Notice::Joined { torrent: id, had_bytes, hashed_bytes, is_complete });
         self.handle(id, Event::Timer, now);

@@ -57,6 +57,7 @@ impl Torrent {
     /// that may be from strangers (BEP 27).
     pub(super) fn found(&mut self, source: Source, addrs: &[SocketAddr], now: Time) {
         if !self.private || source.is_for_private() {
+            self.meeting.asked_locally |= source == Source::Lsd;
             addrs.iter().take(MOST_FOUND).for_each(|&addr| self.meeting.candidates.add(addr, source, now));
         }
     }
