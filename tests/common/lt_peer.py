@@ -67,6 +67,8 @@ def peer(role, torrent, dir_, interface, rate):
     if role == 'seed':
         p.flags |= lt.torrent_flags.seed_mode
     h = s.add_torrent(p)
+    if lsd:
+        print('started', flush=True)
     uploaded = 0
     while True:
         status = h.status()

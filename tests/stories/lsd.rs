@@ -158,7 +158,11 @@ fn libtorrent_finds_us_and_we_find_libtorrent() {
                 assert!(running.stderr().contains("10.77.0.2:7001 has"), "by its address and its port");
                 (running, other)
             } else {
-                let other = theirs();
+                let mut other = theirs();
+                wait_until("it has started", PATIENCE, || {
+                    other.must_run();
+                    other.stdout().contains("started")
+                });
                 let running = ours();
                 wait_until("it hears us", PATIENCE, || other.stdout().contains("lsd "));
                 (running, other)
