@@ -162,6 +162,7 @@ mod tests {
         assert_eq!(why_no_peers(&all[2..], false), "no peers yet: no tracker was asked; next announce in 5 s");
     }
 
+    // Feature: lsd.
     #[cfg(feature = "lsd")]
     #[test]
     fn the_local_network_counts_too() {
