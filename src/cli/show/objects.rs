@@ -36,8 +36,8 @@ pub const EVENTS: Section = Section {
                 "every second, for each torrent: checked (bytes checked so far), has_place (it downloads or waits for \
                  peers, and takes one of the places of --max-downloads), under_way (bytes that arrived but \
                  are not verified yet), why (the reason why nothing arrives; null: something arrives), known (peers \
-                 that can be tried), unchoking (peers that unchoke us), sources (how many connected peers are from a \
-                 tracker, the local network (lsd), and how many incoming), swarm_seeds, swarm_leechers, swarm_completed \
+                 that can be tried), unchoking (peers that unchoke us), sources (how many connected peers are from \
+                 tracker, lsd or incoming), swarm_seeds, swarm_leechers, swarm_completed \
                  (of the whole swarm, as trackers count; null: no tracker says)",
             ),
             (

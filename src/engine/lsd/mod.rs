@@ -7,6 +7,9 @@
 
 // Feature: lsd.
 #[cfg(feature = "lsd")]
+mod caps;
+// Feature: lsd.
+#[cfg(feature = "lsd")]
 mod schedule;
 // Feature: lsd.
 #[cfg(feature = "lsd")]

@@ -1,4 +1,4 @@
-//! Which torrents are announced in the local network, and when; and how many packets of others are read.
+//! Which torrents are announced in the local network, and when.
 //!
 //! Floor 3, part of [`lsd`](super), but pure: time is an argument. All torrents share one packet a second. A packet
 //! names one torrent, because older programs understand no other (transmission 3 reads 200 bytes, rqbit one info-hash),
@@ -119,34 +119,6 @@ impl Schedule {
     }
 }
 
-/// How many packets of others are read (transmission's numbers). The rest is thrown away unread, so that a flood costs
-/// nothing.
-#[derive(Default)]
-pub struct Allowance {
-    since: Time,
-    read: u32,
-}
-
-impl Allowance {
-    const PACKETS: u32 = 50;
-    const PERIOD: Time = Time::from_secs(5);
-
-    /// Whether a packet that came may be read.
-    pub fn take(&mut self, now: Time) -> bool {
-        if now.saturating_sub(self.since) >= Allowance::PERIOD {
-            *self = Allowance { since: now, read: 0 };
-        }
-        self.read += 1;
-        self.read <= Allowance::PACKETS
-    }
-
-    /// Until when no packet is read; `None`: the next one is.
-    pub fn used_up_until(&self, now: Time) -> Option<Time> {
-        let end = self.since + Allowance::PERIOD;
-        (self.read >= Allowance::PACKETS && now < end).then_some(end)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,17 +235,5 @@ mod tests {
         schedule.add(TorrentId(5), hash(0), at(1));
         assert_eq!(schedule.sent(&[hash(0)]), [TorrentId(5)], "another torrent has its info-hash now");
         assert_eq!(schedule.heard(&hash(0), at(1)), Some(TorrentId(5)));
-    }
-
-    #[test]
-    fn a_flood_is_not_read() {
-        let mut allowance = Allowance::default();
-        let read = (0..100_000).filter(|number| allowance.take(Time::from_millis(*number))).count();
-        assert_eq!(read, 20 * 50, "50 each 5 s for 100 s");
-        let now = at(1000);
-        assert!((0..50).all(|_| allowance.used_up_until(now).is_none() && allowance.take(now)));
-        assert_eq!(allowance.used_up_until(now), Some(at(1005)));
-        assert_eq!(allowance.used_up_until(at(1005)), None);
-        assert!(!allowance.take(at(1004)) && allowance.take(at(1005)));
     }
 }

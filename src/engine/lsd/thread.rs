@@ -3,7 +3,8 @@
 //! Floor 3, part of [`lsd`](super). It runs while there is a torrent to announce. The manager and this thread share the
 //! schedule under a lock, which is never held while something is sent.
 
-use super::schedule::{Allowance, Schedule};
+use super::caps::{Allowance, Ports};
+use super::schedule::Schedule;
 use super::sockets::Sockets;
 use crate::base::hex::to_hex;
 use crate::base::time::{Time, sooner};
@@ -91,7 +92,7 @@ impl Search {
 
     fn run(&self) {
         let mut sockets = Sockets::open();
-        let mut allowance = Allowance::default();
+        let mut caps = (Allowance::default(), Ports::default());
         loop {
             let now = self.started.elapsed();
             let (packet, next) = {
@@ -107,9 +108,9 @@ impl Search {
             if !packet.is_empty() {
                 self.announce(&mut sockets, packet);
             }
-            let deaf_until = allowance.used_up_until(now);
+            let deaf_until = caps.0.used_up_until(now);
             for ready in self.wait(&sockets, deaf_until.is_some(), sooner(next, deaf_until)) {
-                self.read(&sockets, ready, &mut allowance);
+                self.read(&sockets, ready, &mut caps);
             }
         }
     }
@@ -146,7 +147,7 @@ impl Search {
     }
 
     /// Reads what waits in a socket, as far as that is allowed.
-    fn read(&self, sockets: &Sockets, number: usize, allowance: &mut Allowance) {
+    fn read(&self, sockets: &Sockets, number: usize, (allowance, ports): &mut (Allowance, Ports)) {
         let Some(socket) = sockets.all().nth(number) else { return };
         // One byte more than the longest packet, so that one that is too long is not taken for that.
         let mut buffer = [0; MOST_BYTES + 1];
@@ -155,19 +156,19 @@ impl Search {
             && let Some((from, length)) = Sockets::receive(socket, &mut buffer)
         {
             if !sockets.is_own(from) && allowance.take(now) && sockets.is_local(from) {
-                self.hear(from, &buffer[..length], now);
+                self.hear(from, &buffer[..length], ports, now);
             }
         }
     }
 
     /// A packet came from a program in a local network.
-    fn hear(&self, from: SocketAddr, packet: &[u8], now: Time) {
+    fn hear(&self, from: SocketAddr, packet: &[u8], ports: &mut Ports, now: Time) {
         let Some(packet) = Packet::parse(packet).filter(|packet| packet.cookie != Some(&self.cookie)) else { return };
         let mut peer = from;
         peer.set_port(packet.port);
         for info_hash in packet.info_hashes {
             let ours = lock(&self.plan).schedule.heard(&info_hash, now);
-            if let Some(torrent) = ours {
+            if let Some(torrent) = ours.filter(|_| ports.may_try(peer.ip(), peer.port(), now)) {
                 log::debug!("{peer} has {info_hash}, it says in the local network");
                 self.found(torrent, vec![peer]);
             }

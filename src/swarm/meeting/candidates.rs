@@ -20,10 +20,6 @@ const FIRST_RETRY: Time = Time::from_secs(10);
 /// The wait before a peer that was connected and left is tried again.
 const RECONNECT: Time = Time::from_secs(30);
 
-/// Addresses of one IP address that are kept because it announced them in the local network, where nothing proves that a
-/// packet comes from there. Several programs on a machine are normal.
-const MOST_OF_ONE: usize = 8;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// To be tried from this moment on.
@@ -60,14 +56,7 @@ impl Candidates {
     /// `source` named `addr`. An address that nothing can listen on is ignored; one that is known keeps its source.
     pub fn add(&mut self, addr: SocketAddr, source: Source, now: Time) {
         let ip = addr.ip();
-        if addr.port() == 0 || ip.is_unspecified() || ip.is_multicast() {
-            return;
-        }
-        let of_one = |(other, known): &(&SocketAddr, &Candidate)| other.ip() == ip && known.source == source;
-        if source == Source::Lsd && self.known.iter().filter(of_one).count() >= MOST_OF_ONE {
-            return;
-        }
-        if !self.has_room_for(addr) {
+        if addr.port() == 0 || ip.is_unspecified() || ip.is_multicast() || !self.has_room_for(addr) {
             return;
         }
         self.known.entry(addr).or_insert_with(|| {
@@ -240,16 +229,6 @@ mod tests {
         let mut known = Candidates::default();
         (1..=5000).for_each(|port| known.add(addr(port), Source::Tracker, Time::ZERO));
         assert_eq!(known.known.len(), MOST_CANDIDATES);
-    }
-
-    #[test]
-    fn the_local_network_names_few_ports_of_a_machine() {
-        let mut known = Candidates::default();
-        (1..=500).for_each(|port| known.add(addr(port), Source::Lsd, Time::ZERO));
-        assert_eq!(known.known.len(), MOST_OF_ONE);
-        known.add(SocketAddr::from(([10, 0, 0, 2], 1)), Source::Lsd, Time::ZERO);
-        known.add(addr(600), Source::Tracker, Time::ZERO);
-        assert_eq!(known.known.len(), MOST_OF_ONE + 2);
     }
 
     /// Peers that come and go, and each time say that they listen on another port.
