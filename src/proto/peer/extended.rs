@@ -7,6 +7,7 @@
 //! it, one that is longer than its limit is skipped before anything is allocated, and it can be sent only to a peer
 //! whose `m` names it.
 
+use super::metadata::{self, Metadata};
 use crate::proto::bencode::{self, Bencode, Value};
 use crate::proto::tracker::compact;
 use core::net::IpAddr;
@@ -22,6 +23,8 @@ const MAX_HANDSHAKE_BYTES: u32 = 32 * 1024;
 /// The extended messages that we understand, besides the handshake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Extension {
+    /// Blocks of the description of the torrent (BEP 9).
+    Metadata,
     /// Whether its sender downloads nothing (any more): one byte, 0 or 1. It comes from libtorrent, and updates
     /// `upload_only` of the handshake (BEP 21).
     UploadOnly,
@@ -39,11 +42,13 @@ struct Row {
 
 impl Extension {
     /// All of them, in the order of [`Ids`].
-    pub const ALL: [Extension; 1] = [Extension::UploadOnly];
+    pub const ALL: [Extension; 2] = [Extension::Metadata, Extension::UploadOnly];
 
     /// The table of extended messages.
     const fn row(self) -> Row {
         match self {
+            // A block, and the dict before it. libtorrent closes a connection at a longer one.
+            Extension::Metadata => Row { name: "ut_metadata", our_id: 2, most_bytes: 17 * 1024 },
             Extension::UploadOnly => Row { name: "upload_only", our_id: 3, most_bytes: 1 },
         }
     }
@@ -61,6 +66,22 @@ pub fn limit(id: u8) -> Option<u32> {
     Extension::of_our_id(id).map(|extension| extension.row().most_bytes)
 }
 
+/// Which of the extended messages are offered that not every torrent uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offers {
+    /// [`Extension::Metadata`].
+    pub metadata: bool,
+}
+
+impl Offers {
+    fn has(self, extension: Extension) -> bool {
+        match extension {
+            Extension::Metadata => self.metadata,
+            Extension::UploadOnly => true,
+        }
+    }
+}
+
 /// The ids that a peer gives to extended messages: what is under `m` in its handshake. Id 0: the peer no longer
 /// accepts this message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,8 +89,13 @@ pub struct Ids([Option<u8>; Extension::ALL.len()]);
 
 impl Ids {
     /// The ids that we give.
-    fn ours() -> Ids {
-        Ids(Extension::ALL.map(|extension| Some(extension.row().our_id)))
+    fn ours(offers: Offers) -> Ids {
+        Ids(Extension::ALL.map(|extension| offers.has(extension).then_some(extension.row().our_id)))
+    }
+
+    /// Whether the peer understands `extension`.
+    pub fn has(&self, extension: Extension) -> bool {
+        self.message(extension, Vec::new()).is_some()
     }
 
     /// Adds what a further handshake of the peer names; it changes nothing else (BEP 10).
@@ -110,6 +136,8 @@ pub struct Extended {
 pub enum Incoming {
     /// The extended handshake.
     Handshake(ExtendedHandshake),
+    /// [`Extension::Metadata`].
+    Metadata(Metadata),
     /// [`Extension::UploadOnly`].
     UploadOnly(bool),
 }
@@ -126,6 +154,7 @@ impl Extended {
             return ExtendedHandshake::parse(&self.payload).map(Incoming::Handshake);
         }
         match Extension::of_our_id(self.id)? {
+            Extension::Metadata => Metadata::parse(&self.payload).map(Incoming::Metadata),
             Extension::UploadOnly => self.payload.first().map(|byte| Incoming::UploadOnly(*byte != 0)),
         }
     }
@@ -159,17 +188,20 @@ pub struct ExtendedHandshake {
     pub your_ip: Option<IpAddr>,
     /// It downloads nothing (any more): a seed, or a peer that has all it wants (BEP 21). `None`: it does not say.
     pub upload_only: Option<bool>,
+    /// The bytes of the description of the torrent, if it has that and the number can be true (BEP 9).
+    pub metadata_size: Option<u32>,
 }
 
 impl ExtendedHandshake {
-    /// A handshake of ours, which offers every extended message of the table.
-    pub fn ours() -> ExtendedHandshake {
-        ExtendedHandshake { ids: Ids::ours(), ..ExtendedHandshake::default() }
+    /// A handshake of ours, which offers the extended messages of the table that are always offered, and `offers`.
+    pub fn ours(offers: Offers) -> ExtendedHandshake {
+        ExtendedHandshake { ids: Ids::ours(offers), ..ExtendedHandshake::default() }
     }
 
     /// The message.
     pub fn message(&self) -> Extended {
         let mut entries = vec![("m", self.ids.emit())];
+        entries.extend(self.metadata_size.map(|size| ("metadata_size", u64::from(size).into())));
         entries.extend(self.reqq.map(|count| ("reqq", u64::from(count).into())));
         entries.extend(self.version.as_deref().map(|version| ("v", version.into())));
         entries.extend(self.port.map(|port| ("p", u64::from(port).into())));
@@ -181,8 +213,8 @@ impl ExtendedHandshake {
     /// Reads the payload; `None` if it is no dict.
     fn parse(payload: &[u8]) -> Option<ExtendedHandshake> {
         let (dict, _) = bencode::decode_prefix(payload).ok()?;
-        let [m, reqq, version, port, ip, only] =
-            dict.get_all([b"m", b"reqq", b"v", b"p", b"yourip", b"upload_only"])?;
+        let [m, reqq, version, port, ip, only, size] =
+            dict.get_all([b"m", b"reqq", b"v", b"p", b"yourip", b"upload_only", b"metadata_size"])?;
         let number = |value: Option<Value>| value.and_then(Value::as_int);
         Some(ExtendedHandshake {
             ids: m.map(Ids::parse).unwrap_or_default(),
@@ -191,6 +223,7 @@ impl ExtendedHandshake {
             port: number(port).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0),
             your_ip: ip.and_then(Value::as_bytes).and_then(compact::address),
             upload_only: number(only).map(|only| only != 0),
+            metadata_size: size.and_then(metadata::size_of),
         })
     }
 }

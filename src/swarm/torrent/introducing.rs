@@ -4,14 +4,11 @@
 //! each is decided here.
 
 use super::{Torrent, Turn, send};
-use crate::proto::peer::extended::{Extended, ExtendedHandshake, Extension, Incoming};
+use crate::proto::peer::extended::{Extended, ExtendedHandshake, Extension, Incoming, Offers};
 use crate::proto::peer::message::Message;
-use crate::swarm::meeting::source::Source;
-use crate::swarm::peer::{MOST_WANTED, Peer, PeerKey};
+use crate::swarm::meeting::introduction::introduction;
+use crate::swarm::peer::{Peer, PeerKey};
 use core::net::SocketAddr;
-
-/// What we call ourselves.
-const VERSION: &str = concat!("swarmlet ", env!("CARGO_PKG_VERSION"));
 
 impl Torrent {
     /// Sends our extended handshake, if the peer speaks the extension protocol.
@@ -19,13 +16,8 @@ impl Torrent {
         let is_seeding = self.is_seeding();
         let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.reserved.extension()) else { return };
         let handshake = ExtendedHandshake {
-            reqq: Some(MOST_WANTED as u32),
-            version: Some(VERSION.to_string()),
-            // A peer that connected to us knows our port already.
-            port: peer.identity.outgoing.then_some(self.settings.port),
-            your_ip: Some(peer.identity.addr.ip()),
             upload_only: (is_seeding && !peer.sees_little).then_some(true),
-            ..ExtendedHandshake::ours()
+            ..introduction(&self.settings, &peer.identity, Offers::default())
         };
         send(peer, Message::Extended(handshake.message()), turn);
     }
@@ -35,11 +27,11 @@ impl Torrent {
         match message.parse() {
             Some(Incoming::Handshake(theirs)) => self.introduced(key, theirs, turn),
             Some(Incoming::UploadOnly(upload_only)) => self.got_upload_only(key, upload_only, turn),
-            None => {}
+            Some(Incoming::Metadata(_)) | None => {}
         }
     }
 
-    fn introduced(&mut self, key: PeerKey, theirs: ExtendedHandshake, turn: &mut Turn) {
+    pub(super) fn introduced(&mut self, key: PeerKey, theirs: ExtendedHandshake, turn: &mut Turn) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         peer.extended.update(theirs.ids);
         if let Some(reqq) = theirs.reqq {
@@ -48,8 +40,7 @@ impl Torrent {
         if let (Some(port), None) = (theirs.port, peer.listens) {
             let listens = SocketAddr::new(peer.identity.addr.ip(), port);
             peer.listens = Some(listens);
-            self.found(Source::Incoming, &[listens], turn.now);
-            self.meeting.candidates.busy(listens);
+            self.meeting.listens(listens, turn.now);
         }
         if let Some(upload_only) = theirs.upload_only {
             self.got_upload_only(key, upload_only, turn);
@@ -66,7 +57,8 @@ impl Torrent {
 /// Tells the peer that we download nothing any more. It need not know of all our pieces yet.
 pub(super) fn tell_upload_only(peer: &mut Peer, turn: &mut Turn) {
     if peer.reserved.extension() {
-        let handshake = || ExtendedHandshake { upload_only: Some(true), ..ExtendedHandshake::ours() }.message();
+        let handshake =
+            || ExtendedHandshake { upload_only: Some(true), ..ExtendedHandshake::ours(Offers::default()) }.message();
         let message = peer.extended.message(Extension::UploadOnly, vec![1]).unwrap_or_else(handshake);
         send(peer, Message::Extended(message), turn);
     }

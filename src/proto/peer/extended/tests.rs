@@ -23,12 +23,16 @@ fn a_handshake_that_is_written_is_read_again() {
         port: Some(6881),
         your_ip: Some(IpAddr::from([80, 4, 4, 200])),
         upload_only: Some(true),
+        metadata_size: Some(31235),
     };
     let bytes = payload(&all);
     let text = bytes.escape_ascii().to_string();
-    assert_eq!(text, "d1:mde1:pi6881e4:reqqi512e11:upload_onlyi1e1:v14:swarmlet 0.1.06:yourip4:P\\x04\\x04\\xc8e");
+    assert_eq!(
+        text,
+        "d1:mde13:metadata_sizei31235e1:pi6881e4:reqqi512e11:upload_onlyi1e1:v14:swarmlet 0.1.06:yourip4:P\\x04\\x04\\xc8e"
+    );
     assert_eq!(read(&bytes), Some(all));
-    let six = ExtendedHandshake { your_ip: Some(IpAddr::from([7; 16])), ..ExtendedHandshake::ours() };
+    let six = ExtendedHandshake { your_ip: Some(IpAddr::from([7; 16])), ..ExtendedHandshake::ours(Offers::default()) };
     assert_eq!(read(&payload(&six)), Some(six));
 }
 
@@ -46,7 +50,9 @@ fn the_example_of_bep_10_and_nonsense() {
 
 #[test]
 fn our_handshake_offers_the_table_and_each_of_its_ids_is_accepted() {
-    assert_eq!(payload(&ExtendedHandshake::ours()), b"d1:md11:upload_onlyi3eee");
+    assert_eq!(payload(&ExtendedHandshake::ours(Offers::default())), b"d1:md11:upload_onlyi3eee");
+    let all = ExtendedHandshake::ours(Offers { metadata: true });
+    assert_eq!(payload(&all), b"d1:md11:upload_onlyi3e11:ut_metadatai2eee");
     for (place, extension) in Extension::ALL.into_iter().enumerate() {
         let row = extension.row();
         assert_eq!((extension as usize, Extension::of_our_id(row.our_id)), (place, Some(extension)));

@@ -30,6 +30,7 @@ fn introductions(message: &Message) -> Option<ExtendedHandshake> {
     match message.parse()? {
         Incoming::Handshake(told) => Some(told),
         Incoming::UploadOnly(only) => Some(ExtendedHandshake { upload_only: Some(only), ..Default::default() }),
+        other => panic!("{other:?}"),
     }
 }
 

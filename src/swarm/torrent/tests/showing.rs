@@ -50,6 +50,7 @@ fn each_peer_is_shown_a_different_piece_and_the_next_when_another_peer_has_it() 
         Message::Extended(message) => match message.parse().unwrap() {
             Incoming::Handshake(told) => told.upload_only.is_some(),
             Incoming::UploadOnly(_) => true,
+            other => panic!("{other:?}"),
         },
         _ => false,
     };
