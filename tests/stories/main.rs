@@ -21,6 +21,7 @@ mod interop_swarm;
 mod interop_track;
 mod limits;
 mod lsd;
+mod magnet;
 mod make;
 mod many;
 mod many_come_and_go;

@@ -19,6 +19,7 @@ mod sockets;
 mod thread;
 
 use super::input::Input;
+use crate::base::time::Time;
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crossbeam_channel::Sender;
@@ -43,11 +44,12 @@ impl Lsd {
         })
     }
 
-    /// Announces a torrent from now on, and looks for its peers. It must not be private.
-    pub fn add(&self, torrent: TorrentId, info_hash: InfoHash) {
+    /// Announces a torrent from now on, but not before `after` has passed, and looks for its peers. It must not be
+    /// private.
+    pub fn add(&self, torrent: TorrentId, info_hash: InfoHash, after: Time) {
         // Feature: lsd.
         #[cfg(feature = "lsd")]
-        self.search.iter().for_each(|search| thread::add(search, torrent, info_hash));
+        self.search.iter().for_each(|search| thread::add(search, torrent, info_hash, after));
     }
 
     /// Announces a torrent no longer, if it was announced.

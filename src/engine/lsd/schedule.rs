@@ -44,10 +44,14 @@ struct Turn {
 }
 
 impl Schedule {
-    /// A torrent is to be announced from now on. One that is announced already keeps its turn.
-    pub fn add(&mut self, torrent: TorrentId, info_hash: InfoHash, now: Time) {
-        let new = || Turn { torrent, at: now, repeats: 0, answer_from: Time::ZERO, told: false };
+    /// A torrent is to be announced, and is not to be heard of before `at`. One that was announced already keeps its
+    /// turn.
+    pub fn add(&mut self, torrent: TorrentId, info_hash: InfoHash, at: Time) {
+        let new = || Turn { torrent, at, repeats: 0, answer_from: at, told: false };
         let turn = self.torrents.entry(info_hash).or_insert_with(new);
+        if turn.repeats == 0 {
+            (turn.at, turn.answer_from) = (turn.at.min(at), turn.answer_from.min(at));
+        }
         if turn.torrent != torrent {
             (turn.torrent, turn.told) = (torrent, false);
         }
@@ -68,9 +72,9 @@ impl Schedule {
         self.torrents.values().map(|turn| turn.at).min().map(|at| self.soonest(at))
     }
 
-    /// When a torrent that is added now can be announced.
-    pub fn soonest(&self, now: Time) -> Time {
-        now.max(self.next_packet)
+    /// When a torrent whose turn is at `at` can be announced.
+    pub fn soonest(&self, at: Time) -> Time {
+        at.max(self.next_packet)
     }
 
     /// The torrents of a packet that is sent now, those that waited longest first; none: it is not time for one.
@@ -223,6 +227,17 @@ mod tests {
             }
         }
         assert!((24..=50).contains(&sent), "{sent} packets in an hour");
+    }
+
+    /// A link may be that of a private torrent.
+    #[test]
+    fn a_torrent_that_has_to_wait_does_not_answer_either() {
+        let mut schedule = Schedule::default();
+        schedule.add(TorrentId(0), hash(0), at(10));
+        assert_eq!(schedule.heard(&hash(0), at(3)), Some(TorrentId(0)));
+        assert_eq!((schedule.next(), schedule.packet(at(9))), (Some(at(10)), Vec::new()));
+        schedule.add(TorrentId(0), hash(0), at(4));
+        assert_eq!(schedule.next(), Some(at(4)), "it is known to be public now");
     }
 
     #[test]

@@ -49,13 +49,13 @@ struct Plan {
     wakes: Option<Time>,
 }
 
-/// Announces a torrent from now on. If the thread does not run, it is started.
-pub fn add(search: &Arc<Search>, torrent: TorrentId, info_hash: InfoHash) {
-    let (mut plan, now) = (lock(&search.plan), search.started.elapsed());
-    plan.schedule.add(torrent, info_hash, now);
+/// Announces a torrent when `after` has passed. If the thread does not run, it is started.
+pub fn add(search: &Arc<Search>, torrent: TorrentId, info_hash: InfoHash, after: Time) {
+    let (mut plan, at) = (lock(&search.plan), search.started.elapsed() + after);
+    plan.schedule.add(torrent, info_hash, at);
     if plan.runs {
         // If thousands are added at once, the first of them wakes it.
-        return if plan.wakes.is_none_or(|at| plan.schedule.soonest(now) < at) {
+        return if plan.wakes.is_none_or(|wakes| plan.schedule.soonest(at) < wakes) {
             search.wake()
         };
     }

@@ -80,7 +80,7 @@ pub fn session(torrents: Vec<(&str, u64, Phase)>) -> Session {
         entry.phase = phase.clone();
         match phase {
             Phase::Running(status) => (entry.status, entry.joined) = (Some(status), Some((now, 0))),
-            Phase::Checking(_) | Phase::Failed(_) => {}
+            Phase::Learning(_) | Phase::Checking(_) | Phase::Failed(_) => {}
         }
         (TorrentId(number), Box::new(entry))
     };
