@@ -180,6 +180,22 @@ fn libtorrent_finds_us_and_we_find_libtorrent() {
 }
 
 #[test]
+fn a_link_without_trackers_is_enough() {
+    if !here(&[Tool::Libtorrent]) {
+        return;
+    }
+    let Some(stage) = Stage::new(Addresses::Both) else { return };
+    let link = format!("magnet:?xt=urn:btih:{}", hex(&stage.torrent.info_hash));
+    let get = Get::new("get", stage.path()).arg(link).with_lsd().arg("-vv");
+    let running = stage.start(&get, 0);
+    let mut command = libtorrent::python();
+    command.arg("lsd-seed").arg(&stage.torrent.file).arg(&stage.source).args(["0.0.0.0:7001", "0"]);
+    let _seed = Process::start("libtorrent", &mut stage.lan.command(1, &command), stage.path());
+    running.wait().assert_code(0);
+    stage.content.assert_same_in(&get.dir);
+}
+
+#[test]
 fn transmission_finds_us_and_we_find_transmission() {
     if !here(&[Tool::Transmission]) {
         return;
