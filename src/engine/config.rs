@@ -9,6 +9,7 @@ use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
 use crate::storage::Duty;
 use crate::storage::resume::{SAVE_EVERY, StateDir};
+use crate::swarm::learning;
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::settings::Settings;
 use std::ops::RangeInclusive;
@@ -51,12 +52,14 @@ pub struct Config {
     pub check_all: bool,
     /// Overwrite a user's files that have the paths of wanted files, instead of refusing the torrent.
     pub overwrite: bool,
+    /// Find peers in the local network, and be found there (BEP 14). Off by default: the command line turns it on.
+    pub lsd: bool,
     /// Addresses that are not connected to, and whose connections are refused.
     pub blocklist: Blocklist,
 }
 
 impl Default for Config {
-    /// The defaults of the command line.
+    /// The defaults of the command line, but nothing is sent into the local network.
     fn default() -> Config {
         Config {
             torrent: Settings::default(),
@@ -71,6 +74,7 @@ impl Default for Config {
             save_every: SAVE_EVERY,
             check_all: false,
             overwrite: false,
+            lsd: false,
             blocklist: Blocklist::default(),
         }
     }
@@ -103,6 +107,9 @@ pub struct LinkJob {
 impl LinkJob {
     /// The job for a link. An error says why the link can't be used.
     pub fn new(link: Magnet) -> Result<LinkJob, &'static str> {
+        if !learning::IS_PRESENT {
+            return Err("this swarmlet was built without downloads by magnet links (the feature `magnet`)");
+        }
         let info_hash = link.info_hash.ok_or(
             "this magnet link is for version 2 of BitTorrent only (BEP 52); swarmlet uses version 1: look for a link \
              with xt=urn:btih: or for a .torrent file of the same content",

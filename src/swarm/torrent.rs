@@ -15,6 +15,11 @@
 //! The ideas they decide with are in [`picking`](super::picking), [`giving`](super::giving) and
 //! [`meeting`](super::meeting). BEP 3 describes the protocol.
 
+// Feature: magnet.
+#[cfg(feature = "magnet")]
+mod adopting;
+#[cfg(not(feature = "magnet"))]
+#[path = "torrent/not_adopting.rs"]
 mod adopting;
 mod choking;
 mod downloading;

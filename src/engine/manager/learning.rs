@@ -15,7 +15,7 @@ use crate::proto::magnet::Magnet;
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use crate::swarm::learning::Learning;
-use crate::swarm::meeting::source::Source;
+use crate::swarm::meeting::source::{Source, TRACKERS_ALONE};
 use crate::sys::lookup;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -27,11 +27,15 @@ const STACK_BYTES: usize = 64 * 1024;
 impl Manager {
     /// A person added a torrent of which only the link is known.
     pub(super) fn learn(&mut self, id: TorrentId, job: LinkJob, now: Time) {
-        let learning = Learning::new(&job.link, Arc::clone(&self.settings), now, &mut self.shared.rng);
+        let settings = Arc::clone(&self.settings);
+        let Some(learning) = Learning::of_link(&job.link, settings, now, &mut self.shared.rng) else { return };
         let (info_hash, unknown) = (job.info_hash(), Unknown::new(id));
-        let stage = Stage { learning: Box::new(learning), info_hash, unknown: Arc::clone(&unknown), check: None };
-        let mut slot = Slot::new(State::Learning(stage), self.paused, Box::default());
+        let stage = Stage { learning, info_hash, unknown: Arc::clone(&unknown), check: None };
+        let mut slot = Slot::new(State::Learning(Box::new(stage)), self.paused, Box::default());
         slot.reported = vec![[None, None]; slot.trackers().len()];
+        // If it turns out to be private, nobody is to hear of it before its trackers have had the time to answer.
+        let after = if slot.trackers().is_empty() { Time::ZERO } else { TRACKERS_ALONE };
+        self.lsd.add(id, info_hash, after);
         let paused = slot.paused;
         self.torrents.insert(id, Box::new(slot));
         self.peers.around.directory.add_unknown(info_hash, unknown);
@@ -49,6 +53,9 @@ impl Manager {
         if !stage.learning.is_learned() || stage.info_hash != job.metainfo.info_hash || stage.check.is_some() {
             let problem = Problem::io("this is not what its link stands for");
             return self.failed_at_start(id, problem);
+        }
+        if job.metainfo.private {
+            self.lsd.remove(&job.metainfo.info_hash);
         }
         let progress = Arc::new(AtomicU32::new(0));
         stage.check = Some((Arc::clone(&progress), job.metainfo.length, job.metainfo.piece_length));
