@@ -301,7 +301,7 @@ impl Torrent {
         if let ProblemKind::Incomplete(had_bytes) = problem.kind {
             status.left = self.picker.length() - had_bytes;
         }
-        self.standing = Standing::Failed(problem.clone());
+        self.standing = Standing::Failed(problem.clone().into());
         self.stop(turn);
         turn.actions.push(Action::News(News::Failed { problem, status }));
     }
@@ -343,13 +343,13 @@ impl Torrent {
 
     /// Bytes of the pieces that are not verified, wanted or not.
     fn lacked_bytes(&self) -> u64 {
-        match &self.standing {
-            // Another program changed the content of a seed, and the check told only how much of it is still right.
-            Standing::Failed(Problem { kind: ProblemKind::Incomplete(had_bytes), .. }) => {
-                self.picker.length() - had_bytes
-            }
-            _ => self.picker.lacked_bytes(),
+        // Another program changed the content of a seed, and the check told only how much of it is still right.
+        if let Standing::Failed(problem) = &self.standing
+            && let ProblemKind::Incomplete(had_bytes) = problem.kind
+        {
+            return self.picker.length() - had_bytes;
         }
+        self.picker.lacked_bytes()
     }
 
     fn announce_due(&mut self, turn: &mut Turn) {

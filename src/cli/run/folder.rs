@@ -4,7 +4,7 @@
 //! network disks do not report changes. A file that is not a torrent may be half written: it is reported only if it
 //! stayed the same from one look to the next, and only once.
 
-use super::changes::Changes;
+use super::changes::{Changes, Difference};
 use super::obstacles::{Obstacle, Running};
 use crate::base::path::for_terminal;
 use crate::base::sha1::{Digest, sha1};
@@ -63,6 +63,8 @@ pub struct Folder {
     looks_to_all: u32,
     /// A torrent went since the last look began, so another may take its place.
     some_went: bool,
+    /// Every file of `seen` has a torrent that runs, so nothing is to be done while no folder changes.
+    all_run: bool,
     /// The files whose torrents failed, and what was in the place of their content.
     failed: BTreeMap<Arc<Path>, Place>,
 }
@@ -80,6 +82,7 @@ impl Folder {
             running: Running::default(),
             looks_to_all: 0,
             some_went: false,
+            all_run: true,
             failed: BTreeMap::new(),
         }
     }
@@ -106,6 +109,7 @@ impl Folder {
                 continue;
             }
             std::mem::replace(fate, Fate::Unsure).leave(&path, &mut self.running);
+            self.all_run = false;
             tell(Change::Went(path));
         }
     }
@@ -117,7 +121,11 @@ impl Folder {
         // What went during the last look may have been in the way of a file that was judged before it.
         let mut some_went = std::mem::take(&mut self.some_went);
         self.try_again(rescan, tell);
-        let files = self.find(all, tell);
+        let found = self.changes.look(all);
+        if !found.any && self.all_run {
+            return;
+        }
+        let files = self.find(found, tell);
         // A torrent file in a subfolder may be content of a torrent above it, so that one comes first.
         let mut files: Vec<_> = files.into_iter().collect();
         files.sort_by_cached_key(|(path, _)| path.components().count());
@@ -139,11 +147,11 @@ impl Folder {
             let fate = self.judge(&path, same, tell);
             self.seen.insert(path, (stamp, fate));
         }
+        self.all_run = self.seen.values().all(|(_, fate)| matches!(fate, Fate::Runs { .. }));
     }
 
     /// The torrent files that may have changed. Reports the torrents whose file is gone.
-    fn find(&mut self, all: bool, tell: &mut dyn FnMut(Change)) -> BTreeMap<Arc<Path>, u64> {
-        let found = self.changes.look(all);
+    fn find(&mut self, found: Difference, tell: &mut dyn FnMut(Change)) -> BTreeMap<Arc<Path>, u64> {
         let mut files: BTreeMap<Arc<Path>, u64> = BTreeMap::new();
         let mut room = MOST_TORRENTS.saturating_sub(self.seen.len());
         for path in &found.torrents {

@@ -54,7 +54,7 @@ pub enum State {
     /// It is in its swarm.
     Running(Box<Torrent>, Arc<Content>),
     /// It ended by itself.
-    Failed(Problem),
+    Failed(Box<Problem>),
 }
 
 impl Slot {
@@ -124,7 +124,7 @@ impl Slot {
                 Phase::Checking(bytes.min(*size))
             }
             State::Running(torrent, _) => Phase::Running(self.status(id, torrent, now, watch)),
-            State::Failed(problem) => Phase::Failed(problem.clone()),
+            State::Failed(problem) => Phase::Failed(Problem::clone(problem)),
         };
         Report { torrent: id, phase }
     }
