@@ -23,7 +23,7 @@
 //! | the memory is shared out, each 250 ms with a block | O(p) |
 //! | a peer that only takes is choked; limits of uploads begin or end; a pause or a wait begins or ends | O(p log p) |
 //! | tokens of a limit of downloads come, at most 200 times a second | O(p log p) |
-//! | [`Event::BudgetFreed`], once a batch; the endgame begins | O(p log p) |
+//! | [`Event::BudgetFreed`] after requests were given up; the endgame begins | O(p log p) |
 //! | a pick | n/64 for each peer, in all, for the search that passes what is verified |
 //! | the torrent is complete, or super-seeding ends | O(p), O(p n) |
 //! | the content was checked again | O(n) |

@@ -52,7 +52,7 @@ use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BlockSpec, Message};
 use crate::proto::tracker::announce::AnnounceRequest;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Below this many peers a download asks its trackers early (mainline's `min_peers` is 20, its re-announce mark 40).
@@ -99,8 +99,10 @@ struct Meeting {
 
 /// How the download goes, and what holds it up.
 struct Fetching {
-    /// Some peer could be asked for more if there were memory.
-    waits_for_budget: bool,
+    /// Peers that could be asked for more if there were memory; the one that waits for longest is the first.
+    wait_for_budget: VecDeque<PeerKey>,
+    /// Blocks are free again that any peer could be asked for.
+    ask_all: bool,
     /// Some peer could be asked for more if the limit of downloads allowed.
     waits_for_rate: bool,
     /// Everything that any peer has is requested.
@@ -199,7 +201,8 @@ impl Torrent {
                 completed_announced: have_all,
             },
             fetching: Fetching {
-                waits_for_budget: false,
+                wait_for_budget: VecDeque::new(),
+                ask_all: false,
                 waits_for_rate: false,
                 endgame: false,
                 share: Share::new(0, 0),
@@ -265,7 +268,7 @@ impl Torrent {
             Event::Disk(event) => self.disk_did(event, turn),
             Event::Paused(paused) => self.pause(paused, turn),
             Event::AnnounceNow => self.meeting.announcer.announce_now(turn.now),
-            Event::BudgetFreed => self.ask_all(turn),
+            Event::BudgetFreed => self.budget_freed(turn),
             Event::Timer => self.timer(turn),
         }
         self.announce_due(turn);
@@ -284,7 +287,7 @@ impl Torrent {
 
     /// Whether memory that becomes free is of use here. If so, [`Event::BudgetFreed`] is to come.
     pub fn waits_for_budget(&self) -> bool {
-        self.fetching.waits_for_budget
+        self.fetching.ask_all || !self.fetching.wait_for_budget.is_empty()
     }
 
     /// Sends the final announces (`stopped`), and closes the connections.

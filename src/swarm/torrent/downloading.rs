@@ -8,7 +8,8 @@
 
 use super::giving_up::Requests;
 use super::introducing::tell_upload_only;
-use super::{Torrent, Turn, send};
+use super::{Fetching, Torrent, Turn, send};
+use crate::base::step;
 use crate::base::time::Time;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::event::{Action, DiskOrder, News};
@@ -38,11 +39,12 @@ const SHARE_EVERY: Time = Time::from_millis(250);
 impl Torrent {
     /// Asks the peer for as much as it, its window and the memory allow.
     pub(super) fn ask_more(&mut self, key: PeerKey, turn: &mut Turn) {
+        step(1);
         if self.paused || self.waits_for_disk() {
             return;
         }
         self.share_out(turn);
-        let Some(peer) = self.peers.get(&key) else { return };
+        let Some(peer) = self.peers.get_mut(&key) else { return };
         let chokes = peer.chokes_us && peer.fast_set_from_peer.is_empty();
         if chokes || peer.refused || peer.useful_pieces == 0 {
             return;
@@ -60,12 +62,16 @@ impl Torrent {
         let mut blocks = room.min(affordable);
         if blocks < bunch && blocks < room && out > 0 && out >= bunch.min(window / 2) {
             // A peer that is not tried gets more when it answers.
-            self.fetching.waits_for_budget |= tried;
+            if tried {
+                wait_for_budget(&mut self.fetching, peer);
+            }
             return;
         }
         if blocks == 0 {
             let behind = budget.disk_is_behind();
-            self.fetching.waits_for_budget |= tried || behind;
+            if tried || behind {
+                wait_for_budget(&mut self.fetching, peer);
+            }
             if out > 0 || behind {
                 return;
             }
@@ -126,9 +132,25 @@ impl Torrent {
         self.fetching.share = Share::new(wanted, turn.shared.budget.limit() / BLOCK_BYTES as u64);
     }
 
+    /// Memory is free: asks the peers that wait for it, as far as it goes.
+    pub(super) fn budget_freed(&mut self, turn: &mut Turn) {
+        if self.fetching.ask_all {
+            return self.ask_all(turn);
+        }
+        while let Some(key) = self.fetching.wait_for_budget.pop_front() {
+            let Some(peer) = self.peers.get_mut(&key) else { continue };
+            peer.waits_for_budget = false;
+            self.ask_more(key, turn);
+            if self.peers.get(&key).is_some_and(|peer| peer.waits_for_budget) {
+                // There is not enough for it yet, so it stays the first.
+                return self.fetching.wait_for_budget.rotate_right(1);
+            }
+        }
+    }
+
     /// Asks all peers, those that answer before those that are snubbed.
     pub(super) fn ask_all(&mut self, turn: &mut Turn) {
-        self.fetching.waits_for_budget = false;
+        self.fetching.ask_all = false;
         if self.fetching.waits_for_rate && !turn.shared.download.is_ready(turn.now) {
             return;
         }
@@ -222,7 +244,7 @@ impl Torrent {
                 withdraw(peer, block, turn);
             }
         }
-        self.fetching.waits_for_budget = true;
+        self.fetching.ask_all = true;
     }
 
     /// If a piece starts over, the disk forgets what it has of it, and no peer need send what it was asked for before:
@@ -235,7 +257,7 @@ impl Torrent {
                 peer.asked = kept;
                 vain.into_iter().for_each(|block| withdraw(peer, block, turn));
             }
-            self.fetching.waits_for_budget = true;
+            self.fetching.ask_all = true;
         }
     }
 
@@ -320,6 +342,13 @@ pub(super) fn tell_interest(peer: &mut Peer, turn: &mut Turn) {
     if interested != peer.interested_since.is_some() {
         peer.interested_since = interested.then_some(turn.now);
         send(peer, if interested { Message::Interested } else { Message::NotInterested }, turn);
+    }
+}
+
+/// The peer could be asked for more, but there is no memory.
+fn wait_for_budget(fetching: &mut Fetching, peer: &mut Peer) {
+    if !core::mem::replace(&mut peer.waits_for_budget, true) {
+        fetching.wait_for_budget.push_back(peer.key);
     }
 }
 
