@@ -99,10 +99,10 @@ struct Meeting {
 
 /// How the download goes, and what holds it up.
 struct Fetching {
-    /// Peers that could be asked for more if there were memory; the one that waits for longest is the first.
-    wait_for_budget: VecDeque<PeerKey>,
-    /// Blocks are free again that any peer could be asked for.
-    ask_all: bool,
+    /// Peers that could be asked for more if there were memory. The peer that has waited longest is first.
+    budget_queue: VecDeque<PeerKey>,
+    /// Requests were given up, so any peer may be asked for their blocks.
+    must_ask_all: bool,
     /// Some peer could be asked for more if the limit of downloads allowed.
     waits_for_rate: bool,
     /// Everything that any peer has is requested.
@@ -201,8 +201,8 @@ impl Torrent {
                 completed_announced: have_all,
             },
             fetching: Fetching {
-                wait_for_budget: VecDeque::new(),
-                ask_all: false,
+                budget_queue: VecDeque::new(),
+                must_ask_all: false,
                 waits_for_rate: false,
                 endgame: false,
                 share: Share::new(0, 0),
@@ -287,7 +287,7 @@ impl Torrent {
 
     /// Whether memory that becomes free is of use here. If so, [`Event::BudgetFreed`] is to come.
     pub fn waits_for_budget(&self) -> bool {
-        self.fetching.ask_all || !self.fetching.wait_for_budget.is_empty()
+        self.fetching.must_ask_all || !self.fetching.budget_queue.is_empty()
     }
 
     /// Sends the final announces (`stopped`), and closes the connections.

@@ -12,7 +12,7 @@ use crate::cli::options::source;
 use crate::engine::Job;
 use crate::proto::id::InfoHash;
 use crate::sys::stamp::stamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -63,8 +63,8 @@ pub struct Folder {
     looks_to_all: u32,
     /// A torrent went since the last look began, so another may take its place.
     some_went: bool,
-    /// Every file of `seen` has a torrent that runs, so nothing is to be done while no folder changes.
-    all_run: bool,
+    /// The files of `seen` without a torrent that runs. While no folder changes, only these may need something.
+    without_run: BTreeSet<Arc<Path>>,
     /// The files whose torrents failed, and what was in the place of their content.
     failed: BTreeMap<Arc<Path>, Place>,
 }
@@ -82,7 +82,7 @@ impl Folder {
             running: Running::default(),
             looks_to_all: 0,
             some_went: false,
-            all_run: true,
+            without_run: BTreeSet::new(),
             failed: BTreeMap::new(),
         }
     }
@@ -109,7 +109,7 @@ impl Folder {
                 continue;
             }
             std::mem::replace(fate, Fate::Unsure).leave(&path, &mut self.running);
-            self.all_run = false;
+            self.without_run.insert(Arc::clone(&path));
             tell(Change::Went(path));
         }
     }
@@ -122,10 +122,13 @@ impl Folder {
         let mut some_went = std::mem::take(&mut self.some_went);
         self.try_again(rescan, tell);
         let found = self.changes.look(all);
-        if !found.any && self.all_run {
-            return;
+        let mut files = if found.any || !found.torrents.is_empty() { self.find(found, tell) } else { BTreeMap::new() };
+        // A file that is being written changes, though its folder does not.
+        for path in &self.without_run {
+            if let Ok(Some(stamp)) = look(path) {
+                files.insert(Arc::clone(path), stamp);
+            }
         }
-        let files = self.find(found, tell);
         // A torrent file in a subfolder may be content of a torrent above it, so that one comes first.
         let mut files: Vec<_> = files.into_iter().collect();
         files.sort_by_cached_key(|(path, _)| path.components().count());
@@ -145,9 +148,12 @@ impl Folder {
                 continue;
             }
             let fate = self.judge(&path, same, tell);
+            match fate {
+                Fate::Runs { .. } => self.without_run.remove(&path),
+                _ => self.without_run.insert(Arc::clone(&path)),
+            };
             self.seen.insert(path, (stamp, fate));
         }
-        self.all_run = self.seen.values().all(|(_, fate)| matches!(fate, Fate::Runs { .. }));
     }
 
     /// The torrent files that may have changed. Reports the torrents whose file is gone.
@@ -177,12 +183,8 @@ impl Folder {
                 fate.leave(path, running);
                 tell(Change::Went(Arc::clone(path)));
             }
-            // A file that is being written changes, though its folder does not.
-            if stays
-                && !matches!(fate, Fate::Runs { .. })
-                && let Ok(Some(stamp)) = look(path)
-            {
-                files.insert(Arc::clone(path), stamp);
+            if !stays {
+                self.without_run.remove(path);
             }
             stays
         });

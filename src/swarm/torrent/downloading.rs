@@ -33,6 +33,9 @@ pub(super) const MOST_SUGGESTED: usize = 8;
 const LOOK_EVERY: Time = Time::from_secs(1);
 /// Requests are sent in bunches: one write to the socket for each would cost more than the request itself.
 const BUNCH: usize = 32;
+/// So many of the peers that wait for memory are passed over in a batch, because there is not enough for them yet. Those
+/// behind them may need less.
+const MOST_PASSED: usize = 8;
 /// How often the memory is shared out among the peers: their rates change slowly.
 const SHARE_EVERY: Time = Time::from_millis(250);
 
@@ -72,8 +75,11 @@ impl Torrent {
             if tried || behind {
                 wait_for_budget(&mut self.fetching, peer);
             }
-            if out > 0 || behind {
+            if out > 0 {
                 return;
+            }
+            if behind {
+                return self.wake_for(key);
             }
             // However many peers there are, none is left out: one block each is always affordable.
             blocks = 1;
@@ -134,23 +140,31 @@ impl Torrent {
 
     /// Memory is free: asks the peers that wait for it, as far as it goes.
     pub(super) fn budget_freed(&mut self, turn: &mut Turn) {
-        if self.fetching.ask_all {
+        if self.fetching.must_ask_all {
             return self.ask_all(turn);
         }
-        while let Some(key) = self.fetching.wait_for_budget.pop_front() {
+        let mut passed = Vec::new();
+        while passed.len() < MOST_PASSED
+            && turn.shared.budget.free() >= BLOCK_BYTES.into()
+            && let Some(key) = self.fetching.budget_queue.pop_front()
+        {
             let Some(peer) = self.peers.get_mut(&key) else { continue };
             peer.waits_for_budget = false;
             self.ask_more(key, turn);
             if self.peers.get(&key).is_some_and(|peer| peer.waits_for_budget) {
-                // There is not enough for it yet, so it stays the first.
-                return self.fetching.wait_for_budget.rotate_right(1);
+                self.fetching.budget_queue.retain(|other| *other != key);
+                passed.push(key);
             }
         }
+        passed.into_iter().rev().for_each(|key| self.fetching.budget_queue.push_front(key));
     }
 
     /// Asks all peers, those that answer before those that are snubbed.
     pub(super) fn ask_all(&mut self, turn: &mut Turn) {
-        self.fetching.ask_all = false;
+        self.fetching.must_ask_all = false;
+        if !self.is_downloading() {
+            return;
+        }
         if self.fetching.waits_for_rate && !turn.shared.download.is_ready(turn.now) {
             return;
         }
@@ -244,7 +258,7 @@ impl Torrent {
                 withdraw(peer, block, turn);
             }
         }
-        self.fetching.ask_all = true;
+        self.fetching.must_ask_all = true;
     }
 
     /// If a piece starts over, the disk forgets what it has of it, and no peer need send what it was asked for before:
@@ -257,7 +271,7 @@ impl Torrent {
                 peer.asked = kept;
                 vain.into_iter().for_each(|block| withdraw(peer, block, turn));
             }
-            self.fetching.ask_all = true;
+            self.fetching.must_ask_all = true;
         }
     }
 
@@ -348,7 +362,7 @@ pub(super) fn tell_interest(peer: &mut Peer, turn: &mut Turn) {
 /// The peer could be asked for more, but there is no memory.
 fn wait_for_budget(fetching: &mut Fetching, peer: &mut Peer) {
     if !core::mem::replace(&mut peer.waits_for_budget, true) {
-        fetching.wait_for_budget.push_back(peer.key);
+        fetching.budget_queue.push_back(peer.key);
     }
 }
 

@@ -59,8 +59,8 @@ fn costliest_block(pieces: u32, seeds: u32, sequential: bool) -> u64 {
     costliest
 }
 
-/// The steps of the costliest of 200 times that memory is free, for each block that is requested then. `seeds` seeds
-/// could be asked for more.
+/// The steps of the costliest time that memory is free, of 20 for each seed, for each block that is requested then.
+/// `seeds` seeds could be asked for more.
 fn costliest_memory(seeds: u32) -> u64 {
     let settings = Settings { max_peers: 1000, ..Settings::default() };
     let mut stage = Stage::of(Bitfield::new(2000), settings);
