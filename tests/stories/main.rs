@@ -21,6 +21,7 @@ mod interop_swarm;
 mod interop_track;
 mod limits;
 mod magnet;
+mod magnet_liars;
 mod make;
 mod many;
 mod many_come_and_go;
