@@ -286,12 +286,17 @@ fn the_reason_is_told_when_nothing_arrives() {
         let why = json::last(&running.stdout(), "status").and_then(|status| status["why"].as_str().map(str::to_string));
         why.is_some_and(|why| why.starts_with("no peers: the tracker knows none"))
     });
-    let ended = running.interrupt();
-    ended.assert_code(75);
+    running.interrupt().assert_code(75);
     // Without a tracker and without a peer that can be reached.
     let mut running = Get::new("lost", stage.path()).arg(link_of_nobody(&stage)).arg("--json").start();
     reason(&mut running, "none of 1 known peer can be reached now");
     running.interrupt().assert_code(75);
+    // A script gets an end, and the reason.
+    let given_up = Get::new("patient", stage.path()).arg(link_of_nobody(&stage)).args(&["--stop-timeout", "2"]).run();
+    given_up.assert_code(75);
+    let why = "given up, no progress for 2 s: none of 1 known peer can be reached now";
+    assert!(given_up.stderr.contains(why), "{}", given_up.stderr);
+    assert!(given_up.stderr.contains("given up before the torrent's description came"), "{}", given_up.stderr);
 }
 
 /// A link that names a peer that does not listen.

@@ -166,7 +166,7 @@ fn teller(info: Vec<u8>, info_hash: [u8; 20]) -> SocketAddr {
         let head = format!("d1:md11:ut_metadatai3ee13:metadata_sizei{}ee", info.len());
         socket.write_all(&message(20, &[&[0], head.as_bytes()].concat()))?;
         // It waits until it is asked.
-        let (mut said, mut part) = (Vec::new(), [0; 1024]);
+        let (mut said, mut part) = (Vec::<u8>::new(), [0; 1024]);
         while !said.windows(12).any(|bytes| bytes == b"8:msg_typei0") {
             match socket.read(&mut part)? {
                 0 => return Ok(()),

@@ -237,6 +237,9 @@ impl Session {
                 if let Some(entry) = self.entries.get_mut(&torrent) {
                     self.first_failure.get_or_insert(exit_of(&problem));
                     entry.status = status.or(entry.status.take());
+                    if let Phase::Learning(status) = &entry.phase {
+                        entry.learned = Some(Arc::clone(status));
+                    }
                     entry.phase = Phase::Failed(problem);
                     updates.push(Update::Failed(torrent));
                     self.unsettled.remove(&torrent);

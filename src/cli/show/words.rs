@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 /// Why a torrent failed. If it was given up, also why nothing arrived.
 pub fn problem(entry: &Entry) -> Option<String> {
     let problem = entry.problem()?;
+    if let (Some(status), ProblemKind::GaveUp) = (&entry.learned, problem.kind) {
+        return Some(format!("{}: {}", problem.text, learning(status)));
+    }
     Some(match &entry.status {
         Some(status) if problem.kind == ProblemKind::GaveUp => format!("{}: {}", problem.text, why_waiting(status)),
         // Its content may be elsewhere.
@@ -169,6 +172,14 @@ fn came(missing: u64, length: u64, time: Duration) -> String {
 /// The last line of a run.
 pub fn closing(session: &Session, now: Instant) -> String {
     let entries = session.all();
+    let all = |is: fn(&Entry) -> bool| entries.len() > 0 && entries.clone().all(is);
+    if all(|entry| entry.described) {
+        return "done: the torrent's description has come".into();
+    }
+    if all(|entry| entry.learning().is_some() || entry.learned.is_some()) {
+        let how = if session.failed() > 0 { "given up" } else { "interrupted" };
+        return format!("{how} before the torrent's description came; the same command asks again");
+    }
     let length = sum(entries.clone().map(|entry| entry.wanted));
     let had = sum(entries.clone().map(Entry::had));
     let sent = sum(entries.clone().filter_map(|entry| Some(entry.status.as_ref()?.uploaded)));
