@@ -89,7 +89,7 @@ pub fn learning(status: &LearningStatus) -> String {
     } else if status.trackers.is_empty() {
         "no peers: the link names no tracker, so peers must connect to us".into()
     } else {
-        trackers::why_no_peers(&status.trackers)
+        trackers::why_no_peers(&status.trackers, status.asked_locally)
     }
 }
 
@@ -128,7 +128,7 @@ pub fn why_waiting(status: &Status) -> String {
     } else if status.liars > 0 {
         format!("no peers except {} that sent corrupt data", status.liars)
     } else {
-        trackers::why_no_peers(&status.trackers)
+        trackers::why_no_peers(&status.trackers, status.asked_locally)
     }
 }
 
