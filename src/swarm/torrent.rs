@@ -5,6 +5,7 @@
 //!
 //! - `hearing`: each event goes to the file that decides about it.
 //! - `joining`, `places`, `introducing`: which peers are connected.
+//! - `gossip`: which peers are told of which others.
 //! - `downloading`, `giving_up`, `lying`: which peer is asked for what, when it no longer is, and which sent a corrupt
 //!   block.
 //! - `choking`, `uploading`, `showing`: which peers are served, with what, how fast, and what they are shown.
@@ -18,6 +19,7 @@
 mod choking;
 mod downloading;
 mod giving_up;
+mod gossip;
 mod hearing;
 mod introducing;
 mod joining;
@@ -74,6 +76,7 @@ pub struct Torrent {
     /// No peer needs the timer before this: most events do not look at all peers.
     peers_wake: Time,
     meeting: Meeting,
+    gossip: gossip::Gossip,
     fetching: Fetching,
     giving: Giving,
     showing: Showing,
@@ -198,6 +201,7 @@ impl Torrent {
                 look_for_room: now,
                 completed_announced: have_all,
             },
+            gossip: gossip::Gossip::default(),
             fetching: Fetching {
                 waits_for_budget: false,
                 waits_for_rate: false,

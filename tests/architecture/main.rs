@@ -39,14 +39,15 @@ const IMPURE: [&str; 15] = [
 const CORE: [&str; 6] = ["base", "proto", "swarm", "sys", "storage", "engine"];
 /// Most lines of code in the core: no blank lines, comments or tests. The classic system had 12,000. What real torrents,
 /// disks, proxies and trackers need beyond the specifications comes on top, and what many slow or far peers need: grants,
-/// memory that grows, structures in which nothing is searched, and torrents that keep little while they rest.
-const CORE_LINES: usize = 14_750;
+/// memory that grows, structures in which nothing is searched, and torrents that keep little while they rest. Peer exchange
+/// took 350 more.
+const CORE_LINES: usize = 15_100;
 /// Most lines of a file: it is read in one sitting.
 const FILE_LINES: usize = 400;
 /// Most names that `ls` of a folder shows.
 const FOLDER_NAMES: usize = 16;
 /// The Cargo features that are capabilities. A build can leave each of them out.
-const CAPABILITIES: [&str; 2] = ["tracker", "make"];
+const CAPABILITIES: [&str; 3] = ["tracker", "make", "pex"];
 /// Most files that mark a capability. Its own files need no mark, because nothing else leads to them.
 const MARKED_FILES: usize = 3;
 /// The table of dependencies is closed. A new one needs a measured reason.

@@ -2,11 +2,13 @@
 //! extended handshake a peer says under `m` which of them it understands, and by which id it wants to be sent each.
 //!
 //! **A new extended message goes here:** a variant of [`Extension`], its place in [`Extension::ALL`] and its row in
-//! `Extension::row`; a variant of [`Incoming`], and how [`Extended::parse`] reads it. `Torrent::extended` in
-//! `swarm/torrent/introducing.rs` decides what to do about it. The rest follows from the table: our handshake offers
-//! it, one that is longer than its limit is skipped before anything is allocated, and it can be sent only to a peer
-//! whose `m` names it.
+//! `Extension::row`; a variant of [`Incoming`], and how [`Extended::parse`] reads it. In
+//! `swarm/torrent/introducing.rs`, `Torrent::our_ids` decides whether it is offered, and `Torrent::extended` what to do
+//! about it. The rest follows from the table: one that is
+//! longer than its limit is skipped before anything is allocated, one that we did not offer to this peer is not read,
+//! and it can be sent only to a peer whose `m` names it.
 
+use super::pex::Pex;
 use crate::proto::bencode::{self, Bencode, Value};
 use crate::proto::tracker::compact;
 use core::net::IpAddr;
@@ -22,6 +24,8 @@ const MAX_HANDSHAKE_BYTES: u32 = 32 * 1024;
 /// The extended messages that we understand, besides the handshake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Extension {
+    /// Addresses of peers that its sender met (BEP 11), see [`pex`](super::pex).
+    Pex,
     /// Whether its sender downloads nothing (any more): one byte, 0 or 1. It comes from libtorrent, and updates
     /// `upload_only` of the handshake (BEP 21).
     UploadOnly,
@@ -39,11 +43,13 @@ struct Row {
 
 impl Extension {
     /// All of them, in the order of [`Ids`].
-    pub const ALL: [Extension; 1] = [Extension::UploadOnly];
+    pub const ALL: [Extension; 2] = [Extension::Pex, Extension::UploadOnly];
 
     /// The table of extended messages.
     const fn row(self) -> Row {
         match self {
+            // A message of libtorrent, with 100 added and 100 dropped addresses, has fewer than 4 KiB.
+            Extension::Pex => Row { name: "ut_pex", our_id: 1, most_bytes: 32 * 1024 },
             Extension::UploadOnly => Row { name: "upload_only", our_id: 3, most_bytes: 1 },
         }
     }
@@ -67,9 +73,14 @@ pub fn limit(id: u8) -> Option<u32> {
 pub struct Ids([Option<u8>; Extension::ALL.len()]);
 
 impl Ids {
-    /// The ids that we give.
-    fn ours() -> Ids {
-        Ids(Extension::ALL.map(|extension| Some(extension.row().our_id)))
+    /// The ids that we give to the messages that we offer to read.
+    pub fn ours(offered: impl Fn(Extension) -> bool) -> Ids {
+        Ids(Extension::ALL.map(|extension| offered(extension).then_some(extension.row().our_id)))
+    }
+
+    /// Whether the one who gave these ids wants to be sent this message.
+    pub fn has(&self, extension: Extension) -> bool {
+        self.0[extension as usize].is_some_and(|id| id != HANDSHAKE)
     }
 
     /// Adds what a further handshake of the peer names; it changes nothing else (BEP 10).
@@ -82,8 +93,7 @@ impl Ids {
     /// The extended message for the peer that gave these ids; `None` if it does not understand it. There is no other
     /// way to make one.
     pub fn message(&self, extension: Extension, payload: Vec<u8>) -> Option<Extended> {
-        let place = Extension::ALL.iter().position(|other| *other == extension)?;
-        let id = self.0[place].filter(|id| *id != HANDSHAKE)?;
+        let id = self.0[extension as usize].filter(|id| *id != HANDSHAKE)?;
         Some(Extended { id, payload })
     }
 
@@ -110,6 +120,8 @@ pub struct Extended {
 pub enum Incoming {
     /// The extended handshake.
     Handshake(ExtendedHandshake),
+    /// [`Extension::Pex`].
+    Pex(Pex),
     /// [`Extension::UploadOnly`].
     UploadOnly(bool),
 }
@@ -120,12 +132,14 @@ impl Extended {
         Extended { id, payload }
     }
 
-    /// Reads what it says; `None` if that is nonsense, or not for us.
-    pub fn parse(&self) -> Option<Incoming> {
+    /// Reads what it says; `None` if that is nonsense, or not among `ours`, the ids that we gave to what we offered to
+    /// read.
+    pub fn parse(&self, ours: &Ids) -> Option<Incoming> {
         if self.id == HANDSHAKE {
             return ExtendedHandshake::parse(&self.payload).map(Incoming::Handshake);
         }
-        match Extension::of_our_id(self.id)? {
+        match Extension::of_our_id(self.id).filter(|extension| ours.has(*extension))? {
+            Extension::Pex => Pex::parse(&self.payload).map(Incoming::Pex),
             Extension::UploadOnly => self.payload.first().map(|byte| Incoming::UploadOnly(*byte != 0)),
         }
     }
@@ -162,11 +176,6 @@ pub struct ExtendedHandshake {
 }
 
 impl ExtendedHandshake {
-    /// A handshake of ours, which offers every extended message of the table.
-    pub fn ours() -> ExtendedHandshake {
-        ExtendedHandshake { ids: Ids::ours(), ..ExtendedHandshake::default() }
-    }
-
     /// The message.
     pub fn message(&self) -> Extended {
         let mut entries = vec![("m", self.ids.emit())];

@@ -1,7 +1,8 @@
-//! The protocol between peers: the handshake, the messages, and what they carry (BEP 3, 6 and 10).
+//! The protocol between peers: the handshake, the messages, and what they carry (BEP 3, 6, 10 and 11).
 
 pub mod allowed_fast;
 pub mod bitfield;
 pub mod extended;
 pub mod handshake;
 pub mod message;
+pub mod pex;

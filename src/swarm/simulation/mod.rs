@@ -8,6 +8,7 @@ mod bound;
 mod far;
 mod misbehaving;
 mod near_the_bound;
+mod no_tracker;
 pub mod parts;
 mod peers;
 mod remote;

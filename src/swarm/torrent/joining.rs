@@ -70,6 +70,9 @@ impl Torrent {
         self.peers.insert(key, peer);
         self.wake_for(key);
         self.introduce(key, turn);
+        if outgoing {
+            self.has_gossip(turn.now);
+        }
         self.show_another(key, turn);
     }
 
@@ -182,6 +185,7 @@ impl Torrent {
         self.remember(&peer);
         self.queue(key);
         self.picker.discount(&peer.has, peer.counted_as_seed, &mut turn.shared.rng);
+        self.remember_left(&peer, turn.now);
         if let Some(addr) = peer.listens {
             let was_of_use = peer.total() > 0 || turn.now - peer.joined > STAYED;
             self.meeting.candidates.left(addr, was_of_use, turn.now);

@@ -11,6 +11,7 @@
 
 use super::{NUMWANT, Shared, Torrent, Turn};
 use crate::base::time::{Time, sooner};
+use crate::proto::peer::pex::Flags;
 use crate::swarm::event::Action;
 use crate::swarm::meeting::host::{host, is_near};
 use crate::swarm::meeting::source::Source;
@@ -53,12 +54,24 @@ impl Torrent {
             && self.peers.len() + self.meeting.connecting < self.settings.max_peers
     }
 
-    /// Takes in addresses. All of them come through here, so this is the place where a private torrent refuses those
-    /// that may be from strangers (BEP 27).
+    /// Takes in addresses. All of them come through here or [`named`](Torrent::named), so this is the place where a
+    /// private torrent refuses those that may be from strangers (BEP 27).
     pub(super) fn found(&mut self, source: Source, addrs: &[SocketAddr], now: Time) {
-        if !self.private || source.is_for_private() {
+        if self.accepts(source) {
             addrs.iter().take(MOST_FOUND).for_each(|&addr| self.meeting.candidates.add(addr, source, now));
         }
+    }
+
+    /// Takes in addresses that a peer at `by` named.
+    pub(super) fn named(&mut self, named: Vec<(SocketAddr, Flags)>, by: IpAddr, now: Time) {
+        if self.accepts(Source::Pex) {
+            let we_seed = self.is_seeding();
+            self.meeting.candidates.add_named(named, by, we_seed, now);
+        }
+    }
+
+    fn accepts(&self, source: Source) -> bool {
+        !self.private || source.is_for_private()
     }
 
     /// Opens connections while there are places and addresses.

@@ -1,4 +1,4 @@
-//! Torrents with unwanted pieces, in the swarm of `torrent/tests.rs`.
+//! Torrents with unwanted pieces, in the swarm of `torrent/tests/mod.rs`.
 
 use super::*;
 use crate::swarm::figures::Share;
