@@ -26,7 +26,7 @@ pub fn status(left: u64) -> Status {
         down_rate: if left == 0 { 0 } else { 5_460_000 },
         up_rate: 122_880,
         peers: 12,
-        sources: [8, 0, 0, 0, 0, 4],
+        sources: [7, 0, 1, 0, 0, 4],
         seeds: 8,
         unchoking: 3,
         useful: 9,
