@@ -323,6 +323,7 @@ impl Manager {
                 Action::News(news) => {
                     ended = self.news.report(id, slot, news, now).or(ended);
                 }
+                Action::Learned { info } => queue::learned(id, info),
             }
         }
         let next = slot.next_plan(now, &self.shared, self.disks.keeper.every());

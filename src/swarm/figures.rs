@@ -116,3 +116,32 @@ pub enum Share {
     /// One is missing that no connected peer has.
     Nobody,
 }
+
+/// A torrent of which only the link is known, at one moment.
+#[derive(Clone, Debug)]
+pub struct LearningStatus {
+    /// Peers that are connected.
+    pub peers: usize,
+    /// Of them, how many we learned of from each source, in the order of [`Source::ALL`].
+    pub sources: [usize; Source::ALL.len()],
+    /// Of them, those that offer the torrent's description.
+    pub offering: usize,
+    /// Of them, those that are asked for some of it at the moment.
+    pub asked: usize,
+    /// Of those that offer it, those that refused it or were silent, and are left alone for a while.
+    pub resting: usize,
+    /// Bytes of the description that came.
+    pub bytes: u64,
+    /// Its size, as the peers say that sent most of it; `None` if no peer is asked.
+    pub size: Option<u64>,
+    /// Descriptions that came and were wrong.
+    pub wrong: u32,
+    /// Connections being opened.
+    pub connecting: usize,
+    /// Known addresses that may be tried.
+    pub known: usize,
+    /// Peers that are banned because they sent a wrong description.
+    pub liars: usize,
+    /// The trackers.
+    pub trackers: Vec<Tracker>,
+}

@@ -1,7 +1,7 @@
 //! Floor 2: what to do next. Pure decisions.
 //!
 //! Time, random numbers and bytes are arguments, so every decision can be tested, replayed and simulated in virtual
-//! time. [`torrent`] is the central piece manager; the other modules are the ideas that it decides with, one in each
+//! time. [`torrent`] is the central piece manager, [`learning`] what comes before it if only a link is known; the other modules are the ideas that it decides with, one in each
 //! file. Events go in and actions come out ([`event`]); the engine turns I/O into events and actions into I/O.
 //!
 //! Here a torrent of one piece finds a seed, and downloads from it in virtual time:
@@ -71,6 +71,7 @@
 pub mod event;
 pub mod figures;
 pub mod giving;
+pub mod learning;
 pub mod meeting;
 pub mod peer;
 pub mod picking;

@@ -3,7 +3,8 @@
 //! Floor 2.
 
 use crate::base::time::Time;
-use crate::proto::id::PeerId;
+use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::tracker::announce::AnnounceRequest;
 use core::net::IpAddr;
 
 /// The default port: the first of BEP 3.
@@ -36,6 +37,18 @@ pub struct Settings {
     pub pex: bool,
     /// A torrent that makes no progress for this long is given up.
     pub stop_timeout: Option<Time>,
+}
+
+impl Settings {
+    /// What trackers are told of us, whatever the torrent does.
+    pub(super) fn announce(&self, info_hash: InfoHash) -> AnnounceRequest {
+        AnnounceRequest {
+            key: Some(self.tracker_key),
+            no_peer_id: true,
+            ip: self.ip,
+            ..AnnounceRequest::new(info_hash, self.peer_id, self.port)
+        }
+    }
 }
 
 impl Default for Settings {

@@ -4,18 +4,19 @@
 //! `torrent/`, in groups:
 //!
 //! - `hearing`: each event goes to the file that decides about it.
-//! - `joining`, `places`, `introducing`: which peers are connected.
+//! - `joining`, `adopting`, `places`, `introducing`: which peers are connected.
 //! - `gossip`: which peers are told of which others.
 //! - `downloading`, `giving_up`, `lying`: which peer is asked for what, when it no longer is, and which sent a corrupt
 //!   block.
 //! - `choking`, `uploading`, `showing`: which peers are served, with what, how fast, and what they are shown.
-//! - `waiting`, `patience`: when nothing moves.
+//! - `waiting`: when nothing moves.
 //! - `waking`: what is due when.
 //! - `report`: how the torrent stands, for people.
 //!
 //! The ideas they decide with are in [`picking`](super::picking), [`giving`](super::giving) and
 //! [`meeting`](super::meeting). BEP 3 describes the protocol.
 
+mod adopting;
 mod choking;
 mod downloading;
 mod giving_up;
@@ -24,7 +25,6 @@ mod hearing;
 mod introducing;
 mod joining;
 mod lying;
-mod patience;
 mod places;
 mod report;
 mod showing;
@@ -37,10 +37,8 @@ use super::giving::choker::{Choker, ROUND};
 use super::giving::grant::Servable;
 use super::giving::spreading::Spreading;
 use super::giving::super_seeding::SuperSeeding;
-use super::meeting::announcer::Announcer;
-use super::meeting::bans::Bans;
-use super::meeting::candidates::Candidates;
-use super::peer::{Identity, Peer, PeerKey};
+use super::meeting::{FEW_PEERS, Meeting, NUMWANT};
+use super::peer::{Peer, PeerKey};
 use super::picking::picker::Picker;
 use super::picking::window::Share;
 use super::rate::{Meter, TokenBucket};
@@ -56,11 +54,6 @@ use crate::proto::peer::message::{BlockSpec, Message};
 use crate::proto::tracker::announce::AnnounceRequest;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// Below this many peers a download asks its trackers early (mainline's `min_peers` is 20, its re-announce mark 40).
-const FEW_PEERS: usize = 20;
-/// How many peers a tracker is asked for (libtorrent, rain).
-const NUMWANT: u32 = 200;
 
 /// One torrent.
 pub struct Torrent {
@@ -81,23 +74,6 @@ pub struct Torrent {
     giving: Giving,
     showing: Showing,
     disk: DiskWait,
-}
-
-/// Where peers come from, and which of them are not wanted.
-struct Meeting {
-    candidates: Candidates,
-    bans: Bans,
-    /// Peers that are gone, and sent blocks that are not verified yet.
-    departed: BTreeMap<PeerKey, Identity>,
-    announcer: Announcer,
-    /// Connections being opened.
-    connecting: usize,
-    /// When a peer last gave way to an address.
-    made_room: Time,
-    /// When to look next whether one can give way.
-    look_for_room: Time,
-    /// Trackers were told (once) that the torrent is complete, or it was complete at the start.
-    completed_announced: bool,
 }
 
 /// How the download goes, and what holds it up.
@@ -191,16 +167,7 @@ impl Torrent {
             paused: false,
             peers: BTreeMap::new(),
             peers_wake: now,
-            meeting: Meeting {
-                candidates: Candidates::default(),
-                bans: Bans::default(),
-                departed: BTreeMap::new(),
-                announcer: Announcer::new(&metainfo.tiers, now, rng),
-                connecting: 0,
-                made_room: now,
-                look_for_room: now,
-                completed_announced: have_all,
-            },
+            meeting: Meeting { completed_announced: have_all, ..Meeting::new(&metainfo.tiers, now, rng) },
             gossip: gossip::Gossip::default(),
             fetching: Fetching {
                 waits_for_budget: false,
@@ -262,7 +229,7 @@ impl Torrent {
             Event::Announced { announcement, outcome } => {
                 self.meeting.announcer.answered(&announcement, &outcome, turn.now);
             }
-            Event::ConnectFailed { addr, our_fault } => self.connect_failed(addr, our_fault, turn),
+            Event::ConnectFailed { addr, our_fault } => self.meeting.connect_failed(addr, our_fault, turn),
             _ if self.has_failed() => {}
             Event::Found { source, addrs } => self.found(source, &addrs, turn.now),
             Event::Peer(key, event) => self.peer_did(key, event, turn),
@@ -338,10 +305,7 @@ impl Torrent {
             // to a seed.
             left: self.lacked_bytes(),
             numwant: Some(if self.has_room_for_peers() { NUMWANT } else { 0 }),
-            key: Some(self.settings.tracker_key),
-            no_peer_id: true,
-            ip: self.settings.ip,
-            ..AnnounceRequest::new(self.info_hash, self.settings.peer_id, self.settings.port)
+            ..self.settings.announce(self.info_hash)
         }
     }
 

@@ -39,9 +39,9 @@ const IMPURE: [&str; 15] = [
 const CORE: [&str; 6] = ["base", "proto", "swarm", "sys", "storage", "engine"];
 /// Most lines of code in the core: no blank lines, comments or tests. The classic system had 12,000. What real torrents,
 /// disks, proxies and trackers need beyond the specifications comes on top, and what many slow or far peers need: grants,
-/// memory that grows, structures in which nothing is searched, and torrents that keep little while they rest. Peer exchange
-/// took 350 more.
-const CORE_LINES: usize = 15_100;
+/// memory that grows, structures in which nothing is searched, and torrents that keep little while they rest. Magnet links
+/// add 1,150: the machine that learns a torrent's description from liars. Peer exchange adds 350.
+const CORE_LINES: usize = 16_250;
 /// Most lines of a file: it is read in one sitting.
 const FILE_LINES: usize = 400;
 /// Most names that `ls` of a folder shows.

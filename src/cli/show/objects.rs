@@ -37,7 +37,7 @@ pub const EVENTS: Section = Section {
                  peers, and takes one of the places of --max-downloads), under_way (bytes that arrived but \
                  are not verified yet), why (the reason why nothing arrives; null: something arrives), known (peers \
                  that can be tried), unchoking (peers that unchoke us), sources (how many connected peers are from a \
-                 tracker, how many from other peers, and how many incoming), swarm_seeds, swarm_leechers, \
+                 tracker, how many from other peers: pex, and how many incoming), swarm_seeds, swarm_leechers, \
                  swarm_completed (of the whole swarm, as trackers count; null: no tracker says)",
             ),
             (

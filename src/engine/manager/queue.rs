@@ -22,6 +22,11 @@ use crate::swarm::torrent::Torrent;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
+/// The description of a torrent is there of which only the link was known.
+pub(super) fn learned(id: TorrentId, info: Vec<u8>) {
+    log::debug!("torrent {id:?}: its description has {} bytes", info.len());
+}
+
 impl Manager {
     pub(super) fn add(&mut self, torrent: TorrentId, job: Box<Job>) {
         let progress = Arc::new(AtomicU32::new(0));

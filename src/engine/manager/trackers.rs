@@ -70,6 +70,7 @@ impl Trackers {
                 | Action::Peer(..)
                 | Action::Close { .. }
                 | Action::Disk(_)
+                | Action::Learned { .. }
                 | Action::News(_) => {}
             }
         }

@@ -3,11 +3,11 @@
 //!
 //! **A new extended message goes here:** a variant of [`Extension`], its place in [`Extension::ALL`] and its row in
 //! `Extension::row`; a variant of [`Incoming`], and how [`Extended::parse`] reads it. In
-//! `swarm/torrent/introducing.rs`, `Torrent::our_ids` decides whether it is offered, and `Torrent::extended` what to do
-//! about it. The rest follows from the table: one that is
-//! longer than its limit is skipped before anything is allocated, one that we did not offer to this peer is not read,
+//! `swarm/torrent/introducing.rs`, `Torrent::offers` decides whether it is offered, and `Torrent::extended` what to do
+//! about it. The rest follows from the table: one that is longer than its limit is skipped before anything is allocated,
 //! and it can be sent only to a peer whose `m` names it.
 
+use super::metadata::{self, Metadata};
 use super::pex::Pex;
 use crate::proto::bencode::{self, Bencode, Value};
 use crate::proto::tracker::compact;
@@ -24,8 +24,10 @@ const MAX_HANDSHAKE_BYTES: u32 = 32 * 1024;
 /// The extended messages that we understand, besides the handshake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Extension {
-    /// Addresses of peers that its sender met (BEP 11), see [`pex`](super::pex).
+    /// Addresses of peers that its sender met (BEP 11).
     Pex,
+    /// Blocks of the description of the torrent (BEP 9).
+    Metadata,
     /// Whether its sender downloads nothing (any more): one byte, 0 or 1. It comes from libtorrent, and updates
     /// `upload_only` of the handshake (BEP 21).
     UploadOnly,
@@ -43,13 +45,15 @@ struct Row {
 
 impl Extension {
     /// All of them, in the order of [`Ids`].
-    pub const ALL: [Extension; 2] = [Extension::Pex, Extension::UploadOnly];
+    pub const ALL: [Extension; 3] = [Extension::Pex, Extension::Metadata, Extension::UploadOnly];
 
     /// The table of extended messages.
     const fn row(self) -> Row {
         match self {
             // A message of libtorrent, with 100 added and 100 dropped addresses, has fewer than 4 KiB.
             Extension::Pex => Row { name: "ut_pex", our_id: 1, most_bytes: 32 * 1024 },
+            // A block, and the dict before it. libtorrent closes a connection at a longer one.
+            Extension::Metadata => Row { name: "ut_metadata", our_id: 2, most_bytes: 17 * 1024 },
             Extension::UploadOnly => Row { name: "upload_only", our_id: 3, most_bytes: 1 },
         }
     }
@@ -67,18 +71,37 @@ pub fn limit(id: u8) -> Option<u32> {
     Extension::of_our_id(id).map(|extension| extension.row().most_bytes)
 }
 
+/// Which of the extended messages are offered that not every torrent uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offers {
+    /// [`Extension::Pex`].
+    pub pex: bool,
+    /// [`Extension::Metadata`].
+    pub metadata: bool,
+}
+
+impl Offers {
+    fn has(self, extension: Extension) -> bool {
+        match extension {
+            Extension::Pex => self.pex,
+            Extension::Metadata => self.metadata,
+            Extension::UploadOnly => true,
+        }
+    }
+}
+
 /// The ids that a peer gives to extended messages: what is under `m` in its handshake. Id 0: the peer no longer
 /// accepts this message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ids([Option<u8>; Extension::ALL.len()]);
 
 impl Ids {
-    /// The ids that we give to the messages that we offer to read.
-    pub fn ours(offered: impl Fn(Extension) -> bool) -> Ids {
-        Ids(Extension::ALL.map(|extension| offered(extension).then_some(extension.row().our_id)))
+    /// The ids that we give.
+    fn ours(offers: Offers) -> Ids {
+        Ids(Extension::ALL.map(|extension| offers.has(extension).then_some(extension.row().our_id)))
     }
 
-    /// Whether the one who gave these ids wants to be sent this message.
+    /// Whether the peer understands `extension`.
     pub fn has(&self, extension: Extension) -> bool {
         self.0[extension as usize].is_some_and(|id| id != HANDSHAKE)
     }
@@ -122,6 +145,8 @@ pub enum Incoming {
     Handshake(ExtendedHandshake),
     /// [`Extension::Pex`].
     Pex(Pex),
+    /// [`Extension::Metadata`].
+    Metadata(Metadata),
     /// [`Extension::UploadOnly`].
     UploadOnly(bool),
 }
@@ -132,14 +157,14 @@ impl Extended {
         Extended { id, payload }
     }
 
-    /// Reads what it says; `None` if that is nonsense, or not among `ours`, the ids that we gave to what we offered to
-    /// read.
-    pub fn parse(&self, ours: &Ids) -> Option<Incoming> {
+    /// Reads what it says; `None` if that is nonsense, or not for us.
+    pub fn parse(&self) -> Option<Incoming> {
         if self.id == HANDSHAKE {
             return ExtendedHandshake::parse(&self.payload).map(Incoming::Handshake);
         }
-        match Extension::of_our_id(self.id).filter(|extension| ours.has(*extension))? {
+        match Extension::of_our_id(self.id)? {
             Extension::Pex => Pex::parse(&self.payload).map(Incoming::Pex),
+            Extension::Metadata => Metadata::parse(&self.payload).map(Incoming::Metadata),
             Extension::UploadOnly => self.payload.first().map(|byte| Incoming::UploadOnly(*byte != 0)),
         }
     }
@@ -173,12 +198,20 @@ pub struct ExtendedHandshake {
     pub your_ip: Option<IpAddr>,
     /// It downloads nothing (any more): a seed, or a peer that has all it wants (BEP 21). `None`: it does not say.
     pub upload_only: Option<bool>,
+    /// The bytes of the description of the torrent, if it has that and the number can be true (BEP 9).
+    pub metadata_size: Option<u32>,
 }
 
 impl ExtendedHandshake {
+    /// A handshake of ours, which offers the extended messages of the table that are always offered, and `offers`.
+    pub fn ours(offers: Offers) -> ExtendedHandshake {
+        ExtendedHandshake { ids: Ids::ours(offers), ..ExtendedHandshake::default() }
+    }
+
     /// The message.
     pub fn message(&self) -> Extended {
         let mut entries = vec![("m", self.ids.emit())];
+        entries.extend(self.metadata_size.map(|size| ("metadata_size", u64::from(size).into())));
         entries.extend(self.reqq.map(|count| ("reqq", u64::from(count).into())));
         entries.extend(self.version.as_deref().map(|version| ("v", version.into())));
         entries.extend(self.port.map(|port| ("p", u64::from(port).into())));
@@ -190,8 +223,8 @@ impl ExtendedHandshake {
     /// Reads the payload; `None` if it is no dict.
     fn parse(payload: &[u8]) -> Option<ExtendedHandshake> {
         let (dict, _) = bencode::decode_prefix(payload).ok()?;
-        let [m, reqq, version, port, ip, only] =
-            dict.get_all([b"m", b"reqq", b"v", b"p", b"yourip", b"upload_only"])?;
+        let [m, reqq, version, port, ip, only, size] =
+            dict.get_all([b"m", b"reqq", b"v", b"p", b"yourip", b"upload_only", b"metadata_size"])?;
         let number = |value: Option<Value>| value.and_then(Value::as_int);
         Some(ExtendedHandshake {
             ids: m.map(Ids::parse).unwrap_or_default(),
@@ -200,6 +233,7 @@ impl ExtendedHandshake {
             port: number(port).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0),
             your_ip: ip.and_then(Value::as_bytes).and_then(compact::address),
             upload_only: number(only).map(|only| only != 0),
+            metadata_size: size.and_then(metadata::size_of),
         })
     }
 }

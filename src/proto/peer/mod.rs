@@ -1,8 +1,9 @@
-//! The protocol between peers: the handshake, the messages, and what they carry (BEP 3, 6, 10 and 11).
+//! The protocol between peers: the handshake, the messages, and what they carry (BEP 3, 6, 9, 10 and 11).
 
 pub mod allowed_fast;
 pub mod bitfield;
 pub mod extended;
 pub mod handshake;
 pub mod message;
+pub mod metadata;
 pub mod pex;

@@ -82,6 +82,9 @@ impl Pex {
     /// Reads a payload, of each list at most [`MOST`] entries; `None` if it is no dict. Flags count only if there is a
     /// byte for each peer (as in libtorrent).
     pub fn parse(payload: &[u8]) -> Option<Pex> {
+        if !IS_BUILT_IN {
+            return None;
+        }
         let (dict, _) = bencode::decode_prefix(payload).ok()?;
         let keys = [&b"added"[..], b"added.f", b"added6", b"added6.f", b"dropped", b"dropped6"];
         let lists = dict.get_all(keys)?.map(|list| list.and_then(Value::as_bytes).unwrap_or_default());

@@ -228,6 +228,11 @@ impl Candidates {
         if was_of_use { self.wait(addr, now + RECONNECT, 0) } else { self.failed(addr, now) }
     }
 
+    /// Forgets the addresses of all sources but those that `is_kept`.
+    pub fn keep(&mut self, is_kept: impl Fn(Source) -> bool) {
+        self.known.retain(|_, candidate| candidate.state == State::Barred || is_kept(candidate.source));
+    }
+
     /// `addr` is our own or that of a liar: never try it again.
     pub fn bar(&mut self, addr: SocketAddr) {
         self.put(addr, State::Barred);

@@ -13,6 +13,9 @@ pub const BETWEEN: Time = Time::from_secs(60);
 /// While fewer peers of an address family are connected, peers that left count too, up to this number (BEP 11). Without
 /// them, a swarm in which seeds part from each other would have nothing to tell.
 pub const FEW: usize = 25;
+/// A peer knows at most this many of the connected peers from us: the two first messages. Each of p peers is remembered
+/// for each other one, and this is more than a program needs that keeps 50 connections.
+const MOST_KNOWN: usize = 2 * MOST;
 /// A peer that sends one more message than this within [`BETWEEN`] is closed (libtorrent).
 const MOST_CAME: usize = 6;
 /// A message that comes sooner after the last one is not read. An honest peer sends one a minute; some send their second
@@ -41,11 +44,13 @@ pub enum Verdict {
     Flood,
 }
 
-/// The memory of one peer that speaks `ut_pex`. It is bounded: see [`Told::news`].
+/// The memory of one peer that speaks `ut_pex`.
 #[derive(Default)]
 pub struct Told {
     /// The peers that it was told of, and not told that they left.
     known: BTreeSet<SocketAddr>,
+    /// There is more to tell than fitted into the last message.
+    has_more: bool,
     /// When it was last looked for something to tell.
     looked: Option<Time>,
     /// When it was last sent something.
@@ -62,41 +67,63 @@ impl Told {
         self.sent.map_or(Time::ZERO, |sent| sent + BETWEEN)
     }
 
-    /// What it is to be told now, when `live` are the peers that it may know of, and these `left` lately; `None` if there
-    /// is nothing.
-    ///
-    /// It is told of no more peers than it is told to have left, once those are more than fit into a message. So what is
-    /// remembered never grows far beyond the connected peers.
-    pub fn news(&mut self, live: &BTreeMap<SocketAddr, Flags>, left: &[Left], now: Time) -> Option<Pex> {
-        let mut added: Vec<(SocketAddr, Flags)> = live.iter().map(|(addr, flags)| (*addr, *flags)).collect();
-        added.retain(|(addr, _)| !self.known.contains(addr));
-        // Each of those that left is told in the first message after it left, and dropped in the next.
-        let is_new = |left: &&Left| {
-            self.looked.is_none_or(|looked| left.at >= looked)
-                && !live.contains_key(&left.addr)
-                && !self.known.contains(&left.addr)
-        };
-        for is_v4 in [true, false] {
-            let connected = live.keys().filter(|addr| addr.is_ipv4() == is_v4).count();
-            let of_family = left.iter().filter(|left| left.addr.is_ipv4() == is_v4).filter(is_new);
-            added.extend(of_family.take(FEW.saturating_sub(connected)).map(|left| (left.addr, left.flags)));
-        }
-        added.truncate(MOST);
-        let gone = self.known.iter().filter(|addr| !live.contains_key(addr)).copied();
-        let dropped: Vec<SocketAddr> = gone.take(MOST).collect();
+    /// What it is to be told now, when we `met` these peers and those `left` lately; `None` if there is nothing. It
+    /// `may_know` only some of them. The search begins behind the address of the peer `itself`, so that not all are told
+    /// of the same ones if there are very many.
+    pub fn news(
+        &mut self,
+        met: &BTreeMap<SocketAddr, Flags>,
+        left: &[Left],
+        may_know: &dyn Fn(SocketAddr) -> bool,
+        itself: SocketAddr,
+        now: Time,
+    ) -> Option<Pex> {
+        let from_there = met.range(itself..).chain(met.range(..itself));
+        let live = from_there.filter(|(addr, _)| may_know(**addr)).map(|(addr, flags)| (*addr, *flags));
+        let mut unknown = live.filter(|(addr, _)| !self.known.contains(addr));
+        let room = MOST_KNOWN.saturating_sub(self.known.len()).min(MOST);
+        let mut added: Vec<(SocketAddr, Flags)> = unknown.by_ref().take(room).collect();
+        let (live_added, is_cut) = (added.len(), unknown.next().is_some());
+        added.extend(self.lately(met, left, may_know).into_iter().take(room - live_added));
+        let mut gone = self.known.iter().filter(|addr| !met.contains_key(addr)).copied();
+        let dropped: Vec<SocketAddr> = gone.by_ref().take(MOST).collect();
+        let is_to_be_dropped = gone.next().is_some() || added.len() > live_added;
+        self.known.retain(|addr| !dropped.contains(addr));
+        self.known.extend(added.iter().map(|(addr, _)| *addr));
+        self.has_more = is_to_be_dropped || (is_cut && self.known.len() < MOST_KNOWN);
         self.looked = Some(now);
         if added.is_empty() && dropped.is_empty() {
             return None;
         }
         self.sent = Some(now);
-        self.known.retain(|addr| !dropped.contains(addr));
-        self.known.extend(added.iter().map(|(addr, _)| *addr));
         Some(Pex { added, dropped })
     }
 
+    /// Those that left since the last look, if few are connected. They are dropped in the next message.
+    fn lately(
+        &self,
+        met: &BTreeMap<SocketAddr, Flags>,
+        left: &[Left],
+        may_know: &dyn Fn(SocketAddr) -> bool,
+    ) -> Vec<(SocketAddr, Flags)> {
+        let is_new = |left: &&Left| {
+            let addr = left.addr;
+            let is_unknown = !met.contains_key(&addr) && !self.known.contains(&addr);
+            is_unknown && may_know(addr) && self.looked.is_none_or(|looked| left.at >= looked)
+        };
+        let mut added = Vec::new();
+        for is_v4 in [true, false] {
+            let live = met.keys().filter(|addr| addr.is_ipv4() == is_v4 && may_know(**addr));
+            let room = FEW - live.take(FEW).count();
+            let of_family = left.iter().filter(|left| left.addr.is_ipv4() == is_v4).filter(is_new);
+            added.extend(of_family.take(room).map(|left| (left.addr, left.flags)));
+        }
+        added
+    }
+
     /// Whether there will be something to tell even if nothing changes.
-    pub fn has_more(&self, live: &BTreeMap<SocketAddr, Flags>) -> bool {
-        self.known.len() != live.len() || !live.keys().all(|addr| self.known.contains(addr))
+    pub fn has_more(&self) -> bool {
+        self.has_more
     }
 
     /// A message came from it.

@@ -270,10 +270,10 @@ impl Torrent {
         }
         turn.actions.push(Action::News(News::Complete));
         self.meeting.candidates.part_seeds();
-        let ids = self.our_ids();
+        let offers = self.offers();
         for key in self.keys() {
             if let Some(peer) = self.peers.get_mut(&key) {
-                tell_upload_only(peer, ids, turn);
+                tell_upload_only(peer, offers, turn);
             }
             self.part_from_seed(key, turn);
         }

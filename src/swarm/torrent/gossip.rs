@@ -2,7 +2,7 @@
 //!
 //! A part of [`Torrent`]. A peer may be known to others if it listens where we know it: we connected to it, or it told
 //! its port. Nothing is sent while nothing changes, and a torrent of p peers looks at each of them once a minute at
-//! most. A private torrent takes no part: see [`Torrent::our_ids`].
+//! most. A private torrent takes no part.
 
 use super::{Torrent, Turn, send};
 use crate::base::step;
@@ -90,7 +90,8 @@ impl Torrent {
         if wanting.is_empty() {
             return;
         }
-        self.gossip.left.retain(|left| left.at + LATELY > turn.now);
+        let candidates = &self.meeting.candidates;
+        self.gossip.left.retain(|left| left.at + LATELY > turn.now && !candidates.is_barred(left.addr));
         let met = self.peers.values().filter_map(|peer| Some((peer.listens?, flags(peer))));
         let met: BTreeMap<SocketAddr, Flags> = met.collect();
         for key in wanting {
@@ -110,13 +111,10 @@ impl Torrent {
         // It is not told about itself.
         let (itself, ip) = (peer.listens, peer.identity.addr.ip());
         let may_know = |addr: SocketAddr| Some(addr) != itself && share_network(addr.ip(), ip);
-        let live = met.iter().inspect(|_| step(1)).map(|(addr, flags)| (*addr, *flags));
-        let live: BTreeMap<SocketAddr, Flags> = live.filter(|(addr, _)| may_know(*addr)).collect();
-        let is_barred = |addr: SocketAddr| self.meeting.candidates.is_barred(addr);
-        let left = self.gossip.left.iter().filter(|left| may_know(left.addr) && !is_barred(left.addr));
-        let left: Vec<Left> = left.copied().collect();
-        let news = told.news(&live, &left, turn.now)?;
-        let again = told.has_more(&live).then(|| told.next());
+        step(met.len());
+        let left = &self.gossip.left;
+        let news = told.news(met, left, &may_know, peer.identity.addr, turn.now)?;
+        let again = told.has_more().then(|| told.next());
         if let Some(message) = peer.extended.message(Extension::Pex, news.encode()) {
             send(peer, Message::Extended(message), turn);
         }
@@ -125,7 +123,8 @@ impl Torrent {
 
     /// A peer names others.
     pub(super) fn got_pex(&mut self, key: PeerKey, pex: Pex, turn: &mut Turn) {
-        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let gossips = self.gossips();
+        let Some(peer) = self.peers.get_mut(&key).filter(|_| gossips) else { return };
         match peer.told.get_or_insert_default().came(turn.now) {
             Verdict::Read => {}
             Verdict::TooSoon => return,

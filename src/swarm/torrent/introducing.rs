@@ -4,51 +4,40 @@
 //! each is decided here.
 
 use super::{Torrent, Turn, send};
-use crate::proto::peer::extended::{Extended, ExtendedHandshake, Extension, Ids, Incoming};
+use crate::proto::peer::extended::{Extended, ExtendedHandshake, Extension, Incoming, Offers};
 use crate::proto::peer::message::Message;
-use crate::swarm::meeting::source::Source;
-use crate::swarm::peer::{MOST_WANTED, Peer, PeerKey};
+use crate::swarm::meeting::introduction::introduction;
+use crate::swarm::peer::{Peer, PeerKey};
 use core::net::SocketAddr;
 
-/// What we call ourselves.
-const VERSION: &str = concat!("swarmlet ", env!("CARGO_PKG_VERSION"));
-
 impl Torrent {
-    /// The extended messages that we read, with the ids by which we want to be sent them.
-    pub(super) fn our_ids(&self) -> Ids {
-        Ids::ours(|extension| match extension {
-            Extension::Pex => self.gossips(),
-            Extension::UploadOnly => true,
-        })
+    /// The extended messages that we offer to read. They depend on the torrent.
+    pub(super) fn offers(&self) -> Offers {
+        Offers { pex: self.gossips(), ..Offers::default() }
     }
 
     /// Sends our extended handshake, if the peer speaks the extension protocol.
     pub(super) fn introduce(&mut self, key: PeerKey, turn: &mut Turn) {
-        let (is_seeding, ids) = (self.is_seeding(), self.our_ids());
+        let (is_seeding, offers) = (self.is_seeding(), self.offers());
         let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.reserved.extension()) else { return };
         let handshake = ExtendedHandshake {
-            ids,
-            reqq: Some(MOST_WANTED as u32),
-            version: Some(VERSION.to_string()),
-            // A peer that connected to us knows our port already.
-            port: peer.identity.outgoing.then_some(self.settings.port),
-            your_ip: Some(peer.identity.addr.ip()),
             upload_only: (is_seeding && !peer.sees_little).then_some(true),
+            ..introduction(&self.settings, &peer.identity, offers)
         };
         send(peer, Message::Extended(handshake.message()), turn);
     }
 
     /// An extended message came. One that cannot be read is ignored.
     pub(super) fn extended(&mut self, key: PeerKey, message: &Extended, turn: &mut Turn) {
-        match message.parse(&self.our_ids()) {
+        match message.parse() {
             Some(Incoming::Handshake(theirs)) => self.introduced(key, theirs, turn),
             Some(Incoming::Pex(pex)) => self.got_pex(key, pex, turn),
             Some(Incoming::UploadOnly(upload_only)) => self.got_upload_only(key, upload_only, turn),
-            None => {}
+            Some(Incoming::Metadata(_)) | None => {}
         }
     }
 
-    fn introduced(&mut self, key: PeerKey, theirs: ExtendedHandshake, turn: &mut Turn) {
+    pub(super) fn introduced(&mut self, key: PeerKey, theirs: ExtendedHandshake, turn: &mut Turn) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         peer.extended.update(theirs.ids);
         if let Some(reqq) = theirs.reqq {
@@ -57,8 +46,7 @@ impl Torrent {
         if let (Some(port), None) = (theirs.port, peer.listens) {
             let listens = SocketAddr::new(peer.identity.addr.ip(), port);
             peer.listens = Some(listens);
-            self.found(Source::Incoming, &[listens], turn.now);
-            self.meeting.candidates.busy(listens);
+            self.meeting.listens(listens, turn.now);
             self.has_gossip(turn.now);
         }
         self.offers_gossip(key, turn.now);
@@ -74,11 +62,11 @@ impl Torrent {
     }
 }
 
-/// Tells the peer that we download nothing any more. It need not know of all our pieces yet. `ids` are ours: a later
-/// handshake repeats them, because libtorrent takes what it lacks for switched off.
-pub(super) fn tell_upload_only(peer: &mut Peer, ids: Ids, turn: &mut Turn) {
+/// Tells the peer that we download nothing any more. It need not know of all our pieces yet. A later handshake offers
+/// again what the first did, because libtorrent takes what it lacks for switched off.
+pub(super) fn tell_upload_only(peer: &mut Peer, offers: Offers, turn: &mut Turn) {
     if peer.reserved.extension() {
-        let handshake = || ExtendedHandshake { ids, upload_only: Some(true), ..ExtendedHandshake::default() }.message();
+        let handshake = || ExtendedHandshake { upload_only: Some(true), ..ExtendedHandshake::ours(offers) }.message();
         let message = peer.extended.message(Extension::UploadOnly, vec![1]).unwrap_or_else(handshake);
         send(peer, Message::Extended(message), turn);
     }

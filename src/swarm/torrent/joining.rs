@@ -5,42 +5,18 @@
 use super::downloading::tell_interest;
 use super::giving_up::Requests;
 use super::{Torrent, Turn, send};
-use crate::base::time::Time;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::handshake::Reserved;
 use crate::proto::peer::message::Message;
 use crate::swarm::event::{Action, PeerOrder};
-use crate::swarm::meeting::source::Source;
+use crate::swarm::meeting::crowd::keeps_new;
 use crate::swarm::peer::{Identity, Peer, PeerKey};
-use core::net::SocketAddr;
-
-/// A peer that stays connected for this long did not just turn us away.
-const STAYED: Time = Time::from_secs(60);
-/// If the process has no descriptor or thread left for one more connection, none is opened for this long: a peer may
-/// leave meanwhile.
-const HOLD: Time = Time::from_secs(10);
 
 impl Torrent {
-    /// A connection that was being opened is open, or failed.
-    fn connecting_ended(&mut self, turn: &mut Turn) {
-        self.meeting.connecting = self.meeting.connecting.saturating_sub(1);
-        turn.shared.connecting = turn.shared.connecting.saturating_sub(1);
-    }
-
-    pub(super) fn connect_failed(&mut self, addr: SocketAddr, our_fault: bool, turn: &mut Turn) {
-        self.connecting_ended(turn);
-        if our_fault {
-            self.meeting.candidates.untried(addr, turn.now);
-            turn.shared.hold = turn.now + HOLD;
-        } else {
-            self.meeting.candidates.failed(addr, turn.now);
-        }
-    }
-
     pub(super) fn connected(&mut self, key: PeerKey, identity: Identity, reserved: Reserved, turn: &mut Turn) {
         let Identity { addr, outgoing, .. } = identity;
         if outgoing {
-            self.connecting_ended(turn);
+            self.meeting.connecting_ended(turn);
         }
         if let Some(reason) = self.unwelcome(identity, turn) {
             turn.actions.push(Action::Close { peer: key, reason });
@@ -50,7 +26,7 @@ impl Torrent {
             return;
         }
         let have = self.picker.have();
-        let source = if outgoing { self.meeting.candidates.source(addr) } else { Source::Incoming };
+        let source = self.meeting.source_of(&identity);
         let mut peer = Peer::new(key, identity, source, reserved, have.len(), turn.now);
         peer.sees_little = self.is_super_seeding();
         turn.shared.connected += 1;
@@ -80,31 +56,16 @@ impl Torrent {
     fn unwelcome(&mut self, identity: Identity, turn: &mut Turn) -> Option<&'static str> {
         let Identity { addr, id, outgoing } = identity;
         let ours = self.settings.peer_id;
-        if id == ours {
-            if outgoing {
-                self.meeting.candidates.bar(addr);
-            }
-            return Some("it is ourselves");
-        }
-        if self.is_in_doubt() {
+        if self.is_in_doubt() && id != ours {
             return Some("what we have is being checked again");
         }
-        if self.meeting.candidates.is_barred(addr) || self.meeting.bans.is_banned(addr.ip(), id, outgoing) {
-            return Some("it is banned");
+        if let Some(reason) = self.meeting.unwanted(&identity, ours) {
+            return Some(reason);
         }
         if let Some(other) = self.peers.values().find(|other| other.identity.id == id) {
-            // Both sides must keep the same one of two connections: the one that the side with the greater peer id
-            // opened. Peer ids are no secret, though: a connection from another address could be from anybody, and
-            // could keep the only seed out for good by taking its peer id first. So the old connection stays, unless it
-            // brought nothing so far and the new one goes to an address that we were told of. (A seed does not wait for
-            // blocks: for a seed, an old connection that took nothing gives way.)
-            let keep_new = if other.identity.addr.ip() == addr.ip() {
-                other.identity.outgoing != outgoing && outgoing == (ours > id)
-            } else {
-                let of_use = if self.is_seeding() { &other.up } else { &other.down };
-                outgoing && of_use.total() == 0
-            };
-            if !keep_new {
+            // (A seed does not wait for blocks: for a seed, an old connection that took nothing gives way.)
+            let of_use = if self.is_seeding() { &other.up } else { &other.down };
+            if !keeps_new(&other.identity, &identity, ours, of_use.total() > 0) {
                 return Some("it is connected already");
             }
             let other = other.key;
@@ -186,10 +147,7 @@ impl Torrent {
         self.queue(key);
         self.picker.discount(&peer.has, peer.counted_as_seed, &mut turn.shared.rng);
         self.remember_left(&peer, turn.now);
-        if let Some(addr) = peer.listens {
-            let was_of_use = peer.total() > 0 || turn.now - peer.joined > STAYED;
-            self.meeting.candidates.left(addr, was_of_use, turn.now);
-        }
+        self.meeting.left(peer.listens, peer.total() > 0, peer.joined, turn.now);
         if !self.has_failed() {
             self.take_back(&peer, turn);
             self.unchoke_waiting(turn);

@@ -6,7 +6,7 @@
 
 use super::{Torrent, Turn};
 use crate::swarm::event::{Action, DiskOrder};
-use crate::swarm::peer::{Identity, Peer, PeerKey};
+use crate::swarm::peer::{Peer, PeerKey};
 
 /// Peers that are gone and may yet be proven liars. When there is one more, the oldest is forgotten.
 pub(super) const MOST_DEPARTED: usize = 256;
@@ -37,11 +37,8 @@ impl Torrent {
         let connected = self.peers.get(&liar).map(|peer| peer.identity);
         self.close(liar, reason, turn);
         let departed = self.meeting.departed.remove(&liar);
-        let Some(Identity { addr, id, outgoing }) = connected.or(departed) else { return };
-        self.meeting.bans.add(addr.ip(), id);
-        // We do not know the port that an incoming peer listens on.
-        if outgoing {
-            self.meeting.candidates.bar(addr);
+        if let Some(identity) = connected.or(departed) {
+            self.meeting.ban(&identity);
         }
     }
 

@@ -9,27 +9,14 @@
 //! no use at all. If all of 50 places are taken by peers that never unchoke us, and 50 more of them wait beside one
 //! honest address, the honest one is tried after 116 s; if there are 4 places, after 24 s (`tests/places.rs`).
 
-use super::{NUMWANT, Shared, Torrent, Turn};
+use super::{Shared, Torrent, Turn};
 use crate::base::time::{Time, sooner};
 use crate::proto::peer::pex::Flags;
-use crate::swarm::event::Action;
-use crate::swarm::meeting::host::{host, is_near};
+use crate::swarm::meeting::crowd::Crowd;
 use crate::swarm::meeting::source::Source;
 use crate::swarm::peer::{Peer, PeerKey};
 use core::net::{IpAddr, SocketAddr};
 
-/// Connections being opened at once by the process: cheap routers fail at more (libtorrent, transmission: 8 to 30).
-pub(super) const MOST_CONNECTING: usize = 16;
-/// Addresses taken at once: a longer answer than was asked for would leave no room for the answers of others. (Some
-/// trackers give that many of each address family.)
-const MOST_FOUND: usize = 2 * NUMWANT as usize;
-/// One host that is not near may have this share of a torrent's places ...
-const SHARE_OF_HOST: usize = 4;
-/// ... and this many in any case: several peers behind one address are normal.
-const LEAST_OF_HOST: usize = 4;
-/// While we download, one place in this many is kept for peers that we find ourselves: the first peers that connect to
-/// us must not get them all.
-const OWN_SHARE: usize = 4;
 /// A peer with which nothing is exchanged for this long may have to give way: two rounds of optimistic unchoking.
 const GIVE_WAY_AFTER: Time = Time::from_secs(60);
 /// A peer gives way sooner if nothing was ever exchanged with it and (a) neither side has a piece that the other wants,
@@ -40,10 +27,6 @@ const USELESS_AFTER: Time = Time::from_secs(20);
 const MAKE_ROOM_EVERY: Time = Time::from_secs(10);
 /// ... and the same while no peer delivers.
 const MAKE_ROOM_IN_NEED_EVERY: Time = Time::from_secs(2);
-/// If as many connections are being opened as may be, we look for places again after this ...
-const LOOK_AGAIN: Time = Time::from_secs(1);
-/// ... and if the process has as many connections as it may have, after this.
-const LOOK_AGAIN_WHEN_FULL: Time = Time::from_secs(60);
 
 impl Torrent {
     pub(super) fn has_room_for_peers(&self) -> bool {
@@ -58,7 +41,7 @@ impl Torrent {
     /// private torrent refuses those that may be from strangers (BEP 27).
     pub(super) fn found(&mut self, source: Source, addrs: &[SocketAddr], now: Time) {
         if self.accepts(source) {
-            addrs.iter().take(MOST_FOUND).for_each(|&addr| self.meeting.candidates.add(addr, source, now));
+            self.meeting.found(source, addrs, now);
         }
     }
 
@@ -76,44 +59,29 @@ impl Torrent {
 
     /// Opens connections while there are places and addresses.
     pub(super) fn connect_more(&mut self, turn: &mut Turn) {
-        let may = |shared: &Shared| shared.connecting < MOST_CONNECTING && shared.has_room() && shared.hold <= turn.now;
-        while self.has_room_for_peers() && may(turn.shared) {
-            let Some(addr) = self.meeting.candidates.next(turn.now, &mut turn.shared.rng) else { break };
-            self.meeting.connecting += 1;
-            turn.shared.connecting += 1;
-            turn.actions.push(Action::Connect { addr });
+        if self.has_room_for_peers() {
+            let places = self.settings.max_peers - self.peers.len() - self.meeting.connecting;
+            self.meeting.connect(places, turn);
         }
     }
 
     /// When to look for places again.
     pub(super) fn connect_at(&self, now: Time, shared: &Shared) -> Option<Time> {
-        let due = self.meeting.candidates.next_due()?.max(shared.hold);
-        if !self.has_room_for_peers() {
-            let looks = self.is_downloading() && !self.paused && !self.peers.is_empty();
-            return looks.then(|| self.meeting.look_for_room.max(due));
+        if self.has_room_for_peers() {
+            return self.meeting.connect_at(now, shared);
         }
-        let wait = if !shared.has_room() {
-            LOOK_AGAIN_WHEN_FULL
-        } else if shared.connecting >= MOST_CONNECTING {
-            LOOK_AGAIN
-        } else {
-            return Some(due);
-        };
-        Some(due.max(now + wait))
+        let looks = self.is_downloading() && !self.paused && !self.peers.is_empty();
+        self.meeting.due(shared).filter(|_| looks).map(|due| self.meeting.look_for_room.max(due))
     }
 
     /// Why there is no place for one more peer from `ip`. If another peer gives way for it, that one is closed.
     pub(super) fn turned_away(&mut self, ip: IpAddr, outgoing: bool, turn: &mut Turn) -> Option<&'static str> {
-        let from_there = self.peers.values().filter(|peer| host(peer.identity.addr.ip()) == host(ip)).count();
-        let most = (self.settings.max_peers / SHARE_OF_HOST).max(LEAST_OF_HOST);
-        if !outgoing && !is_near(ip) && from_there >= most {
+        let peers = self.peers.values().map(|peer| &peer.identity).collect();
+        let crowd = Crowd { peers, places: self.settings.max_peers, keeps_own: !self.is_seeding() };
+        if crowd.has_enough_from(ip, outgoing) {
             return Some("there are enough peers from its address");
         }
-        let places = self.settings.max_peers;
-        let own = if self.is_seeding() { 0 } else { places / OWN_SHARE };
-        let incoming = self.peers.values().filter(|peer| !peer.identity.outgoing).count();
-        let full = self.peers.len() >= places || (!outgoing && incoming >= places - own);
-        if !full && turn.shared.connected < turn.shared.most_connected {
+        if !crowd.is_full_for(outgoing) && turn.shared.connected < turn.shared.most_connected {
             return None;
         }
         let Some(least) = self.least_useful(turn.now) else { return Some("there are enough peers") };

@@ -1,13 +1,8 @@
 use super::*;
 
-/// We offer all that we can read.
-fn offered() -> Ids {
-    Ids::ours(|_| true)
-}
-
 /// What the handshake with this payload says.
 fn read(payload: &[u8]) -> Option<ExtendedHandshake> {
-    match Extended::received(HANDSHAKE, payload.to_vec()).parse(&offered())? {
+    match Extended::received(HANDSHAKE, payload.to_vec()).parse()? {
         Incoming::Handshake(told) => Some(told),
         other => panic!("{other:?}"),
     }
@@ -28,13 +23,16 @@ fn a_handshake_that_is_written_is_read_again() {
         port: Some(6881),
         your_ip: Some(IpAddr::from([80, 4, 4, 200])),
         upload_only: Some(true),
+        metadata_size: Some(31235),
     };
     let bytes = payload(&all);
     let text = bytes.escape_ascii().to_string();
-    assert_eq!(text, "d1:mde1:pi6881e4:reqqi512e11:upload_onlyi1e1:v14:swarmlet 0.1.06:yourip4:P\\x04\\x04\\xc8e");
+    assert_eq!(
+        text,
+        "d1:mde13:metadata_sizei31235e1:pi6881e4:reqqi512e11:upload_onlyi1e1:v14:swarmlet 0.1.06:yourip4:P\\x04\\x04\\xc8e"
+    );
     assert_eq!(read(&bytes), Some(all));
-    let six =
-        ExtendedHandshake { your_ip: Some(IpAddr::from([7; 16])), ids: offered(), ..ExtendedHandshake::default() };
+    let six = ExtendedHandshake { your_ip: Some(IpAddr::from([7; 16])), ..ExtendedHandshake::ours(Offers::default()) };
     assert_eq!(read(&payload(&six)), Some(six));
 }
 
@@ -52,9 +50,9 @@ fn the_example_of_bep_10_and_nonsense() {
 
 #[test]
 fn our_handshake_offers_the_table_and_each_of_its_ids_is_accepted() {
-    let offer = |ids: Ids| payload(&ExtendedHandshake { ids, ..ExtendedHandshake::default() });
-    assert_eq!(offer(offered()), b"d1:md11:upload_onlyi3e6:ut_pexi1eee");
-    assert_eq!(offer(Ids::ours(|extension| extension != Extension::Pex)), b"d1:md11:upload_onlyi3eee");
+    assert_eq!(payload(&ExtendedHandshake::ours(Offers::default())), b"d1:md11:upload_onlyi3eee");
+    let all = ExtendedHandshake::ours(Offers { pex: true, metadata: true });
+    assert_eq!(payload(&all), b"d1:md11:upload_onlyi3e11:ut_metadatai2e6:ut_pexi1eee");
     for (place, extension) in Extension::ALL.into_iter().enumerate() {
         let row = extension.row();
         assert_eq!((extension as usize, Extension::of_our_id(row.our_id)), (place, Some(extension)));
@@ -87,17 +85,10 @@ fn nothing_is_sent_that_the_peer_did_not_name() {
 
 #[test]
 fn a_message_of_the_table_is_read_by_our_id() {
-    let read = |id: u8, payload: &[u8]| Extended::received(id, payload.to_vec()).parse(&offered());
+    let read = |id: u8, payload: &[u8]| Extended::received(id, payload.to_vec()).parse();
     assert_eq!(read(3, &[1]), Some(Incoming::UploadOnly(true)));
     assert_eq!(read(3, &[0]), Some(Incoming::UploadOnly(false)));
     assert_eq!((read(3, &[]), read(4, &[1])), (None, None));
     let pex = |payload: &[u8]| matches!(read(1, payload), Some(Incoming::Pex(_)));
     assert!(pex(b"de") && !pex(b"le") && !pex(b""));
-}
-
-#[test]
-fn a_message_that_we_did_not_offer_is_not_read() {
-    let quiet = Ids::ours(|extension| extension == Extension::UploadOnly);
-    let read = |id: u8| Extended::received(id, b"de".to_vec()).parse(&quiet);
-    assert_eq!((read(1), read(3)), (None, Some(Incoming::UploadOnly(true))));
 }

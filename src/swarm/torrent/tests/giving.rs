@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::proto::peer::allowed_fast::allowed_fast;
-use crate::proto::peer::extended::{Extended, ExtendedHandshake, Ids, Incoming};
+use crate::proto::peer::extended::{Extended, ExtendedHandshake, Incoming};
 use crate::swarm::meeting::source::Source;
 use crate::swarm::settings::Settings;
 use crate::swarm::simulation::stage::Stage;
@@ -27,10 +27,10 @@ fn allowed(message: &Message) -> Option<u32> {
 
 fn introductions(message: &Message) -> Option<ExtendedHandshake> {
     let Message::Extended(message) = message else { return None };
-    match message.parse(&Ids::ours(|_| true))? {
+    match message.parse()? {
         Incoming::Handshake(told) => Some(told),
         Incoming::UploadOnly(only) => Some(ExtendedHandshake { upload_only: Some(only), ..Default::default() }),
-        Incoming::Pex(_) => None,
+        other => panic!("{other:?}"),
     }
 }
 

@@ -4,10 +4,10 @@ use super::spoilt;
 use crate::base::time::Time;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::event::{DiskEvent, Event, PeerEvent};
+use crate::swarm::meeting::MOST_CONNECTING;
 use crate::swarm::meeting::source::Source;
 use crate::swarm::simulation::parts::{connected, key};
 use crate::swarm::simulation::stage::Stage;
-use crate::swarm::torrent::places::MOST_CONNECTING;
 
 const ENOUGH: &str = "there are enough peers";
 const GAVE_WAY: &str = "others have more use for its place";

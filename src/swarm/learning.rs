@@ -1,0 +1,260 @@
+//! A torrent of which only the link is known learns the rest from its peers: `(event, now) -> actions`, like
+//! [`Torrent`](super::torrent::Torrent), which it becomes.
+//!
+//! Floor 2. The description of a torrent is the dict `info` of its metainfo, and its hash is the info-hash in the link
+//! (BEP 9). Peers send it in blocks, and a block alone proves nothing, so the machine has to cope with liars:
+//!
+//! ```text
+//!            a peer says: "I have it, it has N bytes"
+//!                              |
+//!                              v
+//!   +------------------------------------------------+  the hash is right
+//!   | an attempt for N: all peers that say N send    |------------------------> learned
+//!   +------------------------------------------------+                            ^
+//!       | the hash is wrong        | the hash is wrong                            |
+//!       | one peer sent all        | several sent                                 |
+//!       v                          v                                              |
+//!   it is banned       +-----------------------------------+  the hash is right   |
+//!       ^              | each sends all of it by itself,   |----------------------+
+//!       +--------------| up to 8 at the same time          |
+//!    the hash is wrong +-----------------------------------+
+//! ```
+//!
+//! Peers that name another size are another attempt, so none of them delays the others. What an attempt takes of the
+//! memory is what came of it; no number that a peer names takes any.
+//!
+//! The parts: `joining` (which peers are connected), `early` (what they say about pieces meanwhile), `asking` (which
+//! peer is asked for which block), `attempt` (what came of it), `proving` (whether it is right), `report`. How the
+//! torrent takes over the peers is in `torrent/adopting`.
+//!
+//! While a torrent's description is unknown, nobody knows whether it is private. If its link names trackers, peers that
+//! others found are kept back for [`TRACKERS_ALONE`]: in that time the trackers of a private site have answered.
+
+mod asking;
+mod attempt;
+mod early;
+mod guest;
+mod joining;
+mod proving;
+mod report;
+#[cfg(test)]
+mod tests;
+
+use self::asking::Of;
+use self::attempt::Attempt;
+pub(super) use self::guest::Guest;
+use super::event::{Action, Event, PeerEvent, PeerOrder};
+use super::meeting::source::Source;
+use super::meeting::{FEW_PEERS, MOST_FOUND, Meeting, NUMWANT};
+use super::peer::{Identity, PeerKey};
+use super::settings::Settings;
+use super::shared::{Shared, Turn};
+use crate::base::rng::Rng;
+use crate::base::time::{Time, sooner};
+use crate::proto::id::InfoHash;
+use crate::proto::magnet::Magnet;
+use crate::proto::peer::message::Message;
+use crate::proto::tracker::announce::AnnounceRequest;
+use core::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// If the link names trackers, addresses that others found are not tried before this has passed: the torrent may be
+/// private, and then they are none of its peers.
+pub const TRACKERS_ALONE: Time = Time::from_secs(10);
+/// We send a keep-alive after this silence, as for a torrent.
+const KEEP_ALIVE_AFTER: Time = Time::from_secs(100);
+/// What trackers are told is missing while the size is unknown (libtorrent). 0 would count us as a seed.
+const LEFT: u64 = 16 << 10;
+
+/// A torrent whose description is being learned.
+pub struct Learning {
+    info_hash: InfoHash,
+    /// What the hash of the description has to be: the SHA-1, the SHA-256, or both.
+    proof: (Option<InfoHash>, Option<[u8; 32]>),
+    settings: Arc<Settings>,
+    meeting: Meeting,
+    /// The peers that are connected.
+    guests: BTreeMap<PeerKey, Guest>,
+    attempts: BTreeMap<Of, Attempt>,
+    /// When addresses of all sources may be tried.
+    strangers_at: Time,
+    /// Addresses that were found before.
+    kept_back: Vec<(Source, SocketAddr)>,
+    /// The description is there: nothing more is asked.
+    is_learned: bool,
+    paused: bool,
+    /// How many descriptions came that were wrong.
+    wrong: u32,
+    /// When a guest needs the timer.
+    guests_wake: Option<Time>,
+}
+
+/// What a torrent takes over from the machine that learned its description.
+pub struct HandOver {
+    pub(super) meeting: Meeting,
+    pub(super) guests: Vec<Guest>,
+}
+
+impl Learning {
+    /// The torrent of `link`. Each tracker of the link is a tier of its own, and peers that it names by address are tried
+    /// at once. (If the link has no info-hash of version 1, the swarm is that of the first 20 bytes of the other: BEP
+    /// 52.)
+    pub fn new(link: &Magnet, settings: Arc<Settings>, now: Time, rng: &mut Rng) -> Learning {
+        let tiers: Vec<Vec<String>> = link.trackers.iter().map(|tracker| vec![tracker.clone()]).collect();
+        let truncated = || link.info_hash_v2.and_then(|hash| hash.first_chunk().copied());
+        let info_hash = link.info_hash.or_else(|| truncated().map(InfoHash)).unwrap_or(InfoHash([0; 20]));
+        let mut meeting = Meeting::new(&tiers, now, rng);
+        let peers: Vec<SocketAddr> = link.peers.iter().filter_map(|peer| peer.parse().ok()).collect();
+        meeting.found(Source::Link, &peers, now);
+        Learning {
+            info_hash,
+            proof: (link.info_hash, link.info_hash_v2),
+            settings,
+            meeting,
+            guests: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            strangers_at: if tiers.is_empty() { now } else { now + TRACKERS_ALONE },
+            kept_back: Vec::new(),
+            is_learned: false,
+            paused: false,
+            wrong: 0,
+            guests_wake: None,
+        }
+    }
+
+    /// Takes in an event and decides what to do. The contract is that of
+    /// [`Torrent::handle`](super::torrent::Torrent::handle); no events of the disk come.
+    ///
+    /// When the description is there, [`Action::Learned`] follows, once. From then on the machine asks for nothing and
+    /// connects to nobody, but keeps its connections, until it is [handed over](Learning::hand_over).
+    pub fn handle(&mut self, event: Event, turn: &mut Turn) {
+        match event {
+            Event::Announced { announcement, outcome } => {
+                self.meeting.announcer.answered(&announcement, &outcome, turn.now);
+            }
+            Event::ConnectFailed { addr, our_fault } => self.meeting.connect_failed(addr, our_fault, turn),
+            Event::Found { source, addrs } => self.found(source, &addrs, turn.now),
+            Event::Peer(key, event) => self.peer_did(key, event, turn),
+            Event::Paused(paused) => self.pause(paused, turn),
+            Event::AnnounceNow => self.meeting.announcer.announce_now(turn.now),
+            Event::Timer => self.timer(turn),
+            Event::BudgetFreed | Event::Disk(_) => {}
+        }
+        self.announce_due(turn);
+        self.connect_more(turn);
+    }
+
+    fn peer_did(&mut self, key: PeerKey, event: PeerEvent, turn: &mut Turn) {
+        match event {
+            PeerEvent::Connected { addr, outgoing, handshake } => {
+                let identity = Identity { addr, id: handshake.peer_id, outgoing };
+                self.connected(key, identity, handshake.reserved, turn);
+            }
+            PeerEvent::Message(message) => self.heard(key, message, turn),
+            PeerEvent::Block { .. } => self.close(key, "it sends a block of content that nobody asked for", turn),
+            PeerEvent::Uploaded { .. } | PeerEvent::Served(_) => {}
+            PeerEvent::Gone => self.guest_gone(key, turn),
+        }
+    }
+
+    /// When [`Event::Timer`] is to come, as seen at `now`.
+    pub fn next_wake(&self, now: Time, shared: &Shared) -> Option<Time> {
+        let strangers = (!self.kept_back.is_empty()).then_some(self.strangers_at);
+        let others = [self.connect_at(now, shared), strangers, self.guests_wake];
+        others.into_iter().fold(self.meeting.announcer.next_due(self.wants_peers_early()), sooner)
+    }
+
+    /// Whether a tracker still has to answer.
+    pub fn is_announcing(&self) -> bool {
+        self.meeting.announcer.is_announcing()
+    }
+
+    /// Whether the description is there.
+    pub fn is_learned(&self) -> bool {
+        self.is_learned
+    }
+
+    /// Sends the final announces (`stopped`), and closes the connections.
+    pub fn stop(&mut self, turn: &mut Turn) {
+        self.meeting.announcer.stopping = true;
+        self.announce_due(turn);
+        self.close_all("we stop", turn);
+    }
+
+    /// Gives the peers and the trackers to the torrent: see [`Torrent::adopt`](super::torrent::Torrent::adopt).
+    pub fn hand_over(self) -> HandOver {
+        let mut meeting = self.meeting;
+        self.kept_back.iter().for_each(|(source, addr)| meeting.found(*source, &[*addr], self.strangers_at));
+        HandOver { meeting, guests: self.guests.into_values().collect() }
+    }
+
+    /// Pauses or goes on. During a pause no peer is connected, because there is nothing that it could do for us.
+    fn pause(&mut self, paused: bool, turn: &mut Turn) {
+        self.paused = paused;
+        if paused {
+            self.close_all("we pause", turn);
+        } else {
+            self.meeting.candidates.hurry(turn.now);
+        }
+    }
+
+    /// Takes in addresses.
+    fn found(&mut self, source: Source, addrs: &[SocketAddr], now: Time) {
+        if source.is_for_private() || now >= self.strangers_at {
+            self.meeting.found(source, addrs, now);
+        } else {
+            let room = MOST_FOUND.saturating_sub(self.kept_back.len());
+            self.kept_back.extend(addrs.iter().take(room).map(|addr| (source, *addr)));
+        }
+    }
+
+    fn wants_peers_early(&self) -> bool {
+        !self.paused && !self.is_learned && self.guests.len() < FEW_PEERS.min(self.settings.max_peers)
+    }
+
+    fn announce_due(&mut self, turn: &mut Turn) {
+        let early = self.wants_peers_early();
+        if self.meeting.announcer.has_something_to_say(turn.now, early) {
+            let request = AnnounceRequest {
+                left: LEFT,
+                numwant: Some(if self.has_room() { NUMWANT } else { 0 }),
+                ..self.settings.announce(self.info_hash)
+            };
+            let due = self.meeting.announcer.due(turn.now, early, &request);
+            turn.actions.extend(due.into_iter().map(|announcement| Action::Announce(Box::new(announcement))));
+        }
+    }
+
+    /// What is due by now.
+    fn timer(&mut self, turn: &mut Turn) {
+        if turn.now >= self.strangers_at {
+            for (source, addr) in core::mem::take(&mut self.kept_back) {
+                self.meeting.found(source, &[addr], turn.now);
+            }
+        }
+        if self.guests_wake.is_some_and(|at| at <= turn.now) {
+            for guest in self.guests.values_mut() {
+                if guest.spoken + KEEP_ALIVE_AFTER <= turn.now {
+                    send(guest, Message::KeepAlive, turn);
+                }
+            }
+            self.rest_the_silent(turn);
+            self.ask_all(turn);
+        }
+        self.make_room(turn);
+        self.look_at_guests(turn.now);
+    }
+
+    /// Finds out when a guest needs the timer next.
+    fn look_at_guests(&mut self, now: Time) {
+        let spoken = self.guests.values().map(|guest| Some(guest.spoken + KEEP_ALIVE_AFTER));
+        self.guests_wake = spoken.fold(self.asks_at(now), sooner);
+    }
+}
+
+/// Sends a message to a guest.
+fn send(guest: &mut Guest, message: Message, turn: &mut Turn) {
+    guest.spoken = turn.now;
+    turn.actions.push(Action::Peer(guest.key, PeerOrder::Message(message)));
+}

@@ -1,0 +1,241 @@
+//! Which peer is asked for which block of the description, and what becomes of the answer.
+//!
+//! A part of [`Learning`]; BEP 9. A peer that answers gets the next request; a block that one peer does not send in time
+//! is asked of another, of those that brought something first. A liar that is silent delays a block by that time once
+//! or twice, because it is not asked for more before it answers.
+
+use super::attempt::Attempt;
+use super::joining::MOST_UNASKED;
+use super::{Learning, send};
+use crate::base::step;
+use crate::base::time::{Time, sooner};
+use crate::proto::peer::extended::Extension;
+use crate::proto::peer::message::Message;
+use crate::proto::peer::metadata::Metadata;
+use crate::swarm::peer::PeerKey;
+use crate::swarm::shared::Turn;
+
+/// Blocks that a peer is asked for at once (libtorrent: transmission's and other programs' queues are short).
+const AT_ONCE: usize = 2;
+/// A peer that owes us a block and sends none for this long is silent: a block takes that long at 1 KiB/s ...
+const SILENT_AFTER: Time = Time::from_secs(30);
+/// ... and is left alone for as long as one that rejects a request (libtorrent).
+const REST: Time = Time::from_secs(60);
+/// Peers that send all of the description by themselves at the same time.
+pub(super) const MOST_ALONE: usize = 8;
+/// A peer that sends all by itself has this long if others wait for their turn; each time it fails, twice as long.
+pub(super) const FIRST_TURN: Time = Time::from_secs(20);
+/// The longest such turn.
+const LONGEST_TURN: Time = Time::from_secs(3600);
+/// Attempts of which no connected peer is a part any more, and something came: those that are kept.
+const MOST_ABANDONED: usize = 2;
+
+/// Which peers an attempt is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Of {
+    /// All that name this size, except those that have to send all by themselves.
+    Size(u32),
+    /// One that sends all by itself.
+    Peer(PeerKey),
+}
+
+impl Learning {
+    /// The attempt that a peer takes part in, if it may be asked now. It is begun if it need be.
+    fn attempt_of(&mut self, key: PeerKey, now: Time) -> Option<(Of, &mut Attempt)> {
+        let guest = self.guests.get(&key).filter(|guest| guest.rests_until <= now)?;
+        let size = guest.offers().filter(|_| !self.is_learned && !self.paused)?;
+        if guest.alone.is_some() {
+            let of = Of::Peer(key);
+            return self.attempts.get_mut(&of).map(|attempt| (of, attempt));
+        }
+        let of = Of::Size(size);
+        Some((of, self.attempts.entry(of).or_insert_with(|| Attempt::new(size, now))))
+    }
+
+    /// Asks a peer for as much as it may be asked for.
+    pub(super) fn ask(&mut self, key: PeerKey, turn: &mut Turn) {
+        self.give_turns(turn);
+        self.ask_for_blocks(key, turn);
+    }
+
+    fn ask_for_blocks(&mut self, key: PeerKey, turn: &mut Turn) {
+        loop {
+            let Some(asked) = self.guests.get(&key).map(|guest| guest.asked.clone()) else { return };
+            if asked.len() >= AT_ONCE {
+                return;
+            }
+            let Some((_, attempt)) = self.attempt_of(key, turn.now) else { return };
+            let Some(piece) = attempt.pick(|block| asked.contains(&block), turn.now) else { return };
+            let Some(guest) = self.guests.get_mut(&key) else { return };
+            if asked.is_empty() {
+                guest.answered = turn.now;
+            }
+            guest.asked.push(piece);
+            let request = Metadata::Request { piece }.emit();
+            if let Some(message) = guest.told.ids.message(Extension::Metadata, request) {
+                send(guest, Message::Extended(message), turn);
+            }
+        }
+    }
+
+    /// Asks all peers for as much as they may be asked for, those that brought something first.
+    pub(super) fn ask_all(&mut self, turn: &mut Turn) {
+        self.give_turns(turn);
+        let mut keys: Vec<(bool, PeerKey)> =
+            self.guests.values().map(|guest| (guest.brought == 0, guest.key)).inspect(|_| step(1)).collect();
+        // Of equal ones another is the first each time, so that no silent peer is asked before all others for ever.
+        turn.shared.rng.shuffle(&mut keys);
+        keys.sort_by_key(|(brought_nothing, _)| *brought_nothing);
+        keys.into_iter().for_each(|(_, key)| self.ask_for_blocks(key, turn));
+    }
+
+    /// Begins attempts of peers that have to send all by themselves: some at a time. One that takes too long loses its
+    /// turn if another waits for one.
+    fn give_turns(&mut self, turn: &mut Turn) {
+        let now = turn.now;
+        let has_turn = |key: PeerKey| self.attempts.contains_key(&Of::Peer(key));
+        let waits = self.guests.values().filter(|guest| {
+            guest.alone.is_some() && guest.offers().is_some() && guest.rests_until <= now && !has_turn(guest.key)
+        });
+        let mut waiting: Vec<PeerKey> = waits.map(|guest| guest.key).collect();
+        if waiting.is_empty() || self.is_learned || self.paused {
+            return;
+        }
+        turn.shared.rng.shuffle(&mut waiting);
+        for key in waiting {
+            if self.alone() >= MOST_ALONE && !self.end_a_long_turn(turn) {
+                return;
+            }
+            if let Some(size) = self.guests.get(&key).and_then(|guest| guest.offers()) {
+                self.attempts.insert(Of::Peer(key), Attempt::new(size, now));
+            }
+        }
+    }
+
+    /// How many peers send all by themselves now.
+    fn alone(&self) -> usize {
+        self.attempts.keys().filter(|of| matches!(of, Of::Peer(_))).count()
+    }
+
+    fn end_a_long_turn(&mut self, turn: &mut Turn) -> bool {
+        let guests = &self.guests;
+        let ends_at = |key: &PeerKey, attempt: &Attempt| Some(attempt.began + guests.get(key)?.alone?);
+        let over = self.attempts.iter().find_map(|(of, attempt)| match of {
+            Of::Peer(key) => ends_at(key, attempt).filter(|at| *at <= turn.now).map(|_| *key),
+            Of::Size(_) => None,
+        });
+        let Some(guest) = over.and_then(|key| self.guests.get_mut(&key)) else { return false };
+        guest.alone = guest.alone.map(|time| (time * 2).min(LONGEST_TURN));
+        let key = guest.key;
+        self.rest(key, 0, turn);
+        true
+    }
+
+    /// A peer sent a block. `size`: what it says the whole has.
+    pub(super) fn block_came(&mut self, key: PeerKey, piece: u32, size: Option<u32>, block: Vec<u8>, turn: &mut Turn) {
+        let Some(guest) = self.guests.get_mut(&key) else { return };
+        let Some(place) = guest.asked.iter().position(|asked| *asked == piece) else {
+            self.does_nonsense(key, turn);
+            return;
+        };
+        guest.asked.remove(place);
+        guest.answered = turn.now;
+        let (identity, claimed) = (guest.identity, guest.offers());
+        let of = if guest.alone.is_some() { Of::Peer(key) } else { claimed.map_or(Of::Peer(key), Of::Size) };
+        let Some(attempt) = self.attempts.get_mut(&of) else { return self.ask(key, turn) };
+        if !attempt.fits(piece, &block) || size.is_some_and(|size| size != attempt.size()) {
+            attempt.give_back(piece);
+            self.rest(key, 0, turn);
+            return self.ask_all(turn);
+        }
+        let bytes = block.len() as u64;
+        if attempt.put(piece, block, key, identity) {
+            if let Some(guest) = self.guests.get_mut(&key) {
+                guest.brought += bytes;
+                guest.brought_at = turn.now;
+            }
+            if attempt.is_complete() {
+                return self.prove(of, turn);
+            }
+            self.bound_memory(turn);
+        }
+        self.ask(key, turn);
+        self.look_at_guests(turn.now);
+    }
+
+    /// A peer will not send a block.
+    pub(super) fn rejected(&mut self, key: PeerKey, piece: u32, turn: &mut Turn) {
+        let Some(guest) = self.guests.get(&key) else { return };
+        if guest.asked.contains(&piece) {
+            self.rest(key, 0, turn);
+            self.ask_all(turn);
+            self.look_at_guests(turn.now);
+        } else {
+            self.does_nonsense(key, turn);
+        }
+    }
+
+    /// A peer is asked for nothing for a while, which is `more` seconds longer at most. What it owes is asked of others.
+    pub(super) fn rest(&mut self, key: PeerKey, more: usize, turn: &mut Turn) {
+        self.give_back(key);
+        self.attempts.remove(&Of::Peer(key));
+        if let Some(guest) = self.guests.get_mut(&key) {
+            guest.rests_until = turn.now + REST + Time::from_secs(turn.shared.rng.below(more + 1) as u64);
+        }
+    }
+
+    /// What a peer was asked for is asked of others.
+    pub(super) fn give_back(&mut self, key: PeerKey) {
+        let Some(guest) = self.guests.get_mut(&key) else { return };
+        let of = match guest.offers() {
+            Some(size) if guest.alone.is_none() => Of::Size(size),
+            _ => Of::Peer(key),
+        };
+        let asked = core::mem::take(&mut guest.asked);
+        // If they come all the same, that is no nonsense.
+        guest.unasked = guest.unasked.saturating_sub(asked.len() as u32).min(MOST_UNASKED);
+        if let Some(attempt) = self.attempts.get_mut(&of) {
+            asked.into_iter().for_each(|block| attempt.give_back(block));
+        }
+    }
+
+    /// Peers that owe blocks and send none lose their requests to others.
+    pub(super) fn rest_the_silent(&mut self, turn: &mut Turn) {
+        let silent = |guest: &&super::Guest| !guest.asked.is_empty() && guest.answered + SILENT_AFTER <= turn.now;
+        let keys: Vec<PeerKey> = self.guests.values().filter(silent).map(|guest| guest.key).collect();
+        keys.into_iter().for_each(|key| self.rest(key, 0, turn));
+    }
+
+    /// When a peer may be asked for something that it may not be asked for now, or has been silent for too long.
+    pub(super) fn asks_at(&self, now: Time) -> Option<Time> {
+        if self.is_learned || self.paused {
+            return None;
+        }
+        let again = self.attempts.values().map(|attempt| attempt.again_at(now));
+        let guests = self.guests.values().filter(|guest| guest.offers().is_some()).map(|guest| {
+            let rested = Some(guest.rests_until).filter(|at| *at > now);
+            let silent = (!guest.asked.is_empty()).then_some(guest.answered + SILENT_AFTER);
+            // It is of use only if others wait; if they do not, nothing happens then.
+            let turn = guest.alone.and_then(|time| Some(self.attempts.get(&Of::Peer(guest.key))?.began + time));
+            sooner(sooner(rested, silent), turn.filter(|at| *at > now))
+        });
+        again.chain(guests).fold(None, sooner)
+    }
+
+    /// Forgets attempts of which no peer is a part any more, except those of which most came: their peers may be back.
+    pub(super) fn forget_attempts(&mut self) {
+        let is_part = |of: &Of| match of {
+            Of::Peer(key) => self.guests.get(key).is_some_and(|guest| guest.alone.is_some()),
+            Of::Size(size) => self.guests.values().any(|guest| guest.offers() == Some(*size)),
+        };
+        let abandoned = self.attempts.iter().filter(|(of, _)| !is_part(of));
+        let mut abandoned: Vec<(u64, Of)> = abandoned.map(|(of, attempt)| (attempt.bytes(), *of)).collect();
+        abandoned.sort_unstable();
+        let keeps = |(bytes, of): &(u64, Of)| *bytes > 0 && matches!(of, Of::Size(_));
+        let kept: Vec<Of> =
+            abandoned.iter().rev().filter(|one| keeps(one)).take(MOST_ABANDONED).map(|one| one.1).collect();
+        for (_, of) in abandoned.into_iter().filter(|(_, of)| !kept.contains(of)) {
+            self.attempts.remove(&of);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! One try to put the description together: the blocks that came, and those that are under way.
+//!
+//! It takes memory for what came, never for what a peer says the size is.
+
+use crate::base::sha1::{Digest, Sha1};
+use crate::base::time::Time;
+use crate::proto::peer::metadata;
+use crate::swarm::peer::{Identity, PeerKey};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A block that was asked for and did not come for this long may be asked of others (libtorrent: of one more).
+const AGAIN_AFTER: Time = Time::from_secs(3);
+/// It is asked of this many times as many more as before: several may be silent liars. (Of all, if nothing came at all.)
+const MORE_EACH_TIME: usize = 2;
+
+/// A block that is under way.
+struct UnderWay {
+    /// When peers were last asked for it because it had not come; at first, when one was.
+    since: Time,
+    /// How many were asked for it ...
+    peers: usize,
+    /// ... and how many more may be asked now.
+    more: usize,
+}
+
+/// A try for a description of one size.
+pub(super) struct Attempt {
+    /// The bytes of the whole, as the peers say that send it.
+    size: u32,
+    /// When it began.
+    pub began: Time,
+    blocks: BTreeMap<u32, Vec<u8>>,
+    /// Bytes that came.
+    bytes: u64,
+    /// The first block that no peer was asked for.
+    fresh: u32,
+    /// Blocks that a peer was asked for and will not send.
+    again: BTreeSet<u32>,
+    /// Blocks that are under way. A peer is asked for few at once.
+    under_way: BTreeMap<u32, UnderWay>,
+    /// The peers that sent something.
+    pub senders: BTreeMap<PeerKey, Identity>,
+}
+
+impl Attempt {
+    /// Nothing of `size` bytes has come.
+    pub fn new(size: u32, now: Time) -> Attempt {
+        Attempt {
+            size,
+            began: now,
+            blocks: BTreeMap::new(),
+            bytes: 0,
+            fresh: 0,
+            again: BTreeSet::new(),
+            under_way: BTreeMap::new(),
+            senders: BTreeMap::new(),
+        }
+    }
+
+    /// The bytes of the whole.
+    pub fn size(&self) -> u32 {
+        self.size
+    }
+
+    /// The bytes that came.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether all of it came.
+    pub fn is_complete(&self) -> bool {
+        self.bytes == u64::from(self.size)
+    }
+
+    /// A block to ask a peer for that was asked for the blocks `asked`. It is under way from now on.
+    pub fn pick(&mut self, asked: impl Fn(u32) -> bool, now: Time) -> Option<u32> {
+        let given_back = self.again.iter().copied().find(|block| !asked(*block));
+        let fresh = Some(self.fresh).filter(|block| *block < metadata::blocks(self.size));
+        let is_late = |block: &UnderWay| block.more > 0 || block.since + AGAIN_AFTER <= now;
+        let late = || {
+            let late = self.under_way.iter().filter(|(block, way)| is_late(way) && !asked(**block));
+            late.min_by_key(|(_, way)| way.since).map(|(block, _)| *block)
+        };
+        let block = given_back.or(fresh).or_else(late)?;
+        self.again.remove(&block);
+        self.fresh = self.fresh.max(block + 1);
+        let nothing_came = self.bytes == 0;
+        let way = self.under_way.entry(block).or_insert(UnderWay { since: now, peers: 0, more: 1 });
+        if way.since + AGAIN_AFTER <= now {
+            way.since = now;
+            way.more = if nothing_came { usize::MAX } else { way.peers * MORE_EACH_TIME };
+        }
+        way.more = way.more.saturating_sub(1);
+        way.peers += 1;
+        Some(block)
+    }
+
+    /// When a block that is under way may be asked of further peers; `None`: each that is under way may be by now.
+    pub fn again_at(&self, now: Time) -> Option<Time> {
+        self.under_way.values().map(|way| way.since + AGAIN_AFTER).filter(|at| *at > now).min()
+    }
+
+    /// A peer will not send `block`.
+    pub fn give_back(&mut self, block: u32) {
+        if self.under_way.remove(&block).is_some() {
+            self.again.insert(block);
+        }
+    }
+
+    /// Takes a block. Returns whether it is of the right length and was lacking.
+    pub fn put(&mut self, block: u32, data: Vec<u8>, key: PeerKey, sender: Identity) -> bool {
+        if !self.fits(block, &data) || self.blocks.contains_key(&block) {
+            return false;
+        }
+        self.under_way.remove(&block);
+        self.again.remove(&block);
+        self.bytes += data.len() as u64;
+        self.blocks.insert(block, data);
+        self.senders.insert(key, sender);
+        true
+    }
+
+    /// Whether `data` has the length of this block, and there is such a block.
+    pub fn fits(&self, block: u32, data: &[u8]) -> bool {
+        !data.is_empty() && data.len() == metadata::block_bytes(self.size, block) as usize
+    }
+
+    /// The SHA-1 of what came.
+    pub fn sha1(&self) -> Digest {
+        let mut hash = Sha1::new();
+        self.blocks.values().for_each(|block| hash.update(block));
+        hash.finish()
+    }
+
+    /// What came, in one piece.
+    pub fn join(self) -> Vec<u8> {
+        let mut whole = Vec::with_capacity(self.bytes as usize);
+        // Each block is freed when it is copied, so that not all is there twice.
+        self.blocks.into_values().for_each(|block| whole.extend_from_slice(&block));
+        whole
+    }
+}

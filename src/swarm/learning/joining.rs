@@ -1,0 +1,253 @@
+//! Which peers are connected, and what they say of themselves.
+//!
+//! A part of [`Learning`]. A peer that has the description is worth a place; one that has not may get it, or may be worth
+//! one when the download begins.
+
+use super::{Guest, Learning, send};
+use crate::base::time::{Time, sooner};
+use crate::proto::peer::extended::{Extended, ExtendedHandshake, Extension, Incoming, Offers};
+use crate::proto::peer::handshake::Reserved;
+use crate::proto::peer::message::Message;
+use crate::proto::peer::metadata::Metadata;
+use crate::swarm::event::{Action, PeerOrder};
+use crate::swarm::meeting::crowd::{Crowd, keeps_new};
+use crate::swarm::meeting::introduction::introduction;
+use crate::swarm::peer::{Identity, PeerKey};
+use crate::swarm::shared::{Shared, Turn};
+use core::net::SocketAddr;
+
+/// What all peers together may say about pieces, in bytes. Fifty peers of a torrent with 300,000 pieces say as much.
+pub(super) const MOST_EARLY: usize = 2 << 20;
+/// How often a peer may name another size: once when it has learned the size itself, and mistakes.
+const MOST_CLAIMS: u32 = 4;
+/// Messages that make no sense here after which a peer is closed, as for unrequested blocks of content.
+pub(super) const MOST_UNASKED: u32 = 64;
+/// A peer that brought nothing for this long may have to give way ...
+const USELESS_AFTER: Time = Time::from_secs(20);
+/// ... but not more than one in this time.
+const MAKE_ROOM_EVERY: Time = Time::from_secs(2);
+
+impl Learning {
+    pub(super) fn has_room(&self) -> bool {
+        self.places() > 0
+    }
+
+    /// How many more peers there may be.
+    fn places(&self) -> usize {
+        if self.paused || self.is_learned || self.meeting.announcer.stopping {
+            return 0;
+        }
+        self.settings.max_peers.saturating_sub(self.guests.len() + self.meeting.connecting)
+    }
+
+    pub(super) fn connect_more(&mut self, turn: &mut Turn) {
+        let places = self.places();
+        self.meeting.connect(places, turn);
+    }
+
+    /// When to look for places again.
+    pub(super) fn connect_at(&self, now: Time, shared: &Shared) -> Option<Time> {
+        if self.has_room() {
+            return self.meeting.connect_at(now, shared);
+        }
+        let looks = !self.paused && !self.is_learned && !self.meeting.announcer.stopping;
+        let ways = self.guests.values().map(|guest| Some(gives_way_at(guest)));
+        let soonest = ways.fold(None, sooner).filter(|_| looks)?;
+        Some(self.meeting.due(shared)?.max(soonest).max(self.meeting.made_room + MAKE_ROOM_EVERY))
+    }
+
+    /// Lets a peer go for an address that waits to be tried.
+    pub(super) fn make_room(&mut self, turn: &mut Turn) {
+        if !self.has_room() && self.connect_at(turn.now, turn.shared).is_some_and(|at| at <= turn.now) {
+            self.meeting.made_room = turn.now;
+            if let Some(least) = self.least_useful(turn.now) {
+                self.close(least, "others have more use for its place", turn);
+            }
+        }
+    }
+
+    /// The peer that is missed the least: of those that brought nothing for long, one that has nothing.
+    fn least_useful(&self, now: Time) -> Option<PeerKey> {
+        let idle = self.guests.values().filter(|guest| gives_way_at(guest) <= now);
+        idle.min_by_key(|guest| (guest.brought, guest.offers().is_some(), guest.joined)).map(|guest| guest.key)
+    }
+
+    pub(super) fn connected(&mut self, key: PeerKey, identity: Identity, reserved: Reserved, turn: &mut Turn) {
+        if identity.outgoing {
+            self.meeting.connecting_ended(turn);
+        }
+        if let Some(reason) = self.unwelcome(&identity, turn) {
+            turn.actions.push(Action::Close { peer: key, reason });
+            if identity.outgoing {
+                self.meeting.candidates.left(identity.addr, false, turn.now);
+            }
+            return;
+        }
+        let source = self.meeting.source_of(&identity);
+        let mut guest = Guest::new(key, identity, source, reserved, turn.now);
+        turn.shared.connected += 1;
+        if !identity.outgoing {
+            turn.actions.push(Action::Peer(key, PeerOrder::Handshake));
+        }
+        if reserved.fast() {
+            send(&mut guest, Message::HaveNone, turn);
+        }
+        if reserved.extension() {
+            // It has to be offered, because by the id that we give it peers send us the blocks.
+            let told = introduction(&self.settings, &identity, Offers { metadata: true, ..Offers::default() });
+            send(&mut guest, Message::Extended(told.message()), turn);
+        }
+        self.guests.insert(key, guest);
+        self.look_at_guests(turn.now);
+    }
+
+    /// Why a peer that shook hands can't stay.
+    fn unwelcome(&mut self, identity: &Identity, turn: &mut Turn) -> Option<&'static str> {
+        let ours = self.settings.peer_id;
+        if let Some(reason) = self.meeting.unwanted(identity, ours) {
+            return Some(reason);
+        }
+        if self.paused {
+            return Some("it is paused");
+        }
+        if let Some(other) = self.guests.values().find(|other| other.identity.id == identity.id) {
+            if !keeps_new(&other.identity, identity, ours, other.brought > 0) {
+                return Some("it is connected already");
+            }
+            let other = other.key;
+            self.close(other, "the other connection with it stays", turn);
+            self.meeting.candidates.busy(identity.addr);
+        }
+        let peers = self.guests.values().map(|guest| &guest.identity).collect();
+        let crowd = Crowd { peers, places: self.settings.max_peers, keeps_own: true };
+        if crowd.has_enough_from(identity.addr.ip(), identity.outgoing) {
+            return Some("there are enough peers from its address");
+        }
+        if !crowd.is_full_for(identity.outgoing) && turn.shared.connected < turn.shared.most_connected {
+            return None;
+        }
+        let Some(least) = self.least_useful(turn.now) else { return Some("there are enough peers") };
+        self.close(least, "others have more use for its place", turn);
+        None
+    }
+
+    pub(super) fn heard(&mut self, key: PeerKey, message: Message, turn: &mut Turn) {
+        let Some(guest) = self.guests.get_mut(&key) else { return };
+        match message {
+            Message::Extended(message) => self.extended(key, &message, turn),
+            Message::Request(_) => self.close(key, "it asks for a block of content although we have none", turn),
+            Message::KeepAlive | Message::Port(_) | Message::Suggest(_) | Message::Cancel(_) | Message::Reject(_) => {}
+            message => match guest.early.take(message) {
+                Ok(()) => self.bound_early(turn),
+                Err(reason) => self.close(key, reason, turn),
+            },
+        }
+    }
+
+    /// If peers have said too much together, the one that said the most is closed.
+    fn bound_early(&mut self, turn: &mut Turn) {
+        let bytes = || self.guests.values().map(|guest| guest.early.bytes());
+        if bytes().sum::<usize>() > MOST_EARLY
+            && let Some(most) = self.guests.values().max_by_key(|guest| guest.early.bytes())
+        {
+            self.close(most.key, "it says more about pieces than can be remembered", turn);
+        }
+    }
+
+    /// An extended message came. One that cannot be read, or that only a torrent understands, is ignored.
+    fn extended(&mut self, key: PeerKey, message: &Extended, turn: &mut Turn) {
+        match message.parse() {
+            Some(Incoming::Handshake(theirs)) => self.introduced(key, theirs, turn),
+            Some(Incoming::Metadata(Metadata::Request { piece })) => self.reject(key, piece, turn),
+            Some(Incoming::Metadata(Metadata::Data { piece, size, block })) => {
+                self.block_came(key, piece, size, block, turn);
+            }
+            Some(Incoming::Metadata(Metadata::Reject { piece })) => self.rejected(key, piece, turn),
+            Some(Incoming::UploadOnly(only)) => {
+                if let Some(guest) = self.guests.get_mut(&key) {
+                    guest.told.upload_only = Some(only);
+                }
+            }
+            Some(Incoming::Pex(_)) | None => {}
+        }
+    }
+
+    fn introduced(&mut self, key: PeerKey, theirs: ExtendedHandshake, turn: &mut Turn) {
+        let Some(guest) = self.guests.get_mut(&key) else { return };
+        let told = &mut guest.told;
+        told.ids.update(theirs.ids);
+        told.reqq = theirs.reqq.or(told.reqq);
+        told.port = theirs.port.or(told.port);
+        told.upload_only = theirs.upload_only.or(told.upload_only);
+        if let (Some(port), None) = (theirs.port, guest.listens) {
+            let listens = SocketAddr::new(guest.identity.addr.ip(), port);
+            guest.listens = Some(listens);
+            self.meeting.listens(listens, turn.now);
+        }
+        if theirs.metadata_size.is_some() && theirs.metadata_size != guest.told.metadata_size {
+            guest.claims += 1;
+            if guest.claims > MOST_CLAIMS {
+                return self.close(key, "it names one size of the torrent's description after another", turn);
+            }
+            self.give_back(key);
+            if let Some(guest) = self.guests.get_mut(&key) {
+                guest.told.metadata_size = theirs.metadata_size;
+            }
+            self.forget_attempts();
+        }
+        self.ask(key, turn);
+        self.look_at_guests(turn.now);
+    }
+
+    /// A peer asks for a block of the description, which we lack. It is told so, as often as it may do what makes no
+    /// sense.
+    fn reject(&mut self, key: PeerKey, piece: u32, turn: &mut Turn) {
+        if self.does_nonsense(key, turn) {
+            return;
+        }
+        let Some(guest) = self.guests.get_mut(&key) else { return };
+        let reject = Metadata::Reject { piece }.emit();
+        if let Some(message) = guest.told.ids.message(Extension::Metadata, reject) {
+            send(guest, Message::Extended(message), turn);
+        }
+    }
+
+    /// A peer sent what nobody asked for. Returns whether it is closed for that.
+    pub(super) fn does_nonsense(&mut self, key: PeerKey, turn: &mut Turn) -> bool {
+        let Some(guest) = self.guests.get_mut(&key) else { return true };
+        guest.unasked += 1;
+        let is_too_much = guest.unasked > MOST_UNASKED;
+        if is_too_much {
+            self.close(key, "it sends messages that nobody asked for", turn);
+        }
+        is_too_much
+    }
+
+    /// Ends the connection with a peer.
+    pub(super) fn close(&mut self, key: PeerKey, reason: &'static str, turn: &mut Turn) {
+        if self.guests.contains_key(&key) {
+            turn.actions.push(Action::Close { peer: key, reason });
+            self.guest_gone(key, turn);
+        }
+    }
+
+    pub(super) fn close_all(&mut self, reason: &'static str, turn: &mut Turn) {
+        let keys: Vec<PeerKey> = self.guests.keys().copied().collect();
+        keys.into_iter().for_each(|key| self.close(key, reason, turn));
+    }
+
+    pub(super) fn guest_gone(&mut self, key: PeerKey, turn: &mut Turn) {
+        self.give_back(key);
+        let Some(guest) = self.guests.remove(&key) else { return };
+        turn.shared.connected = turn.shared.connected.saturating_sub(1);
+        self.meeting.left(guest.listens, guest.brought > 0, guest.joined, turn.now);
+        self.forget_attempts();
+        self.ask_all(turn);
+        self.look_at_guests(turn.now);
+    }
+}
+
+/// When a peer may have to give way if it brings nothing until then.
+fn gives_way_at(guest: &Guest) -> Time {
+    guest.brought_at + USELESS_AFTER
+}

@@ -1,0 +1,57 @@
+//! How the learning stands, for the screen and for `--json`.
+//!
+//! A part of [`Learning`]. It is computed only for somebody who looks.
+
+use super::Learning;
+use crate::base::time::Time;
+use crate::swarm::figures::{LearningStatus, PeerStatus};
+use crate::swarm::meeting::announcer::Tracker;
+use crate::swarm::meeting::source::Source;
+
+impl Learning {
+    /// The trackers and how they stand.
+    pub fn trackers(&self) -> &[Tracker] {
+        &self.meeting.announcer.trackers
+    }
+
+    /// How it stands at `now`.
+    pub fn status(&self, now: Time) -> LearningStatus {
+        let guests = || self.guests.values();
+        let offering = || guests().filter(|guest| guest.offers().is_some());
+        let furthest = self.attempts.values().max_by_key(|attempt| attempt.bytes());
+        LearningStatus {
+            peers: self.guests.len(),
+            sources: Source::ALL.map(|source| guests().filter(|guest| guest.source == source).count()),
+            offering: offering().count(),
+            asked: guests().filter(|guest| !guest.asked.is_empty()).count(),
+            resting: offering().filter(|guest| guest.rests_until > now).count(),
+            bytes: furthest.map_or(0, |attempt| attempt.bytes()),
+            size: furthest.map(|attempt| u64::from(attempt.size())),
+            wrong: self.wrong,
+            connecting: self.meeting.connecting,
+            known: self.meeting.candidates.usable() + self.kept_back.len(),
+            liars: self.meeting.bans.liars(),
+            trackers: self.meeting.announcer.shown(now, self.wants_peers_early()),
+        }
+    }
+
+    /// The connected peers, those that brought most first.
+    pub fn peer_list(&self) -> Vec<PeerStatus> {
+        let mut guests: Vec<_> = self.guests.values().collect();
+        guests.sort_by_key(|guest| core::cmp::Reverse(guest.brought));
+        let status = |guest: &super::Guest| PeerStatus {
+            addr: guest.identity.addr,
+            id: guest.identity.id,
+            source: guest.source,
+            chokes_us: true,
+            we_are_interested: false,
+            we_choke: true,
+            is_interested: false,
+            snubbed: false,
+            per_mille: 0,
+            down_rate: 0,
+            up_rate: 0,
+        };
+        guests.into_iter().map(status).collect()
+    }
+}

@@ -1,0 +1,70 @@
+//! Taking over what the machine that learned the torrent's description had: its trackers, addresses and bans, and its
+//! peers, which stay connected.
+//!
+//! A part of [`Torrent`]. The peers said things about pieces that could not be judged before; now each is heard again. It
+//! is the other half of [`learning`](crate::swarm::learning).
+
+use super::{Torrent, Turn};
+use crate::proto::peer::message::Message;
+use crate::swarm::event::{Action, PeerEvent, PeerOrder};
+use crate::swarm::learning::{Guest, HandOver};
+use crate::swarm::peer::Peer;
+
+/// If more pieces than this are on disk already, the peers are connected again, so that they are told by a bitfield: one
+/// can be sent only at the beginning, and a have for each of these pieces takes 9 KB.
+const MOST_HAVES: u32 = 1000;
+
+impl Torrent {
+    /// Takes over from the machine that learned the description. It is called before the torrent knows any peer, and
+    /// before its first event. The trackers are those of the link, which know us already; a private torrent lets go of
+    /// all that its trackers did not name.
+    pub fn adopt(&mut self, from: HandOver, turn: &mut Turn) {
+        let completed_announced = self.meeting.completed_announced;
+        self.meeting = from.meeting;
+        self.meeting.completed_announced = completed_announced;
+        if self.private {
+            self.meeting.candidates.keep(|source| source.is_for_private());
+        }
+        for guest in from.guests {
+            let stays = if self.private && !guest.source.is_for_private() {
+                Err("the torrent is private, and no tracker of it named this peer")
+            } else if self.picker.have().count() > MOST_HAVES || self.is_super_seeding() {
+                Err("it is connected again, to be told what we have")
+            } else {
+                Ok(())
+            };
+            match stays {
+                Ok(()) => self.adopt_one(guest, turn),
+                Err(reason) => self.let_go(&guest, reason, turn),
+            }
+        }
+        self.connect_more(turn);
+    }
+
+    fn let_go(&mut self, guest: &Guest, reason: &'static str, turn: &mut Turn) {
+        turn.actions.push(Action::Close { peer: guest.key, reason });
+        turn.shared.connected = turn.shared.connected.saturating_sub(1);
+        if let Some(addr) = guest.listens {
+            self.meeting.candidates.untried(addr, turn.now);
+        }
+    }
+
+    fn adopt_one(&mut self, guest: Guest, turn: &mut Turn) {
+        let Guest { key, identity, source, reserved, told, .. } = guest;
+        let have = self.picker.have();
+        let mut peer = Peer::new(key, identity, source, reserved, have.len(), turn.now);
+        (peer.listens, peer.joined, peer.spoken) = (guest.listens, guest.joined, guest.spoken);
+        // Before, it was told that we have nothing.
+        let pieces: Vec<u32> = have.iter_ones().collect();
+        if !pieces.is_empty() {
+            peer.spoken = turn.now;
+            turn.actions.push(Action::Peer(key, PeerOrder::Haves(pieces)));
+        }
+        self.peers.insert(key, peer);
+        self.wake_for(key);
+        self.introduce(key, turn);
+        self.introduced(key, told, turn);
+        let messages: Vec<Message> = guest.early.messages();
+        messages.into_iter().for_each(|message| self.peer_did(key, PeerEvent::Message(message), turn));
+    }
+}
